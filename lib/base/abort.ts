@@ -1,0 +1,37 @@
+import { AgnesError } from "./errors/mod.ts";
+
+/**
+ * Throws `aborted`, or the `AgnesError` given as the signal's reason, when the signal has fired.
+ */
+export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted === true) throw abortError(signal, what);
+}
+
+/** The error that stands for a fired signal. */
+export function abortError(signal: AbortSignal, what: string): AgnesError {
+  const reason: unknown = signal.reason;
+  return reason instanceof AgnesError ? reason : new AgnesError("aborted", { what }, { cause: reason });
+}
+
+/** A signal that fires with `timed_out` after `timeoutMs`, or when `signal` does; dispose of it when done. */
+export function withTimeout(
+  what: string,
+  timeoutMs: number | undefined,
+  signal?: AbortSignal,
+): { readonly signal: AbortSignal; [Symbol.dispose](): void } {
+  const controller = new AbortController();
+  const forward = () => controller.abort(signal?.reason);
+  if (signal?.aborted === true) forward();
+  else signal?.addEventListener("abort", forward, { once: true });
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => controller.abort(new AgnesError("timed_out", { what, timeoutMs })), timeoutMs);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", forward);
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { errorSpec, shown } from "./spec.ts";
+
+/** Codes any layer may raise. */
+export const baseErrors = {
+  internal: errorSpec<{ what: string }>({
+    message: (d) => `Agnes failed unexpectedly: ${d.what}`,
+    hint: () => "Run again with --verbose and report what it prints.",
+  }),
+  invalid_input: errorSpec<{ what: string; reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `${d.what} is not valid: ${d.reason}`,
+    hint: () => "Correct the value and try again.",
+  }),
+  invalid_identifier: errorSpec<{ what: string; value: string; rule: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `${d.what} ${shown(d.value)} is not a valid name: ${d.rule}`,
+    hint: () => "Choose a name that keeps the rule.",
+  }),
+  aborted: errorSpec<{ what: string }>({
+    status: 499,
+    retry: "transient",
+    message: (d) => `${d.what} was stopped before it finished`,
+    hint: () => "Nothing was published; run it again.",
+  }),
+  timed_out: errorSpec<{ what: string; timeoutMs: number }>({
+    status: 504,
+    retry: "transient",
+    message: (d) => `${d.what} did not finish within ${d.timeoutMs} ms`,
+    hint: () => "Allow more time or ask for less.",
+  }),
+  disk_full: errorSpec<{ path: string }>({
+    status: 507,
+    retry: "transient",
+    message: (d) => `the disk is full: could not write ${d.path}`,
+    hint: () => "Free some space and run again; nothing was published.",
+  }),
+  file_failed: errorSpec<{ operation: string; path: string; reason: string }>({
+    message: (d) => `could not ${d.operation} ${d.path}: ${d.reason}`,
+    hint: () => "Check that the path exists and that its permissions allow this.",
+  }),
+  locked: errorSpec<{ what: string; holder: string }>({
+    status: 409,
+    retry: "transient",
+    message: (d) => `${d.what} is in use by ${d.holder}`,
+    hint: () => "Wait for it to finish; the lock goes with its process.",
+  }),
+} as const;

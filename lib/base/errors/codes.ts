@@ -1,0 +1,29 @@
+import { analyticsErrors } from "./analytics.ts";
+import { baseErrors } from "./base.ts";
+import { catalogErrors } from "./catalog.ts";
+import { configErrors } from "./config.ts";
+import { duckdbErrors } from "./duckdb.ts";
+import { extractErrors } from "./extract.ts";
+import { pluginErrors } from "./plugin.ts";
+import { queryErrors } from "./query.ts";
+import type { ErrorSpec } from "./spec.ts";
+import { tablesErrors } from "./tables.ts";
+
+/** Every error code there is, with its message, hint, HTTP status, exit status and retry class. */
+export const errorCodes = {
+  ...baseErrors,
+  ...configErrors,
+  ...pluginErrors,
+  ...duckdbErrors,
+  ...catalogErrors,
+  ...tablesErrors,
+  ...extractErrors,
+  ...analyticsErrors,
+  ...queryErrors,
+} as const;
+
+/** A stable name of a failure; see `docs/reference/errors.md`. */
+export type ErrorCode = keyof typeof errorCodes;
+
+/** The details that go with a code. */
+export type ErrorDetails<C extends ErrorCode> = (typeof errorCodes)[C] extends ErrorSpec<infer D> ? D : never;

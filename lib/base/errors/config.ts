@@ -1,0 +1,47 @@
+import { errorSpec, shown } from "./spec.ts";
+
+/** Codes about the workspace and its `agnes.yaml`. */
+export const configErrors = {
+  workspace_missing: errorSpec<{ directory: string }>({
+    status: 404,
+    exit: 2,
+    message: (d) => `there is no agnes.yaml in ${d.directory} or above it`,
+    hint: () => "Run `agnes init` to make a workspace here, or name one with --workspace.",
+  }),
+  workspace_exists: errorSpec<{ path: string }>({
+    status: 409,
+    exit: 2,
+    message: (d) => `${d.path} exists already`,
+    hint: () => "Choose another folder, or work with the one that is there.",
+  }),
+  config_malformed: errorSpec<{ path: string; reason: string; line?: number; column?: number }>({
+    status: 400,
+    exit: 2,
+    message: (d) =>
+      `${d.path}${d.line === undefined ? "" : `:${d.line}:${d.column ?? 1}`} is not valid YAML: ${d.reason}`,
+    hint: () => "Correct that line; everything else is left as it was.",
+  }),
+  config_unknown_key: errorSpec<{ path: string; key: string; nearest?: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `${d.path}: unknown key ${shown(d.key)}`,
+    hint: (d) => (d.nearest === undefined ? "Remove it." : `Did you mean ${shown(d.nearest)}?`),
+  }),
+  config_invalid: errorSpec<{ path: string; key: string; expected: string; received: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `${d.path}: ${d.key} should be ${d.expected}, but is ${d.received}`,
+    hint: () => "Correct the value.",
+  }),
+  source_unknown: errorSpec<{ source: string; known: readonly string[]; nearest?: string }>({
+    status: 404,
+    exit: 2,
+    message: (d) => `there is no source ${shown(d.source)}`,
+    hint: (d) =>
+      d.nearest !== undefined
+        ? `Did you mean ${shown(d.nearest)}?`
+        : d.known.length > 0
+          ? `The sources of this workspace are: ${d.known.join(", ")}.`
+          : "Add one under `sources:` in agnes.yaml.",
+  }),
+} as const;

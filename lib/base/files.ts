@@ -1,0 +1,146 @@
+import { constants } from "node:fs";
+import * as fs from "node:fs/promises";
+
+import { AgnesError, messageOf } from "./errors/mod.ts";
+
+/** What `Files.stat` tells. */
+export interface FileStat {
+  readonly sizeBytes: number;
+  readonly modifiedAtMs: number;
+  readonly isDirectory: boolean;
+}
+
+/**
+ * The file system as Agnes uses it, so that a test can make any step fail.
+ *
+ * Every method throws `disk_full` or `file_failed`, except where it says that absence is an answer.
+ */
+export interface Files {
+  /** The whole file; `null` when there is none. */
+  read(path: string): Promise<Uint8Array | null>;
+  /** Writes a whole new file and makes it durable; fails when `path` exists unless `replace` is set. */
+  write(
+    path: string,
+    data: string | Uint8Array,
+    options?: { mode?: number; replace?: boolean },
+  ): Promise<void>;
+  /** Appends to a file, creating it, and makes the bytes durable. */
+  append(path: string, data: string | Uint8Array, options?: { mode?: number }): Promise<void>;
+  /** Makes what was written to a file or directory durable (fsync). */
+  sync(path: string): Promise<void>;
+  /** Atomically renames, replacing `to`. */
+  rename(from: string, to: string): Promise<void>;
+  /** Gives a file a second name; `false` when that name is taken. */
+  link(existing: string, name: string): Promise<boolean>;
+  /** Sets the permission bits. */
+  chmod(path: string, mode: number): Promise<void>;
+  /** Removes a file; absent is fine. */
+  remove(path: string): Promise<void>;
+  /** Removes a directory and all in it; absent is fine. */
+  removeDirectory(path: string): Promise<void>;
+  /** Makes a directory and its parents. */
+  makeDirectory(path: string): Promise<void>;
+  /** The names in a directory, sorted; `null` when there is no such directory. */
+  list(path: string): Promise<readonly string[] | null>;
+  /** Size, time and kind; `null` when there is nothing. */
+  stat(path: string): Promise<FileStat | null>;
+}
+
+/** The real file system. */
+export function nodeFiles(): Files {
+  return {
+    read: (path) => absentIsNull(attempt("read", path, () => fs.readFile(path))),
+    write: (path, data, options = {}) =>
+      attempt("write", path, () =>
+        writeDurably(path, data, options.replace === true ? "w" : "wx", options.mode),
+      ),
+    append: (path, data, options = {}) =>
+      attempt("append to", path, () => writeDurably(path, data, "a", options.mode)),
+    sync: (path) => attempt("sync", path, () => syncPath(path)),
+    rename: (from, to) => attempt("rename", from, () => fs.rename(from, to)),
+    link: async (existing, name) => {
+      try {
+        await fs.link(existing, name);
+        return true;
+      } catch (error) {
+        if (errorNumber(error) === "EEXIST") return false;
+        throw fileError("link", existing, error);
+      }
+    },
+    chmod: (path, mode) => attempt("set the mode of", path, () => fs.chmod(path, mode)),
+    remove: (path) => attempt("remove", path, () => fs.rm(path, { force: true })),
+    removeDirectory: (path) => attempt("remove", path, () => fs.rm(path, { force: true, recursive: true })),
+    makeDirectory: (path) =>
+      attempt("make", path, async () => void (await fs.mkdir(path, { recursive: true }))),
+    list: (path) => absentIsNull(attempt("list", path, async () => (await fs.readdir(path)).sort())),
+    stat: (path) => absentIsNull(attempt("look at", path, () => statPath(path))),
+  };
+}
+
+/** Turns what the operating system said into `disk_full` or `file_failed`. */
+export function fileError(operation: string, path: string, error: unknown): AgnesError {
+  const number = errorNumber(error);
+  if (number === "ENOSPC" || number === "EDQUOT" || number === "EFBIG") {
+    return new AgnesError("disk_full", { path }, { cause: error });
+  }
+  return new AgnesError(
+    "file_failed",
+    { operation, path, reason: number ?? messageOf(error) },
+    { cause: error },
+  );
+}
+
+async function attempt<T>(operation: string, path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw fileError(operation, path, error);
+  }
+}
+
+async function absentIsNull<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    const number = errorNumber((error as Error).cause);
+    if (number === "ENOENT" || number === "ENOTDIR") return null;
+    throw error;
+  }
+}
+
+async function writeDurably(
+  path: string,
+  data: string | Uint8Array,
+  flag: string,
+  mode = 0o644,
+): Promise<void> {
+  const handle = await fs.open(path, flag, mode);
+  try {
+    await handle.writeFile(data);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await fs.open(path, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Windows and some network file systems refuse to sync a directory; the rename itself is still atomic.
+    const number = errorNumber(error);
+    if (number !== "EPERM" && number !== "EISDIR" && number !== "EINVAL" && number !== "ENOTSUP") throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function statPath(path: string): Promise<FileStat> {
+  const stat = await fs.stat(path);
+  return { sizeBytes: stat.size, modifiedAtMs: stat.mtimeMs, isDirectory: stat.isDirectory() };
+}
+
+function errorNumber(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

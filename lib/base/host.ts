@@ -1,0 +1,46 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import { AgnesError } from "./errors/mod.ts";
+import { nodeFiles, type Files } from "./files.ts";
+
+/** The outside world in one value, so that tests can replace any part of it. */
+export interface Host {
+  /** The wall clock; for what people read, never for ordering. */
+  now(): Date;
+  /** Milliseconds on a clock that never goes back; for durations. */
+  monotonicMs(): number;
+  /** A number in [0, 1). */
+  random(): number;
+  /** Waits; rejects with `aborted` when the signal fires first. */
+  sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
+  readonly fetch: typeof globalThis.fetch;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly files: Files;
+}
+
+/** The real host, with any part replaced. */
+export function createHost(overrides: Partial<Host> = {}): Host {
+  return {
+    now: () => new Date(),
+    monotonicMs: () => performance.now(),
+    random: () => Math.random(),
+    sleep,
+    fetch: (input, init) => globalThis.fetch(input, init),
+    env: process.env,
+    files: nodeFiles(),
+    ...overrides,
+  } as Host;
+}
+
+/** `length` characters of `0-9a-z`, for the names of temporary files. */
+export function randomName(host: Pick<Host, "random">, length = 8): string {
+  return Array.from({ length }, () => Math.floor(host.random() * 36).toString(36)).join("");
+}
+
+async function sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await delay(durationMs, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    throw new AgnesError("aborted", { what: "waiting" }, { cause: error });
+  }
+}

@@ -1,0 +1,60 @@
+import { AgnesError } from "./errors/mod.ts";
+
+const EXPOSED = /^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/;
+const VENDOR = /^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}$/;
+const ENVIRONMENT = /^[A-Z][A-Z0-9_]{0,63}$/;
+
+/**
+ * Checks a name that Agnes exposes: a source, a view, an alias, an extension.
+ *
+ * Letters, digits and underscores, not starting with a digit, at most 64.
+ * @throws `invalid_identifier`
+ */
+export function checkExposedName(what: string, value: string): string {
+  return check(
+    what,
+    value,
+    EXPOSED,
+    "letters, digits and underscores, not a digit first, at most 64 characters",
+  );
+}
+
+/**
+ * Checks a name that a vendor gave: a bucket, a dataset, a table. Dots and dashes are allowed, at most 128.
+ * @throws `invalid_identifier`
+ */
+export function checkVendorName(what: string, value: string): string {
+  return check(what, value, VENDOR, "letters, digits, underscores, dots and dashes, at most 128 characters");
+}
+
+/**
+ * Checks the name of an environment variable that holds a secret.
+ * @throws `invalid_identifier`
+ */
+export function checkEnvironmentName(what: string, value: string): string {
+  return check(what, value, ENVIRONMENT, "capital letters, digits and underscores, a letter first");
+}
+
+/** Whether `value` may be exposed as it is; see `checkExposedName`. */
+export function isExposedName(value: string): boolean {
+  return EXPOSED.test(value);
+}
+
+/**
+ * The exposed name nearest to a vendor's name: lower case, every other character an underscore.
+ * `in.c-crm.Orders 2024` gives `in_c_crm_orders_2024`; a name with nothing usable gives `table`.
+ */
+export function toExposedName(value: string): string {
+  const name = value
+    .normalize("NFKD")
+    .toLowerCase()
+    .replace(/[^a-z0-9_]+/g, "_")
+    .replace(/^_+|_+$/g, "");
+  const started = /^[0-9]/.test(name) ? `t_${name}` : name;
+  return started.slice(0, 64) || "table";
+}
+
+function check(what: string, value: string, rule: RegExp, words: string): string {
+  if (!rule.test(value)) throw new AgnesError("invalid_identifier", { what, value, rule: words });
+  return value;
+}

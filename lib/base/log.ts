@@ -1,0 +1,49 @@
+import { printable, redact } from "./redact.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** One line of the log, already redacted. */
+export interface LogEntry {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** Where talk goes; data never goes here. */
+export interface Log {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+/** A log that redacts credentials and the given secret values before anything reaches `sink`. */
+export function createLog(sink: (entry: LogEntry) => void, secrets: Iterable<string> = []): Log {
+  const write =
+    (level: LogLevel) =>
+    (message: string, fields: Record<string, unknown> = {}) =>
+      sink({ level, message: clean(message, secrets), fields: cleanFields(fields, secrets) });
+  return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+}
+
+/** A log that says nothing. */
+export const silentLog: Log = createLog(() => {});
+
+function clean(text: string, secrets: Iterable<string>): string {
+  return printable(redact(text, secrets));
+}
+
+function cleanFields(fields: Record<string, unknown>, secrets: Iterable<string>): Record<string, unknown> {
+  const entries = Object.entries(fields).map(([key, value]): [string, unknown] => {
+    if (typeof value === "number" || typeof value === "boolean" || value == null) return [key, value];
+    const text = typeof value === "string" ? value : value instanceof Error ? value.message : toJson(value);
+    return [key, clean(text, secrets)];
+  });
+  return Object.fromEntries(entries);
+}
+
+function toJson(value: unknown): string {
+  return (
+    JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? item.toString() : item)) ?? ""
+  );
+}

@@ -1,0 +1,21 @@
+export { abortError, throwIfAborted, withTimeout } from "./abort.ts";
+export { AgnesError, errorCodes, isAgnesError, messageOf, shown } from "./errors/mod.ts";
+export type { ErrorCode, ErrorDetails, ErrorSpec, Retry } from "./errors/mod.ts";
+export { fileError, nodeFiles } from "./files.ts";
+export type { Files, FileStat } from "./files.ts";
+export { createHost, randomName } from "./host.ts";
+export type { Host } from "./host.ts";
+export {
+  checkEnvironmentName,
+  checkExposedName,
+  checkVendorName,
+  isExposedName,
+  toExposedName,
+} from "./identifiers.ts";
+export { createLog, silentLog } from "./log.ts";
+export type { Log, LogEntry, LogLevel } from "./log.ts";
+export { nearest } from "./nearest.ts";
+export { publishFile, TEMPORARY_SUFFIX, temporaryPath } from "./publish.ts";
+export { printable, redact } from "./redact.ts";
+export { Secret } from "./secret.ts";
+export { SingleFlight } from "./single-flight.ts";

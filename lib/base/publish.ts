@@ -1,0 +1,44 @@
+import { basename, dirname, join } from "node:path";
+
+import type { Host } from "./host.ts";
+import { randomName } from "./host.ts";
+
+/** The suffix of every temporary file; no glob for data matches it. */
+export const TEMPORARY_SUFFIX = ".tmp";
+
+/** A name beside `path` for a file that is not published yet: unique to this process and call. */
+export function temporaryPath(host: Pick<Host, "random">, path: string): string {
+  return join(dirname(path), `${basename(path)}.${process.pid}.${randomName(host)}${TEMPORARY_SUFFIX}`);
+}
+
+/**
+ * Replaces a file by one rename: readers see the old content or the new, never a part of it.
+ *
+ * @param content the whole new content, or a function that writes it to the temporary path it is given
+ * @throws `disk_full`, `file_failed`; the old file is then untouched and the temporary one removed
+ */
+export async function publishFile(
+  host: Pick<Host, "files" | "random">,
+  path: string,
+  content: string | Uint8Array | ((temporary: string) => Promise<void>),
+  options: { readonly mode?: number } = {},
+): Promise<void> {
+  const { files } = host;
+  const mode = options.mode ?? 0o644;
+  const temporary = temporaryPath(host, path);
+  await files.makeDirectory(dirname(path));
+  try {
+    if (typeof content === "function") {
+      await content(temporary);
+      await files.chmod(temporary, mode);
+      await files.sync(temporary);
+    } else {
+      await files.write(temporary, content, { mode });
+    }
+    await files.rename(temporary, path);
+  } catch (error) {
+    await files.remove(temporary).catch(() => {});
+    throw error;
+  }
+  await files.sync(dirname(path));
+}

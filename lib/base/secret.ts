@@ -1,0 +1,40 @@
+import { inspect } from "node:util";
+
+/**
+ * A secret value that cannot be logged, printed, serialised or concatenated by accident.
+ *
+ * @example
+ * ```ts
+ * import { Secret } from "agnes/kit";
+ * const token = new Secret("CRM_TOKEN", "s3cret");
+ * String(token); // "[secret CRM_TOKEN]"
+ * token.reveal(); // "s3cret"
+ * ```
+ */
+export class Secret {
+  /** The name of the environment variable the value came from. */
+  readonly name: string;
+  readonly #value: string;
+
+  constructor(name: string, value: string) {
+    this.name = name;
+    this.#value = value;
+  }
+
+  /** The value itself; hand it only to the call that needs it. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return `[secret ${this.name}]`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}

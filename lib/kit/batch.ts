@@ -1,0 +1,107 @@
+import type { RecordBatch } from "apache-arrow";
+
+/** One row as an object; a missing key is null. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** The format of a file chunk. */
+export type FileFormat = "parquet" | "csv" | "ndjson" | "json";
+
+/** A file that DuckDB reads itself: the fastest way in for data that is already serialised. */
+export interface FileChunk {
+  readonly kind: "file";
+  readonly format: FileFormat;
+  /** An absolute local path, or the bytes. */
+  readonly data: string | AsyncIterable<Uint8Array>;
+  /** How the bytes are compressed. Default: `auto`, by the ending of the path; bytes: `none`. */
+  readonly compression?: "auto" | "none" | "gzip" | "zstd";
+  /** For `csv`. */
+  readonly csv?: CsvOptions;
+  /** DuckDB types by column that override the sniffed ones, for csv, ndjson and json. */
+  readonly types?: Readonly<Record<string, string>>;
+  /**
+   * What the chunk was made from, unique within the table: a path, a slice. Rows of one origin get parts of
+   * their own, which a later read can keep; see `ReadEnd.kept`.
+   */
+  readonly origin?: string;
+}
+
+/** How a CSV file is written; what is left out is sniffed. */
+export interface CsvOptions {
+  readonly delimiter?: string;
+  readonly quote?: string;
+  readonly escape?: string;
+  readonly header?: boolean;
+  /** The texts that stand for null. */
+  readonly nullValues?: readonly string[];
+  readonly dateFormat?: string;
+  readonly timestampFormat?: string;
+  /** Column names, for a file without a header. */
+  readonly names?: readonly string[];
+  readonly encoding?: string;
+}
+
+/**
+ * What a connector yields: an Arrow `RecordBatch` (8 to 16 thousand rows are best), row objects, or a file chunk.
+ * All batches of one read describe the same columns.
+ */
+export type Batch = RecordBatch | readonly Row[] | FileChunk;
+
+export type JsonValue =
+  string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+/**
+ * What a `read` may return after its last batch.
+ *
+ * "Nothing changed" (`unchanged`) and "the table is empty" (no rows) are different answers.
+ */
+export interface ReadEnd {
+  /** Nothing changed since the `state` or cursor that was given: everything published stays. */
+  readonly unchanged?: boolean;
+  /** Where the next read may continue; committed with the rows and given back as `ReadOptions.state`. */
+  readonly state?: JsonValue;
+  /** Origins that did not change and were not yielded: their published parts stay. */
+  readonly kept?: readonly string[];
+}
+
+/** A value to compare a column with. */
+export type FilterValue = string | number | bigint | boolean | Date;
+
+/** One condition; several are ANDed. `eq` and `ne` with several values mean "one of" and "none of". */
+export interface Filter {
+  readonly column: string;
+  readonly operator: "eq" | "ne" | "gt" | "ge" | "lt" | "le";
+  readonly values: readonly FilterValue[];
+}
+
+/** Where incremental reading stands. */
+export interface Cursor {
+  readonly column: string;
+  /** The greatest value that is published, as text in DuckDB's notation (`2026-01-31 10:00:00`, `42`). */
+  readonly value: string;
+}
+
+/** How a table is to be read. What a connector cannot push down, the runtime applies. */
+export interface ReadOptions {
+  /** The columns wanted, in this order. Default: all. */
+  readonly columns?: readonly string[];
+  /** Conditions, ANDed. */
+  readonly filter?: readonly Filter[];
+  /** Only rows whose cursor column is greater than the value are wanted. */
+  readonly cursor?: Cursor;
+  /** What the last published read returned as `ReadEnd.state`; absent on a full read. */
+  readonly state?: JsonValue;
+  /** How many rows a batch should have. Default 8192. */
+  readonly batchRows: number;
+  /** Fires when the read must stop. */
+  readonly signal: AbortSignal;
+}
+
+/** Whether a batch is a file chunk. */
+export function isFileChunk(batch: Batch): batch is FileChunk {
+  return !Array.isArray(batch) && (batch as Partial<FileChunk>).kind === "file";
+}
+
+/** Whether a batch is row objects. */
+export function isRows(batch: Batch): batch is readonly Row[] {
+  return Array.isArray(batch);
+}

@@ -1,0 +1,4 @@
+/** HTTP for connectors. */
+export interface Http {
+  readonly todo: never;
+}

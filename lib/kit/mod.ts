@@ -1,0 +1,59 @@
+export { AgnesError, Secret } from "../base/mod.ts";
+export type { Log } from "../base/mod.ts";
+export * as arrow from "apache-arrow";
+export { isFileChunk, isRows } from "./batch.ts";
+export type {
+  Batch,
+  CsvOptions,
+  Cursor,
+  FileChunk,
+  FileFormat,
+  Filter,
+  FilterValue,
+  JsonValue,
+  ReadEnd,
+  ReadOptions,
+  Row,
+} from "./batch.ts";
+export { capabilities, capabilityMethods, optionalMethods } from "./capability.ts";
+export type {
+  AnyConnector,
+  Capability,
+  CapabilityMethods,
+  Change,
+  CommonMethods,
+  Connector,
+  Health,
+  PushEvent,
+  PushRequest,
+  QueryAnswer,
+  QueryEstimate,
+  QueryLimits,
+  RemoteAttachInfo,
+  TableMetadata,
+  WriteOptions,
+} from "./capability.ts";
+export {
+  arrowColumn,
+  binary,
+  bool,
+  date,
+  decimal,
+  float64,
+  int32,
+  int64,
+  json,
+  JsonText,
+  list,
+  struct,
+  timestamp,
+  timestampWithZone,
+  toSchema,
+  utf8,
+} from "./columns.ts";
+export type { Column, ColumnOptions } from "./columns.ts";
+export { definePlugin } from "./plugin.ts";
+export type { AnyPlugin, ConnectContext, DuckDBEngine, OptionsSchema, Plugin, SecretSpec } from "./plugin.ts";
+export type { Http } from "./http.ts";
+export { table } from "./table.ts";
+export type { TableInfo, TableOptions } from "./table.ts";

@@ -1,0 +1,118 @@
+import type { RecordBatch, Schema } from "apache-arrow";
+import type * as v from "valibot";
+
+import type { Log, Secret } from "../base/mod.ts";
+import type { FileChunk } from "./batch.ts";
+import type { AnyConnector, Capability, Connector } from "./capability.ts";
+import type { Http } from "./http.ts";
+
+/** A secret that a plugin asks for. */
+export interface SecretSpec {
+  readonly description: string;
+  /** Whether the source cannot work without it. Default `false`. */
+  readonly required?: boolean;
+}
+
+/** The schema of a plugin's options: a valibot object. */
+// biome-ignore: the inner types are the plugin author's own.
+export type OptionsSchema = v.GenericSchema<unknown, unknown>;
+
+/** DuckDB, for plugins whose source is a file or a database that DuckDB reads. Private to the source. */
+export interface DuckDBEngine {
+  /** The columns a file chunk would give, sniffed. */
+  describe(chunk: FileChunk, options?: { readonly signal?: AbortSignal }): Promise<Schema>;
+  /** Runs one SELECT; `attach` maps names to DuckDB files that are attached read-only for it. */
+  query(
+    sql: string,
+    options?: {
+      readonly attach?: Readonly<Record<string, string>>;
+      readonly parameters?: readonly (string | number | bigint | boolean | null)[];
+      readonly signal?: AbortSignal;
+      readonly batchRows?: number;
+    },
+  ): Promise<{ readonly schema: Schema; readonly batches: AsyncIterable<RecordBatch> }>;
+}
+
+/** What `connect` is given. */
+export interface ConnectContext<Options, Secrets extends Readonly<Record<string, SecretSpec>>> {
+  /** The name of the source in `agnes.yaml`. */
+  readonly source: string;
+  /** The checked options. */
+  readonly options: Options;
+  /** The secrets by the plugin's names; those that are not required may be absent. */
+  readonly secrets: {
+    readonly [Name in keyof Secrets]: Secrets[Name] extends { readonly required: true }
+      ? Secret
+      : Secret | undefined;
+  };
+  /** HTTP with retries, rate limit, timeouts and redacted logs. */
+  readonly http: Http;
+  /** DuckDB, for files and databases. */
+  readonly duckdb: DuckDBEngine;
+  readonly log: Log;
+  /** The current time; use it instead of `Date.now`, so that tests can set it. */
+  readonly now: () => Date;
+  /** Makes a path of the options absolute: relative ones start at the workspace. */
+  readonly resolvePath: (path: string) => string;
+}
+
+/** A plugin: what one kind of source is called, needs and can do, and how to connect to it. */
+export interface Plugin<
+  C extends Capability = Capability,
+  S extends OptionsSchema = OptionsSchema,
+  Secrets extends Readonly<Record<string, SecretSpec>> = Readonly<Record<string, SecretSpec>>,
+> {
+  readonly name: string;
+  /** Semantic version. */
+  readonly version: string;
+  /** One line for lists. */
+  readonly description: string;
+  readonly capabilities: readonly C[];
+  readonly options: S;
+  /** Secrets by name; the value comes from the environment variable of that name unless `agnes.yaml` names another. */
+  readonly secrets: Secrets;
+  /** The host names `remote` may be given, when it is. */
+  connect(context: ConnectContext<v.InferOutput<S>, Secrets>): Connector<C> | Promise<Connector<C>>;
+}
+
+/** A plugin of which only the shape is known. */
+export interface AnyPlugin {
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly capabilities: readonly Capability[];
+  readonly options: OptionsSchema;
+  readonly secrets: Readonly<Record<string, SecretSpec>>;
+  // A method, so that a plugin with narrower options is an AnyPlugin; the registry checks them before it connects.
+  connect(context: ConnectContext<never, never>): AnyConnector | Promise<AnyConnector>;
+}
+
+/**
+ * Declares a plugin. Returns it unchanged; the types hold capabilities, options and secrets together.
+ *
+ * @example
+ * ```ts
+ * import { definePlugin, int64, table } from "agnes/kit";
+ * import * as v from "valibot";
+ *
+ * export default definePlugin({
+ *   name: "numbers", version: "1.0.0", description: "The first whole numbers",
+ *   capabilities: ["discover", "read"],
+ *   options: v.strictObject({ count: v.optional(v.number(), 10) }),
+ *   secrets: {},
+ *   connect: ({ options }) => ({
+ *     discover: async () => [table("numbers", { n: int64() })],
+ *     async *read() {
+ *       yield Array.from({ length: options.count }, (_, n) => ({ n }));
+ *     },
+ *   }),
+ * });
+ * ```
+ */
+export function definePlugin<
+  const C extends Capability,
+  const S extends OptionsSchema,
+  const Secrets extends Readonly<Record<string, SecretSpec>>,
+>(plugin: Plugin<C, S, Secrets>): Plugin<C, S, Secrets> {
+  return plugin;
+}

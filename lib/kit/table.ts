@@ -1,0 +1,53 @@
+import type { Schema } from "apache-arrow";
+
+import type { Capability } from "./capability.ts";
+import { toSchema, type Column } from "./columns.ts";
+
+/** A table of a source, as its connector describes it. */
+export interface TableInfo {
+  /** The source's own name of the table. */
+  readonly name: string;
+  /** Names, Arrow types and nullability of the columns, in order. */
+  readonly schema: Schema;
+  /** The columns that identify a row. Default: none. */
+  readonly primaryKey: readonly string[];
+  /** The column whose values only grow, for incremental reading. Default: none. */
+  readonly cursor?: string;
+  /** What the table holds. */
+  readonly description?: string;
+  /** What can be done with this table, when less than the connector can do. */
+  readonly capabilities?: readonly Capability[];
+  /** About how many rows there are, for progress. */
+  readonly estimatedRows?: number;
+  /** Where the table is inside the attached database, for `remote`. Default: `[name]`. */
+  readonly remotePath?: readonly string[];
+}
+
+/** What a table may say beside its name and columns. */
+export type TableOptions = Partial<Omit<TableInfo, "name" | "schema">>;
+
+/**
+ * Describes a table by its columns.
+ *
+ * @example
+ * ```ts
+ * import { int64, table, timestamp, utf8 } from "agnes/kit";
+ * const contacts = table(
+ *   "contacts",
+ *   { id: int64({ nullable: false }), email: utf8(), updated_at: timestamp() },
+ *   { primaryKey: ["id"], cursor: "updated_at" },
+ * );
+ * ```
+ */
+export function table(
+  name: string,
+  columns: Readonly<Record<string, Column>> | Schema,
+  options: TableOptions = {},
+): TableInfo {
+  const schema = isSchema(columns) ? columns : toSchema(columns);
+  return { primaryKey: [], ...options, name, schema };
+}
+
+function isSchema(columns: Readonly<Record<string, Column>> | Schema): columns is Schema {
+  return Array.isArray((columns as Schema).fields);
+}

@@ -1,0 +1,85 @@
+import * as v from "valibot";
+
+/** One entry of `sources:`. */
+export const sourceConfig = v.strictObject({
+  plugin: v.pipe(
+    v.string(),
+    v.nonEmpty(),
+    v.description("Name of the plugin that knows this kind of source"),
+  ),
+  options: v.optional(
+    v.pipe(
+      v.record(v.string(), v.unknown()),
+      v.description("Options of the plugin; see `agnes connector show`"),
+    ),
+    {},
+  ),
+  secrets: v.optional(
+    v.pipe(
+      v.record(v.string(), v.string()),
+      v.description("Environment variable for each of the plugin's secrets; default: the secret's own name"),
+    ),
+    {},
+  ),
+  register: v.optional(
+    v.pipe(
+      v.picklist(["all", "listed"]),
+      v.description("Whether `sync` registers every table the source has, or only syncs those registered"),
+    ),
+  ),
+  timeoutMs: v.optional(
+    v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(1),
+      v.description("Longest a run of this source may take, ms"),
+    ),
+  ),
+});
+
+/** The content of `agnes.yaml`, and the part of `createAgnes` that describes a workspace. */
+export const workspaceConfig = v.strictObject({
+  version: v.pipe(v.literal(1), v.description("Version of this format")),
+  plugins: v.optional(
+    v.pipe(v.array(v.string()), v.description("Packages or paths of plugins beside the bundled ones")),
+    [],
+  ),
+  sources: v.optional(
+    v.pipe(v.record(v.string(), sourceConfig), v.description("The sources of this workspace by name")),
+    {},
+  ),
+  limits: v.optional(
+    v.strictObject({
+      memoryMb: v.optional(
+        v.pipe(
+          v.number(),
+          v.integer(),
+          v.minValue(64),
+          v.description("Memory DuckDB may use, MB; default 1024"),
+        ),
+      ),
+      threads: v.optional(
+        v.pipe(
+          v.number(),
+          v.integer(),
+          v.minValue(1),
+          v.description("Threads DuckDB may use; default: the cores"),
+        ),
+      ),
+      temporaryMb: v.optional(
+        v.pipe(
+          v.number(),
+          v.integer(),
+          v.minValue(0),
+          v.description("Disk DuckDB may spill to, MB; default 10240"),
+        ),
+      ),
+    }),
+    {},
+  ),
+});
+
+export type SourceConfig = v.InferOutput<typeof sourceConfig>;
+export type WorkspaceConfig = v.InferOutput<typeof workspaceConfig>;
+/** What a person may write: the same with defaults left out. */
+export type WorkspaceConfigInput = v.InferInput<typeof workspaceConfig>;

@@ -1,0 +1,5 @@
+export { checkAgainst, checkConfig } from "./check.ts";
+export { sourceConfig, workspaceConfig } from "./config.ts";
+export type { SourceConfig, WorkspaceConfig, WorkspaceConfigInput } from "./config.ts";
+export { CONFIG_FILE, dataDirectoryOf, dataPaths, findWorkspace, openWorkspace } from "./workspace.ts";
+export type { Workspace } from "./workspace.ts";

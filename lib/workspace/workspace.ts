@@ -1,0 +1,84 @@
+import { dirname, join, resolve } from "node:path";
+
+import { AgnesError, type Files, type Host } from "../base/mod.ts";
+import { checkConfig } from "./check.ts";
+import type { WorkspaceConfig } from "./config.ts";
+
+/** The name of the file that makes a folder a workspace. */
+export const CONFIG_FILE = "agnes.yaml";
+
+/** A workspace: its folder, its data folder and its checked configuration. */
+export interface Workspace {
+  /** Absolute path of the folder that holds `agnes.yaml`. */
+  readonly directory: string;
+  /** Absolute path of the data folder; `AGNES_DATA_DIR`, or `data` in the workspace. */
+  readonly dataDirectory: string;
+  readonly config: WorkspaceConfig;
+}
+
+/** Where things are inside a data folder. */
+export const dataPaths = {
+  extracts: (data: string): string => join(data, "extracts"),
+  extract: (data: string, source: string): string => join(data, "extracts", source),
+  analytics: (data: string): string => join(data, "analytics", "analytics.duckdb"),
+  state: (data: string, catalog: string): string => join(data, "state", catalog),
+} as const;
+
+/**
+ * Finds the nearest folder upwards that holds an `agnes.yaml`.
+ * @throws `workspace_missing`
+ */
+export async function findWorkspace(files: Files, from: string): Promise<string> {
+  let directory = resolve(from);
+  for (;;) {
+    if ((await files.stat(join(directory, CONFIG_FILE))) !== null) return directory;
+    const parent = dirname(directory);
+    if (parent === directory) throw new AgnesError("workspace_missing", { directory: resolve(from) });
+    directory = parent;
+  }
+}
+
+/**
+ * Reads and checks a workspace.
+ *
+ * @param from a folder inside the workspace; `AGNES_WORKSPACE` wins over the current one, `exact` over both
+ * @throws `workspace_missing`, `config_malformed`, `config_unknown_key`, `config_invalid`, `invalid_identifier`
+ */
+export async function openWorkspace(
+  host: Pick<Host, "files" | "env">,
+  options: { readonly exact?: string; readonly from?: string } = {},
+): Promise<Workspace> {
+  const named = options.exact ?? host.env["AGNES_WORKSPACE"];
+  const directory =
+    named === undefined ? await findWorkspace(host.files, options.from ?? process.cwd()) : resolve(named);
+  const path = join(directory, CONFIG_FILE);
+  const bytes = await host.files.read(path);
+  if (bytes === null) throw new AgnesError("workspace_missing", { directory });
+  const config = checkConfig(await parseYaml(new TextDecoder().decode(bytes), path), path);
+  return { directory, dataDirectory: dataDirectoryOf(host.env, directory), config };
+}
+
+/** The data folder of a workspace folder. */
+export function dataDirectoryOf(env: Host["env"], directory: string): string {
+  return resolve(directory, env["AGNES_DATA_DIR"] ?? "data");
+}
+
+async function parseYaml(text: string, path: string): Promise<unknown> {
+  const { parseDocument } = await import("yaml");
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const at = error.linePos?.[0];
+    const reason = error.message.split("\n")[0]!.replace(/ at line \d+, column \d+:?$/, "");
+    throw new AgnesError("config_malformed", {
+      path,
+      reason,
+      ...(at === undefined ? {} : { line: at.line, column: at.col }),
+    });
+  }
+  try {
+    return document.toJS({ maxAliasCount: 100 }) as unknown;
+  } catch (cause) {
+    throw new AgnesError("config_malformed", { path, reason: (cause as Error).message }, { cause });
+  }
+}
