@@ -1,0 +1,48 @@
+import { describe, expect, test } from "bun:test";
+
+import { layerViolations } from "../../tools/layers.ts";
+import { sourceFiles } from "../../tools/source.ts";
+
+describe("layers", () => {
+  test("layerViolations() finds none in the repository", () => {
+    const files = sourceFiles([".ts"], ["lib/", "plugins/", "cmd/"]);
+    expect(files.length).toBeGreaterThan(20);
+    expect(layerViolations(files)).toEqual([]);
+  });
+
+  const seeded: readonly [string, string, string][] = [
+    ["lib/base/a.ts", `import { x } from "../kit/mod.ts";`, "down the layers"],
+    ["lib/duckdb/a.ts", `import type { X } from "../catalog/mod.ts";`, "down the layers"],
+    ["lib/kit/a.ts", `const x = await import("../extract/mod.ts");`, "down the layers"],
+    ["lib/kit/a.ts", `export let x: import("../extract/mod.ts").X;`, "down the layers"],
+    ["lib/kit/a.ts", `export * from "../extract/mod.ts";`, "down the layers"],
+    ["lib/extract/a.ts", `import { x } from "../duckdb/copy.ts";`, "through its mod.ts"],
+    ["lib/extract/a.ts", `import { x } from "../agnes.ts";`, "above all layers"],
+    ["lib/extract/a.ts", `import { x } from "../testing/mod.ts";`, "only tests"],
+    ["lib/extract/a.ts", `import { x } from "../../plugins/files/plugin.ts";`, "only lib"],
+    ["lib/extract/a.ts", `import { x } from "agnes/kit";`, "by path"],
+    ["lib/unknown/a.ts", `import { x } from "../base/mod.ts";`, "no layer"],
+    ["plugins/files/plugin.ts", `import { x } from "agnes/testing";`, "kit alone"],
+    ["plugins/files/plugin.ts", `import { x } from "../../lib/kit/mod.ts";`, "kit alone"],
+    ["plugins/files/plugin.ts", `import { x } from "../duckdb/plugin.ts";`, "kit alone"],
+    ["cmd/commands/a.ts", `import { x } from "../../lib/extract/run.ts";`, "through its mod.ts"],
+  ];
+  for (const [path, text, reason] of seeded) {
+    test(`layerViolations() catches ${text} in ${path}`, () => {
+      expect(layerViolations([{ path, text }])[0]).toContain(reason);
+    });
+  }
+
+  test("layerViolations() accepts imports that go down", () => {
+    const files = [
+      { path: "lib/extract/a.ts", text: `import { x } from "../duckdb/mod.ts"; import { y } from "./b.ts";` },
+      {
+        path: "plugins/files/plugin.ts",
+        text: `import { x } from "agnes/kit"; import * as v from "valibot";`,
+      },
+      { path: "lib/agnes.ts", text: `import { x } from "./extract/mod.ts";` },
+      { path: "cmd/commands/a.ts", text: `import { x } from "../../lib/extract/mod.ts";` },
+    ];
+    expect(layerViolations(files)).toEqual([]);
+  });
+});

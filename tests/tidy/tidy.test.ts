@@ -1,0 +1,69 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { ROOT, sourceFiles } from "../../tools/source.ts";
+import {
+  dependencyViolations,
+  lockViolations,
+  runtimeViolations,
+  sizeViolations,
+  wordViolations,
+} from "../../tools/tidy.ts";
+
+const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
+const code = sourceFiles([".ts"]);
+
+describe("tidy", () => {
+  test("sizeViolations() finds none in the repository", () => {
+    expect(sizeViolations(code)).toEqual([]);
+  });
+
+  test("sizeViolations() catches a file of 401 lines and lets one of 400 pass", () => {
+    expect(sizeViolations([{ path: "a.ts", text: "x\n".repeat(401) }])).toHaveLength(1);
+    expect(sizeViolations([{ path: "a.ts", text: "x\n".repeat(400) }])).toEqual([]);
+  });
+
+  test("wordViolations() finds none in the repository", () => {
+    expect(wordViolations(sourceFiles([".ts", ".md", ".json", ".yaml", ".toml", "run"]))).toEqual([]);
+  });
+
+  test("wordViolations() catches each forbidden word", () => {
+    for (const text of [
+      `https://regi${"stry"}.npmjs.org/x`,
+      `see /wo${"rk"}/main`,
+      `test.sk${"ip"}("x")`,
+      `// TO${"DO"}: later`,
+    ]) {
+      expect(wordViolations([{ path: "a.ts", text }])).toHaveLength(1);
+    }
+  });
+
+  test("runtimeViolations() finds none in lib and plugins", () => {
+    expect(runtimeViolations(sourceFiles([".ts"], ["lib/", "plugins/"]))).toEqual([]);
+  });
+
+  test("runtimeViolations() catches a global and an import", () => {
+    expect(runtimeViolations([{ path: "a.ts", text: `await Bun.${"file"}("x")` }])).toHaveLength(1);
+    expect(runtimeViolations([{ path: "a.ts", text: `import { x } from "bun:${"ffi"}"` }])).toHaveLength(1);
+  });
+
+  test("dependencyViolations() finds none in package.json", () => {
+    expect(dependencyViolations(JSON.parse(read("package.json")) as object, read("ARCHITECTURE.md"))).toEqual(
+      [],
+    );
+  });
+
+  test("dependencyViolations() catches a range and an unexplained package", () => {
+    expect(dependencyViolations({ dependencies: { a: "^1.0.0" } }, "")).toHaveLength(2);
+    expect(dependencyViolations({ dependencies: { a: "1.0.0" } }, "`a`")).toEqual([]);
+  });
+
+  test("lockViolations() finds none in package-lock.json", () => {
+    expect(lockViolations(read("package-lock.json"))).toEqual([]);
+  });
+
+  test("lockViolations() catches an address", () => {
+    expect(lockViolations(`{ "resolved": "https://example.com/a.tgz" }`)).toHaveLength(1);
+  });
+});

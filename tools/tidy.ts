@@ -1,0 +1,62 @@
+import type { SourceFile } from "./source.ts";
+
+/** The most lines a file may have. */
+export const LINES_MAX = 400;
+
+/** Files that are longer than the house allows. */
+export function sizeViolations(files: readonly SourceFile[]): readonly string[] {
+  return files.flatMap(({ path, text }) => {
+    const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
+    return lines > LINES_MAX ? [`${path} has ${lines} lines, more than ${LINES_MAX}`] : [];
+  });
+}
+
+// Built from parts, so that this file does not hold what it forbids.
+const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
+  [
+    new RegExp(`regi${"stry"}\\.(npmjs|yarnpkg)|pypi\\.${"org"}|crates\\.${"io"}|proxy\\.golang`),
+    "names a package registry",
+  ],
+  [new RegExp(`(^|[^a-zA-Z.~])/(wo${"rk"}|fa${"rm"})/`, "m"), "holds a path of one machine"],
+  [
+    new RegExp(`\\b(test|it|describe)\\.(sk${"ip"}|to${"do"}|on${"ly"}|skip${"If"})\\b`),
+    "holds a test that may not run",
+  ],
+  [new RegExp(`\\b(TO${"DO"}|FIX${"ME"}|XX${"X"})\\b`), "holds a promise to do something later"],
+];
+
+/** Words that do not belong in the product. */
+export function wordViolations(files: readonly SourceFile[]): readonly string[] {
+  return files.flatMap(({ path, text }) =>
+    FORBIDDEN.flatMap(([pattern, reason]) => (pattern.test(text) ? [`${path} ${reason}`] : [])),
+  );
+}
+
+/** Uses of what only Bun has, where Node must run too. */
+export function runtimeViolations(files: readonly SourceFile[]): readonly string[] {
+  return files.flatMap(({ path, text }) =>
+    /\bBun\.|from "bun(:|")|import\("bun(:|")/.test(text) ? [`${path} uses what only Bun has`] : [],
+  );
+}
+
+interface PackageFile {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
+
+/** Dependencies that are not pinned, or that `ARCHITECTURE.md` does not explain. */
+export function dependencyViolations(manifest: PackageFile, architecture: string): readonly string[] {
+  return Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }).flatMap(
+    ([name, version]) => [
+      ...(/^\d/.test(version) ? [] : [`${name} is not pinned to one version: ${version}`]),
+      ...(architecture.includes(`\`${name}\``) ? [] : [`ARCHITECTURE.md does not say what ${name} is for`]),
+    ],
+  );
+}
+
+/** Addresses in a lock file. */
+export function lockViolations(lock: string): readonly string[] {
+  return [...lock.matchAll(/"resolved":\s*"([^"]*)"/g)].map(
+    ([, address]) => `the lock file names ${address}`,
+  );
+}
