@@ -14,7 +14,6 @@ export interface SecretSpec {
 }
 
 /** The schema of a plugin's options: a valibot object. */
-// biome-ignore: the inner types are the plugin author's own.
 export type OptionsSchema = v.GenericSchema<unknown, unknown>;
 
 /** DuckDB, for plugins whose source is a file or a database that DuckDB reads. Private to the source. */
@@ -71,7 +70,11 @@ export interface Plugin<
   readonly options: S;
   /** Secrets by name; the value comes from the environment variable of that name unless `agnes.yaml` names another. */
   readonly secrets: Secrets;
-  /** The host names `remote` may be given, when it is. */
+  /**
+   * What `sync` does with tables nobody registered, unless `agnes.yaml` says so itself: `all` registers every table
+   * it discovers, `listed` leaves them. Default `listed`.
+   */
+  readonly register?: "all" | "listed";
   connect(context: ConnectContext<v.InferOutput<S>, Secrets>): Connector<C> | Promise<Connector<C>>;
 }
 
@@ -83,6 +86,7 @@ export interface AnyPlugin {
   readonly capabilities: readonly Capability[];
   readonly options: OptionsSchema;
   readonly secrets: Readonly<Record<string, SecretSpec>>;
+  readonly register?: "all" | "listed";
   // A method, so that a plugin with narrower options is an AnyPlugin; the registry checks them before it connects.
   connect(context: ConnectContext<never, never>): AnyConnector | Promise<AnyConnector>;
 }
