@@ -49,7 +49,7 @@ function issueError(issue: v.BaseIssue<unknown>, schema: v.GenericSchema, path: 
   return new AgnesError("config_invalid", {
     path,
     key: keys.join(".") || "the content",
-    expected: issue.expected ?? issue.message,
+    expected: issue.type === "custom" ? issue.message : (issue.expected ?? issue.message),
     // What valibot received is a literal of the input, and the input may be a secret in the wrong place.
     received: kindOf(issue.input),
   });
@@ -75,10 +75,16 @@ interface SchemaShape {
   readonly value?: unknown;
   readonly item?: unknown;
   readonly wrapped?: unknown;
+  readonly pipe?: readonly { readonly kind: string }[];
 }
 
 function unwrapped(schema: unknown): SchemaShape | undefined {
   let current = schema as SchemaShape | undefined;
-  while (current?.wrapped !== undefined) current = current.wrapped as SchemaShape;
-  return current;
+  for (;;) {
+    // The last schema of a pipe is the one that knows the keys.
+    const last = current?.pipe?.findLast((item) => item.kind === "schema") as SchemaShape | undefined;
+    const inner = current?.wrapped ?? (last?.pipe === undefined ? last : unwrapped(last));
+    if (inner === undefined || inner === current) return current;
+    current = inner as SchemaShape;
+  }
 }

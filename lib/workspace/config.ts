@@ -1,5 +1,15 @@
 import * as v from "valibot";
 
+/** A map by name. Valibot's own record would take a list for an empty map. */
+const mapOf = <const V extends v.GenericSchema>(value: V) =>
+  v.pipe(
+    v.custom<Readonly<Record<string, unknown>>>(
+      (input) => typeof input === "object" && input !== null && !Array.isArray(input),
+      "a map",
+    ),
+    v.record(v.string(), value),
+  );
+
 /** One entry of `sources:`. */
 export const sourceConfig = v.strictObject({
   plugin: v.pipe(
@@ -8,15 +18,12 @@ export const sourceConfig = v.strictObject({
     v.description("Name of the plugin that knows this kind of source"),
   ),
   options: v.optional(
-    v.pipe(
-      v.record(v.string(), v.unknown()),
-      v.description("Options of the plugin; see `agnes connector show`"),
-    ),
+    v.pipe(mapOf(v.unknown()), v.description("Options of the plugin; see `agnes connector show`")),
     {},
   ),
   secrets: v.optional(
     v.pipe(
-      v.record(v.string(), v.string()),
+      mapOf(v.string()),
       v.description("Environment variable for each of the plugin's secrets; default: the secret's own name"),
     ),
     {},
@@ -45,7 +52,7 @@ export const workspaceConfig = v.strictObject({
     [],
   ),
   sources: v.optional(
-    v.pipe(v.record(v.string(), sourceConfig), v.description("The sources of this workspace by name")),
+    v.pipe(mapOf(sourceConfig), v.description("The sources of this workspace by name")),
     {},
   ),
   limits: v.optional(

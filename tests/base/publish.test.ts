@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { createHost, type Files, isAgnesError, nodeFiles, publishFile } from "../../lib/base/mod.ts";
+
+let directory: string;
+beforeEach(() => void (directory = mkdtempSync(join(tmpdir(), "agnes-base-"))));
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const STEPS = ["makeDirectory", "write", "rename", "sync", "chmod"] as const;
+
+/** Files whose one step fails as a full disk does. */
+function failing(step: (typeof STEPS)[number]): Files {
+  const full = () => Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" }));
+  return { ...nodeFiles(), [step]: full };
+}
+
+describe("publishFile", () => {
+  test("publishFile() replaces a file with mode 0644 and leaves nothing else", async () => {
+    const path = join(directory, "a.json");
+    writeFileSync(path, "old", { mode: 0o600 });
+    await publishFile(createHost(), path, "new");
+    expect(readFileSync(path, "utf8")).toBe("new");
+    expect(statSync(path).mode & 0o777).toBe(0o644);
+    expect(readdirSync(directory)).toEqual(["a.json"]);
+  });
+
+  test("publishFile() publishes what a function wrote, and nothing when it throws", async () => {
+    const path = join(directory, "deep", "a.bin");
+    await publishFile(createHost(), path, async (temporary) => writeFileSync(temporary, "bytes"));
+    expect(readFileSync(path, "utf8")).toBe("bytes");
+    const broken = publishFile(createHost(), path, async (temporary) => {
+      writeFileSync(temporary, "half");
+      throw new Error("stopped");
+    });
+    expect(broken).rejects.toThrow("stopped");
+    await broken.catch(() => {});
+    expect(readFileSync(path, "utf8")).toBe("bytes");
+    expect(readdirSync(join(directory, "deep"))).toEqual(["a.bin"]);
+  });
+
+  for (const step of STEPS.slice(0, 3)) {
+    test(`publishFile() leaves the old file when ${step} fails`, async () => {
+      const path = join(directory, "a.json");
+      writeFileSync(path, "old");
+      const host = createHost({ files: failing(step) });
+      await publishFile(host, path, "new").then(
+        () => expect.unreachable(),
+        (error: unknown) => expect(error).toBeInstanceOf(Error),
+      );
+      expect(readFileSync(path, "utf8")).toBe("old");
+      expect(readdirSync(directory)).toEqual(["a.json"]);
+    });
+  }
+});
+
+describe("nodeFiles", () => {
+  const files = nodeFiles();
+
+  test("nodeFiles() answers absence with null and does not confuse it with failure", async () => {
+    expect(await files.read(join(directory, "none"))).toBeNull();
+    expect(await files.stat(join(directory, "none"))).toBeNull();
+    expect(await files.list(join(directory, "none"))).toBeNull();
+    const reading = await files.read(directory).catch((error: unknown) => error);
+    expect(isAgnesError(reading, "file_failed")).toBe(true);
+  });
+
+  test("nodeFiles().write() refuses to overwrite unless told", async () => {
+    const path = join(directory, "a");
+    await files.write(path, "1");
+    expect(isAgnesError(await files.write(path, "2").catch((error: unknown) => error), "file_failed")).toBe(
+      true,
+    );
+    await files.write(path, "3", { replace: true });
+    expect(readFileSync(path, "utf8")).toBe("3");
+  });
+
+  test("nodeFiles().link() says whether the name was free", async () => {
+    const [from, to] = [join(directory, "from"), join(directory, "to")];
+    await files.write(from, "x");
+    expect(await files.link(from, to)).toBe(true);
+    expect(await files.link(from, to)).toBe(false);
+  });
+});

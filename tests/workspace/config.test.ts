@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { createHost, isAgnesError } from "../../lib/base/mod.ts";
+import { checkConfig, findWorkspace, openWorkspace } from "../../lib/workspace/mod.ts";
+
+let directory: string;
+beforeEach(() => void (directory = mkdtempSync(join(tmpdir(), "agnes-workspace-"))));
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const open = (yaml: string, env: Record<string, string> = {}) => {
+  writeFileSync(join(directory, "agnes.yaml"), yaml);
+  return openWorkspace({ ...createHost(), env }, { from: directory });
+};
+const failure = async (work: Promise<unknown>) => {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!isAgnesError(error)) throw new Error(`expected an AgnesError, got ${String(error)}`);
+  return error;
+};
+
+describe("openWorkspace", () => {
+  test("openWorkspace() fills defaults and finds the data folder", async () => {
+    const workspace = await open("version: 1\nsources:\n  crm: { plugin: files }\n");
+    expect(workspace.config).toEqual({
+      version: 1,
+      plugins: [],
+      limits: {},
+      sources: { crm: { plugin: "files", options: {}, secrets: {} } },
+    });
+    expect(workspace.dataDirectory).toBe(join(directory, "data"));
+    expect((await open("version: 1", { AGNES_DATA_DIR: "elsewhere" })).dataDirectory).toBe(
+      join(directory, "elsewhere"),
+    );
+  });
+
+  test("findWorkspace() takes the nearest folder upwards and says when there is none", async () => {
+    const deep = join(directory, "a", "b");
+    mkdirSync(deep, { recursive: true });
+    writeFileSync(join(directory, "agnes.yaml"), "version: 1");
+    expect(await findWorkspace(createHost().files, deep)).toBe(directory);
+    const error = await failure(openWorkspace({ ...createHost(), env: {} }, { exact: deep }));
+    expect(error.code).toBe("workspace_missing");
+    expect(error.hint).toContain("agnes init");
+  });
+
+  const bad: readonly (readonly [name: string, yaml: string, code: string, words: string])[] = [
+    ["broken YAML", "version: 1\nsources: [", "config_malformed", "agnes.yaml:"],
+    ["a tab for indentation", "version: 1\nsources:\n\tcrm: {}", "config_malformed", "agnes.yaml:3"],
+    ["a repeated key", "version: 1\nversion: 1", "config_malformed", "agnes.yaml:2"],
+    ["an unknown key", "version: 1\nsorces: {}", "config_unknown_key", "sorces"],
+    [
+      "an unknown key of a source",
+      "version: 1\nsources: { a: { plugin: files, option: {} } }",
+      "config_unknown_key",
+      "sources.a.option",
+    ],
+    ["a missing version", "sources: {}", "config_invalid", "version"],
+    ["another version", "version: 2", "config_invalid", "version"],
+    ["a list for a map", "version: 1\nsources: []", "config_invalid", "sources"],
+    ["a missing plugin", "version: 1\nsources: { a: {} }", "config_invalid", "sources.a.plugin"],
+    [
+      "a hostile source name",
+      "version: 1\nsources: { '../a': { plugin: files } }",
+      "invalid_identifier",
+      "../a",
+    ],
+    ["an empty file", "", "config_invalid", "version"],
+    ["a scalar", "just words", "config_invalid", "the content"],
+  ];
+  for (const [name, yaml, code, words] of bad) {
+    test(`openWorkspace() refuses ${name} with ${code}`, async () => {
+      const error = await failure(open(yaml));
+      expect(error.code).toBe(code as typeof error.code);
+      expect(error.message).toContain(words);
+      expect(error.exitCode).toBe(2);
+    });
+  }
+
+  test("openWorkspace() names the key that was meant", async () => {
+    const error = await failure(open("version: 1\nsources: { a: { plugin: files, option: {} } }"));
+    expect(error.hint).toContain('"options"');
+  });
+
+  test("checkConfig() never shows a value, which may be a secret in the wrong place", () => {
+    try {
+      checkConfig(
+        { version: 1, sources: { a: { plugin: "x", secrets: { TOKEN: { value: "hunter22" } } } } },
+        "agnes.yaml",
+      );
+      expect.unreachable();
+    } catch (error) {
+      expect(JSON.stringify(error)).not.toContain("hunter22");
+    }
+  });
+});

@@ -1,0 +1,19 @@
+/** Builds the npm package into `dist/`, or into the folder given: JavaScript and declarations of `lib` and `plugins`. */
+import { rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+import { run } from "./run.ts";
+import { ROOT } from "./source.ts";
+
+/** Builds into a folder; gives the compiler's exit status. */
+export function buildPackage(directory: string): number {
+  for (const part of ["lib", "plugins"]) rmSync(join(directory, part), { recursive: true, force: true });
+  return run(join(ROOT, "node_modules/.bin/tsc"), "-p", "tsconfig.build.json", "--outDir", directory);
+}
+
+if (import.meta.main) {
+  const status = buildPackage(resolve(ROOT, process.argv[2] ?? "dist"));
+  process.exit(
+    status === 0 && process.argv[2] === undefined ? run(join(ROOT, "node_modules/.bin/publint")) : status,
+  );
+}

@@ -1,0 +1,35 @@
+import { workspaceConfig } from "../../lib/workspace/mod.ts";
+import { markdownTable, page } from "./markdown.ts";
+import { schemaRows } from "./schema.ts";
+
+const VARIABLES: readonly (readonly [string, string])[] = [
+  ["AGNES_WORKSPACE", "Folder of the workspace, instead of the nearest one upwards"],
+  ["AGNES_DATA_DIR", "Folder for data, instead of `data` in the workspace"],
+  [
+    "AGNES_REMOTE_ATTACH_EXTENSIONS",
+    "Comma-separated DuckDB extensions that may attach a source; replaces the list",
+  ],
+  [
+    "AGNES_REMOTE_ATTACH_TOKEN_ENVS",
+    "Comma-separated variables whose value may be sent to a source; replaces the list",
+  ],
+  [
+    "AGNES_REMOTE_ATTACH_HOST_ALLOWLIST",
+    "Comma-separated hosts that may be attached; unset allows any, with a warning",
+  ],
+];
+
+/** `docs/reference/configuration.md`. */
+export function configurationPage(): string {
+  return page(
+    "Configuration",
+    "`agnes.yaml` in the folder of a workspace. `createAgnes({ config })` takes the same. Unknown keys are errors." +
+      " Secrets are never in it: it names the environment variables that hold them.",
+    markdownTable(["key", "type", "default", "what it is"], schemaRows(workspaceConfig)),
+    "## Environment variables",
+    markdownTable(
+      ["variable", "what it is"],
+      VARIABLES.map(([name, words]) => [`\`${name}\``, words]),
+    ),
+  );
+}

@@ -1,0 +1,38 @@
+import { bundledPlugins } from "../../cmd/plugins.ts";
+import { markdownTable, page } from "./markdown.ts";
+import { schemaRows } from "./schema.ts";
+
+/** `docs/reference/plugins.md`. */
+export async function pluginsPage(): Promise<string> {
+  const plugins = await bundledPlugins();
+  return page(
+    "Plugins",
+    "What the executable brings along. A team's own plugins lie in `plugins/` beside `agnes.yaml`.",
+    ...plugins
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .map((plugin) => {
+        const options = schemaRows(plugin.options);
+        const secrets = Object.entries(plugin.secrets);
+        return [
+          `## \`${plugin.name}\``,
+          plugin.description,
+          `Capabilities: ${plugin.capabilities.map((name) => `\`${name}\``).join(", ") || "none"}.`,
+          ...(options.length === 0
+            ? []
+            : [markdownTable(["option", "type", "default", "what it is"], options)]),
+          ...(secrets.length === 0
+            ? []
+            : [
+                markdownTable(
+                  ["secret", "required", "what it is"],
+                  secrets.map(([name, spec]) => [
+                    `\`${name}\``,
+                    spec.required === true ? "yes" : "no",
+                    spec.description,
+                  ]),
+                ),
+              ]),
+        ].join("\n\n");
+      }),
+  );
+}
