@@ -43,8 +43,11 @@ function unwrap(schema: SchemaShape): {
     description ||= descriptionOf(inner);
   }
   // The last schema of a pipe is the one that knows the keys.
-  const last = inner.pipe?.findLast((item) => item.kind === "schema") as SchemaShape | undefined;
-  if (last !== undefined) inner = last;
+  for (;;) {
+    const last = inner.pipe?.findLast((item) => item.kind === "schema") as SchemaShape | undefined;
+    if (last === undefined) break;
+    inner = last;
+  }
   return { inner, optional, fallback, description };
 }
 
