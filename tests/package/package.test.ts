@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { buildPackage } from "../../tools/package.ts";
+import { ROOT } from "../../tools/source.ts";
+
+const CONSUMER = join(ROOT, "tests/package/consumer");
+let project: string;
+
+/** A project that has the built package among its modules, as npm would lay it out. */
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), "agnes-package-"));
+  const modules = join(project, "node_modules");
+  mkdirSync(join(modules, "agnes"), { recursive: true });
+  expect(buildPackage(join(modules, "agnes", "dist"))).toBe(0);
+  copyFileSync(join(ROOT, "package.json"), join(modules, "agnes", "package.json"));
+  for (const name of readdirSync(join(ROOT, "node_modules"))) {
+    if (!name.startsWith(".") && name !== "bun")
+      symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
+  }
+  writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module", private: true }));
+  for (const name of readdirSync(CONSUMER)) copyFileSync(join(CONSUMER, name), join(project, name));
+}, 120_000);
+
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+const run = (command: string, ...parameters: string[]) =>
+  spawnSync(command, parameters, {
+    cwd: project,
+    encoding: "utf8",
+    env: { ...process.env, FILES_PATH: project },
+  });
+
+describe("the built package", () => {
+  test("tsc checks a consumer's program against its declarations", () => {
+    writeFileSync(
+      join(project, "tsconfig.json"),
+      JSON.stringify({
+        compilerOptions: {
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          target: "es2023",
+          module: "nodenext",
+          skipLibCheck: true,
+          types: ["node"],
+          outDir: "out",
+        },
+        include: ["program.ts"],
+      }),
+    );
+    const result = run(join(ROOT, "node_modules/.bin/tsc"), "-p", ".");
+    expect(result.stdout + result.stderr).toBe("");
+    expect(result.status).toBe(0);
+  }, 60_000);
+
+  test("Node runs createAgnes(), sync, query and a plugin of the consumer's own", () => {
+    const version = run("node", "--version").stdout;
+    expect(Number(/^v(\d+)/.exec(version)?.[1])).toBeGreaterThanOrEqual(20);
+    const result = run("node", join("out", "program.js"));
+    expect(result.stderr).toBe("");
+    expect(JSON.parse(result.stdout)).toEqual({
+      status: "complete",
+      rows: [
+        { name: "Ann", word: "number 1" },
+        { name: "Bob", word: "number 2" },
+      ],
+      refused: 2,
+    });
+  }, 60_000);
+
+  test("node:test runs the contract suite of a connector", () => {
+    writeFileSync(join(project, "people.csv"), "n,name\n1,Ann\n");
+    const result = run("node", "--test", "suite.mjs");
+    expect(result.stdout).toContain("# fail 0");
+    expect(Number(/# pass (\d+)/.exec(result.stdout)?.[1])).toBeGreaterThan(3);
+  }, 60_000);
+});

@@ -1,0 +1,52 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { brokenLinks, undocumented } from "../../tools/docs.ts";
+import { driftedPages, referencePages } from "../../tools/reference.ts";
+import { declared, publicSymbols } from "../../tools/reference/modules.ts";
+import { ROOT, sourceFiles } from "../../tools/source.ts";
+
+describe("docs", () => {
+  test("brokenLinks() finds none in the repository", () => {
+    const pages = sourceFiles([".md"]);
+    expect(pages.length).toBeGreaterThan(5);
+    expect(brokenLinks(pages, (path) => existsSync(join(ROOT, path)))).toEqual([]);
+  });
+
+  test("brokenLinks() catches a link to nothing and leaves code alone", () => {
+    const page = { path: "docs/a.md", text: "[x](none.md) `[y](code.md)` [z](https://example.com)" };
+    expect(brokenLinks([page], () => false)).toEqual(["docs/a.md links to none.md, which does not exist"]);
+  });
+
+  test("driftedPages() finds that docs/reference says what the code says", async () => {
+    const read = (path: string) =>
+      existsSync(join(ROOT, path)) ? readFileSync(join(ROOT, path), "utf8") : undefined;
+    expect(driftedPages(await referencePages(), read)).toEqual([]);
+  });
+
+  test("driftedPages() catches a page that differs and one that is missing", () => {
+    const pages = new Map([
+      ["a.md", "new"],
+      ["b.md", "same"],
+      ["c.md", "absent"],
+    ]);
+    const read = (path: string) => ({ "a.md": "old", "b.md": "same" })[path];
+    expect(driftedPages(pages, read)).toEqual(["a.md", "c.md"]);
+  });
+
+  for (const face of ["lib/mod.ts", "lib/kit/mod.ts", "lib/catalog/mod.ts", "lib/testing/mod.ts"]) {
+    test(`undocumented() finds nothing in ${face}`, () => {
+      const symbols = publicSymbols(face);
+      expect(symbols.length).toBeGreaterThan(3);
+      expect(undocumented(symbols)).toEqual([]);
+    });
+  }
+
+  test("undocumented() catches a missing docstring and a missing example", () => {
+    const bare = declared("a.ts", "a", "export function a() {}");
+    const plain = declared("a.ts", "b", "/** Gives b. */\nexport function b() {}");
+    const good = declared("a.ts", "c", "/** Gives c.\n * @example\n * c() */\nexport function c() {}");
+    expect(undocumented([bare, plain, good])).toEqual(["a.ts: a has no docstring", "a.ts: b has no example"]);
+  });
+});

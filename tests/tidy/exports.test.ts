@@ -1,0 +1,39 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { exportViolations } from "../../tools/exports.ts";
+import { ROOT } from "../../tools/source.ts";
+
+const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+  exports: Record<string, { types: string; default: string }>;
+};
+const tsconfig = JSON.parse(readFileSync(join(ROOT, "tsconfig.json"), "utf8")) as {
+  compilerOptions: { paths: Record<string, [string]> };
+};
+const plugins = readdirSync(join(ROOT, "plugins"));
+const exists = (path: string) => existsSync(join(ROOT, path));
+
+describe("exports", () => {
+  test("exportViolations() finds none: exports map, paths and folders agree", () => {
+    expect(exportViolations(manifest.exports, tsconfig.compilerOptions.paths, plugins, exists)).toEqual([]);
+  });
+
+  test("exportViolations() catches an entry without a file, one without a path, and a plugin without a plugin.ts", () => {
+    const broken = {
+      ...manifest.exports,
+      "./extra": { types: "./dist/lib/extra.d.ts", default: "./dist/lib/extra.js" },
+    };
+    const found = exportViolations(broken, tsconfig.compilerOptions.paths, [...plugins, "ghost"], exists);
+    expect(found).toEqual([
+      "./extra is exported, but lib/extra.ts does not exist",
+      "./extra is exported, but tsconfig.json gives agnes/extra no path",
+      "plugins/ghost has no plugin.ts",
+    ]);
+  });
+
+  test("exportViolations() catches types and code that come from different files", () => {
+    const broken = { ".": { types: "./dist/lib/other.d.ts", default: "./dist/lib/mod.js" } };
+    expect(exportViolations(broken, { agnes: ["./lib/mod.ts"] }, [], () => true)).toHaveLength(1);
+  });
+});
