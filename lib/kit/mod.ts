@@ -54,6 +54,23 @@ export {
 export type { Column, ColumnOptions } from "./columns.ts";
 export { definePlugin } from "./plugin.ts";
 export type { AnyPlugin, ConnectContext, DuckDBEngine, OptionsSchema, Plugin, SecretSpec } from "./plugin.ts";
-export type { Http } from "./http.ts";
+export { permanent, transient } from "./failures.ts";
+export { createHttp } from "./http/mod.ts";
+export type {
+  BearerSource,
+  BodyPath,
+  Http,
+  HttpAnswer,
+  HttpDefaults,
+  HttpJsonRequest,
+  HttpPagesRequest,
+  HttpPatience,
+  HttpQuery,
+  HttpRequest,
+  HttpServices,
+  Paging,
+} from "./http/mod.ts";
+export { createRowBuilder } from "./rows/mod.ts";
+export type { RowBuilder, RowBuilderOptions, RowReject } from "./rows/mod.ts";
 export { table } from "./table.ts";
 export type { TableInfo, TableOptions } from "./table.ts";

@@ -4,7 +4,7 @@ import type * as v from "valibot";
 import type { Log, Secret } from "../base/mod.ts";
 import type { FileChunk } from "./batch.ts";
 import type { AnyConnector, Capability, Connector } from "./capability.ts";
-import type { Http } from "./http.ts";
+import type { Http } from "./http/mod.ts";
 
 /** A secret that a plugin asks for. */
 export interface SecretSpec {

@@ -26,13 +26,18 @@ export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
   /** Exit status of the executable. */
   readonly exitCode: 1 | 2;
 
-  constructor(code: C, details: ErrorDetails<C>, options: { readonly cause?: unknown } = {}) {
+  /** @param options.retry what wraps another error keeps the class of that one; default: the code's */
+  constructor(
+    code: C,
+    details: ErrorDetails<C>,
+    options: { readonly cause?: unknown; readonly retry?: Retry } = {},
+  ) {
     const spec = errorCodes[code] as unknown as ErrorSpec<ErrorDetails<C>>;
     super(spec.message(details), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.details = details;
     this.hint = spec.hint(details);
-    this.retry = spec.retry;
+    this.retry = options.retry ?? spec.retry;
     this.status = spec.status;
     this.exitCode = spec.exit;
   }

@@ -1,3 +1,110 @@
-import type { ErrorSpec } from "./spec.ts";
+import { errorSpec, shown } from "./spec.ts";
 
-export const pluginErrors = {} as const satisfies Record<string, ErrorSpec<never>>;
+/** Codes about plugins and what they reach for. */
+export const pluginErrors = {
+  plugin_unknown: errorSpec<{ plugin: string; known: readonly string[]; nearest?: string }>({
+    status: 404,
+    exit: 2,
+    message: (d) => `there is no plugin ${shown(d.plugin)}`,
+    hint: (d) =>
+      d.nearest !== undefined
+        ? `Did you mean ${shown(d.nearest)}?`
+        : d.known.length > 0
+          ? `The plugins there are: ${d.known.join(", ")}.`
+          : "Put one into the folder `plugins/`, or name it under `plugins:` in agnes.yaml.",
+  }),
+  plugin_invalid: errorSpec<{ plugin: string; reason: string; file?: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) =>
+      `the plugin ${shown(d.plugin)}${d.file === undefined ? "" : ` of ${d.file}`} is not valid: ${d.reason}`,
+    hint: () => "Correct the plugin; `agnes connector new` shows what a valid one looks like.",
+  }),
+  plugin_load_failed: errorSpec<{ file: string; reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `could not load a plugin from ${d.file}: ${d.reason}`,
+    hint: () => "Correct that file or take it out; the other plugins work without it.",
+  }),
+  plugin_failed: errorSpec<{
+    plugin: string;
+    source: string;
+    operation: string;
+    table?: string;
+    reason: string;
+    /** Code of the error that the plugin threw, when it was one of ours. */
+    code?: string;
+    /** What that error said to do. */
+    advice?: string;
+  }>({
+    status: 502,
+    message: (d) =>
+      `the plugin ${d.plugin} failed to ${d.operation}${d.table === undefined ? "" : ` table ${shown(d.table)} of`} source ${d.source}: ${d.reason}`,
+    hint: (d) => d.advice ?? "Run again with --verbose to see where in the plugin it failed.",
+  }),
+  secret_missing: errorSpec<{
+    source: string;
+    variables: readonly string[];
+    descriptions: readonly string[];
+  }>({
+    status: 400,
+    exit: 2,
+    message: (d) =>
+      `source ${d.source} needs ${d.variables.length === 1 ? "a secret that is" : "secrets that are"} not in the environment: ${d.variables
+        .map((name, at) => (d.descriptions[at] ? `${name} (${d.descriptions[at]})` : name))
+        .join(", ")}`,
+    hint: (d) =>
+      `Set ${d.variables.join(", ")} in the environment, or map another variable under \`sources.${d.source}.secrets\` in agnes.yaml.`,
+  }),
+  table_not_found: errorSpec<{ source: string; table: string; nearest?: string }>({
+    status: 404,
+    exit: 2,
+    message: (d) => `source ${d.source} has no table ${shown(d.table)}`,
+    hint: (d) =>
+      d.nearest === undefined
+        ? `Run \`agnes connector discover ${d.source}\` to see its tables.`
+        : `Did you mean ${shown(d.nearest)}?`,
+  }),
+  scaffold_invalid: errorSpec<{ reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `cannot make a plugin: ${d.reason}`,
+    hint: () => "Choose another name or other capabilities.",
+  }),
+  source_unavailable: errorSpec<{
+    reason: string;
+    url?: string;
+    status?: number;
+    attempts?: number;
+    retryAfterMs?: number;
+  }>({
+    status: 503,
+    retry: "transient",
+    message: (d) => d.reason,
+    hint: (d) =>
+      d.retryAfterMs === undefined
+        ? "The source may answer later; run it again."
+        : `The source asked to wait ${Math.ceil(d.retryAfterMs / 1000)} s; run it again then.`,
+  }),
+  source_refused: errorSpec<{ reason: string; url?: string; status?: number }>({
+    status: 502,
+    message: (d) => d.reason,
+    hint: () => "The same request will be refused again; check the options of the source.",
+  }),
+  source_unauthorized: errorSpec<{ reason: string; url?: string; status?: number }>({
+    status: 502,
+    message: (d) => d.reason,
+    hint: () => "Check that the source's secret is right, has not expired and may read what is asked for.",
+  }),
+  source_answer_invalid: errorSpec<{ reason: string; url?: string; status?: number }>({
+    status: 502,
+    message: (d) => d.reason,
+    hint: () => "Check that the address is the one of the API; the plugin may also need an update.",
+  }),
+  value_invalid: errorSpec<{ table: string; row: number; column: string; value: string; reason: string }>({
+    status: 502,
+    message: (d) =>
+      `table ${shown(d.table)}, row ${d.row}, column ${shown(d.column)}: the value ${d.value} does not fit: ${d.reason}`,
+    hint: () => "Correct the type that the plugin declares, or let the table quarantine such rows.",
+  }),
+} as const;

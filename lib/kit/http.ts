@@ -1,4 +1,0 @@
-/** HTTP for connectors. */
-export interface Http {
-  readonly todo: never;
-}

@@ -1,0 +1,215 @@
+import { AgnesError, isAgnesError, Secret, withTimeout, type Host, type Log } from "../../base/mod.ts";
+import { lostError, OpenAnswer } from "./answer.ts";
+import { basicAuthorization, headerLayer, headersFor, type HeaderLayer } from "./headers.ts";
+import type { HttpDefaults, HttpRequest } from "./http.ts";
+import type { RateLimit } from "./rate-limit.ts";
+import { redirected } from "./redirect.ts";
+import { backoffMs, mayRepeat } from "./retry.ts";
+import { statusError } from "./status.ts";
+import { checkTarget, revealed, setQuery, shownUrl } from "./target.ts";
+import { Watch } from "./watch.ts";
+
+const RETRIES = 5;
+const ATTEMPT_TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 300_000;
+
+/** What all requests of one source share. */
+export interface CallServices {
+  readonly host: Pick<Host, "fetch" | "sleep" | "random" | "now" | "monotonicMs">;
+  readonly log: Log;
+  readonly secrets: Set<string>;
+  readonly rateLimit: RateLimit;
+}
+
+/** To which origins the credentials of the defaults and those of the request itself may go. */
+export interface CredentialOrigins {
+  readonly defaults: string;
+  readonly request: string;
+}
+
+/** One call: a request with all its tries and redirects. */
+export class Call {
+  readonly #services: CallServices;
+  readonly #defaults: HttpDefaults;
+  readonly #request: HttpRequest;
+  readonly #origins: CredentialOrigins;
+  readonly #url: URL;
+  readonly #method: string;
+  readonly #body: string | Uint8Array<ArrayBuffer> | undefined;
+  readonly #layers: readonly HeaderLayer[];
+  readonly #shown: string;
+  readonly #what: string;
+
+  constructor(
+    services: CallServices,
+    defaults: HttpDefaults,
+    url: URL,
+    request: HttpRequest,
+    origins: CredentialOrigins,
+  ) {
+    this.#services = services;
+    this.#defaults = defaults;
+    this.#request = request;
+    this.#origins = origins;
+    this.#url = new URL(url);
+    // A default query may hold a key, so it stays with the origin it was set for.
+    if (url.origin === origins.defaults) setQuery(this.#url, defaults.query);
+    setQuery(this.#url, request.query);
+    const { body, contentType } = bodyOf(request);
+    this.#body = body;
+    this.#method = (request.method ?? (body === undefined ? "GET" : "POST")).toUpperCase();
+    const own =
+      contentType === undefined ? request.headers : { "content-type": contentType, ...request.headers };
+    const named = defaults.credentialHeaders ?? [];
+    this.#layers = [
+      headerLayer(defaults.headers, named, origins.defaults),
+      headerLayer(own, named, origins.request),
+    ];
+    this.#shown = shownUrl(this.#url, services.secrets);
+    this.#what = `${this.#method} ${this.#shown}`;
+  }
+
+  /**
+   * Asks until there is an answer that `read` can make something of.
+   *
+   * @param until whether the time for the whole call covers the reading, or ends when the answer begins
+   */
+  async run<T>(read: (answer: OpenAnswer) => Promise<T>): Promise<T> {
+    const { host, rateLimit, log } = this.#services;
+    const timeoutMs = this.#request.timeoutMs ?? this.#defaults.timeoutMs ?? TIMEOUT_MS;
+    const retries = this.#request.retries ?? this.#defaults.retries ?? RETRIES;
+    const startedMs = host.monotonicMs();
+    using total = withTimeout(this.#what, timeoutMs, this.#request.signal);
+    let rejected = false;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#attempt(read, total.signal, attempt, rejected);
+      } catch (error) {
+        if (isAgnesError(error, "source_unauthorized") && this.#mayRenew(error, rejected)) {
+          rejected = true;
+          attempt -= 1;
+          continue;
+        }
+        if (!isAgnesError(error, "source_unavailable")) throw error;
+        const { status, retryAfterMs } = error.details;
+        const waitMs = backoffMs(host, attempt, retryAfterMs);
+        const leftMs = timeoutMs - (host.monotonicMs() - startedMs);
+        const again = mayRepeat(this.#method, this.#request.idempotent, status);
+        if (!again || attempt > retries || waitMs >= leftMs) throw afterTries(error, attempt);
+        // What one request was told holds for all of the source.
+        if (retryAfterMs !== undefined) rateLimit.pause(retryAfterMs);
+        log.warn(`${error.message}; asking again`, { attempt, waitMs: Math.round(waitMs) });
+        await host.sleep(waitMs, total.signal);
+      }
+    }
+  }
+
+  async #attempt<T>(
+    read: (answer: OpenAnswer) => Promise<T>,
+    signal: AbortSignal,
+    attempt: number,
+    rejected: boolean,
+  ): Promise<T> {
+    const { host, rateLimit, secrets, log } = this.#services;
+    const limitMs = this.#request.attemptTimeoutMs ?? this.#defaults.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS;
+    const release = await rateLimit.acquire(signal);
+    const watch = this.#watch(limitMs, signal);
+    const startedMs = host.monotonicMs();
+    try {
+      const layers = await this.#authorized(watch.signal, rejected);
+      const { response, url } = await this.#follow(layers, watch);
+      const { status } = response;
+      log.debug(this.#what, { status, attempt, elapsedMs: Math.round(host.monotonicMs() - startedMs) });
+      const { sizeBytesMax } = this.#request;
+      const answer = new OpenAnswer({ response, watch, what: this.#what, url, secrets, sizeBytesMax });
+      if (response.ok || this.#request.accept?.includes(status) === true) return await read(answer);
+      throw await statusError(answer, this.#what, secrets, host.now());
+    } catch (error) {
+      watch.close();
+      throw error;
+    } finally {
+      release();
+    }
+  }
+
+  async #follow(layers: readonly HeaderLayer[], watch: Watch): Promise<{ response: Response; url: string }> {
+    const { host, secrets } = this.#services;
+    let target = { url: this.#url, method: this.#method, body: this.#body };
+    for (let hops = 0; ; hops += 1) {
+      checkTarget(target.url, this.#defaults.hosts, secrets);
+      const url = shownUrl(target.url, secrets);
+      watch.start();
+      let response: Response;
+      try {
+        response = await host.fetch(target.url.href, {
+          method: target.method,
+          headers: headersFor(layers, target.url.origin),
+          redirect: "manual",
+          signal: watch.signal,
+          ...(target.body === undefined ? {} : { body: target.body }),
+        });
+      } catch (error) {
+        throw lostError(error, watch.signal, this.#what, url, secrets);
+      } finally {
+        watch.stop();
+      }
+      const next = redirected(response, target, { hops, secrets });
+      if (next === null) return { response, url };
+      await response.body?.cancel();
+      target = next;
+    }
+  }
+
+  async #authorized(signal: AbortSignal, rejected: boolean): Promise<readonly HeaderLayer[]> {
+    const { bearer, basic } = this.#defaults;
+    const { defaults: origin } = this.#origins;
+    if (basic !== undefined) {
+      return [headerLayer({ authorization: basicAuthorization(basic) }, [], origin), ...this.#layers];
+    }
+    if (bearer === undefined) return this.#layers;
+    const token = bearer instanceof Secret ? bearer : await bearer({ rejected, signal });
+    this.#services.secrets.add(revealed(token));
+    const authorization = new Secret(token.name, `Bearer ${token.reveal()}`);
+    return [headerLayer({ authorization }, [], origin), ...this.#layers];
+  }
+
+  #mayRenew(error: AgnesError<"source_unauthorized">, rejected: boolean): boolean {
+    return error.details.status === 401 && !rejected && typeof this.#defaults.bearer === "function";
+  }
+
+  #watch(limitMs: number, total: AbortSignal): Watch {
+    const { signal } = this.#request;
+    const silent = () =>
+      new AgnesError("source_unavailable", {
+        reason: `${this.#what} was silent for ${limitMs} ms`,
+        url: this.#shown,
+      });
+    return new Watch(limitMs, signal === undefined ? [total] : [total, signal], silent);
+  }
+}
+
+function bodyOf(request: HttpRequest): {
+  body: string | Uint8Array<ArrayBuffer> | undefined;
+  contentType?: string;
+} {
+  if (request.json !== undefined) {
+    return { body: JSON.stringify(request.json), contentType: "application/json" };
+  }
+  if (request.form !== undefined) {
+    const form = Object.entries(request.form).map(([name, value]): [string, string] => [
+      name,
+      revealed(value),
+    ]);
+    return {
+      body: new URLSearchParams(form).toString(),
+      contentType: "application/x-www-form-urlencoded",
+    };
+  }
+  return { body: request.body };
+}
+
+function afterTries(error: AgnesError<"source_unavailable">, attempts: number): AgnesError {
+  if (attempts === 1) return error;
+  const reason = `${error.details.reason} (${attempts} tries)`;
+  return new AgnesError("source_unavailable", { ...error.details, reason, attempts }, { cause: error.cause });
+}

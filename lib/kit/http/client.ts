@@ -1,0 +1,143 @@
+import type { Host, Log } from "../../base/mod.ts";
+import type { OpenAnswer } from "./answer.ts";
+import { Call, type CallServices, type CredentialOrigins } from "./call.ts";
+import { rememberSecrets } from "./headers.ts";
+import type {
+  Http,
+  HttpAnswer,
+  HttpDefaults,
+  HttpJsonRequest,
+  HttpPagesRequest,
+  HttpRequest,
+} from "./http.ts";
+import { PageWalk, type NextPage } from "./paging.ts";
+import { RateLimit } from "./rate-limit.ts";
+import { resolveUrl, shownUrl } from "./target.ts";
+
+/** What `createHttp` needs of the world. */
+export interface HttpServices {
+  readonly host: Pick<Host, "fetch" | "sleep" | "random" | "now" | "monotonicMs">;
+  readonly log: Log;
+  /** Values that no message or log may show. Every `Secret` that goes through a request is added by itself. */
+  readonly secrets?: Iterable<string>;
+}
+
+/**
+ * Makes the HTTP client of one source. A plugin is given one as `http` and need not make its own.
+ *
+ * @example
+ * ```ts
+ * import { createHttp } from "agnes/kit";
+ * import { createHost, silentLog } from "agnes";
+ * const http = createHttp({ host: createHost(), log: silentLog });
+ * const me = await http.json<{ name: string }>("https://api.example.com/me");
+ * ```
+ */
+export function createHttp(services: HttpServices): Http {
+  const { host, log } = services;
+  const secrets = new Set(services.secrets ?? []);
+  return new HttpClient({ host, log, secrets, rateLimit: new RateLimit(host) }, {});
+}
+
+class HttpClient implements Http {
+  readonly #services: CallServices;
+  readonly #defaults: HttpDefaults;
+
+  constructor(services: CallServices, defaults: HttpDefaults) {
+    this.#services = services;
+    this.#defaults = defaults;
+  }
+
+  with(defaults: HttpDefaults): Http {
+    rememberSecrets(this.#services.secrets, defaults);
+    this.#services.rateLimit.configure(defaults);
+    return new HttpClient(this.#services, merged(this.#defaults, defaults));
+  }
+
+  async request(url: string, request: HttpRequest = {}): Promise<HttpAnswer> {
+    return this.#call(url, request, (answer) => Promise.resolve(answer));
+  }
+
+  async json<T = unknown>(url: string, request: HttpJsonRequest<T> = {}): Promise<T> {
+    const { schema } = request;
+    return this.#call(url, acceptingJson(request), async (answer) =>
+      answer.check(await answer.json(), schema),
+    );
+  }
+
+  async text(url: string, request: HttpRequest = {}): Promise<string> {
+    return this.#call(url, request, (answer) => answer.text());
+  }
+
+  async bytes(url: string, request: HttpRequest = {}): Promise<Uint8Array> {
+    return this.#call(url, request, (answer) => answer.bytes());
+  }
+
+  async *pages<T = unknown>(url: string, request: HttpPagesRequest<T>): AsyncGenerator<T, void, void> {
+    const { paging, schema, query, ...rest } = request;
+    const first = this.#resolve(url);
+    const origins = this.#originsOf(first);
+    const walk = new PageWalk(paging, shownUrl(first, this.#services.secrets));
+    for (let next: NextPage | null = walk.first(); next !== null;) {
+      const target = next.url === undefined ? first : new URL(next.url, first);
+      const asked = acceptingJson({
+        ...rest,
+        // The address of a next page is whole in itself; our parameters again would double or undo its own.
+        ...(next.url === undefined ? { query: { ...query, ...next.query } } : {}),
+        ...(next.json === undefined ? {} : { json: { ...(rest.json as object | undefined), ...next.json } }),
+      });
+      const page = await this.#call(
+        target,
+        asked,
+        async (answer) => {
+          const text = await answer.text();
+          const body = answer.parse(text);
+          return { text, body, checked: answer.check(body, schema), headers: answer.headers };
+        },
+        origins,
+      );
+      yield page.checked;
+      next = walk.next(page);
+    }
+  }
+
+  #resolve(url: string): URL {
+    return resolveUrl(url, this.#defaults.baseUrl, this.#services.secrets);
+  }
+
+  #originsOf(url: URL): CredentialOrigins {
+    const { baseUrl } = this.#defaults;
+    return {
+      defaults: baseUrl === undefined ? url.origin : resolveUrl(baseUrl, undefined, []).origin,
+      request: url.origin,
+    };
+  }
+
+  async #call<T>(
+    address: string | URL,
+    request: HttpRequest,
+    read: (answer: OpenAnswer) => Promise<T>,
+    origins?: CredentialOrigins,
+  ): Promise<T> {
+    rememberSecrets(this.#services.secrets, request);
+    const url = typeof address === "string" ? this.#resolve(address) : address;
+    const call = new Call(this.#services, this.#defaults, url, request, origins ?? this.#originsOf(url));
+    return call.run(read);
+  }
+}
+
+function acceptingJson<R extends HttpRequest>(request: R): R {
+  return { ...request, headers: { accept: "application/json", ...request.headers } };
+}
+
+function merged(base: HttpDefaults, added: HttpDefaults): HttpDefaults {
+  const { bearer: _bearer, basic: _basic, ...others } = base;
+  const authorization = added.bearer !== undefined || added.basic !== undefined;
+  return {
+    ...(authorization ? others : base),
+    ...added,
+    headers: { ...base.headers, ...added.headers },
+    query: { ...base.query, ...added.query },
+    credentialHeaders: [...(base.credentialHeaders ?? []), ...(added.credentialHeaders ?? [])],
+  };
+}

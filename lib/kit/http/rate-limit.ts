@@ -1,0 +1,85 @@
+import { abortError, type Host } from "../../base/mod.ts";
+
+/** The rate limit that all requests of one source share: how many start in a second, how many are under way. */
+export class RateLimit {
+  readonly #host: Pick<Host, "monotonicMs" | "sleep">;
+  readonly #waiting: (() => void)[] = [];
+  #gapMs = 0;
+  #concurrency = 8;
+  #running = 0;
+  #nextAtMs = 0;
+
+  constructor(host: Pick<Host, "monotonicMs" | "sleep">) {
+    this.#host = host;
+  }
+
+  /** Sets either limit; `undefined` leaves it. */
+  configure(limits: { readonly requestsPerSecond?: number; readonly concurrency?: number }): void {
+    if (limits.requestsPerSecond !== undefined) this.#gapMs = 1000 / limits.requestsPerSecond;
+    if (limits.concurrency !== undefined) this.#concurrency = Math.max(1, Math.floor(limits.concurrency));
+    this.#wake();
+  }
+
+  /** Lets nothing start for so long; for a source that asked to wait. */
+  pause(durationMs: number): void {
+    this.#nextAtMs = Math.max(this.#nextAtMs, this.#host.monotonicMs() + durationMs);
+  }
+
+  /** Waits for a turn; call what it resolves to when the request is done. */
+  async acquire(signal: AbortSignal): Promise<() => void> {
+    await this.#slot(signal);
+    let released = false;
+    const release = () => {
+      if (released) return;
+      released = true;
+      this.#running -= 1;
+      this.#wake();
+    };
+    try {
+      await this.#turn(signal);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return release;
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const nowMs = this.#host.monotonicMs();
+      if (this.#nextAtMs <= nowMs) {
+        this.#nextAtMs = nowMs + this.#gapMs;
+        return;
+      }
+      await this.#host.sleep(this.#nextAtMs - nowMs, signal);
+    }
+  }
+
+  #slot(signal: AbortSignal): Promise<void> {
+    if (this.#running < this.#concurrency && this.#waiting.length === 0) {
+      this.#running += 1;
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      const enter = () => {
+        signal.removeEventListener("abort", leave);
+        this.#running += 1;
+        resolve();
+      };
+      const leave = () => {
+        this.#waiting.splice(this.#waiting.indexOf(enter), 1);
+        reject(abortError(signal, "waiting for the rate limit"));
+      };
+      this.#waiting.push(enter);
+      signal.addEventListener("abort", leave, { once: true });
+    });
+  }
+
+  #wake(): void {
+    while (this.#running < this.#concurrency) {
+      const enter = this.#waiting.shift();
+      if (enter === undefined) return;
+      enter();
+    }
+  }
+}

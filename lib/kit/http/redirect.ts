@@ -1,0 +1,47 @@
+import { AgnesError } from "../../base/mod.ts";
+import { shownUrl } from "./target.ts";
+
+const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308]);
+const HOPS_MAX = 5;
+
+/** What is asked next. */
+export interface RedirectTarget {
+  readonly url: URL;
+  readonly method: string;
+  readonly body: string | Uint8Array<ArrayBuffer> | undefined;
+}
+
+/**
+ * Where a redirect leads; `null` when the answer is none.
+ *
+ * @throws `source_refused` when it would leave https, take a body to another origin, or never end
+ */
+export function redirected(
+  response: Response,
+  from: RedirectTarget,
+  { hops, secrets }: { readonly hops: number; readonly secrets: Iterable<string> },
+): RedirectTarget | null {
+  const location = response.headers.get("location");
+  if (!REDIRECT_STATUSES.has(response.status) || location === null) return null;
+  const shown = shownUrl(from.url, secrets);
+  const refuse = (reason: string) =>
+    new AgnesError("source_refused", {
+      reason: `${from.method} ${shown} ${reason}`,
+      url: shown,
+      status: response.status,
+    });
+  if (hops >= HOPS_MAX) throw refuse(`redirects more than ${HOPS_MAX} times`);
+  if (!URL.canParse(location, from.url.href)) throw refuse("redirects to something that is no address");
+  const url = new URL(location, from.url);
+  if (from.url.protocol === "https:" && url.protocol === "http:")
+    throw refuse("redirects from https to http");
+  const becomesGet =
+    (response.status === 303 && from.method !== "HEAD") ||
+    ((response.status === 301 || response.status === 302) && from.method === "POST");
+  if (becomesGet) return { url, method: "GET", body: undefined };
+  // A body may hold a credential as well as a header may.
+  if (from.body !== undefined && url.origin !== from.url.origin) {
+    throw refuse(`redirects its body to another host, ${url.host}`);
+  }
+  return { url, method: from.method, body: from.body };
+}

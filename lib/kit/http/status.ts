@@ -1,0 +1,70 @@
+import { AgnesError, printable, redact } from "../../base/mod.ts";
+import type { OpenAnswer } from "./answer.ts";
+import { isTransientStatus, retryAfterMs } from "./retry.ts";
+
+const MESSAGE_LENGTH_MAX = 200;
+const BODY_BYTES_MAX = 64 * 1024;
+
+/** The error that a status means, with what the source says about it when it says it in a known form. */
+export async function statusError(
+  answer: OpenAnswer,
+  what: string,
+  secrets: Iterable<string>,
+  now: Date,
+): Promise<AgnesError> {
+  const { status, url } = answer;
+  const said = await saidBy(answer);
+  const words =
+    said === undefined ? "" : `: ${printable(redact(said, secrets)).slice(0, MESSAGE_LENGTH_MAX)}`;
+  const details = { reason: `${what} answered ${status}${words}`, url, status };
+  if (isTransientStatus(status)) {
+    const waitMs = retryAfterMs(answer.headers.get("retry-after"), now);
+    return new AgnesError("source_unavailable", {
+      ...details,
+      ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
+    });
+  }
+  return status === 401 || status === 403
+    ? new AgnesError("source_unauthorized", details)
+    : new AgnesError("source_refused", details);
+}
+
+async function saidBy(answer: OpenAnswer): Promise<string | undefined> {
+  const text = await start(answer);
+  if (text === undefined) return undefined;
+  try {
+    return messageIn(JSON.parse(text));
+  } catch {
+    // Not JSON: a page for people, which says nothing in a known form.
+    return undefined;
+  }
+}
+
+/** The body up to a size; an error's own body being unreadable must not hide the error. */
+async function start(answer: OpenAnswer): Promise<string | undefined> {
+  const read: Uint8Array[] = [];
+  let sizeBytes = 0;
+  try {
+    for await (const piece of answer.body) {
+      read.push(piece);
+      sizeBytes += piece.byteLength;
+      if (sizeBytes > BODY_BYTES_MAX) return undefined;
+    }
+  } catch {
+    return undefined;
+  }
+  return Buffer.concat(read).toString("utf8");
+}
+
+const MESSAGE_KEYS = ["message", "error_description", "error", "detail", "title", "errorMessages", "errors"];
+
+function messageIn(body: unknown, depth = 0): string | undefined {
+  if (typeof body === "string") return body === "" ? undefined : body;
+  if (typeof body !== "object" || body === null || depth > 3) return undefined;
+  if (Array.isArray(body)) return messageIn(body[0], depth + 1);
+  for (const key of MESSAGE_KEYS) {
+    const found = messageIn((body as Readonly<Record<string, unknown>>)[key], depth + 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

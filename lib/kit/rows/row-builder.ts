@@ -1,0 +1,191 @@
+import * as arrow from "apache-arrow";
+
+import { AgnesError, shown } from "../../base/mod.ts";
+import type { Row } from "../batch.ts";
+import type { TableInfo } from "../table.ts";
+import { builderOf } from "./builders.ts";
+import { fieldBuilder } from "./nested.ts";
+
+/** A row that does not fit the table's schema. */
+export interface RowReject {
+  /** The place of the row in the read, counted from 1. */
+  readonly row: number;
+  /** The first column that does not fit, with the way into it where it is nested: `tags[2].name`. */
+  readonly column: string;
+  /** The value seen, made printable and cut. */
+  readonly value: string;
+  readonly reason: string;
+  /** The whole row, as it came. */
+  readonly record: unknown;
+}
+
+/** Options of `createRowBuilder`. */
+export interface RowBuilderOptions {
+  /** The columns wanted, in this order. Default: all of the schema. */
+  readonly columns?: readonly string[];
+  /** Takes rows that do not fit, and they are left out. Default: the first one throws `value_invalid`. */
+  readonly onReject?: (reject: RowReject) => void;
+  /** How many rows a batch has. Default 8192. */
+  readonly batchRows?: number;
+}
+
+/** Turns row objects into Arrow batches of one schema. */
+export interface RowBuilder {
+  /** The schema of every batch. */
+  readonly schema: arrow.Schema;
+  /** Takes rows and gives the batches that became full: none, one or several. */
+  append(rows: readonly Row[]): readonly arrow.RecordBatch[];
+  /** Gives what is left; call it after the last row, and before anything that must come after these rows. */
+  finish(): readonly arrow.RecordBatch[];
+  /** Rows taken so far. */
+  readonly rows: number;
+  /** Rows left out so far. */
+  readonly rejected: number;
+  /** How often each key that is no column was seen. */
+  readonly unknownKeys: ReadonlyMap<string, number>;
+}
+
+/**
+ * Makes a builder that turns row objects into Arrow batches of the table's schema.
+ *
+ * A missing key is null. Rows are not changed. Keys that are no column are counted and left out.
+ *
+ * @throws `value_invalid`, from `append` and `finish`, naming table, row, column and value
+ * @example
+ * ```ts
+ * import { createRowBuilder, int64, table, utf8 } from "agnes/kit";
+ * const builder = createRowBuilder(table("people", { id: int64(), name: utf8() }));
+ * const batches = [...builder.append([{ id: 1, name: "Ada" }, { id: "2" }]), ...builder.finish()];
+ * batches[0]?.numRows; // 2
+ * ```
+ */
+export function createRowBuilder(
+  table: Pick<TableInfo, "name" | "schema">,
+  options: RowBuilderOptions = {},
+): RowBuilder {
+  return new TypedRowBuilder(table, options);
+}
+
+class TypedRowBuilder implements RowBuilder {
+  readonly schema: arrow.Schema;
+  readonly unknownKeys = new Map<string, number>();
+  rows = 0;
+  rejected = 0;
+  readonly #table: string;
+  readonly #onReject: ((reject: RowReject) => void) | undefined;
+  readonly #batchRows: number;
+  readonly #known: ReadonlySet<string>;
+  readonly #columns: readonly { readonly name: string; readonly build: ReturnType<typeof fieldBuilder> }[];
+  readonly #values: unknown[];
+  #pending: Row[] = [];
+
+  constructor(table: Pick<TableInfo, "name" | "schema">, options: RowBuilderOptions) {
+    const { columns } = options;
+    this.schema = columns === undefined ? table.schema : ordered(table.schema, columns);
+    this.#table = table.name;
+    this.#onReject = options.onReject;
+    this.#batchRows = options.batchRows ?? 8192;
+    this.#known = new Set(table.schema.names as string[]);
+    this.#columns = this.schema.fields.map((field) => ({
+      name: field.name,
+      build: fieldBuilder(field, builderOf),
+    }));
+    this.#values = new Array<unknown>(this.#batchRows);
+  }
+
+  append(rows: readonly Row[]): readonly arrow.RecordBatch[] {
+    const batches: arrow.RecordBatch[] = [];
+    let from = 0;
+    if (this.#pending.length > 0) {
+      from = Math.min(rows.length, this.#batchRows - this.#pending.length);
+      for (let i = 0; i < from; i += 1) this.#pending.push(rows[i]!);
+      if (this.#pending.length === this.#batchRows) batches.push(...this.finish());
+    }
+    for (; rows.length - from >= this.#batchRows; from += this.#batchRows) {
+      batches.push(...this.#batch(rows.slice(from, from + this.#batchRows)));
+    }
+    for (; from < rows.length; from += 1) this.#pending.push(rows[from]!);
+    return batches;
+  }
+
+  finish(): readonly arrow.RecordBatch[] {
+    const pending = this.#pending;
+    this.#pending = [];
+    return pending.length === 0 ? [] : this.#batch(pending);
+  }
+
+  #batch(rows: readonly Row[]): readonly arrow.RecordBatch[] {
+    const first = this.rows + 1;
+    this.rows += rows.length;
+    const rejects = new Map<number, RowReject>();
+    const refuse = (index: number, column: string, value: unknown, reason: string) => {
+      if (rejects.has(index)) return;
+      const reject = { row: first + index, column, value: shown(value), reason, record: rows[index] };
+      if (this.#onReject === undefined) throw invalid(this.#table, reject);
+      rejects.set(index, reject);
+    };
+    const objects = this.#objects(rows, refuse);
+    const batch = this.#build(objects, refuse);
+    if (rejects.size === 0) return [batch];
+    for (const [, reject] of [...rejects].sort(([a], [b]) => a - b)) this.#onReject?.(reject);
+    this.rejected += rejects.size;
+    const kept = rows.filter((_, index) => !rejects.has(index));
+    // Every value that is left was just seen to fit.
+    return kept.length === 0 ? [] : [this.#build(kept, () => {})];
+  }
+
+  #build(
+    rows: readonly Row[],
+    refuse: (index: number, column: string, value: unknown, reason: string) => void,
+  ): arrow.RecordBatch {
+    const { length } = rows;
+    const values = this.#values;
+    const children = this.#columns.map(({ name, build }) => {
+      for (let i = 0; i < length; i += 1) values[i] = rows[i]![name];
+      return build(values, length, (index, value, reason, path = "") =>
+        refuse(index, `${name}${path}`, value, reason),
+      );
+    });
+    const type = new arrow.Struct(this.schema.fields);
+    return new arrow.RecordBatch(this.schema, arrow.makeData({ type, length, nullCount: 0, children }));
+  }
+
+  /** Counts unknown keys and refuses what is no object; an empty object stands in for it. */
+  #objects(
+    rows: readonly Row[],
+    refuse: (index: number, column: string, value: unknown, reason: string) => void,
+  ): readonly Row[] {
+    let replaced: Row[] | undefined;
+    for (let i = 0; i < rows.length; i += 1) {
+      const row: unknown = rows[i];
+      if (typeof row !== "object" || row === null || Array.isArray(row)) {
+        refuse(i, "", row, "the row is no object");
+        replaced ??= [...rows];
+        replaced[i] = {};
+        continue;
+      }
+      for (const key in row) {
+        if (!this.#known.has(key)) this.unknownKeys.set(key, (this.unknownKeys.get(key) ?? 0) + 1);
+      }
+    }
+    return replaced ?? rows;
+  }
+}
+
+function ordered(schema: arrow.Schema, columns: readonly string[]): arrow.Schema {
+  const fields = columns.map((name) => {
+    const field = schema.fields.find((candidate) => candidate.name === name);
+    if (field === undefined) {
+      throw new AgnesError("invalid_input", {
+        what: "the list of columns",
+        reason: `there is no column ${shown(name)}`,
+      });
+    }
+    return field;
+  });
+  return new arrow.Schema(fields, schema.metadata);
+}
+
+function invalid(table: string, { row, column, value, reason }: RowReject): AgnesError {
+  return new AgnesError("value_invalid", { table, row, column, value, reason });
+}

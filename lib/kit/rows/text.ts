@@ -1,0 +1,118 @@
+import * as arrow from "apache-arrow";
+
+import { isNo, Validity, type ColumnBuilder, type Reject } from "./column.ts";
+
+const encoder = new TextEncoder();
+
+/** Text. Numbers, booleans and Dates are written as text; objects do not fit. */
+export function textBuilder(type: arrow.Utf8 | arrow.LargeUtf8): ColumnBuilder {
+  return textOf(type, (value, index, reject) => {
+    if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
+      return String(value);
+    }
+    if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
+    reject(index, value, `${isNo("text", value)}; declare the column as json() to keep it`);
+    return null;
+  });
+}
+
+/** JSON text. Text is kept as it is; everything else is serialised, `bigint` as digits. */
+export function jsonBuilder(type: arrow.Utf8): ColumnBuilder {
+  return textOf(type, (value, index, reject) => {
+    try {
+      const text = JSON.stringify(value, (_key, item: unknown) =>
+        typeof item === "bigint" ? item.toString() : item,
+      ) as string | undefined;
+      if (text !== undefined) return text;
+      reject(index, value, `${isNo("JSON value", value)}`);
+    } catch {
+      reject(index, value, "it cannot be written as JSON");
+    }
+    return null;
+  });
+}
+
+function textOf(
+  type: arrow.Utf8 | arrow.LargeUtf8,
+  toText: (value: unknown, index: number, reject: Reject) => string | null,
+): ColumnBuilder {
+  return (values, length, reject) => {
+    const texts = new Array<string>(length);
+    const validity = new Validity(length);
+    let units = 0;
+    for (let i = 0; i < length; i += 1) {
+      const value = values[i];
+      const text = typeof value === "string" ? value : value == null ? null : toText(value, i, reject);
+      if (text === null) validity.setNull(i);
+      texts[i] = text ?? "";
+      units += texts[i]!.length;
+    }
+    const { bytes, offsets } = asciiBytes(texts, units) ?? utf8Bytes(texts, units);
+    const valueOffsets = type instanceof arrow.LargeUtf8 ? BigInt64Array.from(offsets, BigInt) : offsets;
+    return arrow.makeData({ type, ...validity.parts(), valueOffsets, data: bytes } as never);
+  };
+}
+
+interface EncodedTexts {
+  readonly bytes: Uint8Array;
+  readonly offsets: Int32Array;
+}
+
+/** All texts encoded by one call, when every character is one byte long; `undefined` when one is longer. */
+function asciiBytes(texts: readonly string[], units: number): EncodedTexts | undefined {
+  const bytes = new Uint8Array(units);
+  // A character of two bytes or more leaves no room for the last ones.
+  if (encoder.encodeInto(texts.join(""), bytes).read !== units) return undefined;
+  const offsets = new Int32Array(texts.length + 1);
+  for (let i = 0, at = 0; i < texts.length; i += 1) offsets[i + 1] = at += texts[i]!.length;
+  return { bytes, offsets };
+}
+
+function utf8Bytes(texts: readonly string[], units: number): EncodedTexts {
+  const bytes = new Uint8Array(units * 3);
+  const offsets = new Int32Array(texts.length + 1);
+  let at = 0;
+  for (let i = 0; i < texts.length; i += 1) {
+    const text = texts[i]!;
+    let read = 0;
+    for (; read < text.length; read += 1) {
+      const code = text.charCodeAt(read);
+      if (code > 127) break;
+      bytes[at] = code;
+      at += 1;
+    }
+    if (read < text.length) at += encoder.encodeInto(text.slice(read), bytes.subarray(at)).written;
+    offsets[i + 1] = at;
+  }
+  return { bytes: bytes.slice(0, at), offsets };
+}
+
+/** Bytes. */
+export function binaryBuilder(type: arrow.Binary | arrow.FixedSizeBinary): ColumnBuilder {
+  const width = type instanceof arrow.FixedSizeBinary ? type.byteWidth : undefined;
+  return (values, length, reject) => {
+    const pieces: Uint8Array[] = [];
+    const offsets = new Int32Array(length + 1);
+    const validity = new Validity(length);
+    let at = 0;
+    for (let i = 0; i < length; i += 1) {
+      const value = values[i];
+      const piece = value instanceof ArrayBuffer ? new Uint8Array(value) : value;
+      if (piece instanceof Uint8Array && (width === undefined || piece.byteLength === width)) {
+        pieces.push(piece);
+        at += piece.byteLength;
+      } else {
+        const wrongWidth =
+          piece instanceof Uint8Array ? `it has ${piece.byteLength} bytes, not ${width}` : null;
+        if (value != null) reject(i, value, wrongWidth ?? isNo("Uint8Array", value));
+        validity.setNull(i);
+        if (width !== undefined) pieces.push(new Uint8Array(width));
+      }
+      offsets[i + 1] = at;
+    }
+    const data = new Uint8Array(Buffer.concat(pieces));
+    return width === undefined
+      ? arrow.makeData({ type, ...validity.parts(), valueOffsets: offsets, data } as never)
+      : arrow.makeData({ type, ...validity.parts(), data } as never);
+  };
+}
