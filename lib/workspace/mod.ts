@@ -1,4 +1,5 @@
-export { checkAgainst, checkConfig } from "./check.ts";
+export { checkAgainst } from "../base/mod.ts";
+export { checkConfig } from "./check.ts";
 export { sourceConfig, workspaceConfig } from "./config.ts";
 export type { SourceConfig, WorkspaceConfig, WorkspaceConfigInput } from "./config.ts";
 export { CONFIG_FILE, dataDirectoryOf, dataPaths, findWorkspace, openWorkspace } from "./workspace.ts";

@@ -1,4 +1,4 @@
-import { AgnesError } from "../../base/mod.ts";
+import type { AgnesError } from "../../base/mod.ts";
 
 /** A signal that fires when something takes too long while the watch is started, or when one of `signals` does. */
 export class Watch {

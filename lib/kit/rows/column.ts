@@ -1,4 +1,4 @@
-import * as arrow from "apache-arrow";
+import type * as arrow from "apache-arrow";
 
 /** Says that the value at `index` does not fit; `path` leads into a nested one. */
 export type Reject = (index: number, value: unknown, reason: string, path?: string) => void;

@@ -36,8 +36,8 @@ export function fixedListBuilder(type: arrow.FixedSizeList, builderOf: BuilderOf
   const buildItems = fieldBuilder(children[0]!, builderOf);
   return (values, length, reject) => {
     const validity = new Validity(length);
-    const items = new Array<unknown>(length * listSize).fill(null);
-    const parents = new Array<unknown>(items.length).fill(null);
+    const items = Array.from({ length: length * listSize }, (): unknown => null);
+    const parents = Array.from(items);
     for (let i = 0; i < length; i += 1) {
       const value = values[i];
       if (Array.isArray(value) && value.length === listSize) {
@@ -67,11 +67,11 @@ export function structBuilder(type: arrow.Struct, builderOf: BuilderOf): ColumnB
   const fields = type.children.map((field) => ({ field, build: fieldBuilder(field, builderOf) }));
   return (values, length, reject) => {
     const validity = new Validity(length);
-    const records = new Array<Readonly<Record<string, unknown>> | null>(length);
+    const records: (Readonly<Record<string, unknown>> | null)[] = [];
     for (let i = 0; i < length; i += 1) {
       const value = values[i];
       const fits = typeof value === "object" && value !== null && !Array.isArray(value);
-      records[i] = fits ? (value as Record<string, unknown>) : null;
+      records.push(fits ? (value as Record<string, unknown>) : null);
       if (fits) continue;
       if (value != null) reject(i, value, isNo("record", value));
       validity.setNull(i);

@@ -76,7 +76,7 @@ class TypedRowBuilder implements RowBuilder {
   readonly #batchRows: number;
   readonly #known: ReadonlySet<string>;
   readonly #columns: readonly { readonly name: string; readonly build: ReturnType<typeof fieldBuilder> }[];
-  readonly #values: unknown[];
+  readonly #values: unknown[] = [];
   #pending: Row[] = [];
 
   constructor(table: Pick<TableInfo, "name" | "schema">, options: RowBuilderOptions) {
@@ -90,7 +90,6 @@ class TypedRowBuilder implements RowBuilder {
       name: field.name,
       build: fieldBuilder(field, builderOf),
     }));
-    this.#values = new Array<unknown>(this.#batchRows);
   }
 
   append(rows: readonly Row[]): readonly arrow.RecordBatch[] {

@@ -37,15 +37,15 @@ function textOf(
   toText: (value: unknown, index: number, reject: Reject) => string | null,
 ): ColumnBuilder {
   return (values, length, reject) => {
-    const texts = new Array<string>(length);
+    const texts: string[] = [];
     const validity = new Validity(length);
     let units = 0;
     for (let i = 0; i < length; i += 1) {
       const value = values[i];
       const text = typeof value === "string" ? value : value == null ? null : toText(value, i, reject);
       if (text === null) validity.setNull(i);
-      texts[i] = text ?? "";
-      units += texts[i]!.length;
+      texts.push(text ?? "");
+      units += text?.length ?? 0;
     }
     const { bytes, offsets } = asciiBytes(texts, units) ?? utf8Bytes(texts, units);
     const valueOffsets = type instanceof arrow.LargeUtf8 ? BigInt64Array.from(offsets, BigInt) : offsets;
