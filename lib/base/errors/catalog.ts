@@ -1,3 +1,76 @@
-import type { ErrorSpec } from "./spec.ts";
+import { errorSpec, shown } from "./spec.ts";
 
-export const catalogErrors = {} as const satisfies Record<string, ErrorSpec<never>>;
+/** Codes about event-sourced catalogs and their storages. */
+export const catalogErrors = {
+  catalog_conflict: errorSpec<{
+    catalog: string;
+    /** The row key; absent when the whole log was meant. */
+    key?: string;
+    expectedVersion: number;
+    actualVersion: number;
+    /** What happened since the version expected, one line each, newest last. */
+    changedSince: readonly string[];
+  }>({
+    status: 409,
+    message: (d) =>
+      `${d.key === undefined ? `the log of catalog ${d.catalog}` : `${shown(d.key)} in catalog ${d.catalog}`} ` +
+      `is at version ${d.actualVersion}, not ${d.expectedVersion}` +
+      (d.changedSince.length === 0 ? "" : `; since then: ${d.changedSince.join("; ")}`),
+    hint: () => "Read it again, look at what changed, and repeat the change on the present version.",
+  }),
+  catalog_busy: errorSpec<{ catalog: string; attempts: number; waitedMs: number }>({
+    status: 503,
+    retry: "transient",
+    message: (d) =>
+      `other writers won every one of ${d.attempts} attempts to write to catalog ${d.catalog} ` +
+      `within ${Math.round(d.waitedMs)} ms; nothing was written`,
+    hint: () => "Try again when fewer writers are at work, or write several records in one batch.",
+  }),
+  catalog_unavailable: errorSpec<{ catalog: string; operation: string; reason: string }>({
+    status: 503,
+    retry: "transient",
+    message: (d) => `the storage of catalog ${d.catalog} could not ${d.operation}: ${d.reason}`,
+    hint: () => "Check that the storage can be reached and try again; what was acknowledged is safe.",
+  }),
+  catalog_outcome_unknown: errorSpec<{ catalog: string; sequence: number; entry: string; reason: string }>({
+    status: 503,
+    retry: "transient",
+    message: (d) =>
+      `catalog ${d.catalog} cannot tell whether entry ${d.sequence} (${d.entry}) was written: ${d.reason}`,
+    hint: (d) =>
+      `When the storage answers again, look whether the history holds entry ${d.sequence} with that id before repeating the change.`,
+  }),
+  catalog_corrupt: errorSpec<{ catalog: string; place: string; reason: string }>({
+    message: (d) => `catalog ${d.catalog} is damaged at ${d.place}: ${d.reason}`,
+    hint: () => "Nothing was changed. Restore that place from a backup; it is never treated as empty.",
+  }),
+  catalog_schema_differs: errorSpec<{ catalog: string; locked: string; given: string }>({
+    status: 409,
+    exit: 2,
+    message: (d) => `catalog ${d.catalog} was made with ${d.locked}, but is opened with ${d.given}`,
+    hint: () => "Open it with the schema it was made with, or copy its records to a catalog of another name.",
+  }),
+  catalog_record_invalid: errorSpec<{ catalog: string; field: string; reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `field ${shown(d.field)} of a record for catalog ${d.catalog} ${d.reason}`,
+    hint: () => "Correct the record; nothing was written.",
+  }),
+  catalog_filter_invalid: errorSpec<{ catalog: string; field: string; reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `catalog ${d.catalog} cannot be filtered by ${shown(d.field)}: ${d.reason}`,
+    hint: () => "Filter by index keys; each takes a string, a number, a boolean or null.",
+  }),
+  catalog_too_large: errorSpec<{ catalog: string; what: string; sizeBytes: number; sizeBytesMax: number }>({
+    status: 413,
+    exit: 2,
+    message: (d) =>
+      `${d.what} takes ${d.sizeBytes} bytes in the log of catalog ${d.catalog}; its storage holds ${d.sizeBytesMax}`,
+    hint: () => "Write less at once; nothing was written.",
+  }),
+  catalog_closed: errorSpec<{ catalog: string }>({
+    message: (d) => `catalog ${d.catalog} is closed`,
+    hint: () => "Open it again.",
+  }),
+} as const;

@@ -1,0 +1,344 @@
+import { randomUUID } from "node:crypto";
+
+import { AgnesError, messageOf, type Host, type Log } from "../base/mod.ts";
+import { isPassing, RetryBudget, within } from "./retry.ts";
+import { checkSchema } from "./schema.ts";
+import { Serial } from "./serial.ts";
+import type {
+  CatalogSchema,
+  CatalogStorage,
+  CatalogStore,
+  IndexedRow,
+  LogEntry,
+  LoggedChange,
+  Lookup,
+} from "./storage.ts";
+import type { Recovered } from "./types.ts";
+
+/** Entries fetched at once. */
+const PAGE = 256;
+/** Entries indexed between two writes of the checkpoint; recovery replays at most about so many. */
+const CHECKPOINT_EVERY = 64;
+/** A call that loads everything may take so many times longer than others. */
+const LOADING = 12;
+
+export interface EventLogOptions {
+  readonly catalog: string;
+  readonly storage: CatalogStorage;
+  readonly schema: CatalogSchema;
+  readonly host: Pick<Host, "now" | "monotonicMs" | "random" | "sleep">;
+  readonly log: Log;
+  readonly actor: string;
+  readonly callTimeoutMs: number;
+  readonly retryBudgetMs: number;
+}
+
+/** What a decision led to. */
+export interface Written {
+  readonly sequence: number;
+  readonly changes: readonly LoggedChange[];
+}
+
+/**
+ * The write-ahead log of a catalog, and its indexes kept in step with it.
+ *
+ * A change is made by putting an entry at the sequence after the state that was decided on; whoever comes
+ * second finds the place taken, and decides again. Only then are the indexes touched.
+ */
+export class EventLog {
+  readonly #store: CatalogStore;
+  readonly #options: EventLogOptions;
+  readonly #indexing = new Serial();
+  readonly #writing = new Serial();
+  /** Every entry up to here is in the indexes. */
+  #cursor: number;
+  /** Entries are known to exist up to here. */
+  #known: number;
+  #checkpoint: number;
+  #checkedAtMs: number;
+  #closed = false;
+
+  private constructor(store: CatalogStore, options: EventLogOptions, checkpoint: number) {
+    this.#store = store;
+    this.#options = options;
+    this.#cursor = checkpoint;
+    this.#known = checkpoint;
+    this.#checkpoint = checkpoint;
+    this.#checkedAtMs = options.host.monotonicMs();
+  }
+
+  static async open(options: EventLogOptions): Promise<EventLog> {
+    const { catalog, host, schema } = options;
+    const attempt = <T>(operation: string, work: () => Promise<T>) => persist(options, operation, work);
+    const store = await attempt("open", () => options.storage.open(catalog, schema));
+    checkSchema(catalog, await attempt("read the schema", () => store.lockSchema(schema)), schema);
+    const checkpoint = await persist(options, "load the indexes", () => store.checkpoint(), LOADING);
+    const log = new EventLog(store, { ...options, host }, checkpoint);
+    await log.refresh("now");
+    return log;
+  }
+
+  /** The sequence of the newest entry that is in the indexes. */
+  get sequence(): number {
+    return this.#cursor;
+  }
+
+  /** Brings new entries into the indexes: always, or when one is known of or the store's time has passed. */
+  async refresh(mode: "now" | "when due"): Promise<void> {
+    this.#checkOpen();
+    const idleMs = this.#options.host.monotonicMs() - this.#checkedAtMs;
+    const due = this.#cursor < this.#known || idleMs >= this.#store.recheckMs;
+    if (mode === "now" || due) await this.#indexing.run(() => this.#replay());
+  }
+
+  /** Decides and writes, again until no other writer came between. `decide` is given the sequence. */
+  commit(
+    decide: (sequence: number) => Promise<readonly LoggedChange[]>,
+    actor = this.#options.actor,
+  ): Promise<Written> {
+    return this.#writing.run(() => this.#commit(decide, actor));
+  }
+
+  /** What the indexes hold about a key now. */
+  row(key: string): Promise<IndexedRow | null> {
+    return this.#persist("look up a record", () => this.#store.get(key));
+  }
+
+  /** What the indexes find now. */
+  find(lookup: Lookup): Promise<readonly IndexedRow[]> {
+    return this.#persist("look up records", () => this.#store.find(lookup));
+  }
+
+  /** One entry that is known to exist. */
+  async entry(sequence: number): Promise<LogEntry> {
+    const [entry] = await this.#read(sequence, 1);
+    return entry ?? this.#missing(sequence);
+  }
+
+  /** The entries from a sequence on, page by page. */
+  async *pages(from: number): AsyncIterable<readonly LogEntry[]> {
+    this.#checkOpen();
+    for (let next = from; ;) {
+      const page = await this.#read(next, PAGE);
+      if (page.length === 0) return;
+      yield page;
+      next = page.at(-1)!.sequence + 1;
+    }
+  }
+
+  /** Brings in what is missing and moves the checkpoint to it. */
+  async recover(): Promise<Recovered> {
+    const before = this.#cursor;
+    await this.refresh("now");
+    await this.#advance(0);
+    return { sequence: this.#cursor, replayed: this.#cursor - before };
+  }
+
+  /** Makes the indexes anew. */
+  async rebuild(): Promise<Recovered> {
+    this.#checkOpen();
+    await this.#indexing.run(() => this.#store.rebuild(this.pages(1)));
+    await this.recover();
+    return { sequence: this.#cursor, replayed: this.#cursor };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#writing.idle();
+    await this.#indexing.idle();
+    await this.#advance(0);
+    await this.#store.close();
+  }
+
+  async #commit(
+    decide: (sequence: number) => Promise<readonly LoggedChange[]>,
+    actor: string,
+  ): Promise<Written> {
+    const budget = new RetryBudget(this.#options.host, this.#options.retryBudgetMs);
+    await this.refresh("when due");
+    for (;;) {
+      const base = this.#cursor;
+      const decision = await decide(base).then(
+        (changes) => ({ changes }),
+        (error: unknown) => ({ error }),
+      );
+      if ("error" in decision || decision.changes.length === 0) {
+        // The state may have been old, or half an entry of another writer: it holds only if nothing is newer.
+        await this.refresh("now");
+        if (this.#cursor === base) {
+          if ("error" in decision) throw decision.error;
+          return { sequence: base, changes: [] };
+        }
+      } else {
+        const entry = this.#entry(base + 1, actor, decision.changes);
+        if (await this.#append(entry)) {
+          await this.#index(entry);
+          return entry;
+        }
+        await this.refresh("now");
+      }
+      if (!(await budget.again())) {
+        const { attempts, waitedMs } = budget;
+        throw new AgnesError("catalog_busy", { catalog: this.#options.catalog, attempts, waitedMs });
+      }
+    }
+  }
+
+  #entry(sequence: number, actor: string, changes: readonly LoggedChange[]): LogEntry {
+    const at = this.#options.host.now().toISOString();
+    const entry = { sequence, id: randomUUID(), at, actor, changes };
+    const sizeBytes = Buffer.byteLength(JSON.stringify(entry));
+    const sizeBytesMax = this.#store.entrySizeBytesMax;
+    if (sizeBytes <= sizeBytesMax) return entry;
+    const what =
+      changes.length === 1 ? "the change of one record" : `the change of ${changes.length} records`;
+    throw new AgnesError("catalog_too_large", {
+      catalog: this.#options.catalog,
+      what,
+      sizeBytes,
+      sizeBytesMax,
+    });
+  }
+
+  /** Whether the entry is in the log now. A failed call may have taken effect, so failures are looked into. */
+  async #append(entry: LogEntry): Promise<boolean> {
+    const budget = new RetryBudget(this.#options.host, this.#options.retryBudgetMs);
+    for (;;) {
+      let doubt: unknown = new Error("the place is taken, but nothing can be read there");
+      try {
+        if (await this.#call("append", () => this.#store.append(entry))) return this.#exists(entry);
+      } catch (error) {
+        doubt = error;
+        if (!isPassing(error) && !(await this.#peek(entry.sequence))) throw error;
+      }
+      // The place is taken: by another writer, or by an attempt of this one that was thought to have failed.
+      const there = await this.#peek(entry.sequence);
+      if (there !== undefined) return there.id === entry.id && this.#exists(entry);
+      if (!(await budget.again())) {
+        const { sequence, id } = entry;
+        const details = { catalog: this.#options.catalog, sequence, entry: id, reason: messageOf(doubt) };
+        throw new AgnesError("catalog_outcome_unknown", details, { cause: doubt });
+      }
+    }
+  }
+
+  async #peek(sequence: number): Promise<LogEntry | undefined> {
+    try {
+      return (await this.#read(sequence, 1))[0];
+    } catch (error) {
+      if (isPassing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #exists(entry: LogEntry): true {
+    this.#known = Math.max(this.#known, entry.sequence);
+    return true;
+  }
+
+  /** The entry is durable, so trouble with the indexes is not the writer's: the next reader tries again. */
+  async #index(entry: LogEntry): Promise<void> {
+    try {
+      await this.#indexing.run(async () => {
+        if (this.#cursor === entry.sequence - 1) await this.#apply([entry]);
+        else await this.#replay();
+      });
+    } catch (error) {
+      this.#options.log.warn("a change is in the log, but could not be indexed yet", {
+        catalog: this.#options.catalog,
+        sequence: entry.sequence,
+        reason: messageOf(error),
+      });
+    }
+  }
+
+  async #replay(): Promise<void> {
+    const checkedAtMs = this.#options.host.monotonicMs();
+    for (;;) {
+      const page = await this.#read(this.#cursor + 1, PAGE);
+      if (page.length === 0) break;
+      await this.#apply(page);
+      if (page.length < PAGE && this.#store.recheckMs === 0) break;
+    }
+    if (this.#cursor < this.#known) this.#missing(this.#cursor + 1);
+    this.#checkedAtMs = checkedAtMs;
+  }
+
+  async #apply(entries: readonly LogEntry[]): Promise<void> {
+    await this.#persist("index entries", () => this.#store.apply(entries));
+    this.#cursor = entries.at(-1)!.sequence;
+    this.#known = Math.max(this.#known, this.#cursor);
+    await this.#advance(CHECKPOINT_EVERY);
+  }
+
+  async #advance(least: number): Promise<void> {
+    const sequence = this.#cursor;
+    if (sequence - this.#checkpoint < Math.max(least, 1)) return;
+    try {
+      await this.#call("move the checkpoint", () => this.#store.advance(sequence));
+      this.#checkpoint = sequence;
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      this.#options.log.warn("the checkpoint could not be moved; recovery will take longer", {
+        catalog: this.#options.catalog,
+        reason: messageOf(error),
+      });
+    }
+  }
+
+  async #read(from: number, limit: number): Promise<readonly LogEntry[]> {
+    const entries = await this.#persist("read the log", () => this.#store.read(from, limit));
+    for (const [at, entry] of entries.entries()) {
+      if (entry.sequence !== from + at) return this.#missing(from + at);
+    }
+    return entries;
+  }
+
+  #missing(sequence: number): never {
+    throw new AgnesError("catalog_corrupt", {
+      catalog: this.#options.catalog,
+      place: `entry ${sequence}`,
+      reason: "it is missing, though later entries exist",
+    });
+  }
+
+  #call<T>(operation: string, work: () => Promise<T>): Promise<T> {
+    return timed(this.#options, operation, work);
+  }
+
+  #persist<T>(operation: string, work: () => Promise<T>): Promise<T> {
+    return persist(this.#options, operation, work);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new AgnesError("catalog_closed", { catalog: this.#options.catalog });
+  }
+}
+
+function timed<T>(
+  options: EventLogOptions,
+  operation: string,
+  work: () => Promise<T>,
+  factor = 1,
+): Promise<T> {
+  const what = `"${operation}" in catalog ${options.catalog}`;
+  return within(options.host, what, options.callTimeoutMs * factor, work);
+}
+
+/** Repeats a call that changes nothing when repeated, until it succeeds or the budget is used up. */
+async function persist<T>(
+  options: EventLogOptions,
+  operation: string,
+  work: () => Promise<T>,
+  factor = 1,
+): Promise<T> {
+  const budget = new RetryBudget(options.host, options.retryBudgetMs);
+  for (;;) {
+    try {
+      return await timed(options, operation, work, factor);
+    } catch (error) {
+      if (!isPassing(error) || !(await budget.again())) throw error;
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import { inRange } from "./keys.ts";
+import { indexText, indexValueOf } from "./schema.ts";
+import type { CatalogSchema, IndexedRow, JsonRecord, KeyRange, LogEntry, Lookup } from "./storage.ts";
+
+/** A row whose record is kept as JSON text: compact, and every reader gets an object of its own. */
+export interface TextRow {
+  readonly version: number;
+  /** `null` once deleted. */
+  readonly text: string | null;
+}
+
+/** The indexes of a catalog in memory: what the log says, as of `sequence`. */
+export class MaterializedIndex {
+  readonly #rows = new Map<string, TextRow>();
+  readonly #all = new KeySet();
+  readonly #byField: ReadonlyMap<string, Map<string, KeySet>>;
+  #sequence = 0;
+
+  constructor(schema: CatalogSchema) {
+    this.#byField = new Map(schema.indexKeys.map((field) => [field, new Map<string, KeySet>()]));
+  }
+
+  /** Every entry up to here is in. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** How many records there are. */
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** Brings entries in; one that is in already changes nothing. */
+  apply(entries: readonly LogEntry[]): void {
+    for (const entry of entries) {
+      if (entry.sequence <= this.#sequence) continue;
+      for (const change of entry.changes) this.put(change.key, entry.sequence, change.after);
+      this.#sequence = entry.sequence;
+    }
+  }
+
+  /** Sets one row, as a snapshot holds it. */
+  put(key: string, version: number, record: JsonRecord | null, text?: string): void {
+    const before = this.#rows.get(key)?.text ?? null;
+    if (before !== null) this.#unlink(key, JSON.parse(before) as JsonRecord, record);
+    if (record === null) this.#all.delete(key);
+    else this.#link(key, record);
+    this.#rows.set(key, { version, text: record === null ? null : (text ?? JSON.stringify(record)) });
+  }
+
+  /** Says that what was `put` is the state at `sequence`. */
+  restored(sequence: number): void {
+    this.#sequence = sequence;
+  }
+
+  get(key: string): IndexedRow | null {
+    const row = this.#rows.get(key);
+    return row === undefined ? null : { key, version: row.version, record: parsed(row.text) };
+  }
+
+  find(lookup: Lookup): readonly IndexedRow[] {
+    const sets = lookup.where.map(({ field, value }) => this.#byField.get(field)?.get(indexText(value)));
+    if (sets.includes(undefined)) return [];
+    const [least = this.#all, ...others] = (sets as KeySet[]).sort((a, b) => a.size - b.size);
+    const found: IndexedRow[] = [];
+    for (const key of least.inOrder(lookup.range)) {
+      if (found.length === lookup.limit) break;
+      if (others.every((set) => set.has(key))) found.push(this.get(key)!);
+    }
+    return found;
+  }
+
+  /** Every key with its row, deleted ones too, as they are now. */
+  rows(): readonly (readonly [string, TextRow])[] {
+    return [...this.#rows];
+  }
+
+  #link(key: string, record: JsonRecord): void {
+    this.#all.add(key);
+    for (const [field, sets] of this.#byField) {
+      const value = indexText(indexValueOf(record, field));
+      const set = sets.get(value);
+      if (set === undefined) sets.set(value, new KeySet(key));
+      else set.add(key);
+    }
+  }
+
+  #unlink(key: string, before: JsonRecord, after: JsonRecord | null): void {
+    for (const [field, sets] of this.#byField) {
+      const value = indexText(indexValueOf(before, field));
+      if (after !== null && indexText(indexValueOf(after, field)) === value) continue;
+      const set = sets.get(value);
+      set?.delete(key);
+      if (set?.size === 0) sets.delete(value);
+    }
+  }
+}
+
+/** A set of keys that can be walked in order; sorting is put off until someone walks. */
+class KeySet {
+  readonly #keys = new Set<string>();
+  #sorted: string[] | null = null;
+
+  constructor(...keys: readonly string[]) {
+    for (const key of keys) this.#keys.add(key);
+  }
+
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  has(key: string): boolean {
+    return this.#keys.has(key);
+  }
+
+  add(key: string): void {
+    if (this.#keys.has(key)) return;
+    this.#keys.add(key);
+    this.#sorted?.splice(lowerBound(this.#sorted, key), 0, key);
+  }
+
+  delete(key: string): void {
+    if (this.#keys.delete(key)) this.#sorted?.splice(lowerBound(this.#sorted, key), 1);
+  }
+
+  *inOrder(range: KeyRange): Iterable<string> {
+    if (this.#keys.size === 1) {
+      for (const key of this.#keys) if (inRange(key, range)) yield key;
+      return;
+    }
+    this.#sorted ??= [...this.#keys].sort(byCodeUnit);
+    const sorted = this.#sorted;
+    for (let at = range.from === undefined ? 0 : lowerBound(sorted, range.from); at < sorted.length; at++) {
+      const key = sorted[at]!;
+      if (range.before !== undefined && key >= range.before) return;
+      yield key;
+    }
+  }
+}
+
+function parsed(text: string | null): JsonRecord | null {
+  return text === null ? null : (JSON.parse(text) as JsonRecord);
+}
+
+function byCodeUnit(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function lowerBound(sorted: readonly string[], key: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

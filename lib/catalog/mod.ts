@@ -1,0 +1,32 @@
+export { openCatalog } from "./catalog.ts";
+export { memoryStorage } from "./memory-storage.ts";
+export type {
+  CatalogSchema,
+  CatalogStorage,
+  CatalogStore,
+  IndexedRow,
+  IndexValue,
+  JsonRecord,
+  JsonValue,
+  KeyRange,
+  LogEntry,
+  LoggedChange,
+  Lookup,
+} from "./storage.ts";
+export type {
+  Catalog,
+  CatalogFilter,
+  CatalogOptions,
+  CatalogView,
+  Commit,
+  CommittedChange,
+  Edit,
+  HistoryEntry,
+  HistoryOptions,
+  Inserted,
+  QueryOptions,
+  Recovered,
+  RowKey,
+  Versioned,
+  WriteOptions,
+} from "./types.ts";
