@@ -1,19 +1,23 @@
 import { analyticsErrors } from "./analytics.ts";
 import { baseErrors } from "./base.ts";
 import { catalogErrors } from "./catalog.ts";
+import { cliErrors } from "./cli.ts";
 import { configErrors } from "./config.ts";
 import { duckdbErrors } from "./duckdb.ts";
 import { extractErrors } from "./extract.ts";
 import { pluginErrors } from "./plugin.ts";
 import { queryErrors } from "./query.ts";
 import type { ErrorSpec } from "./spec.ts";
+import { sourcesErrors } from "./sources.ts";
 import { tablesErrors } from "./tables.ts";
 
 /** Every error code there is, with its message, hint, HTTP status, exit status and retry class. */
 export const errorCodes = {
   ...baseErrors,
   ...configErrors,
+  ...cliErrors,
   ...pluginErrors,
+  ...sourcesErrors,
   ...duckdbErrors,
   ...catalogErrors,
   ...tablesErrors,

@@ -1,0 +1,88 @@
+/** Builds the executable: `bun run build [--target linux-x64]… [--all] [--outfile FILE]`. */
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+import { embedDuckDB, findBindings } from "./native/embed-duckdb.ts";
+
+/** The platforms an executable can be built for, where DuckDB's bindings for them are installed. */
+export const platforms = ["linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64", "win32-x64"] as const;
+export type Platform = (typeof platforms)[number];
+
+const ROOT = dirname(import.meta.dir);
+
+/** Builds one program into one executable file. */
+export async function buildExecutable(options: {
+  readonly platform: Platform;
+  readonly bindings: string;
+  readonly outfile: string;
+  /** Default: the command line. */
+  readonly entry?: string;
+}): Promise<void> {
+  const scratch = mkdtempSync(join(tmpdir(), "agnes-build-"));
+  try {
+    const result = await Bun.build({
+      entrypoints: [options.entry ?? join(ROOT, "cmd/main.ts")],
+      compile: {
+        outfile: options.outfile,
+        // A program that reads other people's folders must not take settings from them.
+        autoloadDotenv: false,
+        autoloadBunfig: false,
+        ...(options.platform === hostPlatform() ? {} : { target: bunTarget(options.platform) }),
+      },
+      format: "esm",
+      minify: true,
+      bytecode: true,
+      plugins: [embedDuckDB(options.bindings, scratch)],
+    });
+    if (!result.success) throw new AggregateError(result.logs, "the executable could not be built");
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+/** The platform this runs on, as DuckDB names it. */
+export function hostPlatform(): string {
+  return `${process.platform}-${process.arch}`;
+}
+
+function bunTarget(platform: Platform): Bun.Build.CompileTarget {
+  return `bun-${platform.replace("win32", "windows")}` as Bun.Build.CompileTarget;
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      target: { type: "string", multiple: true, default: [hostPlatform()] },
+      all: { type: "boolean", default: false },
+      outfile: { type: "string" },
+    },
+  });
+  const wanted = values.all ? platforms : values.target;
+  let built = 0;
+  for (const name of wanted) {
+    const platform = platforms.find((known) => known === name);
+    if (platform === undefined) {
+      console.error(`${name} is not a platform; there are ${platforms.join(", ")}`);
+      return 2;
+    }
+    const bindings = findBindings(platform);
+    if (bindings === undefined) {
+      console.error(`${platform}: left out, @duckdb/node-bindings-${platform} is not installed`);
+      continue;
+    }
+    const outfile = resolve(values.outfile ?? join(ROOT, "dist", fileName(platform)));
+    await buildExecutable({ platform, bindings, outfile });
+    console.error(`${platform}: ${outfile} (${Math.round(statSync(outfile).size / 1e6)} MB)`);
+    built++;
+  }
+  return built > 0 ? 0 : 1;
+}
+
+function fileName(platform: Platform): string {
+  const suffix = platform.startsWith("win32") ? ".exe" : "";
+  return platform === hostPlatform() ? `agnes${suffix}` : `agnes-${platform}${suffix}`;
+}
+
+if (import.meta.main) process.exit(await main());

@@ -1,0 +1,2 @@
+import { command } from "../console/command.ts";
+export default command({ args: {}, run: async () => 1 });

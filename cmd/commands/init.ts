@@ -1,0 +1,35 @@
+import { createHost } from "../../lib/base/mod.ts";
+import { command } from "../console/command.ts";
+import { writeWorkspace } from "../workspace/write-workspace.ts";
+import { initFiles } from "../workspace/template.ts";
+
+export default command({
+  args: {
+    dir: {
+      type: "positional",
+      required: false,
+      default: ".",
+      valueHint: "DIR",
+      description: "Folder that becomes the workspace; made when absent",
+    },
+  },
+  examples: ["agnes init", "agnes init analytics"],
+  async run(cli, args) {
+    const host = createHost();
+    const directory = cli.workspace ?? args.dir;
+    const { root, kept } = await writeWorkspace(host, directory, initFiles(), ["plugins", "exports"]);
+    for (const path of kept) cli.warn(`${path} was there already and is left as it is`);
+    if (cli.json) return cli.printJson({ directory: root });
+    cli.say(
+      [
+        `A workspace is in ${root}.`,
+        "",
+        "What to do next:",
+        "  put a CSV, JSON or Parquet file into exports/",
+        "  agnes sync",
+        "  agnes catalog",
+        "  agnes connector list                 to see what else can be a source",
+      ].join("\n"),
+    );
+  },
+});

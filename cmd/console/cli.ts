@@ -1,0 +1,86 @@
+import { AgnesError, createLog, type Log } from "../../lib/base/mod.ts";
+import { painter, type Painter } from "./paint.ts";
+import { writeOut } from "./stdout.ts";
+
+/** What every command works with: its flags, where it prints, and the signal that stops it. */
+export interface Cli extends AsyncDisposable {
+  /** The command as it was called, for example `agnes sync`. */
+  readonly name: string;
+  /** The folder given with `--workspace`. */
+  readonly workspace: string | undefined;
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly quiet: boolean;
+  /** Fires at the first Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** Colours for stdout. */
+  readonly paint: Painter;
+  /** Whether stderr is a terminal that a progress bar may draw on. */
+  readonly interactive: boolean;
+  /** Prints data. */
+  print(text: string): Promise<void>;
+  /** Prints a value as JSON, indented on a terminal. */
+  printJson(value: unknown): Promise<void>;
+  /** Says something to the person on stderr; silent with `--quiet`. */
+  say(text: string): void;
+  /** Says what needs attention on stderr; silent with `--quiet`. */
+  warn(text: string): void;
+  /** The log of the library, printed on stderr. */
+  readonly log: Log;
+}
+
+interface Flags {
+  readonly [name: string]: unknown;
+}
+
+/** Opens what a command works with; disposing of it takes the signal handlers away. */
+export function openCli(name: string, flags: Flags): Cli {
+  const controller = new AbortController();
+  const stop = (signal: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143);
+    if (!quiet) process.stderr.write("\nstopping; press Ctrl-C again to stop at once\n");
+    controller.abort(new AgnesError("aborted", { what: `\`${name}\`` }));
+  };
+  process.on("SIGINT", stop).on("SIGTERM", stop);
+  const [json, verbose, quiet] = [flags["json"] === true, flags["verbose"] === true, flags["quiet"] === true];
+  const color = flags["color"] !== false;
+  const talk = painter(process.stderr, color);
+  return {
+    name,
+    workspace: typeof flags["workspace"] === "string" ? flags["workspace"] : undefined,
+    json,
+    verbose,
+    quiet,
+    signal: controller.signal,
+    paint: painter(process.stdout, color),
+    interactive: process.stderr.isTTY && !quiet && process.env["TERM"] !== "dumb",
+    print: writeOut,
+    printJson: (value) =>
+      writeOut(`${JSON.stringify(value, jsonValue, process.stdout.isTTY ? 2 : undefined)}\n`),
+    say: (text) => void (quiet || process.stderr.write(`${text}\n`)),
+    warn: (text) => void (quiet || process.stderr.write(`${talk.yellow("warning")}  ${text}\n`)),
+    log: stderrLog(verbose, quiet, talk),
+    async [Symbol.asyncDispose]() {
+      process.off("SIGINT", stop).off("SIGTERM", stop);
+    },
+  };
+}
+
+function jsonValue(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? value.toString() : value;
+}
+
+function stderrLog(verbose: boolean, quiet: boolean, paint: Painter): Log {
+  const words = {
+    debug: paint.dim("debug"),
+    info: paint.cyan("info"),
+    warn: paint.yellow("warning"),
+    error: paint.red("error"),
+  };
+  return createLog(({ level, message, fields }) => {
+    if (level === "debug" && !verbose) return;
+    if (quiet && level !== "error") return;
+    const tail = Object.entries(fields).map(([key, value]) => `  ${paint.dim(`${key}=${String(value)}`)}`);
+    process.stderr.write(`${words[level]}  ${message}${tail.join("")}\n`);
+  });
+}

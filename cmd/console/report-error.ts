@@ -1,0 +1,36 @@
+import { isAgnesError, messageOf, printable, redact } from "../../lib/base/mod.ts";
+import { painter } from "./paint.ts";
+
+interface ReportOptions {
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly color: boolean;
+}
+
+/** Says on stderr what failed and what to do next, and gives the exit status. */
+export function reportError(error: unknown, options: ReportOptions): number {
+  const known = isAgnesError(error) ? error : undefined;
+  const code = known?.code ?? "internal";
+  const message = printable(redact(known?.message ?? `Agnes failed unexpectedly: ${messageOf(error)}`));
+  const hint = known?.hint ?? "Run again with --verbose and report what it prints.";
+  if (options.json) {
+    const shape = known?.toJSON() ?? { error: { code, message, hint, details: {} } };
+    process.stderr.write(`${JSON.stringify(shape, bigintAsText)}\n`);
+  } else {
+    const paint = painter(process.stderr, options.color);
+    process.stderr.write(`${paint.red("error")}  ${message}\n${paint.dim(" hint")}  ${hint}\n`);
+    process.stderr.write(`${paint.dim(" code")}  ${code}\n`);
+    if (options.verbose) process.stderr.write(`${printable(redact(stackOf(error)))}\n`);
+  }
+  return known?.exitCode ?? 1;
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = error.stack ?? error.message;
+  return error.cause === undefined ? own : `${own}\ncaused by ${stackOf(error.cause)}`;
+}
+
+function bigintAsText(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? value.toString() : value;
+}

@@ -1,0 +1,109 @@
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A native library as the executable carries it. */
+export interface EmbeddedFile {
+  /** The name it must have beside the others. */
+  readonly name: string;
+  /** Where it is inside the executable, compressed with zstd. */
+  readonly path: string;
+  /** Its size once unpacked. */
+  readonly sizeBytes: number;
+}
+
+/** Native libraries that belong together, named after their content. */
+export interface EmbeddedLibrary {
+  readonly hash: string;
+  readonly files: readonly EmbeddedFile[];
+  /** The one that is loaded; it finds the others beside itself. */
+  readonly entry: string;
+}
+
+/** Loads an embedded Node add-on, unpacking it when this machine has not seen it yet. */
+export function loadNative(library: EmbeddedLibrary): unknown {
+  const directory = unpackLibrary(library, process.env);
+  const module = { exports: {} };
+  process.dlopen(module, join(directory, library.entry));
+  return module.exports;
+}
+
+/**
+ * Unpacks the files once per content, and gives their folder.
+ *
+ * Each file appears whole by one rename, so several processes may start at once, and a process that was killed
+ * leaves nothing that looks whole.
+ */
+export function unpackLibrary(
+  library: EmbeddedLibrary,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  const errors: unknown[] = [];
+  for (const root of cacheRoots(env)) {
+    try {
+      const directory = join(root(), `duckdb-${library.hash}`);
+      mkdirSync(directory, { recursive: true });
+      for (const file of library.files) unpackFile(file, join(directory, file.name));
+      return directory;
+    } catch (error) {
+      // A home that is missing, full or read-only: the next place may do.
+      errors.push(error);
+    }
+  }
+  throw new AggregateError(
+    errors,
+    "could not unpack DuckDB: no cache folder can be written to; set XDG_CACHE_HOME",
+  );
+}
+
+function unpackFile(file: EmbeddedFile, path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.size === file.sizeBytes) return;
+  const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`;
+  try {
+    writeFileSync(temporary, Bun.zstdDecompressSync(readFileSync(file.path)), { mode: 0o755 });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    // Windows refuses to replace a library that another process has loaded; that one is as good as ours.
+    if (statSync(path, { throwIfNoEntry: false })?.size !== file.sizeBytes) throw error;
+  }
+}
+
+/** The folders to try, best first; each is made when it is called. */
+function* cacheRoots(env: Readonly<Record<string, string | undefined>>): Generator<() => string> {
+  const own = ownCache(env);
+  if (own !== undefined) yield () => own;
+  yield () => sharedCache(tmpdir());
+  yield () => mkdtempSync(join(tmpdir(), "agnes-"));
+}
+
+function ownCache(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const { XDG_CACHE_HOME, LOCALAPPDATA, HOME } = env;
+  if (XDG_CACHE_HOME !== undefined && XDG_CACHE_HOME !== "") return join(XDG_CACHE_HOME, "agnes");
+  if (process.platform === "win32")
+    return LOCALAPPDATA === undefined ? undefined : join(LOCALAPPDATA, "agnes");
+  if (HOME === undefined || HOME === "") return undefined;
+  return process.platform === "darwin"
+    ? join(HOME, "Library", "Caches", "agnes")
+    : join(HOME, ".cache", "agnes");
+}
+
+/** A folder in a place everybody may write to: it must be ours alone, or code of somebody else could be loaded. */
+function sharedCache(directory: string): string {
+  const user = process.getuid?.();
+  const path = join(directory, `agnes-${user ?? "cache"}`);
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const stat = lstatSync(path);
+  const isOurs = user === undefined || (stat.uid === user && (stat.mode & 0o022) === 0);
+  if (!stat.isDirectory() || !isOurs) throw new Error(`${path} belongs to somebody else`);
+  return path;
+}

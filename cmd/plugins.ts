@@ -1,0 +1,10 @@
+import type { AnyPlugin } from "../lib/kit/mod.ts";
+
+/** The plugins that the executable brings along. */
+export async function bundledPlugins(): Promise<readonly AnyPlugin[]> {
+  const modules = await Promise.all([
+    import("../plugins/files/plugin.ts"),
+    import("../plugins/duckdb/plugin.ts"),
+  ]);
+  return modules.map((module) => module.default);
+}

@@ -1,0 +1,28 @@
+import type { WorkspaceFiles } from "./write-workspace.ts";
+
+/** What `agnes init` writes. */
+export function initFiles(): WorkspaceFiles {
+  return { "agnes.yaml": CONFIG, ".gitignore": "/data/\n/exports/\n" };
+}
+
+const CONFIG = `# An Agnes workspace. Every command works on the nearest agnes.yaml upwards.
+version: 1
+
+sources:
+  # A folder of CSV, TSV, NDJSON, JSON and Parquet files: each file, or sub-folder, is a table.
+  exports:
+    plugin: files
+    options: { path: ./exports }
+
+  # Another DuckDB database.
+  # warehouse:
+  #   plugin: duckdb
+  #   options: { path: ./warehouse.duckdb }
+
+  # A connector of your own: \`agnes connector new crm --capabilities discover,read\` writes plugins/crm/plugin.ts.
+  # A secret stays in the environment; here stands only the name of its variable.
+  # customers:
+  #   plugin: crm
+  #   options: { url: "https://crm.example.com" }
+  #   secrets: { CRM_TOKEN: CUSTOMERS_CRM_TOKEN }
+`;
