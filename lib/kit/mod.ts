@@ -1,4 +1,4 @@
-export { AgnesError, Secret } from "../base/mod.ts";
+export { AgnesError, Secret, toExposedName } from "../base/mod.ts";
 export type { Log } from "../base/mod.ts";
 export * as arrow from "apache-arrow";
 export { isFileChunk, isRows } from "./batch.ts";

@@ -1,0 +1,37 @@
+import { errorSpec, shown } from "./spec.ts";
+
+/** Codes of the sources that Agnes brings along and that read files. */
+export const sourcesErrors = {
+  source_path_empty: errorSpec<{ path: string }>({
+    status: 404,
+    message: (d) => `there is no table file at ${d.path}`,
+    hint: () => "Check the path in agnes.yaml; relative paths start at the folder of agnes.yaml.",
+  }),
+  source_format_unknown: errorSpec<{ path: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `cannot tell the format of ${d.path} from its name`,
+    hint: () => "Say it with `format:` csv, tsv, ndjson, json or parquet in the options of the source.",
+  }),
+  source_files_mixed: errorSpec<{ path: string; first: string; second: string }>({
+    message: (d) => `${d.path} holds files of different formats: ${d.first} and ${d.second}`,
+    hint: () => "Keep one format per folder, or name the files of each table under `tables:` in the options.",
+  }),
+  source_name_taken: errorSpec<{ name: string; first: string; second: string }>({
+    status: 409,
+    message: (d) => `both ${d.first} and ${d.second} would be the table ${shown(d.name)}`,
+    hint: () => "Rename one of them, or give each a name under `tables:` in the options of the source.",
+  }),
+  source_column_unknown: errorSpec<{ table: string; column: string; known: readonly string[] }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `table ${shown(d.table)} has no column ${shown(d.column)}; it has ${d.known.join(", ")}`,
+    hint: () => "Correct the name in the options of the source; capitals count.",
+  }),
+  source_busy: errorSpec<{ path: string }>({
+    status: 503,
+    retry: "transient",
+    message: (d) => `${d.path} is being written by another process`,
+    hint: () => "Run it again when the other process has closed the file.",
+  }),
+} as const;

@@ -1,0 +1,71 @@
+import * as v from "valibot";
+
+const csv = v.strictObject({
+  delimiter: v.optional(
+    v.pipe(v.string(), v.description("What separates the values. Default: sniffed; a tab for .tsv")),
+  ),
+  quote: v.optional(v.pipe(v.string(), v.description("What encloses a value. Default: sniffed"))),
+  escape: v.optional(
+    v.pipe(v.string(), v.description("What escapes a quote inside a value. Default: sniffed")),
+  ),
+  header: v.optional(
+    v.pipe(
+      v.boolean(),
+      v.description("Whether the first line holds the names. Default: true, unless `names` are given"),
+    ),
+  ),
+  names: v.optional(v.pipe(v.array(v.string()), v.description("Column names, for files without a header"))),
+  nullValues: v.optional(
+    v.pipe(v.array(v.string()), v.description("Texts that stand for null. Default: the empty text")),
+  ),
+  dateFormat: v.optional(
+    v.pipe(v.string(), v.description("How dates are written, such as %d.%m.%Y. Default: sniffed")),
+  ),
+  timestampFormat: v.optional(
+    v.pipe(v.string(), v.description("How timestamps are written. Default: sniffed")),
+  ),
+  encoding: v.optional(v.pipe(v.string(), v.description("utf-8, utf-16 or latin-1. Default: utf-8"))),
+});
+
+const format = v.picklist(["csv", "tsv", "ndjson", "json", "parquet"]);
+
+const types = v.record(v.string(), v.string());
+
+const table = v.strictObject({
+  path: v.optional(
+    v.pipe(
+      v.string(),
+      v.description(
+        "The file, folder or glob that makes up this table. Default: what `path` above finds under this name",
+      ),
+    ),
+  ),
+  format: v.optional(v.pipe(format, v.description("The format, when the names of the files do not tell"))),
+  csv: v.optional(v.pipe(csv, v.description("How these CSV files are written; replaces `csv` above"))),
+  types: v.optional(v.pipe(types, v.description("DuckDB types by column, instead of the sniffed ones"))),
+  primaryKey: v.optional(v.pipe(v.array(v.string()), v.description("The columns that identify a row"))),
+  description: v.optional(v.pipe(v.string(), v.description("What the table holds"))),
+});
+
+/** The options of a `files` source. */
+export const filesOptions = v.pipe(
+  v.strictObject({
+    path: v.optional(
+      v.pipe(v.string(), v.description("A file, a folder or a glob; relative paths start at the workspace")),
+    ),
+    format: v.optional(v.pipe(format, v.description("The format of files whose names do not tell"))),
+    csv: v.optional(v.pipe(csv, v.description("How CSV files are written; what is left out is sniffed"))),
+    tables: v.optional(
+      v.pipe(v.record(v.string(), table), v.description("What to know of single tables, by name")),
+    ),
+  }),
+  v.check(
+    (options) =>
+      options.path !== undefined || Object.values(options.tables ?? {}).some((one) => one.path !== undefined),
+    "`path` is missing: name a file, a folder or a glob",
+  ),
+);
+
+export type FilesOptions = v.InferOutput<typeof filesOptions>;
+export type TableSettings = v.InferOutput<typeof table>;
+export type SourceFormat = v.InferOutput<typeof format>;

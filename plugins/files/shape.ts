@@ -1,0 +1,150 @@
+import { stat } from "node:fs/promises";
+
+import { AgnesError, type arrow, type CsvOptions, type DuckDBEngine } from "agnes/kit";
+
+import type { SourceFormat } from "./options.ts";
+
+/** The columns of a file or table with their DuckDB types, in order. */
+export type Shape = ReadonlyMap<string, string>;
+
+/** How one kind of file is read. */
+export interface Reading {
+  readonly format: SourceFormat;
+  readonly csv: CsvOptions;
+}
+
+/** Files up to this size are sniffed as a whole, so that no late value surprises the read. */
+const SNIFFED_WHOLE_BYTES = 64 * 1024 * 1024;
+/** Of larger files, this many rows. */
+const SNIFFED_ROWS = 1_000_000;
+/** A larger file has a row for sure, or fails to be read as what it should be. */
+const MAYBE_EMPTY_BYTES = 64 * 1024;
+
+/** The columns of one file; `null` when it holds nothing that tells. `isEmpty`: names without a single row. */
+export async function shapeOf(
+  engine: DuckDBEngine,
+  path: string,
+  reading: Reading,
+  signal: AbortSignal,
+): Promise<{ readonly shape: Shape; readonly isEmpty: boolean } | null> {
+  const { size } = await stat(path);
+  if (size === 0) return null;
+  const relation = relationOf(path, reading, size);
+  try {
+    const isEmpty =
+      size <= MAYBE_EMPTY_BYTES &&
+      reading.format !== "parquet" &&
+      (await rowsOf(engine, `SELECT 1 FROM ${relation} LIMIT 1`, signal)).length === 0;
+    // Without a row, JSON has no columns.
+    if (isEmpty && (reading.format === "json" || reading.format === "ndjson")) return null;
+    const shape = await describe(engine, `SELECT * FROM ${relation}`, signal);
+    return { shape, isEmpty };
+  } catch (error) {
+    if (signal.aborted || !(error instanceof AgnesError)) throw error;
+    throw new AgnesError("file_unreadable", { path, reason: reasonOf(error) }, { cause: error });
+  }
+}
+
+/** The columns that all files together have: every name, with a type that holds the values of each file. */
+export async function mergeShapes(
+  engine: DuckDBEngine,
+  shapes: readonly Shape[],
+  format: SourceFormat,
+  signal: AbortSignal,
+): Promise<Shape> {
+  const merged = new Map<string, string>();
+  for (const [name, type] of shapes.flatMap((shape) => [...shape])) {
+    const before = merged.get(name);
+    merged.set(name, before === undefined ? type : await wider(engine, before, type, format, signal));
+  }
+  return merged;
+}
+
+/** The Arrow schema of columns. */
+export async function schemaOf(
+  engine: DuckDBEngine,
+  shape: Shape,
+  signal: AbortSignal,
+): Promise<arrow.Schema> {
+  const columns = [...shape].map(([name, type]) => `CAST(NULL AS ${type}) AS ${quoted(name)}`);
+  const answer = await engine.query(`SELECT ${columns.join(", ")} LIMIT 0`, { signal });
+  for await (const _ of answer.batches);
+  return answer.schema;
+}
+
+async function wider(
+  engine: DuckDBEngine,
+  one: string,
+  other: string,
+  format: SourceFormat,
+  signal: AbortSignal,
+): Promise<string> {
+  if (one === other) return one;
+  if (format === "parquet" || (isNested(one) && isNested(other))) {
+    const both = `SELECT CAST(NULL AS ${one}) AS c UNION ALL SELECT CAST(NULL AS ${other})`;
+    return (await describe(engine, both, signal)).get("c")!;
+  }
+  const pair = new Set([one, other]);
+  if ([...pair].every((type) => NUMERIC.test(type))) return "DOUBLE";
+  if ([...pair].every((type) => type === "DATE" || type === "TIMESTAMP")) return "TIMESTAMP";
+  // What is written as text can always be read as text.
+  return format === "csv" || format === "tsv" ? "VARCHAR" : "JSON";
+}
+
+const NUMERIC = /^(BIGINT|UBIGINT|HUGEINT|DOUBLE)$/;
+const isNested = (type: string) => type.startsWith("STRUCT(") || type.endsWith("[]");
+
+function relationOf(path: string, { format, csv }: Reading, size: number): string {
+  const sample = `sample_size = ${size <= SNIFFED_WHOLE_BYTES ? -1 : SNIFFED_ROWS}`;
+  if (format === "parquet") return `read_parquet(${literal(path)})`;
+  if (format === "json" || format === "ndjson") {
+    const lines = format === "ndjson" ? ", format = 'newline_delimited'" : "";
+    return `read_json(${literal(path)}, ${sample}${lines})`;
+  }
+  const settings: readonly (readonly [string, string | undefined])[] = [
+    ["delim", csv.delimiter === undefined ? undefined : literal(csv.delimiter)],
+    ["quote", csv.quote === undefined ? undefined : literal(csv.quote)],
+    ["escape", csv.escape === undefined ? undefined : literal(csv.escape)],
+    ["header", csv.header === undefined ? undefined : String(csv.header)],
+    ["names", csv.names === undefined ? undefined : literals(csv.names)],
+    ["nullstr", csv.nullValues === undefined ? undefined : literals(csv.nullValues)],
+    ["dateformat", csv.dateFormat === undefined ? undefined : literal(csv.dateFormat)],
+    ["timestampformat", csv.timestampFormat === undefined ? undefined : literal(csv.timestampFormat)],
+    ["encoding", csv.encoding === undefined ? undefined : literal(csv.encoding)],
+  ];
+  const given = settings
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `, ${name} = ${value}`);
+  return `read_csv(${literal(path)}, ${sample}${given.join("")})`;
+}
+
+async function describe(engine: DuckDBEngine, sql: string, signal: AbortSignal): Promise<Shape> {
+  const rows = await rowsOf(engine, `SELECT column_name, column_type FROM (DESCRIBE ${sql})`, signal);
+  return new Map(rows.map((row) => [String(row["column_name"]), String(row["column_type"])]));
+}
+
+/** The rows of a small answer as objects. */
+export async function rowsOf(
+  engine: DuckDBEngine,
+  sql: string,
+  signal: AbortSignal,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const { batches } = await engine.query(sql, { signal });
+  const rows: Readonly<Record<string, unknown>>[] = [];
+  for await (const batch of batches) {
+    for (const row of batch) rows.push(row.toJSON());
+  }
+  return rows;
+}
+
+/** Quotes a text for SQL. */
+export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
+const literals = (texts: readonly string[]) => `[${texts.map(literal).join(", ")}]`;
+const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
+
+function reasonOf(error: AgnesError): string {
+  const { reason } = error.details as { readonly reason?: unknown };
+  const text = typeof reason === "string" ? reason : error.message;
+  // DuckDB adds a page of settings and advice to its CSV errors.
+  return text.split(/\n\s*\n|\nPossible|\n\s+file = /)[0]!.trim();
+}
