@@ -12,6 +12,8 @@ export interface FoundTable {
   readonly name: string;
   /** The file or folder the name comes from. */
   readonly path: string;
+  /** Where the names of the files start. */
+  readonly folder: string;
   readonly format: SourceFormat;
   /** Absolute paths, sorted. */
   readonly files: readonly string[];
@@ -58,17 +60,14 @@ export async function findTable(
 async function oneTable(path: string, name: string, format?: SourceFormat): Promise<FoundTable> {
   if (!(await exists(path))) throw nothingThere(path);
   if (await isFolder(path)) return fromFiles(name, path, await filesUnder(path), format);
-  const read = readName(path, format);
-  if (read === null) throw formatUnknown(path);
-  return { name: read.stem, path, format: format ?? read.format, files: [path] };
+  const found = fromFile(path, format);
+  if (found === null) throw formatUnknown(path);
+  return found;
 }
 
 async function tableAt(path: string, format?: SourceFormat): Promise<FoundTable | null> {
   if (isIgnored(path)) return null;
-  if (!(await isFolder(path))) {
-    const read = readName(path, format);
-    return read === null ? null : { name: read.stem, path, format: format ?? read.format, files: [path] };
-  }
+  if (!(await isFolder(path))) return fromFile(path, format);
   const files = await filesUnder(path);
   // A folder without data, such as one of scripts, is not a table.
   return files.some((file) => readName(file, format) !== null)
@@ -76,27 +75,32 @@ async function tableAt(path: string, format?: SourceFormat): Promise<FoundTable 
     : null;
 }
 
+function fromFile(path: string, fallback?: SourceFormat): FoundTable | null {
+  const read = readName(path, fallback);
+  return read && { name: read.stem, path, folder: dirname(path), format: read.format, files: [path] };
+}
+
 function fromFiles(
   name: string,
   path: string,
   candidates: readonly string[],
-  given: SourceFormat | undefined,
+  fallback: SourceFormat | undefined,
 ): FoundTable {
-  const files = candidates.filter((file) => readName(file, given) !== null).sort();
+  const files = candidates.filter((file) => readName(file, fallback) !== null).sort();
   const first = files[0];
   if (first === undefined) throw nothingThere(path);
-  const formatOf = (file: string) => given ?? readName(file)!.format;
+  const formatOf = (file: string) => readName(file, fallback)!.format;
   const format = formatOf(first);
   const other = files.find((file) => formatOf(file) !== format);
   if (other !== undefined) {
     throw new AgnesError("source_files_mixed", { path, first, second: other });
   }
-  return { name, path, format, files };
+  return { name, path, folder: isGlob(path) ? fixedPart(path) : path, format, files };
 }
 
 /** What a glob matches, without what is hidden or temporary below its fixed part. */
 async function globbed(pattern: string, glob: Glob): Promise<readonly string[]> {
-  const fixed = dirname(pattern.slice(0, pattern.search(GLOB) + 1));
+  const fixed = fixedPart(pattern);
   const matches = await glob(pattern);
   return matches.filter((match) => !relative(fixed, match).split(/[/\\]/).some(isIgnored)).sort();
 }
@@ -147,6 +151,7 @@ async function attempt<T>(operation: string, path: string, work: () => Promise<T
 }
 
 const GLOB = /[*?[]/;
+const fixedPart = (pattern: string) => dirname(pattern.slice(0, pattern.search(GLOB) + 1));
 const isGlob = (path: string) => GLOB.test(path);
 const codeOf = (error: unknown) =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";

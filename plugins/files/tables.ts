@@ -47,7 +47,7 @@ export async function listTables(
 
 /** What a file is called inside its table; stays the same when the workspace moves. */
 export function originOf(table: FoundTable, file: string): string {
-  return (table.files.length === 1 && table.path === file ? "" : relative(table.path, file)) || ".";
+  return relative(table.folder, file);
 }
 
 function byName(found: readonly FoundTable[]): ReadonlyMap<string, FoundTable> {
@@ -63,7 +63,7 @@ function byName(found: readonly FoundTable[]): ReadonlyMap<string, FoundTable> {
 }
 
 function withSettings(found: FoundTable, options: FilesOptions, settings: TableSettings): FilesTable {
-  const format = settings.format ?? found.format;
+  const { format } = found;
   if (format === "parquet" && settings.types !== undefined) {
     throw new AgnesError("invalid_input", {
       what: `types of table ${found.name}`,
