@@ -1,4 +1,6 @@
 export { openCatalog } from "./catalog.ts";
+export { fileStorage } from "./file-storage.ts";
+export type { FileStorageOptions } from "./file-storage.ts";
 export { memoryStorage } from "./memory-storage.ts";
 export type {
   CatalogSchema,

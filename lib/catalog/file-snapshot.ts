@@ -1,0 +1,106 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+
+import { publishFile, type Host } from "../base/mod.ts";
+import { linesOf } from "./lines.ts";
+import { MaterializedIndex } from "./materialized-index.ts";
+import { keyOf } from "./schema.ts";
+import type { CatalogSchema, JsonRecord } from "./storage.ts";
+
+/** Bytes written between two fsyncs. */
+const CHUNK_SIZE = 8 * 1024 * 1024;
+const KEPT = 2;
+
+type Row =
+  readonly [version: number, record: JsonRecord] | readonly [version: number, gone: null, key: string];
+
+/** Where the snapshots of a catalog are. */
+export interface SnapshotPlace {
+  readonly directory: string;
+  readonly catalog: string;
+  readonly schema: CatalogSchema;
+  readonly host: Pick<Host, "files" | "random">;
+}
+
+/** The sequences there are snapshots of, newest first. */
+export async function listSnapshots(place: SnapshotPlace): Promise<readonly number[]> {
+  const names = (await place.host.files.list(place.directory)) ?? [];
+  return names
+    .filter((name) => /^\d{12}\.jsonl$/.test(name))
+    .map((name) => Number.parseInt(name, 10))
+    .reverse();
+}
+
+/** The path of the snapshot at a sequence. */
+export function snapshotPath(place: SnapshotPlace, sequence: number): string {
+  return join(place.directory, `${String(sequence).padStart(12, "0")}.jsonl`);
+}
+
+/** Writes the state of an index, atomically, and removes snapshots that are no longer wanted. */
+export async function writeSnapshot(place: SnapshotPlace, index: MaterializedIndex): Promise<void> {
+  const { files } = place.host;
+  const { sequence } = index;
+  const rows = index.rows();
+  await publishFile(place.host, snapshotPath(place, sequence), async (temporary) => {
+    const hash = createHash("sha256");
+    let chunk = `${JSON.stringify({ ...header(place, sequence), rows: rows.length })}\n`;
+    const flush = async () => {
+      hash.update(chunk);
+      await files.append(temporary, chunk);
+      chunk = "";
+    };
+    for (const [key, { version, text }] of rows) {
+      chunk += text === null ? `[${version},null,${JSON.stringify(key)}]\n` : `[${version},${text}]\n`;
+      if (chunk.length >= CHUNK_SIZE) await flush();
+    }
+    await flush();
+    await files.append(temporary, `${JSON.stringify({ end: sequence, sha256: hash.digest("hex") })}\n`);
+  });
+  for (const old of (await listSnapshots(place)).slice(KEPT)) await files.remove(snapshotPath(place, old));
+}
+
+/** The index as of a snapshot, or what is wrong with it; `null` when it is gone. */
+export async function loadSnapshot(
+  place: SnapshotPlace,
+  sequence: number,
+): Promise<MaterializedIndex | { readonly damage: string } | null> {
+  const bytes = await place.host.files.read(snapshotPath(place, sequence));
+  if (bytes === null) return null;
+  const end = bytes.lastIndexOf(10, bytes.length - 2) + 1;
+  const sha256 = createHash("sha256").update(bytes.subarray(0, end)).digest("hex");
+  const trailer = new TextDecoder().decode(bytes.subarray(end, end + 1000)).trimEnd();
+  if (trailer !== JSON.stringify({ end: sequence, sha256 })) {
+    return {
+      damage: trailer.startsWith('{"end":') ? "its checksum does not fit its content" : "it is cut off",
+    };
+  }
+  return restored(place, sequence, linesOf(bytes.subarray(0, end)));
+}
+
+function restored(
+  place: SnapshotPlace,
+  sequence: number,
+  lines: Iterable<string>,
+): MaterializedIndex | { readonly damage: string } {
+  const index = new MaterializedIndex(place.schema);
+  let first = true;
+  for (const line of lines) {
+    if (first) {
+      const { rows: _rows, ...found } = JSON.parse(line) as Record<string, unknown>;
+      if (JSON.stringify(found) !== JSON.stringify(header(place, sequence))) {
+        return { damage: "it belongs to another catalog or schema" };
+      }
+      first = false;
+      continue;
+    }
+    const [version, record, key] = JSON.parse(line) as Row;
+    if (record === null) index.put(key, version, null);
+    else index.put(keyOf(place.schema, record), version, record, line.slice(line.indexOf(",") + 1, -1));
+  }
+  index.restored(sequence);
+  return index;
+}
+
+function header(place: SnapshotPlace, sequence: number): object {
+  return { snapshot: 1, catalog: place.catalog, schema: place.schema, sequence };
+}

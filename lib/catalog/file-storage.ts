@@ -1,0 +1,189 @@
+import { dirname, join } from "node:path";
+
+import {
+  AgnesError,
+  checkVendorName,
+  createHost,
+  messageOf,
+  silentLog,
+  temporaryPath,
+  type Host,
+  type Log,
+} from "../base/mod.ts";
+import { BLOCK, FileLog } from "./file-log.ts";
+import {
+  listSnapshots,
+  loadSnapshot,
+  snapshotPath,
+  writeSnapshot,
+  type SnapshotPlace,
+} from "./file-snapshot.ts";
+import { MaterializedIndex } from "./materialized-index.ts";
+import { Serial } from "./serial.ts";
+import type { CatalogSchema, CatalogStorage, CatalogStore, IndexedRow, LogEntry, Lookup } from "./storage.ts";
+
+/** Where a file storage is, and with what it works. */
+export interface FileStorageOptions {
+  /** Each catalog has a folder of its name in it. Made when it is not there. */
+  readonly directory: string;
+  readonly host?: Pick<Host, "files" | "random">;
+  /** Told loudly when a damaged snapshot is passed over and the log read instead. */
+  readonly log?: Log;
+}
+
+/** A snapshot is written after so many changes, or as many as there are records, whichever is more. */
+const SNAPSHOT_AFTER_CHANGES = 4096;
+
+/**
+ * Catalogs in a folder, for any number of processes at once, without a lock.
+ *
+ * The log is one durable file for each entry, then one segment for each 256 entries; the indexes are in
+ * memory, loaded from the newest snapshot and the log after it. Needs a file system with hard links.
+ *
+ * @throws (opening) `catalog_corrupt` naming the file; `file_failed`, `disk_full`, `invalid_identifier`
+ * @example
+ * ```ts
+ * import { fileStorage, openCatalog } from "agnes/catalog";
+ * const storage = fileStorage({ directory: "data/state" });
+ * const notes = await openCatalog({ storage, name: "notes", rowKey: "id", indexKeys: ["author"] });
+ * ```
+ */
+export function fileStorage(options: FileStorageOptions): CatalogStorage {
+  const host = options.host ?? createHost();
+  return {
+    open: async (catalog, schema) => {
+      const directory = join(options.directory, checkVendorName("the catalog", catalog));
+      return new FileStore({ directory, catalog, schema, host }, options.log ?? silentLog);
+    },
+  };
+}
+
+class FileStore implements CatalogStore {
+  readonly entrySizeBytesMax = 64 * 1024 * 1024;
+  readonly recheckMs = 0;
+  readonly #place: SnapshotPlace;
+  readonly #snapshots: SnapshotPlace;
+  readonly #talk: Log;
+  readonly #log: FileLog;
+  readonly #upkeep = new Serial();
+  #index: MaterializedIndex;
+  #appended = false;
+  #changesSinceSnapshot = 0;
+
+  constructor(place: SnapshotPlace, talk: Log) {
+    this.#place = place;
+    this.#snapshots = { ...place, directory: join(place.directory, "snapshots") };
+    this.#talk = talk;
+    this.#log = new FileLog(place.catalog, place.directory, place.host);
+    this.#index = new MaterializedIndex(place.schema);
+  }
+
+  async lockSchema(schema: CatalogSchema): Promise<CatalogSchema> {
+    const { files } = this.#place.host;
+    const path = join(this.#place.directory, "schema.json");
+    const locked = await files.read(path);
+    if (locked !== null) return this.#parsedSchema(path, locked);
+    if (await this.#log.exists()) this.#corrupt(path, "it is missing, though there is a log");
+    await files.makeDirectory(this.#place.directory);
+    const temporary = temporaryPath(this.#place.host, path);
+    await files.write(temporary, `${JSON.stringify({ catalog: this.#place.catalog, ...schema })}\n`);
+    await files.link(temporary, path);
+    await files.remove(temporary);
+    await files.sync(this.#place.directory);
+    await files.sync(dirname(this.#place.directory));
+    return this.#parsedSchema(path, (await files.read(path)) ?? this.#corrupt(path, "it is gone"));
+  }
+
+  append(entry: LogEntry): Promise<boolean> {
+    this.#appended = true;
+    return this.#log.append(entry);
+  }
+
+  read(from: number, limit: number): Promise<readonly LogEntry[]> {
+    return this.#log.read(from, limit);
+  }
+
+  /** Loads the newest snapshot that is whole. */
+  async checkpoint(): Promise<number> {
+    const snapshots = await listSnapshots(this.#snapshots);
+    const head = await this.#log.head();
+    if (snapshots[0] !== undefined && snapshots[0] > head) {
+      const reason = `it is newer than the log, which ends at entry ${head}`;
+      this.#corrupt(snapshotPath(this.#snapshots, snapshots[0]), reason);
+    }
+    for (const sequence of snapshots) {
+      const loaded = await loadSnapshot(this.#snapshots, sequence);
+      if (loaded instanceof MaterializedIndex) {
+        this.#index = loaded;
+        break;
+      }
+      if (loaded !== null) {
+        this.#talk.error("a snapshot is damaged; its state is made again from the log, which is whole", {
+          path: snapshotPath(this.#snapshots, sequence),
+          reason: loaded.damage,
+        });
+      }
+    }
+    return this.#index.sequence;
+  }
+
+  async advance(): Promise<void> {}
+
+  async apply(entries: readonly LogEntry[]): Promise<void> {
+    this.#index.apply(entries);
+    for (const { changes } of entries) this.#changesSinceSnapshot += changes.length;
+    const last = entries.at(-1)?.sequence ?? 0;
+    const blockIsFull = entries.some(({ sequence }) => sequence % BLOCK === 0);
+    const snapshotIsDue = this.#changesSinceSnapshot >= Math.max(SNAPSHOT_AFTER_CHANGES, this.#index.size);
+    // Only who writes tidies up, and nobody waits for it.
+    if (this.#appended && (blockIsFull || snapshotIsDue)) {
+      if (snapshotIsDue) this.#changesSinceSnapshot = 0;
+      void this.#upkeep.run(() => this.#tidy(last, snapshotIsDue));
+    }
+  }
+
+  async get(key: string): Promise<IndexedRow | null> {
+    return this.#index.get(key);
+  }
+
+  async find(lookup: Lookup): Promise<readonly IndexedRow[]> {
+    return this.#index.find(lookup);
+  }
+
+  async rebuild(entries: AsyncIterable<readonly LogEntry[]>): Promise<void> {
+    const fresh = new MaterializedIndex(this.#place.schema);
+    for await (const page of entries) fresh.apply(page);
+    this.#index = fresh;
+    await this.#upkeep.run(() => this.#tidy(fresh.sequence, true));
+  }
+
+  close(): Promise<void> {
+    return this.#upkeep.idle();
+  }
+
+  async #tidy(head: number, snapshotIsDue: boolean): Promise<void> {
+    try {
+      if (snapshotIsDue) await writeSnapshot(this.#snapshots, this.#index);
+      await this.#log.archive(head);
+    } catch (error) {
+      this.#talk.warn("a catalog could not be tidied up; nothing is lost, opening it may take longer", {
+        catalog: this.#place.catalog,
+        reason: messageOf(error),
+      });
+    }
+  }
+
+  #parsedSchema(path: string, bytes: Uint8Array): CatalogSchema {
+    try {
+      const { rowKey, indexKeys } = JSON.parse(new TextDecoder().decode(bytes)) as CatalogSchema;
+      if (Array.isArray(rowKey) && Array.isArray(indexKeys)) return { rowKey, indexKeys };
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+    return this.#corrupt(path, "it is no schema");
+  }
+
+  #corrupt(place: string, reason: string): never {
+    throw new AgnesError("catalog_corrupt", { catalog: this.#place.catalog, place, reason });
+  }
+}
