@@ -1,0 +1,145 @@
+import { AgnesError, isAgnesError, withTimeout, type Host, type Log } from "../base/mod.ts";
+import { extractSource, type DuckDBLimits, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
+import type { DuckDBEngine, TableInfo } from "../kit/mod.ts";
+import { connectSource, discoverTables, type PluginRegistry, type SourceHandle } from "../plugins/mod.ts";
+import type { RegisteredTable, TableRegistry } from "../tables/mod.ts";
+import { dataPaths, type SourceConfig, type Workspace } from "../workspace/mod.ts";
+import { planSource } from "./plan.ts";
+import type { SourceReport } from "./report.ts";
+
+/** What a run needs of the rest of Agnes. */
+export interface SyncServices {
+  readonly host: Host;
+  readonly log: Log;
+  readonly limits: DuckDBLimits;
+  readonly engine: DuckDBEngine;
+  readonly plugins: PluginRegistry;
+  readonly tables: TableRegistry;
+  readonly workspace: Workspace;
+}
+
+/** What a run of one source is asked to do. */
+export interface SourceRequest {
+  readonly source: string;
+  /** Names of the tables to sync; `null` for all that are registered. */
+  readonly only: readonly string[] | null;
+  readonly full: boolean;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: ExtractProgress) => void) | undefined;
+}
+
+/** Runs one source: connect, discover, register what is new where that is wanted, extract, publish. */
+export async function syncSource(services: SyncServices, request: SourceRequest): Promise<SourceReport> {
+  const { source, signal } = request;
+  const config = services.workspace.config.sources[source]!;
+  using timeout = withTimeout(`the run of source ${source}`, config.timeoutMs, signal);
+  const bounded = { ...request, signal: timeout.signal };
+  try {
+    await using handle = await connect(services, source, config);
+    return await runConnected(services, handle, config, bounded);
+  } catch (error) {
+    if (signal?.aborted === true || !isAgnesError(error)) throw error;
+    return { source, status: "failed", error, registered: [], notes: [] };
+  }
+}
+
+/** Connects to a source and closes it at the end of the scope. */
+async function connect(services: SyncServices, source: string, config: SourceConfig) {
+  const { host, log, engine, plugins, workspace } = services;
+  const handle = await connectSource(
+    { host, log, engine, directory: workspace.directory },
+    plugins,
+    source,
+    config,
+  );
+  return { ...handle, [Symbol.asyncDispose]: async () => handle.close() };
+}
+
+async function runConnected(
+  services: SyncServices,
+  handle: SourceHandle,
+  config: SourceConfig,
+  request: SourceRequest & { readonly signal: AbortSignal },
+): Promise<SourceReport> {
+  const { source, only, signal } = request;
+  const discovered = handle.plugin.capabilities.includes("discover")
+    ? await discoverTables(handle, { signal })
+    : [];
+  const { registered, notes } = await registerNew(services, handle, config, discovered);
+  const records = await wantedRecords(services.tables, source, only);
+  if (records.length === 0) {
+    return { source, status: "unregistered", registered: [], notes: [unregisteredNote(source, discovered)] };
+  }
+  const plan = planSource(records, discovered, services.host.now());
+  const stats = await extractSource(
+    { host: services.host, log: services.log, limits: services.limits },
+    {
+      directory: dataPaths.extract(services.workspace.dataDirectory, source),
+      source: handle,
+      tables: plan.tables,
+      full: request.full,
+      signal,
+      keep: await keptNames(services.tables, source),
+      ...(request.onProgress === undefined ? {} : { onProgress: request.onProgress }),
+    },
+  );
+  const vanished = plan.vanished.map((record) => ({
+    table: record.name,
+    error: new AgnesError("table_vanished", { source, table: record.source_table ?? record.name }),
+  }));
+  const errors = [...stats.errors, ...vanished];
+  const complete: ExtractStats = { ...stats, errors, tablesFailed: stats.tablesFailed + vanished.length };
+  const succeeded = stats.tablesExtracted + stats.tablesSkipped;
+  const status = complete.tablesFailed === 0 ? "complete" : succeeded > 0 ? "partial" : "failed";
+  return { source, status, stats: complete, registered, notes };
+}
+
+/** Registers the tables nobody registered yet, where the configuration or else the plugin says so. */
+async function registerNew(
+  services: SyncServices,
+  handle: SourceHandle,
+  config: SourceConfig,
+  discovered: readonly TableInfo[],
+): Promise<{ registered: readonly string[]; notes: readonly string[] }> {
+  if ((config.register ?? handle.plugin.register ?? "listed") !== "all") return { registered: [], notes: [] };
+  const plan = await services.tables.registerDiscovered(handle.name, discovered, {
+    capabilities: handle.plugin.capabilities,
+  });
+  const registered: string[] = [];
+  const notes: string[] = [];
+  for (const candidate of plan.candidates) {
+    if (candidate.kind === "new") {
+      registered.push(candidate.id);
+      notes.push(...candidate.notes);
+    } else if (candidate.kind === "invalid") {
+      notes.push(`${candidate.table} was not registered: ${candidate.reason}`);
+    } else if (candidate.kind === "drifted") {
+      notes.push(...candidate.drift.map((drift) => `${candidate.id}: ${drift.field}: ${drift.reason}`));
+    }
+  }
+  return { registered, notes };
+}
+
+async function wantedRecords(
+  tables: TableRegistry,
+  source: string,
+  only: readonly string[] | null,
+): Promise<readonly RegisteredTable[]> {
+  const records = await tables.list({ source });
+  if (only === null) return records;
+  return Promise.all(
+    only.map(
+      async (name) => records.find((record) => record.name === name) ?? tables.find(`${source}.${name}`),
+    ),
+  );
+}
+
+async function keptNames(tables: TableRegistry, source: string): Promise<readonly string[]> {
+  return (await tables.list({ source })).map((record) => record.name);
+}
+
+function unregisteredNote(source: string, discovered: readonly TableInfo[]): string {
+  return discovered.length === 0
+    ? `${source} has no tables`
+    : `nothing of ${source} is registered; it has ${discovered.length} tables: run \`agnes table discover ${source}\``;
+}

@@ -1,0 +1,78 @@
+import { AgnesError, nearest, throwIfAborted } from "../base/mod.ts";
+import { rebuildAnalytics, type RebuildReport } from "../analytics/mod.ts";
+import type { ExtractProgress } from "../extract/mod.ts";
+import { statusOf, type SourceReport, type SyncReport } from "./report.ts";
+import { syncSource, type SyncServices } from "./source.ts";
+
+/** What to sync, and how. */
+export interface SyncOptions {
+  /** Sources, or tables as `source.name`. Default: everything. */
+  readonly only?: readonly string[];
+  /** Reads everything again instead of what is new. Default `false`. */
+  readonly full?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ExtractProgress & { readonly source: string }) => void;
+}
+
+/** Runs the sources one after the other, then rebuilds the analytics database. */
+export async function syncSources(services: SyncServices, options: SyncOptions = {}): Promise<SyncReport> {
+  const wanted = wantedSources(Object.keys(services.workspace.config.sources), options.only);
+  const sources: SourceReport[] = [];
+  for (const [source, only] of wanted) {
+    throwIfAborted(options.signal, "the sync");
+    const { onProgress } = options;
+    sources.push(
+      await syncSource(services, {
+        source,
+        only,
+        full: options.full ?? false,
+        signal: options.signal,
+        onProgress: onProgress && ((progress) => onProgress({ ...progress, source })),
+      }),
+    );
+  }
+  const analytics = await rebuild(services, options.signal);
+  return { status: statusOf(sources), sources, analytics };
+}
+
+/** Makes `analytics.duckdb` anew from what is published; the registry decides who owns which name. */
+export async function rebuild(services: SyncServices, signal?: AbortSignal): Promise<RebuildReport> {
+  const records = await services.tables.list();
+  return rebuildAnalytics(services, {
+    dataDirectory: services.workspace.dataDirectory,
+    owners: records.map(({ source, name, view_name }) => ({ source, name, viewName: view_name })),
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+/** The sources to run, each with the names of its tables or `null` for all; in the order of `agnes.yaml`. */
+export function wantedSources(
+  known: readonly string[],
+  only: readonly string[] | undefined,
+): ReadonlyMap<string, readonly string[] | null> {
+  if (only === undefined || only.length === 0) return new Map(known.map((source) => [source, null]));
+  const wanted = new Map<string, string[] | null>();
+  for (const reference of only) {
+    const [source, name] = split(reference);
+    if (!known.includes(source)) throw unknownSource(source, known);
+    const names = wanted.get(source);
+    if (name === undefined || names === null) wanted.set(source, null);
+    else wanted.set(source, [...(names ?? []), name]);
+  }
+  return new Map(known.filter((source) => wanted.has(source)).map((source) => [source, wanted.get(source)!]));
+}
+
+/** The error for a source that `agnes.yaml` does not name. */
+export function unknownSource(source: string, known: readonly string[]): AgnesError {
+  const near = nearest(source, known);
+  return new AgnesError("source_unknown", {
+    source,
+    known,
+    ...(near === undefined ? {} : { nearest: near }),
+  });
+}
+
+function split(reference: string): readonly [string, string | undefined] {
+  const dot = reference.indexOf(".");
+  return dot === -1 ? [reference, undefined] : [reference.slice(0, dot), reference.slice(dot + 1)];
+}
