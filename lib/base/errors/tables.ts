@@ -1,3 +1,136 @@
-import type { ErrorSpec } from "./spec.ts";
+import { errorSpec, shown } from "./spec.ts";
 
-export const tablesErrors = {} as const satisfies Record<string, ErrorSpec<never>>;
+/** One change that a stale writer did not know of. */
+interface ForeignChange {
+  readonly version: number;
+  readonly actor: string;
+  readonly action: string;
+  readonly id: string;
+  readonly fields: readonly string[];
+}
+
+/** Codes about the table registry and what is written in it. */
+export const tablesErrors = {
+  table_not_registered: errorSpec<{ id: string; nearest?: string }>({
+    status: 404,
+    exit: 2,
+    message: (d) => `there is no registered table ${shown(d.id)}`,
+    hint: (d) =>
+      d.nearest === undefined
+        ? "`agnes table list` shows the registered tables; `agnes table register SOURCE TABLE` adds one."
+        : `Did you mean ${shown(d.nearest)}?`,
+  }),
+  table_exists: errorSpec<{ id: string; existing: string }>({
+    status: 409,
+    exit: 2,
+    message: (d) =>
+      d.id === d.existing
+        ? `the table ${shown(d.id)} is registered already`
+        : `the table ${shown(d.id)} differs from the registered ${shown(d.existing)} only in case`,
+    hint: (d) => `Change it with \`agnes table update ${d.existing}\`, or register under another --name.`,
+  }),
+  table_view_taken: errorSpec<{ viewName: string; owner: string; suggestion: string }>({
+    status: 409,
+    exit: 2,
+    message: (d) => `the view name ${shown(d.viewName)} belongs to ${shown(d.owner)} already`,
+    hint: (d) => `Choose another, for example --as ${d.suggestion}.`,
+  }),
+  table_field_unknown: errorSpec<{ what: string; field: string; nearest?: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `${d.what}: there is no field ${shown(d.field)}`,
+    hint: (d) =>
+      d.nearest === undefined
+        ? "Remove it; the fields are listed in docs/guide/tables.md."
+        : `Did you mean ${shown(d.nearest)}?`,
+  }),
+  table_field_missing: errorSpec<{ what: string; field: string; reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `${d.what}: ${d.field} is missing: ${d.reason}`,
+    hint: (d) => `Give ${d.field}.`,
+  }),
+  table_field_invalid: errorSpec<{ what: string; field: string; reason: string; nearest?: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `${d.what}: ${d.field} ${d.reason}`,
+    hint: (d) => (d.nearest === undefined ? "Correct the value." : `Did you mean ${shown(d.nearest)}?`),
+  }),
+  table_field_fixed: errorSpec<{ id: string; field: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `${d.field} of ${shown(d.id)} cannot change: it is part of the table's identity`,
+    hint: () => "Rename what SQL authors type with --as, or unregister the table and register it anew.",
+  }),
+  table_contradiction: errorSpec<{
+    id: string;
+    fields: readonly string[];
+    reason: string;
+    instead: string;
+  }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `${shown(d.id)}: ${d.fields.join(" and ")} contradict each other: ${d.reason}`,
+    hint: (d) => d.instead,
+  }),
+  schedule_invalid: errorSpec<{ text: string; reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `the schedule ${shown(d.text)} is not valid: ${d.reason}`,
+    hint: () =>
+      "Write `every 15m`, `every 6h`, `daily 05:00,17:00`, or five cron fields such as `0 5 * * 1`; times are UTC unless a time zone follows.",
+  }),
+  table_version_stale: errorSpec<{
+    what: string;
+    expected: number;
+    current: number;
+    changes: readonly ForeignChange[];
+  }>({
+    status: 412,
+    message: (d) =>
+      d.expected > d.current
+        ? `${d.what} is at version ${d.current}; version ${d.expected}, which was expected, does not exist`
+        : `${d.what} is at version ${d.current}, but version ${d.expected} was expected; since then: ${shownChanges(d.changes)}`,
+    hint: () => "Look at the changes, decide again, and repeat with the current version.",
+  }),
+  data_description_malformed: errorSpec<{ path: string; reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `${d.path} is not a data description: ${d.reason}`,
+    hint: () => "It needs one ```yaml block with a list `tables:`; `agnes table export` writes one.",
+  }),
+  data_description_edited: errorSpec<{ path: string; expected: string; found: string }>({
+    status: 409,
+    exit: 2,
+    message: (d) =>
+      `${d.path} was changed after it was generated: its checksum says ${d.expected}, its content has ${d.found}`,
+    hint: () => "If the change is meant, import it with --edited; else change the registry and export again.",
+  }),
+  registry_export_malformed: errorSpec<{ path: string; reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `${d.path} is not an exported registry: ${d.reason}`,
+    hint: () => "`agnes table export --format json` writes one.",
+  }),
+  table_import_refused: errorSpec<{
+    path: string;
+    failures: readonly { readonly table: string; readonly code: string; readonly message: string }[];
+  }>({
+    status: 400,
+    exit: 2,
+    message: (d) =>
+      `${d.path}: ${d.failures.length === 1 ? "one table is" : `${d.failures.length} tables are`} not valid, so nothing was imported: ${d.failures
+        .slice(0, 5)
+        .map((failure) => failure.message)
+        .join("; ")}${d.failures.length > 5 ? "; …" : ""}`,
+    hint: () => "Correct them and import again; --dry-run shows what would happen.",
+  }),
+} as const;
+
+function shownChanges(changes: readonly ForeignChange[]): string {
+  const last = changes.slice(-5).map((change) => {
+    const fields = change.fields.length === 0 ? "" : ` (${change.fields.join(", ")})`;
+    return `${change.version}: ${shown(change.actor, 60)} ${change.action} ${shown(change.id)}${fields}`;
+  });
+  return `${changes.length > 5 ? `… (${changes.length} changes) ` : ""}${last.join("; ")}`;
+}

@@ -1,0 +1,81 @@
+import { AgnesError } from "../base/mod.ts";
+import type { CatalogView } from "../catalog/mod.ts";
+import { isPlainObject, type TableChange, type TableRecord } from "./record/mod.ts";
+import { allTables, registered, tableKey, type RegisteredTable, type RegistryRow } from "./stored.ts";
+
+/** The state a change is decided on. */
+export type View = CatalogView<RegistryRow>;
+
+/** One table before and after a change. */
+export interface Decision {
+  readonly before: RegisteredTable | null;
+  readonly after: TableRecord;
+}
+
+export type Decide = (view: View) => Promise<Decision>;
+
+/** Leaves a transaction whose caller knows an older state; what changed since is looked up outside of it. */
+export class Stale extends Error {
+  readonly id: string | undefined;
+  readonly expected: number;
+  readonly current: number;
+
+  constructor(id: string | undefined, expected: number, current: number) {
+    super("stale");
+    this.id = id;
+    this.expected = expected;
+    this.current = current;
+  }
+}
+
+/** Leaves a transaction whose table is not registered. */
+export class Absent extends Error {
+  readonly id: string;
+
+  constructor(id: string) {
+    super("absent");
+    this.id = id;
+  }
+}
+
+/** Checks that the caller knows the registry as it is. */
+export function checkRegistryVersion(view: View, expected: number | undefined): void {
+  if (expected !== undefined && expected !== view.sequence)
+    throw new Stale(undefined, expected, view.sequence);
+}
+
+/** The registered table, unless it changed after the version that the caller knows. */
+export async function present(
+  view: View,
+  id: string,
+  expected: number | undefined,
+): Promise<RegisteredTable> {
+  const found = await view.get(tableKey(id));
+  if (found === null) throw new Absent(id);
+  const table = registered(found);
+  if (expected !== undefined && (expected < table.version || expected > view.sequence)) {
+    throw new Stale(table.id, expected, expected > view.sequence ? view.sequence : table.version);
+  }
+  return table;
+}
+
+/**
+ * Checks that no other table has the view name.
+ * @throws `table_view_taken`
+ */
+export async function checkViewName(view: View, { id, source, name, view_name }: TableRecord): Promise<void> {
+  const owners = await view.query({ view_key: view_name.toLowerCase() }, allTables);
+  const owner = owners.map(registered).find((table) => table.id !== id);
+  if (owner === undefined) return;
+  const suggestion = `${source}_${name}`.slice(0, 64);
+  throw new AgnesError("table_view_taken", { viewName: view_name, owner: owner.id, suggestion });
+}
+
+/** What to call content in an error before anything is known of it. */
+export function nameOf(change: TableChange): string {
+  const { source, name, source_table } = isPlainObject(change) ? change : {};
+  const parts = [source, name ?? source_table].filter(
+    (part) => typeof part === "string" && part.length < 130,
+  );
+  return parts.length === 0 ? "the table" : `the table ${parts.join(".")}`;
+}

@@ -1,0 +1,65 @@
+import type { HistoryEntry } from "../catalog/mod.ts";
+import { changedFields, type TableRecord } from "./record/mod.ts";
+import { recordOf, type RegistryRow } from "./stored.ts";
+
+/** One change of the registry, as the audit trail shows it. */
+export type RegistryChange = TableAudit | FolderAudit;
+
+interface Audit {
+  /** The registry's version after the change; changes that were made together share it. */
+  readonly version: number;
+  /** ISO 8601, by the clock of who made the change. */
+  readonly at: string;
+  readonly actor: string;
+  /** The fields that changed. */
+  readonly changed: readonly string[];
+}
+
+/** A change of a table. */
+export interface TableAudit extends Audit {
+  readonly kind: "table";
+  readonly action: "register" | "update" | "unregister";
+  /** The table's id. */
+  readonly id: string;
+  readonly before: TableRecord | null;
+  readonly after: TableRecord | null;
+}
+
+/** A change of the folder of a bucket. */
+export interface FolderAudit extends Audit {
+  readonly kind: "folder";
+  readonly action: "set_folder" | "clear_folder";
+  /** The bucket. */
+  readonly id: string;
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+/** The changes that one entry of the log made. */
+export function changesOf(entry: HistoryEntry<RegistryRow>): readonly RegistryChange[] {
+  const common = { version: entry.sequence, at: entry.at, actor: entry.actor };
+  return entry.changes.map(({ before, after }) => {
+    const row = (after ?? before)!;
+    if (row.kind === "folder") {
+      return {
+        ...common,
+        kind: "folder",
+        action: after === null ? "clear_folder" : "set_folder",
+        id: row.key,
+        changed: ["folder"],
+        before: before?.kind === "folder" ? before.folder : null,
+        after: after?.kind === "folder" ? after.folder : null,
+      };
+    }
+    const [was, is] = [before && recordOf(before), after && recordOf(after)];
+    return {
+      ...common,
+      kind: "table",
+      action: was === null ? "register" : is === null ? "unregister" : "update",
+      id: (is ?? was)!.id,
+      changed: is === null ? [] : was === null ? [] : changedFields(was, is),
+      before: was,
+      after: is,
+    };
+  });
+}

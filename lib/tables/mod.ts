@@ -1,0 +1,41 @@
+export type { CleaningFailure, Resource, UnregisterEvent, UnregisterListener } from "./cascade.ts";
+export { filterPlaceholders, resolveFilters } from "./filters.ts";
+export type { WhereFilter } from "./filters.ts";
+export type { FolderAudit, RegistryChange, TableAudit } from "./history.ts";
+export type { DocumentTable, ImportedTable, ImportOutcome, RegistryDocument } from "./import.ts";
+export {
+  auditLines,
+  parseDataDescription,
+  parseRegistryJson,
+  renderDataDescription,
+  renderProjection,
+  renderRegistryJson,
+  snapshotOf,
+  writeProjection,
+} from "./projections/mod.ts";
+export type { ParseOptions, ProjectionFormat } from "./projections/mod.ts";
+export {
+  checkSourceRules,
+  INITIAL_LOAD_CHUNK_DAYS,
+  tableChange,
+  tableDefaults,
+  tableFieldNames,
+} from "./record/mod.ts";
+export type { TableChange, TableRecord, TableSettings } from "./record/mod.ts";
+export { planRegistration } from "./registration.ts";
+export type { Candidate, Drift, RegistrationPlan } from "./registration.ts";
+export { openTableRegistry, TableRegistry } from "./registry.ts";
+export type { TableRegistryOptions } from "./registry.ts";
+export { isDue, nextDue, parseSchedule } from "./schedule.ts";
+export type { Schedule } from "./schedule.ts";
+export { extractionSettings, folderOf, sourceTableOf } from "./settings.ts";
+export type { ExtractionSettings } from "./settings.ts";
+export type { RegisteredTable } from "./stored.ts";
+export type {
+  ChangeOptions,
+  RegistryHistoryOptions,
+  RegistrySnapshot,
+  TableFilter,
+  TableWrite,
+  Unregistration,
+} from "./types.ts";

@@ -1,0 +1,150 @@
+import * as v from "valibot";
+
+import { AgnesError, nearest, shown } from "../../base/mod.ts";
+import { parseSchedule } from "../schedule.ts";
+import { folderMapping, tableChange, tableFieldNames } from "./schema.ts";
+
+/** A change of which every value is well formed. */
+export type CheckedChange = v.InferOutput<typeof tableChange>;
+
+/**
+ * Checks what someone wants to say of a table.
+ *
+ * @param what what to call the content in an error: the table's id, or a place in a file
+ * @throws `table_field_unknown` with the nearest field, `table_field_missing`, `table_field_invalid`,
+ * `schedule_invalid`
+ */
+export function checkChange(content: unknown, what: string): CheckedChange {
+  if (!isPlainObject(content)) {
+    throw invalid(what, "the content", `should be an object of fields, but is ${kindOf(content)}`);
+  }
+  // Not left to valibot, which takes what every object inherits (`constructor`, `__proto__`) for known.
+  const unknown = Object.keys(content).find((key) => !Object.hasOwn(tableChange.entries, key));
+  if (unknown !== undefined) throw unknownField(what, unknown, unknown, tableFieldNames);
+  const result = v.safeParse(tableChange, content);
+  if (result.success) return result.output;
+  throw issueError(result.issues[0], what);
+}
+
+/**
+ * Checks the folder of a bucket; `null` stands for none.
+ * @throws `table_field_invalid`
+ */
+export function checkFolder(bucket: string, folder: string | null): void {
+  const result = v.safeParse(folderMapping, { [bucket]: folder ?? "none" });
+  if (!result.success) throw invalid("the folder mapping", shown(bucket, 60), result.issues[0].message);
+}
+
+/** Whether a value is an object of fields, as JSON and YAML give it. */
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** What a value is, without the value: it may be a secret in the wrong place. */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return "missing";
+  if (value === null) return "null";
+  return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+/** What other systems, and people in a hurry, call some of the fields. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  dataset: "bucket",
+  schema: "bucket",
+  table: "source_table",
+  cursor: "incremental_column",
+  filter: "where_filters",
+  connection_id: "source",
+  source_type: "source",
+};
+
+/** Fields that hold names; the values of others are not repeated in an error, for they may be anything. */
+const NAMES: ReadonlySet<string> = new Set([
+  "source",
+  "name",
+  "view_name",
+  "source_table",
+  "bucket",
+  "folder",
+  "bq_fqn",
+  "primary_key",
+  "columns",
+  "incremental_column",
+  "partition_by",
+]);
+
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  array: "a list",
+  strict_object: "an object of fields",
+  string: "text",
+  number: "a number",
+  boolean: "true or false",
+  union: "text, a number, or true or false",
+};
+
+function issueError(issue: v.BaseIssue<unknown>, what: string): AgnesError {
+  const keys = (issue.path ?? []).map((item) => String(item.key));
+  const field = keys.join(".");
+  if (keys[0] === "sync_schedule" && typeof issue.input === "string") parseSchedule(issue.input);
+  if (issue.type === "picklist") return picklistError(issue as v.PicklistIssue, what, field);
+  if (issue.type === "strict_object" && issue.expected === "never") {
+    return unknownField(what, field, keys.at(-1)!, knownKeys(keys.slice(0, -1)));
+  }
+  if (issue.kind === "schema") {
+    if (issue.input === undefined) {
+      return new AgnesError("table_field_missing", { what, field, reason: `${keys[0]} needs it` });
+    }
+    return invalid(
+      what,
+      field,
+      `should be ${TYPE_WORDS[issue.type] ?? "of another kind"}, but is ${kindOf(issue.input)}`,
+    );
+  }
+  const isName = NAMES.has(keys[0]!) && typeof issue.input === "string";
+  return invalid(what, field, isName ? `${issue.message}, but is ${shown(issue.input, 60)}` : issue.message);
+}
+
+function picklistError(issue: v.PicklistIssue, what: string, field: string): AgnesError {
+  const options = issue.requirement as readonly string[];
+  const seen = typeof issue.input === "string" ? shown(issue.input, 60) : kindOf(issue.input);
+  const near = typeof issue.input === "string" ? nearest(issue.input.slice(0, 60), options) : undefined;
+  return invalid(what, field, `should be one of ${options.join(", ")}, but is ${seen}`, near);
+}
+
+function unknownField(what: string, field: string, key: string, known: readonly string[]): AgnesError {
+  const near =
+    (Object.hasOwn(OTHER_NAMES, key) && known === tableFieldNames ? OTHER_NAMES[key] : undefined) ??
+    known.find((name) => name.endsWith(`_${key}`)) ??
+    nearest(key.slice(0, 100), known);
+  return new AgnesError("table_field_unknown", {
+    what,
+    field,
+    ...(near === undefined ? {} : { nearest: near }),
+  });
+}
+
+function invalid(what: string, field: string, reason: string, near?: string): AgnesError {
+  return new AgnesError("table_field_invalid", {
+    what,
+    field,
+    reason,
+    ...(near === undefined ? {} : { nearest: near }),
+  });
+}
+
+interface SchemaShape {
+  readonly entries?: Readonly<Record<string, SchemaShape>>;
+  readonly item?: SchemaShape;
+  readonly wrapped?: SchemaShape;
+}
+
+/** The keys that the object at a path may have. */
+function knownKeys(path: readonly string[]): readonly string[] {
+  let current: SchemaShape | undefined = tableChange as SchemaShape;
+  for (const key of path) current = unwrapped(current?.entries?.[key] ?? current?.item);
+  return Object.keys(current?.entries ?? {});
+}
+
+function unwrapped(schema: SchemaShape | undefined): SchemaShape | undefined {
+  return schema?.wrapped === undefined ? schema : unwrapped(schema.wrapped);
+}

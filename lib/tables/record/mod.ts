@@ -1,0 +1,13 @@
+export { checkChange, checkFolder, isPlainObject, kindOf } from "./check.ts";
+export type { CheckedChange } from "./check.ts";
+export { changedFields, changedRecord, givenFields, newSettings, settingsOf } from "./merge.ts";
+export { defaultName, isSourceTable, splitSourceTable, tableId, withoutDoubledBucket } from "./names.ts";
+export { checkRules, checkSourceRules } from "./rules.ts";
+export {
+  folderMapping,
+  INITIAL_LOAD_CHUNK_DAYS,
+  tableChange,
+  tableDefaults,
+  tableFieldNames,
+} from "./schema.ts";
+export type { TableChange, TableRecord, TableSettings } from "./schema.ts";

@@ -1,0 +1,53 @@
+import { AgnesError, toExposedName } from "../../base/mod.ts";
+
+/** The parts of a source's own name of a table: `in.c-crm.orders` is the table `orders` in the bucket `in.c-crm`. */
+export function splitSourceTable(sourceTable: string): {
+  readonly bucket: string | null;
+  readonly table: string;
+} {
+  const dot = sourceTable.lastIndexOf(".");
+  return dot <= 0 || dot === sourceTable.length - 1
+    ? { bucket: null, table: sourceTable }
+    : { bucket: sourceTable.slice(0, dot), table: sourceTable.slice(dot + 1) };
+}
+
+/** The name a table gets when nobody gives one: the exposed form of the last part of the source's own name. */
+export function defaultName(sourceTable: string): string {
+  return toExposedName(splitSourceTable(sourceTable).table);
+}
+
+/**
+ * The source's own name of a table, with a bucket that was pasted twice taken out.
+ * @throws `table_contradiction` when the name is in another bucket
+ */
+export function withoutDoubledBucket(id: string, bucket: string | null, sourceTable: string): string {
+  if (bucket === null || !sourceTable.includes(".")) return sourceTable;
+  const prefix = `${bucket}.`;
+  let name = sourceTable;
+  while (name.startsWith(prefix + prefix)) name = name.slice(prefix.length);
+  const own = splitSourceTable(name).bucket;
+  // `dataset` and `project.dataset` may mean the same.
+  if (own === bucket || own?.endsWith(`.${bucket}`) || bucket.endsWith(`.${own}`)) return name;
+  throw new AgnesError("table_contradiction", {
+    id,
+    fields: ["bucket", "source_table"],
+    reason: `the table's own name begins with another bucket (${splitSourceTable(name).bucket})`,
+    instead: "Leave bucket out, or give the one the table is in; for another BigQuery project use bq_fqn.",
+  });
+}
+
+/** Whether a source's table is the one that a record speaks of. */
+export function isSourceTable(
+  record: { readonly source_table: string | null; readonly bucket: string | null },
+  name: string,
+): boolean {
+  return (
+    record.source_table === name ||
+    (record.bucket !== null && `${record.bucket}.${record.source_table}` === name)
+  );
+}
+
+/** The id of a table: the source and the table's name inside it. */
+export function tableId(source: string, name: string): string {
+  return `${source}.${name}`;
+}

@@ -1,0 +1,132 @@
+import type { Capability } from "../../kit/mod.ts";
+import { AgnesError } from "../../base/mod.ts";
+import type { TableSettings } from "./schema.ts";
+
+/** What must not be said of a table at the same time. */
+interface Rule {
+  readonly fields: readonly string[];
+  readonly broken: (table: TableSettings) => boolean;
+  readonly reason: string;
+  readonly instead: string;
+}
+
+const rules: readonly Rule[] = [
+  {
+    fields: ["query_mode", "source_query"],
+    broken: (table) => table.source_query !== null && table.query_mode !== "materialized",
+    reason: "only a materialized table runs a query in its source",
+    instead: "Use the mode materialized, or leave the query out.",
+  },
+  {
+    fields: ["source_table", "source_query"],
+    broken: (table) => table.source_table === null && table.source_query === null,
+    reason: "neither of them says where the rows come from",
+    instead: "Give the table's own name in the source, or the mode materialized and a query.",
+  },
+  {
+    fields: ["sync_strategy", "partition_by"],
+    broken: (table) => table.sync_strategy === "partitioned" && table.partition_by === null,
+    reason: "a partitioned table needs the column it is partitioned by",
+    instead: "Give partition_by, or choose another strategy.",
+  },
+  {
+    fields: ["query_mode", "sync_strategy"],
+    broken: (table) => table.query_mode === "remote" && table.sync_strategy === "partitioned",
+    reason: "a remote table is not copied, so there is nothing to partition",
+    instead: "Use the mode local, or the strategy full_refresh.",
+  },
+  {
+    fields: ["query_mode", "where_filters"],
+    broken: (table) => table.query_mode === "remote" && table.where_filters.length > 0,
+    reason: "a remote table is not copied, so nothing can be left out of the copy",
+    instead: "Use the mode local, or filter in the SQL that asks the table.",
+  },
+  {
+    fields: ["sync_strategy", "where_filters"],
+    broken: (table) => table.sync_strategy !== "full_refresh" && table.where_filters.length > 0,
+    reason: "rows that stop matching a filter would stay for ever when only changes are read",
+    instead: "Use the strategy full_refresh, or leave the filters out.",
+  },
+  {
+    fields: ["query_mode", "server_only"],
+    broken: (table) => table.query_mode === "remote" && table.server_only,
+    reason: "a remote table has no files that could stay on the server",
+    instead: "Leave server_only out, or use the mode local.",
+  },
+  {
+    fields: ["columns", "primary_key"],
+    broken: (table) => isMissing(table.columns, table.primary_key),
+    reason: "a column of the key is not among the columns that are read",
+    instead: "Add the columns of the key to columns.",
+  },
+  {
+    fields: ["columns", "partition_by"],
+    broken: (table) => table.partition_by !== null && isMissing(table.columns, [table.partition_by]),
+    reason: "the column is not among those that are read",
+    instead: "Add it to columns.",
+  },
+  {
+    fields: ["columns", "incremental_column"],
+    broken: (table) =>
+      table.incremental_column !== null && isMissing(table.columns, [table.incremental_column]),
+    reason: "the column is not among those that are read",
+    instead: "Add it to columns.",
+  },
+];
+
+/**
+ * Checks that a table's settings do not contradict each other. They must be the merged ones: a change that is fine
+ * by itself may contradict what is registered.
+ *
+ * @throws `table_contradiction`
+ */
+export function checkRules(table: TableSettings, id: string): void {
+  for (const { fields, broken, reason, instead } of rules) {
+    if (broken(table)) throw new AgnesError("table_contradiction", { id, fields, reason, instead });
+  }
+}
+
+/**
+ * Checks that a table's source can do what its settings ask for.
+ *
+ * @param source the plugin's name and what it can do, less when the table itself says so
+ * @throws `table_contradiction`
+ */
+export function checkSourceRules(
+  table: TableSettings,
+  id: string,
+  source: { readonly plugin: string; readonly capabilities: readonly Capability[] },
+): void {
+  const can = (...capabilities: readonly Capability[]) =>
+    capabilities.some((capability) => source.capabilities.includes(capability));
+  const refuse = (fields: readonly string[], reason: string, instead: string): never => {
+    throw new AgnesError("table_contradiction", { id, fields, reason, instead });
+  };
+  if (table.query_mode === "local" && !can("read", "stream")) {
+    refuse(["query_mode", "source"], `${source.plugin} cannot be read from`, "Use the mode remote.");
+  }
+  if (table.query_mode === "remote" && !can("remote", "query", "read")) {
+    refuse(["query_mode", "source"], `${source.plugin} cannot be asked`, "Use the mode local.");
+  }
+  if (table.source_query !== null && !can("query") && !isJsonObject(table.source_query)) {
+    refuse(
+      ["source_query", "source"],
+      `${source.plugin} does not run SQL`,
+      "Give a JSON object that its documentation describes, or leave source_query out to copy the whole table.",
+    );
+  }
+}
+
+function isMissing(columns: readonly string[] | null, wanted: readonly string[]): boolean {
+  return columns !== null && wanted.some((name) => !columns.includes(name));
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
+}

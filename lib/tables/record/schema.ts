@@ -1,0 +1,234 @@
+import * as v from "valibot";
+
+import { checkVendorName, isAgnesError, isExposedName } from "../../base/mod.ts";
+import { filterProblem } from "../filters.ts";
+import { scheduleProblem } from "../schedule.ts";
+
+/** Days per chunk of a first load, where nothing else is said. */
+export const INITIAL_LOAD_CHUNK_DAYS = 30;
+
+const EXPOSED_RULE =
+  "should be letters, digits and underscores, starting with a letter, at most 64 characters";
+const VENDOR_RULE = "should be letters, digits, underscores, dots and dashes, at most 128 characters";
+const COLUMN_RULE = "should be a column name: 1 to 255 printable characters";
+const TEXT_RULE = "should be text without control characters";
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
+const UNPRINTABLE_TEXT = /[^\P{Cc}\n\r\t]|\p{Cs}/u;
+
+// Names that start with an underscore (`_meta`, `_parts` …) are Agnes's own in every extract.
+const exposedName = v.pipe(
+  v.string(),
+  v.check((text) => isExposedName(text) && !text.startsWith("_"), EXPOSED_RULE),
+);
+const vendorName = v.pipe(v.string(), v.check(isVendorName, VENDOR_RULE));
+const columnName = v.pipe(
+  v.string(),
+  v.check((text) => text.length > 0 && text.length <= 255 && !UNPRINTABLE.test(text), COLUMN_RULE),
+);
+const columnNames = v.pipe(
+  v.array(columnName),
+  v.maxLength(2000, "should have at most 2000 columns"),
+  v.check((names) => new Set(names).size === names.length, "names a column twice"),
+);
+const folderName = v.pipe(
+  v.string(),
+  v.maxLength(255),
+  v.regex(
+    /^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$/,
+    "should be a relative path of letters, digits, underscores, dots and dashes",
+  ),
+);
+/** The folder of a bucket. */
+export const folderMapping = v.record(vendorName, folderName);
+
+const days = v.pipe(
+  v.number(),
+  v.integer("should be a whole number of days"),
+  v.minValue(1, "should be at least 1"),
+  v.maxValue(36_500, "should be at most 36500"),
+);
+
+const text = (maxLength: number) =>
+  v.pipe(
+    v.string(),
+    v.maxLength(maxLength, `should have at most ${maxLength} characters`),
+    v.check((value) => !UNPRINTABLE_TEXT.test(value), TEXT_RULE),
+  );
+const texts = (maxLength: number) =>
+  v.pipe(v.array(text(2000)), v.maxLength(maxLength, `should have at most ${maxLength} entries`));
+
+const whereFilter = v.strictObject({
+  column: columnName,
+  operator: v.optional(v.picklist(["eq", "ne", "gt", "ge", "lt", "le"]), "eq"),
+  values: v.pipe(
+    v.array(v.union([text(1000), v.pipe(v.number(), v.finite()), v.boolean()])),
+    v.nonEmpty("should have at least one value"),
+    v.maxLength(1000),
+    v.rawCheck(({ dataset, addIssue }) => {
+      const problem = dataset.typed ? filterProblem(dataset.value) : undefined;
+      if (problem !== undefined) addIssue({ message: problem });
+    }),
+  ),
+});
+
+const foreignKey = v.strictObject({
+  column: columnName,
+  references: text(400),
+  description: v.optional(text(2000)),
+});
+
+const documentation = v.strictObject({
+  sample_questions: given(texts(50), "Questions the table answers"),
+  things_to_know: given(texts(50), "What an author of SQL should know first"),
+  pairs_well_with: given(v.pipe(v.array(exposedName), v.maxLength(50)), "View names it is often joined with"),
+  grain: given(text(2000), "What one row stands for"),
+  platforms: given(texts(8), "The systems whose data it holds, at most 8"),
+  partition_col: given(columnName, "The column that limits a query best"),
+  history: given(text(2000), "How far back it goes, and what is missing"),
+  gotchas: given(
+    v.pipe(
+      v.array(v.strictObject({ key: text(200), body: text(4000) })),
+      v.maxLength(8, "should have at most 8 entries"),
+    ),
+    "Traps, at most 8, each with a key and a body",
+  ),
+});
+
+/**
+ * What may be said of a table, for register, update and import alike.
+ *
+ * An absent field keeps what is there, `null` clears it to its default, an unknown one is an error. What a field
+ * must not contradict is decided on the merged record; see `checkRules`.
+ */
+export const tableChange = v.strictObject({
+  source: given(exposedName, "The source in agnes.yaml the table comes from"),
+  name: given(exposedName, "Stable name inside the source; default: made from the source's own name"),
+  view_name: given(exposedName, "The name SQL authors type, unique; default: the name"),
+  source_table: given(vendorName, "The source's own name of the table"),
+  bucket: given(vendorName, "The bucket, dataset or schema of the table in the source"),
+  query_mode: given(
+    v.picklist(["local", "remote", "materialized"]),
+    "local: copied; remote: asked at the source; materialized: the result of a query is copied",
+  ),
+  source_query: given(text(100_000), "What to run in the source, for the mode materialized"),
+  sync_strategy: given(
+    v.picklist(["full_refresh", "incremental", "partitioned"]),
+    "How a sync brings the table up to date",
+  ),
+  sync_schedule: given(
+    v.pipe(
+      v.string(),
+      v.rawCheck(({ dataset, addIssue }) => {
+        const problem = dataset.typed ? scheduleProblem(dataset.value) : undefined;
+        if (problem !== undefined) addIssue({ message: problem });
+      }),
+    ),
+    "When to sync: `every 6h`, `daily 05:00,17:00` or five cron fields, UTC unless a time zone follows",
+  ),
+  primary_key: given(columnNames, "Columns that identify a row; default: what the source says"),
+  columns: given(v.pipe(columnNames, v.nonEmpty("names no column")), "The columns to read; default: all"),
+  incremental_column: given(columnName, "Column whose values only grow, for incremental reading"),
+  incremental_window_days: given(days, "Days an incremental read looks back"),
+  max_history_days: given(days, "Days a first load goes back; default: everything"),
+  initial_load_chunk_days: given(days, "Days per chunk of a first load; default 30"),
+  where_filters: given(
+    v.pipe(v.array(whereFilter), v.maxLength(50)),
+    "Conditions on what is read, ANDed: column, operator, values; {{today}} and the like are days",
+  ),
+  partition_by: given(columnName, "Column by which the table is partitioned"),
+  partition_granularity: given(
+    v.picklist(["day", "month", "year"]),
+    "Span of one partition; default month for a partitioned table",
+  ),
+  schema_policy: given(
+    v.picklist(["evolve", "freeze"]),
+    "evolve: follow changed columns; freeze: fail the table when they change",
+  ),
+  quarantine: given(v.boolean(), "Whether rows that do not fit are set aside instead of failing the table"),
+  folder: given(folderName, "Folder of the table for consumers; default: that of its bucket"),
+  description: given(text(20_000), "What the table holds"),
+  foreign_keys: given(v.pipe(v.array(foreignKey), v.maxLength(100)), "Columns that refer to other tables"),
+  bq_fqn: given(
+    v.pipe(
+      v.string(),
+      v.regex(
+        /^[a-z][a-z0-9-]{4,28}[a-z0-9](\.[A-Za-z0-9_-]{1,128}){2}$/,
+        "should be project.dataset.table of BigQuery",
+      ),
+    ),
+    "BigQuery's full name, when the table is in another project",
+  ),
+  server_only: given(v.boolean(), "Whether the files of the table never leave the server"),
+  profile_after_sync: given(v.boolean(), "Whether the table is profiled after it changed; default true"),
+  documentation: given(documentation, "What people should know of the table"),
+});
+
+/** What may be said of a table; see `tableChange`. */
+export type TableChange = v.InferInput<typeof tableChange>;
+
+/** What an absent or cleared field means. */
+export const tableDefaults = {
+  view_name: null,
+  source_table: null,
+  bucket: null,
+  query_mode: "local",
+  source_query: null,
+  sync_strategy: "full_refresh",
+  sync_schedule: null,
+  primary_key: [],
+  columns: null,
+  incremental_column: null,
+  incremental_window_days: null,
+  max_history_days: null,
+  initial_load_chunk_days: INITIAL_LOAD_CHUNK_DAYS,
+  where_filters: [],
+  partition_by: null,
+  partition_granularity: null,
+  schema_policy: "evolve",
+  quarantine: false,
+  folder: null,
+  description: "",
+  foreign_keys: [],
+  bq_fqn: null,
+  server_only: false,
+  profile_after_sync: true,
+  documentation: {},
+} as const;
+
+type Checked = Required<v.InferOutput<typeof tableChange>>;
+type Cleared = typeof tableDefaults;
+
+/** What was decided for a table, every field there. */
+export type TableSettings = {
+  readonly [K in keyof Checked]: K extends "source" | "name" | "view_name"
+    ? string
+    : K extends keyof Cleared
+      ? NonNullable<Checked[K]> | (null extends Cleared[K] ? null : never)
+      : never;
+};
+
+/** A registered table. */
+export interface TableRecord extends TableSettings {
+  /** `source.name`; never changes. */
+  readonly id: string;
+  readonly registered_by: string;
+  /** ISO 8601, UTC. */
+  readonly registered_at: string;
+}
+
+/** The fields of a table, in the order in which people read them. */
+export const tableFieldNames = Object.keys(tableChange.entries) as readonly (keyof TableSettings)[];
+
+function given<const S extends v.GenericSchema>(schema: S, description: string) {
+  return v.nullish(v.pipe(schema, v.description(description)));
+}
+
+function isVendorName(value: string): boolean {
+  try {
+    checkVendorName("the name", value);
+    return true;
+  } catch (error) {
+    if (isAgnesError(error, "invalid_identifier")) return false;
+    throw error;
+  }
+}

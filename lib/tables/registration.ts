@@ -1,0 +1,218 @@
+import type { Capability, TableInfo } from "../kit/mod.ts";
+import { isAgnesError, toExposedName } from "../base/mod.ts";
+import {
+  checkChange,
+  defaultName,
+  isSourceTable,
+  newSettings,
+  tableId,
+  type TableChange,
+  type TableRecord,
+} from "./record/mod.ts";
+
+/** What became, or would become, of one table that a source has. */
+export type Candidate =
+  /** Not registered yet; `change` is what registers it. `notes` tell where a name had to give way. */
+  | {
+      readonly kind: "new";
+      readonly table: string;
+      readonly id: string;
+      readonly viewName: string;
+      readonly change: TableChange;
+      readonly notes: readonly string[];
+    }
+  | { readonly kind: "existing"; readonly table: string; readonly id: string; readonly viewName: string }
+  /** Registered, but the source has changed so that the settings no longer fit. Nothing is overwritten. */
+  | {
+      readonly kind: "drifted";
+      readonly table: string;
+      readonly id: string;
+      readonly viewName: string;
+      readonly drift: readonly Drift[];
+    }
+  /** Cannot be registered as it is. */
+  | { readonly kind: "invalid"; readonly table: string; readonly code: string; readonly reason: string };
+
+/** One setting that no longer fits the source. */
+export interface Drift {
+  readonly field: string;
+  readonly registered: readonly string[];
+  readonly discovered: readonly string[];
+  readonly reason: string;
+}
+
+/** What discovering a source would do to the registry. */
+export interface RegistrationPlan {
+  readonly source: string;
+  /** One for each discovered table, in the source's order. */
+  readonly candidates: readonly Candidate[];
+  /** Ids of registered tables that the source does not have any more. They stay registered. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * Compares what a source has with what is registered. Pure; decides, changes nothing.
+ *
+ * @param registered every table of the registry: the view names of other sources count too
+ * @param capabilities what the connector can do, for tables that do not say it themselves
+ */
+export function planRegistration(
+  source: string,
+  discovered: readonly TableInfo[],
+  registered: readonly TableRecord[],
+  capabilities?: readonly Capability[],
+): RegistrationPlan {
+  const own = registered.filter((record) => record.source === source);
+  const names = new NamesInUse(registered, discovered);
+  const candidates = discovered.map((info) => {
+    const record = own.find((candidate) => isSourceTable(candidate, info.name));
+    return record === undefined ? newCandidate(source, info, names, capabilities) : compared(record, info);
+  });
+  const missing = own
+    .filter((record) => record.source_table !== null)
+    .filter((record) => !discovered.some((info) => isSourceTable(record, info.name)))
+    .map((record) => record.id);
+  return { source, candidates, missing };
+}
+
+function newCandidate(
+  source: string,
+  info: TableInfo,
+  names: NamesInUse,
+  capabilities: readonly Capability[] | undefined,
+): Candidate {
+  const name = names.nameFor(source, info.name);
+  const viewName = names.viewNameFor(source, name);
+  const notes = [
+    ...(name === defaultName(info.name)
+      ? []
+      : [`named ${name}, because another table of ${source} is called ${defaultName(info.name)}`]),
+    ...(viewName === name
+      ? []
+      : [`its view is ${viewName}, because ${name} belongs to ${names.ownerOf(name)}`]),
+  ];
+  const change: TableChange = {
+    source,
+    name,
+    view_name: viewName,
+    source_table: info.name,
+    query_mode: defaultMode(info.capabilities ?? capabilities),
+    primary_key: [...info.primaryKey],
+    ...(info.cursor === undefined ? {} : { incremental_column: info.cursor }),
+    ...(info.description === undefined ? {} : { description: cleanText(info.description) }),
+  };
+  const id = tableId(source, name);
+  try {
+    newSettings(checkChange(change, id), id);
+  } catch (error) {
+    if (!isAgnesError(error)) throw error;
+    return { kind: "invalid", table: info.name, code: error.code, reason: error.message };
+  }
+  if (names.isTaken(id)) {
+    const reason = `the name ${name} belongs to another table of ${source}`;
+    return { kind: "invalid", table: info.name, code: "table_exists", reason };
+  }
+  names.take(id, viewName);
+  return { kind: "new", table: info.name, id, viewName, change, notes };
+}
+
+function compared(record: TableRecord, info: TableInfo): Candidate {
+  const { id, view_name: viewName } = record;
+  const drift = driftOf(record, info);
+  const common = { table: info.name, id, viewName };
+  return drift.length === 0 ? { kind: "existing", ...common } : { kind: "drifted", ...common, drift };
+}
+
+function driftOf(record: TableRecord, info: TableInfo): readonly Drift[] {
+  const columns = info.schema.fields.map((field) => field.name);
+  const uses: readonly (readonly [string, readonly string[]])[] = [
+    ["primary_key", record.primary_key],
+    ["columns", record.columns ?? []],
+    ["incremental_column", record.incremental_column === null ? [] : [record.incremental_column]],
+    ["partition_by", record.partition_by === null ? [] : [record.partition_by]],
+    ["where_filters", record.where_filters.map((filter) => filter.column)],
+  ];
+  const gone = uses
+    .map(([field, used]) => ({ field, used, lost: used.filter((name) => !columns.includes(name)) }))
+    .filter(({ lost }) => lost.length > 0)
+    .map(({ field, used, lost }) => ({
+      field,
+      registered: used,
+      discovered: columns,
+      reason: `the source has no column ${lost.join(", ")}`,
+    }));
+  const key = record.primary_key;
+  const keyChanged =
+    key.length > 0 &&
+    info.primaryKey.length > 0 &&
+    [...key].sort().join("\0") !== [...info.primaryKey].sort().join("\0");
+  return keyChanged && !gone.some(({ field }) => field === "primary_key")
+    ? [
+        ...gone,
+        {
+          field: "primary_key",
+          registered: key,
+          discovered: info.primaryKey,
+          reason: "the source names another key",
+        },
+      ]
+    : gone;
+}
+
+/** The names that are taken, and those that tables of one discovery would all like to have. */
+class NamesInUse {
+  readonly #ids: Set<string>;
+  readonly #views: Map<string, string>;
+  readonly #wanted = new Map<string, number>();
+
+  constructor(registered: readonly TableRecord[], discovered: readonly TableInfo[]) {
+    this.#ids = new Set(registered.map((record) => record.id.toLowerCase()));
+    this.#views = new Map(registered.map((record) => [record.view_name.toLowerCase(), record.id]));
+    for (const info of discovered) {
+      const name = defaultName(info.name);
+      this.#wanted.set(name, (this.#wanted.get(name) ?? 0) + 1);
+    }
+  }
+
+  /** The short name where only one table wants it, else the whole of the source's own name. */
+  nameFor(source: string, sourceTable: string): string {
+    const short = defaultName(sourceTable);
+    return this.#wanted.get(short) === 1 && !this.isTaken(tableId(source, short))
+      ? short
+      : toExposedName(sourceTable);
+  }
+
+  viewNameFor(source: string, name: string): string {
+    if (!this.#views.has(name)) return name;
+    const long = `${source}_${name}`.slice(0, 64).toLowerCase();
+    for (let number = 2, candidate = long; ; number += 1) {
+      if (!this.#views.has(candidate)) return candidate;
+      candidate = `${long.slice(0, 60)}_${number}`;
+    }
+  }
+
+  ownerOf(viewName: string): string {
+    return this.#views.get(viewName) ?? "another table";
+  }
+
+  isTaken(id: string): boolean {
+    return this.#ids.has(id.toLowerCase());
+  }
+
+  take(id: string, viewName: string): void {
+    this.#ids.add(id.toLowerCase());
+    this.#views.set(viewName.toLowerCase(), id);
+  }
+}
+
+/** A table that can only be asked is remote; whatever can be read is copied. */
+function defaultMode(capabilities: readonly Capability[] | undefined): "local" | "remote" {
+  if (capabilities === undefined || capabilities.includes("read") || capabilities.includes("stream"))
+    return "local";
+  return capabilities.includes("remote") || capabilities.includes("query") ? "remote" : "local";
+}
+
+/** A vendor's description without what would not be accepted from a person. */
+function cleanText(text: string): string {
+  return text.replace(/[^\P{Cc}\n\r\t]|\p{Cs}/gu, "").slice(0, 20_000);
+}

@@ -1,0 +1,396 @@
+import { AgnesError, nearest, silentLog, type Host, type Log } from "../base/mod.ts";
+import { openCatalog, type Catalog, type CatalogStorage, type Commit, type Edit } from "../catalog/mod.ts";
+import type { Capability, TableInfo } from "../kit/mod.ts";
+import { announce, resourcesOf, type UnregisterListener } from "./cascade.ts";
+import {
+  Absent,
+  checkRegistryVersion,
+  checkViewName,
+  nameOf,
+  present,
+  Stale,
+  type Decide,
+  type Decision,
+  type View,
+} from "./decide.ts";
+import { changesOf, type RegistryChange } from "./history.ts";
+import { planImport, type ImportOutcome, type RegistryDocument } from "./import.ts";
+import {
+  changedFields,
+  changedRecord,
+  checkChange,
+  checkFolder,
+  newSettings,
+  tableId,
+  type TableChange,
+  type TableRecord,
+  type TableSettings,
+} from "./record/mod.ts";
+import { planRegistration, type RegistrationPlan } from "./registration.ts";
+import {
+  allFolders,
+  allTables,
+  folderRow,
+  recordOf,
+  registered,
+  registrySchema,
+  tableKey,
+  tableRow,
+  type RegisteredTable,
+  type RegistryRow,
+} from "./stored.ts";
+import type {
+  ChangeOptions,
+  RegistryHistoryOptions,
+  TableFilter,
+  TableWrite,
+  Unregistration,
+} from "./types.ts";
+
+/** What `openTableRegistry` needs. */
+export interface TableRegistryOptions {
+  readonly storage: CatalogStorage;
+  readonly host: Host;
+  /** Who makes the changes, where a call does not say. Default: the user of the environment. */
+  readonly actor?: string;
+  readonly log?: Log;
+  /** A further check of a table's merged settings, for example by `checkSourceRules`; throws to refuse. */
+  readonly checkTable?: (table: TableRecord) => void;
+}
+
+/**
+ * Opens the table registry: what is synced, how, since when and by whose decision.
+ *
+ * Every change is one entry of an append-only log, which is also the audit trail; several processes may use one
+ * store at once.
+ *
+ * @throws `catalog_corrupt` and `catalog_unavailable`: a registry that cannot be read is never an empty one
+ *
+ * @example
+ * ```ts
+ * import { createHost, memoryStorage, openTableRegistry } from "agnes";
+ * await using registry = await openTableRegistry({ storage: memoryStorage(), host: createHost(), actor: "ann" });
+ * await registry.register({ source: "crm", source_table: "orders", primary_key: ["id"] });
+ * await registry.update("crm.orders", { sync_schedule: "every 6h" });
+ * console.log(await registry.list());
+ * ```
+ */
+export async function openTableRegistry(options: TableRegistryOptions): Promise<TableRegistry> {
+  const { storage, host, log = silentLog } = options;
+  const actor = options.actor ?? host.env["USER"] ?? host.env["USERNAME"] ?? "unknown";
+  const catalog = await openCatalog<RegistryRow>({
+    ...registrySchema,
+    storage,
+    host,
+    log,
+    actor,
+  });
+  return new TableRegistry({ catalog, host, log, actor, checkTable: options.checkTable ?? (() => {}) });
+}
+
+interface RegistryServices {
+  readonly catalog: Catalog<RegistryRow>;
+  readonly host: Host;
+  readonly log: Log;
+  readonly actor: string;
+  readonly checkTable: (table: TableRecord) => void;
+}
+
+/** The table registry; see `openTableRegistry`. */
+export class TableRegistry implements AsyncDisposable {
+  readonly #catalog: Catalog<RegistryRow>;
+  readonly #host: Host;
+  readonly #log: Log;
+  readonly #actor: string;
+  readonly #checkTable: (table: TableRecord) => void;
+  readonly #listeners = new Set<UnregisterListener>();
+
+  constructor(services: RegistryServices) {
+    this.#catalog = services.catalog;
+    this.#host = services.host;
+    this.#log = services.log;
+    this.#actor = services.actor;
+    this.#checkTable = services.checkTable;
+  }
+
+  /** The registry's version: the number of changes made to it. */
+  version(): Promise<number> {
+    return this.#catalog.version();
+  }
+
+  /** A table by its id; `null` when it is not registered. */
+  async get(id: string): Promise<RegisteredTable | null> {
+    const found = await this.#catalog.get(tableKey(id));
+    return found === null ? null : registered(found);
+  }
+
+  /**
+   * A table by its id or its view name, as people type it.
+   * @throws `table_not_registered` with the nearest one
+   */
+  async find(reference: string): Promise<RegisteredTable> {
+    const byId = await this.get(reference);
+    if (byId !== null) return byId;
+    const [byView] = await this.list({ view_name: reference });
+    if (byView !== undefined) return byView;
+    throw await this.#unknownError(reference);
+  }
+
+  /** The registered tables that match, ordered by id. */
+  async list(filter: TableFilter = {}): Promise<readonly RegisteredTable[]> {
+    const found = await this.#catalog.query(
+      {
+        ...(filter.source === undefined ? {} : { source: filter.source }),
+        ...(filter.bucket === undefined ? {} : { bucket: filter.bucket }),
+        ...(filter.query_mode === undefined ? {} : { query_mode: filter.query_mode }),
+        ...(filter.view_name === undefined ? {} : { view_key: filter.view_name.toLowerCase() }),
+      },
+      allTables,
+    );
+    const tables = found.map(registered);
+    const text = filter.text?.toLowerCase();
+    if (text === undefined) return tables;
+    return tables.filter((table) =>
+      [table.id, table.view_name, table.source_table, table.description].some((field) =>
+        field?.toLowerCase().includes(text),
+      ),
+    );
+  }
+
+  /**
+   * Registers a table; see `tableChange` for the fields, of which `source` and `source_table` are enough.
+   *
+   * @param options `expectedVersion` is that of the whole registry here
+   * @throws `table_exists`, `table_view_taken`, `table_version_stale`, `table_contradiction`, and what a bad field gets
+   */
+  async register(change: TableChange, options: ChangeOptions = {}): Promise<TableWrite> {
+    const what = nameOf(change);
+    const settings = newSettings(checkChange(change, what), what);
+    return this.#write(options, async (view) => {
+      checkRegistryVersion(view, options.expectedVersion);
+      const after = this.#newRecord(settings, options.actor);
+      const existing = await view.get(tableKey(after.id));
+      if (existing === null) return { before: null, after };
+      throw new AgnesError("table_exists", { id: after.id, existing: recordOf(existing.record)!.id });
+    });
+  }
+
+  /**
+   * Changes a table: an absent field keeps, `null` clears. What the change and the registered fields give together
+   * must not contradict itself.
+   *
+   * @throws `table_not_registered`, `table_version_stale`, `table_view_taken`, `table_field_fixed`, `table_contradiction`,
+   * and what a bad field gets
+   */
+  async update(id: string, change: TableChange, options: ChangeOptions = {}): Promise<TableWrite> {
+    const checked = checkChange(change, id);
+    return this.#write(options, async (view) => {
+      const before = await present(view, id, options.expectedVersion);
+      const { version: _version, ...record } = before;
+      return { before, after: changedRecord(record, checked) };
+    });
+  }
+
+  /** Renames what SQL authors type; id and data stay. Throws as `update` does. */
+  renameView(id: string, viewName: string, options: ChangeOptions = {}): Promise<TableWrite> {
+    return this.update(id, { view_name: viewName }, options);
+  }
+
+  /**
+   * Takes a table out of the registry and has everything cleaned that exists because of it.
+   * @throws `table_not_registered`, `table_version_stale`
+   */
+  async unregister(id: string, options: ChangeOptions = {}): Promise<Unregistration> {
+    let table: RegisteredTable | undefined;
+    const { sequence } = await this.#transact(options, async (view) => {
+      table = await present(view, id, options.expectedVersion);
+      return [{ kind: "delete", rowKey: tableKey(id) }];
+    });
+    const resources = resourcesOf(table!);
+    if (options.dryRun === true) return { table: table!, resources, failures: [], dryRun: true };
+    const event = { table: table!, version: sequence, resources };
+    const failures = await announce(event, this.#listeners, this.#log);
+    return { table: table!, resources, failures, dryRun: false };
+  }
+
+  /** Calls `listener` after each unregistration made through this object; returns what takes it off again. */
+  onUnregister(listener: UnregisterListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /**
+   * Compares what a source has with the registry and registers what is new. What is registered is never changed,
+   * and neither is anything when the registry cannot be read.
+   */
+  async registerDiscovered(
+    source: string,
+    discovered: readonly TableInfo[],
+    options: Pick<ChangeOptions, "dryRun" | "actor"> & { readonly capabilities?: readonly Capability[] } = {},
+  ): Promise<RegistrationPlan> {
+    let plan: RegistrationPlan | undefined;
+    await this.#transact(options, async (view) => {
+      const tables = (await view.query({}, allTables)).map(registered);
+      plan = planRegistration(source, discovered, tables, options.capabilities);
+      const edits: Edit<RegistryRow>[] = [];
+      for (const candidate of plan.candidates) {
+        if (candidate.kind !== "new") continue;
+        const settings = newSettings(checkChange(candidate.change, candidate.id), candidate.id);
+        edits.push({ kind: "put", record: tableRow(this.#newRecord(settings, options.actor)) });
+      }
+      return edits;
+    });
+    return plan!;
+  }
+
+  /** The folder of each bucket that has one, ordered by bucket. */
+  async folders(): Promise<Readonly<Record<string, string>>> {
+    const found = await this.#catalog.query({}, allFolders);
+    return Object.fromEntries(
+      found.flatMap(({ record }) => (record.kind === "folder" ? [[record.key, record.folder]] : [])),
+    );
+  }
+
+  /**
+   * Sets the folder of a bucket; `null` clears it. Part of the same log as everything else.
+   * @param options `expectedVersion` is that of the whole registry here
+   */
+  async setFolder(bucket: string, folder: string | null, options: ChangeOptions = {}): Promise<void> {
+    checkFolder(bucket, folder);
+    await this.#transact(options, async (view) => {
+      checkRegistryVersion(view, options.expectedVersion);
+      return [
+        folder === null
+          ? { kind: "delete", rowKey: ["folder", bucket] }
+          : { kind: "put", record: folderRow(bucket, folder) },
+      ];
+    });
+  }
+
+  /**
+   * Registers or changes every table of a document in one step: all of it, or nothing. Tables that are not in the
+   * document stay.
+   *
+   * @throws `table_import_refused` listing every table that cannot be taken, `table_version_stale`
+   */
+  async import(document: RegistryDocument, options: ChangeOptions = {}): Promise<ImportOutcome> {
+    let outcome: ImportOutcome | undefined;
+    await this.#transact(options, async (view) => {
+      checkRegistryVersion(view, options.expectedVersion);
+      const tables = (await view.query({}, allTables)).map(registered);
+      const plan = planImport(document, tables, this.#stamp(options.actor), this.#checkTable);
+      outcome = { tables: plan.outcomes, dryRun: options.dryRun === true };
+      return [
+        ...plan.records.map((record) => ({ kind: "put", record: tableRow(record) }) as const),
+        ...Object.entries(document.folder_mapping).map(
+          ([bucket, folder]) => ({ kind: "put", record: folderRow(bucket, folder) }) as const,
+        ),
+      ];
+    });
+    return outcome!;
+  }
+
+  /** Who changed what and when, before and after: of one table, or of everything. */
+  async history(options: RegistryHistoryOptions = {}): Promise<readonly RegistryChange[]> {
+    const { id, ...range } = options;
+    const entries = await this.#catalog.history({
+      ...range,
+      ...(id === undefined ? {} : { rowKey: tableKey(id) }),
+    });
+    const changes = entries.flatMap(changesOf);
+    return id === undefined
+      ? changes
+      : changes.filter((change) => change.kind === "table" && change.id.toLowerCase() === id.toLowerCase());
+  }
+
+  /** Every change from a version on, oldest first, for exports of any length. */
+  async *changes(from = 1): AsyncIterable<RegistryChange> {
+    for await (const entry of this.#catalog.entries({ from })) yield* changesOf(entry);
+  }
+
+  /** Closes the registry; calling it twice is fine. */
+  close(): Promise<void> {
+    return this.#catalog.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Decides on one table and writes it, with its view name still free at that moment. */
+  async #write(options: ChangeOptions, decide: Decide): Promise<TableWrite> {
+    let decided: Decision | undefined;
+    const { sequence, changes } = await this.#transact(options, async (view) => {
+      decided = await decide(view);
+      this.#checkTable(decided.after);
+      await checkViewName(view, decided.after);
+      return [{ kind: "put", record: tableRow(decided.after) }];
+    });
+    const { before, after } = decided!;
+    const version = changes.length > 0 ? sequence : (before?.version ?? 0);
+    return {
+      table: { ...after, version },
+      changed: changedFields(before, after),
+      dryRun: options.dryRun === true,
+    };
+  }
+
+  async #transact(
+    options: ChangeOptions,
+    decide: (view: View) => Promise<readonly Edit<RegistryRow>[]>,
+  ): Promise<Commit<RegistryRow>> {
+    try {
+      return await this.#catalog.transact(
+        async (view) => {
+          const edits = await decide(view);
+          return options.dryRun === true ? [] : edits;
+        },
+        { actor: options.actor ?? this.#actor },
+      );
+    } catch (error) {
+      if (error instanceof Stale) throw await this.#staleError(error);
+      if (error instanceof Absent) throw await this.#unknownError(error.id);
+      throw error;
+    }
+  }
+
+  #newRecord(settings: TableSettings, actor: string | undefined): TableRecord {
+    const { at, by } = this.#stamp(actor);
+    return { id: tableId(settings.source, settings.name), ...settings, registered_by: by, registered_at: at };
+  }
+
+  #stamp(actor: string | undefined): { readonly at: string; readonly by: string } {
+    return { at: this.#host.now().toISOString(), by: actor ?? this.#actor };
+  }
+
+  async #staleError({ id, expected, current }: Stale): Promise<AgnesError> {
+    const changes =
+      expected >= current
+        ? []
+        : await this.history({ ...(id === undefined ? {} : { id }), from: Math.max(1, expected + 1) });
+    return new AgnesError("table_version_stale", {
+      what: id === undefined ? "the registry" : `the table ${id}`,
+      expected,
+      current,
+      changes: changes.map(({ version, actor, action, id, changed }) => ({
+        version,
+        actor,
+        action,
+        id,
+        fields: changed,
+      })),
+    });
+  }
+
+  async #unknownError(reference: string): Promise<AgnesError> {
+    const tables = await this.list();
+    const near = nearest(
+      reference.slice(0, 200),
+      tables.flatMap((table) => [table.id, table.view_name]),
+    );
+    return new AgnesError("table_not_registered", {
+      id: reference,
+      ...(near === undefined ? {} : { nearest: near }),
+    });
+  }
+}

@@ -1,0 +1,76 @@
+import type { Versioned } from "../catalog/mod.ts";
+import { tableDefaults, tableId, type TableRecord } from "./record/mod.ts";
+
+/** A registered table and the version of its last change. */
+export interface RegisteredTable extends TableRecord {
+  /** The registry's version that last changed this table. */
+  readonly version: number;
+}
+
+/** A table as the catalog keeps it. */
+export interface TableRow extends TableRecord {
+  readonly kind: "table";
+  /** The id in lower case: DuckDB does not tell names apart by case. */
+  readonly key: string;
+  readonly view_key: string;
+}
+
+/** The folder of a bucket as the catalog keeps it. */
+export interface FolderRow {
+  readonly kind: "folder";
+  /** The bucket. */
+  readonly key: string;
+  readonly folder: string;
+  readonly source: null;
+  readonly bucket: null;
+  readonly query_mode: null;
+  readonly view_key: null;
+}
+
+export type RegistryRow = TableRow | FolderRow;
+
+/** The catalog's schema: it is locked on the first open, so it only changes with a migration. */
+export const registrySchema = {
+  name: "tables",
+  rowKey: ["kind", "key"],
+  indexKeys: ["source", "bucket", "query_mode", "view_key"],
+} as const;
+
+/** All rows of one kind. */
+export const allTables = { rowFrom: ["table"], rowTo: ["table"] } as const;
+export const allFolders = { rowFrom: ["folder"], rowTo: ["folder"] } as const;
+
+/** The row key of a table. */
+export function tableKey(id: string): readonly [string, string] {
+  return ["table", id.toLowerCase()];
+}
+
+/** What is stored of a table. */
+export function tableRow(record: TableRecord): TableRow {
+  return { ...record, kind: "table", key: record.id.toLowerCase(), view_key: record.view_name.toLowerCase() };
+}
+
+/** What is stored of a bucket's folder. */
+export function folderRow(bucket: string, folder: string): FolderRow {
+  return {
+    kind: "folder",
+    key: bucket,
+    folder,
+    source: null,
+    bucket: null,
+    query_mode: null,
+    view_key: null,
+  };
+}
+
+/** The table of a row; fields that an older Agnes did not know have their defaults. */
+export function recordOf(row: RegistryRow): TableRecord | null {
+  if (row.kind !== "table") return null;
+  const { kind: _kind, key: _key, view_key: _viewKey, ...record } = row;
+  return { ...(tableDefaults as unknown as TableRecord), ...record, id: tableId(record.source, record.name) };
+}
+
+/** The table of a versioned row. */
+export function registered(found: Versioned<RegistryRow>): RegisteredTable {
+  return { ...recordOf(found.record)!, version: found.version };
+}

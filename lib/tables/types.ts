@@ -1,0 +1,56 @@
+import type { HistoryOptions } from "../catalog/mod.ts";
+import type { CleaningFailure, Resource } from "./cascade.ts";
+import type { TableRecord } from "./record/mod.ts";
+import type { RegisteredTable } from "./stored.ts";
+
+/** How a change is made. */
+export interface ChangeOptions {
+  /** Refuses when what the call touches changed after this version. */
+  readonly expectedVersion?: number;
+  /** Decides and reports, but changes nothing. */
+  readonly dryRun?: boolean;
+  /** Who makes the change. */
+  readonly actor?: string;
+}
+
+/** What a change did, or on a dry run would do. */
+export interface TableWrite {
+  readonly table: RegisteredTable;
+  /** The fields that changed; none when everything was so already. */
+  readonly changed: readonly string[];
+  readonly dryRun: boolean;
+}
+
+/** What an unregistration did. */
+export interface Unregistration {
+  readonly table: RegisteredTable;
+  /** Everything that exists because of the table. */
+  readonly resources: readonly Resource[];
+  /** Cleaning that failed; the table is unregistered all the same. */
+  readonly failures: readonly CleaningFailure[];
+  readonly dryRun: boolean;
+}
+
+/** Which tables to list; all that is given must hold. */
+export interface TableFilter {
+  readonly source?: string;
+  readonly bucket?: string;
+  readonly query_mode?: TableRecord["query_mode"];
+  /** In any case. */
+  readonly view_name?: string;
+  /** Part of the id, view name, source's own name or description, in any case. */
+  readonly text?: string;
+}
+
+/** Which changes `history` gives. */
+export interface RegistryHistoryOptions extends Omit<HistoryOptions, "rowKey"> {
+  /** Only changes of this table, registered or not. */
+  readonly id?: string;
+}
+
+/** Everything that is registered at one version of the registry. */
+export interface RegistrySnapshot {
+  readonly version: number;
+  readonly tables: readonly RegisteredTable[];
+  readonly folders: Readonly<Record<string, string>>;
+}
