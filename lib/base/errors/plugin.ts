@@ -39,7 +39,7 @@ export const pluginErrors = {
   }>({
     status: 502,
     message: (d) =>
-      `the plugin ${d.plugin} failed to ${d.operation}${d.table === undefined ? "" : ` table ${shown(d.table)} of`} source ${d.source}: ${d.reason}`,
+      `source ${d.source} (plugin ${d.plugin}): ${d.operation}${d.table === undefined ? "" : ` of table ${shown(d.table)}`} failed: ${d.reason}`,
     hint: (d) => d.advice ?? "Run again with --verbose to see where in the plugin it failed.",
   }),
   secret_missing: errorSpec<{
@@ -56,14 +56,11 @@ export const pluginErrors = {
     hint: (d) =>
       `Set ${d.variables.join(", ")} in the environment, or map another variable under \`sources.${d.source}.secrets\` in agnes.yaml.`,
   }),
-  table_not_found: errorSpec<{ source: string; table: string; nearest?: string }>({
-    status: 404,
+  capability_missing: errorSpec<{ plugin: string; source: string; capability: string }>({
+    status: 400,
     exit: 2,
-    message: (d) => `source ${d.source} has no table ${shown(d.table)}`,
-    hint: (d) =>
-      d.nearest === undefined
-        ? `Run \`agnes connector discover ${d.source}\` to see its tables.`
-        : `Did you mean ${shown(d.nearest)}?`,
+    message: (d) => `source ${d.source} cannot ${d.capability}: its plugin ${d.plugin} does not declare it`,
+    hint: (d) => `Run \`agnes connector show ${d.plugin}\` to see what it can do.`,
   }),
   scaffold_invalid: errorSpec<{ reason: string }>({
     status: 400,

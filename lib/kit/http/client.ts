@@ -18,8 +18,8 @@ import { resolveUrl, shownUrl } from "./target.ts";
 export interface HttpServices {
   readonly host: Pick<Host, "fetch" | "sleep" | "random" | "now" | "monotonicMs">;
   readonly log: Log;
-  /** Values that no message or log may show. Every `Secret` that goes through a request is added by itself. */
-  readonly secrets?: Iterable<string>;
+  /** Values that no message or log may show; every `Secret` that goes through a request is added to it. */
+  readonly secrets?: Set<string>;
 }
 
 /**
@@ -35,7 +35,7 @@ export interface HttpServices {
  */
 export function createHttp(services: HttpServices): Http {
   const { host, log } = services;
-  const secrets = new Set(services.secrets ?? []);
+  const secrets = services.secrets ?? new Set();
   return new HttpClient({ host, log, secrets, rateLimit: new RateLimit(host) }, {});
 }
 

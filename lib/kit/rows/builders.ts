@@ -1,6 +1,6 @@
 import * as arrow from "apache-arrow";
 
-import { JsonText } from "../columns.ts";
+import type { JsonText } from "../columns.ts";
 import type { ColumnBuilder } from "./column.ts";
 import { decimalBuilder } from "./decimals.ts";
 import { fixedListBuilder, listBuilder, mapBuilder, otherBuilder, structBuilder } from "./nested.ts";
@@ -10,7 +10,7 @@ import { dateBuilder, timeBuilder, timestampBuilder } from "./times.ts";
 
 /** The builder for a type. */
 export function builderOf(type: arrow.DataType): ColumnBuilder {
-  if (type instanceof JsonText) return jsonBuilder(type);
+  if (isJson(type)) return jsonBuilder(type);
   if (arrow.DataType.isUtf8(type) || arrow.DataType.isLargeUtf8(type)) return textBuilder(type);
   if (arrow.DataType.isInt(type)) {
     return type.bitWidth === 64 ? int64Builder(type as arrow.Int64) : intBuilder(type);
@@ -29,4 +29,9 @@ export function builderOf(type: arrow.DataType): ColumnBuilder {
   if (arrow.DataType.isStruct(type)) return structBuilder(type, builderOf);
   if (arrow.DataType.isMap(type)) return mapBuilder(type, builderOf);
   return otherBuilder(type);
+}
+
+/** By the mark and not by the class, since a plugin from a package may hold a kit of its own. */
+function isJson(type: arrow.DataType): type is JsonText {
+  return (type as Partial<JsonText>).isJson === true;
 }

@@ -155,6 +155,8 @@ class TypedRowBuilder implements RowBuilder {
     refuse: (index: number, column: string, value: unknown, reason: string) => void,
   ): readonly Row[] {
     let replaced: Row[] | undefined;
+    let lastKeys: readonly string[] = [];
+    let unknown: readonly string[] = [];
     for (let i = 0; i < rows.length; i += 1) {
       const row: unknown = rows[i];
       if (typeof row !== "object" || row === null || Array.isArray(row)) {
@@ -163,12 +165,22 @@ class TypedRowBuilder implements RowBuilder {
         replaced[i] = {};
         continue;
       }
-      for (const key in row) {
-        if (!this.#known.has(key)) this.unknownKeys.set(key, (this.unknownKeys.get(key) ?? 0) + 1);
+      // Rows of one read nearly always have the same keys, and comparing is far cheaper than looking each up.
+      const keys = Object.keys(row);
+      if (!sameKeys(keys, lastKeys)) {
+        lastKeys = keys;
+        unknown = keys.filter((key) => !this.#known.has(key));
       }
+      for (const key of unknown) this.unknownKeys.set(key, (this.unknownKeys.get(key) ?? 0) + 1);
     }
     return replaced ?? rows;
   }
+}
+
+function sameKeys(keys: readonly string[], others: readonly string[]): boolean {
+  if (keys.length !== others.length) return false;
+  for (let i = 0; i < keys.length; i += 1) if (keys[i] !== others[i]) return false;
+  return true;
 }
 
 function ordered(schema: arrow.Schema, columns: readonly string[]): arrow.Schema {

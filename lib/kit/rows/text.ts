@@ -36,6 +36,7 @@ function textOf(
   type: arrow.Utf8 | arrow.LargeUtf8,
   toText: (value: unknown, index: number, reject: Reject) => string | null,
 ): ColumnBuilder {
+  let isAscii = true;
   return (values, length, reject) => {
     const texts: string[] = [];
     const validity = new Validity(length);
@@ -47,8 +48,11 @@ function textOf(
       texts.push(text ?? "");
       units += text?.length ?? 0;
     }
-    const { bytes, offsets } = asciiBytes(texts, units) ?? utf8Bytes(texts, units);
-    const valueOffsets = type instanceof arrow.LargeUtf8 ? BigInt64Array.from(offsets, BigInt) : offsets;
+    // A column that held one longer character will hold more, and trying in vain costs as much as the work.
+    const ascii = isAscii ? asciiBytes(texts, units) : undefined;
+    isAscii = ascii !== undefined;
+    const { bytes, offsets } = ascii ?? utf8Bytes(texts, units);
+    const valueOffsets = arrow.DataType.isLargeUtf8(type) ? BigInt64Array.from(offsets, BigInt) : offsets;
     return arrow.makeData({ type, ...validity.parts(), valueOffsets, data: bytes } as never);
   };
 }
@@ -89,7 +93,7 @@ function utf8Bytes(texts: readonly string[], units: number): EncodedTexts {
 
 /** Bytes. */
 export function binaryBuilder(type: arrow.Binary | arrow.FixedSizeBinary): ColumnBuilder {
-  const width = type instanceof arrow.FixedSizeBinary ? type.byteWidth : undefined;
+  const width = arrow.DataType.isFixedSizeBinary(type) ? type.byteWidth : undefined;
   return (values, length, reject) => {
     const pieces: Uint8Array[] = [];
     const offsets = new Int32Array(length + 1);

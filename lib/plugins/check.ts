@@ -1,0 +1,143 @@
+import { AgnesError, nearest, shown } from "../base/mod.ts";
+import {
+  capabilities,
+  capabilityMethods,
+  optionalMethods,
+  type AnyConnector,
+  type AnyPlugin,
+  type Capability,
+} from "../kit/mod.ts";
+
+const NAME = /^[a-z][a-z0-9_-]{0,63}$/;
+const VERSION = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
+const VARIABLE = /^[A-Z][A-Z0-9_]{0,63}$/;
+
+/**
+ * Checks that a value is a plugin and gives it typed.
+ *
+ * @param file where it came from, for the message
+ * @throws `plugin_invalid`
+ */
+export function checkPlugin(value: unknown, file?: string): AnyPlugin {
+  const name = isRecord(value) && typeof value["name"] === "string" ? value["name"] : "(without a name)";
+  const reason = pluginProblem(value);
+  if (reason === undefined) return value as AnyPlugin;
+  throw new AgnesError("plugin_invalid", { plugin: name, reason, ...(file === undefined ? {} : { file }) });
+}
+
+/**
+ * Checks that a connector has the methods of what its plugin declares, and no others.
+ *
+ * @throws `plugin_invalid`
+ */
+export function checkConnector(plugin: AnyPlugin, connector: unknown): AnyConnector {
+  const reason = connectorProblem(plugin.capabilities, connector);
+  if (reason === undefined) return connector as AnyConnector;
+  throw new AgnesError("plugin_invalid", { plugin: plugin.name, reason });
+}
+
+function pluginProblem(value: unknown): string | undefined {
+  if (!isRecord(value)) return "it is not an object; make it with definePlugin";
+  const { name, version, description, connect } = value;
+  if (typeof name !== "string" || !NAME.test(name)) {
+    return `name is ${shown(name)}, but should be lower-case letters, digits, dashes and underscores, a letter first`;
+  }
+  if (typeof version !== "string" || !VERSION.test(version)) {
+    return `version is ${shown(version)}, but should be a semantic version such as "1.0.0"`;
+  }
+  if (typeof description !== "string" || description.trim() === "" || description.includes("\n")) {
+    return "description should be one line of text";
+  }
+  return (
+    capabilitiesProblem(value["capabilities"]) ??
+    optionsProblem(value["options"]) ??
+    secretsProblem(value["secrets"]) ??
+    (typeof connect === "function" ? misplacedProblem(value) : "connect should be a function")
+  );
+}
+
+function capabilitiesProblem(value: unknown): string | undefined {
+  if (!Array.isArray(value) || value.length === 0) {
+    return `capabilities should be a list of at least one of ${capabilities.join(", ")}`;
+  }
+  for (const [at, capability] of (value as readonly unknown[]).entries()) {
+    if (!capabilities.includes(capability as Capability)) {
+      const near = typeof capability === "string" ? nearest(capability, capabilities) : undefined;
+      return `there is no capability ${shown(capability)}${near === undefined ? "" : `; did you mean ${near}?`}`;
+    }
+    if (value.indexOf(capability) !== at) return `the capability ${shown(capability)} is declared twice`;
+  }
+  return undefined;
+}
+
+function optionsProblem(value: unknown): string | undefined {
+  // Not by class: a plugin from a package may bring a valibot of its own.
+  if (!isRecord(value) || value["kind"] !== "schema" || typeof value["~run"] !== "function") {
+    return "options should be a valibot schema, such as v.strictObject({})";
+  }
+  return value["async"] === true ? "options should be a schema that is not asynchronous" : undefined;
+}
+
+function secretsProblem(value: unknown): string | undefined {
+  if (!isRecord(value)) return "secrets should be an object; {} when there are none";
+  for (const [name, spec] of Object.entries(value)) {
+    if (!VARIABLE.test(name)) {
+      return `the secret ${shown(name)} should be named like an environment variable: capital letters, digits and underscores`;
+    }
+    if (!isRecord(spec) || typeof spec["description"] !== "string") {
+      return `the secret ${name} should have a description`;
+    }
+    if (spec["required"] !== undefined && typeof spec["required"] !== "boolean") {
+      return `required of the secret ${name} should be true or false`;
+    }
+  }
+  return undefined;
+}
+
+function misplacedProblem(value: Readonly<Record<string, unknown>>): string | undefined {
+  const misplaced = allMethods().find((method) => value[method] !== undefined);
+  return misplaced === undefined ? undefined : `${misplaced} belongs into the object that connect returns`;
+}
+
+function connectorProblem(declared: readonly Capability[], connector: unknown): string | undefined {
+  if (!isRecord(connector)) return "connect did not return an object";
+  const allowed = new Set<string>();
+  for (const capability of declared) {
+    for (const method of capabilityMethods[capability]) {
+      if (typeof connector[method] !== "function") {
+        return `it declares ${capability}, but its connector has no method ${method}`;
+      }
+      allowed.add(method);
+    }
+    for (const method of optionalMethods[capability] ?? []) allowed.add(method);
+  }
+  for (const method of allMethods()) {
+    if (connector[method] === undefined) continue;
+    if (!allowed.has(method)) {
+      return `its connector has the method ${method}, but it does not declare ${capabilityOf(method)}`;
+    }
+    if (typeof connector[method] !== "function") return `${method} of its connector should be a function`;
+  }
+  for (const method of ["health", "close"]) {
+    if (connector[method] !== undefined && typeof connector[method] !== "function") {
+      return `${method} of its connector should be a function`;
+    }
+  }
+  return undefined;
+}
+
+function methodsOf(capability: Capability): readonly (keyof AnyConnector)[] {
+  return [...capabilityMethods[capability], ...(optionalMethods[capability] ?? [])];
+}
+
+function allMethods(): readonly (keyof AnyConnector)[] {
+  return capabilities.flatMap(methodsOf);
+}
+
+function capabilityOf(method: keyof AnyConnector): Capability | undefined {
+  return capabilities.find((capability) => methodsOf(capability).includes(method));
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

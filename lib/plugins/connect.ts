@@ -1,0 +1,164 @@
+import { resolve } from "node:path";
+
+import { checkAgainst, createLog, type Host, type Log } from "../base/mod.ts";
+import {
+  createHttp,
+  type AnyConnector,
+  type AnyPlugin,
+  type DuckDBEngine,
+  type Health,
+  type Secret,
+} from "../kit/mod.ts";
+import { checkConnector } from "./check.ts";
+import { discoverTables } from "./discover.ts";
+import { pluginFailure, type Origin } from "./failure.ts";
+import { guardConnector } from "./guard.ts";
+import type { PluginRegistry } from "./registry.ts";
+import { resolveSecrets } from "./secrets.ts";
+import { within } from "./within.ts";
+
+const CONNECT_TIMEOUT_MS = 60_000;
+const HEALTH_TIMEOUT_MS = 30_000;
+const CLOSE_TIMEOUT_MS = 30_000;
+
+/** What of a source's configuration a connection needs. */
+export interface SourceToConnect {
+  readonly plugin: string;
+  readonly options?: unknown;
+  /** The environment variable for each of the plugin's secrets; default: the secret's own name. */
+  readonly secrets?: Readonly<Record<string, string>>;
+}
+
+/** What `connectSource` needs of the world. */
+export interface ConnectServices {
+  readonly host: Host;
+  readonly log: Log;
+  readonly engine: DuckDBEngine;
+  /** Where relative paths of the options start: the workspace. */
+  readonly directory: string;
+}
+
+/** A connected source. Every failure of its connector is an `AgnesError`; a plugin's own is `plugin_failed`. */
+export interface SourceHandle extends AsyncDisposable {
+  readonly name: string;
+  readonly plugin: AnyPlugin;
+  readonly connector: AnyConnector;
+  /** The values that nothing may show, as far as they are known by now. */
+  readonly secrets: readonly string[];
+  /** Frees what the connector holds; calling it again does nothing. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to a source: checks its options, takes its secrets from the environment and calls the plugin.
+ *
+ * @throws `plugin_unknown`, `config_unknown_key`, `config_invalid`, `secret_missing`, `plugin_invalid`,
+ *   `plugin_failed`, `timed_out`, `aborted`
+ */
+export async function connectSource(
+  services: ConnectServices,
+  registry: Pick<PluginRegistry, "get">,
+  name: string,
+  config: SourceToConnect,
+  options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
+): Promise<SourceHandle> {
+  const plugin = registry.get(config.plugin);
+  const checked = checkAgainst(plugin.options, config.options ?? {}, `sources.${name}.options`);
+  const secrets = resolveSecrets(plugin, name, config.secrets ?? {}, services.host.env);
+  const values = new Set(Object.values(secrets).flatMap((secret) => secret?.reveal() ?? []));
+  const origin: Origin = { plugin: plugin.name, source: name, secrets: values };
+  const context = contextOf(services, name, { options: checked, secrets, values });
+  const connector = await within(
+    `connecting to source ${name}`,
+    { timeoutMs: CONNECT_TIMEOUT_MS, ...options },
+    async (signal) => {
+      try {
+        return await plugin.connect(context as never);
+      } catch (error) {
+        throw pluginFailure(error, origin, { operation: "connect", signal });
+      }
+    },
+    closeLate,
+  );
+  const guarded = guardConnector(checkConnector(plugin, connector), origin);
+  let closing: Promise<void> | undefined;
+  const close = () => (closing ??= closeWithin(guarded, name));
+  return {
+    name,
+    plugin,
+    connector: { ...guarded, close },
+    get secrets() {
+      return [...values];
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/**
+ * Whether a source answers: by its own health check, else by listing its tables.
+ *
+ * A source that fails is an answer and not an error; only a stop that was asked for throws.
+ * @throws `aborted`
+ */
+export async function checkHealth(
+  handle: Pick<SourceHandle, "name" | "plugin" | "connector">,
+  options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
+): Promise<Health> {
+  const limits = { timeoutMs: HEALTH_TIMEOUT_MS, ...options };
+  const { connector, name } = handle;
+  try {
+    if (connector.health !== undefined) {
+      return await within(`the health check of source ${name}`, limits, (signal) =>
+        connector.health!({ signal }),
+      );
+    }
+    if (connector.discover === undefined)
+      return { ok: true, message: "connected; the plugin has no health check" };
+    const tables = await discoverTables(handle, limits);
+    return { ok: true, message: `connected; ${tables.length} tables` };
+  } catch (error) {
+    if (options.signal?.aborted === true) throw error;
+    return { ok: false, message: (error as Error).message };
+  }
+}
+
+async function closeWithin(connector: AnyConnector, source: string): Promise<void> {
+  if (connector.close === undefined) return;
+  await within(`the closing of source ${source}`, { timeoutMs: CLOSE_TIMEOUT_MS }, async () =>
+    connector.close!(),
+  );
+}
+
+/** A connection that came after nobody waited for it any more; whether it closes well is nobody's matter. */
+function closeLate(late: AnyConnector): void {
+  Promise.resolve()
+    .then(() => late.close?.())
+    .catch(() => {});
+}
+
+function contextOf(
+  services: ConnectServices,
+  source: string,
+  given: {
+    readonly options: unknown;
+    readonly secrets: Readonly<Record<string, Secret | undefined>>;
+    readonly values: Set<string>;
+  },
+) {
+  const { host, directory } = services;
+  const log = createLog(
+    ({ level, message, fields }) => services.log[level](message, { source, ...fields }),
+    given.values,
+  );
+  return {
+    source,
+    options: given.options,
+    secrets: given.secrets,
+    http: createHttp({ host, log, secrets: given.values }),
+    duckdb: services.engine,
+    log,
+    now: () => host.now(),
+    resolvePath: (path: string) => resolve(directory, path),
+  };
+}

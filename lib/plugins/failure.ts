@@ -1,0 +1,79 @@
+import { inspect } from "node:util";
+
+import { abortError, AgnesError, isAgnesError, printable, redact, type Retry } from "../base/mod.ts";
+
+/** Whose failure it is. */
+export interface Origin {
+  readonly plugin: string;
+  readonly source: string;
+  /** Values that the message must not show; may grow while the source is used. */
+  readonly secrets: ReadonlySet<string>;
+}
+
+/** What the plugin was doing. */
+export interface Operation {
+  /** A verb: `read`, `discover`. */
+  readonly operation: string;
+  readonly table?: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Wraps whatever a plugin threw, exactly once, as `plugin_failed` without secrets; the retry class stays.
+ *
+ * A stop that we asked for stays what it is: `aborted`, `timed_out`.
+ */
+export function pluginFailure(thrown: unknown, origin: Origin, operation: Operation): AgnesError {
+  const { signal, table } = operation;
+  if (isAgnesError(thrown, "plugin_failed") || isAgnesError(thrown, "aborted")) return thrown;
+  const what = `the ${operation.operation} of source ${origin.source}`;
+  if (signal?.aborted === true) return abortError(signal, what);
+  const { code, advice, retry } = ownWords(thrown);
+  return new AgnesError(
+    "plugin_failed",
+    {
+      plugin: origin.plugin,
+      source: origin.source,
+      operation: operation.operation,
+      ...(table === undefined ? {} : { table }),
+      reason: printable(redact(wordsOf(thrown), origin.secrets)),
+      ...(code === undefined ? {} : { code }),
+      ...(advice === undefined ? {} : { advice }),
+    },
+    { cause: withoutSecrets(thrown, origin.secrets), ...(retry === undefined ? {} : { retry }) },
+  );
+}
+
+function wordsOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return `it threw ${inspect(thrown, { depth: 0 })}`;
+  return thrown.message === "" ? `it threw ${thrown.name}` : thrown.message;
+}
+
+/** By name and not by class, since a plugin from a package may hold a kit of its own. */
+function ownWords(thrown: unknown): {
+  readonly code?: string;
+  readonly advice?: string;
+  readonly retry?: Retry;
+} {
+  if (!(thrown instanceof Error) || thrown.name !== "AgnesError") return {};
+  const { code, hint, retry } = thrown as Partial<AgnesError>;
+  return {
+    ...(code === undefined ? {} : { code }),
+    ...(hint === undefined ? {} : { advice: hint }),
+    ...(retry === undefined ? {} : { retry }),
+  };
+}
+
+/** The error itself, or when a secret is anywhere in it, one that keeps only its cleaned message and stack. */
+function withoutSecrets(thrown: unknown, secrets: ReadonlySet<string>): unknown {
+  const all = inspect(thrown, { depth: 6, showHidden: true, maxStringLength: null, maxArrayLength: 1000 });
+  const words = thrown instanceof Error ? `${thrown.message}\n${thrown.stack ?? ""}` : "";
+  const seen = `${all}\n${words}`;
+  if (redact(seen, secrets) === seen) return thrown;
+  const clean = new Error(redact(wordsOf(thrown), secrets));
+  if (thrown instanceof Error) {
+    clean.name = thrown.name;
+    clean.stack = redact(thrown.stack ?? "", secrets);
+  }
+  return clean;
+}

@@ -1,0 +1,187 @@
+import { isFileChunk, type AnyConnector, type Batch } from "../kit/mod.ts";
+import { pluginFailure, type Operation, type Origin } from "./failure.ts";
+
+/** A connector whose every failure is wrapped once; it has the methods that `connector` has. */
+export function guardConnector(connector: AnyConnector, origin: Origin): AnyConnector {
+  return {
+    ...(connector.discover && { discover: guardedDiscover(connector, origin) }),
+    ...(connector.read && { read: guardedRead(connector, origin) }),
+    ...guardedStream(connector, origin),
+    ...guardedQuery(connector, origin),
+    ...(connector.remote && {
+      remote: () => now(() => connector.remote!(), origin, { operation: "remote" }),
+    }),
+    ...(connector.metadata && {
+      metadata: (tables, options) =>
+        later(() => connector.metadata!(tables, options), origin, {
+          operation: "metadata",
+          signal: options.signal,
+        }),
+    }),
+    ...(connector.write && { write: guardedWrite(connector, origin) }),
+    ...(connector.health && {
+      health: (options) =>
+        later(() => connector.health!(options), origin, { operation: "health", signal: options.signal }),
+    }),
+    ...(connector.close && { close: () => later(() => connector.close!(), origin, { operation: "close" }) }),
+  };
+}
+
+function guardedDiscover(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["discover"]> {
+  return (options) => {
+    const operation = { operation: "discover", signal: options.signal };
+    const found = now(() => connector.discover!(options), origin, operation);
+    return isIterable(found)
+      ? guardIterable(() => found, origin, operation)
+      : later(() => found, origin, operation);
+  };
+}
+
+function guardedRead(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["read"]> {
+  return (table, options) => {
+    const operation = { operation: "read", table: table.name, signal: options.signal };
+    return guardIterable(
+      () => connector.read!(table, options),
+      origin,
+      operation,
+      (batch) => guardBatch(batch, origin, operation),
+    );
+  };
+}
+
+function guardedStream(connector: AnyConnector, origin: Origin): Pick<AnyConnector, "verify" | "stream"> {
+  return {
+    ...(connector.verify && {
+      verify: (request) => later(() => connector.verify!(request), origin, { operation: "verify" }),
+    }),
+    ...(connector.stream && {
+      stream: (events, options) => {
+        const given = watched(events);
+        const operation = { operation: "stream", signal: options.signal };
+        const open = () => connector.stream!(given.iterable, options);
+        return given.unlessOurs(guardIterable(open, origin, operation));
+      },
+    }),
+  };
+}
+
+function guardedQuery(connector: AnyConnector, origin: Origin): Pick<AnyConnector, "query" | "estimate"> {
+  return {
+    ...(connector.query && {
+      query: async (sql, options) => {
+        const operation = { operation: "query", signal: options.signal };
+        const answer = await later(() => connector.query!(sql, options), origin, operation);
+        const batches = guardIterable(
+          () => answer.batches,
+          origin,
+          operation,
+          (batch) => guardBatch(batch, origin, operation),
+        );
+        return { ...answer, batches };
+      },
+    }),
+    ...(connector.estimate && {
+      estimate: (sql, options) =>
+        later(() => connector.estimate!(sql, options), origin, {
+          operation: "estimate",
+          signal: options.signal,
+        }),
+    }),
+  };
+}
+
+function guardedWrite(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["write"]> {
+  return async (table, batches, options) => {
+    const given = watched(batches);
+    const operation = { operation: "write", table: table.name, signal: options.signal };
+    try {
+      return await later(() => connector.write!(table, given.iterable, options), origin, operation);
+    } catch (error) {
+      throw given.failure?.error ?? error;
+    }
+  };
+}
+
+/** A file's bytes come while the runtime reads them, so they are guarded as well. */
+function guardBatch(batch: Batch, origin: Origin, operation: Operation): Batch {
+  if (!isFileChunk(batch) || typeof batch.data === "string") return batch;
+  const { data } = batch;
+  return { ...batch, data: guardIterable(() => data, origin, operation) };
+}
+
+async function* guardIterable<T, R>(
+  open: () => AsyncIterable<T, R>,
+  origin: Origin,
+  operation: Operation,
+  each: (value: T) => T = (value) => value,
+): AsyncGenerator<T, R, void> {
+  try {
+    const iterator = open()[Symbol.asyncIterator]();
+    let isOpen = true;
+    try {
+      for (;;) {
+        isOpen = false;
+        const step = await iterator.next();
+        if (step.done === true) return step.value;
+        isOpen = true;
+        yield each(step.value);
+      }
+    } finally {
+      // Only a reader that stopped early has anything to close.
+      if (isOpen) await iterator.return?.();
+    }
+  } catch (error) {
+    throw pluginFailure(error, origin, operation);
+  }
+}
+
+async function later<T>(work: () => T | Promise<T>, origin: Origin, operation: Operation): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw pluginFailure(error, origin, operation);
+  }
+}
+
+function now<T>(work: () => T, origin: Origin, operation: Operation): T {
+  try {
+    return work();
+  } catch (error) {
+    throw pluginFailure(error, origin, operation);
+  }
+}
+
+/** Remembers when what we hand to a plugin fails by itself: that is not the plugin's failure. */
+function watched<T>(source: AsyncIterable<T>): {
+  readonly iterable: AsyncIterable<T>;
+  readonly failure: { readonly error: unknown } | undefined;
+  unlessOurs<U>(taken: AsyncIterable<U>): AsyncIterable<U>;
+} {
+  let failure: { readonly error: unknown } | undefined;
+  async function* iterable() {
+    try {
+      yield* source;
+    } catch (error) {
+      failure = { error };
+      throw error;
+    }
+  }
+  async function* unlessOurs<U>(taken: AsyncIterable<U>) {
+    try {
+      yield* taken;
+    } catch (error) {
+      throw failure?.error ?? error;
+    }
+  }
+  return {
+    iterable: iterable(),
+    unlessOurs,
+    get failure() {
+      return failure;
+    },
+  };
+}
+
+function isIterable<T>(value: Promise<unknown> | AsyncIterable<T>): value is AsyncIterable<T> {
+  return Symbol.asyncIterator in value;
+}

@@ -1,0 +1,152 @@
+import { createRequire } from "node:module";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { AgnesError, isAgnesError, messageOf, nodeFiles, printable, type Files } from "../base/mod.ts";
+import type { AnyPlugin } from "../kit/mod.ts";
+import { checkPlugin } from "./check.ts";
+import type { PluginFailure } from "./registry.ts";
+
+/** The folder of a workspace that holds the team's own plugins. */
+export const PLUGINS_FOLDER = "plugins";
+
+const EXTENSIONS = [".ts", ".mts", ".js", ".mjs"];
+
+/** Imports a module by its absolute path and gives its exports. */
+export type PluginImporter = (path: string) => Promise<unknown>;
+
+/** Imports with what the runtime has; Bun reads TypeScript as it is, Node needs JavaScript. */
+export const importModule: PluginImporter = (path) => import(pathToFileURL(path).href);
+
+/**
+ * Loads the plugins of a workspace: those that `plugins:` names, then those of its folder `plugins/`.
+ *
+ * A bad one is reported with its file and reason, and the rest work.
+ *
+ * @param directory the workspace
+ * @param entries `plugins:` of agnes.yaml: paths from the workspace, or packages installed there
+ * @param options.taken names that other plugins have already
+ */
+export async function loadWorkspacePlugins(
+  directory: string,
+  entries: readonly string[],
+  importer: PluginImporter = importModule,
+  options: { readonly files?: Files; readonly taken?: readonly string[] } = {},
+): Promise<{ readonly plugins: readonly AnyPlugin[]; readonly failures: readonly PluginFailure[] }> {
+  const files = options.files ?? nodeFiles();
+  const plugins: AnyPlugin[] = [];
+  const failures: PluginFailure[] = [];
+  const places = new Map((options.taken ?? []).map((name): [string, string] => [name, "a bundled plugin"]));
+  const found = await filesOfFolder(join(directory, PLUGINS_FOLDER), files);
+  const named = entries.map((entry) => () => fileOfEntry(directory, entry, files));
+  const loaded = new Set<string>();
+  for (const [at, locate] of [...named, ...found.map((file) => () => Promise.resolve(file))].entries()) {
+    let file = entries[at] ?? "";
+    try {
+      file = await locate();
+      if (loaded.has(file)) continue;
+      loaded.add(file);
+      const plugin = await loadPlugin(file, importer);
+      const place = places.get(plugin.name);
+      if (place !== undefined) {
+        const reason = `${place} has the same name`;
+        throw new AgnesError("plugin_invalid", { plugin: plugin.name, reason, file });
+      }
+      places.set(plugin.name, file);
+      plugins.push(plugin);
+    } catch (error) {
+      if (!isAgnesError(error)) throw error;
+      failures.push({ file, error });
+    }
+  }
+  return { plugins, failures };
+}
+
+async function loadPlugin(file: string, importer: PluginImporter): Promise<AnyPlugin> {
+  let exported: unknown;
+  try {
+    exported = await importer(file);
+  } catch (cause) {
+    const reason = printable(messageOf(cause).split("\n")[0] ?? "");
+    throw new AgnesError("plugin_load_failed", { file, reason: reason || "its import failed" }, { cause });
+  }
+  const plugin = (exported as { readonly default?: unknown } | null)?.default;
+  if (plugin === undefined) {
+    throw new AgnesError("plugin_load_failed", {
+      file,
+      reason: "it has no default export; write `export default definePlugin({ … })`",
+    });
+  }
+  return checkPlugin(plugin, file);
+}
+
+/** `<name>.ts` and `<name>/plugin.ts` of the folder, sorted; tests and declarations are no plugins. */
+async function filesOfFolder(folder: string, files: Files): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const name of (await files.list(folder)) ?? []) {
+    if (/^[._]|\.(test|spec)\.\w+$|\.d\.m?ts$/.test(name) || name === "node_modules") continue;
+    const path = join(folder, name);
+    const isDirectory = (await files.stat(path))?.isDirectory === true;
+    if (!isDirectory && EXTENSIONS.some((extension) => name.endsWith(extension))) found.push(path);
+    if (!isDirectory) continue;
+    for (const extension of EXTENSIONS) {
+      const file = join(path, `plugin${extension}`);
+      if ((await files.stat(file)) === null) continue;
+      found.push(file);
+      break;
+    }
+  }
+  return found;
+}
+
+async function fileOfEntry(directory: string, entry: string, files: Files): Promise<string> {
+  const path = resolve(directory, entry);
+  const stat = await files.stat(path);
+  if (stat !== null && !stat.isDirectory) return path;
+  if (stat !== null) {
+    for (const extension of EXTENSIONS) {
+      const file = join(path, `plugin${extension}`);
+      if ((await files.stat(file)) !== null) return file;
+    }
+  }
+  if (entry.startsWith(".") || isAbsolute(entry)) {
+    throw new AgnesError("plugin_load_failed", { file: path, reason: "there is no such file" });
+  }
+  return fileOfPackage(directory, entry, files);
+}
+
+async function fileOfPackage(directory: string, name: string, files: Files): Promise<string> {
+  const { resolve: locate } = createRequire(join(directory, "package.json"));
+  try {
+    return locate(name);
+  } catch (cause) {
+    const file = await importedFile(name, directory, files);
+    if (file !== undefined) return file;
+    throw new AgnesError(
+      "plugin_load_failed",
+      { file: name, reason: `there is no such file, and no such package is installed in ${directory}` },
+      { cause },
+    );
+  }
+}
+
+/** The main file of a package that may only be imported, which `require.resolve` of Node does not find. */
+async function importedFile(name: string, directory: string, files: Files): Promise<string | undefined> {
+  for (let folder = directory; ; folder = dirname(folder)) {
+    const home = join(folder, "node_modules", name);
+    const manifest = await files.read(join(home, "package.json"));
+    if (manifest !== null) {
+      const { exports } = JSON.parse(new TextDecoder().decode(manifest)) as { readonly exports?: unknown };
+      const main = targetOf((exports as Readonly<Record<string, unknown>> | undefined)?.["."] ?? exports);
+      return main === undefined ? undefined : join(home, main);
+    }
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+function targetOf(exports: unknown): string | undefined {
+  if (typeof exports === "string") return exports;
+  if (typeof exports !== "object" || exports === null) return undefined;
+  const { import: imported, default: fallback } = exports as Readonly<Record<string, unknown>>;
+  return targetOf(imported ?? fallback);
+}
