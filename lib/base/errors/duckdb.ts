@@ -1,3 +1,30 @@
-import type { ErrorSpec } from "./spec.ts";
+import { errorSpec, shown } from "./spec.ts";
 
-export const duckdbErrors = {} as const satisfies Record<string, ErrorSpec<never>>;
+/** What DuckDB itself, or data on its way in or out of it, can fail with. */
+export const duckdbErrors = {
+  duckdb_failed: errorSpec<{ operation: string; kind: string; reason: string }>({
+    message: (d) => `DuckDB could not run ${d.operation}: ${d.reason}`,
+    hint: () => "Correct the statement; `agnes doctor` checks the files it reads.",
+  }),
+  duckdb_out_of_memory: errorSpec<{ operation: string; reason: string }>({
+    status: 507,
+    message: (d) => `DuckDB ran out of memory in ${d.operation}: ${d.reason}`,
+    hint: () => "Allow DuckDB more memory or temporary disk space, or ask for less at once.",
+  }),
+  duckdb_busy: errorSpec<{ operation: string }>({
+    message: (d) => `${d.operation} cannot run: the connection is still giving rows of another query`,
+    hint: () => "Read that query to its end or stop it, or use another connection.",
+  }),
+  file_unreadable: errorSpec<{ path: string; reason: string }>({
+    message: (d) => `could not read ${shown(d.path, 400)}: ${d.reason}`,
+    hint: () => "The file is damaged, incomplete or of another format; write it again.",
+  }),
+  batch_malformed: errorSpec<{ column: string; reason: string }>({
+    message: (d) => `column ${shown(d.column)} of an Arrow batch cannot be used: ${d.reason}`,
+    hint: () => "Correct the code that builds the batch.",
+  }),
+  type_unsupported: errorSpec<{ column: string; type: string }>({
+    message: (d) => `column ${shown(d.column)} has the type ${shown(d.type)}, which has no counterpart`,
+    hint: () => "Give the column another type, text for example.",
+  }),
+} as const;

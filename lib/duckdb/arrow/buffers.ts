@@ -1,0 +1,74 @@
+/** Bytes that grow. */
+export class Bytes {
+  data: Uint8Array<ArrayBuffer>;
+  length = 0;
+
+  constructor(capacity: number) {
+    this.data = new Uint8Array(Math.max(capacity, 16));
+  }
+
+  /** Makes room for `count` more bytes and gives where they start; the caller fills them. */
+  grow(count: number): number {
+    const start = this.length;
+    this.length += count;
+    if (this.length > this.data.length) {
+      const larger = new Uint8Array(Math.max(this.length, this.data.length * 2));
+      larger.set(this.data.subarray(0, start));
+      this.data = larger;
+    }
+    return start;
+  }
+
+  append(bytes: Uint8Array): void {
+    const start = this.grow(bytes.length);
+    this.data.set(bytes, start);
+  }
+
+  taken(): Uint8Array<ArrayBuffer> {
+    return this.data.subarray(0, this.length);
+  }
+}
+
+/** A validity bitmap that grows; a set bit is a value. */
+export class Validity {
+  #bits: Uint8Array<ArrayBuffer>;
+  rows = 0;
+  nulls = 0;
+
+  constructor(capacity: number) {
+    this.#bits = new Uint8Array((Math.max(capacity, 64) + 7) >> 3).fill(255);
+  }
+
+  /** Appends `count` rows of a bitmap from `from` on; without a bitmap all are values. */
+  append(bitmap: Uint8Array | null, from: number, count: number): void {
+    const start = this.rows;
+    this.rows += count;
+    if ((this.rows + 7) >> 3 > this.#bits.length) {
+      const larger = new Uint8Array(Math.max((this.rows + 7) >> 3, this.#bits.length * 2)).fill(255);
+      larger.set(this.#bits);
+      this.#bits = larger;
+    }
+    if (bitmap === null) return;
+    for (let row = 0; row < count; row++) {
+      const bit = from + row;
+      // Eight values at once, the usual case.
+      if ((bit & 7) === 0 && bitmap[bit >> 3] === 255) {
+        row += 7;
+        continue;
+      }
+      if (((bitmap[bit >> 3]! >> (bit & 7)) & 1) === 1) continue;
+      this.#bits[(start + row) >> 3]! &= ~(1 << ((start + row) & 7));
+      this.nulls += 1;
+    }
+  }
+
+  /** The bitmap, or `undefined` when there is no null. */
+  taken(): Uint8Array<ArrayBuffer> | undefined {
+    return this.nulls === 0 ? undefined : this.#bits.subarray(0, (this.rows + 7) >> 3);
+  }
+}
+
+/** Whether a row of a bitmap is a value. */
+export function isValid(bitmap: Uint8Array | null, row: number): boolean {
+  return bitmap === null || ((bitmap[row >> 3]! >> (row & 7)) & 1) === 1;
+}

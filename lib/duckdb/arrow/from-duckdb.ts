@@ -1,0 +1,111 @@
+import * as duckdb from "@duckdb/node-api";
+import native from "@duckdb/node-bindings";
+import * as arrow from "apache-arrow";
+
+import {
+  BoolReader,
+  DecimalReader,
+  FixedReader,
+  StringReader,
+  TextReader,
+  type ColumnReader,
+} from "./column-readers.ts";
+import { FixedListReader, ListReader, StructReader } from "./nested-readers.ts";
+import { toArrowType } from "./types.ts";
+
+/** Collects the chunks of a result into Arrow batches. */
+export interface BatchReader {
+  readonly schema: arrow.Schema;
+  readonly names: readonly string[];
+  /** Adds a chunk; `true` when the batch has no room for another. */
+  add(chunk: native.DataChunk): boolean;
+  /** The rows added since the last batch. */
+  take(): arrow.RecordBatch;
+  /** The last batch; `null` when it would be empty. */
+  finish(): arrow.RecordBatch | null;
+}
+
+const CHUNK_ROWS = 2048;
+
+/** Reads a result in batches of `batchRows`, rounded up to whole chunks. */
+export function createBatchReader(result: native.Result, batchRows: number): BatchReader {
+  const { names, types, schema } = resultColumns(result);
+  const struct = new arrow.Struct(schema.fields);
+  let columns: readonly ColumnReader[] | null = null;
+  let rows = 0;
+  const take = (): arrow.RecordBatch => {
+    const children = (columns ?? []).map((column) => column.take());
+    const data = arrow.makeData({ type: struct, length: rows, nullCount: 0, children });
+    columns = null;
+    rows = 0;
+    return new arrow.RecordBatch(schema, data);
+  };
+  return {
+    schema,
+    names,
+    take,
+    add(chunk) {
+      columns ??= types.map((type) => readerOf(type, batchRows + CHUNK_ROWS));
+      const size = native.data_chunk_get_size(chunk);
+      for (const [index, column] of columns.entries()) {
+        column.load(native.data_chunk_get_vector(chunk, index), size);
+        column.copy(0, size);
+      }
+      rows += size;
+      return rows >= batchRows;
+    },
+    finish: () => (rows === 0 ? null : take()),
+  };
+}
+
+/** The columns of a result and their Arrow types. */
+function resultColumns(result: native.Result): {
+  names: readonly string[];
+  types: readonly duckdb.DuckDBType[];
+  schema: arrow.Schema;
+} {
+  const described = new duckdb.DuckDBResult(result);
+  const names = described.columnNames();
+  const types = described.columnTypes();
+  const fields = names.map((name, index) => new arrow.Field(name, toArrowType(types[index]!), true));
+  return { names, types, schema: new arrow.Schema(fields) };
+}
+
+function readerOf(source: duckdb.DuckDBType, rows: number): ColumnReader {
+  const type = toArrowType(source);
+  if (source instanceof duckdb.DuckDBDecimalType) return new DecimalReader(type, rows, source.width);
+  if (source instanceof duckdb.DuckDBListType) {
+    return new ListReader(type, rows, readerOf(source.valueType, rows));
+  }
+  if (source instanceof duckdb.DuckDBArrayType) {
+    const items = readerOf(source.valueType, rows * source.length);
+    return new FixedListReader(type, rows, items, source.length);
+  }
+  if (source instanceof duckdb.DuckDBStructType && source.entryCount > 0) {
+    return new StructReader(
+      type,
+      rows,
+      source.entryTypes.map((entry) => readerOf(entry, rows)),
+    );
+  }
+  if (source instanceof duckdb.DuckDBMapType) {
+    const entries = new StructReader((type as arrow.Map_).children[0]!.type, rows, [
+      readerOf(source.keyType, rows),
+      readerOf(source.valueType, rows),
+    ]);
+    return new ListReader(type, rows, entries);
+  }
+  if (source.typeId === duckdb.DuckDBTypeId.VARCHAR || arrow.DataType.isBinary(type)) {
+    return new StringReader(type, rows);
+  }
+  if (arrow.DataType.isUtf8(type)) return new TextReader(type, rows, source);
+  if (arrow.DataType.isBool(type)) return new BoolReader(type, rows);
+  return new FixedReader(type, rows, widthOf(type));
+}
+
+function widthOf(type: arrow.DataType): number {
+  if (arrow.DataType.isDecimal(type)) return 16;
+  if (arrow.DataType.isInt(type)) return type.bitWidth / 8;
+  if (arrow.DataType.isFloat(type)) return type.precision === arrow.Precision.DOUBLE ? 8 : 4;
+  return arrow.DataType.isDate(type) ? 4 : 8;
+}

@@ -1,0 +1,130 @@
+import native from "@duckdb/node-bindings";
+import * as arrow from "apache-arrow";
+
+import { bufferOf, checkedValues, scratch, writeNulls } from "./scratch.ts";
+
+/** Copies rows `[from, from + count)` of Arrow data to the start of a DuckDB vector. */
+export type Write = (vector: native.Vector, data: arrow.Data, from: number, count: number) => void;
+
+type Integers = Int32Array | Uint32Array | Int16Array | Uint16Array;
+
+/** Values of which both sides have the same bytes, `width` each. */
+export const writeSame =
+  (width: number): Write =>
+  (vector, data, from, count) => {
+    const values = data.values as Uint8Array | BigInt64Array;
+    checkedValues(values, from, count, width / values.BYTES_PER_ELEMENT);
+    const { buffer, start } = bufferOf(values);
+    native.copy_data_to_vector(vector, 0, buffer, start + from * width, count * width);
+    writeNulls(vector, data, from, count);
+  };
+
+/** Eight booleans of a byte as eight bytes, in two words. */
+const SPREAD = Uint32Array.from({ length: 512 }, (_, index) => {
+  let word = 0;
+  for (let bit = 0; bit < 4; bit++) word |= (((index >> 1) >> (bit + (index & 1) * 4)) & 1) << (8 * bit);
+  return word >>> 0;
+});
+
+export const writeBool: Write = (vector, data, from, count) => {
+  const bit = data.offset + from;
+  const bits = checkedValues(data.values as Uint8Array, 0, (bit + count + 7) >> 3);
+  const out = scratch(count + 8);
+  if ((bit & 7) === 0) {
+    const words = new Uint32Array(out, 0, ((count + 7) >> 3) * 2);
+    for (let byte = bit >> 3, word = 0; word < words.length; byte++, word += 2) {
+      const value = bits[byte]! << 1;
+      words[word] = SPREAD[value]!;
+      words[word + 1] = SPREAD[value + 1]!;
+    }
+  } else {
+    const octets = new Uint8Array(out, 0, count);
+    for (let row = 0; row < count; row++) octets[row] = (bits[(bit + row) >> 3]! >> ((bit + row) & 7)) & 1;
+  }
+  native.copy_data_to_vector(vector, 0, out, 0, count);
+  writeNulls(vector, data, from, count);
+};
+
+/** 64-bit values made one by one. */
+export const writeMapped64 =
+  <T extends number | bigint>(map: (value: T) => bigint): Write =>
+  (vector, data, from, count) => {
+    const values = checkedValues(data.values as unknown as ArrayLike<T>, from, count);
+    const out = new BigInt64Array(scratch(count * 8), 0, count);
+    for (let row = 0; row < count; row++) out[row] = map(values[from + row]!);
+    copyOut(vector, out, data, from, count);
+  };
+
+/** Half floats as floats. */
+export const writeHalfFloat: Write = (vector, data, from, count) => {
+  const values = checkedValues(data.values as Uint16Array, from, count);
+  const out = new Float32Array(scratch(count * 4), 0, count);
+  for (let row = 0; row < count; row++) out[row] = arrow.util.uint16ToFloat64(values[from + row]!);
+  copyOut(vector, out, data, from, count);
+};
+
+const DAY_MS = 86_400_000;
+
+/** Days kept as milliseconds. */
+export const writeDateMillisecond: Write = (vector, data, from, count) => {
+  const values = checkedValues(data.values as unknown as BigInt64Array, from, count);
+  const out = new Int32Array(scratch(count * 4), 0, count);
+  for (let row = 0; row < count; row++) out[row] = Math.floor(Number(values[from + row]!) / DAY_MS);
+  copyOut(vector, out, data, from, count);
+};
+
+/** Decimals: DuckDB keeps those of few digits in 2, 4 or 8 bytes, Arrow in 4, 8, 16 or 32. */
+export function writeDecimal(precision: number, bitWidth: number): Write {
+  const width = precision <= 4 ? 2 : precision <= 9 ? 4 : precision <= 18 ? 8 : 16;
+  const words = bitWidth / 32;
+  if (width === bitWidth / 8) return writeSame(width);
+  return (vector, data, from, count) => {
+    const values = checkedValues(data.values as unknown as Uint32Array, from, count, words);
+    const space = scratch(count * width);
+    const out: Integers =
+      width === 2 ? new Int16Array(space, 0, count) : new Uint32Array(space, 0, (count * width) / 4);
+    const outWords = Math.max(1, width / 4);
+    for (let row = 0, word = from * words; row < count; row++, word += words) {
+      for (let index = 0; index < outWords; index++) {
+        out[row * outWords + index] =
+          index < words ? values[word + index]! : (values[word + words - 1]! | 0) >> 31;
+      }
+    }
+    copyOut(vector, out, data, from, count);
+  };
+}
+
+/** Months, days and microseconds, 16 bytes; `read` gives them for the row at an index of the values. */
+export const writeInterval =
+  <T>(read: (values: T, row: number) => readonly [months: number, days: number, micros: bigint]): Write =>
+  (vector, data, from, count) => {
+    const values = data.values as unknown as T;
+    const space = scratch(count * 16);
+    const small = new Int32Array(space, 0, count * 4);
+    const large = new BigInt64Array(space, 0, count * 2);
+    for (let row = 0; row < count; row++) {
+      const [months, days, micros] = read(values, from + row);
+      small[row * 4] = months;
+      small[row * 4 + 1] = days;
+      large[row * 2 + 1] = micros;
+    }
+    native.copy_data_to_vector(vector, 0, space, 0, count * 16);
+    writeNulls(vector, data, from, count);
+  };
+
+function copyOut(
+  vector: native.Vector,
+  out: ArrayBufferView,
+  data: arrow.Data,
+  from: number,
+  count: number,
+): void {
+  native.copy_data_to_vector(vector, 0, out.buffer as ArrayBuffer, out.byteOffset, out.byteLength);
+  writeNulls(vector, data, from, count);
+}
+
+/** Division that rounds towards the past, as times before 1970 need. */
+export function floorDivide(value: bigint, divisor: bigint): bigint {
+  const quotient = value / divisor;
+  return value % divisor < 0n ? quotient - 1n : quotient;
+}

@@ -1,0 +1,220 @@
+import * as duckdb from "@duckdb/node-api";
+import native from "@duckdb/node-bindings";
+import type * as arrow from "apache-arrow";
+
+import { AgnesError } from "../base/mod.ts";
+import { createBatchReader } from "./arrow/from-duckdb.ts";
+import { duckdbError } from "./errors.ts";
+import { poolGate } from "./gate.ts";
+import { excerpt } from "./sql.ts";
+import { interruptible, runStatements, type StatementOptions } from "./statement.ts";
+import { Feed } from "./stream/feed.ts";
+import type { StreamSource } from "./stream/scan.ts";
+import { plainValue } from "./values.ts";
+
+/** The answer of a query, row by row as it comes. */
+export interface StreamResult {
+  readonly schema: arrow.Schema;
+  /** The column names, as DuckDB gave them: a name may come twice. */
+  readonly names: readonly string[];
+  /** To be read once; ending the loop early stops the query. */
+  readonly batches: AsyncIterable<arrow.RecordBatch>;
+}
+
+/** What a connection needs of its database. */
+export interface ConnectionOwner {
+  readonly feeds: Map<number, Feed>;
+  readonly closed: (connection: Connection) => void;
+  readonly addSource: SourceHolder["addSource"];
+}
+
+/** What can let SQL read a source; see `openStream`. */
+export interface SourceHolder {
+  /** @param threads threads that may take batches at once; with one the rows keep their order */
+  addSource(
+    source: StreamSource,
+    threads: number,
+  ): { readonly relation: string; readonly remove: () => void };
+}
+
+/**
+ * A connection: its statements run one after the other.
+ *
+ * Every method throws `duckdb_failed`, `duckdb_out_of_memory`, `disk_full`, `file_unreadable`, `aborted`, or what a
+ * JavaScript source that the statement reads threw, the very object.
+ */
+export class Connection implements AsyncDisposable, SourceHolder {
+  readonly #native: native.Connection;
+  readonly #owner: ConnectionOwner;
+  readonly #id: number;
+  #last: Promise<unknown> = Promise.resolve();
+  #streaming: string | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(connection: native.Connection, owner: ConnectionOwner) {
+    this.#native = connection;
+    this.#owner = owner;
+    this.#id = native.client_context_get_connection_id(native.connection_get_client_context(connection));
+  }
+
+  /** Runs one or several statements. */
+  async run(sql: string, options: StatementOptions = {}): Promise<void> {
+    await this.#exclusive(sql, () => runStatements(this.#running(), sql, options, async () => {}));
+  }
+
+  /**
+   * All rows as objects; for small answers. `BIGINT` is a `bigint`, days, times and decimals are DuckDB's text,
+   * `BLOB` is a `Uint8Array`, lists are arrays, records are objects.
+   */
+  async rows<T = Record<string, unknown>>(
+    sql: string,
+    options: StatementOptions = {},
+  ): Promise<readonly T[]> {
+    return await this.#exclusive(sql, () =>
+      runStatements(this.#running(), sql, options, async (result) => {
+        const rows = await new duckdb.DuckDBMaterializedResult(result).convertRowObjects(plainValue);
+        return rows as T[];
+      }),
+    );
+  }
+
+  /**
+   * The answer as Arrow batches, produced as they are read. Until they are read to the end or the loop is left, the
+   * connection takes no other statement (`duckdb_busy`).
+   *
+   * @param options.batchRows how many rows a batch has at most, rounded up to whole vectors of 2048. Default 16384.
+   */
+  async stream(
+    sql: string,
+    options: StatementOptions & { readonly batchRows?: number } = {},
+  ): Promise<StreamResult> {
+    const { batchRows = 16_384, ...statement } = options;
+    return await this.#exclusive(sql, async () => {
+      const result = await runStatements(
+        this.#running(),
+        sql,
+        { ...statement, streaming: true },
+        async (answer) => answer,
+      );
+      const reader = createBatchReader(result, batchRows);
+      this.#streaming = excerpt(sql);
+      return {
+        schema: reader.schema,
+        names: reader.names,
+        batches: this.#batches(sql, result, reader, statement.signal),
+      };
+    });
+  }
+
+  /** As `Database.addSource`. */
+  addSource: SourceHolder["addSource"] = (source, threads) => this.#owner.addSource(source, threads);
+
+  /** Stops what is running, if anything is. */
+  interrupt(): void {
+    if (this.#closing === null) native.interrupt(this.#native);
+  }
+
+  /** Interrupts what is running, waits for it to stop, and closes. Closing twice is fine. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    native.interrupt(this.#native);
+    const again = setInterval(() => native.interrupt(this.#native), 10);
+    await this.#last.catch(() => {});
+    clearInterval(again);
+    this.#owner.feeds.delete(this.#id);
+    native.disconnect_sync(this.#native);
+    this.#owner.closed(this);
+  }
+
+  #running() {
+    return {
+      connection: this.#native,
+      newFeed: () => {
+        const feed = new Feed();
+        this.#owner.feeds.set(this.#id, feed);
+        return feed;
+      },
+    };
+  }
+
+  async #exclusive<T>(sql: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#last;
+    const mine = (async () => {
+      await before.catch(() => {});
+      if (this.#closing !== null) throw closedError(sql);
+      if (this.#streaming !== null) throw new AgnesError("duckdb_busy", { operation: excerpt(sql) });
+      return await work();
+    })();
+    this.#last = mine;
+    return await mine;
+  }
+
+  async *#batches(
+    sql: string,
+    result: native.Result,
+    reader: ReturnType<typeof createBatchReader>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<arrow.RecordBatch, void, void> {
+    let finished = false;
+    try {
+      for (;;) {
+        const batch = await this.#fetch(sql, signal, result, reader);
+        if (batch === null) {
+          finished = true;
+          return;
+        }
+        yield batch;
+      }
+    } finally {
+      this.#streaming = null;
+      if (!finished && this.#closing === null) native.interrupt(this.#native);
+    }
+  }
+
+  /** The next batch; the place on the pool is held for it alone. */
+  async #fetch(
+    sql: string,
+    signal: AbortSignal | undefined,
+    result: native.Result,
+    reader: ReturnType<typeof createBatchReader>,
+  ): Promise<arrow.RecordBatch | null> {
+    const what = excerpt(sql);
+    const place = poolGate.place(what);
+    const work = async () => {
+      if (this.#closing !== null) throw closedError(sql);
+      await place.take(signal);
+      try {
+        return await interruptible(this.#native, signal, what, async () => {
+          for (;;) {
+            const chunk = await native.fetch_chunk(result);
+            if (chunk === null || native.data_chunk_get_size(chunk) === 0) return reader.finish();
+            if (reader.add(chunk)) return reader.take();
+          }
+        });
+      } catch (error) {
+        throw duckdbError(error, sql);
+      } finally {
+        place.give();
+      }
+    };
+    const mine = work();
+    this.#last = mine;
+    return await mine;
+  }
+}
+
+function closedError(sql: string): AgnesError {
+  return new AgnesError("duckdb_failed", {
+    operation: excerpt(sql),
+    kind: "Connection Error",
+    reason: "the connection is closed",
+  });
+}

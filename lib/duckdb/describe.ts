@@ -1,0 +1,14 @@
+import type * as arrow from "apache-arrow";
+
+import type { Connection } from "./connection.ts";
+
+/** The Arrow schema of a query's answer, without its rows. */
+export async function describeQuery(
+  connection: Connection,
+  sql: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<arrow.Schema> {
+  const { schema, batches } = await connection.stream(`SELECT * FROM (${sql}\n) LIMIT 0`, options);
+  for await (const _batch of batches) break;
+  return schema;
+}

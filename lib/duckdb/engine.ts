@@ -1,0 +1,120 @@
+import { AgnesError, type Host } from "../base/mod.ts";
+import type { DuckDBEngine } from "../kit/mod.ts";
+import type { Connection, StreamResult } from "./connection.ts";
+import { openDatabase, type Database, type DuckDBLimits } from "./database.ts";
+import { describeQuery } from "./describe.ts";
+import { fileRelation } from "./file-relation.ts";
+import { quoteIdentifier, quoteLiteral } from "./sql.ts";
+
+/** DuckDB as plugins are given it, and a way to end it. */
+export interface Engine extends DuckDBEngine, AsyncDisposable {
+  close(): Promise<void>;
+}
+
+/**
+ * An in-memory database of a source's own, opened when it is first used.
+ *
+ * Every query has a connection of its own; a file that several queries attach under one name is attached once.
+ */
+export function createEngine(_host: Host, limits: DuckDBLimits): Engine {
+  let opened: Promise<Database> | null = null;
+  let closed = false;
+  const attachments = new Attachments();
+  const connect = async (): Promise<Connection> => {
+    if (closed)
+      throw new AgnesError("internal", { what: "the source's DuckDB was used after it was closed" });
+    opened ??= openDatabase({ limits });
+    const database = await opened;
+    return await database.connect();
+  };
+  const close = async () => {
+    closed = true;
+    await (await opened?.catch(() => null))?.close();
+  };
+  return {
+    close,
+    [Symbol.asyncDispose]: close,
+    async describe(chunk, options = {}) {
+      const { data } = chunk;
+      if (typeof data !== "string") {
+        throw new AgnesError("invalid_input", {
+          what: "the file chunk",
+          reason: "only a path can be described",
+        });
+      }
+      await using connection = await connect();
+      return await describeQuery(connection, `SELECT * FROM ${fileRelation({ ...chunk, data })}`, options);
+    },
+    async query(sql, { attach = {}, ...options } = {}) {
+      const connection = await connect();
+      const leave: (() => Promise<void>)[] = [];
+      const end = async () => {
+        await connection.close();
+        for (const one of leave.splice(0)) await one();
+      };
+      try {
+        for (const [name, path] of Object.entries(attach)) {
+          leave.push(await attachments.enter(connect, name, path));
+        }
+        const { schema, batches } = await connection.stream(sql, options);
+        return { schema, batches: closing(batches, end) };
+      } catch (error) {
+        await end();
+        throw error;
+      }
+    },
+  };
+}
+
+async function* closing(batches: StreamResult["batches"], end: () => Promise<void>) {
+  try {
+    yield* batches;
+  } finally {
+    await end();
+  }
+}
+
+interface Attachment {
+  readonly path: string;
+  readonly ready: Promise<void>;
+  users: number;
+}
+
+/** Attaching is for the whole database, queries come and go: the first attaches, the last detaches. */
+class Attachments {
+  readonly #byName = new Map<string, Attachment>();
+
+  async enter(connect: () => Promise<Connection>, name: string, path: string): Promise<() => Promise<void>> {
+    const known = this.#byName.get(name);
+    if (known !== undefined && known.path !== path) {
+      const reason = `it stands for ${known.path} in a query that still runs`;
+      throw new AgnesError("invalid_input", { what: `the attached name ${name}`, reason });
+    }
+    const attachment = known ?? { path, users: 0, ready: run(connect, attachSql(name, path)) };
+    if (known === undefined) this.#byName.set(name, attachment);
+    attachment.users += 1;
+    const leave = async () => {
+      attachment.users -= 1;
+      if (attachment.users > 0) return;
+      this.#byName.delete(name);
+      await run(connect, `DETACH DATABASE IF EXISTS ${quoteIdentifier(name)}`);
+    };
+    try {
+      await attachment.ready;
+      return leave;
+    } catch (error) {
+      attachment.users -= 1;
+      if (this.#byName.get(name) === attachment) this.#byName.delete(name);
+      throw error;
+    }
+  }
+}
+
+function attachSql(name: string, path: string): string {
+  return `ATTACH ${quoteLiteral(path)} AS ${quoteIdentifier(name)} (READ_ONLY)`;
+}
+
+async function run(connect: () => Promise<Connection>, sql: string): Promise<void> {
+  await using connection = await connect();
+  await connection.run(sql);
+}

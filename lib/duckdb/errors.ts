@@ -1,0 +1,37 @@
+import { AgnesError, isAgnesError, messageOf, redact } from "../base/mod.ts";
+import { excerpt } from "./sql.ts";
+
+/** Turns what DuckDB threw into an `AgnesError`; one that is already stays itself. */
+export function duckdbError(error: unknown, sql: string): AgnesError {
+  if (isAgnesError(error)) return error;
+  const text = messageOf(error);
+  const operation = excerpt(sql);
+  const { kind, reason } = parts(text);
+  // A statement that may carry a credential does not go into the cause either.
+  const cause = /secret|token|password|attach/i.test(sql) ? new Error(reason) : error;
+  if (/No space left on device|max_temp_directory_size|Disk quota exceeded|File too large/i.test(text)) {
+    return new AgnesError("disk_full", { path: quotedPath(text) ?? operation }, { cause });
+  }
+  if (kind === "Out of Memory Error") {
+    return new AgnesError("duckdb_out_of_memory", { operation, reason }, { cause });
+  }
+  const path = quotedPath(text);
+  if (path !== null && UNREADABLE.test(text)) {
+    return new AgnesError("file_unreadable", { path, reason }, { cause });
+  }
+  return new AgnesError("duckdb_failed", { operation, kind, reason }, { cause });
+}
+
+const UNREADABLE =
+  /magic bytes|to be a Parquet file|not a valid DuckDB database|Cannot open file|No files found|corrupt|Failed to read|Snappy|ZSTD|GZIP|thrift|TProtocol|checksum|Malformed JSON|CSV Error|Error when sniffing/i;
+
+/** `Kind Error: reason`, without the lines that point into the statement or give general advice. */
+function parts(text: string): { kind: string; reason: string } {
+  const [, kind = "Error", rest = text] = /^([A-Za-z ]+ Error|[A-Z][a-z]+): ([\s\S]*)$/.exec(text) ?? [];
+  const reason = rest.split(/\n\s*\nLINE |\nLINE \d|\n\s*\nPossible solutions|\n\s*\nSee also/)[0]!.trim();
+  return { kind, reason: redact(reason) };
+}
+
+function quotedPath(text: string): string | null {
+  return /(?:file|File|pattern|path|in|of) ['"]([^'"\n]*[/\\.][^'"\n]*)['"]/.exec(text)?.[1] ?? null;
+}

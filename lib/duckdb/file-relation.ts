@@ -1,0 +1,91 @@
+import { AgnesError } from "../base/mod.ts";
+import type { FileChunk } from "../kit/mod.ts";
+import { quoteIdentifier, quoteLiteral } from "./sql.ts";
+
+/** A file chunk on disk. */
+export type LocalFileChunk = FileChunk & { readonly data: string };
+
+/**
+ * The SQL that reads a file chunk, for use after `FROM`.
+ *
+ * What the chunk leaves out is sniffed over the whole file's start; `types` overrides columns by name. The path is
+ * taken as it is: glob characters in it stand for themselves.
+ *
+ * @throws `invalid_input` when options do not go with the format
+ */
+export function fileRelation(chunk: LocalFileChunk): string {
+  const path = quoteLiteral(escapeGlob(chunk.data));
+  switch (chunk.format) {
+    case "parquet":
+      if (chunk.types !== undefined || chunk.csv !== undefined) {
+        throw misplaced(chunk, "a Parquet file carries its own types and has no csv options");
+      }
+      return `read_parquet([${path}])`;
+    case "csv":
+      return `read_csv([${path}]${options({ ...compression(chunk), ...csvOptions(chunk) })})`;
+    case "ndjson":
+    case "json":
+      if (chunk.csv !== undefined) throw misplaced(chunk, "csv options do not go with it");
+      return `read_json([${path}]${options({ ...compression(chunk), ...jsonOptions(chunk) })})`;
+  }
+}
+
+/** Options of a reader as SQL; the values are SQL already. */
+function options(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `, ${name} = ${value}`)
+    .join("");
+}
+
+function compression({ data, compression = "auto" }: LocalFileChunk): Record<string, string> {
+  if (compression !== "auto") return { compression: quoteLiteral(compression) };
+  if (/\.(gz|gzip)$/i.test(data)) return { compression: "'gzip'" };
+  if (/\.(zst|zstd)$/i.test(data)) return { compression: "'zstd'" };
+  return { compression: "'none'" };
+}
+
+function csvOptions({ csv = {}, types }: LocalFileChunk): Record<string, string> {
+  const text = (name: string, value: string | undefined) =>
+    value === undefined ? {} : { [name]: quoteLiteral(value) };
+  return {
+    ...text("delim", csv.delimiter),
+    ...text("quote", csv.quote),
+    ...text("escape", csv.escape),
+    ...(csv.header === undefined ? {} : { header: String(csv.header) }),
+    ...(csv.nullValues === undefined ? {} : { nullstr: list(csv.nullValues) }),
+    ...text("dateformat", csv.dateFormat),
+    ...text("timestampformat", csv.timestampFormat),
+    ...(csv.names === undefined ? {} : { names: list(csv.names) }),
+    ...text("encoding", csv.encoding),
+    ...(types === undefined ? {} : { types: record(types) }),
+    sample_size: "20480",
+  };
+}
+
+function jsonOptions({ format, types }: LocalFileChunk): Record<string, string> {
+  return {
+    format: format === "ndjson" ? "'newline_delimited'" : "'auto'",
+    // An object as large as DuckDB can take; its default of 16 MB refuses documents people have.
+    maximum_object_size: "134217728",
+    ...(types === undefined ? {} : { columns: record(types), auto_detect: "true" }),
+  };
+}
+
+function list(texts: readonly string[]): string {
+  return `[${texts.map(quoteLiteral).join(", ")}]`;
+}
+
+function record(types: Readonly<Record<string, string>>): string {
+  return `{${Object.entries(types)
+    .map(([name, type]) => `${quoteIdentifier(name)}: ${quoteLiteral(type)}`)
+    .join(", ")}}`;
+}
+
+/** DuckDB takes these characters of a path for a pattern; in brackets they are themselves. */
+function escapeGlob(path: string): string {
+  return path.replace(/[*?[]/g, (character) => `[${character}]`);
+}
+
+function misplaced(chunk: LocalFileChunk, reason: string): AgnesError {
+  return new AgnesError("invalid_input", { what: `the ${chunk.format} file ${chunk.data}`, reason });
+}

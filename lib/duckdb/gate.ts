@@ -1,0 +1,80 @@
+import { availableParallelism } from "node:os";
+
+import { abortError } from "../base/mod.ts";
+
+/** Lets a bounded number in at a time, first come first served. */
+export class Gate {
+  readonly capacity: number;
+  #inside = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  async #enter(signal: AbortSignal | undefined, what: string): Promise<void> {
+    if (signal?.aborted === true) throw abortError(signal, what);
+    if (this.#inside < this.capacity) {
+      this.#inside += 1;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const letIn = () => {
+        signal?.removeEventListener("abort", giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        this.#waiting.splice(this.#waiting.indexOf(letIn), 1);
+        reject(abortError(signal!, what));
+      };
+      this.#waiting.push(letIn);
+      signal?.addEventListener("abort", giveUp, { once: true });
+    });
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#inside -= 1;
+    else next();
+  }
+
+  /** A place inside, taken and given back as often as its holder needs. */
+  place(what: string): Place {
+    let held = false;
+    return {
+      take: async (signal) => {
+        await this.#enter(signal, what);
+        held = true;
+      },
+      give: () => {
+        if (!held) return;
+        held = false;
+        this.#leave();
+      },
+    };
+  }
+}
+
+/** A place in a `Gate`. Giving back what is not held does nothing. */
+export interface Place {
+  take(signal?: AbortSignal): Promise<void>;
+  give(): void;
+}
+
+/**
+ * The gate that every DuckDB call on the thread pool passes.
+ *
+ * A running query holds a thread of the pool that the file system and DNS need too, so one thread is always left
+ * to them. Only work that ends by itself may be inside: a query fed by a JavaScript source waits outside (see
+ * `runFed`), so whatever that source does, the pool serves it.
+ *
+ * One for the process, as the pool is.
+ */
+export const poolGate: Gate = new Gate(Math.max(1, poolSize() - 1));
+
+/** How many threads the pool has: `UV_THREADPOOL_SIZE` as it was at start, else 4 in Node and the cores in Bun. */
+export function poolSize(): number {
+  const asked = Number(process.env["UV_THREADPOOL_SIZE"]);
+  if (Number.isInteger(asked) && asked > 0) return Math.min(asked, 1024);
+  return process.versions["bun"] === undefined ? 4 : availableParallelism();
+}

@@ -1,0 +1,72 @@
+import { link, mkdtemp, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+
+import { AgnesError, fileError, messageOf } from "../base/mod.ts";
+import native from "@duckdb/node-bindings";
+
+/** Locks this process holds: the operating system does not keep a process from locking twice. */
+const held = new Set<string>();
+
+/**
+ * Takes a lock that at most one holder has, among all processes of the machine and within this one. It goes with
+ * its process, however that ends. Dispose of it to give it back.
+ *
+ * The file is a tiny DuckDB database: opening one for writing is an operating system lock. It stays when the lock
+ * is given back; removing it would let two in.
+ *
+ * @param what what is locked, for the message
+ * @throws `locked` naming the holder, `file_failed`
+ */
+export async function acquireLock(path: string, what: string): Promise<AsyncDisposable> {
+  const key = resolve(path);
+  if (held.has(key)) throw new AgnesError("locked", { what, holder: "another run of this process" });
+  held.add(key);
+  try {
+    const database = await open(key, what);
+    return {
+      async [Symbol.asyncDispose]() {
+        if (!held.has(key)) return;
+        native.close_sync(database);
+        held.delete(key);
+      },
+    };
+  } catch (error) {
+    held.delete(key);
+    throw error;
+  }
+}
+
+async function open(path: string, what: string): Promise<native.Database> {
+  try {
+    await create(path);
+    return await openNative(path);
+  } catch (error) {
+    const [, holder] = /lock is held in (.*?)(?:\. See also|\.?$)/m.exec(messageOf(error)) ?? [];
+    if (holder !== undefined || /Could not set lock|being used by another process/i.test(messageOf(error))) {
+      throw new AgnesError("locked", { what, holder: holder ?? "another process" }, { cause: error });
+    }
+    throw fileError("lock", path, error);
+  }
+}
+
+/** Makes the file appear whole or not at all: a database that was cut short could never be locked. */
+async function create(path: string): Promise<void> {
+  const directory = await mkdtemp(join(dirname(path), ".lock-"));
+  try {
+    const whole = join(directory, "lock");
+    native.close_sync(await openNative(whole));
+    await link(whole, path).catch((error: unknown) => {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function openNative(path: string): Promise<native.Database> {
+  const config = native.create_config();
+  native.set_config(config, "threads", "1");
+  native.set_config(config, "memory_limit", "16MB");
+  native.set_config(config, "autoload_known_extensions", "false");
+  return await native.open(path, config);
+}

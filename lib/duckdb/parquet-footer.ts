@@ -1,0 +1,62 @@
+import { open } from "node:fs/promises";
+
+import { parquetMetadataAsync, type FileMetaData } from "hyparquet";
+
+import { AgnesError, fileError, messageOf } from "../base/mod.ts";
+
+/** What the end of a Parquet file says, read by another implementation than the one that wrote it. */
+export interface ParquetFooter {
+  readonly rows: number;
+  readonly sizeBytes: number;
+  readonly rowGroups: number;
+  /** Top-level columns, in the file's order. */
+  readonly columns: readonly string[];
+  /** Rows as the row groups add up; `rows` when the file is sound. */
+  readonly rowsInGroups: number;
+}
+
+/**
+ * Reads the footer of a Parquet file.
+ * @throws `file_unreadable` when it is damaged, cut short or no Parquet file; `file_failed` when it cannot be opened
+ */
+export async function parquetFooter(path: string): Promise<ParquetFooter> {
+  const handle = await open(path, "r").catch((error: unknown) => {
+    throw fileError("open", path, error);
+  });
+  try {
+    const { size } = await handle.stat();
+    const slice = async (start: number, end = size): Promise<ArrayBuffer> => {
+      if (!(start >= 0 && end <= size && start <= end)) throw new Error("the footer lies outside the file");
+      const bytes = new Uint8Array(end - start);
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
+      if (bytesRead !== bytes.length) throw new Error("the file ended early");
+      return bytes.buffer;
+    };
+    // A head of the file is enough to tell what it is not, and spares the library files it does not expect.
+    if (size < 12) throw new Error(`${size} bytes are too few for a Parquet file`);
+    return summary(await parquetMetadataAsync({ byteLength: size, slice }), size);
+  } catch (error) {
+    throw new AgnesError("file_unreadable", { path, reason: messageOf(error) }, { cause: error });
+  } finally {
+    await handle.close();
+  }
+}
+
+function summary(metadata: FileMetaData, sizeBytes: number): ParquetFooter {
+  const [root, ...elements] = metadata.schema;
+  const columns: string[] = [];
+  // Elements come depth first: a column is followed by all it holds.
+  for (let index = 0; columns.length < (root?.num_children ?? 0);) {
+    const element = elements[index];
+    if (element === undefined) throw new Error("its schema is incomplete");
+    columns.push(element.name);
+    for (let inner = 1; inner > 0; index++) inner += (elements[index]?.num_children ?? 0) - 1;
+  }
+  return {
+    rows: Number(metadata.num_rows),
+    sizeBytes,
+    rowGroups: metadata.row_groups.length,
+    rowsInGroups: metadata.row_groups.reduce((sum, group) => sum + Number(group.num_rows), 0),
+    columns,
+  };
+}

@@ -1,0 +1,50 @@
+import { open, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { fileError, randomName, throwIfAborted, type Host } from "../base/mod.ts";
+import type { FileChunk } from "../kit/mod.ts";
+import type { LocalFileChunk } from "./file-relation.ts";
+
+/** The bytes of a chunk as a local file; `remove` it when it is read. */
+export interface SpooledChunk {
+  readonly chunk: LocalFileChunk;
+  readonly sizeBytes: number;
+  remove(): Promise<void>;
+}
+
+/**
+ * Makes a file chunk local: one with a path is returned as it is, bytes are written into `directory`.
+ * @throws `disk_full`, `file_failed`, `aborted`, or what the byte stream threw
+ */
+export async function spoolBytes(
+  host: Pick<Host, "random">,
+  chunk: FileChunk,
+  directory: string,
+  signal?: AbortSignal,
+): Promise<SpooledChunk> {
+  const { data } = chunk;
+  if (typeof data === "string") return { chunk: { ...chunk, data }, sizeBytes: 0, remove: async () => {} };
+  const path = join(directory, `spool-${process.pid}-${randomName(host)}.tmp`);
+  const remove = () => rm(path, { force: true });
+  let sizeBytes = 0;
+  const handle = await open(path, "wx").catch((error: unknown) => {
+    throw fileError("create", path, error);
+  });
+  try {
+    for await (const bytes of data) {
+      throwIfAborted(signal, "reading the file");
+      await handle.writeFile(bytes).catch((error: unknown) => {
+        throw fileError("write", path, error);
+      });
+      sizeBytes += bytes.length;
+    }
+  } catch (error) {
+    await handle.close();
+    await remove();
+    throw error;
+  }
+  await handle.close();
+  const compression =
+    chunk.compression === undefined || chunk.compression === "auto" ? "none" : chunk.compression;
+  return { chunk: { ...chunk, data: path, compression }, sizeBytes, remove };
+}

@@ -1,0 +1,187 @@
+import native from "@duckdb/node-bindings";
+
+import { abortError, throwIfAborted } from "../base/mod.ts";
+import { duckdbError } from "./errors.ts";
+import { poolGate, type Place } from "./gate.ts";
+import { excerpt } from "./sql.ts";
+import type { Feed } from "./stream/feed.ts";
+import { bindParameters, type SqlValue } from "./values.ts";
+
+/** How a statement is to be run. */
+export interface StatementOptions {
+  /** Values for `$1`, `$2` … or `?`; only the last of several statements takes them. */
+  readonly parameters?: readonly SqlValue[];
+  /** Interrupts the statement; it then fails with `aborted`, or with the signal's own `AgnesError`. */
+  readonly signal?: AbortSignal;
+}
+
+/** How often an interrupt is repeated: DuckDB forgets one that comes just before it starts. */
+const INTERRUPT_EVERY_MS = 10;
+
+/** What is running on one DuckDB connection; at most one statement at a time. */
+export interface Running {
+  readonly connection: native.Connection;
+  /** The sources that the statement being prepared names; see `registerScanFunction`. */
+  readonly newFeed: () => Feed;
+}
+
+/**
+ * Runs all statements of `sql` and hands the result of the last to `use`, on a place of the pool.
+ *
+ * @param streaming whether rows are fetched while the query runs, rather than kept whole
+ */
+export async function runStatements<T>(
+  running: Running,
+  sql: string,
+  options: StatementOptions & { readonly streaming?: boolean },
+  use: (result: native.Result, place: Place) => Promise<T>,
+): Promise<T> {
+  const what = excerpt(sql);
+  const { signal } = options;
+  throwIfAborted(signal, what);
+  const place = poolGate.place(what);
+  await place.take(signal);
+  const { connection } = running;
+  try {
+    return await interruptible(connection, signal, what, async () => {
+      const { extracted_statements: statements, statement_count: count } = await native.extract_statements(
+        connection,
+        sql,
+      );
+      if (count === 0)
+        throw new Error(native.extract_statements_error(statements) || "there is no statement");
+      for (let index = 0; index < count - 1; index++) {
+        const feed = running.newFeed();
+        const one = await native.prepare_extracted_statement(connection, statements, index);
+        await runPrepared(running, feed, one, place, {}, async () => {});
+      }
+      const feed = running.newFeed();
+      const last = await native.prepare_extracted_statement(connection, statements, count - 1);
+      return await runPrepared(running, feed, last, place, options, (result) => use(result, place));
+    });
+  } catch (error) {
+    if (error instanceof SourceFailure) throw error.cause;
+    throw duckdbError(error, sql);
+  } finally {
+    place.give();
+  }
+}
+
+async function runPrepared<T>(
+  { connection }: Running,
+  feed: Feed,
+  prepared: native.PreparedStatement,
+  place: Place,
+  options: StatementOptions & { readonly streaming?: boolean },
+  use: (result: native.Result) => Promise<T>,
+): Promise<T> {
+  try {
+    if (options.parameters !== undefined) bindParameters(prepared, options.parameters);
+    if (feed.bound > 0) return await use(await runFed(connection, prepared, feed, place, options.signal));
+    return await use(
+      options.streaming === true
+        ? await native.execute_prepared_streaming(prepared)
+        : await native.execute_prepared(prepared),
+    );
+  } finally {
+    native.destroy_prepare_sync(prepared);
+  }
+}
+
+/** What a source threw, on its way out past the mapping of DuckDB's own errors. */
+class SourceFailure extends Error {
+  constructor(error: unknown) {
+    super("the source failed", { cause: error });
+  }
+}
+
+/** Statements that run on DuckDB's own threads. One that is collected while it runs never ends. */
+const unfinished = new Set<readonly unknown[]>();
+
+/**
+ * Runs a statement that reads JavaScript sources, without holding a thread of the pool while it waits for them.
+ *
+ * DuckDB's own threads do the work. A thread of the pool is taken only for the end, when no source can hold it up.
+ */
+async function runFed(
+  connection: native.Connection,
+  prepared: native.PreparedStatement,
+  feed: Feed,
+  place: Place,
+  signal: AbortSignal | undefined,
+): Promise<native.Result> {
+  place.give();
+  const stop = () => {
+    feed.notify();
+    void feed.close();
+  };
+  signal?.addEventListener("abort", stop, { once: true });
+  const pending = native.pending_prepared(prepared);
+  const kept = [connection, prepared, pending] as const;
+  unfinished.add(kept);
+  try {
+    await untilSettled(pending, feed, signal);
+    await place.take();
+    return await native.execute_pending(pending);
+  } catch (error) {
+    const failure = signal?.aborted === true ? null : feed.failure;
+    throw failure === null ? error : new SourceFailure(failure.error);
+  } finally {
+    unfinished.delete(kept);
+    signal?.removeEventListener("abort", stop);
+    await feed.close();
+  }
+}
+
+const POLL_MS_MAX = 16;
+/** How long DuckDB must have asked for no rows before its state is looked at. */
+const QUIET_MS = 4;
+const QUIET_PARALLEL_MS = 100;
+
+/**
+ * Waits until a statement needs its sources no more: all are read, one failed, it is to stop, or DuckDB has
+ * finished or failed by itself (a LIMIT, a full disk).
+ *
+ * Looking at a failed statement waits for DuckDB's threads, and those may be waiting for this one to give rows.
+ * So it is done only when none has asked for a while: the threads of a failed statement ask no more.
+ */
+async function untilSettled(
+  pending: native.PendingResult,
+  feed: Feed,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const quietMs = feed.parallel ? QUIET_PARALLEL_MS : QUIET_MS;
+  const going = () => !feed.ended && feed.failure === null && signal?.aborted !== true;
+  for (let delayMs = 1; going(); delayMs = Math.min(POLL_MS_MAX, delayMs * 2)) {
+    await feed.wait(delayMs);
+    if (!going()) return;
+    if (performance.now() - feed.lastAskedMs < quietMs) continue;
+    const state = native.pending_execute_check_state(pending);
+    if (state === native.PendingState.RESULT_READY || state === native.PendingState.ERROR) return;
+  }
+}
+
+/** Does `work`, interrupting the connection while the signal has fired. */
+export async function interruptible<T>(
+  connection: native.Connection,
+  signal: AbortSignal | undefined,
+  what: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (signal === undefined) return await work();
+  throwIfAborted(signal, what);
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const interrupt = () => {
+    native.interrupt(connection);
+    timer = setInterval(() => native.interrupt(connection), INTERRUPT_EVERY_MS);
+  };
+  signal.addEventListener("abort", interrupt, { once: true });
+  try {
+    return await work();
+  } catch (error) {
+    throw signal.aborted ? abortError(signal, what) : error;
+  } finally {
+    clearInterval(timer);
+    signal.removeEventListener("abort", interrupt);
+  }
+}

@@ -1,0 +1,75 @@
+import type * as arrow from "apache-arrow";
+
+import { AgnesError } from "../../base/mod.ts";
+
+/** The data of a batch's wanted columns, in the order they were asked for. */
+export interface BatchColumns {
+  readonly rows: number;
+  readonly data: readonly arrow.Data[];
+}
+
+/**
+ * A function that takes the wanted columns out of a batch, by name.
+ * It throws `batch_malformed` when one is missing, short, or of another type than the schema says.
+ */
+export function checkColumns(
+  schema: arrow.Schema,
+  columns: readonly string[],
+): (batch: arrow.RecordBatch) => BatchColumns {
+  const wanted = columns.map((name) => schema.fields.find((field) => field.name === name)!);
+  let known: { readonly schema: arrow.Schema; readonly places: readonly number[] } | null = null;
+  return (batch) => {
+    if (known?.schema !== batch.schema) {
+      known = { schema: batch.schema, places: wanted.map((field) => placeOf(field, batch.schema)) };
+    }
+    const rows = batch.numRows;
+    const data = known.places.map((place, index) => {
+      const column = batch.data.children[place] as arrow.Data | undefined;
+      if (column !== undefined && column.length >= rows) return column;
+      const reason = `the batch has ${rows} rows, the column ${column?.length ?? 0}`;
+      throw new AgnesError("batch_malformed", { column: wanted[index]!.name, reason });
+    });
+    return { rows, data };
+  };
+}
+
+function placeOf(field: arrow.Field, schema: arrow.Schema): number {
+  const place = schema.fields.findIndex((candidate) => candidate.name === field.name);
+  const found = schema.fields[place];
+  if (found === undefined) {
+    throw new AgnesError("batch_malformed", { column: field.name, reason: "the batch does not have it" });
+  }
+  if (!sameLayout(field.type as arrow.DataType, found.type as arrow.DataType)) {
+    const reason = `its type is ${String(found.type)}, declared was ${String(field.type)}`;
+    throw new AgnesError("batch_malformed", { column: field.name, reason });
+  }
+  return place;
+}
+
+/** Whether two types have the same memory layout and meaning; names and nullability inside may differ. */
+export function sameLayout(a: arrow.DataType, b: arrow.DataType): boolean {
+  if (a === b) return true;
+  if (a.typeId !== b.typeId) return false;
+  for (const key of PARAMETERS) {
+    if ((a as unknown as Parameters)[key] !== (b as unknown as Parameters)[key]) return false;
+  }
+  if (Boolean((a as arrow.Timestamp).timezone) !== Boolean((b as arrow.Timestamp).timezone)) return false;
+  const inner = (type: arrow.DataType) => [
+    ...(type.children ?? []).map((field) => field.type as arrow.DataType),
+    ...("dictionary" in type ? [type.dictionary as arrow.DataType, (type as arrow.Dictionary).indices] : []),
+  ];
+  const [left, right] = [inner(a), inner(b)];
+  return left.length === right.length && left.every((type, index) => sameLayout(type, right[index]!));
+}
+
+const PARAMETERS = [
+  "bitWidth",
+  "isSigned",
+  "precision",
+  "scale",
+  "unit",
+  "byteWidth",
+  "listSize",
+  "mode",
+] as const;
+type Parameters = Partial<Record<(typeof PARAMETERS)[number], unknown>>;

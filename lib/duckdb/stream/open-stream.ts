@@ -1,0 +1,49 @@
+import type { Connection, SourceHolder } from "../connection.ts";
+import { quoteIdentifier } from "../sql.ts";
+import type { StreamSource } from "./scan.ts";
+
+/** A source that SQL can read. */
+export interface StreamTable {
+  /** What to write after `FROM`. */
+  readonly relation: string;
+  /** SQL cannot name the source any more; statements that already run go on. */
+  close(): void;
+}
+
+/**
+ * Lets the SQL of a database read a JavaScript source.
+ *
+ * Each statement that names it opens it anew, with the columns it needs. The source may do anything while it is
+ * read, even run queries. What it throws, the statement throws, the very object; when the statement ends first, by
+ * `LIMIT` or abort, the source's signal fires and its iterator is closed.
+ *
+ * @param options.threads threads of DuckDB that may take batches at once. Default 1, which keeps the order of rows.
+ * @throws `type_unsupported` for a column that DuckDB cannot hold
+ * @example
+ * ```ts
+ * const numbers = openStream(database, { schema, async *open() { yield batch; } });
+ * await connection.run(`CREATE TABLE t AS FROM ${numbers.relation}`);
+ * numbers.close();
+ * ```
+ */
+export function openStream(
+  database: SourceHolder,
+  source: StreamSource,
+  options: { readonly threads?: number } = {},
+): StreamTable {
+  const { relation, remove } = database.addSource(source, options.threads ?? 1);
+  return { relation, close: remove };
+}
+
+/**
+ * Shows a source as a view, for as long as the database is open. Only the columns that a query names are asked
+ * for, `LIMIT` stops the source early, and filters are applied by DuckDB.
+ */
+export async function registerLiveTable(
+  connection: Connection,
+  viewName: string,
+  source: StreamSource,
+): Promise<void> {
+  const { relation } = openStream(connection, source);
+  await connection.run(`CREATE OR REPLACE VIEW ${quoteIdentifier(viewName)} AS SELECT * FROM ${relation}`);
+}

@@ -1,0 +1,137 @@
+import type { RecordBatch, Schema } from "apache-arrow";
+
+import { AgnesError } from "../../base/mod.ts";
+import { checkColumns, type BatchColumns } from "./batch-columns.ts";
+
+/** A JavaScript source of Arrow batches that SQL can read. */
+export interface StreamSource {
+  /** Every column the source has. */
+  readonly schema: Schema;
+  /**
+   * Starts reading. Batches hold at least the asked columns, found by name, with the types of `schema`.
+   * The iterator's `return` is called when the query ends before it.
+   */
+  open(columns: readonly string[], signal: AbortSignal): AsyncIterable<RecordBatch>;
+  /** How many rows are expected, for DuckDB's planner. */
+  readonly rows?: number;
+  /** How many batches may wait. Default 4. */
+  readonly queue?: number;
+}
+
+/** What a scan has next: rows of a batch, nothing yet, nothing more, or why it failed. */
+export type Step =
+  | { readonly kind: "rows"; readonly columns: BatchColumns; readonly from: number; readonly count: number }
+  | { readonly kind: "idle"; readonly waitMs: number }
+  | { readonly kind: "end" }
+  | { readonly kind: "failed"; readonly message: string };
+
+const DEFAULT_QUEUE = 4;
+const IDLE_MS_MAX = 20;
+/** How long a source may take to stop after it was told to. */
+const CLOSE_GRACE_MS = 1_000;
+
+/** One reading of a source by one query: an asynchronous producer, a bounded queue, a synchronous consumer. */
+export class Scan {
+  readonly #source: StreamSource;
+  readonly #columns: readonly string[];
+  readonly #stop = new AbortController();
+  readonly #queue: BatchColumns[] = [];
+  readonly #pumping: Promise<void>;
+  #wake: (() => void) | null = null;
+  #current: BatchColumns | null = null;
+  #position = 0;
+  #idleMs = 0;
+  #drained = false;
+  #closed = false;
+  #failure: { readonly error: unknown } | null = null;
+  /** How many rows DuckDB has taken. */
+  rowsTaken = 0;
+  /** Whether DuckDB was told that there is no more. */
+  ended = false;
+
+  constructor(source: StreamSource, columns: readonly string[], onChange: () => void) {
+    this.#source = source;
+    this.#columns = columns;
+    this.#pumping = this.#pump().finally(onChange);
+  }
+
+  /** What the source threw. */
+  get failure(): { readonly error: unknown } | null {
+    return this.#failure;
+  }
+
+  /** The next rows, at most `rowsMax`. */
+  next(rowsMax: number): Step {
+    if (this.#failure !== null) return { kind: "failed", message: "the source failed" };
+    if (this.#current === null && !this.#advance()) return this.#nothing();
+    this.#idleMs = 0;
+    const columns = this.#current!;
+    const from = this.#position;
+    const count = Math.min(rowsMax, columns.rows - from);
+    this.#position += count;
+    this.rowsTaken += count;
+    if (this.#position >= columns.rows) this.#current = null;
+    return { kind: "rows", columns, from, count };
+  }
+
+  /** Makes the scan fail with an error of the consumer's. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#stop.abort(error);
+    this.#queue.length = 0;
+    this.#current = null;
+    this.#wake?.();
+  }
+
+  /** Stops the source; resolves when it has let go, or after a grace period. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#stop.abort(new AgnesError("aborted", { what: "reading the source" }));
+    this.#queue.length = 0;
+    this.#wake?.();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const grace = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_GRACE_MS)));
+    await Promise.race([this.#pumping, grace]);
+    clearTimeout(timer);
+  }
+
+  #advance(): boolean {
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      this.#wake?.();
+      if (next.rows === 0) continue;
+      this.#current = next;
+      this.#position = 0;
+      return true;
+    }
+    return false;
+  }
+
+  #nothing(): Step {
+    // Saying "end" to a query that is being stopped would let it publish a part as the whole.
+    if (this.#closed) return { kind: "failed", message: "the source was stopped" };
+    if (this.#drained) {
+      this.ended = true;
+      return { kind: "end" };
+    }
+    this.#idleMs = Math.min(IDLE_MS_MAX, this.#idleMs === 0 ? 1 : this.#idleMs * 2);
+    return { kind: "idle", waitMs: this.#idleMs };
+  }
+
+  async #pump(): Promise<void> {
+    const limit = Math.max(1, this.#source.queue ?? DEFAULT_QUEUE);
+    try {
+      const check = checkColumns(this.#source.schema, this.#columns);
+      for await (const batch of this.#source.open(this.#columns, this.#stop.signal)) {
+        if (this.#stop.signal.aborted) break;
+        this.#queue.push(check(batch));
+        while (this.#queue.length >= limit && !this.#stop.signal.aborted) {
+          await new Promise<void>((resolve) => (this.#wake = resolve));
+        }
+        if (this.#stop.signal.aborted) break;
+      }
+      this.#drained = true;
+    } catch (error) {
+      if (!this.#closed) this.#failure ??= { error };
+    }
+  }
+}

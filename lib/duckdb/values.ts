@@ -1,0 +1,72 @@
+import * as duckdb from "@duckdb/node-api";
+import native from "@duckdb/node-bindings";
+
+import { AgnesError } from "../base/mod.ts";
+
+/** A value for a parameter. Numbers bind as `BIGINT` when whole and safe, else `DOUBLE`; dates as `TIMESTAMP`. */
+export type SqlValue = string | number | bigint | boolean | null | Date | Uint8Array;
+
+/** Gives a prepared statement its parameters, in order. */
+export function bindParameters(prepared: native.PreparedStatement, values: readonly SqlValue[]): void {
+  const expected = native.nparams(prepared);
+  if (expected !== values.length) {
+    const reason = `the statement takes ${expected} parameters, ${values.length} were given`;
+    throw new AgnesError("invalid_input", { what: "the list of parameters", reason });
+  }
+  for (const [index, value] of values.entries()) bindParameter(prepared, index + 1, value);
+}
+
+const INT64_MIN = -(2n ** 63n);
+const INT64_MAX = 2n ** 63n - 1n;
+
+function bindParameter(prepared: native.PreparedStatement, index: number, value: SqlValue): void {
+  if (value === null) return native.bind_null(prepared, index);
+  switch (typeof value) {
+    case "string":
+      return native.bind_varchar(prepared, index, value);
+    case "boolean":
+      return native.bind_boolean(prepared, index, value);
+    case "bigint":
+      return value >= INT64_MIN && value <= INT64_MAX
+        ? native.bind_int64(prepared, index, value)
+        : native.bind_hugeint(prepared, index, value);
+    case "number":
+      return Number.isSafeInteger(value) && !Object.is(value, -0)
+        ? native.bind_int64(prepared, index, BigInt(value))
+        : native.bind_double(prepared, index, value);
+    default:
+      return value instanceof Date
+        ? native.bind_timestamp(prepared, index, { micros: BigInt(value.getTime()) * 1000n })
+        : native.bind_blob(prepared, index, value);
+  }
+}
+
+/**
+ * A DuckDB value as plain JavaScript: bytes as `Uint8Array`, lists as arrays, records as objects, maps as arrays of
+ * `{ key, value }`; days, times, decimals and what else has no counterpart as the text DuckDB writes.
+ */
+export function plainValue(value: duckdb.DuckDBValue): unknown {
+  if (value === null || typeof value !== "object") return value;
+  if (value instanceof duckdb.DuckDBBlobValue) return value.bytes;
+  if (value instanceof duckdb.DuckDBListValue || value instanceof duckdb.DuckDBArrayValue) {
+    return value.items.map(plainValue);
+  }
+  if (value instanceof duckdb.DuckDBStructValue) {
+    return Object.fromEntries(Object.entries(value.entries).map(([name, item]) => [name, plainValue(item)]));
+  }
+  if (value instanceof duckdb.DuckDBMapValue) {
+    return value.entries.map((entry) => ({ key: plainValue(entry.key), value: plainValue(entry.value) }));
+  }
+  if (value instanceof duckdb.DuckDBUnionValue) return plainValue(value.value);
+  return textOf(value);
+}
+
+/** The text of a value as DuckDB writes it in a session of which the time zone is UTC. */
+export function textOf(value: duckdb.DuckDBValue): string {
+  // Its own `toString` takes the time zone of the process.
+  if (value instanceof duckdb.DuckDBTimestampTZValue) {
+    const text = new duckdb.DuckDBTimestampValue(value.micros).toString();
+    return text.endsWith("infinity") ? text : `${text}+00`;
+  }
+  return String(value);
+}
