@@ -190,19 +190,20 @@ class OpenCatalog<R extends object> implements Catalog<R> {
     edits: readonly Edit<R>[],
     onVersion: (present: number) => void,
   ): Promise<readonly LoggedChange[]> {
-    const changes = new Map<string, LoggedChange>();
-    for (const edit of edits) {
+    const wanted = edits.map((edit) => {
       const after = edit.kind === "put" ? toStored(this.name, this.#schema, edit.record) : null;
       const key = edit.kind === "put" ? keyOf(this.#schema, after!) : this.#key(edit.rowKey);
-      // A later edit of the same record in one transaction replaces the earlier one.
-      const earlier = changes.get(key);
-      const row = earlier === undefined ? await this.#log.row(key) : null;
-      const before = earlier === undefined ? (row?.record ?? null) : earlier.before;
-      const previous = earlier === undefined ? (row?.version ?? 0) : earlier.previous;
+      return { key, after, expectedVersion: edit.expectedVersion };
+    });
+    const rows = await this.#log.rows([...new Set(wanted.map(({ key }) => key))]);
+    // Of several edits of one record the last one counts.
+    const changes = new Map<string, LoggedChange>();
+    for (const { key, after, expectedVersion } of wanted) {
+      const { record: before = null, version: previous = 0 } = rows.get(key) ?? {};
       const version = before === null ? 0 : previous;
       onVersion(version);
-      if (edit.expectedVersion !== undefined && edit.expectedVersion !== version) {
-        throw await this.#conflict(key, edit.expectedVersion, version);
+      if (expectedVersion !== undefined && expectedVersion !== version) {
+        throw await this.#conflict(key, expectedVersion, version);
       }
       changes.set(key, { key, before, after, previous });
     }

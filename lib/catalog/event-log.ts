@@ -100,8 +100,13 @@ export class EventLog {
   }
 
   /** What the indexes hold about a key now. */
-  row(key: string): Promise<IndexedRow | null> {
-    return this.#persist("look up a record", () => this.#store.get(key));
+  async row(key: string): Promise<IndexedRow | null> {
+    return (await this.rows([key])).get(key) ?? null;
+  }
+
+  /** What the indexes hold about keys now. */
+  rows(keys: readonly string[]): Promise<ReadonlyMap<string, IndexedRow>> {
+    return this.#persist("look up records", () => this.#store.get(keys));
   }
 
   /** What the indexes find now. */

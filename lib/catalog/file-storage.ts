@@ -142,8 +142,8 @@ class FileStore implements CatalogStore {
     }
   }
 
-  async get(key: string): Promise<IndexedRow | null> {
-    return this.#index.get(key);
+  async get(keys: readonly string[]): Promise<ReadonlyMap<string, IndexedRow>> {
+    return this.#index.rowsOf(keys);
   }
 
   async find(lookup: Lookup): Promise<readonly IndexedRow[]> {

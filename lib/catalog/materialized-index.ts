@@ -53,9 +53,9 @@ export class MaterializedIndex {
     this.#sequence = sequence;
   }
 
-  get(key: string): IndexedRow | null {
-    const row = this.#rows.get(key);
-    return row === undefined ? null : { key, version: row.version, record: parsed(row.text) };
+  /** What is known of the keys, deleted ones too. */
+  rowsOf(keys: readonly string[]): ReadonlyMap<string, IndexedRow> {
+    return new Map(keys.filter((key) => this.#rows.has(key)).map((key) => [key, this.#row(key)]));
   }
 
   find(lookup: Lookup): readonly IndexedRow[] {
@@ -65,7 +65,7 @@ export class MaterializedIndex {
     const found: IndexedRow[] = [];
     for (const key of least.inOrder(lookup.range)) {
       if (found.length === lookup.limit) break;
-      if (others.every((set) => set.has(key))) found.push(this.get(key)!);
+      if (others.every((set) => set.has(key))) found.push(this.#row(key));
     }
     return found;
   }
@@ -73,6 +73,11 @@ export class MaterializedIndex {
   /** Every key with its row, deleted ones too, as they are now. */
   rows(): readonly (readonly [string, TextRow])[] {
     return [...this.#rows];
+  }
+
+  #row(key: string): IndexedRow {
+    const { version, text } = this.#rows.get(key)!;
+    return { key, version, record: text === null ? null : (JSON.parse(text) as JsonRecord) };
   }
 
   #link(key: string, record: JsonRecord): void {
@@ -136,10 +141,6 @@ class KeySet {
       yield key;
     }
   }
-}
-
-function parsed(text: string | null): JsonRecord | null {
-  return text === null ? null : (JSON.parse(text) as JsonRecord);
 }
 
 function byCodeUnit(a: string, b: string): number {

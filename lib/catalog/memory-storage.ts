@@ -44,7 +44,7 @@ function memoryStore(schema: CatalogSchema): CatalogStore {
     checkpoint: async () => index.sequence,
     advance: async () => {},
     apply: async (entries) => index.apply(entries),
-    get: async (key) => index.get(key),
+    get: async (keys) => index.rowsOf(keys),
     find: async (lookup) => index.find(lookup),
     rebuild: async (entries) => {
       const fresh = new MaterializedIndex(schema);

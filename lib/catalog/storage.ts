@@ -89,8 +89,8 @@ export interface CatalogStore {
   advance(sequence: number): Promise<void>;
   /** Brings entries into the indexes, in order. Doing so again, or late, changes nothing. */
   apply(entries: readonly LogEntry[]): Promise<void>;
-  /** What the indexes hold about a key; `null` when no entry ever touched it. */
-  get(key: string): Promise<IndexedRow | null>;
+  /** What the indexes hold about keys; one that no entry ever touched is left out. */
+  get(keys: readonly string[]): Promise<ReadonlyMap<string, IndexedRow>>;
   /** The records that match, ordered by key; deleted ones are left out. */
   find(lookup: Lookup): Promise<readonly IndexedRow[]>;
   /** Makes the indexes anew from the whole log, given in order. */

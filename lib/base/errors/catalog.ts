@@ -32,6 +32,11 @@ export const catalogErrors = {
     message: (d) => `the storage of catalog ${d.catalog} could not ${d.operation}: ${d.reason}`,
     hint: () => "Check that the storage can be reached and try again; what was acknowledged is safe.",
   }),
+  catalog_storage_refused: errorSpec<{ catalog: string; operation: string; reason: string }>({
+    status: 502,
+    message: (d) => `the storage of catalog ${d.catalog} refused to ${d.operation}: ${d.reason}`,
+    hint: () => "Check the credentials, their rights and the names given for the storage.",
+  }),
   catalog_outcome_unknown: errorSpec<{ catalog: string; sequence: number; entry: string; reason: string }>({
     status: 503,
     retry: "transient",
