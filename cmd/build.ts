@@ -29,6 +29,8 @@ export async function buildExecutable(options: {
         // A program that reads other people's folders must not take settings from them.
         autoloadDotenv: false,
         autoloadBunfig: false,
+        // A plugin of a workspace may use packages that are installed there.
+        autoloadPackageJson: true,
         ...(options.platform === hostPlatform() ? {} : { target: bunTarget(options.platform) }),
       },
       format: "esm",

@@ -1,2 +1,36 @@
 import { command } from "../console/command.ts";
-export default command({ args: {}, run: async () => 1 });
+import { countText, sizeText } from "../console/figures.ts";
+import { openAgnes } from "../console/open-agnes.ts";
+import { printRows } from "../console/print-rows.ts";
+
+export default command({
+  args: {},
+  examples: ["agnes catalog", "agnes catalog --json"],
+  async run(cli) {
+    await using agnes = await openAgnes(cli);
+    const tables = await agnes.catalog();
+    if (cli.json) return cli.printJson({ tables });
+    if (tables.length === 0) return cli.say("Nothing is published yet. Run `agnes sync`.");
+    await printRows(
+      cli,
+      [
+        "table",
+        "from",
+        { name: "rows", align: "right" },
+        { name: "size", align: "right" },
+        "mode",
+        "extracted",
+        "description",
+      ],
+      tables.map((table) => [
+        table.name,
+        table.id,
+        table.rows === null ? null : countText(Number(table.rows)),
+        table.sizeBytes === null ? null : sizeText(Number(table.sizeBytes)),
+        table.mode,
+        table.extractedAt,
+        table.description,
+      ]),
+    );
+  },
+});

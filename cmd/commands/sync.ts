@@ -1,2 +1,20 @@
 import { command } from "../console/command.ts";
-export default command({ args: {}, run: async () => 1 });
+import { openAgnes } from "../console/open-agnes.ts";
+import { runSync } from "../console/run-sync.ts";
+
+export default command({
+  args: {
+    source: {
+      type: "positional",
+      required: false,
+      valueHint: "SOURCE[.TABLE] …",
+      description: "Sources, or tables of sources, to sync; default: everything",
+    },
+    full: { type: "boolean", description: "Read everything again, not only what is new" },
+  },
+  examples: ["agnes sync", "agnes sync crm exports.orders", "agnes sync crm --full"],
+  async run(cli, args) {
+    await using agnes = await openAgnes(cli);
+    return runSync(cli, agnes, { only: args._, full: args.full === true });
+  },
+});

@@ -1,4 +1,4 @@
-import { AgnesError, createLog, type Log } from "../../lib/base/mod.ts";
+import { AgnesError, createLog, printable, redact, type Log } from "../../lib/base/mod.ts";
 import { painter, type Painter } from "./paint.ts";
 import { writeOut } from "./stdout.ts";
 
@@ -25,6 +25,8 @@ export interface Cli extends AsyncDisposable {
   say(text: string): void;
   /** Says what needs attention on stderr; silent with `--quiet`. */
   warn(text: string): void;
+  /** Says that a part failed while the command goes on; never silent. */
+  sayError(error: AgnesError, subject: string): void;
   /** The log of the library, printed on stderr. */
   readonly log: Log;
 }
@@ -59,6 +61,10 @@ export function openCli(name: string, flags: Flags): Cli {
       writeOut(`${JSON.stringify(value, jsonValue, process.stdout.isTTY ? 2 : undefined)}\n`),
     say: (text) => void (quiet || process.stderr.write(`${text}\n`)),
     warn: (text) => void (quiet || process.stderr.write(`${talk.yellow("warning")}  ${text}\n`)),
+    sayError: (error, subject) =>
+      void process.stderr.write(
+        `${talk.red("error")}  ${subject}: ${printable(redact(error.message))}\n${talk.dim(" hint")}  ${error.hint}\n${talk.dim(" code")}  ${error.code}\n`,
+      ),
     log: stderrLog(verbose, quiet, talk),
     async [Symbol.asyncDispose]() {
       process.off("SIGINT", stop).off("SIGTERM", stop);

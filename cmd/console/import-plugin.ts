@@ -7,24 +7,23 @@ import { plugin } from "bun";
  *
  * The plugin gets our own kit, Arrow and valibot: two copies of a library do not know each other's objects.
  */
-export function importPlugin(path: string): Promise<unknown> {
-  provideHostModules();
+export async function importPlugin(path: string): Promise<unknown> {
+  await (provided ??= provideHostModules());
   return import(pathToFileURL(path).href);
 }
 
-const hostModules: Readonly<Record<string, () => Promise<object>>> = {
-  agnes: () => import("../../lib/mod.ts"),
-  "agnes/kit": () => import("../../lib/kit/mod.ts"),
-  "agnes/testing": () => import("../../lib/testing/mod.ts"),
-  "apache-arrow": () => import("apache-arrow"),
-  valibot: () => import("valibot"),
-};
+let provided: Promise<void> | undefined;
 
-let isProvided = false;
-
-function provideHostModules(): void {
-  if (isProvided) return;
-  isProvided = true;
+async function provideHostModules(): Promise<void> {
+  // Once a name is provided, importing it gives what is provided, here too: these must be at hand before.
+  const [arrow, valibot] = await Promise.all([import("apache-arrow"), import("valibot")]);
+  const hostModules: Readonly<Record<string, () => object | Promise<object>>> = {
+    agnes: () => import("../../lib/mod.ts"),
+    "agnes/kit": () => import("../../lib/kit/mod.ts"),
+    "agnes/testing": () => import("../../lib/testing/mod.ts"),
+    "apache-arrow": () => arrow,
+    valibot: () => valibot,
+  };
   plugin({
     name: "agnes-host-modules",
     setup(build) {

@@ -1,2 +1,34 @@
 import { command } from "../../console/command.ts";
-export default command({ args: {}, run: async () => 1 });
+import { openAgnes } from "../../console/open-agnes.ts";
+import { printRows } from "../../console/print-rows.ts";
+
+export default command({
+  args: {},
+  examples: ["agnes connector list", "agnes connector list --json"],
+  async run(cli) {
+    await using agnes = await openAgnes(cli, { optional: true });
+    const sources = Object.entries(agnes.workspace?.config.sources ?? {});
+    const plugins = agnes.plugins.list().map((plugin) => ({
+      name: plugin.name,
+      version: plugin.version,
+      capabilities: plugin.capabilities,
+      sources: sources.filter(([, source]) => source.plugin === plugin.name).map(([name]) => name),
+      description: plugin.description,
+    }));
+    const failures = agnes.pluginFailures.map(({ file, error }) => ({ file, ...error.toJSON() }));
+    if (cli.json) return cli.printJson({ plugins, failures });
+    await printRows(
+      cli,
+      ["plugin", "version", "can", "sources", "what it is"],
+      plugins.map((plugin) => [
+        plugin.name,
+        plugin.version,
+        plugin.capabilities.join(" "),
+        plugin.sources.join(" "),
+        plugin.description,
+      ]),
+    );
+    for (const { file, error } of agnes.pluginFailures) cli.sayError(error, file);
+    return agnes.pluginFailures.length > 0 ? 1 : 0;
+  },
+});

@@ -1,2 +1,70 @@
+import { join } from "node:path";
+
+import { AgnesError, createHost, nearest } from "../../../lib/base/mod.ts";
+import { capabilities, type Capability } from "../../../lib/kit/mod.ts";
+import { scaffoldPlugin } from "../../../lib/plugins/mod.ts";
+import { openWorkspace } from "../../../lib/workspace/mod.ts";
 import { command } from "../../console/command.ts";
-export default command({ args: {}, run: async () => 1 });
+
+export default command({
+  args: {
+    name: { type: "positional", required: true, valueHint: "NAME", description: "Name of the plugin" },
+    capabilities: {
+      type: "string",
+      default: "discover,read",
+      valueHint: "LIST",
+      description: `What it can do, separated by commas: ${capabilities.join(", ")}`,
+    },
+  },
+  examples: [
+    "agnes connector new hubspot",
+    "agnes connector new warehouse --capabilities discover,read,query",
+  ],
+  async run(cli, args) {
+    const host = createHost();
+    const { directory } = await openWorkspace(
+      host,
+      cli.workspace === undefined ? {} : { exact: cli.workspace },
+    );
+    const files = scaffoldPlugin({
+      name: args.name,
+      capabilities: parseCapabilities(cli.name, args.capabilities),
+    });
+    const paths = Object.keys(files).map((name) => join(directory, name));
+    for (const path of paths) {
+      if ((await host.files.stat(path)) !== null) throw new AgnesError("workspace_exists", { path });
+    }
+    for (const [name, content] of Object.entries(files)) {
+      const path = join(directory, name);
+      await host.files.makeDirectory(join(path, ".."));
+      await host.files.write(path, content);
+    }
+    if (cli.json) return cli.printJson({ files: paths });
+    for (const path of paths) await cli.print(`${path}\n`);
+    cli.say(
+      [
+        "",
+        "What to do next:",
+        `  agnes connector test ${args.name}      runs its contract suites; it passes as it stands`,
+        `  write what it reads into plugins/${args.name}/plugin.ts`,
+        `  name it under \`sources:\` in agnes.yaml, and: agnes sync`,
+      ].join("\n"),
+    );
+  },
+});
+
+function parseCapabilities(name: string, list: string): readonly Capability[] {
+  const words = list.split(/[\s,]+/).filter((word) => word !== "");
+  if (words.length === 0)
+    throw new AgnesError("usage_wrong", { command: name, reason: "--capabilities is empty" });
+  return words.map((word) => {
+    const known = capabilities.find((capability) => capability === word);
+    if (known !== undefined) return known;
+    const near = nearest(word, capabilities);
+    throw new AgnesError("usage_wrong", {
+      command: name,
+      reason: `${JSON.stringify(word)} is not a capability`,
+      next: near === undefined ? `They are ${capabilities.join(", ")}.` : `Did you mean ${near}?`,
+    });
+  });
+}

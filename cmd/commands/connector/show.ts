@@ -1,2 +1,52 @@
+import { toJsonSchema } from "@valibot/to-json-schema";
+
+import type { AnyPlugin } from "../../../lib/kit/mod.ts";
+import type { Cli } from "../../console/cli.ts";
 import { command } from "../../console/command.ts";
-export default command({ args: {}, run: async () => 1 });
+import { openAgnes } from "../../console/open-agnes.ts";
+import { optionRows } from "../../console/option-rows.ts";
+import { printRows } from "../../console/print-rows.ts";
+
+export default command({
+  args: {
+    name: {
+      type: "positional",
+      required: true,
+      valueHint: "NAME",
+      description: "A plugin, or a source that uses it",
+    },
+  },
+  examples: ["agnes connector show files"],
+  async run(cli, args) {
+    await using agnes = await openAgnes(cli, { optional: true });
+    const source = agnes.workspace?.config.sources[args.name];
+    const plugin = agnes.plugins.get(source?.plugin ?? args.name);
+    // `typeMode: input`: what a person writes, with the defaults left out.
+    const options = toJsonSchema(plugin.options as Parameters<typeof toJsonSchema>[0], {
+      errorMode: "ignore",
+      typeMode: "input",
+    });
+    if (cli.json) {
+      const { name, version, description, capabilities, secrets } = plugin;
+      return cli.printJson({ name, version, description, capabilities, options, secrets });
+    }
+    await printPlugin(cli, plugin, options);
+  },
+});
+
+async function printPlugin(cli: Cli, plugin: AnyPlugin, options: object): Promise<void> {
+  const { paint } = cli;
+  const secrets = Object.entries(plugin.secrets);
+  await cli.print(`${paint.bold(`${plugin.name} ${plugin.version}`)} · ${plugin.description}\n`);
+  await cli.print(`\ncan ${plugin.capabilities.join(", ") || "nothing"}\n`);
+  const rows = optionRows(options);
+  await cli.print(rows.length === 0 ? "\nIt takes no options.\n" : "\n");
+  if (rows.length > 0) await printRows(cli, ["option", "type", "default", "what it is"], rows);
+  if (secrets.length === 0) return;
+  await cli.print("\n");
+  await printRows(
+    cli,
+    ["secret", "", "what it is"],
+    secrets.map(([name, spec]) => [name, spec.required === true ? "required" : "", spec.description]),
+  );
+}

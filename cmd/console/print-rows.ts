@@ -1,0 +1,23 @@
+import type { Cli } from "./cli.ts";
+import { renderTable, type Cell, type TableColumn } from "./print-table.ts";
+
+/**
+ * Prints rows in columns that fit the terminal, and says on stderr when something had to be left out.
+ * A column is a name, or a name and an alignment.
+ */
+export async function printRows(
+  cli: Cli,
+  columns: readonly (string | TableColumn)[],
+  rows: readonly (readonly Cell[])[],
+): Promise<void> {
+  const { stdout } = process;
+  const rendered = renderTable(
+    columns.map((column) => (typeof column === "string" ? { name: column } : column)),
+    rows,
+    { paint: cli.paint, ...(stdout.isTTY ? { width: stdout.columns } : {}) },
+  );
+  await cli.print(rendered.text);
+  if (rendered.hiddenColumns > 0) {
+    cli.warn(`the terminal is too narrow for ${rendered.hiddenColumns} more columns; --json shows them`);
+  }
+}

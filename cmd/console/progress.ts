@@ -1,0 +1,79 @@
+import type { MultiBar, SingleBar } from "cli-progress";
+
+import type { ExtractProgress } from "../../lib/extract/mod.ts";
+import type { Cli } from "./cli.ts";
+import { countText, durationText, sizeText } from "./figures.ts";
+
+/** Shows how far tables are: a bar for each on a terminal, a line for each that is done elsewhere. */
+export interface ProgressDisplay {
+  update(id: string, progress: ExtractProgress): void;
+  /** Takes the bars away. */
+  stop(): void;
+}
+
+/** Opens the display that suits where stderr goes. */
+export async function openProgress(cli: Cli): Promise<ProgressDisplay> {
+  if (cli.quiet) return { update: () => {}, stop: () => {} };
+  return cli.interactive ? drawBars(cli) : printLines(cli);
+}
+
+function printLines(cli: Cli): ProgressDisplay {
+  return {
+    update(id, progress) {
+      if (progress.phase === "done") cli.say(`${id}  ${figures(progress)}`);
+    },
+    stop: () => {},
+  };
+}
+
+async function drawBars(cli: Cli): Promise<ProgressDisplay> {
+  const { MultiBar } = await import("cli-progress");
+  const bars = new Map<string, SingleBar>();
+  const multi: MultiBar = new MultiBar({
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+    // Ctrl-C is ours: it stops the run first.
+    gracefulExit: false,
+    format: (_options, params, payload: { id: string; progress: ExtractProgress }) =>
+      barLine(payload.id, payload.progress, params.progress),
+  });
+  const hide = () => multi.stop();
+  cli.signal.addEventListener("abort", hide, { once: true });
+  return {
+    update(id, progress) {
+      if (cli.signal.aborted) return;
+      const known = bars.get(id);
+      if (progress.phase === "done" || progress.phase === "failed") {
+        if (known !== undefined) multi.remove(known);
+        bars.delete(id);
+        return;
+      }
+      const bar = known ?? multi.create(progress.totalRows ?? 0, 0, { id, progress });
+      bars.set(id, bar);
+      bar.setTotal(progress.totalRows ?? 0);
+      bar.update(progress.rows, { id, progress });
+    },
+    stop() {
+      cli.signal.removeEventListener("abort", hide);
+      multi.stop();
+    },
+  };
+}
+
+const BAR_WIDTH = 24;
+
+function barLine(id: string, progress: ExtractProgress, share: number): string {
+  const filled = Math.round(Math.min(1, share) * BAR_WIDTH);
+  const bar =
+    progress.totalRows === undefined
+      ? "·".repeat(BAR_WIDTH)
+      : "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
+  return `${bar}  ${id}  ${progress.phase === "merging" ? "merging, " : ""}${figures(progress)}`;
+}
+
+function figures(progress: ExtractProgress): string {
+  const rate = progress.rowsPerSecond > 0 ? `, ${countText(Math.round(progress.rowsPerSecond))} rows/s` : "";
+  const of = progress.totalRows === undefined ? "" : ` of ${countText(progress.totalRows)}`;
+  return `${countText(progress.rows)}${of} rows, ${sizeText(progress.sizeBytes)}, ${durationText(progress.elapsedMs)}${rate}`;
+}

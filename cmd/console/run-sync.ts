@@ -1,0 +1,110 @@
+import type { Agnes } from "../../lib/agnes.ts";
+import type { TableStats } from "../../lib/extract/mod.ts";
+import type { SyncReport } from "../../lib/sync/mod.ts";
+import type { Cli } from "./cli.ts";
+import type { ExitStatus } from "./command.ts";
+import { countText, durationText, plural, sizeText } from "./figures.ts";
+import { renderTable } from "./print-table.ts";
+import { openProgress } from "./progress.ts";
+
+/** What is to be synced: sources and tables (`crm`, `crm.orders`; none: all), and whether from the start. */
+export interface SyncRequest {
+  readonly only: readonly string[];
+  readonly full: boolean;
+}
+
+/** Syncs, shows how far it is, prints what became of each table, and gives the exit status. */
+export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Promise<ExitStatus> {
+  const start = performance.now();
+  const progress = await openProgress(cli);
+  let report: SyncReport;
+  try {
+    report = await agnes.sync({
+      ...(request.only.length === 0 ? {} : { only: request.only }),
+      full: request.full,
+      signal: cli.signal,
+      onProgress: (event) => progress.update(`${event.source}.${event.table}`, event),
+    });
+  } finally {
+    progress.stop();
+  }
+  if (cli.json) await cli.printJson(report);
+  else await printReport(cli, report);
+  sayProblems(cli, report);
+  if (!cli.json) saySummary(cli, report, performance.now() - start);
+  return report.status === "complete" ? 0 : report.status === "partial" ? 3 : 1;
+}
+
+async function printReport(cli: Cli, report: SyncReport): Promise<void> {
+  const rows = report.sources.flatMap(({ source, stats }) =>
+    (stats?.tables ?? []).map((table) => [
+      `${source}.${table.name}`,
+      statusText(table),
+      countText(table.rows),
+      countText(table.rowsRead),
+      sizeText(table.sizeBytes),
+      durationText(table.elapsedMs),
+    ]),
+  );
+  if (rows.length === 0) return;
+  const { text } = renderTable(
+    [
+      { name: "table" },
+      { name: "result" },
+      { name: "rows", align: "right" },
+      { name: "read", align: "right" },
+      { name: "size", align: "right" },
+      { name: "time", align: "right" },
+    ],
+    rows,
+    { paint: cli.paint },
+  );
+  await cli.print(text);
+}
+
+function statusText(table: TableStats): string {
+  if (table.status !== "extracted") return table.status;
+  return table.full ? "read" : "updated";
+}
+
+/** Everything a person should know, most telling last; errors are said even with `--quiet`. */
+function sayProblems(cli: Cli, { sources, analytics }: SyncReport): void {
+  for (const { source, notes, stats } of sources) {
+    for (const note of notes) cli.warn(`${source}: ${note}`);
+    for (const table of stats?.tables ?? []) {
+      const id = `${source}.${table.name}`;
+      for (const note of table.notes) cli.warn(`${id}: ${note}`);
+      if (table.rowsQuarantined > 0) {
+        const where = table.quarantinePath === undefined ? "" : `, see ${table.quarantinePath}`;
+        cli.warn(`${id}: ${plural(table.rowsQuarantined, "row")} set aside${where}`);
+      }
+    }
+  }
+  for (const { name, reason } of analytics.skipped) cli.warn(`${name} is not in the catalog: ${reason}`);
+  for (const { source, error, stats } of sources) {
+    if (error !== undefined) cli.sayError(error, source);
+    for (const failed of stats?.errors ?? []) cli.sayError(failed.error, `${source}.${failed.table}`);
+  }
+}
+
+function saySummary(cli: Cli, report: SyncReport, elapsedMs: number): void {
+  const stats = report.sources.flatMap((source) => source.stats ?? []);
+  const sum = (count: (one: (typeof stats)[number]) => number) =>
+    stats.reduce((total, one) => total + count(one), 0);
+  const failed = sum((one) => one.tablesFailed);
+  const broken = report.sources.filter((source) => source.error !== undefined).length;
+  cli.say(
+    [
+      `${plural(
+        sum((one) => one.tablesExtracted),
+        "table",
+      )} brought up to date`,
+      `${countText(sum((one) => one.tablesSkipped))} unchanged`,
+      ...(failed > 0 ? [`${countText(failed)} failed`] : []),
+      ...(broken > 0 ? [`${plural(broken, "source")} failed`] : []),
+      durationText(elapsedMs),
+    ].join(", "),
+  );
+  if (failed + broken > 0)
+    cli.say("Run `agnes doctor` for the state of the workspace, then `agnes sync` again.");
+}

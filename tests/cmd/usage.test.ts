@@ -1,0 +1,84 @@
+import { describe, expect, test } from "bun:test";
+
+import manifest from "../../package.json" with { type: "json" };
+import { runCli, temporaryDirectory } from "./run-cli.ts";
+
+describe("usage", () => {
+  test("agnes lists its commands on stdout when asked for help", async () => {
+    const { status, stdout, stderr } = await runCli(["--help"], { cwd: "/" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    for (const command of ["init", "demo", "sync", "query", "connector", "doctor"]) {
+      expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
+    }
+  });
+
+  test("agnes shows usage on stderr and exits 2 when no command is given", async () => {
+    const { status, stdout, stderr } = await runCli([], { cwd: "/" });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toContain("Usage: agnes COMMAND");
+  });
+
+  test("agnes prints its version when asked", async () => {
+    const { status, stdout } = await runCli(["--version"], { cwd: "/" });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: `${manifest.version}\n` });
+  });
+
+  const wrong: readonly [args: readonly string[], code: string, words: string][] = [
+    [["qurey"], "command_unknown", "Did you mean `agnes query`?"],
+    [["connector", "lst"], "command_unknown", "Did you mean `agnes connector list`?"],
+    [["xyzzy"], "command_unknown", "agnes --help"],
+    [["sync", "--fulll"], "flag_unknown", "Did you mean --full?"],
+    [["sync", "--no-full"], "flag_unknown", "--no-full"],
+    [["query", "select 1", "--limit"], "usage_wrong", "--limit needs a value"],
+    [["query", "select 1", "--limit", "many"], "usage_wrong", "--limit"],
+    [["query", "select 1", "--limit", "-1"], "usage_wrong", "--limit"],
+    [["query", "select 1", "--format", "xml"], "usage_wrong", "Expected one of"],
+    [["query", "select 1", "--format", "parquet"], "usage_wrong", "--output"],
+    [["query", "select", "1"], "usage_wrong", "quotes"],
+    [["connector", "show"], "usage_wrong", "NAME"],
+    [["connector", "new", "x", "--capabilities", "raed"], "usage_wrong", "Did you mean read?"],
+    [["complete", "tcsh"], "usage_wrong", "bash"],
+    [["init", "a", "b"], "usage_wrong", '"b"'],
+  ];
+  for (const [args, code, words] of wrong) {
+    test(`agnes ${args.join(" ")} exits 2 and says ${words}`, async () => {
+      using directory = temporaryDirectory();
+      await runCli(["init"], { cwd: directory.path });
+      const { status, stdout, stderr } = await runCli(args, { cwd: directory.path });
+      expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+      expect(stderr).toContain(` code  ${code}\n`);
+      expect(stderr).toContain(words);
+      expect(stderr).not.toContain("    at ");
+    });
+  }
+
+  test("agnes prints the error as one line of JSON when --json is given", async () => {
+    const { status, stdout, stderr } = await runCli(["sync", "--json", "--fulll"], { cwd: "/" });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(JSON.parse(stderr)).toEqual({
+      error: {
+        code: "flag_unknown",
+        message: expect.any(String),
+        hint: "Did you mean --full?",
+        details: { flag: "--fulll", command: "agnes sync", nearest: "--full" },
+      },
+    });
+  });
+
+  test("agnes accepts a global option before the command", async () => {
+    using directory = temporaryDirectory();
+    const { status } = await runCli(["--workspace", directory.path, "init"], { cwd: "/" });
+    expect(status).toBe(0);
+    const again = await runCli(["--workspace", directory.path, "--json", "init"], { cwd: "/" });
+    expect(again.status).toBe(2);
+    expect(JSON.parse(again.stderr).error.code).toBe("workspace_exists");
+  });
+
+  test("agnes complete answers what can follow when a shell asks", async () => {
+    const { status, stdout } = await runCli(["complete", "--", "connector", ""], { cwd: "/" });
+    expect(status).toBe(0);
+    expect(stdout).toContain("discover\tList the tables a source has");
+    const script = await runCli(["complete", "bash"], { cwd: "/" });
+    expect(script.stdout).toContain("__agnes_complete");
+  });
+});
