@@ -44,15 +44,12 @@ export class RateLimit {
     return release;
   }
 
+  /** Takes the next moment at which a request may start, and waits for it. */
   async #turn(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const nowMs = this.#host.monotonicMs();
-      if (this.#nextAtMs <= nowMs) {
-        this.#nextAtMs = nowMs + this.#gapMs;
-        return;
-      }
-      await this.#host.sleep(this.#nextAtMs - nowMs, signal);
-    }
+    const nowMs = this.#host.monotonicMs();
+    const atMs = Math.max(nowMs, this.#nextAtMs);
+    this.#nextAtMs = atMs + this.#gapMs;
+    if (atMs > nowMs) await this.#host.sleep(atMs - nowMs, signal);
   }
 
   #slot(signal: AbortSignal): Promise<void> {

@@ -1,0 +1,172 @@
+import { AgnesError, shown, toExposedName } from "../../base/mod.ts";
+import { capabilities, type Capability } from "../../kit/mod.ts";
+import { scaffoldParts } from "./parts.ts";
+
+const NAME = /^[a-z][a-z0-9_-]{0,63}$/;
+
+/** What a new plugin is to be called and able to do. */
+export interface ScaffoldRequest {
+  readonly name: string;
+  readonly capabilities: readonly Capability[];
+}
+
+/**
+ * The files of a new plugin, by path from the workspace: the plugin over a tiny example, its test, a short README.
+ *
+ * It passes its contract suites as it is; comments say what to replace.
+ * @throws `scaffold_invalid`
+ */
+export function scaffoldPlugin(request: ScaffoldRequest): Readonly<Record<string, string>> {
+  const { name } = request;
+  if (!NAME.test(name)) {
+    const rule = "lower-case letters, digits, dashes and underscores, a letter first, at most 64";
+    throw new AgnesError("scaffold_invalid", { reason: `${shown(name)} is no name of a plugin: ${rule}` });
+  }
+  const unknown = request.capabilities.find((capability) => !capabilities.includes(capability));
+  if (unknown !== undefined) {
+    throw new AgnesError("scaffold_invalid", { reason: `there is no capability ${shown(unknown)}` });
+  }
+  if (request.capabilities.length === 0) {
+    throw new AgnesError("scaffold_invalid", { reason: "it would have no capability" });
+  }
+  const wanted = capabilities.filter((capability) => request.capabilities.includes(capability));
+  return {
+    [`plugins/${name}/plugin.ts`]: pluginText(name, wanted),
+    [`plugins/${name}/plugin.test.ts`]: testText(name, wanted),
+    [`plugins/${name}/README.md`]: readmeText(name, wanted),
+  };
+}
+
+function pluginText(name: string, wanted: readonly Capability[]): string {
+  const parts = wanted.map((capability) => scaffoldParts[capability]);
+  const streams = wanted.includes("stream");
+  const secret = secretName(name);
+  const imports = [...new Set(["definePlugin", ...parts.flatMap((part) => part.imports)])].sort(byName);
+  const context = [...new Set(parts.flatMap((part) => part.context))];
+  const needsRows = parts.some((part) => part.needsRows);
+  const methods = parts
+    .map((part) => part.methods)
+    .join("")
+    .replaceAll("WEBHOOK_SECRET_NAME", secret)
+    .replaceAll("ALIAS_NAME", toExposedName(name))
+    .replaceAll("PLUGIN_NAME", name);
+  return `${streams ? 'import { createHmac, timingSafeEqual } from "node:crypto";\n\n' : ""}import { ${imports.join(", ")} } from "agnes/kit";
+import * as v from "valibot";
+${needsRows ? exampleText : ""}
+export default definePlugin({
+  name: "${name}",
+  version: "0.1.0",
+  description: "The ${name} source",
+  capabilities: [${wanted.map((capability) => `"${capability}"`).join(", ")}],
+  // What agnes.yaml may say under \`options:\`. Replace: what your source needs to know.
+  options: v.strictObject({
+    url: v.optional(
+      v.pipe(v.string(), v.url(), v.description("Base URL of the API")),
+      "https://api.example.com",
+    ),
+  }),
+  // Secrets come from environment variables and cannot be logged.
+  secrets: {${streams ? `\n    ${secret}: { description: "key with which the source signs what it pushes" },\n  ` : ""}},
+  connect(${context.length === 0 ? "" : `{ ${context.join(", ")} }`}) {
+    // Replace: take \`options\`, \`secrets\` and \`http\` from the context and make a client, such as
+    // const api = http.with({ baseUrl: options.url, bearer: secrets.MY_TOKEN, requestsPerSecond: 10 });
+${needsRows ? "    const people = [...examplePeople];\n" : ""}    return {${methods}
+      // Whether the source can be reached. Replace: one cheap request.
+      async health() {
+        return { ok: true, message: "the example is always there" };
+      },
+    };
+  },
+});
+`;
+}
+
+const exampleText = `
+type Person = {
+  readonly id: number | bigint;
+  readonly name: string;
+  /** A moment: ISO 8601 text, or milliseconds since 1970. */
+  readonly updated_at: string | number;
+};
+
+/** Replace: an API, a database, a folder. */
+const examplePeople: readonly Person[] = [
+  { id: 1, name: "Ada Lovelace", updated_at: "2026-01-01T09:00:00Z" },
+  { id: 2, name: "Grace Hopper", updated_at: "2026-01-02T10:30:00Z" },
+  { id: 3, name: "Mary Somerville", updated_at: "2026-01-03T12:00:00Z" },
+];
+`;
+
+function testText(name: string, wanted: readonly Capability[]): string {
+  const settings: string[] = [];
+  if (wanted.includes("stream")) settings.push(`secrets: { ${secretName(name)}: secret }`, "push");
+  if (wanted.includes("write")) settings.push("write");
+  if (wanted.includes("query")) settings.push('query: "SELECT * FROM people"');
+  const push = wanted.includes("stream") ? pushText : "";
+  const write = wanted.includes("write") ? writeText : "";
+  return `${push === "" ? "" : 'import { createHmac } from "node:crypto";\n\n'}import { connectorContract } from "agnes/testing";
+import { test } from "bun:test";
+
+import plugin from "./plugin.ts";
+${push}${write}
+const cases = connectorContract(plugin, ${configText(["options: {}", ...settings])});
+for (const { name, run } of cases) test(name, run);
+`;
+}
+
+function configText(settings: readonly string[]): string {
+  return settings.length < 3
+    ? `{ ${settings.join(", ")} }`
+    : `{\n${settings.map((setting) => `  ${setting},\n`).join("")}}`;
+}
+
+const pushText = `
+const secret = "only-for-this-test";
+const body = new TextEncoder().encode(
+  JSON.stringify({
+    id: "event-1",
+    body: { person: { id: 4, name: "Joan Clarke", updated_at: "2026-01-04T08:00:00Z" } },
+  }),
+);
+const signature = createHmac("sha256", secret).update(body).digest("hex");
+const request = { method: "POST", url: "https://example.com/push", body };
+const push = {
+  genuine: { ...request, headers: { "x-signature": signature } },
+  forged: [
+    { ...request, headers: { "x-signature": "00" } },
+    { ...request, headers: {} },
+  ],
+};
+`;
+
+const writeText = `
+const write = {
+  table: "people",
+  rows: [{ id: 9, name: "Katherine Johnson", updated_at: "2026-01-09T00:00:00Z" }],
+};
+`;
+
+function readmeText(name: string, wanted: readonly Capability[]): string {
+  return `# ${name}
+
+A connector for Agnes: ${wanted.join(", ")}.
+
+- \`plugin.ts\` is all of it. It serves a tiny example, so it works at once; comments say what to replace.
+- \`agnes connector test ${name}\` and \`bun test plugins/${name}\` run its contract suites.
+- To use it, add to \`agnes.yaml\`:
+
+  \`\`\`yaml
+  sources:
+    ${toExposedName(name)}: { plugin: ${name} }
+  \`\`\`
+`;
+}
+
+function secretName(name: string): string {
+  return `${toExposedName(name).toUpperCase().slice(0, 40)}_WEBHOOK_SECRET`;
+}
+
+function byName(a: string, b: string): number {
+  const [left, right] = [a.replace("type ", ""), b.replace("type ", "")];
+  return left < right ? -1 : 1;
+}
