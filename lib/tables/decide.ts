@@ -1,6 +1,6 @@
 import { AgnesError } from "../base/mod.ts";
 import type { CatalogView } from "../catalog/mod.ts";
-import { isPlainObject, type TableChange, type TableRecord } from "./record/mod.ts";
+import { isPlainObject, isVendorName, type TableChange, type TableRecord } from "./record/mod.ts";
 import { allTables, registered, tableKey, type RegisteredTable, type RegistryRow } from "./stored.ts";
 
 /** The state a change is decided on. */
@@ -67,15 +67,16 @@ export async function checkViewName(view: View, { id, source, name, view_name }:
   const owners = await view.query({ view_key: view_name.toLowerCase() }, allTables);
   const owner = owners.map(registered).find((table) => table.id !== id);
   if (owner === undefined) return;
-  const suggestion = `${source}_${name}`.slice(0, 64);
+  const suggestion = `${source}_${name}`.toLowerCase().slice(0, 64);
   throw new AgnesError("table_view_taken", { viewName: view_name, owner: owner.id, suggestion });
 }
 
 /** What to call content in an error before anything is known of it. */
 export function nameOf(change: TableChange): string {
   const { source, name, source_table } = isPlainObject(change) ? change : {};
+  // Anything that is not a name may be hostile, and the field that holds it is named in the error anyway.
   const parts = [source, name ?? source_table].filter(
-    (part) => typeof part === "string" && part.length < 130,
+    (part) => typeof part === "string" && isVendorName(part),
   );
   return parts.length === 0 ? "the table" : `the table ${parts.join(".")}`;
 }

@@ -57,7 +57,7 @@ export function changesOf(entry: HistoryEntry<RegistryRow>): readonly RegistryCh
       kind: "table",
       action: was === null ? "register" : is === null ? "unregister" : "update",
       id: (is ?? was)!.id,
-      changed: is === null ? [] : was === null ? [] : changedFields(was, is),
+      changed: changedFields(was, is),
       before: was,
       after: is,
     };

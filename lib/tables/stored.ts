@@ -1,5 +1,5 @@
 import type { Versioned } from "../catalog/mod.ts";
-import { tableDefaults, tableId, type TableRecord } from "./record/mod.ts";
+import { settingsOf, tableDefaults, tableId, type TableRecord } from "./record/mod.ts";
 
 /** A registered table and the version of its last change. */
 export interface RegisteredTable extends TableRecord {
@@ -66,8 +66,9 @@ export function folderRow(bucket: string, folder: string): FolderRow {
 /** The table of a row; fields that an older Agnes did not know have their defaults. */
 export function recordOf(row: RegistryRow): TableRecord | null {
   if (row.kind !== "table") return null;
-  const { kind: _kind, key: _key, view_key: _viewKey, ...record } = row;
-  return { ...(tableDefaults as unknown as TableRecord), ...record, id: tableId(record.source, record.name) };
+  const settings = settingsOf({ ...(tableDefaults as unknown as TableRecord), ...row });
+  const { registered_by, registered_at } = row;
+  return { id: tableId(row.source, row.name), ...settings, registered_by, registered_at };
 }
 
 /** The table of a versioned row. */

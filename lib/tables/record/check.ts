@@ -84,11 +84,11 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
 
 function issueError(issue: v.BaseIssue<unknown>, what: string): AgnesError {
   const keys = (issue.path ?? []).map((item) => String(item.key));
-  const field = keys.join(".");
+  const field = written(keys);
   if (keys[0] === "sync_schedule" && typeof issue.input === "string") parseSchedule(issue.input);
-  if (issue.type === "picklist") return picklistError(issue as v.PicklistIssue, what, field);
+  if (issue.type === "picklist") return picklistError(issue, schemaAt(keys)?.options ?? [], what, field);
   if (issue.type === "strict_object" && issue.expected === "never") {
-    return unknownField(what, field, keys.at(-1)!, knownKeys(keys.slice(0, -1)));
+    return unknownField(what, field, keys.at(-1)!, Object.keys(schemaAt(keys.slice(0, -1))?.entries ?? {}));
   }
   if (issue.kind === "schema") {
     if (issue.input === undefined) {
@@ -104,8 +104,12 @@ function issueError(issue: v.BaseIssue<unknown>, what: string): AgnesError {
   return invalid(what, field, isName ? `${issue.message}, but is ${shown(issue.input, 60)}` : issue.message);
 }
 
-function picklistError(issue: v.PicklistIssue, what: string, field: string): AgnesError {
-  const options = issue.requirement as readonly string[];
+function picklistError(
+  issue: v.BaseIssue<unknown>,
+  options: readonly string[],
+  what: string,
+  field: string,
+): AgnesError {
   const seen = typeof issue.input === "string" ? shown(issue.input, 60) : kindOf(issue.input);
   const near = typeof issue.input === "string" ? nearest(issue.input.slice(0, 60), options) : undefined;
   return invalid(what, field, `should be one of ${options.join(", ")}, but is ${seen}`, near);
@@ -136,15 +140,23 @@ interface SchemaShape {
   readonly entries?: Readonly<Record<string, SchemaShape>>;
   readonly item?: SchemaShape;
   readonly wrapped?: SchemaShape;
+  readonly options?: readonly string[];
 }
 
-/** The keys that the object at a path may have. */
-function knownKeys(path: readonly string[]): readonly string[] {
-  let current: SchemaShape | undefined = tableChange as SchemaShape;
+/** The schema of what is at a path. */
+function schemaAt(path: readonly string[]): SchemaShape | undefined {
+  let current = tableChange as unknown as SchemaShape | undefined;
   for (const key of path) current = unwrapped(current?.entries?.[key] ?? current?.item);
-  return Object.keys(current?.entries ?? {});
+  return current;
 }
 
 function unwrapped(schema: SchemaShape | undefined): SchemaShape | undefined {
   return schema?.wrapped === undefined ? schema : unwrapped(schema.wrapped);
+}
+
+/** A path as people write it: `where_filters[0].column`. */
+function written(path: readonly string[]): string {
+  return path
+    .map((key, index) => (/^[0-9]+$/.test(key) ? `[${key}]` : index === 0 ? key : `.${key}`))
+    .join("");
 }

@@ -4,7 +4,13 @@ import { AgnesError } from "../../base/mod.ts";
 import type { CheckedChange } from "./check.ts";
 import { defaultName, splitSourceTable, tableId, withoutDoubledBucket } from "./names.ts";
 import { checkRules } from "./rules.ts";
-import { tableDefaults, tableFieldNames, type TableRecord, type TableSettings } from "./schema.ts";
+import {
+  documentationKeys,
+  tableDefaults,
+  tableFieldNames,
+  type TableRecord,
+  type TableSettings,
+} from "./schema.ts";
 
 /**
  * The settings of a new table: what is given, and defaults for the rest.
@@ -53,9 +59,14 @@ export function settingsOf(record: TableRecord): TableSettings {
   ) as unknown as TableSettings;
 }
 
-/** The fields that differ between two states of a table, in the order in which people read them. */
+/**
+ * The fields that differ between two states of a table, in the order in which people read them: of a new table
+ * those that say something, of one that is gone none.
+ */
 export function changedFields(before: TableSettings | null, after: TableSettings | null): readonly string[] {
-  return tableFieldNames.filter((field) => !isDeepStrictEqual(before?.[field], after?.[field]));
+  if (after === null) return [];
+  if (before === null) return Object.keys(givenFields(after));
+  return tableFieldNames.filter((field) => !isDeepStrictEqual(before[field], after[field]));
 }
 
 /** The settings that are not what an absent field means. */
@@ -90,8 +101,10 @@ function mergedDocumentation(
   base: TableSettings["documentation"],
   change: NonNullable<CheckedChange["documentation"]>,
 ): TableSettings["documentation"] {
-  const both = Object.entries({ ...base, ...change });
-  return Object.fromEntries(both.filter(([, value]) => value !== null && value !== undefined));
+  const both: Readonly<Record<string, unknown>> = { ...base, ...change };
+  // Always in the same order, so that the same registry is written the same way whatever led to it.
+  const entries = documentationKeys.map((key) => [key, both[key]] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value !== null && value !== undefined));
 }
 
 function missing(what: string, field: string, reason: string): never {

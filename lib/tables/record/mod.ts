@@ -1,7 +1,14 @@
 export { checkChange, checkFolder, isPlainObject, kindOf } from "./check.ts";
 export type { CheckedChange } from "./check.ts";
 export { changedFields, changedRecord, givenFields, newSettings, settingsOf } from "./merge.ts";
-export { defaultName, isSourceTable, splitSourceTable, tableId, withoutDoubledBucket } from "./names.ts";
+export {
+  defaultName,
+  isSourceTable,
+  isVendorName,
+  splitSourceTable,
+  tableId,
+  withoutDoubledBucket,
+} from "./names.ts";
 export { checkRules, checkSourceRules } from "./rules.ts";
 export {
   folderMapping,

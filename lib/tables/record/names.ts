@@ -1,4 +1,4 @@
-import { AgnesError, toExposedName } from "../../base/mod.ts";
+import { AgnesError, checkVendorName, isAgnesError, toExposedName } from "../../base/mod.ts";
 
 /** The parts of a source's own name of a table: `in.c-crm.orders` is the table `orders` in the bucket `in.c-crm`. */
 export function splitSourceTable(sourceTable: string): {
@@ -50,4 +50,15 @@ export function isSourceTable(
 /** The id of a table: the source and the table's name inside it. */
 export function tableId(source: string, name: string): string {
   return `${source}.${name}`;
+}
+
+/** Whether a text may be a vendor's name; see `checkVendorName`. */
+export function isVendorName(text: string): boolean {
+  try {
+    checkVendorName("the name", text);
+    return true;
+  } catch (error) {
+    if (isAgnesError(error, "invalid_identifier")) return false;
+    throw error;
+  }
 }

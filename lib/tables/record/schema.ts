@@ -1,8 +1,9 @@
 import * as v from "valibot";
 
-import { checkVendorName, isAgnesError, isExposedName } from "../../base/mod.ts";
+import { isExposedName } from "../../base/mod.ts";
 import { filterProblem } from "../filters.ts";
 import { scheduleProblem } from "../schedule.ts";
+import { isVendorName } from "./names.ts";
 
 /** Days per chunk of a first load, where nothing else is said. */
 export const INITIAL_LOAD_CHUNK_DAYS = 30;
@@ -93,6 +94,8 @@ const documentation = v.strictObject({
     "Traps, at most 8, each with a key and a body",
   ),
 });
+
+export const documentationKeys: readonly string[] = Object.keys(documentation.entries);
 
 /**
  * What may be said of a table, for register, update and import alike.
@@ -221,14 +224,4 @@ export const tableFieldNames = Object.keys(tableChange.entries) as readonly (key
 
 function given<const S extends v.GenericSchema>(schema: S, description: string) {
   return v.nullish(v.pipe(schema, v.description(description)));
-}
-
-function isVendorName(value: string): boolean {
-  try {
-    checkVendorName("the name", value);
-    return true;
-  } catch (error) {
-    if (isAgnesError(error, "invalid_identifier")) return false;
-    throw error;
-  }
 }

@@ -1,0 +1,370 @@
+import { describe, expect, test } from "bun:test";
+
+import type { ErrorCode } from "../../lib/base/mod.ts";
+import type { TableChange } from "../../lib/tables/mod.ts";
+import { errorOf, memoryRegistry } from "./registry-setup.ts";
+
+const good: TableChange = { source: "crm", source_table: "in.c-crm.orders", primary_key: ["id"] };
+type Bad = readonly [title: string, change: unknown, code: ErrorCode, message: RegExp, hint?: RegExp];
+
+const hostile = [
+  ["a double quote", 'or"ders'],
+  ["a single quote", "or'ders"],
+  ["a newline at the end", "orders\n"],
+  ["a newline inside", "or\nders"],
+  ["a path upwards", "../orders"],
+  ["NUL", "orders\u0000"],
+  ["ten thousand characters", "o".repeat(10_000)],
+  ["a right-to-left mark", "\u202eorders"],
+  ["a semicolon", "orders; drop table x"],
+  ["nothing", ""],
+  ["a space", "or ders"],
+  ["a lone surrogate", "or\ud800ders"],
+  ["a letter that only looks like one", "оrders"],
+] as const;
+
+const bad: readonly Bad[] = [
+  ["an unknown field", { ...good, descripton: "x" }, "table_field_unknown", /descripton/, /"description"/],
+  [
+    "a field by another system's name",
+    { ...good, dataset: "x" },
+    "table_field_unknown",
+    /dataset/,
+    /"bucket"/,
+  ],
+  [
+    "the last part of a field's name",
+    { ...good, mode: "local" },
+    "table_field_unknown",
+    /mode/,
+    /"query_mode"/,
+  ],
+  ["a field every object inherits", { ...good, constructor: 1 }, "table_field_unknown", /constructor/],
+  [
+    "a field called __proto__",
+    JSON.parse('{"source":"crm","__proto__":{"name":"x"}}'),
+    "table_field_unknown",
+    /__proto__/,
+  ],
+  [
+    "an unknown field inside",
+    { ...good, where_filters: [{ colum: "a", column: "b", values: [1] }] },
+    "table_field_unknown",
+    /where_filters\[0\]\.colum/,
+    /"column"/,
+  ],
+  [
+    "an unknown field of the documentation",
+    { ...good, documentation: { gran: "x" } },
+    "table_field_unknown",
+    /documentation\.gran/,
+    /"grain"/,
+  ],
+  ["a list instead of fields", [good], "table_field_invalid", /should be an object of fields, but is a list/],
+  ["text instead of fields", "crm", "table_field_invalid", /but is a string/],
+  ["nothing instead of fields", null, "table_field_invalid", /but is null/],
+  [
+    "a number for text",
+    { ...good, description: 42 },
+    "table_field_invalid",
+    /description should be text, but is a number/,
+  ],
+  [
+    "text for a list",
+    { ...good, primary_key: "id" },
+    "table_field_invalid",
+    /primary_key should be a list, but is a string/,
+  ],
+  [
+    "text for a truth value",
+    { ...good, server_only: "yes" },
+    "table_field_invalid",
+    /server_only should be true or false/,
+  ],
+  [
+    "a column twice",
+    { ...good, primary_key: ["id", "id"] },
+    "table_field_invalid",
+    /primary_key names a column twice/,
+  ],
+  [
+    "a hostile column",
+    { ...good, primary_key: ["i\u202ed"] },
+    "table_field_invalid",
+    /primary_key\[0\] should be a column name.*\\u202e/,
+  ],
+  ["a column of NUL", { ...good, incremental_column: "\u0000" }, "table_field_invalid", /incremental_column/],
+  ["half a day", { ...good, incremental_window_days: 0.5 }, "table_field_invalid", /whole number/],
+  ["no days", { ...good, max_history_days: 0 }, "table_field_invalid", /at least 1/],
+  [
+    "an unknown mode",
+    { ...good, query_mode: "remot" },
+    "table_field_invalid",
+    /local, remote, materialized, but is "remot"/,
+    /"remote"/,
+  ],
+  [
+    "an unknown strategy",
+    { ...good, sync_strategy: "incrementl" },
+    "table_field_invalid",
+    /but is "incrementl"/,
+    /"incremental"/,
+  ],
+  ["a strategy of another type", { ...good, sync_strategy: 3 }, "table_field_invalid", /but is a number/],
+  [
+    "an unknown granularity",
+    { ...good, partition_granularity: "week" },
+    "table_field_invalid",
+    /day, month, year/,
+  ],
+  [
+    "an unknown operator",
+    { ...good, where_filters: [{ column: "a", operator: "like", values: ["x"] }] },
+    "table_field_invalid",
+    /eq, ne, gt, ge, lt, le/,
+  ],
+  [
+    "a filter without values",
+    { ...good, where_filters: [{ column: "a", values: [] }] },
+    "table_field_invalid",
+    /at least one value/,
+  ],
+  [
+    "a filter without a column",
+    { ...good, where_filters: [{ values: [1] }] },
+    "table_field_missing",
+    /where_filters\[0\]\.column/,
+  ],
+  [
+    "a filter as text",
+    { ...good, where_filters: ["1=1 --"] },
+    "table_field_invalid",
+    /where_filters\[0\] should be an object of fields/,
+  ],
+  [
+    "an unknown placeholder",
+    { ...good, where_filters: [{ column: "a", values: ["{{yesterday}}"] }] },
+    "table_field_invalid",
+    /\{\{last_week\}\}/,
+  ],
+  [
+    "a schedule that does not parse",
+    { ...good, sync_schedule: "sometimes" },
+    "schedule_invalid",
+    /"sometimes"/,
+  ],
+  [
+    "nine platforms",
+    { ...good, documentation: { platforms: Array.from("123456789") } },
+    "table_field_invalid",
+    /platforms should have at most 8/,
+  ],
+  [
+    "nine gotchas",
+    { ...good, documentation: { gotchas: Array.from({ length: 9 }, () => ({ key: "k", body: "b" })) } },
+    "table_field_invalid",
+    /gotchas should have at most 8/,
+  ],
+  [
+    "a gotcha without a body",
+    { ...good, documentation: { gotchas: [{ key: "k" }] } },
+    "table_field_missing",
+    /gotchas\[0\]\.body/,
+  ],
+  [
+    "a folder upwards",
+    { ...good, folder: "../x" },
+    "table_field_invalid",
+    /folder should be a relative path/,
+  ],
+  ["an absolute folder", { ...good, folder: "/etc" }, "table_field_invalid", /folder/],
+  [
+    "a BigQuery name of two parts",
+    { ...good, bq_fqn: "dataset.table" },
+    "table_field_invalid",
+    /project\.dataset\.table/,
+  ],
+  [
+    "a control character in text",
+    { ...good, description: "a\u001b[31m" },
+    "table_field_invalid",
+    /without control characters/,
+  ],
+  ["no source", { source_table: "orders" }, "table_field_missing", /source is missing/],
+  ["no table", { source: "crm" }, "table_field_missing", /name is missing/],
+  [
+    "a name and nothing to read",
+    { source: "crm", name: "orders" },
+    "table_contradiction",
+    /source_table and source_query/,
+  ],
+  [
+    "a view of Agnes's own",
+    { ...good, view_name: "_meta" },
+    "table_field_invalid",
+    /view_name should be letters/,
+  ],
+  [
+    "a query for a local table",
+    { ...good, source_query: "select 1" },
+    "table_contradiction",
+    /query_mode and source_query/,
+  ],
+  [
+    "partitioned by nothing",
+    { ...good, sync_strategy: "partitioned" },
+    "table_contradiction",
+    /sync_strategy and partition_by/,
+  ],
+  [
+    "remote and partitioned",
+    { ...good, query_mode: "remote", sync_strategy: "partitioned", partition_by: "d" },
+    "table_contradiction",
+    /query_mode and sync_strategy/,
+  ],
+  [
+    "remote and filtered",
+    { ...good, query_mode: "remote", where_filters: [{ column: "a", values: [1] }] },
+    "table_contradiction",
+    /query_mode and where_filters/,
+  ],
+  [
+    "incremental and filtered",
+    { ...good, sync_strategy: "incremental", where_filters: [{ column: "a", values: [1] }] },
+    "table_contradiction",
+    /sync_strategy and where_filters/,
+  ],
+  [
+    "partitioned and filtered",
+    {
+      ...good,
+      sync_strategy: "partitioned",
+      partition_by: "d",
+      where_filters: [{ column: "a", values: [1] }],
+    },
+    "table_contradiction",
+    /sync_strategy and where_filters/,
+  ],
+  [
+    "remote and on the server only",
+    { ...good, query_mode: "remote", server_only: true },
+    "table_contradiction",
+    /query_mode and server_only/,
+  ],
+  [
+    "a key that is not read",
+    { ...good, columns: ["email"] },
+    "table_contradiction",
+    /columns and primary_key/,
+  ],
+  [
+    "a bucket that is not the table's",
+    { ...good, bucket: "in.c-erp" },
+    "table_contradiction",
+    /bucket and source_table/,
+  ],
+];
+
+describe("TableRegistry.register()", () => {
+  for (const [title, change, code, message, hint] of bad)
+    test(`refuses ${title}`, async () => {
+      await using registry = await memoryRegistry();
+      const error = await errorOf(() => registry.register(change as TableChange));
+      expect({ code: error.code, message: error.message }).toEqual({
+        code,
+        message: expect.stringMatching(message) as unknown as string,
+      });
+      if (hint !== undefined) expect(error.hint).toMatch(hint);
+      expect(error.exitCode).toBe(2);
+      expect(error.status).toBe(400);
+      expect(await registry.version()).toBe(0);
+    });
+
+  for (const field of ["source", "name", "view_name", "source_table", "bucket"] as const) {
+    test.each(hostile)(`refuses as ${field} %s`, async (_title, value) => {
+      await using registry = await memoryRegistry();
+      const error = await errorOf(() => registry.register({ ...good, [field]: value }));
+      expect(error.code).toBe("table_field_invalid");
+      expect(error.message).toContain(`${field} should be letters`);
+      expect(error.message.length).toBeLessThan(400);
+      expect(error.message).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}]/u);
+    });
+  }
+
+  test("does not repeat the value of a field that may hold anything", async () => {
+    await using registry = await memoryRegistry();
+    for (const change of [
+      { ...good, token: "s3cret" },
+      { ...good, description: ["s3cret"] },
+      { ...good, quarantine: "s3cret" },
+    ]) {
+      const error = await errorOf(() => registry.register(change as unknown as TableChange));
+      expect(JSON.stringify(error)).not.toContain("s3cret");
+    }
+  });
+});
+
+describe("TableRegistry.update()", () => {
+  test("refuses what contradicts the registered fields, and leaves them", async () => {
+    await using registry = await memoryRegistry();
+    await registry.register({ ...good, sync_strategy: "partitioned", partition_by: "created_at" });
+    const cases: readonly (readonly [TableChange, RegExp])[] = [
+      [{ partition_by: null }, /sync_strategy and partition_by/],
+      [{ query_mode: "remote" }, /query_mode and sync_strategy/],
+      [{ where_filters: [{ column: "a", values: ["x"] }] }, /sync_strategy and where_filters/],
+      [{ columns: ["id"] }, /columns and partition_by/],
+      [{ source_query: "select 1" }, /query_mode and source_query/],
+    ];
+    for (const [change, message] of cases) {
+      const error = await errorOf(() => registry.update("crm.orders", change));
+      expect(error.code).toBe("table_contradiction");
+      expect(error.message).toMatch(message);
+      expect(error.hint).not.toBe("");
+    }
+    expect(await registry.version()).toBe(1);
+  });
+
+  test("refuses to change the identity", async () => {
+    await using registry = await memoryRegistry();
+    await registry.register(good);
+    for (const change of [{ source: "erp" }, { name: "orders2" }, { source: null }, { name: null }]) {
+      expect((await errorOf(() => registry.update("crm.orders", change))).code).toBe("table_field_fixed");
+    }
+    expect((await registry.update("crm.orders", { source: "crm", name: "orders" })).changed).toEqual([]);
+  });
+
+  test("names the nearest table when there is no such one, whatever was asked for", async () => {
+    await using registry = await memoryRegistry();
+    await registry.register(good);
+    const error = await errorOf(() => registry.update("crm.order", { description: "x" }));
+    expect([error.code, error.status]).toEqual(["table_not_registered", 404]);
+    expect(error.hint).toContain("crm.orders");
+    for (const [, value] of hostile) {
+      for (const work of [
+        () => registry.update(value, {}),
+        () => registry.unregister(value),
+        () => registry.find(value),
+      ]) {
+        expect((await errorOf(work)).code).toBe("table_not_registered");
+      }
+      expect(await registry.get(value)).toBeNull();
+      expect(await registry.list({ text: value === "" ? "\u0000" : value })).toEqual([]);
+    }
+  });
+});
+
+describe("TableRegistry.setFolder()", () => {
+  test.each(hostile)("refuses a bucket of %s", async (_title, bucket) => {
+    await using registry = await memoryRegistry();
+    expect((await errorOf(() => registry.setFolder(bucket, "x"))).code).toBe("table_field_invalid");
+  });
+
+  test.each(["../x", "/x", "x/", "", "a//b", "a/../b", "a\nb", "x".repeat(10_000)])(
+    "refuses the folder %j",
+    async (folder) => {
+      await using registry = await memoryRegistry();
+      expect((await errorOf(() => registry.setFolder("b", folder))).code).toBe("table_field_invalid");
+      expect(await registry.version()).toBe(0);
+    },
+  );
+});

@@ -1,0 +1,190 @@
+import { describe, expect, test } from "bun:test";
+
+import { AgnesError } from "../../lib/base/mod.ts";
+import { memoryStorage, type CatalogStorage } from "../../lib/catalog/mod.ts";
+import { table, utf8 } from "../../lib/kit/mod.ts";
+import { planRegistration } from "../../lib/tables/mod.ts";
+import { discovered, errorOf, memoryRegistry } from "./registry-setup.ts";
+
+describe("planRegistration()", () => {
+  test("takes key, cursor and description from the source", () => {
+    const info = discovered("in.c-crm.orders", { cursor: "updated_at", description: "All orders\u0000" });
+    const plan = planRegistration("crm", [info], []);
+    expect(plan.candidates).toEqual([
+      {
+        kind: "new",
+        table: "in.c-crm.orders",
+        id: "crm.orders",
+        viewName: "orders",
+        notes: [],
+        change: {
+          source: "crm",
+          name: "orders",
+          view_name: "orders",
+          source_table: "in.c-crm.orders",
+          query_mode: "local",
+          primary_key: ["id"],
+          incremental_column: "updated_at",
+          description: "All orders",
+        },
+      },
+    ]);
+  });
+
+  test("gives the whole name where two tables would share the short one, and says so", () => {
+    const plan = planRegistration(
+      "crm",
+      [discovered("a.orders"), discovered("b.orders"), discovered("b.people")],
+      [],
+    );
+    expect(plan.candidates.map((candidate) => candidate.kind === "new" && candidate.id)).toEqual([
+      "crm.a_orders",
+      "crm.b_orders",
+      "crm.people",
+    ]);
+    expect(plan.candidates[0]).toMatchObject({
+      notes: [expect.stringContaining("another table of crm is called orders")],
+    });
+  });
+
+  test("calls a table invalid when its name collides or is hostile, and goes on with the rest", () => {
+    const names = ["a_b.c", "x.c", "a.b_c", "x.b_c", "ord\u0000ers", "../x", "good", "o".repeat(10_000)];
+    const plan = planRegistration(
+      "crm",
+      names.map((name) => discovered(name)),
+      [],
+    );
+    expect(plan.candidates.map(({ kind }) => kind)).toEqual([
+      "new",
+      "new",
+      "invalid",
+      "new",
+      "invalid",
+      "invalid",
+      "new",
+      "invalid",
+    ]);
+    expect(plan.candidates[2]).toMatchObject({
+      code: "table_exists",
+      reason: expect.stringContaining("a_b_c"),
+    });
+    expect(plan.candidates[4]).toMatchObject({ code: "table_field_invalid" });
+  });
+
+  test("makes remote what can only be asked", () => {
+    const plan = planRegistration(
+      "bq",
+      [discovered("a"), discovered("b", { capabilities: ["query"] })],
+      [],
+      ["discover", "remote"],
+    );
+    expect(
+      plan.candidates.map((candidate) => candidate.kind === "new" && candidate.change.query_mode),
+    ).toEqual(["remote", "remote"]);
+  });
+});
+
+describe("TableRegistry.registerDiscovered()", () => {
+  test("registers what is new and leaves what is registered, drifted or invalid", async () => {
+    await using registry = await memoryRegistry();
+    await registry.register({ source: "erp", source_table: "people" });
+    await registry.register({
+      source: "crm",
+      source_table: "kept",
+      name: "renamed",
+      description: "mine",
+      primary_key: ["id"],
+    });
+    await registry.register({
+      source: "crm",
+      source_table: "changed",
+      columns: ["id", "gone"],
+      partition_by: "gone",
+      primary_key: ["id"],
+    });
+    await registry.register({ source: "crm", source_table: "rekeyed", primary_key: ["email"] });
+    await registry.register({ source: "crm", source_table: "vanished" });
+    const infos = [
+      discovered("kept", { description: "theirs" }),
+      discovered("changed"),
+      discovered("rekeyed"),
+      discovered("people"),
+      discovered("bad name"),
+    ];
+    const before = await registry.list();
+    const dry = await registry.registerDiscovered("crm", infos, { dryRun: true });
+    expect(await registry.list()).toEqual(before);
+    const plan = await registry.registerDiscovered("crm", infos);
+    expect(plan).toEqual(dry);
+    expect(plan.candidates.map(({ kind }) => kind)).toEqual([
+      "existing",
+      "drifted",
+      "drifted",
+      "new",
+      "invalid",
+    ]);
+    expect(plan.missing).toEqual(["crm.vanished"]);
+    expect(plan.candidates[1]).toMatchObject({
+      drift: [
+        { field: "columns", registered: ["id", "gone"], reason: "the source has no column gone" },
+        { field: "partition_by", registered: ["gone"] },
+      ],
+    });
+    expect(plan.candidates[2]).toMatchObject({
+      drift: [{ field: "primary_key", registered: ["email"], discovered: ["id"] }],
+    });
+    expect(plan.candidates[3]).toMatchObject({
+      id: "crm.people",
+      viewName: "crm_people",
+      notes: [expect.stringContaining("erp.people")],
+    });
+    const after = await registry.list();
+    expect(after.filter(({ id }) => id !== "crm.people")).toEqual([...before]);
+    const again = await registry.registerDiscovered("crm", infos);
+    expect(again.candidates.map(({ kind }) => kind)).toEqual([
+      "existing",
+      "drifted",
+      "drifted",
+      "existing",
+      "invalid",
+    ]);
+  });
+
+  test("gives two sources that are discovered at once one view name each", async () => {
+    const storage = memoryStorage();
+    const [one, two] = [await memoryRegistry(storage), await memoryRegistry(storage)];
+    const infos = Array.from({ length: 50 }, (_, index) => discovered(`t${index}`));
+    await Promise.all([one.registerDiscovered("a", infos), two.registerDiscovered("b", infos)]);
+    const views = (await one.list()).map(({ view_name }) => view_name);
+    expect([views.length, new Set(views).size]).toEqual([100, 100]);
+  });
+
+  test("changes nothing when the registry cannot be read: unknown is not empty", async () => {
+    const inner = memoryStorage();
+    await (await memoryRegistry(inner)).register({ source: "crm", source_table: "orders" });
+    let isDown = false;
+    const storage: CatalogStorage = {
+      async open(catalog, schema) {
+        const store = await inner.open(catalog, schema);
+        return new Proxy(store, {
+          get(target, key) {
+            const value: unknown = Reflect.get(target, key);
+            if (typeof value !== "function") return value;
+            return (...parameters: unknown[]): unknown => {
+              if (isDown && (key === "read" || key === "find" || key === "get"))
+                throw new AgnesError("file_failed", { operation: "read", path: "x", reason: "EIO" });
+              return Reflect.apply(value as (...all: unknown[]) => unknown, target, parameters);
+            };
+          },
+        });
+      },
+    };
+    const registry = await memoryRegistry(storage);
+    isDown = true;
+    const info = table("orders", { id: utf8() });
+    await errorOf(() => registry.registerDiscovered("crm", [info]));
+    await errorOf(() => registry.list());
+    isDown = false;
+    expect(await (await memoryRegistry(inner)).version()).toBe(1);
+  });
+});
