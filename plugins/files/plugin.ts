@@ -2,6 +2,7 @@ import {
   AgnesError,
   definePlugin,
   table as tableInfo,
+  utf8,
   type arrow,
   type Batch,
   type ConnectContext,
@@ -64,14 +65,22 @@ class FilesSource {
   }
 
   async *discover(signal: AbortSignal): AsyncGenerator<TableInfo> {
-    for (const [name, table] of await this.tables(signal)) yield await this.#info(name, table, signal);
+    for (const [name, table] of await this.tables(signal)) {
+      try {
+        yield await this.#info(name, table, signal);
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+        this.#context.log.warn(error.message, { table: name });
+        yield unreadableTable(name, error);
+      }
+    }
   }
 
   async *read(info: TableInfo, options: ReadOptions): AsyncGenerator<Batch, ReadEnd> {
     const { signal } = options;
     const table = (await this.tables(signal)).get(info.name);
     if (table === undefined) {
-      throw new AgnesError("table_not_found", { source: this.#context.source, table: info.name });
+      throw new AgnesError("source_table_gone", { table: info.name });
     }
     const { shape, files } = await this.#describe(table, signal);
     const before = parseState(options.state);
@@ -165,6 +174,15 @@ function chunkOf(table: FilesTable, file: string, origin: string, own: Shape, wh
   return format === "csv" || format === "tsv"
     ? { ...common, format: "csv", csv, types }
     : { ...common, format, types };
+}
+
+/** Stands in for a table with a bad file: listing the others goes on, and only the reading of this one fails. */
+function unreadableTable(name: string, error: AgnesError): TableInfo {
+  return tableInfo(name, { unreadable: utf8() }, { description: `Cannot be read: ${error.message}` });
+}
+
+function isUnreadable(error: unknown): error is AgnesError {
+  return error instanceof AgnesError && (error.code === "file_unreadable" || error.code === "file_failed");
 }
 
 function columnUnknown(table: string, column: string, known: readonly string[]): AgnesError {

@@ -95,11 +95,12 @@ const NUMERIC = /^(BIGINT|UBIGINT|HUGEINT|DOUBLE)$/;
 const isNested = (type: string) => type.startsWith("STRUCT(") || type.endsWith("[]");
 
 function relationOf(path: string, { format, csv }: Reading, size: number): string {
+  const file = `[${literal(escapeGlob(path))}]`;
   const sample = `sample_size = ${size <= SNIFFED_WHOLE_BYTES ? -1 : SNIFFED_ROWS}`;
-  if (format === "parquet") return `read_parquet(${literal(path)})`;
+  if (format === "parquet") return `read_parquet(${file})`;
   if (format === "json" || format === "ndjson") {
     const lines = format === "ndjson" ? ", format = 'newline_delimited'" : "";
-    return `read_json(${literal(path)}, ${sample}${lines})`;
+    return `read_json(${file}, ${sample}${lines})`;
   }
   const settings: readonly (readonly [string, string | undefined])[] = [
     ["delim", csv.delimiter === undefined ? undefined : literal(csv.delimiter)],
@@ -115,8 +116,11 @@ function relationOf(path: string, { format, csv }: Reading, size: number): strin
   const given = settings
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `, ${name} = ${value}`);
-  return `read_csv(${literal(path)}, ${sample}${given.join("")})`;
+  return `read_csv(${file}, ${sample}${given.join("")})`;
 }
+
+/** DuckDB takes these characters of a path for a pattern; in brackets they are themselves. */
+const escapeGlob = (path: string) => path.replace(/[*?[]/g, (character) => `[${character}]`);
 
 async function describe(engine: DuckDBEngine, sql: string, signal: AbortSignal): Promise<Shape> {
   const rows = await rowsOf(engine, `SELECT column_name, column_type FROM (DESCRIBE ${sql})`, signal);

@@ -7,6 +7,11 @@ export const sourcesErrors = {
     message: (d) => `there is no table file at ${d.path}`,
     hint: () => "Check the path in agnes.yaml; relative paths start at the folder of agnes.yaml.",
   }),
+  source_table_gone: errorSpec<{ table: string }>({
+    status: 404,
+    message: (d) => `there is nothing left of table ${shown(d.table)} in its source`,
+    hint: () => "Bring it back, or unregister the table; what was published of it stays until then.",
+  }),
   source_format_unknown: errorSpec<{ path: string }>({
     status: 400,
     exit: 2,

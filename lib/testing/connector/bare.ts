@@ -1,0 +1,33 @@
+import { resolve } from "node:path";
+
+import * as v from "valibot";
+
+import { Secret } from "../../base/mod.ts";
+import { createHttp, type AnyConnector } from "../../kit/mod.ts";
+import { SOURCE, type Session } from "./session.ts";
+
+/**
+ * Connects the plugin without what the product puts around it, so that its own errors and log lines can be judged
+ * before they are cleaned.
+ */
+export async function connectBare(session: Session): Promise<AnyConnector> {
+  const { plugin, config, host, log, engine } = session;
+  const values = config.secrets ?? {};
+  const secrets = Object.fromEntries(
+    Object.keys(plugin.secrets).map((name) => [
+      name,
+      values[name] === undefined ? undefined : new Secret(name, values[name]),
+    ]),
+  );
+  const context = {
+    source: SOURCE,
+    options: v.parse(plugin.options, config.options ?? {}),
+    secrets,
+    http: createHttp({ host, log, secrets: new Set(Object.values(values)) }),
+    duckdb: engine,
+    log,
+    now: () => host.now(),
+    resolvePath: (path: string) => resolve(config.directory ?? process.cwd(), path),
+  };
+  return await plugin.connect(context as never);
+}

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+
+import { toExposedName } from "../../base/mod.ts";
+import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
+import { extractSource, type ExtractStats, type TablePlan } from "../../extract/mod.ts";
+import type { TableInfo } from "../../kit/mod.ts";
+import type { FetchFault } from "../fakes/faulty-fetch.ts";
+import type { SourceCase } from "./config.ts";
+import { assertNoSecret } from "./leaks.ts";
+import { Workbench } from "./rows.ts";
+import { SOURCE, TEST_LIMITS, type Session } from "./session.ts";
+
+/** Cases about the whole way from the source to a published extract. */
+export const extractCases: readonly SourceCase[] = [
+  {
+    name: "an extract publishes every row of every table",
+    needs: ["discover", "read"],
+    async run(session) {
+      const tables = await session.readTables();
+      const { directory, stats } = await extract(session, tables);
+      assertPublished(stats, tables);
+      await assertSameAsRead(session, tables, directory);
+      assertNoSecret(session, "the result of the extract", stats);
+    },
+  },
+  {
+    name: "a second extract of an unchanged source publishes the same rows",
+    needs: ["discover", "read"],
+    async run(session) {
+      const tables = await session.readTables();
+      const { directory } = await extract(session, tables);
+      const { stats } = await extract(session, tables, { directory, incremental: true });
+      assert.equal(stats.tablesFailed, 0, failuresOf(stats));
+      assert.deepEqual(stats.schemaChanges, [], "the schema changes although the source did not");
+      await assertSameAsRead(session, tables, directory);
+    },
+  },
+  ...faultCases(),
+];
+
+function faultCases(): readonly SourceCase[] {
+  const faults: readonly (readonly [string, FetchFault | "short page"])[] = [
+    ["an answer 429", { kind: "status", status: 429, retryAfter: "1" }],
+    ["an answer 500", { kind: "status", status: 500 }],
+    ["a lost connection", { kind: "reset" }],
+    ["a body that is cut short", { kind: "cut body" }],
+    ["a short page", "short page"],
+    ["a page that comes twice", { kind: "repeat" }],
+  ];
+  return faults.map(([words, fault]) => ({
+    name: `an extract survives ${words}`,
+    needs: ["discover", "read"],
+    when: (config) => config.server !== undefined,
+    run: (session) => checkFault(session, fault),
+  }));
+}
+
+/** Lets a fault meet the first request of a run, then the second, and so on as long as there are any. */
+async function checkFault(session: Session, fault: FetchFault | "short page"): Promise<void> {
+  const server = session.config.server!;
+  const tables = await session.readTables();
+  // The first answer cannot come twice: there is none before it.
+  const first = typeof fault === "object" && fault.kind === "repeat" ? 1 : 0;
+  for (let skip = first; skip < first + 6; skip += 1) {
+    if (fault === "short page") server.shortenNextPage(skip);
+    else server.inject([fault], skip);
+    const { directory, stats } = await extract(session, tables, {
+      directory: join(session.scratch, `fault-${skip}`),
+    });
+    const isMet = server.pending === 0;
+    server.inject([]);
+    if (typeof fault === "object" && fault.kind === "repeat" && stats.tablesFailed > 0) continue;
+    assertPublished(stats, tables);
+    await assertSameAsRead(session, tables, directory);
+    if (!isMet) return;
+  }
+}
+
+async function extract(
+  session: Session,
+  tables: readonly TableInfo[],
+  options: { readonly directory?: string; readonly incremental?: boolean } = {},
+): Promise<{ readonly directory: string; readonly stats: ExtractStats }> {
+  const { host, log, handle, scratch, signal } = session;
+  const directory = options.directory ?? join(scratch, "extract");
+  const stats = await extractSource(
+    { host, log, limits: TEST_LIMITS },
+    {
+      directory,
+      source: { name: SOURCE, plugin: handle.plugin, connector: handle.connector },
+      tables: tables.map((info) => planOf(info, options.incremental === true)),
+      signal,
+    },
+  );
+  return { directory, stats };
+}
+
+function planOf(info: TableInfo, incremental: boolean): TablePlan {
+  const name = toExposedName(info.name);
+  return {
+    id: `${SOURCE}.${name}`,
+    name,
+    info,
+    mode: "local",
+    strategy: incremental && info.cursor !== undefined ? "incremental" : "full_refresh",
+    primaryKey: info.primaryKey,
+    ...(info.cursor === undefined ? {} : { cursor: info.cursor }),
+    schemaPolicy: "evolve",
+    quarantine: false,
+    description: info.description ?? "",
+  };
+}
+
+function assertPublished(stats: ExtractStats, tables: readonly TableInfo[]): void {
+  assert.equal(stats.tablesFailed, 0, failuresOf(stats));
+  assert.equal(stats.tablesExtracted, tables.length, "not every table was extracted");
+}
+
+function failuresOf(stats: ExtractStats): string {
+  return stats.errors.map(({ table, error }) => `${table}: ${error.message}`).join("\n");
+}
+
+async function assertSameAsRead(
+  session: Session,
+  tables: readonly TableInfo[],
+  directory: string,
+): Promise<void> {
+  await using bench = await Workbench.open(session);
+  const file = quoteLiteral(join(directory, "extract.duckdb"));
+  await bench.connection.run(`ATTACH ${file} AS published (READ_ONLY)`);
+  for (const info of tables) {
+    const published = `published.${quoteIdentifier(toExposedName(info.name))}`;
+    await bench.assertSameRows(published, await bench.read(info), `the extract of ${info.name}`);
+  }
+}

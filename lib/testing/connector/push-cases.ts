@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+
+import { createRowBuilder, type PushRequest } from "../../kit/mod.ts";
+import { discoverTables } from "../../plugins/mod.ts";
+import type { SourceCase } from "./config.ts";
+import { Workbench } from "./rows.ts";
+import { able, failureOf } from "./session.ts";
+
+const UNSIGNED: PushRequest = {
+  method: "POST",
+  url: "http://localhost/webhook",
+  headers: { "content-type": "application/json" },
+  body: new TextEncoder().encode("{}"),
+};
+
+/** Cases about events that a source pushes, and about rows that are pushed back. */
+export const pushCases: readonly SourceCase[] = [
+  {
+    name: "verify() refuses a request that nobody signed",
+    needs: ["stream"],
+    async run(session) {
+      const refused = (request: PushRequest) =>
+        failureOf(able(session, "stream").verify(request), "verify() accepts a request that is not genuine");
+      await refused(UNSIGNED);
+      for (const request of session.config.push?.forged ?? []) await refused(request);
+      const genuine = session.config.push?.genuine;
+      if (genuine !== undefined) await refused({ ...genuine, body: tampered(genuine.body) });
+    },
+  },
+  {
+    name: "stream() turns genuine events into changes of its tables",
+    needs: ["discover", "stream"],
+    when: (config) => config.push !== undefined,
+    async run(session) {
+      const { handle, signal, config } = session;
+      const connector = able(session, "stream");
+      const tables = await discoverTables(handle, { signal });
+      const events = await connector.verify(config.push!.genuine);
+      assert.ok(events.length > 0, "verify() finds no event in the genuine request");
+      const again = await connector.verify(config.push!.genuine);
+      assert.deepEqual(
+        again.map((event) => event.id),
+        events.map((event) => event.id),
+        "a replayed event has another id",
+      );
+      const given = (async function* () {
+        yield* events;
+      })();
+      for await (const change of connector.stream(given, { tables, signal })) {
+        const info = tables.find((one) => one.name === change.table);
+        assert.ok(
+          info !== undefined,
+          `stream() changes the table ${change.table}, which discover() does not list`,
+        );
+        const row = change.kind === "upsert" ? change.row : change.key;
+        const missing = info.primaryKey.find((column) => row[column] === undefined || row[column] === null);
+        assert.ok(missing === undefined, `a change of ${info.name} lacks the key column ${missing}`);
+      }
+    },
+  },
+  {
+    name: "write() takes rows and read() gives them back",
+    needs: ["discover", "read", "write"],
+    when: (config) => config.write !== undefined,
+    async run(session) {
+      const { handle, signal, config } = session;
+      const { table: name, rows, mode = "append" } = config.write!;
+      const info = (await discoverTables(handle, { signal })).find((one) => one.name === name);
+      assert.ok(info !== undefined, `discover() does not list the table ${name} that is to be written`);
+      const batches = async function* () {
+        const builder = createRowBuilder(info);
+        yield* builder.append(rows);
+        yield* builder.finish();
+      };
+      const written = await able(session, "write").write(info, batches(), { mode, signal });
+      assert.equal(written.rows, rows.length, "write() took another number of rows than it was given");
+      await using bench = await Workbench.open(session);
+      const all = await bench.read(info);
+      const wanted = await bench.load(info, batches());
+      const lost = await bench.count(`((FROM ${wanted}) EXCEPT ALL (FROM ${all}))`);
+      assert.equal(lost, 0, `${lost} rows that write() took are not there when read`);
+    },
+  },
+];
+
+function tampered(body: Uint8Array): Uint8Array {
+  const changed = Uint8Array.from(body);
+  const at = changed.length - 1;
+  if (at >= 0) changed[at] = changed[at]! ^ 1;
+  return at < 0 ? Uint8Array.of(1) : changed;
+}

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+
+import { table } from "../../kit/mod.ts";
+import type { SourceCase } from "./config.ts";
+import { Workbench } from "./rows.ts";
+import { able, assertWrappedOnce, failureOf, within } from "./session.ts";
+
+/** Cases about running SQL in the source. */
+export const queryCases: readonly SourceCase[] = [
+  {
+    name: "query() answers with batches of its schema",
+    needs: ["query"],
+    async run(session) {
+      const sql = session.config.query ?? "SELECT 1 AS one";
+      const answer = await able(session, "query").query(sql, { signal: session.signal });
+      assert.ok(answer.schema.fields.length > 0, `the answer to ${sql} has no columns`);
+      await using bench = await Workbench.open(session);
+      const rows = await bench.load(table("answer", answer.schema), answer.batches);
+      assert.ok((await bench.count(rows)) > 0, `the answer to ${sql} has no rows`);
+    },
+  },
+  {
+    name: "query() of what is no SQL fails, wrapped once",
+    needs: ["query"],
+    async run(session) {
+      const asked = async () => {
+        const answer = await able(session, "query").query("SELECT FROM WHERE", { signal: session.signal });
+        for await (const _ of answer.batches);
+      };
+      assertWrappedOnce(await failureOf(asked(), "query() answers to what is no SQL"));
+    },
+  },
+  {
+    name: "query() stops within a second when it is aborted",
+    needs: ["query"],
+    async run(session) {
+      const controller = new AbortController();
+      controller.abort();
+      const sql = session.config.query ?? "SELECT 1 AS one";
+      const asked = async () => {
+        const answer = await able(session, "query").query(sql, { signal: controller.signal });
+        for await (const _ of answer.batches);
+      };
+      await within(
+        1000,
+        asked().catch(() => {}),
+        "query() goes on for more than a second after the abort",
+      );
+    },
+  },
+  {
+    name: "estimate() gives figures that can be true",
+    needs: ["query"],
+    async run({ connector, config, signal }) {
+      if (connector.estimate === undefined) return;
+      const { rows, sizeBytes } = await connector.estimate(config.query ?? "SELECT 1 AS one", { signal });
+      for (const figure of [rows, sizeBytes]) {
+        assert.ok(
+          figure === undefined || (Number.isFinite(figure) && figure >= 0),
+          `estimate() says ${figure}`,
+        );
+      }
+    },
+  },
+];

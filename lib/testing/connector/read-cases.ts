@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+
+import { quoteIdentifier } from "../../duckdb/mod.ts";
+import { isFileChunk, isRows, type Batch, type TableInfo } from "../../kit/mod.ts";
+import type { SourceCase } from "./config.ts";
+import { chooseFilters } from "./filters.ts";
+import { namesOf, Workbench } from "./rows.ts";
+import { able, within, type Session } from "./session.ts";
+
+/** Cases about reading. */
+export const readCases: readonly SourceCase[] = [
+  {
+    name: "read() yields batches of the declared schema",
+    needs: ["discover", "read"],
+    run: (session) => forEachTable(session, (table) => checkBatches(session, table)),
+  },
+  {
+    name: "read() yields the same rows again, also with two reads at once",
+    needs: ["discover", "read"],
+    run: (session) =>
+      compare(session, async (bench, table, all) => {
+        const [one, other] = await Promise.all([bench.read(table), bench.read(table)]);
+        await bench.assertSameRows(one, all, `the second read of ${table.name}`);
+        await bench.assertSameRows(other, all, `the third read of ${table.name}`);
+      }),
+  },
+  {
+    name: "read() with columns yields the same rows",
+    needs: ["discover", "read"],
+    run: (session) =>
+      compare(session, async (bench, table, all) => {
+        for (const columns of choices(namesOf(table))) {
+          const some = await bench.read(table, { columns });
+          const wanted = `(SELECT ${columns.map(quoteIdentifier).join(", ")} FROM ${all})`;
+          await bench.assertSameRows(some, wanted, `reading ${columns.join(", ")} of ${table.name}`);
+        }
+      }),
+  },
+  {
+    name: "read() with a filter yields the rows that filtering afterwards leaves",
+    needs: ["discover", "read"],
+    run: (session) =>
+      compare(session, async (bench, table, all) => {
+        for (const { filter, sql } of await chooseFilters(bench, table, all)) {
+          const some = await bench.read(table, { filter });
+          // What a connector cannot push down, the runtime applies; what it leaves out is lost.
+          const left = `(SELECT * FROM ${some} WHERE ${sql})`;
+          await bench.assertSameRows(
+            left,
+            `(SELECT * FROM ${all} WHERE ${sql})`,
+            `${table.name} where ${sql}`,
+          );
+        }
+      }),
+  },
+  {
+    name: "read() with a cursor yields exactly the later rows",
+    needs: ["discover", "read"],
+    run: (session) => compare(session, checkCursor),
+  },
+  {
+    name: "read() stops within a second when it is aborted",
+    needs: ["discover", "read"],
+    run: (session) => forEachTable(session, (table) => checkAbort(session, table)),
+  },
+];
+
+/** Runs a check for every table that can be read. */
+export async function forEachTable(
+  session: Session,
+  check: (table: TableInfo) => Promise<void>,
+): Promise<void> {
+  for (const table of await session.readTables()) await check(table);
+}
+
+async function compare(
+  session: Session,
+  check: (bench: Workbench, table: TableInfo, all: string) => Promise<void>,
+): Promise<void> {
+  await forEachTable(session, async (table) => {
+    await using bench = await Workbench.open(session);
+    await check(bench, table, await bench.read(table));
+  });
+}
+
+async function checkBatches(session: Session, table: TableInfo): Promise<void> {
+  const declared = new Map(table.schema.fields.map((field) => [String(field.name), field]));
+  const columnsOf = async (batch: Batch): Promise<ReadonlyMap<string, string> | null> => {
+    // Rows are checked value by value when they are loaded below.
+    if (isRows(batch)) return null;
+    if (!isFileChunk(batch))
+      return new Map(batch.schema.fields.map((field) => [String(field.name), String(field.type)]));
+    if (typeof batch.data !== "string") return null;
+    const { fields } = await session.engine.describe(batch, { signal: session.signal });
+    // The runtime casts what DuckDB reads, so only the names count.
+    return new Map(fields.map(({ name }) => [String(name), String(declared.get(String(name))?.type)]));
+  };
+  const { signal } = session;
+  for await (const batch of able(session, "read").read(table, { batchRows: 8192, signal })) {
+    const columns = await columnsOf(batch);
+    if (columns === null) continue;
+    for (const [name, type] of columns) {
+      const field = declared.get(name);
+      assert.ok(
+        field !== undefined,
+        `a batch of ${table.name} has the column ${name}, which discover() does not declare`,
+      );
+      assert.equal(
+        type,
+        String(field.type),
+        `column ${name} of a batch of ${table.name} has another type than declared`,
+      );
+    }
+    const missing = [...declared.values()].find(
+      (field) => !field.nullable && !columns.has(String(field.name)),
+    );
+    assert.ok(
+      missing === undefined,
+      `a batch of ${table.name} lacks the column ${String(missing?.name)}, which may not be null`,
+    );
+  }
+  await using bench = await Workbench.open(session);
+  await bench.read(table);
+}
+
+async function checkCursor(bench: Workbench, table: TableInfo, all: string): Promise<void> {
+  if (table.cursor === undefined) return;
+  const cursor = quoteIdentifier(table.cursor);
+  const points = await bench.connection.rows<{ value: string }>(
+    `SELECT DISTINCT CAST(unnest([min(${cursor}), quantile_disc(${cursor}, 0.5), max(${cursor})]) AS VARCHAR) AS value ` +
+      `FROM ${all} WHERE ${cursor} IS NOT NULL HAVING count(*) > 0`,
+  );
+  for (const { value } of points) {
+    const later = await bench.read(table, { cursor: { column: table.cursor, value } });
+    const wanted = `(SELECT * FROM ${all} WHERE ${cursor} > '${value.replaceAll("'", "''")}')`;
+    await bench.assertSameRows(later, wanted, `reading ${table.name} with ${table.cursor} after ${value}`);
+  }
+}
+
+async function checkAbort(session: Session, table: TableInfo): Promise<void> {
+  const controller = new AbortController();
+  const { signal } = controller;
+  // Small batches, so that there is something left to stop.
+  const rows = able(session, "read").read(table, { batchRows: 16, signal })[Symbol.asyncIterator]();
+  await rows.next();
+  controller.abort();
+  const startedMs = performance.now();
+  const drain = async () => {
+    while (performance.now() - startedMs < 1000) {
+      if ((await rows.next()).done === true) return;
+    }
+    assert.fail(`read() of ${table.name} goes on yielding for more than a second after the abort`);
+  };
+  const drained = drain().catch((error: unknown) => {
+    if (error instanceof assert.AssertionError) throw error;
+  });
+  await within(1000, drained, `read() of ${table.name} does not stop within a second after the abort`);
+}
+
+/** The first column, the last, and the first two the other way round. */
+function choices(names: readonly string[]): readonly (readonly string[])[] {
+  const [first, second] = names;
+  const wanted = [[first!], [names.at(-1)!], ...(second === undefined ? [] : [[second, first!]])];
+  return [...new Map(wanted.map((columns) => [columns.join("\0"), columns])).values()];
+}

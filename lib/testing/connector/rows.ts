@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { RecordBatch, Schema } from "apache-arrow";
+
+import {
+  duckdbTypeOf,
+  fileRelation,
+  openDatabase,
+  openStream,
+  quoteIdentifier,
+  type Connection,
+  type Database,
+} from "../../duckdb/mod.ts";
+import {
+  createRowBuilder,
+  isFileChunk,
+  isRows,
+  type Batch,
+  type FileChunk,
+  type ReadOptions,
+  type TableInfo,
+} from "../../kit/mod.ts";
+import { able, TEST_LIMITS, type Session } from "./session.ts";
+
+/** Compares reads in a database of its own, with DuckDB's notion of order and equality. */
+export class Workbench implements AsyncDisposable {
+  readonly #session: Session;
+  readonly #database: Database;
+  readonly connection: Connection;
+  #tables = 0;
+
+  private constructor(session: Session, database: Database, connection: Connection) {
+    this.#session = session;
+    this.#database = database;
+    this.connection = connection;
+  }
+
+  static async open(session: Session): Promise<Workbench> {
+    const database = await openDatabase({ limits: TEST_LIMITS });
+    return new Workbench(session, database, await database.connect());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#database.close();
+  }
+
+  /** Reads a table of the source into a table of the workbench; gives its quoted name. */
+  async read(info: TableInfo, options: Partial<ReadOptions> = {}): Promise<string> {
+    const { signal } = this.#session;
+    const batches = able(this.#session, "read").read(info, { batchRows: 8192, signal, ...options });
+    return await this.load(info, batches, options.columns);
+  }
+
+  /** Puts batches into a new table. Its columns are those that were asked for. */
+  async load(info: TableInfo, batches: AsyncIterable<Batch>, columns = namesOf(info)): Promise<string> {
+    this.#tables += 1;
+    const name = quoteIdentifier(`read ${this.#tables}`);
+    const definitions = columns.map(
+      (column) => `${quoteIdentifier(column)} ${duckdbTypeOf(fieldOf(info, column))}`,
+    );
+    await this.connection.run(`CREATE TABLE ${name} (${definitions.join(", ")})`);
+    const builder = createRowBuilder(info);
+    for await (const batch of batches) {
+      if (isRows(batch)) await this.#insert(name, columns, builder.append(batch));
+      else if (isFileChunk(batch)) await this.#insertFile(name, columns, batch);
+      else await this.#insert(name, columns, [batch]);
+    }
+    await this.#insert(name, columns, builder.finish());
+    return name;
+  }
+
+  /** How many rows a relation has. */
+  async count(relation: string): Promise<number> {
+    const [row] = await this.connection.rows<{ n: bigint }>(`SELECT count(*) AS n FROM ${relation}`);
+    return Number(row!.n);
+  }
+
+  /** Fails when two relations do not hold the same rows, each as often. */
+  async assertSameRows(actual: string, expected: string, what: string): Promise<void> {
+    const more = await this.#example(`(FROM ${actual}) EXCEPT ALL (FROM ${expected})`);
+    const fewer = await this.#example(`(FROM ${expected}) EXCEPT ALL (FROM ${actual})`);
+    assert.ok(fewer.count === 0, `${what}: ${fewer.count} rows are missing, for example ${fewer.row}`);
+    assert.ok(more.count === 0, `${what}: ${more.count} rows are too many, for example ${more.row}`);
+  }
+
+  async #example(query: string): Promise<{ readonly count: number; readonly row: string }> {
+    const count = await this.count(`(${query})`);
+    if (count === 0) return { count, row: "" };
+    const [found] = await this.connection.rows<{ row: string }>(
+      `SELECT CAST(found AS VARCHAR) AS row FROM (${query}) AS found LIMIT 1`,
+    );
+    return { count, row: found!.row };
+  }
+
+  async #insert(name: string, columns: readonly string[], batches: readonly RecordBatch[]): Promise<void> {
+    const [first] = batches;
+    if (first === undefined) return;
+    const stream = openStream(this.#database, {
+      schema: first.schema,
+      async *open() {
+        yield* batches;
+      },
+    });
+    try {
+      await this.#insertFrom(name, columns, first.schema, stream.relation);
+    } finally {
+      stream.close();
+    }
+  }
+
+  async #insertFile(name: string, columns: readonly string[], chunk: FileChunk): Promise<void> {
+    if (typeof chunk.data === "string") {
+      const schema = await this.#session.engine.describe(chunk);
+      return await this.#insertFrom(name, columns, schema, fileRelation({ ...chunk, data: chunk.data }));
+    }
+    const data = join(this.#session.scratch, randomUUID());
+    const compression = chunk.compression ?? "none";
+    try {
+      await writeFile(data, chunk.data);
+      await this.#insertFile(name, columns, { ...chunk, data, compression });
+    } finally {
+      await rm(data, { force: true });
+    }
+  }
+
+  async #insertFrom(name: string, columns: readonly string[], has: Schema, relation: string): Promise<void> {
+    const list = columns
+      .filter((column) => has.names.includes(column))
+      .map(quoteIdentifier)
+      .join(", ");
+    await this.connection.run(`INSERT INTO ${name} (${list}) SELECT ${list} FROM ${relation}`);
+  }
+}
+
+/** The columns of a table. */
+export function namesOf(info: TableInfo): readonly string[] {
+  return info.schema.fields.map((field) => String(field.name));
+}
+
+/** One column of a table. */
+export function fieldOf(info: TableInfo, column: string): Schema["fields"][number] {
+  return info.schema.fields.find((field) => field.name === column)!;
+}

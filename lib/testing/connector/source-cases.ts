@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+
+import { isExposedName, toExposedName } from "../../base/mod.ts";
+import { capabilities, type TableInfo } from "../../kit/mod.ts";
+import { discoverTables } from "../../plugins/mod.ts";
+import type { SourceCase } from "./config.ts";
+import { assertNoSecret } from "./leaks.ts";
+import { able, openSession, within, type Session } from "./session.ts";
+
+/** Cases about what a source says of itself. */
+export const sourceCases: readonly SourceCase[] = [
+  {
+    name: "options refuse an unknown key",
+    needs: [],
+    async run({ plugin, config }) {
+      const options = { ...config.options, an_option_nobody_has: true };
+      await assert.rejects(
+        openSession(plugin, { ...config, options }).then((session) => session[Symbol.asyncDispose]()),
+        "an option that the plugin does not know is accepted; make the options a v.strictObject",
+      );
+    },
+  },
+  {
+    name: "close() may be called twice",
+    needs: [],
+    async run({ connector }) {
+      await connector.close?.();
+      await connector.close?.();
+    },
+  },
+  {
+    name: "health() answers in a sentence",
+    needs: [],
+    async run(session) {
+      if (session.connector.health === undefined) return;
+      const health = await session.connector.health({ signal: session.signal });
+      assert.equal(health.ok, true, `health() says that the source is not well: ${health.message}`);
+      assert.ok(health.message.trim() !== "", "health() gives no message");
+      assertNoSecret(session, "the message of health()", health);
+    },
+  },
+  {
+    name: "discover() lists named and typed tables",
+    needs: ["discover"],
+    async run(session) {
+      const tables = await discoverTables(session.handle, { signal: session.signal });
+      assert.ok(tables.length > 0, "discover() lists no table");
+      const names = new Map<string, string>();
+      for (const table of tables) {
+        checkTable(session, table);
+        const exposed = toExposedName(table.name);
+        const other = names.get(exposed);
+        assert.ok(
+          other === undefined,
+          `the tables ${table.name} and ${other} are both exposed as ${exposed}`,
+        );
+        names.set(exposed, table.name);
+      }
+      assertNoSecret(session, "what discover() lists", tables.map(wordsOf));
+    },
+  },
+  {
+    name: "discover() lists the same tables again",
+    needs: ["discover"],
+    async run({ handle, signal }) {
+      const first = await discoverTables(handle, { signal });
+      const second = await discoverTables(handle, { signal });
+      assert.deepEqual(
+        second.map(wordsOf),
+        first.map(wordsOf),
+        "the second discover() differs from the first",
+      );
+    },
+  },
+  {
+    name: "discover() stops within a second when it is aborted",
+    needs: ["discover"],
+    async run(session) {
+      const controller = new AbortController();
+      controller.abort();
+      const found = async () => {
+        const tables = await able(session, "discover").discover({ signal: controller.signal });
+        if (Symbol.asyncIterator in tables) for await (const _ of tables);
+      };
+      await within(
+        1000,
+        found().catch(() => {}),
+        "discover() goes on for more than a second after the abort",
+      );
+    },
+  },
+  {
+    name: "remote() embeds no secret",
+    needs: ["remote"],
+    async run(session) {
+      const info = able(session, "remote").remote();
+      assert.ok(isExposedName(info.alias), `the alias ${JSON.stringify(info.alias)} is not a plain name`);
+      assert.ok(
+        isExposedName(info.extension),
+        `the extension ${JSON.stringify(info.extension)} is not a plain name`,
+      );
+      assert.ok(info.url !== "", "remote() gives no url");
+      assert.match(info.tokenEnv, /^([A-Z][A-Z0-9_]{0,63})?$/, "tokenEnv is not the name of a variable");
+      assert.ok(!/:\/\/[^/@]*:[^/@]*@/.test(info.url), "the url holds a user and a password");
+      assertNoSecret(session, "what remote() gives", info);
+    },
+  },
+  {
+    name: "metadata() describes the tables it is asked for",
+    needs: ["discover", "metadata"],
+    async run(session) {
+      const { handle, signal } = session;
+      const tables = await discoverTables(handle, { signal });
+      const stranger: TableInfo = {
+        ...tables[0]!,
+        name: "a_table_nobody_has",
+        remotePath: ["a_table_nobody_has"],
+      };
+      const found = await able(session, "metadata").metadata([...tables, stranger], { signal });
+      const asked = new Set(tables.map((table) => table.name));
+      for (const { name, rows, sizeBytes } of found) {
+        assert.ok(
+          asked.delete(name),
+          `metadata() describes ${name}, which nobody asked for or which came already`,
+        );
+        for (const figure of [rows, sizeBytes]) {
+          assert.ok(
+            figure === undefined || (Number.isSafeInteger(figure) && figure >= 0),
+            `a figure of ${name} is ${figure}`,
+          );
+        }
+      }
+      assert.ok(found.length > 0, "metadata() knows none of the tables that discover() lists");
+    },
+  },
+];
+
+function checkTable({ plugin }: Session, table: TableInfo): void {
+  const known = new Set(capabilities.filter((capability) => plugin.capabilities.includes(capability)));
+  for (const capability of table.capabilities ?? []) {
+    assert.ok(
+      known.has(capability),
+      `table ${table.name} claims ${capability}, which the plugin does not declare`,
+    );
+  }
+  const columns = table.schema.fields.map((field) => String(field.name));
+  assert.ok(columns.length > 0, `table ${table.name} has no columns`);
+  const folded = new Set(columns.map((column) => column.toLowerCase()));
+  assert.equal(folded.size, columns.length, `table ${table.name} has two columns of one name`);
+  const key = [...table.primaryKey, ...(table.cursor === undefined ? [] : [table.cursor])];
+  for (const column of key) {
+    assert.ok(
+      columns.includes(column),
+      `the key or cursor of table ${table.name} names ${column}, which is no column`,
+    );
+  }
+}
+
+/** What a table says, in a form that can be compared and searched. */
+function wordsOf(table: TableInfo): Readonly<Record<string, unknown>> {
+  return { ...table, estimatedRows: undefined, schema: table.schema.fields.map(String) };
+}

@@ -1,0 +1,73 @@
+import { AgnesError, createHost, type Host } from "../../base/mod.ts";
+
+/** What a fake host starts with. */
+export interface FakeHostOptions extends Partial<Omit<Host, "now" | "monotonicMs" | "random" | "sleep">> {
+  /** Where the clock starts. Default 2026-01-01 00:00 UTC. */
+  readonly startsAt?: Date;
+  /** Makes `random` repeatable. Default 1. */
+  readonly seed?: number;
+}
+
+/** A host whose clock stands still until something sleeps or `advance` is called. */
+export interface FakeHost extends Host {
+  /** Moves the clock on. */
+  advance(durationMs: number): void;
+  /** Every sleep that was asked for, in milliseconds. */
+  readonly sleeps: readonly number[];
+}
+
+/**
+ * A host for tests: a controlled clock, repeatable random numbers, an empty environment and no network.
+ *
+ * A sleep takes no time and moves the clock, so back-off and schedules run at once. The files are the real ones
+ * unless given; `fetch` rejects unless given.
+ *
+ * @example
+ * ```ts
+ * import { fakeHost } from "agnes/testing";
+ * const host = fakeHost({ startsAt: new Date("2026-05-01T00:00:00Z"), seed: 7, env: { CRM_TOKEN: "abc" } });
+ * await host.sleep(60_000);
+ * host.now().toISOString(); // "2026-05-01T00:01:00.000Z"
+ * ```
+ */
+export function fakeHost(options: FakeHostOptions = {}): FakeHost {
+  const { startsAt = new Date("2026-01-01T00:00:00Z"), seed = 1, ...parts } = options;
+  const sleeps: number[] = [];
+  let elapsedMs = 0;
+  const advance = (durationMs: number) => {
+    elapsedMs += durationMs;
+  };
+  const host = createHost({
+    env: {},
+    fetch: offline,
+    ...parts,
+    now: () => new Date(startsAt.getTime() + elapsedMs),
+    monotonicMs: () => elapsedMs,
+    random: seededRandom(seed),
+    async sleep(durationMs, signal) {
+      // A turn of the event loop, so that a loop of sleeps cannot starve what it waits for.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (signal?.aborted === true)
+        throw new AgnesError("aborted", { what: "waiting" }, { cause: signal.reason });
+      sleeps.push(durationMs);
+      advance(durationMs);
+    },
+  });
+  return { ...host, advance, sleeps };
+}
+
+/** Numbers in [0, 1) that are the same for the same seed. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x9e3779b9) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
+  };
+}
+
+const offline = (() =>
+  Promise.reject(
+    new TypeError("this test has no network; give fakeHost a fetch"),
+  )) as unknown as typeof fetch;

@@ -1,0 +1,96 @@
+/** One way in which a server or the way to it misbehaves. */
+export type FetchFault =
+  /** An error status; `retryAfter` is the header's text. */
+  | { readonly kind: "status"; readonly status: number; readonly retryAfter?: string }
+  /** The connection is lost before an answer. */
+  | { readonly kind: "reset" }
+  /** The connection is lost in the middle of the body. */
+  | { readonly kind: "cut body" }
+  /** The answer to the request before comes again, as from a stale cache. */
+  | { readonly kind: "repeat" };
+
+type Fetch = typeof globalThis.fetch;
+
+/** A `fetch` that misbehaves as told. */
+export interface FaultyFetch {
+  readonly fetch: Fetch;
+  /** Faults meet the next requests, in order, after `skip` good ones. */
+  inject(faults: readonly FetchFault[], skip?: number): void;
+  /** How many requests were made. */
+  readonly count: number;
+  /** How many faults have not met a request yet. */
+  readonly pending: number;
+}
+
+/**
+ * Puts faults between a client and its server.
+ *
+ * @example
+ * ```ts
+ * import { faultyFetch } from "agnes/testing";
+ * const network = faultyFetch(globalThis.fetch);
+ * network.inject([{ kind: "status", status: 429, retryAfter: "1" }, { kind: "reset" }], 2);
+ * // The third request is answered 429, the fourth is lost, all others go through.
+ * ```
+ */
+export function faultyFetch(fetch: Fetch): FaultyFetch {
+  let queue: readonly FetchFault[] = [];
+  let skipped = 0;
+  let count = 0;
+  let last: Response | undefined;
+  const faulty = async (...[input, init]: Parameters<Fetch>): Promise<Response> => {
+    count += 1;
+    const send = async () => (await fetch(input, init)) as Response;
+    if (skipped > 0 || queue.length === 0) {
+      skipped = Math.max(0, skipped - 1);
+      const answer = await send();
+      last = answer.clone() as Response;
+      return answer;
+    }
+    const [fault, ...rest] = queue;
+    queue = rest;
+    if (fault!.kind === "repeat") return (last?.clone() as Response | undefined) ?? (await send());
+    return await misbehave(fault!, send);
+  };
+  return {
+    fetch: faulty as unknown as Fetch,
+    inject(faults, skip = 0) {
+      queue = [...faults];
+      skipped = skip;
+    },
+    get count() {
+      return count;
+    },
+    get pending() {
+      return queue.length;
+    },
+  };
+}
+
+async function misbehave(
+  fault: Exclude<FetchFault, { kind: "repeat" }>,
+  send: () => Promise<Response>,
+): Promise<Response> {
+  if (fault.kind === "reset") throw lost();
+  if (fault.kind === "cut body") return cut(await send());
+  const headers = fault.retryAfter === undefined ? {} : { "retry-after": fault.retryAfter };
+  return Response.json({ error: `injected ${fault.status}` }, { status: fault.status, headers });
+}
+
+async function cut(answer: Response): Promise<Response> {
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  let sent = false;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (sent) return controller.error(lost());
+      sent = true;
+      controller.enqueue(bytes.subarray(0, Math.floor(bytes.length / 2)));
+    },
+  });
+  return new Response(body, { status: answer.status, headers: answer.headers });
+}
+
+function lost(): TypeError {
+  const cause = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+  return new TypeError("fetch failed", { cause });
+}

@@ -1,0 +1,14 @@
+export { runCases } from "./case.ts";
+export type { CaseResult, ContractCase, ContractException } from "./case.ts";
+export { connectorContract } from "./connector/contract.ts";
+export type { ContractConfig } from "./connector/config.ts";
+export { fakeHost, seededRandom } from "./fakes/fake-host.ts";
+export type { FakeHost, FakeHostOptions } from "./fakes/fake-host.ts";
+export { fakeServer } from "./fakes/fake-server.ts";
+export type { FakeRequest, FakeRoute, FakeServer } from "./fakes/fake-server.ts";
+export { faultyFetch } from "./fakes/faulty-fetch.ts";
+export type { FaultyFetch, FetchFault } from "./fakes/faulty-fetch.ts";
+export { faultyFiles } from "./fakes/faulty-files.ts";
+export type { FaultyFiles, FileFault } from "./fakes/faulty-files.ts";
+export { recordingLog } from "./fakes/recording-log.ts";
+export type { RecordingLog } from "./fakes/recording-log.ts";
