@@ -19,6 +19,8 @@ import type { Recovered } from "./types.ts";
 const PAGE = 256;
 /** Entries indexed between two writes of the checkpoint; recovery replays at most about so many. */
 const CHECKPOINT_EVERY = 64;
+/** Changes indexed by one call. */
+const CHANGES_AT_ONCE = 500;
 /** A call that loads everything may take so many times longer than others. */
 const LOADING = 12;
 
@@ -271,10 +273,12 @@ export class EventLog {
   }
 
   async #apply(entries: readonly LogEntry[]): Promise<void> {
-    await this.#persist("index entries", () => this.#store.apply(entries));
-    this.#cursor = entries.at(-1)!.sequence;
-    this.#known = Math.max(this.#known, this.#cursor);
-    await this.#advance(CHECKPOINT_EVERY);
+    for (const slice of slices(entries)) {
+      await this.#persist("index entries", () => this.#store.apply(slice));
+      this.#cursor = slice.at(-1)!.sequence;
+      this.#known = Math.max(this.#known, this.#cursor);
+      await this.#advance(CHECKPOINT_EVERY);
+    }
   }
 
   async #advance(least: number): Promise<void> {
@@ -319,6 +323,22 @@ export class EventLog {
   #checkOpen(): void {
     if (this.#closed) throw new AgnesError("catalog_closed", { catalog: this.#options.catalog });
   }
+}
+
+/** Parts of a page that a store can index in one call without running into its time limit. */
+function* slices(entries: readonly LogEntry[]): Iterable<readonly LogEntry[]> {
+  let slice: LogEntry[] = [];
+  let changes = 0;
+  for (const entry of entries) {
+    if (slice.length > 0 && changes + entry.changes.length > CHANGES_AT_ONCE) {
+      yield slice;
+      slice = [];
+      changes = 0;
+    }
+    slice.push(entry);
+    changes += entry.changes.length;
+  }
+  if (slice.length > 0) yield slice;
 }
 
 function timed<T>(

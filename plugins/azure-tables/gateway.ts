@@ -1,0 +1,117 @@
+import type { TableClient, TableEntity, TransactionAction } from "@azure/data-tables";
+
+/** An entity: two keys and text properties. */
+export interface Entity {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** An entity as it was read; `etag` changes with every write. */
+export interface ReadEntity extends Entity {
+  readonly etag: string;
+}
+
+/** A range of one partition. */
+export interface PartitionQuery {
+  readonly partitionKey: string;
+  readonly rowFrom?: string;
+  readonly rowBefore?: string;
+  /** Only entities whose property has this text. */
+  readonly where?: { readonly name: string; readonly equals: string };
+  readonly pageSize?: number;
+}
+
+/** The few things the store does with one table. What cannot be answered is thrown as it came. */
+export interface TableGateway {
+  /** Makes the table unless it is there. */
+  prepare(): Promise<void>;
+  get(partitionKey: string, rowKey: string): Promise<ReadEntity | null>;
+  /** `false` when there is one with these keys. */
+  create(entity: Entity): Promise<boolean>;
+  /** All, in one partition, or none: `false` when one of them is there already. */
+  createAll(entities: readonly Entity[]): Promise<boolean>;
+  /** `false` when the entity is not, or no longer, the one with this etag. */
+  replace(entity: Entity, etag: string): Promise<boolean>;
+  /** `false` when the entity is not, or no longer, the one with this etag. */
+  remove(partitionKey: string, rowKey: string, etag: string): Promise<boolean>;
+  /** Pages of a range, in the order of row keys. */
+  query(query: PartitionQuery): AsyncIterable<readonly ReadEntity[]>;
+}
+
+/** The gateway to a table of the official client. */
+export function clientGateway(client: TableClient): TableGateway {
+  return {
+    prepare: () => client.createTable(),
+    get: (partitionKey, rowKey) =>
+      unless(null, [404], async () => read(await client.getEntity<TableEntity>(partitionKey, rowKey))),
+    create: (entity) =>
+      unless(false, [409], async () => {
+        await client.createEntity(flat(entity));
+        return true;
+      }),
+    createAll: (entities) =>
+      unless(false, [409], async () => {
+        await client.submitTransaction(entities.map((entity): TransactionAction => ["create", flat(entity)]));
+        return true;
+      }),
+    replace: (entity, etag) =>
+      unless(false, [404, 412], async () => {
+        await client.updateEntity(flat(entity), "Replace", { etag });
+        return true;
+      }),
+    remove: (partitionKey, rowKey, etag) =>
+      unless(false, [404, 412], async () => {
+        await client.deleteEntity(partitionKey, rowKey, { etag });
+        return true;
+      }),
+    query: (query) => pages(client, query),
+  };
+}
+
+async function* pages(client: TableClient, query: PartitionQuery): AsyncIterable<readonly ReadEntity[]> {
+  const terms = [`PartitionKey eq ${quoted(query.partitionKey)}`];
+  if (query.rowFrom !== undefined) terms.push(`RowKey ge ${quoted(query.rowFrom)}`);
+  if (query.rowBefore !== undefined) terms.push(`RowKey lt ${quoted(query.rowBefore)}`);
+  if (query.where !== undefined) terms.push(`${query.where.name} eq ${quoted(query.where.equals)}`);
+  const listed = client.listEntities<TableEntity>({ queryOptions: { filter: terms.join(" and ") } });
+  for await (const page of listed.byPage({ maxPageSize: query.pageSize ?? 1000 })) yield page.map(read);
+}
+
+/** The status with which the service refused; `undefined` when it did not answer at all. */
+export function statusOf(error: unknown): number | undefined {
+  const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
+  return typeof status === "number" ? status : undefined;
+}
+
+async function unless<T, N>(answer: N, statuses: readonly number[], work: () => Promise<T>): Promise<T | N> {
+  try {
+    return await work();
+  } catch (error) {
+    const status = statusOf(error);
+    // Only the answers that mean just this; everything else is a failure, never "there is nothing".
+    if (status !== undefined && statuses.includes(status) && !isMissingTable(error)) return answer;
+    throw error;
+  }
+}
+
+function isMissingTable(error: unknown): boolean {
+  const details = error instanceof Error && "details" in error ? JSON.stringify(error.details) : "";
+  return /TableNotFound|TableBeingDeleted/.test(details ?? "");
+}
+
+function flat(entity: Entity): { partitionKey: string; rowKey: string; [name: string]: string } {
+  return { ...entity.values, partitionKey: entity.partitionKey, rowKey: entity.rowKey };
+}
+
+function read(entity: TableEntity & { readonly etag?: string }): ReadEntity {
+  const { partitionKey = "", rowKey = "", etag = "", ...rest } = entity;
+  const texts = Object.entries(rest).filter(
+    (value): value is [string, string] => typeof value[1] === "string",
+  );
+  return { partitionKey, rowKey, etag, values: Object.fromEntries(texts) };
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

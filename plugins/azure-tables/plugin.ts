@@ -1,0 +1,2 @@
+export { azureTablesStorage } from "./storage.ts";
+export type { AzureTablesOptions } from "./storage.ts";

@@ -1,0 +1,44 @@
+import type { LogEntry } from "agnes/catalog";
+
+import type { TableGateway } from "./gateway.ts";
+import type { Layout } from "./layout.ts";
+import { RowWriter, toEntity, versionOf, type WantedRow } from "./row-writer.ts";
+
+/** Makes the rows of all indexes what the whole log says, while others go on reading and writing. */
+export async function rebuildRows(
+  table: TableGateway,
+  layout: Layout,
+  entries: AsyncIterable<readonly LogEntry[]>,
+): Promise<void> {
+  const wanted = new Map<string, WantedRow>();
+  let head = 0;
+  for await (const page of entries) {
+    for (const entry of page) {
+      for (const row of layout.rows(entry)) wanted.set(`${row.partitionKey}\n${row.rowKey}`, row);
+      head = entry.sequence;
+    }
+  }
+  for (const partitionKey of [layout.records, ...layout.indexes]) {
+    for await (const page of table.query({ partitionKey })) {
+      for (const entity of page) {
+        const id = `${entity.partitionKey}\n${entity.rowKey}`;
+        const row = wanted.get(id);
+        wanted.delete(id);
+        // What is newer than the log that was read is another writer's, and right.
+        if (versionOf(entity) > head) continue;
+        // Whoever changes the row first is right as well: what follows then does nothing.
+        if (row === undefined) await table.remove(entity.partitionKey, entity.rowKey, entity.etag);
+        else if (!isSame(entity.values, toEntity(row).values))
+          await table.replace(toEntity(row), entity.etag);
+      }
+    }
+  }
+  const missing = new RowWriter(table);
+  for (const row of wanted.values()) await missing.add([{ ...row, isNew: true }]);
+  await missing.drain();
+}
+
+function isSame(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...names].every((name) => a[name] === b[name]);
+}

@@ -1,0 +1,149 @@
+import type { TableClient } from "@azure/data-tables";
+import type { CatalogStorage, CatalogStore } from "agnes/catalog";
+import { AgnesError } from "agnes/kit";
+
+import { clientGateway, statusOf, type TableGateway } from "./gateway.ts";
+import { AzureStore } from "./store.ts";
+
+/** How to reach the account, and which tables to use. */
+export interface AzureTablesOptions {
+  /** A connection string of the storage account. Give this, or `endpoint`. */
+  readonly connectionString?: string;
+  /** The table endpoint, `https://ACCOUNT.table.core.windows.net`, together with `credential`. */
+  readonly endpoint?: string;
+  /** Any token credential of the official identity library. Default: its `DefaultAzureCredential`. */
+  readonly credential?: TokenCredential;
+  /** The table of the indexes; letters and digits, 3 to 63. Default `AgnesCatalog`. */
+  readonly table?: string;
+  /** The table of the write-ahead logs. Default: the table's name with `Wal` after it. */
+  readonly logTable?: string;
+  /** How long lookups may miss what a writer that died left unindexed. Default 1,000. */
+  readonly recheckMs?: number;
+}
+
+/** A token credential, as the official identity library makes them. */
+export interface TokenCredential {
+  getToken(
+    scopes: string | string[],
+    options?: object,
+  ): Promise<{ token: string; expiresOnTimestamp: number } | null>;
+}
+
+/**
+ * Catalogs in Azure Tables, for any number of machines. Several catalogs may share the two tables.
+ *
+ * Importing does nothing; the client is loaded when the first catalog is opened.
+ *
+ * @throws (opening) `invalid_input`, `catalog_storage_refused`, `catalog_unavailable`
+ * @example
+ * ```ts
+ * import { openCatalog } from "agnes/catalog";
+ * import { azureTablesStorage } from "agnes/plugins/azure-tables";
+ * const storage = azureTablesStorage({ connectionString: process.env["AZURE_STORAGE_CONNECTION_STRING"]! });
+ * const notes = await openCatalog({ storage, name: "notes", rowKey: "id", indexKeys: ["author"] });
+ * ```
+ */
+export function azureTablesStorage(options: AzureTablesOptions): CatalogStorage {
+  const tableName = options.table ?? "AgnesCatalog";
+  const logName = options.logTable ?? `${tableName}Wal`;
+  let connected: Promise<readonly [table: TableGateway, log: TableGateway]> | null = null;
+  const connect = async () => {
+    const names = [checkName(tableName), checkName(logName)];
+    const clients = await Promise.all(names.map((name) => connectTable(options, name)));
+    const [table, log] = clients.map(clientGateway) as [TableGateway, TableGateway];
+    await Promise.all([table.prepare(), log.prepare()]);
+    return [table, log] as const;
+  };
+  return {
+    open: (catalog, schema) =>
+      explained(catalog, "open", async () => {
+        connected ??= connect().catch((error: unknown) => {
+          connected = null;
+          throw error;
+        });
+        const [table, log] = await connected;
+        return azureStore({ catalog, schema, table, log, recheckMs: options.recheckMs ?? 1000 });
+      }),
+  };
+}
+
+/** A store whose failures are Agnes's own. */
+export function azureStore(options: ConstructorParameters<typeof AzureStore>[0]): CatalogStore {
+  const store = new AzureStore(options);
+  const explain = <T>(operation: string, work: () => Promise<T>) =>
+    explained(options.catalog, operation, work);
+  return {
+    entrySizeBytesMax: store.entrySizeBytesMax,
+    recheckMs: store.recheckMs,
+    lockSchema: (schema) => explain("read the schema", () => store.lockSchema(schema)),
+    append: (entry) => explain("append", () => store.append(entry)),
+    read: (from, limit) => explain("read the log", () => store.read(from, limit)),
+    checkpoint: () => explain("read the checkpoint", () => store.checkpoint()),
+    advance: (sequence) => explain("move the checkpoint", () => store.advance(sequence)),
+    apply: (entries) => explain("index entries", () => store.apply(entries)),
+    get: (keys) => explain("look up records", () => store.get(keys)),
+    find: (lookup) => explain("look up records", () => store.find(lookup)),
+    rebuild: (entries) => explain("rebuild the indexes", () => store.rebuild(entries)),
+    close: () => explain("finish indexing", () => store.close()),
+  };
+}
+
+/** A client of one table; the service need not be reachable yet. */
+export async function connectTable(options: AzureTablesOptions, tableName: string): Promise<TableClient> {
+  const { TableClient: Client } = await import("@azure/data-tables");
+  const retryOptions = { maxRetries: 2, retryDelayInMs: 100, maxRetryDelayInMs: 2000 };
+  const { connectionString, endpoint } = options;
+  if (connectionString !== undefined) {
+    // The emulator, and nothing else, is spoken to without TLS.
+    const allowInsecureConnection =
+      /(TableEndpoint=http:\/\/(127\.0\.0\.1|localhost)[:/]|UseDevelopmentStorage=true)/i.test(
+        connectionString,
+      );
+    return Client.fromConnectionString(connectionString, tableName, {
+      allowInsecureConnection,
+      retryOptions,
+    });
+  }
+  if (endpoint === undefined) {
+    throw new AgnesError("invalid_input", {
+      what: "the Azure Tables storage",
+      reason: "it needs a connectionString, or an endpoint",
+    });
+  }
+  const credential = options.credential ?? new (await import("@azure/identity")).DefaultAzureCredential();
+  return new Client(endpoint, tableName, credential, { retryOptions });
+}
+
+async function explained<T>(catalog: string, operation: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof AgnesError) throw error;
+    const status = statusOf(error);
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const passing =
+      status === undefined ? isNetwork(error, code) : status === 408 || status === 429 || status >= 500;
+    const reason = [status, code || (error instanceof Error ? error.name : String(error))]
+      .filter(Boolean)
+      .join(" ");
+    const details = { catalog, operation, reason };
+    throw new AgnesError(passing ? "catalog_unavailable" : "catalog_storage_refused", details, {
+      cause: error,
+    });
+  }
+}
+
+function isNetwork(error: unknown, code: string): boolean {
+  const name = error instanceof Error ? error.name : "";
+  return (
+    name === "AbortError" || name === "RestError" || /^(E[A-Z]+|REQUEST_SEND_ERROR|PARSE_ERROR)$/.test(code)
+  );
+}
+
+function checkName(name: string): string {
+  if (/^[A-Za-z][A-Za-z0-9]{2,62}$/.test(name)) return name;
+  throw new AgnesError("invalid_input", {
+    what: `the table name "${name}"`,
+    reason: "Azure allows letters and digits, a letter first, 3 to 63 of them",
+  });
+}

@@ -1,0 +1,66 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** The table service of Azurite, running. */
+export interface Azurite extends AsyncDisposable {
+  readonly connectionString: string;
+  readonly port: number;
+}
+
+// The emulator's account is public and the same everywhere.
+const ACCOUNT = "devstoreaccount1";
+const KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+/** Starts Azurite's table service on a free port, with a folder of its own; disposing ends both. */
+export async function startAzurite(): Promise<Azurite> {
+  const directory = await mkdtemp(join(tmpdir(), "agnes-azurite-"));
+  const port = await freePort();
+  const main = new URL("../../node_modules/azurite/dist/src/table/main.js", import.meta.url).pathname;
+  const child = spawn(
+    process.execPath,
+    ["--bun", main, "--tableHost", "127.0.0.1", "--tablePort", String(port), "--location", directory].concat([
+      "--silent",
+      "--disableTelemetry",
+    ]),
+    { stdio: ["ignore", "pipe", "pipe"], cwd: directory },
+  );
+  await listening(child);
+  const endpoint = `http://127.0.0.1:${port}/${ACCOUNT}`;
+  return {
+    port,
+    connectionString: `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${KEY};TableEndpoint=${endpoint};`,
+    async [Symbol.asyncDispose]() {
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGKILL");
+      await ended;
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function listening(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = "";
+    const hear = (data: Buffer) => {
+      said += data.toString();
+      if (said.includes("successfully started")) resolve();
+    };
+    child.stdout!.on("data", hear);
+    child.stderr!.on("data", hear);
+    child.once("exit", (code) => reject(new Error(`azurite ended with ${code}: ${said}`)));
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
