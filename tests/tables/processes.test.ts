@@ -1,0 +1,43 @@
+import { expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { createHost } from "../../lib/base/mod.ts";
+import { fileStorage } from "../../lib/catalog/mod.ts";
+import { openTableRegistry } from "../../lib/tables/mod.ts";
+import { errorOf } from "./registry-setup.ts";
+
+test("TableRegistry keeps every table when two processes register 200 each at once", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
+  try {
+    const script = join(import.meta.dir, "register-many.ts");
+    const processes = ["a", "b"].map((source) =>
+      Bun.spawn([process.execPath, script, directory, source, "200"], { stderr: "pipe", stdout: "pipe" }),
+    );
+    const results = await Promise.all(
+      processes.map(async (child) => [await child.exited, await new Response(child.stderr).text()]),
+    );
+    expect(results).toEqual([
+      [0, ""],
+      [0, ""],
+    ]);
+    const host = createHost();
+    await using registry = await openTableRegistry({ storage: fileStorage({ directory, host }), host });
+    expect(await registry.version()).toBe(400);
+    expect((await registry.list()).length).toBe(400);
+    const history = await registry.history({ limit: 1000 });
+    expect(history.map(({ version }) => version)).toEqual(
+      Array.from({ length: 400 }, (_, index) => index + 1),
+    );
+    for (const actor of ["a", "b"]) {
+      const own = history.filter((change) => change.actor === actor).map(({ id }) => id);
+      expect(own).toEqual(Array.from({ length: 200 }, (_, index) => `${actor}.t${index}`));
+    }
+    expect(
+      (await errorOf(() => registry.register({ source: "c", source_table: "x", view_name: "A_T7" }))).code,
+    ).toBe("table_view_taken");
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}, 30_000);
