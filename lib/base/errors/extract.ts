@@ -1,3 +1,93 @@
-import type { ErrorSpec } from "./spec.ts";
+import { errorSpec, shown } from "./spec.ts";
 
-export const extractErrors = {} as const satisfies Record<string, ErrorSpec<never>>;
+/** Codes of the connector runtime. */
+export const extractErrors = {
+  extract_unreadable: errorSpec<{ path: string; reason: string }>({
+    message: (d) => `the extract ${d.path} cannot be read: ${d.reason}`,
+    hint: () =>
+      "Publish an older generation again with `agnes table rollback`, or move the file aside and sync.",
+  }),
+  extract_foreign: errorSpec<{ path: string }>({
+    status: 409,
+    message: (d) => `the extract ${d.path} was not written by Agnes, so it is not replaced`,
+    hint: () => "Give the source another name, or move that folder away.",
+  }),
+  generation_unknown: errorSpec<{ directory: string; generation: number; known: readonly number[] }>({
+    status: 404,
+    exit: 2,
+    message: (d) => `there is no generation ${d.generation} in ${d.directory}`,
+    hint: (d) => (d.known.length === 0 ? "Nothing was published yet." : `Known: ${d.known.join(", ")}.`),
+  }),
+  generation_incomplete: errorSpec<{ generation: number; missing: readonly string[] }>({
+    status: 409,
+    message: (d) =>
+      `generation ${d.generation} cannot be published again: ${d.missing.length} of its parts are gone`,
+    hint: (d) => `The first one missing is ${d.missing[0] ?? "unknown"}; choose a later generation.`,
+  }),
+  table_unknown: errorSpec<{ table: string; known: readonly string[] }>({
+    status: 404,
+    exit: 2,
+    message: (d) => `no table ${shown(d.table)} is published`,
+    hint: (d) => (d.known.length === 0 ? "Run `agnes sync` first." : `Published: ${d.known.join(", ")}.`),
+  }),
+  table_plan_invalid: errorSpec<{ table: string; reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `table ${shown(d.table)} cannot be extracted as configured: ${d.reason}`,
+    hint: () => "Correct the table with `agnes table update`.",
+  }),
+  table_read_failed: errorSpec<{ source: string; table: string; reason: string }>({
+    status: 502,
+    message: (d) => `reading table ${shown(d.table)} of source ${d.source} failed: ${d.reason}`,
+    hint: () => "What was published before stays; run it again when the cause is gone.",
+  }),
+  source_stalled: errorSpec<{ source: string; table: string; idleMs: number }>({
+    status: 504,
+    retry: "transient",
+    message: (d) => `source ${d.source} gave nothing of table ${shown(d.table)} for ${d.idleMs} ms`,
+    hint: () => "Check the source; run it again or allow a longer pause.",
+  }),
+  batch_invalid: errorSpec<{ table: string; batch: number; reason: string }>({
+    status: 502,
+    message: (d) => `batch ${d.batch} of table ${shown(d.table)} is not a batch: ${d.reason}`,
+    hint: () => "A connector yields Arrow record batches, arrays of row objects, or file chunks.",
+  }),
+  batch_schema_mismatch: errorSpec<{ table: string; batch: number; differences: readonly string[] }>({
+    status: 502,
+    message: (d) =>
+      `batch ${d.batch} of table ${shown(d.table)} does not match the declared columns: ${d.differences.join("; ")}`,
+    hint: () => "Correct what the connector yields or what its discover says, so that both agree.",
+  }),
+  bad_value: errorSpec<{ table: string; reason: string }>({
+    status: 502,
+    message: (d) => `a value of table ${shown(d.table)} does not fit its column: ${d.reason}`,
+    hint: () => "Correct the type that the plugin declares, or let the table quarantine such rows.",
+  }),
+  rows_lost: errorSpec<{ table: string; yielded: number; written: number; where: string }>({
+    message: (d) =>
+      `table ${shown(d.table)} gave ${d.yielded} rows but ${d.written} are in ${d.where}; nothing of it was published`,
+    hint: () => "This is a fault of Agnes or of the disk; run it again and report it when it stays.",
+  }),
+  schema_frozen: errorSpec<{ table: string; changes: readonly string[] }>({
+    status: 409,
+    message: (d) =>
+      `the schema of table ${shown(d.table)} is frozen but the source changed it: ${d.changes.join("; ")}`,
+    hint: () => "Set its schema policy to `evolve` to accept the change.",
+  }),
+  schema_change_unsafe: errorSpec<{ table: string; changes: readonly string[] }>({
+    status: 409,
+    message: (d) =>
+      `table ${shown(d.table)} changed in a way that its rows cannot follow: ${d.changes.join("; ")}`,
+    hint: () => "Run `agnes sync --full` for this table to accept the change and read all of it anew.",
+  }),
+  primary_key_null: errorSpec<{ table: string; columns: readonly string[]; rows: number }>({
+    status: 502,
+    message: (d) =>
+      `${d.rows} row(s) of table ${shown(d.table)} have no value in the primary key (${d.columns.join(", ")})`,
+    hint: () => "Correct the primary key of the table, or let it quarantine such rows.",
+  }),
+  spool_unreadable: errorSpec<{ path: string; reason: string }>({
+    message: (d) => `the spooled events in ${d.path} cannot be read: ${d.reason}`,
+    hint: () => "Nothing was lost: correct or move that file aside, and the rest is taken.",
+  }),
+} as const;

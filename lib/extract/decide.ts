@@ -1,0 +1,57 @@
+import type { Cursor, JsonValue } from "../kit/mod.ts";
+import type { TablePlan } from "./plan.ts";
+import type { PublishedTable } from "./state/extract-state.ts";
+
+/** How a table is to be read this time. */
+export interface ReadDecision {
+  /** `whole`: what comes is the table; `delta`: what comes is merged into it. */
+  readonly kind: "whole" | "delta";
+  readonly cursor?: Cursor;
+  readonly state?: JsonValue;
+  /** Whether the layout of the source is taken as it is, whatever it was before. */
+  readonly accept: boolean;
+  readonly notes: readonly string[];
+}
+
+/** Decides how to read a table from what is published of it. */
+export function decideRead(
+  plan: TablePlan,
+  previous: PublishedTable | undefined,
+  options: { readonly full: boolean; readonly partsMissing: boolean },
+): ReadDecision {
+  const anew = (notes: readonly string[], accept: boolean): ReadDecision => ({
+    kind: "whole",
+    accept,
+    notes,
+  });
+  if (previous === undefined || previous.parts.length === 0) return anew([], true);
+  if (options.full) return anew([], true);
+  if (options.partsMissing) return anew(["parts were missing, so all of it was read"], false);
+  if (previous.definition !== definitionOf(plan)) {
+    return anew(["its configuration changed, so all of it was read"], plan.schemaPolicy === "evolve");
+  }
+  const state = previous.state === undefined ? {} : { state: previous.state };
+  if (plan.strategy === "full_refresh") return { kind: "whole", ...state, accept: false, notes: [] };
+  const hasCursor = plan.cursor !== undefined && previous.cursor?.column === plan.cursor;
+  // Without anything to start from the source gives all it has; merging that could never remove a row.
+  if (!hasCursor && previous.state === undefined) return { kind: "whole", accept: false, notes: [] };
+  return {
+    kind: "delta",
+    ...(hasCursor ? { cursor: previous.cursor! } : {}),
+    ...state,
+    accept: false,
+    notes: plan.primaryKey.length === 0 ? ["it has no primary key, so new rows are appended"] : [],
+  };
+}
+
+/** All that decides which rows and columns a table has; when it changes, parts of both kinds would not go together. */
+export function definitionOf(plan: TablePlan): string {
+  const { info, mode, query, strategy, primaryKey, cursor, columns, filter } = plan;
+  const partition =
+    strategy === "partitioned" ? [plan.partitionBy, plan.partitionGranularity ?? "month"] : [];
+  const parts = [info.name, mode, query, strategy, primaryKey, cursor, columns, filter, partition];
+  return JSON.stringify(
+    parts.map((part) => part ?? null),
+    (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value),
+  );
+}

@@ -1,0 +1,292 @@
+import { randomUUID } from "node:crypto";
+import { resolve } from "node:path";
+
+import { AgnesError, isAgnesError, messageOf, throwIfAborted, withTimeout } from "../base/mod.ts";
+import { acquireLock, openDatabase, type Database } from "../duckdb/mod.ts";
+import { eachOf } from "./concurrency.ts";
+import { extractTable, type TableOutcome } from "./extract-table.ts";
+import { checkPlan, duplicateNames, type TablePlan } from "./plan.ts";
+import { createProgress, type TableProgress } from "./progress.ts";
+import { extractPath, lockPath } from "./publish/paths.ts";
+import { dropOldGenerations, publish } from "./publish/publish.ts";
+import { sweepParts, sweepTemporary } from "./publish/sweep.ts";
+import { remoteAttachments, remoteTable } from "./remote.ts";
+import type { ExtractServices, ExtractSource } from "./services.ts";
+import { summarise, type ExtractProgress, type ExtractStats, type TableStats } from "./stats.ts";
+import { findTable, type ExtractState, type PublishedTable } from "./state/extract-state.ts";
+import { readExtract } from "./state/read-extract.ts";
+
+/** What `extractSource` is asked to do. */
+export interface ExtractRequest {
+  /** The folder of the extract, `extracts/<source>`; made when it is not there. */
+  readonly directory: string;
+  readonly source: ExtractSource;
+  readonly tables: readonly TablePlan[];
+  /** Reads every table whole and takes its layout as the source describes it now. Default `false`. */
+  readonly full?: boolean;
+  /** Names of published tables that stay although they are not in `tables`; all others go. Default: all stay. */
+  readonly keep?: readonly string[];
+  /** How many tables are read at once. Default 2. */
+  readonly concurrency?: number;
+  /** How long one table may take. Default: no limit. */
+  readonly timeoutMs?: number;
+  /** How long a source may give nothing. Default five minutes. */
+  readonly idleTimeoutMs?: number;
+  /** How many rows a part should have. Default 250,000. */
+  readonly partRows?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ExtractProgress) => void;
+}
+
+const CONCURRENCY = 2;
+const IDLE_TIMEOUT_MS = 5 * 60_000;
+const PART_ROWS = 250_000;
+
+/**
+ * Brings the tables of a source up to date and publishes them together, by one rename.
+ *
+ * A table that fails keeps what was published of it and does not stop the others; when nothing is new, nothing is
+ * published. One run at a time per folder, among all processes.
+ *
+ * @throws `locked` while another run has the folder; `extract_unreadable` and `extract_foreign` rather than replace
+ *   what it cannot read; `disk_full`, `file_failed`, `rows_lost`, `aborted`. What was published before then stays.
+ */
+export async function extractSource(
+  services: ExtractServices,
+  request: ExtractRequest,
+): Promise<ExtractStats> {
+  const directory = resolve(request.directory);
+  const { host } = services;
+  const startedMs = host.monotonicMs();
+  throwIfAborted(request.signal, "the extraction");
+  await host.files.makeDirectory(directory);
+  await using _lock = await acquireLock(lockPath(directory), `the extract of source ${request.source.name}`);
+  const previous = await readExtract(directory);
+  await sweepTemporary(host, directory);
+  await using database = await openDatabase({ limits: services.limits });
+  const run = new Run(services, { ...request, directory }, previous, database);
+  const results = await run.tables();
+  throwIfAborted(request.signal, "the extraction");
+  const state = run.nextState(results.map((result) => result.table).filter((table) => table !== undefined));
+  const verify = new Set(results.filter((result) => result.changed).map((result) => result.stats.name));
+  let tables = results.map((result) => result.stats);
+  if (state !== null) {
+    const built = await publish(services, state, {
+      previous: previous?.generation.number ?? null,
+      verify,
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    });
+    tables = tables.map((table) => withRemoteNote(table, built.unattached));
+    await tidy(services, state);
+  }
+  return summarise(tables, {
+    runId: run.id,
+    generation: (state ?? previous)?.generation.number ?? null,
+    published: state !== null,
+    elapsedMs: host.monotonicMs() - startedMs,
+  });
+}
+
+interface TableResult {
+  /** Absent when nothing of the table was ever published. */
+  readonly table: PublishedTable | undefined;
+  readonly changed: boolean;
+  readonly stats: TableStats;
+}
+
+class Run {
+  readonly id: string = randomUUID();
+  readonly #services: ExtractServices;
+  readonly #request: ExtractRequest;
+  readonly #previous: ExtractState | null;
+  readonly #database: Database;
+  readonly #startedAt: Date;
+  readonly #duplicates: ReadonlySet<string>;
+
+  constructor(
+    services: ExtractServices,
+    request: ExtractRequest,
+    previous: ExtractState | null,
+    database: Database,
+  ) {
+    this.#services = services;
+    this.#request = request;
+    this.#previous = previous;
+    this.#database = database;
+    this.#startedAt = services.host.now();
+    this.#duplicates = duplicateNames(request.tables);
+  }
+
+  /** The results of all tables, in the order they were asked for. */
+  async tables(): Promise<readonly TableResult[]> {
+    const { tables, concurrency = CONCURRENCY } = this.#request;
+    return await eachOf(tables, concurrency, (plan) => this.#table(plan));
+  }
+
+  /** What is to be published; null when it is what is published already. */
+  nextState(results: readonly PublishedTable[]): ExtractState | null {
+    const { directory, keep, source, tables } = this.#request;
+    const previous = this.#previous;
+    const asked = new Set(tables.map((plan) => plan.name.toLowerCase()));
+    const kept = keep === undefined ? null : new Set(keep.map((name) => name.toLowerCase()));
+    const others = (previous?.tables ?? []).filter(({ name }) => {
+      const folded = name.toLowerCase();
+      return !asked.has(folded) && (kept?.has(folded) ?? true);
+    });
+    const next = [...others, ...results].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const isSame =
+      previous !== null &&
+      previous.generation.directory === directory &&
+      next.length === previous.tables.length &&
+      next.every((table) => previous.tables.includes(table));
+    if (isSame || (previous === null && next.length === 0)) return null;
+    return {
+      directory,
+      generation: {
+        number: this.#generation,
+        runId: this.id,
+        kind: "run",
+        plugin: source.plugin.name,
+        pluginVersion: source.plugin.version,
+        startedAt: this.#startedAt,
+        finishedAt: this.#services.host.now(),
+        directory,
+      },
+      tables: next,
+      remotes: remoteAttachments(source, next, previous),
+      eventIds: previous?.eventIds ?? [],
+    };
+  }
+
+  get #generation(): number {
+    return (this.#previous?.generation.number ?? 0) + 1;
+  }
+
+  async #table(plan: TablePlan): Promise<TableResult> {
+    const { host, log } = this.#services;
+    const { signal, timeoutMs, onProgress } = this.#request;
+    const startedMs = host.monotonicMs();
+    const progress = createProgress(host, plan, onProgress);
+    const previous = findTable(this.#previous, plan.name);
+    using timeout = withTimeout(`table ${plan.name}`, timeoutMs, signal);
+    try {
+      checkPlan(plan);
+      if (this.#duplicates.has(plan.name.toLowerCase())) {
+        throw new AgnesError("table_plan_invalid", {
+          table: plan.name,
+          reason: "another table of the source has this name",
+        });
+      }
+      const outcome = await this.#outcome(plan, previous, timeout.signal, progress);
+      progress.finish("done", outcome.table);
+      return {
+        table: outcome.table,
+        changed: outcome.changed && plan.mode !== "remote",
+        stats: statsOf(plan, outcome, host.monotonicMs() - startedMs),
+      };
+    } catch (error) {
+      if (signal?.aborted === true) throw error;
+      progress.finish("failed", previous);
+      const failure = isAgnesError(error)
+        ? error
+        : new AgnesError("internal", { what: messageOf(error) }, { cause: error });
+      // A full disk would fail every table after this one too, and publishing needs space as well.
+      log.error("a table failed; what was published of it stays", { table: plan.name, error: failure });
+      return {
+        table: previous,
+        changed: false,
+        stats: failedStats(plan, previous, failure, host.monotonicMs() - startedMs),
+      };
+    }
+  }
+
+  async #outcome(
+    plan: TablePlan,
+    previous: PublishedTable | undefined,
+    signal: AbortSignal,
+    progress: TableProgress,
+  ): Promise<TableOutcome> {
+    const {
+      directory,
+      source,
+      full = false,
+      idleTimeoutMs = IDLE_TIMEOUT_MS,
+      partRows = PART_ROWS,
+    } = this.#request;
+    if (plan.mode === "remote") return remoteTable(this.#services.host, source, plan, previous);
+    return await extractTable({
+      services: this.#services,
+      database: this.#database,
+      directory,
+      runId: this.id,
+      generation: this.#generation,
+      source,
+      plan,
+      original: plan,
+      previous: previous?.mode === "remote" ? undefined : previous,
+      full,
+      idleTimeoutMs,
+      partRows,
+      signal,
+      onRead: progress.read,
+      onPhase: progress.phase,
+    });
+  }
+}
+
+function statsOf(plan: TablePlan, outcome: TableOutcome, elapsedMs: number): TableStats {
+  const { table, changed, ...figures } = outcome;
+  return {
+    id: plan.id,
+    name: plan.name,
+    status: changed ? "extracted" : "unchanged",
+    strategy: plan.strategy,
+    ...figures,
+    rows: table.rows,
+    sizeBytes: table.sizeBytes,
+    parts: table.parts.length,
+    elapsedMs,
+  };
+}
+
+function failedStats(
+  plan: TablePlan,
+  previous: PublishedTable | undefined,
+  error: AgnesError,
+  elapsedMs: number,
+): TableStats {
+  return {
+    id: plan.id,
+    name: plan.name,
+    status: "failed",
+    strategy: plan.strategy,
+    full: false,
+    rowsRead: 0,
+    rowsQuarantined: 0,
+    rows: previous?.rows ?? 0,
+    sizeBytes: previous?.sizeBytes ?? 0,
+    parts: previous?.parts.length ?? 0,
+    partsWritten: 0,
+    schemaChanges: [],
+    notes: previous === undefined ? [] : [`published before: ${previous.extractedAt.toISOString()}`],
+    error,
+    elapsedMs,
+  };
+}
+
+function withRemoteNote(table: TableStats, unattached: ReadonlyMap<string, string>): TableStats {
+  const reason = unattached.get(table.name);
+  if (reason === undefined) return table;
+  return { ...table, notes: [...table.notes, `it has no view of its own: ${reason}`] };
+}
+
+/** Removes what nobody needs any more. What is published is complete without it, so a failure is only reported. */
+async function tidy(services: ExtractServices, state: ExtractState): Promise<void> {
+  try {
+    await dropOldGenerations(services.host, state.directory, state.generation.number);
+    await sweepParts(services, state);
+  } catch (error) {
+    if (!isAgnesError(error)) throw error;
+    services.log.warn("old parts could not be swept", { path: extractPath(state.directory), error });
+  }
+}

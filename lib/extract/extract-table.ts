@@ -1,0 +1,237 @@
+import { join } from "node:path";
+
+import { isAgnesError, messageOf } from "../base/mod.ts";
+import { AgnesError, throwIfAborted } from "../base/mod.ts";
+import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
+import { mergeRead } from "./merge/merge-read.ts";
+import { publishedColumns, type TablePlan } from "./plan.ts";
+import { finishParts } from "./publish/finish-parts.ts";
+import { openRead } from "./read/open-read.ts";
+import { columnsOf, type PublishedColumn } from "./schema/column.ts";
+import { describeChange, type SchemaChange } from "./schema/diff.ts";
+import { evolve, sameLayout } from "./schema/evolve.ts";
+import { filterCondition } from "./schema/select.ts";
+import type { TableContext } from "./services.ts";
+import type { Part, PublishedTable, SchemaVersion } from "./state/extract-state.ts";
+import { Quarantine } from "./write/quarantine.ts";
+import { partsDirectory } from "./write/staged.ts";
+import { discard, writeParts, type WriteTarget } from "./write/write-parts.ts";
+
+/** What became of a table, before it is published. */
+export interface TableOutcome {
+  /** The table to publish; the very object that was published before when nothing changed. */
+  readonly table: PublishedTable;
+  readonly changed: boolean;
+  readonly full: boolean;
+  readonly rowsRead: number;
+  readonly rowsQuarantined: number;
+  readonly quarantinePath?: string;
+  readonly partsWritten: number;
+  readonly schemaChanges: readonly SchemaChange[];
+  readonly notes: readonly string[];
+}
+
+/** Reads one table and makes its parts durable; publishes nothing. */
+export async function extractTable(context: TableContext): Promise<TableOutcome> {
+  const { plan, previous, services } = context;
+  const decision = decideRead(plan, previous, {
+    full: context.full,
+    partsMissing: await anyPartMissing(context),
+  });
+  for (const note of decision.notes) services.log.info(note, { table: plan.name });
+  await services.host.files.makeDirectory(partsDirectory(context.directory, plan.name));
+  const quarantine = plan.quarantine
+    ? new Quarantine(services.host, context.directory, plan.name, context.runId)
+    : null;
+  try {
+    return await readAndMerge(context, decision, quarantine);
+  } catch (error) {
+    throw tableError(context, error);
+  } finally {
+    await quarantine?.finish();
+  }
+}
+
+async function readAndMerge(
+  context: TableContext,
+  decision: ReadDecision,
+  quarantine: Quarantine | null,
+): Promise<TableOutcome> {
+  context.onPhase("reading");
+  const read = await openRead(context, decision, quarantine);
+  const plan = read.plan;
+  const working: TableContext = { ...context, plan };
+  const layout = layoutOf(working, decision);
+  try {
+    const staged = await writeParts(
+      working,
+      read.source,
+      targetOf(plan, decision, layout.columns, quarantine),
+    );
+    const end = read.tap.end();
+    throwIfAborted(context.signal, "the extraction");
+    const figures = {
+      full: decision.kind === "whole",
+      rowsRead: staged.rowsRead + read.source.rejected,
+      rowsQuarantined: quarantine?.rows ?? 0,
+      ...(quarantine === null || quarantine.rows === 0 ? {} : { quarantinePath: quarantine.path }),
+      notes: decision.notes,
+    };
+    const { previous } = context;
+    if (end.unchanged === true && previous !== undefined && previous.parts.length > 0) {
+      await discard(context, staged.parts);
+      return unchanged(previous, end.state ?? previous.state, figures);
+    }
+    context.onPhase("merging");
+    const merged = await mergeRead(working, decision, staged.parts, end, layout.columns);
+    if (!merged.changed && previous !== undefined && layout.changes.length === 0) {
+      await discard(context, staged.parts);
+      return unchanged(
+        { ...previous, ...(merged.cursor === undefined ? {} : { cursor: merged.cursor }) },
+        end.state,
+        figures,
+        previous,
+      );
+    }
+    const written = await finishParts(working, merged.written, layout.version.version, {
+      key: plan.primaryKey[0],
+      cursor: plan.cursor,
+    });
+    const parts = [...merged.kept, ...written];
+    const table = assemble(working, layout, parts, merged.cursor, end.state, decision);
+    return {
+      ...figures,
+      table,
+      changed: true,
+      partsWritten: written.length,
+      schemaChanges: layout.changes,
+    };
+  } finally {
+    read.tap.close();
+  }
+}
+
+function unchanged(
+  table: PublishedTable,
+  state: PublishedTable["state"],
+  figures: Omit<TableOutcome, "table" | "changed" | "partsWritten" | "schemaChanges">,
+  previous: PublishedTable = table,
+): TableOutcome {
+  const { state: _, ...rest } = table;
+  const next: PublishedTable = { ...rest, ...(state === undefined ? {} : { state }) };
+  const same =
+    JSON.stringify(next.state) === JSON.stringify(previous.state) &&
+    next.cursor?.value === previous.cursor?.value;
+  return { ...figures, table: same ? previous : next, changed: false, partsWritten: 0, schemaChanges: [] };
+}
+
+interface Layout {
+  readonly columns: readonly PublishedColumn[];
+  readonly sourceColumns: readonly PublishedColumn[];
+  readonly changes: readonly SchemaChange[];
+  /** The version that parts written now have. */
+  readonly version: SchemaVersion;
+  readonly schemas: readonly SchemaVersion[];
+}
+
+function layoutOf(context: TableContext, decision: ReadDecision): Layout {
+  const { plan, previous, services } = context;
+  const sourceColumns = columnsOf(plan.info.schema, publishedColumns(plan));
+  const { columns, changes } = evolve(plan.name, previous ?? null, sourceColumns, {
+    policy: plan.schemaPolicy,
+    accept: decision.accept,
+    replaced: decision.kind === "whole" && decision.state === undefined,
+  });
+  for (const change of changes) services.log.warn(describeChange(change), { table: plan.name });
+  const schemas = previous?.schemas ?? [];
+  const last = schemas.at(-1);
+  if (last !== undefined && changes.length === 0 && sameLayout(last.columns, columns)) {
+    return { columns, sourceColumns, changes, version: last, schemas };
+  }
+  const version: SchemaVersion = {
+    version: (last?.version ?? 0) + 1,
+    generation: context.generation,
+    changedAt: services.host.now(),
+    columns,
+    sourceColumns,
+    changes,
+  };
+  return { columns, sourceColumns, changes, version, schemas: [...schemas, version] };
+}
+
+function targetOf(
+  plan: TablePlan,
+  decision: ReadDecision,
+  columns: readonly PublishedColumn[],
+  quarantine: Quarantine | null,
+): WriteTarget {
+  const type = columns.find((column) => column.name === plan.cursor)?.type;
+  const hasKey = plan.primaryKey.length > 0;
+  const cursor =
+    decision.cursor === undefined || type === undefined
+      ? null
+      : { ...decision.cursor, type, inclusive: hasKey };
+  return {
+    columns,
+    condition: filterCondition(plan.filter ?? [], cursor),
+    // The last row of a key wins, so the order of the read counts.
+    ordered: hasKey && plan.strategy !== "full_refresh",
+    quarantine,
+  };
+}
+
+/** How many layouts are remembered beyond those that parts still have. */
+const SCHEMAS_KEPT = 50;
+
+function assemble(
+  context: TableContext,
+  layout: Layout,
+  parts: readonly Part[],
+  cursor: PublishedTable["cursor"],
+  state: PublishedTable["state"],
+  decision: ReadDecision,
+): PublishedTable {
+  const { plan, previous } = context;
+  const used = new Set(parts.map((part) => part.schemaVersion));
+  const recent = layout.schemas.slice(-SCHEMAS_KEPT);
+  return {
+    name: plan.name,
+    description: plan.description,
+    mode: plan.mode,
+    rows: parts.reduce((sum, part) => sum + part.rows, 0),
+    sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0),
+    extractedAt: context.services.host.now(),
+    columns: layout.columns,
+    sourceColumns: layout.sourceColumns,
+    parts,
+    schemas: layout.schemas.filter((schema) => used.has(schema.version) || recent.includes(schema)),
+    definition: definitionOf(context.original),
+    tombstones: decision.kind === "whole" ? [] : (previous?.tombstones ?? []),
+    ...(cursor === undefined ? {} : { cursor }),
+    ...(state === undefined ? {} : { state }),
+  };
+}
+
+async function anyPartMissing({ services, directory, previous }: TableContext): Promise<boolean> {
+  for (const part of previous?.parts ?? []) {
+    const stat = await services.host.files.stat(join(directory, part.path));
+    if (stat === null || stat.sizeBytes !== part.sizeBytes) {
+      services.log.warn("a published part is missing or cut short", {
+        table: previous!.name,
+        path: part.path,
+      });
+      return true;
+    }
+  }
+  return false;
+}
+
+function tableError({ source, plan }: TableContext, error: unknown): AgnesError {
+  if (isAgnesError(error)) return error;
+  const reason = messageOf(error);
+  return new AgnesError(
+    "table_read_failed",
+    { source: source.name, table: plan.name, reason },
+    { cause: error },
+  );
+}

@@ -1,0 +1,56 @@
+import { join } from "node:path";
+
+import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import type { PublishedColumn } from "../schema/column.ts";
+import { readParquet, selectList } from "../schema/select.ts";
+import type { TableContext } from "../services.ts";
+import type { Part, SchemaVersion } from "../state/extract-state.ts";
+
+/**
+ * Parts that may hold one of the keys in `keys`, by the bounds that `_parts` keeps of the first key column.
+ * A part without bounds is always one.
+ */
+export async function candidateParts(
+  connection: Connection,
+  parts: readonly Part[],
+  keys: string,
+  first: PublishedColumn,
+  signal: AbortSignal,
+): Promise<readonly Part[]> {
+  const bounded = parts.flatMap((part, at) =>
+    part.keyMin === null || part.keyMax === null
+      ? []
+      : [`(${at}, ${quoteLiteral(part.keyMin)}, ${quoteLiteral(part.keyMax)})`],
+  );
+  if (bounded.length === 0) return parts;
+  const column = quoteIdentifier(first.name);
+  const cast = (text: string) => `CAST(${text} AS ${first.type})`;
+  const outside = await connection.rows<{ place: number }>(
+    `WITH wanted AS (SELECT min(${column}) AS low, max(${column}) AS high FROM ${keys})
+     SELECT place FROM (VALUES ${bounded.join(", ")}) AS bounds(place, low, high), wanted
+     WHERE wanted.low IS NULL OR ${cast("bounds.high")} < wanted.low OR ${cast("bounds.low")} > wanted.high`,
+    { signal },
+  );
+  const excluded = new Set(outside.map((row) => row.place));
+  return parts.filter((_, at) => !excluded.has(at));
+}
+
+/** A relation over parts of any layout with the columns as published now, and `agnes_file`. */
+export function partsRelation(
+  context: Pick<TableContext, "directory">,
+  parts: readonly Part[],
+  columns: readonly PublishedColumn[],
+  schemas: readonly SchemaVersion[],
+): string {
+  const groups = new Map<number, string[]>();
+  for (const part of parts) {
+    const path = join(context.directory, part.path);
+    groups.set(part.schemaVersion, [...(groups.get(part.schemaVersion) ?? []), path]);
+  }
+  const selects = [...groups].map(([version, paths]) => {
+    const layout = schemas.find((schema) => schema.version === version)?.columns ?? columns;
+    return `SELECT ${selectList(columns, layout)}, agnes_file FROM ${readParquet(paths, ", filename='agnes_file'")}`;
+  });
+  if (selects.length > 0) return `(${selects.join(" UNION ALL ")})`;
+  return `(SELECT ${selectList(columns, [])}, NULL::VARCHAR AS agnes_file WHERE false)`;
+}

@@ -1,0 +1,193 @@
+import { AgnesError } from "../../base/mod.ts";
+import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import type { ReadEnd } from "../../kit/mod.ts";
+import type { ReadDecision } from "../decide.ts";
+import type { PublishedColumn } from "../schema/column.ts";
+import { partitionExpression, readParquet } from "../schema/select.ts";
+import { columnList } from "../schema/view.ts";
+import type { TableContext } from "../services.ts";
+import type { Part, PublishedTable } from "../state/extract-state.ts";
+import type { StagedPart } from "../write/staged.ts";
+import { discard, writeEmptyPart } from "../write/write-parts.ts";
+import { deltaNames, dropDelta, loadDelta, orderedParts } from "./delta.ts";
+import { mergeDelta, writeSql, type MergeRequest } from "./merge.ts";
+import { dropTombstoned } from "./tombstones.ts";
+import { writePartitions } from "./partitions.ts";
+
+/** What a table consists of after a read. */
+export interface MergedRead {
+  readonly kept: readonly Part[];
+  readonly written: readonly StagedPart[];
+  readonly cursor: PublishedTable["cursor"];
+  readonly changed: boolean;
+}
+
+/** Puts together what is published and what was read. */
+export async function mergeRead(
+  context: TableContext,
+  decision: ReadDecision,
+  staged: readonly StagedPart[],
+  end: ReadEnd,
+  columns: readonly PublishedColumn[],
+): Promise<MergedRead> {
+  const { plan, previous } = context;
+  const filled = staged.filter((part) => part.rows > 0);
+  await discard(
+    context,
+    staged.filter((part) => part.rows === 0),
+  );
+  await using connection = await context.database.connect();
+  if (plan.strategy !== "full_refresh") await refuseNullKeys(context, connection, filled);
+  const cursor = await newCursor(context, connection, filled, columns, decision);
+  const merged =
+    decision.kind === "delta"
+      ? await mergeIntoPublished(context, connection, filled, columns)
+      : await replacePublished(context, connection, filled, columns, keptParts(previous, end));
+  if (!merged.changed) return { ...merged, cursor };
+  if (merged.kept.length + merged.written.length > 0) return { ...merged, cursor };
+  return { kept: [], written: [await writeEmptyPart(context, columns)], cursor, changed: true };
+}
+
+type Merged = Omit<MergedRead, "cursor">;
+
+/** The parts that a whole read leaves: those of origins the connector says did not change. */
+function keptParts(previous: PublishedTable | undefined, end: ReadEnd): readonly Part[] {
+  const kept = new Set(end.kept);
+  return previous?.parts.filter((part) => part.origin !== null && kept.has(part.origin)) ?? [];
+}
+
+async function replacePublished(
+  context: TableContext,
+  connection: Connection,
+  staged: readonly StagedPart[],
+  columns: readonly PublishedColumn[],
+  kept: readonly Part[],
+): Promise<Merged> {
+  const { plan } = context;
+  if (plan.strategy === "full_refresh" || staged.length === 0)
+    return { kept, written: staged, changed: true };
+  const list = columnList(columns);
+  const key = plan.primaryKey.map(quoteIdentifier).join(", ");
+  const source = orderedParts(staged, list);
+  const last = `QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY agnes_part DESC, agnes_row DESC) = 1`;
+  if (plan.strategy === "partitioned") {
+    const label = partitionExpression(plan.partitionBy!, plan.partitionGranularity ?? "month");
+    const unique = `SELECT ${list} FROM ${source}${key === "" ? "" : ` ${last}`}`;
+    const written = await writePartitions(context, connection, unique, list, label);
+    await discard(context, staged);
+    return { kept, written, changed: true };
+  }
+  if (key === "" || !(await hasDuplicates(context, connection, staged, key))) {
+    return { kept, written: staged, changed: true };
+  }
+  const written: StagedPart[] = [];
+  for (const [at, part] of staged.entries()) {
+    const sql = `SELECT ${list} FROM (SELECT * FROM ${source} ${last}) WHERE agnes_part = ${at}`;
+    const rewritten = await writeSql(context, sql, part.origin);
+    if (rewritten.rows > 0) written.push(rewritten);
+    else await discard(context, [rewritten]);
+  }
+  await discard(context, staged);
+  return { kept, written, changed: true };
+}
+
+async function mergeIntoPublished(
+  context: TableContext,
+  connection: Connection,
+  staged: readonly StagedPart[],
+  columns: readonly PublishedColumn[],
+): Promise<Merged> {
+  const { plan, previous } = context;
+  const published = previous!;
+  if (staged.length === 0) return { kept: published.parts, written: [], changed: false };
+  const origins = new Set(staged.map((part) => part.origin).filter((origin) => origin !== null));
+  if (plan.primaryKey.length === 0 && plan.strategy === "incremental" && origins.size > 0) {
+    // Rows of an origin that came again replace those that came from it before.
+    const kept = published.parts.filter(
+      (part) => part.rows > 0 && !(part.origin !== null && origins.has(part.origin)),
+    );
+    return { kept, written: staged, changed: true };
+  }
+  const delta = deltaNames();
+  try {
+    await loadDelta(context, connection, delta, staged, columns, plan.primaryKey);
+    await dropTombstoned(connection, delta, published.tombstones, columns, plan);
+    const merged = await mergeDelta(context, connection, delta, {
+      published,
+      columns,
+      key: plan.primaryKey,
+      ...partitionOf(context),
+    });
+    await discard(context, staged);
+    return merged;
+  } finally {
+    await dropDelta(connection, delta).catch(() => {});
+  }
+}
+
+/** How the parts of a table are laid out, as a merge wants to know it. */
+export function partitionOf({ plan }: Pick<TableContext, "plan">): Pick<MergeRequest, "partition"> {
+  if (plan.strategy !== "partitioned") return {};
+  return { partition: { column: plan.partitionBy!, granularity: plan.partitionGranularity ?? "month" } };
+}
+
+async function hasDuplicates(
+  context: TableContext,
+  connection: Connection,
+  staged: readonly StagedPart[],
+  key: string,
+): Promise<boolean> {
+  const relation = readParquet(staged.map((part) => part.path));
+  const rows = await connection.rows(
+    `SELECT 1 FROM ${relation} GROUP BY ${key} HAVING count(*) > 1 LIMIT 1`,
+    {
+      signal: context.signal,
+    },
+  );
+  return rows.length > 0;
+}
+
+async function refuseNullKeys(
+  context: TableContext,
+  connection: Connection,
+  staged: readonly StagedPart[],
+): Promise<void> {
+  const { primaryKey, name } = context.plan;
+  if (primaryKey.length === 0 || staged.length === 0) return;
+  const relation = readParquet(staged.map((part) => part.path));
+  const absent = primaryKey.map((column) => `${quoteIdentifier(column)} IS NULL`).join(" OR ");
+  const [row] = await connection.rows<{ n: bigint }>(
+    `SELECT count(*) AS n FROM ${relation} WHERE ${absent}`,
+    {
+      signal: context.signal,
+    },
+  );
+  if (Number(row?.n) > 0) {
+    throw new AgnesError("primary_key_null", { table: name, columns: primaryKey, rows: Number(row?.n) });
+  }
+}
+
+/** The greatest value of the cursor column, of what was read and what was published before. */
+async function newCursor(
+  context: TableContext,
+  connection: Connection,
+  staged: readonly StagedPart[],
+  columns: readonly PublishedColumn[],
+  decision: ReadDecision,
+): Promise<PublishedTable["cursor"]> {
+  const column = columns.find(({ name }) => name === context.plan.cursor);
+  if (column === undefined) return undefined;
+  const before =
+    decision.cursor?.value ?? (decision.kind === "delta" ? context.previous?.cursor?.value : undefined);
+  if (staged.length === 0) return before === undefined ? undefined : { column: column.name, value: before };
+  const greatest = `max(${quoteIdentifier(column.name)})`;
+  const value =
+    before === undefined
+      ? greatest
+      : `greatest(${greatest}, CAST(${quoteLiteral(before)} AS ${column.type}))`;
+  const [row] = await connection.rows<{ value: string | null }>(
+    `SELECT CAST(${value} AS VARCHAR) AS value FROM ${readParquet(staged.map((part) => part.path))}`,
+    { signal: context.signal },
+  );
+  return row?.value == null ? undefined : { column: column.name, value: row.value };
+}

@@ -1,0 +1,191 @@
+import { join } from "node:path";
+
+import { copyToParquet, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import type { Granularity } from "../plan.ts";
+import type { PublishedColumn } from "../schema/column.ts";
+import { keysMatch, partitionExpression } from "../schema/select.ts";
+import { columnList } from "../schema/view.ts";
+import type { TableContext } from "../services.ts";
+import type { Part, PublishedTable } from "../state/extract-state.ts";
+import { stagingPath, type StagedPart } from "../write/staged.ts";
+import { partsRelation } from "./candidates.ts";
+import type { Delta } from "./delta.ts";
+import { labelFits, writePartitions } from "./partitions.ts";
+import { findTouched, type Touched } from "./touched.ts";
+
+/** What is merged into what. */
+export interface MergeRequest {
+  readonly published: Pick<PublishedTable, "parts" | "schemas">;
+  /** The columns as they are published now; the delta has exactly these. */
+  readonly columns: readonly PublishedColumn[];
+  /** Empty: rows are only added. */
+  readonly key: readonly string[];
+  /** For deltas that may come out of order: the column by which an older version must not win. */
+  readonly newest?: string;
+  readonly partition?: { readonly column: string; readonly granularity: Granularity };
+}
+
+/** What a merge leaves and what it wrote anew. */
+export interface MergeResult {
+  readonly kept: readonly Part[];
+  readonly written: readonly StagedPart[];
+  readonly changed: boolean;
+}
+
+/** A part with fewer rows than this share of a full one is small. */
+const SMALL_SHARE = 4;
+/** So many small parts may stand beside each other before they become one. */
+const SMALL_PARTS_MAX = 8;
+
+/** Merges a delta into published parts; parts that it does not touch stay the files they are. */
+export async function mergeDelta(
+  context: TableContext,
+  connection: Connection,
+  delta: Delta,
+  request: MergeRequest,
+): Promise<MergeResult> {
+  const { published, columns, key, newest } = request;
+  const touched =
+    key.length === 0 ? null : await findTouched(context, connection, delta, published, columns, key, newest);
+  try {
+    const isEmpty = (await countRows(connection, delta.rows)) === 0;
+    if (isEmpty && (touched === null || touched.parts.length === 0)) {
+      return { kept: published.parts, written: [], changed: false };
+    }
+    return request.partition === undefined
+      ? await mergeIntoParts(context, connection, delta, request, touched)
+      : await mergeIntoPartitions(context, connection, delta, request, touched, request.partition);
+  } finally {
+    if (touched !== null) await connection.run(`DROP TABLE IF EXISTS ${touched.table}`).catch(() => {});
+  }
+}
+
+async function mergeIntoParts(
+  context: TableContext,
+  connection: Connection,
+  delta: Delta,
+  { published, columns, key }: MergeRequest,
+  touched: Touched | null,
+): Promise<MergeResult> {
+  const written: StagedPart[] = [];
+  const list = columnList(columns);
+  const rewritten = new Set(touched?.parts.map((part) => part.path));
+  for (const part of touched?.parts ?? []) {
+    const file = quoteLiteral(join(context.directory, part.path));
+    const old = partsRelation(context, [part], columns, published.schemas);
+    const sql =
+      `SELECT ${list} FROM ${old} o ANTI JOIN ${touched!.table} t ON ${keysMatch(key, "o", "t")} UNION ALL ` +
+      `SELECT ${list} FROM ${delta.rows} d SEMI JOIN (FROM ${touched!.table} WHERE agnes_file = ${file}) t ` +
+      `ON ${keysMatch(key, "d", "t")}`;
+    const staged = await writeSql(context, sql, part.origin);
+    if (staged.rows > 0) written.push(staged);
+    else await context.services.host.files.remove(staged.path);
+  }
+  const fresh =
+    touched === null
+      ? `SELECT ${list} FROM ${delta.rows}`
+      : `SELECT ${list} FROM ${delta.rows} d ANTI JOIN ${touched.table} t ON ${keysMatch(key, "d", "t")}`;
+  const kept = published.parts.filter((part) => part.rows > 0 && !rewritten.has(part.path));
+  const small = smallParts(kept, context.partRows);
+  const compacted = small.length >= SMALL_PARTS_MAX ? small : [];
+  const old =
+    compacted.length === 0
+      ? []
+      : [`SELECT ${list} FROM ${partsRelation(context, compacted, columns, published.schemas)}`];
+  written.push(...(await writeInSlices(context, connection, [fresh, ...old].join(" UNION ALL "), list, key)));
+  const gone = new Set(compacted.map((part) => part.path));
+  return { kept: kept.filter((part) => !gone.has(part.path)), written, changed: true };
+}
+
+async function mergeIntoPartitions(
+  context: TableContext,
+  connection: Connection,
+  delta: Delta,
+  { published, columns, key }: MergeRequest,
+  touched: Touched | null,
+  partition: NonNullable<MergeRequest["partition"]>,
+): Promise<MergeResult> {
+  const label = partitionExpression(partition.column, partition.granularity);
+  const found = await connection.rows<{ label: string }>(
+    `SELECT DISTINCT ${label} AS label FROM ${delta.rows}`,
+  );
+  const labels = new Set([
+    ...found.map((row) => row.label),
+    ...(touched?.parts ?? []).map((part) => part.partition ?? ""),
+  ]);
+  // Parts that were laid out for another granularity are laid out anew.
+  const isRewritten = (part: Part) =>
+    part.partition === null ||
+    !labelFits(part.partition, partition.granularity) ||
+    labels.has(part.partition);
+  const rewritten = published.parts.filter(isRewritten);
+  const list = columnList(columns);
+  const anti = touched === null ? "" : ` ANTI JOIN ${touched.table} t ON ${keysMatch(key, "o", "t")}`;
+  const old = `SELECT ${list} FROM ${partsRelation(context, rewritten, columns, published.schemas)} o${anti}`;
+  const sql = `${old} UNION ALL SELECT ${list} FROM ${delta.rows}`;
+  const written = await writePartitions(context, connection, sql, list, label);
+  return { kept: published.parts.filter((part) => !isRewritten(part)), written, changed: true };
+}
+
+/** Parts that are worth being written together: small ones of no origin and no partition. */
+export function smallParts(parts: readonly Part[], partRows: number): readonly Part[] {
+  return parts.filter(
+    (part) => part.origin === null && part.partition === null && part.rows < partRows / SMALL_SHARE,
+  );
+}
+
+let nextSlices = 1;
+
+/** Writes rows into as many parts as they need, clustered by the key. */
+async function writeInSlices(
+  context: TableContext,
+  connection: Connection,
+  sql: string,
+  list: string,
+  key: readonly string[],
+): Promise<readonly StagedPart[]> {
+  const rows = await countRows(connection, `(${sql})`);
+  if (rows === 0) return [];
+  const slices = Math.ceil(rows / (context.partRows * 1.5));
+  if (slices === 1) return [await writeSql(context, sql, null)];
+  const table = `slices_${nextSlices++}`;
+  const order = key.length === 0 ? "" : `ORDER BY ${columnList(key.map((name) => ({ name })))}`;
+  try {
+    await connection.run(
+      `CREATE TABLE ${table} AS SELECT *, ntile(${slices}) OVER (${order}) AS agnes_slice FROM (${sql})`,
+    );
+    const written: StagedPart[] = [];
+    for (let slice = 1; slice <= slices; slice++) {
+      written.push(
+        await writeSql(context, `SELECT ${list} FROM ${table} WHERE agnes_slice = ${slice}`, null),
+      );
+    }
+    return written;
+  } finally {
+    await connection.run(`DROP TABLE IF EXISTS ${table}`).catch(() => {});
+  }
+}
+
+/** Writes the rows of a SELECT into one staged part. */
+export async function writeSql(
+  context: TableContext,
+  sql: string,
+  origin: string | null,
+): Promise<StagedPart> {
+  const path = stagingPath(context);
+  try {
+    const { rows, sizeBytes } = await copyToParquet(context.database, { kind: "sql", sql }, path, {
+      signal: context.signal,
+    });
+    return { kind: "staged", path, rows, sizeBytes, partition: null, origin };
+  } catch (error) {
+    await context.services.host.files.remove(path).catch(() => {});
+    throw error;
+  }
+}
+
+/** How many rows a relation has. */
+export async function countRows(connection: Connection, relation: string): Promise<number> {
+  const [row] = await connection.rows<{ n: bigint }>(`SELECT count(*) AS n FROM ${relation}`);
+  return Number(row?.n ?? 0n);
+}

@@ -1,0 +1,106 @@
+import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import type { PublishedColumn } from "../schema/column.ts";
+import { keysMatch } from "../schema/select.ts";
+import type { TableContext } from "../services.ts";
+import type { Part, PublishedTable } from "../state/extract-state.ts";
+import { candidateParts, partsRelation } from "./candidates.ts";
+import type { Delta } from "./delta.ts";
+
+/** Which published rows a delta replaces or removes. */
+export interface Touched {
+  /** Quoted name of a table with the key of each such row and the part it is in (`agnes_file`). */
+  readonly table: string;
+  readonly parts: readonly Part[];
+}
+
+let nextTouched = 1;
+
+/**
+ * Finds the published rows whose keys a delta holds: by the bounds of the parts first, exactly then.
+ *
+ * @param newest for deltas that may come out of order: the column by which an older version must not win
+ */
+export async function findTouched(
+  context: TableContext,
+  connection: Connection,
+  delta: Delta,
+  published: Pick<PublishedTable, "parts" | "schemas">,
+  columns: readonly PublishedColumn[],
+  key: readonly string[],
+  newest: string | undefined,
+): Promise<Touched> {
+  const { signal } = context;
+  const table = quoteIdentifier(`touched_${nextTouched++}`);
+  const keyColumns = columns.filter((column) => key.includes(column.name));
+  const first = keyColumns.find((column) => column.name === key[0])!;
+  const keyList = keyColumns.map((column) => quoteIdentifier(column.name)).join(", ");
+  const allKeys = `(SELECT ${keyList} FROM ${delta.rows} UNION SELECT ${keyList} FROM ${delta.deleted})`;
+  const candidates = await candidateParts(connection, published.parts, allKeys, first, signal);
+  const wanted = columns.filter((column) => key.includes(column.name) || column.name === newest);
+  const relation = partsRelation(context, candidates, wanted, published.schemas);
+  const grouped = keyColumns.map((column) => `o.${quoteIdentifier(column.name)}`).join(", ");
+  const version = newest === undefined ? "NULL" : `max(o.${quoteIdentifier(newest)})`;
+  await connection.run(
+    `CREATE TABLE ${table} AS
+     SELECT ${grouped},
+       min(o.agnes_file) AS agnes_file, max(o.agnes_file) AS agnes_last, ${version} AS agnes_version
+     FROM ${relation} o SEMI JOIN ${allKeys} d ON ${keysMatch(key, "o", "d")} GROUP BY ${grouped}`,
+    { signal },
+  );
+  if (newest !== undefined) {
+    await connection.run(
+      `DELETE FROM ${delta.rows} d USING ${table} t
+       WHERE ${keysMatch(key, "d", "t")} AND t.agnes_version > d.${quoteIdentifier(newest)}`,
+      { signal },
+    );
+  }
+  await dropUnchanged(context, connection, delta, table, { published, candidates, columns, key });
+  await connection.run(
+    `DELETE FROM ${table} t WHERE NOT EXISTS (SELECT 1 FROM ${allKeys} d WHERE ${keysMatch(key, "t", "d")})`,
+    { signal },
+  );
+  return { table, parts: await partsIn(context, connection, table, candidates) };
+}
+
+/** Rows that are published exactly so already are no change: a source may give them again. */
+async function dropUnchanged(
+  context: TableContext,
+  connection: Connection,
+  delta: Delta,
+  touched: string,
+  rows: {
+    readonly published: Pick<PublishedTable, "schemas">;
+    readonly candidates: readonly Part[];
+    readonly columns: readonly PublishedColumn[];
+    readonly key: readonly string[];
+  },
+): Promise<void> {
+  const { published, candidates, columns, key } = rows;
+  const parts = await partsIn(context, connection, touched, candidates);
+  if (parts.length === 0) return;
+  const same = columns
+    .map(({ name }) => `d.${quoteIdentifier(name)} IS NOT DISTINCT FROM o.${quoteIdentifier(name)}`)
+    .join(" AND ");
+  await connection.run(
+    `DELETE FROM ${delta.rows} WHERE rowid IN (
+       SELECT d.rowid FROM ${delta.rows} d
+       JOIN ${partsRelation(context, parts, columns, published.schemas)} o ON ${keysMatch(key, "d", "o")}
+       JOIN ${touched} t ON ${keysMatch(key, "d", "t")}
+       WHERE t.agnes_file = t.agnes_last AND ${same})`,
+    { signal: context.signal },
+  );
+}
+
+async function partsIn(
+  context: TableContext,
+  connection: Connection,
+  touched: string,
+  candidates: readonly Part[],
+): Promise<readonly Part[]> {
+  const files = await connection.rows<{ file: string }>(
+    `SELECT DISTINCT unnest([agnes_file, agnes_last]) AS file FROM ${touched}`,
+    { signal: context.signal },
+  );
+  const paths = new Set(files.map((row) => row.file));
+  return candidates.filter((part) => [...paths].some((path) => path.endsWith(part.path)));
+}

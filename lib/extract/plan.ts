@@ -1,0 +1,118 @@
+import { AgnesError, isExposedName } from "../base/mod.ts";
+import type { Filter, TableInfo } from "../kit/mod.ts";
+
+/** Where the rows of a table live. */
+export type QueryMode = "local" | "remote" | "materialized";
+
+/** How a table is brought up to date. */
+export type Strategy = "full_refresh" | "incremental" | "partitioned";
+
+/** The width of a partition. */
+export type Granularity = "day" | "month" | "year";
+
+/** What is to be done with one table. */
+export interface TablePlan {
+  /** The immutable id, `source.name`. */
+  readonly id: string;
+  /** The name of the object in `extract.duckdb`. */
+  readonly name: string;
+  /** The table as the connector describes it. */
+  readonly info: TableInfo;
+  readonly mode: QueryMode;
+  /** For `materialized`: the SQL that the source runs. */
+  readonly query?: string;
+  readonly strategy: Strategy;
+  /** The columns that identify a row; without them rows can only be appended. */
+  readonly primaryKey: readonly string[];
+  /** The column whose values only grow. */
+  readonly cursor?: string;
+  /** The columns to publish. Default: all. Key, cursor and partition columns always are. */
+  readonly columns?: readonly string[];
+  /** Conditions, ANDed, that rows must meet. */
+  readonly filter?: readonly Filter[];
+  /** For `partitioned`: the column that decides. */
+  readonly partitionBy?: string;
+  /** For `partitioned`. Default `month`. */
+  readonly partitionGranularity?: Granularity;
+  /** What a change of the source's schema does: `evolve` follows it when that is safe, `freeze` fails the table. */
+  readonly schemaPolicy: "evolve" | "freeze";
+  /** Whether rows with a value that does not fit are set aside instead of failing the table. */
+  readonly quarantine: boolean;
+  readonly description: string;
+}
+
+/** Names that the contract of `extract.duckdb` keeps for itself. */
+const RESERVED = new Set([
+  "_meta",
+  "_remote_attach",
+  "_parts",
+  "_schema",
+  "_cursor",
+  "_generation",
+  "_stream",
+]);
+
+/**
+ * Checks one plan against its table.
+ * @throws `table_plan_invalid`
+ */
+export function checkPlan(plan: TablePlan): void {
+  const refuse = (reason: string): never => {
+    throw new AgnesError("table_plan_invalid", { table: plan.name, reason });
+  };
+  if (!isExposedName(plan.name)) refuse("its name may hold letters, digits and underscores only");
+  if (RESERVED.has(plan.name.toLowerCase())) refuse(`the name ${plan.name} belongs to the extract itself`);
+  if (plan.mode === "materialized" && plan.query === undefined) refuse("a materialized table needs its SQL");
+  if (plan.mode !== "local") return;
+  const known = new Set(plan.info.schema.fields.map((field) => String(field.name)));
+  if (known.size === 0) refuse("the source describes no column of it");
+  const folded = new Set([...known].map((name) => name.toLowerCase()));
+  if (folded.size !== known.size) refuse("two of its columns differ in upper and lower case only");
+  if (plan.strategy === "partitioned" && plan.partitionBy === undefined) {
+    refuse("a partitioned table needs the column that decides the partition");
+  }
+  for (const [what, columns] of columnsNamed(plan)) {
+    for (const column of columns) {
+      if (!known.has(column))
+        refuse(`the ${what} column ${JSON.stringify(column)} is not one of its columns`);
+    }
+  }
+}
+
+/** The columns that are published, in the order of the source. */
+export function publishedColumns(plan: TablePlan): readonly string[] {
+  const all = plan.info.schema.fields.map((field) => String(field.name));
+  if (plan.columns === undefined) return all;
+  const wanted = new Set([...plan.columns, ...plan.primaryKey]);
+  if (plan.cursor !== undefined) wanted.add(plan.cursor);
+  if (plan.partitionBy !== undefined) wanted.add(plan.partitionBy);
+  return all.filter((name) => wanted.has(name));
+}
+
+/** The columns that are asked of the connector: those published and those that conditions look at. */
+export function requestedColumns(plan: TablePlan): readonly string[] {
+  const wanted = new Set([...publishedColumns(plan), ...(plan.filter ?? []).map((filter) => filter.column)]);
+  return plan.info.schema.fields.map((field) => String(field.name)).filter((name) => wanted.has(name));
+}
+
+/** Plans whose names DuckDB would take for the same, by the lower-case name. */
+export function duplicateNames(plans: readonly TablePlan[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  for (const { name } of plans) {
+    const folded = name.toLowerCase();
+    if (seen.has(folded)) twice.add(folded);
+    seen.add(folded);
+  }
+  return twice;
+}
+
+function columnsNamed(plan: TablePlan): readonly (readonly [string, readonly string[]])[] {
+  return [
+    ["primary key", plan.primaryKey],
+    ["cursor", plan.cursor === undefined ? [] : [plan.cursor]],
+    ["wanted", plan.columns ?? []],
+    ["filter", (plan.filter ?? []).map((filter) => filter.column)],
+    ["partition", plan.partitionBy === undefined ? [] : [plan.partitionBy]],
+  ];
+}

@@ -1,0 +1,57 @@
+import type { Host } from "../base/mod.ts";
+import type { TablePlan } from "./plan.ts";
+import type { ExtractProgress } from "./stats.ts";
+import type { PublishedTable } from "./state/extract-state.ts";
+
+/** Tells how far one table is, not too often. */
+export interface TableProgress {
+  readonly read: (rows: number, sizeBytes: number) => void;
+  readonly phase: (phase: "reading" | "merging") => void;
+  readonly finish: (phase: "done" | "failed", table: PublishedTable | undefined) => void;
+}
+
+const REPORT_EVERY_MS = 100;
+
+/** Progress of a table that goes to a callback. */
+export function createProgress(
+  host: Pick<Host, "monotonicMs">,
+  plan: TablePlan,
+  onProgress: ((progress: ExtractProgress) => void) | undefined,
+): TableProgress {
+  const startedMs = host.monotonicMs();
+  const total = plan.info.estimatedRows;
+  let phase: ExtractProgress["phase"] = "reading";
+  let rows = 0;
+  let sizeBytes = 0;
+  let reportedMs = Number.NEGATIVE_INFINITY;
+  const report = (now: number) => {
+    reportedMs = now;
+    const elapsedMs = now - startedMs;
+    onProgress?.({
+      table: plan.name,
+      phase,
+      rows,
+      sizeBytes,
+      rowsPerSecond: elapsedMs > 0 ? (rows / elapsedMs) * 1000 : 0,
+      elapsedMs,
+      ...(total === undefined ? {} : { totalRows: total }),
+    });
+  };
+  return {
+    read: (read, written) => {
+      rows = Math.max(rows, read);
+      sizeBytes = Math.max(sizeBytes, written);
+      const now = host.monotonicMs();
+      if (now - reportedMs >= REPORT_EVERY_MS) report(now);
+    },
+    phase: (next) => {
+      phase = next;
+      report(host.monotonicMs());
+    },
+    finish: (next, table) => {
+      phase = next;
+      sizeBytes = table?.sizeBytes ?? sizeBytes;
+      report(host.monotonicMs());
+    },
+  };
+}

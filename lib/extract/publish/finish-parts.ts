@@ -1,0 +1,88 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { basename, join, posix } from "node:path";
+
+import { fileError } from "../../base/mod.ts";
+import { quoteIdentifier } from "../../duckdb/mod.ts";
+import type { TableContext } from "../services.ts";
+import { readParquet } from "../schema/select.ts";
+import type { Part } from "../state/extract-state.ts";
+import { partsDirectory, type StagedPart } from "../write/staged.ts";
+
+/** What names a column's bounds in `_parts`. */
+export interface BoundedColumns {
+  readonly key: string | undefined;
+  readonly cursor: string | undefined;
+}
+
+/**
+ * Makes staged parts durable under names that are made from their content.
+ *
+ * Nothing refers to them yet: a process that dies here leaves files that the next sweep removes.
+ */
+export async function finishParts(
+  context: TableContext,
+  staged: readonly StagedPart[],
+  schemaVersion: number,
+  bounded: BoundedColumns,
+): Promise<readonly Part[]> {
+  const { files } = context.services.host;
+  const directory = partsDirectory(context.directory, context.plan.name);
+  const bounds = await measureBounds(context, staged, bounded);
+  const parts: Part[] = [];
+  for (const { path, rows, sizeBytes, partition, origin } of staged) {
+    const sha256 = await sha256OfFile(path);
+    const name = `${sha256.slice(0, 32)}.parquet`;
+    await files.chmod(path, 0o644);
+    await files.sync(path);
+    await files.rename(path, join(directory, name));
+    parts.push({
+      path: posix.join("data", basename(directory), name),
+      rows,
+      sizeBytes,
+      sha256,
+      schemaVersion,
+      partition,
+      origin,
+      ...(bounds.get(path) ?? { keyMin: null, keyMax: null, cursorMin: null, cursorMax: null }),
+    });
+  }
+  if (staged.length > 0) await files.sync(directory);
+  return parts;
+}
+
+/** The SHA-256 of a file as 64 hexadecimal digits. */
+export async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }))
+      hash.update(chunk as Uint8Array);
+  } catch (error) {
+    throw fileError("read", path, error);
+  }
+  return hash.digest("hex");
+}
+
+type Bounds = Pick<Part, "keyMin" | "keyMax" | "cursorMin" | "cursorMax">;
+
+async function measureBounds(
+  context: TableContext,
+  staged: readonly StagedPart[],
+  { key, cursor }: BoundedColumns,
+): Promise<ReadonlyMap<string, Bounds>> {
+  if (staged.length === 0 || (key === undefined && cursor === undefined)) return new Map();
+  const bound = (column: string | undefined, side: "min" | "max") =>
+    column === undefined ? "NULL" : `CAST(${side}(${quoteIdentifier(column)}) AS VARCHAR)`;
+  const relation = readParquet(
+    staged.map((part) => part.path),
+    ", filename='agnes_file'",
+  );
+  await using connection = await context.database.connect();
+  const rows = await connection.rows<Bounds & { readonly path: string }>(
+    `SELECT agnes_file AS path, ${bound(key, "min")} AS "keyMin", ${bound(key, "max")} AS "keyMax",
+       ${bound(cursor, "min")} AS "cursorMin", ${bound(cursor, "max")} AS "cursorMax"
+     FROM ${relation} GROUP BY agnes_file`,
+    { signal: context.signal },
+  );
+  return new Map(rows.map(({ path, ...bounds }) => [path, bounds]));
+}

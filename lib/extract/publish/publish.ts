@@ -1,0 +1,69 @@
+import { AgnesError, isAgnesError, temporaryPath, type Host } from "../../base/mod.ts";
+import type { ExtractServices } from "../services.ts";
+import type { ExtractState } from "../state/extract-state.ts";
+import { buildDatabase, type BuiltDatabase } from "./build-database.ts";
+import { extractPath, generationPath, GENERATIONS_KEPT, generationsDirectory } from "./paths.ts";
+
+/**
+ * Makes a state the published one, by one rename. All its parts must be durable under their names already.
+ *
+ * Killed before the rename, the previous generation is what everybody sees; killed after it, this one is.
+ *
+ * @param previous the number of the generation that is published now
+ * @throws `rows_lost`, `disk_full`, `file_failed`; what was published before then stays
+ */
+export async function publish(
+  services: ExtractServices,
+  state: ExtractState,
+  options: {
+    readonly previous: number | null;
+    readonly verify: ReadonlySet<string>;
+    readonly signal?: AbortSignal;
+  },
+): Promise<BuiltDatabase> {
+  const { files } = services.host;
+  const target = extractPath(state.directory);
+  const temporary = temporaryPath(services.host, target);
+  try {
+    const built = await buildDatabase(services, temporary, state, options.verify);
+    await files.chmod(temporary, 0o644);
+    await files.sync(temporary);
+    if (options.signal?.aborted === true) throw new AgnesError("aborted", { what: "the extraction" });
+    if (options.previous !== null) await keepGeneration(services.host, state.directory, options.previous);
+    // A write-ahead log that someone left there would be replayed into the new file.
+    await files.remove(`${target}.wal`);
+    await files.rename(temporary, target);
+    await files.sync(state.directory);
+    return built;
+  } catch (error) {
+    await files.remove(temporary).catch(() => {});
+    await files.remove(`${temporary}.wal`).catch(() => {});
+    throw error;
+  }
+}
+
+/** Gives the published file a second name, so that it outlives the rename. */
+async function keepGeneration({ files, random }: Host, directory: string, number: number): Promise<void> {
+  const kept = generationPath(directory, number);
+  await files.makeDirectory(generationsDirectory(directory));
+  try {
+    await files.link(extractPath(directory), kept);
+  } catch (error) {
+    // File systems without hard links get a copy.
+    if (!isAgnesError(error, "file_failed")) throw error;
+    const bytes = await files.read(extractPath(directory));
+    if (bytes === null) throw error;
+    const temporary = temporaryPath({ random }, kept);
+    await files.write(temporary, bytes);
+    await files.rename(temporary, kept);
+  }
+  await files.sync(generationsDirectory(directory));
+}
+
+/** Removes generations beyond those kept. */
+export async function dropOldGenerations({ files }: Host, directory: string, current: number): Promise<void> {
+  for (const name of (await files.list(generationsDirectory(directory))) ?? []) {
+    const number = Number(/^(\d+)\.duckdb$/.exec(name)?.[1] ?? Number.NaN);
+    if (number < current - GENERATIONS_KEPT) await files.remove(generationPath(directory, number));
+  }
+}

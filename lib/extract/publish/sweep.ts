@@ -1,0 +1,117 @@
+import { join, posix } from "node:path";
+
+import { publishFile, TEMPORARY_SUFFIX, type Host } from "../../base/mod.ts";
+import type { ExtractServices } from "../services.ts";
+import { readExtractFile } from "../state/read-extract.ts";
+import type { ExtractState } from "../state/extract-state.ts";
+import { generationPath, generationsDirectory } from "./paths.ts";
+
+/** How long a part stays after the last kept generation let go of it; someone may still be reading it. */
+export const SWEEP_GRACE_MS: number = 60 * 60 * 1000;
+
+/** When each file was first seen without a generation that needs it; milliseconds by relative path. */
+type Unreferenced = Readonly<Record<string, number>>;
+
+/** What a sweep is to do. */
+export interface SweepPlan {
+  readonly remove: readonly string[];
+  readonly remember: Unreferenced;
+}
+
+/** Decides which part files go: those no kept generation has needed for the whole grace period. */
+export function planSweep(
+  present: readonly string[],
+  referenced: ReadonlySet<string>,
+  known: Unreferenced,
+  now: { readonly ms: number; readonly graceMs: number },
+): SweepPlan {
+  const remove: string[] = [];
+  const remember: Record<string, number> = {};
+  for (const path of present) {
+    if (referenced.has(path)) continue;
+    // A clock that was set back must not keep a file for ever.
+    const since = Math.min(known[path] ?? now.ms, now.ms);
+    if (now.ms - since >= now.graceMs) remove.push(path);
+    else remember[path] = since;
+  }
+  return { remove, remember };
+}
+
+/** Removes what a dead run left under temporary names. Only its lock's holder may call it. */
+export async function sweepTemporary({ files }: Host, directory: string): Promise<void> {
+  const folders = [directory, generationsDirectory(directory)];
+  for (const name of (await files.list(join(directory, "data"))) ?? [])
+    folders.push(join(directory, "data", name));
+  for (const folder of folders) {
+    for (const name of (await files.list(folder)) ?? []) {
+      if (!/\.tmp(\.wal)?$/.test(name)) continue;
+      const path = join(folder, name);
+      if ((await files.stat(path))?.isDirectory === true) await files.removeDirectory(path);
+      else await files.remove(path);
+    }
+  }
+}
+
+/** Removes parts that no kept generation refers to, after the grace period. */
+export async function sweepParts(
+  services: ExtractServices,
+  state: ExtractState,
+  graceMs: number = SWEEP_GRACE_MS,
+): Promise<void> {
+  const { files } = services.host;
+  const { directory } = state;
+  const present = await listParts(services.host, directory);
+  const current = new Set(state.tables.flatMap((table) => table.parts.map((part) => part.path)));
+  const memory = join(directory, ".unreferenced.json");
+  // Most of the time nothing is superfluous, and no earlier generation need be opened.
+  if (present.every((path) => current.has(path))) return;
+  const referenced = await referencedByKept(services, directory);
+  if (referenced === null) return;
+  for (const path of current) referenced.add(path);
+  const known = await readMemory(services.host, memory);
+  const plan = planSweep(present, referenced, known, { ms: services.host.now().getTime(), graceMs });
+  for (const path of plan.remove) await files.remove(join(directory, path));
+  if (Object.keys(plan.remember).length === 0 && Object.keys(known).length === 0) return;
+  await publishFile(services.host, memory, JSON.stringify(plan.remember));
+}
+
+async function listParts({ files }: Host, directory: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const folder of (await files.list(join(directory, "data"))) ?? []) {
+    for (const name of (await files.list(join(directory, "data", folder))) ?? []) {
+      if (name.endsWith(".parquet") && !name.endsWith(TEMPORARY_SUFFIX)) {
+        found.push(posix.join("data", folder, name));
+      }
+    }
+  }
+  return found;
+}
+
+/** Null when one kept generation cannot be read: what it needs is then unknown, and nothing may go. */
+async function referencedByKept(services: ExtractServices, directory: string): Promise<Set<string> | null> {
+  const referenced = new Set<string>();
+  for (const name of (await services.host.files.list(generationsDirectory(directory))) ?? []) {
+    const number = /^(\d+)\.duckdb$/.exec(name)?.[1];
+    if (number === undefined) continue;
+    const path = generationPath(directory, Number(number));
+    try {
+      const state = await readExtractFile(directory, path);
+      for (const table of state.tables) for (const part of table.parts) referenced.add(part.path);
+    } catch (error) {
+      services.log.warn("an earlier generation cannot be read, so no part is swept", { path, error });
+      return null;
+    }
+  }
+  return referenced;
+}
+
+async function readMemory({ files }: Host, path: string): Promise<Unreferenced> {
+  const bytes = await files.read(path);
+  if (bytes === null) return {};
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as Unreferenced;
+  } catch {
+    // Only the grace period starts anew.
+    return {};
+  }
+}

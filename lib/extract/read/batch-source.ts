@@ -1,0 +1,133 @@
+import type { RecordBatch, Schema } from "apache-arrow";
+
+import { AgnesError, shown } from "../../base/mod.ts";
+import { createRowBuilder, isFileChunk, isRows } from "../../kit/mod.ts";
+import type { Batch, FileChunk, RowBuilder, RowReject, TableInfo } from "../../kit/mod.ts";
+import type { PublishedColumn } from "../schema/column.ts";
+import { columnsOf } from "../schema/column.ts";
+import { differences, samePhysical } from "./conform.ts";
+import type { Tap } from "./tap.ts";
+
+/** What comes next of a read: Arrow rows of one layout, or a file that DuckDB reads itself. */
+export type Piece =
+  | { readonly kind: "arrow"; readonly batch: RecordBatch }
+  | { readonly kind: "file"; readonly chunk: FileChunk; readonly number: number };
+
+/** Options of a `BatchSource`. */
+export interface BatchSourceOptions {
+  readonly table: Pick<TableInfo, "name" | "schema">;
+  /** The columns that were asked for. */
+  readonly requested: readonly string[];
+  readonly batchRows: number;
+  /** Takes rows that do not fit; without it the first one fails the read. */
+  readonly onReject?: (reject: RowReject) => void;
+  readonly onRows: (rows: number) => void;
+}
+
+/** Turns what a connector yields into checked pieces, with a look ahead of one. */
+export class BatchSource {
+  readonly #tap: Tap;
+  readonly #options: BatchSourceOptions;
+  readonly #expected: readonly PublishedColumn[];
+  readonly #known: readonly PublishedColumn[];
+  readonly #ready: Piece[] = [];
+  #builder: RowBuilder | null = null;
+  #checked: Schema | null = null;
+  #ended = false;
+  #batches = 0;
+  /** Rows that came as Arrow or as objects, without those set aside. */
+  rows = 0;
+  rejected = 0;
+
+  constructor(tap: Tap, options: BatchSourceOptions) {
+    this.#tap = tap;
+    this.#options = options;
+    this.#expected = columnsOf(options.table.schema, options.requested);
+    this.#known = columnsOf(options.table.schema);
+  }
+
+  /** The next piece, without taking it; null at the end. */
+  async peek(): Promise<Piece | null> {
+    while (this.#ready.length === 0 && !this.#ended) {
+      const batch = await this.#tap.next();
+      if (batch === null) {
+        this.#flushRows();
+        this.#ended = true;
+      } else {
+        this.#batches += 1;
+        this.#take(batch);
+      }
+    }
+    return this.#ready[0] ?? null;
+  }
+
+  /** Takes the piece that `peek` showed. */
+  shift(): void {
+    const piece = this.#ready.shift();
+    if (piece?.kind !== "arrow") return;
+    this.rows += piece.batch.numRows;
+    this.#options.onRows(piece.batch.numRows);
+  }
+
+  #take(batch: Batch): void {
+    if (isRows(batch)) {
+      this.#builder ??= this.#newBuilder();
+      this.#push(this.#builder.append(batch));
+      return;
+    }
+    this.#flushRows();
+    if (batch === null || typeof batch !== "object") throw this.#invalid(`it is ${shown(batch)}`);
+    if (isFileChunk(batch)) {
+      this.#ready.push({ kind: "file", chunk: batch, number: this.#batches });
+      return;
+    }
+    if (typeof batch.numRows !== "number" || !Array.isArray(batch.schema?.fields)) {
+      throw this.#invalid(`it is an object with the keys ${Object.keys(batch).slice(0, 5).join(", ")}`);
+    }
+    this.#check(batch);
+    this.#push([batch]);
+  }
+
+  #push(batches: readonly RecordBatch[]): void {
+    for (const batch of batches) if (batch.numRows > 0) this.#ready.push({ kind: "arrow", batch });
+  }
+
+  #check({ schema }: RecordBatch): void {
+    if (this.#checked !== null && samePhysical(schema, this.#checked)) return;
+    const found = differences(columnsOf(schema), this.#expected, this.#known);
+    if (found.length > 0) {
+      throw new AgnesError("batch_schema_mismatch", {
+        table: this.#options.table.name,
+        batch: this.#batches,
+        differences: found,
+      });
+    }
+    this.#checked = schema;
+  }
+
+  #newBuilder(): RowBuilder {
+    const { table, requested, batchRows, onReject } = this.#options;
+    return createRowBuilder(table, {
+      columns: requested,
+      batchRows,
+      ...(onReject === undefined
+        ? {}
+        : {
+            onReject: (reject: RowReject) => {
+              this.rejected += 1;
+              onReject(reject);
+            },
+          }),
+    });
+  }
+
+  #flushRows(): void {
+    if (this.#builder === null) return;
+    this.#push(this.#builder.finish());
+    this.#builder = null;
+  }
+
+  #invalid(reason: string): AgnesError {
+    return new AgnesError("batch_invalid", { table: this.#options.table.name, batch: this.#batches, reason });
+  }
+}

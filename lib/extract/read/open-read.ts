@@ -1,0 +1,78 @@
+import { AgnesError } from "../../base/mod.ts";
+import type { Batch, ReadEnd } from "../../kit/mod.ts";
+import type { ReadDecision } from "../decide.ts";
+import { publishedColumns, requestedColumns, type TablePlan } from "../plan.ts";
+import type { TableContext } from "../services.ts";
+import type { Quarantine } from "../write/quarantine.ts";
+import { BatchSource } from "./batch-source.ts";
+import { openTap, type Tap } from "./tap.ts";
+
+/** How many rows a batch should have: DuckDB takes them fastest so. */
+const BATCH_ROWS = 8192;
+
+/** A read that was begun. */
+export interface OpenRead {
+  readonly source: BatchSource;
+  readonly tap: Tap;
+  /** The plan with the columns that the source really gives. */
+  readonly plan: TablePlan;
+}
+
+/** Begins to read a table from its connector; close the tap at the end. */
+export async function openRead(
+  context: TableContext,
+  decision: ReadDecision,
+  quarantine: Quarantine | null,
+): Promise<OpenRead> {
+  const { plan, batches } = await begin(context, decision);
+  const { source, signal, idleTimeoutMs } = context;
+  const tap = openTap(batches, { source: source.name, table: plan.name, signal, idleTimeoutMs });
+  let rows = 0;
+  return {
+    plan,
+    tap,
+    source: new BatchSource(tap, {
+      table: { name: plan.name, schema: plan.info.schema },
+      requested: requestedColumns(plan),
+      batchRows: BATCH_ROWS,
+      onRows: (taken) => context.onRead((rows += taken), 0),
+      ...(quarantine === null ? {} : { onReject: (reject) => quarantine.add(reject) }),
+    }),
+  };
+}
+
+async function begin(
+  context: TableContext,
+  decision: ReadDecision,
+): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch, ReadEnd | void> }> {
+  const { plan, source, signal } = context;
+  const { connector } = source;
+  if (plan.mode === "materialized") {
+    if (connector.query === undefined) throw missing(context, "query");
+    const answer = await connector.query(plan.query!, { signal });
+    const { columns: _, filter: __, ...rest } = plan;
+    return {
+      plan: { ...rest, strategy: "full_refresh", info: { ...plan.info, schema: answer.schema } },
+      batches: answer.batches as AsyncIterable<Batch, ReadEnd | void>,
+    };
+  }
+  if (connector.read === undefined) throw missing(context, "read");
+  const columns = requestedColumns(plan);
+  const isAll = publishedColumns(plan).length === plan.info.schema.fields.length;
+  const batches = connector.read(plan.info, {
+    batchRows: BATCH_ROWS,
+    signal,
+    ...(isAll ? {} : { columns }),
+    ...(plan.filter === undefined || plan.filter.length === 0 ? {} : { filter: plan.filter }),
+    ...(decision.cursor === undefined ? {} : { cursor: decision.cursor }),
+    ...(decision.state === undefined ? {} : { state: decision.state }),
+  });
+  return { plan, batches };
+}
+
+function missing({ plan, source }: TableContext, capability: string): AgnesError {
+  return new AgnesError("table_plan_invalid", {
+    table: plan.name,
+    reason: `source ${source.name} cannot ${capability}`,
+  });
+}

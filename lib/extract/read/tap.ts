@@ -1,0 +1,89 @@
+import { abortError, AgnesError, isAgnesError, messageOf } from "../../base/mod.ts";
+import type { Batch, ReadEnd } from "../../kit/mod.ts";
+
+/** A read in progress, one batch at a time; it ends in time even when the connector does not. */
+export interface Tap {
+  /** The next batch; null at the end. */
+  next(): Promise<Batch | null>;
+  /** What the connector returned after its last batch. */
+  end(): ReadEnd;
+  /** Tells the connector to stop; does not wait for one that will not. */
+  close(): void;
+}
+
+/** What a tap must know of the read. */
+export interface TapOptions {
+  readonly source: string;
+  readonly table: string;
+  readonly signal: AbortSignal;
+  readonly idleTimeoutMs: number;
+}
+
+/**
+ * Opens a read.
+ *
+ * `next` throws `aborted` as soon as the signal fires, `source_stalled` when nothing comes for too long, and what the
+ * connector threw; an error that is none of ours becomes `table_read_failed`.
+ */
+export function openTap(batches: AsyncIterable<Batch, ReadEnd | void>, options: TapOptions): Tap {
+  const { source, table, signal, idleTimeoutMs } = options;
+  const iterator = batches[Symbol.asyncIterator]();
+  let end: ReadEnd = {};
+  let closed = false;
+  const pull = async (): Promise<Batch | null> => {
+    const result = await iterator.next();
+    if (result.done !== true) return result.value;
+    end = result.value ?? {};
+    closed = true;
+    return null;
+  };
+  return {
+    next: async () => {
+      if (closed) return null;
+      try {
+        return await inTime(pull(), signal, idleTimeoutMs, () => stalled(options));
+      } catch (error) {
+        if (isAgnesError(error)) throw error;
+        throw new AgnesError(
+          "table_read_failed",
+          { source, table, reason: messageOf(error) },
+          { cause: error },
+        );
+      }
+    },
+    end: () => end,
+    close: () => {
+      if (closed) return;
+      closed = true;
+      // A connector that hangs never settles this either, so nobody waits for it.
+      void Promise.resolve(iterator.return?.()).catch(() => {});
+    },
+  };
+}
+
+function stalled({ source, table, idleTimeoutMs }: TapOptions): AgnesError {
+  return new AgnesError("source_stalled", { source, table, idleMs: idleTimeoutMs });
+}
+
+function inTime<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  timeoutMs: number,
+  late: () => AgnesError,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => settle(() => reject(abortError(signal, "the extraction")));
+    const timer = setTimeout(() => settle(() => reject(late())), timeoutMs);
+    const settle = (finish: () => void) => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+      finish();
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+    work.then(
+      (value) => settle(() => resolve(value)),
+      (error: unknown) => settle(() => reject(error as Error)),
+    );
+  });
+}

@@ -1,0 +1,79 @@
+import { AgnesError, checkEnvironmentName, checkExposedName, type Host } from "../base/mod.ts";
+import type { RemoteAttachInfo } from "../kit/mod.ts";
+import { definitionOf } from "./decide.ts";
+import type { TableOutcome } from "./extract-table.ts";
+import { publishedColumns, type TablePlan } from "./plan.ts";
+import { columnsOf } from "./schema/column.ts";
+import type { ExtractSource } from "./services.ts";
+import type { ExtractState, PublishedTable } from "./state/extract-state.ts";
+
+/** A table whose rows stay where they are; only where that is is published. */
+export function remoteTable(
+  host: Pick<Host, "now">,
+  source: ExtractSource,
+  plan: TablePlan,
+  previous: PublishedTable | undefined,
+): TableOutcome {
+  const info = attachInfo(source);
+  const columns = columnsOf(plan.info.schema, publishedColumns(plan));
+  const table: PublishedTable = {
+    name: plan.name,
+    description: plan.description,
+    mode: "remote",
+    rows: 0,
+    sizeBytes: 0,
+    extractedAt: host.now(),
+    columns,
+    sourceColumns: columns,
+    parts: [],
+    schemas: [
+      { version: 1, generation: 1, changedAt: host.now(), columns, sourceColumns: columns, changes: [] },
+    ],
+    definition: definitionOf(plan),
+    tombstones: [],
+    ...(info === null
+      ? {}
+      : { remote: { alias: info.alias, path: plan.info.remotePath ?? [plan.info.name] } }),
+  };
+  const changed = previous === undefined || essence(previous) !== essence(table);
+  return {
+    table: changed ? table : previous,
+    changed,
+    full: false,
+    rowsRead: 0,
+    rowsQuarantined: 0,
+    partsWritten: 0,
+    schemaChanges: [],
+    notes: info === null ? ["the source cannot be attached; it is answered through its connector"] : [],
+  };
+}
+
+/** What `_remote_attach` holds: the databases that remote tables of this generation are in. */
+export function remoteAttachments(
+  source: ExtractSource,
+  tables: readonly PublishedTable[],
+  previous: ExtractState | null,
+): readonly RemoteAttachInfo[] {
+  const aliases = new Set(tables.map((table) => table.remote?.alias).filter((alias) => alias !== undefined));
+  if (aliases.size === 0) return [];
+  const known = source.connector.remote === undefined ? [] : [source.connector.remote()];
+  const all = [...known, ...(previous?.remotes ?? [])];
+  return [...aliases].flatMap((alias) => all.find((info) => info.alias === alias) ?? []);
+}
+
+/** @throws `invalid_identifier` */
+function attachInfo({ connector, name }: ExtractSource): RemoteAttachInfo | null {
+  if (connector.remote === undefined) {
+    if (connector.query !== undefined || connector.read !== undefined) return null;
+    throw new AgnesError("table_plan_invalid", { table: name, reason: `source ${name} cannot be queried` });
+  }
+  const info = connector.remote();
+  checkExposedName("the alias of a remote database", info.alias);
+  checkExposedName("a DuckDB extension", info.extension);
+  if (info.tokenEnv !== "") checkEnvironmentName("the variable of a remote database's token", info.tokenEnv);
+  return info;
+}
+
+function essence({ name, description, mode, columns, remote }: PublishedTable): string {
+  return JSON.stringify([name, description, mode, columns, remote]);
+}

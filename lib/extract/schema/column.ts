@@ -1,0 +1,37 @@
+import type { Field, Schema } from "apache-arrow";
+
+import { duckdbTypeOf } from "../../duckdb/mod.ts";
+
+/** One column as it is published; types are DuckDB's. */
+export interface PublishedColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly nullable: boolean;
+  readonly description?: string;
+}
+
+/** The columns of an Arrow schema, optionally only those named, in the order of the schema. */
+export function columnsOf(schema: Schema, only?: readonly string[]): readonly PublishedColumn[] {
+  const wanted = only === undefined ? null : new Set(only);
+  return schema.fields.filter((field) => wanted?.has(String(field.name)) ?? true).map(columnOf);
+}
+
+/** The type that a column has after a trip through Parquet, which knows no moments in seconds or milliseconds. */
+export function storedType(type: string): string {
+  return type.replaceAll(/\bTIMESTAMP_M?S\b/g, "TIMESTAMP");
+}
+
+/** The columns of an Arrow batch as DuckDB sees them. */
+export function physicalColumnsOf(schema: Schema): readonly Pick<PublishedColumn, "name" | "type">[] {
+  return schema.fields.map((field) => ({ name: String(field.name), type: duckdbTypeOf(field) }));
+}
+
+function columnOf(field: Field): PublishedColumn {
+  const description = field.metadata.get("description");
+  return {
+    name: String(field.name),
+    type: storedType(duckdbTypeOf(field)),
+    nullable: field.nullable,
+    ...(description === undefined ? {} : { description }),
+  };
+}

@@ -1,0 +1,65 @@
+import { AgnesError } from "../../base/mod.ts";
+import type { PublishedColumn } from "./column.ts";
+import { describeChange, diffColumns, type SchemaChange } from "./diff.ts";
+import { widest } from "./widen.ts";
+
+/** What a table was when it was last published. */
+export interface PreviousColumns {
+  readonly columns: readonly PublishedColumn[];
+  readonly sourceColumns: readonly PublishedColumn[];
+}
+
+/** What a change of the source's schema comes to. */
+export interface Evolution {
+  /** The columns to publish, in order. */
+  readonly columns: readonly PublishedColumn[];
+  readonly changes: readonly SchemaChange[];
+}
+
+/**
+ * Decides which columns a table publishes when its source describes it as `source` now.
+ *
+ * Columns keep their place; added ones come last; removed ones stay and are null; a type only ever widens.
+ * `accept` is the owner's word that the source is right: nothing of the previous layout is kept.
+ *
+ * @param replaced whether no row of an earlier layout stays
+ * @throws `schema_frozen`, `schema_change_unsafe`
+ */
+export function evolve(
+  table: string,
+  previous: PreviousColumns | null,
+  source: readonly PublishedColumn[],
+  options: { readonly policy: "evolve" | "freeze"; readonly accept: boolean; readonly replaced: boolean },
+): Evolution {
+  if (previous === null || previous.columns.length === 0) return { columns: source, changes: [] };
+  const changes = diffColumns(previous.sourceColumns, source);
+  if (options.policy === "freeze" && changes.length > 0) {
+    throw new AgnesError("schema_frozen", { table, changes: changes.map(describeChange) });
+  }
+  if (options.accept) return { columns: source, changes };
+  const now = new Map(source.map((column) => [column.name, column]));
+  const unsafe: string[] = [];
+  const kept = previous.columns.map((was): PublishedColumn => {
+    const is = now.get(was.name);
+    if (is === undefined) return { ...was, nullable: true };
+    const type = widest(was.type, is.type, options);
+    if (type === null) {
+      unsafe.push(describeChange({ kind: "type_changed", column: was.name, from: was.type, to: is.type }));
+    }
+    return { ...is, type: type ?? is.type, nullable: was.nullable || is.nullable };
+  });
+  if (unsafe.length > 0) throw new AgnesError("schema_change_unsafe", { table, changes: unsafe });
+  const had = new Set(previous.columns.map((column) => column.name));
+  const added = source.filter((column) => !had.has(column.name));
+  // Rows that stay have no value in a column that was added.
+  const padded = options.replaced ? added : added.map((column) => ({ ...column, nullable: true }));
+  return { columns: [...kept, ...padded], changes };
+}
+
+/** Whether two lists of columns lay out a Parquet file in the same way. */
+export function sameLayout(a: readonly PublishedColumn[], b: readonly PublishedColumn[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((column, at) => column.name === b[at]?.name && column.type === b[at].type)
+  );
+}

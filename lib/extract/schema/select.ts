@@ -1,0 +1,80 @@
+import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
+import type { Filter, FilterValue } from "../../kit/mod.ts";
+import type { Granularity } from "../plan.ts";
+import type { PublishedColumn } from "./column.ts";
+
+/** The select list that gives `columns`, in order, from a relation that has the columns `present`. */
+export function selectList(
+  columns: readonly PublishedColumn[],
+  present: readonly Pick<PublishedColumn, "name" | "type">[],
+): string {
+  const types = new Map(present.map((column) => [column.name, column.type]));
+  return columns
+    .map(({ name, type }) => {
+      const has = types.get(name);
+      const quoted = quoteIdentifier(name);
+      if (has === undefined) return `CAST(NULL AS ${type}) AS ${quoted}`;
+      return has === type ? quoted : `CAST(${quoted} AS ${type}) AS ${quoted}`;
+    })
+    .join(", ");
+}
+
+/** `read_parquet` over an explicit list of absolute paths. */
+export function readParquet(paths: readonly string[], options = ""): string {
+  return `read_parquet([${paths.map(quoteLiteral).join(", ")}]${options})`;
+}
+
+/** The condition that rows of a table must meet; null when every row does. */
+export function filterCondition(
+  filters: readonly Filter[],
+  cursor: {
+    readonly column: string;
+    readonly type: string;
+    readonly value: string;
+    readonly inclusive: boolean;
+  } | null,
+): string | null {
+  const conditions = filters.map(oneFilter);
+  if (cursor !== null) {
+    const column = quoteIdentifier(cursor.column);
+    const value = `CAST(${quoteLiteral(cursor.value)} AS ${cursor.type})`;
+    // With a key, rows of the same cursor value and rows without one are merged again at no harm, and none is missed.
+    conditions.push(
+      cursor.inclusive ? `(${column} >= ${value} OR ${column} IS NULL)` : `${column} > ${value}`,
+    );
+  }
+  return conditions.length === 0 ? null : conditions.join(" AND ");
+}
+
+/** The text that names a row's partition: `2026-01-31`, `2026-01`, `2026`, or `unknown`. */
+export function partitionExpression(column: string, granularity: Granularity): string {
+  const text = `CAST(${quoteIdentifier(column)} AS VARCHAR)`;
+  const moment = `coalesce(TRY_CAST(${text} AS TIMESTAMP), TRY_CAST(${text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')`;
+  const pattern = { day: "%Y-%m-%d", month: "%Y-%m", year: "%Y" }[granularity];
+  return (
+    `CASE WHEN isfinite(${moment}) AND year(${moment}) BETWEEN 1 AND 9999 ` +
+    `THEN strftime(${moment}, '${pattern}') ELSE 'unknown' END`
+  );
+}
+
+/** The condition that two relations agree on a key; null matches nothing. */
+export function keysMatch(key: readonly string[], left: string, right: string): string {
+  return key
+    .map((column) => `${left}.${quoteIdentifier(column)} = ${right}.${quoteIdentifier(column)}`)
+    .join(" AND ");
+}
+
+function oneFilter({ column, operator, values }: Filter): string {
+  const quoted = quoteIdentifier(column);
+  const list = values.map(literal);
+  if (operator === "eq") return list.length === 0 ? "false" : `${quoted} IN (${list.join(", ")})`;
+  if (operator === "ne") return list.length === 0 ? "true" : `${quoted} NOT IN (${list.join(", ")})`;
+  const sign = { gt: ">", ge: ">=", lt: "<", le: "<=" }[operator];
+  return list.length === 0 ? "true" : `(${list.map((value) => `${quoted} ${sign} ${value}`).join(" AND ")})`;
+}
+
+function literal(value: FilterValue): string {
+  if (value instanceof Date)
+    return `TIMESTAMP ${quoteLiteral(value.toISOString().slice(0, -1).replace("T", " "))}`;
+  return typeof value === "string" ? quoteLiteral(value) : String(value);
+}

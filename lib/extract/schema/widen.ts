@@ -1,0 +1,57 @@
+import { storedType } from "./column.ts";
+
+/** Integers by the bits that hold their magnitude; a signed type keeps one for the sign. */
+const INTEGERS: Readonly<Record<string, { readonly bits: number; readonly signed: boolean }>> = {
+  TINYINT: { bits: 7, signed: true },
+  SMALLINT: { bits: 15, signed: true },
+  INTEGER: { bits: 31, signed: true },
+  BIGINT: { bits: 63, signed: true },
+  HUGEINT: { bits: 127, signed: true },
+  UTINYINT: { bits: 8, signed: false },
+  USMALLINT: { bits: 16, signed: false },
+  UINTEGER: { bits: 32, signed: false },
+  UBIGINT: { bits: 64, signed: false },
+};
+
+const EXACT_BITS: Readonly<Record<string, number>> = { FLOAT: 24, DOUBLE: 53 };
+
+/** Types whose text says all there is to say. */
+const TEXTUAL =
+  /^(BOOLEAN|U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(\d+,\s*\d+\)|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE|TIMESTAMPTZ|UUID|INTERVAL|JSON)$/;
+
+/** Whether every value of type `from` is kept by a cast to `to`. */
+export function isLossless(from: string, to: string): boolean {
+  if (from === to || storedType(from) === to) return true;
+  const [a, b] = [INTEGERS[from], INTEGERS[to]];
+  if (a !== undefined && b !== undefined) return b.bits >= a.bits && (b.signed || !a.signed);
+  if (a !== undefined && EXACT_BITS[to] !== undefined) return a.bits <= EXACT_BITS[to];
+  if (from === "FLOAT" && to === "DOUBLE") return true;
+  const [decimalFrom, decimalTo] = [decimal(from), decimal(to)];
+  if (a !== undefined && decimalTo !== null) {
+    return decimalTo.width - decimalTo.scale >= Math.ceil((a.bits + 1) * Math.LOG10E * Math.LN2);
+  }
+  if (decimalFrom !== null && decimalTo !== null) {
+    const whole = (d: { width: number; scale: number }) => d.width - d.scale;
+    return decimalTo.scale >= decimalFrom.scale && whole(decimalTo) >= whole(decimalFrom);
+  }
+  if (from === "DATE" && to === "TIMESTAMP") return true;
+  return to === "VARCHAR" && TEXTUAL.test(from);
+}
+
+/**
+ * The narrower of the types that hold every value of both; null when there is none.
+ *
+ * When all rows are `replaced`, a number may also become a DOUBLE: no value of the old type stays to be rounded.
+ */
+export function widest(was: string, is: string, options: { readonly replaced: boolean }): string | null {
+  if (isLossless(was, is)) return is;
+  if (isLossless(is, was)) return was;
+  const isNumber = INTEGERS[was] !== undefined || decimal(was) !== null;
+  if (options.replaced && is === "DOUBLE" && isNumber) return is;
+  return null;
+}
+
+function decimal(type: string): { width: number; scale: number } | null {
+  const found = /^DECIMAL\((\d+),\s*(\d+)\)$/.exec(type);
+  return found === null ? null : { width: Number(found[1]), scale: Number(found[2]) };
+}

@@ -1,0 +1,102 @@
+import type { JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
+import type { QueryMode } from "../plan.ts";
+import type { PublishedColumn } from "../schema/column.ts";
+import type { SchemaChange } from "../schema/diff.ts";
+
+/** What a source has published, as one generation of its `extract.duckdb` says it. */
+export interface ExtractState {
+  /** The absolute path of `extracts/<source>`. */
+  readonly directory: string;
+  readonly generation: Generation;
+  readonly tables: readonly PublishedTable[];
+  readonly remotes: readonly RemoteAttachInfo[];
+  /** Ids of the last pushed events that were merged, oldest first. */
+  readonly eventIds: readonly string[];
+}
+
+/** One published state of an extract. */
+export interface Generation {
+  readonly number: number;
+  readonly runId: string;
+  readonly kind: "run" | "stream" | "rollback";
+  readonly plugin: string;
+  readonly pluginVersion: string;
+  readonly startedAt: Date;
+  readonly finishedAt: Date;
+  /** Where the extract was when it was published; its views hold this path. */
+  readonly directory: string;
+}
+
+/** One table of an extract. */
+export interface PublishedTable {
+  readonly name: string;
+  readonly description: string;
+  readonly rows: number;
+  readonly sizeBytes: number;
+  readonly extractedAt: Date;
+  readonly mode: QueryMode;
+  /** The published columns; empty for a remote table without a view. */
+  readonly columns: readonly PublishedColumn[];
+  /** The columns as the source last described them. */
+  readonly sourceColumns: readonly PublishedColumn[];
+  readonly parts: readonly Part[];
+  /** Every published layout of the table, oldest first; parts name theirs by version. */
+  readonly schemas: readonly SchemaVersion[];
+  readonly cursor?: { readonly column: string; readonly value: string };
+  /** What the connector asked to be given at the next read. */
+  readonly state?: JsonValue;
+  /** What was asked of the source, as text; when it changes the table is read anew. */
+  readonly definition: string;
+  /** Rows deleted by pushed events, so that an older event cannot bring them back. */
+  readonly tombstones: readonly Tombstone[];
+  /** For a remote table: where it is inside the attached database. */
+  readonly remote?: { readonly alias: string; readonly path: readonly string[]; readonly reason?: string };
+}
+
+/** One Parquet file; never changed once it has its name. */
+export interface Part {
+  /** Relative to the extract's directory, with `/`. */
+  readonly path: string;
+  readonly rows: number;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** The version of the layout its columns have. */
+  readonly schemaVersion: number;
+  /** `2026-01`, or `unknown`; for partitioned tables. */
+  readonly partition: string | null;
+  /** What the rows were made from, when the connector told. */
+  readonly origin: string | null;
+  /** Bounds of the first key column and of the cursor, as text; null is unknown. */
+  readonly keyMin: string | null;
+  readonly keyMax: string | null;
+  readonly cursorMin: string | null;
+  readonly cursorMax: string | null;
+}
+
+/** One layout that a table had. */
+export interface SchemaVersion {
+  readonly version: number;
+  readonly generation: number;
+  readonly changedAt: Date;
+  readonly columns: readonly PublishedColumn[];
+  readonly sourceColumns: readonly PublishedColumn[];
+  readonly changes: readonly SchemaChange[];
+}
+
+/** A deleted row: its key as JSON text, and the newest version known of it. */
+export interface Tombstone {
+  readonly key: string;
+  /** A value of the cursor column; null bars every later version. */
+  readonly version: string | null;
+}
+
+/** The table of that name, ignoring case as DuckDB does. */
+export function findTable(state: ExtractState | null, name: string): PublishedTable | undefined {
+  const folded = name.toLowerCase();
+  return state?.tables.find((table) => table.name.toLowerCase() === folded);
+}
+
+/** The layout that new parts get. */
+export function currentSchema(table: PublishedTable): SchemaVersion | undefined {
+  return table.schemas.at(-1);
+}

@@ -1,0 +1,257 @@
+import { AgnesError, isAgnesError, messageOf } from "../../base/mod.ts";
+import { openDatabase, type Connection } from "../../duckdb/mod.ts";
+import type { JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
+import type { QueryMode } from "../plan.ts";
+import { extractPath } from "../publish/paths.ts";
+import { WHOLE_EXTRACT } from "../publish/tables-sql.ts";
+import type { PublishedColumn } from "../schema/column.ts";
+import type { SchemaChange } from "../schema/diff.ts";
+import { stat } from "node:fs/promises";
+import type {
+  ExtractState,
+  Generation,
+  Part,
+  PublishedTable,
+  SchemaVersion,
+  Tombstone,
+} from "./extract-state.ts";
+
+/**
+ * What a source has published; null when it has published nothing yet.
+ *
+ * Reads a generation whole or not at all, also while the next one is being published.
+ * @throws `extract_unreadable`; `extract_foreign` for a file that keeps the contract but was written by others
+ */
+export async function readExtract(directory: string): Promise<ExtractState | null> {
+  const path = extractPath(directory);
+  try {
+    await stat(path);
+  } catch (error) {
+    if (/ENOENT|ENOTDIR/.test(messageOf(error))) return null;
+    throw new AgnesError("extract_unreadable", { path, reason: messageOf(error) }, { cause: error });
+  }
+  return await readExtractFile(directory, path);
+}
+
+/** Reads one file of a generation; see `readExtract`. */
+export async function readExtractFile(directory: string, path: string): Promise<ExtractState> {
+  try {
+    await using database = await openDatabase({
+      path,
+      readOnly: true,
+      limits: { memoryMb: 256, threads: 1 },
+    });
+    await using connection = await database.connect();
+    const names = new Set(
+      (await select<{ t: string }>(connection, "SELECT table_name AS t FROM duckdb_tables()")).map(
+        (r) => r.t,
+      ),
+    );
+    if (!names.has("_generation")) {
+      if (names.has("_meta")) throw new AgnesError("extract_foreign", { path });
+      throw new AgnesError("extract_unreadable", { path, reason: "it has no table _meta" });
+    }
+    return await readState(connection, directory, names.has("_remote_attach"));
+  } catch (error) {
+    if (isAgnesError(error, "extract_foreign") || isAgnesError(error, "extract_unreadable")) throw error;
+    throw new AgnesError("extract_unreadable", { path, reason: messageOf(error) }, { cause: error });
+  }
+}
+
+async function readState(
+  connection: Connection,
+  directory: string,
+  hasRemotes: boolean,
+): Promise<ExtractState> {
+  const generations = await select<GenerationRow>(
+    connection,
+    `SELECT number, run_id, kind, plugin, plugin_version, epoch_ms(started_at) AS started,
+       epoch_ms(finished_at) AS finished, directory FROM _generation`,
+  );
+  const metas = await select<MetaRow>(
+    connection,
+    "SELECT table_name, description, rows, size_bytes, epoch_ms(extracted_at) AS extracted, query_mode FROM _meta",
+  );
+  const parts = await select<PartRow>(connection, "SELECT * FROM _parts ORDER BY table_name, ordinal");
+  const schemas = await select<SchemaRow>(
+    connection,
+    `SELECT table_name, version, generation, epoch_ms(changed_at) AS changed, columns, source_columns, changes
+     FROM _schema ORDER BY table_name, version`,
+  );
+  const cursors = await select<CursorRow>(connection, "SELECT * FROM _cursor");
+  const remotes = hasRemotes
+    ? await select<{ alias: string; extension: string; url: string; token_env: string }>(
+        connection,
+        "SELECT alias, extension, url, token_env FROM _remote_attach",
+      )
+    : [];
+  const [generation] = generations;
+  if (generation === undefined) throw new Error("_generation is empty");
+  const partsOf = groupBy(parts, (row) => row.table_name);
+  const schemasOf = groupBy(schemas, (row) => row.table_name);
+  const cursorOf = new Map(cursors.map((row) => [row.table_name, row]));
+  return {
+    directory,
+    generation: toGeneration(generation),
+    tables: metas.map((meta) =>
+      toTable(
+        meta,
+        (partsOf.get(meta.table_name) ?? []).map(toPart),
+        (schemasOf.get(meta.table_name) ?? []).map(toSchema),
+        cursorOf.get(meta.table_name),
+      ),
+    ),
+    remotes: remotes.map((row): RemoteAttachInfo => ({
+      alias: row.alias,
+      extension: row.extension,
+      url: row.url,
+      tokenEnv: row.token_env,
+    })),
+    eventIds: parsed<readonly string[]>(cursorOf.get(WHOLE_EXTRACT)?.event_ids) ?? [],
+  };
+}
+
+async function select<T>(connection: Connection, sql: string): Promise<readonly T[]> {
+  return await connection.rows<T>(sql);
+}
+
+interface GenerationRow {
+  readonly number: bigint;
+  readonly run_id: string;
+  readonly kind: string;
+  readonly plugin: string;
+  readonly plugin_version: string;
+  readonly started: bigint;
+  readonly finished: bigint;
+  readonly directory: string;
+}
+
+interface MetaRow {
+  readonly table_name: string;
+  readonly description: string | null;
+  readonly rows: bigint;
+  readonly size_bytes: bigint;
+  readonly extracted: bigint;
+  readonly query_mode: string;
+}
+
+interface PartRow {
+  readonly table_name: string;
+  readonly path: string;
+  readonly rows: bigint;
+  readonly size_bytes: bigint;
+  readonly sha256: string;
+  readonly schema_version: number;
+  readonly partition: string | null;
+  readonly origin: string | null;
+  readonly key_min: string | null;
+  readonly key_max: string | null;
+  readonly cursor_min: string | null;
+  readonly cursor_max: string | null;
+}
+
+interface SchemaRow {
+  readonly table_name: string;
+  readonly version: number;
+  readonly generation: bigint;
+  readonly changed: bigint;
+  readonly columns: string;
+  readonly source_columns: string;
+  readonly changes: string;
+}
+
+interface CursorRow {
+  readonly table_name: string;
+  readonly cursor_column: string | null;
+  readonly cursor_value: string | null;
+  readonly state: string | null;
+  readonly source_columns: string | null;
+  readonly definition: string | null;
+  readonly tombstones: string | null;
+  readonly event_ids: string | null;
+  readonly remote: string | null;
+}
+
+function toGeneration(row: GenerationRow): Generation {
+  return {
+    number: Number(row.number),
+    runId: row.run_id,
+    kind: row.kind as Generation["kind"],
+    plugin: row.plugin,
+    pluginVersion: row.plugin_version,
+    startedAt: new Date(Number(row.started)),
+    finishedAt: new Date(Number(row.finished)),
+    directory: row.directory,
+  };
+}
+
+function toTable(
+  meta: MetaRow,
+  parts: readonly Part[],
+  schemas: readonly SchemaVersion[],
+  cursor: CursorRow | undefined,
+): PublishedTable {
+  const current = schemas.at(-1);
+  const state = parsed<JsonValue>(cursor?.state);
+  const remote = parsed<NonNullable<PublishedTable["remote"]>>(cursor?.remote);
+  return {
+    name: meta.table_name,
+    description: meta.description ?? "",
+    rows: Number(meta.rows),
+    sizeBytes: Number(meta.size_bytes),
+    extractedAt: new Date(Number(meta.extracted)),
+    mode: meta.query_mode as QueryMode,
+    columns: current?.columns ?? [],
+    sourceColumns: parsed<readonly PublishedColumn[]>(cursor?.source_columns) ?? [],
+    parts,
+    schemas,
+    definition: cursor?.definition ?? "",
+    tombstones: parsed<readonly Tombstone[]>(cursor?.tombstones) ?? [],
+    ...(cursor?.cursor_column != null && cursor.cursor_value != null
+      ? { cursor: { column: cursor.cursor_column, value: cursor.cursor_value } }
+      : {}),
+    ...(state === undefined ? {} : { state }),
+    ...(remote === undefined ? {} : { remote }),
+  };
+}
+
+function toPart(row: PartRow): Part {
+  return {
+    path: row.path,
+    rows: Number(row.rows),
+    sizeBytes: Number(row.size_bytes),
+    sha256: row.sha256,
+    schemaVersion: row.schema_version,
+    partition: row.partition,
+    origin: row.origin,
+    keyMin: row.key_min,
+    keyMax: row.key_max,
+    cursorMin: row.cursor_min,
+    cursorMax: row.cursor_max,
+  };
+}
+
+function toSchema(row: SchemaRow): SchemaVersion {
+  return {
+    version: row.version,
+    generation: Number(row.generation),
+    changedAt: new Date(Number(row.changed)),
+    columns: JSON.parse(row.columns) as readonly PublishedColumn[],
+    sourceColumns: JSON.parse(row.source_columns) as readonly PublishedColumn[],
+    changes: JSON.parse(row.changes) as readonly SchemaChange[],
+  };
+}
+
+function parsed<T>(text: string | null | undefined): T | undefined {
+  return text == null ? undefined : (JSON.parse(text) as T);
+}
+
+function groupBy<T>(rows: readonly T[], key: (row: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const row of rows) {
+    const group = groups.get(key(row));
+    if (group === undefined) groups.set(key(row), [row]);
+    else group.push(row);
+  }
+  return groups;
+}

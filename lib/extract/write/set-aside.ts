@@ -1,0 +1,73 @@
+import { fileRelation, quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
+import type { PublishedColumn } from "../schema/column.ts";
+import type { TableContext } from "../services.ts";
+import type { LocalChunk } from "./write-file.ts";
+import type { WriteTarget } from "./write-parts.ts";
+
+interface Rejected {
+  readonly row: bigint;
+  readonly column: string;
+  readonly value: string;
+  readonly type: string;
+  readonly record: string;
+}
+
+/**
+ * Sets the rows of a file aside that hold a value which does not fit, and gives the SELECT of the others.
+ *
+ * Only done after a plain read failed, since it looks at every value as text.
+ */
+export async function setAsideRows(
+  context: TableContext,
+  chunk: LocalChunk,
+  present: readonly Pick<PublishedColumn, "name" | "type">[],
+  target: WriteTarget,
+): Promise<string> {
+  const isParquet = chunk.format === "parquet";
+  const texts = Object.fromEntries(present.map(({ name }) => [name, "VARCHAR"]));
+  const relation = fileRelation(isParquet ? chunk : { ...chunk, types: texts });
+  const has = new Set(present.map((column) => column.name));
+  const converted = (name: string, type: string) => conversion(chunk, name, type);
+  const checked = target.columns.filter(({ name, type }) => has.has(name) && type !== "VARCHAR");
+  const misfit = ({ name, type }: PublishedColumn) =>
+    `(${quoteIdentifier(name)} IS NOT NULL AND ${converted(name, type)} IS NULL)`;
+  const rejects = checked.map(misfit).join(" OR ") || "false";
+  await using connection = await context.database.connect();
+  const found = await connection.rows<Rejected>(
+    `SELECT row, column_name AS "column", value, type, record FROM (
+       SELECT agnes_row AS row, to_json(t) AS record,
+         unnest([${checked
+           .map(
+             (column) =>
+               `CASE WHEN ${misfit(column)} THEN {'name': ${quoteLiteral(column.name)}, 'type': ${quoteLiteral(column.type)}, 'value': CAST(${quoteIdentifier(column.name)} AS VARCHAR)} END`,
+           )
+           .join(", ")}]) AS misfit,
+         misfit.name AS column_name, misfit.type AS type, misfit.value AS value
+       FROM (SELECT row_number() OVER () AS agnes_row, * FROM ${relation}) t WHERE ${rejects}
+     ) WHERE column_name IS NOT NULL`,
+    { signal: context.signal },
+  );
+  const seen = new Set<bigint>();
+  for (const { row, column, value, type, record } of found) {
+    if (seen.has(row)) continue;
+    seen.add(row);
+    const { agnes_row: _, ...rest } = JSON.parse(record) as Record<string, unknown>;
+    target.quarantine!.add({ row: Number(row), column, value, reason: `it is not ${type}`, record: rest });
+  }
+  const list = target.columns.map(({ name, type }) => {
+    const quoted = quoteIdentifier(name);
+    if (!has.has(name)) return `CAST(NULL AS ${type}) AS ${quoted}`;
+    return type === "VARCHAR" ? quoted : `${converted(name, type)} AS ${quoted}`;
+  });
+  const inner = `SELECT ${list.join(", ")} FROM ${relation} WHERE NOT coalesce(${rejects}, false)`;
+  return target.condition === null ? inner : `SELECT * FROM (${inner}) WHERE ${target.condition}`;
+}
+
+function conversion(chunk: LocalChunk, name: string, type: string): string {
+  const quoted = quoteIdentifier(name);
+  const format = type === "DATE" ? chunk.csv?.dateFormat : chunk.csv?.timestampFormat;
+  if ((type === "DATE" || type === "TIMESTAMP") && format !== undefined) {
+    return `CAST(try_strptime(${quoted}, ${quoteLiteral(format)}) AS ${type})`;
+  }
+  return `TRY_CAST(${quoted} AS ${type})`;
+}

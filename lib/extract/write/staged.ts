@@ -1,0 +1,26 @@
+import { join } from "node:path";
+
+import { temporaryPath } from "../../base/mod.ts";
+import type { TableContext } from "../services.ts";
+
+/** A Parquet file that is written but has no final name yet. */
+export interface StagedPart {
+  readonly kind: "staged";
+  /** The absolute path of the temporary file. */
+  readonly path: string;
+  readonly rows: number;
+  readonly sizeBytes: number;
+  readonly partition: string | null;
+  readonly origin: string | null;
+}
+
+/** The directory of a table's parts. */
+export function partsDirectory(directory: string, table: string): string {
+  // Two names that differ in case only are one table to DuckDB and may be one folder to the file system.
+  return join(directory, "data", table.toLowerCase());
+}
+
+/** A path for a part that is being written. */
+export function stagingPath({ services, directory, plan }: TableContext): string {
+  return temporaryPath(services.host, join(partsDirectory(directory, plan.name), "part"));
+}

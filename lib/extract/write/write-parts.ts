@@ -1,0 +1,99 @@
+import { copyToParquet } from "../../duckdb/mod.ts";
+import type { BatchSource } from "../read/batch-source.ts";
+import type { PublishedColumn } from "../schema/column.ts";
+import { selectList } from "../schema/select.ts";
+import type { TableContext } from "../services.ts";
+import type { Quarantine } from "./quarantine.ts";
+import { stagingPath, type StagedPart } from "./staged.ts";
+import { writeFileChunk } from "./write-file.ts";
+import { startCopy, type RunningCopy } from "./write-stream.ts";
+
+/** What parts are to hold. */
+export interface WriteTarget {
+  readonly columns: readonly PublishedColumn[];
+  /** The condition rows must meet, over the columns as they come; null lets all in. */
+  readonly condition: string | null;
+  /** Whether the rows of a part keep the order of the read. */
+  readonly ordered: boolean;
+  readonly quarantine: Quarantine | null;
+}
+
+/** What a read came to. */
+export interface WrittenParts {
+  readonly parts: readonly StagedPart[];
+  /** Rows the connector gave, with those that a condition left out where they could be counted. */
+  readonly rowsRead: number;
+}
+
+/** How many parts of Arrow rows are written at once: while one is being closed the next already takes rows. */
+const COPIES_MAX = 2;
+
+/** Writes all that a read gives into parts of bounded size, in the order of the read. */
+export async function writeParts(
+  context: TableContext,
+  source: BatchSource,
+  target: WriteTarget,
+): Promise<WrittenParts> {
+  const parts: (StagedPart | Promise<StagedPart>)[] = [];
+  const running: RunningCopy[] = [];
+  let fileRows = 0;
+  let sizeBytes = 0;
+  try {
+    for (let piece = await source.peek(); piece !== null; piece = await source.peek()) {
+      if (piece.kind === "file") {
+        source.shift();
+        const part = await writeFileChunk(context, piece.chunk, piece.number, target);
+        fileRows += part.rows;
+        sizeBytes += part.sizeBytes;
+        parts.push(part);
+        context.onRead(source.rows + fileRows, sizeBytes);
+        continue;
+      }
+      if (running.length >= COPIES_MAX) sizeBytes += (await running.shift()!.written).sizeBytes;
+      const copy = startCopy(
+        context,
+        source,
+        piece.batch.schema,
+        target,
+        partRowsAt(context.partRows, parts.length),
+      );
+      running.push(copy);
+      parts.push(copy.written);
+      await copy.taken;
+      // A part that failed ends early; going on would read the rest of the source in vain.
+      await Promise.race([copy.written, Promise.resolve()]);
+    }
+    return { parts: await Promise.all(parts), rowsRead: source.rows + fileRows };
+  } catch (error) {
+    await discard(context, parts);
+    throw error;
+  }
+}
+
+/** The part that stands for a table without rows: it still has the columns and their types. */
+export async function writeEmptyPart(
+  context: TableContext,
+  columns: readonly PublishedColumn[],
+): Promise<StagedPart> {
+  const path = stagingPath(context);
+  const sql = `SELECT ${selectList(columns, [])} WHERE false`;
+  const { rows, sizeBytes } = await copyToParquet(context.database, { kind: "sql", sql }, path, {
+    signal: context.signal,
+  });
+  return { kind: "staged", path, rows, sizeBytes, partition: null, origin: null };
+}
+
+/** Parts double in size after every 32, so that a table of any size has a bounded number of them. */
+export function partRowsAt(partRows: number, index: number): number {
+  return partRows * 2 ** Math.min(Math.floor(index / 32), 6);
+}
+
+/** Removes parts that will not be published. */
+export async function discard(
+  { services }: Pick<TableContext, "services">,
+  parts: readonly (StagedPart | Promise<StagedPart>)[],
+): Promise<void> {
+  for (const settled of await Promise.allSettled(parts)) {
+    if (settled.status === "fulfilled") await services.host.files.remove(settled.value.path).catch(() => {});
+  }
+}

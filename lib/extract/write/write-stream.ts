@@ -1,0 +1,100 @@
+import type { RecordBatch, Schema } from "apache-arrow";
+
+import { AgnesError } from "../../base/mod.ts";
+import { copyToParquet, parquetFooter } from "../../duckdb/mod.ts";
+import type { BatchSource } from "../read/batch-source.ts";
+import { samePhysical } from "../read/conform.ts";
+import { physicalColumnsOf } from "../schema/column.ts";
+import { selectList } from "../schema/select.ts";
+import type { TableContext } from "../services.ts";
+import { stagingPath, type StagedPart } from "./staged.ts";
+import type { WriteTarget } from "./write-parts.ts";
+
+/** The Arrow bytes after which a part ends whatever its rows, so that wide rows do not make huge parts. */
+const PART_SIZE_BYTES_MAX = 192 * 1024 * 1024;
+
+/** A part being written: wait for `taken` to go on reading, for `written` to have it. */
+export interface RunningCopy {
+  /** Settles when the part has taken all rows it will. */
+  readonly taken: Promise<unknown>;
+  readonly written: Promise<StagedPart>;
+}
+
+/** Writes Arrow batches of one layout into one part, until `rowsMax`, another layout, or the end. */
+export function startCopy(
+  context: TableContext,
+  source: BatchSource,
+  schema: Schema,
+  target: WriteTarget,
+  rowsMax: number,
+): RunningCopy {
+  const { database, plan, services, signal } = context;
+  const path = stagingPath(context);
+  const segment = new Segment(source, schema, rowsMax);
+  const present = physicalColumnsOf(schema);
+  const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
+  const written = (async (): Promise<StagedPart> => {
+    try {
+      const { rows, sizeBytes } = await copyToParquet(
+        database,
+        {
+          kind: "stream",
+          source: { schema, open: () => segment.batches() },
+          select: (relation) => `SELECT ${selectList(target.columns, present)} FROM ${relation}${where}`,
+        },
+        path,
+        { signal, ordered: target.ordered },
+      );
+      const yielded = target.condition === null ? segment.rows : rows;
+      const footer = await parquetFooter(path);
+      checkCount(plan.name, yielded, rows, "what DuckDB wrote");
+      checkCount(plan.name, yielded, footer.rows, "the footer of the part");
+      return { kind: "staged", path, rows, sizeBytes, partition: null, origin: null };
+    } catch (error) {
+      await services.host.files.remove(path).catch(() => {});
+      throw error;
+    } finally {
+      segment.finish();
+    }
+  })();
+  written.catch(() => {});
+  return { taken: segment.taken, written };
+}
+
+/** @throws `rows_lost` */
+export function checkCount(table: string, yielded: number, written: number, where: string): void {
+  if (yielded !== written) throw new AgnesError("rows_lost", { table, yielded, written, where });
+}
+
+class Segment {
+  readonly #source: BatchSource;
+  readonly #schema: Schema;
+  readonly #rowsMax: number;
+  readonly taken: Promise<void>;
+  #finish: () => void = () => {};
+  rows = 0;
+
+  constructor(source: BatchSource, schema: Schema, rowsMax: number) {
+    this.#source = source;
+    this.#schema = schema;
+    this.#rowsMax = rowsMax;
+    this.taken = new Promise((resolve) => (this.#finish = resolve));
+  }
+
+  async *batches(): AsyncIterable<RecordBatch> {
+    let sizeBytes = 0;
+    while (this.rows < this.#rowsMax && sizeBytes < PART_SIZE_BYTES_MAX) {
+      const piece = await this.#source.peek();
+      if (piece?.kind !== "arrow" || !samePhysical(piece.batch.schema, this.#schema)) break;
+      this.#source.shift();
+      this.rows += piece.batch.numRows;
+      sizeBytes += piece.batch.data.byteLength;
+      yield piece.batch;
+    }
+    this.finish();
+  }
+
+  finish(): void {
+    this.#finish();
+  }
+}
