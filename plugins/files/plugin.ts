@@ -16,6 +16,7 @@ import { digest, fingerprint, parseState, planRead, writeState, type ReadState }
 import { filesOptions, type FilesOptions } from "./options.ts";
 import { literal, mergeShapes, rowsOf, schemaOf, shapeOf, type Shape } from "./shape.ts";
 import { listTables, originOf, type FilesTable } from "./tables.ts";
+import { checkWhole } from "./whole.ts";
 
 /** CSV, TSV, NDJSON, JSON and Parquet files as tables. */
 export default definePlugin({
@@ -93,7 +94,9 @@ class FilesSource {
     for (const [file, fileShape] of files) {
       signal.throwIfAborted();
       const origin = originOf(table, file);
-      if (changed.has(origin) && fileShape !== null) yield chunkOf(table, file, origin, fileShape, shape);
+      if (!changed.has(origin) || fileShape === null) continue;
+      await checkWhole(file, signal);
+      yield chunkOf(table, file, origin, fileShape, shape);
     }
     return { state, kept: plan.kept };
   }

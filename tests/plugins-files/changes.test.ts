@@ -1,0 +1,123 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { rename, rm, stat, utimes } from "node:fs/promises";
+
+import { fingerprint, planRead, type Fingerprint } from "../../plugins/files/changes.ts";
+import { makeFolder, type Folder } from "./support.ts";
+
+let folder: Folder;
+beforeEach(async () => {
+  folder = await makeFolder();
+});
+afterEach(async () => {
+  await folder[Symbol.asyncDispose]();
+});
+
+/** Makes a file look as if it had been written an hour ago. */
+async function age(file: string): Promise<void> {
+  const past = new Date(Date.now() - 3_600_000);
+  await utimes(file, past, past);
+}
+
+describe("files: unchanged files", () => {
+  test("read() yields nothing when no file changed, and says that nothing changed", async () => {
+    await age(await folder.write("orders.csv", "id\n1\n"));
+    await folder.write("fresh.csv", "id\n1\n");
+    const source = await folder.connect();
+    for (const table of (await source.tables()).values()) {
+      const first = await source.read(table);
+      expect(first.chunks).toHaveLength(1);
+      const second = await source.read(table, first.end.state);
+      expect(second).toMatchObject({ chunks: [], end: { unchanged: true } });
+    }
+  });
+
+  test("read() yields only the files of a folder that changed, keeps the others and drops the removed", async () => {
+    const files = ["a.csv", "b.csv", "c.csv", "d.csv"];
+    for (const [at, file] of files.entries()) await age(await folder.write(`events/${file}`, `id\n${at}\n`));
+    const source = await folder.connect();
+    const table = (await source.tables()).get("events");
+    const first = await source.read(table);
+    expect(first.chunks.map((chunk) => chunk.origin)).toEqual(files);
+    await folder.write("events/b.csv", "id\n12\n");
+    await folder.write("events/e.csv", "id\n5\n");
+    await rm(`${folder.path}/events/c.csv`);
+    const second = await source.read(table, first.end.state);
+    expect(second.chunks.map((chunk) => chunk.origin)).toEqual(["b.csv", "e.csv"]);
+    expect(second.end.kept).toEqual(["a.csv", "d.csv"]);
+    expect(second.end.unchanged).toBeUndefined();
+    const removed = `${folder.path}/events/a.csv`;
+    await rm(removed);
+    const third = await source.read(table, second.end.state);
+    expect(third).toMatchObject({ chunks: [], end: { kept: ["b.csv", "d.csv", "e.csv"] } });
+    expect(third.end.unchanged).toBeUndefined();
+  });
+
+  test("read() sees a change that leaves size, time and inode as they were, right after the file was written", async () => {
+    const file = await folder.write("orders.csv", "id\n1\n");
+    const source = await folder.connect();
+    const table = (await source.tables()).get("orders");
+    const { end } = await source.read(table);
+    const { mtime } = await stat(file);
+    await folder.write("orders.csv", "id\n2\n");
+    await utimes(file, mtime, mtime);
+    expect((await source.read(table, end.state)).chunks).toHaveLength(1);
+  });
+
+  test("read() sees a file that another took the place of", async () => {
+    const file = await folder.write("orders.csv", "id\n1\n");
+    await age(file);
+    const source = await folder.connect();
+    const table = (await source.tables()).get("orders");
+    const { end } = await source.read(table);
+    const other = await folder.write("other.tmp", "id\n2\n");
+    const { mtime } = await stat(file);
+    await utimes(other, mtime, mtime);
+    await rename(other, file);
+    expect((await source.read(table, end.state)).chunks).toHaveLength(1);
+  });
+
+  test("read() reads everything again when the way of reading changed", async () => {
+    await age(await folder.write("orders.csv", "id,n\n1,2\n"));
+    const before = await folder.connect();
+    const { end } = await before.read((await before.tables()).get("orders"));
+    const after = await folder.connect({ path: ".", tables: { orders: { types: { id: "VARCHAR" } } } });
+    const table = (await after.tables()).get("orders");
+    expect((await after.read(table, end.state)).chunks).toHaveLength(1);
+  });
+
+  test("read() reads everything when the state is one it does not know", async () => {
+    await folder.write("orders.csv", "id\n1\n");
+    const source = await folder.connect();
+    const table = (await source.tables()).get("orders");
+    for (const state of [null, 7, "x", [], { version: 2 }, { version: 1, reading: 1 }]) {
+      expect((await source.read(table, state)).chunks).toHaveLength(1);
+    }
+  });
+
+  test("fingerprint() reads a file's content only while its time stamp may not tell", async () => {
+    const file = await folder.write("orders.csv", "id\n1\n");
+    const { signal } = new AbortController();
+    const fresh = await fingerprint(file, { now: new Date(), signal });
+    expect(fresh.sha256).toHaveLength(64);
+    await age(file);
+    expect((await fingerprint(file, { now: new Date(), signal })).sha256).toBeUndefined();
+  });
+
+  test("planRead() keeps exactly the origins that look the same", () => {
+    const seen = (sizeBytes: number, sha256?: string): Fingerprint => ({
+      sizeBytes,
+      modifiedAtMs: 1,
+      inode: 1,
+      ...(sha256 === undefined ? {} : { sha256 }),
+    });
+    const state = (files: Record<string, Fingerprint>) => ({
+      reading: "r",
+      files: new Map(Object.entries(files)),
+    });
+    const before = state({ a: seen(1), b: seen(2), gone: seen(3), doubt: seen(4, "x") });
+    const now = state({ a: seen(1), b: seen(3), c: seen(1), doubt: seen(4, "y") });
+    expect(planRead(before, now)).toEqual({ changed: ["b", "c", "doubt"], kept: ["a"], isUnchanged: false });
+    expect(planRead(before, before)).toMatchObject({ changed: [], isUnchanged: true });
+    expect(planRead(null, now).changed).toHaveLength(4);
+  });
+});

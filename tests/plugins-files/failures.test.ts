@@ -1,0 +1,102 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { makeFolder, type Folder } from "./support.ts";
+
+let folder: Folder;
+beforeEach(async () => {
+  folder = await makeFolder();
+});
+afterEach(async () => {
+  await folder[Symbol.asyncDispose]();
+});
+
+const discovered = async (options: Record<string, unknown>) => (await folder.connect(options)).tables();
+
+describe("files: failures", () => {
+  test("discover() names both files that would be one table", async () => {
+    await folder.write("Orders.csv", "id\n1\n");
+    await folder.write("orders.ndjson", '{"id":1}\n');
+    const found = discovered({ path: "." });
+    await expect(found).rejects.toMatchObject({
+      code: "plugin_failed",
+      details: { code: "source_name_taken" },
+    });
+    await expect(found).rejects.toThrow(/Orders\.csv.*orders\.ndjson/);
+  });
+
+  test("discover() names two files of a folder that are of different formats", async () => {
+    await folder.write("events/a.csv", "id\n1\n");
+    await folder.write("events/b.ndjson", '{"id":1}\n');
+    await expect(discovered({ path: "." })).rejects.toThrow(/different formats.*a\.csv.*b\.ndjson/);
+  });
+
+  test("discover() says when there is nothing at the path", async () => {
+    await folder.write("orders.csv", "id\n1\n");
+    for (const path of ["nowhere", "*.parquet", "orders.csv/x"]) {
+      await expect(discovered({ path })).rejects.toMatchObject({ details: { code: "source_path_empty" } });
+    }
+  });
+
+  test("discover() asks for the format of a file whose name does not tell", async () => {
+    await folder.write("orders.txt", "id\n1\n");
+    await expect(discovered({ path: "orders.txt" })).rejects.toMatchObject({
+      details: { code: "source_format_unknown" },
+    });
+    expect([...(await discovered({ path: "orders.txt", format: "csv" })).keys()]).toEqual(["orders"]);
+  });
+
+  test("discover() refuses settings for a table or a column that is not there", async () => {
+    await folder.write("orders.csv", "id\n1\n");
+    await expect(discovered({ path: ".", tables: { order: {} } })).rejects.toThrow(/tables\.order.*orders/);
+    const tables = { orders: { types: { nr: "BIGINT" } } };
+    await expect(discovered({ path: ".", tables })).rejects.toThrow(/no column "nr"/);
+    await expect(discovered({ path: ".", tables: { orders: { primaryKey: ["nr"] } } })).rejects.toThrow(
+      /"nr"/,
+    );
+  });
+
+  test("connect() refuses options without a path and options nobody has", async () => {
+    await expect(folder.connect({})).rejects.toMatchObject({ code: "config_invalid" });
+    await expect(folder.connect({ path: ".", csv: { delimeter: ";" } })).rejects.toThrow(/delim/);
+  });
+
+  test("read() fails only for the table with the bad file, and names the file", async () => {
+    await folder.write("good.csv", "id\n1\n");
+    await folder.write("empty.csv", "");
+    await folder.sql("COPY (FROM range(10000)) TO '@/cut.parquet'");
+    const whole = await readFile(join(folder.path, "cut.parquet"));
+    await folder.write("cut.parquet", whole.subarray(0, whole.length - 100));
+    await folder.write("torn.ndjson", '{"id":1}\n{"id":');
+    await folder.write("torn.csv.gz", Bun.gzipSync("id\n1\n2\n3\n").subarray(0, 20));
+    const source = await folder.connect({
+      path: ".",
+      tables: { torn: { path: "torn.ndjson" }, zip: { path: "torn.csv.gz" } },
+    });
+    const tables = await source.tables();
+    expect([...tables.keys()].sort()).toEqual(["cut", "empty", "good", "torn", "zip"]);
+    expect(await source.rows(tables.get("good"))).toEqual([{ id: 1n }]);
+    for (const [name, file] of [
+      ["cut", "cut.parquet"],
+      ["empty", "empty.csv"],
+      ["torn", "torn.ndjson"],
+      ["zip", "torn.csv.gz"],
+    ]) {
+      await expect(source.read(tables.get(name!))).rejects.toMatchObject({
+        code: "plugin_failed",
+        message: expect.stringContaining(file!),
+        details: { code: "file_unreadable", table: name },
+      });
+    }
+  });
+
+  test("read() says when the files of a table are gone", async () => {
+    const file = await folder.write("orders.csv", "id\n1\n");
+    await folder.write("people.csv", "id\n1\n");
+    const source = await folder.connect();
+    const table = (await source.tables()).get("orders");
+    await rm(file);
+    await expect(source.read(table)).rejects.toMatchObject({ details: { code: "source_table_gone" } });
+  });
+});
