@@ -38,11 +38,15 @@ function options(values: Readonly<Record<string, string>>): string {
 }
 
 function compression({ data, compression = "auto" }: LocalFileChunk): Record<string, string> {
+  if (compression === "none") return UNCOMPRESSED;
   if (compression !== "auto") return { compression: quoteLiteral(compression) };
   if (/\.(gz|gzip)$/i.test(data)) return { compression: "'gzip'" };
   if (/\.(zst|zstd)$/i.test(data)) return { compression: "'zstd'" };
-  return { compression: "'none'" };
+  return UNCOMPRESSED;
 }
+
+// The JSON reader does not know the other word for it, `none`.
+const UNCOMPRESSED = { compression: "'uncompressed'" };
 
 function csvOptions({ csv = {}, types }: LocalFileChunk): Record<string, string> {
   const text = (name: string, value: string | undefined) =>
