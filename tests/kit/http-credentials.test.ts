@@ -1,0 +1,147 @@
+import { describe, expect, test } from "bun:test";
+
+import { AgnesError, Secret } from "../../lib/base/mod.ts";
+import { answer, failureOf, LocalServer, redirect, testHttp } from "./local-server.ts";
+
+const token = new Secret("CRM_TOKEN", "s3cret-value");
+
+describe("Http keeps credentials at home", () => {
+  test("json() carries no credential when a redirect leads to another origin", async () => {
+    await using other = await LocalServer.start(answer({ n: 1 }));
+    await using server = await LocalServer.start(redirect(`${other.origin}/away?sig=abc`));
+    const { http } = testHttp();
+    const api = http.with({
+      baseUrl: server.origin,
+      bearer: token,
+      headers: {
+        "X-StorageApi-Token": "abc",
+        "x-plain": "kept",
+        cookie: "c=1",
+        "x-odd": new Secret("ODD", "odd"),
+      },
+      credentialHeaders: ["X-Named"],
+    });
+    await api.json("/a", { headers: { "x-named": "named", "x-also-plain": "kept" } });
+    const home = server.seen[0]!.headers;
+    expect([home["authorization"], home["x-storageapi-token"], home["x-odd"], home["x-named"]]).toEqual([
+      "Bearer s3cret-value",
+      "abc",
+      "odd",
+      "named",
+    ]);
+    const away = other.seen[0]!.headers;
+    for (const name of ["authorization", "x-storageapi-token", "cookie", "x-odd", "x-named"]) {
+      expect(away[name]).toBeUndefined();
+    }
+    expect([away["x-plain"], away["x-also-plain"]]).toEqual(["kept", "kept"]);
+  });
+
+  test("json() carries credentials when a redirect stays at home", async () => {
+    await using server = await LocalServer.start(redirect("/b", 307), answer({ n: 1 }));
+    const { http } = testHttp();
+    await http.with({ baseUrl: server.origin, bearer: token }).json("/a");
+    expect(server.seen[1]!.headers["authorization"]).toBe("Bearer s3cret-value");
+  });
+
+  test("json() gives the credentials and query of the defaults to no other origin that is named in whole", async () => {
+    await using other = await LocalServer.start(answer({ n: 1 }));
+    const { http } = testHttp();
+    const api = http.with({
+      baseUrl: "https://api.example.com",
+      basic: { user: "me", password: token },
+      query: { api_key: token },
+    });
+    await api.json(`${other.origin}/a`, { headers: { authorization: new Secret("OWN", "own-token") } });
+    expect(other.seen[0]!.path).toBe("/a");
+    expect(other.seen[0]!.headers["authorization"]).toBe("own-token");
+  });
+
+  test("json() stays at the base's host when a path begins with two slashes", async () => {
+    await using server = await LocalServer.start(answer({}));
+    const { http } = testHttp();
+    await http.with({ baseUrl: `${server.origin}/v1/`, bearer: token }).json("//evil.example/a");
+    expect(server.seen[0]!.path).toBe("/v1/evil.example/a");
+  });
+
+  test("json() refuses a redirect that takes a body elsewhere, never ends or leaves http", async () => {
+    await using other = await LocalServer.start(answer({}));
+    await using server = await LocalServer.start(
+      redirect(`${other.origin}/a`, 307),
+      redirect("ftp://example.com/a"),
+      redirect("/again"),
+    );
+    const { http } = testHttp();
+    const url = `${server.origin}/a`;
+    const refusal = { code: "source_refused", retry: "permanent" };
+    const failure = await failureOf(http.json(url, { json: { password: "x" } }));
+    expect(failure).toMatchObject(refusal);
+    expect(other.seen.length).toBe(0);
+    expect(await failureOf(http.json(url))).toMatchObject(refusal);
+    expect(await failureOf(http.json(url))).toMatchObject({
+      ...refusal,
+      message: expect.stringContaining("more than 5 times") as string,
+    });
+  });
+
+  test("json() asks with GET and without a body after 303, and after 302 to a POST", async () => {
+    await using server = await LocalServer.start(
+      redirect("/b", 303),
+      answer({}),
+      redirect("/b", 302),
+      answer({}),
+    );
+    const { http } = testHttp();
+    await http.json(`${server.origin}/a`, { json: { n: 1 } });
+    await http.json(`${server.origin}/a`, { json: { n: 1 } });
+    expect(server.seen.map((seen) => [seen.method, seen.body])).toEqual([
+      ["POST", '{"n":1}'],
+      ["GET", ""],
+      ["POST", '{"n":1}'],
+      ["GET", ""],
+    ]);
+  });
+
+  test("json() asks only the hosts that are allowed, redirects included", async () => {
+    await using server = await LocalServer.start(redirect("http://localhost:1/a"));
+    const { http } = testHttp();
+    const api = http.with({ baseUrl: server.origin, hosts: ["127.0.0.1", "*.example.com"] });
+    expect(await failureOf(api.json("/a"))).toMatchObject({
+      code: "source_refused",
+      message: expect.stringContaining("only these hosts may be asked") as string,
+    });
+    expect(await failureOf(api.json("https://example.com.evil.net/a"))).toMatchObject({
+      code: "source_refused",
+    });
+    expect(server.seen.length).toBe(1);
+  });
+
+  test("json() refuses an address with a user or password in it, and shows neither", async () => {
+    const { http } = testHttp();
+    const error = (await failureOf(http.json("https://me:pass-word@example.com/a"))) as AgnesError;
+    expect(error.code).toBe("source_refused");
+    expect(error.message).not.toContain("pass-word");
+  });
+
+  test("no message, detail or log line holds a secret, wherever the source repeats it", async () => {
+    await using server = await LocalServer.start(
+      answer({ error: { message: `bad token s3cret-value` } }, 403),
+      answer({ message: "again s3cret-value" }, 503),
+      (_seen, response) => void response.end("<html>s3cret-value"),
+    );
+    const { http, log } = testHttp();
+    const api = http.with({ baseUrl: server.origin, headers: { "x-token": token }, retries: 1 });
+    const failures = [
+      await failureOf(api.json("/s3cret-value?sig=s3cret-value")),
+      await failureOf(api.json("/b", { query: { key: token } })),
+    ];
+    expect(failures.map((error) => (error as AgnesError).code)).toEqual([
+      "source_unauthorized",
+      "source_answer_invalid",
+    ]);
+    const told =
+      failures.map((error) => `${String(error)} ${JSON.stringify(error)}`).join() + JSON.stringify(log);
+    expect(told).not.toContain("s3cret");
+    expect(told).toContain("bad token [redacted]");
+    expect(log.length).toBeGreaterThan(3);
+  });
+});

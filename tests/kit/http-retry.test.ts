@@ -1,0 +1,195 @@
+import { describe, expect, test } from "bun:test";
+
+import { AgnesError } from "../../lib/base/mod.ts";
+import { Secret } from "../../lib/kit/mod.ts";
+import { answer, failureOf, hangUp, LocalServer, testHttp } from "./local-server.ts";
+
+describe("Http tries again", () => {
+  test("json() gives the answer of a later try when the source is busy", async () => {
+    await using server = await LocalServer.start(answer({}, 503), answer({}, 500), answer({ n: 1 }));
+    const { http, sleeps } = testHttp();
+    expect(await http.json<{ n: number }>(`${server.origin}/a`)).toEqual({ n: 1 });
+    expect(server.seen.length).toBe(3);
+    // Half of each wait is fixed and half random: 500 and 1000 ms at random 0.5.
+    expect(sleeps).toEqual([375, 750]);
+  });
+
+  test("json() waits as Retry-After says in seconds, and holds back the whole source", async () => {
+    await using server = await LocalServer.start(answer({}, 429, { "retry-after": "7" }), answer({ n: 1 }));
+    const { http, sleeps } = testHttp();
+    await http.json(`${server.origin}/a`);
+    expect(sleeps).toEqual([7250]);
+  });
+
+  test("json() waits as Retry-After says as a date", async () => {
+    const at = new Date(Date.UTC(2026, 0, 1, 0, 0, 42)).toUTCString();
+    await using server = await LocalServer.start(answer({}, 503, { "retry-after": at }), answer({ n: 1 }));
+    const { http, sleeps } = testHttp();
+    await http.json(`${server.origin}/a`);
+    expect(sleeps).toEqual([42_250]);
+  });
+
+  test("json() fails at once when Retry-After is later than the call may last", async () => {
+    await using server = await LocalServer.start(answer({}, 429, { "retry-after": "3600" }));
+    const { http, sleeps } = testHttp();
+    const error = await failureOf(http.json(`${server.origin}/a`));
+    expect(error).toMatchObject({
+      code: "source_unavailable",
+      retry: "transient",
+      details: { status: 429, retryAfterMs: 3_600_000 },
+    });
+    expect(sleeps).toEqual([]);
+  });
+
+  test("json() gives up after the retries with the status and how often it tried", async () => {
+    await using server = await LocalServer.start(answer({ message: "on holiday" }, 503));
+    const { http } = testHttp();
+    const error = await failureOf(http.json(`${server.origin}/a?key=abc`, { retries: 2 }));
+    expect(error).toMatchObject({ code: "source_unavailable", details: { status: 503, attempts: 3 } });
+    expect((error as AgnesError).message).toBe(`GET ${server.origin}/a?… answered 503: on holiday (3 tries)`);
+    expect(server.seen.length).toBe(3);
+  });
+
+  test("json() tries again when the connection is lost before and while the answer comes", async () => {
+    await using server = await LocalServer.start(
+      hangUp,
+      (_seen, response) => {
+        response.writeHead(200, { "content-length": "100" });
+        response.write('{"n":');
+        setTimeout(() => response.destroy(), 20);
+      },
+      answer({ n: 1 }),
+    );
+    const { http } = testHttp();
+    expect(await http.json<{ n: number }>(`${server.origin}/a`)).toEqual({ n: 1 });
+    expect(server.seen.length).toBe(3);
+  });
+
+  test("json() does not repeat a POST whose fate is unknown, unless it is said to be harmless", async () => {
+    await using server = await LocalServer.start(hangUp, answer({}, 500), answer({}, 429), answer({ n: 1 }));
+    const { http } = testHttp();
+    const url = `${server.origin}/a`;
+    expect(await failureOf(http.json(url, { json: {} }))).toMatchObject({ code: "source_unavailable" });
+    expect(server.seen.length).toBe(1);
+    expect(await http.json<{ n: number }>(url, { json: {}, idempotent: true })).toEqual({ n: 1 });
+    expect(server.seen.length).toBe(4);
+  });
+
+  test("json() repeats a POST that the source refused to begin", async () => {
+    await using server = await LocalServer.start(answer({}, 429), answer({}, 503), answer({ n: 1 }));
+    const { http } = testHttp();
+    await http.json(`${server.origin}/a`, { json: {} });
+    expect(server.seen.length).toBe(3);
+  });
+
+  test("json() tries again when the source is silent, before and amid the answer", async () => {
+    await using server = await LocalServer.start(
+      () => {},
+      (_seen, response) => void response.writeHead(200).write("{"),
+      answer({ n: 1 }),
+    );
+    const { http, log } = testHttp();
+    expect(await http.json<{ n: number }>(`${server.origin}/a`, { attemptTimeoutMs: 60 })).toEqual({ n: 1 });
+    expect(log.filter((entry) => entry.message.includes("was silent for 60 ms")).length).toBe(2);
+  });
+
+  test("json() ends with timed_out when the whole call takes too long", async () => {
+    await using server = await LocalServer.start(() => {});
+    const { http } = testHttp();
+    const error = await failureOf(http.json(`${server.origin}/a`, { timeoutMs: 50 }));
+    expect(error).toMatchObject({ code: "timed_out", retry: "transient" });
+  });
+
+  test("json() ends with aborted when the signal fires in a request, in a wait or before", async () => {
+    await using server = await LocalServer.start(() => {});
+    const { http } = testHttp();
+    const controller = new AbortController();
+    const asked = failureOf(http.json(`${server.origin}/a`, { signal: controller.signal }));
+    setTimeout(() => controller.abort(), 30);
+    expect(await asked).toMatchObject({ code: "aborted" });
+    expect(await failureOf(http.json(`${server.origin}/a`, { signal: controller.signal }))).toMatchObject({
+      code: "aborted",
+    });
+    expect(server.seen.length).toBe(1);
+  });
+
+  test("json() fails as transient when nobody listens", async () => {
+    const { http } = testHttp();
+    const error = await failureOf(http.json("http://127.0.0.1:1/a", { retries: 1 }));
+    expect(error).toMatchObject({ code: "source_unavailable", details: { attempts: 2 } });
+  });
+
+  test("bearer function is asked again once when its token is refused", async () => {
+    await using server = await LocalServer.start(answer({}, 401), answer({ n: 1 }), answer({}, 401));
+    const { http } = testHttp();
+    const asked: boolean[] = [];
+    const api = http.with({
+      baseUrl: server.origin,
+      bearer: async ({ rejected }) => {
+        asked.push(rejected);
+        return new Secret("token", rejected ? "new-token" : "old-token");
+      },
+    });
+    expect(await api.json<{ n: number }>("a")).toEqual({ n: 1 });
+    expect(asked).toEqual([false, true]);
+    expect(server.seen.map((seen) => seen.headers["authorization"])).toEqual([
+      "Bearer old-token",
+      "Bearer new-token",
+    ]);
+    expect(await failureOf(api.json("a"))).toMatchObject({ code: "source_unauthorized" });
+    expect(asked).toEqual([false, true, false, true]);
+  });
+});
+
+describe("RateLimit", () => {
+  test("with() keeps requests so far apart over all clients of the source", async () => {
+    await using server = await LocalServer.start(answer({}));
+    const { http, sleeps } = testHttp();
+    const one = http.with({ baseUrl: server.origin, requestsPerSecond: 4 });
+    const other = http.with({ baseUrl: server.origin });
+    await one.json("a");
+    await other.json("b");
+    await one.json("c");
+    expect(sleeps).toEqual([250, 250]);
+  });
+
+  test("with() keeps as many requests under way as allowed, and no more", async () => {
+    let running = 0;
+    let most = 0;
+    await using server = await LocalServer.start((_seen, response) => {
+      running += 1;
+      most = Math.max(most, running);
+      setTimeout(() => {
+        running -= 1;
+        response.end("{}");
+      }, 15);
+    });
+    const { http } = testHttp();
+    const api = http.with({ baseUrl: server.origin, concurrency: 3 });
+    await Promise.all(Array.from({ length: 10 }, (_, n) => api.json(`${n}`)));
+    expect(most).toBe(3);
+    expect(server.seen.length).toBe(10);
+  });
+
+  test("with() lets a waiting request be stopped without losing a turn", async () => {
+    const held: (() => void)[] = [];
+    await using server = await LocalServer.start(
+      (_seen, response) => void held.push(() => response.end("{}")),
+    );
+    const { http } = testHttp();
+    const api = http.with({ baseUrl: server.origin, concurrency: 1 });
+    const first = api.json("1");
+    const controller = new AbortController();
+    const second = failureOf(api.json("2", { signal: controller.signal }));
+    const third = api.json("3");
+    controller.abort();
+    expect(await second).toMatchObject({ code: "aborted" });
+    while (held.length < 1) await new Promise((resolve) => setTimeout(resolve, 2));
+    held.shift()!();
+    await first;
+    while (held.length < 1) await new Promise((resolve) => setTimeout(resolve, 2));
+    held.shift()!();
+    await third;
+    expect(server.seen.map((seen) => seen.path)).toEqual(["/1", "/3"]);
+  });
+});
