@@ -4,7 +4,7 @@ export async function eachOf<T, R>(
   limit: number,
   work: (item: T) => Promise<R>,
 ): Promise<readonly R[]> {
-  const results = new Array<R>(items.length);
+  const results = Array.from<R>({ length: items.length });
   let next = 0;
   let failed = false;
   const worker = async () => {

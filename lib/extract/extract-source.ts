@@ -120,7 +120,7 @@ class Run {
   /** The results of all tables, in the order they were asked for. */
   async tables(): Promise<readonly TableResult[]> {
     const { tables, concurrency = CONCURRENCY } = this.#request;
-    return await eachOf(tables, concurrency, (plan) => this.#table(plan));
+    return eachOf(tables, concurrency, (plan) => this.#table(plan));
   }
 
   /** What is to be published; null when it is what is published already. */
@@ -214,7 +214,7 @@ class Run {
       partRows = PART_ROWS,
     } = this.#request;
     if (plan.mode === "remote") return remoteTable(this.#services.host, source, plan, previous);
-    return await extractTable({
+    return extractTable({
       services: this.#services,
       database: this.#database,
       directory,

@@ -21,3 +21,8 @@ export type {
 export { listGenerations, rollbackExtract } from "./state/generations.ts";
 export type { ListedGeneration } from "./state/generations.ts";
 export { readExtract } from "./state/read-extract.ts";
+export { runStream } from "./stream/run-stream.ts";
+export type { StreamRequest, StreamStats } from "./stream/run-stream.ts";
+export { Spool } from "./stream/spool.ts";
+export { writeTable } from "./write-table.ts";
+export type { WriteRequest } from "./write-table.ts";

@@ -43,7 +43,8 @@ export async function publish(
 }
 
 /** Gives the published file a second name, so that it outlives the rename. */
-async function keepGeneration({ files, random }: Host, directory: string, number: number): Promise<void> {
+async function keepGeneration(host: Host, directory: string, number: number): Promise<void> {
+  const { files } = host;
   const kept = generationPath(directory, number);
   await files.makeDirectory(generationsDirectory(directory));
   try {
@@ -53,7 +54,7 @@ async function keepGeneration({ files, random }: Host, directory: string, number
     if (!isAgnesError(error, "file_failed")) throw error;
     const bytes = await files.read(extractPath(directory));
     if (bytes === null) throw error;
-    const temporary = temporaryPath({ random }, kept);
+    const temporary = temporaryPath(host, kept);
     await files.write(temporary, bytes);
     await files.rename(temporary, kept);
   }

@@ -45,8 +45,8 @@ export async function rollbackExtract(
   generation: number,
 ): Promise<number> {
   const root = resolve(directory);
-  const { files, now } = services.host;
-  await files.makeDirectory(root);
+  const { host } = services;
+  await host.files.makeDirectory(root);
   await using _lock = await acquireLock(lockPath(root), `the extract in ${root}`);
   const known = await keptNumbers(root);
   const current = await currentNumber(root);
@@ -56,7 +56,7 @@ export async function rollbackExtract(
   const old = await readExtractFile(root, generationPath(root, generation));
   const missing: string[] = [];
   for (const part of old.tables.flatMap((table) => table.parts)) {
-    const stat = await files.stat(join(root, part.path));
+    const stat = await host.files.stat(join(root, part.path));
     if (stat?.sizeBytes !== part.sizeBytes) missing.push(part.path);
   }
   if (missing.length > 0) throw new AgnesError("generation_incomplete", { generation, missing });
@@ -69,8 +69,8 @@ export async function rollbackExtract(
       number,
       kind: "rollback",
       runId: randomUUID(),
-      startedAt: now(),
-      finishedAt: now(),
+      startedAt: host.now(),
+      finishedAt: host.now(),
       directory: root,
     },
   };

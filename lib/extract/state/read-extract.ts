@@ -30,7 +30,7 @@ export async function readExtract(directory: string): Promise<ExtractState | nul
     if (/ENOENT|ENOTDIR/.test(messageOf(error))) return null;
     throw new AgnesError("extract_unreadable", { path, reason: messageOf(error) }, { cause: error });
   }
-  return await readExtractFile(directory, path);
+  return readExtractFile(directory, path);
 }
 
 /** Reads one file of a generation; see `readExtract`. */
@@ -112,7 +112,7 @@ async function readState(
 }
 
 async function select<T>(connection: Connection, sql: string): Promise<readonly T[]> {
-  return await connection.rows<T>(sql);
+  return connection.rows<T>(sql);
 }
 
 interface GenerationRow {

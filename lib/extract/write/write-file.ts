@@ -65,7 +65,7 @@ async function copyOrSetAside(
       throw new AgnesError("bad_value", { table: context.plan.name, reason }, { cause: error });
     }
     const cleaned = await setAsideRows(context, chunk, present, target);
-    return await copyToParquet(context.database, { kind: "sql", sql: cleaned }, path, options);
+    return copyToParquet(context.database, { kind: "sql", sql: cleaned }, path, options);
   }
 }
 

@@ -34,7 +34,7 @@ export async function writeParts(
   source: BatchSource,
   target: WriteTarget,
 ): Promise<WrittenParts> {
-  const parts: (StagedPart | Promise<StagedPart>)[] = [];
+  const parts: Promise<StagedPart>[] = [];
   const running: RunningCopy[] = [];
   let fileRows = 0;
   let sizeBytes = 0;
@@ -45,7 +45,7 @@ export async function writeParts(
         const part = await writeFileChunk(context, piece.chunk, piece.number, target);
         fileRows += part.rows;
         sizeBytes += part.sizeBytes;
-        parts.push(part);
+        parts.push(Promise.resolve(part));
         context.onRead(source.rows + fileRows, sizeBytes);
         continue;
       }
@@ -93,7 +93,7 @@ export async function discard(
   { services }: Pick<TableContext, "services">,
   parts: readonly (StagedPart | Promise<StagedPart>)[],
 ): Promise<void> {
-  for (const settled of await Promise.allSettled(parts)) {
+  for (const settled of await Promise.allSettled(parts.map(async (part) => part))) {
     if (settled.status === "fulfilled") await services.host.files.remove(settled.value.path).catch(() => {});
   }
 }

@@ -1,0 +1,194 @@
+import * as arrow from "apache-arrow";
+
+import { AgnesError } from "../../base/mod.ts";
+import { copyToParquet, quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import { createRowBuilder, type Row } from "../../kit/mod.ts";
+import { definitionOf } from "../decide.ts";
+import { deltaNames, dropDelta, loadDelta, type Delta } from "../merge/delta.ts";
+import { mergeDelta } from "../merge/merge.ts";
+import { partitionOf } from "../merge/merge-read.ts";
+import { dropTombstoned, keyText } from "../merge/tombstones.ts";
+import { partsRelation } from "../merge/candidates.ts";
+import { publishedColumns } from "../plan.ts";
+import { finishParts } from "../publish/finish-parts.ts";
+import { columnsOf, physicalColumnsOf, type PublishedColumn } from "../schema/column.ts";
+import { keysMatch, readParquet, selectList } from "../schema/select.ts";
+import type { TableContext } from "../services.ts";
+import type { PublishedTable, SchemaVersion, Tombstone } from "../state/extract-state.ts";
+import { partsDirectory, stagingPath, type StagedPart } from "../write/staged.ts";
+import { discard, writeEmptyPart } from "../write/write-parts.ts";
+import type { TableChanges } from "./collect.ts";
+
+/** A table after changes were merged into it. */
+export interface ChangedTable {
+  readonly table: PublishedTable;
+  readonly upserts: number;
+  readonly deletes: number;
+  readonly partsWritten: number;
+}
+
+/** How many deleted rows a table remembers. */
+const TOMBSTONES_KEPT = 10_000;
+
+/** Merges changes into a table: one rewrite of each part or partition however many changes there are. */
+export async function applyChanges(context: TableContext, changes: TableChanges): Promise<ChangedTable> {
+  const { plan, services, directory } = context;
+  if (plan.primaryKey.length === 0) {
+    throw new AgnesError("table_plan_invalid", {
+      table: plan.name,
+      reason: "pushed changes need a primary key",
+    });
+  }
+  await services.host.files.makeDirectory(partsDirectory(directory, plan.name));
+  const previous = context.previous ?? emptyTable(context);
+  const delta = deltaNames();
+  await using connection = await context.database.connect();
+  const staged: StagedPart[] = [];
+  try {
+    staged.push(await stageRows(context, changes.upserts, previous.columns));
+    await loadDelta(context, connection, delta, staged, previous.columns, plan.primaryKey);
+    const tombstones = await stageDeletes(context, connection, delta, previous, changes.deletes);
+    await dropTombstoned(connection, delta, previous.tombstones, previous.columns, plan);
+    const merged = await mergeDelta(context, connection, delta, {
+      published: previous,
+      columns: previous.columns,
+      key: plan.primaryKey,
+      ...(plan.cursor === undefined ? {} : { newest: plan.cursor }),
+      ...partitionOf(context),
+    });
+    const isEmpty = merged.kept.length + merged.written.length === 0;
+    const written = isEmpty ? [await writeEmptyPart(context, previous.columns)] : merged.written;
+    const version = previous.schemas.at(-1)!.version;
+    const finished = await finishParts(context, written, version, {
+      key: plan.primaryKey[0],
+      cursor: plan.cursor,
+    });
+    const parts = [...merged.kept, ...finished];
+    return {
+      table: {
+        ...previous,
+        parts,
+        rows: parts.reduce((sum, part) => sum + part.rows, 0),
+        sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0),
+        extractedAt: services.host.now(),
+        // The cursor stays: events tell of single rows, and one moved by them would skip rows only a read can find.
+        tombstones,
+      },
+      upserts: changes.upserts.length,
+      deletes: changes.deletes.length,
+      partsWritten: finished.length,
+    };
+  } finally {
+    await dropDelta(connection, delta).catch(() => {});
+    await discard(context, staged);
+  }
+}
+
+function emptyTable(context: TableContext): PublishedTable {
+  const { plan, services, generation } = context;
+  const columns = columnsOf(plan.info.schema, publishedColumns(plan));
+  const schema: SchemaVersion = {
+    version: 1,
+    generation,
+    changedAt: services.host.now(),
+    columns,
+    sourceColumns: columns,
+    changes: [],
+  };
+  return {
+    name: plan.name,
+    description: plan.description,
+    mode: "local",
+    rows: 0,
+    sizeBytes: 0,
+    extractedAt: services.host.now(),
+    columns,
+    sourceColumns: columns,
+    parts: [],
+    schemas: [schema],
+    definition: definitionOf(plan),
+    tombstones: [],
+  };
+}
+
+async function stageRows(
+  context: TableContext,
+  rows: readonly Row[],
+  columns: readonly PublishedColumn[],
+): Promise<StagedPart> {
+  const { plan, database, signal } = context;
+  const builder = createRowBuilder({ name: plan.name, schema: plan.info.schema });
+  const batches = [...builder.append(rows), ...builder.finish()];
+  const path = stagingPath(context);
+  const present = physicalColumnsOf(builder.schema);
+  const source = {
+    schema: builder.schema,
+    async *open() {
+      yield* batches;
+    },
+  };
+  const select = (relation: string) => `SELECT ${selectList(columns, present)} FROM ${relation}`;
+  const written = await copyToParquet(database, { kind: "stream", source, select }, path, {
+    signal,
+    ordered: true,
+  });
+  return {
+    kind: "staged",
+    path,
+    rows: written.rows,
+    sizeBytes: written.sizeBytes,
+    partition: null,
+    origin: null,
+  };
+}
+
+/** Fills the delta's table of deleted keys and gives the tombstones there are then. */
+async function stageDeletes(
+  context: TableContext,
+  connection: Connection,
+  delta: Delta,
+  previous: PublishedTable,
+  deletes: readonly Row[],
+): Promise<readonly Tombstone[]> {
+  const { plan } = context;
+  const cursor = previous.columns.find((column) => column.name === plan.cursor);
+  const names = cursor === undefined ? plan.primaryKey : [...new Set([...plan.primaryKey, cursor.name])];
+  const fields = names.map((name) => plan.info.schema.fields.find((field) => field.name === name)!);
+  const nullable = fields.map((field) =>
+    field.name === cursor?.name ? new arrow.Field(field.name, field.type, true) : field,
+  );
+  // They stay until they are too many: they also bar older versions that a read brings.
+  if (deletes.length === 0) return previous.tombstones;
+  const keyColumns = previous.columns.filter((column) => names.includes(column.name));
+  const keyPlan = { ...plan, info: { ...plan.info, schema: new arrow.Schema(nullable) } };
+  const staged = await stageRows({ ...context, plan: keyPlan }, deletes, keyColumns);
+  try {
+    const relation = readParquet([staged.path]);
+    const keys = previous.columns.filter((column) => plan.primaryKey.includes(column.name));
+    const list = keys.map((column) => quoteIdentifier(column.name)).join(", ");
+    if (cursor === undefined) {
+      await connection.run(`INSERT INTO ${delta.deleted} SELECT DISTINCT ${list} FROM ${relation}`);
+      return [];
+    }
+    const version = quoteIdentifier(cursor.name);
+    const wanted = previous.columns.filter((column) => names.includes(column.name));
+    const published = partsRelation(context, previous.parts, wanted, previous.schemas);
+    const match = keysMatch(plan.primaryKey, "d", "o");
+    // A deletion that is older than what is published lost; its row was made again since.
+    await connection.run(
+      `INSERT INTO ${delta.deleted} SELECT DISTINCT ${keys.map((k) => `d.${quoteIdentifier(k.name)}`).join(", ")}
+       FROM ${relation} d WHERE NOT EXISTS (SELECT 1 FROM ${published} o WHERE ${match} AND o.${version} > d.${version})`,
+    );
+    const rows = await connection.rows<Tombstone>(
+      `SELECT ${keyText(plan.primaryKey, "d")} AS key,
+         CAST(coalesce(d.${version}, (SELECT max(o.${version}) FROM ${published} o WHERE ${match})) AS VARCHAR) AS version
+       FROM ${relation} d`,
+    );
+    const gone = new Set(rows.map((row) => row.key));
+    return [...previous.tombstones.filter((tombstone) => !gone.has(tombstone.key)), ...rows].slice(
+      -TOMBSTONES_KEPT,
+    );
+  } finally {
+    await discard(context, [staged]);
+  }
+}

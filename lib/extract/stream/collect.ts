@@ -1,0 +1,110 @@
+import { AgnesError } from "../../base/mod.ts";
+import type { AnyConnector, Change, PushEvent, Row, TableInfo } from "../../kit/mod.ts";
+
+/** The last change of each row of a table. */
+export interface TableChanges {
+  readonly upserts: readonly Row[];
+  readonly deletes: readonly Row[];
+}
+
+/** Ids that are known, and events that are not. */
+export interface FreshEvents {
+  readonly fresh: readonly PushEvent[];
+  /** The ids to remember afterwards, newest last. */
+  readonly remember: readonly string[];
+}
+
+/** Takes out events that were merged before or come twice. */
+export function freshEvents(
+  known: readonly string[],
+  events: readonly PushEvent[],
+  idsKept: number,
+): FreshEvents {
+  const seen = new Set(known);
+  const fresh = events.filter(({ id }) => {
+    if (seen.has(id)) return false;
+    seen.add(id);
+    return true;
+  });
+  return { fresh, remember: [...seen].slice(-idsKept) };
+}
+
+/** Lets a connector turn events into changes, by the source's name of the table. */
+export async function collectChanges(
+  connector: AnyConnector,
+  source: string,
+  events: readonly PushEvent[],
+  tables: readonly TableInfo[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly Change[]>> {
+  if (connector.stream === undefined) {
+    throw new AgnesError("table_plan_invalid", {
+      table: "*",
+      reason: `source ${source} takes no pushed events`,
+    });
+  }
+  const given = async function* () {
+    yield* events;
+  };
+  const known = new Set(tables.map((table) => table.name));
+  const changes = new Map<string, Change[]>();
+  for await (const change of connector.stream(given(), { tables, signal })) {
+    signal.throwIfAborted();
+    if (!known.has(change.table)) continue;
+    const list = changes.get(change.table);
+    if (list === undefined) changes.set(change.table, [change]);
+    else list.push(change);
+  }
+  return changes;
+}
+
+/**
+ * The state each row ends in after changes that may have come out of order.
+ *
+ * The greater value of the cursor column wins, of equals and of those without one the later change.
+ */
+export function lastChanges(
+  changes: readonly Change[],
+  key: readonly string[],
+  cursor: string | undefined,
+): TableChanges {
+  const last = new Map<string, Change>();
+  for (const change of changes) {
+    const row = rowOf(change);
+    const id = JSON.stringify(key.map((column) => plain(row[column])));
+    const before = last.get(id);
+    if (before !== undefined && cursor !== undefined && isOlder(row[cursor], rowOf(before)[cursor])) continue;
+    // Taken out first, so that the order of the map is the order of the changes that count.
+    last.delete(id);
+    last.set(id, change);
+  }
+  const kept = [...last.values()];
+  return {
+    upserts: kept.flatMap((change) => (change.kind === "upsert" ? [change.row] : [])),
+    deletes: kept.flatMap((change) => (change.kind === "delete" ? [change.key] : [])),
+  };
+}
+
+function rowOf(change: Change): Row {
+  return change.kind === "upsert" ? change.row : change.key;
+}
+
+/** Whether one version is certainly older than another; versions that cannot be compared are not. */
+function isOlder(version: unknown, other: unknown): boolean {
+  const [a, b] = [comparable(version), comparable(other)];
+  if (a === null || b === null || typeof a !== typeof b) return false;
+  return a < b;
+}
+
+function comparable(value: unknown): number | bigint | string | null {
+  if (value instanceof Date) return value.getTime();
+  if (typeof value === "number" || typeof value === "bigint") return value;
+  if (typeof value !== "string") return null;
+  const time = /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(time) ? value : time;
+}
+
+function plain(value: unknown): unknown {
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === "bigint" ? value.toString() : (value ?? null);
+}
