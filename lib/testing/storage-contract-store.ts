@@ -71,7 +71,7 @@ export const hostileTexts: readonly string[] = [
 export const storageCases: readonly StorageCase[] = [
   {
     name: "append() puts an entry where nothing is, and nothing else",
-    async run(context) {
+    run: async (context) => {
       const [one, two] = [await opened(context), await opened(context)];
       const entry = entryOf(1, [["a", null, row("a")]]);
       assert.equal(await one.append(entry), true);
@@ -83,7 +83,7 @@ export const storageCases: readonly StorageCase[] = [
   },
   {
     name: "append() admits exactly one of many writers at once",
-    async run(context) {
+    run: async (context) => {
       const stores = await Promise.all(Array.from({ length: 6 }, () => opened(context)));
       for (let sequence = 1; sequence <= 5; sequence++) {
         const entries = stores.map((_, at) => entryOf(sequence, [[`${at}`, null, row(`${at}`)]]));
@@ -96,7 +96,7 @@ export const storageCases: readonly StorageCase[] = [
   },
   {
     name: "read() gives entries in order, from anywhere, at most as many as asked for",
-    async run(context) {
+    run: async (context) => {
       const store = await opened(context);
       assert.deepEqual(await store.read(1, 10), []);
       for (let sequence = 1; sequence <= 30; sequence++) {
@@ -113,7 +113,7 @@ export const storageCases: readonly StorageCase[] = [
   },
   {
     name: "lockSchema() keeps the schema of whoever came first",
-    async run(context) {
+    run: async (context) => {
       const store = await opened(context);
       const other = { rowKey: ["id"], indexKeys: ["other"] };
       const second = await context.open().open(context.catalog, other);
@@ -123,7 +123,7 @@ export const storageCases: readonly StorageCase[] = [
   },
   {
     name: "advance() never moves the checkpoint back",
-    async run(context) {
+    run: async (context) => {
       const store = await opened(context);
       const entries = [1, 2, 3].map((at) => entryOf(at, [[`${at}`, null, row(`${at}`)]]));
       for (const entry of entries) await store.append(entry);
@@ -138,7 +138,7 @@ export const storageCases: readonly StorageCase[] = [
   },
   {
     name: "apply() once more, or late, changes nothing",
-    async run(context) {
+    run: async (context) => {
       const store = await opened(context);
       const entries = [
         entryOf(1, [
@@ -170,7 +170,7 @@ export const storageCases: readonly StorageCase[] = [
   },
   {
     name: "find() ANDs its conditions, keeps to the range and the limit, and orders by key",
-    async run(context) {
+    run: async (context) => {
       const store = await opened(context);
       const keys = Array.from({ length: 40 }, (_, at) => `k${String(at).padStart(2, "0")}`);
       const changes = keys.map((key, at): ChangeTuple => [
@@ -206,7 +206,7 @@ export const storageCases: readonly StorageCase[] = [
   },
   {
     name: "find() and get() tell all strings apart",
-    async run(context) {
+    run: async (context) => {
       const store = await opened(context);
       const changes = hostileTexts.map((text, at): ChangeTuple => [text, null, row(text, text, at)]);
       for (let at = 0; at < changes.length; at += 10) {
@@ -244,7 +244,7 @@ export const storageCases: readonly StorageCase[] = [
   },
   {
     name: "find() tells values of different types apart",
-    async run(context) {
+    run: async (context) => {
       const store = await opened(context);
       const values: readonly IndexValue[] = [1, "1", true, "true", false, null, "null", 0, -1, 1.5, "", 1e21];
       const changes = values.map((value, at): ChangeTuple => [`${at}`, null, row(`${at}`, "red", value)]);

@@ -1,21 +1,27 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 
 import { isAgnesError } from "../base/mod.ts";
 import { openCatalog, type Catalog, type CatalogSchema, type CatalogStorage } from "../catalog/mod.ts";
+import type { ContractCase } from "./case.ts";
 import { entryOf, hostileTexts, storageCases } from "./storage-contract-store.ts";
 
-/** What a case is run on. */
-export interface StorageContext {
+/** What the contract is held against. */
+export interface StorageContractConfig {
   /** A storage on the same data each time, as another process would open it. */
   readonly open: () => CatalogStorage;
+}
+
+/** What a case is run on. */
+export interface StorageContext extends StorageContractConfig {
   /** A catalog that no other case uses. */
   readonly catalog: string;
 }
 
-/** One promise of a storage, to be run by any test runner. */
+/** One promise of a storage. */
 export interface StorageCase {
   readonly name: string;
-  run(context: StorageContext): Promise<void>;
+  readonly run: (context: StorageContext) => Promise<void>;
 }
 
 interface Book {
@@ -26,7 +32,7 @@ interface Book {
 }
 
 /**
- * Everything a catalog's storage promises, as cases without a test runner.
+ * Everything a catalog's storage promises, as cases without a test runner. Each case uses a catalog of its own.
  *
  * @example
  * ```ts
@@ -34,13 +40,15 @@ interface Book {
  * import { memoryStorage } from "agnes/catalog";
  * import { storageContract } from "agnes/testing";
  * const storage = memoryStorage();
- * for (const { name, run } of storageContract()) {
- *   test(name, () => run({ open: () => storage, catalog: name.replace(/\W+/g, "_").slice(0, 60) }));
- * }
+ * for (const one of storageContract({ open: () => storage })) test(one.name, () => one.run());
  * ```
  */
-export function storageContract(): readonly StorageCase[] {
-  return [...storageCases, ...catalogCases];
+export function storageContract(config: StorageContractConfig): readonly ContractCase[] {
+  return [...storageCases, ...catalogCases].map(({ name, run }, at) => ({
+    name,
+    needs: [],
+    run: () => run({ ...config, catalog: `contract_${at}_${randomUUID()}` }),
+  }));
 }
 
 const schema: CatalogSchema = { rowKey: ["isbn"], indexKeys: ["author", "year"] };
@@ -48,7 +56,7 @@ const schema: CatalogSchema = { rowKey: ["isbn"], indexKeys: ["author", "year"] 
 const catalogCases: readonly StorageCase[] = [
   {
     name: "openCatalog() refuses another schema than the one locked",
-    async run(context) {
+    run: async (context) => {
       await (await books(context)).close();
       await rejects("catalog_schema_differs", () =>
         openCatalog({ storage: context.open(), name: context.catalog, rowKey: "isbn", indexKeys: ["title"] }),
@@ -57,7 +65,7 @@ const catalogCases: readonly StorageCase[] = [
   },
   {
     name: "insert() is seen by whoever opens the catalog next",
-    async run(context) {
+    run: async (context) => {
       const first = await books(context);
       const inserted = await first.insert(book("1", "Woolf", 1927));
       assert.deepEqual(inserted, { version: 1, changed: true });
@@ -74,7 +82,7 @@ const catalogCases: readonly StorageCase[] = [
   },
   {
     name: "insert() replaces by row key and keeps the whole record before and after",
-    async run(context) {
+    run: async (context) => {
       await using catalog = await books(context);
       await catalog.insert(book("1", "Woolf", 1927));
       await catalog.insert({ ...book("1", "Woolf", 1927), title: "To the Lighthouse" }, { actor: "ann" });
@@ -94,7 +102,7 @@ const catalogCases: readonly StorageCase[] = [
   },
   {
     name: "insert() with expectedVersion refuses a stale writer and says what changed",
-    async run(context) {
+    run: async (context) => {
       await using catalog = await books(context);
       await catalog.insert(book("1", "Woolf", 1927), { expectedVersion: 0 });
       await catalog.insert(book("1", "Woolf", 1928), { expectedVersion: 1, actor: "ann" });
@@ -108,7 +116,7 @@ const catalogCases: readonly StorageCase[] = [
   },
   {
     name: "insertMany() writes all records as one entry",
-    async run(context) {
+    run: async (context) => {
       await using catalog = await books(context);
       const many = Array.from({ length: 250 }, (_, at) => book(`b${at}`, `a${at % 3}`, at % 7));
       const commit = await catalog.insertMany(many);
@@ -123,7 +131,7 @@ const catalogCases: readonly StorageCase[] = [
   },
   {
     name: "delete() by filter deletes what matches, and history remembers it",
-    async run(context) {
+    run: async (context) => {
       await using catalog = await books(context);
       await catalog.insertMany([
         book("1", "Woolf", 1927),
@@ -146,7 +154,7 @@ const catalogCases: readonly StorageCase[] = [
   },
   {
     name: "insert() refuses a record that is too large, with its size, before anything is written",
-    async run(context) {
+    run: async (context) => {
       await using catalog = await books(context);
       const store = await context.open().open(context.catalog, schema);
       const title = "x".repeat(store.entrySizeBytesMax);
@@ -162,7 +170,7 @@ const catalogCases: readonly StorageCase[] = [
   },
   {
     name: "openCatalog() brings in what a writer that died left unindexed",
-    async run(context) {
+    run: async (context) => {
       const store = await context.open().open(context.catalog, schema);
       await store.lockSchema(schema);
       assert.equal(await store.append(entryOf(1, [["1", null, book("1", "Woolf", 1927)]])), true);
@@ -179,7 +187,7 @@ const catalogCases: readonly StorageCase[] = [
   },
   {
     name: "insert() by writers at once loses none and leaves no gap",
-    async run(context) {
+    run: async (context) => {
       const catalogs = await Promise.all([books(context), books(context), books(context)]);
       await Promise.all(
         catalogs.map(async (catalog, writer) => {
@@ -198,7 +206,7 @@ const catalogCases: readonly StorageCase[] = [
   },
   {
     name: "transact() decides again when another writer was faster",
-    async run(context) {
+    run: async (context) => {
       const catalogs = await Promise.all([books(context), books(context)]);
       await catalogs[0].insert(book("count", "x", 0));
       await Promise.all(
@@ -218,7 +226,7 @@ const catalogCases: readonly StorageCase[] = [
   },
   {
     name: "rebuildIndexes() answers as before",
-    async run(context) {
+    run: async (context) => {
       await using catalog = await books(context);
       await catalog.insertMany(hostileTexts.map((text, at) => book(`k${text}`, text, at % 3)));
       await catalog.delete(`k${hostileTexts[0]!}`);

@@ -104,7 +104,7 @@ function flat(entity: Entity): { partitionKey: string; rowKey: string; [name: st
   return { ...entity.values, partitionKey: entity.partitionKey, rowKey: entity.rowKey };
 }
 
-function read(entity: TableEntity & { readonly etag?: string }): ReadEntity {
+function read(entity: Partial<TableEntity> & { readonly etag?: string }): ReadEntity {
   const { partitionKey = "", rowKey = "", etag = "", ...rest } = entity;
   const texts = Object.entries(rest).filter(
     (value): value is [string, string] => typeof value[1] === "string",

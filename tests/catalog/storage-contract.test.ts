@@ -1,5 +1,6 @@
-import { describe, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
+import { afterAll, describe, test } from "bun:test";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -8,23 +9,14 @@ import { fileStorage, memoryStorage } from "agnes/catalog";
 import { storageContract } from "../../lib/testing/storage-contract.ts";
 
 describe("memoryStorage()", () => {
-  for (const { name, run } of storageContract()) {
-    test(name, async () => {
-      const storage = memoryStorage();
-      await run({ open: () => storage, catalog: "contract" });
-    });
-  }
+  const storage = memoryStorage();
+  for (const one of storageContract({ open: () => storage })) test(one.name, () => one.run());
 });
 
 describe("fileStorage()", () => {
-  for (const { name, run } of storageContract()) {
-    test(name, async () => {
-      const directory = await mkdtemp(join(tmpdir(), "agnes-storage-"));
-      try {
-        await run({ open: () => fileStorage({ directory }), catalog: "contract" });
-      } finally {
-        await rm(directory, { recursive: true });
-      }
-    });
+  const directory = mkdtempSync(join(tmpdir(), "agnes-storage-"));
+  afterAll(() => rm(directory, { recursive: true }));
+  for (const one of storageContract({ open: () => fileStorage({ directory }) })) {
+    test(one.name, () => one.run());
   }
 });

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+
+import type { Catalog, HistoryEntry } from "../catalog/mod.ts";
+import type { Item } from "./storage-simulation.ts";
+
+/** A write that was tried; its entry carries `op` as its actor. */
+export interface Attempt {
+  readonly op: string;
+  outcome: "acknowledged" | "refused" | "unknown";
+  sequence?: number;
+}
+
+/** What a reader saw of a key, when its own catalog had acknowledged writes up to `since`. */
+export interface Sighting {
+  readonly key: string;
+  /** 0 when there was none. */
+  readonly version: number;
+  readonly since: number;
+}
+
+type State = ReadonlyMap<string, { readonly version: number; readonly record: Item }>;
+
+/** Checks that log, indexes and what writers and readers were told agree. Throws what does not. */
+export async function checkOutcome(
+  catalogs: readonly Catalog<Item>[],
+  universe: { readonly keys: readonly string[]; readonly colours: readonly string[] },
+  attempts: readonly Attempt[],
+  sightings: readonly Sighting[],
+): Promise<void> {
+  const entries: HistoryEntry<Item>[] = [];
+  for await (const entry of catalogs[0]!.entries()) entries.push(entry);
+  checkAttempts(entries, attempts);
+  const states = checkEntries(entries);
+  checkSightings(states, sightings);
+  for (const catalog of catalogs) await checkIndexes(catalog, states.at(-1)!, universe);
+}
+
+function checkAttempts(entries: readonly HistoryEntry<Item>[], attempts: readonly Attempt[]): void {
+  const written = new Map<string, number[]>();
+  for (const { actor, sequence } of entries) {
+    written.set(actor, [...(written.get(actor) ?? []), sequence]);
+  }
+  for (const { op, outcome, sequence } of attempts) {
+    const found = written.get(op) ?? [];
+    const expected = outcome === "acknowledged" ? [sequence] : outcome === "refused" ? [] : found.slice(0, 1);
+    assert.deepEqual(
+      found,
+      expected,
+      `write ${op} was ${outcome}, and is in the log at [${found.join(", ")}]`,
+    );
+    written.delete(op);
+  }
+  assert.deepEqual([...written.keys()], [], "the log holds what nobody wrote");
+}
+
+function checkEntries(entries: readonly HistoryEntry<Item>[]): readonly State[] {
+  const states: State[] = [new Map()];
+  for (const [at, { sequence, changes }] of entries.entries()) {
+    assert.equal(sequence, at + 1, "the sequence has a gap");
+    const state = new Map(states.at(-1));
+    for (const { rowKey, before, after } of changes) {
+      const key = String(rowKey);
+      assert.deepEqual(before, state.get(key)?.record ?? null, `entry ${sequence}: ${key} before`);
+      if (after?.op.startsWith("count") === true) {
+        assert.equal(after.size, (before?.size ?? 0) + 1, `entry ${sequence}: a decision on an old state`);
+      }
+      if (after === null) state.delete(key);
+      else state.set(key, { version: sequence, record: after });
+    }
+    states.push(state);
+  }
+  return states;
+}
+
+function checkSightings(states: readonly State[], sightings: readonly Sighting[]): void {
+  for (const { key, version, since } of sightings) {
+    const was = states.some(
+      (state, sequence) => sequence >= since && (state.get(key)?.version ?? 0) === version,
+    );
+    assert.ok(was, `${key} was seen at version ${version} after the reader had written entry ${since}`);
+  }
+}
+
+async function checkIndexes(
+  catalog: Catalog<Item>,
+  state: State,
+  universe: { readonly keys: readonly string[]; readonly colours: readonly string[] },
+): Promise<void> {
+  const all = [...state.values()].sort((a, b) => (a.record.id < b.record.id ? -1 : 1));
+  assert.deepEqual(await catalog.query({}), all, "all records");
+  for (const key of universe.keys) {
+    assert.deepEqual(await catalog.get(key), state.get(key) ?? null, `the record ${key}`);
+  }
+  const sizes = new Set(all.map(({ record }) => record.size));
+  for (const colour of universe.colours) {
+    const ofColour = all.filter(({ record }) => record.colour === colour);
+    assert.deepEqual(await catalog.query({ colour }), ofColour, `the index of ${colour}`);
+    for (const size of sizes) {
+      const both = ofColour.filter(({ record }) => record.size === size);
+      assert.deepEqual(await catalog.query({ colour, size }), both, `the indexes of ${colour} and ${size}`);
+    }
+  }
+}

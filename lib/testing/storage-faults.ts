@@ -1,0 +1,73 @@
+import { AgnesError, type Host } from "../base/mod.ts";
+import type { CatalogStorage, CatalogStore } from "../catalog/mod.ts";
+
+/** What may happen to one call of a storage. */
+export type StorageFault = "fails before" | "fails after" | "never answers" | "answers late";
+
+/** How a storage is made to fail. */
+export interface StorageFaults {
+  /** The fault of the next call, if any. */
+  readonly next: (operation: keyof CatalogStore) => StorageFault | undefined;
+  /** How long every call takes at least. */
+  readonly delayMs: () => number;
+  /** How late a late answer is: later than anyone waits. */
+  readonly lateMs: number;
+  /** Once `false`, the process is dead: no call of it begins any more, and none is answered. */
+  readonly alive: () => boolean;
+  readonly host: Pick<Host, "sleep">;
+}
+
+/** A storage each of whose calls may fail, before or after it took effect, hang, or take effect late. */
+export function faultyStorage(storage: CatalogStorage, faults: StorageFaults): CatalogStorage {
+  return {
+    open: async (catalog, schema) => {
+      const store = await storage.open(catalog, schema);
+      const through = <T>(operation: keyof CatalogStore, work: () => Promise<T>) =>
+        disturbed(faults, operation, work);
+      return {
+        entrySizeBytesMax: store.entrySizeBytesMax,
+        recheckMs: store.recheckMs,
+        lockSchema: (given) => through("lockSchema", () => store.lockSchema(given)),
+        append: (entry) => through("append", () => store.append(entry)),
+        read: (from, limit) => through("read", () => store.read(from, limit)),
+        checkpoint: () => through("checkpoint", () => store.checkpoint()),
+        advance: (sequence) => through("advance", () => store.advance(sequence)),
+        apply: (entries) => through("apply", () => store.apply(entries)),
+        get: (keys) => through("get", () => store.get(keys)),
+        find: (lookup) => through("find", () => store.find(lookup)),
+        rebuild: (entries) => store.rebuild(entries),
+        close: () => store.close(),
+      };
+    },
+  };
+}
+
+async function disturbed<T>(
+  faults: StorageFaults,
+  operation: keyof CatalogStore,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { host, alive } = faults;
+  const fault = faults.next(operation);
+  if (!alive()) return unanswered();
+  await host.sleep(faults.delayMs());
+  if (!alive()) return unanswered();
+  if (fault === "fails before") throw unavailable(operation);
+  // What is on its way arrives, whether its sender still lives or not.
+  if (fault === "answers late") await host.sleep(faults.lateMs);
+  const answer = await work();
+  if (fault === "fails after") throw unavailable(operation);
+  return fault === "never answers" || !alive() ? unanswered() : answer;
+}
+
+function unavailable(operation: string): AgnesError {
+  return new AgnesError("catalog_unavailable", {
+    catalog: "in the simulation",
+    operation,
+    reason: "a fault was injected",
+  });
+}
+
+function unanswered(): Promise<never> {
+  return new Promise(() => {});
+}

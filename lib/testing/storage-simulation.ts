@@ -1,0 +1,215 @@
+import { createHost, isAgnesError, type Host } from "../base/mod.ts";
+import { openCatalog, type Catalog, type CatalogStorage } from "../catalog/mod.ts";
+import { seededRandom } from "./fakes/fake-host.ts";
+import { checkOutcome, type Attempt, type Sighting } from "./storage-check.ts";
+import { VirtualClock } from "./storage-clock.ts";
+import { faultyStorage, type StorageFault } from "./storage-faults.ts";
+
+/** One record of the simulated catalog. */
+export interface Item {
+  readonly id: string;
+  readonly colour: string;
+  readonly size: number;
+  /** Which attempt wrote it. */
+  readonly op: string;
+}
+
+/** What is simulated. */
+export interface StorageSimulation {
+  readonly seed: number;
+  /** A storage on the same, at first empty, data each time, as another process would open it. */
+  readonly open: () => CatalogStorage;
+  readonly catalog?: string;
+  /** How many processes work at once. Default 4. */
+  readonly processes?: number;
+  /** How much each of them does. Default 10. */
+  readonly steps?: number;
+  /** The share of calls that go wrong. Default 0.12. */
+  readonly faultRate?: number;
+  /** Whether time is real, as storages outside the process need it. Default `false`. */
+  readonly realTime?: boolean;
+}
+
+const KEYS = ["a", "b", "B", "c/d", "é", "f"];
+const COLOURS = ["red", "Red", "blue"];
+const FAULTS: readonly StorageFault[] = ["fails before", "fails after", "never answers", "answers late"];
+
+/**
+ * Lets several processes write and read one catalog while calls fail and processes stop anywhere, and then
+ * checks that every acknowledged change is there exactly once and in order, that no refused one is, that
+ * versions have no gaps and that every index equals what the log says. The same seed does the same.
+ *
+ * @throws Error naming the seed and what does not hold
+ */
+export async function simulateStorage(simulation: StorageSimulation): Promise<void> {
+  const clock = new VirtualClock();
+  const random = seededRandom(simulation.seed);
+  const host = simulation.realTime === true ? { ...createHost(), random } : clock.host(random);
+  const work = new Run(simulation, host, random).all();
+  try {
+    await (simulation.realTime === true ? work : clock.run(work));
+  } catch (error) {
+    throw new Error(`seed ${simulation.seed}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+class Run {
+  readonly #simulation: StorageSimulation;
+  readonly #host: Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env">;
+  readonly #random: () => number;
+  readonly #attempts: Attempt[] = [];
+  readonly #sightings: Sighting[] = [];
+  readonly #survivors: Catalog<Item>[] = [];
+  #calm = false;
+
+  constructor(
+    simulation: StorageSimulation,
+    host: Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env">,
+    random: () => number,
+  ) {
+    this.#simulation = simulation;
+    this.#host = host;
+    this.#random = random;
+  }
+
+  async all(): Promise<void> {
+    const { processes = 4 } = this.#simulation;
+    await Promise.all(Array.from({ length: processes }, (_, process) => this.#process(process)));
+    this.#calm = true;
+    // What is still on its way arrives now.
+    await this.#host.sleep(this.#lateMs * 3);
+    await using last = await this.#open(() => true);
+    const catalogs = [last, ...this.#survivors];
+    for (const catalog of catalogs) await catalog.recover();
+    await checkOutcome(catalogs, { keys: KEYS, colours: COLOURS }, this.#attempts, this.#sightings);
+    await last.rebuildIndexes();
+    await checkOutcome([last], { keys: KEYS, colours: COLOURS }, this.#attempts, []);
+    for (const catalog of this.#survivors) await catalog.close();
+  }
+
+  get #callTimeoutMs(): number {
+    return this.#simulation.realTime === true ? 150 : 100;
+  }
+
+  get #lateMs(): number {
+    return this.#callTimeoutMs * 1.5;
+  }
+
+  #open(alive: () => boolean): Promise<Catalog<Item>> {
+    const { faultRate = 0.12, realTime = false } = this.#simulation;
+    const storage = faultyStorage(this.#simulation.open(), {
+      next: () => (!this.#calm && this.#random() < faultRate ? this.#pick(FAULTS) : undefined),
+      delayMs: () => (realTime ? 0 : this.#random() * 5),
+      lateMs: this.#lateMs,
+      alive,
+      host: this.#host,
+    });
+    return openCatalog<Item>({
+      storage,
+      name: this.#simulation.catalog ?? "simulated",
+      rowKey: "id",
+      indexKeys: ["colour", "size"],
+      host: this.#host,
+      callTimeoutMs: this.#callTimeoutMs,
+      retryBudgetMs: this.#callTimeoutMs * 20,
+    });
+  }
+
+  /** One process after the other in one place: when one dies, the next opens the catalog again. */
+  async #process(process: number): Promise<void> {
+    const { steps = 10 } = this.#simulation;
+    let step = 0;
+    while (step < steps) {
+      const life = { alive: true };
+      const catalog = await this.#open(() => life.alive).catch(passing);
+      // Opening may fail under faults; that must only never change anything.
+      if (catalog === undefined) {
+        step += 1;
+        continue;
+      }
+      const dies = this.#random() < 0.5;
+      const end = dies ? Math.min(steps, step + 1 + Math.floor(this.#random() * 4)) : steps;
+      let acknowledged = 0;
+      for (; step < end; step++) {
+        const op = `${process}-${step}`;
+        const doing = this.#step(catalog, op, acknowledged);
+        if (dies && step === end - 1) {
+          // Killed somewhere in the middle of this step; whether it was done nobody knows.
+          const death = this.#host.sleep(this.#random() * 30).then(() => undefined);
+          await Promise.race([doing, death]);
+          life.alive = false;
+        } else acknowledged = Math.max(acknowledged, (await doing) ?? 0);
+      }
+      if (!dies) this.#survivors.push(catalog);
+    }
+  }
+
+  async #step(catalog: Catalog<Item>, op: string, acknowledged: number): Promise<number | undefined> {
+    const kind = this.#random();
+    const key = this.#pick(KEYS);
+    if (kind < 0.25) {
+      const seen = await catalog.get(key).then(
+        (found) => ({ found }),
+        () => undefined,
+      );
+      if (seen !== undefined)
+        this.#sightings.push({ key, version: seen.found?.version ?? 0, since: acknowledged });
+      return undefined;
+    }
+    if (kind < 0.28) {
+      await catalog.rebuildIndexes().catch(passing);
+      return undefined;
+    }
+    const attempt: Attempt = { op, outcome: "unknown" };
+    this.#attempts.push(attempt);
+    try {
+      const sequence = await this.#write(catalog, op, key, kind);
+      attempt.outcome = sequence === undefined ? "refused" : "acknowledged";
+      if (sequence !== undefined) attempt.sequence = sequence;
+      return sequence;
+    } catch (error) {
+      attempt.outcome = isAgnesError(error, "catalog_outcome_unknown") ? "unknown" : "refused";
+      if (!isAgnesError(error)) throw error;
+      return undefined;
+    }
+  }
+
+  /** The sequence written at, or `undefined` when there was nothing to write. */
+  async #write(catalog: Catalog<Item>, op: string, key: string, kind: number): Promise<number | undefined> {
+    const options = { actor: op };
+    const item = (id: string): Item => ({
+      id,
+      colour: this.#pick(COLOURS),
+      size: Math.floor(this.#random() * 2),
+      op,
+    });
+    if (kind < 0.55) return (await catalog.insert(item(key), options)).version;
+    if (kind < 0.65) {
+      const expectedVersion = (await catalog.get(key))?.version ?? 0;
+      return (await catalog.insert(item(key), { ...options, expectedVersion })).version;
+    }
+    const commit =
+      kind < 0.75
+        ? await catalog.insertMany([item("a"), item("b"), item(key)], options)
+        : kind < 0.85
+          ? await catalog.delete(key, options)
+          : kind < 0.9
+            ? await catalog.delete({ colour: this.#pick(COLOURS) }, options)
+            : await catalog.transact(async (view) => {
+                const size = ((await view.get("f"))?.record.size ?? 0) + 1;
+                return [{ kind: "put", record: { ...item("f"), size, op: `count ${op}` } }];
+              }, options);
+    return commit.changes.length > 0 ? commit.sequence : undefined;
+  }
+
+  #pick<T>(items: readonly T[]): T {
+    return items[Math.floor(this.#random() * items.length)]!;
+  }
+}
+
+function passing(error: unknown): undefined {
+  if (isAgnesError(error, "catalog_unavailable") || isAgnesError(error, "timed_out")) return undefined;
+  throw error;
+}
