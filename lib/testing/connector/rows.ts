@@ -127,11 +127,8 @@ export class Workbench implements AsyncDisposable {
   }
 
   async #insertFrom(name: string, columns: readonly string[], has: Schema, relation: string): Promise<void> {
-    const list = columns
-      .filter((column) => has.names.includes(column))
-      .map(quoteIdentifier)
-      .join(", ");
-    await this.connection.run(`INSERT INTO ${name} (${list}) SELECT ${list} FROM ${relation}`);
+    const list = columns.map((column) => (has.names.includes(column) ? quoteIdentifier(column) : "NULL"));
+    await this.connection.run(`INSERT INTO ${name} SELECT ${list.join(", ")} FROM ${relation}`);
   }
 }
 

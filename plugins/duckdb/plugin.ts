@@ -1,0 +1,68 @@
+import {
+  definePlugin,
+  type Batch,
+  type ConnectContext,
+  type ReadEnd,
+  type ReadOptions,
+  type TableInfo,
+} from "agnes/kit";
+import * as v from "valibot";
+
+import { Source } from "./source.ts";
+import { readQuery } from "./read-query.ts";
+import { describeTables, statistics } from "./tables.ts";
+
+const options = v.strictObject({
+  path: v.pipe(
+    v.string(),
+    v.nonEmpty(),
+    v.description("The DuckDB file; relative paths start at the workspace"),
+  ),
+  schemas: v.optional(
+    v.pipe(
+      v.array(v.string()),
+      v.description("The schemas whose tables are offered. Default: all but DuckDB's own"),
+    ),
+  ),
+  include: v.optional(
+    v.pipe(
+      v.array(v.string()),
+      v.description("The tables and views that are offered, by name. Default: all"),
+    ),
+  ),
+});
+
+/** The options of a `duckdb` source. */
+export type DuckDBOptions = v.InferOutput<typeof options>;
+
+/** Tables and views of another DuckDB database. */
+export default definePlugin({
+  name: "duckdb",
+  version: "1.0.0",
+  description: "Tables and views of another DuckDB database file",
+  capabilities: ["discover", "read", "remote", "query", "metadata"],
+  register: "all",
+  options,
+  secrets: {},
+  connect(context: ConnectContext<DuckDBOptions, Record<never, never>>) {
+    const source = new Source(context);
+    return {
+      discover: async ({ signal }) => await describeTables(source, context.options, signal),
+      read: (table, readOptions) => read(source, table, readOptions),
+      remote: () => ({ alias: context.source, extension: "duckdb", url: source.path, tokenEnv: "" }),
+      query: (sql, { signal }) => source.query(sql, { signal }),
+      metadata: (tables, { signal }) => statistics(source, tables, signal),
+      async health({ signal }) {
+        const [version] = await source.rows("SELECT version() AS version", signal);
+        return { ok: true, message: `${source.path} can be read by DuckDB ${String(version!["version"])}` };
+      },
+    };
+  },
+});
+
+async function* read(source: Source, table: TableInfo, options: ReadOptions): AsyncGenerator<Batch, ReadEnd> {
+  const { signal, batchRows } = options;
+  const { batches } = await source.query(readQuery(source.name, table, options), { signal, batchRows });
+  yield* batches;
+  return {};
+}

@@ -1,0 +1,54 @@
+import { AgnesError, type ConnectContext } from "agnes/kit";
+
+import type { DuckDBOptions } from "./plugin.ts";
+
+/** The database file, attached read-only under the name of the source for each query. */
+export class Source {
+  /** The name under which SQL knows the database. */
+  readonly name: string;
+  /** The absolute path of the file. */
+  readonly path: string;
+  readonly #engine: ConnectContext<DuckDBOptions, Record<never, never>>["duckdb"];
+
+  constructor({ source, options, duckdb, resolvePath }: ConnectContext<DuckDBOptions, Record<never, never>>) {
+    this.name = source;
+    this.path = resolvePath(options.path);
+    this.#engine = duckdb;
+  }
+
+  /** Runs one SELECT. */
+  async query(
+    sql: string,
+    options: { readonly signal: AbortSignal; readonly batchRows?: number },
+  ): ReturnType<ConnectContext<DuckDBOptions, Record<never, never>>["duckdb"]["query"]> {
+    try {
+      return await this.#engine.query(sql, { ...options, attach: { [this.name]: this.path } });
+    } catch (error) {
+      throw this.#fileProblem(error) ?? error;
+    }
+  }
+
+  /** The rows of a small answer as objects. */
+  async rows(sql: string, signal: AbortSignal): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    const { batches } = await this.query(sql, { signal });
+    const rows: Readonly<Record<string, unknown>>[] = [];
+    for await (const batch of batches) for (const row of batch) rows.push(row.toJSON());
+    return rows;
+  }
+
+  /** What is wrong with the file itself, in words that name it. */
+  #fileProblem(error: unknown): AgnesError | null {
+    if (!(error instanceof AgnesError)) return null;
+    if (/Could not set lock|Conflicting lock/i.test(error.message)) {
+      return new AgnesError("source_busy", { path: this.path }, { cause: error });
+    }
+    return error.message.includes("database does not exist")
+      ? new AgnesError("file_unreadable", { path: this.path, reason: "it does not exist" }, { cause: error })
+      : null;
+  }
+}
+
+/** A name as SQL. */
+export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
+/** A text as SQL. */
+export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;

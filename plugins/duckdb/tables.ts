@@ -1,0 +1,117 @@
+import { AgnesError, table as tableInfo, utf8, type TableInfo, type TableMetadata } from "agnes/kit";
+
+import type { DuckDBOptions } from "./plugin.ts";
+import { literal, quoted, type Source } from "./source.ts";
+
+/** A table or view as the catalog of the database lists it. */
+interface Listed {
+  readonly schema: string;
+  readonly name: string;
+  readonly comment: string | null;
+  readonly isView: boolean;
+  readonly estimatedRows: number | null;
+}
+
+/** Lists the tables and views; those of other schemas than `main` are called `schema.name`. */
+export async function describeTables(
+  source: Source,
+  options: DuckDBOptions,
+  signal: AbortSignal,
+): Promise<readonly TableInfo[]> {
+  const listed = (await list(source, signal)).filter((one) => isOffered(one, options));
+  checkIncluded(listed, options);
+  const keys = await primaryKeys(source, signal);
+  return await Promise.all(listed.map((one) => describe(source, one, keys.get(nameOf(one)) ?? [], signal)));
+}
+
+/** What the database knows of tables without reading them. */
+export async function statistics(
+  source: Source,
+  tables: readonly TableInfo[],
+  signal: AbortSignal,
+): Promise<readonly TableMetadata[]> {
+  const wanted = new Set(tables.map((table) => table.name));
+  return (await list(source, signal))
+    .filter((one) => wanted.has(nameOf(one)))
+    .map((one) => ({
+      name: nameOf(one),
+      entityType: one.isView ? "view" : "table",
+      ...(one.estimatedRows === null ? {} : { rows: one.estimatedRows }),
+    }));
+}
+
+async function list(source: Source, signal: AbortSignal): Promise<readonly Listed[]> {
+  const here = `database_name = ${literal(source.name)} AND NOT internal`;
+  const rows = await source.rows(
+    `SELECT schema_name, table_name AS name, comment, false AS is_view, estimated_size AS size
+       FROM duckdb_tables() WHERE ${here}
+     UNION ALL
+     SELECT schema_name, view_name, comment, true, NULL FROM duckdb_views() WHERE ${here}
+     ORDER BY schema_name, name`,
+    signal,
+  );
+  return rows.map((row) => ({
+    schema: String(row["schema_name"]),
+    name: String(row["name"]),
+    comment: row["comment"] === null ? null : String(row["comment"]),
+    isView: row["is_view"] === true,
+    estimatedRows: row["size"] === null ? null : Number(row["size"]),
+  }));
+}
+
+async function primaryKeys(
+  source: Source,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const rows = await source.rows(
+    `SELECT schema_name, table_name, unnest(constraint_column_names) AS column_name
+       FROM duckdb_constraints()
+      WHERE database_name = ${literal(source.name)} AND constraint_type = 'PRIMARY KEY'`,
+    signal,
+  );
+  const keys = new Map<string, string[]>();
+  for (const row of rows) {
+    const name = nameOf({ schema: String(row["schema_name"]), name: String(row["table_name"]) });
+    keys.set(name, [...(keys.get(name) ?? []), String(row["column_name"])]);
+  }
+  return keys;
+}
+
+async function describe(
+  source: Source,
+  one: Listed,
+  primaryKey: readonly string[],
+  signal: AbortSignal,
+): Promise<TableInfo> {
+  const remotePath = [one.schema, one.name];
+  const from = [source.name, ...remotePath].map(quoted).join(".");
+  try {
+    const { schema, batches } = await source.query(`SELECT * FROM ${from} LIMIT 0`, { signal });
+    for await (const _ of batches);
+    return tableInfo(nameOf(one), schema, {
+      primaryKey,
+      remotePath,
+      ...(one.comment === null ? {} : { description: one.comment }),
+      ...(one.estimatedRows === null ? {} : { estimatedRows: one.estimatedRows }),
+    });
+  } catch (error) {
+    // A view over something that is gone: the others are listed all the same, and only reading this one fails.
+    if (!one.isView || !(error instanceof AgnesError) || error.code !== "duckdb_failed") throw error;
+    const description = `Cannot be read: ${error.message}`;
+    return tableInfo(nameOf(one), { unreadable: utf8() }, { remotePath, description });
+  }
+}
+
+function nameOf({ schema, name }: Pick<Listed, "schema" | "name">): string {
+  return schema === "main" ? name : `${schema}.${name}`;
+}
+
+function isOffered(one: Listed, { schemas, include }: DuckDBOptions): boolean {
+  return (schemas?.includes(one.schema) ?? true) && (include?.includes(nameOf(one)) ?? true);
+}
+
+function checkIncluded(listed: readonly Listed[], { include = [] }: DuckDBOptions): void {
+  const found = new Set(listed.map(nameOf));
+  const missing = include.find((name) => !found.has(name));
+  if (missing !== undefined) throw new AgnesError("source_table_gone", { table: missing });
+}

@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { once } from "node:events";
+import { spawn } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { connectorContract } from "agnes/testing";
+
+import { discoverTables } from "../../lib/plugins/mod.ts";
+import duckdb from "../../plugins/duckdb/plugin.ts";
+import { makeWarehouse, rowsOf, tableOf, type Warehouse } from "./support.ts";
+
+const SETUP = `
+  CREATE TABLE customers (region VARCHAR, id BIGINT, name VARCHAR NOT NULL, PRIMARY KEY (region, id));
+  INSERT INTO customers VALUES ('north', 1, 'Ada'), ('south', 1, 'Bob'), ('south', 2, NULL || 'x');
+  COMMENT ON TABLE customers IS 'Who buys';
+  CREATE VIEW northern AS SELECT id, name FROM customers WHERE region = 'north';
+  CREATE SCHEMA sales;
+  CREATE TABLE sales.orders AS
+    SELECT i AS id, TIMESTAMP '2026-01-01' + INTERVAL (i) HOUR AS placed_at, i % 2 = 0 AS paid, i / 4 AS price
+      FROM range(5000) t(i);
+  CREATE TABLE "it's ""odd""; --" ("a ""b""" INTEGER, "select" VARCHAR);
+  INSERT INTO "it's ""odd""; --" VALUES (1, 'x'), (2, NULL);
+`.replace("NULL || 'x'", "'Eve'");
+
+let warehouse: Warehouse;
+beforeAll(async () => {
+  warehouse = await makeWarehouse(SETUP);
+});
+afterAll(async () => {
+  await warehouse[Symbol.asyncDispose]();
+});
+
+describe("duckdb: contract", () => {
+  const options = {
+    get path() {
+      return warehouse.file;
+    },
+  };
+  const query = `SELECT count(*) AS n FROM contract.sales.orders`;
+  for (const { name, run } of connectorContract(duckdb, { options, query })) test(name, run);
+});
+
+describe("duckdb: discover() and metadata()", () => {
+  test("discover() lists tables and views with keys, comments and place", async () => {
+    const tables = await discoverTables(await warehouse.connect());
+    expect(
+      tables.map((table) => [table.name, table.primaryKey, table.description, table.remotePath]),
+    ).toEqual([
+      ["customers", ["region", "id"], "Who buys", ["main", "customers"]],
+      [`it's "odd"; --`, [], undefined, ["main", `it's "odd"; --`]],
+      ["northern", [], undefined, ["main", "northern"]],
+      ["sales.orders", [], undefined, ["sales", "orders"]],
+    ]);
+  });
+
+  test("discover() offers only the schemas and tables that the options name", async () => {
+    const names = async (options: object) =>
+      (await discoverTables(await warehouse.connect({ path: warehouse.file, ...options }))).map(
+        ({ name }) => name,
+      );
+    expect(await names({ schemas: ["sales"] })).toEqual(["sales.orders"]);
+    expect(await names({ include: ["northern"] })).toEqual(["northern"]);
+    await expect(names({ include: ["nobody"] })).rejects.toMatchObject({
+      details: { code: "source_table_gone" },
+    });
+  });
+
+  test("discover() lists the others when a view is broken, and only reading that one fails", async () => {
+    await using broken = await makeWarehouse(
+      "CREATE TABLE a AS SELECT 1 AS id; CREATE TABLE b AS SELECT 1 AS id; CREATE VIEW v AS FROM b; DROP TABLE b",
+    );
+    const handle = await broken.connect();
+    expect(await rowsOf(handle, await tableOf(handle, "a"))).toEqual([{ id: 1 }]);
+    await expect(rowsOf(handle, await tableOf(handle, "v"))).rejects.toMatchObject({
+      code: "plugin_failed",
+      message: expect.stringContaining("does not exist"),
+    });
+  });
+
+  test("metadata() gives rows of tables and tells views apart", async () => {
+    const handle = await warehouse.connect();
+    const tables = await discoverTables(handle);
+    const found = await handle.connector.metadata!(tables, { signal: new AbortController().signal });
+    expect(found).toContainEqual({ name: "sales.orders", entityType: "table", rows: 5000 });
+    expect(found).toContainEqual({ name: "northern", entityType: "view" });
+  });
+});
+
+describe("duckdb: read() and query()", () => {
+  test("read() pushes columns, filters and the cursor down", async () => {
+    const handle = await warehouse.connect();
+    const orders = await tableOf(handle, "sales.orders");
+    const rows = await rowsOf(handle, orders, {
+      columns: ["price", "id"],
+      filter: [
+        { column: "paid", operator: "eq", values: [true] },
+        { column: "placed_at", operator: "lt", values: [new Date("2026-01-01T09:00:00Z")] },
+        { column: "id", operator: "ne", values: [2n, 4] },
+      ],
+      cursor: { column: "placed_at", value: "2026-01-01 00:00:00" },
+    });
+    expect(rows.map((row) => [Object.keys(row), row["id"]])).toEqual([
+      [["price", "id"], 6n],
+      [["price", "id"], 8n],
+    ]);
+  });
+
+  test("read() quotes whatever a name or value holds", async () => {
+    const handle = await warehouse.connect();
+    const odd = await tableOf(handle, `it's "odd"; --`);
+    const hostile = "x'; DROP TABLE customers; --";
+    const rows = await rowsOf(handle, odd, {
+      filter: [{ column: "select", operator: "ne", values: [hostile] }],
+    });
+    expect(rows).toEqual([{ 'a "b"': 1, select: "x" }]);
+    expect(await discoverTables(handle)).toHaveLength(4);
+  });
+
+  test("query() runs SQL with the tables under the name of the source", async () => {
+    const handle = await warehouse.connect();
+    const { signal } = new AbortController();
+    const answer = await handle.connector.query!("SELECT count(*) AS n FROM wh.sales.orders WHERE paid", {
+      signal,
+    });
+    const rows: unknown[] = [];
+    for await (const batch of answer.batches) rows.push(...(batch as Iterable<{ toJSON(): unknown }>));
+    expect(rows.map((row) => (row as { toJSON(): unknown }).toJSON())).toEqual([{ n: 2500n }]);
+  });
+
+  test("reads at once, started and ended in any order, do not get in each other's way", async () => {
+    const handle = await warehouse.connect();
+    const orders = await tableOf(handle, "sales.orders");
+    const counts = await Promise.all(
+      Array.from({ length: 40 }, async (_, at) => {
+        await Bun.sleep((at * 7) % 40);
+        const filter = [{ column: "id", operator: "lt", values: [at * 100] }] as const;
+        return (await rowsOf(handle, orders, { filter })).length;
+      }),
+    );
+    expect(counts).toEqual(Array.from({ length: 40 }, (_, at) => at * 100));
+  });
+});
+
+describe("duckdb: failures", () => {
+  test("a file that is missing or no database is named", async () => {
+    const file = join(warehouse.directory, "text.duckdb");
+    await writeFile(file, "this is no database, just some words that are long enough to look like a header");
+    for (const path of [file, join(warehouse.directory, "missing.duckdb")]) {
+      const handle = await warehouse.connect({ path });
+      const found = discoverTables(handle);
+      await expect(found).rejects.toMatchObject({
+        code: "plugin_failed",
+        details: { code: "file_unreadable" },
+      });
+      await expect(found).rejects.toThrow(path);
+    }
+  });
+
+  test("a file that another process writes to is busy, which passes", async () => {
+    const holder = spawn(
+      process.execPath,
+      [
+        "-e",
+        `import { DuckDBInstance } from "@duckdb/node-api";
+         const held = await DuckDBInstance.create(${JSON.stringify(warehouse.file)});
+         console.log("held"); setInterval(() => held, 1000);`,
+      ],
+      { cwd: join(import.meta.dir, "../.."), stdio: ["ignore", "pipe", "inherit"] },
+    );
+    try {
+      await once(holder.stdout, "data");
+      await using other = await makeWarehouse("SELECT 1");
+      const found = discoverTables(await other.connect({ path: warehouse.file }));
+      await expect(found).rejects.toMatchObject({
+        code: "plugin_failed",
+        retry: "transient",
+        details: { code: "source_busy" },
+        message: expect.stringContaining(warehouse.file),
+      });
+    } finally {
+      holder.kill();
+      await once(holder, "exit");
+    }
+  });
+});
