@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
 
-import { AgnesError, Secret } from "../../lib/base/mod.ts";
+import { Secret, type AgnesError } from "../../lib/base/mod.ts";
 import { answer, failureOf, LocalServer, testHttp } from "./local-server.ts";
 
 describe("Http requests and answers", () => {

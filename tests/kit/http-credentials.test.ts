@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { AgnesError, Secret } from "../../lib/base/mod.ts";
+import { Secret, type AgnesError } from "../../lib/base/mod.ts";
 import { answer, failureOf, LocalServer, redirect, testHttp } from "./local-server.ts";
 
 const token = new Secret("CRM_TOKEN", "s3cret-value");

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { AgnesError } from "../../lib/base/mod.ts";
-import { Secret } from "../../lib/kit/mod.ts";
+import { Secret, type AgnesError } from "../../lib/base/mod.ts";
 import { answer, failureOf, hangUp, LocalServer, testHttp } from "./local-server.ts";
 
 describe("Http tries again", () => {

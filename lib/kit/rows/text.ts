@@ -16,20 +16,25 @@ export function textBuilder(type: arrow.Utf8 | arrow.LargeUtf8): ColumnBuilder {
   });
 }
 
-/** JSON text. Text is kept as it is; everything else is serialised, `bigint` as digits. */
+/** JSON text. Text is kept as it is; everything else is serialised, `bigint` as text of its digits. */
 export function jsonBuilder(type: arrow.Utf8): ColumnBuilder {
   return textOf(type, (value, index, reject) => {
-    try {
-      const text = JSON.stringify(value, (_key, item: unknown) =>
-        typeof item === "bigint" ? item.toString() : item,
-      ) as string | undefined;
-      if (text !== undefined) return text;
-      reject(index, value, `${isNo("JSON value", value)}`);
-    } catch {
-      reject(index, value, "it cannot be written as JSON");
-    }
+    const text = serialised(value);
+    if (text !== undefined) return text;
+    reject(index, value, "it cannot be written as JSON");
     return null;
   });
+}
+
+function serialised(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value, (_key, item: unknown) =>
+      typeof item === "bigint" ? item.toString() : item,
+    ) as string | undefined;
+  } catch {
+    // It goes in a circle, or its own toJSON threw.
+    return undefined;
+  }
 }
 
 function textOf(
