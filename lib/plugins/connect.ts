@@ -116,7 +116,7 @@ export async function checkHealth(
     if (connector.discover === undefined)
       return { ok: true, message: "connected; the plugin has no health check" };
     const tables = await discoverTables(handle, limits);
-    return { ok: true, message: `connected; ${tables.length} tables` };
+    return { ok: true, message: `connected; ${tables.length} ${tables.length === 1 ? "table" : "tables"}` };
   } catch (error) {
     if (options.signal?.aborted === true) throw error;
     return { ok: false, message: (error as Error).message };

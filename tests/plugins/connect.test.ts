@@ -1,0 +1,182 @@
+import { describe, expect, test } from "bun:test";
+import { inspect } from "node:util";
+
+import { Secret, type AgnesError } from "../../lib/base/mod.ts";
+import type { ConnectContext } from "../../lib/kit/mod.ts";
+import { checkHealth } from "../../lib/plugins/mod.ts";
+import * as v from "valibot";
+import { connect, connectTo, failureOf, numbers, plugin } from "./example.ts";
+
+type Context = ConnectContext<
+  Record<string, unknown>,
+  Record<string, { description: string; required: true }>
+>;
+
+describe("connectSource()", () => {
+  test("connectSource() gives connect checked options, secrets, paths, time and the source's name", async () => {
+    let seen: Context | undefined;
+    const used = plugin({
+      options: v.strictObject({ url: v.optional(v.string(), "https://x") }),
+      secrets: { TOKEN: { description: "a", required: true }, OTHER: { description: "b" } },
+      connect: (context: Context) => {
+        seen = context;
+        return { discover: async () => [numbers] };
+      },
+    });
+    const { handle } = await connect(
+      used,
+      { secrets: { TOKEN: "CRM_TOKEN" } },
+      { host: { env: { CRM_TOKEN: "s3cret" }, now: () => new Date(5) } },
+    );
+    expect(seen!.source).toBe("s");
+    expect(seen!.options).toEqual({ url: "https://x" });
+    expect(seen!.secrets["TOKEN"]).toBeInstanceOf(Secret);
+    expect([seen!.secrets["TOKEN"]!.name, seen!.secrets["TOKEN"]!.reveal()]).toEqual(["CRM_TOKEN", "s3cret"]);
+    expect(seen!.secrets["OTHER"]).toBeUndefined();
+    expect([seen!.resolvePath("a/b"), seen!.resolvePath("/a")]).toEqual(["/workspace/a/b", "/a"]);
+    expect(seen!.now().getTime()).toBe(5);
+    expect(handle.secrets).toEqual(["s3cret"]);
+  });
+
+  test("connectSource() names a wrong option, an unknown one and an unknown plugin", async () => {
+    const used = plugin({ options: v.strictObject({ count: v.optional(v.number(), 1) }) });
+    expect(await failureOf(connect(used, { options: { count: "many" } }))).toMatchObject({
+      code: "config_invalid",
+      message: "sources.s.options: count should be number, but is a string",
+    });
+    expect(await failureOf(connect(used, { options: { conut: 1 } }))).toMatchObject({
+      code: "config_unknown_key",
+      hint: 'Did you mean "count"?',
+    });
+    expect(await failureOf(connect(used, { plugin: "nubmers" }))).toMatchObject({ code: "plugin_unknown" });
+  });
+
+  test("connectSource() names every missing secret's variable, and no value", async () => {
+    const secrets = {
+      ONE: { description: "first", required: true },
+      TWO: { description: "second", required: true },
+      THREE: { description: "third", required: true },
+      FOUR: { description: "fourth" },
+    };
+    const config = { secrets: { TWO: "MY_TWO" } };
+    const host = { env: { ONE: "value-of-one", THREE: "" } };
+    const error = (await failureOf(connect(plugin({ secrets }), config, { host }))) as AgnesError;
+    expect(error).toMatchObject({
+      code: "secret_missing",
+      exitCode: 2,
+      details: { variables: ["MY_TWO", "THREE"] },
+    });
+    expect(error.message).toContain("MY_TWO (second), THREE (third)");
+    expect(JSON.stringify(error)).not.toContain("value-of-one");
+    expect(await failureOf(connect(plugin({ secrets }), { secrets: { TOW: "X" } }, { host }))).toMatchObject({
+      code: "config_unknown_key",
+      hint: 'Did you mean "TWO"?',
+    });
+  });
+
+  test("connectSource() wraps what connect throws, without the secret it repeats", async () => {
+    const used = plugin({
+      secrets: { TOKEN: { description: "a" } },
+      connect: () => {
+        throw new Error("bad token s3cret-value", { cause: { token: "s3cret-value" } });
+      },
+    });
+    const error = (await failureOf(
+      connect(used, {}, { host: { env: { TOKEN: "s3cret-value" } } }),
+    )) as AgnesError;
+    expect(error).toMatchObject({
+      code: "plugin_failed",
+      details: { plugin: "numbers", source: "s", operation: "connect", reason: "bad token [redacted]" },
+    });
+    expect(inspect(error, { depth: 9 })).not.toContain("s3cret-value");
+  });
+
+  test("connectSource() refuses a connector that is not what its plugin declares", async () => {
+    const used = plugin({ capabilities: ["discover", "read"] });
+    expect(await failureOf(connect(used))).toMatchObject({ code: "plugin_invalid" });
+  });
+
+  test("connectSource() gives up a connect that never ends, and closes it when it ends late", async () => {
+    let finish = (_connector: object) => {};
+    let closed = 0;
+    const used = plugin({ connect: () => new Promise((resolve) => (finish = resolve)) });
+    expect(await failureOf(connect(used, {}, { timeoutMs: 20 }))).toMatchObject({
+      code: "timed_out",
+      message: "connecting to source s did not finish within 20 ms",
+    });
+    finish({ discover: async () => [], close: () => void (closed += 1) });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(closed).toBe(1);
+    const controller = new AbortController();
+    const stopped = failureOf(connect(used, {}, { signal: controller.signal }));
+    controller.abort();
+    expect(await stopped).toMatchObject({ code: "aborted" });
+  });
+
+  test("log of a plugin names the source and holds no secret", async () => {
+    const used = plugin({
+      secrets: { TOKEN: { description: "a" } },
+      connect: ({ log, secrets }: Context) => {
+        log.info("using s3cret-value", { token: secrets["TOKEN"]!.reveal() });
+        return { discover: async () => [numbers] };
+      },
+    });
+    const { log } = await connect(used, {}, { host: { env: { TOKEN: "s3cret-value" } } });
+    expect(log).toEqual([
+      { level: "info", message: "using [redacted]", fields: { source: "s", token: "[redacted]" } },
+    ]);
+  });
+
+  test("close() closes the connector once, and wraps its failure", async () => {
+    let closed = 0;
+    const handle = await connectTo({ discover: async () => [numbers], close: () => void (closed += 1) }, [
+      "discover",
+    ]);
+    await handle.close();
+    await handle.connector.close!();
+    await handle[Symbol.asyncDispose]();
+    expect(closed).toBe(1);
+    const broken = await connectTo(
+      {
+        discover: async () => [numbers],
+        close: () => {
+          throw new Error("still busy");
+        },
+      },
+      ["discover"],
+    );
+    expect(await failureOf(broken.close())).toMatchObject({
+      code: "plugin_failed",
+      details: { operation: "close" },
+    });
+  });
+});
+
+describe("checkHealth()", () => {
+  const discover = async () => [numbers];
+
+  test("checkHealth() gives the plugin's answer, or a failure as an answer", async () => {
+    const well = await connectTo({ discover, health: async () => ({ ok: true, message: "fine" }) }, [
+      "discover",
+    ]);
+    expect(await checkHealth(well)).toEqual({ ok: true, message: "fine" });
+    const ill = await connectTo({ discover, health: () => Promise.reject(new Error("no route")) }, [
+      "discover",
+    ]);
+    expect(await checkHealth(ill)).toEqual({
+      ok: false,
+      message: "source s (plugin numbers): health failed: no route",
+    });
+    const stuck = await connectTo({ discover, health: () => new Promise(() => {}) }, ["discover"]);
+    expect(await checkHealth(stuck, { timeoutMs: 20 })).toMatchObject({ ok: false });
+  });
+
+  test("checkHealth() lists the tables when the plugin has no health check", async () => {
+    expect(await checkHealth(await connectTo({ discover }, ["discover"]))).toEqual({
+      ok: true,
+      message: "connected; 1 table",
+    });
+    const metadata = await connectTo({ metadata: async () => [] }, ["metadata"]);
+    expect((await checkHealth(metadata)).ok).toBe(true);
+  });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, test } from "bun:test";
+
+import { arrow, int64, table, utf8, type TableInfo } from "../../lib/kit/mod.ts";
+import { discoverTables } from "../../lib/plugins/mod.ts";
+import { connectTo, failureOf, numbers } from "./example.ts";
+
+const handleOf = (tables: readonly unknown[]) =>
+  connectTo({ discover: async () => tables as readonly TableInfo[] }, ["discover"]);
+
+describe("discoverTables()", () => {
+  test("discoverTables() joins pages and single tables in the source's order", async () => {
+    const named = (name: string) => table(name, { id: int64() });
+    const handle = await connectTo(
+      {
+        async *discover() {
+          yield [named("b"), named("a")];
+          yield named("in.c-crm.Orders 2024");
+          yield [];
+        },
+      },
+      ["discover"],
+    );
+    expect((await discoverTables(handle)).map(({ name }) => name)).toEqual([
+      "b",
+      "a",
+      "in.c-crm.Orders 2024",
+    ]);
+    expect(await discoverTables(await handleOf([]))).toEqual([]);
+  });
+
+  test("discoverTables() refuses what is no table, saying why", async () => {
+    const id = { id: int64() };
+    const cases: readonly (readonly [unknown, string])[] = [
+      [null, "it lists null"],
+      [{ ...numbers, name: "" }, '"" is no name of a table'],
+      [{ ...numbers, name: "a\u0000b" }, "is no name of a table"],
+      [{ ...numbers, name: 7 }, "7 is no name of a table"],
+      [{ ...numbers, schema: undefined }, 'the schema of table "numbers" has no columns'],
+      [table("t", {}), 'the schema of table "t" has no columns'],
+      [table("t", { ID: int64(), id: utf8() }), 'the column "id" of table "t" is there twice'],
+      [table("t", { "": int64() }), 'the column "" of table "t" has no name'],
+      [table("t", id, { primaryKey: ["ids"] }), 'there is no column "ids" of table "t"'],
+      [table("t", id, { cursor: "at" }), 'there is no column "at" of table "t"'],
+      [{ ...table("t", id), primaryKey: undefined }, 'the primary key of table "t" is no list'],
+      [table("t", id, { capabilities: ["read"] }), 'the capability "read" of table "t" is not the plugin\'s'],
+    ];
+    for (const [bad, reason] of cases) {
+      const error = await failureOf(discoverTables(await handleOf([bad])));
+      expect(error).toMatchObject({
+        code: "plugin_failed",
+        details: { operation: "discover", reason: expect.stringContaining(reason) as string },
+      });
+    }
+  });
+
+  test("discoverTables() refuses a table that is listed twice", async () => {
+    expect(await failureOf(discoverTables(await handleOf([numbers, numbers])))).toMatchObject({
+      details: { reason: 'it lists table "numbers" twice' },
+    });
+  });
+
+  test("discoverTables() takes a schema of another copy of Arrow", async () => {
+    const foreign = { fields: [{ name: "n", type: { typeId: arrow.Type.Int }, nullable: true }] };
+    const [found] = await discoverTables(await handleOf([{ name: "t", schema: foreign, primaryKey: [] }]));
+    expect(found!.name).toBe("t");
+  });
+
+  test("discoverTables() ends a discovery that never does", async () => {
+    const handle = await connectTo(
+      {
+        async *discover() {
+          yield numbers;
+          await new Promise(() => {});
+        },
+      },
+      ["discover"],
+    );
+    expect(await failureOf(discoverTables(handle, { timeoutMs: 20 }))).toMatchObject({ code: "timed_out" });
+    const controller = new AbortController();
+    const stopped = failureOf(discoverTables(handle, { signal: controller.signal }));
+    controller.abort();
+    expect(await stopped).toMatchObject({ code: "aborted" });
+  });
+
+  test("discoverTables() says so when the plugin cannot", async () => {
+    const handle = await connectTo({ metadata: async () => [] }, ["metadata"]);
+    expect(await failureOf(discoverTables(handle))).toMatchObject({
+      code: "capability_missing",
+      message: "source s cannot discover: its plugin numbers does not declare it",
+    });
+  });
+});

@@ -1,0 +1,232 @@
+import { describe, expect, test } from "bun:test";
+import { inspect } from "node:util";
+
+import { AgnesError } from "../../lib/base/mod.ts";
+import { transient, type AnyConnector, type Batch, type FileChunk } from "../../lib/kit/mod.ts";
+import { connectTo, drain, failureOf, numbers } from "./example.ts";
+
+const signal = new AbortController().signal;
+const readOptions = { batchRows: 10, signal };
+const broken = () => Promise.reject(new Error("broken"));
+
+async function* failing<T>(...values: T[]): AsyncGenerator<T, void, void> {
+  yield* values;
+  throw new Error("broken");
+}
+
+describe("a connector's failures", () => {
+  const connector: AnyConnector = {
+    discover: broken,
+    read: () => failing<Batch>([{ n: 1 }]),
+    verify: broken,
+    stream: () => failing(),
+    remote: () => {
+      throw new Error("broken");
+    },
+    query: broken,
+    estimate: broken,
+    metadata: broken,
+    write: broken,
+    health: broken,
+  };
+  const all = ["discover", "read", "stream", "remote", "query", "metadata", "write"];
+
+  test("each method's failure is wrapped once with plugin, source, operation and table", async () => {
+    const { connector: c } = await connectTo(connector, all);
+    const none = (async function* () {})();
+    const request = { method: "POST", url: "/", headers: {}, body: new Uint8Array() };
+    const works: Record<string, () => unknown> = {
+      discover: () => c.discover!({ signal }),
+      read: () => drain(c.read!(numbers, readOptions)),
+      verify: () => c.verify!(request),
+      stream: () => drain(c.stream!(none, { tables: [], signal })),
+      remote: () => c.remote!(),
+      query: () => c.query!("SELECT 1", { signal }),
+      estimate: () => c.estimate!("SELECT 1", { signal }),
+      metadata: () => c.metadata!([], { signal }),
+      write: () => c.write!(numbers, none as never, { mode: "append", signal }),
+      health: () => c.health!({ signal }),
+    };
+    for (const [operation, work] of Object.entries(works)) {
+      const error = (await failureOf((async () => work())())) as AgnesError;
+      expect(error).toMatchObject({
+        code: "plugin_failed",
+        retry: "permanent",
+        details: { plugin: "numbers", source: "s", operation, reason: "broken" },
+      });
+      expect((error.cause as Error).message).toBe("broken");
+      const table = operation === "read" || operation === "write" ? "numbers" : undefined;
+      expect((error.details as { table?: string }).table).toBe(table!);
+    }
+  });
+
+  test("a connector lacks the methods that the plugin's lacks", async () => {
+    const { connector: c } = await connectTo({ metadata: async () => [] }, ["metadata"]);
+    expect(Object.keys(c).sort()).toEqual(["close", "metadata"]);
+  });
+
+  test("an AgnesError keeps its code, advice and retry class", async () => {
+    const { connector: c } = await connectTo(
+      { metadata: () => Promise.reject(transient("busy", { retryAfterMs: 2000 })) },
+      ["metadata"],
+    );
+    expect(await failureOf(c.metadata!([], { signal }))).toMatchObject({
+      code: "plugin_failed",
+      retry: "transient",
+      hint: "The source asked to wait 2 s; run it again then.",
+      details: { code: "source_unavailable", reason: "busy" },
+    });
+  });
+
+  test("what was wrapped is not wrapped again, and a stop stays a stop", async () => {
+    const inner = new AgnesError("plugin_failed", {
+      plugin: "p",
+      source: "q",
+      operation: "read",
+      reason: "r",
+    });
+    const wrapped = await connectTo({ metadata: () => Promise.reject(inner) }, ["metadata"]);
+    expect(await failureOf(wrapped.connector.metadata!([], { signal }))).toBe(inner);
+    const controller = new AbortController();
+    const { connector: c } = await connectTo(
+      {
+        async *read(_table, options) {
+          yield [];
+          controller.abort(new AgnesError("timed_out", { what: "the run", timeoutMs: 1 }));
+          options.signal.throwIfAborted();
+        },
+      },
+      ["read"],
+    );
+    expect(
+      await failureOf(drain(c.read!(numbers, { batchRows: 1, signal: controller.signal }))),
+    ).toMatchObject({
+      code: "timed_out",
+    });
+  });
+
+  test("no secret is in a failure, however deep it was", async () => {
+    const secret = "s3cret/value+x";
+    const thrown = new Error(`asked https://x/?q=${encodeURIComponent(secret)}`, {
+      cause: new AggregateError([new Error(secret)], secret),
+    });
+    const { connector: c } = await connectTo({ metadata: () => Promise.reject(thrown) }, ["metadata"], {
+      TOKEN: secret,
+    });
+    const error = await failureOf(c.metadata!([], { signal }));
+    const told = inspect(error, { depth: 9, showHidden: true }) + JSON.stringify(error) + String(error);
+    expect(told).not.toContain(secret);
+    expect(told).not.toContain(encodeURIComponent(secret));
+    expect(error).toMatchObject({ details: { reason: "asked https://x/?q=[redacted]" } });
+  });
+
+  test("something thrown that is no Error is shown", async () => {
+    const { connector: c } = await connectTo({ metadata: () => Promise.reject({ status: 5 }) }, ["metadata"]);
+    expect(await failureOf(c.metadata!([], { signal }))).toMatchObject({
+      details: { reason: "it threw { status: 5 }" },
+    });
+  });
+});
+
+describe("a connector's iterables", () => {
+  test("read() passes batches and the end on, untouched", async () => {
+    const rows = [{ n: 1 }];
+    const end = { state: 5 };
+    const { connector: c } = await connectTo(
+      {
+        async *read() {
+          yield rows;
+          return end;
+        },
+      },
+      ["read"],
+    );
+    const seen = await drain(c.read!(numbers, readOptions));
+    expect(seen.all[0]).toBe(rows);
+    expect(seen.end).toBe(end);
+  });
+
+  test("read() closes the plugin's iterator when the reader stops early", async () => {
+    let closed = false;
+    const { connector: c } = await connectTo(
+      {
+        async *read() {
+          try {
+            for (;;) yield [{ n: 1 }];
+          } finally {
+            closed = true;
+          }
+        },
+      },
+      ["read"],
+    );
+    for await (const _ of c.read!(numbers, readOptions)) break;
+    expect(closed).toBe(true);
+  });
+
+  test("read() wraps a failure of a file chunk's bytes", async () => {
+    const chunk: Batch = { kind: "file", format: "csv", data: failing(new Uint8Array(1)) };
+    const { connector: c } = await connectTo(
+      {
+        async *read() {
+          yield chunk;
+        },
+      },
+      ["read"],
+    );
+    const { all } = await drain(c.read!(numbers, readOptions));
+    const data = (all[0] as FileChunk).data as AsyncIterable<Uint8Array>;
+    expect(await failureOf(drain(data))).toMatchObject({
+      code: "plugin_failed",
+      details: { table: "numbers" },
+    });
+  });
+
+  test("read() that gives nothing to iterate fails as the plugin's failure", async () => {
+    const { connector: c } = await connectTo({ read: () => undefined as never }, ["read"]);
+    expect(await failureOf(drain(c.read!(numbers, readOptions)))).toMatchObject({ code: "plugin_failed" });
+  });
+
+  test("query() wraps a failure amid its batches", async () => {
+    const { connector: c } = await connectTo(
+      { query: async () => ({ schema: numbers.schema, batches: failing<Batch>([]) }) },
+      ["query"],
+    );
+    const { batches, schema } = await c.query!("SELECT 1", { signal });
+    expect(schema).toBe(numbers.schema);
+    expect(await failureOf(drain(batches))).toMatchObject({ details: { operation: "query" } });
+  });
+
+  test("write() and stream() give back our own failure, not the plugin's", async () => {
+    const ours = new AgnesError("disk_full", { path: "x" });
+    async function* given(): AsyncGenerator<never, void, void> {
+      throw ours;
+    }
+    const { connector: c } = await connectTo(
+      {
+        async write(_table, batches) {
+          for await (const _ of batches);
+          return { rows: 0 };
+        },
+        verify: async () => [],
+        async *stream(events) {
+          for await (const _ of events);
+        },
+      },
+      ["write", "stream"],
+    );
+    expect(await failureOf(c.write!(numbers, given(), { mode: "append", signal }))).toBe(ours);
+    expect(await failureOf(drain(c.stream!(given(), { tables: [], signal })))).toBe(ours);
+  });
+
+  test("methods keep the `this` of a connector that is a class", async () => {
+    class Own {
+      readonly rows = 7;
+      async metadata() {
+        return [{ name: "numbers", rows: this.rows }];
+      }
+    }
+    const { connector: c } = await connectTo(new Own() as AnyConnector, ["metadata"]);
+    expect(await c.metadata!([], { signal })).toEqual([{ name: "numbers", rows: 7 }]);
+  });
+});

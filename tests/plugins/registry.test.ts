@@ -1,0 +1,128 @@
+import { describe, expect, test } from "bun:test";
+
+import type { AgnesError } from "../../lib/base/mod.ts";
+import { checkConnector, checkPlugin, createPluginRegistry } from "../../lib/plugins/mod.ts";
+import * as v from "valibot";
+import { plugin } from "./example.ts";
+
+function problem(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    expect(error).toMatchObject({ code: "plugin_invalid", exitCode: 2 });
+    return (error as AgnesError<"plugin_invalid">).details.reason;
+  }
+  return "nothing";
+}
+
+describe("checkPlugin()", () => {
+  test("checkPlugin() gives a good plugin itself", () => {
+    const good = plugin();
+    expect(checkPlugin(good)).toBe(good);
+  });
+
+  test("checkPlugin() says what is wrong with a bad one", () => {
+    const cases: readonly (readonly [Parameters<typeof plugin>[0], string])[] = [
+      [{ name: undefined }, "name is undefined, but should be lower-case"],
+      [{ name: "../Evil" }, 'name is "../Evil", but should be lower-case'],
+      [{ version: "1" }, 'version is "1", but should be a semantic version'],
+      [{ description: "" }, "description should be one line of text"],
+      [{ description: "two\nlines" }, "description should be one line of text"],
+      [{ capabilities: [] }, "capabilities should be a list of at least one of discover, read"],
+      [{ capabilities: "read" }, "capabilities should be a list"],
+      [{ capabilities: ["discover", "reed"] }, 'there is no capability "reed"; did you mean read?'],
+      [{ capabilities: ["read", "read"] }, 'the capability "read" is declared twice'],
+      [{ options: { url: "string" } }, "options should be a valibot schema"],
+      [{ options: v.strictObjectAsync({}) }, "options should be a schema that is not asynchronous"],
+      [{ secrets: undefined }, "secrets should be an object"],
+      [{ secrets: { "my-token": { description: "x" } } }, 'the secret "my-token" should be named like'],
+      [{ secrets: { TOKEN: {} } }, "the secret TOKEN should have a description"],
+      [
+        { secrets: { TOKEN: { description: "x", required: "yes" } } },
+        "required of the secret TOKEN should be",
+      ],
+      [{ connect: undefined }, "connect should be a function"],
+      [{ read: () => {} } as never, "read belongs into the object that connect returns"],
+    ];
+    for (const [parts, reason] of cases)
+      expect(problem(() => checkPlugin(plugin(parts)))).toStartWith(reason);
+    for (const value of [undefined, null, 1, [], () => {}]) {
+      expect(problem(() => checkPlugin(value))).toStartWith("it is not an object");
+    }
+  });
+});
+
+describe("checkConnector()", () => {
+  const declared = (...capabilities: string[]) => plugin({ capabilities });
+
+  test("checkConnector() takes a connector that has exactly what is declared", () => {
+    const full = { query: () => {}, estimate: () => {}, health: () => {}, close: () => {} };
+    expect(checkConnector(declared("query"), full)).toBe(full as never);
+    const withHelpers = { discover: () => {}, client: 1, ownHelper: () => {} };
+    expect(checkConnector(declared("discover"), withHelpers)).toBe(withHelpers as never);
+  });
+
+  test("checkConnector() takes methods that a class inherits", () => {
+    class Base {
+      async discover() {
+        return [];
+      }
+    }
+    class Own extends Base {
+      async *read() {}
+    }
+    const connector = new Own();
+    expect(checkConnector(declared("discover", "read"), connector)).toBe(connector as never);
+  });
+
+  test("checkConnector() says what is missing or not declared", () => {
+    const check = (capabilities: string[], connector: unknown) =>
+      problem(() => checkConnector(declared(...capabilities), connector));
+    expect(check(["read"], {})).toBe("it declares read, but its connector has no method read");
+    expect(check(["stream"], { stream: () => {} })).toBe(
+      "it declares stream, but its connector has no method verify",
+    );
+    expect(check(["discover"], { discover: () => {}, read: () => {} })).toBe(
+      "its connector has the method read, but it does not declare read",
+    );
+    expect(check(["discover"], { discover: () => {}, estimate: () => {} })).toBe(
+      "its connector has the method estimate, but it does not declare query",
+    );
+    expect(check(["discover"], { discover: "soon" })).toContain("has no method discover");
+    expect(check(["discover"], { discover: () => {}, close: 1 })).toBe(
+      "close of its connector should be a function",
+    );
+    expect(check(["discover"], undefined)).toBe("connect did not return an object");
+  });
+});
+
+describe("createPluginRegistry()", () => {
+  test("get() gives a plugin by name and list() all by name", () => {
+    const registry = createPluginRegistry([plugin({ name: "b" }), plugin({ name: "a" })]);
+    expect(registry.list().map(({ name }) => name)).toEqual(["a", "b"]);
+    expect(registry.get("a").name).toBe("a");
+    expect(registry.failures()).toEqual([]);
+  });
+
+  test("get() throws plugin_unknown naming the nearest one", () => {
+    const registry = createPluginRegistry([plugin({ name: "keboola" }), plugin({ name: "jira" })]);
+    const hintOf = (name: string) => {
+      try {
+        registry.get(name);
+      } catch (error) {
+        return (error as AgnesError).hint;
+      }
+      return "";
+    };
+    expect(hintOf("kebola")).toBe('Did you mean "keboola"?');
+    expect(hintOf("salesforce")).toBe("The plugins there are: jira, keboola.");
+    expect(() => registry.get("toString")).toThrow('there is no plugin "toString"');
+  });
+
+  test("createPluginRegistry() refuses two plugins of one name, and a bad one", () => {
+    expect(problem(() => createPluginRegistry([plugin(), plugin()]))).toBe(
+      "another plugin has the same name",
+    );
+    expect(problem(() => createPluginRegistry([plugin({ version: "x" })]))).toContain("version");
+  });
+});
