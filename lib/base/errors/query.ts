@@ -1,3 +1,33 @@
-import type { ErrorSpec } from "./spec.ts";
+import { errorSpec } from "./spec.ts";
 
-export const queryErrors = {} as const satisfies Record<string, ErrorSpec<never>>;
+/** Codes of answering SQL. */
+export const queryErrors = {
+  sql_malformed: errorSpec<{ reason: string; position: number | null }>({
+    status: 400,
+    exit: 2,
+    message: (d) =>
+      `the SQL cannot be read${d.position === null ? "" : ` (at character ${d.position + 1})`}: ${d.reason}`,
+    hint: () => "Correct the SQL; the dialect is DuckDB's.",
+  }),
+  sql_not_allowed: errorSpec<{ reason: string; advice: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `this SQL is not allowed: ${d.reason}`,
+    hint: (d) => d.advice,
+  }),
+  sql_too_long: errorSpec<{ length: number; limit: number }>({
+    status: 413,
+    exit: 2,
+    message: (d) => `the SQL has ${d.length} characters, more than the ${d.limit} that are read`,
+    hint: () => "Put long lists of values into a table and join it.",
+  }),
+  sql_failed: errorSpec<{ kind: string; reason: string }>({
+    status: 400,
+    message: (d) => `the query failed: ${d.reason}`,
+    hint: () => "Correct the SQL; `agnes schema TABLE` lists columns and types.",
+  }),
+  analytics_unreadable: errorSpec<{ path: string; reason: string }>({
+    message: (d) => `the analytics database ${d.path} cannot be read: ${d.reason}`,
+    hint: () => "Remove it and run `agnes sync`; it is made of the extracts.",
+  }),
+} as const;

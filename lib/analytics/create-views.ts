@@ -1,0 +1,50 @@
+import type { Connection } from "../duckdb/mod.ts";
+
+/** One view to be made. */
+export interface ViewStatement {
+  readonly id: string;
+  readonly sql: string;
+}
+
+/** How many views one transaction makes: a commit costs a write, and a failure costs the transaction. */
+const BATCH = 256;
+
+/**
+ * Makes views, each on its own: one that cannot be made does not keep the others from being made.
+ * @returns why, for those that could not be made
+ */
+export async function createViews(
+  connection: Connection,
+  views: readonly ViewStatement[],
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, unknown>> {
+  const failures = new Map<string, unknown>();
+  for (let from = 0; from < views.length; from += BATCH) {
+    await createSome(connection, views.slice(from, from + BATCH), failures, signal);
+  }
+  return failures;
+}
+
+/** Halves what fails until the view that is to blame stands alone. */
+async function createSome(
+  connection: Connection,
+  views: readonly ViewStatement[],
+  failures: Map<string, unknown>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  signal?.throwIfAborted();
+  try {
+    await connection.run("BEGIN");
+    await connection.run(views.map(({ sql }) => `${sql};`).join("\n"));
+    await connection.run("COMMIT");
+  } catch (error) {
+    await connection.run("ROLLBACK");
+    if (views.length === 1) {
+      failures.set(views[0]!.id, error);
+      return;
+    }
+    const half = Math.ceil(views.length / 2);
+    await createSome(connection, views.slice(0, half), failures, signal);
+    await createSome(connection, views.slice(half), failures, signal);
+  }
+}

@@ -1,0 +1,23 @@
+export {
+  databaseNames,
+  tableId,
+  type AnalyticsSource,
+  type AnalyticsState,
+  type AnalyticsTable,
+  type RemoteDatabase,
+  type RemotePlace,
+  type TableWay,
+} from "./model.ts";
+export { analyticsPath } from "./paths.ts";
+export { planNames, type NameConflict, type NameOwner, type NamePlan } from "./plan-names.ts";
+export { rebuildAnalytics, type AnalyticsServices, type RebuildRequest } from "./rebuild.ts";
+export { attachRemote, refusalOf } from "./remote.ts";
+export { readRebuildReport, type PublishedName, type RebuildReport, type RemoteReport } from "./report.ts";
+export {
+  isAllowedFunction,
+  isAllowedTableFunction,
+  knownFunctions,
+  refusedFunctions,
+} from "./sql/functions.ts";
+export { parseSql, type FunctionUse, type ParsedSql, type SelectFacts, type TableUse } from "./sql/tree.ts";
+export { readAnalyticsState } from "./state.ts";

@@ -1,0 +1,218 @@
+import { isAgnesError, messageOf } from "../base/mod.ts";
+import { quoteIdentifier, quoteLiteral, type Connection } from "../duckdb/mod.ts";
+import type { SourceScan } from "./build.ts";
+import { createViews, type ViewStatement } from "./create-views.ts";
+import { databaseNames, tableId, type AnalyticsState, type AnalyticsTable, type Issue } from "./model.ts";
+
+/** What is shown, before names in `main` are given. */
+export interface ShownSources {
+  readonly tables: readonly AnalyticsTable[];
+  /** Ids of tables of which the view was made anew. */
+  readonly remade: ReadonlySet<string>;
+  readonly issues: ReadonlyMap<string, readonly Issue[]>;
+}
+
+/** Makes the views `<source>.<name>` of what changed, and drops those of what is gone. */
+export async function showSources(
+  connection: Connection,
+  previous: AnalyticsState | null,
+  scans: readonly SourceScan[],
+  signal: AbortSignal | undefined,
+): Promise<ShownSources> {
+  const before = groupBySource(previous?.tables ?? []);
+  const issues = new Map<string, Issue[]>();
+  const tables: AnalyticsTable[] = [];
+  const remade = new Set<string>();
+  await dropGone(connection, previous, scans);
+  const kept = scans.flatMap((scan) => (scan.kind === "scanned" ? [] : (before.get(scan.source) ?? [])));
+  await createStubs(connection, kept);
+  for (const scan of scans) {
+    const old = before.get(scan.source) ?? [];
+    if (scan.kind === "kept") {
+      tables.push(...old);
+      continue;
+    }
+    const found: Issue[] = [...scan.issues];
+    issues.set(scan.source, found);
+    const shown =
+      scan.kind === "unreadable"
+        ? await keepOld(connection, old, found, scan.issues[0]?.reason ?? "unreadable")
+        : await showTables(connection, scan, { old, found, remade, signal });
+    tables.push(...shown);
+  }
+  return { tables: await countColumns(connection, tables, remade), remade, issues };
+}
+
+/** Tables of one source that is readable. */
+async function showTables(
+  connection: Connection,
+  scan: SourceScan & { readonly kind: "scanned" },
+  context: {
+    readonly old: readonly AnalyticsTable[];
+    readonly found: Issue[];
+    readonly remade: Set<string>;
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<readonly AnalyticsTable[]> {
+  const { old, found, remade, signal } = context;
+  const oldById = new Map(old.map((table) => [tableId(table), table]));
+  const wanted = new Map(scan.tables.map((table) => [tableId(table), table]));
+  const gone = old.filter((table) => !wanted.has(tableId(table)));
+  await runAll(connection, [
+    ...(scan.tables.length === 0 ? [] : [`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(scan.source)}`]),
+    ...gone.map(dropView),
+  ]);
+  await createStubs(connection, scan.tables);
+  const make = scan.tables.filter((table) => !sameView(oldById.get(tableId(table)), table));
+  const failures = await createViews(connection, make.map(viewStatement), signal);
+  for (const table of make) if (!failures.has(tableId(table))) remade.add(tableId(table));
+  const shown: AnalyticsTable[] = [];
+  for (const table of scan.tables) {
+    const id = tableId(table);
+    const earlier = oldById.get(id);
+    const failure = failures.get(id);
+    if (failure === undefined) {
+      shown.push({ ...table, columns: earlier?.columns ?? null });
+      continue;
+    }
+    const reason = messageOf(failure);
+    found.push({
+      kind: "error",
+      name: id,
+      code: isAgnesError(failure) ? failure.code : "view_failed",
+      reason,
+    });
+    if (earlier !== undefined && (await answers(connection, earlier)))
+      shown.push({ ...earlier, staleReason: reason });
+    else if (earlier !== undefined) await connection.run(dropView(earlier));
+  }
+  return shown;
+}
+
+/** Tables of an extract that cannot be read: unreadable is not absent. */
+async function keepOld(
+  connection: Connection,
+  old: readonly AnalyticsTable[],
+  found: Issue[],
+  reason: string,
+): Promise<readonly AnalyticsTable[]> {
+  const kept: AnalyticsTable[] = [];
+  for (const table of old) {
+    if (await answers(connection, table)) {
+      kept.push({ ...table, staleReason: reason });
+      continue;
+    }
+    await connection.run(dropView(table));
+    found.push({
+      kind: "error",
+      name: tableId(table),
+      code: "view_failed",
+      reason: "its files are gone too",
+    });
+  }
+  return kept;
+}
+
+/** Whether a view made earlier can still be read. */
+async function answers(connection: Connection, table: AnalyticsTable): Promise<boolean> {
+  if (table.way !== "file") return true;
+  try {
+    await connection.rows(`SELECT * FROM ${qualified(table)} LIMIT 0`);
+    return true;
+  } catch (error) {
+    if (isAgnesError(error, "file_unreadable") || isAgnesError(error, "duckdb_failed")) return false;
+    throw error;
+  }
+}
+
+async function dropGone(
+  connection: Connection,
+  previous: AnalyticsState | null,
+  scans: readonly SourceScan[],
+): Promise<void> {
+  const present = new Set(scans.map(({ source }) => source));
+  const gone = (previous?.sources ?? []).filter(({ source }) => !present.has(source));
+  await runAll(
+    connection,
+    gone.map(({ source }) => `DROP SCHEMA IF EXISTS ${quoteIdentifier(source)} CASCADE`),
+  );
+}
+
+/**
+ * Stands in for what only a session attaches, so that DuckDB can make a view over it. Which columns there really
+ * are is seen when the view is read.
+ */
+async function createStubs(connection: Connection, tables: readonly AnalyticsTable[]): Promise<void> {
+  for (const table of tables) {
+    if (table.way === "file") continue;
+    const schema = `${quoteIdentifier(databaseNames.session)}.${quoteIdentifier(table.source)}`;
+    await connection.run(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
+    const create = (columns: string) =>
+      connection.run(`CREATE TABLE IF NOT EXISTS ${schema}.${quoteIdentifier(table.name)} (${columns})`);
+    const columns = (table.sourceColumns ?? []).map(({ name, type }) => `${quoteIdentifier(name)} ${type}`);
+    try {
+      await create(columns.join(", ") || UNKNOWN_COLUMNS);
+    } catch (error) {
+      if (!isAgnesError(error, "duckdb_failed")) throw error;
+      await create(UNKNOWN_COLUMNS);
+    }
+  }
+}
+
+const UNKNOWN_COLUMNS = "unknown VARCHAR";
+
+async function countColumns(
+  connection: Connection,
+  tables: readonly AnalyticsTable[],
+  remade: ReadonlySet<string>,
+): Promise<readonly AnalyticsTable[]> {
+  if (remade.size === 0) return tables;
+  const rows = await connection.rows<{ id: string; n: bigint }>(
+    `SELECT schema_name || '.' || table_name AS id, count(*) AS n FROM duckdb_columns()
+     WHERE database_name = ${quoteLiteral(databaseNames.analytics)} AND NOT internal GROUP BY ALL`,
+  );
+  const counts = new Map(rows.map(({ id, n }) => [id, Number(n)]));
+  return tables.map((table) => {
+    if (!remade.has(tableId(table))) return table;
+    const known = table.way === "file" || table.sourceColumns !== null;
+    return { ...table, columns: known ? (counts.get(tableId(table)) ?? null) : null };
+  });
+}
+
+function sameView(old: AnalyticsTable | undefined, table: AnalyticsTable): boolean {
+  return (
+    old !== undefined &&
+    old.way === table.way &&
+    (table.way !== "file" || old.definition === table.definition) &&
+    JSON.stringify(old.sourceColumns) === JSON.stringify(table.sourceColumns)
+  );
+}
+
+function viewStatement(table: AnalyticsTable): ViewStatement {
+  const stub = [databaseNames.session, table.source, table.name].map(quoteIdentifier).join(".");
+  const select = table.way === "file" ? table.definition : `SELECT * FROM ${stub}`;
+  return { id: tableId(table), sql: `CREATE OR REPLACE VIEW ${qualified(table)} AS ${select}` };
+}
+
+function dropView(table: AnalyticsTable): string {
+  return `DROP VIEW IF EXISTS ${qualified(table)}`;
+}
+
+function qualified(table: AnalyticsTable): string {
+  return `${quoteIdentifier(table.source)}.${quoteIdentifier(table.name)}`;
+}
+
+async function runAll(connection: Connection, statements: readonly string[]): Promise<void> {
+  if (statements.length === 0) return;
+  await connection.run(`BEGIN; ${statements.map((sql) => `${sql};`).join("\n")} COMMIT;`);
+}
+
+function groupBySource(tables: readonly AnalyticsTable[]): ReadonlyMap<string, readonly AnalyticsTable[]> {
+  const groups = new Map<string, AnalyticsTable[]>();
+  for (const table of tables) {
+    const group = groups.get(table.source);
+    if (group === undefined) groups.set(table.source, [table]);
+    else group.push(table);
+  }
+  return groups;
+}

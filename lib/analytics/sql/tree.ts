@@ -1,0 +1,193 @@
+import type { Connection } from "../../duckdb/mod.ts";
+
+/** A table as SQL names it. */
+export interface TableUse {
+  readonly catalog: string;
+  readonly schema: string;
+  readonly name: string;
+  /** Where in the text, in bytes; `null` when DuckDB does not say. */
+  readonly position: number | null;
+}
+
+/** A function as SQL calls it. */
+export interface FunctionUse {
+  readonly catalog: string;
+  readonly schema: string;
+  readonly name: string;
+  /** Its arguments, as DuckDB's tree. */
+  readonly arguments: readonly unknown[];
+}
+
+/** What one SELECT reads and calls, wherever in it. */
+export interface SelectFacts {
+  /** Tables that are not a common table expression in scope where they are named. */
+  readonly tables: readonly TableUse[];
+  readonly tableFunctions: readonly FunctionUse[];
+  readonly functions: readonly FunctionUse[];
+  /** Parts of the statement that only DuckDB understands: `DESCRIBE`, parameters, node kinds of a later version. */
+  readonly unusual: readonly { readonly kind: "describe" | "parameter" | "unknown"; readonly what: string }[];
+}
+
+/** DuckDB's parse of a text: one SELECT, something else, or no SQL. */
+export type ParsedSql =
+  | { readonly kind: "select"; readonly tree: unknown; readonly facts: SelectFacts }
+  | { readonly kind: "statements"; readonly count: number }
+  | { readonly kind: "other"; readonly reason: string }
+  | { readonly kind: "malformed"; readonly reason: string; readonly position: number | null };
+
+/** Parses SQL with DuckDB's own parser; nothing is bound, opened or run. */
+export async function parseSql(connection: Connection, sql: string): Promise<ParsedSql> {
+  const [row] = await connection.rows<{ tree: string }>(
+    "SELECT json_serialize_sql($1::VARCHAR)::VARCHAR AS tree",
+    {
+      parameters: [sql],
+    },
+  );
+  const parsed = JSON.parse(row!.tree) as Serialized;
+  if (parsed.error) {
+    const reason = parsed.error_message ?? "unknown";
+    if (parsed.error_type === "not implemented") return { kind: "other", reason };
+    return {
+      kind: "malformed",
+      reason,
+      position: parsed.position === undefined ? null : Number(parsed.position),
+    };
+  }
+  const statements = parsed.statements ?? [];
+  if (statements.length !== 1) return { kind: "statements", count: statements.length };
+  return { kind: "select", tree: parsed, facts: factsOf(statements[0]!.node) };
+}
+
+/** Turns a tree of `parseSql`, perhaps changed, back into SQL. */
+export async function renderSql(connection: Connection, tree: unknown): Promise<string> {
+  const [row] = await connection.rows<{ sql: string }>("SELECT json_deserialize_sql($1::JSON) AS sql", {
+    parameters: [JSON.stringify(tree)],
+  });
+  return row!.sql;
+}
+
+interface Serialized {
+  readonly error: boolean;
+  readonly error_type?: string;
+  readonly error_message?: string;
+  readonly position?: string;
+  readonly statements?: readonly { readonly node: unknown }[];
+}
+
+type Node = Readonly<Record<string, unknown>>;
+
+const EXPRESSIONS = new Set(
+  `BETWEEN CASE CAST COLLATE COLUMN_REF COMPARISON CONJUNCTION CONSTANT DEFAULT FUNCTION LAMBDA LAMBDA_REF OPERATOR
+  POSITIONAL_REFERENCE STAR SUBQUERY TYPE WINDOW`.split(/\s+/),
+);
+const RELATIONS = new Set(
+  "BASE_TABLE EMPTY EMPTY_FROM EXPRESSION_LIST JOIN PIVOT SELECT_NODE SET_OPERATION_NODE SUBQUERY TABLE_FUNCTION".split(
+    " ",
+  ),
+);
+const NO_POSITION = 2 ** 53;
+
+function factsOf(root: unknown): SelectFacts {
+  const tables: TableUse[] = [];
+  const tableFunctions: FunctionUse[] = [];
+  const functions: FunctionUse[] = [];
+  const unusual: { kind: "describe" | "parameter" | "unknown"; what: string }[] = [];
+  // An explicit stack: how deep SQL nests is the author's choice, how deep JavaScript recurses is not.
+  const todo: { value: unknown; scope: Scope }[] = [{ value: root, scope: null }];
+  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+    const { value, scope } = next;
+    if (Array.isArray(value)) {
+      for (const item of value) todo.push({ value: item, scope });
+      continue;
+    }
+    if (value === null || typeof value !== "object") continue;
+    const node = value as Node;
+    const kind = text(node["type"]);
+    if ("class" in node) {
+      const name = text(node["class"]);
+      if (name === "PARAMETER") unusual.push({ kind: "parameter", what: text(node["identifier"]) });
+      else if (!EXPRESSIONS.has(name)) unusual.push({ kind: "unknown", what: name });
+      if (name === "FUNCTION" || (name === "WINDOW" && text(node["function_name"]) !== "")) {
+        functions.push(functionOf(node));
+      }
+    } else if (kind === "SHOW_REF") {
+      unusual.push({ kind: "describe", what: text(node["show_type"]) });
+    } else if (kind === "TABLE_FUNCTION") {
+      const called = node["function"] as Node;
+      tableFunctions.push(functionOf(called));
+      pushChildren(todo, { ...node, function: called["children"] }, scope);
+      continue;
+    } else if (kind === "BASE_TABLE") {
+      const use = tableOf(node);
+      if (use.catalog !== "" || use.schema !== "" || !inScope(scope, use.name)) tables.push(use);
+    } else if (isRelation(node) && !RELATIONS.has(kind) && kind !== "RECURSIVE_CTE_NODE") {
+      unusual.push({ kind: "unknown", what: kind });
+    }
+    pushNode(todo, node, scope);
+  }
+  return { tables, tableFunctions, functions, unusual };
+}
+
+/** The common table expressions that can be named, innermost first. */
+type Scope = { readonly name: string; readonly above: Scope } | null;
+
+function inScope(scope: Scope, name: string): boolean {
+  const folded = name.toLowerCase();
+  for (let at = scope; at !== null; at = at.above) if (at.name === folded) return true;
+  return false;
+}
+
+function pushNode(todo: { value: unknown; scope: Scope }[], node: Node, scope: Scope): void {
+  const inner = withExpressions(todo, node, scope);
+  if (node["type"] !== "RECURSIVE_CTE_NODE") return pushChildren(todo, node, inner);
+  // Only the part after UNION [ALL] may name the expression itself.
+  const { right, ...rest } = node;
+  pushChildren(todo, rest, inner);
+  todo.push({ value: right, scope: { name: text(node["cte_name"]).toLowerCase(), above: inner } });
+}
+
+/** The scope inside a node that has a WITH; each expression sees those before it. */
+function withExpressions(todo: { value: unknown; scope: Scope }[], node: Node, scope: Scope): Scope {
+  const map =
+    (node["cte_map"] as { map?: readonly { key: string; value: unknown }[] } | undefined)?.map ?? [];
+  let inner = scope;
+  for (const { key, value } of map) {
+    todo.push({ value, scope: inner });
+    inner = { name: key.toLowerCase(), above: inner };
+  }
+  return inner;
+}
+
+function pushChildren(todo: { value: unknown; scope: Scope }[], node: Node, scope: Scope): void {
+  for (const [key, value] of Object.entries(node)) {
+    if (key !== "cte_map" && value !== null && typeof value === "object") todo.push({ value, scope });
+  }
+}
+
+/** Nodes that stand for rows: query nodes and what can follow FROM. */
+function isRelation(node: Node): boolean {
+  return "sample" in node || "modifiers" in node;
+}
+
+function tableOf(node: Node): TableUse {
+  const position = Number(node["query_location"]);
+  return {
+    catalog: text(node["catalog_name"]),
+    schema: text(node["schema_name"]),
+    name: text(node["table_name"]),
+    position: position < NO_POSITION ? position : null,
+  };
+}
+
+function functionOf(node: Node): FunctionUse {
+  return {
+    catalog: text(node["catalog"]),
+    schema: text(node["schema"]),
+    name: text(node["function_name"]),
+    arguments: (node["children"] as readonly unknown[] | undefined) ?? [],
+  };
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

@@ -1,0 +1,87 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { openDatabase, quoteIdentifier, quoteLiteral } from "../../lib/duckdb/mod.ts";
+
+/** A table of an extract made by hand, as any other program that keeps the contract would make it. */
+export interface HandTable {
+  readonly name: string;
+  /** The SELECT of its rows, written to one Parquet file that a view reads. */
+  readonly rows?: string;
+  /** The object itself, instead: `VIEW … AS …` after CREATE, with `{data}` for the data folder. */
+  readonly object?: string;
+  readonly mode?: string;
+  readonly description?: string;
+}
+
+export interface HandExtract {
+  readonly tables: readonly HandTable[];
+  readonly remote?: {
+    readonly alias: string;
+    readonly extension: string;
+    readonly url: string;
+    readonly tokenEnv: string;
+  };
+  /** Statements before the objects: `ATTACH` of what views read. */
+  readonly before?: string;
+  /** `INTEGER` for rows and size, as the oldest documents have it. */
+  readonly integers?: boolean;
+}
+
+/** A data folder that is removed when disposed of. */
+export async function temporaryData(): Promise<{ readonly data: string } & AsyncDisposable> {
+  const data = await mkdtemp(join(tmpdir(), "agnes-analytics-test-"));
+  return { data, [Symbol.asyncDispose]: () => rm(data, { recursive: true, force: true }) };
+}
+
+/** Writes `extracts/<source>/extract.duckdb` and its Parquet files, replacing what was there. */
+export async function writeExtract(data: string, source: string, extract: HandExtract): Promise<string> {
+  const directory = join(data, "extracts", source);
+  const parts = join(directory, "data");
+  await mkdir(parts, { recursive: true });
+  const path = join(directory, "extract.duckdb");
+  await rm(path, { force: true });
+  await using database = await openDatabase({ path });
+  await using connection = await database.connect();
+  const whole = extract.integers === true ? "INTEGER" : "BIGINT";
+  await connection.run(
+    `CREATE TABLE _meta (table_name VARCHAR NOT NULL, description VARCHAR, rows ${whole}, size_bytes ${whole},
+       extracted_at TIMESTAMP, query_mode VARCHAR DEFAULT 'local')`,
+  );
+  if (extract.remote !== undefined) {
+    const { alias, extension, url, tokenEnv } = extract.remote;
+    await connection.run(
+      `CREATE TABLE _remote_attach (alias VARCHAR, extension VARCHAR, url VARCHAR, token_env VARCHAR);
+       INSERT INTO _remote_attach VALUES (${[alias, extension, url, tokenEnv].map(quoteLiteral).join(", ")})`,
+    );
+  }
+  if (extract.before !== undefined) await connection.run(extract.before);
+  for (const table of extract.tables) {
+    if (table.rows !== undefined) {
+      const file = quoteLiteral(join(parts, `${table.name}.parquet`));
+      await connection.run(`COPY (${table.rows}) TO ${file} (FORMAT parquet)`);
+      await connection.run(
+        `CREATE VIEW ${quoteIdentifier(table.name)} AS SELECT * FROM read_parquet([${file}])`,
+      );
+    } else if (table.object !== undefined) {
+      await connection.run(`CREATE ${table.object.replaceAll("{data}", parts)}`);
+    }
+    await connection.run(
+      `INSERT INTO _meta VALUES (${quoteLiteral(table.name)}, ${quoteLiteral(table.description ?? "")}, 3, 100,
+         TIMESTAMP '2026-03-01 10:00:00', ${quoteLiteral(table.mode ?? "local")})`,
+    );
+  }
+  await connection.run("CHECKPOINT");
+  return directory;
+}
+
+/** Reads `analytics.duckdb` as any DuckDB client would: the file alone. */
+export async function readAlone<T>(data: string, sql: string): Promise<readonly T[]> {
+  await using database = await openDatabase({
+    path: join(data, "analytics", "analytics.duckdb"),
+    readOnly: true,
+  });
+  await using connection = await database.connect();
+  return await connection.rows<T>(sql);
+}
