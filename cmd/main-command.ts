@@ -48,6 +48,50 @@ export const mainCommand = group(
         () => import("./commands/connector/health.ts"),
       ),
     }),
+    table: group("table", "Say what is synced, and see what was said", {
+      list: lazy("list", "List the registered tables", () => import("./commands/table/list.ts")),
+      show: lazy("show", "Show what is registered of a table", () => import("./commands/table/show.ts")),
+      register: lazy(
+        "register",
+        "Register a table of a source",
+        () => import("./commands/table/register.ts"),
+      ),
+      update: lazy(
+        "update",
+        "Change what is registered of a table",
+        () => import("./commands/table/update.ts"),
+      ),
+      unregister: lazy(
+        "unregister",
+        "Take a table out, and what exists because of it",
+        () => import("./commands/table/unregister.ts"),
+      ),
+      discover: lazy(
+        "discover",
+        "Compare sources with the registry, and register what is new",
+        () => import("./commands/table/discover.ts"),
+      ),
+      import: lazy(
+        "import",
+        "Register or change tables as a file says: all of them, or none",
+        () => import("./commands/table/import.ts"),
+      ),
+      export: lazy(
+        "export",
+        "Write the registry as a data description, JSON, or its log",
+        () => import("./commands/table/export.ts"),
+      ),
+      history: lazy(
+        "history",
+        "Show who changed what, and when",
+        () => import("./commands/table/history.ts"),
+      ),
+      folder: lazy(
+        "folder",
+        "Show or set the folders of buckets",
+        () => import("./commands/table/folder.ts"),
+      ),
+    }),
     complete: lazy(
       "complete",
       "Print the completion script of a shell",

@@ -1,0 +1,49 @@
+import { resolve } from "node:path";
+
+import { AgnesError, createHost, nearest } from "../../../lib/base/mod.ts";
+import { renderProjection, writeProjection, type ProjectionFormat } from "../../../lib/tables/mod.ts";
+import { command } from "../../console/command.ts";
+import { openAgnes } from "../../console/open-agnes.ts";
+
+const formats: readonly ProjectionFormat[] = ["markdown", "json", "audit"];
+
+export default command({
+  args: {
+    format: {
+      type: "string",
+      default: "markdown",
+      valueHint: formats.join("|"),
+      description: "data_description.md, the whole registry as JSON, or its log with one change a line",
+    },
+    output: {
+      type: "string",
+      valueHint: "FILE",
+      description: "File to write at once; default: standard output",
+    },
+  },
+  examples: [
+    "agnes table export --output data_description.md",
+    "agnes table export --format json --output registry.json",
+    "agnes table export --format audit",
+  ],
+  async run(cli, args) {
+    const format = formats.find((known) => known === args.format);
+    if (format === undefined) {
+      const near = nearest(args.format, formats);
+      throw new AgnesError("usage_wrong", {
+        command: cli.name,
+        reason: `there is no format ${JSON.stringify(args.format)}`,
+        next: near === undefined ? `There are ${formats.join(", ")}.` : `Did you mean ${near}?`,
+      });
+    }
+    await using agnes = await openAgnes(cli);
+    if (args.output === undefined) {
+      for await (const piece of renderProjection(agnes.tables, format)) await cli.print(piece);
+      return;
+    }
+    const path = resolve(args.output);
+    await writeProjection(agnes.tables, createHost(), path, format);
+    if (cli.json) await cli.printJson({ path, format });
+    else cli.say(`wrote ${path}`);
+  },
+});

@@ -1,0 +1,52 @@
+import type { TableRecord } from "../../../lib/tables/mod.ts";
+import { command } from "../../console/command.ts";
+import { openAgnes } from "../../console/open-agnes.ts";
+import { printRows } from "../../console/print-rows.ts";
+
+export default command({
+  args: {
+    text: {
+      type: "positional",
+      required: false,
+      valueHint: "TEXT",
+      description: "Part of the id, view name, source's own name or description",
+    },
+    source: { type: "string", valueHint: "SOURCE", description: "Only tables of this source" },
+    bucket: { type: "string", valueHint: "BUCKET", description: "Only tables of this bucket" },
+    mode: { type: "string", valueHint: "local|remote|materialized", description: "Only tables of this mode" },
+  },
+  examples: ["agnes table list", "agnes table list orders", "agnes table list --source crm --json"],
+  async run(cli, args) {
+    await using agnes = await openAgnes(cli);
+    const { tables: registry } = agnes;
+    const tables = await registry.list({
+      ...(args.text === undefined ? {} : { text: args.text }),
+      ...(args.source === undefined ? {} : { source: args.source }),
+      ...(args.bucket === undefined ? {} : { bucket: args.bucket }),
+      ...(args.mode === undefined ? {} : { query_mode: args.mode as TableRecord["query_mode"] }),
+    });
+    if (cli.json) return cli.printJson({ version: await registry.version(), tables });
+    if (tables.length > 0) {
+      await printRows(
+        cli,
+        ["table", "view", "mode", "strategy", "key", "schedule", "description"],
+        tables.map((table) => [
+          table.id,
+          table.view_name,
+          table.query_mode,
+          table.sync_strategy,
+          table.primary_key.join(", "),
+          table.sync_schedule ?? "",
+          table.description,
+        ]),
+      );
+      return;
+    }
+    const isFiltered = args.text !== undefined || args.source !== undefined || args.bucket !== undefined;
+    cli.say(
+      isFiltered || args.mode !== undefined
+        ? "No registered table matches."
+        : "Nothing is registered yet. Run `agnes table discover`, or `agnes table register SOURCE TABLE`.",
+    );
+  },
+});

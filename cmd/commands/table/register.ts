@@ -1,0 +1,42 @@
+import { knownSource } from "./known-source.ts";
+import { command } from "../../console/command.ts";
+import { openAgnes } from "../../console/open-agnes.ts";
+import { changeFlags, changeFrom, changeOptions, fieldFlags, settableFields } from "./fields.ts";
+import { reportWrite } from "./report.ts";
+
+const fields = ["name", ...settableFields] as const;
+
+export default command({
+  args: {
+    source: {
+      type: "positional",
+      required: true,
+      valueHint: "SOURCE",
+      description: "A source of agnes.yaml",
+    },
+    table: {
+      type: "positional",
+      required: false,
+      valueHint: "TABLE",
+      description: "The source's own name of the table; may be left out for a query of its own",
+    },
+    ...fieldFlags(fields),
+    ...changeFlags,
+  },
+  examples: [
+    "agnes table register crm orders",
+    "agnes table register crm in.c-main.orders --as orders --primary-key id --schedule 'every 6h'",
+    "agnes table register crm events --strategy partitioned --partition-by created_at --dry-run",
+  ],
+  async run(cli, args) {
+    await using agnes = await openAgnes(cli);
+    knownSource(agnes.workspace, args.source);
+    const change = {
+      ...changeFrom(cli.name, fields, args),
+      source: args.source,
+      ...(args.table === undefined ? {} : { source_table: args.table }),
+    };
+    const write = await agnes.tables.register(change, changeOptions(cli.name, args));
+    await reportWrite(cli, write, "registered", `agnes sync ${write.table.id}`);
+  },
+});

@@ -1,0 +1,13 @@
+import type { TableWrite } from "../../../lib/tables/mod.ts";
+import type { Cli } from "../../console/cli.ts";
+
+/** Tells what a change of one table did, or would do. */
+export async function reportWrite(cli: Cli, write: TableWrite, word: string, next?: string): Promise<void> {
+  if (cli.json) return cli.printJson(write);
+  const { table, changed, dryRun } = write;
+  if (changed.length === 0) return cli.say(`${table.id} is so already; nothing changed.`);
+  const view = table.view_name === table.name ? "" : ` as ${table.view_name}`;
+  const did = dryRun ? `would have ${word}` : word;
+  cli.say(`${did} ${table.id}${view}: ${changed.join(", ")}${dryRun ? "" : ` (version ${table.version})`}`);
+  if (!dryRun && next !== undefined) cli.say(`Next: ${next}`);
+}

@@ -1,0 +1,45 @@
+import { tableDefaults, tableFieldNames, type RegisteredTable } from "../../../lib/tables/mod.ts";
+import { command } from "../../console/command.ts";
+import { openAgnes } from "../../console/open-agnes.ts";
+import { printRows } from "../../console/print-rows.ts";
+
+export default command({
+  args: {
+    table: {
+      type: "positional",
+      required: true,
+      valueHint: "TABLE",
+      description: "Id or view name of a table",
+    },
+    all: { type: "boolean", description: "Show the fields too that are as if nobody had said anything" },
+  },
+  examples: ["agnes table show crm.orders", "agnes table show orders --all"],
+  async run(cli, args) {
+    await using agnes = await openAgnes(cli);
+    const table = await agnes.tables.find(args.table);
+    if (cli.json) return cli.printJson({ table });
+    await cli.print(`${cli.paint.bold(table.id)} · version ${table.version}\n\n`);
+    const fields = tableFieldNames.filter((field) => args.all === true || isSaid(table, field));
+    await printRows(
+      cli,
+      ["field", "value"],
+      [
+        ...fields.map((field) => [field, cellOf(table[field])] as const),
+        ["registered_by", table.registered_by],
+        ["registered_at", table.registered_at],
+      ],
+    );
+  },
+});
+
+function isSaid(table: RegisteredTable, field: keyof typeof tableDefaults | "source" | "name"): boolean {
+  if (field === "source" || field === "name") return true;
+  if (field === "query_mode" || field === "sync_strategy") return true;
+  return JSON.stringify(table[field]) !== JSON.stringify(tableDefaults[field]);
+}
+
+function cellOf(value: unknown): string {
+  if (value === null) return "";
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value.join(", ");
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

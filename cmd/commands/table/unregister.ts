@@ -1,0 +1,34 @@
+import { command } from "../../console/command.ts";
+import { openAgnes } from "../../console/open-agnes.ts";
+import { printRows } from "../../console/print-rows.ts";
+import { changeFlags, changeOptions } from "./fields.ts";
+
+export default command({
+  args: {
+    table: {
+      type: "positional",
+      required: true,
+      valueHint: "TABLE",
+      description: "Id or view name of a table",
+    },
+    ...changeFlags,
+  },
+  examples: ["agnes table unregister crm.orders --dry-run", "agnes table unregister crm.orders"],
+  async run(cli, args) {
+    await using agnes = await openAgnes(cli);
+    const { id } = await agnes.tables.find(args.table);
+    const done = await agnes.tables.unregister(id, changeOptions(cli.name, args));
+    const failures = done.failures.map(({ message }) => message);
+    if (cli.json) await cli.printJson({ ...done, failures });
+    else {
+      await printRows(
+        cli,
+        [done.dryRun ? "would go" : "goes with it", "of"],
+        done.resources.map(({ kind, ...of }) => [kind, Object.values(of).join(".")]),
+      );
+      cli.say(done.dryRun ? `would have unregistered ${id}` : `unregistered ${id}`);
+      for (const message of failures) cli.warn(`could not be cleaned: ${message}`);
+    }
+    return failures.length > 0 ? 1 : 0;
+  },
+});

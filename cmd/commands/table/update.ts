@@ -1,0 +1,40 @@
+import { AgnesError } from "../../../lib/base/mod.ts";
+import { command } from "../../console/command.ts";
+import { openAgnes } from "../../console/open-agnes.ts";
+import { changeFlags, changeFrom, changeOptions, fieldFlags, settableFields } from "./fields.ts";
+import { reportWrite } from "./report.ts";
+
+const fields = ["source_table", ...settableFields] as const;
+
+export default command({
+  args: {
+    table: {
+      type: "positional",
+      required: true,
+      valueHint: "TABLE",
+      description: "Id or view name of a table",
+    },
+    ...fieldFlags(fields),
+    clear: {
+      type: "string",
+      valueHint: "FIELD,FIELD",
+      description: "Fields to be as if nobody had said anything",
+    },
+    ...changeFlags,
+  },
+  examples: [
+    "agnes table update crm.orders --schedule 'daily 05:00,17:00'",
+    "agnes table update orders --as crm_orders",
+    "agnes table update orders --clear schedule,description --expect-version 7",
+  ],
+  async run(cli, args) {
+    await using agnes = await openAgnes(cli);
+    const change = changeFrom(cli.name, fields, args);
+    if (Object.keys(change).length === 0) {
+      throw new AgnesError("usage_wrong", { command: cli.name, reason: "nothing to change was given" });
+    }
+    const { id } = await agnes.tables.find(args.table);
+    const write = await agnes.tables.update(id, change, changeOptions(cli.name, args));
+    await reportWrite(cli, write, "changed");
+  },
+});
