@@ -7,7 +7,7 @@ export interface ContractCase {
   /** The capabilities without which the promise does not arise. */
   readonly needs: readonly Capability[];
   /** Rejects when the promise is broken. */
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
 }
 
 /** A case that is known not to hold, and why. */

@@ -47,7 +47,7 @@ export default definePlugin({
   connect(context: ConnectContext<DuckDBOptions, Record<never, never>>) {
     const source = new Source(context);
     return {
-      discover: async ({ signal }) => await describeTables(source, context.options, signal),
+      discover: async ({ signal }) => describeTables(source, context.options, signal),
       read: (table, readOptions) => read(source, table, readOptions),
       remote: () => ({ alias: context.source, extension: "duckdb", url: source.path, tokenEnv: "" }),
       query: (sql, { signal }) => source.query(sql, { signal }),

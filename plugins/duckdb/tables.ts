@@ -21,7 +21,7 @@ export async function describeTables(
   const listed = (await list(source, signal)).filter((one) => isOffered(one, options));
   checkIncluded(listed, options);
   const keys = await primaryKeys(source, signal);
-  return await Promise.all(listed.map((one) => describe(source, one, keys.get(nameOf(one)) ?? [], signal)));
+  return Promise.all(listed.map((one) => describe(source, one, keys.get(nameOf(one)) ?? [], signal)));
 }
 
 /** What the database knows of tables without reading them. */
@@ -53,7 +53,7 @@ async function list(source: Source, signal: AbortSignal): Promise<readonly Liste
   return rows.map((row) => ({
     schema: String(row["schema_name"]),
     name: String(row["name"]),
-    comment: row["comment"] === null ? null : String(row["comment"]),
+    comment: typeof row["comment"] === "string" ? row["comment"] : null,
     isView: row["is_view"] === true,
     estimatedRows: row["size"] === null ? null : Number(row["size"]),
   }));

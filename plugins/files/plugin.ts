@@ -62,7 +62,7 @@ class FilesSource {
       (await rowsOf(duckdb, `SELECT file FROM glob(${literal(pattern)})`, signal)).map((row) =>
         String(row["file"]),
       );
-    return await listTables(options, { glob, resolvePath });
+    return listTables(options, { glob, resolvePath });
   }
 
   async *discover(signal: AbortSignal): AsyncGenerator<TableInfo> {
@@ -112,7 +112,7 @@ class FilesSource {
 
   async #schema(table: FilesTable, signal: AbortSignal): Promise<arrow.Schema> {
     const { shape } = await this.#describe(table, signal);
-    return await schemaOf(this.#context.duckdb, shape, signal);
+    return schemaOf(this.#context.duckdb, shape, signal);
   }
 
   async #describe(table: FilesTable, signal: AbortSignal): Promise<Described> {

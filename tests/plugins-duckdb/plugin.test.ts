@@ -8,7 +8,7 @@ import { connectorContract } from "agnes/testing";
 
 import { discoverTables } from "../../lib/plugins/mod.ts";
 import duckdb from "../../plugins/duckdb/plugin.ts";
-import { makeWarehouse, rowsOf, tableOf, type Warehouse } from "./support.ts";
+import { makeWarehouse, rejection, rowsOf, tableOf, type Warehouse } from "./support.ts";
 
 const SETUP = `
   CREATE TABLE customers (region VARCHAR, id BIGINT, name VARCHAR NOT NULL, PRIMARY KEY (region, id));
@@ -61,7 +61,7 @@ describe("duckdb: discover() and metadata()", () => {
       );
     expect(await names({ schemas: ["sales"] })).toEqual(["sales.orders"]);
     expect(await names({ include: ["northern"] })).toEqual(["northern"]);
-    await expect(names({ include: ["nobody"] })).rejects.toMatchObject({
+    expect(await rejection(names({ include: ["nobody"] }))).toMatchObject({
       details: { code: "source_table_gone" },
     });
   });
@@ -72,7 +72,7 @@ describe("duckdb: discover() and metadata()", () => {
     );
     const handle = await broken.connect();
     expect(await rowsOf(handle, await tableOf(handle, "a"))).toEqual([{ id: 1 }]);
-    await expect(rowsOf(handle, await tableOf(handle, "v"))).rejects.toMatchObject({
+    expect(await rejection(rowsOf(handle, await tableOf(handle, "v")))).toMatchObject({
       code: "plugin_failed",
       message: expect.stringContaining("does not exist"),
     });
@@ -149,11 +149,11 @@ describe("duckdb: failures", () => {
     for (const path of [file, join(warehouse.directory, "missing.duckdb")]) {
       const handle = await warehouse.connect({ path });
       const found = discoverTables(handle);
-      await expect(found).rejects.toMatchObject({
+      expect(await rejection(found)).toMatchObject({
         code: "plugin_failed",
         details: { code: "file_unreadable" },
       });
-      await expect(found).rejects.toThrow(path);
+      expect((await rejection(found)).message).toContain(path);
     }
   });
 
@@ -172,7 +172,7 @@ describe("duckdb: failures", () => {
       await once(holder.stdout, "data");
       await using other = await makeWarehouse("SELECT 1");
       const found = discoverTables(await other.connect({ path: warehouse.file }));
-      await expect(found).rejects.toMatchObject({
+      expect(await rejection(found)).toMatchObject({
         code: "plugin_failed",
         retry: "transient",
         details: { code: "source_busy" },

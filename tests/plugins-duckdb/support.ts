@@ -60,3 +60,13 @@ export async function rowsOf(
   }
   return rows;
 }
+
+/** What a promise is rejected with. */
+export async function rejection(work: Promise<unknown>): Promise<Error> {
+  try {
+    await work;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("it was not rejected");
+}

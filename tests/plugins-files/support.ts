@@ -103,3 +103,13 @@ async function connect(
 export function columnsOf(table: TableInfo | undefined): readonly string[] {
   return table!.schema.fields.map((field) => `${field.name}:${String(field.type)}`);
 }
+
+/** What a promise is rejected with. */
+export async function rejection(work: Promise<unknown>): Promise<Error> {
+  try {
+    await work;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("it was not rejected");
+}

@@ -29,5 +29,5 @@ export async function connectBare(session: Session): Promise<AnyConnector> {
     now: () => host.now(),
     resolvePath: (path: string) => resolve(config.directory ?? process.cwd(), path),
   };
-  return await plugin.connect(context as never);
+  return plugin.connect(context as never);
 }

@@ -51,7 +51,7 @@ export class Workbench implements AsyncDisposable {
   async read(info: TableInfo, options: Partial<ReadOptions> = {}): Promise<string> {
     const { signal } = this.#session;
     const batches = able(this.#session, "read").read(info, { batchRows: 8192, signal, ...options });
-    return await this.load(info, batches, options.columns);
+    return this.load(info, batches, options.columns);
   }
 
   /** Puts batches into a new table. Its columns are those that were asked for. */
@@ -114,7 +114,7 @@ export class Workbench implements AsyncDisposable {
   async #insertFile(name: string, columns: readonly string[], chunk: FileChunk): Promise<void> {
     if (typeof chunk.data === "string") {
       const schema = await this.#session.engine.describe(chunk);
-      return await this.#insertFrom(name, columns, schema, fileRelation({ ...chunk, data: chunk.data }));
+      return this.#insertFrom(name, columns, schema, fileRelation({ ...chunk, data: chunk.data }));
     }
     const data = join(this.#session.scratch, randomUUID());
     const compression = chunk.compression ?? "none";

@@ -120,7 +120,7 @@ function hostOf(config: ContractConfig): Host {
   const { fetch } = config.server;
   // Waits between tries are cut short: the server is a fake and does not mind.
   const sleep: Host["sleep"] = async (durationMs, signal) =>
-    await createHost().sleep(Math.min(durationMs, 2), signal);
+    createHost().sleep(Math.min(durationMs, 2), signal);
   return createHost({ sleep, fetch, ...config.host, env });
 }
 

@@ -62,7 +62,7 @@ export function fakeServer(routes: Readonly<Record<string, FakeRoute>>): FakeSer
     const route = routes[`${request.method} ${url.pathname}`];
     if (route === undefined) return Response.json({ error: "not found" }, { status: 404 });
     const { method, headers } = request;
-    return await route({ method, url, headers, body: await request.text(), page });
+    return route({ method, url, headers, body: await request.text(), page });
   };
   const network = faultyFetch(answer as typeof globalThis.fetch);
   return Object.defineProperties(

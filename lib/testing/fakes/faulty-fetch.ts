@@ -50,7 +50,7 @@ export function faultyFetch(fetch: Fetch): FaultyFetch {
     const [fault, ...rest] = queue;
     queue = rest;
     if (fault!.kind === "repeat") return (last?.clone() as Response | undefined) ?? (await send());
-    return await misbehave(fault!, send);
+    return misbehave(fault!, send);
   };
   return {
     fetch: faulty as unknown as Fetch,

@@ -43,40 +43,37 @@ export interface FaultyFiles extends Files {
 export function faultyFiles(files: Files, fault: FileFault): FaultyFiles {
   const counted = new Set(fault.operations ?? CHANGES);
   let count = 0;
-  const failing =
-    <Arguments extends readonly unknown[], Result>(
-      name: keyof Files,
-      work: (...parameters: Arguments) => Promise<Result>,
-    ) =>
-    async (...parameters: Arguments): Promise<Result> => {
+  const failing = <Name extends keyof Files>(name: Name): Files[Name] => {
+    const work = files[name].bind(files) as (...parameters: unknown[]) => Promise<unknown>;
+    const counting = (...parameters: unknown[]) => {
       if (counted.has(name)) {
         count += 1;
-        if (count === fault.at || (fault.stays === true && count > fault.at)) {
-          const code = fault.code ?? "ENOSPC";
-          throw fileError(
-            name,
-            String(parameters[0]),
-            Object.assign(new Error(`${code}: injected`), { code }),
-          );
-        }
+        const isHit = count === fault.at || (fault.stays === true && count > fault.at);
+        if (isHit) return Promise.reject(injected(name, String(parameters[0]), fault.code ?? "ENOSPC"));
       }
-      return await work(...parameters);
+      return work(...parameters);
     };
+    return counting as Files[Name];
+  };
   return {
     get count() {
       return count;
     },
-    read: failing("read", files.read),
-    write: failing("write", files.write),
-    append: failing("append", files.append),
-    sync: failing("sync", files.sync),
-    rename: failing("rename", files.rename),
-    link: failing("link", files.link),
-    chmod: failing("chmod", files.chmod),
-    remove: failing("remove", files.remove),
-    removeDirectory: failing("removeDirectory", files.removeDirectory),
-    makeDirectory: failing("makeDirectory", files.makeDirectory),
-    list: failing("list", files.list),
-    stat: failing("stat", files.stat),
+    read: failing("read"),
+    write: failing("write"),
+    append: failing("append"),
+    sync: failing("sync"),
+    rename: failing("rename"),
+    link: failing("link"),
+    chmod: failing("chmod"),
+    remove: failing("remove"),
+    removeDirectory: failing("removeDirectory"),
+    makeDirectory: failing("makeDirectory"),
+    list: failing("list"),
+    stat: failing("stat"),
   };
+}
+
+function injected(operation: string, path: string, code: string): Error {
+  return fileError(operation, path, Object.assign(new Error(`${code}: injected`), { code }));
 }
