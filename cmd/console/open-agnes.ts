@@ -1,18 +1,28 @@
-import type { Agnes } from "../../lib/agnes.ts";
+import type { Agnes, AgnesOptions } from "../../lib/agnes.ts";
+import { isAgnesError } from "../../lib/base/mod.ts";
 import type { Cli } from "./cli.ts";
 
+interface OpenOptions {
+  /** Default: what the command line says. */
+  readonly workspace?: string;
+  /** Whether the command makes sense without a workspace. */
+  readonly optional?: boolean;
+}
+
 /** Opens the workspace of a command with the plugins the executable brings along. */
-export async function openAgnes(cli: Cli, options: { readonly workspace?: string } = {}): Promise<Agnes> {
+export async function openAgnes(cli: Cli, options: OpenOptions = {}): Promise<Agnes> {
   const [{ createAgnes }, { bundledPlugins }, { importPlugin }] = await Promise.all([
     import("../../lib/agnes.ts"),
     import("../plugins.ts"),
     import("./import-plugin.ts"),
   ]);
   const workspace = options.workspace ?? cli.workspace;
-  return createAgnes({
-    plugins: await bundledPlugins(),
-    log: cli.log,
-    importPlugin,
-    ...(workspace === undefined ? {} : { workspace }),
-  });
+  const common: AgnesOptions = { plugins: await bundledPlugins(), log: cli.log, importPlugin };
+  try {
+    return await createAgnes({ ...common, ...(workspace === undefined ? {} : { workspace }) });
+  } catch (error) {
+    const isOutside = workspace === undefined && isAgnesError(error, "workspace_missing");
+    if (!isOutside || options.optional !== true) throw error;
+    return createAgnes({ ...common, workspace: process.cwd(), config: { version: 1 } });
+  }
 }

@@ -8,7 +8,7 @@ export interface TableColumn {
   readonly align?: "left" | "right";
 }
 
-/** A cell: `null` is told apart from the text "null" by its colour. */
+/** A cell: `null` is told apart from the text "NULL" by its colour. */
 export type Cell = string | null;
 
 /** What `renderTable` made, and what it had to leave out. */
@@ -64,7 +64,7 @@ export function renderTable(
 }
 
 function cellText(cell: Cell): string {
-  return cell === null ? "null" : oneLine(cell);
+  return cell === null ? "NULL" : oneLine(cell);
 }
 
 function oneLine(text: string): string {

@@ -46,9 +46,10 @@ export function loadNative(library: EmbeddedLibrary): unknown {
 export function unpackLibrary(
   library: EmbeddedLibrary,
   env: Readonly<Record<string, string | undefined>>,
+  temporary: string = tmpdir(),
 ): string {
   const errors: unknown[] = [];
-  for (const root of cacheRoots(env)) {
+  for (const root of cacheRoots(env, temporary)) {
     try {
       const directory = join(root(), `duckdb-${library.hash}`);
       mkdirSync(directory, { recursive: true });
@@ -79,11 +80,14 @@ function unpackFile(file: EmbeddedFile, path: string): void {
 }
 
 /** The folders to try, best first; each is made when it is called. */
-function* cacheRoots(env: Readonly<Record<string, string | undefined>>): Generator<() => string> {
+function* cacheRoots(
+  env: Readonly<Record<string, string | undefined>>,
+  temporary: string,
+): Generator<() => string> {
   const own = ownCache(env);
   if (own !== undefined) yield () => own;
-  yield () => sharedCache(tmpdir());
-  yield () => mkdtempSync(join(tmpdir(), "agnes-"));
+  yield () => sharedCache(temporary);
+  yield () => mkdtempSync(join(temporary, "agnes-"));
 }
 
 function ownCache(env: Readonly<Record<string, string | undefined>>): string | undefined {

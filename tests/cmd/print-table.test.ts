@@ -28,7 +28,7 @@ describe("renderTable()", () => {
         [null, null],
       ],
     );
-    expect(text).toBe("name      n\n─────  ────\na         1\nbcdef   234\nnull   null\n");
+    expect(text).toBe("name      n\n─────  ────\na         1\nbcdef   234\nNULL   NULL\n");
   });
 
   test("renderTable() counts wide characters as two columns", () => {

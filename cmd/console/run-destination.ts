@@ -1,0 +1,86 @@
+import { parseArgs, runCommand, type ArgsDef, type ParsedArgs } from "citty";
+
+import { AgnesError, nearest } from "../../lib/base/mod.ts";
+import { openCli } from "./cli.ts";
+import { loadCommand, resolved, type CommandData } from "./command.ts";
+import { beforeDashes, isFlag, type Destination } from "./dispatch.ts";
+import { globalArgs } from "./global-args.ts";
+import { enlargeThreadPool } from "./thread-pool.ts";
+import { renderUsage } from "./usage.ts";
+
+/** Checks the arguments of a command, runs it, and gives the exit status. */
+export async function runDestination({ command, name, rawArgs }: Destination): Promise<number> {
+  const args: ArgsDef = { ...globalArgs, ...(await resolved(command.args)) };
+  checkFlags(name, beforeDashes(rawArgs), args);
+  if (command.subCommands !== undefined) {
+    process.stderr.write(await renderUsage(command, name));
+    return 2;
+  }
+  const parsed = parse(name, rawArgs, args);
+  checkPositionals(name, parsed._, args);
+  enlargeThreadPool();
+  await using cli = openCli(name, parsed);
+  const data: CommandData = { cli, status: 0 };
+  await runCommand(await loadCommand(command), { rawArgs: [...rawArgs], data });
+  return data.status;
+}
+
+/** citty lets any option pass; a mistyped one must not be taken for "not given". */
+function checkFlags(name: string, flags: readonly string[], args: ArgsDef): void {
+  const known = knownFlags(args);
+  for (const [index, flag] of flags.entries()) {
+    if (!isFlag(flag)) continue;
+    const [word] = flag.split("=", 1) as [string];
+    const takes = known.get(word);
+    if (takes === undefined) {
+      const near = nearest(word, [...known.keys()]);
+      throw new AgnesError("flag_unknown", {
+        flag: word,
+        command: name,
+        ...(near === undefined ? {} : { nearest: near }),
+      });
+    }
+    const value = flag === word ? flags[index + 1] : flag.slice(word.length + 1);
+    if (takes === "value" && (value === undefined || value === "")) {
+      throw new AgnesError("usage_wrong", { command: name, reason: `${word} needs a value` });
+    }
+  }
+}
+
+function knownFlags(args: ArgsDef): ReadonlyMap<string, "value" | "switch"> {
+  const known = new Map<string, "value" | "switch">([
+    ["--help", "switch"],
+    ["-h", "switch"],
+  ]);
+  for (const [name, arg] of Object.entries(args)) {
+    if (arg.type === "positional") continue;
+    const takes = arg.type === "boolean" ? "switch" : "value";
+    const aliases = "alias" in arg ? [arg.alias ?? []].flat() : [];
+    for (const alias of aliases) known.set(`-${alias}`, takes);
+    known.set(`--${name}`, takes);
+    if (arg.type === "boolean" && arg.default === true) known.set(`--no-${name}`, "switch");
+  }
+  return known;
+}
+
+function checkPositionals(name: string, given: readonly string[], args: ArgsDef): void {
+  const declared = Object.values(args).filter((arg) => arg.type === "positional");
+  if (declared.at(-1)?.valueHint?.endsWith("…") === true || given.length <= declared.length) return;
+  throw new AgnesError("usage_wrong", {
+    command: name,
+    reason: `\`${name}\` does not know what to do with ${JSON.stringify(given[declared.length])}`,
+    ...(declared.length === 1 ? { next: "Put what belongs together in quotes." } : {}),
+  });
+}
+
+/** Parses, and says in our words what citty refuses. */
+function parse(name: string, rawArgs: readonly string[], args: ArgsDef): ParsedArgs {
+  try {
+    return parseArgs([...rawArgs], args);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "CLIError") throw error;
+    // eslint-disable-next-line no-control-regex -- citty colours its messages
+    const reason = error.message.replace(/\u001B\[\d+m/g, "").replace(/\.$/, "");
+    throw new AgnesError("usage_wrong", { command: name, reason }, { cause: error });
+  }
+}

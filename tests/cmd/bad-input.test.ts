@@ -1,0 +1,235 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+import { runCli, temporaryDirectory } from "./run-cli.ts";
+
+const EXPORTS = "version: 1\nsources:\n  exports: { plugin: files, options: { path: ./exports } }\n";
+
+const plugin = (name: string, body: string, more = "") => `
+import { definePlugin, int64, table, utf8 } from "agnes/kit";
+import * as v from "valibot";
+export default definePlugin({
+  name: ${JSON.stringify(name)}, version: "1.0.0", description: "a plugin of a test",
+  capabilities: ["discover", "read"], options: v.strictObject({ count: v.optional(v.number(), 1) }), ${more || "secrets: {},"}
+  connect: () => ({
+    discover: async () => [table("good", { n: int64() }), table("bad", { n: int64(), t: utf8() })],
+    async *read(info, { signal }) {
+      if (info.name === "good") return void (yield [{ n: 1 }]);
+      ${body}
+    },
+  }),
+});
+`;
+
+interface BadInput {
+  readonly what: string;
+  readonly files: Readonly<Record<string, string>>;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly status: number;
+  /** What stderr must hold; the first is the code. */
+  readonly says: readonly string[];
+  /** What no output may hold. */
+  readonly never?: string;
+}
+
+const own = (name: string, source: string, more = "") => ({
+  "agnes.yaml": `version: 1\nsources:\n  mine: { plugin: ${name}${more} }\n`,
+  [`plugins/${name}.ts`]: source,
+});
+
+const cases: readonly BadInput[] = [
+  {
+    what: "there is no agnes.yaml",
+    files: {},
+    args: ["sync"],
+    status: 2,
+    says: ["workspace_missing", "agnes init"],
+  },
+  {
+    what: "agnes.yaml is malformed",
+    files: { "agnes.yaml": "version: 1\nsources: {a: [}\n" },
+    args: ["sync"],
+    status: 2,
+    says: ["config_malformed", "agnes.yaml:2"],
+  },
+  {
+    what: "agnes.yaml has an unknown key",
+    files: { "agnes.yaml": "version: 1\nsorces: {}\n" },
+    args: ["sync"],
+    status: 2,
+    says: ["config_unknown_key", "sources"],
+  },
+  {
+    what: "a plugin is unknown",
+    files: { "agnes.yaml": EXPORTS.replace("plugin: files", "plugin: flies") },
+    args: ["sync"],
+    status: 1,
+    says: ["plugin_unknown", '"files"'],
+  },
+  {
+    what: "an option is of the wrong type",
+    files: { "agnes.yaml": EXPORTS.replace("./exports", "[1]") },
+    args: ["sync"],
+    status: 1,
+    says: ["config_invalid", "path"],
+  },
+  {
+    what: "a source is unknown",
+    files: { "agnes.yaml": EXPORTS },
+    args: ["sync", "exprots"],
+    status: 2,
+    says: ["source_unknown", '"exports"'],
+  },
+  {
+    what: "a secret is missing",
+    files: own(
+      "needy",
+      plugin("needy", "", 'secrets: { NEEDY_TOKEN: { description: "a token", required: true } },'),
+    ),
+    args: ["sync"],
+    status: 1,
+    says: ["secret_missing", "NEEDY_TOKEN"],
+  },
+  {
+    what: "a plugin throws at import",
+    files: own("broken", 'throw new Error("no good");'),
+    args: ["connector", "list"],
+    status: 1,
+    says: ["plugin_load_failed", "plugins/broken.ts", "no good"],
+  },
+  {
+    what: "a plugin throws in discover",
+    files: own(
+      "sad",
+      plugin("sad", "").replace(
+        "discover: async () =>",
+        'discover: async () => { throw new Error("gone"); },\n  other: () =>',
+      ),
+    ),
+    args: ["sync"],
+    status: 1,
+    says: ["plugin_", "mine"],
+  },
+  {
+    what: "a connector throws in the middle of a read",
+    files: own(
+      "halfway",
+      plugin(
+        "halfway",
+        'yield [{ n: 1, t: "a" }]; throw new Error("lost the connection to s3cr3t-value");',
+        'secrets: { MID_TOKEN: { description: "a token" } },',
+      ),
+    ),
+    args: ["sync"],
+    env: { MID_TOKEN: "s3cr3t-value" },
+    status: 3,
+    says: ["plugin_failed", "mine.bad", "lost the connection"],
+    never: "s3cr3t-value",
+  },
+  {
+    what: "a connector yields a value that does not fit",
+    files: own("wrong", plugin("wrong", 'yield [{ n: "many", t: "a" }];')),
+    args: ["sync"],
+    status: 3,
+    says: ["mine.bad", '"many"'],
+  },
+  {
+    what: "a connector never ends",
+    files: own(
+      "endless",
+      plugin(
+        "endless",
+        'for (;;) { yield [{ n: 1, t: "a" }]; await new Promise((wake, stop) => { const timer = setTimeout(wake, 50); signal.addEventListener("abort", () => { clearTimeout(timer); stop(signal.reason); }); }); }',
+      ),
+      ", timeoutMs: 700",
+    ),
+    args: ["sync"],
+    status: 1,
+    says: ["timed_out", "700 ms"],
+  },
+  {
+    what: "a Parquet file is truncated",
+    files: { "agnes.yaml": EXPORTS, "exports/good.csv": "a\n1\n", "exports/bad.parquet": "PAR1 no footer" },
+    args: ["sync"],
+    status: 3,
+    says: ["bad"],
+  },
+];
+
+const badSql: readonly (readonly [sql: string, status: number])[] = [
+  ["SELECT 1; SELECT 2", 2],
+  ["DROP TABLE orders", 2],
+  ["SELECT * FROM 'exports/orders.csv'", 2],
+  ["SELECT * FROM read_csv('exports/orders.csv')", 2],
+  ["SELECT getenv('HOME')", 2],
+  ["SELECT * FROM other.main.orders", 2],
+  ["PRAGMA database_list", 2],
+  ["SELECT * FROM ordres", 2],
+  ["SELEC 1", 2],
+  ["", 2],
+];
+
+function write(directory: string, files: Readonly<Record<string, string>>): void {
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(directory, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+  }
+}
+
+describe("bad input", () => {
+  for (const { what, files, args, env, status, says, never } of cases) {
+    test(`agnes ${args.join(" ")} exits ${status} and says ${says[0]} when ${what}`, async () => {
+      using directory = temporaryDirectory();
+      write(directory.path, files);
+      const result = await runCli(args, { cwd: directory.path, ...(env && { env }) });
+      for (const words of says) expect(result.stderr).toContain(words);
+      expect(result.stderr).toMatch(/^ hint {2}\S/m);
+      expect(result.stderr).not.toMatch(/^\s+at .*:\d+/m);
+      if (never !== undefined) expect(result.stdout + result.stderr).not.toContain(never);
+      expect(result.status).toBe(status);
+      if (status !== 3)
+        expect(existsSync(join(directory.path, "data", "extracts", "mine", "extract.duckdb"))).toBe(false);
+    }, 20_000);
+  }
+
+  test("agnes query exits 2 and names what to do when the SQL is not one SELECT over the catalog", async () => {
+    using directory = temporaryDirectory();
+    write(directory.path, { "agnes.yaml": EXPORTS, "exports/orders.csv": "id\n1\n" });
+    expect((await runCli(["sync"], { cwd: directory.path })).status).toBe(0);
+    for (const [sql, status] of badSql) {
+      const result = await runCli(["query", sql], { cwd: directory.path });
+      expect({ sql, status: result.status, stdout: result.stdout }).toEqual({ sql, status, stdout: "" });
+      expect(result.stderr).toMatch(/^ hint {2}\S/m);
+    }
+  }, 30_000);
+
+  test("agnes works with the other tables when one plugin is broken", async () => {
+    using directory = temporaryDirectory();
+    write(directory.path, {
+      "agnes.yaml": EXPORTS,
+      "exports/orders.csv": "id\n1\n",
+      "plugins/broken.ts": "(((",
+    });
+    const { status, stdout } = await runCli(["sync"], { cwd: directory.path });
+    expect(status).toBe(0);
+    expect(stdout).toContain("exports.orders");
+  });
+
+  test("agnes sync exits 1 when another one runs", async () => {
+    using directory = temporaryDirectory();
+    const slow = plugin(
+      "slow",
+      'await new Promise((wake) => setTimeout(wake, 2500)); yield [{ n: 1, t: "a" }];',
+    );
+    write(directory.path, own("slow", slow));
+    const first = runCli(["sync"], { cwd: directory.path });
+    await Bun.sleep(1200);
+    const second = await runCli(["sync"], { cwd: directory.path });
+    expect(second.stderr).toContain("locked");
+    expect(second.status).toBe(1);
+    expect((await first).status).toBe(0);
+  }, 20_000);
+});

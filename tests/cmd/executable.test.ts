@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { buildExecutable, hostPlatform, platforms } from "../../cmd/build.ts";
+import { findBindings } from "../../cmd/native/embed-duckdb.ts";
+import { temporaryDirectory } from "./run-cli.ts";
+
+let directory: ReturnType<typeof temporaryDirectory>;
+let executable: string;
+let home: string;
+
+beforeAll(async () => {
+  directory = temporaryDirectory();
+  executable = join(directory.path, "agnes");
+  home = join(directory.path, "home");
+  const platform = platforms.find((name) => name === hostPlatform())!;
+  await buildExecutable({ platform, bindings: findBindings(platform)!, outfile: executable });
+}, 60_000);
+afterAll(() => directory[Symbol.dispose]());
+
+/** Runs the executable with nothing in its environment but HOME. */
+async function run(args: readonly string[], cwd: string, env: Record<string, string> = { HOME: home }) {
+  const child = Bun.spawn([executable, ...args], { cwd, env, stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr, status] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { status, stdout, stderr };
+}
+
+describe("the executable", () => {
+  test("agnes demo answers its question in an empty directory with an empty environment", async () => {
+    using empty = temporaryDirectory();
+    const { status, stdout, stderr } = await run(["demo"], empty.path);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining("What to try next") });
+    expect(stdout).toMatch(/Atlanta .* 414513/);
+    expect(readdirSync(empty.path)).toEqual(["agnes-demo"]);
+  }, 30_000);
+
+  test("agnes starts at once in several processes when DuckDB is not unpacked yet, and without a home", async () => {
+    using empty = temporaryDirectory();
+    await run(["init"], empty.path);
+    const fresh = join(empty.path, "fresh-home");
+    const environments = [{ HOME: fresh }, { HOME: fresh }, { HOME: fresh }, { TMPDIR: empty.path }];
+    const results = await Promise.all(
+      environments.map((env) => run(["query", "select 1 as one", "--format", "csv"], empty.path, env)),
+    );
+    for (const { status, stdout } of results)
+      expect({ status, stdout }).toEqual({ status: 0, stdout: "one\n1\n" });
+    const cache = join(fresh, ".cache", "agnes");
+    const [library, ...others] = readdirSync(cache);
+    expect(others).toEqual([]);
+    expect(readdirSync(join(cache, library!)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  }, 30_000);
+
+  test("agnes init, sync and query work together", async () => {
+    using empty = temporaryDirectory();
+    expect((await run(["init"], empty.path)).status).toBe(0);
+    writeFileSync(join(empty.path, "exports", "numbers.csv"), "n\n1\n2\n3\n");
+    expect((await run(["sync"], empty.path)).status).toBe(0);
+    const { status, stdout } = await run(
+      ["query", "SELECT sum(n) AS total FROM numbers", "--json"],
+      empty.path,
+    );
+    expect({ status, rows: JSON.parse(stdout) }).toEqual({ status: 0, rows: [{ total: expect.anything() }] });
+    expect(String(JSON.parse(stdout)[0].total)).toBe("6");
+  }, 30_000);
+
+  test("agnes runs a TypeScript plugin of the workspace with its own kit, Arrow and valibot", async () => {
+    using empty = temporaryDirectory();
+    await run(["init"], empty.path);
+    mkdirSync(join(empty.path, "plugins", "numbers"));
+    writeFileSync(join(empty.path, "plugins", "numbers", "start.ts"), "export const start: number = 40;\n");
+    writeFileSync(join(empty.path, "plugins", "numbers", "plugin.ts"), PLUGIN);
+    writeFileSync(
+      join(empty.path, "agnes.yaml"),
+      "version: 1\nsources:\n  numbers: { plugin: numbers, options: { count: 3 } }\n",
+    );
+    const tested = await run(["connector", "test", "numbers"], empty.path);
+    expect(tested).toMatchObject({ status: 0, stdout: expect.not.stringContaining("failed") });
+    expect((await run(["sync"], empty.path)).status).toBe(0);
+    const sql =
+      "SELECT source, sum(n) AS total FROM (SELECT 'rows' AS source, n FROM numbers UNION ALL SELECT 'arrow', n FROM vectors) GROUP BY source ORDER BY source";
+    const { stdout } = await run(["query", sql, "--format", "csv"], empty.path);
+    expect(stdout).toBe("source,total\narrow,123\nrows,123\n");
+  }, 60_000);
+
+  test("agnes connector new writes a plugin that the executable can run", async () => {
+    using empty = temporaryDirectory();
+    await run(["init"], empty.path);
+    expect((await run(["connector", "new", "crm"], empty.path)).status).toBe(0);
+    const { status, stdout } = await run(["connector", "test", "crm"], empty.path);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.not.stringContaining("failed") });
+  }, 60_000);
+
+  test("agnes takes no settings from the folder it is started in", async () => {
+    using empty = temporaryDirectory();
+    writeFileSync(join(empty.path, ".env"), "AGNES_WORKSPACE=/nowhere\n");
+    writeFileSync(join(empty.path, "bunfig.toml"), 'preload = ["./evil.ts"]\n');
+    writeFileSync(join(empty.path, "evil.ts"), 'console.log("evil");\n');
+    expect((await run(["init"], empty.path)).status).toBe(0);
+    const { stdout, status } = await run(["catalog", "--json"], empty.path);
+    expect({ status, tables: JSON.parse(stdout) }).toEqual({ status: 0, tables: { tables: [] } });
+  }, 30_000);
+
+  test("the executable stays below 150 MB", () => {
+    expect(statSync(executable).size).toBeLessThan(150e6);
+  });
+});
+
+const PLUGIN = `
+import { arrow, definePlugin, int64, table } from "agnes/kit";
+import { tableFromArrays } from "apache-arrow";
+import * as v from "valibot";
+import { start } from "./start.ts";
+
+interface Options { readonly count: number }
+
+export default definePlugin({
+  name: "numbers", version: "1.0.0", description: "Some numbers",
+  capabilities: ["discover", "read"],
+  options: v.strictObject({ count: v.optional(v.number(), 3) }),
+  secrets: {},
+  connect({ options }: { options: Options }) {
+    const numbers = Array.from({ length: options.count }, (_, index) => start + index);
+    return {
+      discover: async () => [table("numbers", { n: int64() }), table("vectors", { n: int64() })],
+      async *read(info) {
+        if (info.name === "numbers") yield numbers.map((n) => ({ n }));
+        else {
+          const made = tableFromArrays({ n: BigInt64Array.from(numbers, BigInt) });
+          if (!(made instanceof arrow.Table)) throw new Error("two copies of Arrow");
+          yield* made.batches;
+        }
+      },
+    };
+  },
+});
+`;
