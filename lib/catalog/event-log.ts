@@ -144,7 +144,8 @@ export class EventLog {
   /** Makes the indexes anew. */
   async rebuild(): Promise<Recovered> {
     this.#checkOpen();
-    await this.#indexing.run(() => this.#store.rebuild(this.pages(1)));
+    // However long the log is: no time limit.
+    await this.#indexing.run(() => repeat(this.#options, () => this.#store.rebuild(this.pages(1))));
     await this.recover();
     return { sequence: this.#cursor, replayed: this.#cursor };
   }
@@ -155,7 +156,7 @@ export class EventLog {
     await this.#writing.idle();
     await this.#indexing.idle();
     await this.#advance(0);
-    await this.#store.close();
+    await this.#persist("close", () => this.#store.close());
   }
 
   async #commit(
@@ -351,17 +352,22 @@ function timed<T>(
   return within(options.host, what, options.callTimeoutMs * factor, work);
 }
 
-/** Repeats a call that changes nothing when repeated, until it succeeds or the budget is used up. */
-async function persist<T>(
+/** Repeats a call that changes nothing when repeated, each time within the time limit. */
+function persist<T>(
   options: EventLogOptions,
   operation: string,
   work: () => Promise<T>,
   factor = 1,
 ): Promise<T> {
+  return repeat(options, () => timed(options, operation, work, factor));
+}
+
+/** Repeats work until it succeeds, fails for good, or the budget is used up. */
+async function repeat<T>(options: EventLogOptions, work: () => Promise<T>): Promise<T> {
   const budget = new RetryBudget(options.host, options.retryBudgetMs);
   for (;;) {
     try {
-      return await timed(options, operation, work, factor);
+      return await work();
     } catch (error) {
       if (!isPassing(error) || !(await budget.again())) throw error;
     }

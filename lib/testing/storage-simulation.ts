@@ -28,6 +28,8 @@ export interface StorageSimulation {
   readonly faultRate?: number;
   /** Whether time is real, as storages outside the process need it. Default `false`. */
   readonly realTime?: boolean;
+  /** Called when the faults end, for a storage that has faults of its own. */
+  readonly onCalm?: () => void;
 }
 
 const KEYS = ["a", "b", "B", "c/d", "é", "f"];
@@ -78,6 +80,7 @@ class Run {
     const { processes = 4 } = this.#simulation;
     await Promise.all(Array.from({ length: processes }, (_, process) => this.#process(process)));
     this.#calm = true;
+    this.#simulation.onCalm?.();
     // What is still on its way arrives now.
     await this.#host.sleep(this.#lateMs * 3);
     await using last = await this.#open(() => true);

@@ -39,43 +39,62 @@ export interface TableGateway {
   query(query: PartitionQuery): AsyncIterable<readonly ReadEntity[]>;
 }
 
-/** The gateway to a table of the official client. */
-export function clientGateway(client: TableClient): TableGateway {
+/** The gateway to a table of the official client; a request that is not answered in time fails. */
+export function clientGateway(client: TableClient, requestTimeoutMs: number): TableGateway {
+  // The client itself waits for ever.
+  const limited = () => ({ abortSignal: AbortSignal.timeout(requestTimeoutMs) });
   return {
-    prepare: () => client.createTable(),
+    prepare: () => client.createTable(limited()),
     get: (partitionKey, rowKey) =>
-      unless(null, [404], async () => read(await client.getEntity<TableEntity>(partitionKey, rowKey))),
+      unless(null, [404], async () =>
+        read(await client.getEntity<TableEntity>(partitionKey, rowKey, limited())),
+      ),
     create: (entity) =>
       unless(false, [409], async () => {
-        await client.createEntity(flat(entity));
+        await client.createEntity(flat(entity), limited());
         return true;
       }),
     createAll: (entities) =>
       unless(false, [409], async () => {
-        await client.submitTransaction(entities.map((entity): TransactionAction => ["create", flat(entity)]));
+        await client.submitTransaction(
+          entities.map((entity): TransactionAction => ["create", flat(entity)]),
+          limited(),
+        );
         return true;
       }),
     replace: (entity, etag) =>
       unless(false, [404, 412], async () => {
-        await client.updateEntity(flat(entity), "Replace", { etag });
+        await client.updateEntity(flat(entity), "Replace", { etag, ...limited() });
         return true;
       }),
     remove: (partitionKey, rowKey, etag) =>
       unless(false, [404, 412], async () => {
-        await client.deleteEntity(partitionKey, rowKey, { etag });
+        await client.deleteEntity(partitionKey, rowKey, { etag, ...limited() });
         return true;
       }),
-    query: (query) => pages(client, query),
+    query: (query) => pages(client, query, limited),
   };
 }
 
-async function* pages(client: TableClient, query: PartitionQuery): AsyncIterable<readonly ReadEntity[]> {
+async function* pages(
+  client: TableClient,
+  query: PartitionQuery,
+  limited: () => { readonly abortSignal: AbortSignal },
+): AsyncIterable<readonly ReadEntity[]> {
   const terms = [`PartitionKey eq ${quoted(query.partitionKey)}`];
   if (query.rowFrom !== undefined) terms.push(`RowKey ge ${quoted(query.rowFrom)}`);
   if (query.rowBefore !== undefined) terms.push(`RowKey lt ${quoted(query.rowBefore)}`);
   if (query.where !== undefined) terms.push(`${query.where.name} eq ${quoted(query.where.equals)}`);
-  const listed = client.listEntities<TableEntity>({ queryOptions: { filter: terms.join(" and ") } });
-  for await (const page of listed.byPage({ maxPageSize: query.pageSize ?? 1000 })) yield page.map(read);
+  const queryOptions = { filter: terms.join(" and ") };
+  let continuationToken: string | undefined;
+  do {
+    const listed = client.listEntities<TableEntity>({ queryOptions, ...limited() });
+    const settings = { maxPageSize: query.pageSize ?? 1000, ...(continuationToken && { continuationToken }) };
+    const next = await listed.byPage(settings).next();
+    if (next.done === true) return;
+    continuationToken = next.value.continuationToken;
+    yield next.value.map(read);
+  } while (continuationToken !== undefined);
 }
 
 /** The status with which the service refused; `undefined` when it did not answer at all. */

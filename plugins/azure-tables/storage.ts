@@ -5,6 +5,8 @@ import { AgnesError } from "agnes/kit";
 import { clientGateway, statusOf, type TableGateway } from "./gateway.ts";
 import { AzureStore } from "./store.ts";
 
+const REQUEST_TIMEOUT_MS = 8000;
+
 /** How to reach the account, and which tables to use. */
 export interface AzureTablesOptions {
   /** A connection string of the storage account. Give this, or `endpoint`. */
@@ -50,7 +52,10 @@ export function azureTablesStorage(options: AzureTablesOptions): CatalogStorage 
   const connect = async () => {
     const names = [checkName(tableName), checkName(logName)];
     const clients = await Promise.all(names.map((name) => connectTable(options, name)));
-    const [table, log] = clients.map(clientGateway) as [TableGateway, TableGateway];
+    const [table, log] = clients.map((client) => clientGateway(client, REQUEST_TIMEOUT_MS)) as [
+      TableGateway,
+      TableGateway,
+    ];
     await Promise.all([table.prepare(), log.prepare()]);
     return [table, log] as const;
   };

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+
+import { AgnesError } from "agnes/kit";
+import { azureTablesStorage } from "agnes/plugins/azure-tables";
+
+import { seededRandom } from "../../lib/testing/fakes/fake-host.ts";
+import { simulateStorage } from "../../lib/testing/storage-simulation.ts";
+import { azureStore } from "../../plugins/azure-tables/storage.ts";
+import { startAzurite, type Azurite } from "../fakes/azurite.ts";
+import { memoryGateway, type MemoryTable, type TableFaults } from "../fakes/memory-tables.ts";
+
+let azurite: Azurite;
+beforeAll(async () => {
+  azurite = await startAzurite();
+});
+afterAll(() => azurite[Symbol.asyncDispose]());
+
+const chosen = process.env["AGNES_SEED"];
+
+function seeds(count: number): readonly number[] {
+  return chosen === undefined ? Array.from({ length: count }, (_, at) => at + 1) : [Number(chosen)];
+}
+
+test("the store keeps its promises when single requests fail, under hundreds of seeds", async () => {
+  for (const seed of seeds(600)) {
+    const tables: readonly [MemoryTable, MemoryTable] = [new Map(), new Map()];
+    let calm = false;
+    const faults = requestFaults(seed, () => calm);
+    await simulateStorage({
+      seed,
+      faultRate: 0.06,
+      onCalm: () => {
+        calm = true;
+      },
+      open: () => ({
+        open: async (catalog, schema) => {
+          const [table, log] = tables.map((entities) => memoryGateway(entities, faults)) as [never, never];
+          return azureStore({ catalog, schema, table, log, recheckMs: 0 });
+        },
+      }),
+    });
+  }
+  expect(chosen ?? "all").toBeString();
+}, 60_000);
+
+test("azureTablesStorage() keeps its promises on a real table service, under tens of seeds", async () => {
+  const run = Date.now();
+  const open = () => azureTablesStorage({ connectionString: azurite.connectionString, recheckMs: 0 });
+  const waiting = [...seeds(24)];
+  // Mostly time-outs are waited for, so several run at once.
+  const work = Array.from({ length: 6 }, async () => {
+    for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
+      const shape = { realTime: true, processes: 3, steps: 5, faultRate: 0.06 };
+      await simulateStorage({ ...shape, seed, open, catalog: `simulated ${run} ${seed}` });
+    }
+  });
+  await Promise.all(work);
+  expect(chosen ?? "all").toBeString();
+}, 60_000);
+
+/** One request in fourteen fails, half of them after they took effect. */
+function requestFaults(seed: number, isCalm: () => boolean): TableFaults {
+  const random = seededRandom(seed + 1_000_000);
+  const maybe = async (operation: string) => {
+    if (isCalm() || random() > 0.035) return;
+    throw new AgnesError("catalog_unavailable", { catalog: "x", operation, reason: "an injected 503" });
+  };
+  return { before: maybe, after: maybe };
+}
