@@ -1,4 +1,6 @@
 export type { SourceReport, SyncReport } from "./report.ts";
+export { openSource } from "./source.ts";
 export type { SyncServices } from "./source.ts";
-export { rebuild, syncSources, unknownSource } from "./sync.ts";
+export { rebuild, syncSources } from "./sync.ts";
 export type { SyncOptions } from "./sync.ts";
+export { dropPublishedTable } from "./unregister.ts";

@@ -1,6 +1,7 @@
-import { AgnesError, isAgnesError, withTimeout, type Host, type Log } from "../base/mod.ts";
-import { extractSource, type DuckDBLimits, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
-import type { DuckDBEngine, TableInfo } from "../kit/mod.ts";
+import { AgnesError, isAgnesError, nearest, withTimeout, type Host, type Log } from "../base/mod.ts";
+import { createEngine, type DuckDBLimits } from "../duckdb/mod.ts";
+import { extractSource, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
+import type { TableInfo } from "../kit/mod.ts";
 import { connectSource, discoverTables, type PluginRegistry, type SourceHandle } from "../plugins/mod.ts";
 import type { RegisteredTable, TableRegistry } from "../tables/mod.ts";
 import { dataPaths, type SourceConfig, type Workspace } from "../workspace/mod.ts";
@@ -12,7 +13,6 @@ export interface SyncServices {
   readonly host: Host;
   readonly log: Log;
   readonly limits: DuckDBLimits;
-  readonly engine: DuckDBEngine;
   readonly plugins: PluginRegistry;
   readonly tables: TableRegistry;
   readonly workspace: Workspace;
@@ -28,6 +28,59 @@ export interface SourceRequest {
   readonly onProgress?: ((progress: ExtractProgress) => void) | undefined;
 }
 
+/**
+ * Connects to a source of the workspace with a DuckDB of its own; closing the handle frees both.
+ * @throws `source_unknown`, and what `connectSource` throws
+ */
+export async function openSource(
+  services: Omit<SyncServices, "tables">,
+  source: string,
+  signal?: AbortSignal,
+): Promise<SourceHandle> {
+  const { host, log, limits, plugins, workspace } = services;
+  const { sources } = workspace.config;
+  const config = Object.hasOwn(sources, source) ? sources[source] : undefined;
+  if (config === undefined) throw unknownSource(source, Object.keys(sources));
+  const engine = createEngine(host, limits);
+  try {
+    const connecting = { host, log, engine, directory: workspace.directory };
+    const handle = await connectSource(
+      connecting,
+      plugins,
+      source,
+      config,
+      signal === undefined ? {} : { signal },
+    );
+    const close = async () => {
+      await handle.close();
+      await engine.close();
+    };
+    return {
+      name: handle.name,
+      plugin: handle.plugin,
+      connector: handle.connector,
+      get secrets() {
+        return handle.secrets;
+      },
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+/** The error for a source that `agnes.yaml` does not name. */
+export function unknownSource(source: string, known: readonly string[]): AgnesError {
+  const near = nearest(source, known);
+  return new AgnesError("source_unknown", {
+    source,
+    known,
+    ...(near === undefined ? {} : { nearest: near }),
+  });
+}
+
 /** Runs one source: connect, discover, register what is new where that is wanted, extract, publish. */
 export async function syncSource(services: SyncServices, request: SourceRequest): Promise<SourceReport> {
   const { source, signal } = request;
@@ -35,24 +88,12 @@ export async function syncSource(services: SyncServices, request: SourceRequest)
   using timeout = withTimeout(`the run of source ${source}`, config.timeoutMs, signal);
   const bounded = { ...request, signal: timeout.signal };
   try {
-    await using handle = await connect(services, source, config);
+    await using handle = await openSource(services, source, timeout.signal);
     return await runConnected(services, handle, config, bounded);
   } catch (error) {
     if (signal?.aborted === true || !isAgnesError(error)) throw error;
     return { source, status: "failed", error, registered: [], notes: [] };
   }
-}
-
-/** Connects to a source and closes it at the end of the scope. */
-async function connect(services: SyncServices, source: string, config: SourceConfig) {
-  const { host, log, engine, plugins, workspace } = services;
-  const handle = await connectSource(
-    { host, log, engine, directory: workspace.directory },
-    plugins,
-    source,
-    config,
-  );
-  return { ...handle, [Symbol.asyncDispose]: async () => handle.close() };
 }
 
 async function runConnected(

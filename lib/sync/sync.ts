@@ -1,8 +1,9 @@
-import { AgnesError, nearest, throwIfAborted } from "../base/mod.ts";
+import { isAgnesError, throwIfAborted } from "../base/mod.ts";
 import { rebuildAnalytics, type RebuildReport } from "../analytics/mod.ts";
 import type { ExtractProgress } from "../extract/mod.ts";
+import type { RemoteAttachInfo } from "../kit/mod.ts";
 import { statusOf, type SourceReport, type SyncReport } from "./report.ts";
-import { syncSource, type SyncServices } from "./source.ts";
+import { openSource, syncSource, unknownSource, type SyncServices } from "./source.ts";
 
 /** What to sync, and how. */
 export interface SyncOptions {
@@ -31,18 +32,41 @@ export async function syncSources(services: SyncServices, options: SyncOptions =
       }),
     );
   }
-  const analytics = await rebuild(services, options.signal);
+  const analytics = await rebuild(services, { signal: options.signal });
   return { status: statusOf(sources), sources, analytics };
 }
 
-/** Makes `analytics.duckdb` anew from what is published; the registry decides who owns which name. */
-export async function rebuild(services: SyncServices, signal?: AbortSignal): Promise<RebuildReport> {
+/** Makes `analytics.duckdb` show what is published now; the registry decides who owns which name. */
+export async function rebuild(
+  services: SyncServices,
+  options: { readonly installExtensions?: boolean; readonly signal?: AbortSignal | undefined } = {},
+): Promise<RebuildReport> {
+  const { signal, installExtensions = false } = options;
   const records = await services.tables.list();
   return rebuildAnalytics(services, {
     dataDirectory: services.workspace.dataDirectory,
     owners: records.map(({ source, name, view_name }) => ({ source, name, viewName: view_name })),
+    declaredRemote: (source) => declaredRemote(services, source, signal),
+    installExtensions,
     ...(signal === undefined ? {} : { signal }),
   });
+}
+
+/** How the plugin of a source says it is attached; null when there is no such source or it cannot be asked. */
+async function declaredRemote(
+  services: SyncServices,
+  source: string,
+  signal: AbortSignal | undefined,
+): Promise<RemoteAttachInfo | null> {
+  if (!Object.hasOwn(services.workspace.config.sources, source)) return null;
+  try {
+    await using handle = await openSource(services, source, signal);
+    return handle.connector.remote?.() ?? null;
+  } catch (error) {
+    if (signal?.aborted === true || !isAgnesError(error)) throw error;
+    services.log.warn("the source could not say how it is attached", { source, error });
+    return null;
+  }
 }
 
 /** The sources to run, each with the names of its tables or `null` for all; in the order of `agnes.yaml`. */
@@ -60,16 +84,6 @@ export function wantedSources(
     else wanted.set(source, [...(names ?? []), name]);
   }
   return new Map(known.filter((source) => wanted.has(source)).map((source) => [source, wanted.get(source)!]));
-}
-
-/** The error for a source that `agnes.yaml` does not name. */
-export function unknownSource(source: string, known: readonly string[]): AgnesError {
-  const near = nearest(source, known);
-  return new AgnesError("source_unknown", {
-    source,
-    known,
-    ...(near === undefined ? {} : { nearest: near }),
-  });
 }
 
 function split(reference: string): readonly [string, string | undefined] {

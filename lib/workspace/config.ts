@@ -10,6 +10,9 @@ const mapOf = <const V extends v.GenericSchema>(value: V) =>
     v.record(v.string(), value),
   );
 
+const whole = (least: number, description: string) =>
+  v.pipe(v.number(), v.integer(), v.minValue(least), v.description(description));
+
 /** One entry of `sources:`. */
 export const sourceConfig = v.strictObject({
   plugin: v.pipe(
@@ -34,14 +37,7 @@ export const sourceConfig = v.strictObject({
       v.description("Whether `sync` registers every table the source has, or only syncs those registered"),
     ),
   ),
-  timeoutMs: v.optional(
-    v.pipe(
-      v.number(),
-      v.integer(),
-      v.minValue(1),
-      v.description("Longest a run of this source may take, ms"),
-    ),
-  ),
+  timeoutMs: v.optional(whole(1, "Longest a run of this source may take, ms")),
 });
 
 /** The content of `agnes.yaml`, and the part of `createAgnes` that describes a workspace. */
@@ -56,32 +52,14 @@ export const workspaceConfig = v.strictObject({
     {},
   ),
   limits: v.optional(
-    v.strictObject({
-      memoryMb: v.optional(
-        v.pipe(
-          v.number(),
-          v.integer(),
-          v.minValue(64),
-          v.description("Memory DuckDB may use, MB; default 1024"),
-        ),
-      ),
-      threads: v.optional(
-        v.pipe(
-          v.number(),
-          v.integer(),
-          v.minValue(1),
-          v.description("Threads DuckDB may use; default: the cores"),
-        ),
-      ),
-      temporaryMb: v.optional(
-        v.pipe(
-          v.number(),
-          v.integer(),
-          v.minValue(0),
-          v.description("Disk DuckDB may spill to, MB; default 10240"),
-        ),
-      ),
-    }),
+    v.pipe(
+      v.strictObject({
+        memoryMb: v.optional(whole(64, "Memory DuckDB may use, MB"), 1024),
+        threads: v.exactOptional(whole(1, "Threads DuckDB may use; default: the cores")),
+        temporaryMb: v.optional(whole(0, "Disk DuckDB may spill to, MB"), 10_240),
+      }),
+      v.description("What a run or a query may use of the machine"),
+    ),
     {},
   ),
 });

@@ -21,7 +21,8 @@ export const dataPaths = {
   extracts: (data: string): string => join(data, "extracts"),
   extract: (data: string, source: string): string => join(data, "extracts", source),
   analytics: (data: string): string => join(data, "analytics", "analytics.duckdb"),
-  state: (data: string, catalog: string): string => join(data, "state", catalog),
+  /** Holds a folder for each catalog. */
+  state: (data: string): string => join(data, "state"),
 } as const;
 
 /**

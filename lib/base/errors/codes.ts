@@ -9,6 +9,7 @@ import { pluginErrors } from "./plugin.ts";
 import { queryErrors } from "./query.ts";
 import type { ErrorSpec } from "./spec.ts";
 import { sourcesErrors } from "./sources.ts";
+import { syncErrors } from "./sync.ts";
 import { tablesErrors } from "./tables.ts";
 
 /** Every error code there is, with its message, hint, HTTP status, exit status and retry class. */
@@ -24,6 +25,7 @@ export const errorCodes = {
   ...extractErrors,
   ...analyticsErrors,
   ...queryErrors,
+  ...syncErrors,
 } as const;
 
 /** A stable name of a failure; see `docs/reference/errors.md`. */

@@ -1,0 +1,188 @@
+import { resolve } from "node:path";
+
+import type { RebuildReport } from "./analytics/mod.ts";
+import { createHost, silentLog, type Host, type Log } from "./base/mod.ts";
+import { fileStorage } from "./catalog/mod.ts";
+import type { AnyPlugin, Health, TableInfo } from "./kit/mod.ts";
+import {
+  checkHealth,
+  createPluginRegistry,
+  discoverTables,
+  loadWorkspacePlugins,
+  type PluginImporter,
+  type PluginRegistry,
+  type SourceHandle,
+} from "./plugins/mod.ts";
+import {
+  dropPublishedTable,
+  openSource,
+  rebuild,
+  syncSources,
+  type SyncOptions,
+  type SyncReport,
+} from "./sync/mod.ts";
+import { openTableRegistry, type TableRegistry } from "./tables/mod.ts";
+import {
+  checkConfig,
+  dataDirectoryOf,
+  dataPaths,
+  openWorkspace,
+  type Workspace,
+  type WorkspaceConfigInput,
+} from "./workspace/mod.ts";
+
+/** What `createAgnes` needs. */
+export interface AgnesOptions {
+  /** The plugins that sources may use, beside those in the workspace's own folder `plugins/`. */
+  readonly plugins: readonly AnyPlugin[];
+  /** The folder of the workspace. Default: `AGNES_WORKSPACE`, else the nearest one with an `agnes.yaml` upwards. */
+  readonly workspace?: string;
+  /** What `agnes.yaml` would hold; the file is then not read, and `workspace` may be any folder. */
+  readonly config?: WorkspaceConfigInput;
+  /** Who makes changes to the registry. Default: the user of the environment. */
+  readonly actor?: string;
+  /** Replaces parts of the outside world: clock, files, fetch, environment. */
+  readonly host?: Partial<Host>;
+  /** Where talk goes. Default: nowhere. */
+  readonly log?: Log;
+  /** How a plugin's file is imported. Default: as the runtime does. */
+  readonly importPlugin?: PluginImporter;
+}
+
+/** Talking to the sources of a workspace themselves. */
+export interface Connectors {
+  /** The tables a source has, as it describes them. */
+  discover(source: string, options?: { readonly signal?: AbortSignal }): Promise<readonly TableInfo[]>;
+  /** Whether a source answers; a source that does not is an answer, not an error. */
+  health(source: string, options?: { readonly signal?: AbortSignal }): Promise<Health>;
+  /** Connects to a source; close the handle when done. */
+  open(source: string, options?: { readonly signal?: AbortSignal }): Promise<SourceHandle>;
+}
+
+/** A workspace at work; see `createAgnes`. */
+export interface Agnes extends AsyncDisposable {
+  readonly workspace: Workspace;
+  readonly plugins: PluginRegistry;
+  readonly connectors: Connectors;
+  /** The table registry: what is synced, how, and by whose decision. Opened when it is first asked for. */
+  tables(): Promise<TableRegistry>;
+  /** Reads what is new from the sources, publishes it, and shows it in `analytics.duckdb`. */
+  sync(options?: SyncOptions): Promise<SyncReport>;
+  /** Makes `analytics.duckdb` show what is published now, without reading any source. */
+  rebuild(options?: {
+    readonly installExtensions?: boolean;
+    readonly signal?: AbortSignal;
+  }): Promise<RebuildReport>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a workspace: its configuration, its plugins, its registry and its data.
+ *
+ * @throws `workspace_missing`, `config_malformed`, `config_unknown_key`, `config_invalid`, `plugin_invalid`
+ *
+ * @example
+ * ```ts
+ * import { createAgnes } from "agnes";
+ * import files from "agnes/plugins/files";
+ *
+ * await using agnes = await createAgnes({ plugins: [files], workspace: "./shop" });
+ * await agnes.sync();
+ * console.log(await agnes.rows("SELECT count(*) AS orders FROM orders"));
+ * ```
+ */
+export async function createAgnes(options: AgnesOptions): Promise<Agnes> {
+  const host = createHost(options.host);
+  const log = options.log ?? silentLog;
+  const workspace = await workspaceOf(host, options);
+  const { directory, config } = workspace;
+  const bundled = options.plugins;
+  const loaded = await loadWorkspacePlugins(directory, config.plugins, options.importPlugin, {
+    files: host.files,
+    taken: bundled.map((plugin) => plugin.name),
+  });
+  const plugins = createPluginRegistry([...bundled, ...loaded.plugins], loaded.failures);
+  return new WorkspaceAgnes({ host, log, limits: config.limits, plugins, workspace }, options.actor);
+}
+
+async function workspaceOf(host: Host, options: AgnesOptions): Promise<Workspace> {
+  if (options.config === undefined) {
+    return openWorkspace(host, options.workspace === undefined ? {} : { exact: options.workspace });
+  }
+  const directory = resolve(options.workspace ?? ".");
+  const config = checkConfig(options.config, "the configuration");
+  return { directory, dataDirectory: dataDirectoryOf(host.env, directory), config };
+}
+
+type Services = Omit<Parameters<typeof syncSources>[0], "tables">;
+
+class WorkspaceAgnes implements Agnes {
+  readonly workspace: Workspace;
+  readonly plugins: PluginRegistry;
+  readonly connectors: Connectors;
+  readonly #services: Services;
+  readonly #actor: string | undefined;
+  #tables: Promise<TableRegistry> | undefined;
+
+  constructor(services: Services, actor: string | undefined) {
+    this.#services = services;
+    this.#actor = actor;
+    this.workspace = services.workspace;
+    this.plugins = services.plugins;
+    this.connectors = connectorsOf(services);
+  }
+
+  tables(): Promise<TableRegistry> {
+    this.#tables ??= this.#openTables();
+    return this.#tables;
+  }
+
+  async sync(options: SyncOptions = {}): Promise<SyncReport> {
+    return syncSources(await this.#syncServices(), options);
+  }
+
+  async rebuild(options: Parameters<Agnes["rebuild"]>[0] = {}): Promise<RebuildReport> {
+    return rebuild(await this.#syncServices(), options);
+  }
+
+  async close(): Promise<void> {
+    await (await this.#tables?.catch(() => undefined))?.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #syncServices() {
+    return { ...this.#services, tables: await this.tables() };
+  }
+
+  async #openTables(): Promise<TableRegistry> {
+    const { host, log, workspace } = this.#services;
+    const registry = await openTableRegistry({
+      storage: fileStorage({ directory: dataPaths.state(workspace.dataDirectory), host }),
+      host,
+      log,
+      ...(this.#actor === undefined ? {} : { actor: this.#actor }),
+    });
+    registry.onUnregister(async ({ table }) => {
+      await dropPublishedTable(this.#services, table);
+      await rebuild({ ...this.#services, tables: registry });
+    });
+    return registry;
+  }
+}
+
+function connectorsOf(services: Services): Connectors {
+  return {
+    open: (source, { signal } = {}) => openSource(services, source, signal),
+    discover: async (source, options = {}) => {
+      await using handle = await openSource(services, source, options.signal);
+      return await discoverTables(handle, options);
+    },
+    health: async (source, options = {}) => {
+      await using handle = await openSource(services, source, options.signal);
+      return await checkHealth(handle, options);
+    },
+  };
+}

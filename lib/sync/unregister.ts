@@ -1,0 +1,24 @@
+import { extractSource, readExtract } from "../extract/mod.ts";
+import { dataPaths } from "../workspace/mod.ts";
+import type { SyncServices } from "./source.ts";
+
+/**
+ * Takes a table that is not registered any more out of what is published: a new generation of its extract without
+ * it. Older generations still hold it until they are swept.
+ */
+export async function dropPublishedTable(
+  services: Pick<SyncServices, "host" | "log" | "limits" | "workspace">,
+  table: { readonly source: string; readonly name: string },
+): Promise<void> {
+  const directory = dataPaths.extract(services.workspace.dataDirectory, table.source);
+  const published = await readExtract(directory);
+  const names = published?.tables.map(({ name }) => name) ?? [];
+  if (published === null || !names.includes(table.name)) return;
+  const { plugin, pluginVersion } = published.generation;
+  await extractSource(services, {
+    directory,
+    source: { name: table.source, plugin: { name: plugin, version: pluginVersion }, connector: {} },
+    tables: [],
+    keep: names.filter((name) => name !== table.name),
+  });
+}
