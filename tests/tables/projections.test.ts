@@ -177,7 +177,7 @@ describe("renderDataDescription()", () => {
       source: "crm",
       name: "t0",
       source_table: "orders",
-      documentation: { history: "b", grain: "x" },
+      documentation: { history: "b" },
     });
     await other.update("crm.t0", { documentation: { grain: "a" } });
     const [a, b] = [await snapshotOf(one), await snapshotOf(other)];

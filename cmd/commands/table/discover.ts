@@ -18,6 +18,7 @@ export default command({
   examples: ["agnes table discover --dry-run", "agnes table discover crm"],
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
+    const registry = await agnes.tables();
     const names = args._.length > 0 ? args._ : Object.keys(agnes.workspace.config.sources);
     const dryRun = args["dry-run"] === true;
     const plans: RegistrationPlan[] = [];
@@ -25,7 +26,7 @@ export default command({
       const { plugin } = knownSource(agnes.workspace, name);
       const discovered = await agnes.connectors.discover(name, { signal: cli.signal });
       const { capabilities } = agnes.plugins.get(plugin);
-      plans.push(await agnes.tables.registerDiscovered(name, discovered, { dryRun, capabilities }));
+      plans.push(await registry.registerDiscovered(name, discovered, { dryRun, capabilities }));
     }
     const candidates = plans.flatMap((plan) => plan.candidates);
     if (cli.json) await cli.printJson({ sources: plans, dryRun });

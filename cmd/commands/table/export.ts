@@ -37,12 +37,13 @@ export default command({
       });
     }
     await using agnes = await openAgnes(cli);
+    const registry = await agnes.tables();
     if (args.output === undefined) {
-      for await (const piece of renderProjection(agnes.tables, format)) await cli.print(piece);
+      for await (const piece of renderProjection(registry, format)) await cli.print(piece);
       return;
     }
     const path = resolve(args.output);
-    await writeProjection(agnes.tables, createHost(), path, format);
+    await writeProjection(registry, createHost(), path, format);
     if (cli.json) await cli.printJson({ path, format });
     else cli.say(`wrote ${path}`);
   },

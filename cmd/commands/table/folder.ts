@@ -17,10 +17,11 @@ export default command({
   examples: ["agnes table folder", "agnes table folder in.c-crm crm", "agnes table folder in.c-crm"],
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
+    const registry = await agnes.tables();
     const options = changeOptions(cli.name, args);
-    if (args.bucket !== undefined) await agnes.tables.setFolder(args.bucket, args.folder ?? null, options);
-    const folders = await agnes.tables.folders();
-    if (cli.json) return cli.printJson({ folder_mapping: folders, dryRun: options.dryRun });
+    if (args.bucket !== undefined) await registry.setFolder(args.bucket, args.folder ?? null, options);
+    const folders = await registry.folders();
+    if (cli.json) return await cli.printJson({ folder_mapping: folders, dryRun: options.dryRun });
     if (Object.keys(folders).length === 0) return cli.say("No bucket has a folder.");
     await printRows(cli, ["bucket", "folder"], Object.entries(folders));
   },

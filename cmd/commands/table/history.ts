@@ -28,12 +28,13 @@ export default command({
       });
     }
     await using agnes = await openAgnes(cli);
-    const changes = await agnes.tables.history({
+    const registry = await agnes.tables();
+    const changes = await registry.history({
       first: "newest",
       limit: Number(args.limit),
-      ...(args.table === undefined ? {} : { id: await idOf(agnes.tables, args.table) }),
+      ...(args.table === undefined ? {} : { id: await idOf(registry, args.table) }),
     });
-    if (cli.json) return cli.printJson({ changes });
+    if (cli.json) return await cli.printJson({ changes });
     if (changes.length === 0) return cli.say("Nothing was ever changed.");
     await printRows(
       cli,

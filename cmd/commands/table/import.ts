@@ -33,13 +33,14 @@ export default command({
   ],
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
+    const registry = await agnes.tables();
     if (args.source !== undefined) knownSource(agnes.workspace, args.source);
     const document = await readDocument(args.file, {
       edited: args.edited === true,
       ...(args.source === undefined ? {} : { source: args.source }),
     });
-    const outcome = await agnes.tables.import(document, changeOptions(cli.name, args));
-    if (cli.json) return cli.printJson(outcome);
+    const outcome = await registry.import(document, changeOptions(cli.name, args));
+    if (cli.json) return await cli.printJson(outcome);
     await printRows(
       cli,
       ["state", "table", "changed"],

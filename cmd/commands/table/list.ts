@@ -18,14 +18,14 @@ export default command({
   examples: ["agnes table list", "agnes table list orders", "agnes table list --source crm --json"],
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
-    const { tables: registry } = agnes;
+    const registry = await agnes.tables();
     const tables = await registry.list({
       ...(args.text === undefined ? {} : { text: args.text }),
       ...(args.source === undefined ? {} : { source: args.source }),
       ...(args.bucket === undefined ? {} : { bucket: args.bucket }),
       ...(args.mode === undefined ? {} : { query_mode: args.mode as TableRecord["query_mode"] }),
     });
-    if (cli.json) return cli.printJson({ version: await registry.version(), tables });
+    if (cli.json) return await cli.printJson({ version: await registry.version(), tables });
     if (tables.length > 0) {
       await printRows(
         cli,

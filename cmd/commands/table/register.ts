@@ -30,13 +30,14 @@ export default command({
   ],
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
+    const registry = await agnes.tables();
     knownSource(agnes.workspace, args.source);
     const change = {
       ...changeFrom(cli.name, fields, args),
       source: args.source,
       ...(args.table === undefined ? {} : { source_table: args.table }),
     };
-    const write = await agnes.tables.register(change, changeOptions(cli.name, args));
+    const write = await registry.register(change, changeOptions(cli.name, args));
     await reportWrite(cli, write, "registered", `agnes sync ${write.table.id}`);
   },
 });

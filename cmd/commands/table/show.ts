@@ -16,8 +16,9 @@ export default command({
   examples: ["agnes table show crm.orders", "agnes table show orders --all"],
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
-    const table = await agnes.tables.find(args.table);
-    if (cli.json) return cli.printJson({ table });
+    const registry = await agnes.tables();
+    const table = await registry.find(args.table);
+    if (cli.json) return await cli.printJson({ table });
     await cli.print(`${cli.paint.bold(table.id)} · version ${table.version}\n\n`);
     const fields = tableFieldNames.filter((field) => args.all === true || isSaid(table, field));
     await printRows(

@@ -16,8 +16,9 @@ export default command({
   examples: ["agnes table unregister crm.orders --dry-run", "agnes table unregister crm.orders"],
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
-    const { id } = await agnes.tables.find(args.table);
-    const done = await agnes.tables.unregister(id, changeOptions(cli.name, args));
+    const registry = await agnes.tables();
+    const { id } = await registry.find(args.table);
+    const done = await registry.unregister(id, changeOptions(cli.name, args));
     const failures = done.failures.map(({ message }) => message);
     if (cli.json) await cli.printJson({ ...done, failures });
     else {

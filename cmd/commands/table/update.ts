@@ -29,12 +29,13 @@ export default command({
   ],
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
+    const registry = await agnes.tables();
     const change = changeFrom(cli.name, fields, args);
     if (Object.keys(change).length === 0) {
       throw new AgnesError("usage_wrong", { command: cli.name, reason: "nothing to change was given" });
     }
-    const { id } = await agnes.tables.find(args.table);
-    const write = await agnes.tables.update(id, change, changeOptions(cli.name, args));
+    const { id } = await registry.find(args.table);
+    const write = await registry.update(id, change, changeOptions(cli.name, args));
     await reportWrite(cli, write, "changed");
   },
 });

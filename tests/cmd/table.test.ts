@@ -1,0 +1,237 @@
+import { describe, expect, test } from "bun:test";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { runCli, temporaryDirectory, type CliResult } from "./run-cli.ts";
+
+const ROOT = join(import.meta.dir, "..", "..");
+
+/** A workspace with one folder of files as its source. */
+async function shop(directory: string, register = "all"): Promise<(...args: string[]) => Promise<CliResult>> {
+  await mkdir(join(directory, "exports"));
+  await writeFile(join(directory, "exports", "orders.csv"), "id,customer,amount\n1,ann,10.50\n2,bob,7.25\n");
+  await writeFile(join(directory, "exports", "people.csv"), "customer,city\nann,Brno\nbob,Oslo\n");
+  await writeFile(
+    join(directory, "agnes.yaml"),
+    `version: 1\nsources:\n  exports: { plugin: files, register: ${register}, options: { path: ./exports } }\n`,
+  );
+  return (...args) => runCli(args, { cwd: directory, env: { USER: "ann" } });
+}
+
+const json = ({ stdout }: CliResult): unknown => JSON.parse(stdout) as unknown;
+
+describe("docs/guide/tables.md", () => {
+  test("drives a workspace from nothing to a synced registry", async () => {
+    using directory = temporaryDirectory();
+    const guide = await readFile(join(ROOT, "docs", "guide", "tables.md"), "utf8");
+    const script = [...guide.matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block).join("");
+    const agnes = join(directory.path, "agnes");
+    await writeFile(agnes, `#!/bin/sh\nexec "${process.execPath}" "${join(ROOT, "cmd", "main.ts")}" "$@"\n`);
+    await chmod(agnes, 0o755);
+    const child = Bun.spawn(["sh", "-e", "-c", script], {
+      cwd: directory.path,
+      env: { PATH: `${directory.path}:${process.env["PATH"]}`, HOME: directory.path, USER: "ann" },
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [stdout, stderr, status] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ]);
+    expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toMatch(/Brno\s+10\.5/);
+    expect(stderr).toContain("registered exports.orders as sales");
+    expect(stderr).toContain("registered 1; 1 as they were, 0 drifted, 0 not valid");
+    const run = (...args: string[]) => runCli(args, { cwd: join(directory.path, "shop") });
+    expect(json(await run("table", "show", "sales", "--json"))).toMatchObject({
+      table: {
+        id: "exports.orders",
+        view_name: "sales",
+        sync_strategy: "full_refresh",
+        incremental_column: null,
+        sync_schedule: "every 6h",
+        folder: "shop",
+        registered_by: "ann",
+        version: 6,
+      },
+    });
+    expect(json(await run("table", "list", "--json"))).toMatchObject({
+      version: 7,
+      tables: [{ id: "exports.orders" }],
+    });
+    const audit = (await readFile(join(directory.path, "shop", "audit.ndjson"), "utf8"))
+      .trimEnd()
+      .split("\n");
+    expect(audit.map((line) => (JSON.parse(line) as { version: number }).version)).toEqual([
+      1, 2, 3, 4, 5, 6,
+    ]);
+  }, 60_000);
+});
+
+describe("agnes table", () => {
+  test("changes, refuses and explains as the registry does", async () => {
+    using directory = temporaryDirectory();
+    const agnes = await shop(directory.path);
+    const empty = await agnes("table", "list");
+    expect([empty.status, empty.stdout]).toEqual([0, ""]);
+    expect(empty.stderr).toContain("agnes table discover");
+
+    const dry = await agnes("table", "register", "exports", "orders", "--dry-run");
+    expect(dry.stderr).toContain("would have registered exports.orders");
+    const where = `[{"column":"customer","values":["ann"]}]`;
+    const registered = await agnes(
+      "table",
+      "register",
+      "exports",
+      "orders",
+      "--primary-key",
+      "id",
+      "--where",
+      where,
+      "--quarantine",
+      "true",
+      "--json",
+    );
+    expect(json(registered)).toMatchObject({
+      dryRun: false,
+      table: {
+        id: "exports.orders",
+        primary_key: ["id"],
+        quarantine: true,
+        where_filters: [{ column: "customer", operator: "eq", values: ["ann"] }],
+        version: 1,
+      },
+    });
+    expect(
+      json(await agnes("table", "update", "orders", "--clear", "where,quarantine", "--json")),
+    ).toMatchObject({
+      changed: ["where_filters", "quarantine"],
+      table: { where_filters: [], quarantine: false, version: 2 },
+    });
+    expect((await agnes("table", "update", "orders", "--quarantine", "false")).stderr).toContain(
+      "so already",
+    );
+
+    const refused: readonly (readonly [readonly string[], number, RegExp])[] = [
+      [["register", "exports", "orders"], 2, /registered already[^]*agnes table update exports\.orders/],
+      [["register", "export", "x"], 2, /no source "export"[^]*"exports"/],
+      [["register", "exports", "x", "--as", "ORDERS"], 2, /belongs to "exports\.orders"[^]*--as exports_x/],
+      [["register", "exports", "../x"], 2, /source_table should be letters/],
+      [["update", "order", "--schedule", "every 6h"], 2, /no registered table "order"[^]*orders/],
+      [["update", "orders"], 2, /nothing to change/],
+      [["update", "orders", "--schedule", "sometimes"], 2, /"sometimes" is not valid/],
+      [["update", "orders", "--strategy", "incrementl"], 2, /"incremental"/],
+      [["update", "orders", "--strategy", "partitioned"], 2, /partition_by/],
+      [["update", "orders", "--where", "1=1 --"], 2, /--where needs JSON/],
+      [["update", "orders", "--incremental-window-days", "soon"], 2, /should be a number/],
+      [["update", "orders", "--clear", "schedul"], 2, /Did you mean schedule/],
+      [["update", "orders", "--shedule", "every 6h"], 2, /--schedule/],
+      [
+        ["update", "orders", "--folder", "x", "--expect-version", "1"],
+        1,
+        /at version 2, but version 1 was expected; since then: 2: "ann" update/,
+      ],
+      [["update", "orders", "--folder", "x", "--expect-version", "one"], 2, /whole number/],
+      [["unregister", "nothing"], 2, /no registered table/],
+      [["show", "nothing"], 2, /no registered table/],
+      [["export", "--format", "mardown"], 2, /Did you mean markdown/],
+      [["import", "nothing.json"], 1, /no such file/],
+      [["history", "--limit", "0"], 2, /--limit/],
+    ];
+    for (const [args, status, message] of refused) {
+      const result = await agnes("table", ...args);
+      expect([args, result.status, result.stdout]).toEqual([args, status, ""]);
+      expect(result.stderr).toMatch(message);
+    }
+    const error = await agnes("table", "show", "nothing", "--json");
+    expect(json({ ...error, stdout: error.stdout || error.stderr })).toMatchObject({
+      error: { code: "table_not_registered" },
+    });
+
+    expect(json(await agnes("table", "history", "orders", "--json"))).toMatchObject({
+      changes: [
+        { version: 2, actor: "ann", action: "update", changed: ["where_filters", "quarantine"] },
+        { version: 1, actor: "ann", action: "register" },
+      ],
+    });
+  }, 60_000);
+
+  test("discovers what is new, tells what drifted, and leaves what is registered", async () => {
+    using directory = temporaryDirectory();
+    const agnes = await shop(directory.path, "listed");
+    await agnes(
+      "table",
+      "register",
+      "exports",
+      "orders",
+      "--partition-by",
+      "day",
+      "--strategy",
+      "partitioned",
+      "--description",
+      "mine",
+    );
+    const dry = json(await agnes("table", "discover", "--dry-run", "--json"));
+    const found = await agnes("table", "discover", "exports", "--json");
+    expect(json(found)).toEqual({ ...(dry as object), dryRun: false });
+    expect(json(found)).toMatchObject({
+      sources: [
+        {
+          source: "exports",
+          candidates: [
+            {
+              kind: "drifted",
+              id: "exports.orders",
+              drift: [{ field: "partition_by", reason: "the source has no column day" }],
+            },
+            { kind: "new", id: "exports.people" },
+          ],
+        },
+      ],
+    });
+    expect(json(await agnes("table", "show", "orders", "--json"))).toMatchObject({
+      table: { description: "mine", version: 1 },
+    });
+    expect((await agnes("table", "discover", "nowhere")).status).toBe(2);
+  }, 60_000);
+
+  test("moves a registry to another workspace, all of it or nothing", async () => {
+    using directory = temporaryDirectory();
+    using other = temporaryDirectory();
+    const agnes = await shop(directory.path);
+    const there = await shop(other.path);
+    await agnes("table", "discover");
+    await agnes("table", "folder", "in.c-crm", "crm");
+    await agnes("table", "update", "orders", "--description", "a\n```\nb", "--as", "sales");
+    const markdown = (await agnes("table", "export")).stdout;
+    const file = join(other.path, "data_description.md");
+    await writeFile(file, markdown);
+    expect((await there("table", "import", file, "--dry-run")).stdout).toMatch(
+      /registered\s+exports\.orders/,
+    );
+    expect(json(await there("table", "list", "--json"))).toEqual({ version: 0, tables: [] });
+    expect((await there("table", "import", file)).status).toBe(0);
+    expect((await there("table", "export")).stdout.split("```")[1]).toBe(markdown.split("```")[1]!);
+
+    await writeFile(file, markdown.replace("sales", "sold"));
+    expect((await there("table", "import", file)).stderr).toContain("--edited");
+    expect((await there("table", "import", file, "--edited")).status).toBe(0);
+    expect(json(await there("table", "show", "sold", "--json"))).toMatchObject({
+      table: { id: "exports.orders" },
+    });
+
+    const registry = JSON.parse((await agnes("table", "export", "--format", "json")).stdout) as {
+      tables: object[];
+    };
+    const broken = {
+      ...registry,
+      tables: [...registry.tables, { source: "x", source_table: "y", nonsense: 1 }],
+    };
+    await writeFile(join(other.path, "registry.json"), JSON.stringify(broken));
+    const refused = await there("table", "import", "registry.json");
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toContain('tables[2]: there is no field "nonsense"');
+    expect(json(await there("table", "list", "--json"))).toMatchObject({ version: 2 });
+  }, 60_000);
+});
