@@ -1,15 +1,8 @@
 import type { AgnesError } from "../../lib/base/mod.ts";
 import { resolved, type AnyCommand } from "./command.ts";
+import { beforeDashes, isFlag, type Destination } from "./destination.ts";
 import { isOutputClosed, writeOut } from "./stdout.ts";
 import { renderUsage } from "./usage.ts";
-
-/** Where a command line leads: the command, its full name and its own arguments. */
-export interface Destination {
-  readonly command: AnyCommand;
-  /** For example `agnes connector show`. */
-  readonly name: string;
-  readonly rawArgs: readonly string[];
-}
 
 /**
  * Runs the command that `argv` names and gives the exit status. Throws nothing.
@@ -84,15 +77,4 @@ function firstPositional(rawArgs: readonly string[]): number {
     if (arg === "--workspace") index++;
   }
   return -1;
-}
-
-/** The arguments before `--`. */
-export function beforeDashes(rawArgs: readonly string[]): readonly string[] {
-  const dashes = rawArgs.indexOf("--");
-  return dashes === -1 ? rawArgs : rawArgs.slice(0, dashes);
-}
-
-/** Whether an argument is an option; a lone dash is not. */
-export function isFlag(arg: string): boolean {
-  return arg.startsWith("-") && arg !== "-";
 }

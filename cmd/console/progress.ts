@@ -4,7 +4,7 @@ import type { ExtractProgress } from "../../lib/extract/mod.ts";
 import type { Cli } from "./cli.ts";
 import { countText, durationText, sizeText } from "./figures.ts";
 
-/** Shows how far tables are: a bar for each on a terminal, a line for each that is done elsewhere. */
+/** Shows how far tables are: a bar for each on a terminal, a line now and then elsewhere. */
 export interface ProgressDisplay {
   update(id: string, progress: ExtractProgress): void;
   /** Takes the bars away. */
@@ -17,10 +17,17 @@ export async function openProgress(cli: Cli): Promise<ProgressDisplay> {
   return cli.interactive ? drawBars(cli) : printLines(cli);
 }
 
+/** How often a table that is still being read says so in a log file. */
+const LINE_INTERVAL_MS = 5000;
+
 function printLines(cli: Cli): ProgressDisplay {
+  const saidAtMs = new Map<string, number>();
   return {
     update(id, progress) {
-      if (progress.phase === "done") cli.say(`${id}  ${figures(progress)}`);
+      if (progress.phase === "done" || progress.phase === "failed") return;
+      if (progress.elapsedMs - (saidAtMs.get(id) ?? 0) < LINE_INTERVAL_MS) return;
+      saidAtMs.set(id, progress.elapsedMs);
+      cli.say(`${id}  ${figures(progress)} so far`);
     },
     stop: () => {},
   };

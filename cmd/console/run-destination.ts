@@ -3,7 +3,7 @@ import { parseArgs, runCommand, type ArgsDef, type ParsedArgs } from "citty";
 import { AgnesError, nearest } from "../../lib/base/mod.ts";
 import { openCli } from "./cli.ts";
 import { loadCommand, resolved, type CommandData } from "./command.ts";
-import { beforeDashes, isFlag, type Destination } from "./dispatch.ts";
+import { beforeDashes, isFlag, type Destination } from "./destination.ts";
 import { globalArgs } from "./global-args.ts";
 import { enlargeThreadPool } from "./thread-pool.ts";
 import { renderUsage } from "./usage.ts";

@@ -1,3 +1,7 @@
+import type { Agnes } from "../../../lib/agnes.ts";
+import { isAgnesError } from "../../../lib/base/mod.ts";
+import type { Health } from "../../../lib/kit/mod.ts";
+import type { Cli } from "../../console/cli.ts";
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
 import { printRows } from "../../console/print-rows.ts";
@@ -15,12 +19,7 @@ export default command({
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
     const names = args._.length > 0 ? args._ : Object.keys(agnes.workspace.config.sources);
-    const sources = await Promise.all(
-      names.map(async (source) => ({
-        source,
-        ...(await agnes.connectors.health(source, { signal: cli.signal })),
-      })),
-    );
+    const sources = await Promise.all(names.map((source) => askHealth(cli, agnes, source)));
     if (cli.json) await cli.printJson({ sources });
     else {
       await printRows(
@@ -32,3 +31,17 @@ export default command({
     return sources.every(({ ok }) => ok) ? 0 : 1;
   },
 });
+
+/** A source that cannot even be connected to is unwell, which is an answer as good as any. */
+async function askHealth(
+  cli: Cli,
+  agnes: Agnes,
+  source: string,
+): Promise<Health & { readonly source: string }> {
+  try {
+    return { source, ...(await agnes.connectors.health(source, { signal: cli.signal })) };
+  } catch (error) {
+    if (!isAgnesError(error) || cli.signal.aborted || error.code === "source_unknown") throw error;
+    return { source, ok: false, message: `${error.message}. ${error.hint}` };
+  }
+}

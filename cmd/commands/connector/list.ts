@@ -7,7 +7,7 @@ export default command({
   examples: ["agnes connector list", "agnes connector list --json"],
   async run(cli) {
     await using agnes = await openAgnes(cli, { optional: true });
-    const sources = Object.entries(agnes.workspace?.config.sources ?? {});
+    const sources = Object.entries(agnes.workspace.config.sources ?? {});
     const plugins = agnes.plugins.list().map((plugin) => ({
       name: plugin.name,
       version: plugin.version,
@@ -15,7 +15,7 @@ export default command({
       sources: sources.filter(([, source]) => source.plugin === plugin.name).map(([name]) => name),
       description: plugin.description,
     }));
-    const failures = agnes.pluginFailures.map(({ file, error }) => ({ file, ...error.toJSON() }));
+    const failures = agnes.plugins.failures().map(({ file, error }) => ({ file, ...error.toJSON() }));
     if (cli.json) return cli.printJson({ plugins, failures });
     await printRows(
       cli,
@@ -28,7 +28,7 @@ export default command({
         plugin.description,
       ]),
     );
-    for (const { file, error } of agnes.pluginFailures) cli.sayError(error, file);
-    return agnes.pluginFailures.length > 0 ? 1 : 0;
+    for (const { file, error } of agnes.plugins.failures()) cli.sayError(error, file);
+    return agnes.plugins.failures().length > 0 ? 1 : 0;
   },
 });

@@ -19,7 +19,7 @@ export default command({
   examples: ["agnes connector show files"],
   async run(cli, args) {
     await using agnes = await openAgnes(cli, { optional: true });
-    const source = agnes.workspace?.config.sources[args.name];
+    const source = agnes.workspace.config.sources[args.name];
     const plugin = agnes.plugins.get(source?.plugin ?? args.name);
     // `typeMode: input`: what a person writes, with the defaults left out.
     const options = toJsonSchema(plugin.options as Parameters<typeof toJsonSchema>[0], {
