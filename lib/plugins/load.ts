@@ -56,7 +56,8 @@ export async function loadWorkspacePlugins(
       plugins.push(plugin);
     } catch (error) {
       if (!isAgnesError(error)) throw error;
-      failures.push({ file, error });
+      const { file: place = file } = error.details as { readonly file?: string };
+      failures.push({ file: place, error });
     }
   }
   return { plugins, failures };

@@ -28,17 +28,12 @@ const whole = definePlugin({
       // @ts-expect-error a secret that is not required may be absent
       const other: Secret = secrets.OTHER;
       // @ts-expect-error there is no such secret
-      secrets.TOKN;
+      const unknownSecret: unknown = secrets.TOKN;
       // @ts-expect-error there is no such option
-      options.cuont;
+      const unknownOption: unknown = options.cuont;
       signal.throwIfAborted();
-      yield Array.from({ length: Math.min(count, batchRows) }, (_, n) => ({
-        n,
-        label,
-        token,
-        other,
-        cursor,
-      }));
+      yield Array.from({ length: Math.min(count, batchRows) }, (_, n) => ({ n, label }));
+      yield [{ token, other, cursor, unknownSecret, unknownOption }];
       return { state: { page: 1 } };
     },
     health: async () => ({ ok: true, message: "fine" }),
@@ -96,8 +91,8 @@ export const unknownCapability = definePlugin({
 export const badBatch = definePlugin({
   ...plain,
   capabilities: ["read"],
-  // @ts-expect-error a batch is not a number
   connect: () => ({
+    // @ts-expect-error a batch is not a number
     async *read() {
       yield 1;
     },
@@ -107,8 +102,8 @@ export const badBatch = definePlugin({
 export const badEnd = definePlugin({
   ...plain,
   capabilities: ["read"],
-  // @ts-expect-error a read ends with a ReadEnd or nothing
   connect: () => ({
+    // @ts-expect-error a read ends with a ReadEnd or nothing
     async *read() {
       yield [];
       return "done";
@@ -135,9 +130,9 @@ export const unversioned = definePlugin({
 
 /** A connector knows exactly its own methods. */
 export function reader(connector: Connector<"read">): void {
-  connector.read;
+  const read: unknown = connector.read;
   // @ts-expect-error it cannot be called: it is not there
-  connector.discover();
+  connector.discover(read);
 }
 
 // @ts-expect-error capabilities are words, not any text

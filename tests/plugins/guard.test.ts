@@ -200,7 +200,7 @@ describe("a connector's iterables", () => {
   test("write() and stream() give back our own failure, not the plugin's", async () => {
     const ours = new AgnesError("disk_full", { path: "x" });
     async function* given(): AsyncGenerator<never, void, void> {
-      throw ours;
+      yield await Promise.reject<never>(ours);
     }
     const { connector: c } = await connectTo(
       {
@@ -210,7 +210,7 @@ describe("a connector's iterables", () => {
         },
         verify: async () => [],
         async *stream(events) {
-          for await (const _ of events);
+          for await (const { id } of events) yield { kind: "delete", table: "numbers", key: { n: id } };
         },
       },
       ["write", "stream"],

@@ -32,13 +32,14 @@ export const scaffoldParts: { readonly [C in Capability]: ScaffoldPart } = {
 `,
   },
   read: {
-    imports: [],
+    imports: ["permanent"],
     context: [],
     needsRows: true,
     methods: `
       // Reads a table in batches; with a cursor, only what is later. Replace: ask the source, page by page.
       // What you cannot push down to the source (columns, filter) is applied to the rows you yield.
-      async *read(_table, { cursor, batchRows, signal }) {
+      async *read(table, { cursor, batchRows, signal }) {
+        if (table.name !== "people") throw permanent(\`there is no table \${table.name}\`);
         const since = cursor === undefined ? -Infinity : Date.parse(\`\${cursor.value.replace(" ", "T")}Z\`);
         const later = people.filter((person) => new Date(person.updated_at).getTime() > since);
         for (let start = 0; start < later.length; start += batchRows) {

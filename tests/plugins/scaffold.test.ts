@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
+
+import { capabilities, type Capability } from "../../lib/kit/mod.ts";
+import { checkPlugin, loadWorkspacePlugins, scaffoldPlugin } from "../../lib/plugins/mod.ts";
+
+const run = promisify(execFile);
+const root = resolve(import.meta.dir, "../..");
+const combinations: readonly (readonly Capability[])[] = Array.from({ length: 127 }, (_, at) =>
+  capabilities.filter((_capability, bit) => (((at + 1) >> bit) & 1) === 1),
+);
+
+/** Inside the repository, so that `agnes/kit` means the working tree. */
+let directory = "";
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(root, "tests/plugins/.scaffold-"));
+  for (const [at, some] of combinations.entries()) {
+    for (const [name, text] of Object.entries(scaffoldPlugin({ name: `p${at}`, capabilities: some }))) {
+      const path = join(directory, name);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, text);
+    }
+  }
+  const config = {
+    extends: "../../../tsconfig.json",
+    include: ["plugins"],
+    compilerOptions: {
+      paths: { "agnes/kit": ["../../../lib/kit/mod.ts"], "agnes/testing": ["../../../lib/testing/mod.ts"] },
+    },
+  };
+  await writeFile(join(directory, "tsconfig.json"), JSON.stringify(config));
+});
+afterAll(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe("scaffoldPlugin()", () => {
+  test("scaffoldPlugin() gives plugins that compile, for every combination of capabilities", async () => {
+    const compiler = join(root, "node_modules/.bin/tsc");
+    const { stdout } = await run(compiler, ["--noEmit", "-p", directory]).catch((error: unknown) => ({
+      stdout: (error as { stdout: string }).stdout,
+    }));
+    // Only what the scaffold says counts here: the rest of the tree has a check of its own.
+    expect(stdout.split("\n").filter((line) => line.includes(".scaffold-"))).toEqual([]);
+  }, 60_000);
+
+  test("scaffoldPlugin() gives plugins that load and are valid, for every combination", async () => {
+    const { plugins, failures } = await loadWorkspacePlugins(directory, []);
+    expect(failures).toEqual([]);
+    expect(plugins.length).toBe(127);
+    for (const plugin of plugins) checkPlugin(plugin);
+  });
+
+  test("scaffoldPlugin() gives a test that passes at once", async () => {
+    const chosen: readonly (readonly Capability[])[] = [
+      ["discover", "read"],
+      ["stream"],
+      ["query"],
+      capabilities,
+    ];
+    const names = chosen.map((some) => `p${combinations.findIndex((one) => one.join() === some.join())}`);
+    const files = names.map((name) => `./${join("plugins", name, "plugin.test.ts")}`);
+    const { stderr } = await run(process.execPath, ["test", ...files], { cwd: directory }).catch(
+      (error: unknown) => error as { stderr: string },
+    );
+    expect(stderr).toContain(" 0 fail");
+    expect(stderr).toContain(`across ${files.length} files`);
+  }, 60_000);
+
+  test("scaffoldPlugin() gives text that is formatted and says what to replace", () => {
+    const files = scaffoldPlugin({ name: "my-crm", capabilities: ["read", "discover"] });
+    expect(Object.keys(files)).toEqual([
+      "plugins/my-crm/plugin.ts",
+      "plugins/my-crm/plugin.test.ts",
+      "plugins/my-crm/README.md",
+    ]);
+    const [text, tests, readme] = Object.values(files);
+    expect(text).toContain('capabilities: ["discover", "read"],');
+    expect(text!.match(/Replace:/g)!.length).toBeGreaterThanOrEqual(5);
+    expect(tests!.split("\n").filter((line) => line.length > 110)).toEqual([]);
+    expect(readme).toContain("my_crm: { plugin: my-crm }");
+  });
+
+  test("scaffoldPlugin() refuses a bad name, an unknown capability and none at all", () => {
+    const bad = (name: string, some: readonly string[]) => () =>
+      scaffoldPlugin({ name, capabilities: some as readonly Capability[] });
+    expect(bad("../evil", ["read"])).toThrow('"../evil" is no name of a plugin');
+    expect(bad('x"; evil()', ["read"])).toThrow("is no name of a plugin");
+    expect(bad("good", ["fly"])).toThrow('there is no capability "fly"');
+    expect(bad("good", [])).toThrow("no capability");
+  });
+});
