@@ -31,6 +31,8 @@ export class AzureStore implements CatalogStore {
   readonly #options: AzureStoreOptions;
   readonly #layout: Layout;
   readonly #rows: RowWriter;
+  /** Every entry up to here, from the first that was given, was taken over. */
+  #applied = 0;
 
   constructor(options: AzureStoreOptions) {
     this.recheckMs = options.recheckMs;
@@ -94,7 +96,10 @@ export class AzureStore implements CatalogStore {
   }
 
   async apply(entries: readonly LogEntry[]): Promise<void> {
-    await this.#rows.add(entries.flatMap((entry) => this.#layout.rows(entry)));
+    // What comes a second time is written, or waits to be; let in again, it would pass for the newest state.
+    const fresh = entries.filter(({ sequence }) => sequence > this.#applied);
+    this.#applied = Math.max(this.#applied, ...fresh.map(({ sequence }) => sequence));
+    await this.#rows.add(fresh.flatMap((entry) => this.#layout.rows(entry)));
   }
 
   async get(keys: readonly string[]): Promise<ReadonlyMap<string, IndexedRow>> {
