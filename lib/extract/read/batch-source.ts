@@ -49,13 +49,13 @@ export class BatchSource {
   /** The next piece, without taking it; null at the end. */
   async peek(): Promise<Piece | null> {
     while (this.#ready.length === 0 && !this.#ended) {
-      const batch = await this.#tap.next();
-      if (batch === null) {
+      const next = await this.#tap.next();
+      if (next === null) {
         this.#flushRows();
         this.#ended = true;
       } else {
         this.#batches += 1;
-        this.#take(batch);
+        this.#take(next.batch);
       }
     }
     return this.#ready[0] ?? null;

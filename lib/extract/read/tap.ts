@@ -3,8 +3,8 @@ import type { Batch, ReadEnd } from "../../kit/mod.ts";
 
 /** A read in progress, one batch at a time; it ends in time even when the connector does not. */
 export interface Tap {
-  /** The next batch; null at the end. */
-  next(): Promise<Batch | null>;
+  /** The next batch, whatever the connector says it is; null at the end. */
+  next(): Promise<{ readonly batch: Batch } | null>;
   /** What the connector returned after its last batch. */
   end(): ReadEnd;
   /** Tells the connector to stop; does not wait for one that will not. */
@@ -30,9 +30,9 @@ export function openTap(batches: AsyncIterable<Batch, ReadEnd | void>, options: 
   const iterator = batches[Symbol.asyncIterator]();
   let end: ReadEnd = {};
   let closed = false;
-  const pull = async (): Promise<Batch | null> => {
+  const pull = async (): Promise<{ readonly batch: Batch } | null> => {
     const result = await iterator.next();
-    if (result.done !== true) return result.value;
+    if (result.done !== true) return { batch: result.value };
     end = result.value ?? {};
     closed = true;
     return null;

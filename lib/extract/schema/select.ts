@@ -49,7 +49,8 @@ export function filterCondition(
 /** The text that names a row's partition: `2026-01-31`, `2026-01`, `2026`, or `unknown`. */
 export function partitionExpression(column: string, granularity: Granularity): string {
   const text = `CAST(${quoteIdentifier(column)} AS VARCHAR)`;
-  const moment = `coalesce(TRY_CAST(${text} AS TIMESTAMP), TRY_CAST(${text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')`;
+  // As TIMESTAMP an offset would be ignored; without one TIMESTAMPTZ takes the time zone of the database, UTC.
+  const moment = `(TRY_CAST(${text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')`;
   const pattern = { day: "%Y-%m-%d", month: "%Y-%m", year: "%Y" }[granularity];
   return (
     `CASE WHEN isfinite(${moment}) AND year(${moment}) BETWEEN 1 AND 9999 ` +

@@ -28,7 +28,7 @@ export function isLossless(from: string, to: string): boolean {
   if (from === "FLOAT" && to === "DOUBLE") return true;
   const [decimalFrom, decimalTo] = [decimal(from), decimal(to)];
   if (a !== undefined && decimalTo !== null) {
-    return decimalTo.width - decimalTo.scale >= Math.ceil((a.bits + 1) * Math.LOG10E * Math.LN2);
+    return decimalTo.width - decimalTo.scale >= Math.ceil(a.bits * Math.log10(2));
   }
   if (decimalFrom !== null && decimalTo !== null) {
     const whole = (d: { width: number; scale: number }) => d.width - d.scale;

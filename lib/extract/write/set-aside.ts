@@ -31,20 +31,18 @@ export async function setAsideRows(
   const checked = target.columns.filter(({ name, type }) => has.has(name) && type !== "VARCHAR");
   const misfit = ({ name, type }: PublishedColumn) =>
     `(${quoteIdentifier(name)} IS NOT NULL AND ${converted(name, type)} IS NULL)`;
+  const described = (column: PublishedColumn) => {
+    const value = `CAST(${quoteIdentifier(column.name)} AS VARCHAR)`;
+    const fields = `'name': ${quoteLiteral(column.name)}, 'type': ${quoteLiteral(column.type)}, 'value': ${value}`;
+    return `CASE WHEN ${misfit(column)} THEN {${fields}} END`;
+  };
   const rejects = checked.map(misfit).join(" OR ") || "false";
   await using connection = await context.database.connect();
   const found = await connection.rows<Rejected>(
-    `SELECT row, column_name AS "column", value, type, record FROM (
-       SELECT agnes_row AS row, to_json(t) AS record,
-         unnest([${checked
-           .map(
-             (column) =>
-               `CASE WHEN ${misfit(column)} THEN {'name': ${quoteLiteral(column.name)}, 'type': ${quoteLiteral(column.type)}, 'value': CAST(${quoteIdentifier(column.name)} AS VARCHAR)} END`,
-           )
-           .join(", ")}]) AS misfit,
-         misfit.name AS column_name, misfit.type AS type, misfit.value AS value
+    `SELECT row, misfit.name AS "column", misfit.type AS type, misfit.value AS value, record FROM (
+       SELECT agnes_row AS row, CAST(to_json(t) AS VARCHAR) AS record, unnest([${checked.map(described).join(", ")}]) AS misfit
        FROM (SELECT row_number() OVER () AS agnes_row, * FROM ${relation}) t WHERE ${rejects}
-     ) WHERE column_name IS NOT NULL`,
+     ) WHERE misfit IS NOT NULL`,
     { signal: context.signal },
   );
   const seen = new Set<bigint>();

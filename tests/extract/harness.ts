@@ -1,0 +1,103 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { createHost, createLog, type Host, type LogEntry } from "../../lib/base/mod.ts";
+import { openDatabase } from "../../lib/duckdb/mod.ts";
+import {
+  extractSource,
+  type ExtractRequest,
+  type ExtractServices,
+  type ExtractStats,
+  type TablePlan,
+} from "../../lib/extract/mod.ts";
+import type { AnyConnector, Batch, ReadEnd, ReadOptions, TableInfo } from "../../lib/kit/mod.ts";
+
+/** A folder that goes with the test, and what an extraction needs. */
+export interface Bench extends AsyncDisposable {
+  readonly root: string;
+  readonly directory: string;
+  readonly services: ExtractServices;
+  readonly log: LogEntry[];
+  run(
+    tables: readonly TablePlan[],
+    read: AnyConnector | ReadFunction,
+    options?: Partial<ExtractRequest>,
+  ): Promise<ExtractStats>;
+  /** Rows of a query over the published extract. */
+  rows<T = Record<string, unknown>>(sql: string): Promise<readonly T[]>;
+}
+
+export type ReadFunction = (
+  table: TableInfo,
+  options: ReadOptions,
+) => AsyncIterable<Batch, ReadEnd | void> | Iterable<Batch, ReadEnd | void>;
+
+export async function openBench(overrides: Partial<Host> = {}): Promise<Bench> {
+  const root = await mkdtemp(join(tmpdir(), "agnes-extract-"));
+  const directory = join(root, "extracts", "crm");
+  const log: LogEntry[] = [];
+  const services: ExtractServices = {
+    host: createHost(overrides),
+    log: createLog((entry) => log.push(entry)),
+    limits: { memoryMb: 512, threads: 2, temporaryDirectory: root },
+  };
+  return {
+    root,
+    directory,
+    services,
+    log,
+    run: (tables, read, options = {}) =>
+      extractSource(services, { directory, source: sourceOf(connectorOf(read)), tables, ...options }),
+    rows: (sql) => rowsOf(directory, sql),
+    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+  };
+}
+
+export function sourceOf(connector: AnyConnector) {
+  return { name: "crm", plugin: { name: "fake", version: "1.0.0" }, connector };
+}
+
+export function connectorOf(read: AnyConnector | ReadFunction): AnyConnector {
+  if (typeof read !== "function") return read;
+  return {
+    async *read(table: TableInfo, options: ReadOptions) {
+      return yield* read(table, options);
+    },
+  };
+}
+
+/** A plan with the usual settings. */
+export function planOf(info: TableInfo, overrides: Partial<TablePlan> = {}): TablePlan {
+  return {
+    id: `crm.${info.name}`,
+    name: info.name,
+    info,
+    mode: "local",
+    strategy: "full_refresh",
+    primaryKey: [],
+    schemaPolicy: "evolve",
+    quarantine: false,
+    description: "",
+    ...overrides,
+  };
+}
+
+/** A plan that reads by the table's own key and cursor. */
+export function incremental(info: TableInfo, overrides: Partial<TablePlan> = {}): TablePlan {
+  return planOf(info, {
+    strategy: "incremental",
+    primaryKey: info.primaryKey,
+    ...(info.cursor === undefined ? {} : { cursor: info.cursor }),
+    ...overrides,
+  });
+}
+
+export async function rowsOf<T = Record<string, unknown>>(
+  directory: string,
+  sql: string,
+): Promise<readonly T[]> {
+  await using database = await openDatabase({ path: join(directory, "extract.duckdb"), readOnly: true });
+  await using connection = await database.connect();
+  return await connection.rows<T>(sql);
+}

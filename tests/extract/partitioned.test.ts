@@ -1,0 +1,99 @@
+import { expect, test } from "bun:test";
+
+import { readExtract, type TablePlan } from "../../lib/extract/mod.ts";
+import { int64, table, utf8, type Row } from "../../lib/kit/mod.ts";
+import { incremental, openBench, type Bench } from "./harness.ts";
+
+const info = table(
+  "events",
+  { id: int64({ nullable: false }), day: utf8(), v: int64() },
+  { primaryKey: ["id"], cursor: "v" },
+);
+const plan = (overrides: Partial<TablePlan> = {}) =>
+  incremental(info, { strategy: "partitioned", partitionBy: "day", ...overrides });
+const parts = async (bench: Bench) =>
+  (await readExtract(bench.directory))!.tables[0]!.parts.map(
+    (part) => [part.partition, part.rows, part.path] as const,
+  );
+
+const first: Row[] = [
+  { id: 1, day: "2026-01-05", v: 1 },
+  { id: 2, day: "2026-01-31T23:59:59Z", v: 1 },
+  { id: 3, day: "2026-02-01 00:00:00", v: 1 },
+  { id: 4, day: "2026-02-01T01:00:00+02:00", v: 1 },
+  { id: 5, day: "not a day", v: 1 },
+  { id: 6, day: null, v: 1 },
+  { id: 7, day: "2025-12-31", v: 1 },
+];
+
+test("extractSource() lays a table out by month, the unreadable values apart", async () => {
+  await using bench = await openBench();
+  await bench.run([plan()], () => [first]);
+  expect((await parts(bench)).map(([label, rows]) => [label, rows]).sort()).toEqual([
+    ["2025-12", 1],
+    ["2026-01", 3],
+    ["2026-02", 1],
+    ["unknown", 2],
+  ]);
+  expect(await bench.rows("SELECT count(*) AS n FROM events")).toEqual([{ n: 7n }]);
+});
+
+test("extractSource() moves a row to its new partition and rewrites only the two", async () => {
+  await using bench = await openBench();
+  await bench.run([plan()], () => [first]);
+  const before = await parts(bench);
+  const stats = await bench.run([plan()], () => [
+    [
+      { id: 1, day: "2026-02-20", v: 2 },
+      { id: 8, day: "2026-02-21", v: 2 },
+    ],
+  ]);
+  const after = await parts(bench);
+  expect(stats.tables[0]!.partsWritten).toBe(2);
+  expect(after.map(([label, rows]) => [label, rows]).sort()).toEqual([
+    ["2025-12", 1],
+    ["2026-01", 2],
+    ["2026-02", 3],
+    ["unknown", 2],
+  ]);
+  const kept = after.filter(([, , path]) => before.some(([, , old]) => old === path));
+  expect(kept.map(([label]) => label).sort()).toEqual(["2025-12", "unknown"]);
+  expect(await bench.rows("SELECT day FROM events WHERE id = 1")).toEqual([{ day: "2026-02-20" }]);
+  expect(await bench.rows("SELECT count(*) AS n, count(DISTINCT id) AS d FROM events")).toEqual([
+    { n: 8n, d: 8n },
+  ]);
+});
+
+test("extractSource() takes the last of rows with one key when it partitions", async () => {
+  await using bench = await openBench();
+  await bench.run([plan({ partitionGranularity: "year" })], () => [
+    [...first, { id: 1, day: "2024-01-01", v: 9 }],
+  ]);
+  expect((await parts(bench)).map(([label, rows]) => [label, rows]).sort()).toEqual([
+    ["2024", 1],
+    ["2025", 1],
+    ["2026", 3],
+    ["unknown", 2],
+  ]);
+});
+
+test("extractSource() lays a partitioned table out anew when the width changes", async () => {
+  await using bench = await openBench();
+  await bench.run([plan()], () => [first]);
+  await bench.run([plan({ partitionGranularity: "day" })], () => [first]);
+  expect((await parts(bench)).map(([label]) => label).sort()).toEqual([
+    "2025-12-31",
+    "2026-01-05",
+    "2026-01-31",
+    "2026-02-01",
+    "unknown",
+  ]);
+});
+
+test("extractSource() publishes an empty partitioned table", async () => {
+  await using bench = await openBench();
+  await bench.run([plan()], () => []);
+  expect(await bench.rows("SELECT * FROM events")).toEqual([]);
+  await bench.run([plan()], () => [first]);
+  expect(await bench.rows("SELECT count(*) AS n FROM events")).toEqual([{ n: 7n }]);
+});
