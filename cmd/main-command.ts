@@ -92,46 +92,6 @@ export const mainCommand = group(
         () => import("./commands/table/folder.ts"),
       ),
     }),
-    table: group("table", "Decide which tables are synced, and how", {
-      list: lazy("list", "List the registered tables", () => import("./commands/table/list.ts")),
-      show: lazy("show", "Show how a table is synced", () => import("./commands/table/show.ts")),
-      register: lazy(
-        "register",
-        "Register a table of a source",
-        () => import("./commands/table/register.ts"),
-      ),
-      update: lazy("update", "Change how a table is synced", () => import("./commands/table/update.ts")),
-      unregister: lazy(
-        "unregister",
-        "Take a table and its data away",
-        () => import("./commands/table/unregister.ts"),
-      ),
-      discover: lazy(
-        "discover",
-        "Register what a source has and nobody registered",
-        () => import("./commands/table/discover.ts"),
-      ),
-      folder: lazy(
-        "folder",
-        "Show or set the folder of a bucket",
-        () => import("./commands/table/folder.ts"),
-      ),
-      import: lazy(
-        "import",
-        "Read table descriptions or settings from a file",
-        () => import("./commands/table/import.ts"),
-      ),
-      export: lazy(
-        "export",
-        "Write the registry or its descriptions into a file",
-        () => import("./commands/table/export.ts"),
-      ),
-      history: lazy(
-        "history",
-        "Show who changed what in the registry",
-        () => import("./commands/table/history.ts"),
-      ),
-    }),
     complete: lazy(
       "complete",
       "Print the completion script of a shell",

@@ -25,7 +25,7 @@ export default command({
     const directory = resolve(cli.workspace ?? args.dir);
     await makeDemo(createHost(), directory);
     cli.say(`Public data of the government of the United States is in ${join(directory, "exports")}.\n`);
-    await using agnes = await openAgnes(cli, { workspace: directory });
+    await using agnes = await openAgnes(cli, { workspace: directory, quietLog: true });
     const status = await runSync(cli, agnes, { only: [], full: false });
     if (status !== 0) return status;
     cli.say(`\nFrom which airports did the most flights start in 2008, and to how many others?\n`);

@@ -14,7 +14,7 @@ export default command({
   },
   examples: ["agnes sync", "agnes sync crm exports.orders", "agnes sync crm --full"],
   async run(cli, args) {
-    await using agnes = await openAgnes(cli);
+    await using agnes = await openAgnes(cli, { quietLog: true });
     return runSync(cli, agnes, { only: args._, full: args.full === true });
   },
 });

@@ -1,10 +1,12 @@
 import type { Agnes, AgnesOptions } from "../../lib/agnes.ts";
-import { isAgnesError } from "../../lib/base/mod.ts";
+import { isAgnesError, silentLog } from "../../lib/base/mod.ts";
 import type { Cli } from "./cli.ts";
 
 interface OpenOptions {
   /** Default: what the command line says. */
   readonly workspace?: string;
+  /** Whether the command tells the whole story itself, so that the log only repeats it. Default `false`. */
+  readonly quietLog?: boolean;
   /** Whether the command makes sense without a workspace. */
   readonly optional?: boolean;
 }
@@ -17,7 +19,8 @@ export async function openAgnes(cli: Cli, options: OpenOptions = {}): Promise<Ag
     import("./import-plugin.ts"),
   ]);
   const workspace = options.workspace ?? cli.workspace;
-  const common: AgnesOptions = { plugins: await bundledPlugins(), log: cli.log, importPlugin };
+  const log = options.quietLog === true && !cli.verbose ? silentLog : cli.log;
+  const common: AgnesOptions = { plugins: await bundledPlugins(), log, importPlugin };
   try {
     return await createAgnes({ ...common, ...(workspace === undefined ? {} : { workspace }) });
   } catch (error) {

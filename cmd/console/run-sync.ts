@@ -1,5 +1,5 @@
 import type { Agnes } from "../../lib/agnes.ts";
-import type { TableStats } from "../../lib/extract/mod.ts";
+import { describeChange, type TableStats } from "../../lib/extract/mod.ts";
 import type { SyncReport } from "../../lib/sync/mod.ts";
 import type { Cli } from "./cli.ts";
 import type { ExitStatus } from "./command.ts";
@@ -73,6 +73,7 @@ function sayProblems(cli: Cli, { sources, analytics }: SyncReport): void {
     for (const note of notes) cli.warn(`${source}: ${note}`);
     for (const table of stats?.tables ?? []) {
       const id = `${source}.${table.name}`;
+      for (const change of table.schemaChanges) cli.warn(`${id}: ${describeChange(change)}`);
       for (const note of table.notes) cli.warn(`${id}: ${note}`);
       if (table.rowsQuarantined > 0) {
         const where = table.quarantinePath === undefined ? "" : `, see ${table.quarantinePath}`;
@@ -80,7 +81,12 @@ function sayProblems(cli: Cli, { sources, analytics }: SyncReport): void {
       }
     }
   }
-  for (const { name, reason } of analytics.skipped) cli.warn(`${name} is not in the catalog: ${reason}`);
+  for (const { name, reason } of [...analytics.skipped, ...analytics.errors]) {
+    cli.warn(`${name} is not in the catalog: ${reason}`);
+  }
+  for (const { viewName, owner, loser } of analytics.conflicts) {
+    cli.warn(`${loser} is not called ${viewName}, for ${owner} is: \`agnes table update ${loser} --view-name NAME\``);
+  }
   for (const { source, error, stats } of sources) {
     if (error !== undefined) cli.sayError(error, source);
     for (const failed of stats?.errors ?? []) cli.sayError(failed.error, `${source}.${failed.table}`);

@@ -40,6 +40,10 @@ export default command({
       ...(args.source === undefined ? {} : { source: args.source }),
     });
     const outcome = await registry.import(document, changeOptions(cli.name, args));
+    const sources = new Set(outcome.tables.map(({ id }) => id.slice(0, id.indexOf("."))));
+    const unknown = [...sources].filter((name) => !Object.hasOwn(agnes.workspace.config.sources, name));
+    if (unknown.length > 0)
+      cli.warn(`agnes.yaml has no source ${unknown.join(", ")}; its tables cannot be synced`);
     if (cli.json) return await cli.printJson(outcome);
     await printRows(
       cli,

@@ -8,6 +8,7 @@ export async function reportWrite(cli: Cli, write: TableWrite, word: string, nex
   if (changed.length === 0) return cli.say(`${table.id} is so already; nothing changed.`);
   const view = table.view_name === table.name ? "" : ` as ${table.view_name}`;
   const did = dryRun ? `would have ${word}` : word;
-  cli.say(`${did} ${table.id}${view}: ${changed.join(", ")}${dryRun ? "" : ` (version ${table.version})`}`);
+  const fields = word === "registered" ? "" : `: ${changed.join(", ")}`;
+  cli.say(`${did} ${table.id}${view}${fields}${dryRun ? "" : ` (version ${table.version})`}`);
   if (!dryRun && next !== undefined) cli.say(`Next: ${next}`);
 }
