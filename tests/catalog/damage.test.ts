@@ -1,0 +1,196 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { fileStorage, openCatalog, type Catalog } from "agnes/catalog";
+
+import { createHost, createLog, nodeFiles, type AgnesError, type LogEntry } from "../../lib/base/mod.ts";
+
+interface Item {
+  readonly id: string;
+  readonly group: string;
+}
+
+let directory: string;
+let said: LogEntry[];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "agnes-damage-"));
+  said = [];
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+describe("openCatalog()", () => {
+  for (const [which, sequence] of [
+    ["first", 1],
+    ["middle", 3],
+    ["last", 5],
+  ] as const) {
+    const path = () => join(directory, "things", "log", "00000000", `00000000000${sequence}.json`);
+
+    test(`names the file when the ${which} entry is cut off`, async () => {
+      await fill(5);
+      await truncate(path(), 40);
+      expect(await failure()).toEqual(["catalog_corrupt", path()]);
+    });
+
+    test(`names the file when the ${which} entry is changed`, async () => {
+      await fill(5);
+      const text = await readFile(path(), "utf8");
+      await writeFile(path(), text.replace(`i${sequence}`, "i9"));
+      expect(await failure()).toEqual(["catalog_corrupt", path()]);
+    });
+
+    test(`names the file when the ${which} entry is empty`, async () => {
+      await fill(5);
+      await truncate(path(), 0);
+      expect(await failure()).toEqual(["catalog_corrupt", path()]);
+    });
+  }
+
+  test("names the file when an entry is that of another place", async () => {
+    await fill(5);
+    const log = join(directory, "things", "log", "00000000");
+    await writeFile(join(log, "000000000002.json"), await readFile(join(log, "000000000001.json")));
+    expect(await failure()).toEqual(["catalog_corrupt", join(log, "000000000002.json")]);
+  });
+
+  test("names the entry that is missing", async () => {
+    await fill(5);
+    for (const missing of [3, 1]) {
+      const path = join(directory, "things", "log", "00000000", `00000000000${missing}.json`);
+      await rm(path);
+      expect(await failure()).toEqual(["catalog_corrupt", path]);
+    }
+  });
+
+  test("refuses a snapshot that is newer than the log", async () => {
+    await snapshotted(5);
+    await rm(join(directory, "things", "log", "00000000", "000000000005.json"));
+    const path = join(directory, "things", "snapshots", "000000000005.jsonl");
+    expect(await failure()).toEqual(["catalog_corrupt", path]);
+    await rm(join(directory, "things", "log"), { recursive: true });
+    expect(await failure()).toEqual(["catalog_corrupt", path]);
+  });
+
+  test("makes the state again from the log, and says so, when a snapshot is damaged", async () => {
+    await snapshotted(5);
+    const path = join(directory, "things", "snapshots", "000000000005.jsonl");
+    const whole = await readFile(path);
+    for (const damage of [
+      () => truncate(path, whole.length - 30),
+      () => truncate(path, 10),
+      () => truncate(path, 0),
+      () => writeFile(path, whole.toString().replace("i3", "i8")),
+    ]) {
+      said = [];
+      await writeFile(path, whole);
+      await damage();
+      await using catalog = await open();
+      expect((await catalog.query({})).map(({ record }) => record.id)).toEqual([
+        "i1",
+        "i2",
+        "i3",
+        "i4",
+        "i5",
+      ]);
+      expect(said.map(({ level, fields }) => [level, fields["path"]])).toEqual([["error", path]]);
+    }
+  });
+
+  test("refuses a damaged snapshot when the log is damaged as well", async () => {
+    await snapshotted(5);
+    await truncate(join(directory, "things", "snapshots", "000000000005.jsonl"), 30);
+    const path = join(directory, "things", "log", "00000000", "000000000002.json");
+    await truncate(path, 30);
+    expect(await failure()).toEqual(["catalog_corrupt", path]);
+  });
+
+  test("refuses a schema that is damaged or lost", async () => {
+    await fill(2);
+    const path = join(directory, "things", "schema.json");
+    await truncate(path, 5);
+    expect(await failure()).toEqual(["catalog_corrupt", path]);
+    await rm(path);
+    expect(await failure()).toEqual(["catalog_corrupt", path]);
+  });
+
+  test("names the segment and line that are damaged, and the segment that is missing", async () => {
+    await fill(770);
+    const segments = join(directory, "things", "segments");
+    expect(await readdir(segments)).toEqual(["00000000.jsonl"]);
+    expect(await readdir(join(directory, "things", "log"))).toEqual(["00000001", "00000002", "00000003"]);
+    const path = join(segments, "00000000.jsonl");
+    const whole = await readFile(path, "utf8");
+    await writeFile(path, whole.replace('"i100"', '"i999"'));
+    expect(await failure()).toEqual(["catalog_corrupt", `${path}:100`]);
+    await writeFile(path, whole.slice(0, -100));
+    expect((await failure())[0]).toBe("catalog_corrupt");
+    await rm(path);
+    expect((await failure())[0]).toBe("catalog_corrupt");
+    await writeFile(path, whole);
+    await using catalog = await open();
+    expect(await catalog.query({})).toHaveLength(770);
+    expect((await catalog.history({ rowKey: "i100" }))[0]?.sequence).toBe(100);
+  });
+});
+
+test("insert() that finds no space writes nothing, and the next one works", async () => {
+  const real = nodeFiles();
+  let full = false;
+  const files = {
+    ...real,
+    write: async (path: string, data: string | Uint8Array, options?: object) => {
+      if (full) {
+        await real.write(path, data.slice(0, 10), options);
+        throw Object.assign(new Error("no space"), { code: "ENOSPC" });
+      }
+      return real.write(path, data, options);
+    },
+  };
+  const storage = fileStorage({ directory, host: createHost({ files }) });
+  await using catalog = await openCatalog<Item>({
+    storage,
+    name: "things",
+    rowKey: "id",
+    indexKeys: ["group"],
+  });
+  full = true;
+  expect(catalog.insert({ id: "a", group: "x" })).rejects.toThrow("no space");
+  await Bun.sleep(20);
+  full = false;
+  expect(await catalog.insert({ id: "b", group: "x" })).toEqual({ version: 1, changed: true });
+  await using again = await open();
+  expect((await again.query({})).map(({ record }) => record.id)).toEqual(["b"]);
+});
+
+function open(): Promise<Catalog<Item>> {
+  const storage = fileStorage({ directory, log: createLog((entry) => said.push(entry)) });
+  return openCatalog<Item>({
+    storage,
+    name: "things",
+    rowKey: "id",
+    indexKeys: ["group"],
+    retryBudgetMs: 100,
+  });
+}
+
+async function fill(count: number): Promise<void> {
+  await using catalog = await open();
+  for (let at = 1; at <= count; at++) await catalog.insert({ id: `i${at}`, group: "g" });
+}
+
+async function snapshotted(count: number): Promise<void> {
+  await fill(count);
+  await using catalog = await open();
+  await catalog.rebuildIndexes();
+}
+
+async function failure(): Promise<readonly unknown[]> {
+  const error = (await open().then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )) as AgnesError<"catalog_corrupt"> | undefined;
+  return [error?.code, error?.details.place];
+}
