@@ -1,0 +1,113 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+
+import { openDatabase } from "../../lib/duckdb/mod.ts";
+import { readExtract, writeTable } from "../../lib/extract/mod.ts";
+import { arrow, int64, table, utf8, type RemoteAttachInfo } from "../../lib/kit/mod.ts";
+import { openBench, planOf, sourceOf } from "./harness.ts";
+
+const info = table("orders", { id: int64(), name: utf8() }, { remotePath: ["main", "orders"] });
+
+function remote(attach: RemoteAttachInfo) {
+  return { remote: () => attach, query: async () => ({ schema: info.schema, batches: (async function* () {})() }) };
+}
+
+test("extractSource() publishes a remote-only source without reading data", async () => {
+  await using bench = await openBench();
+  const connector = remote({ alias: "bq", extension: "bigquery", url: "project=x", tokenEnv: "BQ_TOKEN" });
+  const stats = await bench.run([planOf(info, { mode: "remote" })], connector);
+  expect(stats).toMatchObject({ tablesExtracted: 1, totalRows: 0 });
+  expect(await bench.rows("SELECT table_name, rows, size_bytes, query_mode FROM _meta")).toEqual([
+    { table_name: "orders", rows: 0n, size_bytes: 0n, query_mode: "remote" },
+  ]);
+  expect(await bench.rows("SELECT * FROM _remote_attach")).toEqual([
+    { alias: "bq", extension: "bigquery", url: "project=x", token_env: "BQ_TOKEN" },
+  ]);
+  expect(
+    await bench.rows("SELECT column_name AS n, data_type AS t FROM duckdb_columns() WHERE table_name = '_remote_attach'"),
+  ).toEqual(["alias", "extension", "url", "token_env"].map((n) => ({ n, t: "VARCHAR" })));
+  expect(stats.tables[0]!.notes.join()).toContain("no view of its own");
+  expect((await bench.run([planOf(info, { mode: "remote" })], connector)).published).toBe(false);
+});
+
+test("extractSource() writes a view over a DuckDB file that it can attach", async () => {
+  await using bench = await openBench();
+  const path = join(bench.root, "other.duckdb");
+  {
+    await using database = await openDatabase({ path });
+    await using connection = await database.connect();
+    await connection.run("CREATE TABLE orders AS SELECT 7 AS id, 'x' AS name; CHECKPOINT");
+  }
+  const connector = remote({ alias: "other", extension: "duckdb", url: path, tokenEnv: "" });
+  const local = table("local", { id: int64() });
+  const stats = await bench.run([planOf(info, { mode: "remote" }), planOf(local)], {
+    ...connector,
+    async *read() {
+      yield [{ id: 1 }];
+    },
+  });
+  expect(stats.tables[0]!.notes).toEqual([]);
+  await using database = await openDatabase({ path: join(bench.directory, "extract.duckdb"), readOnly: true });
+  await using connection = await database.connect();
+  await connection.run(`ATTACH '${path}' AS other (READ_ONLY)`);
+  expect(await connection.rows("SELECT * FROM orders")).toEqual([{ id: 7, name: "x" }]);
+});
+
+test("extractSource() refuses a hostile alias and drops the attachment with its last table", async () => {
+  await using bench = await openBench();
+  const bad = remote({ alias: 'x"; --', extension: "duckdb", url: "x", tokenEnv: "" });
+  expect((await bench.run([planOf(info, { mode: "remote" })], bad)).errors[0]?.error.code).toBe("invalid_identifier");
+  const good = remote({ alias: "bq", extension: "bigquery", url: "project=x", tokenEnv: "" });
+  await bench.run([planOf(info, { mode: "remote" })], good);
+  await bench.run([planOf(info)], () => [[{ id: 1 }]]);
+  expect(await bench.rows("SELECT table_name AS t FROM duckdb_tables() WHERE table_name = '_remote_attach'")).toEqual([]);
+  expect(await bench.rows("SELECT * FROM orders")).toEqual([{ id: 1n, name: null }]);
+});
+
+test("extractSource() materializes what the source's own engine answers", async () => {
+  await using bench = await openBench();
+  const asked: string[] = [];
+  const batch = arrow.tableFromArrays({ n: new Int32Array([1, 2]) }).batches[0]!;
+  const connector = {
+    query: async (sql: string) => {
+      asked.push(sql);
+      return {
+        schema: batch.schema,
+        batches: (async function* () {
+          yield batch;
+        })(),
+      };
+    },
+  };
+  const stats = await bench.run([planOf(info, { mode: "materialized", query: "SELECT 1" })], connector);
+  expect(stats.tablesExtracted).toBe(1);
+  expect(asked).toEqual(["SELECT 1"]);
+  expect(await bench.rows("SELECT * FROM orders ORDER BY n")).toEqual([{ n: 1 }, { n: 2 }]);
+  expect(await bench.rows("SELECT query_mode FROM _meta")).toEqual([{ query_mode: "materialized" }]);
+});
+
+test("writeTable() pushes a published table back and counts the rows", async () => {
+  await using bench = await openBench();
+  await bench.run([planOf(info)], () => [[{ id: 1, name: "a" }, { id: 2, name: "b" }]]);
+  const taken: unknown[] = [];
+  const write = async (_: unknown, batches: AsyncIterable<arrow.RecordBatch>, options: { mode: string }) => {
+    for await (const batch of batches) taken.push(...batch.toArray().map((row) => [options.mode, row?.toJSON()["id"]]));
+    return { rows: taken.length };
+  };
+  const request = { directory: bench.directory, table: "orders", into: info, mode: "append" } as const;
+  const source = sourceOf({ write } as never);
+  expect(await writeTable(bench.services, { ...request, source })).toBe(2);
+  expect(taken.sort()).toEqual([
+    ["append", 1n],
+    ["append", 2n],
+  ]);
+  const lossy = sourceOf({ write: async () => ({ rows: 0 }) } as never);
+  await expect(writeTable(bench.services, { ...request, sql: "SELECT * FROM orders", source: lossy })).resolves.toBe(0);
+  await expect(writeTable(bench.services, { ...request, table: "nope", source })).rejects.toMatchObject({
+    code: "table_unknown",
+  });
+  await expect(writeTable(bench.services, { ...request, source: sourceOf({}) })).rejects.toMatchObject({
+    code: "table_plan_invalid",
+  });
+  expect((await readExtract(bench.directory))?.generation.number).toBe(1);
+});

@@ -1,0 +1,181 @@
+import { expect, test } from "bun:test";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { readExtract, runStream, Spool, type TablePlan } from "../../lib/extract/mod.ts";
+import { freshEvents, lastChanges } from "../../lib/extract/stream/collect.ts";
+import { parseSpool } from "../../lib/extract/stream/spool.ts";
+import { int64, table, timestamp, utf8, type Change, type PushEvent } from "../../lib/kit/mod.ts";
+import { incremental, openBench, sourceOf, type Bench } from "./harness.ts";
+
+const info = table(
+  "issues",
+  { id: utf8({ nullable: false }), created: timestamp(), title: utf8(), updated: int64() },
+  { primaryKey: ["id"], cursor: "updated" },
+);
+const plan = incremental(info, { strategy: "partitioned", partitionBy: "created" });
+
+/** A connector whose events are the changes themselves. */
+const connector = {
+  verify: async () => [],
+  async *stream(events: AsyncIterable<PushEvent>): AsyncIterable<Change> {
+    for await (const event of events) yield event.body as unknown as Change;
+  },
+};
+
+const upsert = (id: string, title: string, updated: number, created = "2026-01-10T00:00:00Z"): Change => ({
+  kind: "upsert",
+  table: "issues",
+  row: { id, title, updated, created },
+});
+const remove = (id: string, updated?: number): Change => ({
+  kind: "delete",
+  table: "issues",
+  key: { id, ...(updated === undefined ? {} : { updated }) },
+});
+
+let nextEvent = 1;
+const event = (change: Change, id = `e${nextEvent++}`): PushEvent => ({ id, body: change as never });
+
+const merge = (bench: Bench, tables: readonly TablePlan[] = [plan], options = {}) =>
+  runStream(bench.services, { directory: bench.directory, source: sourceOf(connector as never), tables, ...options });
+
+async function push(bench: Bench, ...changes: readonly Change[]): Promise<readonly PushEvent[]> {
+  const events = changes.map((change) => event(change));
+  await new Spool(bench.services.host, bench.directory).append(events);
+  return events;
+}
+
+const titles = async (bench: Bench) =>
+  (await bench.rows<{ t: string }>("SELECT id || ' ' || title AS t FROM issues ORDER BY t")).map((row) => row.t);
+
+test("runStream() merges spooled events into partitions of the record's own month, one rewrite each", async () => {
+  await using bench = await openBench();
+  await push(bench, upsert("a", "one", 1), upsert("b", "two", 1, "2025-12-01T00:00:00Z"));
+  await push(bench, upsert("a", "one again", 2), upsert("c", "three", 1));
+  const stats = await merge(bench);
+  expect(stats).toMatchObject({ events: 4, upserts: 3, partsWritten: 2, published: 1, generation: 1 });
+  expect(await titles(bench)).toEqual(["a one again", "b two", "c three"]);
+  expect(await readdir(join(bench.directory, "spool"))).toEqual([]);
+  await push(bench, upsert("d", "four", 5));
+  const next = await merge(bench);
+  expect(next.partsWritten).toBe(1);
+  const parts = (await readExtract(bench.directory))!.tables[0]!.parts;
+  expect(parts.map((part) => part.partition).sort()).toEqual(["2025-12", "2026-01"]);
+});
+
+test("runStream() changes nothing when events are replayed", async () => {
+  await using bench = await openBench();
+  const events = await push(bench, upsert("a", "one", 1), upsert("b", "two", 1));
+  await merge(bench);
+  await new Spool(bench.services.host, bench.directory).append([...events, events[0]!]);
+  expect(await merge(bench)).toMatchObject({ events: 0, replayed: 3, published: 0, generation: 1 });
+  expect(await titles(bench)).toEqual(["a one", "b two"]);
+  expect(await readdir(join(bench.directory, "spool"))).toEqual([]);
+});
+
+test("runStream() does not let an older version win, whatever the order of the events", async () => {
+  await using bench = await openBench();
+  await push(bench, upsert("a", "new", 5), upsert("a", "old", 4));
+  await merge(bench);
+  await push(bench, upsert("a", "older", 3), upsert("b", "b", 1));
+  await merge(bench);
+  expect(await titles(bench)).toEqual(["a new", "b b"]);
+});
+
+test("runStream() deletes rows, and an older event does not bring them back", async () => {
+  await using bench = await openBench();
+  await push(bench, upsert("a", "one", 5), upsert("b", "two", 5));
+  await merge(bench);
+  await push(bench, remove("a"));
+  expect(await merge(bench)).toMatchObject({ deletes: 1 });
+  expect(await titles(bench)).toEqual(["b two"]);
+  await push(bench, upsert("a", "late", 4), upsert("z", "never seen", 1));
+  await merge(bench);
+  expect(await titles(bench)).toEqual(["b two", "z never seen"]);
+  await push(bench, upsert("a", "made again", 9));
+  await merge(bench);
+  expect(await titles(bench)).toEqual(["a made again", "b two", "z never seen"]);
+  await push(bench, remove("b", 3));
+  await merge(bench);
+  expect(await titles(bench)).toContain("b two");
+});
+
+test("extractSource() does not bring a row back that an event deleted", async () => {
+  await using bench = await openBench();
+  const read = (rows: readonly object[]) => () => [rows as never];
+  await bench.run([plan], read([{ id: "a", created: null, title: "x", updated: 5 }]));
+  await push(bench, remove("a"));
+  await merge(bench);
+  await bench.run([plan], read([
+    { id: "a", created: null, title: "x", updated: 5 },
+    { id: "b", created: null, title: "y", updated: 6 },
+  ]));
+  expect(await titles(bench)).toEqual(["b y"]);
+});
+
+test("runStream() publishes an empty table when the last row is deleted", async () => {
+  await using bench = await openBench();
+  await push(bench, upsert("a", "one", 5));
+  await merge(bench);
+  await push(bench, remove("a"));
+  await merge(bench);
+  expect(await titles(bench)).toEqual([]);
+});
+
+test("runStream() keeps the events when a table cannot take them", async () => {
+  await using bench = await openBench();
+  await push(bench, upsert("a", "one", 5), { kind: "upsert", table: "issues", row: { id: "b", updated: "x" } });
+  const stats = await merge(bench);
+  expect(stats.errors[0]?.error.code).toBe("value_invalid");
+  expect(stats.published).toBe(0);
+  expect((await readdir(join(bench.directory, "spool"))).length).toBe(1);
+});
+
+test("runStream() sets a damaged spool file aside and merges the others", async () => {
+  await using bench = await openBench();
+  await push(bench, upsert("a", "one", 5));
+  await writeFile(join(bench.directory, "spool", "0-damaged.ndjson"), 'not json\n{"id":"x","body":1}\n');
+  await merge(bench);
+  expect(await titles(bench)).toEqual(["a one"]);
+  expect(await readdir(join(bench.directory, "quarantine", "spool"))).toEqual(["0-damaged.ndjson"]);
+  expect(bench.log.some((entry) => entry.level === "error")).toBe(true);
+});
+
+test("Spool.append() makes events durable before it resolves, many in one file", async () => {
+  await using bench = await openBench();
+  const spool = new Spool(bench.services.host, bench.directory);
+  await Promise.all(Array.from({ length: 50 }, (_, i) => spool.append([{ id: `${i}`, body: i }])));
+  const names = await readdir(join(bench.directory, "spool"));
+  expect(names.length).toBeLessThan(10);
+  const lines = await Promise.all(names.sort().map((name) => readFile(join(bench.directory, "spool", name), "utf8")));
+  const ids = lines.flatMap((text) => parseSpool(text, () => {})!).map((one) => Number(one.id));
+  expect(ids).toEqual(Array.from({ length: 50 }, (_, i) => i));
+});
+
+test("parseSpool() leaves a torn last line out and refuses damage before it", () => {
+  const torn: string[] = [];
+  expect(parseSpool('{"id":"a","body":1}\n{"id":"b","bo', (reason) => torn.push(reason))).toEqual([
+    { id: "a", body: 1 },
+  ]);
+  expect(torn.length).toBe(1);
+  expect(parseSpool('{"id":"a"}\n{"id":"b","body":1}\n', () => {})).toBeNull();
+});
+
+test("freshEvents() remembers a bounded number of ids", () => {
+  const events = ["a", "b", "a", "c"].map((id) => ({ id, body: null }));
+  expect(freshEvents(["b"], events, 2)).toEqual({
+    fresh: [
+      { id: "a", body: null },
+      { id: "c", body: null },
+    ],
+    remember: ["a", "c"],
+  });
+});
+
+test("lastChanges() lets the later change win where versions say nothing", () => {
+  const changes = [upsert("a", "x", 1), remove("a"), upsert("b", "old", 1), upsert("b", "same", 1), upsert("b", "older", 0)];
+  const { upserts, deletes } = lastChanges(changes, ["id"], "updated");
+  expect(upserts.map((row) => row["title"])).toEqual(["same"]);
+  expect(deletes).toEqual([{ id: "a" }]);
+});
