@@ -1,10 +1,7 @@
 import { AgnesError } from "../base/mod.ts";
-import type { CatalogView } from "../catalog/mod.ts";
 import { isPlainObject, isVendorName, type TableChange, type TableRecord } from "./record/mod.ts";
-import { allTables, registered, tableKey, type RegisteredTable, type RegistryRow } from "./stored.ts";
-
-/** The state a change is decided on. */
-export type View = CatalogView<RegistryRow>;
+import { allTables, registered, tableKey, type RegisteredTable } from "./stored.ts";
+import { Absent, Stale, type View } from "./transaction.ts";
 
 /** One table before and after a change. */
 export interface Decision {
@@ -13,30 +10,6 @@ export interface Decision {
 }
 
 export type Decide = (view: View) => Promise<Decision>;
-
-/** Leaves a transaction whose caller knows an older state; what changed since is looked up outside of it. */
-export class Stale extends Error {
-  readonly id: string | undefined;
-  readonly expected: number;
-  readonly current: number;
-
-  constructor(id: string | undefined, expected: number, current: number) {
-    super("stale");
-    this.id = id;
-    this.expected = expected;
-    this.current = current;
-  }
-}
-
-/** Leaves a transaction whose table is not registered. */
-export class Absent extends Error {
-  readonly id: string;
-
-  constructor(id: string) {
-    super("absent");
-    this.id = id;
-  }
-}
 
 /** Checks that the caller knows the registry as it is. */
 export function checkRegistryVersion(view: View, expected: number | undefined): void {

@@ -1,6 +1,7 @@
-import type { HistoryEntry } from "../catalog/mod.ts";
+import type { Catalog, HistoryEntry } from "../catalog/mod.ts";
 import { changedFields, type TableRecord } from "./record/mod.ts";
-import { recordOf, type RegistryRow } from "./stored.ts";
+import { recordOf, tableKey, type RegistryRow } from "./stored.ts";
+import type { RegistryHistoryOptions } from "./types.ts";
 
 /** One change of the registry, as the audit trail shows it. */
 export type RegistryChange = TableAudit | FolderAudit;
@@ -33,6 +34,18 @@ export interface FolderAudit extends Audit {
   readonly id: string;
   readonly before: string | null;
   readonly after: string | null;
+}
+
+/** The changes of one table, or of everything. */
+export async function readHistory(
+  catalog: Catalog<RegistryRow>,
+  options: RegistryHistoryOptions,
+): Promise<readonly RegistryChange[]> {
+  const { id, ...range } = options;
+  const entries = await catalog.history({ ...range, ...(id === undefined ? {} : { rowKey: tableKey(id) }) });
+  const changes = entries.flatMap(changesOf);
+  if (id === undefined) return changes;
+  return changes.filter((change) => change.kind === "table" && change.id.toLowerCase() === id.toLowerCase());
 }
 
 /** The changes that one entry of the log made. */

@@ -3,8 +3,8 @@ import { isAgnesError, toExposedName } from "../base/mod.ts";
 import {
   checkChange,
   defaultName,
-  isSourceTable,
   newSettings,
+  sourceTableNames,
   tableId,
   type TableChange,
   type TableRecord,
@@ -63,14 +63,16 @@ export function planRegistration(
   capabilities?: readonly Capability[],
 ): RegistrationPlan {
   const own = registered.filter((record) => record.source === source);
+  const byTable = new Map(own.flatMap((record) => sourceTableNames(record).map((name) => [name, record])));
   const names = new NamesInUse(registered, discovered);
   const candidates = discovered.map((info) => {
-    const record = own.find((candidate) => isSourceTable(candidate, info.name));
+    const record = byTable.get(info.name);
     return record === undefined ? newCandidate(source, info, names, capabilities) : compared(record, info);
   });
+  const present = new Set(discovered.map((info) => info.name));
   const missing = own
     .filter((record) => record.source_table !== null)
-    .filter((record) => !discovered.some((info) => isSourceTable(record, info.name)))
+    .filter((record) => !sourceTableNames(record).some((name) => present.has(name)))
     .map((record) => record.id);
   return { source, candidates, missing };
 }

@@ -1,19 +1,16 @@
-import { AgnesError, nearest, silentLog, type Host, type Log } from "../base/mod.ts";
+import { AgnesError, silentLog, type Host, type Log } from "../base/mod.ts";
 import { openCatalog, type Catalog, type CatalogStorage, type Commit, type Edit } from "../catalog/mod.ts";
 import type { Capability, TableInfo } from "../kit/mod.ts";
 import { announce, resourcesOf, type UnregisterListener } from "./cascade.ts";
 import {
-  Absent,
   checkRegistryVersion,
   checkViewName,
   nameOf,
   present,
-  Stale,
   type Decide,
   type Decision,
-  type View,
 } from "./decide.ts";
-import { changesOf, type RegistryChange } from "./history.ts";
+import { changesOf, readHistory, type RegistryChange } from "./history.ts";
 import { planImport, type ImportOutcome, type RegistryDocument } from "./import.ts";
 import {
   changedFields,
@@ -26,7 +23,8 @@ import {
   type TableRecord,
   type TableSettings,
 } from "./record/mod.ts";
-import { planRegistration, type RegistrationPlan } from "./registration.ts";
+import { newRows, type NewRows } from "./new-rows.ts";
+import { planRegistration, type Candidate, type RegistrationPlan } from "./registration.ts";
 import {
   allFolders,
   allTables,
@@ -39,6 +37,7 @@ import {
   type RegisteredTable,
   type RegistryRow,
 } from "./stored.ts";
+import { notRegistered, transact, type View } from "./transaction.ts";
 import type {
   ChangeOptions,
   RegistryHistoryOptions,
@@ -133,7 +132,7 @@ export class TableRegistry implements AsyncDisposable {
     if (byId !== null) return byId;
     const [byView] = await this.list({ view_name: reference });
     if (byView !== undefined) return byView;
-    throw await this.#unknownError(reference);
+    throw await notRegistered(this.#catalog, reference);
   }
 
   /** The registered tables that match, ordered by id. */
@@ -228,19 +227,23 @@ export class TableRegistry implements AsyncDisposable {
     discovered: readonly TableInfo[],
     options: Pick<ChangeOptions, "dryRun" | "actor"> & { readonly capabilities?: readonly Capability[] } = {},
   ): Promise<RegistrationPlan> {
-    let plan: RegistrationPlan | undefined;
-    await this.#transact(options, async (view) => {
-      const tables = (await view.query({}, allTables)).map(registered);
-      plan = planRegistration(source, discovered, tables, options.capabilities);
-      const edits: Edit<RegistryRow>[] = [];
-      for (const candidate of plan.candidates) {
-        if (candidate.kind !== "new") continue;
-        const settings = newSettings(checkChange(candidate.change, candidate.id), candidate.id);
-        edits.push({ kind: "put", record: tableRow(this.#newRecord(settings, options.actor)) });
-      }
-      return edits;
-    });
-    return plan!;
+    const written = new Map<string, Candidate>();
+    for (;;) {
+      let plan: RegistrationPlan | undefined;
+      let batch: NewRows = { rows: [], candidates: [], isLast: true };
+      await this.#transact(options, async (view) => {
+        const tables = (await view.query({}, allTables)).map(registered);
+        plan = planRegistration(source, discovered, tables, options.capabilities);
+        batch = newRows(plan, (settings) => this.#newRecord(settings, options.actor));
+        return batch.rows.map((record) => ({ kind: "put", record }));
+      });
+      for (const candidate of batch.candidates) written.set(candidate.table, candidate);
+      if (options.dryRun !== true && !batch.isLast) continue;
+      return {
+        ...plan!,
+        candidates: plan!.candidates.map((candidate) => written.get(candidate.table) ?? candidate),
+      };
+    }
   }
 
   /** The folder of each bucket that has one, ordered by bucket. */
@@ -291,16 +294,8 @@ export class TableRegistry implements AsyncDisposable {
   }
 
   /** Who changed what and when, before and after: of one table, or of everything. */
-  async history(options: RegistryHistoryOptions = {}): Promise<readonly RegistryChange[]> {
-    const { id, ...range } = options;
-    const entries = await this.#catalog.history({
-      ...range,
-      ...(id === undefined ? {} : { rowKey: tableKey(id) }),
-    });
-    const changes = entries.flatMap(changesOf);
-    return id === undefined
-      ? changes
-      : changes.filter((change) => change.kind === "table" && change.id.toLowerCase() === id.toLowerCase());
+  history(options: RegistryHistoryOptions = {}): Promise<readonly RegistryChange[]> {
+    return readHistory(this.#catalog, options);
   }
 
   /** Every change from a version on, oldest first, for exports of any length. */
@@ -335,23 +330,11 @@ export class TableRegistry implements AsyncDisposable {
     };
   }
 
-  async #transact(
+  #transact(
     options: ChangeOptions,
     decide: (view: View) => Promise<readonly Edit<RegistryRow>[]>,
   ): Promise<Commit<RegistryRow>> {
-    try {
-      return await this.#catalog.transact(
-        async (view) => {
-          const edits = await decide(view);
-          return options.dryRun === true ? [] : edits;
-        },
-        { actor: options.actor ?? this.#actor },
-      );
-    } catch (error) {
-      if (error instanceof Stale) throw await this.#staleError(error);
-      if (error instanceof Absent) throw await this.#unknownError(error.id);
-      throw error;
-    }
+    return transact(this.#catalog, { ...options, actor: options.actor ?? this.#actor }, decide);
   }
 
   #newRecord(settings: TableSettings, actor: string | undefined): TableRecord {
@@ -361,36 +344,5 @@ export class TableRegistry implements AsyncDisposable {
 
   #stamp(actor: string | undefined): { readonly at: string; readonly by: string } {
     return { at: this.#host.now().toISOString(), by: actor ?? this.#actor };
-  }
-
-  async #staleError({ id, expected, current }: Stale): Promise<AgnesError> {
-    const changes =
-      expected >= current
-        ? []
-        : await this.history({ ...(id === undefined ? {} : { id }), from: Math.max(1, expected + 1) });
-    return new AgnesError("table_version_stale", {
-      what: id === undefined ? "the registry" : `the table ${id}`,
-      expected,
-      current,
-      changes: changes.map(({ version, actor, action, id, changed }) => ({
-        version,
-        actor,
-        action,
-        id,
-        fields: changed,
-      })),
-    });
-  }
-
-  async #unknownError(reference: string): Promise<AgnesError> {
-    const tables = await this.list();
-    const near = nearest(
-      reference.slice(0, 200),
-      tables.flatMap((table) => [table.id, table.view_name]),
-    );
-    return new AgnesError("table_not_registered", {
-      id: reference,
-      ...(near === undefined ? {} : { nearest: near }),
-    });
   }
 }

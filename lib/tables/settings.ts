@@ -1,6 +1,6 @@
 import type { Filter, TableInfo } from "../kit/mod.ts";
 import { resolveFilters } from "./filters.ts";
-import { isSourceTable, type TableRecord } from "./record/mod.ts";
+import { sourceTableNames, type TableRecord } from "./record/mod.ts";
 
 /** What the registry tells the extraction of one table. */
 export interface ExtractionSettings {
@@ -55,7 +55,8 @@ export function extractionSettings(
 
 /** The table of a source that a record speaks of; `undefined` when the source does not have it. */
 export function sourceTableOf(record: TableRecord, discovered: readonly TableInfo[]): TableInfo | undefined {
-  return discovered.find((info) => isSourceTable(record, info.name));
+  const names = sourceTableNames(record);
+  return discovered.find((info) => names.includes(info.name));
 }
 
 /** The folder of a table: its own, else that of its bucket. */

@@ -150,6 +150,19 @@ describe("TableRegistry.registerDiscovered()", () => {
     ]);
   });
 
+  test("registers a large source in entries that any storage takes", async () => {
+    await using registry = await memoryRegistry();
+    const infos = Array.from({ length: 60 }, (_, index) =>
+      discovered(`t${index}`, { description: "é".repeat(9000) }),
+    );
+    const dry = await registry.registerDiscovered("crm", infos, { dryRun: true });
+    const plan = await registry.registerDiscovered("crm", infos);
+    expect(plan).toEqual(dry);
+    expect(plan.candidates.every(({ kind }) => kind === "new")).toBe(true);
+    expect(await registry.list()).toHaveLength(60);
+    expect(await registry.version()).toBe(6);
+  });
+
   test("gives two sources that are discovered at once one view name each", async () => {
     const storage = memoryStorage();
     const [one, two] = [await memoryRegistry(storage), await memoryRegistry(storage)];

@@ -3,8 +3,8 @@ export type { CheckedChange } from "./check.ts";
 export { changedFields, changedRecord, givenFields, newSettings, settingsOf } from "./merge.ts";
 export {
   defaultName,
-  isSourceTable,
   isVendorName,
+  sourceTableNames,
   splitSourceTable,
   tableId,
   withoutDoubledBucket,

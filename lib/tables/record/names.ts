@@ -36,15 +36,14 @@ export function withoutDoubledBucket(id: string, bucket: string | null, sourceTa
   });
 }
 
-/** Whether a source's table is the one that a record speaks of. */
-export function isSourceTable(
-  record: { readonly source_table: string | null; readonly bucket: string | null },
-  name: string,
-): boolean {
-  return (
-    record.source_table === name ||
-    (record.bucket !== null && `${record.bucket}.${record.source_table}` === name)
-  );
+/** What a source may call the table that a record speaks of: its own name, alone or after its bucket. */
+export function sourceTableNames(record: {
+  readonly source_table: string | null;
+  readonly bucket: string | null;
+}): readonly string[] {
+  const { source_table: name, bucket } = record;
+  if (name === null) return [];
+  return bucket === null ? [name] : [name, `${bucket}.${name}`];
 }
 
 /** The id of a table: the source and the table's name inside it. */

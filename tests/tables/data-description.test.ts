@@ -1,0 +1,211 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { parse } from "yaml";
+
+import { parseDataDescription, renderDataDescription, snapshotOf } from "../../lib/tables/mod.ts";
+import { change, hostileText, registryOf, settings, withoutVersion } from "./hostile-changes.ts";
+import { errorOf, memoryRegistry } from "./registry-setup.ts";
+
+const path = "data_description.md";
+
+describe("renderDataDescription()", () => {
+  test("is read back to the same registry, whatever the texts hold", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { maxLength: 3 }), async (changes) => {
+        await using registry = await registryOf(changes);
+        await registry.setFolder("in.c-crm", "crm");
+        const text = renderDataDescription(await snapshotOf(registry));
+        await using copy = await memoryRegistry();
+        await copy.import(parseDataDescription(text, { path }));
+        expect(await settings(copy)).toEqual(await settings(registry));
+        expect(await copy.folders()).toEqual({ "in.c-crm": "crm" });
+        expect(withoutVersion(renderDataDescription(await snapshotOf(copy)))).toBe(withoutVersion(text));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test("is read the same by a reader that takes the first three backticks for the end, in YAML 1.1 and 1.2", async () => {
+    await fc.assert(
+      fc.asyncProperty(hostileText, async (description) => {
+        await using registry = await registryOf([{ source_table: "orders", description }]);
+        const text = renderDataDescription(await snapshotOf(registry));
+        const block = /```yaml\n(.*?)```/s.exec(text)![1]!;
+        for (const version of ["1.1", "1.2"] as const) {
+          const content = parse(block, { version }) as { tables: { description: unknown }[] };
+          expect(content.tables[0]!.description).toBe(description);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("gives the same bytes for the same registry, whatever order led to it", async () => {
+    await using one = await registryOf([
+      { source_table: "orders", documentation: { grain: "a", history: "b" } },
+      { source_table: "people" },
+    ]);
+    await using other = await memoryRegistry();
+    await other.register({ source: "crm", name: "t1", source_table: "people" });
+    await other.register({
+      source: "crm",
+      name: "t0",
+      source_table: "orders",
+      documentation: { history: "b" },
+    });
+    await other.update("crm.t0", { documentation: { grain: "a" } });
+    const [a, b] = [await snapshotOf(one), await snapshotOf(other)];
+    expect(renderDataDescription(a)).toBe(renderDataDescription({ ...a }));
+    expect(renderDataDescription({ ...b, version: a.version })).toBe(renderDataDescription(a));
+  });
+
+  test("has the five keys for every table and leaves out what nobody said", async () => {
+    await using registry = await registryOf([
+      { source_table: "orders" },
+      { source_table: "people", view_name: "persons", initial_load_chunk_days: 7 },
+    ]);
+    const text = renderDataDescription(await snapshotOf(registry));
+    expect(text.split("\n").slice(0, 7)).toEqual([
+      expect.stringMatching(/^<!-- Generated .* -->$/),
+      expect.stringMatching(/^<!-- Do not edit.* -->$/),
+      expect.stringMatching(/^<!-- checksum: sha256:[0-9a-f]{16} -->$/),
+      "",
+      "# Data Description",
+      "",
+      "Generated from version 2 of the registry: 2 tables.",
+    ] as string[]);
+    const { tables } = parse(/```yaml\n(.*?)```/s.exec(text)![1]!) as { tables: object[] };
+    expect(tables).toEqual([
+      {
+        id: "crm.t0",
+        name: "t0",
+        description: "",
+        primary_key: [],
+        sync_strategy: "full_refresh",
+        source: "crm",
+        source_table: "orders",
+      },
+      {
+        id: "crm.t1",
+        name: "t1",
+        description: "",
+        primary_key: [],
+        sync_strategy: "full_refresh",
+        source: "crm",
+        view_name: "persons",
+        source_table: "people",
+        initial_load_chunk_days: 7,
+      },
+    ]);
+    expect(Object.keys(tables[0]!).slice(0, 5)).toEqual([
+      "id",
+      "name",
+      "description",
+      "primary_key",
+      "sync_strategy",
+    ]);
+  });
+});
+
+describe("parseDataDescription()", () => {
+  const older = (body: string, checksum = "") =>
+    `${checksum}# Data Description\n\n\`\`\`yaml\n${body}\n\`\`\`\n`;
+  const olderTables = `folder_mapping:
+  in.c-crm: crm
+tables:
+- id: in.c-crm.company
+  name: company
+  description: "Companies
+    \`\`\`
+    and so on"
+  primary_key: id, region
+  sync_strategy: incremental
+  incremental_window_days: 7
+  dataset: in.c-crm
+- id: in.c-crm.people
+  name: People-2024
+  description: ''
+  primary_key: [id]
+  sync_strategy: full_refresh
+  partition_by:
+  where_filters: [{column: kind, values: [a]}]
+  foreign_keys:
+  - {column: company_id, references: company.id}`;
+
+  test("reads an older file: ids of the source, keys as text or list, dataset for bucket", async () => {
+    await using registry = await memoryRegistry();
+    await registry.import(parseDataDescription(older(olderTables), { path, source: "kbc" }));
+    const [company, people] = await registry.list();
+    expect(company).toMatchObject({
+      id: "kbc.company",
+      view_name: "company",
+      source_table: "in.c-crm.company",
+      bucket: "in.c-crm",
+      primary_key: ["id", "region"],
+      sync_strategy: "incremental",
+      incremental_window_days: 7,
+      description: "Companies ``` and so on",
+    });
+    expect(people).toMatchObject({
+      id: "kbc.people_2024",
+      source_table: "in.c-crm.people",
+      primary_key: ["id"],
+      where_filters: [{ column: "kind", operator: "eq", values: ["a"] }],
+      foreign_keys: [{ column: "company_id", references: "company.id" }],
+    });
+    expect(await registry.folders()).toEqual({ "in.c-crm": "crm" });
+  });
+
+  test("refuses an older file when nobody says which source it is of", async () => {
+    const error = await errorOf(() => parseDataDescription(older(olderTables), { path }));
+    expect(error.code).toBe("table_field_missing");
+    expect(error.message).toContain("--source");
+  });
+
+  test("joins several blocks and passes over fences of other languages", async () => {
+    const text = `${older("tables:\n- {id: a.b, name: b, source: a, source_table: b}")}\n\`\`\`sql\nselect 1\n\`\`\`\n${older("folder_mapping: {x: y}")}\n~~~yml\ntables:\n- {source: a, source_table: c}\n~~~\n`;
+    const document = parseDataDescription(text, { path });
+    expect([document.tables.length, document.folder_mapping]).toEqual([2, { x: "y" }]);
+    expect(parseDataDescription(text.replaceAll("\n", "\r\n"), { path })).toEqual(document);
+  });
+
+  test("refuses a file that was changed after it was generated, unless told that it is meant", async () => {
+    await using registry = await registryOf([{ source_table: "orders", description: "x" }]);
+    const text = renderDataDescription(await snapshotOf(registry)).replace(
+      "description: x",
+      "description: z",
+    );
+    const error = await errorOf(() => parseDataDescription(text, { path }));
+    expect([error.code, error.status]).toEqual(["data_description_edited", 409]);
+    expect(error.hint).toContain("--edited");
+    await registry.import(parseDataDescription(text, { path, edited: true }));
+    expect((await registry.get("crm.t0"))!.description).toBe("z");
+  });
+
+  const malformed: readonly (readonly [string, string, RegExp])[] = [
+    ["nothing", "", /no ```yaml block/],
+    ["no block", "# Data Description\n", /no ```yaml block/],
+    ["a block that does not end", "```yaml\ntables: []\n", /does not end/],
+    ["no tables", older("folder_mapping: {}"), /no list `tables:`/],
+    ["tables that are no list", older("tables: {}"), /should be a list, but is an object/],
+    ["text for a block", older("hello"), /should hold fields, but holds a string/],
+    ["an unknown key", older("tabels: []"), /unknown key "tabels"/],
+    ["a key twice", older("tables: []\ntables: []"), /unique/i],
+    ["broken YAML", older("tables: [\n"), /./],
+    [
+      "aliases without bound",
+      older(
+        `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\ntables: [*c,*c,*c,*c,*c,*c,*c]`,
+      ),
+      /./,
+    ],
+  ];
+  for (const [title, text, reason] of malformed) {
+    test(`refuses ${title}`, async () => {
+      const error = await errorOf(() => parseDataDescription(text, { path }));
+      expect(error.code).toBe("data_description_malformed");
+      expect(error.message).toMatch(reason);
+      expect(error.message).toStartWith(path);
+    });
+  }
+});
