@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { Secret, type AgnesError } from "../../lib/base/mod.ts";
+import { redirected } from "../../lib/kit/http/redirect.ts";
 import { answer, failureOf, LocalServer, redirect, testHttp } from "./local-server.ts";
 
 const token = new Secret("CRM_TOKEN", "s3cret-value");
@@ -81,6 +82,20 @@ describe("Http keeps credentials at home", () => {
       ...refusal,
       message: expect.stringContaining("more than 5 times") as string,
     });
+    expect(server.seen.length).toBe(8);
+  });
+
+  test("redirected() refuses to leave https, and takes what is no redirect for an answer", () => {
+    const from = { url: new URL("https://example.com/a"), method: "GET", body: undefined };
+    const context = { hops: 0, secrets: [] };
+    const to = (location: string, status = 302) => new Response(null, { status, headers: { location } });
+    expect(() => redirected(to("http://example.com/b"), from, context)).toThrow(
+      "redirects from https to http",
+    );
+    expect(() => redirected(to("https://"), from, context)).toThrow("something that is no address");
+    expect(redirected(to("b?c"), from, context)?.url.href).toBe("https://example.com/b?c");
+    expect(redirected(to("/b", 304), from, context)).toBeNull();
+    expect(redirected(new Response(null, { status: 302 }), from, context)).toBeNull();
   });
 
   test("json() asks with GET and without a body after 303, and after 302 to a POST", async () => {

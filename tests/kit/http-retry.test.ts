@@ -140,6 +140,15 @@ describe("Http tries again", () => {
   });
 });
 
+test("bearer function may ask the source itself, even when only one request is allowed at once", async () => {
+  await using server = await LocalServer.start(answer({ token: "from-the-source" }), answer({ n: 1 }));
+  const { http } = testHttp();
+  const base = http.with({ baseUrl: server.origin, concurrency: 1 });
+  const bearer = async () => new Secret("token", (await base.json<{ token: string }>("token")).token);
+  expect(await base.with({ bearer }).json<{ n: number }>("a")).toEqual({ n: 1 });
+  expect(server.seen[1]!.headers["authorization"]).toBe("Bearer from-the-source");
+});
+
 describe("RateLimit", () => {
   test("with() keeps requests so far apart over all clients of the source", async () => {
     await using server = await LocalServer.start(answer({}));
@@ -150,6 +159,20 @@ describe("RateLimit", () => {
     await other.json("b");
     await one.json("c");
     expect(sleeps).toEqual([250, 250]);
+  });
+
+  test("one request that is told to wait holds back the others of the source", async () => {
+    await using server = await LocalServer.start(answer({}, 429, { "retry-after": "60" }), answer({}));
+    const { http, sleeps } = testHttp();
+    const error = await failureOf(http.json(`${server.origin}/a`, { retries: 0 }));
+    expect(error).toMatchObject({ code: "source_unavailable" });
+    expect(await failureOf(http.json(`${server.origin}/b`, { timeoutMs: 30_000 }))).toMatchObject({
+      code: "source_unavailable",
+      message: "the source may not be asked for another 60 s",
+    });
+    await http.json(`${server.origin}/b`);
+    expect(sleeps).toEqual([60_000]);
+    expect(server.seen.length).toBe(2);
   });
 
   test("with() keeps as many requests under way as allowed, and no more", async () => {
@@ -181,7 +204,9 @@ describe("RateLimit", () => {
     const controller = new AbortController();
     const second = failureOf(api.json("2", { signal: controller.signal }));
     const third = api.json("3");
+    await new Promise((resolve) => setTimeout(resolve, 5));
     controller.abort();
+    expect(await failureOf(api.json("4", { signal: controller.signal }))).toMatchObject({ code: "aborted" });
     expect(await second).toMatchObject({ code: "aborted" });
     while (held.length < 1) await new Promise((resolve) => setTimeout(resolve, 2));
     held.shift()!();

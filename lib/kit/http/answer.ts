@@ -119,8 +119,8 @@ export function lostError(
   secrets: Iterable<string>,
 ): AgnesError {
   if (signal.aborted) return abortError(signal, what);
-  const code = codeOf(error);
-  const reason = `${what} failed: ${printable(redact(code ?? messageOf(error), secrets))}`;
+  const { code, message } = rootOf(error);
+  const reason = `${what} failed: ${printable(redact(code ?? message, secrets))}`;
   // A certificate does not become right by asking again.
   const isCertificate = code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO|TLS/.test(code);
   return isCertificate
@@ -128,9 +128,12 @@ export function lostError(
     : new AgnesError("source_unavailable", { reason, url });
 }
 
-function codeOf(error: unknown): string | undefined {
+/** What the runtime says at the bottom of the chain; above it there is only "fetch failed". */
+function rootOf(error: unknown): { readonly code?: string; readonly message: string } {
+  let message = messageOf(error);
   for (let current = error; current instanceof Error; current = current.cause) {
-    if ("code" in current && typeof current.code === "string") return current.code;
+    message = current.message;
+    if ("code" in current && typeof current.code === "string") return { code: current.code, message };
   }
-  return undefined;
+  return { message };
 }

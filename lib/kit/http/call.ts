@@ -81,9 +81,12 @@ export class Call {
     const startedMs = host.monotonicMs();
     using total = withTimeout(this.#what, timeoutMs, this.#request.signal);
     let rejected = false;
+    const leftMs = () => timeoutMs - (host.monotonicMs() - startedMs);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#attempt(read, total.signal, attempt, rejected);
+        // Before the turn is taken: what gives the token may have to ask this very source.
+        const layers = await this.#authorized(total.signal, rejected);
+        return await this.#attempt(read, layers, { signal: total.signal, attempt, leftMs: leftMs() });
       } catch (error) {
         if (isAgnesError(error, "source_unauthorized") && this.#mayRenew(error, rejected)) {
           rejected = true;
@@ -92,12 +95,11 @@ export class Call {
         }
         if (!isAgnesError(error, "source_unavailable")) throw error;
         const { status, retryAfterMs } = error.details;
-        const waitMs = backoffMs(host, attempt, retryAfterMs);
-        const leftMs = timeoutMs - (host.monotonicMs() - startedMs);
-        const again = mayRepeat(this.#method, this.#request.idempotent, status);
-        if (!again || attempt > retries || waitMs >= leftMs) throw afterTries(error, attempt);
         // What one request was told holds for all of the source.
         if (retryAfterMs !== undefined) rateLimit.pause(retryAfterMs);
+        const waitMs = backoffMs(host, attempt, retryAfterMs);
+        const again = mayRepeat(this.#method, this.#request.idempotent, status);
+        if (!again || attempt > retries || waitMs >= leftMs()) throw afterTries(error, attempt);
         log.warn(`${error.message}; asking again`, { attempt, waitMs: Math.round(waitMs) });
         await host.sleep(waitMs, total.signal);
       }
@@ -106,17 +108,19 @@ export class Call {
 
   async #attempt<T>(
     read: (answer: OpenAnswer) => Promise<T>,
-    signal: AbortSignal,
-    attempt: number,
-    rejected: boolean,
+    layers: readonly HeaderLayer[],
+    {
+      signal,
+      attempt,
+      leftMs,
+    }: { readonly signal: AbortSignal; readonly attempt: number; readonly leftMs: number },
   ): Promise<T> {
     const { host, rateLimit, secrets, log } = this.#services;
     const limitMs = this.#request.attemptTimeoutMs ?? this.#defaults.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS;
-    const release = await rateLimit.acquire(signal);
+    const release = await rateLimit.acquire(signal, leftMs);
     const watch = this.#watch(limitMs, signal);
     const startedMs = host.monotonicMs();
     try {
-      const layers = await this.#authorized(watch.signal, rejected);
       const { response, url } = await this.#follow(layers, watch);
       const { status } = response;
       log.debug(this.#what, { status, attempt, elapsedMs: Math.round(host.monotonicMs() - startedMs) });

@@ -1,4 +1,4 @@
-import { abortError, type Host } from "../../base/mod.ts";
+import { abortError, AgnesError, throwIfAborted, type Host } from "../../base/mod.ts";
 
 /** The rate limit that all requests of one source share: how many start in a second, how many are under way. */
 export class RateLimit {
@@ -25,8 +25,13 @@ export class RateLimit {
     this.#nextAtMs = Math.max(this.#nextAtMs, this.#host.monotonicMs() + durationMs);
   }
 
-  /** Waits for a turn; call what it resolves to when the request is done. */
-  async acquire(signal: AbortSignal): Promise<() => void> {
+  /**
+   * Waits for a turn; call what it resolves to when the request is done.
+   *
+   * @param patienceMs fails with `source_unavailable` at once when a pause lasts longer
+   */
+  async acquire(signal: AbortSignal, patienceMs: number): Promise<() => void> {
+    throwIfAborted(signal, "waiting for the rate limit");
     await this.#slot(signal);
     let released = false;
     const release = () => {
@@ -36,7 +41,7 @@ export class RateLimit {
       this.#wake();
     };
     try {
-      await this.#turn(signal);
+      await this.#turn(signal, patienceMs);
     } catch (error) {
       release();
       throw error;
@@ -45,9 +50,14 @@ export class RateLimit {
   }
 
   /** Takes the next moment at which a request may start, and waits for it. */
-  async #turn(signal: AbortSignal): Promise<void> {
+  async #turn(signal: AbortSignal, patienceMs: number): Promise<void> {
     const nowMs = this.#host.monotonicMs();
     const atMs = Math.max(nowMs, this.#nextAtMs);
+    if (atMs - nowMs > patienceMs) {
+      const retryAfterMs = Math.ceil(atMs - nowMs);
+      const reason = `the source may not be asked for another ${Math.ceil(retryAfterMs / 1000)} s`;
+      throw new AgnesError("source_unavailable", { reason, retryAfterMs });
+    }
     this.#nextAtMs = atMs + this.#gapMs;
     if (atMs > nowMs) await this.#host.sleep(atMs - nowMs, signal);
   }
