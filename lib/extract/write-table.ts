@@ -50,11 +50,13 @@ export async function writeTable(services: ExtractServices, request: WriteReques
   const sql = request.sql ?? `SELECT * FROM ${quoteIdentifier(table.name)}`;
   const answer = await connection.stream(sql, { signal });
   let given = 0;
+  let finished = false;
   const counted = async function* () {
     for await (const batch of answer.batches) {
       given += batch.numRows;
       yield batch;
     }
+    finished = true;
   };
   const { rows } = await connector.write(into, counted(), { mode, signal });
   if (rows !== given) {

@@ -38,7 +38,12 @@ let nextEvent = 1;
 const event = (change: Change, id = `e${nextEvent++}`): PushEvent => ({ id, body: change as never });
 
 const merge = (bench: Bench, tables: readonly TablePlan[] = [plan], options = {}) =>
-  runStream(bench.services, { directory: bench.directory, source: sourceOf(connector as never), tables, ...options });
+  runStream(bench.services, {
+    directory: bench.directory,
+    source: sourceOf(connector as never),
+    tables,
+    ...options,
+  });
 
 async function push(bench: Bench, ...changes: readonly Change[]): Promise<readonly PushEvent[]> {
   const events = changes.map((change) => event(change));
@@ -47,7 +52,9 @@ async function push(bench: Bench, ...changes: readonly Change[]): Promise<readon
 }
 
 const titles = async (bench: Bench) =>
-  (await bench.rows<{ t: string }>("SELECT id || ' ' || title AS t FROM issues ORDER BY t")).map((row) => row.t);
+  (await bench.rows<{ t: string }>("SELECT id || ' ' || title AS t FROM issues ORDER BY t")).map(
+    (row) => row.t,
+  );
 
 test("runStream() merges spooled events into partitions of the record's own month, one rewrite each", async () => {
   await using bench = await openBench();
@@ -107,10 +114,13 @@ test("extractSource() does not bring a row back that an event deleted", async ()
   await bench.run([plan], read([{ id: "a", created: null, title: "x", updated: 5 }]));
   await push(bench, remove("a"));
   await merge(bench);
-  await bench.run([plan], read([
-    { id: "a", created: null, title: "x", updated: 5 },
-    { id: "b", created: null, title: "y", updated: 6 },
-  ]));
+  await bench.run(
+    [plan],
+    read([
+      { id: "a", created: null, title: "x", updated: 5 },
+      { id: "b", created: null, title: "y", updated: 6 },
+    ]),
+  );
   expect(await titles(bench)).toEqual(["b y"]);
 });
 
@@ -125,7 +135,11 @@ test("runStream() publishes an empty table when the last row is deleted", async 
 
 test("runStream() keeps the events when a table cannot take them", async () => {
   await using bench = await openBench();
-  await push(bench, upsert("a", "one", 5), { kind: "upsert", table: "issues", row: { id: "b", updated: "x" } });
+  await push(bench, upsert("a", "one", 5), {
+    kind: "upsert",
+    table: "issues",
+    row: { id: "b", updated: "x" },
+  });
   const stats = await merge(bench);
   expect(stats.errors[0]?.error.code).toBe("value_invalid");
   expect(stats.published).toBe(0);
@@ -148,7 +162,9 @@ test("Spool.append() makes events durable before it resolves, many in one file",
   await Promise.all(Array.from({ length: 50 }, (_, i) => spool.append([{ id: `${i}`, body: i }])));
   const names = await readdir(join(bench.directory, "spool"));
   expect(names.length).toBeLessThan(10);
-  const lines = await Promise.all(names.sort().map((name) => readFile(join(bench.directory, "spool", name), "utf8")));
+  const lines = await Promise.all(
+    names.sort().map((name) => readFile(join(bench.directory, "spool", name), "utf8")),
+  );
   const ids = lines.flatMap((text) => parseSpool(text, () => {})!).map((one) => Number(one.id));
   expect(ids).toEqual(Array.from({ length: 50 }, (_, i) => i));
 });
@@ -174,7 +190,13 @@ test("freshEvents() remembers a bounded number of ids", () => {
 });
 
 test("lastChanges() lets the later change win where versions say nothing", () => {
-  const changes = [upsert("a", "x", 1), remove("a"), upsert("b", "old", 1), upsert("b", "same", 1), upsert("b", "older", 0)];
+  const changes = [
+    upsert("a", "x", 1),
+    remove("a"),
+    upsert("b", "old", 1),
+    upsert("b", "same", 1),
+    upsert("b", "older", 0),
+  ];
   const { upserts, deletes } = lastChanges(changes, ["id"], "updated");
   expect(upserts.map((row) => row["title"])).toEqual(["same"]);
   expect(deletes).toEqual([{ id: "a" }]);

@@ -7,6 +7,8 @@ import type { ExtractState, PublishedTable } from "../state/extract-state.ts";
 import { checkCount } from "../write/write-stream.ts";
 import { createRemoteAttach, createTables, WHOLE_EXTRACT } from "./tables-sql.ts";
 
+/** A quarter of a megabyte for every column of every little table would be most of the file. */
+const SMALL_BLOCKS = { default_block_size: "16384" };
 /** How many rows one INSERT holds. */
 const INSERT_ROWS = 500;
 
@@ -28,7 +30,7 @@ export async function buildDatabase(
   state: ExtractState,
   verify: ReadonlySet<string>,
 ): Promise<BuiltDatabase> {
-  await using database = await openDatabase({ path, limits: services.limits });
+  await using database = await openDatabase({ path, limits: services.limits, settings: SMALL_BLOCKS });
   await using connection = await database.connect();
   for (const statement of createTables) await connection.run(statement);
   await connection.run("BEGIN");

@@ -1,0 +1,29 @@
+import type { Files } from "../../lib/base/mod.ts";
+
+const CHANGING = [
+  "write",
+  "append",
+  "sync",
+  "rename",
+  "link",
+  "chmod",
+  "remove",
+  "removeDirectory",
+  "makeDirectory",
+] as const;
+
+/** Files that call `before` with the number of each step that changes something, counted from 1. */
+export function steppedFiles(
+  files: Files,
+  before: (step: number, name: string, path: string) => void,
+): Files {
+  let step = 0;
+  const stepped: Record<string, unknown> = { ...files };
+  for (const name of CHANGING) {
+    stepped[name] = async (path: string, ...rest: unknown[]) => {
+      before(++step, name, path);
+      return (files[name] as (...all: unknown[]) => Promise<unknown>)(path, ...rest);
+    };
+  }
+  return stepped as unknown as Files;
+}
