@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { createHost } from "../../lib/base/mod.ts";
+import { createHost, isAgnesError } from "../../lib/base/mod.ts";
 import { fileStorage } from "../../lib/catalog/mod.ts";
 import { openTableRegistry } from "../../lib/tables/mod.ts";
 import { errorOf } from "./registry-setup.ts";
@@ -41,3 +41,34 @@ test("TableRegistry keeps every table when two processes register 200 each at on
     await rm(directory, { recursive: true });
   }
 }, 30_000);
+
+test("openTableRegistry() refuses a store it cannot understand, and never calls it empty", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
+  try {
+    const host = createHost();
+    const open = () => openTableRegistry({ storage: fileStorage({ directory, host }), host });
+    const registry = await open();
+    for (const table of ["a", "b", "c"]) await registry.register({ source: "crm", source_table: table });
+    await registry.close();
+    const log = (await readdir(directory, { recursive: true, withFileTypes: true })).filter((entry) =>
+      entry.isFile(),
+    );
+    const entries = log.map((entry) => join(entry.parentPath, entry.name)).sort();
+    let damaged = 0;
+    for (const file of entries) {
+      const content = await readFile(file);
+      await writeFile(file, content.subarray(0, content.length >> 1));
+      const tables = await (async () => {
+        await using damagedRegistry = await open();
+        return (await damagedRegistry.list()).length;
+      })().catch((error: unknown) => (isAgnesError(error) ? error.code : String(error)));
+      // A damaged snapshot may be passed over for the log; damage to the log itself is fatal.
+      expect(["catalog_corrupt", 3] as unknown[]).toContain(tables);
+      if (tables === "catalog_corrupt") damaged += 1;
+      await writeFile(file, content);
+    }
+    expect(damaged).toBeGreaterThanOrEqual(3);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});

@@ -1,0 +1,36 @@
+import { expect, test } from "bun:test";
+import { toJsonSchema } from "@valibot/to-json-schema";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as v from "valibot";
+
+import { tableChange, tableDefaults, tableFieldNames } from "../../lib/tables/mod.ts";
+
+test("tableChange describes every field, so that flags, documents and the HTTP API can be made from it", () => {
+  for (const field of tableFieldNames) {
+    const schema = tableChange.entries[field].wrapped as v.GenericSchema;
+    expect([field, v.getDescription(schema) ?? ""]).toEqual([
+      field,
+      expect.stringMatching(/^\S.{9,}$/) as unknown as string,
+    ]);
+  }
+  const { properties, additionalProperties } = toJsonSchema(tableChange, {
+    errorMode: "ignore",
+    typeMode: "input",
+  });
+  expect(Object.keys(properties ?? {})).toEqual([...tableFieldNames]);
+  expect(additionalProperties).toBe(false);
+});
+
+test("tableDefaults has a value that the schema takes, or null, for every field but the identity", () => {
+  expect(Object.keys(tableDefaults)).toEqual(
+    tableFieldNames.filter((field) => field !== "source" && field !== "name"),
+  );
+  expect(v.safeParse(tableChange, tableDefaults).success).toBe(true);
+});
+
+test("docs/guide/tables.md explains every placeholder of a filter", async () => {
+  const { filterPlaceholders } = await import("../../lib/tables/mod.ts");
+  const guide = await readFile(join(import.meta.dir, "..", "..", "docs", "guide", "tables.md"), "utf8");
+  for (const name of filterPlaceholders) expect(guide).toContain(`{{${name}}}`);
+});
