@@ -1,0 +1,187 @@
+import type * as arrow from "apache-arrow";
+
+import { AgnesError, isAgnesError, withTimeout, type Host } from "../base/mod.ts";
+import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
+import type { Connection, StreamResult } from "../duckdb/mod.ts";
+import type { RemoteWay } from "./sandbox.ts";
+
+/** Caps of one query. What goes beyond rows and bytes is cut off, and the receipt says so. */
+export interface QueryLimits {
+  /** Default: none. */
+  readonly rows?: number;
+  /** Bytes of the answer in memory. Default: none. */
+  readonly sizeBytes?: number;
+  /** From the call until the last row is read. Default 60,000. */
+  readonly timeoutMs?: number;
+}
+
+/** An answer whose rows come as they are read. */
+export interface QueryAnswer {
+  readonly schema: arrow.Schema;
+  /** The column names; one may come twice. */
+  readonly names: readonly string[];
+  /** To be read once, to the end or until the loop is left; the query holds its connection until then. */
+  readonly batches: AsyncIterable<arrow.RecordBatch>;
+  /** What the answer rests on. Rows, bytes, time and `truncated` are final when the rows are read. */
+  receipt(): Receipt;
+  /** Stops the query, for a caller who does not read the rows. Calling it twice is fine. */
+  close(): Promise<void>;
+}
+
+/** What an answer rests on. */
+export interface Receipt {
+  /** The generation of `analytics.duckdb`; null when no table was read. */
+  readonly generation: number | null;
+  /** Each extract that was used. */
+  readonly extracts: readonly ExtractReceipt[];
+  /** Ids of the tables read. */
+  readonly tables: readonly string[];
+  /** Which way each remote table went. */
+  readonly remotes: readonly { readonly id: string; readonly way: RemoteWay }[];
+  readonly rows: number;
+  readonly sizeBytes: number;
+  /** Whether rows were left out because of a cap. */
+  readonly truncated: boolean;
+  readonly elapsedMs: number;
+}
+
+/** How fresh the tables of one extract are that were read. */
+export interface ExtractReceipt {
+  readonly source: string;
+  /** Null for a foreign extract. */
+  readonly generation: number | null;
+  /** The oldest of its tables that were read, ISO 8601; null is unknown. */
+  readonly extractedAt: string | null;
+  /** Why an older state was shown, or null. */
+  readonly staleReason: string | null;
+}
+
+/** A connection to a locked instance, for one query. */
+export interface Lease {
+  readonly connection: Connection;
+  readonly tables: readonly AnalyticsTable[];
+  readonly generation: number | null;
+  readonly remotes: Receipt["remotes"];
+  readonly release: () => Promise<void>;
+}
+
+interface Run extends Lease {
+  readonly request: {
+    readonly sql: string;
+    readonly limits?: QueryLimits;
+    readonly batchRows?: number;
+    readonly signal?: AbortSignal;
+  };
+  readonly startedMs: number;
+}
+
+const TIMEOUT_MS = 60_000;
+
+/** Starts a query and gives its answer; the connection is given back when the rows are read or given up. */
+export async function answerOf(host: Pick<Host, "monotonicMs">, run: Run): Promise<QueryAnswer> {
+  const { limits = {}, sql, signal, batchRows } = run.request;
+  const timer = withTimeout("the query", limits.timeoutMs ?? TIMEOUT_MS, signal);
+  const totals: Totals = { rows: 0, sizeBytes: 0, truncated: false, elapsedMs: null };
+  let ended: Promise<void> | null = null;
+  const end = () =>
+    (ended ??= (async () => {
+      totals.elapsedMs = host.monotonicMs() - run.startedMs;
+      timer[Symbol.dispose]();
+      await run.release();
+    })());
+  let result: StreamResult;
+  try {
+    const wanted = Math.min(batchRows ?? Infinity, (limits.rows ?? Infinity) + 1);
+    result = await run.connection.stream(sql, {
+      signal: timer.signal,
+      ...(Number.isFinite(wanted) && wanted < 16_384 && { batchRows: Math.max(1, wanted) }),
+    });
+  } catch (error) {
+    await end();
+    throw sqlError(error);
+  }
+  return {
+    schema: result.schema,
+    names: result.names,
+    batches: capped(result.batches, limits, totals, end),
+    receipt: () => ({
+      generation: run.tables.length === 0 ? null : run.generation,
+      extracts: extractsOf(run.tables),
+      tables: run.tables.map(tableId),
+      remotes: run.remotes,
+      rows: totals.rows,
+      sizeBytes: totals.sizeBytes,
+      truncated: totals.truncated,
+      elapsedMs: Math.round(totals.elapsedMs ?? host.monotonicMs() - run.startedMs),
+    }),
+    close: end,
+  };
+}
+
+interface Totals {
+  rows: number;
+  sizeBytes: number;
+  truncated: boolean;
+  elapsedMs: number | null;
+}
+
+async function* capped(
+  batches: AsyncIterable<arrow.RecordBatch>,
+  limits: QueryLimits,
+  totals: Totals,
+  end: () => Promise<void>,
+): AsyncGenerator<arrow.RecordBatch, void, void> {
+  try {
+    for await (const batch of batches) {
+      if (batch.numRows === 0) continue;
+      const kept = keep(batch, limits, totals);
+      if (kept.numRows > 0) {
+        totals.rows += kept.numRows;
+        totals.sizeBytes += sizeOf(kept, batch);
+        yield kept;
+      }
+      if (kept.numRows === batch.numRows) continue;
+      totals.truncated = true;
+      return;
+    }
+  } catch (error) {
+    throw sqlError(error);
+  } finally {
+    await end();
+  }
+}
+
+/** As many rows of a batch as the caps leave room for. */
+function keep(batch: arrow.RecordBatch, limits: QueryLimits, totals: Totals): arrow.RecordBatch {
+  const byRows = limits.rows === undefined ? Infinity : limits.rows - totals.rows;
+  const perRow = batch.data.byteLength / batch.numRows;
+  const byBytes =
+    limits.sizeBytes === undefined ? Infinity : Math.floor((limits.sizeBytes - totals.sizeBytes) / perRow);
+  const rows = Math.max(0, Math.min(byRows, byBytes));
+  return rows >= batch.numRows ? batch : batch.slice(0, rows);
+}
+
+/** A slice shares the buffers of its batch, so its own size is a share of theirs. */
+function sizeOf(kept: arrow.RecordBatch, batch: arrow.RecordBatch): number {
+  return Math.ceil((batch.data.byteLength * kept.numRows) / batch.numRows);
+}
+
+function extractsOf(tables: readonly AnalyticsTable[]): readonly ExtractReceipt[] {
+  return [...new Set(tables.map(({ source }) => source))].map((source) => {
+    const own = tables.filter((table) => table.source === source);
+    const times = own.map(({ extractedAt }) => extractedAt).filter((time) => time !== null);
+    return {
+      source,
+      generation: own[0]!.generation,
+      extractedAt: times.length < own.length ? null : times.sort()[0]!,
+      staleReason: own.find(({ staleReason }) => staleReason !== null)?.staleReason ?? null,
+    };
+  });
+}
+
+/** What DuckDB says of a statement is the author's to correct; all else stays what it is. */
+export function sqlError(error: unknown): unknown {
+  if (!isAgnesError(error, "duckdb_failed")) return error;
+  const { kind, reason } = error.details as { readonly kind: string; readonly reason: string };
+  return new AgnesError("sql_failed", { kind, reason }, { cause: error });
+}

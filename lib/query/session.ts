@@ -1,0 +1,259 @@
+import { AgnesError, type Host } from "../base/mod.ts";
+import { analyticsPath, tableId, type AnalyticsTable } from "../analytics/mod.ts";
+import type { Connection } from "../duckdb/mod.ts";
+import { dataPaths } from "../workspace/mod.ts";
+import {
+  describeTableIn,
+  quotedTable,
+  toCatalogEntry,
+  type CatalogEntry,
+  type TableDescription,
+} from "./catalog.ts";
+import { guardQuery, parseSelect } from "./guard.ts";
+import { answerOf, sqlError, type Lease, type QueryAnswer, type QueryLimits } from "./run.ts";
+import { Sandbox, type LiveResolver, type QueryServices } from "./sandbox.ts";
+import { TableNames } from "./tables.ts";
+
+/** How a session is to be opened. */
+export interface SessionOptions {
+  readonly dataDirectory: string;
+  /** How remote tables are read that cannot be attached. Default: they are unavailable. */
+  readonly live?: LiveResolver;
+}
+
+/** What a caller may see. */
+export interface Access {
+  /** Ids or view names of the tables granted; null is all. Default null. */
+  readonly granted?: ReadonlySet<string> | null;
+}
+
+/** One query. */
+export interface QueryRequest extends Access {
+  /** One SELECT, a `;` after it is fine. */
+  readonly sql: string;
+  readonly limits?: QueryLimits;
+  /** Any table and function, for SQL the caller wrote itself. Files and settings stay out of reach. Default `false`. */
+  readonly trusted?: boolean;
+  /** How many rows a batch has at most. Default 16384. */
+  readonly batchRows?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Answers SQL over what is published. One session serves many queries at once; it sees a new generation with the
+ * next query, while those that run go on with theirs. Nothing is opened before it is needed.
+ *
+ * @example
+ * ```ts
+ * await using session = openQuerySession(services, { dataDirectory: "data" });
+ * const answer = await session.runQuery({ sql: "SELECT count(*) FROM orders", limits: { rows: 1000 } });
+ * for await (const batch of answer.batches) console.log(batch.numRows);
+ * console.log(answer.receipt());
+ * ```
+ */
+export function openQuerySession(services: QueryServices, options: SessionOptions): QuerySession {
+  return new QuerySession(services, options);
+}
+
+/** See `openQuerySession`. */
+export class QuerySession implements AsyncDisposable {
+  readonly #services: QueryServices;
+  readonly #options: SessionOptions;
+  readonly #path: string;
+  #sandbox: Sandbox | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(services: QueryServices, options: SessionOptions) {
+    this.#services = services;
+    this.#options = options;
+    this.#path = analyticsPath(options.dataDirectory);
+  }
+
+  /**
+   * Runs one SELECT; the rows come as they are read.
+   *
+   * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`, `table_unknown` with the nearest names, `sql_failed`,
+   * `timed_out`, `aborted`, `remote_unavailable`, `analytics_unreadable`, `file_unreadable`, `duckdb_out_of_memory`,
+   * `disk_full`; while rows are read as well
+   */
+  async runQuery(request: QueryRequest): Promise<QueryAnswer> {
+    const startedMs = this.#services.host.monotonicMs();
+    const ready = await this.#prepare(request);
+    return await answerOf(this.#services.host, { ...ready, request, startedMs });
+  }
+
+  /** The tables there are, by view name. @throws `analytics_unreadable` */
+  async catalog(access: Access = {}): Promise<readonly CatalogEntry[]> {
+    return await this.#exclusive(async () => {
+      const sandbox = await this.#withAnalytics();
+      return this.#names(sandbox, access)
+        .tables.map(toCatalogEntry)
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
+    });
+  }
+
+  /** The columns of a table, named as in SQL. @throws `table_unknown`, and what `runQuery` throws */
+  async describeTable(name: string, access: Access = {}): Promise<TableDescription> {
+    const { connection, release, tables } = await this.#lease((names) => [names.find(name)], access);
+    try {
+      const [table] = tables;
+      return await describeTableIn(
+        connection,
+        table!,
+        dataPaths.extract(this.#options.dataDirectory, table!.source),
+      );
+    } catch (error) {
+      throw sqlError(error);
+    } finally {
+      await release();
+    }
+  }
+
+  /** The first rows of a table, or random ones. @throws `table_unknown`, and what `runQuery` throws */
+  async sampleTable(
+    name: string,
+    rows: number,
+    options: Access & Pick<QueryRequest, "signal" | "limits"> & { readonly random?: boolean } = {},
+  ): Promise<QueryAnswer> {
+    if (!Number.isInteger(rows) || rows < 0) {
+      throw new AgnesError("invalid_input", {
+        what: "the number of rows",
+        reason: `${rows} is not a whole number`,
+      });
+    }
+    const startedMs = this.#services.host.monotonicMs();
+    const ready = await this.#lease((names) => [names.find(name)], options);
+    const from = quotedTable(ready.tables[0]!);
+    const sql =
+      options.random === true
+        ? `SELECT * FROM ${from} USING SAMPLE reservoir(${rows} ROWS)`
+        : `SELECT * FROM ${from} LIMIT ${rows}`;
+    return await answerOf(this.#services.host, { ...ready, request: { ...options, sql }, startedMs });
+  }
+
+  /** Stops what runs and closes. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#last.catch(() => {});
+    await this.#sandbox?.close();
+    this.#sandbox = null;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #prepare(request: QueryRequest): Promise<Lease> {
+    if (request.trusted === true) {
+      const facts = await this.#parse((connection) => parseSelect(connection, request.sql));
+      return await this.#lease((names) => names.resolveKnown(facts.tables), request);
+    }
+    const { tables } = await this.#parse((connection) => guardQuery(connection, request.sql));
+    return tables.length === 0
+      ? await this.#leaseBare()
+      : await this.#lease((names) => names.resolve(tables), request);
+  }
+
+  /** Parsing needs any instance, and none of what is in it. */
+  async #parse<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const sandbox = await this.#exclusive(() => this.#any());
+    const connection = await sandbox.connect();
+    try {
+      return await work(connection);
+    } finally {
+      await sandbox.release(connection);
+    }
+  }
+
+  /** A locked instance, for a query that reads no table. */
+  async #leaseBare(): Promise<Lease> {
+    return await this.#exclusive(async () => {
+      const sandbox = await this.#any();
+      await sandbox.lock();
+      return await leaseOf(sandbox, []);
+    });
+  }
+
+  /** A locked instance that has what the chosen tables need. */
+  async #lease(choose: (names: TableNames) => readonly AnalyticsTable[], access: Access): Promise<Lease> {
+    return await this.#exclusive(async () => {
+      let sandbox = await this.#withAnalytics();
+      const tables = choose(this.#names(sandbox, access));
+      if (sandbox.locked && !sandbox.serves(tables)) {
+        const before = sandbox.openedIds();
+        await this.#renew();
+        sandbox = await this.#withAnalytics();
+        await sandbox.reopen(before);
+      }
+      await sandbox.openTables(tables);
+      await sandbox.lock();
+      return await leaseOf(sandbox, tables);
+    });
+  }
+
+  #names(sandbox: Sandbox, { granted = null }: Access): TableNames {
+    return new TableNames(sandbox.state?.tables ?? [], granted);
+  }
+
+  /** The instance that shows the published generation; without one, an instance with no tables. */
+  async #withAnalytics(): Promise<Sandbox> {
+    const fingerprint = await fingerprintOf(this.#services.host, this.#path);
+    const current = await this.#any();
+    if (current.fingerprint === fingerprint) return current;
+    const sandbox = current.locked || current.fingerprint !== null ? await this.#renew() : current;
+    if (fingerprint === null) return sandbox;
+    try {
+      await sandbox.attachAnalytics(this.#path, fingerprint);
+      return sandbox;
+    } catch (error) {
+      await this.#renew();
+      throw error;
+    }
+  }
+
+  async #any(): Promise<Sandbox> {
+    return (this.#sandbox ??= await Sandbox.open(this.#services, this.#options.live ?? null));
+  }
+
+  /** A fresh instance; the one before closes with its last query. */
+  async #renew(): Promise<Sandbox> {
+    const before = this.#sandbox;
+    this.#sandbox = null;
+    await before?.retire();
+    return await this.#any();
+  }
+
+  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#last;
+    const mine = (async () => {
+      await before.catch(() => {});
+      if (this.#closed)
+        throw new AgnesError("aborted", { what: "the query: the session was closed, and it" });
+      return await work();
+    })();
+    this.#last = mine;
+    return await mine;
+  }
+}
+
+/** A locked instance, held for one query. */
+async function leaseOf(sandbox: Sandbox, tables: readonly AnalyticsTable[]): Promise<Lease> {
+  const connection = await sandbox.connect();
+  return {
+    connection,
+    tables,
+    generation: sandbox.state?.generation ?? null,
+    remotes: tables.flatMap((table) => {
+      const way = sandbox.wayOf(table);
+      return way === null ? [] : [{ id: tableId(table), way }];
+    }),
+    release: () => sandbox.release(connection),
+  };
+}
+
+/** Changes when the file is replaced; null when there is none. */
+async function fingerprintOf({ files }: Host, path: string): Promise<string | null> {
+  const stat = await files.stat(path);
+  return stat === null ? null : `${stat.sizeBytes} ${stat.modifiedAtMs}`;
+}
