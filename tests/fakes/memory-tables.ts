@@ -41,7 +41,10 @@ export function memoryGateway(table: MemoryTable, faults: TableFaults = noFaults
         return true;
       }),
     replace: (entity, etag) =>
-      through("replace", () => table.get(idOf(entity))?.etag === etag && put(entity) === table),
+      through("replace", () => {
+        const there = table.get(idOf(entity));
+        return there !== undefined && (etag === "*" || there.etag === etag) && put(entity) === table;
+      }),
     remove: (partitionKey, rowKey, etag) =>
       through("remove", () => {
         const id = idOf({ partitionKey, rowKey });
