@@ -59,13 +59,9 @@ export async function writeTable(services: ExtractServices, request: WriteReques
     finished = true;
   };
   const { rows } = await connector.write(into, counted(), { mode, signal });
-  if (rows !== given) {
-    throw new AgnesError("rows_lost", {
-      table: into.name,
-      yielded: given,
-      written: rows,
-      where: source.name,
-    });
+  if (rows !== given || !finished) {
+    const yielded = finished ? given : Math.max(given, table.rows);
+    throw new AgnesError("rows_lost", { table: into.name, yielded, written: rows, where: source.name });
   }
   return rows;
 }

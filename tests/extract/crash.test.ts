@@ -31,15 +31,15 @@ test("extractSource() survives being killed at every step of a run", async () =>
   let killed = 0;
   for (let step = 1; ; step++) {
     const directory = await copyOfTemplate(`step-${step}`);
-    const process = Bun.spawn(["bun", child, directory, String(step)], { stderr: "pipe", stdout: "ignore" });
-    const code = await process.exited;
+    const spawned = Bun.spawn(["bun", child, directory, String(step)], { stderr: "pipe", stdout: "ignore" });
+    const code = await spawned.exited;
     const before = await wholeRound(directory);
     expect([3, 4]).toContain(before);
     if (code === 0) {
       expect(before).toBe(4);
       break;
     }
-    expect(process.signalCode).toBe("SIGKILL");
+    expect(spawned.signalCode).toBe("SIGKILL");
     killed += 1;
     await runRound(directory);
     expect(await wholeRound(directory)).toBe(before + 1);
@@ -86,9 +86,9 @@ test("extractSource() reports a file system that takes no more bytes, and publis
   for (const blocks of [24, 32, 64, 128, 256, 512, 20_000]) {
     const directory = await copyOfTemplate(`limit-${blocks}`);
     const script = `trap "" XFSZ; ulimit -f ${blocks}; exec bun "$0" "$1" once`;
-    const process = Bun.spawn(["sh", "-c", script, child, directory], { stderr: "pipe", stdout: "ignore" });
-    const said = (await new Response(process.stderr).text()).trim();
-    const code = await process.exited;
+    const spawned = Bun.spawn(["sh", "-c", script, child, directory], { stderr: "pipe", stdout: "ignore" });
+    const said = (await new Response(spawned.stderr).text()).trim();
+    const code = await spawned.exited;
     const round = await wholeRound(directory);
     expect(round).toBe(code === 0 ? 4 : 3);
     codes.add(code === 0 ? "ok" : said);
@@ -101,7 +101,7 @@ test("extractSource() reports a file system that takes no more bytes, and publis
 
 test("extractSource() survives 100 kills at random moments under the eyes of a reader", async () => {
   const seed = Number(Bun.env["AGNES_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-  console.log(`crash seed ${seed}`);
+  process.stderr.write(`crash seed ${seed}\n`);
   const random = mulberry32(seed);
   const directory = join(root, "random");
   await runRound(directory);
@@ -118,17 +118,17 @@ test("extractSource() survives 100 kills at random moments under the eyes of a r
   })();
   reader.catch(() => {});
   for (let kill = 0; kill < 100; kill++) {
-    const process = Bun.spawn(["bun", child, directory, "forever"], { stderr: "pipe", stdout: "ignore" });
+    const spawned = Bun.spawn(["bun", child, directory, "forever"], { stderr: "pipe", stdout: "ignore" });
     await Bun.sleep(120 + random() * 380);
-    process.kill("SIGKILL");
-    await process.exited;
+    spawned.kill("SIGKILL");
+    await spawned.exited;
     // Only its own end by the signal counts: an error of a run would be a fault that needs help.
-    expect(await new Response(process.stderr).text()).toBe("");
+    expect(await new Response(spawned.stderr).text()).toBe("");
   }
   stopped = true;
   await reader;
   const last = await publishedRound(directory);
-  console.log(`crash test: ${last} rounds published, ${reads} reads`);
+  process.stderr.write(`crash test: ${last} rounds published, ${reads} reads\n`);
   await runRound(directory);
   expect(await wholeRound(directory)).toBe(last + 1);
   expect(await temporaries(directory)).toEqual([]);

@@ -7,7 +7,16 @@ import * as arrow from "apache-arrow";
 import { AgnesError, nodeFiles } from "../../lib/base/mod.ts";
 import { extractSource, readExtract, rollbackExtract } from "../../lib/extract/mod.ts";
 import { int64, table, utf8, type Batch } from "../../lib/kit/mod.ts";
-import { connectorOf, incremental, openBench, planOf, sourceOf, type ReadFunction } from "./harness.ts";
+import {
+  codeOf,
+  sorted,
+  connectorOf,
+  incremental,
+  openBench,
+  planOf,
+  sourceOf,
+  type ReadFunction,
+} from "./harness.ts";
 
 const t = table("t", { id: int64(), name: utf8() });
 const good: ReadFunction = () => [[{ id: 1, name: "a" }]];
@@ -107,7 +116,7 @@ test("extractSource() sets rows that do not fit aside when the table says so", a
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as { column: string; record: { name: string } });
-  expect(lines.map((line) => [line.column, line.record.name]).sort()).toEqual([
+  expect(sorted(lines.map((line) => [line.column, line.record.name]))).toEqual([
     ["id", "b"],
     ["id", "y"],
   ]);
@@ -168,7 +177,7 @@ test("extractSource() stops within a second when it is aborted, even by a source
       signal: controller.signal,
     },
   );
-  await expect(run).rejects.toMatchObject({ code: "aborted" });
+  expect(await codeOf(run)).toBe("aborted");
   expect(performance.now() - started).toBeLessThan(1_100);
   expect((await readExtract(bench.directory))?.generation.number).toBe(1);
   await bench.run([planOf(t)], good);
@@ -200,7 +209,7 @@ test("extractSource() lets one run at a time have an extract", async () => {
     yield [{ id: 1 }];
   } as unknown as ReadFunction);
   await new Promise((resolve) => setTimeout(resolve, 200));
-  await expect(bench.run([planOf(t)], good)).rejects.toMatchObject({ code: "locked" });
+  expect(await codeOf(bench.run([planOf(t)], good))).toBe("locked");
   release();
   expect((await first).tablesExtracted).toBe(1);
 });
@@ -211,8 +220,8 @@ test("extractSource() does not replace an extract that it cannot read or did not
   const path = join(bench.directory, "extract.duckdb");
   await bench.run([planOf(t)], () => [[{ id: 2 }]]);
   await writeFile(path, "damaged");
-  await expect(bench.run([planOf(t)], good)).rejects.toMatchObject({ code: "extract_unreadable" });
-  await expect(readExtract(bench.directory)).rejects.toMatchObject({ code: "extract_unreadable" });
+  expect(await codeOf(bench.run([planOf(t)], good))).toBe("extract_unreadable");
+  expect(await codeOf(readExtract(bench.directory))).toBe("extract_unreadable");
   await rollbackExtract(bench.services, bench.directory, 1);
   expect(await bench.rows("SELECT id FROM t")).toEqual([{ id: 1n }]);
   expect((await bench.run([planOf(t)], good)).generation).toBe(3);
@@ -245,6 +254,6 @@ test("extractSource() fails with rows_lost when a part has fewer rows than the c
     source: sourceOf(connectorOf(good)),
     tables: [planOf(t)],
   });
-  await expect(run).rejects.toMatchObject({ code: "rows_lost" });
+  expect(await codeOf(run)).toBe("rows_lost");
   expect(await readExtract(bench.directory)).toBeNull();
 });

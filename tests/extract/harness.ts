@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { createHost, createLog, type Host, type LogEntry } from "../../lib/base/mod.ts";
+import { createHost, createLog, isAgnesError, type Host, type LogEntry } from "../../lib/base/mod.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import {
   extractSource,
@@ -100,4 +100,21 @@ export async function rowsOf<T = Record<string, unknown>>(
   await using database = await openDatabase({ path: join(directory, "extract.duckdb"), readOnly: true });
   await using connection = await database.connect();
   return await connection.rows<T>(sql);
+}
+
+/** The code of the error that a promise is rejected with. */
+export async function codeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    return isAgnesError(error) ? error.code : String(error);
+  }
+  return "no error";
+}
+
+/** Values in the order of their JSON. */
+export function sorted<T>(values: readonly T[]): readonly T[] {
+  const text = (value: T) =>
+    JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? `${item}` : item));
+  return [...values].sort((a, b) => (text(a) < text(b) ? -1 : 1));
 }

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { readExtract, type TablePlan } from "../../lib/extract/mod.ts";
 import { int64, table, utf8, type Row } from "../../lib/kit/mod.ts";
-import { incremental, openBench, type Bench } from "./harness.ts";
+import { sorted, incremental, openBench, type Bench } from "./harness.ts";
 
 const info = table(
   "events",
@@ -29,7 +29,7 @@ const first: Row[] = [
 test("extractSource() lays a table out by month, the unreadable values apart", async () => {
   await using bench = await openBench();
   await bench.run([plan()], () => [first]);
-  expect((await parts(bench)).map(([label, rows]) => [label, rows]).sort()).toEqual([
+  expect(sorted((await parts(bench)).map(([label, rows]) => [label, rows]))).toEqual([
     ["2025-12", 1],
     ["2026-01", 3],
     ["2026-02", 1],
@@ -50,14 +50,14 @@ test("extractSource() moves a row to its new partition and rewrites only the two
   ]);
   const after = await parts(bench);
   expect(stats.tables[0]!.partsWritten).toBe(2);
-  expect(after.map(([label, rows]) => [label, rows]).sort()).toEqual([
+  expect(sorted(after.map(([label, rows]) => [label, rows]))).toEqual([
     ["2025-12", 1],
     ["2026-01", 2],
     ["2026-02", 3],
     ["unknown", 2],
   ]);
   const kept = after.filter(([, , path]) => before.some(([, , old]) => old === path));
-  expect(kept.map(([label]) => label).sort()).toEqual(["2025-12", "unknown"]);
+  expect(sorted(kept.map(([label]) => label))).toEqual(["2025-12", "unknown"]);
   expect(await bench.rows("SELECT day FROM events WHERE id = 1")).toEqual([{ day: "2026-02-20" }]);
   expect(await bench.rows("SELECT count(*) AS n, count(DISTINCT id) AS d FROM events")).toEqual([
     { n: 8n, d: 8n },
@@ -69,7 +69,7 @@ test("extractSource() takes the last of rows with one key when it partitions", a
   await bench.run([plan({ partitionGranularity: "year" })], () => [
     [...first, { id: 1, day: "2024-01-01", v: 9 }],
   ]);
-  expect((await parts(bench)).map(([label, rows]) => [label, rows]).sort()).toEqual([
+  expect(sorted((await parts(bench)).map(([label, rows]) => [label, rows]))).toEqual([
     ["2024", 1],
     ["2025", 1],
     ["2026", 3],
@@ -81,7 +81,7 @@ test("extractSource() lays a partitioned table out anew when the width changes",
   await using bench = await openBench();
   await bench.run([plan()], () => [first]);
   await bench.run([plan({ partitionGranularity: "day" })], () => [first]);
-  expect((await parts(bench)).map(([label]) => label).sort()).toEqual([
+  expect(sorted((await parts(bench)).map(([label]) => label))).toEqual([
     "2025-12-31",
     "2026-01-05",
     "2026-01-31",

@@ -6,7 +6,7 @@ import { readExtract, runStream, Spool, type TablePlan } from "../../lib/extract
 import { freshEvents, lastChanges } from "../../lib/extract/stream/collect.ts";
 import { parseSpool } from "../../lib/extract/stream/spool.ts";
 import { int64, table, timestamp, utf8, type Change, type PushEvent } from "../../lib/kit/mod.ts";
-import { incremental, openBench, sourceOf, type Bench } from "./harness.ts";
+import { sorted, incremental, openBench, sourceOf, type Bench } from "./harness.ts";
 
 const info = table(
   "issues",
@@ -68,7 +68,7 @@ test("runStream() merges spooled events into partitions of the record's own mont
   const next = await merge(bench);
   expect(next.partsWritten).toBe(1);
   const parts = (await readExtract(bench.directory))!.tables[0]!.parts;
-  expect(parts.map((part) => part.partition).sort()).toEqual(["2025-12", "2026-01"]);
+  expect(sorted(parts.map((part) => part.partition))).toEqual(["2025-12", "2026-01"]);
 });
 
 test("runStream() changes nothing when events are replayed", async () => {
