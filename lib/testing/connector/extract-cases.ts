@@ -56,13 +56,16 @@ function faultCases(): readonly SourceCase[] {
   }));
 }
 
+/** The first requests are enough: listing, a first page, one in the middle, a last one. */
+const REQUESTS_MAX = 4;
+
 /** Lets a fault meet the first request of a run, then the second, and so on as long as there are any. */
 async function checkFault(session: Session, fault: FetchFault | "short page"): Promise<void> {
   const server = session.config.server!;
   const tables = await session.readTables();
   // The first answer cannot come twice: there is none before it.
   const first = typeof fault === "object" && fault.kind === "repeat" ? 1 : 0;
-  for (let skip = first; skip < first + 6; skip += 1) {
+  for (let skip = first; skip < first + REQUESTS_MAX; skip += 1) {
     if (fault === "short page") server.shortenNextPage(skip);
     else server.inject([fault], skip);
     const { directory, stats } = await extract(session, tables, {

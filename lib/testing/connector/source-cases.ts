@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { isExposedName, toExposedName } from "../../base/mod.ts";
 import { capabilities, type TableInfo } from "../../kit/mod.ts";
 import { discoverTables } from "../../plugins/mod.ts";
+import { connectBare } from "./bare.ts";
 import type { SourceCase } from "./config.ts";
 import { assertNoSecret } from "./leaks.ts";
 import { able, openSession, within, type Session } from "./session.ts";
@@ -23,9 +24,10 @@ export const sourceCases: readonly SourceCase[] = [
   {
     name: "close() may be called twice",
     needs: [],
-    async run({ connector }) {
-      await connector.close?.();
-      await connector.close?.();
+    async run(session) {
+      const bare = await connectBare(session);
+      await bare.close?.();
+      await bare.close?.();
     },
   },
   {

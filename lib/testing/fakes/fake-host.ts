@@ -56,7 +56,16 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
   return { ...host, advance, sleeps };
 }
 
-/** Numbers in [0, 1) that are the same for the same seed. */
+/**
+ * Numbers in [0, 1) that are the same for the same seed.
+ *
+ * @example
+ * ```ts
+ * import { seededRandom } from "agnes/testing";
+ * const random = seededRandom(42);
+ * random() === seededRandom(42)(); // true
+ * ```
+ */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

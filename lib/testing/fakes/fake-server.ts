@@ -7,11 +7,11 @@ export interface FakeRequest {
   readonly headers: Headers;
   readonly body: string;
   /** The slice of `rows` from `offset`, of at most `size`; shorter when a short page was asked for. */
-  page<T>(
+  readonly page: <T>(
     rows: readonly T[],
     offset: number,
     size: number,
-  ): { readonly rows: readonly T[]; readonly next: number | null };
+  ) => { readonly rows: readonly T[]; readonly next: number | null };
 }
 
 /** Answers one kind of request; the key in the table of routes is `METHOD /path`. */

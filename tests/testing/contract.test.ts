@@ -1,0 +1,75 @@
+import { describe, expect, test } from "bun:test";
+
+import type { AnyPlugin } from "agnes/kit";
+import { connectorContract, runCases, type ContractConfig } from "agnes/testing";
+import * as v from "valibot";
+
+import { brokenPlugins } from "./plugins/broken.ts";
+import { memoryPlugin, signature } from "./plugins/memory.ts";
+
+const TOKEN = "t0ken-of-the-test/+ä";
+const body = new TextEncoder().encode(JSON.stringify({ id: 1, name: "Ada" }));
+const request = { method: "POST", url: "http://localhost/", body };
+const config: ContractConfig = {
+  secrets: { TOKEN },
+  push: {
+    genuine: { ...request, headers: { "x-signature": signature(body, TOKEN) } },
+    forged: [{ ...request, headers: { "x-signature": "1" } }],
+  },
+  write: { table: "people", rows: [{ id: 5000, name: "New", seen_at: "2026-03-01T00:00:00Z" }] },
+};
+
+async function failuresOf(plugin: AnyPlugin): Promise<readonly string[]> {
+  const results = await runCases(connectorContract(plugin, config));
+  return results.filter((result) => !result.ok).map((result) => result.name);
+}
+
+test("connectorContract() finds nothing wrong with a plugin that keeps every promise", async () => {
+  const results = await runCases(connectorContract(memoryPlugin(), config));
+  expect(results.length).toBeGreaterThan(20);
+  expect(results.filter((result) => !result.ok)).toEqual([]);
+});
+
+describe("connectorContract() catches exactly what is broken:", () => {
+  for (const { words, breaking, caught } of brokenPlugins) {
+    test(words, async () => {
+      expect(await failuresOf(memoryPlugin(breaking))).toEqual([...caught]);
+    });
+  }
+
+  test("options that take any key", async () => {
+    const plugin = { ...memoryPlugin(), options: v.object({}) };
+    expect(await failuresOf(plugin)).toEqual(["options refuse an unknown key"]);
+  });
+
+  test("every case, but the ones that only faults of a server can break", () => {
+    const caught = new Set([
+      ...brokenPlugins.flatMap((broken) => broken.caught),
+      "options refuse an unknown key",
+    ]);
+    expect(connectorContract(memoryPlugin(), config).filter(({ name }) => !caught.has(name))).toEqual([]);
+  });
+});
+
+describe("connectorContract() chooses cases", () => {
+  const names = (plugin: AnyPlugin, given: ContractConfig = {}) =>
+    connectorContract(plugin, given).map((one) => one.name);
+
+  test("connectorContract() gives the cases of the declared capabilities only", () => {
+    const some = { ...memoryPlugin(), capabilities: ["discover", "metadata"] } as const;
+    for (const { needs } of connectorContract(some, config))
+      expect(some.capabilities).toEqual(expect.arrayContaining([...needs]));
+    expect(names(some).some((name) => name.startsWith("read()"))).toBe(false);
+  });
+
+  test("connectorContract() writes nothing and pushes nothing genuine unless told what", () => {
+    expect(names(memoryPlugin()).some((name) => name.startsWith("write()"))).toBe(false);
+    expect(names(memoryPlugin()).some((name) => name.startsWith("stream()"))).toBe(false);
+    expect(names(memoryPlugin())).toContain("verify() refuses a request that nobody signed");
+  });
+
+  test("connectorContract() names every case once", () => {
+    const all = names(memoryPlugin(), config);
+    expect(new Set(all).size).toBe(all.length);
+  });
+});

@@ -1,0 +1,357 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { float64, table, utf8, type ReadOptions, type Row, type TableInfo } from "agnes/kit";
+
+import { batches, isWanted, PEOPLE, type Breaking, type MemoryConnector } from "./memory.ts";
+
+/** A way to break a promise, and the cases that must notice. */
+export interface Broken {
+  readonly words: string;
+  readonly breaking: Breaking;
+  readonly caught: readonly string[];
+}
+
+const SCHEMA = "read() yields batches of the declared schema";
+const EXTRACT = "an extract publishes every row of every table";
+const SECOND = "a second extract of an unchanged source publishes the same rows";
+const SECRET = "errors and log lines carry no secret";
+const CURSOR = "read() with a cursor yields exactly the later rows";
+const STREAM = "stream() turns genuine events into changes of its tables";
+
+/** A read of `people` that yields what `choose` makes of the rows. */
+function reading(choose: (rows: readonly Row[], options: ReadOptions) => readonly Row[]): Breaking {
+  return (_good, { rows }) => ({
+    async *read({ name }, options) {
+      if (!/^people$/i.test(name)) throw new Error(`there is no table ${name}`);
+      yield* batches(choose(rows, options), options);
+    },
+  });
+}
+
+const wanted = (rows: readonly Row[], options: ReadOptions) => rows.filter((row) => isWanted(row, options));
+
+const brokenReads: readonly Broken[] = [
+  {
+    words: "a batch with another type than declared",
+    breaking: (good, { rows }) => ({
+      async *read(info, options) {
+        if (info.name !== PEOPLE.name) yield* good.read(info, options);
+        const { type } = PEOPLE.schema.fields[2]!;
+        const wrong = table("people", { id: float64(), name: utf8(), seen_at: { type, nullable: true } });
+        yield* batches(wanted(rows, options), options, wrong);
+      },
+    }),
+    caught: [SCHEMA, EXTRACT, SECOND],
+  },
+  {
+    words: "a column that was not declared",
+    breaking: (good, { rows }) => ({
+      async *read(info, options) {
+        if (info.name !== PEOPLE.name) yield* good.read(info, options);
+        const { columns: _, ...all } = options;
+        yield* batches(wanted(rows, options), all, table("people", { extra: utf8(), ...columnsOfPeople() }));
+      },
+    }),
+    caught: [SCHEMA, EXTRACT, SECOND],
+  },
+  {
+    words: "a read that goes on after the abort",
+    breaking: (good) => ({
+      async *read(info, options) {
+        const deaf = { ...options, signal: new AbortController().signal };
+        for await (const batch of good.read(info, deaf)) {
+          yield batch;
+          if (options.batchRows < 100) await sleep(30);
+        }
+      },
+    }),
+    caught: ["read() stops within a second when it is aborted"],
+  },
+  {
+    words: "a read that hangs after the abort",
+    breaking: (good) => ({
+      async *read(info, options) {
+        yield* good.read(info, { ...options, signal: new AbortController().signal });
+        if (options.signal.aborted) await sleep(1500);
+      },
+    }),
+    caught: ["read() stops within a second when it is aborted"],
+  },
+  {
+    words: "a cursor that takes the last rows again",
+    breaking: reading((rows, options) => {
+      const last = Date.parse(`${options.cursor?.value.replace(" ", "T")}Z`);
+      return rows.filter((row) => isWanted(row, options) || row["seen_at"] === last);
+    }),
+    caught: [CURSOR],
+  },
+  {
+    words: "a cursor that leaves a later row out",
+    breaking: reading((rows, options) => wanted(rows, options).slice(options.cursor === undefined ? 0 : 1)),
+    caught: [CURSOR],
+  },
+  {
+    words: "columns that come with other values when they come alone",
+    breaking: reading((rows, options) =>
+      wanted(rows, options).map((row) => (options.columns?.length === 1 ? { ...row, id: 0 } : row)),
+    ),
+    caught: ["read() with columns yields the same rows"],
+  },
+  {
+    words: "a filter that takes >= for >",
+    breaking: reading((rows, { cursor, filter = [] }) => {
+      const strict = filter.map((one) => (one.operator === "ge" ? { ...one, operator: "gt" as const } : one));
+      return rows.filter((row) => isWanted(row, { ...(cursor && { cursor }), filter: strict }));
+    }),
+    caught: ["read() with a filter yields the rows that filtering afterwards leaves"],
+  },
+  {
+    words: "reads that take rows from each other",
+    breaking(_good, { rows }) {
+      let position = 0;
+      let readers = 0;
+      return {
+        async *read({ name }, options) {
+          if (name !== PEOPLE.name) throw new Error("there is no table of that name");
+          if (readers === 0) position = 0;
+          readers += 1;
+          try {
+            const all = wanted(rows, options);
+            for (; position < all.length; position += 100) {
+              yield* batches(all.slice(position, position + 100), options);
+            }
+          } finally {
+            readers -= 1;
+          }
+        },
+      };
+    },
+    caught: ["read() yields the same rows again, also with two reads at once"],
+  },
+  {
+    words: "a table that does not exist taken for an empty one",
+    breaking: (good) => ({
+      async *read(info, options) {
+        if (info.name === PEOPLE.name) yield* good.read(info, options);
+      },
+    }),
+    caught: ["read() does not take a table that does not exist for an empty one"],
+  },
+  {
+    words: "nothing new told as if the table were empty",
+    breaking: (good) => ({
+      async discover() {
+        const { cursor: _, ...people } = PEOPLE;
+        return [people];
+      },
+      async *read(info, options) {
+        if (options.state === undefined) yield* good.read(info, options);
+        return { state: 1 };
+      },
+    }),
+    caught: [SECOND],
+  },
+];
+
+const brokenSecrets: readonly Broken[] = [
+  {
+    words: "a secret in an error",
+    breaking: (good, { secrets }) => ({
+      async *read(info, options) {
+        if (info.name !== PEOPLE.name) throw new Error(`401 for ${secrets.TOKEN.reveal()}`);
+        yield* good.read(info, options);
+      },
+    }),
+    caught: [SECRET],
+  },
+  {
+    words: "a secret in base64 in the cause of an error",
+    breaking: (good, { secrets }) => ({
+      async *read(info, options) {
+        const sent = `Basic ${Buffer.from(secrets.TOKEN.reveal()).toString("base64")}`;
+        if (info.name !== PEOPLE.name)
+          throw new Error("refused", { cause: { request: { headers: [sent] } } });
+        yield* good.read(info, options);
+      },
+    }),
+    caught: [SECRET],
+  },
+  {
+    words: "a secret in the log",
+    breaking: (good, { secrets, log }) => ({
+      async *discover(options) {
+        log.debug("listing", { headers: { authorization: secrets.TOKEN.reveal() } });
+        yield await listed(good, options);
+      },
+    }),
+    caught: [SECRET],
+  },
+  {
+    words: "a secret in the url to attach",
+    breaking: (good, { secrets }) => ({
+      remote: () => ({ ...good.remote(), url: `x://h?t=${encodeURIComponent(secrets.TOKEN.reveal())}` }),
+    }),
+    caught: ["remote() embeds no secret"],
+  },
+  {
+    words: "a token where the name of its variable belongs",
+    breaking: (good) => ({ remote: () => ({ ...good.remote(), tokenEnv: "sk-12345" }) }),
+    caught: ["remote() embeds no secret"],
+  },
+];
+
+const brokenSources: readonly Broken[] = [
+  {
+    words: "tables that change their description",
+    breaking() {
+      let count = 0;
+      return { discover: async () => [{ ...PEOPLE, description: `look ${(count += 1)}` }] };
+    },
+    caught: ["discover() lists the same tables again"],
+  },
+  {
+    words: "two tables that would be exposed under one name",
+    breaking: (good, context) => ({
+      ...reading(wanted)(good, context),
+      discover: async () => [PEOPLE, { ...PEOPLE, name: "People" }],
+    }),
+    caught: ["discover() lists named and typed tables", EXTRACT, SECOND],
+  },
+  {
+    words: "a discovery that goes on after the abort",
+    breaking: (good) => ({
+      async *discover(options) {
+        if (options.signal.aborted) await sleep(1200);
+        yield await listed(good, options);
+      },
+    }),
+    caught: ["discover() stops within a second when it is aborted"],
+  },
+  {
+    words: "a second close() that fails",
+    breaking() {
+      let isOpen = true;
+      return {
+        close() {
+          if (!isOpen) throw new Error("it is closed");
+          isOpen = false;
+        },
+      };
+    },
+    caught: ["close() may be called twice"],
+  },
+  {
+    words: "a health check without a word",
+    breaking: () => ({ health: async () => ({ ok: true, message: " " }) }),
+    caught: ["health() answers in a sentence"],
+  },
+  {
+    words: "a source that is not well",
+    breaking: () => ({ health: async () => ({ ok: false, message: "down" }) }),
+    caught: ["health() answers in a sentence"],
+  },
+  {
+    words: "statistics of a table that nobody has",
+    breaking: () => ({ metadata: async (tables) => tables.map(({ name }) => ({ name, rows: 1 })) }),
+    caught: ["metadata() describes the tables it is asked for"],
+  },
+  {
+    words: "statistics that cannot be true",
+    breaking: () => ({ metadata: async () => [{ name: "people", rows: -1 }] }),
+    caught: ["metadata() describes the tables it is asked for"],
+  },
+];
+
+const brokenQueries: readonly Broken[] = [
+  {
+    words: "an answer without rows",
+    breaking: (good) => ({
+      query: async (sql, options) => ({
+        ...(await good.query(sql, options)),
+        batches: batches([], { batchRows: 1 }),
+      }),
+    }),
+    caught: ["query() answers with batches of its schema"],
+  },
+  {
+    words: "an answer to what is no SQL",
+    breaking: (good) => ({ query: (_sql, options) => good.query("SELECT 1 AS one", options) }),
+    caught: ["query() of what is no SQL fails, wrapped once"],
+  },
+  {
+    words: "a query that goes on after the abort",
+    breaking: (good) => ({
+      async query(sql, options) {
+        if (options.signal.aborted) await sleep(1200);
+        return good.query(sql, options);
+      },
+    }),
+    caught: ["query() stops within a second when it is aborted"],
+  },
+  {
+    words: "an estimate that cannot be true",
+    breaking: () => ({ estimate: async () => ({ sizeBytes: Number.NaN }) }),
+    caught: ["estimate() gives figures that can be true"],
+  },
+];
+
+const brokenPushes: readonly Broken[] = [
+  {
+    words: "pushed requests that nobody checks",
+    breaking: () => ({ verify: async () => [{ id: "1", body: { id: 1 } }] }),
+    caught: ["verify() refuses a request that nobody signed"],
+  },
+  {
+    words: "an event with another id when it is replayed",
+    breaking(good) {
+      let count = 0;
+      return {
+        verify: async (request) =>
+          (await good.verify(request)).map((event) => ({ ...event, id: String((count += 1)) })),
+      };
+    },
+    caught: [STREAM],
+  },
+  {
+    words: "a change without its key",
+    breaking: () => ({
+      async *stream(events) {
+        for await (const _ of events) yield { kind: "delete", table: PEOPLE.name, key: { name: "Ada" } };
+      },
+    }),
+    caught: [STREAM],
+  },
+  {
+    words: "rows that are taken and lost",
+    breaking: () => ({
+      async write(_table, written) {
+        let rows = 0;
+        for await (const batch of written) rows += batch.numRows;
+        return { rows };
+      },
+    }),
+    caught: ["write() takes rows and read() gives them back"],
+  },
+];
+
+/** Every way to break a promise. */
+export const brokenPlugins: readonly Broken[] = [
+  ...brokenReads,
+  ...brokenSecrets,
+  ...brokenSources,
+  ...brokenQueries,
+  ...brokenPushes,
+];
+
+async function listed(
+  good: MemoryConnector,
+  options: { readonly signal: AbortSignal },
+): Promise<readonly TableInfo[]> {
+  return (await good.discover(options)) as readonly TableInfo[];
+}
+
+function columnsOfPeople() {
+  return Object.fromEntries(
+    PEOPLE.schema.fields.map(({ name, type, nullable }) => [String(name), { type, nullable }]),
+  );
+}

@@ -1,0 +1,162 @@
+import {
+  type arrow,
+  createRowBuilder,
+  definePlugin,
+  int64,
+  table,
+  timestamp,
+  utf8,
+  type Connector,
+  type ConnectContext,
+  type Filter,
+  type ReadOptions,
+  type Row,
+  type TableInfo,
+} from "agnes/kit";
+import * as v from "valibot";
+
+/** The connector of `memoryPlugin`, before something is broken in it. */
+export type MemoryConnector = Connector<
+  "discover" | "read" | "stream" | "remote" | "query" | "metadata" | "write"
+>;
+
+type Context = ConnectContext<unknown, { TOKEN: { description: string; required: true } }>;
+
+/** What is to be broken: methods instead of those of a connector that keeps its promises. */
+export type Breaking = (
+  good: MemoryConnector,
+  context: Context & { readonly rows: readonly Row[] },
+) => { readonly [Method in keyof MemoryConnector]?: MemoryConnector[Method] | undefined };
+
+export const PEOPLE: TableInfo = table(
+  "people",
+  { id: int64({ nullable: false }), name: utf8(), seen_at: timestamp() },
+  { primaryKey: ["id"], cursor: "seen_at" },
+);
+
+/**
+ * A plugin that keeps every promise, with all capabilities, over rows in memory; `breaking` replaces methods so that
+ * it does not.
+ */
+export function memoryPlugin(breaking: Breaking = () => ({})) {
+  return definePlugin({
+    name: "memory",
+    version: "1.0.0",
+    description: "Rows in memory",
+    capabilities: ["discover", "read", "stream", "remote", "query", "metadata", "write"],
+    options: v.strictObject({}),
+    secrets: { TOKEN: { description: "A token", required: true } },
+    connect(context) {
+      const rows = people();
+      const good = goodConnector(context, rows);
+      return { ...good, ...breaking(good, { ...context, rows }) } as MemoryConnector;
+    },
+  });
+}
+
+/** The rows there are. */
+export function people(count = 800): Row[] {
+  return Array.from({ length: count }, (_, id) => ({
+    id,
+    name: id % 7 === 0 ? null : `n${id % 50}`,
+    seen_at: id % 11 === 0 ? null : Date.UTC(2026, 0, 1) + Math.floor(id / 3) * 60_000,
+  }));
+}
+
+function goodConnector({ secrets }: Context, rows: Row[]): MemoryConnector {
+  return {
+    discover: async () => [PEOPLE],
+    async *read({ name }, options) {
+      if (name !== PEOPLE.name) throw new Error(`there is no table ${name}`);
+      yield* batches(
+        rows.filter((row) => isWanted(row, options)),
+        options,
+      );
+    },
+    remote: () => ({ alias: "memory", extension: "memory", url: "memory:", tokenEnv: "TOKEN" }),
+    async query(sql) {
+      if (sql !== "SELECT 1 AS one") throw new Error("no such query");
+      const answer = table("answer", { one: int64() });
+      return { schema: answer.schema, batches: batches([{ one: 1 }], { batchRows: 1 }, answer) };
+    },
+    metadata: async (tables) =>
+      tables.filter(({ name }) => name === PEOPLE.name).map(({ name }) => ({ name, rows: rows.length })),
+    async write(_table, written) {
+      let count = 0;
+      for await (const batch of written) {
+        for (const row of batch) rows.push(row!.toJSON() as Row);
+        count += batch.numRows;
+      }
+      return { rows: count };
+    },
+    async verify({ headers, body }) {
+      if (headers["x-signature"] !== signature(body, secrets.TOKEN.reveal()))
+        throw new Error("the signature is wrong");
+      return [{ id: signature(body, ""), body: JSON.parse(new TextDecoder().decode(body)) as Row as never }];
+    },
+    async *stream(events) {
+      for await (const { body } of events) yield { kind: "upsert", table: PEOPLE.name, row: body as Row };
+    },
+    health: async () => ({ ok: true, message: "it is in memory" }),
+    close() {},
+  };
+}
+
+/** Not secure, but it tells genuine requests from others. */
+export function signature(body: Uint8Array, secret: string): string {
+  return [...body, ...new TextEncoder().encode(secret)]
+    .reduce((sum, byte) => (sum * 31 + byte) % 1_000_003, 7)
+    .toString();
+}
+
+/** Rows as Arrow batches. */
+export async function* batches(
+  rows: readonly Row[],
+  {
+    batchRows,
+    columns,
+    signal,
+  }: Pick<ReadOptions, "batchRows" | "columns"> & { readonly signal?: AbortSignal },
+  info = PEOPLE,
+): AsyncGenerator<arrow.RecordBatch, void> {
+  const builder = createRowBuilder(info, { batchRows, ...(columns === undefined ? {} : { columns }) });
+  for (const batch of [...builder.append(rows), ...builder.finish()]) {
+    signal?.throwIfAborted();
+    yield batch;
+  }
+}
+
+/** Whether a row is later than the cursor and meets the filter. */
+export function isWanted(row: Row, { cursor, filter = [] }: Pick<ReadOptions, "cursor" | "filter">): boolean {
+  const seenAt = row["seen_at"] as number | null;
+  const isLater =
+    cursor === undefined || (seenAt !== null && seenAt > Date.parse(`${cursor.value.replace(" ", "T")}Z`));
+  return isLater && filter.every((one) => meets(row, one));
+}
+
+function meets(row: Row, { column, operator, values }: Filter): boolean {
+  const value = comparable(row[column]);
+  if (value === null) return false;
+  const wanted = values.map((one) =>
+    comparable(column === "seen_at" ? Date.parse(`${String(one).replace(" ", "T")}Z`) : one)!,
+  );
+  switch (operator) {
+    case "eq":
+      return wanted.includes(value);
+    case "ne":
+      return !wanted.includes(value);
+    case "gt":
+      return wanted.every((one) => value > one);
+    case "ge":
+      return wanted.every((one) => value >= one);
+    case "lt":
+      return wanted.every((one) => value < one);
+    case "le":
+      return wanted.every((one) => value <= one);
+  }
+}
+
+function comparable(value: unknown): string | number | null {
+  if (value === null || value === undefined) return null;
+  return typeof value === "string" ? value : Number(value);
+}
