@@ -46,6 +46,7 @@ export interface CsvOptions {
  */
 export type Batch = RecordBatch | readonly Row[] | FileChunk;
 
+/** What JSON can say. */
 export type JsonValue =
   string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
@@ -96,12 +97,28 @@ export interface ReadOptions {
   readonly signal: AbortSignal;
 }
 
-/** Whether a batch is a file chunk. */
+/**
+ * Whether a batch is a file chunk.
+ *
+ * @example
+ * ```ts
+ * import { isFileChunk } from "agnes/kit";
+ * isFileChunk({ kind: "file", format: "csv", data: "/data/orders.csv.gz" }); // true
+ * ```
+ */
 export function isFileChunk(batch: Batch): batch is FileChunk {
   return !Array.isArray(batch) && (batch as Partial<FileChunk>).kind === "file";
 }
 
-/** Whether a batch is row objects. */
+/**
+ * Whether a batch is row objects.
+ *
+ * @example
+ * ```ts
+ * import { isRows } from "agnes/kit";
+ * isRows([{ id: 1 }]); // true
+ * ```
+ */
 export function isRows(batch: Batch): batch is readonly Row[] {
   return Array.isArray(batch);
 }
