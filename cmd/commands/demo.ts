@@ -31,7 +31,8 @@ export default command({
     cli.say(`\nFrom which airports did the most flights start in 2008, and to how many others?\n`);
     cli.say(indented(demoQueries.airports));
     cli.say("");
-    await printAnswer(cli, agnes, { sql: demoQueries.airports, format: cli.json ? "json" : "table" });
+    const answer = await agnes.query(demoQueries.airports, { signal: cli.signal });
+    await printAnswer(cli, answer, { format: cli.json ? "json" : "table" });
     sayNext(cli, args.dir);
     return 0;
   },

@@ -1,2 +1,38 @@
+import { isAgnesError } from "../../lib/base/mod.ts";
+import type { Cli } from "../console/cli.ts";
 import { command } from "../console/command.ts";
-export default command({ args: {}, run: async () => 1 });
+import { openAgnes } from "../console/open-agnes.ts";
+import { printRows } from "../console/print-rows.ts";
+import { attempt, failed, warning, type Check } from "../doctor/check.ts";
+import { dataFolderChecks, duckdbChecks, runtimeCheck } from "../doctor/machine.ts";
+import { workspaceChecks } from "../doctor/workspace.ts";
+
+export default command({
+  args: {},
+  examples: ["agnes doctor", "agnes doctor --json"],
+  async run(cli) {
+    const checks = [runtimeCheck(), ...(await attempt("DuckDB", duckdbChecks)), ...(await ofWorkspace(cli))];
+    if (cli.json) await cli.printJson({ checks });
+    else {
+      await printRows(
+        cli,
+        ["state", "what", "finding"],
+        checks.map(({ state, name, message }) => [state, name, message]),
+      );
+      for (const { name, hint } of checks) if (hint !== undefined) cli.say(`${name}: ${hint}`);
+    }
+    return checks.some(({ state }) => state === "failed") ? 1 : 0;
+  },
+});
+
+async function ofWorkspace(cli: Cli): Promise<readonly Check[]> {
+  try {
+    await using agnes = await openAgnes(cli, { quietLog: true });
+    const folder = await attempt("data folder", () => dataFolderChecks(agnes.workspace.dataDirectory));
+    return [...folder, ...(await workspaceChecks(agnes))];
+  } catch (error) {
+    if (!isAgnesError(error)) throw error;
+    const isOutside = error.code === "workspace_missing" && cli.workspace === undefined;
+    return [isOutside ? warning("workspace", error.message, error.hint) : failed("workspace", error)];
+  }
+}

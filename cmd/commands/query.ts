@@ -1,2 +1,91 @@
+import { AgnesError, shown } from "../../lib/base/mod.ts";
+import type { Cli } from "../console/cli.ts";
 import { command } from "../console/command.ts";
-export default command({ args: {}, run: async () => 1 });
+import { openAgnes } from "../console/open-agnes.ts";
+import { answerFormats, printAnswer, type AnswerFormat } from "../console/print-answer.ts";
+import { wholeNumber } from "../console/whole-number.ts";
+
+/** A table is held whole to lay it out, and read by a person. */
+const TABLE_ROWS = 100;
+
+export default command({
+  args: {
+    sql: {
+      type: "positional",
+      required: false,
+      valueHint: "SQL",
+      description: "One SELECT over the tables of the catalog; `-`, or none, reads it from stdin",
+    },
+    format: {
+      type: "enum",
+      alias: "f",
+      options: [...answerFormats],
+      description:
+        "How to print the rows; default: table, json with --json, or what the ending of --output says",
+    },
+    output: {
+      type: "string",
+      alias: "o",
+      valueHint: "FILE",
+      description: "File to write instead of stdout; replaced when the last row is in it",
+    },
+    limit: {
+      type: "string",
+      alias: "n",
+      valueHint: "ROWS",
+      description: `The most rows; default: ${TABLE_ROWS} for a table, all for other formats`,
+    },
+    timeout: {
+      type: "string",
+      default: "300",
+      valueHint: "SECONDS",
+      description: "How long the query may take, until its last row",
+    },
+  },
+  examples: [
+    'agnes query "SELECT count(*) FROM orders"',
+    'agnes query "SELECT * FROM orders" --output orders.parquet',
+    "agnes query - --format csv < report.sql",
+  ],
+  async run(cli, args) {
+    const { output } = args;
+    const format = formatOf(cli, args.format, output);
+    const rows =
+      wholeNumber(cli.name, "--limit", args.limit) ?? (format === "table" ? TABLE_ROWS : undefined);
+    const timeoutMs = wholeNumber(cli.name, "--timeout", args.timeout)! * 1000;
+    const sql = await readSql(cli, args.sql);
+    await using agnes = await openAgnes(cli);
+    const answer = await agnes.query(sql, {
+      signal: cli.signal,
+      limits: { timeoutMs, ...(rows === undefined ? {} : { rows }) },
+    });
+    await printAnswer(cli, answer, { format, ...(output === undefined ? {} : { output }) });
+  },
+});
+
+function formatOf(cli: Cli, asked: AnswerFormat | undefined, output: string | undefined): AnswerFormat {
+  const ending = answerFormats.find((name) => output?.toLowerCase().endsWith(`.${name}`) === true);
+  const format = asked ?? ending ?? (cli.json ? "json" : "table");
+  const refuse = (reason: string, next: string) =>
+    new AgnesError("usage_wrong", { command: cli.name, reason, next });
+  if (format === "table" && output !== undefined) {
+    throw refuse(
+      `${shown(output)} does not tell its format`,
+      "Give --format json, ndjson, csv, arrow or parquet.",
+    );
+  }
+  const isBinary = format === "parquet" || (format === "arrow" && process.stdout.isTTY);
+  if (isBinary && output === undefined) {
+    throw refuse(`${format} cannot be printed`, "Give --output FILE.");
+  }
+  return format;
+}
+
+async function readSql(cli: Cli, given: string | undefined): Promise<string> {
+  if (given !== undefined && given !== "-") return given;
+  if (given === undefined && process.stdin.isTTY) {
+    const reason = "there is no SQL";
+    throw new AgnesError("usage_wrong", { command: cli.name, reason, next: 'Try `agnes query "SELECT 1"`.' });
+  }
+  return Bun.stdin.text();
+}

@@ -1,2 +1,24 @@
 import { command } from "../console/command.ts";
-export default command({ args: {}, run: async () => 1 });
+import { openAgnes } from "../console/open-agnes.ts";
+import { printAnswer } from "../console/print-answer.ts";
+import { wholeNumber } from "../console/whole-number.ts";
+
+export default command({
+  args: {
+    table: {
+      type: "positional",
+      required: true,
+      valueHint: "TABLE",
+      description: "A table of the catalog, by the name SQL uses or as SOURCE.TABLE",
+    },
+    rows: { type: "string", alias: "n", default: "10", valueHint: "N", description: "How many rows" },
+    random: { type: "boolean", description: "Random rows instead of the first; reads the whole table" },
+  },
+  examples: ["agnes sample orders", "agnes sample orders --rows 3 --random"],
+  async run(cli, args) {
+    const rows = wholeNumber(cli.name, "--rows", args.rows)!;
+    await using agnes = await openAgnes(cli);
+    const answer = await agnes.sample(args.table, rows, { random: args.random === true, signal: cli.signal });
+    await printAnswer(cli, answer, { format: cli.json ? "json" : "table" });
+  },
+});

@@ -18,7 +18,7 @@ export interface Cli extends AsyncDisposable {
   /** Whether stderr is a terminal that a progress bar may draw on. */
   readonly interactive: boolean;
   /** Prints data. */
-  print(text: string): Promise<void>;
+  print(data: string | Uint8Array): Promise<void>;
   /** Prints a value as JSON, indented on a terminal. */
   printJson(value: unknown): Promise<void>;
   /** Says something to the person on stderr; silent with `--quiet`. */

@@ -1,14 +1,52 @@
-import { createWriteStream } from "node:fs";
 import { resolve } from "node:path";
-import { finished } from "node:stream/promises";
 
-import type { Agnes } from "../../lib/agnes.ts";
-import { createHost, fileError, publishFile } from "../../lib/base/mod.ts";
+import { createHost, publishFile } from "../../lib/base/mod.ts";
+import { writeResult } from "../../lib/duckdb/mod.ts";
+import type { QueryAnswer } from "../../lib/query/mod.ts";
 import { cellTexts, isNumeric } from "./cell-text.ts";
 import type { Cli } from "./cli.ts";
-import { countText, durationText, plural } from "./figures.ts";
-import { renderTable, type Cell } from "./print-table.ts";
+import { durationText, plural } from "./figures.ts";
+import type { Cell } from "./print-table.ts";
+import { printRows } from "./print-rows.ts";
 
-/** The ways an answer can be printed. */
+/** The ways an answer can be written. */
 export const answerFormats = ["table", "json", "ndjson", "csv", "arrow", "parquet"] as const;
 export type AnswerFormat = (typeof answerFormats)[number];
+
+/** Prints an answer on stdout or writes it into a file, and says on stderr what was left out. */
+export async function printAnswer(
+  cli: Cli,
+  answer: QueryAnswer,
+  options: { readonly format: AnswerFormat; readonly output?: string },
+): Promise<void> {
+  const { format, output } = options;
+  if (format === "table") await printTable(cli, answer);
+  else if (output === undefined) await writeResult(answer, { format, write: cli.print, signal: cli.signal });
+  else {
+    await publishFile(createHost(), resolve(output), (path) =>
+      writeResult(answer, { format, path, signal: cli.signal }),
+    );
+  }
+  sayReceipt(cli, answer, output);
+}
+
+async function printTable(cli: Cli, answer: QueryAnswer): Promise<void> {
+  const rows: (readonly Cell[])[] = [];
+  for await (const batch of answer.batches) rows.push(...cellTexts(batch));
+  const columns = answer.schema.fields.map((field, index) => ({
+    name: answer.names[index] ?? field.name,
+    align: isNumeric(field) ? ("right" as const) : ("left" as const),
+  }));
+  await printRows(cli, columns, rows);
+}
+
+function sayReceipt(cli: Cli, answer: QueryAnswer, output: string | undefined): void {
+  const { rows, truncated, elapsedMs, extracts } = answer.receipt();
+  for (const { source, staleReason } of extracts) {
+    if (staleReason !== null) cli.warn(`${source} is shown as it was before: ${staleReason}`);
+  }
+  if (truncated) cli.warn(`these are only the first ${plural(rows, "row")}; --limit asks for more`);
+  cli.say(
+    `${plural(rows, "row")}, ${durationText(elapsedMs)}${output === undefined ? "" : `, in ${output}`}`,
+  );
+}

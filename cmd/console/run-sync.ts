@@ -85,7 +85,9 @@ function sayProblems(cli: Cli, { sources, analytics }: SyncReport): void {
     cli.warn(`${name} is not in the catalog: ${reason}`);
   }
   for (const { viewName, owner, loser } of analytics.conflicts) {
-    cli.warn(`${loser} is not called ${viewName}, for ${owner} is: \`agnes table update ${loser} --view-name NAME\``);
+    cli.warn(
+      `${loser} is not called ${viewName}, for ${owner} is: \`agnes table update ${loser} --as NAME\``,
+    );
   }
   for (const { source, error, stats } of sources) {
     if (error !== undefined) cli.sayError(error, source);

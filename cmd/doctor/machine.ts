@@ -1,0 +1,54 @@
+import { statfs } from "node:fs/promises";
+import { join } from "node:path";
+
+import manifest from "../../package.json" with { type: "json" };
+import { createHost, randomName } from "../../lib/base/mod.ts";
+import { openDatabase } from "../../lib/duckdb/mod.ts";
+import { plural, sizeText } from "../console/figures.ts";
+import { ok, warning, type Check } from "./check.ts";
+
+/** What runs this. */
+export function runtimeCheck(): Check {
+  const kind = Bun.embeddedFiles.length > 0 ? "executable" : "from source";
+  const pool = process.env["UV_THREADPOOL_SIZE"] ?? "the cores'";
+  return ok(
+    "agnes",
+    `${manifest.version} (${kind}), Bun ${Bun.version}, ${process.platform}-${process.arch}, ${pool} pool threads`,
+  );
+}
+
+/** Whether DuckDB starts, which version it is, and which extensions it can load. */
+export async function duckdbChecks(): Promise<readonly Check[]> {
+  await using database = await openDatabase();
+  await using connection = await database.connect();
+  const [row] = await connection.rows<{ version: string }>("SELECT version() AS version");
+  const extensions = await connection.rows<{ name: string }>(
+    "SELECT extension_name AS name FROM duckdb_extensions() WHERE installed OR loaded ORDER BY name",
+  );
+  return [
+    ok("DuckDB", row!.version),
+    ok("extensions", extensions.map(({ name }) => name).join(", ") || "none installed"),
+  ];
+}
+
+const SPACE_MIN_BYTES = 1e9;
+
+/** Whether the data folder can be written to, and how much room there is. */
+export async function dataFolderChecks(directory: string): Promise<readonly Check[]> {
+  const { files, random } = createHost();
+  const probe = join(directory, `.doctor-${randomName({ random })}.tmp`);
+  await files.makeDirectory(directory);
+  await files.write(probe, "");
+  await files.remove(probe);
+  const { bavail, bsize } = await statfs(directory);
+  const free = Number(bavail) * Number(bsize);
+  const message = `${directory} can be written to, ${sizeText(free)} free`;
+  return free < SPACE_MIN_BYTES
+    ? [warning("data folder", message, "Free some space, or set AGNES_DATA_DIR to a larger disk.")]
+    : [ok("data folder", message)];
+}
+
+/** `3 tables in generation 7` */
+export function publishedText(tables: number, generation: number): string {
+  return `${plural(tables, "table")} in generation ${generation}`;
+}
