@@ -3,11 +3,11 @@ import native from "@duckdb/node-bindings";
 import type * as arrow from "apache-arrow";
 
 import { AgnesError } from "../base/mod.ts";
-import { createBatchReader } from "./arrow/from-duckdb.ts";
+import { createBatchReader, type BatchReader } from "./arrow/from-duckdb.ts";
 import { duckdbError } from "./errors.ts";
 import { poolGate } from "./gate.ts";
 import { excerpt } from "./sql.ts";
-import { interruptible, runStatements, type StatementOptions } from "./statement.ts";
+import { failureOf, interruptible, runStatements, type StatementOptions } from "./statement.ts";
 import { Feed } from "./stream/feed.ts";
 import type { StreamSource } from "./stream/scan.ts";
 import { plainValue } from "./values.ts";
@@ -70,7 +70,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
     sql: string,
     options: StatementOptions = {},
   ): Promise<readonly T[]> {
-    return await this.#exclusive(sql, () =>
+    return this.#exclusive(sql, () =>
       runStatements(this.#running(), sql, options, async (result) => {
         const rows = await new duckdb.DuckDBMaterializedResult(result).convertRowObjects(plainValue);
         return rows as T[];
@@ -89,7 +89,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
     options: StatementOptions & { readonly batchRows?: number } = {},
   ): Promise<StreamResult> {
     const { batchRows = 16_384, ...statement } = options;
-    return await this.#exclusive(sql, async () => {
+    return this.#exclusive(sql, async () => {
       const result = await runStatements(
         this.#running(),
         sql,
@@ -101,7 +101,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
       return {
         schema: reader.schema,
         names: reader.names,
-        batches: this.#batches(sql, result, reader, statement.signal),
+        batches: this.#batches(sql, statement, result, reader),
       };
     });
   }
@@ -151,27 +151,24 @@ export class Connection implements AsyncDisposable, SourceHolder {
       await before.catch(() => {});
       if (this.#closing !== null) throw closedError(sql);
       if (this.#streaming !== null) throw new AgnesError("duckdb_busy", { operation: excerpt(sql) });
-      return await work();
+      return work();
     })();
     this.#last = mine;
-    return await mine;
+    return mine;
   }
 
   async *#batches(
     sql: string,
+    options: StatementOptions,
     result: native.Result,
-    reader: ReturnType<typeof createBatchReader>,
-    signal: AbortSignal | undefined,
+    reader: BatchReader,
   ): AsyncGenerator<arrow.RecordBatch, void, void> {
     let finished = false;
     try {
-      for (;;) {
-        const batch = await this.#fetch(sql, signal, result, reader);
-        if (batch === null) {
-          finished = true;
-          return;
-        }
-        yield batch;
+      while (!finished) {
+        const { batch, last } = await this.#fetch(sql, options, result, reader);
+        finished = last;
+        if (batch !== null) yield batch;
       }
     } finally {
       this.#streaming = null;
@@ -182,11 +179,12 @@ export class Connection implements AsyncDisposable, SourceHolder {
   /** The next batch; the place on the pool is held for it alone. */
   async #fetch(
     sql: string,
-    signal: AbortSignal | undefined,
+    options: StatementOptions,
     result: native.Result,
-    reader: ReturnType<typeof createBatchReader>,
-  ): Promise<arrow.RecordBatch | null> {
+    reader: BatchReader,
+  ): Promise<{ readonly batch: arrow.RecordBatch | null; readonly last: boolean }> {
     const what = excerpt(sql);
+    const { signal } = options;
     const place = poolGate.place(what);
     const work = async () => {
       if (this.#closing !== null) throw closedError(sql);
@@ -195,8 +193,14 @@ export class Connection implements AsyncDisposable, SourceHolder {
         return await interruptible(this.#native, signal, what, async () => {
           for (;;) {
             const chunk = await native.fetch_chunk(result);
-            if (chunk === null || native.data_chunk_get_size(chunk) === 0) return reader.finish();
-            if (reader.add(chunk)) return reader.take();
+            if (chunk === null || native.data_chunk_get_size(chunk) === 0) {
+              // The bindings tell the end and a failure in the same way.
+              if (native.result_return_type(result) === native.ResultType.INVALID) {
+                throw await failureOf(this.#native, sql, options);
+              }
+              return { batch: reader.finish(), last: true };
+            }
+            if (reader.add(chunk)) return { batch: reader.take(), last: false };
           }
         });
       } catch (error) {
@@ -207,7 +211,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
     };
     const mine = work();
     this.#last = mine;
-    return await mine;
+    return mine;
   }
 }
 

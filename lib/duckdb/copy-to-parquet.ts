@@ -61,7 +61,7 @@ export async function copyToParquet(
   path: string,
   options: CopyOptions = {},
 ): Promise<CopyResult> {
-  if (input.kind === "sql") return await copy(database, input.sql, path, options);
+  if (input.kind === "sql") return copy(database, input.sql, path, options);
   const { source, stop } = reporting(input.source, options.onRows);
   const table = openStream(database, source, { threads: options.ordered === true ? 1 : STREAM_THREADS });
   try {

@@ -25,7 +25,7 @@ export function createEngine(_host: Host, limits: DuckDBLimits): Engine {
       throw new AgnesError("internal", { what: "the source's DuckDB was used after it was closed" });
     opened ??= openDatabase({ limits });
     const database = await opened;
-    return await database.connect();
+    return database.connect();
   };
   const close = async () => {
     closed = true;

@@ -43,6 +43,7 @@ export class Gate {
     let held = false;
     return {
       take: async (signal) => {
+        if (held) return;
         await this.#enter(signal, what);
         held = true;
       },
@@ -55,7 +56,7 @@ export class Gate {
   }
 }
 
-/** A place in a `Gate`. Giving back what is not held does nothing. */
+/** A place in a `Gate`. Taking what is held and giving back what is not do nothing. */
 export interface Place {
   take(signal?: AbortSignal): Promise<void>;
   give(): void;

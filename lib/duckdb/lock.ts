@@ -68,5 +68,5 @@ async function openNative(path: string): Promise<native.Database> {
   native.set_config(config, "threads", "1");
   native.set_config(config, "memory_limit", "16MB");
   native.set_config(config, "autoload_known_extensions", "false");
-  return await native.open(path, config);
+  return native.open(path, config);
 }

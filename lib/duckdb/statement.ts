@@ -1,6 +1,6 @@
 import native from "@duckdb/node-bindings";
 
-import { abortError, throwIfAborted } from "../base/mod.ts";
+import { abortError, AgnesError, messageOf, throwIfAborted } from "../base/mod.ts";
 import { duckdbError } from "./errors.ts";
 import { poolGate, type Place } from "./gate.ts";
 import { excerpt } from "./sql.ts";
@@ -34,7 +34,7 @@ export async function runStatements<T>(
   running: Running,
   sql: string,
   options: StatementOptions & { readonly streaming?: boolean },
-  use: (result: native.Result, place: Place) => Promise<T>,
+  use: (result: native.Result) => Promise<T>,
 ): Promise<T> {
   const what = excerpt(sql);
   const { signal } = options;
@@ -51,13 +51,9 @@ export async function runStatements<T>(
       if (count === 0)
         throw new Error(native.extract_statements_error(statements) || "there is no statement");
       for (let index = 0; index < count - 1; index++) {
-        const feed = running.newFeed();
-        const one = await native.prepare_extracted_statement(connection, statements, index);
-        await runPrepared(running, feed, one, place, {}, async () => {});
+        await runOne(running, { sql, statements, index }, place, {}, async () => {});
       }
-      const feed = running.newFeed();
-      const last = await native.prepare_extracted_statement(connection, statements, count - 1);
-      return await runPrepared(running, feed, last, place, options, (result) => use(result, place));
+      return runOne(running, { sql, statements, index: count - 1 }, place, options, use);
     });
   } catch (error) {
     if (error instanceof SourceFailure) throw error.cause;
@@ -67,24 +63,92 @@ export async function runStatements<T>(
   }
 }
 
-async function runPrepared<T>(
-  { connection }: Running,
-  feed: Feed,
-  prepared: native.PreparedStatement,
+/** One statement of a text; DuckDB prepares an extracted one only once. */
+interface Extracted {
+  readonly sql: string;
+  readonly statements: native.ExtractedStatements;
+  readonly index: number;
+}
+
+type RunOptions = StatementOptions & { readonly streaming?: boolean };
+
+async function runOne<T>(
+  running: Running,
+  { sql, statements, index }: Extracted,
   place: Place,
-  options: StatementOptions & { readonly streaming?: boolean },
+  options: RunOptions,
   use: (result: native.Result) => Promise<T>,
 ): Promise<T> {
+  const { connection } = running;
+  const feed = running.newFeed();
+  const prepared = await native.prepare_extracted_statement(connection, statements, index);
   try {
-    if (options.parameters !== undefined) bindParameters(prepared, options.parameters);
-    if (feed.bound > 0) return await use(await runFed(connection, prepared, feed, place, options.signal));
-    return await use(
-      options.streaming === true
-        ? await native.execute_prepared_streaming(prepared)
-        : await native.execute_prepared(prepared),
-    );
+    if (feed.bound === 0) {
+      if (options.parameters !== undefined) bindParameters(prepared, options.parameters);
+      return await use(
+        options.streaming === true
+          ? await native.execute_prepared_streaming(prepared)
+          : await native.execute_prepared(prepared),
+      );
+    }
   } finally {
     native.destroy_prepare_sync(prepared);
+  }
+  if (options.parameters !== undefined && options.parameters.length > 0) {
+    const reason = "a statement that reads a live source takes none; write the values into it";
+    throw new AgnesError("invalid_input", { what: "the list of parameters", reason });
+  }
+  return inTransaction(connection, place, async () => {
+    const fed = running.newFeed();
+    const extracted = await native.extract_statements(connection, sql);
+    const again = await native.prepare_extracted_statement(connection, extracted.extracted_statements, index);
+    try {
+      return await use(await runFed(connection, again, fed, place, options.signal));
+    } finally {
+      native.destroy_prepare_sync(again);
+    }
+  });
+}
+
+/**
+ * Does `work` in a transaction, a running one or its own, so that the catalog stays as it was prepared with.
+ *
+ * DuckDB binds a prepared statement again when the catalog has changed, and here it would do that on the one thread
+ * that answers the binding of a source.
+ */
+async function inTransaction<T>(
+  connection: native.Connection,
+  place: Place,
+  work: () => Promise<T>,
+): Promise<T> {
+  const own = await native.query(connection, "BEGIN TRANSACTION").then(
+    () => true,
+    (error: unknown) => {
+      if (/within a transaction/.test(messageOf(error))) return false;
+      throw error;
+    },
+  );
+  if (!own) return work();
+  try {
+    const value = await work();
+    await native.query(connection, "COMMIT");
+    return value;
+  } catch (error) {
+    await place.take();
+    await rollBack(connection);
+    throw error;
+  }
+}
+
+/** Ends a transaction, even while the connection is being interrupted. */
+async function rollBack(connection: native.Connection): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    try {
+      await native.query(connection, "ROLLBACK");
+      return;
+    } catch (error) {
+      if (!/interrupt/i.test(messageOf(error))) return;
+    }
   }
 }
 
@@ -168,7 +232,7 @@ export async function interruptible<T>(
   what: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  if (signal === undefined) return await work();
+  if (signal === undefined) return work();
   throwIfAborted(signal, what);
   let timer: ReturnType<typeof setInterval> | undefined;
   const interrupt = () => {
@@ -183,5 +247,26 @@ export async function interruptible<T>(
   } finally {
     clearInterval(timer);
     signal.removeEventListener("abort", interrupt);
+  }
+}
+
+/**
+ * Why a query failed after its first rows. DuckDB knows, the bindings do not say: so it runs once more, without
+ * giving rows, to fail again.
+ */
+export async function failureOf(
+  connection: native.Connection,
+  sql: string,
+  { parameters, signal }: StatementOptions,
+): Promise<Error> {
+  const unknown = new Error("Error: the query failed after its first rows");
+  if (signal?.aborted === true) return unknown;
+  try {
+    const prepared = await native.prepare(connection, `EXPLAIN ANALYZE ${sql}`);
+    if (parameters !== undefined) bindParameters(prepared, parameters);
+    await native.execute_prepared(prepared);
+    return unknown;
+  } catch (error) {
+    return error instanceof Error ? error : unknown;
   }
 }

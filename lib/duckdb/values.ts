@@ -20,25 +20,19 @@ const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 
 function bindParameter(prepared: native.PreparedStatement, index: number, value: SqlValue): void {
-  if (value === null) return native.bind_null(prepared, index);
-  switch (typeof value) {
-    case "string":
-      return native.bind_varchar(prepared, index, value);
-    case "boolean":
-      return native.bind_boolean(prepared, index, value);
-    case "bigint":
-      return value >= INT64_MIN && value <= INT64_MAX
-        ? native.bind_int64(prepared, index, value)
-        : native.bind_hugeint(prepared, index, value);
-    case "number":
-      return Number.isSafeInteger(value) && !Object.is(value, -0)
-        ? native.bind_int64(prepared, index, BigInt(value))
-        : native.bind_double(prepared, index, value);
-    default:
-      return value instanceof Date
-        ? native.bind_timestamp(prepared, index, { micros: BigInt(value.getTime()) * 1000n })
-        : native.bind_blob(prepared, index, value);
-  }
+  if (value === null) native.bind_null(prepared, index);
+  else if (typeof value === "string") native.bind_varchar(prepared, index, value);
+  else if (typeof value === "boolean") native.bind_boolean(prepared, index, value);
+  else if (typeof value === "bigint") {
+    if (value >= INT64_MIN && value <= INT64_MAX) native.bind_int64(prepared, index, value);
+    else native.bind_hugeint(prepared, index, value);
+  } else if (typeof value === "number") {
+    const whole = Number.isSafeInteger(value) && !Object.is(value, -0);
+    if (whole) native.bind_int64(prepared, index, BigInt(value));
+    else native.bind_double(prepared, index, value);
+  } else if (value instanceof Date) {
+    native.bind_timestamp(prepared, index, { micros: BigInt(value.getTime()) * 1000n });
+  } else native.bind_blob(prepared, index, value);
 }
 
 /**

@@ -1,11 +1,11 @@
 import type * as duckdb from "@duckdb/node-api";
-import native from "@duckdb/node-bindings";
+import type native from "@duckdb/node-bindings";
 import * as arrow from "apache-arrow";
 
 import { AgnesError } from "../../base/mod.ts";
 import { Malformed, writeAllNull } from "./scratch.ts";
 import { writeFixedBinary, writeStrings } from "./strings.ts";
-import { toDuckdbType } from "./types.ts";
+import { toDuckdbType, typeText } from "./types.ts";
 import {
   writeFixedList,
   writeList,
@@ -149,5 +149,5 @@ function writeOfNested(type: arrow.DataType): Write {
   if (DataType.isList(type) || DataType.isMap(type)) return writeList(child(0));
   if (DataType.isFixedSizeList(type)) return writeFixedList(child(0), type.listSize);
   if (DataType.isStruct(type)) return writeStruct(type.children.map((_field, index) => child(index)));
-  throw new AgnesError("type_unsupported", { column: "", type: String(type) });
+  throw new AgnesError("type_unsupported", { column: "", type: typeText(type) });
 }

@@ -66,12 +66,17 @@ function nestedType(column: string, type: arrow.DataType): duckdb.DuckDBType {
     const [key, value] = (type.children[0]!.type as arrow.Struct).children;
     return duckdb.MAP(child(key!), child(value!));
   }
-  throw new AgnesError("type_unsupported", { column, type: String(type) });
+  throw new AgnesError("type_unsupported", { column, type: typeText(type) });
 }
 
 /** The DuckDB type of an Arrow field as SQL text, `DECIMAL(18,2)` for example; `toDuckdbType` says which. */
 export function duckdbTypeOf(field: arrow.Field): string {
   return toDuckdbType(field.name, field.type as arrow.DataType).toString();
+}
+
+/** An Arrow type as people write it, `Decimal[18e+2]` for example. */
+export function typeText(type: arrow.DataType): string {
+  return new arrow.Field("", type).toString().slice(2);
 }
 
 /** The Arrow type that a result column of a DuckDB type comes in. See `describeQuery` for whole queries. */

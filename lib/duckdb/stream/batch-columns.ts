@@ -1,6 +1,7 @@
 import type * as arrow from "apache-arrow";
 
 import { AgnesError } from "../../base/mod.ts";
+import { typeText } from "../arrow/types.ts";
 
 /** The data of a batch's wanted columns, in the order they were asked for. */
 export interface BatchColumns {
@@ -40,7 +41,7 @@ function placeOf(field: arrow.Field, schema: arrow.Schema): number {
     throw new AgnesError("batch_malformed", { column: field.name, reason: "the batch does not have it" });
   }
   if (!sameLayout(field.type as arrow.DataType, found.type as arrow.DataType)) {
-    const reason = `its type is ${String(found.type)}, declared was ${String(field.type)}`;
+    const reason = `its type is ${typeText(found.type as arrow.DataType)}, declared was ${typeText(field.type as arrow.DataType)}`;
     throw new AgnesError("batch_malformed", { column: field.name, reason });
   }
   return place;

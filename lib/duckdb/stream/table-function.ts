@@ -5,7 +5,7 @@ import { AgnesError, messageOf } from "../../base/mod.ts";
 import { createBatchWriter, type BatchWriter } from "../arrow/to-duckdb.ts";
 import { writeAllNull } from "../arrow/scratch.ts";
 import { quoteIdentifier, quoteLiteral } from "../sql.ts";
-import { Feed } from "./feed.ts";
+import type { Feed } from "./feed.ts";
 import { Scan, type StreamSource } from "./scan.ts";
 
 /** The name of the one table function; its argument says which source. */
