@@ -222,13 +222,13 @@ function nameProblem(source: string, twin: string | undefined): string | null {
   return twin === undefined ? null : `the source's name differs from ${twin} only in case`;
 }
 
-async function statOf({ files, now }: Host, path: string): Promise<string | null> {
-  const stat = await files.stat(path);
+async function statOf(host: Host, path: string): Promise<string | null> {
+  const stat = await host.files.stat(path);
   if (stat === null) return null;
+  const nowMs = host.now().getTime();
   // Within the clock's resolution a second change would look the same; such a file is looked at again next time.
-  const recent =
-    now().getTime() - stat.modifiedAtMs < (Number.isInteger(stat.modifiedAtMs / 1000) ? 2500 : 50);
-  return `${stat.sizeBytes} ${stat.modifiedAtMs}${recent ? ` ${now().getTime()}` : ""}`;
+  const recent = nowMs - stat.modifiedAtMs < (Number.isInteger(stat.modifiedAtMs / 1000) ? 2500 : 50);
+  return `${stat.sizeBytes} ${stat.modifiedAtMs}${recent ? ` ${nowMs}` : ""}`;
 }
 
 /** What else decides how a source is shown. */

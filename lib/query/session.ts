@@ -80,12 +80,12 @@ export class QuerySession implements AsyncDisposable {
   async runQuery(request: QueryRequest): Promise<QueryAnswer> {
     const startedMs = this.#services.host.monotonicMs();
     const ready = await this.#prepare(request);
-    return await answerOf(this.#services.host, { ...ready, request, startedMs });
+    return answerOf(this.#services.host, { ...ready, request, startedMs });
   }
 
   /** The tables there are, by view name. @throws `analytics_unreadable` */
   async catalog(access: Access = {}): Promise<readonly CatalogEntry[]> {
-    return await this.#exclusive(async () => {
+    return this.#exclusive(async () => {
       const sandbox = await this.#withAnalytics();
       return this.#names(sandbox, access)
         .tables.map(toCatalogEntry)
@@ -129,7 +129,7 @@ export class QuerySession implements AsyncDisposable {
       options.random === true
         ? `SELECT * FROM ${from} USING SAMPLE reservoir(${rows} ROWS)`
         : `SELECT * FROM ${from} LIMIT ${rows}`;
-    return await answerOf(this.#services.host, { ...ready, request: { ...options, sql }, startedMs });
+    return answerOf(this.#services.host, { ...ready, request: { ...options, sql }, startedMs });
   }
 
   /** Stops what runs and closes. */
@@ -147,12 +147,10 @@ export class QuerySession implements AsyncDisposable {
   async #prepare(request: QueryRequest): Promise<Lease> {
     if (request.trusted === true) {
       const facts = await this.#parse((connection) => parseSelect(connection, request.sql));
-      return await this.#lease((names) => names.resolveKnown(facts.tables), request);
+      return this.#lease((names) => names.resolveKnown(facts.tables), request);
     }
     const { tables } = await this.#parse((connection) => guardQuery(connection, request.sql));
-    return tables.length === 0
-      ? await this.#leaseBare()
-      : await this.#lease((names) => names.resolve(tables), request);
+    return tables.length === 0 ? this.#leaseBare() : this.#lease((names) => names.resolve(tables), request);
   }
 
   /** Parsing needs any instance, and none of what is in it. */
@@ -168,16 +166,16 @@ export class QuerySession implements AsyncDisposable {
 
   /** A locked instance, for a query that reads no table. */
   async #leaseBare(): Promise<Lease> {
-    return await this.#exclusive(async () => {
+    return this.#exclusive(async () => {
       const sandbox = await this.#any();
       await sandbox.lock();
-      return await leaseOf(sandbox, []);
+      return leaseOf(sandbox, []);
     });
   }
 
   /** A locked instance that has what the chosen tables need. */
   async #lease(choose: (names: TableNames) => readonly AnalyticsTable[], access: Access): Promise<Lease> {
-    return await this.#exclusive(async () => {
+    return this.#exclusive(async () => {
       let sandbox = await this.#withAnalytics();
       const tables = choose(this.#names(sandbox, access));
       if (sandbox.locked && !sandbox.serves(tables)) {
@@ -188,7 +186,7 @@ export class QuerySession implements AsyncDisposable {
       }
       await sandbox.openTables(tables);
       await sandbox.lock();
-      return await leaseOf(sandbox, tables);
+      return leaseOf(sandbox, tables);
     });
   }
 
@@ -221,7 +219,7 @@ export class QuerySession implements AsyncDisposable {
     const before = this.#sandbox;
     this.#sandbox = null;
     await before?.retire();
-    return await this.#any();
+    return this.#any();
   }
 
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -230,10 +228,10 @@ export class QuerySession implements AsyncDisposable {
       await before.catch(() => {});
       if (this.#closed)
         throw new AgnesError("aborted", { what: "the query: the session was closed, and it" });
-      return await work();
+      return work();
     })();
     this.#last = mine;
-    return await mine;
+    return mine;
   }
 }
 

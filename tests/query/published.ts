@@ -1,0 +1,55 @@
+import { createHost, silentLog, type Host } from "../../lib/base/mod.ts";
+import { rebuildAnalytics, type RebuildRequest } from "../../lib/analytics/mod.ts";
+import { openQuerySession, type QuerySession, type SessionOptions } from "../../lib/query/mod.ts";
+import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
+
+/** Services for tests: the real host, a silent log, little memory. */
+export function testServices(overrides: Partial<Host> = {}) {
+  return { host: createHost(overrides), log: silentLog, limits: { memoryMb: 512, threads: 2 } };
+}
+
+/** A data folder with two published sources and a session over it. */
+export async function published(
+  options: { readonly request?: Partial<RebuildRequest>; readonly session?: Partial<SessionOptions> } = {},
+): Promise<{ readonly data: string; readonly session: QuerySession } & AsyncDisposable> {
+  const folder = await temporaryData();
+  const { data } = folder;
+  await writeExtract(data, "crm", {
+    tables: [
+      {
+        name: "orders",
+        rows: "SELECT range AS id, range % 7 AS customer, 'o' || range AS label FROM range(10000)",
+      },
+      { name: "customers", rows: "SELECT range AS id, 'c' || range AS name FROM range(7)" },
+    ],
+  });
+  await writeExtract(data, "erp", {
+    tables: [
+      { name: "stock", rows: "SELECT 1 AS item, 5 AS pieces" },
+      { name: "inside", object: "TABLE inside AS SELECT 42 AS answer" },
+    ],
+  });
+  await rebuildAnalytics(testServices(), { dataDirectory: data, owners: null, ...options.request });
+  const session = openQuerySession(testServices(), { dataDirectory: data, ...options.session });
+  return {
+    data,
+    session,
+    async [Symbol.asyncDispose]() {
+      await session.close();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** All rows of a query, as plain objects. */
+export async function rowsOf(
+  session: QuerySession,
+  sql: string,
+  options: Omit<Parameters<QuerySession["runQuery"]>[0], "sql"> = {},
+): Promise<readonly Record<string, unknown>[]> {
+  const answer = await session.runQuery({ sql, ...options });
+  const rows: Record<string, unknown>[] = [];
+  for await (const batch of answer.batches)
+    for (const row of batch) rows.push(row.toJSON() as Record<string, unknown>);
+  return rows;
+}
