@@ -42,7 +42,13 @@ export function isExposedName(value: string): boolean {
 
 /**
  * The exposed name nearest to a vendor's name: lower case, every other character an underscore.
- * `in.c-crm.Orders 2024` gives `in_c_crm_orders_2024`; a name with nothing usable gives `table`.
+ *
+ * A name with nothing usable gives `table`; different names may give the same one.
+ * @example
+ * ```ts
+ * import { toExposedName } from "agnes/kit";
+ * toExposedName("in.c-crm.Orders 2024"); // "in_c_crm_orders_2024"
+ * ```
  */
 export function toExposedName(value: string): string {
   const name = value

@@ -78,12 +78,30 @@ export const struct = (
   options?: ColumnOptions,
 ): Column<arrow.Struct> => column(new arrow.Struct(toSchema(columns).fields), options);
 
-/** Marks a text column whose row values are serialised as JSON; made by `json()`. */
+/**
+ * Marks a text column whose row values are serialised as JSON; made by `json()`.
+ *
+ * @example
+ * ```ts
+ * import { arrow, createRowBuilder, JsonText } from "agnes/kit";
+ * const schema = new arrow.Schema([new arrow.Field("payload", new JsonText())]);
+ * createRowBuilder({ name: "events", schema }).append([{ payload: { any: ["value"] } }]);
+ * ```
+ */
 export class JsonText extends arrow.Utf8 {
   readonly isJson = true;
 }
 
-/** The Arrow schema of named columns; descriptions go into the fields' metadata under `description`. */
+/**
+ * The Arrow schema of named columns; descriptions go into the fields' metadata under `description`.
+ *
+ * @example
+ * ```ts
+ * import { int64, toSchema, utf8 } from "agnes/kit";
+ * const schema = toSchema({ id: int64({ nullable: false }), name: utf8({ description: "full name" }) });
+ * schema.names; // ["id", "name"]
+ * ```
+ */
 export function toSchema(columns: Readonly<Record<string, Column>>): arrow.Schema {
   return new arrow.Schema(
     Object.entries(columns).map(

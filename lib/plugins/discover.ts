@@ -54,7 +54,7 @@ async function* pagesOf(
 }
 
 /** Why something is not a table that Agnes can use; `undefined` when it is one. */
-export function tableProblem(table: TableInfo, declared: readonly Capability[]): string | undefined {
+function tableProblem(table: TableInfo, declared: readonly Capability[]): string | undefined {
   if (typeof table !== "object" || table === null) return `it lists ${shown(table)}, which is no table`;
   const { name } = table;
   if (typeof name !== "string" || name === "" || name.length > NAME_LENGTH_MAX || /\p{Cc}/u.test(name)) {

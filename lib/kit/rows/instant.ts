@@ -40,7 +40,7 @@ export function parseInstant(text: string, into: Instant): boolean {
 }
 
 /** Days since 1970-01-01 in the Gregorian calendar, or NaN when there is no such day. */
-export function daysOf(year: number, month: number, day: number): number {
+function daysOf(year: number, month: number, day: number): number {
   if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return Number.NaN;
   // Counted from March, so that the leap day is the last of its year.
   const shifted = month > 2 ? year : year - 1;

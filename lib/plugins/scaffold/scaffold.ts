@@ -4,6 +4,9 @@ import { scaffoldParts } from "./parts.ts";
 
 const NAME = /^[a-z][a-z0-9_-]{0,63}$/;
 
+/** The test runner of a new plugin; the contract itself runs in any. */
+const RUNNER = "bun:test";
+
 /** What a new plugin is to be called and able to do. */
 export interface ScaffoldRequest {
   readonly name: string;
@@ -105,7 +108,7 @@ function testText(name: string, wanted: readonly Capability[]): string {
   const push = wanted.includes("stream") ? pushText : "";
   const write = wanted.includes("write") ? writeText : "";
   return `${push === "" ? "" : 'import { createHmac } from "node:crypto";\n\n'}import { connectorContract } from "agnes/testing";
-import { test } from "bun:test";
+import { test } from "${RUNNER}";
 
 import plugin from "./plugin.ts";
 ${push}${write}
