@@ -12,7 +12,7 @@ const FORMATS: Readonly<Record<string, SourceFormat>> = {
 };
 
 const COMPRESSED = /\.(gz|zst)$/i;
-const IGNORED = /^[._~#]|[~#]$|\.(tmp|temp|part|partial|crdownload|download|swp|lock|bak)$/i;
+const IGNORED = /^[._~#]|^node_modules$|[~#]$|\.(tmp|temp|part|partial|crdownload|download|swp|lock|bak)$/i;
 
 /** What the name of a file tells: the table it belongs to and how to read it; `null` when it is not a table file. */
 export function readName(
@@ -26,7 +26,7 @@ export function readName(
   return fallback === undefined ? null : { stem: dot > 0 ? name.slice(0, dot) : name, format: fallback };
 }
 
-/** Whether a file or folder is hidden, temporary or half written: it never is data. */
+/** Whether a file or folder is hidden, temporary, half written or installed: it never is data. */
 export function isIgnored(path: string): boolean {
   return IGNORED.test(basename(path));
 }

@@ -116,6 +116,7 @@ class FilesSource {
   }
 
   async #describe(table: FilesTable, signal: AbortSignal): Promise<Described> {
+    if (table.problem !== undefined) throw table.problem;
     const found = new Map<string, Awaited<ReturnType<typeof shapeOf>>>();
     for (const file of table.files) found.set(file, await this.#shapeOf(file, table, signal));
     const shapes = [...found.values()].filter((one) => one !== null);
@@ -185,7 +186,8 @@ function unreadableTable(name: string, error: AgnesError): TableInfo {
 }
 
 function isUnreadable(error: unknown): error is AgnesError {
-  return error instanceof AgnesError && (error.code === "file_unreadable" || error.code === "file_failed");
+  const codes = ["file_unreadable", "file_failed", "source_files_mixed"];
+  return error instanceof AgnesError && codes.includes(error.code);
 }
 
 function columnUnknown(table: string, column: string, known: readonly string[]): AgnesError {

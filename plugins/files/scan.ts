@@ -17,6 +17,8 @@ export interface FoundTable {
   readonly format: SourceFormat;
   /** Absolute paths, sorted. */
   readonly files: readonly string[];
+  /** Why these files make no table. */
+  readonly problem?: AgnesError;
 }
 
 /** Lists the paths that match a glob. */
@@ -92,10 +94,9 @@ function fromFiles(
   const formatOf = (file: string) => readName(file, fallback)!.format;
   const format = formatOf(first);
   const other = files.find((file) => formatOf(file) !== format);
-  if (other !== undefined) {
-    throw new AgnesError("source_files_mixed", { path, first, second: other });
-  }
-  return { name, path, folder: isGlob(path) ? fixedPart(path) : path, format, files };
+  const found = { name, path, folder: isGlob(path) ? fixedPart(path) : path, format, files };
+  if (other === undefined) return found;
+  return { ...found, problem: new AgnesError("source_files_mixed", { path, first, second: other }) };
 }
 
 /** What a glob matches, without what is hidden or temporary below its fixed part. */

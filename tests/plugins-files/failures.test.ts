@@ -26,12 +26,15 @@ describe("files: failures", () => {
     expect((await rejection(found)).message).toMatch(/Orders\.csv.*orders\.ndjson/);
   });
 
-  test("discover() names two files of a folder that are of different formats", async () => {
+  test("read() fails for a folder of different formats and names two of its files; other tables work", async () => {
     await folder.write("events/a.csv", "id\n1\n");
     await folder.write("events/b.ndjson", '{"id":1}\n');
-    expect((await rejection(discovered({ path: "." }))).message).toMatch(
-      /different formats.*a\.csv.*b\.ndjson/,
-    );
+    await folder.write("orders.csv", "id\n1\n");
+    const source = await folder.connect();
+    const tables = await source.tables();
+    expect(await source.rows(tables.get("orders"))).toEqual([{ id: 1n }]);
+    const { message } = await rejection(source.read(tables.get("events")));
+    expect(message).toMatch(/different formats.*a\.csv.*b\.ndjson/);
   });
 
   test("discover() says when there is nothing at the path", async () => {
