@@ -1,4 +1,6 @@
 export { openCatalog } from "./catalog.ts";
+export { close, configure, insert, query, recover, remove as delete } from "./default-catalog.ts";
+export type { DefaultCatalogOptions } from "./default-catalog.ts";
 export { fileStorage } from "./file-storage.ts";
 export type { FileStorageOptions } from "./file-storage.ts";
 export { memoryStorage } from "./memory-storage.ts";

@@ -1,2 +1,43 @@
+import { definePlugin } from "agnes/kit";
+import * as v from "valibot";
+
+import { connectTables } from "./source.ts";
+
 export { azureTablesStorage } from "./storage.ts";
-export type { AzureTablesOptions } from "./storage.ts";
+export type { AzureTablesOptions, TokenCredential } from "./storage.ts";
+
+export default definePlugin({
+  name: "azure-tables",
+  version: "1.0.0",
+  description: "Azure Tables: tables of a storage account; also a storage for catalogs",
+  capabilities: ["discover", "read"],
+  options: v.strictObject({
+    endpoint: v.optional(
+      v.pipe(
+        v.string(),
+        v.url(),
+        v.description("table endpoint, when no connection string is given; the identity library signs in"),
+      ),
+    ),
+    sampleRows: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer(),
+        v.minValue(1),
+        v.description("entities that discovery looks at in each table"),
+      ),
+      1000,
+    ),
+  }),
+  secrets: {
+    AZURE_STORAGE_CONNECTION_STRING: { description: "connection string of the storage account" },
+  },
+  connect: ({ options, secrets }) =>
+    connectTables({
+      sampleRows: options.sampleRows,
+      ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+      ...(secrets.AZURE_STORAGE_CONNECTION_STRING === undefined
+        ? {}
+        : { connectionString: secrets.AZURE_STORAGE_CONNECTION_STRING.reveal() }),
+    }),
+});

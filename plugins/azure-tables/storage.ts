@@ -1,11 +1,9 @@
-import type { TableClient } from "@azure/data-tables";
+import type { TableClient, TableServiceClient, TableServiceClientOptions } from "@azure/data-tables";
 import type { CatalogStorage, CatalogStore } from "agnes/catalog";
 import { AgnesError } from "agnes/kit";
 
 import { clientGateway, statusOf, type TableGateway } from "./gateway.ts";
 import { AzureStore } from "./store.ts";
-
-const REQUEST_TIMEOUT_MS = 8000;
 
 /** How to reach the account, and which tables to use. */
 export interface AzureTablesOptions {
@@ -21,6 +19,8 @@ export interface AzureTablesOptions {
   readonly logTable?: string;
   /** How long lookups may miss what a writer that died left unindexed. Default 1,000. */
   readonly recheckMs?: number;
+  /** How long one request may take. Default 8,000. */
+  readonly requestTimeoutMs?: number;
 }
 
 /** A token credential, as the official identity library makes them. */
@@ -52,7 +52,7 @@ export function azureTablesStorage(options: AzureTablesOptions): CatalogStorage 
   const connect = async () => {
     const names = [checkName(tableName), checkName(logName)];
     const clients = await Promise.all(names.map((name) => connectTable(options, name)));
-    const [table, log] = clients.map((client) => clientGateway(client, REQUEST_TIMEOUT_MS)) as [
+    const [table, log] = clients.map((client) => clientGateway(client, options.requestTimeoutMs ?? 8000)) as [
       TableGateway,
       TableGateway,
     ];
@@ -96,27 +96,40 @@ export function azureStore(options: ConstructorParameters<typeof AzureStore>[0])
 /** A client of one table; the service need not be reachable yet. */
 export async function connectTable(options: AzureTablesOptions, tableName: string): Promise<TableClient> {
   const { TableClient: Client } = await import("@azure/data-tables");
-  const retryOptions = { maxRetries: 2, retryDelayInMs: 100, maxRetryDelayInMs: 2000 };
-  const { connectionString, endpoint } = options;
+  const { connectionString } = options;
   if (connectionString !== undefined) {
-    // The emulator, and nothing else, is spoken to without TLS.
-    const allowInsecureConnection =
-      /(TableEndpoint=http:\/\/(127\.0\.0\.1|localhost)[:/]|UseDevelopmentStorage=true)/i.test(
-        connectionString,
-      );
-    return Client.fromConnectionString(connectionString, tableName, {
-      allowInsecureConnection,
-      retryOptions,
-    });
+    return Client.fromConnectionString(connectionString, tableName, clientOptions(connectionString));
   }
-  if (endpoint === undefined) {
-    throw new AgnesError("invalid_input", {
-      what: "the Azure Tables storage",
-      reason: "it needs a connectionString, or an endpoint",
-    });
+  return new Client(endpointOf(options), tableName, await credentialOf(options), clientOptions());
+}
+
+/** A client of the account. */
+export async function connectService(options: AzureTablesOptions): Promise<TableServiceClient> {
+  const { TableServiceClient: Client } = await import("@azure/data-tables");
+  const { connectionString } = options;
+  if (connectionString !== undefined) {
+    return Client.fromConnectionString(connectionString, clientOptions(connectionString));
   }
-  const credential = options.credential ?? new (await import("@azure/identity")).DefaultAzureCredential();
-  return new Client(endpoint, tableName, credential, { retryOptions });
+  return new Client(endpointOf(options), await credentialOf(options), clientOptions());
+}
+
+function clientOptions(connectionString = ""): TableServiceClientOptions {
+  // The emulator on this machine, and nothing else, is spoken to without TLS.
+  const emulator = /(TableEndpoint=http:\/\/(127\.0\.0\.1|localhost)[:/]|UseDevelopmentStorage=true)/i;
+  return {
+    allowInsecureConnection: emulator.test(connectionString),
+    retryOptions: { maxRetries: 2, retryDelayInMs: 100, maxRetryDelayInMs: 2000 },
+  };
+}
+
+function endpointOf({ endpoint }: AzureTablesOptions): string {
+  if (endpoint !== undefined) return endpoint;
+  const reason = "it needs a connectionString, or an endpoint";
+  throw new AgnesError("invalid_input", { what: "the connection to Azure Tables", reason });
+}
+
+async function credentialOf({ credential }: AzureTablesOptions): Promise<TokenCredential> {
+  return credential ?? new (await import("@azure/identity")).DefaultAzureCredential();
 }
 
 async function explained<T>(catalog: string, operation: string, work: () => Promise<T>): Promise<T> {
