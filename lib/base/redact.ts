@@ -1,10 +1,11 @@
 /** Replaces the given secret values, and what looks like a credential, in a text that someone will read. */
 export function redact(text: string, secrets: Iterable<string> = []): string {
   let clean = text;
-  for (const secret of secrets) {
+  // The longest first, or what begins with a shorter one would keep its end.
+  for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
     // A secret shorter than this would blank out ordinary text.
     if (secret.length < 4) continue;
-    clean = clean.replaceAll(secret, "[redacted]").replaceAll(encodeURIComponent(secret), "[redacted]");
+    for (const spelling of spellings(secret)) clean = clean.replaceAll(spelling, "[redacted]");
   }
   return clean
     .replace(
@@ -17,6 +18,13 @@ export function redact(text: string, secrets: Iterable<string> = []): string {
       "$1[redacted]",
     )
     .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"']+:[^\s/@"']+@/gi, "$1[redacted]@");
+}
+
+/** How a secret may be written in an address or in JSON. */
+function spellings(secret: string): readonly string[] {
+  // A lone surrogate cannot be written in an address.
+  const inAddress = /\p{Cs}/u.test(secret) ? secret : encodeURIComponent(secret);
+  return [secret, inAddress, JSON.stringify(secret).slice(1, -1)];
 }
 
 /** Makes control characters visible, so that foreign text cannot forge a log line or move a cursor. */

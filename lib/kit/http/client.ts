@@ -28,8 +28,9 @@ export interface HttpServices {
  * @example
  * ```ts
  * import { createHttp } from "agnes/kit";
- * import { createHost, silentLog } from "agnes";
- * const http = createHttp({ host: createHost(), log: silentLog });
+ * import { fakeHost, recordingLog } from "agnes/testing";
+ * const host = fakeHost({ fetch: globalThis.fetch });
+ * const http = createHttp({ host, log: recordingLog() });
  * const me = await http.json<{ name: string }>("https://api.example.com/me");
  * ```
  */

@@ -3,6 +3,8 @@ import * as arrow from "apache-arrow";
 import { isNo, Validity, type ColumnBuilder, type Reject } from "./column.ts";
 
 const encoder = new TextEncoder();
+/** From here on texts are measured before they are copied: three bytes for each character may not be there. */
+const LARGE_UNITS = 16 * 1024 * 1024;
 
 /** Text. Numbers, booleans and Dates are written as text; objects do not fit. */
 export function textBuilder(type: arrow.Utf8 | arrow.LargeUtf8): ColumnBuilder {
@@ -54,8 +56,8 @@ function textOf(
       units += text?.length ?? 0;
     }
     // A column that held one longer character will hold more, and trying in vain costs as much as the work.
-    const ascii = isAscii ? asciiBytes(texts, units) : undefined;
-    isAscii = ascii !== undefined;
+    const ascii = isAscii && units < LARGE_UNITS ? asciiBytes(texts, units) : undefined;
+    isAscii = ascii !== undefined || units >= LARGE_UNITS;
     const { bytes, offsets } = ascii ?? utf8Bytes(texts, units);
     const valueOffsets = arrow.DataType.isLargeUtf8(type) ? BigInt64Array.from(offsets, BigInt) : offsets;
     return arrow.makeData({ type, ...validity.parts(), valueOffsets, data: bytes } as never);
@@ -78,7 +80,9 @@ function asciiBytes(texts: readonly string[], units: number): EncodedTexts | und
 }
 
 function utf8Bytes(texts: readonly string[], units: number): EncodedTexts {
-  const bytes = new Uint8Array(units * 3);
+  const sizeBytesMax =
+    units < LARGE_UNITS ? units * 3 : texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  const bytes = new Uint8Array(sizeBytesMax);
   const offsets = new Int32Array(texts.length + 1);
   let at = 0;
   for (let i = 0; i < texts.length; i += 1) {
@@ -93,7 +97,7 @@ function utf8Bytes(texts: readonly string[], units: number): EncodedTexts {
     if (read < text.length) at += encoder.encodeInto(text.slice(read), bytes.subarray(at)).written;
     offsets[i + 1] = at;
   }
-  return { bytes: bytes.slice(0, at), offsets };
+  return { bytes: at === sizeBytesMax ? bytes : bytes.slice(0, at), offsets };
 }
 
 /** Bytes. */
