@@ -1,5 +1,5 @@
 import type { Catalog, HistoryEntry } from "../catalog/mod.ts";
-import { changedFields, type TableRecord } from "./record/mod.ts";
+import { changedFields, sourceTableNames, type TableRecord } from "./record/mod.ts";
 import { recordOf, tableKey, type RegistryRow } from "./stored.ts";
 import type { RegistryHistoryOptions } from "./types.ts";
 
@@ -46,6 +46,23 @@ export async function readHistory(
   const changes = entries.flatMap(changesOf);
   if (id === undefined) return changes;
   return changes.filter((change) => change.kind === "table" && change.id.toLowerCase() === id.toLowerCase());
+}
+
+/** The tables of a source that were unregistered and not registered since, by the source's own names. */
+export async function unregisteredTables(
+  catalog: Catalog<RegistryRow>,
+  source: string,
+): Promise<ReadonlyMap<string, TableAudit>> {
+  const found = new Map<string, TableAudit>();
+  for await (const entry of catalog.entries()) {
+    for (const change of changesOf(entry)) {
+      if (change.kind !== "table" || (change.after ?? change.before)!.source !== source) continue;
+      for (const name of change.after === null ? [] : sourceTableNames(change.after)) found.delete(name);
+      for (const name of change.after === null ? sourceTableNames(change.before!) : [])
+        found.set(name, change);
+    }
+  }
+  return found;
 }
 
 /** The changes that one entry of the log made. */

@@ -5,6 +5,7 @@ import {
   checkChange,
   newSettings,
   tableId,
+  type CheckTable,
   type TableChange,
   type TableRecord,
 } from "./record/mod.ts";
@@ -42,7 +43,7 @@ export function planImport(
   document: RegistryDocument,
   present: readonly RegisteredTable[],
   stamp: { readonly at: string; readonly by: string },
-  checkTable: (table: TableRecord) => void,
+  checkTable: CheckTable,
 ): { readonly records: readonly TableRecord[]; readonly outcomes: readonly ImportedTable[] } {
   const known = new Map(present.map((table) => [table.id.toLowerCase(), table]));
   const seen = new Set<string>();
@@ -52,7 +53,7 @@ export function planImport(
     const what = `tables[${index}]`;
     try {
       const next = plannedTable(table, what, known, stamp);
-      checkTable(next.record);
+      checkTable(next.record, next.record.id);
       const key = next.record.id.toLowerCase();
       if (seen.has(key))
         throw new AgnesError("table_exists", { id: next.record.id, existing: next.record.id });

@@ -21,9 +21,9 @@ export {
   tableDefaults,
   tableFieldNames,
 } from "./record/mod.ts";
-export type { TableChange, TableRecord, TableSettings } from "./record/mod.ts";
+export type { CheckTable, TableChange, TableRecord, TableSettings } from "./record/mod.ts";
 export { planRegistration } from "./registration.ts";
-export type { Candidate, Drift, RegistrationPlan } from "./registration.ts";
+export type { Candidate, Drift, PlanOptions, RegistrationPlan } from "./registration.ts";
 export { openTableRegistry, TableRegistry } from "./registry.ts";
 export type { TableRegistryOptions } from "./registry.ts";
 export { isDue, nextDue, parseSchedule } from "./schedule.ts";
@@ -33,6 +33,7 @@ export type { ExtractionSettings } from "./settings.ts";
 export type { RegisteredTable } from "./stored.ts";
 export type {
   ChangeOptions,
+  DiscoverOptions,
   RegistryHistoryOptions,
   RegistrySnapshot,
   TableFilter,

@@ -1,9 +1,11 @@
 import type { Capability, TableInfo } from "../kit/mod.ts";
 import { isAgnesError, toExposedName } from "../base/mod.ts";
+import type { TableAudit } from "./history.ts";
 import {
   checkChange,
   defaultName,
   newSettings,
+  type CheckTable,
   sourceTableNames,
   tableId,
   type TableChange,
@@ -30,6 +32,15 @@ export type Candidate =
       readonly viewName: string;
       readonly drift: readonly Drift[];
     }
+  /** Somebody unregistered it, which holds until somebody registers it again. */
+  | {
+      readonly kind: "unregistered";
+      readonly table: string;
+      readonly id: string;
+      /** Who unregistered it, and with which version of the registry. */
+      readonly actor: string;
+      readonly version: number;
+    }
   /** Cannot be registered as it is. */
   | { readonly kind: "invalid"; readonly table: string; readonly code: string; readonly reason: string };
 
@@ -39,6 +50,14 @@ export interface Drift {
   readonly registered: readonly string[];
   readonly discovered: readonly string[];
   readonly reason: string;
+}
+
+/** What a plan takes into account beside the tables. */
+export interface PlanOptions {
+  /** What the connector can do, for tables that do not say it themselves. */
+  readonly capabilities?: readonly Capability[] | undefined;
+  /** A further check of what would be registered; what it throws makes the table invalid. */
+  readonly checkTable?: CheckTable;
 }
 
 /** What discovering a source would do to the registry. */
@@ -54,20 +73,19 @@ export interface RegistrationPlan {
  * Compares what a source has with what is registered. Pure; decides, changes nothing.
  *
  * @param registered every table of the registry: the view names of other sources count too
- * @param capabilities what the connector can do, for tables that do not say it themselves
  */
 export function planRegistration(
   source: string,
   discovered: readonly TableInfo[],
   registered: readonly TableRecord[],
-  capabilities?: readonly Capability[],
+  options: PlanOptions = {},
 ): RegistrationPlan {
   const own = registered.filter((record) => record.source === source);
   const byTable = new Map(own.flatMap((record) => sourceTableNames(record).map((name) => [name, record])));
   const names = new NamesInUse(registered, discovered);
   const candidates = discovered.map((info) => {
     const record = byTable.get(info.name);
-    return record === undefined ? newCandidate(source, info, names, capabilities) : compared(record, info);
+    return record === undefined ? newCandidate(source, info, names, options) : compared(record, info);
   });
   const present = new Set(discovered.map((info) => info.name));
   const missing = own
@@ -77,11 +95,25 @@ export function planRegistration(
   return { source, candidates, missing };
 }
 
+/** A plan in which tables that somebody unregistered are not new. */
+export function withoutDeclined(
+  plan: RegistrationPlan,
+  declined: ReadonlyMap<string, TableAudit>,
+): RegistrationPlan {
+  const candidates = plan.candidates.map((candidate): Candidate => {
+    const audit = candidate.kind === "new" ? declined.get(candidate.table) : undefined;
+    if (audit === undefined) return candidate;
+    const { id, actor, version } = audit;
+    return { kind: "unregistered", table: candidate.table, id, actor, version };
+  });
+  return { ...plan, candidates };
+}
+
 function newCandidate(
   source: string,
   info: TableInfo,
   names: NamesInUse,
-  capabilities: readonly Capability[] | undefined,
+  { capabilities, checkTable }: PlanOptions,
 ): Candidate {
   const name = names.nameFor(source, info.name);
   const viewName = names.viewNameFor(source, name);
@@ -105,7 +137,8 @@ function newCandidate(
   };
   const id = tableId(source, name);
   try {
-    newSettings(checkChange(change, id), id);
+    const settings = newSettings(checkChange(change, id), id);
+    checkTable?.(settings, id);
   } catch (error) {
     if (!isAgnesError(error)) throw error;
     return { kind: "invalid", table: info.name, code: error.code, reason: error.message };

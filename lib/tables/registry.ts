@@ -1,6 +1,6 @@
 import { AgnesError, silentLog, type Host, type Log } from "../base/mod.ts";
 import { openCatalog, type Catalog, type CatalogStorage, type Commit, type Edit } from "../catalog/mod.ts";
-import type { Capability, TableInfo } from "../kit/mod.ts";
+import type { TableInfo } from "../kit/mod.ts";
 import { announce, resourcesOf, type UnregisterListener } from "./cascade.ts";
 import {
   checkRegistryVersion,
@@ -10,7 +10,13 @@ import {
   type Decide,
   type Decision,
 } from "./decide.ts";
-import { changesOf, readHistory, type RegistryChange } from "./history.ts";
+import {
+  changesOf,
+  readHistory,
+  unregisteredTables,
+  type RegistryChange,
+  type TableAudit,
+} from "./history.ts";
 import { planImport, type ImportOutcome, type RegistryDocument } from "./import.ts";
 import {
   changedFields,
@@ -19,12 +25,13 @@ import {
   checkFolder,
   newSettings,
   tableId,
+  type CheckTable,
   type TableChange,
   type TableRecord,
   type TableSettings,
 } from "./record/mod.ts";
 import { newRows, type NewRows } from "./new-rows.ts";
-import { planRegistration, type Candidate, type RegistrationPlan } from "./registration.ts";
+import { planRegistration, withoutDeclined, type Candidate, type RegistrationPlan } from "./registration.ts";
 import {
   allFolders,
   allTables,
@@ -40,6 +47,7 @@ import {
 import { notRegistered, transact, type View } from "./transaction.ts";
 import type {
   ChangeOptions,
+  DiscoverOptions,
   RegistryHistoryOptions,
   TableFilter,
   TableWrite,
@@ -54,7 +62,7 @@ export interface TableRegistryOptions {
   readonly actor?: string;
   readonly log?: Log;
   /** A further check of a table's merged settings, for example by `checkSourceRules`; throws to refuse. */
-  readonly checkTable?: (table: TableRecord) => void;
+  readonly checkTable?: CheckTable;
 }
 
 /**
@@ -92,7 +100,7 @@ interface RegistryServices {
   readonly host: Host;
   readonly log: Log;
   readonly actor: string;
-  readonly checkTable: (table: TableRecord) => void;
+  readonly checkTable: CheckTable;
 }
 
 /** The table registry; see `openTableRegistry`. */
@@ -101,7 +109,7 @@ export class TableRegistry implements AsyncDisposable {
   readonly #host: Host;
   readonly #log: Log;
   readonly #actor: string;
-  readonly #checkTable: (table: TableRecord) => void;
+  readonly #checkTable: CheckTable;
   readonly #listeners = new Set<UnregisterListener>();
 
   constructor(services: RegistryServices) {
@@ -220,30 +228,26 @@ export class TableRegistry implements AsyncDisposable {
 
   /**
    * Compares what a source has with the registry and registers what is new. What is registered is never changed,
-   * and neither is anything when the registry cannot be read.
+   * what somebody unregistered stays so, and nothing is done when the registry cannot be read.
    */
   async registerDiscovered(
     source: string,
     discovered: readonly TableInfo[],
-    options: Pick<ChangeOptions, "dryRun" | "actor"> & { readonly capabilities?: readonly Capability[] } = {},
+    options: DiscoverOptions = {},
   ): Promise<RegistrationPlan> {
-    const written = new Map<string, Candidate>();
-    for (;;) {
-      let plan: RegistrationPlan | undefined;
-      let batch: NewRows = { rows: [], candidates: [], isLast: true };
-      await this.#transact(options, async (view) => {
-        const tables = (await view.query({}, allTables)).map(registered);
-        plan = planRegistration(source, discovered, tables, options.capabilities);
-        batch = newRows(plan, (settings) => this.#newRecord(settings, options.actor));
-        return batch.rows.map((record) => ({ kind: "put", record }));
+    const planOn = (tables: readonly RegisteredTable[]) =>
+      planRegistration(source, discovered, tables, {
+        capabilities: options.capabilities,
+        checkTable: this.#checkTable,
       });
-      for (const candidate of batch.candidates) written.set(candidate.table, candidate);
-      if (options.dryRun !== true && !batch.isLast) continue;
-      return {
-        ...plan!,
-        candidates: plan!.candidates.map((candidate) => written.get(candidate.table) ?? candidate),
-      };
-    }
+    const plan = planOn(await this.list());
+    if (!plan.candidates.some(({ kind }) => kind === "new")) return plan;
+    const declined =
+      options.again === true
+        ? new Map<string, TableAudit>()
+        : await unregisteredTables(this.#catalog, source);
+    if (options.dryRun === true) return withoutDeclined(plan, declined);
+    return this.#registerNew(planOn, declined, options.actor);
   }
 
   /** The folder of each bucket that has one, ordered by bucket. */
@@ -317,7 +321,7 @@ export class TableRegistry implements AsyncDisposable {
     let decided: Decision | undefined;
     const { sequence, changes } = await this.#transact(options, async (view) => {
       decided = await decide(view);
-      this.#checkTable(decided.after);
+      this.#checkTable(decided.after, decided.after.id);
       await checkViewName(view, decided.after);
       return [{ kind: "put", record: tableRow(decided.after) }];
     });
@@ -328,6 +332,28 @@ export class TableRegistry implements AsyncDisposable {
       changed: changedFields(before, after),
       dryRun: options.dryRun === true,
     };
+  }
+
+  /** Registers what a plan calls new, decided on the state at that moment, in as many entries as it takes. */
+  async #registerNew(
+    planOn: (tables: readonly RegisteredTable[]) => RegistrationPlan,
+    declined: ReadonlyMap<string, TableAudit>,
+    actor: string | undefined,
+  ): Promise<RegistrationPlan> {
+    const written = new Map<string, Candidate>();
+    for (;;) {
+      let plan: RegistrationPlan | undefined;
+      let batch: NewRows = { rows: [], candidates: [], isLast: true };
+      await this.#transact(actor === undefined ? {} : { actor }, async (view) => {
+        plan = withoutDeclined(planOn((await view.query({}, allTables)).map(registered)), declined);
+        batch = newRows(plan, (settings) => this.#newRecord(settings, actor));
+        return batch.rows.map((record) => ({ kind: "put", record }));
+      });
+      for (const candidate of batch.candidates) written.set(candidate.table, candidate);
+      if (!batch.isLast) continue;
+      const candidates = plan!.candidates.map((candidate) => written.get(candidate.table) ?? candidate);
+      return { ...plan!, candidates };
+    }
   }
 
   #transact(

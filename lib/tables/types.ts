@@ -1,4 +1,5 @@
 import type { HistoryOptions } from "../catalog/mod.ts";
+import type { Capability } from "../kit/mod.ts";
 import type { CleaningFailure, Resource } from "./cascade.ts";
 import type { TableRecord } from "./record/mod.ts";
 import type { RegisteredTable } from "./stored.ts";
@@ -11,6 +12,14 @@ export interface ChangeOptions {
   readonly dryRun?: boolean;
   /** Who makes the change. */
   readonly actor?: string;
+}
+
+/** How what a source has is registered. */
+export interface DiscoverOptions extends Pick<ChangeOptions, "dryRun" | "actor"> {
+  /** What the connector can do, for tables that do not say it themselves. */
+  readonly capabilities?: readonly Capability[];
+  /** Registers what somebody unregistered too. Default `false`: that was a decision, and it holds. */
+  readonly again?: boolean;
 }
 
 /** What a change did, or on a dry run would do. */

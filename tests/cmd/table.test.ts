@@ -194,6 +194,9 @@ describe("agnes table", () => {
       table: { description: "mine", version: 1 },
     });
     expect((await agnes("table", "discover", "nowhere")).status).toBe(2);
+    await agnes("table", "unregister", "people");
+    expect((await agnes("table", "discover")).stdout).toMatch(/unregistered\s+exports\s+people.*by ann/);
+    expect((await agnes("table", "discover", "--again")).stdout).toMatch(/new\s+exports\s+people/);
   }, 60_000);
 
   test("moves a registry to another workspace, all of it or nothing", async () => {

@@ -112,6 +112,7 @@ test("TableRegistry does what a simple model says, whatever is done to it throug
           const plan = await registry.registerDiscovered(
             action.source,
             action.names.map((table) => discovered(table)),
+            { again: true },
           );
           for (const table of await registry.list()) {
             if (before.has(table.id)) expect(table).toEqual(before.get(table.id)!);

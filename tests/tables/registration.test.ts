@@ -3,8 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { AgnesError } from "../../lib/base/mod.ts";
 import { memoryStorage, type CatalogStorage } from "../../lib/catalog/mod.ts";
 import { table, utf8 } from "../../lib/kit/mod.ts";
-import { planRegistration } from "../../lib/tables/mod.ts";
-import { discovered, errorOf, memoryRegistry } from "./registry-setup.ts";
+import { checkSourceRules, openTableRegistry, planRegistration } from "../../lib/tables/mod.ts";
+import { discovered, errorOf, memoryRegistry, stillHost } from "./registry-setup.ts";
 
 describe("planRegistration()", () => {
   test("takes key, cursor and description from the source", () => {
@@ -72,12 +72,9 @@ describe("planRegistration()", () => {
   });
 
   test("makes remote what can only be asked", () => {
-    const plan = planRegistration(
-      "bq",
-      [discovered("a"), discovered("b", { capabilities: ["query"] })],
-      [],
-      ["discover", "remote"],
-    );
+    const plan = planRegistration("bq", [discovered("a"), discovered("b", { capabilities: ["query"] })], [], {
+      capabilities: ["discover", "remote"],
+    });
     expect(
       plan.candidates.map((candidate) => candidate.kind === "new" && candidate.change.query_mode),
     ).toEqual(["remote", "remote"]);
@@ -150,6 +147,18 @@ describe("TableRegistry.registerDiscovered()", () => {
     ]);
   });
 
+  test("calls invalid what the further check refuses", async () => {
+    const registry = await openTableRegistry({
+      storage: memoryStorage(),
+      host: stillHost(),
+      checkTable: (settings, id) =>
+        checkSourceRules(settings, id, { plugin: "odd", capabilities: ["metadata"] }),
+    });
+    const { candidates } = await registry.registerDiscovered("crm", [discovered("a")]);
+    expect(candidates).toMatchObject([{ kind: "invalid", code: "table_contradiction" }]);
+    expect(await registry.version()).toBe(0);
+  });
+
   test("registers a large source in entries that any storage takes", async () => {
     await using registry = await memoryRegistry();
     const infos = Array.from({ length: 60 }, (_, index) =>
@@ -161,6 +170,30 @@ describe("TableRegistry.registerDiscovered()", () => {
     expect(plan.candidates.every(({ kind }) => kind === "new")).toBe(true);
     expect(await registry.list()).toHaveLength(60);
     expect(await registry.version()).toBe(6);
+  });
+
+  test("leaves what somebody unregistered, unless somebody asks for it", async () => {
+    await using registry = await memoryRegistry();
+    const infos = [discovered("a"), discovered("b")];
+    await registry.registerDiscovered("crm", infos);
+    await registry.register({ source: "erp", source_table: "a", view_name: "erp_a" });
+    await registry.unregister("crm.a", { actor: "bob" });
+    await registry.unregister("erp.a");
+    const kinds = async (again: boolean) =>
+      (await registry.registerDiscovered("crm", [...infos, discovered("c")], { again })).candidates;
+    const dry = await registry.registerDiscovered("crm", infos, { dryRun: true });
+    expect(dry.candidates.map(({ kind }) => kind)).toEqual(["unregistered", "existing"]);
+    expect(await kinds(false)).toMatchObject([
+      { kind: "unregistered", table: "a", id: "crm.a", actor: "bob", version: 3 },
+      { kind: "existing" },
+      { kind: "new", id: "crm.c" },
+    ]);
+    expect((await kinds(false)).map(({ kind }) => kind)).toEqual(["unregistered", "existing", "existing"]);
+    expect((await kinds(true)).map(({ kind }) => kind)).toEqual(["new", "existing", "existing"]);
+    await registry.unregister("crm.b");
+    await registry.register({ source: "crm", source_table: "b", name: "bee" });
+    await registry.unregister("crm.c");
+    expect((await kinds(false)).map(({ kind }) => kind)).toEqual(["existing", "existing", "unregistered"]);
   });
 
   test("gives two sources that are discovered at once one view name each", async () => {

@@ -92,7 +92,7 @@ describe("TableRegistry.register()", () => {
     await using registry = await openTableRegistry({
       storage: memoryStorage(),
       host: stillHost(),
-      checkTable: (table) => checkSourceRules(table, table.id, source),
+      checkTable: (table, id) => checkSourceRules(table, id, source),
     });
     const sql = { ...change, query_mode: "materialized", source_query: "select 1" } as const;
     const error = await errorOf(() => registry.register(sql));

@@ -13,6 +13,7 @@ export default command({
       valueHint: "SOURCE …",
       description: "Sources to look at; default: all",
     },
+    again: { type: "boolean", description: "Register tables too that somebody unregistered" },
     "dry-run": { type: "boolean", description: "Say what would be registered, and register nothing" },
   },
   examples: ["agnes table discover --dry-run", "agnes table discover crm"],
@@ -26,7 +27,13 @@ export default command({
       const { plugin } = knownSource(agnes.workspace, name);
       const discovered = await agnes.connectors.discover(name, { signal: cli.signal });
       const { capabilities } = agnes.plugins.get(plugin);
-      plans.push(await registry.registerDiscovered(name, discovered, { dryRun, capabilities }));
+      plans.push(
+        await registry.registerDiscovered(name, discovered, {
+          dryRun,
+          again: args.again === true,
+          capabilities,
+        }),
+      );
     }
     const candidates = plans.flatMap((plan) => plan.candidates);
     if (cli.json) await cli.printJson({ sources: plans, dryRun });
@@ -64,6 +71,15 @@ function rowOf(source: string, candidate: Candidate): readonly string[] {
       const note = candidate.drift.map(({ field, reason }) => `${field}: ${reason}`).join("; ");
       return ["drifted", source, candidate.table, candidate.id, candidate.viewName, note];
     }
+    case "unregistered":
+      return [
+        "unregistered",
+        source,
+        candidate.table,
+        candidate.id,
+        "",
+        `by ${candidate.actor}; --again registers it`,
+      ];
     case "invalid":
       return ["invalid", source, candidate.table, "", "", candidate.reason];
   }

@@ -18,3 +18,4 @@ export {
   tableFieldNames,
 } from "./schema.ts";
 export type { TableChange, TableRecord, TableSettings } from "./schema.ts";
+export type { CheckTable } from "./rules.ts";

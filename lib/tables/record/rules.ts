@@ -2,6 +2,9 @@ import type { Capability } from "../../kit/mod.ts";
 import { AgnesError } from "../../base/mod.ts";
 import type { TableSettings } from "./schema.ts";
 
+/** A check of a table's merged settings beyond the registry's own; throws to refuse. */
+export type CheckTable = (table: TableSettings, id: string) => void;
+
 /** What must not be said of a table at the same time. */
 interface Rule {
   readonly fields: readonly string[];
