@@ -14,10 +14,20 @@ import {
   type SourceHandle,
 } from "./plugins/mod.ts";
 import {
+  openQuerySession,
+  type CatalogEntry,
+  type QueryAnswer,
+  type QueryRequest,
+  type QuerySession,
+  type TableDescription,
+} from "./query/mod.ts";
+import {
   dropPublishedTable,
+  openLiveTables,
   openSource,
   rebuild,
   syncSources,
+  type LiveTables,
   type SyncOptions,
   type SyncReport,
 } from "./sync/mod.ts";
@@ -73,8 +83,28 @@ export interface Agnes extends AsyncDisposable {
     readonly installExtensions?: boolean;
     readonly signal?: AbortSignal;
   }): Promise<RebuildReport>;
+  /**
+   * Runs one SELECT over what is published; rows come as they are read.
+   * @throws `sql_malformed`, `sql_not_allowed`, `sql_failed`, `table_unknown`, `timed_out`, `aborted`
+   */
+  query(sql: string, options?: QueryOptions): Promise<QueryAnswer>;
+  /** All rows of one SELECT as objects, for small answers. Throws as `query` does. */
+  rows<T = Record<string, unknown>>(sql: string, options?: QueryOptions): Promise<readonly T[]>;
+  /** The tables there are, by the names SQL gives them. */
+  catalog(): Promise<readonly CatalogEntry[]>;
+  /** A table and its columns. @throws `table_unknown` naming the nearest */
+  describe(table: string): Promise<TableDescription>;
+  /** The first rows of a table, or random ones. @throws `table_unknown` */
+  sample(
+    table: string,
+    rows: number,
+    options?: { readonly random?: boolean; readonly signal?: AbortSignal },
+  ): Promise<QueryAnswer>;
   close(): Promise<void>;
 }
+
+/** How a query is to be run; without limits it may take 60 seconds and give any number of rows. */
+export type QueryOptions = Omit<QueryRequest, "sql">;
 
 /**
  * Opens a workspace: its configuration, its plugins, its registry and its data.
@@ -122,6 +152,8 @@ class WorkspaceAgnes implements Agnes {
   readonly connectors: Connectors;
   readonly #services: Services;
   readonly #actor: string | undefined;
+  readonly #session: QuerySession;
+  readonly #live: LiveTables;
   #tables: Promise<TableRegistry> | undefined;
 
   constructor(services: Services, actor: string | undefined) {
@@ -130,6 +162,11 @@ class WorkspaceAgnes implements Agnes {
     this.workspace = services.workspace;
     this.plugins = services.plugins;
     this.connectors = connectorsOf(services);
+    this.#live = openLiveTables(services, () => this.tables());
+    this.#session = openQuerySession(services, {
+      dataDirectory: services.workspace.dataDirectory,
+      live: this.#live.resolve,
+    });
   }
 
   tables(): Promise<TableRegistry> {
@@ -145,7 +182,32 @@ class WorkspaceAgnes implements Agnes {
     return rebuild(await this.#syncServices(), options);
   }
 
+  query(sql: string, options: QueryOptions = {}): Promise<QueryAnswer> {
+    return this.#session.runQuery({ ...options, sql });
+  }
+
+  async rows<T>(sql: string, options: QueryOptions = {}): Promise<readonly T[]> {
+    const answer = await this.query(sql, options);
+    const rows: T[] = [];
+    for await (const batch of answer.batches) rows.push(...(plainRows(batch, answer.names) as T[]));
+    return rows;
+  }
+
+  catalog(): Promise<readonly CatalogEntry[]> {
+    return this.#session.catalog();
+  }
+
+  describe(table: string): Promise<TableDescription> {
+    return this.#session.describeTable(table);
+  }
+
+  sample(table: string, rows: number, options: Parameters<Agnes["sample"]>[2] = {}): Promise<QueryAnswer> {
+    return this.#session.sampleTable(table, rows, options);
+  }
+
   async close(): Promise<void> {
+    await this.#session.close();
+    await this.#live[Symbol.asyncDispose]();
     await (await this.#tables?.catch(() => undefined))?.close();
   }
 

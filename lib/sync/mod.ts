@@ -1,3 +1,5 @@
+export { openLiveTables } from "./live.ts";
+export type { LiveTables } from "./live.ts";
 export type { SourceReport, SyncReport } from "./report.ts";
 export { openSource } from "./source.ts";
 export type { SyncServices } from "./source.ts";

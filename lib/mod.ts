@@ -1,0 +1,52 @@
+export { createAgnes } from "./agnes.ts";
+export type { Agnes, AgnesOptions, Connectors, QueryOptions } from "./agnes.ts";
+export type { RebuildReport } from "./analytics/mod.ts";
+export {
+  AgnesError,
+  createHost,
+  createLog,
+  errorCodes,
+  isAgnesError,
+  nodeFiles,
+  silentLog,
+} from "./base/mod.ts";
+export type {
+  ErrorCode,
+  ErrorDetails,
+  ErrorSpec,
+  Files,
+  FileStat,
+  Host,
+  Log,
+  LogEntry,
+  LogLevel,
+  Retry,
+} from "./base/mod.ts";
+export { fileStorage, memoryStorage } from "./catalog/mod.ts";
+export type { CatalogStorage } from "./catalog/mod.ts";
+export type { ExtractProgress, ExtractStats, TableStats } from "./extract/mod.ts";
+export type { PluginFailure, PluginImporter, PluginRegistry, SourceHandle } from "./plugins/mod.ts";
+export type {
+  CatalogEntry,
+  ColumnDescription,
+  QueryAnswer,
+  QueryLimits,
+  Receipt,
+  TableDescription,
+} from "./query/mod.ts";
+export type { SourceReport, SyncOptions, SyncReport } from "./sync/mod.ts";
+export { isDue, nextDue, openTableRegistry, parseSchedule, TableRegistry } from "./tables/mod.ts";
+export type {
+  ChangeOptions,
+  RegisteredTable,
+  RegistrationPlan,
+  RegistryChange,
+  Schedule,
+  TableChange,
+  TableFilter,
+  TableRecord,
+  TableRegistryOptions,
+  TableWrite,
+  Unregistration,
+} from "./tables/mod.ts";
+export type { SourceConfig, Workspace, WorkspaceConfig, WorkspaceConfigInput } from "./workspace/mod.ts";
