@@ -1,0 +1,80 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+
+import { expect, test } from "bun:test";
+
+import { Gate } from "../../lib/duckdb/gate.ts";
+import { rejection, temporaryDirectory } from "./support.ts";
+
+const child = join(import.meta.dirname, "pool-child.ts");
+const DONE = "done 180000\n";
+
+/** What the child printed in a process of two pool threads; it is killed after `timeoutMs`. */
+function run(
+  command: string,
+  file: string,
+  mode: string,
+  directory: string,
+  timeoutMs: number,
+): Promise<string> {
+  const env = {
+    ...process.env,
+    UV_THREADPOOL_SIZE: "2",
+    NODE_PATH: join(import.meta.dirname, "../../node_modules"),
+  };
+  return new Promise((resolve) => {
+    execFile(
+      command,
+      [file, mode, directory],
+      { env, timeout: timeoutMs, killSignal: "SIGKILL" },
+      (error, stdout, stderr) =>
+        resolve(error === null ? stdout : `${stdout}${stderr}${error.killed === true ? "killed" : ""}`),
+    );
+  });
+}
+
+test("copyToParquet() of twelve sources that each use the pool ends in Bun when the pool has two threads", async () => {
+  await using directory = await temporaryDirectory();
+  expect(await run(process.execPath, child, "ours", directory.path, 20_000)).toBe(DONE);
+}, 25_000);
+
+test("copyToParquet() of twelve sources that each use the pool ends in Node when the pool has two threads", async () => {
+  await using directory = await temporaryDirectory();
+  const built = await Bun.build({
+    entrypoints: [child],
+    target: "node",
+    format: "cjs",
+    external: ["@duckdb/*"],
+    outdir: directory.path,
+  });
+  expect(await run("node", built.outputs[0]!.path, "ours", directory.path, 20_000)).toBe(DONE);
+}, 25_000);
+
+test("the same work held on the pool never ends, so these tests can fail", async () => {
+  await using directory = await temporaryDirectory();
+  expect(await run(process.execPath, child, "naive", directory.path, 2000)).toBe("killed");
+}, 25_000);
+
+test("Gate lets in what it can hold, in order, and forgets who gave up", async () => {
+  const gate = new Gate(1);
+  const [first, second, third] = [gate.place("a"), gate.place("b"), gate.place("c")];
+  const order: string[] = [];
+  await first.take();
+  const controller = new AbortController();
+  const givingUp = rejection(second.take(controller.signal));
+  const waiting = third.take().then(() => order.push("third"));
+  controller.abort();
+  expect((await givingUp).code).toBe("aborted");
+  expect(order).toEqual([]);
+  first.give();
+  first.give();
+  await waiting;
+  expect(order).toEqual(["third"]);
+  const after = gate.place("d");
+  const queued = after.take().then(() => order.push("after"));
+  await Promise.resolve();
+  expect(order).toEqual(["third"]);
+  third.give();
+  await queued;
+  expect(order).toEqual(["third", "after"]);
+});
