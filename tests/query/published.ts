@@ -5,7 +5,11 @@ import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
 
 /** Services for tests: the real host, a silent log, little memory. */
 export function testServices(overrides: Partial<Host> = {}) {
-  return { host: createHost(overrides), log: silentLog, limits: { memoryMb: 512, threads: 2 } };
+  return {
+    host: createHost(overrides),
+    log: silentLog,
+    limits: { memoryMb: 256, threads: 2, temporaryMb: 64 },
+  };
 }
 
 /** A data folder with two published sources and a session over it. */

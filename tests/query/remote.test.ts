@@ -1,0 +1,208 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+
+import * as arrow from "apache-arrow";
+
+import { AgnesError, createHost, type Host } from "../../lib/base/mod.ts";
+import { readRebuildReport, rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { openDatabase, type StreamSource } from "../../lib/duckdb/mod.ts";
+import { openQuerySession, type LiveResolver } from "../../lib/query/mod.ts";
+import { temporaryData, writeExtract, type HandExtract } from "../analytics/extract-files.ts";
+import { rowsOf, testServices } from "./published.ts";
+
+/** A data folder with a DuckDB file outside it, and an extract of source `shop` whose tables are in that file. */
+async function withRemote(extension = "duckdb") {
+  const folder = await temporaryData();
+  const { data } = folder;
+  const url = join(data, "outside.duckdb");
+  {
+    await using database = await openDatabase({ path: url });
+    await using connection = await database.connect();
+    await connection.run("CREATE SCHEMA s; CREATE TABLE s.visits AS SELECT range AS id FROM range(5)");
+  }
+  const extract: HandExtract = {
+    remote: { alias: "shop", extension, url, tokenEnv: "" },
+    before: `ATTACH '${url}' AS shop (READ_ONLY)`,
+    tables: [
+      { name: "visits", object: 'VIEW visits AS SELECT * FROM shop."s"."visits"', mode: "remote" },
+      { name: "local", rows: "SELECT 1 AS id" },
+    ],
+  };
+  await writeExtract(data, "shop", extract);
+  return {
+    data,
+    url,
+    declared: { alias: "shop", extension, url, tokenEnv: "" },
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}
+
+/** A connector's table as the extractor of live rows gives it. */
+function liveSource(opened: string[][] = []): StreamSource {
+  const schema = new arrow.Schema([
+    new arrow.Field("id", new arrow.Int64()),
+    new arrow.Field("name", new arrow.Utf8()),
+  ]);
+  return {
+    schema,
+    async *open(columns) {
+      opened.push([...columns]);
+      const data: Record<string, arrow.Vector> = {
+        id: arrow.vectorFromArray([1n, 2n, 3n], new arrow.Int64()),
+        name: arrow.vectorFromArray(["a", "b", "c"], new arrow.Utf8()),
+      };
+      const wanted = columns.length === 0 ? ["id"] : columns;
+      const table = new arrow.Table(Object.fromEntries(wanted.map((name) => [name, data[name]!])));
+      yield* table.batches;
+    },
+  };
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return await work.then(
+    () => "",
+    (error: unknown) => (error as AgnesError).code,
+  );
+}
+
+describe("a remote table", () => {
+  test("is attached when the plugin of its source declares the DuckDB file, under its view name and its qualified one", async () => {
+    await using place = await withRemote();
+    await rebuildAnalytics(testServices(), {
+      dataDirectory: place.data,
+      owners: null,
+      declaredRemote: async () => place.declared,
+    });
+    expect((await readRebuildReport(createHost(), place.data))!.remotes).toEqual([
+      { id: "shop.visits", way: "attach", reason: null },
+    ]);
+    await using session = openQuerySession(testServices(), { dataDirectory: place.data });
+    expect(
+      await rowsOf(session, "SELECT sum(v.id)::INT AS a FROM visits v JOIN local l ON l.id = v.id"),
+    ).toEqual([{ a: 1 }]);
+    const answer = await session.runQuery({ sql: "SELECT count(*) AS n FROM shop.visits" });
+    for await (const batch of answer.batches) expect(batch.get(0)!["n"]).toBe(5n);
+    expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", way: "attach" }]);
+    expect((await session.describeTable("visits")).schema.map(({ name }) => name)).toEqual(["id"]);
+  });
+
+  test("is attached by a session that already serves other queries", async () => {
+    await using place = await withRemote();
+    await rebuildAnalytics(testServices(), {
+      dataDirectory: place.data,
+      owners: null,
+      declaredRemote: async () => place.declared,
+    });
+    await using session = openQuerySession(testServices(), { dataDirectory: place.data });
+    const running = await session.runQuery({ sql: "SELECT * FROM range(100000), local" });
+    expect(await rowsOf(session, "SELECT count(*) AS n FROM visits")).toEqual([{ n: 5n }]);
+    let rows = 0;
+    for await (const batch of running.batches) rows += batch.numRows;
+    expect(rows).toBe(100_000);
+  });
+
+  test("is not attached when only the extract says so, and is read through the connector instead", async () => {
+    await using place = await withRemote();
+    await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
+    const [report] = (await readRebuildReport(createHost(), place.data))!.remotes;
+    expect(report).toMatchObject({ id: "shop.visits", way: "live" });
+    expect(report!.reason).toContain("plugin of the source declares it");
+    const asked: unknown[] = [];
+    const opened: string[][] = [];
+    const live: LiveResolver = async ({ source, name }) => {
+      asked.push(`${source}.${name}`);
+      return liveSource(opened);
+    };
+    await using session = openQuerySession(testServices(), { dataDirectory: place.data, live });
+    expect(await rowsOf(session, "SELECT name FROM visits WHERE name > 'a'")).toEqual([
+      { name: "b" },
+      { name: "c" },
+    ]);
+    expect(await rowsOf(session, "SELECT count(*) AS n FROM shop.visits a, visits b")).toEqual([{ n: 9n }]);
+    expect(asked).toEqual(["shop.visits"]);
+    expect(opened[0]).toEqual(["name"]);
+    const answer = await session.runQuery({ sql: "FROM visits" });
+    await answer.close();
+    expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", way: "live" }]);
+  });
+
+  test("says why when neither way is open, and the other tables answer", async () => {
+    await using place = await withRemote();
+    await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
+    await using session = openQuerySession(testServices(), { dataDirectory: place.data });
+    expect(await codeOf(session.runQuery({ sql: "FROM visits" }))).toBe("remote_unavailable");
+    expect(await rowsOf(session, "SELECT * FROM local")).toEqual([{ id: 1 }]);
+  });
+
+  test("gives the source's own error when the connector fails in the middle", async () => {
+    await using place = await withRemote();
+    await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
+    const broken: StreamSource = {
+      ...liveSource(),
+      // oxlint-disable-next-line require-yield
+      async *open() {
+        throw new AgnesError("timed_out", { what: "the shop", timeoutMs: 5 });
+      },
+    };
+    await using session = openQuerySession(testServices(), {
+      dataDirectory: place.data,
+      live: async () => broken,
+    });
+    expect(await codeOf(rowsOf(session, "FROM visits"))).toBe("timed_out");
+  });
+
+  test("stops asking the connector when its time is over", async () => {
+    await using place = await withRemote();
+    await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
+    let stopped = false;
+    const endless: StreamSource = {
+      ...liveSource(),
+      // oxlint-disable-next-line require-yield
+      async *open(_columns, signal) {
+        await new Promise<void>((resolve) =>
+          signal.addEventListener("abort", () => resolve(), { once: true }),
+        );
+        stopped = true;
+      },
+    };
+    await using session = openQuerySession(testServices(), {
+      dataDirectory: place.data,
+      live: async () => endless,
+    });
+    expect(await codeOf(rowsOf(session, "FROM visits", { limits: { timeoutMs: 100 } }))).toBe("timed_out");
+    await Bun.sleep(20);
+    expect(stopped).toBe(true);
+  });
+
+  test("whose source has the name of its alias is no ambiguity", async () => {
+    await using place = await withRemote();
+    const report = await rebuildAnalytics(testServices(), {
+      dataDirectory: place.data,
+      owners: [{ source: "shop", name: "visits", viewName: "shop" }],
+      declaredRemote: async () => place.declared,
+    });
+    expect(report.errors).toEqual([]);
+    await using session = openQuerySession(testServices(), { dataDirectory: place.data });
+    expect(await rowsOf(session, "SELECT count(*) AS n FROM shop")).toEqual([{ n: 5n }]);
+    expect(await rowsOf(session, "SELECT count(*) AS n FROM shop.visits")).toEqual([{ n: 5n }]);
+  });
+
+  test("loses its way when the lists change after the rebuild", async () => {
+    await using place = await withRemote();
+    const host = (list: string): Host => createHost({ env: { AGNES_REMOTE_ATTACH_EXTENSIONS: list } });
+    await rebuildAnalytics(
+      { ...testServices(), host: host("duckdb") },
+      { dataDirectory: place.data, owners: null },
+    );
+    await using allowed = openQuerySession(
+      { ...testServices(), host: host("duckdb") },
+      { dataDirectory: place.data },
+    );
+    expect(await rowsOf(allowed, "SELECT count(*) AS n FROM visits")).toEqual([{ n: 5n }]);
+    await using refused = openQuerySession(
+      { ...testServices(), host: host("keboola") },
+      { dataDirectory: place.data },
+    );
+    expect(await codeOf(refused.runQuery({ sql: "FROM visits" }))).toBe("remote_unavailable");
+  });
+});
