@@ -74,9 +74,9 @@ function formatOf(cli: Cli, asked: AnswerFormat | undefined, output: string | un
       "Give --format json, ndjson, csv, arrow or parquet.",
     );
   }
-  const isBinary = format === "parquet" || (format === "arrow" && process.stdout.isTTY);
-  if (isBinary && output === undefined) {
-    throw refuse(`${format} cannot be printed`, "Give --output FILE.");
+  const isBinary = format === "parquet" || format === "arrow";
+  if (isBinary && output === undefined && process.stdout.isTTY) {
+    throw refuse(`${format} is not for a terminal`, "Give --output FILE.");
   }
   return format;
 }

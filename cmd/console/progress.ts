@@ -80,7 +80,11 @@ function barLine(id: string, progress: ExtractProgress, share: number): string {
 }
 
 function figures(progress: ExtractProgress): string {
-  const rate = progress.rowsPerSecond > 0 ? `, ${countText(Math.round(progress.rowsPerSecond))} rows/s` : "";
-  const of = progress.totalRows === undefined ? "" : ` of ${countText(progress.totalRows)}`;
-  return `${countText(progress.rows)}${of} rows, ${sizeText(progress.sizeBytes)}, ${durationText(progress.elapsedMs)}${rate}`;
+  const { rows, totalRows, sizeBytes, rowsPerSecond, elapsedMs } = progress;
+  return [
+    `${countText(rows)}${totalRows === undefined ? "" : ` of ${countText(totalRows)}`} rows`,
+    ...(sizeBytes > 0 ? [sizeText(sizeBytes)] : []),
+    durationText(elapsedMs),
+    ...(rowsPerSecond > 0 ? [`${countText(Math.round(rowsPerSecond))} rows/s`] : []),
+  ].join(", ");
 }

@@ -35,7 +35,7 @@ interface BadInput {
 }
 
 const own = (name: string, source: string, more = "") => ({
-  "agnes.yaml": `version: 1\nsources:\n  mine: { plugin: ${name}${more} }\n`,
+  "agnes.yaml": `version: 1\nsources:\n  mine: { plugin: ${name}, register: all${more} }\n`,
   [`plugins/${name}.ts`]: source,
 });
 

@@ -76,7 +76,7 @@ describe("the executable", () => {
     writeFileSync(join(empty.path, "plugins", "numbers", "plugin.ts"), PLUGIN);
     writeFileSync(
       join(empty.path, "agnes.yaml"),
-      "version: 1\nsources:\n  numbers: { plugin: numbers, options: { count: 3 } }\n",
+      "version: 1\nsources:\n  numbers: { plugin: numbers, register: all, options: { count: 3 } }\n",
     );
     const tested = await run(["connector", "test", "numbers"], empty.path);
     expect(tested).toMatchObject({ status: 0, stdout: expect.not.stringContaining("failed") });

@@ -1,6 +1,10 @@
 import { AgnesError } from "../../../lib/base/mod.ts";
-import type { RegistryChange } from "../../../lib/tables/mod.ts";
+import { listGenerations } from "../../../lib/extract/mod.ts";
+import type { RegistryChange, TableRegistry } from "../../../lib/tables/mod.ts";
+import { dataPaths, type Workspace } from "../../../lib/workspace/mod.ts";
+import type { Cli } from "../../console/cli.ts";
 import { command } from "../../console/command.ts";
+import { countText, sizeText } from "../../console/figures.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
 import { printRows } from "../../console/print-rows.ts";
 
@@ -10,7 +14,11 @@ export default command({
       type: "positional",
       required: false,
       valueHint: "TABLE",
-      description: "Id of a table, registered or not; default: all changes",
+      description: "Id or view name of a table; default: all changes",
+    },
+    generations: {
+      type: "boolean",
+      description: "Show instead what the table's source has published and still keeps",
     },
     limit: {
       type: "string",
@@ -19,7 +27,11 @@ export default command({
       description: "At most so many, the newest first",
     },
   },
-  examples: ["agnes table history", "agnes table history crm.orders --json"],
+  examples: [
+    "agnes table history",
+    "agnes table history crm.orders --json",
+    "agnes table history crm.orders --generations",
+  ],
   async run(cli, args) {
     if (!/^[1-9][0-9]{0,8}$/.test(args.limit)) {
       throw new AgnesError("usage_wrong", {
@@ -29,6 +41,8 @@ export default command({
     }
     await using agnes = await openAgnes(cli);
     const registry = await agnes.tables();
+    if (args.generations === true)
+      return await printGenerations(cli, agnes.workspace, await sourceOf(cli, registry, args.table));
     const changes = await registry.history({
       first: "newest",
       limit: Number(args.limit),
@@ -51,11 +65,34 @@ export default command({
   },
 });
 
+async function sourceOf(cli: Cli, registry: TableRegistry, table: string | undefined): Promise<string> {
+  if (table !== undefined) return (await registry.find(table)).source;
+  throw new AgnesError("usage_wrong", { command: cli.name, reason: "--generations needs a table" });
+}
+
+async function printGenerations(cli: Cli, workspace: Workspace, source: string): Promise<void> {
+  const generations = await listGenerations(dataPaths.extract(workspace.dataDirectory, source));
+  if (cli.json) return cli.printJson({ source, generations });
+  if (generations.length === 0)
+    return cli.say(`${source} has published nothing yet. Run \`agnes sync ${source}\`.`);
+  const right = (name: string) => ({ name, align: "right" }) as const;
+  await printRows(
+    cli,
+    [right("generation"), "published", "by", right("tables"), right("rows"), right("size"), ""],
+    generations.map((generation) => [
+      String(generation.number),
+      generation.finishedAt.toISOString(),
+      generation.kind,
+      countText(generation.tables),
+      countText(generation.rows),
+      sizeText(generation.sizeBytes),
+      generation.current ? "current" : "",
+    ]),
+  );
+}
+
 /** A view name leads to its table; a table that is gone is known by its id alone. */
-async function idOf(
-  tables: { find(reference: string): Promise<{ readonly id: string }> },
-  reference: string,
-): Promise<string> {
+async function idOf(tables: TableRegistry, reference: string): Promise<string> {
   return reference.includes(".") ? reference : (await tables.find(reference)).id;
 }
 
