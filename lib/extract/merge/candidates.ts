@@ -35,22 +35,21 @@ export async function candidateParts(
   return parts.filter((_, at) => !excluded.has(at));
 }
 
-/** A relation over parts of any layout with the columns as published now, and `agnes_file`. */
+/**
+ * A relation over parts of any layout, with the columns as published now and `agnes_part`, the place of a row's part
+ * among those given.
+ */
 export function partsRelation(
   context: Pick<TableContext, "directory">,
   parts: readonly Part[],
   columns: readonly PublishedColumn[],
   schemas: readonly SchemaVersion[],
 ): string {
-  const groups = new Map<number, string[]>();
-  for (const part of parts) {
+  const selects = parts.map((part, at) => {
+    const layout = schemas.find((schema) => schema.version === part.schemaVersion)?.columns ?? columns;
     const path = join(context.directory, part.path);
-    groups.set(part.schemaVersion, [...(groups.get(part.schemaVersion) ?? []), path]);
-  }
-  const selects = [...groups].map(([version, paths]) => {
-    const layout = schemas.find((schema) => schema.version === version)?.columns ?? columns;
-    return `SELECT ${selectList(columns, layout)}, agnes_file FROM ${readParquet(paths, ", filename='agnes_file'")}`;
+    return `SELECT ${selectList(columns, layout)}, ${at} AS agnes_part FROM ${readParquet([path])}`;
   });
   if (selects.length > 0) return `(${selects.join(" UNION ALL ")})`;
-  return `(SELECT ${selectList(columns, [])}, NULL::VARCHAR AS agnes_file WHERE false)`;
+  return `(SELECT ${selectList(columns, [])}, 0 AS agnes_part WHERE false)`;
 }

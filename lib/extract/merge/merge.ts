@@ -1,6 +1,4 @@
-import { join } from "node:path";
-
-import { copyToParquet, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import { copyToParquet, type Connection } from "../../duckdb/mod.ts";
 import type { Granularity } from "../plan.ts";
 import type { PublishedColumn } from "../schema/column.ts";
 import { keysMatch, partitionExpression } from "../schema/select.ts";
@@ -49,7 +47,7 @@ export async function mergeDelta(
     key.length === 0 ? null : await findTouched(context, connection, delta, published, columns, key, newest);
   try {
     const isEmpty = (await countRows(connection, delta.rows)) === 0;
-    if (isEmpty && (touched === null || touched.parts.length === 0)) {
+    if (isEmpty && (touched === null || touched.parts.size === 0)) {
       return { kept: published.parts, written: [], changed: false };
     }
     return request.partition === undefined
@@ -69,13 +67,12 @@ async function mergeIntoParts(
 ): Promise<MergeResult> {
   const written: StagedPart[] = [];
   const list = columnList(columns);
-  const rewritten = new Set(touched?.parts.map((part) => part.path));
-  for (const part of touched?.parts ?? []) {
-    const file = quoteLiteral(join(context.directory, part.path));
+  const rewritten = new Set([...(touched?.parts.values() ?? [])].map((part) => part.path));
+  for (const [place, part] of touched?.parts ?? []) {
     const old = partsRelation(context, [part], columns, published.schemas);
     const sql =
       `SELECT ${list} FROM ${old} o ANTI JOIN ${touched!.table} t ON ${keysMatch(key, "o", "t")} UNION ALL ` +
-      `SELECT ${list} FROM ${delta.rows} d SEMI JOIN (FROM ${touched!.table} WHERE agnes_file = ${file}) t ` +
+      `SELECT ${list} FROM ${delta.rows} d SEMI JOIN (FROM ${touched!.table} WHERE agnes_part = ${place}) t ` +
       `ON ${keysMatch(key, "d", "t")}`;
     const staged = await writeSql(context, sql, part.origin);
     if (staged.rows > 0) written.push(staged);
@@ -111,7 +108,7 @@ async function mergeIntoPartitions(
   );
   const labels = new Set([
     ...found.map((row) => row.label),
-    ...(touched?.parts ?? []).map((part) => part.partition ?? ""),
+    ...[...(touched?.parts.values() ?? [])].map((part) => part.partition ?? ""),
   ]);
   // Parts that were laid out for another granularity are laid out anew.
   const isRewritten = (part: Part) =>

@@ -8,9 +8,10 @@ import type { Delta } from "./delta.ts";
 
 /** Which published rows a delta replaces or removes. */
 export interface Touched {
-  /** Quoted name of a table with the key of each such row and the part it is in (`agnes_file`). */
+  /** Quoted name of a table with the key of each such row and its part (`agnes_part`). */
   readonly table: string;
-  readonly parts: readonly Part[];
+  /** The parts that hold such rows, by the number that `agnes_part` has. */
+  readonly parts: ReadonlyMap<number, Part>;
 }
 
 let nextTouched = 1;
@@ -34,7 +35,7 @@ export async function findTouched(
   const keyColumns = columns.filter((column) => key.includes(column.name));
   const first = keyColumns.find((column) => column.name === key[0])!;
   const keyList = keyColumns.map((column) => quoteIdentifier(column.name)).join(", ");
-  const allKeys = `(SELECT ${keyList} FROM ${delta.rows} UNION SELECT ${keyList} FROM ${delta.deleted})`;
+  const allKeys = `(SELECT ${keyList} FROM ${delta.rows} UNION ALL SELECT ${keyList} FROM ${delta.deleted})`;
   const candidates = await candidateParts(connection, published.parts, allKeys, first, signal);
   const wanted = columns.filter((column) => key.includes(column.name) || column.name === newest);
   const relation = partsRelation(context, candidates, wanted, published.schemas);
@@ -43,7 +44,7 @@ export async function findTouched(
   await connection.run(
     `CREATE TABLE ${table} AS
      SELECT ${grouped},
-       min(o.agnes_file) AS agnes_file, max(o.agnes_file) AS agnes_last, ${version} AS agnes_version
+       min(o.agnes_part) AS agnes_part, max(o.agnes_part) AS agnes_last, ${version} AS agnes_version
      FROM ${relation} o SEMI JOIN ${allKeys} d ON ${keysMatch(key, "o", "d")} GROUP BY ${grouped}`,
     { signal },
   );
@@ -77,16 +78,16 @@ async function dropUnchanged(
 ): Promise<void> {
   const { published, candidates, columns, key } = rows;
   const parts = await partsIn(context, connection, touched, candidates);
-  if (parts.length === 0) return;
+  if (parts.size === 0) return;
   const same = columns
     .map(({ name }) => `d.${quoteIdentifier(name)} IS NOT DISTINCT FROM o.${quoteIdentifier(name)}`)
     .join(" AND ");
   await connection.run(
     `DELETE FROM ${delta.rows} WHERE rowid IN (
        SELECT d.rowid FROM ${delta.rows} d
-       JOIN ${partsRelation(context, parts, columns, published.schemas)} o ON ${keysMatch(key, "d", "o")}
+       JOIN ${partsRelation(context, [...parts.values()], columns, published.schemas)} o ON ${keysMatch(key, "d", "o")}
        JOIN ${touched} t ON ${keysMatch(key, "d", "t")}
-       WHERE t.agnes_file = t.agnes_last AND ${same})`,
+       WHERE t.agnes_part = t.agnes_last AND ${same})`,
     { signal: context.signal },
   );
 }
@@ -96,11 +97,10 @@ async function partsIn(
   connection: Connection,
   touched: string,
   candidates: readonly Part[],
-): Promise<readonly Part[]> {
-  const files = await connection.rows<{ file: string }>(
-    `SELECT DISTINCT unnest([agnes_file, agnes_last]) AS file FROM ${touched}`,
+): Promise<ReadonlyMap<number, Part>> {
+  const places = await connection.rows<{ place: number }>(
+    `SELECT DISTINCT agnes_part AS place FROM ${touched} UNION SELECT agnes_last FROM ${touched}`,
     { signal: context.signal },
   );
-  const paths = new Set(files.map((row) => row.file));
-  return candidates.filter((part) => [...paths].some((path) => path.endsWith(part.path)));
+  return new Map(places.map(({ place }) => [place, candidates[place]!]));
 }

@@ -1,0 +1,105 @@
+/**
+ * The whole runtime against DuckDB alone: an asynchronous Arrow source of 8 columns, through `extractSource` to a
+ * published extract, and DuckDB copying the same rows from memory to zstd Parquet with its defaults. The source's
+ * batches are made beforehand. Then the peak memory of the runtime at 5M and at 20M rows, each in a process of its own.
+ *
+ *   bun bench/extract.ts [--rows 5000000] [--no-memory]
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import { createHost, silentLog } from "../lib/base/mod.ts";
+import { openDatabase, openStream } from "../lib/duckdb/mod.ts";
+import { extractSource, type ExtractStats } from "../lib/extract/mod.ts";
+import type { RecordBatch } from "apache-arrow";
+import { freshBatches, orders, peakMemoryMb, pooledBatches } from "./extract-data.ts";
+
+const { values } = parseArgs({
+  options: {
+    rows: { type: "string", default: "5000000" },
+    memory: { type: "boolean", default: true },
+    child: { type: "boolean", default: false },
+  },
+  allowNegative: true,
+});
+const rows = Number(values.rows);
+const directory = await mkdtemp(join(tmpdir(), "agnes-bench-"));
+try {
+  if (values.child) await child();
+  else await parent();
+} finally {
+  await rm(directory, { recursive: true, force: true });
+}
+
+async function parent(): Promise<void> {
+  const batches = pooledBatches(rows);
+  const runtime: number[] = [];
+  const alone: number[] = [];
+  await extract(join(directory, "warm"), pooledBatches(200_000));
+  for (let round = 0; round < 3; round++) {
+    alone.push(await duckdbAlone(batches));
+    const start = performance.now();
+    const stats = await extract(join(directory, `run-${round}`), batches);
+    runtime.push((performance.now() - start) / 1000);
+    if (stats.totalRows !== rows) throw new Error(`${stats.totalRows} rows were published`);
+    if (round === 0) console.log(`${stats.tables[0]!.parts} parts, ${Math.round(stats.totalBytes / 1e6)} MB`);
+    await rm(join(directory, `run-${round}`), { recursive: true });
+  }
+  const [a, b] = [Math.min(...alone), Math.min(...runtime)];
+  const rate = (seconds: number) => `${(rows / seconds / 1e6).toFixed(2)}M rows/s`;
+  console.log(`DuckDB alone, memory to Parquet, its defaults: ${a.toFixed(2)} s, ${rate(a)}`);
+  console.log(`runtime, asynchronous Arrow to published extract: ${b.toFixed(2)} s, ${rate(b)}`);
+  console.log(`ratio ${(a / b).toFixed(2)} (at least 0.9)`);
+  if (!values.memory) return;
+  const [small, large] = [await memoryOf(rows), await memoryOf(rows * 4)];
+  console.log(`peak memory: ${small} MB at ${rows} rows, ${large} MB at ${rows * 4} rows`);
+  console.log(`ratio ${(large / small).toFixed(2)} (at most 1.15, and under 450 MB)`);
+}
+
+async function child(): Promise<void> {
+  await extract(join(directory, "memory"), () => freshBatches(rows));
+  console.log(await peakMemoryMb());
+}
+
+async function memoryOf(count: number): Promise<number> {
+  const child = Bun.spawn(["bun", import.meta.path, "--child", "--rows", String(count)], { stdout: "pipe" });
+  return Number(await new Response(child.stdout).text());
+}
+
+async function extract(path: string, batches: () => AsyncGenerator<RecordBatch>): Promise<ExtractStats> {
+  const connector = { read: batches };
+  return extractSource(
+    { host: createHost(), log: silentLog, limits: {} },
+    {
+      directory: path,
+      source: { name: "bench", plugin: { name: "bench", version: "1.0.0" }, connector },
+      tables: [
+        {
+          id: "bench.orders",
+          name: "orders",
+          info: orders,
+          mode: "local",
+          strategy: "full_refresh",
+          primaryKey: [],
+          schemaPolicy: "evolve",
+          quarantine: false,
+          description: "",
+        },
+      ],
+    },
+  );
+}
+
+async function duckdbAlone(batches: () => AsyncGenerator<RecordBatch>): Promise<number> {
+  await using database = await openDatabase({ settings: { preserve_insertion_order: "true" } });
+  await using connection = await database.connect();
+  const stream = openStream(database, { schema: orders.schema, open: batches });
+  await connection.run(`CREATE TABLE t AS SELECT * FROM ${stream.relation}`);
+  stream.close();
+  const path = join(directory, "alone.parquet");
+  const start = performance.now();
+  await connection.run(`COPY t TO '${path}' (FORMAT parquet, COMPRESSION zstd)`);
+  return (performance.now() - start) / 1000;
+}
