@@ -83,6 +83,8 @@ interface Attachment {
 /** Attaching is for the whole database, queries come and go: the first attaches, the last detaches. */
 class Attachments {
   readonly #byName = new Map<string, Attachment>();
+  /** What the next to attach under a name must wait for. */
+  readonly #leaving = new Map<string, Promise<void>>();
 
   async enter(connect: () => Promise<Connection>, name: string, path: string): Promise<() => Promise<void>> {
     const known = this.#byName.get(name);
@@ -90,14 +92,16 @@ class Attachments {
       const reason = `it stands for ${known.path} in a query that still runs`;
       throw new AgnesError("invalid_input", { what: `the attached name ${name}`, reason });
     }
-    const attachment = known ?? { path, users: 0, ready: run(connect, attachSql(name, path)) };
+    const attachment = known ?? { path, users: 0, ready: this.#attach(connect, name, path) };
     if (known === undefined) this.#byName.set(name, attachment);
     attachment.users += 1;
     const leave = async () => {
       attachment.users -= 1;
       if (attachment.users > 0) return;
       this.#byName.delete(name);
-      await run(connect, `DETACH DATABASE IF EXISTS ${quoteIdentifier(name)}`);
+      const left = run(connect, `DETACH DATABASE IF EXISTS ${quoteIdentifier(name)}`);
+      this.#leaving.set(name, left);
+      await left;
     };
     try {
       await attachment.ready;
@@ -107,6 +111,11 @@ class Attachments {
       if (this.#byName.get(name) === attachment) this.#byName.delete(name);
       throw error;
     }
+  }
+
+  async #attach(connect: () => Promise<Connection>, name: string, path: string): Promise<void> {
+    await this.#leaving.get(name)?.catch(() => {});
+    await run(connect, attachSql(name, path));
   }
 }
 
