@@ -182,6 +182,8 @@ async function countColumns(
 function sameView(old: AnalyticsTable | undefined, table: AnalyticsTable): boolean {
   return (
     old !== undefined &&
+    // Our own parts never change; what others write may have other columns under the same path.
+    table.generation !== null &&
     old.way === table.way &&
     (table.way !== "file" || old.definition === table.definition) &&
     JSON.stringify(old.sourceColumns) === JSON.stringify(table.sourceColumns)

@@ -59,7 +59,7 @@ function liveSource(opened: string[][] = []): StreamSource {
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
-  return await work.then(
+  return work.then(
     () => "",
     (error: unknown) => (error as AgnesError).code,
   );
