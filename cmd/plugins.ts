@@ -5,6 +5,7 @@ export async function bundledPlugins(): Promise<readonly AnyPlugin[]> {
   const modules = await Promise.all([
     import("../plugins/files/plugin.ts"),
     import("../plugins/duckdb/plugin.ts"),
+    import("../plugins/azure-tables/plugin.ts"),
   ]);
   return modules.map((module) => module.default);
 }

@@ -9,7 +9,7 @@ export default command({
   async run(cli) {
     await using agnes = await openAgnes(cli);
     const tables = await agnes.catalog();
-    if (cli.json) return cli.printJson({ tables });
+    if (cli.json) return await cli.printJson({ tables });
     if (tables.length === 0) return cli.say("Nothing is published yet. Run `agnes sync`.");
     await printRows(
       cli,

@@ -15,7 +15,7 @@ export default command({
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
     const table = await agnes.describe(args.table);
-    if (cli.json) return cli.printJson(table);
+    if (cli.json) return await cli.printJson(table);
     if (table.description !== "") cli.say(`${table.name}: ${table.description}\n`);
     await printRows(
       cli,

@@ -15,6 +15,6 @@ export default command({
   examples: ["agnes sync", "agnes sync crm exports.orders", "agnes sync crm --full"],
   async run(cli, args) {
     await using agnes = await openAgnes(cli, { quietLog: true });
-    return runSync(cli, agnes, { only: args._, full: args.full === true });
+    return await runSync(cli, agnes, { only: args._, full: args.full === true });
   },
 });

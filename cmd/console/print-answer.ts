@@ -21,7 +21,8 @@ export async function printAnswer(
 ): Promise<void> {
   const { format, output } = options;
   if (format === "table") await printTable(cli, answer);
-  else if (output === undefined) await writeResult(answer, { format, write: cli.print, signal: cli.signal });
+  else if (output === undefined)
+    await writeResult(answer, { format, write: (bytes) => cli.print(bytes), signal: cli.signal });
   else {
     await publishFile(createHost(), resolve(output), (path) =>
       writeResult(answer, { format, path, signal: cli.signal }),

@@ -29,7 +29,7 @@ export async function runDestination({ command, name, rawArgs }: Destination): P
 function checkFlags(name: string, flags: readonly string[], args: ArgsDef): void {
   const known = knownFlags(args);
   for (const [index, flag] of flags.entries()) {
-    if (!isFlag(flag)) continue;
+    if (!isFlag(flag) || isValueOf(flags[index - 1], flag, known)) continue;
     const [word] = flag.split("=", 1) as [string];
     const takes = known.get(word);
     if (takes === undefined) {
@@ -45,6 +45,15 @@ function checkFlags(name: string, flags: readonly string[], args: ArgsDef): void
       throw new AgnesError("usage_wrong", { command: name, reason: `${word} needs a value` });
     }
   }
+}
+
+/** Whether a word that looks like an option is a negative number, given to the option before it. */
+function isValueOf(
+  before: string | undefined,
+  word: string,
+  known: ReadonlyMap<string, "value" | "switch">,
+): boolean {
+  return /^-\d/.test(word) && before !== undefined && known.get(before) === "value";
 }
 
 function knownFlags(args: ArgsDef): ReadonlyMap<string, "value" | "switch"> {

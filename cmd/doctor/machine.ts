@@ -35,8 +35,9 @@ const SPACE_MIN_BYTES = 1e9;
 
 /** Whether the data folder can be written to, and how much room there is. */
 export async function dataFolderChecks(directory: string): Promise<readonly Check[]> {
-  const { files, random } = createHost();
-  const probe = join(directory, `.doctor-${randomName({ random })}.tmp`);
+  const host = createHost();
+  const { files } = host;
+  const probe = join(directory, `.doctor-${randomName(host)}.tmp`);
   await files.makeDirectory(directory);
   await files.write(probe, "");
   await files.remove(probe);

@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 import { AgnesError, type Host } from "../../lib/base/mod.ts";
 import { CONFIG_FILE } from "../../lib/workspace/mod.ts";
@@ -27,6 +27,7 @@ export async function writeWorkspace(
   );
   for (const [name, content] of ordered) {
     const path = join(root, name);
+    await host.files.makeDirectory(dirname(path));
     if ((await host.files.stat(path)) === null) await host.files.write(path, content);
     else kept.push(path);
   }

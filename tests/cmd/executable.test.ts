@@ -48,7 +48,7 @@ describe("the executable", () => {
       environments.map((env) => run(["query", "select 1 as one", "--format", "csv"], empty.path, env)),
     );
     for (const { status, stdout } of results)
-      expect({ status, stdout }).toEqual({ status: 0, stdout: "one\n1\n" });
+      expect({ status, stdout }).toEqual({ status: 0, stdout: "one\r\n1\r\n" });
     const cache = join(fresh, ".cache", "agnes");
     const [library, ...others] = readdirSync(cache);
     expect(others).toEqual([]);
@@ -84,7 +84,7 @@ describe("the executable", () => {
     const sql =
       "SELECT source, sum(n) AS total FROM (SELECT 'rows' AS source, n FROM numbers UNION ALL SELECT 'arrow', n FROM vectors) GROUP BY source ORDER BY source";
     const { stdout } = await run(["query", sql, "--format", "csv"], empty.path);
-    expect(stdout).toBe("source,total\narrow,123\nrows,123\n");
+    expect(stdout).toBe("source,total\r\narrow,123\r\nrows,123\r\n");
   }, 60_000);
 
   test("agnes connector new writes a plugin that the executable can run", async () => {

@@ -16,7 +16,7 @@ export default command({
     await using agnes = await openAgnes(cli);
     const tables = await agnes.connectors.discover(args.source, { signal: cli.signal });
     if (cli.json) {
-      return cli.printJson({
+      return await cli.printJson({
         tables: tables.map(({ schema, ...table }) => ({
           ...table,
           columns: schema.fields.map(({ name, type, nullable }) => ({ name, type: String(type), nullable })),

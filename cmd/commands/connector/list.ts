@@ -16,7 +16,7 @@ export default command({
       description: plugin.description,
     }));
     const failures = agnes.plugins.failures().map(({ file, error }) => ({ file, ...error.toJSON() }));
-    if (cli.json) return cli.printJson({ plugins, failures });
+    if (cli.json) return await cli.printJson({ plugins, failures });
     await printRows(
       cli,
       ["plugin", "version", "can", "sources", "what it is"],

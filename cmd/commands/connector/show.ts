@@ -28,7 +28,7 @@ export default command({
     });
     if (cli.json) {
       const { name, version, description, capabilities, secrets } = plugin;
-      return cli.printJson({ name, version, description, capabilities, options, secrets });
+      return await cli.printJson({ name, version, description, capabilities, options, secrets });
     }
     await printPlugin(cli, plugin, options);
   },
