@@ -12,9 +12,26 @@ import {
   type TableInfo,
 } from "agnes/kit";
 
-import { digest, fingerprint, parseState, planRead, writeState, type ReadState } from "./changes.ts";
+import {
+  digest,
+  fingerprint,
+  parseState,
+  planRead,
+  writeState,
+  type Fingerprint,
+  type ReadState,
+} from "./changes.ts";
 import { filesOptions, type FilesOptions } from "./options.ts";
-import { literal, mergeShapes, rowsOf, schemaOf, shapeOf, type Shape } from "./shape.ts";
+import {
+  literal,
+  mergeShapes,
+  rowsOf,
+  schemaOf,
+  shapeOf,
+  SNIFFED_WHOLE_BYTES,
+  type FileShape,
+  type Shape,
+} from "./shape.ts";
 import { listTables, originOf, type FilesTable } from "./tables.ts";
 import { checkWhole } from "./whole.ts";
 
@@ -49,8 +66,8 @@ interface Described {
 
 class FilesSource {
   readonly #context: ConnectContext<FilesOptions, Record<never, never>>;
-  /** Shapes by what they were sniffed from, so that a read does not sniff again what discover did. */
-  readonly #shapes = new Map<string, Awaited<ReturnType<typeof shapeOf>>>();
+  /** Shapes by file, with what they were sniffed from, so that a read does not sniff again what discover did. */
+  readonly #shapes = new Map<string, { readonly key: string; readonly shape: FileShape | null }>();
 
   constructor(context: ConnectContext<FilesOptions, Record<never, never>>) {
     this.#context = context;
@@ -117,8 +134,14 @@ class FilesSource {
 
   async #describe(table: FilesTable, signal: AbortSignal): Promise<Described> {
     if (table.problem !== undefined) throw table.problem;
-    const found = new Map<string, Awaited<ReturnType<typeof shapeOf>>>();
-    for (const file of table.files) found.set(file, await this.#shapeOf(file, table, signal));
+    const found = new Map<string, FileShape | null>();
+    let wholeBytes = SNIFFED_WHOLE_BYTES;
+    for (const file of table.files) {
+      const seen = await fingerprint(file, { now: this.#context.now(), signal });
+      const isWhole = seen.sizeBytes <= wholeBytes;
+      if (isWhole) wholeBytes -= seen.sizeBytes;
+      found.set(file, await this.#shapeOf(file, table, { seen, isWhole, signal }));
+    }
     const shapes = [...found.values()].filter((one) => one !== null);
     // The names of a file without rows count, but its types mean nothing.
     const telling = shapes.filter((one) => !one.isEmpty).map((one) => one.shape);
@@ -138,14 +161,21 @@ class FilesSource {
     return { shape, files: new Map([...found].map(([file, one]) => [file, one?.shape ?? null])) };
   }
 
-  async #shapeOf(file: string, table: FilesTable, signal: AbortSignal): ReturnType<typeof shapeOf> {
-    const { duckdb, now } = this.#context;
-    const seen = await fingerprint(file, { now: now(), signal });
-    const key = digest([file, { ...seen }, table.format, JSON.stringify(table.reading)]);
-    const known = this.#shapes.get(key);
-    if (known !== undefined) return known;
-    const shape = await shapeOf(duckdb, file, table.reading, signal);
-    this.#shapes.set(key, shape);
+  async #shapeOf(
+    file: string,
+    table: FilesTable,
+    {
+      seen,
+      isWhole,
+      signal,
+    }: { readonly seen: Fingerprint; readonly isWhole: boolean; readonly signal: AbortSignal },
+  ): Promise<FileShape | null> {
+    const key = digest([{ ...seen }, table.format, JSON.stringify(table.reading), isWhole]);
+    const known = this.#shapes.get(file);
+    if (known?.key === key) return known.shape;
+    const options = { sizeBytes: seen.sizeBytes, isWhole, signal };
+    const shape = await shapeOf(this.#context.duckdb, file, table.reading, options);
+    this.#shapes.set(file, { key, shape });
     return shape;
   }
 
@@ -159,7 +189,7 @@ class FilesSource {
       typeof value === "bigint" ? `${value}n` : value,
     );
     const reading = digest([[...shape], JSON.stringify(table.reading), conditions]);
-    const files = new Map<string, Awaited<ReturnType<typeof fingerprint>>>();
+    const files = new Map<string, Fingerprint>();
     for (const file of table.files) {
       const origin = originOf(table, file);
       const now = this.#context.now();
@@ -186,7 +216,13 @@ function unreadableTable(name: string, error: AgnesError): TableInfo {
 }
 
 function isUnreadable(error: unknown): error is AgnesError {
-  const codes = ["file_unreadable", "file_failed", "source_files_mixed"];
+  const codes = [
+    "file_unreadable",
+    "file_failed",
+    "source_files_mixed",
+    "source_path_empty",
+    "source_format_unknown",
+  ];
   return error instanceof AgnesError && codes.includes(error.code);
 }
 

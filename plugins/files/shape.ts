@@ -1,5 +1,3 @@
-import { stat } from "node:fs/promises";
-
 import { AgnesError, type arrow, type CsvOptions, type DuckDBEngine } from "agnes/kit";
 
 import type { SourceFormat } from "./options.ts";
@@ -7,32 +5,38 @@ import type { SourceFormat } from "./options.ts";
 /** The columns of a file or table with their DuckDB types, in order. */
 export type Shape = ReadonlyMap<string, string>;
 
+/** What one file tells: its columns, and whether it has no row, so that their types mean nothing. */
+export interface FileShape {
+  readonly shape: Shape;
+  readonly isEmpty: boolean;
+}
+
 /** How one kind of file is read. */
 export interface Reading {
   readonly format: SourceFormat;
   readonly csv: CsvOptions;
 }
 
-/** Files up to this size are sniffed as a whole, so that no late value surprises the read. */
-const SNIFFED_WHOLE_BYTES = 64 * 1024 * 1024;
-/** Of larger files, this many rows. */
-const SNIFFED_ROWS = 1_000_000;
+/** How much of a table is sniffed as a whole, so that no late value surprises the read. */
+export const SNIFFED_WHOLE_BYTES = 64 * 1024 * 1024;
+/** Of each file beyond that, this many rows. */
+const SNIFFED_ROWS = 100_000;
 /** A larger file has a row for sure, or fails to be read as what it should be. */
 const MAYBE_EMPTY_BYTES = 64 * 1024;
 
-/** The columns of one file; `null` when it holds nothing that tells. `isEmpty`: names without a single row. */
+/** The columns of one file; `null` when it holds nothing that tells. `isWhole`: no row may be left out. */
 export async function shapeOf(
   engine: DuckDBEngine,
   path: string,
   reading: Reading,
-  signal: AbortSignal,
-): Promise<{ readonly shape: Shape; readonly isEmpty: boolean } | null> {
-  const { size } = await stat(path);
-  if (size === 0) return null;
-  const relation = relationOf(path, reading, size);
+  options: { readonly sizeBytes: number; readonly isWhole: boolean; readonly signal: AbortSignal },
+): Promise<FileShape | null> {
+  const { sizeBytes, signal } = options;
+  if (sizeBytes === 0) return null;
+  const relation = relationOf(path, reading, options.isWhole);
   try {
     const isEmpty =
-      size <= MAYBE_EMPTY_BYTES &&
+      sizeBytes <= MAYBE_EMPTY_BYTES &&
       reading.format !== "parquet" &&
       (await rowsOf(engine, `SELECT 1 FROM ${relation} LIMIT 1`, signal)).length === 0;
     // Without a row, JSON has no columns.
@@ -94,9 +98,9 @@ async function wider(
 const NUMERIC = /^(BIGINT|UBIGINT|HUGEINT|DOUBLE)$/;
 const isNested = (type: string) => type.startsWith("STRUCT(") || type.endsWith("[]");
 
-function relationOf(path: string, { format, csv }: Reading, size: number): string {
+function relationOf(path: string, { format, csv }: Reading, isWhole: boolean): string {
   const file = `[${literal(escapeGlob(path))}]`;
-  const sample = `sample_size = ${size <= SNIFFED_WHOLE_BYTES ? -1 : SNIFFED_ROWS}`;
+  const sample = `sample_size = ${isWhole ? -1 : SNIFFED_ROWS}`;
   if (format === "parquet") return `read_parquet(${file})`;
   if (format === "json" || format === "ndjson") {
     const lines = format === "ndjson" ? ", format = 'newline_delimited'" : "";

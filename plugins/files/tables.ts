@@ -2,7 +2,7 @@ import { relative } from "node:path";
 
 import { AgnesError, toExposedName, type CsvOptions } from "agnes/kit";
 
-import type { FilesOptions, TableSettings } from "./options.ts";
+import type { FilesOptions, SourceFormat, TableSettings } from "./options.ts";
 import { findTable, findTables, type FoundTable, type Glob } from "./scan.ts";
 import type { Reading } from "./shape.ts";
 
@@ -28,7 +28,7 @@ export async function listTables(
     [...settings].flatMap(([name, one]) =>
       one.path === undefined
         ? []
-        : [findTable(resolvePath(one.path), name, { glob, format: one.format ?? options.format })],
+        : [namedTable(resolvePath(one.path), name, one.format ?? options.format, glob)],
     ),
   );
   const taken = new Set(named.flatMap((found) => found.files));
@@ -48,6 +48,21 @@ export async function listTables(
 /** What a file is called inside its table; stays the same when the workspace moves. */
 export function originOf(table: FoundTable, file: string): string {
   return relative(table.folder, file);
+}
+
+async function namedTable(
+  path: string,
+  name: string,
+  format: SourceFormat | undefined,
+  glob: Glob,
+): Promise<FoundTable> {
+  try {
+    return await findTable(path, name, { glob, format });
+  } catch (error) {
+    // The other tables of the source are there, whatever became of this one.
+    if (!(error instanceof AgnesError)) throw error;
+    return { name, path, folder: path, format: "csv", files: [], problem: error };
+  }
 }
 
 function byName(found: readonly FoundTable[]): ReadonlyMap<string, FoundTable> {

@@ -100,6 +100,16 @@ describe("files: failures", () => {
     }
   });
 
+  test("read() fails only for the table of the options whose path is empty", async () => {
+    await folder.write("orders.csv", "id\n1\n");
+    const source = await folder.connect({ path: ".", tables: { clicks: { path: "logs/*.csv" } } });
+    const tables = await source.tables();
+    expect(await source.rows(tables.get("orders"))).toEqual([{ id: 1n }]);
+    expect(await rejection(source.read(tables.get("clicks")))).toMatchObject({
+      details: { code: "source_path_empty", table: "clicks" },
+    });
+  });
+
   test("read() says when the files of a table are gone", async () => {
     const file = await folder.write("orders.csv", "id\n1\n");
     await folder.write("people.csv", "id\n1\n");
