@@ -1,8 +1,10 @@
+import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
 
 import type { RebuildReport } from "./analytics/mod.ts";
 import { createHost, silentLog, type Host, type Log } from "./base/mod.ts";
 import { fileStorage } from "./catalog/mod.ts";
+import { encodeResult } from "./duckdb/mod.ts";
 import type { AnyPlugin, Health, TableInfo } from "./kit/mod.ts";
 import {
   checkHealth,
@@ -88,7 +90,10 @@ export interface Agnes extends AsyncDisposable {
    * @throws `sql_malformed`, `sql_not_allowed`, `sql_failed`, `table_unknown`, `timed_out`, `aborted`
    */
   query(sql: string, options?: QueryOptions): Promise<QueryAnswer>;
-  /** All rows of one SELECT as objects, for small answers. Throws as `query` does. */
+  /**
+   * All rows of one SELECT as objects, for small answers. Values are those of the JSON format: numbers where a double
+   * gives them back exactly, else texts; days and moments as ISO 8601. Throws as `query` does.
+   */
   rows<T = Record<string, unknown>>(sql: string, options?: QueryOptions): Promise<readonly T[]>;
   /** The tables there are, by the names SQL gives them. */
   catalog(): Promise<readonly CatalogEntry[]>;
@@ -188,9 +193,9 @@ class WorkspaceAgnes implements Agnes {
 
   async rows<T>(sql: string, options: QueryOptions = {}): Promise<readonly T[]> {
     const answer = await this.query(sql, options);
-    const rows: T[] = [];
-    for await (const batch of answer.batches) rows.push(...(plainRows(batch, answer.names) as T[]));
-    return rows;
+    const pieces: Uint8Array[] = [];
+    for await (const bytes of encodeResult(answer, "json")) pieces.push(bytes);
+    return JSON.parse(Buffer.concat(pieces).toString()) as T[];
   }
 
   catalog(): Promise<readonly CatalogEntry[]> {

@@ -1,0 +1,248 @@
+import { describe, expect, test } from "bun:test";
+
+import { createAgnes } from "agnes";
+import { definePlugin, int64, table } from "agnes/kit";
+import * as v from "valibot";
+
+import { wantedSources } from "../../lib/sync/sync.ts";
+import { failureOf, newShop, openShop, shopPlugin, temporaryFolder } from "./workspace.ts";
+
+const JOINED = "SELECT id, city FROM orders JOIN people ON person = name ORDER BY id";
+
+describe("sync", () => {
+  test("sync() registers, reads, publishes and answers, and reads nothing in vain the second time", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    await using agnes = await openShop(folder.path, shop);
+    const report = await agnes.sync();
+    expect(report.status).toBe("complete");
+    expect(report.sources[0]!.registered).toEqual(["shop.orders", "shop.people"]);
+    expect(await agnes.rows(JOINED)).toEqual([
+      { id: 1, city: "Brno" },
+      { id: 2, city: "Oslo" },
+    ]);
+    const again = await agnes.sync();
+    expect(again.sources[0]!.registered).toEqual([]);
+    expect(again.analytics.published).toEqual(report.analytics.published);
+  });
+
+  test("sync() keeps what was published of a table that fails, and says partial without a secret", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    await using agnes = await openShop(folder.path, shop);
+    await agnes.sync();
+    shop.orders.push({ id: 3, person: "ann", changed: "2026-01-03" });
+    shop.people.push({ name: "cat", city: "Rome" });
+    shop.broken = "orders";
+    const report = await agnes.sync();
+    expect(report.status).toBe("partial");
+    const [failed] = report.sources[0]!.stats!.errors;
+    expect(failed).toMatchObject({ table: "orders", error: { code: "plugin_failed" } });
+    expect(JSON.stringify(report) + failed!.error.message).not.toContain("s3cret-token");
+    expect(await agnes.rows("SELECT count(*) AS n FROM orders")).toEqual([{ n: 2 }]);
+    expect(await agnes.rows("SELECT count(*) AS n FROM people")).toEqual([{ n: 3 }]);
+  });
+
+  test("sync() does what the registry says of a table", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    await using agnes = await openShop(folder.path, shop);
+    await agnes.sync();
+    const tables = await agnes.tables();
+    await tables.update("shop.orders", { sync_strategy: "incremental", view_name: "sales" });
+    await tables.update("shop.people", { columns: ["name"] });
+    await agnes.sync();
+    shop.reads.length = 0;
+    shop.orders = [{ id: 2, person: "ann", changed: "2026-02-01" }];
+    await agnes.sync();
+    const read = shop.reads.find((one) => one.table === "orders")!;
+    expect(read.options.cursor).toEqual({ column: "changed", value: "2026-01-02 00:00:00" });
+    expect(await agnes.rows("SELECT id, person FROM sales ORDER BY id")).toEqual([
+      { id: 1, person: "ann" },
+      { id: 2, person: "ann" },
+    ]);
+    expect((await agnes.describe("people")).schema.map(({ name }) => name)).toEqual(["name"]);
+    expect((await failureOf(agnes.rows("SELECT * FROM orders"))).code).toBe("table_unknown");
+  });
+
+  test("sync() of one table leaves the others alone", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    await using agnes = await openShop(folder.path, shop);
+    await agnes.sync();
+    shop.reads.length = 0;
+    const report = await agnes.sync({ only: ["shop.people"], full: true });
+    expect(shop.reads.map((read) => read.table)).toEqual(["people"]);
+    expect(report.sources[0]!.stats!.tables.map((one) => one.name)).toEqual(["people"]);
+    expect((await agnes.catalog()).map(({ name }) => name)).toEqual(["orders", "people"]);
+  });
+
+  test("sync() names the next command when nothing is registered", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    await using agnes = await openShop(folder.path, shop, { register: "listed" });
+    const report = await agnes.sync();
+    expect(report.sources[0]).toMatchObject({ status: "unregistered", registered: [] });
+    expect(report.sources[0]!.notes[0]).toContain("agnes table discover shop");
+    expect(shop.reads).toEqual([]);
+  });
+
+  test("sync() fails a table that the source lost and keeps its rows", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    await using agnes = await openShop(folder.path, shop);
+    await agnes.sync();
+    shop.gone = ["people"];
+    const report = await agnes.sync();
+    expect(report.status).toBe("partial");
+    expect(report.sources[0]!.stats!.errors[0]).toMatchObject({
+      table: "people",
+      error: { code: "table_vanished" },
+    });
+    expect(await agnes.rows("SELECT count(*) AS n FROM people")).toEqual([{ n: 2 }]);
+  });
+
+  test("sync() runs the other sources when one cannot be reached, and names a missing secret without its value", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    const throwing = definePlugin({
+      name: "down",
+      version: "1.0.0",
+      description: "Never there",
+      capabilities: ["discover", "read"],
+      options: v.strictObject({}),
+      secrets: {},
+      connect: () => ({
+        discover: async () => {
+          throw new Error("no route");
+        },
+        async *read() {},
+      }),
+    });
+    await using agnes = await createAgnes({
+      workspace: folder.path,
+      plugins: [shopPlugin(shop), throwing],
+      config: {
+        version: 1,
+        sources: {
+          down: { plugin: "down" },
+          locked: { plugin: "shop", secrets: { SHOP_TOKEN: "OTHER_TOKEN" } },
+          shop: { plugin: "shop", register: "all" },
+        },
+      },
+      host: { env: { SHOP_TOKEN: "s3cret-token" } },
+    });
+    const report = await agnes.sync();
+    expect(report.status).toBe("partial");
+    expect(report.sources.map(({ source, status }) => [source, status])).toEqual([
+      ["down", "failed"],
+      ["locked", "failed"],
+      ["shop", "complete"],
+    ]);
+    expect(report.sources[0]!.error!.message).toContain("no route");
+    expect(report.sources[1]!.error).toMatchObject({ code: "secret_missing" });
+    expect(report.sources[1]!.error!.message).toContain("OTHER_TOKEN");
+  });
+
+  test("sync() stops a source that never ends, by its own limit and by the caller's signal", async () => {
+    using folder = temporaryFolder();
+    const endless = definePlugin({
+      name: "endless",
+      version: "1.0.0",
+      description: "Never ends",
+      capabilities: ["discover", "read"],
+      options: v.strictObject({}),
+      secrets: {},
+      register: "all",
+      connect: () => ({
+        discover: async () => [table("numbers", { n: int64() })],
+        async *read(_table, { signal }) {
+          for (let n = 0; !signal.aborted; n++) {
+            yield [{ n }];
+            await new Promise((resolve) => setTimeout(resolve, 5));
+          }
+        },
+      }),
+    });
+    const open = (timeoutMs?: number) =>
+      createAgnes({
+        workspace: folder.path,
+        plugins: [endless],
+        config: {
+          version: 1,
+          sources: { e: { plugin: "endless", ...(timeoutMs === undefined ? {} : { timeoutMs }) } },
+        },
+      });
+    {
+      await using agnes = await open(300);
+      const report = await agnes.sync();
+      expect(report.sources[0]).toMatchObject({ status: "failed", error: { code: "timed_out" } });
+      expect(report.analytics.published).toEqual([]);
+    }
+    await using agnes = await open();
+    const startedMs = performance.now();
+    const error = await failureOf(agnes.sync({ signal: AbortSignal.timeout(200) }));
+    expect(error.code).toBe("aborted");
+    expect(performance.now() - startedMs).toBeLessThan(3000);
+  });
+
+  test("sync() refuses sources and tables nobody knows, naming the nearest", async () => {
+    using folder = temporaryFolder();
+    await using agnes = await openShop(folder.path, newShop());
+    const error = await failureOf(agnes.sync({ only: ["shp"] }));
+    expect(error).toMatchObject({ code: "source_unknown", exitCode: 2 });
+    expect(error.hint).toContain('"shop"');
+    await agnes.sync();
+    const report = await agnes.sync({ only: ["shop.ordrs"] });
+    expect(report.sources[0]!.error).toMatchObject({ code: "table_not_registered" });
+  });
+
+  test("wantedSources() keeps the order of agnes.yaml, and a whole source wins over its tables", () => {
+    expect([...wantedSources(["a", "b"], undefined)]).toEqual([
+      ["a", null],
+      ["b", null],
+    ]);
+    expect([...wantedSources(["a", "b"], ["b.x", "a", "b.y", "a.z"])]).toEqual([
+      ["a", null],
+      ["b", ["x", "y"]],
+    ]);
+  });
+});
+
+describe("the registry of a workspace", () => {
+  test("unregister() takes the table out of the extract and out of analytics at once", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    await using agnes = await openShop(folder.path, shop);
+    await agnes.sync();
+    const outcome = await (await agnes.tables()).unregister("shop.people");
+    expect(outcome.failures).toEqual([]);
+    expect((await agnes.catalog()).map(({ name }) => name)).toEqual(["orders"]);
+  });
+
+  test("a registry that cannot be read stops the sync, never counts as empty, and queries go on", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    {
+      await using agnes = await openShop(folder.path, shop);
+      await agnes.sync();
+    }
+    await Bun.write(`${folder.path}/data/state/tables/log/00000000/000000000001.json`, "{ torn");
+    await using agnes = await openShop(folder.path, shop);
+    expect((await failureOf(agnes.sync())).code).toBe("catalog_corrupt");
+    expect(await agnes.rows("SELECT count(*) AS n FROM people")).toEqual([{ n: 2 }]);
+  });
+
+  test("a remote table is answered through its connector when nothing can attach it", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    await using agnes = await openShop(folder.path, shop);
+    await (await agnes.tables()).register({ source: "shop", source_table: "people", query_mode: "remote" });
+    await agnes.sync();
+    shop.people.push({ name: "cat", city: "Rome" });
+    expect(await agnes.rows("SELECT city FROM people WHERE name = 'cat'")).toEqual([{ city: "Rome" }]);
+    const answer = await agnes.query("SELECT name FROM people");
+    for await (const batch of answer.batches) expect(batch.numRows).toBe(3);
+    expect(answer.receipt().remotes).toEqual([{ id: "shop.people", way: "live" }]);
+  });
+});
