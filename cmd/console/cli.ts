@@ -43,6 +43,8 @@ export function openCli(name: string, flags: Flags): Cli {
     if (!quiet) process.stderr.write("\nstopping; press Ctrl-C again to stop at once\n");
     controller.abort(new AgnesError("aborted", { what: `\`${name}\`` }));
   };
+  // Talk that nobody listens to any more is no reason to stop.
+  if (process.stderr.listenerCount("error") === 0) process.stderr.on("error", () => {});
   process.on("SIGINT", stop).on("SIGTERM", stop);
   const [json, verbose, quiet] = [flags["json"] === true, flags["verbose"] === true, flags["quiet"] === true];
   const color = flags["color"] !== false;

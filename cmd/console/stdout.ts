@@ -12,6 +12,8 @@ export function isOutputClosed(error: unknown): boolean {
 
 /** Writes to stdout and waits until it is taken, so that a slow reader slows us down. */
 export function writeOut(data: string | Uint8Array): Promise<void> {
+  // The callback below gets the error; without a listener it would end the process as well.
+  if (process.stdout.listenerCount("error") === 0) process.stdout.on("error", () => {});
   return new Promise((resolve, reject) => {
     process.stdout.write(data, (error) => {
       if (error == null) resolve();
