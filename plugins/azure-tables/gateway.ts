@@ -17,8 +17,6 @@ export interface PartitionQuery {
   readonly partitionKey: string;
   readonly rowFrom?: string;
   readonly rowBefore?: string;
-  /** Only entities whose property has this text. */
-  readonly where?: { readonly name: string; readonly equals: string };
   readonly pageSize?: number;
 }
 
@@ -84,7 +82,6 @@ async function* pages(
   const terms = [`PartitionKey eq ${quoted(query.partitionKey)}`];
   if (query.rowFrom !== undefined) terms.push(`RowKey ge ${quoted(query.rowFrom)}`);
   if (query.rowBefore !== undefined) terms.push(`RowKey lt ${quoted(query.rowBefore)}`);
-  if (query.where !== undefined) terms.push(`${query.where.name} eq ${quoted(query.where.equals)}`);
   const queryOptions = { filter: terms.join(" and ") };
   let continuationToken: string | undefined;
   do {

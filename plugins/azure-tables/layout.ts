@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
-
 import type { IndexValue, LogEntry, LoggedChange } from "agnes/catalog";
 
 import { encodeKey } from "./key-text.ts";
-import type { WantedRow } from "./row-writer.ts";
+import { toValues, type WantedRow } from "./row-writer.ts";
 
 // A key holds 512 characters; these leave room for each other.
 const CATALOG_LENGTH = 100;
@@ -11,8 +9,6 @@ const FIELD_LENGTH = 100;
 const VALUE_LENGTH = 200;
 export const ROW_LENGTH = 300;
 
-/** The values of one index spread over so many partitions; all rows of one value are in the same. */
-const BUCKETS = 8;
 /** Entries of the log in one partition. */
 export const LOG_BLOCK = 1000;
 
@@ -38,9 +34,7 @@ export class Layout {
 
   /** All partitions of the indexes. */
   get indexes(): readonly string[] {
-    return this.#indexKeys.flatMap((field) =>
-      Array.from({ length: BUCKETS }, (_, bucket) => this.#indexPartition(field, bucket)),
-    );
+    return this.#indexKeys.map((field) => this.#indexPartition(field));
   }
 
   /** The partition and row key of an entry of the log. */
@@ -54,11 +48,13 @@ export class Layout {
     return { partitionKey: this.records, rowKey: encodeKey(key, ROW_LENGTH) };
   }
 
-  /** The partition that holds all rows of an index value, and what their row keys begin with. */
+  /**
+   * The partition of an index, and what the row keys of one value begin with. An index is one partition so
+   * that rows travel in batches; the service takes 2,000 rows a second for each, more than one log brings.
+   */
   value(field: string, value: IndexValue): { readonly partitionKey: string; readonly prefix: string } {
-    const text = JSON.stringify(value);
-    const bucket = createHash("sha256").update(text).digest()[0]! % BUCKETS;
-    return { partitionKey: this.#indexPartition(field, bucket), prefix: `${encodeKey(text, VALUE_LENGTH)}-` };
+    const prefix = `${encodeKey(JSON.stringify(value), VALUE_LENGTH)}-`;
+    return { partitionKey: this.#indexPartition(field), prefix };
   }
 
   /** What the rows of the indexes should say after an entry. */
@@ -67,15 +63,17 @@ export class Layout {
   }
 
   #rowsOf({ key, before, after, previous }: LoggedChange, version: number): readonly WantedRow[] {
-    const rows: WantedRow[] = [{ ...this.record(key), key, version, record: after, isNew: previous === 0 }];
+    // All rows of a record say the same, so it is put into words once.
+    const here = { key, version, record: after, values: toValues({ key, version, record: after }) };
+    const gone = { key, version, record: null, values: toValues({ key, version, record: null }) };
+    const rows: WantedRow[] = [{ ...this.record(key), ...here, isNew: previous === 0 }];
     for (const field of this.#indexKeys) {
       const [was, is] = [before, after].map((record) =>
         record === null ? null : this.value(field, record[field] as IndexValue),
       );
-      const moved = was?.partitionKey !== is?.partitionKey || was?.prefix !== is?.prefix;
-      if (is != null) rows.push({ ...this.#at(is, key), key, version, record: after, isNew: moved });
-      if (was != null && moved)
-        rows.push({ ...this.#at(was, key), key, version, record: null, isNew: false });
+      const moved = was?.prefix !== is?.prefix;
+      if (is != null) rows.push({ ...this.#at(is, key), ...here, isNew: moved });
+      if (was != null && moved) rows.push({ ...this.#at(was, key), ...gone, isNew: false });
     }
     return rows;
   }
@@ -87,7 +85,7 @@ export class Layout {
     return { partitionKey: value.partitionKey, rowKey: value.prefix + encodeKey(key, ROW_LENGTH) };
   }
 
-  #indexPartition(field: string, bucket: number): string {
-    return `${this.#catalog}-by-${encodeKey(field, FIELD_LENGTH)}-${bucket}`;
+  #indexPartition(field: string): string {
+    return `${this.#catalog}-by-${encodeKey(field, FIELD_LENGTH)}`;
   }
 }

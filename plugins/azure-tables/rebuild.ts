@@ -2,7 +2,7 @@ import type { LogEntry } from "agnes/catalog";
 
 import type { TableGateway } from "./gateway.ts";
 import type { Layout } from "./layout.ts";
-import { RowWriter, toEntity, versionOf, type WantedRow } from "./row-writer.ts";
+import { RowWriter, versionOf, type WantedRow } from "./row-writer.ts";
 
 /** Makes the rows of all indexes what the whole log says, while others go on reading and writing. */
 export async function rebuildRows(
@@ -28,8 +28,7 @@ export async function rebuildRows(
         if (versionOf(entity) > head) continue;
         // Whoever changes the row first is right as well: what follows then does nothing.
         if (row === undefined) await table.remove(entity.partitionKey, entity.rowKey, entity.etag);
-        else if (!isSame(entity.values, toEntity(row).values))
-          await table.replace(toEntity(row), entity.etag);
+        else if (!isSame(entity.values, row.values)) await table.replace(row, entity.etag);
       }
     }
   }

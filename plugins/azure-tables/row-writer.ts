@@ -1,23 +1,25 @@
-import type { JsonRecord } from "agnes/catalog";
+import type { IndexedRow } from "agnes/catalog";
 
-import type { Entity, ReadEntity, TableGateway } from "./gateway.ts";
+import type { Entity, TableGateway } from "./gateway.ts";
 import { fromProperties, toProperties } from "./long-text.ts";
 
 /** The service takes at most so many operations in one transaction, and so much text. */
 const BATCH_SIZE = 100;
 const BATCH_LENGTH = 1_000_000;
-const CONCURRENCY = 8;
+const CONCURRENCY = 4;
 /** More rows than this waiting make the writer wait, too. */
 const WAITING_MAX = 2000;
+/** How long rows wait for others to travel with. */
+const GATHER_MS = 20;
 
-/** What one row of an index should say at least: a row only ever moves to a greater version. */
-export interface WantedRow {
+/**
+ * What one row of an index should say at least: a row only ever moves to a greater version. Without a record
+ * it says that the record is not, or no longer, here.
+ */
+export interface WantedRow extends IndexedRow {
   readonly partitionKey: string;
   readonly rowKey: string;
-  readonly key: string;
-  readonly version: number;
-  /** `null` says that the record is not, or no longer, here. */
-  readonly record: JsonRecord | null;
+  readonly values: Readonly<Record<string, string>>;
   /** Whether there is probably no such row yet. */
   readonly isNew: boolean;
 }
@@ -33,6 +35,7 @@ export class RowWriter {
   /** What has still to be written, by row; rows being written stay here until they are. */
   #waiting = new Map<string, WantedRow>();
   #running: Promise<void> | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(table: TableGateway) {
     this.#table = table;
@@ -44,9 +47,9 @@ export class RowWriter {
       const waiting = this.#waiting.get(idOf(row));
       if (waiting === undefined || waiting.version < row.version) this.#waiting.set(idOf(row), row);
     }
-    if (this.#waiting.size > WAITING_MAX) await this.drain();
+    if (this.#waiting.size > WAITING_MAX) return this.drain();
     // A failure shows at the next drain, which tries again.
-    else void this.#start().catch(() => {});
+    this.#timer ??= setTimeout(() => void this.drain().catch(() => {}), GATHER_MS);
   }
 
   /** A row that is still to be written. */
@@ -56,6 +59,8 @@ export class RowWriter {
 
   /** Resolves when every row taken over is written. */
   async drain(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     while (this.#waiting.size > 0) await this.#start();
   }
 
@@ -67,8 +72,6 @@ export class RowWriter {
   }
 
   async #flush(): Promise<void> {
-    // One turn later, so that rows added by the same caller travel together.
-    await Promise.resolve();
     const rows = [...this.#waiting.values()];
     const work = batches(rows.filter(({ isNew }) => isNew)).map((batch) => () => this.#createAll(batch));
     for (const row of rows) if (!row.isNew) work.push(() => this.#raise(row));
@@ -78,9 +81,8 @@ export class RowWriter {
   }
 
   async #createAll(rows: readonly WantedRow[]): Promise<void> {
-    const entities = rows.map(toEntity);
     const created =
-      entities.length === 1 ? await this.#table.create(entities[0]!) : await this.#table.createAll(entities);
+      rows.length === 1 ? await this.#table.create(rows[0]!) : await this.#table.createAll(rows);
     if (created) for (const row of rows) this.#done(row);
     else for (const row of rows) await this.#raise(row);
   }
@@ -89,9 +91,8 @@ export class RowWriter {
     for (;;) {
       const there = await this.#table.get(row.partitionKey, row.rowKey);
       if (there !== null && versionOf(there) >= row.version) break;
-      const entity = toEntity(row);
       const written =
-        there === null ? await this.#table.create(entity) : await this.#table.replace(entity, there.etag);
+        there === null ? await this.#table.create(row) : await this.#table.replace(row, there.etag);
       if (written) break;
     }
     this.#done(row);
@@ -104,32 +105,18 @@ export class RowWriter {
 
 /** The version a row says it has; -1 when it is damaged, so that any write mends it. */
 export function versionOf(entity: Entity): number {
-  const version = Number(entity.values["version"]);
-  return Number.isSafeInteger(version) && parsedRow(entity) !== null ? version : -1;
+  return toRow(entity)?.version ?? -1;
 }
 
-/** What a row says; `null` when it is damaged. */
-export function parsedRow(
-  entity: Entity,
-): { readonly key: string; readonly record: JsonRecord | null } | null {
+/** What the entity of a row holds beside its keys. */
+export function toValues({ version, key, record }: IndexedRow): Readonly<Record<string, string>> {
+  return toProperties(JSON.stringify({ version, key, record }));
+}
+
+/** What an entity says; `null` when it is damaged. */
+export function toRow(entity: Entity): IndexedRow | null {
   const text = fromProperties(entity.values);
-  return text === null ? null : (JSON.parse(text) as { key: string; record: JsonRecord | null });
-}
-
-/** The entity of a row. */
-export function toEntity({ partitionKey, rowKey, key, version, record }: WantedRow): Entity {
-  const gone = record === null ? "yes" : "no";
-  const values = { version: String(version), gone, ...toProperties(JSON.stringify({ key, record })) };
-  return { partitionKey, rowKey, values };
-}
-
-/** What a row that was read stands for. */
-export function toRow(entity: ReadEntity): WantedRow | null {
-  const parsed = parsedRow(entity);
-  const { partitionKey, rowKey } = entity;
-  return parsed === null
-    ? null
-    : { partitionKey, rowKey, version: versionOf(entity), isNew: false, ...parsed };
+  return text === null ? null : (JSON.parse(text) as IndexedRow);
 }
 
 /** Runs work with bounded concurrency; like `Promise.allSettled`. */
@@ -153,7 +140,10 @@ function batches(rows: readonly WantedRow[]): readonly (readonly WantedRow[])[] 
   const open = new Map<string, { rows: WantedRow[]; length: number }>();
   const full: WantedRow[][] = [];
   for (const row of rows) {
-    const length = row.record === null ? 100 : JSON.stringify(row.record).length + 100;
+    const length = Object.values(row.values).reduce(
+      (sum, text) => sum + text.length,
+      row.rowKey.length + 100,
+    );
     let batch = open.get(row.partitionKey);
     if (batch === undefined || batch.rows.length === BATCH_SIZE || batch.length + length > BATCH_LENGTH) {
       batch = { rows: [], length: 0 };

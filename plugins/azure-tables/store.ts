@@ -5,7 +5,7 @@ import type { TableGateway } from "./gateway.ts";
 import { isCut, lowerBoundKey, upperBoundKey } from "./key-text.ts";
 import { Layout, LOG_BLOCK, ROW_LENGTH } from "./layout.ts";
 import { fromProperties, toProperties } from "./long-text.ts";
-import { inParallel, parsedRow, RowWriter, toRow, versionOf } from "./row-writer.ts";
+import { inParallel, RowWriter, toRow } from "./row-writer.ts";
 import { rebuildRows } from "./rebuild.ts";
 
 /** What a store works on. */
@@ -132,11 +132,8 @@ export class AzureStore implements CatalogStore {
         : this.#layout.value(first.field, first.value);
     const found: IndexedRow[] = [];
     let inOrder = true;
-    for await (const page of this.#options.table.query({
-      partitionKey,
-      ...bounds(prefix, lookup.range),
-      where: { name: "gone", equals: "no" },
-    })) {
+    const range = bounds(prefix, lookup.range);
+    for await (const page of this.#options.table.query({ partitionKey, ...range })) {
       for (const entity of page) {
         inOrder &&= !isCut(entity.rowKey.slice(prefix.length));
         const row = toRow(entity);
@@ -146,8 +143,7 @@ export class AzureStore implements CatalogStore {
       if (inOrder && lookup.limit !== undefined && found.length >= lookup.limit) break;
     }
     found.sort((a, b) => (a.key < b.key ? -1 : 1));
-    const rows = lookup.limit === undefined ? found : found.slice(0, lookup.limit);
-    return rows.map(({ key, version, record }) => ({ key, version, record }));
+    return lookup.limit === undefined ? found : found.slice(0, lookup.limit);
   }
 
   async rebuild(entries: AsyncIterable<readonly LogEntry[]>): Promise<void> {
@@ -183,10 +179,9 @@ export class AzureStore implements CatalogStore {
     const { partitionKey, rowKey } = this.#layout.record(key);
     const entity = await this.#options.table.get(partitionKey, rowKey);
     if (entity === null) return null;
-    const row = parsedRow(entity);
-    if (row === null || row.key !== key)
-      this.#corrupt(`the row ${partitionKey} ${rowKey}`, "it is not whole");
-    return { key, version: versionOf(entity), record: row.record };
+    const row = toRow(entity);
+    if (row?.key === key) return row;
+    return this.#corrupt(`the row ${partitionKey} ${rowKey}`, "it is not whole");
   }
 
   /** Finds what it can of many keys by reading the range they lie in; gives the keys it did not get to. */
@@ -203,9 +198,8 @@ export class AzureStore implements CatalogStore {
     for await (const page of this.#options.table.query(query)) {
       for (const entity of page) {
         const key = wanted.get(entity.rowKey);
-        const row = key === undefined ? null : parsedRow(entity);
-        if (key === undefined || row?.key !== key) continue;
-        found.set(key, { key, version: versionOf(entity), record: row.record });
+        const row = key === undefined ? null : toRow(entity);
+        if (key !== undefined && row?.key === key) found.set(key, row);
       }
       pagesLeft -= 1;
       const last = page.at(-1)?.rowKey;

@@ -57,11 +57,10 @@ export function memoryGateway(table: MemoryTable, faults: TableFaults = noFaults
 }
 
 function found(table: MemoryTable, query: PartitionQuery): readonly ReadEntity[] {
-  const { partitionKey, rowFrom = "", rowBefore, where } = query;
+  const { partitionKey, rowFrom = "", rowBefore } = query;
   return [...table.values()]
     .filter((entity) => entity.partitionKey === partitionKey && entity.rowKey >= rowFrom)
     .filter((entity) => rowBefore === undefined || entity.rowKey < rowBefore)
-    .filter((entity) => where === undefined || entity.values[where.name] === where.equals)
     .sort((a, b) => (a.rowKey < b.rowKey ? -1 : 1));
 }
 
