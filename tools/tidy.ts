@@ -1,4 +1,6 @@
-import type { SourceFile } from "./source.ts";
+import { parseSync } from "oxc-parser";
+
+import { importsOf, walk, type SourceFile, type SyntaxNode } from "./source.ts";
 
 /** The most lines a file may have. */
 export const LINES_MAX = 400;
@@ -32,11 +34,20 @@ export function wordViolations(files: readonly SourceFile[]): readonly string[] 
   );
 }
 
-/** Uses of what only Bun has, where Node must run too. */
+/** Uses of what only Bun has, where Node must run too: its modules and its global object. */
 export function runtimeViolations(files: readonly SourceFile[]): readonly string[] {
-  return files.flatMap(({ path, text }) =>
-    /\bBun\.|from "bun(:|")|import\("bun(:|")/.test(text) ? [`${path} uses what only Bun has`] : [],
-  );
+  return files.flatMap((file) => {
+    const imports = importsOf(file).filter(
+      (specifier) => specifier === "bun" || specifier.startsWith("bun:"),
+    );
+    let global = false;
+    walk(parseSync(file.path, file.text).program, (node) => {
+      if (node["type"] !== "MemberExpression") return;
+      const object = node["object"] as SyntaxNode;
+      if (object["type"] === "Identifier" && object["name"] === "Bun") global = true;
+    });
+    return imports.length > 0 || global ? [`${file.path} uses what only Bun has`] : [];
+  });
 }
 
 interface PackageFile {

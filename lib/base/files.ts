@@ -46,7 +46,16 @@ export interface Files {
   stat(path: string): Promise<FileStat | null>;
 }
 
-/** The real file system. */
+/**
+ * The real file system.
+ *
+ * @example
+ * ```ts
+ * import { nodeFiles } from "agnes";
+ * const files = nodeFiles();
+ * await files.stat("agnes.yaml"); // null when there is none
+ * ```
+ */
 export function nodeFiles(): Files {
   return {
     read: (path) => absentIsNull(attempt("read", path, () => fs.readFile(path))),

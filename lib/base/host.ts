@@ -18,7 +18,15 @@ export interface Host {
   readonly files: Files;
 }
 
-/** The real host, with any part replaced. */
+/**
+ * The real host, with any part replaced.
+ *
+ * @example
+ * ```ts
+ * import { createHost } from "agnes";
+ * const host = createHost({ now: () => new Date("2026-01-01T00:00:00Z") }); // a clock that stands still
+ * ```
+ */
 export function createHost(overrides: Partial<Host> = {}): Host {
   return {
     now: () => new Date(),

@@ -1,5 +1,6 @@
 import { printable, redact } from "./redact.ts";
 
+/** How serious a line of the log is, least first. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** One line of the log, already redacted. */
@@ -17,7 +18,16 @@ export interface Log {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
-/** A log that redacts credentials and the given secret values before anything reaches `sink`. */
+/**
+ * A log that redacts credentials and the given secret values before anything reaches `sink`.
+ *
+ * @example
+ * ```ts
+ * import { createLog } from "agnes";
+ * const log = createLog(({ level, message }) => console.error(level, message), ["s3cret"]);
+ * log.info("sent s3cret"); // info sent [redacted]
+ * ```
+ */
 export function createLog(sink: (entry: LogEntry) => void, secrets: Iterable<string> = []): Log {
   const write =
     (level: LogLevel) =>

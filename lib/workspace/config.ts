@@ -64,7 +64,9 @@ export const workspaceConfig = v.strictObject({
   ),
 });
 
+/** One entry of `sources:`, checked, with its defaults. */
 export type SourceConfig = v.InferOutput<typeof sourceConfig>;
+/** The content of `agnes.yaml`, checked, with its defaults. */
 export type WorkspaceConfig = v.InferOutput<typeof workspaceConfig>;
 /** What a person may write: the same with defaults left out. */
 export type WorkspaceConfigInput = v.InferInput<typeof workspaceConfig>;

@@ -48,7 +48,17 @@ export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
   }
 }
 
-/** Whether a value is an `AgnesError`, optionally of one code. */
+/**
+ * Whether a value is an `AgnesError`, optionally of one code.
+ *
+ * @example
+ * ```ts
+ * import { createAgnes, isAgnesError } from "agnes";
+ * await createAgnes({ plugins: [], workspace: "/nowhere" }).catch((error: unknown) => {
+ *   if (isAgnesError(error, "workspace_missing")) console.log(error.hint);
+ * });
+ * ```
+ */
 export function isAgnesError<C extends ErrorCode = ErrorCode>(
   value: unknown,
   code?: C,

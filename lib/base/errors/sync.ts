@@ -5,6 +5,7 @@ export const syncErrors = {
   table_vanished: errorSpec<{ source: string; table: string }>({
     status: 404,
     message: (d) => `source ${d.source} has no table ${shown(d.table)} any more`,
-    hint: () => "What was published of it stays; take it out with `agnes table unregister` when it is gone for good.",
+    hint: () =>
+      "What was published of it stays; take it out with `agnes table unregister` when it is gone for good.",
   }),
 } as const;

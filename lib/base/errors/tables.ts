@@ -1,7 +1,7 @@
 import { errorSpec, shown } from "./spec.ts";
 
 /** One change that a stale writer did not know of. */
-interface ForeignChange {
+export interface ForeignChange {
   readonly version: number;
   readonly actor: string;
   readonly action: string;
