@@ -17,7 +17,7 @@ export interface StreamResult {
   readonly schema: arrow.Schema;
   /** The column names, as DuckDB gave them: a name may come twice. */
   readonly names: readonly string[];
-  /** To be read once; ending the loop early stops the query. */
+  /** To be read once; leaving the loop, or calling the iterator's `return` before it began, stops the query. */
   readonly batches: AsyncIterable<arrow.RecordBatch>;
 }
 
@@ -157,7 +157,35 @@ export class Connection implements AsyncDisposable, SourceHolder {
     return mine;
   }
 
-  async *#batches(
+  #batches(
+    sql: string,
+    options: StatementOptions,
+    result: native.Result,
+    reader: BatchReader,
+  ): AsyncIterable<arrow.RecordBatch> {
+    const batches = this.#produce(sql, options, result, reader);
+    let started = false;
+    const iterator = {
+      [Symbol.asyncIterator]: () => iterator,
+      next: () => {
+        started = true;
+        return batches.next();
+      },
+      // A generator that was not begun does not run its `finally`.
+      return: async () => {
+        if (!started) this.#leaveStream(false);
+        return batches.return();
+      },
+    };
+    return iterator;
+  }
+
+  #leaveStream(finished: boolean): void {
+    this.#streaming = null;
+    if (!finished && this.#closing === null) native.interrupt(this.#native);
+  }
+
+  async *#produce(
     sql: string,
     options: StatementOptions,
     result: native.Result,
@@ -171,8 +199,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
         if (batch !== null) yield batch;
       }
     } finally {
-      this.#streaming = null;
-      if (!finished && this.#closing === null) native.interrupt(this.#native);
+      this.#leaveStream(finished);
     }
   }
 

@@ -23,7 +23,7 @@ export function duckdbError(error: unknown, sql: string): AgnesError {
 }
 
 const UNREADABLE =
-  /magic bytes|to be a Parquet file|not a valid DuckDB database|Cannot open file|No files found|corrupt|Failed to read|Snappy|ZSTD|GZIP|thrift|TProtocol|checksum|Malformed JSON|CSV Error|Error when sniffing/i;
+  /magic bytes|to be a Parquet file|not a valid DuckDB database|Cannot open (?:file|database)|error in file|No files found|corrupt|Failed to read|Snappy|ZSTD|GZIP|thrift|TProtocol|checksum|Malformed JSON|CSV Error|Error when sniffing/i;
 
 /** `Kind Error: reason`, without the lines that point into the statement or give general advice. */
 function parts(text: string): { kind: string; reason: string } {
@@ -33,5 +33,5 @@ function parts(text: string): { kind: string; reason: string } {
 }
 
 function quotedPath(text: string): string | null {
-  return /(?:file|File|pattern|path|in|of) ['"]([^'"\n]*[/\\.][^'"\n]*)['"]/.exec(text)?.[1] ?? null;
+  return /['"]([^'"\n]*[/\\][^'"\n]*)['"]/.exec(text)?.[1] ?? null;
 }

@@ -26,7 +26,10 @@ export function fileRelation(chunk: LocalFileChunk): string {
     case "ndjson":
     case "json":
       if (chunk.csv !== undefined) throw misplaced(chunk, "csv options do not go with it");
-      return `read_json([${path}]${options({ ...compression(chunk), ...jsonOptions(chunk) })})`;
+      return withTypes(
+        `read_json([${path}]${options({ ...compression(chunk), ...jsonOptions(chunk) })})`,
+        chunk.types,
+      );
   }
 }
 
@@ -66,12 +69,19 @@ function csvOptions({ csv = {}, types }: LocalFileChunk): Record<string, string>
   };
 }
 
-function jsonOptions({ format, types }: LocalFileChunk): Record<string, string> {
+/** DuckDB's JSON reader takes the types of all columns or of none. */
+function withTypes(relation: string, types: Readonly<Record<string, string>> = {}): string {
+  const casts = Object.entries(types).map(
+    ([name, type]) => `CAST(${quoteIdentifier(name)} AS ${type}) AS ${quoteIdentifier(name)}`,
+  );
+  return casts.length === 0 ? relation : `(SELECT * REPLACE (${casts.join(", ")}) FROM ${relation})`;
+}
+
+function jsonOptions({ format }: LocalFileChunk): Record<string, string> {
   return {
     format: format === "ndjson" ? "'newline_delimited'" : "'auto'",
     // Twice DuckDB's own. Every thread takes a buffer of two such objects at once, so larger ones cost everybody.
     maximum_object_size: "33554432",
-    ...(types === undefined ? {} : { columns: record(types), auto_detect: "true" }),
   };
 }
 

@@ -4,8 +4,11 @@ import { dirname, join, resolve } from "node:path";
 import { AgnesError, fileError, messageOf } from "../base/mod.ts";
 import native from "@duckdb/node-bindings";
 
-/** Locks this process holds: the operating system does not keep a process from locking twice. */
-const held = new Set<string>();
+/**
+ * Locks this process holds: the operating system does not keep a process from locking twice, and a database that
+ * nobody refers to is closed.
+ */
+const held = new Map<string, native.Database | null>();
 
 /**
  * Takes a lock that at most one holder has, among all processes of the machine and within this one. It goes with
@@ -20,9 +23,10 @@ const held = new Set<string>();
 export async function acquireLock(path: string, what: string): Promise<AsyncDisposable> {
   const key = resolve(path);
   if (held.has(key)) throw new AgnesError("locked", { what, holder: "another run of this process" });
-  held.add(key);
+  held.set(key, null);
   try {
     const database = await open(key, what);
+    held.set(key, database);
     return {
       async [Symbol.asyncDispose]() {
         if (!held.has(key)) return;

@@ -1,0 +1,159 @@
+import * as arrow from "apache-arrow";
+
+import type { StreamResult } from "../connection.ts";
+import { isNull } from "../arrow/scratch.ts";
+import { TextWriter } from "./text-writer.ts";
+import { jsonWriter, scalarWriter, textParts, type ValueWriter } from "./value-writers.ts";
+
+/** How many bytes are handed on at once, about. */
+const PIECE_BYTES = 1 << 16;
+
+type RowWriter = (out: TextWriter, row: number) => void;
+
+/** One JSON array of objects, a row per line. */
+export async function* encodeJson(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
+  let first = true;
+  yield* encodeRows(result, "[", "\n]\n", (batch) => {
+    const write = objectWriter(batch, result.names);
+    return (out, row) => {
+      out.ascii(first ? "\n" : ",\n");
+      first = false;
+      write(out, row);
+    };
+  });
+}
+
+/** A JSON object per line. */
+export async function* encodeNdjson(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
+  yield* encodeRows(result, "", "", (batch) => {
+    const write = objectWriter(batch, result.names);
+    return (out, row) => {
+      write(out, row);
+      out.byte(10);
+    };
+  });
+}
+
+/**
+ * CSV as RFC 4180 has it: a header, commas, CRLF. A null is an empty field, an empty text `""`; lists and records
+ * are JSON.
+ */
+export async function* encodeCsv(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
+  const header = new TextWriter();
+  for (const [index, name] of result.names.entries()) {
+    if (index > 0) header.byte(44);
+    const bytes = new TextEncoder().encode(name);
+    header.csvField(bytes, 0, bytes.length);
+  }
+  header.ascii("\r\n");
+  yield header.take();
+  yield* encodeRows(result, "", "", (batch) => {
+    const fields = batch.data.children.map((data) => csvWriter(data as arrow.Data));
+    return (out, row) => {
+      for (const [index, write] of fields.entries()) {
+        if (index > 0) out.byte(44);
+        write(out, row);
+      }
+      out.ascii("\r\n");
+    };
+  });
+}
+
+async function* encodeRows(
+  result: StreamResult,
+  head: string,
+  tail: string,
+  rowWriter: (batch: arrow.RecordBatch) => RowWriter,
+): AsyncGenerator<Uint8Array, void, void> {
+  const out = new TextWriter();
+  out.ascii(head);
+  for await (const batch of result.batches) {
+    const write = rowWriter(batch);
+    for (let row = 0; row < batch.numRows; row++) {
+      write(out, row);
+      if (out.length >= PIECE_BYTES) yield out.take();
+    }
+  }
+  out.ascii(tail);
+  if (out.length > 0) yield out.take();
+}
+
+function objectWriter(batch: arrow.RecordBatch, names: readonly string[]): RowWriter {
+  const encoder = new TextEncoder();
+  const keys = uniqueNames(names).map((name, index) =>
+    encoder.encode(`${index === 0 ? "{" : ","}${JSON.stringify(name)}:`),
+  );
+  const values = batch.data.children.map((data) => jsonWriter(data as arrow.Data));
+  return (out, row) => {
+    for (let index = 0; index < values.length; index++) {
+      out.bytes(keys[index]!);
+      values[index]!(out, row);
+    }
+    out.byte(125);
+  };
+}
+
+/** An object holds a name once: a second `id` is `id_1`. */
+export function uniqueNames(names: readonly string[]): readonly string[] {
+  const taken = new Set(names);
+  const seen = new Set<string>();
+  return names.map((name) => {
+    let unique = name;
+    for (let count = 1; seen.has(unique); count++) {
+      const candidate = `${name}_${count}`;
+      if (!taken.has(candidate)) unique = candidate;
+    }
+    seen.add(unique);
+    return unique;
+  });
+}
+
+const scratch = new TextWriter();
+
+function csvWriter(data: arrow.Data): ValueWriter {
+  const write = csvValueWriter(data);
+  return (out, row) => {
+    if (!isNull(data, row)) write(out, row);
+  };
+}
+
+function csvValueWriter(data: arrow.Data): ValueWriter {
+  if (arrow.DataType.isNull(data.type)) return () => {};
+  const text = textParts(data);
+  if (text !== null) {
+    const { bytes, offsets } = text;
+    return (out, row) => out.csvField(bytes, Number(offsets[row]), Number(offsets[row + 1]));
+  }
+  const scalar = scalarWriter(data, "bare");
+  if (scalar !== null) return scalar;
+  const json = jsonWriter(data);
+  return (out, row) => {
+    scratch.length = 0;
+    json(scratch, row);
+    const bytes = scratch.peek();
+    // A JSON text is written without its quotes; it is base64 or so.
+    const inner = bytes[0] === 34 ? 1 : 0;
+    out.csvField(bytes, inner, bytes.length - inner);
+  };
+}
+
+/** The bytes of the end of an Arrow stream. */
+const END_OF_STREAM = Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0);
+
+/** An Arrow IPC stream. */
+export async function* encodeArrow(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
+  const head = arrow.tableToIPC(new arrow.Table(result.schema), "stream");
+  const schemaBytes = schemaLength(head);
+  yield head.subarray(0, schemaBytes);
+  for await (const batch of result.batches) {
+    // A stream of its own per batch, of which the schema and the end are left away.
+    const bytes = arrow.tableToIPC(new arrow.Table(result.schema, [batch]), "stream");
+    yield bytes.subarray(schemaLength(bytes), bytes.length - END_OF_STREAM.length);
+  }
+  yield END_OF_STREAM;
+}
+
+/** A message starts with a marker and its length, 4 bytes each. */
+function schemaLength(stream: Uint8Array): number {
+  return 8 + new DataView(stream.buffer, stream.byteOffset).getInt32(4, true);
+}

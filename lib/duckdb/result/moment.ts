@@ -1,0 +1,59 @@
+import type { TextWriter } from "./text-writer.ts";
+
+const DAY_S = 86_400;
+
+/** A day since 1970 as `2026-01-31`; years of other than four digits as ISO 8601 has them, `+012026`. */
+export function writeDay(out: TextWriter, day: number): void {
+  // Days since 0000-03-01, in cycles of 400 years: leap days come last.
+  const shifted = day + 719_468;
+  const cycle = Math.floor(shifted / 146_097);
+  const dayOfCycle = shifted - cycle * 146_097;
+  const yearOfCycle = Math.floor(
+    (dayOfCycle -
+      Math.floor(dayOfCycle / 1460) +
+      Math.floor(dayOfCycle / 36_524) -
+      Math.floor(dayOfCycle / 146_096)) /
+      365,
+  );
+  const dayOfYear =
+    dayOfCycle - (365 * yearOfCycle + Math.floor(yearOfCycle / 4) - Math.floor(yearOfCycle / 100));
+  const monthFromMarch = Math.floor((5 * dayOfYear + 2) / 153);
+  const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9;
+  const year = yearOfCycle + cycle * 400 + (month <= 2 ? 1 : 0);
+  if (year >= 0 && year <= 9999) out.digits(year, 4);
+  else {
+    out.byte(year < 0 ? 45 : 43);
+    out.digits(Math.abs(year), 6);
+  }
+  out.byte(45);
+  out.digits(month, 2);
+  out.byte(45);
+  out.digits(dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1, 2);
+}
+
+/** Seconds of a day and a fraction of `digits` digits as `10:00:00.001`; a fraction of zero is left out. */
+export function writeTimeOfDay(out: TextWriter, seconds: number, fraction: number, digits: number): void {
+  out.digits(Math.floor(seconds / 3600), 2);
+  out.byte(58);
+  out.digits(Math.floor(seconds / 60) % 60, 2);
+  out.byte(58);
+  out.digits(seconds % 60, 2);
+  if (fraction === 0) return;
+  out.byte(46);
+  // Three digits at a time, as people read them.
+  let kept = digits;
+  let value = fraction;
+  while (kept > 3 && value % 1000 === 0) {
+    value /= 1000;
+    kept -= 3;
+  }
+  out.digits(value, kept);
+}
+
+/** Seconds since 1970 and a fraction as `2026-01-31T10:00:00.001`. */
+export function writeMoment(out: TextWriter, seconds: number, fraction: number, digits: number): void {
+  const day = Math.floor(seconds / DAY_S);
+  writeDay(out, day);
+  out.byte(84);
+  writeTimeOfDay(out, seconds - day * DAY_S, fraction, digits);
+}

@@ -1,0 +1,133 @@
+const encoder = new TextEncoder();
+
+/** Collects UTF-8 bytes; the hot paths write ASCII byte by byte. */
+export class TextWriter {
+  #bytes = new Uint8Array(1 << 16);
+  length = 0;
+
+  /** Makes room for `count` more bytes. */
+  reserve(count: number): Uint8Array {
+    const needed = this.length + count;
+    if (needed > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      larger.set(this.#bytes.subarray(0, this.length));
+      this.#bytes = larger;
+    }
+    return this.#bytes;
+  }
+
+  byte(value: number): void {
+    this.reserve(1)[this.length++] = value;
+  }
+
+  bytes(values: Uint8Array): void {
+    this.reserve(values.length).set(values, this.length);
+    this.length += values.length;
+  }
+
+  /** Text of ASCII characters only. */
+  ascii(text: string): void {
+    const bytes = this.reserve(text.length);
+    for (let index = 0; index < text.length; index++) bytes[this.length++] = text.charCodeAt(index);
+  }
+
+  text(text: string): void {
+    this.bytes(encoder.encode(text));
+  }
+
+  /** A whole number that is safe. */
+  integer(value: number): void {
+    const bytes = this.reserve(17);
+    let rest = value;
+    if (rest < 0) {
+      bytes[this.length++] = 45;
+      rest = -rest;
+    }
+    const start = this.length;
+    do {
+      bytes[this.length++] = 48 + (rest % 10);
+      rest = Math.floor(rest / 10);
+    } while (rest > 0);
+    for (let low = start, high = this.length - 1; low < high; low++, high--) {
+      const digit = bytes[low]!;
+      bytes[low] = bytes[high]!;
+      bytes[high] = digit;
+    }
+  }
+
+  /** The last digits of a number, with zeros in front. */
+  digits(value: number, count: number): void {
+    const bytes = this.reserve(count);
+    let rest = value;
+    for (let place = this.length + count - 1; place >= this.length; place--) {
+      bytes[place] = 48 + (rest % 10);
+      rest = Math.floor(rest / 10);
+    }
+    this.length += count;
+  }
+
+  /** A text of UTF-8 bytes as a JSON string. */
+  jsonString(source: Uint8Array, from: number, to: number): void {
+    // The longest escape has six characters.
+    const bytes = this.reserve((to - from) * 6 + 2);
+    let place = this.length;
+    bytes[place++] = 34;
+    for (let index = from; index < to; index++) {
+      const byte = source[index]!;
+      if (byte >= 32 && byte !== 34 && byte !== 92) bytes[place++] = byte;
+      else {
+        bytes[place++] = 92;
+        const short = SHORT_ESCAPES[byte];
+        if (short !== undefined) bytes[place++] = short;
+        else {
+          for (const character of `u${byte.toString(16).padStart(4, "0")}`) {
+            bytes[place++] = character.charCodeAt(0);
+          }
+        }
+      }
+    }
+    bytes[place++] = 34;
+    this.length = place;
+  }
+
+  /** A text of UTF-8 bytes as a CSV field; an empty text is quoted, so that it is not a null. */
+  csvField(source: Uint8Array, from: number, to: number): void {
+    let plain = to > from;
+    for (let index = from; plain && index < to; index++) {
+      const byte = source[index]!;
+      plain = byte !== 34 && byte !== 44 && byte !== 10 && byte !== 13;
+    }
+    if (plain) return this.bytes(source.subarray(from, to));
+    const bytes = this.reserve((to - from) * 2 + 2);
+    let place = this.length;
+    bytes[place++] = 34;
+    for (let index = from; index < to; index++) {
+      if (source[index] === 34) bytes[place++] = 34;
+      bytes[place++] = source[index]!;
+    }
+    bytes[place++] = 34;
+    this.length = place;
+  }
+
+  /** What was written, which is then forgotten. */
+  take(): Uint8Array {
+    const taken = this.#bytes.slice(0, this.length);
+    this.length = 0;
+    return taken;
+  }
+
+  /** What was written, until the next call. */
+  peek(): Uint8Array {
+    return this.#bytes.subarray(0, this.length);
+  }
+}
+
+const SHORT_ESCAPES: { readonly [byte: number]: number } = {
+  8: 98,
+  9: 116,
+  10: 110,
+  12: 102,
+  13: 114,
+  34: 34,
+  92: 92,
+};

@@ -1,0 +1,230 @@
+import { Buffer } from "node:buffer";
+
+import * as arrow from "apache-arrow";
+
+import { isNull } from "../arrow/scratch.ts";
+import { writeDay, writeMoment, writeTimeOfDay } from "./moment.ts";
+import type { TextWriter } from "./text-writer.ts";
+
+/** Writes the value of a row, which is not null. */
+export type ValueWriter = (out: TextWriter, row: number) => void;
+
+/** How values are written: as JSON, or bare where CSV needs no quotes. */
+export type Style = "json" | "bare";
+
+/** A writer of the JSON value of any row, null too. */
+export function jsonWriter(data: arrow.Data): ValueWriter {
+  const write = scalarWriter(data, "json") ?? nestedWriter(data);
+  if (data.nullCount === 0) return write;
+  return (out, row) => (isNull(data, row) ? out.ascii("null") : write(out, row));
+}
+
+/** A writer of values that are no text and hold no others; `null` for those that are or do. */
+export function scalarWriter(data: arrow.Data, style: Style): ValueWriter | null {
+  const { DataType } = arrow;
+  const type = data.type as arrow.DataType;
+  if (DataType.isNull(type)) return (out) => out.ascii("null");
+  if (DataType.isBool(type)) {
+    const bits = data.values as Uint8Array;
+    return (out, row) => {
+      const bit = data.offset + row;
+      out.ascii(((bits[bit >> 3]! >> (bit & 7)) & 1) === 1 ? "true" : "false");
+    };
+  }
+  if (DataType.isInt(type) && type.bitWidth < 64) {
+    const values = data.values as Int32Array;
+    return (out, row) => out.integer(values[row]!);
+  }
+  if (DataType.isInt(type)) {
+    const values = data.values as unknown as BigInt64Array;
+    return (out, row) => writeWhole(out, values[row]!, style);
+  }
+  if (DataType.isFloat(type)) return floatWriter(data, type, style);
+  if (DataType.isDecimal(type)) return decimalWriter(data, type, style);
+  const moment = momentWriter(data);
+  return moment === null || style === "bare" ? moment : quoted(moment);
+}
+
+const quoted =
+  (write: ValueWriter): ValueWriter =>
+  (out, row) => {
+    out.byte(34);
+    write(out, row);
+    out.byte(34);
+  };
+
+/** A number where every reader gets it exactly, else its digits as a text. */
+function writeWhole(out: TextWriter, value: bigint, style: Style): void {
+  const number = Number(value);
+  if (Number.isSafeInteger(number)) return out.integer(number);
+  out.ascii(style === "json" ? `"${value}"` : String(value));
+}
+
+function floatWriter(data: arrow.Data, type: arrow.Float, style: Style): ValueWriter {
+  const values = data.values as Float64Array;
+  const half = type.precision === arrow.Precision.HALF;
+  const single = type.precision === arrow.Precision.SINGLE;
+  return (out, row) => {
+    const value = half ? arrow.util.uint16ToFloat64(values[row]!) : values[row]!;
+    if (!Number.isFinite(value)) return out.ascii(style === "json" ? `"${value}"` : String(value));
+    // The shortest text that gives the same 32-bit value: 0.1, not 0.10000000149011612.
+    out.ascii(single ? shortest(value) : Object.is(value, -0) ? "-0" : String(value));
+  };
+}
+
+function shortest(value: number): string {
+  for (let digits = 6; digits < 9; digits++) {
+    const text = String(Number(value.toPrecision(digits)));
+    if (Math.fround(Number(text)) === value) return text;
+  }
+  return String(value);
+}
+
+/** A double holds any decimal of this many digits exactly enough to give them back. */
+const EXACT_DIGITS = 15;
+
+function decimalWriter(data: arrow.Data, type: arrow.Decimal, style: Style): ValueWriter {
+  const words = data.values as unknown as Uint32Array;
+  const count = type.bitWidth / 32;
+  return (out, row) => {
+    let value = BigInt(words[row * count + count - 1]! | 0);
+    for (let word = count - 2; word >= 0; word--) value = (value << 32n) | BigInt(words[row * count + word]!);
+    const digits = (value < 0n ? -value : value).toString();
+    const whole = digits.padStart(type.scale + 1, "0");
+    const text =
+      type.scale <= 0
+        ? digits + "0".repeat(-type.scale)
+        : `${whole.slice(0, -type.scale)}.${whole.slice(-type.scale)}`;
+    const signed = value < 0n ? `-${text}` : text;
+    const exact = digits.length <= EXACT_DIGITS || style === "bare" || isSafe(type, value);
+    out.ascii(exact ? signed : `"${signed}"`);
+  };
+}
+
+const isSafe = (type: arrow.Decimal, value: bigint) =>
+  type.scale === 0 && Number.isSafeInteger(Number(value));
+
+const DIGITS_OF_UNIT = [0, 3, 6, 9] as const;
+
+function momentWriter(data: arrow.Data): ValueWriter | null {
+  const { DataType } = arrow;
+  const type = data.type as arrow.DataType;
+  if (DataType.isDate(type)) {
+    const days = data.values as Int32Array;
+    if (type.unit === arrow.DateUnit.DAY) {
+      return (out, row) => {
+        if (!writeInfinity(out, days[row]!, 2 ** 31 - 1)) writeDay(out, days[row]!);
+      };
+    }
+    const millis = data.values as unknown as BigInt64Array;
+    return (out, row) => writeDay(out, Math.floor(Number(millis[row]!) / 86_400_000));
+  }
+  if (DataType.isTime(type)) {
+    const values = data.values as unknown as ArrayLike<number | bigint>;
+    const digits = DIGITS_OF_UNIT[type.unit];
+    return (out, row) => {
+      const { seconds, fraction } = split(values[row]!, digits);
+      writeTimeOfDay(out, seconds, fraction, digits);
+    };
+  }
+  if (!DataType.isTimestamp(type)) return null;
+  const values = data.values as unknown as BigInt64Array;
+  const digits = DIGITS_OF_UNIT[type.unit];
+  const zoned = type.timezone != null && type.timezone !== "";
+  return (out, row) => {
+    const value = values[row]!;
+    if (writeInfinity(out, value, FOREVER)) return;
+    const { seconds, fraction } = split(value, digits);
+    writeMoment(out, seconds, fraction, digits);
+    if (zoned) out.byte(90);
+  };
+}
+
+const FOREVER = 2n ** 63n - 1n;
+
+/** DuckDB's days and moments before and after all others. */
+function writeInfinity(out: TextWriter, value: number | bigint, greatest: number | bigint): boolean {
+  if (value !== greatest && value !== -greatest) return false;
+  out.ascii(value < 0 ? "-infinity" : "infinity");
+  return true;
+}
+
+function split(value: number | bigint, digits: number): { seconds: number; fraction: number } {
+  const number = Number(value);
+  const unit = 10 ** digits;
+  if (Number.isSafeInteger(number)) {
+    const seconds = Math.floor(number / unit);
+    return { seconds, fraction: number - seconds * unit };
+  }
+  const fraction = BigInt.asIntN(64, BigInt(value)) % BigInt(unit);
+  const positive = fraction < 0n ? fraction + BigInt(unit) : fraction;
+  return { seconds: Number((BigInt(value) - positive) / BigInt(unit)), fraction: Number(positive) };
+}
+
+/** The bytes of a text column, for writers of their own; `null` when the column is another. */
+export function textParts(
+  data: arrow.Data,
+): { readonly bytes: Uint8Array; readonly offsets: ArrayLike<number | bigint> } | null {
+  const type = data.type as arrow.DataType;
+  if (!arrow.DataType.isUtf8(type) && !arrow.DataType.isLargeUtf8(type)) return null;
+  return { bytes: data.values as Uint8Array, offsets: data.valueOffsets as ArrayLike<number | bigint> };
+}
+
+function nestedWriter(data: arrow.Data): ValueWriter {
+  const { DataType } = arrow;
+  const type = data.type as arrow.DataType;
+  const text = textParts(data);
+  if (text !== null) {
+    const { bytes, offsets } = text;
+    return (out, row) => out.jsonString(bytes, Number(offsets[row]), Number(offsets[row + 1]));
+  }
+  if (DataType.isStruct(type)) return recordWriter(data, type);
+  if (DataType.isMap(type) || DataType.isList(type) || DataType.isFixedSizeList(type)) {
+    return listWriter(data, type);
+  }
+  const values = new arrow.Vector([data]);
+  return (out, row) => out.text(anyJson(values.get(row)));
+}
+
+function recordWriter(data: arrow.Data, type: arrow.Struct): ValueWriter {
+  const fields = type.children.map(({ name }, index) => ({
+    key: `${index === 0 ? "{" : ","}${JSON.stringify(name)}:`,
+    write: jsonWriter(data.children[index] as arrow.Data),
+  }));
+  return (out, row) => {
+    for (const { key, write } of fields) {
+      out.text(key);
+      write(out, row);
+    }
+    out.ascii(fields.length === 0 ? "{}" : "}");
+  };
+}
+
+function listWriter(data: arrow.Data, type: arrow.List | arrow.FixedSizeList | arrow.Map_): ValueWriter {
+  const write = jsonWriter(data.children[0] as arrow.Data);
+  const offsets = data.valueOffsets as Int32Array | undefined;
+  const length = arrow.DataType.isFixedSizeList(type) ? type.listSize : 0;
+  return (out, row) => {
+    const from = offsets === undefined ? row * length : offsets[row]!;
+    const to = offsets === undefined ? from + length : offsets[row + 1]!;
+    out.byte(91);
+    for (let item = from; item < to; item++) {
+      if (item > from) out.byte(44);
+      write(out, item);
+    }
+    out.byte(93);
+  };
+}
+
+/** Rarer types by way of JavaScript: bytes as base64, big integers as digits. */
+function anyJson(value: unknown): string {
+  if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString("base64"));
+  const text = JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === "bigint"
+      ? inner.toString()
+      : inner instanceof Uint8Array
+        ? Buffer.from(inner).toString("base64")
+        : inner,
+  ) as string | undefined;
+  return text ?? "null";
+}

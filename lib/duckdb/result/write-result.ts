@@ -1,0 +1,148 @@
+import { createReadStream } from "node:fs";
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import * as arrow from "apache-arrow";
+
+import { fileError, throwIfAborted } from "../../base/mod.ts";
+import type { StreamResult } from "../connection.ts";
+import { copyToParquet } from "../copy-to-parquet.ts";
+import { openDatabase, type DuckDBLimits } from "../database.ts";
+import { encodeArrow, encodeCsv, encodeJson, encodeNdjson, uniqueNames } from "./encode.ts";
+
+/** The formats a result can be written in. */
+export const resultFormats = ["json", "ndjson", "csv", "arrow", "parquet"] as const;
+export type ResultFormat = (typeof resultFormats)[number];
+
+/**
+ * A result as bytes, made as they are read and in bounded memory; leaving the loop stops the query.
+ *
+ * JSON: whole numbers and decimals are numbers where a double gives them back exactly (53 bits, 15 digits), else
+ * texts; days and moments are ISO 8601, those with a zone in UTC with `Z`; bytes are base64; numbers that are none
+ * are `"NaN"`, `"Infinity"`, `"-Infinity"`; maps are arrays of `{key, value}`; a name that comes twice gets `_1`.
+ * CSV: RFC 4180 with the same texts, a null is an empty field. `parquet` is made in a temporary file first.
+ *
+ * @throws what the query throws; `disk_full` for `parquet`
+ * @example
+ * ```ts
+ * const result = await connection.stream("SELECT 42 AS answer");
+ * for await (const bytes of encodeResult(result, "ndjson")) process.stdout.write(bytes);
+ * ```
+ */
+export function encodeResult(
+  result: StreamResult,
+  format: ResultFormat,
+  options: { readonly signal?: AbortSignal; readonly limits?: DuckDBLimits } = {},
+): AsyncIterable<Uint8Array> {
+  switch (format) {
+    case "json":
+      return closing(result, encodeJson(result));
+    case "ndjson":
+      return closing(result, encodeNdjson(result));
+    case "csv":
+      return closing(result, encodeCsv(result));
+    case "arrow":
+      return closing(result, encodeArrow(result));
+    case "parquet":
+      return closing(result, encodeParquet(result, options));
+  }
+}
+
+/** Stops the query even when its first row was not reached. */
+async function* closing(
+  { batches }: StreamResult,
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* pieces;
+  } finally {
+    await batches[Symbol.asyncIterator]().return?.();
+  }
+}
+
+/** Where a result goes: a function that resolves when it can take more, or a file. */
+export type ResultTarget =
+  { readonly write: (bytes: Uint8Array) => Promise<void> } | { readonly path: string };
+
+/**
+ * Writes a result; see `encodeResult` for the formats.
+ * @throws what the query throws, `aborted`, `disk_full`, `file_failed`
+ */
+export async function writeResult(
+  result: StreamResult,
+  options: ResultTarget & {
+    readonly format: ResultFormat;
+    readonly signal?: AbortSignal;
+    readonly limits?: DuckDBLimits;
+  },
+): Promise<void> {
+  const { format, signal } = options;
+  if ("path" in options) {
+    if (format === "parquet") return writeParquet(result, options.path, options);
+    return writeFile(encodeResult(result, format), options.path, signal);
+  }
+  for await (const bytes of encodeResult(result, format, options)) {
+    throwIfAborted(signal, "writing the answer");
+    await options.write(bytes);
+  }
+}
+
+async function writeFile(
+  pieces: AsyncIterable<Uint8Array>,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const failed = (error: unknown): never => {
+    throw fileError("write", path, error);
+  };
+  const handle = await open(path, "w").catch(failed);
+  try {
+    for await (const bytes of pieces) {
+      throwIfAborted(signal, "writing the answer");
+      await handle.writeFile(bytes).catch(failed);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeParquet(
+  result: StreamResult,
+  path: string,
+  { signal, limits = {} }: { readonly signal?: AbortSignal; readonly limits?: DuckDBLimits },
+): Promise<void> {
+  await using database = await openDatabase({ limits });
+  const { schema, batches } = withUniqueNames(result);
+  const source = { schema, open: () => batches };
+  const options = { ordered: true, ...(signal === undefined ? {} : { signal }) };
+  await copyToParquet(database, { kind: "stream", source }, path, options);
+}
+
+/** A Parquet file, as an object, holds a name once. */
+function withUniqueNames({ schema, names, batches }: StreamResult): Pick<StreamResult, "schema" | "batches"> {
+  const unique = uniqueNames(names);
+  const fields = schema.fields.map((field, index) => field.clone({ name: unique[index]! }));
+  const renamed = new arrow.Schema(fields);
+  const type = new arrow.Struct(fields);
+  return {
+    schema: renamed,
+    batches: (async function* () {
+      for await (const batch of batches) yield new arrow.RecordBatch(renamed, batch.data.clone(type));
+    })(),
+  };
+}
+
+async function* encodeParquet(
+  result: StreamResult,
+  options: { readonly signal?: AbortSignal; readonly limits?: DuckDBLimits },
+): AsyncGenerator<Uint8Array, void, void> {
+  const directory = await mkdtemp(join(options.limits?.temporaryDirectory ?? tmpdir(), "agnes-parquet-"));
+  try {
+    const path = join(directory, "result.parquet");
+    await writeParquet(result, path, options);
+    for await (const bytes of createReadStream(path, { highWaterMark: 1 << 18 })) yield bytes as Uint8Array;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}

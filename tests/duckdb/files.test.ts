@@ -1,0 +1,259 @@
+import { execFile } from "node:child_process";
+import { truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+
+import { expect, test } from "bun:test";
+
+import { createHost } from "../../lib/base/mod.ts";
+import {
+  acquireLock,
+  copyToParquet,
+  createEngine,
+  fileRelation,
+  openDatabase,
+  parquetFooter,
+  spoolBytes,
+  type LocalFileChunk,
+} from "../../lib/duckdb/mod.ts";
+import { collect, open, rejection, temporaryDirectory } from "./support.ts";
+
+const CSV = "id,name,day\n1,Ann,2026-01-31\n2,,2026-02-01\n";
+const NDJSON = '{"id":1,"name":"Ann"}\n{"id":2,"name":null}\n';
+
+async function read(
+  content: string | Uint8Array,
+  name: string,
+  chunk: Partial<LocalFileChunk>,
+): Promise<unknown> {
+  await using session = await open();
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, name);
+  await writeFile(path, content);
+  return await session.connection.rows(
+    `SELECT * FROM ${fileRelation({ kind: "file", format: "csv", data: path, ...chunk })}`,
+  );
+}
+
+const people = [
+  { id: 1n, name: "Ann", day: "2026-01-31" },
+  { id: 2n, name: null, day: "2026-02-01" },
+];
+
+test.each([
+  ["a sniffed CSV", CSV, "a.csv", {}, people],
+  ["a TSV", CSV.replaceAll(",", "\t"), "a.tsv", { csv: { delimiter: "\t", header: true } }, people],
+  ["a gzip by its ending", gzipSync(CSV), "a.csv.gz", {}, people],
+  ["a zstd as it says", zstdCompressSync(CSV), "a.bin", { compression: "zstd" as const }, people],
+  ["a path that looks like a pattern", CSV, "it's [a]*?.csv", {}, people],
+  [
+    "types that override",
+    CSV,
+    "a.csv",
+    { types: { id: "VARCHAR" } },
+    people.map((row) => ({ ...row, id: String(row.id) })),
+  ],
+  [
+    "named columns and null texts",
+    "1;-\n",
+    "a.csv",
+    { csv: { delimiter: ";", header: false, names: ["a", "b c"], nullValues: ["-"] } },
+    [{ a: 1n, "b c": null }],
+  ],
+  [
+    "NDJSON",
+    NDJSON,
+    "a.ndjson",
+    { format: "ndjson" as const },
+    [
+      { id: 1n, name: "Ann" },
+      { id: 2n, name: null },
+    ],
+  ],
+  ["a JSON array", '[{"id":1},{"id":2}]', "a.json", { format: "json" as const }, [{ id: 1n }, { id: 2n }]],
+  [
+    "JSON with a type that overrides",
+    NDJSON,
+    "a.ndjson",
+    { format: "ndjson" as const, types: { id: "VARCHAR" } },
+    [
+      { id: "1", name: "Ann" },
+      { id: "2", name: null },
+    ],
+  ],
+])("fileRelation() reads %s", async (_what, content, name, chunk, expected) => {
+  expect(await read(content, name, chunk)).toEqual(expected);
+});
+
+test("fileRelation() throws invalid_input when options do not go with the format", () => {
+  const chunk = { kind: "file", data: "/a", types: { a: "INT" } } as const;
+  expect(() => fileRelation({ ...chunk, format: "parquet" })).toThrow(/not valid/);
+  expect(() => fileRelation({ kind: "file", data: "/a", format: "json", csv: {} })).toThrow(/not valid/);
+});
+
+test.each([
+  ["cut short", async (path: string) => truncate(path, 300)],
+  ["empty", async (path: string) => truncate(path, 0)],
+  [
+    "no Parquet",
+    async (path: string) => writeFile(path, "PAR1 is how it starts, but that is all of it PAR1"),
+  ],
+])("parquetFooter() and DuckDB throw file_unreadable when a file is %s", async (_what, damage) => {
+  await using session = await open();
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, "a.parquet");
+  await copyToParquet(
+    session.database,
+    { kind: "sql", sql: "SELECT range AS i, {'x': [range]} AS s FROM range(1000)" },
+    path,
+  );
+  expect(await parquetFooter(path)).toMatchObject({
+    rows: 1000,
+    rowsInGroups: 1000,
+    rowGroups: 1,
+    columns: ["i", "s"],
+  });
+  await damage(path);
+  for (const work of [() => parquetFooter(path), () => session.connection.rows(`FROM '${path}'`)]) {
+    const error = await rejection(work());
+    expect({ code: error.code, path: error.details?.["path"] }).toEqual({ code: "file_unreadable", path });
+  }
+});
+
+test("parquetFooter() throws file_failed when there is no file", async () => {
+  expect((await rejection(parquetFooter("/nowhere/a.parquet"))).code).toBe("file_failed");
+});
+
+test("spoolBytes() writes bytes to a file and removes it again, also when the stream fails", async () => {
+  await using directory = await temporaryDirectory();
+  const host = createHost();
+  const data = (async function* () {
+    yield Buffer.from(CSV.slice(0, 20));
+    yield Buffer.from(CSV.slice(20));
+  })();
+  const spooled = await spoolBytes(host, { kind: "file", format: "csv", data }, directory.path);
+  await using session = await open();
+  expect(spooled.sizeBytes).toBe(CSV.length);
+  expect(await session.connection.rows(`SELECT count(*) AS n FROM ${fileRelation(spooled.chunk)}`)).toEqual([
+    { n: 2n },
+  ]);
+  await spooled.remove();
+  const failure = new Error("connection reset");
+  const failing = (async function* () {
+    yield Buffer.from("a");
+    throw failure;
+  })();
+  expect(
+    await rejection(spoolBytes(host, { kind: "file", format: "csv", data: failing }, directory.path)),
+  ).toBe(failure);
+  expect(await host.files.list(directory.path)).toEqual([]);
+});
+
+test("acquireLock() lets one in, of this process and of others, until it is given back or its process dies", async () => {
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, "run.lock");
+  const elsewhere = (hold: string) =>
+    `import { acquireLock } from ${JSON.stringify(join(import.meta.dirname, "../../lib/duckdb/mod.ts"))};
+     await acquireLock(${JSON.stringify(path)}, "it").then(() => console.log("in"), (error) => console.log(error.code)); ${hold}`;
+  const run = (code: string, whileItRuns: () => Promise<void>) =>
+    new Promise<string>((resolve) => {
+      const child = execFile(process.execPath, ["-e", code], (_error, stdout) => resolve(stdout.trim()));
+      child.stdout?.once("data", () => void whileItRuns().then(() => child.kill("SIGKILL")));
+    });
+  {
+    await using _lock = await acquireLock(path, "the source crm");
+    const error = await rejection(acquireLock(path, "the source crm"));
+    expect(error.message).toBe("the source crm is in use by another run of this process");
+    expect(await run(elsewhere(""), async () => {})).toBe("locked");
+  }
+  let refusal: Error & { code?: string } = new Error();
+  await run(elsewhere("setInterval(() => {}, 1000)"), async () => {
+    refusal = await rejection(acquireLock(path, "the source crm"));
+  });
+  expect(refusal.code).toBe("locked");
+  expect(refusal.message).toMatch(/is in use by .*PID \d+/);
+  const again = await acquireLock(path, "the source crm");
+  await again[Symbol.asyncDispose]();
+  expect(await createHost().files.list(directory.path)).toEqual(["run.lock"]);
+});
+
+test("createEngine() describes files, queries with attached databases at once, and lets the files go", async () => {
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, "other.duckdb");
+  {
+    await using session = await open({ path });
+    await session.connection.run("CREATE TABLE t AS SELECT range AS i FROM range(50000)");
+  }
+  const csv = join(directory.path, "a.csv");
+  await writeFile(csv, CSV);
+  await using engine = createEngine(createHost(), {});
+  expect((await engine.describe({ kind: "file", format: "csv", data: csv })).names).toEqual([
+    "id",
+    "name",
+    "day",
+  ]);
+  const sum = async () => {
+    const { batches } = await engine.query("SELECT sum(i)::BIGINT AS s FROM src.t WHERE i < $1", {
+      attach: { src: path },
+      parameters: [10],
+    });
+    return (await collect(batches))[0]!.get(0)!.toJSON();
+  };
+  expect(await Promise.all([sum(), sum(), sum()])).toEqual([{ s: 45n }, { s: 45n }, { s: 45n }]);
+  const error = await rejection(
+    engine.query("SELECT 1", { attach: { src: join(directory.path, "none.duckdb") } }),
+  );
+  expect(error.code).toBe("file_unreadable");
+  const { batches } = await engine.query("SELECT * FROM src.t", { attach: { src: path }, batchRows: 2048 });
+  for await (const _batch of batches) break;
+  await using writer = await open({ path });
+  await writer.connection.run("DROP TABLE t");
+});
+
+test("openDatabase() keeps to its limits and removes its temporary directory", async () => {
+  await using directory = await temporaryDirectory();
+  const database = await openDatabase({
+    limits: { memoryMb: 40, threads: 1, temporaryMb: 1, temporaryDirectory: directory.path },
+  });
+  const connection = await database.connect();
+  const [row] = await connection.rows(
+    "SELECT current_setting('TimeZone') AS tz, current_setting('threads') AS threads, current_setting('autoload_known_extensions') AS autoload, current_setting('allow_community_extensions') AS community",
+  );
+  expect(row).toEqual({ tz: "UTC", threads: 1n, autoload: false, community: false });
+  const error = await rejection(connection.run("SELECT list(uuid()) FROM range(50000000)"));
+  expect(error.code).toBe("duckdb_out_of_memory");
+  await database.close();
+  expect(await createHost().files.list(directory.path)).toEqual([]);
+});
+
+test("Connection.run() never shows a literal of the statement that failed", async () => {
+  await using session = await open();
+  const error = await rejection(
+    session.connection.run("ATTACH 'postgres://me:hunter2@db/x?password=hunter2' AS p (TYPE nothing)"),
+  );
+  expect(JSON.stringify(error) + error.message + String(error.cause)).not.toContain("hunter2");
+});
+
+test("Connection.rows() runs statements in turn, binds parameters, and stops when aborted", async () => {
+  await using session = await open();
+  const { connection } = session;
+  await connection.run("CREATE TABLE t(i INT); INSERT INTO t VALUES (1), (2)");
+  expect(
+    await Promise.all([
+      connection.rows("SELECT sum(i) AS s FROM t"),
+      connection.rows("SELECT $1 AS a, $2::BLOB AS b, $3 AS c", {
+        parameters: ["it's", Uint8Array.of(1), 1.5],
+      }),
+    ]),
+  ).toEqual([[{ s: 3n }], [{ a: "it's", b: Uint8Array.of(1), c: 1.5 }]]);
+  expect((await rejection(connection.rows("SELECT ?", { parameters: [] }))).code).toBe("invalid_input");
+  const started = performance.now();
+  const forever = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b";
+  expect((await rejection(connection.rows(forever, { signal: AbortSignal.timeout(50) }))).code).toBe(
+    "aborted",
+  );
+  const closing = rejection(connection.rows(forever));
+  setTimeout(() => void connection.close(), 20);
+  expect((await closing).code).toBe("duckdb_failed");
+  expect(performance.now() - started).toBeLessThan(2000);
+});
