@@ -10,7 +10,7 @@ const CONCURRENCY = 4;
 /** More rows than this waiting make the writer wait, too. */
 const WAITING_MAX = 2000;
 /** How long rows wait for others to travel with. */
-const GATHER_MS = 20;
+const GATHER_MS = 40;
 
 /**
  * What one row of an index should say at least: a row only ever moves to a greater version. Without a record

@@ -1,6 +1,7 @@
 import type { CatalogSchema, CatalogStore, IndexedRow, JsonRecord, LogEntry, Lookup } from "agnes/catalog";
 import { AgnesError } from "agnes/kit";
 
+import { Directory } from "./directory.ts";
 import type { TableGateway } from "./gateway.ts";
 import { isCut, lowerBoundKey, upperBoundKey } from "./key-text.ts";
 import { Layout, LOG_BLOCK, ROW_LENGTH } from "./layout.ts";
@@ -31,6 +32,7 @@ export class AzureStore implements CatalogStore {
   readonly #options: AzureStoreOptions;
   readonly #layout: Layout;
   readonly #rows: RowWriter;
+  readonly #directory: Directory;
   /** Every entry up to here, from the first that was given, was taken over. */
   #applied = 0;
 
@@ -39,6 +41,7 @@ export class AzureStore implements CatalogStore {
     this.#options = options;
     this.#layout = new Layout(options.catalog, options.schema.indexKeys);
     this.#rows = new RowWriter(options.table);
+    this.#directory = new Directory(options.table, this.#layout.records);
   }
 
   async lockSchema(schema: CatalogSchema): Promise<CatalogSchema> {
@@ -99,6 +102,9 @@ export class AzureStore implements CatalogStore {
     // What comes a second time is written, or waits to be; let in again, it would pass for the newest state.
     const fresh = entries.filter(({ sequence }) => sequence > this.#applied);
     this.#applied = Math.max(this.#applied, ...fresh.map(({ sequence }) => sequence));
+    for (const { changes } of fresh) {
+      for (const { key } of changes) this.#directory.add(this.#layout.record(key).rowKey);
+    }
     await this.#rows.add(fresh.flatMap((entry) => this.#layout.rows(entry)));
   }
 
@@ -108,8 +114,8 @@ export class AzureStore implements CatalogStore {
     for (const key of keys) {
       const { partitionKey, rowKey } = this.#layout.record(key);
       const waiting = this.#rows.find(partitionKey, rowKey);
-      if (waiting === undefined) unknown.push(key);
-      else found.set(key, waiting);
+      if (waiting !== undefined) found.set(key, waiting);
+      else if (!this.#directory.lacks(rowKey)) unknown.push(key);
     }
     const rest = unknown.length > SINGLE_READS ? await this.#scanFor(unknown, found) : unknown;
     const read = await inParallel(
@@ -178,7 +184,10 @@ export class AzureStore implements CatalogStore {
   async #readRow(key: string): Promise<IndexedRow | null> {
     const { partitionKey, rowKey } = this.#layout.record(key);
     const entity = await this.#options.table.get(partitionKey, rowKey);
-    if (entity === null) return null;
+    if (entity === null) {
+      await this.#directory.missed(() => this.#rows.drain());
+      return null;
+    }
     const row = toRow(entity);
     if (row?.key === key) return row;
     return this.#corrupt(`the row ${partitionKey} ${rowKey}`, "it is not whole");

@@ -22,7 +22,7 @@ function seeds(count: number): readonly number[] {
 }
 
 test("the store keeps its promises when single requests fail, under hundreds of seeds", async () => {
-  for (const seed of seeds(600)) {
+  for (const seed of seeds(300)) {
     const tables: readonly [MemoryTable, MemoryTable] = [new Map(), new Map()];
     let calm = false;
     const faults = requestFaults(seed, () => calm);

@@ -5,7 +5,7 @@ import { memoryStorage } from "agnes/catalog";
 import { simulateStorage } from "../../lib/testing/storage-simulation.ts";
 
 const chosen = process.env["AGNES_SEED"];
-const seeds = chosen === undefined ? Array.from({ length: 3000 }, (_, at) => at + 1) : [Number(chosen)];
+const seeds = chosen === undefined ? Array.from({ length: 1500 }, (_, at) => at + 1) : [Number(chosen)];
 
 test(`openCatalog() keeps its promises on memory under ${seeds.length} seeds of faults and crashes`, async () => {
   for (const seed of seeds) {
