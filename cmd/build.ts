@@ -34,6 +34,8 @@ export async function buildExecutable(options: {
         ...(options.platform === hostPlatform() ? {} : { target: bunTarget(options.platform) }),
       },
       format: "esm",
+      // A command loads its own chunk: help does not pay for the size of the rest.
+      splitting: true,
       minify: true,
       bytecode: true,
       plugins: [embedDuckDB(options.bindings, scratch)],

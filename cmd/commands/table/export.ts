@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
 
-import { AgnesError, createHost, nearest } from "../../../lib/base/mod.ts";
+import { createHost } from "../../../lib/base/mod.ts";
 import { renderProjection, writeProjection, type ProjectionFormat } from "../../../lib/tables/mod.ts";
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
+import { wordOf } from "./fields.ts";
 
 const formats: readonly ProjectionFormat[] = ["markdown", "json", "audit"];
 
@@ -27,15 +28,7 @@ export default command({
     "agnes table export --format audit",
   ],
   async run(cli, args) {
-    const format = formats.find((known) => known === args.format);
-    if (format === undefined) {
-      const near = nearest(args.format, formats);
-      throw new AgnesError("usage_wrong", {
-        command: cli.name,
-        reason: `there is no format ${JSON.stringify(args.format)}`,
-        next: near === undefined ? `There are ${formats.join(", ")}.` : `Did you mean ${near}?`,
-      });
-    }
+    const format = wordOf(cli.name, "format", args.format, formats);
     await using agnes = await openAgnes(cli);
     const registry = await agnes.tables();
     if (args.output === undefined) {

@@ -39,6 +39,26 @@ export function fieldFlags(fields: readonly Field[]): Record<string, StringArgDe
   return Object.fromEntries(entries);
 }
 
+/**
+ * One of the words that a field may have, as a flag gave it.
+ * @throws `usage_wrong` with the nearest word
+ */
+export function wordOf<const Word extends string>(
+  name: string,
+  flag: string,
+  text: string,
+  words: readonly Word[],
+): Word {
+  const found = words.find((word) => word === text);
+  if (found !== undefined) return found;
+  const near = nearest(text, words);
+  throw new AgnesError("usage_wrong", {
+    command: name,
+    reason: `--${flag} cannot be ${JSON.stringify(text)}`,
+    next: near === undefined ? `It is one of ${words.join(", ")}.` : `Did you mean ${near}?`,
+  });
+}
+
 /** The options of every command that changes the registry. */
 export const changeFlags = {
   "dry-run": { type: "boolean", description: "Say what would happen, and change nothing" },

@@ -1,7 +1,9 @@
-import type { TableRecord } from "../../../lib/tables/mod.ts";
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
 import { printRows } from "../../console/print-rows.ts";
+import { wordOf } from "./fields.ts";
+
+const modes = ["local", "remote", "materialized"] as const;
 
 export default command({
   args: {
@@ -23,7 +25,7 @@ export default command({
       ...(args.text === undefined ? {} : { text: args.text }),
       ...(args.source === undefined ? {} : { source: args.source }),
       ...(args.bucket === undefined ? {} : { bucket: args.bucket }),
-      ...(args.mode === undefined ? {} : { query_mode: args.mode as TableRecord["query_mode"] }),
+      ...(args.mode === undefined ? {} : { query_mode: wordOf(cli.name, "mode", args.mode, modes) }),
     });
     if (cli.json) return await cli.printJson({ version: await registry.version(), tables });
     if (tables.length > 0) {
