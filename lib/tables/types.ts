@@ -51,7 +51,7 @@ export interface TableFilter {
   readonly text?: string;
 }
 
-/** Which changes `history` gives. */
+/** Which changes `history` gives. Its limit counts versions; changes made together share one. */
 export interface RegistryHistoryOptions extends Omit<HistoryOptions, "rowKey"> {
   /** Only changes of this table, registered or not. */
   readonly id?: string;

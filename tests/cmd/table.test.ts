@@ -136,6 +136,7 @@ describe("agnes table", () => {
       [["unregister", "nothing"], 2, /no registered table/],
       [["show", "nothing"], 2, /no registered table/],
       [["export", "--format", "mardown"], 2, /Did you mean markdown/],
+      [["list", "--mode", "remot"], 2, /--mode cannot be "remot"[^]*Did you mean remote/],
       [["import", "nothing.json"], 1, /no such file/],
       [["history", "--limit", "0"], 2, /--limit/],
     ];

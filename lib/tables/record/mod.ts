@@ -1,15 +1,7 @@
 export { checkChange, checkFolder, isPlainObject, kindOf } from "./check.ts";
-export type { CheckedChange } from "./check.ts";
 export { changedFields, changedRecord, givenFields, newSettings, settingsOf } from "./merge.ts";
-export {
-  defaultName,
-  isVendorName,
-  sourceTableNames,
-  splitSourceTable,
-  tableId,
-  withoutDoubledBucket,
-} from "./names.ts";
-export { checkRules, checkSourceRules } from "./rules.ts";
+export { defaultName, isVendorName, sourceTableNames, splitSourceTable, tableId } from "./names.ts";
+export { checkSourceRules } from "./rules.ts";
 export {
   folderMapping,
   INITIAL_LOAD_CHUNK_DAYS,

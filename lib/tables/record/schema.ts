@@ -95,6 +95,7 @@ const documentation = v.strictObject({
   ),
 });
 
+/** The parts of the documentation, in the order in which people read them. */
 export const documentationKeys: readonly string[] = Object.keys(documentation.entries);
 
 /**
