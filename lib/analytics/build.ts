@@ -16,7 +16,7 @@ import {
 import { extractsPath } from "./paths.ts";
 import { planNames, type NamePlan } from "./plan-names.ts";
 import type { AnalyticsServices, BuildPlace, RebuildRequest } from "./rebuild.ts";
-import { attachRemote, isAnyHost, refusalOf } from "./remote.ts";
+import { attachFailure, attachRemote, isAnyHost, refusalOf } from "./remote.ts";
 import { sortIssues, type RebuildReport } from "./report.ts";
 import { EXTRACT_FILE, scanExtract } from "./scan.ts";
 import { createState, readAnalyticsState, stampState, stateStatements } from "./state.ts";
@@ -211,7 +211,7 @@ async function tryAttach(
     await connection.run(`DETACH ${quoteIdentifier(databaseNames.remote(source, remote.alias))}`);
     return null;
   } catch (error) {
-    return messageOf(error);
+    return attachFailure(services.host.env, remote, error);
   }
 }
 

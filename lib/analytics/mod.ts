@@ -11,7 +11,7 @@ export {
 export { analyticsPath } from "./paths.ts";
 export { planNames, type NameConflict, type NameOwner, type NamePlan } from "./plan-names.ts";
 export { rebuildAnalytics, type AnalyticsServices, type RebuildRequest } from "./rebuild.ts";
-export { attachRemote, refusalOf } from "./remote.ts";
+export { attachFailure, attachRemote, refusalOf, type RemoteRequest } from "./remote.ts";
 export { readRebuildReport, type PublishedName, type RebuildReport, type RemoteReport } from "./report.ts";
 export {
   isAllowedFunction,

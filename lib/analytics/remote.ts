@@ -1,4 +1,4 @@
-import { checkEnvironmentName, isExposedName, shown, type Host } from "../base/mod.ts";
+import { checkEnvironmentName, isExposedName, messageOf, redact, shown, type Host } from "../base/mod.ts";
 import { quoteIdentifier, quoteLiteral, type Connection } from "../duckdb/mod.ts";
 import { databaseNames, type RemoteDatabase } from "./model.ts";
 
@@ -69,6 +69,12 @@ function hostRefusal(env: Host["env"], { extension, url }: RemoteRequest): strin
 /** Whether the connection may go to any host: worth a warning. */
 export function isAnyHost(env: Host["env"], { extension }: RemoteRequest): boolean {
   return !WITHOUT_HOST.has(extension) && listOf(env["AGNES_REMOTE_ATTACH_HOST_ALLOWLIST"]) === null;
+}
+
+/** Why attaching failed, without the token, whatever the extension says. */
+export function attachFailure(env: Host["env"], { tokenEnv }: RemoteRequest, error: unknown): string {
+  const token = env[tokenEnv] ?? "";
+  return redact(messageOf(error), token === "" ? [] : [token]);
 }
 
 /**

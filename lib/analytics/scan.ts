@@ -1,3 +1,4 @@
+import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 
 import { isExposedName, shown } from "../base/mod.ts";
@@ -83,7 +84,8 @@ async function readExtractFile(
   const extract: ExtractObjects = {
     source,
     directory,
-    writtenDirectory: generation?.directory ?? directory,
+    // Others wrote the paths they saw, perhaps not through the link that leads here.
+    writtenDirectory: generation?.directory ?? (await realpath(directory)),
     views: new Map(views.flatMap(({ n, sql }) => pairOf(n, selectOf(sql)))),
     tables: new Set(tables.map(({ n }) => n.toLowerCase()).filter((name) => !name.startsWith("_"))),
     columns: await columnsOf(connection, inCatalog),

@@ -2,6 +2,7 @@ import { join } from "node:path";
 
 import { AgnesError, isAgnesError, messageOf, type Host, type Log } from "../base/mod.ts";
 import {
+  attachFailure,
   attachRemote,
   databaseNames,
   readAnalyticsState,
@@ -246,7 +247,7 @@ export class Sandbox {
       this.#attached.add(name);
       return null;
     } catch (error) {
-      return messageOf(error);
+      return attachFailure(env, database, error);
     }
   }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { AgnesError } from "../../lib/base/mod.ts";
@@ -221,6 +221,19 @@ describe("a session", () => {
     await writeFile(part, (await readFile(part)).subarray(0, 500));
     expect(await codeOf(rowsOf(own.session, "SELECT sum(id) FROM orders"))).toBe("file_unreadable");
     expect(await rowsOf(own.session, "SELECT count(*) AS n FROM customers")).toEqual([{ n: 7n }]);
+  });
+
+  test("reads a data folder that is reached through a symbolic link", async () => {
+    await using own = await published();
+    const link = `${own.data}-link`;
+    await symlink(own.data, link);
+    try {
+      await rebuildAnalytics(testServices(), { dataDirectory: link, owners: null });
+      await using linked = openQuerySession(testServices(), { dataDirectory: link });
+      expect(await rowsOf(linked, "SELECT count(*) AS n FROM orders, inside")).toEqual([{ n: 10_000n }]);
+    } finally {
+      await rm(link);
+    }
   });
 
   test("leaves no temporary directory behind", async () => {
