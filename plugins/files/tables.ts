@@ -96,7 +96,7 @@ function withSettings(found: FoundTable, options: FilesOptions, settings: TableS
 function csvOf(format: Reading["format"], given: NonNullable<FilesOptions["csv"]>): CsvOptions {
   if (format !== "csv" && format !== "tsv") return {};
   return {
-    // DuckDB guesses whether there is a header; a file of texts alone makes it guess wrong.
+    // DuckDB guesses whether there is a header, and guesses wrong when the names are numbers, such as years.
     header: given.names === undefined,
     ...(format === "tsv" ? { delimiter: "\t" } : {}),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),

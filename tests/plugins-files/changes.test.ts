@@ -54,12 +54,13 @@ describe("files: unchanged files", () => {
 
   test("read() sees a change that leaves size, time and inode as they were, right after the file was written", async () => {
     const file = await folder.write("orders.csv", "id\n1\n");
+    const now = new Date();
+    await utimes(file, now, now);
     const source = await folder.connect();
     const table = (await source.tables()).get("orders");
     const { end } = await source.read(table);
-    const { mtime } = await stat(file);
     await folder.write("orders.csv", "id\n2\n");
-    await utimes(file, mtime, mtime);
+    await utimes(file, now, now);
     expect((await source.read(table, end.state)).chunks).toHaveLength(1);
   });
 

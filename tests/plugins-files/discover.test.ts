@@ -104,15 +104,17 @@ describe("files: discover()", () => {
     expect(await source.rows(table)).toHaveLength(60_001);
   });
 
-  test("discover() takes the first line for names even when all is text", async () => {
+  test("discover() takes the first line for names even when all is text or all is numbers", async () => {
     await folder.write("texts.csv", "\ufeffcode,name\na,b\nc,d\n");
     await folder.write("header.csv", "id,name\n");
+    await folder.write("years.csv", "2024,2025\n1,2\n");
     const source = await folder.connect();
     const tables = await source.tables();
     expect(await source.rows(tables.get("texts"))).toEqual([
       { code: "a", name: "b" },
       { code: "c", name: "d" },
     ]);
+    expect(await source.rows(tables.get("years"))).toEqual([{ 2024: 1n, 2025: 2n }]);
     expect(columnsOf(tables.get("header"))).toEqual(["id:Utf8", "name:Utf8"]);
     expect(await source.rows(tables.get("header"))).toEqual([]);
   });
@@ -138,7 +140,7 @@ describe("files: discover()", () => {
 
   test("discover() reads a file whose name holds quotes and glob characters", async () => {
     await folder.write("it's [1] *.csv", "id\n1\n");
-    await folder.write("it's 1 x.csv", "id\n2\n");
+    await folder.write("it's 1 x.csv", "other\nx\n");
     const source = await folder.connect();
     const tables = await source.tables();
     expect(await source.rows(tables.get("it_s_1"))).toEqual([{ id: 1n }]);
