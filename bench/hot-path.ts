@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { copyToParquet, openDatabase, openStream, type StreamSource } from "../lib/duckdb/mod.ts";
-import { benchBatches, benchSchema } from "./generator.ts";
+import { benchBatches, benchSchema, prepareBench } from "./generator.ts";
 
 const { values } = parseArgs({
   options: { rows: { type: "string" }, rounds: { type: "string" }, memory: { type: "string" } },
@@ -60,6 +60,7 @@ async function ours(directory: string): Promise<{ ms: number; generatorMs: numbe
 }
 
 async function measureSpeed(): Promise<void> {
+  prepareBench();
   await inDirectory(async (directory) => {
     await using database = await openDatabase({
       settings: { preserve_insertion_order: "true", external_threads: "1" },
