@@ -56,13 +56,8 @@ function bunTarget(platform: Platform): Bun.Build.CompileTarget {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      target: { type: "string", multiple: true, default: [hostPlatform()] },
-      all: { type: "boolean", default: false },
-      outfile: { type: "string" },
-    },
-  });
+  const values = parseOptions();
+  if (values === null) return 2;
   const wanted = values.all ? platforms : values.target;
   let built = 0;
   for (const name of wanted) {
@@ -82,6 +77,22 @@ async function main(): Promise<number> {
     built++;
   }
   return built > 0 ? 0 : 1;
+}
+
+function parseOptions() {
+  try {
+    return parseArgs({
+      options: {
+        target: { type: "string", multiple: true, default: [hostPlatform()] },
+        all: { type: "boolean", default: false },
+        outfile: { type: "string" },
+      },
+    }).values;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    console.error(`${error.message}\nusage: bun run build [--target PLATFORM]… [--all] [--outfile FILE]`);
+    return null;
+  }
 }
 
 function fileName(platform: Platform): string {

@@ -29,7 +29,11 @@ export interface EmbeddedLibrary {
   readonly entry: string;
 }
 
-/** Loads an embedded Node add-on, unpacking it when this machine has not seen it yet. */
+/**
+ * Loads an embedded Node add-on, unpacking it when this machine has not seen it yet.
+ *
+ * @public called by the module that `embedDuckDB` makes
+ */
 export function loadNative(library: EmbeddedLibrary): unknown {
   const directory = unpackLibrary(library, process.env);
   const module = { exports: {} };
