@@ -66,6 +66,11 @@ export const mainCommand = group(
         "Take a table out, and what exists because of it",
         () => import("./commands/table/unregister.ts"),
       ),
+      rollback: lazy(
+        "rollback",
+        "Publish an earlier generation of a source again",
+        () => import("./commands/table/rollback.ts"),
+      ),
       discover: lazy(
         "discover",
         "Compare sources with the registry, and register what is new",

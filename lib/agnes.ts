@@ -1,10 +1,12 @@
 import { Buffer } from "node:buffer";
+import { userInfo } from "node:os";
 import { resolve } from "node:path";
 
 import type { RebuildReport } from "./analytics/mod.ts";
 import { createHost, silentLog, type Host, type Log } from "./base/mod.ts";
 import { fileStorage } from "./catalog/mod.ts";
 import { encodeResult } from "./duckdb/mod.ts";
+import { rollbackExtract } from "./extract/mod.ts";
 import type { AnyPlugin, Health, TableInfo } from "./kit/mod.ts";
 import {
   checkHealth,
@@ -29,11 +31,12 @@ import {
   openSource,
   rebuild,
   syncSources,
+  unknownSource,
   type LiveTables,
   type SyncOptions,
   type SyncReport,
 } from "./sync/mod.ts";
-import { openTableRegistry, type TableRegistry } from "./tables/mod.ts";
+import { checkSourceRules, openTableRegistry, type TableRegistry, type TableSettings } from "./tables/mod.ts";
 import {
   checkConfig,
   dataDirectoryOf,
@@ -85,6 +88,12 @@ export interface Agnes extends AsyncDisposable {
     readonly installExtensions?: boolean;
     readonly signal?: AbortSignal;
   }): Promise<RebuildReport>;
+  /**
+   * Publishes an earlier generation of a source again, cursors included, and shows it in `analytics.duckdb`.
+   * @returns the number of the new generation
+   * @throws `source_unknown`, `generation_unknown` naming those there are, `generation_incomplete`, `locked`
+   */
+  rollback(source: string, generation: number): Promise<number>;
   /**
    * Runs one SELECT over what is published; rows come as they are read.
    * @throws `sql_malformed`, `sql_not_allowed`, `sql_failed`, `table_unknown`, `timed_out`, `aborted`
@@ -187,6 +196,16 @@ class WorkspaceAgnes implements Agnes {
     return rebuild(await this.#syncServices(), options);
   }
 
+  async rollback(source: string, generation: number): Promise<number> {
+    const { workspace } = this;
+    const known = Object.keys(workspace.config.sources);
+    if (!known.includes(source)) throw unknownSource(source, known);
+    const directory = dataPaths.extract(workspace.dataDirectory, source);
+    const published = await rollbackExtract(this.#services, directory, generation);
+    await this.rebuild();
+    return published;
+  }
+
   query(sql: string, options: QueryOptions = {}): Promise<QueryAnswer> {
     return this.#session.runQuery({ ...options, sql });
   }
@@ -224,13 +243,23 @@ class WorkspaceAgnes implements Agnes {
     return { ...this.#services, tables: await this.tables() };
   }
 
+  /** What a table asks of its source must be something the source's plugin can do. */
+  #checkTable(table: TableSettings, id: string): void {
+    const { sources } = this.workspace.config;
+    const wanted = Object.hasOwn(sources, table.source) ? sources[table.source]!.plugin : undefined;
+    const plugin = this.plugins.list().find(({ name }) => name === wanted);
+    if (plugin === undefined) return;
+    checkSourceRules(table, id, { plugin: plugin.name, capabilities: plugin.capabilities });
+  }
+
   async #openTables(): Promise<TableRegistry> {
     const { host, log, workspace } = this.#services;
     const registry = await openTableRegistry({
       storage: fileStorage({ directory: dataPaths.state(workspace.dataDirectory), host }),
       host,
       log,
-      ...(this.#actor === undefined ? {} : { actor: this.#actor }),
+      actor: this.#actor ?? host.env["USER"] ?? userInfo().username,
+      checkTable: (table, id) => this.#checkTable(table, id),
     });
     registry.onUnregister(async ({ table }) => {
       await dropPublishedTable(this.#services, table);

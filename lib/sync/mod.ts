@@ -1,7 +1,7 @@
 export { openLiveTables } from "./live.ts";
 export type { LiveTables } from "./live.ts";
 export type { SourceReport, SyncReport } from "./report.ts";
-export { openSource } from "./source.ts";
+export { openSource, unknownSource } from "./source.ts";
 export type { SyncServices } from "./source.ts";
 export { rebuild, syncSources } from "./sync.ts";
 export type { SyncOptions } from "./sync.ts";

@@ -246,3 +246,34 @@ describe("the registry of a workspace", () => {
     expect(answer.receipt().remotes).toEqual([{ id: "shop.people", way: "live" }]);
   });
 });
+
+describe("rollback", () => {
+  test("rollback() publishes an earlier generation again, and the next sync reads what came after", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    await using agnes = await openShop(folder.path, shop);
+    await agnes.sync();
+    shop.people.push({ name: "cat", city: "Rome" });
+    await agnes.sync();
+    expect(await agnes.rows("SELECT count(*) AS n FROM people")).toEqual([{ n: 3 }]);
+    expect(await agnes.rollback("shop", 1)).toBe(3);
+    expect(await agnes.rows("SELECT count(*) AS n FROM people")).toEqual([{ n: 2 }]);
+    await agnes.sync();
+    expect(await agnes.rows("SELECT count(*) AS n FROM people")).toEqual([{ n: 3 }]);
+    expect((await failureOf(agnes.rollback("shop", 99))).code).toBe("generation_unknown");
+    expect((await failureOf(agnes.rollback("shp", 1))).code).toBe("source_unknown");
+  });
+});
+
+describe("the rules of a source", () => {
+  test("register() refuses what the plugin of the source cannot do", async () => {
+    using folder = temporaryFolder();
+    await using agnes = await openShop(folder.path, newShop());
+    const tables = await agnes.tables();
+    const error = await failureOf(
+      tables.register({ source: "shop", name: "top", query_mode: "materialized", source_query: "SELECT 1" }),
+    );
+    expect(error.code).toBe("table_contradiction");
+    expect(error.message).toContain("shop does not run SQL");
+  });
+});
