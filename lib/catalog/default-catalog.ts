@@ -39,12 +39,26 @@ export function configure(options: DefaultCatalogOptions): void {
   configured = options;
 }
 
-/** Adds or replaces a record in the configured catalog. */
+/**
+ * Adds or replaces a record in the configured catalog.
+ * @example
+ * ```ts
+ * import { insert } from "agnes/catalog";
+ * await insert({ id: "1", author: "ann" });
+ * ```
+ */
 export async function insert(record: JsonRecord, options?: WriteOptions): Promise<Inserted> {
   return (await theCatalog()).insert(record, options);
 }
 
-/** The records of the configured catalog that match. */
+/**
+ * The records of the configured catalog that match.
+ * @example
+ * ```ts
+ * import { query } from "agnes/catalog";
+ * const notes = await query({ author: "ann" }, { rowFrom: "1", limit: 10 });
+ * ```
+ */
 export async function query(
   filter: CatalogFilter<JsonRecord>,
   options?: QueryOptions,
@@ -52,7 +66,14 @@ export async function query(
   return (await (await theCatalog()).query(filter, options)).map(({ record }) => record);
 }
 
-/** Deletes records of the configured catalog; exported as `delete`. */
+/**
+ * Deletes records of the configured catalog; exported as `delete`.
+ * @example
+ * ```ts
+ * import { delete as remove } from "agnes/catalog";
+ * await remove({ author: "ann" });
+ * ```
+ */
 export async function remove(
   target: RowKey | CatalogFilter<JsonRecord>,
   options?: WriteOptions & QueryOptions,
@@ -60,12 +81,26 @@ export async function remove(
   return (await theCatalog()).delete(target, options);
 }
 
-/** Brings what a dead writer left behind into the indexes of the configured catalog. */
+/**
+ * Brings what a dead writer left behind into the indexes of the configured catalog.
+ * @example
+ * ```ts
+ * import { recover } from "agnes/catalog";
+ * console.log((await recover()).replayed);
+ * ```
+ */
 export async function recover(): Promise<Recovered> {
   return (await theCatalog()).recover();
 }
 
-/** Closes the configured catalog and forgets it. */
+/**
+ * Closes the configured catalog and forgets it.
+ * @example
+ * ```ts
+ * import { close } from "agnes/catalog";
+ * await close();
+ * ```
+ */
 export async function close(): Promise<void> {
   const closing = opened;
   configured = null;

@@ -42,6 +42,13 @@ const FAULTS: readonly StorageFault[] = ["fails before", "fails after", "never a
  * versions have no gaps and that every index equals what the log says. The same seed does the same.
  *
  * @throws Error naming the seed and what does not hold
+ * @example
+ * ```ts
+ * import { memoryStorage } from "agnes/catalog";
+ * import { simulateStorage } from "agnes/testing";
+ * const storage = memoryStorage();
+ * await simulateStorage({ seed: 1, open: () => storage });
+ * ```
  */
 export async function simulateStorage(simulation: StorageSimulation): Promise<void> {
   const clock = new VirtualClock();

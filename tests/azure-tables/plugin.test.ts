@@ -99,7 +99,7 @@ test("configure(), insert(), query(), delete() and recover() work from the envir
     await catalog.close();
     for (const name of Object.keys(env)) delete process.env[name];
   }
-  await expect(catalog.query({})).rejects.toThrow("TABLE_CATALOG_NAME is not set");
+  expect(await catalog.query({}).catch(String)).toContain("TABLE_CATALOG_NAME is not set");
   const log = TableClient.fromConnectionString(azurite.connectionString, "ThingsLog", {
     allowInsecureConnection: true,
   });
@@ -118,10 +118,17 @@ test("openCatalog() tells refused from unreachable", async () => {
       retryBudgetMs: 200,
     });
   const wrongKey = azurite.connectionString.replace("Eby8vdM02x", "Eby8vdM02y");
-  await expect(open(wrongKey)).rejects.toMatchObject({ code: "catalog_storage_refused" });
-  const nobody = azurite.connectionString.replace(`:${azurite.port}/`, ":1/");
-  await expect(open(nobody)).rejects.toMatchObject({ code: "catalog_unavailable", retry: "transient" });
-  await expect(open(azurite.connectionString, "no_such_name")).rejects.toMatchObject({
-    code: "invalid_input",
+  expect(await open(wrongKey).catch((error: unknown) => error)).toMatchObject({
+    code: "catalog_storage_refused",
   });
+  const nobody = azurite.connectionString.replace(`:${azurite.port}/`, ":1/");
+  expect(await open(nobody).catch((error: unknown) => error)).toMatchObject({
+    code: "catalog_unavailable",
+    retry: "transient",
+  });
+  expect(await open(azurite.connectionString, "no_such_name").catch((error: unknown) => error)).toMatchObject(
+    {
+      code: "invalid_input",
+    },
+  );
 });
