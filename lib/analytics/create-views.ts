@@ -1,3 +1,4 @@
+import { throwIfAborted } from "../base/mod.ts";
 import type { Connection } from "../duckdb/mod.ts";
 
 /** One view to be made. */
@@ -32,7 +33,7 @@ async function createSome(
   failures: Map<string, unknown>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  signal?.throwIfAborted();
+  throwIfAborted(signal, "the rebuild of analytics");
   try {
     await connection.run("BEGIN");
     await connection.run(views.map(({ sql }) => `${sql};`).join("\n"));

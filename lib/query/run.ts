@@ -1,6 +1,6 @@
 import type * as arrow from "apache-arrow";
 
-import { AgnesError, isAgnesError, withTimeout, type Host } from "../base/mod.ts";
+import { abortError, AgnesError, isAgnesError, withTimeout, type Host } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import type { Connection, StreamResult } from "../duckdb/mod.ts";
 import type { RemoteWay } from "./sandbox.ts";
@@ -100,10 +100,12 @@ export async function answerOf(host: Pick<Host, "monotonicMs">, run: Run): Promi
     await end();
     throw sqlError(error);
   }
+  // Rows that nobody reads must not hold the connection for ever.
+  timer.signal.addEventListener("abort", () => void end(), { once: true });
   return {
     schema: result.schema,
     names: result.names,
-    batches: capped(result.batches, limits, totals, end),
+    batches: capped(result.batches, limits, totals, { end, signal: timer.signal }),
     receipt: () => ({
       generation: run.tables.length === 0 ? null : run.generation,
       extracts: extractsOf(run.tables),
@@ -129,7 +131,7 @@ async function* capped(
   batches: AsyncIterable<arrow.RecordBatch>,
   limits: QueryLimits,
   totals: Totals,
-  end: () => Promise<void>,
+  query: { readonly end: () => Promise<void>; readonly signal: AbortSignal },
 ): AsyncGenerator<arrow.RecordBatch, void, void> {
   try {
     for await (const batch of batches) {
@@ -145,9 +147,9 @@ async function* capped(
       return;
     }
   } catch (error) {
-    throw sqlError(error);
+    throw query.signal.aborted ? abortError(query.signal, "the query") : sqlError(error);
   } finally {
-    await end();
+    await query.end();
   }
 }
 

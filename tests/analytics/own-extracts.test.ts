@@ -30,7 +30,7 @@ async function extract(data: string, tables: readonly TablePlan[], rows: readonl
       yield rows;
     },
   };
-  return await extractSource(services, {
+  return extractSource(services, {
     directory: join(data, "extracts", "shop"),
     source: { name: "shop", plugin: { name: "fake", version: "1.0.0" }, connector },
     tables,

@@ -324,6 +324,11 @@ describe("guardQuery() takes a name for a common table expression only where it 
       "recurring.a",
     ],
     [
+      "not when only JavaScript takes the letters for the same",
+      'WITH "\u212A" AS (SELECT 1) SELECT * FROM k',
+      "k",
+    ],
+    [
       "not in the other arm of a union",
       "(WITH c AS (SELECT 1) SELECT * FROM c) UNION ALL SELECT * FROM c",
       "c",

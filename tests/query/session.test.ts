@@ -149,6 +149,18 @@ describe("runQuery()", () => {
     expect(await rowsOf(session, "SELECT 1 AS still")).toEqual([{ still: 1 }]);
   });
 
+  test("gives its connection back when nobody reads the rows in time", async () => {
+    const answer = await session.runQuery({
+      sql: "SELECT * FROM range(100000000)",
+      limits: { timeoutMs: 50 },
+    });
+    await Bun.sleep(120);
+    const read = async () => {
+      for await (const _batch of answer.batches) break;
+    };
+    expect(await codeOf(read())).toBe("timed_out");
+  });
+
   test("serves many queries at once", async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>

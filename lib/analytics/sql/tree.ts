@@ -132,7 +132,7 @@ function factsOf(root: unknown): SelectFacts {
 type Scope = { readonly name: string; readonly above: Scope } | null;
 
 function inScope(scope: Scope, name: string): boolean {
-  const folded = name.toLowerCase();
+  const folded = fold(name);
   for (let at = scope; at !== null; at = at.above) if (at.name === folded) return true;
   return false;
 }
@@ -143,7 +143,7 @@ function pushNode(todo: { value: unknown; scope: Scope }[], node: Node, scope: S
   // Only the part after UNION [ALL] may name the expression itself.
   const { right, ...rest } = node;
   pushChildren(todo, rest, inner);
-  todo.push({ value: right, scope: { name: text(node["cte_name"]).toLowerCase(), above: inner } });
+  todo.push({ value: right, scope: { name: fold(text(node["cte_name"])), above: inner } });
 }
 
 /** The scope inside a node that has a WITH; each expression sees those before it. */
@@ -153,7 +153,7 @@ function withExpressions(todo: { value: unknown; scope: Scope }[], node: Node, s
   let inner = scope;
   for (const { key, value } of map) {
     todo.push({ value, scope: inner });
-    inner = { name: key.toLowerCase(), above: inner };
+    inner = { name: fold(key), above: inner };
   }
   return inner;
 }
@@ -186,6 +186,11 @@ function functionOf(node: Node): FunctionUse {
     name: text(node["function_name"]),
     arguments: (node["children"] as readonly unknown[] | undefined) ?? [],
   };
+}
+
+/** As DuckDB compares names: letters beyond ASCII differ, even those that JavaScript would make the same. */
+function fold(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 function text(value: unknown): string {

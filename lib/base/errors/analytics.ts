@@ -6,11 +6,6 @@ export const analyticsErrors = {
     message: (d) => `table ${shown(d.table)} cannot be shown: ${d.reason}`,
     hint: () => "Sync its source again; the others are published.",
   }),
-  remote_refused: errorSpec<{ source: string; alias: string; reason: string }>({
-    status: 403,
-    message: (d) => `source ${d.source} may not attach ${shown(d.alias)}: ${d.reason}`,
-    hint: () => "Allow it with the AGNES_REMOTE_ATTACH_… variables if you trust what wrote the extract.",
-  }),
   remote_unavailable: errorSpec<{ table: string; reason: string }>({
     status: 502,
     message: (d) => `the remote table ${shown(d.table)} cannot be reached: ${d.reason}`,
