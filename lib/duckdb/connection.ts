@@ -48,7 +48,8 @@ export class Connection implements AsyncDisposable, SourceHolder {
   readonly #owner: ConnectionOwner;
   readonly #id: number;
   #last: Promise<unknown> = Promise.resolve();
-  #streaming: string | null = null;
+  /** The result that `stream` gave out and that is not read to its end. */
+  #streaming: native.Result | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(connection: native.Connection, owner: ConnectionOwner) {
@@ -97,7 +98,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
         async (answer) => answer,
       );
       const reader = createBatchReader(result, batchRows);
-      this.#streaming = excerpt(sql);
+      this.#streaming = result;
       return {
         schema: reader.schema,
         names: reader.names,
@@ -129,6 +130,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
     const again = setInterval(() => native.interrupt(this.#native), 10);
     await this.#last.catch(() => {});
     clearInterval(again);
+    await this.#leaveStream();
     this.#owner.feeds.delete(this.#id);
     native.disconnect_sync(this.#native);
     this.#owner.closed(this);
@@ -173,16 +175,29 @@ export class Connection implements AsyncDisposable, SourceHolder {
       },
       // A generator that was not begun does not run its `finally`.
       return: async () => {
-        if (!started) this.#leaveStream(false);
+        if (!started) await this.#leaveStream();
         return batches.return();
       },
     };
     return iterator;
   }
 
-  #leaveStream(finished: boolean): void {
+  /** Stops the query that `stream` runs. Its result is read to its end: until then it keeps the database open. */
+  async #leaveStream(): Promise<void> {
+    const result = this.#streaming;
     this.#streaming = null;
-    if (!finished && this.#closing === null) native.interrupt(this.#native);
+    if (result === null) return;
+    const place = poolGate.place("stopping a query");
+    await place.take();
+    try {
+      for (let size = 1; size > 0;) {
+        native.interrupt(this.#native);
+        const chunk = await native.fetch_chunk(result);
+        size = chunk === null ? 0 : native.data_chunk_get_size(chunk);
+      }
+    } finally {
+      place.give();
+    }
   }
 
   async *#produce(
@@ -196,10 +211,11 @@ export class Connection implements AsyncDisposable, SourceHolder {
       while (!finished) {
         const { batch, last } = await this.#fetch(sql, options, result, reader);
         finished = last;
+        if (finished) this.#streaming = null;
         if (batch !== null) yield batch;
       }
     } finally {
-      this.#leaveStream(finished);
+      await this.#leaveStream();
     }
   }
 

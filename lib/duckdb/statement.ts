@@ -263,9 +263,13 @@ export async function failureOf(
   if (signal?.aborted === true) return unknown;
   try {
     const prepared = await native.prepare(connection, `EXPLAIN ANALYZE ${sql}`);
-    if (parameters !== undefined) bindParameters(prepared, parameters);
-    await native.execute_prepared(prepared);
-    return unknown;
+    try {
+      if (parameters !== undefined) bindParameters(prepared, parameters);
+      await native.execute_prepared(prepared);
+      return unknown;
+    } finally {
+      native.destroy_prepare_sync(prepared);
+    }
   } catch (error) {
     return error instanceof Error ? error : unknown;
   }
