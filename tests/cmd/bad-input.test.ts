@@ -232,4 +232,27 @@ describe("bad input", () => {
     expect(second.status).toBe(1);
     expect((await first).status).toBe(0);
   }, 20_000);
+
+  test("agnes sync stops at Ctrl-C, exits 1 and publishes nothing", async () => {
+    using directory = temporaryDirectory();
+    const endless = plugin(
+      "endless",
+      'for (;;) { yield [{ n: 1, t: "a" }]; await new Promise((wake) => setTimeout(wake, 50)); }',
+    );
+    write(directory.path, own("endless", endless));
+    const main = join(import.meta.dir, "..", "..", "cmd", "main.ts");
+    const child = Bun.spawn([process.execPath, main, "sync"], {
+      cwd: directory.path,
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    await Bun.sleep(1500);
+    child.kill("SIGINT");
+    const [status, stderr] = await Promise.all([child.exited, new Response(child.stderr).text()]);
+    expect(stderr).toContain("stopping");
+    expect(stderr).toContain("aborted");
+    expect(status).toBe(1);
+    const published = join(directory.path, "data", "extracts", "mine", "extract.duckdb");
+    expect(existsSync(published)).toBe(false);
+  }, 20_000);
 });

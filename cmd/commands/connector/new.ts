@@ -47,7 +47,8 @@ export default command({
         "What to do next:",
         `  agnes connector test ${args.name}      runs its contract suites; it passes as it stands`,
         `  write what it reads into plugins/${args.name}/plugin.ts`,
-        `  name it under \`sources:\` in agnes.yaml, and: agnes sync`,
+        `  add it under \`sources:\` in agnes.yaml:  ${args.name}: { plugin: ${args.name}, register: all }`,
+        "  agnes sync",
       ].join("\n"),
     );
   },
