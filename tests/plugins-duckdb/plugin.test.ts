@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { once } from "node:events";
 import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
@@ -9,6 +9,9 @@ import { connectorContract } from "agnes/testing";
 import { discoverTables } from "../../lib/plugins/mod.ts";
 import duckdb from "../../plugins/duckdb/plugin.ts";
 import { makeWarehouse, rejection, rowsOf, tableOf, type Warehouse } from "./support.ts";
+
+// Many databases are opened here; a busy machine takes its time.
+setDefaultTimeout(60_000);
 
 const SETUP = `
   CREATE TABLE customers (region VARCHAR, id BIGINT, name VARCHAR NOT NULL, PRIMARY KEY (region, id));

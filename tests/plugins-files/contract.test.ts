@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, test } from "bun:test";
+import { afterAll, beforeAll, describe, setDefaultTimeout, test } from "bun:test";
 
 import { connectorContract } from "agnes/testing";
 
 import files from "../../plugins/files/plugin.ts";
 import { makeFolder, type Folder } from "./support.ts";
+
+// Many databases are opened here; a busy machine takes its time.
+setDefaultTimeout(60_000);
 
 let folder: Folder;
 beforeAll(async () => {

@@ -1,9 +1,12 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import { connectorContract } from "agnes/testing";
 
 import { CRM_TOKEN, crmData, fakeCrm } from "../fakes/crm.ts";
 import crm from "./plugins/crm.ts";
+
+// Many databases are opened here; a busy machine takes its time.
+setDefaultTimeout(60_000);
 
 describe("crm: contract", () => {
   const config = { secrets: { CRM_TOKEN }, server: fakeCrm() };

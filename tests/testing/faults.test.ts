@@ -1,10 +1,13 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import { definePlugin, type Http } from "agnes/kit";
 import { connectorContract, fakeServer, runCases } from "agnes/testing";
 
 import { CRM_TOKEN, crmData, fakeCrm } from "../fakes/crm.ts";
 import crm from "./plugins/crm.ts";
+
+// Many databases are opened here; a busy machine takes its time.
+setDefaultTimeout(60_000);
 
 type Answer = {
   readonly results: readonly { readonly id: number }[];

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { runCases, type ContractCase } from "agnes/testing";
+
+// Many databases are opened here; a busy machine takes its time.
+setDefaultTimeout(60_000);
 
 const GUIDE = join(import.meta.dir, "../../docs/guide/write-a-connector.md");
 const TESTING = join(import.meta.dir, "../../lib/testing/mod.ts");

@@ -80,10 +80,16 @@ export class Workbench implements AsyncDisposable {
 
   /** Fails when two relations do not hold the same rows, each as often. */
   async assertSameRows(actual: string, expected: string, what: string): Promise<void> {
-    const more = await this.#example(`(FROM ${actual}) EXCEPT ALL (FROM ${expected})`);
-    const fewer = await this.#example(`(FROM ${expected}) EXCEPT ALL (FROM ${actual})`);
-    assert.ok(fewer.count === 0, `${what}: ${fewer.count} rows are missing, for example ${fewer.row}`);
-    assert.ok(more.count === 0, `${what}: ${more.count} rows are too many, for example ${more.row}`);
+    const more = `(FROM ${actual}) EXCEPT ALL (FROM ${expected})`;
+    const fewer = `(FROM ${expected}) EXCEPT ALL (FROM ${actual})`;
+    if ((await this.count(`((${more}) UNION ALL (${fewer}))`)) === 0) return;
+    for (const [query, words] of [
+      [fewer, "are missing"],
+      [more, "are too many"],
+    ] as const) {
+      const { count, row } = await this.#example(query);
+      assert.ok(count === 0, `${what}: ${count} rows ${words}, for example ${row}`);
+    }
   }
 
   async #example(query: string): Promise<{ readonly count: number; readonly row: string }> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { float64, table, utf8, type ReadOptions, type Row, type TableInfo } from "agnes/kit";
+import { float64, table, utf8, type Capability, type ReadOptions, type Row, type TableInfo } from "agnes/kit";
 
 import { batches, isWanted, PEOPLE, type Breaking, type MemoryConnector } from "./memory.ts";
 
@@ -9,6 +9,8 @@ export interface Broken {
   readonly words: string;
   readonly breaking: Breaking;
   readonly caught: readonly string[];
+  /** What the plugin declares. Default: everything; less takes less time. */
+  readonly capabilities?: readonly Capability[];
 }
 
 const SCHEMA = "read() yields batches of the declared schema";
@@ -185,6 +187,7 @@ const brokenSecrets: readonly Broken[] = [
       },
     }),
     caught: [SECRET],
+    capabilities: ["discover"],
   },
   {
     words: "a secret in the url to attach",
@@ -192,11 +195,13 @@ const brokenSecrets: readonly Broken[] = [
       remote: () => ({ ...good.remote(), url: `x://h?t=${encodeURIComponent(secrets.TOKEN.reveal())}` }),
     }),
     caught: ["remote() embeds no secret"],
+    capabilities: ["remote"],
   },
   {
     words: "a token where the name of its variable belongs",
     breaking: (good) => ({ remote: () => ({ ...good.remote(), tokenEnv: "sk-12345" }) }),
     caught: ["remote() embeds no secret"],
+    capabilities: ["remote"],
   },
 ];
 
@@ -208,6 +213,7 @@ const brokenSources: readonly Broken[] = [
       return { discover: async () => [{ ...PEOPLE, description: `look ${(count += 1)}` }] };
     },
     caught: ["discover() lists the same tables again"],
+    capabilities: ["discover"],
   },
   {
     words: "two tables that would be exposed under one name",
@@ -226,6 +232,7 @@ const brokenSources: readonly Broken[] = [
       },
     }),
     caught: ["discover() stops within a second when it is aborted"],
+    capabilities: ["discover"],
   },
   {
     words: "a second close() that fails",
@@ -239,26 +246,31 @@ const brokenSources: readonly Broken[] = [
       };
     },
     caught: ["close() may be called twice"],
+    capabilities: ["discover"],
   },
   {
     words: "a health check without a word",
     breaking: () => ({ health: async () => ({ ok: true, message: " " }) }),
     caught: ["health() answers in a sentence"],
+    capabilities: ["discover"],
   },
   {
     words: "a source that is not well",
     breaking: () => ({ health: async () => ({ ok: false, message: "down" }) }),
     caught: ["health() answers in a sentence"],
+    capabilities: ["discover"],
   },
   {
     words: "statistics of a table that nobody has",
     breaking: () => ({ metadata: async (tables) => tables.map(({ name }) => ({ name, rows: 1 })) }),
     caught: ["metadata() describes the tables it is asked for"],
+    capabilities: ["discover", "metadata"],
   },
   {
     words: "statistics that cannot be true",
     breaking: () => ({ metadata: async () => [{ name: "people", rows: -1 }] }),
     caught: ["metadata() describes the tables it is asked for"],
+    capabilities: ["discover", "metadata"],
   },
 ];
 
@@ -300,6 +312,7 @@ const brokenPushes: readonly Broken[] = [
     words: "pushed requests that nobody checks",
     breaking: () => ({ verify: async () => [{ id: "1", body: { id: 1 } }] }),
     caught: ["verify() refuses a request that nobody signed"],
+    capabilities: ["discover", "stream"],
   },
   {
     words: "an event with another id when it is replayed",
@@ -311,6 +324,7 @@ const brokenPushes: readonly Broken[] = [
       };
     },
     caught: [STREAM],
+    capabilities: ["discover", "stream"],
   },
   {
     words: "a change without its key",
@@ -320,6 +334,7 @@ const brokenPushes: readonly Broken[] = [
       },
     }),
     caught: [STREAM],
+    capabilities: ["discover", "stream"],
   },
   {
     words: "rows that are taken and lost",
@@ -339,7 +354,7 @@ export const brokenPlugins: readonly Broken[] = [
   ...brokenReads,
   ...brokenSecrets,
   ...brokenSources,
-  ...brokenQueries,
+  ...brokenQueries.map((broken) => ({ ...broken, capabilities: ["query"] as const })),
   ...brokenPushes,
 ];
 

@@ -1,17 +1,22 @@
 import {
-  type arrow,
+  capabilities,
+  capabilityMethods,
   createRowBuilder,
-  definePlugin,
   int64,
+  optionalMethods,
   table,
   timestamp,
   utf8,
-  type Connector,
+  type AnyConnector,
+  type AnyPlugin,
+  type Capability,
   type ConnectContext,
+  type Connector,
   type Filter,
   type ReadOptions,
   type Row,
   type TableInfo,
+  type arrow,
 } from "agnes/kit";
 import * as v from "valibot";
 
@@ -35,23 +40,33 @@ export const PEOPLE: TableInfo = table(
 );
 
 /**
- * A plugin that keeps every promise, with all capabilities, over rows in memory; `breaking` replaces methods so that
- * it does not.
+ * A plugin that keeps every promise, over rows in memory; `breaking` replaces methods so that it does not.
+ *
+ * @param declared what it can do; all by default
  */
-export function memoryPlugin(breaking: Breaking = () => ({})) {
-  return definePlugin({
+export function memoryPlugin(
+  breaking: Breaking = () => ({}),
+  declared: readonly Capability[] = capabilities,
+): AnyPlugin {
+  return {
     name: "memory",
     version: "1.0.0",
     description: "Rows in memory",
-    capabilities: ["discover", "read", "stream", "remote", "query", "metadata", "write"],
+    capabilities: declared,
     options: v.strictObject({}),
     secrets: { TOKEN: { description: "A token", required: true } },
-    connect(context) {
+    connect(context: Context) {
       const rows = people();
       const good = goodConnector(context, rows);
-      return { ...good, ...breaking(good, { ...context, rows }) } as MemoryConnector;
+      const all = { ...good, ...breaking(good, { ...context, rows }) };
+      const undeclared = capabilities
+        .filter((capability) => !declared.includes(capability))
+        .flatMap((capability) => [...capabilityMethods[capability], ...(optionalMethods[capability] ?? [])]);
+      return Object.fromEntries(
+        Object.entries(all).filter(([method]) => !(undeclared as string[]).includes(method)),
+      ) as AnyConnector;
     },
-  });
+  };
 }
 
 /** The rows there are. */
