@@ -43,7 +43,7 @@ export interface OpenOptions {
  * Opens a DuckDB database: time zone UTC, no extension installed or loaded by itself, none of the community, rows
  * in any order unless a query asks for one, spilling into a private directory that `close` removes.
  *
- * @throws `file_unreadable` for a file that is no database, `duckdb_failed` when another process has it, `disk_full`
+ * @throws `file_unreadable` for a file that is no database, `locked` when another process writes it, `disk_full`
  * @example
  * ```ts
  * await using database = await openDatabase({ limits: { memoryMb: 512 } });

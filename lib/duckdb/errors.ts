@@ -1,3 +1,5 @@
+import { basename } from "node:path";
+
 import { AgnesError, isAgnesError, messageOf, redact } from "../base/mod.ts";
 import { excerpt } from "./sql.ts";
 
@@ -16,6 +18,9 @@ export function duckdbError(error: unknown, sql: string): AgnesError {
     return new AgnesError("duckdb_out_of_memory", { operation, reason }, { cause });
   }
   const path = quotedPath(text);
+  if (/Could not set lock on file|Conflicting lock/.test(text)) {
+    return new AgnesError("locked", { what: path ?? operation, holder: lockHolder(text) }, { cause });
+  }
   if (path !== null && UNREADABLE.test(text)) {
     return new AgnesError("file_unreadable", { path, reason }, { cause });
   }
@@ -30,6 +35,12 @@ function parts(text: string): { kind: string; reason: string } {
   const [, kind = "Error", rest = text] = /^([A-Za-z ]+ Error|[A-Z][a-z]+): ([\s\S]*)$/.exec(text) ?? [];
   const reason = rest.split(/\n\s*\nLINE |\nLINE \d|\n\s*\nPossible solutions|\n\s*\nSee also/)[0]!.trim();
   return { kind, reason: redact(reason) };
+}
+
+/** Who DuckDB says has the lock, as far as it can tell. */
+export function lockHolder(text: string): string {
+  const [, program, pid] = /lock is held in (\S+) \(PID (\d+)\)/.exec(text) ?? [];
+  return pid === undefined ? "another process" : `${basename(program!)} (process ${pid})`;
 }
 
 function quotedPath(text: string): string | null {

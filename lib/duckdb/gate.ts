@@ -74,7 +74,7 @@ export interface Place {
 export const poolGate: Gate = new Gate(Math.max(1, poolSize() - 1));
 
 /** How many threads the pool has: `UV_THREADPOOL_SIZE` as it was at start, else 4 in Node and the cores in Bun. */
-export function poolSize(): number {
+function poolSize(): number {
   const asked = Number(process.env["UV_THREADPOOL_SIZE"]);
   if (Number.isInteger(asked) && asked > 0) return Math.min(asked, 1024);
   return process.versions["bun"] === undefined ? 4 : availableParallelism();

@@ -2,6 +2,7 @@ import { link, mkdtemp, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 
 import { AgnesError, fileError, messageOf } from "../base/mod.ts";
+import { lockHolder } from "./errors.ts";
 import native from "@duckdb/node-bindings";
 
 /**
@@ -45,9 +46,9 @@ async function open(path: string, what: string): Promise<native.Database> {
     await create(path);
     return await openNative(path);
   } catch (error) {
-    const [, holder] = /lock is held in (.*?)(?:\. See also|\.?$)/m.exec(messageOf(error)) ?? [];
-    if (holder !== undefined || /Could not set lock|being used by another process/i.test(messageOf(error))) {
-      throw new AgnesError("locked", { what, holder: holder ?? "another process" }, { cause: error });
+    const text = messageOf(error);
+    if (/Could not set lock|Conflicting lock|being used by another process/i.test(text)) {
+      throw new AgnesError("locked", { what, holder: lockHolder(text) }, { cause: error });
     }
     throw fileError("lock", path, error);
   }

@@ -171,7 +171,7 @@ test("acquireLock() lets one in, of this process and of others, until it is give
     refusal = await rejection(acquireLock(path, "the source crm"));
   });
   expect(refusal.code).toBe("locked");
-  expect(refusal.message).toMatch(/is in use by .*PID \d+/);
+  expect(refusal.message).toMatch(/is in use by \S+ \(process \d+\)/);
   const again = await acquireLock(path, "the source crm");
   await again[Symbol.asyncDispose]();
   expect(await createHost().files.list(directory.path)).toEqual(["run.lock"]);

@@ -57,7 +57,7 @@ async function main(): Promise<void> {
   const rows = await Promise.all(all);
   await engine.close();
   await (await database).close();
-  console.log(`done ${rows.reduce((sum, count) => sum + count, 0)}`);
+  process.stdout.write(`done ${rows.reduce((sum, count) => sum + count, 0)}\n`);
 }
 
 const directory = process.argv[3]!;

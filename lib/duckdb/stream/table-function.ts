@@ -9,7 +9,7 @@ import type { Feed } from "./feed.ts";
 import { Scan, type StreamSource } from "./scan.ts";
 
 /** The name of the one table function; its argument says which source. */
-export const SCAN_FUNCTION = "agnes_scan";
+const SCAN_FUNCTION = "agnes_scan";
 
 /** DuckDB's vector size. */
 const VECTOR_ROWS = 2048;
