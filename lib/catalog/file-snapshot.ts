@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 
-import { publishFile, type Host } from "../base/mod.ts";
+import { publishFile, TEMPORARY_SUFFIX, type Host } from "../base/mod.ts";
 import { linesOf } from "./lines.ts";
 import { MaterializedIndex } from "./materialized-index.ts";
 import { keyOf } from "./schema.ts";
@@ -19,8 +19,11 @@ export interface SnapshotPlace {
   readonly directory: string;
   readonly catalog: string;
   readonly schema: CatalogSchema;
-  readonly host: Pick<Host, "files" | "random">;
+  readonly host: Pick<Host, "files" | "random" | "now">;
 }
+
+/** A temporary file older than this belongs to nobody any more. */
+const ABANDONED_MS = 60 * 60 * 1000;
 
 /** The sequences there are snapshots of, newest first. */
 export async function listSnapshots(place: SnapshotPlace): Promise<readonly number[]> {
@@ -75,6 +78,17 @@ export async function loadSnapshot(
     };
   }
   return restored(place, sequence, linesOf(bytes.subarray(0, end)));
+}
+
+/** Removes what writers that were killed left half-written. */
+export async function removeAbandoned(place: SnapshotPlace): Promise<void> {
+  const { files, now } = place.host;
+  for (const name of (await files.list(place.directory)) ?? []) {
+    if (!name.endsWith(TEMPORARY_SUFFIX)) continue;
+    const path = join(place.directory, name);
+    const stat = await files.stat(path);
+    if (stat !== null && now().getTime() - stat.modifiedAtMs > ABANDONED_MS) await files.remove(path);
+  }
 }
 
 function restored(

@@ -14,6 +14,7 @@ import { BLOCK, FileLog } from "./file-log.ts";
 import {
   listSnapshots,
   loadSnapshot,
+  removeAbandoned,
   snapshotPath,
   writeSnapshot,
   type SnapshotPlace,
@@ -26,7 +27,7 @@ import type { CatalogSchema, CatalogStorage, CatalogStore, IndexedRow, LogEntry,
 export interface FileStorageOptions {
   /** Each catalog has a folder of its name in it. Made when it is not there. */
   readonly directory: string;
-  readonly host?: Pick<Host, "files" | "random">;
+  readonly host?: Pick<Host, "files" | "random" | "now">;
   /** Told loudly when a damaged snapshot is passed over and the log read instead. */
   readonly log?: Log;
 }
@@ -165,6 +166,9 @@ class FileStore implements CatalogStore {
     try {
       if (snapshotIsDue) await writeSnapshot(this.#snapshots, this.#index);
       await this.#log.archive(head);
+      for (const name of ["segments", "snapshots"]) {
+        await removeAbandoned({ ...this.#place, directory: join(this.#place.directory, name) });
+      }
     } catch (error) {
       this.#talk.warn("a catalog could not be tidied up; nothing is lost, opening it may take longer", {
         catalog: this.#place.catalog,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -134,6 +134,17 @@ describe("openCatalog()", () => {
     expect(await catalog.query({})).toHaveLength(770);
     expect((await catalog.history({ rowKey: "i100" }))[0]?.sequence).toBe(100);
   });
+});
+
+test("rebuildIndexes() removes what a killed writer left half-written, and only that", async () => {
+  await snapshotted(3);
+  const snapshots = join(directory, "things", "snapshots");
+  const [old, young] = ["000000000009.jsonl.1.aaaa.tmp", "000000000009.jsonl.2.bbbb.tmp"];
+  for (const name of [old, young]) await writeFile(join(snapshots, name), "half");
+  await utimes(join(snapshots, old), 1, 1);
+  await using catalog = await open();
+  await catalog.rebuildIndexes();
+  expect((await readdir(snapshots)).sort()).toEqual(["000000000003.jsonl", young]);
 });
 
 test("insert() that finds no space writes nothing, and the next one works", async () => {
