@@ -66,7 +66,7 @@ export async function buildAnalytics(
     const found = unnamed.filter(({ name }) => name.startsWith(`${scan.source}.`));
     if (scan.kind === "kept")
       return [{ ...scan.previous, ...(found.length > 0 && { issues: found, fingerprint: UNKNOWN }) }];
-    return [{ ...sourceOf(scan), issues: [...(shown.issues.get(scan.source) ?? []), ...found] }];
+    return [sourceOf(scan, [...(shown.issues.get(scan.source) ?? []), ...found])];
   });
   const statements = stateStatements(catalog, previous, { sources, tables });
   const changed = !tools.onCopy || statements.length > 0 || shown.remade.size > 0 || renamed;
@@ -128,8 +128,7 @@ async function scanSources(
     } else if (
       before?.fingerprint === fingerprint &&
       before.directory === directory &&
-      request.full !== true &&
-      fingerprint !== UNKNOWN
+      request.full !== true
     ) {
       scans.push({ kind: "kept", source, previous: before });
     } else {
@@ -139,6 +138,7 @@ async function scanSources(
   return scans;
 }
 
+/** The fingerprint that no extract has. */
 const UNKNOWN = "";
 
 interface Scanned {
@@ -175,7 +175,6 @@ async function scanOne(
         (await tryAttach(services, request, connection, source, asked));
       remotes.push({ ...asked, refusal });
     }
-    // A file written this very moment could change again within the same tick of the clock.
     return {
       kind: "scanned",
       source,
@@ -239,9 +238,14 @@ function settingsOf(env: Host["env"], request: RebuildRequest): string {
   return [...names, request.declaredRemote === undefined ? "lists" : "declared"].join(" ");
 }
 
-function sourceOf(scan: Exclude<SourceScan, { kind: "kept" }>): Omit<AnalyticsSource, "issues"> {
+/** What went wrong may be mended where nobody sees it, so such a source is looked at again every time. */
+function sourceOf(scan: Exclude<SourceScan, { kind: "kept" }>, issues: readonly Issue[]): AnalyticsSource {
   const { source, directory, remotes } = scan;
-  return { source, directory, remotes, fingerprint: scan.kind === "scanned" ? scan.fingerprint : UNKNOWN };
+  const settled =
+    scan.kind === "scanned" &&
+    issues.every(({ kind }) => kind !== "error") &&
+    remotes.every(({ refusal }) => refusal === null);
+  return { source, directory, remotes, issues, fingerprint: settled ? scan.fingerprint : UNKNOWN };
 }
 
 /** Tables of unreadable extracts that are not shown keep their names from others all the same. */

@@ -126,6 +126,22 @@ describe("a remote table", () => {
     expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", way: "live" }]);
   });
 
+  test("is attached as soon as it can be, though its extract did not change", async () => {
+    await using place = await withRemote();
+    const request = { dataDirectory: place.data, owners: null };
+    await rebuildAnalytics(testServices(), { ...request, declaredRemote: async () => null });
+    await Bun.sleep(60);
+    expect(
+      (await rebuildAnalytics(testServices(), { ...request, declaredRemote: async () => null })).remotes[0]!
+        .way,
+    ).toBe("live");
+    const report = await rebuildAnalytics(testServices(), {
+      ...request,
+      declaredRemote: async () => place.declared,
+    });
+    expect(report.remotes[0]!.way).toBe("attach");
+  });
+
   test("says why when neither way is open, and the other tables answer", async () => {
     await using place = await withRemote();
     await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
