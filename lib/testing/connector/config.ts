@@ -2,6 +2,7 @@ import type { Host } from "../../base/mod.ts";
 import type { Capability, PushRequest, Row } from "../../kit/mod.ts";
 import type { ContractException } from "../case.ts";
 import type { FakeServer } from "../fakes/fake-server.ts";
+import type { Session } from "./session.ts";
 
 /** What the contract suite needs to know beside the plugin. */
 export interface ContractConfig {
@@ -39,6 +40,3 @@ export interface SourceCase {
   readonly when?: (config: ContractConfig) => boolean;
   readonly run: (session: Session) => Promise<void>;
 }
-
-export type { Session } from "./session.ts";
-import type { Session } from "./session.ts";

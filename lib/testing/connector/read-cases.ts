@@ -66,10 +66,7 @@ export const readCases: readonly SourceCase[] = [
 ];
 
 /** Runs a check for every table that can be read. */
-export async function forEachTable(
-  session: Session,
-  check: (table: TableInfo) => Promise<void>,
-): Promise<void> {
+async function forEachTable(session: Session, check: (table: TableInfo) => Promise<void>): Promise<void> {
   for (const table of await session.readTables()) await check(table);
 }
 

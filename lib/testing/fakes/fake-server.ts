@@ -1,4 +1,4 @@
-import { faultyFetch, type FaultyFetch, type FetchFault } from "./faulty-fetch.ts";
+import { faultyFetch, type FaultyFetch } from "./faulty-fetch.ts";
 
 /** A request as a fake server sees it. */
 export interface FakeRequest {
@@ -24,9 +24,6 @@ export interface FakeServer extends FaultyFetch {
   /** After `skip` pages, the next that a route makes has half the rows asked for, as vendors' APIs do at will. */
   shortenNextPage(skip?: number): void;
 }
-
-/** What `inject` understands; see `faultyFetch`. */
-export type { FetchFault };
 
 /**
  * A faithful fake of an HTTP API, for testing a connector without a network.
