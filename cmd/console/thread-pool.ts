@@ -11,17 +11,23 @@ const C_LIBRARIES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
 /**
  * Makes the thread pool larger than the number of cores, which is what Bun gives.
  *
- * Only the environment of the process itself is read for this, not `process.env`, and only before the pool's
- * first use. Where it cannot be set, the gate of `lib/duckdb` keeps queries below the size there is.
+ * Only the environment of the process itself is read for this, not `process.env`, and only before the pool's first
+ * use. From source Bun has used it by then, to read our own files; saying otherwise would let the gate of
+ * `lib/duckdb` admit more queries than there are threads.
  */
 export function enlargeThreadPool(): void {
-  if (process.env["UV_THREADPOOL_SIZE"] !== undefined) return;
+  if (process.env["UV_THREADPOOL_SIZE"] !== undefined || !isExecutable()) return;
   for (const library of C_LIBRARIES[process.platform] ?? []) {
     if (setEnvironment(library, "UV_THREADPOOL_SIZE", String(POOL_THREADS))) {
       process.env["UV_THREADPOOL_SIZE"] = String(POOL_THREADS);
       return;
     }
   }
+}
+
+/** Whether this runs as the compiled executable. */
+export function isExecutable(): boolean {
+  return Bun.embeddedFiles.length > 0;
 }
 
 function setEnvironment(library: string, name: string, value: string): boolean {

@@ -1,16 +1,18 @@
 import { statfs } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
 import manifest from "../../package.json" with { type: "json" };
 import { createHost, randomName } from "../../lib/base/mod.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { plural, sizeText } from "../console/figures.ts";
+import { isExecutable } from "../console/thread-pool.ts";
 import { ok, warning, type Check } from "./check.ts";
 
 /** What runs this. */
 export function runtimeCheck(): Check {
-  const kind = Bun.embeddedFiles.length > 0 ? "executable" : "from source";
-  const pool = process.env["UV_THREADPOOL_SIZE"] ?? "the cores'";
+  const kind = isExecutable() ? "executable" : "from source";
+  const pool = process.env["UV_THREADPOOL_SIZE"] ?? availableParallelism();
   return ok(
     "agnes",
     `${manifest.version} (${kind}), Bun ${Bun.version}, ${process.platform}-${process.arch}, ${pool} pool threads`,

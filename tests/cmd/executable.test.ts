@@ -105,6 +105,17 @@ describe("the executable", () => {
     expect({ status, tables: JSON.parse(stdout) }).toEqual({ status: 0, tables: { tables: [] } });
   }, 30_000);
 
+  test("agnes gives the process a larger thread pool when it is the executable, and keeps what is asked for", async () => {
+    using empty = temporaryDirectory();
+    await run(["init"], empty.path);
+    const sizes = async (env: Record<string, string>) => {
+      const { stdout } = await run(["doctor"], empty.path, env);
+      return /(\d+) pool threads/.exec(stdout)?.[1];
+    };
+    expect(await sizes({ HOME: home })).toBe("16");
+    expect(await sizes({ HOME: home, UV_THREADPOOL_SIZE: "5" })).toBe("5");
+  }, 30_000);
+
   test("the executable stays below 150 MB", () => {
     expect(statSync(executable).size).toBeLessThan(150e6);
   });
