@@ -9,8 +9,9 @@ export {
   type TableWay,
 } from "./model.ts";
 export { analyticsPath } from "./paths.ts";
-export { planNames, type NameConflict, type NameOwner, type NamePlan } from "./plan-names.ts";
-export { rebuildAnalytics, type AnalyticsServices, type RebuildRequest } from "./rebuild.ts";
+export { planNames, type NameConflict, type NameOwner, type NamePlan } from "./views/plan-names.ts";
+export { rebuildAnalytics } from "./rebuild.ts";
+export type { AnalyticsServices, RebuildRequest } from "./request.ts";
 export { attachFailure, attachRemote, refusalOf, type RemoteRequest } from "./remote.ts";
 export { readRebuildReport, type PublishedName, type RebuildReport, type RemoteReport } from "./report.ts";
 export {

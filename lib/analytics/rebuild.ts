@@ -1,40 +1,11 @@
 import { dirname } from "node:path";
 
-import {
-  isAgnesError,
-  temporaryPath,
-  TEMPORARY_SUFFIX,
-  throwIfAborted,
-  type Host,
-  type Log,
-} from "../base/mod.ts";
-import { acquireLock, openDatabase, type DuckDBLimits } from "../duckdb/mod.ts";
-import type { RemoteAttachInfo } from "../kit/mod.ts";
-import { buildAnalytics, type Built } from "./build.ts";
+import { isAgnesError, temporaryPath, TEMPORARY_SUFFIX, throwIfAborted, type Host } from "../base/mod.ts";
+import { acquireLock, openDatabase } from "../duckdb/mod.ts";
+import { buildAnalytics, type BuildPlace, type Built } from "./build.ts";
 import { analyticsPath, rebuildLockPath } from "./paths.ts";
-import type { NameOwner } from "./plan-names.ts";
+import type { AnalyticsServices, RebuildRequest } from "./request.ts";
 import { readRebuildReport, writeRebuildReport, type RebuildReport } from "./report.ts";
-
-/** What a rebuild works with. */
-export interface AnalyticsServices {
-  readonly host: Host;
-  readonly log: Log;
-  readonly limits: DuckDBLimits;
-}
-
-/** What is to be rebuilt. */
-export interface RebuildRequest {
-  readonly dataDirectory: string;
-  /** Which table has which name, by the registry; null when there is no registry. */
-  readonly owners: readonly NameOwner[] | null;
-  /** What the plugin of a source declares as its `remote`; what an extract asks beyond that is checked by lists. */
-  readonly declaredRemote?: (source: string) => Promise<RemoteAttachInfo | null>;
-  /** Whether DuckDB extensions that remote tables need may be downloaded now. Default `false`. */
-  readonly installExtensions?: boolean;
-  /** Look at every extract again, changed or not. Default `false`. */
-  readonly full?: boolean;
-  readonly signal?: AbortSignal;
-}
 
 /**
  * Makes `analytics.duckdb` show what the extracts hold now: every table under its view name in schema `main`, and
@@ -67,13 +38,6 @@ export async function rebuildAnalytics(
     await host.files.remove(temporary).catch(() => {});
     await host.files.remove(`${temporary}.wal`).catch(() => {});
   }
-}
-
-/** Where a file is built, and what was there before. */
-export interface BuildPlace {
-  readonly target: string;
-  readonly temporary: string;
-  readonly last: RebuildReport | null;
 }
 
 /** Builds on a copy of what is there, so that what did not change costs nothing; anew when that cannot be read. */

@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 
 import { AgnesError, publishFile, type Host } from "../base/mod.ts";
 import type { Issue } from "./model.ts";
-import type { NameConflict } from "./plan-names.ts";
+import type { NameConflict } from "./views/plan-names.ts";
 import { analyticsPath } from "./paths.ts";
 
 /** What a rebuild did, kept beside `analytics.duckdb`. */

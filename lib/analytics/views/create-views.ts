@@ -1,5 +1,5 @@
-import { throwIfAborted } from "../base/mod.ts";
-import type { Connection } from "../duckdb/mod.ts";
+import { throwIfAborted } from "../../base/mod.ts";
+import type { Connection } from "../../duckdb/mod.ts";
 
 /** One view to be made. */
 export interface ViewStatement {

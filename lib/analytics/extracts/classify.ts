@@ -1,10 +1,10 @@
 import { resolve, sep } from "node:path";
 
-import { shown } from "../base/mod.ts";
-import { quoteIdentifier, type Connection } from "../duckdb/mod.ts";
-import { databaseNames, type TableWay } from "./model.ts";
-import { isAllowedFunction, isAllowedTableFunction } from "./sql/functions.ts";
-import { parseSql, renderSql, type FunctionUse, type SelectFacts } from "./sql/tree.ts";
+import { shown } from "../../base/mod.ts";
+import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import { databaseNames, type TableWay } from "../model.ts";
+import { isAllowedFunction, isAllowedTableFunction } from "../sql/functions.ts";
+import { parseSql, renderSql, type FunctionUse, type SelectFacts } from "../sql/tree.ts";
 
 /** What is known of the extract whose views are looked at. */
 export interface ExtractObjects {

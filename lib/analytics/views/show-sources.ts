@@ -1,8 +1,8 @@
-import { isAgnesError, messageOf } from "../base/mod.ts";
-import { quoteIdentifier, quoteLiteral, type Connection } from "../duckdb/mod.ts";
-import type { SourceScan } from "./build.ts";
+import { isAgnesError, messageOf } from "../../base/mod.ts";
+import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import type { SourceScan } from "../extracts/scan-sources.ts";
 import { createViews, type ViewStatement } from "./create-views.ts";
-import { databaseNames, tableId, type AnalyticsState, type AnalyticsTable, type Issue } from "./model.ts";
+import { databaseNames, tableId, type AnalyticsState, type AnalyticsTable, type Issue } from "../model.ts";
 
 /** What is shown, before names in `main` are given. */
 export interface ShownSources {

@@ -1,11 +1,11 @@
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 
-import { isExposedName, shown } from "../base/mod.ts";
-import { quoteIdentifier, quoteLiteral, type Connection } from "../duckdb/mod.ts";
-import type { RemoteAttachInfo } from "../kit/mod.ts";
+import { isExposedName, shown } from "../../base/mod.ts";
+import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import { classify, type Classified, type ExtractObjects } from "./classify.ts";
-import { databaseNames, type AnalyticsTable, type Issue } from "./model.ts";
+import { databaseNames, type AnalyticsTable, type Issue } from "../model.ts";
 
 /** The name of the file in an extract's folder. */
 export const EXTRACT_FILE = "extract.duckdb";

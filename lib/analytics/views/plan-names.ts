@@ -1,4 +1,4 @@
-import { tableId } from "./model.ts";
+import { tableId } from "../model.ts";
 
 /** What the table registry says: this table is called `viewName` in SQL. */
 export interface NameOwner {

@@ -1,0 +1,182 @@
+import { join, resolve } from "node:path";
+
+import { isAgnesError, isExposedName, throwIfAborted, type Host } from "../../base/mod.ts";
+import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import {
+  databaseNames,
+  isReservedName,
+  type AnalyticsSource,
+  type AnalyticsState,
+  type AnalyticsTable,
+  type Issue,
+  type RemoteDatabase,
+} from "../model.ts";
+import { extractsPath } from "../paths.ts";
+import { attachFailure, attachRemote, isAnyHost, refusalOf } from "../remote.ts";
+import type { AnalyticsServices, RebuildRequest } from "../request.ts";
+import { EXTRACT_FILE, scanExtract } from "./scan-extract.ts";
+
+/** Connections that scanning uses. */
+export interface ScanTools {
+  readonly connection: Connection;
+  /** Another database, so that listing the objects of one extract does not list all of analytics. */
+  readonly scanner: Connection;
+}
+
+/** One folder of `extracts/`. */
+export type SourceScan =
+  | { readonly kind: "kept"; readonly source: string; readonly previous: AnalyticsSource }
+  | {
+      readonly kind: "scanned";
+      readonly source: string;
+      readonly directory: string;
+      readonly fingerprint: string;
+      readonly tables: readonly AnalyticsTable[];
+      readonly remotes: readonly RemoteDatabase[];
+      readonly issues: readonly Issue[];
+    }
+  | {
+      readonly kind: "unreadable";
+      readonly source: string;
+      readonly directory: string;
+      readonly remotes: readonly RemoteDatabase[];
+      readonly issues: readonly Issue[];
+    };
+
+/** Looks at every extract that changed since the last rebuild. */
+export async function scanSources(
+  services: AnalyticsServices,
+  request: RebuildRequest,
+  tools: ScanTools,
+  previous: AnalyticsState | null,
+): Promise<readonly SourceScan[]> {
+  const { files } = services.host;
+  const root = resolve(extractsPath(request.dataDirectory));
+  const known = new Map((previous?.sources ?? []).map((source) => [source.source, source]));
+  const taken = new Map<string, string>();
+  const scans: SourceScan[] = [];
+  for (const source of (await files.list(root)) ?? []) {
+    throwIfAborted(request.signal, "the rebuild of analytics");
+    const directory = join(root, source);
+    const stat = await statOf(services.host, join(directory, EXTRACT_FILE));
+    if (stat === null) continue;
+    const twin = taken.get(source.toLowerCase());
+    const reason = nameProblem(source, twin);
+    taken.set(source.toLowerCase(), source);
+    const before = known.get(source);
+    const fingerprint = `${stat} ${settingsOf(services.host.env, request)}`;
+    if (reason !== null) {
+      const issues: Issue[] = [{ kind: "skipped", name: source, reason }];
+      scans.push({ kind: "scanned", source, directory, fingerprint, tables: [], remotes: [], issues });
+    } else if (
+      before?.fingerprint === fingerprint &&
+      before.directory === directory &&
+      request.full !== true
+    ) {
+      scans.push({ kind: "kept", source, previous: before });
+    } else {
+      scans.push(await scanOne(services, request, tools, { source, directory, fingerprint, before }));
+    }
+  }
+  return scans;
+}
+
+/** The fingerprint that no extract has. */
+export const UNKNOWN = "";
+
+interface Scanned {
+  readonly source: string;
+  readonly directory: string;
+  readonly fingerprint: string;
+  readonly before: AnalyticsSource | undefined;
+}
+
+async function scanOne(
+  services: AnalyticsServices,
+  request: RebuildRequest,
+  { scanner, connection }: ScanTools,
+  { source, directory, fingerprint, before }: Scanned,
+): Promise<SourceScan> {
+  try {
+    const scan = await scanExtract(scanner, source, directory);
+    const remotes: RemoteDatabase[] = [];
+    for (const remote of scan.remotes) {
+      const declared = (await request.declaredRemote?.(source)) ?? null;
+      const same =
+        declared !== null &&
+        declared.extension === remote.extension &&
+        declared.url === remote.url &&
+        declared.tokenEnv === remote.tokenEnv;
+      const asked = { ...remote, declared: same };
+      if (isAnyHost(services.host.env, asked)) {
+        services.log.warn("a source may attach any host; AGNES_REMOTE_ATTACH_HOST_ALLOWLIST limits it", {
+          source,
+        });
+      }
+      const refusal =
+        refusalOf(services.host.env, asked) ??
+        (await tryAttach(services, request, connection, source, asked));
+      remotes.push({ ...asked, refusal });
+    }
+    return {
+      kind: "scanned",
+      source,
+      directory,
+      fingerprint,
+      tables: scan.tables,
+      remotes,
+      issues: scan.issues,
+    };
+  } catch (error) {
+    if (!isAgnesError(error) || isAgnesError(error, "aborted") || isAgnesError(error, "disk_full"))
+      throw error;
+    services.log.error("an extract cannot be read; what it showed before stays", {
+      source,
+      reason: error.message,
+    });
+    const issue: Issue = { kind: "error", name: source, code: error.code, reason: error.message };
+    return { kind: "unreadable", source, directory, remotes: before?.remotes ?? [], issues: [issue] };
+  }
+}
+
+async function tryAttach(
+  services: AnalyticsServices,
+  request: RebuildRequest,
+  connection: Connection,
+  source: string,
+  remote: Omit<RemoteDatabase, "refusal">,
+): Promise<string | null> {
+  try {
+    await attachRemote(connection, services.host.env, source, remote, {
+      install: request.installExtensions === true,
+    });
+    await connection.run(`DETACH ${quoteIdentifier(databaseNames.remote(source, remote.alias))}`);
+    return null;
+  } catch (error) {
+    return attachFailure(services.host.env, remote, error);
+  }
+}
+
+function nameProblem(source: string, twin: string | undefined): string | null {
+  if (!isExposedName(source)) return "the folder's name is not a valid source name";
+  if (isReservedName(source))
+    return "the source's name means something else in SQL; give it another one in agnes.yaml";
+  return twin === undefined ? null : `the source's name differs from ${twin} only in case`;
+}
+
+async function statOf(host: Host, path: string): Promise<string | null> {
+  const stat = await host.files.stat(path);
+  if (stat === null) return null;
+  const nowMs = host.now().getTime();
+  // Within the clock's resolution a second change would look the same; such a file is looked at again next time.
+  const recent = nowMs - stat.modifiedAtMs < (Number.isInteger(stat.modifiedAtMs / 1000) ? 2500 : 50);
+  return `${stat.sizeBytes} ${stat.modifiedAtMs}${recent ? ` ${nowMs}` : ""}`;
+}
+
+/** What else decides how a source is shown. */
+function settingsOf(env: Host["env"], request: RebuildRequest): string {
+  const names = ["EXTENSIONS", "TOKEN_ENVS", "HOST_ALLOWLIST"].map(
+    (name) => env[`AGNES_REMOTE_ATTACH_${name}`] ?? "-",
+  );
+  return [...names, request.declaredRemote === undefined ? "lists" : "declared"].join(" ");
+}

@@ -1,0 +1,25 @@
+import type { Host, Log } from "../base/mod.ts";
+import type { DuckDBLimits } from "../duckdb/mod.ts";
+import type { RemoteAttachInfo } from "../kit/mod.ts";
+import type { NameOwner } from "./views/plan-names.ts";
+
+/** What a rebuild works with. */
+export interface AnalyticsServices {
+  readonly host: Host;
+  readonly log: Log;
+  readonly limits: DuckDBLimits;
+}
+
+/** What is to be rebuilt. */
+export interface RebuildRequest {
+  readonly dataDirectory: string;
+  /** Which table has which name, by the registry; null when there is no registry. */
+  readonly owners: readonly NameOwner[] | null;
+  /** What the plugin of a source declares as its `remote`; what an extract asks beyond that is checked by lists. */
+  readonly declaredRemote?: (source: string) => Promise<RemoteAttachInfo | null>;
+  /** Whether DuckDB extensions that remote tables need may be downloaded now. Default `false`. */
+  readonly installExtensions?: boolean;
+  /** Look at every extract again, changed or not. Default `false`. */
+  readonly full?: boolean;
+  readonly signal?: AbortSignal;
+}
