@@ -13,11 +13,12 @@ export interface TextRow {
 export class MaterializedIndex {
   readonly #rows = new Map<string, TextRow>();
   readonly #all = new KeySet();
-  readonly #byField: ReadonlyMap<string, Map<string, KeySet>>;
+  /** By field and value; a value of one record has its bare key, for most values have but one. */
+  readonly #byField: ReadonlyMap<string, Map<string, string | KeySet>>;
   #sequence = 0;
 
   constructor(schema: CatalogSchema) {
-    this.#byField = new Map(schema.indexKeys.map((field) => [field, new Map<string, KeySet>()]));
+    this.#byField = new Map(schema.indexKeys.map((field) => [field, new Map<string, string | KeySet>()]));
   }
 
   /** Every entry up to here is in. */
@@ -61,7 +62,9 @@ export class MaterializedIndex {
   find(lookup: Lookup): readonly IndexedRow[] {
     const sets = lookup.where.map(({ field, value }) => this.#byField.get(field)?.get(indexText(value)));
     if (sets.includes(undefined)) return [];
-    const [least = this.#all, ...others] = (sets as KeySet[]).sort((a, b) => a.size - b.size);
+    const [least = this.#all, ...others] = sets
+      .map((set) => (set instanceof KeySet ? set : new KeySet(set!)))
+      .sort((a, b) => a.size - b.size);
     const found: IndexedRow[] = [];
     for (const key of least.inOrder(lookup.range)) {
       if (found.length === lookup.limit) break;
@@ -84,9 +87,10 @@ export class MaterializedIndex {
     this.#all.add(key);
     for (const [field, sets] of this.#byField) {
       const value = indexText(indexValueOf(record, field));
-      const set = sets.get(value);
-      if (set === undefined) sets.set(value, new KeySet(key));
-      else set.add(key);
+      const there = sets.get(value);
+      if (there === undefined) sets.set(value, key);
+      else if (there instanceof KeySet) there.add(key);
+      else if (there !== key) sets.set(value, new KeySet(there, key));
     }
   }
 
@@ -94,9 +98,9 @@ export class MaterializedIndex {
     for (const [field, sets] of this.#byField) {
       const value = indexText(indexValueOf(before, field));
       if (after !== null && indexText(indexValueOf(after, field)) === value) continue;
-      const set = sets.get(value);
-      set?.delete(key);
-      if (set?.size === 0) sets.delete(value);
+      const there = sets.get(value);
+      if (there instanceof KeySet) there.delete(key);
+      if (there === key || (there instanceof KeySet && there.size === 0)) sets.delete(value);
     }
   }
 }
