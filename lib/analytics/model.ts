@@ -99,20 +99,3 @@ export const databaseNames = {
 
 /** The schema of `analytics.duckdb` that holds what it says about itself. */
 export const STATE_SCHEMA = "_agnes";
-
-const RESERVED = new Set([
-  STATE_SCHEMA,
-  "analytics",
-  "information_schema",
-  "main",
-  "memory",
-  "pg_catalog",
-  "recurring",
-  "system",
-  "temp",
-]);
-
-/** Whether a source's name means something else in SQL, so that `<source>.<table>` could not be said. */
-export function isReservedName(source: string): boolean {
-  return RESERVED.has(source.toLowerCase());
-}

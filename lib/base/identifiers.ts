@@ -41,6 +41,37 @@ export function isExposedName(value: string): boolean {
 }
 
 /**
+ * Checks the name of a source: an exposed name that means nothing else as a schema of SQL.
+ * @throws `invalid_identifier`
+ */
+export function checkSourceName(what: string, value: string): string {
+  checkExposedName(what, value);
+  if (!isReservedSchema(value) && !value.startsWith("_")) return value;
+  throw new AgnesError("invalid_identifier", {
+    what,
+    value,
+    rule: "schemas of DuckDB, and names that start with an underscore, are not free",
+  });
+}
+
+/** Whether a name of a schema means something else in SQL, so that `<source>.<table>` could not be said. */
+export function isReservedSchema(name: string): boolean {
+  return RESERVED_SCHEMAS.has(name.toLowerCase());
+}
+
+const RESERVED_SCHEMAS: ReadonlySet<string> = new Set([
+  "_agnes",
+  "analytics",
+  "information_schema",
+  "main",
+  "memory",
+  "pg_catalog",
+  "recurring",
+  "system",
+  "temp",
+]);
+
+/**
  * The exposed name nearest to a vendor's name: lower case, every other character an underscore.
  *
  * A name with nothing usable gives `table`; different names may give the same one.

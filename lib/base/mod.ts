@@ -9,8 +9,10 @@ export type { Host } from "./host.ts";
 export {
   checkEnvironmentName,
   checkExposedName,
+  checkSourceName,
   checkVendorName,
   isExposedName,
+  isReservedSchema,
   toExposedName,
 } from "./identifiers.ts";
 export { createLog, silentLog } from "./log.ts";

@@ -1,4 +1,4 @@
-import { checkAgainst, checkEnvironmentName, checkExposedName } from "../base/mod.ts";
+import { AgnesError, checkAgainst, checkEnvironmentName, checkSourceName } from "../base/mod.ts";
 import { workspaceConfig, type WorkspaceConfig } from "./config.ts";
 
 /**
@@ -9,8 +9,14 @@ import { workspaceConfig, type WorkspaceConfig } from "./config.ts";
  */
 export function checkConfig(content: unknown, path: string): WorkspaceConfig {
   const config = checkAgainst(workspaceConfig, content ?? {}, path);
+  const names = new Set<string>();
   for (const [name, source] of Object.entries(config.sources)) {
-    checkExposedName(`${path}: the source name`, name);
+    checkSourceName(`${path}: the source name`, name);
+    if (names.has(name.toLowerCase())) {
+      const rule = "another source differs from it in upper and lower case only";
+      throw new AgnesError("invalid_identifier", { what: `${path}: the source name`, value: name, rule });
+    }
+    names.add(name.toLowerCase());
     for (const variable of Object.values(source.secrets)) {
       checkEnvironmentName(`${path}: sources.${name}.secrets: the environment variable`, variable);
     }

@@ -69,6 +69,24 @@ describe("openWorkspace", () => {
       "invalid_identifier",
       "../a",
     ],
+    [
+      "a schema as a source name",
+      "version: 1\nsources: { main: { plugin: files } }",
+      "invalid_identifier",
+      "main",
+    ],
+    [
+      "a source name of Agnes's own",
+      "version: 1\nsources: { _a: { plugin: files } }",
+      "invalid_identifier",
+      "_a",
+    ],
+    [
+      "two sources that differ in case",
+      "version: 1\nsources: { a: { plugin: files }, A: { plugin: files } }",
+      "invalid_identifier",
+      '"A"',
+    ],
     ["an empty file", "", "config_invalid", "version"],
     ["a scalar", "just words", "config_invalid", "the content"],
   ];

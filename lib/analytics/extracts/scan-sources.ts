@@ -1,10 +1,9 @@
 import { join, resolve } from "node:path";
 
-import { isAgnesError, isExposedName, throwIfAborted, type Host } from "../../base/mod.ts";
+import { isAgnesError, isExposedName, isReservedSchema, throwIfAborted, type Host } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import {
   databaseNames,
-  isReservedName,
   type AnalyticsSource,
   type AnalyticsState,
   type AnalyticsTable,
@@ -159,7 +158,7 @@ async function tryAttach(
 
 function nameProblem(source: string, twin: string | undefined): string | null {
   if (!isExposedName(source)) return "the folder's name is not a valid source name";
-  if (isReservedName(source))
+  if (isReservedSchema(source))
     return "the source's name means something else in SQL; give it another one in agnes.yaml";
   return twin === undefined ? null : `the source's name differs from ${twin} only in case`;
 }
