@@ -1,4 +1,5 @@
-import { defineCommand, type ArgsDef, type ParsedArgs, type SubCommandsDef } from "citty";
+// Types alone: what shows help must not load the parser.
+import type { ArgsDef, CommandDef, ParsedArgs, SubCommandsDef } from "citty";
 
 import type { Cli } from "./cli.ts";
 import { globalArgs, type GlobalArgs } from "./global-args.ts";
@@ -28,13 +29,13 @@ const examplesOf = new WeakMap<object, readonly string[]>();
 /** Declares a command: its own arguments beside the global ones, and what it does. */
 export function command<const A extends ArgsDef>(spec: CommandSpec<A>): AnyCommand {
   const args: A & GlobalArgs = { ...spec.args, ...globalArgs };
-  const definition = defineCommand({
+  const definition: CommandDef<A & GlobalArgs> = {
     args,
     async run(context) {
       const data = context.data as CommandData;
       data.status = (await spec.run(data.cli, context.args)) ?? 0;
     },
-  });
+  };
   if (spec.examples !== undefined) examplesOf.set(definition, spec.examples);
   return definition as AnyCommand;
 }
