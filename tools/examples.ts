@@ -36,14 +36,16 @@ export function exampleErrors(examples: readonly Example[]): readonly string[] {
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(tsconfig));
     const tsc = join(ROOT, "node_modules/.bin/tsc");
     const { stdout } = spawnSync(tsc, ["-p", folder, "--pretty", "false"], { cwd: folder, encoding: "utf8" });
-    return stdout
-      .split("\n")
-      .filter((line) => line.includes("error TS"))
-      // A file beside the example is the reader's own.
-      .filter((line) => !/error TS2307: Cannot find module '\.{1,2}\//.test(line))
-      .map((line) =>
-        line.replace(/^.*?example-(\d+)\.ts/, (_all, index: string) => examples[Number(index)]!.place),
-      );
+    return (
+      stdout
+        .split("\n")
+        .filter((line) => line.includes("error TS"))
+        // A file beside the example is the reader's own.
+        .filter((line) => !/error TS2307: Cannot find module '\.{1,2}\//.test(line))
+        .map((line) =>
+          line.replace(/^.*?example-(\d+)\.ts/, (_all, index: string) => examples[Number(index)]!.place),
+        )
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

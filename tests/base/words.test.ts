@@ -45,7 +45,7 @@ describe("identifiers", () => {
 describe("secrets", () => {
   test("Secret shows its name and never its value", () => {
     const secret = new Secret("TOKEN", "s3cret-value");
-    for (const text of [String(secret), JSON.stringify({ secret }), inspect(secret), `${secret}`]) {
+    for (const text of [String(secret), JSON.stringify({ secret }), inspect(secret), "" + secret]) {
       expect(text).toContain("TOKEN");
       expect(text).not.toContain("s3cret-value");
     }

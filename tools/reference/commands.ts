@@ -31,7 +31,7 @@ async function sections(command: CommandDef, path: readonly string[]): Promise<r
 async function resolved<T>(
   value: T | (() => T | Promise<T>) | Promise<T> | undefined,
 ): Promise<T | undefined> {
-  return typeof value === "function" ? await (value as () => T | Promise<T>)() : await value;
+  return typeof value === "function" ? (value as () => T | Promise<T>)() : value;
 }
 
 function kebab(name: string): string {

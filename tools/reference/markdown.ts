@@ -1,5 +1,5 @@
 /** The line every generated page begins with. */
-export const GENERATED = "<!-- Generated from the code by `bun run reference`. Do not edit. -->";
+const GENERATED = "<!-- Generated from the code by `bun run reference`. Do not edit. -->";
 
 /** A Markdown table; cells may hold anything. */
 export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {

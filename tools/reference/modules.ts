@@ -95,7 +95,7 @@ export function declared(path: string, name: string, source?: string): PublicSym
 }
 
 function namesOf(node: SyntaxNode): readonly string[] {
-  const nameOf = (item: unknown) => String((item as SyntaxNode | undefined)?.["name"] ?? "");
+  const nameOf = (item: unknown) => ((item as SyntaxNode | undefined)?.["name"] as string | undefined) ?? "";
   if (node["type"] === "VariableDeclaration") {
     return (node["declarations"] as SyntaxNode[]).map((item) => nameOf(item["id"]));
   }
