@@ -18,7 +18,7 @@ export interface CopyOptions {
   readonly signal?: AbortSignal;
   /** Whether rows keep their order; costs about a third of the speed. Default `false`. */
   readonly ordered?: boolean;
-  /** Rows of a row group. Default 122880. */
+  /** Rows of a row group. Default 61440: as fast as twice that, 5 % larger, in a third less memory. */
   readonly rowGroupRows?: number;
   /** zstd's level. Default 1: faster, and with Parquet v2 no larger. */
   readonly compressionLevel?: number;
@@ -44,7 +44,7 @@ export interface CopyResult {
   readonly columns: Readonly<Record<string, ColumnStatistics>>;
 }
 
-const ROW_GROUP_ROWS = 122_880;
+const ROW_GROUP_ROWS = 61_440;
 /** Fetching batches from JavaScript takes no more than this; encoding them is DuckDB's. */
 const STREAM_THREADS = 2;
 const REPORT_EVERY_MS = 100;

@@ -1,4 +1,5 @@
 const encoder = new TextEncoder();
+const SHORT_BYTES = 48;
 
 /** Collects UTF-8 bytes; the hot paths write ASCII byte by byte. */
 export class TextWriter {
@@ -21,14 +22,24 @@ export class TextWriter {
   }
 
   bytes(values: Uint8Array): void {
-    this.reserve(values.length).set(values, this.length);
-    this.length += values.length;
+    this.#copy(values, 0, values.length);
+  }
+
+  #copy(source: Uint8Array, from: number, to: number): void {
+    const bytes = this.reserve(to - from);
+    const place = this.length;
+    this.length += to - from;
+    // A call into the engine costs more than copying a few bytes here.
+    if (to - from > SHORT_BYTES) bytes.set(source.subarray(from, to), place);
+    else for (let index = from; index < to; index++) bytes[place + index - from] = source[index]!;
   }
 
   /** Text of ASCII characters only. */
   ascii(text: string): void {
     const bytes = this.reserve(text.length);
-    for (let index = 0; index < text.length; index++) bytes[this.length++] = text.charCodeAt(index);
+    const place = this.length;
+    for (let index = 0; index < text.length; index++) bytes[place + index] = text.charCodeAt(index);
+    this.length += text.length;
   }
 
   text(text: string): void {
@@ -97,7 +108,7 @@ export class TextWriter {
       const byte = source[index]!;
       plain = byte !== 34 && byte !== 44 && byte !== 10 && byte !== 13;
     }
-    if (plain) return this.bytes(source.subarray(from, to));
+    if (plain) return this.#copy(source, from, to);
     const bytes = this.reserve((to - from) * 2 + 2);
     let place = this.length;
     bytes[place++] = 34;

@@ -37,7 +37,13 @@ export function scalarWriter(data: arrow.Data, style: Style): ValueWriter | null
   }
   if (DataType.isInt(type)) {
     const values = data.values as unknown as BigInt64Array;
-    return (out, row) => writeWhole(out, values[row]!, style);
+    const words = wordsOf(values);
+    const { isSigned } = type;
+    return (out, row) => {
+      const number = safeNumber(words, row * 2);
+      if (Number.isNaN(number) || (number < 0 && !isSigned)) writeWhole(out, values[row]!, style);
+      else out.integer(number);
+    };
   }
   if (DataType.isFloat(type)) return floatWriter(data, type, style);
   if (DataType.isDecimal(type)) return decimalWriter(data, type, style);
@@ -52,6 +58,15 @@ const quoted =
     write(out, row);
     out.byte(34);
   };
+
+const wordsOf = (values: BigInt64Array) =>
+  new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+
+/** The 64-bit number in two words when a double holds it, else NaN; big integers are slow. */
+function safeNumber(words: Int32Array, index: number): number {
+  const high = words[index + 1]!;
+  return high >= -0x20_0000 && high < 0x20_0000 ? high * 2 ** 32 + (words[index]! >>> 0) : Number.NaN;
+}
 
 /** A number where every reader gets it exactly, else its digits as a text. */
 function writeWhole(out: TextWriter, value: bigint, style: Style): void {
@@ -86,7 +101,16 @@ const EXACT_DIGITS = 15;
 function decimalWriter(data: arrow.Data, type: arrow.Decimal, style: Style): ValueWriter {
   const words = data.values as unknown as Uint32Array;
   const count = type.bitWidth / 32;
+  const signed32 = new Int32Array(words.buffer, words.byteOffset, words.length);
+  const unit = 10 ** type.scale;
+  const simple = count === 4 && type.scale >= 0 && type.scale <= EXACT_DIGITS;
   return (out, row) => {
+    if (simple) {
+      const high = signed32[row * 4 + 1]! >> 31;
+      const short = signed32[row * 4 + 2] === high && signed32[row * 4 + 3] === high;
+      const number = short ? safeNumber(signed32, row * 4) : Number.NaN;
+      if (Math.abs(number) < 10 ** EXACT_DIGITS) return writeScaled(out, number, unit, type.scale);
+    }
     let value = BigInt(words[row * count + count - 1]! | 0);
     for (let word = count - 2; word >= 0; word--) value = (value << 32n) | BigInt(words[row * count + word]!);
     const digits = (value < 0n ? -value : value).toString();
@@ -99,6 +123,16 @@ function decimalWriter(data: arrow.Data, type: arrow.Decimal, style: Style): Val
     const exact = digits.length <= EXACT_DIGITS || style === "bare" || isSafe(type, value);
     out.ascii(exact ? signed : `"${signed}"`);
   };
+}
+
+function writeScaled(out: TextWriter, value: number, unit: number, scale: number): void {
+  const positive = Math.abs(value);
+  const whole = Math.floor(positive / unit);
+  if (value < 0) out.byte(45);
+  out.integer(whole);
+  if (scale === 0) return;
+  out.byte(46);
+  out.digits(positive - whole * unit, scale);
 }
 
 const isSafe = (type: arrow.Decimal, value: bigint) =>
@@ -129,11 +163,13 @@ function momentWriter(data: arrow.Data): ValueWriter | null {
   }
   if (!DataType.isTimestamp(type)) return null;
   const values = data.values as unknown as BigInt64Array;
+  const words = wordsOf(values);
   const digits = DIGITS_OF_UNIT[type.unit];
   const zoned = type.timezone != null && type.timezone !== "";
   return (out, row) => {
-    const value = values[row]!;
-    if (writeInfinity(out, value, FOREVER)) return;
+    const number = safeNumber(words, row * 2);
+    const value = Number.isNaN(number) ? values[row]! : number;
+    if (typeof value === "bigint" && writeInfinity(out, value, FOREVER)) return;
     const { seconds, fraction } = split(value, digits);
     writeMoment(out, seconds, fraction, digits);
     if (zoned) out.byte(90);
