@@ -184,8 +184,10 @@ const promises: Readonly<Record<string, (open: Open) => Promise<void>>> = {
   },
   "the schema is locked in the storage, not in a process": async (open) => {
     const world = new World();
-    await (await open(world)).insert(thing("a"));
-    const other = open(world, { indexKeys: ["group"] }).then((subject) => subject.insert(thing("b")));
+    await (await open(world, { now: "2026-01-01T12:00:00Z" })).insert(thing("a"));
+    const other = open(world, { indexKeys: ["group"], now: "2026-01-01T12:01:00Z" }).then((subject) =>
+      subject.insert(thing("b")),
+    );
     expect(await other.then(() => "accepted").catch(() => "refused")).toBe("refused");
   },
 };
