@@ -103,7 +103,18 @@ interface RegistryServices {
   readonly checkTable: CheckTable;
 }
 
-/** The table registry; see `openTableRegistry`. */
+/**
+ * The table registry; see `openTableRegistry`.
+ *
+ * @example
+ * ```ts
+ * import { createAgnes } from "agnes";
+ * await using agnes = await createAgnes({ plugins: [] });
+ * const tables = await agnes.tables();
+ * const { version } = await tables.find("orders");
+ * await tables.update("crm.orders", { sync_schedule: "daily 05:00" }, { expectedVersion: version });
+ * ```
+ */
 export class TableRegistry implements AsyncDisposable {
   readonly #catalog: Catalog<RegistryRow>;
   readonly #host: Host;

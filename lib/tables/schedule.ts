@@ -51,6 +51,12 @@ export function scheduleProblem(text: string): string | undefined {
  * were missed. A table that was never synced is due at `now`.
  *
  * @param lastSuccess when the last successful sync began: what changed while it ran is then read by the next
+ * @example
+ * ```ts
+ * import { nextDue, parseSchedule } from "agnes";
+ * const lastSuccess = new Date("2026-11-21T00:00:00Z");
+ * nextDue(parseSchedule("daily 05:00"), lastSuccess, new Date("2026-11-23T00:00:00Z")); // 2026-11-21T05:00:00.000Z
+ * ```
  */
 export function nextDue(schedule: Schedule, lastSuccess: Date | null, now: Date): Date {
   if (lastSuccess === null) return now;
@@ -61,7 +67,16 @@ export function nextDue(schedule: Schedule, lastSuccess: Date | null, now: Date)
   return new Date(Math.min(...slots));
 }
 
-/** Whether a table is due; see `nextDue`. */
+/**
+ * Whether a table is due; see `nextDue`.
+ *
+ * @example
+ * ```ts
+ * import { isDue, parseSchedule } from "agnes";
+ * const lastSuccess = new Date("2026-11-21T00:00:00Z");
+ * isDue(parseSchedule("every 6h"), lastSuccess, new Date("2026-11-21T05:59:00Z")); // false
+ * ```
+ */
 export function isDue(schedule: Schedule, lastSuccess: Date | null, now: Date): boolean {
   return nextDue(schedule, lastSuccess, now).getTime() <= now.getTime();
 }

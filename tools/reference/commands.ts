@@ -1,31 +1,44 @@
 import type { ArgsDef, CommandDef } from "citty";
 
+import { globalArgs } from "../../cmd/console/global-args.ts";
 import { mainCommand } from "../../cmd/main-command.ts";
 import { markdownTable, page } from "./markdown.ts";
 
 /** `docs/reference/commands.md`. */
 export async function commandsPage(): Promise<string> {
-  return page("Commands", "`agnes COMMAND --help` says the same.", ...(await sections(mainCommand, [])));
+  return page(
+    "Commands",
+    "`agnes COMMAND --help` says the same. Data goes to stdout, talk to stderr. Exit status: 0 ok, 1 failed, 2 wrong" +
+      " usage, 3 some tables failed.",
+    "Every command takes:",
+    argumentTable(globalArgs),
+    ...(await sections(mainCommand, [])),
+  );
 }
 
 async function sections(command: CommandDef, path: readonly string[]): Promise<readonly string[]> {
   const meta = await resolved(command.meta);
   const name = [...path, meta?.name ?? ""].filter(Boolean);
-  const args = Object.entries(((await resolved(command.args)) ?? {}) as ArgsDef);
+  const args = ((await resolved(command.args)) ?? {}) as ArgsDef;
+  const own = Object.fromEntries(Object.entries(args).filter(([key]) => !(key in globalArgs)));
   const children = Object.values((await resolved(command.subCommands)) ?? {});
   const nested = await Promise.all(children.map(async (child) => sections((await resolved(child))!, name)));
-  const rows = args.map(([key, arg]) => [
-    arg.type === "positional" ? `\`${key.toUpperCase()}\`` : `\`--${kebab(key)}\``,
+  return [
+    `${"#".repeat(Math.min(name.length + 1, 4))} \`${name.join(" ")}\``,
+    meta?.description ?? "",
+    Object.keys(own).length === 0 ? "" : argumentTable(own),
+    ...nested.flat(),
+  ].filter(Boolean);
+}
+
+function argumentTable(args: ArgsDef): string {
+  const rows = Object.entries(args).map(([key, arg]) => [
+    arg.type === "positional" ? `\`${arg.valueHint ?? key.toUpperCase()}\`` : `\`--${kebab(key)}\``,
     "options" in arg && Array.isArray(arg.options) ? arg.options.join(", ") : (arg.type ?? "string"),
     arg.default === undefined ? (arg.required === true ? "required" : "") : `\`${String(arg.default)}\``,
     arg.description ?? "",
   ]);
-  return [
-    `${"#".repeat(Math.min(name.length + 1, 4))} \`${name.join(" ")}\``,
-    meta?.description ?? "",
-    ...(rows.length === 0 ? [] : [markdownTable(["argument", "type", "default", "what it is"], rows)]),
-    ...nested.flat(),
-  ].filter(Boolean);
+  return markdownTable(["argument", "type", "default", "what it is"], rows);
 }
 
 async function resolved<T>(
