@@ -38,7 +38,7 @@ test("Connection.stream() keeps values of nested columns when rows are filtered,
   const { database, connection } = session;
   const sql = `SELECT i, CASE WHEN i % 5 > 0 THEN [i, NULL, i * 2][: i % 4] END AS l,
       CASE WHEN i % 3 > 0 THEN {'a': 'the text of ' || i, 'b': [{'c': i}]} END AS s,
-      MAP {'key ' || i: [i]} AS m, [i, i + 1]::BIGINT[2] AS a, i % 2 = 0 AS b, ['x', 'longer than twelve ' || i] AS t
+      MAP {'key ' || i: [i]} AS m, [i, i + 1]::BIGINT[2] AS a, i % 2 = 0 AS b, ['x', 'longer than twelve ' || i] AS t, ['the same', 'in every single row'] AS c
     FROM range(20000) r(i) WHERE i % 7 <> 0 ORDER BY hash(i)`;
   const { schema, batches } = await connection.stream(sql, { batchRows: 3000 });
   const all = await collect(batches);

@@ -115,3 +115,46 @@ test("openStream() throws batch_malformed when a batch has not the declared colu
     expect(error.message).toMatch(reason);
   }
 });
+
+test("openStream() takes the fields of a null record to be null, whatever lies under it", async () => {
+  const leaf = arrow.makeData({
+    type: new arrow.Int32(),
+    length: 4,
+    nullCount: 0,
+    data: Int32Array.of(1, 2, 3, 4),
+  });
+  const inner = new arrow.Struct([new arrow.Field("x", new arrow.Int32(), true)]);
+  const middle = arrow.makeData({
+    type: inner,
+    length: 4,
+    nullCount: 1,
+    nullBitmap: Uint8Array.of(0b0111),
+    children: [leaf],
+  });
+  const outer = new arrow.Struct([new arrow.Field("s", inner, true)]);
+  const data = arrow.makeData({
+    type: outer,
+    length: 4,
+    nullCount: 1,
+    nullBitmap: Uint8Array.of(0b1101),
+    children: [middle],
+  });
+  await using session = await open();
+  const batch = batchOf({ v: new arrow.Vector([data]) });
+  const table = openStream(
+    session.database,
+    sourceOf(batch.schema, async function* () {
+      yield batch;
+    }),
+  );
+  expect(
+    await session.connection.rows(
+      `SELECT v.s.x AS x, v.s IS NULL AS s, v IS NULL AS v FROM ${table.relation}`,
+    ),
+  ).toEqual([
+    { x: 1, s: false, v: false },
+    { x: null, s: true, v: true },
+    { x: 3, s: false, v: false },
+    { x: null, s: true, v: false },
+  ]);
+});

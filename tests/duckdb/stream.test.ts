@@ -7,6 +7,7 @@ import {
   registerLiveTable,
   type StreamSource,
 } from "../../lib/duckdb/mod.ts";
+import { Scan } from "../../lib/duckdb/stream/scan.ts";
 import { numbers, open, rejection, sleep, sourceOf, temporaryDirectory } from "./support.ts";
 
 const { schema } = numbers(0, 1);
@@ -248,4 +249,26 @@ test("copyToParquet() fails with the expression's error when a select cannot be 
   expect(error.code).toBe("duckdb_failed");
   expect(error.message).toContain("bad row");
   expect(seen.closed).toBe(1);
+});
+
+test("Scan says that it failed, never that it ended, when it is stopped before its source's end", async () => {
+  const { source } = watched(100);
+  const scan = new Scan(source, ["id"], () => {});
+  await sleep(20);
+  expect(scan.next(10).kind).toBe("rows");
+  await scan.close();
+  scan.next(BATCH);
+  expect(scan.next(BATCH)).toEqual({ kind: "failed", message: "the source was stopped" });
+});
+
+test("Scan holds no more batches than its queue", async () => {
+  const { source, seen } = watched(100, 0, { queue: 3 });
+  const scan = new Scan(source, ["id"], () => {});
+  await sleep(20);
+  expect(seen.given).toBe(3);
+  scan.next(BATCH);
+  await sleep(20);
+  expect(seen.given).toBe(4);
+  await scan.close();
+  expect(seen).toMatchObject({ closed: 1, given: 4 });
 });
