@@ -11,9 +11,4 @@ export function buildPackage(directory: string): number {
   return run(join(ROOT, "node_modules/.bin/tsc"), "-p", "tsconfig.build.json", "--outDir", directory);
 }
 
-if (import.meta.main) {
-  const status = buildPackage(resolve(ROOT, process.argv[2] ?? "dist"));
-  process.exit(
-    status === 0 && process.argv[2] === undefined ? run(join(ROOT, "node_modules/.bin/publint")) : status,
-  );
-}
+if (import.meta.main) process.exit(buildPackage(resolve(ROOT, process.argv[2] ?? "dist")));

@@ -12,6 +12,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { publint } from "publint";
+
 import { buildPackage } from "../../tools/package.ts";
 import { ROOT } from "../../tools/source.ts";
 
@@ -43,6 +45,15 @@ const run = (command: string, ...parameters: string[]) =>
   });
 
 describe("the built package", () => {
+  test("publint finds nothing wrong with its shape", async () => {
+    const { messages } = await publint({
+      pkgDir: join(project, "node_modules", "agnes"),
+      strict: true,
+      pack: "npm",
+    });
+    expect(messages).toEqual([]);
+  }, 60_000);
+
   test("tsc checks a consumer's program against its declarations", () => {
     writeFileSync(
       join(project, "tsconfig.json"),
