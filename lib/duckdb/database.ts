@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 
 import native from "@duckdb/node-bindings";
@@ -20,7 +20,7 @@ import {
 export interface DuckDBLimits {
   /** Default: DuckDB's own, 80 % of the memory. */
   readonly memoryMb?: number;
-  /** Default: the cores. */
+  /** Default: the cores. More, two per source, let many slow sources be waited for at once. */
   readonly threads?: number;
   /** How much may be spilled to disk. Default: DuckDB's own, 90 % of what is free. */
   readonly temporaryMb?: number;
@@ -67,7 +67,7 @@ export async function openDatabase(options: OpenOptions = {}): Promise<Database>
     } finally {
       native.disconnect_sync(connection);
     }
-    return new Database(database, temporary);
+    return new Database(database, temporary, limits.threads ?? availableParallelism());
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
     throw duckdbError(error, `OPEN ${path}`);
@@ -93,10 +93,13 @@ function settingsOf(options: OpenOptions, temporary: string): Record<string, str
   };
 }
 
+const IDLE_MS_MAX = 20;
+
 /** An open DuckDB database; see `openDatabase`. */
 export class Database implements AsyncDisposable, SourceHolder {
   readonly #native: native.Database;
   readonly #temporary: string;
+  readonly #threads: number;
   readonly #connections = new Set<Connection>();
   readonly #feeds = new Map<number, Feed>();
   readonly #sources = new Map<string, RegisteredSource>();
@@ -104,7 +107,8 @@ export class Database implements AsyncDisposable, SourceHolder {
   #scanning = false;
   #closing: Promise<void> | null = null;
 
-  constructor(database: native.Database, temporary: string) {
+  constructor(database: native.Database, temporary: string, threads: number) {
+    this.#threads = threads;
     this.#native = database;
     this.#temporary = temporary;
   }
@@ -120,7 +124,11 @@ export class Database implements AsyncDisposable, SourceHolder {
     this.#connections.add(opened);
     if (!this.#scanning) {
       this.#scanning = true;
-      registerScanFunction(connection, this.#sources, (id) => this.#feedOf(id));
+      registerScanFunction(connection, {
+        sources: this.#sources,
+        feedOf: (id) => this.#feedOf(id),
+        idleMsMax: () => this.#idleMsMax(),
+      });
     }
     return opened;
   }
@@ -149,6 +157,17 @@ export class Database implements AsyncDisposable, SourceHolder {
     const id = String(this.#nextSource++);
     this.#sources.set(id, registered);
     return { relation: relationOf(id, registered), remove: () => void this.#sources.delete(id) };
+  }
+
+  /**
+   * A thread that waits for one source is lost to the others. DuckDB takes it away after fifty answers, so short
+   * ones make it go round; a statement that no thread has come to yet is not kept waiting at all.
+   */
+  #idleMsMax(): number {
+    const running = [...this.#feeds.values()].filter((feed) => feed.running);
+    if (running.some((feed) => feed.unopened)) return -1;
+    const enough = running.length <= 1 || running.length * 2 <= this.#threads;
+    return enough ? IDLE_MS_MAX : 1;
   }
 
   #feedOf(connectionId: number): Feed {

@@ -180,6 +180,7 @@ async function runFed(
     void feed.close();
   };
   signal?.addEventListener("abort", stop, { once: true });
+  feed.running = true;
   const pending = native.pending_prepared(prepared);
   const kept = [connection, prepared, pending] as const;
   unfinished.add(kept);
@@ -192,6 +193,7 @@ async function runFed(
     throw failure === null ? error : new SourceFailure(failure.error);
   } finally {
     unfinished.delete(kept);
+    feed.running = false;
     signal?.removeEventListener("abort", stop);
     await feed.close();
   }

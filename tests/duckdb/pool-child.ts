@@ -42,7 +42,11 @@ async function naive(path: string): Promise<number> {
   const instance = await native.open(":memory:", native.create_config());
   const connection = await native.connect(instance);
   const registered = prepareSource(source, 2);
-  registerScanFunction(connection, new Map([["1", registered]]), () => new Feed());
+  registerScanFunction(connection, {
+    sources: new Map([["1", registered]]),
+    feedOf: () => new Feed(),
+    idleMsMax: () => 20,
+  });
   const relation = relationOf("1", registered);
   await native.query(connection, `COPY (SELECT * FROM ${relation}) TO '${path}' (FORMAT parquet)`);
   return BATCHES * ROWS;

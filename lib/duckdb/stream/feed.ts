@@ -8,12 +8,19 @@ export class Feed {
   bound = 0;
   /** Whether several threads of DuckDB may be waiting for a scan at once. */
   parallel = false;
+  /** Whether DuckDB's threads work on it. */
+  running = false;
   /** When DuckDB last asked for rows. */
   lastAskedMs = 0;
 
   add(scan: Scan): void {
     this.#scans.push(scan);
     this.lastAskedMs = performance.now();
+  }
+
+  /** Whether no thread of DuckDB has come to it yet. */
+  get unopened(): boolean {
+    return this.running && this.#scans.length === 0;
   }
 
   /** Whether every source that is named was read to its end. More may be bound than ever open; then never. */

@@ -26,7 +26,6 @@ export type Step =
   | { readonly kind: "failed"; readonly message: string };
 
 const DEFAULT_QUEUE = 4;
-const IDLE_MS_MAX = 20;
 /** How long a source may take to stop after it was told to. */
 const CLOSE_GRACE_MS = 1_000;
 
@@ -113,7 +112,7 @@ export class Scan {
       this.ended = true;
       return { kind: "end" };
     }
-    this.#idleMs = Math.min(IDLE_MS_MAX, this.#idleMs === 0 ? 1 : this.#idleMs * 2);
+    this.#idleMs = this.#idleMs === 0 ? 1 : this.#idleMs * 2;
     return { kind: "idle", waitMs: this.#idleMs };
   }
 

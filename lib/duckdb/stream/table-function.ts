@@ -37,18 +37,20 @@ export function prepareSource(source: StreamSource, threads: number): Registered
  * The SQL that reads a source.
  *
  * The function must answer at once. When no batch is there it gives one row with a waiting time in the hidden
- * column: DuckDB's own thread sleeps that long, interruptibly, and drops the row, while JavaScript goes on.
+ * column: DuckDB's own thread sleeps that long, interruptibly, and drops the row, while JavaScript goes on. A time
+ * below zero drops the row at once.
  */
 export function relationOf(id: string, { waitColumn }: RegisteredSource): string {
   const wait = quoteIdentifier(waitColumn);
   return (
     `(SELECT * EXCLUDE (${wait}) FROM ${SCAN_FUNCTION}(${quoteLiteral(id)}) ` +
-    `WHERE CASE WHEN ${wait} > 0 THEN sleep_ms(${wait}) IS NOT NULL ELSE true END)`
+    `WHERE CASE WHEN ${wait} > 0 THEN sleep_ms(${wait}) IS NOT NULL ELSE ${wait} = 0 END)`
   );
 }
 
 interface Bound extends RegisteredSource {
   readonly feed: Feed;
+  readonly idleMsMax: () => number;
 }
 
 interface Reading {
@@ -59,28 +61,28 @@ interface Reading {
   readonly positions: readonly number[];
 }
 
+/** What the function needs of its database. */
+export interface ScanHost {
+  readonly sources: ReadonlyMap<string, RegisteredSource>;
+  readonly feedOf: (connectionId: number) => Feed;
+  /** How long a thread may sleep on a source that has nothing, as far as others are concerned. */
+  readonly idleMsMax: () => number;
+}
+
 /** Makes `SELECT … FROM agnes_scan(id)` work on a whole instance. Registering twice is ignored by DuckDB. */
-export function registerScanFunction(
-  connection: native.Connection,
-  sources: ReadonlyMap<string, RegisteredSource>,
-  feedOf: (connectionId: number) => Feed,
-): void {
+export function registerScanFunction(connection: native.Connection, host: ScanHost): void {
   const table = native.create_table_function();
   native.table_function_set_name(table, SCAN_FUNCTION);
   native.table_function_add_parameter(table, duckdb.VARCHAR.toLogicalType().logical_type);
   native.table_function_supports_projection_pushdown(table, true);
-  native.table_function_set_bind(table, (info) => bind(info, sources, feedOf));
+  native.table_function_set_bind(table, (info) => bind(info, host));
   native.table_function_set_init(table, init);
   native.table_function_set_function(table, fill);
   native.register_table_function(connection, table);
 }
 
-function bind(
-  info: native.TableFunctionBindInfo,
-  sources: ReadonlyMap<string, RegisteredSource>,
-  feedOf: (connectionId: number) => Feed,
-): void {
-  const registered = sources.get(native.get_varchar(native.bind_get_parameter(info, 0)));
+function bind(info: native.TableFunctionBindInfo, host: ScanHost): void {
+  const registered = host.sources.get(native.get_varchar(native.bind_get_parameter(info, 0)));
   if (registered === undefined) return native.bind_set_error(info, "there is no such source any more");
   const { source, writer, waitColumn, threads } = registered;
   for (const [index, field] of source.schema.fields.entries()) {
@@ -89,10 +91,10 @@ function bind(
   native.bind_add_result_column(info, waitColumn, duckdb.INTEGER.toLogicalType().logical_type);
   if (source.rows !== undefined) native.bind_set_cardinality(info, source.rows, false);
   const context = native.table_function_get_client_context(info);
-  const feed = feedOf(native.client_context_get_connection_id(context));
+  const feed = host.feedOf(native.client_context_get_connection_id(context));
   feed.bound += 1;
   if (threads > 1) feed.parallel = true;
-  native.bind_set_bind_data(info, { ...registered, feed } satisfies Bound);
+  native.bind_set_bind_data(info, { ...registered, feed, idleMsMax: host.idleMsMax } satisfies Bound);
 }
 
 function init(info: native.TableFunctionInitInfo): void {
@@ -116,7 +118,7 @@ function init(info: native.TableFunctionInitInfo): void {
 }
 
 function fill(info: native.TableFunctionInfo, chunk: native.DataChunk): void {
-  const { feed, writer } = native.function_get_bind_data(info) as Bound;
+  const { feed, writer, idleMsMax } = native.function_get_bind_data(info) as Bound;
   const { scan, places, positions } = native.function_get_init_data(info) as Reading;
   feed.lastAskedMs = performance.now();
   const step = scan.next(VECTOR_ROWS);
@@ -130,7 +132,7 @@ function fill(info: native.TableFunctionInfo, chunk: native.DataChunk): void {
       feed.notify();
       return;
     case "idle":
-      return fillIdle(chunk, places, step.waitMs);
+      return fillIdle(chunk, places, Math.min(step.waitMs, idleMsMax()));
     case "rows":
       native.data_chunk_set_size(chunk, step.count);
       try {
