@@ -65,9 +65,26 @@ export function dependencyViolations(manifest: PackageFile, architecture: string
   );
 }
 
-/** Addresses in a lock file. */
-export function lockViolations(lock: string): readonly string[] {
-  return [...lock.matchAll(/"resolved":\s*"([^"]*)"/g)].map(
-    ([, address]) => `the lock file names ${address}`,
-  );
+interface LockFile {
+  readonly packages: Readonly<
+    Record<
+      string,
+      { readonly resolved?: string; readonly optionalDependencies?: Readonly<Record<string, string>> }
+    >
+  >;
+}
+
+/**
+ * Addresses in a lock file, and packages for other platforms that it left out: npm drops those that are not installed
+ * where it is written, and then installs nothing from it.
+ */
+export function lockViolations({ packages }: LockFile): readonly string[] {
+  return Object.entries(packages).flatMap(([path, { resolved, optionalDependencies = {} }]) => [
+    ...(resolved === undefined ? [] : [`the lock file names ${resolved}`]),
+    ...Object.keys(optionalDependencies)
+      .filter(
+        (name) => !(`node_modules/${name}` in packages) && !(`${path}/node_modules/${name}` in packages),
+      )
+      .map((name) => `the lock file lacks ${name}`),
+  ]);
 }

@@ -61,10 +61,22 @@ describe("tidy", () => {
   });
 
   test("lockViolations() finds none in package-lock.json", () => {
-    expect(lockViolations(read("package-lock.json"))).toEqual([]);
+    expect(
+      lockViolations(JSON.parse(read("package-lock.json")) as Parameters<typeof lockViolations>[0]),
+    ).toEqual([]);
   });
 
-  test("lockViolations() catches an address", () => {
-    expect(lockViolations(`{ "resolved": "https://example.com/a.tgz" }`)).toHaveLength(1);
+  test("lockViolations() catches an address and a platform that was left out", () => {
+    const packages = {
+      "node_modules/a": {
+        resolved: "https://example.com/a.tgz",
+        optionalDependencies: { "a-linux": "1", "a-darwin": "1" },
+      },
+      "node_modules/a-linux": {},
+    };
+    expect(lockViolations({ packages })).toEqual([
+      "the lock file names https://example.com/a.tgz",
+      "the lock file lacks a-darwin",
+    ]);
   });
 });
