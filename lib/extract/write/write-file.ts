@@ -80,34 +80,40 @@ async function typedChunk(
   columns: readonly PublishedColumn[],
 ): Promise<{ readonly chunk: LocalChunk; readonly present: Columns }> {
   const { plan } = context;
-  const sniffed = await describe(context, fileRelation(chunk));
   const declared = columnsOf(plan.info.schema);
-  const types = new Map([...declared, ...columns].map((column) => [column.name, column.type]));
   const isTyped = chunk.format === "parquet";
-  const wanted = sniffed.map(({ name, type }) => ({
-    name,
-    type: (isTyped ? null : types.get(name)) ?? type,
-  }));
-  const expected = columnsOf(plan.info.schema, requestedColumns(plan));
-  const found = differences(
-    wanted.map((column) => ({ ...column, nullable: true })),
-    isTyped
-      ? expected
-      : expected.map((column) => ({ ...column, type: types.get(column.name) ?? column.type })),
-    [
-      ...declared,
-      ...sniffed.filter(({ name }) => types.has(name)).map((column) => ({ ...column, nullable: true })),
-    ],
+  const isCsv = chunk.format === "csv";
+  // Told the types of some columns, the JSON reader gives these columns alone, so it must be asked without.
+  const { types: given = {}, ...plain } = chunk;
+  const sniffed = await describe(context, fileRelation(isCsv ? chunk : plain));
+  const types = new Map([...declared, ...columns].map((column) => [column.name, column.type]));
+  const wanted = isTyped
+    ? sniffed
+    : sniffed.map(({ name, type }) => ({ name, type: given[name] ?? types.get(name) ?? type }));
+  refuseDifferences(context, wanted, declared, number, isTyped);
+  const changed = wanted.filter(({ type }, at) => type !== sniffed[at]?.type);
+  if (changed.length === 0) return { chunk: isCsv ? chunk : plain, present: wanted };
+  const told = Object.fromEntries((isCsv ? changed : wanted).map(({ name, type }) => [name, type]));
+  return { chunk: { ...plain, types: isCsv ? { ...given, ...told } : told }, present: wanted };
+}
+
+/** Types count only where the file has them: a CSV file has texts, and those that do not fit fail by themselves. */
+function refuseDifferences(
+  { plan }: TableContext,
+  wanted: Columns,
+  declared: readonly PublishedColumn[],
+  number: number,
+  isTyped: boolean,
+): void {
+  const given = new Map(wanted.map((column) => [column.name, column.type]));
+  const expected = columnsOf(plan.info.schema, requestedColumns(plan)).map((column) =>
+    isTyped ? column : { ...column, type: given.get(column.name) ?? column.type },
   );
+  const present = wanted.map((column) => ({ ...column, nullable: true }));
+  const found = differences(present, expected, declared);
   if (found.length > 0) {
     throw new AgnesError("batch_schema_mismatch", { table: plan.name, batch: number, differences: found });
   }
-  const changed = wanted.filter(
-    ({ name, type }, at) => type !== sniffed[at]?.type && chunk.types?.[name] === undefined,
-  );
-  if (changed.length === 0) return { chunk, present: sniffed };
-  const overridden = Object.fromEntries(changed.map(({ name, type }) => [name, type]));
-  return { chunk: { ...chunk, types: { ...chunk.types, ...overridden } }, present: wanted };
 }
 
 async function describe(context: TableContext, relation: string): Promise<Columns> {

@@ -1,0 +1,32 @@
+/** One table through the whole runtime, for the benches. */
+import { createHost, silentLog } from "../lib/base/mod.ts";
+import { extractSource, type ExtractStats } from "../lib/extract/mod.ts";
+import type { Batch, ReadEnd, TableInfo } from "../lib/kit/mod.ts";
+
+/** Extracts what `read` gives as a whole into `directory`. */
+export function extractOne(
+  directory: string,
+  info: TableInfo,
+  read: () => AsyncIterable<Batch, ReadEnd | void>,
+): Promise<ExtractStats> {
+  return extractSource(
+    { host: createHost(), log: silentLog, limits: {} },
+    {
+      directory,
+      source: { name: "bench", plugin: { name: "bench", version: "1.0.0" }, connector: { read } },
+      tables: [
+        {
+          id: `bench.${info.name}`,
+          name: info.name,
+          info,
+          mode: "local",
+          strategy: "full_refresh",
+          primaryKey: [],
+          schemaPolicy: "evolve",
+          quarantine: false,
+          description: "",
+        },
+      ],
+    },
+  );
+}
