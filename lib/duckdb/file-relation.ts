@@ -11,9 +11,11 @@ export type LocalFileChunk = FileChunk & { readonly data: string };
  * What the chunk leaves out is sniffed over the whole file's start; `types` overrides columns by name. The path is
  * taken as it is: glob characters in it stand for themselves.
  *
+ * @param columns the DuckDB types of all columns of a JSON file, when they are known: nothing is sniffed then, and a
+ *   value asked for as text is the text that stands in the file
  * @throws `invalid_input` when options do not go with the format
  */
-export function fileRelation(chunk: LocalFileChunk): string {
+export function fileRelation(chunk: LocalFileChunk, columns?: Readonly<Record<string, string>>): string {
   const path = quoteLiteral(escapeGlob(chunk.data));
   switch (chunk.format) {
     case "parquet":
@@ -26,10 +28,12 @@ export function fileRelation(chunk: LocalFileChunk): string {
     case "ndjson":
     case "json":
       if (chunk.csv !== undefined) throw misplaced(chunk, "csv options do not go with it");
-      return withTypes(
-        `read_json([${path}]${options({ ...compression(chunk), ...jsonOptions(chunk) })})`,
-        chunk.types,
-      );
+      return columns === undefined
+        ? withTypes(
+            `read_json([${path}]${options({ ...compression(chunk), ...jsonOptions(chunk) })})`,
+            chunk.types,
+          )
+        : `read_json([${path}]${options({ ...compression(chunk), ...jsonOptions(chunk), columns: record(columns) })})`;
   }
 }
 

@@ -1,4 +1,4 @@
-import { link, mkdtemp, rm } from "node:fs/promises";
+import { access, link, mkdtemp, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 
 import { AgnesError, fileError, messageOf } from "../base/mod.ts";
@@ -56,6 +56,7 @@ async function open(path: string, what: string): Promise<native.Database> {
 
 /** Makes the file appear whole or not at all: a database that was cut short could never be locked. */
 async function create(path: string): Promise<void> {
+  if (await exists(path)) return;
   const directory = await mkdtemp(join(dirname(path), ".lock-"));
   try {
     const whole = join(directory, "lock");
@@ -65,6 +66,16 @@ async function create(path: string): Promise<void> {
     });
   } finally {
     await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
+    throw error;
   }
 }
 

@@ -238,3 +238,18 @@ test("extractSource() streams 100,000 rows in bounded batches", async () => {
   ]);
   expect(seen.at(-1)).toBe(100_000);
 });
+
+test("extractSource() keeps the text of a JSON file as it stands there, and keys that come late", async () => {
+  await using bench = await openBench();
+  const info = table("t", { at: utf8(), code: utf8(), more: utf8(), late: int64() });
+  const path = join(bench.root, "x.ndjson");
+  const line = (n: number) => ({ at: "2026-01-01T00:00:00Z", code: "007", more: { x: n } });
+  const lines = Array.from({ length: 30_000 }, (_, n) =>
+    JSON.stringify(n === 29_999 ? { ...line(n), late: 5 } : line(n)),
+  );
+  await bench.services.host.files.write(path, lines.join("\n"));
+  await bench.run([planOf(info)], () => [{ kind: "file", format: "ndjson", data: path }]);
+  expect(await bench.rows("SELECT * FROM t WHERE late = 5")).toEqual([
+    { at: "2026-01-01T00:00:00Z", code: "007", more: '{"x":29999}', late: 5n },
+  ]);
+});

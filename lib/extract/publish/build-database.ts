@@ -5,12 +5,10 @@ import { partsQuery } from "../schema/view.ts";
 import type { ExtractServices } from "../services.ts";
 import type { ExtractState, PublishedTable } from "../state/extract-state.ts";
 import { checkCount } from "../write/write-stream.ts";
-import { createRemoteAttach, createTables, WHOLE_EXTRACT } from "./tables-sql.ts";
+import { sideTables } from "./side-tables.ts";
 
 /** A quarter of a megabyte for every column of every little table would be most of the file. */
 const SMALL_BLOCKS = { default_block_size: "16384" };
-/** How many rows one INSERT holds. */
-const INSERT_ROWS = 500;
 
 /** What the views said when they were written. */
 export interface BuiltDatabase {
@@ -32,10 +30,7 @@ export async function buildDatabase(
 ): Promise<BuiltDatabase> {
   await using database = await openDatabase({ path, limits: services.limits, settings: SMALL_BLOCKS });
   await using connection = await database.connect();
-  for (const statement of createTables) await connection.run(statement);
-  await connection.run("BEGIN");
-  await insertSideTables(connection, state);
-  await connection.run("COMMIT");
+  await connection.run(["BEGIN", ...sideTables(state), "COMMIT"].join(";\n"));
   for (const table of state.tables) {
     if (table.mode === "remote") continue;
     await createView(services, connection, state, table, verify.has(table.name));
@@ -66,112 +61,6 @@ async function createView(
   if (!verify) return;
   const [counted] = await connection.rows<{ n: bigint }>(`SELECT count(*) AS n FROM ${view}`);
   checkCount(table.name, table.rows, Number(counted?.n), "its view");
-}
-
-async function insertSideTables(connection: Connection, state: ExtractState): Promise<void> {
-  const { generation, tables, remotes } = state;
-  await insert(connection, "_generation", [
-    [
-      generation.number,
-      generation.runId,
-      generation.kind,
-      generation.plugin,
-      generation.pluginVersion,
-      generation.startedAt,
-      generation.finishedAt,
-      generation.directory,
-    ],
-  ]);
-  await insert(
-    connection,
-    "_meta",
-    tables.map((t) => [t.name, t.description, t.rows, t.sizeBytes, t.extractedAt, t.mode]),
-  );
-  await insert(
-    connection,
-    "_parts",
-    tables.flatMap((t) =>
-      t.parts.map((p, ordinal) => [
-        t.name,
-        ordinal,
-        p.path,
-        p.rows,
-        p.sizeBytes,
-        p.sha256,
-        p.schemaVersion,
-        p.partition,
-        p.origin,
-        p.keyMin,
-        p.keyMax,
-        p.cursorMin,
-        p.cursorMax,
-      ]),
-    ),
-  );
-  await insert(
-    connection,
-    "_schema",
-    tables.flatMap((t) =>
-      t.schemas.map((s) => [
-        t.name,
-        s.version,
-        s.generation,
-        s.changedAt,
-        JSON.stringify(s.columns),
-        JSON.stringify(s.sourceColumns),
-        JSON.stringify(s.changes),
-      ]),
-    ),
-  );
-  await insert(connection, "_cursor", [...tables.map(cursorRow), wholeExtractRow(state)]);
-  if (remotes.length === 0) return;
-  await connection.run(createRemoteAttach);
-  await insert(
-    connection,
-    "_remote_attach",
-    remotes.map((r) => [r.alias, r.extension, r.url, r.tokenEnv]),
-  );
-}
-
-function cursorRow(table: PublishedTable): readonly Value[] {
-  return [
-    table.name,
-    table.cursor?.column ?? null,
-    table.cursor?.value ?? null,
-    table.state === undefined ? null : JSON.stringify(table.state),
-    JSON.stringify(table.sourceColumns),
-    table.definition,
-    table.tombstones.length === 0 ? null : JSON.stringify(table.tombstones),
-    null,
-    table.remote === undefined ? null : JSON.stringify(table.remote),
-  ];
-}
-
-function wholeExtractRow({ eventIds }: ExtractState): readonly Value[] {
-  const ids = eventIds.length === 0 ? null : JSON.stringify(eventIds);
-  return [WHOLE_EXTRACT, null, null, null, null, null, null, ids, null];
-}
-
-type Value = string | number | Date | null;
-
-async function insert(
-  connection: Connection,
-  table: string,
-  rows: readonly (readonly Value[])[],
-): Promise<void> {
-  for (let from = 0; from < rows.length; from += INSERT_ROWS) {
-    const values = rows
-      .slice(from, from + INSERT_ROWS)
-      .map((row) => `(${row.map(literal).join(", ")})`)
-      .join(", ");
-    await connection.run(`INSERT INTO ${table} VALUES ${values}`);
-  }
-}
-
-function literal(value: Value): string {
-  if (value === null) return "NULL";
-  if (value instanceof Date) return quoteLiteral(value.toISOString().slice(0, -1).replace("T", " "));
-  return typeof value === "number" ? String(value) : quoteLiteral(value);
 }
 
 /** Views over attached databases; DuckDB writes one only while the database is attached. */

@@ -4,10 +4,14 @@ import { basename, join, posix } from "node:path";
 
 import { fileError } from "../../base/mod.ts";
 import { quoteIdentifier } from "../../duckdb/mod.ts";
+import { eachOf } from "../concurrency.ts";
 import type { TableContext } from "../services.ts";
 import { readParquet } from "../schema/select.ts";
 import type { Part } from "../state/extract-state.ts";
 import { partsDirectory, type StagedPart } from "../write/staged.ts";
+
+/** One file is hashed while another is on its way to the disk. */
+const FILES_AT_ONCE = 2;
 
 /** What names a column's bounds in `_parts`. */
 export interface BoundedColumns {
@@ -29,14 +33,13 @@ export async function finishParts(
   const { files } = context.services.host;
   const directory = partsDirectory(context.directory, context.plan.name);
   const bounds = await measureBounds(context, staged, bounded);
-  const parts: Part[] = [];
-  for (const { path, rows, sizeBytes, partition, origin } of staged) {
-    const sha256 = await sha256OfFile(path);
-    const name = `${sha256.slice(0, 32)}.parquet`;
+  const parts = await eachOf(staged, FILES_AT_ONCE, async (part): Promise<Part> => {
+    const { path, rows, sizeBytes, partition, origin } = part;
     await files.chmod(path, 0o644);
-    await files.sync(path);
+    const [sha256] = await Promise.all([sha256OfFile(path), files.sync(path)]);
+    const name = `${sha256.slice(0, 32)}.parquet`;
     await files.rename(path, join(directory, name));
-    parts.push({
+    return {
       path: posix.join("data", basename(directory), name),
       rows,
       sizeBytes,
@@ -45,8 +48,8 @@ export async function finishParts(
       partition,
       origin,
       ...(bounds.get(path) ?? { keyMin: null, keyMax: null, cursorMin: null, cursorMax: null }),
-    });
-  }
+    };
+  });
   if (staged.length > 0) await files.sync(directory);
   return parts;
 }

@@ -1,7 +1,7 @@
 import { fileRelation, quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
 import type { PublishedColumn } from "../schema/column.ts";
 import type { TableContext } from "../services.ts";
-import type { LocalChunk } from "./write-file.ts";
+import { localRelation, type LocalChunk } from "./local-chunk.ts";
 import type { WriteTarget } from "./write-parts.ts";
 
 interface Rejected {
@@ -25,7 +25,12 @@ export async function setAsideRows(
 ): Promise<string> {
   const isParquet = chunk.format === "parquet";
   const texts = Object.fromEntries(present.map(({ name }) => [name, "VARCHAR"]));
-  const relation = fileRelation(isParquet ? chunk : { ...chunk, types: texts });
+  const relation = isParquet
+    ? fileRelation(chunk)
+    : localRelation(
+        chunk.format === "csv" ? { ...chunk, types: texts } : chunk,
+        present.map(({ name }) => ({ name, type: "VARCHAR" })),
+      );
   const has = new Set(present.map((column) => column.name));
   const converted = (name: string, type: string) => conversion(chunk, name, type);
   const checked = target.columns.filter(({ name, type }) => has.has(name) && type !== "VARCHAR");

@@ -8,15 +8,11 @@ import { selectList } from "../schema/select.ts";
 import { requestedColumns } from "../plan.ts";
 import type { TableContext } from "../services.ts";
 import { differences } from "../read/conform.ts";
+import { localRelation, typesOf, type Columns, type LocalChunk } from "./local-chunk.ts";
 import { setAsideRows } from "./set-aside.ts";
 import { stagingPath, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-parts.ts";
 import { checkCount } from "./write-stream.ts";
-
-/** A file chunk whose bytes are on the disk. */
-export type LocalChunk = FileChunk & { readonly data: string };
-
-type Columns = readonly Pick<PublishedColumn, "name" | "type">[];
 
 /** Lets DuckDB read a file into one part. */
 export async function writeFileChunk(
@@ -54,7 +50,7 @@ async function copyOrSetAside(
   path: string,
 ): Promise<{ rows: number; sizeBytes: number }> {
   const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
-  const sql = `SELECT ${selectList(target.columns, present)} FROM ${fileRelation(chunk)}${where}`;
+  const sql = `SELECT ${selectList(target.columns, present)} FROM ${localRelation(chunk, present)}${where}`;
   const options = { signal: context.signal, ordered: target.ordered };
   try {
     return await copyToParquet(context.database, { kind: "sql", sql }, path, options);
@@ -81,20 +77,24 @@ async function typedChunk(
 ): Promise<{ readonly chunk: LocalChunk; readonly present: Columns }> {
   const { plan } = context;
   const declared = columnsOf(plan.info.schema);
-  const isTyped = chunk.format === "parquet";
-  const isCsv = chunk.format === "csv";
-  // Told the types of some columns, the JSON reader gives these columns alone, so it must be asked without.
   const { types: given = {}, ...plain } = chunk;
-  const sniffed = await describe(context, fileRelation(isCsv ? chunk : plain));
+  const sniffed = await describe(context, fileRelation(chunk.format === "csv" ? chunk : plain));
+  if (chunk.format === "parquet") {
+    refuseDifferences(context, sniffed, declared, number, true);
+    return { chunk: plain, present: sniffed };
+  }
   const types = new Map([...declared, ...columns].map((column) => [column.name, column.type]));
-  const wanted = isTyped
-    ? sniffed
-    : sniffed.map(({ name, type }) => ({ name, type: given[name] ?? types.get(name) ?? type }));
-  refuseDifferences(context, wanted, declared, number, isTyped);
-  const changed = wanted.filter(({ type }, at) => type !== sniffed[at]?.type);
-  if (changed.length === 0) return { chunk: isCsv ? chunk : plain, present: wanted };
-  const told = Object.fromEntries((isCsv ? changed : wanted).map(({ name, type }) => [name, type]));
-  return { chunk: { ...plain, types: isCsv ? { ...given, ...told } : told }, present: wanted };
+  const wanted = sniffed.map(({ name, type }) => ({ name, type: given[name] ?? types.get(name) ?? type }));
+  refuseDifferences(context, wanted, declared, number, false);
+  if (chunk.format === "csv") {
+    const changed = wanted.filter(({ type }, at) => type !== sniffed[at]?.type);
+    const told = { ...given, ...typesOf(changed) };
+    return { chunk: Object.keys(told).length === 0 ? plain : { ...plain, types: told }, present: wanted };
+  }
+  // A key that the first rows do not have may still come.
+  const had = new Set(wanted.map((column) => column.name));
+  const late = columnsOf(plan.info.schema, requestedColumns(plan)).filter(({ name }) => !had.has(name));
+  return { chunk: plain, present: [...wanted, ...late] };
 }
 
 /** Types count only where the file has them: a CSV file has texts, and those that do not fit fail by themselves. */
