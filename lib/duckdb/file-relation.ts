@@ -5,17 +5,26 @@ import { quoteIdentifier, quoteLiteral } from "./sql.ts";
 /** A file chunk on disk. */
 export type LocalFileChunk = FileChunk & { readonly data: string };
 
+/** What is known beside the chunk. */
+export interface RelationHints {
+  /**
+   * For JSON: the DuckDB types of all its columns. Nothing is sniffed then, and a value asked for as text is the text
+   * that stands in the file.
+   */
+  readonly columns?: Readonly<Record<string, string>>;
+  /** For CSV: how many rows are sniffed. Default 20480. */
+  readonly sampleRows?: number;
+}
+
 /**
  * The SQL that reads a file chunk, for use after `FROM`.
  *
  * What the chunk leaves out is sniffed over the whole file's start; `types` overrides columns by name. The path is
  * taken as it is: glob characters in it stand for themselves.
  *
- * @param columns the DuckDB types of all columns of a JSON file, when they are known: nothing is sniffed then, and a
- *   value asked for as text is the text that stands in the file
  * @throws `invalid_input` when options do not go with the format
  */
-export function fileRelation(chunk: LocalFileChunk, columns?: Readonly<Record<string, string>>): string {
+export function fileRelation(chunk: LocalFileChunk, hints: RelationHints = {}): string {
   const path = quoteLiteral(escapeGlob(chunk.data));
   switch (chunk.format) {
     case "parquet":
@@ -24,16 +33,16 @@ export function fileRelation(chunk: LocalFileChunk, columns?: Readonly<Record<st
       }
       return `read_parquet([${path}])`;
     case "csv":
-      return `read_csv([${path}]${options({ ...compression(chunk), ...csvOptions(chunk) })})`;
+      return `read_csv([${path}]${options({ ...compression(chunk), ...csvOptions(chunk, hints) })})`;
     case "ndjson":
     case "json":
       if (chunk.csv !== undefined) throw misplaced(chunk, "csv options do not go with it");
-      return columns === undefined
+      return hints.columns === undefined
         ? withTypes(
             `read_json([${path}]${options({ ...compression(chunk), ...jsonOptions(chunk) })})`,
             chunk.types,
           )
-        : `read_json([${path}]${options({ ...compression(chunk), ...jsonOptions(chunk), columns: record(columns) })})`;
+        : `read_json([${path}]${options({ ...compression(chunk), ...jsonOptions(chunk), columns: record(hints.columns) })})`;
   }
 }
 
@@ -55,7 +64,7 @@ function compression({ data, compression = "auto" }: LocalFileChunk): Record<str
 // The JSON reader does not know the other word for it, `none`.
 const UNCOMPRESSED = { compression: "'uncompressed'" };
 
-function csvOptions({ csv = {}, types }: LocalFileChunk): Record<string, string> {
+function csvOptions({ csv = {}, types }: LocalFileChunk, hints: RelationHints): Record<string, string> {
   const text = (name: string, value: string | undefined) =>
     value === undefined ? {} : { [name]: quoteLiteral(value) };
   return {
@@ -69,7 +78,7 @@ function csvOptions({ csv = {}, types }: LocalFileChunk): Record<string, string>
     ...(csv.names === undefined ? {} : { names: list(csv.names) }),
     ...text("encoding", csv.encoding),
     ...(types === undefined ? {} : { types: record(types) }),
-    sample_size: "20480",
+    sample_size: String(hints.sampleRows ?? 20_480),
   };
 }
 

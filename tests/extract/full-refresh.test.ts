@@ -253,3 +253,20 @@ test("extractSource() keeps the text of a JSON file as it stands there, and keys
     { at: "2026-01-01T00:00:00Z", code: "007", more: '{"x":29999}', late: 5n },
   ]);
 });
+
+test("extractSource() reads a CSV file by the declared types, whatever its first rows look like", async () => {
+  await using bench = await openBench();
+  const info = table("t", { id: int64(), code: utf8(), day: timestamp(), n: utf8() });
+  const path = join(bench.root, "x.csv");
+  const lines = Array.from(
+    { length: 30_000 },
+    (_, i) => `${i},007,31/01/2026 10:00:00,${i > 25_000 ? "x" : i}`,
+  );
+  await bench.services.host.files.write(path, `id,code,day,n\n${lines.join("\n")}\n`);
+  const csv = { timestampFormat: "%d/%m/%Y %H:%M:%S" };
+  const stats = await bench.run([planOf(info)], () => [{ kind: "file", format: "csv", data: path, csv }]);
+  expect(stats.errors).toEqual([]);
+  expect(
+    await bench.rows("SELECT count(*) AS n, min(code) AS c, max(n) AS x, max(day)::VARCHAR AS d FROM t"),
+  ).toEqual([{ n: 30_000n, c: "007", x: "x", d: "2026-01-31 10:00:00" }]);
+});

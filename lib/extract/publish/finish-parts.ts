@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
 import { basename, join, posix } from "node:path";
 
 import { fileError } from "../../base/mod.ts";
@@ -54,16 +54,29 @@ export async function finishParts(
   return parts;
 }
 
+const READ_SIZE_BYTES = 1 << 20;
+
 /** The SHA-256 of a file as 64 hexadecimal digits. */
 export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash("sha256");
+  // While one block is hashed the next is being read.
+  const blocks = [new Uint8Array(READ_SIZE_BYTES), new Uint8Array(READ_SIZE_BYTES)] as const;
+  const handle = await open(path).catch((error: unknown) => {
+    throw fileError("open", path, error);
+  });
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }))
-      hash.update(chunk as Uint8Array);
+    let reading = handle.read(blocks[0], 0, READ_SIZE_BYTES);
+    for (let at = 0; ; at++) {
+      const { bytesRead, buffer } = await reading;
+      if (bytesRead === 0) return hash.digest("hex");
+      reading = handle.read(blocks[at % 2 === 0 ? 1 : 0], 0, READ_SIZE_BYTES);
+      hash.update(buffer.subarray(0, bytesRead));
+    }
   } catch (error) {
     throw fileError("read", path, error);
+  } finally {
+    await handle.close();
   }
-  return hash.digest("hex");
 }
 
 type Bounds = Pick<Part, "keyMin" | "keyMax" | "cursorMin" | "cursorMax">;

@@ -11,7 +11,7 @@ export type Columns = readonly Pick<PublishedColumn, "name" | "type">[];
 /** The relation of a chunk that has the columns `present`. */
 export function localRelation(chunk: LocalChunk, present: Columns): string {
   const isJson = chunk.format === "json" || chunk.format === "ndjson";
-  return isJson ? fileRelation(chunk, typesOf(present)) : fileRelation(chunk);
+  return isJson ? fileRelation(chunk, { columns: typesOf(present) }) : fileRelation(chunk);
 }
 
 /** DuckDB types by column name. */

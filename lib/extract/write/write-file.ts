@@ -14,6 +14,11 @@ import { stagingPath, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-parts.ts";
 import { checkCount } from "./write-stream.ts";
 
+/** The names of a CSV file's columns show in few rows. */
+const FIRST_LOOK = { sampleRows: 2048 };
+/** No type of DuckDB: whatever comes is cast. */
+const UNKNOWN = "?";
+
 /** Lets DuckDB read a file into one part. */
 export async function writeFileChunk(
   context: TableContext,
@@ -78,7 +83,7 @@ async function typedChunk(
   const { plan } = context;
   const declared = columnsOf(plan.info.schema);
   const { types: given = {}, ...plain } = chunk;
-  const sniffed = await describe(context, fileRelation(chunk.format === "csv" ? chunk : plain));
+  const sniffed = await describe(context, fileRelation(chunk.format === "csv" ? chunk : plain, FIRST_LOOK));
   if (chunk.format === "parquet") {
     refuseDifferences(context, sniffed, declared, number, true);
     return { chunk: plain, present: sniffed };
@@ -89,7 +94,9 @@ async function typedChunk(
   if (chunk.format === "csv") {
     const changed = wanted.filter(({ type }, at) => type !== sniffed[at]?.type);
     const told = { ...given, ...typesOf(changed) };
-    return { chunk: Object.keys(told).length === 0 ? plain : { ...plain, types: told }, present: wanted };
+    const chunkTold = Object.keys(told).length === 0 ? plain : { ...plain, types: told };
+    // The reader sniffs more rows than this look did and may find other types for those it was not told.
+    return { chunk: chunkTold, present: wanted.map(({ name }) => ({ name, type: told[name] ?? UNKNOWN })) };
   }
   // A key that the first rows do not have may still come.
   const had = new Set(wanted.map((column) => column.name));
