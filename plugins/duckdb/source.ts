@@ -39,9 +39,6 @@ export class Source {
   /** What is wrong with the file itself, in words that name it. */
   #fileProblem(error: unknown): AgnesError | null {
     if (!(error instanceof AgnesError)) return null;
-    if (/Could not set lock|Conflicting lock/i.test(error.message)) {
-      return new AgnesError("source_busy", { path: this.path }, { cause: error });
-    }
     return error.message.includes("database does not exist")
       ? new AgnesError("file_unreadable", { path: this.path, reason: "it does not exist" }, { cause: error })
       : null;

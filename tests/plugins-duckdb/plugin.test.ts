@@ -178,7 +178,7 @@ describe("duckdb: failures", () => {
       expect(await rejection(found)).toMatchObject({
         code: "plugin_failed",
         retry: "transient",
-        details: { code: "source_busy" },
+        details: { code: "locked" },
         message: expect.stringContaining(warehouse.file),
       });
     } finally {

@@ -33,10 +33,4 @@ export const sourcesErrors = {
     message: (d) => `table ${shown(d.table)} has no column ${shown(d.column)}; it has ${d.known.join(", ")}`,
     hint: () => "Correct the name in the options of the source; capitals count.",
   }),
-  source_busy: errorSpec<{ path: string }>({
-    status: 503,
-    retry: "transient",
-    message: (d) => `${d.path} is being written by another process`,
-    hint: () => "Run it again when the other process has closed the file.",
-  }),
 } as const;
