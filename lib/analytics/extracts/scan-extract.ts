@@ -202,7 +202,7 @@ async function readTable(
 }
 
 /** The SELECT of a `CREATE VIEW` as DuckDB prints it; null when it cannot be told apart. */
-export function selectOf(sql: string): string | null {
+function selectOf(sql: string): string | null {
   const name = `(?:"(?:[^"]|"")*"|[\\p{L}\\p{N}_$]+)`;
   const pattern = new RegExp(
     `^CREATE VIEW ${name}(?:\\.${name})*\\s*(\\(${name}(?:,\\s*${name})*\\))?\\s*AS\\s+([\\s\\S]*?);?\\s*$`,

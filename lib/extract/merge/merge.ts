@@ -125,7 +125,7 @@ async function mergeIntoPartitions(
 }
 
 /** Parts that are worth being written together: small ones of no origin and no partition. */
-export function smallParts(parts: readonly Part[], partRows: number): readonly Part[] {
+function smallParts(parts: readonly Part[], partRows: number): readonly Part[] {
   return parts.filter(
     (part) => part.origin === null && part.partition === null && part.rows < partRows / SMALL_SHARE,
   );
@@ -182,7 +182,7 @@ export async function writeSql(
 }
 
 /** How many rows a relation has. */
-export async function countRows(connection: Connection, relation: string): Promise<number> {
+async function countRows(connection: Connection, relation: string): Promise<number> {
   const [row] = await connection.rows<{ n: bigint }>(`SELECT count(*) AS n FROM ${relation}`);
   return Number(row?.n ?? 0n);
 }

@@ -7,7 +7,7 @@ import type { ExtractState } from "../state/extract-state.ts";
 import { generationPath, generationsDirectory } from "./paths.ts";
 
 /** How long a part stays after the last kept generation let go of it; someone may still be reading it. */
-export const SWEEP_GRACE_MS: number = 60 * 60 * 1000;
+const SWEEP_GRACE_MS: number = 60 * 60 * 1000;
 
 /** When each file was first seen without a generation that needs it; milliseconds by relative path. */
 type Unreferenced = Readonly<Record<string, number>>;

@@ -97,6 +97,6 @@ export function findTable(state: ExtractState | null, name: string): PublishedTa
 }
 
 /** The layout that new parts get. */
-export function currentSchema(table: PublishedTable): SchemaVersion | undefined {
+function currentSchema(table: PublishedTable): SchemaVersion | undefined {
   return table.schemas.at(-1);
 }

@@ -11,7 +11,7 @@ import {
 import type { PushEvent } from "../../kit/mod.ts";
 
 /** Where events wait until they are merged. */
-export const spoolDirectory = (directory: string): string => join(directory, "spool");
+const spoolDirectory = (directory: string): string => join(directory, "spool");
 
 /** Events that are safe on the disk, and the file they are in. */
 export interface SpooledEvents {

@@ -84,7 +84,7 @@ export async function writeEmptyPart(
 }
 
 /** Parts double in size after every 32, so that a table of any size has a bounded number of them. */
-export function partRowsAt(partRows: number, index: number): number {
+function partRowsAt(partRows: number, index: number): number {
   return partRows * 2 ** Math.min(Math.floor(index / 32), 6);
 }
 
