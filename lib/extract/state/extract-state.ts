@@ -95,8 +95,3 @@ export function findTable(state: ExtractState | null, name: string): PublishedTa
   const folded = name.toLowerCase();
   return state?.tables.find((table) => table.name.toLowerCase() === folded);
 }
-
-/** The layout that new parts get. */
-function currentSchema(table: PublishedTable): SchemaVersion | undefined {
-  return table.schemas.at(-1);
-}
