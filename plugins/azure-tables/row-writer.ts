@@ -1,14 +1,12 @@
 import type { IndexedRow } from "agnes/catalog";
 
 import type { Entity, TableGateway } from "./gateway.ts";
+import { RowQueue } from "./row-queue.ts";
 import { fromProperties, toProperties } from "./long-text.ts";
 
-/** The service takes at most so many operations in one transaction, and so much text. */
-const BATCH_SIZE = 100;
-const BATCH_LENGTH = 1_000_000;
 const CONCURRENCY = 4;
 /** More rows than this waiting make the writer wait, too. */
-const WAITING_MAX = 2000;
+const WAITING_MAX = 5000;
 /** How long rows wait for others to travel with. */
 const GATHER_MS = 40;
 
@@ -24,6 +22,13 @@ export interface WantedRow extends IndexedRow {
   readonly isNew: boolean;
 }
 
+/** Somebody who waits until no more than so many rows are still to be written. */
+interface Waiter {
+  readonly rowsMax: number;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
 /**
  * Brings rows to the versions wanted, in the background and in batches.
  *
@@ -33,8 +38,11 @@ export interface WantedRow extends IndexedRow {
 export class RowWriter {
   readonly #table: TableGateway;
   /** What has still to be written, by row; rows being written stay here until they are. */
-  #waiting = new Map<string, WantedRow>();
-  #running: Promise<void> | null = null;
+  readonly #waiting = new Map<string, WantedRow>();
+  readonly #queue = new RowQueue();
+  readonly #waiters = new Set<Waiter>();
+  #workers = 0;
+  #failure: { readonly reason: unknown } | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(table: TableGateway) {
@@ -45,9 +53,11 @@ export class RowWriter {
   async add(rows: readonly WantedRow[]): Promise<void> {
     for (const row of rows) {
       const waiting = this.#waiting.get(idOf(row));
-      if (waiting === undefined || waiting.version < row.version) this.#waiting.set(idOf(row), row);
+      if (waiting !== undefined && waiting.version >= row.version) continue;
+      this.#waiting.set(idOf(row), row);
+      this.#queue.add(row);
     }
-    if (this.#waiting.size > WAITING_MAX) return this.drain();
+    if (this.#waiting.size > WAITING_MAX) return this.#until(WAITING_MAX / 2);
     // A failure shows at the next drain, which tries again.
     this.#timer ??= setTimeout(() => void this.drain().catch(() => {}), GATHER_MS);
   }
@@ -61,30 +71,69 @@ export class RowWriter {
   async drain(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    while (this.#waiting.size > 0) await this.#start();
+    await this.#until(0);
   }
 
-  #start(): Promise<void> {
-    this.#running ??= this.#flush().finally(() => {
-      this.#running = null;
+  #until(rowsMax: number): Promise<void> {
+    if (this.#waiting.size <= rowsMax) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiters.add({ rowsMax, resolve, reject });
+      if (this.#workers === 0) this.#start();
     });
-    return this.#running;
   }
 
-  async #flush(): Promise<void> {
-    const rows = [...this.#waiting.values()];
-    const work = batches(rows.filter(({ isNew }) => isNew)).map((batch) => () => this.#createAll(batch));
-    for (const row of rows) if (!row.isNew) work.push(() => this.#raise(row));
-    const results = await inParallel(work, CONCURRENCY);
-    const failed = results.find(({ status }) => status === "rejected");
-    if (failed?.status === "rejected") throw failed.reason;
+  /** Sets workers to all that is there, be it a full batch or not. */
+  #start(): void {
+    this.#failure = null;
+    while (this.#workers < CONCURRENCY) {
+      const work = this.#queue.take("any");
+      if (work.length === 0) return;
+      this.#workers += 1;
+      void this.#work(work);
+    }
   }
 
-  async #createAll(rows: readonly WantedRow[]): Promise<void> {
-    const created =
-      rows.length === 1 ? await this.#table.create(rows[0]!) : await this.#table.createAll(rows);
-    if (created) for (const row of rows) this.#done(row);
-    else for (const row of rows) await this.#raise(row);
+  /** Writes, then goes on as long as there are full batches: what is less gathers until all workers are done. */
+  async #work(first: readonly WantedRow[]): Promise<void> {
+    for (let rows = first; rows.length > 0; rows = this.#queue.take("full")) {
+      try {
+        await this.#write(rows);
+      } catch (reason) {
+        this.#failure ??= { reason };
+        for (const row of rows) if (this.#waiting.get(idOf(row)) === row) this.#queue.add(row);
+      }
+      this.#tell();
+      if (this.#failure !== null) break;
+    }
+    this.#workers -= 1;
+    if (this.#workers > 0) return;
+    const failure = this.#failure;
+    if (failure === null && this.#waiters.size > 0) return this.#start();
+    for (const waiter of this.#waiters) waiter.reject(failure?.reason);
+    this.#waiters.clear();
+  }
+
+  #tell(): void {
+    for (const waiter of this.#waiters) {
+      if (this.#waiting.size > waiter.rowsMax) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
+  }
+
+  async #write(rows: readonly WantedRow[]): Promise<void> {
+    // A newer version that came meanwhile is in the queue, too.
+    const wanted = rows.filter((row) => this.#waiting.get(idOf(row)) === row);
+    if (wanted.length === 0) return;
+    if (wanted[0]!.isNew && (await this.#create(wanted))) {
+      for (const row of wanted) this.#done(row);
+    } else {
+      for (const row of wanted) await this.#raise(row);
+    }
+  }
+
+  #create(rows: readonly WantedRow[]): Promise<boolean> {
+    return rows.length === 1 ? this.#table.create(rows[0]!) : this.#table.createAll(rows);
   }
 
   async #raise(row: WantedRow): Promise<void> {
@@ -117,43 +166,6 @@ export function toValues({ version, key, record }: IndexedRow): Readonly<Record<
 export function toRow(entity: Entity): IndexedRow | null {
   const text = fromProperties(entity.values);
   return text === null ? null : (JSON.parse(text) as IndexedRow);
-}
-
-/** Runs work with bounded concurrency; like `Promise.allSettled`. */
-export async function inParallel<T>(
-  work: readonly (() => Promise<T>)[],
-  concurrency: number,
-): Promise<readonly PromiseSettledResult<T>[]> {
-  const results: PromiseSettledResult<T>[] = [];
-  let next = 0;
-  const worker = async () => {
-    while (next < work.length) {
-      const at = next++;
-      [results[at]] = (await Promise.allSettled([work[at]!()])) as [PromiseSettledResult<T>];
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(concurrency, work.length) }, worker));
-  return results;
-}
-
-function batches(rows: readonly WantedRow[]): readonly (readonly WantedRow[])[] {
-  const open = new Map<string, { rows: WantedRow[]; length: number }>();
-  const full: WantedRow[][] = [];
-  for (const row of rows) {
-    const length = Object.values(row.values).reduce(
-      (sum, text) => sum + text.length,
-      row.rowKey.length + 100,
-    );
-    let batch = open.get(row.partitionKey);
-    if (batch === undefined || batch.rows.length === BATCH_SIZE || batch.length + length > BATCH_LENGTH) {
-      batch = { rows: [], length: 0 };
-      open.set(row.partitionKey, batch);
-      full.push(batch.rows);
-    }
-    batch.rows.push(row);
-    batch.length += length;
-  }
-  return full;
 }
 
 function idOf(row: Pick<WantedRow, "partitionKey" | "rowKey">): string {

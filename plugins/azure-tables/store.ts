@@ -6,7 +6,8 @@ import type { TableGateway } from "./gateway.ts";
 import { isCut, lowerBoundKey, upperBoundKey } from "./key-text.ts";
 import { Layout, LOG_BLOCK, ROW_LENGTH } from "./layout.ts";
 import { fromProperties, toProperties } from "./long-text.ts";
-import { inParallel, RowWriter, toRow } from "./row-writer.ts";
+import { inParallel } from "./parallel.ts";
+import { RowWriter, toRow } from "./row-writer.ts";
 import { rebuildRows } from "./rebuild.ts";
 
 /** What a store works on. */

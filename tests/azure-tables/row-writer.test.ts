@@ -39,6 +39,49 @@ test("RowWriter never brings an older row back", async () => {
   expect(stored(table)).toBe(7);
 });
 
+function many(count: number, isNew = true): WantedRow[] {
+  return Array.from({ length: count }, (_, at) => ({ ...row(1, isNew), rowKey: `r${at}` }));
+}
+
+test("RowWriter creates rows in as few transactions as there can be, each of one partition", async () => {
+  const calls: string[] = [];
+  const counted = { before: async (operation: string) => void calls.push(operation), after: async () => {} };
+  const table: MemoryTable = new Map();
+  const writer = new RowWriter(memoryGateway(table, counted));
+  await writer.add([...many(250), ...many(30).map((each) => ({ ...each, partitionKey: "q" }))]);
+  await writer.drain();
+  expect([calls, table.size]).toEqual([Array.from({ length: 4 }, () => "createAll"), 280]);
+});
+
+test("RowWriter holds back whoever adds more than it can write, until it wrote half of it", async () => {
+  const table: MemoryTable = new Map();
+  const slow = { before: () => Bun.sleep(1), after: async () => {} };
+  const writer = new RowWriter(memoryGateway(table, slow));
+  await writer.add(many(6000));
+  expect(table.size).toBeGreaterThanOrEqual(3500);
+  expect(table.size).toBeLessThan(6000);
+  await writer.drain();
+  expect(table.size).toBe(6000);
+});
+
+test("RowWriter says what went wrong to everyone who waits, and writes it at the next try", async () => {
+  let isDown = true;
+  const down = {
+    before: async () => {
+      if (isDown) throw new Error("the service is down");
+    },
+    after: async () => {},
+  };
+  const table: MemoryTable = new Map();
+  const writer = new RowWriter(memoryGateway(table, down));
+  await writer.add([...many(150), { ...row(2), partitionKey: "q" }]);
+  const ends = await Promise.allSettled([writer.drain(), writer.drain()]);
+  expect(ends.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  isDown = false;
+  await writer.drain();
+  expect(table.size).toBe(151);
+});
+
 test("Directory tells what is new once it was asked in vain often enough, and learns what is added", async () => {
   const table: MemoryTable = new Map();
   const gateway = memoryGateway(table);
