@@ -1,17 +1,20 @@
 /** One table through the whole runtime, for the benches. */
 import { createHost, silentLog } from "../lib/base/mod.ts";
-import { extractSource, type ExtractStats } from "../lib/extract/mod.ts";
+import { extractSource, type ExtractRequest, type ExtractStats, type TablePlan } from "../lib/extract/mod.ts";
 import type { Batch, ReadEnd, TableInfo } from "../lib/kit/mod.ts";
 
-/** Extracts what `read` gives as a whole into `directory`. */
+/** Extracts what `read` gives into `directory`: as a whole, unless `plan` says otherwise. */
 export function extractOne(
   directory: string,
   info: TableInfo,
   read: () => AsyncIterable<Batch, ReadEnd | void>,
+  plan: Partial<TablePlan> = {},
+  request: Partial<ExtractRequest> = {},
 ): Promise<ExtractStats> {
   return extractSource(
     { host: createHost(), log: silentLog, limits: {} },
     {
+      ...request,
       directory,
       source: { name: "bench", plugin: { name: "bench", version: "1.0.0" }, connector: { read } },
       tables: [
@@ -25,6 +28,7 @@ export function extractOne(
           schemaPolicy: "evolve",
           quarantine: false,
           description: "",
+          ...plan,
         },
       ],
     },

@@ -10,11 +10,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { createHost, silentLog } from "../lib/base/mod.ts";
 import { openDatabase, openStream } from "../lib/duckdb/mod.ts";
-import { extractSource, type ExtractStats } from "../lib/extract/mod.ts";
 import type { RecordBatch } from "apache-arrow";
 import { freshBatches, orders, peakMemoryMb, pooledBatches } from "./extract-data.ts";
+import { extractOne } from "./extract-one.ts";
 
 const { values } = parseArgs({
   options: {
@@ -37,11 +36,11 @@ async function parent(): Promise<void> {
   const batches = pooledBatches(rows);
   const runtime: number[] = [];
   const alone: number[] = [];
-  await extract(join(directory, "warm"), pooledBatches(200_000));
+  await extractOne(join(directory, "warm"), orders, pooledBatches(200_000));
   for (let round = 0; round < 3; round++) {
     alone.push(await duckdbAlone(batches));
     const start = performance.now();
-    const stats = await extract(join(directory, `run-${round}`), batches);
+    const stats = await extractOne(join(directory, `run-${round}`), orders, batches);
     runtime.push((performance.now() - start) / 1000);
     if (stats.totalRows !== rows) throw new Error(`${stats.totalRows} rows were published`);
     if (round === 0) console.log(`${stats.tables[0]!.parts} parts, ${Math.round(stats.totalBytes / 1e6)} MB`);
@@ -59,37 +58,13 @@ async function parent(): Promise<void> {
 }
 
 async function child(): Promise<void> {
-  await extract(join(directory, "memory"), () => freshBatches(rows));
+  await extractOne(join(directory, "memory"), orders, () => freshBatches(rows));
   console.log(await peakMemoryMb());
 }
 
 async function memoryOf(count: number): Promise<number> {
   const child = Bun.spawn(["bun", import.meta.path, "--child", "--rows", String(count)], { stdout: "pipe" });
   return Number(await new Response(child.stdout).text());
-}
-
-async function extract(path: string, batches: () => AsyncGenerator<RecordBatch>): Promise<ExtractStats> {
-  const connector = { read: batches };
-  return extractSource(
-    { host: createHost(), log: silentLog, limits: {} },
-    {
-      directory: path,
-      source: { name: "bench", plugin: { name: "bench", version: "1.0.0" }, connector },
-      tables: [
-        {
-          id: "bench.orders",
-          name: "orders",
-          info: orders,
-          mode: "local",
-          strategy: "full_refresh",
-          primaryKey: [],
-          schemaPolicy: "evolve",
-          quarantine: false,
-          description: "",
-        },
-      ],
-    },
-  );
 }
 
 async function duckdbAlone(batches: () => AsyncGenerator<RecordBatch>): Promise<number> {

@@ -9,10 +9,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { createHost, silentLog } from "../lib/base/mod.ts";
-import { extractSource, type ExtractStats } from "../lib/extract/mod.ts";
 import type { RecordBatch } from "apache-arrow";
+
+import type { ExtractStats } from "../lib/extract/mod.ts";
 import { batchRows, freshBatches, makeBatch, orders } from "./extract-data.ts";
+import { extractOne } from "./extract-one.ts";
 
 const { values } = parseArgs({ options: { rows: { type: "string", default: "5000000" } } });
 const rows = Number(values.rows);
@@ -43,32 +44,8 @@ try {
 }
 
 function extract(batches: () => AsyncGenerator<RecordBatch>): Promise<ExtractStats> {
-  return extractSource(
-    { host: createHost(), log: silentLog, limits: {} },
-    {
-      directory,
-      source: {
-        name: "bench",
-        plugin: { name: "bench", version: "1.0.0" },
-        connector: { read: batches },
-      },
-      partRows,
-      tables: [
-        {
-          id: "bench.orders",
-          name: "orders",
-          info: orders,
-          mode: "local",
-          strategy: "incremental",
-          primaryKey: ["id"],
-          cursor: "ts",
-          schemaPolicy: "evolve",
-          quarantine: false,
-          description: "",
-        },
-      ],
-    },
-  );
+  const plan = { strategy: "incremental", primaryKey: ["id"], cursor: "ts" } as const;
+  return extractOne(directory, orders, batches, plan, { partRows });
 }
 
 async function merge(what: string, batches: AsyncGenerator<RecordBatch>): Promise<number> {
