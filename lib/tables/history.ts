@@ -48,21 +48,28 @@ export async function readHistory(
   return changes.filter((change) => change.kind === "table" && change.id.toLowerCase() === id.toLowerCase());
 }
 
-/** The tables of a source that were unregistered and not registered since, by the source's own names. */
-export async function unregisteredTables(
+/**
+ * Tells the tables of a source that were unregistered and not registered since, by the source's own names. Each call
+ * reads on in the log from where the last one stopped.
+ */
+export function unregisteredTables(
   catalog: Catalog<RegistryRow>,
   source: string,
-): Promise<ReadonlyMap<string, TableAudit>> {
+): () => Promise<ReadonlyMap<string, TableAudit>> {
   const found = new Map<string, TableAudit>();
-  for await (const entry of catalog.entries()) {
-    for (const change of changesOf(entry)) {
-      if (change.kind !== "table" || (change.after ?? change.before)!.source !== source) continue;
-      for (const name of change.after === null ? [] : sourceTableNames(change.after)) found.delete(name);
-      for (const name of change.after === null ? sourceTableNames(change.before!) : [])
-        found.set(name, change);
+  let next = 1;
+  return async () => {
+    for await (const entry of catalog.entries({ from: next })) {
+      next = entry.sequence + 1;
+      for (const change of changesOf(entry)) {
+        if (change.kind !== "table" || (change.after ?? change.before)!.source !== source) continue;
+        for (const name of change.after === null ? [] : sourceTableNames(change.after)) found.delete(name);
+        for (const name of change.after === null ? sourceTableNames(change.before!) : [])
+          found.set(name, change);
+      }
     }
-  }
-  return found;
+    return found;
+  };
 }
 
 /** The changes that one entry of the log made. */

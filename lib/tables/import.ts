@@ -32,9 +32,17 @@ export interface ImportedTable {
   readonly changed: readonly string[];
 }
 
+/** What became, or would become, of the folder of one bucket. */
+export interface ImportedFolder {
+  readonly kind: "set" | "unchanged";
+  readonly bucket: string;
+  readonly folder: string;
+}
+
 /** What an import did, or on a dry run would do. */
 export interface ImportOutcome {
   readonly tables: readonly ImportedTable[];
+  readonly folders: readonly ImportedFolder[];
   readonly dryRun: boolean;
 }
 
@@ -72,6 +80,18 @@ export function planImport(
   );
   if (failures.length > 0) throw new AgnesError("table_import_refused", { path: document.path, failures });
   return { records: planned.map(({ record }) => record), outcomes: planned.map(({ outcome }) => outcome) };
+}
+
+/** What importing the folders of a document means for those there are. */
+export function planFolders(
+  document: RegistryDocument,
+  present: Readonly<Record<string, string>>,
+): readonly ImportedFolder[] {
+  return Object.entries(document.folder_mapping).map(([bucket, folder]) => ({
+    kind: Object.hasOwn(present, bucket) && present[bucket] === folder ? "unchanged" : "set",
+    bucket,
+    folder,
+  }));
 }
 
 function plannedTable(

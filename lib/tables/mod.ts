@@ -2,7 +2,13 @@ export type { CleaningFailure, Resource, UnregisterEvent, UnregisterListener } f
 export { filterPlaceholders, resolveFilters } from "./filters.ts";
 export type { WhereFilter } from "./filters.ts";
 export type { FolderAudit, RegistryChange, TableAudit } from "./history.ts";
-export type { DocumentTable, ImportedTable, ImportOutcome, RegistryDocument } from "./import.ts";
+export type {
+  DocumentTable,
+  ImportedFolder,
+  ImportedTable,
+  ImportOutcome,
+  RegistryDocument,
+} from "./import.ts";
 export {
   auditLines,
   parseDataDescription,

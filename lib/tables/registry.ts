@@ -1,4 +1,4 @@
-import { AgnesError, silentLog, type Host, type Log } from "../base/mod.ts";
+import { AgnesError, shown, silentLog, type Host, type Log } from "../base/mod.ts";
 import { openCatalog, type Catalog, type CatalogStorage, type Commit, type Edit } from "../catalog/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
 import { announce, resourcesOf, type UnregisterListener } from "./cascade.ts";
@@ -17,7 +17,7 @@ import {
   type RegistryChange,
   type TableAudit,
 } from "./history.ts";
-import { planImport, type ImportOutcome, type RegistryDocument } from "./import.ts";
+import { planFolders, planImport, type ImportOutcome, type RegistryDocument } from "./import.ts";
 import {
   changedFields,
   changedRecord,
@@ -36,6 +36,7 @@ import {
   allFolders,
   allTables,
   folderRow,
+  foldersOf,
   recordOf,
   registered,
   registrySchema,
@@ -201,7 +202,7 @@ export class TableRegistry implements AsyncDisposable {
    * and what a bad field gets
    */
   async update(id: string, change: TableChange, options: ChangeOptions = {}): Promise<TableWrite> {
-    const checked = checkChange(change, id);
+    const checked = checkChange(change, shown(id));
     return this.#write(options, async (view) => {
       const before = await present(view, id, options.expectedVersion);
       const { version: _version, ...record } = before;
@@ -255,18 +256,15 @@ export class TableRegistry implements AsyncDisposable {
     if (!plan.candidates.some(({ kind }) => kind === "new")) return plan;
     const declined =
       options.again === true
-        ? new Map<string, TableAudit>()
-        : await unregisteredTables(this.#catalog, source);
-    if (options.dryRun === true) return withoutDeclined(plan, declined);
+        ? () => Promise.resolve(new Map<string, TableAudit>())
+        : unregisteredTables(this.#catalog, source);
+    if (options.dryRun === true) return withoutDeclined(plan, await declined());
     return this.#registerNew(planOn, declined, options.actor);
   }
 
   /** The folder of each bucket that has one, ordered by bucket. */
   async folders(): Promise<Readonly<Record<string, string>>> {
-    const found = await this.#catalog.query({}, allFolders);
-    return Object.fromEntries(
-      found.flatMap(({ record }) => (record.kind === "folder" ? [[record.key, record.folder]] : [])),
-    );
+    return foldersOf(await this.#catalog.query({}, allFolders));
   }
 
   /**
@@ -297,13 +295,13 @@ export class TableRegistry implements AsyncDisposable {
       checkRegistryVersion(view, options.expectedVersion);
       const tables = (await view.query({}, allTables)).map(registered);
       const plan = planImport(document, tables, this.#stamp(options.actor), this.#checkTable);
-      outcome = { tables: plan.outcomes, dryRun: options.dryRun === true };
-      return [
-        ...plan.records.map((record) => ({ kind: "put", record: tableRow(record) }) as const),
-        ...Object.entries(document.folder_mapping).map(
-          ([bucket, folder]) => ({ kind: "put", record: folderRow(bucket, folder) }) as const,
-        ),
+      const folders = planFolders(document, foldersOf(await view.query({}, allFolders)));
+      outcome = { tables: plan.outcomes, folders, dryRun: options.dryRun === true };
+      const rows = [
+        ...plan.records.map(tableRow),
+        ...folders.map(({ bucket, folder }) => folderRow(bucket, folder)),
       ];
+      return rows.map((record) => ({ kind: "put", record }));
     });
     return outcome!;
   }
@@ -348,7 +346,7 @@ export class TableRegistry implements AsyncDisposable {
   /** Registers what a plan calls new, decided on the state at that moment, in as many entries as it takes. */
   async #registerNew(
     planOn: (tables: readonly RegisteredTable[]) => RegistrationPlan,
-    declined: ReadonlyMap<string, TableAudit>,
+    declined: () => Promise<ReadonlyMap<string, TableAudit>>,
     actor: string | undefined,
   ): Promise<RegistrationPlan> {
     const written = new Map<string, Candidate>();
@@ -356,7 +354,9 @@ export class TableRegistry implements AsyncDisposable {
       let plan: RegistrationPlan | undefined;
       let batch: NewRows = { rows: [], candidates: [], isLast: true };
       await this.#transact(actor === undefined ? {} : { actor }, async (view) => {
-        plan = withoutDeclined(planOn((await view.query({}, allTables)).map(registered)), declined);
+        const tables = (await view.query({}, allTables)).map(registered);
+        // Asked anew each time: somebody may have unregistered a table since.
+        plan = withoutDeclined(planOn(tables), await declined());
         batch = newRows(plan, (settings) => this.#newRecord(settings, actor));
         return batch.rows.map((record) => ({ kind: "put", record }));
       });

@@ -63,6 +63,13 @@ export function folderRow(bucket: string, folder: string): FolderRow {
   };
 }
 
+/** The folders of rows, by bucket. */
+export function foldersOf(rows: readonly Versioned<RegistryRow>[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    rows.flatMap(({ record }) => (record.kind === "folder" ? [[record.key, record.folder]] : [])),
+  );
+}
+
 /** The table of a row; fields that an older Agnes did not know have their defaults. */
 export function recordOf(row: RegistryRow): TableRecord | null {
   if (row.kind !== "table") return null;

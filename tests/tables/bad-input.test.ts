@@ -333,6 +333,13 @@ describe("TableRegistry.update()", () => {
     expect((await registry.update("crm.orders", { source: "crm", name: "orders" })).changed).toEqual([]);
   });
 
+  test.each(hostile)("does not write out an id of %s", async (_title, id) => {
+    await using registry = await memoryRegistry();
+    const { message } = await errorOf(() => registry.update(id, { nonsense: 1 } as TableChange));
+    expect(message).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}]/u);
+    expect(message.length).toBeLessThan(200);
+  });
+
   test("names the nearest table when there is no such one, whatever was asked for", async () => {
     await using registry = await memoryRegistry();
     await registry.register(good);
@@ -354,6 +361,16 @@ describe("TableRegistry.update()", () => {
 });
 
 describe("TableRegistry.setFolder()", () => {
+  test.each(["constructor", "__proto__", "prototype", "toString"])(
+    "checks the folder of a bucket called %s as any other",
+    async (bucket) => {
+      await using registry = await memoryRegistry();
+      expect((await errorOf(() => registry.setFolder(bucket, "../x"))).code).toBe("table_field_invalid");
+      await registry.setFolder(bucket, "x");
+      expect(Object.entries(await registry.folders())).toEqual([[bucket, "x"]]);
+    },
+  );
+
   test.each(hostile)("refuses a bucket of %s", async (_title, bucket) => {
     await using registry = await memoryRegistry();
     expect((await errorOf(() => registry.setFolder(bucket, "x"))).code).toBe("table_field_invalid");

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { parse } from "yaml";
 
@@ -180,6 +181,78 @@ tables:
     expect(error.hint).toContain("--edited");
     await registry.import(parseDataDescription(text, { path, edited: true }));
     expect((await registry.get("crm.t0"))!.description).toBe("z");
+  });
+
+  test("refuses a checksum that is none, and takes the one of an earlier system", async () => {
+    const yaml = olderTables.trimStart();
+    for (const [checksum, code] of [
+      [`sha256:${createHash("sha256").update(`${yaml}\n`).digest("hex").slice(0, 16)}`, undefined],
+      ["sha256:0123456789abcdef", "data_description_edited"],
+      ["sha256:", "data_description_edited"],
+      ["md5:0123456789abcdef", "data_description_edited"],
+    ] as const) {
+      const text = older(yaml, `<!-- checksum: ${checksum} -->\n`);
+      const parse = () => parseDataDescription(text, { path, source: "kbc" });
+      if (code === undefined) expect(parse().tables).toHaveLength(2);
+      else expect((await errorOf(parse)).code).toBe(code);
+    }
+  });
+
+  const refused: readonly (readonly [string, string, RegExp])[] = [
+    [
+      "a folder mapping that is text",
+      "folder_mapping: hello\ntables: []",
+      /should be an object, but is a string/,
+    ],
+    [
+      "a folder mapping that is a list",
+      "folder_mapping: [a]\ntables: []",
+      /should be an object, but is a list/,
+    ],
+    [
+      "a folder upwards, whatever the bucket is called",
+      "folder_mapping: { constructor: ../x }\ntables: []",
+      /folder_mapping of "constructor"/,
+    ],
+    [
+      "someone who is not text",
+      "tables:\n- { source: a, source_table: b, registered_by: { x: 1 } }",
+      /tables\[0\]: registered_by should be a text/,
+    ],
+    [
+      "a time without its zone",
+      "tables:\n- { source: a, source_table: b, registered_at: 2026-11-21T06:00:00 }",
+      /tables\[0\]: registered_at should be a time/,
+    ],
+    [
+      "an id of another source",
+      "tables:\n- { id: c.b, source: a, source_table: b }",
+      /tables\[0\]: id should begin with "a\."/,
+    ],
+    [
+      "an id of another table",
+      "tables:\n- { id: a.c, name: b, source: a, source_table: b }",
+      /tables\[0\]: id should be "a\.b"/,
+    ],
+    [
+      "two spellings of the bucket that differ",
+      "tables:\n- { source: a, source_table: b, bucket: c, dataset: d }",
+      /dataset names another bucket/,
+    ],
+  ];
+  for (const [title, body, message] of refused) {
+    test(`refuses ${title}`, async () => {
+      const error = await errorOf(() => parseDataDescription(older(body), { path }));
+      expect(error.code).toBe("table_field_invalid");
+      expect(error.message).toMatch(message);
+    });
+  }
+
+  test("takes the name from the id where it is left out", () => {
+    const { tables } = parseDataDescription(older("tables:\n- { id: a.first, source: a, source_table: b }"), {
+      path,
+    });
+    expect(tables).toEqual([{ source: "a", source_table: "b", name: "first" }]);
   });
 
   const malformed: readonly (readonly [string, string, RegExp])[] = [

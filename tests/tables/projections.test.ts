@@ -13,7 +13,7 @@ import {
   snapshotOf,
   writeProjection,
 } from "../../lib/tables/mod.ts";
-import { change, registryOf } from "./hostile-changes.ts";
+import { change, registryOf, settings } from "./hostile-changes.ts";
 import { errorOf, memoryRegistry } from "./registry-setup.ts";
 
 describe("renderRegistryJson()", () => {
@@ -52,6 +52,19 @@ describe("renderRegistryJson()", () => {
       /id should be "a\.b"/,
     ],
     [
+      "an id of another source",
+      JSON.stringify({ ...good, tables: [{ id: "c.b", source: "a", source_table: "b" }] }),
+      /id should begin with "a\."/,
+    ],
+    [
+      "a time without its zone",
+      JSON.stringify({
+        ...good,
+        tables: [{ source: "a", source_table: "b", registered_at: "2026-11-21T06:00:00" }],
+      }),
+      /registered_at should be a time as ISO 8601 writes it, with its zone/,
+    ],
+    [
       "a time that is none",
       JSON.stringify({ ...good, tables: [{ source: "a", source_table: "b", registered_at: "soon" }] }),
       /registered_at/,
@@ -69,18 +82,18 @@ describe("renderRegistryJson()", () => {
   }
 });
 
-describe("TableRegistry.import()", () => {
-  const document = (tables: readonly object[]) =>
-    parseRegistryJson(
-      JSON.stringify({
-        format: "agnes-table-registry",
-        format_version: 1,
-        folder_mapping: { b: "f" },
-        tables,
-      }),
-      "r.json",
-    );
+const document = (tables: readonly object[]) =>
+  parseRegistryJson(
+    JSON.stringify({
+      format: "agnes-table-registry",
+      format_version: 1,
+      folder_mapping: { b: "f" },
+      tables,
+    }),
+    "r.json",
+  );
 
+describe("TableRegistry.import()", () => {
   test("takes all or nothing, and lists every table that cannot be taken", async () => {
     await using registry = await registryOf([{ source_table: "orders", view_name: "orders" }]);
     const tables = [
@@ -130,6 +143,41 @@ describe("TableRegistry.import()", () => {
     expect((await errorOf(() => registry.import(document(tables), { expectedVersion: 3 }))).code).toBe(
       "table_version_stale",
     );
+  });
+});
+
+describe("TableRegistry.import() of an exported registry", () => {
+  test("puts every field back to what it was, and keeps who registered the table and when", async () => {
+    await using registry = await memoryRegistry();
+    await registry.register({ source: "crm", source_table: "orders", documentation: { history: "all" } });
+    await registry.setFolder("b", "f");
+    const text = renderRegistryJson(await snapshotOf(registry));
+    const before = await settings(registry);
+    await registry.update("crm.orders", {
+      documentation: { grain: "an order", history: "none" },
+      description: "x",
+      primary_key: ["id"],
+      sync_schedule: "every 6h",
+      quarantine: true,
+      view_name: "sales",
+    });
+    await registry.setFolder("b", "g");
+    const dry = await registry.import(parseRegistryJson(text, "r.json"), { dryRun: true, actor: "bob" });
+    const outcome = await registry.import(parseRegistryJson(text, "r.json"), { actor: "bob" });
+    expect(outcome).toEqual({ ...dry, dryRun: false });
+    expect(outcome.folders).toEqual([{ kind: "set", bucket: "b", folder: "f" }]);
+    expect(await settings(registry)).toEqual(before);
+    expect((await registry.get("crm.orders"))!.registered_by).toBe("ann");
+    const again = await registry.import(parseRegistryJson(text, "r.json"));
+    expect([...again.tables, ...again.folders].map(({ kind }) => kind)).toEqual(["unchanged", "unchanged"]);
+    expect(await registry.version()).toBe(5);
+  });
+
+  test("writes a time of any zone as UTC", () => {
+    const { tables } = document([
+      { source: "a", source_table: "b", registered_at: "2026-03-09T14:25:37.123456+01:00" },
+    ]);
+    expect(tables[0]!.registered_at).toBe("2026-03-09T13:25:37.123Z");
   });
 });
 

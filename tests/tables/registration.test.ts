@@ -196,6 +196,22 @@ describe("TableRegistry.registerDiscovered()", () => {
     expect((await kinds(false)).map(({ kind }) => kind)).toEqual(["existing", "existing", "unregistered"]);
   });
 
+  test("leaves a table that another process unregisters in the very moment", async () => {
+    const inner = memoryStorage();
+    await using other = await memoryRegistry(inner);
+    await other.register({ source: "crm", source_table: "a" });
+    let isFirst = true;
+    const storage = intercepted(inner, async (key) => {
+      if (key !== "append" || !isFirst) return;
+      isFirst = false;
+      await other.unregister("crm.a", { actor: "bob" });
+    });
+    await using registry = await memoryRegistry(storage);
+    const { candidates } = await registry.registerDiscovered("crm", [discovered("a"), discovered("b")]);
+    expect(candidates.map(({ kind }) => kind)).toEqual(["unregistered", "new"]);
+    expect((await registry.list()).map(({ id }) => id)).toEqual(["crm.b"]);
+  });
+
   test("gives two sources that are discovered at once one view name each", async () => {
     const storage = memoryStorage();
     const [one, two] = [await memoryRegistry(storage), await memoryRegistry(storage)];
@@ -209,22 +225,10 @@ describe("TableRegistry.registerDiscovered()", () => {
     const inner = memoryStorage();
     await (await memoryRegistry(inner)).register({ source: "crm", source_table: "orders" });
     let isDown = false;
-    const storage: CatalogStorage = {
-      async open(catalog, schema) {
-        const store = await inner.open(catalog, schema);
-        return new Proxy(store, {
-          get(target, key) {
-            const value: unknown = Reflect.get(target, key);
-            if (typeof value !== "function") return value;
-            return (...parameters: unknown[]): unknown => {
-              if (isDown && (key === "read" || key === "find" || key === "get"))
-                throw new AgnesError("file_failed", { operation: "read", path: "x", reason: "EIO" });
-              return Reflect.apply(value as (...all: unknown[]) => unknown, target, parameters);
-            };
-          },
-        });
-      },
-    };
+    const storage = intercepted(inner, async (key) => {
+      if (isDown && (key === "read" || key === "find" || key === "get"))
+        throw new AgnesError("file_failed", { operation: "read", path: "x", reason: "EIO" });
+    });
     const registry = await memoryRegistry(storage);
     isDown = true;
     const info = table("orders", { id: utf8() });
@@ -234,3 +238,21 @@ describe("TableRegistry.registerDiscovered()", () => {
     expect(await (await memoryRegistry(inner)).version()).toBe(1);
   });
 });
+
+/** A storage that calls `before` ahead of each of its asynchronous methods. */
+function intercepted(inner: CatalogStorage, before: (method: string) => Promise<void>): CatalogStorage {
+  return {
+    async open(catalog, schema) {
+      return new Proxy(await inner.open(catalog, schema), {
+        get(target, key) {
+          const value: unknown = Reflect.get(target, key);
+          if (typeof value !== "function" || key === "close") return value;
+          return async (...parameters: unknown[]): Promise<unknown> => {
+            await before(String(key));
+            return Reflect.apply(value as (...all: unknown[]) => unknown, target, parameters);
+          };
+        },
+      });
+    },
+  };
+}

@@ -103,7 +103,7 @@ export const tablesErrors = {
     status: 409,
     exit: 2,
     message: (d) =>
-      `${d.path} was changed after it was generated: its checksum says ${d.expected}, its content has ${d.found}`,
+      `${d.path} was changed after it was generated: its checksum says ${shown(d.expected)}, its content has ${shown(d.found)}`,
     hint: () => "If the change is meant, import it with --edited; else change the registry and export again.",
   }),
   registry_export_malformed: errorSpec<{ path: string; reason: string }>({

@@ -1,40 +1,74 @@
-import * as v from "valibot";
-
 import { AgnesError, shown } from "../../base/mod.ts";
 import type { DocumentTable } from "../import.ts";
-import { folderMapping, isPlainObject, kindOf, tableId } from "../record/mod.ts";
+import { checkFolder, isPlainObject, kindOf, tableId } from "../record/mod.ts";
 
-/** An entry without its id, which has to be what its source and name say. */
-export function withoutId(entry: Readonly<Record<string, unknown>>, what: string): DocumentTable {
-  const { id, ...fields } = entry;
-  const { source, name } = fields;
-  if (
-    id !== undefined &&
-    typeof source === "string" &&
-    typeof name === "string" &&
-    id !== tableId(source, name)
-  ) {
-    throw new AgnesError("table_field_invalid", {
-      what,
-      field: "id",
-      reason: `should be ${shown(tableId(source, name))}`,
-    });
-  }
-  return fields;
+type Fields = Readonly<Record<string, unknown>>;
+
+/** An entry of a document that is an object of fields. */
+export function checkedEntry(entry: unknown, what: string): Fields {
+  if (isPlainObject(entry)) return entry;
+  throw invalid(what, "the entry", `should be an object of fields, but is ${kindOf(entry)}`);
 }
 
-/** The folder mapping of a document. */
-export function checkedFolders(value: unknown, path: string): Readonly<Record<string, string>> {
-  if (value === undefined || value === null) return {};
-  const refuse = (field: string, reason: string) =>
-    new AgnesError("table_field_invalid", { what: path, field, reason });
-  if (!isPlainObject(value)) throw refuse("folder_mapping", `should be an object, but is ${kindOf(value)}`);
-  for (const [bucket, folder] of Object.entries(value)) {
-    if (typeof folder !== "string") {
-      throw refuse(`folder_mapping of ${shown(bucket, 60)}`, `should be text, but is ${kindOf(folder)}`);
-    }
-    const result = v.safeParse(folderMapping, { [bucket]: folder });
-    if (!result.success) throw refuse(`folder_mapping of ${shown(bucket, 60)}`, result.issues[0].message);
+/** The table of an entry: its id has to be what its source and name say, and gives the name where that is left out. */
+export function documentTable(entry: Fields, what: string): DocumentTable {
+  const { id, registered_by: by, registered_at: at, ...given } = entry;
+  const { source, name = nameIn(id, source) } = given;
+  if (id !== undefined && typeof source === "string") {
+    if (name === undefined) throw invalid(what, "id", `should begin with ${shown(`${source}.`)}`);
+    if (typeof name === "string" && id !== tableId(source, name))
+      throw invalid(what, "id", `should be ${shown(tableId(source, name))}`);
   }
-  return value as Readonly<Record<string, string>>;
+  return {
+    ...given,
+    ...(name === undefined ? {} : { name }),
+    ...(by === undefined ? {} : { registered_by: checkedActor(by, what) }),
+    ...(at === undefined ? {} : { registered_at: checkedInstant(at, what) }),
+  } as DocumentTable;
+}
+
+/** The folders of the folder mappings of a document. */
+export function checkedFolders(mappings: readonly unknown[], path: string): Readonly<Record<string, string>> {
+  // Not by assignment, which takes a bucket called `__proto__` for something else.
+  return Object.fromEntries(mappings.flatMap((mapping) => folderEntries(mapping, path)));
+}
+
+function folderEntries(mapping: unknown, path: string): readonly (readonly [string, string])[] {
+  if (mapping === undefined || mapping === null) return [];
+  if (!isPlainObject(mapping))
+    throw invalid(path, "folder_mapping", `should be an object, but is ${kindOf(mapping)}`);
+  return Object.entries(mapping).map(([bucket, folder]) => {
+    if (typeof folder !== "string") {
+      throw invalid(
+        path,
+        `folder_mapping of ${shown(bucket, 60)}`,
+        `should be text, but is ${kindOf(folder)}`,
+      );
+    }
+    checkFolder(bucket, folder, path);
+    return [bucket, folder];
+  });
+}
+
+function nameIn(id: unknown, source: unknown): string | undefined {
+  if (typeof id !== "string" || typeof source !== "string") return undefined;
+  return id.startsWith(`${source}.`) ? id.slice(source.length + 1) : undefined;
+}
+
+function checkedActor(value: unknown, what: string): string {
+  if (typeof value === "string" && value.length <= 200) return value;
+  throw invalid(what, "registered_by", "should be a text of at most 200 characters");
+}
+
+/** A time with its zone: without one it would be another moment on another machine. */
+const INSTANT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/;
+
+function checkedInstant(value: unknown, what: string): string {
+  const at = typeof value === "string" && INSTANT.test(value) ? new Date(value) : undefined;
+  if (at !== undefined && !Number.isNaN(at.getTime())) return at.toISOString();
+  throw invalid(what, "registered_at", "should be a time as ISO 8601 writes it, with its zone");
+}
+
+function invalid(what: string, field: string, reason: string): AgnesError {
+  return new AgnesError("table_field_invalid", { what, field, reason });
 }

@@ -3,7 +3,7 @@ import { parseDocument } from "yaml";
 import { AgnesError, isExposedName, toExposedName } from "../../base/mod.ts";
 import type { DocumentTable, RegistryDocument } from "../import.ts";
 import { isPlainObject, kindOf, splitSourceTable, tableFieldNames } from "../record/mod.ts";
-import { checkedFolders, withoutId } from "./document.ts";
+import { checkedEntry, checkedFolders, documentTable } from "./document.ts";
 import { checksumOf } from "./data-description.ts";
 
 /** How a data description is to be read. */
@@ -26,7 +26,10 @@ export function parseDataDescription(text: string, options: ParseOptions): Regis
   const { path } = options;
   const blocks = yamlBlocks(text.replace(/^\ufeff/, "").replaceAll("\r\n", "\n"), path);
   if (blocks.length === 0) throw malformed(path, "it has no ```yaml block");
-  const said = /^<!-- checksum: sha256:([0-9a-f]{16}) -->\s*$/m.exec(text)?.[1];
+  const said = /^<!-- checksum:(.*)-->/m
+    .exec(text)?.[1]
+    ?.trim()
+    .replace(/^sha256:/, "");
   const found = checksumOf(blocks.join("\n"));
   if (said !== undefined && said !== found && options.edited !== true) {
     throw new AgnesError("data_description_edited", { path, expected: said, found });
@@ -39,7 +42,7 @@ export function parseDataDescription(text: string, options: ParseOptions): Regis
     path,
     tables: tables.map((entry, index) => tableOf(entry, `${path}: tables[${index}]`, options)),
     folder_mapping: checkedFolders(
-      Object.assign({}, ...contents.map((content) => content["folder_mapping"] ?? {})) as unknown,
+      contents.map((content) => content["folder_mapping"]),
       path,
     ),
   };
@@ -92,14 +95,7 @@ function listOf(value: unknown, path: string): readonly unknown[] {
 }
 
 function tableOf(entry: unknown, what: string, options: ParseOptions): DocumentTable {
-  if (!isPlainObject(entry)) {
-    throw new AgnesError("table_field_invalid", {
-      what,
-      field: "the entry",
-      reason: `should be an object of fields, but is ${kindOf(entry)}`,
-    });
-  }
-  const { dataset, ...fields } = entry;
+  const { dataset, ...fields } = checkedEntry(entry, what);
   if (dataset !== undefined && fields["bucket"] !== undefined && dataset !== fields["bucket"]) {
     throw new AgnesError("table_field_invalid", {
       what,
@@ -107,12 +103,12 @@ function tableOf(entry: unknown, what: string, options: ParseOptions): DocumentT
       reason: "names another bucket than bucket",
     });
   }
-  const table = {
+  const table: Readonly<Record<string, unknown>> = {
     ...fields,
     ...(dataset === undefined ? {} : { bucket: dataset }),
     ...(fields["primary_key"] === undefined ? {} : { primary_key: keyOf(fields["primary_key"]) }),
   };
-  return fields["source"] === undefined ? foreignTable(table, what, options) : withoutId(table, what);
+  return documentTable(table["source"] === undefined ? foreignTable(table, what, options) : table, what);
 }
 
 /** An entry of a system where the id is the source's own name and the name is what SQL authors type. */
@@ -120,7 +116,7 @@ function foreignTable(
   entry: Readonly<Record<string, unknown>>,
   what: string,
   { source }: ParseOptions,
-): DocumentTable {
+): Readonly<Record<string, unknown>> {
   if (source === undefined) {
     const reason =
       "the file does not say which source of agnes.yaml its tables come from; name it with --source";

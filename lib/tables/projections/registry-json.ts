@@ -1,11 +1,12 @@
 import { AgnesError, messageOf, shown } from "../../base/mod.ts";
-import type { DocumentTable, RegistryDocument } from "../import.ts";
-import { isPlainObject, kindOf, settingsOf } from "../record/mod.ts";
+import type { RegistryDocument } from "../import.ts";
+import { documentationKeys, isPlainObject, kindOf, settingsOf } from "../record/mod.ts";
 import type { RegistrySnapshot } from "../types.ts";
-import { checkedFolders, withoutId } from "./document.ts";
+import { checkedEntry, checkedFolders, documentTable } from "./document.ts";
 
 const FORMAT = "agnes-table-registry";
 const FORMAT_VERSION = 1;
+const emptyDocumentation = Object.fromEntries(documentationKeys.map((key) => [key, null]));
 
 /** The whole registry as JSON, to be kept or imported elsewhere. The same registry always gives the same bytes. */
 export function renderRegistryJson({ version, folders, tables }: RegistrySnapshot): string {
@@ -17,6 +18,8 @@ export function renderRegistryJson({ version, folders, tables }: RegistrySnapsho
     tables: tables.map((table) => ({
       id: table.id,
       ...settingsOf(table),
+      // Parts that are missing would be kept by an import, as an absent field is.
+      documentation: { ...emptyDocumentation, ...table.documentation },
       registered_by: table.registered_by,
       registered_at: table.registered_at,
     })),
@@ -51,22 +54,10 @@ export function parseRegistryJson(text: string, path: string): RegistryDocument 
   if (!Array.isArray(tables)) throw malformed(`its tables should be a list, but are ${kindOf(tables)}`);
   return {
     path,
-    tables: tables.map((entry: unknown, index) => jsonTable(entry, `${path}: tables[${index}]`)),
-    folder_mapping: checkedFolders(content["folder_mapping"], path),
+    tables: tables.map((entry: unknown, index) => {
+      const what = `${path}: tables[${index}]`;
+      return documentTable(checkedEntry(entry, what), what);
+    }),
+    folder_mapping: checkedFolders([content["folder_mapping"]], path),
   };
-}
-
-function jsonTable(entry: unknown, what: string): DocumentTable {
-  const refuse = (field: string, reason: string) =>
-    new AgnesError("table_field_invalid", { what, field, reason });
-  if (!isPlainObject(entry))
-    throw refuse("the entry", `should be an object of fields, but is ${kindOf(entry)}`);
-  const { registered_by: by, registered_at: at } = entry;
-  if (by !== undefined && (typeof by !== "string" || by.length > 200)) {
-    throw refuse("registered_by", "should be a text of at most 200 characters");
-  }
-  if (at !== undefined && (typeof at !== "string" || Number.isNaN(Date.parse(at)))) {
-    throw refuse("registered_at", "should be a time as ISO 8601 writes it");
-  }
-  return withoutId(entry, what);
 }

@@ -2,7 +2,7 @@ import * as v from "valibot";
 
 import { AgnesError, nearest, shown } from "../../base/mod.ts";
 import { parseSchedule } from "../schedule.ts";
-import { folderMapping, tableChange, tableFieldNames } from "./schema.ts";
+import { bucketFolder, tableChange, tableFieldNames } from "./schema.ts";
 
 /** A change of which every value is well formed. */
 export type CheckedChange = v.InferOutput<typeof tableChange>;
@@ -30,9 +30,11 @@ export function checkChange(content: unknown, what: string): CheckedChange {
  * Checks the folder of a bucket; `null` stands for none.
  * @throws `table_field_invalid`
  */
-export function checkFolder(bucket: string, folder: string | null): void {
-  const result = v.safeParse(folderMapping, { [bucket]: folder ?? "none" });
-  if (!result.success) throw invalid("the folder mapping", shown(bucket, 60), result.issues[0].message);
+export function checkFolder(bucket: string, folder: string | null, what = "the folders"): void {
+  const result = v.safeParse(bucketFolder, { bucket, folder });
+  if (result.success) return;
+  const [issue] = result.issues;
+  throw invalid(what, `folder_mapping of ${shown(bucket, 60)}`, issue.message);
 }
 
 /** Whether a value is an object of fields, as JSON and YAML give it. */

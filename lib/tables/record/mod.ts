@@ -3,7 +3,7 @@ export { changedFields, changedRecord, givenFields, newSettings, settingsOf } fr
 export { defaultName, isVendorName, sourceTableNames, splitSourceTable, tableId } from "./names.ts";
 export { checkSourceRules } from "./rules.ts";
 export {
-  folderMapping,
+  documentationKeys,
   INITIAL_LOAD_CHUNK_DAYS,
   tableChange,
   tableDefaults,

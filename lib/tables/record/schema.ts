@@ -39,8 +39,8 @@ const folderName = v.pipe(
     "should be a relative path of letters, digits, underscores, dots and dashes",
   ),
 );
-/** The folder of a bucket. */
-export const folderMapping = v.record(vendorName, folderName);
+/** A bucket and the folder of its tables. */
+export const bucketFolder = v.object({ bucket: vendorName, folder: v.nullable(folderName) });
 
 const days = v.pipe(
   v.number(),
