@@ -86,6 +86,7 @@ export const change = fc.record(
           fc.oneof(
             hostileText.filter((text) => text.length < 1000 && !text.includes("{{")),
             fc.integer(),
+            fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => !Object.is(value, -0)),
             fc.boolean(),
           ),
           { minLength: 1, maxLength: 3 },

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 
 import { createHost, nodeFiles } from "../../lib/base/mod.ts";
+import { memoryStorage } from "../../lib/catalog/mod.ts";
 import {
   auditLines,
   parseRegistryJson,
@@ -14,7 +15,7 @@ import {
   writeProjection,
 } from "../../lib/tables/mod.ts";
 import { change, registryOf, settings } from "./hostile-changes.ts";
-import { errorOf, memoryRegistry } from "./registry-setup.ts";
+import { errorOf, intercepted, memoryRegistry } from "./registry-setup.ts";
 
 describe("renderRegistryJson()", () => {
   test("is read back to the very same registry, who and when included", async () => {
@@ -178,6 +179,27 @@ describe("TableRegistry.import() of an exported registry", () => {
       { source: "a", source_table: "b", registered_at: "2026-03-09T14:25:37.123456+01:00" },
     ]);
     expect(tables[0]!.registered_at).toBe("2026-03-09T13:25:37.123Z");
+  });
+});
+
+describe("snapshotOf()", () => {
+  test("gives tables and folders of one version, whatever is written in between", async () => {
+    const inner = memoryStorage();
+    await using other = await memoryRegistry(inner);
+    await other.register({ source: "crm", source_table: "a" });
+    let finds = 0;
+    const storage = intercepted(inner, async (method) => {
+      if (method !== "find" || ++finds !== 2) return;
+      await other.register({ source: "crm", source_table: "b" });
+      await other.setFolder("in.c-crm", "crm");
+    });
+    await using registry = await memoryRegistry(storage);
+    const { version, tables, folders } = await snapshotOf(registry);
+    expect([version, tables.map(({ id }) => id), folders]).toEqual([
+      3,
+      ["crm.a", "crm.b"],
+      { "in.c-crm": "crm" },
+    ]);
   });
 });
 

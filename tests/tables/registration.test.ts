@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 
 import { AgnesError } from "../../lib/base/mod.ts";
-import { memoryStorage, type CatalogStorage } from "../../lib/catalog/mod.ts";
+import { memoryStorage } from "../../lib/catalog/mod.ts";
 import { table, utf8 } from "../../lib/kit/mod.ts";
 import { checkSourceRules, openTableRegistry, planRegistration } from "../../lib/tables/mod.ts";
-import { discovered, errorOf, memoryRegistry, stillHost } from "./registry-setup.ts";
+import { discovered, errorOf, intercepted, memoryRegistry, stillHost } from "./registry-setup.ts";
 
 describe("planRegistration()", () => {
   test("takes key, cursor and description from the source", () => {
@@ -238,21 +238,3 @@ describe("TableRegistry.registerDiscovered()", () => {
     expect(await (await memoryRegistry(inner)).version()).toBe(1);
   });
 });
-
-/** A storage that calls `before` ahead of each of its asynchronous methods. */
-function intercepted(inner: CatalogStorage, before: (method: string) => Promise<void>): CatalogStorage {
-  return {
-    async open(catalog, schema) {
-      return new Proxy(await inner.open(catalog, schema), {
-        get(target, key) {
-          const value: unknown = Reflect.get(target, key);
-          if (typeof value !== "function" || key === "close") return value;
-          return async (...parameters: unknown[]): Promise<unknown> => {
-            await before(String(key));
-            return Reflect.apply(value as (...all: unknown[]) => unknown, target, parameters);
-          };
-        },
-      });
-    },
-  };
-}

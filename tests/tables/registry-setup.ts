@@ -29,3 +29,24 @@ export function discovered(name: string, options: Partial<TableInfo> = {}): Tabl
   const columns = { id: int64({ nullable: false }), email: utf8(), updated_at: timestamp() };
   return table(name, columns, { primaryKey: ["id"], ...options });
 }
+
+/** A storage that calls `before` ahead of each of its asynchronous methods. */
+export function intercepted(
+  inner: CatalogStorage,
+  before: (method: string) => Promise<void>,
+): CatalogStorage {
+  return {
+    async open(catalog, schema) {
+      return new Proxy(await inner.open(catalog, schema), {
+        get(target, key) {
+          const value: unknown = Reflect.get(target, key);
+          if (typeof value !== "function" || key === "close") return value;
+          return async (...parameters: unknown[]): Promise<unknown> => {
+            await before(String(key));
+            return Reflect.apply(value as (...all: unknown[]) => unknown, target, parameters);
+          };
+        },
+      });
+    },
+  };
+}

@@ -33,9 +33,8 @@ export function checksumOf(yaml: string): string {
 }
 
 function renderYaml({ folders, tables }: RegistrySnapshot): string {
-  const mapping = Object.entries(folders).sort(([a], [b]) => (a < b ? -1 : 1));
   const document = new Document({
-    ...(mapping.length === 0 ? {} : { folder_mapping: Object.fromEntries(mapping) }),
+    ...(Object.keys(folders).length === 0 ? {} : { folder_mapping: folders }),
     tables: tables.map(entryOf),
   });
   visit(document, {
