@@ -1,7 +1,8 @@
-import { access, link, mkdtemp, rm } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { randomUUID } from "node:crypto";
+import { access, link, rm } from "node:fs/promises";
+import { resolve } from "node:path";
 
-import { AgnesError, fileError, messageOf } from "../base/mod.ts";
+import { AgnesError, fileError, messageOf, TEMPORARY_SUFFIX } from "../base/mod.ts";
 import { lockHolder } from "./errors.ts";
 import native from "@duckdb/node-bindings";
 
@@ -54,18 +55,21 @@ async function open(path: string, what: string): Promise<native.Database> {
   }
 }
 
-/** Makes the file appear whole or not at all: a database that was cut short could never be locked. */
+/**
+ * Makes the file appear whole or not at all: a database that was cut short could never be locked.
+ *
+ * What a killed process leaves has a temporary name, which the next holder sweeps, maybe while this is under way.
+ */
 async function create(path: string): Promise<void> {
   if (await exists(path)) return;
-  const directory = await mkdtemp(join(dirname(path), ".lock-"));
+  const whole = `${path}.${process.pid}.${randomUUID()}${TEMPORARY_SUFFIX}`;
   try {
-    const whole = join(directory, "lock");
     native.close_sync(await openNative(whole));
-    await link(whole, path).catch((error: unknown) => {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    });
+    await link(whole, path);
+  } catch (error) {
+    if (!(await exists(path))) throw error;
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await rm(whole, { force: true });
   }
 }
 

@@ -119,8 +119,13 @@ class Run {
 
   /** The results of all tables, in the order they were asked for. */
   async tables(): Promise<readonly TableResult[]> {
-    const { tables, concurrency = CONCURRENCY } = this.#request;
-    return eachOf(tables, concurrency, (plan) => this.#table(plan));
+    const { directory, tables, concurrency = CONCURRENCY } = this.#request;
+    try {
+      return await eachOf(tables, concurrency, (plan) => this.#table(plan));
+    } finally {
+      // What failed tables wrote would fill the disk until the next run.
+      await sweepTemporary(this.#services.host, directory);
+    }
   }
 
   /** What is to be published; null when it is what is published already. */

@@ -13,7 +13,7 @@ import { evolve, sameLayout } from "./schema/evolve.ts";
 import { filterCondition } from "./schema/select.ts";
 import type { TableContext } from "./services.ts";
 import type { Part, PublishedTable, SchemaVersion } from "./state/extract-state.ts";
-import { Quarantine } from "./write/quarantine.ts";
+import { quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./write/staged.ts";
 import { discard, writeParts, type WriteTarget } from "./write/write-parts.ts";
 
@@ -40,9 +40,7 @@ export async function extractTable(context: TableContext): Promise<TableOutcome>
   });
   for (const note of decision.notes) services.log.info(note, { table: plan.name });
   await services.host.files.makeDirectory(partsDirectory(context.directory, plan.name));
-  const quarantine = plan.quarantine
-    ? new Quarantine(services.host, context.directory, plan.name, context.runId)
-    : null;
+  const quarantine = quarantineOf(context);
   try {
     return await readAndMerge(context, decision, quarantine);
   } catch (error) {
@@ -70,26 +68,26 @@ async function readAndMerge(
     );
     const end = read.tap.end();
     throwIfAborted(context.signal, "the extraction");
-    const figures = {
+    const figures = () => ({
       full: decision.kind === "whole",
       rowsRead: staged.rowsRead + read.source.rejected,
       rowsQuarantined: quarantine?.rows ?? 0,
       ...(quarantine === null || quarantine.rows === 0 ? {} : { quarantinePath: quarantine.path }),
       notes: decision.notes,
-    };
+    });
     const { previous } = context;
     if (end.unchanged === true && previous !== undefined && previous.parts.length > 0) {
       await discard(context, staged.parts);
-      return unchanged(previous, end.state ?? previous.state, figures);
+      return unchanged(previous, end.state ?? previous.state, figures());
     }
     context.onPhase("merging");
-    const merged = await mergeRead(working, decision, staged.parts, end, layout.columns);
+    const merged = await mergeRead(working, decision, staged.parts, end, layout.columns, quarantine);
     if (!merged.changed && previous !== undefined && layout.changes.length === 0) {
       await discard(context, staged.parts);
       return unchanged(
         { ...previous, ...(merged.cursor === undefined ? {} : { cursor: merged.cursor }) },
         end.state,
-        figures,
+        figures(),
         previous,
       );
     }
@@ -100,7 +98,7 @@ async function readAndMerge(
     const parts = [...merged.kept, ...written];
     const table = assemble(working, layout, parts, merged.cursor, end.state, decision);
     return {
-      ...figures,
+      ...figures(),
       table,
       changed: true,
       partsWritten: written.length,

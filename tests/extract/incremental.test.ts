@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { readExtract } from "../../lib/extract/mod.ts";
 import { int64, table, timestamp, utf8, type Row } from "../../lib/kit/mod.ts";
-import { incremental, openBench } from "./harness.ts";
+import { incremental, openBench, type ReadFunction } from "./harness.ts";
 
 const info = table(
   "t",
@@ -173,11 +173,44 @@ test("extractSource() merges by a key of several columns and of text", async () 
   ]);
 });
 
-test("extractSource() fails a table with an empty key and names the columns", async () => {
+const loose = table("t", { id: int64(), v: utf8(), at: int64() }, { primaryKey: ["id"], cursor: "at" });
+
+test("extractSource() fails a table with an empty key and leaves nothing of the read behind", async () => {
   await using bench = await openBench();
-  const loose = table("t", { id: int64(), v: utf8(), at: int64() }, { primaryKey: ["id"], cursor: "at" });
   const stats = await bench.run([incremental(loose)], () => [[{ id: null, v: "a", at: 1 }]]);
   expect(stats.errors[0]?.error.code).toBe("primary_key_null");
+  expect(stats.errors[0]?.error.message).toContain("(id)");
+  expect(await readdir(join(bench.directory, "data", "t"))).toEqual([]);
+});
+
+test("extractSource() sets rows with an empty key aside when the table says so, and keeps the others in order", async () => {
+  for (const strategy of ["incremental", "partitioned"] as const) {
+    await using bench = await openBench();
+    const plan = incremental(loose, {
+      quarantine: true,
+      strategy,
+      ...(strategy === "partitioned" ? { partitionBy: "at" } : {}),
+    });
+    const read: ReadFunction = (_, { cursor }) =>
+      cursor === undefined
+        ? [rows(3), [{ id: null, v: "lost", at: 9 }], [{ id: 2, v: "last", at: 4 }]]
+        : [[{ id: null, v: "again", at: 10 }]];
+    const first = await bench.run([plan], read, { partRows: 4 });
+    expect(first.tables[0]).toMatchObject({ status: "extracted", rows: 3, rowsRead: 5, rowsQuarantined: 1 });
+    expect(await bench.rows("SELECT v FROM t WHERE id = 2")).toEqual([{ v: "last" }]);
+    const [line] = (await Bun.file(first.tables[0]!.quarantinePath!).text()).trim().split("\n");
+    expect(JSON.parse(line!)).toEqual({
+      row: 4,
+      column: "id",
+      value: "null",
+      reason: "the primary key has no value",
+      record: { id: null, v: "lost", at: 9 },
+    });
+    // A row that is not published does not move the cursor.
+    expect((await readExtract(bench.directory))?.tables[0]?.cursor?.value).toBe("4");
+    const second = await bench.run([plan], read);
+    expect(second.tables[0]).toMatchObject({ status: "unchanged", rows: 3, rowsQuarantined: 1 });
+  }
 });
 
 test("extractSource() makes small parts into one before there are many", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { readExtract, runStream, Spool, type TablePlan } from "../../lib/extract/mod.ts";
@@ -144,6 +144,40 @@ test("runStream() keeps the events when a table cannot take them", async () => {
   expect(stats.errors[0]?.error.code).toBe("value_invalid");
   expect(stats.published).toBe(0);
   expect((await readdir(join(bench.directory, "spool"))).length).toBe(1);
+});
+
+test("runStream() sets changes aside that do not fit or have no key when the table says so", async () => {
+  await using bench = await openBench();
+  const bad: readonly Change[] = [
+    { kind: "upsert", table: "issues", row: { id: "b", updated: "x" } },
+    { kind: "upsert", table: "issues", row: { title: "nobody's", updated: 1 } },
+    { kind: "delete", table: "issues", key: { id: null } },
+  ];
+  await push(bench, ...bad, upsert("a", "one", 5));
+  expect((await merge(bench)).errors[0]?.error.code).toBe("primary_key_null");
+  expect((await readdir(join(bench.directory, "spool"))).length).toBe(1);
+  const stats = await merge(bench, [{ ...plan, quarantine: true }]);
+  expect(stats).toMatchObject({ errors: [], published: 1, upserts: 1, deletes: 0, rowsQuarantined: 3 });
+  expect(await titles(bench)).toEqual(["a one"]);
+  expect(await readdir(join(bench.directory, "spool"))).toEqual([]);
+  const folder = join(bench.directory, "quarantine", "issues");
+  const text = await readFile(join(folder, (await readdir(folder))[0]!), "utf8");
+  const lines = text.trim().split("\n");
+  expect(lines.map((line) => (JSON.parse(line) as { column: string }).column)).toEqual([
+    "id",
+    "id",
+    "updated",
+  ]);
+});
+
+test("runStream() removes what dead writers left in the spool, and nothing that may still be written", async () => {
+  await using bench = await openBench();
+  await push(bench, upsert("a", "one", 5));
+  const spool = join(bench.directory, "spool");
+  for (const name of ["old", "new"]) await writeFile(join(spool, `${name}.ndjson.tmp`), "{");
+  await utimes(join(spool, "old.ndjson.tmp"), 1, 1);
+  await merge(bench);
+  expect(await readdir(spool)).toEqual(["new.ndjson.tmp"]);
 });
 
 test("runStream() sets a damaged spool file aside and merges the others", async () => {

@@ -86,8 +86,4 @@ export const extractErrors = {
       `${d.rows} row(s) of table ${shown(d.table)} have no value in the primary key (${d.columns.join(", ")})`,
     hint: () => "Correct the primary key of the table, or let it quarantine such rows.",
   }),
-  spool_unreadable: errorSpec<{ path: string; reason: string }>({
-    message: (d) => `the spooled events in ${d.path} cannot be read: ${d.reason}`,
-    hint: () => "Nothing was lost: correct or move that file aside, and the rest is taken.",
-  }),
 } as const;

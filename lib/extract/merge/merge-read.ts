@@ -1,4 +1,3 @@
-import { AgnesError } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { ReadEnd } from "../../kit/mod.ts";
 import type { ReadDecision } from "../decide.ts";
@@ -7,10 +6,12 @@ import { partitionExpression, readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
 import type { TableContext } from "../services.ts";
 import type { Part, PublishedTable } from "../state/extract-state.ts";
+import type { Quarantine } from "../write/quarantine.ts";
 import type { StagedPart } from "../write/staged.ts";
 import { discard, writeEmptyPart } from "../write/write-parts.ts";
 import { deltaNames, dropDelta, loadDelta, orderedParts } from "./delta.ts";
 import { mergeDelta, writeSql, type MergeRequest } from "./merge.ts";
+import { withoutNullKeys } from "./null-keys.ts";
 import { dropTombstoned } from "./tombstones.ts";
 import { writePartitions } from "./partitions.ts";
 
@@ -29,15 +30,19 @@ export async function mergeRead(
   staged: readonly StagedPart[],
   end: ReadEnd,
   columns: readonly PublishedColumn[],
+  quarantine: Quarantine | null,
 ): Promise<MergedRead> {
   const { plan, previous } = context;
-  const filled = staged.filter((part) => part.rows > 0);
+  const nonEmpty = staged.filter((part) => part.rows > 0);
   await discard(
     context,
     staged.filter((part) => part.rows === 0),
   );
   await using connection = await context.database.connect();
-  if (plan.strategy !== "full_refresh") await refuseNullKeys(context, connection, filled);
+  const filled =
+    plan.strategy === "full_refresh"
+      ? nonEmpty
+      : await withoutNullKeys(context, connection, nonEmpty, columns, quarantine);
   const cursor = await newCursor(context, connection, filled, columns, decision);
   const merged =
     decision.kind === "delta"
@@ -145,26 +150,6 @@ async function hasDuplicates(
     },
   );
   return rows.length > 0;
-}
-
-async function refuseNullKeys(
-  context: TableContext,
-  connection: Connection,
-  staged: readonly StagedPart[],
-): Promise<void> {
-  const { primaryKey, name } = context.plan;
-  if (primaryKey.length === 0 || staged.length === 0) return;
-  const relation = readParquet(staged.map((part) => part.path));
-  const absent = primaryKey.map((column) => `${quoteIdentifier(column)} IS NULL`).join(" OR ");
-  const [row] = await connection.rows<{ n: bigint }>(
-    `SELECT count(*) AS n FROM ${relation} WHERE ${absent}`,
-    {
-      signal: context.signal,
-    },
-  );
-  if (Number(row?.n) > 0) {
-    throw new AgnesError("primary_key_null", { table: name, columns: primaryKey, rows: Number(row?.n) });
-  }
 }
 
 /** The greatest value of the cursor column, of what was read and what was published before. */

@@ -1,4 +1,4 @@
-import { copyToParquet, type Connection } from "../../duckdb/mod.ts";
+import { copyToParquet, type Connection, type CopyOptions } from "../../duckdb/mod.ts";
 import type { Granularity } from "../plan.ts";
 import type { PublishedColumn } from "../schema/column.ts";
 import { keysMatch, partitionExpression } from "../schema/select.ts";
@@ -168,10 +168,12 @@ export async function writeSql(
   context: TableContext,
   sql: string,
   origin: string | null,
+  options: Pick<CopyOptions, "ordered"> = {},
 ): Promise<StagedPart> {
   const path = stagingPath(context);
   try {
     const { rows, sizeBytes } = await copyToParquet(context.database, { kind: "sql", sql }, path, {
+      ...options,
       signal: context.signal,
     });
     return { kind: "staged", path, rows, sizeBytes, partition: null, origin };

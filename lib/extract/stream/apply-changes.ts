@@ -15,6 +15,7 @@ import { columnsOf, physicalColumnsOf, type PublishedColumn } from "../schema/co
 import { keysMatch, readParquet, selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
 import type { PublishedTable, SchemaVersion, Tombstone } from "../state/extract-state.ts";
+import type { Quarantine } from "../write/quarantine.ts";
 import { partsDirectory, stagingPath, type StagedPart } from "../write/staged.ts";
 import { discard, writeEmptyPart } from "../write/write-parts.ts";
 import type { TableChanges } from "./collect.ts";
@@ -24,6 +25,7 @@ export interface ChangedTable {
   readonly table: PublishedTable;
   readonly upserts: number;
   readonly deletes: number;
+  readonly rowsQuarantined: number;
   readonly partsWritten: number;
 }
 
@@ -31,7 +33,11 @@ export interface ChangedTable {
 const TOMBSTONES_KEPT = 10_000;
 
 /** Merges changes into a table: one rewrite of each part or partition however many changes there are. */
-export async function applyChanges(context: TableContext, changes: TableChanges): Promise<ChangedTable> {
+export async function applyChanges(
+  context: TableContext,
+  changes: TableChanges,
+  quarantine: Quarantine | null,
+): Promise<ChangedTable> {
   const { plan, services, directory } = context;
   if (plan.primaryKey.length === 0) {
     throw new AgnesError("table_plan_invalid", {
@@ -45,9 +51,14 @@ export async function applyChanges(context: TableContext, changes: TableChanges)
   await using connection = await context.database.connect();
   const staged: StagedPart[] = [];
   try {
-    staged.push(await stageRows(context, changes.upserts, previous.columns));
+    const upserts = await stageRows(context, changes.upserts, previous.columns, quarantine);
+    staged.push(upserts);
     await loadDelta(context, connection, delta, staged, previous.columns, plan.primaryKey);
-    const tombstones = await stageDeletes(context, connection, delta, previous, changes.deletes);
+    const tombstones = await stageDeletes(context, connection, delta, {
+      previous,
+      deletes: changes.deletes,
+      quarantine,
+    });
     await dropTombstoned(connection, delta, previous.tombstones, previous.columns, plan);
     const merged = await mergeDelta(context, connection, delta, {
       published: previous,
@@ -74,8 +85,9 @@ export async function applyChanges(context: TableContext, changes: TableChanges)
         // The cursor stays: events tell of single rows, and one moved by them would skip rows only a read can find.
         tombstones,
       },
-      upserts: changes.upserts.length,
+      upserts: upserts.rows,
       deletes: changes.deletes.length,
+      rowsQuarantined: quarantine?.rows ?? 0,
       partsWritten: finished.length,
     };
   } finally {
@@ -115,9 +127,13 @@ async function stageRows(
   context: TableContext,
   rows: readonly Row[],
   columns: readonly PublishedColumn[],
+  quarantine: Quarantine | null,
 ): Promise<StagedPart> {
   const { plan, database, signal } = context;
-  const builder = createRowBuilder({ name: plan.name, schema: plan.info.schema });
+  const builder = createRowBuilder(
+    { name: plan.name, schema: plan.info.schema },
+    quarantine === null ? {} : { onReject: (reject) => quarantine.add(reject) },
+  );
   const batches = [...builder.append(rows), ...builder.finish()];
   const path = stagingPath(context);
   const present = physicalColumnsOf(builder.schema);
@@ -147,10 +163,14 @@ async function stageDeletes(
   context: TableContext,
   connection: Connection,
   delta: Delta,
-  previous: PublishedTable,
-  deletes: readonly Row[],
+  from: {
+    readonly previous: PublishedTable;
+    readonly deletes: readonly Row[];
+    readonly quarantine: Quarantine | null;
+  },
 ): Promise<readonly Tombstone[]> {
   const { plan } = context;
+  const { previous, deletes, quarantine } = from;
   const cursor = previous.columns.find((column) => column.name === plan.cursor);
   const names = cursor === undefined ? plan.primaryKey : [...new Set([...plan.primaryKey, cursor.name])];
   const fields = names.map((name) => plan.info.schema.fields.find((field) => field.name === name)!);
@@ -161,7 +181,7 @@ async function stageDeletes(
   if (deletes.length === 0) return previous.tombstones;
   const keyColumns = previous.columns.filter((column) => names.includes(column.name));
   const keyPlan = { ...plan, info: { ...plan.info, schema: new arrow.Schema(nullable) } };
-  const staged = await stageRows({ ...context, plan: keyPlan }, deletes, keyColumns);
+  const staged = await stageRows({ ...context, plan: keyPlan }, deletes, keyColumns, quarantine);
   try {
     const relation = readParquet([staged.path]);
     const keys = previous.columns.filter((column) => plan.primaryKey.includes(column.name));

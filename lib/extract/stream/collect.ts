@@ -1,5 +1,7 @@
 import { AgnesError } from "../../base/mod.ts";
 import type { AnyConnector, Change, PushEvent, Row, TableInfo } from "../../kit/mod.ts";
+import type { TablePlan } from "../plan.ts";
+import { NO_KEY, type Quarantine } from "../write/quarantine.ts";
 
 /** The last change of each row of a table. */
 export interface TableChanges {
@@ -56,6 +58,28 @@ export async function collectChanges(
     else list.push(change);
   }
   return changes;
+}
+
+/**
+ * Changes that say which row they are of. The others go to quarantine, or fail the table when it has none.
+ * @throws `primary_key_null`
+ */
+export function changesWithKeys(
+  plan: Pick<TablePlan, "name" | "primaryKey">,
+  changes: readonly Change[],
+  quarantine: Quarantine | null,
+): readonly Change[] {
+  const missing = changes.map((change) => plan.primaryKey.find((column) => rowOf(change)[column] == null));
+  const rows = missing.filter((column) => column !== undefined).length;
+  if (rows > 0 && quarantine === null) {
+    throw new AgnesError("primary_key_null", { table: plan.name, columns: plan.primaryKey, rows });
+  }
+  return changes.filter((change, at) => {
+    const column = missing[at];
+    if (column === undefined) return true;
+    quarantine?.add({ row: at + 1, column, value: "null", reason: NO_KEY, record: rowOf(change) });
+    return false;
+  });
 }
 
 /**

@@ -12,8 +12,9 @@ import type { ExtractServices, ExtractSource, TableContext } from "../services.t
 import { findTable, type ExtractState } from "../state/extract-state.ts";
 import { readExtract } from "../state/read-extract.ts";
 import { applyChanges, type ChangedTable } from "./apply-changes.ts";
-import { collectChanges, freshEvents, lastChanges } from "./collect.ts";
-import { readSpool, trimSpool, type SpooledEvents } from "./spool.ts";
+import { changesWithKeys, collectChanges, freshEvents, lastChanges } from "./collect.ts";
+import { quarantineOf } from "../write/quarantine.ts";
+import { readSpool, sweepSpool, trimSpool, type SpooledEvents } from "./spool.ts";
 
 /** What `runStream` is asked to do. */
 export interface StreamRequest {
@@ -38,6 +39,8 @@ export interface StreamStats {
   readonly replayed: number;
   readonly upserts: number;
   readonly deletes: number;
+  /** Changes set aside because a value did not fit or the key had none; see `TablePlan.quarantine`. */
+  readonly rowsQuarantined: number;
   readonly partsWritten: number;
   /** The generation published last; null when nothing ever was. */
   readonly generation: number | null;
@@ -55,6 +58,7 @@ const NOTHING: StreamStats = {
   replayed: 0,
   upserts: 0,
   deletes: 0,
+  rowsQuarantined: 0,
   partsWritten: 0,
   generation: null,
   published: 0,
@@ -76,6 +80,7 @@ export async function runStream(services: ExtractServices, request: StreamReques
   await services.host.files.makeDirectory(directory);
   await using _lock = await acquireLock(lockPath(directory), `the extract of source ${request.source.name}`);
   await sweepTemporary(services.host, directory);
+  await sweepSpool(services.host, directory);
   await using database = await openDatabase({ limits: services.limits });
   const bounded = { ...request, directory, signal };
   let total: StreamStats = { ...NOTHING, generation: numberOf(await readExtract(directory)) };
@@ -137,6 +142,7 @@ async function mergeSpooled(
     events: fresh.length,
     upserts: changed.reduce((sum, one) => sum + one.upserts, 0),
     deletes: changed.reduce((sum, one) => sum + one.deletes, 0),
+    rowsQuarantined: changed.reduce((sum, one) => sum + one.rowsQuarantined, 0),
     partsWritten: changed.reduce((sum, one) => sum + one.partsWritten, 0),
     generation: number,
     published: 1,
@@ -152,7 +158,7 @@ interface Merge {
   readonly number: number;
 }
 
-function changeTable(merge: Merge, plan: TablePlan, changes: readonly Change[]): Promise<ChangedTable> {
+async function changeTable(merge: Merge, plan: TablePlan, changes: readonly Change[]): Promise<ChangedTable> {
   const { services, request, database, previous, runId, number } = merge;
   const context: TableContext = {
     services,
@@ -171,7 +177,13 @@ function changeTable(merge: Merge, plan: TablePlan, changes: readonly Change[]):
     onRead: () => {},
     onPhase: () => {},
   };
-  return applyChanges(context, lastChanges(changes, plan.primaryKey, plan.cursor));
+  const quarantine = quarantineOf(context);
+  try {
+    const keyed = changesWithKeys(plan, changes, quarantine);
+    return await applyChanges(context, lastChanges(keyed, plan.primaryKey, plan.cursor), quarantine);
+  } finally {
+    await quarantine?.finish();
+  }
 }
 
 function nextState(
@@ -211,6 +223,7 @@ function add(a: StreamStats, b: StreamStats): StreamStats {
     replayed: a.replayed + b.replayed,
     upserts: a.upserts + b.upserts,
     deletes: a.deletes + b.deletes,
+    rowsQuarantined: a.rowsQuarantined + b.rowsQuarantined,
     partsWritten: a.partsWritten + b.partsWritten,
     generation: b.generation,
     published: a.published + b.published,

@@ -148,6 +148,22 @@ async function setAside(host: Host, directory: string, path: string, name: strin
   await host.files.rename(path, join(folder, name));
 }
 
+/** After so long a file that still has its temporary name was left by a process that died before it acknowledged. */
+const TEMPORARY_AGE_MS = 60 * 60 * 1000;
+
+/** Removes what dead writers left; those that live write beside a merge, so only old files go. */
+export async function sweepSpool(host: Host, directory: string): Promise<void> {
+  const { files } = host;
+  const folder = spoolDirectory(directory);
+  for (const name of (await files.list(folder)) ?? []) {
+    if (!name.endsWith(TEMPORARY_SUFFIX)) continue;
+    const path = join(folder, name);
+    const stat = await files.stat(path);
+    if (stat !== null && host.now().getTime() - stat.modifiedAtMs > TEMPORARY_AGE_MS)
+      await files.remove(path);
+  }
+}
+
 /** Removes events that are published. */
 export async function trimSpool(host: Host, log: Log, spooled: readonly SpooledEvents[]): Promise<void> {
   for (const { path } of spooled) {

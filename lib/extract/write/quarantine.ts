@@ -2,8 +2,12 @@ import { join } from "node:path";
 
 import type { Host } from "../../base/mod.ts";
 import type { RowReject } from "../../kit/mod.ts";
+import type { TableContext } from "../services.ts";
 
 const FLUSH_ROWS = 1_000;
+
+/** Why a row without a key is set aside. */
+export const NO_KEY = "the primary key has no value";
 
 /** Where the rows of one read go that do not fit: one NDJSON file, made when the first one comes. */
 export class Quarantine {
@@ -43,6 +47,12 @@ export class Quarantine {
     });
     this.#flushing.catch(() => {});
   }
+}
+
+/** The quarantine of a table; null when bad rows are to fail it. */
+export function quarantineOf(context: TableContext): Quarantine | null {
+  const { services, directory, plan, runId } = context;
+  return plan.quarantine ? new Quarantine(services.host, directory, plan.name, runId) : null;
 }
 
 function toJson(value: unknown): string {

@@ -1,7 +1,7 @@
-import { open } from "node:fs/promises";
+import { dirname } from "node:path";
 
-import { AgnesError, fileError, isAgnesError } from "../../base/mod.ts";
-import { copyToParquet, fileRelation, parquetFooter } from "../../duckdb/mod.ts";
+import { AgnesError, isAgnesError } from "../../base/mod.ts";
+import { copyToParquet, fileRelation, parquetFooter, spoolBytes } from "../../duckdb/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
 import { columnsOf, type PublishedColumn } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
@@ -26,12 +26,11 @@ export async function writeFileChunk(
   number: number,
   target: WriteTarget,
 ): Promise<StagedPart> {
-  const { files } = context.services.host;
-  const spooled = typeof chunk.data === "string" ? null : stagingPath(context);
+  const { host } = context.services;
   const path = stagingPath(context);
+  const spooled = await spoolBytes(host, chunk, dirname(path), context.signal);
+  const local = spooled.chunk;
   try {
-    if (spooled !== null) await spoolBytes(spooled, chunk.data as AsyncIterable<Uint8Array>, context.signal);
-    const local = { ...chunk, data: spooled ?? (chunk.data as string) };
     const typed = await typedChunk(context, local, number, target.columns);
     const { rows, sizeBytes } = await copyOrSetAside(context, typed.chunk, typed.present, target, path);
     checkCount(context.plan.name, rows, (await parquetFooter(path)).rows, "the footer of the part");
@@ -40,10 +39,10 @@ export async function writeFileChunk(
     }
     return { kind: "staged", path, rows, sizeBytes, partition: null, origin: chunk.origin ?? null };
   } catch (error) {
-    await files.remove(path).catch(() => {});
+    await host.files.remove(path).catch(() => {});
     throw error;
   } finally {
-    if (spooled !== null) await files.remove(spooled).catch(() => {});
+    await spooled.remove().catch(() => {});
   }
 }
 
@@ -130,26 +129,6 @@ async function describe(context: TableContext, relation: string): Promise<Column
     { signal: context.signal },
   );
   return rows.map((row) => ({ name: row.column_name, type: row.column_type }));
-}
-
-async function spoolBytes(
-  path: string,
-  bytes: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): Promise<void> {
-  const handle = await open(path, "wx", 0o600);
-  try {
-    for await (const chunk of bytes) {
-      signal.throwIfAborted();
-      try {
-        await handle.writeFile(chunk);
-      } catch (error) {
-        throw fileError("write", path, error);
-      }
-    }
-  } finally {
-    await handle.close();
-  }
 }
 
 function isValueError(error: unknown): boolean {

@@ -1,0 +1,82 @@
+import { AgnesError } from "../../base/mod.ts";
+import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import type { PublishedColumn } from "../schema/column.ts";
+import { readParquet } from "../schema/select.ts";
+import { columnList } from "../schema/view.ts";
+import type { TableContext } from "../services.ts";
+import { NO_KEY, type Quarantine } from "../write/quarantine.ts";
+import type { StagedPart } from "../write/staged.ts";
+import { discard } from "../write/write-parts.ts";
+import { writeSql } from "./merge.ts";
+
+/**
+ * Staged parts without rows that have no value in the primary key: nothing could ever find such a row again.
+ * They go to quarantine, or fail the table when it has none.
+ *
+ * @throws `primary_key_null`
+ */
+export async function withoutNullKeys(
+  context: TableContext,
+  connection: Connection,
+  staged: readonly StagedPart[],
+  columns: readonly PublishedColumn[],
+  quarantine: Quarantine | null,
+): Promise<readonly StagedPart[]> {
+  const { plan, signal } = context;
+  const { primaryKey, name } = plan;
+  if (primaryKey.length === 0 || staged.length === 0) return staged;
+  const absent = primaryKey.map((column) => `${quoteIdentifier(column)} IS NULL`).join(" OR ");
+  const counted = await connection.rows<{ path: string; n: bigint }>(
+    `SELECT agnes_file AS path, count(*) AS n
+     FROM ${readParquet(
+       staged.map((part) => part.path),
+       ", filename='agnes_file'",
+     )} WHERE ${absent} GROUP BY agnes_file`,
+    { signal },
+  );
+  if (counted.length === 0) return staged;
+  if (quarantine === null) {
+    const rows = counted.reduce((sum, { n }) => sum + Number(n), 0);
+    throw new AgnesError("primary_key_null", { table: name, columns: primaryKey, rows });
+  }
+  const affected = new Set(counted.map(({ path }) => path));
+  const list = columnList(columns);
+  const kept: StagedPart[] = [];
+  let before = 0;
+  for (const part of staged) {
+    if (affected.has(part.path)) {
+      const relation = readParquet([part.path]);
+      await setAside(context, connection, relation, absent, { list, before, quarantine });
+      const rest = `SELECT ${list} FROM ${relation} WHERE NOT (${absent})`;
+      // Of rows with one key the last of the read wins, so they stay in their order.
+      const rewritten = await writeSql(context, rest, part.origin, { ordered: true });
+      await discard(context, rewritten.rows > 0 ? [part] : [part, rewritten]);
+      if (rewritten.rows > 0) kept.push(rewritten);
+    } else kept.push(part);
+    before += part.rows;
+  }
+  return kept;
+}
+
+async function setAside(
+  context: TableContext,
+  connection: Connection,
+  relation: string,
+  absent: string,
+  into: { readonly list: string; readonly before: number; readonly quarantine: Quarantine },
+): Promise<void> {
+  const { list, before, quarantine } = into;
+  const { primaryKey } = context.plan;
+  const answer = await connection.stream(
+    `SELECT CAST(agnes_row AS BIGINT) AS "row", CAST(to_json(t) AS VARCHAR) AS record FROM (
+       SELECT ${list}, file_row_number AS agnes_row FROM ${relation} WHERE ${absent}) t`,
+    { signal: context.signal },
+  );
+  for await (const batch of answer.batches) {
+    for (const { row, record: text } of batch.toArray() as Iterable<{ row: bigint; record: string }>) {
+      const { agnes_row: _, ...record } = JSON.parse(text) as Record<string, unknown>;
+      const column = primaryKey.find((one) => record[one] === null) ?? primaryKey[0]!;
+      quarantine.add({ row: before + Number(row) + 1, column, value: "null", reason: NO_KEY, record });
+    }
+  }
+}
