@@ -40,6 +40,7 @@ export type { RegisteredTable } from "./stored.ts";
 export type {
   ChangeOptions,
   DiscoverOptions,
+  FolderWrite,
   RegistryHistoryOptions,
   RegistrySnapshot,
   TableFilter,

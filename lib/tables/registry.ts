@@ -49,6 +49,7 @@ import { notRegistered, transact, type View } from "./transaction.ts";
 import type {
   ChangeOptions,
   DiscoverOptions,
+  FolderWrite,
   RegistryHistoryOptions,
   TableFilter,
   TableWrite,
@@ -270,17 +271,22 @@ export class TableRegistry implements AsyncDisposable {
   /**
    * Sets the folder of a bucket; `null` clears it. Part of the same log as everything else.
    * @param options `expectedVersion` is that of the whole registry here
+   * @throws `table_field_invalid`, `table_version_stale`
    */
-  async setFolder(bucket: string, folder: string | null, options: ChangeOptions = {}): Promise<void> {
+  async setFolder(bucket: string, folder: string | null, options: ChangeOptions = {}): Promise<FolderWrite> {
     checkFolder(bucket, folder);
+    let before: string | null = null;
     await this.#transact(options, async (view) => {
       checkRegistryVersion(view, options.expectedVersion);
+      const found = await view.get(["folder", bucket]);
+      before = found?.record.kind === "folder" ? found.record.folder : null;
       return [
         folder === null
           ? { kind: "delete", rowKey: ["folder", bucket] }
           : { kind: "put", record: folderRow(bucket, folder) },
       ];
     });
+    return { before, changed: before !== folder, dryRun: options.dryRun === true };
   }
 
   /**

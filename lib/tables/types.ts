@@ -30,6 +30,14 @@ export interface TableWrite {
   readonly dryRun: boolean;
 }
 
+/** What a change of a folder did, or on a dry run would do. */
+export interface FolderWrite {
+  /** The folder the bucket had; `null` when it had none. */
+  readonly before: string | null;
+  readonly changed: boolean;
+  readonly dryRun: boolean;
+}
+
 /** What an unregistration did. */
 export interface Unregistration {
   readonly table: RegisteredTable;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { runCli, temporaryDirectory, type CliResult } from "./run-cli.ts";
@@ -57,7 +57,7 @@ describe("docs/guide/tables.md", () => {
       },
     });
     expect(json(await run("table", "list", "--json"))).toMatchObject({
-      version: 7,
+      version: 9,
       tables: [{ id: "exports.orders" }],
     });
     const audit = (await readFile(join(directory.path, "shop", "audit.ndjson"), "utf8"))
@@ -66,6 +66,8 @@ describe("docs/guide/tables.md", () => {
     expect(audit.map((line) => (JSON.parse(line) as { version: number }).version)).toEqual([
       1, 2, 3, 4, 5, 6,
     ]);
+    expect(stderr).toContain("generation 1 of exports is published again, as 3");
+    expect(json(await run("table", "folder", "--json"))).toMatchObject({ folder_mapping: {} });
   }, 60_000);
 });
 
@@ -127,6 +129,7 @@ describe("agnes table", () => {
       [["update", "orders", "--incremental-window-days", "soon"], 2, /should be a number/],
       [["update", "orders", "--clear", "schedul"], 2, /Did you mean schedule/],
       [["update", "orders", "--shedule", "every 6h"], 2, /--schedule/],
+      [["update", "orders", "--as", "x", "--clear", "view_name"], 2, /--as and --clear as contradict/],
       [
         ["update", "orders", "--folder", "x", "--expect-version", "1"],
         1,
@@ -198,6 +201,78 @@ describe("agnes table", () => {
     await agnes("table", "unregister", "people");
     expect((await agnes("table", "discover")).stdout).toMatch(/unregistered\s+exports\s+people.*by ann/);
     expect((await agnes("table", "discover", "--again")).stdout).toMatch(/new\s+exports\s+people/);
+  }, 60_000);
+
+  test("discovers what it can when one source cannot be read, and tells all of it", async () => {
+    using directory = temporaryDirectory();
+    const agnes = await shop(directory.path, "listed");
+    await appendFile(
+      join(directory.path, "agnes.yaml"),
+      "  broken: { plugin: files, options: { path: ./nowhere } }\n",
+    );
+    const some = await agnes("table", "discover", "broken", "exports", "--json");
+    expect(some.status).toBe(3);
+    expect(json(some)).toMatchObject({
+      sources: [{ source: "exports", candidates: [{ kind: "new" }, { kind: "new" }] }],
+      errors: [{ source: "broken", error: { code: "plugin_failed" } }],
+    });
+    expect(some.stderr).toMatch(/error\s+broken: [^]*hint/);
+    const text = await agnes("table", "discover");
+    expect(text.status).toBe(3);
+    expect(text.stderr).toContain("registered 0; 2 as they were");
+    const none = await agnes("table", "discover", "broken");
+    expect([none.status, none.stdout]).toEqual([1, ""]);
+    const typo = await agnes("table", "discover", "exports", "brokn");
+    expect([typo.status, typo.stdout]).toEqual([2, ""]);
+  }, 60_000);
+
+  test("shows, sets and clears folders, and never clears one that is only asked for", async () => {
+    using directory = temporaryDirectory();
+    const agnes = await shop(directory.path);
+    const folder = async (...args: string[]) => json(await agnes("table", "folder", ...args, "--json"));
+    const change = { bucket: "in.c-crm", folder: "crm", before: null, changed: true };
+    expect(await folder("in.c-crm", "crm", "--dry-run")).toEqual({ ...change, dryRun: true });
+    expect(await folder()).toEqual({ version: 0, folder_mapping: {} });
+    expect(await folder("in.c-crm", "crm", "--expect-version", "0")).toEqual({ ...change, dryRun: false });
+    expect(await folder("in.c-crm")).toEqual({ version: 1, folder_mapping: { "in.c-crm": "crm" } });
+    expect((await agnes("table", "folder", "in.c-crm", "crm")).stderr).toContain("so already");
+    const refused = [
+      [["in.c-crm", "x", "--expect-version", "0"], 1, /at version 1, but version 0 was expected/],
+      [["in.c-crm", "../x"], 2, /should be a relative path/],
+      [["in.c-crm", "x", "--clear"], 2, /--clear needs a bucket alone/],
+      [["--clear"], 2, /--clear needs a bucket alone/],
+    ] as const;
+    for (const [args, status, message] of refused) {
+      const result = await agnes("table", "folder", ...args);
+      expect([args, result.status]).toEqual([args, status]);
+      expect(result.stderr).toMatch(message);
+    }
+    expect((await agnes("table", "folder", "in.c-crm", "--clear")).stderr).toContain("cleared the folder");
+    expect(await folder()).toEqual({ version: 2, folder_mapping: {} });
+  }, 60_000);
+
+  test("tells and takes back the folders of a file, and refuses bytes that are not text", async () => {
+    using directory = temporaryDirectory();
+    const agnes = await shop(directory.path);
+    await agnes("table", "folder", "in.c-crm", "crm");
+    const exported = await agnes("table", "export", "--json");
+    expect(json(exported)).toMatchObject({ format: "agnes-table-registry", version: 1 });
+    await writeFile(join(directory.path, "registry.json"), exported.stdout.replace(': "crm"', ': "sales"'));
+    const dry = await agnes("table", "import", "registry.json", "--dry-run");
+    expect(dry.stdout).toMatch(/set\s+folder of in\.c-crm\s+sales/);
+    expect(json(await agnes("table", "folder", "--json"))).toMatchObject({ version: 1 });
+    const stale = await agnes("table", "import", "registry.json", "--expect-version", "0");
+    expect([stale.status, stale.stdout]).toEqual([1, ""]);
+    expect(json(await agnes("table", "import", "registry.json", "--json"))).toMatchObject({
+      folders: [{ kind: "set", bucket: "in.c-crm", folder: "sales" }],
+      dryRun: false,
+    });
+    for (const name of ["latin.json", "latin.md"]) {
+      await writeFile(join(directory.path, name), Buffer.from("# caf\u00e9", "latin1"));
+      const refused = await agnes("table", "import", name);
+      expect([refused.status, refused.stdout]).toEqual([2, ""]);
+      expect(refused.stderr).toContain("it is not UTF-8 text");
+    }
   }, 60_000);
 
   test("moves a registry to another workspace, all of it or nothing", async () => {

@@ -1,9 +1,21 @@
+import type { Agnes } from "../../../lib/agnes.ts";
+import { isAgnesError, type AgnesError } from "../../../lib/base/mod.ts";
 import type { Candidate, RegistrationPlan } from "../../../lib/tables/mod.ts";
 import type { Cli } from "../../console/cli.ts";
 import { knownSource } from "./known-source.ts";
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
 import { printRows } from "../../console/print-rows.ts";
+
+interface Failure {
+  readonly source: string;
+  readonly error: AgnesError;
+}
+
+interface Options {
+  readonly dryRun: boolean;
+  readonly again: boolean;
+}
 
 export default command({
   args: {
@@ -19,46 +31,53 @@ export default command({
   examples: ["agnes table discover --dry-run", "agnes table discover crm"],
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
-    const registry = await agnes.tables();
-    const names = args._.length > 0 ? args._ : Object.keys(agnes.workspace.config.sources);
+    const { config } = agnes.workspace;
+    const names = [...new Set(args._.length > 0 ? args._ : Object.keys(config.sources))];
+    for (const name of names) knownSource(agnes.workspace, name);
     const dryRun = args["dry-run"] === true;
     const plans: RegistrationPlan[] = [];
+    const failures: Failure[] = [];
     for (const name of names) {
-      const { plugin } = knownSource(agnes.workspace, name);
-      const discovered = await agnes.connectors.discover(name, { signal: cli.signal });
-      const { capabilities } = agnes.plugins.get(plugin);
-      plans.push(
-        await registry.registerDiscovered(name, discovered, {
-          dryRun,
-          again: args.again === true,
-          capabilities,
-        }),
-      );
+      try {
+        plans.push(await discover(cli, agnes, name, { dryRun, again: args.again === true }));
+      } catch (error) {
+        // What other sources have is registered and told all the same.
+        if (!isAgnesError(error) || cli.signal.aborted || names.length === 1) throw error;
+        failures.push({ source: name, error });
+      }
     }
-    const candidates = plans.flatMap((plan) => plan.candidates);
-    if (cli.json) await cli.printJson({ sources: plans, dryRun });
-    else await printPlans(cli, plans, candidates, dryRun);
-    return candidates.some(({ kind }) => kind === "invalid") ? 3 : 0;
+    if (cli.json) {
+      const errors = failures.map(({ source, error }) => ({ source, ...error.toJSON() }));
+      await cli.printJson({ sources: plans, errors, dryRun });
+    } else await printPlans(cli, plans, dryRun);
+    for (const { source, error } of failures) cli.sayError(error, source);
+    if (plans.length === 0 && failures.length > 0) return 1;
+    return failures.length > 0 || count(plans, "invalid") > 0 ? 3 : 0;
   },
 });
 
-async function printPlans(
-  cli: Cli,
-  plans: readonly RegistrationPlan[],
-  candidates: readonly Candidate[],
-  dryRun: boolean,
-): Promise<void> {
+async function discover(cli: Cli, agnes: Agnes, source: string, options: Options): Promise<RegistrationPlan> {
+  const discovered = await agnes.connectors.discover(source, { signal: cli.signal });
+  const { capabilities } = agnes.plugins.get(knownSource(agnes.workspace, source).plugin);
+  const registry = await agnes.tables();
+  return registry.registerDiscovered(source, discovered, { ...options, capabilities });
+}
+
+async function printPlans(cli: Cli, plans: readonly RegistrationPlan[], dryRun: boolean): Promise<void> {
   const rows = plans.flatMap((plan) => [
     ...plan.candidates.map((candidate) => rowOf(plan.source, candidate)),
     ...plan.missing.map((id) => ["missing", plan.source, "", id, "", "the source does not have it any more"]),
   ]);
   if (rows.length > 0) await printRows(cli, ["state", "source", "table", "id", "view", "note"], rows);
-  const count = (kind: Candidate["kind"]) => candidates.filter((candidate) => candidate.kind === kind).length;
-  const fresh = count("new");
+  const fresh = count(plans, "new");
   cli.say(
-    `${dryRun ? "would register" : "registered"} ${fresh}; ${count("existing")} as they were, ${count("drifted")} drifted, ${count("invalid")} not valid`,
+    `${dryRun ? "would register" : "registered"} ${fresh}; ${count(plans, "existing")} as they were, ${count(plans, "drifted")} drifted, ${count(plans, "invalid")} not valid`,
   );
   if (fresh > 0 && !dryRun) cli.say("Next: agnes sync");
+}
+
+function count(plans: readonly RegistrationPlan[], kind: Candidate["kind"]): number {
+  return plans.flatMap((plan) => plan.candidates).filter((candidate) => candidate.kind === kind).length;
 }
 
 function rowOf(source: string, candidate: Candidate): readonly string[] {

@@ -12,9 +12,9 @@ export default command({
   args: {
     format: {
       type: "string",
-      default: "markdown",
       valueHint: formats.join("|"),
-      description: "data_description.md, the whole registry as JSON, or its log with one change a line",
+      description:
+        "data_description.md (default), the whole registry as JSON (default with --json), or its log with one change a line",
     },
     output: {
       type: "string",
@@ -28,7 +28,12 @@ export default command({
     "agnes table export --format audit",
   ],
   async run(cli, args) {
-    const format = wordOf(cli.name, "format", args.format, formats);
+    const format = wordOf(
+      cli.name,
+      "format",
+      args.format ?? (cli.json && args.output === undefined ? "json" : "markdown"),
+      formats,
+    );
     await using agnes = await openAgnes(cli);
     const registry = await agnes.tables();
     if (args.output === undefined) {

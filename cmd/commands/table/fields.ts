@@ -95,6 +95,11 @@ export function changeFrom(
     return typeof text === "string" ? [[field, valueOf(name, field, text)]] : [];
   });
   const cleared = typeof args["clear"] === "string" ? clearedFields(name, fields, args["clear"]) : [];
+  const both = cleared.find((field) => given.some(([other]) => other === field));
+  if (both !== undefined) {
+    const reason = `--${flagOf(both)} and --clear ${flagOf(both)} contradict each other`;
+    throw new AgnesError("usage_wrong", { command: name, reason });
+  }
   return Object.fromEntries([...given, ...cleared.map((field) => [field, null])]) as TableChange;
 }
 

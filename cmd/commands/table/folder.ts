@@ -1,3 +1,4 @@
+import { AgnesError } from "../../../lib/base/mod.ts";
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
 import { printRows } from "../../console/print-rows.ts";
@@ -10,19 +11,35 @@ export default command({
       type: "positional",
       required: false,
       valueHint: "FOLDER",
-      description: "Folder of its tables for consumers; left out, the bucket has none of its own",
+      description: "Folder of its tables for consumers; left out, the folder it has is shown",
     },
+    clear: { type: "boolean", description: "Take the folder of the bucket away" },
     ...changeFlags,
   },
-  examples: ["agnes table folder", "agnes table folder in.c-crm crm", "agnes table folder in.c-crm"],
+  examples: ["agnes table folder", "agnes table folder in.c-crm crm", "agnes table folder in.c-crm --clear"],
   async run(cli, args) {
+    const { bucket, folder = null } = args;
+    const options = changeOptions(cli.name, args);
+    if (args.clear === true && (bucket === undefined || folder !== null)) {
+      throw new AgnesError("usage_wrong", { command: cli.name, reason: "--clear needs a bucket alone" });
+    }
     await using agnes = await openAgnes(cli);
     const registry = await agnes.tables();
-    const options = changeOptions(cli.name, args);
-    if (args.bucket !== undefined) await registry.setFolder(args.bucket, args.folder ?? null, options);
-    const folders = await registry.folders();
-    if (cli.json) return await cli.printJson({ folder_mapping: folders, dryRun: options.dryRun });
-    if (Object.keys(folders).length === 0) return cli.say("No bucket has a folder.");
-    await printRows(cli, ["bucket", "folder"], Object.entries(folders));
+    if (bucket !== undefined && (folder !== null || args.clear === true)) {
+      const { before, changed } = await registry.setFolder(bucket, folder, options);
+      if (cli.json) return await cli.printJson({ bucket, folder, before, changed, dryRun: options.dryRun });
+      if (!changed) return cli.say(`${bucket} is so already; nothing changed.`);
+      const did = options.dryRun ? "would have " : "";
+      return cli.say(
+        folder === null ? `${did}cleared the folder of ${bucket}` : `${did}set ${folder} for ${bucket}`,
+      );
+    }
+    const version = await registry.version();
+    const folders = Object.entries(await registry.folders()).filter(
+      ([name]) => bucket === undefined || name === bucket,
+    );
+    if (cli.json) return await cli.printJson({ version, folder_mapping: Object.fromEntries(folders) });
+    if (folders.length > 0) return await printRows(cli, ["bucket", "folder"], folders);
+    cli.say(bucket === undefined ? "No bucket has a folder." : `${bucket} has no folder of its own.`);
   },
 });

@@ -7,6 +7,7 @@ import { command } from "../../console/command.ts";
 import { countText, sizeText } from "../../console/figures.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
 import { printRows } from "../../console/print-rows.ts";
+import { wholeNumber } from "../../console/whole-number.ts";
 
 export default command({
   args: {
@@ -33,19 +34,14 @@ export default command({
     "agnes table history crm.orders --generations",
   ],
   async run(cli, args) {
-    if (!/^[1-9][0-9]{0,8}$/.test(args.limit)) {
-      throw new AgnesError("usage_wrong", {
-        command: cli.name,
-        reason: "--limit needs a whole number above 0",
-      });
-    }
+    const limit = wholeNumber(cli.name, "--limit", args.limit)!;
     await using agnes = await openAgnes(cli);
     const registry = await agnes.tables();
     if (args.generations === true)
       return await printGenerations(cli, agnes.workspace, await sourceOf(cli, registry, args.table));
     const changes = await registry.history({
       first: "newest",
-      limit: Number(args.limit),
+      limit,
       ...(args.table === undefined ? {} : { id: await idOf(registry, args.table) }),
     });
     if (cli.json) return await cli.printJson({ changes });

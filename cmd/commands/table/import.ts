@@ -47,8 +47,11 @@ export default command({
     if (cli.json) return await cli.printJson(outcome);
     await printRows(
       cli,
-      ["state", "table", "changed"],
-      outcome.tables.map(({ kind, id, changed }) => [kind, id, changed.join(", ")]),
+      ["state", "of", "changed"],
+      [
+        ...outcome.tables.map(({ kind, id, changed }) => [kind, id, changed.join(", ")]),
+        ...outcome.folders.map(({ kind, bucket, folder }) => [kind, `folder of ${bucket}`, folder]),
+      ],
     );
     const count = outcome.tables.filter(({ kind }) => kind !== "unchanged").length;
     cli.say(`${outcome.dryRun ? "would import" : "imported"} ${count} of ${outcome.tables.length}`);
@@ -63,8 +66,14 @@ async function readDocument(
   if (bytes === null) {
     throw new AgnesError("file_failed", { operation: "read", path, reason: "there is no such file" });
   }
-  const text = new TextDecoder().decode(bytes);
-  return extname(path).toLowerCase() === ".json"
-    ? parseRegistryJson(text, path)
-    : parseDataDescription(text, { path, ...options });
+  const isJson = extname(path).toLowerCase() === ".json";
+  let text: string;
+  try {
+    // Bytes of another encoding would become other characters, and be registered so.
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    const code = isJson ? "registry_export_malformed" : "data_description_malformed";
+    throw new AgnesError(code, { path, reason: "it is not UTF-8 text" }, { cause });
+  }
+  return isJson ? parseRegistryJson(text, path) : parseDataDescription(text, { path, ...options });
 }

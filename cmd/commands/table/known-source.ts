@@ -1,4 +1,4 @@
-import { AgnesError, nearest } from "../../../lib/base/mod.ts";
+import { unknownSource } from "../../../lib/sync/mod.ts";
 import type { SourceConfig, Workspace } from "../../../lib/workspace/mod.ts";
 
 /**
@@ -8,8 +8,6 @@ import type { SourceConfig, Workspace } from "../../../lib/workspace/mod.ts";
 export function knownSource(workspace: Workspace, source: string): SourceConfig {
   const { sources } = workspace.config;
   const config = Object.hasOwn(sources, source) ? sources[source] : undefined;
-  if (config !== undefined) return config;
-  const known = Object.keys(sources);
-  const near = nearest(source.slice(0, 100), known);
-  throw new AgnesError("source_unknown", { source, known, ...(near === undefined ? {} : { nearest: near }) });
+  if (config === undefined) throw unknownSource(source, Object.keys(sources));
+  return config;
 }

@@ -1,6 +1,11 @@
+import { AgnesError } from "../../../lib/base/mod.ts";
+import { listGenerations } from "../../../lib/extract/mod.ts";
+import { dataPaths } from "../../../lib/workspace/mod.ts";
 import { command } from "../../console/command.ts";
+import { plural } from "../../console/figures.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
 import { wholeNumber } from "../../console/whole-number.ts";
+import { knownSource } from "./known-source.ts";
 
 export default command({
   args: {
@@ -16,13 +21,29 @@ export default command({
       valueHint: "GENERATION",
       description: "Its number, from `agnes table history TABLE --generations`",
     },
+    "dry-run": { type: "boolean", description: "Say what would be published again, and publish nothing" },
   },
   examples: ["agnes table history crm.orders --generations", "agnes table rollback crm 7"],
   async run(cli, args) {
+    const { source } = args;
     const generation = wholeNumber(cli.name, "GENERATION", args.generation)!;
     await using agnes = await openAgnes(cli);
-    const published = await agnes.rollback(args.source, generation);
-    if (cli.json) await cli.printJson({ source: args.source, generation, published });
-    else cli.say(`generation ${generation} of ${args.source} is published again, as ${published}`);
+    knownSource(agnes.workspace, source);
+    if (args["dry-run"] === true) {
+      const directory = dataPaths.extract(agnes.workspace.dataDirectory, source);
+      const kept = (await listGenerations(directory)).filter(({ current }) => !current);
+      const found = kept.find(({ number }) => number === generation);
+      if (found === undefined) {
+        const known = kept.map(({ number }) => number);
+        throw new AgnesError("generation_unknown", { directory, generation, known });
+      }
+      const { tables, rows } = found;
+      if (cli.json) return await cli.printJson({ source, generation, tables, rows, dryRun: true });
+      const size = `${plural(tables, "table")}, ${plural(rows, "row")}`;
+      return cli.say(`would publish generation ${generation} of ${source} again: ${size}`);
+    }
+    const published = await agnes.rollback(source, generation);
+    if (cli.json) await cli.printJson({ source, generation, published, dryRun: false });
+    else cli.say(`generation ${generation} of ${source} is published again, as ${published}`);
   },
 });

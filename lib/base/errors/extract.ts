@@ -16,7 +16,7 @@ export const extractErrors = {
     status: 404,
     exit: 2,
     message: (d) => `there is no generation ${d.generation} in ${d.directory}`,
-    hint: (d) => (d.known.length === 0 ? "Nothing was published yet." : `Known: ${d.known.join(", ")}.`),
+    hint: (d) => (d.known.length === 0 ? "No earlier generation is kept." : `Known: ${d.known.join(", ")}.`),
   }),
   generation_incomplete: errorSpec<{ generation: number; missing: readonly string[] }>({
     status: 409,
