@@ -76,6 +76,8 @@ export class EventLog {
     checkSchema(catalog, await attempt("read the schema", () => store.lockSchema(schema)), schema);
     const checkpoint = await persist(options, "load the indexes", () => store.checkpoint(), LOADING);
     const log = new EventLog(store, { ...options, host }, checkpoint);
+    // Or the end of the log is lost, and new entries would take the numbers of those that were there.
+    if (checkpoint > 0) await log.entry(checkpoint, "it is missing, though the indexes hold it");
     await log.refresh("now");
     return log;
   }
@@ -117,9 +119,9 @@ export class EventLog {
   }
 
   /** One entry that is known to exist. */
-  async entry(sequence: number): Promise<LogEntry> {
+  async entry(sequence: number, reason?: string): Promise<LogEntry> {
     const [entry] = await this.#read(sequence, 1);
-    return entry ?? this.#missing(sequence);
+    return entry ?? this.#missing(sequence, reason);
   }
 
   /** The entries from a sequence on, page by page. */
@@ -267,7 +269,7 @@ export class EventLog {
       const page = await this.#read(this.#cursor + 1, PAGE);
       if (page.length === 0) break;
       await this.#apply(page);
-      if (page.length < PAGE && this.#store.recheckMs === 0) break;
+      if (page.length < PAGE) break;
     }
     if (this.#cursor < this.#known) this.#missing(this.#cursor + 1);
     this.#checkedAtMs = checkedAtMs;
@@ -305,12 +307,9 @@ export class EventLog {
     return entries;
   }
 
-  #missing(sequence: number): never {
-    throw new AgnesError("catalog_corrupt", {
-      catalog: this.#options.catalog,
-      place: `entry ${sequence}`,
-      reason: "it is missing, though later entries exist",
-    });
+  #missing(sequence: number, reason = "it is missing, though later entries exist"): never {
+    const place = `entry ${sequence}`;
+    throw new AgnesError("catalog_corrupt", { catalog: this.#options.catalog, place, reason });
   }
 
   #call<T>(operation: string, work: () => Promise<T>): Promise<T> {

@@ -5,6 +5,8 @@ export type Waiting = Pick<Host, "monotonicMs" | "random" | "sleep">;
 
 const FIRST_WAIT_MS = 4;
 const WAIT_MS_MAX = 1000;
+/** Why a timer is no longer needed; made once, for an error made at every call would cost more than the call. */
+const DONE = new AgnesError("aborted", { what: "waiting" });
 
 /** How long, and how often, something has been tried; every wait is longer than the last and random. */
 export class RetryBudget {
@@ -56,7 +58,7 @@ export async function within<T>(
     return await Promise.race([running, late]);
   } finally {
     late.catch(() => {});
-    done.abort();
+    done.abort(DONE);
   }
 }
 

@@ -1,4 +1,4 @@
-import { AgnesError, type Host } from "../base/mod.ts";
+import { abortError, type Host } from "../base/mod.ts";
 
 interface Sleeper {
   readonly atMs: number;
@@ -47,7 +47,7 @@ export class VirtualClock {
       this.#push(sleeper);
       signal?.addEventListener("abort", () => {
         sleeper.over = true;
-        reject(new AgnesError("aborted", { what: "waiting" }));
+        reject(abortError(signal, "waiting"));
       });
     });
   }

@@ -12,6 +12,13 @@ export interface ReadEntity extends Entity {
   readonly etag: string;
 }
 
+/** An entity to create, or to replace when it still has this etag. */
+export interface EntityChange {
+  readonly entity: Entity;
+  /** `null` when there should be none yet. */
+  readonly etag: string | null;
+}
+
 /** A range of one partition. */
 export interface PartitionQuery {
   readonly partitionKey: string;
@@ -27,8 +34,8 @@ export interface TableGateway {
   get(partitionKey: string, rowKey: string): Promise<ReadEntity | null>;
   /** `false` when there is one with these keys. */
   create(entity: Entity): Promise<boolean>;
-  /** All, in one partition, or none: `false` when one of them is there already. */
-  createAll(entities: readonly Entity[]): Promise<boolean>;
+  /** All, in one partition, or none: `false` when one of them is not as it is thought to be. */
+  changeAll(changes: readonly EntityChange[]): Promise<boolean>;
   /** `false` when the entity is not, or no longer, the one with this etag. */
   replace(entity: Entity, etag: string): Promise<boolean>;
   /** `false` when the entity is not, or no longer, the one with this etag. */
@@ -52,12 +59,12 @@ export function clientGateway(client: TableClient, requestTimeoutMs: number): Ta
         await client.createEntity(flat(entity), limited());
         return true;
       }),
-    createAll: (entities) =>
-      unless(false, [409], async () => {
-        await client.submitTransaction(
-          entities.map((entity): TransactionAction => ["create", flat(entity)]),
-          limited(),
+    changeAll: (changes) =>
+      unless(false, [404, 409, 412], async () => {
+        const actions = changes.map(({ entity, etag }): TransactionAction =>
+          etag === null ? ["create", flat(entity)] : ["update", flat(entity), "Replace", { etag }],
         );
+        await client.submitTransaction(actions, limited());
         return true;
       }),
     replace: (entity, etag) =>

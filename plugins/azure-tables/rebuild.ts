@@ -1,8 +1,11 @@
 import type { LogEntry } from "agnes/catalog";
 
-import type { TableGateway } from "./gateway.ts";
+import type { ReadEntity, TableGateway } from "./gateway.ts";
 import type { Layout } from "./layout.ts";
+import { inParallel } from "./parallel.ts";
 import { RowWriter, versionOf, type WantedRow } from "./row-writer.ts";
+
+const CONCURRENCY = 16;
 
 /** Makes the rows of all indexes what the whole log says, while others go on reading and writing. */
 export async function rebuildRows(
@@ -20,21 +23,32 @@ export async function rebuildRows(
   }
   for (const partitionKey of [layout.records, ...layout.indexes]) {
     for await (const page of table.query({ partitionKey })) {
-      for (const entity of page) {
-        const id = `${entity.partitionKey}\n${entity.rowKey}`;
-        const row = wanted.get(id);
-        wanted.delete(id);
-        // What is newer than the log that was read is another writer's, and right.
-        if (versionOf(entity) > head) continue;
-        // Whoever changes the row first is right as well: what follows then does nothing.
-        if (row === undefined) await table.remove(entity.partitionKey, entity.rowKey, entity.etag);
-        else if (!isSame(entity.values, row.values)) await table.replace(row, entity.etag);
-      }
+      const results = await inParallel(
+        page.map((entity) => () => mend(table, entity, wanted, head)),
+        CONCURRENCY,
+      );
+      for (const result of results) if (result.status === "rejected") throw result.reason;
     }
   }
   const missing = new RowWriter(table);
   for (const row of wanted.values()) await missing.add([{ ...row, isNew: true }]);
   await missing.drain();
+}
+
+async function mend(
+  table: TableGateway,
+  entity: ReadEntity,
+  wanted: Map<string, WantedRow>,
+  head: number,
+): Promise<void> {
+  const id = `${entity.partitionKey}\n${entity.rowKey}`;
+  const row = wanted.get(id);
+  wanted.delete(id);
+  // What is newer than the log that was read is another writer's, and right.
+  if (versionOf(entity) > head) return;
+  // Whoever changes the row first is right as well: what follows then does nothing.
+  if (row === undefined) await table.remove(entity.partitionKey, entity.rowKey, entity.etag);
+  else if (!isSame(entity.values, row.values)) await table.replace(row, entity.etag);
 }
 
 function isSame(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {

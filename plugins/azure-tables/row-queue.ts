@@ -4,42 +4,58 @@ import type { WantedRow } from "./row-writer.ts";
 const BATCH_SIZE = 100;
 const BATCH_LENGTH = 1_000_000;
 
-/** Rows in the order they came, taken in portions that can be written together. */
-export class RowQueue {
-  /** New rows by partition: they travel in transactions, which are of one partition each. */
-  readonly #created = new Map<string, WantedRow[]>();
-  /** Rows to compare and set, one by one. */
-  readonly #raised: WantedRow[] = [];
+interface Queued {
+  readonly row: WantedRow;
+  readonly turn: number;
+}
 
+/** Rows to be written, by partition: they travel in transactions, which are of one partition each. */
+export class RowQueue {
+  /** By partition and row key, oldest first. The partition whose turn is next comes first. */
+  readonly #partitions = new Map<string, Map<string, Queued>>();
+  #turn = 0;
+  #due = 0;
+
+  /** Adds a row, or puts a newer version in the place of the one that waits. */
   add(row: WantedRow): void {
-    if (!row.isNew) {
-      this.#raised.push(row);
-      return;
-    }
-    const there = this.#created.get(row.partitionKey);
-    if (there === undefined) this.#created.set(row.partitionKey, [row]);
-    else there.push(row);
+    const rows = this.#partitions.get(row.partitionKey) ?? new Map<string, Queued>();
+    this.#partitions.set(row.partitionKey, rows);
+    const there = rows.get(row.rowKey);
+    rows.set(row.rowKey, {
+      // What is not there yet is not there for the newer version either.
+      row: there === undefined ? row : { ...row, isNew: there.row.isNew },
+      turn: there?.turn ?? ++this.#turn,
+    });
   }
 
-  /** Rows of one partition to create, or one row to compare and set; none when there are none, or only too few. */
-  take(least: "full" | "any"): readonly WantedRow[] {
-    for (const [partitionKey, rows] of this.#created) {
-      if (least === "full" && rows.length < BATCH_SIZE) continue;
-      const batch = rows.splice(0, batchSize(rows));
-      // The next portion is of another partition, so that none waits for all of one before.
-      this.#created.delete(partitionKey);
-      if (rows.length > 0) this.#created.set(partitionKey, rows);
+  /** Lets what is here now be taken, whether more comes to travel with it or not. */
+  flush(): void {
+    this.#due = this.#turn;
+  }
+
+  /** Rows of one partition, oldest first: a full batch, or fewer when they were flushed; none when there are none. */
+  take(): readonly WantedRow[] {
+    for (const [partitionKey, rows] of this.#partitions) {
+      const [oldest] = rows.values();
+      if (rows.size < BATCH_SIZE && oldest!.turn > this.#due) continue;
+      const batch = batchOf(rows.values());
+      for (const { rowKey } of batch) rows.delete(rowKey);
+      // The next batch is of another partition, so that none waits for all of one before.
+      this.#partitions.delete(partitionKey);
+      if (rows.size > 0) this.#partitions.set(partitionKey, rows);
       return batch;
     }
-    return this.#raised.splice(0, 1);
+    return [];
   }
 }
 
-function batchSize(rows: readonly WantedRow[]): number {
+function batchOf(rows: Iterable<Queued>): readonly WantedRow[] {
+  const batch: WantedRow[] = [];
   let length = 0;
-  for (const [at, row] of rows.entries()) {
+  for (const { row } of rows) {
     length += Object.values(row.values).reduce((sum, text) => sum + text.length, row.rowKey.length + 100);
-    if (at === BATCH_SIZE || (at > 0 && length > BATCH_LENGTH)) return at;
+    if (batch.length === BATCH_SIZE || (batch.length > 0 && length > BATCH_LENGTH)) break;
+    batch.push(row);
   }
-  return rows.length;
+  return batch;
 }

@@ -1,8 +1,10 @@
 import type { IndexedRow } from "agnes/catalog";
 
-import type { Entity, TableGateway } from "./gateway.ts";
-import { RowQueue } from "./row-queue.ts";
+import type { Entity, EntityChange, TableGateway } from "./gateway.ts";
 import { fromProperties, toProperties } from "./long-text.ts";
+import { inParallel } from "./parallel.ts";
+import { readMany } from "./read-many.ts";
+import { RowQueue } from "./row-queue.ts";
 
 const CONCURRENCY = 4;
 /** More rows than this waiting make the writer wait, too. */
@@ -22,9 +24,9 @@ export interface WantedRow extends IndexedRow {
   readonly isNew: boolean;
 }
 
-/** Somebody who waits until no more than so many rows are still to be written. */
+/** Somebody who waits until rows are written, at the versions they had when the waiting began. */
 interface Waiter {
-  readonly rowsMax: number;
+  readonly versions: Map<string, number>;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -42,7 +44,6 @@ export class RowWriter {
   readonly #queue = new RowQueue();
   readonly #waiters = new Set<Waiter>();
   #workers = 0;
-  #failure: { readonly reason: unknown } | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(table: TableGateway) {
@@ -57,9 +58,10 @@ export class RowWriter {
       this.#waiting.set(idOf(row), row);
       this.#queue.add(row);
     }
-    if (this.#waiting.size > WAITING_MAX) return this.#until(WAITING_MAX / 2);
+    this.#start();
+    if (this.#waiting.size > WAITING_MAX) return this.#written(this.#waiting.size - WAITING_MAX / 2);
     // A failure shows at the next drain, which tries again.
-    this.#timer ??= setTimeout(() => void this.drain().catch(() => {}), GATHER_MS);
+    this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
   }
 
   /** A row that is still to be written. */
@@ -67,88 +69,108 @@ export class RowWriter {
     return this.#waiting.get(idOf({ partitionKey, rowKey }));
   }
 
-  /** Resolves when every row taken over is written. */
+  /** Resolves when every row taken over so far is written, however many come meanwhile. */
   async drain(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    await this.#until(0);
+    if (this.#waiting.size > 0) await this.#written(this.#waiting.size);
   }
 
-  #until(rowsMax: number): Promise<void> {
-    if (this.#waiting.size <= rowsMax) return Promise.resolve();
+  /** Resolves when the first `count` rows that wait are written. */
+  #written(count: number): Promise<void> {
+    const versions = new Map<string, number>();
+    for (const [id, { version }] of this.#waiting) {
+      if (versions.size === count) break;
+      versions.set(id, version);
+    }
     return new Promise((resolve, reject) => {
-      this.#waiters.add({ rowsMax, resolve, reject });
-      if (this.#workers === 0) this.#start();
+      this.#waiters.add({ versions, resolve, reject });
+      this.#flush();
     });
   }
 
-  /** Sets workers to all that is there, be it a full batch or not. */
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#queue.flush();
+    this.#start();
+  }
+
   #start(): void {
-    this.#failure = null;
     while (this.#workers < CONCURRENCY) {
-      const work = this.#queue.take("any");
-      if (work.length === 0) return;
+      const rows = this.#queue.take();
+      if (rows.length === 0) return;
       this.#workers += 1;
-      void this.#work(work);
+      void this.#work(rows);
     }
   }
 
-  /** Writes, then goes on as long as there are full batches: what is less gathers until all workers are done. */
+  /** Writes until nothing is left to take, or something goes wrong: whoever waits tries again. */
   async #work(first: readonly WantedRow[]): Promise<void> {
-    for (let rows = first; rows.length > 0; rows = this.#queue.take("full")) {
-      try {
-        await this.#write(rows);
-      } catch (reason) {
-        this.#failure ??= { reason };
-        for (const row of rows) if (this.#waiting.get(idOf(row)) === row) this.#queue.add(row);
+    let rows = first;
+    try {
+      for (; rows.length > 0; rows = this.#queue.take()) {
+        await writeRows(this.#table, rows);
+        for (const row of rows) this.#done(row);
       }
-      this.#tell();
-      if (this.#failure !== null) break;
+    } catch (reason) {
+      for (const row of rows) {
+        // A newer version that came meanwhile is in the queue already.
+        if (this.find(row.partitionKey, row.rowKey)?.version === row.version) this.#queue.add(row);
+      }
+      for (const waiter of this.#waiters) waiter.reject(reason);
+      this.#waiters.clear();
     }
     this.#workers -= 1;
-    if (this.#workers > 0) return;
-    const failure = this.#failure;
-    if (failure === null && this.#waiters.size > 0) return this.#start();
-    for (const waiter of this.#waiters) waiter.reject(failure?.reason);
-    this.#waiters.clear();
   }
 
-  #tell(): void {
+  #done(row: WantedRow): void {
+    const id = idOf(row);
+    const waiting = this.#waiting.get(id);
+    if (waiting !== undefined && waiting.version <= row.version) this.#waiting.delete(id);
     for (const waiter of this.#waiters) {
-      if (this.#waiting.size > waiter.rowsMax) continue;
+      const version = waiter.versions.get(id);
+      if (version === undefined || version > row.version) continue;
+      waiter.versions.delete(id);
+      if (waiter.versions.size > 0) continue;
       this.#waiters.delete(waiter);
       waiter.resolve();
     }
   }
+}
 
-  async #write(rows: readonly WantedRow[]): Promise<void> {
-    // A newer version that came meanwhile is in the queue, too.
-    const wanted = rows.filter((row) => this.#waiting.get(idOf(row)) === row);
-    if (wanted.length === 0) return;
-    if (wanted[0]!.isNew && (await this.#create(wanted))) {
-      for (const row of wanted) this.#done(row);
-    } else {
-      for (const row of wanted) await this.#raise(row);
-    }
+/** Brings rows of one partition to at least the versions wanted: together, or one by one when others interfere. */
+async function writeRows(table: TableGateway, rows: readonly WantedRow[]): Promise<void> {
+  for (const unknown of [rows.filter(({ isNew }) => !isNew), rows]) {
+    const there = await readMany(
+      table,
+      rows[0]!.partitionKey,
+      unknown.map(({ rowKey }) => rowKey),
+    );
+    const changes = rows.flatMap((row): readonly EntityChange[] => {
+      const present = there.get(row.rowKey);
+      if (present === undefined) return [{ entity: row, etag: null }];
+      return versionOf(present) >= row.version ? [] : [{ entity: row, etag: present.etag }];
+    });
+    if (await change(table, changes)) return;
   }
+  const results = await inParallel(
+    rows.map((row) => () => raise(table, row)),
+    CONCURRENCY,
+  );
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
 
-  #create(rows: readonly WantedRow[]): Promise<boolean> {
-    return rows.length === 1 ? this.#table.create(rows[0]!) : this.#table.createAll(rows);
-  }
+function change(table: TableGateway, changes: readonly EntityChange[]): Promise<boolean> {
+  const [first, ...others] = changes;
+  if (first === undefined) return Promise.resolve(true);
+  if (others.length > 0) return table.changeAll(changes);
+  return first.etag === null ? table.create(first.entity) : table.replace(first.entity, first.etag);
+}
 
-  async #raise(row: WantedRow): Promise<void> {
-    for (;;) {
-      const there = await this.#table.get(row.partitionKey, row.rowKey);
-      if (there !== null && versionOf(there) >= row.version) break;
-      const written =
-        there === null ? await this.#table.create(row) : await this.#table.replace(row, there.etag);
-      if (written) break;
-    }
-    this.#done(row);
-  }
-
-  #done(row: WantedRow): void {
-    if (this.#waiting.get(idOf(row)) === row) this.#waiting.delete(idOf(row));
+async function raise(table: TableGateway, row: WantedRow): Promise<void> {
+  for (;;) {
+    const there = await table.get(row.partitionKey, row.rowKey);
+    if (there !== null && versionOf(there) >= row.version) return;
+    if (await change(table, [{ entity: row, etag: there?.etag ?? null }])) return;
   }
 }
 

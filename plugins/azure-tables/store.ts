@@ -2,11 +2,11 @@ import type { CatalogSchema, CatalogStore, IndexedRow, JsonRecord, LogEntry, Loo
 import { AgnesError } from "agnes/kit";
 
 import { Directory } from "./directory.ts";
-import type { TableGateway } from "./gateway.ts";
+import type { ReadEntity, TableGateway } from "./gateway.ts";
 import { isCut, lowerBoundKey, upperBoundKey } from "./key-text.ts";
 import { Layout, LOG_BLOCK, ROW_LENGTH } from "./layout.ts";
 import { fromProperties, toProperties } from "./long-text.ts";
-import { inParallel } from "./parallel.ts";
+import { readMany } from "./read-many.ts";
 import { RowWriter, toRow } from "./row-writer.ts";
 import { rebuildRows } from "./rebuild.ts";
 
@@ -20,10 +20,6 @@ export interface AzureStoreOptions {
   readonly log: TableGateway;
   readonly recheckMs: number;
 }
-
-/** Reads one record at a time up to so many, and a whole range of keys above. */
-const SINGLE_READS = 4;
-const CONCURRENCY = 8;
 
 /** One catalog in two tables: the log, and rows for every index key, each with the whole record. */
 export class AzureStore implements CatalogStore {
@@ -118,14 +114,12 @@ export class AzureStore implements CatalogStore {
       if (waiting !== undefined) found.set(key, waiting);
       else if (!this.#directory.lacks(rowKey)) unknown.push(key);
     }
-    const rest = unknown.length > SINGLE_READS ? await this.#scanFor(unknown, found) : unknown;
-    const read = await inParallel(
-      rest.map((key) => () => this.#readRow(key)),
-      CONCURRENCY,
-    );
-    for (const result of read) {
-      if (result.status === "rejected") throw result.reason;
-      if (result.value !== null) found.set(result.value.key, result.value);
+    const rows = unknown.map((key) => this.#layout.record(key).rowKey);
+    const read = await readMany(this.#options.table, this.#layout.records, rows);
+    for (const [at, key] of unknown.entries()) {
+      const entity = read.get(rows[at]!);
+      if (entity === undefined) await this.#directory.missed(() => this.#rows.drain());
+      else found.set(key, this.#row(entity, key));
     }
     return found;
   }
@@ -143,8 +137,7 @@ export class AzureStore implements CatalogStore {
     for await (const page of this.#options.table.query({ partitionKey, ...range })) {
       for (const entity of page) {
         inOrder &&= !isCut(entity.rowKey.slice(prefix.length));
-        const row = toRow(entity);
-        if (row === null) this.#corrupt(`the row ${entity.partitionKey} ${entity.rowKey}`, "it is not whole");
+        const row = this.#row(entity);
         if (matches(row, lookup)) found.push(row);
       }
       if (inOrder && lookup.limit !== undefined && found.length >= lookup.limit) break;
@@ -182,42 +175,10 @@ export class AzureStore implements CatalogStore {
     return found;
   }
 
-  async #readRow(key: string): Promise<IndexedRow | null> {
-    const { partitionKey, rowKey } = this.#layout.record(key);
-    const entity = await this.#options.table.get(partitionKey, rowKey);
-    if (entity === null) {
-      await this.#directory.missed(() => this.#rows.drain());
-      return null;
-    }
+  #row(entity: ReadEntity, key?: string): IndexedRow {
     const row = toRow(entity);
-    if (row?.key === key) return row;
-    return this.#corrupt(`the row ${partitionKey} ${rowKey}`, "it is not whole");
-  }
-
-  /** Finds what it can of many keys by reading the range they lie in; gives the keys it did not get to. */
-  async #scanFor(keys: readonly string[], found: Map<string, IndexedRow>): Promise<readonly string[]> {
-    const wanted = new Map(keys.map((key) => [this.#layout.record(key).rowKey, key]));
-    const sorted = [...wanted.keys()].sort();
-    const query = {
-      partitionKey: this.#layout.records,
-      rowFrom: sorted[0]!,
-      rowBefore: `${sorted.at(-1)!}!`,
-    };
-    // Keys far apart may have anything between them: then single reads cost less.
-    let pagesLeft = Math.ceil(keys.length / 100);
-    for await (const page of this.#options.table.query(query)) {
-      for (const entity of page) {
-        const key = wanted.get(entity.rowKey);
-        const row = key === undefined ? null : toRow(entity);
-        if (key !== undefined && row?.key === key) found.set(key, row);
-      }
-      pagesLeft -= 1;
-      const last = page.at(-1)?.rowKey;
-      if (pagesLeft === 0 && last !== undefined) {
-        return sorted.filter((rowKey) => rowKey > last).map((rowKey) => wanted.get(rowKey)!);
-      }
-    }
-    return [...wanted.values()].filter((key) => isCut(this.#layout.record(key).rowKey) && !found.has(key));
+    if (row !== null && (key === undefined || row.key === key)) return row;
+    return this.#corrupt(`the row ${entity.partitionKey} ${entity.rowKey}`, "it is not whole");
   }
 
   #corrupt(place: string, reason: string): never {

@@ -18,7 +18,7 @@ let catalogs = 0;
 beforeAll(async () => {
   azurite = await startAzurite();
   proxy = startFaultyProxy(azurite.port);
-});
+}, 30_000);
 afterAll(async () => {
   await proxy[Symbol.asyncDispose]();
   await azurite[Symbol.asyncDispose]();

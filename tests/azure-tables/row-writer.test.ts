@@ -3,13 +3,21 @@ import { expect, test } from "bun:test";
 import { Directory } from "../../plugins/azure-tables/directory.ts";
 import { encodeKey } from "../../plugins/azure-tables/key-text.ts";
 import { RowWriter, toRow, toValues, type WantedRow } from "../../plugins/azure-tables/row-writer.ts";
-import { memoryGateway, type MemoryTable } from "../fakes/memory-tables.ts";
+import { memoryGateway, type MemoryTable, type TableFaults } from "../fakes/memory-tables.ts";
 
 const where = { partitionKey: "p", rowKey: "r" };
 
+function said(version: number): Pick<WantedRow, "key" | "version" | "record" | "values"> {
+  const content = { key: "k", version, record: { id: "k", version } };
+  return { ...content, values: toValues(content) };
+}
+
 function row(version: number, isNew = false): WantedRow {
-  const said = { key: "k", version, record: { id: "k", version } };
-  return { ...where, ...said, values: toValues(said), isNew };
+  return { ...where, ...said(version), isNew };
+}
+
+function counting(calls: string[]): TableFaults {
+  return { before: async (operation) => void calls.push(operation), after: async () => {} };
 }
 
 function stored(table: MemoryTable): number | undefined {
@@ -26,7 +34,87 @@ test("RowWriter writes the newer row when it came while the older was on its way
   await Bun.sleep(2);
   await writer.add([row(2)]);
   await drained;
+  expect(stored(table)).toBe(1);
+  await writer.drain();
   expect(stored(table)).toBe(2);
+});
+
+test("RowWriter puts a newer row in the place of the older one that waits", async () => {
+  const calls: string[] = [];
+  const table: MemoryTable = new Map();
+  const writer = new RowWriter(memoryGateway(table, counting(calls)));
+  await writer.add([row(1, true)]);
+  await writer.add([row(2)]);
+  await writer.drain();
+  expect([stored(table), calls]).toEqual([2, ["create"]]);
+});
+
+test("RowWriter.drain() ends though others never stop adding, to the same row and to all partitions", async () => {
+  const table: MemoryTable = new Map();
+  const slow = { before: () => Bun.sleep(1), after: async () => {} };
+  const writer = new RowWriter(memoryGateway(table, slow));
+  let version = 1;
+  let isOver = false;
+  const adding = (async () => {
+    while (!isOver) {
+      version += 1;
+      const full = Array.from({ length: 200 }, (_, at) => ({
+        ...row(version, true),
+        rowKey: `${version}-${at}`,
+      }));
+      await writer.add([
+        row(version),
+        ...["q", "s", "t", "u"].flatMap((partitionKey) => full.map((each) => ({ ...each, partitionKey }))),
+      ]);
+      await Bun.sleep(0);
+    }
+  })();
+  await Bun.sleep(20);
+  await writer.add([{ ...row(1, true), partitionKey: "small" }]);
+  const atLeast = version;
+  await writer.drain();
+  isOver = true;
+  expect(table.has("small\nr")).toBe(true);
+  expect(toRow(table.get("p\nr")!)!.version).toBeGreaterThanOrEqual(atLeast);
+  await adding;
+  await writer.drain();
+  expect(toRow(table.get("p\nr")!)!.version).toBe(version);
+});
+
+test("RowWriter replaces many rows in transactions, after reading the range they lie in", async () => {
+  const calls: string[] = [];
+  const table: MemoryTable = new Map();
+  const first = new RowWriter(memoryGateway(table));
+  await first.add(many(300));
+  await first.drain();
+  const second = new RowWriter(memoryGateway(table, counting(calls)));
+  // One of them has moved on already, and one is gone.
+  await first.add([{ ...row(9), rowKey: "r7" }]);
+  await first.drain();
+  table.delete("p\nr8");
+  await second.add(many(300, false).map((each) => ({ ...each, ...said(2) })));
+  await second.drain();
+  expect(calls.filter((call) => call === "query")).toHaveLength(3);
+  expect(calls.filter((call) => call === "changeAll")).toHaveLength(3);
+  expect(calls).toHaveLength(6);
+  const versions = many(300).map(({ rowKey }) => toRow(table.get(`p\n${rowKey}`)!)!.version);
+  expect(versions).toEqual(Array.from({ length: 300 }, (_, at) => (at === 7 ? 9 : 2)));
+});
+
+test("RowWriter keeps the greatest version of every row when several write the same ones at once", async () => {
+  const table: MemoryTable = new Map();
+  const slow = { before: () => Bun.sleep(Math.random()), after: async () => {} };
+  const writers = Array.from({ length: 4 }, () => new RowWriter(memoryGateway(table, slow)));
+  const versions = [3, 1, 4, 2];
+  await Promise.all(
+    writers.map(async (writer, at) => {
+      await writer.add(many(120, at % 2 === 0).map((each) => ({ ...each, ...said(versions[at]!) })));
+      await writer.drain();
+    }),
+  );
+  expect([...table.values()].map((entity) => toRow(entity)!.version)).toEqual(
+    Array.from({ length: 120 }, () => 4),
+  );
 });
 
 test("RowWriter never brings an older row back", async () => {
@@ -45,12 +133,11 @@ function many(count: number, isNew = true): WantedRow[] {
 
 test("RowWriter creates rows in as few transactions as there can be, each of one partition", async () => {
   const calls: string[] = [];
-  const counted = { before: async (operation: string) => void calls.push(operation), after: async () => {} };
   const table: MemoryTable = new Map();
-  const writer = new RowWriter(memoryGateway(table, counted));
+  const writer = new RowWriter(memoryGateway(table, counting(calls)));
   await writer.add([...many(250), ...many(30).map((each) => ({ ...each, partitionKey: "q" }))]);
   await writer.drain();
-  expect([calls, table.size]).toEqual([Array.from({ length: 4 }, () => "createAll"), 280]);
+  expect([calls, table.size]).toEqual([Array.from({ length: 4 }, () => "changeAll"), 280]);
 });
 
 test("RowWriter holds back whoever adds more than it can write, until it wrote half of it", async () => {
@@ -74,12 +161,15 @@ test("RowWriter says what went wrong to everyone who waits, and writes it at the
   };
   const table: MemoryTable = new Map();
   const writer = new RowWriter(memoryGateway(table, down));
-  await writer.add([...many(150), { ...row(2), partitionKey: "q" }]);
+  await writer.add([...many(150), { ...row(1), partitionKey: "q" }]);
+  await writer.add([{ ...row(2), partitionKey: "q" }]);
   const ends = await Promise.allSettled([writer.drain(), writer.drain()]);
   expect(ends.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  await Bun.sleep(1);
   isDown = false;
   await writer.drain();
   expect(table.size).toBe(151);
+  expect(toRow(table.get("q\nr")!)!.version).toBe(2);
 });
 
 test("Directory tells what is new once it was asked in vain often enough, and learns what is added", async () => {

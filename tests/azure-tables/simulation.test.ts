@@ -12,7 +12,7 @@ import { memoryGateway, type MemoryTable, type TableFaults } from "../fakes/memo
 let azurite: Azurite;
 beforeAll(async () => {
   azurite = await startAzurite();
-});
+}, 30_000);
 afterAll(() => azurite[Symbol.asyncDispose]());
 
 const chosen = process.env["AGNES_SEED"];

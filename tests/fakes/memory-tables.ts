@@ -32,12 +32,13 @@ export function memoryGateway(table: MemoryTable, faults: TableFaults = noFaults
     prepare: async () => {},
     get: (partitionKey, rowKey) => through("get", () => table.get(idOf({ partitionKey, rowKey })) ?? null),
     create: (entity) => through("create", () => !table.has(idOf(entity)) && put(entity) === table),
-    createAll: (entities) =>
-      through("createAll", () => {
-        const partitions = new Set(entities.map(({ partitionKey }) => partitionKey));
-        if (partitions.size > 1 || entities.length > 100) throw new Error("no batch of Azure Tables");
-        if (entities.some((entity) => table.has(idOf(entity)))) return false;
-        for (const entity of entities) put(entity);
+    changeAll: (changes) =>
+      through("changeAll", () => {
+        const partitions = new Set(changes.map(({ entity }) => entity.partitionKey));
+        if (partitions.size > 1 || changes.length > 100) throw new Error("no batch of Azure Tables");
+        const refused = changes.some(({ entity, etag }) => (table.get(idOf(entity))?.etag ?? null) !== etag);
+        if (refused) return false;
+        for (const { entity } of changes) put(entity);
         return true;
       }),
     replace: (entity, etag) =>
@@ -51,7 +52,15 @@ export function memoryGateway(table: MemoryTable, faults: TableFaults = noFaults
         return table.get(id)?.etag === etag && table.delete(id);
       }),
     async *query(query) {
-      yield await through("query", () => found(table, query));
+      // Like the service: every page is one request, and what is written meanwhile may be on the next.
+      const { pageSize = 1000 } = query;
+      for (let rowFrom = query.rowFrom; ;) {
+        const next = { ...query, ...(rowFrom === undefined ? {} : { rowFrom }) };
+        const page = (await through("query", () => found(table, next))).slice(0, pageSize);
+        yield page;
+        if (page.length < pageSize) return;
+        rowFrom = `${page.at(-1)!.rowKey}\0`;
+      }
     },
   };
 }
