@@ -15,6 +15,7 @@ export default command({
   examples: ["agnes sync", "agnes sync crm exports.orders", "agnes sync crm --full"],
   async run(cli, args) {
     await using agnes = await openAgnes(cli, { quietLog: true });
+    for (const { error } of agnes.plugins.failures()) cli.warn(error.message);
     return await runSync(cli, agnes, { only: args._, full: args.full === true });
   },
 });

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-import { AgnesError } from "./errors/mod.ts";
+import { AgnesError, shown } from "./errors/mod.ts";
 import { nearest } from "./nearest.ts";
 
 /**
@@ -21,27 +21,59 @@ export function checkAgainst<const S extends v.GenericSchema>(
 
 function issueError(issue: v.BaseIssue<unknown>, schema: v.GenericSchema, path: string): AgnesError {
   const keys = (issue.path ?? []).map((item) => String(item.key));
-  if (issue.type === "strict_object" && issue.expected === "never") {
-    const near = nearest(keys.at(-1)!, knownKeys(schema, keys.slice(0, -1)));
+  const unknown = unknownKey(issue, schema, keys);
+  if (unknown !== undefined) {
+    const near = nearest(unknown, knownKeys(schema, keys.slice(0, -1)));
     return new AgnesError("config_unknown_key", {
       path,
-      key: keys.join("."),
+      key: [...keys.slice(0, -1), unknown].join("."),
       ...(near === undefined ? {} : { nearest: near }),
     });
   }
   return new AgnesError("config_invalid", {
     path,
     key: keys.join(".") || "the content",
-    expected: issue.type === "custom" ? issue.message : (issue.expected ?? issue.message),
-    // What valibot received is a literal of the input, and the input may be a secret in the wrong place.
-    received: kindOf(issue.input),
+    ...(isOwnWords(issue)
+      ? { reason: issue.message }
+      : { expected: expectedBy(issue), received: receivedBy(issue) }),
   });
 }
 
-function kindOf(value: unknown): string {
-  if (value === undefined) return "missing";
-  if (value === null) return "null";
-  return Array.isArray(value) ? "a list" : `a ${typeof value}`;
+/** The key that nobody knows: the one refused, or a mistyped one beside a key that is missing. */
+function unknownKey(
+  issue: v.BaseIssue<unknown>,
+  schema: v.GenericSchema,
+  keys: readonly string[],
+): string | undefined {
+  if (issue.type !== "strict_object") return undefined;
+  if (issue.expected === "never") return keys.at(-1);
+  if (!isMissing(issue)) return undefined;
+  const known = knownKeys(schema, keys.slice(0, -1));
+  return Object.keys(issue.path?.at(-1)?.input ?? {}).find((key) => !known.includes(key));
+}
+
+function isMissing(issue: v.BaseIssue<unknown>): boolean {
+  return issue.input === undefined && /object$/.test(issue.type) && issue.path !== undefined;
+}
+
+/** Whether the message was written by the author of a check: valibot's own repeats the input. */
+function isOwnWords({ kind, expected, message, received }: v.BaseIssue<unknown>): boolean {
+  return kind === "validation" && expected === null && !message.endsWith(`eceived ${received}`);
+}
+
+function expectedBy(issue: v.BaseIssue<unknown>): string {
+  if (issue.type === "custom") return issue.message;
+  return isMissing(issue) ? "there" : (issue.expected ?? `of the form ${issue.type}`);
+}
+
+/** The value seen, where it cannot be a secret in the wrong place; else what kind of value it is. */
+function receivedBy({ input, type, expected }: v.BaseIssue<unknown>): string {
+  if (input === undefined) return "missing";
+  if (input === null) return "null";
+  if (typeof input === "string" && type === "picklist") return shown(input, 40);
+  if (typeof input === "object") return Array.isArray(input) ? "a list" : "a map";
+  const isFigure = typeof input === "number" || typeof input === "boolean";
+  return isFigure && expected !== "string" ? String(input) : `a ${typeof input}`;
 }
 
 /** The keys that the object at `keys` may have. */

@@ -32,7 +32,14 @@ export function checkVendorName(what: string, value: string): string {
  * @throws `invalid_identifier`
  */
 export function checkEnvironmentName(what: string, value: string): string {
-  return check(what, value, ENVIRONMENT, "capital letters, digits and underscores, a letter first");
+  // Who puts the secret itself where its variable belongs must not see it in an error.
+  if (ENVIRONMENT.test(value)) return value;
+  return check(
+    what,
+    `(${value.length} characters, not shown)`,
+    ENVIRONMENT,
+    "the NAME of a variable that holds the secret: capital letters, digits and underscores, a letter first",
+  );
 }
 
 /** Whether `value` may be exposed as it is; see `checkExposedName`. */

@@ -6,9 +6,13 @@ import { AgnesError, isAgnesError, messageOf, nodeFiles, printable, type Files }
 import type { AnyPlugin } from "../kit/mod.ts";
 import { checkPlugin } from "./check.ts";
 import type { PluginFailure } from "./registry.ts";
+import { within } from "./within.ts";
 
 /** The folder of a workspace that holds the team's own plugins. */
 export const PLUGINS_FOLDER = "plugins";
+
+/** An import that waits for something at its top must not keep every command from starting. */
+const IMPORT_TIMEOUT_MS = 10_000;
 
 const EXTENSIONS = [".ts", ".mts", ".js", ".mjs"];
 
@@ -26,12 +30,13 @@ export const importModule: PluginImporter = (path) => import(pathToFileURL(path)
  * @param directory the workspace
  * @param entries `plugins:` of agnes.yaml: paths from the workspace, or packages installed there
  * @param options.taken names that other plugins have already
+ * @param options.timeoutMs how long the import of one may take; default: 10 seconds
  */
 export async function loadWorkspacePlugins(
   directory: string,
   entries: readonly string[],
   importer: PluginImporter = importModule,
-  options: { readonly files?: Files; readonly taken?: readonly string[] } = {},
+  options: { readonly files?: Files; readonly taken?: readonly string[]; readonly timeoutMs?: number } = {},
 ): Promise<{ readonly plugins: readonly AnyPlugin[]; readonly failures: readonly PluginFailure[] }> {
   const files = options.files ?? nodeFiles();
   const plugins: AnyPlugin[] = [];
@@ -46,7 +51,7 @@ export async function loadWorkspacePlugins(
       file = await locate();
       if (loaded.has(file)) continue;
       loaded.add(file);
-      const plugin = await loadPlugin(file, importer);
+      const plugin = await loadPlugin(file, importer, options.timeoutMs ?? IMPORT_TIMEOUT_MS);
       const place = places.get(plugin.name);
       if (place !== undefined) {
         const reason = `${place} has the same name`;
@@ -63,10 +68,10 @@ export async function loadWorkspacePlugins(
   return { plugins, failures };
 }
 
-async function loadPlugin(file: string, importer: PluginImporter): Promise<AnyPlugin> {
+async function loadPlugin(file: string, importer: PluginImporter, timeoutMs: number): Promise<AnyPlugin> {
   let exported: unknown;
   try {
-    exported = await importer(file);
+    exported = await within("its import", { timeoutMs }, () => importer(file));
   } catch (cause) {
     const reason = printable(messageOf(cause).split("\n")[0] ?? "");
     throw new AgnesError("plugin_load_failed", { file, reason: reason || "its import failed" }, { cause });

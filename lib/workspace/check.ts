@@ -17,8 +17,8 @@ export function checkConfig(content: unknown, path: string): WorkspaceConfig {
       throw new AgnesError("invalid_identifier", { what: `${path}: the source name`, value: name, rule });
     }
     names.add(name.toLowerCase());
-    for (const variable of Object.values(source.secrets)) {
-      checkEnvironmentName(`${path}: sources.${name}.secrets: the environment variable`, variable);
+    for (const [secret, variable] of Object.entries(source.secrets)) {
+      checkEnvironmentName(`${path}: sources.${name}.secrets.${secret}: the environment variable`, variable);
     }
   }
   return config;

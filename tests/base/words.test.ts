@@ -29,6 +29,12 @@ describe("identifiers", () => {
     expect(() => checkExposedName("the name", "keboola-crm")).toThrow("keboola-crm");
   });
 
+  test("checkEnvironmentName() does not show a secret that stands in the place of its variable", () => {
+    expect(() => checkEnvironmentName("the variable", "s3cr3t-value")).toThrow(
+      'the variable "(12 characters, not shown)" is not a valid name: the NAME of a variable',
+    );
+  });
+
   test("checkVendorName() takes dots and dashes, checkExposedName() does not", () => {
     expect(checkVendorName("the bucket", "in.c-crm")).toBe("in.c-crm");
     expect(() => checkExposedName("the view", "in.c-crm")).toThrow(AgnesError);

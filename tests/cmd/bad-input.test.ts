@@ -93,6 +93,14 @@ const cases: readonly BadInput[] = [
     says: ["secret_missing", "NEEDY_TOKEN"],
   },
   {
+    what: "a secret stands in agnes.yaml in the place of its variable",
+    files: { "agnes.yaml": "version: 1\nsources: { a: { plugin: x, secrets: { TOKEN: s3cr3t-value } } }\n" },
+    args: ["sync"],
+    status: 2,
+    says: ["invalid_identifier", "sources.a.secrets.TOKEN", "the NAME of a variable"],
+    never: "s3cr3t-value",
+  },
+  {
     what: "a plugin throws at import",
     files: own("broken", 'throw new Error("no good");'),
     args: ["connector", "list"],
@@ -213,9 +221,10 @@ describe("bad input", () => {
       "exports/orders.csv": "id\n1\n",
       "plugins/broken.ts": "(((",
     });
-    const { status, stdout } = await runCli(["sync"], { cwd: directory.path });
+    const { status, stdout, stderr } = await runCli(["sync"], { cwd: directory.path });
     expect(status).toBe(0);
     expect(stdout).toContain("exports.orders");
+    expect(stderr).toMatch(/^warning {2}could not load a plugin from .*broken\.ts: /m);
   });
 
   test("agnes sync exits 1 when another one runs", async () => {

@@ -44,6 +44,17 @@ describe("connectSource()", () => {
       code: "config_invalid",
       message: "sources.s.options: count should be number, but is a string",
     });
+    const strict = plugin({ options: v.strictObject({ url: v.pipe(v.string(), v.url()) }) });
+    expect(await failureOf(connect(strict, { options: { url: "s3cret" } }))).toMatchObject({
+      message: "sources.s.options: url should be of the form url, but is a string",
+    });
+    const own = plugin({
+      options: v.pipe(
+        v.strictObject({}),
+        v.check(() => false, "name a place"),
+      ),
+    });
+    expect(await failureOf(connect(own, {}))).toMatchObject({ message: "sources.s.options: name a place" });
     expect(await failureOf(connect(used, { options: { conut: 1 } }))).toMatchObject({
       code: "config_unknown_key",
       hint: 'Did you mean "count"?',

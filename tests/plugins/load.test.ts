@@ -116,6 +116,15 @@ describe("loadWorkspacePlugins()", () => {
     expect([plugins.length, failures.length]).toEqual([1, 0]);
   });
 
+  test("loadWorkspacePlugins() reports a plugin whose import never ends, and loads the rest", async () => {
+    await put({ "plugins/stuck.ts": "await new Promise(() => {});", "plugins/works.ts": good("works") });
+    const { plugins, failures } = await loadWorkspacePlugins(directory, [], undefined, { timeoutMs: 1000 });
+    expect(plugins.map((one) => one.name)).toEqual(["works"]);
+    expect(failures.map(({ error }) => error.message)).toEqual([
+      `could not load a plugin from ${join(directory, "plugins/stuck.ts")}: its import did not finish within 1000 ms`,
+    ]);
+  });
+
   test("loadWorkspacePlugins() imports through the importer it is given", async () => {
     await put({ "plugins/one.ts": "this is not even TypeScript" });
     const seen: string[] = [];

@@ -82,7 +82,7 @@ describe("scaffoldPlugin()", () => {
     expect(text).toContain('capabilities: ["discover", "read"],');
     expect(text!.match(/Replace:/g)!.length).toBeGreaterThanOrEqual(5);
     expect(tests!.split("\n").filter((line) => line.length > 110)).toEqual([]);
-    expect(readme).toContain("my_crm: { plugin: my-crm }");
+    expect(readme).toContain("my_crm: { plugin: my-crm, register: all }");
   });
 
   test("scaffoldPlugin() refuses a bad name, an unknown capability and none at all", () => {

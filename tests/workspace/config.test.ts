@@ -59,10 +59,27 @@ describe("openWorkspace", () => {
       "config_unknown_key",
       "sources.a.option",
     ],
-    ["a missing version", "sources: {}", "config_invalid", "version"],
-    ["another version", "version: 2", "config_invalid", "version"],
+    ["a missing version", "sources: {}", "config_invalid", "version should be there, but is missing"],
+    ["another version", "version: 2", "config_invalid", "version should be 1, but is 2"],
     ["a list for a map", "version: 1\nsources: []", "config_invalid", "sources"],
-    ["a missing plugin", "version: 1\nsources: { a: {} }", "config_invalid", "sources.a.plugin"],
+    [
+      "a missing plugin",
+      "version: 1\nsources: { a: {} }",
+      "config_invalid",
+      "sources.a.plugin should be there",
+    ],
+    [
+      "a mistyped key in the place of a required one",
+      "version: 1\nsources: { a: { plugn: files } }",
+      "config_unknown_key",
+      "sources.a.plugn",
+    ],
+    [
+      "a word that is no choice",
+      "version: 1\nsources: { a: { plugin: files, register: some } }",
+      "config_invalid",
+      'sources.a.register should be ("all" | "listed"), but is "some"',
+    ],
     [
       "a hostile source name",
       "version: 1\nsources: { '../a': { plugin: files } }",
@@ -104,15 +121,23 @@ describe("openWorkspace", () => {
     expect(error.hint).toContain('"options"');
   });
 
-  test("checkConfig() never shows a value, which may be a secret in the wrong place", () => {
-    try {
-      checkConfig(
-        { version: 1, sources: { a: { plugin: "x", secrets: { TOKEN: { value: "hunter22" } } } } },
-        "agnes.yaml",
-      );
-      expect.unreachable();
-    } catch (error) {
-      expect(JSON.stringify(error)).not.toContain("hunter22");
-    }
-  });
+  const misplaced: readonly unknown[] = [
+    { plugin: "x", secrets: { TOKEN: { value: "hunter22" } } },
+    { plugin: "x", secrets: { TOKEN: "hunter22" } },
+    { plugin: "x", secrets: "hunter22" },
+    { plugin: "x", options: "hunter22" },
+  ];
+  for (const source of misplaced) {
+    test(`checkConfig() does not show the secret of ${JSON.stringify(source)}`, () => {
+      try {
+        checkConfig({ version: 1, sources: { a: source as { plugin: string } } }, "agnes.yaml");
+      } catch (error) {
+        expect(isAgnesError(error)).toBe(true);
+        expect((error as Error).message).toContain("sources.a.");
+        expect(`${String(error)} ${JSON.stringify(error)}`).not.toContain("hunter22");
+        return;
+      }
+      throw new Error("the configuration was taken");
+    });
+  }
 });

@@ -27,11 +27,18 @@ export const configErrors = {
     message: (d) => `${d.path}: unknown key ${shown(d.key)}`,
     hint: (d) => (d.nearest === undefined ? "Remove it." : `Did you mean ${shown(d.nearest)}?`),
   }),
-  config_invalid: errorSpec<{ path: string; key: string; expected: string; received: string }>({
+  config_invalid: errorSpec<{
+    path: string;
+    key: string;
+    expected?: string;
+    received?: string;
+    /** The words of the check that refused, in the place of what was expected and received. */
+    reason?: string;
+  }>({
     status: 400,
     exit: 2,
-    message: (d) => `${d.path}: ${d.key} should be ${d.expected}, but is ${d.received}`,
-    hint: () => "Correct the value.",
+    message: (d) => `${d.path}: ${d.reason ?? `${d.key} should be ${d.expected}, but is ${d.received}`}`,
+    hint: (d) => (d.received === "missing" ? `Add ${d.key}.` : "Correct the value."),
   }),
   source_unknown: errorSpec<{ source: string; known: readonly string[]; nearest?: string }>({
     status: 404,

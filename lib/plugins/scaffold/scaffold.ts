@@ -155,12 +155,13 @@ function readmeText(name: string, wanted: readonly Capability[]): string {
 A connector for Agnes: ${wanted.join(", ")}.
 
 - \`plugin.ts\` is all of it. It serves a tiny example, so it works at once; comments say what to replace.
-- \`agnes connector test ${name}\` and \`bun test plugins/${name}\` run its contract suites.
+- \`agnes connector test ${name}\` runs its contract suites. So does \`bun test plugins/${name}\`, in a project in which
+  the package \`agnes\` is installed.
 - To use it, add to \`agnes.yaml\`:
 
   \`\`\`yaml
   sources:
-    ${toExposedName(name)}: { plugin: ${name} }
+    ${toExposedName(name)}: { plugin: ${name}, register: all }
   \`\`\`
 `;
 }
