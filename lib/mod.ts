@@ -38,6 +38,7 @@ export type { SourceReport, SyncOptions, SyncReport } from "./sync/mod.ts";
 export { isDue, nextDue, openTableRegistry, parseSchedule, TableRegistry } from "./tables/mod.ts";
 export type {
   ChangeOptions,
+  FolderWrite,
   RegisteredTable,
   RegistrationPlan,
   RegistryChange,

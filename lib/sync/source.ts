@@ -7,6 +7,7 @@ import type { RegisteredTable, TableRegistry } from "../tables/mod.ts";
 import { dataPaths, type SourceConfig, type Workspace } from "../workspace/mod.ts";
 import { planSource } from "./plan.ts";
 import type { SourceReport } from "./report.ts";
+import { dropLeftTables } from "./unregister.ts";
 
 /** What a run needs of the rest of Agnes. */
 export interface SyncServices {
@@ -109,6 +110,7 @@ async function runConnected(
   const { registered, notes } = await registerNew(services, handle, config, discovered);
   const records = await wantedRecords(services.tables, source, only);
   if (records.length === 0) {
+    await dropLeftTables(services, source);
     return { source, status: "unregistered", registered: [], notes: [unregisteredNote(source, discovered)] };
   }
   const plan = planSource(records, discovered, services.host.now());

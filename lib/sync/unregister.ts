@@ -22,3 +22,16 @@ export async function dropPublishedTable(
     keep: names.filter((name) => name !== table.name),
   });
 }
+
+/** Takes out what an unregistration left published: its process stopped, or it could not do it. */
+export async function dropLeftTables(
+  services: Pick<SyncServices, "host" | "log" | "limits" | "workspace" | "tables">,
+  source: string,
+): Promise<void> {
+  const published = await readExtract(dataPaths.extract(services.workspace.dataDirectory, source));
+  for (const { name } of published?.tables ?? []) {
+    // Only what somebody took out is dropped: a registry that was lost has no such entry.
+    const [last] = await services.tables.history({ id: `${source}.${name}`, first: "newest", limit: 1 });
+    if (last?.action === "unregister") await dropPublishedTable(services, { source, name });
+  }
+}

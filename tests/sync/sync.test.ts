@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 
-import { createAgnes } from "agnes";
+import { createAgnes, createHost, fileStorage, openTableRegistry, type Agnes } from "agnes";
 import { definePlugin, int64, table } from "agnes/kit";
 import * as v from "valibot";
 
@@ -218,6 +220,34 @@ describe("the registry of a workspace", () => {
     const outcome = await (await agnes.tables()).unregister("shop.people");
     expect(outcome.failures).toEqual([]);
     expect((await agnes.catalog()).map(({ name }) => name)).toEqual(["orders"]);
+  });
+
+  test("a sync takes out what an unregistration that was cut short left published, and nothing else", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    const names = async (agnes: Agnes) => (await agnes.catalog()).map(({ name }) => name);
+    {
+      await using agnes = await openShop(folder.path, shop);
+      await agnes.sync();
+    }
+    {
+      // Another process, which stopped before it cleaned anything.
+      const host = createHost();
+      const storage = fileStorage({ directory: join(folder.path, "data", "state"), host });
+      await using registry = await openTableRegistry({ storage, host });
+      for (const id of ["shop.orders", "shop.people"]) await registry.unregister(id);
+    }
+    await using agnes = await openShop(folder.path, shop, { register: "listed" });
+    expect(await names(agnes)).toEqual(["orders", "people"]);
+    expect((await agnes.sync()).sources[0]).toMatchObject({ status: "unregistered" });
+    expect(await names(agnes)).toEqual([]);
+
+    await (await agnes.tables()).register({ source: "shop", source_table: "people" });
+    await agnes.sync();
+    rmSync(join(folder.path, "data", "state"), { recursive: true });
+    await using lost = await openShop(folder.path, shop, { register: "listed" });
+    await lost.sync();
+    expect(await names(lost)).toEqual(["people"]);
   });
 
   test("a registry that cannot be read stops the sync, never counts as empty, and queries go on", async () => {
