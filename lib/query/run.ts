@@ -65,39 +65,54 @@ export interface Lease {
   readonly release: () => Promise<void>;
 }
 
+/** What is to be run once there is a connection. */
 interface Run extends Lease {
-  readonly request: {
-    readonly sql: string;
-    readonly limits?: QueryLimits;
-    readonly batchRows?: number;
-    readonly signal?: AbortSignal;
-  };
-  readonly startedMs: number;
+  readonly sql: string;
+}
+
+interface RunOptions {
+  readonly limits?: QueryLimits;
+  readonly batchRows?: number;
+  readonly signal?: AbortSignal;
 }
 
 const TIMEOUT_MS = 60_000;
 
-/** Starts a query and gives its answer; the connection is given back when the rows are read or given up. */
-export async function answerOf(host: Pick<Host, "monotonicMs">, run: Run): Promise<QueryAnswer> {
-  const { limits = {}, sql, signal, batchRows } = run.request;
+/**
+ * Starts a query and gives its answer; the connection is given back when the rows are read or given up.
+ *
+ * DuckDB does not look at interrupts while it plans, nor inside one call of a function. The caller does not wait for
+ * that when time is over; the connection does.
+ */
+export async function answerOf(
+  host: Pick<Host, "monotonicMs">,
+  { limits = {}, signal, batchRows }: RunOptions,
+  preparing: Promise<Run>,
+): Promise<QueryAnswer> {
+  const startedMs = host.monotonicMs();
   const timer = withTimeout("the query", limits.timeoutMs ?? TIMEOUT_MS, signal);
   const totals: Totals = { rows: 0, sizeBytes: 0, truncated: false, elapsedMs: null };
   let ended: Promise<void> | null = null;
   const end = () =>
     (ended ??= (async () => {
-      totals.elapsedMs = host.monotonicMs() - run.startedMs;
+      totals.elapsedMs = host.monotonicMs() - startedMs;
       timer[Symbol.dispose]();
-      await run.release();
+      const held = await preparing.catch(() => null);
+      await held?.release();
     })());
+  let run: Run;
   let result: StreamResult;
   try {
+    run = await unlessAborted(preparing, timer.signal);
     const wanted = Math.min(batchRows ?? Infinity, (limits.rows ?? Infinity) + 1);
-    result = await run.connection.stream(sql, {
+    const starting = run.connection.stream(run.sql, {
       signal: timer.signal,
       ...(Number.isFinite(wanted) && wanted < 16_384 && { batchRows: Math.max(1, wanted) }),
     });
+    result = await unlessAborted(starting, timer.signal);
   } catch (error) {
-    await end();
+    const ending = end();
+    if (!timer.signal.aborted) await ending;
     throw sqlError(error);
   }
   // Rows that nobody reads must not hold the connection for ever.
@@ -114,10 +129,24 @@ export async function answerOf(host: Pick<Host, "monotonicMs">, run: Run): Promi
       rows: totals.rows,
       sizeBytes: totals.sizeBytes,
       truncated: totals.truncated,
-      elapsedMs: Math.round(totals.elapsedMs ?? host.monotonicMs() - run.startedMs),
+      elapsedMs: Math.round(totals.elapsedMs ?? host.monotonicMs() - startedMs),
     }),
     close: end,
   };
+}
+
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let fired: () => void = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    fired = () => reject(abortError(signal, "the query"));
+    if (signal.aborted) fired();
+    else signal.addEventListener("abort", fired, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", fired);
+  }
 }
 
 interface Totals {
@@ -185,5 +214,6 @@ function extractsOf(tables: readonly AnalyticsTable[]): readonly ExtractReceipt[
 export function sqlError(error: unknown): unknown {
   if (!isAgnesError(error, "duckdb_failed")) return error;
   const { kind, reason } = error.details as { readonly kind: string; readonly reason: string };
-  return new AgnesError("sql_failed", { kind, reason }, { cause: error });
+  const told = reason.includes("max_expression_depth") ? "expressions are nested too deeply in it" : reason;
+  return new AgnesError("sql_failed", { kind, reason: told }, { cause: error });
 }

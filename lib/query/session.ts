@@ -78,9 +78,9 @@ export class QuerySession implements AsyncDisposable {
    * `disk_full`; while rows are read as well
    */
   async runQuery(request: QueryRequest): Promise<QueryAnswer> {
-    const startedMs = this.#services.host.monotonicMs();
-    const ready = await this.#prepare(request);
-    return answerOf(this.#services.host, { ...ready, request, startedMs });
+    const { sql } = request;
+    const preparing = (async () => ({ ...(await this.#prepare(request)), sql }))();
+    return answerOf(this.#services.host, request, preparing);
   }
 
   /** The tables there are, by view name. @throws `analytics_unreadable` */
@@ -122,14 +122,16 @@ export class QuerySession implements AsyncDisposable {
         reason: `${rows} is not a whole number`,
       });
     }
-    const startedMs = this.#services.host.monotonicMs();
-    const ready = await this.#lease((names) => [names.find(name)], options);
-    const from = quotedTable(ready.tables[0]!);
-    const sql =
-      options.random === true
-        ? `SELECT * FROM ${from} USING SAMPLE reservoir(${rows} ROWS)`
-        : `SELECT * FROM ${from} LIMIT ${rows}`;
-    return answerOf(this.#services.host, { ...ready, request: { ...options, sql }, startedMs });
+    const preparing = (async () => {
+      const lease = await this.#lease((names) => [names.find(name)], options);
+      const from = quotedTable(lease.tables[0]!);
+      const sql =
+        options.random === true
+          ? `SELECT * FROM ${from} USING SAMPLE reservoir(${rows} ROWS)`
+          : `SELECT * FROM ${from} LIMIT ${rows}`;
+      return { ...lease, sql };
+    })();
+    return answerOf(this.#services.host, options, preparing);
   }
 
   /** Stops what runs and closes. */
