@@ -7,6 +7,7 @@ import { command } from "../console/command.ts";
 import { openAgnes } from "../console/open-agnes.ts";
 import { printAnswer } from "../console/print-answer.ts";
 import { runSync } from "../console/run-sync.ts";
+import { quoted, typedFor } from "../console/typed.ts";
 import { demoFiles, demoQueries } from "../demo/demo-files.ts";
 import { writeWorkspace } from "../workspace/write-workspace.ts";
 
@@ -33,7 +34,7 @@ export default command({
     cli.say("");
     const answer = await agnes.query(demoQueries.airports, { signal: cli.signal });
     await printAnswer(cli, answer, { format: cli.json ? "json" : "table" });
-    sayNext(cli, args.dir);
+    sayNext(cli, cli.workspace ?? args.dir);
     return 0;
   },
 });
@@ -49,17 +50,18 @@ async function makeDemo(host: Host, directory: string): Promise<void> {
 }
 
 function sayNext(cli: Cli, directory: string): void {
+  const typed = typedFor(directory);
   const birds = demoQueries.birds.replaceAll("\n", " ").replaceAll('"', '\\"');
+  const routes = join(resolve(directory), "routes.parquet");
   cli.say(
     [
       "",
       "What to try next:",
-      `  cd ${directory}`,
-      "  agnes catalog",
-      "  agnes sample bird_strikes",
-      `  agnes query "${birds}"`,
-      '  agnes query "SELECT * FROM routes" --format parquet --output routes.parquet',
-      "  put another CSV, JSON or Parquet file into exports/, and: agnes sync",
+      `  ${typed("catalog")}`,
+      `  ${typed("sample bird_strikes")}`,
+      `  ${typed(`query "${birds}"`)}`,
+      `  ${typed(`query "SELECT * FROM routes" --output ${quoted(routes)}`)}`,
+      `  put another CSV, JSON or Parquet file into ${join(directory, "exports")}, and: ${typed("sync")}`,
     ].join("\n"),
   );
 }

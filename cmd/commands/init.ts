@@ -1,5 +1,8 @@
+import { join } from "node:path";
+
 import { createHost } from "../../lib/base/mod.ts";
 import { command } from "../console/command.ts";
+import { typedFor } from "../console/typed.ts";
 import { writeWorkspace } from "../workspace/write-workspace.ts";
 import { initFiles } from "../workspace/template.ts";
 
@@ -20,15 +23,16 @@ export default command({
     const { root, kept } = await writeWorkspace(host, directory, initFiles(), ["plugins", "exports"]);
     for (const path of kept) cli.warn(`${path} was there already and is left as it is`);
     if (cli.json) return cli.printJson({ directory: root });
+    const typed = typedFor(directory);
     cli.say(
       [
         `A workspace is in ${root}.`,
         "",
         "What to do next:",
-        "  put a CSV, JSON or Parquet file into exports/",
-        "  agnes sync",
-        "  agnes catalog",
-        "  agnes connector list                 to see what else can be a source",
+        `  put a CSV, JSON or Parquet file into ${join(directory, "exports")}`,
+        `  ${typed("sync")}`,
+        `  ${typed("catalog")}`,
+        `  ${typed("connector list")}   to see what else can be a source`,
       ].join("\n"),
     );
   },

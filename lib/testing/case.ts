@@ -6,8 +6,11 @@ export interface ContractCase {
   readonly name: string;
   /** The capabilities without which the promise does not arise. */
   readonly needs: readonly Capability[];
-  /** Rejects when the promise is broken. */
-  readonly run: () => Promise<void>;
+  /**
+   * Rejects when the promise is broken. Resolves with a remark when there was nothing to hold it to, such as a
+   * promise about cursors when no table has one.
+   */
+  readonly run: () => Promise<string | void>;
 }
 
 /** A case that is known not to hold, and why. */
@@ -20,6 +23,8 @@ export interface ContractException {
 export interface CaseResult {
   readonly name: string;
   readonly ok: boolean;
+  /** Why the case could not fail: there was nothing to hold the promise to. */
+  readonly remark?: string;
   readonly error?: unknown;
   readonly elapsedMs: number;
 }
@@ -73,7 +78,7 @@ export async function runCases(
 async function runCase(one: ContractCase): Promise<CaseResult> {
   const startedMs = performance.now();
   const outcome = await one.run().then(
-    () => ({ ok: true }),
+    (remark) => ({ ok: true, ...(typeof remark === "string" ? { remark } : {}) }),
     (error: unknown) => ({ ok: false, error }),
   );
   return { name: one.name, ...outcome, elapsedMs: performance.now() - startedMs };

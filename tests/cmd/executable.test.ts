@@ -37,6 +37,12 @@ describe("the executable", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining("What to try next") });
     expect(stdout).toMatch(/Atlanta .* 414513/);
     expect(readdirSync(empty.path)).toEqual(["agnes-demo"]);
+    const commands = stderr.match(/(?<=^  ).*agnes (?:catalog|sample|query) .*$/gm) ?? [];
+    expect(commands).toHaveLength(4);
+    for (const typed of commands) {
+      const child = Bun.spawn(["/bin/sh", "-c", typed], { cwd: empty.path, env: { HOME: home }, stderr: "ignore" });
+      expect({ typed, exit: await child.exited }).toEqual({ typed, exit: 0 });
+    }
   }, 30_000);
 
   test("agnes starts at once in several processes when DuckDB is not unpacked yet, and without a home", async () => {

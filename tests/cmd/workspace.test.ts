@@ -256,6 +256,19 @@ describe("connector", () => {
     expect(health.stdout).toMatch(/^exports +ok/m);
   });
 
+  test("agnes connector test says what it could not try", async () => {
+    const { status, stdout } = await run(["connector", "test", "exports"]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^ok +read\(\) with a cursor .*\n +no table with rows has a cursor/m);
+  }, 30_000);
+
+  test("agnes connector new refuses the name of a plugin that Agnes brings along", async () => {
+    const { status, stderr } = await run(["connector", "new", "files"]);
+    expect(status).toBe(2);
+    expect(stderr).toContain("the plugin files is there already");
+    expect(existsSync(join(directory.path, "plugins", "files"))).toBe(false);
+  });
+
   test("agnes connector new writes a plugin that passes its contract and syncs", async () => {
     using own = temporaryDirectory();
     const here = { cwd: own.path };
@@ -281,11 +294,19 @@ describe("demo", () => {
     expect(first.status).toBe(0);
     expect(first.stdout).toMatch(/Atlanta .* 414513/);
     expect(first.stderr).toContain("What to try next");
+    const commands = first.stderr.match(/(?<=^  )npm .*$/gm) ?? [];
+    expect(commands).toHaveLength(4);
+    for (const typed of commands) {
+      const child = Bun.spawn(["sh", "-c", typed], { cwd: own.path, stdout: "pipe", stderr: "pipe" });
+      const [said, exit] = await Promise.all([new Response(child.stderr).text(), child.exited]);
+      expect({ typed, exit, said }).toEqual({ typed, exit: 0, said });
+    }
+    expect(existsSync(join(own.path, "agnes-demo", "routes.parquet"))).toBe(true);
     const second = await runCli(["demo"], { cwd: own.path });
     expect(second.status).toBe(0);
     expect(second.stdout).toMatch(/exports\.routes +unchanged/);
     mkdirSync(join(own.path, "other"));
     writeFileSync(join(own.path, "other", "agnes.yaml"), "version: 1\n");
     expect((await runCli(["demo", "other"], { cwd: own.path })).status).toBe(2);
-  }, 30_000);
+  }, 60_000);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
-import type { AnyPlugin } from "agnes/kit";
+import { definePlugin, int64, table, type AnyPlugin } from "agnes/kit";
 import { connectorContract, runCases, type ContractConfig } from "agnes/testing";
 import * as v from "valibot";
 
@@ -31,6 +31,32 @@ test("connectorContract() finds nothing wrong with a plugin that keeps every pro
   const results = await runCases(connectorContract(memoryPlugin(), config));
   expect(results.length).toBeGreaterThan(20);
   expect(results.filter((result) => !result.ok)).toEqual([]);
+});
+
+test("connectorContract() says that it tried no cursor when no table has one", async () => {
+  const plugin = definePlugin({
+    name: "plain",
+    version: "1.0.0",
+    description: "a table without a cursor",
+    capabilities: ["discover", "read"],
+    options: v.strictObject({}),
+    secrets: {},
+    connect: () => ({
+      discover: async () => [table("plain", { n: int64() })],
+      async *read() {
+        yield [{ n: 1 }];
+      },
+    }),
+  });
+  const name = "read() with a cursor yields exactly the later rows";
+  const remarks = async (tried: AnyPlugin) =>
+    (await runCases(connectorContract(tried, config).filter((one) => one.name === name))).map(
+      ({ ok, remark }) => ({ ok, remark }),
+    );
+  expect(await remarks(plugin)).toEqual([
+    { ok: true, remark: "no table with rows has a cursor, so nothing was tried" },
+  ]);
+  expect(await remarks(memoryPlugin())).toEqual([{ ok: true, remark: undefined }]);
 });
 
 describe("connectorContract() catches exactly what is broken:", () => {

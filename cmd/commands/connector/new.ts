@@ -4,7 +4,9 @@ import { AgnesError, createHost, nearest } from "../../../lib/base/mod.ts";
 import { capabilities, type Capability } from "../../../lib/kit/mod.ts";
 import { scaffoldPlugin } from "../../../lib/plugins/mod.ts";
 import { openWorkspace } from "../../../lib/workspace/mod.ts";
+import { bundledPlugins } from "../../plugins.ts";
 import { command } from "../../console/command.ts";
+import { typedFor } from "../../console/typed.ts";
 
 export default command({
   args: {
@@ -26,6 +28,11 @@ export default command({
       host,
       cli.workspace === undefined ? {} : { exact: cli.workspace },
     );
+    if ((await bundledPlugins()).some(({ name }) => name === args.name)) {
+      throw new AgnesError("scaffold_invalid", {
+        reason: `the plugin ${args.name} is there already, Agnes brings it along`,
+      });
+    }
     const files = scaffoldPlugin({
       name: args.name,
       capabilities: parseCapabilities(cli.name, args.capabilities),
@@ -41,14 +48,15 @@ export default command({
     }
     if (cli.json) return cli.printJson({ files: paths });
     for (const path of paths) await cli.print(`${path}\n`);
+    const typed = typedFor(cli.workspace);
     cli.say(
       [
         "",
         "What to do next:",
-        `  agnes connector test ${args.name}      runs its contract suites; it passes as it stands`,
+        `  ${typed(`connector test ${args.name}`)}   runs its contract suites; it passes as it stands`,
         `  write what it reads into plugins/${args.name}/plugin.ts`,
         `  add it under \`sources:\` in agnes.yaml:  ${args.name}: { plugin: ${args.name}, register: all }`,
-        "  agnes sync",
+        `  ${typed("sync")}`,
       ].join("\n"),
     );
   },

@@ -56,6 +56,7 @@ function printResult(cli: Cli, result: CaseResult, secrets: readonly string[]): 
   const { paint } = cli;
   const mark = result.ok ? paint.green("ok    ") : paint.red("failed");
   process.stdout.write(`${mark}  ${result.name}  ${paint.dim(durationText(result.elapsedMs))}\n`);
+  if (result.remark !== undefined) process.stdout.write(`        ${paint.yellow(result.remark)}\n`);
   if (!result.ok) process.stdout.write(`${reasonOf(result.error, secrets).replace(/^/gm, "        ")}\n`);
 }
 

@@ -37,7 +37,8 @@ export const configErrors = {
   }>({
     status: 400,
     exit: 2,
-    message: (d) => `${d.path}: ${d.reason ?? `${d.key} should be ${d.expected}, but is ${d.received}`}`,
+    message: (d) =>
+      `${d.path}: ${d.expected === undefined ? d.reason : `${d.key} should be ${d.expected}, but is ${d.received}`}`,
     hint: (d) => (d.received === "missing" ? `Add ${d.key}.` : "Correct the value."),
   }),
   source_unknown: errorSpec<{ source: string; known: readonly string[]; nearest?: string }>({

@@ -38,5 +38,5 @@ export interface SourceCase {
   readonly needs: readonly Capability[];
   /** Whether the promise arises with what the configuration gives. Default: always. */
   readonly when?: (config: ContractConfig) => boolean;
-  readonly run: (session: Session) => Promise<void>;
+  readonly run: (session: Session) => Promise<string | void>;
 }

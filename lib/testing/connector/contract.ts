@@ -44,7 +44,7 @@ export function connectorContract(plugin: AnyPlugin, config: ContractConfig = {}
   );
 }
 
-async function runCase(one: SourceCase, plugin: AnyPlugin, config: ContractConfig): Promise<void> {
+async function runCase(one: SourceCase, plugin: AnyPlugin, config: ContractConfig): Promise<string | void> {
   await using session = await openSession(plugin, config);
-  await one.run(session);
+  return await one.run(session);
 }

@@ -56,7 +56,13 @@ export const readCases: readonly SourceCase[] = [
   {
     name: "read() with a cursor yields exactly the later rows",
     needs: ["discover", "read"],
-    run: (session) => compare(session, checkCursor),
+    async run(session) {
+      let points = 0;
+      await compare(session, async (bench, table, all) => {
+        points += await checkCursor(bench, table, all);
+      });
+      return points > 0 ? undefined : "no table with rows has a cursor, so nothing was tried";
+    },
   },
   {
     name: "read() stops within a second when it is aborted",
@@ -120,8 +126,9 @@ async function checkBatches(session: Session, table: TableInfo): Promise<void> {
   await bench.read(table);
 }
 
-async function checkCursor(bench: Workbench, table: TableInfo, all: string): Promise<void> {
-  if (table.cursor === undefined) return;
+/** Reads after some values of the cursor, and gives how many. */
+async function checkCursor(bench: Workbench, table: TableInfo, all: string): Promise<number> {
+  if (table.cursor === undefined) return 0;
   const cursor = quoteIdentifier(table.cursor);
   const points = await bench.connection.rows<{ value: string }>(
     `SELECT DISTINCT CAST(unnest([min(${cursor}), quantile_disc(${cursor}, 0.5), max(${cursor})]) AS VARCHAR) AS value ` +
@@ -132,6 +139,7 @@ async function checkCursor(bench: Workbench, table: TableInfo, all: string): Pro
     const wanted = `(SELECT * FROM ${all} WHERE ${cursor} > '${value.replaceAll("'", "''")}')`;
     await bench.assertSameRows(later, wanted, `reading ${table.name} with ${table.cursor} after ${value}`);
   }
+  return points.length;
 }
 
 async function checkAbort(session: Session, table: TableInfo): Promise<void> {
