@@ -49,7 +49,19 @@ export function definitionOf(plan: TablePlan): string {
   const { info, mode, query, strategy, primaryKey, cursor, columns, filter } = plan;
   const partition =
     strategy === "partitioned" ? [plan.partitionBy, plan.partitionGranularity ?? "month"] : [];
-  const parts = [info.name, mode, query, strategy, primaryKey, cursor, columns, filter, partition];
+  const history = plan.historyDays === undefined ? [] : [plan.historyDays];
+  const parts = [
+    info.name,
+    mode,
+    query,
+    strategy,
+    primaryKey,
+    cursor,
+    columns,
+    filter,
+    partition,
+    ...history,
+  ];
   return JSON.stringify(
     parts.map((part) => part ?? null),
     (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value),

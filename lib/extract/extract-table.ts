@@ -6,6 +6,7 @@ import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
 import { mergeRead } from "./merge/merge-read.ts";
 import { publishedColumns, type TablePlan } from "./plan.ts";
 import { finishParts } from "./publish/finish-parts.ts";
+import type { ReadRange } from "./read/look-back.ts";
 import { openRead } from "./read/open-read.ts";
 import { columnsOf, type PublishedColumn } from "./schema/column.ts";
 import { describeChange, type SchemaChange } from "./schema/diff.ts";
@@ -64,7 +65,7 @@ async function readAndMerge(
     const staged = await writeParts(
       working,
       read.source,
-      targetOf(plan, decision, layout.columns, quarantine),
+      targetOf(plan, read.range, layout.columns, quarantine),
     );
     const end = read.tap.end();
     throwIfAborted(context.signal, "the extraction");
@@ -73,7 +74,7 @@ async function readAndMerge(
       rowsRead: staged.rowsRead + read.source.rejected,
       rowsQuarantined: quarantine?.rows ?? 0,
       ...(quarantine === null || quarantine.rows === 0 ? {} : { quarantinePath: quarantine.path }),
-      notes: decision.notes,
+      notes: [...decision.notes, ...read.range.notes],
     });
     const { previous } = context;
     if (end.unchanged === true && previous !== undefined && previous.parts.length > 0) {
@@ -159,19 +160,17 @@ function layoutOf(context: TableContext, decision: ReadDecision): Layout {
 
 function targetOf(
   plan: TablePlan,
-  decision: ReadDecision,
+  range: ReadRange,
   columns: readonly PublishedColumn[],
   quarantine: Quarantine | null,
 ): WriteTarget {
   const type = columns.find((column) => column.name === plan.cursor)?.type;
   const hasKey = plan.primaryKey.length > 0;
   const cursor =
-    decision.cursor === undefined || type === undefined
-      ? null
-      : { ...decision.cursor, type, inclusive: hasKey };
+    range.cursor === undefined || type === undefined ? null : { ...range.cursor, type, inclusive: hasKey };
   return {
     columns,
-    condition: filterCondition(plan.filter ?? [], cursor),
+    condition: filterCondition(range.filter, cursor),
     // The last row of a key wins, so the order of the read counts.
     ordered: hasKey && plan.strategy !== "full_refresh",
     quarantine,

@@ -26,6 +26,10 @@ export interface TablePlan {
   readonly primaryKey: readonly string[];
   /** The column whose values only grow. */
   readonly cursor?: string;
+  /** How many days before the cursor a read starts, for rows that come late; for tables with a key and a cursor of time. */
+  readonly windowDays?: number;
+  /** How many days back a read of the whole goes, by a cursor of time; rows without one stay out. Default: everything. */
+  readonly historyDays?: number;
   /** The columns to publish. Default: all. Key, cursor and partition columns always are. */
   readonly columns?: readonly string[];
   /** Conditions, ANDed, that rows must meet. */

@@ -77,7 +77,10 @@ export interface Filter {
 /** Where incremental reading stands. */
 export interface Cursor {
   readonly column: string;
-  /** The greatest value that is published, as text in DuckDB's notation (`2026-01-31 10:00:00`, `42`). */
+  /**
+   * The greatest value that is published, or one some days before it for a table that looks back, as text in DuckDB's
+   * notation (`2026-01-31 10:00:00`, `42`).
+   */
   readonly value: string;
 }
 

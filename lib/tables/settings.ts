@@ -12,6 +12,8 @@ export interface ExtractionSettings {
   readonly query?: string;
   readonly primaryKey: readonly string[];
   readonly cursor?: string;
+  readonly windowDays?: number;
+  readonly historyDays?: number;
   readonly columns?: readonly string[];
   readonly filter?: readonly Filter[];
   readonly partitionBy?: string;
@@ -46,6 +48,8 @@ export function extractionSettings(
     ...(record.source_query === null ? {} : { query: record.source_query }),
     // A full refresh reads everything, so a cursor would only be a promise that nobody keeps.
     ...(cursor === undefined || record.sync_strategy === "full_refresh" ? {} : { cursor }),
+    ...(record.incremental_window_days === null ? {} : { windowDays: record.incremental_window_days }),
+    ...(record.max_history_days === null ? {} : { historyDays: record.max_history_days }),
     ...(record.columns === null ? {} : { columns: record.columns }),
     ...(record.where_filters.length === 0 ? {} : { filter: resolveFilters(record.where_filters, now) }),
     ...(isPartitioned && record.partition_by !== null ? { partitionBy: record.partition_by } : {}),

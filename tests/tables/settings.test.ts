@@ -47,6 +47,8 @@ describe("extractionSettings()", () => {
       columns: ["id", "updated_at"],
       schema_policy: "freeze",
       quarantine: true,
+      incremental_window_days: 7,
+      max_history_days: 365,
     });
     expect(extractionSettings(table, info, now)).toMatchObject({
       strategy: "partitioned",
@@ -55,6 +57,8 @@ describe("extractionSettings()", () => {
       columns: ["id", "updated_at"],
       schemaPolicy: "freeze",
       quarantine: true,
+      windowDays: 7,
+      historyDays: 365,
     });
     const { table: filtered } = await registry.update("crm.orders", {
       sync_strategy: null,

@@ -5,6 +5,7 @@ import { publishedColumns, requestedColumns, type TablePlan } from "../plan.ts";
 import type { TableContext } from "../services.ts";
 import type { Quarantine } from "../write/quarantine.ts";
 import { BatchSource } from "./batch-source.ts";
+import { rangeOf, type ReadRange } from "./look-back.ts";
 import { openTap, type Tap } from "./tap.ts";
 
 /** How many rows a batch should have: DuckDB takes them fastest so. */
@@ -16,6 +17,8 @@ export interface OpenRead {
   readonly tap: Tap;
   /** The plan with the columns that the source really gives. */
   readonly plan: TablePlan;
+  /** The rows that were asked for. */
+  readonly range: ReadRange;
 }
 
 /** Begins to read a table from its connector; close the tap at the end. */
@@ -24,12 +27,14 @@ export async function openRead(
   decision: ReadDecision,
   quarantine: Quarantine | null,
 ): Promise<OpenRead> {
-  const { plan, batches } = await begin(context, decision);
+  const range = await rangeOf(context, decision);
+  const { plan, batches } = await begin(context, decision, range);
   const { source, signal, idleTimeoutMs } = context;
   const tap = openTap(batches, { source: source.name, table: plan.name, signal, idleTimeoutMs });
   let rows = 0;
   return {
     plan,
+    range,
     tap,
     source: new BatchSource(tap, {
       table: { name: plan.name, schema: plan.info.schema },
@@ -44,6 +49,7 @@ export async function openRead(
 async function begin(
   context: TableContext,
   decision: ReadDecision,
+  { cursor, filter }: ReadRange,
 ): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch, ReadEnd | void> }> {
   const { plan, source, signal } = context;
   const { connector } = source;
@@ -63,8 +69,8 @@ async function begin(
     batchRows: BATCH_ROWS,
     signal,
     ...(isAll ? {} : { columns }),
-    ...(plan.filter === undefined || plan.filter.length === 0 ? {} : { filter: plan.filter }),
-    ...(decision.cursor === undefined ? {} : { cursor: decision.cursor }),
+    ...(filter.length === 0 ? {} : { filter }),
+    ...(cursor === undefined ? {} : { cursor }),
     ...(decision.state === undefined ? {} : { state: decision.state }),
   });
   return { plan, batches };
