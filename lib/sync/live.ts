@@ -112,11 +112,12 @@ async function* rowsOfFile(
     const spooled = await spoolBytes(services.host, chunk, directory, signal);
     await using database = await openDatabase({ limits: services.limits });
     await using connection = await database.connect();
-    const wanted = columns.map((name) => {
-      const field = schema.fields.find((candidate) => candidate.name === name)!;
-      return `CAST(${quoteIdentifier(name)} AS ${duckdbTypeOf(field)}) AS ${quoteIdentifier(name)}`;
-    });
-    const sql = `SELECT ${wanted.join(", ")} FROM ${fileRelation(spooled.chunk)}`;
+    const types = Object.fromEntries(schema.fields.map((field) => [field.name, duckdbTypeOf(field)]));
+    const wanted = columns.map(
+      (name) => `CAST(${quoteIdentifier(name)} AS ${types[name]!}) AS ${quoteIdentifier(name)}`,
+    );
+    const relation = fileRelation(spooled.chunk, { columns: types });
+    const sql = `SELECT ${wanted.join(", ")} FROM ${relation}`;
     const { batches } = await connection.stream(sql, { signal, batchRows: BATCH_ROWS });
     yield* batches;
   } finally {
