@@ -40,7 +40,11 @@ describe("the executable", () => {
     const commands = stderr.match(/(?<=^  ).*agnes (?:catalog|sample|query) .*$/gm) ?? [];
     expect(commands).toHaveLength(4);
     for (const typed of commands) {
-      const child = Bun.spawn(["/bin/sh", "-c", typed], { cwd: empty.path, env: { HOME: home }, stderr: "ignore" });
+      const child = Bun.spawn(["/bin/sh", "-c", typed], {
+        cwd: empty.path,
+        env: { HOME: home },
+        stderr: "ignore",
+      });
       expect({ typed, exit: await child.exited }).toEqual({ typed, exit: 0 });
     }
   }, 30_000);
@@ -54,7 +58,7 @@ describe("the executable", () => {
       environments.map((env) => run(["query", "select 1 as one", "--format", "csv"], empty.path, env)),
     );
     for (const { status, stdout } of results)
-      expect({ status, stdout }).toEqual({ status: 0, stdout: "one\r\n1\r\n" });
+      expect({ status, stdout }).toEqual({ status: 0, stdout: "one\n1\n" });
     const cache = join(fresh, ".cache", "agnes");
     const [library, ...others] = readdirSync(cache);
     expect(others).toEqual([]);
@@ -90,7 +94,7 @@ describe("the executable", () => {
     const sql =
       "SELECT source, sum(n) AS total FROM (SELECT 'rows' AS source, n FROM numbers UNION ALL SELECT 'arrow', n FROM vectors) GROUP BY source ORDER BY source";
     const { stdout } = await run(["query", sql, "--format", "csv"], empty.path);
-    expect(stdout).toBe("source,total\r\narrow,123\r\nrows,123\r\n");
+    expect(stdout).toBe("source,total\narrow,123\nrows,123\n");
   }, 60_000);
 
   test("agnes connector new writes a plugin that the executable can run", async () => {

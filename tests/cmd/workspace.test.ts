@@ -89,7 +89,7 @@ describe("query", () => {
 
   test("agnes query reads the SQL from stdin when it is - or absent", async () => {
     const dash = await run(["query", "-", "--format", "csv"], { stdin: `${joined};\n` });
-    expect(dash).toMatchObject({ status: 0, stdout: "city,amount\r\nBrno,10.50\r\n東京,7.25\r\n" });
+    expect(dash).toMatchObject({ status: 0, stdout: "city,amount\nBrno,10.50\n東京,7.25\n" });
     const absent = await run(["query", "--format", "csv"], { stdin: joined });
     expect(absent.stdout).toBe(dash.stdout);
   });
@@ -112,7 +112,7 @@ describe("query", () => {
         .map((line) => JSON.parse(line)),
     ).toEqual(rows);
     const csv = await run(["query", sql, "--format", "csv"]);
-    expect(csv.stdout).toBe("id,amount\r\n1,10.5\r\n2,7.25\r\n3,\r\n");
+    expect(csv.stdout).toBe("id,amount\n1,10.5\n2,7.25\n3,\n");
   });
 
   test("agnes query writes Arrow and Parquet files that others read", async () => {
@@ -178,7 +178,7 @@ describe("query", () => {
       new Response(child.stdout).text(),
       new Response(child.stderr).text(),
     ]);
-    expect(stdout).toBe("n,t\r\n0,some text to fill the pipe\r\nstatus 0\n");
+    expect(stdout).toBe("n,t\n0,some text to fill the pipe\nstatus 0\n");
     expect(stderr).toBe("");
   });
 

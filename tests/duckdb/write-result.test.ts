@@ -58,7 +58,7 @@ test("encodeResult() writes CSV that tells a null from an empty text", async () 
   const sql = `SELECT * FROM (VALUES (1, 'plain', DATE '2026-01-31', 9007199254740993, [1, 2], 1.50),
     (2, '', NULL, NULL, NULL, NULL), (3, 'a,"b"' || chr(13) || chr(10) || 'c', DATE '1970-01-01', 1, [], 0.00)) t("the ""id""", name, day, n, list, d) ORDER BY 1`;
   expect((await encoded(sql, "csv")).toString()).toBe(
-    '"the ""id""",name,day,n,list,d\r\n1,plain,2026-01-31,9007199254740993,"[1,2]",1.50\r\n2,"",,,,\r\n3,"a,""b""\r\nc",1970-01-01,1,[],0.00\r\n',
+    '"the ""id""",name,day,n,list,d\n1,plain,2026-01-31,9007199254740993,"[1,2]",1.50\n2,"",,,,\n3,"a,""b""\r\nc",1970-01-01,1,[],0.00\n',
   );
 });
 
@@ -99,7 +99,7 @@ test.each(resultFormats)("writeResult() writes an answer without rows as %s", as
   });
   const bytes = Buffer.concat(pieces);
   if (format === "json") expect(JSON.parse(bytes.toString())).toEqual([]);
-  if (format === "csv") expect(bytes.toString()).toBe("a,a\r\n");
+  if (format === "csv") expect(bytes.toString()).toBe("a,a\n");
   if (format === "ndjson") expect(bytes.length).toBe(0);
   if (format === "arrow") expect(arrow.tableFromIPC(bytes).schema.names).toEqual(["a", "a"]);
   if (format === "parquet") expect(bytes.subarray(0, 4).toString()).toBe("PAR1");

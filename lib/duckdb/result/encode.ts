@@ -35,8 +35,8 @@ export async function* encodeNdjson(result: StreamResult): AsyncGenerator<Uint8A
 }
 
 /**
- * CSV as RFC 4180 has it: a header, commas, CRLF. A null is an empty field, an empty text `""`; lists and records
- * are JSON.
+ * CSV as RFC 4180 has it, but for lines that end with LF, as Unix tools want them: a header, commas. A null is an
+ * empty field, an empty text `""`; lists and records are JSON.
  */
 export async function* encodeCsv(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
   const header = new TextWriter();
@@ -45,7 +45,7 @@ export async function* encodeCsv(result: StreamResult): AsyncGenerator<Uint8Arra
     const bytes = new TextEncoder().encode(name);
     header.csvField(bytes, 0, bytes.length);
   }
-  header.ascii("\r\n");
+  header.byte(10);
   yield header.take();
   yield* encodeRows(result, "", "", (batch) => {
     const fields = batch.data.children.map((data) => csvWriter(data as arrow.Data));
@@ -54,7 +54,7 @@ export async function* encodeCsv(result: StreamResult): AsyncGenerator<Uint8Arra
         if (index > 0) out.byte(44);
         write(out, row);
       }
-      out.ascii("\r\n");
+      out.byte(10);
     };
   });
 }
