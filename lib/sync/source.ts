@@ -183,6 +183,6 @@ async function keptNames(tables: TableRegistry, source: string): Promise<readonl
 
 function unregisteredNote(source: string, discovered: readonly TableInfo[]): string {
   return discovered.length === 0
-    ? `${source} has no tables`
+    ? `the source has no tables: \`agnes connector health ${source}\` says more`
     : `nothing of ${source} is registered; it has ${discovered.length} tables: run \`agnes table discover ${source}\``;
 }

@@ -40,7 +40,7 @@ export class Source {
   #fileProblem(error: unknown): AgnesError | null {
     if (!(error instanceof AgnesError)) return null;
     return error.message.includes("database does not exist")
-      ? new AgnesError("file_unreadable", { path: this.path, reason: "it does not exist" }, { cause: error })
+      ? new AgnesError("source_path_empty", { path: this.path }, { cause: error })
       : null;
   }
 }

@@ -52,7 +52,9 @@ export default definePlugin({
       async health({ signal }) {
         const tables = await source.tables(signal);
         const files = [...tables.values()].reduce((sum, one) => sum + one.files.length, 0);
-        return { ok: true, message: `${tables.size} tables in ${files} files` };
+        const { path } = context.options;
+        const where = path === undefined ? "" : ` at ${context.resolvePath(path)}`;
+        return { ok: true, message: `${tables.size} tables in ${files} files${where}` };
       },
     };
   },

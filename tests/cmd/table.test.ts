@@ -1,10 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { appendFile, chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { typeGuide } from "./guide.ts";
 import { runCli, temporaryDirectory, type CliResult } from "./run-cli.ts";
-
-const ROOT = join(import.meta.dir, "..", "..");
 
 /** A workspace with one folder of files as its source. */
 async function shop(directory: string, register = "all"): Promise<(...args: string[]) => Promise<CliResult>> {
@@ -23,22 +22,7 @@ const json = ({ stdout }: CliResult): unknown => JSON.parse(stdout) as unknown;
 describe("docs/guide/tables.md", () => {
   test("drives a workspace from nothing to a synced registry", async () => {
     using directory = temporaryDirectory();
-    const guide = await readFile(join(ROOT, "docs", "guide", "tables.md"), "utf8");
-    const script = [...guide.matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block).join("");
-    const agnes = join(directory.path, "agnes");
-    await writeFile(agnes, `#!/bin/sh\nexec "${process.execPath}" "${join(ROOT, "cmd", "main.ts")}" "$@"\n`);
-    await chmod(agnes, 0o755);
-    const child = Bun.spawn(["sh", "-e", "-c", script], {
-      cwd: directory.path,
-      env: { PATH: `${directory.path}:${process.env["PATH"]}`, HOME: directory.path, USER: "ann" },
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [stdout, stderr, status] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-      child.exited,
-    ]);
+    const { status, stdout, stderr } = await typeGuide("tables.md", directory.path);
     expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toMatch(/Brno\s+10\.5/);
     expect(stderr).toContain("registered exports.orders as sales");

@@ -149,12 +149,17 @@ describe("duckdb: failures", () => {
   test("a file that is missing or no database is named", async () => {
     const file = join(warehouse.directory, "text.duckdb");
     await writeFile(file, "this is no database, just some words that are long enough to look like a header");
-    for (const path of [file, join(warehouse.directory, "missing.duckdb")]) {
+    const missing = join(warehouse.directory, "missing.duckdb");
+    for (const [path, code, hint] of [
+      [file, "file_unreadable", "damaged"],
+      [missing, "source_path_empty", "Check the path"],
+    ] as const) {
       const handle = await warehouse.connect({ path });
       const found = discoverTables(handle);
       expect(await rejection(found)).toMatchObject({
         code: "plugin_failed",
-        details: { code: "file_unreadable" },
+        details: { code },
+        hint: expect.stringContaining(hint),
       });
       expect((await rejection(found)).message).toContain(path);
     }

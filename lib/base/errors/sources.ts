@@ -4,7 +4,7 @@ import { errorSpec, shown } from "./spec.ts";
 export const sourcesErrors = {
   source_path_empty: errorSpec<{ path: string }>({
     status: 404,
-    message: (d) => `there is no table file at ${d.path}`,
+    message: (d) => `there is no file to read at ${d.path}`,
     hint: () => "Check the path in agnes.yaml; relative paths start at the folder of agnes.yaml.",
   }),
   source_table_gone: errorSpec<{ table: string }>({
