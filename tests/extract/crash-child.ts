@@ -1,21 +1,48 @@
-/** A process to be killed: `bun crash-child.ts DIRECTORY forever`, or `… DIRECTORY STEP` to kill itself there. */
+/**
+ * A process to be killed: `bun crash-child.ts DIRECTORY WORK MODE`.
+ *
+ * MODE is the number of the step at which it kills itself, `count` to say at the end how many there are, or `forever`
+ * to work until it is killed, saying `ready`, waiting for a line, and then saying `done` after each time.
+ */
+import { writeSync } from "node:fs";
+
 import { isAgnesError, nodeFiles } from "../../lib/base/mod.ts";
-import { runRound } from "./crash-workload.ts";
+import { Connection } from "../../lib/duckdb/mod.ts";
+import { works, type WorkName } from "./crash-workload.ts";
 import { steppedFiles } from "./faulty-files.ts";
 
-const [directory, mode] = process.argv.slice(2) as [string, string];
+const [directory, work, mode] = process.argv.slice(2) as [string, WorkName, string];
+const run = works[work];
+
+/** Files aside, these are what writes. */
+const WRITES = /^\s*(BEGIN|COPY|CREATE VIEW|CHECKPOINT)/;
+
+let step = 0;
+function atStep(): void {
+  step += 1;
+  if (step === Number(mode)) process.kill(process.pid, "SIGKILL");
+}
+
+for (const name of ["run", "rows"] as const) {
+  const original = Connection.prototype[name] as (sql: string, options?: object) => Promise<never>;
+  Connection.prototype[name] = function (this: Connection, sql: string, options?: object) {
+    if (WRITES.test(sql)) atStep();
+    return original.call(this, sql, options);
+  };
+}
+
 try {
   if (mode === "forever") {
-    for (;;) await runRound(directory);
-  } else if (mode === "once") {
-    await runRound(directory);
-  } else {
-    const files = steppedFiles(nodeFiles(), (step) => {
-      if (step === Number(mode)) process.kill(process.pid, "SIGKILL");
-    });
-    await runRound(directory, files);
+    writeSync(1, "ready\n");
+    await new Promise((resolve) => process.stdin.once("data", resolve));
+    for (;;) {
+      await run(directory);
+      writeSync(1, "done\n");
+    }
   }
+  await run(directory, steppedFiles(nodeFiles(), atStep));
+  if (mode === "count") writeSync(1, `${step}\n`);
 } catch (error) {
-  process.stderr.write(`${isAgnesError(error) ? error.code : String(error)}\n`);
+  writeSync(2, `${isAgnesError(error) ? error.code : String(error)}\n`);
   process.exit(7);
 }

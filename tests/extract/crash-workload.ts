@@ -1,8 +1,28 @@
-import { createHost, silentLog, type Files, type Host } from "../../lib/base/mod.ts";
+import { writeSync } from "node:fs";
+
+import { createHost, nodeFiles, silentLog, type Files } from "../../lib/base/mod.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
-import { extractSource, readExtract, type ExtractStats } from "../../lib/extract/mod.ts";
-import { int64, table, type ReadOptions, type Row, type TableInfo } from "../../lib/kit/mod.ts";
-import { connectorOf, incremental, sourceOf } from "./harness.ts";
+import {
+  extractSource,
+  findTable,
+  readExtract,
+  rollbackExtract,
+  runStream,
+  Spool,
+  type ExtractServices,
+  type ExtractStats,
+  type StreamStats,
+} from "../../lib/extract/mod.ts";
+import {
+  int64,
+  table,
+  type Change,
+  type PushEvent,
+  type ReadOptions,
+  type Row,
+  type TableInfo,
+} from "../../lib/kit/mod.ts";
+import { connectorOf, incremental, rowsOf, sourceOf } from "./harness.ts";
 
 /**
  * Two tables that grow by one round at each run, so that every generation can be told whole from torn: after round
@@ -25,19 +45,89 @@ function* read(_: TableInfo, { cursor }: ReadOptions): Generator<Row[]> {
   if (round > 1) yield [0, 1, 2].map((i) => row((round - 2) * 10 + i));
 }
 
-/** One run: both tables go one round on. */
-export function runRound(directory: string, files?: Files, signal?: AbortSignal): Promise<ExtractStats> {
-  const host: Host = createHost(files === undefined ? {} : { files });
-  return extractSource(
-    { host, log: silentLog, limits: { memoryMb: 256, threads: 1 } },
-    {
-      directory,
-      source: sourceOf(connectorOf(read)),
-      tables: plans,
-      ...(signal === undefined ? {} : { signal }),
-    },
-  );
+function servicesOf(files: Files = nodeFiles()): ExtractServices {
+  return { host: createHost({ files }), log: silentLog, limits: { memoryMb: 256, threads: 1 } };
 }
+
+/** One run: both tables go one round on. */
+export function runRound(directory: string, files?: Files): Promise<ExtractStats> {
+  return extractSource(servicesOf(files), {
+    directory,
+    source: sourceOf(connectorOf(read)),
+    tables: plans,
+    keep: [...plans, pushed].map(({ name }) => name),
+  });
+}
+
+/** The table that events go to. */
+const pushed = incremental(table("pushed", columns, options), {
+  strategy: "partitioned",
+  partitionBy: "day",
+  partitionGranularity: "year",
+});
+const receiver = {
+  verify: async () => [],
+  async *stream(events: AsyncIterable<PushEvent>): AsyncIterable<Change> {
+    for await (const { body } of events) yield { kind: "upsert", table: "pushed", row: body as Row };
+  },
+};
+
+/** The events of a batch; the first row of a later batch is the last of the one before. */
+function eventsOf(batch: number): readonly PushEvent[] {
+  const row = (id: number) => ({ id: `${batch}.${id}`, body: { id, at: batch, day: 2000 + (id % 3) } });
+  return [0, 1, 2, 3].map((i) => row(batch * 3 + i));
+}
+
+/** How many batches of events are pushed. */
+export const BATCHES = 2;
+
+/** Makes batches of events durable, and tells of each when it is. */
+export async function appendEvents(
+  directory: string,
+  files?: Files,
+  onDurable: (batch: number) => void = () => {},
+): Promise<void> {
+  const spool = new Spool(servicesOf(files).host, directory);
+  for (let batch = 1; batch <= BATCHES; batch++) {
+    await spool.append(eventsOf(batch));
+    onDurable(batch);
+  }
+}
+
+/** Merges the spooled events, those of one batch at a time. */
+export function mergeEvents(directory: string, files?: Files): Promise<StreamStats> {
+  const source = sourceOf(receiver as never);
+  return runStream(servicesOf(files), { directory, source, tables: [pushed], eventsMax: 1 });
+}
+
+/** How many batches are merged; throws when it is not a whole number of them. */
+export async function mergedBatches(directory: string): Promise<number> {
+  if (findTable(await readExtract(directory), "pushed") === undefined) return 0;
+  const rows = await rowsOf<{ id: bigint; at: bigint }>(directory, 'SELECT id, "at" FROM pushed ORDER BY id');
+  const batches = Number(rows.at(-1)!.at);
+  const expected = new Map(
+    Array.from({ length: batches }, (_, i) =>
+      eventsOf(i + 1).map(({ body }) => body as Record<string, number>),
+    )
+      .flat()
+      .map(({ id, at }) => [id!, at!]),
+  );
+  const seen = rows.map(({ id, at }) => `${id}@${at}`).join();
+  const whole = [...expected].map(([id, at]) => `${id}@${at}`).join();
+  if (seen !== whole) throw new Error(`the rows are ${seen}, not ${whole}`);
+  return batches;
+}
+
+/** What a process that is killed may be at. */
+export const works = {
+  round: runRound,
+  append: (directory: string, files?: Files) =>
+    appendEvents(directory, files, (batch) => void writeSync(1, `${batch}\n`)),
+  merge: mergeEvents,
+  rollback: (directory: string, files?: Files) => rollbackExtract(servicesOf(files), directory, 2),
+} as const;
+
+export type WorkName = keyof typeof works;
 
 /** The round that a published generation is at; throws when it is not exactly one. */
 export async function wholeRound(directory: string): Promise<number> {
@@ -52,8 +142,8 @@ export async function wholeRound(directory: string): Promise<number> {
        (SELECT sum("at")::BIGINT FROM first_table) AS s1, (SELECT max("at") FROM first_table) AS m1,
        (SELECT count(*) FROM second_table) AS n2, (SELECT count(DISTINCT id) FROM second_table) AS d2,
        (SELECT sum("at")::BIGINT FROM second_table) AS s2, (SELECT max("at") FROM second_table) AS m2,
-       (SELECT min(cursor_value) || '|' || max(cursor_value) FROM _cursor WHERE cursor_value IS NOT NULL) AS c,
-       (SELECT string_agg(rows::VARCHAR, '|') FROM _meta) AS r`,
+       (SELECT min(cursor_value) || '|' || max(cursor_value) FROM _cursor WHERE table_name LIKE '%_table') AS c,
+       (SELECT string_agg(rows::VARCHAR, '|') FROM _meta WHERE table_name <> 'pushed') AS r`,
   );
   const k = Number(seen!["m1"]);
   const sum = BigInt(

@@ -4,7 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { AgnesError, nodeFiles } from "../../lib/base/mod.ts";
-import { publishedRound, runRound, wholeRound } from "./crash-workload.ts";
+import {
+  appendEvents,
+  BATCHES,
+  mergedBatches,
+  mergeEvents,
+  publishedRound,
+  runRound,
+  wholeRound,
+  type WorkName,
+} from "./crash-workload.ts";
 import { steppedFiles } from "./faulty-files.ts";
 
 let root = "";
@@ -14,7 +23,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-const child = join(import.meta.dir, "crash-child.ts");
+const childPath = join(import.meta.dir, "crash-child.ts");
+const nothing = async () => {};
 
 async function copyOfTemplate(name: string): Promise<string> {
   const directory = join(root, name);
@@ -27,27 +37,113 @@ async function temporaries(directory: string): Promise<readonly string[]> {
   return names.filter((name) => /\.tmp/.test(name));
 }
 
+async function spawn(directory: string, work: WorkName, mode: string) {
+  const child = Bun.spawn(["bun", childPath, directory, work, mode], { stdout: "pipe", stderr: "pipe" });
+  const [said, complaint] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { said, complaint, code: child.exitCode, signal: child.signalCode };
+}
+
+/** Kills one process at each step of a work, every time in a folder of its own, and checks what it left. */
+async function killAtEveryStep(
+  work: WorkName,
+  from: "template" | "nothing",
+  prepare: (directory: string) => Promise<void>,
+  check: (directory: string, said: string) => Promise<void>,
+): Promise<number> {
+  const folder = async (name: string) => {
+    const directory = join(root, `${work}-${from}-${name}`);
+    if (from === "template") await cp(join(root, "template"), directory, { recursive: true });
+    await prepare(directory);
+    return directory;
+  };
+  const whole = await spawn(await folder("whole"), work, "count");
+  const steps = Number(whole.said.trim().split("\n").at(-1));
+  expect(whole).toMatchObject({ code: 0, complaint: "" });
+  let next = 1;
+  const killer = async () => {
+    for (let step = next++; step <= steps; step = next++) {
+      const directory = await folder(`${step}`);
+      const { said, signal } = await spawn(directory, work, `${step}`);
+      expect(signal).toBe("SIGKILL");
+      await check(directory, said);
+      await rm(directory, { recursive: true, force: true });
+    }
+  };
+  await Promise.all([killer(), killer()]);
+  return steps;
+}
+
+/** Whether a folder holds what an extract does and nothing that a dead process left. */
+async function expectTidy(directory: string): Promise<void> {
+  expect(await temporaries(directory)).toEqual([]);
+  const known = ["data", "extract.duckdb", "generations", "spool", ".lock", ".unreferenced.json"];
+  expect((await readdir(directory)).filter((name) => !known.includes(name))).toEqual([]);
+}
+
 test("extractSource() survives being killed at every step of a run", async () => {
-  let killed = 0;
-  for (let step = 1; ; step++) {
-    const directory = await copyOfTemplate(`step-${step}`);
-    const spawned = Bun.spawn(["bun", child, directory, String(step)], { stderr: "pipe", stdout: "ignore" });
-    const code = await spawned.exited;
+  const steps = await killAtEveryStep("round", "template", nothing, async (directory) => {
     const before = await wholeRound(directory);
     expect([3, 4]).toContain(before);
-    if (code === 0) {
-      expect(before).toBe(4);
-      break;
-    }
-    expect(spawned.signalCode).toBe("SIGKILL");
-    killed += 1;
     await runRound(directory);
     expect(await wholeRound(directory)).toBe(before + 1);
-    expect(await temporaries(directory)).toEqual([]);
-    await rm(directory, { recursive: true });
-  }
-  expect(killed).toBeGreaterThan(15);
-}, 120_000);
+    await expectTidy(directory);
+  });
+  expect(steps).toBeGreaterThan(30);
+}, 180_000);
+
+test("extractSource() survives being killed at every step of its first run", async () => {
+  const steps = await killAtEveryStep("round", "nothing", nothing, async (directory) => {
+    const before = await publishedRound(directory);
+    expect([0, 1]).toContain(before);
+    await runRound(directory);
+    expect(await wholeRound(directory)).toBe(before + 1);
+    await expectTidy(directory);
+  });
+  expect(steps).toBeGreaterThan(20);
+}, 180_000);
+
+test("rollbackExtract() survives being killed at every step", async () => {
+  const steps = await killAtEveryStep("rollback", "template", nothing, async (directory) => {
+    const before = await wholeRound(directory);
+    expect([2, 3]).toContain(before);
+    await runRound(directory);
+    expect(await wholeRound(directory)).toBe(before + 1);
+    await expectTidy(directory);
+  });
+  expect(steps).toBeGreaterThan(10);
+}, 180_000);
+
+test("runStream() merges every event once when it is killed at any step", async () => {
+  const steps = await killAtEveryStep("merge", "template", appendEvents, async (directory) => {
+    const before = await mergedBatches(directory);
+    const waiting = (await readdir(join(directory, "spool"))).length;
+    const stats = await mergeEvents(directory);
+    expect(await mergedBatches(directory)).toBe(BATCHES);
+    // What was published but not yet taken out of the spool is known by the ids of its events.
+    expect(stats).toMatchObject({
+      published: BATCHES - before,
+      replayed: 4 * (waiting + before - BATCHES),
+      errors: [],
+    });
+    expect(await readdir(join(directory, "spool"))).toEqual([]);
+    expect(await wholeRound(directory)).toBe(3);
+    await expectTidy(directory);
+  });
+  expect(steps).toBeGreaterThan(30);
+}, 180_000);
+
+test("Spool.append() loses nothing that it acknowledged when it is killed at any step", async () => {
+  const steps = await killAtEveryStep("append", "nothing", nothing, async (directory, said) => {
+    const acknowledged = said.trim().split("\n").filter(Boolean).length;
+    await mergeEvents(directory);
+    expect([acknowledged, acknowledged + 1]).toContain(await mergedBatches(directory));
+  });
+  expect(steps).toBeGreaterThan(6);
+}, 60_000);
 
 test("extractSource() reports a disk that is full at any step, and publishes nothing", async () => {
   let failed = 0;
@@ -85,8 +181,11 @@ test("extractSource() reports a file system that takes no more bytes, and publis
   const codes = new Set<string>();
   for (const blocks of [24, 32, 64, 128, 256, 512, 20_000]) {
     const directory = await copyOfTemplate(`limit-${blocks}`);
-    const script = `trap "" XFSZ; ulimit -f ${blocks}; exec bun "$0" "$1" once`;
-    const spawned = Bun.spawn(["sh", "-c", script, child, directory], { stderr: "pipe", stdout: "ignore" });
+    const script = `trap "" XFSZ; ulimit -f ${blocks}; exec bun "$0" "$1" round once`;
+    const spawned = Bun.spawn(["sh", "-c", script, childPath, directory], {
+      stderr: "pipe",
+      stdout: "ignore",
+    });
     const said = (await new Response(spawned.stderr).text()).trim();
     const code = await spawned.exited;
     const round = await wholeRound(directory);
@@ -114,26 +213,59 @@ test("extractSource() survives 100 kills at random moments under the eyes of a r
       if (round < newest) throw new Error(`the reader saw round ${round} after ${newest}`);
       newest = round;
       reads += 1;
+      // Time for those who are to be killed.
+      await Bun.sleep(10);
     }
   })();
   reader.catch(() => {});
+  let next = readyChild(directory);
+  let roundMs = 200;
+  let midRound = 0;
   for (let kill = 0; kill < 100; kill++) {
-    const spawned = Bun.spawn(["bun", child, directory, "forever"], { stderr: "pipe", stdout: "ignore" });
-    await Bun.sleep(120 + random() * 380);
-    spawned.kill("SIGKILL");
-    await spawned.exited;
+    const child = await next;
+    // The next one starts while this one works, which costs no time and moves the moments about a little more.
+    next = readyChild(directory);
+    await child.process.stdin.write("go\n");
+    await child.process.stdin.flush();
+    // Some die in their first round, some in the one after.
+    if (random() < 0.5) {
+      const started = performance.now();
+      await child.done();
+      roundMs = performance.now() - started;
+    }
+    await Bun.sleep(random() * roundMs);
+    child.process.kill("SIGKILL");
+    await child.process.exited;
+    if ((await temporaries(directory)).length > 0) midRound += 1;
     // Only its own end by the signal counts: an error of a run would be a fault that needs help.
-    expect(await new Response(spawned.stderr).text()).toBe("");
+    expect(await new Response(child.process.stderr).text()).toBe("");
   }
+  (await next).process.kill("SIGKILL");
   stopped = true;
   await reader;
   const last = await publishedRound(directory);
-  process.stderr.write(`crash test: ${last} rounds published, ${reads} reads\n`);
+  process.stderr.write(
+    `crash test: ${last} rounds published, ${midRound} kills amid files, ${reads} reads\n`,
+  );
   await runRound(directory);
   expect(await wholeRound(directory)).toBe(last + 1);
-  expect(await temporaries(directory)).toEqual([]);
-  expect(last).toBeGreaterThan(5);
-}, 140_000);
+  await expectTidy(directory);
+  // Otherwise the kills were not where the work is.
+  expect(last).toBeGreaterThan(20);
+  expect(midRound).toBeGreaterThan(20);
+}, 300_000);
+
+/** A process that waits for the word to work. */
+async function readyChild(directory: string) {
+  const process = Bun.spawn(["bun", childPath, directory, "round", "forever"], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const said = process.stdout.getReader();
+  await said.read();
+  return { process, done: async () => void (await said.read()) };
+}
 
 function mulberry32(seed: number): () => number {
   let state = seed;
