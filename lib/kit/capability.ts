@@ -39,15 +39,18 @@ export interface RemoteAttachInfo {
   readonly tokenEnv: string;
 }
 
-/** Caps of a query that a source runs. */
+/** Caps of one query; each one left out is up to who runs it. */
 export interface QueryLimits {
+  /** How many rows the answer may have. */
   readonly rows?: number;
+  /** How many bytes the answer may have in memory. */
   readonly sizeBytes?: number;
+  /** From the call until the last row is read. */
   readonly timeoutMs?: number;
 }
 
 /** The answer of a source's own engine. */
-export interface QueryAnswer {
+export interface SourceAnswer {
   readonly schema: Schema;
   readonly batches: AsyncIterable<Batch>;
 }
@@ -134,7 +137,7 @@ export interface CapabilityMethods {
     query(
       sql: string,
       options: { readonly signal: AbortSignal; readonly limits?: QueryLimits },
-    ): Promise<QueryAnswer>;
+    ): Promise<SourceAnswer>;
     /** What the SQL would cost, without running it. */
     estimate?(sql: string, options: { readonly signal: AbortSignal }): Promise<QueryEstimate>;
   };

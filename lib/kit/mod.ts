@@ -26,10 +26,10 @@ export type {
   Health,
   PushEvent,
   PushRequest,
-  QueryAnswer,
   QueryEstimate,
   QueryLimits,
   RemoteAttachInfo,
+  SourceAnswer,
   TableMetadata,
   WriteOptions,
 } from "./capability.ts";

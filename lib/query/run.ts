@@ -3,17 +3,8 @@ import type * as arrow from "apache-arrow";
 import { abortError, AgnesError, isAgnesError, withTimeout, type Host } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import type { Connection, StreamResult } from "../duckdb/mod.ts";
+import type { QueryLimits } from "../kit/mod.ts";
 import type { RemoteWay } from "./sandbox.ts";
-
-/** Caps of one query. What goes beyond rows and bytes is cut off, and the receipt says so. */
-export interface QueryLimits {
-  /** Default: none. */
-  readonly rows?: number;
-  /** Bytes of the answer in memory. Default: none. */
-  readonly sizeBytes?: number;
-  /** From the call until the last row is read. Default 60,000. */
-  readonly timeoutMs?: number;
-}
 
 /** An answer whose rows come as they are read. */
 export interface QueryAnswer {

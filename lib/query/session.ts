@@ -1,6 +1,7 @@
 import { AgnesError, type Host } from "../base/mod.ts";
 import { analyticsPath, tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import type { Connection } from "../duckdb/mod.ts";
+import type { QueryLimits } from "../kit/mod.ts";
 import { dataPaths } from "../workspace/mod.ts";
 import {
   describeTableIn,
@@ -10,7 +11,7 @@ import {
   type TableDescription,
 } from "./catalog.ts";
 import { guardQuery, parseSelect } from "./guard.ts";
-import { answerOf, sqlError, type Lease, type QueryAnswer, type QueryLimits } from "./run.ts";
+import { answerOf, sqlError, type Lease, type QueryAnswer } from "./run.ts";
 import { Sandbox, type LiveResolver, type QueryServices } from "./sandbox.ts";
 import { TableNames } from "./tables.ts";
 
@@ -31,6 +32,7 @@ export interface Access {
 export interface QueryRequest extends Access {
   /** One SELECT, a `;` after it is fine. */
   readonly sql: string;
+  /** What goes beyond the rows and bytes is cut off, and the receipt says so. Default: 60 seconds, all rows. */
   readonly limits?: QueryLimits;
   /** Any table and function, for SQL the caller wrote itself. Files and settings stay out of reach. Default `false`. */
   readonly trusted?: boolean;

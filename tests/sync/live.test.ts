@@ -29,7 +29,7 @@ test.each(["ndjson", "json"] as const)(
       connect: () => ({
         discover: async () => [table("rows", { id: int64(), code: utf8(), day: utf8(), extra: utf8() })],
         async *read() {
-          yield { kind: "file", format, data: path };
+          yield { kind: "file" as const, format, data: path };
         },
       }),
     });
