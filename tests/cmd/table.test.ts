@@ -3,6 +3,7 @@ import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { typeGuide } from "./guide.ts";
+import { tableFieldNames } from "../../lib/tables/mod.ts";
 import { runCli, temporaryDirectory, type CliResult } from "./run-cli.ts";
 
 /** A workspace with one folder of files as its source. */
@@ -143,6 +144,60 @@ describe("agnes table", () => {
         { version: 1, actor: "ann", action: "register" },
       ],
     });
+  }, 60_000);
+
+  test("has a flag for every field, and reads its text as what the field is", async () => {
+    using directory = temporaryDirectory();
+    const agnes = await shop(directory.path);
+    const documentation = { grain: "one order", gotchas: [{ key: "tests", body: "Some are tests." }] };
+    const keys = [{ column: "customer", references: "people.customer" }];
+    const flags: Readonly<Record<string, readonly [text: string, field: string, value: unknown]>> = {
+      name: ["sold", "name", "sold"],
+      as: ["sales", "view_name", "sales"],
+      bucket: ["shop", "bucket", "shop"],
+      mode: ["materialized", "query_mode", "materialized"],
+      "source-query": ['{"limit": 5}', "source_query", '{"limit": 5}'],
+      strategy: ["partitioned", "sync_strategy", "partitioned"],
+      schedule: ["0 5 * * 1", "sync_schedule", "0 5 * * 1"],
+      "primary-key": ['["id", "a,b"]', "primary_key", ["id", "a,b"]],
+      columns: ["id, day", "columns", null],
+      "incremental-column": ["id", "incremental_column", "id"],
+      "incremental-window-days": ["7", "incremental_window_days", 7],
+      "max-history-days": ["365", "max_history_days", 365],
+      "initial-load-chunk-days": ["14", "initial_load_chunk_days", 14],
+      where: ["[]", "where_filters", []],
+      "partition-by": ["day", "partition_by", "day"],
+      "partition-granularity": ["year", "partition_granularity", "year"],
+      "schema-policy": ["freeze", "schema_policy", "freeze"],
+      quarantine: ["true", "quarantine", true],
+      folder: ["shop/eu", "folder", "shop/eu"],
+      description: ["7", "description", "7"],
+      "foreign-keys": [JSON.stringify(keys), "foreign_keys", keys],
+      "bq-fqn": ["my-project.sales.orders", "bq_fqn", "my-project.sales.orders"],
+      "server-only": ["true", "server_only", true],
+      "profile-after-sync": ["false", "profile_after_sync", false],
+      documentation: [JSON.stringify(documentation), "documentation", documentation],
+    };
+    const fields = Object.values(flags).map(([, field]) => field);
+    expect([...fields, "source", "source_table"].sort()).toEqual([...tableFieldNames].sort());
+    const given = Object.entries(flags).filter(([flag]) => flag !== "columns");
+    const args = given.flatMap(([flag, [text]]) => [`--${flag}`, text]);
+    const result = await agnes("table", "register", "exports", "orders", ...args, "--json");
+    expect([result.status, result.stderr]).toEqual([0, ""]);
+    expect(json(result)).toMatchObject({
+      table: Object.fromEntries(given.map(([, [, field, value]]) => [field, value])),
+    });
+    const listed = await agnes(
+      "table",
+      "update",
+      "sales",
+      "--primary-key",
+      "id",
+      "--columns",
+      "id, day",
+      "--json",
+    );
+    expect(json(listed)).toMatchObject({ table: { primary_key: ["id"], columns: ["id", "day"] } });
   }, 60_000);
 
   test("discovers what is new, tells what drifted, and leaves what is registered", async () => {

@@ -234,6 +234,23 @@ describe("writeProjection()", () => {
   });
 });
 
+test("writeProjection() writes a log that is longer than what goes into one write", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
+  try {
+    const description = "d".repeat(20_000);
+    const changes = Array.from({ length: 60 }, (_, index) => ({ source_table: `t${index}`, description }));
+    await using registry = await registryOf(changes);
+    const file = join(directory, "audit.ndjson");
+    await writeProjection(registry, createHost(), file, "audit");
+    const lines: string[] = [];
+    for await (const line of auditLines(registry)) lines.push(line);
+    expect(await readFile(file, "utf8")).toBe(lines.join(""));
+    expect(lines).toHaveLength(60);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
 describe("auditLines()", () => {
   test("gives every change as one line of JSON, whatever the texts hold", async () => {
     await using registry = await registryOf([{ source_table: "orders", description: "a\n\u2028b" }]);

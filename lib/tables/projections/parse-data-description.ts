@@ -2,7 +2,7 @@ import { parseDocument } from "yaml";
 
 import { AgnesError, isExposedName, toExposedName } from "../../base/mod.ts";
 import type { DocumentTable, RegistryDocument } from "../import.ts";
-import { isPlainObject, kindOf, splitSourceTable, tableFieldNames } from "../record/mod.ts";
+import { isPlainObject, kindOf, tableFieldNames } from "../record/mod.ts";
 import { checkedEntry, checkedFolders, documentTable } from "./document.ts";
 import { checksumOf } from "./data-description.ts";
 
@@ -130,10 +130,8 @@ function foreignTable(
       reason: "it identifies the table",
     });
   }
-  const { bucket } = splitSourceTable(id);
   return {
     source_table: id,
-    ...(bucket === null ? {} : { bucket }),
     ...withoutEmpty(fields),
     source,
     name: isExposedName(name) ? name : toExposedName(name),

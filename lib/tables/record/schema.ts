@@ -114,7 +114,13 @@ export const tableChange = v.strictObject({
     v.picklist(["local", "remote", "materialized"]),
     "local: copied; remote: asked at the source; materialized: the result of a query is copied",
   ),
-  source_query: given(text(100_000), "What to run in the source, for the mode materialized"),
+  source_query: given(
+    v.pipe(
+      text(100_000),
+      v.check((query) => query.trim() !== "", "is empty"),
+    ),
+    "What to run in the source, for the mode materialized",
+  ),
   sync_strategy: given(
     v.picklist(["full_refresh", "incremental", "partitioned"]),
     "How a sync brings the table up to date",

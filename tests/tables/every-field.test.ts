@@ -1,0 +1,122 @@
+import { describe, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { fileStorage } from "../../lib/catalog/mod.ts";
+import {
+  parseDataDescription,
+  parseRegistryJson,
+  renderDataDescription,
+  renderRegistryJson,
+  snapshotOf,
+  tableDefaults,
+  tableFieldNames,
+  type TableChange,
+} from "../../lib/tables/mod.ts";
+import { settings } from "./hostile-changes.ts";
+import { memoryRegistry, stillHost } from "./registry-setup.ts";
+
+/** Two tables that between them say something in every field that a table has. */
+const orders = {
+  source: "crm",
+  name: "orders",
+  view_name: "sales",
+  source_table: "in.c-crm.orders",
+  bucket: "in.c-crm",
+  query_mode: "materialized",
+  source_query: "select 1",
+  sync_strategy: "incremental",
+  sync_schedule: "daily 05:00,17:00 Europe/Prague",
+  primary_key: ["id", "a,b"],
+  columns: ["id", "a,b", "at", "day"],
+  incremental_column: "at",
+  incremental_window_days: 7,
+  max_history_days: 365,
+  initial_load_chunk_days: 14,
+  partition_by: "day",
+  partition_granularity: "year",
+  schema_policy: "freeze",
+  quarantine: true,
+  folder: "crm/eu",
+  description: "Orders",
+  foreign_keys: [{ column: "a,b", references: "people.id", description: "who" }],
+  bq_fqn: "my-project.sales.orders",
+  server_only: true,
+  profile_after_sync: false,
+  documentation: {
+    sample_questions: ["How many?"],
+    things_to_know: ["Refunds are negative."],
+    pairs_well_with: ["people"],
+    grain: "one order",
+    platforms: ["web"],
+    partition_col: "day",
+    history: "since 2020",
+    gotchas: [{ key: "tests", body: "Some are tests." }],
+  },
+} as const;
+const people = {
+  source: "crm",
+  source_table: "people",
+  where_filters: [{ column: "kind", operator: "ne", values: ["x", 1.5, true, "{{today}}"] }],
+} as const;
+
+async function filled() {
+  const registry = await memoryRegistry();
+  await registry.register(orders as unknown as TableChange);
+  await registry.register(people as unknown as TableChange);
+  return registry;
+}
+
+describe("every field of a table", () => {
+  test("is in this test, with another value than its default", () => {
+    expect(Object.keys({ ...orders, ...people }).sort()).toEqual([...tableFieldNames].sort());
+    const defaults: Readonly<Record<string, unknown>> = tableDefaults;
+    for (const [field, value] of [...Object.entries(orders), ...Object.entries(people)])
+      if (field in defaults) expect(value).not.toEqual(defaults[field]);
+  });
+
+  test("is kept as it was given, also on the disk", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
+    try {
+      const storage = () => fileStorage({ directory, host: stillHost() });
+      {
+        await using registry = await memoryRegistry(storage());
+        await registry.register(orders as unknown as TableChange);
+      }
+      await using registry = await memoryRegistry(storage());
+      expect(await registry.get("crm.orders")).toMatchObject(orders as object);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  test("is exported and imported again, as JSON and as a data description", async () => {
+    await using registry = await filled();
+    const snapshot = await snapshotOf(registry);
+    for (const document of [
+      parseRegistryJson(renderRegistryJson(snapshot), "registry.json"),
+      parseDataDescription(renderDataDescription(snapshot), { path: "data_description.md" }),
+    ]) {
+      await using copy = await memoryRegistry();
+      await copy.import(document);
+      expect(await settings(copy)).toEqual(await settings(registry));
+    }
+  });
+
+  test("goes back to its default when it is cleared", async () => {
+    await using registry = await filled();
+    const fields = tableFieldNames.filter((field) => !["source", "name", "source_table"].includes(field));
+    for (const field of fields.filter((name) => name !== "where_filters")) {
+      // A query only goes with its mode, and a mode only without a query.
+      const also = field === "query_mode" ? { source_query: null } : {};
+      const { table } = await registry.update("crm.orders", { [field]: null, ...also });
+      expect([field, table[field]]).toEqual([
+        field,
+        field === "view_name" ? "orders" : tableDefaults[field as keyof typeof tableDefaults],
+      ] as never);
+    }
+    const { table } = await registry.update("crm.people", { where_filters: null });
+    expect(table.where_filters).toEqual([]);
+  });
+});
