@@ -18,6 +18,10 @@ export function exportViolations(
       found.push(`${entry} is exported, but tsconfig.json gives ${specifier} no path`);
     }
   }
+  for (const specifier of Object.keys(paths)) {
+    const entry = specifier.replace(/^agnes/, ".");
+    if (!(entry in exports)) found.push(`tsconfig.json gives ${specifier} a path, but it is not exported`);
+  }
   for (const plugin of plugins) {
     if (!exists(`plugins/${plugin}/plugin.ts`)) found.push(`plugins/${plugin} has no plugin.ts`);
   }

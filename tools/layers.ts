@@ -28,6 +28,18 @@ export function layerViolations(files: readonly SourceFile[]): readonly string[]
   );
 }
 
+/** Folders of `lib/` that the table in `ARCHITECTURE.md` puts on another layer than the code, or does not know. */
+export function layerTableViolations(architecture: string, folders: readonly string[]): readonly string[] {
+  return folders.flatMap((folder) => {
+    const row = new RegExp(`^[|] +(\\d+|–) +[|] .lib/${folder}/.`, "m").exec(architecture);
+    const number = row?.[1];
+    const layer = layerOf(folder);
+    return number === (layer === -1 ? "–" : String(layer))
+      ? []
+      : [`ARCHITECTURE.md puts lib/${folder}/ on layer ${number ?? "none"}`];
+  });
+}
+
 function violation(path: string, specifier: string): string | undefined {
   const own = placeOf(path);
   if (own.kind === "other") return undefined;

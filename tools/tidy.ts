@@ -43,8 +43,8 @@ export function runtimeViolations(files: readonly SourceFile[]): readonly string
     let global = false;
     walk(parseSync(file.path, file.text).program, (node) => {
       if (node["type"] !== "MemberExpression") return;
-      const object = node["object"] as SyntaxNode;
-      if (object["type"] === "Identifier" && object["name"] === "Bun") global = true;
+      const names = [node["object"], node["property"]].map((part) => (part as SyntaxNode)["name"]);
+      if (names[0] === "Bun" || (names[0] === "globalThis" && names[1] === "Bun")) global = true;
     });
     return imports.length > 0 || global ? [`${file.path} uses what only Bun has`] : [];
   });

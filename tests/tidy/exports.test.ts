@@ -32,6 +32,13 @@ describe("exports", () => {
     ]);
   });
 
+  test("exportViolations() catches a path for something that is not exported", () => {
+    const paths = { ...tsconfig.compilerOptions.paths, "agnes/secret": ["./lib/secret.ts"] as [string] };
+    expect(exportViolations(manifest.exports, paths, plugins, exists)).toEqual([
+      "tsconfig.json gives agnes/secret a path, but it is not exported",
+    ]);
+  });
+
   test("exportViolations() catches types and code that come from different files", () => {
     const broken = { ".": { types: "./dist/lib/other.d.ts", default: "./dist/lib/mod.js" } };
     expect(exportViolations(broken, { agnes: ["./lib/mod.ts"] }, [], () => true)).toHaveLength(1);

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
-import { layerViolations } from "../../tools/layers.ts";
-import { sourceFiles } from "../../tools/source.ts";
+import { layerTableViolations, layerViolations } from "../../tools/layers.ts";
+import { ROOT, sourceFiles } from "../../tools/source.ts";
 
 describe("layers", () => {
   test("layerViolations() finds none in the repository", () => {
@@ -44,5 +46,22 @@ describe("layers", () => {
       { path: "cmd/commands/a.ts", text: `import { x } from "../../lib/extract/mod.ts";` },
     ];
     expect(layerViolations(files)).toEqual([]);
+  });
+
+  const architecture = readFileSync(join(ROOT, "ARCHITECTURE.md"), "utf8");
+
+  test("layerTableViolations() finds that ARCHITECTURE.md shows the layers of the code", () => {
+    const entries = readdirSync(join(ROOT, "lib"), { withFileTypes: true });
+    const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    expect(folders.length).toBeGreaterThan(8);
+    expect(layerTableViolations(architecture, folders)).toEqual([]);
+  });
+
+  test("layerTableViolations() catches a folder on another layer and one that is left out", () => {
+    const wrong = architecture.replace(/^\| 4 ( +\| `lib\/extract)/m, "| 5 $1");
+    expect(layerTableViolations(wrong, ["extract", "ghost"])).toEqual([
+      "ARCHITECTURE.md puts lib/extract/ on layer 5",
+      "ARCHITECTURE.md puts lib/ghost/ on layer none",
+    ]);
   });
 });

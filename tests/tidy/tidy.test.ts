@@ -45,6 +45,7 @@ describe("tidy", () => {
 
   test("runtimeViolations() catches a global and an import", () => {
     expect(runtimeViolations([{ path: "a.ts", text: `await Bun.${"file"}("x")` }])).toHaveLength(1);
+    expect(runtimeViolations([{ path: "a.ts", text: `globalThis.${"Bun"}` }])).toHaveLength(1);
     expect(runtimeViolations([{ path: "a.ts", text: `import { x } from "bun:${"ffi"}"` }])).toHaveLength(1);
     expect(runtimeViolations([{ path: "a.ts", text: `/** As in Bun. */ export const x = 1;` }])).toEqual([]);
   });
