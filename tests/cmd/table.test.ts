@@ -51,6 +51,7 @@ describe("docs/guide/tables.md", () => {
     expect(audit.map((line) => (JSON.parse(line) as { version: number }).version)).toEqual([
       1, 2, 3, 4, 5, 6,
     ]);
+    expect(stderr).toContain("would publish generation 1 of exports again: 2 tables, 4 rows");
     expect(stderr).toContain("generation 1 of exports is published again, as 3");
     expect(json(await run("table", "folder", "--json"))).toMatchObject({ folder_mapping: {} });
   }, 60_000);

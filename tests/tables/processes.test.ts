@@ -42,6 +42,24 @@ test("TableRegistry keeps every table when two processes register 200 each at on
   }
 }, 30_000);
 
+test("TableRegistry.update() loses no change of two processes that change one table at once", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
+  try {
+    const host = createHost();
+    await using registry = await openTableRegistry({ storage: fileStorage({ directory, host }), host });
+    await registry.register({ source: "crm", source_table: "orders" });
+    const script = join(import.meta.dir, "count-up.ts");
+    const processes = [1, 2].map(() =>
+      Bun.spawn([process.execPath, script, directory, "crm.orders", "50"], { stderr: "inherit" }),
+    );
+    expect(await Promise.all(processes.map((child) => child.exited))).toEqual([0, 0]);
+    expect(await registry.version()).toBe(101);
+    expect((await registry.get("crm.orders"))!.incremental_window_days).toBe(100);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}, 30_000);
+
 test("openTableRegistry() refuses a store it cannot understand, and never calls it empty", async () => {
   const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
   try {
