@@ -1,6 +1,7 @@
 /** Builds the npm package into `dist/`, or into the folder given: JavaScript and declarations of `lib` and `plugins`. */
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 
 import { run } from "./run.ts";
 import { ROOT } from "./source.ts";
@@ -11,4 +12,7 @@ export function buildPackage(directory: string): number {
   return run(join(ROOT, "node_modules/.bin/tsc"), "-p", "tsconfig.build.json", "--outDir", directory);
 }
 
-if (import.meta.main) process.exit(buildPackage(resolve(ROOT, process.argv[2] ?? "dist")));
+if (import.meta.main) {
+  const { positionals } = parseArgs({ allowPositionals: true });
+  process.exit(buildPackage(resolve(ROOT, positionals[0] ?? "dist")));
+}
