@@ -63,8 +63,11 @@ export function planImport(
       const next = plannedTable(table, what, known, stamp);
       checkTable(next.record, next.record.id);
       const key = next.record.id.toLowerCase();
-      if (seen.has(key))
-        throw new AgnesError("table_exists", { id: next.record.id, existing: next.record.id });
+      if (seen.has(key)) {
+        const message = `${what}: the file has another table ${next.record.id}`;
+        failures.push({ table: what, code: "table_exists", message });
+        continue;
+      }
       seen.add(key);
       planned.push(next);
     } catch (error) {

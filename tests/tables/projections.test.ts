@@ -113,6 +113,7 @@ describe("TableRegistry.import()", () => {
       ["tables[3]", "table_exists"],
       ["erp.orders", "table_view_taken"],
     ]);
+    expect(error.message).toContain("tables[3]: the file has another table crm.good");
     expect([await registry.version(), await registry.folders()]).toEqual([1, {}]);
   });
 

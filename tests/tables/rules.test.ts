@@ -57,7 +57,28 @@ describe("TableRegistry.register()", () => {
     [
       "a number without end",
       { where_filters: [{ column: "a", values: [Infinity] }] },
-      /where_filters\[0\]\.values/,
+      /where_filters\[0\]\.values\[0\] should be a number that ends/,
+    ],
+    ["a folder of 256 characters", { folder: "f".repeat(256) }, /at most 255 characters/],
+    [
+      "1001 values",
+      { where_filters: [{ column: "a", values: Array.from({ length: 1001 }, (_, index) => index) }] },
+      /at most 1000 values/,
+    ],
+    [
+      "51 conditions",
+      { where_filters: Array.from({ length: 51 }, () => ({ column: "a", values: [1] })) },
+      /at most 50 conditions/,
+    ],
+    [
+      "101 foreign keys",
+      { foreign_keys: Array.from({ length: 101 }, () => ({ column: "a", references: "b" })) },
+      /at most 100 keys/,
+    ],
+    [
+      "51 tables it goes with",
+      { documentation: { pairs_well_with: Array.from({ length: 51 }, (_, index) => `t${index}`) } },
+      /pairs_well_with should have at most 50/,
     ],
     ["a query of nothing", { query_mode: "materialized", source_query: " \n" }, /source_query is empty/],
   ];

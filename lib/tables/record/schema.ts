@@ -33,7 +33,7 @@ const columnNames = v.pipe(
 );
 const folderName = v.pipe(
   v.string(),
-  v.maxLength(255),
+  v.maxLength(255, "should have at most 255 characters"),
   v.regex(
     /^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$/,
     "should be a relative path of letters, digits, underscores, dots and dashes",
@@ -62,9 +62,9 @@ const whereFilter = v.strictObject({
   column: columnName,
   operator: v.optional(v.picklist(["eq", "ne", "gt", "ge", "lt", "le"]), "eq"),
   values: v.pipe(
-    v.array(v.union([text(1000), v.pipe(v.number(), v.finite()), v.boolean()])),
+    v.array(v.union([text(1000), v.pipe(v.number(), v.finite("should be a number that ends")), v.boolean()])),
     v.nonEmpty("should have at least one value"),
-    v.maxLength(1000),
+    v.maxLength(1000, "should have at most 1000 values"),
     v.rawCheck(({ dataset, addIssue }) => {
       const problem = dataset.typed ? filterProblem(dataset.value) : undefined;
       if (problem !== undefined) addIssue({ message: problem });
@@ -81,7 +81,10 @@ const foreignKey = v.strictObject({
 const documentation = v.strictObject({
   sample_questions: given(texts(50), "Questions the table answers"),
   things_to_know: given(texts(50), "What an author of SQL should know first"),
-  pairs_well_with: given(v.pipe(v.array(exposedName), v.maxLength(50)), "View names it is often joined with"),
+  pairs_well_with: given(
+    v.pipe(v.array(exposedName), v.maxLength(50, "should have at most 50 entries")),
+    "View names it is often joined with",
+  ),
   grain: given(text(2000), "What one row stands for"),
   platforms: given(texts(8), "The systems whose data it holds, at most 8"),
   partition_col: given(columnName, "The column that limits a query best"),
@@ -142,7 +145,7 @@ export const tableChange = v.strictObject({
   max_history_days: given(days, "Days a first load goes back; default: everything"),
   initial_load_chunk_days: given(days, "Days per chunk of a first load; default 30"),
   where_filters: given(
-    v.pipe(v.array(whereFilter), v.maxLength(50)),
+    v.pipe(v.array(whereFilter), v.maxLength(50, "should have at most 50 conditions")),
     "Conditions on what is read, ANDed: column, operator, values; {{today}} and the like are days",
   ),
   partition_by: given(columnName, "Column by which the table is partitioned"),
@@ -157,7 +160,10 @@ export const tableChange = v.strictObject({
   quarantine: given(v.boolean(), "Whether rows that do not fit are set aside instead of failing the table"),
   folder: given(folderName, "Folder of the table for consumers; default: that of its bucket"),
   description: given(text(20_000), "What the table holds"),
-  foreign_keys: given(v.pipe(v.array(foreignKey), v.maxLength(100)), "Columns that refer to other tables"),
+  foreign_keys: given(
+    v.pipe(v.array(foreignKey), v.maxLength(100, "should have at most 100 keys")),
+    "Columns that refer to other tables",
+  ),
   bq_fqn: given(
     v.pipe(
       v.string(),
