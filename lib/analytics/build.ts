@@ -54,10 +54,10 @@ export async function buildAnalytics(
   const scans = await scanSources(services, request, tools, previous);
   const shown = await showSources(connection, previous, scans, request.signal);
   const names = planNames([...shown.tables, ...reservedBy(scans, shown.tables, place)], request.owners);
-  const wished = shown.tables.map((table) => ({
-    ...table,
-    viewName: names.viewNames.get(tableId(table)) ?? null,
-  }));
+  // Extracts list tables in the order they were read; what is said of them does not depend on it.
+  const wished = shown.tables
+    .map((table) => ({ ...table, viewName: names.viewNames.get(tableId(table)) ?? null }))
+    .sort((a, b) => (tableId(a) < tableId(b) ? -1 : 1));
   const { tables, renamed, issues: unnamed } = await nameTables(connection, previous, wished, shown.remade);
   const sources = scans.flatMap((scan) => {
     const found = unnamed.filter(({ name }) => name.startsWith(`${scan.source}.`));

@@ -67,6 +67,15 @@ describe("rebuildAnalytics()", () => {
     });
   });
 
+  test("lists tables by name, however an extract lists them", async () => {
+    await using place = await temporaryData();
+    const tables = ["b", "c", "a"].map((name) => ({ name, rows: "SELECT 1 AS n" }));
+    await writeExtract(place.data, "crm", { tables });
+    const { published } = await rebuild(place.data);
+    expect(published.map(({ id }) => id)).toEqual(["crm.a", "crm.b", "crm.c"]);
+    expect((await rebuild(place.data)).published).toEqual(published);
+  });
+
   test("skips what breaks the contract, each with its reason, and shows the rest", async () => {
     await using place = await temporaryData();
     await writeFile(join(place.data, "outside.csv"), "a\n1\n");
@@ -142,12 +151,12 @@ describe("rebuildAnalytics()", () => {
     const report = await rebuild(place.data);
     expect(report.skipped).toEqual([]);
     expect(report.published.map(({ id, way }) => `${id} ${way}`)).toEqual([
-      "jira.part_a file",
       "jira.all_parts file",
       "jira.direct file",
-      "jira.renamed file",
-      "jira.of_view attached",
       "jira.inside attached",
+      "jira.of_view attached",
+      "jira.part_a file",
+      "jira.renamed file",
     ]);
     expect(await readAlone<object>(place.data, "SELECT id FROM all_parts")).toEqual([{ id: 1 }]);
     expect(await readAlone<object>(place.data, "FROM direct")).toEqual([{ k: "A" }]);
