@@ -1,10 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { appendFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import * as arrow from "apache-arrow";
 
 import { AgnesError, nodeFiles } from "../../lib/base/mod.ts";
+import { Connection } from "../../lib/duckdb/mod.ts";
 import { extractSource, readExtract, rollbackExtract } from "../../lib/extract/mod.ts";
 import { int64, table, utf8, type Batch } from "../../lib/kit/mod.ts";
 import {
@@ -256,4 +257,30 @@ test("extractSource() fails with rows_lost when a part has fewer rows than the c
   });
   expect(await codeOf(run)).toBe("rows_lost");
   expect(await readExtract(bench.directory)).toBeNull();
+});
+
+test("extractSource() fails with rows_lost when the footer of a part says fewer rows than DuckDB wrote", async () => {
+  await using bench = await openBench();
+  const original = Connection.prototype.rows;
+  const spy = spyOn(Connection.prototype, "rows").mockImplementation(async function (
+    this: Connection,
+    sql: string,
+    options?: object,
+  ) {
+    const result = await original.call(this, sql, options);
+    const path = /^COPY [^]* TO '([^']+)'/.exec(sql)?.[1];
+    if (path !== undefined) {
+      const rest = `COPY (SELECT 1::BIGINT AS id, 'a' AS name WHERE false) TO '${path}' (FORMAT parquet)`;
+      await original.call(this, rest);
+    }
+    return result;
+  } as typeof original);
+  try {
+    const stats = await bench.run([planOf(t)], good);
+    expect(stats.errors[0]?.error.code).toBe("rows_lost");
+    expect(stats.errors[0]?.error.message).toContain("the footer of the part");
+    expect(await readExtract(bench.directory)).toBeNull();
+  } finally {
+    spy.mockRestore();
+  }
 });

@@ -2,9 +2,10 @@ import { expect, test } from "bun:test";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { readExtract } from "../../lib/extract/mod.ts";
+import { AgnesError } from "../../lib/base/mod.ts";
+import { extractSource, readExtract } from "../../lib/extract/mod.ts";
 import { int64, table, timestamp, utf8, type Row } from "../../lib/kit/mod.ts";
-import { incremental, openBench, type ReadFunction } from "./harness.ts";
+import { codeOf, connectorOf, incremental, openBench, sourceOf, type ReadFunction } from "./harness.ts";
 
 const info = table(
   "t",
@@ -171,6 +172,31 @@ test("extractSource() merges by a key of several columns and of text", async () 
     { v: 20n },
     { v: 30n },
   ]);
+});
+
+test("extractSource() does not move the cursor of a table that fails, nor when nothing can be published", async () => {
+  await using bench = await openBench();
+  const cursors: unknown[] = [];
+  const read = (fails: boolean): ReadFunction =>
+    function* (_, { cursor }) {
+      cursors.push(cursor?.value);
+      yield rows(3, 10);
+      if (fails) throw new Error("cut off");
+    };
+  await bench.run([incremental(info)], () => [rows(2)]);
+  expect((await bench.run([incremental(info)], read(true))).tablesFailed).toBe(1);
+  const { files } = bench.services.host;
+  const rename: typeof files.rename = async (from, to) => {
+    if (to.endsWith("extract.duckdb")) throw new AgnesError("disk_full", { path: to });
+    await files.rename(from, to);
+  };
+  const full = { ...bench.services, host: { ...bench.services.host, files: { ...files, rename } } };
+  const request = { directory: bench.directory, tables: [incremental(info)] };
+  const run = extractSource(full, { ...request, source: sourceOf(connectorOf(read(false))) });
+  expect(await codeOf(run)).toBe("disk_full");
+  await bench.run([incremental(info)], read(false));
+  expect(cursors).toEqual(["1", "1", "1"]);
+  expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 5n }]);
 });
 
 const loose = table("t", { id: int64(), v: utf8(), at: int64() }, { primaryKey: ["id"], cursor: "at" });

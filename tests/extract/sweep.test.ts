@@ -40,6 +40,7 @@ test("extractSource() removes what a dead run left under temporary names", async
   await using bench = await openBench();
   await bench.run([planOf(info)], () => [[{ id: 1 }]]);
   await writeFile(join(bench.directory, "extract.duckdb.1.x.tmp"), "");
+  await writeFile(join(bench.directory, ".lock.1.x.tmp"), "");
   await writeFile(join(bench.directory, "extract.duckdb.1.x.tmp.wal"), "");
   await mkdir(join(bench.directory, "data", "t", "part.1.x.tmp", "agnes_partition=1"), { recursive: true });
   await bench.run([planOf(info)], () => [[{ id: 1 }]]);
