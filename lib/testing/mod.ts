@@ -17,4 +17,4 @@ export type { StorageContractConfig } from "./storage-contract.ts";
 export { faultyStorage } from "./storage-faults.ts";
 export type { StorageFault, StorageFaults } from "./storage-faults.ts";
 export { simulateStorage } from "./storage-simulation.ts";
-export type { StorageSimulation } from "./storage-simulation.ts";
+export type { SimulationReport, StorageSimulation } from "./storage-simulation.ts";

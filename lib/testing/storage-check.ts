@@ -8,9 +8,11 @@ export interface Attempt {
   readonly op: string;
   outcome: "acknowledged" | "refused" | "unknown";
   sequence?: number;
+  /** The version that the key was to have before. */
+  expected?: { readonly key: string; readonly version: number };
 }
 
-/** What a reader saw of a key, when its own catalog had acknowledged writes up to `since`. */
+/** What somebody was told of a key: a reader who had written up to `since`, or a writer when anybody had. */
 export interface Sighting {
   readonly key: string;
   /** 0 when there was none. */
@@ -31,6 +33,7 @@ export async function checkOutcome(
   for await (const entry of catalogs[0]!.entries()) entries.push(entry);
   checkAttempts(entries, attempts);
   const states = checkEntries(entries);
+  checkExpected(states, attempts);
   checkSightings(states, sightings);
   for (const catalog of catalogs) await checkIndexes(catalog, states.at(-1)!, universe);
 }
@@ -72,12 +75,20 @@ function checkEntries(entries: readonly HistoryEntry<Item>[]): readonly State[] 
   return states;
 }
 
+function checkExpected(states: readonly State[], attempts: readonly Attempt[]): void {
+  for (const { op, outcome, sequence = 0, expected } of attempts) {
+    if (outcome !== "acknowledged" || expected === undefined) continue;
+    const before = states[sequence - 1]!.get(expected.key)?.version ?? 0;
+    assert.equal(before, expected.version, `write ${op} replaced another version than it expected`);
+  }
+}
+
 function checkSightings(states: readonly State[], sightings: readonly Sighting[]): void {
   for (const { key, version, since } of sightings) {
     const was = states.some(
       (state, sequence) => sequence >= since && (state.get(key)?.version ?? 0) === version,
     );
-    assert.ok(was, `${key} was seen at version ${version} after the reader had written entry ${since}`);
+    assert.ok(was, `${key} was seen at version ${version} though entry ${since} was written before`);
   }
 }
 
@@ -92,6 +103,10 @@ async function checkIndexes(
     assert.deepEqual(await catalog.get(key), state.get(key) ?? null, `the record ${key}`);
   }
   const sizes = new Set(all.map(({ record }) => record.size));
+  for (const size of sizes) {
+    const ofSize = all.filter(({ record }) => record.size === size);
+    assert.deepEqual(await catalog.query({ size }), ofSize, `the index of ${size}`);
+  }
   for (const colour of universe.colours) {
     const ofColour = all.filter(({ record }) => record.colour === colour);
     assert.deepEqual(await catalog.query({ colour }), ofColour, `the index of ${colour}`);

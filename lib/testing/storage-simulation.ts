@@ -32,6 +32,18 @@ export interface StorageSimulation {
   readonly onCalm?: () => void;
 }
 
+/** What came about in a simulation, so that whoever runs many can see that everything did. */
+export interface SimulationReport {
+  /** How often each fault was injected. */
+  readonly faults: Readonly<Record<StorageFault, number>>;
+  /** Processes that were stopped in the middle of what they did. */
+  readonly stopped: number;
+  /** How often the catalog was opened again by another process in the place of one that stopped. */
+  readonly reopened: number;
+  /** Writes by what their writers were told. */
+  readonly writes: Readonly<Record<"acknowledged" | "refused" | "unknown", number>>;
+}
+
 const KEYS = ["a", "b", "B", "c/d", "é", "f"];
 const COLOURS = ["red", "Red", "blue"];
 const FAULTS: readonly StorageFault[] = ["fails before", "fails after", "never answers", "answers late"];
@@ -40,6 +52,7 @@ const FAULTS: readonly StorageFault[] = ["fails before", "fails after", "never a
  * Lets several processes write and read one catalog while calls fail and processes stop anywhere, and then
  * checks that every acknowledged change is there exactly once and in order, that no refused one is, that
  * versions have no gaps and that every index equals what the log says. The same seed does the same.
+ * Gives what came about.
  *
  * @throws Error naming the seed and what does not hold
  * @example
@@ -50,13 +63,13 @@ const FAULTS: readonly StorageFault[] = ["fails before", "fails after", "never a
  * await simulateStorage({ seed: 1, open: () => storage });
  * ```
  */
-export async function simulateStorage(simulation: StorageSimulation): Promise<void> {
+export async function simulateStorage(simulation: StorageSimulation): Promise<SimulationReport> {
   const clock = new VirtualClock();
   const random = seededRandom(simulation.seed);
   const host = simulation.realTime === true ? { ...createHost(), random } : clock.host(random);
   const work = new Run(simulation, host, random).all();
   try {
-    await (simulation.realTime === true ? work : clock.run(work));
+    return await (simulation.realTime === true ? work : clock.run(work));
   } catch (error) {
     throw new Error(`seed ${simulation.seed}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
@@ -71,6 +84,11 @@ class Run {
   readonly #attempts: Attempt[] = [];
   readonly #sightings: Sighting[] = [];
   readonly #survivors: Catalog<Item>[] = [];
+  readonly #faults = { "fails before": 0, "fails after": 0, "never answers": 0, "answers late": 0 };
+  #stopped = 0;
+  #reopened = 0;
+  /** The newest entry that anybody was told of. */
+  #acknowledged = 0;
   #calm = false;
 
   constructor(
@@ -83,7 +101,7 @@ class Run {
     this.#random = random;
   }
 
-  async all(): Promise<void> {
+  async all(): Promise<SimulationReport> {
     const { processes = 4 } = this.#simulation;
     await Promise.all(Array.from({ length: processes }, (_, process) => this.#process(process)));
     this.#calm = true;
@@ -92,11 +110,22 @@ class Run {
     await this.#host.sleep(this.#lateMs * 3);
     await using last = await this.#open(() => true);
     const catalogs = [last, ...this.#survivors];
+    // Now that nothing fails any more, nobody may be refused.
+    await Promise.all(catalogs.map((catalog, at) => this.#insertCalmly(catalog, `calm-${at}`)));
     for (const catalog of catalogs) await catalog.recover();
     await checkOutcome(catalogs, { keys: KEYS, colours: COLOURS }, this.#attempts, this.#sightings);
     await last.rebuildIndexes();
     await checkOutcome([last], { keys: KEYS, colours: COLOURS }, this.#attempts, []);
     for (const catalog of this.#survivors) await catalog.close();
+    const writes = { acknowledged: 0, refused: 0, unknown: 0 };
+    for (const { outcome } of this.#attempts) writes[outcome] += 1;
+    return { faults: this.#faults, stopped: this.#stopped, reopened: this.#reopened, writes };
+  }
+
+  async #insertCalmly(catalog: Catalog<Item>, op: string): Promise<void> {
+    const item = { id: "f", colour: "red", size: 0, op };
+    const { version } = await catalog.insert(item, { actor: op });
+    this.#attempts.push({ op, outcome: "acknowledged", sequence: version });
   }
 
   get #callTimeoutMs(): number {
@@ -109,8 +138,20 @@ class Run {
 
   #open(alive: () => boolean): Promise<Catalog<Item>> {
     const { faultRate = 0.12, realTime = false } = this.#simulation;
+    // Some processes are cut off for longer than anyone tries again, so that writers cannot know what happened.
+    const cutOffAtMs =
+      !realTime && this.#random() < 0.1 ? this.#host.monotonicMs() + this.#random() * 200 : Infinity;
+    const isCutOff = () => {
+      const sinceMs = this.#host.monotonicMs() - cutOffAtMs;
+      return sinceMs >= 0 && sinceMs < this.#callTimeoutMs * 30;
+    };
     const storage = faultyStorage(this.#simulation.open(), {
-      next: () => (!this.#calm && this.#random() < faultRate ? this.#pick(FAULTS) : undefined),
+      next: () => {
+        if (this.#calm || (this.#random() >= faultRate && !isCutOff())) return undefined;
+        const fault = this.#pick(FAULTS);
+        this.#faults[fault] += 1;
+        return fault;
+      },
       delayMs: () => (realTime ? 0 : this.#random() * 5),
       lateMs: this.#lateMs,
       alive,
@@ -131,6 +172,7 @@ class Run {
   async #process(process: number): Promise<void> {
     const { steps = 10 } = this.#simulation;
     let step = 0;
+    let stopped = false;
     while (step < steps) {
       const life = { alive: true };
       const catalog = await this.#open(() => life.alive).catch(passing);
@@ -139,6 +181,8 @@ class Run {
         step += 1;
         continue;
       }
+      if (stopped) this.#reopened += 1;
+      stopped = false;
       const dies = this.#random() < 0.5;
       const end = dies ? Math.min(steps, step + 1 + Math.floor(this.#random() * 4)) : steps;
       let acknowledged = 0;
@@ -150,6 +194,8 @@ class Run {
           const death = this.#host.sleep(this.#random() * 30).then(() => undefined);
           await Promise.race([doing, death]);
           life.alive = false;
+          stopped = true;
+          this.#stopped += 1;
         } else acknowledged = Math.max(acknowledged, (await doing) ?? 0);
       }
       if (!dies) this.#survivors.push(catalog);
@@ -160,34 +206,52 @@ class Run {
     const kind = this.#random();
     const key = this.#pick(KEYS);
     if (kind < 0.25) {
-      const seen = await catalog.get(key).then(
-        (found) => ({ found }),
-        () => undefined,
-      );
-      if (seen !== undefined)
-        this.#sightings.push({ key, version: seen.found?.version ?? 0, since: acknowledged });
+      await this.#read(catalog, key, kind < 0.12, acknowledged).catch(passing);
       return undefined;
     }
-    if (kind < 0.28) {
-      await catalog.rebuildIndexes().catch(passing);
+    if (kind < 0.31) {
+      await (kind < 0.28 ? catalog.rebuildIndexes() : catalog.recover()).catch(passing);
       return undefined;
     }
     const attempt: Attempt = { op, outcome: "unknown" };
     this.#attempts.push(attempt);
+    const since = this.#acknowledged;
     try {
-      const sequence = await this.#write(catalog, op, key, kind);
+      const sequence = await this.#write(catalog, attempt, key, kind);
       attempt.outcome = sequence === undefined ? "refused" : "acknowledged";
       if (sequence !== undefined) attempt.sequence = sequence;
+      // Whoever deletes by key and is told that there is nothing decided on the newest state.
+      else if (isDeleteByKey(kind)) this.#sightings.push({ key, version: 0, since });
+      this.#acknowledged = Math.max(this.#acknowledged, sequence ?? 0);
       return sequence;
     } catch (error) {
+      if (isAgnesError(error, "catalog_conflict")) {
+        this.#sightings.push({ key, version: error.details.actualVersion, since });
+      }
       attempt.outcome = isAgnesError(error, "catalog_outcome_unknown") ? "unknown" : "refused";
       if (!isAgnesError(error)) throw error;
       return undefined;
     }
   }
 
+  async #read(catalog: Catalog<Item>, key: string, isLookup: boolean, since: number): Promise<void> {
+    if (isLookup) {
+      const versions = new Map((await catalog.query({})).map(({ record, version }) => [record.id, version]));
+      for (const each of KEYS) this.#sightings.push({ key: each, version: versions.get(each) ?? 0, since });
+    } else {
+      const found = await catalog.get(key);
+      this.#sightings.push({ key, version: found?.version ?? 0, since });
+    }
+  }
+
   /** The sequence written at, or `undefined` when there was nothing to write. */
-  async #write(catalog: Catalog<Item>, op: string, key: string, kind: number): Promise<number | undefined> {
+  async #write(
+    catalog: Catalog<Item>,
+    attempt: Attempt,
+    key: string,
+    kind: number,
+  ): Promise<number | undefined> {
+    const { op } = attempt;
     const options = { actor: op };
     const item = (id: string): Item => ({
       id,
@@ -198,12 +262,13 @@ class Run {
     if (kind < 0.55) return (await catalog.insert(item(key), options)).version;
     if (kind < 0.65) {
       const expectedVersion = (await catalog.get(key))?.version ?? 0;
+      attempt.expected = { key, version: expectedVersion };
       return (await catalog.insert(item(key), { ...options, expectedVersion })).version;
     }
     const commit =
       kind < 0.75
         ? await catalog.insertMany([item("a"), item("b"), item(key)], options)
-        : kind < 0.85
+        : isDeleteByKey(kind)
           ? await catalog.delete(key, options)
           : kind < 0.9
             ? await catalog.delete({ colour: this.#pick(COLOURS) }, options)
@@ -217,6 +282,10 @@ class Run {
   #pick<T>(items: readonly T[]): T {
     return items[Math.floor(this.#random() * items.length)]!;
   }
+}
+
+function isDeleteByKey(kind: number): boolean {
+  return kind >= 0.75 && kind < 0.85;
 }
 
 function passing(error: unknown): undefined {

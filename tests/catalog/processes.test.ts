@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 
 import { fileStorage, openCatalog, type Catalog } from "agnes/catalog";
 
@@ -24,49 +25,87 @@ afterAll(() => rm(root, { recursive: true }));
 
 test("insert() by two processes at once leaves 400 records at 400 sequence numbers", async () => {
   const directory = join(root, "two");
-  const said = await Promise.all(
-    ["ann", "bob"].map((name) => startWriter(directory, name, 200).acknowledged),
-  );
+  const writers = ["ann", "bob"].map((name) => startWriter(name, 200, [directory]));
+  const said = await Promise.all(writers.map(({ acknowledged }) => acknowledged));
   const catalog = await open(directory);
   const entries = await catalog.history();
   expect(entries.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 400 }, (_, at) => at + 1));
-  expect(new Map(entries.map(({ actor, sequence }) => [actor, sequence]))).toEqual(new Map(said.flat()));
+  const acknowledged = said.flat().map(({ actor, sequence }): [string, number] => [actor, sequence]);
+  expect(acknowledged).toHaveLength(400);
+  expect(new Map(entries.map(({ actor, sequence }) => [actor, sequence]))).toEqual(new Map(acknowledged));
   await catalog.close();
 }, 30_000);
 
 const chosen = process.env["AGNES_SEED"];
-const seeds = chosen === undefined ? Array.from({ length: 20 }, (_, at) => at + 1) : [Number(chosen)];
-const KILLS = 10;
+const seeds = chosen === undefined ? Array.from({ length: 200 }, (_, at) => at + 1) : [Number(chosen)];
+/** A process writes to the stores of so many seeds at once, and they all lose it together. */
+const TOGETHER = 10;
+const ROUNDS = 2;
 
-test(`fileStorage() keeps every acknowledged change through ${seeds.length * KILLS} kills`, async () => {
+test(`fileStorage() keeps every acknowledged change when writers are killed, under ${seeds.length} seeds`, async () => {
   const template = join(root, "template");
   await prepare(template);
-  for (const seed of seeds) {
-    const directory = join(root, `seed-${seed}`);
-    await cp(template, directory, { recursive: true });
-    const random = seededRandom(seed);
-    const acknowledged = new Map<string, number>();
-    for (let kill = 0; kill < KILLS; kill += 2) {
-      const writers = [0, 1].map((at) => startWriter(directory, `s${seed}k${kill + at}`, 100_000));
-      await Promise.all(
-        writers.map(async (writer) => {
-          const wanted = Math.floor(random() * 25);
-          await writer.untilAcknowledged(wanted);
-          await new Promise((resolve) => setTimeout(resolve, random() * 4));
-          writer.kill();
-          for (const [actor, sequence] of await writer.acknowledged) acknowledged.set(actor, sequence);
-        }),
-      );
+  let kills = 0;
+  for (let at = 0; at < seeds.length; at += TOGETHER) {
+    const stores = seeds.slice(at, at + TOGETHER).map((seed) => new KilledStore(seed));
+    await Promise.all(stores.map((store) => store.begin(template)));
+    const random = seededRandom(stores[0]!.seed);
+    for (let round = 0; round < ROUNDS; round++) {
+      await Promise.all([0, 1].map((which) => writeAndKill(stores, `r${round}w${which}`, random)));
+      kills += 2;
     }
-    await check(directory, acknowledged).catch((error: unknown) => {
-      throw new Error(`AGNES_SEED=${seed}: ${String(error)}`, { cause: error });
-    });
-    await rm(directory, { recursive: true });
+    for (const store of stores) await store.check();
   }
-}, 90_000);
+  expect(kills).toBe(2 * ROUNDS * Math.ceil(seeds.length / TOGETHER));
+}, 180_000);
 
-async function check(directory: string, acknowledged: ReadonlyMap<string, number>): Promise<void> {
-  const catalog = await open(directory);
+async function writeAndKill(
+  stores: readonly KilledStore[],
+  name: string,
+  random: () => number,
+): Promise<void> {
+  const directories = stores.map(({ directory }) => directory);
+  const writer = startWriter(name, 100_000, directories);
+  await writer.untilAcknowledged(Math.floor(random() * 10 * stores.length));
+  await new Promise((resolve) => setTimeout(resolve, random() * 4));
+  writer.kill();
+  for (const { place, actor, sequence } of await writer.acknowledged) {
+    stores[place]!.acknowledged.set(actor, sequence);
+  }
+}
+
+/** A catalog whose writers are killed, and a reader that outlives them. */
+class KilledStore {
+  readonly seed: number;
+  readonly directory: string;
+  readonly acknowledged = new Map<string, number>();
+  #reader: Catalog<Item> | undefined;
+
+  constructor(seed: number) {
+    this.seed = seed;
+    this.directory = join(root, `seed-${seed}`);
+  }
+
+  /** Some begin with nothing at all, others shortly before snapshots and segments are written. */
+  async begin(template: string): Promise<void> {
+    if (this.seed % 10 !== 0) return;
+    await cp(template, this.directory, { recursive: true });
+    this.#reader = await open(this.directory);
+  }
+
+  async check(): Promise<void> {
+    try {
+      await using again = await open(this.directory);
+      for (const catalog of [again, this.#reader]) if (catalog) await check(catalog, this.acknowledged);
+      await this.#reader?.close();
+    } catch (error) {
+      throw new Error(`AGNES_SEED=${this.seed}: ${String(error)}`, { cause: error });
+    }
+    await rm(this.directory, { recursive: true });
+  }
+}
+
+async function check(catalog: Catalog<Item>, acknowledged: ReadonlyMap<string, number>): Promise<void> {
   const state = new Map<string, Item>();
   const written = new Map<string, number[]>();
   let last = 0;
@@ -74,19 +113,21 @@ async function check(directory: string, acknowledged: ReadonlyMap<string, number
     expect(sequence).toBe(++last);
     written.set(actor, [...(written.get(actor) ?? []), sequence]);
     for (const { rowKey, before, after } of changes) {
-      expect(before).toEqual(state.get(String(rowKey)) ?? null);
+      const known = state.get(String(rowKey)) ?? null;
+      if (!isDeepStrictEqual(before, known)) expect([sequence, before]).toEqual([sequence, known]);
       state.set(String(rowKey), after!);
     }
   }
-  for (const [actor, sequence] of acknowledged)
-    expect([actor, written.get(actor)]).toEqual([actor, [sequence]]);
+  const lost = [...acknowledged].filter(
+    ([actor, sequence]) => String(written.get(actor)) !== String(sequence),
+  );
+  expect(lost).toEqual([]);
   const all = [...state.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   expect((await catalog.query({})).map(({ record }) => record)).toEqual(all);
   for (const group of ["g0", "g1", "g2"]) {
     const found = (await catalog.query({ group })).map(({ record }) => record);
     expect(found).toEqual(all.filter((item) => item.group === group));
   }
-  await catalog.close();
 }
 
 /** A catalog a few entries before it writes a snapshot and a segment. */
@@ -105,8 +146,8 @@ function open(directory: string): Promise<Catalog<Item>> {
   return openCatalog<Item>({ storage, name: "killed", rowKey: "id", indexKeys: ["group", "n"] });
 }
 
-function startWriter(directory: string, name: string, count: number) {
-  const child = spawn(process.execPath, [WRITER, directory, name, String(count)], {
+function startWriter(name: string, count: number, directories: readonly string[]) {
+  const child = spawn(process.execPath, [WRITER, name, String(count), ...directories], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   let said = "";
@@ -120,9 +161,9 @@ function startWriter(directory: string, name: string, count: number) {
   return {
     kill: () => child.kill("SIGKILL"),
     acknowledged: ended.then(() =>
-      lines().map((line): [string, number] => {
-        const [actor, sequence] = line.split(" ");
-        return [actor!, Number(sequence)];
+      lines().map((line) => {
+        const [place, actor, sequence] = line.split(" ");
+        return { place: Number(place), actor: actor!, sequence: Number(sequence) };
       }),
     ),
     untilAcknowledged: (count: number) =>

@@ -1,16 +1,38 @@
 import { expect, test } from "bun:test";
 
-import { memoryStorage } from "agnes/catalog";
+import { memoryStorage, type CatalogStorage } from "agnes/catalog";
 
-import { simulateStorage } from "../../lib/testing/storage-simulation.ts";
+import { simulateStorage, type SimulationReport } from "../../lib/testing/storage-simulation.ts";
+import { expectEverythingCameAbout } from "../fakes/simulation-totals.ts";
 
 const chosen = process.env["AGNES_SEED"];
 const seeds = chosen === undefined ? Array.from({ length: 2000 }, (_, at) => at + 1) : [Number(chosen)];
 
 test(`openCatalog() keeps its promises on memory under ${seeds.length} seeds of faults and crashes`, async () => {
+  const reports: SimulationReport[] = [];
   for (const seed of seeds) {
     const storage = memoryStorage();
-    await simulateStorage({ seed, steps: 7, open: () => storage });
+    reports.push(await simulateStorage({ seed, steps: 7, open: () => storage }));
   }
-  expect(seeds.length).toBeGreaterThan(0);
-}, 60_000);
+  if (chosen === undefined) expectEverythingCameAbout(reports, seeds.length);
+}, 180_000);
+
+test("simulateStorage() does the same for the same seed, and names the seed when a promise is broken", async () => {
+  const storages = [memoryStorage(), memoryStorage()];
+  const [one, two] = await Promise.all(
+    storages.map((storage) => simulateStorage({ seed: 7, open: () => storage })),
+  );
+  expect(one).toEqual(two!);
+  const failed = await simulateStorage({ seed: 42, open: () => forgetful(memoryStorage()) }).catch(String);
+  expect(failed).toContain("seed 42: ");
+});
+
+/** A storage that forgets every other entry as soon as it has said that it is durable. */
+function forgetful(storage: CatalogStorage): CatalogStorage {
+  return {
+    open: async (catalog, schema) => {
+      const store = await storage.open(catalog, schema);
+      return { ...store, append: async (entry) => entry.sequence % 2 === 0 || store.append(entry) };
+    },
+  };
+}

@@ -1,28 +1,32 @@
-// Run as a process of its own: writes to a catalog until it is killed, or a number of times; says what was acknowledged.
+// Run as a process of its own: writes to catalogs, all at once, until it is killed, or a number of times each; says
+// what was acknowledged.
 import { fileStorage, openCatalog } from "agnes/catalog";
 
-const [directory, name, count] = process.argv.slice(2) as [string, string, string];
+const [name, count, ...directories] = process.argv.slice(2) as [string, string, ...string[]];
 
-const catalog = await openCatalog<{ id: string; group: string; n: number }>({
-  storage: fileStorage({ directory }),
-  name: "killed",
-  rowKey: "id",
-  indexKeys: ["group", "n"],
-  actor: name,
-});
+await Promise.all(directories.map((directory, at) => write(directory, at)));
 
-for (let at = 0; at < Number(count); at++) {
-  // Some replace, most add, a few write many, so that segments and snapshots are written on the way.
-  const id = at % 5 === 0 ? `${name}-0` : `${name}-${at}`;
-  const record = { id, group: `g${at % 3}`, n: at };
-  const actor = `${name}:${at}`;
-  const sequence =
-    at % 10 === 9
-      ? (await catalog.insertMany(many(at, record), { actor })).sequence
-      : (await catalog.insert(record, { actor })).version;
-  process.stdout.write(`${actor} ${sequence}\n`);
+async function write(directory: string, place: number): Promise<void> {
+  const catalog = await openCatalog<{ id: string; group: string; n: number }>({
+    storage: fileStorage({ directory }),
+    name: "killed",
+    rowKey: "id",
+    indexKeys: ["group", "n"],
+    actor: name,
+  });
+  for (let at = 0; at < Number(count); at++) {
+    // Some replace, most add, a few write many, so that segments and snapshots are written on the way.
+    const id = at % 5 === 0 ? `${name}-0` : `${name}-${at}`;
+    const record = { id, group: `g${at % 3}`, n: at };
+    const actor = `${name}:${at}`;
+    const sequence =
+      at % 10 === 9
+        ? (await catalog.insertMany(many(at, record), { actor })).sequence
+        : (await catalog.insert(record, { actor })).version;
+    process.stdout.write(`${place} ${actor} ${sequence}\n`);
+  }
+  await catalog.close();
 }
-await catalog.close();
 
 function many(
   at: number,
