@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
 
+import { DataType, type Field } from "apache-arrow";
+
 import { createHost, publishFile } from "../../lib/base/mod.ts";
-import { writeResult } from "../../lib/duckdb/mod.ts";
+import { batchTexts, writeResult } from "../../lib/duckdb/mod.ts";
 import type { QueryAnswer } from "../../lib/query/mod.ts";
-import { cellTexts, isNumeric } from "./cell-text.ts";
 import type { Cli } from "./cli.ts";
 import { durationText, plural } from "./figures.ts";
 import type { Cell } from "./print-table.ts";
@@ -33,12 +34,17 @@ export async function printAnswer(
 
 async function printTable(cli: Cli, answer: QueryAnswer): Promise<void> {
   const rows: (readonly Cell[])[] = [];
-  for await (const batch of answer.batches) rows.push(...cellTexts(batch));
+  for await (const batch of answer.batches) rows.push(...batchTexts(batch));
   const columns = answer.schema.fields.map((field, index) => ({
     name: answer.names[index] ?? field.name,
     align: isNumeric(field) ? ("right" as const) : ("left" as const),
   }));
   await printRows(cli, columns, rows);
+}
+
+/** Whether a column is read from the right. */
+function isNumeric({ type }: Field): boolean {
+  return DataType.isInt(type) || DataType.isFloat(type) || DataType.isDecimal(type);
 }
 
 function sayReceipt(cli: Cli, answer: QueryAnswer, output: string | undefined): void {

@@ -22,5 +22,6 @@ export { parquetFooter } from "./parquet-footer.ts";
 export type { ParquetFooter } from "./parquet-footer.ts";
 export { spoolBytes } from "./spool-bytes.ts";
 export type { SpooledChunk } from "./spool-bytes.ts";
+export { batchTexts } from "./result/encode.ts";
 export { encodeResult, resultFormats, writeResult } from "./result/write-result.ts";
 export type { ResultFormat, ResultTarget } from "./result/write-result.ts";

@@ -110,19 +110,22 @@ export function uniqueNames(names: readonly string[]): readonly string[] {
 
 const scratch = new TextWriter();
 
+type WriteText = (out: TextWriter, bytes: Uint8Array, from: number, to: number) => void;
+
 function csvWriter(data: arrow.Data): ValueWriter {
-  const write = csvValueWriter(data);
+  const write = bareWriter(data, (out, bytes, from, to) => out.csvField(bytes, from, to));
   return (out, row) => {
     if (!isNull(data, row)) write(out, row);
   };
 }
 
-function csvValueWriter(data: arrow.Data): ValueWriter {
+/** A writer of values that are not null, texts by `writeText`: those that are one, and the JSON of lists and records. */
+function bareWriter(data: arrow.Data, writeText: WriteText): ValueWriter {
   if (arrow.DataType.isNull(data.type)) return () => {};
   const text = textParts(data);
   if (text !== null) {
     const { bytes, offsets } = text;
-    return (out, row) => out.csvField(bytes, Number(offsets[row]), Number(offsets[row + 1]));
+    return (out, row) => writeText(out, bytes, Number(offsets[row]), Number(offsets[row + 1]));
   }
   const scalar = scalarWriter(data, "bare");
   if (scalar !== null) return scalar;
@@ -133,8 +136,25 @@ function csvValueWriter(data: arrow.Data): ValueWriter {
     const bytes = scratch.peek();
     // A JSON text is written without its quotes; it is base64 or so.
     const inner = bytes[0] === 34 ? 1 : 0;
-    out.csvField(bytes, inner, bytes.length - inner);
+    writeText(out, bytes, inner, bytes.length - inner);
   };
+}
+
+/** The values of a batch, row by row, as CSV writes them but for its quotes; a null is null. */
+export function batchTexts(batch: arrow.RecordBatch): readonly (readonly (string | null)[])[] {
+  const out = new TextWriter();
+  const decoder = new TextDecoder();
+  const columns = batch.data.children.map((child) => {
+    const data = child as arrow.Data;
+    const write = bareWriter(data, (to, bytes, start, end) => to.bytes(bytes.subarray(start, end)));
+    return (row: number) => {
+      if (arrow.DataType.isNull(data.type) || isNull(data, row)) return null;
+      out.length = 0;
+      write(out, row);
+      return decoder.decode(out.peek());
+    };
+  });
+  return Array.from({ length: batch.numRows }, (_, row) => columns.map((column) => column(row)));
 }
 
 /** The bytes of the end of an Arrow stream. */
