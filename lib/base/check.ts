@@ -53,7 +53,7 @@ function unknownKey(
 }
 
 function isMissing(issue: v.BaseIssue<unknown>): boolean {
-  return issue.input === undefined && /object$/.test(issue.type) && issue.path !== undefined;
+  return issue.input === undefined && issue.type.endsWith("object") && issue.path !== undefined;
 }
 
 /** Whether the message was written by the author of a check: valibot's own repeats the input. */
