@@ -261,7 +261,8 @@ test("extractSource() fails with rows_lost when a part has fewer rows than the c
 
 test("extractSource() fails with rows_lost when the footer of a part says fewer rows than DuckDB wrote", async () => {
   await using bench = await openBench();
-  const original = Connection.prototype.rows;
+  type Rows = (sql: string, options?: object) => Promise<never>;
+  const original = (Connection.prototype as unknown as Record<"rows", Rows>)["rows"];
   const spy = spyOn(Connection.prototype, "rows").mockImplementation(async function (
     this: Connection,
     sql: string,
@@ -274,7 +275,7 @@ test("extractSource() fails with rows_lost when the footer of a part says fewer 
       await original.call(this, rest);
     }
     return result;
-  } as typeof original);
+  } as Rows);
   try {
     const stats = await bench.run([planOf(t)], good);
     expect(stats.errors[0]?.error.code).toBe("rows_lost");
