@@ -1,6 +1,6 @@
 export { checkChange, checkFolder, isPlainObject, kindOf } from "./check.ts";
 export { changedFields, changedRecord, givenFields, newSettings, settingsOf } from "./merge.ts";
-export { defaultName, isVendorName, sourceTableNames, splitSourceTable, tableId } from "./names.ts";
+export { defaultName, isVendorName, sourceTableNames, tableId } from "./names.ts";
 export { checkSourceRules } from "./rules.ts";
 export {
   documentationKeys,
