@@ -214,6 +214,17 @@ describe("bad input", () => {
     }
   }, 30_000);
 
+  test("agnes connector health exits 1 and says in full what to do when a secret is missing", async () => {
+    using directory = temporaryDirectory();
+    const secrets = 'secrets: { NEEDY_TOKEN: { description: "a token, made somewhere", required: true } },';
+    write(directory.path, own("needy", plugin("needy", "", secrets)));
+    const { status, stderr } = await runCli(["connector", "health"], { cwd: directory.path });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /^warning {2}mine: .*NEEDY_TOKEN .*Set NEEDY_TOKEN in the environment.*agnes\.yaml\.$/m,
+    );
+  }, 20_000);
+
   test("agnes works with the other tables when one plugin is broken", async () => {
     using directory = temporaryDirectory();
     write(directory.path, {

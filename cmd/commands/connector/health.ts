@@ -27,6 +27,8 @@ export default command({
         ["source", "state", "message"],
         sources.map(({ source, ok, message }) => [source, ok ? "ok" : "failed", message]),
       );
+      // A cell has only so much room, and what to do stands at the end.
+      for (const { source, ok, message } of sources) if (!ok) cli.warn(`${source}: ${message}`);
     }
     return sources.every(({ ok }) => ok) ? 0 : 1;
   },
