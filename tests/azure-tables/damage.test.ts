@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { openCatalog, type Catalog } from "agnes/catalog";
 import type { AgnesError } from "agnes/kit";
 
+import { entryOf } from "../../lib/testing/storage-contract-store.ts";
 import { fromProperties, toProperties } from "../../plugins/azure-tables/long-text.ts";
 import { azureStore } from "../../plugins/azure-tables/storage.ts";
 import { memoryGateway, type MemoryTable } from "../fakes/memory-tables.ts";
@@ -115,6 +116,25 @@ test("get(), query() and writes name a row that is damaged, alone or among many,
   await catalog.rebuildIndexes();
   expect(await catalog.query({})).toHaveLength(5);
   await catalog.close();
+});
+
+test("rebuild() leaves alone what another writer brought in meanwhile", async () => {
+  const schema = { rowKey: ["id"], indexKeys: ["group"] };
+  const gateways = { table: memoryGateway(table), log: memoryGateway(log) };
+  const store = azureStore({ catalog: "things", schema, ...gateways, recheckMs: 0 });
+  const [before, after] = [
+    { id: "a", group: "x" },
+    { id: "a", group: "y" },
+  ];
+  const entries = [entryOf(1, [["a", null, before]]), entryOf(2, [["a", before, after, 1]])];
+  await store.apply(entries);
+  async function* oldLog() {
+    yield entries.slice(0, 1);
+  }
+  await store.rebuild(oldLog());
+  expect(await store.find({ where: [{ field: "group", value: "x" }], range: {} })).toEqual([]);
+  expect((await store.get(["a"])).get("a")).toEqual({ key: "a", version: 2, record: after });
+  await store.close();
 });
 
 test("toProperties() keeps any text, and fromProperties() sees what is cut off", () => {

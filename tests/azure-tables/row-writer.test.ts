@@ -39,6 +39,31 @@ test("RowWriter writes the newer row when it came while the older was on its way
   expect(stored(table)).toBe(2);
 });
 
+test("RowWriter.drain() waits for the newer row, though the older one is written first", async () => {
+  const table: MemoryTable = new Map();
+  const pause = { before: () => Bun.sleep(5), after: async () => {} };
+  const writer = new RowWriter(memoryGateway(table, pause));
+  await writer.add([row(1, true)]);
+  const first = writer.drain();
+  await writer.add([row(2)]);
+  await writer.drain();
+  expect(stored(table)).toBe(2);
+  await first;
+});
+
+test("RowWriter writes one row after the other, and none that is newer, when transactions are refused", async () => {
+  const table: MemoryTable = new Map();
+  const first = new RowWriter(memoryGateway(table));
+  await first.add(many(10).map((each) => ({ ...each, ...said(each.rowKey === "r3" ? 9 : 1) })));
+  await first.drain();
+  const refusing = { ...memoryGateway(table), changeAll: async () => false };
+  const second = new RowWriter(refusing);
+  await second.add(many(12, false).map((each) => ({ ...each, ...said(2) })));
+  await second.drain();
+  const versions = many(12).map(({ rowKey }) => toRow(table.get(`p\n${rowKey}`)!)!.version);
+  expect(versions).toEqual([2, 2, 2, 9, 2, 2, 2, 2, 2, 2, 2, 2]);
+});
+
 test("RowWriter puts a newer row in the place of the older one that waits", async () => {
   const calls: string[] = [];
   const table: MemoryTable = new Map();
