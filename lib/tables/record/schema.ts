@@ -141,8 +141,11 @@ export const tableChange = v.strictObject({
   primary_key: given(columnNames, "Columns that identify a row; default: what the source says"),
   columns: given(v.pipe(columnNames, v.nonEmpty("names no column")), "The columns to read; default: all"),
   incremental_column: given(columnName, "Column whose values only grow, for incremental reading"),
-  incremental_window_days: given(days, "Days an incremental read looks back"),
-  max_history_days: given(days, "Days a first load goes back; default: everything"),
+  incremental_window_days: given(
+    days,
+    "Days before its cursor, a time, at which an incremental read starts again, for rows that come late",
+  ),
+  max_history_days: given(days, "Days a read of the whole goes back by its cursor; default: everything"),
   initial_load_chunk_days: given(days, "Days per chunk of a first load; default 30"),
   where_filters: given(
     v.pipe(v.array(whereFilter), v.maxLength(50, "should have at most 50 conditions")),
