@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 
 import { openCatalog, type CatalogFilter } from "agnes/catalog";
 import { AgnesError } from "agnes/kit";
@@ -86,6 +87,21 @@ const openTheirs: Open = async (world, { indexKeys = keys, now, unique } = {}) =
 };
 
 const thing = (id: string, more: Fields = {}): Fields => ({ id, group: "g", state: "s", kind: "k", ...more });
+
+/** Two texts of which 8 digits of MD5 are the same. */
+function sameFingerprint(textOf: (value: string) => string): readonly [string, string] {
+  const seen = new Map<string, string>();
+  for (let at = 0; ; at++) {
+    const fingerprint = createHash("md5")
+      .update(textOf(`s${at}`))
+      .digest("hex")
+      .slice(0, 8);
+    const other = seen.get(fingerprint);
+    if (other !== undefined) return [other, `s${at}`];
+    seen.set(fingerprint, `s${at}`);
+  }
+}
+
 const ids = (found: readonly Fields[]) => found.map(({ id }) => id);
 
 /** Each holds for us, and would have failed before. */
@@ -121,6 +137,22 @@ const promises: Readonly<Record<string, (open: Open) => Promise<void>>> = {
     await subject.insert(thing("a", { group: "x|y", kind: "z", state: "s" }));
     await subject.insert(thing("a", { group: "x", kind: "y|z", state: "s" }));
     expect(await subject.query({ state: "s" })).toHaveLength(2);
+  },
+  "values whose short fingerprints are the same are told apart": async (open) => {
+    const subject = await open(new World());
+    const states = sameFingerprint((state) => `g|k|${state}`);
+    for (const state of states) await subject.insert(thing("a", { state }));
+    expect(await subject.query({ group: "g" })).toHaveLength(2);
+  },
+  "the log is not one partition for ever": async (open) => {
+    const world = new World();
+    const subject = await open(world, { indexKeys: ["group"] });
+    // Two in one millisecond may fail, which is another fault than this.
+    for (let at = 0; at <= 1000; at++) {
+      await subject.insert(thing(`i${at}`, { group: `g${at}` })).catch(() => {});
+    }
+    const entries = [...world.tables[1].values()].filter(({ rowKey }) => /\d{4}/.test(rowKey));
+    expect(new Set(entries.map(({ partitionKey }) => partitionKey)).size).toBeGreaterThan(1);
   },
   "a quote in a value is only a character": async (open) => {
     const subject = await open(new World());
