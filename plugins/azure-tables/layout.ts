@@ -65,7 +65,7 @@ export class Layout {
   #rowsOf({ key, before, after, previous }: LoggedChange, version: number): readonly WantedRow[] {
     // All rows of a record say the same, so it is put into words once.
     const here = { key, version, record: after, values: toValues({ key, version, record: after }) };
-    const gone = { key, version, record: null, values: toValues({ key, version, record: null }) };
+    const gone = () => ({ key, version, record: null, values: toValues({ key, version, record: null }) });
     const rows: WantedRow[] = [{ ...this.record(key), ...here, isNew: previous === 0 }];
     for (const field of this.#indexKeys) {
       const [was, is] = [before, after].map((record) =>
@@ -73,7 +73,7 @@ export class Layout {
       );
       const moved = was?.prefix !== is?.prefix;
       if (is != null) rows.push({ ...this.#at(is, key), ...here, isNew: moved });
-      if (was != null && moved) rows.push({ ...this.#at(was, key), ...gone, isNew: false });
+      if (was != null && moved) rows.push({ ...this.#at(was, key), ...gone(), isNew: false });
     }
     return rows;
   }

@@ -6,7 +6,7 @@ import { inParallel } from "./parallel.ts";
 import { readMany } from "./read-many.ts";
 import { RowQueue } from "./row-queue.ts";
 
-const CONCURRENCY = 4;
+const CONCURRENCY = 6;
 /** More rows than this waiting make the writer wait, too. */
 const WAITING_MAX = 5000;
 /** How long rows wait for others to travel with. */
