@@ -1,8 +1,9 @@
 import { join, posix } from "node:path";
 
 import { publishFile, TEMPORARY_SUFFIX, type Host } from "../../base/mod.ts";
+import { openDatabase } from "../../duckdb/mod.ts";
 import type { ExtractServices } from "../services.ts";
-import { readExtractFile } from "../state/read-extract.ts";
+import { readPartPaths } from "../state/read-extract.ts";
 import type { ExtractState } from "../state/extract-state.ts";
 import { generationPath, generationsDirectory } from "./paths.ts";
 
@@ -90,13 +91,14 @@ async function listParts({ files }: Host, directory: string): Promise<readonly s
 /** Null when one kept generation cannot be read: what it needs is then unknown, and nothing may go. */
 async function referencedByKept(services: ExtractServices, directory: string): Promise<Set<string> | null> {
   const referenced = new Set<string>();
+  await using database = await openDatabase({ limits: { memoryMb: 256, threads: 1 } });
+  await using connection = await database.connect();
   for (const name of (await services.host.files.list(generationsDirectory(directory))) ?? []) {
     const number = /^(\d+)\.duckdb$/.exec(name)?.[1];
     if (number === undefined) continue;
     const path = generationPath(directory, Number(number));
     try {
-      const state = await readExtractFile(directory, path);
-      for (const table of state.tables) for (const part of table.parts) referenced.add(part.path);
+      for (const part of await readPartPaths(connection, path)) referenced.add(part);
     } catch (error) {
       services.log.warn("an earlier generation cannot be read, so no part is swept", { path, error });
       return null;

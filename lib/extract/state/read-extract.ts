@@ -1,5 +1,5 @@
 import { AgnesError, isAgnesError, messageOf } from "../../base/mod.ts";
-import { openDatabase, type Connection } from "../../duckdb/mod.ts";
+import { openDatabase, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
 import type { QueryMode } from "../plan.ts";
 import { extractPath } from "../publish/paths.ts";
@@ -54,6 +54,21 @@ export async function readExtractFile(directory: string, path: string): Promise<
     return await readState(connection, directory, names.has("_remote_attach"));
   } catch (error) {
     if (isAgnesError(error, "extract_foreign") || isAgnesError(error, "extract_unreadable")) throw error;
+    throw new AgnesError("extract_unreadable", { path, reason: messageOf(error) }, { cause: error });
+  }
+}
+
+/**
+ * The paths, relative to the extract's folder, of the parts that a file of a generation refers to; for when nothing else is asked,
+ * of several files one after the other through one connection.
+ */
+export async function readPartPaths(connection: Connection, path: string): Promise<readonly string[]> {
+  try {
+    await connection.run(`ATTACH ${quoteLiteral(path)} AS generation (READ_ONLY)`);
+    const rows = await select<{ path: string }>(connection, "SELECT path FROM generation._parts");
+    await connection.run("DETACH generation");
+    return rows.map((row) => row.path);
+  } catch (error) {
     throw new AgnesError("extract_unreadable", { path, reason: messageOf(error) }, { cause: error });
   }
 }
