@@ -195,7 +195,6 @@ class Run {
       const failure = isAgnesError(error)
         ? error
         : new AgnesError("internal", { what: messageOf(error) }, { cause: error });
-      // A full disk would fail every table after this one too, and publishing needs space as well.
       log.error("a table failed; what was published of it stays", { table: plan.name, error: failure });
       return {
         table: previous,

@@ -43,7 +43,7 @@ beforeAll(() => {
         exactOptionalPropertyTypes: true,
         target: "es2023",
         module: "nodenext",
-        skipLibCheck: true,
+        skipLibCheck: false,
         types: ["node"],
         outDir: "out",
       },

@@ -59,8 +59,8 @@ export async function readExtractFile(directory: string, path: string): Promise<
 }
 
 /**
- * The paths, relative to the extract's folder, of the parts that a file of a generation refers to; for when nothing else is asked,
- * of several files one after the other through one connection.
+ * The parts that a file of a generation refers to: paths relative to the folder of the extract. Cheaper than
+ * `readExtractFile` where nothing else is asked, of several files one after the other through one connection.
  */
 export async function readPartPaths(connection: Connection, path: string): Promise<readonly string[]> {
   try {
