@@ -9,7 +9,7 @@ import { writeSync } from "node:fs";
 import { isAgnesError, nodeFiles } from "../../lib/base/mod.ts";
 import { Connection } from "../../lib/duckdb/mod.ts";
 import { works, type WorkName } from "./crash-workload.ts";
-import { steppedFiles } from "./faulty-files.ts";
+import { steppedFiles } from "./stepped-files.ts";
 
 const [directory, work, mode] = process.argv.slice(2) as [string, WorkName, string];
 const run = works[work];

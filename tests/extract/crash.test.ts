@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { AgnesError, nodeFiles } from "../../lib/base/mod.ts";
+import { seededRandom } from "../../lib/testing/fakes/fake-host.ts";
 import {
   appendEvents,
   BATCHES,
@@ -14,7 +15,7 @@ import {
   wholeRound,
   type WorkName,
 } from "./crash-workload.ts";
-import { steppedFiles } from "./faulty-files.ts";
+import { steppedFiles } from "./stepped-files.ts";
 
 let root = "";
 beforeAll(async () => {
@@ -201,7 +202,7 @@ test("extractSource() reports a file system that takes no more bytes, and publis
 test("extractSource() survives 100 kills at random moments under the eyes of a reader", async () => {
   const seed = Number(Bun.env["AGNES_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
   process.stderr.write(`crash seed ${seed}\n`);
-  const random = mulberry32(seed);
+  const random = seededRandom(seed);
   const directory = join(root, "random");
   await runRound(directory);
   let stopped = false;
@@ -265,14 +266,4 @@ async function readyChild(directory: string) {
   const said = process.stdout.getReader();
   await said.read();
   return { process, done: async () => void (await said.read()) };
-}
-
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
