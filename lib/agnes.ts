@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 
 import type { RebuildReport } from "./analytics/mod.ts";
 import { createHost, silentLog, type Host, type Log } from "./base/mod.ts";
-import { fileStorage } from "./catalog/mod.ts";
+import { fileStorage, type CatalogStorage } from "./catalog/mod.ts";
 import { encodeResult } from "./duckdb/mod.ts";
 import { rollbackExtract } from "./extract/mod.ts";
 import type { AnyPlugin, Health, TableInfo } from "./kit/mod.ts";
@@ -31,10 +31,12 @@ import {
   openSource,
   rebuild,
   syncSources,
+  SyncState,
   unknownSource,
   type LiveTables,
   type SyncOptions,
   type SyncReport,
+  type SyncServices,
 } from "./sync/mod.ts";
 import { checkSourceRules, openTableRegistry, type TableRegistry, type TableSettings } from "./tables/mod.ts";
 import {
@@ -158,7 +160,7 @@ async function workspaceOf(host: Host, options: AgnesOptions): Promise<Workspace
   return { directory, dataDirectory: dataDirectoryOf(host.env, directory), config };
 }
 
-type Services = Omit<Parameters<typeof syncSources>[0], "tables">;
+type Services = Omit<SyncServices, "tables">;
 
 class WorkspaceAgnes implements Agnes {
   readonly workspace: Workspace;
@@ -169,6 +171,7 @@ class WorkspaceAgnes implements Agnes {
   readonly #session: QuerySession;
   readonly #live: LiveTables;
   #tables: Promise<TableRegistry> | undefined;
+  #state: Promise<SyncState> | undefined;
 
   constructor(services: Services, actor: string | undefined) {
     this.#services = services;
@@ -189,7 +192,8 @@ class WorkspaceAgnes implements Agnes {
   }
 
   async sync(options: SyncOptions = {}): Promise<SyncReport> {
-    return syncSources(await this.#syncServices(), options);
+    this.#state ??= SyncState.open({ ...this.#services, storage: this.#storage() });
+    return syncSources({ ...(await this.#syncServices()), state: await this.#state }, options);
   }
 
   async rebuild(options: Parameters<Agnes["rebuild"]>[0] = {}): Promise<RebuildReport> {
@@ -232,6 +236,7 @@ class WorkspaceAgnes implements Agnes {
   async close(): Promise<void> {
     await this.#session.close();
     await this.#live[Symbol.asyncDispose]();
+    await (await this.#state?.catch(() => undefined))?.close();
     await (await this.#tables?.catch(() => undefined))?.close();
   }
 
@@ -252,10 +257,15 @@ class WorkspaceAgnes implements Agnes {
     checkSourceRules(table, id, { plugin: plugin.name, capabilities: plugin.capabilities });
   }
 
-  async #openTables(): Promise<TableRegistry> {
+  #storage(): CatalogStorage {
     const { host, log, workspace } = this.#services;
+    return fileStorage({ directory: dataPaths.state(workspace.dataDirectory), host, log });
+  }
+
+  async #openTables(): Promise<TableRegistry> {
+    const { host, log } = this.#services;
     const registry = await openTableRegistry({
-      storage: fileStorage({ directory: dataPaths.state(workspace.dataDirectory), host }),
+      storage: this.#storage(),
       host,
       log,
       actor: this.#actor ?? host.env["USER"] ?? userInfo().username,

@@ -11,11 +11,12 @@ export default command({
       description: "Sources, or tables of sources, to sync; default: everything",
     },
     full: { type: "boolean", description: "Read everything again, not only what is new" },
+    due: { type: "boolean", description: "Only tables whose schedule says that it is time" },
   },
-  examples: ["agnes sync", "agnes sync crm exports.orders", "agnes sync crm --full"],
+  examples: ["agnes sync", "agnes sync crm exports.orders", "agnes sync crm --full", "agnes sync --due"],
   async run(cli, args) {
     await using agnes = await openAgnes(cli, { quietLog: true });
     for (const { error } of agnes.plugins.failures()) cli.warn(error.message);
-    return await runSync(cli, agnes, { only: args._, full: args.full === true });
+    return await runSync(cli, agnes, { only: args._, full: args.full === true, due: args.due === true });
   },
 });

@@ -7,10 +7,11 @@ import { countText, durationText, plural, sizeText } from "./figures.ts";
 import { renderTable } from "./print-table.ts";
 import { openProgress } from "./progress.ts";
 
-/** What is to be synced: sources and tables (`crm`, `crm.orders`; none: all), and whether from the start. */
+/** What is to be synced: sources and tables (`crm`, `crm.orders`; none: all), whether from the start, or only if due. */
 export interface SyncRequest {
   readonly only: readonly string[];
   readonly full: boolean;
+  readonly due?: boolean;
 }
 
 /** Syncs, shows how far it is, prints what became of each table, and gives the exit status. */
@@ -22,6 +23,7 @@ export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Pro
     report = await agnes.sync({
       ...(request.only.length === 0 ? {} : { only: request.only }),
       full: request.full,
+      due: request.due ?? false,
       signal: cli.signal,
       onProgress: (event) => progress.update(`${event.source}.${event.table}`, event),
     });
@@ -31,7 +33,8 @@ export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Pro
   if (cli.json) await cli.printJson(report);
   else await printReport(cli, report);
   sayProblems(cli, report);
-  if (!cli.json) saySummary(cli, report, performance.now() - start);
+  if (request.due === true && report.sources.length === 0) cli.say("No table is due.");
+  else if (!cli.json) saySummary(cli, report, performance.now() - start);
   return report.status === "complete" ? 0 : report.status === "partial" ? 3 : 1;
 }
 

@@ -5,4 +5,5 @@ export { openSource, unknownSource } from "./source.ts";
 export type { SyncServices } from "./source.ts";
 export { rebuild, syncSources } from "./sync.ts";
 export type { SyncOptions } from "./sync.ts";
+export { SyncState } from "./sync-state.ts";
 export { dropPublishedTable } from "./unregister.ts";

@@ -2,8 +2,10 @@ import { isAgnesError, throwIfAborted } from "../base/mod.ts";
 import { rebuildAnalytics, type RebuildReport } from "../analytics/mod.ts";
 import type { ExtractProgress } from "../extract/mod.ts";
 import type { RemoteAttachInfo } from "../kit/mod.ts";
+import { isDue, parseSchedule } from "../tables/mod.ts";
 import { statusOf, type SourceReport, type SyncReport } from "./report.ts";
 import { openSource, syncSource, unknownSource, type SyncServices } from "./source.ts";
+import type { SyncState } from "./sync-state.ts";
 
 /** What to sync, and how. */
 export interface SyncOptions {
@@ -11,29 +13,56 @@ export interface SyncOptions {
   readonly only?: readonly string[];
   /** Reads everything again instead of what is new. Default `false`. */
   readonly full?: boolean;
+  /** Only tables whose schedule says that it is time; those without a schedule never are. Default `false`. */
+  readonly due?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ExtractProgress & { readonly source: string }) => void;
 }
 
 /** Runs the sources one after the other, then rebuilds the analytics database. */
-export async function syncSources(services: SyncServices, options: SyncOptions = {}): Promise<SyncReport> {
+export async function syncSources(
+  services: SyncServices & { readonly state: SyncState },
+  options: SyncOptions = {},
+): Promise<SyncReport> {
   const wanted = wantedSources(Object.keys(services.workspace.config.sources), options.only);
   const sources: SourceReport[] = [];
-  for (const [source, only] of wanted) {
+  for (const [source, asked] of wanted) {
     throwIfAborted(options.signal, "the sync");
     const { onProgress } = options;
-    sources.push(
-      await syncSource(services, {
-        source,
-        only,
-        full: options.full ?? false,
-        signal: options.signal,
-        onProgress: onProgress && ((progress) => onProgress({ ...progress, source })),
-      }),
-    );
+    const only = options.due === true ? await dueTables(services, source, asked) : asked;
+    if (options.due === true && only?.length === 0) continue;
+    const began = services.host.now();
+    const report = await syncSource(services, {
+      source,
+      only,
+      full: options.full ?? false,
+      signal: options.signal,
+      onProgress: onProgress && ((progress) => onProgress({ ...progress, source })),
+    });
+    sources.push(report);
+    if (report.stats !== undefined) await services.state.record(source, began, report.stats.tables);
   }
   const analytics = await rebuild(services, { signal: options.signal });
   return { status: statusOf(sources), sources, analytics };
+}
+
+/** The names of the tables of a source whose schedule says that it is time, of those that were asked for. */
+async function dueTables(
+  { host, state, tables }: SyncServices & { readonly state: SyncState },
+  source: string,
+  asked: readonly string[] | null,
+): Promise<readonly string[]> {
+  const records = (await tables.list({ source })).filter(({ name }) => asked?.includes(name) ?? true);
+  if (records.every(({ sync_schedule }) => sync_schedule === null)) return [];
+  const succeeded = await state.succeeded(source);
+  const now = host.now();
+  const due = records.filter(({ name, registered_at: registeredAt, sync_schedule: schedule }) => {
+    const last = succeeded.get(name) ?? null;
+    // One that was unregistered and came back starts anew.
+    const isEarlier = last !== null && last.getTime() < Date.parse(registeredAt);
+    return schedule !== null && isDue(parseSchedule(schedule), isEarlier ? null : last, now);
+  });
+  return due.map(({ name }) => name);
 }
 
 /** Makes `analytics.duckdb` show what is published now; the registry decides who owns which name. */
