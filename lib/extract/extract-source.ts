@@ -120,11 +120,14 @@ class Run {
   /** The results of all tables, in the order they were asked for. */
   async tables(): Promise<readonly TableResult[]> {
     const { directory, tables, concurrency = CONCURRENCY } = this.#request;
+    let isWhole = false;
     try {
-      return await eachOf(tables, concurrency, (plan) => this.#table(plan));
+      const results = await eachOf(tables, concurrency, (plan) => this.#table(plan));
+      isWhole = results.every(({ stats }) => stats.status !== "failed");
+      return results;
     } finally {
       // What failed tables wrote would fill the disk until the next run.
-      await sweepTemporary(this.#services.host, directory);
+      if (!isWhole) await sweepTemporary(this.#services.host, directory);
     }
   }
 

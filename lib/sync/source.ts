@@ -163,7 +163,11 @@ async function registerNew(
   return { registered, notes };
 }
 
-async function wantedRecords(
+/**
+ * The tables of a source that were asked for; `null` asks for all.
+ * @throws what `TableRegistry.find` throws for one that is not registered
+ */
+export async function wantedRecords(
   tables: TableRegistry,
   source: string,
   only: readonly string[] | null,

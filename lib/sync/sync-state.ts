@@ -5,12 +5,11 @@ import type { ExtractStats } from "../extract/mod.ts";
 interface TableState {
   readonly source: string;
   readonly table: string;
-  /** When the last try began, and the last that succeeded; ISO 8601. */
-  readonly triedAt: string;
-  readonly succeededAt: string | null;
+  /** When the last sync that succeeded began; ISO 8601. */
+  readonly succeededAt: string;
 }
 
-/** When each table was last tried and last brought up to date, also when there was nothing new. */
+/** When each table was last brought up to date, also when there was nothing new. */
 export class SyncState implements AsyncDisposable {
   readonly #catalog: Catalog<TableState>;
 
@@ -31,29 +30,14 @@ export class SyncState implements AsyncDisposable {
   /** When the last successful sync of each table of a source began, by name; what never succeeded is missing. */
   async succeeded(source: string): Promise<ReadonlyMap<string, Date>> {
     const found = await this.#catalog.query({ source });
-    return new Map(
-      found.flatMap(({ record: { table, succeededAt } }) =>
-        succeededAt === null ? [] : [[table, new Date(succeededAt)] as const],
-      ),
-    );
+    return new Map(found.map(({ record }) => [record.table, new Date(record.succeededAt)]));
   }
 
-  /** Keeps what a run of a source did, as of the moment it began. */
+  /** Keeps which tables a run of a source brought up to date, as of the moment it began. */
   async record(source: string, began: Date, tables: ExtractStats["tables"]): Promise<void> {
-    const triedAt = began.toISOString();
-    await this.#catalog.transact(async (view) => {
-      const before = await view.query({ source });
-      const succeeded = new Map(before.map(({ record }) => [record.table, record.succeededAt]));
-      return tables.map(({ name: table, status }) => ({
-        kind: "put",
-        record: {
-          source,
-          table,
-          triedAt,
-          succeededAt: status === "failed" ? (succeeded.get(table) ?? null) : triedAt,
-        },
-      }));
-    });
+    const succeededAt = began.toISOString();
+    const succeeded = tables.filter(({ status }) => status !== "failed");
+    await this.#catalog.insertMany(succeeded.map(({ name: table }) => ({ source, table, succeededAt })));
   }
 
   close(): Promise<void> {

@@ -4,7 +4,7 @@ import type { ExtractProgress } from "../extract/mod.ts";
 import type { RemoteAttachInfo } from "../kit/mod.ts";
 import { isDue, parseSchedule } from "../tables/mod.ts";
 import { statusOf, type SourceReport, type SyncReport } from "./report.ts";
-import { openSource, syncSource, unknownSource, type SyncServices } from "./source.ts";
+import { openSource, syncSource, unknownSource, wantedRecords, type SyncServices } from "./source.ts";
 import type { SyncState } from "./sync-state.ts";
 
 /** What to sync, and how. */
@@ -52,7 +52,7 @@ async function dueTables(
   source: string,
   asked: readonly string[] | null,
 ): Promise<readonly string[]> {
-  const records = (await tables.list({ source })).filter(({ name }) => asked?.includes(name) ?? true);
+  const records = await wantedRecords(tables, source, asked);
   if (records.every(({ sync_schedule }) => sync_schedule === null)) return [];
   const succeeded = await state.succeeded(source);
   const now = host.now();

@@ -1,16 +1,5 @@
 import type { Files } from "../../lib/base/mod.ts";
-
-const CHANGING = [
-  "write",
-  "append",
-  "sync",
-  "rename",
-  "link",
-  "chmod",
-  "remove",
-  "removeDirectory",
-  "makeDirectory",
-] as const;
+import { changingOperations } from "../../lib/testing/fakes/faulty-files.ts";
 
 /** Files that call `before` with the number of each step that changes something, counted from 1. */
 export function steppedFiles(
@@ -19,7 +8,7 @@ export function steppedFiles(
 ): Files {
   let step = 0;
   const stepped: Record<string, unknown> = { ...files };
-  for (const name of CHANGING) {
+  for (const name of changingOperations) {
     stepped[name] = async (path: string, ...rest: unknown[]) => {
       before(++step, name, path);
       return (files[name] as (...all: unknown[]) => Promise<unknown>)(path, ...rest);

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import type { Agnes, SyncReport } from "agnes";
 
-import { newShop, openShop, temporaryFolder, type Shop } from "./workspace.ts";
+import { failureOf, newShop, openShop, temporaryFolder, type Shop } from "./workspace.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -41,6 +41,8 @@ test("sync() with due brings up to date what is due by its schedule, also when n
   await tables.update("shop.people", { sync_schedule: "daily 05:00" });
   expect(tablesOf(await agnes.sync({ due: true, only: ["shop.orders"] }))).toEqual([]);
   expect(await after(24)).toEqual(["orders unchanged", "people extracted"]);
+  const unknown = await failureOf(agnes.sync({ due: true, only: ["shop.order"] }));
+  expect(unknown).toMatchObject({ code: "table_not_registered", details: { nearest: "shop.orders" } });
 });
 
 test("sync() with due tries again what failed, and what was unregistered and came back", async () => {

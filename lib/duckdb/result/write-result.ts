@@ -21,7 +21,8 @@ export type ResultFormat = (typeof resultFormats)[number];
  * JSON: whole numbers and decimals are numbers where a double gives them back exactly (53 bits, 15 digits), else
  * texts; days and moments are ISO 8601, those with a zone in UTC with `Z`; bytes are base64; numbers that are none
  * are `"NaN"`, `"Infinity"`, `"-Infinity"`; maps are arrays of `{key, value}`; a name that comes twice gets `_1`.
- * CSV: RFC 4180 with the same texts and LF at the end of a line, a null is an empty field. `parquet` is made in a temporary file first.
+ * CSV: RFC 4180 with the same texts and LF at the end of a line, a null is an empty field. `parquet` is made in a
+ * temporary file first.
  *
  * @throws what the query throws; `disk_full` for `parquet`
  * @example

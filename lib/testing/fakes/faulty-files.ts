@@ -12,7 +12,8 @@ export interface FileFault {
   readonly stays?: boolean;
 }
 
-const CHANGES: readonly (keyof Files)[] = [
+/** The operations that change something. */
+export const changingOperations = [
   "write",
   "append",
   "sync",
@@ -22,7 +23,7 @@ const CHANGES: readonly (keyof Files)[] = [
   "remove",
   "removeDirectory",
   "makeDirectory",
-];
+] as const satisfies readonly (keyof Files)[];
 
 /** A file system whose n-th operation fails; `count` tells how many there were. */
 export interface FaultyFiles extends Files {
@@ -41,7 +42,7 @@ export interface FaultyFiles extends Files {
  * ```
  */
 export function faultyFiles(files: Files, fault: FileFault): FaultyFiles {
-  const counted = new Set(fault.operations ?? CHANGES);
+  const counted = new Set(fault.operations ?? changingOperations);
   let count = 0;
   const failing = <Name extends keyof Files>(name: Name): Files[Name] => {
     const work = files[name].bind(files) as (...parameters: unknown[]) => Promise<unknown>;
