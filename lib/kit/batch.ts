@@ -14,30 +14,93 @@ export interface FileChunk {
   readonly data: string | AsyncIterable<Uint8Array>;
   /** How the bytes are compressed. Default: `auto`, by the ending of the path; bytes: `none`. */
   readonly compression?: "auto" | "none" | "gzip" | "zstd";
-  /** For `csv`. */
+  /** How the file is read, as `DuckDBEngine.inspect` decided it. Default: decided from this chunk alone. */
+  readonly reading?: FileReading;
+  /** For `csv`, without `reading`: what is known of the dialect. */
   readonly csv?: CsvOptions;
-  /** DuckDB types by column that override the sniffed ones, for csv, ndjson and json. */
+  /** DuckDB types by column, for csv, ndjson and json without `reading`. */
   readonly types?: Readonly<Record<string, string>>;
+  /** Values that every row of the file has, by column: partition values of its path. Text, or null. */
+  readonly constants?: Readonly<Record<string, string | null>>;
   /**
    * What the chunk was made from, unique within the table: a path, a slice. Rows of one origin get parts of
-   * their own, which a later read can keep; see `ReadEnd.kept`.
+   * their own, which a later read can keep; see `ReadEnd.kept`. Errors name it.
    */
   readonly origin?: string;
 }
 
-/** How a CSV file is written; what is left out is sniffed. */
+/** How a CSV file is written; what is left out is detected. */
 export interface CsvOptions {
+  /** What separates the values, 1 to 4 bytes. */
   readonly delimiter?: string;
+  /** What encloses a value; an empty text: nothing does. */
   readonly quote?: string;
+  /** What escapes a quote inside a value. Default: the quote itself. */
   readonly escape?: string;
+  /** Whether the first record holds the names. Default `true`, unless `names` are given. */
   readonly header?: boolean;
-  /** The texts that stand for null. */
+  /** The texts that stand for null. Default: the empty text. */
   readonly nullValues?: readonly string[];
+  /** How dates are written, in the notation of strptime: `%d.%m.%Y`. */
   readonly dateFormat?: string;
+  /** How timestamps are written, in the notation of strptime. */
   readonly timestampFormat?: string;
   /** Column names, for a file without a header. */
   readonly names?: readonly string[];
+  /** `utf-8`, `utf-16le`, `utf-16be`, `latin1`, `windows-1252` and the like. Default: by byte order mark, else UTF-8. */
   readonly encoding?: string;
+  /** What stands before the fraction of a number. Default `.`. */
+  readonly decimalSeparator?: string;
+  /** What groups the digits of a number. Default: nothing. */
+  readonly thousandsSeparator?: string;
+  /** Lines before the header, or before the first row without one. Default 0. */
+  readonly skipLines?: number;
+  /** Lines that begin with this character are no rows. Default: none. */
+  readonly comment?: string;
+  /** The longest record, in bytes. Default 16 MiB. */
+  readonly maxLineBytes?: number;
+}
+
+/** A CSV dialect in which nothing is left to be guessed. */
+export interface CsvDialect {
+  readonly delimiter: string;
+  readonly quote: string;
+  readonly escape: string;
+  readonly header: boolean;
+  readonly nullValues: readonly string[];
+  readonly encoding: string;
+  readonly decimalSeparator: string;
+  readonly thousandsSeparator: string;
+  readonly skipLines: number;
+  readonly comment: string;
+  readonly maxLineBytes: number;
+}
+
+/** One column of a file and how its values are read. */
+export interface FileColumn {
+  readonly name: string;
+  /** The DuckDB type. */
+  readonly type: string;
+  /** The name in the file, where it is another: keys of JSON that differ by case only, repeated or empty names. */
+  readonly key?: string;
+  /** How values of a date or timestamp are written, in the notation of strptime. Default: ISO 8601. */
+  readonly format?: string;
+  /** Whether the type was given, not found. */
+  readonly given?: boolean;
+}
+
+/**
+ * How the files of one table are read: dialect, names and types, decided once over all of them and then given to every
+ * read. Plain JSON, so that a connector can keep it in `ReadEnd.state`.
+ */
+export interface FileReading {
+  readonly format: FileFormat;
+  /** For `csv`. */
+  readonly csv?: CsvDialect;
+  /** All columns of the table, in order; a file may lack some. */
+  readonly columns: readonly FileColumn[];
+  /** What a person should know of the decision: a column that stayed text because its dates are ambiguous. */
+  readonly notes?: readonly string[];
 }
 
 /**

@@ -4,10 +4,13 @@ export * as arrow from "apache-arrow";
 export { isFileChunk, isRows } from "./batch.ts";
 export type {
   Batch,
+  CsvDialect,
   CsvOptions,
   Cursor,
   FileChunk,
+  FileColumn,
   FileFormat,
+  FileReading,
   Filter,
   FilterValue,
   JsonValue,
@@ -53,7 +56,17 @@ export {
 } from "./columns.ts";
 export type { Column, ColumnOptions } from "./columns.ts";
 export { definePlugin } from "./plugin.ts";
-export type { AnyPlugin, ConnectContext, DuckDBEngine, OptionsSchema, Plugin, SecretSpec } from "./plugin.ts";
+export type {
+  AnyPlugin,
+  ConnectContext,
+  DuckDBEngine,
+  FileInput,
+  InspectedFiles,
+  InspectOptions,
+  OptionsSchema,
+  Plugin,
+  SecretSpec,
+} from "./plugin.ts";
 export { permanent, transient } from "./failures.ts";
 export { createHttp } from "./http/mod.ts";
 export type {

@@ -2,7 +2,7 @@ import type { RecordBatch, Schema } from "apache-arrow";
 import type * as v from "valibot";
 
 import type { Log, Secret } from "../base/mod.ts";
-import type { FileChunk } from "./batch.ts";
+import type { CsvOptions, FileChunk, FileFormat, FileReading } from "./batch.ts";
 import type { AnyConnector, Capability, Connector } from "./capability.ts";
 import type { Http } from "./http/mod.ts";
 
@@ -16,10 +16,51 @@ export interface SecretSpec {
 /** The schema of a plugin's options: a valibot object. */
 export type OptionsSchema = v.GenericSchema<unknown, unknown>;
 
+/** A file of a table that is to be looked at. */
+export interface FileInput {
+  /** Absolute. */
+  readonly path: string;
+  /** What errors call it. Default: the path. */
+  readonly origin?: string;
+  readonly compression?: FileChunk["compression"];
+  readonly constants?: FileChunk["constants"];
+}
+
+/** What is known before files are looked at. */
+export interface InspectOptions {
+  readonly format: FileFormat;
+  /** For `csv`. */
+  readonly csv?: CsvOptions;
+  /** DuckDB types by column; a value that does not fit is an error then. */
+  readonly types?: Readonly<Record<string, string>>;
+  /** How numbers with a fraction and no exponent are read: `decimal` (default) keeps them exact, or `double`. */
+  readonly fractions?: "decimal" | "double";
+  /** Whether every value is looked at; else the start of each file, which the read then checks. Default `false`. */
+  readonly whole?: boolean;
+  /** How the table was read before: its dialect and types stay where they fit. */
+  readonly known?: FileReading;
+  readonly signal?: AbortSignal;
+}
+
+/** What a look at files found. */
+export interface InspectedFiles {
+  /** `null` when no file holds anything. */
+  readonly reading: FileReading | null;
+  /** By path: whether the file holds nothing, not even a header. */
+  readonly empty: ReadonlySet<string>;
+  /** The Arrow schema of the columns; without fields when there is no reading. */
+  readonly schema: Schema;
+}
+
 /** DuckDB, for plugins whose source is a file or a database that DuckDB reads. Private to the source. */
 export interface DuckDBEngine {
-  /** The columns a file chunk would give, sniffed. */
-  describe(chunk: FileChunk, options?: { readonly signal?: AbortSignal }): Promise<Schema>;
+  /**
+   * Decides how the files of one table are read: the dialect, the columns of all files together, and for each the
+   * narrowest type from which every value of every file reads back as it was written.
+   *
+   * @throws `file_unreadable`, `bad_value` naming file and line, `invalid_input`
+   */
+  inspect(files: readonly FileInput[], options: InspectOptions): Promise<InspectedFiles>;
   /** Runs one SELECT; `attach` maps names to DuckDB files that are attached read-only for it. */
   query(
     sql: string,
