@@ -1,0 +1,65 @@
+const HOUR = "([01][0-9]|2[0-3])";
+const CLOCK = `${HOUR}:[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6}0*)?)?`;
+
+/** ISO 8601 without and with a zone, to the microsecond. */
+export const ISO_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
+export const TIMESTAMP: string = `${ISO_DATE}[ T]${CLOCK}`;
+export const ZONED_TIMESTAMP: string = `${TIMESTAMP}( ?UTC|Z|[+-][0-9]{2}(:?[0-9]{2})?)`;
+export const CLOCK_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?";
+
+/** The order of day, month and year in a date with one separator, as strptime writes it. */
+const ORDERS = ["dmy", "mdy", "ymd"] as const;
+export type DateOrder = (typeof ORDERS)[number];
+
+/** A way in which dates are written that is not ISO 8601. */
+export interface DateForm {
+  readonly separator: "." | "/" | "-";
+  readonly order: DateOrder;
+  readonly clock: ClockForm;
+}
+
+export type ClockForm = "" | "HM" | "HMS" | "HMSf" | "IMp" | "IMSp";
+
+const CLOCK_FORMATS: Readonly<Record<ClockForm, string>> = {
+  "": "",
+  HM: " %H:%M",
+  HMS: " %H:%M:%S",
+  HMSf: " %H:%M:%S.%f",
+  IMp: " %I:%M %p",
+  IMSp: " %I:%M:%S %p",
+};
+
+const CLOCK_PATTERNS: Readonly<Record<ClockForm, string>> = {
+  "": "",
+  HM: ` [0-9]{1,2}:[0-9]{2}`,
+  HMS: ` [0-9]{1,2}:[0-9]{2}:[0-9]{2}`,
+  HMSf: ` [0-9]{1,2}:[0-9]{2}:[0-9]{2}[.][0-9]{1,6}`,
+  IMp: ` [0-9]{1,2}:[0-9]{2} [AaPp][Mm]`,
+  IMSp: ` [0-9]{1,2}:[0-9]{2}:[0-9]{2} [AaPp][Mm]`,
+};
+
+export const CLOCK_FORMS: readonly ClockForm[] = Object.keys(CLOCK_FORMATS) as ClockForm[];
+
+/** The format of a form for strptime. */
+export function formatOf({ separator, order, clock }: DateForm): string {
+  const date = [...order].map((part) => (part === "y" ? "%Y" : `%${part}`)).join(separator);
+  return `${date}${CLOCK_FORMATS[clock]}`;
+}
+
+/** The regular expression of the texts of a clock form. */
+export function clockPattern(clock: ClockForm): string {
+  return CLOCK_PATTERNS[clock];
+}
+
+/** The regular expression that texts of a format match; strptime by itself takes years of two digits for four. */
+export function dateForm(format: string): string {
+  return format
+    .replace(
+      /[.\\+*?()[\]{}|^$/]/g,
+      (character) => `[${character === "^" ? "\\^" : character === "\\" ? "\\\\" : character}]`,
+    )
+    .replaceAll("%Y", "[0-9]{4}")
+    .replaceAll("%f", "[0-9]{1,6}")
+    .replaceAll("%p", "[AaPp][Mm]")
+    .replaceAll(/%[dmHMSI]/g, "[0-9]{1,2}");
+}

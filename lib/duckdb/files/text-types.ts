@@ -1,0 +1,140 @@
+import { quoteLiteral } from "../sql.ts";
+import { dateForm, TIMESTAMP, ZONED_TIMESTAMP } from "./text-dates.ts";
+
+/** A type that texts are read as, and how they are written where that is not the usual way. */
+export interface TextType {
+  /** The DuckDB type. */
+  readonly type: string;
+  /** For dates and timestamps, in the notation of strptime. Default: ISO 8601. */
+  readonly format?: string;
+  /** Whether somebody named the type: values need only be exact then, not written as DuckDB would. */
+  readonly given?: boolean;
+}
+
+/** How numbers are written. */
+export interface NumberSeparators {
+  readonly decimalSeparator: string;
+  readonly thousandsSeparator: string;
+}
+
+export const PLAIN_NUMBERS: NumberSeparators = { decimalSeparator: ".", thousandsSeparator: "" };
+
+export const NUMBER_TYPE: RegExp =
+  /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(.*\))$/;
+const INTEGER_TYPE = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/;
+
+/** A whole number as DuckDB writes it. */
+export const WHOLE = "0|-?[1-9][0-9]*";
+/** A number with a fraction and without an exponent; never a negative zero, which a decimal cannot hold. */
+export const FRACTION = "-?[1-9][0-9]*[.][0-9]+|0[.][0-9]+|-0[.][0-9]*[1-9][0-9]*";
+/** Scientific notation as programs write it. `1234e56` and `1e5` may be parts of an identifier, so they are not. */
+export const SCIENTIFIC = "-?[1-9]([.][0-9]+[eE][+-]?|[eE][+-])[0-9]{1,3}|-?0[.]0+([eE][+-]?[0-9]{1,3})?";
+
+/** The SQL of the value of a text: it fails, or `checkText` tells, when the text is no such value. */
+export function castText({ type, format }: TextType, text: string, numbers: NumberSeparators): string {
+  if (type === "VARCHAR") return text;
+  if (format !== undefined) return `CAST(strptime(${text}, ${quoteLiteral(format)}) AS ${type})`;
+  return `CAST(${NUMBER_TYPE.test(type) ? plainNumber(text, numbers) : text} AS ${type})`;
+}
+
+/** As `castText`, with null where the text is no such value. */
+export function tryCastText({ type, format }: TextType, text: string, numbers: NumberSeparators): string {
+  if (type === "VARCHAR") return text;
+  if (format !== undefined) return `TRY_CAST(try_strptime(${text}, ${quoteLiteral(format)}) AS ${type})`;
+  return `TRY_CAST(${NUMBER_TYPE.test(type) ? plainNumber(text, numbers) : text} AS ${type})`;
+}
+
+/**
+ * The SQL condition that a value says all that its text says; null for a null, and `null` when there is nothing to
+ * check. What is cheap comes first: a `CASE` evaluates its second branch only for the rows that need it.
+ */
+export function checkText(
+  { type, format, given = false }: TextType,
+  text: string,
+  value: string,
+  numbers: NumberSeparators,
+): string | null {
+  if (type === "VARCHAR") return null;
+  if (NUMBER_TYPE.test(type)) return checkNumber({ type, given }, text, value, numbers);
+  const written = `CAST(${value} AS VARCHAR)`;
+  if (format !== undefined)
+    return given ? null : `regexp_full_match(${text}, ${quoteLiteral(dateForm(format))})`;
+  if (given && type !== "DATE" && !type.startsWith("TIMESTAMP")) return null;
+  const otherwise = (pattern: string) =>
+    `CASE WHEN ${written} = ${text} THEN true ELSE regexp_full_match(${text}, ${quoteLiteral(pattern)}) END`;
+  switch (type) {
+    case "BOOLEAN":
+      return `${written} = lower(${text})`;
+    case "TIMESTAMP":
+      return `CASE WHEN ${text} LIKE '____-__-__ __:__:__' THEN true ELSE regexp_full_match(${text}, ${quoteLiteral(TIMESTAMP)}) END`;
+    case "TIMESTAMP WITH TIME ZONE":
+    case "TIMESTAMPTZ":
+      return `regexp_full_match(${text}, ${quoteLiteral(ZONED_TIMESTAMP)})`;
+    case "TIME":
+      return otherwise("[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?");
+    default:
+      return `${written} = ${text}`;
+  }
+}
+
+function checkNumber(
+  { type, given = false }: TextType,
+  text: string,
+  value: string,
+  numbers: NumberSeparators,
+): string {
+  const plain = plainNumber(text, numbers);
+  const written = `CAST(${value} AS VARCHAR)`;
+  const grouping = groupingCheck(text, numbers);
+  const and = grouping === null ? "" : ` AND ${grouping}`;
+  const matches = (pattern: string) => `regexp_full_match(${plain}, ${quoteLiteral(pattern)})`;
+  const cheapOr = (exact: string) => `CASE WHEN ${written} = ${plain} THEN true ELSE ${exact} END${and}`;
+  if (INTEGER_TYPE.test(type)) {
+    return given ? cheapOr(matches("\\s*[+-]?[0-9]+([.]0*)?\\s*")) : `${written} = ${plain}${and}`;
+  }
+  const [, scale] = /^DECIMAL\(\d+,\s*(\d+)\)$/.exec(type) ?? [];
+  if (scale !== undefined) {
+    // Nothing is rounded away.
+    const kept = matches(`\\s*[+-]?[0-9]*([.][0-9]{0,${scale}}0*)?\\s*`);
+    const shown = matches(`-?[0-9]+([.][0-9]{1,${Math.max(1, Number(scale))}})?`);
+    return cheapOr(given ? kept : `(${shown} AND ${matches(`${WHOLE}|${FRACTION}`)})`);
+  }
+  const finite = `isfinite(${value})`;
+  if (given || type === "FLOAT") return `${finite}${and}`;
+  const form = matches(`${WHOLE}|${FRACTION}|${SCIENTIFIC}`);
+  return `${finite} AND ${cheapOr(`(${form} AND ${holdsDigits(plain, value)})`)}`;
+}
+
+/**
+ * Whether a double has every digit of a numeral: always when there are at most 15, else when it is written with the
+ * same ones.
+ */
+export function holdsDigits(plain: string, double: string): string {
+  const digits = (text: string) =>
+    `trim(regexp_replace(regexp_replace(${text}, '[eE].*$', ''), '[-.]', '', 'g'), '0')`;
+  return `(strlen(${plain}) <= 15 OR strlen(${digits(plain)}) <= 15 OR ${digits(plain)} = ${digits(`CAST(${double} AS VARCHAR)`)})`;
+}
+
+/** The SQL of a number as DuckDB reads it. */
+export function plainNumber(
+  text: string,
+  { decimalSeparator, thousandsSeparator }: NumberSeparators,
+): string {
+  const grouped =
+    thousandsSeparator === "" ? text : `replace(${text}, ${quoteLiteral(thousandsSeparator)}, '')`;
+  return decimalSeparator === "." ? grouped : `replace(${grouped}, ${quoteLiteral(decimalSeparator)}, '.')`;
+}
+
+/** Digits must be grouped by threes, and a point must not mean what a comma should. */
+export function groupingCheck(
+  text: string,
+  { decimalSeparator, thousandsSeparator }: NumberSeparators,
+): string | null {
+  if (decimalSeparator === "." && thousandsSeparator === "") return null;
+  const literally = (character: string) =>
+    character === "" ? "" : `[${character === "^" ? "\\^" : character}]`;
+  const whole =
+    thousandsSeparator === "" ? "[0-9]+" : `([0-9]+|[0-9]{1,3}(${literally(thousandsSeparator)}[0-9]{3})+)`;
+  const pattern = `\\s*[+-]?${whole}(${literally(decimalSeparator)}[0-9]*)?([eE][+-]?[0-9]+)?\\s*`;
+  return `regexp_full_match(${text}, ${quoteLiteral(pattern)})`;
+}
