@@ -54,6 +54,8 @@ export interface InspectedFiles {
 
 /** DuckDB, for plugins whose source is a file or a database that DuckDB reads. Private to the source. */
 export interface DuckDBEngine {
+  /** The columns that a file would give; see `inspect`. */
+  describe(chunk: FileChunk, options?: { readonly signal?: AbortSignal }): Promise<Schema>;
   /**
    * Decides how the files of one table are read: the dialect, the columns of all files together, and for each the
    * narrowest type from which every value of every file reads back as it was written.
