@@ -11,7 +11,8 @@ export interface RejectedRow {
   /** From 1, or the line where rows cannot be counted. */
   readonly row: number;
   readonly column: string;
-  readonly value: string | null;
+  /** Empty for a null. */
+  readonly value: string;
   readonly reason: string;
   readonly record: Readonly<Record<string, unknown>>;
 }

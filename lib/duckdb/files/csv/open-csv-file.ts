@@ -9,7 +9,7 @@ import { explainCsvError, recordsOf } from "./explain.ts";
 import { readCsvHead, type CsvHead } from "./head.ts";
 import { columnNames } from "./names.ts";
 import { openCsv, type OpenCsv } from "./open.ts";
-import { csvRelation, textColumn } from "./relation.ts";
+import { BAD_RECORDS, csvRelation, textColumn } from "./relation.ts";
 
 /** Opens a CSV file; see `openFile`. */
 export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
@@ -107,10 +107,12 @@ class OpenCsvFile implements OpenFile {
 
   async sortOut(connection: Connection): ReturnType<OpenFile["sortOut"]> {
     const { columns, dialect, options } = this.#parts;
-    const relation = this.#relation();
+    const bad = await this.#badRecords(connection);
+    const relation = this.#relation("skip");
     const statement = options.signal === undefined ? {} : { signal: options.signal };
-    const { batches } = await connection.stream(misfitsSelect(relation, columns, dialect), statement);
     const rejected = async function* (): AsyncGenerator<RejectedRow> {
+      yield* bad;
+      const { batches } = await connection.stream(misfitsSelect(relation, columns, dialect), statement);
       for await (const batch of batches) {
         for (const row of batch) yield rejectedRow(row.toJSON() as unknown as Misfit, columns);
       }
@@ -118,12 +120,41 @@ class OpenCsvFile implements OpenFile {
     return { select: fittingSelect(relation, columns, dialect), rejected: rejected() };
   }
 
+  /** Records with another number of values than the header. One whose quote does not close would take the rest along. */
+  async #badRecords(connection: Connection): Promise<readonly RejectedRow[]> {
+    const { head, options } = this.#parts;
+    const statement = options.signal === undefined ? {} : { signal: options.signal };
+    await connection.run(`SELECT count(*) FROM ${this.#relation("keep")}`, statement);
+    const found = await connection.rows<BadRecord>(
+      `SELECT line, any_value(csv_line) AS text, any_value(error_type) AS kind, any_value(error_message) AS message
+       FROM ${BAD_RECORDS} GROUP BY line ORDER BY line`,
+    );
+    await connection.run(`DROP TABLE ${BAD_RECORDS}; DROP TABLE agnes_bad_scans`);
+    const open = found.find(({ kind }) => /QUOTE|UNICODE|LINE SIZE/.test(kind));
+    if (open !== undefined) {
+      const details = {
+        file: originOf(head.file),
+        line: Number(open.line),
+        reason: open.message,
+        text: open.text,
+      };
+      throw new AgnesError("file_row_invalid", details);
+    }
+    return found.map(({ line, text, message }) => ({
+      row: Number(line),
+      column: "",
+      value: "",
+      reason: message,
+      record: { line: Number(line), text },
+    }));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#readable.close();
   }
 
-  #relation(): string {
-    return csvRelation([this.#readable], this.#parts.dialect, this.#parts.names.length);
+  #relation(badRecords: "fail" | "skip" | "keep" = "fail"): string {
+    return csvRelation([this.#readable], this.#parts.dialect, this.#parts.names.length, badRecords);
   }
 
   async #firstMisfit(cause: AgnesError): Promise<AgnesError | null> {
@@ -147,11 +178,18 @@ class OpenCsvFile implements OpenFile {
       file: originOf(head.file),
       line,
       column,
-      value: value ?? "",
+      value,
       type: format === undefined ? type : `${type} (${format})`,
     };
     return new AgnesError("file_value_invalid", details, { cause });
   }
+}
+
+interface BadRecord {
+  readonly line: bigint;
+  readonly text: string;
+  readonly kind: string;
+  readonly message: string;
 }
 
 interface Misfit {
@@ -166,7 +204,7 @@ function rejectedRow(misfit: Misfit, columns: readonly TextColumn[]): RejectedRo
   return {
     row: Number(misfit.agnes_row),
     column: name,
-    value: misfit.agnes_value,
+    value: misfit.agnes_value ?? "",
     reason: `it is not ${format === undefined ? type : `${type} written as ${format}`}`,
     record: JSON.parse(misfit.agnes_record) as Record<string, unknown>,
   };

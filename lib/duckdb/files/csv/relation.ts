@@ -11,14 +11,35 @@ export interface ReadableCsv {
 
 const BUFFER_BYTES = 32 * 1024 * 1024;
 
+/** Where bad records go that are kept. */
+export const BAD_RECORDS = "agnes_bad_records";
+
+const BAD_RECORD_OPTIONS = {
+  fail: {},
+  skip: { ignore_errors: "true" },
+  keep: {
+    store_rejects: "true",
+    rejects_table: quoteLiteral(BAD_RECORDS),
+    rejects_scan: "'agnes_bad_scans'",
+    rejects_limit: "0",
+  },
+} as const;
+
 /** Names of text columns that no header can clash with. */
 export const textColumn = (at: number): string => `c${at}`;
 
 /**
  * The SQL that reads files of one layout as texts, `width` columns each. Nothing is detected: a record with another
  * number of values, or with a quote that does not close, is an error.
+ *
+ * @param badRecords `skip` leaves such records out; `keep` also puts them into the connection's table `BAD_RECORDS`
  */
-export function csvRelation(files: readonly ReadableCsv[], dialect: CsvDialect, width: number): string {
+export function csvRelation(
+  files: readonly ReadableCsv[],
+  dialect: CsvDialect,
+  width: number,
+  badRecords: "fail" | "skip" | "keep" = "fail",
+): string {
   const columns = Array.from({ length: width }, (_, at) => `${textColumn(at)}: 'VARCHAR'`);
   const compression = compressionOf(files[0]!);
   const options: Readonly<Record<string, string>> = {
@@ -38,6 +59,7 @@ export function csvRelation(files: readonly ReadableCsv[], dialect: CsvDialect, 
     compression: compression === "none" ? "'uncompressed'" : quoteLiteral(compression),
     max_line_size: String(dialect.maxLineBytes),
     buffer_size: String(Math.max(BUFFER_BYTES, 2 * dialect.maxLineBytes)),
+    ...BAD_RECORD_OPTIONS[badRecords],
   };
   const list = files.map(({ path }) => quoteLiteral(escapeGlob(path))).join(", ");
   const named = Object.entries(options).map(([name, value]) => `, ${name} = ${value}`);
