@@ -101,10 +101,10 @@ const isNested = (type: string) => type.startsWith("STRUCT(") || type.endsWith("
 function relationOf(path: string, { format, csv }: Reading, isWhole: boolean): string {
   const file = `[${literal(escapeGlob(path))}]`;
   const sample = `sample_size = ${isWhole ? -1 : SNIFFED_ROWS}`;
-  if (format === "parquet") return `read_parquet(${file})`;
+  if (format === "parquet") return `read_parquet(${file}, ${NOT_PARTITIONED})`;
   if (format === "json" || format === "ndjson") {
     const lines = format === "ndjson" ? ", format = 'newline_delimited'" : "";
-    return `read_json(${file}, ${sample}${lines})`;
+    return `read_json(${file}, ${NOT_PARTITIONED}, ${sample}${lines})`;
   }
   const settings: readonly (readonly [string, string | undefined])[] = [
     ["delim", csv.delimiter === undefined ? undefined : literal(csv.delimiter)],
@@ -120,8 +120,11 @@ function relationOf(path: string, { format, csv }: Reading, isWhole: boolean): s
   const given = settings
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `, ${name} = ${value}`);
-  return `read_csv(${file}, ${sample}${given.join("")})`;
+  return `read_csv(${file}, ${NOT_PARTITIONED}, ${sample}${given.join("")})`;
 }
+
+/** DuckDB makes a column of a folder called `year=2024` unless it is told not to. */
+const NOT_PARTITIONED = "hive_partitioning = false";
 
 /** DuckDB takes these characters of a path for a pattern; in brackets they are themselves. */
 const escapeGlob = (path: string) => path.replace(/[*?[]/g, (character) => `[${character}]`);
