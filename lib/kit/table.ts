@@ -1,6 +1,7 @@
 import type { Schema } from "apache-arrow";
 
 import type { AgnesError } from "../base/mod.ts";
+import type { FileReading } from "./batch.ts";
 import type { Capability } from "./capability.ts";
 import { toSchema, type Column } from "./columns.ts";
 
@@ -22,6 +23,8 @@ export interface TableInfo {
   readonly estimatedRows?: number;
   /** Where the table is inside the attached database, for `remote`. Default: `[name]`. */
   readonly remotePath?: readonly string[];
+  /** How the files of the table are read; kept with what is published, and shown. */
+  readonly reading?: FileReading;
   /**
    * Why the table cannot be read now, such as a damaged file; it may have no columns then. The other tables of the
    * source are synced, and what is published of this one stays. Default: it can be read.

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 
-import type { JsonValue } from "agnes/kit";
+import type { FileReading, JsonValue } from "agnes/kit";
 
 import { fileFailure } from "./failures.ts";
 
@@ -20,9 +20,16 @@ export interface Fingerprint {
 
 /** What a read left behind: which files, as they were, read in which way. */
 export interface ReadState {
-  /** A digest of all that decides what the rows of a file look like. */
-  readonly reading: string;
+  /** How the files were read. */
+  readonly reading: FileReading;
+  /** A digest of the options that decide how they are read. */
+  readonly settings: string;
+  /** What was asked of the rows: columns and conditions. */
+  readonly conditions: string;
   readonly files: ReadonlyMap<string, Fingerprint>;
+  /** The lists of column names that files have, and by origin which one a file has. */
+  readonly layouts?: readonly (readonly string[])[];
+  readonly layoutOf?: Readonly<Record<string, number>>;
 }
 
 /** What is to be read: `kept` and `changed` are origins; `isUnchanged` when all published rows stay as they are. */
@@ -94,7 +101,7 @@ export async function fingerprint(
 
 /** Decides what to read from what was read before (`null`: nothing) and what is there. */
 export function planRead(before: ReadState | null, now: ReadState): ReadPlan {
-  if (before === null || before.reading !== now.reading) {
+  if (before === null || !sameReading(before, now)) {
     return { changed: [...now.files.keys()], kept: [], isUnchanged: false };
   }
   const isSame = ([origin, seen]: readonly [string, Fingerprint]) => {
@@ -112,21 +119,34 @@ export function writeState(state: ReadState, now: Date): JsonValue {
   const settled = ({ sha256, ...seen }: Fingerprint) =>
     sha256 !== undefined && isRecent(seen, now) ? { ...seen, sha256 } : seen;
   return {
-    version: 2,
-    reading: state.reading,
+    version: 3,
+    reading: state.reading as unknown as JsonValue,
+    settings: state.settings,
+    conditions: state.conditions,
+    layouts: state.layouts ?? [],
+    layoutOf: state.layoutOf ?? {},
     files: Object.fromEntries([...state.files].map(([origin, seen]) => [origin, settled(seen)])),
   };
 }
 
 /** Reads back what `writeState` wrote; `null` for anything else, which means a full read. */
 export function parseState(state: JsonValue | undefined): ReadState | null {
-  const found = state as { version?: unknown; reading?: unknown; files?: unknown } | null | undefined;
-  if (found?.version !== 2 || typeof found.reading !== "string" || typeof found.files !== "object")
-    return null;
-  return {
-    reading: found.reading,
-    files: new Map(Object.entries(found.files as Record<string, Fingerprint>)),
-  };
+  const found = state as KeptState | null | undefined;
+  if (found?.version !== 3) return null;
+  const { reading, settings, conditions, layouts, layoutOf, files } = found;
+  return { reading, settings, conditions, layouts, layoutOf, files: new Map(Object.entries(files)) };
+}
+
+type KeptState = Required<Omit<ReadState, "files">> & {
+  readonly version: unknown;
+  readonly files: Readonly<Record<string, Fingerprint>>;
+};
+
+/** Whether rows that were read before look as they would now. Notes are for people. */
+function sameReading(before: ReadState, now: ReadState): boolean {
+  const decisive = ({ reading: { notes: _, ...reading }, settings, conditions }: ReadState) =>
+    JSON.stringify([reading, settings, conditions]);
+  return decisive(before) === decisive(now);
 }
 
 /** A short name for a value: the same for equal values. */

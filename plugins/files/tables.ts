@@ -2,11 +2,16 @@ import { basename, relative } from "node:path";
 
 import { AgnesError, toExposedName, type CsvOptions } from "agnes/kit";
 
-import type { FilesOptions, TableSettings } from "./options.ts";
+import type { FilesOptions, SourceFormat, TableSettings } from "./options.ts";
 import { readName } from "./formats.ts";
 import { findTable, findTables, rootsAt, type FoundTable } from "./scan.ts";
-import type { Reading } from "./shape.ts";
 import type { WalkRule } from "./walk.ts";
+
+/** How the options say that files are read. */
+export interface Reading {
+  readonly format: SourceFormat;
+  readonly csv: CsvOptions;
+}
 
 /** One table of the source: its files and how to read them. */
 export interface FilesTable extends FoundTable {
@@ -148,8 +153,6 @@ function withSettings(found: FoundTable, options: FilesOptions, settings: TableS
 function csvOf(format: Reading["format"], given: NonNullable<FilesOptions["csv"]>): CsvOptions {
   if (format !== "csv" && format !== "tsv") return {};
   return {
-    // DuckDB guesses whether there is a header, and guesses wrong when the names are numbers, such as years.
-    header: given.names === undefined,
     ...(format === "tsv" ? { delimiter: "\t" } : {}),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
   };

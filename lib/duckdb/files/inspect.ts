@@ -16,14 +16,17 @@ export async function inspectFiles(
   files: readonly FileInput[],
   options: InspectOptions,
 ): Promise<InspectedFiles> {
-  const { reading, empty } = await decide(connection, files, options);
+  const { reading, columns } =
+    files.length === 0
+      ? { reading: options.known ?? null, columns: new Map() }
+      : await decide(connection, files, options);
   const stranger = unknownColumn(options.types ?? {}, reading?.columns.map(({ name }) => name) ?? []);
   if (reading !== null && stranger !== undefined) {
     const known = reading.columns.map(({ name }) => name).join(", ");
     const reason = `there is no column ${JSON.stringify(stranger)}; there are ${known}`;
     throw new AgnesError("invalid_input", { what: "types", reason });
   }
-  return { reading, empty, schema: await schemaOf(connection, reading) };
+  return { reading, columns, schema: await schemaOf(connection, reading) };
 }
 
 /** The reading of a chunk that comes without one: decided from the chunk alone. */
@@ -55,12 +58,13 @@ async function decide(
   connection: Connection,
   files: readonly FileInput[],
   options: InspectOptions,
-): Promise<Pick<InspectedFiles, "reading" | "empty">> {
+): Promise<Pick<InspectedFiles, "reading" | "columns">> {
   const { format } = options;
   if (format !== "csv") return legacyInspect(connection, files, options);
-  const { dialect, columns, empty, notes } = await inspectCsv(connection, files, options);
-  if (dialect === null) return { reading: null, empty };
-  return { reading: { format, csv: dialect, columns, ...(notes.length === 0 ? {} : { notes }) }, empty };
+  const { dialect, columns, perFile, notes } = await inspectCsv(connection, files, options);
+  if (dialect === null) return { reading: options.known ?? null, columns: perFile };
+  const reading = { format, csv: dialect, columns, ...(notes.length === 0 ? {} : { notes }) };
+  return { reading, columns: perFile };
 }
 
 async function schemaOf(

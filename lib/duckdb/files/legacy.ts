@@ -7,7 +7,7 @@ export async function legacyInspect(
   connection: Connection,
   files: readonly FileInput[],
   options: InspectOptions,
-): Promise<Pick<InspectedFiles, "reading" | "empty">> {
+): Promise<Pick<InspectedFiles, "reading" | "columns">> {
   const { format, types = {} } = options;
   const columns = new Map<string, { name: string; type: string; given?: boolean }>();
   for (const { path, compression } of files) {
@@ -30,7 +30,10 @@ export async function legacyInspect(
         });
     }
   }
-  return { reading: { format, columns: [...columns.values()] }, empty: new Set() };
+  return {
+    reading: { format, columns: [...columns.values()] },
+    columns: new Map(files.map(({ path }) => [path, null])),
+  };
 }
 
 export async function legacyOpen(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import type { CsvDialect, FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
-import { ambiguityNote, uniteColumns } from "../columns.ts";
+import { ambiguityNote, columnsByName, uniteColumns } from "../columns.ts";
 import { decideTextTypes, type DecidedType } from "../text-decide.ts";
 import { inParallel } from "../parallel.ts";
 import { detectDialect } from "./dialect.ts";
@@ -17,7 +17,7 @@ import { csvRelation, textColumn } from "./relation.ts";
 export interface InspectedCsv {
   readonly dialect: CsvDialect | null;
   readonly columns: readonly FileColumn[];
-  readonly empty: ReadonlySet<string>;
+  readonly perFile: ReadonlyMap<string, readonly string[]>;
   readonly notes: readonly string[];
 }
 
@@ -45,24 +45,26 @@ export async function inspectCsv(
   const { csv = {}, known, types: given = {}, signal } = options;
   const heads = await inParallel(files, HEADS_AT_ONCE, (file) => readCsvHead(file, csv, signal));
   const filled = heads.filter((head) => !head.isEmpty);
-  const empty = new Set(heads.filter((head) => head.isEmpty).map((head) => head.file.path));
-  if (filled.length === 0) return { dialect: null, columns: [], empty, notes: [] };
+  const empty = heads.filter((head) => head.isEmpty).map((head) => [head.file.path, []] as const);
+  if (filled.length === 0) return { dialect: null, columns: [], perFile: new Map(empty), notes: [] };
   const dialect = detectDialect(filled, csv, known?.csv);
   const named = await inParallel(filled, HEADS_AT_ONCE, async (head): Promise<NamedCsv> => ({
     head,
     names: columnNames(head, dialect, csv.names),
     sizeBytes: (await stat(head.file.path)).size,
   }));
+  const perFile = new Map([...empty, ...named.map(({ head, names: own }) => [head.file.path, own] as const)]);
   const names = uniteColumns(
     named.map(({ head, names: own }) => ({
       file: head.file,
       names: [...own, ...Object.keys(head.file.constants ?? {})],
     })),
   );
+  if (options.look === "columns") return { dialect, columns: known?.columns ?? [], perFile, notes: [] };
   const look = new Look(connection, named, dialect, options);
   const open = names.filter((name) => given[name] === undefined);
   const total = named.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const isWhole = options.whole === true || total <= WHOLE_BYTES;
+  const isWhole = options.look === "whole" || total <= WHOLE_BYTES;
   const decided = new Map(await look.decide(open, isWhole));
   if (!isWhole) {
     // The start of the files does not tell, but their rest may.
@@ -71,11 +73,18 @@ export async function inspectCsv(
     );
     for (const [name, type] of await look.decide(undecided, true)) decided.set(name, type);
   }
-  const columns = names.map((name) => columnOf(name, given[name], decided.get(name), options));
+  const before = columnsByName(known?.columns ?? []);
+  const columns = names.map((name) => {
+    const was = before.get(name);
+    // Without a value, what the column was is all that is known of it.
+    return decided.get(name)?.isEmpty === true && was !== undefined
+      ? was
+      : columnOf(name, given[name], decided.get(name), options);
+  });
   const notes = [...decided].flatMap(([name, { ambiguous }]) =>
     ambiguous === undefined ? [] : [ambiguityNote(name, ambiguous)],
   );
-  return { dialect, columns, empty, notes };
+  return { dialect, columns, perFile, notes };
 }
 
 function columnOf(
