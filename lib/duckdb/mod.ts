@@ -20,6 +20,8 @@ export { createEngine } from "./engine.ts";
 export type { Engine } from "./engine.ts";
 export { parquetFooter } from "./parquet-footer.ts";
 export type { ParquetFooter } from "./parquet-footer.ts";
+export { hasNegativeZero } from "./arrow/negative-zero.ts";
+export { storedExpression, storedType } from "./stored-type.ts";
 export { spoolBytes } from "./spool-bytes.ts";
 export type { SpooledChunk } from "./spool-bytes.ts";
 export { batchTexts } from "./result/encode.ts";
