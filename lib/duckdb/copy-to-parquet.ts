@@ -56,6 +56,8 @@ const ROW_GROUP_ROWS = 61_440;
  * finding out what it holds takes a third of the time.
  */
 const DICTIONARY_VALUES_MAX = 4096;
+/** Room for so many values is taken for each column, a fifth of a megabyte; tables of more columns go without a limit. */
+const LIMITED_COLUMNS_MAX = 200;
 /** Fetching batches from JavaScript takes no more than this; encoding them is DuckDB's. */
 const STREAM_THREADS = 2;
 const REPORT_EVERY_MS = 100;
@@ -95,13 +97,19 @@ async function copySql(
 ): Promise<CopyResult> {
   const columns = await connection.describe(sql, signalOf(options));
   const floats = new Set(columns.map(({ type }) => floatsOf(type)));
-  if (floats.has("nested")) return copy(connection, storedSelect(sql, columns), path, options, false);
+  if (floats.has("nested")) return copy(connection, storedSelect(sql, columns), path, options, "none");
   try {
-    return await copy(connection, storedSelect(sql, columns, guarded), path, options, true);
+    return await copy(
+      connection,
+      storedSelect(sql, columns, guarded),
+      path,
+      options,
+      dictionariesOf(columns),
+    );
   } catch (error) {
     if (!messageOf(error).includes(NEGATIVE_ZERO)) throw error;
     if (options.partitionBy !== undefined) await rm(path, { recursive: true, force: true });
-    return copy(connection, storedSelect(sql, columns), path, options, false);
+    return copy(connection, storedSelect(sql, columns), path, options, "none");
   }
 }
 
@@ -118,12 +126,24 @@ async function copyStream(
     const select = (input.select ?? ((relation) => `SELECT * FROM ${relation}`))(table.relation);
     const columns = await connection.describe(select, signalOf(options));
     const isSafe = input.withoutNegativeZero ?? columns.every(({ type }) => floatsOf(type) === "none");
-    return await copy(connection, storedSelect(select, columns), path, options, isSafe);
+    const dictionaries = isSafe ? dictionariesOf(columns) : "none";
+    return await copy(connection, storedSelect(select, columns), path, options, dictionaries);
   } finally {
     table.close();
     stop();
   }
 }
+
+type Dictionaries = "none" | "small" | "any";
+
+const DICTIONARIES: Readonly<Record<Dictionaries, string>> = {
+  none: "DICTIONARY_SIZE_LIMIT 0, ",
+  small: `DICTIONARY_SIZE_LIMIT ${DICTIONARY_VALUES_MAX}, `,
+  any: "",
+};
+
+const dictionariesOf = (columns: Columns): Dictionaries =>
+  columns.length > LIMITED_COLUMNS_MAX ? "any" : "small";
 
 type Columns = Awaited<ReturnType<Connection["describe"]>>;
 
@@ -166,7 +186,7 @@ async function copy(
   select: string,
   path: string,
   options: CopyOptions,
-  withDictionaries: boolean,
+  dictionaries: Dictionaries,
 ): Promise<CopyResult> {
   const { ordered = false, rowGroupRows = ROW_GROUP_ROWS, partitionBy } = options;
   const partitions =
@@ -176,7 +196,7 @@ async function copy(
   const sql =
     `COPY (${select}\n) TO ${quoteLiteral(path)} (FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, ` +
     `COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${rowGroupRows}, ` +
-    `DICTIONARY_SIZE_LIMIT ${withDictionaries ? DICTIONARY_VALUES_MAX : 0}, RETURN_STATS true, ${partitions})`;
+    `${DICTIONARIES[dictionaries]}RETURN_STATS true, ${partitions})`;
   const files = await connection.rows<CopyRow>(sql, signalOf(options));
   return {
     rows: files.reduce((sum, file) => sum + Number(file.count), 0),

@@ -18,6 +18,7 @@ export type { StreamSource } from "./stream/scan.ts";
 export type { SqlValue } from "./values.ts";
 export { createEngine } from "./engine.ts";
 export type { Engine } from "./engine.ts";
+export { checkParquetInput } from "./parquet-input.ts";
 export { parquetFooter } from "./parquet-footer.ts";
 export type { ParquetFooter } from "./parquet-footer.ts";
 export { hasNegativeZero } from "./arrow/negative-zero.ts";

@@ -75,7 +75,9 @@ function convert(value: string, tree: TypeTree, depth: number): string {
   const item = `agnes_${depth}`;
   switch (tree.kind) {
     case "plain":
-      if (tree.text === "VARIANT") return `CAST(CAST(${value} AS JSON) AS VARCHAR)`;
+      if (tree.text === "VARIANT") {
+        return `CASE WHEN ${value} IS NOT NULL THEN CAST(CAST(${value} AS JSON) AS VARCHAR) END`;
+      }
       return `ST_AsWKB(${value})`;
     case "list":
       return `list_transform(${value}, lambda ${item}: ${convert(item, tree.item, depth + 1)})`;

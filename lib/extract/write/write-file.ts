@@ -1,7 +1,13 @@
 import { dirname } from "node:path";
 
 import { AgnesError, isAgnesError } from "../../base/mod.ts";
-import { copyToParquet, fileRelation, parquetFooter, spoolBytes } from "../../duckdb/mod.ts";
+import {
+  checkParquetInput,
+  copyToParquet,
+  fileRelation,
+  parquetFooter,
+  spoolBytes,
+} from "../../duckdb/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
 import { columnsOf, type PublishedColumn } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
@@ -31,6 +37,7 @@ export async function writeFileChunk(
   const spooled = await spoolBytes(host, chunk, dirname(path), context.signal);
   const local = spooled.chunk;
   try {
+    if (local.format === "parquet") await checkParquetInput(local.data);
     const typed = await typedChunk(context, local, number, target.columns);
     const { rows, sizeBytes } = await copyOrSetAside(context, typed.chunk, typed.present, target, path);
     checkCount(context.plan.name, rows, (await parquetFooter(path)).rows, "the footer of the part");
@@ -55,7 +62,7 @@ async function copyOrSetAside(
 ): Promise<{ rows: number; sizeBytes: number }> {
   const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
   const sql = `SELECT ${selectList(target.columns, present)} FROM ${localRelation(chunk, present)}${where}`;
-  const options = { signal: context.signal, ordered: target.ordered };
+  const options = { signal: context.signal, ordered: true };
   try {
     return await copyToParquet(context.database, { kind: "sql", sql }, path, options);
   } catch (error) {
@@ -124,11 +131,7 @@ function refuseDifferences(
 
 async function describe(context: TableContext, relation: string): Promise<Columns> {
   await using connection = await context.database.connect();
-  const rows = await connection.rows<{ column_name: string; column_type: string }>(
-    `DESCRIBE SELECT * FROM ${relation}`,
-    { signal: context.signal },
-  );
-  return rows.map((row) => ({ name: row.column_name, type: row.column_type }));
+  return await connection.describe(`SELECT * FROM ${relation}`, { signal: context.signal });
 }
 
 function isValueError(error: unknown): boolean {
