@@ -6,6 +6,7 @@ import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
 import { mergeRead } from "./merge/merge-read.ts";
 import { publishedColumns, type TablePlan } from "./plan.ts";
 import { finishParts } from "./publish/finish-parts.ts";
+import { renewParts } from "./publish/renew-parts.ts";
 import type { ReadRange } from "./read/look-back.ts";
 import { openRead } from "./read/open-read.ts";
 import { columnsOf, type PublishedColumn } from "./schema/column.ts";
@@ -43,12 +44,22 @@ export async function extractTable(context: TableContext): Promise<TableOutcome>
   await services.host.files.makeDirectory(partsDirectory(context.directory, plan.name));
   const quarantine = quarantineOf(context);
   try {
-    return await readAndMerge(context, decision, quarantine);
+    return await renewed(context, await readAndMerge(context, decision, quarantine));
   } catch (error) {
     throw tableError(context, error);
   } finally {
     await quarantine?.finish();
   }
+}
+
+/** The outcome with every part in today's format, whatever the read came to. */
+async function renewed(context: TableContext, outcome: TableOutcome): Promise<TableOutcome> {
+  const table = await renewParts(context, outcome.table);
+  if (table === outcome.table) return outcome;
+  const before = new Set(outcome.table.parts);
+  const partsWritten = outcome.partsWritten + table.parts.filter((part) => !before.has(part)).length;
+  const notes = [...outcome.notes, "its parts were written anew, so that every Parquet reader can read them"];
+  return { ...outcome, table, changed: true, partsWritten, notes };
 }
 
 async function readAndMerge(

@@ -60,15 +60,12 @@ export async function describeTableIn(
   table: AnalyticsTable,
   directory: string | null,
 ): Promise<TableDescription> {
-  const rows = await connection.rows<{ column_name: string; column_type: string; null: string }>(
-    `DESCRIBE SELECT * FROM ${quotedTable(table)}`,
-  );
+  const rows = await connection.describe(`SELECT * FROM ${quotedTable(table)}`);
   const known = directory === null ? new Map<string, KnownColumn>() : await knownColumns(table, directory);
   const schema = rows.map((row) => ({
-    name: row.column_name,
-    type: row.column_type,
-    nullable: known.get(row.column_name)?.nullable ?? true,
-    description: known.get(row.column_name)?.description ?? "",
+    ...row,
+    nullable: known.get(row.name)?.nullable ?? true,
+    description: known.get(row.name)?.description ?? "",
   }));
   return { ...toCatalogEntry(table), columns: schema.length, schema };
 }

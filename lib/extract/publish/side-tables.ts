@@ -48,6 +48,7 @@ function partRows({ name, parts }: PublishedTable): Rows {
     p.keyMax,
     p.cursorMin,
     p.cursorMax,
+    p.format,
   ]);
 }
 

@@ -1,4 +1,4 @@
-import { storedType } from "./column.ts";
+import { storedType } from "../../duckdb/mod.ts";
 
 /** Integers by the bits that hold their magnitude; a signed type keeps one for the sign. */
 const INTEGERS: Readonly<Record<string, { readonly bits: number; readonly signed: boolean }>> = {

@@ -53,6 +53,13 @@ export interface PublishedTable {
   readonly remote?: { readonly alias: string; readonly path: readonly string[]; readonly reason?: string };
 }
 
+/**
+ * How parts are written now; parts of another format are written anew at the next run of their table.
+ *
+ * 1, also where none is noted: Parquet version 2, with encodings that few readers know. 2: version 1.
+ */
+export const PART_FORMAT = 2;
+
 /** One Parquet file; never changed once it has its name. */
 export interface Part {
   /** Relative to the extract's directory, with `/`. */
@@ -60,6 +67,8 @@ export interface Part {
   readonly rows: number;
   readonly sizeBytes: number;
   readonly sha256: string;
+  /** How its file is written; see `PART_FORMAT`. */
+  readonly format: number;
   /** The version of the layout its columns have. */
   readonly schemaVersion: number;
   /** `2026-01`, or `unknown`; for partitioned tables. */

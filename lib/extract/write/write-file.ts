@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 
 import { AgnesError, isAgnesError } from "../../base/mod.ts";
 import {
+  checkParquetInput,
   copyToParquet,
   openFile,
   parquetFooter,
@@ -34,6 +35,7 @@ export async function writeFileChunk(
   const spooled = await spoolBytes(services.host, chunk, directory, signal);
   await using connection = await context.database.connect();
   try {
+    if (chunk.format === "parquet") await checkParquetInput(spooled.chunk.data);
     const types = chunk.format === "parquet" ? {} : { types: declaredTypes(context) };
     const reading = await readingOf(connection, spooled.chunk, { ...types, signal });
     const readable = { ...spooled.chunk, reading: reading ?? { format: chunk.format, columns: [] } };
