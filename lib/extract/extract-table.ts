@@ -15,6 +15,7 @@ import { evolve, sameLayout } from "./schema/evolve.ts";
 import { filterCondition } from "./schema/select.ts";
 import type { TableContext } from "./services.ts";
 import type { Part, PublishedTable, SchemaVersion } from "./state/extract-state.ts";
+import { redescribed } from "./redescribe.ts";
 import { quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./write/staged.ts";
 import { discard, writeParts, type WriteTarget } from "./write/write-parts.ts";
@@ -35,6 +36,20 @@ export interface TableOutcome {
 
 /** Reads one table and makes its parts durable; publishes nothing. */
 export async function extractTable(context: TableContext): Promise<TableOutcome> {
+  try {
+    try {
+      return await extractOnce(context);
+    } catch (error) {
+      const again = await redescribed(context, error);
+      if (again === null) throw error;
+      return await extractOnce(again);
+    }
+  } catch (error) {
+    throw tableError(context, error);
+  }
+}
+
+async function extractOnce(context: TableContext): Promise<TableOutcome> {
   const { plan, previous, services } = context;
   const decision = decideRead(plan, previous, {
     full: context.full,
@@ -45,8 +60,6 @@ export async function extractTable(context: TableContext): Promise<TableOutcome>
   const quarantine = quarantineOf(context);
   try {
     return await renewed(context, await readAndMerge(context, decision, quarantine));
-  } catch (error) {
-    throw tableError(context, error);
   } finally {
     await quarantine?.finish();
   }
@@ -151,6 +164,7 @@ function layoutOf(context: TableContext, decision: ReadDecision): Layout {
     policy: plan.schemaPolicy,
     accept: decision.accept,
     replaced: decision.kind === "whole" && decision.state === undefined,
+    reading: plan.info.reading,
   });
   for (const change of changes) services.log.warn(describeChange(change), { table: plan.name });
   const schemas = previous?.schemas ?? [];
@@ -217,6 +231,7 @@ function assemble(
     tombstones: decision.kind === "whole" ? [] : (previous?.tombstones ?? []),
     ...(cursor === undefined ? {} : { cursor }),
     ...(state === undefined ? {} : { state }),
+    ...(plan.info.reading === undefined ? {} : { reading: plan.info.reading }),
   };
 }
 

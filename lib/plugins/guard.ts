@@ -6,6 +6,14 @@ export function guardConnector(connector: AnyConnector, origin: Origin): AnyConn
   return {
     ...(connector.discover && { discover: guardedDiscover(connector, origin) }),
     ...(connector.read && { read: guardedRead(connector, origin) }),
+    ...(connector.redescribe && {
+      redescribe: (table, options) =>
+        later(() => connector.redescribe!(table, options), origin, {
+          operation: "redescribe",
+          table: table.name,
+          signal: options.signal,
+        }),
+    }),
     ...guardedStream(connector, origin),
     ...guardedQuery(connector, origin),
     ...(connector.remote && {

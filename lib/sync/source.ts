@@ -1,6 +1,6 @@
 import { AgnesError, isAgnesError, nearest, withTimeout, type Host, type Log } from "../base/mod.ts";
 import { createEngine, type DuckDBLimits } from "../duckdb/mod.ts";
-import { extractSource, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
+import { extractSource, publishedStates, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
 import { connectSource, discoverTables, type PluginRegistry, type SourceHandle } from "../plugins/mod.ts";
 import type { RegisteredTable, TableRegistry } from "../tables/mod.ts";
@@ -44,7 +44,9 @@ export async function openSource(
   if (config === undefined) throw unknownSource(source, Object.keys(sources));
   const engine = createEngine(host, limits);
   try {
-    const connecting = { host, log, engine, directory: workspace.directory };
+    const extract = dataPaths.extract(workspace.dataDirectory, source);
+    const published = publishedStates(extract);
+    const connecting = { host, log, engine, directory: workspace.directory, published };
     const handle = await connectSource(
       connecting,
       plugins,

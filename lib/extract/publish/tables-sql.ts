@@ -10,7 +10,8 @@ export const createTables: readonly string[] = [
   `CREATE TABLE _schema (table_name VARCHAR, version INTEGER, generation BIGINT, changed_at TIMESTAMP,
      columns VARCHAR, source_columns VARCHAR, changes VARCHAR)`,
   `CREATE TABLE _cursor (table_name VARCHAR, cursor_column VARCHAR, cursor_value VARCHAR, state VARCHAR,
-     source_columns VARCHAR, definition VARCHAR, tombstones VARCHAR, event_ids VARCHAR, remote VARCHAR)`,
+     source_columns VARCHAR, definition VARCHAR, tombstones VARCHAR, event_ids VARCHAR, remote VARCHAR,
+     reading VARCHAR)`,
 ];
 
 /** Only in extracts with remote tables. */

@@ -1,4 +1,4 @@
-import type { JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
+import type { FileReading, JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
 import type { QueryMode } from "../plan.ts";
 import type { PublishedColumn } from "../schema/column.ts";
 import type { SchemaChange } from "../schema/diff.ts";
@@ -45,6 +45,8 @@ export interface PublishedTable {
   readonly cursor?: { readonly column: string; readonly value: string };
   /** What the connector asked to be given at the next read. */
   readonly state?: JsonValue;
+  /** How the files of the table were read, when it is made of files. */
+  readonly reading?: FileReading;
   /** What was asked of the source, as text; when it changes the table is read anew. */
   readonly definition: string;
   /** Rows deleted by pushed events, so that an older event cannot bring them back. */

@@ -1,6 +1,6 @@
 import { AgnesError, isAgnesError, messageOf } from "../../base/mod.ts";
 import { openDatabase, quoteLiteral, storedType, type Connection } from "../../duckdb/mod.ts";
-import type { JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
+import type { FileReading, JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
 import type { QueryMode } from "../plan.ts";
 import { extractPath } from "../publish/paths.ts";
 import { WHOLE_EXTRACT } from "../publish/tables-sql.ts";
@@ -187,6 +187,8 @@ interface CursorRow {
   readonly tombstones: string | null;
   readonly event_ids: string | null;
   readonly remote: string | null;
+  /** Not in the files of an earlier version. */
+  readonly reading?: string | null;
 }
 
 function toGeneration(row: GenerationRow): Generation {
@@ -211,6 +213,7 @@ function toTable(
   const current = schemas.at(-1);
   const state = parsed<JsonValue>(cursor?.state);
   const remote = parsed<NonNullable<PublishedTable["remote"]>>(cursor?.remote);
+  const reading = parsed<FileReading>(cursor?.reading);
   return {
     name: meta.table_name,
     description: meta.description ?? "",
@@ -229,6 +232,7 @@ function toTable(
       : {}),
     ...(state === undefined ? {} : { state }),
     ...(remote === undefined ? {} : { remote }),
+    ...(reading === undefined ? {} : { reading }),
   };
 }
 
