@@ -6,6 +6,7 @@ export type { Granularity, QueryMode, Strategy, TablePlan } from "./plan.ts";
 export type { PublishedColumn } from "./schema/column.ts";
 export { describeChange } from "./schema/diff.ts";
 export type { SchemaChange } from "./schema/diff.ts";
+export { readingText } from "./schema/reading.ts";
 export { partsQuery } from "./schema/view.ts";
 export type { ExtractServices, ExtractSource } from "./services.ts";
 export type { ExtractProgress, ExtractStats, TableStats } from "./stats.ts";

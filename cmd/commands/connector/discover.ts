@@ -1,3 +1,4 @@
+import { readingText } from "../../../lib/extract/mod.ts";
 import type { TableInfo } from "../../../lib/kit/mod.ts";
 import { command, type ExitStatus } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
@@ -37,6 +38,9 @@ export default command({
         table.problem === undefined ? (table.description ?? "") : `cannot be read: ${table.problem.message}`,
       ]),
     );
+    for (const { name, reading } of tables) {
+      if (reading !== undefined) cli.say(`${name} is read as ${readingText(reading)}`);
+    }
     for (const { name, notes = [] } of tables) for (const note of notes) cli.warn(`${name}: ${note}`);
     if (tables.length === 0) cli.say(`${args.source} has no tables.`);
     return statusOf(tables);

@@ -53,10 +53,12 @@ const KIND = {
 
 const SCALE_MAX = 6;
 const DECIMAL_WIDTH = 18;
-/** A query of a thousand columns times ten aggregates takes longer to plan than to run. */
-const COLUMNS_AT_ONCE = 100;
+/** Every column has a dozen regular expressions, which take longer to compile for many columns than to run. */
+const COLUMNS_ABREAST = 40;
 
 interface Facts {
+  /** The place of the column, from 0. */
+  readonly place: number;
   readonly kinds: bigint | null;
   readonly whole_digits: number | null;
   readonly fraction_digits: number | null;
@@ -77,22 +79,36 @@ export async function decideTextTypes(
   options: DecideOptions = {},
 ): Promise<ReadonlyMap<string, DecidedType>> {
   const entries = [...columns];
-  const decided = new Map<string, DecidedType>();
-  for (let from = 0; from < entries.length; from += COLUMNS_AT_ONCE) {
-    const some = entries.slice(from, from + COLUMNS_AT_ONCE);
-    const kinds = some.map(([, text], at) => `${text} AS t${at}, ${kindOf(text, options)} AS k${at}`);
-    const facts = some.map((_, at) => `${factsOf(`t${at}`, `k${at}`, options)} AS f${at}`);
-    const [row] = await connection.rows<Record<string, Facts>>(
-      `SELECT ${facts.join(", ")} FROM (SELECT ${kinds.join(", ")} FROM ${relation})`,
-      options.signal === undefined ? {} : { signal: options.signal },
-    );
-    for (const [at, [name]] of some.entries()) decided.set(name, typeOf(row![`f${at}`]!, options));
-  }
-  const others = entries.filter(([name]) => decided.get(name)!.type === OTHER_DATE);
+  const texts = [...columns.values()];
+  const sql = texts.length <= COLUMNS_ABREAST ? factsAbreast : factsInRows;
+  const statement = options.signal === undefined ? {} : { signal: options.signal };
+  const facts = await connection.rows<Facts>(sql(relation, texts, options), statement);
+  const decided = new Map(facts.map(({ place, ...found }) => [entries[place]![0], typeOf(found, options)]));
+  const others = entries.filter(([name]) => decided.get(name)?.type === OTHER_DATE);
   for (const [name, found] of await decideDateOrders(connection, relation, new Map(others), options)) {
     decided.set(name, found);
   }
   return decided;
+}
+
+/** The facts of a few columns, in one row, unfolded into one row each. */
+function factsAbreast(relation: string, texts: readonly string[], options: DecideOptions): string {
+  if (texts.length === 0) return "SELECT 0 AS place WHERE false";
+  const kinds = texts.map((text, at) => `${text} AS t${at}, ${kindOf(text, options)} AS k${at}`);
+  const facts = texts.map((_, at) => `${factsOf(`t${at}`, `k${at}`, options)} AS f${at}`);
+  const rows = texts.map((_, at) => `SELECT ${at} AS place, unnest(f${at}) FROM facts`);
+  return `WITH facts AS MATERIALIZED (SELECT ${facts.join(", ")} FROM (SELECT ${kinds.join(", ")} FROM ${relation}))
+    ${rows.join(" UNION ALL ")}`;
+}
+
+/** The facts of many columns: their texts below each other, so that everything is compiled once. */
+function factsInRows(relation: string, texts: readonly string[], options: DecideOptions): string {
+  const long = `SELECT unnest(range(${texts.length}))::INTEGER AS place, unnest([${texts.join(", ")}]) AS t FROM ${relation}`;
+  return `WITH facts AS (
+      SELECT place, ${factsOf("t", "k", options)} AS f
+      FROM (SELECT place, t, ${kindOf("t", options)} AS k FROM (${long})) GROUP BY place
+    ) SELECT places.place::INTEGER AS place, unnest(f) FROM range(${texts.length}) AS places(place)
+      LEFT JOIN facts ON facts.place = places.place`;
 }
 
 /** The SQL of the one bit that says what a text is; null for a null. */
@@ -152,8 +168,8 @@ function factsOf(text: string, kind: string, { numbers = PLAIN_NUMBERS }: Decide
 const OTHER_DATE = "?";
 
 /** The type of a column of which these facts are known. */
-function typeOf(facts: Facts, options: DecideOptions): DecidedType {
-  if (facts.kinds === null) return { type: "VARCHAR", isEmpty: true };
+function typeOf(facts: Omit<Facts, "place">, options: DecideOptions): DecidedType {
+  if (facts.kinds == null) return { type: "VARCHAR", isEmpty: true };
   const kinds = Number(facts.kinds);
   const only = (bits: number) => (kinds & ~bits) === 0;
   const as = (type: string, format?: string): DecidedType => ({
@@ -174,7 +190,11 @@ function typeOf(facts: Facts, options: DecideOptions): DecidedType {
   return as(only(KIND.otherDate) ? OTHER_DATE : "VARCHAR");
 }
 
-function numberType(kinds: number, facts: Facts, { fractions = "decimal" }: DecideOptions): string {
+function numberType(
+  kinds: number,
+  facts: Omit<Facts, "place">,
+  { fractions = "decimal" }: DecideOptions,
+): string {
   const scale = facts.fraction_digits ?? 0;
   const isDecimal =
     fractions === "decimal" &&

@@ -35,6 +35,8 @@ const SMALL_FILE_BYTES = 1024 * 1024;
 const SAMPLE_ROWS = 20_000;
 const HEADS_AT_ONCE = 8;
 const FILES_PER_SCAN = 200;
+/** A scan of more columns takes too much memory. */
+const COLUMNS_AT_ONCE = 250;
 
 /** Decides how the CSV files of one table are read. */
 export async function inspectCsv(
@@ -129,11 +131,12 @@ class Look {
   }
 
   async decide(names: readonly string[], isWhole: boolean): Promise<ReadonlyMap<string, DecidedType>> {
-    if (names.length === 0) return new Map();
-    const { signal, csv = {}, fractions } = this.#options;
+    const decided = new Map<string, DecidedType>();
+    if (names.length === 0) return decided;
+    const { signal } = this.#options;
     const opened: OpenCsv[] = [];
     try {
-      const selects: string[] = [];
+      const groups: (readonly [NamedCsv, readonly OpenCsv[]])[] = [];
       for (const group of groupsOf(this.#files, isWhole)) {
         const readable: OpenCsv[] = [];
         for (const { head } of group) {
@@ -141,25 +144,31 @@ class Look {
           readable.push(one);
           opened.push(one);
         }
-        selects.push(this.#select(group[0]!, readable, names, isWhole));
+        groups.push([group[0]!, readable]);
       }
-      return await decideTextTypes(
-        this.#connection,
-        `(${selects.join(" UNION ALL ")})`,
-        new Map(names.map((name, at) => [name, `v${at}`])),
-        {
-          numbers: this.#dialect,
-          ...(fractions === undefined ? {} : { fractions }),
-          dateFormat: csv.dateFormat,
-          timestampFormat: csv.timestampFormat,
-          signal,
-        },
-      );
+      for (let from = 0; from < names.length; from += COLUMNS_AT_ONCE) {
+        const some = names.slice(from, from + COLUMNS_AT_ONCE);
+        const selects = groups.map(([first, files]) => this.#select(first, files, some, isWhole));
+        for (const [name, type] of await this.#decideOf(selects, some)) decided.set(name, type);
+      }
+      return decided;
     } catch (error) {
       throw await explainCsvError(error, this.#files, this.#dialect, signal);
     } finally {
       for (const one of opened) await one.close();
     }
+  }
+
+  #decideOf(selects: readonly string[], names: readonly string[]): Promise<ReadonlyMap<string, DecidedType>> {
+    const { signal, csv = {}, fractions } = this.#options;
+    const columns = new Map(names.map((name, at) => [name, `v${at}`]));
+    return decideTextTypes(this.#connection, `(${selects.join(" UNION ALL ")})`, columns, {
+      numbers: this.#dialect,
+      ...(fractions === undefined ? {} : { fractions }),
+      dateFormat: csv.dateFormat,
+      timestampFormat: csv.timestampFormat,
+      signal,
+    });
   }
 
   #select(first: NamedCsv, files: readonly OpenCsv[], names: readonly string[], isWhole: boolean): string {
