@@ -17,6 +17,7 @@ export default command({
     const table = await agnes.describe(args.table);
     if (cli.json) return await cli.printJson(table);
     if (table.description !== "") cli.say(`${table.name}: ${table.description}\n`);
+    if (table.readAs !== null) cli.say(`read as ${table.readAs}\n`);
     await printRows(
       cli,
       ["column", "type", "null", "description"],

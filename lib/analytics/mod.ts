@@ -20,5 +20,12 @@ export {
   knownFunctions,
   refusedFunctions,
 } from "./sql/functions.ts";
-export { parseSql, type FunctionUse, type ParsedSql, type SelectFacts, type TableUse } from "./sql/tree.ts";
+export {
+  parseSql,
+  renderSql,
+  type FunctionUse,
+  type ParsedSql,
+  type SelectFacts,
+  type TableUse,
+} from "./sql/tree.ts";
 export { readAnalyticsState } from "./state.ts";

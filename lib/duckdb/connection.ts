@@ -79,6 +79,21 @@ export class Connection implements AsyncDisposable, SourceHolder {
     );
   }
 
+  /** The columns of a query's answer with their DuckDB types, in its order; nothing of it is computed. */
+  async describe(
+    sql: string,
+    options: StatementOptions = {},
+  ): Promise<readonly { readonly name: string; readonly type: string }[]> {
+    // The rows of a DESCRIBE come in any order when there are more than 2,048.
+    return this.#exclusive(sql, () =>
+      runStatements(this.#running(), `SELECT * FROM (${sql}\n) LIMIT 0`, options, async (result) => {
+        const answer = new duckdb.DuckDBResult(result);
+        const types = answer.columnTypes();
+        return answer.columnNames().map((name, at) => ({ name, type: String(types[at]) }));
+      }),
+    );
+  }
+
   /**
    * The answer as Arrow batches, produced as they are read. Until they are read to the end or the loop is left, the
    * connection takes no other statement (`duckdb_busy`).

@@ -2,8 +2,7 @@ import { AgnesError, type Host } from "../base/mod.ts";
 import type { DuckDBEngine } from "../kit/mod.ts";
 import type { Connection, StreamResult } from "./connection.ts";
 import { openDatabase, type Database, type DuckDBLimits } from "./database.ts";
-import { describeQuery } from "./describe.ts";
-import { fileRelation } from "./file-relation.ts";
+import { inspectFiles } from "./files/inspect.ts";
 import { quoteIdentifier, quoteLiteral } from "./sql.ts";
 
 /** DuckDB as plugins are given it, and a way to end it. */
@@ -42,8 +41,18 @@ export function createEngine(_host: Host, limits: DuckDBLimits): Engine {
           reason: "only a path can be described",
         });
       }
+      const { format, csv, types, compression } = chunk;
+      const file = { path: data, ...(compression === undefined ? {} : { compression }) };
+      const given = {
+        format,
+        ...(csv === undefined ? {} : { csv }),
+        ...(types === undefined ? {} : { types }),
+      };
+      return (await this.inspect([file], { ...given, ...options })).schema;
+    },
+    async inspect(files, options) {
       await using connection = await connect();
-      return await describeQuery(connection, `SELECT * FROM ${fileRelation({ ...chunk, data })}`, options);
+      return await inspectFiles(connection, files, options);
     },
     async query(sql, { attach = {}, ...options } = {}) {
       const connection = await connect();

@@ -31,9 +31,9 @@ export function fileRelation(chunk: LocalFileChunk, hints: RelationHints = {}): 
       if (chunk.types !== undefined || chunk.csv !== undefined) {
         throw misplaced(chunk, "a Parquet file carries its own types and has no csv options");
       }
-      return `read_parquet([${path}])`;
+      return `read_parquet([${path}]${options(NOT_PARTITIONED)})`;
     case "csv":
-      return `read_csv([${path}]${options({ ...compression(chunk), ...csvOptions(chunk, hints) })})`;
+      return `read_csv([${path}]${options({ ...NOT_PARTITIONED, ...compression(chunk), ...csvOptions(chunk, hints) })})`;
     case "ndjson":
     case "json":
       if (chunk.csv !== undefined) throw misplaced(chunk, "csv options do not go with it");
@@ -45,6 +45,9 @@ export function fileRelation(chunk: LocalFileChunk, hints: RelationHints = {}): 
         : `read_json([${path}]${options({ ...compression(chunk), ...jsonOptions(chunk), columns: record(hints.columns) })})`;
   }
 }
+
+/** DuckDB makes a column of a folder called `year=2024` unless it is told not to. */
+const NOT_PARTITIONED = { hive_partitioning: "false" };
 
 /** Options of a reader as SQL; the values are SQL already. */
 function options(values: Readonly<Record<string, string>>): string {
@@ -92,6 +95,7 @@ function withTypes(relation: string, types: Readonly<Record<string, string>> = {
 
 function jsonOptions({ format }: LocalFileChunk): Record<string, string> {
   return {
+    ...NOT_PARTITIONED,
     format: format === "ndjson" ? "'newline_delimited'" : "'auto'",
     // Twice DuckDB's own. Every thread takes a buffer of two such objects at once, so larger ones cost everybody.
     maximum_object_size: "33554432",

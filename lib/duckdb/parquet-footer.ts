@@ -1,8 +1,8 @@
 import { open } from "node:fs/promises";
 
-import { parquetMetadataAsync, type FileMetaData } from "hyparquet";
+import { parquetMetadataAsync, type AsyncBuffer, type FileMetaData } from "hyparquet";
 
-import { AgnesError, fileError, messageOf } from "../base/mod.ts";
+import { AgnesError, fileError, isAgnesError, messageOf } from "../base/mod.ts";
 
 /** What the end of a Parquet file says, read by another implementation than the one that wrote it. */
 export interface ParquetFooter {
@@ -20,6 +20,14 @@ export interface ParquetFooter {
  * @throws `file_unreadable` when it is damaged, cut short or no Parquet file; `file_failed` when it cannot be opened
  */
 export async function parquetFooter(path: string): Promise<ParquetFooter> {
+  return withParquet(path, async (metadata, file) => summary(metadata, file.byteLength));
+}
+
+/** Opens a Parquet file with hyparquet; see `parquetFooter` for the errors. */
+export async function withParquet<T>(
+  path: string,
+  work: (metadata: FileMetaData, file: AsyncBuffer) => Promise<T>,
+): Promise<T> {
   const handle = await open(path, "r").catch((error: unknown) => {
     throw fileError("open", path, error);
   });
@@ -34,8 +42,10 @@ export async function parquetFooter(path: string): Promise<ParquetFooter> {
     };
     // A head of the file is enough to tell what it is not, and spares the library files it does not expect.
     if (size < 12) throw new Error(`${size} bytes are too few for a Parquet file`);
-    return summary(await parquetMetadataAsync({ byteLength: size, slice }), size);
+    const file = { byteLength: size, slice };
+    return await work(await parquetMetadataAsync(file), file);
   } catch (error) {
+    if (isAgnesError(error)) throw error;
     throw new AgnesError("file_unreadable", { path, reason: messageOf(error) }, { cause: error });
   } finally {
     await handle.close();

@@ -1,3 +1,5 @@
+import { Buffer } from "node:buffer";
+
 import * as duckdb from "@duckdb/node-api";
 import native from "@duckdb/node-bindings";
 
@@ -41,7 +43,8 @@ function bindParameter(prepared: native.PreparedStatement, index: number, value:
  */
 export function plainValue(value: duckdb.DuckDBValue): unknown {
   if (value === null || typeof value !== "object") return value;
-  if (value instanceof duckdb.DuckDBBlobValue) return value.bytes;
+  if (value instanceof duckdb.DuckDBBlobValue || value instanceof duckdb.DuckDBGeometryValue)
+    return value.bytes;
   if (value instanceof duckdb.DuckDBListValue || value instanceof duckdb.DuckDBArrayValue) {
     return value.items.map(plainValue);
   }
@@ -55,8 +58,42 @@ export function plainValue(value: duckdb.DuckDBValue): unknown {
   return textOf(value);
 }
 
+/**
+ * The text of a value's JSON: numbers with all their digits, bytes as base64, maps as arrays of `{key, value}`, a union
+ * as an object of its one member, numbers that are none and all other values as the text DuckDB writes.
+ */
+export function jsonText(value: duckdb.DuckDBValue): string {
+  if (value === null) return "null";
+  if (typeof value === "boolean" || typeof value === "bigint") return String(value);
+  if (typeof value === "number") {
+    if (!Number.isFinite(value)) return `"${value}"`;
+    return Object.is(value, -0) ? "-0" : String(value);
+  }
+  if (typeof value === "string") return JSON.stringify(value);
+  if (value instanceof duckdb.DuckDBVariantValue) return jsonText(value.value);
+  if (value instanceof duckdb.DuckDBDecimalValue) return String(value);
+  if (value instanceof duckdb.DuckDBBlobValue || value instanceof duckdb.DuckDBGeometryValue) {
+    return JSON.stringify(Buffer.from(value.bytes).toString("base64"));
+  }
+  if (value instanceof duckdb.DuckDBListValue || value instanceof duckdb.DuckDBArrayValue) {
+    return `[${value.items.map(jsonText).join(",")}]`;
+  }
+  if (value instanceof duckdb.DuckDBMapValue) {
+    return `[${value.entries.map((entry) => `{"key":${jsonText(entry.key)},"value":${jsonText(entry.value)}}`).join(",")}]`;
+  }
+  if (value instanceof duckdb.DuckDBStructValue) {
+    const fields = Object.entries(value.entries);
+    return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${jsonText(field)}`).join(",")}}`;
+  }
+  if (value instanceof duckdb.DuckDBUnionValue)
+    return `{${JSON.stringify(value.tag)}:${jsonText(value.value)}}`;
+  return JSON.stringify(textOf(value));
+}
+
 /** The text of a value as DuckDB writes it in a session of which the time zone is UTC. */
 export function textOf(value: duckdb.DuckDBValue): string {
+  if (value instanceof duckdb.DuckDBVariantValue || value instanceof duckdb.DuckDBUnionValue)
+    return jsonText(value);
   // Its own `toString` takes the time zone of the process.
   if (value instanceof duckdb.DuckDBTimestampTZValue) {
     const text = new duckdb.DuckDBTimestampValue(value.micros).toString();

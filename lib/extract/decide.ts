@@ -1,5 +1,6 @@
 import type { Cursor, JsonValue } from "../kit/mod.ts";
 import type { TablePlan } from "./plan.ts";
+import { sameReading } from "./schema/reading.ts";
 import type { PublishedTable } from "./state/extract-state.ts";
 
 /** How a table is to be read this time. */
@@ -29,6 +30,11 @@ export function decideRead(
   if (options.partsMissing) return anew(["parts were missing, so all of it was read"], false);
   if (previous.definition !== definitionOf(plan)) {
     return anew(["its configuration changed, so all of it was read"], plan.schemaPolicy === "evolve");
+  }
+  if (!sameReading(previous.reading, plan.info.reading)) {
+    // A table of an earlier version does not say how it was read.
+    const accept = previous.reading === undefined && plan.schemaPolicy === "evolve";
+    return anew(["how its files are read changed, so all of it was read"], accept);
   }
   const state = previous.state === undefined ? {} : { state: previous.state };
   if (plan.strategy === "full_refresh") return { kind: "whole", ...state, accept: false, notes: [] };

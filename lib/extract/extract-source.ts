@@ -178,6 +178,7 @@ class Run {
     const previous = findTable(this.#previous, plan.name);
     using timeout = withTimeout(`table ${plan.name}`, timeoutMs, signal);
     try {
+      if (plan.info.problem !== undefined) throw plan.info.problem;
       checkPlan(plan);
       if (this.#duplicates.has(plan.name.toLowerCase())) {
         throw new AgnesError("table_plan_invalid", {
@@ -249,6 +250,7 @@ function statsOf(plan: TablePlan, outcome: TableOutcome, elapsedMs: number): Tab
     status: changed ? "extracted" : "unchanged",
     strategy: plan.strategy,
     ...figures,
+    notes: [...(plan.info.notes ?? []), ...figures.notes],
     rows: table.rows,
     sizeBytes: table.sizeBytes,
     parts: table.parts.length,

@@ -6,6 +6,7 @@ import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
 import { mergeRead } from "./merge/merge-read.ts";
 import { publishedColumns, type TablePlan } from "./plan.ts";
 import { finishParts } from "./publish/finish-parts.ts";
+import { renewParts } from "./publish/renew-parts.ts";
 import type { ReadRange } from "./read/look-back.ts";
 import { openRead } from "./read/open-read.ts";
 import { columnsOf, type PublishedColumn } from "./schema/column.ts";
@@ -14,6 +15,7 @@ import { evolve, sameLayout } from "./schema/evolve.ts";
 import { filterCondition } from "./schema/select.ts";
 import type { TableContext } from "./services.ts";
 import type { Part, PublishedTable, SchemaVersion } from "./state/extract-state.ts";
+import { redescribed } from "./redescribe.ts";
 import { quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./write/staged.ts";
 import { discard, writeParts, type WriteTarget } from "./write/write-parts.ts";
@@ -34,6 +36,20 @@ export interface TableOutcome {
 
 /** Reads one table and makes its parts durable; publishes nothing. */
 export async function extractTable(context: TableContext): Promise<TableOutcome> {
+  try {
+    try {
+      return await extractOnce(context);
+    } catch (error) {
+      const again = await redescribed(context, error);
+      if (again === null) throw error;
+      return await extractOnce(again);
+    }
+  } catch (error) {
+    throw tableError(context, error);
+  }
+}
+
+async function extractOnce(context: TableContext): Promise<TableOutcome> {
   const { plan, previous, services } = context;
   const decision = decideRead(plan, previous, {
     full: context.full,
@@ -43,12 +59,20 @@ export async function extractTable(context: TableContext): Promise<TableOutcome>
   await services.host.files.makeDirectory(partsDirectory(context.directory, plan.name));
   const quarantine = quarantineOf(context);
   try {
-    return await readAndMerge(context, decision, quarantine);
-  } catch (error) {
-    throw tableError(context, error);
+    return await renewed(context, await readAndMerge(context, decision, quarantine));
   } finally {
     await quarantine?.finish();
   }
+}
+
+/** The outcome with every part in today's format, whatever the read came to. */
+async function renewed(context: TableContext, outcome: TableOutcome): Promise<TableOutcome> {
+  const table = await renewParts(context, outcome.table);
+  if (table === outcome.table) return outcome;
+  const before = new Set(outcome.table.parts);
+  const partsWritten = outcome.partsWritten + table.parts.filter((part) => !before.has(part)).length;
+  const notes = [...outcome.notes, "its parts were written anew, so that every Parquet reader can read them"];
+  return { ...outcome, table, changed: true, partsWritten, notes };
 }
 
 async function readAndMerge(
@@ -140,6 +164,7 @@ function layoutOf(context: TableContext, decision: ReadDecision): Layout {
     policy: plan.schemaPolicy,
     accept: decision.accept,
     replaced: decision.kind === "whole" && decision.state === undefined,
+    reading: plan.info.reading,
   });
   for (const change of changes) services.log.warn(describeChange(change), { table: plan.name });
   const schemas = previous?.schemas ?? [];
@@ -206,6 +231,7 @@ function assemble(
     tombstones: decision.kind === "whole" ? [] : (previous?.tombstones ?? []),
     ...(cursor === undefined ? {} : { cursor }),
     ...(state === undefined ? {} : { state }),
+    ...(plan.info.reading === undefined ? {} : { reading: plan.info.reading }),
   };
 }
 

@@ -6,6 +6,7 @@ export type { Granularity, QueryMode, Strategy, TablePlan } from "./plan.ts";
 export type { PublishedColumn } from "./schema/column.ts";
 export { describeChange } from "./schema/diff.ts";
 export type { SchemaChange } from "./schema/diff.ts";
+export { readingText } from "./schema/reading.ts";
 export { partsQuery } from "./schema/view.ts";
 export type { ExtractServices, ExtractSource } from "./services.ts";
 export type { ExtractProgress, ExtractStats, TableStats } from "./stats.ts";
@@ -20,6 +21,7 @@ export type {
 } from "./state/extract-state.ts";
 export { listGenerations, rollbackExtract } from "./state/generations.ts";
 export type { ListedGeneration } from "./state/generations.ts";
+export { publishedStates } from "./state/published-states.ts";
 export { readExtract } from "./state/read-extract.ts";
 export { runStream } from "./stream/run-stream.ts";
 export type { StreamRequest, StreamStats } from "./stream/run-stream.ts";

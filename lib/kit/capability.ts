@@ -160,6 +160,11 @@ export interface CapabilityMethods {
 
 /** What every connector may have. */
 export interface CommonMethods {
+  /**
+   * Describes a table again whose values did not fit what `discover` said: looks at all of it. The runtime then reads
+   * the table once more.
+   */
+  redescribe?(table: TableInfo, options: { readonly signal: AbortSignal }): Promise<TableInfo>;
   /** Whether the source can be reached with the secrets given. */
   health?(options: { readonly signal: AbortSignal }): Promise<Health>;
   /** Frees what `connect` opened. Called once at the end; calling it twice is fine. */

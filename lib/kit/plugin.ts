@@ -2,7 +2,7 @@ import type { RecordBatch, Schema } from "apache-arrow";
 import type * as v from "valibot";
 
 import type { Log, Secret } from "../base/mod.ts";
-import type { CsvOptions, FileChunk, FileFormat, FileReading } from "./batch.ts";
+import type { CsvOptions, FileChunk, FileFormat, FileReading, JsonValue } from "./batch.ts";
 import type { AnyConnector, Capability, Connector } from "./capability.ts";
 import type { Http } from "./http/mod.ts";
 
@@ -35,9 +35,12 @@ export interface InspectOptions {
   readonly types?: Readonly<Record<string, string>>;
   /** How numbers with a fraction and no exponent are read: `decimal` (default) keeps them exact, or `double`. */
   readonly fractions?: "decimal" | "double";
-  /** Whether every value is looked at; else the start of each file, which the read then checks. Default `false`. */
-  readonly whole?: boolean;
-  /** How the table was read before: its dialect and types stay where they fit. */
+  /**
+   * How much is looked at. `start` (default): of large tables the start of each file, which the read then checks;
+   * `whole`: every value; `columns`: only which columns the files have, by the `known` reading.
+   */
+  readonly look?: "start" | "whole" | "columns";
+  /** How the table was read before: its dialect stays, and so do the types of columns that are empty now. */
   readonly known?: FileReading;
   readonly signal?: AbortSignal;
 }
@@ -46,14 +49,16 @@ export interface InspectOptions {
 export interface InspectedFiles {
   /** `null` when no file holds anything. */
   readonly reading: FileReading | null;
-  /** By path: whether the file holds nothing, not even a header. */
-  readonly empty: ReadonlySet<string>;
+  /** By path: the columns of the file, none when it is empty; `null` where only reading all of it would tell. */
+  readonly columns: ReadonlyMap<string, readonly string[] | null>;
   /** The Arrow schema of the columns; without fields when there is no reading. */
   readonly schema: Schema;
 }
 
 /** DuckDB, for plugins whose source is a file or a database that DuckDB reads. Private to the source. */
 export interface DuckDBEngine {
+  /** The columns that a file would give; see `inspect`. */
+  describe(chunk: FileChunk, options?: { readonly signal?: AbortSignal }): Promise<Schema>;
   /**
    * Decides how the files of one table are read: the dialect, the columns of all files together, and for each the
    * narrowest type from which every value of every file reads back as it was written.
@@ -90,6 +95,11 @@ export interface ConnectContext<Options, Secrets extends Readonly<Record<string,
   /** DuckDB, for files and databases. */
   readonly duckdb: DuckDBEngine;
   readonly log: Log;
+  /**
+   * What the last published read of a table returned as `ReadEnd.state`, by the source's own name of the table; for a
+   * `discover` that need not look at what it knows.
+   */
+  readonly published: (table: string) => Promise<JsonValue | undefined>;
   /** The current time; use it instead of `Date.now`, so that tests can set it. */
   readonly now: () => Date;
   /** Makes a path of the options absolute: relative ones start at the workspace. */

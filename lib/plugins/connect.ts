@@ -6,6 +6,7 @@ import {
   type AnyConnector,
   type AnyPlugin,
   type DuckDBEngine,
+  type JsonValue,
   type Health,
   type Secret,
 } from "../kit/mod.ts";
@@ -36,6 +37,8 @@ export interface ConnectServices {
   readonly engine: DuckDBEngine;
   /** Where relative paths of the options start: the workspace. */
   readonly directory: string;
+  /** The kept state of a published table. Default: nothing is published. */
+  readonly published?: (table: string) => Promise<JsonValue | undefined>;
 }
 
 /** A connected source. Every failure of its connector is an `AgnesError`; a plugin's own is `plugin_failed`. */
@@ -158,6 +161,7 @@ function contextOf(
     http: createHttp({ host, log, secrets: given.values }),
     duckdb: services.engine,
     log,
+    published: services.published ?? (async () => undefined),
     now: () => host.now(),
     resolvePath: (path: string) => resolve(directory, path),
   };

@@ -24,6 +24,8 @@ export interface CatalogEntry {
 
 /** A table and its columns. */
 export interface TableDescription extends CatalogEntry {
+  /** How the files of the table are read, such as `csv, delimiter ;, quote ", header, encoding utf-8`; else null. */
+  readonly readAs: string | null;
   readonly schema: readonly ColumnDescription[];
 }
 
@@ -60,17 +62,15 @@ export async function describeTableIn(
   table: AnalyticsTable,
   directory: string | null,
 ): Promise<TableDescription> {
-  const rows = await connection.rows<{ column_name: string; column_type: string; null: string }>(
-    `DESCRIBE SELECT * FROM ${quotedTable(table)}`,
-  );
-  const known = directory === null ? new Map<string, KnownColumn>() : await knownColumns(table, directory);
+  const rows = await connection.describe(`SELECT * FROM ${quotedTable(table)}`);
+  const published = directory === null ? null : await publishedTable(table, directory);
+  const known = new Map((published?.columns ?? []).map((column) => [column.name, column]));
   const schema = rows.map((row) => ({
-    name: row.column_name,
-    type: row.column_type,
-    nullable: known.get(row.column_name)?.nullable ?? true,
-    description: known.get(row.column_name)?.description ?? "",
+    ...row,
+    nullable: known.get(row.name)?.nullable ?? true,
+    description: known.get(row.name)?.description ?? "",
   }));
-  return { ...toCatalogEntry(table), columns: schema.length, schema };
+  return { ...toCatalogEntry(table), columns: schema.length, readAs: published?.readAs ?? null, schema };
 }
 
 /** The name of a table that nothing else can have. */
@@ -78,26 +78,31 @@ export function quotedTable({ source, name }: AnalyticsTable): string {
   return `${quoteIdentifier(source)}.${quoteIdentifier(name)}`;
 }
 
-interface KnownColumn {
-  readonly name: string;
-  readonly nullable: boolean;
-  readonly description?: string;
+/** What only the extract says of a table. */
+interface PublishedFacts {
+  readonly columns: readonly {
+    readonly name: string;
+    readonly nullable: boolean;
+    readonly description?: string;
+  }[];
+  readonly readAs: string | null;
 }
 
-/** Descriptions are an extra: an extract that cannot be read now only lacks them. */
-async function knownColumns(
-  table: AnalyticsTable,
-  directory: string,
-): Promise<ReadonlyMap<string, KnownColumn>> {
-  if (table.generation === null) return new Map();
+/** Facts are an extra: an extract that cannot be read now only lacks them. */
+async function publishedTable(table: AnalyticsTable, directory: string): Promise<PublishedFacts | null> {
+  if (table.generation === null) return null;
   try {
     // Only here, so that a query does not pay for loading the runtime.
-    const { readExtract } = await import("../extract/mod.ts");
+    const { readExtract, readingText } = await import("../extract/mod.ts");
     const extract = await readExtract(directory);
     const found = extract?.tables.find(({ name }) => name === table.name);
-    return new Map((found?.columns ?? []).map((column) => [column.name, column]));
+    if (found === undefined) return null;
+    return {
+      columns: found.columns,
+      readAs: found.reading === undefined ? null : readingText(found.reading),
+    };
   } catch (error) {
-    if (isAgnesError(error, "extract_unreadable") || isAgnesError(error, "extract_foreign")) return new Map();
+    if (isAgnesError(error, "extract_unreadable") || isAgnesError(error, "extract_foreign")) return null;
     throw error;
   }
 }

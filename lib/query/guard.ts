@@ -5,10 +5,11 @@ import {
   knownFunctions,
   parseSql,
   type FunctionUse,
-  type SelectFacts,
+  type ParsedSql,
   type TableUse,
 } from "../analytics/mod.ts";
 import type { Connection } from "../duckdb/mod.ts";
+import { typeChecksOf, type TypeChecks } from "./types.ts";
 
 /** The longest SQL that is read. */
 export const SQL_LENGTH_MAX = 1_000_000;
@@ -18,6 +19,8 @@ export interface GuardedQuery {
   readonly sql: string;
   /** The tables it reads, as it names them; never one of its own common table expressions. */
   readonly tables: readonly TableUse[];
+  /** What only the types of its tables and of its answer decide. */
+  readonly typeChecks: TypeChecks;
 }
 
 /**
@@ -30,19 +33,22 @@ export interface GuardedQuery {
  * @throws `sql_malformed`, `sql_not_allowed` with the reason and what to do instead, `sql_too_long`
  */
 export async function guardQuery(connection: Connection, sql: string): Promise<GuardedQuery> {
-  const facts = await parseSelect(connection, sql);
-  for (const { kind, what } of facts.unusual) refuseUnusual(kind, what);
+  const { tree, facts } = await parseSelect(connection, sql);
+  for (const { kind, what } of facts.unusual) if (kind !== "variant") refuseUnusual(kind, what);
   for (const use of facts.tableFunctions) checkTableFunction(use);
   for (const use of facts.functions) checkFunction(use);
   for (const use of facts.tables) checkTable(use);
-  return { sql, tables: facts.tables };
+  return { sql, tables: facts.tables, typeChecks: typeChecksOf(facts, tree) };
 }
+
+/** One SELECT, read. */
+export type ParsedSelect = ParsedSql & { readonly kind: "select" };
 
 /**
  * The one SELECT that SQL is, whatever it reads.
  * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`
  */
-export async function parseSelect(connection: Connection, sql: string): Promise<SelectFacts> {
+export async function parseSelect(connection: Connection, sql: string): Promise<ParsedSelect> {
   if (sql.length > SQL_LENGTH_MAX) {
     throw new AgnesError("sql_too_long", { length: sql.length, limit: SQL_LENGTH_MAX });
   }
@@ -52,7 +58,7 @@ export async function parseSelect(connection: Connection, sql: string): Promise<
   const parsed = await parseSql(connection, sql);
   switch (parsed.kind) {
     case "select":
-      return parsed.facts;
+      return parsed;
     case "malformed":
       throw new AgnesError("sql_malformed", { reason: parsed.reason, position: parsed.position });
     case "statements":
@@ -68,7 +74,7 @@ function refuse(reason: string, advice: string): never {
   throw new AgnesError("sql_not_allowed", { reason, advice });
 }
 
-function refuseUnusual(kind: SelectFacts["unusual"][number]["kind"], what: string): never {
+function refuseUnusual(kind: "describe" | "parameter" | "unknown", what: string): never {
   switch (kind) {
     case "describe":
       return refuse("it describes a table instead of selecting from it", DESCRIBE_ADVICE);
@@ -97,7 +103,7 @@ function adviceFor(sql: string): string {
 }
 
 function checkTableFunction(use: FunctionUse): void {
-  if (isPlain(use) && isAllowedTableFunction(use.name)) return;
+  if (use.catalog === "" && ["", "main"].includes(use.schema) && isAllowedTableFunction(use.name)) return;
   const reads = /read|scan|glob|sniff|parquet|csv|json|text|blob/i.test(use.name);
   refuse(
     `it calls ${shown(use.name)} after FROM`,
@@ -108,7 +114,7 @@ function checkTableFunction(use: FunctionUse): void {
 }
 
 function checkFunction(use: FunctionUse): void {
-  if (isPlain(use) && isAllowedFunction(use.name)) return;
+  if (isAllowedFunction(use.name) && !namesOurDatabase(use)) return;
   const near = nearest(use.name.toLowerCase(), knownFunctions);
   refuse(
     `the function ${shown(use.name)} is unknown, or tells more than the tables hold`,
@@ -118,10 +124,17 @@ function checkFunction(use: FunctionUse): void {
   );
 }
 
-/** DuckDB's parser itself qualifies some functions by `main`. */
-function isPlain(use: FunctionUse): boolean {
-  return use.catalog === "" && (use.schema === "" || use.schema === "main");
+/**
+ * `x.lower()` and `t.x.lower()` look to DuckDB's parser like functions of a schema `x`: it tries that schema first,
+ * then the column. So the name of the function decides, as without the qualification, except that a database which
+ * Agnes attaches may bring a macro of any name.
+ */
+function namesOurDatabase(use: FunctionUse): boolean {
+  return [use.catalog, use.schema].some((name) => name.toLowerCase().startsWith(DATABASE_PREFIX));
 }
+
+/** Of every name in `databaseNames`. */
+const DATABASE_PREFIX = "agnes:";
 
 function checkTable(use: TableUse): void {
   if (use.catalog !== "") {

@@ -57,7 +57,7 @@ export interface Lease {
 }
 
 /** What is to be run once there is a connection. */
-interface Run extends Lease {
+export interface Run extends Lease {
   readonly sql: string;
 }
 

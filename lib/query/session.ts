@@ -11,9 +11,10 @@ import {
   type TableDescription,
 } from "./catalog.ts";
 import { guardQuery, parseSelect } from "./guard.ts";
-import { answerOf, sqlError, type Lease, type QueryAnswer } from "./run.ts";
+import { answerOf, sqlError, type Lease, type QueryAnswer, type Run } from "./run.ts";
 import { Sandbox, type LiveResolver, type QueryServices } from "./sandbox.ts";
 import { TableNames } from "./tables.ts";
+import { checkTypes } from "./types.ts";
 
 /** How a session is to be opened. */
 export interface SessionOptions {
@@ -80,9 +81,7 @@ export class QuerySession implements AsyncDisposable {
    * `disk_full`; while rows are read as well
    */
   async runQuery(request: QueryRequest): Promise<QueryAnswer> {
-    const { sql } = request;
-    const preparing = (async () => ({ ...(await this.#prepare(request)), sql }))();
-    return answerOf(this.#services.host, request, preparing);
+    return answerOf(this.#services.host, request, this.#prepare(request));
   }
 
   /** The tables there are, by view name. @throws `analytics_unreadable` */
@@ -148,13 +147,23 @@ export class QuerySession implements AsyncDisposable {
     await this.close();
   }
 
-  async #prepare(request: QueryRequest): Promise<Lease> {
+  async #prepare(request: QueryRequest): Promise<Run> {
+    const { sql } = request;
     if (request.trusted === true) {
-      const facts = await this.#parse((connection) => parseSelect(connection, request.sql));
-      return this.#lease((names) => names.resolveKnown(facts.tables), request);
+      const { facts } = await this.#parse((connection) => parseSelect(connection, sql));
+      return { ...(await this.#lease((names) => names.resolveKnown(facts.tables), request)), sql };
     }
-    const { tables } = await this.#parse((connection) => guardQuery(connection, request.sql));
-    return tables.length === 0 ? this.#leaseBare() : this.#lease((names) => names.resolve(tables), request);
+    const guarded = await this.#parse((connection) => guardQuery(connection, sql));
+    const { tables } = guarded;
+    const lease = await (tables.length === 0
+      ? this.#leaseBare()
+      : this.#lease((names) => names.resolve(tables), request));
+    try {
+      return { ...lease, sql: await checkTypes(lease, guarded) };
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
   }
 
   /** Parsing needs any instance, and none of what is in it. */

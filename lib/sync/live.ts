@@ -7,9 +7,10 @@ import type { RecordBatch, Schema } from "apache-arrow";
 import type { Host } from "../base/mod.ts";
 import {
   duckdbTypeOf,
-  fileRelation,
   openDatabase,
   quoteIdentifier,
+  openFile,
+  readingOf,
   spoolBytes,
   type DuckDBLimits,
   type StreamSource,
@@ -47,6 +48,7 @@ export function openLiveTables(
       const { handle, discovered } = await open(source);
       const info = sourceTableOf(record, discovered);
       if (info === undefined || handle.connector.read === undefined) return null;
+      if (info.problem !== undefined) throw info.problem;
       return streamOf(services, handle, info);
     },
     async [Symbol.asyncDispose]() {
@@ -113,11 +115,15 @@ async function* rowsOfFile(
     await using database = await openDatabase({ limits: services.limits });
     await using connection = await database.connect();
     const types = Object.fromEntries(schema.fields.map((field) => [field.name, duckdbTypeOf(field)]));
-    const wanted = columns.map(
-      (name) => `CAST(${quoteIdentifier(name)} AS ${types[name]!}) AS ${quoteIdentifier(name)}`,
-    );
-    const relation = fileRelation(spooled.chunk, { columns: types });
-    const sql = `SELECT ${wanted.join(", ")} FROM ${relation}`;
+    const reading = await readingOf(connection, spooled.chunk, { types, signal });
+    if (reading === null) return;
+    await using file = await openFile({ ...spooled.chunk, reading }, { connection, directory, signal });
+    const present = new Set(file.present.map(({ name }) => name));
+    const wanted = columns.map((name) => {
+      const value = present.has(name) ? quoteIdentifier(name) : "NULL";
+      return `CAST(${value} AS ${types[name]!}) AS ${quoteIdentifier(name)}`;
+    });
+    const sql = `SELECT ${wanted.join(", ")} FROM (${file.select})`;
     const { batches } = await connection.stream(sql, { signal, batchRows: BATCH_ROWS });
     yield* batches;
   } finally {

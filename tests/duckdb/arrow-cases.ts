@@ -258,7 +258,7 @@ export const cases: Readonly<Record<string, Case>> = {
     (i) => `${trimmed(iso(Number(EPOCH_S) * 1000 + i))}+00`,
   ),
   zoned_ns: of(
-    raw64(new arrow.TimestampNanosecond("UTC"), (i) => -1n - BigInt(i) * 1000n),
+    raw64(new arrow.TimestampNanosecond("UTC"), (i) => -1000n - BigInt(i) * 1000n),
     "TIMESTAMP WITH TIME ZONE",
     (i) => `${trimmed(`1969-12-31 23:59:59.${String(999_999 - i).padStart(6, "0")}`)}+00`,
   ),

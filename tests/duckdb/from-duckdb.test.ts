@@ -3,8 +3,13 @@ import { expect, test } from "bun:test";
 import { describeQuery, openStream, quoteIdentifier } from "../../lib/duckdb/mod.ts";
 import { collect, open, rejection, sourceOf } from "./support.ts";
 
-/** Types that come as text, and what their text is compared with. */
-const asText = (column: string) => `${quoteIdentifier(column)}::VARCHAR`;
+/** What the text of a column that came back is compared with: geometries come as their WKB, unions as JSON. */
+const asText = (column: string) =>
+  column === "geometry"
+    ? "ST_AsWKB(geometry)::VARCHAR"
+    : column === "union"
+      ? `to_json("union")::VARCHAR`
+      : `${quoteIdentifier(column)}::VARCHAR`;
 
 test("Connection.stream() gives what openStream() takes back unchanged, for every DuckDB type", async () => {
   await using session = await open();
@@ -12,7 +17,7 @@ test("Connection.stream() gives what openStream() takes back unchanged, for ever
   await connection.run(
     "CREATE TABLE original AS SELECT row_number() OVER () AS row, * REPLACE (hugeint // 1000 AS hugeint) FROM test_all_types()",
   );
-  const { schema, batches, names } = await connection.stream("SELECT * EXCLUDE (geometry) FROM original");
+  const { schema, batches, names } = await connection.stream("FROM original");
   const all = await collect(batches);
   expect(names.length).toBeGreaterThan(50);
   expect(schema.fields.map((field) => field.name)).toEqual([...names]);
@@ -25,8 +30,8 @@ test("Connection.stream() gives what openStream() takes back unchanged, for ever
   await connection.run(`CREATE TABLE copied AS SELECT * FROM ${table.relation}`);
   for (const name of names) {
     const rows = await connection.rows<{ before: string | null; after: string | null }>(
-      `SELECT original.${asText(name)} AS before, copied.${asText(name)} AS after
-       FROM original JOIN copied USING (row) ORDER BY row`,
+      `SELECT before, after FROM (SELECT row, ${asText(name)} AS before FROM original)
+       JOIN (SELECT row, ${quoteIdentifier(name)}::VARCHAR AS after FROM copied) USING (row) ORDER BY row`,
     );
     expect(rows.length).toBe(3);
     for (const { before, after } of rows) expect({ name, value: after }).toEqual({ name, value: before });

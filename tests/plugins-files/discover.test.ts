@@ -154,4 +154,25 @@ describe("files: discover()", () => {
     expect(table!.schema.fields).toHaveLength(2000);
     expect((await source.rows(table))[0]!["c1999"]).toBe(1999n);
   });
+
+  test("discover() makes no column of a folder called like year=2024", async () => {
+    await folder.write("csv/year=2024/a.csv", "id,year\n1,x\n");
+    await folder.write("csv/year=2025/a.csv", "id,year\n2,y\n");
+    await folder.write("json/year=2024/a.ndjson", '{"id":1}\n');
+    await folder.write("parquet/year=2024/day=1/a.tmp", "");
+    await folder.sql("COPY (SELECT 1::INTEGER AS id) TO '@/parquet/year=2024/day=1/a.parquet'");
+    const source = await folder.connect();
+    const tables = await source.tables();
+    expect([...tables].map(([name, table]) => [name, columnsOf(table)])).toEqual([
+      ["csv", ["id:Int64", "year:Utf8"]],
+      ["json", ["id:Int64"]],
+      ["parquet", ["id:Int32"]],
+    ]);
+    expect(await source.rows(tables.get("csv"))).toEqual([
+      { id: 1n, year: "x" },
+      { id: 2n, year: "y" },
+    ]);
+    expect(await source.rows(tables.get("json"))).toEqual([{ id: 1n }]);
+    expect(await source.rows(tables.get("parquet"))).toEqual([{ id: 1 }]);
+  });
 });

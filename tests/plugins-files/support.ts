@@ -86,13 +86,14 @@ async function connect(
     read,
     tables: async () => new Map((await discoverTables(handle)).map((table) => [table.name, table])),
     async rows(table) {
-      const { fileRelation, openDatabase } = await import("../../lib/duckdb/mod.ts");
+      const { openDatabase, openFile } = await import("../../lib/duckdb/mod.ts");
       await using database = await openDatabase({ settings: { preserve_insertion_order: "true" } });
       await using connection = await database.connect();
       const found: Record<string, unknown>[] = [];
       for (const chunk of (await read(table)).chunks) {
-        const relation = fileRelation({ ...chunk, data: chunk.data as string });
-        found.push(...(await connection.rows(`SELECT * FROM ${relation}`)));
+        const readable = { ...chunk, data: chunk.data as string, reading: chunk.reading! };
+        await using file = await openFile(readable, { connection });
+        found.push(...(await connection.rows(file.select)));
       }
       return found;
     },

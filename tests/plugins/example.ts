@@ -26,6 +26,7 @@ export function plugin(parts: Partial<Record<keyof AnyPlugin, unknown>> = {}): A
 
 const noEngine: DuckDBEngine = {
   describe: () => Promise.reject(new Error("no engine")),
+  inspect: () => Promise.reject(new Error("no engine")),
   query: () => Promise.reject(new Error("no engine")),
 };
 

@@ -1,4 +1,6 @@
 import type { Connection } from "../../duckdb/mod.ts";
+import { formatTree, parseTree } from "./tree-json.ts";
+import { isShallowJson, noteVariant, type VariantFacts } from "./variant.ts";
 
 /** A table as SQL names it. */
 export interface TableUse {
@@ -25,7 +27,14 @@ export interface SelectFacts {
   readonly tableFunctions: readonly FunctionUse[];
   readonly functions: readonly FunctionUse[];
   /** Parts of the statement that only DuckDB understands: `DESCRIBE`, parameters, node kinds of a later version. */
-  readonly unusual: readonly { readonly kind: "describe" | "parameter" | "unknown"; readonly what: string }[];
+  readonly unusual: readonly UnusualPart[];
+  readonly variant: Readonly<VariantFacts>;
+}
+
+/** See `SelectFacts.unusual`. */
+interface UnusualPart {
+  readonly kind: "describe" | "parameter" | "variant" | "unknown";
+  readonly what: string;
 }
 
 /** DuckDB's parse of a text: one SELECT, something else, or no SQL. */
@@ -43,7 +52,7 @@ export async function parseSql(connection: Connection, sql: string): Promise<Par
       parameters: [sql],
     },
   );
-  const parsed = JSON.parse(row!.tree) as Serialized;
+  const parsed = parseTree(row!.tree) as Serialized;
   if (parsed.error) {
     const reason = parsed.error_message ?? "unknown";
     if (parsed.error_type === "not implemented") return { kind: "other", reason };
@@ -61,7 +70,7 @@ export async function parseSql(connection: Connection, sql: string): Promise<Par
 /** Turns a tree of `parseSql`, perhaps changed, back into SQL. */
 export async function renderSql(connection: Connection, tree: unknown): Promise<string> {
   const [row] = await connection.rows<{ sql: string }>("SELECT json_deserialize_sql($1::JSON) AS sql", {
-    parameters: [JSON.stringify(tree)],
+    parameters: [formatTree(tree)],
   });
   return row!.sql;
 }
@@ -91,7 +100,8 @@ function factsOf(root: unknown): SelectFacts {
   const tables: TableUse[] = [];
   const tableFunctions: FunctionUse[] = [];
   const functions: FunctionUse[] = [];
-  const unusual: { kind: "describe" | "parameter" | "unknown"; what: string }[] = [];
+  const unusual: UnusualPart[] = [];
+  const variant: VariantFacts = { named: false, json: false, repeats: false };
   // An explicit stack: how deep SQL nests is the author's choice, how deep JavaScript recurses is not.
   const todo: { value: unknown; scope: Scope }[] = [{ value: root, scope: null }];
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
@@ -103,13 +113,11 @@ function factsOf(root: unknown): SelectFacts {
     if (value === null || typeof value !== "object") continue;
     const node = value as Node;
     const kind = text(node["type"]);
+    noteVariant(variant, node);
     if ("class" in node) {
       const name = text(node["class"]);
       if (name === "PARAMETER") unusual.push({ kind: "parameter", what: text(node["identifier"]) });
       else if (!EXPRESSIONS.has(name)) unusual.push({ kind: "unknown", what: name });
-      // Turning nested JSON into it has no bound: the stack fills, and the process ends.
-      if (name === "CAST" && namesVariant(node["cast_type"]))
-        unusual.push({ kind: "unknown", what: "VARIANT" });
       if (name === "FUNCTION" || (name === "WINDOW" && text(node["function_name"]) !== "")) {
         functions.push(functionOf(node));
       }
@@ -122,21 +130,33 @@ function factsOf(root: unknown): SelectFacts {
       continue;
     } else if (kind === "BASE_TABLE") {
       const use = tableOf(node);
-      if (use.catalog !== "" || use.schema !== "" || !inScope(scope, use.name)) tables.push(use);
+      if (!isOwn(scope, use)) tables.push(use);
     } else if (isRelation(node) && !RELATIONS.has(kind) && kind !== "RECURSIVE_CTE_NODE") {
       unusual.push({ kind: "unknown", what: kind });
     }
-    pushNode(todo, node, scope);
+    if (isShallowJson(node)) todo.push({ value: node["child"], scope });
+    else pushNode(todo, node, scope);
   }
-  return { tables, tableFunctions, functions, unusual };
+  if (variant.named) unusual.push({ kind: "variant", what: "VARIANT" });
+  return { tables, tableFunctions, functions, unusual, variant };
 }
 
 /** The common table expressions that can be named, innermost first. */
-type Scope = { readonly name: string; readonly above: Scope } | null;
+type Scope = {
+  readonly name: string;
+  /** It is named inside itself and has a key, so that `recurring.name` is all of its rows so far. */
+  readonly isKeyed: boolean;
+  readonly above: Scope;
+} | null;
 
-function inScope(scope: Scope, name: string): boolean {
+/** Whether a table is a common table expression in scope. */
+function isOwn(scope: Scope, { catalog, schema, name }: TableUse): boolean {
+  const isRecurring = fold(schema) === "recurring";
+  if (catalog !== "" || (schema !== "" && !isRecurring)) return false;
   const folded = fold(name);
-  for (let at = scope; at !== null; at = at.above) if (at.name === folded) return true;
+  for (let at = scope; at !== null; at = at.above) {
+    if (at.name === folded && (!isRecurring || at.isKeyed)) return true;
+  }
   return false;
 }
 
@@ -146,7 +166,9 @@ function pushNode(todo: { value: unknown; scope: Scope }[], node: Node, scope: S
   // Only the part after UNION [ALL] may name the expression itself.
   const { right, ...rest } = node;
   pushChildren(todo, rest, inner);
-  todo.push({ value: right, scope: { name: fold(text(node["cte_name"])), above: inner } });
+  const isKeyed = ((node["key_targets"] as readonly unknown[] | undefined) ?? []).length > 0;
+  const name = fold(text(node["cte_name"]));
+  todo.push({ value: right, scope: { name, isKeyed, above: inner } });
 }
 
 /** The scope inside a node that has a WITH; each expression sees those before it. */
@@ -156,7 +178,7 @@ function withExpressions(todo: { value: unknown; scope: Scope }[], node: Node, s
   let inner = scope;
   for (const { key, value } of map) {
     todo.push({ value, scope: inner });
-    inner = { name: fold(key), above: inner };
+    inner = { name: fold(key), isKeyed: false, above: inner };
   }
   return inner;
 }
@@ -170,10 +192,6 @@ function pushChildren(todo: { value: unknown; scope: Scope }[], node: Node, scop
 /** Nodes that stand for rows: query nodes and what can follow FROM. */
 function isRelation(node: Node): boolean {
   return "sample" in node || "modifiers" in node;
-}
-
-function namesVariant(type: unknown): boolean {
-  return JSON.stringify(type).includes('"id":"VARIANT"');
 }
 
 function tableOf(node: Node): TableUse {

@@ -19,6 +19,29 @@ export const duckdbErrors = {
     message: (d) => `could not read ${shown(d.path, 400)}: ${d.reason}`,
     hint: () => "The file is damaged, incomplete or of another format; write it again.",
   }),
+  file_row_invalid: errorSpec<{ file: string; line: number; reason: string; text: string }>({
+    status: 502,
+    message: (d) => `${shown(d.file, 400)}, line ${d.line}: ${d.reason}: ${shown(d.text, 200)}`,
+    hint: () => "Correct the file, or describe it under `csv` in agnes.yaml.",
+  }),
+  file_value_invalid: errorSpec<{
+    file: string;
+    line: number | null;
+    column: string;
+    value: string;
+    type: string;
+  }>({
+    status: 502,
+    message: (d) =>
+      `${shown(d.file, 400)}, ${d.line === null ? "" : `line ${d.line}, `}column ${d.column}: ${shown(d.value, 200)} is not ${d.type}`,
+    hint: () =>
+      "Correct the file, give the column another type under `types`, or let the table quarantine rows.",
+  }),
+  file_reading_outdated: errorSpec<{ file: string; reason: string }>({
+    status: 502,
+    message: (d) => `${shown(d.file, 400)} is not what it was when its table was described: ${d.reason}`,
+    hint: () => "Run `agnes sync` again: it describes the table anew.",
+  }),
   batch_malformed: errorSpec<{ column: string; reason: string }>({
     message: (d) => `column ${shown(d.column)} of an Arrow batch cannot be used: ${d.reason}`,
     hint: () => "Correct the code that builds the batch.",

@@ -14,7 +14,7 @@ import {
   writeStruct,
 } from "./write-nested.ts";
 import {
-  floorDivide,
+  divideExactly,
   writeBool,
   writeDateMillisecond,
   writeDecimal,
@@ -110,7 +110,7 @@ function writeOfTime(type: arrow.DataType): Write | null {
     if (!zoned || type.unit === TimeUnit.MICROSECOND) return writeSame(8);
     const factor = MICROS_PER[type.unit];
     return writeMapped64<bigint>((value) =>
-      factor === undefined ? floorDivide(value, 1_000n) : value * factor,
+      factor === undefined ? divideExactly(value, 1_000n) : value * factor,
     );
   }
   if (DataType.isDuration(type)) {
@@ -118,7 +118,7 @@ function writeOfTime(type: arrow.DataType): Write | null {
     return writeInterval<BigInt64Array>((values, row) => [
       0,
       0,
-      factor === undefined ? floorDivide(values[row]!, 1_000n) : values[row]! * factor,
+      factor === undefined ? divideExactly(values[row]!, 1_000n) : values[row]! * factor,
     ]);
   }
   return DataType.isInterval(type) ? writeIntervalOf(type.unit) : null;
@@ -138,7 +138,7 @@ function writeIntervalOf(unit: arrow.IntervalUnit): Write {
       return writeInterval<Int32Array>((values, row) => [
         values[row * 4]!,
         values[row * 4 + 1]!,
-        floorDivide((BigInt(values[row * 4 + 3]!) << 32n) | BigInt(values[row * 4 + 2]! >>> 0), 1_000n),
+        divideExactly((BigInt(values[row * 4 + 3]!) << 32n) | BigInt(values[row * 4 + 2]! >>> 0), 1_000n),
       ]);
   }
 }

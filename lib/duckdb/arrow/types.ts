@@ -102,7 +102,8 @@ export function toArrowType(type: duckdb.DuckDBType): arrow.DataType {
     ]);
     return new arrow.Map_(new arrow.Field("entries", entries, false));
   }
-  // Enumerations, UUIDs, intervals, bits, unions, times with zone …: their text is exact and everyone reads it.
+  // Enumerations, UUIDs, intervals, bits, times with zone …: their text is exact and everyone reads it. Unions and
+  // variants are the text of their JSON.
   return new arrow.Utf8();
 }
 
@@ -122,6 +123,8 @@ const SIMPLE: { readonly [id: number]: () => arrow.DataType } = {
   [DuckDBTypeId.DOUBLE]: () => new arrow.Float64(),
   [DuckDBTypeId.VARCHAR]: () => new arrow.Utf8(),
   [DuckDBTypeId.BLOB]: () => new arrow.Binary(),
+  // DuckDB keeps a geometry as its well-known binary.
+  [DuckDBTypeId.GEOMETRY]: () => new arrow.Binary(),
   [DuckDBTypeId.DATE]: () => new arrow.DateDay(),
   [DuckDBTypeId.TIME]: () => new arrow.TimeMicrosecond(),
   [DuckDBTypeId.TIME_NS]: () => new arrow.TimeNanosecond(),

@@ -1,7 +1,8 @@
 import native from "@duckdb/node-bindings";
 import * as arrow from "apache-arrow";
 
-import { bufferOf, checkedValues, scratch, writeNulls } from "./scratch.ts";
+import { checkDigits } from "./decimals.ts";
+import { bufferOf, checkedValues, isNull, Malformed, scratch, writeNulls } from "./scratch.ts";
 
 /** Copies rows `[from, from + count)` of Arrow data to the start of a DuckDB vector. */
 export type Write = (vector: native.Vector, data: arrow.Data, from: number, count: number) => void;
@@ -45,15 +46,27 @@ export const writeBool: Write = (vector, data, from, count) => {
   writeNulls(vector, data, from, count);
 };
 
-/** 64-bit values made one by one. */
+/** 64-bit values made one by one; `map` gives null for a value that has none. */
 export const writeMapped64 =
-  <T extends number | bigint>(map: (value: T) => bigint): Write =>
+  <T extends number | bigint>(map: (value: T) => bigint | null): Write =>
   (vector, data, from, count) => {
     const values = checkedValues(data.values as unknown as ArrayLike<T>, from, count);
     const out = new BigInt64Array(scratch(count * 8), 0, count);
-    for (let row = 0; row < count; row++) out[row] = map(values[from + row]!);
+    for (let row = 0; row < count; row++) out[row] = fitting(map(values[from + row]!), data, from + row);
     copyOut(vector, out, data, from, count);
   };
+
+/** A 64-bit value, 0 under a null; refuses one that would have to be rounded or cut. */
+function fitting(value: bigint | null, data: arrow.Data, row: number): bigint {
+  if (value !== null && BigInt.asIntN(64, value) === value) return value;
+  if (isNull(data, row)) return 0n;
+  const given = (data.values as unknown as ArrayLike<number | bigint>)[row];
+  throw new Malformed(
+    value === null
+      ? `the value ${String(given)} has a fraction that the column's type does not keep`
+      : `the value ${String(given)} is beyond what the column's type holds`,
+  );
+}
 
 /** Half floats as floats. */
 export const writeHalfFloat: Write = (vector, data, from, count) => {
@@ -63,13 +76,17 @@ export const writeHalfFloat: Write = (vector, data, from, count) => {
   copyOut(vector, out, data, from, count);
 };
 
-const DAY_MS = 86_400_000;
+const DAY_MS = 86_400_000n;
 
 /** Days kept as milliseconds. */
 export const writeDateMillisecond: Write = (vector, data, from, count) => {
   const values = checkedValues(data.values as unknown as BigInt64Array, from, count);
   const out = new Int32Array(scratch(count * 4), 0, count);
-  for (let row = 0; row < count; row++) out[row] = Math.floor(Number(values[from + row]!) / DAY_MS);
+  for (let row = 0; row < count; row++) {
+    const day = Number(fitting(divideExactly(values[from + row]!, DAY_MS), data, from + row));
+    if (day !== (day | 0)) throw new Malformed(`the value ${values[from + row]} is no day that can be kept`);
+    out[row] = day;
+  }
   copyOut(vector, out, data, from, count);
 };
 
@@ -77,8 +94,10 @@ export const writeDateMillisecond: Write = (vector, data, from, count) => {
 export function writeDecimal(precision: number, bitWidth: number): Write {
   const width = precision <= 4 ? 2 : precision <= 9 ? 4 : precision <= 18 ? 8 : 16;
   const words = bitWidth / 32;
-  if (width === bitWidth / 8) return writeSame(width);
+  const same = width === bitWidth / 8 ? writeSame(width) : null;
   return (vector, data, from, count) => {
+    checkDigits(data, from, count, { precision, words });
+    if (same !== null) return same(vector, data, from, count);
     const values = checkedValues(data.values as unknown as Uint32Array, from, count, words);
     const space = scratch(count * width);
     const out: Integers =
@@ -96,7 +115,9 @@ export function writeDecimal(precision: number, bitWidth: number): Write {
 
 /** Months, days and microseconds, 16 bytes; `read` gives them for the row at an index of the values. */
 export const writeInterval =
-  <T>(read: (values: T, row: number) => readonly [months: number, days: number, micros: bigint]): Write =>
+  <T>(
+    read: (values: T, row: number) => readonly [months: number, days: number, micros: bigint | null],
+  ): Write =>
   (vector, data, from, count) => {
     const values = data.values as unknown as T;
     const space = scratch(count * 16);
@@ -106,7 +127,7 @@ export const writeInterval =
       const [months, days, micros] = read(values, from + row);
       small[row * 4] = months;
       small[row * 4 + 1] = days;
-      large[row * 2 + 1] = micros;
+      large[row * 2 + 1] = fitting(micros, data, from + row);
     }
     native.copy_data_to_vector(vector, 0, space, 0, count * 16);
     writeNulls(vector, data, from, count);
@@ -123,8 +144,7 @@ function copyOut(
   writeNulls(vector, data, from, count);
 }
 
-/** Division that rounds towards the past, as times before 1970 need. */
-export function floorDivide(value: bigint, divisor: bigint): bigint {
-  const quotient = value / divisor;
-  return value % divisor < 0n ? quotient - 1n : quotient;
+/** A quotient; null when there is a remainder. */
+export function divideExactly(value: bigint, divisor: bigint): bigint | null {
+  return value % divisor === 0n ? value / divisor : null;
 }

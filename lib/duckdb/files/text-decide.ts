@@ -1,15 +1,7 @@
 import type { Connection } from "../connection.ts";
 import { quoteLiteral } from "../sql.ts";
-import {
-  CLOCK_FORMS,
-  CLOCK_TIME,
-  clockPattern,
-  formatOf,
-  ISO_DATE,
-  TIMESTAMP,
-  ZONED_TIMESTAMP,
-  type DateForm,
-} from "./text-dates.ts";
+import { CLOCK_TIME, ISO_DATE, TIMESTAMP, ZONED_TIMESTAMP } from "./text-dates.ts";
+import { decideDateOrders } from "./text-orders.ts";
 import {
   FRACTION,
   groupingCheck,
@@ -55,37 +47,28 @@ const KIND = {
   time: 256,
   givenDate: 512,
   givenTimestamp: 1024,
+  /** Three numbers with separators, one of them a year: a date in some order, perhaps. */
+  otherDate: 2048,
 } as const;
-const FORM_BIT = 2048;
-
-const SEPARATORS = [".", "/", "-"] as const;
-/** Every way to write a date that is not ISO 8601, each with a bit of its own. */
-const FORMS = SEPARATORS.flatMap((separator) =>
-  (["year-last", "year-first"] as const).flatMap((place) =>
-    // A year first with hyphens is ISO 8601, or nearly.
-    separator === "-" && place === "year-first"
-      ? []
-      : CLOCK_FORMS.map((clock) => ({ separator, place, clock })),
-  ),
-).map((form, at) => ({ ...form, bit: FORM_BIT * 2 ** at }));
 
 const SCALE_MAX = 6;
 const DECIMAL_WIDTH = 18;
+/** Every column has a dozen regular expressions, which take longer to compile for many columns than to run. */
+const COLUMNS_ABREAST = 40;
 
-interface Found {
+interface Facts {
+  /** The place of the column, from 0. */
+  readonly place: number;
   readonly kinds: bigint | null;
   readonly whole_digits: number | null;
   readonly fraction_digits: number | null;
   readonly fits_bigint: boolean | null;
   readonly fits_double: boolean | null;
-  readonly day_first: boolean | null;
-  readonly month_first: boolean | null;
-  readonly year_first: boolean | null;
 }
 
 /**
- * Decides for each text column of a relation the narrowest type from which all its texts read back as they are written.
- * One scan, whatever the number of columns.
+ * Decides for each text column of a relation the narrowest type from which all its texts read back as they are written:
+ * one scan, and another over the columns of dates that are not ISO 8601.
  *
  * @param columns SQL of texts over the relation, by the name to give the answer under
  */
@@ -96,22 +79,37 @@ export async function decideTextTypes(
   options: DecideOptions = {},
 ): Promise<ReadonlyMap<string, DecidedType>> {
   const entries = [...columns];
-  const decided = new Map<string, DecidedType>();
-  // A query of a thousand columns times ten aggregates takes longer to plan than to run.
-  for (let from = 0; from < entries.length; from += COLUMNS_AT_ONCE) {
-    const some = entries.slice(from, from + COLUMNS_AT_ONCE);
-    const kinds = some.map(([, text], at) => `${text} AS t${at}, ${kindOf(text, options)} AS k${at}`);
-    const facts = some.map((_, at) => `${factsOf(`t${at}`, `k${at}`, options)} AS f${at}`);
-    const [row] = await connection.rows<Record<string, Found>>(
-      `SELECT ${facts.join(", ")} FROM (SELECT ${kinds.join(", ")} FROM ${relation})`,
-      options.signal === undefined ? {} : { signal: options.signal },
-    );
-    for (const [at, [name]] of some.entries()) decided.set(name, typeOf(row![`f${at}`]!, options));
+  const texts = [...columns.values()];
+  const sql = texts.length <= COLUMNS_ABREAST ? factsAbreast : factsInRows;
+  const statement = options.signal === undefined ? {} : { signal: options.signal };
+  const facts = await connection.rows<Facts>(sql(relation, texts, options), statement);
+  const decided = new Map(facts.map(({ place, ...found }) => [entries[place]![0], typeOf(found, options)]));
+  const others = entries.filter(([name]) => decided.get(name)?.type === OTHER_DATE);
+  for (const [name, found] of await decideDateOrders(connection, relation, new Map(others), options)) {
+    decided.set(name, found);
   }
   return decided;
 }
 
-const COLUMNS_AT_ONCE = 100;
+/** The facts of a few columns, in one row, unfolded into one row each. */
+function factsAbreast(relation: string, texts: readonly string[], options: DecideOptions): string {
+  if (texts.length === 0) return "SELECT 0 AS place WHERE false";
+  const kinds = texts.map((text, at) => `${text} AS t${at}, ${kindOf(text, options)} AS k${at}`);
+  const facts = texts.map((_, at) => `${factsOf(`t${at}`, `k${at}`, options)} AS f${at}`);
+  const rows = texts.map((_, at) => `SELECT ${at} AS place, unnest(f${at}) FROM facts`);
+  return `WITH facts AS MATERIALIZED (SELECT ${facts.join(", ")} FROM (SELECT ${kinds.join(", ")} FROM ${relation}))
+    ${rows.join(" UNION ALL ")}`;
+}
+
+/** The facts of many columns: their texts below each other, so that everything is compiled once. */
+function factsInRows(relation: string, texts: readonly string[], options: DecideOptions): string {
+  const long = `SELECT unnest(range(${texts.length}))::INTEGER AS place, unnest([${texts.join(", ")}]) AS t FROM ${relation}`;
+  return `WITH facts AS (
+      SELECT place, ${factsOf("t", "k", options)} AS f
+      FROM (SELECT place, t, ${kindOf("t", options)} AS k FROM (${long})) GROUP BY place
+    ) SELECT places.place::INTEGER AS place, unnest(f) FROM range(${texts.length}) AS places(place)
+      LEFT JOIN facts ON facts.place = places.place`;
+}
 
 /** The SQL of the one bit that says what a text is; null for a null. */
 function kindOf(text: string, options: DecideOptions): string {
@@ -126,39 +124,26 @@ function kindOf(text: string, options: DecideOptions): string {
     ...(dateFormat === undefined ? [] : [[parses(dateFormat), KIND.givenDate] as const]),
     ...(timestampFormat === undefined ? [] : [[parses(timestampFormat), KIND.givenTimestamp] as const]),
   ];
-  const scalars = [
-    [number(WHOLE), KIND.whole],
-    [number(FRACTION), KIND.fraction],
-    [`lower(${text}) IN ('true', 'false')`, KIND.boolean],
-  ] as const;
   const moments = [
     [`${like(ISO_DATE)} AND TRY_CAST(${text} AS DATE) IS NOT NULL`, KIND.date],
     [`${like(TIMESTAMP)} AND TRY_CAST(${text} AS TIMESTAMP) IS NOT NULL`, KIND.timestamp],
     [`${like(ZONED_TIMESTAMP)} AND TRY_CAST(${text} AS TIMESTAMPTZ) IS NOT NULL`, KIND.zoned],
   ] as const;
-  const branches = [
-    ...given,
-    ...(allow === "all" ? scalars : []),
-    ...moments,
-    ...(allow === "all"
-      ? [
+  const branches =
+    allow === "moments"
+      ? moments
+      : [
+          ...given,
+          [number(WHOLE), KIND.whole] as const,
+          [number(FRACTION), KIND.fraction] as const,
+          [`lower(${text}) IN ('true', 'false')`, KIND.boolean] as const,
+          ...moments,
           [number(SCIENTIFIC), KIND.scientific] as const,
           [`${like(CLOCK_TIME)} AND TRY_CAST(${text} AS TIME) IS NOT NULL`, KIND.time] as const,
-        ]
-      : []),
-  ];
-  const otherDates = FORMS.map((form) => `WHEN ${like(formPattern(form))} THEN ${form.bit}`).join(" ");
-  const hasDate = like("[0-9]{1,4}[./-][0-9]{1,2}[./-][0-9]{1,4}.*");
-  const others = allow === "all" ? `WHEN ${hasDate} THEN (CASE ${otherDates} ELSE ${KIND.text} END)` : "";
-  return `CASE WHEN ${text} IS NULL THEN NULL ${branches
-    .map(([condition, bit]) => `WHEN ${condition} THEN ${bit}`)
-    .join(" ")} ${others} ELSE ${KIND.text} END::BIGINT`;
-}
-
-function formPattern({ separator, place, clock }: (typeof FORMS)[number]): string {
-  const two = "[0-9]{1,2}";
-  const parts = place === "year-first" ? ["[0-9]{4}", two, two] : [two, two, "[0-9]{4}"];
-  return `${parts.join(`[${separator}]`)}${clockPattern(clock)}`;
+          [like("[0-9]{1,4}([./-])[0-9]{1,2}[./-][0-9]{1,4}( .*)?"), KIND.otherDate] as const,
+        ];
+  const whens = branches.map(([condition, bit]) => `WHEN ${condition} THEN ${bit}`).join(" ");
+  return `CASE WHEN ${text} IS NULL THEN NULL ${whens} ELSE ${KIND.text} END`;
 }
 
 /** The aggregate over the texts and kinds of one column. */
@@ -169,33 +154,23 @@ function factsOf(text: string, kind: string, { numbers = PLAIN_NUMBERS }: Decide
   const fraction = `CASE WHEN ${is(KIND.fraction)} THEN strlen(${plain}) - instr(${plain}, '.') ELSE 0 END`;
   const whole = `CASE WHEN ${is(KIND.fraction)} THEN instr(${plain}, '.') - 1 ELSE strlen(${plain}) END - (${plain}[1] = '-')::INT`;
   const double = `TRY_CAST(${plain} AS DOUBLE)`;
-  const order = (sequence: "dmy" | "mdy") => {
-    const branches = FORMS.filter(({ place }) => place === "year-last").map((form) => {
-      const format = formatOf({ separator: form.separator, order: sequence, clock: form.clock });
-      return `WHEN ${form.bit} THEN try_strptime(${text}, ${quoteLiteral(format)}) IS NOT NULL`;
-    });
-    return `bool_and(CASE ${kind} ${branches.join(" ")} END) FILTER (${kind} >= ${FORM_BIT})`;
-  };
-  const yearFirst = FORMS.filter(({ place }) => place === "year-first").map((form) => {
-    const format = formatOf({ separator: form.separator, order: "ymd", clock: form.clock });
-    return `WHEN ${form.bit} THEN try_strptime(${text}, ${quoteLiteral(format)}) IS NOT NULL`;
-  });
+  const isExact = `CASE WHEN ${is(KIND.scientific)} OR strlen(${plain}) > 15
+      THEN isfinite(${double}) AND ${holdsDigits(plain, double)} ELSE true END`;
   return `{
-    kinds: bit_or(${kind}),
+    kinds: bit_or(${kind}::BIGINT),
     whole_digits: max((${whole})::INTEGER) FILTER (${is(numeric)}),
     fraction_digits: max((${fraction})::INTEGER) FILTER (${is(numeric)}),
     fits_bigint: bool_and(strlen(${plain}) < 19 OR TRY_CAST(${plain} AS BIGINT) IS NOT NULL) FILTER (${is(KIND.whole)}),
-    fits_double: bool_and(CASE WHEN ${is(KIND.scientific)} OR strlen(${plain}) > 15 THEN isfinite(${double}) AND ${holdsDigits(plain, double)} ELSE true END) FILTER (${is(numeric | KIND.scientific)}),
-    day_first: ${order("dmy")},
-    month_first: ${order("mdy")},
-    year_first: bool_and(CASE ${kind} ${yearFirst.join(" ")} END) FILTER (${kind} >= ${FORM_BIT})
+    fits_double: bool_and(${isExact}) FILTER (${is(numeric | KIND.scientific)})
   }`;
 }
 
+const OTHER_DATE = "?";
+
 /** The type of a column of which these facts are known. */
-function typeOf(found: Found, options: DecideOptions): DecidedType {
-  if (found.kinds === null) return { type: "VARCHAR", isEmpty: true };
-  const kinds = Number(found.kinds);
+function typeOf(facts: Omit<Facts, "place">, options: DecideOptions): DecidedType {
+  if (facts.kinds == null) return { type: "VARCHAR", isEmpty: true };
+  const kinds = Number(facts.kinds);
   const only = (bits: number) => (kinds & ~bits) === 0;
   const as = (type: string, format?: string): DecidedType => ({
     type,
@@ -205,40 +180,27 @@ function typeOf(found: Found, options: DecideOptions): DecidedType {
   if (only(KIND.givenDate)) return as("DATE", options.dateFormat);
   if (only(KIND.givenTimestamp)) return as("TIMESTAMP", options.timestampFormat);
   if (only(KIND.boolean)) return as("BOOLEAN");
-  if (only(KIND.whole)) return as(found.fits_bigint === true ? "BIGINT" : "VARCHAR");
-  if (only(KIND.whole | KIND.fraction | KIND.scientific)) return as(numberType(kinds, found, options));
+  if (only(KIND.whole) && facts.fits_bigint === true) return as("BIGINT");
+  if (only(KIND.whole)) return as("VARCHAR");
+  if (only(KIND.whole | KIND.fraction | KIND.scientific)) return as(numberType(kinds, facts, options));
   if (only(KIND.date)) return as("DATE");
   if (only(KIND.date | KIND.timestamp)) return as("TIMESTAMP");
   if (only(KIND.zoned)) return as("TIMESTAMP WITH TIME ZONE");
   if (only(KIND.time)) return as("TIME");
-  const form = FORMS.find(({ bit }) => kinds === bit);
-  return form === undefined ? as("VARCHAR") : dateType(form, found);
+  return as(only(KIND.otherDate) ? OTHER_DATE : "VARCHAR");
 }
 
-function numberType(kinds: number, found: Found, { fractions = "decimal" }: DecideOptions): string {
-  const scale = found.fraction_digits ?? 0;
+function numberType(
+  kinds: number,
+  facts: Omit<Facts, "place">,
+  { fractions = "decimal" }: DecideOptions,
+): string {
+  const scale = facts.fraction_digits ?? 0;
   const isDecimal =
     fractions === "decimal" &&
     (kinds & KIND.scientific) === 0 &&
     scale <= SCALE_MAX &&
-    (found.whole_digits ?? 0) <= DECIMAL_WIDTH - scale;
+    (facts.whole_digits ?? 0) <= DECIMAL_WIDTH - scale;
   if (isDecimal) return `DECIMAL(${DECIMAL_WIDTH},${scale})`;
-  return found.fits_double === true ? "DOUBLE" : "VARCHAR";
-}
-
-function dateType({ separator, place, clock }: (typeof FORMS)[number], found: Found): DecidedType {
-  const type = clock === "" ? "DATE" : "TIMESTAMP";
-  const text: DecidedType = { type: "VARCHAR", isEmpty: false };
-  const as = (order: DateForm["order"]): DecidedType => ({
-    type,
-    isEmpty: false,
-    format: formatOf({ separator, order, clock }),
-  });
-  if (place === "year-first") return found.year_first === true ? as("ymd") : text;
-  const dayFirst = found.day_first === true;
-  // With dots the day comes first wherever dates are written so.
-  if (separator === ".") return dayFirst ? as("dmy") : text;
-  const monthFirst = found.month_first === true;
-  if (dayFirst && monthFirst) return { ...text, ambiguous: [as("dmy").format!, as("mdy").format!] };
-  return dayFirst ? as("dmy") : monthFirst ? as("mdy") : text;
+  return facts.fits_double === true ? "DOUBLE" : "VARCHAR";
 }

@@ -1,7 +1,9 @@
 import * as arrow from "apache-arrow";
 
+import { AgnesError } from "../../base/mod.ts";
+import { checkAllDigits } from "../arrow/decimals.ts";
 import type { StreamResult } from "../connection.ts";
-import { isNull } from "../arrow/scratch.ts";
+import { isNull, Malformed } from "../arrow/scratch.ts";
 import { TextWriter } from "./text-writer.ts";
 import { jsonWriter, scalarWriter, textParts, type ValueWriter } from "./value-writers.ts";
 
@@ -166,11 +168,27 @@ export async function* encodeArrow(result: StreamResult): AsyncGenerator<Uint8Ar
   const schemaBytes = schemaLength(head);
   yield head.subarray(0, schemaBytes);
   for await (const batch of result.batches) {
+    checkBatch(batch);
     // A stream of its own per batch, of which the schema and the end are left away.
     const bytes = arrow.tableToIPC(new arrow.Table(result.schema, [batch]), "stream");
     yield bytes.subarray(schemaLength(bytes), bytes.length - END_OF_STREAM.length);
   }
   yield END_OF_STREAM;
+}
+
+/** @throws `batch_malformed` for a HUGEINT of more than the 38 digits that Arrow's decimals have */
+function checkBatch(batch: arrow.RecordBatch): void {
+  for (const [at, data] of batch.data.children.entries()) {
+    try {
+      checkAllDigits(data as arrow.Data);
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+      throw new AgnesError("batch_malformed", {
+        column: String(batch.schema.fields[at]!.name),
+        reason: error.message,
+      });
+    }
+  }
 }
 
 /** A message starts with a marker and its length, 4 bytes each. */

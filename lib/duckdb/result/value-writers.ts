@@ -83,7 +83,7 @@ function floatWriter(data: arrow.Data, type: arrow.Float, style: Style): ValueWr
     const value = half ? arrow.util.uint16ToFloat64(values[row]!) : values[row]!;
     if (!Number.isFinite(value)) return out.ascii(style === "json" ? `"${value}"` : String(value));
     // The shortest text that gives the same 32-bit value: 0.1, not 0.10000000149011612.
-    out.ascii(single ? shortest(value) : Object.is(value, -0) ? "-0" : String(value));
+    out.ascii(Object.is(value, -0) ? "-0" : single ? shortest(value) : String(value));
   };
 }
 

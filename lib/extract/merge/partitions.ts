@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { parquetFooter, quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import { copyToParquet, parquetFooter, quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import type { Granularity } from "../plan.ts";
 import type { TableContext } from "../services.ts";
 import { stagingPath, type StagedPart } from "../write/staged.ts";
@@ -32,15 +32,15 @@ export async function writePartitions(
   const { services, signal, plan } = context;
   const directory = stagingPath(context);
   try {
-    const [counted] = await connection.rows<{ Count: bigint }>(
-      `COPY (SELECT ${list}, ${label} AS ${quoteIdentifier(LABEL)} FROM (${sql})) TO ${quoteLiteral(directory)}
-       (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2,
-        PARTITION_BY (${quoteIdentifier(LABEL)}), FILENAME_PATTERN 'part_{i}')`,
-      { signal },
-    );
+    const labelled = `SELECT ${list}, ${label} AS ${quoteIdentifier(LABEL)} FROM (${sql})`;
+    const copied = await copyToParquet(context.database, { kind: "sql", sql: labelled }, directory, {
+      connection,
+      signal,
+      partitionBy: LABEL,
+    });
     const written = await collect(context, directory);
     const rows = written.reduce((sum, part) => sum + part.rows, 0);
-    checkCount(plan.name, Number(counted?.Count ?? 0n), rows, "the footers of the partitions");
+    checkCount(plan.name, copied.rows, rows, "the footers of the partitions");
     return written;
   } finally {
     await services.host.files.removeDirectory(directory);

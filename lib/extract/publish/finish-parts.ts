@@ -7,7 +7,7 @@ import { quoteIdentifier } from "../../duckdb/mod.ts";
 import { eachOf } from "../concurrency.ts";
 import type { TableContext } from "../services.ts";
 import { readParquet } from "../schema/select.ts";
-import type { Part } from "../state/extract-state.ts";
+import { PART_FORMAT, type Part } from "../state/extract-state.ts";
 import { partsDirectory, type StagedPart } from "../write/staged.ts";
 
 /** One file is hashed while another is on its way to the disk. */
@@ -44,6 +44,7 @@ export async function finishParts(
       rows,
       sizeBytes,
       sha256,
+      format: PART_FORMAT,
       schemaVersion,
       partition,
       origin,

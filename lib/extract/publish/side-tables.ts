@@ -48,6 +48,7 @@ function partRows({ name, parts }: PublishedTable): Rows {
     p.keyMax,
     p.cursorMin,
     p.cursorMax,
+    p.format,
   ]);
 }
 
@@ -74,12 +75,13 @@ function cursorRow(table: PublishedTable): readonly Value[] {
     table.tombstones.length === 0 ? null : JSON.stringify(table.tombstones),
     null,
     table.remote === undefined ? null : JSON.stringify(table.remote),
+    table.reading === undefined ? null : JSON.stringify(table.reading),
   ];
 }
 
 function wholeExtractRow({ eventIds }: ExtractState): readonly Value[] {
   const ids = eventIds.length === 0 ? null : JSON.stringify(eventIds);
-  return [WHOLE_EXTRACT, null, null, null, null, null, null, ids, null];
+  return [WHOLE_EXTRACT, null, null, null, null, null, null, ids, null, null];
 }
 
 function insert(table: string, rows: Rows): readonly string[] {

@@ -6,11 +6,12 @@ export const createTables: readonly string[] = [
      started_at TIMESTAMP, finished_at TIMESTAMP, directory VARCHAR)`,
   `CREATE TABLE _parts (table_name VARCHAR, ordinal INTEGER, path VARCHAR, rows BIGINT, size_bytes BIGINT,
      sha256 VARCHAR, schema_version INTEGER, partition VARCHAR, origin VARCHAR, key_min VARCHAR, key_max VARCHAR,
-     cursor_min VARCHAR, cursor_max VARCHAR)`,
+     cursor_min VARCHAR, cursor_max VARCHAR, format INTEGER)`,
   `CREATE TABLE _schema (table_name VARCHAR, version INTEGER, generation BIGINT, changed_at TIMESTAMP,
      columns VARCHAR, source_columns VARCHAR, changes VARCHAR)`,
   `CREATE TABLE _cursor (table_name VARCHAR, cursor_column VARCHAR, cursor_value VARCHAR, state VARCHAR,
-     source_columns VARCHAR, definition VARCHAR, tombstones VARCHAR, event_ids VARCHAR, remote VARCHAR)`,
+     source_columns VARCHAR, definition VARCHAR, tombstones VARCHAR, event_ids VARCHAR, remote VARCHAR,
+     reading VARCHAR)`,
 ];
 
 /** Only in extracts with remote tables. */

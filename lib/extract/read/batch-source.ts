@@ -1,6 +1,7 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 
 import { AgnesError, shown } from "../../base/mod.ts";
+import { hasNegativeZero } from "../../duckdb/mod.ts";
 import { createRowBuilder, isFileChunk, isRows } from "../../kit/mod.ts";
 import type { Batch, FileChunk, RowBuilder, RowReject, TableInfo } from "../../kit/mod.ts";
 import type { PublishedColumn } from "../schema/column.ts";
@@ -38,6 +39,8 @@ export class BatchSource {
   /** Rows that came as Arrow or as objects, without those set aside. */
   rows = 0;
   rejected = 0;
+  /** Whether a batch that came, taken or not, holds a floating point −0.0; see `copyToParquet`. */
+  hasNegativeZero = false;
 
   constructor(tap: Tap, options: BatchSourceOptions) {
     this.#tap = tap;
@@ -89,7 +92,11 @@ export class BatchSource {
   }
 
   #push(batches: readonly RecordBatch[]): void {
-    for (const batch of batches) if (batch.numRows > 0) this.#ready.push({ kind: "arrow", batch });
+    for (const batch of batches) {
+      if (batch.numRows === 0) continue;
+      this.hasNegativeZero ||= hasNegativeZero(batch);
+      this.#ready.push({ kind: "arrow", batch });
+    }
   }
 
   #check({ schema }: RecordBatch): void {

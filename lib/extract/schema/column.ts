@@ -1,6 +1,6 @@
 import type { Field, Schema } from "apache-arrow";
 
-import { duckdbTypeOf } from "../../duckdb/mod.ts";
+import { duckdbTypeOf, storedType } from "../../duckdb/mod.ts";
 
 /** One column as it is published; types are DuckDB's. */
 export interface PublishedColumn {
@@ -14,11 +14,6 @@ export interface PublishedColumn {
 export function columnsOf(schema: Schema, only?: readonly string[]): readonly PublishedColumn[] {
   const wanted = only === undefined ? null : new Set(only);
   return schema.fields.filter((field) => wanted?.has(String(field.name)) ?? true).map(columnOf);
-}
-
-/** The type that a column has after a trip through Parquet, which knows no moments in seconds or milliseconds. */
-export function storedType(type: string): string {
-  return type.replaceAll(/\bTIMESTAMP_M?S\b/g, "TIMESTAMP");
 }
 
 /** The columns of an Arrow batch as DuckDB sees them. */

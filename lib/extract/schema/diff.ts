@@ -6,6 +6,7 @@ export type SchemaChange =
   | { readonly kind: "removed"; readonly column: string; readonly type: string }
   | { readonly kind: "type_changed"; readonly column: string; readonly from: string; readonly to: string }
   | { readonly kind: "nullability_changed"; readonly column: string; readonly nullable: boolean }
+  | { readonly kind: "reading_changed"; readonly from: string; readonly to: string }
   | { readonly kind: "reordered"; readonly from: readonly string[]; readonly to: readonly string[] };
 
 /** Every difference between what a source said of a table before and what it says now. */
@@ -49,6 +50,8 @@ export function describeChange(change: SchemaChange): string {
       return `column ${change.column} was ${change.from} and is ${change.to}`;
     case "nullability_changed":
       return `column ${change.column} ${change.nullable ? "may now be null" : "may no longer be null"}`;
+    case "reading_changed":
+      return `its files were read as ${change.from} and are read as ${change.to}`;
     case "reordered":
       return `the order of the columns changed to ${change.to.join(", ")}`;
   }

@@ -1,12 +1,15 @@
 import { AgnesError } from "../../base/mod.ts";
+import type { FileReading } from "../../kit/mod.ts";
 import type { PublishedColumn } from "./column.ts";
 import { describeChange, diffColumns, type SchemaChange } from "./diff.ts";
+import { readingChanges } from "./reading.ts";
 import { widest } from "./widen.ts";
 
 /** What a table was when it was last published. */
 export interface PreviousColumns {
   readonly columns: readonly PublishedColumn[];
   readonly sourceColumns: readonly PublishedColumn[];
+  readonly reading?: FileReading;
 }
 
 /** What a change of the source's schema comes to. */
@@ -29,10 +32,18 @@ export function evolve(
   table: string,
   previous: PreviousColumns | null,
   source: readonly PublishedColumn[],
-  options: { readonly policy: "evolve" | "freeze"; readonly accept: boolean; readonly replaced: boolean },
+  options: {
+    readonly policy: "evolve" | "freeze";
+    readonly accept: boolean;
+    readonly replaced: boolean;
+    readonly reading?: FileReading | undefined;
+  },
 ): Evolution {
   if (previous === null || previous.columns.length === 0) return { columns: source, changes: [] };
-  const changes = diffColumns(previous.sourceColumns, source);
+  const changes = [
+    ...diffColumns(previous.sourceColumns, source),
+    ...readingChanges(previous.reading, options.reading),
+  ];
   if (options.policy === "freeze" && changes.length > 0) {
     throw new AgnesError("schema_frozen", { table, changes: changes.map(describeChange) });
   }

@@ -1,4 +1,4 @@
-import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
+import { quoteIdentifier, quoteLiteral, storedExpression, storedType } from "../../duckdb/mod.ts";
 import type { Filter, FilterValue } from "../../kit/mod.ts";
 import type { Granularity } from "../plan.ts";
 import type { PublishedColumn } from "./column.ts";
@@ -14,7 +14,9 @@ export function selectList(
       const has = types.get(name);
       const quoted = quoteIdentifier(name);
       if (has === undefined) return `CAST(NULL AS ${type}) AS ${quoted}`;
-      return has === type ? quoted : `CAST(${quoted} AS ${type}) AS ${quoted}`;
+      if (has === type) return quoted;
+      const value = storedExpression(quoted, has);
+      return storedType(has) === type ? `${value} AS ${quoted}` : `CAST(${value} AS ${type}) AS ${quoted}`;
     })
     .join(", ");
 }

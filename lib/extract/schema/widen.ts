@@ -1,4 +1,4 @@
-import { storedType } from "./column.ts";
+import { storedType } from "../../duckdb/mod.ts";
 
 /** Integers by the bits that hold their magnitude; a signed type keeps one for the sign. */
 const INTEGERS: Readonly<Record<string, { readonly bits: number; readonly signed: boolean }>> = {
@@ -41,14 +41,15 @@ export function isLossless(from: string, to: string): boolean {
 /**
  * The narrower of the types that hold every value of both; null when there is none.
  *
- * When all rows are `replaced`, a number may also become a DOUBLE: no value of the old type stays to be rounded.
+ * When all rows are `replaced`, a number may also become a number of any other kind: no value of the old type stays to
+ * be rounded.
  */
 export function widest(was: string, is: string, options: { readonly replaced: boolean }): string | null {
   if (isLossless(was, is)) return is;
   if (isLossless(is, was)) return was;
-  const isNumber = INTEGERS[was] !== undefined || decimal(was) !== null;
-  if (options.replaced && is === "DOUBLE" && isNumber) return is;
-  return null;
+  const isNumber = (type: string) =>
+    INTEGERS[type] !== undefined || EXACT_BITS[type] !== undefined || decimal(type) !== null;
+  return options.replaced && isNumber(was) && isNumber(is) ? is : null;
 }
 
 function decimal(type: string): { width: number; scale: number } | null {

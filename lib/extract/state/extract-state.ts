@@ -1,4 +1,4 @@
-import type { JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
+import type { FileReading, JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
 import type { QueryMode } from "../plan.ts";
 import type { PublishedColumn } from "../schema/column.ts";
 import type { SchemaChange } from "../schema/diff.ts";
@@ -45,6 +45,8 @@ export interface PublishedTable {
   readonly cursor?: { readonly column: string; readonly value: string };
   /** What the connector asked to be given at the next read. */
   readonly state?: JsonValue;
+  /** How the files of the table were read, when it is made of files. */
+  readonly reading?: FileReading;
   /** What was asked of the source, as text; when it changes the table is read anew. */
   readonly definition: string;
   /** Rows deleted by pushed events, so that an older event cannot bring them back. */
@@ -53,6 +55,13 @@ export interface PublishedTable {
   readonly remote?: { readonly alias: string; readonly path: readonly string[]; readonly reason?: string };
 }
 
+/**
+ * How parts are written now; parts of another format are written anew at the next run of their table.
+ *
+ * 1, also where none is noted: Parquet version 2, with encodings that few readers know. 2: version 1.
+ */
+export const PART_FORMAT = 2;
+
 /** One Parquet file; never changed once it has its name. */
 export interface Part {
   /** Relative to the extract's directory, with `/`. */
@@ -60,6 +69,8 @@ export interface Part {
   readonly rows: number;
   readonly sizeBytes: number;
   readonly sha256: string;
+  /** How its file is written; see `PART_FORMAT`. */
+  readonly format: number;
   /** The version of the layout its columns have. */
   readonly schemaVersion: number;
   /** `2026-01`, or `unknown`; for partitioned tables. */

@@ -1,6 +1,6 @@
 import { AgnesError, isAgnesError, messageOf } from "../../base/mod.ts";
-import { openDatabase, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
-import type { JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
+import { openDatabase, quoteLiteral, storedType, type Connection } from "../../duckdb/mod.ts";
+import type { FileReading, JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
 import type { QueryMode } from "../plan.ts";
 import { extractPath } from "../publish/paths.ts";
 import { WHOLE_EXTRACT } from "../publish/tables-sql.ts";
@@ -163,6 +163,8 @@ interface PartRow {
   readonly key_max: string | null;
   readonly cursor_min: string | null;
   readonly cursor_max: string | null;
+  /** Absent in extracts that were written before there was more than one. */
+  readonly format?: number;
 }
 
 interface SchemaRow {
@@ -185,6 +187,8 @@ interface CursorRow {
   readonly tombstones: string | null;
   readonly event_ids: string | null;
   readonly remote: string | null;
+  /** Not in the files of an earlier version. */
+  readonly reading?: string | null;
 }
 
 function toGeneration(row: GenerationRow): Generation {
@@ -209,6 +213,7 @@ function toTable(
   const current = schemas.at(-1);
   const state = parsed<JsonValue>(cursor?.state);
   const remote = parsed<NonNullable<PublishedTable["remote"]>>(cursor?.remote);
+  const reading = parsed<FileReading>(cursor?.reading);
   return {
     name: meta.table_name,
     description: meta.description ?? "",
@@ -217,7 +222,7 @@ function toTable(
     extractedAt: new Date(Number(meta.extracted)),
     mode: meta.query_mode as QueryMode,
     columns: current?.columns ?? [],
-    sourceColumns: parsed<readonly PublishedColumn[]>(cursor?.source_columns) ?? [],
+    sourceColumns: columnsIn(cursor?.source_columns ?? "[]"),
     parts,
     schemas,
     definition: cursor?.definition ?? "",
@@ -227,6 +232,7 @@ function toTable(
       : {}),
     ...(state === undefined ? {} : { state }),
     ...(remote === undefined ? {} : { remote }),
+    ...(reading === undefined ? {} : { reading }),
   };
 }
 
@@ -236,6 +242,7 @@ function toPart(row: PartRow): Part {
     rows: Number(row.rows),
     sizeBytes: Number(row.size_bytes),
     sha256: row.sha256,
+    format: row.format ?? 1,
     schemaVersion: row.schema_version,
     partition: row.partition,
     origin: row.origin,
@@ -251,10 +258,16 @@ function toSchema(row: SchemaRow): SchemaVersion {
     version: row.version,
     generation: Number(row.generation),
     changedAt: new Date(Number(row.changed)),
-    columns: JSON.parse(row.columns) as readonly PublishedColumn[],
-    sourceColumns: JSON.parse(row.source_columns) as readonly PublishedColumn[],
+    columns: columnsIn(row.columns),
+    sourceColumns: columnsIn(row.source_columns),
     changes: JSON.parse(row.changes) as readonly SchemaChange[],
   };
+}
+
+/** Columns as JSON; an extract may say types that parts were once written in. */
+function columnsIn(text: string): readonly PublishedColumn[] {
+  const columns = JSON.parse(text) as readonly PublishedColumn[];
+  return columns.map((column) => ({ ...column, type: storedType(column.type) }));
 }
 
 function parsed<T>(text: string | null | undefined): T | undefined {

@@ -1,144 +1,123 @@
 import { dirname } from "node:path";
 
 import { AgnesError, isAgnesError } from "../../base/mod.ts";
-import { copyToParquet, fileRelation, parquetFooter, spoolBytes } from "../../duckdb/mod.ts";
+import {
+  checkParquetInput,
+  copyToParquet,
+  openFile,
+  parquetFooter,
+  readingOf,
+  spoolBytes,
+  type Connection,
+  type OpenFile,
+} from "../../duckdb/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
-import { columnsOf, type PublishedColumn } from "../schema/column.ts";
-import { selectList } from "../schema/select.ts";
-import { requestedColumns } from "../plan.ts";
-import type { TableContext } from "../services.ts";
 import { differences } from "../read/conform.ts";
-import { localRelation, typesOf, type Columns, type LocalChunk } from "./local-chunk.ts";
-import { setAsideRows } from "./set-aside.ts";
+import { requestedColumns } from "../plan.ts";
+import { columnsOf } from "../schema/column.ts";
+import { selectList } from "../schema/select.ts";
+import type { TableContext } from "../services.ts";
 import { stagingPath, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-parts.ts";
 import { checkCount } from "./write-stream.ts";
 
-/** The names of a CSV file's columns show in few rows. */
-const FIRST_LOOK = { sampleRows: 2048 };
-/** No type of DuckDB: whatever comes is cast. */
-const UNKNOWN = "?";
-
-/** Lets DuckDB read a file into one part. */
+/** Lets DuckDB read a file into one part; its rows keep their order. */
 export async function writeFileChunk(
   context: TableContext,
   chunk: FileChunk,
   number: number,
   target: WriteTarget,
 ): Promise<StagedPart> {
-  const { host } = context.services;
+  const { services, plan, signal } = context;
+  const { files } = services.host;
   const path = stagingPath(context);
-  const spooled = await spoolBytes(host, chunk, dirname(path), context.signal);
-  const local = spooled.chunk;
+  const directory = dirname(path);
+  const spooled = await spoolBytes(services.host, chunk, directory, signal);
+  await using connection = await context.database.connect();
   try {
-    const typed = await typedChunk(context, local, number, target.columns);
-    const { rows, sizeBytes } = await copyOrSetAside(context, typed.chunk, typed.present, target, path);
-    checkCount(context.plan.name, rows, (await parquetFooter(path)).rows, "the footer of the part");
+    if (chunk.format === "parquet") await checkParquetInput(spooled.chunk.data);
+    const types = chunk.format === "parquet" ? {} : { types: declaredTypes(context) };
+    const reading = await readingOf(connection, spooled.chunk, { ...types, signal });
+    const readable = { ...spooled.chunk, reading: reading ?? { format: chunk.format, columns: [] } };
+    await using file = await openFile(readable, { connection, directory, signal });
+    if (!file.isEmpty) refuseDifferences(context, file, number, chunk.format === "parquet");
+    const { rows, sizeBytes } = await copyFile(context, connection, file, target, path);
+    checkCount(plan.name, rows, (await parquetFooter(path)).rows, "the footer of the part");
     if (chunk.format === "parquet" && target.condition === null) {
-      checkCount(context.plan.name, (await parquetFooter(local.data)).rows, rows, "what DuckDB wrote");
+      checkCount(plan.name, (await parquetFooter(spooled.chunk.data)).rows, rows, "what DuckDB wrote");
     }
     return { kind: "staged", path, rows, sizeBytes, partition: null, origin: chunk.origin ?? null };
   } catch (error) {
-    await host.files.remove(path).catch(() => {});
+    await files.remove(path).catch(() => {});
     throw error;
   } finally {
     await spooled.remove().catch(() => {});
   }
 }
 
-async function copyOrSetAside(
+async function copyFile(
   context: TableContext,
-  chunk: LocalChunk,
-  present: Columns,
+  connection: Connection,
+  file: OpenFile,
   target: WriteTarget,
   path: string,
 ): Promise<{ rows: number; sizeBytes: number }> {
   const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
-  const sql = `SELECT ${selectList(target.columns, present)} FROM ${localRelation(chunk, present)}${where}`;
-  const options = { signal: context.signal, ordered: target.ordered };
-  try {
-    return await copyToParquet(context.database, { kind: "sql", sql }, path, options);
-  } catch (error) {
-    if (!isValueError(error)) throw error;
-    if (target.quarantine === null) {
-      const reason = reasonOf(error);
-      throw new AgnesError("bad_value", { table: context.plan.name, reason }, { cause: error });
+  const list = selectList(target.columns, file.present);
+  const copy = async (select: string) => {
+    const sql = `SELECT ${list} FROM (${select})${where}`;
+    const options = { signal: context.signal, ordered: true, connection };
+    try {
+      return await copyToParquet(context.database, { kind: "sql", sql }, path, options);
+    } catch (error) {
+      throw await file.explain(error);
     }
-    const cleaned = await setAsideRows(context, chunk, present, target);
-    return copyToParquet(context.database, { kind: "sql", sql: cleaned }, path, options);
+  };
+  try {
+    return await copy(file.select);
+  } catch (error) {
+    if (!isMisfit(error)) throw error;
+    if (target.quarantine === null) throw withTable(context, error);
+    const { select, rejected } = await file.sortOut(connection);
+    for await (const row of rejected) target.quarantine.add(row);
+    return await copy(select);
   }
 }
 
-/**
- * Gives a chunk the declared types where DuckDB sniffed others, so that `007` stays text when text was declared.
- * @throws `batch_schema_mismatch`
- */
-async function typedChunk(
-  context: TableContext,
-  chunk: LocalChunk,
-  number: number,
-  columns: readonly PublishedColumn[],
-): Promise<{ readonly chunk: LocalChunk; readonly present: Columns }> {
-  const { plan } = context;
+/** Whether an error is about values or records that a file holds. */
+function isMisfit(error: unknown): error is AgnesError {
+  return (
+    isAgnesError(error, "file_value_invalid") ||
+    isAgnesError(error, "file_row_invalid") ||
+    (isAgnesError(error) && /conver|cast|could not parse|out of range|invalid unicode/i.test(reasonOf(error)))
+  );
+}
+
+function withTable({ plan }: TableContext, error: AgnesError): AgnesError {
+  if (error.code !== "duckdb_failed") return error;
+  return new AgnesError("bad_value", { table: plan.name, reason: reasonOf(error) }, { cause: error });
+}
+
+function reasonOf(error: AgnesError): string {
+  return String((error.details as { readonly reason?: unknown }).reason ?? error.message);
+}
+
+/** The declared types, for a file that comes without a reading. */
+function declaredTypes({ plan }: TableContext): Readonly<Record<string, string>> {
+  return Object.fromEntries(columnsOf(plan.info.schema).map(({ name, type }) => [name, type]));
+}
+
+/** @throws `batch_schema_mismatch` */
+function refuseDifferences({ plan }: TableContext, file: OpenFile, number: number, isTyped: boolean): void {
   const declared = columnsOf(plan.info.schema);
-  const { types: given = {}, ...plain } = chunk;
-  const sniffed = await describe(context, fileRelation(chunk.format === "csv" ? chunk : plain, FIRST_LOOK));
-  if (chunk.format === "parquet") {
-    refuseDifferences(context, sniffed, declared, number, true);
-    return { chunk: plain, present: sniffed };
-  }
-  const types = new Map([...declared, ...columns].map((column) => [column.name, column.type]));
-  const wanted = sniffed.map(({ name, type }) => ({ name, type: given[name] ?? types.get(name) ?? type }));
-  refuseDifferences(context, wanted, declared, number, false);
-  if (chunk.format === "csv") {
-    const changed = wanted.filter(({ type }, at) => type !== sniffed[at]?.type);
-    const told = { ...given, ...typesOf(changed) };
-    const chunkTold = Object.keys(told).length === 0 ? plain : { ...plain, types: told };
-    // The reader sniffs more rows than this look did and may find other types for those it was not told.
-    return { chunk: chunkTold, present: wanted.map(({ name }) => ({ name, type: told[name] ?? UNKNOWN })) };
-  }
-  // A key that the first rows do not have may still come.
-  const had = new Set(wanted.map((column) => column.name));
-  const late = columnsOf(plan.info.schema, requestedColumns(plan)).filter(({ name }) => !had.has(name));
-  return { chunk: plain, present: [...wanted, ...late] };
-}
-
-/** Types count only where the file has them: a CSV file has texts, and those that do not fit fail by themselves. */
-function refuseDifferences(
-  { plan }: TableContext,
-  wanted: Columns,
-  declared: readonly PublishedColumn[],
-  number: number,
-  isTyped: boolean,
-): void {
-  const given = new Map(wanted.map((column) => [column.name, column.type]));
+  const given = new Map(file.present.map((column) => [column.name, column.type]));
+  // The types of texts were chosen, and what does not fit them fails by itself.
   const expected = columnsOf(plan.info.schema, requestedColumns(plan)).map((column) =>
     isTyped ? column : { ...column, type: given.get(column.name) ?? column.type },
   );
-  const present = wanted.map((column) => ({ ...column, nullable: true }));
+  const present = file.present.map((column) => ({ ...column, nullable: true }));
   const found = differences(present, expected, declared);
   if (found.length > 0) {
     throw new AgnesError("batch_schema_mismatch", { table: plan.name, batch: number, differences: found });
   }
-}
-
-async function describe(context: TableContext, relation: string): Promise<Columns> {
-  await using connection = await context.database.connect();
-  const rows = await connection.rows<{ column_name: string; column_type: string }>(
-    `DESCRIBE SELECT * FROM ${relation}`,
-    { signal: context.signal },
-  );
-  return rows.map((row) => ({ name: row.column_name, type: row.column_type }));
-}
-
-function isValueError(error: unknown): boolean {
-  return /conver|cast|could not parse|out of range|invalid (input|unicode)|not in range/i.test(
-    reasonOf(error),
-  );
-}
-
-function reasonOf(error: unknown): string {
-  if (!isAgnesError(error)) return String(error);
-  const details = error.details as { readonly reason?: string };
-  return details.reason ?? error.message;
 }

@@ -30,6 +30,7 @@ export function startCopy(
 ): RunningCopy {
   const { database, plan, services, signal } = context;
   const path = stagingPath(context);
+  const withoutNegativeZero = !source.hasNegativeZero;
   const segment = new Segment(source, schema, rowsMax);
   const present = physicalColumnsOf(schema);
   const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
@@ -39,6 +40,7 @@ export function startCopy(
         database,
         {
           kind: "stream",
+          withoutNegativeZero,
           source: { schema, open: () => segment.batches() },
           select: (relation) => `SELECT ${selectList(target.columns, present)} FROM ${relation}${where}`,
         },
@@ -70,6 +72,7 @@ class Segment {
   readonly #source: BatchSource;
   readonly #schema: Schema;
   readonly #rowsMax: number;
+  readonly #hadNegativeZero: boolean;
   readonly taken: Promise<void>;
   #finish: () => void = () => {};
   rows = 0;
@@ -78,6 +81,7 @@ class Segment {
     this.#source = source;
     this.#schema = schema;
     this.#rowsMax = rowsMax;
+    this.#hadNegativeZero = source.hasNegativeZero;
     this.taken = new Promise((resolve) => (this.#finish = resolve));
   }
 
@@ -86,6 +90,8 @@ class Segment {
     while (this.rows < this.#rowsMax && sizeBytes < PART_SIZE_BYTES_MAX) {
       const piece = await this.#source.peek();
       if (piece?.kind !== "arrow" || !samePhysical(piece.batch.schema, this.#schema)) break;
+      // A part that was begun with dictionaries cannot take it; one ends early for that at most.
+      if (this.#source.hasNegativeZero !== this.#hadNegativeZero) break;
       this.#source.shift();
       this.rows += piece.batch.numRows;
       sizeBytes += piece.batch.data.byteLength;

@@ -26,6 +26,7 @@ export async function connectBare(session: Session): Promise<AnyConnector> {
     http: createHttp({ host, log, secrets: new Set(Object.values(values)) }),
     duckdb: engine,
     log,
+    published: async () => undefined,
     now: () => host.now(),
     resolvePath: (path: string) => resolve(config.directory ?? process.cwd(), path),
   };

@@ -7,7 +7,8 @@ import type { RecordBatch, Schema } from "apache-arrow";
 
 import {
   duckdbTypeOf,
-  fileRelation,
+  openFile,
+  readingOf,
   openDatabase,
   openStream,
   quoteIdentifier,
@@ -111,7 +112,7 @@ export class Workbench implements AsyncDisposable {
       },
     });
     try {
-      await this.#insertFrom(name, columns, first.schema, stream.relation);
+      await this.#insertFrom(name, columns, first.schema.names.map(String), stream.relation);
     } finally {
       stream.close();
     }
@@ -119,8 +120,13 @@ export class Workbench implements AsyncDisposable {
 
   async #insertFile(name: string, columns: readonly string[], chunk: FileChunk): Promise<void> {
     if (typeof chunk.data === "string") {
-      const schema = await this.#session.engine.describe(chunk);
-      return this.#insertFrom(name, columns, schema, fileRelation({ ...chunk, data: chunk.data }));
+      const local = { ...chunk, data: chunk.data };
+      const { connection } = this;
+      const reading = await readingOf(connection, local);
+      if (reading === null) return;
+      await using file = await openFile({ ...local, reading }, { connection });
+      const has = file.present.map((column) => column.name);
+      return await this.#insertFrom(name, columns, has, `(${file.select})`);
     }
     const data = join(this.#session.scratch, randomUUID());
     const compression = chunk.compression ?? "none";
@@ -132,8 +138,13 @@ export class Workbench implements AsyncDisposable {
     }
   }
 
-  async #insertFrom(name: string, columns: readonly string[], has: Schema, relation: string): Promise<void> {
-    const list = columns.map((column) => (has.names.includes(column) ? quoteIdentifier(column) : "NULL"));
+  async #insertFrom(
+    name: string,
+    columns: readonly string[],
+    has: readonly string[],
+    relation: string,
+  ): Promise<void> {
+    const list = columns.map((column) => (has.includes(column) ? quoteIdentifier(column) : "NULL"));
     await this.connection.run(`INSERT INTO ${name} SELECT ${list.join(", ")} FROM ${relation}`);
   }
 }

@@ -1,0 +1,47 @@
+import * as arrow from "apache-arrow";
+
+import { checkedValues, isNull, Malformed } from "./scratch.ts";
+
+/**
+ * Checks that decimals have no more digits than their type says; one that has would be cut to another number.
+ *
+ * @param words 32-bit words of a value
+ */
+export function checkDigits(
+  data: arrow.Data,
+  from: number,
+  count: number,
+  { precision, words }: { readonly precision: number; readonly words: number },
+): void {
+  const values = checkedValues(data.values as unknown as Uint32Array, from, count, words);
+  const limit = 10 ** precision;
+  // A double is off by less than one in 10 ** 15.
+  const surely = limit * (1 - 1e-12);
+  for (let row = 0, word = from * words; row < count; row++, word += words) {
+    let top = words - 1;
+    const sign = (values[word + top]! | 0) >> 31;
+    while (top > 1 && (values[word + top]! | 0) === sign && (values[word + top - 1]! | 0) >> 31 === sign)
+      top--;
+    let value = values[word + top]! | 0;
+    for (let index = top - 1; index >= 0; index--) value = value * 2 ** 32 + values[word + index]!;
+    if (Math.abs(value) < surely || isNull(data, from + row)) continue;
+    const exact = wholeAt(values, word, words);
+    if (exact > -(10n ** BigInt(precision)) && exact < 10n ** BigInt(precision)) continue;
+    throw new Malformed(`a value has more than ${precision} digits: ${exact}`);
+  }
+}
+
+/** Checks all decimals of a column, nested ones too. */
+export function checkAllDigits(data: arrow.Data): void {
+  const type = data.type as arrow.DataType;
+  if (arrow.DataType.isDecimal(type)) {
+    checkDigits(data, 0, data.length, { precision: type.precision, words: type.bitWidth / 32 });
+  }
+  for (const child of data.children) checkAllDigits(child as arrow.Data);
+}
+
+function wholeAt(values: Uint32Array, start: number, words: number): bigint {
+  let value = BigInt(values[start + words - 1]! | 0);
+  for (let word = words - 2; word >= 0; word--) value = (value << 32n) | BigInt(values[start + word]!);
+  return value;
+}

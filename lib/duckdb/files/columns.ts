@@ -1,0 +1,51 @@
+import { AgnesError } from "../../base/mod.ts";
+import type { FileColumn, FileInput } from "../../kit/mod.ts";
+
+/** The columns of one file of a table, in its order. */
+export interface NamedColumns {
+  readonly file: FileInput;
+  readonly names: readonly string[];
+}
+
+/**
+ * All columns of the files of a table, in the order in which they first appear.
+ * @throws `file_unreadable` for names that differ by case only: DuckDB takes them for one
+ */
+export function uniteColumns(files: readonly NamedColumns[]): readonly string[] {
+  const seen = new Map<string, { readonly name: string; readonly file: FileInput }>();
+  for (const { file, names } of files) {
+    for (const name of names) {
+      const other = seen.get(name.toLowerCase());
+      if (other === undefined) seen.set(name.toLowerCase(), { name, file });
+      else if (other.name !== name) {
+        const reason = `its column ${JSON.stringify(name)} differs from ${JSON.stringify(other.name)} in ${originOf(other.file)} by case only`;
+        throw new AgnesError("file_unreadable", { path: originOf(file), reason });
+      }
+    }
+  }
+  return [...seen.values()].map(({ name }) => name);
+}
+
+/** Checks that every column that somebody gave a type for is there. */
+export function unknownColumn(
+  types: Readonly<Record<string, string>>,
+  names: readonly string[],
+): string | undefined {
+  return Object.keys(types).find((name) => !names.includes(name));
+}
+
+/** What errors call a file. */
+export const originOf = ({ path, origin }: Pick<FileInput, "path" | "origin">): string => origin ?? path;
+
+/** The note about a column of dates that can be read in two orders. */
+export function ambiguityNote(name: string, formats: readonly string[]): string {
+  const option = formats.some((format) => format.includes("%H") || format.includes("%I"))
+    ? "csv.timestampFormat"
+    : "csv.dateFormat";
+  return `the dates in column ${name} can be read as ${formats.join(" or ")}, so it stays text; set ${option} to one of them`;
+}
+
+/** The columns by name. */
+export function columnsByName(columns: readonly FileColumn[]): ReadonlyMap<string, FileColumn> {
+  return new Map(columns.map((column) => [column.name, column]));
+}

@@ -1,0 +1,111 @@
+import { AgnesError, messageOf } from "../../../base/mod.ts";
+import type { CsvOptions, FileInput } from "../../../kit/mod.ts";
+import { detectEncoding, encodingNamed, markedEncoding, textDecoding } from "../encoding.ts";
+import { readHead } from "../open-bytes.ts";
+
+/** How a CSV file begins. */
+export interface CsvHead {
+  readonly file: FileInput;
+  readonly encoding: string;
+  /** Behind the byte order mark and the lines that are skipped. */
+  readonly text: string;
+  /** Whether the text is all of the file. */
+  readonly isWhole: boolean;
+  /** Whether the file holds nothing but line ends. */
+  readonly isEmpty: boolean;
+  /** Lines before the header: those that the options skip, and Excel's `sep=;`. */
+  readonly skipLines: number;
+  /** What Excel's line says. */
+  readonly delimiter?: string;
+  /** Whether DuckDB cannot read the file as it is: it is no UTF-8, its line ends differ, or lines are comments. */
+  readonly needsCopy: boolean;
+}
+
+/** Enough for a header of thousands of columns and for some hundred rows. */
+const HEAD_BYTES = 256 * 1024;
+
+/**
+ * Reads how a CSV file begins.
+ * @throws `file_unreadable`, `invalid_input`
+ */
+export async function readCsvHead(
+  file: FileInput,
+  csv: Pick<CsvOptions, "encoding" | "skipLines" | "comment">,
+  signal?: AbortSignal,
+): Promise<CsvHead> {
+  const { bytes, isWhole } = await readHead(file, HEAD_BYTES, signal);
+  const marked = markedEncoding(bytes);
+  const encoding =
+    marked?.encoding ?? (csv.encoding === undefined ? detectEncoding(bytes) : encodingNamed(csv.encoding));
+  const all = decodedHead(file, bytes.subarray(marked?.markBytes ?? 0), encoding, isWhole);
+  const [, delimiter] = /^"?sep=([^\r\n"])"?\r?\n/i.exec(all) ?? [];
+  const skipLines = (csv.skipLines ?? 0) + (delimiter === undefined ? 0 : 1);
+  const text = withoutLines(all, skipLines, csv.comment ?? "");
+  return {
+    file,
+    encoding,
+    text,
+    isWhole,
+    isEmpty: isWhole && text.trim() === "",
+    skipLines,
+    ...(delimiter === undefined ? {} : { delimiter }),
+    needsCopy: encoding !== "utf-8" || hasMixedLineEnds(all) || (csv.comment ?? "") !== "",
+  };
+}
+
+function decodedHead(file: FileInput, bytes: Uint8Array, encoding: string, isWhole: boolean): string {
+  const decoding = textDecoding(encoding);
+  try {
+    const text = decoding.write(bytes);
+    // The head may end inside a character.
+    return isWhole ? text + decoding.end() : text;
+  } catch (error) {
+    throw notThatEncoding(file, encoding, bytes, error);
+  }
+}
+
+/** The error for bytes that are no text. */
+function notThatEncoding(file: FileInput, encoding: string, bytes: Uint8Array, cause: unknown): AgnesError {
+  const line = encoding === "utf-8" ? badLine(bytes) : null;
+  const where = line === null ? "" : `line ${line}: `;
+  const reason =
+    encoding === "utf-8"
+      ? `${where}it is not UTF-8; name its encoding in csv.encoding, such as windows-1252`
+      : `it is not ${encoding}: ${messageOf(cause)}`;
+  return new AgnesError("file_unreadable", { path: file.origin ?? file.path, reason }, { cause });
+}
+
+function badLine(bytes: Uint8Array): number {
+  let line = 1;
+  let start = 0;
+  const strict = new TextDecoder("utf-8", { fatal: true });
+  for (;;) {
+    const end = bytes.indexOf(10, start);
+    try {
+      strict.decode(bytes.subarray(start, end === -1 ? bytes.length : end));
+    } catch {
+      return line;
+    }
+    if (end === -1) return line;
+    start = end + 1;
+    line += 1;
+  }
+}
+
+function withoutLines(text: string, skipLines: number, comment: string): string {
+  let rest = text;
+  for (let skipped = 0; skipped < skipLines; skipped++) {
+    const [line] = /^[^\r\n]*(\r\n|\r|\n|$)/.exec(rest)!;
+    rest = rest.slice(line.length);
+  }
+  if (comment === "") return rest;
+  return rest
+    .split(/(?<=\n)|(?<=\r)(?!\n)/)
+    .filter((line) => !line.startsWith(comment))
+    .join("");
+}
+
+function hasMixedLineEnds(text: string): boolean {
+  const kinds = [/\r\n/, /(?<!\r)\n/, /\r(?!\n)./].filter((kind) => kind.test(text));
+  return kinds.length > 1;
+}

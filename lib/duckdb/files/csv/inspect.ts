@@ -1,0 +1,208 @@
+import { stat } from "node:fs/promises";
+
+import type { CsvDialect, FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
+import type { Connection } from "../../connection.ts";
+import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
+import { ambiguityNote, columnsByName, uniteColumns } from "../columns.ts";
+import { decideTextTypes, type DecidedType } from "../text-decide.ts";
+import { inParallel } from "../parallel.ts";
+import { detectDialect } from "./dialect.ts";
+import { explainCsvError } from "./explain.ts";
+import { readCsvHead, type CsvHead } from "./head.ts";
+import { columnNames } from "./names.ts";
+import { openCsv, type OpenCsv } from "./open.ts";
+import { csvRelation, textColumn } from "./relation.ts";
+
+/** What a look at the CSV files of a table found. */
+export interface InspectedCsv {
+  readonly dialect: CsvDialect | null;
+  readonly columns: readonly FileColumn[];
+  readonly perFile: ReadonlyMap<string, readonly string[]>;
+  readonly notes: readonly string[];
+}
+
+/** A file with the columns that it has. */
+interface NamedCsv {
+  readonly head: CsvHead;
+  readonly names: readonly string[];
+  readonly sizeBytes: number;
+}
+
+/** So much of a table is looked at whole before its first read; of what is beyond, the start, which the read checks. */
+const WHOLE_BYTES = 16 * 1024 * 1024;
+/** A file of less than this is never looked at in part. */
+const SMALL_FILE_BYTES = 1024 * 1024;
+const SAMPLE_ROWS = 20_000;
+const HEADS_AT_ONCE = 8;
+const FILES_PER_SCAN = 200;
+/** A scan of more columns takes too much memory. */
+const COLUMNS_AT_ONCE = 250;
+
+/** Decides how the CSV files of one table are read. */
+export async function inspectCsv(
+  connection: Connection,
+  files: readonly FileInput[],
+  options: InspectOptions,
+): Promise<InspectedCsv> {
+  const { csv = {}, known, types: given = {}, signal } = options;
+  const heads = await inParallel(files, HEADS_AT_ONCE, (file) => readCsvHead(file, csv, signal));
+  const filled = heads.filter((head) => !head.isEmpty);
+  const empty = heads.filter((head) => head.isEmpty).map((head) => [head.file.path, []] as const);
+  if (filled.length === 0) return { dialect: null, columns: [], perFile: new Map(empty), notes: [] };
+  const dialect = detectDialect(filled, csv, known?.csv);
+  const named = await inParallel(filled, HEADS_AT_ONCE, async (head): Promise<NamedCsv> => ({
+    head,
+    names: columnNames(head, dialect, csv.names),
+    sizeBytes: (await stat(head.file.path)).size,
+  }));
+  const perFile = new Map([...empty, ...named.map(({ head, names: own }) => [head.file.path, own] as const)]);
+  const names = uniteColumns(
+    named.map(({ head, names: own }) => ({
+      file: head.file,
+      names: [...own, ...Object.keys(head.file.constants ?? {})],
+    })),
+  );
+  if (options.look === "columns") return { dialect, columns: known?.columns ?? [], perFile, notes: [] };
+  const look = new Look(connection, named, dialect, options);
+  const open = names.filter((name) => given[name] === undefined);
+  const total = named.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const isWhole = options.look === "whole" || total <= WHOLE_BYTES;
+  const decided = new Map(await look.decide(open, isWhole));
+  if (!isWhole) {
+    // The start of the files does not tell, but their rest may.
+    const undecided = open.filter(
+      (name) => decided.get(name)!.isEmpty || decided.get(name)!.ambiguous !== undefined,
+    );
+    for (const [name, type] of await look.decide(undecided, true)) decided.set(name, type);
+  }
+  const before = columnsByName(known?.columns ?? []);
+  const columns = names.map((name) => {
+    const was = before.get(name);
+    // Without a value, what the column was is all that is known of it.
+    return decided.get(name)?.isEmpty === true && was !== undefined
+      ? was
+      : columnOf(name, given[name], decided.get(name), options);
+  });
+  const notes = [...decided].flatMap(([name, { ambiguous }]) =>
+    ambiguous === undefined ? [] : [ambiguityNote(name, ambiguous)],
+  );
+  return { dialect, columns, perFile, notes };
+}
+
+function columnOf(
+  name: string,
+  given: string | undefined,
+  decided: DecidedType | undefined,
+  { csv = {} }: InspectOptions,
+): FileColumn {
+  if (given !== undefined) {
+    const type = given.toUpperCase();
+    const format =
+      type === "DATE" ? csv.dateFormat : type.startsWith("TIMESTAMP") ? csv.timestampFormat : undefined;
+    return { name, type: given, given: true, ...(format === undefined ? {} : { format }) };
+  }
+  const { type, format } = decided!;
+  const isGivenFormat = format !== undefined && (format === csv.dateFormat || format === csv.timestampFormat);
+  return {
+    name,
+    type,
+    ...(format === undefined ? {} : { format }),
+    ...(isGivenFormat ? { given: true } : {}),
+  };
+}
+
+/** Looks at the values of files. */
+class Look {
+  readonly #connection: Connection;
+  readonly #files: readonly NamedCsv[];
+  readonly #dialect: CsvDialect;
+  readonly #options: InspectOptions;
+
+  constructor(
+    connection: Connection,
+    files: readonly NamedCsv[],
+    dialect: CsvDialect,
+    options: InspectOptions,
+  ) {
+    this.#connection = connection;
+    this.#files = files;
+    this.#dialect = dialect;
+    this.#options = options;
+  }
+
+  async decide(names: readonly string[], isWhole: boolean): Promise<ReadonlyMap<string, DecidedType>> {
+    const decided = new Map<string, DecidedType>();
+    if (names.length === 0) return decided;
+    const { signal } = this.#options;
+    const opened: OpenCsv[] = [];
+    try {
+      const groups: (readonly [NamedCsv, readonly OpenCsv[]])[] = [];
+      for (const group of groupsOf(this.#files, isWhole)) {
+        const readable: OpenCsv[] = [];
+        for (const { head } of group) {
+          const one = await openCsv(head, this.#dialect, { signal });
+          readable.push(one);
+          opened.push(one);
+        }
+        groups.push([group[0]!, readable]);
+      }
+      for (let from = 0; from < names.length; from += COLUMNS_AT_ONCE) {
+        const some = names.slice(from, from + COLUMNS_AT_ONCE);
+        const selects = groups.map(([first, files]) => this.#select(first, files, some, isWhole));
+        for (const [name, type] of await this.#decideOf(selects, some)) decided.set(name, type);
+      }
+      return decided;
+    } catch (error) {
+      throw await explainCsvError(error, this.#files, this.#dialect, signal);
+    } finally {
+      for (const one of opened) await one.close();
+    }
+  }
+
+  #decideOf(selects: readonly string[], names: readonly string[]): Promise<ReadonlyMap<string, DecidedType>> {
+    const { signal, csv = {}, fractions } = this.#options;
+    const columns = new Map(names.map((name, at) => [name, `v${at}`]));
+    return decideTextTypes(this.#connection, `(${selects.join(" UNION ALL ")})`, columns, {
+      numbers: this.#dialect,
+      ...(fractions === undefined ? {} : { fractions }),
+      dateFormat: csv.dateFormat,
+      timestampFormat: csv.timestampFormat,
+      signal,
+    });
+  }
+
+  #select(first: NamedCsv, files: readonly OpenCsv[], names: readonly string[], isWhole: boolean): string {
+    const relation = csvRelation(files, this.#dialect, first.names.length);
+    const constants = first.head.file.constants ?? {};
+    const list = names.map((name, at) => {
+      const place = first.names.indexOf(name);
+      const constant = constants[name];
+      const text = place !== -1 ? textColumn(place) : constant == null ? "NULL" : quoteLiteral(constant);
+      return `CAST(${text} AS VARCHAR) AS ${quoteIdentifier(`v${at}`)}`;
+    });
+    const isSampled = !isWhole && first.sizeBytes > SMALL_FILE_BYTES;
+    return `(SELECT ${list.join(", ")} FROM ${relation}${isSampled ? ` LIMIT ${SAMPLE_ROWS}` : ""})`;
+  }
+}
+
+/** Files that one scan can read: those with the same columns, unless only the start of a large one is wanted. */
+function groupsOf(files: readonly NamedCsv[], isWhole: boolean): readonly (readonly NamedCsv[])[] {
+  const groups = new Map<string, NamedCsv[]>();
+  for (const file of files) {
+    const isAlone = file.head.needsCopy || (!isWhole && file.sizeBytes > SMALL_FILE_BYTES);
+    const { file: input, skipLines } = file.head;
+    const layout = JSON.stringify([
+      file.names,
+      input.constants ?? null,
+      input.compression ?? /[^.]*$/.exec(input.path)![0],
+      skipLines,
+      isAlone ? input.path : null,
+    ]);
+    groups.set(layout, [...(groups.get(layout) ?? []), file]);
+  }
+  return [...groups.values()].flatMap((group) =>
+    Array.from({ length: Math.ceil(group.length / FILES_PER_SCAN) }, (_, at) =>
+      group.slice(at * FILES_PER_SCAN, (at + 1) * FILES_PER_SCAN),
+    ),
+  );
+}

@@ -1,0 +1,237 @@
+import { AgnesError, isAgnesError } from "../../../base/mod.ts";
+import type { CsvDialect, FileColumn, FileInput } from "../../../kit/mod.ts";
+import type { Connection } from "../../connection.ts";
+import { quoteLiteral } from "../../sql.ts";
+import { checkedSelect, fittingSelect, MISFIT, misfitsSelect, type TextColumn } from "../checked-values.ts";
+import { columnsByName, originOf } from "../columns.ts";
+import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../open-file.ts";
+import { explainCsvError, recordsOf } from "./explain.ts";
+import { readCsvHead, type CsvHead } from "./head.ts";
+import { columnNames } from "./names.ts";
+import { openCsv, type OpenCsv } from "./open.ts";
+import { BAD_RECORDS, csvRelation, textColumn } from "./relation.ts";
+
+/** Opens a CSV file; see `openFile`. */
+export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
+  const { reading, data: path, compression, origin, constants } = chunk;
+  const dialect = reading.csv!;
+  const file: FileInput = {
+    path,
+    ...(compression === undefined ? {} : { compression }),
+    ...(origin === undefined ? {} : { origin }),
+    ...(constants === undefined ? {} : { constants }),
+  };
+  const head = await readCsvHead(file, dialect, options.signal);
+  if (head.isEmpty) return emptyFile();
+  const names = columnNames(
+    head,
+    dialect,
+    dialect.header ? undefined : namesWithoutHeader(reading.columns, constants),
+  );
+  const columns = textColumns(file, names, reading.columns);
+  const readable = await openCsv(head, dialect, options);
+  return new OpenCsvFile({ head, names, columns, dialect, readable, options });
+}
+
+/** A file without a header has the columns of the table, in their order. */
+function namesWithoutHeader(
+  columns: readonly FileColumn[],
+  constants: FileInput["constants"] = {},
+): readonly string[] {
+  return columns.map(({ name }) => name).filter((name) => !(name in constants));
+}
+
+function textColumns(
+  file: FileInput,
+  names: readonly string[],
+  columns: readonly FileColumn[],
+): readonly TextColumn[] {
+  const known = columnsByName(columns);
+  const { constants = {} } = file;
+  const texts = [
+    ...names.map((name, at) => ({ name, text: textColumn(at) })),
+    ...Object.entries(constants)
+      .filter(([name]) => !names.includes(name))
+      .map(([name, value]) => ({
+        name,
+        text: value === null ? "CAST(NULL AS VARCHAR)" : quoteLiteral(value),
+      })),
+  ];
+  return texts.map(({ name, text }) => {
+    const column = known.get(name);
+    if (column === undefined) {
+      throw new AgnesError("file_reading_outdated", {
+        file: originOf(file),
+        reason: `it has a new column ${JSON.stringify(name)}`,
+      });
+    }
+    return { column, text };
+  });
+}
+
+interface Parts {
+  readonly head: CsvHead;
+  readonly names: readonly string[];
+  readonly columns: readonly TextColumn[];
+  readonly dialect: CsvDialect;
+  readonly readable: OpenCsv;
+  readonly options: OpenFileOptions;
+}
+
+class OpenCsvFile implements OpenFile {
+  readonly #parts: Parts;
+  #readable: OpenCsv;
+  readonly isEmpty = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#readable = parts.readable;
+  }
+
+  get present(): OpenFile["present"] {
+    return this.#parts.columns.map(({ column: { name, type } }) => ({ name, type }));
+  }
+
+  get select(): string {
+    return checkedSelect(this.#relation(), this.#parts.columns, this.#parts.dialect);
+  }
+
+  async explain(error: unknown): Promise<unknown> {
+    const { head, names, dialect, options } = this.#parts;
+    if (options.signal?.aborted === true || !isAgnesError(error)) return error;
+    const explained = await explainCsvError(error, [{ head, names }], dialect, options.signal);
+    if (explained !== error) return explained;
+    const misfit = await this.#firstMisfit(error);
+    return misfit ?? error;
+  }
+
+  async sortOut(connection: Connection): ReturnType<OpenFile["sortOut"]> {
+    const { columns, dialect, options } = this.#parts;
+    const bad = await this.#badRecords(connection);
+    const relation = this.#relation("skip");
+    const statement = options.signal === undefined ? {} : { signal: options.signal };
+    const rejected = async function* (): AsyncGenerator<RejectedRow> {
+      yield* bad;
+      const { batches } = await connection.stream(misfitsSelect(relation, columns, dialect), statement);
+      for await (const batch of batches) {
+        for (const row of batch) yield rejectedRow(row.toJSON() as unknown as Misfit, columns);
+      }
+    };
+    return { select: fittingSelect(relation, columns, dialect), rejected: rejected() };
+  }
+
+  /** Records with another number of values than the header. One whose quote does not close would take the rest along. */
+  async #badRecords(connection: Connection): Promise<readonly RejectedRow[]> {
+    const { head, options } = this.#parts;
+    const statement = options.signal === undefined ? {} : { signal: options.signal };
+    await connection.run(`SELECT count(*) FROM ${this.#relation("keep")}`, statement);
+    const found = await connection.rows<BadRecord>(
+      `SELECT line, any_value(csv_line) AS text, any_value(error_type) AS kind, any_value(error_message) AS message
+       FROM ${BAD_RECORDS} GROUP BY line ORDER BY line`,
+    );
+    await connection.run(`DROP TABLE ${BAD_RECORDS}; DROP TABLE agnes_bad_scans`);
+    const open = found.find(({ kind }) => /QUOTE|UNICODE|LINE SIZE/.test(kind));
+    if (open !== undefined) {
+      const details = {
+        file: originOf(head.file),
+        line: Number(open.line),
+        reason: open.message,
+        text: open.text,
+      };
+      throw new AgnesError("file_row_invalid", details);
+    }
+    return found.map(({ line, text, message }) => ({
+      row: Number(line),
+      column: "",
+      value: "",
+      reason: message,
+      record: { line: Number(line), text },
+    }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#readable.close();
+  }
+
+  #relation(badRecords: "fail" | "skip" | "keep" = "fail"): string {
+    return csvRelation([this.#readable], this.#parts.dialect, this.#parts.names.length, badRecords);
+  }
+
+  async #firstMisfit(cause: AgnesError): Promise<AgnesError | null> {
+    const { head, columns, dialect, options } = this.#parts;
+    const reason = String((cause.details as { readonly reason?: unknown }).reason ?? cause.message);
+    if (
+      !reason.includes(MISFIT) &&
+      !/conver|cast|could not parse|out of range|not in range|overflow/i.test(reason)
+    )
+      return null;
+    const sql = `${misfitsSelect(this.#relation(), columns, dialect)} LIMIT 1`;
+    const [misfit] = await options.connection.rows<Misfit>(
+      sql,
+      options.signal === undefined ? {} : { signal: options.signal },
+    );
+    if (misfit === undefined) return null;
+    const { column, value } = rejectedRow(misfit, columns);
+    const line = await lineOfRow(head, dialect, Number(misfit.agnes_row), options.signal);
+    const { type, format } = columns[misfit.agnes_column]!.column;
+    const details = {
+      file: originOf(head.file),
+      line,
+      column,
+      value,
+      type: format === undefined ? type : `${type} (${format})`,
+    };
+    return new AgnesError("file_value_invalid", details, { cause });
+  }
+}
+
+interface BadRecord {
+  readonly line: bigint;
+  readonly text: string;
+  readonly kind: string;
+  readonly message: string;
+}
+
+interface Misfit {
+  readonly agnes_row: bigint;
+  readonly agnes_column: number;
+  readonly agnes_value: string | null;
+  readonly agnes_record: string;
+}
+
+function rejectedRow(misfit: Misfit, columns: readonly TextColumn[]): RejectedRow {
+  const { name, type, format } = columns[misfit.agnes_column]!.column;
+  return {
+    row: Number(misfit.agnes_row),
+    column: name,
+    value: misfit.agnes_value ?? "",
+    reason: `it is not ${format === undefined ? type : `${type} written as ${format}`}`,
+    record: JSON.parse(misfit.agnes_record) as Record<string, unknown>,
+  };
+}
+
+/** The line in which a row starts; `null` when the file cannot be followed so far. */
+async function lineOfRow(
+  head: CsvHead,
+  dialect: CsvDialect,
+  row: number,
+  signal: AbortSignal | undefined,
+): Promise<number | null> {
+  let left = row + (dialect.header ? 1 : 0);
+  for await (const { line } of recordsOf(head, dialect, signal)) {
+    left -= 1;
+    if (left === 0) return line;
+  }
+  return null;
+}
+
+function emptyFile(): OpenFile {
+  return {
+    present: [],
+    isEmpty: true,
+    select: "SELECT 1 WHERE false",
+    explain: async (error) => error,
+    sortOut: async () => ({ select: "SELECT 1 WHERE false", rejected: (async function* () {})() }),
+    [Symbol.asyncDispose]: async () => {},
+  };
+}

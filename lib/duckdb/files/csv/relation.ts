@@ -1,0 +1,72 @@
+import type { CsvDialect } from "../../../kit/mod.ts";
+import { quoteLiteral } from "../../sql.ts";
+import { compressionOf } from "../open-bytes.ts";
+
+/** A CSV file as DuckDB can read it. */
+export interface ReadableCsv {
+  readonly path: string;
+  readonly compression?: "auto" | "none" | "gzip" | "zstd";
+  readonly skipLines: number;
+}
+
+const BUFFER_BYTES = 32 * 1024 * 1024;
+
+/** Where bad records go that are kept. */
+export const BAD_RECORDS = "agnes_bad_records";
+
+const BAD_RECORD_OPTIONS = {
+  fail: {},
+  skip: { ignore_errors: "true" },
+  keep: {
+    store_rejects: "true",
+    rejects_table: quoteLiteral(BAD_RECORDS),
+    rejects_scan: "'agnes_bad_scans'",
+    rejects_limit: "0",
+  },
+} as const;
+
+/** Names of text columns that no header can clash with. */
+export const textColumn = (at: number): string => `c${at}`;
+
+/**
+ * The SQL that reads files of one layout as texts, `width` columns each. Nothing is detected: a record with another
+ * number of values, or with a quote that does not close, is an error.
+ *
+ * @param badRecords `skip` leaves such records out; `keep` also puts them into the connection's table `BAD_RECORDS`
+ */
+export function csvRelation(
+  files: readonly ReadableCsv[],
+  dialect: CsvDialect,
+  width: number,
+  badRecords: "fail" | "skip" | "keep" = "fail",
+): string {
+  const columns = Array.from({ length: width }, (_, at) => `${textColumn(at)}: 'VARCHAR'`);
+  const compression = compressionOf(files[0]!);
+  const options: Readonly<Record<string, string>> = {
+    auto_detect: "false",
+    columns: `{${columns.join(", ")}}`,
+    header: String(dialect.header),
+    delim: quoteLiteral(dialect.delimiter),
+    quote: quoteLiteral(dialect.quote),
+    escape: quoteLiteral(dialect.escape),
+    skip: String(files[0]!.skipLines),
+    comment: "''",
+    nullstr: `[${dialect.nullValues.map(quoteLiteral).join(", ")}]`,
+    strict_mode: "true",
+    null_padding: "false",
+    hive_partitioning: "false",
+    union_by_name: "false",
+    compression: compression === "none" ? "'uncompressed'" : quoteLiteral(compression),
+    max_line_size: String(dialect.maxLineBytes),
+    buffer_size: String(Math.max(BUFFER_BYTES, 2 * dialect.maxLineBytes)),
+    ...BAD_RECORD_OPTIONS[badRecords],
+  };
+  const list = files.map(({ path }) => quoteLiteral(escapeGlob(path))).join(", ");
+  const named = Object.entries(options).map(([name, value]) => `, ${name} = ${value}`);
+  return `read_csv([${list}]${named.join("")})`;
+}
+
+/** DuckDB takes these characters of a path for a pattern; in brackets they are themselves. */
+export function escapeGlob(path: string): string {
+  return path.replace(/[*?[]/g, (character) => `[${character}]`);
+}

@@ -1,0 +1,74 @@
+import iconv from "iconv-lite";
+
+import { AgnesError } from "../../base/mod.ts";
+
+/** Reads bytes as text, a piece at a time. */
+export interface TextDecoding {
+  write(bytes: Uint8Array): string;
+  end(): string;
+}
+
+const BYTE_ORDER_MARKS = [
+  ["utf-32le", [0xff, 0xfe, 0x00, 0x00]],
+  ["utf-32be", [0x00, 0x00, 0xfe, 0xff]],
+  ["utf-8", [0xef, 0xbb, 0xbf]],
+  ["utf-16le", [0xff, 0xfe]],
+  ["utf-16be", [0xfe, 0xff]],
+] as const;
+
+/** The encoding that a file says by its first bytes; `null` when it says none. */
+export function markedEncoding(
+  head: Uint8Array,
+): { readonly encoding: string; readonly markBytes: number } | null {
+  const mark = BYTE_ORDER_MARKS.find(([, bytes]) => bytes.every((byte, at) => head[at] === byte));
+  return mark === undefined ? null : { encoding: mark[0], markBytes: mark[1].length };
+}
+
+/** The encoding of the start of a file, if nobody named one: by its mark, or by where its zero bytes are. */
+export function detectEncoding(head: Uint8Array): string {
+  const marked = markedEncoding(head);
+  if (marked !== null) return marked.encoding;
+  const zeros = [0, 0];
+  for (const [at, byte] of head.subarray(0, ZEROS_AMONG_BYTES).entries()) if (byte === 0) zeros[at % 2]! += 1;
+  const half = Math.min(head.length, ZEROS_AMONG_BYTES) / 2;
+  // Latin letters in UTF-16 leave every other byte zero.
+  if (half >= 2 && zeros[1]! > half * 0.4 && zeros[0] === 0) return "utf-16le";
+  if (half >= 2 && zeros[0]! > half * 0.4 && zeros[1] === 0) return "utf-16be";
+  return "utf-8";
+}
+
+const ZEROS_AMONG_BYTES = 4096;
+
+/**
+ * One name for each encoding: `UTF8`, `utf_8` and `utf-8` are the same.
+ * @throws `invalid_input`
+ */
+export function encodingNamed(name: string): string {
+  const folded = name.toLowerCase().replace(/[^a-z0-9]/g, "");
+  if (folded === "utf8") return "utf-8";
+  if (folded === "utf16" || folded === "utf16le" || folded === "ucs2") return "utf-16le";
+  if (folded === "utf16be") return "utf-16be";
+  if (folded === "latin1" || folded === "iso88591") return "latin1";
+  if (!iconv.encodingExists(folded)) {
+    const reason = `there is no encoding ${name}; utf-8, utf-16le, utf-16be, latin1 and windows-1250 to windows-1258 are common`;
+    throw new AgnesError("invalid_input", { what: "csv.encoding", reason });
+  }
+  return /^(windows|cp|win)?125[0-8]$/.test(folded) ? `windows-${folded.slice(-4)}` : folded;
+}
+
+/** Decodes strictly: bytes that mean nothing throw a `RangeError`. */
+export function textDecoding(encoding: string): TextDecoding {
+  if (encoding === "utf-8" || encoding === "utf-16le" || encoding === "utf-16be") {
+    const decoder = new TextDecoder(encoding, { fatal: true, ignoreBOM: true });
+    return { write: (bytes) => decoder.decode(bytes, { stream: true }), end: () => decoder.decode() };
+  }
+  const decoder = iconv.getDecoder(encoding);
+  const strict = (text: string) => {
+    if (text.includes("\ufffd")) throw new RangeError(`the bytes are not valid ${encoding}`);
+    return text;
+  };
+  return {
+    write: (bytes) => strict(decoder.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))),
+    end: () => strict(decoder.end() ?? ""),
+  };
+}

@@ -1,0 +1,78 @@
+import { AgnesError } from "../../base/mod.ts";
+import type { FileChunk, FileInput, FileReading, InspectedFiles, InspectOptions } from "../../kit/mod.ts";
+import type { Connection } from "../connection.ts";
+import { describeQuery } from "../describe.ts";
+import { quoteIdentifier } from "../sql.ts";
+import { unknownColumn } from "./columns.ts";
+import { inspectCsv } from "./csv/inspect.ts";
+import { legacyInspect } from "./legacy.ts";
+
+/**
+ * Decides how the files of one table are read; see `DuckDBEngine.inspect`.
+ * @throws `file_unreadable`, `file_row_invalid`, `invalid_input`
+ */
+export async function inspectFiles(
+  connection: Connection,
+  files: readonly FileInput[],
+  options: InspectOptions,
+): Promise<InspectedFiles> {
+  const { reading, columns } =
+    files.length === 0
+      ? { reading: options.known ?? null, columns: new Map() }
+      : await decide(connection, files, options);
+  const stranger = unknownColumn(options.types ?? {}, reading?.columns.map(({ name }) => name) ?? []);
+  if (reading !== null && stranger !== undefined) {
+    const known = reading.columns.map(({ name }) => name).join(", ");
+    const reason = `there is no column ${JSON.stringify(stranger)}; there are ${known}`;
+    throw new AgnesError("invalid_input", { what: "types", reason });
+  }
+  return { reading, columns, schema: await schemaOf(connection, reading) };
+}
+
+/** The reading of a chunk that comes without one: decided from the chunk alone. */
+export async function readingOf(
+  connection: Connection,
+  chunk: FileChunk & { readonly data: string },
+  options: Pick<InspectOptions, "types" | "signal"> = {},
+): Promise<FileReading | null> {
+  if (chunk.reading !== undefined) return chunk.reading;
+  const { data: path, format, csv, compression, origin, constants } = chunk;
+  const file: FileInput = {
+    path,
+    ...(compression === undefined ? {} : { compression }),
+    ...(origin === undefined ? {} : { origin }),
+    ...(constants === undefined ? {} : { constants }),
+  };
+  const types = { ...options.types, ...chunk.types };
+  const { signal } = options;
+  const { reading } = await decide(connection, [file], {
+    format,
+    types,
+    ...(csv === undefined ? {} : { csv }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return reading;
+}
+
+async function decide(
+  connection: Connection,
+  files: readonly FileInput[],
+  options: InspectOptions,
+): Promise<Pick<InspectedFiles, "reading" | "columns">> {
+  const { format } = options;
+  if (format !== "csv") return legacyInspect(connection, files, options);
+  const { dialect, columns, perFile, notes } = await inspectCsv(connection, files, options);
+  if (dialect === null) return { reading: options.known ?? null, columns: perFile };
+  const reading = { format, csv: dialect, columns, ...(notes.length === 0 ? {} : { notes }) };
+  return { reading, columns: perFile };
+}
+
+async function schemaOf(
+  connection: Connection,
+  reading: FileReading | null,
+): Promise<InspectedFiles["schema"]> {
+  const columns = (reading?.columns ?? []).map(
+    ({ name, type }) => `CAST(NULL AS ${type}) AS ${quoteIdentifier(name)}`,
+  );
+  return describeQuery(connection, `SELECT ${columns.join(", ") || "1 AS agnes_nothing"}`);
+}

@@ -1,0 +1,55 @@
+import type { FileChunk, FileReading } from "../../kit/mod.ts";
+import type { Connection } from "../connection.ts";
+import { openCsvFile } from "./csv/open-csv-file.ts";
+import { legacyOpen } from "./legacy.ts";
+
+/** A file chunk on the disk, with how it is read. */
+export type ReadableChunk = FileChunk & { readonly data: string; readonly reading: FileReading };
+
+/** One row that does not fit. */
+export interface RejectedRow {
+  /** From 1, or the line where rows cannot be counted. */
+  readonly row: number;
+  readonly column: string;
+  /** Empty for a null. */
+  readonly value: string;
+  readonly reason: string;
+  readonly record: Readonly<Record<string, unknown>>;
+}
+
+/** A file that is ready to be read by SQL; `close` it at the end. */
+export interface OpenFile extends AsyncDisposable {
+  /** The columns that the file has, in its order, with their types. */
+  readonly present: readonly { readonly name: string; readonly type: string }[];
+  /** Whether what the file holds is known to be nothing, not even a header. */
+  readonly isEmpty: boolean;
+  /** The SELECT of all rows, in the order of the file: right or an error. */
+  readonly select: string;
+  /** The error that a query of `select` failed with, told with file, line, column and value where it is about these. */
+  explain(error: unknown): Promise<unknown>;
+  /** Sorts out what does not fit: the SELECT of the rows that fit, and the others, one by one. */
+  sortOut(
+    connection: Connection,
+  ): Promise<{ readonly select: string; readonly rejected: AsyncIterable<RejectedRow> }>;
+}
+
+/** What opening a file may need. */
+export interface OpenFileOptions {
+  readonly connection: Connection;
+  /** Where temporary copies go. Default: the system's folder for them. */
+  readonly directory?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens a file by a reading that leaves nothing to be guessed.
+ * @throws `file_unreadable`; `file_reading_outdated` when the file has columns that the reading does not know
+ */
+export async function openFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
+  switch (chunk.format) {
+    case "csv":
+      return openCsvFile(chunk, options);
+    default:
+      return legacyOpen(chunk, options);
+  }
+}

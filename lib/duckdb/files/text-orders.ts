@@ -1,0 +1,88 @@
+import type { Connection } from "../connection.ts";
+import { quoteLiteral } from "../sql.ts";
+import { CLOCK_FORMS, clockPattern, formatOf, type DateForm } from "./text-dates.ts";
+import type { DecidedType, DecideOptions } from "./text-decide.ts";
+
+/** Every way to write a date that is not ISO 8601, each with a bit of its own. */
+const FORMS = (["./-", "./"] as const)
+  .flatMap((separators, isYearFirst) =>
+    [...separators].flatMap((separator) =>
+      CLOCK_FORMS.map((clock) => ({
+        separator: separator as DateForm["separator"],
+        // A year first with hyphens is ISO 8601, or nearly.
+        place: isYearFirst === 1 ? ("year-first" as const) : ("year-last" as const),
+        clock,
+      })),
+    ),
+  )
+  .map((form, at) => ({ ...form, bit: 2 ** (at + 1) }));
+
+const NO_FORM = 1;
+
+interface Orders {
+  readonly forms: bigint | null;
+  readonly day_first: boolean | null;
+  readonly month_first: boolean | null;
+  readonly year_first: boolean | null;
+}
+
+/**
+ * Decides in which order the dates of columns are written, by all of their texts. All of a column must be of one form
+ * and hold in one order; a column that holds in two stays text and says which.
+ */
+export async function decideDateOrders(
+  connection: Connection,
+  relation: string,
+  columns: ReadonlyMap<string, string>,
+  options: DecideOptions,
+): Promise<ReadonlyMap<string, DecidedType>> {
+  const decided = new Map<string, DecidedType>();
+  for (const [name, text] of columns) {
+    const [row] = await connection.rows<Orders>(
+      `SELECT bit_or(form::BIGINT) AS forms, ${order("dmy", "year-last")} AS day_first,
+         ${order("mdy", "year-last")} AS month_first, ${order("ymd", "year-first")} AS year_first
+       FROM (SELECT ${text} AS text, ${formOf(text)} AS form FROM ${relation})`,
+      options.signal === undefined ? {} : { signal: options.signal },
+    );
+    decided.set(name, dateType(row!));
+  }
+  return decided;
+}
+
+function formOf(text: string): string {
+  const two = "[0-9]{1,2}";
+  const whens = FORMS.map(({ separator, place, clock, bit }) => {
+    const parts = place === "year-first" ? ["[0-9]{4}", two, two] : [two, two, "[0-9]{4}"];
+    const pattern = `${parts.join(`[${separator}]`)}${clockPattern(clock)}`;
+    return `WHEN regexp_full_match(${text}, ${quoteLiteral(pattern)}) THEN ${bit}`;
+  });
+  return `CASE WHEN ${text} IS NULL THEN NULL ${whens.join(" ")} ELSE ${NO_FORM} END`;
+}
+
+/** The aggregate that says whether every text is a date in one order. */
+function order(sequence: DateForm["order"], place: "year-first" | "year-last"): string {
+  const whens = FORMS.filter((form) => form.place === place).map(({ separator, clock, bit }) => {
+    const format = formatOf({ separator, order: sequence, clock });
+    return `WHEN ${bit} THEN try_strptime(text, ${quoteLiteral(format)}) IS NOT NULL`;
+  });
+  return `bool_and(CASE form ${whens.join(" ")} END)`;
+}
+
+function dateType(found: Orders): DecidedType {
+  const text: DecidedType = { type: "VARCHAR", isEmpty: false };
+  const form = FORMS.find(({ bit }) => Number(found.forms) === bit);
+  if (form === undefined) return text;
+  const { separator, clock } = form;
+  const as = (sequence: DateForm["order"]): DecidedType => ({
+    type: clock === "" ? "DATE" : "TIMESTAMP",
+    isEmpty: false,
+    format: formatOf({ separator, order: sequence, clock }),
+  });
+  if (form.place === "year-first") return found.year_first === true ? as("ymd") : text;
+  const isDayFirst = found.day_first === true;
+  // With dots the day comes first wherever dates are written so.
+  if (separator === ".") return isDayFirst ? as("dmy") : text;
+  const isMonthFirst = found.month_first === true;
+  if (isDayFirst && isMonthFirst) return { ...text, ambiguous: [as("dmy").format!, as("mdy").format!] };
+  return isDayFirst ? as("dmy") : isMonthFirst ? as("mdy") : text;
+}

@@ -1,0 +1,120 @@
+/** A DuckDB type as its text says it. */
+export type TypeTree =
+  | { readonly kind: "plain"; readonly text: string }
+  | { readonly kind: "list"; readonly item: TypeTree; readonly length: number | null }
+  | { readonly kind: "fields"; readonly word: "STRUCT" | "UNION"; readonly fields: readonly TypeField[] }
+  | { readonly kind: "map"; readonly key: TypeTree; readonly value: TypeTree };
+
+/** A field of a record or a member of a union. */
+export interface TypeField {
+  readonly name: string;
+  readonly type: TypeTree;
+}
+
+/**
+ * Takes the text of a DuckDB type apart: `STRUCT(a INTEGER, "b c" VARCHAR[])` for example. What is not understood is
+ * one plain type, so that no text is refused.
+ */
+export function parseType(text: string): TypeTree {
+  try {
+    const parser = new Parser(text);
+    const tree = parser.type();
+    return parser.isAtEnd ? tree : plain(text);
+  } catch (error) {
+    if (!(error instanceof NotUnderstood)) throw error;
+    return plain(text);
+  }
+}
+
+/** The text of a type, with every name quoted as `duckdbTypeOf` does. */
+export function printType(tree: TypeTree): string {
+  switch (tree.kind) {
+    case "plain":
+      return tree.text;
+    case "list":
+      return `${printType(tree.item)}[${tree.length ?? ""}]`;
+    case "map":
+      return `MAP(${printType(tree.key)}, ${printType(tree.value)})`;
+    case "fields": {
+      const fields = tree.fields.map(
+        ({ name, type }) => `"${name.replaceAll('"', '""')}" ${printType(type)}`,
+      );
+      return `${tree.word}(${fields.join(", ")})`;
+    }
+  }
+}
+
+/** Whether a type is, or holds anywhere, one that `is` says. */
+export function someType(tree: TypeTree, is: (text: string) => boolean): boolean {
+  switch (tree.kind) {
+    case "plain":
+      return is(tree.text);
+    case "list":
+      return someType(tree.item, is);
+    case "map":
+      return someType(tree.key, is) || someType(tree.value, is);
+    case "fields":
+      return tree.fields.some(({ type }) => someType(type, is));
+  }
+}
+
+const plain = (text: string): TypeTree => ({ kind: "plain", text });
+
+class NotUnderstood extends Error {}
+
+class Parser {
+  #rest: string;
+
+  constructor(text: string) {
+    this.#rest = text.trim();
+  }
+
+  get isAtEnd(): boolean {
+    return this.#rest === "";
+  }
+
+  type(): TypeTree {
+    let tree = this.#base();
+    for (;;) {
+      const suffix = this.#take(/^\[(\d*)\]/);
+      if (suffix === null) return tree;
+      tree = { kind: "list", item: tree, length: suffix[1] === "" ? null : Number(suffix[1]) };
+    }
+  }
+
+  #base(): TypeTree {
+    const nested = this.#take(/^(STRUCT|UNION|MAP)\(/i)?.[1]?.toUpperCase();
+    if (nested === "MAP") {
+      const key = this.type();
+      this.#need(/^,/);
+      const value = this.type();
+      this.#need(/^\)/);
+      return { kind: "map", key, value };
+    }
+    if (nested !== undefined) return this.#fields(nested as "STRUCT" | "UNION");
+    const [text] = this.#need(/^[A-Za-z_][\w ]*(\((?:'(?:[^']|'')*'|[^()'])*\))?(?: WITH TIME ZONE)?/);
+    return plain(text.trim());
+  }
+
+  #fields(word: "STRUCT" | "UNION"): TypeTree {
+    const fields: TypeField[] = [];
+    do {
+      const [, quoted, bare] = this.#need(/^(?:"((?:[^"]|"")*)"|([^\s"(),]+))\s+/);
+      fields.push({ name: quoted?.replaceAll('""', '"') ?? bare!, type: this.type() });
+    } while (this.#take(/^,/) !== null);
+    this.#need(/^\)/);
+    return { kind: "fields", word, fields };
+  }
+
+  #take(pattern: RegExp): RegExpExecArray | null {
+    const found = pattern.exec(this.#rest);
+    if (found !== null) this.#rest = this.#rest.slice(found[0].length).trimStart();
+    return found;
+  }
+
+  #need(pattern: RegExp): RegExpExecArray {
+    const found = this.#take(pattern);
+    if (found === null) throw new NotUnderstood();
+    return found;
+  }
+}

@@ -1,0 +1,44 @@
+import type { FileReading } from "../../kit/mod.ts";
+import type { SchemaChange } from "./diff.ts";
+
+/** How files are read, in words: format, dialect, and the columns whose values are written in a way of their own. */
+export function readingText({ format, csv, columns }: FileReading): string {
+  const dialect =
+    csv === undefined
+      ? []
+      : [
+          `delimiter ${csv.delimiter === "\t" ? "tab" : csv.delimiter}`,
+          csv.quote === "" ? "no quotes" : `quote ${csv.quote}`,
+          ...(csv.escape === csv.quote ? [] : [`escape ${csv.escape}`]),
+          csv.header ? "header" : "no header",
+          `encoding ${csv.encoding}`,
+          ...(csv.decimalSeparator === "." ? [] : [`decimal separator ${csv.decimalSeparator}`]),
+          ...(csv.thousandsSeparator === "" ? [] : [`thousands separator ${csv.thousandsSeparator}`]),
+          ...(csv.skipLines === 0 ? [] : [`${csv.skipLines} lines skipped`]),
+          ...(csv.comment === "" ? [] : [`comments begin with ${csv.comment}`]),
+          ...(csv.nullValues.every((text) => text === "") ? [] : [`null is ${csv.nullValues.join(" or ")}`]),
+        ];
+  const formats = columns.flatMap(({ name, format: written }) =>
+    written === undefined ? [] : [`${name} as ${written}`],
+  );
+  return [format, ...dialect, ...formats].join(", ");
+}
+
+/** Whether two readings give the same rows of the same file; notes are for people. */
+export function sameReading(one: FileReading | undefined, other: FileReading | undefined): boolean {
+  const decisive = (reading: FileReading | undefined) => {
+    const { notes: _, ...rest } = reading ?? { notes: [] };
+    return JSON.stringify(rest);
+  };
+  return decisive(one) === decisive(other);
+}
+
+/** What changed in how files are read, beside the types of their columns. */
+export function readingChanges(
+  before: FileReading | undefined,
+  after: FileReading | undefined,
+): readonly SchemaChange[] {
+  if (before === undefined || after === undefined) return [];
+  const [from, to] = [readingText(before), readingText(after)];
+  return from === to ? [] : [{ kind: "reading_changed", from, to }];
+}

@@ -1,0 +1,96 @@
+import { AgnesError } from "../base/mod.ts";
+import { renderSql, type SelectFacts } from "../analytics/mod.ts";
+import { quoteIdentifier, type Connection } from "../duckdb/mod.ts";
+import { quotedTable } from "./catalog.ts";
+import type { Lease } from "./run.ts";
+
+/** What of a query only the types of its tables, or of its answer, decide. */
+export interface TypeChecks {
+  /** VARIANT may come up, so that no JSON must. */
+  readonly variant: { readonly named: boolean; readonly json: boolean } | null;
+  /** The answer may have a column of DuckDB's type TYPE, which leaves DuckDB only as text: the tree of the query. */
+  readonly typesOf: unknown;
+}
+
+/** Gives a value the type of another, which can be the column of a table. */
+const CASTS = new Set(["cast_to_type", "replace_type"]);
+
+const JSON_ADVICE =
+  "DuckDB ends the process when deeply nested JSON becomes VARIANT: take the fields out of the JSON first.";
+
+/**
+ * What is to be checked before a query runs; most queries need no check.
+ * @throws `sql_not_allowed` when the statement alone shows that VARIANT may nest without a bound
+ */
+export function typeChecksOf({ variant, functions }: SelectFacts, tree: unknown): TypeChecks {
+  const { named, json, repeats } = variant;
+  const names = functions.map(({ name }) => name.toLowerCase());
+  if (named && json) refuse("it uses VARIANT and JSON", JSON_ADVICE);
+  if (named && repeats) {
+    refuse(
+      "it uses VARIANT in a recursion or reduction",
+      "DuckDB ends the process when VARIANT nests deeply: cast the result instead.",
+    );
+  }
+  return {
+    variant: named || names.some((name) => CASTS.has(name)) ? { named, json } : null,
+    typesOf: names.includes("get_type") ? tree : null,
+  };
+}
+
+/**
+ * Looks at the types, where a query needs it.
+ * @returns the SQL to run
+ * @throws `sql_not_allowed`
+ */
+export async function checkTypes(
+  { connection, tables }: Lease,
+  { sql, typeChecks }: { readonly sql: string; readonly typeChecks: TypeChecks },
+): Promise<string> {
+  const { variant, typesOf } = typeChecks;
+  if (variant !== null) {
+    const types: string[] = [];
+    for (const table of tables)
+      types.push(
+        ...(await columnsOf(connection, `SELECT * FROM ${quotedTable(table)}`)).map(({ type }) => type),
+      );
+    const json = variant.json || types.some((type) => names(type, "JSON"));
+    if (json && (variant.named || types.some((type) => names(type, "VARIANT")))) {
+      refuse("it uses VARIANT, and its tables have JSON", JSON_ADVICE);
+    }
+  }
+  return typesOf === null ? sql : withTypesAsText(connection, sql, typesOf);
+}
+
+async function withTypesAsText(connection: Connection, sql: string, tree: unknown): Promise<string> {
+  const select = await renderSql(connection, tree);
+  const columns = await columnsOf(connection, select);
+  if (!columns.some(({ type }) => names(type, "TYPE"))) return sql;
+  const shown = columns.map(({ name, type }, at) => {
+    if (!names(type, "TYPE")) return `c${at} AS ${quoteIdentifier(name)}`;
+    const list = /^TYPE((?:\[\d*\])*)$/.exec(type);
+    if (list === null) {
+      return refuse(`its column ${quoteIdentifier(name)} has types inside`, "Cast them to VARCHAR.");
+    }
+    return `c${at}::VARCHAR${list[1]!} AS ${quoteIdentifier(name)}`;
+  });
+  return `SELECT ${shown.join(", ")} FROM (${select}) AS answer(${columns.map((_, at) => `c${at}`).join(", ")})`;
+}
+
+async function columnsOf(
+  connection: Connection,
+  select: string,
+): Promise<readonly { readonly name: string; readonly type: string }[]> {
+  return connection.rows<{ name: string; type: string }>(
+    `SELECT column_name AS name, column_type AS type FROM (DESCRIBE ${select})`,
+  );
+}
+
+/** Whether a type is another or has it inside. A name in quotes is the name of a field. */
+function names(type: string, inner: string): boolean {
+  return new RegExp(String.raw`\b${inner}\b`).test(type.replace(/"(?:[^"]|"")*"/g, ""));
+}
+
+function refuse(reason: string, advice: string): never {
+  throw new AgnesError("sql_not_allowed", { reason, advice });
+}

@@ -1,0 +1,190 @@
+import {
+  AgnesError,
+  type arrow,
+  type ConnectContext,
+  type FileInput,
+  type FileReading,
+  type InspectOptions,
+} from "agnes/kit";
+
+import { digest, lookAtFiles, planRead, type Fingerprint, type ReadState } from "./changes.ts";
+import { tablePartitions, type Partitions } from "./hive.ts";
+import type { FilesOptions } from "./options.ts";
+import { originOf, type FilesTable } from "./tables.ts";
+
+/** How a table is read, and what is known of its files. */
+export interface DescribedTable {
+  readonly reading: FileReading;
+  readonly schema: arrow.Schema;
+  /** The columns of files by origin, as far as a look told: none for an empty file. */
+  readonly columns: ReadonlyMap<string, readonly string[]>;
+  /** The partition values of files by origin. */
+  readonly constants: ReadonlyMap<string, Readonly<Record<string, string | null>>>;
+}
+
+/** The columns of files as they are kept: each list of names once, and by origin which one. */
+export type FileLayouts = Required<Pick<ReadState, "layouts" | "layoutOf">>;
+
+/** Decides how tables are read: by what is known of them where nothing speaks against it. */
+export class Describer {
+  readonly #context: ConnectContext<FilesOptions, Record<never, never>>;
+  readonly #checkWhole: (path: string, signal: AbortSignal) => Promise<void>;
+
+  constructor(
+    context: ConnectContext<FilesOptions, Record<never, never>>,
+    checkWhole: (path: string, signal: AbortSignal) => Promise<void>,
+  ) {
+    this.#context = context;
+    this.#checkWhole = checkWhole;
+  }
+
+  /** All in the options that decides how a table is read. */
+  settingsOf({ reading, settings, format }: FilesTable): string {
+    const { hivePartitions = false } = this.#context.options;
+    return digest([format, JSON.stringify(reading), JSON.stringify(settings.types ?? null), hivePartitions]);
+  }
+
+  /**
+   * Describes a table. One of which no file changed is what it was; one of which files changed is, too, as long as
+   * they have the columns that are known: their values are checked when they are read.
+   */
+  async describe(table: FilesTable, before: ReadState | null, signal: AbortSignal): Promise<DescribedTable> {
+    if (table.problem !== undefined) throw table.problem;
+    const isKnown = before !== null && before.settings === this.settingsOf(table);
+    if (!isKnown) return this.#look(table, "start", undefined, signal);
+    const constants = this.#constantsOf(table);
+    const columns = await this.#knownColumns(table, before, signal);
+    const names = new Set([...columns.values()].flat().concat([...constants.values()].flatMap(Object.keys)));
+    const { reading } = before;
+    const isSame =
+      names.size === 0 ||
+      (names.size === reading.columns.length && reading.columns.every(({ name }) => names.has(name)));
+    if (!isSame) return this.#look(table, "start", reading, signal);
+    const { schema } = await this.#context.duckdb.inspect([], {
+      format: reading.format,
+      known: reading,
+      signal,
+    });
+    return { reading, schema, columns, constants };
+  }
+
+  /** Describes a table by every one of its values. */
+  describeWhole(
+    table: FilesTable,
+    known: FileReading | undefined,
+    signal: AbortSignal,
+  ): Promise<DescribedTable> {
+    return this.#look(table, "whole", known, signal);
+  }
+
+  /** What is to be kept of the columns of files, so that the next look can leave out those that do not change. */
+  async columnsOf(
+    table: FilesTable,
+    { reading, columns }: DescribedTable,
+    files: ReadonlyMap<string, Fingerprint>,
+    signal: AbortSignal,
+  ): Promise<FileLayouts> {
+    const origins = new Set(files.keys());
+    const missing = table.files.filter(
+      (file) => origins.has(originOf(table, file)) && !columns.has(originOf(table, file)),
+    );
+    const found = missing.length === 0 ? [] : await this.#columnsOfFiles(table, missing, reading, signal);
+    const layouts: string[][] = [];
+    const places = new Map<string, number>();
+    const layoutOf: Record<string, number> = {};
+    for (const [origin, names] of [...columns, ...found]) {
+      if (!origins.has(origin)) continue;
+      const key = JSON.stringify(names);
+      const place = places.get(key) ?? layouts.push([...names]) - 1;
+      places.set(key, place);
+      layoutOf[origin] = place;
+    }
+    return { layouts, layoutOf };
+  }
+
+  /** The columns of all files: as they are known of those that did not change, and read off the others. */
+  async #knownColumns(
+    table: FilesTable,
+    before: ReadState,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, readonly string[]>> {
+    const { now } = this.#context;
+    const files = table.files.map((file) => [originOf(table, file), file] as const);
+    const seen = { ...before, files: await lookAtFiles(files, { now, before: before.files, signal }) };
+    const kept = planRead(before, seen).kept.flatMap((origin) => {
+      const place = before.layoutOf?.[origin];
+      const names = place === undefined ? undefined : before.layouts?.[place];
+      return names === undefined ? [] : [[origin, names] as const];
+    });
+    const isKept = new Set(kept.map(([origin]) => origin));
+    const others = files.filter(([origin]) => !isKept.has(origin)).map(([, file]) => file);
+    const found = await this.#columnsOfFiles(table, others, before.reading, signal);
+    return new Map([...kept, ...found]);
+  }
+
+  async #columnsOfFiles(
+    table: FilesTable,
+    files: readonly string[],
+    known: FileReading,
+    signal: AbortSignal,
+  ): Promise<readonly (readonly [origin: string, names: readonly string[]])[]> {
+    if (files.length === 0) return [];
+    const inputs = files.map((file) => ({ path: file, origin: originOf(table, file) }));
+    const options = { ...this.#options(table, known), look: "columns", signal } as const;
+    const { columns } = await this.#context.duckdb.inspect(inputs, options);
+    return inputs.flatMap(({ path, origin }) => {
+      const names = columns.get(path);
+      return names == null ? [] : [[origin, names] as const];
+    });
+  }
+
+  async #look(
+    table: FilesTable,
+    look: "start" | "whole",
+    known: FileReading | undefined,
+    signal: AbortSignal,
+  ): Promise<DescribedTable> {
+    for (const file of table.files) await this.#checkWhole(file, signal);
+    const constants = this.#constantsOf(table);
+    const inputs = table.files.map((file): FileInput => {
+      const origin = originOf(table, file);
+      const own = constants.get(origin);
+      return { path: file, origin, ...(own === undefined ? {} : { constants: own }) };
+    });
+    const options = { ...this.#options(table, known), look, signal };
+    const { reading, columns, schema } = await this.#context.duckdb.inspect(inputs, options);
+    if (reading === null) {
+      throw new AgnesError("file_unreadable", {
+        path: table.path,
+        reason: "it is empty, so its columns are unknown",
+      });
+    }
+    const byOrigin = inputs.flatMap(({ path, origin }) => {
+      const names = columns.get(path);
+      return names == null ? [] : [[origin!, names] as const];
+    });
+    return { reading, schema, columns: new Map(byOrigin), constants };
+  }
+
+  #options(table: FilesTable, known: FileReading | undefined): InspectOptions {
+    const { format, csv } = table.reading;
+    const { types } = table.settings;
+    const { fractions } = this.#context.options;
+    return {
+      format: format === "tsv" ? "csv" : format,
+      ...(format === "csv" || format === "tsv" ? { csv } : {}),
+      ...(types === undefined ? {} : { types }),
+      ...(fractions === undefined ? {} : { fractions }),
+      ...(known === undefined ? {} : { known }),
+    };
+  }
+
+  #constantsOf(table: FilesTable): DescribedTable["constants"] {
+    if (this.#context.options.hivePartitions !== true) return new Map();
+    const origins = table.files.map((file) => originOf(table, file));
+    const found = tablePartitions(table.name, origins);
+    return new Map(
+      [...found].map(([origin, own]: readonly [string, Partitions]) => [origin, Object.fromEntries(own)]),
+    );
+  }
+}

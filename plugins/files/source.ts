@@ -1,0 +1,155 @@
+import {
+  AgnesError,
+  table as tableInfo,
+  type Batch,
+  type ConnectContext,
+  type ReadEnd,
+  type ReadOptions,
+  type TableInfo,
+} from "agnes/kit";
+
+import { lookAtFiles, parseState, planRead, writeState, type ReadState } from "./changes.ts";
+import { limitsOf, type DecompressionLimits } from "./decompression-limits.ts";
+import { Describer, type DescribedTable } from "./describe.ts";
+import type { FilesOptions } from "./options.ts";
+import { listTables, lookAgain, originOf, type FilesTable } from "./tables.ts";
+import { checkWhole } from "./whole.ts";
+
+/** The tables that files make up, and the reading of them. */
+export class FilesSource {
+  readonly #context: ConnectContext<FilesOptions, Record<never, never>>;
+  readonly #limits: DecompressionLimits;
+  readonly #describer: Describer;
+  /** The tables as they were listed last, so that reading one does not list them all again. */
+  #listed: ReadonlyMap<string, FilesTable> | undefined;
+  /** How the tables were described last, so that reading one does not look at it again. */
+  readonly #described = new Map<string, DescribedTable>();
+  /** Compressed files that were decompressed to their end, by path and time. */
+  readonly #whole = new Set<string>();
+
+  constructor(context: ConnectContext<FilesOptions, Record<never, never>>) {
+    this.#context = context;
+    this.#limits = limitsOf(context.options);
+    this.#describer = new Describer(context, (path, signal) => this.#checkWhole(path, signal));
+  }
+
+  async tables(signal: AbortSignal): Promise<ReadonlyMap<string, FilesTable>> {
+    signal.throwIfAborted();
+    const { options, resolvePath } = this.#context;
+    this.#listed = await listTables(options, resolvePath);
+    return this.#listed;
+  }
+
+  async *discover(signal: AbortSignal): AsyncGenerator<TableInfo> {
+    for (const [name, table] of await this.tables(signal)) {
+      try {
+        const before = parseState(await this.#context.published(name));
+        const described = await this.#describer.describe(table, before, signal);
+        this.#described.set(name, described);
+        yield infoOf(table, described);
+      } catch (error) {
+        if (signal.aborted || !(error instanceof AgnesError)) throw error;
+        yield unreadableTable(table, error);
+      }
+    }
+  }
+
+  async redescribe({ name }: TableInfo, signal: AbortSignal): Promise<TableInfo> {
+    const table = await this.#table(name, signal);
+    const described = await this.#describer.describeWhole(table, this.#described.get(name)?.reading, signal);
+    this.#described.set(name, described);
+    return infoOf(table, described);
+  }
+
+  async *read({ name }: TableInfo, options: ReadOptions): AsyncGenerator<Batch, ReadEnd> {
+    const { signal } = options;
+    const table = await this.#table(name, signal);
+    const before = parseState(options.state);
+    const described = this.#described.get(name) ?? (await this.#describer.describe(table, before, signal));
+    const lookedAt = this.#context.now();
+    const seen = await this.#look(table, described, before, options);
+    const plan = planRead(before, seen);
+    const changed = new Set(plan.changed);
+    const { reading } = described;
+    for (const file of table.files) {
+      signal.throwIfAborted();
+      const origin = originOf(table, file);
+      if (!changed.has(origin)) continue;
+      await this.#checkWhole(file, signal);
+      const constants = described.constants.get(origin);
+      yield {
+        kind: "file",
+        format: reading.format,
+        data: file,
+        origin,
+        reading,
+        ...(constants === undefined ? {} : { constants }),
+      };
+    }
+    const columns = await this.#describer.columnsOf(table, described, seen.files, signal);
+    const state = writeState({ ...seen, ...columns }, lookedAt);
+    return plan.isUnchanged ? { unchanged: true, state } : { state, kept: plan.kept };
+  }
+
+  async #table(name: string, signal: AbortSignal): Promise<FilesTable> {
+    const listed = this.#listed?.get(name) ?? (await this.tables(signal)).get(name);
+    const table = listed && (await lookAgain(listed));
+    if (table === undefined || table === null) throw new AgnesError("source_table_gone", { table: name });
+    if (table.problem !== undefined) throw table.problem;
+    return table;
+  }
+
+  async #look(
+    table: FilesTable,
+    { reading }: DescribedTable,
+    before: ReadState | null,
+    { columns, filter, signal }: ReadOptions,
+  ): Promise<ReadState> {
+    const conditions = JSON.stringify([columns ?? null, filter ?? null], (_key, value: unknown) =>
+      typeof value === "bigint" ? `${value}n` : value,
+    );
+    const files = table.files.map((file) => [originOf(table, file), file] as const);
+    const { now } = this.#context;
+    return {
+      reading,
+      settings: this.#describer.settingsOf(table),
+      conditions,
+      files: await lookAtFiles(files, { now, before: before?.files, signal }),
+    };
+  }
+
+  /** Once for each file as it is: a known table would else be decompressed twice in a run. */
+  async #checkWhole(path: string, signal: AbortSignal): Promise<void> {
+    if (this.#whole.has(path)) return;
+    await checkWhole(path, signal, this.#limits);
+    this.#whole.add(path);
+  }
+}
+
+function infoOf(table: FilesTable, { schema, reading }: DescribedTable): TableInfo {
+  const { primaryKey = [], description } = table.settings;
+  const stranger = primaryKey.find((column) => !schema.names.includes(column));
+  if (stranger !== undefined) {
+    throw new AgnesError("source_column_unknown", {
+      table: table.name,
+      column: stranger,
+      known: schema.names.map(String),
+    });
+  }
+  const notes = [...table.notes, ...(reading.notes ?? [])];
+  return tableInfo(table.name, schema, {
+    primaryKey,
+    reading,
+    ...(description === undefined ? {} : { description }),
+    ...(notes.length === 0 ? {} : { notes }),
+  });
+}
+
+/** Stands in for a table that cannot be read: listing the others goes on. */
+function unreadableTable({ name, isLeftOut, notes }: FilesTable, problem: AgnesError): TableInfo {
+  return tableInfo(
+    name,
+    {},
+    { problem, ...(isLeftOut === true ? { isLeftOut } : {}), ...(notes.length === 0 ? {} : { notes }) },
+  );
+}

@@ -1,0 +1,130 @@
+import * as arrow from "apache-arrow";
+import { expect, test } from "bun:test";
+
+import { checkParquetInput, copyToParquet, hasNegativeZero } from "../../lib/duckdb/mod.ts";
+import { batchOf, open, rejection, sourceOf, temporaryDirectory } from "./support.ts";
+
+test("copyToParquet() writes pages that readers of version 1 know, whatever the values span", async () => {
+  await using session = await open();
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/a.parquet`;
+  const sql = `SELECT (hash(i) % 4000000000)::UINTEGER AS u, ((hash(i) % 4000000000)::BIGINT - 2000000000)::INTEGER AS n,
+    DATE '2000-01-01' + (hash(i) % 9000)::INTEGER AS d, 'text ' || i AS t, i AS big, i / 7 AS f,
+    ('blob ' || i)::BLOB AS b, [i::INTEGER * 7919] AS l FROM range(200000) r(i)`;
+  await copyToParquet(session.database, { kind: "sql", sql }, path);
+  const rows = await session.connection.rows<{ encodings: string }>(
+    `SELECT DISTINCT unnest(string_split(encodings, ', ')) AS encodings FROM parquet_metadata('${path}')`,
+  );
+  const known = ["PLAIN", "PLAIN_DICTIONARY", "RLE", "RLE_DICTIONARY", "BIT_PACKED"];
+  expect(rows.map((row) => row.encodings).filter((encoding) => !known.includes(encoding))).toEqual([]);
+});
+
+const ZEROS = "CASE WHEN i % 3 = 0 THEN '-0.0' WHEN i % 3 = 1 THEN '0.0' ELSE '1.5' END";
+
+test.each([
+  ["doubles", `${ZEROS}::DOUBLE AS v, 'same' AS s`],
+  ["floats", `${ZEROS}::FLOAT AS v`],
+  ["lists", `[${ZEROS}::DOUBLE] AS v`],
+  ["records", `{'x': ${ZEROS}::FLOAT} AS v`],
+])("copyToParquet() keeps both zeros of %s of a query", async (_name, columns) => {
+  await using session = await open();
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/a.parquet`;
+  const sql = `SELECT i, ${columns} FROM range(9000) r(i)`;
+  await copyToParquet(session.database, { kind: "sql", sql }, path, { ordered: true });
+  const differing = await session.connection.rows(
+    `SELECT count(*) AS n FROM (${sql}) a JOIN '${path}' b USING (i) WHERE a.v::VARCHAR <> b.v::VARCHAR`,
+  );
+  expect(differing).toEqual([{ n: 0n }]);
+});
+
+test("copyToParquet() keeps both zeros of partitions, each row once", async () => {
+  await using session = await open();
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/parts`;
+  const sql = `SELECT i, ${ZEROS}::DOUBLE AS v, i % 2 AS p FROM range(9000) r(i)`;
+  const copied = await copyToParquet(session.database, { kind: "sql", sql }, path, { partitionBy: "p" });
+  expect(copied.rows).toBe(9000);
+  const found = await session.connection.rows(
+    `SELECT v::VARCHAR AS v, count(*) AS n FROM '${path}/*/*.parquet' GROUP BY ALL ORDER BY v`,
+  );
+  expect(found).toEqual(["-0.0", "0.0", "1.5"].map((v) => ({ v, n: 3000n })));
+});
+
+test("copyToParquet() keeps both zeros of batches that are not said to have none", async () => {
+  await using session = await open();
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/a.parquet`;
+  const v = arrow.vectorFromArray([0, -0, 0, -0, 1], new arrow.Float64());
+  const batch = batchOf({ v });
+  const source = sourceOf(batch.schema, async function* () {
+    yield batch;
+  });
+  await copyToParquet(session.database, { kind: "stream", source }, path, { ordered: true });
+  const rows = await session.connection.rows<{ v: number }>(`SELECT v FROM '${path}'`);
+  expect(rows.map((row) => row.v)).toEqual([0, -0, 0, -0, 1]);
+});
+
+test.each([
+  ["a double", new arrow.Float64(), [1, -0], true],
+  ["a float", new arrow.Float32(), [1, -0], true],
+  ["a half float", new arrow.Float16(), [1, -0], true],
+  [
+    "an item of a list",
+    new arrow.List(new arrow.Field("item", new arrow.Float64(), true)),
+    [[1], [-0]],
+    true,
+  ],
+  ["positive zeros", new arrow.Float64(), [0, 1, -1, Number.MIN_VALUE, -Number.MIN_VALUE], false],
+  ["the smallest long", new arrow.Int64(), [-(2n ** 63n)], false],
+])("hasNegativeZero() sees whether it is there in %s", (_name, type, values, expected) => {
+  expect(hasNegativeZero(batchOf({ v: arrow.vectorFromArray<arrow.DataType>(values, type) }))).toBe(expected);
+});
+
+test("copyToParquet() stores what Parquet cannot hold in types that it can, and refuses numbers beyond them", async () => {
+  await using session = await open();
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/a.parquet`;
+  const copy = (sql: string) => copyToParquet(session.database, { kind: "sql", sql }, path);
+  await copy(
+    `SELECT 99999999999999999999999999999999999999::HUGEINT AS h, 340282366920938463463374607431768211455::UHUGEINT AS u,
+       INTERVAL '-1 month 5 days -00:00:00.000001' AS i, '10:00:00+05:30'::TIMETZ AS t, '2020-01-01'::TIMESTAMP_S AS s`,
+  );
+  expect(await session.connection.rows(`SELECT typeof(h) AS type, * FROM '${path}'`)).toEqual([
+    {
+      type: "DECIMAL(38,0)",
+      h: "99999999999999999999999999999999999999",
+      u: "340282366920938463463374607431768211455",
+      i: "-1 month 5 days -00:00:00.000001",
+      t: "10:00:00+05:30",
+      s: "2020-01-01 00:00:00",
+    },
+  ]);
+  const error = await rejection(copy("SELECT 170141183460469231731687303715884105727::HUGEINT AS h"));
+  expect(error.message).toContain("170141183460469231731687303715884105727");
+});
+
+test("copyToParquet() keeps the order of thousands of columns, and describe() tells it", async () => {
+  await using session = await open();
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/a.parquet`;
+  const names = Array.from({ length: 2100 }, (_, at) => `c${at}`);
+  const sql = `SELECT ${names.map((name, at) => `${at}::SMALLINT AS ${name}`).join(", ")}`;
+  await copyToParquet(session.database, { kind: "sql", sql }, path);
+  const columns = await session.connection.describe(`FROM '${path}'`);
+  expect(columns.map((column) => column.name)).toEqual(names);
+});
+
+test.each([
+  ["a decimal of too many digits", "DECIMAL"],
+  ["a time in UTC with nanoseconds", "1577836800123456789 ns"],
+])("checkParquetInput() refuses %s", async (_name, reason) => {
+  const file = reason === "DECIMAL" ? "decimal-60.parquet" : "nanoseconds.parquet";
+  const error = await rejection(checkParquetInput(new URL(`inputs/${file}`, import.meta.url).pathname));
+  expect(error.code).toBe("type_unsupported");
+  expect(error.message).toContain(reason);
+});
+
+test("checkParquetInput() lets times in UTC pass that are whole microseconds", async () => {
+  await checkParquetInput(new URL("inputs/microseconds.parquet", import.meta.url).pathname);
+});
