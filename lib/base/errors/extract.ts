@@ -58,20 +58,9 @@ export const extractErrors = {
       `batch ${d.batch} of table ${shown(d.table)} does not match the declared columns: ${d.differences.join("; ")}`,
     hint: () => "Correct what the connector yields or what its discover says, so that both agree.",
   }),
-  bad_value: errorSpec<{
-    table?: string;
-    reason: string;
-    file?: string;
-    line?: number;
-    column?: string;
-    value?: string;
-    type?: string;
-  }>({
+  bad_value: errorSpec<{ table: string; reason: string }>({
     status: 502,
-    message: (d) =>
-      d.file === undefined
-        ? `a value of table ${shown(d.table)} does not fit its column: ${d.reason}`
-        : `${d.file}, line ${d.line}, column ${shown(d.column)}: ${d.reason}`,
+    message: (d) => `a value of table ${shown(d.table)} does not fit its column: ${d.reason}`,
     hint: () => "Correct the type that the plugin declares, or let the table quarantine such rows.",
   }),
   rows_lost: errorSpec<{ table: string; yielded: number; written: number; where: string }>({

@@ -115,7 +115,10 @@ class TypeParser {
     const full = words.join(" ").replace(/^DOUBLE PRECISION$/, "DOUBLE");
     const canonical = ALIASES[full] ?? full;
     if (canonical === "DECIMAL" && parameters.length < 2) {
-      parameters.push(...["18", "3"].slice(parameters.length === 0 ? 0 : 2), ...(parameters.length === 1 ? ["0"] : []));
+      parameters.push(
+        ...["18", "3"].slice(parameters.length === 0 ? 0 : 2),
+        ...(parameters.length === 1 ? ["0"] : []),
+      );
     }
     return { kind: "scalar", name: canonical, parameters: canonical === "VARCHAR" ? [] : parameters };
   }
@@ -149,7 +152,10 @@ class TypeParser {
   }
 
   #invalid(): AgnesError {
-    return new AgnesError("invalid_input", { what: `the type ${this.#text}`, reason: "it is not a DuckDB type" });
+    return new AgnesError("invalid_input", {
+      what: `the type ${this.#text}`,
+      reason: "it is not a DuckDB type",
+    });
   }
 }
 

@@ -34,7 +34,10 @@ export function decideType(shape: Shape, fractions: DecideOptions["fractions"]):
 
 function recordType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTree {
   if (shape.isOpaque || shape.order.length === 0) return JSON_TEXT;
-  return { kind: "struct", fields: shape.order.map((field) => [field.name, decideType(field.shape, fractions)]) };
+  return {
+    kind: "struct",
+    fields: shape.order.map((field) => [field.name, decideType(field.shape, fractions)]),
+  };
 }
 
 function listType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTree {

@@ -83,7 +83,8 @@ function integerRange(name: string): readonly [bigint, bigint] | null {
 
 function fitsInteger(shape: Shape, [least, greatest]: readonly [bigint, bigint], isGiven: boolean): boolean {
   if (shape.hasNegativeZero || shape.hasExponent || shape.wholeDigits > 39) return false;
-  if (shape.hasFraction && !(isGiven && shape.fractionNeeded === 0 && shape.fractionWholeDigits <= 4)) return false;
+  if (shape.hasFraction && !(isGiven && shape.fractionNeeded === 0 && shape.fractionWholeDigits <= 4))
+    return false;
   return shape.least >= least && shape.greatest <= greatest;
 }
 

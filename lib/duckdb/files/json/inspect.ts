@@ -2,17 +2,18 @@ import { stat } from "node:fs/promises";
 
 import type { FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
+import { quoteLiteral } from "../../sql.ts";
+import { decideTextTypes } from "../text-decide.ts";
 import { decideColumns } from "./decide.ts";
 import { scanFile } from "./scan-file.ts";
 import { Shape } from "./shape.ts";
-import { ShapeWalk } from "./walk.ts";
+import { objectsSeen, ShapeWalk } from "./walk.ts";
 
 /** What a look at JSON files found. */
 export interface InspectedJson {
   readonly columns: readonly FileColumn[];
-  /** The paths of the files without a row. */
-  readonly empty: ReadonlySet<string>;
-  readonly notes: readonly string[];
+  /** By path: the columns of the file, none when it has no row; null when only its start was looked at. */
+  readonly perFile: ReadonlyMap<string, readonly string[] | null>;
 }
 
 /** Files that are larger together are looked at in part. */
@@ -31,26 +32,65 @@ export async function inspectJson(
   files: readonly FileInput[],
   options: InspectOptions,
 ): Promise<InspectedJson> {
+  const { format, look = "start", types = {}, fractions = "decimal", signal } = options;
+  const known = options.known?.columns ?? [];
+  if (look === "columns") return { columns: known, perFile: new Map(files.map(({ path }) => [path, null])) };
   const root = new Shape();
-  const empty = new Set<string>();
-  const isWhole = options.whole === true || (await totalBytes(files)) <= WHOLE_BYTES_MAX;
+  const isWhole = look === "whole" || (await totalBytes(files)) <= WHOLE_BYTES_MAX;
+  const keys = new Map<string, ReadonlySet<string> | null>();
   for (const file of files) {
     const walk = new ShapeWalk(root, {
       columnsMax: COLUMNS_MAX,
       ...(isWhole ? {} : { rowsMax: ROWS_LOOKED_AT }),
     });
-    const { rows } = await scanFile(file, options.format === "ndjson", walk, {
-      connection,
-      signal: options.signal,
-    });
-    if (rows === 0) empty.add(file.path);
+    const before = objectsSeen();
+    const { rows } = await scanFile(file, format === "ndjson", walk, { signal });
+    const isPart = !isWhole && rows === ROWS_LOOKED_AT;
+    const own = root.order.filter(({ object }) => object > before).map(({ name }) => name);
+    keys.set(file.path, isPart ? null : new Set(own));
   }
-  const columns = decideColumns(root, {
-    fractions: options.fractions ?? "decimal",
-    types: options.types ?? {},
-    known: options.known?.columns ?? [],
+  const decided = decideColumns(root, { fractions, types, known });
+  const columns = await canonical(connection, [
+    ...decided,
+    ...(await constantColumns(connection, files, decided, options)),
+  ]);
+  const perFile = new Map(
+    files.map(({ path, constants = {} }) => {
+      const own = keys.get(path)!;
+      const has = ({ name, key = name }: FileColumn) => own!.has(key) || name in constants;
+      return [path, own === null ? null : own.size === 0 ? [] : columns.filter(has).map(({ name }) => name)];
+    }),
+  );
+  return { columns, perFile };
+}
+
+/** Columns that the files do not have but their paths. */
+async function constantColumns(
+  connection: Connection,
+  files: readonly FileInput[],
+  columns: readonly FileColumn[],
+  { types = {} }: InspectOptions,
+): Promise<readonly FileColumn[]> {
+  const names = [...new Set(files.flatMap(({ constants = {} }) => Object.keys(constants)))];
+  const fresh = names.filter((name) => !columns.some((column) => column.name === name));
+  if (fresh.length === 0) return [];
+  const rows = files.map(({ constants = {} }) => {
+    const values = fresh.map((name) =>
+      constants[name] == null ? "CAST(NULL AS VARCHAR)" : quoteLiteral(constants[name]),
+    );
+    return `(${values.join(", ")})`;
   });
-  return { columns: await canonical(connection, columns), empty, notes: [] };
+  const texts = fresh.map((_, at) => `c${at}`);
+  const relation = `(VALUES ${rows.join(", ")}) t(${texts.join(", ")})`;
+  const decided = await decideTextTypes(
+    connection,
+    relation,
+    new Map(fresh.map((name, at) => [name, texts[at]!])),
+  );
+  return fresh.map((name) => {
+    const given = types[name];
+    return given === undefined ? { name, type: decided.get(name)!.type } : { name, type: given, given: true };
+  });
 }
 
 async function totalBytes(files: readonly FileInput[]): Promise<number> {

@@ -1,4 +1,3 @@
 export { inspectJson } from "./inspect.ts";
 export type { InspectedJson } from "./inspect.ts";
-export { locateJsonMisfit, openJson } from "./open.ts";
-export type { OpenedJson } from "./open.ts";
+export { openJsonFile } from "./open-json-file.ts";

@@ -3,25 +3,38 @@ import { escapeGlob } from "../../file-relation.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { parseType, type TypeTree } from "../type-tree.ts";
 import type { ScannedFile } from "./scan-file.ts";
-import { compressionOf } from "./source.ts";
+import { compressionOf } from "../open-bytes.ts";
+import { castText, PLAIN_NUMBERS } from "../text-types.ts";
 
 /** DuckDB's own. Every thread takes a buffer of two such objects, so larger ones are asked for when there are any. */
 const OBJECT_BYTES = 16 * 1024 * 1024;
 
-/** The SQL that reads a JSON file of which all values are known to fit, for use after `FROM`. */
-export function jsonRelation(file: FileInput, columns: readonly FileColumn[], scanned: ScannedFile): string {
-  const groups = groupByCase(columns);
-  const isPlain = groups.length === 1 && columns.every((column) => keyOf(column) !== "");
+/**
+ * The SQL that reads a JSON file of which all values are known to fit, for use after `FROM`.
+ *
+ * @param constants values of columns that are the same in every row
+ */
+export function jsonRelation(
+  file: FileInput,
+  columns: readonly FileColumn[],
+  scanned: ScannedFile,
+  constants: Readonly<Record<string, string | null>>,
+): string {
+  const own = columns.filter(({ name }) => constants[name] === undefined);
+  const groups = groupByCase(own);
+  const isPlain = groups.length === 1 && own.every((column) => keyOf(column) !== "");
   const select = (source: (column: FileColumn, group: number) => string) =>
     columns
       .map((column) => {
+        const constant = constants[column.name];
+        if (constant !== undefined)
+          return `${constantOf(column, constant)} AS ${quoteIdentifier(column.name)}`;
         const group = groups.findIndex((one) => one.includes(column));
         return `${valueOf(column, source(column, group))} AS ${quoteIdentifier(column.name)}`;
       })
       .join(", ");
-  if (columns.length === 0) return `(SELECT * FROM ${objects(file, scanned)})`;
   if (isPlain) {
-    const types = columns.map((column) => `${quoteIdentifier(keyOf(column))}: ${quoteLiteral(readType(column))}`);
+    const types = own.map((column) => `${quoteIdentifier(keyOf(column))}: ${quoteLiteral(readType(column))}`);
     const options = `${settings(file, scanned)}, records = 'true', columns = {${types.join(", ")}}`;
     const list = select((column) => quoteIdentifier(keyOf(column)));
     return `(SELECT ${list} FROM read_json([${pathOf(file)}], ${options}))`;
@@ -40,7 +53,7 @@ export function jsonRelation(file: FileInput, columns: readonly FileColumn[], sc
         : `struct_extract(r${group}, ${quoteLiteral(keyOf(column))})`;
     return isCastLater(column) ? `CAST(${value} AS ${column.type})` : value;
   });
-  return `(SELECT ${list} FROM (SELECT json, ${records.join(", ")} FROM ${objects(file, scanned)}))`;
+  return `(SELECT ${list} FROM (SELECT ${["json", ...records].join(", ")} FROM ${objects(file, scanned)}))`;
 }
 
 /** `from_json` makes null of what it cannot convert, and of types that a person named not all is known. */
@@ -58,6 +71,12 @@ function objects(file: FileInput, scanned: ScannedFile): string {
   return `read_json_objects([${pathOf(file)}], ${settings(file, scanned)})`;
 }
 
+function constantOf(column: FileColumn, value: string | null): string {
+  return value === null
+    ? `CAST(NULL AS ${column.type})`
+    : castText(column, quoteLiteral(value), PLAIN_NUMBERS);
+}
+
 const keyOf = ({ key, name }: FileColumn): string => key ?? name;
 
 const readType = ({ type, format }: FileColumn): string => (format === undefined ? type : "VARCHAR");
@@ -70,11 +89,11 @@ function pathOf(file: FileInput): string {
   return quoteLiteral(escapeGlob(file.path));
 }
 
-function settings(file: FileInput, { layout, encoding, rowBytesMax }: ScannedFile): string {
+function settings(file: FileInput, { layout, mark, rowBytesMax }: ScannedFile): string {
   const compression = compressionOf(file);
   // Only the reader of whole lines minds a byte order mark.
   const format =
-    layout === "array" ? "array" : layout === "lines" && encoding !== "utf-8-bom" ? "newline_delimited" : "unstructured";
+    layout === "array" ? "array" : layout === "lines" && mark === null ? "newline_delimited" : "unstructured";
   return [
     `format = '${format}'`,
     `compression = '${compression === "none" ? "uncompressed" : compression}'`,

@@ -2,7 +2,14 @@ import { isUtf8 } from "node:buffer";
 
 import { shown } from "../../../base/mod.ts";
 import { JsonProblem } from "./problem.ts";
-import { escapeProblem, newNumeral, reachesEnd, scanNumber, wholeCharacters, type Numeral } from "./tokens.ts";
+import {
+  escapeProblem,
+  newNumeral,
+  reachesEnd,
+  scanNumber,
+  wholeCharacters,
+  type Numeral,
+} from "./tokens.ts";
 
 /** Takes what a `JsonScanner` finds. A token is `bytes` from `start` to `end`, and valid only during the call. */
 export interface JsonSink {
@@ -73,9 +80,11 @@ export class JsonScanner {
   readonly #numeral = newNumeral();
   /** A character that goes on in the next chunk. */
   #half: Uint8Array = EMPTY;
-  /** Of the bytes being scanned and of the row, in the whole text. */
+  /** Of the bytes being scanned in the whole text. */
   #offset = 0;
-  #rowOffset = 0;
+  /** Where the row that is being scanned, or the last one, starts and ends in the whole text. */
+  rowOffset = 0;
+  rowEnd = 0;
   line = 1;
   rows = 0;
   rowBytesMax = 0;
@@ -208,7 +217,7 @@ export class JsonScanner {
       throw this.#fail("a second value follows on the same line");
     }
     this.#rowLine = this.line;
-    this.#rowOffset = this.#offset + at;
+    this.rowOffset = this.#offset + at;
     this.#open(true);
   }
 
@@ -230,7 +239,8 @@ export class JsonScanner {
       return true;
     }
     this.rows += 1;
-    this.rowBytesMax = Math.max(this.rowBytesMax, this.#offset + at - this.#rowOffset);
+    this.rowEnd = this.#offset + at;
+    this.rowBytesMax = Math.max(this.rowBytesMax, this.rowEnd - this.rowOffset);
     this.#endLine = this.line;
     if (this.line !== this.#rowLine) this.#isLineEach = false;
     this.#state = this.#isArray ? State.arrayNext : State.row;

@@ -83,6 +83,11 @@ export class Shape {
     return field;
   }
 
+  /** Adds a field of a type that is known. */
+  addKnownField(name: string, shape: Shape): void {
+    this.addField(name, keyBytes(name), shape);
+  }
+
   /** Whether there is any value, null or not. */
   get isSeen(): boolean {
     return this.nulls + this.booleans + this.numbers + this.strings + this.objects + this.lists > 0;

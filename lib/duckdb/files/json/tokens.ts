@@ -80,7 +80,11 @@ export function reachesEnd(bytes: Uint8Array, start: number): boolean {
   for (let at = start; at < bytes.length; at++) {
     const byte = bytes[at]!;
     const isPart =
-      (byte >= 0x30 && byte <= 0x39) || byte === 0x2e || byte === 0x2b || byte === 0x2d || (byte | 0x20) === 0x65;
+      (byte >= 0x30 && byte <= 0x39) ||
+      byte === 0x2e ||
+      byte === 0x2b ||
+      byte === 0x2d ||
+      (byte | 0x20) === 0x65;
     if (!isPart) return false;
   }
   return true;
@@ -94,7 +98,8 @@ export function escapeProblem(bytes: Uint8Array, start: number, end: number): st
     if (bytes[at] !== 0x5c) continue;
     at += 1;
     if (bytes[at] !== 0x75) {
-      if (!ESCAPES.has(bytes[at]!)) return "a string holds a backslash before a character that cannot be escaped";
+      if (!ESCAPES.has(bytes[at]!))
+        return "a string holds a backslash before a character that cannot be escaped";
       continue;
     }
     const code = codeUnit(bytes, at + 1, end);
@@ -102,7 +107,8 @@ export function escapeProblem(bytes: Uint8Array, start: number, end: number): st
     at += 4;
     if (code < 0xd800 || code > 0xdfff) continue;
     const low = bytes[at + 1] === 0x5c && bytes[at + 2] === 0x75 ? codeUnit(bytes, at + 3, end) : -1;
-    if (code > 0xdbff || low < 0xdc00 || low > 0xdfff) return "a string holds half of a surrogate pair, which is no character";
+    if (code > 0xdbff || low < 0xdc00 || low > 0xdfff)
+      return "a string holds half of a surrogate pair, which is no character";
     at += 6;
   }
   return null;

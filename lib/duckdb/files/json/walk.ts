@@ -1,7 +1,7 @@
 import { shown } from "../../../base/mod.ts";
 import { formatType, NUMERIC } from "../type-tree.ts";
 import { fits } from "./fits.ts";
-import { JsonProblem } from "./problem.ts";
+import { JsonProblem, type Misfit } from "./problem.ts";
 import type { JsonScanner, JsonSink } from "./scanner.ts";
 import { KEYS_MAX, Shape, type Field } from "./shape.ts";
 import { newNumeral, scanNumber, textOf, type Numeral } from "./tokens.ts";
@@ -28,11 +28,17 @@ export interface WalkOptions {
   readonly rowsMax?: number;
   /** Whether each value is compared with its type at once, which tells the first misfit but takes time. */
   readonly isLocating?: boolean;
+  /** Takes the misfits, instead of the first one ending the scan; goes with `isLocating` and `newRoot`. */
+  readonly onMisfit?: (misfit: Misfit) => void;
+  readonly newRoot?: () => Shape;
+  /** At the end of each row: whether all its values fit. */
+  readonly onRow?: (isGood: boolean) => void;
 }
 
 /** Gathers the shapes of all values of files: made up as they come, or those of known columns. */
 export class ShapeWalk implements JsonSink {
-  readonly #root: Shape;
+  #root: Shape;
+  #isBad = false;
   readonly #options: WalkOptions;
   readonly #levels: Level[] = [];
   #depth = 0;
@@ -66,6 +72,13 @@ export class ShapeWalk implements JsonSink {
 
   row(): boolean {
     this.#rows += 1;
+    this.#options.onRow?.(!this.#isBad);
+    if (this.#isBad) {
+      // What the bad row left behind must not count against the next ones.
+      this.#isBad = false;
+      this.#root = this.#options.newRoot!();
+      this.#levels[0]!.value = this.#root;
+    }
     return this.#rows !== this.#options.rowsMax;
   }
 
@@ -136,10 +149,10 @@ export class ShapeWalk implements JsonSink {
     if (shape !== null) {
       if (isObject) shape.objects += 1;
       else shape.lists += 1;
-      if (this.#isLocating) this.#compare(shape, () => (isObject ? "{…}" : "[…]"));
+      if (this.#isLocating && this.#depth > 0) this.#compare(shape, () => (isObject ? "{…}" : "[…]"));
     }
     this.#depth += 1;
-    const isLooked = shape !== null && !shape.takesAnything;
+    const isLooked = shape !== null && !this.#isBad && !shape.takesAnything;
     const level = (this.#levels[this.#depth] ??= newLevel());
     this.#level = level;
     level.shape = isLooked ? shape : null;
@@ -161,8 +174,7 @@ export class ShapeWalk implements JsonSink {
     if (isRoot && name.includes("\0")) throw this.#problem(`the key ${shown(name)} holds a NUL character`);
     if (shape.expected !== null) {
       const path = [...this.#names(this.#depth - 1), name].join(".");
-      const type = isRoot ? "table" : formatType(shape.expected);
-      throw this.#problem("is a key that is not known there", { column: path, value: name, type });
+      throw new JsonProblem(this.#line, `it has a new key ${shown(path)}`, { isNewKey: true });
     }
     if (isRoot && shape.order.length === this.#options.columnsMax) {
       throw this.#problem(`the objects have more than ${this.#options.columnsMax} different keys`);
@@ -196,7 +208,7 @@ export class ShapeWalk implements JsonSink {
     const { expected } = shape;
     if (expected === null || fits(shape, expected, shape.isGiven)) return;
     const type = formatType(expected);
-    throw this.#problem(`does not fit the type ${type} exactly`, { column: this.#path(), value: text(), type });
+    this.#misfit({ column: this.#path(), value: text(), type });
   }
 
   #path(): string {
@@ -210,13 +222,34 @@ export class ShapeWalk implements JsonSink {
       .map((level) => level.field!.name);
   }
 
-  #problem(reason: string, misfit: JsonProblem["misfit"] = null): JsonProblem {
-    return new JsonProblem(this.scanner?.line ?? 1, reason, misfit);
+  /** Skips the rest of the row when misfits are wanted, all of them. */
+  #misfit(misfit: Misfit): void {
+    const { onMisfit } = this.#options;
+    if (onMisfit === undefined) throw new JsonProblem(this.#line, "", { misfit });
+    onMisfit(misfit);
+    this.#isBad = true;
+    for (const level of this.#levels) {
+      level.shape = null;
+      level.value = null;
+    }
+  }
+
+  get #line(): number {
+    return this.scanner?.line ?? 1;
+  }
+
+  #problem(reason: string): JsonProblem {
+    return new JsonProblem(this.#line, reason);
   }
 }
 
 /** Counts the objects of all walks, since files of one table share their shapes. */
 let objects = 0;
+
+/** The number of the last object; later ones have higher numbers. */
+export function objectsSeen(): number {
+  return objects;
+}
 
 function newLevel(): Level {
   return { shape: null, isObject: false, object: 0, next: 0, field: null, value: null };
