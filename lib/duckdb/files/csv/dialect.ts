@@ -82,10 +82,11 @@ function splitOf(head: CsvHead, syntax: RecordSyntax): Split {
   let width = 0;
   let isEven = true;
   let count = 0;
-  for (const { values, isOpen } of csvRecords(head.text, syntax)) {
+  for (const { values, isOpen, isUnclosed, hasTextBehindQuote } of csvRecords(head.text, syntax)) {
     if (isOpen && !head.isWhole && count > 0) break;
     if (count === 0) width = values.length;
     else if (values.length !== width) isEven = false;
+    if (hasTextBehindQuote || (isUnclosed && head.isWhole)) isEven = false;
     count += 1;
     if (count >= RECORDS_MAX) break;
   }
