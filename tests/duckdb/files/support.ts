@@ -2,8 +2,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import type { FileReading, InspectOptions } from "../../../lib/kit/mod.ts";
-import { inspectFiles, openFile } from "../../../lib/duckdb/mod.ts";
-import { open, temporaryDirectory } from "../support.ts";
+import { inspectFiles, openDatabase, openFile } from "../../../lib/duckdb/mod.ts";
+import { temporaryDirectory } from "../support.ts";
 
 /** What reading the files of one table came to. */
 export interface ReadTable {
@@ -21,8 +21,8 @@ export async function readTable(
   options: Partial<InspectOptions> = {},
 ): Promise<ReadTable> {
   await using directory = await temporaryDirectory();
-  await using session = await open();
-  const { connection } = session;
+  await using database = await openDatabase({ settings: { preserve_insertion_order: "true" } });
+  await using connection = await database.connect();
   const inputs = [];
   for (const [origin, content] of Object.entries(files)) {
     const path = join(directory.path, origin);
