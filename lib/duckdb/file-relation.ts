@@ -113,7 +113,7 @@ function record(types: Readonly<Record<string, string>>): string {
 }
 
 /** DuckDB takes these characters of a path for a pattern; in brackets they are themselves. */
-function escapeGlob(path: string): string {
+export function escapeGlob(path: string): string {
   return path.replace(/[*?[]/g, (character) => `[${character}]`);
 }
 

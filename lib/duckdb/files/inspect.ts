@@ -5,6 +5,7 @@ import { describeQuery } from "../describe.ts";
 import { quoteIdentifier } from "../sql.ts";
 import { unknownColumn } from "./columns.ts";
 import { inspectCsv } from "./csv/inspect.ts";
+import { inspectJson } from "./json/mod.ts";
 import { legacyInspect } from "./legacy.ts";
 
 /**
@@ -60,6 +61,13 @@ async function decide(
   options: InspectOptions,
 ): Promise<Pick<InspectedFiles, "reading" | "columns">> {
   const { format } = options;
+  if (format === "json" || format === "ndjson") {
+    const { columns, perFile } = await inspectJson(connection, files, options);
+    return {
+      reading: columns.length === 0 ? (options.known ?? null) : { format, columns },
+      columns: perFile,
+    };
+  }
   if (format !== "csv") return legacyInspect(connection, files, options);
   const { dialect, columns, perFile, notes } = await inspectCsv(connection, files, options);
   if (dialect === null) return { reading: options.known ?? null, columns: perFile };

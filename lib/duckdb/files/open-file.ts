@@ -1,6 +1,7 @@
 import type { FileChunk, FileReading } from "../../kit/mod.ts";
 import type { Connection } from "../connection.ts";
 import { openCsvFile } from "./csv/open-csv-file.ts";
+import { openJsonFile } from "./json/mod.ts";
 import { legacyOpen } from "./legacy.ts";
 
 /** A file chunk on the disk, with how it is read. */
@@ -49,6 +50,9 @@ export async function openFile(chunk: ReadableChunk, options: OpenFileOptions): 
   switch (chunk.format) {
     case "csv":
       return openCsvFile(chunk, options);
+    case "json":
+    case "ndjson":
+      return openJsonFile(chunk, options);
     default:
       return legacyOpen(chunk, options);
   }

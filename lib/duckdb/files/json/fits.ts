@@ -1,0 +1,95 @@
+import { formatType, type TypeTree } from "../type-tree.ts";
+import type { Shape } from "./shape.ts";
+
+const INTEGER_BITS: Readonly<Record<string, number>> = {
+  TINYINT: 8,
+  SMALLINT: 16,
+  INTEGER: 32,
+  BIGINT: 64,
+  HUGEINT: 128,
+};
+
+/** Digits that survive a double on their way into a decimal. */
+const EXACT_DIGITS = 15;
+
+/**
+ * Whether every value of a shape reads back from the type as it was written.
+ *
+ * What it says of all values together it says of each: the first value that makes it false is the first misfit.
+ */
+export function fits(shape: Shape, type: TypeTree, isGiven: boolean): boolean {
+  if (type.kind === "struct") return fitsStruct(shape, type, isGiven);
+  if (type.kind === "list") {
+    const isList = !hasScalars(shape) && shape.objects === 0;
+    return isList && (shape.element === null || fits(shape.element, type.element, isGiven));
+  }
+  if (type.kind === "map") {
+    const isMap = !hasScalars(shape) && shape.lists === 0 && formatType(type.key) === "VARCHAR";
+    return isMap && (shape.mapValue === null || fits(shape.mapValue, type.value, isGiven));
+  }
+  const { name } = type;
+  if (name === "JSON") return true;
+  if (shape.objects > 0 || shape.lists > 0) return name === "VARCHAR" && isGiven;
+  if (name === "VARCHAR") return true;
+  if (name === "BOOLEAN") return shape.numbers === 0 && shape.strings === 0;
+  const onlyNumbers = shape.booleans === 0 && shape.strings === 0;
+  const onlyStrings = shape.booleans === 0 && shape.numbers === 0;
+  const range = integerRange(name);
+  if (range !== null) return onlyNumbers && fitsInteger(shape, range, isGiven);
+  switch (name) {
+    case "DECIMAL":
+      return onlyNumbers && fitsDecimal(shape, Number(type.parameters[0]), Number(type.parameters[1]));
+    case "DOUBLE":
+      return onlyNumbers && !shape.isBeyondDouble && (isGiven || !shape.isInexact);
+    case "FLOAT":
+      return onlyNumbers && !shape.isBeyondDouble;
+    case "DATE":
+      return onlyStrings && only(shape, "date");
+    case "TIMESTAMP":
+    case "TIMESTAMP_NS":
+      return onlyStrings && only(shape, "date", "timestamp");
+    case "TIMESTAMP WITH TIME ZONE":
+      return onlyStrings && only(shape, "zoned");
+    default:
+      // A type that a person named; DuckDB's cast is strict with texts.
+      return onlyStrings;
+  }
+}
+
+function fitsStruct(shape: Shape, type: TypeTree & { kind: "struct" }, isGiven: boolean): boolean {
+  if (hasScalars(shape) || shape.lists > 0 || shape.isOpaque) return false;
+  const types = new Map(type.fields);
+  return shape.order.every((field) => {
+    const own = types.get(field.name);
+    return own !== undefined && fits(field.shape, own, isGiven);
+  });
+}
+
+function hasScalars(shape: Shape): boolean {
+  return shape.booleans > 0 || shape.numbers > 0 || shape.strings > 0;
+}
+
+function only(shape: Shape, ...moments: readonly string[]): boolean {
+  return [...shape.moments].every((moment) => moment !== null && moments.includes(moment));
+}
+
+/** Least and greatest of a type of whole numbers. */
+function integerRange(name: string): readonly [bigint, bigint] | null {
+  const bits = INTEGER_BITS[name];
+  if (bits !== undefined) return [-(2n ** BigInt(bits - 1)), 2n ** BigInt(bits - 1) - 1n];
+  const unsigned = name.startsWith("U") ? INTEGER_BITS[name.slice(1)] : undefined;
+  return unsigned === undefined ? null : [0n, 2n ** BigInt(unsigned) - 1n];
+}
+
+function fitsInteger(shape: Shape, [least, greatest]: readonly [bigint, bigint], isGiven: boolean): boolean {
+  if (shape.hasNegativeZero || shape.hasExponent || shape.wholeDigits > 39) return false;
+  if (shape.hasFraction && !(isGiven && shape.fractionNeeded === 0 && shape.fractionWholeDigits <= 4))
+    return false;
+  return shape.least >= least && shape.greatest <= greatest;
+}
+
+function fitsDecimal(shape: Shape, width: number, scale: number): boolean {
+  if (shape.hasNegativeZero || shape.hasExponent || shape.fractionNeeded > scale) return false;
+  if (shape.wholeDigits > Math.max(1, width - scale)) return false;
+  return !shape.hasFraction || shape.fractionWholeDigits + scale <= EXACT_DIGITS;
+}

@@ -1,0 +1,97 @@
+import { rm } from "node:fs/promises";
+
+import { AgnesError, isAgnesError } from "../../../base/mod.ts";
+import type { FileColumn, FileInput } from "../../../kit/mod.ts";
+import { quoteIdentifier } from "../../sql.ts";
+import { originOf } from "../columns.ts";
+import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../open-file.ts";
+import { copyRows, misfitsOf } from "./rows.ts";
+import { COLUMNS_MAX } from "./inspect.ts";
+import { jsonRelation } from "./relation.ts";
+import { fitsColumns, rowShape } from "./row-shape.ts";
+import { scanFile } from "./scan-file.ts";
+import { ShapeWalk } from "./walk.ts";
+
+/** A row of that many bytes takes a multiple of it in memory. */
+const ROW_BYTES_MAX = 256 * 1024 * 1024;
+
+/**
+ * Opens a JSON file; see `openFile`. It is checked whole before DuckDB reads it, since DuckDB rounds, ignores unknown
+ * keys, takes arrays that are cut off, and ends the process on what is nested too deep.
+ *
+ * A value that does not fit does not fail the opening: `select` does then, so that the rows can be sorted out.
+ */
+export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
+  const { reading, data: path, compression, origin, constants = {} } = chunk;
+  const { signal } = options;
+  const file: FileInput = {
+    path,
+    ...(compression === undefined ? {} : { compression }),
+    ...(origin === undefined ? {} : { origin }),
+  };
+  const isLines = reading.format === "ndjson";
+  const root = rowShape(reading.columns);
+  const scanned = await scanFile(file, isLines, new ShapeWalk(root, { columnsMax: COLUMNS_MAX }), { signal });
+  if (scanned.rowBytesMax > ROW_BYTES_MAX) {
+    const reason = `a row has ${scanned.rowBytesMax} bytes; at most ${ROW_BYTES_MAX} can be read`;
+    throw new AgnesError("file_unreadable", { path: originOf(file), reason });
+  }
+  const misfit = fitsColumns(root) ? null : await firstMisfit(file, isLines, reading.columns, signal);
+  // A value of the path is for files that do not have the column themselves.
+  const seen = new Set(root.order.filter(({ object }) => object > 0).map(({ name }) => name));
+  const fixed = Object.fromEntries(Object.entries(constants).filter(([name]) => !seen.has(name)));
+  const copies: string[] = [];
+  const how = { ...scanned, layout: scanned.layout === "lines" ? "lines" : "objects", mark: null } as const;
+  /** The relation of a copy in UTF-8 of the rows that are wanted. */
+  const copied = async (isWanted: (row: number) => boolean) => {
+    const copy = await copyRows(file, isLines, isWanted, options);
+    copies.push(copy);
+    return jsonRelation({ path: copy, compression: "none" }, reading.columns, how, fixed);
+  };
+  const isUtf8 = scanned.mark === null || scanned.mark === "utf-8";
+  const relation = isUtf8 ? jsonRelation(file, reading.columns, scanned, fixed) : await copied(() => true);
+  return {
+    present: reading.columns.map(({ name, type }) => ({ name, type })),
+    isEmpty: scanned.rows === 0,
+    select: misfit === null ? `SELECT * FROM ${relation}` : failingSelect(reading.columns),
+    explain: async (error) => misfit ?? error,
+    async sortOut() {
+      const rejected = await misfitsOf(file, isLines, reading.columns, signal);
+      const bad = new Set(rejected.map(({ row }) => row));
+      const good = await copied((row) => !bad.has(row));
+      return { select: `SELECT * FROM ${good}`, rejected: each(rejected) };
+    },
+    async [Symbol.asyncDispose]() {
+      for (const copy of copies) await rm(copy, { force: true });
+    },
+  };
+}
+
+async function* each(rejected: readonly RejectedRow[]): AsyncGenerator<RejectedRow> {
+  yield* rejected;
+}
+
+/** What does not fit must not be read, not even by a query that looks at no value. */
+function failingSelect(columns: readonly FileColumn[]): string {
+  const values = columns.map(
+    ({ name, type }) =>
+      `CAST(error('agnes: a value does not fit its column') AS ${type}) AS ${quoteIdentifier(name)}`,
+  );
+  return `SELECT ${values.join(", ")}`;
+}
+
+async function firstMisfit(
+  file: FileInput,
+  isLines: boolean,
+  columns: readonly FileColumn[],
+  signal: AbortSignal | undefined,
+): Promise<AgnesError> {
+  const walk = new ShapeWalk(rowShape(columns), { columnsMax: COLUMNS_MAX, isLocating: true });
+  try {
+    await scanFile(file, isLines, walk, { signal });
+  } catch (error) {
+    if (isAgnesError(error, "file_value_invalid")) return error;
+    throw error;
+  }
+  throw new AgnesError("file_unreadable", { path: originOf(file), reason: "it changed while it was read" });
+}

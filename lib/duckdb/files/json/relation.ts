@@ -1,0 +1,131 @@
+import type { FileColumn, FileInput } from "../../../kit/mod.ts";
+import { escapeGlob } from "../../file-relation.ts";
+import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
+import { parseType, type TypeTree } from "../type-tree.ts";
+import type { ScannedFile } from "./scan-file.ts";
+import { compressionOf } from "../open-bytes.ts";
+import { castText, PLAIN_NUMBERS } from "../text-types.ts";
+
+/** DuckDB's own. Every thread takes a buffer of two such objects, so larger ones are asked for when there are any. */
+const OBJECT_BYTES = 16 * 1024 * 1024;
+
+/**
+ * The SQL that reads a JSON file of which all values are known to fit, for use after `FROM`.
+ *
+ * @param constants values of columns that are the same in every row
+ */
+export function jsonRelation(
+  file: FileInput,
+  columns: readonly FileColumn[],
+  scanned: ScannedFile,
+  constants: Readonly<Record<string, string | null>>,
+): string {
+  const own = columns.filter(({ name }) => constants[name] === undefined);
+  const groups = groupByCase(own);
+  const isPlain = groups.length === 1 && own.every((column) => keyOf(column) !== "");
+  const select = (source: (column: FileColumn, group: number) => string) =>
+    columns
+      .map((column) => {
+        const constant = constants[column.name];
+        if (constant !== undefined)
+          return `${constantOf(column, constant)} AS ${quoteIdentifier(column.name)}`;
+        const group = groups.findIndex((one) => one.includes(column));
+        return `${valueOf(column, source(column, group))} AS ${quoteIdentifier(column.name)}`;
+      })
+      .join(", ");
+  if (isPlain) {
+    const types = own.map((column) => `${quoteIdentifier(keyOf(column))}: ${quoteLiteral(readType(column))}`);
+    const options = `${settings(file, scanned)}, records = 'true', columns = {${types.join(", ")}}`;
+    const list = select((column) => quoteIdentifier(keyOf(column)));
+    return `(SELECT ${list} FROM read_json([${pathOf(file)}], ${options}))`;
+  }
+  // DuckDB cannot name two columns that differ by case only, so each group of keys is taken out by itself.
+  const records = groups.map((group, at) => {
+    const named = group.filter((column) => keyOf(column) !== "");
+    const structure = Object.fromEntries(named.map((column) => [keyOf(column), looseStructure(column)]));
+    return named.length === 0 ? `NULL AS r${at}` : `from_json(json, ${jsonLiteral(structure)}) AS r${at}`;
+  });
+  const list = select((column, group) => {
+    // A record cannot have a field without a name; the pointer `/` is the empty key.
+    const value =
+      keyOf(column) === ""
+        ? `from_json(json_extract(json, '/'), ${jsonLiteral(looseStructure(column))})`
+        : `struct_extract(r${group}, ${quoteLiteral(keyOf(column))})`;
+    return isCastLater(column) ? `CAST(${value} AS ${column.type})` : value;
+  });
+  return `(SELECT ${list} FROM (SELECT ${["json", ...records].join(", ")} FROM ${objects(file, scanned)}))`;
+}
+
+/** `from_json` makes null of what it cannot convert, and of types that a person named not all is known. */
+function isCastLater({ given, format, type }: FileColumn): boolean {
+  return given === true && format === undefined && type !== "VARCHAR";
+}
+
+function looseStructure(column: FileColumn): unknown {
+  return isCastLater(column) ? "JSON" : structureOf(parseType(readType(column)));
+}
+
+const jsonLiteral = (value: unknown): string => quoteLiteral(JSON.stringify(value));
+
+function objects(file: FileInput, scanned: ScannedFile): string {
+  return `read_json_objects([${pathOf(file)}], ${settings(file, scanned)})`;
+}
+
+function constantOf(column: FileColumn, value: string | null): string {
+  return value === null
+    ? `CAST(NULL AS ${column.type})`
+    : castText(column, quoteLiteral(value), PLAIN_NUMBERS);
+}
+
+const keyOf = ({ key, name }: FileColumn): string => key ?? name;
+
+const readType = ({ type, format }: FileColumn): string => (format === undefined ? type : "VARCHAR");
+
+function valueOf({ type, format }: FileColumn, value: string): string {
+  return format === undefined ? value : `CAST(strptime(${value}, ${quoteLiteral(format)}) AS ${type})`;
+}
+
+function pathOf(file: FileInput): string {
+  return quoteLiteral(escapeGlob(file.path));
+}
+
+function settings(file: FileInput, { layout, mark, rowBytesMax }: ScannedFile): string {
+  const compression = compressionOf(file);
+  // Only the reader of whole lines minds a byte order mark.
+  const format =
+    layout === "array" ? "array" : layout === "lines" && mark === null ? "newline_delimited" : "unstructured";
+  return [
+    `format = '${format}'`,
+    `compression = '${compression === "none" ? "uncompressed" : compression}'`,
+    `maximum_object_size = ${Math.max(OBJECT_BYTES, rowBytesMax + 1024)}`,
+    "hive_partitioning = false",
+  ].join(", ");
+}
+
+/** Columns in as few groups as it takes for no group to hold two keys that differ by case only. */
+function groupByCase(columns: readonly FileColumn[]): FileColumn[][] {
+  const groups: { readonly keys: Set<string>; readonly columns: FileColumn[] }[] = [];
+  for (const column of columns) {
+    const key = keyOf(column).toLowerCase();
+    let group = groups.find(({ keys }) => !keys.has(key));
+    if (group === undefined) groups.push((group = { keys: new Set(), columns: [] }));
+    group.keys.add(key);
+    group.columns.push(column);
+  }
+  return groups.map((group) => group.columns);
+}
+
+/** A type as `from_json` takes it. */
+function structureOf(type: TypeTree): unknown {
+  switch (type.kind) {
+    case "struct":
+      return Object.fromEntries(type.fields.map(([name, field]) => [name, structureOf(field)]));
+    case "list":
+      return [structureOf(type.element)];
+    // Only a person names these, and then they are cast later.
+    case "map":
+      return "JSON";
+    case "scalar":
+      return type.parameters.length === 0 ? type.name : `${type.name}(${type.parameters.join(",")})`;
+  }
+}

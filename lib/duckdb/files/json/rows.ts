@@ -1,0 +1,97 @@
+import { open } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { FileColumn, FileInput } from "../../../kit/mod.ts";
+import type { OpenFileOptions, RejectedRow } from "../open-file.ts";
+import { COLUMNS_MAX } from "./inspect.ts";
+import type { Misfit } from "./problem.ts";
+import { rowShape } from "./row-shape.ts";
+import { scanFile } from "./scan-file.ts";
+import type { JsonScanner } from "./scanner.ts";
+import { Shape } from "./shape.ts";
+import { ShapeWalk } from "./walk.ts";
+
+/** The rows of a file that hold a value which does not fit, each with the first such value. */
+export async function misfitsOf(
+  file: FileInput,
+  isLines: boolean,
+  columns: readonly FileColumn[],
+  signal: AbortSignal | undefined,
+): Promise<readonly RejectedRow[]> {
+  const rejected: RejectedRow[] = [];
+  const texts = new RowTexts();
+  let first: Misfit | null = null;
+  const walk: ShapeWalk = new ShapeWalk(rowShape(columns), {
+    columnsMax: COLUMNS_MAX,
+    isLocating: true,
+    newRoot: () => rowShape(columns),
+    onMisfit: (misfit) => {
+      first ??= misfit;
+    },
+    onRow: (isGood) => {
+      if (isGood || first === null) return;
+      const { column, value, type } = first;
+      const record = JSON.parse(texts.row(walk.scanner!).toString("utf8")) as RejectedRow["record"];
+      rejected.push({ row: walk.scanner!.rows, column, value, reason: `it is not ${type}`, record });
+      first = null;
+    },
+  });
+  await scanFile(file, isLines, walk, { signal, onChunk: (chunk, scanner) => texts.add(chunk, scanner) });
+  return rejected;
+}
+
+/** Writes the rows that are wanted, by their number from 1, to a file of their own, in UTF-8. @returns its path */
+export async function copyRows(
+  file: FileInput,
+  isLines: boolean,
+  isWanted: (row: number) => boolean,
+  { directory = tmpdir(), signal }: Pick<OpenFileOptions, "directory" | "signal">,
+): Promise<string> {
+  const path = join(directory, `agnes-${randomUUID()}.ndjson.tmp`);
+  const target = await open(path, "wx");
+  const texts = new RowTexts();
+  let ready: Uint8Array[] = [];
+  const flush = async () => {
+    const bytes = Buffer.concat(ready);
+    ready = [];
+    if (bytes.length > 0) await target.writeFile(bytes);
+  };
+  const walk: ShapeWalk = new ShapeWalk(new Shape({ kind: "scalar", name: "JSON", parameters: [] }), {
+    columnsMax: COLUMNS_MAX,
+    onRow: () => {
+      if (isWanted(walk.scanner!.rows)) ready.push(texts.row(walk.scanner!), NEW_LINE);
+    },
+  });
+  try {
+    const onChunk = async (chunk: Uint8Array, scanner: JsonScanner) => {
+      await flush();
+      texts.add(chunk, scanner);
+    };
+    await scanFile(file, isLines, walk, { signal, onChunk });
+    await flush();
+  } finally {
+    await target.close();
+  }
+  return path;
+}
+
+const NEW_LINE = Buffer.from("\n");
+
+/** The bytes of the row that is being scanned. */
+class RowTexts {
+  #bytes: Buffer = Buffer.alloc(0);
+  /** Of the first of them in the whole text. */
+  #offset = 0;
+
+  add(chunk: Uint8Array, scanner: JsonScanner): void {
+    const done = scanner.rowOffset - this.#offset;
+    this.#bytes = Buffer.concat([this.#bytes.subarray(done), chunk]);
+    this.#offset += done;
+  }
+
+  row(scanner: JsonScanner): Buffer {
+    return this.#bytes.subarray(scanner.rowOffset - this.#offset, scanner.rowEnd - this.#offset);
+  }
+}

@@ -1,0 +1,49 @@
+import { throwIfAborted } from "../../../base/mod.ts";
+import type { FileInput } from "../../../kit/mod.ts";
+import { JsonProblem } from "./problem.ts";
+import { JsonScanner, type JsonLayout } from "./scanner.ts";
+import { originOf } from "../columns.ts";
+import { jsonBytes } from "./source.ts";
+import type { ShapeWalk } from "./walk.ts";
+
+/** What a scan of a whole file tells. */
+export interface ScannedFile {
+  /** The encoding that a byte order mark says; null without one. */
+  readonly mark: string | null;
+  readonly layout: JsonLayout;
+  readonly rows: number;
+  /** The length of the longest row as UTF-8. */
+  readonly rowBytesMax: number;
+}
+
+/** Is given each chunk before it is scanned. */
+export type OnChunk = (chunk: Uint8Array, scanner: JsonScanner) => void | Promise<void>;
+
+/**
+ * Reads a file, to its end or as far as the walk wants.
+ *
+ * @throws `file_unreadable`, `file_value_invalid`, `file_reading_outdated`, naming the line
+ */
+export async function scanFile(
+  file: FileInput,
+  isLines: boolean,
+  walk: ShapeWalk,
+  { signal, onChunk }: { readonly signal?: AbortSignal | undefined; readonly onChunk?: OnChunk } = {},
+): Promise<ScannedFile> {
+  const scanner = new JsonScanner(walk, { isLines });
+  walk.scanner = scanner;
+  const { mark, chunks } = await jsonBytes(file, signal);
+  try {
+    let isStopped = false;
+    for await (const chunk of chunks) {
+      throwIfAborted(signal, `reading ${originOf(file)}`);
+      await onChunk?.(chunk, scanner);
+      isStopped = !scanner.feed(chunk);
+      if (isStopped) break;
+    }
+    if (!isStopped) scanner.finish();
+  } catch (error) {
+    throw error instanceof JsonProblem ? error.toError(originOf(file)) : error;
+  }
+  return { mark, layout: scanner.layout, rows: scanner.rows, rowBytesMax: scanner.rowBytesMax };
+}

@@ -1,0 +1,357 @@
+import { isUtf8 } from "node:buffer";
+
+import { shown } from "../../../base/mod.ts";
+import { JsonProblem } from "./problem.ts";
+import {
+  escapeProblem,
+  newNumeral,
+  reachesEnd,
+  scanNumber,
+  wholeCharacters,
+  type Numeral,
+} from "./tokens.ts";
+
+/** Takes what a `JsonScanner` finds. A token is `bytes` from `start` to `end`, and valid only during the call. */
+export interface JsonSink {
+  openObject(): void;
+  openList(): void;
+  /** The end of the innermost object or list. */
+  close(): void;
+  /** A key, without its quotes. */
+  key(bytes: Uint8Array, start: number, end: number, isEscaped: boolean): void;
+  /** A string, without its quotes. */
+  string(bytes: Uint8Array, start: number, end: number, isEscaped: boolean): void;
+  number(numeral: Numeral, bytes: Uint8Array, start: number, end: number): void;
+  boolean(value: boolean): void;
+  null(): void;
+  /** A row is complete; `false` ends the scan. */
+  row(): boolean;
+}
+
+/** How the rows of a file are laid out. */
+export type JsonLayout = "lines" | "objects" | "array";
+
+/** Objects and lists in one another; DuckDB's own parser overflows its stack at about 40,000. */
+const DEPTH_MAX = 1_000;
+
+/** Where the scanner stands. */
+const State = {
+  /** Between rows, or before the first. */
+  row: 0,
+  /** After the comma of an array of rows. */
+  arrayRow: 1,
+  /** After a row of an array. */
+  arrayNext: 2,
+  /** After an array of rows. */
+  end: 3,
+  value: 4,
+  /** After `[`. */
+  valueOrEnd: 5,
+  /** After `{`. */
+  keyOrEnd: 6,
+  key: 7,
+  colon: 8,
+  afterValue: 9,
+} as const;
+type State = (typeof State)[keyof typeof State];
+
+/**
+ * Reads JSON strictly by RFC 8259, in chunks and constant memory.
+ *
+ * `lines` is one object on each line. Else the file is one array of objects, or objects each beginning on a line of its own.
+ */
+export class JsonScanner {
+  readonly #sink: JsonSink;
+  readonly #isLines: boolean;
+  #state: State = State.row;
+  /** Which of the open ones are objects. */
+  readonly #isObject = new Uint8Array(DEPTH_MAX + 1);
+  #depth = 0;
+  #isArray = false;
+  /** Whether every row so far stands on one line, with a line break before the next. */
+  #isLineEach = true;
+  #rowLine = 0;
+  #endLine = 0;
+  /** A token that goes on in the next chunk. */
+  #rest: Uint8Array = EMPTY;
+  /** How much of `#rest` is known to hold no end. */
+  #seen = 0;
+  #isEscaped = false;
+  readonly #numeral = newNumeral();
+  /** A character that goes on in the next chunk. */
+  #half: Uint8Array = EMPTY;
+  /** Of the bytes being scanned in the whole text. */
+  #offset = 0;
+  /** Where the row that is being scanned, or the last one, starts and ends in the whole text. */
+  rowOffset = 0;
+  rowEnd = 0;
+  line = 1;
+  rows = 0;
+  rowBytesMax = 0;
+
+  constructor(sink: JsonSink, options: { readonly isLines: boolean }) {
+    this.#sink = sink;
+    this.#isLines = options.isLines;
+  }
+
+  get layout(): JsonLayout {
+    if (this.#isArray) return "array";
+    return this.#isLineEach ? "lines" : "objects";
+  }
+
+  /** @returns whether more is wanted */
+  feed(chunk: Uint8Array): boolean {
+    const whole = this.#half.length === 0 ? chunk : Buffer.concat([this.#half, chunk]);
+    const cut = wholeCharacters(whole);
+    this.#half = cut === whole.length ? EMPTY : whole.slice(cut);
+    const text = cut === whole.length ? whole : whole.subarray(0, cut);
+    if (!isUtf8(text)) throw this.#notUtf8(text);
+    const bytes = this.#rest.length === 0 ? text : Buffer.concat([this.#rest, text]);
+    this.#rest = EMPTY;
+    return this.#scan(bytes, false);
+  }
+
+  /** @throws when the file ends in the middle of something */
+  finish(): void {
+    if (this.#half.length > 0) throw this.#fail("it is not valid UTF-8");
+    if (this.#rest.length > 0) this.#scan(this.#rest, true);
+    const isComplete = this.#isArray ? this.#state === State.end : this.#state === State.row;
+    if (!isComplete) throw this.#fail("the file ends in the middle of a value; it is cut off");
+  }
+
+  #scan(bytes: Uint8Array, isLast: boolean): boolean {
+    const size = bytes.length;
+    const sink = this.#sink;
+    let at = 0;
+    while (at < size) {
+      const byte = bytes[at]!;
+      if (byte <= 0x20) {
+        if (byte === 0x0a) this.#newLine();
+        else if (byte !== 0x20 && byte !== 0x0d && byte !== 0x09) throw this.#unexpected(bytes, at);
+        at += 1;
+        continue;
+      }
+      switch (this.#state) {
+        case State.value:
+        case State.valueOrEnd: {
+          if (byte === 0x22) {
+            const end = this.#string(bytes, at, isLast);
+            if (end < 0) return true;
+            sink.string(bytes, at + 1, end, this.#isEscaped);
+            at = end + 1;
+            this.#state = State.afterValue;
+          } else if (byte === 0x7b) {
+            this.#open(true);
+            at += 1;
+          } else if (byte === 0x5b) {
+            this.#open(false);
+            at += 1;
+          } else if (byte === 0x5d && this.#state === State.valueOrEnd) {
+            at += 1;
+            if (!this.#close(at)) return false;
+          } else {
+            const end = this.#scalar(bytes, at, isLast);
+            if (end < 0) return true;
+            at = end;
+            this.#state = State.afterValue;
+          }
+          break;
+        }
+        case State.afterValue: {
+          const isObject = this.#isObject[this.#depth] === 1;
+          if (byte === 0x2c) this.#state = isObject ? State.key : State.value;
+          else if (byte !== (isObject ? 0x7d : 0x5d)) throw this.#unexpected(bytes, at);
+          at += 1;
+          if (byte !== 0x2c && !this.#close(at)) return false;
+          break;
+        }
+        case State.key:
+        case State.keyOrEnd: {
+          if (byte === 0x7d && this.#state === State.keyOrEnd) {
+            at += 1;
+            if (!this.#close(at)) return false;
+            break;
+          }
+          if (byte !== 0x22) throw this.#unexpected(bytes, at, "a key in double quotes");
+          const end = this.#string(bytes, at, isLast);
+          if (end < 0) return true;
+          sink.key(bytes, at + 1, end, this.#isEscaped);
+          at = end + 1;
+          this.#state = State.colon;
+          break;
+        }
+        case State.colon:
+          if (byte !== 0x3a) throw this.#unexpected(bytes, at, "a colon");
+          this.#state = State.value;
+          at += 1;
+          break;
+        default:
+          this.#betweenRows(bytes, at);
+          at += 1;
+      }
+    }
+    this.#offset += size;
+    return true;
+  }
+
+  #betweenRows(bytes: Uint8Array, at: number): void {
+    const byte = bytes[at]!;
+    const state = this.#state;
+    if (state === State.end) throw this.#fail("something follows the end of the array");
+    if (state === State.arrayNext) {
+      if (byte === 0x2c) this.#state = State.arrayRow;
+      else if (byte === 0x5d) this.#state = State.end;
+      else throw this.#unexpected(bytes, at, "a comma or ]");
+      return;
+    }
+    if (byte === 0x5b && !this.#isLines && !this.#isArray && this.rows === 0) {
+      this.#isArray = true;
+      return;
+    }
+    if (byte === 0x5d && this.#isArray && this.rows === 0 && state === State.row) {
+      this.#state = State.end;
+      return;
+    }
+    if (byte !== 0x7b) throw this.#unexpected(bytes, at, "an object, since each row must be one");
+    if (!this.#isArray && this.rows > 0 && this.line === this.#endLine) {
+      throw this.#fail("a second value follows on the same line");
+    }
+    this.#rowLine = this.line;
+    this.rowOffset = this.#offset + at;
+    this.#open(true);
+  }
+
+  #open(isObject: boolean): void {
+    if (this.#depth === DEPTH_MAX) throw this.#fail(`it is nested deeper than ${DEPTH_MAX} levels`);
+    this.#depth += 1;
+    this.#isObject[this.#depth] = isObject ? 1 : 0;
+    this.#state = isObject ? State.keyOrEnd : State.valueOrEnd;
+    if (isObject) this.#sink.openObject();
+    else this.#sink.openList();
+  }
+
+  /** @returns whether more is wanted */
+  #close(at: number): boolean {
+    this.#depth -= 1;
+    this.#sink.close();
+    if (this.#depth > 0) {
+      this.#state = State.afterValue;
+      return true;
+    }
+    this.rows += 1;
+    this.rowEnd = this.#offset + at;
+    this.rowBytesMax = Math.max(this.rowBytesMax, this.rowEnd - this.rowOffset);
+    this.#endLine = this.line;
+    if (this.line !== this.#rowLine) this.#isLineEach = false;
+    this.#state = this.#isArray ? State.arrayNext : State.row;
+    return this.#sink.row();
+  }
+
+  #newLine(): void {
+    if (this.#isLines && this.#state !== State.row) {
+      throw this.#fail("the object does not end on its line");
+    }
+    this.line += 1;
+  }
+
+  /** The place of the closing quote; -1 when it is not in these bytes. */
+  #string(bytes: Uint8Array, start: number, isLast: boolean): number {
+    const size = bytes.length;
+    let at = start + 1;
+    let isEscaped = false;
+    if (this.#seen > 0) {
+      at = start + this.#seen;
+      isEscaped = this.#isEscaped;
+      this.#seen = 0;
+    }
+    for (; at < size; at++) {
+      const byte = bytes[at]!;
+      if (byte === 0x22) break;
+      if (byte === 0x5c) {
+        if (at + 1 === size) break;
+        isEscaped = true;
+        at += 1;
+      } else if (byte < 0x20) throw this.#fail(controlProblem(byte));
+    }
+    this.#isEscaped = isEscaped;
+    if (at >= size || bytes[at] !== 0x22) {
+      if (isLast) throw this.#fail("the file ends in the middle of a string; it is cut off");
+      this.#seen = at - start;
+      this.#keep(bytes, start);
+      return -1;
+    }
+    const problem = isEscaped ? escapeProblem(bytes, start + 1, at) : null;
+    if (problem !== null) throw this.#fail(problem);
+    return at;
+  }
+
+  #scalar(bytes: Uint8Array, start: number, isLast: boolean): number {
+    const byte = bytes[start]!;
+    if (byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) {
+      const numeral = this.#numeral;
+      const isNumber = scanNumber(bytes, start, numeral);
+      if (!isLast && (isNumber ? numeral.end === bytes.length : reachesEnd(bytes, start))) {
+        this.#keep(bytes, start);
+        return -1;
+      }
+      if (!isNumber) throw this.#fail(`${excerptOf(bytes, start)} is not a JSON number`);
+      this.#sink.number(numeral, bytes, start, numeral.end);
+      return numeral.end;
+    }
+    const word = WORDS.get(byte);
+    if (word === undefined) throw this.#unexpected(bytes, start, "a value");
+    for (let at = 0; at < word.length; at++) {
+      if (start + at === bytes.length && !isLast) {
+        this.#keep(bytes, start);
+        return -1;
+      }
+      if (bytes[start + at] !== word[at]) throw this.#unexpected(bytes, start, "a value");
+    }
+    if (byte === 0x6e) this.#sink.null();
+    else this.#sink.boolean(byte === 0x74);
+    return start + word.length;
+  }
+
+  #keep(bytes: Uint8Array, start: number): void {
+    this.#rest = bytes.slice(start);
+    this.#offset += start;
+  }
+
+  #notUtf8(text: Uint8Array): JsonProblem {
+    let line = this.line;
+    for (let start = 0; start <= text.length; line++) {
+      const found = text.indexOf(0x0a, start);
+      const end = found < 0 ? text.length : found;
+      if (!isUtf8(text.subarray(start, end))) break;
+      start = end + 1;
+    }
+    return new JsonProblem(line, "it is not valid UTF-8");
+  }
+
+  #unexpected(bytes: Uint8Array, at: number, wanted?: string): JsonProblem {
+    const found = excerptOf(bytes, at);
+    return this.#fail(wanted === undefined ? `unexpected ${found}` : `found ${found} instead of ${wanted}`);
+  }
+
+  #fail(reason: string): JsonProblem {
+    return new JsonProblem(this.line, reason);
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+const WORDS: ReadonlyMap<number, Uint8Array> = new Map(
+  ["true", "false", "null"].map((word) => [word.charCodeAt(0), Buffer.from(word)]),
+);
+
+function controlProblem(byte: number): string {
+  if (byte === 0x0a || byte === 0x0d) return "a string does not end on its line";
+  return `a string holds the control character \\u${byte.toString(16).padStart(4, "0")}, which must be escaped`;
+}
+
+/** The text at a place, for messages. */
+function excerptOf(bytes: Uint8Array, at: number): string {
+  const text = Buffer.from(bytes.subarray(at, at + 60)).toString("utf8");
+  const end = text.search(/[\s,\]}]/);
+  return shown(end < 1 ? text.slice(0, 1) : text.slice(0, Math.min(end, 40)));
+}

@@ -1,0 +1,373 @@
+import { expect, test } from "bun:test";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+
+import { readJson, readKnown, sortOut } from "./files-json-support.ts";
+import { rejection } from "./support.ts";
+
+const lines = (...rows: readonly string[]) => rows.map((row) => `${row}\n`).join("");
+
+/** The type that a column of these values gets, written one per line. */
+async function typeOf(...values: readonly string[]): Promise<string> {
+  const { types } = await readJson({ "t.ndjson": lines(...values.map((value) => `{"v":${value}}`)) });
+  return types["v"]!;
+}
+
+const TYPES: readonly (readonly [values: readonly string[], type: string])[] = [
+  [["1", "-9223372036854775808", "9223372036854775807"], "BIGINT"],
+  [["9223372036854775808"], "HUGEINT"],
+  [["-170141183460469231731687303715884105727"], "HUGEINT"],
+  [["1", "1234567890123456789012345678901234567890"], "VARCHAR"],
+  [["1", "2.5", "3.25"], "DECIMAL(18,2)"],
+  [["1.50"], "DECIMAL(18,2)"],
+  [["0.1234567"], "DOUBLE"],
+  [["1234567890123.456"], "DOUBLE"],
+  [["1", "1e2"], "DOUBLE"],
+  [["-0"], "BIGINT"],
+  [["-0.0", "1"], "DOUBLE"],
+  [["9007199254740993", "1e2"], "VARCHAR"],
+  [["1e999"], "VARCHAR"],
+  [["true", "false", "null"], "BOOLEAN"],
+  [["true", "1"], "VARCHAR"],
+  [["null", "null"], "VARCHAR"],
+  [['"1"', '"2"'], "VARCHAR"],
+  [['"true"'], "VARCHAR"],
+  [['"2024-02-29"', "null"], "DATE"],
+  [['"2023-02-29"'], "VARCHAR"],
+  [['"2024-02-29"', '"2024-02-29T10:00"'], "TIMESTAMP"],
+  [['"2024-02-29T10:00:00.123456"'], "TIMESTAMP"],
+  [['"2024-02-29T10:00:00.1234567"'], "VARCHAR"],
+  [['"2024-02-29T10:00:00Z"', '"2024-02-29 10:00:00+02:00"'], "TIMESTAMP WITH TIME ZONE"],
+  [['"2024-02-29T10:00:00Z"', '"2024-02-29T10:00:00"'], "VARCHAR"],
+  [['"2024-02-29"', '"n/a"'], "VARCHAR"],
+  [['{"x":1}', '{"y":"a"}'], "STRUCT(x BIGINT, y VARCHAR)"],
+  [['{"x":{"y":[1.5]}}'], "STRUCT(x STRUCT(y DECIMAL(18,1)[]))"],
+  [['{"x":1}', "2"], "JSON"],
+  [['{"x":1}', "[2]"], "JSON"],
+  [['"a"', "[2]"], "JSON"],
+  [["{}"], "JSON"],
+  [["[]"], "JSON"],
+  [["[]", "[1]", "[null]"], "BIGINT[]"],
+  [["[[1],[]]"], "BIGINT[][]"],
+  [['{"x":1,"X":2}'], "JSON"],
+  [['{"":1}'], "JSON"],
+  [['{"x":1}', '{"x":[1]}'], "STRUCT(x JSON)"],
+  [['{"a\\u0000":1}'], "JSON"],
+  [[`{${Array.from({ length: 201 }, (_, at) => `"k${at}":1`).join(",")}}`], "JSON"],
+];
+
+test.each(TYPES.map(([values, type]) => [values.join(" ").slice(0, 60), values, type] as const))(
+  "inspectJson() finds the type of %s in both orders of rows",
+  async (_title, values, type) => {
+    expect(await typeOf(...values)).toBe(type);
+    const turned = (await typeOf(...values.toReversed())).replace(
+      "y VARCHAR, x BIGINT",
+      "x BIGINT, y VARCHAR",
+    );
+    expect(turned).toBe(type);
+  },
+);
+
+test("inspectJson() reads fractions as doubles when asked to", async () => {
+  const { types } = await readJson({ "t.ndjson": '{"v":1.5}\n' }, { fractions: "double" });
+  expect(types).toEqual({ v: "DOUBLE" });
+});
+
+test("inspectJson() takes the type of a column that one file leaves null from the others", async () => {
+  for (const names of [
+    ["a", "b"],
+    ["b", "a"],
+  ] as const) {
+    const { types, rows } = await readJson({
+      [`${names[0]}.ndjson`]: '{"id":1,"v":null}\n',
+      [`${names[1]}.ndjson`]: '{"id":2,"v":5}\n',
+    });
+    expect(types).toEqual({ id: "BIGINT", v: "BIGINT" });
+    expect(rows).toEqual([
+      { id: 1n, v: null },
+      { id: 2n, v: 5n },
+    ]);
+  }
+});
+
+test("inspectJson() gives keys that differ by case, and the empty one, columns of their own", async () => {
+  const rows = ['{"Name":"a","":1}', '{"name":"b","NAME":2}'];
+  for (const content of [lines(...rows), lines(...rows.toReversed())]) {
+    const { columns, texts } = await readJson({ "t.ndjson": content });
+    expect(Object.fromEntries(columns.map(({ name, key }) => [name, key]))).toEqual({
+      name: undefined,
+      Name_1: "Name",
+      NAME_2: "NAME",
+      column_1: "",
+    });
+    const values = texts.map((text) => JSON.parse(text) as Record<string, unknown>);
+    expect(values).toContainEqual({ name: null, Name_1: "a", NAME_2: null, column_1: 1 });
+    expect(values).toContainEqual({ name: "b", Name_1: null, NAME_2: 2, column_1: null });
+  }
+  expect((await readJson({ "t.ndjson": '{"":1}\n' })).rows).toEqual([{ column_1: 1n }]);
+});
+
+test("inspectJson() keeps known types and names while every value fits, and adds new columns after them", async () => {
+  const known = {
+    format: "ndjson" as const,
+    columns: [
+      { name: "v", type: "DOUBLE" },
+      { name: "N_1", type: "VARCHAR", key: "n" },
+    ],
+  };
+  const { columns } = await readJson({ "t.ndjson": '{"w":1,"n":2,"v":3}\n' }, { known });
+  expect(columns).toEqual([...known.columns, { name: "w", type: "BIGINT" }]);
+  const { types } = await readJson({ "t.ndjson": '{"v":"x"}\n' }, { known });
+  expect(types).toEqual({ v: "VARCHAR", N_1: "VARCHAR" });
+});
+
+test("inspectJson() leaves given types, and strings may hold the numbers that they are said to be", async () => {
+  const types = { v: "DECIMAL(12,2)", b: "BOOLEAN", d: "DATE", u: "UUID" };
+  const content = '{"v":"12.50","b":"true","d":"2024-01-05","u":"3f2504e0-4f89-41d3-9a0c-0305e82c3301"}\n';
+  const read = await readJson({ "t.ndjson": content }, { types });
+  expect(read.columns.every(({ given }) => given === true)).toBe(true);
+  expect(read.texts).toEqual([
+    '{"v":12.5,"b":true,"d":"2024-01-05","u":"3f2504e0-4f89-41d3-9a0c-0305e82c3301"}',
+  ]);
+  const error = await rejection(
+    readJson({ "t.ndjson": '{"v":"1.234"}\n' }, { types: { v: "DECIMAL(12,2)" } }),
+  );
+  expect(error).toMatchObject({
+    code: "file_value_invalid",
+    details: { file: "t.ndjson", line: 1, column: "v", value: "1.234" },
+  });
+});
+
+const BOM = "\ufeff";
+const utf16 = (text: string, isBig: boolean) => {
+  const bytes = Buffer.from(`${BOM}${text}`, "utf16le");
+  return isBig ? bytes.swap16() : bytes;
+};
+
+test.each([
+  ["a.json", '[{"id":1},\n {"id":2}]'],
+  ["bom.json", `${BOM}[{"id":1},{"id":2}]`],
+  ["pretty.json", '{\n"id":1\n}\n{\n"id":2\n}'],
+  ["lines.json", '{"id":1}\n{"id":2}\n'],
+  ["bom.ndjson", `${BOM}{"id":1}\n{"id":2}`],
+  ["blank.ndjson", '\n{"id":1}\r\n\r\n \t\n{"id":2}\n\n'],
+  ["le.ndjson", utf16('{"id":1}\n{"id":2}', false)],
+  ["be.json", utf16('[{"id":1},{"id":2}]', true)],
+  ["a.ndjson.gz", gzipSync('{"id":1}\n{"id":2}\n')],
+  ["a.ndjson.zst", zstdCompressSync('{"id":1}\n{"id":2}\n')],
+  ["bom.ndjson.gz", gzipSync(`${BOM}{"id":1}\n{"id":2}\n`)],
+  ["be.json.gz", gzipSync(utf16('[{"id":1},{"id":2}]', true))],
+] as const)("openJsonFile() reads the two rows of %s", async (name, content) => {
+  const { rows, types } = await readJson({ [name]: content });
+  expect(rows).toEqual([{ id: 1n }, { id: 2n }]);
+  expect(types).toEqual({ id: "BIGINT" });
+});
+
+test.each(["", "\n\n", BOM, "[]", " [ ] \n"])("inspectJson() finds %j empty", async (content) => {
+  const { empty, columns } = await readJson({ "t.json": content });
+  expect({ empty, columns }).toEqual({ empty: ["t.json"], columns: [] });
+});
+
+const MALFORMED: readonly (readonly [name: string, content: string, line: number, reason: RegExp])[] = [
+  ["a comma before }", '{"id":0}\n{"id":0,}\n', 2, /"}" instead of a key/],
+  ["a comma before ]", '{"id":[1,]}\n', 1, /"]"/],
+  ["NaN", '{"id":NaN}\n', 1, /"NaN"/],
+  ["-Infinity", '{"id":-Infinity}\n', 1, /not a JSON number/],
+  ["a leading zero", '{"id":01}\n', 1, /"01" is not a JSON number/],
+  ["a hexadecimal number", '{"id":0x1}\n', 1, /not a JSON number/],
+  ["1.", '{"id":1.}\n', 1, /not a JSON number/],
+  ["two values on a line", '{"id":1}{"id":2}\n', 1, /second value/],
+  ["an object over two lines", '{"id":1}\n{"id":\n2}\n', 2, /does not end on its line/],
+  ["a cut off line", '{"id":1}\n{"id"', 2, /cut off/],
+  ["a cut off string", '{"id":"a', 1, /cut off/],
+  ["a scalar", '{"id":1}\n7\n', 2, /"7" instead of an object/],
+  ["a list", "[1]\n", 1, /instead of an object/],
+  ["a key that comes twice", '{"id":1}\n{"id":1,"id":2}\n', 2, /"id" comes twice/],
+  ["a nested key that comes twice", '{"a":{"id":1,"id":2}}\n', 1, /"a.id" comes twice/],
+  ["single quotes", "{'id':1}\n", 1, /key in double quotes/],
+  ["a bad escape", '{"id":"\\x"}\n', 1, /backslash/],
+  ["half a surrogate pair", '{"id":"\\ud83d"}\n', 1, /surrogate/],
+  ["a control character", '{"id":"a\u0001"}\n', 1, /control character/],
+  ["a NUL in a key", '{"i\\u0000d":1}\n', 1, /NUL/],
+  ["deep nesting", `{"id":${"[".repeat(100_000)}${"]".repeat(100_000)}}\n`, 1, /deeper than 1000/],
+];
+
+test.each(MALFORMED)("openJsonFile() names the line of %s", async (_title, content, line, reason) => {
+  for (const error of [
+    await rejection(readJson({ "t.ndjson": content })),
+    await rejection(
+      readKnown(content, [
+        { name: "id", type: "JSON" },
+        { name: "a", type: "STRUCT(id BIGINT)" },
+      ]),
+    ),
+  ]) {
+    expect(error.code).toBe("file_unreadable");
+    expect(error.message).toMatch(new RegExp(`"t.ndjson": line ${line}: `));
+    expect(error.message).toMatch(reason);
+  }
+});
+
+test.each([
+  ['[{"id":1},\n{"id":2},', 2, /cut off/],
+  ['[{"id":1},{"id"', 1, /cut off/],
+  ['[{"id":1},]', 1, /instead of an object/],
+  ['[{"id":1}][{"id":2}]', 1, /follows the end/],
+  ["[][]", 1, /follows the end/],
+  ['[{"id":1}] {"id":2}', 1, /follows the end/],
+  ['[{"id":1} {"id":2}]', 1, /a comma or \]/],
+  ['[{"id":1},\n3]', 2, /instead of an object/],
+  ['{"id":1}{"id":2}', 1, /second value/],
+  ["true", 1, /instead of an object/],
+] as const)("openJsonFile() refuses %s as a JSON file", async (content, line, reason) => {
+  const error = await rejection(readJson({ "t.json": content }));
+  expect(error.code).toBe("file_unreadable");
+  expect(error.message).toMatch(new RegExp(`line ${line}: `));
+  expect(error.message).toMatch(reason);
+});
+
+test("openJsonFile() refuses what is not UTF-8, even when a chunk ends in the middle of a character", async () => {
+  const bad = Buffer.concat([Buffer.from('{"id":"a"}\n{"id":"'), Buffer.from([0xe9]), Buffer.from('"}\n')]);
+  expect((await rejection(readJson({ "t.ndjson": bad }))).message).toMatch(/line 2: it is not valid UTF-8/);
+  const long = "é".repeat(400_001);
+  const { rows } = await readJson({ "t.ndjson": `{"i":"${long}"}\n` });
+  expect(rows[0]!["i"]).toBe(long);
+});
+
+const MISFITS: readonly (readonly [type: string, value: string, shown: string, column?: string])[] = [
+  ["BIGINT", "1.7", "1.7"],
+  ["BIGINT", "1.0", "1.0"],
+  ["BIGINT", '"5"', "5"],
+  ["BIGINT", "true", "true"],
+  ["BIGINT", "9223372036854775808", "9223372036854775808"],
+  ["BIGINT", "[1]", "[…]"],
+  ["HUGEINT", "170141183460469231731687303715884105728", "170141183460469231731687303715884105728"],
+  ["DECIMAL(18,2)", "1.234", "1.234"],
+  ["DECIMAL(18,2)", "12345678901234.25", "12345678901234.25"],
+  ["DECIMAL(18,2)", "1e2", "1e2"],
+  ["DOUBLE", '"NaN"', "NaN"],
+  ["DOUBLE", "1e999", "1e999"],
+  ["DOUBLE", "9007199254740993", "9007199254740993"],
+  ["BOOLEAN", "1", "1"],
+  ["BOOLEAN", '"true"', "true"],
+  ["VARCHAR", '{"x":1}', "{…}"],
+  ["DATE", '"2024-02-30"', "2024-02-30"],
+  ["DATE", '"2024-02-29T10:00:00"', "2024-02-29T10:00:00"],
+  ["DATE", "5", "5"],
+  ["TIMESTAMP", '"2024-02-29T10:00:00Z"', "2024-02-29T10:00:00Z"],
+  ["TIMESTAMP WITH TIME ZONE", '"2024-02-29T10:00:00"', "2024-02-29T10:00:00"],
+  ["STRUCT(x BIGINT)", '{"x":1.5}', "1.5", "v.x"],
+  ["STRUCT(x BIGINT)[]", '[{"x":1},{"x":"a"}]', "a", "v.x"],
+  ["BIGINT[]", "[1,2.5]", "2.5"],
+  ["BIGINT[]", "7", "7"],
+];
+
+test.each(MISFITS)(
+  "openJsonFile() refuses for %s the value %s by file, line, column and value",
+  async (type, value, shown, column = "v") => {
+    const rows = Array.from({ length: 3000 }, () => '{"v":null}');
+    const error = await rejection(
+      readKnown(lines(...rows, `{"v":${value}}`, '{"v":null}'), [{ name: "v", type }]),
+    );
+    expect(error).toMatchObject({
+      code: "file_value_invalid",
+      details: { file: "t.ndjson", line: 3001, column, value: shown },
+    });
+    expect(error.message).toStartWith(`"t.ndjson", line 3001, column ${column}: `);
+  },
+);
+
+test.each([
+  ["BIGINT", '{"v":1,"w":2}', "w"],
+  ["STRUCT(x BIGINT)", '{"v":{"x":1,"y":1}}', "v.y"],
+  ["STRUCT(x BIGINT)", '{"v":{"X":1}}', "v.X"],
+  ["STRUCT(x STRUCT(z BIGINT)[])[]", '{"v":[{"x":[{"a":1}]}]}', "v.x.a"],
+])("openJsonFile() asks for another look when %s meets %s", async (type, row, path) => {
+  const error = await rejection(readKnown(lines('{"v":null}', row), [{ name: "v", type }]));
+  const reason = `line 2: it has a new key "${path}"`;
+  expect(error).toMatchObject({ code: "file_reading_outdated", details: { file: "t.ndjson", reason } });
+});
+
+test("openJsonFile() sorts out the rows that do not fit, from lines, arrays and UTF-16", async () => {
+  const columns = [
+    { name: "v", type: "BIGINT" },
+    { name: "s", type: "STRUCT(x BIGINT)[]" },
+  ];
+  const rows = [
+    '{"v":1}',
+    '{"v":"x","s":[{"x":1}]}',
+    '{"v":2,"s":[{"x":7}]}',
+    '{"s":[{"x":1.5},{"x":"y"}],"v":3}',
+    '{"v":4}',
+  ];
+  for (const [name, content] of [
+    ["t.ndjson", lines(...rows)],
+    ["t.json", `[${rows.join(",\n")}]`],
+    ["utf16.json", utf16(`[${rows.join(",")}]`, true)],
+  ] as const) {
+    const { good, rejected } = await sortOut(name, content, columns);
+    expect(good).toEqual(['{"v":1,"s":null}', '{"v":2,"s":[{"x":7}]}', '{"v":4,"s":null}']);
+    expect(rejected).toEqual([
+      { row: 2, column: "v", value: "x", reason: "it is not BIGINT", record: { v: "x", s: [{ x: 1 }] } },
+      {
+        row: 4,
+        column: "s.x",
+        value: "1.5",
+        reason: "it is not BIGINT",
+        record: { v: 3, s: [{ x: 1.5 }, { x: "y" }] },
+      },
+    ]);
+  }
+});
+
+test("openJsonFile() gives columns that only the path has, and leaves those that the file has", async () => {
+  const constants = { year: "2024", v: "9" };
+  const { types, texts } = await readJson({ "t.ndjson": lines('{"v":1}', '{"v":2}') }, {}, constants);
+  expect(types).toEqual({ v: "BIGINT", year: "BIGINT" });
+  expect(texts).toEqual(['{"v":1,"year":2024}', '{"v":2,"year":2024}']);
+});
+
+test("inspectJson() says which columns each file has, and looks at none when only these are asked for", async () => {
+  const { perFile } = await readJson({
+    "a.ndjson": '{"v":1}\n',
+    "b.ndjson": '{"W":1,"w":2}\n',
+    "c.ndjson": "\n",
+  });
+  expect(perFile).toEqual({ "a.ndjson": ["v"], "b.ndjson": ["W_1", "w"], "c.ndjson": [] });
+});
+
+test("openJsonFile() knows keys that are written with escapes, and keeps a NUL in a value", async () => {
+  const content = lines(
+    '{"př\\"í":"a\\u0000b","x":{"č":1}}',
+    '{"p\\u0159\\u0022\\u00ed":"c","\\u0078":{"\\u010d":2}}',
+  );
+  const { texts } = await readJson({ "t.ndjson": content });
+  expect(texts.map((text) => JSON.parse(text) as unknown)).toEqual([
+    { 'př"í': "a\0b", x: { č: 1 } },
+    { 'př"í': "c", x: { č: 2 } },
+  ]);
+});
+
+test("openJsonFile() reads 2,500 columns in their order, and rows longer than DuckDB's own limit", async () => {
+  const record = Object.fromEntries(Array.from({ length: 2500 }, (_, at) => [`c${at}`, at]));
+  const wide = await readJson({ "t.ndjson": lines(JSON.stringify(record)) });
+  expect(wide.columns.map(({ name }) => name)).toEqual(Object.keys(record));
+  expect(wide.texts).toEqual([JSON.stringify(record)]);
+  const long = "x".repeat(17 * 1024 * 1024);
+  const { rows } = await readJson({ "t.ndjson": lines(JSON.stringify({ long })) });
+  expect(rows[0]!["long"] === long).toBe(true);
+}, 60_000);
+
+test("inspectJson() looks at the start of large files only, and the read finds what comes late", async () => {
+  const rows = Array.from({ length: 400_000 }, (_, id) => JSON.stringify({ id, text: "x".repeat(150) }));
+  const content = lines(...rows, '{"id":"late","text":"y"}');
+  const error = await rejection(readJson({ "t.ndjson": content }));
+  expect(error).toMatchObject({
+    code: "file_value_invalid",
+    details: { line: 400_001, column: "id", value: "late" },
+  });
+  const { types } = await readJson(
+    { "t.ndjson": content.slice(-200_000).replace(/^[^\n]*\n/, "") },
+    { look: "whole" },
+  );
+  expect(types["id"]).toBe("VARCHAR");
+});
