@@ -132,7 +132,7 @@ export function writeState(state: ReadState, now: Date): JsonValue {
 /** Reads back what `writeState` wrote; `null` for anything else, which means a full read. */
 export function parseState(state: JsonValue | undefined): ReadState | null {
   const found = state as KeptState | null | undefined;
-  if (found?.version !== 3) return null;
+  if (found?.version !== 3 || typeof found.files !== "object" || found.files === null) return null;
   const { reading, settings, conditions, layouts, layoutOf, files } = found;
   return { reading, settings, conditions, layouts, layoutOf, files: new Map(Object.entries(files)) };
 }

@@ -24,6 +24,9 @@ async function age(file: string): Promise<void> {
   await utimes(file, past, past);
 }
 
+/** How the files of these tests are read, which is the same always. */
+const asked = { reading: { format: "csv", columns: [] }, settings: "s", conditions: "c" } as const;
+
 describe("files: unchanged files", () => {
   test("read() yields nothing when no file changed, and says that nothing changed", async () => {
     await age(await folder.write("orders.csv", "id\n1\n"));
@@ -119,7 +122,7 @@ describe("files: unchanged files", () => {
     const { signal } = new AbortController();
     const now = () => new Date(Date.now() + 3_600_000);
     const look = async () => ({
-      reading: "r",
+      ...asked,
       files: await lookAtFiles([["orders.csv", file]], { now, signal }),
     });
     const before = await look();
@@ -148,7 +151,7 @@ describe("files: unchanged files", () => {
       ["old", { ...seen, changedAtMs: 1 }],
       ["fresh", { ...seen, changedAtMs: 999_000 }],
     ]);
-    const state = writeState({ reading: "r", files }, now) as unknown as {
+    const state = writeState({ ...asked, files }, now) as unknown as {
       files: Record<string, Fingerprint>;
     };
     expect(state.files["old"]).not.toHaveProperty("sha256");
@@ -164,7 +167,7 @@ describe("files: unchanged files", () => {
       ...(sha256 === undefined ? {} : { sha256 }),
     });
     const state = (files: Record<string, Fingerprint>) => ({
-      reading: "r",
+      ...asked,
       files: new Map(Object.entries(files)),
     });
     const before = state({ a: seen(1), b: seen(2), gone: seen(3), doubt: seen(4, "x") });

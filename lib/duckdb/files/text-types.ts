@@ -1,5 +1,5 @@
 import { quoteLiteral } from "../sql.ts";
-import { dateForm, TIMESTAMP, ZONED_TIMESTAMP } from "./text-dates.ts";
+import { dateForm, ISO_DATE, TIMESTAMP, ZONED_TIMESTAMP } from "./text-dates.ts";
 
 /** A type that texts are read as, and how they are written where that is not the usual way. */
 export interface TextType {
@@ -66,7 +66,7 @@ export function checkText(
     case "BOOLEAN":
       return `${written} = lower(${text})`;
     case "TIMESTAMP":
-      return `CASE WHEN ${text} LIKE '____-__-__ __:__:__' THEN true ELSE regexp_full_match(${text}, ${quoteLiteral(TIMESTAMP)}) END`;
+      return `CASE WHEN ${text} LIKE '____-__-__ __:__:__' THEN true ELSE regexp_full_match(${text}, ${quoteLiteral(`${ISO_DATE}|${TIMESTAMP}`)}) END`;
     case "TIMESTAMP WITH TIME ZONE":
     case "TIMESTAMPTZ":
       return `regexp_full_match(${text}, ${quoteLiteral(ZONED_TIMESTAMP)})`;

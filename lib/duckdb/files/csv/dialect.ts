@@ -9,7 +9,10 @@ const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 /** How the records of one file split with one delimiter. */
 interface Split {
+  /** The values of the first record. */
   readonly width: number;
+  /** The values of each of the others, 0 when they differ. */
+  readonly rowWidth: number;
   /** Whether all records have the width of the first. */
   readonly isEven: boolean;
 }
@@ -61,17 +64,18 @@ function detectDelimiter(
   return best;
 }
 
-/** Even and wide beats wide, wide beats narrow; of equals the first. */
+/**
+ * The delimiter that makes records of the same width, the wider the better; of equals the first. A file of one column
+ * gets one that none of its values holds, unless all of its rows split alike: then its header is too short.
+ */
 function bestDelimiter(splits: readonly ReadonlyMap<string, Split>[]): string {
   const score = (delimiter: string) => {
     const own = splits.map((split) => split.get(delimiter)!);
     const good = own.filter(isGood);
-    const widest = Math.max(0, ...own.map(({ width }) => width));
-    return good.length > 0
-      ? 1e6 * good.length + Math.max(...good.map(({ width }) => width))
-      : widest > 1
-        ? widest
-        : 0;
+    if (good.length > 0) return 1e6 * good.length + Math.max(...good.map(({ width }) => width));
+    const widest = Math.max(...own.map(({ width, rowWidth }) => Math.max(width, rowWidth)));
+    if (widest > 1) return widest;
+    return own.every(({ isEven }) => isEven) ? 1 : 0;
   };
   return DELIMITERS.reduce<string>((best, one) => (score(one) > score(best) ? one : best), DELIMITERS[0]);
 }
@@ -79,17 +83,20 @@ function bestDelimiter(splits: readonly ReadonlyMap<string, Split>[]): string {
 const isGood = ({ width, isEven }: Split) => width > 1 && isEven;
 
 function splitOf(head: CsvHead, syntax: RecordSyntax): Split {
-  let width = 0;
-  let isEven = true;
-  let count = 0;
-  for (const { values, isOpen } of csvRecords(head.text, syntax)) {
-    if (isOpen && !head.isWhole && count > 0) break;
-    if (count === 0) width = values.length;
-    else if (values.length !== width) isEven = false;
-    count += 1;
-    if (count >= RECORDS_MAX) break;
+  const widths: number[] = [];
+  let isClean = true;
+  for (const { values, isOpen, isUnclosed, hasTextBehindQuote } of csvRecords(head.text, syntax)) {
+    if (isOpen && !head.isWhole && widths.length > 0) break;
+    widths.push(values.length);
+    if (hasTextBehindQuote || (isUnclosed && head.isWhole)) isClean = false;
+    if (widths.length >= RECORDS_MAX) break;
   }
-  return { width, isEven };
+  const [width = 0, ...rows] = widths;
+  return {
+    width,
+    rowWidth: rows.every((row) => row === rows[0]) ? (rows[0] ?? 0) : 0,
+    isEven: isClean && rows.every((row) => row === width),
+  };
 }
 
 /** A backslash before a quote escapes it, if only so the quotes of the file close. */

@@ -10,6 +10,8 @@ import { csvRecords, type CsvRecord } from "./records.ts";
 export interface LaidOutCsv {
   readonly head: CsvHead;
   readonly names: readonly string[];
+  /** The copy that DuckDB reads instead, if there is one. */
+  readonly readPath?: string;
 }
 
 /**
@@ -28,7 +30,8 @@ export async function explainCsvError(
   if (!/CSV (Error|Parser)|read_csv|csv|gzip|zstd/i.test(reason)) return error;
   const path = /\n\s*file = ([^\n]*)/.exec(reason)?.[1];
   const laidOut =
-    files.find(({ head }) => head.file.path === path) ?? (files.length === 1 ? files[0] : undefined);
+    files.find(({ head, readPath }) => (readPath ?? head.file.path) === path) ??
+    (files.length === 1 ? files[0] : undefined);
   if (laidOut === undefined) return error;
   const found = await firstBadRecord(laidOut, dialect, signal);
   const { file } = laidOut.head;
@@ -56,9 +59,10 @@ async function firstBadRecord(
   signal?: AbortSignal,
 ): Promise<{ readonly line: number; readonly reason: string; readonly text: string } | null> {
   try {
-    for await (const { values, line, isUnclosed } of recordsOf(head, dialect, signal)) {
+    for await (const { values, line, isUnclosed, hasTextBehindQuote } of recordsOf(head, dialect, signal)) {
       const text = values.join(dialect.delimiter);
       if (isUnclosed) return { line, reason: "a quote does not close", text };
+      if (hasTextBehindQuote) return { line, reason: "text follows a closing quote", text };
       // DuckDB takes a delimiter at the end for the end.
       const width = values.at(-1) === "" && values.length === names.length + 1 ? names.length : values.length;
       if (width !== names.length) {

@@ -135,6 +135,7 @@ class Look {
     if (names.length === 0) return decided;
     const { signal } = this.#options;
     const opened: OpenCsv[] = [];
+    const readPaths = new Map<CsvHead, string>();
     try {
       const groups: (readonly [NamedCsv, readonly OpenCsv[]])[] = [];
       for (const group of groupsOf(this.#files, isWhole)) {
@@ -143,6 +144,7 @@ class Look {
           const one = await openCsv(head, this.#dialect, { signal });
           readable.push(one);
           opened.push(one);
+          readPaths.set(head, one.path);
         }
         groups.push([group[0]!, readable]);
       }
@@ -153,7 +155,11 @@ class Look {
       }
       return decided;
     } catch (error) {
-      throw await explainCsvError(error, this.#files, this.#dialect, signal);
+      const files = this.#files.map((file) => ({
+        ...file,
+        readPath: readPaths.get(file.head) ?? file.head.file.path,
+      }));
+      throw await explainCsvError(error, files, this.#dialect, signal);
     } finally {
       for (const one of opened) await one.close();
     }

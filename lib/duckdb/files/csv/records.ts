@@ -15,6 +15,8 @@ export interface CsvRecord {
   readonly isOpen: boolean;
   /** Whether the text ended inside quotes. */
   readonly isUnclosed: boolean;
+  /** Whether something other than spaces stands between a closing quote and the next delimiter. */
+  readonly hasTextBehindQuote: boolean;
   /** Where the text behind it starts. */
   readonly end: number;
 }
@@ -32,11 +34,14 @@ export function* csvRecords(text: string, syntax: RecordSyntax, firstLine = 1): 
   let start = firstLine;
   let isQuoted = false;
   let isBlank = true;
+  let wasQuoted = false;
+  let hasTextBehindQuote = false;
   const record = (isOpen: boolean): CsvRecord => ({
     values: [...values, value],
     line: start,
     isOpen,
     isUnclosed: isQuoted,
+    hasTextBehindQuote,
     end: at,
   });
   while (at < text.length) {
@@ -47,8 +52,10 @@ export function* csvRecords(text: string, syntax: RecordSyntax, firstLine = 1): 
         at += 2;
         continue;
       }
-      if (character === quote) isQuoted = false;
-      else {
+      if (character === quote) {
+        isQuoted = false;
+        wasQuoted = true;
+      } else {
         if (character === "\n") line += 1;
         value += character;
       }
@@ -60,6 +67,7 @@ export function* csvRecords(text: string, syntax: RecordSyntax, firstLine = 1): 
     } else if (text.startsWith(delimiter, at)) {
       values.push(value);
       value = "";
+      wasQuoted = false;
       isBlank = false;
       at += delimiter.length;
     } else if (character === "\n" || character === "\r") {
@@ -69,10 +77,12 @@ export function* csvRecords(text: string, syntax: RecordSyntax, firstLine = 1): 
       values = [];
       value = "";
       isBlank = true;
+      wasQuoted = hasTextBehindQuote = false;
       start = line;
     } else {
       value += character;
       isBlank = false;
+      if (wasQuoted && character !== " ") hasTextBehindQuote = true;
       at += 1;
     }
   }

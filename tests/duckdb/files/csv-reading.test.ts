@@ -1,0 +1,239 @@
+import { gzipSync, zstdCompressSync } from "node:zlib";
+
+import { describe, expect, test } from "bun:test";
+
+import { readTable } from "./support.ts";
+
+const utf16le = (text: string) => Buffer.from(text, "utf16le");
+const utf16be = (text: string) => utf16le(text).swap16();
+
+describe("what is right is read as it is written", () => {
+  test.each([
+    ["quotes", 'a,b\n1,"he said ""x"", twice"\n', [["1", 'he said "x", twice']]],
+    [
+      "line ends inside quotes",
+      'a,b\r\n1,"x\r\ny"\r\n2,"p\nq"\r\n',
+      [
+        ["1", "x\r\ny"],
+        ["2", "p\nq"],
+      ],
+    ],
+    ["no line end at the end", "a,b\n1,x", [["1", "x"]]],
+    [
+      "carriage returns for line ends",
+      "a,b\r1,x\r2,y\r",
+      [
+        ["1", "x"],
+        ["2", "y"],
+      ],
+    ],
+    [
+      "line ends of both kinds",
+      'a,b\r\n1,x\n2,"y\nz"\r\n3,w\n',
+      [
+        ["1", "x"],
+        ["2", "y\nz"],
+        ["3", "w"],
+      ],
+    ],
+    [
+      "empty lines between rows",
+      "a,b\n\n1,x\n\n\n2,y\n\n",
+      [
+        ["1", "x"],
+        ["2", "y"],
+      ],
+    ],
+    [
+      "rows that begin with #",
+      "a,b\n#1,x\n2,y\n",
+      [
+        ["#1", "x"],
+        ["2", "y"],
+      ],
+    ],
+    ["a byte order mark", "\ufeffa,b\n1,x\n", [["1", "x"]]],
+    ["UTF-16 with a mark, little", utf16le("\ufeffa,b\n1,😀\n"), [["1", "😀"]]],
+    ["UTF-16 with a mark, big", utf16be("\ufeffa,b\n1,😀\n"), [["1", "😀"]]],
+    ["UTF-16 without a mark", utf16le("a,b\n1,x\n"), [["1", "x"]]],
+    ["Excel's line about the delimiter", "sep=;\r\na;b\r\n1;x,y\r\n", [["1", "x,y"]]],
+    [
+      "semicolons and decimal commas",
+      "a;b\n1;2,5\n3;4,5\n",
+      [
+        ["1", "2,5"],
+        ["3", "4,5"],
+      ],
+    ],
+    ["tabs", "a\tb\n1\tx, y\n", [["1", "x, y"]]],
+    ["bars", "a|b\n1|x\n", [["1", "x"]]],
+    [
+      "backslashes before quotes",
+      'a,b\n1,"x \\"y\\" z"\n2,w\n',
+      [
+        ["1", 'x "y" z'],
+        ["2", "w"],
+      ],
+    ],
+    [
+      "backslashes that escape nothing",
+      'a,b\n1,"C:\\"\n2,w\n',
+      [
+        ["1", "C:\\"],
+        ["2", "w"],
+      ],
+    ],
+    ["spaces", "a,b\n 1 , x \n", [[" 1 ", " x "]]],
+    ["a quote inside a value", 'a,b\n1,5" disk\n', [["1", '5" disk']]],
+    [
+      "an empty value as null, quoted or not",
+      'a,b\n1,\n2,""\n',
+      [
+        ["1", null],
+        ["2", null],
+      ],
+    ],
+    ["names only", "a,b\n", []],
+  ])("%s", async (_what, content, expected) => {
+    const { rows, columns } = await readTable({ "t.csv": content });
+    expect(rows).toEqual(expected);
+    expect(columns.map((column) => column[0])).toEqual(["a", "b"]);
+  });
+
+  test("a first quoted value after tens of thousands of rows", async () => {
+    const lines = Array.from({ length: 30_000 }, (_, id) => `${id},plain ${id}`);
+    const { rows } = await readTable({ "t.csv": `id,text\n${lines.join("\n")}\n30000,"say ""hi"", now"\n` });
+    expect(rows).toHaveLength(30_001);
+    expect(rows.at(-1)).toEqual(["30000", 'say "hi", now']);
+  });
+
+  test("files that are empty, hold only line ends or a mark, compressed ones too, beside one that is not", async () => {
+    const { rows, columns } = await readTable({
+      "a.csv": "",
+      "b.csv": "\n\r\n\n",
+      "c.csv": "\ufeff",
+      "d.csv.gz": gzipSync(""),
+      "e.csv.zst": zstdCompressSync("\n"),
+      "f.csv.gz": gzipSync("a\n1\n"),
+      "g.csv.zst": zstdCompressSync("a\n2\n"),
+    });
+    expect([columns, rows]).toEqual([["a:BIGINT"], [["1"], ["2"]]]);
+  });
+
+  test("files with other columns, or the same in another order", async () => {
+    const { columns, rows } = await readTable({ "a.csv": "id,x\n1,p\n", "b.csv": "y,id\nq,2\n" });
+    expect(columns).toEqual(["id:BIGINT", "x:VARCHAR", "y:VARCHAR"]);
+    expect(rows).toEqual([
+      ["1", "p", null],
+      ["2", null, "q"],
+    ]);
+  });
+
+  test("names that are empty, repeated, or hold what SQL would not take", async () => {
+    const { reading } = await readTable({ "t.csv": 'id,,id,"say ""x"""\n1,2,3,4\n' });
+    expect(reading.columns.map(({ name }) => name)).toEqual(["id", "column1", "id_1", 'say "x"']);
+  });
+
+  test.each([
+    ["windows-1250", Buffer.from([0x9e, 0x6c, 0x75, 0x9d]), "žluť"],
+    ["latin1", Buffer.from([0x63, 0x61, 0x66, 0xe9]), "café"],
+    ["Windows_1252", Buffer.from([0x80]), "€"],
+    ["utf-16be", utf16be("x"), "x"],
+  ])("the encoding %s", async (encoding, bytes, expected) => {
+    const isWide = encoding.startsWith("utf-16");
+    const ascii = (text: string) => (isWide ? utf16be(text) : Buffer.from(text, "latin1"));
+    const content = Buffer.concat([ascii("a,b\n1,"), bytes, ascii("\n")]);
+    const { rows } = await readTable({ "t.csv": content }, { csv: { encoding } });
+    expect(rows).toEqual([["1", expected]]);
+  });
+
+  test("the options for lines, comments and nulls", async () => {
+    const text = 'exported today\n"by" us\n# who\nid,name,n\n# none\n1,#x,-\n2,"a\n# b",5\n';
+    const csv = { skipLines: 2, comment: "#", nullValues: ["-"] };
+    const { columns, rows } = await readTable({ "t.csv": text }, { csv });
+    expect(columns).toEqual(["id:BIGINT", "name:VARCHAR", "n:BIGINT"]);
+    expect(rows).toEqual([
+      ["1", "#x", null],
+      ["2", "a\n# b", "5"],
+    ]);
+  });
+
+  test("files without a header, and without quotes", async () => {
+    const named = { header: false, names: ["id", "text"], quote: "" };
+    const { columns, rows } = await readTable({ "t.csv": '1,"x\n2,y"\n' }, { csv: named });
+    expect([columns, rows]).toEqual([
+      ["id:BIGINT", "text:VARCHAR"],
+      [
+        ["1", '"x'],
+        ["2", 'y"'],
+      ],
+    ]);
+  });
+});
+
+describe("what is wrong is refused, by file and line", () => {
+  test.each([
+    ["a row that is too long", "a,b\n1,2\n3,4,5\n", 3, "3,4,5"],
+    ["a row that is too short", "a,b\n1,2\n\n3\n", 4, "3"],
+    ["a footer", "a,b\n1,2\nTotal: 1\n", 3, "Total: 1"],
+    ["a header that is shorter than its rows", "a\n1,2\n3,4\n", 2, "1,2"],
+    ["a line before the header", "Report of May\na,b\n1,2\n", 2, "a,b"],
+    ["a quote that does not close", 'a,b\n1,"x\n2,y\n', 2, "1,x"],
+    ["a row after a value of several lines", 'a,b\n1,"x\ny\nz"\n2\n', 5, "2"],
+    ["a row of a file with line ends of both kinds", "a,b\r\n1,2\n3\r\n", 3, "3"],
+    ["a row of a file in UTF-16", utf16le("\ufeffa,b\n1,2\n3\n"), 3, "3"],
+  ])("%s", async (_what, content, line, text) => {
+    const read = readTable({ "good.csv": "a,b\n1,2\n", "bad.csv": content });
+    await expect(read).rejects.toMatchObject({
+      code: "file_row_invalid",
+      details: { file: "bad.csv", line },
+    });
+    await expect(read).rejects.toMatchObject({ details: { text: expect.stringContaining(text) } });
+  });
+
+  test.each([
+    [
+      "bytes that are no UTF-8",
+      Buffer.from("a,b\n1,2\n3,caf\xe9\n", "latin1"),
+      /line 3.*UTF-8.*csv\.encoding/,
+    ],
+    ["a control character in a name", "a,b\0\n1,2\n", /control character/],
+    ["names that differ by case", "a,A\n1,2\n", /"a" and "A" differ by case/],
+    ["another delimiter than the other files", "a;b\n1;2\n", /separated by ";", those of its table by ","/],
+    ["a header whose quote does not close", 'a,"b\n1,2\n', /quote that does not close/],
+    ["a carriage return inside a value", "a,b\n1,x\ry\n2,z\n", /line 2.*carriage return/],
+  ])("%s", async (_what, content, expected) => {
+    const read = readTable({ "good.csv": "a,b\n1,2\n", "bad.csv": content });
+    await expect(read).rejects.toThrow(expected);
+    await expect(read).rejects.toThrow(/bad\.csv/);
+  });
+
+  test("files of one table whose names differ by case", async () => {
+    const read = readTable({ "x.csv": "Id\n1\n", "y.csv": "id\n2\n" });
+    await expect(read).rejects.toThrow(/y\.csv.*"id" differs from "Id" in x\.csv by case only/);
+  });
+
+  test("an encoding or a type that is not there", async () => {
+    await expect(readTable({ "t.csv": "a\n1\n" }, { csv: { encoding: "klingon" } })).rejects.toThrow(
+      /klingon/,
+    );
+    await expect(readTable({ "t.csv": "a\n1\n" }, { types: { b: "BIGINT" } })).rejects.toThrow(
+      /no column "b"/,
+    );
+    await expect(readTable({ "t.csv": "a\n1\n" }, { types: { a: "NUMBERR" } })).rejects.toThrow(/NUMBERR/);
+  });
+
+  test("a value beyond the sample, which the first look did not see", async () => {
+    const text = "a text that is long enough ".repeat(10);
+    const lines = Array.from({ length: 70_000 }, (_, id) => `${id},${text}`);
+    lines[60_000] = "x60000,odd";
+    const content = { "t.csv": `id,text\n${lines.join("\n")}\n` };
+    await expect(readTable(content)).rejects.toMatchObject({
+      code: "file_value_invalid",
+      details: { file: "t.csv", line: 60_002, column: "id", value: "x60000", type: "BIGINT" },
+    });
+    const { columns, rows } = await readTable(content, { look: "whole" });
+    expect(columns[0]).toBe("id:VARCHAR");
+    expect(rows[60_000]).toEqual(["x60000", "odd"]);
+  }, 60_000);
+});
