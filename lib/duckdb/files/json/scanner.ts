@@ -185,7 +185,10 @@ export class JsonScanner {
           this.#state = State.value;
           at += 1;
           break;
-        default:
+        case State.row:
+        case State.arrayRow:
+        case State.arrayNext:
+        case State.end:
           this.#betweenRows(bytes, at);
           at += 1;
       }

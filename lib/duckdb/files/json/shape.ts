@@ -165,11 +165,11 @@ export class Shape {
 /** Types of which any string is a value. */
 const TEXTS = new Set(["VARCHAR", "JSON", "FORMATTED"]);
 
-export function asciiOf(bytes: Uint8Array, start: number, end: number): string {
+function asciiOf(bytes: Uint8Array, start: number, end: number): string {
   return String.fromCharCode(...bytes.subarray(start, end));
 }
 
 /** A key as it is written most often. */
-export function keyBytes(name: string): Uint8Array {
+function keyBytes(name: string): Uint8Array {
   return Buffer.from(JSON.stringify(name).slice(1, -1));
 }

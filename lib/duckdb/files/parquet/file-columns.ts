@@ -50,7 +50,7 @@ export async function parquetColumns(
     }));
   } catch (error) {
     if (signal?.aborted === true || !isAgnesError(error)) throw error;
-    const reason = String((error.details as { readonly reason?: unknown }).reason ?? error.message);
+    const { reason = error.message } = error.details as { readonly reason?: string };
     throw new AgnesError("file_unreadable", { path: originOf(file), reason }, { cause: error });
   }
 }
