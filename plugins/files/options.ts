@@ -55,6 +55,30 @@ export const filesOptions = v.pipe(
     ),
     format: v.optional(v.pipe(format, v.description("The format of files whose names do not tell"))),
     csv: v.optional(v.pipe(csv, v.description("How CSV files are written; what is left out is sniffed"))),
+    followLinks: v.optional(
+      v.pipe(
+        v.boolean(),
+        v.description("Follow links that lead out of the folder of the source. Default: false"),
+      ),
+    ),
+    hivePartitions: v.optional(
+      v.pipe(v.boolean(), v.description("Make columns of folders named such as `year=2024`. Default: false")),
+    ),
+    maxDecompressedBytes: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer(),
+        v.minValue(1),
+        v.description("How many bytes a compressed file may decompress to. Default: 68719476736 (64 GiB)"),
+      ),
+    ),
+    maxCompressionRatio: v.optional(
+      v.pipe(
+        v.number(),
+        v.minValue(1),
+        v.description("How many times its size a compressed file may decompress to. Default: 1000"),
+      ),
+    ),
     tables: v.optional(
       v.pipe(v.record(v.string(), table), v.description("What to know of single tables, by name")),
     ),

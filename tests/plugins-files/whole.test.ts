@@ -54,6 +54,50 @@ describe("files: compressed files", () => {
     ).toMatchObject({ code: "file_unreadable" });
   });
 
+  for (const [ending, compress] of [
+    ["gz", (bytes: string) => Bun.gzipSync(bytes)],
+    ["zst", (bytes: string) => Bun.zstdCompressSync(bytes)],
+  ] as const) {
+    test(`checkWhole() refuses a .${ending} file that something else follows, zeros too`, async () => {
+      for (const rest of [Buffer.from("garbage"), Buffer.alloc(512)]) {
+        const path = await folder.write(`more.csv.${ending}`, Buffer.concat([compress(text), rest]));
+        expect(await rejection(checkWhole(path, signal))).toMatchObject({ code: "file_unreadable" });
+      }
+    });
+
+    test(`checkWhole() accepts a .${ending} file of no byte, which is like an empty one`, async () => {
+      await checkWhole(await folder.write(`none.csv.${ending}`, ""), signal);
+    });
+
+    test(`checkWhole() stops at each limit of a .${ending} file, and not below it`, async () => {
+      const path = await folder.write(`big.csv.${ending}`, compress("0".repeat(66 * 1024 ** 2)));
+      const generous = { maxDecompressedBytes: 2 ** 40, maxCompressionRatio: 1e6 };
+      await checkWhole(path, signal, generous);
+      for (const [limit, allowed] of [
+        ["maxDecompressedBytes", 66 * 1024 ** 2 - 1],
+        ["maxCompressionRatio", 500],
+      ] as const) {
+        const failed = await rejection(checkWhole(path, signal, { ...generous, [limit]: allowed }));
+        expect(failed).toMatchObject({ code: "source_decompression_limit", details: { limit, allowed } });
+      }
+      const small = await folder.write(`small.csv.${ending}`, compress("0".repeat(1024 ** 2)));
+      await checkWhole(small, signal, { ...generous, maxCompressionRatio: 2 });
+    });
+  }
+
+  test("checkWhole() stops at a zstd file that states a small size and decompresses to gigabytes", async () => {
+    const header = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x80, 0x58, 10, 0, 0, 0]);
+    const repeated = (isLast: boolean) => {
+      const block = Buffer.alloc(4, "0");
+      block.writeUIntLE((131_072 << 3) | 2 | (isLast ? 1 : 0), 0, 3);
+      return block;
+    };
+    const blocks = Buffer.concat(Array.from({ length: 10_000 }, (_, at) => repeated(at === 9999)));
+    const path = await folder.write("bomb.csv.zst", Buffer.concat([header, blocks]));
+    const failed = await rejection(checkWhole(path, signal));
+    expect(["source_decompression_limit", "file_unreadable"]).toContain((failed as { code?: string }).code!);
+  });
+
   test("read() of a cut off file fails instead of publishing the half of it", async () => {
     const whole = Bun.gzipSync(`id\n${text}`);
     await folder.write("orders.csv.gz", whole.subarray(0, whole.length / 2));

@@ -27,6 +27,35 @@ export const sourcesErrors = {
     message: (d) => `both ${d.first} and ${d.second} would be the table ${shown(d.name)}`,
     hint: () => "Rename one of them, or give each a name under `tables:` in the options of the source.",
   }),
+  source_entry_unusable: errorSpec<{ path: string; reason: string }>({
+    message: (d) => `${shown(d.path, 400)} cannot be read: ${d.reason}`,
+    hint: () => "Repair or remove it, or narrow the path in the options of the source to leave it out.",
+  }),
+  source_link_outside: errorSpec<{ path: string; target: string }>({
+    status: 400,
+    message: (d) =>
+      `${shown(d.path, 400)} is left out: it is a link to ${shown(d.target, 400)}, outside the source`,
+    hint: () => "Set `followLinks: true` in the options of the source to read what its links lead to.",
+  }),
+  source_partitions_differ: errorSpec<{ table: string; first: string; second: string; reason: string }>({
+    status: 400,
+    message: (d) =>
+      `table ${shown(d.table)} has no one set of partition columns: ${d.reason}: ${d.first} and ${d.second}`,
+    hint: () =>
+      "Move the files so that each lies below the same `name=` folders, or leave out `hivePartitions`.",
+  }),
+  source_decompression_limit: errorSpec<{
+    path: string;
+    limit: "maxDecompressedBytes" | "maxCompressionRatio";
+    allowed: number;
+    compressedBytes: number;
+    decompressedBytes: number;
+  }>({
+    status: 413,
+    message: (d) =>
+      `${shown(d.path, 400)} has ${d.compressedBytes} bytes and decompresses to more than ${d.limit === "maxDecompressedBytes" ? `${d.allowed} bytes` : `${d.allowed} times that`}`,
+    hint: (d) => `Raise \`${d.limit}\` in the options of the source if the file is what it should be.`,
+  }),
   source_column_unknown: errorSpec<{ table: string; column: string; known: readonly string[] }>({
     status: 400,
     exit: 2,

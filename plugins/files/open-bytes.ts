@@ -1,0 +1,137 @@
+import { createReadStream, type ReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import type { Transform } from "node:stream";
+import * as zlib from "node:zlib";
+
+import { AgnesError } from "agnes/kit";
+
+import {
+  checkDecompressedSize,
+  DEFAULT_DECOMPRESSION_LIMITS,
+  type DecompressionLimits,
+} from "./decompression-limits.ts";
+import { fileFailure, unusable } from "./failures.ts";
+import { walkZstd } from "./zstd-frames.ts";
+
+/** How a file is opened. */
+export interface OpenOptions {
+  readonly signal: AbortSignal;
+  /** Default: `DEFAULT_DECOMPRESSION_LIMITS`. */
+  readonly limits?: DecompressionLimits;
+}
+
+const CHUNK_BYTES = 256 * 1024;
+
+/** How the ending of a name says that a file is compressed; `null` when it is not. */
+export function compressionOf(path: string): "gzip" | "zstd" | null {
+  if (/\.gz$/i.test(path)) return "gzip";
+  return /\.zst$/i.test(path) ? "zstd" : null;
+}
+
+/**
+ * The bytes of a file, decompressed when it ends in `.gz` or `.zst`. A file of no byte at all has none, whatever its
+ * ending.
+ *
+ * @throws `file_unreadable` for compressed data that is damaged, cut off or followed by something else,
+ *   `source_decompression_limit`, `source_entry_unusable` for what is no regular file, `file_failed`
+ */
+export async function* openText(path: string, options: OpenOptions): AsyncGenerator<Uint8Array, void, void> {
+  // Decompressing stops silently where a zstd file is cut off.
+  if (compressionOf(path) === "zstd")
+    await guarded(path, options.signal, () => walkZstd(path, options.signal));
+  yield* decompressed(path, options);
+}
+
+/** The first bytes of a file, decompressed; fewer than `maxBytes` only when it has no more. Throws as `openText` does. */
+export async function readHead(path: string, maxBytes: number, options: OpenOptions): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of decompressed(path, options)) {
+    chunks.push(chunk);
+    sizeBytes += chunk.length;
+    if (sizeBytes >= maxBytes) break;
+  }
+  return Buffer.concat(chunks).subarray(0, maxBytes);
+}
+
+/** The bytes as `openText` gives them; of a zstd file that is cut off, those that are left. */
+export async function* decompressed(
+  path: string,
+  { signal, limits = DEFAULT_DECOMPRESSION_LIMITS }: OpenOptions,
+): AsyncGenerator<Uint8Array, void, void> {
+  const found = await guarded(path, signal, () => stat(path));
+  if (!found.isFile()) throw unusable(path, "it is no regular file");
+  const compression = compressionOf(path);
+  if (compression !== null && found.size === 0) return;
+  const raw = createReadStream(path, { signal, highWaterMark: CHUNK_BYTES });
+  try {
+    if (compression === null) return yield* raw as AsyncIterable<Uint8Array>;
+    let decompressedBytes = 0;
+    for await (const chunk of compression === "gzip" ? gunzipped(raw) : unzstd(raw)) {
+      decompressedBytes += chunk.length;
+      checkDecompressedSize(path, { compressedBytes: found.size, decompressedBytes }, limits);
+      yield chunk;
+    }
+  } catch (error) {
+    throw failureOf(path, signal, error);
+  } finally {
+    raw.destroy();
+  }
+}
+
+async function* gunzipped(raw: ReadStream): AsyncGenerator<Uint8Array, void, void> {
+  const gunzip = zlib.createGunzip({ chunkSize: CHUNK_BYTES });
+  yield* through(raw, gunzip);
+  // Zeros after the end are passed over here, but not by DuckDB.
+  const rest = raw.bytesRead - gunzip.bytesWritten;
+  if (rest > 0) throw new Error(`${rest} bytes follow the end of the compressed data`);
+}
+
+async function* unzstd(raw: ReadStream): AsyncGenerator<Uint8Array, void, void> {
+  // Bun has it, and Node from 22.15 on.
+  if (typeof zlib.createZstdDecompress === "function") {
+    return yield* through(raw, zlib.createZstdDecompress({ chunkSize: CHUNK_BYTES }));
+  }
+  yield* unzstdInScript(raw);
+}
+
+/** Decompresses zstd where the runtime cannot, several times slower. */
+export async function* unzstdInScript(
+  raw: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  const { Decompress } = await import("fzstd");
+  let ready: Uint8Array[] = [];
+  const stream = new Decompress((chunk) => ready.push(chunk));
+  for await (const bytes of raw) {
+    stream.push(bytes);
+    yield* ready;
+    ready = [];
+  }
+  stream.push(new Uint8Array(0), true);
+  yield* ready;
+}
+
+async function* through(raw: ReadStream, transform: Transform): AsyncGenerator<Uint8Array, void, void> {
+  raw.once("error", (error) => transform.destroy(error));
+  try {
+    yield* raw.pipe(transform) as AsyncIterable<Uint8Array>;
+  } finally {
+    transform.destroy();
+  }
+}
+
+async function guarded<T>(path: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw failureOf(path, signal, error);
+  }
+}
+
+function failureOf(path: string, signal: AbortSignal, error: unknown): unknown {
+  if (signal.aborted || error instanceof AgnesError) return error;
+  const isOfSystem = error instanceof Error && "syscall" in error;
+  if (isOfSystem) return fileFailure("read", path, error);
+  const reason = error instanceof Error ? error.message : String(error);
+  return new AgnesError("file_unreadable", { path, reason }, { cause: error });
+}
