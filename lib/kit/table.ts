@@ -1,5 +1,6 @@
 import type { Schema } from "apache-arrow";
 
+import type { AgnesError } from "../base/mod.ts";
 import type { Capability } from "./capability.ts";
 import { toSchema, type Column } from "./columns.ts";
 
@@ -21,6 +22,15 @@ export interface TableInfo {
   readonly estimatedRows?: number;
   /** Where the table is inside the attached database, for `remote`. Default: `[name]`. */
   readonly remotePath?: readonly string[];
+  /**
+   * Why the table cannot be read now, such as a damaged file; it may have no columns then. The other tables of the
+   * source are synced, and what is published of this one stays. Default: it can be read.
+   */
+  readonly problem?: AgnesError;
+  /** Whether the source leaves the table out on purpose, as `problem` says: a note then, no failure. Default `false`. */
+  readonly isLeftOut?: boolean;
+  /** What a person should know of the table; shown at every sync. Default: nothing. */
+  readonly notes?: readonly string[];
 }
 
 /** What a table may say beside its name and columns. */

@@ -62,6 +62,8 @@ function tableProblem(table: TableInfo, declared: readonly Capability[]): string
   }
   const of = `of table ${shown(name)}`;
   const fields = (table.schema as TableInfo["schema"] | undefined)?.fields;
+  // What cannot be read has no columns that anyone knows.
+  if (table.problem !== undefined) return undefined;
   if (!Array.isArray(fields) || fields.length === 0) return `the schema ${of} has no columns`;
   const columns = new Set<string>();
   for (const { name: column } of table.schema.fields) {

@@ -1,4 +1,4 @@
-import { isFileChunk, type AnyConnector, type Batch } from "../kit/mod.ts";
+import { isFileChunk, type AnyConnector, type Batch, type TableInfo } from "../kit/mod.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
 
 /** A connector whose every failure is wrapped once; it has the methods that `connector` has. */
@@ -31,10 +31,23 @@ function guardedDiscover(connector: AnyConnector, origin: Origin): NonNullable<A
   return (options) => {
     const operation = { operation: "discover", signal: options.signal };
     const found = now(() => connector.discover!(options), origin, operation);
+    const wrapped = (table: TableInfo) => withWrappedProblem(table, origin);
     return isIterable(found)
-      ? guardIterable(() => found, origin, operation)
-      : later(() => found, origin, operation);
+      ? guardIterable<TableInfo | readonly TableInfo[], unknown>(
+          () => found,
+          origin,
+          operation,
+          (page) => (Array.isArray(page) ? page.map(wrapped) : wrapped(page as TableInfo)),
+        )
+      : later(async () => (await found).map(wrapped), origin, operation);
   };
+}
+
+/** The problem of a table is a failure of the plugin like any other. */
+function withWrappedProblem(table: TableInfo, origin: Origin): TableInfo {
+  if (table?.problem === undefined) return table;
+  const operation = { operation: "read", table: table.name };
+  return { ...table, problem: pluginFailure(table.problem, origin, operation) };
 }
 
 function guardedRead(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["read"]> {

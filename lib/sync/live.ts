@@ -47,6 +47,7 @@ export function openLiveTables(
       const { handle, discovered } = await open(source);
       const info = sourceTableOf(record, discovered);
       if (info === undefined || handle.connector.read === undefined) return null;
+      if (info.problem !== undefined) throw info.problem;
       return streamOf(services, handle, info);
     },
     async [Symbol.asyncDispose]() {

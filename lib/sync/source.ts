@@ -107,9 +107,12 @@ async function runConnected(
   const discovered = handle.plugin.capabilities.includes("discover")
     ? await discoverTables(handle, { signal })
     : [];
-  const { registered, notes } = await registerNew(services, handle, config, discovered);
-  const records = await wantedRecords(services.tables, source, only);
-  if (records.length === 0) {
+  const { registered, notes, unreadable } = await registerNew(services, handle, config, discovered);
+  const failed = only === null ? unreadable : unreadable.filter(({ table }) => only.includes(table));
+  // A table that could never be read is not registered, but it may be asked for.
+  const asked = only && only.filter((name) => !failed.some(({ table }) => table === name));
+  const records = await wantedRecords(services.tables, source, asked);
+  if (records.length + failed.length === 0) {
     await dropLeftTables(services, source);
     return { source, status: "unregistered", registered: [], notes: [unregisteredNote(source, discovered)] };
   }
@@ -130,11 +133,20 @@ async function runConnected(
     table: record.name,
     error: new AgnesError("table_vanished", { source, table: record.source_table ?? record.name }),
   }));
-  const errors = [...stats.errors, ...vanished];
-  const complete: ExtractStats = { ...stats, errors, tablesFailed: stats.tablesFailed + vanished.length };
+  const errors = [...stats.errors, ...failed, ...vanished];
+  const tablesFailed = stats.tablesFailed + failed.length + vanished.length;
+  const complete: ExtractStats = { ...stats, errors, tablesFailed };
   const succeeded = stats.tablesExtracted + stats.tablesSkipped;
   const status = complete.tablesFailed === 0 ? "complete" : succeeded > 0 ? "partial" : "failed";
   return { source, status, stats: complete, registered, notes };
+}
+
+/** What registering the tables of a source came to. */
+interface Registration {
+  readonly registered: readonly string[];
+  readonly notes: readonly string[];
+  /** Tables that would be registered if they could be read. */
+  readonly unreadable: ExtractStats["errors"];
 }
 
 /** Registers the tables nobody registered yet, where the configuration or else the plugin says so. */
@@ -143,13 +155,16 @@ async function registerNew(
   handle: SourceHandle,
   config: SourceConfig,
   discovered: readonly TableInfo[],
-): Promise<{ registered: readonly string[]; notes: readonly string[] }> {
-  if ((config.register ?? handle.plugin.register ?? "listed") !== "all") return { registered: [], notes: [] };
+): Promise<Registration> {
+  if ((config.register ?? handle.plugin.register ?? "listed") !== "all") {
+    return { registered: [], notes: [], unreadable: [] };
+  }
   const plan = await services.tables.registerDiscovered(handle.name, discovered, {
     capabilities: handle.plugin.capabilities,
   });
   const registered: string[] = [];
   const notes: string[] = [];
+  const unreadable: { readonly table: string; readonly error: AgnesError }[] = [];
   for (const candidate of plan.candidates) {
     if (candidate.kind === "new") {
       registered.push(candidate.id);
@@ -158,9 +173,14 @@ async function registerNew(
       notes.push(`${candidate.table} was not registered: ${candidate.reason}`);
     } else if (candidate.kind === "drifted") {
       notes.push(...candidate.drift.map((drift) => `${candidate.id}: ${drift.field}: ${drift.reason}`));
+    } else if (candidate.kind === "left_out") {
+      notes.push(candidate.reason);
+    } else if (candidate.kind === "unreadable" && candidate.id === null) {
+      const { problem } = discovered.find(({ name }) => name === candidate.table)!;
+      unreadable.push({ table: candidate.table, error: problem! });
     }
   }
-  return { registered, notes };
+  return { registered, notes, unreadable };
 }
 
 /**

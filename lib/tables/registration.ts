@@ -1,5 +1,5 @@
 import type { Capability, TableInfo } from "../kit/mod.ts";
-import { isAgnesError, toExposedName } from "../base/mod.ts";
+import { isAgnesError, toExposedName, type AgnesError } from "../base/mod.ts";
 import type { TableAudit } from "./history.ts";
 import {
   checkChange,
@@ -41,6 +41,16 @@ export type Candidate =
       readonly actor: string;
       readonly version: number;
     }
+  /** Cannot be read now, so that its columns are not known; `id` is `null` when it is not registered yet. */
+  | {
+      readonly kind: "unreadable";
+      readonly table: string;
+      readonly id: string | null;
+      readonly code: string;
+      readonly reason: string;
+    }
+  /** The source leaves it out on purpose. */
+  | { readonly kind: "left_out"; readonly table: string; readonly reason: string }
   /** Cannot be registered as it is. */
   | { readonly kind: "invalid"; readonly table: string; readonly code: string; readonly reason: string };
 
@@ -85,6 +95,7 @@ export function planRegistration(
   const names = new NamesInUse(registered, discovered);
   const candidates = discovered.map((info) => {
     const record = byTable.get(info.name);
+    if (info.problem !== undefined) return unreadable(info, info.problem, record);
     return record === undefined ? newCandidate(source, info, names, options) : compared(record, info);
   });
   const present = new Set(discovered.map((info) => info.name));
@@ -101,12 +112,25 @@ export function withoutDeclined(
   declined: ReadonlyMap<string, TableAudit>,
 ): RegistrationPlan {
   const candidates = plan.candidates.map((candidate): Candidate => {
-    const audit = candidate.kind === "new" ? declined.get(candidate.table) : undefined;
+    const audit = isUndecided(candidate) ? declined.get(candidate.table) : undefined;
     if (audit === undefined) return candidate;
     const { id, actor, version } = audit;
     return { kind: "unregistered", table: candidate.table, id, actor, version };
   });
   return { ...plan, candidates };
+}
+
+/** Whether a table is not registered, so that it counts whether somebody unregistered it. */
+export function isUndecided(candidate: Candidate): boolean {
+  return candidate.kind === "new" || (candidate.kind === "unreadable" && candidate.id === null);
+}
+
+function unreadable(info: TableInfo, error: AgnesError, record: TableRecord | undefined): Candidate {
+  const { name: table } = info;
+  const reason = error.message;
+  return record === undefined && info.isLeftOut === true
+    ? { kind: "left_out", table, reason }
+    : { kind: "unreadable", table, id: record?.id ?? null, code: error.code, reason };
 }
 
 function newCandidate(

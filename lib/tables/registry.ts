@@ -31,7 +31,13 @@ import {
   type TableSettings,
 } from "./record/mod.ts";
 import { newRows, type NewRows } from "./new-rows.ts";
-import { planRegistration, withoutDeclined, type Candidate, type RegistrationPlan } from "./registration.ts";
+import {
+  isUndecided,
+  planRegistration,
+  withoutDeclined,
+  type Candidate,
+  type RegistrationPlan,
+} from "./registration.ts";
 import {
   allFolders,
   allTables,
@@ -254,7 +260,7 @@ export class TableRegistry implements AsyncDisposable {
         checkTable: this.#checkTable,
       });
     const plan = planOn(await this.list());
-    if (!plan.candidates.some(({ kind }) => kind === "new")) return plan;
+    if (!plan.candidates.some(isUndecided)) return plan;
     const declined =
       options.again === true
         ? () => Promise.resolve(new Map<string, TableAudit>())

@@ -1,4 +1,5 @@
-import { command } from "../../console/command.ts";
+import type { TableInfo } from "../../../lib/kit/mod.ts";
+import { command, type ExitStatus } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
 import { printRows } from "../../console/print-rows.ts";
 
@@ -16,24 +17,33 @@ export default command({
     await using agnes = await openAgnes(cli);
     const tables = await agnes.connectors.discover(args.source, { signal: cli.signal });
     if (cli.json) {
-      return await cli.printJson({
-        tables: tables.map(({ schema, ...table }) => ({
+      await cli.printJson({
+        tables: tables.map(({ schema, problem, ...table }) => ({
           ...table,
           columns: schema.fields.map(({ name, type, nullable }) => ({ name, type: String(type), nullable })),
+          ...(problem === undefined ? {} : { problem: { code: problem.code, message: problem.message } }),
         })),
       });
+      return statusOf(tables);
     }
     await printRows(
       cli,
       ["table", { name: "columns", align: "right" }, "primary key", "cursor", "description"],
       tables.map((table) => [
         table.name,
-        String(table.schema.fields.length),
+        table.problem === undefined ? String(table.schema.fields.length) : "",
         table.primaryKey.join(", "),
         table.cursor ?? "",
-        table.description ?? "",
+        table.problem === undefined ? (table.description ?? "") : `cannot be read: ${table.problem.message}`,
       ]),
     );
+    for (const { name, notes = [] } of tables) for (const note of notes) cli.warn(`${name}: ${note}`);
     if (tables.length === 0) cli.say(`${args.source} has no tables.`);
+    return statusOf(tables);
   },
 });
+
+/** What is left out on purpose is no failure. */
+function statusOf(tables: readonly TableInfo[]): ExitStatus {
+  return tables.some(({ problem, isLeftOut }) => problem !== undefined && isLeftOut !== true) ? 3 : 0;
+}

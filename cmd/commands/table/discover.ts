@@ -52,7 +52,8 @@ export default command({
     } else await printPlans(cli, plans, dryRun);
     for (const { source, error } of failures) cli.sayError(error, source);
     if (plans.length === 0 && failures.length > 0) return 1;
-    return failures.length > 0 || count(plans, "invalid") > 0 ? 3 : 0;
+    const bad = failures.length + count(plans, "invalid") + count(plans, "unreadable");
+    return bad > 0 ? 3 : 0;
   },
 });
 
@@ -71,7 +72,7 @@ async function printPlans(cli: Cli, plans: readonly RegistrationPlan[], dryRun: 
   if (rows.length > 0) await printRows(cli, ["state", "source", "table", "id", "view", "note"], rows);
   const fresh = count(plans, "new");
   cli.say(
-    `${dryRun ? "would register" : "registered"} ${fresh}; ${count(plans, "existing")} as they were, ${count(plans, "drifted")} drifted, ${count(plans, "invalid")} not valid`,
+    `${dryRun ? "would register" : "registered"} ${fresh}; ${count(plans, "existing")} as they were, ${count(plans, "drifted")} drifted, ${count(plans, "invalid")} not valid, ${count(plans, "unreadable")} unreadable`,
   );
   if (fresh > 0 && !dryRun) cli.say("Next: agnes sync");
 }
@@ -99,6 +100,10 @@ function rowOf(source: string, candidate: Candidate): readonly string[] {
         "",
         `by ${candidate.actor}; --again registers it`,
       ];
+    case "unreadable":
+      return ["unreadable", source, candidate.table, candidate.id ?? "", "", candidate.reason];
+    case "left_out":
+      return ["left out", source, candidate.table, "", "", candidate.reason];
     case "invalid":
       return ["invalid", source, candidate.table, "", "", candidate.reason];
   }
