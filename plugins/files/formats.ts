@@ -30,3 +30,14 @@ export function readName(
 export function isIgnored(path: string): boolean {
   return IGNORED.test(basename(path));
 }
+
+/** Whether what cannot be looked into may be data: by its name, or as a folder, whose name tells nothing. */
+export function mayHoldData(
+  { path, mayBeFolder }: { readonly path: string; readonly mayBeFolder: boolean },
+  fallback?: SourceFormat,
+): boolean {
+  return readName(path, fallback) !== null || (mayBeFolder && !hasEnding(path));
+}
+
+/** Whether a name has an ending, as those of folders seldom do. */
+export const hasEnding = (path: string): boolean => /.\.[^.]+$/.test(basename(path));

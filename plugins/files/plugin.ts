@@ -2,7 +2,6 @@ import {
   AgnesError,
   definePlugin,
   table as tableInfo,
-  utf8,
   type arrow,
   type Batch,
   type ConnectContext,
@@ -15,24 +14,17 @@ import {
 import {
   digest,
   fingerprint,
+  lookAtFiles,
   parseState,
   planRead,
   writeState,
   type Fingerprint,
   type ReadState,
 } from "./changes.ts";
+import { limitsOf, type DecompressionLimits } from "./decompression-limits.ts";
 import { filesOptions, type FilesOptions } from "./options.ts";
-import {
-  literal,
-  mergeShapes,
-  rowsOf,
-  schemaOf,
-  shapeOf,
-  SNIFFED_WHOLE_BYTES,
-  type FileShape,
-  type Shape,
-} from "./shape.ts";
-import { listTables, originOf, type FilesTable } from "./tables.ts";
+import { mergeShapes, schemaOf, shapeOf, SNIFFED_WHOLE_BYTES, type FileShape, type Shape } from "./shape.ts";
+import { listTables, lookAgain, originOf, type FilesTable } from "./tables.ts";
 import { checkWhole } from "./whole.ts";
 
 /** CSV, TSV, NDJSON, JSON and Parquet files as tables. */
@@ -54,7 +46,9 @@ export default definePlugin({
         const files = [...tables.values()].reduce((sum, one) => sum + one.files.length, 0);
         const { path } = context.options;
         const where = path === undefined ? "" : ` at ${context.resolvePath(path)}`;
-        return { ok: true, message: `${tables.size} tables in ${files} files${where}` };
+        const bad = [...tables.values()].filter((one) => one.problem !== undefined).length;
+        const rest = bad === 0 ? "" : `; ${bad} of them cannot be read`;
+        return { ok: true, message: `${tables.size} tables in ${files} files${where}${rest}` };
       },
     };
   },
@@ -71,17 +65,20 @@ class FilesSource {
   /** Shapes by file, with what they were sniffed from, so that a read does not sniff again what discover did. */
   readonly #shapes = new Map<string, { readonly key: string; readonly shape: FileShape | null }>();
 
+  readonly #limits: DecompressionLimits;
+  /** The tables as they were listed last, so that reading one does not list them all again. */
+  #listed: ReadonlyMap<string, FilesTable> | undefined;
+
   constructor(context: ConnectContext<FilesOptions, Record<never, never>>) {
     this.#context = context;
+    this.#limits = limitsOf(context.options);
   }
 
   async tables(signal: AbortSignal): Promise<ReadonlyMap<string, FilesTable>> {
-    const { options, duckdb, resolvePath } = this.#context;
-    const glob = async (pattern: string) =>
-      (await rowsOf(duckdb, `SELECT file FROM glob(${literal(pattern)})`, signal)).map((row) =>
-        String(row["file"]),
-      );
-    return listTables(options, { glob, resolvePath });
+    signal.throwIfAborted();
+    const { options, resolvePath } = this.#context;
+    this.#listed = await listTables(options, resolvePath);
+    return this.#listed;
   }
 
   async *discover(signal: AbortSignal): AsyncGenerator<TableInfo> {
@@ -89,17 +86,17 @@ class FilesSource {
       try {
         yield await this.#info(name, table, signal);
       } catch (error) {
-        if (!isUnreadable(error)) throw error;
-        this.#context.log.warn(error.message, { table: name });
-        yield unreadableTable(name, error);
+        if (signal.aborted || !(error instanceof AgnesError)) throw error;
+        yield unreadableTable(table, error);
       }
     }
   }
 
   async *read(info: TableInfo, options: ReadOptions): AsyncGenerator<Batch, ReadEnd> {
     const { signal } = options;
-    const table = (await this.tables(signal)).get(info.name);
-    if (table === undefined) {
+    const listed = this.#listed?.get(info.name) ?? (await this.tables(signal)).get(info.name);
+    const table = listed && (await lookAgain(listed));
+    if (table === undefined || table === null) {
       throw new AgnesError("source_table_gone", { table: info.name });
     }
     const { shape, files } = await this.#describe(table, signal);
@@ -114,7 +111,7 @@ class FilesSource {
       signal.throwIfAborted();
       const origin = originOf(table, file);
       if (!changed.has(origin) || fileShape === null) continue;
-      await checkWhole(file, signal);
+      await checkWhole(file, signal, this.#limits);
       yield chunkOf(table, file, origin, fileShape, shape);
     }
     return { state, kept: plan.kept };
@@ -122,7 +119,12 @@ class FilesSource {
 
   async #info(name: string, table: FilesTable, signal: AbortSignal): Promise<TableInfo> {
     const { primaryKey = [], description } = table.settings;
-    const known = { primaryKey, ...(description === undefined ? {} : { description }) };
+    const { notes } = table;
+    const known = {
+      primaryKey,
+      ...(description === undefined ? {} : { description }),
+      ...(notes.length === 0 ? {} : { notes }),
+    };
     const schema = await this.#schema(table, signal);
     const stranger = primaryKey.find((column) => !schema.names.includes(column));
     if (stranger !== undefined) throw columnUnknown(name, stranger, schema.names.map(String));
@@ -191,13 +193,9 @@ class FilesSource {
       typeof value === "bigint" ? `${value}n` : value,
     );
     const reading = digest([[...shape], JSON.stringify(table.reading), conditions]);
-    const files = new Map<string, Fingerprint>();
-    for (const file of table.files) {
-      const origin = originOf(table, file);
-      const now = this.#context.now();
-      files.set(origin, await fingerprint(file, { now, before: before?.files.get(origin), signal }));
-    }
-    return { reading, files };
+    const files = table.files.map((file) => [originOf(table, file), file] as const);
+    const { now } = this.#context;
+    return { reading, files: await lookAtFiles(files, { now, before: before?.files, signal }) };
   }
 }
 
@@ -212,20 +210,13 @@ function chunkOf(table: FilesTable, file: string, origin: string, own: Shape, wh
     : { ...common, format, types };
 }
 
-/** Stands in for a table with a bad file: listing the others goes on, and only the reading of this one fails. */
-function unreadableTable(name: string, error: AgnesError): TableInfo {
-  return tableInfo(name, { unreadable: utf8() }, { description: `Cannot be read: ${error.message}` });
-}
-
-function isUnreadable(error: unknown): error is AgnesError {
-  const codes = [
-    "file_unreadable",
-    "file_failed",
-    "source_files_mixed",
-    "source_path_empty",
-    "source_format_unknown",
-  ];
-  return error instanceof AgnesError && codes.includes(error.code);
+/** Stands in for a table that cannot be read: listing the others goes on. */
+function unreadableTable({ name, isLeftOut, notes }: FilesTable, problem: AgnesError): TableInfo {
+  return tableInfo(
+    name,
+    {},
+    { problem, ...(isLeftOut === true ? { isLeftOut } : {}), ...(notes.length === 0 ? {} : { notes }) },
+  );
 }
 
 function columnUnknown(table: string, column: string, known: readonly string[]): AgnesError {

@@ -1,10 +1,13 @@
-import { readdir, stat } from "node:fs/promises";
-import { basename, dirname, join, relative } from "node:path";
+import { basename, dirname, relative, sep } from "node:path";
 
 import { AgnesError } from "agnes/kit";
 
-import { isIgnored, readName } from "./formats.ts";
+import { entryAgain, entryAt, entriesOf, type DataEntry, type Entry } from "./entries.ts";
+import { formatUnknown, nothingThere } from "./failures.ts";
+import { mayHoldData, readName } from "./formats.ts";
+import { fixedPart, isGlob, matchesOf } from "./glob.ts";
 import type { SourceFormat } from "./options.ts";
+import { joined, walk, type Walked, type WalkRule } from "./walk.ts";
 
 /** The files that make up one table, as they were found. */
 export interface FoundTable {
@@ -19,156 +22,144 @@ export interface FoundTable {
   readonly files: readonly string[];
   /** Why these files make no table. */
   readonly problem?: AgnesError;
+  /** Whether the table is left out on purpose, as `problem` says: all there is of it is a link out of the source. */
+  readonly isLeftOut?: boolean;
+  /** What a person should know, such as links that are not followed. */
+  readonly notes: readonly string[];
+  /** Looks again at what makes up this table; `null` when nothing does any more. */
+  again(): Promise<FoundTable | null>;
 }
-
-/** Lists the paths that match a glob. */
-export type Glob = (pattern: string) => Promise<readonly string[]>;
 
 /**
  * Finds the tables at a path: a file is one; of a folder, every file and every sub-folder is one; of a glob, every
- * match is one.
+ * match is one. What cannot be looked into is a table with a problem.
+ *
+ * @throws `source_path_empty`, `source_format_unknown`, `file_failed`, `source_entry_unusable` for the path itself
  */
-export async function findTables(
-  path: string,
-  options: { readonly glob: Glob; readonly format?: SourceFormat | undefined },
-): Promise<readonly FoundTable[]> {
-  const { format } = options;
-  if (await isFolder(path)) {
-    const entries = await visibleEntries(path);
-    return (await Promise.all(entries.map((entry) => tableAt(entry, format)))).filter(
-      (found) => found !== null,
-    );
+export async function findTables(path: string, rule: WalkRule): Promise<readonly FoundTable[]> {
+  const entry = await entryAt(path);
+  if (entry?.kind === "bad") throw entry.problem;
+  if (entry?.kind === "folder") {
+    const look = async (name: string): Promise<FoundTable | null> => {
+      const again = await entryAgain(entry, name, rule);
+      return again && tableAt(again, rule, () => look(name));
+    };
+    const found = await entriesOf(entry, rule);
+    return present(found.map((one) => tableAt(one, rule, () => look(basename(one.path)))));
   }
-  if (!isGlob(path)) return [await oneTable(path, basename(path), format)];
-  const matches = await globbed(path, options.glob);
-  if (matches.length === 0) throw nothingThere(path);
-  return (await Promise.all(matches.map((match) => tableAt(match, format)))).filter(
-    (found) => found !== null,
-  );
+  if (entry !== null || !isGlob(path)) return [await findTable(path, basename(path), rule)];
+  const { entries, blocked } = await matchesOf(path, rule);
+  if (entries.length + blocked.length === 0) throw nothingThere(path);
+  const look = async (wanted: string) =>
+    (await findTables(path, rule)).find((table) => table.path === wanted) ?? null;
+  const barred = blocked.map((one) => badTable(one.path, one.problem, () => look(one.path)));
+  const tables = await present(entries.map((one) => tableAt(one, rule, () => look(one.path))));
+  return [...tables, ...barred];
 }
 
-/** The one table that a path makes up: a file, all files of a folder, or all matches of a glob. */
-export async function findTable(
-  path: string,
-  name: string,
-  options: { readonly glob: Glob; readonly format?: SourceFormat | undefined },
-): Promise<FoundTable> {
-  if (!isGlob(path) || (await exists(path))) return { ...(await oneTable(path, name, options.format)), name };
-  const matches = await globbed(path, options.glob);
-  const files = (await Promise.all(matches.map((match) => filesUnder(match)))).flat();
-  return fromFiles(name, path, files, options.format);
-}
-
-async function oneTable(path: string, name: string, format?: SourceFormat): Promise<FoundTable> {
-  if (!(await exists(path))) throw nothingThere(path);
-  if (await isFolder(path)) return fromFiles(name, path, await filesUnder(path), format);
-  const found = fromFile(path, format);
+/**
+ * The one table that a path makes up: a file, all files of a folder, or all matches of a glob.
+ * @throws `source_path_empty`, `source_format_unknown`, `file_failed`, `source_entry_unusable`
+ */
+export async function findTable(path: string, name: string, rule: WalkRule): Promise<FoundTable> {
+  const again = () => findTable(path, name, rule);
+  const entry = await entryAt(path);
+  if (entry?.kind === "bad") throw entry.problem;
+  if (entry === null) {
+    if (!isGlob(path)) throw nothingThere(path);
+    const { entries, blocked } = await matchesOf(path, rule);
+    const walked = await Promise.all(entries.map((one) => walk(one, rule)));
+    const barred = blocked.map(({ problem }): Walked => ({ files: [], leftOut: [], problem }));
+    return fromFiles({ name, path, folder: fixedPart(path), again }, joined([...barred, ...walked]), rule);
+  }
+  if (entry.kind === "folder") {
+    return fromFiles({ name, path, folder: path, again }, await walk(entry, rule), rule);
+  }
+  const found = fromFile(entry, rule.format, again);
   if (found === null) throw formatUnknown(path);
   return found;
 }
 
-async function tableAt(path: string, format?: SourceFormat): Promise<FoundTable | null> {
-  if (isIgnored(path)) return null;
-  if (!(await isFolder(path))) return fromFile(path, format);
-  const files = await filesUnder(path);
-  // A folder without data, such as one of scripts, is not a table.
-  return files.some((file) => readName(file, format) !== null)
-    ? fromFiles(basename(path), path, files, format)
-    : null;
+/** The folder, without links in its path, inside which the links at a path of the options may lead. */
+export async function rootsAt(path: string): Promise<readonly string[]> {
+  const entry = await entryAt(path);
+  const above = isGlob(path) && entry === null ? await entryAt(fixedPart(path)) : entry;
+  return above === null || above.kind === "bad" ? [] : [above.real];
 }
 
-function fromFile(path: string, fallback?: SourceFormat): FoundTable | null {
+type Again = FoundTable["again"];
+
+async function tableAt(entry: Entry, rule: WalkRule, again: Again): Promise<FoundTable | null> {
+  const { path } = entry;
+  switch (entry.kind) {
+    case "file":
+      return fromFile(entry, rule.format, again);
+    case "bad":
+      return mayHoldData(entry, rule.format) ? badTable(path, entry.problem, again) : null;
+    case "leftOut":
+      return mayHoldData(entry, rule.format)
+        ? { ...badTable(path, entry.problem, again), isLeftOut: true }
+        : null;
+    case "folder": {
+      const walked = await walk(entry, rule);
+      const hasData = walked.files.some((file) => readName(file.path, rule.format) !== null);
+      // A folder without data, such as one of scripts, is not a table.
+      if (!hasData && walked.problem === undefined && walked.leftOut.length === 0) return null;
+      const isLeftOut = !hasData && walked.problem === undefined;
+      if (isLeftOut) return { ...badTable(path, walked.leftOut[0]!.problem, again), isLeftOut };
+      return fromFiles({ name: basename(path), path, folder: path, again }, walked, rule);
+    }
+  }
+}
+
+async function present(found: readonly Promise<FoundTable | null>[]): Promise<readonly FoundTable[]> {
+  return (await Promise.all(found)).filter((table) => table !== null);
+}
+
+function fromFile(entry: DataEntry, fallback: SourceFormat | undefined, again: Again): FoundTable | null {
+  const { path } = entry;
   const read = readName(path, fallback);
-  return read && { name: read.stem, path, folder: dirname(path), format: read.format, files: [path] };
+  if (read === null) return null;
+  const { stem: name, format } = read;
+  return { name, path, folder: dirname(path), format, files: [path], notes: [], again };
+}
+
+function badTable(path: string, problem: AgnesError, again: Again): FoundTable {
+  const name = readName(path)?.stem ?? basename(path);
+  return { name, path, folder: path, format: "csv", files: [], problem, notes: [], again };
 }
 
 function fromFiles(
-  name: string,
-  path: string,
-  candidates: readonly string[],
-  fallback: SourceFormat | undefined,
+  of: Pick<FoundTable, "name" | "path" | "folder" | "again">,
+  walked: Walked,
+  { format: fallback }: WalkRule,
 ): FoundTable {
-  const files = candidates.filter((file) => readName(file, fallback) !== null).sort();
-  const first = files[0];
-  if (first === undefined) throw nothingThere(path);
-  const formatOf = (file: string) => readName(file, fallback)!.format;
-  const format = formatOf(first);
-  const other = files.find((file) => formatOf(file) !== format);
-  const found = { name, path, folder: isGlob(path) ? fixedPart(path) : path, format, files };
-  if (other === undefined) return found;
-  return { ...found, problem: new AgnesError("source_files_mixed", { path, first, second: other }) };
-}
-
-/** What a glob matches, without what is hidden or temporary below its fixed part. */
-async function globbed(pattern: string, glob: Glob): Promise<readonly string[]> {
-  const fixed = fixedPart(pattern);
-  const matches = await glob(pattern);
-  return matches.filter((match) => !relative(fixed, match).split(/[/\\]/).some(isIgnored)).sort();
-}
-
-/** All data files in a folder and below; a file is itself. */
-async function filesUnder(path: string, above: readonly string[] = []): Promise<readonly string[]> {
-  const { isDirectory, identity } = await look(path);
-  if (!isDirectory) return [path];
-  // A link to a folder above would never end.
-  if (above.includes(identity)) return [];
-  const entries = await visibleEntries(path);
-  return (await Promise.all(entries.map((entry) => filesUnder(entry, [...above, identity])))).flat();
-}
-
-async function visibleEntries(folder: string): Promise<readonly string[]> {
-  const names = await attempt("list", folder, () => readdir(folder));
-  return names
-    .sort()
-    .filter((name) => !isIgnored(name))
-    .map((name) => join(folder, name));
-}
-
-async function look(path: string): Promise<{ readonly isDirectory: boolean; readonly identity: string }> {
-  const found = await attempt("look at", path, () => stat(path));
-  return { isDirectory: found.isDirectory(), identity: `${found.dev}:${found.ino}` };
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return (await exists(path)) && (await look(path)).isDirectory;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(codeOf(error))) return false;
-    throw unreadable("look at", path, error);
+  const formats = new Map<string, SourceFormat>();
+  for (const file of distinct(walked.files, of.folder)) {
+    const read = readName(file, fallback);
+    if (read !== null) formats.set(file, read.format);
   }
+  const files = [...formats.keys()];
+  const format = files[0] === undefined ? "csv" : formats.get(files[0])!;
+  const other = files.find((file) => formats.get(file) !== format);
+  const problem =
+    walked.problem ??
+    (files.length === 0
+      ? (walked.leftOut[0]?.problem ?? nothingThere(of.path))
+      : other === undefined
+        ? undefined
+        : new AgnesError("source_files_mixed", { path: of.path, first: files[0]!, second: other }));
+  const notes = walked.leftOut.map((one) => one.problem.message);
+  return { ...of, format, files, notes, ...(problem === undefined ? {} : { problem }) };
 }
 
-async function attempt<T>(operation: string, path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw unreadable(operation, path, error);
+/** The paths of files, sorted; a file that is reached by a link as well counts once, by its own path. */
+function distinct(files: readonly DataEntry[], folder: string): readonly string[] {
+  const byReal = new Map<string, DataEntry>();
+  const isOwn = (file: DataEntry) => file.real.endsWith(sep + relative(folder, file.path));
+  for (const file of files) {
+    const known = byReal.get(file.real);
+    if (known === undefined || (!isOwn(known) && isOwn(file))) byReal.set(file.real, file);
   }
-}
-
-const GLOB = /[*?[]/;
-const fixedPart = (pattern: string) => dirname(pattern.slice(0, pattern.search(GLOB) + 1));
-const isGlob = (path: string) => GLOB.test(path);
-const codeOf = (error: unknown) =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
-
-function unreadable(operation: string, path: string, error: unknown): AgnesError {
-  return new AgnesError(
-    "file_failed",
-    { operation, path, reason: codeOf(error) || String(error) },
-    { cause: error },
-  );
-}
-
-function nothingThere(path: string): AgnesError {
-  return new AgnesError("source_path_empty", { path });
-}
-
-function formatUnknown(path: string): AgnesError {
-  return new AgnesError("source_format_unknown", { path });
+  return [...byReal.values()].map((file) => file.path).sort();
 }

@@ -135,7 +135,7 @@ async function describe(engine: DuckDBEngine, sql: string, signal: AbortSignal):
 }
 
 /** The rows of a small answer as objects. */
-export async function rowsOf(
+async function rowsOf(
   engine: DuckDBEngine,
   sql: string,
   signal: AbortSignal,
@@ -149,7 +149,7 @@ export async function rowsOf(
 }
 
 /** Quotes a text for SQL. */
-export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
+const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
 const literals = (texts: readonly string[]) => `[${texts.map(literal).join(", ")}]`;
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 

@@ -1,10 +1,12 @@
-import { relative } from "node:path";
+import { basename, relative } from "node:path";
 
 import { AgnesError, toExposedName, type CsvOptions } from "agnes/kit";
 
-import type { FilesOptions, SourceFormat, TableSettings } from "./options.ts";
-import { findTable, findTables, type FoundTable, type Glob } from "./scan.ts";
+import type { FilesOptions, TableSettings } from "./options.ts";
+import { readName } from "./formats.ts";
+import { findTable, findTables, rootsAt, type FoundTable } from "./scan.ts";
 import type { Reading } from "./shape.ts";
+import type { WalkRule } from "./walk.ts";
 
 /** One table of the source: its files and how to read them. */
 export interface FilesTable extends FoundTable {
@@ -14,35 +16,66 @@ export interface FilesTable extends FoundTable {
 
 /**
  * All tables of the source by name: those named in the options, and those found at the path of which no other took
- * the files.
+ * the files. What is wrong with one of them is its `problem` and does not concern the others.
+ *
+ * @throws what is wrong with the path of the source itself, when no table has a path of its own
  */
 export async function listTables(
   options: FilesOptions,
-  services: { readonly glob: Glob; readonly resolvePath: (path: string) => string },
+  resolvePath: (path: string) => string,
 ): Promise<ReadonlyMap<string, FilesTable>> {
-  const { glob, resolvePath } = services;
-  const settings = new Map(
-    Object.entries(options.tables ?? {}).map(([name, one]) => [toExposedName(name), one]),
-  );
+  const settings = new Map<string, TableSettings>();
+  const twice = new Set<string>();
+  for (const [key, one] of Object.entries(options.tables ?? {})) {
+    const name = toExposedName(key);
+    if (settings.has(name)) twice.add(name);
+    settings.set(name, one);
+  }
+  const path = options.path === undefined ? undefined : resolvePath(options.path);
+  const roots = path === undefined ? [] : await rootsAt(path);
+  const rule = { followLinks: options.followLinks ?? false, roots, format: options.format };
   const named = await Promise.all(
     [...settings].flatMap(([name, one]) =>
       one.path === undefined
         ? []
-        : [namedTable(resolvePath(one.path), name, one.format ?? options.format, glob)],
+        : [namedTable(resolvePath(one.path), name, { ...rule, format: one.format ?? options.format })],
     ),
   );
-  const taken = new Set(named.flatMap((found) => found.files));
-  const scanned =
-    options.path === undefined
-      ? []
-      : await findTables(resolvePath(options.path), { glob, format: options.format });
-  const rest = scanned.filter((found) => !found.files.every((file) => taken.has(file)));
-  const tables = byName([...named, ...rest.map((found) => ({ ...found, name: toExposedName(found.name) }))]);
-  const stranger = [...settings.keys()].find((name) => !tables.has(name));
-  if (stranger !== undefined) throw settingsForNothing(stranger, [...tables.keys()]);
-  return new Map(
-    [...tables].map(([name, found]) => [name, withSettings(found, options, settings.get(name) ?? {})]),
+  const taken = new Set(named.flatMap((found) => [found.path, ...found.files]));
+  const scanned = path === undefined ? [] : await scannedTables(path, rule, named.length > 0);
+  const rest = scanned.filter(
+    ({ path: own, files }) =>
+      !taken.has(own) && (files.length === 0 || !files.every((file) => taken.has(file))),
   );
+  const found = byName([...named, ...rest.map((one) => ({ ...one, name: toExposedName(one.name) }))]);
+  const strangers = [...settings.keys()].filter((name) => !found.has(name));
+  const tables = [
+    ...found.values(),
+    ...strangers.map((name) => missing(name, `tables.${name}`, settingsForNothing(name, [...found.keys()]))),
+  ];
+  return new Map(
+    tables.map((table) => [
+      table.name,
+      withSettings(
+        twice.has(table.name) ? { ...table, problem: settingsTwice(table.name) } : table,
+        options,
+        settings.get(table.name) ?? {},
+      ),
+    ]),
+  );
+}
+
+/** The table as its files are now; `null` when there is nothing left of it. */
+export async function lookAgain(table: FilesTable): Promise<FilesTable | null> {
+  if (table.problem !== undefined) return table;
+  const { name, settings, reading } = table;
+  try {
+    const found = await table.again();
+    return found && { ...found, name, settings, reading };
+  } catch (error) {
+    if (!(error instanceof AgnesError)) throw error;
+    return { ...table, problem: error };
+  }
 }
 
 /** What a file is called inside its table; stays the same when the workspace moves. */
@@ -50,47 +83,66 @@ export function originOf(table: FoundTable, file: string): string {
   return relative(table.folder, file);
 }
 
-async function namedTable(
-  path: string,
-  name: string,
-  format: SourceFormat | undefined,
-  glob: Glob,
-): Promise<FoundTable> {
+async function namedTable(path: string, name: string, rule: WalkRule): Promise<FoundTable> {
   try {
-    return await findTable(path, name, { glob, format });
+    const roots = [...rule.roots, ...(await rootsAt(path))];
+    return { ...(await findTable(path, name, { ...rule, roots })), name };
   } catch (error) {
-    // The other tables of the source are there, whatever became of this one.
     if (!(error instanceof AgnesError)) throw error;
-    return { name, path, folder: path, format: "csv", files: [], problem: error };
+    return missing(name, path, error);
   }
+}
+
+async function scannedTables(
+  path: string,
+  rule: WalkRule,
+  hasOthers: boolean,
+): Promise<readonly FoundTable[]> {
+  try {
+    return await findTables(path, rule);
+  } catch (error) {
+    // The tables with a path of their own are there, whatever became of this one.
+    if (!(error instanceof AgnesError) || !hasOthers) throw error;
+    return [missing(readName(path)?.stem ?? basename(path), path, error)];
+  }
+}
+
+function missing(name: string, path: string, problem: AgnesError): FoundTable {
+  const again = () => Promise.resolve(null);
+  return { name, path, folder: path, format: "csv", files: [], problem, notes: [], again };
 }
 
 function byName(found: readonly FoundTable[]): ReadonlyMap<string, FoundTable> {
   const tables = new Map<string, FoundTable>();
   for (const table of found) {
     const other = tables.get(table.name);
-    if (other !== undefined) {
-      throw new AgnesError("source_name_taken", { name: table.name, first: other.path, second: table.path });
-    }
-    tables.set(table.name, table);
+    tables.set(table.name, other === undefined ? table : oneOf(other, table));
   }
   return tables;
 }
 
+/** Two that would have the same name are neither of them, unless one is left out anyway. */
+function oneOf(one: FoundTable, other: FoundTable): FoundTable {
+  if (other.isLeftOut === true) return { ...one, notes: [...one.notes, other.problem!.message] };
+  if (one.isLeftOut === true) return { ...other, notes: [...other.notes, one.problem!.message] };
+  if (one.problem?.code === "source_name_taken") return one;
+  const details = { name: one.name, first: one.path, second: other.path };
+  return missing(one.name, one.path, new AgnesError("source_name_taken", details));
+}
+
 function withSettings(found: FoundTable, options: FilesOptions, settings: TableSettings): FilesTable {
   const { format } = found;
-  if (format === "parquet" && settings.types !== undefined) {
-    throw new AgnesError("invalid_input", {
-      what: `types of table ${found.name}`,
-      reason: "Parquet files carry their own types",
-    });
-  }
-  return {
+  const table = {
     ...found,
-    format,
     settings,
     reading: { format, csv: csvOf(format, settings.csv ?? options.csv ?? {}) },
   };
+  if (found.problem !== undefined || format !== "parquet" || settings.types === undefined) return table;
+  const problem = new AgnesError("invalid_input", {
+    what: `types of table ${found.name}`,
+    reason: "Parquet files carry their own types",
+  });
+  return { ...table, problem };
 }
 
 function csvOf(format: Reading["format"], given: NonNullable<FilesOptions["csv"]>): CsvOptions {
@@ -107,5 +159,12 @@ function settingsForNothing(name: string, known: readonly string[]): AgnesError 
   return new AgnesError("invalid_input", {
     what: `tables.${name}`,
     reason: `no such table was found; there are ${known.join(", ") || "none"}`,
+  });
+}
+
+function settingsTwice(name: string): AgnesError {
+  return new AgnesError("invalid_input", {
+    what: `tables.${name}`,
+    reason: "two entries have names that become this one",
   });
 }

@@ -1,7 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { rename, rm, stat, utimes } from "node:fs/promises";
 
-import { fingerprint, planRead, type Fingerprint } from "../../plugins/files/changes.ts";
+import {
+  fingerprint,
+  lookAtFiles,
+  planRead,
+  writeState,
+  type Fingerprint,
+} from "../../plugins/files/changes.ts";
 import { makeFolder, type Folder } from "./support.ts";
 
 let folder: Folder;
@@ -90,7 +96,7 @@ describe("files: unchanged files", () => {
     await folder.write("orders.csv", "id\n1\n");
     const source = await folder.connect();
     const table = (await source.tables()).get("orders");
-    for (const state of [null, 7, "x", [], { version: 2 }, { version: 1, reading: 1 }]) {
+    for (const state of [null, 7, "x", [], { version: 3 }, { version: 2, reading: 1 }]) {
       expect((await source.read(table, state)).chunks).toHaveLength(1);
     }
   });
@@ -100,14 +106,60 @@ describe("files: unchanged files", () => {
     const { signal } = new AbortController();
     const fresh = await fingerprint(file, { now: new Date(), signal });
     expect(fresh.sha256).toHaveLength(64);
+    // A copy may bring an old time stamp along, so that alone does not settle it.
     await age(file);
-    expect((await fingerprint(file, { now: new Date(), signal })).sha256).toBeUndefined();
+    expect((await fingerprint(file, { now: new Date(), signal })).sha256).toHaveLength(64);
+    const later = new Date(Date.now() + 3_600_000);
+    expect((await fingerprint(file, { now: later, signal })).sha256).toBeUndefined();
+  });
+
+  test("planRead() sees a file that was rewritten in place with its size and its time stamp restored", async () => {
+    const file = await folder.write("orders.csv", "id\n1\n");
+    await age(file);
+    const { signal } = new AbortController();
+    const now = () => new Date(Date.now() + 3_600_000);
+    const look = async () => ({
+      reading: "r",
+      files: await lookAtFiles([["orders.csv", file]], { now, signal }),
+    });
+    const before = await look();
+    const { mtime, ino } = await stat(file);
+    await folder.write("orders.csv", "id\n2\n");
+    await utimes(file, mtime, mtime);
+    const after = await look();
+    expect(after.files.get("orders.csv")).toMatchObject({ inode: ino, sizeBytes: 5 });
+    expect(planRead(before, after)).toMatchObject({ changed: ["orders.csv"], kept: [] });
+  });
+
+  test("lookAtFiles() keeps the order of the files, however many there are", async () => {
+    const names = Array.from({ length: 100 }, (_, at) => `${(at * 37) % 100}.csv`);
+    for (const [at, name] of names.entries()) await folder.write(name, "x".repeat(at));
+    const { signal } = new AbortController();
+    const files = names.map((name) => [name, `${folder.path}/${name}`] as const);
+    const seen = await lookAtFiles(files, { now: () => new Date(), signal });
+    expect([...seen.keys()]).toEqual(names);
+    expect([...seen.values()].map(({ sizeBytes }) => sizeBytes)).toEqual(names.map((_, at) => at));
+  });
+
+  test("writeState() keeps the digest of a file only while its time stamps may not tell", () => {
+    const now = new Date(1_000_000);
+    const seen = { sizeBytes: 1, inode: 1, modifiedAtMs: 1, sha256: "x" };
+    const files = new Map([
+      ["old", { ...seen, changedAtMs: 1 }],
+      ["fresh", { ...seen, changedAtMs: 999_000 }],
+    ]);
+    const state = writeState({ reading: "r", files }, now) as unknown as {
+      files: Record<string, Fingerprint>;
+    };
+    expect(state.files["old"]).not.toHaveProperty("sha256");
+    expect(state.files["fresh"]).toHaveProperty("sha256", "x");
   });
 
   test("planRead() keeps exactly the origins that look the same", () => {
     const seen = (sizeBytes: number, sha256?: string): Fingerprint => ({
       sizeBytes,
       modifiedAtMs: 1,
+      changedAtMs: 1,
       inode: 1,
       ...(sha256 === undefined ? {} : { sha256 }),
     });

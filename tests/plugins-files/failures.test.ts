@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
+import { lookAtFiles } from "../../plugins/files/changes.ts";
+import { findTables } from "../../plugins/files/scan.ts";
 import { makeFolder, rejection, type Folder } from "./support.ts";
 
 let folder: Folder;
@@ -15,15 +17,21 @@ afterEach(async () => {
 const discovered = async (options: Record<string, unknown>) => (await folder.connect(options)).tables();
 
 describe("files: failures", () => {
-  test("discover() names both files that would be one table", async () => {
+  test("discover() fails only the table of two files that would be one, and names both", async () => {
     await folder.write("Orders.csv", "id\n1\n");
     await folder.write("orders.ndjson", '{"id":1}\n');
-    const found = discovered({ path: "." });
-    expect(await rejection(found)).toMatchObject({
+    await folder.write("a-b.csv", "id\n1\n");
+    await folder.write("a_b.csv", "id\n1\n");
+    await folder.write("people.csv", "id\n1\n");
+    const tables = await discovered({ path: "." });
+    expect([...tables.keys()].sort()).toEqual(["a_b", "orders", "people"]);
+    expect(tables.get("people")!.problem).toBeUndefined();
+    expect(tables.get("orders")!.problem).toMatchObject({
       code: "plugin_failed",
-      details: { code: "source_name_taken" },
+      details: { code: "source_name_taken", table: "orders" },
+      message: expect.stringMatching(/Orders\.csv.*orders\.ndjson/),
     });
-    expect((await rejection(found)).message).toMatch(/Orders\.csv.*orders\.ndjson/);
+    expect(tables.get("a_b")!.problem!.message).toMatch(/a-b\.csv.*a_b\.csv/);
   });
 
   test("read() fails for a folder of different formats and names two of its files; other tables work", async () => {
@@ -52,16 +60,18 @@ describe("files: failures", () => {
     expect([...(await discovered({ path: "orders.txt", format: "csv" })).keys()]).toEqual(["orders"]);
   });
 
-  test("discover() refuses settings for a table or a column that is not there", async () => {
+  test("discover() fails only the table whose settings name what is not there", async () => {
     await folder.write("orders.csv", "id\n1\n");
-    expect((await rejection(discovered({ path: ".", tables: { order: {} } }))).message).toMatch(
-      /tables\.order.*orders/,
-    );
-    const tables = { orders: { types: { nr: "BIGINT" } } };
-    expect((await rejection(discovered({ path: ".", tables }))).message).toMatch(/no column "nr"/);
-    expect(
-      (await rejection(discovered({ path: ".", tables: { orders: { primaryKey: ["nr"] } } }))).message,
-    ).toMatch(/"nr"/);
+    await folder.write("people.csv", "id\n1\n");
+    const problemOf = async (settings: Record<string, unknown>, name: string) => {
+      const tables = await discovered({ path: ".", tables: settings });
+      expect(tables.get("people")!.problem).toBeUndefined();
+      return tables.get(name)!.problem!.message;
+    };
+    expect(await problemOf({ order: {} }, "order")).toMatch(/tables\.order.*orders/);
+    expect(await problemOf({ orders: { types: { nr: "BIGINT" } } }, "orders")).toMatch(/no column "nr"/);
+    expect(await problemOf({ orders: { primaryKey: ["nr"] } }, "orders")).toMatch(/"nr"/);
+    expect(await problemOf({ orders: {}, Orders: {} }, "orders")).toMatch(/tables\.orders.*two entries/);
   });
 
   test("connect() refuses options without a path and options nobody has", async () => {
@@ -107,6 +117,30 @@ describe("files: failures", () => {
     expect(await source.rows(tables.get("orders"))).toEqual([{ id: 1n }]);
     expect(await rejection(source.read(tables.get("clicks")))).toMatchObject({
       details: { code: "source_path_empty", table: "clicks" },
+    });
+  });
+
+  test("discover() fails only the path of the source when other tables have their own", async () => {
+    await folder.write("logs/clicks.csv", "id\n1\n");
+    const clicks = { path: "logs/*.csv" };
+    for (const path of ["nowhere.csv", "nowhere", "*.parquet"]) {
+      const tables = await discovered({ path, tables: { clicks } });
+      expect(tables.get("clicks")!.problem).toBeUndefined();
+      const others = [...tables.values()].filter(({ name }) => name !== "clicks");
+      expect(others).toMatchObject([{ problem: { details: { code: "source_path_empty" } } }]);
+    }
+  });
+
+  test("read() names the file that is removed between listing and reading", async () => {
+    const file = await folder.write("events/a.csv", "id\n1\n");
+    await folder.write("events/b.csv", "id\n1\n");
+    const { signal } = new AbortController();
+    const found = await findTables(folder.path, { followLinks: false, roots: [] });
+    await rm(file);
+    const files = found[0]!.files.map((path) => [path, path] as const);
+    expect(await rejection(lookAtFiles(files, { now: () => new Date(), signal }))).toMatchObject({
+      code: "file_failed",
+      message: expect.stringContaining("a.csv"),
     });
   });
 
