@@ -13,7 +13,7 @@ import { sweepParts, sweepTemporary } from "./publish/sweep.ts";
 import { remoteAttachments, remoteTable } from "./remote.ts";
 import type { ExtractServices, ExtractSource } from "./services.ts";
 import { summarise, type ExtractProgress, type ExtractStats, type TableStats } from "./stats.ts";
-import { findTable, type ExtractState, type PublishedTable } from "./state/extract-state.ts";
+import type { ExtractState, PublishedTable } from "./state/extract-state.ts";
 import { readExtract } from "./state/read-extract.ts";
 
 /** What `extractSource` is asked to do. */
@@ -99,6 +99,8 @@ class Run {
   readonly #services: ExtractServices;
   readonly #request: ExtractRequest;
   readonly #previous: ExtractState | null;
+  /** What is published, by the lower-case name. */
+  readonly #published: ReadonlyMap<string, PublishedTable>;
   readonly #database: Database;
   readonly #startedAt: Date;
   readonly #duplicates: ReadonlySet<string>;
@@ -112,6 +114,7 @@ class Run {
     this.#services = services;
     this.#request = request;
     this.#previous = previous;
+    this.#published = new Map((previous?.tables ?? []).map((table) => [table.name.toLowerCase(), table]));
     this.#database = database;
     this.#startedAt = services.host.now();
     this.#duplicates = duplicateNames(request.tables);
@@ -142,11 +145,12 @@ class Run {
       return !asked.has(folded) && (kept?.has(folded) ?? true);
     });
     const next = [...others, ...results].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const published = new Set(previous?.tables);
     const isSame =
       previous !== null &&
       previous.generation.directory === directory &&
       next.length === previous.tables.length &&
-      next.every((table) => previous.tables.includes(table));
+      next.every((table) => published.has(table));
     if (isSame || (previous === null && next.length === 0)) return null;
     return {
       directory,
@@ -175,7 +179,7 @@ class Run {
     const { signal, timeoutMs, onProgress } = this.#request;
     const startedMs = host.monotonicMs();
     const progress = createProgress(host, plan, onProgress);
-    const previous = findTable(this.#previous, plan.name);
+    const previous = this.#published.get(plan.name.toLowerCase());
     using timeout = withTimeout(`table ${plan.name}`, timeoutMs, signal);
     try {
       if (plan.info.problem !== undefined) throw plan.info.problem;

@@ -2,6 +2,7 @@ import { join } from "node:path";
 
 import { isAgnesError, messageOf } from "../base/mod.ts";
 import { AgnesError, throwIfAborted } from "../base/mod.ts";
+import { eachOf } from "./concurrency.ts";
 import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
 import { mergeRead } from "./merge/merge-read.ts";
 import { publishedColumns, type TablePlan } from "./plan.ts";
@@ -33,6 +34,9 @@ export interface TableOutcome {
   readonly schemaChanges: readonly SchemaChange[];
   readonly notes: readonly string[];
 }
+
+/** How many parts are looked at at once. */
+const PARTS_LOOKED_AT = 32;
 
 /** Reads one table and makes its parts durable; publishes nothing. */
 export async function extractTable(context: TableContext): Promise<TableOutcome> {
@@ -236,17 +240,14 @@ function assemble(
 }
 
 async function anyPartMissing({ services, directory, previous }: TableContext): Promise<boolean> {
-  for (const part of previous?.parts ?? []) {
+  const missing = await eachOf(previous?.parts ?? [], PARTS_LOOKED_AT, async (part) => {
     const stat = await services.host.files.stat(join(directory, part.path));
-    if (stat === null || stat.sizeBytes !== part.sizeBytes) {
-      services.log.warn("a published part is missing or cut short", {
-        table: previous!.name,
-        path: part.path,
-      });
-      return true;
-    }
-  }
-  return false;
+    return stat === null || stat.sizeBytes !== part.sizeBytes ? part : null;
+  });
+  const part = missing.find((one) => one !== null);
+  if (part === undefined) return false;
+  services.log.warn("a published part is missing or cut short", { table: previous!.name, path: part.path });
+  return true;
 }
 
 function tableError({ source, plan }: TableContext, error: unknown): AgnesError {

@@ -1,6 +1,6 @@
 import type { TablePlan } from "../extract/mod.ts";
 import { table, type TableInfo } from "../kit/mod.ts";
-import { extractionSettings, sourceTableOf, type TableRecord } from "../tables/mod.ts";
+import { extractionSettings, sourceTablesOf, type TableRecord } from "../tables/mod.ts";
 
 /** What a run of one source is to do. */
 export interface SourcePlan {
@@ -21,8 +21,9 @@ export function planSource(
 ): SourcePlan {
   const tables: TablePlan[] = [];
   const vanished: TableRecord[] = [];
+  const sourceTable = sourceTablesOf(discovered);
   for (const record of records) {
-    const info = record.source_query === null ? sourceTableOf(record, discovered) : table(record.name, {});
+    const info = record.source_query === null ? sourceTable(record) : table(record.name, {});
     if (info === undefined) vanished.push(record);
     else tables.push({ info, ...extractionSettings(record, info, now) });
   }

@@ -34,7 +34,7 @@ export { openTableRegistry, TableRegistry } from "./registry.ts";
 export type { TableRegistryOptions } from "./registry.ts";
 export { isDue, nextDue, parseSchedule } from "./schedule.ts";
 export type { Schedule } from "./schedule.ts";
-export { extractionSettings, folderOf, sourceTableOf } from "./settings.ts";
+export { extractionSettings, folderOf, sourceTableOf, sourceTablesOf } from "./settings.ts";
 export type { ExtractionSettings } from "./settings.ts";
 export type { RegisteredTable } from "./stored.ts";
 export type {

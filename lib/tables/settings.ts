@@ -63,6 +63,17 @@ export function sourceTableOf(record: TableRecord, discovered: readonly TableInf
   return discovered.find((info) => names.includes(info.name));
 }
 
+/** Finds the tables of many records as `sourceTableOf` does, without going through all of them for each. */
+export function sourceTablesOf(
+  discovered: readonly TableInfo[],
+): (record: TableRecord) => TableInfo | undefined {
+  const places = new Map(discovered.map(({ name }, at) => [name, at]));
+  return (record) => {
+    const found = sourceTableNames(record).flatMap((name) => places.get(name) ?? []);
+    return found.length === 0 ? undefined : discovered[Math.min(...found)];
+  };
+}
+
 /** The folder of a table: its own, else that of its bucket. */
 export function folderOf(record: TableRecord, folders: Readonly<Record<string, string>>): string | null {
   return (

@@ -104,13 +104,10 @@ export function planRead(before: ReadState | null, now: ReadState): ReadPlan {
   if (before === null || !sameReading(before, now)) {
     return { changed: [...now.files.keys()], kept: [], isUnchanged: false };
   }
-  const isSame = ([origin, seen]: readonly [string, Fingerprint]) => {
-    const known = before.files.get(origin);
-    return known !== undefined && sameLook(known, seen) && known.sha256 === (seen.sha256 ?? known.sha256);
-  };
-  const entries = [...now.files];
-  const kept = entries.filter(isSame).map(([origin]) => origin);
-  const changed = entries.filter((entry) => !isSame(entry)).map(([origin]) => origin);
+  const changed: string[] = [];
+  const kept: string[] = [];
+  for (const [origin, seen] of now.files)
+    (isSame(before.files.get(origin), seen) ? kept : changed).push(origin);
   return { changed, kept, isUnchanged: changed.length === 0 && before.files.size === now.files.size };
 }
 
@@ -161,6 +158,9 @@ const sameLook = (one: Fingerprint, other: Fingerprint) =>
   one.modifiedAtMs === other.modifiedAtMs &&
   one.changedAtMs === other.changedAtMs &&
   one.inode === other.inode;
+
+const isSame = (known: Fingerprint | undefined, seen: Fingerprint) =>
+  known !== undefined && sameLook(known, seen) && known.sha256 === (seen.sha256 ?? known.sha256);
 
 async function sha256Of(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash("sha256");

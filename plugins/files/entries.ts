@@ -105,14 +105,8 @@ async function entryOf(folder: DataEntry, { name, kind }: Listed, rule: LinkRule
 
 /** Looks again at an entry of a folder; `null` when it is gone. */
 export async function entryAgain(folder: DataEntry, name: string, rule: LinkRule): Promise<Entry | null> {
-  const path = join(folder.path, name);
-  try {
-    await lstat(path);
-  } catch (error) {
-    if (isGone(error)) return null;
-    throw fileFailure("look at", path, error);
-  }
-  return entryOf(folder, { name, kind: "other" }, rule);
+  const entry = await entryOf(folder, { name, kind: "other" }, rule);
+  return entry.kind === "bad" && isGone(entry.problem.cause) ? null : entry;
 }
 
 /** What a link leads to, when it may be followed. */

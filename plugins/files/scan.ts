@@ -134,10 +134,14 @@ function fromFiles(
   walked: Walked,
   { format: fallback }: WalkRule,
 ): FoundTable {
-  const formatOf = (file: string) => readName(file, fallback)?.format;
-  const files = distinct(walked.files, of.folder).filter((file) => formatOf(file) !== undefined);
-  const format = files[0] === undefined ? "csv" : formatOf(files[0])!;
-  const other = files.find((file) => formatOf(file) !== format);
+  const formats = new Map<string, SourceFormat>();
+  for (const file of distinct(walked.files, of.folder)) {
+    const read = readName(file, fallback);
+    if (read !== null) formats.set(file, read.format);
+  }
+  const files = [...formats.keys()];
+  const format = files[0] === undefined ? "csv" : formats.get(files[0])!;
+  const other = files.find((file) => formats.get(file) !== format);
   const problem =
     walked.problem ??
     (files.length === 0

@@ -130,7 +130,6 @@ function byName(found: readonly FoundTable[]): ReadonlyMap<string, FoundTable> {
 function oneOf(one: FoundTable, other: FoundTable): FoundTable {
   if (other.isLeftOut === true) return { ...one, notes: [...one.notes, other.problem!.message] };
   if (one.isLeftOut === true) return { ...other, notes: [...other.notes, one.problem!.message] };
-  if (one.problem?.code === "source_name_taken") return one;
   const details = { name: one.name, first: one.path, second: other.path };
   return missing(one.name, one.path, new AgnesError("source_name_taken", details));
 }

@@ -51,6 +51,10 @@ describe("files: entries that are no data", () => {
       events: expect.stringMatching(/events\/pipe\.csv.*named pipe/),
       null: expect.stringMatching(/\/dev\/null.*device/),
     });
+    const { message } = await (
+      await folder.connect()
+    ).handle.connector.health!({ signal: AbortSignal.timeout(5000) });
+    expect(message).toMatch(/^3 tables in 2 files at .*; 2 of them cannot be read$/);
     expect(tables.get("pipe")!.problem).toMatchObject({ details: { code: "source_entry_unusable" } });
   });
 

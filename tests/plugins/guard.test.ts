@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { inspect } from "node:util";
 
 import { AgnesError } from "../../lib/base/mod.ts";
-import { transient, type AnyConnector, type Batch, type FileChunk } from "../../lib/kit/mod.ts";
+import { table, transient, type AnyConnector, type Batch, type FileChunk } from "../../lib/kit/mod.ts";
+import { discoverTables } from "../../lib/plugins/mod.ts";
 import { connectTo, drain, failureOf, numbers } from "./example.ts";
 
 const signal = new AbortController().signal;
@@ -103,6 +104,29 @@ describe("a connector's failures", () => {
     ).toMatchObject({
       code: "timed_out",
     });
+  });
+
+  test("what is wrong with one table of a discovery is a failure of its reading, without secrets", async () => {
+    const problem = new AgnesError("source_path_empty", { path: "/data/s3cret" });
+    const bad = table("bad", {}, { problem });
+    const pages = async function* () {
+      yield numbers;
+      yield [bad];
+    };
+    for (const discover of [async () => [numbers, bad], pages]) {
+      const handle = await connectTo({ discover }, ["discover"], { TOKEN: "s3cret" });
+      expect(await discoverTables(handle)).toMatchObject([
+        { name: "numbers" },
+        {
+          name: "bad",
+          problem: {
+            code: "plugin_failed",
+            message: expect.not.stringContaining("s3cret"),
+            details: { table: "bad", operation: "read", code: "source_path_empty" },
+          },
+        },
+      ]);
+    }
   });
 
   test("no secret is in a failure, however deep it was", async () => {

@@ -47,6 +47,35 @@ describe("planRegistration()", () => {
     });
   });
 
+  test("calls a table that cannot be read unreadable, registered or not, and one left out on purpose left out", async () => {
+    await using registry = await memoryRegistry();
+    await registry.registerDiscovered("crm", [discovered("known"), discovered("known_link")]);
+    const problem = new AgnesError("source_path_empty", { path: "x" });
+    const bad = (name: string, options = {}) => table(name, {}, { problem, ...options });
+    const plan = planRegistration(
+      "crm",
+      [bad("new"), bad("known"), bad("link", { isLeftOut: true }), bad("known_link", { isLeftOut: true })],
+      await registry.list(),
+    );
+    const { code, message: reason } = problem;
+    expect(plan).toMatchObject({
+      candidates: [
+        { kind: "unreadable", table: "new", id: null, code, reason },
+        { kind: "unreadable", table: "known", id: "crm.known", code, reason },
+        { kind: "left_out", table: "link", reason },
+        { kind: "unreadable", table: "known_link", id: "crm.known_link", code, reason },
+      ],
+      missing: [],
+    });
+    const before = await registry.version();
+    await registry.registerDiscovered("crm", [bad("new"), bad("known")]);
+    expect(await registry.version()).toBe(before);
+    await registry.unregister("crm.known");
+    expect(await registry.registerDiscovered("crm", [bad("known")])).toMatchObject({
+      candidates: [{ kind: "unregistered", table: "known" }],
+    });
+  });
+
   test("calls a table invalid when its name collides or is hostile, and goes on with the rest", () => {
     const names = ["a_b.c", "x.c", "a.b_c", "x.b_c", "ord\u0000ers", "../x", "good", "o".repeat(10_000)];
     const plan = planRegistration(

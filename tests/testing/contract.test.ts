@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
-import { definePlugin, int64, table, type AnyPlugin } from "agnes/kit";
+import { AgnesError, definePlugin, int64, table, type AnyPlugin } from "agnes/kit";
 import { connectorContract, runCases, type ContractConfig } from "agnes/testing";
 import * as v from "valibot";
 
@@ -31,6 +31,23 @@ test("connectorContract() finds nothing wrong with a plugin that keeps every pro
   const results = await runCases(connectorContract(memoryPlugin(), config));
   expect(results.length).toBeGreaterThan(20);
   expect(results.filter((result) => !result.ok)).toEqual([]);
+});
+
+test("connectorContract() finds a table that discover() lists as unreadable", async () => {
+  const problem = new AgnesError("source_path_empty", { path: "orders.csv" });
+  const plugin = definePlugin({
+    name: "half",
+    version: "1.0.0",
+    description: "a table that cannot be read",
+    capabilities: ["discover"],
+    options: v.strictObject({}),
+    secrets: {},
+    connect: () => ({ discover: async () => [table("orders", {}, { problem })] }),
+  });
+  const results = await runCases(connectorContract(plugin, config));
+  const failed = results.find(({ name }) => name === "discover() lists named and typed tables");
+  expect(failed).toMatchObject({ ok: false });
+  expect(String((failed as { error?: unknown }).error)).toMatch(/orders cannot be read.*orders\.csv/s);
 });
 
 test("connectorContract() says so when there is no cursor and no value to try", async () => {

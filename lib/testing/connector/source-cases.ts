@@ -49,6 +49,7 @@ export const sourceCases: readonly SourceCase[] = [
       assert.ok(tables.length > 0, "discover() lists no table");
       const names = new Map<string, string>();
       for (const table of tables) {
+        assert.equal(table.problem?.message, undefined, `table ${table.name} cannot be read`);
         checkTable(session, table);
         const exposed = toExposedName(table.name);
         const other = names.get(exposed);
