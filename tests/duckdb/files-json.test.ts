@@ -359,15 +359,15 @@ test("openJsonFile() reads 2,500 columns in their order, and rows longer than Du
 }, 60_000);
 
 test("inspectJson() looks at the start of large files only, and the read finds what comes late", async () => {
-  const rows = Array.from({ length: 400_000 }, (_, id) => JSON.stringify({ id, text: "x".repeat(150) }));
+  const rows = Array.from({ length: 100_000 }, (_, id) => JSON.stringify({ id, text: "x".repeat(150) }));
   const content = lines(...rows, '{"id":"late","text":"y"}');
   const error = await rejection(readJson({ "t.ndjson": content }));
   expect(error).toMatchObject({
     code: "file_value_invalid",
-    details: { line: 400_001, column: "id", value: "late" },
+    details: { line: 100_001, column: "id", value: "late" },
   });
   const { types } = await readJson(
-    { "t.ndjson": content.slice(-200_000).replace(/^[^\n]*\n/, "") },
+    { "t.ndjson": content.slice(-20_000).replace(/^[^\n]*\n/, "") },
     { look: "whole" },
   );
   expect(types["id"]).toBe("VARCHAR");

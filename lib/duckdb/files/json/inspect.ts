@@ -16,7 +16,7 @@ export interface InspectedJson {
 }
 
 /** Files that are larger together are looked at in part. */
-const WHOLE_BYTES_MAX = 64 * 1024 * 1024;
+const WHOLE_BYTES_MAX = 16 * 1024 * 1024;
 const ROWS_LOOKED_AT = 20_480;
 export const COLUMNS_MAX = 10_000;
 

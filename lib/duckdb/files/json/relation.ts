@@ -1,6 +1,5 @@
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
-import { escapeGlob } from "../../file-relation.ts";
-import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
+import { escapeGlob, quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { parseType, type TypeTree } from "../type-tree.ts";
 import type { ScannedFile } from "./scan-file.ts";
 import { constantValue } from "../constants.ts";

@@ -3,8 +3,7 @@ import { stat } from "node:fs/promises";
 import { AgnesError, isAgnesError } from "../../../base/mod.ts";
 import type { FileInput } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
-import { escapeGlob } from "../../file-relation.ts";
-import { quoteLiteral } from "../../sql.ts";
+import { escapeGlob, quoteLiteral } from "../../sql.ts";
 import { originOf } from "../columns.ts";
 import { parseType, type TypeTree } from "../type-tree.ts";
 
