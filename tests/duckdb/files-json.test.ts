@@ -51,7 +51,13 @@ const TYPES: readonly (readonly [values: readonly string[], type: string])[] = [
   [["[[1],[]]"], "BIGINT[][]"],
   [['{"x":1,"X":2}'], "JSON"],
   [['{"":1}'], "JSON"],
-  [['{"x":1}', '{"x":[1]}'], "STRUCT(x JSON)"],
+  [['{"x":1}', '{"x":[1]}'], "JSON"],
+  [["[1]", '["a",{"x":1}]'], "JSON"],
+  [['{"x":{}}'], "STRUCT(x JSON)"],
+  [["[{}]"], "JSON"],
+  [["1.5", "33.624208586962368233548892439773"], "VARCHAR"],
+  [["0.00000000000000000012345678901234567", "1.00000000000000000000"], "DOUBLE"],
+  [["1234e56"], "VARCHAR"],
   [['{"a\\u0000":1}'], "JSON"],
   [[`{${Array.from({ length: 201 }, (_, at) => `"k${at}":1`).join(",")}}`], "JSON"],
 ];
@@ -317,6 +323,22 @@ test("openJsonFile() sorts out the rows that do not fit, from lines, arrays and 
         record: { v: 3, s: [{ x: 1.5 }, { x: "y" }] },
       },
     ]);
+  }
+});
+
+test("openJsonFile() gives numbers in a text column as they are written", async () => {
+  const values = ["1.50", "-0", "1e2", "33.624208586962368233548892439773", '"x\\n"', "7", "true", "null"];
+  const rows = values.map((value) => `{"v":${value},"l":[{"w":${value}},{"w":"y"}]}`);
+  for (const [name, content] of [
+    ["t.ndjson", lines(...rows)],
+    ["t.json", `[${rows.join(" , ")}]`],
+  ] as const) {
+    const read = await readJson({ [name]: content });
+    expect(read.types).toEqual({ v: "VARCHAR", l: "STRUCT(w VARCHAR)[]" });
+    const texts = values.map((value) => (value === "null" ? null : value.startsWith('"') ? "x\n" : value));
+    expect(read.texts.map((text) => JSON.parse(text) as unknown)).toEqual(
+      texts.map((v) => ({ v, l: [{ w: v }, { w: "y" }] })),
+    );
   }
 });
 

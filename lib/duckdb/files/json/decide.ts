@@ -13,6 +13,8 @@ export interface DecideOptions {
 
 const VARCHAR = scalar("VARCHAR");
 const JSON_TEXT = scalar("JSON");
+/** Of kinds that go with nothing else. Where it is nested, all around it is JSON too: a text says not what it was. */
+const MIXED_JSON = scalar("JSON");
 const SCALE_MAX = 6;
 /** Published parts keep a HUGEINT as DECIMAL(38,0). */
 const GREATEST_HUGE = 10n ** 38n - 1n;
@@ -24,7 +26,7 @@ function decideType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTr
   const isNested = shape.objects > 0 || shape.lists > 0;
   const scalars = [shape.booleans, shape.numbers, shape.strings].filter((count) => count > 0).length;
   if (isNested) {
-    if (scalars > 0 || (shape.objects > 0 && shape.lists > 0)) return JSON_TEXT;
+    if (scalars > 0 || (shape.objects > 0 && shape.lists > 0)) return MIXED_JSON;
     return shape.objects > 0 ? recordType(shape, fractions) : listType(shape, fractions);
   }
   if (scalars !== 1) return VARCHAR;
@@ -34,16 +36,16 @@ function decideType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTr
 
 function recordType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTree {
   if (shape.isOpaque || shape.order.length === 0) return JSON_TEXT;
-  return {
-    kind: "struct",
-    fields: shape.order.map((field) => [field.name, decideType(field.shape, fractions)]),
-  };
+  const fields = shape.order.map(({ name, shape: field }) => [name, decideType(field, fractions)] as const);
+  return fields.some(([, type]) => type === MIXED_JSON) ? MIXED_JSON : { kind: "struct", fields };
 }
 
 function listType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTree {
   const { element } = shape;
   if (element === null || !element.isSeen) return JSON_TEXT;
-  return { kind: "list", element: decideType(element, fractions), length: null };
+  const type = decideType(element, fractions);
+  if (type === MIXED_JSON) return MIXED_JSON;
+  return type === JSON_TEXT ? JSON_TEXT : { kind: "list", element: type, length: null };
 }
 
 function numberType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTree {
