@@ -23,7 +23,7 @@ const TYPES: readonly (readonly [values: readonly string[], type: string])[] = [
   [["0.1234567"], "DOUBLE"],
   [["1234567890123.456"], "DOUBLE"],
   [["1", "1e2"], "DOUBLE"],
-  [["-0"], "BIGINT"],
+  [["-0", "1"], "VARCHAR"],
   [["-0.0", "1"], "DOUBLE"],
   [["9007199254740993", "1e2"], "VARCHAR"],
   [["1e999"], "VARCHAR"],
@@ -243,6 +243,7 @@ test("openJsonFile() refuses what is not UTF-8, even when a chunk ends in the mi
 const MISFITS: readonly (readonly [type: string, value: string, shown: string, column?: string])[] = [
   ["BIGINT", "1.7", "1.7"],
   ["BIGINT", "1.0", "1.0"],
+  ["BIGINT", "-0", "-0"],
   ["BIGINT", '"5"', "5"],
   ["BIGINT", "true", "true"],
   ["BIGINT", "9223372036854775808", "9223372036854775808"],

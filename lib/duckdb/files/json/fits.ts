@@ -34,6 +34,8 @@ export function fits(shape: Shape, type: TypeTree, isGiven: boolean): boolean {
   if (name === "BOOLEAN") return shape.numbers === 0 && shape.strings === 0;
   const onlyNumbers = shape.booleans === 0 && shape.strings === 0;
   const onlyStrings = shape.booleans === 0 && shape.numbers === 0;
+  // DuckDB makes 0 of `-0`, so only a text keeps it.
+  if (shape.hasNegativeWholeZero && !isGiven) return false;
   const range = integerRange(name);
   if (range !== null) return onlyNumbers && fitsInteger(shape, range, isGiven);
   switch (name) {
