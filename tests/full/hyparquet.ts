@@ -45,7 +45,7 @@ function canonical(value: unknown, element: SchemaElement | undefined): unknown 
     return Object.entries(value).map(([key, item]) => [key, canonical(item, undefined)]);
   }
   if (typeof value === "object") return Object.values(value).map((item) => canonical(item, undefined));
-  return String(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function numberText(value: number, element: SchemaElement | undefined): string {
@@ -53,5 +53,5 @@ function numberText(value: number, element: SchemaElement | undefined): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (value === 0 && !isWhole) return Object.is(value, -0) ? "-0.0" : "0.0";
-  return String(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
