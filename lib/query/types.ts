@@ -1,5 +1,5 @@
 import { AgnesError } from "../base/mod.ts";
-import { renderSql, type SelectFacts } from "../analytics/mod.ts";
+import { parseSql, renderSql, type SelectFacts } from "../analytics/mod.ts";
 import { quoteIdentifier, type Connection } from "../duckdb/mod.ts";
 import { quotedTable } from "./catalog.ts";
 import type { Lease } from "./run.ts";
@@ -8,8 +8,8 @@ import type { Lease } from "./run.ts";
 export interface TypeChecks {
   /** VARIANT may come up, so that no JSON must. */
   readonly variant: { readonly named: boolean; readonly json: boolean } | null;
-  /** The answer may have a column of DuckDB's type TYPE, which leaves DuckDB only as text: the tree of the query. */
-  readonly typesOf: unknown;
+  /** The answer may have a column of DuckDB's type TYPE, which leaves DuckDB only as text. */
+  readonly hasTypes: boolean;
 }
 
 /** Gives a value the type of another, which can be the column of a table. */
@@ -22,7 +22,7 @@ const JSON_ADVICE =
  * What is to be checked before a query runs; most queries need no check.
  * @throws `sql_not_allowed` when the statement alone shows that VARIANT may nest without a bound
  */
-export function typeChecksOf({ variant, functions }: SelectFacts, tree: unknown): TypeChecks {
+export function typeChecksOf({ variant, functions }: SelectFacts): TypeChecks {
   const { named, json, repeats } = variant;
   const names = functions.map(({ name }) => name.toLowerCase());
   if (named && json) refuse("it uses VARIANT and JSON", JSON_ADVICE);
@@ -34,7 +34,7 @@ export function typeChecksOf({ variant, functions }: SelectFacts, tree: unknown)
   }
   return {
     variant: named || names.some((name) => CASTS.has(name)) ? { named, json } : null,
-    typesOf: names.includes("get_type") ? tree : null,
+    hasTypes: names.includes("get_type"),
   };
 }
 
@@ -45,9 +45,9 @@ export function typeChecksOf({ variant, functions }: SelectFacts, tree: unknown)
  */
 export async function checkTypes(
   { connection, tables }: Lease,
-  { sql, typeChecks }: { readonly sql: string; readonly typeChecks: TypeChecks },
+  sql: string,
+  { variant, hasTypes }: TypeChecks,
 ): Promise<string> {
-  const { variant, typesOf } = typeChecks;
   if (variant !== null) {
     const types: string[] = [];
     for (const table of tables)
@@ -59,11 +59,13 @@ export async function checkTypes(
       refuse("it uses VARIANT, and its tables have JSON", JSON_ADVICE);
     }
   }
-  return typesOf === null ? sql : withTypesAsText(connection, sql, typesOf);
+  return hasTypes ? withTypesAsText(connection, sql) : sql;
 }
 
-async function withTypesAsText(connection: Connection, sql: string, tree: unknown): Promise<string> {
-  const select = await renderSql(connection, tree);
+async function withTypesAsText(connection: Connection, sql: string): Promise<string> {
+  const parsed = await parseSql(connection, sql);
+  if (parsed.kind !== "select") return sql;
+  const select = await renderSql(connection, parsed.tree);
   const columns = await columnsOf(connection, select);
   if (!columns.some(({ type }) => names(type, "TYPE"))) return sql;
   const shown = columns.map(({ name, type }, at) => {
