@@ -15,7 +15,7 @@ import { askForPivots } from "./pivot.ts";
 import { answerOf, sqlError, type Lease, type QueryAnswer, type Run } from "./run.ts";
 import { Sandbox, type LiveResolver, type QueryServices } from "./sandbox.ts";
 import { TableNames } from "./tables.ts";
-import { checkTypes } from "./types.ts";
+import { checkTypes, trustedTypeChecks } from "./types.ts";
 
 /** How a session is to be opened. */
 export interface SessionOptions {
@@ -154,7 +154,8 @@ export class QuerySession implements AsyncDisposable {
     const { tables, pivots, typeChecks } = await this.#parse(async (connection) => {
       if (!isTrusted) return guardQuery(connection, sql);
       const parsed = await parseSelect(connection, sql);
-      return { tables: parsed.facts.tables, pivots: parsed.pivots, typeChecks: null };
+      const { facts } = parsed;
+      return { tables: facts.tables, pivots: parsed.pivots, typeChecks: trustedTypeChecks(facts) };
     });
     const lease = await (tables.length === 0 && !isTrusted
       ? this.#leaseBare()
@@ -163,7 +164,7 @@ export class QuerySession implements AsyncDisposable {
       const { connection } = lease;
       const whole =
         pivots === null ? sql : await askForPivots(connection, pivots.marked, pivots.pivots, signal);
-      return { ...lease, sql: typeChecks === null ? whole : await checkTypes(lease, whole, typeChecks) };
+      return { ...lease, sql: await checkTypes(lease, whole, typeChecks) };
     } catch (error) {
       await lease.release();
       throw error;

@@ -34,8 +34,17 @@ export function typeChecksOf({ variant, functions }: SelectFacts): TypeChecks {
   }
   return {
     variant: named || names.some((name) => CASTS.has(name)) ? { named, json } : null,
-    hasTypes: names.includes("get_type"),
+    hasTypes: hasTypes(names),
   };
+}
+
+/** Of SQL that may do what it likes. */
+export function trustedTypeChecks({ functions }: SelectFacts): TypeChecks {
+  return { variant: null, hasTypes: hasTypes(functions.map(({ name }) => name.toLowerCase())) };
+}
+
+function hasTypes(functions: readonly string[]): boolean {
+  return functions.includes("get_type") || functions.includes("make_type");
 }
 
 /**
@@ -46,7 +55,7 @@ export function typeChecksOf({ variant, functions }: SelectFacts): TypeChecks {
 export async function checkTypes(
   { connection, tables }: Lease,
   sql: string,
-  { variant, hasTypes }: TypeChecks,
+  { variant, hasTypes: mayHaveTypes }: TypeChecks,
 ): Promise<string> {
   if (variant !== null) {
     const types: string[] = [];
@@ -59,7 +68,7 @@ export async function checkTypes(
       refuse("it uses VARIANT, and its tables have JSON", JSON_ADVICE);
     }
   }
-  return hasTypes ? withTypesAsText(connection, sql) : sql;
+  return mayHaveTypes ? withTypesAsText(connection, sql) : sql;
 }
 
 async function withTypesAsText(connection: Connection, sql: string): Promise<string> {

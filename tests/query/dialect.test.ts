@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
+import * as arrow from "apache-arrow";
+import { parquetReadObjects } from "hyparquet";
+
 import { AgnesError } from "../../lib/base/mod.ts";
 import { parseSql, rebuildAnalytics, renderSql } from "../../lib/analytics/mod.ts";
-import { openDatabase } from "../../lib/duckdb/mod.ts";
+import { encodeResult, openDatabase } from "../../lib/duckdb/mod.ts";
 import { openQuerySession, type QuerySession } from "../../lib/query/mod.ts";
 import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
 import { published, rowsOf, testServices } from "./published.ts";
@@ -210,6 +213,37 @@ test("runQuery() refuses a function of a database that Agnes attaches", async ()
   ]) {
     expect([sql, await answerTo(sql)]).toEqual([sql, "sql_not_allowed"]);
   }
+});
+
+test("runQuery() answers numbers that no double holds in every format", async () => {
+  const sql = "SELECT 1e1000 AS high, -1e1000 AS low, {a: [1e1000]} AS nested";
+  const encoded = async (format: "json" | "ndjson" | "csv" | "arrow" | "parquet") => {
+    const pieces: Uint8Array[] = [];
+    for await (const bytes of encodeResult(await session.runQuery({ sql }), format)) pieces.push(bytes);
+    return Buffer.concat(pieces);
+  };
+  const row = { high: "Infinity", low: "-Infinity", nested: { a: ["Infinity"] } };
+  expect(JSON.parse(String(await encoded("json")))).toEqual([row]);
+  expect(JSON.parse(String(await encoded("ndjson")))).toEqual(row);
+  expect(String(await encoded("csv"))).toStartWith("high,low,nested\nInfinity,-Infinity,");
+  const table = arrow.tableFromIPC(await encoded("arrow"));
+  expect([table.get(0)!["high"], table.get(0)!["low"]]).toEqual([Infinity, -Infinity]);
+  const parquet = await encoded("parquet");
+  const file = parquet.buffer.slice(parquet.byteOffset, parquet.byteOffset + parquet.byteLength);
+  const [first] = await parquetReadObjects({
+    file,
+    columns: ["high", "low"],
+    compressors: { ZSTD: (input) => Bun.zstdDecompressSync(input) },
+  });
+  expect(first).toEqual({ high: Infinity, low: -Infinity });
+});
+
+test("runQuery() answers types, and columns that the data tell, when the SQL is trusted", async () => {
+  const trusted = async (sql: string) => rowsOf(session, sql, { trusted: true });
+  expect(await trusted("SELECT get_type(id) AS a, make_type('DATE') AS b FROM orders LIMIT 1")).toEqual([
+    { a: "BIGINT", b: "DATE" },
+  ]);
+  expect(await trusted("PIVOT (SELECT 'x' AS k) ON k USING count(*)::INT")).toEqual([{ x: 1 }]);
 });
 
 test("runQuery() gives a PIVOT without values the columns and rows that DuckDB gives it", async () => {
