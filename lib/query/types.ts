@@ -15,6 +15,9 @@ export interface TypeChecks {
 /** Gives a value the type of another, which can be the column of a table. */
 const CASTS = new Set(["cast_to_type", "replace_type"]);
 
+/** With the 250 levels of one expression, half of what DuckDB was seen to bear. */
+const VARIANTS_MAX = 20;
+
 const JSON_ADVICE =
   "DuckDB ends the process when deeply nested JSON becomes VARIANT: take the fields out of the JSON first.";
 
@@ -23,13 +26,20 @@ const JSON_ADVICE =
  * @throws `sql_not_allowed` when the statement alone shows that VARIANT may nest without a bound
  */
 export function typeChecksOf({ variant, functions }: SelectFacts): TypeChecks {
-  const { named, json, repeats } = variant;
+  const { json, repeats } = variant;
+  const named = variant.named > 0;
   const names = functions.map(({ name }) => name.toLowerCase());
   if (named && json) refuse("it uses VARIANT and JSON", JSON_ADVICE);
   if (named && repeats) {
     refuse(
       "it uses VARIANT in a recursion or reduction",
       "DuckDB ends the process when VARIANT nests deeply: cast the result instead.",
+    );
+  }
+  if (variant.named > VARIANTS_MAX) {
+    refuse(
+      `it names VARIANT more than ${VARIANTS_MAX} times`,
+      "DuckDB ends the process when it nests deeply.",
     );
   }
   return {

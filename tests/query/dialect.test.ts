@@ -299,10 +299,13 @@ test("runQuery() refuses VARIANT that may nest without a bound", async () => {
     `SELECT (${deep}->'$')::VARIANT`,
     `SELECT ${deep}::"json"::VARIANT`,
     `SELECT x::VARIANT FROM (SELECT to_json(${deep}) AS x)`,
+    `SELECT value::VARIANT FROM json_each(${deep})`,
+    `SELECT json::VARIANT FROM json_tree(${deep})`,
     `SELECT '${"[".repeat(900)}${"]".repeat(900)}'::JSON::VARIANT`,
     `SELECT cast_to_type(${deep}::JSON, NULL::VARIANT)`,
     `SELECT replace_type({x: ${deep}::JSON}, NULL::JSON, NULL::VARIANT)`,
     "WITH RECURSIVE t AS (SELECT 0 i, 1::VARIANT v UNION ALL SELECT i + 1, [v]::VARIANT FROM t WHERE i < 20000) SELECT v::VARCHAR FROM t",
+    `SELECT ${"[".repeat(30)}1${"]::VARIANT".repeat(30)}`,
     "SELECT list_reduce(range(30000)::VARIANT[], lambda a, x: [a]::VARIANT)",
   ]) {
     expect([sql, await answerTo(sql)]).toEqual([sql, "sql_not_allowed"]);
