@@ -1,4 +1,4 @@
-import type { Cursor, JsonValue } from "../kit/mod.ts";
+import type { JsonValue } from "../kit/mod.ts";
 import type { TablePlan } from "./plan.ts";
 import { sameReading } from "./schema/reading.ts";
 import type { PublishedTable } from "./state/extract-state.ts";
@@ -7,10 +7,12 @@ import type { PublishedTable } from "./state/extract-state.ts";
 export interface ReadDecision {
   /** `whole`: what comes is the table; `delta`: what comes is merged into it. */
   readonly kind: "whole" | "delta";
-  readonly cursor?: Cursor;
+  readonly cursor?: PublishedTable["cursor"];
   readonly state?: JsonValue;
   /** Whether the layout of the source is taken as it is, whatever it was before. */
   readonly accept: boolean;
+  /** Whether what is read is published even when it is what is published: its parts have to be written again. */
+  readonly publishes?: true;
   readonly notes: readonly string[];
 }
 
@@ -27,7 +29,8 @@ export function decideRead(
   });
   if (previous === undefined || previous.parts.length === 0) return anew([], true);
   if (options.full) return anew([], true);
-  if (options.partsMissing) return anew(["parts were missing, so all of it was read"], false);
+  if (options.partsMissing)
+    return { ...anew(["parts were missing, so all of it was read"], false), publishes: true };
   if (previous.definition !== definitionOf(plan)) {
     return anew(["its configuration changed, so all of it was read"], plan.schemaPolicy === "evolve");
   }
