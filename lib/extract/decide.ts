@@ -32,7 +32,10 @@ export function decideRead(
   if (options.partsMissing)
     return { ...anew(["parts were missing, so all of it was read"], false), publishes: true };
   if (previous.definition !== definitionOf(plan)) {
-    return anew(["its configuration changed, so all of it was read"], plan.schemaPolicy === "evolve");
+    return anew(
+      ["its configuration, or how Agnes merges it, changed, so all of it was read"],
+      plan.schemaPolicy === "evolve",
+    );
   }
   if (!sameReading(previous.reading, plan.info.reading)) {
     // A table of an earlier version does not say how it was read.
@@ -53,11 +56,16 @@ export function decideRead(
   };
 }
 
+/** 2: rows of changed files are replaced whole, and rows with an equal or no cursor value come with a key. */
+const MERGE_RULES = 2;
+
 /** All that decides which rows and columns a table has; when it changes, parts of both kinds would not go together. */
 export function definitionOf(plan: TablePlan): string {
   const { info, mode, query, strategy, primaryKey, cursor, columns, filter } = plan;
   const partition =
     strategy === "partitioned" ? [plan.partitionBy, plan.partitionGranularity ?? "month"] : [];
+  // Rules that put parts together changed: what an earlier version published by others is read again once.
+  const rules = strategy === "full_refresh" ? [] : [{ rules: MERGE_RULES }];
   const history = plan.historyDays === undefined ? [] : [plan.historyDays];
   const parts = [
     info.name,
@@ -70,6 +78,7 @@ export function definitionOf(plan: TablePlan): string {
     filter,
     partition,
     ...history,
+    ...rules,
   ];
   return JSON.stringify(
     parts.map((part) => part ?? null),
