@@ -1,6 +1,6 @@
 import { AgnesError } from "../base/mod.ts";
 import type { FileChunk } from "../kit/mod.ts";
-import { quoteIdentifier, quoteLiteral } from "./sql.ts";
+import { escapeGlob, quoteIdentifier, quoteLiteral } from "./sql.ts";
 
 /** A file chunk on disk. */
 export type LocalFileChunk = FileChunk & { readonly data: string };
@@ -110,11 +110,6 @@ function record(types: Readonly<Record<string, string>>): string {
   return `{${Object.entries(types)
     .map(([name, type]) => `${quoteIdentifier(name)}: ${quoteLiteral(type)}`)
     .join(", ")}}`;
-}
-
-/** DuckDB takes these characters of a path for a pattern; in brackets they are themselves. */
-export function escapeGlob(path: string): string {
-  return path.replace(/[*?[]/g, (character) => `[${character}]`);
 }
 
 function misplaced(chunk: LocalFileChunk, reason: string): AgnesError {

@@ -8,6 +8,11 @@ export function quoteLiteral(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
+/** DuckDB takes some characters of a path for a pattern; in brackets they are themselves. */
+export function escapeGlob(path: string): string {
+  return path.replace(/[*?[]/g, (character) => `[${character}]`);
+}
+
 /** The start of a statement for a message: one line, and literals left out since they may hold secrets. */
 export function excerpt(sql: string, maxLength = 80): string {
   const line = sql

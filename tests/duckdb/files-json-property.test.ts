@@ -109,7 +109,7 @@ function shuffled<T>(random: Random, values: readonly T[]): readonly T[] {
 
 function keyText(random: Random, key: string): string {
   const isEscaped = random.below(6) === 0;
-  const escaped = [...key]
+  const escaped = Array.from(key)
     .map((character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
     .join("");
   return isEscaped ? `"${escaped}"` : JSON.stringify(key);
@@ -153,7 +153,9 @@ function same(written: unknown, read: unknown, type: string): boolean {
   if (typeof read === "string" && type !== "JSON") {
     if (number !== null) return type === "VARCHAR" && numeral(number) === numeral(read);
     if (typeof written === "boolean") return type === "VARCHAR" && read === String(written);
-    return /^(DATE|TIMESTAMP)/.test(type) ? moment(String(written)) === moment(read) : written === read;
+    return /^(DATE|TIMESTAMP)/.test(type)
+      ? typeof written === "string" && moment(written) === moment(read)
+      : written === read;
   }
   const other = numberOf(read);
   if (number !== null || other !== null) {

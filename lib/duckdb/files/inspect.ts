@@ -6,7 +6,7 @@ import { quoteIdentifier } from "../sql.ts";
 import { unknownColumn } from "./columns.ts";
 import { inspectCsv } from "./csv/inspect.ts";
 import { inspectJson } from "./json/mod.ts";
-import { legacyInspect } from "./legacy.ts";
+import { inspectParquet } from "./parquet/mod.ts";
 
 /**
  * Decides how the files of one table are read; see `DuckDBEngine.inspect`.
@@ -68,7 +68,13 @@ async function decide(
       columns: perFile,
     };
   }
-  if (format !== "csv") return legacyInspect(connection, files, options);
+  if (format === "parquet") {
+    const { columns, perFile } = await inspectParquet(connection, files, options);
+    return {
+      reading: columns.length === 0 ? (options.known ?? null) : { format, columns },
+      columns: perFile,
+    };
+  }
   const { dialect, columns, perFile, notes } = await inspectCsv(connection, files, options);
   if (dialect === null) return { reading: options.known ?? null, columns: perFile };
   const reading = { format, csv: dialect, columns, ...(notes.length === 0 ? {} : { notes }) };

@@ -2,7 +2,7 @@ import type { FileChunk, FileReading } from "../../kit/mod.ts";
 import type { Connection } from "../connection.ts";
 import { openCsvFile } from "./csv/open-csv-file.ts";
 import { openJsonFile } from "./json/mod.ts";
-import { legacyOpen } from "./legacy.ts";
+import { openParquetFile } from "./parquet/mod.ts";
 
 /** A file chunk on the disk, with how it is read. */
 export type ReadableChunk = FileChunk & { readonly data: string; readonly reading: FileReading };
@@ -53,7 +53,7 @@ export async function openFile(chunk: ReadableChunk, options: OpenFileOptions): 
     case "json":
     case "ndjson":
       return openJsonFile(chunk, options);
-    default:
-      return legacyOpen(chunk, options);
+    case "parquet":
+      return openParquetFile(chunk, options);
   }
 }

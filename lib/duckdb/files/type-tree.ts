@@ -1,5 +1,5 @@
-import { AgnesError } from "../../base/mod.ts";
 import { quoteIdentifier } from "../sql.ts";
+import { parseType as parseText, printType, type TypeTree as TextTree } from "../type-text.ts";
 
 /** A DuckDB type, taken apart. */
 export type TypeTree =
@@ -16,17 +16,34 @@ export function scalar(name: string): TypeTree {
   return { kind: "scalar", name, parameters: [] };
 }
 
-/**
- * Takes a type apart that DuckDB or a person wrote: `STRUCT(a BIGINT, "b c" DECIMAL(18,2)[])`.
- *
- * @throws `invalid_input` when it is not a type
- */
+/** Takes a type apart that DuckDB or a person wrote: `STRUCT(a BIGINT, "b c" DECIMAL(18,2)[])`. */
 export function parseType(text: string): TypeTree {
-  const tokens = text.match(/"(?:[^"]|"")*"|'(?:[^']|'')*'|[^\s()[\],"']+|[()[\],]/g) ?? [];
-  const parser = new TypeParser(text, tokens);
-  const type = parser.type();
-  parser.end();
-  return type;
+  return fromText(parseText(text));
+}
+
+function fromText(tree: TextTree): TypeTree {
+  switch (tree.kind) {
+    case "list":
+      return { kind: "list", element: fromText(tree.item), length: tree.length };
+    case "map":
+      return { kind: "map", key: fromText(tree.key), value: fromText(tree.value) };
+    case "fields":
+      if (tree.word === "UNION") return scalar(printType(tree));
+      return { kind: "struct", fields: tree.fields.map(({ name, type }) => [name, fromText(type)]) };
+    case "plain": {
+      const [, word = tree.text, list] = /^([A-Za-z_][\w ]*?)\s*(?:\(([^']*)\))?$/.exec(tree.text) ?? [];
+      const name = ALIASES[word.toUpperCase()] ?? word.toUpperCase();
+      // An ENUM or a GEOMETRY is what its text says.
+      if (word === tree.text && word.includes("'")) return scalar(word);
+      const parameters = list?.split(",").map((one) => one.trim()) ?? [];
+      if (name === "DECIMAL") return { kind: "scalar", name, parameters: decimalParameters(parameters) };
+      return { kind: "scalar", name, parameters: name === "VARCHAR" ? [] : parameters };
+    }
+  }
+}
+
+function decimalParameters([width, scale]: readonly string[]): readonly string[] {
+  return width === undefined ? ["18", "3"] : [width, scale ?? "0"];
 }
 
 /** The type as SQL, for a cast. */
@@ -65,100 +82,3 @@ const ALIASES: Readonly<Record<string, string>> = {
   DATETIME: "TIMESTAMP",
   TIMESTAMPTZ: "TIMESTAMP WITH TIME ZONE",
 };
-
-class TypeParser {
-  readonly #text: string;
-  readonly #tokens: readonly string[];
-  #at = 0;
-
-  constructor(text: string, tokens: readonly string[]) {
-    this.#text = text;
-    this.#tokens = tokens;
-  }
-
-  type(): TypeTree {
-    let type = this.#base();
-    while (this.#take("[")) {
-      const length = this.#take("]") ? null : Number(this.#next());
-      if (length !== null) this.#expect("]");
-      type = { kind: "list", element: type, length };
-    }
-    return type;
-  }
-
-  end(): void {
-    if (this.#at < this.#tokens.length) throw this.#invalid();
-  }
-
-  #base(): TypeTree {
-    const word = this.#next();
-    const name = word.startsWith('"') ? unquoted(word) : word.toUpperCase();
-    if (/^[()[\],]$/.test(word)) throw this.#invalid();
-    if (name === "STRUCT" || name === "ROW") return this.#struct();
-    if (name === "MAP") {
-      this.#expect("(");
-      const key = this.type();
-      this.#expect(",");
-      const value = this.type();
-      this.#expect(")");
-      return { kind: "map", key, value };
-    }
-    const words = [name];
-    // TIMESTAMP WITH TIME ZONE, DOUBLE PRECISION
-    while (/^[A-Za-z]/.test(this.#tokens[this.#at] ?? "")) words.push(this.#next().toUpperCase());
-    const parameters: string[] = [];
-    if (this.#take("(")) {
-      do parameters.push(this.#next());
-      while (this.#take(","));
-      this.#expect(")");
-    }
-    const full = words.join(" ").replace(/^DOUBLE PRECISION$/, "DOUBLE");
-    const canonical = ALIASES[full] ?? full;
-    if (canonical === "DECIMAL" && parameters.length < 2) {
-      parameters.push(
-        ...["18", "3"].slice(parameters.length === 0 ? 0 : 2),
-        ...(parameters.length === 1 ? ["0"] : []),
-      );
-    }
-    return { kind: "scalar", name: canonical, parameters: canonical === "VARCHAR" ? [] : parameters };
-  }
-
-  #struct(): TypeTree {
-    this.#expect("(");
-    const fields: (readonly [string, TypeTree])[] = [];
-    do {
-      const word = this.#next();
-      fields.push([word.startsWith('"') ? unquoted(word) : word, this.type()]);
-    } while (this.#take(","));
-    this.#expect(")");
-    return { kind: "struct", fields };
-  }
-
-  #next(): string {
-    const token = this.#tokens[this.#at];
-    if (token === undefined) throw this.#invalid();
-    this.#at += 1;
-    return token;
-  }
-
-  #take(token: string): boolean {
-    if (this.#tokens[this.#at] !== token) return false;
-    this.#at += 1;
-    return true;
-  }
-
-  #expect(token: string): void {
-    if (!this.#take(token)) throw this.#invalid();
-  }
-
-  #invalid(): AgnesError {
-    return new AgnesError("invalid_input", {
-      what: `the type ${this.#text}`,
-      reason: "it is not a DuckDB type",
-    });
-  }
-}
-
-function unquoted(word: string): string {
-  return word.slice(1, -1).replaceAll('""', '"');
-}

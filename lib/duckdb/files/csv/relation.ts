@@ -1,5 +1,5 @@
 import type { CsvDialect } from "../../../kit/mod.ts";
-import { quoteLiteral } from "../../sql.ts";
+import { escapeGlob, quoteLiteral } from "../../sql.ts";
 import { compressionOf } from "../open-bytes.ts";
 
 /** A CSV file as DuckDB can read it. */
@@ -64,9 +64,4 @@ export function csvRelation(
   const list = files.map(({ path }) => quoteLiteral(escapeGlob(path))).join(", ");
   const named = Object.entries(options).map(([name, value]) => `, ${name} = ${value}`);
   return `read_csv([${list}]${named.join("")})`;
-}
-
-/** DuckDB takes these characters of a path for a pattern; in brackets they are themselves. */
-export function escapeGlob(path: string): string {
-  return path.replace(/[*?[]/g, (character) => `[${character}]`);
 }

@@ -13,18 +13,20 @@ export interface DecideOptions {
 
 const VARCHAR = scalar("VARCHAR");
 const JSON_TEXT = scalar("JSON");
+/** Of kinds that go with nothing else. Where it is nested, all around it is JSON too: a text says not what it was. */
+const MIXED_JSON = scalar("JSON");
 const SCALE_MAX = 6;
-const LEAST_HUGE = -(2n ** 127n) + 1n;
-const GREATEST_HUGE = 2n ** 127n - 1n;
+/** Published parts keep a HUGEINT as DECIMAL(38,0). */
+const GREATEST_HUGE = 10n ** 38n - 1n;
 const LEAST_BIG = -(2n ** 63n);
 const GREATEST_BIG = 2n ** 63n - 1n;
 
 /** The narrowest type from which every value of a shape reads back. */
-export function decideType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTree {
+function decideType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTree {
   const isNested = shape.objects > 0 || shape.lists > 0;
   const scalars = [shape.booleans, shape.numbers, shape.strings].filter((count) => count > 0).length;
   if (isNested) {
-    if (scalars > 0 || (shape.objects > 0 && shape.lists > 0)) return JSON_TEXT;
+    if (scalars > 0 || (shape.objects > 0 && shape.lists > 0)) return MIXED_JSON;
     return shape.objects > 0 ? recordType(shape, fractions) : listType(shape, fractions);
   }
   if (scalars !== 1) return VARCHAR;
@@ -34,22 +36,22 @@ export function decideType(shape: Shape, fractions: DecideOptions["fractions"]):
 
 function recordType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTree {
   if (shape.isOpaque || shape.order.length === 0) return JSON_TEXT;
-  return {
-    kind: "struct",
-    fields: shape.order.map((field) => [field.name, decideType(field.shape, fractions)]),
-  };
+  const fields = shape.order.map(({ name, shape: field }) => [name, decideType(field, fractions)] as const);
+  return fields.some(([, type]) => type === MIXED_JSON) ? MIXED_JSON : { kind: "struct", fields };
 }
 
 function listType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTree {
   const { element } = shape;
   if (element === null || !element.isSeen) return JSON_TEXT;
-  return { kind: "list", element: decideType(element, fractions), length: null };
+  const type = decideType(element, fractions);
+  if (type === MIXED_JSON) return MIXED_JSON;
+  return type === JSON_TEXT ? JSON_TEXT : { kind: "list", element: type, length: null };
 }
 
 function numberType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTree {
   if (!shape.hasFraction && !shape.hasNegativeZero && shape.wholeDigits <= 39) {
     if (shape.least >= LEAST_BIG && shape.greatest <= GREATEST_BIG) return scalar("BIGINT");
-    const isHuge = shape.least >= LEAST_HUGE && shape.greatest <= GREATEST_HUGE;
+    const isHuge = shape.least >= -GREATEST_HUGE && shape.greatest <= GREATEST_HUGE;
     return isHuge ? scalar("HUGEINT") : VARCHAR;
   }
   const scale = shape.fractionDigits;
@@ -97,7 +99,7 @@ function decideKnown(column: FileColumn, root: Shape, { types, fractions }: Deci
 
 /** Column names for keys: themselves, but for those that are empty or that another has but for its case. */
 function nameFields(fields: readonly Field[], known: readonly FileColumn[]): ReadonlyMap<string, string> {
-  const taken = new Set([...known.map(({ name }) => name.toLowerCase())]);
+  const taken = new Set(known.map(({ name }) => name.toLowerCase()));
   const names = new Map<string, string>();
   const keys = fields.map(({ name }) => name).sort(byCase);
   // Those that keep their name come first, so that no made up name takes one.

@@ -2,8 +2,7 @@ import { stat } from "node:fs/promises";
 
 import type { FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
-import { quoteLiteral } from "../../sql.ts";
-import { decideTextTypes } from "../text-decide.ts";
+import { canonicalTypes, constantColumns } from "../constants.ts";
 import { decideColumns } from "./decide.ts";
 import { scanFile } from "./scan-file.ts";
 import { Shape } from "./shape.ts";
@@ -17,7 +16,7 @@ export interface InspectedJson {
 }
 
 /** Files that are larger together are looked at in part. */
-const WHOLE_BYTES_MAX = 64 * 1024 * 1024;
+const WHOLE_BYTES_MAX = 16 * 1024 * 1024;
 const ROWS_LOOKED_AT = 20_480;
 export const COLUMNS_MAX = 10_000;
 
@@ -50,10 +49,8 @@ export async function inspectJson(
     keys.set(file.path, isPart ? null : new Set(own));
   }
   const decided = decideColumns(root, { fractions, types, known });
-  const columns = await canonical(connection, [
-    ...decided,
-    ...(await constantColumns(connection, files, decided, options)),
-  ]);
+  const constants = await constantColumns(connection, files, decided, types);
+  const columns = await canonicalTypes(connection, [...decided, ...constants]);
   const perFile = new Map(
     files.map(({ path, constants = {} }) => {
       const own = keys.get(path)!;
@@ -64,47 +61,8 @@ export async function inspectJson(
   return { columns, perFile };
 }
 
-/** Columns that the files do not have but their paths. */
-async function constantColumns(
-  connection: Connection,
-  files: readonly FileInput[],
-  columns: readonly FileColumn[],
-  { types = {} }: InspectOptions,
-): Promise<readonly FileColumn[]> {
-  const names = [...new Set(files.flatMap(({ constants = {} }) => Object.keys(constants)))];
-  const fresh = names.filter((name) => !columns.some((column) => column.name === name));
-  if (fresh.length === 0) return [];
-  const rows = files.map(({ constants = {} }) => {
-    const values = fresh.map((name) =>
-      constants[name] == null ? "CAST(NULL AS VARCHAR)" : quoteLiteral(constants[name]),
-    );
-    return `(${values.join(", ")})`;
-  });
-  const texts = fresh.map((_, at) => `c${at}`);
-  const relation = `(VALUES ${rows.join(", ")}) t(${texts.join(", ")})`;
-  const decided = await decideTextTypes(
-    connection,
-    relation,
-    new Map(fresh.map((name, at) => [name, texts[at]!])),
-  );
-  return fresh.map((name) => {
-    const given = types[name];
-    return given === undefined ? { name, type: decided.get(name)!.type } : { name, type: given, given: true };
-  });
-}
-
 async function totalBytes(files: readonly FileInput[]): Promise<number> {
   let bytes = 0;
   for (const { path } of files) bytes += (await stat(path)).size;
   return bytes;
-}
-
-/** The types as DuckDB writes them. */
-async function canonical(connection: Connection, columns: readonly FileColumn[]): Promise<FileColumn[]> {
-  const nested = columns.filter(({ type, given }) => given === true || /[([]/.test(type));
-  if (nested.length === 0) return [...columns];
-  const types = nested.map(({ type }, at) => `typeof(CAST(NULL AS ${type})) AS t${at}`);
-  const [row] = await connection.rows<Record<string, string>>(`SELECT ${types.join(", ")}`);
-  const written = new Map(nested.map((column, at) => [column, row![`t${at}`]!]));
-  return columns.map((column) => ({ ...column, type: written.get(column) ?? column.type }));
 }

@@ -44,12 +44,15 @@ export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOption
   const how = { ...scanned, layout: scanned.layout === "lines" ? "lines" : "objects", mark: null } as const;
   /** The relation of a copy in UTF-8 of the rows that are wanted. */
   const copied = async (isWanted: (row: number) => boolean) => {
-    const copy = await copyRows(file, isLines, isWanted, options);
+    const copy = await copyRows(file, isLines, reading.columns, isWanted, options);
     copies.push(copy);
     return jsonRelation({ path: copy, compression: "none" }, reading.columns, how, fixed);
   };
   const isUtf8 = scanned.mark === null || scanned.mark === "utf-8";
-  const relation = isUtf8 ? jsonRelation(file, reading.columns, scanned, fixed) : await copied(() => true);
+  const isReadable = isUtf8 && !root.hasNumberTexts;
+  const relation = isReadable
+    ? jsonRelation(file, reading.columns, scanned, fixed)
+    : await copied(() => true);
   return {
     present: reading.columns.map(({ name, type }) => ({ name, type })),
     isEmpty: scanned.rows === 0,

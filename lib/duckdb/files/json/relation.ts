@@ -1,10 +1,9 @@
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
-import { escapeGlob } from "../../file-relation.ts";
-import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
+import { escapeGlob, quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { parseType, type TypeTree } from "../type-tree.ts";
 import type { ScannedFile } from "./scan-file.ts";
+import { constantValue } from "../constants.ts";
 import { compressionOf } from "../open-bytes.ts";
-import { castText, PLAIN_NUMBERS } from "../text-types.ts";
 
 /** DuckDB's own. Every thread takes a buffer of two such objects, so larger ones are asked for when there are any. */
 const OBJECT_BYTES = 16 * 1024 * 1024;
@@ -28,7 +27,7 @@ export function jsonRelation(
       .map((column) => {
         const constant = constants[column.name];
         if (constant !== undefined)
-          return `${constantOf(column, constant)} AS ${quoteIdentifier(column.name)}`;
+          return `${constantValue(column, constant)} AS ${quoteIdentifier(column.name)}`;
         const group = groups.findIndex((one) => one.includes(column));
         return `${valueOf(column, source(column, group))} AS ${quoteIdentifier(column.name)}`;
       })
@@ -69,12 +68,6 @@ const jsonLiteral = (value: unknown): string => quoteLiteral(JSON.stringify(valu
 
 function objects(file: FileInput, scanned: ScannedFile): string {
   return `read_json_objects([${pathOf(file)}], ${settings(file, scanned)})`;
-}
-
-function constantOf(column: FileColumn, value: string | null): string {
-  return value === null
-    ? `CAST(NULL AS ${column.type})`
-    : castText(column, quoteLiteral(value), PLAIN_NUMBERS);
 }
 
 const keyOf = ({ key, name }: FileColumn): string => key ?? name;

@@ -10,7 +10,6 @@ import type { Misfit } from "./problem.ts";
 import { rowShape } from "./row-shape.ts";
 import { scanFile } from "./scan-file.ts";
 import type { JsonScanner } from "./scanner.ts";
-import { Shape } from "./shape.ts";
 import { ShapeWalk } from "./walk.ts";
 
 /** The rows of a file that hold a value which does not fit, each with the first such value. */
@@ -42,10 +41,16 @@ export async function misfitsOf(
   return rejected;
 }
 
-/** Writes the rows that are wanted, by their number from 1, to a file of their own, in UTF-8. @returns its path */
+/**
+ * Writes the rows that are wanted, by their number from 1, to a file of their own, in UTF-8. Numbers where text is wanted
+ * become strings, since DuckDB would write them in its own way.
+ *
+ * @returns the path of the copy
+ */
 export async function copyRows(
   file: FileInput,
   isLines: boolean,
+  columns: readonly FileColumn[],
   isWanted: (row: number) => boolean,
   { directory = tmpdir(), signal }: Pick<OpenFileOptions, "directory" | "signal">,
 ): Promise<string> {
@@ -58,10 +63,11 @@ export async function copyRows(
     ready = [];
     if (bytes.length > 0) await target.writeFile(bytes);
   };
-  const walk: ShapeWalk = new ShapeWalk(new Shape({ kind: "scalar", name: "JSON", parameters: [] }), {
+  const walk: ShapeWalk = new ShapeWalk(rowShape(columns), {
     columnsMax: COLUMNS_MAX,
+    onNumberText: (start, end) => texts.quote(start + walk.scanner!.offset, end + walk.scanner!.offset),
     onRow: () => {
-      if (isWanted(walk.scanner!.rows)) ready.push(texts.row(walk.scanner!), NEW_LINE);
+      if (isWanted(walk.scanner!.rows)) ready.push(texts.quotedRow(walk.scanner!), NEW_LINE);
     },
   });
   try {
@@ -78,17 +84,38 @@ export async function copyRows(
 }
 
 const NEW_LINE = Buffer.from("\n");
+const QUOTE = Buffer.from('"');
 
 /** The bytes of the row that is being scanned. */
 class RowTexts {
   #bytes: Buffer = Buffer.alloc(0);
   /** Of the first of them in the whole text. */
   #offset = 0;
+  #quotes: number[] = [];
 
   add(chunk: Uint8Array, scanner: JsonScanner): void {
     const done = scanner.rowOffset - this.#offset;
     this.#bytes = Buffer.concat([this.#bytes.subarray(done), chunk]);
     this.#offset += done;
+  }
+
+  /** Puts a part of the row in quotes. */
+  quote(start: number, end: number): void {
+    this.#quotes.push(start, end);
+  }
+
+  quotedRow(scanner: JsonScanner): Buffer {
+    const places = this.#quotes.filter((place) => place >= scanner.rowOffset);
+    this.#quotes = [];
+    if (places.length === 0) return this.row(scanner);
+    const parts: Buffer[] = [];
+    let from = scanner.rowOffset;
+    for (const place of [...places, scanner.rowEnd]) {
+      parts.push(this.#bytes.subarray(from - this.#offset, place - this.#offset));
+      if (place !== scanner.rowEnd) parts.push(QUOTE);
+      from = place;
+    }
+    return Buffer.concat(parts);
   }
 
   row(scanner: JsonScanner): Buffer {

@@ -81,7 +81,7 @@ export class JsonScanner {
   /** A character that goes on in the next chunk. */
   #half: Uint8Array = EMPTY;
   /** Of the bytes being scanned in the whole text. */
-  #offset = 0;
+  offset = 0;
   /** Where the row that is being scanned, or the last one, starts and ends in the whole text. */
   rowOffset = 0;
   rowEnd = 0;
@@ -185,12 +185,15 @@ export class JsonScanner {
           this.#state = State.value;
           at += 1;
           break;
-        default:
+        case State.row:
+        case State.arrayRow:
+        case State.arrayNext:
+        case State.end:
           this.#betweenRows(bytes, at);
           at += 1;
       }
     }
-    this.#offset += size;
+    this.offset += size;
     return true;
   }
 
@@ -217,7 +220,7 @@ export class JsonScanner {
       throw this.#fail("a second value follows on the same line");
     }
     this.#rowLine = this.line;
-    this.rowOffset = this.#offset + at;
+    this.rowOffset = this.offset + at;
     this.#open(true);
   }
 
@@ -239,7 +242,7 @@ export class JsonScanner {
       return true;
     }
     this.rows += 1;
-    this.rowEnd = this.#offset + at;
+    this.rowEnd = this.offset + at;
     this.rowBytesMax = Math.max(this.rowBytesMax, this.rowEnd - this.rowOffset);
     this.#endLine = this.line;
     if (this.line !== this.#rowLine) this.#isLineEach = false;
@@ -314,7 +317,7 @@ export class JsonScanner {
 
   #keep(bytes: Uint8Array, start: number): void {
     this.#rest = bytes.slice(start);
-    this.#offset += start;
+    this.offset += start;
   }
 
   #notUtf8(text: Uint8Array): JsonProblem {

@@ -16,6 +16,8 @@ export interface Field {
 export const KEYS_MAX = 200;
 
 const SAFE_DIGITS = 15;
+/** As many digits tell one double from another; what has more says more than a double holds. */
+const DOUBLE_DIGITS = 17;
 const BIGGEST_DIGITS = 40;
 
 /**
@@ -42,8 +44,10 @@ export class Shape {
   hasFraction = false;
   hasExponent = false;
   hasNegativeZero = false;
+  /** Whether there is a `-0`, which is the whole number 0 except as a text. */
+  hasNegativeWholeZero = false;
   isBeyondDouble = false;
-  /** Whether a whole number has more digits than a double holds. */
+  /** Whether a number has more digits than a double holds, or is none as programs write it. */
   isInexact = false;
   least: number | bigint = 0;
   greatest: number | bigint = 0;
@@ -105,6 +109,20 @@ export class Shape {
     this.order.length = 0;
   }
 
+  /** Whether there are numbers of which DuckDB makes another text than the one that is written, where text is wanted. */
+  get hasNumberTexts(): boolean {
+    if (this.isText) return this.hasFraction || this.hasNegativeWholeZero;
+    return (
+      this.order.some(({ shape }) => shape.hasNumberTexts) ||
+      this.element?.hasNumberTexts === true ||
+      this.mapValue?.hasNumberTexts === true
+    );
+  }
+
+  get isText(): boolean {
+    return this.expected?.kind === "scalar" && this.expected.name === "VARCHAR";
+  }
+
   /** Whether the values need no look: any will do. */
   get takesAnything(): boolean {
     return this.expected?.kind === "scalar" && this.expected.name === "JSON";
@@ -118,6 +136,7 @@ export class Shape {
       this.#addFraction(numeral, bytes, start);
       return;
     }
+    if (numeral.isNegative && numeral.isZero) this.hasNegativeWholeZero = true;
     if (wholeDigits <= SAFE_DIGITS) {
       const value = numeral.isNegative ? -numeral.whole : numeral.whole;
       if (value < this.least) this.least = value;
@@ -145,6 +164,12 @@ export class Shape {
     if (numeral.wholeDigits > this.fractionWholeDigits) this.fractionWholeDigits = numeral.wholeDigits;
     if (numeral.fractionDigits > this.fractionDigits) this.fractionDigits = numeral.fractionDigits;
     if (numeral.fractionNeeded > this.fractionNeeded) this.fractionNeeded = numeral.fractionNeeded;
+    // `1234e56` may be part of an identifier, so it stays text like in CSV.
+    if (numeral.fractionDigits === 0 && numeral.wholeDigits > 1) this.isInexact = true;
+    const digits = numeral.wholeDigits + numeral.fractionDigits;
+    if (digits > DOUBLE_DIGITS && significantDigits(bytes, start, numeral.end) > DOUBLE_DIGITS) {
+      this.isInexact = true;
+    }
     if (!numeral.hasExponent && numeral.wholeDigits < 300) return;
     const double = Number(asciiOf(bytes, start, numeral.end));
     // A number too small for a double is not zero either.
@@ -165,11 +190,16 @@ export class Shape {
 /** Types of which any string is a value. */
 const TEXTS = new Set(["VARCHAR", "JSON", "FORMATTED"]);
 
-export function asciiOf(bytes: Uint8Array, start: number, end: number): string {
+function significantDigits(bytes: Uint8Array, start: number, end: number): number {
+  const [digits = ""] = asciiOf(bytes, start, end).replace(/[-.]/g, "").split(/e/i);
+  return digits.replace(/^0+|0+$/g, "").length;
+}
+
+function asciiOf(bytes: Uint8Array, start: number, end: number): string {
   return String.fromCharCode(...bytes.subarray(start, end));
 }
 
 /** A key as it is written most often. */
-export function keyBytes(name: string): Uint8Array {
+function keyBytes(name: string): Uint8Array {
   return Buffer.from(JSON.stringify(name).slice(1, -1));
 }

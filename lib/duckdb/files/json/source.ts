@@ -14,7 +14,7 @@ export interface JsonBytes {
 
 /** @throws `file_unreadable` */
 export async function jsonBytes(file: FileInput, signal?: AbortSignal): Promise<JsonBytes> {
-  const raw = openBytes(file, signal);
+  const raw = openBytes(file, signal, CHUNK_BYTES);
   let first: Uint8Array = new Uint8Array(0);
   while (first.length < MARK_BYTES_MAX) {
     const next = await raw.next();
@@ -28,6 +28,7 @@ export async function jsonBytes(file: FileInput, signal?: AbortSignal): Promise<
   return { mark, chunks: mark === "utf-8" ? rest : transcoded(file, rest, mark) };
 }
 
+const CHUNK_BYTES = 512 * 1024;
 const MARK_BYTES_MAX = 4;
 
 async function* rejoined(first: Uint8Array, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -90,7 +90,7 @@ export function reachesEnd(bytes: Uint8Array, start: number): boolean {
   return true;
 }
 
-const ESCAPES = new Set([...'"\\/bfnrt'].map((character) => character.charCodeAt(0)));
+const ESCAPES = new Set(Buffer.from('"\\/bfnrt'));
 
 /** Checks the escapes of a string without its quotes. @returns what is wrong with them, or null */
 export function escapeProblem(bytes: Uint8Array, start: number, end: number): string | null {

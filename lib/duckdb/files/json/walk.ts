@@ -31,6 +31,8 @@ export interface WalkOptions {
   /** Takes the misfits, instead of the first one ending the scan; goes with `isLocating` and `newRoot`. */
   readonly onMisfit?: (misfit: Misfit) => void;
   readonly newRoot?: () => Shape;
+  /** A number where text is wanted, by its place in the bytes that are scanned. */
+  readonly onNumberText?: (start: number, end: number) => void;
   /** At the end of each row: whether all its values fit. */
   readonly onRow?: (isGood: boolean) => void;
 }
@@ -129,6 +131,7 @@ export class ShapeWalk implements JsonSink {
     const shape = this.#level.value;
     if (shape === null) return;
     shape.addNumber(numeral, bytes, start);
+    if (shape.isText) this.#options.onNumberText?.(start, end);
     if (this.#isLocating) this.#compare(shape, () => textOf(bytes, start, end, false));
   }
 

@@ -1,0 +1,55 @@
+import type { FileColumn, FileInput } from "../../kit/mod.ts";
+import type { Connection } from "../connection.ts";
+import { quoteLiteral } from "../sql.ts";
+import { decideTextTypes } from "./text-decide.ts";
+import { castText, PLAIN_NUMBERS } from "./text-types.ts";
+
+/** The columns that only the paths of files have, besides `columns`. */
+export async function constantColumns(
+  connection: Connection,
+  files: readonly FileInput[],
+  columns: readonly FileColumn[],
+  types: Readonly<Record<string, string>>,
+): Promise<readonly FileColumn[]> {
+  const names = [...new Set(files.flatMap(({ constants = {} }) => Object.keys(constants)))];
+  const fresh = names.filter((name) => !columns.some((column) => column.name === name));
+  if (fresh.length === 0) return [];
+  const rows = files.map(({ constants = {} }) => {
+    const values = fresh.map((name) => {
+      const value = constants[name] ?? null;
+      return value === null ? "CAST(NULL AS VARCHAR)" : quoteLiteral(value);
+    });
+    return `(${values.join(", ")})`;
+  });
+  const texts = fresh.map((_, at) => `c${at}`);
+  const relation = `(VALUES ${rows.join(", ")}) t(${texts.join(", ")})`;
+  const decided = await decideTextTypes(
+    connection,
+    relation,
+    new Map(fresh.map((name, at) => [name, texts[at]!])),
+  );
+  return fresh.map((name) => {
+    const given = types[name];
+    return given === undefined ? { name, type: decided.get(name)!.type } : { name, type: given, given: true };
+  });
+}
+
+/** The SQL of the value that a path gives a column. */
+export function constantValue(column: FileColumn, value: string | null): string {
+  return value === null
+    ? `CAST(NULL AS ${column.type})`
+    : castText(column, quoteLiteral(value), PLAIN_NUMBERS);
+}
+
+/** The columns with their types as DuckDB writes them. */
+export async function canonicalTypes(
+  connection: Connection,
+  columns: readonly FileColumn[],
+): Promise<readonly FileColumn[]> {
+  const open = columns.filter(({ type, given }) => given === true || /[([]/.test(type));
+  if (open.length === 0) return columns;
+  const types = open.map(({ type }, at) => `typeof(CAST(NULL AS ${type})) AS t${at}`);
+  const [row] = await connection.rows<Record<string, string>>(`SELECT ${types.join(", ")}`);
+  const written = new Map(open.map((column, at) => [column, row![`t${at}`]!]));
+  return columns.map((column) => ({ ...column, type: written.get(column) ?? column.type }));
+}

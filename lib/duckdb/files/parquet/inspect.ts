@@ -1,0 +1,69 @@
+import { AgnesError } from "../../../base/mod.ts";
+import type { FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
+import type { Connection } from "../../connection.ts";
+import { originOf, uniteColumns } from "../columns.ts";
+import { canonicalTypes, constantColumns } from "../constants.ts";
+import { formatType, type TypeTree } from "../type-tree.ts";
+import { parquetColumns, type ParquetColumn } from "./file-columns.ts";
+import { widerType } from "./widen.ts";
+
+/** What a look at Parquet files found. */
+export interface InspectedParquet {
+  readonly columns: readonly FileColumn[];
+  /** By path: the columns of the file, none when it is empty. */
+  readonly perFile: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * Decides the columns of all Parquet files of a table together: of each the type that holds the values of every file.
+ * Files say their types themselves, so those known from before do not count, but the order of the columns does.
+ *
+ * @throws `file_unreadable` naming a file that cannot be read, or two whose types have none in common
+ */
+export async function inspectParquet(
+  connection: Connection,
+  files: readonly FileInput[],
+  { types = {}, known, signal }: InspectOptions,
+): Promise<InspectedParquet> {
+  const found: { readonly file: FileInput; readonly columns: readonly ParquetColumn[] }[] = [];
+  for (const file of files) found.push({ file, columns: await parquetColumns(connection, file, signal) });
+  const names = uniteColumns(
+    found.map(({ file, columns }) => ({ file, names: columns.map(({ name }) => name) })),
+  );
+  const before = (known?.columns ?? []).map(({ name }) => name).filter((name) => names.includes(name));
+  const columns = [...new Set([...before, ...names])].map((name): FileColumn => {
+    const given = types[name];
+    if (given !== undefined) return { name, type: given, given: true };
+    return { name, type: formatType(unitedType(name, found)) };
+  });
+  const constants = await constantColumns(connection, files, columns, types);
+  const perFile = new Map(
+    found.map(({ file: { path, constants: fixed = {} }, columns: own }) => [
+      path,
+      own.length === 0 ? [] : [...new Set([...own.map(({ name }) => name), ...Object.keys(fixed)])],
+    ]),
+  );
+  return { columns: await canonicalTypes(connection, [...columns, ...constants]), perFile };
+}
+
+function unitedType(
+  name: string,
+  files: readonly { readonly file: FileInput; readonly columns: readonly ParquetColumn[] }[],
+): TypeTree {
+  let united: { readonly type: TypeTree; readonly file: FileInput; readonly isNull: boolean } | null = null;
+  for (const { file, columns } of files) {
+    const own = columns.find((column) => column.name === name);
+    if (own === undefined || (own.isNull && united !== null)) continue;
+    if (united === null || united.isNull) {
+      united = { ...own, file };
+      continue;
+    }
+    const type = widerType(united.type, own.type);
+    if (type === null) {
+      const reason = `its column ${JSON.stringify(name)} is ${formatType(own.type)}, but ${formatType(united.type)} in ${originOf(united.file)}; no type holds both, so give one under types, or correct one of them`;
+      throw new AgnesError("file_unreadable", { path: originOf(file), reason });
+    }
+    united = { ...united, type };
+  }
+  return united!.type;
+}

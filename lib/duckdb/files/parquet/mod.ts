@@ -1,0 +1,2 @@
+export { inspectParquet } from "./inspect.ts";
+export { openParquetFile } from "./open-parquet-file.ts";

@@ -1,0 +1,170 @@
+import { AgnesError, isAgnesError } from "../../../base/mod.ts";
+import type { FileColumn, FileInput } from "../../../kit/mod.ts";
+import type { Connection } from "../../connection.ts";
+import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
+import { MISFIT } from "../checked-values.ts";
+import { columnsByName, originOf } from "../columns.ts";
+import { constantValue } from "../constants.ts";
+import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../open-file.ts";
+import { castText, checkText, PLAIN_NUMBERS } from "../text-types.ts";
+import { formatType, parseType, type TypeTree } from "../type-tree.ts";
+import { convertTo, sameAs } from "./convert.ts";
+import { parquetColumns, parquetRelation, type ParquetColumn } from "./file-columns.ts";
+import { widerType } from "./widen.ts";
+
+/** A column as it is read: its SQL, and the condition that nothing is lost by that. */
+interface ReadColumn {
+  readonly column: FileColumn;
+  readonly value: string;
+  /** What stands in the file; null for what does not come from there. */
+  readonly raw: string | null;
+  readonly check: string | null;
+}
+
+/** Opens a Parquet file; see `openFile`. */
+export async function openParquetFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
+  const { reading, data: path, origin, constants = {} } = chunk;
+  const { connection, signal } = options;
+  const file: FileInput = { path, ...(origin === undefined ? {} : { origin }) };
+  const own = await parquetColumns(connection, file, signal);
+  const known = columnsByName(reading.columns);
+  const columns = own.map((column) => readColumn(file, column, known.get(column.name)));
+  const fixed = Object.entries(constants).flatMap(([name, value]): ReadColumn[] => {
+    const column = known.get(name);
+    if (column === undefined || own.some((one) => one.name === name)) return [];
+    return [{ column, value: constantValue(column, value), raw: null, check: null }];
+  });
+  return new OpenParquetFile(file, own.length === 0 ? [] : [...columns, ...fixed], options);
+}
+
+function readColumn(file: FileInput, own: ParquetColumn, column: FileColumn | undefined): ReadColumn {
+  const outdated = (reason: string) =>
+    new AgnesError("file_reading_outdated", { file: originOf(file), reason });
+  const name = JSON.stringify(own.name);
+  if (column === undefined) throw outdated(`it has a new column ${name}`);
+  const raw = quoteIdentifier(own.name);
+  const to = parseType(column.type);
+  if (own.isNull) return { column, value: `CAST(NULL AS ${column.type})`, raw, check: null };
+  const isGiven = column.given === true;
+  const wider = isGiven ? to : widerType(to, own.type);
+  if (wider === null || formatType(wider) !== formatType(to)) {
+    throw outdated(`its column ${name} is ${formatType(own.type)}, not ${column.type}`);
+  }
+  if (isGiven && isText(own.type) && to.kind === "scalar") {
+    const value = castText(column, raw, PLAIN_NUMBERS);
+    return { column, value, raw, check: checkText(column, raw, value, PLAIN_NUMBERS) };
+  }
+  return { column, value: convertTo(raw, own.type, to), raw, check: sameAs(raw, own.type, to, isGiven) };
+}
+
+const isText = (type: TypeTree) => type.kind === "scalar" && type.name === "VARCHAR";
+
+class OpenParquetFile implements OpenFile {
+  readonly #file: FileInput;
+  readonly #columns: readonly ReadColumn[];
+  readonly #options: OpenFileOptions;
+
+  constructor(file: FileInput, columns: readonly ReadColumn[], options: OpenFileOptions) {
+    this.#file = file;
+    this.#columns = columns;
+    this.#options = options;
+  }
+
+  get present(): OpenFile["present"] {
+    return this.#columns.map(({ column: { name, type } }) => ({ name, type }));
+  }
+
+  get isEmpty(): boolean {
+    return this.#columns.length === 0;
+  }
+
+  get select(): string {
+    if (this.isEmpty) return "SELECT NULL AS agnes_nothing WHERE false";
+    const checks = this.#columns.flatMap(({ check }) => (check === null ? [] : [`(${check})`]));
+    const where =
+      checks.length === 0
+        ? ""
+        : ` WHERE CASE WHEN (${checks.join(" AND ")}) IS NOT FALSE THEN true ELSE error(${quoteLiteral(MISFIT)}) END`;
+    return `SELECT ${this.#values} FROM ${parquetRelation(this.#file.path)}${where}`;
+  }
+
+  async explain(error: unknown): Promise<unknown> {
+    if (this.#options.signal?.aborted === true || !isAgnesError(error)) return error;
+    if (!/agnes: a value|conver|cast|out of range|could not/i.test(JSON.stringify(error.details)))
+      return error;
+    const { connection } = this.#options;
+    const [first] = await connection.rows<Misfit>(`${this.#misfits} LIMIT 1`, this.#statement);
+    if (first === undefined) return error;
+    const { name, type } = this.#columns[Number(first.agnes_column)]!.column;
+    const details = { file: originOf(this.#file), line: null, column: name, value: first.agnes_value, type };
+    return new AgnesError("file_value_invalid", details, { cause: error });
+  }
+
+  async sortOut(connection: Connection): ReturnType<OpenFile["sortOut"]> {
+    const columns = this.#columns;
+    const sql = this.#misfits;
+    const statement = this.#statement;
+    const rejected = async function* (): AsyncGenerator<RejectedRow> {
+      const { batches } = await connection.stream(sql, statement);
+      for await (const batch of batches) {
+        for (const row of batch) {
+          const misfit = row.toJSON() as unknown as Misfit;
+          const { name, type } = columns[Number(misfit.agnes_column)]!.column;
+          yield {
+            row: Number(misfit.agnes_row),
+            column: name,
+            value: misfit.agnes_value,
+            reason: `it is not ${type}`,
+            record: JSON.parse(misfit.agnes_record) as RejectedRow["record"],
+          };
+        }
+      }
+    };
+    const bad = this.#bad.map(({ sql: one }) => one).join(" OR ") || "false";
+    const select = `SELECT ${this.#values} FROM ${parquetRelation(this.#file.path)} WHERE NOT (${bad})`;
+    return { select, rejected: rejected() };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  get #statement(): { readonly signal?: AbortSignal } {
+    const { signal } = this.#options;
+    return signal === undefined ? {} : { signal };
+  }
+
+  get #values(): string {
+    return this.#columns.map(({ column, value }) => `${value} AS ${quoteIdentifier(column.name)}`).join(", ");
+  }
+
+  /** For each column that may not fit, the condition that it does not. */
+  get #bad(): readonly { readonly at: number; readonly raw: string; readonly sql: string }[] {
+    return this.#columns.flatMap(({ raw, value, check, column }, at) => {
+      if (raw === null || (check === null && column.given !== true)) return [];
+      const isRight = check === null ? "true" : `(${check}) IS NOT FALSE`;
+      return [
+        {
+          at,
+          raw,
+          sql: `(${raw} IS NOT NULL AND NOT coalesce(TRY(${value}) IS NOT NULL AND TRY(${isRight}), false))`,
+        },
+      ];
+    });
+  }
+
+  get #misfits(): string {
+    const bad = this.#bad;
+    const column = `CASE ${bad.map(({ at, sql }) => `WHEN ${sql} THEN ${at}`).join(" ")} END`;
+    const value = `CASE ${bad.map(({ raw, sql }) => `WHEN ${sql} THEN CAST(${raw} AS VARCHAR)`).join(" ")} END`;
+    if (bad.length === 0) return "SELECT NULL AS agnes_row WHERE false";
+    return `SELECT agnes_row, ${column} AS agnes_column, ${value} AS agnes_value, CAST(to_json(t.agnes_record) AS VARCHAR) AS agnes_record
+      FROM (SELECT row_number() OVER () AS agnes_row, r AS agnes_record, r.* FROM ${parquetRelation(this.#file.path)} r) t
+      WHERE ${column} IS NOT NULL ORDER BY agnes_row`;
+  }
+}
+
+interface Misfit {
+  readonly agnes_row: bigint;
+  readonly agnes_column: number;
+  readonly agnes_value: string;
+  readonly agnes_record: string;
+}

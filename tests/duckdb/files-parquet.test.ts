@@ -1,0 +1,267 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
+
+import { inspectParquet, openParquetFile } from "../../lib/duckdb/files/parquet/mod.ts";
+import type { RejectedRow } from "../../lib/duckdb/files/open-file.ts";
+import type { FileColumn, FileInput, InspectOptions } from "../../lib/kit/mod.ts";
+import { open, rejection, temporaryDirectory } from "./support.ts";
+
+interface ReadParquet {
+  readonly types: Readonly<Record<string, string>>;
+  /** The rows of all files in order, as the JSON text of their records. */
+  readonly rows: readonly string[];
+  readonly rejected: readonly RejectedRow[];
+}
+
+/** Writes each SELECT to a Parquet file and reads the files as one table. */
+async function readParquet(
+  selects: readonly string[],
+  options: Partial<InspectOptions> & {
+    readonly constants?: FileInput["constants"];
+    readonly change?: (bytes: Buffer) => Uint8Array;
+    readonly columns?: readonly FileColumn[];
+    readonly sortsOut?: boolean;
+  } = {},
+): Promise<ReadParquet> {
+  await using directory = await temporaryDirectory();
+  await using opened = await open();
+  const { connection } = opened;
+  await connection.run("SET preserve_insertion_order = true");
+  const inputs: FileInput[] = [];
+  for (const [at, select] of selects.entries()) {
+    const path = join(directory.path, `year=20${at}[x]-${at}.parquet`);
+    await connection.run(`COPY (${select}) TO '${path}' (FORMAT parquet)`);
+    if (options.change !== undefined) await writeFile(path, options.change(await readFile(path)));
+    const { constants } = options;
+    inputs.push({ path, origin: `${at}.parquet`, ...(constants === undefined ? {} : { constants }) });
+  }
+  const found = await inspectParquet(connection, inputs, { format: "parquet", ...options });
+  const columns = options.columns ?? found.columns;
+  const rows: string[] = [];
+  const rejected: RejectedRow[] = [];
+  for (const { path, origin, constants = {} } of inputs) {
+    const reading = { format: "parquet", columns } as const;
+    const chunk = {
+      kind: "file",
+      format: "parquet",
+      data: path,
+      origin: origin!,
+      constants,
+      reading,
+    } as const;
+    await using file = await openParquetFile(chunk, { connection });
+    let { select } = file;
+    if (options.sortsOut === true) {
+      const sorted = await file.sortOut(connection);
+      for await (const row of sorted.rejected) rejected.push(row);
+      ({ select } = sorted);
+    }
+    const own = await connection
+      .rows<{ text: string }>(`SELECT CAST(to_json(t) AS VARCHAR) AS text FROM (${select}) t`)
+      .catch(async (error: unknown) => {
+        throw await file.explain(error);
+      });
+    rows.push(...own.map(({ text }) => text));
+  }
+  return { types: Object.fromEntries(columns.map(({ name, type }) => [name, type])), rows, rejected };
+}
+
+const MERGES: readonly (readonly [one: string, other: string, type: string, rows: readonly string[]])[] = [
+  ["{'a': 1}", "{'b': 'x', 'a': 2}", "STRUCT(a INTEGER, b VARCHAR)", ['{"a":1,"b":null}', '{"a":2,"b":"x"}']],
+  ["{'a': 1}", "{'b': 'x'}", "STRUCT(a INTEGER, b VARCHAR)", ['{"a":1,"b":null}', '{"a":null,"b":"x"}']],
+  [
+    "[{'a': 1}, NULL]",
+    "[{'b': 2}]",
+    "STRUCT(a INTEGER, b INTEGER)[]",
+    ['[{"a":1,"b":null},null]', '[{"a":null,"b":2}]'],
+  ],
+  [
+    "{'s': {'a': 1}}",
+    "{'s': {'b': [1]}}",
+    "STRUCT(s STRUCT(a INTEGER, b INTEGER[]))",
+    ['{"s":{"a":1,"b":null}}', '{"s":{"a":null,"b":[1]}}'],
+  ],
+  [
+    "MAP {'k': {'a': 1}}",
+    "MAP {'l': {'b': 2}}",
+    "MAP(VARCHAR, STRUCT(a INTEGER, b INTEGER))",
+    ['{"k":{"a":1,"b":null}}', '{"l":{"a":null,"b":2}}'],
+  ],
+  ["{'a': 1::BIGINT}", "{'a': 1.5::DOUBLE}", "STRUCT(a DOUBLE)", ['{"a":1.0}', '{"a":1.5}']],
+  ["1::TINYINT", "2::BIGINT", "BIGINT", ["1", "2"]],
+  ["-1::INTEGER", "4294967295::UINTEGER", "BIGINT", ["-1", "4294967295"]],
+  ["-1::BIGINT", "18446744073709551615::UBIGINT", "HUGEINT", ["-1", "18446744073709551615"]],
+  ["1::INTEGER", "2.5::DOUBLE", "DOUBLE", ["1.0", "2.5"]],
+  ["0.5::FLOAT", "2.5::DOUBLE", "DOUBLE", ["0.5", "2.5"]],
+  ["1.25::DECIMAL(9,2)", "1.125::DECIMAL(18,3)", "DECIMAL(18,3)", ["1.250", "1.125"]],
+  ["1.25::DECIMAL(9,2)", "9223372036854775807::BIGINT", "DECIMAL(21,2)", ["1.25", "9223372036854775807.00"]],
+  ["1.25::DECIMAL(9,2)", "0.1::DOUBLE", "DOUBLE", ["1.25", "0.1"]],
+  [
+    "DATE '2024-01-02'",
+    "TIMESTAMP '2024-01-02 03:04:05'",
+    "TIMESTAMP",
+    ['"2024-01-02 00:00:00"', '"2024-01-02 03:04:05"'],
+  ],
+  [
+    "TIMESTAMP '2024-01-02'",
+    "TIMESTAMP_NS '2024-01-02 00:00:00.123456789'",
+    "TIMESTAMP_NS",
+    ['"2024-01-02 00:00:00"', '"2024-01-02 00:00:00.123456789"'],
+  ],
+  ["'x'", "7", "VARCHAR", ['"x"', '"7"']],
+];
+
+test.each(MERGES)(
+  "inspectParquet() finds a type for %s and %s in two files",
+  async (one, other, type, rows) => {
+    const read = await readParquet([`SELECT ${one} AS v`, `SELECT ${other} AS v`]);
+    expect(read.types).toEqual({ v: type });
+    expect(read.rows).toEqual(rows.map((row) => `{"v":${row}}`));
+    const turned = await readParquet([`SELECT ${other} AS v`, `SELECT ${one} AS v`]);
+    expect(turned.rows.map((row) => JSON.parse(row) as unknown)).toEqual(
+      rows.toReversed().map((row) => JSON.parse(`{"v":${row}}`) as unknown),
+    );
+  },
+);
+
+test.each([
+  ["TIMESTAMP '2024-01-02'", "TIMESTAMPTZ '2024-01-02 00:00:00+00'"],
+  ["1", "[1]"],
+  ["{'a': 1}", "'x'"],
+  ["{'a': 1}", "MAP {'a': 1}"],
+  ["{'a': 1}", "{'A': 1}"],
+  ["true", "1"],
+  ["'\\x00'::BLOB", "'x'"],
+  ["1::DECIMAL(38,0)", "0.1::DECIMAL(38,38)"],
+])("inspectParquet() names both files when no type holds %s and %s", async (one, other) => {
+  const error = await rejection(readParquet([`SELECT ${one} AS v`, `SELECT ${other} AS v`]));
+  expect(error.code).toBe("file_unreadable");
+  expect(error.message).toMatch(/"1[.]parquet": its column "v" is .* in 0[.]parquet; no type holds both/);
+});
+
+test("openParquetFile() reads times without a zone as UTC when types says so", async () => {
+  const selects = ["SELECT TIMESTAMP '2024-01-02' AS v", "SELECT TIMESTAMPTZ '2024-01-02 01:00:00+01' AS v"];
+  const { rows } = await readParquet(selects, { types: { v: "TIMESTAMP WITH TIME ZONE" } });
+  expect(rows).toEqual(Array.from({ length: 2 }, () => '{"v":"2024-01-02 00:00:00+00"}'));
+});
+
+test.each([
+  ["SELECT 9007199254740993 AS v", "SELECT 1.5::DOUBLE AS v", "0.parquet", "9007199254740993"],
+  [
+    "SELECT 1.5::DOUBLE AS v",
+    "SELECT 12345678901234567.89::DECIMAL(19,2) AS v",
+    "1.parquet",
+    "12345678901234567.89",
+  ],
+  [
+    "SELECT [{'x': 9007199254740993}] AS v",
+    "SELECT [{'x': 1.5::DOUBLE}] AS v",
+    "0.parquet",
+    "[{'x': 9007199254740993}]",
+  ],
+])("openParquetFile() refuses what a double does not hold: %s", async (one, other, file, value) => {
+  const error = await rejection(readParquet([one, other]));
+  expect(error).toMatchObject({ code: "file_value_invalid", details: { file, column: "v", value } });
+});
+
+test("openParquetFile() reads a given type only when nothing is lost, and sorts out rows where something is", async () => {
+  const select = "SELECT unnest(['1', '2.5', NULL, 'x']) AS v, unnest([1.5, 2, 3.25, 4]::DOUBLE[]) AS w";
+  const types = { v: "BIGINT", w: "DECIMAL(9,1)" };
+  const error = await rejection(readParquet([select], { types }));
+  expect(error).toMatchObject({
+    code: "file_value_invalid",
+    details: { file: "0.parquet", column: "v", value: "2.5", type: "BIGINT" },
+  });
+  const { rows, rejected } = await readParquet([select], { types, sortsOut: true });
+  expect(rows).toEqual(['{"v":1,"w":1.5}']);
+  expect(rejected).toEqual([
+    { row: 2, column: "v", value: "2.5", reason: "it is not BIGINT", record: { v: "2.5", w: 2 } },
+    { row: 3, column: "w", value: "3.25", reason: "it is not DECIMAL(9,1)", record: { v: null, w: 3.25 } },
+    { row: 4, column: "v", value: "x", reason: "it is not BIGINT", record: { v: "x", w: 4 } },
+  ]);
+});
+
+test("inspectParquet() keeps the order that is known and lets files lack columns", async () => {
+  const known = {
+    format: "parquet",
+    columns: [
+      { name: "b", type: "VARCHAR" },
+      { name: "a", type: "VARCHAR" },
+    ],
+  } as const;
+  const read = await readParquet(["SELECT 1 AS a, 2 AS b", "SELECT 3 AS a, 4 AS c"], { known });
+  expect(read.types).toEqual({ b: "INTEGER", a: "INTEGER", c: "INTEGER" });
+  expect(Object.keys(read.types)).toEqual(["b", "a", "c"]);
+  expect(read.rows).toEqual(['{"a":1,"b":2}', '{"a":3,"c":4}']);
+});
+
+test("openParquetFile() makes no column of a path, but of what it is given", async () => {
+  expect((await readParquet(["SELECT 1 AS v"])).types).toEqual({ v: "INTEGER" });
+  const read = await readParquet(["SELECT 1 AS v"], { constants: { year: "2024", v: "7" } });
+  expect(read.types).toEqual({ v: "INTEGER", year: "BIGINT" });
+  expect(read.rows).toEqual(['{"v":1,"year":2024}']);
+});
+
+test("openParquetFile() asks for another look when a file has other columns or types than are known", async () => {
+  const columns = [{ name: "v", type: "INTEGER" }];
+  expect((await rejection(readParquet(["SELECT 1 AS v, 2 AS w"], { columns }))).message).toContain(
+    'it has a new column "w"',
+  );
+  expect((await rejection(readParquet(["SELECT 1::BIGINT AS v"], { columns }))).message).toContain(
+    'its column "v" is BIGINT, not INTEGER',
+  );
+  expect((await readParquet(["SELECT 1::TINYINT AS v"], { columns })).rows).toEqual(['{"v":1}']);
+});
+
+test("openParquetFile() keeps the order of 2,500 columns and of rows, and reads files without rows", async () => {
+  const list = Array.from({ length: 2500 }, (_, at) => `i + ${at} AS c${at}`).join(", ");
+  const { types, rows } = await readParquet([`SELECT ${list} FROM range(3) t(i)`]);
+  expect(Object.keys(types)).toEqual(Array.from({ length: 2500 }, (_, at) => `c${at}`));
+  expect(rows.map((row) => Object.values(JSON.parse(row) as object).slice(0, 2))).toEqual([
+    [0, 1],
+    [1, 2],
+    [2, 3],
+  ]);
+  expect(await readParquet(["SELECT 1 AS v WHERE false"])).toMatchObject({
+    types: { v: "INTEGER" },
+    rows: [],
+  });
+  const many = await readParquet(["SELECT (i * 7919) % 200000 AS v FROM range(200000) t(i)"]);
+  expect(many.rows.slice(0, 3)).toEqual(['{"v":0}', '{"v":7919}', '{"v":15838}']);
+  expect(many.rows.at(-1)).toBe('{"v":192081}');
+}, 60_000);
+
+test("openParquetFile() reads geometries and variants", async () => {
+  const select = "SELECT 'POINT (1 2)'::GEOMETRY AS g, {'a': 1, 'b': [1, 2]}::VARIANT AS v";
+  const { types } = await readParquet([select]);
+  expect(types["v"]).toBe("VARIANT");
+  expect(types["g"]).toStartWith("GEOMETRY");
+});
+
+test.each([
+  ["cut off", (bytes: Buffer) => bytes.subarray(0, bytes.length / 2), /magic bytes/],
+  ["encrypted", (bytes: Buffer) => Buffer.concat([bytes.subarray(0, -4), Buffer.from("PARE")]), /encrypted/],
+  ["no Parquet file", () => Buffer.from("a,b\n1,2\n3,4\n"), /magic bytes/],
+])("inspectParquet() names a file that is %s", async (_title, change, reason) => {
+  const error = await rejection(readParquet(["SELECT range AS v FROM range(1000)"], { change }));
+  expect(error.code).toBe("file_unreadable");
+  expect(error.message).toContain('"0.parquet"');
+  expect(error.message).toMatch(reason);
+});
+
+test("inspectParquet() takes a file without a byte for empty", async () => {
+  const read = await readParquet(["SELECT 1 AS v"], { change: () => Buffer.alloc(0) });
+  expect(read).toMatchObject({ types: {}, rows: [] });
+});
+
+/** A file that pyarrow wrote: one row, whose only column `v` has the type null. */
+const NULLS =
+  "UEFSMRUAFQwVDCwVAhUAFQYVBhwAAAACAAAAAgAVBBksNQAYBnNjaGVtYRUCABUCJQIYAXZsvAAAABYCGRwZHCYAHBUCGSUGABkYAXYVABYCFjIWMiYISRwVABUAFQIAPCkGGSYCAAAAABYyFgImCBYyACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZHBwAAAB+AAAAUEFSMQ==";
+
+test("inspectParquet() takes the type of a column that is only null in one file from the others", async () => {
+  let at = 0;
+  const change = (bytes: Buffer) => (at++ === 0 ? Buffer.from(NULLS, "base64") : bytes);
+  const read = await readParquet(["SELECT 1 AS v", "SELECT 'x' AS v"], { change });
+  expect(read).toMatchObject({ types: { v: "VARCHAR" }, rows: ['{"v":null}', '{"v":"x"}'] });
+});
