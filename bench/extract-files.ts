@@ -42,7 +42,7 @@ try {
       let start = performance.now();
       await connection.run(
         `COPY (SELECT * FROM ${read}('${path}')) TO '${join(directory, "bare.parquet")}'
-         (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2)`,
+         (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v1)`,
       );
       bare.push((performance.now() - start) / 1000);
       start = performance.now();

@@ -106,8 +106,8 @@ export interface Agnes extends AsyncDisposable {
    * gives them back exactly, else texts; days and moments as ISO 8601. Throws as `query` does.
    */
   rows<T = Record<string, unknown>>(sql: string, options?: QueryOptions): Promise<readonly T[]>;
-  /** The tables there are, by the names SQL gives them. */
-  catalog(): Promise<readonly CatalogEntry[]>;
+  /** The tables there are, by the names SQL gives them, and when each was last found to be up to date. */
+  catalog(): Promise<readonly CheckedEntry[]>;
   /** A table and its columns. @throws `table_unknown` naming the nearest */
   describe(table: string): Promise<TableDescription>;
   /** The first rows of a table, or random ones. @throws `table_unknown` */
@@ -117,6 +117,15 @@ export interface Agnes extends AsyncDisposable {
     options?: { readonly random?: boolean; readonly signal?: AbortSignal },
   ): Promise<QueryAnswer>;
   close(): Promise<void>;
+}
+
+/** One table of the catalog, with its freshness. */
+export interface CheckedEntry extends CatalogEntry {
+  /**
+   * When the last successful sync of the table began, also when its rows were unchanged; `extractedAt` is when they were
+   * last published. ISO 8601, UTC; null is unknown.
+   */
+  readonly checkedAt: string | null;
 }
 
 /** How a query is to be run; without limits it may take 60 seconds and give any number of rows. */
@@ -192,8 +201,7 @@ class WorkspaceAgnes implements Agnes {
   }
 
   async sync(options: SyncOptions = {}): Promise<SyncReport> {
-    this.#state ??= SyncState.open({ ...this.#services, storage: this.#storage() });
-    return syncSources({ ...(await this.#syncServices()), state: await this.#state }, options);
+    return syncSources({ ...(await this.#syncServices()), state: await this.#syncState() }, options);
   }
 
   async rebuild(options: Parameters<Agnes["rebuild"]>[0] = {}): Promise<RebuildReport> {
@@ -221,8 +229,18 @@ class WorkspaceAgnes implements Agnes {
     return JSON.parse(Buffer.concat(pieces).toString()) as T[];
   }
 
-  catalog(): Promise<readonly CatalogEntry[]> {
-    return this.#session.catalog();
+  async catalog(): Promise<readonly CheckedEntry[]> {
+    const entries = await this.#session.catalog();
+    if (entries.length === 0) return [];
+    const state = await this.#syncState();
+    const sources = [...new Set(entries.map(({ source }) => source))];
+    const known = await Promise.all(
+      sources.map(async (source) =>
+        [...(await state.succeeded(source))].map(([name, at]) => [`${source}.${name}`, at] as const),
+      ),
+    );
+    const checked = new Map<string, Date>(known.flat());
+    return entries.map((entry) => ({ ...entry, checkedAt: checked.get(entry.id)?.toISOString() ?? null }));
   }
 
   describe(table: string): Promise<TableDescription> {
@@ -242,6 +260,11 @@ class WorkspaceAgnes implements Agnes {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #syncState(): Promise<SyncState> {
+    this.#state ??= SyncState.open({ ...this.#services, storage: this.#storage() });
+    return this.#state;
   }
 
   async #syncServices() {

@@ -1,5 +1,5 @@
 export { createAgnes } from "./agnes.ts";
-export type { Agnes, AgnesOptions, Connectors, QueryOptions } from "./agnes.ts";
+export type { Agnes, AgnesOptions, CheckedEntry, Connectors, QueryOptions } from "./agnes.ts";
 export type { RebuildReport } from "./analytics/mod.ts";
 export {
   AgnesError,

@@ -20,6 +20,7 @@ export default command({
         { name: "size", align: "right" },
         "mode",
         "extracted",
+        "checked",
         "description",
       ],
       tables.map((table) => [
@@ -29,6 +30,7 @@ export default command({
         table.sizeBytes === null ? null : sizeText(Number(table.sizeBytes)),
         table.mode,
         table.extractedAt,
+        table.checkedAt,
         table.description,
       ]),
     );

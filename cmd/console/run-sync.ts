@@ -78,10 +78,6 @@ function sayProblems(cli: Cli, { sources, analytics }: SyncReport): void {
       const id = `${source}.${table.name}`;
       for (const change of table.schemaChanges) cli.warn(`${id}: ${describeChange(change)}`);
       for (const note of table.notes) cli.warn(`${id}: ${note}`);
-      if (table.rowsQuarantined > 0) {
-        const where = table.quarantinePath === undefined ? "" : `, see ${table.quarantinePath}`;
-        cli.warn(`${id}: ${plural(table.rowsQuarantined, "row")} set aside${where}`);
-      }
     }
   }
   for (const { name, reason } of [...analytics.skipped, ...analytics.errors]) {

@@ -62,7 +62,7 @@ export function plainValue(value: duckdb.DuckDBValue): unknown {
  * The text of a value's JSON: numbers with all their digits, bytes as base64, maps as arrays of `{key, value}`, a union
  * as an object of its one member, numbers that are none and all other values as the text DuckDB writes.
  */
-export function jsonText(value: duckdb.DuckDBValue): string {
+function jsonText(value: duckdb.DuckDBValue): string {
   if (value === null) return "null";
   if (typeof value === "boolean" || typeof value === "bigint") return String(value);
   if (typeof value === "number") {

@@ -1,4 +1,4 @@
-import type { Cursor, JsonValue } from "../kit/mod.ts";
+import type { JsonValue } from "../kit/mod.ts";
 import type { TablePlan } from "./plan.ts";
 import { sameReading } from "./schema/reading.ts";
 import type { PublishedTable } from "./state/extract-state.ts";
@@ -7,10 +7,12 @@ import type { PublishedTable } from "./state/extract-state.ts";
 export interface ReadDecision {
   /** `whole`: what comes is the table; `delta`: what comes is merged into it. */
   readonly kind: "whole" | "delta";
-  readonly cursor?: Cursor;
+  readonly cursor?: PublishedTable["cursor"];
   readonly state?: JsonValue;
   /** Whether the layout of the source is taken as it is, whatever it was before. */
   readonly accept: boolean;
+  /** Whether what is read is published even when it is what is published: its parts have to be written again. */
+  readonly publishes?: true;
   readonly notes: readonly string[];
 }
 
@@ -27,9 +29,13 @@ export function decideRead(
   });
   if (previous === undefined || previous.parts.length === 0) return anew([], true);
   if (options.full) return anew([], true);
-  if (options.partsMissing) return anew(["parts were missing, so all of it was read"], false);
+  if (options.partsMissing)
+    return { ...anew(["parts were missing, so all of it was read"], false), publishes: true };
   if (previous.definition !== definitionOf(plan)) {
-    return anew(["its configuration changed, so all of it was read"], plan.schemaPolicy === "evolve");
+    return anew(
+      ["its configuration, or how Agnes merges it, changed, so all of it was read"],
+      plan.schemaPolicy === "evolve",
+    );
   }
   if (!sameReading(previous.reading, plan.info.reading)) {
     // A table of an earlier version does not say how it was read.
@@ -50,11 +56,16 @@ export function decideRead(
   };
 }
 
+/** 2: rows of changed files are replaced whole, and rows with an equal or no cursor value come with a key. */
+const MERGE_RULES = 2;
+
 /** All that decides which rows and columns a table has; when it changes, parts of both kinds would not go together. */
 export function definitionOf(plan: TablePlan): string {
   const { info, mode, query, strategy, primaryKey, cursor, columns, filter } = plan;
   const partition =
     strategy === "partitioned" ? [plan.partitionBy, plan.partitionGranularity ?? "month"] : [];
+  // Rules that put parts together changed: what an earlier version published by others is read again once.
+  const rules = strategy === "full_refresh" ? [] : [{ rules: MERGE_RULES }];
   const history = plan.historyDays === undefined ? [] : [plan.historyDays];
   const parts = [
     info.name,
@@ -67,6 +78,7 @@ export function definitionOf(plan: TablePlan): string {
     filter,
     partition,
     ...history,
+    ...rules,
   ];
   return JSON.stringify(
     parts.map((part) => part ?? null),

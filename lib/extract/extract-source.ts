@@ -13,6 +13,7 @@ import { sweepParts, sweepTemporary } from "./publish/sweep.ts";
 import { remoteAttachments, remoteTable } from "./remote.ts";
 import type { ExtractServices, ExtractSource } from "./services.ts";
 import { summarise, type ExtractProgress, type ExtractStats, type TableStats } from "./stats.ts";
+import { keepChecks, withChecks } from "./state/checked.ts";
 import type { ExtractState, PublishedTable } from "./state/extract-state.ts";
 import { readExtract } from "./state/read-extract.ts";
 
@@ -61,13 +62,14 @@ export async function extractSource(
   throwIfAborted(request.signal, "the extraction");
   await host.files.makeDirectory(directory);
   await using _lock = await acquireLock(lockPath(directory), `the extract of source ${request.source.name}`);
-  const previous = await readExtract(directory);
+  const published = await readExtract(directory);
+  const previous = await withChecks(host, published);
   await sweepTemporary(host, directory);
   await using database = await openDatabase({ limits: services.limits });
   const run = new Run(services, { ...request, directory }, previous, database);
   const results = await run.tables();
   throwIfAborted(request.signal, "the extraction");
-  const state = run.nextState(results.map((result) => result.table).filter((table) => table !== undefined));
+  const state = run.nextState(results);
   const verify = new Set(results.filter((result) => result.changed).map((result) => result.stats.name));
   let tables = results.map((result) => result.stats);
   if (state !== null) {
@@ -79,6 +81,7 @@ export async function extractSource(
     tables = tables.map((table) => withRemoteNote(table, built.unattached));
     await tidy(services, state);
   }
+  await keep(services, state ?? published, run.tablesWith(results));
   return summarise(tables, {
     runId: run.id,
     generation: (state ?? previous)?.generation.number ?? null,
@@ -90,6 +93,8 @@ export async function extractSource(
 interface TableResult {
   /** Absent when nothing of the table was ever published. */
   readonly table: PublishedTable | undefined;
+  /** Whether its rows are those that are published, although where the next read continues may be new. */
+  readonly isSame: boolean;
   readonly changed: boolean;
   readonly stats: TableStats;
 }
@@ -135,22 +140,15 @@ class Run {
   }
 
   /** What is to be published; null when it is what is published already. */
-  nextState(results: readonly PublishedTable[]): ExtractState | null {
-    const { directory, keep, source, tables } = this.#request;
+  nextState(results: readonly TableResult[]): ExtractState | null {
+    const { directory, source } = this.#request;
     const previous = this.#previous;
-    const asked = new Set(tables.map((plan) => plan.name.toLowerCase()));
-    const kept = keep === undefined ? null : new Set(keep.map((name) => name.toLowerCase()));
-    const others = (previous?.tables ?? []).filter(({ name }) => {
-      const folded = name.toLowerCase();
-      return !asked.has(folded) && (kept?.has(folded) ?? true);
-    });
-    const next = [...others, ...results].sort((a, b) => (a.name < b.name ? -1 : 1));
-    const published = new Set(previous?.tables);
+    const next = this.tablesWith(results);
     const isSame =
       previous !== null &&
       previous.generation.directory === directory &&
       next.length === previous.tables.length &&
-      next.every((table) => published.has(table));
+      results.every((result) => result.isSame);
     if (isSame || (previous === null && next.length === 0)) return null;
     return {
       directory,
@@ -168,6 +166,19 @@ class Run {
       remotes: remoteAttachments(source, next, previous),
       eventIds: previous?.eventIds ?? [],
     };
+  }
+
+  /** All tables there are now. */
+  tablesWith(results: readonly TableResult[]): readonly PublishedTable[] {
+    const { keep, tables } = this.#request;
+    const asked = new Set(tables.map((plan) => plan.name.toLowerCase()));
+    const kept = keep === undefined ? null : new Set(keep.map((name) => name.toLowerCase()));
+    const others = (this.#previous?.tables ?? []).filter(({ name }) => {
+      const folded = name.toLowerCase();
+      return !asked.has(folded) && (kept?.has(folded) ?? true);
+    });
+    const found = results.flatMap(({ table }) => table ?? []);
+    return [...others, ...found].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   get #generation(): number {
@@ -194,6 +205,7 @@ class Run {
       progress.finish("done", outcome.table);
       return {
         table: outcome.table,
+        isSame: !outcome.changed,
         changed: outcome.changed && plan.mode !== "remote",
         stats: statsOf(plan, outcome, host.monotonicMs() - startedMs),
       };
@@ -206,6 +218,7 @@ class Run {
       log.error("a table failed; what was published of it stays", { table: plan.name, error: failure });
       return {
         table: previous,
+        isSame: true,
         changed: false,
         stats: failedStats(plan, previous, failure, host.monotonicMs() - startedMs),
       };
@@ -268,14 +281,17 @@ function failedStats(
   error: AgnesError,
   elapsedMs: number,
 ): TableStats {
+  const rejected = isAgnesError(error, "quarantine_exceeded") ? error.details : undefined;
   return {
     id: plan.id,
     name: plan.name,
     status: "failed",
     strategy: plan.strategy,
     full: false,
-    rowsRead: 0,
-    rowsQuarantined: 0,
+    rowsRead: rejected?.read ?? 0,
+    rowsDeleted: 0,
+    rowsQuarantined: rejected?.rejected ?? 0,
+    ...(rejected === undefined ? {} : { quarantinePath: rejected.path }),
     rows: previous?.rows ?? 0,
     sizeBytes: previous?.sizeBytes ?? 0,
     parts: previous?.parts.length ?? 0,
@@ -291,6 +307,21 @@ function withRemoteNote(table: TableStats, unattached: ReadonlyMap<string, strin
   const reason = unattached.get(table.name);
   if (reason === undefined) return table;
   return { ...table, notes: [...table.notes, `it has no view of its own: ${reason}`] };
+}
+
+/** Keeps what reads that changed nothing found; without it the next one only does more. */
+async function keep(
+  services: ExtractServices,
+  published: ExtractState | null,
+  tables: readonly PublishedTable[],
+): Promise<void> {
+  if (published === null) return;
+  try {
+    await keepChecks(services.host, published, tables);
+  } catch (error) {
+    if (!isAgnesError(error)) throw error;
+    services.log.warn("what was found unchanged could not be kept", { path: published.directory, error });
+  }
 }
 
 /** Removes what nobody needs any more. What is published is complete without it, so a failure is only reported. */

@@ -4,7 +4,8 @@ import { isAgnesError, messageOf } from "../base/mod.ts";
 import { AgnesError, throwIfAborted } from "../base/mod.ts";
 import { eachOf } from "./concurrency.ts";
 import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
-import { mergeRead } from "./merge/merge-read.ts";
+import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
+import { compareRows, DIFFERENT, type Comparison } from "./merge/same-rows.ts";
 import { publishedColumns, type TablePlan } from "./plan.ts";
 import { finishParts } from "./publish/finish-parts.ts";
 import { renewParts } from "./publish/renew-parts.ts";
@@ -17,17 +18,18 @@ import { filterCondition } from "./schema/select.ts";
 import type { TableContext } from "./services.ts";
 import type { Part, PublishedTable, SchemaVersion } from "./state/extract-state.ts";
 import { redescribed } from "./redescribe.ts";
-import { quarantineOf, type Quarantine } from "./write/quarantine.ts";
+import { checkQuarantine, quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./write/staged.ts";
 import { discard, writeParts, type WriteTarget } from "./write/write-parts.ts";
 
 /** What became of a table, before it is published. */
 export interface TableOutcome {
-  /** The table to publish; the very object that was published before when nothing changed. */
+  /** The table to publish; when nothing changed, as it is published, with where the next read continues. */
   readonly table: PublishedTable;
   readonly changed: boolean;
   readonly full: boolean;
   readonly rowsRead: number;
+  readonly rowsDeleted: number;
   readonly rowsQuarantined: number;
   readonly quarantinePath?: string;
   readonly partsWritten: number;
@@ -63,7 +65,17 @@ async function extractOnce(context: TableContext): Promise<TableOutcome> {
   await services.host.files.makeDirectory(partsDirectory(context.directory, plan.name));
   const quarantine = quarantineOf(context);
   try {
-    return await renewed(context, await readAndMerge(context, decision, quarantine));
+    const first = await readAndMerge(context, decision, quarantine);
+    if (first.kind === "outcome") return await renewed(context, first.outcome);
+    await quarantine?.reset();
+    const whole: ReadDecision = {
+      kind: "whole",
+      accept: false,
+      notes: [`${first.reason}, so all of it was read`],
+    };
+    const second = await readAndMerge(context, whole, quarantine);
+    if (second.kind === "again") throw new AgnesError("internal", { what: second.reason });
+    return await renewed(context, second.outcome);
   } finally {
     await quarantine?.finish();
   }
@@ -79,77 +91,122 @@ async function renewed(context: TableContext, outcome: TableOutcome): Promise<Ta
   return { ...outcome, table, changed: true, partsWritten, notes };
 }
 
+type ReadResult =
+  | { readonly kind: "outcome"; readonly outcome: TableOutcome }
+  | { readonly kind: "again"; readonly reason: string };
+
 async function readAndMerge(
   context: TableContext,
   decision: ReadDecision,
   quarantine: Quarantine | null,
-): Promise<TableOutcome> {
+): Promise<ReadResult> {
   context.onPhase("reading");
   const read = await openRead(context, decision, quarantine);
   const plan = read.plan;
   const working: TableContext = { ...context, plan };
   const layout = layoutOf(working, decision);
   try {
-    const staged = await writeParts(
-      working,
-      read.source,
-      targetOf(plan, read.range, layout.columns, quarantine),
-    );
+    const target = targetOf(plan, read.range, layout.columns, quarantine);
+    const staged = await writeParts(working, read.source, target);
+    const rowsRead = staged.rowsRead + (quarantine?.rows ?? 0);
     const end = read.tap.end();
     throwIfAborted(context.signal, "the extraction");
-    const figures = () => ({
-      full: decision.kind === "whole",
-      rowsRead: staged.rowsRead + read.source.rejected,
-      rowsQuarantined: quarantine?.rows ?? 0,
-      ...(quarantine === null || quarantine.rows === 0 ? {} : { quarantinePath: quarantine.path }),
-      notes: [...decision.notes, ...read.range.notes],
-    });
     const { previous } = context;
     if (end.unchanged === true && previous !== undefined && previous.parts.length > 0) {
       await discard(context, staged.parts);
-      return unchanged(previous, end.state ?? previous.state, figures());
+      const table = { ...withoutState(previous), ...stateOf(end.state ?? previous.state) };
+      return unchanged(table, figures());
     }
     context.onPhase("merging");
     const merged = await mergeRead(working, decision, staged.parts, end, layout.columns, quarantine);
-    if (!merged.changed && previous !== undefined && layout.changes.length === 0) {
-      await discard(context, staged.parts);
-      return unchanged(
-        { ...previous, ...(merged.cursor === undefined ? {} : { cursor: merged.cursor }) },
-        end.state,
-        figures(),
-        previous,
-      );
+    if (merged.kind === "again") return merged;
+    checkQuarantine(quarantine, plan, { read: rowsRead, replaces: merged.replaces });
+    const cursor = merged.cursor === undefined ? {} : { cursor: merged.cursor };
+    const compared =
+      decision.publishes === true ? DIFFERENT : await comparePublished(working, layout, merged);
+    if (previous !== undefined && layout.changes.length === 0 && (!merged.changed || compared.isSame)) {
+      await discard(context, [...staged.parts, ...merged.written]);
+      const fingerprint = compared.fingerprint === undefined ? {} : { fingerprint: compared.fingerprint };
+      const checked = { ...withoutState(previous), ...cursor, ...stateOf(end.state), ...fingerprint };
+      return unchanged(checked, figures(merged.rowsDeleted));
     }
     const written = await finishParts(working, merged.written, layout.version.version, {
       key: plan.primaryKey[0],
       cursor: plan.cursor,
     });
     const parts = [...merged.kept, ...written];
-    const table = assemble(working, layout, parts, merged.cursor, end.state, decision);
-    return {
-      ...figures(),
+    const table = assemble(working, layout, parts, merged, end.state, decision);
+    const outcome: TableOutcome = {
+      ...figures(merged.rowsDeleted),
       table,
       changed: true,
       partsWritten: written.length,
       schemaChanges: layout.changes,
     };
+    return { kind: "outcome", outcome };
+
+    function figures(rowsDeleted = 0) {
+      return {
+        full: decision.kind === "whole",
+        rowsRead,
+        rowsDeleted,
+        rowsQuarantined: quarantine?.rows ?? 0,
+        ...(quarantine === null || quarantine.rows === 0 ? {} : { quarantinePath: quarantine.path }),
+        notes: [...decision.notes, ...read.range.notes, ...quarantineNotes(quarantine)],
+      };
+    }
   } finally {
     read.tap.close();
   }
 }
 
+/** Whether what was read is what is published; only what looks like the same table in every other way is compared. */
+async function comparePublished(
+  context: TableContext,
+  layout: Layout,
+  merged: Extract<MergedRead, { kind: "merged" }>,
+): Promise<Comparison> {
+  const { original, plan, previous } = context;
+  if (
+    previous === undefined ||
+    !merged.changed ||
+    !merged.replaces ||
+    previous.parts.length === 0 ||
+    previous.tombstones.length > 0 ||
+    previous.mode !== plan.mode ||
+    previous.name !== plan.name ||
+    previous.description !== plan.description ||
+    previous.definition !== definitionOf(original) ||
+    previous.schemas.at(-1) !== layout.version ||
+    JSON.stringify(previous.columns) !== JSON.stringify(layout.columns) ||
+    JSON.stringify(previous.sourceColumns) !== JSON.stringify(layout.sourceColumns)
+  ) {
+    return DIFFERENT;
+  }
+  const replaced = previous.parts.filter((part) => !merged.kept.includes(part));
+  await using connection = await context.database.connect();
+  const { columns, version } = layout;
+  return await compareRows(context, connection, merged.written, replaced, {
+    columns,
+    version: version.version,
+  });
+}
+
 function unchanged(
   table: PublishedTable,
-  state: PublishedTable["state"],
   figures: Omit<TableOutcome, "table" | "changed" | "partsWritten" | "schemaChanges">,
-  previous: PublishedTable = table,
-): TableOutcome {
+): ReadResult {
+  const outcome = { ...figures, table, changed: false, partsWritten: 0, schemaChanges: [] };
+  return { kind: "outcome", outcome };
+}
+
+function withoutState(table: PublishedTable): PublishedTable {
   const { state: _, ...rest } = table;
-  const next: PublishedTable = { ...rest, ...(state === undefined ? {} : { state }) };
-  const same =
-    JSON.stringify(next.state) === JSON.stringify(previous.state) &&
-    next.cursor?.value === previous.cursor?.value;
-  return { ...figures, table: same ? previous : next, changed: false, partsWritten: 0, schemaChanges: [] };
+  return rest;
+}
+
+function stateOf(state: PublishedTable["state"]): Pick<PublishedTable, "state"> {
+  return state === undefined ? {} : { state };
 }
 
 interface Layout {
@@ -194,14 +251,13 @@ function targetOf(
   quarantine: Quarantine | null,
 ): WriteTarget {
   const type = columns.find((column) => column.name === plan.cursor)?.type;
-  const hasKey = plan.primaryKey.length > 0;
-  const cursor =
-    range.cursor === undefined || type === undefined ? null : { ...range.cursor, type, inclusive: hasKey };
+  const cursor = range.cursor === undefined || type === undefined ? null : { ...range.cursor, type };
   return {
     columns,
     condition: filterCondition(range.filter, cursor),
+    originCondition: filterCondition(range.originFilter, null),
     // The last row of a key wins, so the order of the read counts.
-    ordered: hasKey && plan.strategy !== "full_refresh",
+    ordered: plan.primaryKey.length > 0 && plan.strategy !== "full_refresh",
     quarantine,
   };
 }
@@ -213,7 +269,7 @@ function assemble(
   context: TableContext,
   layout: Layout,
   parts: readonly Part[],
-  cursor: PublishedTable["cursor"],
+  { cursor, shadowed }: Pick<Extract<MergedRead, { kind: "merged" }>, "cursor" | "shadowed">,
   state: PublishedTable["state"],
   decision: ReadDecision,
 ): PublishedTable {
@@ -232,9 +288,10 @@ function assemble(
     parts,
     schemas: layout.schemas.filter((schema) => used.has(schema.version) || recent.includes(schema)),
     definition: definitionOf(context.original),
+    ...(plan.primaryKey.length > 0 && parts.some((part) => part.origin !== null) ? { shadowed } : {}),
     tombstones: decision.kind === "whole" ? [] : (previous?.tombstones ?? []),
     ...(cursor === undefined ? {} : { cursor }),
-    ...(state === undefined ? {} : { state }),
+    ...stateOf(state),
     ...(plan.info.reading === undefined ? {} : { reading: plan.info.reading }),
   };
 }

@@ -40,8 +40,10 @@ export interface TablePlan {
   readonly partitionGranularity?: Granularity;
   /** What a change of the source's schema does: `evolve` follows it when that is safe, `freeze` fails the table. */
   readonly schemaPolicy: "evolve" | "freeze";
-  /** Whether rows with a value that does not fit are set aside instead of failing the table. */
+  /** Whether rows with a value that does not fit are rejected one by one instead of failing the table. */
   readonly quarantine: boolean;
+  /** With `quarantine`: the share of rows, in percent of those read, that may be rejected before the table fails. Default 5. */
+  readonly quarantineMaxPercent?: number;
   readonly description: string;
 }
 

@@ -41,6 +41,7 @@ export function remoteTable(
     changed,
     full: false,
     rowsRead: 0,
+    rowsDeleted: 0,
     rowsQuarantined: 0,
     partsWritten: 0,
     schemaChanges: [],

@@ -35,7 +35,9 @@ export interface TableStats {
   readonly full: boolean;
   /** Rows the connector gave. */
   readonly rowsRead: number;
-  /** Rows set aside because a value did not fit, and where they are. */
+  /** Rows that were removed because the source said that they are gone. */
+  readonly rowsDeleted: number;
+  /** Rows rejected because a value did not fit, and the file they are in. */
   readonly rowsQuarantined: number;
   readonly quarantinePath?: string;
   /** Rows and bytes published now. */

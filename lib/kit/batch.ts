@@ -25,6 +25,9 @@ export interface FileChunk {
   /**
    * What the chunk was made from, unique within the table: a path, a slice. Rows of one origin get parts of
    * their own, which a later read can keep; see `ReadEnd.kept`. Errors name it.
+   *
+   * A chunk holds all rows of its origin, also in a read with a cursor: they replace those published of it. A read
+   * yields origins in the order of their names, by UTF-16 code units: of several rows with one key the last stays.
    */
   readonly origin?: string;
 }
@@ -109,6 +112,27 @@ export interface FileReading {
  */
 export type Batch = RecordBatch | readonly Row[] | FileChunk;
 
+/**
+ * Rows that are gone from the source, by their primary keys; what a `read` may yield between its batches.
+ *
+ * They take effect in the order of the read: a row that was yielded before is removed, one that is yielded afterwards
+ * exists. Published rows of these keys are removed in the same publish; a key of which there is no row is fine. Each key
+ * has a value for every column of the table's primary key; other columns are ignored. For a table without a primary key
+ * the read fails with `deletions_without_key`.
+ *
+ * @example
+ * ```ts
+ * import { isDeletions, type Deletions } from "agnes/kit";
+ * const gone: Deletions = { kind: "deletions", keys: [{ id: 7 }, { id: 9 }] };
+ * isDeletions(gone); // true
+ * ```
+ */
+export interface Deletions {
+  readonly kind: "deletions";
+  /** The keys: objects that name each column of the primary key. */
+  readonly keys: readonly Row[];
+}
+
 /** What JSON can say. */
 export type JsonValue =
   string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
@@ -123,7 +147,10 @@ export interface ReadEnd {
   readonly unchanged?: boolean;
   /** Where the next read may continue; committed with the rows and given back as `ReadOptions.state`. */
   readonly state?: JsonValue;
-  /** Origins that did not change and were not yielded: their published parts stay. */
+  /**
+   * Origins that did not change and were not yielded: their published parts stay. When it is returned, also by a read
+   * with a cursor, rows of origins that were neither yielded nor kept are removed.
+   */
   readonly kept?: readonly string[];
 }
 
@@ -145,6 +172,12 @@ export interface Cursor {
    * notation (`2026-01-31 10:00:00`, `42`).
    */
   readonly value: string;
+  /**
+   * Which rows are wanted. `true`, for tables with a primary key: those whose cursor column is greater than or equal to
+   * the value, and those where it is null; what was read before is merged by its key. `false`, for tables without one:
+   * only those whose cursor column is greater, because an equal or a null one cannot be told from a row read before.
+   */
+  readonly inclusive: boolean;
 }
 
 /** How a table is to be read. What a connector cannot push down, the runtime applies. */
@@ -153,7 +186,7 @@ export interface ReadOptions {
   readonly columns?: readonly string[];
   /** Conditions, ANDed. */
   readonly filter?: readonly Filter[];
-  /** Only rows whose cursor column is greater than the value are wanted. */
+  /** Only rows from the value on are wanted; `Cursor.inclusive` says which exactly. Yield those and no others. */
   readonly cursor?: Cursor;
   /** What the last published read returned as `ReadEnd.state`; absent on a full read. */
   readonly state?: JsonValue;
@@ -172,8 +205,22 @@ export interface ReadOptions {
  * isFileChunk({ kind: "file", format: "csv", data: "/data/orders.csv.gz" }); // true
  * ```
  */
-export function isFileChunk(batch: Batch): batch is FileChunk {
+export function isFileChunk(batch: Batch | Deletions): batch is FileChunk {
   return !Array.isArray(batch) && (batch as Partial<FileChunk>).kind === "file";
+}
+
+/**
+ * Whether what a read yielded says that rows are gone.
+ *
+ * @example
+ * ```ts
+ * import { isDeletions } from "agnes/kit";
+ * isDeletions({ kind: "deletions", keys: [{ id: 1 }] }); // true
+ * isDeletions([{ id: 1 }]); // false
+ * ```
+ */
+export function isDeletions(batch: Batch | Deletions): batch is Deletions {
+  return !Array.isArray(batch) && (batch as Partial<Deletions>).kind === "deletions";
 }
 
 /**
@@ -185,6 +232,6 @@ export function isFileChunk(batch: Batch): batch is FileChunk {
  * isRows([{ id: 1 }]); // true
  * ```
  */
-export function isRows(batch: Batch): batch is readonly Row[] {
+export function isRows(batch: Batch | Deletions): batch is readonly Row[] {
   return Array.isArray(batch);
 }

@@ -1,6 +1,6 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import type { Batch, JsonValue, ReadEnd, ReadOptions, Row } from "./batch.ts";
+import type { Batch, Deletions, JsonValue, ReadEnd, ReadOptions, Row } from "./batch.ts";
 import type { TableInfo } from "./table.ts";
 
 /**
@@ -116,8 +116,8 @@ export interface CapabilityMethods {
     }): Promise<readonly TableInfo[]> | AsyncIterable<TableInfo | readonly TableInfo[]>;
   };
   read: {
-    /** Reads a table in batches; may return a `ReadEnd`. */
-    read(table: TableInfo, options: ReadOptions): AsyncIterable<Batch, ReadEnd | void>;
+    /** Reads a table in batches, and may say which keys are gone (`Deletions`); may return a `ReadEnd`. */
+    read(table: TableInfo, options: ReadOptions): AsyncIterable<Batch | Deletions, ReadEnd | void>;
   };
   stream: {
     /** Checks a pushed request and gives its events; throws when it is not genuine. */

@@ -1,12 +1,13 @@
 export { AgnesError, Secret, toExposedName } from "../base/mod.ts";
 export type { Log } from "../base/mod.ts";
 export * as arrow from "apache-arrow";
-export { isFileChunk, isRows } from "./batch.ts";
+export { isDeletions, isFileChunk, isRows } from "./batch.ts";
 export type {
   Batch,
   CsvDialect,
   CsvOptions,
   Cursor,
+  Deletions,
   FileChunk,
   FileColumn,
   FileFormat,

@@ -1,4 +1,11 @@
-import { isFileChunk, type AnyConnector, type Batch, type TableInfo } from "../kit/mod.ts";
+import {
+  isFileChunk,
+  type AnyConnector,
+  type Batch,
+  type Deletions,
+  type FileChunk,
+  type TableInfo,
+} from "../kit/mod.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
 
 /** A connector whose every failure is wrapped once; it has the methods that `connector` has. */
@@ -124,10 +131,15 @@ function guardedWrite(connector: AnyConnector, origin: Origin): NonNullable<AnyC
 }
 
 /** A file's bytes come while the runtime reads them, so they are guarded as well. */
-function guardBatch(batch: Batch, origin: Origin, operation: Operation): Batch {
-  if (!isFileChunk(batch) || typeof batch.data === "string") return batch;
-  const { data } = batch;
-  return { ...batch, data: guardIterable(() => data, origin, operation) };
+function guardBatch<B extends Batch | Deletions>(
+  batch: B,
+  origin: Origin,
+  operation: Operation,
+): B | FileChunk {
+  const given: Batch | Deletions = batch;
+  if (!isFileChunk(given) || typeof given.data === "string") return batch;
+  const { data } = given;
+  return { ...given, data: guardIterable(() => data, origin, operation) };
 }
 
 async function* guardIterable<T, R>(

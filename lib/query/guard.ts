@@ -5,10 +5,12 @@ import {
   knownFunctions,
   parseSql,
   type FunctionUse,
-  type ParsedSql,
+  type SelectFacts,
   type TableUse,
 } from "../analytics/mod.ts";
 import type { Connection } from "../duckdb/mod.ts";
+import { pivotsOf, type Pivot } from "./pivot.ts";
+import { markPivots, type MarkedSql } from "./pivot-text.ts";
 import { typeChecksOf, type TypeChecks } from "./types.ts";
 
 /** The longest SQL that is read. */
@@ -21,6 +23,8 @@ export interface GuardedQuery {
   readonly tables: readonly TableUse[];
   /** What only the types of its tables and of its answer decide. */
   readonly typeChecks: TypeChecks;
+  /** The PIVOTs whose columns the data tell; null when there is none. */
+  readonly pivots: DynamicPivots | null;
 }
 
 /**
@@ -33,16 +37,25 @@ export interface GuardedQuery {
  * @throws `sql_malformed`, `sql_not_allowed` with the reason and what to do instead, `sql_too_long`
  */
 export async function guardQuery(connection: Connection, sql: string): Promise<GuardedQuery> {
-  const { tree, facts } = await parseSelect(connection, sql);
+  const { facts, pivots } = await parseSelect(connection, sql);
   for (const { kind, what } of facts.unusual) if (kind !== "variant") refuseUnusual(kind, what);
   for (const use of facts.tableFunctions) checkTableFunction(use);
   for (const use of facts.functions) checkFunction(use);
   for (const use of facts.tables) checkTable(use);
-  return { sql, tables: facts.tables, typeChecks: typeChecksOf(facts, tree) };
+  return { sql, tables: facts.tables, typeChecks: typeChecksOf(facts), pivots };
 }
 
 /** One SELECT, read. */
-export type ParsedSelect = ParsedSql & { readonly kind: "select" };
+export interface ParsedSelect {
+  readonly facts: SelectFacts;
+  readonly pivots: DynamicPivots | null;
+}
+
+/** The SQL with a marker for the values of each PIVOT, and what gives them. */
+interface DynamicPivots {
+  readonly marked: MarkedSql;
+  readonly pivots: readonly Pivot[];
+}
 
 /**
  * The one SELECT that SQL is, whatever it reads.
@@ -58,7 +71,7 @@ export async function parseSelect(connection: Connection, sql: string): Promise<
   const parsed = await parseSql(connection, sql);
   switch (parsed.kind) {
     case "select":
-      return parsed;
+      return { facts: parsed.facts, pivots: null };
     case "malformed":
       throw new AgnesError("sql_malformed", { reason: parsed.reason, position: parsed.position });
     case "statements":
@@ -66,8 +79,18 @@ export async function parseSelect(connection: Connection, sql: string): Promise<
         throw new AgnesError("sql_malformed", { reason: "there is no statement in it", position: null });
       return refuse(`it has ${parsed.count} statements`, "Send one SELECT at a time.");
     case "other":
-      return refuse("it is not a SELECT", adviceFor(sql));
+      return (await parsePivot(connection, sql)) ?? refuse("it is not a SELECT", adviceFor(sql));
   }
+}
+
+/** For DuckDB's parser, a PIVOT without values is several statements. */
+async function parsePivot(connection: Connection, sql: string): Promise<ParsedSelect | null> {
+  const marked = markPivots(sql);
+  if (marked === null) return null;
+  const parsed = await parseSql(connection, marked.sql);
+  if (parsed.kind !== "select") return null;
+  const pivots = await pivotsOf(connection, parsed.tree, marked);
+  return { facts: parsed.facts, pivots: { marked, pivots } };
 }
 
 function refuse(reason: string, advice: string): never {

@@ -78,10 +78,11 @@ const TIMEOUT_MS = 60_000;
 export async function answerOf(
   host: Pick<Host, "monotonicMs">,
   { limits = {}, signal, batchRows }: RunOptions,
-  preparing: Promise<Run>,
+  prepare: (signal: AbortSignal) => Promise<Run>,
 ): Promise<QueryAnswer> {
   const startedMs = host.monotonicMs();
   const timer = withTimeout("the query", limits.timeoutMs ?? TIMEOUT_MS, signal);
+  const preparing = prepare(timer.signal);
   const totals: Totals = { rows: 0, sizeBytes: 0, truncated: false, elapsedMs: null };
   let ended: Promise<void> | null = null;
   const end = () =>

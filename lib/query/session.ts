@@ -11,10 +11,11 @@ import {
   type TableDescription,
 } from "./catalog.ts";
 import { guardQuery, parseSelect } from "./guard.ts";
+import { askForPivots } from "./pivot.ts";
 import { answerOf, sqlError, type Lease, type QueryAnswer, type Run } from "./run.ts";
 import { Sandbox, type LiveResolver, type QueryServices } from "./sandbox.ts";
 import { TableNames } from "./tables.ts";
-import { checkTypes } from "./types.ts";
+import { checkTypes, trustedTypeChecks } from "./types.ts";
 
 /** How a session is to be opened. */
 export interface SessionOptions {
@@ -81,7 +82,7 @@ export class QuerySession implements AsyncDisposable {
    * `disk_full`; while rows are read as well
    */
   async runQuery(request: QueryRequest): Promise<QueryAnswer> {
-    return answerOf(this.#services.host, request, this.#prepare(request));
+    return answerOf(this.#services.host, request, (signal) => this.#prepare(request, signal));
   }
 
   /** The tables there are, by view name. @throws `analytics_unreadable` */
@@ -123,7 +124,7 @@ export class QuerySession implements AsyncDisposable {
         reason: `${rows} is not a whole number`,
       });
     }
-    const preparing = (async () => {
+    const prepare = async () => {
       const lease = await this.#lease((names) => [names.find(name)], options);
       const from = quotedTable(lease.tables[0]!);
       const sql =
@@ -131,8 +132,8 @@ export class QuerySession implements AsyncDisposable {
           ? `SELECT * FROM ${from} USING SAMPLE reservoir(${rows} ROWS)`
           : `SELECT * FROM ${from} LIMIT ${rows}`;
       return { ...lease, sql };
-    })();
-    return answerOf(this.#services.host, options, preparing);
+    };
+    return answerOf(this.#services.host, options, prepare);
   }
 
   /** Stops what runs and closes. */
@@ -147,19 +148,23 @@ export class QuerySession implements AsyncDisposable {
     await this.close();
   }
 
-  async #prepare(request: QueryRequest): Promise<Run> {
+  async #prepare(request: QueryRequest, signal: AbortSignal): Promise<Run> {
     const { sql } = request;
-    if (request.trusted === true) {
-      const { facts } = await this.#parse((connection) => parseSelect(connection, sql));
-      return { ...(await this.#lease((names) => names.resolveKnown(facts.tables), request)), sql };
-    }
-    const guarded = await this.#parse((connection) => guardQuery(connection, sql));
-    const { tables } = guarded;
-    const lease = await (tables.length === 0
+    const isTrusted = request.trusted === true;
+    const { tables, pivots, typeChecks } = await this.#parse(async (connection) => {
+      if (!isTrusted) return guardQuery(connection, sql);
+      const parsed = await parseSelect(connection, sql);
+      const { facts } = parsed;
+      return { tables: facts.tables, pivots: parsed.pivots, typeChecks: trustedTypeChecks(facts) };
+    });
+    const lease = await (tables.length === 0 && !isTrusted
       ? this.#leaseBare()
-      : this.#lease((names) => names.resolve(tables), request));
+      : this.#lease((names) => (isTrusted ? names.resolveKnown(tables) : names.resolve(tables)), request));
     try {
-      return { ...lease, sql: await checkTypes(lease, guarded) };
+      const { connection } = lease;
+      const whole =
+        pivots === null ? sql : await askForPivots(connection, pivots.marked, pivots.pivots, signal);
+      return { ...lease, sql: await checkTypes(lease, whole, typeChecks) };
     } catch (error) {
       await lease.release();
       throw error;

@@ -1,5 +1,5 @@
 import { AgnesError } from "../base/mod.ts";
-import { renderSql, type SelectFacts } from "../analytics/mod.ts";
+import { parseSql, renderSql, type SelectFacts } from "../analytics/mod.ts";
 import { quoteIdentifier, type Connection } from "../duckdb/mod.ts";
 import { quotedTable } from "./catalog.ts";
 import type { Lease } from "./run.ts";
@@ -8,12 +8,15 @@ import type { Lease } from "./run.ts";
 export interface TypeChecks {
   /** VARIANT may come up, so that no JSON must. */
   readonly variant: { readonly named: boolean; readonly json: boolean } | null;
-  /** The answer may have a column of DuckDB's type TYPE, which leaves DuckDB only as text: the tree of the query. */
-  readonly typesOf: unknown;
+  /** The answer may have a column of DuckDB's type TYPE, which leaves DuckDB only as text. */
+  readonly hasTypes: boolean;
 }
 
 /** Gives a value the type of another, which can be the column of a table. */
 const CASTS = new Set(["cast_to_type", "replace_type"]);
+
+/** With the 250 levels of one expression, half of what DuckDB was seen to bear. */
+const VARIANTS_MAX = 20;
 
 const JSON_ADVICE =
   "DuckDB ends the process when deeply nested JSON becomes VARIANT: take the fields out of the JSON first.";
@@ -22,8 +25,9 @@ const JSON_ADVICE =
  * What is to be checked before a query runs; most queries need no check.
  * @throws `sql_not_allowed` when the statement alone shows that VARIANT may nest without a bound
  */
-export function typeChecksOf({ variant, functions }: SelectFacts, tree: unknown): TypeChecks {
-  const { named, json, repeats } = variant;
+export function typeChecksOf({ variant, functions }: SelectFacts): TypeChecks {
+  const { json, repeats } = variant;
+  const named = variant.named > 0;
   const names = functions.map(({ name }) => name.toLowerCase());
   if (named && json) refuse("it uses VARIANT and JSON", JSON_ADVICE);
   if (named && repeats) {
@@ -32,10 +36,25 @@ export function typeChecksOf({ variant, functions }: SelectFacts, tree: unknown)
       "DuckDB ends the process when VARIANT nests deeply: cast the result instead.",
     );
   }
+  if (variant.named > VARIANTS_MAX) {
+    refuse(
+      `it names VARIANT more than ${VARIANTS_MAX} times`,
+      "DuckDB ends the process when it nests deeply.",
+    );
+  }
   return {
     variant: named || names.some((name) => CASTS.has(name)) ? { named, json } : null,
-    typesOf: names.includes("get_type") ? tree : null,
+    hasTypes: hasTypes(names),
   };
+}
+
+/** Of SQL that may do what it likes. */
+export function trustedTypeChecks({ functions }: SelectFacts): TypeChecks {
+  return { variant: null, hasTypes: hasTypes(functions.map(({ name }) => name.toLowerCase())) };
+}
+
+function hasTypes(functions: readonly string[]): boolean {
+  return functions.includes("get_type") || functions.includes("make_type");
 }
 
 /**
@@ -45,9 +64,9 @@ export function typeChecksOf({ variant, functions }: SelectFacts, tree: unknown)
  */
 export async function checkTypes(
   { connection, tables }: Lease,
-  { sql, typeChecks }: { readonly sql: string; readonly typeChecks: TypeChecks },
+  sql: string,
+  { variant, hasTypes: mayHaveTypes }: TypeChecks,
 ): Promise<string> {
-  const { variant, typesOf } = typeChecks;
   if (variant !== null) {
     const types: string[] = [];
     for (const table of tables)
@@ -59,11 +78,13 @@ export async function checkTypes(
       refuse("it uses VARIANT, and its tables have JSON", JSON_ADVICE);
     }
   }
-  return typesOf === null ? sql : withTypesAsText(connection, sql, typesOf);
+  return mayHaveTypes ? withTypesAsText(connection, sql) : sql;
 }
 
-async function withTypesAsText(connection: Connection, sql: string, tree: unknown): Promise<string> {
-  const select = await renderSql(connection, tree);
+async function withTypesAsText(connection: Connection, sql: string): Promise<string> {
+  const parsed = await parseSql(connection, sql);
+  if (parsed.kind !== "select") return sql;
+  const select = await renderSql(connection, parsed.tree);
   const columns = await columnsOf(connection, select);
   if (!columns.some(({ type }) => names(type, "TYPE"))) return sql;
   const shown = columns.map(({ name, type }, at) => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import type { Host } from "../base/mod.ts";
+import { AgnesError, type Host } from "../base/mod.ts";
 import {
   duckdbTypeOf,
   openDatabase,
@@ -15,7 +15,14 @@ import {
   type DuckDBLimits,
   type StreamSource,
 } from "../duckdb/mod.ts";
-import { createRowBuilder, isFileChunk, isRows, type FileChunk, type TableInfo } from "../kit/mod.ts";
+import {
+  createRowBuilder,
+  isDeletions,
+  isFileChunk,
+  isRows,
+  type FileChunk,
+  type TableInfo,
+} from "../kit/mod.ts";
 import { discoverTables, type SourceHandle } from "../plugins/mod.ts";
 import type { LiveResolver } from "../query/mod.ts";
 import { sourceTableOf, type TableRegistry } from "../tables/mod.ts";
@@ -88,6 +95,8 @@ function streamOf(
     async *open(columns, signal) {
       const builder = createRowBuilder(info, { columns });
       for await (const batch of handle.connector.read!(info, { columns, batchRows: BATCH_ROWS, signal })) {
+        // Rows that were given out already cannot be taken back.
+        if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { table: info.name });
         if (isRows(batch)) {
           yield* builder.append(batch);
         } else {

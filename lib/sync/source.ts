@@ -45,7 +45,7 @@ export async function openSource(
   const engine = createEngine(host, limits);
   try {
     const extract = dataPaths.extract(workspace.dataDirectory, source);
-    const published = publishedStates(extract);
+    const published = publishedStates(host, extract);
     const connecting = { host, log, engine, directory: workspace.directory, published };
     const handle = await connectSource(
       connecting,

@@ -20,6 +20,7 @@ export interface ExtractionSettings {
   readonly partitionGranularity?: "day" | "month" | "year";
   readonly schemaPolicy: "evolve" | "freeze";
   readonly quarantine: boolean;
+  readonly quarantineMaxPercent: number;
   readonly description: string;
 }
 
@@ -44,6 +45,7 @@ export function extractionSettings(
     primaryKey: record.primary_key.length > 0 ? record.primary_key : info.primaryKey,
     schemaPolicy: record.schema_policy,
     quarantine: record.quarantine,
+    quarantineMaxPercent: record.quarantine_max_percent,
     description: record.description || (info.description ?? ""),
     ...(record.source_query === null ? {} : { query: record.source_query }),
     // A full refresh reads everything, so a cursor would only be a promise that nobody keeps.

@@ -56,8 +56,11 @@ export function connectTables(options: AzureSourceOptions) {
     },
     async *read(info: TableInfo, read: ReadOptions): AsyncIterable<readonly Row[]> {
       const client = await connectTable(options, info.name);
+      const { cursor } = read;
       const filter =
-        read.cursor?.column === "Timestamp" ? `Timestamp gt datetime'${iso(read.cursor.value)}'` : "";
+        cursor?.column === "Timestamp"
+          ? `Timestamp ${cursor.inclusive ? "ge" : "gt"} datetime'${iso(cursor.value)}'`
+          : "";
       const listed = client.listEntities<Record<string, unknown>>({
         abortSignal: read.signal,
         disableTypeConversion: true,

@@ -13,7 +13,10 @@ export function readQuery(
   const conditions = (options.filter ?? []).map(condition);
   if (options.cursor !== undefined) {
     // DuckDB gives the text the type of the column it is compared with.
-    conditions.push(`${quoted(options.cursor.column)} > ${literal(options.cursor.value)}`);
+    const { column, value, inclusive } = options.cursor;
+    const name = quoted(column);
+    const start = literal(value);
+    conditions.push(inclusive ? `(${name} >= ${start} OR ${name} IS NULL)` : `${name} > ${start}`);
   }
   const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
   return `SELECT ${columns.map(quoted).join(", ")} FROM ${from}${where}`;

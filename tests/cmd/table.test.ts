@@ -171,6 +171,7 @@ describe("agnes table", () => {
       "partition-granularity": ["year", "partition_granularity", "year"],
       "schema-policy": ["freeze", "schema_policy", "freeze"],
       quarantine: ["true", "quarantine", true],
+      "quarantine-max-percent": ["2.5", "quarantine_max_percent", 2.5],
       folder: ["shop/eu", "folder", "shop/eu"],
       description: ["7", "description", "7"],
       "foreign-keys": [JSON.stringify(keys), "foreign_keys", keys],

@@ -34,12 +34,17 @@ export async function readWithAgnes(
     const shown = new Map<string, ShownTable>();
     for (const { name } of tables) {
       const error = refusals.get(name) ?? source?.error?.message ?? null;
-      shown.set(name, error === null ? await showTable(agnes, name) : { error, columns: [], rows: [] });
+      shown.set(name, error === null ? await showTable(agnes, name).catch(refused) : refused(error));
     }
     return shown;
   } finally {
     await rm(workspace, { recursive: true, force: true });
   }
+}
+
+/** A table that cannot be asked is no better than one that was not read. */
+function refused(error: unknown): ShownTable {
+  return { error: error instanceof Error ? error.message : String(error), columns: [], rows: [] };
 }
 
 async function showTable(agnes: Agnes, table: string): Promise<ShownTable> {

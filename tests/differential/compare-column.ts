@@ -40,10 +40,13 @@ function comparisonFor(type: string): Comparison {
       cell.kind !== "string" && cell.kind !== "number" && cell.text.toLowerCase() === value;
   }
   if (/^(?:U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|DECIMAL.*|DOUBLE|FLOAT)$/.test(type)) {
-    return (cell, value) => cell.kind !== "string" && isSameNumber(cell.text, value);
+    return (cell, value) => cell.kind !== "string" && isSameNumber(cell, value);
   }
-  // Text, and types such as UUID that show nothing but their text.
-  return (cell, value) => (cell.kind === "nested" ? sameJson(cell.text, value) : cell.text === value);
+  // Text, and types such as UUID that show nothing but their text. A number of JSON is no more than its value.
+  return (cell, value) => {
+    if (cell.kind === "nested") return sameJson(cell.text, value);
+    return cell.text === value || (cell.kind === "number" && isSameNumber(cell, value));
+  };
 }
 
 /** JSON has the types of its own values; of CSV, only text that is JSON itself can be read so. */
@@ -56,10 +59,11 @@ function isSameNested(cell: HeldCell, value: string): boolean {
 /** No leading zero, plus sign, underscore, space or hex; an exponent only after one digit, or with a point. */
 const NUMERAL = /^-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)$|^-?(?:\d|\d*\.\d*)e[+-]?\d+$/i;
 
-function isSameNumber(written: string, value: string): boolean {
-  if (!NUMERAL.test(written)) return false;
-  const [a, b] = [exactNumber(written), exactNumber(value)];
-  return a !== null && a === b;
+function isSameNumber({ kind, text }: HeldCell, value: string): boolean {
+  // A number of JSON or Parquet is one however it is written; a text of CSV may be meant otherwise.
+  if (kind !== "number" && !NUMERAL.test(text)) return false;
+  const exact = exactNumber(text);
+  return exact !== null && exact === exactNumber(value);
 }
 
 function fault(row: number, cell: Cell, value: string | null): string {

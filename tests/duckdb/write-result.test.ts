@@ -29,6 +29,13 @@ test.each([
   ["'NaN'::DOUBLE AS a, '-inf'::DOUBLE AS b", '{"a":"NaN","b":"-Infinity"}'],
   ["DATE '2026-01-31' AS a, DATE '1969-12-31' AS b", '{"a":"2026-01-31","b":"1969-12-31"}'],
   ["DATE '2000-02-29' AS a, DATE '12026-01-01' AS b", '{"a":"2000-02-29","b":"+012026-01-01"}'],
+  [
+    "DATE '5881580-07-10' AS a, DATE '5877642-06-25 (BC)' AS b",
+    '{"a":"+5881580-07-10","b":"-5877641-06-25"}',
+  ],
+  ["'-0.0'::DOUBLE AS a, '-0.0'::FLOAT AS b, [ '-0.0'::FLOAT] AS c", '{"a":-0,"b":-0,"c":[-0]}'],
+  ["union_value(a := 5) AS u, {'x': 1.50}::VARIANT AS v", '{"u":"{\\"a\\":5}","v":"{\\"x\\":1.50}"}'],
+  ["'POINT(1 2)'::GEOMETRY AS g", '{"g":"AQEAAAAAAAAAAADwPwAAAAAAAABA"}'],
   ["'infinity'::DATE AS a, '-infinity'::TIMESTAMP AS b", '{"a":"infinity","b":"-infinity"}'],
   [
     "TIMESTAMP '2026-01-31 10:00:00' AS a, TIMESTAMP '1969-12-31 23:59:59.5' AS b",
@@ -104,6 +111,21 @@ test.each(resultFormats)("writeResult() writes an answer without rows as %s", as
   if (format === "arrow") expect(arrow.tableFromIPC(bytes).schema.names).toEqual(["a", "a"]);
   if (format === "parquet") expect(bytes.subarray(0, 4).toString()).toBe("PAR1");
 });
+
+test.each(["arrow", "parquet"] as const)(
+  "writeResult() refuses a HUGEINT of 39 digits as %s",
+  async (format) => {
+    await using session = await open();
+    await using directory = await temporaryDirectory();
+    const path = `${directory.path}/out.${format}`;
+    const result = await session.connection.stream(
+      "SELECT 170141183460469231731687303715884105727::HUGEINT AS h",
+    );
+    const error = await rejection(writeResult(result, { format, path }));
+    expect(error.code).toBe("batch_malformed");
+    expect(error.message).toContain("170141183460469231731687303715884105727");
+  },
+);
 
 test("encodeResult() waits for its reader and stops the query when the reader leaves", async () => {
   await using session = await open({ limits: { memoryMb: 128 } });

@@ -81,7 +81,15 @@ async function killAtEveryStep(
 /** Whether a folder holds what an extract does and nothing that a dead process left. */
 async function expectTidy(directory: string): Promise<void> {
   expect(await temporaries(directory)).toEqual([]);
-  const known = ["data", "extract.duckdb", "generations", "spool", ".lock", ".unreferenced.json"];
+  const known = [
+    "data",
+    "extract.duckdb",
+    "generations",
+    "spool",
+    ".lock",
+    ".unreferenced.json",
+    ".checked.json",
+  ];
   expect((await readdir(directory)).filter((name) => !known.includes(name))).toEqual([]);
 }
 

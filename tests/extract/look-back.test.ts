@@ -64,7 +64,7 @@ test("extractSource() reads again the days that windowDays says, and keeps its c
   };
   for (const [cursor, value] of Object.entries(starts)) {
     const { asked, ids, published } = await readTwice(cursor, { windowDays: 2 }, late, came);
-    expect(asked).toEqual([{}, { cursor: { column: cursor, value } }]);
+    expect(asked).toEqual([{}, { cursor: { column: cursor, value, inclusive: true } }]);
     // Days have no hours, so there the row of the eleventh hour is in the window as well.
     expect(ids).toEqual(cursor === "day" ? ["1:1", "2:20", "3:30"] : ["1:1", "2:20"]);
     expect(published).toStartWith("2026-03-09");
@@ -106,13 +106,15 @@ test("extractSource() says why it does not count days back", async () => {
     [row(1, "2026-03-09T12:00:00Z")],
     [],
   );
-  expect(numbers.asked).toEqual([{}, { cursor: { column: "n", value: "1" } }]);
+  expect(numbers.asked).toEqual([{}, { cursor: { column: "n", value: "1", inclusive: true } }]);
   expect(numbers.notes.map((notes) => notes.join())).toEqual([
     "its cursor is no time, so no days were counted back from it",
     "its cursor is no time, so no days were counted back from it",
   ]);
   const keyless = await readTwice("at", { windowDays: 2, primaryKey: [] }, late, came);
-  expect(keyless.asked[1]).toEqual({ cursor: { column: "at", value: "2026-03-09 12:00:00" } });
+  expect(keyless.asked[1]).toEqual({
+    cursor: { column: "at", value: "2026-03-09 12:00:00", inclusive: false },
+  });
   expect(keyless.ids).toEqual(["1:1"]);
   expect(keyless.notes[1]!.join()).toContain("not read again for the days before its cursor");
 });

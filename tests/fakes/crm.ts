@@ -7,6 +7,8 @@ export interface CrmData {
     readonly email: string | null;
     readonly updated_at: string;
   }[];
+  /** Ids of contacts that were deleted. */
+  readonly deleted: readonly number[];
   readonly deals: readonly { readonly id: string; readonly amount: string; readonly contact_id: number }[];
 }
 
@@ -23,6 +25,7 @@ export function crmData(contacts = 230, deals = 120): CrmData {
       email: at % 10 === 9 ? null : `person${at + 1}@example.com`,
       updated_at: new Date(Date.UTC(2026, 0, 1, 0, at * 7)).toISOString(),
     })),
+    deleted: [contacts + 1, contacts + 2],
     deals: Array.from({ length: deals }, (_, at) => ({
       id: `d-${at + 1}`,
       amount: ((at * 137) % 1000) + ".50",
@@ -33,7 +36,7 @@ export function crmData(contacts = 230, deals = 120): CrmData {
 
 /**
  * A small CRM as its vendor would run it: bearer tokens, at most 50 rows a page, contacts by cursor with
- * `updated_after` (exclusive), deals by `Link` header, 401 and 404 as JSON.
+ * `updated_since` (inclusive) and the ids of those deleted since, deals by `Link` header, 401 and 404 as JSON.
  */
 export function fakeCrm(data: CrmData = crmData()): FakeServer {
   const guarded = (route: (request: FakeRequest) => Response) => (request: FakeRequest) =>
@@ -47,16 +50,18 @@ export function fakeCrm(data: CrmData = crmData()): FakeServer {
 }
 
 function contacts({ url, page }: FakeRequest, data: CrmData): Response {
-  const after = url.searchParams.get("updated_after");
+  const since = url.searchParams.get("updated_since");
   const found = data.contacts
-    .filter((contact) => after === null || contact.updated_at > new Date(after).toISOString())
+    .filter((contact) => since === null || contact.updated_at >= new Date(since).toISOString())
     .sort((a, b) => a.id - b.id);
   const cursor = url.searchParams.get("cursor");
   const from = cursor === null ? 0 : Number(Buffer.from(cursor, "base64url").toString());
   if (!Number.isSafeInteger(from)) return Response.json({ error: { code: "bad_cursor" } }, { status: 400 });
   const { rows, next } = page(found, from, limitOf(url));
   const nextCursor = next === null ? null : Buffer.from(String(next)).toString("base64url");
-  return Response.json({ results: rows, paging: { next: nextCursor } });
+  // The ids come with the first page.
+  const deleted = since === null || from > 0 ? [] : data.deleted;
+  return Response.json({ results: rows, deleted, paging: { next: nextCursor } });
 }
 
 function deals({ url, page }: FakeRequest, data: CrmData): Response {

@@ -101,7 +101,7 @@ describe("duckdb: read() and query()", () => {
         { column: "placed_at", operator: "lt", values: [new Date("2026-01-01T09:00:00Z")] },
         { column: "id", operator: "ne", values: [2n, 4] },
       ],
-      cursor: { column: "placed_at", value: "2026-01-01 00:00:00" },
+      cursor: { column: "placed_at", value: "2026-01-01 00:00:00", inclusive: false },
     });
     expect(rows.map((row) => [Object.keys(row), row["id"]])).toEqual([
       [["price", "id"], 6n],

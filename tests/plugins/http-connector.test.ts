@@ -44,7 +44,7 @@ const server = fakeServer({
     const since = url.searchParams.get("since");
     const later = contacts.filter(
       (contact) =>
-        since === null || Date.parse(contact.updated_at) > Date.parse(`${since.replace(" ", "T")}Z`),
+        since === null || Date.parse(contact.updated_at) >= Date.parse(`${since.replace(" ", "T")}Z`),
     );
     const { rows, next } = page(later, Number(url.searchParams.get("after") ?? 0), 20);
     return allowed(headers) ?? Response.json({ results: rows, next });

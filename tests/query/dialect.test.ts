@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
+import * as arrow from "apache-arrow";
+import { parquetReadObjects } from "hyparquet";
+
 import { AgnesError } from "../../lib/base/mod.ts";
 import { parseSql, rebuildAnalytics, renderSql } from "../../lib/analytics/mod.ts";
-import { openDatabase } from "../../lib/duckdb/mod.ts";
+import { encodeResult, openDatabase } from "../../lib/duckdb/mod.ts";
 import { openQuerySession, type QuerySession } from "../../lib/query/mod.ts";
 import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
 import { published, rowsOf, testServices } from "./published.ts";
@@ -92,6 +95,32 @@ describe("runQuery() answers what DuckDB answers:", () => {
       '[["o0","id",0],["o0","customer",0]]',
     ],
     ["SELECT count(*) FROM (UNPIVOT customers ON id)", "[[7]]"],
+    // PIVOT that takes its columns from the data.
+    ["PIVOT (FROM customers LIMIT 2) ON name USING max(id) GROUP BY id", "[[0,0,null],[1,null,1]]"],
+    [
+      "WITH a AS (FROM customers LIMIT 3) PIVOT a ON id % 2 USING count(*) AS n, max(id) -- end",
+      '[["c0",1,0,0,null],["c1",0,null,1,1],["c2",1,2,0,null]]',
+    ],
+    [
+      "WITH a AS (FROM customers LIMIT 2) PIVOT a ON name, id IN (0, 1) USING list(id)::VARCHAR",
+      '[["[0]",null,null,"[1]"]]',
+    ],
+    [
+      "WITH p AS (PIVOT customers ON id > 3 USING count(*)) SELECT sum(COLUMNS(* EXCLUDE name))::INT FROM p",
+      "[[4,3]]",
+    ],
+    [
+      "SELECT 'PIVOT x ON y', (SELECT count(*) FROM (PIVOT customers ON name)) /* PIVOT */",
+      '[["PIVOT x ON y",7]]',
+    ],
+    ["PIVOT (SELECT 'it''s' AS a, 1 AS b UNION ALL SELECT NULL, 2) ON a USING max(b)", "[[1]]"],
+    [
+      // A value that looks like what stands for the values of the next column.
+      `PIVOT (SELECT '''' || 'agnes' || ' pivot 1''' AS a, ', getenv(''HOME'')) --' AS b) ON a, b USING count(*)`,
+      "[[1]]",
+    ],
+    ["PIVOT (FROM customers WHERE false) ON name", "sql_not_allowed"],
+    ["PIVOT (PIVOT customers ON name) ON id", "sql_not_allowed"],
     [
       "WITH a AS (FROM customers) PIVOT a ON name IN ('c1', 'c2') USING max(id) GROUP BY id",
       "[[0,null,null],[1,1,null],[2,null,2]]",
@@ -163,6 +192,10 @@ test("runQuery() refuses functions that read more than their arguments when they
       `FROM ('x.csv').${method}`,
       `FROM orders, LATERAL (SELECT label.${method})`,
       `PIVOT orders ON label.${method} IN (1) USING count(*)`,
+      `PIVOT orders ON label || label.${method} USING count(*)`,
+      `PIVOT (SELECT label.${method} AS x FROM orders) ON x`,
+      `PIVOT orders ON customer USING count(label.${method})`,
+      `WITH c AS (SELECT label.${method} AS x FROM orders) PIVOT orders ON customer`,
     ]) {
       const answer = await answerTo(sql);
       if (answer !== "sql_not_allowed" && answer !== "sql_malformed") through.push(`${sql} → ${answer}`);
@@ -182,6 +215,82 @@ test("runQuery() refuses a function of a database that Agnes attaches", async ()
   }
 });
 
+test("runQuery() answers numbers that no double holds in every format", async () => {
+  const sql = "SELECT 1e1000 AS high, -1e1000 AS low, {a: [1e1000]} AS nested";
+  const encoded = async (format: "json" | "ndjson" | "csv" | "arrow" | "parquet") => {
+    const pieces: Uint8Array[] = [];
+    for await (const bytes of encodeResult(await session.runQuery({ sql }), format)) pieces.push(bytes);
+    return Buffer.concat(pieces);
+  };
+  const row = { high: "Infinity", low: "-Infinity", nested: { a: ["Infinity"] } };
+  expect(JSON.parse(String(await encoded("json")))).toEqual([row]);
+  expect(JSON.parse(String(await encoded("ndjson")))).toEqual(row);
+  expect(String(await encoded("csv"))).toStartWith("high,low,nested\nInfinity,-Infinity,");
+  const table = arrow.tableFromIPC(await encoded("arrow"));
+  expect([table.get(0)!["high"], table.get(0)!["low"]]).toEqual([Infinity, -Infinity]);
+  const parquet = await encoded("parquet");
+  const file = parquet.buffer.slice(parquet.byteOffset, parquet.byteOffset + parquet.byteLength);
+  const [first] = await parquetReadObjects({
+    file,
+    columns: ["high", "low"],
+    compressors: { ZSTD: (input) => Bun.zstdDecompressSync(input) },
+  });
+  expect(first).toEqual({ high: Infinity, low: -Infinity });
+});
+
+test("runQuery() answers types, and columns that the data tell, when the SQL is trusted", async () => {
+  const trusted = async (sql: string) => rowsOf(session, sql, { trusted: true });
+  expect(await trusted("SELECT get_type(id) AS a, make_type('DATE') AS b FROM orders LIMIT 1")).toEqual([
+    { a: "BIGINT", b: "DATE" },
+  ]);
+  expect(await trusted("PIVOT (SELECT 'x' AS k) ON k USING count(*)::INT")).toEqual([{ x: 1 }]);
+});
+
+test("runQuery() gives a PIVOT without values the columns and rows that DuckDB gives it", async () => {
+  await using database = await openDatabase();
+  const connection = await database.connect();
+  const orders = "(SELECT range AS id, range % 7 AS customer, 'o' || range AS label FROM range(20)) AS o";
+  for (const pivot of [
+    "ON customer USING count(*) GROUP BY label",
+    "ON customer * 9 USING max(id) AS m, min(label) GROUP BY id ORDER BY ALL",
+    "ON customer > 3, label || 'x' USING count(*) GROUP BY id",
+    "ON (customer, label) USING max(id) GROUP BY customer ORDER BY customer DESC LIMIT 3",
+    "ON label, customer IN (1, 2) USING max(id)",
+    "ON customer::DECIMAL(4, 2), DATE '2024-01-01' + customer::INT USING max(id)",
+    "ON [customer % 2] USING max(id)",
+  ]) {
+    const expected = await connection.rows(`PIVOT ${orders} ${pivot}`);
+    const rows = await rowsOf(session, `PIVOT (SELECT * FROM orders WHERE id < 20) AS o ${pivot}`);
+    const shape = (all: readonly object[]) =>
+      all
+        .map((row) => JSON.stringify(Object.entries(row).map(([name, value]) => [name, String(value)])))
+        .sort();
+    expect([pivot, shape(rows)]).toEqual([pivot, shape(expected)]);
+    expect(rows.length).toBeGreaterThan(0);
+  }
+});
+
+test("runQuery() refuses what is hidden in a PIVOT that takes its columns from the data", async () => {
+  for (const sql of [
+    "PIVOT (FROM read_csv('x')) ON name",
+    "PIVOT 'x.csv' ON name",
+    "PIVOT other.main.secrets ON name",
+    "PIVOT (FROM duckdb_settings()) ON name USING first(value)",
+    "PIVOT customers ON name || getenv('HOME')",
+    "PIVOT customers ON name USING first(getenv('HOME'))",
+    "PIVOT customers ON name; DROP VIEW customers",
+    "PIVOT customers ON name; PIVOT customers ON id",
+    "CREATE TABLE x AS PIVOT customers ON name",
+    "COPY (PIVOT customers ON name) TO 'x'",
+    "EXPLAIN PIVOT customers ON name",
+    "WITH c AS (SELECT getenv('HOME') AS x) PIVOT customers ON name",
+  ]) {
+    const answer = await answerTo(sql);
+    expect([sql, ["sql_not_allowed", "sql_malformed"].includes(answer)]).toEqual([sql, true]);
+  }
+  expect(await answerTo("PIVOT secrets ON name")).toBe("table_unknown");
+});
+
 test("runQuery() refuses VARIANT that may nest without a bound", async () => {
   const deep = "(repeat('[', 300000) || repeat(']', 300000))";
   for (const sql of [
@@ -190,10 +299,13 @@ test("runQuery() refuses VARIANT that may nest without a bound", async () => {
     `SELECT (${deep}->'$')::VARIANT`,
     `SELECT ${deep}::"json"::VARIANT`,
     `SELECT x::VARIANT FROM (SELECT to_json(${deep}) AS x)`,
+    `SELECT value::VARIANT FROM json_each(${deep})`,
+    `SELECT json::VARIANT FROM json_tree(${deep})`,
     `SELECT '${"[".repeat(900)}${"]".repeat(900)}'::JSON::VARIANT`,
     `SELECT cast_to_type(${deep}::JSON, NULL::VARIANT)`,
     `SELECT replace_type({x: ${deep}::JSON}, NULL::JSON, NULL::VARIANT)`,
     "WITH RECURSIVE t AS (SELECT 0 i, 1::VARIANT v UNION ALL SELECT i + 1, [v]::VARIANT FROM t WHERE i < 20000) SELECT v::VARCHAR FROM t",
+    `SELECT ${"[".repeat(30)}1${"]::VARIANT".repeat(30)}`,
     "SELECT list_reduce(range(30000)::VARIANT[], lambda a, x: [a]::VARIANT)",
   ]) {
     expect([sql, await answerTo(sql)]).toEqual([sql, "sql_not_allowed"]);

@@ -62,6 +62,7 @@ describe("guardQuery() lets through", () => {
     ["SELECT 1 UNION ALL SELECT id FROM orders EXCEPT SELECT id FROM customers", "customers orders"],
     ["FROM orders PIVOT (count(*) FOR customer IN (1, 2))", "orders"],
     ["UNPIVOT orders ON id", "orders"],
+    ["PIVOT orders ON customer USING count(*)", "orders"],
     ["FROM (PIVOT orders ON customer IN (1, 2) USING count(*))", "orders"],
     ["SELECT * FROM range(3), generate_series(1, 2), unnest([1, 2])", ""],
     [
@@ -221,7 +222,7 @@ describe("guardQuery() refuses", () => {
     "SELECT * FROM (DESCRIBE orders)",
     "SELECT * FROM (SHOW TABLES)",
     "SELECT * FROM (SUMMARIZE orders)",
-    "PIVOT orders ON customer USING count(*)",
+    "PIVOT (PIVOT orders ON customer) ON label",
     "SELECT $1",
     "SELECT ?",
     "SELECT * FROM 'file.parquet'",
@@ -284,7 +285,7 @@ describe("guardQuery() refuses", () => {
       }
     };
     expect(await advice("DESCRIBE orders")).toContain("agnes schema");
-    expect(await advice("PIVOT orders ON id")).toContain("FROM table PIVOT");
+    expect(await advice("PIVOT (PIVOT orders ON id) ON label")).toContain("FROM table PIVOT");
     expect(await advice("SELECT * FROM 'x.csv'")).toContain("`files` plugin");
     expect(await advice("SELECT uper('x')")).toContain('"upper"');
   });

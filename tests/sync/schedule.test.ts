@@ -40,7 +40,10 @@ test("sync() with due brings up to date what is due by its schedule, also when n
   expect(await after(0)).toEqual([]);
   await tables.update("shop.people", { sync_schedule: "daily 05:00" });
   expect(tablesOf(await agnes.sync({ due: true, only: ["shop.orders"] }))).toEqual([]);
-  expect(await after(24)).toEqual(["orders unchanged", "people extracted"]);
+  expect(await after(24)).toEqual(["orders unchanged", "people unchanged"]);
+  const people = (await agnes.catalog()).find(({ id }) => id === "shop.people")!;
+  expect(people.checkedAt).toBe(new Date(clock.nowMs).toISOString());
+  expect(Date.parse(people.extractedAt!)).toBe(clock.nowMs - 24 * HOUR_MS);
   const unknown = await failureOf(agnes.sync({ due: true, only: ["shop.order"] }));
   expect(unknown).toMatchObject({ code: "table_not_registered", details: { nearest: "shop.orders" } });
 });

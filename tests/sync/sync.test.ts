@@ -58,7 +58,11 @@ describe("sync", () => {
     shop.orders = [{ id: 2, person: "ann", changed: "2026-02-01" }];
     await agnes.sync();
     const read = shop.reads.find((one) => one.table === "orders")!;
-    expect(read.options.cursor).toEqual({ column: "changed", value: "2026-01-02 00:00:00" });
+    expect(read.options.cursor).toEqual({
+      column: "changed",
+      value: "2026-01-02 00:00:00",
+      inclusive: true,
+    });
     expect(await agnes.rows("SELECT id, person FROM sales ORDER BY id")).toEqual([
       { id: 1, person: "ann" },
       { id: 2, person: "ann" },

@@ -94,6 +94,7 @@ const bad: readonly Bad[] = [
     /primary_key\[0\] should be a column name.*\\u202e/,
   ],
   ["a column of NUL", { ...good, incremental_column: "\u0000" }, "table_field_invalid", /incremental_column/],
+  ["more than all rows", { ...good, quarantine_max_percent: 100.5 }, "table_field_invalid", /at most 100/],
   ["half a day", { ...good, incremental_window_days: 0.5 }, "table_field_invalid", /whole number/],
   ["no days", { ...good, max_history_days: 0 }, "table_field_invalid", /at least 1/],
   [

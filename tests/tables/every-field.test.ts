@@ -38,6 +38,7 @@ const orders = {
   partition_granularity: "year",
   schema_policy: "freeze",
   quarantine: true,
+  quarantine_max_percent: 12.5,
   folder: "crm/eu",
   description: "Orders",
   foreign_keys: [{ column: "a,b", references: "people.id", description: "who" }],

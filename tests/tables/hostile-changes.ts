@@ -95,6 +95,7 @@ export const change = fc.record(
       { maxLength: 2 },
     ),
     quarantine: fc.boolean(),
+    quarantine_max_percent: fc.integer({ min: 0, max: 100 }),
     initial_load_chunk_days: fc.integer({ min: 1, max: 60 }),
     documentation: fc.record(
       {

@@ -23,6 +23,7 @@ describe("extractionSettings()", () => {
       cursor: "updated_at",
       schemaPolicy: "evolve",
       quarantine: false,
+      quarantineMaxPercent: 5,
       description: "theirs",
     });
     const own = { primary_key: ["email"], incremental_column: "id", description: "ours" };
@@ -47,6 +48,7 @@ describe("extractionSettings()", () => {
       columns: ["id", "updated_at"],
       schema_policy: "freeze",
       quarantine: true,
+      quarantine_max_percent: 0.5,
       incremental_window_days: 7,
       max_history_days: 365,
     });
@@ -57,6 +59,7 @@ describe("extractionSettings()", () => {
       columns: ["id", "updated_at"],
       schemaPolicy: "freeze",
       quarantine: true,
+      quarantineMaxPercent: 0.5,
       windowDays: 7,
       historyDays: 365,
     });

@@ -77,8 +77,13 @@ test("connectorContract() says so when there is no cursor and no value to try", 
     },
     {
       ok: true,
-      name: "read() with a cursor yields exactly the later rows",
+      name: "read() with a cursor yields exactly the rows that it asks for",
       remark: "no table with rows has a cursor, so nothing was tried",
+    },
+    {
+      ok: true,
+      name: "read() names rows that are gone by their primary key, and an extract removes them",
+      remark: "no table says that rows are gone, so nothing was tried",
     },
   ]);
   expect(await remarks(memoryPlugin())).toEqual([]);

@@ -18,7 +18,12 @@ export default command({
     await using agnes = await openAgnes(cli);
     const registry = await agnes.tables();
     const table = await registry.find(args.table);
-    if (cli.json) return await cli.printJson({ table });
+    const published = (await agnes.catalog()).find(({ id }) => id === table.id);
+    const freshness = {
+      extracted_at: published?.extractedAt ?? null,
+      checked_at: published?.checkedAt ?? null,
+    };
+    if (cli.json) return await cli.printJson({ table, ...freshness });
     await cli.print(`${cli.paint.bold(table.id)} · version ${table.version}\n\n`);
     const fields = tableFieldNames.filter((field) => args.all === true || isSaid(table, field));
     await printRows(
@@ -28,6 +33,8 @@ export default command({
         ...fields.map((field) => [field, cellOf(table[field])] as const),
         ["registered_by", table.registered_by],
         ["registered_at", table.registered_at],
+        ["extracted_at", freshness.extracted_at ?? "never"],
+        ["checked_at", freshness.checked_at ?? "never"],
       ],
     );
   },

@@ -101,7 +101,7 @@ function factsOf(root: unknown): SelectFacts {
   const tableFunctions: FunctionUse[] = [];
   const functions: FunctionUse[] = [];
   const unusual: UnusualPart[] = [];
-  const variant: VariantFacts = { named: false, json: false, repeats: false };
+  const variant: VariantFacts = { named: 0, json: false, repeats: false };
   // An explicit stack: how deep SQL nests is the author's choice, how deep JavaScript recurses is not.
   const todo: { value: unknown; scope: Scope }[] = [{ value: root, scope: null }];
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
@@ -126,6 +126,7 @@ function factsOf(root: unknown): SelectFacts {
     } else if (kind === "TABLE_FUNCTION") {
       const called = node["function"] as Node;
       tableFunctions.push(functionOf(called));
+      noteVariant(variant, called);
       pushChildren(todo, { ...node, function: called["children"] }, scope);
       continue;
     } else if (kind === "BASE_TABLE") {
@@ -137,7 +138,7 @@ function factsOf(root: unknown): SelectFacts {
     if (isShallowJson(node)) todo.push({ value: node["child"], scope });
     else pushNode(todo, node, scope);
   }
-  if (variant.named) unusual.push({ kind: "variant", what: "VARIANT" });
+  if (variant.named > 0) unusual.push({ kind: "variant", what: "VARIANT" });
   return { tables, tableFunctions, functions, unusual, variant };
 }
 

@@ -4,8 +4,8 @@
  * decide how deep it nests.
  */
 export interface VariantFacts {
-  /** A type is VARIANT, or has it inside. */
-  named: boolean;
+  /** How often a type is VARIANT, or has it inside: each time adds the depth of one expression. */
+  named: number;
   /** Something may give JSON whose depth the statement does not show. */
   json: boolean;
   /** A recursive expression or a reduction may nest a value as often as it runs. */
@@ -27,7 +27,7 @@ const WITH_LAMBDA = new Set(
 
 /** Adds what one node of a tree says. */
 export function noteVariant(facts: VariantFacts, node: Node): void {
-  if (namesType(node, "variant")) facts.named = true;
+  if (namesType(node, "variant")) facts.named += 1;
   if (namesType(node, "json")) facts.json = true;
   const name = functionName(node);
   if (name.includes("json") || name === "->") facts.json = true;

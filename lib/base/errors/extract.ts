@@ -63,6 +63,35 @@ export const extractErrors = {
     message: (d) => `a value of table ${shown(d.table)} does not fit its column: ${d.reason}`,
     hint: () => "Correct the type that the plugin declares, or let the table quarantine such rows.",
   }),
+  deletions_without_key: errorSpec<{ table: string }>({
+    status: 502,
+    message: (d) =>
+      `the source says which rows of table ${shown(d.table)} are gone, but the table has no primary key to find them by`,
+    hint: () => "Give the table its key with `agnes table update TABLE --primary-key COLUMNS`.",
+  }),
+  deletions_in_live_read: errorSpec<{ table: string }>({
+    status: 502,
+    message: (d) =>
+      `the source says that rows of table ${shown(d.table)} are gone while the table is read live, and rows already given cannot be taken back`,
+    hint: () =>
+      "Yield deletions only in reads that are given a cursor, or copy the table: `agnes table update TABLE --mode local`.",
+  }),
+  quarantine_exceeded: errorSpec<{
+    table: string;
+    rejected: number;
+    read: number;
+    maxPercent: number;
+    reason: string;
+    path: string;
+  }>({
+    status: 502,
+    message: (d) =>
+      `${d.rejected} of ${d.read} rows of table ${shown(d.table)} were rejected (${
+        d.rejected >= d.read ? "no row was left" : `at most ${d.maxPercent} % may be`
+      }), mostly because of ${d.reason}; what was published before stays`,
+    hint: (d) =>
+      `See ${d.path} for the rejected rows; correct the source, or allow more with \`agnes table update TABLE --quarantine-max-percent N\`.`,
+  }),
   rows_lost: errorSpec<{ table: string; yielded: number; written: number; where: string }>({
     message: (d) =>
       `table ${shown(d.table)} gave ${d.yielded} rows but ${d.written} are in ${d.where}; nothing of it was published`,

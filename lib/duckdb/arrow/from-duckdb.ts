@@ -67,8 +67,19 @@ function resultColumns(result: native.Result): {
   const described = new duckdb.DuckDBResult(result);
   const names = described.columnNames();
   const types = described.columnTypes();
-  const fields = names.map((name, index) => new arrow.Field(name, toArrowType(types[index]!), true));
+  const fields = names.map((name, index) => {
+    const form = formOf(types[index]!);
+    const metadata = form === undefined ? undefined : new Map([["description", form]]);
+    return new arrow.Field(name, toArrowType(types[index]!), true, metadata);
+  });
   return { names, types, schema: new arrow.Schema(fields) };
+}
+
+/** What the values of a column are written as, where the Arrow type alone does not tell. */
+function formOf({ typeId }: duckdb.DuckDBType): string | undefined {
+  if (typeId === duckdb.DuckDBTypeId.GEOMETRY) return "GEOMETRY as well-known binary (WKB)";
+  if (typeId === duckdb.DuckDBTypeId.VARIANT) return "VARIANT as JSON";
+  return typeId === duckdb.DuckDBTypeId.UNION ? "UNION as JSON, an object of its one member" : undefined;
 }
 
 function readerOf(source: duckdb.DuckDBType, rows: number): ColumnReader {

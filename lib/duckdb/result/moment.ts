@@ -23,7 +23,8 @@ export function writeDay(out: TextWriter, day: number): void {
   if (year >= 0 && year <= 9999) out.digits(year, 4);
   else {
     out.byte(year < 0 ? 45 : 43);
-    out.digits(Math.abs(year), 6);
+    const absolute = Math.abs(year);
+    out.digits(absolute, absolute < 1_000_000 ? 6 : 7);
   }
   out.byte(45);
   out.digits(month, 2);

@@ -21,10 +21,13 @@ export type ResultFormat = (typeof resultFormats)[number];
  * JSON: whole numbers and decimals are numbers where a double gives them back exactly (53 bits, 15 digits), else
  * texts; days and moments are ISO 8601, those with a zone in UTC with `Z`; bytes are base64; numbers that are none
  * are `"NaN"`, `"Infinity"`, `"-Infinity"`; maps are arrays of `{key, value}`; a name that comes twice gets `_1`.
+ * In every format HUGEINT is a number, UHUGEINT, INTERVAL, TIMETZ, UUID, BIT and ENUM are DuckDB's text, GEOMETRY is
+ * its WKB, VARIANT and UNION are the text of their JSON.
  * CSV: RFC 4180 with the same texts and LF at the end of a line, a null is an empty field. `parquet` is made in a
  * temporary file first.
  *
- * @throws what the query throws; `disk_full` for `parquet`
+ * @throws what the query throws; `disk_full` for `parquet`; `batch_malformed` for a HUGEINT of more than 38 digits as
+ *   `arrow` or `parquet`
  * @example
  * ```ts
  * const result = await connection.stream("SELECT 42 AS answer");

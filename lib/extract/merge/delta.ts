@@ -36,18 +36,49 @@ export async function loadDelta(
 ): Promise<void> {
   const { signal } = context;
   const list = columnList(columns);
-  const source = orderedParts(staged, list);
-  const unique =
-    key.length === 0
-      ? `SELECT ${list} FROM ${source}`
-      : `SELECT ${list} FROM ${source} QUALIFY row_number() OVER (PARTITION BY ${key.map(quoteIdentifier).join(", ")} ORDER BY agnes_part DESC, agnes_row DESC) = 1`;
-  await connection.run(`CREATE TABLE ${delta.rows} AS ${unique}`, { signal });
-  const keys = columns.filter((column) => key.includes(column.name));
-  if (keys.length === 0) return;
+  if (key.length === 0) {
+    const all = `SELECT ${list} FROM ${orderedParts(staged, list)}`;
+    await connection.run(`CREATE TABLE ${delta.rows} AS ${all}`, { signal });
+    return;
+  }
+  const last = lastOfEachKey(key);
+  const rows = `SELECT * FROM ${orderedChanges(staged, columns, key)} ${last}`;
   await connection.run(
-    `CREATE TABLE ${delta.deleted} (${keys.map(({ name, type }) => `${quoteIdentifier(name)} ${type}`).join(", ")})`,
+    `CREATE TABLE ${delta.rows} AS SELECT ${list} FROM (${rows}) WHERE NOT agnes_deleted`,
+    {
+      signal,
+    },
+  );
+  const keys = columns.filter((column) => key.includes(column.name));
+  const gone = `SELECT * FROM ${orderedChanges(staged, keys, key)} ${last}`;
+  await connection.run(
+    `CREATE TABLE ${delta.deleted} AS SELECT ${columnList(keys)} FROM (${gone}) WHERE agnes_deleted`,
     { signal },
   );
+}
+
+/** The clause that leaves of all rows with one key the last of the read. */
+export function lastOfEachKey(key: readonly string[]): string {
+  const columns = key.map(quoteIdentifier).join(", ");
+  return `QUALIFY row_number() OVER (PARTITION BY ${columns} ORDER BY agnes_part DESC, agnes_row DESC) = 1`;
+}
+
+/** Staged rows and deletions with their places in the read; a deletion has its key only. */
+function orderedChanges(
+  staged: readonly StagedPart[],
+  columns: readonly PublishedColumn[],
+  key: readonly string[],
+): string {
+  const keyOnly = columns.map(({ name, type }) => {
+    const value = key.includes(name) ? quoteIdentifier(name) : "NULL";
+    return `CAST(${value} AS ${type}) AS ${quoteIdentifier(name)}`;
+  });
+  const selects = staged.map(({ kind, path }, at) => {
+    const list = kind === "deletions" ? keyOnly.join(", ") : columnList(columns);
+    const place = `${at} AS agnes_part, file_row_number AS agnes_row`;
+    return `SELECT ${list}, ${place}, ${kind === "deletions"} AS agnes_deleted FROM ${readParquet([path])}`;
+  });
+  return `(${selects.join(" UNION ALL ")})`;
 }
 
 /** Forgets the tables of a merge. */

@@ -9,19 +9,31 @@ import type { Part, PublishedTable } from "../state/extract-state.ts";
 import type { Quarantine } from "../write/quarantine.ts";
 import type { StagedPart } from "../write/staged.ts";
 import { discard, writeEmptyPart } from "../write/write-parts.ts";
-import { deltaNames, dropDelta, loadDelta, orderedParts } from "./delta.ts";
+import { applyDeletions, type RowsLeft } from "./deletions.ts";
+import { deltaNames, dropDelta, lastOfEachKey, loadDelta, orderedParts } from "./delta.ts";
 import { mergeDelta, writeSql, type MergeRequest } from "./merge.ts";
 import { withoutNullKeys } from "./null-keys.ts";
+import { mergeOrigins, type GivenOrigins } from "./origins.ts";
 import { dropTombstoned } from "./tombstones.ts";
 import { writePartitions } from "./partitions.ts";
 
-/** What a table consists of after a read. */
-export interface MergedRead {
-  readonly kept: readonly Part[];
-  readonly written: readonly StagedPart[];
-  readonly cursor: PublishedTable["cursor"];
-  readonly changed: boolean;
-}
+/** What a table consists of after a read; or why it must be read again, all of it. */
+export type MergedRead =
+  | {
+      readonly kind: "merged";
+      readonly kept: readonly Part[];
+      readonly written: readonly StagedPart[];
+      readonly cursor: PublishedTable["cursor"];
+      readonly changed: boolean;
+      /** Whether the rows take the place of published ones, all or those of some origins, which may be the same. */
+      readonly replaces: boolean;
+      readonly shadowed: boolean;
+      /** Rows that the source said are gone and that were there. */
+      readonly rowsDeleted: number;
+    }
+  | { readonly kind: "again"; readonly reason: string };
+
+type Merged = Omit<Extract<MergedRead, { kind: "merged" }>, "cursor" | "kind">;
 
 /** Puts together what is published and what was read. */
 export async function mergeRead(
@@ -32,7 +44,8 @@ export async function mergeRead(
   columns: readonly PublishedColumn[],
   quarantine: Quarantine | null,
 ): Promise<MergedRead> {
-  const { plan, previous } = context;
+  const { plan } = context;
+  const given = originsOf(staged, end);
   const nonEmpty = staged.filter((part) => part.rows > 0);
   await discard(
     context,
@@ -44,16 +57,39 @@ export async function mergeRead(
       ? nonEmpty
       : await withoutNullKeys(context, connection, nonEmpty, columns, quarantine);
   const cursor = await newCursor(context, connection, filled, columns, decision);
-  const merged =
-    decision.kind === "delta"
-      ? await mergeIntoPublished(context, connection, filled, columns)
-      : await replacePublished(context, connection, filled, columns, keptParts(previous, end));
-  if (!merged.changed) return { ...merged, cursor };
-  if (merged.kept.length + merged.written.length > 0) return { ...merged, cursor };
-  return { kept: [], written: [await writeEmptyPart(context, columns)], cursor, changed: true };
+  let merged: Merged;
+  if (decision.kind === "whole") {
+    const left = await applyDeletions(context, connection, filled, columns);
+    merged = await replacePublished(context, connection, left, columns, keptParts(context.previous, end));
+  } else if (given === null) {
+    merged = await mergeIntoPublished(context, connection, filled, columns);
+  } else {
+    const some = filled.some((part) => part.kind === "deletions")
+      ? ({ kind: "again", reason: "files changed and rows were deleted in one read" } as const)
+      : await mergeOrigins(context, connection, filled, given, columns);
+    if (some.kind === "again") {
+      await discard(context, filled);
+      return some;
+    }
+    const changed = some.written.length > 0 || some.kept.length < publishedParts(context.previous).length;
+    merged = { ...some, changed, replaces: true, rowsDeleted: 0 };
+  }
+  if (!merged.changed || merged.kept.length + merged.written.length > 0) {
+    return { ...merged, kind: "merged", cursor };
+  }
+  return { ...merged, kind: "merged", written: [await writeEmptyPart(context, columns)], cursor };
 }
 
-type Merged = Omit<MergedRead, "cursor">;
+/** The origins that a read gave; null when it gave none. */
+function originsOf(staged: readonly StagedPart[], end: ReadEnd): GivenOrigins | null {
+  const yielded = new Set(staged.map((part) => part.origin).filter((origin) => origin !== null));
+  if (yielded.size === 0 && end.kept === undefined) return null;
+  return { yielded, kept: end.kept === undefined ? undefined : new Set(end.kept) };
+}
+
+function publishedParts(previous: PublishedTable | undefined): readonly Part[] {
+  return previous?.parts.filter((part) => part.rows > 0) ?? [];
+}
 
 /** The parts that a whole read leaves: those of origins the connector says did not change. */
 function keptParts(previous: PublishedTable | undefined, end: ReadEnd): readonly Part[] {
@@ -64,26 +100,26 @@ function keptParts(previous: PublishedTable | undefined, end: ReadEnd): readonly
 async function replacePublished(
   context: TableContext,
   connection: Connection,
-  staged: readonly StagedPart[],
+  { parts: staged, rowsDeleted }: RowsLeft,
   columns: readonly PublishedColumn[],
   kept: readonly Part[],
 ): Promise<Merged> {
   const { plan } = context;
-  if (plan.strategy === "full_refresh" || staged.length === 0)
-    return { kept, written: staged, changed: true };
+  const whole = { kept, changed: true, replaces: true, rowsDeleted, shadowed: false };
+  if (plan.strategy === "full_refresh" || staged.length === 0) return { ...whole, written: staged };
   const list = columnList(columns);
   const key = plan.primaryKey.map(quoteIdentifier).join(", ");
   const source = orderedParts(staged, list);
-  const last = `QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY agnes_part DESC, agnes_row DESC) = 1`;
+  const last = key === "" ? "" : lastOfEachKey(plan.primaryKey);
   if (plan.strategy === "partitioned") {
     const label = partitionExpression(plan.partitionBy!, plan.partitionGranularity ?? "month");
-    const unique = `SELECT ${list} FROM ${source}${key === "" ? "" : ` ${last}`}`;
+    const unique = `SELECT ${list} FROM ${source} ${last}`;
     const written = await writePartitions(context, connection, unique, list, label);
     await discard(context, staged);
-    return { kept, written, changed: true };
+    return { ...whole, written };
   }
   if (key === "" || !(await hasDuplicates(context, connection, staged, key))) {
-    return { kept, written: staged, changed: true };
+    return { ...whole, written: staged };
   }
   const written: StagedPart[] = [];
   for (const [at, part] of staged.entries()) {
@@ -93,7 +129,7 @@ async function replacePublished(
     else await discard(context, [rewritten]);
   }
   await discard(context, staged);
-  return { kept, written, changed: true };
+  return { ...whole, written, shadowed: true };
 }
 
 async function mergeIntoPublished(
@@ -104,15 +140,9 @@ async function mergeIntoPublished(
 ): Promise<Merged> {
   const { plan, previous } = context;
   const published = previous!;
-  if (staged.length === 0) return { kept: published.parts, written: [], changed: false };
-  const origins = new Set(staged.map((part) => part.origin).filter((origin) => origin !== null));
-  if (plan.primaryKey.length === 0 && plan.strategy === "incremental" && origins.size > 0) {
-    // Rows of an origin that came again replace those that came from it before.
-    const kept = published.parts.filter(
-      (part) => part.rows > 0 && !(part.origin !== null && origins.has(part.origin)),
-    );
-    return { kept, written: staged, changed: true };
-  }
+  const plain = { replaces: false, shadowed: true };
+  if (staged.length === 0)
+    return { ...plain, kept: published.parts, written: [], changed: false, rowsDeleted: 0 };
   const delta = deltaNames();
   try {
     await loadDelta(context, connection, delta, staged, columns, plan.primaryKey);
@@ -124,7 +154,7 @@ async function mergeIntoPublished(
       ...partitionOf(context),
     });
     await discard(context, staged);
-    return merged;
+    return { ...plain, ...merged };
   } finally {
     await dropDelta(connection, delta).catch(() => {});
   }
@@ -156,10 +186,11 @@ async function hasDuplicates(
 async function newCursor(
   context: TableContext,
   connection: Connection,
-  staged: readonly StagedPart[],
+  filled: readonly StagedPart[],
   columns: readonly PublishedColumn[],
   decision: ReadDecision,
 ): Promise<PublishedTable["cursor"]> {
+  const staged = filled.filter((part) => part.kind === "staged");
   const column = columns.find(({ name }) => name === context.plan.cursor);
   if (column === undefined) return undefined;
   const before =

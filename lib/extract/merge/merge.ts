@@ -28,6 +28,8 @@ export interface MergeResult {
   readonly kept: readonly Part[];
   readonly written: readonly StagedPart[];
   readonly changed: boolean;
+  /** Published rows that were deleted. */
+  readonly rowsDeleted: number;
 }
 
 /** A part with fewer rows than this share of a full one is small. */
@@ -48,11 +50,13 @@ export async function mergeDelta(
   try {
     const isEmpty = (await countRows(connection, delta.rows)) === 0;
     if (isEmpty && (touched === null || touched.parts.size === 0)) {
-      return { kept: published.parts, written: [], changed: false };
+      return { kept: published.parts, written: [], changed: false, rowsDeleted: 0 };
     }
-    return request.partition === undefined
-      ? await mergeIntoParts(context, connection, delta, request, touched)
-      : await mergeIntoPartitions(context, connection, delta, request, touched, request.partition);
+    const merged =
+      request.partition === undefined
+        ? await mergeIntoParts(context, connection, delta, request, touched)
+        : await mergeIntoPartitions(context, connection, delta, request, touched, request.partition);
+    return { ...merged, changed: true, rowsDeleted: touched?.deleted ?? 0 };
   } finally {
     if (touched !== null) await connection.run(`DROP TABLE IF EXISTS ${touched.table}`).catch(() => {});
   }
@@ -64,7 +68,7 @@ async function mergeIntoParts(
   delta: Delta,
   { published, columns, key }: MergeRequest,
   touched: Touched | null,
-): Promise<MergeResult> {
+): Promise<Pick<MergeResult, "kept" | "written">> {
   const written: StagedPart[] = [];
   const list = columnList(columns);
   const rewritten = new Set([...(touched?.parts.values() ?? [])].map((part) => part.path));
@@ -91,7 +95,7 @@ async function mergeIntoParts(
       : [`SELECT ${list} FROM ${partsRelation(context, compacted, columns, published.schemas)}`];
   written.push(...(await writeInSlices(context, connection, [fresh, ...old].join(" UNION ALL "), list, key)));
   const gone = new Set(compacted.map((part) => part.path));
-  return { kept: kept.filter((part) => !gone.has(part.path)), written, changed: true };
+  return { kept: kept.filter((part) => !gone.has(part.path)), written };
 }
 
 async function mergeIntoPartitions(
@@ -101,7 +105,7 @@ async function mergeIntoPartitions(
   { published, columns, key }: MergeRequest,
   touched: Touched | null,
   partition: NonNullable<MergeRequest["partition"]>,
-): Promise<MergeResult> {
+): Promise<Pick<MergeResult, "kept" | "written">> {
   const label = partitionExpression(partition.column, partition.granularity);
   const found = await connection.rows<{ label: string }>(
     `SELECT DISTINCT ${label} AS label FROM ${delta.rows}`,
@@ -121,7 +125,7 @@ async function mergeIntoPartitions(
   const old = `SELECT ${list} FROM ${partsRelation(context, rewritten, columns, published.schemas)} o${anti}`;
   const sql = `${old} UNION ALL SELECT ${list} FROM ${delta.rows}`;
   const written = await writePartitions(context, connection, sql, list, label);
-  return { kept: published.parts.filter((part) => !isRewritten(part)), written, changed: true };
+  return { kept: published.parts.filter((part) => !isRewritten(part)), written };
 }
 
 /** Parts that are worth being written together: small ones of no origin and no partition. */

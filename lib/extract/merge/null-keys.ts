@@ -24,12 +24,13 @@ export async function withoutNullKeys(
 ): Promise<readonly StagedPart[]> {
   const { plan, signal } = context;
   const { primaryKey, name } = plan;
-  if (primaryKey.length === 0 || staged.length === 0) return staged;
+  const rowParts = staged.filter((part) => part.kind === "staged");
+  if (primaryKey.length === 0 || rowParts.length === 0) return staged;
   const absent = primaryKey.map((column) => `${quoteIdentifier(column)} IS NULL`).join(" OR ");
   const counted = await connection.rows<{ path: string; n: bigint }>(
     `SELECT agnes_file AS path, count(*) AS n
      FROM ${readParquet(
-       staged.map((part) => part.path),
+       rowParts.map((part) => part.path),
        ", filename='agnes_file'",
      )} WHERE ${absent} GROUP BY agnes_file`,
     { signal },
@@ -53,7 +54,7 @@ export async function withoutNullKeys(
       await discard(context, rewritten.rows > 0 ? [part] : [part, rewritten]);
       if (rewritten.rows > 0) kept.push(rewritten);
     } else kept.push(part);
-    before += part.rows;
+    if (part.kind === "staged") before += part.rows;
   }
   return kept;
 }

@@ -12,6 +12,8 @@ export interface Touched {
   readonly table: string;
   /** The parts that hold such rows, by the number that `agnes_part` has. */
   readonly parts: ReadonlyMap<number, Part>;
+  /** How many of these keys the delta deletes. */
+  readonly deleted: number;
 }
 
 let nextTouched = 1;
@@ -60,7 +62,15 @@ export async function findTouched(
     `DELETE FROM ${table} t WHERE NOT EXISTS (SELECT 1 FROM ${allKeys} d WHERE ${keysMatch(key, "t", "d")})`,
     { signal },
   );
-  return { table, parts: await partsIn(context, connection, table, candidates) };
+  const [gone] = await connection.rows<{ n: bigint }>(
+    `SELECT count(*) AS n FROM ${table} t SEMI JOIN ${delta.deleted} d ON ${keysMatch(key, "t", "d")}`,
+    { signal },
+  );
+  return {
+    table,
+    parts: await partsIn(context, connection, table, candidates),
+    deleted: Number(gone?.n ?? 0n),
+  };
 }
 
 /** Rows that are published exactly so already are no change: a source may give them again. */

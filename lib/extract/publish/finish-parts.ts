@@ -58,7 +58,7 @@ export async function finishParts(
 const READ_SIZE_BYTES = 1 << 20;
 
 /** The SHA-256 of a file as 64 hexadecimal digits. */
-async function sha256OfFile(path: string): Promise<string> {
+export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash("sha256");
   // While one block is hashed the next is being read.
   const blocks = [new Uint8Array(READ_SIZE_BYTES), new Uint8Array(READ_SIZE_BYTES)] as const;

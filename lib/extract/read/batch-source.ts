@@ -2,21 +2,24 @@ import type { RecordBatch, Schema } from "apache-arrow";
 
 import { AgnesError, shown } from "../../base/mod.ts";
 import { hasNegativeZero } from "../../duckdb/mod.ts";
-import { createRowBuilder, isFileChunk, isRows } from "../../kit/mod.ts";
-import type { Batch, FileChunk, RowBuilder, RowReject, TableInfo } from "../../kit/mod.ts";
+import { createRowBuilder, isDeletions, isFileChunk, isRows } from "../../kit/mod.ts";
+import type { Batch, Deletions, FileChunk, RowBuilder, RowReject, TableInfo } from "../../kit/mod.ts";
 import type { PublishedColumn } from "../schema/column.ts";
 import { columnsOf } from "../schema/column.ts";
 import { differences, samePhysical } from "./conform.ts";
+import { PendingDeletions } from "./pending-deletions.ts";
 import type { Tap } from "./tap.ts";
 
-/** What comes next of a read: Arrow rows of one layout, or a file that DuckDB reads itself. */
+/** What comes next of a read: Arrow rows of one layout, a file that DuckDB reads itself, or keys that are gone. */
 export type Piece =
   | { readonly kind: "arrow"; readonly batch: RecordBatch }
-  | { readonly kind: "file"; readonly chunk: FileChunk; readonly number: number };
+  | { readonly kind: "file"; readonly chunk: FileChunk; readonly number: number }
+  | { readonly kind: "deletions"; readonly keys: readonly RecordBatch[] };
 
 /** Options of a `BatchSource`. */
 export interface BatchSourceOptions {
   readonly table: Pick<TableInfo, "name" | "schema">;
+  readonly primaryKey: readonly string[];
   /** The columns that were asked for. */
   readonly requested: readonly string[];
   readonly batchRows: number;
@@ -33,6 +36,7 @@ export class BatchSource {
   readonly #known: readonly PublishedColumn[];
   readonly #ready: Piece[] = [];
   #builder: RowBuilder | null = null;
+  #deletions: PendingDeletions | null = null;
   #checked: Schema | null = null;
   #ended = false;
   #batches = 0;
@@ -55,6 +59,7 @@ export class BatchSource {
       const next = await this.#tap.next();
       if (next === null) {
         this.#flushRows();
+        this.#flushDeletions();
         this.#ended = true;
       } else {
         this.#batches += 1;
@@ -72,7 +77,7 @@ export class BatchSource {
     this.#options.onRows(piece.batch.numRows);
   }
 
-  #take(batch: Batch): void {
+  #take(batch: Batch | Deletions): void {
     if (isRows(batch)) {
       this.#builder ??= this.#newBuilder();
       this.#push(this.#builder.append(batch));
@@ -80,7 +85,14 @@ export class BatchSource {
     }
     this.#flushRows();
     if (batch === null || typeof batch !== "object") throw this.#invalid(`it is ${shown(batch)}`);
+    if (isDeletions(batch)) {
+      this.#deletions ??= new PendingDeletions(this.#options.table, this.#options.primaryKey);
+      this.#deletions.add(batch);
+      if (this.#deletions.isFull) this.#flushDeletions();
+      return;
+    }
     if (isFileChunk(batch)) {
+      this.#flushDeletions();
       this.#ready.push({ kind: "file", chunk: batch, number: this.#batches });
       return;
     }
@@ -95,8 +107,14 @@ export class BatchSource {
     for (const batch of batches) {
       if (batch.numRows === 0) continue;
       this.hasNegativeZero ||= hasNegativeZero(batch);
+      if (this.#deletions?.isEmpty === false && this.#deletions.meets(batch)) this.#flushDeletions();
       this.#ready.push({ kind: "arrow", batch });
     }
+  }
+
+  #flushDeletions(): void {
+    if (this.#deletions === null || this.#deletions.isEmpty) return;
+    this.#ready.push({ kind: "deletions", keys: this.#deletions.take() });
   }
 
   #check({ schema }: RecordBatch): void {

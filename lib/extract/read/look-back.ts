@@ -1,7 +1,6 @@
 import { quoteLiteral } from "../../duckdb/mod.ts";
 import type { Cursor, Filter } from "../../kit/mod.ts";
 import type { ReadDecision } from "../decide.ts";
-import type { TablePlan } from "../plan.ts";
 import { columnsOf } from "../schema/column.ts";
 import type { TableContext } from "../services.ts";
 
@@ -11,6 +10,8 @@ export interface ReadRange {
   readonly cursor?: Cursor;
   /** The conditions of the table, and how far back the whole of it goes. */
   readonly filter: readonly Filter[];
+  /** The same for files that are read whole, whatever the cursor. */
+  readonly originFilter: readonly Filter[];
   readonly notes: readonly string[];
 }
 
@@ -18,34 +19,34 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Decides how far a read looks back, as `windowDays` and `historyDays` of the plan say. */
 export async function rangeOf(context: TableContext, decision: ReadDecision): Promise<ReadRange> {
-  const { plan, services } = context;
+  const { plan } = context;
   // The query of a materialized table says itself which rows it wants.
   const filter = plan.mode === "materialized" ? [] : (plan.filter ?? []);
-  const { cursor } = decision;
+  const inclusive = plan.primaryKey.length > 0;
+  const cursor = decision.cursor === undefined ? undefined : { ...decision.cursor, inclusive };
+  const plain: ReadRange = { ...(cursor && { cursor }), filter, originFilter: filter, notes: [] };
   const days = decision.kind === "whole" ? plan.historyDays : cursor && plan.windowDays;
-  if (days === undefined || plan.mode === "materialized")
-    return { ...(cursor && { cursor }), filter, notes: [] };
+  if (plan.mode === "materialized") return plain;
   const type = columnsOf(plan.info.schema).find(({ name }) => name === plan.cursor)?.type ?? "";
-  const problem = problemOf(plan, type, decision);
-  if (problem !== undefined) return { ...(cursor && { cursor }), filter, notes: [problem] };
-  if (cursor !== undefined) {
-    return {
-      cursor: { ...cursor, value: await daysBefore(context, cursor.value, type, days) },
-      filter,
-      notes: [],
-    };
+  const isTime = /^(DATE|TIMESTAMP)/.test(type);
+  const originFilter = isTime ? [...filter, ...historyOf(context)] : filter;
+  if (days === undefined) return { ...plain, originFilter };
+  if (!isTime) return { ...plain, notes: ["its cursor is no time, so no days were counted back from it"] };
+  if (cursor === undefined) return { ...plain, filter: originFilter, originFilter };
+  if (!inclusive) {
+    const notes = ["it has no primary key, so it was not read again for the days before its cursor"];
+    return { ...plain, originFilter, notes };
   }
-  // Whole days, so that a column of dates is cut between two of them.
-  const since = new Date(Math.floor(services.host.now().getTime() / DAY_MS - days) * DAY_MS);
-  return { filter: [...filter, { column: plan.cursor!, operator: "ge", values: [since] }], notes: [] };
+  const value = await daysBefore(context, cursor.value, type, days);
+  return { ...plain, cursor: { ...cursor, value }, originFilter };
 }
 
-function problemOf(plan: TablePlan, type: string, decision: ReadDecision): string | undefined {
-  if (!/^(DATE|TIMESTAMP)/.test(type)) return "its cursor is no time, so no days were counted back from it";
-  if (decision.kind === "delta" && plan.primaryKey.length === 0) {
-    return "it has no primary key, so it was not read again for the days before its cursor";
-  }
-  return undefined;
+/** How far back all of a table goes; none when it goes back to its start. */
+function historyOf({ plan, services }: TableContext): readonly Filter[] {
+  if (plan.historyDays === undefined) return [];
+  // Whole days, so that a column of dates is cut between two of them.
+  const since = new Date(Math.floor(services.host.now().getTime() / DAY_MS - plan.historyDays) * DAY_MS);
+  return [{ column: plan.cursor!, operator: "ge", values: [since] }];
 }
 
 async function daysBefore(

@@ -1,5 +1,5 @@
 import { AgnesError } from "../../base/mod.ts";
-import type { Batch, ReadEnd } from "../../kit/mod.ts";
+import type { Batch, Deletions, ReadEnd } from "../../kit/mod.ts";
 import type { ReadDecision } from "../decide.ts";
 import { publishedColumns, requestedColumns, type TablePlan } from "../plan.ts";
 import type { TableContext } from "../services.ts";
@@ -38,6 +38,7 @@ export async function openRead(
     tap,
     source: new BatchSource(tap, {
       table: { name: plan.name, schema: plan.info.schema },
+      primaryKey: plan.primaryKey,
       requested: requestedColumns(plan),
       batchRows: BATCH_ROWS,
       onRows: (taken) => context.onRead((rows += taken), 0),
@@ -50,7 +51,7 @@ async function begin(
   context: TableContext,
   decision: ReadDecision,
   { cursor, filter }: ReadRange,
-): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch, ReadEnd | void> }> {
+): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch | Deletions, ReadEnd | void> }> {
   const { plan, source, signal } = context;
   const { connector } = source;
   if (plan.mode === "materialized") {

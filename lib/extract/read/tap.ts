@@ -1,10 +1,10 @@
 import { abortError, AgnesError, isAgnesError, messageOf } from "../../base/mod.ts";
-import type { Batch, ReadEnd } from "../../kit/mod.ts";
+import type { Batch, Deletions, ReadEnd } from "../../kit/mod.ts";
 
 /** A read in progress, one batch at a time; it ends in time even when the connector does not. */
 export interface Tap {
   /** The next batch, whatever the connector says it is; null at the end. */
-  next(): Promise<{ readonly batch: Batch } | null>;
+  next(): Promise<{ readonly batch: Batch | Deletions } | null>;
   /** What the connector returned after its last batch. */
   end(): ReadEnd;
   /** Tells the connector to stop; does not wait for one that will not. */
@@ -25,12 +25,12 @@ export interface TapOptions {
  * `next` throws `aborted` as soon as the signal fires, `source_stalled` when nothing comes for too long, and what the
  * connector threw; an error that is none of ours becomes `table_read_failed`.
  */
-export function openTap(batches: AsyncIterable<Batch, ReadEnd | void>, options: TapOptions): Tap {
+export function openTap(batches: AsyncIterable<Batch | Deletions, ReadEnd | void>, options: TapOptions): Tap {
   const { source, table, signal, idleTimeoutMs } = options;
   const iterator = batches[Symbol.asyncIterator]();
   let end: ReadEnd = {};
   let closed = false;
-  const pull = async (): Promise<{ readonly batch: Batch } | null> => {
+  const pull = async (): Promise<{ readonly batch: Batch | Deletions } | null> => {
     const result = await iterator.next();
     if (result.done !== true) return { batch: result.value };
     end = result.value ?? {};

@@ -49,6 +49,13 @@ export interface PublishedTable {
   readonly reading?: FileReading;
   /** What was asked of the source, as text; when it changes the table is read anew. */
   readonly definition: string;
+  /**
+   * For tables with a key over origins: whether a row of one origin took the place of a row of another, which would come
+   * back if the first one went. Absent is unknown.
+   */
+  readonly shadowed?: boolean;
+  /** What all rows amount to, whatever their order; absent until it was needed. */
+  readonly fingerprint?: string;
   /** Rows deleted by pushed events, so that an older event cannot bring them back. */
   readonly tombstones: readonly Tombstone[];
   /** For a remote table: where it is inside the attached database. */

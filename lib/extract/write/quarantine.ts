@@ -1,10 +1,17 @@
 import { join } from "node:path";
 
-import type { Host } from "../../base/mod.ts";
+import { AgnesError, type Host } from "../../base/mod.ts";
 import type { RowReject } from "../../kit/mod.ts";
+import type { TablePlan } from "../plan.ts";
 import type { TableContext } from "../services.ts";
 
 const FLUSH_ROWS = 1_000;
+/** The share of rejected rows, in percent of the rows read, above which a table fails when its plan sets none. */
+const MAX_PERCENT = 5;
+/** An incremental read of fewer rows is judged as one of so many: one bad row among three new ones is no alarm. */
+const DELTA_ROWS_MIN = 100;
+/** So many different reasons are counted; a message that differs for every row must not fill the memory. */
+const REASONS_MAX = 1_000;
 
 /** Why a row without a key is set aside. */
 export const NO_KEY = "the primary key has no value";
@@ -16,6 +23,7 @@ export class Quarantine {
   readonly #directory: string;
   #lines: string[] = [];
   #flushing: Promise<void> = Promise.resolve();
+  readonly #reasons = new Map<string, { rows: number; readonly example: string }>();
   rows = 0;
 
   constructor(host: Host, directory: string, table: string, runId: string) {
@@ -27,14 +35,37 @@ export class Quarantine {
   /** Takes one row; it is on the disk after `finish`. */
   add(reject: RowReject): void {
     this.rows += 1;
+    this.#count(reject);
     this.#lines.push(`${toJson(reject)}\n`);
     if (this.#lines.length >= FLUSH_ROWS) this.#flush();
+  }
+
+  /** Why most of the rows were rejected, with one of their values. */
+  get mainReason(): string {
+    const [most] = [...this.#reasons].sort(([, a], [, b]) => b.rows - a.rows);
+    return most === undefined ? "" : `${most[0]} (for example ${most[1].example})`;
+  }
+
+  /** Forgets all rows, for a read that starts again. */
+  async reset(): Promise<void> {
+    await this.finish();
+    await this.#host.files.remove(this.path);
+    this.#reasons.clear();
+    this.rows = 0;
   }
 
   /** Writes what is left and throws what went wrong before. */
   async finish(): Promise<void> {
     this.#flush();
     await this.#flushing;
+  }
+
+  #count({ column, reason, row, value }: RowReject): void {
+    const key = column === "" ? reason : `column ${column}: ${reason}`;
+    const known = this.#reasons.get(key);
+    if (known !== undefined) known.rows += 1;
+    else if (this.#reasons.size < REASONS_MAX)
+      this.#reasons.set(key, { rows: 1, example: `${value} in row ${row}` });
   }
 
   #flush(): void {
@@ -53,6 +84,36 @@ export class Quarantine {
 export function quarantineOf(context: TableContext): Quarantine | null {
   const { services, directory, plan, runId } = context;
   return plan.quarantine ? new Quarantine(services.host, directory, plan.name, runId) : null;
+}
+
+/**
+ * Refuses a read of which too many rows were rejected.
+ *
+ * @param read how many rows the read gave, with the rejected ones
+ * @param replaces whether the read takes the place of published rows; one without a good row then always fails
+ * @throws `quarantine_exceeded`
+ */
+export function checkQuarantine(
+  quarantine: Quarantine | null,
+  plan: Pick<TablePlan, "name" | "quarantineMaxPercent">,
+  { read, replaces }: { readonly read: number; readonly replaces: boolean },
+): void {
+  if (quarantine === null || quarantine.rows === 0) return;
+  const { rows: rejected, mainReason: reason, path } = quarantine;
+  const maxPercent = plan.quarantineMaxPercent ?? MAX_PERCENT;
+  const judged = replaces ? read : Math.max(read, DELTA_ROWS_MIN);
+  const isTooMuch = rejected * 100 > judged * maxPercent;
+  if (!isTooMuch && !(replaces && rejected >= read)) return;
+  throw new AgnesError("quarantine_exceeded", { table: plan.name, rejected, read, maxPercent, reason, path });
+}
+
+/** What the owner of a table should know of its rejected rows; none when there are none. */
+export function quarantineNotes(quarantine: Quarantine | null): readonly string[] {
+  if (quarantine === null || quarantine.rows === 0) return [];
+  const { rows, mainReason, path } = quarantine;
+  return [
+    `${rows} ${rows === 1 ? "row was" : "rows were"} rejected, mostly because of ${mainReason}; see ${path}`,
+  ];
 }
 
 function toJson(value: unknown): string {

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { temporaryPath } from "../../base/mod.ts";
 import type { TableContext } from "../services.ts";
 
-/** A Parquet file that is written but has no final name yet. */
+/** A Parquet file that is written but has no final name yet: rows, or the keys of rows that are gone. */
 export interface StagedPart {
-  readonly kind: "staged";
+  readonly kind: "staged" | "deletions";
   /** The absolute path of the temporary file. */
   readonly path: string;
   readonly rows: number;

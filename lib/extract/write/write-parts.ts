@@ -1,6 +1,9 @@
+import type { RecordBatch } from "apache-arrow";
+
+import { AgnesError } from "../../base/mod.ts";
 import { copyToParquet } from "../../duckdb/mod.ts";
-import type { BatchSource } from "../read/batch-source.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { BatchSource, Piece } from "../read/batch-source.ts";
+import { columnsOf, physicalColumnsOf, type PublishedColumn } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
 import type { Quarantine } from "./quarantine.ts";
@@ -13,6 +16,8 @@ export interface WriteTarget {
   readonly columns: readonly PublishedColumn[];
   /** The condition rows must meet, over the columns as they come; null lets all in. */
   readonly condition: string | null;
+  /** The same for chunks that hold all rows of their origin: those replace what is published of it, whatever the cursor. */
+  readonly originCondition: string | null;
   /** Whether the rows of a part keep the order of the read. */
   readonly ordered: boolean;
   readonly quarantine: Quarantine | null;
@@ -42,11 +47,16 @@ export async function writeParts(
     for (let piece = await source.peek(); piece !== null; piece = await source.peek()) {
       if (piece.kind === "file") {
         source.shift();
-        const part = await writeFileChunk(context, piece.chunk, piece.number, target);
+        const part = await writeOrigin(context, piece, target);
         fileRows += part.rows;
         sizeBytes += part.sizeBytes;
         parts.push(Promise.resolve(part));
         context.onRead(source.rows + fileRows, sizeBytes);
+        continue;
+      }
+      if (piece.kind === "deletions") {
+        source.shift();
+        parts.push(Promise.resolve(await writeDeletions(context, piece.keys)));
         continue;
       }
       if (running.length >= COPIES_MAX) sizeBytes += (await running.shift()!.written).sizeBytes;
@@ -68,6 +78,53 @@ export async function writeParts(
     await discard(context, parts);
     throw error;
   }
+}
+
+/** @throws `quarantine_exceeded` when no row of an origin is left: it would replace good rows by none */
+async function writeOrigin(
+  context: TableContext,
+  { chunk, number }: Extract<Piece, { kind: "file" }>,
+  target: WriteTarget,
+): Promise<StagedPart> {
+  if (chunk.origin === undefined) return writeFileChunk(context, chunk, number, target);
+  const { originCondition: condition, quarantine } = target;
+  const rejectedBefore = quarantine?.rows ?? 0;
+  const part = await writeFileChunk(context, chunk, number, { ...target, condition });
+  const rejected = (quarantine?.rows ?? 0) - rejectedBefore;
+  if (rejected === 0 || part.rows > 0) return part;
+  await discard(context, [part]);
+  const { mainReason, path } = quarantine!;
+  const { name, quarantineMaxPercent: maxPercent = 0 } = context.plan;
+  const reason = `${mainReason} of ${chunk.origin}`;
+  throw new AgnesError("quarantine_exceeded", {
+    table: name,
+    rejected,
+    read: rejected,
+    maxPercent,
+    reason,
+    path,
+  });
+}
+
+/** Keeps the keys of rows that are gone until they are merged. */
+async function writeDeletions(context: TableContext, keys: readonly RecordBatch[]): Promise<StagedPart> {
+  const path = stagingPath(context);
+  const schema = keys[0]!.schema;
+  const list = selectList(columnsOf(schema), physicalColumnsOf(schema));
+  const source = {
+    schema,
+    async *open() {
+      yield* keys;
+    },
+  };
+  const select = (relation: string) => `SELECT ${list} FROM ${relation}`;
+  const { rows, sizeBytes } = await copyToParquet(
+    context.database,
+    { kind: "stream", source, select },
+    path,
+    { signal: context.signal },
+  );
+  return { kind: "deletions", path, rows, sizeBytes, partition: null, origin: null };
 }
 
 /** The part that stands for a table without rows: it still has the columns and their types. */

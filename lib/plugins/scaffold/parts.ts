@@ -24,7 +24,7 @@ export const scaffoldParts: { readonly [C in Capability]: ScaffoldPart } = {
         return [
           table(
             "people",
-            { id: int64({ nullable: false }), name: utf8(), updated_at: timestamp() },
+            { id: int64({ nullable: false }), name: utf8(), updated_at: timestamp({ nullable: false }) },
             { primaryKey: ["id"], cursor: "updated_at", description: "The people of the example" },
           ),
         ];
@@ -36,16 +36,17 @@ export const scaffoldParts: { readonly [C in Capability]: ScaffoldPart } = {
     context: [],
     needsRows: true,
     methods: `
-      // Reads a table in batches; with a cursor, only what is later. Replace: ask the source, page by page.
+      // Reads a table in batches; with a cursor, from its value on. Replace: ask the source, page by page.
       // What you cannot push down to the source (columns, filter) is applied to the rows you yield.
       async *read(table, { cursor, batchRows, signal }) {
         if (table.name !== "people") throw permanent(\`there is no table \${table.name}\`);
         const since = cursor === undefined ? -Infinity : Date.parse(\`\${cursor.value.replace(" ", "T")}Z\`);
-        const later = people.filter((person) => new Date(person.updated_at).getTime() > since);
+        const later = people.filter((person) => new Date(person.updated_at).getTime() >= since);
         for (let start = 0; start < later.length; start += batchRows) {
           signal.throwIfAborted();
           yield later.slice(start, start + batchRows);
         }
+        // When the source tells which rows are gone: yield { kind: "deletions", keys: [{ id: 7 }] };
       },
 `,
   },

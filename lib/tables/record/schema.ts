@@ -7,6 +7,8 @@ import { isVendorName } from "./names.ts";
 
 /** Days per chunk of a first load, where nothing else is said. */
 export const INITIAL_LOAD_CHUNK_DAYS = 30;
+/** The share of rows, in percent, that may be rejected where nothing else is said. */
+const QUARANTINE_MAX_PERCENT = 5;
 
 const EXPOSED_RULE =
   "should be letters, digits and underscores, starting with a letter, at most 64 characters";
@@ -47,6 +49,13 @@ const days = v.pipe(
   v.integer("should be a whole number of days"),
   v.minValue(1, "should be at least 1"),
   v.maxValue(36_500, "should be at most 36500"),
+);
+
+const percent = v.pipe(
+  v.number(),
+  v.finite("should be a number that ends"),
+  v.minValue(0, "should be at least 0"),
+  v.maxValue(100, "should be at most 100"),
 );
 
 const text = (maxLength: number) =>
@@ -160,7 +169,11 @@ export const tableChange = v.strictObject({
     v.picklist(["evolve", "freeze"]),
     "evolve: follow changed columns; freeze: fail the table when they change",
   ),
-  quarantine: given(v.boolean(), "Whether rows that do not fit are set aside instead of failing the table"),
+  quarantine: given(v.boolean(), "Whether rows that do not fit are rejected instead of failing the table"),
+  quarantine_max_percent: given(
+    percent,
+    "Share of the rows read, in percent, that may be rejected before the table fails; default 5",
+  ),
   folder: given(folderName, "Folder of the table for consumers; default: that of its bucket"),
   description: given(text(20_000), "What the table holds"),
   foreign_keys: given(
@@ -205,6 +218,7 @@ export const tableDefaults = {
   partition_granularity: null,
   schema_policy: "evolve",
   quarantine: false,
+  quarantine_max_percent: QUARANTINE_MAX_PERCENT,
   folder: null,
   description: "",
   foreign_keys: [],

@@ -1,6 +1,7 @@
 import type { AnyPlugin } from "../../kit/mod.ts";
 import { withExceptions, type ContractCase } from "../case.ts";
 import type { ContractConfig, SourceCase } from "./config.ts";
+import { deletionCases } from "./deletion-cases.ts";
 import { extractCases } from "./extract-cases.ts";
 import { failureCases } from "./failure-cases.ts";
 import { pushCases } from "./push-cases.ts";
@@ -16,6 +17,7 @@ const ALL: readonly SourceCase[] = [
   ...pushCases,
   ...failureCases,
   ...extractCases,
+  ...deletionCases,
 ];
 
 /**

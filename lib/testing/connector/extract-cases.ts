@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { toExposedName } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
 import { extractSource, type ExtractStats, type TablePlan } from "../../extract/mod.ts";
-import type { TableInfo } from "../../kit/mod.ts";
+import type { AnyConnector, TableInfo } from "../../kit/mod.ts";
 import type { FetchFault } from "../fakes/faulty-fetch.ts";
 import type { SourceCase } from "./config.ts";
 import { assertNoSecret } from "./leaks.ts";
@@ -83,10 +83,15 @@ async function checkFault(session: Session, fault: FetchFault | "short page"): P
   }
 }
 
-async function extract(
+/** Extracts tables through the runtime, as the product does. */
+export async function extract(
   session: Session,
   tables: readonly TableInfo[],
-  options: { readonly directory?: string; readonly incremental?: boolean } = {},
+  options: {
+    readonly directory?: string;
+    readonly incremental?: boolean;
+    readonly connector?: AnyConnector;
+  } = {},
 ): Promise<{ readonly directory: string; readonly stats: ExtractStats }> {
   const { host, log, handle, scratch, signal } = session;
   const directory = options.directory ?? join(scratch, "extract");
@@ -94,7 +99,7 @@ async function extract(
     { host, log, limits: TEST_LIMITS },
     {
       directory,
-      source: { name: SOURCE, plugin: handle.plugin, connector: handle.connector },
+      source: { name: SOURCE, plugin: handle.plugin, connector: options.connector ?? handle.connector },
       tables: tables.map((info) => planOf(info, options.incremental === true)),
       signal,
     },

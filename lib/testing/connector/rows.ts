@@ -17,9 +17,11 @@ import {
 } from "../../duckdb/mod.ts";
 import {
   createRowBuilder,
+  isDeletions,
   isFileChunk,
   isRows,
   type Batch,
+  type Deletions,
   type FileChunk,
   type ReadOptions,
   type TableInfo,
@@ -55,8 +57,12 @@ export class Workbench implements AsyncDisposable {
     return this.load(info, batches, options.columns);
   }
 
-  /** Puts batches into a new table. Its columns are those that were asked for. */
-  async load(info: TableInfo, batches: AsyncIterable<Batch>, columns = namesOf(info)): Promise<string> {
+  /** Puts batches into a new table. Its columns are those that were asked for; deletions are left to other cases. */
+  async load(
+    info: TableInfo,
+    batches: AsyncIterable<Batch | Deletions>,
+    columns = namesOf(info),
+  ): Promise<string> {
     this.#tables += 1;
     const name = quoteIdentifier(`read ${this.#tables}`);
     const definitions = columns.map(
@@ -65,6 +71,7 @@ export class Workbench implements AsyncDisposable {
     await this.connection.run(`CREATE TABLE ${name} (${definitions.join(", ")})`);
     const builder = createRowBuilder(info);
     for await (const batch of batches) {
+      if (isDeletions(batch)) continue;
       if (isRows(batch)) await this.#insert(name, columns, builder.append(batch));
       else if (isFileChunk(batch)) await this.#insertFile(name, columns, batch);
       else await this.#insert(name, columns, [batch]);

@@ -17,7 +17,8 @@ const SCHEMA = "read() yields batches of the declared schema";
 const EXTRACT = "an extract publishes every row of every table";
 const SECOND = "a second extract of an unchanged source publishes the same rows";
 const SECRET = "errors and log lines carry no secret";
-const CURSOR = "read() with a cursor yields exactly the later rows";
+const CURSOR = "read() with a cursor yields exactly the rows that it asks for";
+const DELETIONS = "read() names rows that are gone by their primary key, and an extract removes them";
 const STREAM = "stream() turns genuine events into changes of its tables";
 
 /** A read of `people` that yields what `choose` makes of the rows. */
@@ -80,12 +81,37 @@ const brokenReads: readonly Broken[] = [
     caught: ["read() stops within a second when it is aborted"],
   },
   {
-    words: "a cursor that takes the last rows again",
+    words: "a cursor that leaves out the rows that are equal to it",
     breaking: reading((rows, options) => {
       const last = Date.parse(`${options.cursor?.value.replace(" ", "T")}Z`);
-      return rows.filter((row) => isWanted(row, options) || row["seen_at"] === last);
+      return rows.filter((row) => isWanted(row, options) && row["seen_at"] !== last);
     }),
     caught: [CURSOR],
+  },
+  {
+    words: "a cursor that leaves out the rows without one",
+    breaking: reading((rows, options) =>
+      rows.filter(
+        (row) => isWanted(row, options) && (options.cursor === undefined || row["seen_at"] !== null),
+      ),
+    ),
+    caught: [CURSOR],
+  },
+  {
+    words: "a cursor that takes earlier rows again",
+    breaking: reading((rows, { filter = [] }) => rows.filter((row) => isWanted(row, { filter }))),
+    caught: [CURSOR],
+  },
+  {
+    words: "a row that is gone, without its key",
+    breaking: (good) => ({
+      async *read(info, options) {
+        if (info.name !== PEOPLE.name) yield* good.read(info, options);
+        yield* good.read(info, options);
+        if (options.cursor !== undefined) yield { kind: "deletions", keys: [{ name: "Ada" }] };
+      },
+    }),
+    caught: [DELETIONS],
   },
   {
     words: "a cursor that leaves a later row out",

@@ -17,7 +17,10 @@ const deals = table(
   { primaryKey: ["id"], description: "What was or may be sold" },
 );
 
-const contactsPage = v.object({ results: v.array(v.record(v.string(), v.unknown())) });
+const contactsPage = v.object({
+  results: v.array(v.record(v.string(), v.unknown())),
+  deleted: v.array(v.number()),
+});
 const dealsPage = v.array(v.record(v.string(), v.unknown()));
 
 export default definePlugin({
@@ -44,12 +47,15 @@ export default definePlugin({
           // DuckDB writes 2026-01-31 10:00:00, the API wants 2026-01-31T10:00:00Z.
           const since = cursor && `${cursor.value.replace(" ", "T")}Z`;
           const pages = api.pages("/v1/contacts", {
-            query: { limit: 50, updated_after: since },
+            query: { limit: 50, updated_since: since },
             paging: { kind: "cursor", parameter: "cursor", cursor: "paging.next" },
             schema: contactsPage,
             signal,
           });
-          for await (const page of pages) yield page.results;
+          for await (const { results, deleted } of pages) {
+            yield results;
+            if (deleted.length > 0) yield { kind: "deletions", keys: deleted.map((id) => ({ id })) };
+          }
         } else if (name === "deals") {
           const pages = api.pages("/v1/deals", { paging: { kind: "link" }, schema: dealsPage, signal });
           for await (const page of pages) yield page;

@@ -87,6 +87,7 @@ function goodConnector({ secrets }: Context, rows: Row[]): MemoryConnector {
         rows.filter((row) => isWanted(row, options)),
         options,
       );
+      if (options.cursor !== undefined) yield { kind: "deletions", keys: [{ id: 1_000_000 }] };
     },
     remote: () => ({ alias: "memory", extension: "memory", url: "memory:", tokenEnv: "TOKEN" }),
     async query(sql) {
@@ -144,8 +145,10 @@ export async function* batches(
 /** Whether a row is later than the cursor and meets the filter. */
 export function isWanted(row: Row, { cursor, filter = [] }: Pick<ReadOptions, "cursor" | "filter">): boolean {
   const seenAt = row["seen_at"] as number | null;
+  const start = cursor === undefined ? 0 : Date.parse(`${cursor.value.replace(" ", "T")}Z`);
   const isLater =
-    cursor === undefined || (seenAt !== null && seenAt > Date.parse(`${cursor.value.replace(" ", "T")}Z`));
+    cursor === undefined ||
+    (cursor.inclusive ? seenAt === null || seenAt >= start : seenAt !== null && seenAt > start);
   return isLater && filter.every((one) => meets(row, one));
 }
 

@@ -1,0 +1,80 @@
+import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import type { PublishedColumn } from "../schema/column.ts";
+import { keysMatch, readParquet } from "../schema/select.ts";
+import { columnList } from "../schema/view.ts";
+import type { TableContext } from "../services.ts";
+import type { StagedPart } from "../write/staged.ts";
+import { discard } from "../write/write-parts.ts";
+import { writeSql } from "./merge.ts";
+
+/** The rows of a read without those that it said are gone after it yielded them. */
+export interface RowsLeft {
+  readonly parts: readonly StagedPart[];
+  readonly rowsDeleted: number;
+}
+
+let nextGone = 1;
+
+/** Applies the deletions of a read to the rows of the same read: each one to those that came before it. */
+export async function applyDeletions(
+  context: TableContext,
+  connection: Connection,
+  staged: readonly StagedPart[],
+  columns: readonly PublishedColumn[],
+): Promise<RowsLeft> {
+  const last = staged.findLastIndex((part) => part.kind === "deletions");
+  if (last === -1) return { parts: staged, rowsDeleted: 0 };
+  const { signal } = context;
+  const key = context.plan.primaryKey;
+  const keys = columns.filter((column) => key.includes(column.name));
+  const table = `gone_${nextGone++}`;
+  const cast = keys.map(
+    ({ name, type }) => `CAST(${quoteIdentifier(name)} AS ${type}) AS ${quoteIdentifier(name)}`,
+  );
+  const all = staged.flatMap(({ kind, path }, at) =>
+    kind === "deletions"
+      ? [`SELECT ${cast.join(", ")}, ${at} AS agnes_place FROM ${readParquet([path])}`]
+      : [],
+  );
+  try {
+    await connection.run(
+      `CREATE TABLE ${table} AS SELECT ${columnList(keys)}, max(agnes_place) AS agnes_place
+       FROM (${all.join(" UNION ALL ")}) GROUP BY ${columnList(keys)}`,
+      { signal },
+    );
+    const parts: StagedPart[] = [];
+    let rowsDeleted = 0;
+    for (const [at, part] of staged.entries()) {
+      if (part.kind === "deletions") {
+        await discard(context, [part]);
+        continue;
+      }
+      const left = at > last ? part : await rowsLeft(context, connection, part, { table, at, columns });
+      rowsDeleted += part.rows - left.rows;
+      if (left.rows > 0) parts.push(left);
+      else await discard(context, [left]);
+    }
+    return { parts, rowsDeleted };
+  } finally {
+    await connection.run(`DROP TABLE IF EXISTS ${table}`).catch(() => {});
+  }
+}
+
+async function rowsLeft(
+  context: TableContext,
+  connection: Connection,
+  part: StagedPart,
+  gone: { readonly table: string; readonly at: number; readonly columns: readonly PublishedColumn[] },
+): Promise<StagedPart> {
+  const { table, at, columns } = gone;
+  const later = `(FROM ${table} WHERE agnes_place > ${at}) d ON ${keysMatch(context.plan.primaryKey, "p", "d")}`;
+  const rows = `(SELECT *, file_row_number AS agnes_row FROM ${readParquet([part.path])}) p`;
+  const hit = await connection.rows(`SELECT 1 FROM ${rows} SEMI JOIN ${later} LIMIT 1`, {
+    signal: context.signal,
+  });
+  if (hit.length === 0) return part;
+  const sql = `SELECT ${columnList(columns)} FROM ${rows} ANTI JOIN ${later} ORDER BY agnes_row`;
+  const rewritten = await writeSql(context, sql, part.origin, { ordered: true });
+  await discard(context, [part]);
+  return rewritten;
+}

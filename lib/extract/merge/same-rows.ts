@@ -1,0 +1,140 @@
+import { join } from "node:path";
+
+import type { Connection } from "../../duckdb/mod.ts";
+import { sha256OfFile } from "../publish/finish-parts.ts";
+import type { PublishedColumn } from "../schema/column.ts";
+import { readParquet } from "../schema/select.ts";
+import type { TableContext } from "../services.ts";
+import type { Part } from "../state/extract-state.ts";
+import type { StagedPart } from "../write/staged.ts";
+import { fingerprints } from "./fingerprint.ts";
+
+/** Whether written parts hold what the published parts hold that they would replace. */
+export interface Comparison {
+  readonly isSame: boolean;
+  /** Of all published rows, when it was made and all of them were compared: spares the next comparison half its work. */
+  readonly fingerprint?: string;
+}
+
+/** They do not. */
+export const DIFFERENT: Comparison = { isSame: false };
+
+/**
+ * Compares what was read with what is published, in any order of rows, cheapest first: the number of rows, the bytes,
+ * bounds and nulls in the footers, and only then a fingerprint of all values.
+ *
+ * Rows of each origin are compared by themselves, because a later read keeps or replaces them by themselves.
+ */
+export async function compareRows(
+  context: TableContext,
+  connection: Connection,
+  written: readonly StagedPart[],
+  replaced: readonly Part[],
+  layout: { readonly columns: readonly PublishedColumn[]; readonly version: number },
+): Promise<Comparison> {
+  const { directory, previous, signal } = context;
+  const before = replaced.filter((part) => part.rows > 0);
+  const after = written.filter((part) => part.rows > 0);
+  const pairs = pairUp(after, before);
+  if (pairs === null) return DIFFERENT;
+  if (before.some((part) => part.schemaVersion !== layout.version)) return DIFFERENT;
+  if (pairs.length === 0) return { isSame: true };
+  const old = before.map((part) => join(directory, part.path));
+  const fresh = after.map((part) => part.path);
+  if (await sameBytes(pairs)) return { isSame: true };
+  const said = await footers(connection, old, layout.columns, signal);
+  if (said !== (await footers(connection, fresh, layout.columns, signal))) return DIFFERENT;
+  const isAll =
+    pairs.length === 1 && before.length === previous!.parts.filter((part) => part.rows > 0).length;
+  const now = await fingerprints(
+    connection,
+    pairs.map((pair) => pair.after.map((part) => part.path)),
+    layout.columns,
+    signal,
+  );
+  const was =
+    isAll && previous!.fingerprint !== undefined
+      ? [previous!.fingerprint]
+      : await fingerprints(
+          connection,
+          pairs.map((pair) => pair.before.map((part) => join(directory, part.path))),
+          layout.columns,
+          signal,
+        );
+  const isSame = now.every((text, at) => text === was[at]);
+  return { isSame, ...(isAll && isSame ? { fingerprint: was[0]! } : {}) };
+}
+
+interface Pair {
+  readonly after: readonly StagedPart[];
+  readonly before: readonly Part[];
+}
+
+/** The parts of each origin, new and old; null when an origin is on one side only or their rows differ in number. */
+function pairUp(after: readonly StagedPart[], before: readonly Part[]): readonly Pair[] | null {
+  const fresh = byOrigin(after);
+  const old = byOrigin(before);
+  if (fresh.size !== old.size) return null;
+  const pairs: Pair[] = [];
+  for (const [origin, parts] of fresh) {
+    const others = old.get(origin);
+    if (others === undefined || rowsOf(others) !== rowsOf(parts)) return null;
+    pairs.push({ after: parts, before: others });
+  }
+  return pairs;
+}
+
+function byOrigin<P extends { readonly origin: string | null }>(
+  parts: readonly P[],
+): ReadonlyMap<string | null, readonly P[]> {
+  const groups = new Map<string | null, P[]>();
+  for (const part of parts) groups.set(part.origin, [...(groups.get(part.origin) ?? []), part]);
+  return groups;
+}
+
+function rowsOf(parts: readonly { readonly rows: number }[]): number {
+  return parts.reduce((sum, part) => sum + part.rows, 0);
+}
+
+/** Whether the files of each origin are the published ones byte for byte; hashed only when their sizes agree. */
+async function sameBytes(pairs: readonly Pair[]): Promise<boolean> {
+  const sizes = (parts: readonly { readonly sizeBytes: number }[]) =>
+    parts.map((part) => part.sizeBytes).sort((a, b) => a - b);
+  if (pairs.some(({ after, before }) => String(sizes(after)) !== String(sizes(before)))) return false;
+  for (const { after, before } of pairs) {
+    const known = before.map((part) => part.sha256).sort();
+    const found: string[] = [];
+    for (const part of after) found.push(await sha256OfFile(part.path));
+    if (String(found.sort()) !== String(known)) return false;
+  }
+  return true;
+}
+
+/** Types whose bounds do not depend on how rows are spread over row groups. */
+const BOUNDED = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT)|DATE|TIMESTAMP|DECIMAL\(\d+, ?\d+\))$/;
+
+/** The nulls and bounds that footers say, as a text that is the same for the same rows. */
+async function footers(
+  connection: Connection,
+  paths: readonly string[],
+  columns: readonly PublishedColumn[],
+  signal: AbortSignal,
+): Promise<string> {
+  const list = readParquet(paths).replace("read_parquet", "parquet_metadata");
+  const bounds = columns
+    .filter(({ type }) => BOUNDED.test(type))
+    .flatMap(({ name, type }) => {
+      const of = `FILTER (path_in_schema = '${name.replaceAll("'", "''")}')`;
+      const bound = (side: "min" | "max") =>
+        `CAST(${side}(TRY_CAST(stats_${side}_value AS ${type})) ${of} AS VARCHAR)`;
+      return [bound("min"), bound("max")];
+    });
+  const [row] = await connection.rows<{ nulls: string | null; bounds: string | null }>(
+    `WITH footers AS MATERIALIZED (SELECT * FROM ${list})
+     SELECT (SELECT CAST(list((path_in_schema, nulls) ORDER BY path_in_schema) AS VARCHAR) FROM
+         (SELECT path_in_schema, sum(stats_null_count) AS nulls FROM footers GROUP BY path_in_schema)) AS nulls,
+       CAST([${bounds.join(", ")}] AS VARCHAR) AS bounds FROM footers`,
+    { signal },
+  );
+  return `${row?.nulls} ${row?.bounds}`;
+}

@@ -1,0 +1,77 @@
+import * as arrow from "apache-arrow";
+
+import { AgnesError } from "../../base/mod.ts";
+import { createRowBuilder } from "../../kit/mod.ts";
+import type { Deletions, TableInfo } from "../../kit/mod.ts";
+
+/** So many keys are held back at most. */
+const KEYS_MAX = 100_000;
+
+/**
+ * Deletions of a read that wait for their turn: a page of rows and a page of deletions usually alternate, and none of
+ * the rows has one of the keys, so all deletions together can come after all rows. Parts stay large so.
+ */
+export class PendingDeletions {
+  readonly #table: Pick<TableInfo, "name" | "schema">;
+  readonly #schema: arrow.Schema;
+  readonly #known = new Set<string>();
+  #batches: arrow.RecordBatch[] = [];
+
+  /** @throws `deletions_without_key` */
+  constructor(table: Pick<TableInfo, "name" | "schema">, primaryKey: readonly string[]) {
+    if (primaryKey.length === 0) throw new AgnesError("deletions_without_key", { table: table.name });
+    const fields = primaryKey.map((name) => {
+      const field = table.schema.fields.find((one) => one.name === name)!;
+      // A key without a value would match nothing, so it is refused by name instead.
+      return new arrow.Field(name, field.type, false, field.metadata);
+    });
+    this.#table = table;
+    this.#schema = new arrow.Schema(fields);
+  }
+
+  get isEmpty(): boolean {
+    return this.#batches.length === 0;
+  }
+
+  get isFull(): boolean {
+    return this.#known.size >= KEYS_MAX;
+  }
+
+  /** @throws `value_invalid` for a key that does not fit */
+  add({ keys }: Deletions): void {
+    const builder = createRowBuilder({ name: this.#table.name, schema: this.#schema });
+    for (const batch of [...builder.append(keys), ...builder.finish()]) {
+      this.#batches.push(batch);
+      for (const text of this.#texts(batch)) this.#known.add(text);
+    }
+  }
+
+  /** Whether a row of the batch may have one of the keys: then the deletions must take effect before it. */
+  meets(batch: arrow.RecordBatch): boolean {
+    const isSameType = this.#schema.fields.every((field) => {
+      const other = batch.schema.fields.find((one) => one.name === field.name);
+      return other !== undefined && String(other.type) === String(field.type);
+    });
+    if (!isSameType) return true;
+    for (const text of this.#texts(batch)) if (this.#known.has(text)) return true;
+    return false;
+  }
+
+  /** Gives all keys and forgets them. */
+  take(): readonly arrow.RecordBatch[] {
+    const batches = this.#batches;
+    this.#batches = [];
+    this.#known.clear();
+    return batches;
+  }
+
+  /** A text for each row's key, the same for equal keys; unequal ones may share it. */
+  *#texts(batch: arrow.RecordBatch): Iterable<string> {
+    const columns = this.#schema.fields.map((field) => batch.getChild(field.name)!);
+    for (let row = 0; row < batch.numRows; row += 1) {
+      let text = "";
+      for (const column of columns) text += `${String(column.get(row))}\0`;
+      yield text;
+    }
+  }
+}

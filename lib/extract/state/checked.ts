@@ -1,0 +1,76 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+
+import { publishFile, type Host } from "../../base/mod.ts";
+import { findTable, type ExtractState, type PublishedTable } from "./extract-state.ts";
+
+/** What is known of a published table beyond its generation; losing it only costs time. */
+type Facts = Partial<Pick<PublishedTable, "cursor" | "state" | "shadowed" | "fingerprint">>;
+
+interface CheckedFile {
+  readonly version: 1;
+  /** By table; `of` says for which published rows the facts hold. */
+  readonly tables: Readonly<Record<string, Facts & { readonly of: string }>>;
+}
+
+const checkedPath = (directory: string) => join(directory, ".checked.json");
+
+/**
+ * Adds to a published state what later reads found that did not change it: where the next read may continue, and what
+ * comparing rows needs. It counts only for the very parts it was written for.
+ */
+export async function withChecks(host: Host, state: ExtractState | null): Promise<ExtractState | null> {
+  if (state === null) return null;
+  const file = await readChecked(host, state.directory);
+  const tables = state.tables.map((table): PublishedTable => {
+    const known = Object.hasOwn(file.tables, table.name) ? file.tables[table.name] : undefined;
+    if (known === undefined || known.of !== contentOf(table)) return table;
+    const { of: _, ...facts } = known;
+    return { ...table, ...facts };
+  });
+  return { ...state, tables };
+}
+
+/** Keeps what is known of `tables` beyond what is `published` of them. */
+export async function keepChecks(
+  host: Host,
+  published: ExtractState,
+  tables: readonly PublishedTable[],
+): Promise<void> {
+  const { directory } = published;
+  const entries = tables.flatMap((table) => {
+    const { cursor, state, shadowed, fingerprint } = table;
+    if (table.mode === "remote") return [];
+    const base = findTable(published, table.name);
+    const facts: Facts = {
+      ...(cursor !== undefined && cursor.value !== base?.cursor?.value && { cursor }),
+      ...(state !== undefined && JSON.stringify(state) !== JSON.stringify(base?.state) && { state }),
+      ...(shadowed !== undefined && { shadowed }),
+      ...(fingerprint !== undefined && { fingerprint }),
+    };
+    return Object.keys(facts).length === 0 ? [] : [[table.name, { of: contentOf(table), ...facts }] as const];
+  });
+  const text = JSON.stringify({ version: 1, tables: Object.fromEntries(entries) } satisfies CheckedFile);
+  const known = JSON.stringify(await readChecked(host, directory));
+  if (text !== known) await publishFile(host, checkedPath(directory), text);
+}
+
+async function readChecked({ files }: Host, directory: string): Promise<CheckedFile> {
+  const empty: CheckedFile = { version: 1, tables: {} };
+  const bytes = await files.read(checkedPath(directory));
+  if (bytes === null) return empty;
+  try {
+    const found = JSON.parse(new TextDecoder().decode(bytes)) as Partial<CheckedFile> | null;
+    return found?.version === 1 && typeof found.tables === "object" ? (found as CheckedFile) : empty;
+  } catch {
+    // Whatever it held is found again by reading more than necessary.
+    return empty;
+  }
+}
+
+/** A short name for the rows of a table as they are published, and for how they were asked for. */
+function contentOf({ definition, parts, schemas }: PublishedTable): string {
+  const names = parts.map(({ path, origin }) => [path, origin]);
+  const text = JSON.stringify([definition, schemas.at(-1)?.version ?? 0, names]);
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}

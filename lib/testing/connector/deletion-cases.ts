@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+
+import { toExposedName } from "../../base/mod.ts";
+import { duckdbTypeOf, quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
+import { isDeletions, type Cursor, type Row, type TableInfo } from "../../kit/mod.ts";
+import type { SourceCase } from "./config.ts";
+import { extract } from "./extract-cases.ts";
+import { fieldOf, Workbench } from "./rows.ts";
+import { able, type Session } from "./session.ts";
+
+/** The case about rows that are gone. */
+export const deletionCases: readonly SourceCase[] = [
+  {
+    name: "read() names rows that are gone by their primary key, and an extract removes them",
+    needs: ["discover", "read"],
+    async run(session) {
+      let tried = 0;
+      for (const table of await session.readTables()) tried += await checkDeletions(session, table);
+      return tried > 0 ? undefined : "no table says that rows are gone, so nothing was tried";
+    },
+  },
+];
+
+/** Checks the deletions that a read from the first cursor on yields, and gives how many there were. */
+async function checkDeletions(session: Session, table: TableInfo): Promise<number> {
+  await using bench = await Workbench.open(session);
+  const all = await bench.read(table);
+  const cursor = await firstCursor(bench, table, all);
+  const keys: Row[] = [];
+  const options = { batchRows: 8192, signal: session.signal, ...(cursor && { cursor }) };
+  for await (const batch of able(session, "read").read(table, options)) {
+    if (isDeletions(batch)) keys.push(...batch.keys);
+  }
+  if (keys.length === 0) return 0;
+  assert.ok(
+    table.primaryKey.length > 0,
+    `read() of ${table.name} names rows that are gone, but it has no key`,
+  );
+  for (const key of keys) {
+    const missing = table.primaryKey.find((column) => key[column] === undefined || key[column] === null);
+    assert.ok(
+      missing === undefined,
+      `a key of ${table.name} that is gone has no value for ${missing}: ${JSON.stringify(key)}`,
+    );
+  }
+  if (cursor !== undefined && (await bench.count(all)) > 0)
+    await checkApplied(session, bench, table, { all, keys });
+  return keys.length;
+}
+
+async function firstCursor(bench: Workbench, table: TableInfo, all: string): Promise<Cursor | undefined> {
+  if (table.cursor === undefined) return undefined;
+  const [row] = await bench.connection.rows<{ value: string | null }>(
+    `SELECT CAST(min(${quoteIdentifier(table.cursor)}) AS VARCHAR) AS value FROM ${all}`,
+  );
+  if (row?.value == null) return undefined;
+  return { column: table.cursor, value: row.value, inclusive: table.primaryKey.length > 0 };
+}
+
+/** Publishes the table with rows of the keys that are gone, reads it again, and looks whether they went. */
+async function checkApplied(
+  session: Session,
+  bench: Workbench,
+  table: TableInfo,
+  { all, keys }: { readonly all: string; readonly keys: readonly Row[] },
+): Promise<void> {
+  const ghosts = table.primaryKey.map((column) => {
+    const type = duckdbTypeOf(fieldOf(table, column));
+    const name = quoteIdentifier(column);
+    return (key: Row) => `CAST(${quoteLiteral(textOf(key[column]))} AS ${type}) AS ${name}`;
+  });
+  const cursor = quoteIdentifier(table.cursor!);
+  const first = `SELECT * FROM ${all} ORDER BY ${cursor} NULLS LAST LIMIT 1`;
+  const selects = keys.map(
+    (key) => `SELECT * REPLACE (${ghosts.map((one) => one(key)).join(", ")}) FROM (${first})`,
+  );
+  // With one row as the reference the cursor stands at its start, so the second read begins there.
+  const before = `${selects.join(" UNION ALL ")} UNION ALL (${first})`;
+  const connector = {
+    async *read() {
+      yield* (await bench.connection.stream(before)).batches;
+    },
+  };
+  const directory = join(session.scratch, `deletions-${toExposedName(table.name)}`);
+  const options = { directory, incremental: true };
+  const prepared = await extract(session, [table], { ...options, connector });
+  assert.deepEqual(prepared.stats.errors, []);
+  const { stats } = await extract(session, [table], options);
+  assert.deepEqual(stats.errors, []);
+  const path = quoteLiteral(join(directory, "extract.duckdb"));
+  await bench.connection.run(`ATTACH ${path} AS published (READ_ONLY)`);
+  const published = `published.${quoteIdentifier(toExposedName(table.name))}`;
+  await bench.assertSameRows(published, all, `the extract of ${table.name} after deletions`);
+  await bench.connection.run("DETACH published");
+}
+
+function textOf(value: unknown): string {
+  return value instanceof Date ? value.toISOString() : String(value);
+}

@@ -1,0 +1,92 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+
+import { int64, table, utf8, type Batch } from "../../lib/kit/mod.ts";
+import { incremental, openBench, planOf, type ReadFunction } from "./harness.ts";
+
+const info = table("t", { id: int64(), at: int64(), v: utf8() }, { primaryKey: ["id"], cursor: "at" });
+const good = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, i) => ({ id: from + i, at: from + i }));
+const bad = (count: number) => Array.from({ length: count }, (_, i) => ({ id: `no${i}`, at: 1 }));
+const refresh = planOf(info, { quarantine: true });
+
+async function readOnce(rows: Batch, overrides: Partial<typeof refresh> = {}) {
+  await using bench = await openBench();
+  await bench.run([refresh], () => [good(7)]);
+  const stats = await bench.run([{ ...refresh, ...overrides }], () => [rows]);
+  const [count] = await bench.rows<{ n: bigint }>("SELECT count(*) AS n FROM t");
+  return { stats: stats.tables[0]!, rows: Number(count!.n) };
+}
+
+test("extractSource() fails a table of which more than 5 % were rejected, and keeps what is published", async () => {
+  const { stats, rows } = await readOnce([...bad(6), ...good(94)]);
+  expect(stats).toMatchObject({ status: "failed", rowsRead: 100, rowsQuarantined: 6, rows: 7 });
+  expect(stats.error?.code).toBe("quarantine_exceeded");
+  expect(stats.error?.message).toContain("6 of 100 rows");
+  expect(stats.error?.message).toContain(
+    'column id: the text is no whole number (for example "no0" in row 1)',
+  );
+  expect(stats.error?.hint).toContain(stats.quarantinePath!);
+  expect(rows).toBe(7);
+  expect((await readOnce([...bad(5), ...good(95)])).stats.status).toBe("extracted");
+}, 30_000);
+
+test("extractSource() takes the share that the table sets", async () => {
+  const half = [...bad(5), ...good(5)];
+  expect((await readOnce(half, { quarantineMaxPercent: 50 })).stats.status).toBe("extracted");
+  expect((await readOnce(half, { quarantineMaxPercent: 49 })).stats.status).toBe("failed");
+  expect((await readOnce([...bad(1), ...good(99)], { quarantineMaxPercent: 0 })).stats.status).toBe("failed");
+}, 30_000);
+
+test("extractSource() never replaces rows by none, whatever the share", async () => {
+  const { stats, rows } = await readOnce(bad(3), { quarantineMaxPercent: 100 });
+  expect(stats.error?.code).toBe("quarantine_exceeded");
+  expect(stats.error?.message).toContain("no row was left");
+  expect(rows).toBe(7);
+}, 30_000);
+
+test("extractSource() names the main reason and the file in its notes", async () => {
+  const { stats } = await readOnce([...bad(2), { id: 5, at: "late" }, ...good(97)]);
+  expect(stats.notes).toEqual([
+    `3 rows were rejected, mostly because of column id: the text is no whole number (for example "no0" in row 1); see ${stats.quarantinePath}`,
+  ]);
+}, 30_000);
+
+test("extractSource() judges a short incremental read as one of 100 rows", async () => {
+  const plan = incremental(info, { quarantine: true });
+  const statusOf = async (rejected: number, percent = 5) => {
+    await using bench = await openBench();
+    const set = { ...plan, quarantineMaxPercent: percent };
+    const read: ReadFunction = (_, { cursor }) => [cursor === undefined ? good(7) : bad(rejected)];
+    await bench.run([set], read);
+    const stats = await bench.run([set], read);
+    expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 7n }]);
+    return stats.tables[0]!.status;
+  };
+  expect(await statusOf(1)).toBe("unchanged");
+  expect(await statusOf(5)).toBe("unchanged");
+  expect(await statusOf(6)).toBe("failed");
+  expect(await statusOf(1, 0)).toBe("failed");
+}, 30_000);
+
+test("extractSource() does not replace the rows of a file by none", async () => {
+  await using bench = await openBench();
+  const plan = incremental(info, { quarantine: true, primaryKey: [], quarantineMaxPercent: 100 });
+  let written = 0;
+  const chunk = async (name: string, text: string): Promise<Batch> => {
+    const path = join(bench.root, `${(written += 1)}-${name}`);
+    await bench.services.host.files.write(path, `id,at\n${text}`);
+    return { kind: "file", format: "csv", data: path, origin: name };
+  };
+  await bench.run([plan], async function* (): AsyncIterable<Batch> {
+    yield await chunk("a.csv", "1,1\n2,2\n");
+    yield await chunk("b.csv", "3,3\n");
+  } as never);
+  const stats = await bench.run([plan], async function* (): AsyncIterable<Batch> {
+    yield await chunk("a.csv", "x,1\ny,2\n");
+    yield await chunk("b.csv", "3,3\n4,4\n");
+  } as never);
+  expect(stats.errors[0]?.error.code).toBe("quarantine_exceeded");
+  expect(stats.errors[0]?.error.message).toContain("of a.csv");
+  expect(await bench.rows("SELECT id FROM t ORDER BY id")).toEqual([{ id: 1n }, { id: 2n }, { id: 3n }]);
+}, 30_000);

@@ -1,0 +1,201 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import { readExtract } from "../../lib/extract/mod.ts";
+import {
+  float64,
+  int64,
+  list,
+  struct,
+  table,
+  timestamp,
+  utf8,
+  type Batch,
+  type Row,
+  type TableInfo,
+} from "../../lib/kit/mod.ts";
+import { incremental, openBench, planOf, type Bench, type ReadFunction } from "./harness.ts";
+
+// Every case publishes several times; a busy machine takes its time.
+setDefaultTimeout(60_000);
+
+const info = table("t", { id: int64(), v: utf8(), x: float64(), at: timestamp() });
+const rows = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, i) => ({
+    id: from + i,
+    v: i % 7 === 0 ? null : `value ${(from + i) % 50}`,
+    x: (from + i) / 4,
+    at: new Date(Date.UTC(2026, 0, 1) + (from + i) * 1000),
+  }));
+
+const partsOf = async (bench: Bench) => (await readdir(join(bench.directory, "data/t"))).sort();
+
+/** Reads `first`, then `second`, and tells what the second read came to. */
+async function statusOf(
+  first: readonly Batch[],
+  second: readonly Batch[],
+  of: TableInfo = info,
+): Promise<string> {
+  await using bench = await openBench();
+  await bench.run([planOf(of)], () => first);
+  const before = await partsOf(bench);
+  const stats = await bench.run([planOf(of)], () => second);
+  expect(stats.errors).toEqual([]);
+  const [table] = stats.tables;
+  if (table!.status === "unchanged") {
+    expect(stats).toMatchObject({ published: false, generation: 1, tablesSkipped: 1 });
+    expect(await partsOf(bench)).toEqual(before);
+  }
+  return table!.status;
+}
+
+test("extractSource() publishes nothing when a full refresh gives the same rows in any order", async () => {
+  const all = rows(3_000);
+  expect(await statusOf([all], [all])).toBe("unchanged");
+  expect(await statusOf([all], [all.toReversed()])).toBe("unchanged");
+  expect(await statusOf([all], [all.slice(2_000), all.slice(0, 2_000).toReversed()])).toBe("unchanged");
+  expect(await statusOf([[]], [])).toBe("unchanged");
+});
+
+test("extractSource() publishes when one value, or how often a row comes, differs", async () => {
+  const all = rows(300);
+  const with1 = (change: Row) => [[...all.slice(0, 150), { ...all[150]!, ...change }, ...all.slice(151)]];
+  expect(await statusOf([all], with1({ v: "value 20" }))).toBe("extracted");
+  expect(await statusOf([all], with1({ x: 37.75 }))).toBe("extracted");
+  expect(await statusOf([all], with1({ at: all[151]!.at }))).toBe("extracted");
+  const [a, b] = rows(2);
+  expect(await statusOf([[a!, a!, b!]], [[a!, b!, b!]])).toBe("extracted");
+  expect(await statusOf([[a!, a!, b!]], [[a!, b!, a!]])).toBe("unchanged");
+  // Two rows that exchange a value, and a null that moves: counts, bounds and nulls are the same.
+  expect(
+    await statusOf(
+      [
+        [
+          { id: 1, v: "p" },
+          { id: 2, v: "q" },
+        ],
+      ],
+      [
+        [
+          { id: 1, v: "q" },
+          { id: 2, v: "p" },
+        ],
+      ],
+    ),
+  ).toBe("extracted");
+  expect(await statusOf([[{ id: 1, v: "p" }, { id: 2 }]], [[{ id: 2, v: "p" }, { id: 1 }]])).toBe(
+    "extracted",
+  );
+});
+
+test("extractSource() tells -0.0 from 0.0, also in lists and records, and takes NaN for NaN", async () => {
+  const deep = table("t", {
+    x: float64(),
+    l: list(float64()),
+    s: struct({ a: float64(), b: list(utf8()) }),
+  });
+  const one = (x: number, l: readonly number[], s: object): readonly Batch[] => [[{ x, l, s }]];
+  const base = one(0, [0, 1], { a: Number.NaN, b: ["p, q"] });
+  expect(await statusOf(base, base, deep)).toBe("unchanged");
+  expect(await statusOf(base, one(-0, [0, 1], { a: Number.NaN, b: ["p, q"] }), deep)).toBe("extracted");
+  expect(await statusOf(base, one(0, [-0, 1], { a: Number.NaN, b: ["p, q"] }), deep)).toBe("extracted");
+  expect(await statusOf(base, one(0, [0, 1], { a: Number.NaN, b: ["p", "q"] }), deep)).toBe("extracted");
+  expect(await statusOf(base, one(0, [1, 0], { a: Number.NaN, b: ["p, q"] }), deep)).toBe("extracted");
+  expect(await statusOf(one(Number.NaN, [], {}), one(Number.NaN, [], {}), deep)).toBe("unchanged");
+});
+
+test("extractSource() publishes the same rows when the table is another one: layout, words, what was asked", async () => {
+  const all = rows(20);
+  const after = async (change: (plan: ReturnType<typeof planOf>) => ReturnType<typeof planOf>) => {
+    await using bench = await openBench();
+    await bench.run([planOf(info)], () => [all]);
+    return (await bench.run([change(planOf(info))], () => [all])).tables[0]!.status;
+  };
+  expect(await after((plan) => plan)).toBe("unchanged");
+  expect(await after((plan) => ({ ...plan, description: "new words" }))).toBe("extracted");
+  expect(await after((plan) => ({ ...plan, columns: ["id", "v", "x", "at"] }))).toBe("extracted");
+  const described = table("t", {
+    id: int64({ description: "the id" }),
+    v: utf8(),
+    x: float64(),
+    at: timestamp(),
+  });
+  expect(await after((plan) => ({ ...plan, info: described }))).toBe("extracted");
+  const wider = table("t", { id: int64(), v: utf8(), x: float64(), at: timestamp(), more: utf8() });
+  expect(await after((plan) => ({ ...plan, info: wider }))).toBe("extracted");
+});
+
+test("extractSource() finds whole reads of other strategies unchanged, also when all is asked for", async () => {
+  const keyed = table("t", { id: int64(), at: int64(), v: utf8() }, { primaryKey: ["id"], cursor: "at" });
+  const all = Array.from({ length: 40 }, (_, i) => ({ id: i % 30, at: i, v: `v${i}` }));
+  for (const plan of [
+    incremental(keyed),
+    incremental(keyed, { strategy: "partitioned", partitionBy: "v" }),
+    incremental(keyed, { primaryKey: [] }),
+  ]) {
+    await using bench = await openBench();
+    await bench.run([plan], () => [all], { full: true });
+    const stats = await bench.run([plan], () => [all], { full: true });
+    expect(stats.tables[0]).toMatchObject({ status: "unchanged", full: true });
+    expect(stats.generation).toBe(1);
+  }
+});
+
+test("extractSource() keeps where it continues without a new generation, also past one of other tables", async () => {
+  await using bench = await openBench();
+  const states: unknown[] = [];
+  const other = table("other", { id: int64() });
+  let count = 0;
+  const read: ReadFunction = function* ({ name }, { state }) {
+    if (name === "other") {
+      yield [{ id: count }];
+      return;
+    }
+    states.push(state);
+    yield rows(10);
+    return { state: { count } };
+  };
+  const run = async (names: readonly TableInfo[]) => {
+    count += 1;
+    return bench.run(
+      names.map((one) => planOf(one)),
+      read,
+    );
+  };
+  await run([info]);
+  expect(await run([info])).toMatchObject({ published: false, generation: 1 });
+  expect(await run([info, other])).toMatchObject({ published: true, generation: 2 });
+  expect(await run([info])).toMatchObject({ published: false, generation: 2 });
+  await run([info]);
+  expect(states).toEqual([undefined, { count: 1 }, { count: 2 }, { count: 3 }, { count: 4 }]);
+  // What was kept holds for the rows it was kept for only.
+  await bench.services.host.files.remove(join(bench.directory, ".checked.json"));
+  await run([info]);
+  expect(states.at(-1)).toEqual({ count: 3 });
+});
+
+test("extractSource() compares each file by itself: a renamed or exchanged one is published", async () => {
+  await using bench = await openBench();
+  let written = 0;
+  const chunks = async (contents: Readonly<Record<string, string>>): Promise<readonly Batch[]> =>
+    Promise.all(
+      Object.entries(contents).map(async ([origin, text]) => {
+        const data = join(bench.root, `${(written += 1)}.csv`);
+        await bench.services.host.files.write(data, `id,v\n${text}`);
+        return { kind: "file", format: "csv", data, origin } as const;
+      }),
+    );
+  const two = table("t", { id: int64(), v: utf8() });
+  const run = async (contents: Readonly<Record<string, string>>) => {
+    const batches = await chunks(contents);
+    return (await bench.run([planOf(two)], () => batches)).tables[0]!.status;
+  };
+  const [p, q] = ["1,a\n2,b\n", "3,c\n4,d\n"];
+  await run({ "a.csv": p, "b.csv": q });
+  expect(await run({ "a.csv": p, "b.csv": "4,d\n3,c\n" })).toBe("unchanged");
+  expect(await run({ "a.csv": q, "b.csv": p })).toBe("extracted");
+  expect(await run({ "a.csv": q, "c.csv": p })).toBe("extracted");
+  const origins = (await readExtract(bench.directory))!.tables[0]!.parts.map((part) => part.origin);
+  expect(new Set(origins)).toEqual(new Set(["a.csv", "c.csv"]));
+});
