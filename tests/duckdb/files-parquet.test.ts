@@ -27,17 +27,17 @@ async function readParquet(
   await using directory = await temporaryDirectory();
   await using opened = await open();
   const { connection } = opened;
-  await connection.run("SET preserve_insertion_order = true");
   const inputs: FileInput[] = [];
   for (const [at, select] of selects.entries()) {
     const path = join(directory.path, `year=20${at}[x]-${at}.parquet`);
-    await connection.run(`COPY (${select}) TO '${path}' (FORMAT parquet)`);
+    await connection.run(`COPY (${select}) TO '${path}' (FORMAT parquet, PRESERVE_ORDER true)`);
     if (options.change !== undefined) await writeFile(path, options.change(await readFile(path)));
     const { constants } = options;
     inputs.push({ path, origin: `${at}.parquet`, ...(constants === undefined ? {} : { constants }) });
   }
   const found = await inspectParquet(connection, inputs, { format: "parquet", ...options });
   const columns = options.columns ?? found.columns;
+  await connection.run("SET preserve_insertion_order = true");
   const rows: string[] = [];
   const rejected: RejectedRow[] = [];
   for (const { path, origin, constants = {} } of inputs) {

@@ -42,11 +42,17 @@ export async function parquetColumns(
       options,
     );
     const isNull = new Set(nulls.map(({ name }) => name));
-    return rows.map(({ column_name: name, column_type: type }) => ({
-      name,
-      type: parseType(type),
-      isNull: type === "INTEGER" && isNull.has(name),
-    }));
+    const types = new Map(rows.map((row) => [row.column_name, row.column_type]));
+    // DESCRIBE gives the columns beyond the 2,048th in any order.
+    const { names, batches } = await connection.stream(
+      `SELECT * FROM ${parquetRelation(file.path)} LIMIT 0`,
+      options,
+    );
+    for await (const _ of batches);
+    return names.map((name) => {
+      const type = types.get(name)!;
+      return { name, type: parseType(type), isNull: type === "INTEGER" && isNull.has(name) };
+    });
   } catch (error) {
     if (signal?.aborted === true || !isAgnesError(error)) throw error;
     const { reason = error.message } = error.details as { readonly reason?: string };
