@@ -8,7 +8,7 @@ import { findTable, findTables, rootsAt, type FoundTable } from "./scan.ts";
 import type { WalkRule } from "./walk.ts";
 
 /** How the options say that files are read. */
-export interface Reading {
+interface Reading {
   readonly format: SourceFormat;
   readonly csv: CsvOptions;
 }

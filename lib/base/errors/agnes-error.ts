@@ -66,6 +66,12 @@ export function isAgnesError<C extends ErrorCode = ErrorCode>(
   return value instanceof AgnesError && (code === undefined || value.code === code);
 }
 
+/** What an error says beyond its code: the reason in its details, or else its message. */
+export function reasonOf(error: AgnesError): string {
+  const { reason } = error.details as { readonly reason?: unknown };
+  return typeof reason === "string" ? reason : error.message;
+}
+
 /** The message of anything that can be thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

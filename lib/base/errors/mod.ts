@@ -1,4 +1,4 @@
-export { AgnesError, isAgnesError, messageOf } from "./agnes-error.ts";
+export { AgnesError, isAgnesError, messageOf, reasonOf } from "./agnes-error.ts";
 export { errorCodes } from "./codes.ts";
 export type { ErrorCode, ErrorDetails } from "./codes.ts";
 export { shown } from "./spec.ts";

@@ -9,7 +9,7 @@ export const CLOCK_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6
 
 /** The order of day, month and year in a date with one separator, as strptime writes it. */
 const ORDERS = ["dmy", "mdy", "ymd"] as const;
-export type DateOrder = (typeof ORDERS)[number];
+type DateOrder = (typeof ORDERS)[number];
 
 /** A way in which dates are written that is not ISO 8601. */
 export interface DateForm {
@@ -42,7 +42,10 @@ export const CLOCK_FORMS: readonly ClockForm[] = Object.keys(CLOCK_FORMATS) as C
 
 /** The format of a form for strptime. */
 export function formatOf({ separator, order, clock }: DateForm): string {
-  const date = [...order].map((part) => (part === "y" ? "%Y" : `%${part}`)).join(separator);
+  const date = order
+    .split("")
+    .map((part) => (part === "y" ? "%Y" : `%${part}`))
+    .join(separator);
   return `${date}${CLOCK_FORMATS[clock]}`;
 }
 

@@ -31,6 +31,8 @@ export interface DecideOptions {
   readonly timestampFormat?: string | undefined;
   /** Which types are looked for. Default: all. */
   readonly allow?: "all" | "moments";
+  /** What the start of a column said, by name: its own kind of text is looked for first. */
+  readonly hints?: ReadonlyMap<string, DecidedType>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -79,7 +81,7 @@ export async function decideTextTypes(
   options: DecideOptions = {},
 ): Promise<ReadonlyMap<string, DecidedType>> {
   const entries = [...columns];
-  const texts = [...columns.values()];
+  const texts = entries.map(([name, sql]) => ({ sql, hint: options.hints?.get(name)?.type }));
   const sql = texts.length <= COLUMNS_ABREAST ? factsAbreast : factsInRows;
   const statement = options.signal === undefined ? {} : { signal: options.signal };
   const facts = await connection.rows<Facts>(sql(relation, texts, options), statement);
@@ -92,27 +94,47 @@ export async function decideTextTypes(
 }
 
 /** The facts of a few columns, in one row, unfolded into one row each. */
-function factsAbreast(relation: string, texts: readonly string[], options: DecideOptions): string {
+function factsAbreast(relation: string, texts: readonly HintedText[], options: DecideOptions): string {
   if (texts.length === 0) return "SELECT 0 AS place WHERE false";
-  const kinds = texts.map((text, at) => `${text} AS t${at}, ${kindOf(text, options)} AS k${at}`);
-  const facts = texts.map((_, at) => `${factsOf(`t${at}`, `k${at}`, options)} AS f${at}`);
+  const kinds = texts.map(({ sql, hint }, at) => `${sql} AS t${at}, ${kindOf(sql, options, hint)} AS k${at}`);
+  const numbers = texts.map((_, at) => `k${at}, ${numberOf(`t${at}`, `k${at}`, options)} AS n${at}`);
+  const long = texts.map((_, at) => `k${at}, n${at}, ${longOf(`n${at}`, `k${at}`)} AS l${at}`);
+  const facts = texts.map((_, at) => `${factsOf(`k${at}`, `n${at}`, `l${at}`)} AS f${at}`);
   const rows = texts.map((_, at) => `SELECT ${at} AS place, unnest(f${at}) FROM facts`);
-  return `WITH facts AS MATERIALIZED (SELECT ${facts.join(", ")} FROM (SELECT ${kinds.join(", ")} FROM ${relation}))
+  return `WITH facts AS MATERIALIZED (SELECT ${facts.join(", ")} FROM (SELECT ${long.join(", ")}
+      FROM (SELECT ${numbers.join(", ")} FROM (SELECT ${kinds.join(", ")} FROM ${relation}))))
     ${rows.join(" UNION ALL ")}`;
 }
 
 /** The facts of many columns: their texts below each other, so that everything is compiled once. */
-function factsInRows(relation: string, texts: readonly string[], options: DecideOptions): string {
-  const long = `SELECT unnest(range(${texts.length}))::INTEGER AS place, unnest([${texts.join(", ")}]) AS t FROM ${relation}`;
-  return `WITH facts AS (
-      SELECT place, ${factsOf("t", "k", options)} AS f
-      FROM (SELECT place, t, ${kindOf("t", options)} AS k FROM (${long})) GROUP BY place
-    ) SELECT places.place::INTEGER AS place, unnest(f) FROM range(${texts.length}) AS places(place)
+function factsInRows(relation: string, texts: readonly HintedText[], options: DecideOptions): string {
+  const all = texts.map(({ sql }) => sql).join(", ");
+  const below = `SELECT unnest(range(${texts.length}))::INTEGER AS place, unnest([${all}]) AS t FROM ${relation}`;
+  const kinds = `SELECT place, t, ${kindOf("t", options)} AS k FROM (${below})`;
+  const numbers = `SELECT place, k, ${numberOf("t", "k", options)} AS n FROM (${kinds})`;
+  const long = `SELECT place, k, n, ${longOf("n", "k")} AS l FROM (${numbers})`;
+  return `WITH facts AS (SELECT place, ${factsOf("k", "n", "l")} AS f FROM (${long}) GROUP BY place)
+    SELECT places.place::INTEGER AS place, unnest(f) FROM range(${texts.length}) AS places(place)
       LEFT JOIN facts ON facts.place = places.place`;
 }
 
+interface HintedText {
+  readonly sql: string;
+  readonly hint: string | undefined;
+}
+
+/** The kinds of text that make up a type. */
+const KINDS_OF: Readonly<Record<string, number>> = {
+  BOOLEAN: KIND.boolean,
+  DATE: KIND.date,
+  TIMESTAMP: KIND.timestamp,
+  "TIMESTAMP WITH TIME ZONE": KIND.zoned,
+  TIME: KIND.time,
+  DOUBLE: KIND.fraction,
+};
+
 /** The SQL of the one bit that says what a text is; null for a null. */
-function kindOf(text: string, options: DecideOptions): string {
+function kindOf(text: string, options: DecideOptions, hint?: string): string {
   const { numbers = PLAIN_NUMBERS, allow = "all", dateFormat, timestampFormat } = options;
   const like = (pattern: string, sql = text) => `regexp_full_match(${sql}, ${quoteLiteral(pattern)})`;
   const plain = plainNumber(text, numbers);
@@ -142,26 +164,40 @@ function kindOf(text: string, options: DecideOptions): string {
           [`${like(CLOCK_TIME)} AND TRY_CAST(${text} AS TIME) IS NOT NULL`, KIND.time] as const,
           [like("[0-9]{1,4}([./-])[0-9]{1,2}[./-][0-9]{1,4}( .*)?"), KIND.otherDate] as const,
         ];
-  const whens = branches.map(([condition, bit]) => `WHEN ${condition} THEN ${bit}`).join(" ");
+  const first = hint?.startsWith("DECIMAL") === true ? KIND.fraction : KINDS_OF[hint ?? ""];
+  // No text is of two kinds, but for formats that somebody gave, which come first.
+  const isFirst = ([, bit]: (typeof branches)[number]) =>
+    bit === KIND.givenDate || bit === KIND.givenTimestamp || bit === first;
+  const ordered = [...branches.filter(isFirst), ...branches.filter((branch) => !isFirst(branch))];
+  const whens = ordered.map(([condition, bit]) => `WHEN ${condition} THEN ${bit}`).join(" ");
   return `CASE WHEN ${text} IS NULL THEN NULL ${whens} ELSE ${KIND.text} END`;
 }
 
-/** The aggregate over the texts and kinds of one column. */
-function factsOf(text: string, kind: string, { numbers = PLAIN_NUMBERS }: DecideOptions): string {
-  const plain = plainNumber(text, numbers);
-  const is = (bits: number) => `${kind} & ${bits} <> 0`;
-  const numeric = KIND.whole | KIND.fraction;
-  const fraction = `CASE WHEN ${is(KIND.fraction)} THEN strlen(${plain}) - instr(${plain}, '.') ELSE 0 END`;
-  const whole = `CASE WHEN ${is(KIND.fraction)} THEN instr(${plain}, '.') - 1 ELSE strlen(${plain}) END - (${plain}[1] = '-')::INT`;
-  const double = `TRY_CAST(${plain} AS DOUBLE)`;
-  const isExact = `CASE WHEN ${is(KIND.scientific)} OR strlen(${plain}) > 15
-      THEN isfinite(${double}) AND ${holdsDigits(plain, double)} ELSE true END`;
+const is = (kind: string, bits: number): string => `${kind} & ${bits} <> 0`;
+
+/** The numeral in a text, null for other texts: what follows costs nothing for these. */
+function numberOf(text: string, kind: string, { numbers = PLAIN_NUMBERS }: DecideOptions): string {
+  const numeric = KIND.whole | KIND.fraction | KIND.scientific;
+  return `CASE WHEN ${is(kind, numeric)} THEN ${plainNumber(text, numbers)} END`;
+}
+
+/** The numeral if it may be more than a double holds, or a 64-bit number. */
+function longOf(number: string, kind: string): string {
+  return `CASE WHEN strlen(${number}) > 15 OR ${is(kind, KIND.scientific)} THEN ${number} END`;
+}
+
+/** The aggregate over the kinds and numerals of one column. */
+function factsOf(kind: string, number: string, long: string): string {
+  const fraction = `CASE WHEN ${is(kind, KIND.fraction)} THEN strlen(${number}) - instr(${number}, '.') ELSE 0 END`;
+  const whole = `CASE WHEN ${is(kind, KIND.fraction)} THEN instr(${number}, '.') - 1 ELSE strlen(${number}) END - (${number}[1] = '-')::INT`;
+  const double = `TRY_CAST(${long} AS DOUBLE)`;
+  const numeric = is(kind, KIND.whole | KIND.fraction);
   return `{
     kinds: bit_or(${kind}::BIGINT),
-    whole_digits: max((${whole})::INTEGER) FILTER (${is(numeric)}),
-    fraction_digits: max((${fraction})::INTEGER) FILTER (${is(numeric)}),
-    fits_bigint: bool_and(strlen(${plain}) < 19 OR TRY_CAST(${plain} AS BIGINT) IS NOT NULL) FILTER (${is(KIND.whole)}),
-    fits_double: bool_and(${isExact}) FILTER (${is(numeric | KIND.scientific)})
+    whole_digits: max((${whole})::INTEGER) FILTER (${numeric}),
+    fraction_digits: max((${fraction})::INTEGER) FILTER (${numeric}),
+    fits_bigint: coalesce(bool_and(TRY_CAST(${long} AS BIGINT) IS NOT NULL) FILTER (${long} IS NOT NULL AND ${is(kind, KIND.whole)}), true),
+    fits_double: coalesce(bool_and(isfinite(${double}) AND ${holdsDigits(long, double)}) FILTER (${long} IS NOT NULL), true)
   }`;
 }
 

@@ -19,8 +19,7 @@ export interface NumberSeparators {
 
 export const PLAIN_NUMBERS: NumberSeparators = { decimalSeparator: ".", thousandsSeparator: "" };
 
-export const NUMBER_TYPE: RegExp =
-  /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(.*\))$/;
+const NUMBER_TYPE: RegExp = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(.*\))$/;
 const INTEGER_TYPE = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/;
 
 /** A whole number as DuckDB writes it. */
@@ -63,6 +62,9 @@ export function checkText(
   const otherwise = (pattern: string) =>
     `CASE WHEN ${written} = ${text} THEN true ELSE regexp_full_match(${text}, ${quoteLiteral(pattern)}) END`;
   switch (type) {
+    case "DATE":
+      // Whatever else has ten characters and is a date to DuckDB, such as 2024/01/31, is that very day.
+      return `strlen(${text}) = 10`;
     case "BOOLEAN":
       return `${written} = lower(${text})`;
     case "TIMESTAMP":
@@ -94,15 +96,16 @@ function checkNumber(
   }
   const [, scale] = /^DECIMAL\(\d+,\s*(\d+)\)$/.exec(type) ?? [];
   if (scale !== undefined) {
-    // Nothing is rounded away.
+    // Nothing is rounded away, and no decimal is a negative zero.
     const kept = matches(`\\s*[+-]?[0-9]*([.][0-9]{0,${scale}}0*)?\\s*`);
-    const shown = matches(`-?[0-9]+([.][0-9]{1,${Math.max(1, Number(scale))}})?`);
-    return cheapOr(given ? kept : `(${shown} AND ${matches(`${WHOLE}|${FRACTION}`)})`);
+    const shown = matches(`-?(0|[1-9][0-9]*)([.][0-9]{1,${Math.max(1, Number(scale))}})?`);
+    return cheapOr(given ? kept : `(${shown} AND (${value} <> 0 OR NOT starts_with(${plain}, '-')))`);
   }
   const finite = `isfinite(${value})`;
   if (given || type === "FLOAT") return `${finite}${and}`;
   const form = matches(`${WHOLE}|${FRACTION}|${SCIENTIFIC}`);
-  return `${finite} AND ${cheapOr(`(${form} AND ${holdsDigits(plain, value)})`)}`;
+  const short = `CASE WHEN strlen(${plain}) <= 15 THEN ${form} ELSE (${cheapOr(`(${form} AND ${holdsDigits(plain, value)})`)}) END`;
+  return `${finite} AND (${short}${and})`;
 }
 
 /**

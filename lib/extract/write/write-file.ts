@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 
-import { AgnesError, isAgnesError } from "../../base/mod.ts";
+import { AgnesError, isAgnesError, reasonOf } from "../../base/mod.ts";
 import {
   checkParquetInput,
   copyToParquet,
@@ -80,7 +80,7 @@ async function copyFile(
     if (target.quarantine === null) throw withTable(context, error);
     const { select, rejected } = await file.sortOut(connection);
     for await (const row of rejected) target.quarantine.add(row);
-    return await copy(select);
+    return copy(select);
   }
 }
 
@@ -96,10 +96,6 @@ function isMisfit(error: unknown): error is AgnesError {
 function withTable({ plan }: TableContext, error: AgnesError): AgnesError {
   if (error.code !== "duckdb_failed") return error;
   return new AgnesError("bad_value", { table: plan.name, reason: reasonOf(error) }, { cause: error });
-}
-
-function reasonOf(error: AgnesError): string {
-  return String((error.details as { readonly reason?: unknown }).reason ?? error.message);
 }
 
 /** The declared types, for a file that comes without a reading. */

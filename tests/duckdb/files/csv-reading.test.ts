@@ -2,6 +2,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 
 import { describe, expect, test } from "bun:test";
 
+import { rejection } from "../support.ts";
 import { readTable } from "./support.ts";
 
 const utf16le = (text: string) => Buffer.from(text, "utf16le");
@@ -184,11 +185,11 @@ describe("what is wrong is refused, by file and line", () => {
     ["a row of a file in UTF-16", utf16le("\ufeffa,b\n1,2\n3\n"), 3, "3"],
   ])("%s", async (_what, content, line, text) => {
     const read = readTable({ "good.csv": "a,b\n1,2\n", "bad.csv": content });
-    await expect(read).rejects.toMatchObject({
+    expect(await rejection(read)).toMatchObject({
       code: "file_row_invalid",
       details: { file: "bad.csv", line },
     });
-    await expect(read).rejects.toMatchObject({ details: { text: expect.stringContaining(text) } });
+    expect(await rejection(read)).toMatchObject({ details: { text: expect.stringContaining(text) } });
   });
 
   test.each([
@@ -204,23 +205,25 @@ describe("what is wrong is refused, by file and line", () => {
     ["a carriage return inside a value", "a,b\n1,x\ry\n2,z\n", /line 2.*carriage return/],
   ])("%s", async (_what, content, expected) => {
     const read = readTable({ "good.csv": "a,b\n1,2\n", "bad.csv": content });
-    await expect(read).rejects.toThrow(expected);
-    await expect(read).rejects.toThrow(/bad\.csv/);
+    expect((await rejection(read)).message).toMatch(expected);
+    expect((await rejection(read)).message).toMatch(/bad\.csv/);
   });
 
   test("files of one table whose names differ by case", async () => {
     const read = readTable({ "x.csv": "Id\n1\n", "y.csv": "id\n2\n" });
-    await expect(read).rejects.toThrow(/y\.csv.*"id" differs from "Id" in x\.csv by case only/);
+    expect((await rejection(read)).message).toMatch(/y\.csv.*"id" differs from "Id" in x\.csv by case only/);
   });
 
   test("an encoding or a type that is not there", async () => {
-    await expect(readTable({ "t.csv": "a\n1\n" }, { csv: { encoding: "klingon" } })).rejects.toThrow(
-      /klingon/,
-    );
-    await expect(readTable({ "t.csv": "a\n1\n" }, { types: { b: "BIGINT" } })).rejects.toThrow(
+    expect(
+      (await rejection(readTable({ "t.csv": "a\n1\n" }, { csv: { encoding: "klingon" } }))).message,
+    ).toMatch(/klingon/);
+    expect((await rejection(readTable({ "t.csv": "a\n1\n" }, { types: { b: "BIGINT" } }))).message).toMatch(
       /no column "b"/,
     );
-    await expect(readTable({ "t.csv": "a\n1\n" }, { types: { a: "NUMBERR" } })).rejects.toThrow(/NUMBERR/);
+    expect((await rejection(readTable({ "t.csv": "a\n1\n" }, { types: { a: "NUMBERR" } }))).message).toMatch(
+      /NUMBERR/,
+    );
   });
 
   test("a value beyond the sample, which the first look did not see", async () => {
@@ -228,7 +231,7 @@ describe("what is wrong is refused, by file and line", () => {
     const lines = Array.from({ length: 70_000 }, (_, id) => `${id},${text}`);
     lines[60_000] = "x60000,odd";
     const content = { "t.csv": `id,text\n${lines.join("\n")}\n` };
-    await expect(readTable(content)).rejects.toMatchObject({
+    expect(await rejection(readTable(content))).toMatchObject({
       code: "file_value_invalid",
       details: { file: "t.csv", line: 60_002, column: "id", value: "x60000", type: "BIGINT" },
     });

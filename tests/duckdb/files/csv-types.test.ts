@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import { rejection } from "../support.ts";
 import { readColumn, readTable } from "./support.ts";
 
 test.each([
@@ -191,7 +192,7 @@ test.each([
   ["BOOLEAN", "maybe"],
   ["DOUBLE", "1e999"],
 ])("openFile() refuses a value that a given %s does not hold: %s", async (type, text) => {
-  await expect(readColumn(["1", text], { types: { x: type } })).rejects.toMatchObject({
+  expect(await rejection(readColumn(["1", text], { types: { x: type } }))).toMatchObject({
     code: "file_value_invalid",
     details: { file: "t.csv", column: "x" },
   });

@@ -1,4 +1,4 @@
-import { AgnesError, isAgnesError } from "../../../base/mod.ts";
+import { AgnesError, isAgnesError, reasonOf } from "../../../base/mod.ts";
 import type { CsvDialect, FileInput } from "../../../kit/mod.ts";
 import { originOf } from "../columns.ts";
 import { textDecoding, markedEncoding } from "../encoding.ts";
@@ -26,7 +26,7 @@ export async function explainCsvError(
   signal?: AbortSignal,
 ): Promise<unknown> {
   if (!isAgnesError(error) || signal?.aborted === true) return error;
-  const reason = String((error.details as { readonly reason?: unknown }).reason ?? error.message);
+  const reason = reasonOf(error);
   if (!/CSV (Error|Parser)|read_csv|csv|gzip|zstd/i.test(reason)) return error;
   const path = /\n\s*file = ([^\n]*)/.exec(reason)?.[1];
   const laidOut =

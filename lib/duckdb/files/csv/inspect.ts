@@ -29,7 +29,7 @@ interface NamedCsv {
 }
 
 /** So much of a table is looked at whole before its first read; of what is beyond, the start, which the read checks. */
-const WHOLE_BYTES = 16 * 1024 * 1024;
+const WHOLE_BYTES = 2 * 1024 * 1024;
 /** A file of less than this is never looked at in part. */
 const SMALL_FILE_BYTES = 1024 * 1024;
 const SAMPLE_ROWS = 20_000;
@@ -65,16 +65,7 @@ export async function inspectCsv(
   if (options.look === "columns") return { dialect, columns: known?.columns ?? [], perFile, notes: [] };
   const look = new Look(connection, named, dialect, options);
   const open = names.filter((name) => given[name] === undefined);
-  const total = named.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const isWhole = options.look === "whole" || total <= WHOLE_BYTES;
-  const decided = new Map(await look.decide(open, isWhole));
-  if (!isWhole) {
-    // The start of the files does not tell, but their rest may.
-    const undecided = open.filter(
-      (name) => decided.get(name)!.isEmpty || decided.get(name)!.ambiguous !== undefined,
-    );
-    for (const [name, type] of await look.decide(undecided, true)) decided.set(name, type);
-  }
+  const decided = await decideColumns(look, open, named, options);
   const before = columnsByName(known?.columns ?? []);
   const columns = names.map((name) => {
     const was = before.get(name);
@@ -87,6 +78,25 @@ export async function inspectCsv(
     ambiguous === undefined ? [] : [ambiguityNote(name, ambiguous)],
   );
   return { dialect, columns, perFile, notes };
+}
+
+/** By the start of the files, unless they are small, and by all of them where that is asked for or needed. */
+async function decideColumns(
+  look: Look,
+  names: readonly string[],
+  files: readonly NamedCsv[],
+  options: InspectOptions,
+): Promise<ReadonlyMap<string, DecidedType>> {
+  const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (total <= WHOLE_BYTES) return look.decide(names, true);
+  const start = await look.decide(names, false);
+  // What is text in the start is text in the whole; what is nothing there, or open, may be something in the rest.
+  const isUndecided = ({ isEmpty, ambiguous }: DecidedType) => isEmpty || ambiguous !== undefined;
+  const rest = names.filter((name) => {
+    const found = start.get(name)!;
+    return isUndecided(found) || (options.look === "whole" && found.type !== "VARCHAR");
+  });
+  return new Map([...start, ...(await look.decide(rest, true, start))]);
 }
 
 function columnOf(
@@ -130,7 +140,11 @@ class Look {
     this.#options = options;
   }
 
-  async decide(names: readonly string[], isWhole: boolean): Promise<ReadonlyMap<string, DecidedType>> {
+  async decide(
+    names: readonly string[],
+    isWhole: boolean,
+    hints?: ReadonlyMap<string, DecidedType>,
+  ): Promise<ReadonlyMap<string, DecidedType>> {
     const decided = new Map<string, DecidedType>();
     if (names.length === 0) return decided;
     const { signal } = this.#options;
@@ -151,7 +165,7 @@ class Look {
       for (let from = 0; from < names.length; from += COLUMNS_AT_ONCE) {
         const some = names.slice(from, from + COLUMNS_AT_ONCE);
         const selects = groups.map(([first, files]) => this.#select(first, files, some, isWhole));
-        for (const [name, type] of await this.#decideOf(selects, some)) decided.set(name, type);
+        for (const [name, type] of await this.#decideOf(selects, some, hints)) decided.set(name, type);
       }
       return decided;
     } catch (error) {
@@ -165,7 +179,11 @@ class Look {
     }
   }
 
-  #decideOf(selects: readonly string[], names: readonly string[]): Promise<ReadonlyMap<string, DecidedType>> {
+  #decideOf(
+    selects: readonly string[],
+    names: readonly string[],
+    hints: ReadonlyMap<string, DecidedType> | undefined,
+  ): Promise<ReadonlyMap<string, DecidedType>> {
     const { signal, csv = {}, fractions } = this.#options;
     const columns = new Map(names.map((name, at) => [name, `v${at}`]));
     return decideTextTypes(this.#connection, `(${selects.join(" UNION ALL ")})`, columns, {
@@ -173,6 +191,7 @@ class Look {
       ...(fractions === undefined ? {} : { fractions }),
       dateFormat: csv.dateFormat,
       timestampFormat: csv.timestampFormat,
+      ...(hints === undefined ? {} : { hints }),
       signal,
     });
   }

@@ -1,4 +1,4 @@
-import { AgnesError, isAgnesError } from "../../../base/mod.ts";
+import { AgnesError, isAgnesError, reasonOf } from "../../../base/mod.ts";
 import type { CsvDialect, FileColumn, FileInput } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { quoteLiteral } from "../../sql.ts";
@@ -159,7 +159,7 @@ class OpenCsvFile implements OpenFile {
 
   async #firstMisfit(cause: AgnesError): Promise<AgnesError | null> {
     const { head, columns, dialect, options } = this.#parts;
-    const reason = String((cause.details as { readonly reason?: unknown }).reason ?? cause.message);
+    const reason = reasonOf(cause);
     if (
       !reason.includes(MISFIT) &&
       !/conver|cast|could not parse|out of range|not in range|overflow/i.test(reason)
