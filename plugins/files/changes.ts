@@ -141,8 +141,8 @@ type KeptState = Required<Omit<ReadState, "files">> & {
 
 /** Whether rows that were read before look as they would now. Notes are for people. */
 function sameReading(before: ReadState, now: ReadState): boolean {
-  const decisive = ({ reading: { notes: _, ...reading }, settings, conditions }: ReadState) =>
-    JSON.stringify([reading, settings, conditions]);
+  const decisive = ({ reading: { format, csv, columns }, settings, conditions }: ReadState) =>
+    JSON.stringify([format, csv, columns, settings, conditions]);
   return decisive(before) === decisive(now);
 }
 

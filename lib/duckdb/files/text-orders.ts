@@ -4,16 +4,15 @@ import { CLOCK_FORMS, clockPattern, formatOf, type DateForm } from "./text-dates
 import type { DecidedType, DecideOptions } from "./text-decide.ts";
 
 /** Every way to write a date that is not ISO 8601, each with a bit of its own. */
-const FORMS = (["./-", "./"] as const)
-  .flatMap((separators, isYearFirst) =>
-    [...separators].flatMap((separator) =>
-      CLOCK_FORMS.map((clock) => ({
-        separator: separator as DateForm["separator"],
-        // A year first with hyphens is ISO 8601, or nearly.
-        place: isYearFirst === 1 ? ("year-first" as const) : ("year-last" as const),
-        clock,
-      })),
-    ),
+const FORMS = (
+  [
+    ["year-last", [".", "/", "-"]],
+    // A year first with hyphens is ISO 8601, or nearly.
+    ["year-first", [".", "/"]],
+  ] as const
+)
+  .flatMap(([place, separators]) =>
+    separators.flatMap((separator) => CLOCK_FORMS.map((clock) => ({ separator, place, clock }))),
   )
   .map((form, at) => ({ ...form, bit: 2 ** (at + 1) }));
 
