@@ -130,6 +130,14 @@ describe("what is right is read as it is written", () => {
     ]);
   });
 
+  test("a name of two lines, also behind a byte order mark", async () => {
+    for (const mark of ["", "\ufeff"]) {
+      const { reading, rows } = await readTable({ "t.csv": `${mark}"first\nname",b\n1,2\n` });
+      expect(reading.columns.map(({ name }) => name)).toEqual(["first\nname", "b"]);
+      expect(rows).toEqual([["1", "2"]]);
+    }
+  });
+
   test("names that are empty, repeated, or hold what SQL would not take", async () => {
     const { reading } = await readTable({ "t.csv": 'id,,id,"say ""x"""\n1,2,3,4\n' });
     expect(reading.columns.map(({ name }) => name)).toEqual(["id", "column1", "id_1", 'say "x"']);

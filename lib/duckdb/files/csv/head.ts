@@ -49,7 +49,12 @@ export async function readCsvHead(
     isEmpty: isWhole && text.trim() === "",
     skipLines,
     ...(delimiter === undefined ? {} : { delimiter }),
-    needsCopy: encoding !== "utf-8" || hasMixedLineEnds(all) || (csv.comment ?? "") !== "",
+    needsCopy:
+      encoding !== "utf-8" ||
+      hasMixedLineEnds(all) ||
+      (csv.comment ?? "") !== "" ||
+      // DuckDB does not see a quote behind a mark, so a name of two lines would be a row.
+      (marked !== null && /^["']/.test(all)),
   };
 }
 
