@@ -1,4 +1,6 @@
-import { AgnesError } from "../../base/mod.ts";
+import { Schema } from "apache-arrow";
+
+import { AgnesError, isAgnesError } from "../../base/mod.ts";
 import type { FileChunk, FileInput, FileReading, InspectedFiles, InspectOptions } from "../../kit/mod.ts";
 import type { Connection } from "../connection.ts";
 import { describeQuery } from "../describe.ts";
@@ -17,6 +19,7 @@ export async function inspectFiles(
   files: readonly FileInput[],
   options: InspectOptions,
 ): Promise<InspectedFiles> {
+  await checkTypes(connection, options.types ?? {});
   const { reading, columns } =
     files.length === 0
       ? { reading: options.known ?? null, columns: new Map() }
@@ -81,12 +84,26 @@ async function decide(
   return { reading, columns: perFile };
 }
 
+/** @throws `invalid_input` naming the column whose type DuckDB does not have */
+async function checkTypes(connection: Connection, types: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, type] of Object.entries(types)) {
+    try {
+      await connection.describe(`SELECT CAST(NULL AS ${type})`);
+    } catch (error) {
+      if (!isAgnesError(error, "duckdb_failed")) throw error;
+      const reason = `DuckDB has no type ${type}`;
+      throw new AgnesError("invalid_input", { what: `types.${name}`, reason }, { cause: error });
+    }
+  }
+}
+
 async function schemaOf(
   connection: Connection,
   reading: FileReading | null,
 ): Promise<InspectedFiles["schema"]> {
-  const columns = (reading?.columns ?? []).map(
+  if (reading === null || reading.columns.length === 0) return new Schema([]);
+  const columns = reading.columns.map(
     ({ name, type }) => `CAST(NULL AS ${type}) AS ${quoteIdentifier(name)}`,
   );
-  return describeQuery(connection, `SELECT ${columns.join(", ") || "1 AS agnes_nothing"}`);
+  return describeQuery(connection, `SELECT ${columns.join(", ")}`);
 }
