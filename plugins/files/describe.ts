@@ -40,8 +40,9 @@ export class Describer {
 
   /** All in the options that decides how a table is read. */
   settingsOf({ reading, settings, format }: FilesTable): string {
-    const { hivePartitions = false } = this.#context.options;
-    return digest([format, JSON.stringify(reading), JSON.stringify(settings.types ?? null), hivePartitions]);
+    const { hivePartitions = false, fractions = "decimal" } = this.#context.options;
+    const asked = JSON.stringify([format, reading, settings.types ?? null]);
+    return digest([asked, hivePartitions, fractions]);
   }
 
   /**

@@ -14,13 +14,16 @@ import {
 } from "../../lib/plugins/mod.ts";
 import files from "../../plugins/files/plugin.ts";
 
+type Published = (table: string) => Promise<JsonValue | undefined>;
+
 /** A folder of files and a connected source over it. */
 export interface Folder extends AsyncDisposable {
   readonly path: string;
   write(name: string, content: string | Uint8Array): Promise<string>;
   /** Runs SQL, such as a COPY into the folder; `@` stands for its path. */
   sql(statement: string): Promise<void>;
-  connect(options?: Record<string, unknown>): Promise<Source>;
+  /** @param published what the tables keep of their last read; nothing by default */
+  connect(options?: Record<string, unknown>, published?: Published): Promise<Source>;
 }
 
 /** A connected source. */
@@ -52,7 +55,7 @@ export async function makeFolder(): Promise<Folder> {
       await using connection = await database.connect();
       await connection.run(statement.replaceAll("@", path));
     },
-    connect: (options = { path: "." }) => connect(path, engine, options),
+    connect: (options = { path: "." }, published) => connect(path, engine, options, published),
     async [Symbol.asyncDispose]() {
       await engine.close();
       await rm(path, { recursive: true, force: true });
@@ -64,8 +67,15 @@ async function connect(
   directory: string,
   engine: ReturnType<typeof createEngine>,
   options: Record<string, unknown>,
+  published?: Published,
 ): Promise<Source> {
-  const services = { host: createHost(), log: silentLog, engine, directory };
+  const services = {
+    host: createHost(),
+    log: silentLog,
+    engine,
+    directory,
+    ...(published === undefined ? {} : { published }),
+  };
   const handle = await connectSource(services, createPluginRegistry([files]), "exports", {
     plugin: "files",
     options,

@@ -41,15 +41,17 @@ export function isLossless(from: string, to: string): boolean {
 /**
  * The narrower of the types that hold every value of both; null when there is none.
  *
- * When all rows are `replaced`, a number may also become a number of any other kind: no value of the old type stays to
- * be rounded.
+ * When all rows are `replaced`, a number may also become a number of any other kind, and a record or list may become
+ * another: no value of the old type stays to be rounded or to lack a field.
  */
 export function widest(was: string, is: string, options: { readonly replaced: boolean }): string | null {
   if (isLossless(was, is)) return is;
   if (isLossless(is, was)) return was;
   const isNumber = (type: string) =>
     INTEGERS[type] !== undefined || EXACT_BITS[type] !== undefined || decimal(type) !== null;
-  return options.replaced && isNumber(was) && isNumber(is) ? is : null;
+  const isNested = (type: string) => /^(STRUCT|MAP)\(|\]$/.test(type);
+  const mayReplace = (isNumber(was) && isNumber(is)) || isNested(was) || isNested(is);
+  return options.replaced && mayReplace ? is : null;
 }
 
 function decimal(type: string): { width: number; scale: number } | null {

@@ -1,0 +1,184 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { createHost, silentLog } from "../../lib/base/mod.ts";
+import { openDatabase } from "../../lib/duckdb/mod.ts";
+import { describeChange, extractSource, publishedStates, type ExtractStats } from "../../lib/extract/mod.ts";
+import type { TablePlan } from "../../lib/extract/mod.ts";
+import { discoverTables } from "../../lib/plugins/mod.ts";
+import { makeFolder, type Folder } from "./support.ts";
+
+let folder: Folder;
+beforeEach(async () => {
+  folder = await makeFolder();
+});
+afterEach(async () => {
+  await folder[Symbol.asyncDispose]();
+});
+
+interface Synced {
+  readonly status: string;
+  readonly changes: readonly string[];
+  readonly error: string | null;
+  readonly stats: ExtractStats;
+}
+
+/** Syncs the one table of the folder as the product does, with what was published before. */
+async function sync(options: Record<string, unknown> = {}, plan: Partial<TablePlan> = {}): Promise<Synced> {
+  const directory = join(folder.path, "extract");
+  const host = createHost();
+  const { handle } = await folder.connect({ path: "data", ...options }, publishedStates(host, directory));
+  const tables = await discoverTables(handle);
+  const stats = await extractSource(
+    { host, log: silentLog, limits: { memoryMb: 512, threads: 2 } },
+    {
+      directory,
+      source: { name: "exports", plugin: handle.plugin, connector: handle.connector },
+      tables: tables.map((info) => ({
+        id: `exports.${info.name}`,
+        name: info.name,
+        info,
+        mode: "local",
+        strategy: "full_refresh",
+        primaryKey: info.primaryKey,
+        schemaPolicy: "evolve",
+        quarantine: false,
+        description: "",
+        ...plan,
+      })),
+    },
+  );
+  const [table] = stats.tables;
+  return {
+    status: table!.status,
+    changes: table!.schemaChanges.map(describeChange),
+    error: stats.errors[0]?.error.message ?? null,
+    stats,
+  };
+}
+
+/** The rows that are published, in their order, as text; and the types of the columns. */
+async function published(): Promise<{ rows: readonly string[]; types: string }> {
+  await using database = await openDatabase({
+    path: join(folder.path, "extract/extract.duckdb"),
+    readOnly: true,
+    settings: { preserve_insertion_order: "true" },
+  });
+  await using connection = await database.connect();
+  const rows = await connection.rows<{ row: string }>(`SELECT concat_ws('|', *COLUMNS(*)) AS row FROM t`);
+  const columns = await connection.describe("SELECT * FROM t");
+  return {
+    rows: rows.map(({ row }) => row),
+    types: columns.map(({ name, type }) => `${name} ${type}`).join(", "),
+  };
+}
+
+describe("files: a table that is known", () => {
+  test("a later value of another type changes the column, and every row is read again", async () => {
+    await folder.write("data/t/a.csv", "id,amount\n1,10\n2,20\n");
+    await folder.write("data/t/b.csv", "id,amount\n3,30\n");
+    await sync();
+    await folder.write("data/t/b.csv", "id,amount\n3,30.25\nx4,40\n");
+    const again = await sync();
+    expect(again.error).toBeNull();
+    expect(again.changes).toEqual([
+      "column id was BIGINT and is VARCHAR",
+      "column amount was BIGINT and is DECIMAL(18,2)",
+    ]);
+    expect(await published()).toEqual({
+      rows: ["1|10.00", "2|20.00", "3|30.25", "x4|40.00"],
+      types: "id VARCHAR, amount DECIMAL(18,2)",
+    });
+    expect(await sync()).toMatchObject({ status: "unchanged", error: null });
+  });
+
+  test("a known date order holds for ambiguous dates; a date of the other order makes the column text", async () => {
+    await folder.write("data/t.csv", "day\n31/12/2023\n");
+    await sync();
+    await folder.write("data/t.csv", "day\n03/04/2024\n");
+    await sync();
+    expect(await published()).toEqual({ rows: ["2024-04-03"], types: "day DATE" });
+    await folder.write("data/t.csv", "day\n31/12/2023\n12/31/2023\n");
+    await sync();
+    expect(await published()).toEqual({ rows: ["31/12/2023", "12/31/2023"], types: "day VARCHAR" });
+  });
+
+  test("another delimiter is a schema change like any other", async () => {
+    await folder.write("data/t.csv", "id,name\n1,a\n");
+    await sync();
+    await folder.write("data/t.csv", "id;name\n2;b\n");
+    const options = { csv: { delimiter: ";" } };
+    const again = await sync(options);
+    expect(again.changes).toEqual([
+      'its files were read as csv, delimiter ,, quote ", header, encoding utf-8 and are read as csv, delimiter ;, quote ", header, encoding utf-8',
+    ]);
+    await folder.write("data/t.csv", "id,name\n3,c\n");
+    const frozen = await sync({ csv: { delimiter: "," } }, { schemaPolicy: "freeze" });
+    expect(frozen.error).toMatch(/frozen.*its files were read as/);
+    expect((await published()).rows).toEqual(["2|b"]);
+  });
+
+  test("a file whose delimiter changed by itself is refused, and the published rows stay", async () => {
+    await folder.write("data/t.csv", "id,name\n1,a\n");
+    await sync();
+    await folder.write("data/t.csv", "id;name\n2;b\n");
+    const again = await sync();
+    expect(again.error).toMatch(/t\.csv.*separated by ";", those of its table by ","/);
+    expect((await published()).rows).toEqual(["1|a"]);
+  });
+
+  test("columns that come and go are changes, and a removed one stays as null", async () => {
+    await folder.write("data/t.csv", "id,name\n1,a\n");
+    await sync();
+    await folder.write("data/t.csv", "extra,id\nx,2\n");
+    const again = await sync();
+    expect(again.changes).toEqual(["column extra VARCHAR was added", "column name VARCHAR was removed"]);
+    expect((await published()).types).toBe("id BIGINT, name VARCHAR, extra VARCHAR");
+    await folder.write("data/t.csv", "id,name\n1,a\n");
+    await sync();
+    expect((await published()).rows).toEqual(["1|a"]);
+  });
+
+  test("a column keeps its type when a file has no value of it any more", async () => {
+    await folder.write("data/t.csv", "id,day\n1,2024-01-01\n");
+    await sync();
+    await folder.write("data/t.csv", "id,day\n");
+    expect(await sync()).toMatchObject({ changes: [], error: null });
+    expect(await published()).toEqual({ rows: [], types: "id BIGINT, day DATE" });
+  });
+
+  test("a row of another width fails the table, and quarantine leaves it out", async () => {
+    const good = Array.from({ length: 60 }, (_, id) => `${id},n${id}`);
+    await folder.write("data/t.csv", `id,name\n${good.join("\n")}\n`);
+    await sync();
+    await folder.write("data/t.csv", `id,name\n${good.join("\n")}\n60,n60\n61\nx62,n62\n`);
+    expect((await sync()).error).toMatch(/"t\.csv", line 63: it has 1 values, the header has 2/);
+    expect((await published()).rows).toHaveLength(60);
+    const kept = await sync({}, { quarantine: true });
+    expect(kept.error).toBeNull();
+    expect(kept.stats.tables[0]).toMatchObject({ rows: 61, rowsQuarantined: 2 });
+    expect(await published()).toMatchObject({ types: "id BIGINT, name VARCHAR" });
+  });
+
+  test("JSON: a new key and a value of another kind are found while reading", async () => {
+    await folder.write("data/t.ndjson", '{"id":1}\n');
+    await sync();
+    await folder.write("data/t.ndjson", '{"id":1}\n{"id":2.5,"who":{"name":"Ada"}}\n');
+    const again = await sync();
+    expect(again.error).toBeNull();
+    expect((await published()).types).toBe('id DECIMAL(18,1), who STRUCT("name" VARCHAR)');
+    await folder.write("data/t.ndjson", '{"id":1}\n{"id":2,"who":{"name":"Ada","age":36}}\n');
+    await sync();
+    expect((await published()).types).toBe('id DECIMAL(18,1), who STRUCT("name" VARCHAR, age BIGINT)');
+  });
+
+  test("options that change read all files again", async () => {
+    await folder.write("data/t.csv", "price\n1.5\n");
+    await sync();
+    expect((await published()).types).toBe("price DECIMAL(18,1)");
+    await sync({ fractions: "double" });
+    expect((await published()).types).toBe("price DOUBLE");
+    await rm(join(folder.path, "data/t.csv"));
+  });
+});
