@@ -112,7 +112,7 @@ describe("query", () => {
         .map((line) => JSON.parse(line)),
     ).toEqual(rows);
     const csv = await run(["query", sql, "--format", "csv"]);
-    expect(csv.stdout).toBe("id,amount\n1,10.5\n2,7.25\n3,\n");
+    expect(csv.stdout).toBe("id,amount\n1,10.50\n2,7.25\n3,\n");
   });
 
   test("agnes query writes Arrow and Parquet files that others read", async () => {

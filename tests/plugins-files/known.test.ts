@@ -170,7 +170,7 @@ describe("files: a table that is known", () => {
     expect((await published()).types).toBe('id DECIMAL(18,1), who STRUCT("name" VARCHAR)');
     await folder.write("data/t.ndjson", '{"id":1}\n{"id":2,"who":{"name":"Ada","age":36}}\n');
     await sync();
-    expect((await published()).types).toBe('id DECIMAL(18,1), who STRUCT("name" VARCHAR, age BIGINT)');
+    expect((await published()).types).toBe('id DECIMAL(18,1), who STRUCT("name" VARCHAR, "age" BIGINT)');
   });
 
   test("options that change read all files again", async () => {
