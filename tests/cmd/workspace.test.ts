@@ -190,7 +190,7 @@ describe("query", () => {
       stdout: "pipe",
       stderr: "pipe",
     });
-    await Bun.sleep(700);
+    await Bun.sleep(2500);
     child.kill("SIGINT");
     const started = performance.now();
     expect(await child.exited).toBe(1);
