@@ -128,7 +128,8 @@ export class Workbench implements AsyncDisposable {
   async #insertFile(name: string, columns: readonly string[], chunk: FileChunk): Promise<void> {
     if (typeof chunk.data === "string") {
       const local = { ...chunk, data: chunk.data };
-      const { connection } = this;
+      // Another read may be under way on the connection of the workbench.
+      await using connection = await this.#database.connect();
       const reading = await readingOf(connection, local);
       if (reading === null) return;
       await using file = await openFile({ ...local, reading }, { connection });
