@@ -77,6 +77,8 @@ export interface CsvDialect {
   readonly skipLines: number;
   readonly comment: string;
   readonly maxLineBytes: number;
+  /** The names that somebody gave, instead of those of the header. */
+  readonly names?: readonly string[];
 }
 
 /** One column of a file and how its values are read. */

@@ -1,3 +1,5 @@
+import { basename } from "node:path";
+
 import {
   AgnesError,
   type arrow,
@@ -156,7 +158,7 @@ export class Describer {
     const { reading, columns, schema } = await this.#context.duckdb.inspect(inputs, options);
     if (reading === null) {
       throw new AgnesError("file_unreadable", {
-        path: table.path,
+        path: basename(table.path),
         reason: "it is empty, so its columns are unknown",
       });
     }

@@ -48,8 +48,16 @@ export class FilesSource {
         this.#described.set(name, described);
         yield infoOf(table, described);
       } catch (error) {
-        if (signal.aborted || !(error instanceof AgnesError)) throw error;
-        yield unreadableTable(table, error);
+        if (signal.aborted) throw error;
+        const problem =
+          error instanceof AgnesError
+            ? error
+            : new AgnesError(
+                "internal",
+                { what: `describing table ${name}: ${String(error)}` },
+                { cause: error },
+              );
+        yield unreadableTable(table, problem);
       }
     }
   }

@@ -17,7 +17,7 @@ export const duckdbErrors = {
   }),
   file_unreadable: errorSpec<{ path: string; reason: string }>({
     message: (d) => `could not read ${shown(d.path, 400)}: ${d.reason}`,
-    hint: () => "The file is damaged, incomplete or of another format; write it again.",
+    hint: () => "Correct the file, or the options that describe it, and run `agnes sync` again.",
   }),
   file_row_invalid: errorSpec<{ file: string; line: number; reason: string; text: string }>({
     status: 502,

@@ -12,7 +12,13 @@ export interface TextColumn {
 /** What the error says that a query throws at a value that does not fit. */
 export const MISFIT = "agnes: a value does not fit its column";
 
-const textName = (at: number) => quoteIdentifier(`agnes_text_${at}`);
+/** Names beside those of the columns, none of which is one of theirs. */
+function ownNames(columns: readonly TextColumn[]) {
+  let prefix = "agnes_";
+  while (columns.some(({ column }) => column.name.toLowerCase().startsWith(prefix))) prefix += "_";
+  const named = (what: string) => (at: number) => quoteIdentifier(`${prefix}${what}_${at}`);
+  return { text: named("text"), value: named("value"), bad: named("bad") };
+}
 
 /**
  * The SELECT that reads texts as their types and fails at the first value that would not read back as it is written.
@@ -25,6 +31,7 @@ export function checkedSelect(
   columns: readonly TextColumn[],
   numbers: NumberSeparators = PLAIN_NUMBERS,
 ): string {
+  const { text: textName } = ownNames(columns);
   const names = columns.map(({ column }) => quoteIdentifier(column.name));
   const checks = columns.flatMap(({ column }, at) => {
     const check = checkText(column, textName(at), names[at]!, numbers);
@@ -47,9 +54,10 @@ export function misfitsSelect(
   columns: readonly TextColumn[],
   numbers: NumberSeparators = PLAIN_NUMBERS,
 ): string {
-  const misfit = `CASE ${columns.map((_, at) => `WHEN agnes_bad_${at} THEN ${at}`).join(" ")} END`;
-  const record = columns.map(({ column }, at) => `${quoteLiteral(column.name)}: ${textName(at)}`).join(", ");
-  const value = `CASE agnes_column ${columns.map((_, at) => `WHEN ${at} THEN ${textName(at)}`).join(" ")} END`;
+  const { text, bad } = ownNames(columns);
+  const misfit = `CASE ${columns.map((_, at) => `WHEN ${bad(at)} THEN ${at}`).join(" ")} END`;
+  const record = columns.map(({ column }, at) => `${quoteLiteral(column.name)}: ${text(at)}`).join(", ");
+  const value = `CASE agnes_column ${columns.map((_, at) => `WHEN ${at} THEN ${text(at)}`).join(" ")} END`;
   return `SELECT agnes_row, agnes_column, ${value} AS agnes_value, to_json({${record}})::VARCHAR AS agnes_record
     FROM (SELECT *, ${misfit} AS agnes_column FROM (${triedSelect(relation, columns, numbers)}))
     WHERE agnes_column IS NOT NULL ORDER BY agnes_row`;
@@ -61,19 +69,22 @@ export function fittingSelect(
   columns: readonly TextColumn[],
   numbers: NumberSeparators = PLAIN_NUMBERS,
 ): string {
-  const bad = columns.map((_, at) => `agnes_bad_${at}`).join(" OR ");
-  const values = columns.map(({ column }, at) => `agnes_value_${at} AS ${quoteIdentifier(column.name)}`);
-  return `SELECT ${values.join(", ")} FROM (${triedSelect(relation, columns, numbers)}) WHERE NOT (${bad})`;
+  const { value, bad } = ownNames(columns);
+  const values = columns.map(({ column }, at) => `${value(at)} AS ${quoteIdentifier(column.name)}`);
+  const isBad = columns.map((_, at) => bad(at)).join(" OR ");
+  return `SELECT ${values.join(", ")} FROM (${triedSelect(relation, columns, numbers)}) WHERE NOT (${isBad})`;
 }
 
+/** Texts, values and whether they fit, by names of our own only: those of the columns do not occur here. */
 function triedSelect(relation: string, columns: readonly TextColumn[], numbers: NumberSeparators): string {
+  const own = ownNames(columns);
   const tried = columns.map(
     ({ column, text }, at) =>
-      `${text} AS ${textName(at)}, ${tryCastText(column, text, numbers)} AS agnes_value_${at}`,
+      `${text} AS ${own.text(at)}, ${tryCastText(column, text, numbers)} AS ${own.value(at)}`,
   );
   const bad = columns.map(({ column }, at) => {
-    const check = checkText(column, textName(at), `agnes_value_${at}`, numbers) ?? "true";
-    return `(${textName(at)} IS NOT NULL AND (agnes_value_${at} IS NULL OR (${check}) IS FALSE)) AS agnes_bad_${at}`;
+    const check = checkText(column, own.text(at), own.value(at), numbers) ?? "true";
+    return `(${own.text(at)} IS NOT NULL AND (${own.value(at)} IS NULL OR (${check}) IS FALSE)) AS ${own.bad(at)}`;
   });
   return `SELECT *, ${bad.join(", ")} FROM (SELECT row_number() OVER () AS agnes_row, ${tried.join(", ")} FROM ${relation})`;
 }

@@ -1,6 +1,6 @@
 import { Schema } from "apache-arrow";
 
-import { AgnesError, isAgnesError } from "../../base/mod.ts";
+import { AgnesError, isAgnesError, shown } from "../../base/mod.ts";
 import type { FileChunk, FileInput, FileReading, InspectedFiles, InspectOptions } from "../../kit/mod.ts";
 import type { Connection } from "../connection.ts";
 import { describeQuery } from "../describe.ts";
@@ -19,11 +19,11 @@ export async function inspectFiles(
   files: readonly FileInput[],
   options: InspectOptions,
 ): Promise<InspectedFiles> {
-  await checkTypes(connection, options.types ?? {});
+  const types = await canonicalTypes(connection, options.types ?? {});
   const { reading, columns } =
     files.length === 0
       ? { reading: options.known ?? null, columns: new Map() }
-      : await decide(connection, files, options);
+      : await decide(connection, files.map(withOwnConstants), { ...options, types });
   const stranger = unknownColumn(options.types ?? {}, reading?.columns.map(({ name }) => name) ?? []);
   if (reading !== null && stranger !== undefined) {
     const known = reading.columns.map(({ name }) => name).join(", ");
@@ -47,9 +47,9 @@ export async function readingOf(
     ...(origin === undefined ? {} : { origin }),
     ...(constants === undefined ? {} : { constants }),
   };
-  const types = { ...options.types, ...chunk.types };
+  const types = await canonicalTypes(connection, { ...options.types, ...chunk.types });
   const { signal } = options;
-  const { reading } = await decide(connection, [file], {
+  const { reading } = await decide(connection, [withOwnConstants(file)], {
     format,
     types,
     ...(csv === undefined ? {} : { csv }),
@@ -84,17 +84,60 @@ async function decide(
   return { reading, columns: perFile };
 }
 
-/** @throws `invalid_input` naming the column whose type DuckDB does not have */
-async function checkTypes(connection: Connection, types: Readonly<Record<string, string>>): Promise<void> {
+/**
+ * Types as DuckDB writes them: `int4` is `INTEGER`. The result has no inherited keys, since a column may be called
+ * `constructor`.
+ *
+ * @throws `invalid_input` naming the column whose type DuckDB does not have
+ */
+async function canonicalTypes(
+  connection: Connection,
+  types: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, string>>> {
+  const known = new Map<string, string>();
+  const canonical = Object.create(null) as Record<string, string>;
   for (const [name, type] of Object.entries(types)) {
-    try {
-      await connection.describe(`SELECT CAST(NULL AS ${type})`);
-    } catch (error) {
-      if (!isAgnesError(error, "duckdb_failed")) throw error;
-      const reason = `DuckDB has no type ${type}`;
-      throw new AgnesError("invalid_input", { what: `types.${name}`, reason }, { cause: error });
-    }
+    let written = known.get(type);
+    if (written === undefined) known.set(type, (written = await canonicalType(connection, name, type)));
+    canonical[name] = written;
   }
+  return canonical;
+}
+
+async function canonicalType(connection: Connection, name: string, type: string): Promise<string> {
+  const refusal = (cause?: unknown) =>
+    new AgnesError(
+      "invalid_input",
+      { what: `types.${name}`, reason: `DuckDB has no type ${shown(type)}` },
+      { cause },
+    );
+  // The type becomes part of a CAST; what leaves its parentheses would be SQL of its own.
+  if (!/^[\w ,"()[\]]+$/.test(type) || !isBalanced(type)) throw refusal();
+  try {
+    const [column] = await connection.describe(`SELECT CAST(NULL AS ${type}) AS c`);
+    return column!.type;
+  } catch (error) {
+    if (!isAgnesError(error, "duckdb_failed")) throw error;
+    throw refusal(error);
+  }
+}
+
+function isBalanced(type: string): boolean {
+  let depth = 0;
+  for (const character of type.replace(/"[^"]*"/g, "")) {
+    if (character === "(") depth += 1;
+    if (character === ")") depth -= 1;
+    if (depth < 0 || character === '"') return false;
+  }
+  return depth === 0;
+}
+
+/** As in `canonicalTypes`, without inherited keys. */
+function withOwnConstants(file: FileInput): FileInput {
+  const { constants } = file;
+  return constants === undefined
+    ? file
+    : { ...file, constants: Object.assign(Object.create(null), constants) };
 }
 
 async function schemaOf(

@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import * as zlib from "node:zlib";
 
 import { AgnesError, messageOf } from "../../base/mod.ts";
@@ -25,7 +26,9 @@ export async function* openBytes(
   signal?: AbortSignal,
   chunkBytes: number = 64 * 1024,
 ): AsyncGenerator<Uint8Array> {
-  const kind = compressionOf(file);
+  // A compressed file of no bytes is cut off to its decompressor, but to people it is empty.
+  const isBlank = (await stat(file.path).catch(() => null))?.size === 0;
+  const kind = isBlank ? "none" : compressionOf(file);
   const source = createReadStream(file.path, {
     highWaterMark: chunkBytes,
     ...(signal === undefined ? {} : { signal }),

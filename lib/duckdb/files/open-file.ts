@@ -26,6 +26,8 @@ export interface OpenFile extends AsyncDisposable {
   readonly isEmpty: boolean;
   /** The SELECT of all rows, in the order of the file: right or an error. */
   readonly select: string;
+  /** Whether a query of `select` that failed may be tried again: `select` then reads the file another way. */
+  retry?(error: unknown): Promise<boolean>;
   /** The error that a query of `select` failed with, told with file, line, column and value where it is about these. */
   explain(error: unknown): Promise<unknown>;
   /** Sorts out what does not fit: the SELECT of the rows that fit, and the others, one by one. */
@@ -46,7 +48,13 @@ export interface OpenFileOptions {
  * Opens a file by a reading that leaves nothing to be guessed.
  * @throws `file_unreadable`; `file_reading_outdated` when the file has columns that the reading does not know
  */
-export async function openFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
+export async function openFile(given: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
+  const { constants } = given;
+  // A column may be called `constructor`.
+  const chunk: ReadableChunk =
+    constants === undefined
+      ? given
+      : { ...given, constants: Object.assign(Object.create(null), constants) as typeof constants };
   switch (chunk.format) {
     case "csv":
       return openCsvFile(chunk, options);

@@ -4,7 +4,7 @@ const CLOCK = `${HOUR}:[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6}0*)?)?`;
 /** ISO 8601 without and with a zone, to the microsecond. */
 export const ISO_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
 export const TIMESTAMP: string = `${ISO_DATE}[ T]${CLOCK}`;
-export const ZONED_TIMESTAMP: string = `${TIMESTAMP}( ?UTC|Z|[+-][0-9]{2}(:?[0-9]{2})?)`;
+export const ZONED_TIMESTAMP: string = `${TIMESTAMP}( ?UTC|Z|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)`;
 export const CLOCK_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?";
 
 /** The order of day, month and year in a date with one separator, as strptime writes it. */
@@ -54,15 +54,28 @@ export function clockPattern(clock: ClockForm): string {
   return CLOCK_PATTERNS[clock];
 }
 
-/** The regular expression that texts of a format match; strptime by itself takes years of two digits for four. */
-export function dateForm(format: string): string {
-  return format
-    .replace(
-      /[.\\+*?()[\]{}|^$/]/g,
-      (character) => `[${character === "^" ? "\\^" : character === "\\" ? "\\\\" : character}]`,
-    )
-    .replaceAll("%Y", "[0-9]{4}")
-    .replaceAll("%f", "[0-9]{1,6}")
-    .replaceAll("%p", "[AaPp][Mm]")
-    .replaceAll(/%[dmHMSI]/g, "[0-9]{1,2}");
+/** The regular expression of the texts of a format; null for a format with parts whose form is not known here. */
+export function dateForm(format: string): string | null {
+  const parts = format.split(/(%.)/);
+  const form = parts.map((part) => {
+    if (part.startsWith("%")) return FORMS_OF_PARTS[part[1]!] ?? null;
+    return part.replace(/[^A-Za-z0-9 ]/g, (character) =>
+      character === "^" || character === "\\" ? `[\\${character}]` : `[${character}]`,
+    );
+  });
+  return form.includes(null) ? null : form.join("");
 }
+
+/** strptime by itself takes years of two digits where it should have four. */
+const FORMS_OF_PARTS: Readonly<Record<string, string | undefined>> = {
+  Y: "[0-9]{4}",
+  y: "[0-9]{2}",
+  f: "[0-9]{1,6}",
+  p: "[AaPp][Mm]",
+  d: "[0-9]{1,2}",
+  m: "[0-9]{1,2}",
+  H: "[0-9]{1,2}",
+  M: "[0-9]{1,2}",
+  S: "[0-9]{1,2}",
+  I: "[0-9]{1,2}",
+};

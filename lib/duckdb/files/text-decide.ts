@@ -5,7 +5,9 @@ import { decideDateOrders } from "./text-orders.ts";
 import {
   FRACTION,
   groupingCheck,
+  checkFormat,
   holdsDigits,
+  holdsMagnitude,
   PLAIN_NUMBERS,
   plainNumber,
   SCIENTIFIC,
@@ -141,15 +143,24 @@ function kindOf(text: string, options: DecideOptions, hint?: string): string {
   const grouping = groupingCheck(text, numbers);
   const number = (pattern: string) =>
     grouping === null ? like(pattern, plain) : `(${grouping} AND ${like(pattern, plain)})`;
-  const parses = (format: string) => `try_strptime(${text}, ${quoteLiteral(format)}) IS NOT NULL`;
+  const parses = (format: string) => {
+    const value = `try_strptime(${text}, ${quoteLiteral(format)})`;
+    return `(${value} IS NOT NULL AND ${checkFormat(format, text, value)})`;
+  };
   const given = [
     ...(dateFormat === undefined ? [] : [[parses(dateFormat), KIND.givenDate] as const]),
     ...(timestampFormat === undefined ? [] : [[parses(timestampFormat), KIND.givenTimestamp] as const]),
   ];
   const moments = [
-    [`${like(ISO_DATE)} AND TRY_CAST(${text} AS DATE) IS NOT NULL`, KIND.date],
-    [`${like(TIMESTAMP)} AND TRY_CAST(${text} AS TIMESTAMP) IS NOT NULL`, KIND.timestamp],
-    [`${like(ZONED_TIMESTAMP)} AND TRY_CAST(${text} AS TIMESTAMPTZ) IS NOT NULL`, KIND.zoned],
+    [`${like(ISO_DATE)} AND ${text} >= '0001' AND TRY_CAST(${text} AS DATE) IS NOT NULL`, KIND.date],
+    [
+      `${like(TIMESTAMP)} AND ${text} >= '0001' AND TRY_CAST(${text} AS TIMESTAMP) IS NOT NULL`,
+      KIND.timestamp,
+    ],
+    [
+      `${like(ZONED_TIMESTAMP)} AND ${text} >= '0001' AND TRY_CAST(${text} AS TIMESTAMPTZ) IS NOT NULL`,
+      KIND.zoned,
+    ],
   ] as const;
   const branches =
     allow === "moments"
@@ -197,7 +208,7 @@ function factsOf(kind: string, number: string, long: string): string {
     whole_digits: max((${whole})::INTEGER) FILTER (${numeric}),
     fraction_digits: max((${fraction})::INTEGER) FILTER (${numeric}),
     fits_bigint: coalesce(bool_and(TRY_CAST(${long} AS BIGINT) IS NOT NULL) FILTER (${long} IS NOT NULL AND ${is(kind, KIND.whole)}), true),
-    fits_double: coalesce(bool_and(isfinite(${double}) AND ${holdsDigits(long, double)}) FILTER (${long} IS NOT NULL), true)
+    fits_double: coalesce(bool_and(${holdsMagnitude(long, double)} AND ${holdsDigits(long, double)}) FILTER (${long} IS NOT NULL), true)
   }`;
 }
 

@@ -1,5 +1,5 @@
 import { quoteLiteral } from "../sql.ts";
-import { dateForm, ISO_DATE, TIMESTAMP, ZONED_TIMESTAMP } from "./text-dates.ts";
+import { CLOCK_TIME, dateForm, ISO_DATE, TIMESTAMP, ZONED_TIMESTAMP } from "./text-dates.ts";
 
 /** A type that texts are read as, and how they are written where that is not the usual way. */
 export interface TextType {
@@ -56,27 +56,31 @@ export function checkText(
   if (type === "VARCHAR") return null;
   if (NUMBER_TYPE.test(type)) return checkNumber({ type, given }, text, value, numbers);
   const written = `CAST(${value} AS VARCHAR)`;
-  if (format !== undefined)
-    return given ? null : `regexp_full_match(${text}, ${quoteLiteral(dateForm(format))})`;
-  if (given && type !== "DATE" && !type.startsWith("TIMESTAMP")) return null;
-  const otherwise = (pattern: string) =>
-    `CASE WHEN ${written} = ${text} THEN true ELSE regexp_full_match(${text}, ${quoteLiteral(pattern)}) END`;
+  if (format !== undefined) return checkFormat(format, text, value);
+  const pattern = (form: string) => `regexp_full_match(${text}, ${quoteLiteral(form)})`;
   switch (type) {
-    case "DATE":
-      // Whatever else has ten characters and is a date to DuckDB, such as 2024/01/31, is that very day.
-      return `strlen(${text}) = 10`;
     case "BOOLEAN":
-      return `${written} = lower(${text})`;
+      return given ? null : `${written} = lower(${text})`;
+    case "DATE":
+      // In the quick form only texts that begin with a digit: a minus would be a year before the first.
+      return `CASE WHEN ${text} LIKE '____-__-__' AND ${text} >= '0001' THEN true ELSE ${written} = ${text} END`;
     case "TIMESTAMP":
-      return `CASE WHEN ${text} LIKE '____-__-__ __:__:__' THEN true ELSE regexp_full_match(${text}, ${quoteLiteral(`${ISO_DATE}|${TIMESTAMP}`)}) END`;
+      return `CASE WHEN ${written} = ${text} THEN true ELSE (${text} >= '0001' AND ${pattern(`${ISO_DATE}|${TIMESTAMP}`)}) END`;
     case "TIMESTAMP WITH TIME ZONE":
-    case "TIMESTAMPTZ":
-      return `regexp_full_match(${text}, ${quoteLiteral(ZONED_TIMESTAMP)})`;
+      return `(${text} >= '0001' AND ${pattern(ZONED_TIMESTAMP)})`;
     case "TIME":
-      return otherwise("[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?");
+      return `CASE WHEN ${written} = ${text} THEN true ELSE ${pattern(CLOCK_TIME)} END`;
     default:
-      return `${written} = ${text}`;
+      return `lower(replace(${written}, ' ', '')) = lower(replace(${text}, ' ', ''))`;
   }
+}
+
+/** A text in a format of its own says what its value does if it has the form, or would be written so again. */
+export function checkFormat(format: string, text: string, value: string): string {
+  const again = `strftime(${value}, ${quoteLiteral(format)}) = ${text}`;
+  const form = dateForm(format);
+  if (form === null) return again;
+  return `CASE WHEN regexp_full_match(${text}, ${quoteLiteral(form)}) THEN true ELSE ${again} END`;
 }
 
 function checkNumber(
@@ -101,11 +105,19 @@ function checkNumber(
     const shown = matches(`-?(0|[1-9][0-9]*)([.][0-9]{1,${Math.max(1, Number(scale))}})?`);
     return cheapOr(given ? kept : `(${shown} AND (${value} <> 0 OR NOT starts_with(${plain}, '-')))`);
   }
-  const finite = `isfinite(${value})`;
+  const finite = holdsMagnitude(plain, value);
   if (given || type === "FLOAT") return `${finite}${and}`;
   const form = matches(`${WHOLE}|${FRACTION}|${SCIENTIFIC}`);
   const short = `CASE WHEN strlen(${plain}) <= 15 THEN ${form} ELSE (${cheapOr(`(${form} AND ${holdsDigits(plain, value)})`)}) END`;
   return `${finite} AND (${short}${and})`;
+}
+
+/** The smallest double that has all its digits. */
+const NORMAL_MIN = "2.2250738585072014e-308";
+
+/** Whether a double is about as large as its numeral: neither infinite nor so small that digits, or all of it, are lost. */
+export function holdsMagnitude(plain: string, double: string): string {
+  return `(isfinite(${double}) AND (abs(${double}) >= ${NORMAL_MIN} OR (${double} = 0 AND NOT regexp_matches(${plain}, '^[^eE]*[1-9]'))))`;
 }
 
 /**
@@ -138,6 +150,6 @@ export function groupingCheck(
     character === "" ? "" : `[${character === "^" ? "\\^" : character}]`;
   const whole =
     thousandsSeparator === "" ? "[0-9]+" : `([0-9]+|[0-9]{1,3}(${literally(thousandsSeparator)}[0-9]{3})+)`;
-  const pattern = `\\s*[+-]?${whole}(${literally(decimalSeparator)}[0-9]*)?([eE][+-]?[0-9]+)?\\s*`;
+  const pattern = `[+-]?${whole}(${literally(decimalSeparator)}[0-9]*)?([eE][+-]?[0-9]+)?`;
   return `regexp_full_match(${text}, ${quoteLiteral(pattern)})`;
 }

@@ -53,7 +53,7 @@ export async function mergeRead(
   );
   await using connection = await context.database.connect();
   const filled =
-    plan.strategy === "full_refresh"
+    plan.strategy === "full_refresh" && quarantine === null
       ? nonEmpty
       : await withoutNullKeys(context, connection, nonEmpty, columns, quarantine);
   const cursor = await newCursor(context, connection, filled, columns, decision);

@@ -64,17 +64,25 @@ async function copyFile(
 ): Promise<{ rows: number; sizeBytes: number }> {
   const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
   const list = selectList(target.columns, file.present);
-  const copy = async (select: string) => {
+  const copy = (select: string) => {
     const sql = `SELECT ${list} FROM (${select})${where}`;
     const options = { signal: context.signal, ordered: true, connection };
+    return copyToParquet(context.database, { kind: "sql", sql }, path, options);
+  };
+  const copyAll = async () => {
     try {
-      return await copyToParquet(context.database, { kind: "sql", sql }, path, options);
+      return await copy(file.select);
+    } catch (error) {
+      if ((await file.retry?.(error)) !== true) throw await file.explain(error);
+    }
+    try {
+      return await copy(file.select);
     } catch (error) {
       throw await file.explain(error);
     }
   };
   try {
-    return await copy(file.select);
+    return await copyAll();
   } catch (error) {
     if (!isMisfit(error)) throw error;
     if (target.quarantine === null) throw withTable(context, error);

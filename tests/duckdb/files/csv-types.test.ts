@@ -183,7 +183,62 @@ test("inspectFiles() gives DOUBLE to fractions when told, and takes formats and 
   expect(await readColumn(["1.50"], { types: { x: "DECIMAL(9,1)" } })).toEqual(["DECIMAL(9,1)", "1.5"]);
 });
 
+test("inspectFiles() takes types by other names, and nothing that is more than a type", async () => {
+  expect(await readColumn(["7"], { types: { x: "int4" } })).toEqual(["INTEGER", "7"]);
+  for (const type of ["INTEGER), (SELECT 1", "VARCHAR) || ('x'", "INTEGER; SELECT 1", "ENUM('a')"]) {
+    expect(await rejection(readColumn(["1"], { types: { x: type } }))).toMatchObject({
+      code: "invalid_input",
+    });
+  }
+});
+
 test.each([
+  [{ thousandsSeparator: "." }, "csv.thousandsSeparator"],
+  [{ thousandsSeparator: "-" }, "csv.thousandsSeparator"],
+  [{ decimalSeparator: "0" }, "csv.decimalSeparator"],
+  [{ dateFormat: "%d/%m/%Y %H:%M" }, "csv.dateFormat"],
+  [{ delimiter: "\n" }, "csv.delimiter"],
+  [{ names: ["a", "A"] }, "csv.names"],
+])("inspectFiles() refuses options that contradict themselves: %p", async (csv, option) => {
+  expect((await rejection(readColumn(["1"], { csv }))).details).toMatchObject({ what: option });
+});
+
+test.each([
+  [
+    "DATE",
+    "2024-01-01",
+    ["99-1-1(BC)", "epoch     ", "infinity  ", "-2024-1-01", "20240-1-01", "-024-01-01"],
+  ],
+  [
+    "TIMESTAMP",
+    "2024-01-01 10:00:00",
+    [
+      "2024-01-01 24:00:00",
+      "-024-01-01 10:00:00",
+      "2024-01-01 10:00:0Z",
+      "2024-01-01 10:00:0 ",
+      "2024-01-01 10:00+01",
+    ],
+  ],
+  ["TIMESTAMP WITH TIME ZONE", "2024-01-01T10:00:00Z", ["2024-01-01T10:00:00+99:99", "2024-01-01T10:00:00"]],
+  ["DOUBLE", "1.5e-7", ["1.5e-400", "1.23456e-322", "1.5e400", "0.12345678901234567891"]],
+])("openFile() refuses what a known %s does not say exactly", async (type, good, odd) => {
+  const { reading } = await readTable({ "t.csv": `x\n${good}\n` });
+  expect(reading.columns[0]!.type).toBe(type);
+  for (const text of odd) {
+    const error = await rejection(
+      readTable({ "t.csv": `x\n"${text}"\n` }, { look: "columns", known: reading }),
+    );
+    expect(error).toMatchObject({ code: "file_value_invalid", details: { line: 2, value: text } });
+  }
+});
+
+test.each([
+  ["INTEGER[]", "[1.7]"],
+  ["TIME", "10:00:00.1234567"],
+  ["int4", "1.7"],
+  ["numeric(5,1)", "1.7777"],
+  ["DOUBLE", "1e-999"],
   ["INTEGER", "1.7"],
   ["INTEGER", "1e3"],
   ["INTEGER", "3000000000"],

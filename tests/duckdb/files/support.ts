@@ -41,14 +41,17 @@ export async function readTable(
     const list = reading.columns.map(({ name }) =>
       has.has(name) ? `CAST("${name.replaceAll('"', '""')}" AS VARCHAR)` : "NULL",
     );
-    try {
-      const found = await connection.rows<{ row: (string | null)[] }>(
-        `SELECT [${list.join(", ")}] AS row FROM (${file.select})`,
-      );
-      rows.push(...found.map(({ row }) => row));
-    } catch (error) {
-      throw await file.explain(error);
-    }
+    const read = () =>
+      connection.rows<{ row: (string | null)[] }>(`SELECT [${list.join(", ")}] AS row FROM (${file.select})`);
+    const found = await read()
+      .catch(async (error: unknown) => {
+        if ((await file.retry?.(error)) !== true) throw error;
+        return read();
+      })
+      .catch(async (error: unknown) => {
+        throw await file.explain(error);
+      });
+    rows.push(...found.map(({ row }) => row));
   }
   return {
     reading,

@@ -1,11 +1,11 @@
 import { AgnesError } from "../../../base/mod.ts";
 import type { CsvDialect, CsvOptions } from "../../../kit/mod.ts";
-import type { CsvHead } from "./head.ts";
+import { checkCsvOptions } from "./check-options.ts";
+import { MAX_LINE_BYTES, type CsvHead } from "./head.ts";
 import { csvRecords, type RecordSyntax } from "./records.ts";
 
 const DELIMITERS = [",", ";", "\t", "|"] as const;
 const RECORDS_MAX = 500;
-const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 /** How the records of one file split with one delimiter. */
 interface Split {
@@ -24,6 +24,7 @@ interface Split {
  * @throws `file_unreadable` when the files of one table differ
  */
 export function detectDialect(heads: readonly CsvHead[], csv: CsvOptions, known?: CsvDialect): CsvDialect {
+  checkCsvOptions(csv);
   const quote = csv.quote ?? known?.quote ?? '"';
   const escape = csv.escape ?? known?.escape ?? detectEscape(heads, csv, quote);
   const delimiter = csv.delimiter ?? detectDelimiter(heads, { quote, escape }, known?.delimiter);
@@ -32,7 +33,7 @@ export function detectDialect(heads: readonly CsvHead[], csv: CsvOptions, known?
     quote,
     escape,
     header: csv.header ?? csv.names === undefined,
-    nullValues: csv.nullValues ?? [""],
+    nullValues: csv.nullValues === undefined || csv.nullValues.length === 0 ? [""] : csv.nullValues,
     // Files may say their own by a byte order mark.
     encoding: heads[0]?.encoding ?? "utf-8",
     decimalSeparator: csv.decimalSeparator ?? ".",
@@ -40,6 +41,7 @@ export function detectDialect(heads: readonly CsvHead[], csv: CsvOptions, known?
     skipLines: csv.skipLines ?? 0,
     comment: csv.comment ?? "",
     maxLineBytes: csv.maxLineBytes ?? MAX_LINE_BYTES,
+    ...(csv.names === undefined ? {} : { names: csv.names }),
   };
 }
 

@@ -4,7 +4,8 @@ import { originOf } from "../columns.ts";
 import { textDecoding, markedEncoding } from "../encoding.ts";
 import { openBytes } from "../open-bytes.ts";
 import type { CsvHead } from "./head.ts";
-import { csvRecords, type CsvRecord } from "./records.ts";
+import { LineFilter } from "./line-filter.ts";
+import { RecordReader, type CsvRecord } from "./records.ts";
 
 /** A file of which the layout is known. */
 export interface LaidOutCsv {
@@ -33,8 +34,13 @@ export async function explainCsvError(
     files.find(({ head, readPath }) => (readPath ?? head.file.path) === path) ??
     (files.length === 1 ? files[0] : undefined);
   if (laidOut === undefined) return error;
-  const found = await firstBadRecord(laidOut, dialect, signal);
   const { file } = laidOut.head;
+  const tooLong = /CSV Error on Line: (\d+)[^]*Maximum line size of (\d+) bytes exceeded/.exec(reason);
+  if (tooLong !== null) {
+    const limit = `line ${tooLong[1]}: a record has more than ${tooLong[2]} bytes; csv.maxLineBytes raises the limit`;
+    return new AgnesError("file_unreadable", { path: originOf(file), reason: limit }, { cause: error });
+  }
+  const found = await firstBadRecord(laidOut, dialect, signal);
   if (found !== null) {
     return new AgnesError("file_row_invalid", { file: originOf(file), ...found }, { cause: error });
   }
@@ -50,6 +56,27 @@ export async function explainCsvError(
     { path: originOf(file), reason: `${where}${said}` },
     { cause: error },
   );
+}
+
+/**
+ * Whether DuckDB could not read CSV files in which our own reader finds nothing wrong: line ends that change behind the
+ * head, or long values of many lines, which its parallel reader cannot follow. Reading with care may help then.
+ */
+export async function mayReadWithCare(
+  error: unknown,
+  files: readonly LaidOutCsv[],
+  dialect: CsvDialect,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  if (!isAgnesError(error) || signal?.aborted === true) return false;
+  if (!/CSV (Error|Parser)|Parallel CSV Reader/i.test(reasonOf(error))) return false;
+  if (/Maximum line size/.test(reasonOf(error))) return false;
+  const path = /\n\s*file = ([^\n]*)/.exec(reasonOf(error))?.[1];
+  const suspects = files.filter(
+    ({ head, readPath }) => path === undefined || (readPath ?? head.file.path) === path,
+  );
+  for (const one of suspects) if ((await firstBadRecord(one, dialect, signal)) !== null) return false;
+  return suspects.length > 0;
 }
 
 /** The first record that does not have the width of the header, or whose quote does not close. */
@@ -81,37 +108,12 @@ export async function* recordsOf(
   dialect: CsvDialect,
   signal?: AbortSignal,
 ): AsyncGenerator<CsvRecord> {
-  let rest = "";
-  let line = 1;
-  let skip = head.skipLines;
-  const isComment = (text: string) => dialect.comment !== "" && text.startsWith(dialect.comment);
-  let held = "";
+  const lines = new LineFilter(head.skipLines, dialect.comment);
+  const reader = new RecordReader(dialect, 1);
   for await (const { text, isEnd } of textsOf(head, signal)) {
-    // A carriage return may be half of a line end.
-    const whole = rest + held + text;
-    held = !isEnd && whole.endsWith("\r") ? "\r" : "";
-    rest = held === "" ? whole : whole.slice(0, -1);
-    while (skip > 0 || isComment(rest)) {
-      const end = /\r\n|\r(?!$)|\n/.exec(rest);
-      if (end === null) break;
-      rest = rest.slice(end.index + end[0].length);
-      line += 1;
-      skip = Math.max(0, skip - 1);
-    }
-    let done = 0;
-    for (const record of csvRecords(rest, dialect, line)) {
-      if (record.isOpen && !isEnd) break;
-      // A comment has no quotes to close, so it cannot be read as a record.
-      if (!isComment(record.values[0]!)) yield record;
-      done = record.end;
-    }
-    line += lineEnds(rest.slice(0, done));
-    rest = rest.slice(done);
+    // A line that is left out stands for an empty one, so that the lines are those of the file.
+    yield* reader.push(lines.push(text, isEnd, dialect), isEnd);
   }
-}
-
-function lineEnds(text: string): number {
-  return text.match(/\r\n|\r|\n/g)?.length ?? 0;
 }
 
 async function* textsOf(

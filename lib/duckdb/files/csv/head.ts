@@ -2,6 +2,8 @@ import { AgnesError, messageOf } from "../../../base/mod.ts";
 import type { CsvOptions, FileInput } from "../../../kit/mod.ts";
 import { detectEncoding, encodingNamed, markedEncoding, textDecoding } from "../encoding.ts";
 import { readHead } from "../open-bytes.ts";
+import { LineFilter } from "./line-filter.ts";
+import { csvRecords } from "./records.ts";
 
 /** How a CSV file begins. */
 export interface CsvHead {
@@ -21,8 +23,9 @@ export interface CsvHead {
   readonly needsCopy: boolean;
 }
 
-/** Enough for a header of thousands of columns and for some hundred rows. */
+/** Enough for most headers and for some hundred rows; a longer first record is read to its end. */
 const HEAD_BYTES = 256 * 1024;
+export const MAX_LINE_BYTES: number = 16 * 1024 * 1024;
 
 /**
  * Reads how a CSV file begins.
@@ -30,17 +33,35 @@ const HEAD_BYTES = 256 * 1024;
  */
 export async function readCsvHead(
   file: FileInput,
-  csv: Pick<CsvOptions, "encoding" | "skipLines" | "comment">,
+  csv: Pick<
+    CsvOptions,
+    "delimiter" | "quote" | "escape" | "encoding" | "skipLines" | "comment" | "maxLineBytes"
+  >,
   signal?: AbortSignal,
 ): Promise<CsvHead> {
-  const { bytes, isWhole } = await readHead(file, HEAD_BYTES, signal);
+  const maxBytes = Math.max(HEAD_BYTES, csv.maxLineBytes ?? MAX_LINE_BYTES);
+  for (let wantedBytes = HEAD_BYTES; ; wantedBytes *= 8) {
+    const head = await headOf(file, csv, wantedBytes, signal);
+    if (head.isWhole || wantedBytes >= maxBytes || hasRecord(head, csv)) return head;
+  }
+}
+
+async function headOf(
+  file: FileInput,
+  csv: Parameters<typeof readCsvHead>[1],
+  wantedBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<CsvHead> {
+  const { comment = "" } = csv;
+  const { bytes, isWhole } = await readHead(file, wantedBytes, signal);
   const marked = markedEncoding(bytes);
   const encoding =
     marked?.encoding ?? (csv.encoding === undefined ? detectEncoding(bytes) : encodingNamed(csv.encoding));
   const all = decodedHead(file, bytes.subarray(marked?.markBytes ?? 0), encoding, isWhole);
-  const [, delimiter] = /^"?sep=([^\r\n"])"?\r?\n/i.exec(all) ?? [];
+  const [, delimiter] = /^"?sep=([^\r\n"])"?(\r\n|\r|\n)/i.exec(all) ?? [];
   const skipLines = (csv.skipLines ?? 0) + (delimiter === undefined ? 0 : 1);
-  const text = withoutLines(all, skipLines, csv.comment ?? "");
+  const filter = new LineFilter(skipLines, comment);
+  const text = filter.push(all, true, { ...syntaxOf(csv), delimiter: csv.delimiter ?? delimiter ?? "," });
   return {
     file,
     encoding,
@@ -52,10 +73,25 @@ export async function readCsvHead(
     needsCopy:
       encoding !== "utf-8" ||
       hasMixedLineEnds(all) ||
-      (csv.comment ?? "") !== "" ||
+      comment !== "" ||
+      // DuckDB looks for quotes in the lines that it skips, and takes an empty line for the header.
+      skipLines > 0 ||
+      /^[\r\n]/.test(all) ||
       // DuckDB does not see a quote behind a mark, so a name of two lines would be a row.
       (marked !== null && /^["']/.test(all)),
   };
+}
+
+const syntaxOf = ({ delimiter = ",", quote = '"', escape = quote }: Parameters<typeof readCsvHead>[1]) => ({
+  delimiter,
+  quote,
+  escape,
+});
+
+/** Whether the first record ends in the head, so that the header is whole. */
+function hasRecord({ text }: CsvHead, csv: Parameters<typeof readCsvHead>[1]): boolean {
+  const [first] = csvRecords(text, syntaxOf(csv));
+  return first !== undefined && !first.isOpen;
 }
 
 function decodedHead(file: FileInput, bytes: Uint8Array, encoding: string, isWhole: boolean): string {
@@ -97,20 +133,7 @@ function badLine(bytes: Uint8Array): number {
   }
 }
 
-function withoutLines(text: string, skipLines: number, comment: string): string {
-  let rest = text;
-  for (let skipped = 0; skipped < skipLines; skipped++) {
-    const [line] = /^[^\r\n]*(\r\n|\r|\n|$)/.exec(rest)!;
-    rest = rest.slice(line.length);
-  }
-  if (comment === "") return rest;
-  return rest
-    .split(/(?<=\n)|(?<=\r)(?!\n)/)
-    .filter((line) => !line.startsWith(comment))
-    .join("");
-}
-
 function hasMixedLineEnds(text: string): boolean {
-  const kinds = [/\r\n/, /(?<!\r)\n/, /\r(?!\n)./].filter((kind) => kind.test(text));
+  const kinds = [/\r\n/, /(?<!\r)\n/, /\r(?!\n)/].filter((kind) => kind.test(text));
   return kinds.length > 1;
 }

@@ -1,13 +1,15 @@
 import { stat } from "node:fs/promises";
 
+import { AgnesError } from "../../../base/mod.ts";
 import type { CsvDialect, FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
-import { ambiguityNote, columnsByName, uniteColumns } from "../columns.ts";
+import { ambiguityNote, columnsByName, originOf, uniteColumns } from "../columns.ts";
 import { decideTextTypes, type DecidedType } from "../text-decide.ts";
+import { compressionOf } from "../open-bytes.ts";
 import { inParallel } from "../parallel.ts";
 import { detectDialect } from "./dialect.ts";
-import { explainCsvError } from "./explain.ts";
+import { explainCsvError, mayReadWithCare } from "./explain.ts";
 import { readCsvHead, type CsvHead } from "./head.ts";
 import { columnNames } from "./names.ts";
 import { openCsv, type OpenCsv } from "./open.ts";
@@ -62,10 +64,14 @@ export async function inspectCsv(
       names: [...own, ...Object.keys(head.file.constants ?? {})],
     })),
   );
-  if (options.look === "columns") return { dialect, columns: known?.columns ?? [], perFile, notes: [] };
+  if (options.look === "columns") {
+    checkKinship(named, known);
+    return { dialect, columns: known?.columns ?? [], perFile, notes: [] };
+  }
   const look = new Look(connection, named, dialect, options);
   const open = names.filter((name) => given[name] === undefined);
   const decided = await decideColumns(look, open, named, options);
+  checkKinship(named, known);
   const before = columnsByName(known?.columns ?? []);
   const columns = names.map((name) => {
     const was = before.get(name);
@@ -78,6 +84,20 @@ export async function inspectCsv(
     ambiguous === undefined ? [] : [ambiguityNote(name, ambiguous)],
   );
   return { dialect, columns, perFile, notes };
+}
+
+/** A file that has none of the columns of the others is no part of their table: its header is missing, perhaps. */
+function checkKinship(files: readonly NamedCsv[], known: InspectOptions["known"]): void {
+  const others = files.length > 1 ? files[0]!.names : (known?.columns.map(({ name }) => name) ?? []);
+  if (others.length === 0) return;
+  const seen = new Set([...others, ...(known?.columns.map(({ name }) => name) ?? [])]);
+  for (const { head, names } of files) {
+    if (!names.some((name) => seen.has(name))) {
+      const reason = `it has none of the columns of its table (${names.slice(0, 5).join(", ")}); is its header missing?`;
+      throw new AgnesError("file_unreadable", { path: originOf(head.file), reason });
+    }
+    for (const name of names) seen.add(name);
+  }
 }
 
 /** By the start of the files, unless they are small, and by all of them where that is asked for or needed. */
@@ -121,6 +141,8 @@ function columnOf(
   };
 }
 
+class UnreadWithoutCare extends Error {}
+
 /** Looks at the values of files. */
 class Look {
   readonly #connection: Connection;
@@ -145,22 +167,31 @@ class Look {
     isWhole: boolean,
     hints?: ReadonlyMap<string, DecidedType>,
   ): Promise<ReadonlyMap<string, DecidedType>> {
-    const decided = new Map<string, DecidedType>();
-    if (names.length === 0) return decided;
+    if (names.length === 0) return new Map();
+    try {
+      return await this.#attempt(names, isWhole, hints, false);
+    } catch (error) {
+      if (!(error instanceof UnreadWithoutCare)) throw error;
+      return await this.#attempt(names, isWhole, hints, true);
+    }
+  }
+
+  async #attempt(
+    names: readonly string[],
+    isWhole: boolean,
+    hints: ReadonlyMap<string, DecidedType> | undefined,
+    isCareful: boolean,
+  ): Promise<ReadonlyMap<string, DecidedType>> {
     const { signal } = this.#options;
-    const opened: OpenCsv[] = [];
-    const readPaths = new Map<CsvHead, string>();
+    const decided = new Map<string, DecidedType>();
+    const opened = new Map<CsvHead, OpenCsv>();
     try {
       const groups: (readonly [NamedCsv, readonly OpenCsv[]])[] = [];
       for (const group of groupsOf(this.#files, isWhole)) {
-        const readable: OpenCsv[] = [];
-        for (const { head } of group) {
-          const one = await openCsv(head, this.#dialect, { signal });
-          readable.push(one);
-          opened.push(one);
-          readPaths.set(head, one.path);
+        for (const { head, names: own } of group) {
+          opened.set(head, await openCsv(head, this.#dialect, { signal, isCareful, copy: own.length === 1 }));
         }
-        groups.push([group[0]!, readable]);
+        groups.push([group[0]!, group.map(({ head }) => opened.get(head)!)]);
       }
       for (let from = 0; from < names.length; from += COLUMNS_AT_ONCE) {
         const some = names.slice(from, from + COLUMNS_AT_ONCE);
@@ -171,11 +202,13 @@ class Look {
     } catch (error) {
       const files = this.#files.map((file) => ({
         ...file,
-        readPath: readPaths.get(file.head) ?? file.head.file.path,
+        readPath: opened.get(file.head)?.path ?? file.head.file.path,
       }));
+      if (!isCareful && (await mayReadWithCare(error, files, this.#dialect, signal)))
+        throw new UnreadWithoutCare();
       throw await explainCsvError(error, files, this.#dialect, signal);
     } finally {
-      for (const one of opened) await one.close();
+      for (const one of opened.values()) await one.close();
     }
   }
 
@@ -214,13 +247,12 @@ class Look {
 function groupsOf(files: readonly NamedCsv[], isWhole: boolean): readonly (readonly NamedCsv[])[] {
   const groups = new Map<string, NamedCsv[]>();
   for (const file of files) {
-    const isAlone = file.head.needsCopy || (!isWhole && file.sizeBytes > SMALL_FILE_BYTES);
-    const { file: input, skipLines } = file.head;
+    const isAlone = !isWhole && file.sizeBytes > SMALL_FILE_BYTES;
+    const { file: input, needsCopy } = file.head;
     const layout = JSON.stringify([
       file.names,
       input.constants ?? null,
-      input.compression ?? /[^.]*$/.exec(input.path)![0],
-      skipLines,
+      needsCopy || file.names.length === 1 ? "copy" : compressionOf(input),
       isAlone ? input.path : null,
     ]);
     groups.set(layout, [...(groups.get(layout) ?? []), file]);

@@ -5,7 +5,7 @@ import { quoteLiteral } from "../../sql.ts";
 import { checkedSelect, fittingSelect, MISFIT, misfitsSelect, type TextColumn } from "../checked-values.ts";
 import { columnsByName, originOf } from "../columns.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../open-file.ts";
-import { explainCsvError, recordsOf } from "./explain.ts";
+import { explainCsvError, mayReadWithCare, recordsOf } from "./explain.ts";
 import { readCsvHead, type CsvHead } from "./head.ts";
 import { columnNames } from "./names.ts";
 import { openCsv, type OpenCsv } from "./open.ts";
@@ -26,10 +26,10 @@ export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions
   const names = columnNames(
     head,
     dialect,
-    dialect.header ? undefined : namesWithoutHeader(reading.columns, constants),
+    dialect.names ?? (dialect.header ? undefined : namesWithoutHeader(reading.columns, constants)),
   );
   const columns = textColumns(file, names, reading.columns);
-  const readable = await openCsv(head, dialect, options);
+  const readable = await openCsv(head, dialect, { ...options, copy: names.length === 1 });
   return new OpenCsvFile({ head, names, columns, dialect, readable, options });
 }
 
@@ -96,10 +96,25 @@ class OpenCsvFile implements OpenFile {
     return checkedSelect(this.#relation(), this.#parts.columns, this.#parts.dialect);
   }
 
+  async retry(error: unknown): Promise<boolean> {
+    const { head, names, dialect, options } = this.#parts;
+    if (this.#readable.isCareful === true) return false;
+    const files = [{ head, names, readPath: this.#readable.path }];
+    if (!(await mayReadWithCare(error, files, dialect, options.signal))) return false;
+    await this.#readable.close();
+    this.#readable = await openCsv(head, dialect, { ...options, isCareful: true });
+    return true;
+  }
+
   async explain(error: unknown): Promise<unknown> {
     const { head, names, dialect, options } = this.#parts;
     if (options.signal?.aborted === true || !isAgnesError(error)) return error;
-    const explained = await explainCsvError(error, [{ head, names }], dialect, options.signal);
+    const explained = await explainCsvError(
+      error,
+      [{ head, names, readPath: this.#readable.path }],
+      dialect,
+      options.signal,
+    );
     if (explained !== error) return explained;
     const misfit = await this.#firstMisfit(error);
     return misfit ?? error;
@@ -230,6 +245,7 @@ function emptyFile(): OpenFile {
     present: [],
     isEmpty: true,
     select: "SELECT 1 WHERE false",
+    retry: async () => false,
     explain: async (error) => error,
     sortOut: async () => ({ select: "SELECT 1 WHERE false", rejected: (async function* () {})() }),
     [Symbol.asyncDispose]: async () => {},

@@ -28,15 +28,17 @@ export async function openCsv(
   options: {
     readonly directory?: string | undefined;
     readonly signal?: AbortSignal | undefined;
+    /** Whether it must be a copy, and one that is read carefully. */
+    readonly isCareful?: boolean;
+    /** Whether it must be a copy: empty lines of a file of one column would be rows. */
     readonly copy?: boolean;
   } = {},
 ): Promise<OpenCsv> {
   const { path, compression } = head.file;
-  if (!head.needsCopy && options.copy !== true) {
+  if (!head.needsCopy && options.copy !== true && options.isCareful !== true) {
     return {
       path,
       ...(compression === undefined ? {} : { compression }),
-      skipLines: head.skipLines,
       isCopy: false,
       close: async () => {},
     };
@@ -54,5 +56,5 @@ export async function openCsv(
     await close();
     throw error;
   }
-  return { path: copy, compression: "none", skipLines: 0, isCopy: true, close };
+  return { path: copy, compression: "none", isCareful: options.isCareful === true, isCopy: true, close };
 }

@@ -17,74 +17,117 @@ export interface CsvRecord {
   readonly isUnclosed: boolean;
   /** Whether something other than spaces stands between a closing quote and the next delimiter. */
   readonly hasTextBehindQuote: boolean;
-  /** Where the text behind it starts. */
-  readonly end: number;
+}
+
+/** Splits a whole text into records; see `RecordReader`. */
+export function csvRecords(text: string, syntax: RecordSyntax): Generator<CsvRecord> {
+  return new RecordReader(syntax).push(text, true);
 }
 
 /**
- * Splits a text into records, leniently: what makes a record bad is not decided here. Lines that are empty are no
- * records.
+ * Splits a text that comes in pieces into records, leniently: what makes a record bad is not decided here. Lines that
+ * are empty are no records.
  */
-export function* csvRecords(text: string, syntax: RecordSyntax, firstLine = 1): Generator<CsvRecord> {
-  const { delimiter, quote, escape } = syntax;
-  let values: string[] = [];
-  let value = "";
-  let at = 0;
-  let line = firstLine;
-  let start = firstLine;
-  let isQuoted = false;
-  let isBlank = true;
-  let wasQuoted = false;
-  let hasTextBehindQuote = false;
-  const record = (isOpen: boolean): CsvRecord => ({
-    values: [...values, value],
-    line: start,
-    isOpen,
-    isUnclosed: isQuoted,
-    hasTextBehindQuote,
-    end: at,
-  });
-  while (at < text.length) {
-    const character = text[at]!;
-    if (isQuoted) {
-      if (character === escape && (text[at + 1] === quote || (escape !== quote && text[at + 1] === escape))) {
-        value += text[at + 1];
-        at += 2;
-        continue;
-      }
-      if (character === quote) {
-        isQuoted = false;
-        wasQuoted = true;
-      } else {
-        if (character === "\n") line += 1;
-        value += character;
-      }
-      at += 1;
-    } else if (quote !== "" && character === quote && value === "") {
-      isQuoted = true;
-      isBlank = false;
-      at += 1;
-    } else if (text.startsWith(delimiter, at)) {
-      values.push(value);
-      value = "";
-      wasQuoted = false;
-      isBlank = false;
-      at += delimiter.length;
-    } else if (character === "\n" || character === "\r") {
-      at += character === "\r" && text[at + 1] === "\n" ? 2 : 1;
-      line += 1;
-      if (!isBlank) yield record(false);
-      values = [];
-      value = "";
-      isBlank = true;
-      wasQuoted = hasTextBehindQuote = false;
-      start = line;
-    } else {
-      value += character;
-      isBlank = false;
-      if (wasQuoted && character !== " ") hasTextBehindQuote = true;
-      at += 1;
-    }
+export class RecordReader {
+  readonly #syntax: RecordSyntax;
+  #rest = "";
+  #values: string[] = [];
+  #value: string[] = [];
+  #isValueStart = true;
+  #isQuoted = false;
+  #wasQuoted = false;
+  #isBlank = true;
+  #hasTextBehindQuote = false;
+  #line: number;
+  #start: number;
+
+  /** @param firstLine the number of the line in which the text starts */
+  constructor(syntax: RecordSyntax, firstLine = 1) {
+    this.#syntax = syntax;
+    this.#line = this.#start = firstLine;
   }
-  if (!isBlank) yield record(true);
+
+  /** Whether the text stands at the start of a record. */
+  get isBetweenRecords(): boolean {
+    return this.#isBlank && !this.#isQuoted;
+  }
+
+  /** Takes more of the text and gives the records that end in it; at the end also the last one. */
+  *push(more: string, isEnd: boolean): Generator<CsvRecord> {
+    const { delimiter, quote, escape } = this.#syntax;
+    const text = this.#rest + more;
+    // What follows decides what a character means: two of them may be one line end or one quote.
+    const limit = isEnd ? text.length : text.length - Math.max(2, delimiter.length);
+    let at = 0;
+    let from = 0;
+    const take = (end: number) => {
+      if (end > from) this.#value.push(text.slice(from, end));
+    };
+    while (at < limit) {
+      const character = text[at]!;
+      if (this.#isQuoted) {
+        if (
+          character === escape &&
+          (text[at + 1] === quote || (escape !== quote && text[at + 1] === escape))
+        ) {
+          take(at);
+          from = at + 1;
+          at += 2;
+          continue;
+        }
+        if (character === quote) {
+          take(at);
+          from = at + 1;
+          this.#isQuoted = false;
+          this.#wasQuoted = true;
+        } else if (character === "\n") this.#line += 1;
+        at += 1;
+      } else if (quote !== "" && character === quote && this.#isValueStart) {
+        from = at + 1;
+        this.#isQuoted = true;
+        this.#isValueStart = this.#isBlank = false;
+        at += 1;
+      } else if (text.startsWith(delimiter, at)) {
+        take(at);
+        this.#endValue();
+        this.#isBlank = false;
+        at = from = at + delimiter.length;
+      } else if (character === "\n" || character === "\r") {
+        take(at);
+        at = from = at + (character === "\r" && text[at + 1] === "\n" ? 2 : 1);
+        this.#line += 1;
+        if (!this.#isBlank) yield this.#endRecord(false);
+        this.#isBlank = true;
+        this.#start = this.#line;
+      } else {
+        if (this.#wasQuoted && character !== " ") this.#hasTextBehindQuote = true;
+        this.#isValueStart = this.#isBlank = false;
+        at += 1;
+      }
+    }
+    take(at);
+    this.#rest = text.slice(at);
+    if (isEnd && !this.#isBlank) yield this.#endRecord(true);
+  }
+
+  #endValue(): void {
+    this.#values.push(this.#value.join(""));
+    this.#value = [];
+    this.#isValueStart = true;
+    this.#wasQuoted = false;
+  }
+
+  #endRecord(isOpen: boolean): CsvRecord {
+    this.#endValue();
+    const record: CsvRecord = {
+      values: this.#values,
+      line: this.#start,
+      isOpen,
+      isUnclosed: this.#isQuoted,
+      hasTextBehindQuote: this.#hasTextBehindQuote,
+    };
+    this.#values = [];
+    this.#hasTextBehindQuote = false;
+    return record;
+  }
 }

@@ -6,7 +6,8 @@ import { compressionOf } from "../open-bytes.ts";
 export interface ReadableCsv {
   readonly path: string;
   readonly compression?: "auto" | "none" | "gzip" | "zstd";
-  readonly skipLines: number;
+  /** Whether it is a copy made because DuckDB could not read the file: it is read by one thread then. */
+  readonly isCareful?: boolean;
 }
 
 const BUFFER_BYTES = 32 * 1024 * 1024;
@@ -49,7 +50,7 @@ export function csvRelation(
     delim: quoteLiteral(dialect.delimiter),
     quote: quoteLiteral(dialect.quote),
     escape: quoteLiteral(dialect.escape),
-    skip: String(files[0]!.skipLines),
+    skip: "0",
     comment: "''",
     nullstr: `[${dialect.nullValues.map(quoteLiteral).join(", ")}]`,
     strict_mode: "true",
@@ -59,6 +60,7 @@ export function csvRelation(
     compression: compression === "none" ? "'uncompressed'" : quoteLiteral(compression),
     max_line_size: String(dialect.maxLineBytes),
     buffer_size: String(Math.max(BUFFER_BYTES, 2 * dialect.maxLineBytes)),
+    ...(files[0]!.isCareful === true ? { parallel: "false" } : {}),
     ...BAD_RECORD_OPTIONS[badRecords],
   };
   const list = files.map(({ path }) => quoteLiteral(escapeGlob(path))).join(", ");

@@ -1,8 +1,11 @@
 import { AgnesError } from "../../../base/mod.ts";
-import type { CsvDialect, FileInput } from "../../../kit/mod.ts";
+import type { CsvDialect } from "../../../kit/mod.ts";
+import { originOf } from "../columns.ts";
 import { markedEncoding, textDecoding, type TextDecoding } from "../encoding.ts";
 import { openBytes } from "../open-bytes.ts";
 import type { CsvHead } from "./head.ts";
+import { LineFilter } from "./line-filter.ts";
+import type { RecordSyntax } from "./records.ts";
 
 /**
  * The text of a file as DuckDB can read it: UTF-8, records ended by line feeds, without comments and skipped lines.
@@ -14,46 +17,44 @@ export async function* rewrittenCsv(
   dialect: CsvDialect,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const rewriter = new Rewriter(head, dialect);
+  const lines = new LineFilter(head.skipLines, dialect.comment);
+  const ends = new LineEnds(dialect);
   const decoding = textDecoding(head.encoding);
   let isFirst = true;
   for await (const bytes of openBytes(head.file, signal)) {
     const mark = isFirst ? (markedEncoding(bytes)?.markBytes ?? 0) : 0;
     isFirst = false;
-    yield Buffer.from(rewriter.push(decoded(decoding, bytes.subarray(mark), head, rewriter.line), false));
+    const text = decoded(decoding, bytes.subarray(mark), head, ends.line);
+    yield Buffer.from(ends.push(lines.push(text, false, dialect), false));
   }
-  yield Buffer.from(rewriter.push(decoded(decoding, null, head, rewriter.line), true));
+  const text = decoded(decoding, null, head, ends.line);
+  yield Buffer.from(ends.push(lines.push(text, true, dialect), true));
 }
 
 function decoded(decoding: TextDecoding, bytes: Uint8Array | null, head: CsvHead, line: number): string {
   try {
     return bytes === null ? decoding.end() : decoding.write(bytes);
   } catch (error) {
-    throw badText(head.file, `behind line ${line}: it is not ${head.encoding}`, error);
+    const reason = `behind line ${line}: it is not ${head.encoding}`;
+    throw new AgnesError("file_unreadable", { path: originOf(head.file), reason }, { cause: error });
   }
 }
 
-class Rewriter {
-  readonly #head: CsvHead;
-  readonly #dialect: CsvDialect;
-  readonly #hasLineFeeds: boolean;
+/** Ends every record with a line feed, and leaves empty lines out. */
+class LineEnds {
+  readonly #syntax: RecordSyntax;
   #rest = "";
-  #skip: number;
   #isQuoted = false;
   #isValueStart = true;
   #isLineStart = true;
   line = 1;
 
-  constructor(head: CsvHead, dialect: CsvDialect) {
-    this.#head = head;
-    this.#dialect = dialect;
-    this.#skip = head.skipLines;
-    this.#hasLineFeeds = /\n/.test(head.text);
+  constructor(syntax: RecordSyntax) {
+    this.#syntax = syntax;
   }
 
-  /** Takes more of the text and gives what is ready of it. */
   push(more: string, isEnd: boolean): string {
-    const { delimiter, quote, escape, comment } = this.#dialect;
+    const { delimiter, quote, escape } = this.#syntax;
     const text = this.#rest + more;
     const ready: string[] = [];
     // What follows decides what a character means: two of them may be one line end or one quote.
@@ -62,35 +63,19 @@ class Rewriter {
     let from = 0;
     while (at < limit) {
       const character = text[at]!;
-      if (
-        this.#isLineStart &&
-        !this.#isQuoted &&
-        (this.#skip > 0 || (comment !== "" && text.startsWith(comment, at)))
-      ) {
-        const end = lineEnd(text, at);
-        if (end === -1 && !isEnd) break;
-        ready.push(text.slice(from, at));
-        at = from = end === -1 ? text.length : end;
-        this.#skip = Math.max(0, this.#skip - 1);
-        this.line += 1;
-        continue;
-      }
-      this.#isLineStart = false;
       if (this.#isQuoted) {
-        if (character === escape && (text[at + 1] === quote || (escape !== quote && text[at + 1] === escape)))
-          at += 2;
-        else {
-          if (character === quote) this.#isQuoted = false;
-          if (character === "\n") this.line += 1;
-          at += 1;
-        }
+        const isEscaped =
+          character === escape && (text[at + 1] === quote || (escape !== quote && text[at + 1] === escape));
+        if (isEscaped) at += 1;
+        else if (character === quote) this.#isQuoted = false;
+        else if (character === "\n") this.line += 1;
+        at += 1;
       } else if (character === "\n" || character === "\r") {
-        const isPair = character === "\r" && text[at + 1] === "\n";
-        if (character === "\r" && !isPair && this.#hasLineFeeds) throw this.#loneReturn();
-        ready.push(text.slice(from, at), "\n");
-        at = from = at + (isPair ? 2 : 1);
+        ready.push(text.slice(from, at), this.#isLineStart ? "" : "\n");
+        at = from = at + (character === "\r" && text[at + 1] === "\n" ? 2 : 1);
         this.#isLineStart = this.#isValueStart = true;
         this.line += 1;
+        continue;
       } else if (text.startsWith(delimiter, at)) {
         at += delimiter.length;
         this.#isValueStart = true;
@@ -99,6 +84,7 @@ class Rewriter {
         this.#isValueStart = false;
         at += 1;
       }
+      this.#isLineStart = false;
     }
     // Half of a character outside the basic plane is no text.
     if (at > from && at < text.length && /[\ud800-\udbff]/.test(text[at - 1]!)) at -= 1;
@@ -106,23 +92,4 @@ class Rewriter {
     this.#rest = text.slice(at);
     return ready.join("");
   }
-
-  #loneReturn(): AgnesError {
-    return badText(
-      this.#head.file,
-      `line ${this.line}: a carriage return stands inside a value without quotes`,
-    );
-  }
-}
-
-function lineEnd(text: string, from: number): number {
-  const found = /\r\n|\r(?!$)|\n/g;
-  found.lastIndex = from;
-  const match = found.exec(text);
-  return match === null ? -1 : match.index + match[0].length;
-}
-
-function badText(file: FileInput, reason: string, cause?: unknown): AgnesError {
-  const details = { path: file.origin ?? file.path, reason };
-  return new AgnesError("file_unreadable", details, cause === undefined ? {} : { cause });
 }

@@ -69,6 +69,19 @@ function momentType(shape: Shape): TypeTree {
   return VARCHAR;
 }
 
+/** DuckDB takes a time that doubles with each level to plan a query of a nested type, so deep ones are JSON text. */
+const LEVELS_MAX = 10;
+
+function columnType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTree {
+  const type = decideType(shape, fractions);
+  return levelsOf(type) > LEVELS_MAX ? JSON_TEXT : type;
+}
+
+function levelsOf(type: TypeTree): number {
+  if (type.kind === "list") return 1 + levelsOf(type.element);
+  return type.kind === "struct" ? 1 + Math.max(0, ...type.fields.map(([, field]) => levelsOf(field))) : 0;
+}
+
 /** The columns of a table: the known ones first, in their order, then new ones as they first came. */
 export function decideColumns(root: Shape, options: DecideOptions): FileColumn[] {
   const byKey = new Map(options.known.map((column) => [column.key ?? column.name, column]));
@@ -80,7 +93,7 @@ export function decideColumns(root: Shape, options: DecideOptions): FileColumn[]
     const given = options.types[name];
     columns.push({
       name,
-      type: given ?? formatType(decideType(field.shape, options.fractions)),
+      type: given ?? formatType(columnType(field.shape, options.fractions)),
       ...(name === field.name ? {} : { key: field.name }),
       ...(given === undefined ? {} : { given: true }),
     });
@@ -95,7 +108,7 @@ function decideKnown(column: FileColumn, root: Shape, { types, fractions }: Deci
   const shape = root.fields!.get(column.key ?? column.name)?.shape;
   const isFit = shape === undefined || fits(shape, parseType(column.type), false);
   if (isFit && column.given !== true) return column;
-  return { ...plain, type: shape === undefined ? column.type : formatType(decideType(shape, fractions)) };
+  return { ...plain, type: shape === undefined ? column.type : formatType(columnType(shape, fractions)) };
 }
 
 /** Column names for keys: themselves, but for those that are empty or that another has but for its case. */
