@@ -172,7 +172,7 @@ class Look {
       return await this.#attempt(names, isWhole, hints, false);
     } catch (error) {
       if (!(error instanceof UnreadWithoutCare)) throw error;
-      return await this.#attempt(names, isWhole, hints, true);
+      return this.#attempt(names, isWhole, hints, true);
     }
   }
 
