@@ -4,9 +4,10 @@ import { isAgnesError, messageOf } from "../base/mod.ts";
 import { AgnesError, throwIfAborted } from "../base/mod.ts";
 import { eachOf } from "./concurrency.ts";
 import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
+import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
 import { compareRows, DIFFERENT, type Comparison } from "./merge/same-rows.ts";
-import { publishedColumns, type TablePlan } from "./plan.ts";
+import { publishedColumns } from "./plan.ts";
 import { finishParts } from "./publish/finish-parts.ts";
 import { renewParts } from "./publish/renew-parts.ts";
 import type { ReadRange } from "./read/look-back.ts";
@@ -106,7 +107,7 @@ async function readAndMerge(
   const working: TableContext = { ...context, plan };
   const layout = layoutOf(working, decision);
   try {
-    const target = targetOf(plan, read.range, layout.columns, quarantine);
+    const target = targetOf(working, decision, read.range, layout.columns, quarantine);
     const staged = await writeParts(working, read.source, target);
     const rowsRead = staged.rowsRead + (quarantine?.rows ?? 0);
     const end = read.tap.end();
@@ -245,7 +246,8 @@ function layoutOf(context: TableContext, decision: ReadDecision): Layout {
 }
 
 function targetOf(
-  plan: TablePlan,
+  { plan, previous }: TableContext,
+  decision: ReadDecision,
   range: ReadRange,
   columns: readonly PublishedColumn[],
   quarantine: Quarantine | null,
@@ -258,6 +260,8 @@ function targetOf(
     originCondition: filterCondition(range.originFilter, null),
     // The last row of a key wins, so the order of the read counts.
     ordered: plan.primaryKey.length > 0 && plan.strategy !== "full_refresh",
+    // There is a fingerprint when the last full read changed nothing; a table that keeps changing pays nothing.
+    rowHash: decision.kind === "whole" && previous?.fingerprint !== undefined ? rowHash(columns) : null,
     quarantine,
   };
 }

@@ -7,7 +7,7 @@ import { readParquet } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
 import type { Part } from "../state/extract-state.ts";
 import type { StagedPart } from "../write/staged.ts";
-import { fingerprints } from "./fingerprint.ts";
+import { addHashes, fingerprintOf, hashFiles, parseFingerprint, type RowsHash } from "./fingerprint.ts";
 
 /** Whether written parts hold what the published parts hold that they would replace. */
 export interface Comparison {
@@ -20,8 +20,8 @@ export interface Comparison {
 export const DIFFERENT: Comparison = { isSame: false };
 
 /**
- * Compares what was read with what is published, in any order of rows, cheapest first: the number of rows, the bytes,
- * bounds and nulls in the footers, and only then a fingerprint of all values.
+ * Compares what was read with what is published, in any order of rows, cheapest first: the number of rows, hashes that
+ * are known, the bytes, bounds and nulls in the footers, and only then hashes of all values.
  *
  * Rows of each origin are compared by themselves, because a later read keeps or replaces them by themselves.
  */
@@ -39,30 +39,34 @@ export async function compareRows(
   if (pairs === null) return DIFFERENT;
   if (before.some((part) => part.schemaVersion !== layout.version)) return DIFFERENT;
   if (pairs.length === 0) return { isSame: true };
-  const old = before.map((part) => join(directory, part.path));
-  const fresh = after.map((part) => part.path);
-  if (await sameBytes(pairs)) return { isSame: true };
-  const said = await footers(connection, old, layout.columns, signal);
-  if (said !== (await footers(connection, fresh, layout.columns, signal))) return DIFFERENT;
-  const isAll =
-    pairs.length === 1 && before.length === previous!.parts.filter((part) => part.rows > 0).length;
-  const now = await fingerprints(
-    connection,
-    pairs.map((pair) => pair.after.map((part) => part.path)),
-    layout.columns,
-    signal,
-  );
+  const isAll = before.length === previous!.parts.filter((part) => part.rows > 0).length;
+  const known = isAll ? parseFingerprint(previous!.fingerprint, pairs.length) : null;
+  const passed = hashesWhileWritten(pairs);
+  if (known === null || passed === null) {
+    if (await sameBytes(pairs)) return { isSame: true };
+    const old = before.map((part) => join(directory, part.path));
+    const fresh = after.map((part) => part.path);
+    const stated = await footers(connection, old, layout.columns, signal);
+    if (stated !== (await footers(connection, fresh, layout.columns, signal))) return DIFFERENT;
+  }
+  const hash = (groups: readonly (readonly string[])[]) =>
+    hashFiles(connection, groups, layout.columns, signal);
+  const now = passed ?? (await hash(pairs.map((pair) => pair.after.map((part) => part.path))));
   const was =
-    isAll && previous!.fingerprint !== undefined
-      ? [previous!.fingerprint]
-      : await fingerprints(
-          connection,
-          pairs.map((pair) => pair.before.map((part) => join(directory, part.path))),
-          layout.columns,
-          signal,
-        );
-  const isSame = now.every((text, at) => text === was[at]);
-  return { isSame, ...(isAll && isSame ? { fingerprint: was[0]! } : {}) };
+    known ?? (await hash(pairs.map((pair) => pair.before.map(({ path }) => join(directory, path)))));
+  const isSame = fingerprintOf(now) === fingerprintOf(was);
+  return { isSame, ...(isAll && isSame ? { fingerprint: fingerprintOf(now) } : {}) };
+}
+
+/** The hashes of the new rows of each pair that were computed while they were written; null when one is missing. */
+function hashesWhileWritten(pairs: readonly Pair[]): readonly RowsHash[] | null {
+  const hashes: RowsHash[] = [];
+  for (const { after } of pairs) {
+    const parts = after.flatMap(({ rows, hashSum: sum }) => (sum === undefined ? [] : [{ rows, sum }]));
+    if (parts.length < after.length) return null;
+    hashes.push(addHashes(parts));
+  }
+  return hashes;
 }
 
 interface Pair {
@@ -70,13 +74,13 @@ interface Pair {
   readonly before: readonly Part[];
 }
 
-/** The parts of each origin, new and old; null when an origin is on one side only or their rows differ in number. */
+/** The parts of each origin, new and old, in the order of the origins; null when an origin is on one side only or their rows differ in number. */
 function pairUp(after: readonly StagedPart[], before: readonly Part[]): readonly Pair[] | null {
   const fresh = byOrigin(after);
   const old = byOrigin(before);
   if (fresh.size !== old.size) return null;
   const pairs: Pair[] = [];
-  for (const [origin, parts] of fresh) {
+  for (const [origin, parts] of [...fresh].sort(([a], [b]) => ((a ?? "") < (b ?? "") ? -1 : 1))) {
     const others = old.get(origin);
     if (others === undefined || rowsOf(others) !== rowsOf(parts)) return null;
     pairs.push({ after: parts, before: others });
