@@ -43,20 +43,23 @@ const PARTS_LOOKED_AT = 32;
 
 /** Reads one table and makes its parts durable; publishes nothing. */
 export async function extractTable(context: TableContext): Promise<TableOutcome> {
+  const quarantine = quarantineOf(context);
   try {
     try {
-      return await extractOnce(context);
+      return await extractOnce(context, quarantine);
     } catch (error) {
       const again = await redescribed(context, error);
       if (again === null) throw error;
-      return await extractOnce(again);
+      // All of it is read again; otherwise its rejected rows would be there twice.
+      await quarantine?.reset();
+      return await extractOnce(again, quarantine);
     }
   } catch (error) {
     throw tableError(context, error);
   }
 }
 
-async function extractOnce(context: TableContext): Promise<TableOutcome> {
+async function extractOnce(context: TableContext, quarantine: Quarantine | null): Promise<TableOutcome> {
   const { plan, previous, services } = context;
   const decision = decideRead(plan, previous, {
     full: context.full,
@@ -64,7 +67,6 @@ async function extractOnce(context: TableContext): Promise<TableOutcome> {
   });
   for (const note of decision.notes) services.log.info(note, { table: plan.name });
   await services.host.files.makeDirectory(partsDirectory(context.directory, plan.name));
-  const quarantine = quarantineOf(context);
   try {
     const first = await readAndMerge(context, decision, quarantine);
     if (first.kind === "outcome") return await renewed(context, first.outcome);
