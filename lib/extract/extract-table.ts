@@ -6,6 +6,7 @@ import { eachOf } from "./concurrency.ts";
 import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
 import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
+import { inOrderOfOrigins } from "./merge/origins.ts";
 import { compareRows, DIFFERENT, type Comparison } from "./merge/same-rows.ts";
 import { publishedColumns } from "./plan.ts";
 import { finishParts } from "./publish/finish-parts.ts";
@@ -137,7 +138,7 @@ async function readAndMerge(
       key: plan.primaryKey[0],
       cursor: plan.cursor,
     });
-    const parts = [...merged.kept, ...written];
+    const parts = inOrderOfOrigins([...merged.kept, ...written]);
     const table = assemble(working, layout, parts, merged, end.state, decision);
     const outcome: TableOutcome = {
       ...figures(merged.rowsDeleted),
