@@ -139,7 +139,7 @@ async function readAndMerge(
       cursor: plan.cursor,
     });
     const parts = inOrderOfOrigins([...merged.kept, ...written]);
-    const table = assemble(working, layout, parts, merged, end.state, decision);
+    const table = assemble(working, layout, parts, merged, end.state);
     const outcome: TableOutcome = {
       ...figures(merged.rowsDeleted),
       table,
@@ -276,11 +276,10 @@ function assemble(
   context: TableContext,
   layout: Layout,
   parts: readonly Part[],
-  { cursor, shadowed }: Pick<Extract<MergedRead, { kind: "merged" }>, "cursor" | "shadowed">,
+  { cursor, shadowed, tombstones }: Extract<MergedRead, { kind: "merged" }>,
   state: PublishedTable["state"],
-  decision: ReadDecision,
 ): PublishedTable {
-  const { plan, previous } = context;
+  const { plan } = context;
   const used = new Set(parts.map((part) => part.schemaVersion));
   const recent = layout.schemas.slice(-SCHEMAS_KEPT);
   return {
@@ -296,7 +295,7 @@ function assemble(
     schemas: layout.schemas.filter((schema) => used.has(schema.version) || recent.includes(schema)),
     definition: definitionOf(context.original),
     ...(plan.primaryKey.length > 0 && parts.some((part) => part.origin !== null) ? { shadowed } : {}),
-    tombstones: decision.kind === "whole" ? [] : (previous?.tombstones ?? []),
+    tombstones,
     ...(cursor === undefined ? {} : { cursor }),
     ...stateOf(state),
     ...(plan.info.reading === undefined ? {} : { reading: plan.info.reading }),
