@@ -7,7 +7,7 @@ import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
 import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
 import { inOrderOfOrigins } from "./merge/origins.ts";
-import { compareRows, DIFFERENT, type Comparison } from "./merge/same-rows.ts";
+import { compareRows, DIFFERENT, fingerprintOfWritten, type Comparison } from "./merge/same-rows.ts";
 import { publishedColumns } from "./plan.ts";
 import { finishParts } from "./publish/finish-parts.ts";
 import { renewParts } from "./publish/renew-parts.ts";
@@ -139,7 +139,8 @@ async function readAndMerge(
       cursor: plan.cursor,
     });
     const parts = inOrderOfOrigins([...merged.kept, ...written]);
-    const table = assemble(working, layout, parts, merged, end.state);
+    const known = merged.kept.length > 0 ? {} : fingerprintOfWritten(previous?.fingerprint, merged.written);
+    const table = { ...assemble(working, layout, parts, merged, end.state), ...known };
     const outcome: TableOutcome = {
       ...figures(merged.rowsDeleted),
       table,
@@ -263,7 +264,7 @@ function targetOf(
     originCondition: filterCondition(range.originFilter, null),
     // The last row of a key wins, so the order of the read counts.
     ordered: plan.primaryKey.length > 0 && plan.strategy !== "full_refresh",
-    // There is a fingerprint when the last full read changed nothing; a table that keeps changing pays nothing.
+    // There is one when one of the last two full reads changed nothing; a table that keeps changing pays nothing.
     rowHash: decision.kind === "whole" && previous?.fingerprint !== undefined ? rowHash(columns) : null,
     quarantine,
   };

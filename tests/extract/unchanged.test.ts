@@ -228,4 +228,16 @@ test("extractSource() reads no published part once a read changed nothing", asyn
   await writeFile(join(bench.directory, part!.path), new Uint8Array(part!.sizeBytes));
   expect(await run([...all.slice(1_000), ...all.slice(0, 1_000)])).toBe("unchanged");
   expect(await run([...all.slice(1_000), ...all.slice(1, 1_000), all[1]!])).toBe("extracted");
+  // Nor after one change; after two, hashing is given up until a read changes nothing again.
+  const damage = async () => {
+    const { parts } = (await readExtract(bench.directory))!.tables[0]!;
+    for (const { path, sizeBytes } of parts)
+      await writeFile(join(bench.directory, path), new Uint8Array(sizeBytes));
+  };
+  await damage();
+  expect(await run([all[1]!, ...all.slice(1_000), ...all.slice(1, 1_000)])).toBe("unchanged");
+  expect(await run(all)).toBe("extracted");
+  expect(await run(rows(3_000, 1))).toBe("extracted");
+  await damage();
+  expect(await run(rows(3_000, 1).toReversed())).toBe("failed");
 });

@@ -65,9 +65,28 @@ export function fingerprintOf(hashes: readonly RowsHash[]): string {
   return hashes.map(({ rows, sum }) => `${rows}:${sum}`).join(" ");
 }
 
+/** Begins the fingerprint of rows that took the place of others at the last read. */
+const CHANGED = "changed ";
+
+/**
+ * The fingerprint of rows that replaced others; none when it was so the time before too, since hashing a table that
+ * keeps changing is in vain.
+ */
+export function fingerprintAfterChange(
+  previous: string | undefined,
+  hashes: readonly RowsHash[] | null,
+): string | undefined {
+  if (hashes === null || hashes.length === 0 || previous === undefined) return undefined;
+  return previous.startsWith(CHANGED) ? undefined : `${CHANGED}${fingerprintOf(hashes)}`;
+}
+
 /** What `fingerprintOf` made a text of; null for a text of another kind, or of another number of groups. */
 export function parseFingerprint(text: string | undefined, groups: number): readonly RowsHash[] | null {
-  const found = text?.split(" ").map((each) => /^(\d+):(\d+)$/.exec(each)) ?? [];
+  const found =
+    text
+      ?.replace(CHANGED, "")
+      .split(" ")
+      .map((each) => /^(\d+):(\d+)$/.exec(each)) ?? [];
   if (found.length !== groups || found.includes(null)) return null;
   return found.map((each) => ({ rows: Number(each![1]), sum: BigInt(each![2]!) }));
 }

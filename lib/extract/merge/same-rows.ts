@@ -5,9 +5,16 @@ import { sha256OfFile } from "../publish/finish-parts.ts";
 import type { PublishedColumn } from "../schema/column.ts";
 import { readParquet } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
-import type { Part } from "../state/extract-state.ts";
+import type { Part, PublishedTable } from "../state/extract-state.ts";
 import type { StagedPart } from "../write/staged.ts";
-import { addHashes, fingerprintOf, hashFiles, parseFingerprint, type RowsHash } from "./fingerprint.ts";
+import {
+  addHashes,
+  fingerprintAfterChange,
+  fingerprintOf,
+  hashFiles,
+  parseFingerprint,
+  type RowsHash,
+} from "./fingerprint.ts";
 
 /** Whether written parts hold what the published parts hold that they would replace. */
 export interface Comparison {
@@ -41,7 +48,7 @@ export async function compareRows(
   if (pairs.length === 0) return { isSame: true };
   const isAll = before.length === previous!.parts.filter((part) => part.rows > 0).length;
   const known = isAll ? parseFingerprint(previous!.fingerprint, pairs.length) : null;
-  const passed = hashesWhileWritten(pairs);
+  const passed = hashesWhileWritten(pairs.map((pair) => pair.after));
   if (known === null || passed === null) {
     if (await sameBytes(pairs)) return { isSame: true };
     const old = before.map((part) => join(directory, part.path));
@@ -58,12 +65,22 @@ export async function compareRows(
   return { isSame, ...(isAll && isSame ? { fingerprint: fingerprintOf(now) } : {}) };
 }
 
-/** The hashes of the new rows of each pair that were computed while they were written; null when one is missing. */
-function hashesWhileWritten(pairs: readonly Pair[]): readonly RowsHash[] | null {
+/** The fingerprint that a table has when `written` are all its parts; see `fingerprintAfterChange`. */
+export function fingerprintOfWritten(
+  previous: string | undefined,
+  written: readonly StagedPart[],
+): Pick<PublishedTable, "fingerprint"> {
+  const groups = sortedByOrigin(byOrigin(written.filter((part) => part.rows > 0)));
+  const fingerprint = fingerprintAfterChange(previous, hashesWhileWritten(groups.map(([, parts]) => parts)));
+  return fingerprint === undefined ? {} : { fingerprint };
+}
+
+/** The hashes of groups of parts that were computed while they were written; null when one is missing. */
+function hashesWhileWritten(groups: readonly (readonly StagedPart[])[]): readonly RowsHash[] | null {
   const hashes: RowsHash[] = [];
-  for (const { after } of pairs) {
-    const parts = after.flatMap(({ rows, hashSum: sum }) => (sum === undefined ? [] : [{ rows, sum }]));
-    if (parts.length < after.length) return null;
+  for (const group of groups) {
+    const parts = group.flatMap(({ rows, hashSum: sum }) => (sum === undefined ? [] : [{ rows, sum }]));
+    if (parts.length < group.length) return null;
     hashes.push(addHashes(parts));
   }
   return hashes;
@@ -80,7 +97,7 @@ function pairUp(after: readonly StagedPart[], before: readonly Part[]): readonly
   const old = byOrigin(before);
   if (fresh.size !== old.size) return null;
   const pairs: Pair[] = [];
-  for (const [origin, parts] of [...fresh].sort(([a], [b]) => ((a ?? "") < (b ?? "") ? -1 : 1))) {
+  for (const [origin, parts] of sortedByOrigin(fresh)) {
     const others = old.get(origin);
     if (others === undefined || rowsOf(others) !== rowsOf(parts)) return null;
     pairs.push({ after: parts, before: others });
@@ -94,6 +111,12 @@ function byOrigin<P extends { readonly origin: string | null }>(
   const groups = new Map<string | null, P[]>();
   for (const part of parts) groups.set(part.origin, [...(groups.get(part.origin) ?? []), part]);
   return groups;
+}
+
+function sortedByOrigin<P>(
+  groups: ReadonlyMap<string | null, readonly P[]>,
+): readonly (readonly [string | null, readonly P[]])[] {
+  return [...groups].sort(([a], [b]) => ((a ?? "") < (b ?? "") ? -1 : 1));
 }
 
 function rowsOf(parts: readonly { readonly rows: number }[]): number {
