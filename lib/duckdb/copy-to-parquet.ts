@@ -30,6 +30,11 @@ export interface CopyOptions {
   readonly partitionBy?: string;
   /** The columns of which `columns` is wanted. Default: all. */
   readonly statistics?: readonly string[];
+  /**
+   * A UBIGINT expression over the columns as they are written, never NULL; its sum over all rows becomes `sum`.
+   * It is computed while the rows pass, so nothing is read back. Default: none.
+   */
+  readonly sumOf?: string;
   /** Is told now and then how many rows were taken from a stream. */
   readonly onRows?: (rows: number) => void;
   /** A connection to run on, when the SQL needs what is its own. Default: a new one. */
@@ -48,6 +53,8 @@ export interface CopyResult {
   readonly sizeBytes: number;
   /** By column; nested ones are left out. */
   readonly columns: Readonly<Record<string, ColumnStatistics>>;
+  /** The sum of `sumOf`; absent without it, with partitions, and when DuckDB did not evaluate it once for each row. */
+  readonly sum?: bigint;
 }
 
 const ROW_GROUP_ROWS = 61_440;
@@ -79,47 +86,43 @@ export async function copyToParquet(
 ): Promise<CopyResult> {
   const connection = options.connection ?? (await database.connect());
   try {
-    if (input.kind === "sql") return await copySql(connection, input.sql, path, options);
-    return await copyStream(database, connection, input, path, options);
+    const target = { database, connection, path, options };
+    return input.kind === "sql" ? await copySql(target, input.sql) : await copyStream(target, input);
   } finally {
     if (connection !== options.connection) await connection.close();
   }
 }
 
+/** Where a query is to be written, and how. */
+interface Target {
+  readonly database: Database;
+  readonly connection: Connection;
+  readonly path: string;
+  readonly options: CopyOptions;
+}
+
 /** What says that a guarded query met a negative zero. */
 const NEGATIVE_ZERO = "agnes met a negative zero";
 
-async function copySql(
-  connection: Connection,
-  sql: string,
-  path: string,
-  options: CopyOptions,
-): Promise<CopyResult> {
+async function copySql(target: Target, sql: string): Promise<CopyResult> {
+  const { connection, path, options } = target;
   const columns = await connection.describe(sql, signalOf(options));
   const floats = new Set(columns.map(({ type }) => floatsOf(type)));
-  if (floats.has("nested")) return copy(connection, storedSelect(sql, columns), path, options, "none");
+  if (floats.has("nested")) return copy(target, storedSelect(sql, columns), columns, "none");
   try {
-    return await copy(
-      connection,
-      storedSelect(sql, columns, guarded),
-      path,
-      options,
-      dictionariesOf(columns),
-    );
+    return await copy(target, storedSelect(sql, columns, guarded), columns, dictionariesOf(columns));
   } catch (error) {
     if (!messageOf(error).includes(NEGATIVE_ZERO)) throw error;
     if (options.partitionBy !== undefined) await rm(path, { recursive: true, force: true });
-    return copy(connection, storedSelect(sql, columns), path, options, "none");
+    return copy(target, storedSelect(sql, columns), columns, "none");
   }
 }
 
 async function copyStream(
-  database: Database,
-  connection: Connection,
+  target: Target,
   input: Extract<CopyInput, { kind: "stream" }>,
-  path: string,
-  options: CopyOptions,
 ): Promise<CopyResult> {
+  const { database, connection, options } = target;
   const { source, stop } = reporting(input.source, options.onRows);
   const table = openStream(database, source, { threads: options.ordered === true ? 1 : STREAM_THREADS });
   try {
@@ -127,7 +130,7 @@ async function copyStream(
     const columns = await connection.describe(select, signalOf(options));
     const isSafe = input.withoutNegativeZero ?? columns.every(({ type }) => floatsOf(type) === "none");
     const dictionaries = isSafe ? dictionariesOf(columns) : "none";
-    return await copy(connection, storedSelect(select, columns), path, options, dictionaries);
+    return await copy(target, storedSelect(select, columns), columns, dictionaries);
   } finally {
     table.close();
     stop();
@@ -182,27 +185,43 @@ interface CopyRow {
 }
 
 async function copy(
-  connection: Connection,
+  { database, connection, path, options }: Target,
   select: string,
-  path: string,
-  options: CopyOptions,
+  columns: Columns,
   dictionaries: Dictionaries,
 ): Promise<CopyResult> {
-  const { ordered = false, rowGroupRows = ROW_GROUP_ROWS, partitionBy } = options;
+  const { ordered = false, rowGroupRows = ROW_GROUP_ROWS, partitionBy, sumOf } = options;
   const partitions =
     partitionBy === undefined
       ? `PRESERVE_ORDER ${ordered}`
       : `PARTITION_BY (${quoteIdentifier(partitionBy)}), FILENAME_PATTERN 'part_{i}'`;
+  const sum = sumOf === undefined || partitionBy !== undefined ? null : database.openRowSum();
+  const rows = sum === null ? select : summedSelect(select, columns, sum.add(sumOf!));
   const sql =
-    `COPY (${select}\n) TO ${quoteLiteral(path)} (FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, ` +
+    `COPY (${rows}\n) TO ${quoteLiteral(path)} (FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, ` +
     `COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${rowGroupRows}, ` +
     `${DICTIONARIES[dictionaries]}RETURN_STATS true, ${partitions})`;
-  const files = await connection.rows<CopyRow>(sql, signalOf(options));
-  return {
-    rows: files.reduce((sum, file) => sum + Number(file.count), 0),
-    sizeBytes: files.reduce((sum, file) => sum + Number(file.file_size_bytes), 0),
-    columns: files.length === 1 ? statisticsOf(files[0]!, options.statistics) : {},
-  };
+  try {
+    const files = await connection.rows<CopyRow>(sql, signalOf(options));
+    const written = files.reduce((count, file) => count + Number(file.count), 0);
+    const summed = sum?.close();
+    return {
+      rows: written,
+      sizeBytes: files.reduce((size, file) => size + Number(file.file_size_bytes), 0),
+      columns: files.length === 1 ? statisticsOf(files[0]!, options.statistics) : {},
+      ...(summed?.rows === written ? { sum: summed.sum } : {}),
+    };
+  } finally {
+    sum?.close();
+  }
+}
+
+/** The rows of a SELECT; the first column depends on a call for each row, so that DuckDB cannot leave it out. */
+function summedSelect(select: string, columns: Columns, call: string): string {
+  const names = columns.map(({ name }) => quoteIdentifier(name));
+  const [first, ...others] = names;
+  const list = [`CASE WHEN ${call} THEN ${first} END AS ${first}`, ...others];
+  return `SELECT ${list.join(", ")} FROM (${select}\n)`;
 }
 
 function statisticsOf(row: CopyRow, wanted: readonly string[] | undefined): CopyResult["columns"] {

@@ -6,6 +6,7 @@ import native from "@duckdb/node-bindings";
 
 import { Connection, type SourceHolder } from "./connection.ts";
 import { duckdbError } from "./errors.ts";
+import { RowSums, type OpenRowSum } from "./row-sum.ts";
 import { quoteLiteral } from "./sql.ts";
 import { Feed } from "./stream/feed.ts";
 import type { StreamSource } from "./stream/scan.ts";
@@ -103,6 +104,7 @@ export class Database implements AsyncDisposable, SourceHolder {
   readonly #connections = new Set<Connection>();
   readonly #feeds = new Map<number, Feed>();
   readonly #sources = new Map<string, RegisteredSource>();
+  readonly #rowSums = new RowSums();
   #nextSource = 1;
   #scanning = false;
   #closing: Promise<void> | null = null;
@@ -129,6 +131,7 @@ export class Database implements AsyncDisposable, SourceHolder {
         feedOf: (id) => this.#feedOf(id),
         idleMsMax: () => this.#idleMsMax(),
       });
+      this.#rowSums.register(connection);
     }
     return opened;
   }
@@ -157,6 +160,15 @@ export class Database implements AsyncDisposable, SourceHolder {
     const id = String(this.#nextSource++);
     this.#sources.set(id, registered);
     return { relation: relationOf(id, registered), remove: () => void this.#sources.delete(id) };
+  }
+
+  /**
+   * Lets SQL add up a value of each row until `close` is called.
+   *
+   * @internal use the option `sumOf` of `copyToParquet`
+   */
+  openRowSum(): OpenRowSum {
+    return this.#rowSums.open();
   }
 
   /**

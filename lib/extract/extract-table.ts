@@ -4,9 +4,11 @@ import { isAgnesError, messageOf } from "../base/mod.ts";
 import { AgnesError, throwIfAborted } from "../base/mod.ts";
 import { eachOf } from "./concurrency.ts";
 import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
+import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
-import { compareRows, DIFFERENT, type Comparison } from "./merge/same-rows.ts";
-import { publishedColumns, type TablePlan } from "./plan.ts";
+import { inOrderOfOrigins } from "./merge/origins.ts";
+import { compareRows, DIFFERENT, fingerprintOfWritten, type Comparison } from "./merge/same-rows.ts";
+import { publishedColumns } from "./plan.ts";
 import { finishParts } from "./publish/finish-parts.ts";
 import { renewParts } from "./publish/renew-parts.ts";
 import type { ReadRange } from "./read/look-back.ts";
@@ -42,20 +44,23 @@ const PARTS_LOOKED_AT = 32;
 
 /** Reads one table and makes its parts durable; publishes nothing. */
 export async function extractTable(context: TableContext): Promise<TableOutcome> {
+  const quarantine = quarantineOf(context);
   try {
     try {
-      return await extractOnce(context);
+      return await extractOnce(context, quarantine);
     } catch (error) {
       const again = await redescribed(context, error);
       if (again === null) throw error;
-      return await extractOnce(again);
+      // All of it is read again; otherwise its rejected rows would be there twice.
+      await quarantine?.reset();
+      return await extractOnce(again, quarantine);
     }
   } catch (error) {
     throw tableError(context, error);
   }
 }
 
-async function extractOnce(context: TableContext): Promise<TableOutcome> {
+async function extractOnce(context: TableContext, quarantine: Quarantine | null): Promise<TableOutcome> {
   const { plan, previous, services } = context;
   const decision = decideRead(plan, previous, {
     full: context.full,
@@ -63,7 +68,6 @@ async function extractOnce(context: TableContext): Promise<TableOutcome> {
   });
   for (const note of decision.notes) services.log.info(note, { table: plan.name });
   await services.host.files.makeDirectory(partsDirectory(context.directory, plan.name));
-  const quarantine = quarantineOf(context);
   try {
     const first = await readAndMerge(context, decision, quarantine);
     if (first.kind === "outcome") return await renewed(context, first.outcome);
@@ -106,7 +110,7 @@ async function readAndMerge(
   const working: TableContext = { ...context, plan };
   const layout = layoutOf(working, decision);
   try {
-    const target = targetOf(plan, read.range, layout.columns, quarantine);
+    const target = targetOf(working, decision, read.range, layout.columns, quarantine);
     const staged = await writeParts(working, read.source, target);
     const rowsRead = staged.rowsRead + (quarantine?.rows ?? 0);
     const end = read.tap.end();
@@ -134,8 +138,9 @@ async function readAndMerge(
       key: plan.primaryKey[0],
       cursor: plan.cursor,
     });
-    const parts = [...merged.kept, ...written];
-    const table = assemble(working, layout, parts, merged, end.state, decision);
+    const parts = inOrderOfOrigins([...merged.kept, ...written]);
+    const known = merged.kept.length > 0 ? {} : fingerprintOfWritten(previous?.fingerprint, merged.written);
+    const table = { ...assemble(working, layout, parts, merged, end.state), ...known };
     const outcome: TableOutcome = {
       ...figures(merged.rowsDeleted),
       table,
@@ -245,7 +250,8 @@ function layoutOf(context: TableContext, decision: ReadDecision): Layout {
 }
 
 function targetOf(
-  plan: TablePlan,
+  { plan, previous }: TableContext,
+  decision: ReadDecision,
   range: ReadRange,
   columns: readonly PublishedColumn[],
   quarantine: Quarantine | null,
@@ -258,6 +264,8 @@ function targetOf(
     originCondition: filterCondition(range.originFilter, null),
     // The last row of a key wins, so the order of the read counts.
     ordered: plan.primaryKey.length > 0 && plan.strategy !== "full_refresh",
+    // There is one when one of the last two full reads changed nothing; a table that keeps changing pays nothing.
+    rowHash: decision.kind === "whole" && previous?.fingerprint !== undefined ? rowHash(columns) : null,
     quarantine,
   };
 }
@@ -269,11 +277,10 @@ function assemble(
   context: TableContext,
   layout: Layout,
   parts: readonly Part[],
-  { cursor, shadowed }: Pick<Extract<MergedRead, { kind: "merged" }>, "cursor" | "shadowed">,
+  { cursor, shadowed, tombstones }: Extract<MergedRead, { kind: "merged" }>,
   state: PublishedTable["state"],
-  decision: ReadDecision,
 ): PublishedTable {
-  const { plan, previous } = context;
+  const { plan } = context;
   const used = new Set(parts.map((part) => part.schemaVersion));
   const recent = layout.schemas.slice(-SCHEMAS_KEPT);
   return {
@@ -289,7 +296,7 @@ function assemble(
     schemas: layout.schemas.filter((schema) => used.has(schema.version) || recent.includes(schema)),
     definition: definitionOf(context.original),
     ...(plan.primaryKey.length > 0 && parts.some((part) => part.origin !== null) ? { shadowed } : {}),
-    tombstones: decision.kind === "whole" ? [] : (previous?.tombstones ?? []),
+    tombstones,
     ...(cursor === undefined ? {} : { cursor }),
     ...stateOf(state),
     ...(plan.info.reading === undefined ? {} : { reading: plan.info.reading }),

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { int64, table, utf8, type Batch } from "../../lib/kit/mod.ts";
+import { AgnesError } from "../../lib/base/mod.ts";
+import { int64, table, utf8, type AnyConnector, type Batch, type RowReject } from "../../lib/kit/mod.ts";
 import { incremental, openBench, planOf, type ReadFunction } from "./harness.ts";
 
 const info = table("t", { id: int64(), at: int64(), v: utf8() }, { primaryKey: ["id"], cursor: "at" });
@@ -90,3 +92,32 @@ test("extractSource() does not replace the rows of a file by none", async () => 
   expect(stats.errors[0]?.error.message).toContain("of a.csv");
   expect(await bench.rows("SELECT id FROM t ORDER BY id")).toEqual([{ id: 1n }, { id: 2n }, { id: 3n }]);
 }, 30_000);
+
+test("extractSource() forgets the rejected rows of a read that its connector describes anew", async () => {
+  await using bench = await openBench();
+  let described = 0;
+  const connector: AnyConnector = {
+    async *read() {
+      yield [...good(40), ...bad(2)];
+      if (described === 0) {
+        // So many that the rows before them are checked.
+        yield good(9_000, 40);
+        throw new AgnesError("file_reading_outdated", { file: "t.csv", reason: "a column is new" });
+      }
+    },
+    redescribe: async (one) => {
+      described += 1;
+      return one;
+    },
+  };
+  const stats = await bench.run([refresh], connector);
+  expect(described).toBe(1);
+  expect(stats.tables[0]).toMatchObject({ status: "extracted", rowsRead: 42, rowsQuarantined: 2, rows: 40 });
+  const text = await readFile(stats.tables[0]!.quarantinePath!, "utf8");
+  expect(
+    text
+      .trimEnd()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as RowReject).value),
+  ).toEqual(['"no0"', '"no1"']);
+});

@@ -5,7 +5,16 @@ import { join } from "node:path";
 import { readExtract, runStream, Spool, type TablePlan } from "../../lib/extract/mod.ts";
 import { freshEvents, lastChanges } from "../../lib/extract/stream/collect.ts";
 import { parseSpool } from "../../lib/extract/stream/spool.ts";
-import { int64, table, timestamp, utf8, type Change, type PushEvent } from "../../lib/kit/mod.ts";
+import {
+  int64,
+  table,
+  timestamp,
+  utf8,
+  type Batch,
+  type Change,
+  type Deletions,
+  type PushEvent,
+} from "../../lib/kit/mod.ts";
 import { sorted, incremental, openBench, sourceOf, type Bench } from "./harness.ts";
 
 const info = table(
@@ -123,6 +132,33 @@ test("extractSource() does not bring a row back that an event deleted", async ()
   );
   expect(await titles(bench)).toEqual(["b y"]);
 });
+
+test("runStream() does not bring a row back that a read yielded as deleted, but a newer event or read does", async () => {
+  await using bench = await openBench();
+  const read = (...batches: readonly (Batch | Deletions)[]) =>
+    bench.run([plan], { ...connector, read: () => inTurn(batches) } as never);
+  const row = (id: string, updated: number) => ({ id, title: `at ${updated}`, updated, created: null });
+  const gone = (id: string): Deletions => ({ kind: "deletions", keys: [{ id }] });
+  await read([row("a", 1), row("b", 2), row("c", 3)]);
+  // The read knew every version up to 6.
+  await read(gone("a"), gone("new"), [row("b", 6)]);
+  await push(bench, upsert("a", "older", 1), upsert("a", "late", 5), upsert("new", "late", 6));
+  await merge(bench);
+  expect(await titles(bench)).toEqual(["b at 6", "c at 3"]);
+  await push(bench, upsert("a", "made again", 7));
+  await merge(bench);
+  expect(await titles(bench)).toEqual(["a made again", "b at 6", "c at 3"]);
+  // A later read brings a row back also with that version, and then events count again.
+  await read([row("new", 6), row("b", 8)]);
+  expect(await titles(bench)).toEqual(["a made again", "b at 8", "c at 3", "new at 6"]);
+  await push(bench, upsert("new", "changed", 6));
+  await merge(bench);
+  expect(await titles(bench)).toEqual(["a made again", "b at 8", "c at 3", "new changed"]);
+}, 30_000);
+
+async function* inTurn(batches: readonly (Batch | Deletions)[]) {
+  yield* batches;
+}
 
 test("runStream() publishes an empty table when the last row is deleted", async () => {
   await using bench = await openBench();

@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { readExtract } from "../../lib/extract/mod.ts";
@@ -31,21 +31,35 @@ const rows = (count: number, from = 0) =>
 
 const partsOf = async (bench: Bench) => (await readdir(join(bench.directory, "data/t"))).sort();
 
-/** Reads `first`, then `second`, and tells what the second read came to. */
+/**
+ * Reads `first`, then `second`, and returns the status of the second read: once read back, and once with hashes that
+ * were computed while the rows were written, which needs a read in between that changed nothing.
+ */
 async function statusOf(
   first: readonly Batch[],
   second: readonly Batch[],
   of: TableInfo = info,
 ): Promise<string> {
+  const between = first.map((batch) => (Array.isArray(batch) ? batch.toReversed() : batch)).toReversed();
+  const readBack = await statusAfter([first], second, of);
+  expect(await statusAfter([first, between], second, of)).toBe(readBack);
+  return readBack;
+}
+
+async function statusAfter(
+  before: readonly (readonly Batch[])[],
+  second: readonly Batch[],
+  of: TableInfo,
+): Promise<string> {
   await using bench = await openBench();
-  await bench.run([planOf(of)], () => first);
-  const before = await partsOf(bench);
+  for (const batches of before) await bench.run([planOf(of)], () => batches);
+  const parts = await partsOf(bench);
   const stats = await bench.run([planOf(of)], () => second);
   expect(stats.errors).toEqual([]);
   const [table] = stats.tables;
   if (table!.status === "unchanged") {
     expect(stats).toMatchObject({ published: false, generation: 1, tablesSkipped: 1 });
-    expect(await partsOf(bench)).toEqual(before);
+    expect(await partsOf(bench)).toEqual(parts);
   }
   return table!.status;
 }
@@ -95,7 +109,9 @@ test("extractSource() tells -0.0 from 0.0, also in lists and records, and takes 
     l: list(float64()),
     s: struct({ a: float64(), b: list(utf8()) }),
   });
-  const one = (x: number, l: readonly number[], s: object): readonly Batch[] => [[{ x, l, s }]];
+  // Another row, so that there is another order.
+  const other = { x: 7, l: [7], s: { a: 7, b: ["7"] } };
+  const one = (x: number, l: readonly number[], s: object): readonly Batch[] => [[{ x, l, s }, other]];
   const base = one(0, [0, 1], { a: Number.NaN, b: ["p, q"] });
   expect(await statusOf(base, base, deep)).toBe("unchanged");
   expect(await statusOf(base, one(-0, [0, 1], { a: Number.NaN, b: ["p, q"] }), deep)).toBe("extracted");
@@ -198,4 +214,30 @@ test("extractSource() compares each file by itself: a renamed or exchanged one i
   expect(await run({ "a.csv": q, "c.csv": p })).toBe("extracted");
   const origins = (await readExtract(bench.directory))!.tables[0]!.parts.map((part) => part.origin);
   expect(new Set(origins)).toEqual(new Set(["a.csv", "c.csv"]));
+});
+
+test("extractSource() reads no published part once a read changed nothing", async () => {
+  await using bench = await openBench();
+  const all = rows(3_000);
+  const run = async (given: readonly Row[]) =>
+    (await bench.run([planOf(info)], () => [given])).tables[0]!.status;
+  await run(all);
+  expect(await run(all.toReversed())).toBe("unchanged");
+  // A part of the same size that cannot be read.
+  const [part] = (await readExtract(bench.directory))!.tables[0]!.parts;
+  await writeFile(join(bench.directory, part!.path), new Uint8Array(part!.sizeBytes));
+  expect(await run([...all.slice(1_000), ...all.slice(0, 1_000)])).toBe("unchanged");
+  expect(await run([...all.slice(1_000), ...all.slice(1, 1_000), all[1]!])).toBe("extracted");
+  // Nor after one change; after two, hashing is given up until a read changes nothing again.
+  const damage = async () => {
+    const { parts } = (await readExtract(bench.directory))!.tables[0]!;
+    for (const { path, sizeBytes } of parts)
+      await writeFile(join(bench.directory, path), new Uint8Array(sizeBytes));
+  };
+  await damage();
+  expect(await run([all[1]!, ...all.slice(1_000), ...all.slice(1, 1_000)])).toBe("unchanged");
+  expect(await run(all)).toBe("extracted");
+  expect(await run(rows(3_000, 1))).toBe("extracted");
+  await damage();
+  expect(await run(rows(3_000, 1).toReversed())).toBe("failed");
 });

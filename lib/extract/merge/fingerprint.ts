@@ -2,29 +2,38 @@ import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod
 import type { PublishedColumn } from "../schema/column.ts";
 import { readParquet } from "../schema/select.ts";
 
-/** Types of at most 64 bits: DuckDB's hash of them is one to one. */
-const PLAIN =
-  /^(BOOLEAN|U?(TINYINT|SMALLINT|INTEGER|BIGINT)|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE|TIMESTAMPTZ|DECIMAL\((\d|1[0-8]), ?\d+\))$/;
+/** Types that DuckDB's hash tells apart by all there is to them. */
+const HASHED =
+  /^(BOOLEAN|U?(TINYINT|SMALLINT|INTEGER|BIGINT)|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE|TIMESTAMPTZ|DECIMAL\(\d+, ?\d+\)|VARCHAR|BLOB)$/;
 const FLOATING = /^(FLOAT|DOUBLE)$/;
 
+/** Rows, and the sum of their hashes: the same for the same rows in any order, and a row that comes twice counts twice. */
+export interface RowsHash {
+  readonly rows: number;
+  readonly sum: bigint;
+}
+
 /**
- * What the rows of groups of files amount to, whatever their order, as a text for each group.
+ * The SQL of a 64-bit hash over all columns of a row, as they are stored.
  *
- * Two sums of 64-bit hashes over all columns, so a row that comes twice counts twice. The hashes differ in what they
- * take of a column: -0.0 equals 0.0 to DuckDB, 1 month 30 days, and of long values one hash alone is short; so the second
- * takes their texts.
+ * To DuckDB -0.0 equals 0.0, and lists of lists hash as their items do; so the sign and the text are taken too.
  */
-export async function fingerprints(
+export function rowHash(columns: readonly PublishedColumn[]): string {
+  return `hash(${columns.flatMap(exactly).join(", ")})`;
+}
+
+/** The rows and hashes of groups of files, read back from what is written. */
+export async function hashFiles(
   connection: Connection,
   groups: readonly (readonly string[])[],
   columns: readonly PublishedColumn[],
   signal: AbortSignal,
-): Promise<readonly string[]> {
-  const figures = `count(*) AS n, ${sumOf(columns.flatMap(plainly))} AS a, ${sumOf(["'agnes'", ...columns.flatMap(exactly)])} AS b`;
+): Promise<readonly RowsHash[]> {
+  const figures = `count(*) AS n, CAST(sum(${rowHash(columns)}) AS VARCHAR) AS total`;
   const [only, ...others] = groups;
   if (only !== undefined && others.length === 0) {
     const rows = await connection.rows<Figures>(`SELECT ${figures} FROM ${readParquet(only)}`, { signal });
-    return rows.map(textOf);
+    return rows.map(hashOf);
   }
   const places = groups.flatMap((paths, at) => paths.map((path) => `(${quoteLiteral(path)}, ${at})`));
   const rows = await connection.rows<Figures & { readonly place: number }>(
@@ -32,31 +41,58 @@ export async function fingerprints(
      JOIN (VALUES ${places.join(", ")}) AS places(agnes_path, agnes_place) ON agnes_file = agnes_path GROUP BY ALL`,
     { signal },
   );
-  const found = new Map(rows.map((row) => [row.place, textOf(row)]));
-  return groups.map((_, at) => found.get(at) ?? "0");
+  const found = new Map(rows.map((row) => [row.place, hashOf(row)]));
+  return groups.map((_, at) => found.get(at) ?? { rows: 0, sum: 0n });
 }
 
 interface Figures {
   readonly n: bigint;
-  readonly a: string | null;
-  readonly b: string | null;
+  readonly total: string | null;
 }
 
-function textOf({ n, a, b }: Figures): string {
-  return n === 0n ? "0" : `${n}:${a}:${b}`;
+function hashOf({ n, total }: Figures): RowsHash {
+  return { rows: Number(n), sum: BigInt(total ?? 0) };
 }
 
-function sumOf(values: readonly string[]): string {
-  return `CAST(sum(hash(${values.join(", ")})) AS VARCHAR)`;
+/** The hash of several groups of rows together. */
+export function addHashes(hashes: readonly RowsHash[]): RowsHash {
+  const add = (a: RowsHash, b: RowsHash) => ({ rows: a.rows + b.rows, sum: a.sum + b.sum });
+  return hashes.reduce(add, { rows: 0, sum: 0n });
 }
 
-function plainly({ name, type }: PublishedColumn): readonly string[] {
-  const column = quoteIdentifier(name);
-  return FLOATING.test(type) ? [column, `signbit(${column})`] : [column];
+/** The text by which the rows of a table, group by group, are known at the next read. */
+export function fingerprintOf(hashes: readonly RowsHash[]): string {
+  return hashes.map(({ rows, sum }) => `${rows}:${sum}`).join(" ");
+}
+
+/** Begins the fingerprint of rows that took the place of others at the last read. */
+const CHANGED = "changed ";
+
+/**
+ * The fingerprint of rows that replaced others; none when it was so the time before too, since hashing a table that
+ * keeps changing is in vain.
+ */
+export function fingerprintAfterChange(
+  previous: string | undefined,
+  hashes: readonly RowsHash[] | null,
+): string | undefined {
+  if (hashes === null || hashes.length === 0 || previous === undefined) return undefined;
+  return previous.startsWith(CHANGED) ? undefined : `${CHANGED}${fingerprintOf(hashes)}`;
+}
+
+/** What `fingerprintOf` made a text of; null for a text of another kind, or of another number of groups. */
+export function parseFingerprint(text: string | undefined, groups: number): readonly RowsHash[] | null {
+  const found =
+    text
+      ?.replace(CHANGED, "")
+      .split(" ")
+      .map((each) => /^(\d+):(\d+)$/.exec(each)) ?? [];
+  if (found.length !== groups || found.includes(null)) return null;
+  return found.map((each) => ({ rows: Number(each![1]), sum: BigInt(each![2]!) }));
 }
 
 function exactly({ name, type }: PublishedColumn): readonly string[] {
   const column = quoteIdentifier(name);
-  if (FLOATING.test(type)) return [`signbit(${column})`, column];
-  return PLAIN.test(type) ? [column] : [`'_' || CAST(${column} AS VARCHAR)`];
+  if (HASHED.test(type)) return [column];
+  return [column, FLOATING.test(type) ? `signbit(${column})` : `CAST(${column} AS VARCHAR)`];
 }

@@ -5,7 +5,7 @@ import type { PublishedColumn } from "../schema/column.ts";
 import { partitionExpression, readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
 import type { TableContext } from "../services.ts";
-import type { Part, PublishedTable } from "../state/extract-state.ts";
+import type { Part, PublishedTable, Tombstone } from "../state/extract-state.ts";
 import type { Quarantine } from "../write/quarantine.ts";
 import type { StagedPart } from "../write/staged.ts";
 import { discard, writeEmptyPart } from "../write/write-parts.ts";
@@ -14,7 +14,7 @@ import { deltaNames, dropDelta, lastOfEachKey, loadDelta, orderedParts } from ".
 import { mergeDelta, writeSql, type MergeRequest } from "./merge.ts";
 import { withoutNullKeys } from "./null-keys.ts";
 import { mergeOrigins, type GivenOrigins } from "./origins.ts";
-import { dropTombstoned } from "./tombstones.ts";
+import { dropTombstoned, tombstonesAfterRead } from "./tombstones.ts";
 import { writePartitions } from "./partitions.ts";
 
 /** What a table consists of after a read; or why it must be read again, all of it. */
@@ -30,6 +30,7 @@ export type MergedRead =
       readonly shadowed: boolean;
       /** Rows that the source said are gone and that were there. */
       readonly rowsDeleted: number;
+      readonly tombstones: readonly Tombstone[];
     }
   | { readonly kind: "again"; readonly reason: string };
 
@@ -62,7 +63,7 @@ export async function mergeRead(
     const left = await applyDeletions(context, connection, filled, columns);
     merged = await replacePublished(context, connection, left, columns, keptParts(context.previous, end));
   } else if (given === null) {
-    merged = await mergeIntoPublished(context, connection, filled, columns);
+    merged = await mergeIntoPublished(context, connection, filled, columns, cursor?.value);
   } else {
     const some = filled.some((part) => part.kind === "deletions")
       ? ({ kind: "again", reason: "files changed and rows were deleted in one read" } as const)
@@ -72,7 +73,8 @@ export async function mergeRead(
       return some;
     }
     const changed = some.written.length > 0 || some.kept.length < publishedParts(context.previous).length;
-    merged = { ...some, changed, replaces: true, rowsDeleted: 0 };
+    const { tombstones } = context.previous!;
+    merged = { ...some, changed, replaces: true, rowsDeleted: 0, tombstones };
   }
   if (!merged.changed || merged.kept.length + merged.written.length > 0) {
     return { ...merged, kind: "merged", cursor };
@@ -105,7 +107,7 @@ async function replacePublished(
   kept: readonly Part[],
 ): Promise<Merged> {
   const { plan } = context;
-  const whole = { kept, changed: true, replaces: true, rowsDeleted, shadowed: false };
+  const whole = { kept, changed: true, replaces: true, rowsDeleted, shadowed: false, tombstones: [] };
   if (plan.strategy === "full_refresh" || staged.length === 0) return { ...whole, written: staged };
   const list = columnList(columns);
   const key = plan.primaryKey.map(quoteIdentifier).join(", ");
@@ -137,16 +139,21 @@ async function mergeIntoPublished(
   connection: Connection,
   staged: readonly StagedPart[],
   columns: readonly PublishedColumn[],
+  reached: string | undefined,
 ): Promise<Merged> {
   const { plan, previous } = context;
   const published = previous!;
   const plain = { replaces: false, shadowed: true };
-  if (staged.length === 0)
-    return { ...plain, kept: published.parts, written: [], changed: false, rowsDeleted: 0 };
+  if (staged.length === 0) {
+    const { parts: kept, tombstones } = published;
+    return { ...plain, kept, written: [], changed: false, rowsDeleted: 0, tombstones };
+  }
   const delta = deltaNames();
   try {
     await loadDelta(context, connection, delta, staged, columns, plan.primaryKey);
-    await dropTombstoned(connection, delta, published.tombstones, columns, plan);
+    const byEvents = published.tombstones.filter(({ by }) => by === undefined);
+    await dropTombstoned(connection, delta, byEvents, columns, plan);
+    const tombstones = await tombstonesAfterRead(context, connection, delta, columns, reached);
     const merged = await mergeDelta(context, connection, delta, {
       published,
       columns,
@@ -154,7 +161,7 @@ async function mergeIntoPublished(
       ...partitionOf(context),
     });
     await discard(context, staged);
-    return { ...plain, ...merged };
+    return { ...plain, ...merged, tombstones };
   } finally {
     await dropDelta(connection, delta).catch(() => {});
   }

@@ -61,6 +61,12 @@ export async function mergeOrigins(
   }
 }
 
+/** Parts in the order of the names of their origins, as a read of all origins gives them; as they are when one has none. */
+export function inOrderOfOrigins(parts: readonly Part[]): readonly Part[] {
+  if (parts.some(({ origin }) => origin === null)) return parts;
+  return parts.toSorted((a, b) => (a.origin === b.origin ? 0 : a.origin! < b.origin! ? -1 : 1));
+}
+
 function isAscending(staged: readonly StagedPart[]): boolean {
   return staged.every(({ origin }, at) => at === 0 || staged[at - 1]!.origin! <= origin!);
 }

@@ -5,9 +5,16 @@ import { sha256OfFile } from "../publish/finish-parts.ts";
 import type { PublishedColumn } from "../schema/column.ts";
 import { readParquet } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
-import type { Part } from "../state/extract-state.ts";
+import type { Part, PublishedTable } from "../state/extract-state.ts";
 import type { StagedPart } from "../write/staged.ts";
-import { fingerprints } from "./fingerprint.ts";
+import {
+  addHashes,
+  fingerprintAfterChange,
+  fingerprintOf,
+  hashFiles,
+  parseFingerprint,
+  type RowsHash,
+} from "./fingerprint.ts";
 
 /** Whether written parts hold what the published parts hold that they would replace. */
 export interface Comparison {
@@ -20,8 +27,8 @@ export interface Comparison {
 export const DIFFERENT: Comparison = { isSame: false };
 
 /**
- * Compares what was read with what is published, in any order of rows, cheapest first: the number of rows, the bytes,
- * bounds and nulls in the footers, and only then a fingerprint of all values.
+ * Compares what was read with what is published, in any order of rows, cheapest first: the number of rows, hashes that
+ * are known, the bytes, bounds and nulls in the footers, and only then hashes of all values.
  *
  * Rows of each origin are compared by themselves, because a later read keeps or replaces them by themselves.
  */
@@ -39,30 +46,44 @@ export async function compareRows(
   if (pairs === null) return DIFFERENT;
   if (before.some((part) => part.schemaVersion !== layout.version)) return DIFFERENT;
   if (pairs.length === 0) return { isSame: true };
-  const old = before.map((part) => join(directory, part.path));
-  const fresh = after.map((part) => part.path);
-  if (await sameBytes(pairs)) return { isSame: true };
-  const said = await footers(connection, old, layout.columns, signal);
-  if (said !== (await footers(connection, fresh, layout.columns, signal))) return DIFFERENT;
-  const isAll =
-    pairs.length === 1 && before.length === previous!.parts.filter((part) => part.rows > 0).length;
-  const now = await fingerprints(
-    connection,
-    pairs.map((pair) => pair.after.map((part) => part.path)),
-    layout.columns,
-    signal,
-  );
+  const isAll = before.length === previous!.parts.filter((part) => part.rows > 0).length;
+  const known = isAll ? parseFingerprint(previous!.fingerprint, pairs.length) : null;
+  const passed = hashesWhileWritten(pairs.map((pair) => pair.after));
+  if (known === null || passed === null) {
+    if (await sameBytes(pairs)) return { isSame: true };
+    const old = before.map((part) => join(directory, part.path));
+    const fresh = after.map((part) => part.path);
+    const stated = await footers(connection, old, layout.columns, signal);
+    if (stated !== (await footers(connection, fresh, layout.columns, signal))) return DIFFERENT;
+  }
+  const hash = (groups: readonly (readonly string[])[]) =>
+    hashFiles(connection, groups, layout.columns, signal);
+  const now = passed ?? (await hash(pairs.map((pair) => pair.after.map((part) => part.path))));
   const was =
-    isAll && previous!.fingerprint !== undefined
-      ? [previous!.fingerprint]
-      : await fingerprints(
-          connection,
-          pairs.map((pair) => pair.before.map((part) => join(directory, part.path))),
-          layout.columns,
-          signal,
-        );
-  const isSame = now.every((text, at) => text === was[at]);
-  return { isSame, ...(isAll && isSame ? { fingerprint: was[0]! } : {}) };
+    known ?? (await hash(pairs.map((pair) => pair.before.map(({ path }) => join(directory, path)))));
+  const isSame = fingerprintOf(now) === fingerprintOf(was);
+  return { isSame, ...(isAll && isSame ? { fingerprint: fingerprintOf(now) } : {}) };
+}
+
+/** The fingerprint that a table has when `written` are all its parts; see `fingerprintAfterChange`. */
+export function fingerprintOfWritten(
+  previous: string | undefined,
+  written: readonly StagedPart[],
+): Pick<PublishedTable, "fingerprint"> {
+  const groups = sortedByOrigin(byOrigin(written.filter((part) => part.rows > 0)));
+  const fingerprint = fingerprintAfterChange(previous, hashesWhileWritten(groups.map(([, parts]) => parts)));
+  return fingerprint === undefined ? {} : { fingerprint };
+}
+
+/** The hashes of groups of parts that were computed while they were written; null when one is missing. */
+function hashesWhileWritten(groups: readonly (readonly StagedPart[])[]): readonly RowsHash[] | null {
+  const hashes: RowsHash[] = [];
+  for (const group of groups) {
+    const parts = group.flatMap(({ rows, hashSum: sum }) => (sum === undefined ? [] : [{ rows, sum }]));
+    if (parts.length < group.length) return null;
+    hashes.push(addHashes(parts));
+  }
+  return hashes;
 }
 
 interface Pair {
@@ -70,13 +91,13 @@ interface Pair {
   readonly before: readonly Part[];
 }
 
-/** The parts of each origin, new and old; null when an origin is on one side only or their rows differ in number. */
+/** The parts of each origin, new and old, in the order of the origins; null when an origin is on one side only or their rows differ in number. */
 function pairUp(after: readonly StagedPart[], before: readonly Part[]): readonly Pair[] | null {
   const fresh = byOrigin(after);
   const old = byOrigin(before);
   if (fresh.size !== old.size) return null;
   const pairs: Pair[] = [];
-  for (const [origin, parts] of fresh) {
+  for (const [origin, parts] of sortedByOrigin(fresh)) {
     const others = old.get(origin);
     if (others === undefined || rowsOf(others) !== rowsOf(parts)) return null;
     pairs.push({ after: parts, before: others });
@@ -90,6 +111,12 @@ function byOrigin<P extends { readonly origin: string | null }>(
   const groups = new Map<string | null, P[]>();
   for (const part of parts) groups.set(part.origin, [...(groups.get(part.origin) ?? []), part]);
   return groups;
+}
+
+function sortedByOrigin<P>(
+  groups: ReadonlyMap<string | null, readonly P[]>,
+): readonly (readonly [string | null, readonly P[]])[] {
+  return [...groups].sort(([a], [b]) => ((a ?? "") < (b ?? "") ? -1 : 1));
 }
 
 function rowsOf(parts: readonly { readonly rows: number }[]): number {

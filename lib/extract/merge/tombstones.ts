@@ -1,7 +1,10 @@
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { TablePlan } from "../plan.ts";
 import type { PublishedColumn } from "../schema/column.ts";
-import type { Tombstone } from "../state/extract-state.ts";
+import { keysMatch } from "../schema/select.ts";
+import type { TableContext } from "../services.ts";
+import { TOMBSTONES_KEPT, type Tombstone } from "../state/extract-state.ts";
+import { candidateParts, partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
 
 /** Takes rows out of a delta that were deleted after the version that they are. */
@@ -23,6 +26,56 @@ export async function dropTombstoned(
      WHERE gone.key = ${keyText(plan.primaryKey, "d")}
        AND (gone.version IS NULL OR d.${name} IS NULL OR d.${name} <= CAST(gone.version AS ${cursor.type}))`,
   );
+}
+
+/**
+ * The tombstones of a table after a read whose deletions are in the delta.
+ *
+ * A read knows every version up to its cursor, so no event up to there may bring a row back that it yielded as gone. A
+ * row that it yields ends the tombstone of an earlier read. Sources that push nothing need none.
+ *
+ * @param reached the value of the cursor after the read
+ */
+export async function tombstonesAfterRead(
+  context: TableContext,
+  connection: Connection,
+  delta: Delta,
+  columns: readonly PublishedColumn[],
+  reached: string | undefined,
+): Promise<readonly Tombstone[]> {
+  const { plan, source, signal } = context;
+  const { parts, schemas, tombstones } = context.previous!;
+  const cursor = columns.find((column) => column.name === plan.cursor);
+  const key = plan.primaryKey;
+  const isNeeded = source.connector.stream !== undefined && cursor !== undefined && key.length > 0;
+  if (!isNeeded) return tombstones;
+  const keyColumns = columns.filter(({ name }) => key.includes(name));
+  const first = keyColumns.find(({ name }) => name === key[0])!;
+  const candidates = await candidateParts(connection, parts, delta.deleted, first, signal);
+  const wanted = columns.filter((column) => column === cursor || keyColumns.includes(column));
+  const published = partsRelation(context, candidates, wanted, schemas);
+  const version = `o.${quoteIdentifier(cursor.name)}`;
+  const least = reached === undefined ? "NULL" : quoteLiteral(reached);
+  const added = await connection.rows<Tombstone>(
+    `SELECT * FROM (
+       SELECT ${keyText(key, "d")} AS key, 'read' AS by,
+         CAST(greatest(max(${version}), CAST(${least} AS ${cursor.type})) AS VARCHAR) AS version
+       FROM ${delta.deleted} d LEFT JOIN ${published} o ON ${keysMatch(key, "d", "o")} GROUP BY ALL)
+     WHERE version IS NOT NULL LIMIT ${TOMBSTONES_KEPT}`,
+    { signal },
+  );
+  const ended = new Set(added.map((tombstone) => tombstone.key));
+  if (tombstones.some(({ by }) => by === "read")) {
+    const text = keyText(key, "d");
+    const known = tombstones.map((tombstone) => quoteLiteral(tombstone.key)).join(", ");
+    const back = await connection.rows<{ key: string }>(
+      `SELECT ${text} AS key FROM ${delta.rows} d WHERE ${text} IN (${known})`,
+      { signal },
+    );
+    for (const row of back) ended.add(row.key);
+  }
+  const kept = tombstones.filter((tombstone) => tombstone.by !== "read" || !ended.has(tombstone.key));
+  return [...kept, ...added].slice(-TOMBSTONES_KEPT);
 }
 
 /** A key as one text, the same for the same values: what tombstones hold. */

@@ -56,7 +56,7 @@ export interface PublishedTable {
   readonly shadowed?: boolean;
   /** What all rows amount to, whatever their order; absent until it was needed. */
   readonly fingerprint?: string;
-  /** Rows deleted by pushed events, so that an older event cannot bring them back. */
+  /** Rows that pushed events or reads deleted, so that an older event cannot bring them back. */
   readonly tombstones: readonly Tombstone[];
   /** For a remote table: where it is inside the attached database. */
   readonly remote?: { readonly alias: string; readonly path: readonly string[]; readonly reason?: string };
@@ -101,11 +101,16 @@ export interface SchemaVersion {
   readonly changes: readonly SchemaChange[];
 }
 
+/** How many deleted rows a table remembers. */
+export const TOMBSTONES_KEPT = 10_000;
+
 /** A deleted row: its key as JSON text, and the newest version known of it. */
 export interface Tombstone {
   readonly key: string;
   /** A value of the cursor column; null bars every later version. */
   readonly version: string | null;
+  /** Present when a read yielded the deletion: it bars older events, but not rows that a later read yields. */
+  readonly by?: "read";
 }
 
 /** The table of that name, ignoring case as DuckDB does. */

@@ -14,7 +14,12 @@ import { finishParts } from "../publish/finish-parts.ts";
 import { columnsOf, physicalColumnsOf, type PublishedColumn } from "../schema/column.ts";
 import { keysMatch, readParquet, selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
-import type { PublishedTable, SchemaVersion, Tombstone } from "../state/extract-state.ts";
+import {
+  TOMBSTONES_KEPT,
+  type PublishedTable,
+  type SchemaVersion,
+  type Tombstone,
+} from "../state/extract-state.ts";
 import type { Quarantine } from "../write/quarantine.ts";
 import { partsDirectory, stagingPath, type StagedPart } from "../write/staged.ts";
 import { discard, writeEmptyPart } from "../write/write-parts.ts";
@@ -28,9 +33,6 @@ export interface ChangedTable {
   readonly rowsQuarantined: number;
   readonly partsWritten: number;
 }
-
-/** How many deleted rows a table remembers. */
-const TOMBSTONES_KEPT = 10_000;
 
 /** Merges changes into a table: one rewrite of each part or partition however many changes there are. */
 export async function applyChanges(

@@ -12,6 +12,13 @@ export interface StagedPart {
   readonly sizeBytes: number;
   readonly partition: string | null;
   readonly origin: string | null;
+  /** The sum of the hashes of its rows, when it was asked for; see `WriteTarget.rowHash`. */
+  readonly hashSum?: bigint;
+}
+
+/** The sum of hashes of a copy, for a staged part. */
+export function hashSumOf({ sum }: { readonly sum?: bigint }): Pick<StagedPart, "hashSum"> {
+  return sum === undefined ? {} : { hashSum: sum };
 }
 
 /** The directory of a table's parts. */

@@ -9,6 +9,7 @@ import {
   readingOf,
   spoolBytes,
   type Connection,
+  type CopyResult,
   type OpenFile,
 } from "../../duckdb/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
@@ -17,7 +18,7 @@ import { requestedColumns } from "../plan.ts";
 import { columnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
-import { stagingPath, type StagedPart } from "./staged.ts";
+import { hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-parts.ts";
 import { checkCount } from "./write-stream.ts";
 
@@ -41,12 +42,14 @@ export async function writeFileChunk(
     const readable = { ...spooled.chunk, reading: reading ?? { format: chunk.format, columns: [] } };
     await using file = await openFile(readable, { connection, directory, signal });
     if (!file.isEmpty) refuseDifferences(context, file, number, chunk.format === "parquet");
-    const { rows, sizeBytes } = await copyFile(context, connection, file, target, path);
+    const copied = await copyFile(context, connection, file, target, path);
+    const { rows, sizeBytes } = copied;
     checkCount(plan.name, rows, (await parquetFooter(path)).rows, "the footer of the part");
     if (chunk.format === "parquet" && target.condition === null) {
       checkCount(plan.name, (await parquetFooter(spooled.chunk.data)).rows, rows, "what DuckDB wrote");
     }
-    return { kind: "staged", path, rows, sizeBytes, partition: null, origin: chunk.origin ?? null };
+    const origins = { partition: null, origin: chunk.origin ?? null };
+    return { kind: "staged", path, rows, sizeBytes, ...origins, ...hashSumOf(copied) };
   } catch (error) {
     await files.remove(path).catch(() => {});
     throw error;
@@ -61,12 +64,13 @@ async function copyFile(
   file: OpenFile,
   target: WriteTarget,
   path: string,
-): Promise<{ rows: number; sizeBytes: number }> {
+): Promise<CopyResult> {
   const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
   const list = selectList(target.columns, file.present);
   const copy = (select: string) => {
     const sql = `SELECT ${list} FROM (${select})${where}`;
-    const options = { signal: context.signal, ordered: true, connection };
+    const sum = target.rowHash === null ? {} : { sumOf: target.rowHash };
+    const options = { signal: context.signal, ordered: true, connection, ...sum };
     return copyToParquet(context.database, { kind: "sql", sql }, path, options);
   };
   const copyAll = async () => {

@@ -20,6 +20,8 @@ export interface WriteTarget {
   readonly originCondition: string | null;
   /** Whether the rows of a part keep the order of the read. */
   readonly ordered: boolean;
+  /** The SQL of a row's hash, when its sum is wanted of each part; null: it will hardly be needed. */
+  readonly rowHash: string | null;
   readonly quarantine: Quarantine | null;
 }
 

@@ -7,7 +7,7 @@ import { samePhysical } from "../read/conform.ts";
 import { physicalColumnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
-import { stagingPath, type StagedPart } from "./staged.ts";
+import { hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-parts.ts";
 
 /** The Arrow bytes after which a part ends whatever its rows, so that wide rows do not make huge parts. */
@@ -36,7 +36,7 @@ export function startCopy(
   const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
   const written = (async (): Promise<StagedPart> => {
     try {
-      const { rows, sizeBytes } = await copyToParquet(
+      const copied = await copyToParquet(
         database,
         {
           kind: "stream",
@@ -45,13 +45,15 @@ export function startCopy(
           select: (relation) => `SELECT ${selectList(target.columns, present)} FROM ${relation}${where}`,
         },
         path,
-        { signal, ordered: target.ordered },
+        { signal, ordered: target.ordered, ...(target.rowHash !== null && { sumOf: target.rowHash }) },
       );
+      const { rows, sizeBytes } = copied;
       const yielded = target.condition === null ? segment.rows : rows;
       const footer = await parquetFooter(path);
       checkCount(plan.name, yielded, rows, "what DuckDB wrote");
       checkCount(plan.name, yielded, footer.rows, "the footer of the part");
-      return { kind: "staged", path, rows, sizeBytes, partition: null, origin: null };
+      const origins = { partition: null, origin: null };
+      return { kind: "staged", path, rows, sizeBytes, ...origins, ...hashSumOf(copied) };
     } catch (error) {
       await services.host.files.remove(path).catch(() => {});
       throw error;
