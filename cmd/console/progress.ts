@@ -56,10 +56,11 @@ async function drawBars(cli: Cli): Promise<ProgressDisplay> {
         bars.delete(id);
         return;
       }
-      const bar = known ?? multi.create(progress.totalRows ?? 0, 0, { id, progress });
+      const { done, total } = shareOf(progress);
+      const bar = known ?? multi.create(total, 0, { id, progress });
       bars.set(id, bar);
-      bar.setTotal(progress.totalRows ?? 0);
-      bar.update(progress.rows, { id, progress });
+      bar.setTotal(total);
+      bar.update(done, { id, progress });
     },
     stop() {
       cli.signal.removeEventListener("abort", hide);
@@ -70,20 +71,32 @@ async function drawBars(cli: Cli): Promise<ProgressDisplay> {
 
 const BAR_WIDTH = 24;
 
-function barLine(id: string, progress: ExtractProgress, share: number): string {
+/** How much is done of how much: rows when the source knows how many there are, else bytes; a total of 0: not known. */
+export function shareOf(progress: ExtractProgress): { readonly done: number; readonly total: number } {
+  const { rows, totalRows, bytesRead = 0, totalBytes } = progress;
+  return totalRows === undefined
+    ? { done: bytesRead, total: totalBytes ?? 0 }
+    : { done: rows, total: totalRows };
+}
+
+/** A bar with its figures. */
+export function barLine(id: string, progress: ExtractProgress, share: number): string {
   const filled = Math.round(Math.min(1, share) * BAR_WIDTH);
   const bar =
-    progress.totalRows === undefined
+    shareOf(progress).total === 0
       ? "·".repeat(BAR_WIDTH)
       : "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
   return `${bar}  ${id}  ${progress.phase === "merging" ? "merging, " : ""}${figures(progress)}`;
 }
 
 function figures(progress: ExtractProgress): string {
-  const { rows, totalRows, sizeBytes, rowsPerSecond, elapsedMs } = progress;
+  const { rows, totalRows, bytesRead, totalBytes, sizeBytes, rowsPerSecond, elapsedMs } = progress;
   return [
     `${countText(rows)}${totalRows === undefined ? "" : ` of ${countText(totalRows)}`} rows`,
-    ...(sizeBytes > 0 ? [sizeText(sizeBytes)] : []),
+    ...(bytesRead === undefined
+      ? []
+      : [`${sizeText(bytesRead)}${totalBytes === undefined ? "" : ` of ${sizeText(totalBytes)}`} read`]),
+    ...(sizeBytes > 0 ? [`${sizeText(sizeBytes)} written`] : []),
     durationText(elapsedMs),
     ...(rowsPerSecond > 0 ? [`${countText(Math.round(rowsPerSecond))} rows/s`] : []),
   ].join(", ");

@@ -125,6 +125,26 @@ export class Connection implements AsyncDisposable, SourceHolder {
   /** As `Database.addSource`. */
   addSource: SourceHolder["addSource"] = (source, threads) => this.#owner.addSource(source, threads);
 
+  /**
+   * Reports now and then how much of what a running statement reads is read, until it is disposed: a share from 0 to 1,
+   * each greater than the one before. Nothing is printed.
+   *
+   * @param everyMs how often DuckDB is asked. Default 50.
+   */
+  async watchProgress(onShare: (share: number) => void, everyMs: number = 50): Promise<Disposable> {
+    await this.run("SET enable_progress_bar = true; SET enable_progress_bar_print = false");
+    let reported = 0;
+    const timer = setInterval(() => {
+      if (this.#closing !== null) return;
+      // It is -1 while nothing runs and until DuckDB knows.
+      const share = Math.min(1, native.query_progress(this.#native).percentage / 100);
+      if (share <= reported) return;
+      reported = share;
+      onShare(share);
+    }, everyMs);
+    return { [Symbol.dispose]: () => clearInterval(timer) };
+  }
+
   /** Stops what is running, if anything is. */
   interrupt(): void {
     if (this.#closing === null) native.interrupt(this.#native);

@@ -254,6 +254,7 @@ class Run {
       partRows,
       signal,
       onRead: progress.read,
+      onBytesRead: progress.readBytes,
       onPhase: progress.phase,
     });
   }

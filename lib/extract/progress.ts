@@ -6,6 +6,8 @@ import type { PublishedTable } from "./state/extract-state.ts";
 /** Tells how far one table is, not too often. */
 export interface TableProgress {
   readonly read: (rows: number, sizeBytes: number) => void;
+  /** Takes in how many more bytes of files were read. */
+  readonly readBytes: (bytes: number) => void;
   readonly phase: (phase: "reading" | "merging") => void;
   readonly finish: (phase: "done" | "failed", table: PublishedTable | undefined) => void;
 }
@@ -19,10 +21,11 @@ export function createProgress(
   onProgress: ((progress: ExtractProgress) => void) | undefined,
 ): TableProgress {
   const startedMs = host.monotonicMs();
-  const total = plan.info.estimatedRows;
+  const { estimatedRows: totalRows, estimatedBytes: totalBytes } = plan.info;
   let phase: ExtractProgress["phase"] = "reading";
   let rows = 0;
   let sizeBytes = 0;
+  let bytesRead = 0;
   let reportedMs = Number.NEGATIVE_INFINITY;
   const report = (now: number) => {
     reportedMs = now;
@@ -34,15 +37,24 @@ export function createProgress(
       sizeBytes,
       rowsPerSecond: elapsedMs > 0 ? (rows / elapsedMs) * 1000 : 0,
       elapsedMs,
-      ...(total === undefined ? {} : { totalRows: total }),
+      ...(totalRows === undefined ? {} : { totalRows }),
+      ...(bytesRead === 0 ? {} : { bytesRead }),
+      ...(totalBytes === undefined || totalBytes < bytesRead ? {} : { totalBytes }),
     });
+  };
+  const reportNow = () => {
+    const now = host.monotonicMs();
+    if (now - reportedMs >= REPORT_EVERY_MS) report(now);
   };
   return {
     read: (read, written) => {
       rows = Math.max(rows, read);
       sizeBytes = Math.max(sizeBytes, written);
-      const now = host.monotonicMs();
-      if (now - reportedMs >= REPORT_EVERY_MS) report(now);
+      reportNow();
+    },
+    readBytes: (bytes) => {
+      bytesRead += bytes;
+      reportNow();
     },
     phase: (next) => {
       phase = next;

@@ -39,5 +39,7 @@ export interface TableContext {
   readonly partRows: number;
   readonly signal: AbortSignal;
   readonly onRead: (rows: number, sizeBytes: number) => void;
+  /** Is told how many more bytes of files were read. */
+  readonly onBytesRead: (bytes: number) => void;
   readonly onPhase: (phase: "reading" | "merging") => void;
 }

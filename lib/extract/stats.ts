@@ -64,6 +64,10 @@ export interface ExtractProgress {
   readonly rowsPerSecond: number;
   /** Rows there will be, when the source says so. */
   readonly totalRows?: number;
+  /** Bytes of files read so far, as they are on the disk; absent when rows come without files. */
+  readonly bytesRead?: number;
+  /** Bytes there are to read, when the source knows them; absent once more than that was read. */
+  readonly totalBytes?: number;
   readonly elapsedMs: number;
 }
 

@@ -10,7 +10,7 @@ export type FileFormat = "parquet" | "csv" | "ndjson" | "json";
 export interface FileChunk {
   readonly kind: "file";
   readonly format: FileFormat;
-  /** An absolute local path, or the bytes. */
+  /** An absolute local path, or the bytes. A file with `reading` and `origin` must stay until the read has ended. */
   readonly data: string | AsyncIterable<Uint8Array>;
   /** How the bytes are compressed. Default: `auto`, by the ending of the path; bytes: `none`. */
   readonly compression?: "auto" | "none" | "gzip" | "zstd";

@@ -21,6 +21,8 @@ export interface TableInfo {
   readonly capabilities?: readonly Capability[];
   /** About how many rows there are, for progress. */
   readonly estimatedRows?: number;
+  /** About how many bytes of files the next read takes in, for progress: of all files, or of those that changed. */
+  readonly estimatedBytes?: number;
   /** Where the table is inside the attached database, for `remote`. Default: `[name]`. */
   readonly remotePath?: readonly string[];
   /** How the files of the table are read; kept with what is published, and shown. */

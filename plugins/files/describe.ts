@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 
 import {
@@ -22,6 +23,8 @@ export interface DescribedTable {
   readonly columns: ReadonlyMap<string, readonly string[]>;
   /** The partition values of files by origin. */
   readonly constants: ReadonlyMap<string, Readonly<Record<string, string | null>>>;
+  /** The bytes of the files that the next read takes in, as they are on the disk. */
+  readonly bytesToRead: number;
 }
 
 /** The columns of files as they are kept: each list of names once, and by origin which one. */
@@ -56,7 +59,7 @@ export class Describer {
     const isKnown = before !== null && before.settings === this.settingsOf(table);
     if (!isKnown) return this.#look(table, "start", undefined, signal);
     const constants = this.#constantsOf(table);
-    const columns = await this.#knownColumns(table, before, signal);
+    const { columns, bytesToRead } = await this.#knownColumns(table, before, signal);
     const names = new Set([...columns.values()].flat().concat([...constants.values()].flatMap(Object.keys)));
     const { reading } = before;
     const isSame =
@@ -68,7 +71,7 @@ export class Describer {
       known: reading,
       signal,
     });
-    return { reading, schema, columns, constants };
+    return { reading, schema, columns, constants, bytesToRead };
   }
 
   /** Describes a table by every one of its values. */
@@ -105,16 +108,20 @@ export class Describer {
     return { layouts, layoutOf };
   }
 
-  /** The columns of all files: as they are known of those that did not change, and read off the others. */
+  /**
+   * The columns of all files: as they are known of those that did not change, and read off the others; and the bytes of
+   * those that changed.
+   */
   async #knownColumns(
     table: FilesTable,
     before: ReadState,
     signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, readonly string[]>> {
+  ): Promise<Pick<DescribedTable, "columns" | "bytesToRead">> {
     const { now } = this.#context;
     const files = table.files.map((file) => [originOf(table, file), file] as const);
     const seen = { ...before, files: await lookAtFiles(files, { now, before: before.files, signal }) };
-    const kept = planRead(before, seen).kept.flatMap((origin) => {
+    const plan = planRead(before, seen);
+    const kept = plan.kept.flatMap((origin) => {
       const place = before.layoutOf?.[origin];
       const names = place === undefined ? undefined : before.layouts?.[place];
       return names === undefined ? [] : [[origin, names] as const];
@@ -122,7 +129,8 @@ export class Describer {
     const isKept = new Set(kept.map(([origin]) => origin));
     const others = files.filter(([origin]) => !isKept.has(origin)).map(([, file]) => file);
     const found = await this.#columnsOfFiles(table, others, before.reading, signal);
-    return new Map([...kept, ...found]);
+    const bytesToRead = plan.changed.reduce((sum, origin) => sum + seen.files.get(origin)!.sizeBytes, 0);
+    return { columns: new Map([...kept, ...found]), bytesToRead };
   }
 
   async #columnsOfFiles(
@@ -166,7 +174,8 @@ export class Describer {
       const names = columns.get(path);
       return names == null ? [] : [[origin!, names] as const];
     });
-    return { reading, schema, columns: new Map(byOrigin), constants };
+    const bytesToRead = await bytesOf(table.files);
+    return { reading, schema, columns: new Map(byOrigin), constants, bytesToRead };
   }
 
   #options(table: FilesTable, known: FileReading | undefined): InspectOptions {
@@ -190,4 +199,20 @@ export class Describer {
       [...found].map(([origin, own]: readonly [string, Partitions]) => [origin, Object.fromEntries(own)]),
     );
   }
+}
+
+const LOOKS = 32;
+
+/** The bytes of files; one that is gone meanwhile has none, and the read will name it. */
+async function bytesOf(paths: readonly string[]): Promise<number> {
+  let bytes = 0;
+  const queue = paths.values();
+  const work = async () => {
+    for (const path of queue) {
+      const found = await stat(path).catch(() => null);
+      bytes += found?.size ?? 0;
+    }
+  };
+  await Promise.all(Array.from({ length: LOOKS }, work));
+  return bytes;
 }

@@ -134,7 +134,7 @@ export class FilesSource {
   }
 }
 
-function infoOf(table: FilesTable, { schema, reading }: DescribedTable): TableInfo {
+function infoOf(table: FilesTable, { schema, reading, bytesToRead }: DescribedTable): TableInfo {
   const { primaryKey = [], description } = table.settings;
   const stranger = primaryKey.find((column) => !schema.names.includes(column));
   if (stranger !== undefined) {
@@ -148,6 +148,7 @@ function infoOf(table: FilesTable, { schema, reading }: DescribedTable): TableIn
   return tableInfo(table.name, schema, {
     primaryKey,
     reading,
+    ...(bytesToRead === 0 ? {} : { estimatedBytes: bytesToRead }),
     ...(description === undefined ? {} : { description }),
     ...(notes.length === 0 ? {} : { notes }),
   });

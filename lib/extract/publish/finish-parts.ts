@@ -10,8 +10,8 @@ import { readParquet } from "../schema/select.ts";
 import { PART_FORMAT, type Part } from "../state/extract-state.ts";
 import { partsDirectory, type StagedPart } from "../write/staged.ts";
 
-/** One file is hashed while another is on its way to the disk. */
-const FILES_AT_ONCE = 2;
+/** Some files are hashed while others are on their way to the disk. */
+const FILES_AT_ONCE = 4;
 
 /** What names a column's bounds in `_parts`. */
 export interface BoundedColumns {
@@ -36,7 +36,7 @@ export async function finishParts(
   const parts = await eachOf(staged, FILES_AT_ONCE, async (part): Promise<Part> => {
     const { path, rows, sizeBytes, partition, origin } = part;
     await files.chmod(path, 0o644);
-    const [sha256] = await Promise.all([sha256OfFile(path), files.sync(path)]);
+    const [sha256] = await Promise.all([sha256OfFile(path, sizeBytes), files.sync(path)]);
     const name = `${sha256.slice(0, 32)}.parquet`;
     await files.rename(path, join(directory, name));
     return {
@@ -57,20 +57,28 @@ export async function finishParts(
 
 const READ_SIZE_BYTES = 1 << 20;
 
-/** The SHA-256 of a file as 64 hexadecimal digits. */
-export async function sha256OfFile(path: string): Promise<string> {
+/**
+ * The SHA-256 of a file as 64 hexadecimal digits.
+ *
+ * @param expectedBytes about how many it has, so that small files take little memory
+ */
+export async function sha256OfFile(
+  path: string,
+  expectedBytes: number = Number.POSITIVE_INFINITY,
+): Promise<string> {
   const hash = createHash("sha256");
+  const size = Math.min(READ_SIZE_BYTES, Math.max(1, expectedBytes));
   // While one block is hashed the next is being read.
-  const blocks = [new Uint8Array(READ_SIZE_BYTES), new Uint8Array(READ_SIZE_BYTES)] as const;
+  const blocks = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(size)] as const;
   const handle = await open(path).catch((error: unknown) => {
     throw fileError("open", path, error);
   });
   try {
-    let reading = handle.read(blocks[0], 0, READ_SIZE_BYTES);
+    let reading = handle.read(blocks[0], 0, size);
     for (let at = 0; ; at++) {
       const { bytesRead, buffer } = await reading;
       if (bytesRead === 0) return hash.digest("hex");
-      reading = handle.read(blocks[at % 2 === 0 ? 1 : 0], 0, READ_SIZE_BYTES);
+      reading = handle.read(blocks[at % 2 === 0 ? 1 : 0], 0, size);
       hash.update(buffer.subarray(0, bytesRead));
     }
   } catch (error) {

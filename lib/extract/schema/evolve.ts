@@ -22,7 +22,8 @@ export interface Evolution {
 /**
  * Decides which columns a table publishes when its source describes it as `source` now.
  *
- * Columns keep their place; added ones come last; removed ones stay and are null; a type only ever widens.
+ * Columns keep their place; added ones come last; removed ones stay and are null; a type only ever widens, unless the
+ * options of the source decide it and no earlier row stays.
  * `accept` is the owner's word that the source is right: nothing of the previous layout is kept.
  *
  * @param replaced whether no row of an earlier layout stays
@@ -49,11 +50,15 @@ export function evolve(
   }
   if (options.accept) return { columns: source, changes };
   const now = new Map(source.map((column) => [column.name, column]));
+  // Where the options of the source decide the type, the owner has accepted it.
+  const given = new Set(
+    (options.reading?.columns ?? []).flatMap((column) => (column.given === true ? [column.name] : [])),
+  );
   const unsafe: string[] = [];
   const kept = previous.columns.map((was): PublishedColumn => {
     const is = now.get(was.name);
     if (is === undefined) return { ...was, nullable: true };
-    const type = widest(was.type, is.type, options);
+    const type = options.replaced && given.has(was.name) ? is.type : widest(was.type, is.type, options);
     if (type === null) {
       unsafe.push(describeChange({ kind: "type_changed", column: was.name, from: was.type, to: is.type }));
     }

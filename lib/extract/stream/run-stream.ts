@@ -175,6 +175,7 @@ async function changeTable(merge: Merge, plan: TablePlan, changes: readonly Chan
     partRows: request.partRows ?? PART_ROWS,
     signal: request.signal,
     onRead: () => {},
+    onBytesRead: () => {},
     onPhase: () => {},
   };
   const quarantine = quarantineOf(context);

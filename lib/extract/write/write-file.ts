@@ -19,6 +19,7 @@ import { columnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
 import { hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
+import { countBytes } from "./count-bytes.ts";
 import type { WriteTarget } from "./write-parts.ts";
 import { checkCount } from "./write-stream.ts";
 
@@ -42,7 +43,8 @@ export async function writeFileChunk(
     const readable = { ...spooled.chunk, reading: reading ?? { format: chunk.format, columns: [] } };
     await using file = await openFile(readable, { connection, directory, signal });
     if (!file.isEmpty) refuseDifferences(context, file, number, chunk.format === "parquet");
-    const copied = await copyFile(context, connection, file, target, path);
+    const copy = () => copyFile(context, connection, file, target, path);
+    const copied = await countBytes(context, connection, spooled.chunk.data, copy);
     const { rows, sizeBytes } = copied;
     checkCount(plan.name, rows, (await parquetFooter(path)).rows, "the footer of the part");
     if (chunk.format === "parquet" && target.condition === null) {
@@ -116,7 +118,12 @@ function declaredTypes({ plan }: TableContext): Readonly<Record<string, string>>
 }
 
 /** @throws `batch_schema_mismatch` */
-function refuseDifferences({ plan }: TableContext, file: OpenFile, number: number, isTyped: boolean): void {
+export function refuseDifferences(
+  { plan }: TableContext,
+  file: Pick<OpenFile, "present">,
+  number: number,
+  isTyped: boolean,
+): void {
   const declared = columnsOf(plan.info.schema);
   const given = new Map(file.present.map((column) => [column.name, column.type]));
   // The types of texts were chosen, and what does not fit them fails by itself.

@@ -2,13 +2,14 @@ import type { RecordBatch } from "apache-arrow";
 
 import { AgnesError } from "../../base/mod.ts";
 import { copyToParquet } from "../../duckdb/mod.ts";
-import type { BatchSource, Piece } from "../read/batch-source.ts";
+import type { BatchSource } from "../read/batch-source.ts";
 import { columnsOf, physicalColumnsOf, type PublishedColumn } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
 import type { Quarantine } from "./quarantine.ts";
 import { stagingPath, type StagedPart } from "./staged.ts";
 import { writeFileChunk } from "./write-file.ts";
+import { takeFiles, writeSmallFiles, type FilePiece } from "./write-small-files.ts";
 import { startCopy, type RunningCopy } from "./write-stream.ts";
 
 /** What parts are to hold. */
@@ -48,12 +49,14 @@ export async function writeParts(
   try {
     for (let piece = await source.peek(); piece !== null; piece = await source.peek()) {
       if (piece.kind === "file") {
-        source.shift();
-        const part = await writeOrigin(context, piece, target);
-        fileRows += part.rows;
-        sizeBytes += part.sizeBytes;
-        parts.push(Promise.resolve(part));
-        context.onRead(source.rows + fileRows, sizeBytes);
+        const { pieces, failure } = await takeFiles(context, source);
+        for await (const part of writeFiles(context, pieces, target)) {
+          fileRows += part.rows;
+          sizeBytes += part.sizeBytes;
+          parts.push(Promise.resolve(part));
+          context.onRead(source.rows + fileRows, sizeBytes);
+        }
+        if (failure !== null) throw failure.error;
         continue;
       }
       if (piece.kind === "deletions") {
@@ -82,10 +85,28 @@ export async function writeParts(
   }
 }
 
+/** The parts of files, in their order; what one query can copy is copied by one. */
+async function* writeFiles(
+  context: TableContext,
+  pieces: readonly FilePiece[],
+  target: WriteTarget,
+): AsyncGenerator<StagedPart> {
+  const written = new Map(await writeSmallFiles(context, pieces, target));
+  try {
+    for (const [place, piece] of pieces.entries()) {
+      const part = written.get(place) ?? (await writeOrigin(context, piece, target));
+      written.delete(place);
+      yield part;
+    }
+  } finally {
+    await discard(context, [...written.values()]);
+  }
+}
+
 /** @throws `quarantine_exceeded` when no row of an origin is left: it would replace good rows by none */
 async function writeOrigin(
   context: TableContext,
-  { chunk, number }: Extract<Piece, { kind: "file" }>,
+  { chunk, number }: FilePiece,
   target: WriteTarget,
 ): Promise<StagedPart> {
   if (chunk.origin === undefined) return writeFileChunk(context, chunk, number, target);

@@ -161,5 +161,10 @@ function checkTable({ plugin }: Session, table: TableInfo): void {
 
 /** What a table says, in a form that can be compared and searched. */
 function wordsOf(table: TableInfo): Readonly<Record<string, unknown>> {
-  return { ...table, estimatedRows: undefined, schema: table.schema.fields.map(String) };
+  return {
+    ...table,
+    estimatedRows: undefined,
+    estimatedBytes: undefined,
+    schema: table.schema.fields.map(String),
+  };
 }

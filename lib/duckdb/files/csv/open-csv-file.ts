@@ -13,14 +13,9 @@ import { BAD_RECORDS, csvRelation, textColumn } from "./relation.ts";
 
 /** Opens a CSV file; see `openFile`. */
 export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
-  const { reading, data: path, compression, origin, constants } = chunk;
+  const { reading, constants } = chunk;
   const dialect = reading.csv!;
-  const file: FileInput = {
-    path,
-    ...(compression === undefined ? {} : { compression }),
-    ...(origin === undefined ? {} : { origin }),
-    ...(constants === undefined ? {} : { constants }),
-  };
+  const file = fileOf(chunk);
   const head = await readCsvHead(file, dialect, options.signal);
   if (head.isEmpty) return emptyFile();
   const names = columnNames(
@@ -33,15 +28,26 @@ export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions
   return new OpenCsvFile({ head, names, columns, dialect, readable, options });
 }
 
+/** The file of a chunk. */
+export function fileOf({ data: path, compression, origin, constants }: ReadableChunk): FileInput {
+  return {
+    path,
+    ...(compression === undefined ? {} : { compression }),
+    ...(origin === undefined ? {} : { origin }),
+    ...(constants === undefined ? {} : { constants }),
+  };
+}
+
 /** A file without a header has the columns of the table, in their order. */
-function namesWithoutHeader(
+export function namesWithoutHeader(
   columns: readonly FileColumn[],
   constants: FileInput["constants"] = {},
 ): readonly string[] {
   return columns.map(({ name }) => name).filter((name) => !(name in constants));
 }
 
-function textColumns(
+/** @throws `file_reading_outdated` for a column that the reading does not know */
+export function textColumns(
   file: FileInput,
   names: readonly string[],
   columns: readonly FileColumn[],

@@ -1,0 +1,60 @@
+import { checkedSelect, type TextColumn } from "../checked-values.ts";
+import { compressionOf } from "../open-bytes.ts";
+import { inParallel } from "../parallel.ts";
+import type { OpenFile, OpenFileOptions, ReadableChunk } from "../open-file.ts";
+import { readCsvHead } from "./head.ts";
+import { columnNames } from "./names.ts";
+import { fileOf, namesWithoutHeader, textColumns } from "./open-csv-file.ts";
+import { csvRelation } from "./relation.ts";
+
+/** The column that says which of several files a row is of: the place of the file in the list, as text. */
+export const FILE_COLUMN = "agnes_file";
+
+/** Several CSV files that one scan reads. */
+export interface OpenCsvFiles extends Pick<OpenFile, "present"> {
+  /** The places of these files in the list that was given; the others need a scan of their own. */
+  readonly places: readonly number[];
+  /** The SELECT of all rows with `FILE_COLUMN`, a place in `places`: right or an error. */
+  readonly select: string;
+}
+
+const HEADS_AT_ONCE = 8;
+
+/**
+ * Opens those of several CSV files, all of one reading, that one scan can read: with the columns of the first, in UTF-8
+ * and with even line ends. Each of them alone is read by one thread, so its rows come in their order.
+ *
+ * @throws as `openFile`
+ */
+export async function openCsvFiles(
+  chunks: readonly ReadableChunk[],
+  options: Pick<OpenFileOptions, "signal">,
+): Promise<OpenCsvFiles | null> {
+  const { reading, constants } = chunks[0]!;
+  const dialect = reading.csv!;
+  const heads = await inParallel(chunks, HEADS_AT_ONCE, (chunk) =>
+    readCsvHead(fileOf(chunk), dialect, options.signal),
+  );
+  const given =
+    dialect.names ?? (dialect.header ? undefined : namesWithoutHeader(reading.columns, constants));
+  const layouts = heads.map((head, place) => {
+    if (head.isEmpty || head.needsCopy) return null;
+    const names = columnNames(head, dialect, given);
+    // A file of one column is read from a copy, see `openCsvFile`.
+    return names.length === 1 ? null : { names, key: JSON.stringify([names, compressionOf(head.file)]) };
+  });
+  const first = layouts.find((layout) => layout !== null);
+  if (first == null || first.names.some((name) => name.toLowerCase() === FILE_COLUMN)) return null;
+  const places = layouts.flatMap((layout, place) => (layout?.key === first.key ? [place] : []));
+  const columns = textColumns(fileOf(chunks[places[0]!]!), first.names, reading.columns);
+  const files = places.map((place) => heads[place]!.file);
+  const number: TextColumn = {
+    column: { name: FILE_COLUMN, type: "VARCHAR" },
+    text: "CAST(file_index AS VARCHAR)",
+  };
+  return {
+    places,
+    present: columns.map(({ column: { name, type } }) => ({ name, type })),
+    select: checkedSelect(csvRelation(files, dialect, first.names.length), [...columns, number], dialect),
+  };
+}

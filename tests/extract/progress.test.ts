@@ -1,0 +1,93 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { openDatabase } from "../../lib/duckdb/mod.ts";
+import type { ExtractProgress } from "../../lib/extract/mod.ts";
+import { int64, table, utf8, type FileChunk } from "../../lib/kit/mod.ts";
+import { openBench, planOf } from "./harness.ts";
+
+setDefaultTimeout(120_000);
+
+const columns = { id: int64(), name: utf8() };
+const ROWS = 1_500_000;
+
+/** A clock in which a long time passes between two looks, so that no report is left out. */
+const slowClock = () => {
+  let ms = 0;
+  return { monotonicMs: () => (ms += 1_000) };
+};
+
+const FORMATS = [
+  ["csv", "(FORMAT csv, HEADER)"],
+  ["ndjson", "(FORMAT json)"],
+  ["parquet", "(FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 20480)"],
+] as const;
+
+for (const [format, options] of FORMATS) {
+  test(`extractSource() reports the bytes of a large ${format} file while it is copied`, async () => {
+    await using bench = await openBench(slowClock());
+    const path = join(bench.root, `large.${format}`);
+    {
+      await using database = await openDatabase();
+      await using connection = await database.connect();
+      const sql = `SELECT i AS id, 'the name of ' || (i * 7919 % 1000003) AS name FROM range(${ROWS}) r(i)`;
+      await connection.run(`COPY (${sql}) TO '${path}' ${options}`);
+    }
+    const totalBytes = (await stat(path)).size;
+    const info = table("t", columns, { estimatedBytes: totalBytes });
+    const chunk: FileChunk = {
+      kind: "file",
+      format,
+      data: path,
+      origin: `large.${format}`,
+    };
+    const seen: ExtractProgress[] = [];
+    const stats = await bench.run([planOf(info)], () => [chunk], { onProgress: (one) => seen.push(one) });
+    expect(stats.errors).toEqual([]);
+    expect(stats.totalRows).toBe(ROWS);
+    const bytes = seen.flatMap(({ bytesRead }) => bytesRead ?? []);
+    expect(bytes).toEqual(bytes.toSorted((a, b) => a - b));
+    const underway = new Set(bytes.filter((one) => one < totalBytes));
+    expect(underway.size).toBeGreaterThanOrEqual(2);
+    expect(seen.at(-1)).toMatchObject({ phase: "done", bytesRead: totalBytes, totalBytes });
+  });
+}
+
+test("extractSource() adds up the bytes of files, and names no total that was passed", async () => {
+  await using bench = await openBench(slowClock());
+  const chunks = await Promise.all(
+    ["a", "b"].map(async (name): Promise<FileChunk> => {
+      const data = join(bench.root, `${name}.csv`);
+      await writeFile(data, `id,name\n1,${name}\n`);
+      return { kind: "file", format: "csv", data, origin: name };
+    }),
+  );
+  const run = async (estimatedBytes: number) => {
+    const seen: ExtractProgress[] = [];
+    const info = table("t", columns, { estimatedBytes });
+    await bench.run([planOf(info)], () => chunks, { onProgress: (one) => seen.push(one), full: true });
+    return seen.at(-1)!;
+  };
+  expect(await run(24)).toMatchObject({ bytesRead: 24, totalBytes: 24 });
+  const passed = await run(12);
+  expect(passed.bytesRead).toBe(24);
+  expect(passed).not.toHaveProperty("totalBytes");
+});
+
+test("watchProgress() grows while a statement runs, prints nothing and stops when it is disposed", async () => {
+  await using database = await openDatabase();
+  await using connection = await database.connect();
+  const shares: number[] = [];
+  {
+    using _ = await connection.watchProgress((share) => shares.push(share), 1);
+    await connection.run(`CREATE TABLE t AS SELECT i, hash(i) AS h FROM range(8000000) r(i)`);
+    await connection.run("SELECT sum(h), count(DISTINCT h) FROM t");
+    const [printed] = await connection.rows("SELECT current_setting('enable_progress_bar_print') AS it");
+    expect(printed).toEqual({ it: false });
+  }
+  expect(shares.length).toBeGreaterThan(1);
+  expect(shares).toEqual(shares.toSorted((a, b) => a - b));
+  expect(shares.at(0)).toBeGreaterThan(0);
+  expect(shares.at(-1)).toBeLessThanOrEqual(1);
+});
