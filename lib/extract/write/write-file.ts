@@ -39,9 +39,9 @@ export async function writeFileChunk(
     const types = chunk.format === "parquet" ? {} : { types: declaredTypes(context) };
     const reading = await readingOf(connection, spooled.chunk, { ...types, signal });
     const readable = { ...spooled.chunk, reading: reading ?? { format: chunk.format, columns: [] } };
-    await using file = await openFile(readable, { connection, directory, signal });
+    await using file = await openFile(readable, { connection, directory, signal, isUnchecked: true });
     if (!file.isEmpty) refuseDifferences(context, file, number, chunk.format === "parquet");
-    const { rows, sizeBytes } = await copyFile(context, connection, file, target, path);
+    const { rows, sizeBytes } = await copyChecked(context, connection, file, target, path);
     checkCount(plan.name, rows, (await parquetFooter(path)).rows, "the footer of the part");
     if (chunk.format === "parquet" && target.condition === null) {
       checkCount(plan.name, (await parquetFooter(spooled.chunk.data)).rows, rows, "what DuckDB wrote");
@@ -55,24 +55,54 @@ export async function writeFileChunk(
   }
 }
 
+interface Copied {
+  readonly rows: number;
+  readonly sizeBytes: number;
+}
+
+/** Copies a file, and checks it meanwhile if it was not checked. What the check says goes before what DuckDB says. */
+async function copyChecked(
+  context: TableContext,
+  connection: Connection,
+  file: OpenFile,
+  target: WriteTarget,
+  path: string,
+): Promise<Copied> {
+  if (file.check === undefined) return copyFile(context, connection, file, target, path);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const checking = file.check().then(
+    (checked) => {
+      if (checked !== file) stop.abort();
+      return checked;
+    },
+    (error: unknown) => {
+      stop.abort();
+      throw error;
+    },
+  );
+  const [checked, copied] = await Promise.allSettled([
+    checking,
+    copySelect({ ...context, signal }, connection, file, file.select, target, path),
+  ]);
+  if (checked.status === "rejected") throw checked.reason;
+  if (checked.value !== file) {
+    await using other = checked.value;
+    await context.services.host.files.remove(path).catch(() => {});
+    return await copyFile(context, connection, other, target, path);
+  }
+  if (copied.status === "fulfilled") return copied.value;
+  throw isMisfit(copied.reason) ? withTable(context, copied.reason) : copied.reason;
+}
+
 async function copyFile(
   context: TableContext,
   connection: Connection,
   file: OpenFile,
   target: WriteTarget,
   path: string,
-): Promise<{ rows: number; sizeBytes: number }> {
-  const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
-  const list = selectList(target.columns, file.present);
-  const copy = async (select: string) => {
-    const sql = `SELECT ${list} FROM (${select})${where}`;
-    const options = { signal: context.signal, ordered: true, connection };
-    try {
-      return await copyToParquet(context.database, { kind: "sql", sql }, path, options);
-    } catch (error) {
-      throw await file.explain(error);
-    }
-  };
+): Promise<Copied> {
+  const copy = (select: string) => copySelect(context, connection, file, select, target, path);
   try {
     return await copy(file.select);
   } catch (error) {
@@ -81,6 +111,24 @@ async function copyFile(
     const { select, rejected } = await file.sortOut(connection);
     for await (const row of rejected) target.quarantine.add(row);
     return copy(select);
+  }
+}
+
+async function copySelect(
+  context: TableContext,
+  connection: Connection,
+  file: OpenFile,
+  select: string,
+  target: WriteTarget,
+  path: string,
+): Promise<Copied> {
+  const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
+  const sql = `SELECT ${selectList(target.columns, file.present)} FROM (${select})${where}`;
+  const options = { signal: context.signal, ordered: true, connection };
+  try {
+    return await copyToParquet(context.database, { kind: "sql", sql }, path, options);
+  } catch (error) {
+    throw await file.explain(error);
   }
 }
 
