@@ -7,8 +7,6 @@ export type { ColumnStatistics, CopyInput, CopyOptions, CopyResult } from "./cop
 export { Database, openDatabase } from "./database.ts";
 export type { DuckDBLimits, OpenOptions } from "./database.ts";
 export { describeQuery } from "./describe.ts";
-export { fileRelation } from "./file-relation.ts";
-export type { LocalFileChunk } from "./file-relation.ts";
 export { FILE_COLUMN, openCsvFiles } from "./files/csv/open-csv-files.ts";
 export { inspectFiles, readingOf } from "./files/inspect.ts";
 export { openFile } from "./files/open-file.ts";

@@ -3,7 +3,9 @@ import { join } from "node:path";
 
 import { fileError, randomName, throwIfAborted, type Host } from "../base/mod.ts";
 import type { FileChunk } from "../kit/mod.ts";
-import type { LocalFileChunk } from "./file-relation.ts";
+
+/** A file chunk on disk. */
+type LocalFileChunk = FileChunk & { readonly data: string };
 
 /** The bytes of a chunk as a local file; `remove` it when it is read. */
 export interface SpooledChunk {

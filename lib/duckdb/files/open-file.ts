@@ -30,6 +30,13 @@ export interface OpenFile extends AsyncDisposable {
   retry?(error: unknown): Promise<boolean>;
   /** The error that a query of `select` failed with, told with file, line, column and value where it is about these. */
   explain(error: unknown): Promise<unknown>;
+  /**
+   * Checks a file that was opened unchecked, once; the rows of `select` are right only when it resolves with this very
+   * file. Else what it resolves with is to be read instead, and to be closed. Absent: nothing is left to check.
+   *
+   * @throws `file_unreadable`, `file_reading_outdated`
+   */
+  check?(): Promise<OpenFile>;
   /** Sorts out what does not fit: the SELECT of the rows that fit, and the others, one by one. */
   sortOut(
     connection: Connection,
@@ -42,6 +49,8 @@ export interface OpenFileOptions {
   /** Where temporary copies go. Default: the system's folder for them. */
   readonly directory?: string;
   readonly signal?: AbortSignal;
+  /** Whether a file may be read before it is checked; the caller must `check` it before any row counts. */
+  readonly isUnchecked?: boolean;
 }
 
 /**

@@ -18,8 +18,8 @@ import { requestedColumns } from "../plan.ts";
 import { columnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
-import { hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
 import { countBytes } from "./count-bytes.ts";
+import { hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-parts.ts";
 import { checkCount } from "./write-stream.ts";
 
@@ -41,9 +41,9 @@ export async function writeFileChunk(
     const types = chunk.format === "parquet" ? {} : { types: declaredTypes(context) };
     const reading = await readingOf(connection, spooled.chunk, { ...types, signal });
     const readable = { ...spooled.chunk, reading: reading ?? { format: chunk.format, columns: [] } };
-    await using file = await openFile(readable, { connection, directory, signal });
+    await using file = await openFile(readable, { connection, directory, signal, isUnchecked: true });
     if (!file.isEmpty) refuseDifferences(context, file, number, chunk.format === "parquet");
-    const copy = () => copyFile(context, connection, file, target, path);
+    const copy = () => copyChecked(context, connection, file, target, path);
     const copied = await countBytes(context, connection, spooled.chunk.data, copy);
     const { rows, sizeBytes } = copied;
     checkCount(plan.name, rows, (await parquetFooter(path)).rows, "the footer of the part");
@@ -60,6 +60,41 @@ export async function writeFileChunk(
   }
 }
 
+/** Copies a file, and checks it meanwhile if it was not checked. What the check says goes before what DuckDB says. */
+async function copyChecked(
+  context: TableContext,
+  connection: Connection,
+  file: OpenFile,
+  target: WriteTarget,
+  path: string,
+): Promise<CopyResult> {
+  if (file.check === undefined) return copyFile(context, connection, file, target, path);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const checking = file.check().then(
+    (checked) => {
+      if (checked !== file) stop.abort();
+      return checked;
+    },
+    (error: unknown) => {
+      stop.abort();
+      throw error;
+    },
+  );
+  const [checked, copied] = await Promise.allSettled([
+    checking,
+    copySelect({ ...context, signal }, connection, file, file.select, target, path),
+  ]);
+  if (checked.status === "rejected") throw checked.reason;
+  if (checked.value !== file) {
+    await using other = checked.value;
+    await context.services.host.files.remove(path).catch(() => {});
+    return await copyFile(context, connection, other, target, path);
+  }
+  if (copied.status === "fulfilled") return copied.value;
+  throw isMisfit(copied.reason) ? withTable(context, copied.reason) : copied.reason;
+}
+
 async function copyFile(
   context: TableContext,
   connection: Connection,
@@ -67,34 +102,42 @@ async function copyFile(
   target: WriteTarget,
   path: string,
 ): Promise<CopyResult> {
-  const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
-  const list = selectList(target.columns, file.present);
-  const copy = (select: string) => {
-    const sql = `SELECT ${list} FROM (${select})${where}`;
-    const sum = target.rowHash === null ? {} : { sumOf: target.rowHash };
-    const options = { signal: context.signal, ordered: true, connection, ...sum };
-    return copyToParquet(context.database, { kind: "sql", sql }, path, options);
-  };
-  const copyAll = async () => {
-    try {
-      return await copy(file.select);
-    } catch (error) {
-      if ((await file.retry?.(error)) !== true) throw await file.explain(error);
-    }
-    try {
-      return await copy(file.select);
-    } catch (error) {
-      throw await file.explain(error);
-    }
-  };
+  const copy = (select: string) => copySelect(context, connection, file, select, target, path);
   try {
-    return await copyAll();
+    return await copy(file.select);
   } catch (error) {
     if (!isMisfit(error)) throw error;
     if (target.quarantine === null) throw withTable(context, error);
     const { select, rejected } = await file.sortOut(connection);
     for await (const row of rejected) target.quarantine.add(row);
     return copy(select);
+  }
+}
+
+async function copySelect(
+  context: TableContext,
+  connection: Connection,
+  file: OpenFile,
+  select: string,
+  target: WriteTarget,
+  path: string,
+): Promise<CopyResult> {
+  const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
+  const sum = target.rowHash === null ? {} : { sumOf: target.rowHash };
+  const options = { signal: context.signal, ordered: true, connection, ...sum };
+  const copy = (from: string) => {
+    const sql = `SELECT ${selectList(target.columns, file.present)} FROM (${from})${where}`;
+    return copyToParquet(context.database, { kind: "sql", sql }, path, options);
+  };
+  try {
+    return await copy(select);
+  } catch (error) {
+    if ((await file.retry?.(error)) !== true) throw await file.explain(error);
+  }
+  try {
+    return await copy(file.select);
+  } catch (error) {
+    throw await file.explain(error);
   }
 }
 
@@ -120,7 +163,7 @@ function declaredTypes({ plan }: TableContext): Readonly<Record<string, string>>
 /** @throws `batch_schema_mismatch` */
 export function refuseDifferences(
   { plan }: TableContext,
-  file: Pick<OpenFile, "present">,
+  file: OpenFile,
   number: number,
   isTyped: boolean,
 ): void {

@@ -37,7 +37,7 @@ export async function openCsvFiles(
   );
   const given =
     dialect.names ?? (dialect.header ? undefined : namesWithoutHeader(reading.columns, constants));
-  const layouts = heads.map((head, place) => {
+  const layouts = heads.map((head) => {
     if (head.isEmpty || head.needsCopy) return null;
     const names = columnNames(head, dialect, given);
     // A file of one column is read from a copy, see `openCsvFile`.
@@ -47,7 +47,10 @@ export async function openCsvFiles(
   if (first == null || first.names.some((name) => name.toLowerCase() === FILE_COLUMN)) return null;
   const places = layouts.flatMap((layout, place) => (layout?.key === first.key ? [place] : []));
   const columns = textColumns(fileOf(chunks[places[0]!]!), first.names, reading.columns);
-  const files = places.map((place) => heads[place]!.file);
+  const files = places.map((place) => {
+    const { path, compression = "auto" } = heads[place]!.file;
+    return { path, compression };
+  });
   const number: TextColumn = {
     column: { name: FILE_COLUMN, type: "VARCHAR" },
     text: "CAST(file_index AS VARCHAR)",

@@ -6,7 +6,8 @@ import { canonicalTypes, constantColumns } from "../constants.ts";
 import { decideColumns } from "./decide.ts";
 import { scanFile } from "./scan-file.ts";
 import { Shape } from "./shape.ts";
-import { objectsSeen, ShapeWalk } from "./walk.ts";
+import { objectsSeen } from "./objects.ts";
+import { ShapeWalk } from "./walk.ts";
 
 /** What a look at JSON files found. */
 export interface InspectedJson {

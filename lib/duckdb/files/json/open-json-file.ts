@@ -4,24 +4,63 @@ import { AgnesError, isAgnesError } from "../../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import { quoteIdentifier } from "../../sql.ts";
 import { originOf } from "../columns.ts";
+import { compressionOf } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../open-file.ts";
 import { copyRows, misfitsOf } from "./rows.ts";
 import { COLUMNS_MAX } from "./inspect.ts";
 import { jsonRelation } from "./relation.ts";
 import { fitsColumns, rowShape } from "./row-shape.ts";
-import { scanFile } from "./scan-file.ts";
+import { scanFile, type ScannedFile } from "./scan-file.ts";
+import { hasShortLines, LINE_BYTES_MAX } from "./short-lines.ts";
 import { ShapeWalk } from "./walk.ts";
 
 /** A row of that many bytes takes a multiple of it in memory. */
 const ROW_BYTES_MAX = 256 * 1024 * 1024;
 
 /**
- * Opens a JSON file; see `openFile`. It is checked whole before DuckDB reads it, since DuckDB rounds, ignores unknown
- * keys, takes arrays that are cut off, and ends the process on what is nested too deep.
+ * Opens a JSON file; see `openFile`. It is checked whole, since DuckDB rounds, ignores unknown keys, takes arrays that
+ * are cut off, and ends the process on what is nested too deep: before DuckDB reads it, or meanwhile when the caller
+ * may and the file is such that DuckDB can be let loose on it.
  *
  * A value that does not fit does not fail the opening: `select` does then, so that the rows can be sorted out.
  */
 export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
+  const { reading, data: path, constants = {} } = chunk;
+  const isPlain =
+    options.isUnchecked === true &&
+    Object.keys(constants).length === 0 &&
+    compressionOf(chunk.compression === undefined ? { path } : { path, compression: chunk.compression }) ===
+      "none";
+  if (!isPlain || !(await hasShortLines(path, options.signal))) return openChecked(chunk, options);
+  const relation = jsonRelation({ path, compression: "none" }, reading.columns, LINES, {});
+  let sorted: OpenFile | null = null;
+  const file: OpenFile = {
+    present: reading.columns.map(({ name, type }) => ({ name, type })),
+    isEmpty: false,
+    select: `SELECT * FROM ${relation}`,
+    explain: async (error) => error,
+    async check() {
+      const checked = await openChecked(chunk, options);
+      // That the file is read the same way after a look at all of it says that the guess was right.
+      if (checked.isEmpty || checked.select !== file.select) return checked;
+      await checked[Symbol.asyncDispose]();
+      return file;
+    },
+    async sortOut(connection) {
+      sorted ??= await openChecked(chunk, options);
+      return sorted.sortOut(connection);
+    },
+    async [Symbol.asyncDispose]() {
+      await sorted?.[Symbol.asyncDispose]();
+    },
+  };
+  return file;
+}
+
+/** What a plain file of lines turns out to be. */
+const LINES: ScannedFile = { mark: null, layout: "lines", rows: 1, rowBytesMax: LINE_BYTES_MAX };
+
+async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
   const { reading, data: path, compression, origin, constants = {} } = chunk;
   const { signal } = options;
   const file: FileInput = {

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 
 import { shown } from "../../../base/mod.ts";
+import { READ_AHEAD, type KnownRow } from "./known-row.ts";
 import { JsonProblem } from "./problem.ts";
 import {
   escapeProblem,
@@ -13,6 +14,8 @@ import {
 
 /** Takes what a `JsonScanner` finds. A token is `bytes` from `start` to `end`, and valid only during the call. */
 export interface JsonSink {
+  /** Recognizes rows that need not be told piece by piece; of these nothing is called. */
+  readonly knownRow: KnownRow | null;
   openObject(): void;
   openList(): void;
   /** The end of the innermost object or list. */
@@ -117,11 +120,15 @@ export class JsonScanner {
     if (this.#rest.length > 0) this.#scan(this.#rest, true);
     const isComplete = this.#isArray ? this.#state === State.end : this.#state === State.row;
     if (!isComplete) throw this.#fail("the file ends in the middle of a value; it is cut off");
+    this.#sink.knownRow?.finish();
   }
 
   #scan(bytes: Uint8Array, isLast: boolean): boolean {
     const size = bytes.length;
     const sink = this.#sink;
+    // Known rows are looked for where a line break follows, so that no row has to look for the end of the bytes.
+    const isKnown = sink.knownRow !== null && size > READ_AHEAD;
+    const lastBreak = isKnown ? bytes.lastIndexOf(0x0a, size - READ_AHEAD) : -1;
     let at = 0;
     while (at < size) {
       const byte = bytes[at]!;
@@ -189,15 +196,15 @@ export class JsonScanner {
         case State.arrayRow:
         case State.arrayNext:
         case State.end:
-          this.#betweenRows(bytes, at);
-          at += 1;
+          at = this.#betweenRows(bytes, at, lastBreak);
       }
     }
     this.offset += size;
     return true;
   }
 
-  #betweenRows(bytes: Uint8Array, at: number): void {
+  /** @returns the place after what was read */
+  #betweenRows(bytes: Uint8Array, at: number, lastBreak: number): number {
     const byte = bytes[at]!;
     const state = this.#state;
     if (state === State.end) throw this.#fail("something follows the end of the array");
@@ -205,15 +212,15 @@ export class JsonScanner {
       if (byte === 0x2c) this.#state = State.arrayRow;
       else if (byte === 0x5d) this.#state = State.end;
       else throw this.#unexpected(bytes, at, "a comma or ]");
-      return;
+      return at + 1;
     }
     if (byte === 0x5b && !this.#isLines && !this.#isArray && this.rows === 0) {
       this.#isArray = true;
-      return;
+      return at + 1;
     }
     if (byte === 0x5d && this.#isArray && this.rows === 0 && state === State.row) {
       this.#state = State.end;
-      return;
+      return at + 1;
     }
     if (byte !== 0x7b) throw this.#unexpected(bytes, at, "an object, since each row must be one");
     if (!this.#isArray && this.rows > 0 && this.line === this.#endLine) {
@@ -221,7 +228,10 @@ export class JsonScanner {
     }
     this.#rowLine = this.line;
     this.rowOffset = this.offset + at;
+    const end = at < lastBreak ? this.#knownRows(bytes, at, lastBreak) : -1;
+    if (end >= 0) return end;
     this.#open(true);
+    return at + 1;
   }
 
   #open(isObject: boolean): void {
@@ -241,13 +251,39 @@ export class JsonScanner {
       this.#state = State.afterValue;
       return true;
     }
+    this.#endRow(at);
+    return this.#sink.row();
+  }
+
+  /** Takes rows on lines of their own as long as they are known. @returns the place after the last; -1 for none */
+  #knownRows(bytes: Uint8Array, start: number, lastBreak: number): number {
+    const known = this.#sink.knownRow!;
+    const text = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    let rowStart = start;
+    let end = -1;
+    while (rowStart < lastBreak) {
+      const rowEnd = known.match(text, rowStart);
+      if (rowEnd < 0) break;
+      if (end >= 0) {
+        this.line += 1;
+        this.#rowLine = this.line;
+        this.rowOffset = this.offset + rowStart;
+      }
+      end = rowEnd;
+      this.#endRow(end);
+      if (this.#isArray || bytes[end] !== 0x0a || bytes[end + 1] !== 0x7b) break;
+      rowStart = end + 1;
+    }
+    return end;
+  }
+
+  #endRow(at: number): void {
     this.rows += 1;
     this.rowEnd = this.offset + at;
     this.rowBytesMax = Math.max(this.rowBytesMax, this.rowEnd - this.rowOffset);
     this.#endLine = this.line;
     if (this.line !== this.#rowLine) this.#isLineEach = false;
     this.#state = this.#isArray ? State.arrayNext : State.row;
-    return this.#sink.row();
   }
 
   #newLine(): void {

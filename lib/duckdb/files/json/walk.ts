@@ -1,6 +1,8 @@
 import { shown } from "../../../base/mod.ts";
 import { formatType, NUMERIC } from "../type-tree.ts";
 import { fits } from "./fits.ts";
+import { KnownRow } from "./known-row.ts";
+import { nextObject } from "./objects.ts";
 import { JsonProblem, type Misfit } from "./problem.ts";
 import type { JsonScanner, JsonSink } from "./scanner.ts";
 import { KEYS_MAX, Shape, type Field } from "./shape.ts";
@@ -48,6 +50,7 @@ export class ShapeWalk implements JsonSink {
   readonly #isLocating: boolean;
   #rows = 0;
   readonly #numeral = newNumeral();
+  readonly knownRow: KnownRow | null;
   /** Tells the line. */
   scanner: JsonScanner | null = null;
 
@@ -56,6 +59,8 @@ export class ShapeWalk implements JsonSink {
     this.#root = root;
     this.#options = options;
     this.#isLocating = options.isLocating === true;
+    const isTold = this.#isLocating || options.onRow !== undefined || options.rowsMax !== undefined;
+    this.knownRow = root.expected === null || isTold ? null : new KnownRow(root);
     this.#levels.push(this.#level);
     this.#level.value = root;
   }
@@ -160,7 +165,7 @@ export class ShapeWalk implements JsonSink {
     this.#level = level;
     level.shape = isLooked ? shape : null;
     level.isObject = isObject;
-    level.object = objects += 1;
+    level.object = nextObject();
     level.next = 0;
     level.field = null;
     level.value = null;
@@ -244,14 +249,6 @@ export class ShapeWalk implements JsonSink {
   #problem(reason: string): JsonProblem {
     return new JsonProblem(this.#line, reason);
   }
-}
-
-/** Counts the objects of all walks, since files of one table share their shapes. */
-let objects = 0;
-
-/** The number of the last object; later ones have higher numbers. */
-export function objectsSeen(): number {
-  return objects;
 }
 
 function newLevel(): Level {
