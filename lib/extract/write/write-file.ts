@@ -163,7 +163,7 @@ function declaredTypes({ plan }: TableContext): Readonly<Record<string, string>>
 /** @throws `batch_schema_mismatch` */
 export function refuseDifferences(
   { plan }: TableContext,
-  file: OpenFile,
+  file: Pick<OpenFile, "present">,
   number: number,
   isTyped: boolean,
 ): void {
