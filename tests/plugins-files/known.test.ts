@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { createHost, silentLog } from "../../lib/base/mod.ts";
@@ -158,6 +158,11 @@ describe("files: a table that is known", () => {
     const kept = await sync({}, { quarantine: true });
     expect(kept.error).toBeNull();
     expect(kept.stats.tables[0]).toMatchObject({ rows: 61, rowsQuarantined: 2 });
+    const rejected = (await readFile(kept.stats.tables[0]!.quarantinePath!, "utf8")).trim().split("\n");
+    expect(rejected.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { origin: "t.csv", row: 63, record: { line: 63, text: "61" } },
+      { origin: "t.csv", row: 62, column: "id", value: "x62" },
+    ]);
     expect(await published()).toMatchObject({ types: "id BIGINT, name VARCHAR" });
   });
 

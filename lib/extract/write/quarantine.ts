@@ -60,12 +60,13 @@ export class Quarantine {
     await this.#flushing;
   }
 
-  #count({ column, reason, row, value }: RowReject): void {
+  #count(reject: RowReject): void {
+    const { column, reason } = reject;
     const key = column === "" ? reason : `column ${column}: ${reason}`;
     const known = this.#reasons.get(key);
     if (known !== undefined) known.rows += 1;
     else if (this.#reasons.size < REASONS_MAX)
-      this.#reasons.set(key, { rows: 1, example: `${value} in row ${row}` });
+      this.#reasons.set(key, { rows: 1, example: exampleOf(reject) });
   }
 
   #flush(): void {
@@ -114,6 +115,11 @@ export function quarantineNotes(quarantine: Quarantine | null): readonly string[
   return [
     `${rows} ${rows === 1 ? "row was" : "rows were"} rejected, mostly because of ${mainReason}; see ${path}`,
   ];
+}
+
+function exampleOf({ value, row, origin }: RowReject): string {
+  const what = value === "" ? "" : `${value} in `;
+  return `${what}row ${row}${origin === undefined ? "" : ` of ${origin}`}`;
 }
 
 function toJson(value: unknown): string {

@@ -43,7 +43,7 @@ export async function writeFileChunk(
     const readable = { ...spooled.chunk, reading: reading ?? { format: chunk.format, columns: [] } };
     await using file = await openFile(readable, { connection, directory, signal, isUnchecked: true });
     if (!file.isEmpty) refuseDifferences(context, file, number, chunk.format === "parquet");
-    const copy = () => copyChecked(context, connection, file, target, path);
+    const copy = () => copyChecked(context, connection, file, { ...target, origin: chunk.origin }, path);
     const copied = await countBytes(context, connection, spooled.chunk.data, copy);
     const { rows, sizeBytes } = copied;
     checkCount(plan.name, rows, (await parquetFooter(path)).rows, "the footer of the part");
@@ -60,12 +60,15 @@ export async function writeFileChunk(
   }
 }
 
+/** What the part of one file is to hold, and what the file is called. */
+type FileTarget = WriteTarget & { readonly origin: string | undefined };
+
 /** Copies a file, and checks it meanwhile if it was not checked. What the check says goes before what DuckDB says. */
 async function copyChecked(
   context: TableContext,
   connection: Connection,
   file: OpenFile,
-  target: WriteTarget,
+  target: FileTarget,
   path: string,
 ): Promise<CopyResult> {
   if (file.check === undefined) return copyFile(context, connection, file, target, path);
@@ -99,7 +102,7 @@ async function copyFile(
   context: TableContext,
   connection: Connection,
   file: OpenFile,
-  target: WriteTarget,
+  target: FileTarget,
   path: string,
 ): Promise<CopyResult> {
   const copy = (select: string) => copySelect(context, connection, file, select, target, path);
@@ -109,7 +112,9 @@ async function copyFile(
     if (!isMisfit(error)) throw error;
     if (target.quarantine === null) throw withTable(context, error);
     const { select, rejected } = await file.sortOut(connection);
-    for await (const row of rejected) target.quarantine.add(row);
+    const { origin } = target;
+    const of = origin === undefined ? {} : { origin };
+    for await (const row of rejected) target.quarantine.add({ ...row, ...of });
     return copy(select);
   }
 }

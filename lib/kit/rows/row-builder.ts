@@ -17,6 +17,8 @@ export interface RowReject {
   readonly reason: string;
   /** The whole row, as it came. */
   readonly record: unknown;
+  /** What the chunk was made from that the row came in, such as its file; `row` counts within it then. */
+  readonly origin?: string;
 }
 
 /** Options of `createRowBuilder`. */
