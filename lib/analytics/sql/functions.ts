@@ -80,7 +80,7 @@ const allowedFamilies = /^icu_collate_[a-z_]+$/;
  * DuckDB's own, with an internal error for any other type.
  */
 export const refusedFunctions: ReadonlySet<string> = words(`
-  col_description current_connection_id current_query current_query_id current_setting current_transaction_id
+  agnes_row_sum col_description current_connection_id current_query current_query_id current_setting current_transaction_id
   currval damerau_levenshtein from_json from_json_strict get_block_size getvariable has_any_column_privilege
   has_column_privilege has_database_privilege has_foreign_data_wrapper_privilege has_function_privilege
   has_language_privilege has_schema_privilege has_sequence_privilege has_server_privilege has_table_privilege

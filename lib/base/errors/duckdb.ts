@@ -17,7 +17,8 @@ export const duckdbErrors = {
   }),
   file_unreadable: errorSpec<{ path: string; reason: string }>({
     message: (d) => `could not read ${shown(d.path, 400)}: ${d.reason}`,
-    hint: () => "Correct the file, or the options that describe it, and run `agnes sync` again.",
+    hint: () =>
+      "It may be damaged, or not be what the options say: correct either and run `agnes sync` again.",
   }),
   file_row_invalid: errorSpec<{ file: string; line: number; reason: string; text: string }>({
     status: 502,
