@@ -14,8 +14,8 @@ import {
   runRound,
   wholeRound,
   type WorkName,
-} from "./crash-workload.ts";
-import { steppedFiles } from "./stepped-files.ts";
+} from "../extract/crash-workload.ts";
+import { steppedFiles } from "../extract/stepped-files.ts";
 
 let root = "";
 beforeAll(async () => {
@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-const childPath = join(import.meta.dir, "crash-child.ts");
+const childPath = join(import.meta.dir, "../extract/crash-child.ts");
 const nothing = async () => {};
 
 async function copyOfTemplate(name: string): Promise<string> {
