@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { reportOf, seedDifferences, seedRange } from "../differential/seeds.ts";
 
 /** Beyond those that `npm test` compares. */
-const SEEDS = 5000;
+const SEEDS = 3000;
 
 test("createAgnes() shows thousands of tables as a reference writer wrote them", async () => {
   const seeds = seedRange(SEEDS);
