@@ -7,12 +7,13 @@ import type { Malformed, ShownTable, WrittenFile, WrittenTable } from "./model.t
 const LISTED_MAX = 4;
 
 /**
- * How a table that is shown differs from what was written; empty when it does not. A table may be refused only when
- * it is malformed, and then by file and line.
+ * How a table that is shown differs from what was written; empty when it does not. A table may be refused only when it
+ * is malformed, and then by file and line, or ambiguous.
  */
 export function differencesOf(written: WrittenTable, shown: ShownTable | undefined): readonly string[] {
   if (shown === undefined) return ["it is neither shown nor refused"];
   if (written.malformed !== null) return refusalFaults(written.malformed, shown);
+  if (shown.error !== null && isOneColumn(written)) return [];
   if (shown.error !== null) return [`it is refused: ${shown.error}`];
   const missing = written.columns.filter(({ name }) => !shown.columns.some((column) => column.name === name));
   if (missing.length > 0) {
@@ -29,6 +30,14 @@ export function differencesOf(written: WrittenTable, shown: ShownTable | undefin
   const attempts = permutations(written.files).map((files) => cellDifferences(written, files, shown));
   const best = attempts.reduce((a, b) => (b.length < a.length ? b : a));
   return best.length <= LISTED_MAX ? best : [...best.slice(0, LISTED_MAX), `… ${best.length} in all`];
+}
+
+/**
+ * A CSV file of one column without an option that names its delimiter looks like one whose header is too short when
+ * every value holds the same number of commas, so it may be refused.
+ */
+function isOneColumn({ format, columns, options }: WrittenTable): boolean {
+  return format === "csv" && columns.length === 1 && !JSON.stringify(options ?? {}).includes("delimiter");
 }
 
 function refusalFaults({ what, file, lines }: Malformed, shown: ShownTable): readonly string[] {
