@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 
-import { AgnesError, isAgnesError, messageOf, throwIfAborted, withTimeout } from "../base/mod.ts";
+import { AgnesError, eachOf, isAgnesError, messageOf, throwIfAborted, withTimeout } from "../base/mod.ts";
 import { acquireLock, openDatabase, type Database } from "../duckdb/mod.ts";
-import { eachOf } from "./concurrency.ts";
 import { extractTable, type TableOutcome } from "./extract-table.ts";
 import { checkPlan, duplicateNames, type TablePlan } from "./plan.ts";
 import { createProgress, type TableProgress } from "./progress.ts";

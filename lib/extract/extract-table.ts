@@ -1,8 +1,7 @@
 import { join } from "node:path";
 
-import { isAgnesError, messageOf } from "../base/mod.ts";
+import { eachOf, isAgnesError, messageOf } from "../base/mod.ts";
 import { AgnesError, throwIfAborted } from "../base/mod.ts";
-import { eachOf } from "./concurrency.ts";
 import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
 import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";

@@ -2,9 +2,8 @@ import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { basename, join, posix } from "node:path";
 
-import { fileError } from "../../base/mod.ts";
+import { eachOf, fileError } from "../../base/mod.ts";
 import { quoteIdentifier } from "../../duckdb/mod.ts";
-import { eachOf } from "../concurrency.ts";
 import type { TableContext } from "../services.ts";
 import { readParquet } from "../schema/select.ts";
 import { PART_FORMAT, type Part } from "../state/extract-state.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { AgnesError } from "../../base/mod.ts";
+import { AgnesError, eachOf } from "../../base/mod.ts";
 import {
   copyToParquet,
   FILE_COLUMN,
@@ -8,7 +8,6 @@ import {
   parquetFooter,
   type ReadableChunk,
 } from "../../duckdb/mod.ts";
-import { eachOf } from "../concurrency.ts";
 import type { BatchSource, Piece } from "../read/batch-source.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";

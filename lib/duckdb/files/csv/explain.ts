@@ -109,7 +109,7 @@ export async function* recordsOf(
   signal?: AbortSignal,
 ): AsyncGenerator<CsvRecord> {
   const lines = new LineFilter(head.skipLines, dialect.comment);
-  const reader = new RecordReader(dialect, 1);
+  const reader = new RecordReader(dialect);
   for await (const { text, isEnd } of textsOf(head, signal)) {
     // A line that is left out stands for an empty one, so that the lines are those of the file.
     yield* reader.push(lines.push(text, isEnd, dialect), isEnd);

@@ -1,13 +1,12 @@
 import { stat } from "node:fs/promises";
 
-import { AgnesError } from "../../../base/mod.ts";
+import { AgnesError, eachOf } from "../../../base/mod.ts";
 import type { CsvDialect, FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { ambiguityNote, columnsByName, originOf, uniteColumns } from "../columns.ts";
 import { decideTextTypes, type DecidedType } from "../text-decide.ts";
 import { compressionOf } from "../open-bytes.ts";
-import { inParallel } from "../parallel.ts";
 import { detectDialect } from "./dialect.ts";
 import { explainCsvError, mayReadWithCare } from "./explain.ts";
 import { readCsvHead, type CsvHead } from "./head.ts";
@@ -47,12 +46,12 @@ export async function inspectCsv(
   options: InspectOptions,
 ): Promise<InspectedCsv> {
   const { csv = {}, known, types: given = {}, signal } = options;
-  const heads = await inParallel(files, HEADS_AT_ONCE, (file) => readCsvHead(file, csv, signal));
+  const heads = await eachOf(files, HEADS_AT_ONCE, (file) => readCsvHead(file, csv, signal));
   const filled = heads.filter((head) => !head.isEmpty);
   const empty = heads.filter((head) => head.isEmpty).map((head) => [head.file.path, []] as const);
   if (filled.length === 0) return { dialect: null, columns: [], perFile: new Map(empty), notes: [] };
   const dialect = detectDialect(filled, csv, known?.csv);
-  const named = await inParallel(filled, HEADS_AT_ONCE, async (head): Promise<NamedCsv> => ({
+  const named = await eachOf(filled, HEADS_AT_ONCE, async (head): Promise<NamedCsv> => ({
     head,
     names: columnNames(head, dialect, csv.names),
     sizeBytes: (await stat(head.file.path)).size,

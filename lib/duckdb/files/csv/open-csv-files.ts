@@ -1,6 +1,6 @@
+import { eachOf } from "../../../base/mod.ts";
 import { checkedSelect, type TextColumn } from "../checked-values.ts";
 import { compressionOf } from "../open-bytes.ts";
-import { inParallel } from "../parallel.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "../open-file.ts";
 import { readCsvHead } from "./head.ts";
 import { columnNames } from "./names.ts";
@@ -32,7 +32,7 @@ export async function openCsvFiles(
 ): Promise<OpenCsvFiles | null> {
   const { reading, constants } = chunks[0]!;
   const dialect = reading.csv!;
-  const heads = await inParallel(chunks, HEADS_AT_ONCE, (chunk) =>
+  const heads = await eachOf(chunks, HEADS_AT_ONCE, (chunk) =>
     readCsvHead(fileOf(chunk), dialect, options.signal),
   );
   const given =

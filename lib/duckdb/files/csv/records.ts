@@ -38,18 +38,11 @@ export class RecordReader {
   #wasQuoted = false;
   #isBlank = true;
   #hasTextBehindQuote = false;
-  #line: number;
-  #start: number;
+  #line = 1;
+  #start = 1;
 
-  /** @param firstLine the number of the line in which the text starts */
-  constructor(syntax: RecordSyntax, firstLine = 1) {
+  constructor(syntax: RecordSyntax) {
     this.#syntax = syntax;
-    this.#line = this.#start = firstLine;
-  }
-
-  /** Whether the text stands at the start of a record. */
-  get isBetweenRecords(): boolean {
-    return this.#isBlank && !this.#isQuoted;
   }
 
   /** Takes more of the text and gives the records that end in it; at the end also the last one. */
