@@ -90,7 +90,7 @@ async function renewed(context: TableContext, outcome: TableOutcome): Promise<Ta
   if (table === outcome.table) return outcome;
   const before = new Set(outcome.table.parts);
   const partsWritten = outcome.partsWritten + table.parts.filter((part) => !before.has(part)).length;
-  const notes = [...outcome.notes, "its parts were written anew, so that every Parquet reader can read them"];
+  const notes = [...outcome.notes, "its parts were rewritten, so that every Parquet reader can read them"];
   return { ...outcome, table, changed: true, partsWritten, notes };
 }
 

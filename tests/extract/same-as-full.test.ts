@@ -53,7 +53,7 @@ function randomOf(seed: number) {
 
 const textOf = ({ id, at, v }: Item) => `${id} ${at} ${v}`;
 
-/** Files of a folder: appended to, written anew, removed, and new ones with rows of any age. */
+/** Files of a folder: appended to, rewritten, removed, and new ones with rows of any age. */
 async function changingFiles(random: Random, hasKey: boolean): Promise<Changing> {
   const root = await mkdtemp(join(tmpdir(), "agnes-same-"));
   await mkdir(join(root, "data/t"), { recursive: true });

@@ -9,7 +9,7 @@ import { PART_FORMAT, type Part, type PublishedTable } from "../state/extract-st
 import { finishParts } from "./finish-parts.ts";
 
 /**
- * A table with all its parts in the format of today: those of another are written anew, the same rows in the same
+ * A table with all its parts in the format of today: those of another are rewritten, the same rows in the same
  * order; the very table when there are none. Cursor, state and what is known of each part stay.
  *
  * @throws `rows_lost`, `file_unreadable`, `disk_full`, `aborted`
@@ -39,7 +39,7 @@ async function renewPart(context: TableContext, table: PublishedTable, part: Par
       table: table.name,
       yielded: part.rows,
       written: staged.rows,
-      where: "the part that was written anew",
+      where: "the part that was rewritten",
     });
   }
   const unbounded = { key: undefined, cursor: undefined };

@@ -63,7 +63,7 @@ export interface PublishedTable {
 }
 
 /**
- * How parts are written now; parts of another format are written anew at the next run of their table.
+ * How parts are written now; parts of another format are rewritten at the next run of their table.
  *
  * 1, also where none is noted: Parquet version 2, with encodings that few readers know. 2: version 1.
  */
