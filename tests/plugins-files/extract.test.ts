@@ -2,11 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { createHost, silentLog } from "../../lib/base/mod.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
-import { extractSource, type ExtractStats } from "../../lib/extract/mod.ts";
-import { discoverTables } from "../../lib/plugins/mod.ts";
+import type { ExtractStats } from "../../lib/extract/mod.ts";
 import { makeFolder, type Folder } from "./support.ts";
+import { syncFolder } from "./sync-folder.ts";
 
 let folder: Folder;
 beforeEach(async () => {
@@ -18,26 +17,7 @@ afterEach(async () => {
 
 /** Syncs the folder as the product does. */
 async function sync(options: Record<string, unknown> = { path: "data" }): Promise<ExtractStats> {
-  const { handle } = await folder.connect(options);
-  const tables = await discoverTables(handle);
-  return extractSource(
-    { host: createHost(), log: silentLog, limits: { memoryMb: 256, threads: 2 } },
-    {
-      directory: join(folder.path, "extract"),
-      source: { name: "exports", plugin: handle.plugin, connector: handle.connector },
-      tables: tables.map((info) => ({
-        id: `exports.${info.name}`,
-        name: info.name,
-        info,
-        mode: "local",
-        strategy: "full_refresh",
-        primaryKey: info.primaryKey,
-        schemaPolicy: "evolve",
-        quarantine: false,
-        description: "",
-      })),
-    },
-  );
+  return syncFolder(folder, options, { isKnown: false });
 }
 
 /** The rows that are published, as text, sorted. */

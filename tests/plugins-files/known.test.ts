@@ -2,12 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { createHost, silentLog } from "../../lib/base/mod.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
-import { describeChange, extractSource, publishedStates, type ExtractStats } from "../../lib/extract/mod.ts";
-import type { TablePlan } from "../../lib/extract/mod.ts";
-import { discoverTables } from "../../lib/plugins/mod.ts";
+import { describeChange, type ExtractStats, type TablePlan } from "../../lib/extract/mod.ts";
 import { makeFolder, type Folder } from "./support.ts";
+import { syncFolder } from "./sync-folder.ts";
 
 let folder: Folder;
 beforeEach(async () => {
@@ -26,29 +24,7 @@ interface Synced {
 
 /** Syncs the one table of the folder as the product does, with what was published before. */
 async function sync(options: Record<string, unknown> = {}, plan: Partial<TablePlan> = {}): Promise<Synced> {
-  const directory = join(folder.path, "extract");
-  const host = createHost();
-  const { handle } = await folder.connect({ path: "data", ...options }, publishedStates(host, directory));
-  const tables = await discoverTables(handle);
-  const stats = await extractSource(
-    { host, log: silentLog, limits: { memoryMb: 512, threads: 2 } },
-    {
-      directory,
-      source: { name: "exports", plugin: handle.plugin, connector: handle.connector },
-      tables: tables.map((info) => ({
-        id: `exports.${info.name}`,
-        name: info.name,
-        info,
-        mode: "local",
-        strategy: "full_refresh",
-        primaryKey: info.primaryKey,
-        schemaPolicy: "evolve",
-        quarantine: false,
-        description: "",
-        ...plan,
-      })),
-    },
-  );
+  const stats = await syncFolder(folder, { path: "data", ...options }, { plan });
   const [table] = stats.tables;
   return {
     status: table!.status,

@@ -7,6 +7,8 @@ export interface TextColumn {
   readonly column: FileColumn;
   /** The SQL of the text over the relation. */
   readonly text: string;
+  /** Whether the relation has the value there instead, which is known to say all that its text does. */
+  readonly isValue?: boolean;
 }
 
 /** What the error says that a query throws at a value that does not fit. */
@@ -33,14 +35,15 @@ export function checkedSelect(
 ): string {
   const { text: textName } = ownNames(columns);
   const names = columns.map(({ column }) => quoteIdentifier(column.name));
-  const checks = columns.flatMap(({ column }, at) => {
+  const checks = columns.flatMap(({ column, isValue }, at) => {
+    if (isValue === true) return [];
     const check = checkText(column, textName(at), names[at]!, numbers);
     return check === null ? [] : [{ at, check }];
   });
   const checked = new Set(checks.map(({ at }) => at));
-  const inner = columns.flatMap(({ column, text }, at) => [
+  const inner = columns.flatMap(({ column, text, isValue }, at) => [
     ...(checked.has(at) ? [`${text} AS ${textName(at)}`] : []),
-    `${castText(column, text, numbers)} AS ${names[at]}`,
+    `${isValue === true ? text : castText(column, text, numbers)} AS ${names[at]}`,
   ]);
   const below = `SELECT ${inner.join(", ")} FROM ${relation}`;
   if (checks.length === 0) return below;

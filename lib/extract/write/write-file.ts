@@ -86,7 +86,7 @@ async function copyChecked(
   );
   const [checked, copied] = await Promise.allSettled([
     checking,
-    copySelect({ ...context, signal }, connection, file, file.select, target, path),
+    copySelect({ ...context, signal }, connection, file, target, path),
   ]);
   if (checked.status === "rejected") throw checked.reason;
   if (checked.value !== file) {
@@ -95,7 +95,7 @@ async function copyChecked(
     return await copyFile(context, connection, other, target, path);
   }
   if (copied.status === "fulfilled") return copied.value;
-  throw isMisfit(copied.reason) ? withTable(context, copied.reason) : copied.reason;
+  return copyFitting(context, connection, file, target, path, copied.reason);
 }
 
 async function copyFile(
@@ -105,44 +105,50 @@ async function copyFile(
   target: FileTarget,
   path: string,
 ): Promise<CopyResult> {
-  const copy = (select: string) => copySelect(context, connection, file, select, target, path);
   try {
-    return await copy(file.select);
+    return await copySelect(context, connection, file, target, path);
   } catch (error) {
-    if (!isMisfit(error)) throw error;
-    if (target.quarantine === null) throw withTable(context, error);
-    const { select, rejected } = await file.sortOut(connection);
-    const { origin } = target;
-    const of = origin === undefined ? {} : { origin };
-    for await (const row of rejected) target.quarantine.add({ ...row, ...of });
-    return copy(select);
+    return copyFitting(context, connection, file, target, path, error);
   }
+}
+
+/** Copies the rows that fit after not all did, if there is a quarantine for the others. */
+async function copyFitting(
+  context: TableContext,
+  connection: Connection,
+  file: OpenFile,
+  target: FileTarget,
+  path: string,
+  error: unknown,
+): Promise<CopyResult> {
+  if (!isMisfit(error)) throw error;
+  if (target.quarantine === null) throw withTable(context, error);
+  const { select, rejected } = await file.sortOut(connection);
+  const { origin } = target;
+  const of = origin === undefined ? {} : { origin };
+  for await (const row of rejected) target.quarantine.add({ ...row, ...of });
+  const sorted = { present: file.present, select, explain: (cause: unknown) => file.explain(cause) };
+  return copySelect(context, connection, sorted, target, path);
 }
 
 async function copySelect(
   context: TableContext,
   connection: Connection,
-  file: OpenFile,
-  select: string,
+  file: Pick<OpenFile, "present" | "select" | "retry" | "explain">,
   target: WriteTarget,
   path: string,
 ): Promise<CopyResult> {
+  const { signal } = context;
   const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
   const sum = target.rowHash === null ? {} : { sumOf: target.rowHash };
-  const options = { signal: context.signal, ordered: true, connection, ...sum };
-  const copy = (from: string) => {
-    const sql = `SELECT ${selectList(target.columns, file.present)} FROM (${from})${where}`;
-    return copyToParquet(context.database, { kind: "sql", sql }, path, options);
-  };
-  try {
-    return await copy(select);
-  } catch (error) {
-    if ((await file.retry?.(error)) !== true) throw await file.explain(error);
-  }
-  try {
-    return await copy(file.select);
-  } catch (error) {
-    throw await file.explain(error);
+  const options = { signal, ordered: true, connection, ...sum };
+  for (;;) {
+    const sql = `SELECT ${selectList(target.columns, file.present)} FROM (${file.select})${where}`;
+    try {
+      return await copyToParquet(context.database, { kind: "sql", sql }, path, options);
+    } catch (error) {
+      if (signal.aborted || (await file.retry?.(error)) !== true) throw await file.explain(error);
+    }
   }
 }
 

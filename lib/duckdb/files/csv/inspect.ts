@@ -12,7 +12,7 @@ import { explainCsvError, mayReadWithCare } from "./explain.ts";
 import { readCsvHead, type CsvHead } from "./head.ts";
 import { columnNames } from "./names.ts";
 import { openCsv, type OpenCsv } from "./open.ts";
-import { csvRelation, textColumn } from "./relation.ts";
+import { csvRelation, textTypes, textColumn } from "./relation.ts";
 
 /** What a look at the CSV files of a table found. */
 export interface InspectedCsv {
@@ -229,7 +229,7 @@ class Look {
   }
 
   #select(first: NamedCsv, files: readonly OpenCsv[], names: readonly string[], isWhole: boolean): string {
-    const relation = csvRelation(files, this.#dialect, first.names.length);
+    const relation = csvRelation(files, this.#dialect, textTypes(first.names.length));
     const constants = first.head.file.constants ?? {};
     const list = names.map((name, at) => {
       const place = first.names.indexOf(name);

@@ -1,15 +1,19 @@
-import { AgnesError, isAgnesError, reasonOf } from "../../../base/mod.ts";
-import type { CsvDialect, FileColumn, FileInput } from "../../../kit/mod.ts";
-import type { Connection } from "../../connection.ts";
+import { stat } from "node:fs/promises";
+
+import { AgnesError } from "../../../base/mod.ts";
+import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import { quoteLiteral } from "../../sql.ts";
-import { checkedSelect, fittingSelect, MISFIT, misfitsSelect, type TextColumn } from "../checked-values.ts";
+import type { TextColumn } from "../checked-values.ts";
 import { columnsByName, originOf } from "../columns.ts";
-import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../open-file.ts";
-import { explainCsvError, mayReadWithCare, recordsOf } from "./explain.ts";
-import { readCsvHead, type CsvHead } from "./head.ts";
+import { compressionOf } from "../open-bytes.ts";
+import type { OpenFile, OpenFileOptions, ReadableChunk } from "../open-file.ts";
+import { readCsvHead } from "./head.ts";
 import { columnNames } from "./names.ts";
-import { openCsv, type OpenCsv } from "./open.ts";
-import { BAD_RECORDS, csvRelation, textColumn } from "./relation.ts";
+import { openCsv } from "./open.ts";
+import { PlainCsvFile } from "./plain-csv-file.ts";
+import { PLAIN_FILE_BYTES_MIN, plainRows } from "./plain-rows.ts";
+import { textColumn } from "./relation.ts";
+import { TextCsvFile } from "./text-csv-file.ts";
 
 /** Opens a CSV file; see `openFile`. */
 export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
@@ -25,7 +29,14 @@ export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions
   );
   const columns = textColumns(file, names, reading.columns);
   const readable = await openCsv(head, dialect, { ...options, copy: names.length === 1 });
-  return new OpenCsvFile({ head, names, columns, dialect, readable, options });
+  const parts = { head, names, columns, dialect, readable, options };
+  const mayBePlain =
+    options.isUnchecked === true &&
+    !readable.isCopy &&
+    compressionOf(file) === "none" &&
+    (await stat(file.path)).size >= PLAIN_FILE_BYTES_MIN;
+  const plain = mayBePlain ? await plainRows(head, dialect, columns.slice(0, names.length)) : null;
+  return plain === null ? new TextCsvFile(parts) : new PlainCsvFile(parts, plain);
 }
 
 /** The file of a chunk. */
@@ -73,177 +84,6 @@ export function textColumns(
     }
     return { column, text };
   });
-}
-
-interface Parts {
-  readonly head: CsvHead;
-  readonly names: readonly string[];
-  readonly columns: readonly TextColumn[];
-  readonly dialect: CsvDialect;
-  readonly readable: OpenCsv;
-  readonly options: OpenFileOptions;
-}
-
-class OpenCsvFile implements OpenFile {
-  readonly #parts: Parts;
-  #readable: OpenCsv;
-  readonly isEmpty = false;
-
-  constructor(parts: Parts) {
-    this.#parts = parts;
-    this.#readable = parts.readable;
-  }
-
-  get present(): OpenFile["present"] {
-    return this.#parts.columns.map(({ column: { name, type } }) => ({ name, type }));
-  }
-
-  get select(): string {
-    return checkedSelect(this.#relation(), this.#parts.columns, this.#parts.dialect);
-  }
-
-  async retry(error: unknown): Promise<boolean> {
-    const { head, names, dialect, options } = this.#parts;
-    if (this.#readable.isCareful === true) return false;
-    const files = [{ head, names, readPath: this.#readable.path }];
-    if (!(await mayReadWithCare(error, files, dialect, options.signal))) return false;
-    await this.#readable.close();
-    this.#readable = await openCsv(head, dialect, { ...options, isCareful: true });
-    return true;
-  }
-
-  async explain(error: unknown): Promise<unknown> {
-    const { head, names, dialect, options } = this.#parts;
-    if (options.signal?.aborted === true || !isAgnesError(error)) return error;
-    const explained = await explainCsvError(
-      error,
-      [{ head, names, readPath: this.#readable.path }],
-      dialect,
-      options.signal,
-    );
-    if (explained !== error) return explained;
-    const misfit = await this.#firstMisfit(error);
-    return misfit ?? error;
-  }
-
-  async sortOut(connection: Connection): ReturnType<OpenFile["sortOut"]> {
-    const { columns, dialect, options } = this.#parts;
-    const bad = await this.#badRecords(connection);
-    const relation = this.#relation("skip");
-    const statement = options.signal === undefined ? {} : { signal: options.signal };
-    const rejected = async function* (): AsyncGenerator<RejectedRow> {
-      yield* bad;
-      const { batches } = await connection.stream(misfitsSelect(relation, columns, dialect), statement);
-      for await (const batch of batches) {
-        for (const row of batch) yield rejectedRow(row.toJSON() as unknown as Misfit, columns);
-      }
-    };
-    return { select: fittingSelect(relation, columns, dialect), rejected: rejected() };
-  }
-
-  /** Records with another number of values than the header. One whose quote does not close would take the rest along. */
-  async #badRecords(connection: Connection): Promise<readonly RejectedRow[]> {
-    const { head, options } = this.#parts;
-    const statement = options.signal === undefined ? {} : { signal: options.signal };
-    await connection.run(`SELECT count(*) FROM ${this.#relation("keep")}`, statement);
-    const found = await connection.rows<BadRecord>(
-      `SELECT line, any_value(csv_line) AS text, any_value(error_type) AS kind, any_value(error_message) AS message
-       FROM ${BAD_RECORDS} GROUP BY line ORDER BY line`,
-    );
-    await connection.run(`DROP TABLE ${BAD_RECORDS}; DROP TABLE agnes_bad_scans`);
-    const open = found.find(({ kind }) => /QUOTE|UNICODE|LINE SIZE/.test(kind));
-    if (open !== undefined) {
-      const details = {
-        file: originOf(head.file),
-        line: Number(open.line),
-        reason: open.message,
-        text: open.text,
-      };
-      throw new AgnesError("file_row_invalid", details);
-    }
-    return found.map(({ line, text, message }) => ({
-      row: Number(line),
-      column: "",
-      value: "",
-      reason: message,
-      record: { line: Number(line), text },
-    }));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#readable.close();
-  }
-
-  #relation(badRecords: "fail" | "skip" | "keep" = "fail"): string {
-    return csvRelation([this.#readable], this.#parts.dialect, this.#parts.names.length, badRecords);
-  }
-
-  async #firstMisfit(cause: AgnesError): Promise<AgnesError | null> {
-    const { head, columns, dialect, options } = this.#parts;
-    const reason = reasonOf(cause);
-    if (
-      !reason.includes(MISFIT) &&
-      !/conver|cast|could not parse|out of range|not in range|overflow/i.test(reason)
-    )
-      return null;
-    const sql = `${misfitsSelect(this.#relation(), columns, dialect)} LIMIT 1`;
-    const [misfit] = await options.connection.rows<Misfit>(
-      sql,
-      options.signal === undefined ? {} : { signal: options.signal },
-    );
-    if (misfit === undefined) return null;
-    const { column, value } = rejectedRow(misfit, columns);
-    const line = await lineOfRow(head, dialect, Number(misfit.agnes_row), options.signal);
-    const { type, format } = columns[misfit.agnes_column]!.column;
-    const details = {
-      file: originOf(head.file),
-      line,
-      column,
-      value,
-      type: format === undefined ? type : `${type} (${format})`,
-    };
-    return new AgnesError("file_value_invalid", details, { cause });
-  }
-}
-
-interface BadRecord {
-  readonly line: bigint;
-  readonly text: string;
-  readonly kind: string;
-  readonly message: string;
-}
-
-interface Misfit {
-  readonly agnes_row: bigint;
-  readonly agnes_column: number;
-  readonly agnes_value: string | null;
-  readonly agnes_record: string;
-}
-
-function rejectedRow(misfit: Misfit, columns: readonly TextColumn[]): RejectedRow {
-  const { name, type, format } = columns[misfit.agnes_column]!.column;
-  return {
-    row: Number(misfit.agnes_row),
-    column: name,
-    value: misfit.agnes_value ?? "",
-    reason: `it is not ${format === undefined ? type : `${type} written as ${format}`}`,
-    record: JSON.parse(misfit.agnes_record) as Record<string, unknown>,
-  };
-}
-
-/** The line in which a row starts; `null` when the file cannot be followed so far. */
-async function lineOfRow(
-  head: CsvHead,
-  dialect: CsvDialect,
-  row: number,
-  signal: AbortSignal | undefined,
-): Promise<number | null> {
-  let left = row + (dialect.header ? 1 : 0);
-  for await (const { line } of recordsOf(head, dialect, signal)) {
-    left -= 1;
-    if (left === 0) return line;
-  }
-  return null;
 }
 
 function emptyFile(): OpenFile {

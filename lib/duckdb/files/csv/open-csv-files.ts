@@ -5,7 +5,7 @@ import type { OpenFile, OpenFileOptions, ReadableChunk } from "../open-file.ts";
 import { readCsvHead } from "./head.ts";
 import { columnNames } from "./names.ts";
 import { fileOf, namesWithoutHeader, textColumns } from "./open-csv-file.ts";
-import { csvRelation } from "./relation.ts";
+import { csvRelation, textTypes } from "./relation.ts";
 
 /** The column that says which of several files a row is of: the place of the file in the list, as text. */
 export const FILE_COLUMN = "agnes_file";
@@ -58,6 +58,10 @@ export async function openCsvFiles(
   return {
     places,
     present: columns.map(({ column: { name, type } }) => ({ name, type })),
-    select: checkedSelect(csvRelation(files, dialect, first.names.length), [...columns, number], dialect),
+    select: checkedSelect(
+      csvRelation(files, dialect, textTypes(first.names.length)),
+      [...columns, number],
+      dialect,
+    ),
   };
 }

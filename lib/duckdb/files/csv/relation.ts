@@ -29,19 +29,25 @@ const BAD_RECORD_OPTIONS = {
 /** Names of text columns that no header can clash with. */
 export const textColumn = (at: number): string => `c${at}`;
 
+/** The types of columns that are read as texts. */
+export function textTypes(width: number): readonly string[] {
+  return Array.from({ length: width }, () => "VARCHAR");
+}
+
 /**
- * The SQL that reads files of one layout as texts, `width` columns each. Nothing is detected: a record with another
- * number of values, or with a quote that does not close, is an error.
+ * The SQL that reads files of one layout. Nothing is detected: a record with another number of values, or with a quote
+ * that does not close, is an error.
  *
+ * @param types of the columns, in their order
  * @param badRecords `skip` leaves such records out; `keep` also puts them into the connection's table `BAD_RECORDS`
  */
 export function csvRelation(
   files: readonly ReadableCsv[],
   dialect: CsvDialect,
-  width: number,
+  types: readonly string[],
   badRecords: "fail" | "skip" | "keep" = "fail",
 ): string {
-  const columns = Array.from({ length: width }, (_, at) => `${textColumn(at)}: 'VARCHAR'`);
+  const columns = types.map((type, at) => `${textColumn(at)}: ${quoteLiteral(type)}`);
   const compression = compressionOf(files[0]!);
   const options: Readonly<Record<string, string>> = {
     auto_detect: "false",

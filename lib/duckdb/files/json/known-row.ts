@@ -1,5 +1,6 @@
 import { momentOf } from "./moments.ts";
 import { nextObject } from "./objects.ts";
+import { EXACT_DIGITS, SAFE_INTEGER_DIGITS } from "./plain-values.ts";
 import type { Shape } from "./shape.ts";
 import { allDigits, matchString, wordsOf } from "./words.ts";
 
@@ -19,22 +20,6 @@ const Kind = {
   list: 10,
 } as const;
 type Kind = (typeof Kind)[keyof typeof Kind];
-
-/** Whole numbers of that many digits fit whatever they are. */
-const SAFE_INTEGER_DIGITS: Readonly<Record<string, number>> = {
-  TINYINT: 2,
-  SMALLINT: 4,
-  INTEGER: 9,
-  BIGINT: 18,
-  HUGEINT: 38,
-  UTINYINT: 2,
-  USMALLINT: 4,
-  UINTEGER: 9,
-  UBIGINT: 19,
-  UHUGEINT: 38,
-};
-/** Digits that survive a double, see `fits`. */
-const EXACT_DIGITS = 15;
 
 /** A value of a known type, with the key before it when it is a field. */
 class KnownValue {

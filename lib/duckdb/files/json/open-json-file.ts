@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 
 import { AgnesError, isAgnesError } from "../../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
@@ -8,6 +8,7 @@ import { compressionOf } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../open-file.ts";
 import { copyRows, misfitsOf } from "./rows.ts";
 import { COLUMNS_MAX } from "./inspect.ts";
+import { hasPlainRows, PLAIN_FILE_BYTES_MIN } from "./plain-rows.ts";
 import { jsonRelation } from "./relation.ts";
 import { fitsColumns, rowShape } from "./row-shape.ts";
 import { scanFile, type ScannedFile } from "./scan-file.ts";
@@ -40,6 +41,8 @@ export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOption
     select: `SELECT * FROM ${relation}`,
     explain: async (error) => error,
     async check() {
+      const isLarge = (await stat(path)).size >= PLAIN_FILE_BYTES_MIN;
+      if (isLarge && (await hasPlainRows(path, reading.columns, options.signal))) return file;
       const checked = await openChecked(chunk, options);
       // That the file is read the same way after a look at all of it says that the guess was right.
       if (checked.isEmpty || checked.select !== file.select) return checked;

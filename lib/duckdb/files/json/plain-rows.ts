@@ -1,0 +1,70 @@
+import { isUtf8 } from "node:buffer";
+
+import type { FileColumn } from "../../../kit/mod.ts";
+import {
+  AutomatonBuilder,
+  firstRefusal,
+  loadForms,
+  takesFile,
+  type FileAutomaton,
+  type FormOf,
+} from "../automaton/mod.ts";
+import { parseType } from "../type-tree.ts";
+import { byteOf, PlainValues, type Fields } from "./plain-values.ts";
+import { wholeCharacters } from "./tokens.ts";
+
+/** A smaller file is scanned sooner than an automaton is made. */
+export const PLAIN_FILE_BYTES_MIN: number = 32 * 1024 * 1024;
+
+/**
+ * Whether all rows of a file of lines are plain: one on each line, the keys in the order of the columns, all values such that DuckDB reads
+ * them as they are written whatever the other rows hold. An automaton tells, at several times the speed of a scan; what
+ * it does not take is not wrong, but must be scanned.
+ */
+export async function hasPlainRows(
+  path: string,
+  columns: readonly FileColumn[],
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  for (const rows of await plainRows(columns)) {
+    if ((await firstRefusal(path, rows)) !== null) continue;
+    return takesFile(path, rows, { signal, isText: wholeText() });
+  }
+  return false;
+}
+
+/** The automata of plain rows: one for rows that may lack keys, unless it were too large, and one for those that do not. */
+export async function plainRows(columns: readonly FileColumn[]): Promise<readonly FileAutomaton[]> {
+  const fields = fieldsOf(columns);
+  if (fields === null) return [];
+  const formOf = await loadForms();
+  return [false, true].flatMap((isComplete) => rowsAutomaton(fields, formOf, isComplete) ?? []);
+}
+
+function fieldsOf(columns: readonly FileColumn[]): Fields | null {
+  if (columns.some(({ given, format }) => given === true || format !== undefined)) return null;
+  return columns.map(({ name, key = name, type }) => [key, parseType(type)]);
+}
+
+/** Whether the text that is given in pieces is UTF-8. */
+function wholeText(): (chunk: Uint8Array) => boolean {
+  let half: Uint8Array = new Uint8Array(0);
+  return (chunk) => {
+    const whole = half.length === 0 ? chunk : Buffer.concat([half, chunk]);
+    const cut = wholeCharacters(whole);
+    half = whole.slice(cut);
+    return isUtf8(whole.subarray(0, cut));
+  };
+}
+
+/** @param isComplete whether no key may be left out */
+function rowsAutomaton(fields: Fields, formOf: FormOf, isComplete: boolean): FileAutomaton | null {
+  const builder = new AutomatonBuilder();
+  const start = builder.state();
+  const end = new PlainValues(builder, formOf, isComplete).addObject(fields, start);
+  if (end === null) return null;
+  const lineEnd = builder.state();
+  builder.on(end, byteOf("\r"), lineEnd);
+  for (const state of [end, lineEnd]) builder.on(state, byteOf("\n"), start);
+  return { automaton: builder.build(), start, isEnd: (state) => state === start || state === end };
+}
