@@ -1,75 +1,14 @@
-import { afterAll, beforeAll, test } from "bun:test";
+import { test } from "bun:test";
 
-import { AgnesError } from "agnes/kit";
-import { azureTablesStorage } from "agnes/plugins/azure-tables";
+import { startAzurite } from "../fakes/azurite.ts";
+import { seedsTo } from "../seeds.ts";
+import { expectServiceKept, expectStoreKept } from "./simulation.ts";
 
-import { seededRandom } from "../../lib/testing/fakes/fake-host.ts";
-import { simulateStorage, type SimulationReport } from "../../lib/testing/storage-simulation.ts";
-import { azureStore } from "../../plugins/azure-tables/storage.ts";
-import { startAzurite, type Azurite } from "../fakes/azurite.ts";
-import { memoryGateway, type MemoryTable, type TableFaults } from "../fakes/memory-tables.ts";
-import { expectEverythingCameAbout } from "../fakes/simulation-totals.ts";
-
-let azurite: Azurite;
-beforeAll(async () => {
-  azurite = await startAzurite();
-}, 30_000);
-afterAll(() => azurite[Symbol.asyncDispose]());
-
-const chosen = process.env["AGNES_SEED"];
-
-function seeds(count: number): readonly number[] {
-  return chosen === undefined ? Array.from({ length: count }, (_, at) => at + 1) : [Number(chosen)];
-}
-
-test("the store keeps its promises when single requests fail, under hundreds of seeds", async () => {
-  const reports: SimulationReport[] = [];
-  for (const seed of seeds(300)) {
-    const tables: readonly [MemoryTable, MemoryTable] = [new Map(), new Map()];
-    let calm = false;
-    const faults = requestFaults(seed, () => calm);
-    const report = await simulateStorage({
-      seed,
-      faultRate: 0.06,
-      onCalm: () => {
-        calm = true;
-      },
-      open: () => ({
-        open: async (catalog, schema) => {
-          const [table, log] = tables.map((entities) => memoryGateway(entities, faults)) as [never, never];
-          // Half of them trust their indexes for a while, as a store on the real service does.
-          return azureStore({ catalog, schema, table, log, recheckMs: seed % 2 === 0 ? 0 : 40 });
-        },
-      }),
-    });
-    reports.push(report);
-  }
-  if (chosen === undefined) expectEverythingCameAbout(reports, 300);
+test("the store keeps its promises when single requests fail, under tens of seeds", async () => {
+  await expectStoreKept(seedsTo(60));
 }, 180_000);
 
-test("azureTablesStorage() keeps its promises on a real table service, under tens of seeds", async () => {
-  const run = Date.now();
-  const open = () => azureTablesStorage({ connectionString: azurite.connectionString, recheckMs: 0 });
-  const waiting = [...seeds(24)];
-  const reports: SimulationReport[] = [];
-  // Mostly time-outs are waited for, so several run at once.
-  const work = Array.from({ length: 6 }, async () => {
-    for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
-      const shape = { realTime: true, processes: 3, steps: 5, faultRate: 0.06 };
-      const catalog = `simulated ${run} ${seed}`;
-      reports.push(await simulateStorage({ ...shape, seed, open, catalog }));
-    }
-  });
-  await Promise.all(work);
-  if (chosen === undefined) expectEverythingCameAbout(reports, 10);
+test("azureTablesStorage() keeps its promises on a real table service, under a few seeds", async () => {
+  await using azurite = await startAzurite();
+  await expectServiceKept(azurite, seedsTo(6));
 }, 180_000);
-
-/** One request in fourteen fails, half of them after they took effect. */
-function requestFaults(seed: number, isCalm: () => boolean): TableFaults {
-  const random = seededRandom(seed + 1_000_000);
-  const maybe = async (operation: string) => {
-    if (isCalm() || random() > 0.035) return;
-    throw new AgnesError("catalog_unavailable", { catalog: "x", operation, reason: "an injected 503" });
-  };
-  return { before: maybe, after: maybe };
-}

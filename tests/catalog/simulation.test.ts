@@ -2,19 +2,12 @@ import { expect, test } from "bun:test";
 
 import { memoryStorage, type CatalogStorage } from "agnes/catalog";
 
-import { simulateStorage, type SimulationReport } from "../../lib/testing/storage-simulation.ts";
-import { expectEverythingCameAbout } from "../fakes/simulation-totals.ts";
+import { simulateStorage } from "../../lib/testing/storage-simulation.ts";
+import { seedsTo } from "../seeds.ts";
+import { expectMemoryCatalogKept } from "./memory-simulation.ts";
 
-const chosen = process.env["AGNES_SEED"];
-const seeds = chosen === undefined ? Array.from({ length: 2000 }, (_, at) => at + 1) : [Number(chosen)];
-
-test(`openCatalog() keeps its promises on memory under ${seeds.length} seeds of faults and crashes`, async () => {
-  const reports: SimulationReport[] = [];
-  for (const seed of seeds) {
-    const storage = memoryStorage();
-    reports.push(await simulateStorage({ seed, steps: 7, open: () => storage }));
-  }
-  if (chosen === undefined) expectEverythingCameAbout(reports, seeds.length);
+test("openCatalog() keeps its promises on memory under 300 seeds of faults and crashes", async () => {
+  await expectMemoryCatalogKept(seedsTo(300));
 }, 180_000);
 
 test("simulateStorage() does the same for the same seed, and names the seed when a promise is broken", async () => {

@@ -7,6 +7,7 @@ import { runCli, temporaryDirectory } from "./run-cli.ts";
 const EXPORTS = "version: 1\nsources:\n  exports: { plugin: files, options: { path: ./exports } }\n";
 
 const plugin = (name: string, body: string, more = "") => `
+import { existsSync, writeFileSync } from "node:fs";
 import { definePlugin, int64, table, utf8 } from "agnes/kit";
 import * as v from "valibot";
 export default definePlugin({
@@ -179,6 +180,13 @@ const badSql: readonly (readonly [sql: string, status: number])[] = [
   ["", 2],
 ];
 
+/** Code of a plugin that makes a file, by which a test sees how far the plugin is. */
+const announce = (path: string) => `writeFileSync(${JSON.stringify(path)}, "");`;
+
+async function untilThere(path: string): Promise<void> {
+  while (!existsSync(path)) await Bun.sleep(20);
+}
+
 function write(directory: string, files: Readonly<Record<string, string>>): void {
   for (const [name, content] of Object.entries(files)) {
     const path = join(directory, name);
@@ -240,24 +248,25 @@ describe("bad input", () => {
 
   test("agnes sync exits 1 when another one runs", async () => {
     using directory = temporaryDirectory();
-    const slow = plugin(
-      "slow",
-      'await new Promise((wake) => setTimeout(wake, 2500)); yield [{ n: 1, t: "a" }];',
-    );
+    const [started, goOn] = [join(directory.path, "started"), join(directory.path, "go-on")];
+    const waits = `while (!existsSync(${JSON.stringify(goOn)})) await new Promise((wake) => setTimeout(wake, 20));`;
+    const slow = plugin("slow", `${announce(started)} ${waits} yield [{ n: 1, t: "a" }];`);
     write(directory.path, own("slow", slow));
-    const first = runCli(["sync"], { cwd: directory.path });
-    await Bun.sleep(1200);
-    const second = await runCli(["sync"], { cwd: directory.path });
+    const first = runCli(["sync"], { cwd: directory.path, alone: true });
+    await untilThere(started);
+    const second = await runCli(["sync"], { cwd: directory.path, alone: true });
     expect(second.stderr).toContain("locked");
     expect(second.status).toBe(1);
+    writeFileSync(goOn, "");
     expect((await first).status).toBe(0);
   }, 20_000);
 
   test("agnes sync stops at Ctrl-C, exits 1 and publishes nothing", async () => {
     using directory = temporaryDirectory();
+    const started = join(directory.path, "started");
     const endless = plugin(
       "endless",
-      'for (;;) { yield [{ n: 1, t: "a" }]; await new Promise((wake) => setTimeout(wake, 50)); }',
+      `for (;;) { yield [{ n: 1, t: "a" }]; ${announce(started)} await new Promise((wake) => setTimeout(wake, 50)); }`,
     );
     write(directory.path, own("endless", endless));
     const main = join(import.meta.dir, "..", "..", "cmd", "main.ts");
@@ -266,7 +275,7 @@ describe("bad input", () => {
       stdout: "pipe",
       stderr: "pipe",
     });
-    await Bun.sleep(1500);
+    await untilThere(started);
     child.kill("SIGINT");
     const [status, stderr] = await Promise.all([child.exited, new Response(child.stderr).text()]);
     expect(stderr).toContain("stopping");

@@ -2,7 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import type { CommandRequest } from "./command-server.ts";
+
 const MAIN = join(import.meta.dir, "..", "..", "cmd", "main.ts");
+const SERVER = join(import.meta.dir, "command-server.ts");
 
 /** What a run of the command line gave. */
 export interface CliResult {
@@ -15,18 +18,28 @@ interface RunOptions {
   readonly cwd: string;
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** The executable; default: from source. */
-  readonly command?: readonly string[];
+  /** Whether the command gets a process of its own, as it must when another one runs. Default: when it has stdin. */
+  readonly alone?: boolean;
 }
 
-/** Runs the command line in a process of its own. */
+let isEveryoneAlone = false;
+
+/** Gives each command from now on a process of its own; `npm run test:full` runs the tests of `npm test` like this. */
+export function runEveryCommandAlone(): void {
+  isEveryoneAlone = true;
+}
+
+/** Runs the command line from source, in a process that it shares with other commands: to start one takes longer. */
 export async function runCli(args: readonly string[], options: RunOptions): Promise<CliResult> {
-  const child = Bun.spawn([...(options.command ?? [process.execPath, MAIN]), ...args], {
+  const env = { HOME: process.env["HOME"] ?? tmpdir(), PATH: process.env["PATH"] ?? "", ...options.env };
+  if (!isEveryoneAlone && options.alone !== true && options.stdin === undefined)
+    return askServer({ args, cwd: options.cwd, env });
+  const child = Bun.spawn([process.execPath, MAIN, ...args], {
     cwd: options.cwd,
     stdin: options.stdin === undefined ? "ignore" : new TextEncoder().encode(options.stdin),
     stdout: "pipe",
     stderr: "pipe",
-    env: { HOME: process.env["HOME"] ?? tmpdir(), PATH: process.env["PATH"] ?? "", ...options.env },
+    env,
   });
   const [stdout, stderr, status] = await Promise.all([
     new Response(child.stdout).text(),
@@ -34,6 +47,35 @@ export async function runCli(args: readonly string[], options: RunOptions): Prom
     child.exited,
   ]);
   return { status, stdout, stderr };
+}
+
+let server: ReturnType<typeof startServer> | undefined;
+/** Ends when the last command did: the server runs one at a time. */
+let queue: Promise<unknown> = Promise.resolve();
+
+function askServer(request: CommandRequest): Promise<CliResult> {
+  const answer = queue.then(() => (server ??= startServer())(request));
+  queue = answer.catch(() => {});
+  return answer;
+}
+
+function startServer(): (request: CommandRequest) => Promise<CliResult> {
+  let answered: ((result: CliResult) => void) | undefined;
+  const child = Bun.spawn([process.execPath, SERVER], {
+    stdio: ["ignore", "inherit", "inherit"],
+    ipc: (result: CliResult) => answered?.(result),
+  });
+  return (request) => {
+    const died = child.exited.then((status): never => {
+      server = undefined;
+      throw new Error(`the process ended with ${status} at agnes ${request.args.join(" ")}`);
+    });
+    const answer = new Promise<CliResult>((resolve) => {
+      answered = resolve;
+    });
+    child.send(request);
+    return Promise.race([answer, died]);
+  };
 }
 
 /** A folder that goes when the test does. */

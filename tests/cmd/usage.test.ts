@@ -75,10 +75,10 @@ describe("usage", () => {
   });
 
   test("agnes complete answers what can follow when a shell asks", async () => {
-    const { status, stdout } = await runCli(["complete", "--", "connector", ""], { cwd: "/" });
+    const { status, stdout } = await runCli(["complete", "--", "connector", ""], { cwd: "/", alone: true });
     expect(status).toBe(0);
     expect(stdout).toContain("discover\tList the tables a source has");
-    const script = await runCli(["complete", "bash"], { cwd: "/" });
+    const script = await runCli(["complete", "bash"], { cwd: "/", alone: true });
     expect(script.stdout).toContain("__agnes_complete");
   });
 });

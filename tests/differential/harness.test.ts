@@ -3,9 +3,10 @@ import { describe, expect, test } from "bun:test";
 import { brokenReaders, faithfulReader } from "./broken-readers.ts";
 import { exactNumber } from "./exact-number.ts";
 import { writtenTable } from "./generate.ts";
-import { seedDifferences, SEEDS } from "./seeds.ts";
+import { seedDifferences } from "./seeds.ts";
 
-const seeds = { from: 0, to: SEEDS };
+/** So many that each fault is met. */
+const seeds = { from: 0, to: 240 };
 
 describe("seedDifferences()", () => {
   test("finds none for a reader that shows what was written", async () => {

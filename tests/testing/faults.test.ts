@@ -1,112 +1,22 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
-import { definePlugin, type Http } from "agnes/kit";
-import { connectorContract, fakeServer, runCases } from "agnes/testing";
+import { fakeServer } from "agnes/testing";
 
 import { CRM_TOKEN, crmData, fakeCrm } from "../fakes/crm.ts";
-import crm from "./plugins/crm.ts";
+import { failuresOf } from "./failures.ts";
+import { faultyConnectors } from "./plugins/faulty-crm.ts";
 
 // Many databases are opened here; a busy machine takes its time.
 setDefaultTimeout(60_000);
 
-type Answer = {
-  readonly results: readonly { readonly id: number }[];
-  readonly paging: { readonly next: string | null };
-};
-
-/** The CRM plugin with another way to read contacts. */
-function crmThat(contacts: (http: Http, signal: AbortSignal) => AsyncGenerator<Answer["results"], void>) {
-  return definePlugin({
-    ...crm,
-    connect(context) {
-      const good = crm.connect(context);
-      if (good instanceof Promise) throw new Error("the CRM connects at once");
-      const http = context.http.with({ baseUrl: context.options.url, bearer: context.secrets.CRM_TOKEN });
-      return {
-        ...good,
-        async *discover(options) {
-          const found = await good.discover(options);
-          if (Symbol.asyncIterator in found) throw new Error("the CRM lists its tables at once");
-          const { cursor: _, ...contactsOnly } = found[0]!;
-          yield contactsOnly;
-        },
-        async *read({ name }, { signal }) {
-          if (name !== "contacts") throw new Error(`the CRM has no table ${name}`);
-          yield* contacts(http, signal);
-        },
-      };
-    },
-  });
-}
-
-async function failuresOf(plugin: typeof crm): Promise<readonly string[]> {
-  const cases = connectorContract(plugin, { secrets: { CRM_TOKEN }, server: fakeCrm(crmData(120, 1)) });
-  const results = await runCases(cases);
-  return results.filter((result) => !result.ok).map((result) => result.name);
-}
-
+// That no other case fails, and none of a sound connector, is checked in tests/full: it takes all cases.
 describe("connectorContract() catches by the faults of a server:", () => {
-  test("nothing, when the connector follows the pages as the kit does", async () => {
-    expect(
-      await failuresOf(
-        crmThat(async function* (http, signal) {
-          const paging = { kind: "cursor", parameter: "cursor", cursor: "paging.next" } as const;
-          for await (const page of http.pages<Answer>("/v1/contacts", { paging, signal })) yield page.results;
-        }),
-      ),
-    ).toEqual([]);
-  });
-
-  test("a connector that does not try again", async () => {
-    expect(
-      await failuresOf(
-        crmThat(async function* (http, signal) {
-          const paging = { kind: "cursor", parameter: "cursor", cursor: "paging.next" } as const;
-          const request = { paging, signal, retries: 0 };
-          for await (const page of http.pages<Answer>("/v1/contacts", request)) yield page.results;
-        }),
-      ),
-    ).toEqual([
-      "an extract survives an answer 429",
-      "an extract survives an answer 500",
-      "an extract survives a lost connection",
-      "an extract survives a body that is cut short",
-    ]);
-  });
-
-  test("a connector that takes a short page for the last", async () => {
-    expect(
-      await failuresOf(
-        crmThat(async function* (http, signal) {
-          const query = (cursor: string | undefined) => ({ query: { cursor, limit: 50 }, signal });
-          let page = await http.json<Answer>("/v1/contacts", query(undefined));
-          const seen = new Set<string>();
-          for (;;) {
-            yield page.results;
-            const { next } = page.paging;
-            if (next === null || page.results.length < 50) return;
-            if (seen.has(next)) throw new Error("the pages go in a circle");
-            seen.add(next);
-            page = await http.json<Answer>("/v1/contacts", query(next));
-          }
-        }),
-      ),
-    ).toEqual(["an extract survives a short page"]);
-  });
-
-  test("a connector that does not notice that a page came twice", async () => {
-    expect(
-      await failuresOf(
-        crmThat(async function* (http, signal) {
-          for (let cursor: string | null | undefined; cursor !== null;) {
-            const page: Answer = await http.json<Answer>("/v1/contacts", { query: { cursor }, signal });
-            yield page.results;
-            cursor = page.paging.next;
-          }
-        }),
-      ),
-    ).toEqual(["an extract survives a page that comes twice"]);
-  });
+  for (const { words, plugin, caught } of faultyConnectors) {
+    test(words, async () => {
+      const config = { secrets: { CRM_TOKEN }, server: fakeCrm(crmData(120, 1)) };
+      expect(await failuresOf(plugin, config, caught)).toEqual([...caught]);
+    });
+  }
 });
 
 describe("fakeServer()", () => {

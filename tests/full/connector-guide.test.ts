@@ -1,0 +1,16 @@
+import { expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { runCases } from "agnes/testing";
+
+import { suiteCases } from "../testing/guide.ts";
+
+test("the test of docs/guide/write-a-connector.md runs as it stands and every case passes", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "agnes-guide-"));
+  const results = await runCases(await suiteCases(folder));
+  expect(results.length).toBeGreaterThan(20);
+  expect(results.filter((result) => !result.ok)).toEqual([]);
+  await rm(folder, { recursive: true });
+});

@@ -1,0 +1,34 @@
+import { describe, expect, test } from "bun:test";
+
+import * as v from "valibot";
+
+import { CRM_TOKEN, crmData, fakeCrm } from "../fakes/crm.ts";
+import { failuresOf, memoryConfig } from "../testing/failures.ts";
+import { brokenPlugins } from "../testing/plugins/broken.ts";
+import { faultyConnectors, soundConnector } from "../testing/plugins/faulty-crm.ts";
+import { memoryPlugin } from "../testing/plugins/memory.ts";
+
+describe("connectorContract() catches what is broken and nothing else:", () => {
+  for (const { words, breaking, caught, capabilities } of brokenPlugins) {
+    test(words, async () => {
+      expect(await failuresOf(memoryPlugin(breaking, capabilities), memoryConfig)).toEqual([...caught]);
+    });
+  }
+
+  test("options that take any key", async () => {
+    const plugin = { ...memoryPlugin(), options: v.object({}) };
+    expect(await failuresOf(plugin, memoryConfig)).toEqual(["options refuse an unknown key"]);
+  });
+
+  const sound = {
+    words: "nothing, when pages are followed as the kit does",
+    plugin: soundConnector,
+    caught: [],
+  };
+  for (const { words, plugin, caught } of [sound, ...faultyConnectors]) {
+    test(words, async () => {
+      const config = { secrets: { CRM_TOKEN }, server: fakeCrm(crmData(120, 1)) };
+      expect(await failuresOf(plugin, config)).toEqual([...caught]);
+    });
+  }
+});

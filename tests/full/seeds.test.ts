@@ -1,0 +1,39 @@
+import { test } from "bun:test";
+
+import { expectServiceKept, expectStoreKept } from "../azure-tables/simulation.ts";
+import { expectAcknowledgedKept } from "../catalog/killed-writers.ts";
+import { expectMemoryCatalogKept } from "../catalog/memory-simulation.ts";
+import { expectJsonAsParsed } from "../duckdb/files-json-property.ts";
+import { changingSources, expectSameAsFull } from "../extract/same-as-full.ts";
+import { startAzurite } from "../fakes/azurite.ts";
+import { seedsTo } from "../seeds.ts";
+
+// What `npm test` runs under a few seeds, here under many.
+
+test("fileStorage() keeps every acknowledged change when writers are killed, under 200 seeds", async () => {
+  await expectAcknowledgedKept(seedsTo(200));
+});
+
+test("openCatalog() keeps its promises on memory under 2000 seeds of faults and crashes", async () => {
+  await expectMemoryCatalogKept(seedsTo(2000));
+});
+
+test("the store keeps its promises when single requests fail, under hundreds of seeds", async () => {
+  await expectStoreKept(seedsTo(300));
+});
+
+test("azureTablesStorage() keeps its promises on a real table service, under tens of seeds", async () => {
+  await using azurite = await startAzurite();
+  await expectServiceKept(azurite, seedsTo(24));
+});
+
+test("inspectJson() and openJson() give what JSON.parse gives, for any columns, files and orders", async () => {
+  await expectJsonAsParsed(seedsTo(100));
+});
+
+for (const source of changingSources) {
+  const { kind, hasKey } = source;
+  test(`extractSource() gives what a full read gives, whatever changes: ${kind}, ${hasKey ? "with" : "without"} a key`, async () => {
+    await expectSameAsFull(source, seedsTo(4));
+  });
+}

@@ -1,0 +1,28 @@
+import type { AnyPlugin } from "agnes/kit";
+import { connectorContract, runCases, type ContractConfig } from "agnes/testing";
+
+import { signature } from "./plugins/memory.ts";
+
+const TOKEN = "t0ken-of-the-test/+ä";
+const body = new TextEncoder().encode(JSON.stringify({ id: 1, name: "Ada" }));
+const request = { method: "POST", url: "http://localhost/", body };
+/** What the contract needs to know of the plugins of memory. */
+export const memoryConfig: ContractConfig = {
+  secrets: { TOKEN },
+  push: {
+    genuine: { ...request, headers: { "x-signature": signature(body, TOKEN) } },
+    forged: [{ ...request, headers: { "x-signature": "1" } }],
+  },
+  write: { table: "people", rows: [{ id: 5000, name: "New", seen_at: "2026-03-01T00:00:00Z" }] },
+};
+
+/** The names of the cases that fail: of all cases, or of those that are named. */
+export async function failuresOf(
+  plugin: AnyPlugin,
+  config: ContractConfig,
+  names?: readonly string[],
+): Promise<readonly string[]> {
+  const cases = connectorContract(plugin, config).filter(({ name }) => names?.includes(name) ?? true);
+  const results = await runCases(cases);
+  return results.filter((result) => !result.ok).map((result) => result.name);
+}
