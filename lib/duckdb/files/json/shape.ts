@@ -50,6 +50,8 @@ export class Shape {
   isBeyondDouble = false;
   /** Whether a double would show other digits than those of a number, or a number is none as programs write it. */
   isInexact = false;
+  /** Whether a number in a JSON text is one that DuckDB writes in its own way. */
+  hasRewritten = false;
   least: number | bigint = 0;
   greatest: number | bigint = 0;
 
@@ -112,6 +114,7 @@ export class Shape {
 
   /** Whether there are numbers of which DuckDB makes another text than the one that is written, where text is wanted. */
   get hasNumberTexts(): boolean {
+    if (this.hasRewritten) return true;
     if (this.isText) return this.hasFraction || this.hasNegativeWholeZero;
     return (
       this.order.some(({ shape }) => shape.hasNumberTexts) ||
