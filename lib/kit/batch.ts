@@ -92,6 +92,8 @@ export interface FileColumn {
   readonly format?: string;
   /** Whether the type was given, not found. */
   readonly given?: boolean;
+  /** What the values stand for, where the type alone does not tell: `duration in seconds`. Default: nothing to say. */
+  readonly description?: string;
 }
 
 /**

@@ -165,10 +165,7 @@ export class Describer {
     const options = { ...this.#options(table, known), look, signal };
     const { reading, columns, schema } = await this.#context.duckdb.inspect(inputs, options);
     if (reading === null) {
-      throw new AgnesError("file_unreadable", {
-        path: basename(table.path),
-        reason: "it is empty, so its columns are unknown",
-      });
+      throw new AgnesError("source_files_empty", { path: basename(table.path), files: table.files.length });
     }
     const byOrigin = inputs.flatMap(({ path, origin }) => {
       const names = columns.get(path);

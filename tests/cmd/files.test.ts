@@ -49,6 +49,45 @@ test("agnes schema and agnes connector discover show how a table is read", async
   const discovered = await here.run("connector", "discover", "s");
   expect(discovered.stderr).toContain(`orders is read as ${readAs}`);
   expect(discovered.stderr).toContain("events is read as ndjson");
+  expect(discovered.stdout).toMatch(/^orders +paid +DATE +yes/m);
+  expect(discovered.stdout).toMatch(/^events +id +BIGINT +yes/m);
+  const { tables } = JSON.parse((await here.run("connector", "discover", "s", "--json")).stdout) as {
+    tables: { name: string }[];
+  };
+  expect(tables.find(({ name }) => name === "orders")).toMatchObject({
+    readAs,
+    reading: { csv: { delimiter: ";" } },
+    columns: [
+      { name: "id", type: "BIGINT", nullable: true },
+      { name: "paid", type: "DATE", nullable: true },
+    ],
+  });
+});
+
+test("agnes sync says that a table of empty files is empty, and what becomes of it", async () => {
+  using directory = temporaryDirectory();
+  const here = workspace(directory.path);
+  here.write("empty.csv", "");
+  here.write("blank/a.csv", "\n\n");
+  here.write("blank/b.csv", "");
+  here.write("good.csv", "id\n1\n");
+  const synced = await here.run("sync");
+  expect(synced.status).toBe(3);
+  expect(synced.stderr).toMatch(
+    /"empty\.csv" is empty: it holds no row and names no column, so no table is made of it/,
+  );
+  expect(synced.stderr).toMatch(/all 2 files of "blank" are empty: none holds a row/);
+  expect(synced.stderr).toContain("what was published of it before stays");
+  expect(synced.stderr).not.toContain("damaged");
+  const discovered = await here.run("connector", "discover", "s");
+  expect([discovered.status, discovered.stdout]).toEqual([3, expect.stringMatching(/^empty .*is empty/m)]);
+  expect((await here.run("schema", "empty")).stderr).toMatch(/no table "empty" is published/);
+  here.write("good.csv", "");
+  expect((await here.run("sync", "s.good")).status).toBe(0);
+  expect((await here.run("schema", "good")).stdout).toMatch(/^id +BIGINT/m);
+  expect((await here.run("query", "SELECT count(*) AS n FROM good", "--format", "csv")).stdout).toBe(
+    "n\n0\n",
+  );
 });
 
 test("agnes sync names csv.dateFormat for ambiguous dates, and shows the change when it is set", async () => {

@@ -88,7 +88,11 @@ export async function sortOut(
   name: string,
   content: string | Uint8Array,
   columns: readonly FileColumn[],
-): Promise<{ readonly good: readonly string[]; readonly rejected: readonly RejectedRow[] }> {
+): Promise<{
+  readonly good: readonly string[];
+  readonly values: readonly Record<string, unknown>[];
+  readonly rejected: readonly RejectedRow[];
+}> {
   await using directory = await temporaryDirectory();
   await using opened = await open();
   const { connection } = opened;
@@ -101,10 +105,10 @@ export async function sortOut(
   const rows: RejectedRow[] = [];
   for await (const row of rejected) rows.push(row);
   await connection.run("SET preserve_insertion_order = true");
-  const good = await connection.rows<{ text: string }>(
-    `SELECT CAST(to_json(t) AS VARCHAR) AS text FROM (${select}) t`,
+  const good = await connection.rows<{ text: string; [column: string]: unknown }>(
+    `SELECT CAST(to_json(t) AS VARCHAR) AS text, * FROM (${select}) t`,
   );
-  return { good: good.map(({ text }) => text), rejected: rows };
+  return { good: good.map(({ text }) => text), values: good, rejected: rows };
 }
 
 function chunkOf(

@@ -102,6 +102,14 @@ test("extractSource() publishes nothing for deletions of keys that no row has", 
   expect(stats.tables[0]).toMatchObject({ status: "unchanged", rowsDeleted: 0 });
 });
 
+test("extractSource() takes a row that a later read yields after its deletion, known before or not", async () => {
+  await using bench = await openBench();
+  const reads = [[rows(0, 3)], [gone(1, 50)], [rows(1, 2, 100), rows(50, 51)]];
+  const read: ReadFunction = () => reads.shift() as Iterable<Batch>;
+  for (let turn = 0; turn < 3; turn++) await bench.run([incremental(info)], read);
+  expect(await bench.rows(ids)).toEqual([{ ids: "0 1 2 50" }]);
+});
+
 test("extractSource() keeps deletions out of the way of large parts", async () => {
   await using bench = await openBench();
   await bench.run([incremental(info)], function* () {

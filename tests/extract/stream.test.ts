@@ -156,6 +156,25 @@ test("runStream() does not bring a row back that a read yielded as deleted, but 
   expect(await titles(bench)).toEqual(["a made again", "b at 8", "c at 3", "new changed"]);
 }, 30_000);
 
+test("runStream() makes no row of an older event when a read yielded nothing but its deletion", async () => {
+  await using bench = await openBench();
+  const read = (...batches: readonly (Batch | Deletions)[]) =>
+    bench.run([plan], { ...connector, read: () => inTurn(batches) } as never);
+  const gone: Deletions = { kind: "deletions", keys: [{ id: "new" }] };
+  await read([{ id: "b", title: "b", updated: 6, created: null }]);
+  expect((await read(gone)).tables[0]).toMatchObject({ rowsDeleted: 0, rows: 1 });
+  await push(bench, upsert("c", "another row", 4));
+  await merge(bench);
+  await push(bench, upsert("new", "late", 5), upsert("new", "late", 6));
+  await merge(bench);
+  expect(await titles(bench)).toEqual(["b b", "c another row"]);
+  // That it is gone still is nothing new.
+  expect(await read(gone)).toMatchObject({ published: false });
+  await push(bench, upsert("new", "made", 7));
+  await merge(bench);
+  expect(await titles(bench)).toEqual(["b b", "c another row", "new made"]);
+});
+
 async function* inTurn(batches: readonly (Batch | Deletions)[]) {
   yield* batches;
 }

@@ -1,4 +1,5 @@
-import { readingText } from "../../../lib/extract/mod.ts";
+import { isAgnesError } from "../../../lib/base/mod.ts";
+import { columnsOf, readingText, type PublishedColumn } from "../../../lib/extract/mod.ts";
 import type { TableInfo } from "../../../lib/kit/mod.ts";
 import { command, type ExitStatus } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
@@ -21,7 +22,8 @@ export default command({
       await cli.printJson({
         tables: tables.map(({ schema, problem, ...table }) => ({
           ...table,
-          columns: schema.fields.map(({ name, type, nullable }) => ({ name, type: String(type), nullable })),
+          ...(table.reading === undefined ? {} : { readAs: readingText(table.reading) }),
+          columns: shownColumns(schema),
           ...(problem === undefined ? {} : { problem: { code: problem.code, message: problem.message } }),
         })),
       });
@@ -38,6 +40,19 @@ export default command({
         table.problem === undefined ? (table.description ?? "") : `cannot be read: ${table.problem.message}`,
       ]),
     );
+    const columns = tables.flatMap(({ name: table, schema }) =>
+      shownColumns(schema).map(({ name, type, nullable, description = "" }) => [
+        table,
+        name,
+        type,
+        nullable ? "yes" : "no",
+        description,
+      ]),
+    );
+    if (columns.length > 0) {
+      await cli.print("\n");
+      await printRows(cli, ["table", "column", "type", "null", "description"], columns);
+    }
     for (const { name, reading } of tables) {
       if (reading !== undefined) cli.say(`${name} is read as ${readingText(reading)}`);
     }
@@ -46,6 +61,20 @@ export default command({
     return statusOf(tables);
   },
 });
+
+/** The columns with the types they are published as; with Arrow's name of a type that cannot be. */
+function shownColumns(schema: TableInfo["schema"]): readonly PublishedColumn[] {
+  return schema.fields.flatMap((field) => {
+    try {
+      return columnsOf(schema, [String(field.name)]);
+    } catch (error) {
+      if (!isAgnesError(error)) throw error;
+      return [
+        { name: String(field.name), type: `${String(field.type)} (not supported)`, nullable: field.nullable },
+      ];
+    }
+  });
+}
 
 /** What is left out on purpose is no failure. */
 function statusOf(tables: readonly TableInfo[]): ExitStatus {

@@ -7,6 +7,18 @@ export const sourcesErrors = {
     message: (d) => `there is no file to read at ${d.path}`,
     hint: () => "Check the path in agnes.yaml; relative paths start at the folder of agnes.yaml.",
   }),
+  source_files_empty: errorSpec<{ path: string; files: number }>({
+    status: 404,
+    message: (d) => {
+      const [all, none] =
+        d.files === 1
+          ? [`${shown(d.path, 400)} is empty`, "it holds no row and names no column"]
+          : [`all ${d.files} files of ${shown(d.path, 400)} are empty`, "none holds a row or names a column"];
+      return `${all}: ${none}, so no table is made of it`;
+    },
+    hint: () =>
+      "Write rows, or at least the names of the columns, and run `agnes sync` again; what was published of it before stays.",
+  }),
   source_table_gone: errorSpec<{ table: string }>({
     status: 404,
     message: (d) => `there is nothing left of table ${shown(d.table)} in its source`,

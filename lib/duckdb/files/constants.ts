@@ -1,10 +1,15 @@
+import { AgnesError } from "../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../kit/mod.ts";
 import type { Connection } from "../connection.ts";
 import { quoteLiteral } from "../sql.ts";
+import { originOf } from "./columns.ts";
 import { decideTextTypes } from "./text-decide.ts";
 import { castText, PLAIN_NUMBERS } from "./text-types.ts";
 
-/** The columns that only the paths of files have, besides `columns`. */
+/**
+ * The columns that only the paths of files have, besides `columns`.
+ * @throws `file_unreadable` for one that differs from a column by case only
+ */
 export async function constantColumns(
   connection: Connection,
   files: readonly FileInput[],
@@ -12,6 +17,13 @@ export async function constantColumns(
   types: Readonly<Record<string, string>>,
 ): Promise<readonly FileColumn[]> {
   const names = [...new Set(files.flatMap(({ constants = {} }) => Object.keys(constants)))];
+  for (const name of names) {
+    const other = columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
+    if (other === undefined || other.name === name) continue;
+    const reason = `its path has the column ${JSON.stringify(name)}, which differs from ${JSON.stringify(other.name)} in the files by case only`;
+    const file = files.find(({ constants = {} }) => name in constants)!;
+    throw new AgnesError("file_unreadable", { path: originOf(file), reason });
+  }
   const fresh = names.filter((name) => !columns.some((column) => column.name === name));
   if (fresh.length === 0) return [];
   const rows = files.map(({ constants = {} }) => {

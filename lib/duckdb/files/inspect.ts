@@ -1,4 +1,4 @@
-import { Schema } from "apache-arrow";
+import { Field, Schema } from "apache-arrow";
 
 import { AgnesError, isAgnesError, shown } from "../../base/mod.ts";
 import type { FileChunk, FileInput, FileReading, InspectedFiles, InspectOptions } from "../../kit/mod.ts";
@@ -148,5 +148,11 @@ async function schemaOf(
   const columns = reading.columns.map(
     ({ name, type }) => `CAST(NULL AS ${type}) AS ${quoteIdentifier(name)}`,
   );
-  return describeQuery(connection, `SELECT ${columns.join(", ")}`);
+  const schema = await describeQuery(connection, `SELECT ${columns.join(", ")}`);
+  const described = schema.fields.map((field, at) => {
+    const { description } = reading.columns[at]!;
+    if (description === undefined) return field;
+    return new Field(field.name, field.type, field.nullable, new Map([["description", description]]));
+  });
+  return new Schema(described);
 }

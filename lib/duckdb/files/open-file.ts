@@ -3,6 +3,7 @@ import type { Connection } from "../connection.ts";
 import { openCsvFile } from "./csv/open-csv-file.ts";
 import { openJsonFile } from "./json/mod.ts";
 import { openParquetFile } from "./parquet/mod.ts";
+import { checkedByPath } from "./path-values.ts";
 
 /** A file chunk on the disk, with how it is read. */
 export type ReadableChunk = FileChunk & { readonly data: string; readonly reading: FileReading };
@@ -64,6 +65,10 @@ export async function openFile(given: ReadableChunk, options: OpenFileOptions): 
     constants === undefined
       ? given
       : { ...given, constants: Object.assign(Object.create(null), constants) as typeof constants };
+  return checkedByPath(await openByFormat(chunk, options), chunk, options);
+}
+
+function openByFormat(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
   switch (chunk.format) {
     case "csv":
       return openCsvFile(chunk, options);

@@ -14,7 +14,7 @@ import { deltaNames, dropDelta, lastOfEachKey, loadDelta, orderedParts } from ".
 import { mergeDelta, writeSql, type MergeRequest } from "./merge.ts";
 import { withoutNullKeys } from "./null-keys.ts";
 import { mergeOrigins, type GivenOrigins } from "./origins.ts";
-import { dropTombstoned, tombstonesAfterRead } from "./tombstones.ts";
+import { dropTombstoned, sameTombstones, tombstonesAfterRead } from "./tombstones.ts";
 import { writePartitions } from "./partitions.ts";
 
 /** What a table consists of after a read; or why it must be read again, all of it. */
@@ -161,7 +161,9 @@ async function mergeIntoPublished(
       ...partitionOf(context),
     });
     await discard(context, staged);
-    return { ...plain, ...merged, tombstones };
+    // A deletion of a row that is not there yet is published too: an older event must not make the row.
+    const changed = merged.changed || !sameTombstones(tombstones, published.tombstones);
+    return { ...plain, ...merged, changed, tombstones };
   } finally {
     await dropDelta(connection, delta).catch(() => {});
   }

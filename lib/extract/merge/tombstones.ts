@@ -78,6 +78,13 @@ export async function tombstonesAfterRead(
   return [...kept, ...added].slice(-TOMBSTONES_KEPT);
 }
 
+/** Whether two lists bar the same events, in whatever order. */
+export function sameTombstones(one: readonly Tombstone[], other: readonly Tombstone[]): boolean {
+  const texts = (tombstones: readonly Tombstone[]) =>
+    tombstones.map(({ key, version, by }) => JSON.stringify([key, version, by ?? null])).sort();
+  return one === other || JSON.stringify(texts(one)) === JSON.stringify(texts(other));
+}
+
 /** A key as one text, the same for the same values: what tombstones hold. */
 export function keyText(key: readonly string[], alias: string): string {
   const texts = key.map((column) => `CAST(${alias}.${quoteIdentifier(column)} AS VARCHAR)`);

@@ -85,6 +85,19 @@ describe("what is right is read as it is written", () => {
       ],
     ],
     ["spaces", "a,b\n 1 , x \n", [[" 1 ", " x "]]],
+    ["a space before a quoted value", 'a,b\n1, "x, y"\n', [["1", "x, y"]]],
+    ["a space before a quoted name", ' "a", "b"\n1,x\n', [["1", "x"]]],
+    ["spaces behind quoted values", '"a" ,"b"  \n1,"x"  \n', [["1", "x"]]],
+    ["two spaces before a quote", 'a,b\n1,  "x"\n', [["1", '  "x"']]],
+    [
+      "a space before a quoted value of two lines, with line ends of both kinds",
+      'a,b\r\n1, "x\r\n\r\ny, z"\n2,w\r\n',
+      [
+        ["1", "x\r\n\r\ny, z"],
+        ["2", "w"],
+      ],
+    ],
+    ["a space before quoted names behind a mark", '\ufeff "a","b"\n1, "x"\n', [["1", "x"]]],
     ["a quote inside a value", 'a,b\n1,5" disk\n', [["1", '5" disk']]],
     [
       "an empty value as null, quoted or not",
@@ -202,13 +215,14 @@ describe("what is right is read as it is written", () => {
   });
 
   test("the options for lines, comments and nulls", async () => {
-    const text = 'exported today\n"by" us\n# who\nid,name,n\n# none\n1,#x,-\n2,"a\n# b",5\n';
+    const text = 'exported today\n"by" us\n# who\nid,name,n\n# none\n1,#x,-\n2,"a\n# b",5\n3, "c\n# d",6\n';
     const csv = { skipLines: 2, comment: "#", nullValues: ["-"] };
     const { columns, rows } = await readTable({ "t.csv": text }, { csv });
     expect(columns).toEqual(["id:BIGINT", "name:VARCHAR", "n:BIGINT"]);
     expect(rows).toEqual([
       ["1", "#x", null],
       ["2", "a\n# b", "5"],
+      ["3", "c\n# d", "6"],
     ]);
   });
 

@@ -78,7 +78,7 @@ async function headOf(
       skipLines > 0 ||
       /^[\r\n]/.test(all) ||
       // DuckDB does not see a quote behind a mark, so a name of two lines would be a row.
-      (marked !== null && /^["']/.test(all)),
+      (marked !== null && /^ ?["']/.test(all)),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { RecordSyntax } from "./records.ts";
+import { isSpaceBeforeQuote, type RecordSyntax } from "./records.ts";
 
 /**
  * Empties the lines of a text that are no data: those to skip at its start, which may hold anything, and comments, which
@@ -19,7 +19,8 @@ export class LineFilter {
   }
 
   /** Takes more of the text and gives what is ready of it. */
-  push(more: string, isEnd: boolean, { delimiter, quote, escape }: RecordSyntax): string {
+  push(more: string, isEnd: boolean, syntax: RecordSyntax): string {
+    const { delimiter, quote, escape } = syntax;
     if (this.#skipLines === 0 && this.#comment === "" && this.#rest === "" && !this.#isDropping) return more;
     const text = this.#rest + more;
     const ready: string[] = [];
@@ -61,7 +62,7 @@ export class LineFilter {
         this.#isValueStart = true;
       } else {
         if (quote !== "" && character === quote && this.#isValueStart) this.#isQuoted = true;
-        this.#isValueStart = false;
+        this.#isValueStart &&= isSpaceBeforeQuote(text, at, syntax);
         at += 1;
       }
     }

@@ -2,6 +2,7 @@ import { eachOf } from "../../../base/mod.ts";
 import { checkedSelect, type TextColumn } from "../checked-values.ts";
 import { compressionOf } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "../open-file.ts";
+import { selectByPath } from "../path-values.ts";
 import { readCsvHead } from "./head.ts";
 import { columnNames } from "./names.ts";
 import { fileOf, namesWithoutHeader, textColumns } from "./open-csv-file.ts";
@@ -55,13 +56,11 @@ export async function openCsvFiles(
     column: { name: FILE_COLUMN, type: "VARCHAR" },
     text: "CAST(file_index AS VARCHAR)",
   };
-  return {
-    places,
-    present: columns.map(({ column: { name, type } }) => ({ name, type })),
-    select: checkedSelect(
-      csvRelation(files, dialect, textTypes(first.names.length)),
-      [...columns, number],
-      dialect,
-    ),
-  };
+  const present = columns.map(({ column: { name, type } }) => ({ name, type }));
+  const select = checkedSelect(
+    csvRelation(files, dialect, textTypes(first.names.length)),
+    [...columns, number],
+    dialect,
+  );
+  return { places, present, select: selectByPath(select, chunks[0]!, present) };
 }

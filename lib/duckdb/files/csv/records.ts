@@ -19,6 +19,11 @@ export interface CsvRecord {
   readonly hasTextBehindQuote: boolean;
 }
 
+/** DuckDB drops one space before a quote that encloses a value; behind more of them a quote is text like any other. */
+export function isSpaceBeforeQuote(text: string, at: number, { delimiter, quote }: RecordSyntax): boolean {
+  return text[at] === " " && quote !== "" && text[at + 1] === quote && !text.startsWith(delimiter, at);
+}
+
 /** Splits a whole text into records; see `RecordReader`. */
 export function csvRecords(text: string, syntax: RecordSyntax): Generator<CsvRecord> {
   return new RecordReader(syntax).push(text, true);
@@ -54,7 +59,9 @@ export class RecordReader {
     let at = 0;
     let from = 0;
     const take = (end: number) => {
-      if (end > from) this.#value.push(text.slice(from, end));
+      const part = text.slice(from, end);
+      // Spaces behind a closing quote are no part of the value.
+      if (end > from && !(this.#wasQuoted && /^ +$/.test(part))) this.#value.push(part);
     };
     while (at < limit) {
       const character = text[at]!;
@@ -79,6 +86,8 @@ export class RecordReader {
         from = at + 1;
         this.#isQuoted = true;
         this.#isValueStart = this.#isBlank = false;
+        at += 1;
+      } else if (this.#isValueStart && isSpaceBeforeQuote(text, at, this.#syntax)) {
         at += 1;
       } else if (text.startsWith(delimiter, at)) {
         take(at);

@@ -5,7 +5,7 @@ import { markedEncoding, textDecoding, type TextDecoding } from "../encoding.ts"
 import { openBytes } from "../open-bytes.ts";
 import type { CsvHead } from "./head.ts";
 import { LineFilter } from "./line-filter.ts";
-import type { RecordSyntax } from "./records.ts";
+import { isSpaceBeforeQuote, type RecordSyntax } from "./records.ts";
 
 /**
  * The text of a file as DuckDB can read it: UTF-8, records ended by line feeds, without comments and skipped lines.
@@ -81,7 +81,7 @@ class LineEnds {
         this.#isValueStart = true;
       } else {
         if (quote !== "" && character === quote && this.#isValueStart) this.#isQuoted = true;
-        this.#isValueStart = false;
+        this.#isValueStart &&= isSpaceBeforeQuote(text, at, this.#syntax);
         at += 1;
       }
       this.#isLineStart = false;

@@ -50,7 +50,8 @@ function listType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTree
 
 function numberType(shape: Shape, fractions: DecideOptions["fractions"]): TypeTree {
   if (shape.hasNegativeWholeZero) return VARCHAR;
-  if (!shape.hasFraction && shape.wholeDigits <= 39) {
+  if (!shape.hasFraction) {
+    if (shape.wholeDigits > 39) return VARCHAR;
     if (shape.least >= LEAST_BIG && shape.greatest <= GREATEST_BIG) return scalar("BIGINT");
     const isHuge = shape.least >= -GREATEST_HUGE && shape.greatest <= GREATEST_HUGE;
     return isHuge ? scalar("HUGEINT") : VARCHAR;

@@ -254,7 +254,7 @@ function matchDecimal(known: KnownValue, text: DataView, start: number): number 
   return digits > known.fractionWholeDigitsMax ? -1 : end;
 }
 
-/** A number without an exponent, of at most as many digits as a double always keeps. */
+/** A number without an exponent of which a double keeps the digits. */
 function matchDouble(text: DataView, start: number): number {
   const isNegative = text.getUint8(start) === 0x2d;
   const from = isNegative ? start + 1 : start;
@@ -264,11 +264,15 @@ function matchDouble(text: DataView, start: number): number {
   if (digits === 0 || digits > EXACT_DIGITS || (isZero && digits > 1)) return -1;
   if (text.getUint8(at) !== 0x2e) return isNegative && isZero ? -1 : at;
   const end = digitsEnd(text, at + 1);
-  return end === at + 1 || end - from - 1 > DOUBLE_DIGITS ? -1 : end;
+  if (end === at + 1) return -1;
+  return end - from - 1 <= EXACT_DIGITS || isShownAgain(text, start, end) ? end : -1;
 }
 
-/** See `Shape`: what has no more of them is not compared with the double that is read. */
-const DOUBLE_DIGITS = 17;
+/** Whether a double is written as it stands here; the walk looks closer at others. */
+function isShownAgain(text: DataView, start: number, end: number): boolean {
+  const numeral = Buffer.from(text.buffer, text.byteOffset + start, end - start).toString("latin1");
+  return String(Number(numeral)) === numeral;
+}
 
 /** A date or a time to the second, in UTC if zoned; others of their kind by `momentOf`. */
 function matchMoment(known: KnownValue, text: DataView, start: number): number {

@@ -83,7 +83,10 @@ async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Prom
   const seen = new Set(root.order.filter(({ object }) => object > 0).map(({ name }) => name));
   const fixed = Object.fromEntries(Object.entries(constants).filter(([name]) => !seen.has(name)));
   const copies: string[] = [];
-  const how = { ...scanned, layout: scanned.layout === "lines" ? "lines" : "objects", mark: null } as const;
+  const layout = scanned.layout === "lines" ? "lines" : "objects";
+  // What becomes a string takes twice its length at most.
+  const rowBytesMax = 2 * scanned.rowBytesMax;
+  const how = { ...scanned, layout, mark: null, rowBytesMax, hasJsonTexts: true } as const;
   /** The relation of a copy in UTF-8 of the rows that are wanted. */
   const copied = async (isWanted: (row: number) => boolean) => {
     const copy = await copyRows(file, isLines, reading.columns, isWanted, options);

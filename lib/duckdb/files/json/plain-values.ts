@@ -18,8 +18,6 @@ export const SAFE_INTEGER_DIGITS: Readonly<Record<string, number>> = {
 };
 /** A double has all digits of a number of so many, and DuckDB reads numbers with a fraction by way of a double. */
 export const EXACT_DIGITS = 15;
-/** So many digits tell one double from another. */
-const DOUBLE_DIGITS = 17;
 
 /** Keys with their types. */
 export type Fields = readonly (readonly [key: string, type: TypeTree])[];
@@ -218,10 +216,10 @@ function numberForm({ name, parameters }: TypeTree & { readonly kind: "scalar" }
     return `${whole}|(?:${before})[.][0-9]{1,${scale}}`;
   }
   if (name !== "DOUBLE") return null;
-  const fractions = Array.from({ length: EXACT_DIGITS }, (_, at) => {
-    return `[1-9][0-9]{${at}}[.][0-9]{1,${DOUBLE_DIGITS - at - 1}}`;
+  const fractions = Array.from({ length: EXACT_DIGITS - 1 }, (_, at) => {
+    return `[1-9][0-9]{${at}}[.][0-9]{1,${EXACT_DIGITS - at - 1}}`;
   });
-  const small = `0[.][0-9]{1,${DOUBLE_DIGITS}}`;
+  const small = `0[.][0-9]{1,${EXACT_DIGITS}}`;
   const scientific = `[1-9](?:[.][0-9]{1,${EXACT_DIGITS - 1}})?[eE][+-]?[0-9]{1,2}`;
   return `${wholeForm(EXACT_DIGITS, true)}|-?(?:${[small, ...fractions, scientific].join("|")})`;
 }

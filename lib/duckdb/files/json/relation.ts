@@ -1,12 +1,18 @@
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import { escapeGlob, quoteIdentifier, quoteLiteral } from "../../sql.ts";
-import { parseType, type TypeTree } from "../type-tree.ts";
+import { formatType, parseType, scalar, type TypeTree } from "../type-tree.ts";
 import type { ScannedFile } from "./scan-file.ts";
 import { constantValue } from "../constants.ts";
 import { compressionOf } from "../open-bytes.ts";
 
 /** DuckDB's own. Every thread takes a buffer of two such objects, so larger ones are asked for when there are any. */
 const OBJECT_BYTES = 16 * 1024 * 1024;
+
+/** How a file is laid out. */
+export interface JsonSource extends ScannedFile {
+  /** Whether values of the type JSON are strings that hold JSON, as in a copy. */
+  readonly hasJsonTexts?: boolean;
+}
 
 /**
  * The SQL that reads a JSON file of which all values are known to fit, for use after `FROM`.
@@ -16,9 +22,10 @@ const OBJECT_BYTES = 16 * 1024 * 1024;
 export function jsonRelation(
   file: FileInput,
   columns: readonly FileColumn[],
-  scanned: ScannedFile,
+  scanned: JsonSource,
   constants: Readonly<Record<string, string | null>>,
 ): string {
+  const readType = scanned.hasJsonTexts === true ? typeOfTexts : typeInFile;
   const own = columns.filter(({ name }) => constants[name] === undefined);
   const groups = groupByCase(own);
   const isPlain = groups.length === 1 && own.every((column) => keyOf(column) !== "");
@@ -29,7 +36,7 @@ export function jsonRelation(
         if (constant !== undefined)
           return `${constantValue(column, constant)} AS ${quoteIdentifier(column.name)}`;
         const group = groups.findIndex((one) => one.includes(column));
-        return `${valueOf(column, source(column, group))} AS ${quoteIdentifier(column.name)}`;
+        return `${valueOf(column, source(column, group), readType(column))} AS ${quoteIdentifier(column.name)}`;
       })
       .join(", ");
   if (isPlain) {
@@ -41,16 +48,18 @@ export function jsonRelation(
   // DuckDB cannot name two columns that differ by case only, so each group of keys is taken out by itself.
   const records = groups.map((group, at) => {
     const named = group.filter((column) => keyOf(column) !== "");
-    const structure = Object.fromEntries(named.map((column) => [keyOf(column), looseStructure(column)]));
+    const structure = Object.fromEntries(
+      named.map((column) => [keyOf(column), looseStructure(column, readType(column))]),
+    );
     return named.length === 0 ? `NULL AS r${at}` : `from_json(json, ${jsonLiteral(structure)}) AS r${at}`;
   });
   const list = select((column, group) => {
     // A record cannot have a field without a name; the pointer `/` is the empty key.
     const value =
       keyOf(column) === ""
-        ? `from_json(json_extract(json, '/'), ${jsonLiteral(looseStructure(column))})`
+        ? `from_json(json_extract(json, '/'), ${jsonLiteral(looseStructure(column, readType(column)))})`
         : `struct_extract(r${group}, ${quoteLiteral(keyOf(column))})`;
-    return isCastLater(column) ? `CAST(${value} AS ${column.type})` : value;
+    return isCastLater(column) ? `CAST(${value} AS ${readType(column)})` : value;
   });
   return `(SELECT ${list} FROM (SELECT ${["json", ...records].join(", ")} FROM ${objects(file, scanned)}))`;
 }
@@ -60,8 +69,8 @@ function isCastLater({ given, format, type }: FileColumn): boolean {
   return given === true && format === undefined && type !== "VARCHAR";
 }
 
-function looseStructure(column: FileColumn): unknown {
-  return isCastLater(column) ? "JSON" : structureOf(parseType(readType(column)));
+function looseStructure(column: FileColumn, type: string): unknown {
+  return isCastLater(column) && type !== "VARCHAR" ? "JSON" : structureOf(parseType(type));
 }
 
 const jsonLiteral = (value: unknown): string => quoteLiteral(JSON.stringify(value));
@@ -72,10 +81,30 @@ function objects(file: FileInput, scanned: ScannedFile): string {
 
 const keyOf = ({ key, name }: FileColumn): string => key ?? name;
 
-const readType = ({ type, format }: FileColumn): string => (format === undefined ? type : "VARCHAR");
+const typeInFile = ({ type, format }: FileColumn): string => (format === undefined ? type : "VARCHAR");
 
-function valueOf({ type, format }: FileColumn, value: string): string {
-  return format === undefined ? value : `CAST(strptime(${value}, ${quoteLiteral(format)}) AS ${type})`;
+/** The type with VARCHAR for JSON; as it is written when there is none. */
+function typeOfTexts(column: FileColumn): string {
+  const type = typeInFile(column);
+  return /\bJSON\b/i.test(type) ? formatType(textsFor(parseType(type))) : type;
+}
+
+function textsFor(type: TypeTree): TypeTree {
+  switch (type.kind) {
+    case "struct":
+      return { ...type, fields: type.fields.map(([name, field]) => [name, textsFor(field)]) };
+    case "list":
+      return { ...type, element: textsFor(type.element) };
+    case "map":
+      return { ...type, value: textsFor(type.value) };
+    case "scalar":
+      return type.name === "JSON" ? scalar("VARCHAR") : type;
+  }
+}
+
+function valueOf({ type, format }: FileColumn, value: string, readType: string): string {
+  if (format !== undefined) return `CAST(strptime(${value}, ${quoteLiteral(format)}) AS ${type})`;
+  return readType === type ? value : `CAST(${value} AS ${type})`;
 }
 
 function pathOf(file: FileInput): string {

@@ -43,7 +43,7 @@ export async function misfitsOf(
 
 /**
  * Writes the rows that are wanted, by their number from 1, to a file of their own, in UTF-8. Numbers where text is wanted
- * become strings, since DuckDB would write them in its own way.
+ * become strings, and so do values that are kept as JSON text, since DuckDB would write their numbers in its own way.
  *
  * @returns the path of the copy
  */
@@ -65,9 +65,10 @@ export async function copyRows(
   };
   const walk: ShapeWalk = new ShapeWalk(rowShape(columns), {
     columnsMax: COLUMNS_MAX,
-    onNumberText: (start, end) => texts.quote(start + walk.scanner!.offset, end + walk.scanner!.offset),
+    onNumberText: (start, end) => texts.replace(start, end, (number) => `"${number}"`),
+    onJsonText: (start, end) => texts.replace(start, end, (json) => JSON.stringify(compact(json))),
     onRow: () => {
-      if (isWanted(walk.scanner!.rows)) ready.push(texts.quotedRow(walk.scanner!), NEW_LINE);
+      if (isWanted(walk.scanner!.rows)) ready.push(texts.replacedRow(walk.scanner!), NEW_LINE);
     },
   });
   try {
@@ -84,14 +85,27 @@ export async function copyRows(
 }
 
 const NEW_LINE = Buffer.from("\n");
-const QUOTE = Buffer.from('"');
+
+/** JSON as DuckDB writes it, but for its numbers. */
+function compact(json: string): string {
+  return json.replaceAll(/"(?:[^"\\]|\\.)*"|\s+/g, (token) => {
+    if (token[0] !== '"') return "";
+    return token.includes("\\") ? JSON.stringify(JSON.parse(token)) : token;
+  });
+}
+
+interface Replaced {
+  readonly start: number;
+  readonly end: number;
+  readonly make: (text: string) => string;
+}
 
 /** The bytes of the row that is being scanned. */
 class RowTexts {
   #bytes: Buffer = Buffer.alloc(0);
   /** Of the first of them in the whole text. */
   #offset = 0;
-  #quotes: number[] = [];
+  #replaced: Replaced[] = [];
 
   add(chunk: Uint8Array, scanner: JsonScanner): void {
     const done = scanner.rowOffset - this.#offset;
@@ -99,26 +113,30 @@ class RowTexts {
     this.#offset += done;
   }
 
-  /** Puts a part of the row in quotes. */
-  quote(start: number, end: number): void {
-    this.#quotes.push(start, end);
+  /** Writes a part of the row in another way. */
+  replace(start: number, end: number, make: Replaced["make"]): void {
+    this.#replaced.push({ start, end, make });
   }
 
-  quotedRow(scanner: JsonScanner): Buffer {
-    const places = this.#quotes.filter((place) => place >= scanner.rowOffset);
-    this.#quotes = [];
-    if (places.length === 0) return this.row(scanner);
+  replacedRow(scanner: JsonScanner): Buffer {
+    const replaced = this.#replaced.filter(({ start }) => start >= scanner.rowOffset);
+    this.#replaced = [];
+    if (replaced.length === 0) return this.row(scanner);
     const parts: Buffer[] = [];
     let from = scanner.rowOffset;
-    for (const place of [...places, scanner.rowEnd]) {
-      parts.push(this.#bytes.subarray(from - this.#offset, place - this.#offset));
-      if (place !== scanner.rowEnd) parts.push(QUOTE);
-      from = place;
+    for (const { start, end, make } of replaced) {
+      const text = make(this.#slice(start, end).toString("utf8"));
+      parts.push(this.#slice(from, start), Buffer.from(text));
+      from = end;
     }
-    return Buffer.concat(parts);
+    return Buffer.concat([...parts, this.#slice(from, scanner.rowEnd)]);
   }
 
   row(scanner: JsonScanner): Buffer {
-    return this.#bytes.subarray(scanner.rowOffset - this.#offset, scanner.rowEnd - this.#offset);
+    return this.#slice(scanner.rowOffset, scanner.rowEnd);
+  }
+
+  #slice(start: number, end: number): Buffer {
+    return this.#bytes.subarray(start - this.#offset, end - this.#offset);
   }
 }

@@ -88,6 +88,8 @@ export class JsonScanner {
   /** Where the row that is being scanned, or the last one, starts and ends in the whole text. */
   rowOffset = 0;
   rowEnd = 0;
+  /** Where the bracket that was read last opens, or past it when it closes. */
+  bracketOffset = 0;
   line = 1;
   rows = 0;
   rowBytesMax = 0;
@@ -147,11 +149,8 @@ export class JsonScanner {
             sink.string(bytes, at + 1, end, this.#isEscaped);
             at = end + 1;
             this.#state = State.afterValue;
-          } else if (byte === 0x7b) {
-            this.#open(true);
-            at += 1;
-          } else if (byte === 0x5b) {
-            this.#open(false);
+          } else if (byte === 0x7b || byte === 0x5b) {
+            this.#open(byte === 0x7b, at);
             at += 1;
           } else if (byte === 0x5d && this.#state === State.valueOrEnd) {
             at += 1;
@@ -230,13 +229,14 @@ export class JsonScanner {
     this.rowOffset = this.offset + at;
     const end = at < lastBreak ? this.#knownRows(bytes, at, lastBreak) : -1;
     if (end >= 0) return end;
-    this.#open(true);
+    this.#open(true, at);
     return at + 1;
   }
 
-  #open(isObject: boolean): void {
+  #open(isObject: boolean, at: number): void {
     if (this.#depth === DEPTH_MAX) throw this.#fail(`it is nested deeper than ${DEPTH_MAX} levels`);
     this.#depth += 1;
+    this.bracketOffset = this.offset + at;
     this.#isObject[this.#depth] = isObject ? 1 : 0;
     this.#state = isObject ? State.keyOrEnd : State.valueOrEnd;
     if (isObject) this.#sink.openObject();
@@ -246,6 +246,7 @@ export class JsonScanner {
   /** @returns whether more is wanted */
   #close(at: number): boolean {
     this.#depth -= 1;
+    this.bracketOffset = this.offset + at;
     this.#sink.close();
     if (this.#depth > 0) {
       this.#state = State.afterValue;

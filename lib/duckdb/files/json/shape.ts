@@ -15,9 +15,10 @@ export interface Field {
 /** More keys than that at a place below the columns: the objects are maps, not records. */
 export const KEYS_MAX = 200;
 
+/** A double keeps any so many digits. */
 const SAFE_DIGITS = 15;
-/** As many digits tell one double from another; what has more says more than a double holds. */
-const DOUBLE_DIGITS = 17;
+/** Smaller ones lose digits, or all of their value. */
+const NORMAL_MIN = 2.2250738585072014e-308;
 const BIGGEST_DIGITS = 40;
 
 /**
@@ -47,8 +48,10 @@ export class Shape {
   /** Whether there is a `-0`, which is the whole number 0 except as a text. */
   hasNegativeWholeZero = false;
   isBeyondDouble = false;
-  /** Whether a number has more digits than a double holds, or is none as programs write it. */
+  /** Whether a double would show other digits than those of a number, or a number is none as programs write it. */
   isInexact = false;
+  /** Whether a number in a JSON text is one that DuckDB writes in its own way. */
+  hasRewritten = false;
   least: number | bigint = 0;
   greatest: number | bigint = 0;
 
@@ -111,6 +114,7 @@ export class Shape {
 
   /** Whether there are numbers of which DuckDB makes another text than the one that is written, where text is wanted. */
   get hasNumberTexts(): boolean {
+    if (this.hasRewritten) return true;
     if (this.isText) return this.hasFraction || this.hasNegativeWholeZero;
     return (
       this.order.some(({ shape }) => shape.hasNumberTexts) ||
@@ -146,12 +150,9 @@ export class Shape {
     const text = asciiOf(bytes, start, numeral.end);
     const double = Number(text);
     if (!Number.isFinite(double)) this.isBeyondDouble = true;
-    if (wholeDigits > BIGGEST_DIGITS) {
-      this.isInexact = true;
-      return;
-    }
+    if (!this.isInexact && !keepsDigits(text)) this.isInexact = true;
+    if (wholeDigits > BIGGEST_DIGITS) return;
     const value = BigInt(text);
-    if (BigInt(double) !== value) this.isInexact = true;
     if (value < this.least) this.least = value;
     if (value > this.greatest) this.greatest = value;
   }
@@ -166,14 +167,12 @@ export class Shape {
     if (numeral.fractionNeeded > this.fractionNeeded) this.fractionNeeded = numeral.fractionNeeded;
     // `1234e56` may be part of an identifier, so it stays text like in CSV.
     if (numeral.fractionDigits === 0 && numeral.wholeDigits > 1) this.isInexact = true;
-    const digits = numeral.wholeDigits + numeral.fractionDigits;
-    if (digits > DOUBLE_DIGITS && significantDigits(bytes, start, numeral.end) > DOUBLE_DIGITS) {
-      this.isInexact = true;
-    }
-    if (!numeral.hasExponent && numeral.wholeDigits < 300) return;
+    const isLong = numeral.wholeDigits + numeral.fractionDigits > SAFE_DIGITS;
+    if (isLong && !this.isInexact && !keepsDigits(asciiOf(bytes, start, numeral.end))) this.isInexact = true;
+    if (!numeral.hasExponent && numeral.wholeDigits < 300 && numeral.fractionDigits < 300) return;
     const double = Number(asciiOf(bytes, start, numeral.end));
-    // A number too small for a double is not zero either.
-    if (!Number.isFinite(double) || (double === 0 && !numeral.isZero)) this.isBeyondDouble = true;
+    const isTooSmall = Math.abs(double) < NORMAL_MIN && !numeral.isZero;
+    if (!Number.isFinite(double) || isTooSmall) this.isBeyondDouble = true;
   }
 
   addString(bytes: Uint8Array, start: number, end: number): void {
@@ -190,9 +189,17 @@ export class Shape {
 /** Types of which any string is a value. */
 const TEXTS = new Set(["VARCHAR", "JSON", "FORMATTED"]);
 
-function significantDigits(bytes: Uint8Array, start: number, end: number): number {
-  const [digits = ""] = asciiOf(bytes, start, end).replace(/[-.]/g, "").split(/e/i);
-  return digits.replace(/^0+|0+$/g, "").length;
+/** Whether a double shows the digits of a numeral again; the rule for CSV is `holdsDigits`. */
+function keepsDigits(text: string): boolean {
+  const shown = String(Number(text));
+  if (shown === text) return true;
+  const digits = significantDigits(text);
+  return digits.length <= SAFE_DIGITS || digits === significantDigits(shown);
+}
+
+function significantDigits(numeral: string): string {
+  const [digits = ""] = numeral.replace(/[-.]/g, "").split(/e/i);
+  return digits.replace(/^0+|0+$/g, "");
 }
 
 function asciiOf(bytes: Uint8Array, start: number, end: number): string {

@@ -58,6 +58,15 @@ export function scanNumber(bytes: Uint8Array, start: number, into: Numeral): boo
   return at === size || endsNumber(bytes[at]!);
 }
 
+/** Whether DuckDB may write a number of JSON otherwise than it stands here: `1.10` as 1.1, `1e2` as 100.0, `-0` as 0. */
+export function isRewritten(numeral: Numeral, bytes: Uint8Array, start: number): boolean {
+  if (numeral.hasExponent) return true;
+  if (numeral.fractionDigits === 0) return numeral.isNegative && numeral.isZero;
+  const text = textOf(bytes, start, numeral.end, false);
+  const again = String(Number(text));
+  return again !== text && `${again}.0` !== text;
+}
+
 export function newNumeral(): Numeral {
   return {
     isNegative: false,

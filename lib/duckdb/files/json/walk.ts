@@ -6,7 +6,7 @@ import { nextObject } from "./objects.ts";
 import { JsonProblem, type Misfit } from "./problem.ts";
 import type { JsonScanner, JsonSink } from "./scanner.ts";
 import { KEYS_MAX, Shape, type Field } from "./shape.ts";
-import { newNumeral, scanNumber, textOf, type Numeral } from "./tokens.ts";
+import { isRewritten, newNumeral, scanNumber, textOf, type Numeral } from "./tokens.ts";
 
 /** One object or list that is open. */
 interface Level {
@@ -21,6 +21,10 @@ interface Level {
   field: Field | null;
   /** Where the next value belongs. */
   value: Shape | null;
+  /** Of what is inside a value that is kept as JSON text: the shape of that value. */
+  text: Shape | null;
+  /** Where such a value starts in the whole text, at its outermost level. */
+  textOffset: number;
 }
 
 export interface WalkOptions {
@@ -33,8 +37,10 @@ export interface WalkOptions {
   /** Takes the misfits, instead of the first one ending the scan; goes with `isLocating` and `newRoot`. */
   readonly onMisfit?: (misfit: Misfit) => void;
   readonly newRoot?: () => Shape;
-  /** A number where text is wanted, by its place in the bytes that are scanned. */
+  /** A number where text is wanted, by its place in the whole text. */
   readonly onNumberText?: (start: number, end: number) => void;
+  /** A value other than a truth value that is kept as JSON text, by its place in the whole text. */
+  readonly onJsonText?: (start: number, end: number) => void;
   /** At the end of each row: whether all its values fit. */
   readonly onRow?: (isGood: boolean) => void;
 }
@@ -74,6 +80,8 @@ export class ShapeWalk implements JsonSink {
   }
 
   close(): void {
+    const { textOffset } = this.#level;
+    if (textOffset >= 0) this.#options.onJsonText?.(textOffset, this.scanner!.bracketOffset);
     this.#level = this.#levels[(this.#depth -= 1)]!;
   }
 
@@ -125,6 +133,7 @@ export class ShapeWalk implements JsonSink {
   string(bytes: Uint8Array, start: number, end: number, isEscaped: boolean): void {
     const shape = this.#level.value;
     if (shape === null) return;
+    if (shape.takesAnything) this.#tellJsonText(start - 1, end + 1);
     if (!(shape.isGiven && this.#addUnquoted(shape, bytes, start, end))) {
       // A moment is never written with escapes.
       shape.addString(bytes, start, isEscaped ? start : end);
@@ -134,9 +143,12 @@ export class ShapeWalk implements JsonSink {
 
   number(numeral: Numeral, bytes: Uint8Array, start: number, end: number): void {
     const shape = this.#level.value;
+    const text = shape?.takesAnything === true ? shape : this.#level.text;
+    if (text !== null && !text.hasRewritten) text.hasRewritten = isRewritten(numeral, bytes, start);
     if (shape === null) return;
     shape.addNumber(numeral, bytes, start);
-    if (shape.isText) this.#options.onNumberText?.(start, end);
+    if (shape.takesAnything) this.#tellJsonText(start, end);
+    if (shape.isText) this.#options.onNumberText?.(start + this.#offset, end + this.#offset);
     if (this.#isLocating) this.#compare(shape, () => textOf(bytes, start, end, false));
   }
 
@@ -161,7 +173,10 @@ export class ShapeWalk implements JsonSink {
     }
     this.#depth += 1;
     const isLooked = shape !== null && !this.#isBad && !shape.takesAnything;
+    const isText = shape !== null && !this.#isBad && (shape.takesAnything || shape.isText);
     const level = (this.#levels[this.#depth] ??= newLevel());
+    level.text = isText ? shape : this.#level.text;
+    level.textOffset = isText ? this.scanner!.bracketOffset : -1;
     this.#level = level;
     level.shape = isLooked ? shape : null;
     level.isObject = isObject;
@@ -242,6 +257,15 @@ export class ShapeWalk implements JsonSink {
     }
   }
 
+  #tellJsonText(start: number, end: number): void {
+    this.#options.onJsonText?.(start + this.#offset, end + this.#offset);
+  }
+
+  /** Of the bytes that are scanned in the whole text. */
+  get #offset(): number {
+    return this.scanner?.offset ?? 0;
+  }
+
   get #line(): number {
     return this.scanner?.line ?? 1;
   }
@@ -252,7 +276,16 @@ export class ShapeWalk implements JsonSink {
 }
 
 function newLevel(): Level {
-  return { shape: null, isObject: false, object: 0, next: 0, field: null, value: null };
+  return {
+    shape: null,
+    isObject: false,
+    object: 0,
+    next: 0,
+    field: null,
+    value: null,
+    text: null,
+    textOffset: -1,
+  };
 }
 
 function isSame(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {

@@ -6,6 +6,7 @@ import type { Connection } from "../../connection.ts";
 import { escapeGlob, quoteLiteral } from "../../sql.ts";
 import { originOf } from "../columns.ts";
 import { parseType, type TypeTree } from "../type-tree.ts";
+import { durationsOf } from "./durations.ts";
 
 /** A column of one Parquet file. */
 export interface ParquetColumn {
@@ -13,6 +14,8 @@ export interface ParquetColumn {
   readonly type: TypeTree;
   /** Whether its type says nothing, since every value is null. */
   readonly isNull: boolean;
+  /** Which durations its whole numbers are; null when they are none. */
+  readonly durations: string | null;
 }
 
 /** The SQL that reads a Parquet file, for use after `FROM`; its path means nothing. */
@@ -42,6 +45,7 @@ export async function parquetColumns(
       options,
     );
     const isNull = new Set(nulls.map(({ name }) => name));
+    const durations = await durationsOf(connection, file.path, options);
     const types = new Map(rows.map((row) => [row.column_name, row.column_type]));
     // DESCRIBE gives the columns beyond the 2,048th in any order.
     const { names, batches } = await connection.stream(
@@ -51,7 +55,12 @@ export async function parquetColumns(
     for await (const _ of batches);
     return names.map((name) => {
       const type = types.get(name)!;
-      return { name, type: parseType(type), isNull: type === "INTEGER" && isNull.has(name) };
+      return {
+        name,
+        type: parseType(type),
+        isNull: type === "INTEGER" && isNull.has(name),
+        durations: durations.get(name) ?? null,
+      };
     });
   } catch (error) {
     if (signal?.aborted === true || !isAgnesError(error)) throw error;

@@ -34,7 +34,9 @@ export async function inspectParquet(
   const columns = [...new Set([...before, ...names])].map((name): FileColumn => {
     const given = types[name];
     if (given !== undefined) return { name, type: given, given: true };
-    return { name, type: formatType(unitedType(name, found)) };
+    const durations = unitedDurations(name, found);
+    const type = formatType(unitedType(name, found));
+    return { name, type, ...(durations === null ? {} : { description: durations }) };
   });
   const constants = await constantColumns(connection, files, columns, types);
   const perFile = new Map(
@@ -46,10 +48,23 @@ export async function inspectParquet(
   return { columns: await canonicalTypes(connection, [...columns, ...constants]), perFile };
 }
 
-function unitedType(
-  name: string,
-  files: readonly { readonly file: FileInput; readonly columns: readonly ParquetColumn[] }[],
-): TypeTree {
+type FoundFiles = readonly { readonly file: FileInput; readonly columns: readonly ParquetColumn[] }[];
+
+/** The durations that the numbers of a column are, in all files that say so. */
+function unitedDurations(name: string, files: FoundFiles): string | null {
+  let first: { readonly durations: string; readonly file: FileInput } | null = null;
+  for (const { file, columns } of files) {
+    const durations = columns.find((column) => column.name === name)?.durations ?? null;
+    if (durations === null) continue;
+    first ??= { durations, file };
+    if (durations === first.durations) continue;
+    const reason = `its column ${JSON.stringify(name)} says ${durations}, but ${first.durations} in ${originOf(first.file)}; write both in the same unit`;
+    throw new AgnesError("file_unreadable", { path: originOf(file), reason });
+  }
+  return first?.durations ?? null;
+}
+
+function unitedType(name: string, files: FoundFiles): TypeTree {
   let united: { readonly type: TypeTree; readonly file: FileInput; readonly isNull: boolean } | null = null;
   for (const { file, columns } of files) {
     const own = columns.find((column) => column.name === name);

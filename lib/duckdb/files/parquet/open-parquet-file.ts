@@ -46,6 +46,9 @@ function readColumn(file: FileInput, own: ParquetColumn, column: FileColumn | un
   const to = parseType(column.type);
   if (own.isNull) return { column, value: `CAST(NULL AS ${column.type})`, raw, check: null };
   const isGiven = column.given === true;
+  if (!isGiven && own.durations !== null && own.durations !== column.description) {
+    throw outdated(`its column ${name} says ${own.durations}`);
+  }
   const wider = isGiven ? to : widerType(to, own.type);
   if (wider === null || formatType(wider) !== formatType(to)) {
     throw outdated(`its column ${name} is ${formatType(own.type)}, not ${column.type}`);

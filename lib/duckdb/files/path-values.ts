@@ -1,0 +1,124 @@
+import { AgnesError, isAgnesError, reasonOf, shown } from "../../base/mod.ts";
+import type { FileColumn } from "../../kit/mod.ts";
+import type { Connection } from "../connection.ts";
+import { quoteIdentifier, quoteLiteral } from "../sql.ts";
+import { columnsByName, originOf } from "./columns.ts";
+import type { OpenFile, OpenFileOptions, ReadableChunk } from "./open-file.ts";
+import { PLAIN_NUMBERS, tryCastText } from "./text-types.ts";
+
+/** What the error says that a query throws at a value other than the one of the path. */
+const DIFFERENT = "agnes: a value is not that of the path of its file";
+
+interface PathValue {
+  readonly column: FileColumn;
+  readonly text: string | null;
+  /** SQL; null when the text is none of the type. */
+  readonly value: string;
+}
+
+/** The values that the path of a file gives columns, among those that are present. */
+function pathValues(
+  { constants = {}, reading }: ReadableChunk,
+  present: OpenFile["present"],
+): readonly PathValue[] {
+  const known = columnsByName(reading.columns);
+  return present.flatMap(({ name }) => {
+    const text = Object.hasOwn(constants, name) ? constants[name] : undefined;
+    const column = known.get(name);
+    if (text === undefined || column === undefined) return [];
+    const value =
+      text === null ? `CAST(NULL AS ${column.type})` : tryCastText(column, quoteLiteral(text), PLAIN_NUMBERS);
+    return [{ column, text, value }];
+  });
+}
+
+const isDifferent = ({ column: { name }, value }: PathValue): string =>
+  `${quoteIdentifier(name)} IS DISTINCT FROM ${value}`;
+
+/** The SELECT of the same rows, which fails at the first that says something else than the path of its file. */
+export function selectByPath(select: string, chunk: ReadableChunk, present: OpenFile["present"]): string {
+  const values = pathValues(chunk, present);
+  if (values.length === 0) return select;
+  const any = values.map(isDifferent).join(" OR ");
+  return `SELECT * FROM (${select}) WHERE CASE WHEN ${any} THEN error(${quoteLiteral(DIFFERENT)}) ELSE true END`;
+}
+
+/** A file whose rows must not say something else than its path, where both have a column. */
+export function checkedByPath(file: OpenFile, chunk: ReadableChunk, options: OpenFileOptions): OpenFile {
+  const values = file.isEmpty ? [] : pathValues(chunk, file.present);
+  if (values.length === 0) return file;
+  const checked: OpenFile = {
+    present: file.present,
+    isEmpty: false,
+    get select() {
+      return selectByPath(file.select, chunk, file.present);
+    },
+    ...(file.check === undefined
+      ? {}
+      : {
+          async check() {
+            const other = await file.check!();
+            return other === file ? checked : checkedByPath(other, chunk, options);
+          },
+        }),
+    ...(file.retry === undefined ? {} : { retry: (error: unknown) => file.retry!(error) }),
+    explain: async (error) =>
+      (await differenceOf(error, file, chunk, values, options)) ?? (await file.explain(error)),
+    async sortOut(connection: Connection) {
+      const { select, rejected } = await file.sortOut(connection);
+      return { select: selectByPath(select, chunk, file.present), rejected };
+    },
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  };
+  return checked;
+}
+
+/** The error that names the column and both values, if that is what a query failed with. */
+async function differenceOf(
+  error: unknown,
+  file: OpenFile,
+  chunk: ReadableChunk,
+  values: readonly PathValue[],
+  { connection, signal }: OpenFileOptions,
+): Promise<AgnesError | null> {
+  if (!isAgnesError(error) || signal?.aborted === true) return null;
+  const failure = (reason: string) =>
+    new AgnesError(
+      "file_unreadable",
+      {
+        path: originOf({ path: chunk.data, ...(chunk.origin === undefined ? {} : { origin: chunk.origin }) }),
+        reason,
+      },
+      { cause: error },
+    );
+  const statement = signal === undefined ? {} : { signal };
+  const tests = values.map(({ value }, at) => `${value} IS NULL AS v${at}`);
+  const [misfits] = await connection.rows<Record<string, boolean>>(`SELECT ${tests.join(", ")}`, statement);
+  const misfit = values.find(({ text }, at) => text !== null && misfits![`v${at}`] === true);
+  if (misfit !== undefined) {
+    const { name, type } = misfit.column;
+    return failure(
+      `its path says ${name}=${shown(misfit.text)}, but column ${JSON.stringify(name)} is ${type}`,
+    );
+  }
+  if (!reasonOf(error).includes(DIFFERENT)) return null;
+  const texts = values.map(
+    ({ column: { name } }, at) => `CAST(${quoteIdentifier(name)} AS VARCHAR) AS v${at}`,
+  );
+  const places = values.map((value, at) => `WHEN ${isDifferent(value)} THEN ${at}`);
+  const [first] = await connection.rows<
+    Record<string, string | null> & { agnes_row: bigint; agnes_place: number }
+  >(
+    `SELECT agnes_row, CASE ${places.join(" ")} END AS agnes_place, ${texts.join(", ")}
+     FROM (SELECT row_number() OVER () AS agnes_row, * FROM (${file.select}))
+     WHERE ${values.map(isDifferent).join(" OR ")} LIMIT 1`,
+    statement,
+  );
+  if (first === undefined) return null;
+  const { column, text } = values[first.agnes_place]!;
+  return failure(
+    `row ${first.agnes_row} has ${valueOf(first[`v${first.agnes_place}`]!)} in column ${JSON.stringify(column.name)}, but its path says ${valueOf(text)}; correct the file or its folder, or set hivePartitions: false`,
+  );
+}
+
+const valueOf = (text: string | null): string => (text === null ? "null" : shown(text));
