@@ -6,7 +6,7 @@ import {
   type DecompressionLimits,
 } from "./decompression-limits.ts";
 import { fileFailure } from "./failures.ts";
-import { compressionOf, decompressed } from "./open-bytes.ts";
+import { compressionOf, decompressed } from "./decompressed.ts";
 import { walkZstd } from "./zstd-frames.ts";
 
 /**

@@ -19,7 +19,7 @@ export async function inspectFiles(
   files: readonly FileInput[],
   options: InspectOptions,
 ): Promise<InspectedFiles> {
-  const types = await canonicalTypes(connection, options.types ?? {});
+  const types = await canonicalGivenTypes(connection, options.types ?? {});
   const { reading, columns } =
     files.length === 0
       ? { reading: options.known ?? null, columns: new Map() }
@@ -47,7 +47,7 @@ export async function readingOf(
     ...(origin === undefined ? {} : { origin }),
     ...(constants === undefined ? {} : { constants }),
   };
-  const types = await canonicalTypes(connection, { ...options.types, ...chunk.types });
+  const types = await canonicalGivenTypes(connection, { ...options.types, ...chunk.types });
   const { signal } = options;
   const { reading } = await decide(connection, [withOwnConstants(file)], {
     format,
@@ -90,7 +90,7 @@ async function decide(
  *
  * @throws `invalid_input` naming the column whose type DuckDB does not have
  */
-async function canonicalTypes(
+async function canonicalGivenTypes(
   connection: Connection,
   types: Readonly<Record<string, string>>,
 ): Promise<Readonly<Record<string, string>>> {
@@ -132,7 +132,7 @@ function isBalanced(type: string): boolean {
   return depth === 0;
 }
 
-/** As in `canonicalTypes`, without inherited keys. */
+/** As in `canonicalGivenTypes`, without inherited keys. */
 function withOwnConstants(file: FileInput): FileInput {
   const { constants } = file;
   return constants === undefined

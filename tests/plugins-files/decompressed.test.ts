@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { deflateRawSync, crc32 } from "node:zlib";
 
-import { openText, readHead, unzstdInScript } from "../../plugins/files/open-bytes.ts";
+import { decompressed, unzstdInScript } from "../../plugins/files/decompressed.ts";
 import { makeFolder, rejection, type Folder } from "./support.ts";
 
 let folder: Folder;
@@ -17,7 +17,7 @@ const { signal } = new AbortController();
 const text = Array.from({ length: 200_000 }, (_, id) => `${(id * 7919) % 100_003}\n`).join("");
 
 async function textOf(path: string): Promise<string> {
-  return Buffer.concat(await Array.fromAsync(openText(path, { signal }))).toString();
+  return Buffer.concat(await Array.fromAsync(decompressed(path, { signal }))).toString();
 }
 
 /** A gzip member that takes up exactly `sizeBytes`, made as long as that by the name of a file in its header. */
@@ -32,8 +32,8 @@ function memberOf(content: string, sizeBytes: number): Uint8Array {
   return Buffer.concat([header, name, body, trailer]);
 }
 
-describe("files: openText()", () => {
-  test("openText() gives the bytes of plain, .gz and .zst files, also of several members", async () => {
+describe("files: decompressed()", () => {
+  test("decompressed() gives the bytes of plain, .gz and .zst files, also of several members", async () => {
     expect(await textOf(await folder.write("a.csv", text))).toBe(text);
     expect(await textOf(await folder.write("a.csv.gz", Bun.gzipSync(text)))).toBe(text);
     expect(await textOf(await folder.write("a.csv.ZST", Bun.zstdCompressSync(text)))).toBe(text);
@@ -43,7 +43,7 @@ describe("files: openText()", () => {
     expect(await textOf(await folder.write("b.csv.zst", frames))).toBe("a\nb\n");
   });
 
-  test("openText() reads on when a gzip member ends where a chunk of the file does", async () => {
+  test("decompressed() reads on when a gzip member ends where a chunk of the file does", async () => {
     const members = Buffer.concat([memberOf("a\n", 256 * 1024), Bun.gzipSync("b\n")]);
     expect(await textOf(await folder.write("a.csv.gz", members))).toBe("a\nb\n");
     const garbage = Buffer.concat([memberOf("a\n", 256 * 1024), Buffer.from("more")]);
@@ -51,7 +51,7 @@ describe("files: openText()", () => {
     expect(failed).toMatchObject({ code: "file_unreadable" });
   });
 
-  test("openText() gives nothing of a file of no byte, and of a compressed empty one", async () => {
+  test("decompressed() gives nothing of a file of no byte, and of a compressed empty one", async () => {
     for (const [name, content] of [
       ["none.csv", ""],
       ["none.csv.gz", ""],
@@ -60,26 +60,13 @@ describe("files: openText()", () => {
       ["empty.csv.zst", Bun.zstdCompressSync("")],
     ] as const) {
       expect(await textOf(await folder.write(name, content))).toBe("");
-      expect(await readHead(`${folder.path}/${name}`, 10, { signal })).toHaveLength(0);
     }
   });
 
-  test("readHead() gives the first bytes and no more", async () => {
-    for (const [name, content] of [
-      ["a.csv", text],
-      ["a.csv.gz", Bun.gzipSync(text)],
-      ["a.csv.zst", Bun.zstdCompressSync(text)],
-    ] as const) {
-      const path = await folder.write(name, content);
-      expect(Buffer.from(await readHead(path, 5, { signal })).toString()).toBe(text.slice(0, 5));
-      expect(await readHead(path, 10_000_000, { signal })).toHaveLength(text.length);
-    }
-  });
-
-  test("openText() stops at the limits and names the one to raise", async () => {
+  test("decompressed() stops at the limits and names the one to raise", async () => {
     const path = await folder.write("a.csv.gz", Bun.gzipSync(text));
     const limits = { maxDecompressedBytes: 100_000, maxCompressionRatio: 1000 };
-    const failed = await rejection(Array.fromAsync(openText(path, { signal, limits })));
+    const failed = await rejection(Array.fromAsync(decompressed(path, { signal, limits })));
     expect(failed).toMatchObject({
       code: "source_decompression_limit",
       message: expect.stringContaining("a.csv.gz"),
@@ -87,7 +74,7 @@ describe("files: openText()", () => {
     });
   });
 
-  test("openText() never opens what is no regular file", async () => {
+  test("decompressed() never opens what is no regular file", async () => {
     execFileSync("mkfifo", [`${folder.path}/pipe.csv`]);
     for (const name of ["pipe.csv", "."]) {
       const failed = await rejection(textOf(`${folder.path}/${name}`));
@@ -99,10 +86,10 @@ describe("files: openText()", () => {
     });
   });
 
-  test("openText() stops when it is aborted", async () => {
+  test("decompressed() stops when it is aborted", async () => {
     const path = await folder.write("a.csv.gz", Bun.gzipSync(text));
     const controller = new AbortController();
-    const reading = openText(path, { signal: controller.signal });
+    const reading = decompressed(path, { signal: controller.signal });
     await reading.next();
     controller.abort();
     expect((await rejection(Array.fromAsync(reading))).name).toBe("AbortError");

@@ -11,7 +11,6 @@ import {
   type DecompressionLimits,
 } from "./decompression-limits.ts";
 import { fileFailure, unusable } from "./failures.ts";
-import { walkZstd } from "./zstd-frames.ts";
 
 /** How a file is opened. */
 export interface OpenOptions {
@@ -29,37 +28,19 @@ export function compressionOf(path: string): "gzip" | "zstd" | null {
 }
 
 /**
- * The bytes of a file, decompressed when it ends in `.gz` or `.zst`. A file of no byte at all has none, whatever its
- * ending.
+ * The bytes of a file, decompressed when it ends in `.gz` or `.zst`; of a zstd file that is cut off, those that are
+ * left. A file of no byte at all has none, whatever its ending.
  *
- * @throws `file_unreadable` for compressed data that is damaged, cut off or followed by something else,
+ * @throws `file_unreadable` for compressed data that is damaged or followed by something else,
  *   `source_decompression_limit`, `source_entry_unusable` for what is no regular file, `file_failed`
  */
-export async function* openText(path: string, options: OpenOptions): AsyncGenerator<Uint8Array, void, void> {
-  // Decompressing stops silently where a zstd file is cut off.
-  if (compressionOf(path) === "zstd")
-    await guarded(path, options.signal, () => walkZstd(path, options.signal));
-  yield* decompressed(path, options);
-}
-
-/** The first bytes of a file, decompressed; fewer than `maxBytes` only when it has no more. Throws as `openText` does. */
-export async function readHead(path: string, maxBytes: number, options: OpenOptions): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of decompressed(path, options)) {
-    chunks.push(chunk);
-    sizeBytes += chunk.length;
-    if (sizeBytes >= maxBytes) break;
-  }
-  return Buffer.concat(chunks).subarray(0, maxBytes);
-}
-
-/** The bytes as `openText` gives them; of a zstd file that is cut off, those that are left. */
 export async function* decompressed(
   path: string,
   { signal, limits = DEFAULT_DECOMPRESSION_LIMITS }: OpenOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const found = await guarded(path, signal, () => stat(path));
+  const found = await stat(path).catch((error: unknown) => {
+    throw failureOf(path, signal, error);
+  });
   if (!found.isFile()) throw unusable(path, "it is no regular file");
   const compression = compressionOf(path);
   if (compression !== null && found.size === 0) return;
@@ -117,14 +98,6 @@ async function* through(raw: ReadStream, transform: Transform): AsyncGenerator<U
     yield* raw.pipe(transform) as AsyncIterable<Uint8Array>;
   } finally {
     transform.destroy();
-  }
-}
-
-async function guarded<T>(path: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw failureOf(path, signal, error);
   }
 }
 
