@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import type { Connection } from "../../duckdb/mod.ts";
+import { quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import { sha256OfFile } from "../publish/finish-parts.ts";
 import type { PublishedColumn } from "../schema/column.ts";
 import { readParquet } from "../schema/select.ts";
@@ -148,19 +148,24 @@ async function footers(
   signal: AbortSignal,
 ): Promise<string> {
   const list = readParquet(paths).replace("read_parquet", "parquet_metadata");
-  const bounds = columns
-    .filter(({ type }) => BOUNDED.test(type))
-    .flatMap(({ name, type }) => {
-      const of = `FILTER (path_in_schema = '${name.replaceAll("'", "''")}')`;
-      const bound = (side: "min" | "max") =>
-        `CAST(${side}(TRY_CAST(stats_${side}_value AS ${type})) ${of} AS VARCHAR)`;
-      return [bound("min"), bound("max")];
-    });
+  const byType = new Map<string, string[]>();
+  for (const { name, type } of columns) {
+    if (BOUNDED.test(type)) byType.set(type, [...(byType.get(type) ?? []), quoteLiteral(name)]);
+  }
+  // One group for each column: an aggregate with a filter for each would look at all columns for each of them.
+  const bounds = [...byType].map(([type, names]) => {
+    const bound = (side: "min" | "max") =>
+      `CAST(${side}(TRY_CAST(stats_${side}_value AS ${type})) AS VARCHAR)`;
+    return `SELECT path_in_schema AS path, ${bound("min")} AS least, ${bound("max")} AS greatest FROM footers
+      WHERE path_in_schema IN (${names.join(", ")}) GROUP BY path_in_schema`;
+  });
+  const none = "SELECT NULL AS path, NULL AS least, NULL AS greatest WHERE false";
   const [row] = await connection.rows<{ nulls: string | null; bounds: string | null }>(
     `WITH footers AS MATERIALIZED (SELECT * FROM ${list})
      SELECT (SELECT CAST(list((path_in_schema, nulls) ORDER BY path_in_schema) AS VARCHAR) FROM
          (SELECT path_in_schema, sum(stats_null_count) AS nulls FROM footers GROUP BY path_in_schema)) AS nulls,
-       CAST([${bounds.join(", ")}] AS VARCHAR) AS bounds FROM footers`,
+       (SELECT CAST(list((path, least, greatest) ORDER BY path) AS VARCHAR) FROM
+         (${bounds.length === 0 ? none : bounds.join(" UNION ALL ")})) AS bounds`,
     { signal },
   );
   return `${row?.nulls} ${row?.bounds}`;
