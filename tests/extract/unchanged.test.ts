@@ -29,79 +29,91 @@ const rows = (count: number, from = 0) =>
     at: new Date(Date.UTC(2026, 0, 1) + (from + i) * 1000),
   }));
 
-const partsOf = async (bench: Bench) => (await readdir(join(bench.directory, "data/t"))).sort();
+const partsOf = async (bench: Bench, name: string) =>
+  (await readdir(join(bench.directory, "data", name))).sort();
+
+interface Reread {
+  readonly first: readonly Batch[];
+  readonly second: readonly Batch[];
+}
 
 /**
- * Reads `first`, then `second`, and returns the status of the second read: once read back, and once with hashes that
- * were computed while the rows were written, which needs a read in between that changed nothing.
+ * Reads the first batches of each case, a table each, then the second ones, and returns the statuses of the second
+ * read: once read back, and once with hashes that were computed while the rows were written, which needs a read in
+ * between that changed nothing.
  */
-async function statusOf(
-  first: readonly Batch[],
-  second: readonly Batch[],
-  of: TableInfo = info,
-): Promise<string> {
-  const between = first.map((batch) => (Array.isArray(batch) ? batch.toReversed() : batch)).toReversed();
-  const readBack = await statusAfter([first], second, of);
-  expect(await statusAfter([first, between], second, of)).toBe(readBack);
+async function statusesOf(cases: readonly Reread[], of: TableInfo = info): Promise<readonly string[]> {
+  const first = cases.map((one) => one.first);
+  const second = cases.map((one) => one.second);
+  const between = first.map((batches) =>
+    batches.map((batch) => (Array.isArray(batch) ? batch.toReversed() : batch)).toReversed(),
+  );
+  const readBack = await statusesAfter([first], second, of);
+  expect(await statusesAfter([first, between], second, of)).toEqual(readBack);
   return readBack;
 }
 
-async function statusAfter(
-  before: readonly (readonly Batch[])[],
-  second: readonly Batch[],
+async function statusesAfter(
+  before: readonly (readonly (readonly Batch[])[])[],
+  second: readonly (readonly Batch[])[],
   of: TableInfo,
-): Promise<string> {
+): Promise<readonly string[]> {
   await using bench = await openBench();
-  for (const batches of before) await bench.run([planOf(of)], () => batches);
-  const parts = await partsOf(bench);
-  const stats = await bench.run([planOf(of)], () => second);
+  const names = second.map((_, at) => `t${at}`);
+  const plans = names.map((name) => planOf({ ...of, name }));
+  const run = (batches: readonly (readonly Batch[])[]) =>
+    bench.run(plans, ({ name }) => batches[names.indexOf(name)]!);
+  const parts = () => Promise.all(names.map((name) => partsOf(bench, name)));
+  for (const batches of before) await run(batches);
+  const published = await parts();
+  const stats = await run(second);
   expect(stats.errors).toEqual([]);
-  const [table] = stats.tables;
-  if (table!.status === "unchanged") {
-    expect(stats).toMatchObject({ published: false, generation: 1, tablesSkipped: 1 });
-    expect(await partsOf(bench)).toEqual(parts);
-  }
-  return table!.status;
+  const statuses = names.map((name) => stats.tables.find((table) => table.name === name)!.status);
+  const isUnchanged = (_: unknown, at: number) => statuses[at] === "unchanged";
+  const skipped = names.filter(isUnchanged).length;
+  expect(stats.tablesSkipped).toBe(skipped);
+  if (skipped === names.length) expect(stats).toMatchObject({ published: false, generation: 1 });
+  expect((await parts()).filter(isUnchanged)).toEqual(published.filter(isUnchanged));
+  return statuses;
 }
+
+const times = (status: string, count: number) => Array.from({ length: count }, () => status);
 
 test("extractSource() publishes nothing when a full refresh gives the same rows in any order", async () => {
   const all = rows(3_000);
-  expect(await statusOf([all], [all])).toBe("unchanged");
-  expect(await statusOf([all], [all.toReversed()])).toBe("unchanged");
-  expect(await statusOf([all], [all.slice(2_000), all.slice(0, 2_000).toReversed()])).toBe("unchanged");
-  expect(await statusOf([[]], [])).toBe("unchanged");
+  const cases = [
+    { first: [all], second: [all] },
+    { first: [all], second: [all.toReversed()] },
+    { first: [all], second: [all.slice(2_000), all.slice(0, 2_000).toReversed()] },
+    { first: [[]], second: [] },
+  ];
+  expect(await statusesOf(cases)).toEqual(times("unchanged", 4));
 });
 
 test("extractSource() publishes when one value, or how often a row comes, differs", async () => {
   const all = rows(300);
-  const with1 = (change: Row) => [[...all.slice(0, 150), { ...all[150]!, ...change }, ...all.slice(151)]];
-  expect(await statusOf([all], with1({ v: "value 20" }))).toBe("extracted");
-  expect(await statusOf([all], with1({ x: 37.75 }))).toBe("extracted");
-  expect(await statusOf([all], with1({ at: all[151]!.at }))).toBe("extracted");
-  const [a, b] = rows(2);
-  expect(await statusOf([[a!, a!, b!]], [[a!, b!, b!]])).toBe("extracted");
-  expect(await statusOf([[a!, a!, b!]], [[a!, b!, a!]])).toBe("unchanged");
-  // Two rows that exchange a value, and a null that moves: counts, bounds and nulls are the same.
-  expect(
-    await statusOf(
-      [
-        [
-          { id: 1, v: "p" },
-          { id: 2, v: "q" },
-        ],
-      ],
-      [
-        [
-          { id: 1, v: "q" },
-          { id: 2, v: "p" },
-        ],
-      ],
-    ),
-  ).toBe("extracted");
-  expect(await statusOf([[{ id: 1, v: "p" }, { id: 2 }]], [[{ id: 2, v: "p" }, { id: 1 }]])).toBe(
-    "extracted",
-  );
+  const with1 = (change: Row) => ({
+    first: [all],
+    second: [[...all.slice(0, 150), { ...all[150]!, ...change }, ...all.slice(151)]],
+  });
+  const [a, b] = [rows(1)[0]!, rows(1, 1)[0]!];
+  const cases = [
+    with1({ v: "value 20" }),
+    with1({ x: 37.75 }),
+    with1({ at: all[151]!.at }),
+    { first: [[a, a, b]], second: [[a, b, b]] },
+    // Two rows that exchange a value, and a null that moves: counts, bounds and nulls are the same.
+    { first: [pairs("p", "q")], second: [pairs("q", "p")] },
+    { first: [[{ id: 1, v: "p" }, { id: 2 }]], second: [[{ id: 2, v: "p" }, { id: 1 }]] },
+  ];
+  expect(await statusesOf(cases)).toEqual(times("extracted", 6));
+  expect(await statusesOf([{ first: [[a, a, b]], second: [[a, b, a]] }])).toEqual(["unchanged"]);
 });
+
+const pairs = (one: string, two: string): readonly Row[] => [
+  { id: 1, v: one },
+  { id: 2, v: two },
+];
 
 test("extractSource() tells -0.0 from 0.0, also in lists and records, and takes NaN for NaN", async () => {
   const deep = table("t", {
@@ -113,12 +125,19 @@ test("extractSource() tells -0.0 from 0.0, also in lists and records, and takes 
   const other = { x: 7, l: [7], s: { a: 7, b: ["7"] } };
   const one = (x: number, l: readonly number[], s: object): readonly Batch[] => [[{ x, l, s }, other]];
   const base = one(0, [0, 1], { a: Number.NaN, b: ["p, q"] });
-  expect(await statusOf(base, base, deep)).toBe("unchanged");
-  expect(await statusOf(base, one(-0, [0, 1], { a: Number.NaN, b: ["p, q"] }), deep)).toBe("extracted");
-  expect(await statusOf(base, one(0, [-0, 1], { a: Number.NaN, b: ["p, q"] }), deep)).toBe("extracted");
-  expect(await statusOf(base, one(0, [0, 1], { a: Number.NaN, b: ["p", "q"] }), deep)).toBe("extracted");
-  expect(await statusOf(base, one(0, [1, 0], { a: Number.NaN, b: ["p, q"] }), deep)).toBe("extracted");
-  expect(await statusOf(one(Number.NaN, [], {}), one(Number.NaN, [], {}), deep)).toBe("unchanged");
+  const same = [
+    { first: base, second: base },
+    { first: one(Number.NaN, [], {}), second: one(Number.NaN, [], {}) },
+  ];
+  expect(await statusesOf(same, deep)).toEqual(times("unchanged", 2));
+  const others = [
+    one(-0, [0, 1], { a: Number.NaN, b: ["p, q"] }),
+    one(0, [-0, 1], { a: Number.NaN, b: ["p, q"] }),
+    one(0, [0, 1], { a: Number.NaN, b: ["p", "q"] }),
+    one(0, [1, 0], { a: Number.NaN, b: ["p, q"] }),
+  ];
+  const cases = others.map((second) => ({ first: base, second }));
+  expect(await statusesOf(cases, deep)).toEqual(times("extracted", 4));
 });
 
 test("extractSource() publishes the same rows when the table is another one: layout, words, what was asked", async () => {
