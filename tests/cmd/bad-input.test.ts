@@ -183,8 +183,11 @@ const badSql: readonly (readonly [sql: string, status: number])[] = [
 /** Code of a plugin that makes a file, by which a test sees how far the plugin is. */
 const announce = (path: string) => `writeFileSync(${JSON.stringify(path)}, "");`;
 
-async function untilThere(path: string): Promise<void> {
-  while (!existsSync(path)) await Bun.sleep(20);
+/** Waits for a file, or for the end of the command that should have made it. */
+async function untilThere(path: string, command: Promise<unknown>): Promise<void> {
+  let isOver = false;
+  void command.finally(() => (isOver = true));
+  while (!existsSync(path) && !isOver) await Bun.sleep(20);
 }
 
 function write(directory: string, files: Readonly<Record<string, string>>): void {
@@ -253,7 +256,7 @@ describe("bad input", () => {
     const slow = plugin("slow", `${announce(started)} ${waits} yield [{ n: 1, t: "a" }];`);
     write(directory.path, own("slow", slow));
     const first = runCli(["sync"], { cwd: directory.path, alone: true });
-    await untilThere(started);
+    await untilThere(started, first);
     const second = await runCli(["sync"], { cwd: directory.path, alone: true });
     expect(second.stderr).toContain("locked");
     expect(second.status).toBe(1);
@@ -275,7 +278,7 @@ describe("bad input", () => {
       stdout: "pipe",
       stderr: "pipe",
     });
-    await untilThere(started);
+    await untilThere(started, child.exited);
     child.kill("SIGINT");
     const [status, stderr] = await Promise.all([child.exited, new Response(child.stderr).text()]);
     expect(stderr).toContain("stopping");
