@@ -2,9 +2,11 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { openDatabase } from "../../lib/duckdb/mod.ts";
+import { createHost } from "../../lib/base/mod.ts";
+import { openDatabase, openFile } from "../../lib/duckdb/mod.ts";
+import { countBytes } from "../../lib/extract/write/count-bytes.ts";
 import type { ExtractProgress } from "../../lib/extract/mod.ts";
-import { int64, table, utf8, type FileChunk } from "../../lib/kit/mod.ts";
+import { int64, table, utf8, type FileChunk, type FileReading } from "../../lib/kit/mod.ts";
 import { openBench, planOf } from "./harness.ts";
 
 setDefaultTimeout(120_000);
@@ -73,6 +75,37 @@ test("extractSource() adds up the bytes of files, and names no total that was pa
   const passed = await run(12);
   expect(passed.bytesRead).toBe(24);
   expect(passed).not.toHaveProperty("totalBytes");
+});
+
+test("what is scanned before the copy of a JSON file counts for half of it", async () => {
+  await using bench = await openBench();
+  const data = join(bench.root, "t.json");
+  const content = JSON.stringify(Array.from({ length: 100_000 }, (_, id) => ({ id, name: `name ${id}` })));
+  await writeFile(data, content);
+  await using database = await openDatabase();
+  await using connection = await database.connect();
+  const reading: FileReading = {
+    format: "json",
+    columns: [
+      { name: "id", type: "BIGINT" },
+      { name: "name", type: "VARCHAR" },
+    ],
+  };
+  const scanned: number[] = [];
+  const chunk = { kind: "file", format: "json", data, reading } as const;
+  await using _ = await openFile(chunk, { connection, onBytesScanned: (bytes) => scanned.push(bytes) });
+  expect(scanned.length).toBeGreaterThan(1);
+  expect(scanned.reduce((sum, bytes) => sum + bytes)).toBe(content.length);
+  const reported: number[] = [];
+  const services = { host: createHost() };
+  const context = { services, onBytesRead: (bytes: number) => reported.push(bytes) };
+  await countBytes(context as never, connection, data, async (onBytesScanned) => {
+    onBytesScanned(1_000);
+    onBytesScanned(500);
+    onBytesScanned(content.length);
+    expect(reported).toEqual([500, 250, Math.floor(content.length / 2) - 750]);
+  });
+  expect(reported.reduce((sum, bytes) => sum + bytes)).toBe(content.length);
 });
 
 test("watchProgress() grows while a statement runs, prints nothing and stops when it is disposed", async () => {

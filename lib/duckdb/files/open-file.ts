@@ -52,6 +52,8 @@ export interface OpenFileOptions {
   readonly signal?: AbortSignal;
   /** Whether a file may be read before it is checked; the caller must `check` it before any row counts. */
   readonly isUnchecked?: boolean;
+  /** Is told how many bytes were looked at, of a file that is not compressed, before it can be read. */
+  readonly onBytesScanned?: (bytes: number) => void;
 }
 
 /**

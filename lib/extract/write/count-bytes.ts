@@ -4,24 +4,35 @@ import type { TableContext } from "../services.ts";
 /** A file of less is read before anybody could look. */
 const WATCHED_BYTES_MIN = 1024 * 1024;
 
-/** Does the work that reads a file by a connection, and reports the bytes as they are read, at the end all of them. */
+/**
+ * Does the work that reads a file by a connection, and reports the bytes as they are read, at the end all of them. What
+ * is looked at before, bytes that the work is to tell, counts for half of it.
+ */
 export async function countBytes<T>(
   context: Pick<TableContext, "services" | "onBytesRead">,
   connection: Connection,
   path: string,
-  work: () => Promise<T>,
+  work: (onBytesScanned: (bytes: number) => void) => Promise<T>,
 ): Promise<T> {
   const fileBytes = (await context.services.host.files.stat(path))?.sizeBytes ?? 0;
   let reported = 0;
   const report = (bytes: number) => {
+    if (bytes <= reported) return;
     context.onBytesRead(bytes - reported);
     reported = bytes;
+  };
+  let scanned = 0;
+  const onBytesScanned = (bytes: number) => {
+    scanned = Math.min(fileBytes, scanned + bytes);
+    report(Math.floor(scanned / 2));
   };
   using _ =
     fileBytes < WATCHED_BYTES_MIN
       ? null
-      : await connection.watchProgress((share) => report(Math.floor(share * fileBytes)));
-  const result = await work();
+      : await connection.watchProgress((share) =>
+          report(Math.floor(scanned / 2 + share * (fileBytes - scanned / 2))),
+        );
+  const result = await work(onBytesScanned);
   report(fileBytes);
   return result;
 }

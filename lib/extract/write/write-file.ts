@@ -41,9 +41,12 @@ export async function writeFileChunk(
     const types = chunk.format === "parquet" ? {} : { types: declaredTypes(context) };
     const reading = await readingOf(connection, spooled.chunk, { ...types, signal });
     const readable = { ...spooled.chunk, reading: reading ?? { format: chunk.format, columns: [] } };
-    await using file = await openFile(readable, { connection, directory, signal, isUnchecked: true });
-    if (!file.isEmpty) refuseDifferences(context, file, number, chunk.format === "parquet");
-    const copy = () => copyChecked(context, connection, file, { ...target, origin: chunk.origin }, path);
+    const copy = async (onBytesScanned: (bytes: number) => void) => {
+      const options = { connection, directory, signal, isUnchecked: true, onBytesScanned };
+      await using file = await openFile(readable, options);
+      if (!file.isEmpty) refuseDifferences(context, file, number, chunk.format === "parquet");
+      return await copyChecked(context, connection, file, { ...target, origin: chunk.origin }, path);
+    };
     const copied = await countBytes(context, connection, spooled.chunk.data, copy);
     const { rows, sizeBytes } = copied;
     checkCount(plan.name, rows, (await parquetFooter(path)).rows, "the footer of the part");

@@ -43,7 +43,9 @@ export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOption
     async check() {
       const isLarge = (await stat(path)).size >= PLAIN_FILE_BYTES_MIN;
       if (isLarge && (await hasPlainRows(path, reading.columns, options.signal))) return file;
-      const checked = await openChecked(chunk, options);
+      // DuckDB reads it meanwhile, and tells how far it is.
+      const { onBytesScanned: _, ...rest } = options;
+      const checked = await openChecked(chunk, rest);
       // That the file is read the same way after a look at all of it says that the guess was right.
       if (checked.isEmpty || checked.select !== file.select) return checked;
       await checked[Symbol.asyncDispose]();
@@ -73,7 +75,12 @@ async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Prom
   };
   const isLines = reading.format === "ndjson";
   const root = rowShape(reading.columns);
-  const scanned = await scanFile(file, isLines, new ShapeWalk(root, { columnsMax: COLUMNS_MAX }), { signal });
+  const { onBytesScanned } = options;
+  const isCounted = onBytesScanned !== undefined && compressionOf(file) === "none";
+  const scanned = await scanFile(file, isLines, new ShapeWalk(root, { columnsMax: COLUMNS_MAX }), {
+    signal,
+    ...(isCounted ? { onChunk: ({ length }: Uint8Array) => onBytesScanned(length) } : {}),
+  });
   if (scanned.rowBytesMax > ROW_BYTES_MAX) {
     const reason = `a row has ${scanned.rowBytesMax} bytes; at most ${ROW_BYTES_MAX} can be read`;
     throw new AgnesError("file_unreadable", { path: originOf(file), reason });
