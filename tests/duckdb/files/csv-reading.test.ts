@@ -87,6 +87,14 @@ describe("what is right is read as it is written", () => {
     ["spaces", "a,b\n 1 , x \n", [[" 1 ", " x "]]],
     ["a space before a quoted value", 'a,b\n1, "x, y"\n', [["1", "x, y"]]],
     ["a space before a quoted name", ' "a", "b"\n1,x\n', [["1", "x"]]],
+    [
+      "values of nothing but spaces",
+      'a,b\n" ","  "\n"""  """,""" ""x"\n',
+      [
+        [" ", "  "],
+        ['"  "', '" "x'],
+      ],
+    ],
     ["spaces behind quoted values", '"a" ,"b"  \n1,"x"  \n', [["1", "x"]]],
     ["two spaces before a quote", 'a,b\n1,  "x"\n', [["1", '  "x"']]],
     [
@@ -250,6 +258,10 @@ describe("what is wrong is refused, by file and line", () => {
     ["a row after a value of several lines", 'a,b\n1,"x\ny\nz"\n2\n', 5, "2"],
     ["a row of a file with line ends of both kinds", "a,b\r\n1,2\n3\r\n", 3, "3"],
     ["a row of a file in UTF-16", utf16le("\ufeffa,b\n1,2\n3\n"), 3, "3"],
+    ["quotes that open again behind a space", 'a,b\n1," "\n2,"x" "y"\n', 3, "2,x"],
+    ["empty quotes that open again", 'a,b\n1,""  "y"\n', 2, "1,"],
+    ["quotes that open again in a long file", `a,b\n${'1," "\n'.repeat(60_000)}2,"x" "y"\n`, 60_002, "2,x"],
+    ["quotes that open again in a file in UTF-16", utf16le('\ufeffa,b\n1,"x" "y"\n'), 2, "1,x"],
   ])("%s", async (_what, content, line, text) => {
     const read = readTable({ "good.csv": "a,b\n1,2\n", "bad.csv": content });
     expect(await rejection(read)).toMatchObject({

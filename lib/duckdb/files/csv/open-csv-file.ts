@@ -13,6 +13,7 @@ import { openCsv } from "./open.ts";
 import { PlainCsvFile } from "./plain-csv-file.ts";
 import { PLAIN_FILE_BYTES_MIN, plainRows } from "./plain-rows.ts";
 import { textColumn } from "./relation.ts";
+import { refuseReopenedQuotes } from "./reopened-quotes.ts";
 import { TextCsvFile } from "./text-csv-file.ts";
 
 /** Opens a CSV file; see `openFile`. */
@@ -36,7 +37,9 @@ export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions
     compressionOf(file) === "none" &&
     (await stat(file.path)).size >= PLAIN_FILE_BYTES_MIN;
   const plain = mayBePlain ? await plainRows(head, dialect, columns.slice(0, names.length)) : null;
-  return plain === null ? new TextCsvFile(parts) : new PlainCsvFile(parts, plain);
+  if (plain !== null) return new PlainCsvFile(parts, plain);
+  await refuseReopenedQuotes(head, dialect, options.signal);
+  return new TextCsvFile(parts);
 }
 
 /** The file of a chunk. */

@@ -7,6 +7,7 @@ import { readCsvHead } from "./head.ts";
 import { columnNames } from "./names.ts";
 import { fileOf, namesWithoutHeader, textColumns } from "./open-csv-file.ts";
 import { csvRelation, textTypes } from "./relation.ts";
+import { refuseReopenedQuotes } from "./reopened-quotes.ts";
 
 /** The column that says which of several files a row is of: the place of the file in the list, as text. */
 export const FILE_COLUMN = "agnes_file";
@@ -46,6 +47,7 @@ export async function openCsvFiles(
   });
   const first = layouts.find((layout) => layout !== null);
   if (first == null || first.names.some((name) => name.toLowerCase() === FILE_COLUMN)) return null;
+  for (const head of heads) await refuseReopenedQuotes(head, dialect, options.signal);
   const places = layouts.flatMap((layout, place) => (layout?.key === first.key ? [place] : []));
   const columns = textColumns(fileOf(chunks[places[0]!]!), first.names, reading.columns);
   const files = places.map((place) => {

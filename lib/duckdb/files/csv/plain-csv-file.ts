@@ -1,8 +1,11 @@
+import type { CsvDialect } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { checkedSelect } from "../checked-values.ts";
 import type { OpenFile } from "../open-file.ts";
+import type { CsvHead } from "./head.ts";
 import type { PlainRows } from "./plain-rows.ts";
 import { csvRelation } from "./relation.ts";
+import { refuseReopenedQuotes } from "./reopened-quotes.ts";
 import { TextCsvFile, type CsvFileParts } from "./text-csv-file.ts";
 
 /**
@@ -13,15 +16,19 @@ export class PlainCsvFile implements OpenFile {
   readonly #plain: PlainRows;
   readonly #texts: TextCsvFile;
   readonly #signal: AbortSignal | undefined;
+  readonly #head: CsvHead;
+  readonly #dialect: CsvDialect;
   readonly #select: string;
   #isText = false;
   readonly isEmpty = false;
 
   constructor(parts: CsvFileParts, plain: PlainRows) {
-    const { columns, dialect, readable, options } = parts;
+    const { head, columns, dialect, readable, options } = parts;
     this.#plain = plain;
     this.#texts = new TextCsvFile(parts);
     this.#signal = options.signal;
+    this.#head = head;
+    this.#dialect = dialect;
     const read = columns.map((column, at) =>
       (plain.types[at] ?? "VARCHAR") === "VARCHAR" ? column : { ...column, isValue: true },
     );
@@ -37,7 +44,9 @@ export class PlainCsvFile implements OpenFile {
   }
 
   async check(): Promise<OpenFile> {
-    return (await this.#plain.holds(this.#signal)) ? this : this.#texts;
+    if (await this.#plain.holds(this.#signal)) return this;
+    await refuseReopenedQuotes(this.#head, this.#dialect, this.#signal);
+    return this.#texts;
   }
 
   async retry(error: unknown): Promise<boolean> {

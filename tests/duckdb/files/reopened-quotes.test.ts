@@ -1,0 +1,27 @@
+import { expect, test } from "bun:test";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { readCsvHead } from "../../../lib/duckdb/files/csv/head.ts";
+import { refuseReopenedQuotes } from "../../../lib/duckdb/files/csv/reopened-quotes.ts";
+import type { CsvDialect } from "../../../lib/kit/mod.ts";
+import { rejection, temporaryDirectory } from "../support.ts";
+
+const dialect = { delimiter: ",", quote: '"', escape: '"', comment: "" } as CsvDialect;
+
+test.each([0, 1, 2, 3])(
+  "refuseReopenedQuotes() follows quotes over pieces of a file, %i bytes on",
+  async (shift) => {
+    await using directory = await temporaryDirectory();
+    const path = join(directory.path, "t.csv");
+    // The value stands at the end of a piece of a mebibyte.
+    const before = `a,b\n${"1,2\n".repeat(262_142)}`;
+    const value = `${"3".repeat(shift)},"x" "y"`;
+    await writeFile(path, `${before}${value}\n`);
+    const head = await readCsvHead({ path }, dialect);
+    const refused = await rejection(refuseReopenedQuotes(head, dialect, undefined));
+    expect(refused).toMatchObject({ code: "file_row_invalid", details: { line: 262_144 } });
+    await writeFile(path, `${before}${value.replace('" "', "   ")}\n`);
+    await refuseReopenedQuotes(await readCsvHead({ path }, dialect), dialect, undefined);
+  },
+);
