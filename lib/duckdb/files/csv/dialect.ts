@@ -2,7 +2,8 @@ import { AgnesError } from "../../../base/mod.ts";
 import type { CsvDialect, CsvOptions } from "../../../kit/mod.ts";
 import { checkCsvOptions } from "./check-options.ts";
 import { MAX_LINE_BYTES, type CsvHead } from "./head.ts";
-import { csvRecords, type RecordSyntax } from "./records.ts";
+import { csvRecords } from "./records.ts";
+import type { RecordSyntax } from "./structure.ts";
 
 const DELIMITERS = [",", ";", "\t", "|"] as const;
 const RECORDS_MAX = 500;

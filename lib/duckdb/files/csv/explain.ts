@@ -108,11 +108,11 @@ export async function* recordsOf(
   dialect: CsvDialect,
   signal?: AbortSignal,
 ): AsyncGenerator<CsvRecord> {
-  const lines = new LineFilter(head.skipLines, dialect.comment);
+  const lines = new LineFilter(head.skipLines, dialect.comment, dialect);
   const reader = new RecordReader(dialect);
   for await (const { text, isEnd } of textsOf(head, signal)) {
     // A line that is left out stands for an empty one, so that the lines are those of the file.
-    yield* reader.push(lines.push(text, isEnd, dialect), isEnd);
+    yield* reader.push(lines.push(text, isEnd), isEnd);
   }
 }
 

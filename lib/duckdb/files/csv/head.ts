@@ -60,8 +60,8 @@ async function headOf(
   const all = decodedHead(file, bytes.subarray(marked?.markBytes ?? 0), encoding, isWhole);
   const [, delimiter] = /^"?sep=([^\r\n"])"?(\r\n|\r|\n)/i.exec(all) ?? [];
   const skipLines = (csv.skipLines ?? 0) + (delimiter === undefined ? 0 : 1);
-  const filter = new LineFilter(skipLines, comment);
-  const text = filter.push(all, true, { ...syntaxOf(csv), delimiter: csv.delimiter ?? delimiter ?? "," });
+  const syntax = { ...syntaxOf(csv), delimiter: csv.delimiter ?? delimiter ?? "," };
+  const text = new LineFilter(skipLines, comment, syntax).push(all, true);
   return {
     file,
     encoding,

@@ -1,4 +1,4 @@
-import { isSpaceBeforeQuote, type RecordSyntax } from "./records.ts";
+import { CsvStructure, type RecordSyntax } from "./structure.ts";
 
 /**
  * Empties the lines of a text that are no data: those to skip at its start, which may hold anything, and comments, which
@@ -6,30 +6,29 @@ import { isSpaceBeforeQuote, type RecordSyntax } from "./records.ts";
  */
 export class LineFilter {
   readonly #comment: string;
+  readonly #structure: CsvStructure;
   #skipLines: number;
   #rest = "";
   #isLineStart = true;
-  #isQuoted = false;
-  #isValueStart = true;
   #isDropping = false;
 
-  constructor(skipLines: number, comment: string) {
+  constructor(skipLines: number, comment: string, syntax: RecordSyntax) {
     this.#skipLines = skipLines;
     this.#comment = comment;
+    this.#structure = new CsvStructure(syntax);
   }
 
   /** Takes more of the text and gives what is ready of it. */
-  push(more: string, isEnd: boolean, syntax: RecordSyntax): string {
-    const { delimiter, quote, escape } = syntax;
+  push(more: string, isEnd: boolean): string {
     if (this.#skipLines === 0 && this.#comment === "" && this.#rest === "" && !this.#isDropping) return more;
+    const structure = this.#structure;
     const text = this.#rest + more;
     const ready: string[] = [];
-    const limit = isEnd ? text.length : text.length - Math.max(2, delimiter.length);
+    const limit = isEnd ? text.length : text.length - structure.lookAhead;
     let at = 0;
     let from = 0;
     while (at < limit) {
-      const character = text[at]!;
-      if (this.#isLineStart && !this.#isQuoted && !this.#isDropping) {
+      if (this.#isLineStart && !structure.isQuoted && !this.#isDropping) {
         this.#isDropping =
           this.#skipLines > 0 || (this.#comment !== "" && text.startsWith(this.#comment, at));
         if (this.#isDropping) {
@@ -38,9 +37,8 @@ export class LineFilter {
         }
       }
       this.#isLineStart = false;
-      const isBreak = character === "\n" || character === "\r";
       if (this.#isDropping) {
-        if (!isBreak) {
+        if (text[at] !== "\n" && text[at] !== "\r") {
           at += 1;
           continue;
         }
@@ -48,23 +46,8 @@ export class LineFilter {
         this.#isDropping = false;
         this.#skipLines = Math.max(0, this.#skipLines - 1);
       }
-      if (this.#isQuoted) {
-        const isEscaped =
-          character === escape && (text[at + 1] === quote || (escape !== quote && text[at + 1] === escape));
-        if (isEscaped) at += 1;
-        else if (character === quote) this.#isQuoted = false;
-        at += 1;
-      } else if (isBreak) {
-        at += character === "\r" && text[at + 1] === "\n" ? 2 : 1;
-        this.#isLineStart = this.#isValueStart = true;
-      } else if (text.startsWith(delimiter, at)) {
-        at += delimiter.length;
-        this.#isValueStart = true;
-      } else {
-        if (quote !== "" && character === quote && this.#isValueStart) this.#isQuoted = true;
-        this.#isValueStart &&= isSpaceBeforeQuote(text, at, syntax);
-        at += 1;
-      }
+      if (structure.take(text, at) === "break") this.#isLineStart = true;
+      at += structure.length;
     }
     if (!this.#isDropping) ready.push(text.slice(from, at));
     this.#rest = text.slice(at);

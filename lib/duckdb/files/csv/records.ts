@@ -1,10 +1,4 @@
-/** What separates and encloses the values of a CSV text. */
-export interface RecordSyntax {
-  readonly delimiter: string;
-  /** Empty: nothing encloses values. */
-  readonly quote: string;
-  readonly escape: string;
-}
+import { CsvStructure, type RecordSyntax } from "./structure.ts";
 
 /** One record of a CSV text. */
 export interface CsvRecord {
@@ -19,11 +13,6 @@ export interface CsvRecord {
   readonly hasTextBehindQuote: boolean;
 }
 
-/** DuckDB drops one space before a quote that encloses a value; behind more of them a quote is text like any other. */
-export function isSpaceBeforeQuote(text: string, at: number, { delimiter, quote }: RecordSyntax): boolean {
-  return text[at] === " " && quote !== "" && text[at + 1] === quote && !text.startsWith(delimiter, at);
-}
-
 /** Splits a whole text into records; see `RecordReader`. */
 export function csvRecords(text: string, syntax: RecordSyntax): Generator<CsvRecord> {
   return new RecordReader(syntax).push(text, true);
@@ -34,12 +23,10 @@ export function csvRecords(text: string, syntax: RecordSyntax): Generator<CsvRec
  * are empty are no records.
  */
 export class RecordReader {
-  readonly #syntax: RecordSyntax;
+  readonly #structure: CsvStructure;
   #rest = "";
   #values: string[] = [];
   #value: string[] = [];
-  #isValueStart = true;
-  #isQuoted = false;
   #wasQuoted = false;
   #isBlank = true;
   #hasTextBehindQuote = false;
@@ -47,75 +34,72 @@ export class RecordReader {
   #start = 1;
 
   constructor(syntax: RecordSyntax) {
-    this.#syntax = syntax;
+    this.#structure = new CsvStructure(syntax);
   }
 
   /** Takes more of the text and gives the records that end in it; at the end also the last one. */
   *push(more: string, isEnd: boolean): Generator<CsvRecord> {
-    const { delimiter, quote, escape } = this.#syntax;
+    const structure = this.#structure;
     const text = this.#rest + more;
-    // What follows decides what a character means: two of them may be one line end or one quote.
-    const limit = isEnd ? text.length : text.length - Math.max(2, delimiter.length);
+    const limit = isEnd ? text.length : text.length - structure.lookAhead;
     let at = 0;
     let from = 0;
-    const take = (end: number) => {
-      const part = text.slice(from, end);
-      // Spaces behind a closing quote are no part of the value.
-      if (end > from && !(this.#wasQuoted && /^ +$/.test(part))) this.#value.push(part);
-    };
     while (at < limit) {
-      const character = text[at]!;
-      if (this.#isQuoted) {
-        if (
-          character === escape &&
-          (text[at + 1] === quote || (escape !== quote && text[at + 1] === escape))
-        ) {
-          take(at);
+      const piece = structure.take(text, at);
+      const next = at + structure.length;
+      switch (piece) {
+        case "text":
+          if (structure.isQuoted) {
+            if (text[at] === "\n") this.#line += 1;
+          } else {
+            if (this.#wasQuoted && text[at] !== " ") this.#hasTextBehindQuote = true;
+            this.#isBlank = false;
+          }
+          break;
+        case "escaped":
+          this.#take(text.slice(from, at));
           from = at + 1;
-          at += 2;
-          continue;
-        }
-        if (character === quote) {
-          take(at);
-          from = at + 1;
-          this.#isQuoted = false;
+          break;
+        case "open":
+          from = next;
+          this.#isBlank = false;
+          break;
+        case "close":
+          this.#take(text.slice(from, at));
+          from = next;
           this.#wasQuoted = true;
-        } else if (character === "\n") this.#line += 1;
-        at += 1;
-      } else if (quote !== "" && character === quote && this.#isValueStart) {
-        from = at + 1;
-        this.#isQuoted = true;
-        this.#isValueStart = this.#isBlank = false;
-        at += 1;
-      } else if (this.#isValueStart && isSpaceBeforeQuote(text, at, this.#syntax)) {
-        at += 1;
-      } else if (text.startsWith(delimiter, at)) {
-        take(at);
-        this.#endValue();
-        this.#isBlank = false;
-        at = from = at + delimiter.length;
-      } else if (character === "\n" || character === "\r") {
-        take(at);
-        at = from = at + (character === "\r" && text[at + 1] === "\n" ? 2 : 1);
-        this.#line += 1;
-        if (!this.#isBlank) yield this.#endRecord(false);
-        this.#isBlank = true;
-        this.#start = this.#line;
-      } else {
-        if (this.#wasQuoted && character !== " ") this.#hasTextBehindQuote = true;
-        this.#isValueStart = this.#isBlank = false;
-        at += 1;
+          break;
+        case "space":
+          break;
+        case "delimiter":
+          this.#take(text.slice(from, at));
+          from = next;
+          this.#endValue();
+          this.#isBlank = false;
+          break;
+        case "break":
+          this.#take(text.slice(from, at));
+          from = next;
+          this.#line += 1;
+          if (!this.#isBlank) yield this.#endRecord(false);
+          this.#isBlank = true;
+          this.#start = this.#line;
       }
+      at = next;
     }
-    take(at);
+    this.#take(text.slice(from, at));
     this.#rest = text.slice(at);
     if (isEnd && !this.#isBlank) yield this.#endRecord(true);
+  }
+
+  /** Takes a part of a value. Spaces behind a closing quote are no part of it. */
+  #take(part: string): void {
+    if (part !== "" && !(this.#wasQuoted && /^ +$/.test(part))) this.#value.push(part);
   }
 
   #endValue(): void {
     this.#values.push(this.#value.join(""));
     this.#value = [];
-    this.#isValueStart = true;
     this.#wasQuoted = false;
   }
 
@@ -125,7 +109,7 @@ export class RecordReader {
       values: this.#values,
       line: this.#start,
       isOpen,
-      isUnclosed: this.#isQuoted,
+      isUnclosed: this.#structure.isQuoted,
       hasTextBehindQuote: this.#hasTextBehindQuote,
     };
     this.#values = [];
