@@ -27,13 +27,16 @@ import {
 } from "./query/mod.ts";
 import {
   dropPublishedTable,
+  extensionsOf,
   openLiveTables,
   openSource,
   rebuild,
+  remoteTables,
   syncSources,
   SyncState,
   unknownSource,
   type LiveTables,
+  type RemoteTable,
   type SyncOptions,
   type SyncReport,
   type SyncServices,
@@ -90,6 +93,17 @@ export interface Agnes extends AsyncDisposable {
     readonly installExtensions?: boolean;
     readonly signal?: AbortSignal;
   }): Promise<RebuildReport>;
+  /**
+   * How each published remote table is answered now: its source is attached to find out, and let go of.
+   *
+   * @param options.installExtensions whether DuckDB extensions that are missing are downloaded, from the repository that
+   * the plugin names. Default `false`.
+   * @throws `file_unreadable`, `duckdb_failed`, `aborted`
+   */
+  remoteTables(options?: {
+    readonly installExtensions?: boolean;
+    readonly signal?: AbortSignal;
+  }): Promise<readonly RemoteTable[]>;
   /**
    * Publishes an earlier generation of a source again, cursors included, and shows it in `analytics.duckdb`.
    * @returns the number of the new generation
@@ -189,10 +203,13 @@ class WorkspaceAgnes implements Agnes {
     this.plugins = services.plugins;
     this.connectors = connectorsOf(services);
     this.#live = openLiveTables(services, () => this.tables());
-    this.#session = openQuerySession(services, {
-      dataDirectory: services.workspace.dataDirectory,
-      live: this.#live.resolve,
-    });
+    this.#session = openQuerySession(
+      { ...services, extensions: extensionsOf(services) },
+      {
+        dataDirectory: services.workspace.dataDirectory,
+        live: this.#live.resolve,
+      },
+    );
   }
 
   tables(): Promise<TableRegistry> {
@@ -206,6 +223,10 @@ class WorkspaceAgnes implements Agnes {
 
   async rebuild(options: Parameters<Agnes["rebuild"]>[0] = {}): Promise<RebuildReport> {
     return rebuild(await this.#syncServices(), options);
+  }
+
+  async remoteTables(options: Parameters<Agnes["remoteTables"]>[0] = {}): Promise<readonly RemoteTable[]> {
+    return remoteTables(await this.#syncServices(), options);
   }
 
   async rollback(source: string, generation: number): Promise<number> {

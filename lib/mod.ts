@@ -28,7 +28,7 @@ export type { ExtractProgress, ExtractStats, TableStats } from "./extract/mod.ts
 export type { QueryLimits } from "./kit/mod.ts";
 export type { PluginFailure, PluginImporter, PluginRegistry, SourceHandle } from "./plugins/mod.ts";
 export type { CatalogEntry, ColumnDescription, QueryAnswer, Receipt, TableDescription } from "./query/mod.ts";
-export type { SourceReport, SyncOptions, SyncReport } from "./sync/mod.ts";
+export type { RemoteTable, SourceReport, SyncOptions, SyncReport } from "./sync/mod.ts";
 export { isDue, nextDue, openTableRegistry, parseSchedule, TableRegistry } from "./tables/mod.ts";
 export type {
   ChangeOptions,

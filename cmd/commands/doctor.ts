@@ -8,10 +8,18 @@ import { dataFolderChecks, duckdbChecks, runtimeCheck } from "../doctor/machine.
 import { workspaceChecks } from "../doctor/workspace.ts";
 
 export default command({
-  args: {},
-  examples: ["agnes doctor", "agnes doctor --json"],
-  async run(cli) {
-    const checks = [runtimeCheck(), ...(await attempt("DuckDB", duckdbChecks)), ...(await ofWorkspace(cli))];
+  args: {
+    "install-extensions": {
+      type: "boolean",
+      default: false,
+      description: "Download the DuckDB extensions that remote tables need and that are missing",
+    },
+  },
+  examples: ["agnes doctor", "agnes doctor --install-extensions", "agnes doctor --json"],
+  async run(cli, args) {
+    const workspace = await ofWorkspace(cli, args["install-extensions"]);
+    // After the workspace: what was installed now is listed.
+    const checks = [runtimeCheck(), ...(await attempt("DuckDB", duckdbChecks)), ...workspace];
     if (cli.json) await cli.printJson({ checks });
     else {
       await printRows(
@@ -25,11 +33,11 @@ export default command({
   },
 });
 
-async function ofWorkspace(cli: Cli): Promise<readonly Check[]> {
+async function ofWorkspace(cli: Cli, installExtensions: boolean): Promise<readonly Check[]> {
   try {
     await using agnes = await openAgnes(cli, { quietLog: true });
     const folder = await attempt("data folder", () => dataFolderChecks(agnes.workspace.dataDirectory));
-    return [...folder, ...(await workspaceChecks(agnes))];
+    return [...folder, ...(await workspaceChecks(agnes, installExtensions))];
   } catch (error) {
     if (!isAgnesError(error)) throw error;
     const isOutside = error.code === "workspace_missing" && cli.workspace === undefined;

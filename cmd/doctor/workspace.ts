@@ -1,6 +1,7 @@
 import { join } from "node:path";
 
 import type { Agnes } from "../../lib/agnes.ts";
+import type { RemoteTable } from "../../lib/sync/mod.ts";
 import { readRebuildReport } from "../../lib/analytics/mod.ts";
 import { createHost, isAgnesError } from "../../lib/base/mod.ts";
 import { readExtract } from "../../lib/extract/mod.ts";
@@ -9,8 +10,12 @@ import { plural } from "../console/figures.ts";
 import { attempt, failed, ok, warning, type Check } from "./check.ts";
 import { publishedText } from "./machine.ts";
 
-/** What is to be said of a workspace, without reading any source. */
-export async function workspaceChecks(agnes: Agnes): Promise<readonly Check[]> {
+/**
+ * What is to be said of a workspace. No source is read, but those of remote tables are attached.
+ *
+ * @param installExtensions whether DuckDB extensions that are missing are downloaded
+ */
+export async function workspaceChecks(agnes: Agnes, installExtensions: boolean): Promise<readonly Check[]> {
   const { directory, dataDirectory, config } = agnes.workspace;
   const sources = Object.entries(config.sources);
   const failures = agnes.plugins.failures();
@@ -31,6 +36,10 @@ export async function workspaceChecks(agnes: Agnes): Promise<readonly Check[]> {
         attempt(`source ${name}`, async () => sourceChecks(agnes, name, source, dataDirectory)),
       ),
     )),
+    // Before the report is read: installing an extension makes a new one.
+    await attempt("remote tables", async () =>
+      (await agnes.remoteTables({ installExtensions })).map(remoteCheck),
+    ),
     await attempt("analytics", () => analyticsChecks(dataDirectory)),
   ];
   return checks.flat();
@@ -56,9 +65,21 @@ async function sourceChecks(
           message,
           hint: `Put it into the environment as ${variable}.`,
         }
-      : warning(`secret ${variable}`, message, "It is not required.");
+      : ok(`secret ${variable}`, `${message}; it is not required`);
   });
   return [...secrets, await extractCheck(name, dataPaths.extract(dataDirectory, name))];
+}
+
+function remoteCheck({ id, way, extension, reason }: RemoteTable): Check {
+  const name = `remote table ${id}`;
+  if (way === "attach") {
+    const by = extension === "duckdb" ? "as a DuckDB file" : `by the DuckDB extension ${extension}`;
+    return ok(name, `attached ${by}`);
+  }
+  const why = reason === null ? "" : `; not attached: ${reason}`;
+  if (way === "live") return ok(name, `live, through its connector${why}`);
+  const hint = "Correct it, or copy the table: `agnes table update ID --mode local`.".replace("ID", id);
+  return { name, state: "failed", message: `cannot be queried: ${reason}`, hint };
 }
 
 async function extractCheck(name: string, directory: string): Promise<Check> {

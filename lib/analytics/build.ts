@@ -101,6 +101,8 @@ function reservedBy(
     .map(({ id }) => ({ source: id.split(".")[0]!, name: id.split(".")[1]! }));
 }
 
+const NO_DATABASE = "the extract names no database for it";
+
 function reportOf(state: AnalyticsState, names: NamePlan): RebuildReport {
   const issues = state.sources.flatMap((source) => source.issues);
   const remoteOf = new Map(
@@ -119,8 +121,11 @@ function reportOf(state: AnalyticsState, names: NamePlan): RebuildReport {
     remotes: state.tables.flatMap((table) => {
       if (table.remote === null) return [];
       const database = remoteOf.get(`${table.source} ${table.remote.alias}`);
-      const reason = database === undefined ? "the extract names no database for it" : database.refusal;
-      return [{ id: tableId(table), way: reason === null ? ("attach" as const) : ("live" as const), reason }];
+      // A source that cannot be attached at all names none, and then its connector is what is left.
+      const reason = database === undefined && table.remote.alias !== "" ? NO_DATABASE : database?.refusal;
+      const way =
+        database === undefined || database.refusal !== null ? ("live" as const) : ("attach" as const);
+      return [{ id: tableId(table), way, reason: reason ?? null }];
     }),
   };
 }

@@ -11,8 +11,17 @@ export {
 export { analyticsPath } from "./paths.ts";
 export { planNames, type NameConflict, type NameOwner, type NamePlan } from "./views/plan-names.ts";
 export { rebuildAnalytics } from "./rebuild.ts";
-export type { AnalyticsServices, RebuildRequest } from "./request.ts";
-export { attachFailure, attachRemote, refusalOf, type RemoteRequest } from "./remote.ts";
+export type { AnalyticsServices, ConfiguredSource, RebuildRequest } from "./request.ts";
+export { attachFailure, attachRemote, secretValues } from "./remote/attach.ts";
+export { checkRemotes, type RemoteCheck } from "./remote/check.ts";
+export {
+  attachSettings,
+  namedExtensions,
+  planAttach,
+  type AttachPlan,
+  type NamedExtension,
+} from "./remote/plan.ts";
+export { refusalOf, type RemoteRequest } from "./remote/refusal.ts";
 export { readRebuildReport, type PublishedName, type RebuildReport, type RemoteReport } from "./report.ts";
 export {
   isAllowedFunction,

@@ -1,3 +1,5 @@
+import type { AttachPlan } from "./remote/plan.ts";
+
 /** How the rows of a table are reached. */
 export type TableWay =
   /** The view is self-contained: any DuckDB client can read it. */
@@ -51,6 +53,8 @@ export interface RemoteDatabase {
   readonly tokenEnv: string;
   /** Whether the plugin of this source declared exactly this database. */
   readonly declared: boolean;
+  /** How it is attached. */
+  readonly plan: AttachPlan;
   /** Why it may not or cannot be attached, or null when a rebuild attached it. */
   readonly refusal: string | null;
 }

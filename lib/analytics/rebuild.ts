@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { isAgnesError, temporaryPath, TEMPORARY_SUFFIX, throwIfAborted, type Host } from "../base/mod.ts";
 import { acquireLock, openDatabase } from "../duckdb/mod.ts";
 import { buildAnalytics, type BuildPlace, type Built } from "./build.ts";
+import { attachSettings } from "./remote/plan.ts";
 import { analyticsPath, rebuildLockPath } from "./paths.ts";
 import type { AnalyticsServices, RebuildRequest } from "./request.ts";
 import { readRebuildReport, writeRebuildReport, type RebuildReport } from "./report.ts";
@@ -70,7 +71,10 @@ async function build(
   place: BuildPlace,
   onCopy: boolean,
 ): Promise<Built | null> {
-  await using database = await openDatabase({ limits: services.limits });
+  await using database = await openDatabase({
+    limits: services.limits,
+    settings: attachSettings(request.extensions ?? []),
+  });
   await using scanning = await openDatabase({ limits: services.limits });
   await using connection = await database.connect();
   await using scanner = await scanning.connect();

@@ -1,6 +1,7 @@
 import type { Host, Log } from "../base/mod.ts";
 import type { DuckDBLimits } from "../duckdb/mod.ts";
 import type { RemoteAttachInfo } from "../kit/mod.ts";
+import type { NamedExtension } from "./remote/plan.ts";
 import type { NameOwner } from "./views/plan-names.ts";
 
 /** What a rebuild works with. */
@@ -10,6 +11,13 @@ export interface AnalyticsServices {
   readonly limits: DuckDBLimits;
 }
 
+/** The configuration of a source, as far as attaching it goes. */
+export interface ConfiguredSource {
+  readonly plugin: string;
+  /** All that changes how it is attached, as text. */
+  readonly settings: string;
+}
+
 /** What is to be rebuilt. */
 export interface RebuildRequest {
   readonly dataDirectory: string;
@@ -17,6 +25,10 @@ export interface RebuildRequest {
   readonly owners: readonly NameOwner[] | null;
   /** What the plugin of a source declares as its `remote`; what an extract asks beyond that is checked by lists. */
   readonly declaredRemote?: (source: string) => Promise<RemoteAttachInfo | null>;
+  /** The DuckDB extensions that loaded plugins name. Default: none. */
+  readonly extensions?: readonly NamedExtension[];
+  /** How a source is configured, which decides how it is attached; null when it is not. Default: no source is. */
+  readonly configured?: (source: string) => ConfiguredSource | null;
   /** Whether DuckDB extensions that remote tables need may be downloaded now. Default `false`. */
   readonly installExtensions?: boolean;
   /** Look at every extract again, changed or not. Default `false`. */

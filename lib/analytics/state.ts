@@ -6,6 +6,7 @@ import {
   type AnalyticsSource,
   type AnalyticsState,
   type AnalyticsTable,
+  type RemoteDatabase,
 } from "./model.ts";
 
 /** Another number means: built by another Agnes, to be built anew. */
@@ -25,9 +26,15 @@ export async function readAnalyticsState(
   const tables = await connection.rows<{ body: string }>(`SELECT body FROM ${prefix}.tables ORDER BY id`);
   return {
     generation: Number(state.generation),
-    sources: sources.map(({ body }) => JSON.parse(body) as AnalyticsSource),
+    sources: sources.map(({ body }) => withPlans(JSON.parse(body) as AnalyticsSource)),
     tables: tables.map(({ body }) => JSON.parse(body) as AnalyticsTable),
   };
+}
+
+/** An earlier version kept no plan of how a database is attached; the next rebuild makes one. */
+function withPlans(source: AnalyticsSource): AnalyticsSource {
+  const isPlanned = source.remotes.every(({ plan }: Partial<RemoteDatabase>) => plan !== undefined);
+  return isPlanned ? source : { ...source, remotes: [], fingerprint: "" };
 }
 
 /** The statements that make `next` of `previous`; none when they are the same but for the generation. */

@@ -41,8 +41,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a DuckDB database: time zone UTC, no extension installed or loaded by itself, none of the community, rows
- * in any order unless a query asks for one, spilling into a private directory that `close` removes.
+ * Opens a DuckDB database: time zone UTC, no extension installed or loaded by itself, none of the community, no
+ * secret that was kept on disk, rows in any order unless a query asks for one, spilling into a private directory that `close` removes.
  *
  * @throws `file_unreadable` for a file that is no database, `locked` when another process writes it, `disk_full`
  * @example
@@ -80,6 +80,8 @@ function settingsOf(options: OpenOptions, temporary: string): Record<string, str
   return {
     access_mode: readOnly ? "READ_ONLY" : "AUTOMATIC",
     allow_community_extensions: "false",
+    // Secrets that somebody keeps for their own DuckDB go nowhere.
+    allow_persistent_secrets: "false",
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",
     // Statements that read JavaScript sources run on DuckDB's own threads alone, and take turns there.

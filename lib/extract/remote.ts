@@ -1,4 +1,4 @@
-import { AgnesError, checkEnvironmentName, checkExposedName, type Host } from "../base/mod.ts";
+import { AgnesError, checkEnvironmentName, checkExposedName, isAgnesError, type Host } from "../base/mod.ts";
 import type { RemoteAttachInfo } from "../kit/mod.ts";
 import { definitionOf } from "./decide.ts";
 import type { TableOutcome } from "./extract-table.ts";
@@ -45,7 +45,7 @@ export function remoteTable(
     rowsQuarantined: 0,
     partsWritten: 0,
     schemaChanges: [],
-    notes: info === null ? ["the source cannot be attached; it is answered through its connector"] : [],
+    notes: [],
   };
 }
 
@@ -57,9 +57,29 @@ export function remoteAttachments(
 ): readonly RemoteAttachInfo[] {
   const aliases = new Set(tables.map((table) => table.remote?.alias).filter((alias) => alias !== undefined));
   if (aliases.size === 0) return [];
-  const known = source.connector.remote === undefined ? [] : [source.connector.remote()];
-  const all = [...known, ...(previous?.remotes ?? [])];
+  const all = [...knownAttachments(source), ...(previous?.remotes ?? [])];
   return [...aliases].flatMap((alias) => all.find((info) => info.alias === alias) ?? []);
+}
+
+/** Only what the contract has: options and secrets are asked of the plugin again where they are needed. */
+function knownAttachments({ connector }: ExtractSource): readonly RemoteAttachInfo[] {
+  if (connector.remote === undefined) return [];
+  try {
+    const { alias, extension, url, tokenEnv } = connector.remote();
+    return [{ alias, extension, url, tokenEnv }];
+  } catch (error) {
+    // The tables it was asked for have failed by it; those that are carried forward stay where they are.
+    if (isAgnesError(error)) return [];
+    throw error;
+  }
+}
+
+/** Whether two generations have the same databases attached. */
+export function sameAttachments(
+  before: readonly RemoteAttachInfo[],
+  after: readonly RemoteAttachInfo[],
+): boolean {
+  return JSON.stringify(before) === JSON.stringify(after);
 }
 
 /** @throws `invalid_identifier` */

@@ -1,6 +1,7 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 
 import type { Batch, Deletions, JsonValue, ReadEnd, ReadOptions, Row } from "./batch.ts";
+import type { RemoteAttachInfo } from "./remote.ts";
 import type { TableInfo } from "./table.ts";
 
 /**
@@ -26,18 +27,6 @@ export const capabilities = ["discover", "read", "stream", "remote", "query", "m
 
 /** One thing a connector can do; each comes with the methods of `CapabilityMethods`. */
 export type Capability = (typeof capabilities)[number];
-
-/** How DuckDB attaches the source itself. */
-export interface RemoteAttachInfo {
-  /** The name under which the views of the extract know the database. */
-  readonly alias: string;
-  /** DuckDB extension, or `duckdb` for a DuckDB file. */
-  readonly extension: string;
-  /** What to attach; never a secret in it. */
-  readonly url: string;
-  /** The NAME of the environment variable that holds the token; empty when there is none. */
-  readonly tokenEnv: string;
-}
 
 /** Caps of one query; each one left out is up to who runs it. */
 export interface QueryLimits {

@@ -32,7 +32,6 @@ export type {
   PushRequest,
   QueryEstimate,
   QueryLimits,
-  RemoteAttachInfo,
   SourceAnswer,
   TableMetadata,
   WriteOptions,
@@ -68,6 +67,7 @@ export type {
   Plugin,
   SecretSpec,
 } from "./plugin.ts";
+export type { AttachValue, ExtensionSpec, RemoteAttachInfo } from "./remote.ts";
 export { permanent, transient } from "./failures.ts";
 export { createHttp } from "./http/mod.ts";
 export type {

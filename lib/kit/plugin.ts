@@ -5,6 +5,7 @@ import type { Log, Secret } from "../base/mod.ts";
 import type { CsvOptions, FileChunk, FileFormat, FileReading, JsonValue } from "./batch.ts";
 import type { AnyConnector, Capability, Connector } from "./capability.ts";
 import type { Http } from "./http/mod.ts";
+import type { ExtensionSpec } from "./remote.ts";
 
 /** A secret that a plugin asks for. */
 export interface SecretSpec {
@@ -126,6 +127,11 @@ export interface Plugin<
    * it discovers, `listed` leaves them. Default `listed`.
    */
   readonly register?: "all" | "listed";
+  /**
+   * DuckDB extensions that `remote` attaches with, by name. One of the community repository is installed and loaded
+   * only when a plugin names it here.
+   */
+  readonly extensions?: Readonly<Record<string, ExtensionSpec>>;
   connect(context: ConnectContext<v.InferOutput<S>, Secrets>): Connector<C> | Promise<Connector<C>>;
 }
 
@@ -138,6 +144,7 @@ export interface AnyPlugin {
   readonly options: OptionsSchema;
   readonly secrets: Readonly<Record<string, SecretSpec>>;
   readonly register?: "all" | "listed";
+  readonly extensions?: Readonly<Record<string, ExtensionSpec>>;
   // A method, so that a plugin with narrower options is an AnyPlugin; the registry checks them before it connects.
   connect(context: ConnectContext<never, never>): AnyConnector | Promise<AnyConnector>;
 }

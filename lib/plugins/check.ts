@@ -7,6 +7,7 @@ import {
   type AnyPlugin,
   type Capability,
 } from "../kit/mod.ts";
+import { extensionsProblem } from "./check-extensions.ts";
 
 const NAME = /^[a-z][a-z0-9_-]{0,63}$/;
 const VERSION = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
@@ -52,6 +53,7 @@ function pluginProblem(value: unknown): string | undefined {
     capabilitiesProblem(value["capabilities"]) ??
     optionsProblem(value["options"]) ??
     secretsProblem(value["secrets"]) ??
+    extensionsProblem(value["extensions"]) ??
     (typeof connect === "function" ? misplacedProblem(value) : "connect should be a function")
   );
 }

@@ -83,7 +83,7 @@ export async function connectSource(
     },
     closeLate,
   );
-  const guarded = guardConnector(checkConnector(plugin, connector), origin);
+  const guarded = guardConnector(checkConnector(plugin, connector), origin, plugin);
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= closeWithin(guarded, name));
   return {

@@ -1,15 +1,22 @@
 import {
   isFileChunk,
   type AnyConnector,
+  type AnyPlugin,
   type Batch,
   type Deletions,
   type FileChunk,
+  type RemoteAttachInfo,
   type TableInfo,
 } from "../kit/mod.ts";
+import { attachProblem } from "./check-extensions.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
 
 /** A connector whose every failure is wrapped once; it has the methods that `connector` has. */
-export function guardConnector(connector: AnyConnector, origin: Origin): AnyConnector {
+export function guardConnector(
+  connector: AnyConnector,
+  origin: Origin,
+  plugin: Pick<AnyPlugin, "extensions"> = {},
+): AnyConnector {
   return {
     ...(connector.discover && { discover: guardedDiscover(connector, origin) }),
     ...(connector.read && { read: guardedRead(connector, origin) }),
@@ -24,7 +31,7 @@ export function guardConnector(connector: AnyConnector, origin: Origin): AnyConn
     ...guardedStream(connector, origin),
     ...guardedQuery(connector, origin),
     ...(connector.remote && {
-      remote: () => now(() => connector.remote!(), origin, { operation: "remote" }),
+      remote: () => now(() => checkedRemote(connector, origin, plugin), origin, { operation: "remote" }),
     }),
     ...(connector.metadata && {
       metadata: (tables, options) =>
@@ -63,6 +70,17 @@ function withWrappedProblem(table: TableInfo, origin: Origin): TableInfo {
   if (table?.problem === undefined) return table;
   const operation = { operation: "read", table: table.name };
   return { ...table, problem: pluginFailure(table.problem, origin, operation) };
+}
+
+function checkedRemote(
+  connector: AnyConnector,
+  { secrets }: Origin,
+  plugin: Pick<AnyPlugin, "extensions">,
+): RemoteAttachInfo {
+  const info = connector.remote!();
+  const problem = attachProblem(plugin, info, secrets);
+  if (problem !== undefined) throw new Error(problem);
+  return info;
 }
 
 function guardedRead(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["read"]> {

@@ -1,6 +1,6 @@
 import type * as arrow from "apache-arrow";
 
-import { abortError, AgnesError, isAgnesError, withTimeout, type Host } from "../base/mod.ts";
+import { abortError, AgnesError, isAgnesError, redact, withTimeout, type Host } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import type { Connection, StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
@@ -53,6 +53,8 @@ export interface Lease {
   readonly tables: readonly AnalyticsTable[];
   readonly generation: number | null;
   readonly remotes: Receipt["remotes"];
+  /** The values that no message may show. */
+  readonly secrets: ReadonlySet<string>;
   readonly release: () => Promise<void>;
 }
 
@@ -92,7 +94,7 @@ export async function answerOf(
       const held = await preparing.catch(() => null);
       await held?.release();
     })());
-  let run: Run;
+  let run: Run | undefined;
   let result: StreamResult;
   try {
     run = await unlessAborted(preparing, timer.signal);
@@ -105,19 +107,20 @@ export async function answerOf(
   } catch (error) {
     const ending = end();
     if (!timer.signal.aborted) await ending;
-    throw sqlError(error);
+    throw sqlError(error, run?.secrets);
   }
+  const { generation, remotes, secrets, tables } = run;
   // Rows that nobody reads must not hold the connection for ever.
   timer.signal.addEventListener("abort", () => void end(), { once: true });
   return {
     schema: result.schema,
     names: result.names,
-    batches: capped(result.batches, limits, totals, { end, signal: timer.signal }),
+    batches: capped(result.batches, limits, totals, { end, signal: timer.signal, secrets }),
     receipt: () => ({
-      generation: run.tables.length === 0 ? null : run.generation,
-      extracts: extractsOf(run.tables),
-      tables: run.tables.map(tableId),
-      remotes: run.remotes,
+      generation: tables.length === 0 ? null : generation,
+      extracts: extractsOf(tables),
+      tables: tables.map(tableId),
+      remotes,
       rows: totals.rows,
       sizeBytes: totals.sizeBytes,
       truncated: totals.truncated,
@@ -152,7 +155,11 @@ async function* capped(
   batches: AsyncIterable<arrow.RecordBatch>,
   limits: QueryLimits,
   totals: Totals,
-  query: { readonly end: () => Promise<void>; readonly signal: AbortSignal },
+  query: {
+    readonly end: () => Promise<void>;
+    readonly signal: AbortSignal;
+    readonly secrets: ReadonlySet<string>;
+  },
 ): AsyncGenerator<arrow.RecordBatch, void, void> {
   try {
     for await (const batch of batches) {
@@ -168,7 +175,7 @@ async function* capped(
       return;
     }
   } catch (error) {
-    throw query.signal.aborted ? abortError(query.signal, "the query") : sqlError(error);
+    throw query.signal.aborted ? abortError(query.signal, "the query") : sqlError(error, query.secrets);
   } finally {
     await query.end();
   }
@@ -203,9 +210,12 @@ function extractsOf(tables: readonly AnalyticsTable[]): readonly ExtractReceipt[
 }
 
 /** What DuckDB says of a statement is the author's to correct; all else stays what it is. */
-export function sqlError(error: unknown): unknown {
+export function sqlError(error: unknown, secrets: Iterable<string> = []): unknown {
   if (!isAgnesError(error, "duckdb_failed")) return error;
   const { kind, reason } = error.details as { readonly kind: string; readonly reason: string };
   const told = reason.includes("max_expression_depth") ? "expressions are nested too deeply in it" : reason;
-  return new AgnesError("sql_failed", { kind, reason: told }, { cause: error });
+  const clean = redact(told, secrets);
+  // An attached database may put its connection string into a message; then the cause has it too.
+  const cause = clean === told ? error : new Error(clean);
+  return new AgnesError("sql_failed", { kind, reason: clean }, { cause });
 }

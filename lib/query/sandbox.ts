@@ -6,10 +6,14 @@ import {
   attachRemote,
   databaseNames,
   readAnalyticsState,
+  attachSettings,
   refusalOf,
+  secretValues,
   tableId,
   type AnalyticsState,
   type AnalyticsTable,
+  type NamedExtension,
+  type RemoteDatabase,
 } from "../analytics/mod.ts";
 import {
   openDatabase,
@@ -27,6 +31,8 @@ export interface QueryServices {
   readonly host: Host;
   readonly log: Log;
   readonly limits: DuckDBLimits;
+  /** The DuckDB extensions that loaded plugins name. Default: none. */
+  readonly extensions?: readonly NamedExtension[];
 }
 
 /** Gives the rows of a remote table through the connector of its source; null when the connector cannot. */
@@ -48,6 +54,7 @@ export class Sandbox {
   readonly #live: LiveResolver | null;
   readonly #ways = new Map<string, RemoteWay>();
   readonly #attached = new Set<string>();
+  readonly #secrets = new Set<string>();
   #locked = false;
   #users = 0;
   #retired = false;
@@ -73,6 +80,7 @@ export class Sandbox {
     const database = await openDatabase({
       limits: services.limits,
       settings: {
+        ...attachSettings(services.extensions ?? []),
         preserve_insertion_order: "true",
         // DuckDB plans nested expressions in time that grows with the cube of the depth, and no interrupt ends that.
         max_expression_depth: "250",
@@ -149,6 +157,11 @@ export class Sandbox {
     }
   }
 
+  /** The values that no message may show. */
+  get secrets(): ReadonlySet<string> {
+    return this.#secrets;
+  }
+
   /** Which way a remote table goes, once it is open. */
   wayOf(table: AnalyticsTable): RemoteWay | null {
     return table.way === "remote" ? (this.#ways.get(tableId(table)) ?? null) : null;
@@ -215,40 +228,48 @@ export class Sandbox {
   }
 
   async #openRemote(table: AnalyticsTable): Promise<RemoteWay> {
-    const reason = await this.#attachRemote(table);
-    if (reason === null) {
-      await this.#show(table, table.definition);
-      return "attach";
-    }
+    const known = this.#databaseOf(table)?.refusal ?? null;
+    const first = known ?? (await this.#showAttached(table));
+    if (first === null) return "attach";
     const live = (await this.#live?.(table)) ?? null;
-    if (live === null) {
-      throw new AgnesError("remote_unavailable", {
+    if (live !== null) {
+      this.#services.log.debug("a remote table is read through its connector", {
         table: tableId(table),
-        reason: `${reason}; and its connector cannot be asked instead`,
+        reason: first,
       });
+      await this.#show(table, `SELECT * FROM ${openStream(this.#database, live).relation}`);
+      return "live";
     }
-    this.#services.log.debug("a remote table is read through its connector", {
+    // What kept a rebuild from attaching it may have passed.
+    const second = known === null ? first : await this.#showAttached(table);
+    if (second === null) return "attach";
+    throw new AgnesError("remote_unavailable", {
       table: tableId(table),
-      reason,
+      reason: `${second}; and its connector cannot be asked instead`,
     });
-    await this.#show(table, `SELECT * FROM ${openStream(this.#database, live).relation}`);
-    return "live";
   }
 
-  /** Why not, or null when the database is attached. */
-  async #attachRemote({ source, remote }: AnalyticsTable): Promise<string | null> {
+  #databaseOf({ source, remote }: AnalyticsTable): RemoteDatabase | undefined {
     const databases = this.state!.sources.find((known) => known.source === source)?.remotes ?? [];
-    const database = databases.find(({ alias }) => alias === remote?.alias);
+    return databases.find(({ alias }) => alias === remote?.alias);
+  }
+
+  /** Shows a table of an attached database; gives the reason when that cannot be. */
+  async #showAttached(table: AnalyticsTable): Promise<string | null> {
+    const database = this.#databaseOf(table);
     if (database === undefined) return "the extract names no database for it";
     const { env } = this.#services.host;
-    const refusal = database.refusal ?? refusalOf(env, database);
-    if (refusal !== null) return refusal;
-    const name = databaseNames.remote(source, database.alias);
-    if (this.#attached.has(name)) return null;
-    if (this.#locked) return "nothing is attached to a running session";
+    const refusal = refusalOf(env, database);
+    if (refusal !== null) return database.refusal ?? refusal;
+    const name = databaseNames.remote(table.source, database.alias);
+    if (this.#locked && !this.#attached.has(name)) return "nothing is attached to a running session";
+    for (const value of secretValues(env, database)) this.#secrets.add(value);
     try {
-      await attachRemote(this.#connection, env, source, database, { install: false });
-      this.#attached.add(name);
+      if (!this.#attached.has(name)) {
+        await attachRemote(this.#connection, env, table.source, database, { install: false });
+        this.#attached.add(name);
+      }
+      await this.#show(table, table.definition);
       return null;
     } catch (error) {
       return attachFailure(env, database, error);

@@ -97,7 +97,7 @@ export class QuerySession implements AsyncDisposable {
 
   /** The columns of a table, named as in SQL. @throws `table_unknown`, and what `runQuery` throws */
   async describeTable(name: string, access: Access = {}): Promise<TableDescription> {
-    const { connection, release, tables } = await this.#lease((names) => [names.find(name)], access);
+    const { connection, release, secrets, tables } = await this.#lease((names) => [names.find(name)], access);
     try {
       const [table] = tables;
       return await describeTableIn(
@@ -106,7 +106,7 @@ export class QuerySession implements AsyncDisposable {
         dataPaths.extract(this.#options.dataDirectory, table!.source),
       );
     } catch (error) {
-      throw sqlError(error);
+      throw sqlError(error, secrets);
     } finally {
       await release();
     }
@@ -260,6 +260,7 @@ async function leaseOf(sandbox: Sandbox, tables: readonly AnalyticsTable[]): Pro
     connection,
     tables,
     generation: sandbox.state?.generation ?? null,
+    secrets: sandbox.secrets,
     remotes: tables.flatMap((table) => {
       const way = sandbox.wayOf(table);
       return way === null ? [] : [{ id: tableId(table), way }];

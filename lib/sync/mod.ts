@@ -1,5 +1,7 @@
 export { openLiveTables } from "./live.ts";
 export type { LiveTables } from "./live.ts";
+export { extensionsOf } from "./extensions.ts";
+export { remoteTables, type RemoteTable } from "./remotes.ts";
 export type { SourceReport, SyncReport } from "./report.ts";
 export { openSource, unknownSource } from "./source.ts";
 export type { SyncServices } from "./source.ts";

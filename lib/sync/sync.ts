@@ -1,9 +1,10 @@
 import { isAgnesError, throwIfAborted } from "../base/mod.ts";
-import { rebuildAnalytics, type RebuildReport } from "../analytics/mod.ts";
+import { rebuildAnalytics, type ConfiguredSource, type RebuildReport } from "../analytics/mod.ts";
 import type { ExtractProgress } from "../extract/mod.ts";
 import type { RemoteAttachInfo } from "../kit/mod.ts";
 import { isDue, parseSchedule } from "../tables/mod.ts";
 import { statusOf, type SourceReport, type SyncReport } from "./report.ts";
+import { extensionsOf } from "./extensions.ts";
 import { openSource, syncSource, unknownSource, wantedRecords, type SyncServices } from "./source.ts";
 import type { SyncState } from "./sync-state.ts";
 
@@ -76,9 +77,20 @@ export async function rebuild(
     dataDirectory: services.workspace.dataDirectory,
     owners: records.map(({ source, name, view_name }) => ({ source, name, viewName: view_name })),
     declaredRemote: (source) => declaredRemote(services, source, signal),
+    extensions: extensionsOf(services),
+    configured: (source) => configuredSource(services, source),
     installExtensions,
     ...(signal === undefined ? {} : { signal }),
   });
+}
+
+/** What decides how a source is attached. */
+function configuredSource({ plugins, workspace }: SyncServices, source: string): ConfiguredSource | null {
+  const { sources } = workspace.config;
+  if (!Object.hasOwn(sources, source)) return null;
+  const { options, plugin, secrets } = sources[source]!;
+  const version = plugins.list().find(({ name }) => name === plugin)?.version;
+  return { plugin, settings: JSON.stringify([plugin, version, options, secrets]) };
 }
 
 /** How the plugin of a source says it is attached; null when there is no such source or it cannot be asked. */

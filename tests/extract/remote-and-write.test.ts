@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { readExtract, writeTable } from "../../lib/extract/mod.ts";
-import { arrow, int64, table, utf8, type RemoteAttachInfo } from "../../lib/kit/mod.ts";
+import { arrow, int64, Secret, table, utf8, type RemoteAttachInfo } from "../../lib/kit/mod.ts";
 import { codeOf, sorted, openBench, planOf, sourceOf } from "./harness.ts";
 
 const info = table("orders", { id: int64(), name: utf8() }, { remotePath: ["main", "orders"] });
@@ -31,7 +32,8 @@ test("extractSource() publishes a remote-only source without reading data", asyn
       "SELECT column_name AS n, data_type AS t FROM duckdb_columns() WHERE table_name = '_remote_attach'",
     ),
   ).toEqual(["alias", "extension", "url", "token_env"].map((n) => ({ n, t: "VARCHAR" })));
-  expect(stats.tables[0]!.notes.join()).toContain("no view of its own");
+  // That an extension attaches it when it is queried is no news for its owner.
+  expect(stats.tables[0]!.notes).toEqual([]);
   expect((await bench.run([planOf(info, { mode: "remote" })], connector)).published).toBe(false);
 });
 
@@ -59,6 +61,19 @@ test("extractSource() writes a view over a DuckDB file that it can attach", asyn
   await using connection = await database.connect();
   await connection.run(`ATTACH '${path}' AS other (READ_ONLY)`);
   expect(await connection.rows("SELECT * FROM orders")).toEqual([{ id: 7, name: "x" }]);
+});
+
+test("extractSource() publishes no option and no secret of an attach, and a changed address though no table changed", async () => {
+  await using bench = await openBench();
+  const attach = { alias: "bq", extension: "bigquery", url: "project=x", tokenEnv: "BQ_TOKEN" };
+  const plan = [planOf(info, { mode: "remote" })];
+  await bench.run(plan, remote({ ...attach, options: { BILLING: "b", KEY: new Secret("KEY", "s3cret") } }));
+  expect((await readExtract(bench.directory))!.remotes).toEqual([attach]);
+  expect(readFileSync(join(bench.directory, "extract.duckdb")).includes("s3cret")).toBe(false);
+  const moved = { ...attach, url: "project=y" };
+  expect((await bench.run(plan, remote(moved))).published).toBe(true);
+  expect(await bench.rows("SELECT url FROM _remote_attach")).toEqual([{ url: "project=y" }]);
+  expect((await bench.run(plan, remote(moved))).published).toBe(false);
 });
 
 test("extractSource() refuses a hostile alias and drops the attachment with its last table", async () => {

@@ -33,7 +33,8 @@ export function pythonWith(packages: readonly string[]): string {
     run(apt[0]!, [...apt.slice(1), "install", "-y", "python3", "python3-venv"]);
     run("python3", ["-m", "venv", directory]);
   }
-  run(interpreter, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages]);
+  if (packages.length > 0)
+    run(interpreter, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages]);
   writeFileSync(isComplete, packages.join("\n"));
   return interpreter;
 }

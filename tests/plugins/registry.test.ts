@@ -15,6 +15,24 @@ function problem(work: () => unknown): string {
   return "nothing";
 }
 
+const extensionCases: readonly (readonly [Parameters<typeof plugin>[0], string])[] = (
+  [
+    [{ "my ext": {} }, 'the extension "my ext" is not a valid name'],
+    [{ duckdb: {} }, "a DuckDB file needs no extension"],
+    [{ pg: null }, "extensions.pg should be an object"],
+    [{ pg: { repo: "core" } }, 'extensions.pg has the key "repo"; there are repository, type'],
+    [{ pg: { repository: "http://x" } }, 'extensions.pg has the repository "http://x"'],
+    [{ pg: { tokenOption: "TO KEN" } }, 'extensions.pg has the tokenOption "TO KEN"'],
+    [{ pg: { readOnly: 1 } }, "extensions.pg has readOnly, which should be true or false"],
+    [{ pg: { hosts: [] } }, "extensions.pg has hosts, which should be a function"],
+    [{ pg: { functions: ["a b"] } }, "extensions.pg has functions, which should be a list of names"],
+    [{ pg: { secret: {} } }, "extensions.pg has a secret without a type"],
+    [{ pg: { secret: { type: "pg", token: "X" } } }, 'extensions.pg has a secret with the key "token"'],
+    [{ pg: { secret: { type: "pg", option: "" } } }, 'extensions.pg has the secret option ""'],
+    ["postgres", "extensions should be an object of DuckDB extensions by name"],
+  ] as const
+).map(([extensions, reason]) => [{ extensions } as never, reason]);
+
 describe("checkPlugin()", () => {
   test("checkPlugin() gives a good plugin itself", () => {
     const good = plugin();
@@ -42,6 +60,7 @@ describe("checkPlugin()", () => {
         "required of the secret TOKEN should be",
       ],
       [{ connect: undefined }, "connect should be a function"],
+      ...extensionCases,
       [{ read: () => {} } as never, "read belongs into the object that connect returns"],
     ];
     for (const [parts, reason] of cases)

@@ -1,12 +1,16 @@
 import { describe, expect, test } from "bun:test";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { inspect } from "node:util";
 
 import * as arrow from "apache-arrow";
 
 import { AgnesError, createHost, type Host } from "../../lib/base/mod.ts";
 import { readRebuildReport, rebuildAnalytics } from "../../lib/analytics/mod.ts";
 import { openDatabase, type StreamSource } from "../../lib/duckdb/mod.ts";
+import type { ExtensionSpec } from "../../lib/kit/mod.ts";
 import { openQuerySession, type LiveResolver } from "../../lib/query/mod.ts";
+import { sqlError } from "../../lib/query/run.ts";
 import { temporaryData, writeExtract, type HandExtract } from "../analytics/extract-files.ts";
 import { rowsOf, testServices } from "./published.ts";
 
@@ -221,4 +225,98 @@ describe("a remote table", () => {
     );
     expect(await codeOf(refused.runQuery({ sql: "FROM visits" }))).toBe("remote_unavailable");
   });
+
+  test("is attached by a query when what kept the rebuild from it has passed, and no connector can be asked", async () => {
+    await using place = await withRemote();
+    const host = (list: string): Host => createHost({ env: { AGNES_REMOTE_ATTACH_EXTENSIONS: list } });
+    const refused = { ...testServices(), host: host("keboola") };
+    const report = await rebuildAnalytics(refused, { dataDirectory: place.data, owners: null });
+    expect(report.remotes[0]!.way).toBe("live");
+    const allowed = { ...testServices(), host: host("duckdb") };
+    await using session = openQuerySession(allowed, { dataDirectory: place.data });
+    expect(await rowsOf(session, "SELECT count(*) AS n FROM visits")).toEqual([{ n: 5n }]);
+    const live: LiveResolver = async () => liveSource();
+    await using asking = openQuerySession(allowed, { dataDirectory: place.data, live });
+    expect(await rowsOf(asking, "SELECT count(*) AS n FROM visits")).toEqual([{ n: 3n }]);
+  });
+
+  test("is read through its connector when the attached database lacks it", async () => {
+    await using place = await withRemote();
+    const request = { dataDirectory: place.data, owners: null, declaredRemote: async () => place.declared };
+    await rebuildAnalytics(testServices(), request);
+    {
+      await using database = await openDatabase({ path: place.url });
+      await using connection = await database.connect();
+      await connection.run("DROP TABLE s.visits");
+    }
+    const live: LiveResolver = async () => liveSource();
+    await using session = openQuerySession(testServices(), { dataDirectory: place.data, live });
+    expect(await rowsOf(session, "SELECT count(*) AS n FROM visits")).toEqual([{ n: 3n }]);
+    await using alone = openQuerySession(testServices(), { dataDirectory: place.data });
+    expect(await codeOf(alone.runQuery({ sql: "FROM visits" }))).toBe("remote_unavailable");
+  });
+
+  test("is attached with the options of now when the configuration of its source changed", async () => {
+    await using place = await withRemote();
+    const rebuildWith = async (settings: string, options: Record<string, number>) => {
+      const report = await rebuildAnalytics(testServices(), {
+        dataDirectory: place.data,
+        owners: null,
+        declaredRemote: async () => ({ ...place.declared, options }),
+        configured: () => ({ plugin: "shop", settings }),
+      });
+      return report.remotes[0];
+    };
+    expect((await rebuildWith("a", {}))!.way).toBe("attach");
+    const changed = (await rebuildWith("b", { NO_SUCH_OPTION: 1 }))!;
+    expect(changed.way).toBe("live");
+    expect(changed.reason).toContain("no_such_option");
+  });
+});
+
+test("a source is attached as its own plugin says, whatever another says of the same extension", async () => {
+  await using place = await withRemote("no_such_extension");
+  const named = (plugin: string) => ({ name: "no_such_extension", plugin, spec: {}, variables: [] });
+  const rebuild = async (plugin: string) => {
+    const report = await rebuildAnalytics(testServices(), {
+      dataDirectory: place.data,
+      owners: null,
+      declaredRemote: async () => place.declared,
+      extensions: [named("a"), { ...named("b"), spec: { repository: "community" } }],
+      configured: () => ({ plugin, settings: plugin }),
+    });
+    return report.remotes[0]!.reason;
+  };
+  expect(await rebuild("a")).toContain("installs it from core");
+  expect(await rebuild("b")).toContain("installs it from community");
+});
+
+describe("views of a foreign extract", () => {
+  test("may call the table functions that a plugin names for the extension, and no others of it", async () => {
+    await using folder = await temporaryData();
+    const file = join(folder.data, "outside.txt");
+    await writeFile(file, "x");
+    await writeExtract(folder.data, "shop", {
+      remote: { alias: "kbc", extension: "keboola", url: "https://kbc.example", tokenEnv: "" },
+      tables: [{ name: "v", object: `VIEW v AS SELECT * FROM read_text('${file}')`, mode: "remote" }],
+    });
+    const published = async (spec: ExtensionSpec) => {
+      const extensions = [{ name: "keboola", plugin: "keboola", spec, variables: [] }];
+      const request = { dataDirectory: folder.data, owners: null, extensions };
+      return (await rebuildAnalytics(testServices(), request)).published.map(({ id }) => id);
+    };
+    expect(await published({})).toEqual([]);
+    expect(await published({ functions: ["READ_TEXT"] })).toEqual(["shop.v"]);
+  });
+});
+
+test("sqlError() shows no secret of an attached database, in its cause neither", () => {
+  const error = new AgnesError("duckdb_failed", {
+    operation: "SELECT 1",
+    kind: "IO Error",
+    reason: "Unable to connect with password=s3cret",
+  });
+  const shown = sqlError(error, ["s3cret"]) as AgnesError;
+  expect(shown).toMatchObject({ code: "sql_failed", message: expect.stringContaining("[redacted]") });
+  expect(inspect(shown, { depth: 9 })).not.toContain("s3cret");
 });

@@ -7,15 +7,15 @@ const VARIABLES: readonly (readonly [string, string])[] = [
   ["AGNES_DATA_DIR", "Folder for data, instead of `data` in the workspace"],
   [
     "AGNES_REMOTE_ATTACH_EXTENSIONS",
-    "Comma-separated DuckDB extensions that may attach a source; replaces the list",
+    "Comma-separated DuckDB extensions that may attach a source, instead of those that plugins allow",
   ],
   [
     "AGNES_REMOTE_ATTACH_TOKEN_ENVS",
-    "Comma-separated variables whose value may be sent to a source; replaces the list",
+    "Comma-separated variables whose value may be sent to a source, instead of those of the plugins' secrets",
   ],
   [
     "AGNES_REMOTE_ATTACH_HOST_ALLOWLIST",
-    "Comma-separated hosts that may be attached; unset allows any, with a warning",
+    "Comma-separated hosts that may be attached; unset allows any, with a warning when a foreign extract names one",
   ],
 ];
 

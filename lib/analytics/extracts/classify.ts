@@ -20,7 +20,8 @@ export interface ExtractObjects {
   /** Columns of tables and views, by lower-case name of theirs. */
   readonly columns: ReadonlyMap<string, readonly { readonly name: string; readonly type: string }[]>;
   readonly aliases: ReadonlySet<string>;
-  readonly extensions: ReadonlySet<string>;
+  /** Lower-case names of table functions that reach its databases. */
+  readonly functions: ReadonlySet<string>;
 }
 
 /** How the rows behind an object are reached, or why they are not shown. */
@@ -176,11 +177,8 @@ function readsOf(
   for (const use of facts.tableFunctions) {
     const folded = use.name.toLowerCase();
     if (FILE_READERS.has(folded) || isAllowedTableFunction(folded)) continue;
-    const extension = [...extract.extensions].find(
-      (known) => folded === `${known}_query` || folded === `${known}_scan`,
-    );
     const only = [...extract.aliases];
-    if (extension === undefined || only.length !== 1)
+    if (!extract.functions.has(folded) || only.length !== 1)
       return `its view calls ${shown(use.name)}, which is not known to be safe`;
     alias = only[0]!;
   }

@@ -6,6 +6,7 @@ import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod
 import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import { classify, type Classified, type ExtractObjects } from "./classify.ts";
 import { databaseNames, type AnalyticsTable, type Issue } from "../model.ts";
+import { viewFunctions, type NamedExtension } from "../remote/plan.ts";
 
 /** The name of the file in an extract's folder. */
 export const EXTRACT_FILE = "extract.duckdb";
@@ -27,12 +28,13 @@ export async function scanExtract(
   connection: Connection,
   source: string,
   directory: string,
+  extensions: readonly NamedExtension[] = [],
 ): Promise<ScannedExtract> {
   const catalog = databaseNames.extract(source);
   const quoted = quoteIdentifier(catalog);
   await connection.run(`ATTACH ${quoteLiteral(join(directory, EXTRACT_FILE))} AS ${quoted} (READ_ONLY)`);
   try {
-    return await readExtractFile(connection, source, directory, catalog);
+    return await readExtractFile(connection, { source, directory, catalog, extensions });
   } finally {
     await connection.run(`DETACH ${quoted}`);
   }
@@ -49,10 +51,14 @@ interface MetaRow {
 
 async function readExtractFile(
   connection: Connection,
-  source: string,
-  directory: string,
-  catalog: string,
+  file: {
+    readonly source: string;
+    readonly directory: string;
+    readonly catalog: string;
+    readonly extensions: readonly NamedExtension[];
+  },
 ): Promise<ScannedExtract> {
+  const { source, directory, catalog, extensions } = file;
   const from = (table: string) => `${quoteIdentifier(catalog)}.main.${quoteIdentifier(table)}`;
   const inCatalog = `database_name = ${quoteLiteral(catalog)} AND schema_name = 'main'`;
   const tables = await connection.rows<{ n: string }>(
@@ -90,7 +96,7 @@ async function readExtractFile(
     tables: new Set(tables.map(({ n }) => n.toLowerCase()).filter((name) => !name.startsWith("_"))),
     columns: await columnsOf(connection, inCatalog),
     aliases: new Set(remotes.map((remote) => remote.alias)),
-    extensions: new Set(remotes.map((remote) => remote.extension.toLowerCase())),
+    functions: new Set(remotes.flatMap((remote) => viewFunctions(remote.extension, extensions))),
   };
   return {
     remotes,

@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 
 import { isAgnesError, isExposedName, isReservedSchema, throwIfAborted, type Host } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import {
   databaseNames,
   type AnalyticsSource,
@@ -11,7 +13,9 @@ import {
   type RemoteDatabase,
 } from "../model.ts";
 import { extractsPath } from "../paths.ts";
-import { attachFailure, attachRemote, isAnyHost, refusalOf } from "../remote.ts";
+import { attachFailure, attachRemote } from "../remote/attach.ts";
+import { ownFirst, planAttach } from "../remote/plan.ts";
+import { isAnyHost, refusalOf } from "../remote/refusal.ts";
 import type { AnalyticsServices, RebuildRequest } from "../request.ts";
 import { EXTRACT_FILE, scanExtract } from "./scan-extract.ts";
 
@@ -63,7 +67,7 @@ export async function scanSources(
     const reason = nameProblem(source, twin);
     taken.set(source.toLowerCase(), source);
     const before = known.get(source);
-    const fingerprint = `${stat} ${settingsOf(services.host.env, request)}`;
+    const fingerprint = `${stat} ${settingsOf(services.host.env, request, source)}`;
     if (reason !== null) {
       const issues: Issue[] = [{ kind: "skipped", name: source, reason }];
       scans.push({ kind: "scanned", source, directory, fingerprint, tables: [], remotes: [], issues });
@@ -97,25 +101,10 @@ async function scanOne(
   { source, directory, fingerprint, before }: Scanned,
 ): Promise<SourceScan> {
   try {
-    const scan = await scanExtract(scanner, source, directory);
+    const scan = await scanExtract(scanner, source, directory, request.extensions);
     const remotes: RemoteDatabase[] = [];
     for (const remote of scan.remotes) {
-      const declared = (await request.declaredRemote?.(source)) ?? null;
-      const same =
-        declared !== null &&
-        declared.extension === remote.extension &&
-        declared.url === remote.url &&
-        declared.tokenEnv === remote.tokenEnv;
-      const asked = { ...remote, declared: same };
-      if (isAnyHost(services.host.env, asked)) {
-        services.log.warn("a source may attach any host; AGNES_REMOTE_ATTACH_HOST_ALLOWLIST limits it", {
-          source,
-        });
-      }
-      const refusal =
-        refusalOf(services.host.env, asked) ??
-        (await tryAttach(services, request, connection, source, asked));
-      remotes.push({ ...asked, refusal });
+      remotes.push(await placeRemote(services, request, connection, source, remote));
     }
     return {
       kind: "scanned",
@@ -136,6 +125,39 @@ async function scanOne(
     const issue: Issue = { kind: "error", name: source, code: error.code, reason: error.message };
     return { kind: "unreadable", source, directory, remotes: before?.remotes ?? [], issues: [issue] };
   }
+}
+
+/** Decides how a database is attached, and tries. */
+async function placeRemote(
+  services: AnalyticsServices,
+  request: RebuildRequest,
+  connection: Connection,
+  source: string,
+  remote: RemoteAttachInfo,
+): Promise<RemoteDatabase> {
+  const { env } = services.host;
+  const declared = (await request.declaredRemote?.(source)) ?? null;
+  const same =
+    declared !== null &&
+    declared.extension === remote.extension &&
+    declared.url === remote.url &&
+    declared.tokenEnv === remote.tokenEnv;
+  const extensions = ownFirst(request.extensions ?? [], request.configured?.(source)?.plugin);
+  const plan = planAttach(remote, same ? declared : null, extensions);
+  const asked = { ...remote, declared: same, plan };
+  if (isAnyHost(env, asked)) {
+    services.log.warn(
+      "an extract may have a token sent to any host; AGNES_REMOTE_ATTACH_HOST_ALLOWLIST limits it",
+      { source },
+    );
+  }
+  const refusal = refusalOf(env, asked);
+  if (refusal !== null) {
+    const moved =
+      declared !== null && !same ? `; run \`agnes sync ${source}\`, its plugin declares another` : "";
+    return { ...asked, refusal: `${refusal}${moved}` };
+  }
+  return { ...asked, refusal: await tryAttach(services, request, connection, source, asked) };
 }
 
 async function tryAttach(
@@ -173,9 +195,14 @@ async function statOf(host: Host, path: string): Promise<string | null> {
 }
 
 /** What else decides how a source is shown. */
-function settingsOf(env: Host["env"], request: RebuildRequest): string {
+function settingsOf(env: Host["env"], request: RebuildRequest, source: string): string {
   const names = ["EXTENSIONS", "TOKEN_ENVS", "HOST_ALLOWLIST"].map(
     (name) => env[`AGNES_REMOTE_ATTACH_${name}`] ?? "-",
   );
-  return [...names, request.declaredRemote === undefined ? "lists" : "declared"].join(" ");
+  const settings = JSON.stringify([request.extensions ?? [], request.configured?.(source)?.settings ?? ""]);
+  return [
+    ...names,
+    request.declaredRemote === undefined ? "lists" : "declared",
+    createHash("sha256").update(settings).digest("hex").slice(0, 16),
+  ].join(" ");
 }

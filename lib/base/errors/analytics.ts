@@ -9,6 +9,7 @@ export const analyticsErrors = {
   remote_unavailable: errorSpec<{ table: string; reason: string }>({
     status: 502,
     message: (d) => `the remote table ${shown(d.table)} cannot be reached: ${d.reason}`,
-    hint: () => "`agnes doctor` says what each remote table needs and installs extensions.",
+    hint: () =>
+      "`agnes doctor` lists what each remote table needs; with `--install-extensions` it installs extensions.",
   }),
 } as const;

@@ -12,7 +12,7 @@ const SMALL_BLOCKS = { default_block_size: "16384" };
 
 /** What the views said when they were written. */
 export interface BuiltDatabase {
-  /** Remote tables without a view, and why. */
+  /** Tables of DuckDB files without a view, and why. Those that an extension attaches never have one. */
   readonly unattached: ReadonlyMap<string, string>;
 }
 
@@ -71,9 +71,11 @@ async function createRemoteViews(
 ): Promise<ReadonlyMap<string, string>> {
   const unattached = new Map<string, string>();
   const failures = new Map<string, string | null>();
-  for (const info of state.remotes) failures.set(info.alias, await attach(connection, info));
+  // Whether an extension may be loaded, and be given a token, is decided where it is queried.
+  const files = state.remotes.filter((info) => info.extension === "duckdb");
+  for (const info of files) failures.set(info.alias, await attach(connection, info));
   for (const { name, remote } of state.tables) {
-    if (remote === undefined) continue;
+    if (remote === undefined || !failures.has(remote.alias)) continue;
     const reason = failures.get(remote.alias) ?? null;
     try {
       if (reason !== null) throw new Error(reason);
@@ -93,12 +95,8 @@ async function createRemoteViews(
   return unattached;
 }
 
-/** Attaches a database that needs no token; gives the reason when it cannot be. */
+/** Attaches a DuckDB file; gives the reason when it cannot be. */
 async function attach(connection: Connection, info: RemoteAttachInfo): Promise<string | null> {
-  if (info.extension !== "duckdb") {
-    // Whether an extension may be loaded, and be given a token, is decided where it is queried.
-    return `the extension ${info.extension} is attached when it is queried, not when it is extracted`;
-  }
   try {
     await connection.run(`ATTACH ${quoteLiteral(info.url)} AS ${quoteIdentifier(info.alias)} (READ_ONLY)`);
     return null;

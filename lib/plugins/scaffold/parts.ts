@@ -86,8 +86,8 @@ export const scaffoldParts: { readonly [C in Capability]: ScaffoldPart } = {
     context: ["resolvePath"],
     needsRows: false,
     methods: `
-      // How DuckDB attaches the source itself. Replace: its extension, its address, and in tokenEnv the NAME of
-      // the variable that holds the token; never the token.
+      // How DuckDB attaches the source itself. Replace: its address; its extension, which extensions of definePlugin
+      // describes; and in tokenEnv the NAME of the variable that holds the token, secrets.TOKEN.name; never the token.
       remote() {
         return { alias: "ALIAS_NAME", extension: "duckdb", url: resolvePath("PLUGIN_NAME.duckdb"), tokenEnv: "" };
       },

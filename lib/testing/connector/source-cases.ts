@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { isExposedName, toExposedName } from "../../base/mod.ts";
-import { capabilities, type TableInfo } from "../../kit/mod.ts";
+import { capabilities, type RemoteAttachInfo, type TableInfo } from "../../kit/mod.ts";
 import { discoverTables } from "../../plugins/mod.ts";
 import { connectBare } from "./bare.ts";
 import type { SourceCase } from "./config.ts";
@@ -106,6 +106,7 @@ export const sourceCases: readonly SourceCase[] = [
       assert.match(info.tokenEnv, /^([A-Z][A-Z0-9_]{0,63})?$/, "tokenEnv is not the name of a variable");
       assert.ok(!/:\/\/[^/@]*:[^/@]*@/.test(info.url), "the url holds a user and a password");
       assertNoSecret(session, "what remote() gives", info);
+      assertTokenTaken(session, info);
     },
   },
   {
@@ -137,6 +138,19 @@ export const sourceCases: readonly SourceCase[] = [
     },
   },
 ];
+
+/** A token that nothing takes would never reach the extension, and the table would not be attached. */
+function assertTokenTaken({ plugin }: Session, info: RemoteAttachInfo): void {
+  if (info.tokenEnv === "") return;
+  const { tokenOption, secret } = plugin.extensions?.[info.extension] ?? {};
+  const values = [...Object.values(info.options ?? {}), ...Object.values(info.secret ?? {})];
+  assert.ok(
+    tokenOption !== undefined ||
+      secret?.tokenParameter !== undefined ||
+      values.some((value) => typeof value === "object" && value.name === info.tokenEnv),
+    `tokenEnv is ${info.tokenEnv}, but extensions.${info.extension} has neither tokenOption nor secret.tokenParameter`,
+  );
+}
 
 function checkTable({ plugin }: Session, table: TableInfo): void {
   const known = new Set(capabilities.filter((capability) => plugin.capabilities.includes(capability)));

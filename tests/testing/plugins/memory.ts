@@ -55,6 +55,7 @@ export function memoryPlugin(
     capabilities: declared,
     options: v.strictObject({}),
     secrets: { TOKEN: { description: "A token", required: true } },
+    extensions: { memory: { tokenOption: "TOKEN" } },
     connect(context: Context) {
       const rows = people();
       const good = goodConnector(context, rows);

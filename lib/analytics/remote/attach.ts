@@ -1,0 +1,94 @@
+import { isAgnesError, messageOf, redact, type Host } from "../../base/mod.ts";
+import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import { databaseNames } from "../model.ts";
+import { variablesOf, type PlannedValue } from "./plan.ts";
+import type { RemoteRequest } from "./refusal.ts";
+
+/**
+ * Attaches a database under the session's own name for it, as its plan says.
+ *
+ * @param options.install whether the extension may be downloaded; never while a query waits
+ * @throws `duckdb_failed`
+ */
+export async function attachRemote(
+  connection: Pick<Connection, "run">,
+  env: Host["env"],
+  source: string,
+  remote: RemoteRequest,
+  options: { readonly install: boolean },
+): Promise<void> {
+  const { extension, plan, url } = remote;
+  const name = quoteIdentifier(databaseNames.remote(source, remote.alias));
+  if (extension !== "duckdb") await loadExtension(connection, remote, options.install);
+  const settings = [`TYPE ${quoteIdentifier(plan.type)}`];
+  if (plan.readOnly) settings.push("READ_ONLY");
+  settings.push(...valuesSql(env, plan.options));
+  if (plan.secret !== null) {
+    const { type, option, parameters } = plan.secret;
+    const parts = [`TYPE ${quoteIdentifier(type)}`, ...valuesSql(env, parameters)];
+    // Named after the database, so that two sources do not take each other's; in memory, never on disk.
+    await connection.run(`CREATE OR REPLACE TEMPORARY SECRET ${name} (${parts.join(", ")})`);
+    if (option !== null) settings.push(`${option} ${name}`);
+  }
+  await connection.run(`ATTACH ${quoteLiteral(url)} AS ${name} (${settings.join(", ")})`);
+}
+
+function valuesSql(env: Host["env"], values: Readonly<Record<string, PlannedValue>>): readonly string[] {
+  return Object.entries(values).map(([name, value]) => `${name} ${valueSql(env, value)}`);
+}
+
+function valueSql(env: Host["env"], value: PlannedValue): string {
+  if (typeof value === "object") return quoteLiteral(env[value.env] ?? "");
+  return typeof value === "string" ? quoteLiteral(value) : String(value).toUpperCase();
+}
+
+async function loadExtension(
+  connection: Pick<Connection, "run">,
+  { extension, plan }: RemoteRequest,
+  install: boolean,
+): Promise<void> {
+  const name = quoteIdentifier(extension);
+  try {
+    await connection.run(`LOAD ${name}`);
+  } catch (error) {
+    if (!install) throw error;
+    // One that is there and cannot be loaded is damaged, or of another DuckDB.
+    const force = isMissing(error) ? "" : "FORCE ";
+    await connection.run(`${force}INSTALL ${name} FROM ${plan.repository}`);
+    await connection.run(`LOAD ${name}`);
+  }
+}
+
+/** Why attaching failed, in one line and without a secret, whatever the extension says. */
+export function attachFailure(env: Host["env"], remote: RemoteRequest, error: unknown): string {
+  const { extension, plan } = remote;
+  if (isMissing(error)) {
+    return `the DuckDB extension ${extension} is not installed; \`agnes doctor --install-extensions\` installs it from ${plan.repository}`;
+  }
+  const reason = isAgnesError(error, "duckdb_failed")
+    ? (error.details as { readonly reason: string }).reason
+    : messageOf(error);
+  const lines = reason.split("\n").map((line) => line.trim());
+  return redact(
+    lines
+      .slice(0, 2)
+      .filter((line) => line !== "")
+      .join(" "),
+    secretValues(env, remote),
+  );
+}
+
+/** The values that nothing may show of an attached database. */
+export function secretValues(env: Host["env"], { plan, tokenEnv }: RemoteRequest): readonly string[] {
+  return [...new Set([...variablesOf(plan), tokenEnv])].flatMap((name) => spellings(env[name] ?? ""));
+}
+
+/** A connection string is quoted with backslashes, and SQL by doubling. */
+function spellings(value: string): readonly string[] {
+  if (value === "") return [];
+  return [...new Set([value, value.replace(/[\\']/g, "\\$&"), value.replaceAll("'", "''")])];
+}
+
+function isMissing(error: unknown): boolean {
+  return /^DuckDB could not run LOAD [\s\S]*not found/.test(messageOf(error));
+}

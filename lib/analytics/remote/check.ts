@@ -1,0 +1,120 @@
+import { isAgnesError, throwIfAborted, type Host, type Log } from "../../base/mod.ts";
+import {
+  openDatabase,
+  quoteIdentifier,
+  quoteLiteral,
+  type Connection,
+  type DuckDBLimits,
+} from "../../duckdb/mod.ts";
+import { databaseNames, tableId, type AnalyticsTable, type RemoteDatabase } from "../model.ts";
+import { analyticsPath } from "../paths.ts";
+import { readAnalyticsState } from "../state.ts";
+import { attachFailure, attachRemote } from "./attach.ts";
+import { attachSettings, type NamedExtension } from "./plan.ts";
+import { refusalOf } from "./refusal.ts";
+
+/** Whether one remote table can be attached now. */
+export interface RemoteCheck {
+  readonly source: string;
+  readonly name: string;
+  /** The DuckDB extension of its database; null when its source cannot be attached at all. */
+  readonly extension: string | null;
+  /** Why it cannot be attached; null when it can, or when its source is not attached at all. */
+  readonly reason: string | null;
+}
+
+/** What is to be checked. */
+export interface RemoteCheckRequest {
+  readonly dataDirectory: string;
+  readonly extensions: readonly NamedExtension[];
+  /** Whether extensions may be downloaded now. */
+  readonly installExtensions: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Attaches the database of each remote table that is published, looks for the table in it, and lets go of it again.
+ *
+ * @throws `file_unreadable`, `duckdb_failed` when `analytics.duckdb` cannot be read, `aborted`
+ */
+export async function checkRemotes(
+  services: { readonly host: Host; readonly log: Log; readonly limits: DuckDBLimits },
+  request: RemoteCheckRequest,
+): Promise<readonly RemoteCheck[]> {
+  const { host } = services;
+  const path = analyticsPath(request.dataDirectory);
+  if ((await host.files.stat(path)) === null) return [];
+  await using database = await openDatabase({
+    limits: services.limits,
+    settings: attachSettings(request.extensions),
+  });
+  await using connection = await database.connect();
+  await connection.run(
+    `ATTACH ${quoteLiteral(path)} AS ${quoteIdentifier(databaseNames.analytics)} (READ_ONLY)`,
+  );
+  const state = await readAnalyticsState(connection, databaseNames.analytics);
+  const checks: RemoteCheck[] = [];
+  for (const { source, remotes } of state?.sources ?? []) {
+    const tables = state!.tables.filter((table) => table.source === source && table.way === "remote");
+    for (const alias of new Set(tables.map(({ remote }) => remote?.alias ?? ""))) {
+      throwIfAborted(request.signal, "the check of remote tables");
+      const own = tables.filter(({ remote }) => (remote?.alias ?? "") === alias);
+      const found = remotes.find((remote) => remote.alias === alias);
+      checks.push(...(await checkDatabase(connection, host.env, own, found, request)));
+    }
+  }
+  return checks.sort((a, b) => (tableId(a) < tableId(b) ? -1 : 1));
+}
+
+async function checkDatabase(
+  connection: Connection,
+  env: Host["env"],
+  tables: readonly AnalyticsTable[],
+  remote: RemoteDatabase | undefined,
+  { installExtensions: install, signal }: RemoteCheckRequest,
+): Promise<readonly RemoteCheck[]> {
+  const all = (reason: string | null) =>
+    tables.map(({ source, name }) => ({ source, name, extension: remote?.extension ?? null, reason }));
+  if (remote === undefined) {
+    return all(tables[0]?.remote?.alias === "" ? null : "the extract names no database for it");
+  }
+  const { source } = tables[0]!;
+  // What a rebuild refused for what the extract asks, only a rebuild allows again.
+  const refusal = refusalOf(env, remote);
+  if (refusal !== null) return all(remote.refusal ?? refusal);
+  try {
+    await attachRemote(connection, env, source, remote, { install });
+  } catch (error) {
+    return all(attachFailure(env, remote, error));
+  }
+  try {
+    const checks: RemoteCheck[] = [];
+    for (const { name, definition } of tables) {
+      const reason = await missingReason(connection, definition, { env, remote, signal });
+      checks.push({ source, name, extension: remote.extension, reason });
+    }
+    return checks;
+  } finally {
+    await connection.run(`DETACH ${quoteIdentifier(databaseNames.remote(source, remote.alias))}`);
+  }
+}
+
+/** Some extensions attach what is not there, and notice when a table is asked for. */
+async function missingReason(
+  connection: Connection,
+  definition: string,
+  context: {
+    readonly env: Host["env"];
+    readonly remote: RemoteDatabase;
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<string | null> {
+  const { env, remote, signal } = context;
+  try {
+    await connection.describe(definition, signal === undefined ? {} : { signal });
+    return null;
+  } catch (error) {
+    if (isAgnesError(error, "aborted")) throw error;
+    return attachFailure(env, remote, error);
+  }
+}

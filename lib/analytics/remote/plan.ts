@@ -1,0 +1,156 @@
+import type { AnyPlugin, AttachValue, ExtensionSpec, RemoteAttachInfo } from "../../kit/mod.ts";
+
+/** A value of an attach: a constant, or the environment variable that holds it. */
+export type PlannedValue = string | number | boolean | { readonly env: string };
+
+/** How a database is attached, by what a plugin says; no secret is in it. */
+export interface AttachPlan {
+  /** The plugin that names the extension; null when only the environment allows it. */
+  readonly plugin: string | null;
+  readonly repository: "core" | "community";
+  readonly type: string;
+  readonly readOnly: boolean;
+  readonly options: Readonly<Record<string, PlannedValue>>;
+  readonly secret: {
+    readonly type: string;
+    readonly option: string | null;
+    readonly parameters: Readonly<Record<string, PlannedValue>>;
+  } | null;
+  /** Whether something takes the token. */
+  readonly takesToken: boolean;
+  /** Whom the attach connects to; null is unknown. */
+  readonly hosts: readonly string[] | null;
+  /** Whether an extract may ask for it that no plugin vouches for. */
+  readonly foreign: boolean;
+  /** Variables whose values may be handed over. */
+  readonly variables: readonly string[];
+}
+
+/** An extension that a loaded plugin names. */
+export interface NamedExtension {
+  readonly name: string;
+  readonly plugin: string;
+  readonly spec: ExtensionSpec;
+  /** Where the secrets of that plugin come from, in this workspace. */
+  readonly variables: readonly string[];
+}
+
+/** A source of the workspace, as far as its secrets go. */
+interface ConfiguredSource {
+  readonly plugin: string;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** The extensions that plugins name; two may name the same one. */
+export function namedExtensions(
+  plugins: readonly AnyPlugin[],
+  sources: readonly ConfiguredSource[],
+): readonly NamedExtension[] {
+  return plugins.flatMap((plugin) => {
+    const own = sources.filter((source) => source.plugin === plugin.name);
+    const variables = Object.keys(plugin.secrets).flatMap((secret) =>
+      own.length === 0 ? [secret] : own.map((source) => source.secrets[secret] ?? secret),
+    );
+    return Object.entries(plugin.extensions ?? {}).map(([name, spec]) => ({
+      name,
+      plugin: plugin.name,
+      spec,
+      variables: [...new Set(variables)],
+    }));
+  });
+}
+
+/** With what the plugin of a source says before what others say of the same extensions. */
+export function ownFirst(
+  extensions: readonly NamedExtension[],
+  plugin: string | undefined,
+): readonly NamedExtension[] {
+  const isOwn = (extension: NamedExtension) => extension.plugin === plugin;
+  return [...extensions.filter(isOwn), ...extensions.filter((extension) => !isOwn(extension))];
+}
+
+/** The settings of a database that attaches: DuckDB loads what the community made only when it is opened so. */
+export function attachSettings(extensions: readonly NamedExtension[]): Readonly<Record<string, string>> {
+  const isNamed = extensions.some(({ spec }) => spec.repository === "community");
+  return { allow_community_extensions: String(isNamed) };
+}
+
+/**
+ * Plans the attach of a database.
+ *
+ * @param remote what the extract asks for
+ * @param declared what the plugin of the source says about that same database; null when it says nothing
+ */
+export function planAttach(
+  remote: Pick<RemoteAttachInfo, "extension" | "url" | "tokenEnv">,
+  declared: RemoteAttachInfo | null,
+  extensions: readonly NamedExtension[],
+): AttachPlan {
+  const folded = remote.extension.toLowerCase();
+  const named = extensions.find(({ name }) => name.toLowerCase() === folded);
+  const spec: ExtensionSpec = named?.spec ?? {};
+  const token: PlannedValue | null = remote.tokenEnv === "" ? null : { env: remote.tokenEnv };
+  const { secret: secretSpec, tokenOption } = spec;
+  const parameters: Record<string, PlannedValue> = planned(declared?.secret);
+  if (secretSpec?.tokenParameter !== undefined && token !== null) {
+    parameters[secretSpec.tokenParameter] = token;
+  }
+  const options: Record<string, PlannedValue> = planned(declared?.options);
+  if (tokenOption !== undefined && token !== null) options[tokenOption] = token;
+  const own = variablesIn([...Object.values(parameters), ...Object.values(options)]);
+  return {
+    plugin: named?.plugin ?? null,
+    repository: spec.repository ?? "core",
+    type: spec.type ?? remote.extension,
+    readOnly: spec.readOnly ?? true,
+    options,
+    secret:
+      secretSpec === undefined || Object.keys(parameters).length === 0
+        ? null
+        : {
+            type: secretSpec.type,
+            option: secretSpec.option === undefined ? "SECRET" : secretSpec.option,
+            parameters,
+          },
+    takesToken: tokenOption !== undefined || secretSpec?.tokenParameter !== undefined,
+    hosts: hostsOf(remote, spec),
+    foreign: spec.foreign ?? false,
+    variables:
+      declared === null ? (named?.variables ?? []) : [...own, ...(token === null ? [] : [token.env])],
+  };
+}
+
+/** Which table functions views of an extract may call to reach a database with this extension. */
+export function viewFunctions(extension: string, extensions: readonly NamedExtension[]): readonly string[] {
+  const folded = extension.toLowerCase();
+  const named = extensions.find(({ name }) => name.toLowerCase() === folded);
+  return (named?.spec.functions ?? []).map((name) => name.toLowerCase());
+}
+
+/** The environment variables that an attach reads. */
+export function variablesOf({ options, secret }: AttachPlan): readonly string[] {
+  return variablesIn([...Object.values(options), ...Object.values(secret?.parameters ?? {})]);
+}
+
+function variablesIn(values: readonly PlannedValue[]): readonly string[] {
+  return [...new Set(values.flatMap((value) => (typeof value === "object" ? [value.env] : [])))];
+}
+
+function planned(values: Readonly<Record<string, AttachValue>> = {}): Record<string, PlannedValue> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      typeof value === "object" ? { env: value.name } : value,
+    ]),
+  );
+}
+
+function hostsOf(
+  { extension, url }: Pick<RemoteAttachInfo, "extension" | "url">,
+  { hosts }: ExtensionSpec,
+): readonly string[] | null {
+  if (extension === "duckdb") return [];
+  if (hosts !== undefined) return hosts(url);
+  const host = URL.canParse(url) ? new URL(url).hostname.toLowerCase() : "";
+  return host === "" ? null : [host];
+}

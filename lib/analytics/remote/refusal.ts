@@ -1,0 +1,94 @@
+import { checkEnvironmentName, isExposedName, shown, type Host } from "../../base/mod.ts";
+import type { RemoteDatabase } from "../model.ts";
+import { variablesOf } from "./plan.ts";
+
+/** What an extract asks to have attached; untrusted, unless the plugin of its source declared the same. */
+export type RemoteRequest = Omit<RemoteDatabase, "refusal">;
+
+/**
+ * Why a database may not be attached, or null when it may.
+ *
+ * An extract is input: without this it could have any variable of the environment sent anywhere. What the plugin of
+ * its source declares may be attached, and what a loaded plugin allows for extracts of others.
+ * `AGNES_REMOTE_ATTACH_EXTENSIONS`, `…_TOKEN_ENVS` and `…_HOST_ALLOWLIST` list all that may be, instead; they are
+ * separated by commas.
+ */
+export function refusalOf(env: Host["env"], remote: RemoteRequest): string | null {
+  const { alias, extension, plan, tokenEnv } = remote;
+  if (!isExposedName(alias)) return `the alias ${shown(alias)} is not a valid name`;
+  if (!isExposedName(extension)) return `the extension ${shown(extension)} is not a valid name`;
+  return (
+    extensionRefusal(env, remote) ??
+    (plan.takesToken || tokenEnv === "" || variablesOf(plan).includes(tokenEnv)
+      ? null
+      : `no plugin states how the extension ${extension} takes its token`) ??
+    tokenRefusal(env, remote) ??
+    hostRefusal(env, remote)
+  );
+}
+
+function extensionRefusal(env: Host["env"], { extension, declared, plan }: RemoteRequest): string | null {
+  const listed = listOf(env["AGNES_REMOTE_ATTACH_EXTENSIONS"]);
+  if (extension === "duckdb") {
+    return declared || listed?.includes(extension) === true
+      ? null
+      : "a DuckDB file is attached only when the plugin of the source declares it";
+  }
+  if (listed !== null) {
+    return listed.includes(extension.toLowerCase())
+      ? null
+      : `the extension ${extension} is not on the list (AGNES_REMOTE_ATTACH_EXTENSIONS)`;
+  }
+  if (declared || (plan.plugin !== null && plan.foreign)) return null;
+  return plan.plugin === null
+    ? `no loaded plugin names the extension ${extension}`
+    : `the extension ${extension} attaches only what the plugin of the source declares`;
+}
+
+function tokenRefusal(env: Host["env"], { plan, tokenEnv }: RemoteRequest): string | null {
+  const replaced = listOf(env["AGNES_REMOTE_ATTACH_TOKEN_ENVS"]);
+  for (const name of new Set([...variablesOf(plan), ...(tokenEnv === "" ? [] : [tokenEnv])])) {
+    try {
+      checkEnvironmentName("the token variable", name);
+    } catch {
+      return `the token variable ${shown(name)} is not a valid name`;
+    }
+    const allowed = replaced === null ? plan.variables.includes(name) : replaced.includes(name.toLowerCase());
+    if (!allowed) {
+      return replaced === null
+        ? `the token variable ${name} is none of the plugin that names the extension`
+        : `the token variable ${name} is not on the list (AGNES_REMOTE_ATTACH_TOKEN_ENVS)`;
+    }
+    if ((env[name] ?? "") === "") return `the environment variable ${name} is not set`;
+  }
+  return null;
+}
+
+function hostRefusal(env: Host["env"], { plan, url }: RemoteRequest): string | null {
+  const listed = listOf(env["AGNES_REMOTE_ATTACH_HOST_ALLOWLIST"]);
+  if (listed === null) return null;
+  if (plan.hosts === null) return `no host can be read from the address ${shown(url)}`;
+  const other = plan.hosts.find((host) => !listed.includes(host.toLowerCase()));
+  return other === undefined
+    ? null
+    : `the host ${other} is not on the list (AGNES_REMOTE_ATTACH_HOST_ALLOWLIST)`;
+}
+
+/** Whether a token may go to any host that an extract names, which no plugin vouches for: worth a warning. */
+export function isAnyHost(env: Host["env"], { declared, plan }: RemoteRequest): boolean {
+  const reachesHosts = plan.hosts === null || plan.hosts.length > 0;
+  return (
+    !declared &&
+    reachesHosts &&
+    variablesOf(plan).length > 0 &&
+    listOf(env["AGNES_REMOTE_ATTACH_HOST_ALLOWLIST"]) === null
+  );
+}
+
+function listOf(text: string | undefined): readonly string[] | null {
+  if (text === undefined) return null;
+  return text
+    .split(",")
+    .map((item) => item.trim().toLowerCase())
+    .filter((item) => item !== "");
+}

@@ -1,0 +1,116 @@
+import { isExposedName, shown } from "../base/mod.ts";
+import type { AnyPlugin, AttachValue, ExtensionSpec, RemoteAttachInfo } from "../kit/mod.ts";
+
+const KEYS: readonly (keyof ExtensionSpec)[] = [
+  "repository",
+  "type",
+  "readOnly",
+  "tokenOption",
+  "secret",
+  "hosts",
+  "foreign",
+  "functions",
+];
+const SECRET_KEYS = ["type", "tokenParameter", "option"];
+
+/** Options that decide what an attach is; they follow from the extension. */
+const OWN_OPTIONS = ["TYPE", "READ_ONLY", "READ_WRITE", "ACCESS_MODE"];
+
+/** What is wrong with the `extensions` of a plugin. */
+export function extensionsProblem(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (!isRecord(value)) return "extensions should be an object of DuckDB extensions by name";
+  for (const [name, spec] of Object.entries(value)) {
+    if (!isExposedName(name)) return `the extension ${shown(name)} is not a valid name`;
+    if (name === "duckdb") return "a DuckDB file needs no extension: take duckdb out of extensions";
+    const problem = isRecord(spec) ? specProblem(spec) : "should be an object; {} for an official extension";
+    if (problem !== undefined) return `extensions.${name} ${problem}`;
+  }
+  return undefined;
+}
+
+function specProblem(spec: Readonly<Record<string, unknown>>): string | undefined {
+  const unknown = Object.keys(spec).find((key) => !(KEYS as readonly string[]).includes(key));
+  if (unknown !== undefined) return `has the key ${shown(unknown)}; there are ${KEYS.join(", ")}`;
+  const { repository, type, readOnly, tokenOption, secret, hosts, foreign, functions } = spec;
+  if (repository !== undefined && repository !== "core" && repository !== "community") {
+    return `has the repository ${shown(repository)}, but should have core or community`;
+  }
+  for (const [key, name] of Object.entries({ type, tokenOption })) {
+    if (name !== undefined && !isName(name))
+      return `has the ${key} ${shown(name)}, which is not a valid name`;
+  }
+  for (const [key, flag] of Object.entries({ readOnly, foreign })) {
+    if (flag !== undefined && typeof flag !== "boolean") return `has ${key}, which should be true or false`;
+  }
+  if (hosts !== undefined && typeof hosts !== "function") return "has hosts, which should be a function";
+  if (functions !== undefined && !(Array.isArray(functions) && functions.every(isName))) {
+    return "has functions, which should be a list of names";
+  }
+  return secret === undefined ? undefined : secretProblem(secret);
+}
+
+function secretProblem(secret: unknown): string | undefined {
+  if (!isRecord(secret) || !isName(secret["type"])) return "has a secret without a type";
+  const unknown = Object.keys(secret).find((key) => !SECRET_KEYS.includes(key));
+  if (unknown !== undefined) {
+    return `has a secret with the key ${shown(unknown)}; there are ${SECRET_KEYS.join(", ")}`;
+  }
+  const { tokenParameter, option } = secret;
+  if (tokenParameter !== undefined && !isName(tokenParameter)) {
+    return `has the tokenParameter ${shown(tokenParameter)}, which is not a valid name`;
+  }
+  return option === undefined || option === null || isName(option)
+    ? undefined
+    : `has the secret option ${shown(option)}, which is not a valid name`;
+}
+
+/**
+ * What is wrong with the options and the secret of an attach. No value is shown.
+ *
+ * @param secrets the values that no constant may hold
+ */
+export function attachProblem(
+  plugin: Pick<AnyPlugin, "extensions">,
+  info: RemoteAttachInfo,
+  secrets: Iterable<string>,
+): string | undefined {
+  const values = [...secrets].filter((value) => value !== "");
+  const specs: Readonly<Record<string, ExtensionSpec>> = plugin.extensions ?? {};
+  const spec = Object.hasOwn(specs, info.extension) ? specs[info.extension] : undefined;
+  if (info.secret !== undefined && spec?.secret === undefined) {
+    return `remote() gives a secret, but extensions.${info.extension}.secret does not describe one`;
+  }
+  for (const [part, given] of Object.entries({ options: info.options, secret: info.secret })) {
+    if (given === undefined) continue;
+    for (const [name, value] of Object.entries(given)) {
+      const problem = valueProblem(name, value, values);
+      if (problem !== undefined) return `${part} of remote(): ${problem}`;
+    }
+  }
+  const own = Object.keys(info.options ?? {}).find((name) => OWN_OPTIONS.includes(name.toUpperCase()));
+  return own === undefined ? undefined : `options of remote(): ${own} follows from extensions of the plugin`;
+}
+
+function valueProblem(name: string, value: AttachValue, secrets: readonly string[]): string | undefined {
+  if (!isExposedName(name)) return `${shown(name)} is not a valid name`;
+  if (isSecret(value) || typeof value === "boolean") return undefined;
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : `${name} is not a finite number`;
+  if (typeof value !== "string") return `${name} should be a text, a number, true, false or a secret`;
+  return secrets.some((secret) => value.includes(secret))
+    ? `${name} holds the value of a secret; give the secret itself, secrets.NAME`
+    : undefined;
+}
+
+/** By shape and not by class, since a plugin from a package may hold a kit of its own. */
+function isSecret(value: unknown): value is { readonly name: string } {
+  return isRecord(value) && typeof value["name"] === "string" && typeof value["reveal"] === "function";
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === "string" && isExposedName(value);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

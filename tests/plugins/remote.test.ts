@@ -1,0 +1,54 @@
+import { expect, test } from "bun:test";
+
+import type { AgnesError } from "../../lib/base/mod.ts";
+import { Secret, type ExtensionSpec, type RemoteAttachInfo } from "../../lib/kit/mod.ts";
+import { connect, plugin } from "./example.ts";
+
+const info = { alias: "pg", extension: "postgres", url: "host=db", tokenEnv: "PG_PASSWORD" };
+const postgres: ExtensionSpec = { secret: { type: "postgres", tokenParameter: "PASSWORD" } };
+
+/** What `remote()` of a connected source gives. */
+async function remoteOf(given: RemoteAttachInfo, extensions = { postgres }): Promise<RemoteAttachInfo> {
+  const used = plugin({
+    capabilities: ["remote"],
+    secrets: { PG_PASSWORD: { description: "password", required: true } },
+    extensions,
+    connect: () => ({ remote: () => given }),
+  });
+  const { handle } = await connect(
+    used,
+    { secrets: { PG_PASSWORD: "CRM_PASSWORD" } },
+    { host: { env: { CRM_PASSWORD: "s3cret" } } },
+  );
+  await using _ = handle;
+  return handle.connector.remote!();
+}
+
+test("remote() gives what the plugin says", async () => {
+  const whole = {
+    ...info,
+    options: { SCHEMA: "public", LIMIT: 5, DIRECT: true },
+    secret: { USER: "reader", KEY: new Secret("CRM_PASSWORD", "s3cret") },
+  };
+  expect(await remoteOf(whole)).toBe(whole);
+});
+
+test.each<[string, Partial<RemoteAttachInfo>, string]>([
+  ["a secret in an option", { options: { OPT: "x=s3cret" } }, "OPT holds the value of a secret"],
+  ["a secret in a parameter", { secret: { USER: "s3cret" } }, "USER holds the value of a secret"],
+  ["an option that is no name", { options: { "A, B": 1 } }, '"A, B" is not a valid name'],
+  ["an access mode", { options: { read_write: true } }, "read_write follows from extensions"],
+  ["a type", { options: { TYPE: "mysql" } }, "TYPE follows from extensions"],
+  ["a number that is none", { options: { LIMIT: Number.NaN } }, "LIMIT is not a finite number"],
+  ["a list", { options: { LIST: [] as never } }, "LIST should be a text, a number, true, false or a secret"],
+  [
+    "a secret that nothing describes",
+    { extension: "mysql", secret: { USER: "x" } },
+    "extensions.mysql.secret does not describe one",
+  ],
+])("remote() is refused for %s, and no value is shown", async (_title, change, reason) => {
+  const error = await remoteOf({ ...info, ...change }).catch((thrown: unknown) => thrown as AgnesError);
+  expect(error).toMatchObject({ code: "plugin_failed" });
+  expect((error as AgnesError).message).toContain(reason);
+  expect((error as AgnesError).message).not.toContain("s3cret");
+});

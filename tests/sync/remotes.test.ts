@@ -1,0 +1,76 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+
+import { createAgnes } from "agnes";
+import { definePlugin, int64, table, type RemoteAttachInfo } from "agnes/kit";
+import { createLog, type LogEntry } from "../../lib/base/mod.ts";
+import { openDatabase } from "../../lib/duckdb/mod.ts";
+import * as v from "valibot";
+
+import { temporaryFolder } from "./workspace.ts";
+
+const rows = table("rows", { id: int64() });
+const shape = { version: "1.0.0", description: "A source", options: v.strictObject({}), secrets: {} };
+
+test("remoteTables() gives the way of each remote table, with the reason where it is not attached, and nothing is warned of", async () => {
+  using folder = temporaryFolder();
+  const url = join(folder.path, "other.duckdb");
+  {
+    await using database = await openDatabase({ path: url });
+    await using connection = await database.connect();
+    await connection.run("CREATE TABLE rows AS SELECT 7::BIGINT AS id");
+  }
+  const attached = (name: string, info: Partial<RemoteAttachInfo>) =>
+    definePlugin({
+      ...shape,
+      name,
+      capabilities: ["discover", "remote"],
+      connect: () => ({
+        discover: async () => [rows],
+        remote: () => ({ alias: name, extension: "duckdb", url, tokenEnv: "", ...info }),
+      }),
+    });
+  const asked = definePlugin({
+    ...shape,
+    name: "asked",
+    capabilities: ["discover", "read"],
+    connect: () => ({
+      discover: async () => [rows],
+      async *read() {
+        yield [{ id: 1 }];
+      },
+    }),
+  });
+  const entries: LogEntry[] = [];
+  await using agnes = await createAgnes({
+    workspace: folder.path,
+    plugins: [attached("file", {}), attached("other", { extension: "no_such_extension" }), asked],
+    log: createLog((entry) => entries.push(entry)),
+    config: {
+      version: 1,
+      sources: { file: { plugin: "file" }, other: { plugin: "other" }, asked: { plugin: "asked" } },
+    },
+  });
+  expect(await agnes.remoteTables()).toEqual([]);
+  for (const source of ["file", "other", "asked"]) {
+    const change = {
+      source,
+      source_table: "rows",
+      view_name: `${source}_rows`,
+      query_mode: "remote",
+    } as const;
+    await (await agnes.tables()).register(change);
+  }
+  expect((await agnes.sync()).status).toBe("complete");
+  const [live, attachedTable, missing] = await agnes.remoteTables();
+  expect(live).toEqual({ id: "asked.rows", way: "live", extension: null, reason: null });
+  expect(attachedTable).toEqual({ id: "file.rows", way: "attach", extension: "duckdb", reason: null });
+  expect(missing).toMatchObject({ id: "other.rows", way: "none", extension: "no_such_extension" });
+  expect(missing!.reason).toContain("no_such_extension is not installed");
+  expect(missing!.reason).toContain("its plugin other can neither read nor query");
+  expect(await agnes.rows("SELECT * FROM file_rows UNION ALL SELECT * FROM asked_rows ORDER BY 1")).toEqual([
+    { id: 1 },
+    { id: 7 },
+  ]);
+  expect(entries.filter(({ level }) => level === "warn" || level === "error")).toEqual([]);
+});
