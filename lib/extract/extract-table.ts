@@ -131,7 +131,7 @@ async function readAndMerge(
       await discard(context, [...staged.parts, ...merged.written]);
       const fingerprint = compared.fingerprint === undefined ? {} : { fingerprint: compared.fingerprint };
       const checked = { ...withoutState(previous), ...cursor, ...stateOf(end.state), ...fingerprint };
-      return unchanged(checked, figures(merged.rowsDeleted));
+      return unchanged(checked, figures(merged.rowsDeleted, merged.notes));
     }
     const written = await finishParts(working, merged.written, layout.version.version, {
       key: plan.primaryKey[0],
@@ -141,7 +141,7 @@ async function readAndMerge(
     const known = merged.kept.length > 0 ? {} : fingerprintOfWritten(previous?.fingerprint, merged.written);
     const table = { ...assemble(working, layout, parts, merged, end.state), ...known };
     const outcome: TableOutcome = {
-      ...figures(merged.rowsDeleted),
+      ...figures(merged.rowsDeleted, merged.notes),
       table,
       changed: true,
       partsWritten: written.length,
@@ -149,14 +149,20 @@ async function readAndMerge(
     };
     return { kind: "outcome", outcome };
 
-    function figures(rowsDeleted = 0) {
+    function figures(rowsDeleted = 0, mergeNotes: readonly string[] = []) {
       return {
         full: decision.kind === "whole",
         rowsRead,
         rowsDeleted,
         rowsQuarantined: quarantine?.rows ?? 0,
         ...(quarantine === null || quarantine.rows === 0 ? {} : { quarantinePath: quarantine.path }),
-        notes: [...decision.notes, ...read.range.notes, ...quarantineNotes(quarantine)],
+        notes: [
+          ...decision.notes,
+          ...read.range.notes,
+          ...mergeNotes,
+          ...read.source.unknownKeyNotes(),
+          ...quarantineNotes(quarantine),
+        ],
       };
     }
   } finally {
