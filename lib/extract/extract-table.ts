@@ -61,8 +61,10 @@ export async function extractTable(context: TableContext): Promise<TableOutcome>
 
 async function extractOnce(context: TableContext, quarantine: Quarantine | null): Promise<TableOutcome> {
   const { plan, previous, services } = context;
+  // Columns that were registered for want of a row are no more than a guess.
+  const isGuessed = plan.columnsFrom === "read" && previous?.rows === 0;
   const decision = decideRead(plan, previous, {
-    full: context.full,
+    full: context.full || isGuessed,
     partsMissing: await anyPartMissing(context),
   });
   for (const note of decision.notes) services.log.info(note, { table: plan.name });
