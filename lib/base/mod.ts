@@ -23,3 +23,4 @@ export { publishFile, TEMPORARY_SUFFIX, temporaryPath } from "./publish.ts";
 export { printable, redact } from "./redact.ts";
 export { Secret } from "./secret.ts";
 export { SingleFlight } from "./single-flight.ts";
+export { createTurns } from "./turns.ts";

@@ -61,8 +61,10 @@ export async function extractTable(context: TableContext): Promise<TableOutcome>
 
 async function extractOnce(context: TableContext, quarantine: Quarantine | null): Promise<TableOutcome> {
   const { plan, previous, services } = context;
+  // Columns that were registered for want of a row are no more than a guess.
+  const isGuessed = plan.columnsFrom === "read" && previous?.rows === 0;
   const decision = decideRead(plan, previous, {
-    full: context.full,
+    full: context.full || isGuessed,
     partsMissing: await anyPartMissing(context),
   });
   for (const note of decision.notes) services.log.info(note, { table: plan.name });
@@ -131,7 +133,7 @@ async function readAndMerge(
       await discard(context, [...staged.parts, ...merged.written]);
       const fingerprint = compared.fingerprint === undefined ? {} : { fingerprint: compared.fingerprint };
       const checked = { ...withoutState(previous), ...cursor, ...stateOf(end.state), ...fingerprint };
-      return unchanged(checked, figures(merged.rowsDeleted));
+      return unchanged(checked, figures(merged.rowsDeleted, merged.notes));
     }
     const written = await finishParts(working, merged.written, layout.version.version, {
       key: plan.primaryKey[0],
@@ -141,7 +143,7 @@ async function readAndMerge(
     const known = merged.kept.length > 0 ? {} : fingerprintOfWritten(previous?.fingerprint, merged.written);
     const table = { ...assemble(working, layout, parts, merged, end.state), ...known };
     const outcome: TableOutcome = {
-      ...figures(merged.rowsDeleted),
+      ...figures(merged.rowsDeleted, merged.notes),
       table,
       changed: true,
       partsWritten: written.length,
@@ -149,14 +151,20 @@ async function readAndMerge(
     };
     return { kind: "outcome", outcome };
 
-    function figures(rowsDeleted = 0) {
+    function figures(rowsDeleted = 0, mergeNotes: readonly string[] = []) {
       return {
         full: decision.kind === "whole",
         rowsRead,
         rowsDeleted,
         rowsQuarantined: quarantine?.rows ?? 0,
         ...(quarantine === null || quarantine.rows === 0 ? {} : { quarantinePath: quarantine.path }),
-        notes: [...decision.notes, ...read.range.notes, ...quarantineNotes(quarantine)],
+        notes: [
+          ...decision.notes,
+          ...read.range.notes,
+          ...mergeNotes,
+          ...read.source.unknownKeyNotes(),
+          ...quarantineNotes(quarantine),
+        ],
       };
     }
   } finally {

@@ -18,6 +18,8 @@ export interface TablePlan {
   readonly name: string;
   /** The table as the connector describes it. */
   readonly info: TableInfo;
+  /** Who tells the columns: `info`, or for a plugin without `discover` the first batch of each read. Default `discover`. */
+  readonly columnsFrom?: "discover" | "read";
   readonly mode: QueryMode;
   /** For `materialized`: the SQL that the source runs. */
   readonly query?: string;
@@ -69,7 +71,7 @@ export function checkPlan(plan: TablePlan): void {
   if (!isExposedName(plan.name)) refuse("its name may hold letters, digits and underscores only");
   if (RESERVED.has(plan.name.toLowerCase())) refuse(`the name ${plan.name} belongs to the extract itself`);
   if (plan.mode === "materialized" && plan.query === undefined) refuse("a materialized table needs its SQL");
-  if (plan.mode !== "local") return;
+  if (plan.mode !== "local" || plan.columnsFrom === "read") return;
   const known = new Set(plan.info.schema.fields.map((field) => String(field.name)));
   if (known.size === 0) refuse("the source describes no column of it");
   const folded = new Set([...known].map((name) => name.toLowerCase()));
@@ -99,6 +101,14 @@ export function publishedColumns(plan: TablePlan): readonly string[] {
 export function requestedColumns(plan: TablePlan): readonly string[] {
   const wanted = new Set([...publishedColumns(plan), ...(plan.filter ?? []).map((filter) => filter.column)]);
   return plan.info.schema.fields.map((field) => String(field.name)).filter((name) => wanted.has(name));
+}
+
+/** All columns that the plan itself names, for a table that nobody described. */
+export function namedColumns(plan: TablePlan): readonly string[] {
+  const partition = plan.partitionBy === undefined ? [] : [plan.partitionBy];
+  const cursor = plan.cursor === undefined ? [] : [plan.cursor];
+  const filters = (plan.filter ?? []).map((filter) => filter.column);
+  return [...new Set([...(plan.columns ?? []), ...plan.primaryKey, ...cursor, ...partition, ...filters])];
 }
 
 /** Plans whose names DuckDB would take for the same, by the lower-case name. */

@@ -124,7 +124,7 @@ export interface Plugin<
   readonly secrets: Secrets;
   /**
    * What `sync` does with tables nobody registered, unless `agnes.yaml` says so itself: `all` registers every table
-   * it discovers, `listed` leaves them. Default `listed`.
+   * it discovers, `listed` leaves them, for sources with thousands of tables. Default `all`.
    */
   readonly register?: "all" | "listed";
   /**

@@ -1,3 +1,4 @@
+import { createTurns, shown } from "../base/mod.ts";
 import {
   isFileChunk,
   type AnyConnector,
@@ -61,7 +62,7 @@ function guardedDiscover(connector: AnyConnector, origin: Origin): NonNullable<A
           operation,
           (page) => (Array.isArray(page) ? page.map(wrapped) : wrapped(page as TableInfo)),
         )
-      : later(async () => (await found).map(wrapped), origin, operation);
+      : later(async () => listOf(await found).map(wrapped), origin, operation);
   };
 }
 
@@ -166,12 +167,14 @@ async function* guardIterable<T, R>(
   operation: Operation,
   each: (value: T) => T = (value) => value,
 ): AsyncGenerator<T, R, void> {
+  const turn = createTurns();
   try {
-    const iterator = open()[Symbol.asyncIterator]();
+    const iterator = iteratorOf(open(), operation);
     let isOpen = true;
     try {
       for (;;) {
         isOpen = false;
+        await turn();
         const step = await iterator.next();
         if (step.done === true) return step.value;
         isOpen = true;
@@ -184,6 +187,12 @@ async function* guardIterable<T, R>(
   } catch (error) {
     throw pluginFailure(error, origin, operation);
   }
+}
+
+function iteratorOf<T, R>(given: AsyncIterable<T, R>, { operation }: Operation): AsyncIterator<T, R> {
+  if (isIterable(given)) return given[Symbol.asyncIterator]();
+  const advice = operation === "query" ? "" : `; write it as \`async *${operation}(…)\` with \`yield\``;
+  throw new TypeError(`it returned ${shown(given)}, which is no async iterable${advice}`);
 }
 
 async function later<T>(work: () => T | Promise<T>, origin: Origin, operation: Operation): Promise<T> {
@@ -233,6 +242,12 @@ function watched<T>(source: AsyncIterable<T>): {
   };
 }
 
-function isIterable<T>(value: Promise<unknown> | AsyncIterable<T>): value is AsyncIterable<T> {
-  return Symbol.asyncIterator in value;
+function isIterable<T, R>(value: Promise<unknown> | AsyncIterable<T, R>): value is AsyncIterable<T, R> {
+  const given: unknown = value;
+  return typeof given === "object" && given !== null && Symbol.asyncIterator in given;
+}
+
+function listOf(found: readonly TableInfo[]): readonly TableInfo[] {
+  if (Array.isArray(found)) return found;
+  throw new TypeError(`it returned ${shown(found)}, which is no list of tables`);
 }

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { AgnesError, isAgnesError, messageOf, nodeFiles, printable, type Files } from "../base/mod.ts";
 import type { AnyPlugin } from "../kit/mod.ts";
 import { checkPlugin } from "./check.ts";
+import { positionIn, positionOf } from "./load-position.ts";
 import type { PluginFailure } from "./registry.ts";
 import { within } from "./within.ts";
 
@@ -51,7 +52,7 @@ export async function loadWorkspacePlugins(
       file = await locate();
       if (loaded.has(file)) continue;
       loaded.add(file);
-      const plugin = await loadPlugin(file, importer, options.timeoutMs ?? IMPORT_TIMEOUT_MS);
+      const plugin = await loadPlugin(file, importer, options.timeoutMs ?? IMPORT_TIMEOUT_MS, files);
       const place = places.get(plugin.name);
       if (place !== undefined) {
         const reason = `${place} has the same name`;
@@ -68,13 +69,20 @@ export async function loadWorkspacePlugins(
   return { plugins, failures };
 }
 
-async function loadPlugin(file: string, importer: PluginImporter, timeoutMs: number): Promise<AnyPlugin> {
+async function loadPlugin(
+  file: string,
+  importer: PluginImporter,
+  timeoutMs: number,
+  files: Files,
+): Promise<AnyPlugin> {
+  const text = async () => new TextDecoder().decode((await files.read(file)) ?? new Uint8Array());
   let exported: unknown;
   try {
     exported = await within("its import", { timeoutMs }, () => importer(file));
   } catch (cause) {
-    const reason = printable(messageOf(cause).split("\n")[0] ?? "");
-    throw new AgnesError("plugin_load_failed", { file, reason: reason || "its import failed" }, { cause });
+    const reason = printable(messageOf(cause).split("\n")[0] ?? "") || "its import failed";
+    const place = positionOf(cause, file, await text());
+    throw new AgnesError("plugin_load_failed", { file, reason, ...(place && { place }) }, { cause });
   }
   const plugin = (exported as { readonly default?: unknown } | null)?.default;
   if (plugin === undefined) {
@@ -83,7 +91,13 @@ async function loadPlugin(file: string, importer: PluginImporter, timeoutMs: num
       reason: "it has no default export; write `export default definePlugin({ … })`",
     });
   }
-  return checkPlugin(plugin, file);
+  try {
+    return checkPlugin(plugin, file);
+  } catch (error) {
+    if (!isAgnesError(error, "plugin_invalid")) throw error;
+    const place = positionIn(file, await text(), "export default");
+    throw new AgnesError("plugin_invalid", { ...error.details, ...(place && { place }) });
+  }
 }
 
 /** `<name>.ts` and `<name>/plugin.ts` of the folder, sorted; tests and declarations are no plugins. */

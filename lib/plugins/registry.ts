@@ -1,4 +1,4 @@
-import { AgnesError, nearest } from "../base/mod.ts";
+import { AgnesError, isAgnesError, nearest } from "../base/mod.ts";
 import type { AnyPlugin } from "../kit/mod.ts";
 import { checkPlugin } from "./check.ts";
 
@@ -47,12 +47,24 @@ export function createPluginRegistry(
       const plugin = byName.get(name);
       if (plugin !== undefined) return plugin;
       const near = nearest(name, names);
+      const own = failures.filter((failure) => isOf(failure, name));
+      const failed = own.length > 0 ? own : failures;
+      const reasons = failed.map(({ error }) => error.message);
       throw new AgnesError("plugin_unknown", {
         plugin: name,
         known: names,
         ...(near === undefined ? {} : { nearest: near }),
+        ...(failed.length === 0 ? {} : { failed: { isIt: own.length > 0, reasons } }),
       });
     },
     failures: () => failures,
   };
+}
+
+/** Whether a plugin that could not be loaded is the one of a name: by what it says, or by its file or folder. */
+function isOf({ file, error }: PluginFailure, name: string): boolean {
+  if (isAgnesError(error, "plugin_invalid") && error.details.plugin === name) return true;
+  const [base = "", folder] = file.split(/[\\/]/).reverse();
+  const stem = base.replace(/\.m?[jt]s$/, "");
+  return stem === name || (stem === "plugin" && folder === name);
 }

@@ -12,20 +12,30 @@ export interface SourcePlan {
 /**
  * Brings together what is registered and what the source has.
  *
- * A materialized table is the answer to its own query and needs no counterpart in the source.
+ * A materialized table is the answer to its own query and needs no counterpart in the source. A plugin without
+ * `discover` is asked for what is registered; the columns come with the first rows.
+ *
+ * @param discovered what the source has; `null` when its plugin cannot list it
  */
 export function planSource(
   records: readonly TableRecord[],
-  discovered: readonly TableInfo[],
+  discovered: readonly TableInfo[] | null,
   now: Date,
 ): SourcePlan {
   const tables: TablePlan[] = [];
   const vanished: TableRecord[] = [];
-  const sourceTable = sourceTablesOf(discovered);
+  const sourceTable = discovered === null ? registeredTable : sourceTablesOf(discovered);
+  const columnsFrom = discovered === null ? ({ columnsFrom: "read" } as const) : {};
   for (const record of records) {
     const info = record.source_query === null ? sourceTable(record) : table(record.name, {});
     if (info === undefined) vanished.push(record);
-    else tables.push({ info, ...extractionSettings(record, info, now) });
+    else tables.push({ info, ...extractionSettings(record, info, now), ...columnsFrom });
   }
   return { tables, vanished };
+}
+
+/** A table as its registration describes it. */
+function registeredTable(record: TableRecord): TableInfo {
+  const { name, source_table: sourceTable, primary_key: primaryKey, incremental_column: cursor } = record;
+  return table(sourceTable ?? name, {}, { primaryKey, ...(cursor === null ? {} : { cursor }) });
 }

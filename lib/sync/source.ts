@@ -106,17 +106,17 @@ async function runConnected(
   request: SourceRequest & { readonly signal: AbortSignal },
 ): Promise<SourceReport> {
   const { source, only, signal } = request;
-  const discovered = handle.plugin.capabilities.includes("discover")
-    ? await discoverTables(handle, { signal })
-    : [];
-  const { registered, notes, unreadable } = await registerNew(services, handle, config, discovered);
+  const canDiscover = handle.plugin.capabilities.includes("discover");
+  const discovered = canDiscover ? await discoverTables(handle, { signal }) : null;
+  const { registered, notes, unreadable } = await registerNew(services, handle, config, discovered ?? []);
   const failed = only === null ? unreadable : unreadable.filter(({ table }) => only.includes(table));
   // A table that could never be read is not registered, but it may be asked for.
   const asked = only && only.filter((name) => !failed.some(({ table }) => table === name));
   const records = await wantedRecords(services.tables, source, asked);
   if (records.length + failed.length === 0) {
     await dropLeftTables(services, source);
-    return { source, status: "unregistered", registered: [], notes: [unregisteredNote(source, discovered)] };
+    const told = [...notes, unregisteredNote(source, discovered)];
+    return { source, status: "unregistered", registered: [], notes: told };
   }
   const plan = planSource(records, discovered, services.host.now());
   const stats = await extractSource(
@@ -158,7 +158,7 @@ async function registerNew(
   config: SourceConfig,
   discovered: readonly TableInfo[],
 ): Promise<Registration> {
-  if ((config.register ?? handle.plugin.register ?? "listed") !== "all") {
+  if ((config.register ?? handle.plugin.register ?? "all") !== "all") {
     return { registered: [], notes: [], unreadable: [] };
   }
   const plan = await services.tables.registerDiscovered(handle.name, discovered, {
@@ -207,8 +207,12 @@ async function keptNames(tables: TableRegistry, source: string): Promise<readonl
   return (await tables.list({ source })).map((record) => record.name);
 }
 
-function unregisteredNote(source: string, discovered: readonly TableInfo[]): string {
-  return discovered.length === 0
+function unregisteredNote(source: string, discovered: readonly TableInfo[] | null): string {
+  if (discovered === null) {
+    return `nothing of ${source} is registered, and its plugin cannot list its tables: run \`agnes table register ${source} TABLE\``;
+  }
+  const count = discovered.length;
+  return count === 0
     ? `the source has no tables: \`agnes connector health ${source}\` says more`
-    : `nothing of ${source} is registered; it has ${discovered.length} tables: run \`agnes table discover ${source}\``;
+    : `nothing of ${source} is registered; it has ${count === 1 ? "1 table" : `${count} tables`}: run \`agnes table discover ${source}\``;
 }

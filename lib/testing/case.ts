@@ -51,7 +51,8 @@ export function withExceptions(
 }
 
 /**
- * Runs cases one after the other, for when there is no test runner.
+ * Runs cases one after the other, for when there is no test runner. `signal` stops before the next case; give it to
+ * `connectorContract`, too, to stop the case that is running.
  *
  * @example
  * ```ts

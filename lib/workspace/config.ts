@@ -34,7 +34,9 @@ export const sourceConfig = v.strictObject({
   register: v.optional(
     v.pipe(
       v.picklist(["all", "listed"]),
-      v.description("Whether `sync` registers every table the source has, or only syncs those registered"),
+      v.description(
+        "Whether `sync` registers every table the source has, or only syncs those registered; default: what the plugin says, or else all",
+      ),
     ),
   ),
   timeoutMs: v.optional(whole(1, "Longest a run of this source may take, ms")),

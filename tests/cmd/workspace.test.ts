@@ -262,6 +262,44 @@ describe("connector", () => {
     expect(stdout).toMatch(/^ok +read\(\) with a cursor .*\n +no table with rows has a cursor/m);
   }, 30_000);
 
+  test("agnes connector test tries the chosen tables and cases with as many rows as it may read", async () => {
+    const args = ["connector", "test", "exports", "--table", "orders", "--case", "EACH PRIMARY KEY"];
+    const { status, stdout, stderr } = await run(args);
+    expect({ status, lines: stdout.trim().split("\n").length }).toEqual({ status: 0, lines: 2 });
+    expect(stderr).toContain("1 of 1 cases passed");
+    const limited = await run([
+      "connector",
+      "test",
+      "exports",
+      "--case",
+      "with columns",
+      "--rows",
+      "1",
+      "--json",
+    ]);
+    const [result] = (JSON.parse(limited.stdout) as { cases: { remark?: string }[] }).cases;
+    expect(result!.remark).toContain("more than 1 rows: customers, orders");
+    const unknown = await run(["connector", "test", "exports", "--table", "ordrs"]);
+    expect(unknown.stdout).toContain(
+      'there is no table "ordrs", which the test names; there are customers, orders',
+    );
+    const none = await run(["connector", "test", "exports", "--case", "nothing like this"]);
+    expect(none.status).toBe(2);
+    expect(none.stderr).toContain('no case has "nothing like this" in its name');
+    expect(none.stderr).toContain('"read() yields each primary key once"');
+  }, 30_000);
+
+  test("agnes connector test names the place in a plugin that does not load", async () => {
+    using own = temporaryDirectory();
+    mkdirSync(join(own.path, "plugins"));
+    writeFileSync(join(own.path, "plugins", "crm.ts"), "export default {\n  name: [,\n");
+    writeFileSync(join(own.path, "agnes.yaml"), "version: 1\nsources:\n  crm: { plugin: crm }\n");
+    for (const args of [["connector", "test", "crm"], ["sync"], ["connector", "discover", "crm"]]) {
+      const { stderr } = await runCli(args, { cwd: own.path });
+      expect(stderr).toMatch(/there is no plugin "crm": could not load a plugin from \S+crm\.ts:2:\d+: /);
+    }
+  }, 30_000);
+
   test("agnes connector new refuses the name of a plugin that Agnes brings along", async () => {
     const { status, stderr } = await run(["connector", "new", "files"]);
     expect(status).toBe(2);

@@ -254,3 +254,33 @@ describe("a connector's iterables", () => {
     expect(await c.metadata!([], { signal })).toEqual([{ name: "numbers", rows: 7 }]);
   });
 });
+
+describe("a connector that gives something else than it should", () => {
+  test("a read that returns a list, or a promise of one, is told how to yield", async () => {
+    for (const given of [[{ n: 1 }], Promise.resolve([{ n: 1 }]), undefined]) {
+      const { connector: c } = await connectTo({ read: () => given as never }, ["read"]);
+      const error = (await failureOf(drain(c.read!(numbers, readOptions)))) as AgnesError;
+      expect(error.code).toBe("plugin_failed");
+      expect(error.message).toContain(
+        "which is no async iterable; write it as `async *read(…)` with `yield`",
+      );
+    }
+  });
+
+  test("a discover that gives no list is named", async () => {
+    const { connector: c } = await connectTo({ discover: () => undefined as never }, ["discover"]);
+    const error = (await failureOf((async () => c.discover!({ signal }))())) as AgnesError;
+    expect(error.message).toContain("it returned undefined, which is no list of tables");
+  });
+
+  test("a read that never waits leaves timers and signals their turn", async () => {
+    async function* endless() {
+      for (;;) yield [];
+    }
+    const { connector: c } = await connectTo({ read: endless }, ["read"]);
+    let isOver = false;
+    setTimeout(() => (isOver = true), 1);
+    for await (const _ of c.read!(numbers, readOptions)) if (isOver) break;
+    expect(isOver).toBe(true);
+  });
+});

@@ -110,6 +110,55 @@ describe("loadWorkspacePlugins()", () => {
     for (const { file, error } of failures) expect(error.message).toContain(file);
   });
 
+  test("loadWorkspacePlugins() names line and column of what is wrong, also in a file that is imported", async () => {
+    await put({
+      "plugins/a-throws.ts":
+        "const one = 1;\n\nfunction fail() {\n  throw new Error('no luck');\n}\nfail();\n",
+      "plugins/b-syntax.ts": "export default {\n  name: 'b',\n  capabilities: [,\n",
+      "plugins/c-missing.ts": "// first\nimport 'a-package-nobody-has';\nexport default 1;",
+      "plugins/d-imports.ts": "import './_client.ts';\nexport default 1;",
+      "plugins/_client.ts": "\n\n   throw new Error('inside');",
+      "plugins/e-invalid.ts": `// first\n${good("e").replace('"1.0.0"', "1")}`,
+      "plugins/f-export.ts": "import { definePlugni } from './_kit.ts';\nexport default definePlugni;",
+      "plugins/_kit.ts": "export const definePlugin = 1;",
+    });
+    const { failures } = await load();
+    const folder = `${directory}/plugins/`;
+    const places = failures.map(({ error }) =>
+      error.message.replaceAll(folder, "").replace(/^could not load a plugin from |^the plugin "e" of /, ""),
+    );
+    expect(places.map((place) => place.replace(/: .*| is not valid.*/, ""))).toEqual([
+      expect.stringMatching(/^a-throws\.ts:4:\d+$/),
+      expect.stringMatching(/^b-syntax\.ts:3:\d+$/),
+      "c-missing.ts:2:9",
+      expect.stringMatching(/^d-imports\.ts, which imports _client\.ts:3:\d+$/),
+      "e-invalid.ts:2:1",
+      "f-export.ts:1:10",
+    ]);
+  });
+
+  test("get() of the registry names the file of a plugin that could not be loaded", async () => {
+    await put({ "plugins/crm/plugin.ts": "throw new Error('no luck');", "plugins/good.ts": good("good") });
+    const { plugins, failures } = await load();
+    const registry = createPluginRegistry(plugins, failures);
+    const missed = (name: string) => {
+      try {
+        registry.get(name);
+      } catch (error) {
+        return error as AgnesError;
+      }
+      throw new Error("it is there");
+    };
+    const place = `${join(directory, "plugins/crm/plugin.ts")}:1:`;
+    expect(missed("crm").message).toContain(
+      `there is no plugin "crm": could not load a plugin from ${place}`,
+    );
+    expect(missed("crm").hint).toContain("Correct that file");
+    expect(missed("goood").message).toBe('there is no plugin "goood"');
+    expect(missed("goood").hint).toContain('Did you mean "good"?');
+    expect(missed("goood").hint).toContain(place);
+  });
+
   test("loadWorkspacePlugins() loads a file once when it is named and in the folder", async () => {
     await put({ "plugins/one.ts": good("one") });
     const { plugins, failures } = await load(["plugins/one.ts"]);

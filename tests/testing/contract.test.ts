@@ -4,9 +4,10 @@ import { AgnesError, definePlugin, int64, table, type AnyPlugin } from "agnes/ki
 import { connectorContract, runCases, type ContractConfig } from "agnes/testing";
 import * as v from "valibot";
 
+import { CaseWatch } from "../../lib/testing/connector/watch.ts";
 import { failuresOf, memoryConfig as config } from "./failures.ts";
 import { brokenPlugins } from "./plugins/broken.ts";
-import { memoryPlugin } from "./plugins/memory.ts";
+import { memoryPlugin, PEOPLE, type Breaking } from "./plugins/memory.ts";
 
 // Many databases are opened here; a busy machine takes its time.
 setDefaultTimeout(60_000);
@@ -56,6 +57,11 @@ test("connectorContract() says so when there is no cursor and no value to try", 
   expect(await remarks(plugin)).toEqual([
     {
       ok: true,
+      name: "read() yields each primary key once",
+      remark: "no table has a primary key, so nothing was tried",
+    },
+    {
+      ok: true,
       name: "read() with a filter yields the rows that filtering afterwards leaves",
       remark: "no table has a value to filter by, so nothing was tried",
     },
@@ -71,6 +77,119 @@ test("connectorContract() says so when there is no cursor and no value to try", 
     },
   ]);
   expect(await remarks(memoryPlugin())).toEqual([]);
+});
+
+describe("connectorContract() ends each case", () => {
+  const KEYS = "read() yields each primary key once";
+  const resultOf = async (breaking: Breaking, given: ContractConfig = {}) => {
+    const cases = connectorContract(memoryPlugin(breaking), { ...config, ...given });
+    const [result] = await runCases(cases.filter(({ name }) => name === KEYS));
+    return result!;
+  };
+
+  test("connectorContract() reports what was read when the time is over", async () => {
+    const watch = new CaseWatch("a case", { timeoutMs: 1 });
+    const read = watch.read("people");
+    read.took(2);
+    watch.read("done").end();
+    const late = watch.run(() => new Promise(() => {}));
+    expect(late).rejects.toThrow("not over after 0.001 s; the read of people has given 2 rows and not ended");
+    await late.catch(() => {});
+    expect(watch.signal.aborted).toBe(true);
+  });
+
+  test("connectorContract() fails a case whose read never ends", async () => {
+    const endless: Breaking = () => ({
+      // It never waits for anything, so only a turn that is given to timers can end it.
+      async *read() {
+        yield [{ id: 1 }];
+        for (;;) yield [];
+      },
+    });
+    const { ok, error } = await resultOf(endless, { timeoutMs: 300 });
+    expect(ok).toBe(false);
+    expect(String(error)).toContain("not over after 0.3 s");
+  });
+
+  test("connectorContract() fails a case whose read waits for ever", async () => {
+    const hanging: Breaking = () => ({
+      // oxlint-disable-next-line require-yield -- it hangs
+      async *read() {
+        await new Promise(() => {});
+      },
+    });
+    const { ok, error } = await resultOf(hanging, { timeoutMs: 100 });
+    expect(ok).toBe(false);
+    expect(String(error)).toContain("not over after 0.1 s");
+  });
+
+  test("connectorContract() stops the case that is running when it is aborted", async () => {
+    const controller = new AbortController();
+    const hanging: Breaking = () => ({
+      // oxlint-disable-next-line require-yield -- it hangs
+      async *read() {
+        controller.abort();
+        await new Promise(() => {});
+      },
+    });
+    const { error } = await resultOf(hanging, { signal: controller.signal });
+    expect(error).toMatchObject({ code: "aborted" });
+  });
+});
+
+describe("connectorContract() with rowsMax", () => {
+  /** Counts the rows that reads of all cases give. */
+  const counting = (totals: { rows: number; reads: number }): Breaking => {
+    return (good) => ({
+      async *read(info, options) {
+        totals.reads += 1;
+        for await (const batch of good.read(info, { ...options, batchRows: 50 })) {
+          if ("numRows" in batch) totals.rows += batch.numRows;
+          yield batch;
+        }
+      },
+    });
+  };
+
+  test("connectorContract() reads no large table whole, and reports what it did not try", async () => {
+    const totals = { rows: 0, reads: 0 };
+    const plugin = memoryPlugin(counting(totals), ["discover", "read"]);
+    const results = await runCases(connectorContract(plugin, { ...config, rowsMax: 100 }));
+    expect(results.filter(({ ok }) => !ok)).toEqual([]);
+    expect(results.find(({ name }) => name === "read() with columns yields the same rows")!.remark).toBe(
+      "not tried, because they have more than 100 rows: people",
+    );
+    // Two cases look at the first rows, one more finds that there are more; the one about stopping reads a batch.
+    expect(totals.rows).toBeLessThanOrEqual(600);
+    expect(totals.reads).toBeLessThanOrEqual(6);
+  });
+
+  test("connectorContract() reads a table fewer than thirty times", async () => {
+    const totals = { rows: 0, reads: 0 };
+    await runCases(connectorContract(memoryPlugin(counting(totals), ["discover", "read"]), config));
+    expect(totals.rows).toBeLessThan(30 * 800);
+  });
+});
+
+test("connectorContract() tries the described tables of a plugin without discover", async () => {
+  const plugin = memoryPlugin(undefined, ["read"]);
+  const names = (given: ContractConfig) =>
+    connectorContract(plugin, { ...config, ...given }).map((one) => one.name);
+  expect(names({}).some((name) => name.includes("extract"))).toBe(false);
+  const results = await runCases(connectorContract(plugin, { ...config, tables: [PEOPLE] }));
+  expect(results.map(({ name }) => name)).toContain("an extract publishes every row of every table");
+  expect(results.filter(({ ok }) => !ok)).toEqual([]);
+});
+
+test("connectorContract() reports what it is doing", async () => {
+  const seen: string[] = [];
+  const cases = connectorContract(memoryPlugin(), {
+    ...config,
+    onProgress: ({ case: name, table: read, rows }) => void seen.push(`${name}: ${read} ${rows}`),
+  });
+  await runCases(cases.filter(({ name }) => name === "read() yields each primary key once"));
+  expect(seen[0]).toBe("read() yields each primary key once: undefined undefined");
+  expect(seen.at(-1)).toBe("read() yields each primary key once: people 800");
 });
 
 // That no other case fails is checked in tests/full, because it takes all cases.

@@ -30,7 +30,7 @@ export async function suiteCases(folder: string): Promise<readonly ContractCase[
   // The loop hands the cases to a runner; here they are handed to this test.
   const code = suite!
     .replace(/^import \{ test \}.*$/m, "const cases = [];")
-    .replace("test(name, run)", "cases.push({ name, needs: [], run })");
+    .replace("test(name, run, 120_000)", "cases.push({ name, needs: [], run })");
   const { cases } = (await loadGuideCode(folder, "suite.ts", `${code}\nexport { cases };`)) as {
     cases: readonly ContractCase[];
   };

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 
 import { AgnesError, createHost, nearest } from "../../../lib/base/mod.ts";
-import { capabilities, type Capability } from "../../../lib/kit/mod.ts";
-import { scaffoldPlugin } from "../../../lib/plugins/mod.ts";
+import type { Capability } from "../../../lib/kit/mod.ts";
+import { scaffoldCapabilities, scaffoldPlugin } from "../../../lib/plugins/mod.ts";
 import { openWorkspace } from "../../../lib/workspace/mod.ts";
 import { bundledPlugins } from "../../plugins.ts";
 import { command } from "../../console/command.ts";
@@ -15,7 +15,7 @@ export default command({
       type: "string",
       default: "discover,read",
       valueHint: "LIST",
-      description: `What it can do, separated by commas: ${capabilities.join(", ")}`,
+      description: `What it can do, separated by commas: ${scaffoldCapabilities.join(", ")}`,
     },
   },
   examples: [
@@ -55,7 +55,7 @@ export default command({
         "What to do next:",
         `  ${typed(`connector test ${args.name}`)}   runs its contract suites; it passes as it stands`,
         `  write what it reads into plugins/${args.name}/plugin.ts`,
-        `  add it under \`sources:\` in agnes.yaml:  ${args.name}: { plugin: ${args.name}, register: all }`,
+        `  add it under \`sources:\` in agnes.yaml:  ${args.name}: { plugin: ${args.name} }`,
         `  ${typed("sync")}`,
       ].join("\n"),
     );
@@ -67,13 +67,13 @@ function parseCapabilities(name: string, list: string): readonly Capability[] {
   if (words.length === 0)
     throw new AgnesError("usage_wrong", { command: name, reason: "--capabilities is empty" });
   return words.map((word) => {
-    const known = capabilities.find((capability) => capability === word);
+    const known = scaffoldCapabilities.find((capability) => capability === word);
     if (known !== undefined) return known;
-    const near = nearest(word, capabilities);
+    const near = nearest(word, scaffoldCapabilities);
     throw new AgnesError("usage_wrong", {
       command: name,
-      reason: `${JSON.stringify(word)} is not a capability`,
-      next: near === undefined ? `They are ${capabilities.join(", ")}.` : `Did you mean ${near}?`,
+      reason: `${JSON.stringify(word)} is not a capability that a new plugin can have`,
+      next: near === undefined ? `They are ${scaffoldCapabilities.join(", ")}.` : `Did you mean ${near}?`,
     });
   });
 }

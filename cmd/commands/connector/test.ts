@@ -1,11 +1,13 @@
-import { messageOf, printable, redact } from "../../../lib/base/mod.ts";
+import { AgnesError, messageOf, printable, redact } from "../../../lib/base/mod.ts";
 import type { AnyPlugin } from "../../../lib/kit/mod.ts";
-import { connectorContract, runCases, type CaseResult } from "../../../lib/testing/mod.ts";
+import { connectorContract, runCases, type CaseResult, type ContractCase } from "../../../lib/testing/mod.ts";
 import type { SourceConfig } from "../../../lib/workspace/mod.ts";
+import { openCaseStatus } from "../../console/case-status.ts";
 import type { Cli } from "../../console/cli.ts";
 import { command } from "../../console/command.ts";
 import { durationText } from "../../console/figures.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
+import { wholeNumber } from "../../console/whole-number.ts";
 
 export default command({
   args: {
@@ -15,23 +17,62 @@ export default command({
       valueHint: "SOURCE|NAME",
       description: "A source of agnes.yaml, or a plugin, which is then tried without options",
     },
+    table: {
+      type: "string",
+      valueHint: "LIST",
+      description: "Only these tables, separated by commas; default: all that the source lists",
+    },
+    case: {
+      type: "string",
+      valueHint: "TEXT",
+      description: "Only cases with this text in their name, in any case; default: all",
+    },
+    rows: {
+      type: "string",
+      default: "10000",
+      valueHint: "N",
+      description: "Most rows to read of a table; cases that need all rows leave larger tables out",
+    },
+    timeout: {
+      type: "string",
+      default: "60",
+      valueHint: "SECONDS",
+      description: "Longest a case may take",
+    },
   },
-  examples: ["agnes connector test exports", "agnes connector test hubspot"],
+  examples: [
+    "agnes connector test exports",
+    "agnes connector test crm --table contacts --case cursor",
+    "agnes connector test hubspot --rows 500",
+  ],
   async run(cli, args) {
+    const rowsMax = wholeNumber(cli.name, "--rows", args.rows)!;
+    const timeoutMs = wholeNumber(cli.name, "--timeout", args.timeout)! * 1000;
     await using agnes = await openAgnes(cli);
     const { config, directory } = agnes.workspace;
     const source = config.sources[args.name];
     const plugin = agnes.plugins.get(source?.plugin ?? args.name);
     const secrets = secretsOf(plugin, source);
-    const cases = connectorContract(plugin, {
+    const status = openCaseStatus(cli);
+    const tables = args.table?.split(",").map((name) => name.trim());
+    const all = connectorContract(plugin, {
       directory,
       secrets,
-      ...(source && { options: source.options }),
-    });
-    const results = await runCases(cases, {
+      rowsMax,
+      timeoutMs,
       signal: cli.signal,
-      onResult: (result) => void (cli.json || printResult(cli, result, Object.values(secrets))),
+      onProgress: (progress) => status.update(progress),
+      ...(source && { options: source.options }),
+      ...(tables && { tables }),
     });
+    const results = await runCases(chosenCases(cli, all, args.case), {
+      signal: cli.signal,
+      onResult: (result) => {
+        status.clear();
+        if (!cli.json) printResult(cli, result, Object.values(secrets));
+      },
+    });
+    status.clear();
     const failed = results.filter((result) => !result.ok).length;
     if (cli.json) {
       await cli.printJson({
@@ -41,10 +82,32 @@ export default command({
         })),
       });
     }
-    cli.say(`${results.length - failed} of ${results.length} promises hold.`);
+    if (plugin.capabilities.includes("read") && !plugin.capabilities.includes("discover")) {
+      cli.warn(
+        `${plugin.name} does not list its tables, so no case read one: describe them under \`tables\` in a test of your own`,
+      );
+    }
+    cli.say(`${results.length - failed} of ${results.length} cases passed.`);
     return failed === 0 ? 0 : 1;
   },
 });
+
+/** The cases whose name has a text. */
+function chosenCases(
+  cli: Cli,
+  cases: readonly ContractCase[],
+  text: string | undefined,
+): readonly ContractCase[] {
+  const wanted = text?.toLowerCase() ?? "";
+  const chosen = cases.filter(({ name }) => name.toLowerCase().includes(wanted));
+  if (chosen.length > 0) return chosen;
+  const names = cases.map(({ name }) => `"${name}"`).join(", ");
+  throw new AgnesError("usage_wrong", {
+    command: cli.name,
+    reason: `no case has ${JSON.stringify(text)} in its name`,
+    next: `The cases are ${names}.`,
+  });
+}
 
 /** The secrets by the plugin's names for them; one that is absent makes the cases say so. */
 function secretsOf(plugin: AnyPlugin, source: SourceConfig | undefined): Readonly<Record<string, string>> {

@@ -109,6 +109,20 @@ export const extractErrors = {
       `table ${shown(d.table)} changed in a way that its rows cannot follow: ${d.changes.join("; ")}`,
     hint: () => "Run `agnes sync --full` for this table to accept the change and read all of it anew.",
   }),
+  primary_key_repeated: errorSpec<{
+    id: string;
+    table: string;
+    columns: readonly string[];
+    keys: number;
+    rows: number;
+    example: string;
+  }>({
+    status: 502,
+    message: (d) =>
+      `the read of table ${shown(d.table)} gave ${d.rows} rows too many with ${d.keys === 1 ? "one value" : `${d.keys} values`} of the primary key (${d.columns.join(", ")}), for example ${d.example}; what was published before stays`,
+    hint: (d) =>
+      `Correct the primary key, for example with \`agnes table update ${d.id} --primary-key COLUMNS\`, or the connector that yields rows twice.`,
+  }),
   primary_key_null: errorSpec<{ table: string; columns: readonly string[]; rows: number }>({
     status: 502,
     message: (d) =>

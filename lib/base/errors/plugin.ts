@@ -1,29 +1,58 @@
 import { errorSpec, shown } from "./spec.ts";
 
+interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A file with line and column; with the file that it imports, when the place is in that. */
+function placed(file: string, place: Place | undefined): string {
+  if (place === undefined) return file;
+  const at = `${place.file}:${place.line}:${place.column}`;
+  return place.file === file ? at : `${file}, which imports ${at}`;
+}
+
 /** Codes about plugins and what they reach for. */
 export const pluginErrors = {
-  plugin_unknown: errorSpec<{ plugin: string; known: readonly string[]; nearest?: string }>({
+  plugin_unknown: errorSpec<{
+    plugin: string;
+    known: readonly string[];
+    nearest?: string;
+    /** Plugins that could not be loaded, and whether the one that is missing may be among them. */
+    failed?: { readonly isIt: boolean; readonly reasons: readonly string[] };
+  }>({
     status: 404,
     exit: 2,
-    message: (d) => `there is no plugin ${shown(d.plugin)}`,
-    hint: (d) =>
-      d.nearest !== undefined
-        ? `Did you mean ${shown(d.nearest)}?`
-        : d.known.length > 0
-          ? `The plugins there are: ${d.known.join(", ")}.`
-          : "Put one into the folder `plugins/`, or name it under `plugins:` in agnes.yaml.",
+    message: (d) =>
+      `there is no plugin ${shown(d.plugin)}${d.failed?.isIt === true ? `: ${d.failed.reasons.join("; ")}` : ""}`,
+    hint: (d) => {
+      if (d.failed?.isIt === true) return "Correct that file, then run the command again.";
+      const meant =
+        d.nearest !== undefined
+          ? `Did you mean ${shown(d.nearest)}?`
+          : d.known.length > 0
+            ? `The plugins there are: ${d.known.join(", ")}.`
+            : "Put one into the folder `plugins/`, or name it under `plugins:` in agnes.yaml.";
+      return d.failed === undefined ? meant : `${meant} Not loaded: ${d.failed.reasons.join("; ")}.`;
+    },
   }),
-  plugin_invalid: errorSpec<{ plugin: string; reason: string; file?: string }>({
+  plugin_invalid: errorSpec<{ plugin: string; reason: string; file?: string; place?: Place }>({
     status: 400,
     exit: 2,
     message: (d) =>
-      `the plugin ${shown(d.plugin)}${d.file === undefined ? "" : ` of ${d.file}`} is not valid: ${d.reason}`,
+      `the plugin ${shown(d.plugin)}${d.file === undefined ? "" : ` of ${placed(d.file, d.place)}`} is not valid: ${d.reason}`,
     hint: () => "Correct the plugin; `agnes connector new` shows what a valid one looks like.",
   }),
-  plugin_load_failed: errorSpec<{ file: string; reason: string }>({
+  plugin_load_failed: errorSpec<{
+    file: string;
+    reason: string;
+    /** Where it failed, in that file or in one that it imports. */
+    place?: Place;
+  }>({
     status: 400,
     exit: 2,
-    message: (d) => `could not load a plugin from ${d.file}: ${d.reason}`,
+    message: (d) => `could not load a plugin from ${placed(d.file, d.place)}: ${d.reason}`,
     hint: () => "Correct that file or take it out; the other plugins work without it.",
   }),
   plugin_failed: errorSpec<{

@@ -1,3 +1,5 @@
+import { join } from "node:path";
+
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { ReadEnd } from "../../kit/mod.ts";
 import type { ReadDecision } from "../decide.ts";
@@ -16,6 +18,7 @@ import { withoutNullKeys } from "./null-keys.ts";
 import { mergeOrigins, type GivenOrigins } from "./origins.ts";
 import { dropTombstoned, sameTombstones, tombstonesAfterRead } from "./tombstones.ts";
 import { writePartitions } from "./partitions.ts";
+import { refuseRepeatedKeys, repeatedKeys } from "./repeated-keys.ts";
 
 /** What a table consists of after a read; or why it must be read again, all of it. */
 export type MergedRead =
@@ -31,6 +34,8 @@ export type MergedRead =
       /** Rows that the source said are gone and that were there. */
       readonly rowsDeleted: number;
       readonly tombstones: readonly Tombstone[];
+      /** What the owner should know of how the rows were put together. */
+      readonly notes?: readonly string[];
     }
   | { readonly kind: "again"; readonly reason: string };
 
@@ -108,21 +113,33 @@ async function replacePublished(
 ): Promise<Merged> {
   const { plan } = context;
   const whole = { kept, changed: true, replaces: true, rowsDeleted, shadowed: false, tombstones: [] };
-  if (plan.strategy === "full_refresh" || staged.length === 0) return { ...whole, written: staged };
+  if (staged.length === 0) return { ...whole, written: staged };
+  if (plan.strategy === "full_refresh") {
+    const published = kept.map((part) => join(context.directory, part.path));
+    await refuseRepeatedKeys(context, connection, [...staged.map((part) => part.path), ...published]);
+    return { ...whole, written: staged };
+  }
   const list = columnList(columns);
-  const key = plan.primaryKey.map(quoteIdentifier).join(", ");
   const source = orderedParts(staged, list);
-  const last = key === "" ? "" : lastOfEachKey(plan.primaryKey);
+  const last = plan.primaryKey.length === 0 ? "" : lastOfEachKey(plan.primaryKey);
+  const paths = staged.map((part) => part.path);
+  const repeated = await repeatedKeys(context, connection, paths);
+  // Of several files the last is meant to win; rows of one read that vanish are something to know.
+  const isTold = repeated !== null && staged.every((part) => part.origin === null);
+  const notes = isTold
+    ? [
+        `${repeated.rows} rows were replaced by later rows of the same read with the same primary key ` +
+          `(${plan.primaryKey.join(", ")}), for example ${repeated.example}`,
+      ]
+    : [];
   if (plan.strategy === "partitioned") {
     const label = partitionExpression(plan.partitionBy!, plan.partitionGranularity ?? "month");
     const unique = `SELECT ${list} FROM ${source} ${last}`;
     const written = await writePartitions(context, connection, unique, list, label);
     await discard(context, staged);
-    return { ...whole, written };
+    return { ...whole, written, notes };
   }
-  if (key === "" || !(await hasDuplicates(context, connection, staged, key))) {
-    return { ...whole, written: staged };
-  }
+  if (repeated === null) return { ...whole, written: staged };
   const written: StagedPart[] = [];
   for (const [at, part] of staged.entries()) {
     const sql = `SELECT ${list} FROM (SELECT * FROM ${source} ${last}) WHERE agnes_part = ${at}`;
@@ -131,7 +148,7 @@ async function replacePublished(
     else await discard(context, [rewritten]);
   }
   await discard(context, staged);
-  return { ...whole, written, shadowed: true };
+  return { ...whole, written, shadowed: true, notes };
 }
 
 async function mergeIntoPublished(
@@ -173,22 +190,6 @@ async function mergeIntoPublished(
 export function partitionOf({ plan }: Pick<TableContext, "plan">): Pick<MergeRequest, "partition"> {
   if (plan.strategy !== "partitioned") return {};
   return { partition: { column: plan.partitionBy!, granularity: plan.partitionGranularity ?? "month" } };
-}
-
-async function hasDuplicates(
-  context: TableContext,
-  connection: Connection,
-  staged: readonly StagedPart[],
-  key: string,
-): Promise<boolean> {
-  const relation = readParquet(staged.map((part) => part.path));
-  const rows = await connection.rows(
-    `SELECT 1 FROM ${relation} GROUP BY ${key} HAVING count(*) > 1 LIMIT 1`,
-    {
-      signal: context.signal,
-    },
-  );
-  return rows.length > 0;
 }
 
 /** The greatest value of the cursor column, of what was read and what was published before. */

@@ -16,6 +16,9 @@ export type Piece =
   | { readonly kind: "file"; readonly chunk: FileChunk; readonly number: number }
   | { readonly kind: "deletions"; readonly keys: readonly RecordBatch[] };
 
+/** How many unknown keys a note names. */
+const KEYS_SHOWN_MAX = 10;
+
 /** Options of a `BatchSource`. */
 export interface BatchSourceOptions {
   readonly table: Pick<TableInfo, "name" | "schema">;
@@ -36,6 +39,8 @@ export class BatchSource {
   readonly #known: readonly PublishedColumn[];
   readonly #ready: Piece[] = [];
   #builder: RowBuilder | null = null;
+  /** How often row objects had each key that is no column. */
+  readonly #unknownKeys = new Map<string, number>();
   #deletions: PendingDeletions | null = null;
   #checked: Schema | null = null;
   #ended = false;
@@ -75,6 +80,16 @@ export class BatchSource {
     if (piece?.kind !== "arrow") return;
     this.rows += piece.batch.numRows;
     this.#options.onRows(piece.batch.numRows);
+  }
+
+  /** What the owner should know of keys that are no column: their values are published nowhere. */
+  unknownKeyNotes(): readonly string[] {
+    if (this.#unknownKeys.size === 0) return [];
+    const shownKeys = [...this.#unknownKeys].slice(0, KEYS_SHOWN_MAX);
+    const words = shownKeys.map(([key, count]) => `${shown(key)} (${count} ${count === 1 ? "row" : "rows"})`);
+    const more = this.#unknownKeys.size - shownKeys.length;
+    const rest = more === 0 ? "" : ` and ${more} more`;
+    return [`its rows have keys that are no column and were left out: ${words.join(", ")}${rest}`];
   }
 
   #take(batch: Batch | Deletions): void {
@@ -149,6 +164,9 @@ export class BatchSource {
   #flushRows(): void {
     if (this.#builder === null) return;
     this.#push(this.#builder.finish());
+    for (const [key, count] of this.#builder.unknownKeys) {
+      this.#unknownKeys.set(key, (this.#unknownKeys.get(key) ?? 0) + count);
+    }
     this.#builder = null;
   }
 

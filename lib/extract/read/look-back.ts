@@ -19,7 +19,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Decides how far a read looks back, as `windowDays` and `historyDays` of the plan say. */
 export async function rangeOf(context: TableContext, decision: ReadDecision): Promise<ReadRange> {
-  const { plan } = context;
+  const { plan, previous } = context;
   // The query of a materialized table says itself which rows it wants.
   const filter = plan.mode === "materialized" ? [] : (plan.filter ?? []);
   const inclusive = plan.primaryKey.length > 0;
@@ -27,7 +27,9 @@ export async function rangeOf(context: TableContext, decision: ReadDecision): Pr
   const plain: ReadRange = { ...(cursor && { cursor }), filter, originFilter: filter, notes: [] };
   const days = decision.kind === "whole" ? plan.historyDays : cursor && plan.windowDays;
   if (plan.mode === "materialized") return plain;
-  const type = columnsOf(plan.info.schema).find(({ name }) => name === plan.cursor)?.type ?? "";
+  // Before the first batch, only what is published tells the type of a table that nobody described.
+  const known = plan.columnsFrom === "read" ? (previous?.columns ?? []) : columnsOf(plan.info.schema);
+  const type = known.find(({ name }) => name === plan.cursor)?.type ?? "";
   const isTime = /^(DATE|TIMESTAMP)/.test(type);
   const originFilter = isTime ? [...filter, ...historyOf(context)] : filter;
   if (days === undefined) return { ...plain, originFilter };

@@ -1,10 +1,11 @@
 import { AgnesError } from "../../base/mod.ts";
 import type { Batch, Deletions, ReadEnd } from "../../kit/mod.ts";
 import type { ReadDecision } from "../decide.ts";
-import { publishedColumns, requestedColumns, type TablePlan } from "../plan.ts";
+import { namedColumns, publishedColumns, requestedColumns, type TablePlan } from "../plan.ts";
 import type { TableContext } from "../services.ts";
 import type { Quarantine } from "../write/quarantine.ts";
 import { BatchSource } from "./batch-source.ts";
+import { describeByRead, type DescribedRead } from "./first-batch.ts";
 import { rangeOf, type ReadRange } from "./look-back.ts";
 import { openTap, type Tap } from "./tap.ts";
 
@@ -28,9 +29,15 @@ export async function openRead(
   quarantine: Quarantine | null,
 ): Promise<OpenRead> {
   const range = await rangeOf(context, decision);
-  const { plan, batches } = await begin(context, decision, range);
+  const begun = await begin(context, decision, range);
   const { source, signal, idleTimeoutMs } = context;
-  const tap = openTap(batches, { source: source.name, table: plan.name, signal, idleTimeoutMs });
+  const opened = openTap(begun.batches, {
+    source: source.name,
+    table: begun.plan.name,
+    signal,
+    idleTimeoutMs,
+  });
+  const { plan, tap } = await described({ ...context, plan: begun.plan }, opened);
   let rows = 0;
   return {
     plan,
@@ -45,6 +52,18 @@ export async function openRead(
       ...(quarantine === null ? {} : { onReject: (reject) => quarantine.add(reject) }),
     }),
   };
+}
+
+/** The read with its columns known: those of the plan, or those of its first batch. */
+async function described(context: TableContext, tap: Tap): Promise<DescribedRead> {
+  if (context.plan.mode !== "local" || context.plan.columnsFrom !== "read")
+    return { plan: context.plan, tap };
+  try {
+    return await describeByRead(context, tap);
+  } catch (error) {
+    tap.close();
+    throw error;
+  }
 }
 
 async function begin(
@@ -64,8 +83,11 @@ async function begin(
     };
   }
   if (connector.read === undefined) throw missing(context, "read");
-  const columns = requestedColumns(plan);
-  const isAll = publishedColumns(plan).length === plan.info.schema.fields.length;
+  const isKnown = plan.columnsFrom !== "read";
+  const columns = isKnown ? requestedColumns(plan) : namedColumns(plan);
+  const isAll = isKnown
+    ? publishedColumns(plan).length === plan.info.schema.fields.length
+    : plan.columns === undefined;
   const batches = connector.read(plan.info, {
     batchRows: BATCH_ROWS,
     signal,

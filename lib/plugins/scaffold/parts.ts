@@ -1,4 +1,7 @@
-import type { Capability } from "../../kit/mod.ts";
+/** What a new plugin can be able to do. `stream` and `write` come with the code that runs them. */
+export const scaffoldCapabilities = ["discover", "read", "remote", "query", "metadata"] as const;
+/** One of `scaffoldCapabilities`. */
+export type ScaffoldCapability = (typeof scaffoldCapabilities)[number];
 
 /** What one capability adds to the text of a new plugin. */
 export interface ScaffoldPart {
@@ -13,7 +16,7 @@ export interface ScaffoldPart {
 }
 
 /** The text of each capability's methods, over the example's rows. */
-export const scaffoldParts: { readonly [C in Capability]: ScaffoldPart } = {
+export const scaffoldParts: { readonly [C in ScaffoldCapability]: ScaffoldPart } = {
   discover: {
     imports: ["table", "int64", "timestamp", "utf8"],
     context: [],
@@ -40,44 +43,13 @@ export const scaffoldParts: { readonly [C in Capability]: ScaffoldPart } = {
       // What you cannot push down to the source (columns, filter) is applied to the rows you yield.
       async *read(table, { cursor, batchRows, signal }) {
         if (table.name !== "people") throw permanent(\`there is no table \${table.name}\`);
-        const since = cursor === undefined ? -Infinity : Date.parse(\`\${cursor.value.replace(" ", "T")}Z\`);
+        const since = cursor === undefined ? -Infinity : Date.parse(cursor.value.replace(" ", "T").replace(/Z?$/, "Z"));
         const later = people.filter((person) => new Date(person.updated_at).getTime() >= since);
         for (let start = 0; start < later.length; start += batchRows) {
           signal.throwIfAborted();
           yield later.slice(start, start + batchRows);
         }
         // When the source tells which rows are gone: yield { kind: "deletions", keys: [{ id: 7 }] };
-      },
-`,
-  },
-  stream: {
-    imports: ["permanent", "type JsonValue", "type Row"],
-    context: ["secrets"],
-    needsRows: false,
-    methods: `
-      // Checks that a pushed request is genuine and gives its events. Replace: the header your source signs with.
-      async verify({ headers, body }) {
-        const secret = secrets.WEBHOOK_SECRET_NAME;
-        if (secret === undefined) throw permanent("no secret is set, so no pushed request can be trusted");
-        const expected = createHmac("sha256", secret.reveal()).update(body).digest();
-        const given = Buffer.from(headers["x-signature"] ?? "", "hex");
-        if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
-          throw permanent("the signature of the request is wrong");
-        }
-        const event = JSON.parse(new TextDecoder().decode(body)) as { id: string; body: JsonValue };
-        return [{ id: event.id, body: event.body }];
-      },
-
-      // Turns events into changes of rows. Replace: what your source's events look like.
-      async *stream(events) {
-        for await (const { body } of events) {
-          const event = body as { deleted?: boolean; person: Row };
-          if (event.deleted === true) {
-            yield { kind: "delete", table: "people", key: { id: event.person["id"] } };
-          } else {
-            yield { kind: "upsert", table: "people", row: event.person };
-          }
-        }
       },
 `,
   },
@@ -121,29 +93,6 @@ export const scaffoldParts: { readonly [C in Capability]: ScaffoldPart } = {
         return tables
           .filter((known) => known.name === "people")
           .map(({ name }) => ({ name, rows: people.length, entityType: "table" as const }));
-      },
-`,
-  },
-  write: {
-    imports: [],
-    context: [],
-    needsRows: true,
-    methods: `
-      // Pushes rows back. Replace: send each batch to the source and count what it took.
-      async write(_table, batches, { mode, signal }) {
-        let rows = 0;
-        if (mode === "replace") people.length = 0;
-        for await (const batch of batches) {
-          signal.throwIfAborted();
-          for (const row of batch) {
-            const person = row?.toJSON() as Person;
-            const at = people.findIndex((known) => Number(known.id) === Number(person.id));
-            if (mode === "upsert" && at >= 0) people[at] = person;
-            else people.push(person);
-          }
-          rows += batch.numRows;
-        }
-        return { rows };
       },
 `,
   },

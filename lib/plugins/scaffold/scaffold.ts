@@ -1,6 +1,6 @@
 import { AgnesError, shown, toExposedName } from "../../base/mod.ts";
-import { capabilities, type Capability } from "../../kit/mod.ts";
-import { scaffoldParts } from "./parts.ts";
+import type { Capability } from "../../kit/mod.ts";
+import { scaffoldCapabilities, scaffoldParts, type ScaffoldCapability } from "./parts.ts";
 
 const NAME = /^[a-z][a-z0-9_-]{0,63}$/;
 
@@ -25,35 +25,34 @@ export function scaffoldPlugin(request: ScaffoldRequest): Readonly<Record<string
     const rule = "lower-case letters, digits, dashes and underscores, a letter first, at most 64";
     throw new AgnesError("scaffold_invalid", { reason: `${shown(name)} is no name of a plugin: ${rule}` });
   }
-  const unknown = request.capabilities.find((capability) => !capabilities.includes(capability));
+  const offered: readonly Capability[] = scaffoldCapabilities;
+  const unknown = request.capabilities.find((capability) => !offered.includes(capability));
   if (unknown !== undefined) {
-    throw new AgnesError("scaffold_invalid", { reason: `there is no capability ${shown(unknown)}` });
+    const reason = `a new plugin cannot have the capability ${shown(unknown)}; it can have ${offered.join(", ")}`;
+    throw new AgnesError("scaffold_invalid", { reason });
   }
   if (request.capabilities.length === 0) {
     throw new AgnesError("scaffold_invalid", { reason: "it would have no capability" });
   }
-  const wanted = capabilities.filter((capability) => request.capabilities.includes(capability));
+  const wanted = scaffoldCapabilities.filter((capability) => request.capabilities.includes(capability));
   return {
     [`plugins/${name}/plugin.ts`]: pluginText(name, wanted),
-    [`plugins/${name}/plugin.test.ts`]: testText(name, wanted),
+    [`plugins/${name}/plugin.test.ts`]: testText(wanted),
     [`plugins/${name}/README.md`]: readmeText(name, wanted),
   };
 }
 
-function pluginText(name: string, wanted: readonly Capability[]): string {
+function pluginText(name: string, wanted: readonly ScaffoldCapability[]): string {
   const parts = wanted.map((capability) => scaffoldParts[capability]);
-  const streams = wanted.includes("stream");
-  const secret = secretName(name);
   const imports = [...new Set(["definePlugin", ...parts.flatMap((part) => part.imports)])].sort(byName);
   const context = [...new Set(parts.flatMap((part) => part.context))];
   const needsRows = parts.some((part) => part.needsRows);
   const methods = parts
     .map((part) => part.methods)
     .join("")
-    .replaceAll("WEBHOOK_SECRET_NAME", secret)
     .replaceAll("ALIAS_NAME", toExposedName(name))
     .replaceAll("PLUGIN_NAME", name);
-  return `${streams ? 'import { createHmac, timingSafeEqual } from "node:crypto";\n\n' : ""}import { ${imports.join(", ")} } from "agnes/kit";
+  return `import { ${imports.join(", ")} } from "agnes/kit";
 import * as v from "valibot";
 ${needsRows ? exampleText : ""}
 export default definePlugin({
@@ -69,7 +68,7 @@ export default definePlugin({
     ),
   }),
   // Secrets come from environment variables and cannot be logged.
-  secrets: {${streams ? `\n    ${secret}: { description: "key with which the source signs what it pushes" },\n  ` : ""}},
+  secrets: {},
   connect(${context.length === 0 ? "" : `{ ${context.join(", ")} }`}) {
     // Replace: take \`options\`, \`secrets\` and \`http\` from the context and make a client, such as
     // const api = http.with({ baseUrl: options.url, bearer: secrets.MY_TOKEN, requestsPerSecond: 10 });
@@ -100,20 +99,18 @@ const examplePeople: readonly Person[] = [
 ];
 `;
 
-function testText(name: string, wanted: readonly Capability[]): string {
+function testText(wanted: readonly ScaffoldCapability[]): string {
   const settings: string[] = [];
-  if (wanted.includes("stream")) settings.push(`secrets: { ${secretName(name)}: secret }`, "push");
-  if (wanted.includes("write")) settings.push("write");
+  const needsTables = wanted.includes("read") && !wanted.includes("discover");
+  if (needsTables) settings.push("tables: [people]");
   if (wanted.includes("query")) settings.push('query: "SELECT * FROM people"');
-  const push = wanted.includes("stream") ? pushText : "";
-  const write = wanted.includes("write") ? writeText : "";
-  return `${push === "" ? "" : 'import { createHmac } from "node:crypto";\n\n'}import { connectorContract } from "agnes/testing";
+  return `${needsTables ? 'import { int64, table, timestamp, utf8 } from "agnes/kit";\n' : ""}import { connectorContract } from "agnes/testing";
 import { test } from "${RUNNER}";
 
 import plugin from "./plugin.ts";
-${push}${write}
+${needsTables ? tablesText : ""}
 const cases = connectorContract(plugin, ${configText(["options: {}", ...settings])});
-for (const { name, run } of cases) test(name, run);
+for (const { name, run } of cases) test(name, run, 120_000);
 `;
 }
 
@@ -123,33 +120,16 @@ function configText(settings: readonly string[]): string {
     : `{\n${settings.map((setting) => `  ${setting},\n`).join("")}}`;
 }
 
-const pushText = `
-const secret = "only-for-this-test";
-const body = new TextEncoder().encode(
-  JSON.stringify({
-    id: "event-1",
-    body: { person: { id: 4, name: "Joan Clarke", updated_at: "2026-01-04T08:00:00Z" } },
-  }),
+const tablesText = `
+// The plugin does not list its tables, so the suite needs them described.
+const people = table(
+  "people",
+  { id: int64({ nullable: false }), name: utf8(), updated_at: timestamp({ nullable: false }) },
+  { primaryKey: ["id"], cursor: "updated_at" },
 );
-const signature = createHmac("sha256", secret).update(body).digest("hex");
-const request = { method: "POST", url: "https://example.com/push", body };
-const push = {
-  genuine: { ...request, headers: { "x-signature": signature } },
-  forged: [
-    { ...request, headers: { "x-signature": "00" } },
-    { ...request, headers: {} },
-  ],
-};
 `;
 
-const writeText = `
-const write = {
-  table: "people",
-  rows: [{ id: 9, name: "Katherine Johnson", updated_at: "2026-01-09T00:00:00Z" }],
-};
-`;
-
-function readmeText(name: string, wanted: readonly Capability[]): string {
+function readmeText(name: string, wanted: readonly ScaffoldCapability[]): string {
   return `# ${name}
 
 A connector for Agnes: ${wanted.join(", ")}.
@@ -161,13 +141,31 @@ A connector for Agnes: ${wanted.join(", ")}.
 
   \`\`\`yaml
   sources:
-    ${toExposedName(name)}: { plugin: ${name}, register: all }
+    ${toExposedName(name)}: { plugin: ${name} }
   \`\`\`
-`;
+${wanted.includes("discover") ? "" : registerText(name, wanted)}`;
 }
 
-function secretName(name: string): string {
-  return `${toExposedName(name).toUpperCase().slice(0, 40)}_WEBHOOK_SECRET`;
+/** How the tables of a plugin that cannot list them get into the registry. */
+function registerText(name: string, wanted: readonly ScaffoldCapability[]): string {
+  const source = toExposedName(name);
+  const commands = [
+    ...(wanted.includes("read") ? [`agnes table register ${source} people --primary-key id`] : []),
+    ...(wanted.includes("query")
+      ? [
+          `agnes table register ${source} --name names --mode materialized --source-query "SELECT name FROM people"`,
+        ]
+      : []),
+    ...(wanted.includes("remote") ? [`agnes table register ${source} people --mode remote`] : []),
+  ];
+  if (commands.length === 0) return "";
+  return `
+It does not list its tables, so each is registered by hand; the columns come with its first rows:
+
+\`\`\`sh
+${commands[0]}
+\`\`\`
+`;
 }
 
 function byName(a: string, b: string): number {

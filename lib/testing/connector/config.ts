@@ -1,5 +1,5 @@
 import type { Host } from "../../base/mod.ts";
-import type { Capability, PushRequest, Row } from "../../kit/mod.ts";
+import type { Capability, PushRequest, Row, TableInfo } from "../../kit/mod.ts";
 import type { ContractException } from "../case.ts";
 import type { FakeServer } from "../fakes/fake-server.ts";
 import type { Session } from "./session.ts";
@@ -16,8 +16,22 @@ export interface ContractConfig {
   readonly host?: Partial<Host>;
   /** The fake API that the connector talks to; with it, the suite also injects faults. */
   readonly server?: FakeServer;
-  /** The tables to read. Default: all; name small ones when the source is big, for the suite reads each several times. */
-  readonly tables?: readonly string[];
+  /**
+   * The tables to read, by name; a plugin without `discover` needs them described. Default: all that `discover` lists.
+   * The suite reads each table about twenty times: name small ones, or set `rowsMax`.
+   */
+  readonly tables?: readonly (string | TableInfo)[];
+  /**
+   * The most rows to read of a table. The cases that need all rows leave larger tables out and report it in their
+   * remark. Default: no limit.
+   */
+  readonly rowsMax?: number;
+  /** How long one case may take, in milliseconds; then it fails. Default: one minute. */
+  readonly timeoutMs?: number;
+  /** Stops the case that is running. */
+  readonly signal?: AbortSignal;
+  /** Is called when a case begins, and for each batch that it reads. */
+  readonly onProgress?: (progress: CaseProgress) => void;
   /** SQL that the source can answer. Default `SELECT 1 AS one`. */
   readonly query?: string;
   /** A genuine pushed request and requests that must be refused, for `stream`. */
@@ -32,11 +46,22 @@ export interface ContractConfig {
   readonly exceptions?: readonly ContractException[];
 }
 
+/** What a case of the contract suite is doing. */
+export interface CaseProgress {
+  /** The name of the case. */
+  readonly case: string;
+  /** The table that it reads now, and how many rows of it came so far. Absent before its first read. */
+  readonly table?: string;
+  readonly rows?: number;
+}
+
 /** A promise that is put to the test against a connected source. */
 export interface SourceCase {
   readonly name: string;
   readonly needs: readonly Capability[];
   /** Whether the promise arises with what the configuration gives. Default: always. */
   readonly when?: (config: ContractConfig) => boolean;
+  /** Whether it works on tables, which `discover` lists or the configuration describes. Default `false`. */
+  readonly needsTables?: boolean;
   readonly run: (session: Session) => Promise<string | void>;
 }

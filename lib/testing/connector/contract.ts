@@ -9,6 +9,7 @@ import { queryCases } from "./query-cases.ts";
 import { readCases } from "./read-cases.ts";
 import { openSession } from "./session.ts";
 import { sourceCases } from "./source-cases.ts";
+import { CaseWatch } from "./watch.ts";
 
 const ALL: readonly SourceCase[] = [
   ...sourceCases,
@@ -23,8 +24,10 @@ const ALL: readonly SourceCase[] = [
 /**
  * Every promise that a connector makes by the capabilities its plugin declares, as cases for any test runner.
  *
- * Each case connects on its own, through the product's own runtime. Reading cases read every table several times:
- * name small ones in `tables` when the source is big. Nothing is written unless `write` says what.
+ * Each case connects on its own, through the product's own runtime, and fails when it takes longer than `timeoutMs`, one
+ * minute by default; give the runner a longer limit, so that the message is the one of the case. Reading cases read every
+ * table about twenty times together: set `rowsMax`, or name small tables in `tables`, when the source is big. Nothing is
+ * written unless `write` says what.
  *
  * @throws RangeError when `exceptions` names a case that does not exist
  * @example
@@ -32,21 +35,45 @@ const ALL: readonly SourceCase[] = [
  * import { connectorContract } from "agnes/testing";
  * import { test } from "bun:test";
  * import plugin from "./plugin.ts";
- * for (const { name, run } of connectorContract(plugin, { options: { path: "tests/data" } })) test(name, run);
+ * const cases = connectorContract(plugin, { options: { path: "tests/data" } });
+ * for (const { name, run } of cases) test(name, run, 120_000);
  * ```
  */
 export function connectorContract(plugin: AnyPlugin, config: ContractConfig = {}): readonly ContractCase[] {
   const declared = new Set(plugin.capabilities);
+  const hasTables = declared.has("discover") || (config.tables ?? []).some((one) => typeof one !== "string");
   const cases = ALL.filter(
-    (one) => one.needs.every((capability) => declared.has(capability)) && (one.when?.(config) ?? true),
+    (one) =>
+      one.needs.every((capability) => declared.has(capability)) &&
+      (one.needsTables !== true || hasTables) &&
+      (one.when?.(config) ?? true),
   );
+  // Tables that turned out to be too large, so that no other case begins to read them.
+  const large = new Set<string>();
   return withExceptions(
-    cases.map((one) => ({ name: one.name, needs: one.needs, run: () => runCase(one, plugin, config) })),
+    cases.map((one) => ({
+      name: one.name,
+      needs: one.needs,
+      run: () => runCase(one, plugin, config, large),
+    })),
     config.exceptions,
   );
 }
 
-async function runCase(one: SourceCase, plugin: AnyPlugin, config: ContractConfig): Promise<string | void> {
-  await using session = await openSession(plugin, config);
-  return await one.run(session);
+async function runCase(
+  one: SourceCase,
+  plugin: AnyPlugin,
+  config: ContractConfig,
+  large: Set<string>,
+): Promise<string | void> {
+  const watch = new CaseWatch(one.name, config);
+  const work = async () => {
+    await using session = await openSession(plugin, config, { watch, large });
+    const remark = await one.run(session);
+    const { leftOut } = session;
+    const left = `not tried, because they have more than ${config.rowsMax} rows: ${[...leftOut].join(", ")}`;
+    if (leftOut.size === 0) return remark;
+    return typeof remark === "string" ? `${remark}; ${left}` : left;
+  };
+  return watch.run(work, config.signal);
 }

@@ -7,13 +7,14 @@ import { isDeletions, type Cursor, type Row, type TableInfo } from "../../kit/mo
 import type { SourceCase } from "./config.ts";
 import { extract } from "./extract-cases.ts";
 import { fieldOf, Workbench } from "./rows.ts";
-import { able, type Session } from "./session.ts";
+import type { Session } from "./session.ts";
 
 /** The case about rows that are gone. */
 export const deletionCases: readonly SourceCase[] = [
   {
     name: "read() names rows that are gone by their primary key, and an extract removes them",
-    needs: ["discover", "read"],
+    needs: ["read"],
+    needsTables: true,
     async run(session) {
       let tried = 0;
       for (const table of await session.readTables()) tried += await checkDeletions(session, table);
@@ -25,11 +26,11 @@ export const deletionCases: readonly SourceCase[] = [
 /** Checks the deletions that a read from the first cursor on yields, and gives how many there were. */
 async function checkDeletions(session: Session, table: TableInfo): Promise<number> {
   await using bench = await Workbench.open(session);
-  const all = await bench.read(table);
+  const all = await bench.readWhole(table);
+  if (all === null) return 0;
   const cursor = await firstCursor(bench, table, all);
   const keys: Row[] = [];
-  const options = { batchRows: 8192, signal: session.signal, ...(cursor && { cursor }) };
-  for await (const batch of able(session, "read").read(table, options)) {
+  for await (const batch of session.read(table, cursor && { cursor })) {
     if (isDeletions(batch)) keys.push(...batch.keys);
   }
   if (keys.length === 0) return 0;

@@ -4,35 +4,51 @@ import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
 import type { Filter, FilterValue, TableInfo } from "../../kit/mod.ts";
 import { fieldOf, namesOf, type Workbench } from "./rows.ts";
 
+const SIGNS: Readonly<Record<Filter["operator"], string>> = {
+  eq: "=",
+  ge: ">=",
+  gt: ">",
+  ne: "<>",
+  lt: "<",
+  le: "<=",
+};
+
 /** A filter in the neutral form and in SQL. */
 export interface ChosenFilter {
   readonly filter: readonly Filter[];
   readonly sql: string;
 }
 
-/** Filters over the first columns whose values can be compared, each around a value that is really there. */
+/**
+ * Filters over the first columns whose values can be compared, each around a value that is really there. Every operator
+ * is tried, but not on every column: each filter costs a read.
+ */
 export async function chooseFilters(
   bench: Workbench,
   info: TableInfo,
   all: string,
 ): Promise<readonly ChosenFilter[]> {
-  const chosen: ChosenFilter[] = [];
+  const columns: { readonly isOrdered: boolean; by(operator: Filter["operator"]): ChosenFilter }[] = [];
   for (const column of namesOf(info)
     .filter((name) => isComparable(info, name))
     .slice(0, 4)) {
     const middle = await middleOf(bench, all, column);
     if (middle === null) continue;
     const value = valueOf(info, column, middle);
-    const name = quoteIdentifier(column);
-    const literal = quoteLiteral(middle);
-    const one = (operator: Filter["operator"], sign: string): ChosenFilter => ({
-      filter: [{ column, operator, values: [value] }],
-      sql: `${name} ${sign} ${literal}`,
+    const [name, literal] = [quoteIdentifier(column), quoteLiteral(middle)];
+    columns.push({
+      isOrdered: typeof value !== "boolean",
+      by: (operator) => ({
+        filter: [{ column, operator, values: [value] }],
+        sql: `${name} ${SIGNS[operator]} ${literal}`,
+      }),
     });
-    chosen.push(one("eq", "="), one("ne", "<>"));
-    if (typeof value !== "boolean")
-      chosen.push(one("gt", ">"), one("ge", ">="), one("lt", "<"), one("le", "<="));
   }
+  const operators = Object.keys(SIGNS) as Filter["operator"][];
+  const chosen = operators.flatMap((operator, at) => {
+    const fit = columns.filter(({ isOrdered }) => isOrdered || operator === "eq" || operator === "ne");
+    return fit[at % fit.length]?.by(operator) ?? [];
+  });
   const [first, ...others] = chosen;
   const other = others.at(-1);
   return first === undefined || other === undefined

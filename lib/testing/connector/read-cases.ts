@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 
 import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
-import { isDeletions, isFileChunk, isRows, type Batch, type TableInfo } from "../../kit/mod.ts";
+import {
+  isDeletions,
+  isFileChunk,
+  isRows,
+  type Batch,
+  type Deletions,
+  type TableInfo,
+} from "../../kit/mod.ts";
 import type { SourceCase } from "./config.ts";
 import { chooseFilters } from "./filters.ts";
 import { namesOf, Workbench } from "./rows.ts";
@@ -11,12 +18,28 @@ import { able, within, type Session } from "./session.ts";
 export const readCases: readonly SourceCase[] = [
   {
     name: "read() yields batches of the declared schema",
-    needs: ["discover", "read"],
+    needs: ["read"],
+    needsTables: true,
     run: (session) => forEachTable(session, (table) => checkBatches(session, table)),
   },
   {
+    name: "read() yields each primary key once",
+    needs: ["read"],
+    needsTables: true,
+    async run(session) {
+      let tried = 0;
+      await forEachTable(session, async (table) => {
+        if (table.primaryKey.length === 0) return;
+        tried += 1;
+        await checkKeys(session, table);
+      });
+      return tried > 0 ? undefined : "no table has a primary key, so nothing was tried";
+    },
+  },
+  {
     name: "read() yields the same rows again, also with two reads at once",
-    needs: ["discover", "read"],
+    needs: ["read"],
+    needsTables: true,
     run: (session) =>
       compare(session, async (bench, table, all) => {
         const [one, other] = await Promise.all([bench.read(table), bench.read(table)]);
@@ -26,7 +49,8 @@ export const readCases: readonly SourceCase[] = [
   },
   {
     name: "read() with columns yields the same rows",
-    needs: ["discover", "read"],
+    needs: ["read"],
+    needsTables: true,
     run: (session) =>
       compare(session, async (bench, table, all) => {
         for (const columns of choices(namesOf(table))) {
@@ -38,7 +62,8 @@ export const readCases: readonly SourceCase[] = [
   },
   {
     name: "read() with a filter yields the rows that filtering afterwards leaves",
-    needs: ["discover", "read"],
+    needs: ["read"],
+    needsTables: true,
     async run(session) {
       let tried = 0;
       await compare(session, async (bench, table, all) => {
@@ -59,7 +84,8 @@ export const readCases: readonly SourceCase[] = [
   },
   {
     name: "read() with a cursor yields exactly the rows that it asks for",
-    needs: ["discover", "read"],
+    needs: ["read"],
+    needsTables: true,
     async run(session) {
       let points = 0;
       await compare(session, async (bench, table, all) => {
@@ -70,7 +96,8 @@ export const readCases: readonly SourceCase[] = [
   },
   {
     name: "read() stops within a second when it is aborted",
-    needs: ["discover", "read"],
+    needs: ["read"],
+    needsTables: true,
     run: (session) => forEachTable(session, (table) => checkAbort(session, table)),
   },
 ];
@@ -86,7 +113,8 @@ async function compare(
 ): Promise<void> {
   await forEachTable(session, async (table) => {
     await using bench = await Workbench.open(session);
-    await check(bench, table, await bench.read(table));
+    const all = await bench.readWhole(table);
+    if (all !== null) await check(bench, table, all);
   });
 }
 
@@ -102,11 +130,9 @@ async function checkBatches(session: Session, table: TableInfo): Promise<void> {
     // The runtime casts what DuckDB reads, so only the names count.
     return new Map(fields.map(({ name }) => [String(name), String(declared.get(String(name))?.type)]));
   };
-  const { signal } = session;
-  for await (const batch of able(session, "read").read(table, { batchRows: 8192, signal })) {
-    if (isDeletions(batch)) continue;
+  const check = async (batch: Batch) => {
     const columns = await columnsOf(batch);
-    if (columns === null) continue;
+    if (columns === null) return;
     for (const [name, type] of columns) {
       const field = declared.get(name);
       assert.ok(
@@ -126,9 +152,43 @@ async function checkBatches(session: Session, table: TableInfo): Promise<void> {
       missing === undefined,
       `a batch of ${table.name} lacks the column ${String(missing?.name)}, which may not be null`,
     );
-  }
+  };
+  const checked = async function* (): AsyncGenerator<Batch | Deletions, void, void> {
+    for await (const batch of session.read(table)) {
+      if (!isDeletions(batch)) await check(batch);
+      yield batch;
+    }
+  };
   await using bench = await Workbench.open(session);
-  await bench.read(table);
+  await bench.load(table, checked(), namesOf(table), session.config.rowsMax);
+  const undeclared = [...bench.undeclared].map(([name, count]) => `${name} (${count} times)`);
+  assert.ok(
+    undeclared.length === 0,
+    `what read() yields of ${table.name} has keys that are no column: ${undeclared.join(", ")}; ` +
+      "declare them, or yield only the columns",
+  );
+}
+
+async function checkKeys(session: Session, table: TableInfo): Promise<void> {
+  await using bench = await Workbench.open(session);
+  const all = await bench.load(table, session.read(table), namesOf(table), session.config.rowsMax);
+  const key = table.primaryKey.map(quoteIdentifier);
+  const words = table.primaryKey.join(", ");
+  const [row] = await bench.connection.rows<{ found: string; n: bigint }>(
+    `SELECT CAST(row(${key.join(", ")}) AS VARCHAR) AS found, count(*) AS n FROM ${all} GROUP BY ALL HAVING n > 1 LIMIT 1`,
+  );
+  assert.ok(
+    row === undefined,
+    `read() of ${table.name} yields ${row?.n} rows with the primary key ${words} = ${row?.found}`,
+  );
+  const empty = await bench.count(
+    `(SELECT 1 FROM ${all} WHERE ${key.map((column) => `${column} IS NULL`).join(" OR ")})`,
+  );
+  assert.equal(
+    empty,
+    0,
+    `read() of ${table.name} yields ${empty} rows without a value in their key ${words}`,
+  );
 }
 
 /** Reads after some values of the cursor, and gives how many. */

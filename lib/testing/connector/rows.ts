@@ -26,13 +26,15 @@ import {
   type ReadOptions,
   type TableInfo,
 } from "../../kit/mod.ts";
-import { able, TEST_LIMITS, type Session } from "./session.ts";
+import { TEST_LIMITS, type Session } from "./session.ts";
 
 /** Compares reads in a database of its own, with DuckDB's notion of order and equality. */
 export class Workbench implements AsyncDisposable {
   readonly #session: Session;
   readonly #database: Database;
   readonly connection: Connection;
+  /** How often rows and files had something that is no column of their table, by its name. */
+  readonly undeclared = new Map<string, number>();
   #tables = 0;
 
   private constructor(session: Session, database: Database, connection: Connection) {
@@ -52,16 +54,29 @@ export class Workbench implements AsyncDisposable {
 
   /** Reads a table of the source into a table of the workbench; gives its quoted name. */
   async read(info: TableInfo, options: Partial<ReadOptions> = {}): Promise<string> {
-    const { signal } = this.#session;
-    const batches = able(this.#session, "read").read(info, { batchRows: 8192, signal, ...options });
-    return this.load(info, batches, options.columns);
+    return this.load(info, this.#session.read(info, options), options.columns);
   }
 
-  /** Puts batches into a new table. Its columns are those that were asked for; deletions are left to other cases. */
+  /** Reads a whole table as `read` does; null, and the case leaves it out, when it has more rows than may be read. */
+  async readWhole(info: TableInfo): Promise<string | null> {
+    const { config, large, leftOut } = this.#session;
+    if (!large.has(info.name)) {
+      const name = await this.load(info, this.#session.read(info), namesOf(info), config.rowsMax);
+      if (!large.has(info.name)) return name;
+    }
+    leftOut.add(info.name);
+    return null;
+  }
+
+  /**
+   * Puts batches into a new table. Its columns are those that were asked for; deletions are left to other cases. Stops
+   * after the batch with which there are more than `rowsMax` rows; the table then counts as large.
+   */
   async load(
     info: TableInfo,
     batches: AsyncIterable<Batch | Deletions>,
     columns = namesOf(info),
+    rowsMax = Infinity,
   ): Promise<string> {
     this.#tables += 1;
     const name = quoteIdentifier(`read ${this.#tables}`);
@@ -70,13 +85,28 @@ export class Workbench implements AsyncDisposable {
     );
     await this.connection.run(`CREATE TABLE ${name} (${definitions.join(", ")})`);
     const builder = createRowBuilder(info);
+    const known = namesOf(info);
+    let rows = 0;
     for await (const batch of batches) {
       if (isDeletions(batch)) continue;
-      if (isRows(batch)) await this.#insert(name, columns, builder.append(batch));
-      else if (isFileChunk(batch)) await this.#insertFile(name, columns, batch);
-      else await this.#insert(name, columns, [batch]);
+      if (isRows(batch)) {
+        await this.#insert(name, columns, builder.append(batch));
+        rows += batch.length;
+      } else if (isFileChunk(batch)) {
+        const present = await this.#insertFile(name, columns, batch);
+        for (const column of present) if (!known.includes(column)) this.#undeclared(column, 1);
+        rows = await this.count(name);
+      } else {
+        await this.#insert(name, columns, [batch]);
+        rows += batch.numRows;
+      }
+      if (rows > rowsMax) {
+        this.#session.large.add(info.name);
+        break;
+      }
     }
     await this.#insert(name, columns, builder.finish());
+    for (const [key, count] of builder.unknownKeys) this.#undeclared(key, count);
     return name;
   }
 
@@ -109,6 +139,10 @@ export class Workbench implements AsyncDisposable {
     return { count, row: found!.row };
   }
 
+  #undeclared(name: string, count: number): void {
+    this.undeclared.set(name, (this.undeclared.get(name) ?? 0) + count);
+  }
+
   async #insert(name: string, columns: readonly string[], batches: readonly RecordBatch[]): Promise<void> {
     const [first] = batches;
     if (first === undefined) return;
@@ -125,22 +159,24 @@ export class Workbench implements AsyncDisposable {
     }
   }
 
-  async #insertFile(name: string, columns: readonly string[], chunk: FileChunk): Promise<void> {
+  /** Inserts the rows of a file, and gives the columns that it has. */
+  async #insertFile(name: string, columns: readonly string[], chunk: FileChunk): Promise<readonly string[]> {
     if (typeof chunk.data === "string") {
       const local = { ...chunk, data: chunk.data };
       // Another read may be under way on the connection of the workbench.
       await using connection = await this.#database.connect();
       const reading = await readingOf(connection, local);
-      if (reading === null) return;
+      if (reading === null) return [];
       await using file = await openFile({ ...local, reading }, { connection });
       const has = file.present.map((column) => column.name);
-      return await this.#insertFrom(name, columns, has, `(${file.select})`);
+      await this.#insertFrom(name, columns, has, `(${file.select})`);
+      return has;
     }
     const data = join(this.#session.scratch, randomUUID());
     const compression = chunk.compression ?? "none";
     try {
       await writeFile(data, chunk.data);
-      await this.#insertFile(name, columns, { ...chunk, data, compression });
+      return await this.#insertFile(name, columns, { ...chunk, data, compression });
     } finally {
       await rm(data, { force: true });
     }

@@ -3,19 +3,26 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { createHost, isAgnesError, type Host } from "../../base/mod.ts";
+import { createHost, isAgnesError, shown, type Host } from "../../base/mod.ts";
 import { createEngine, type DuckDBLimits } from "../../duckdb/mod.ts";
-import type {
-  AnyConnector,
-  AnyPlugin,
-  Capability,
-  Connector,
-  DuckDBEngine,
-  TableInfo,
+import {
+  isDeletions,
+  isFileChunk,
+  isRows,
+  type AnyConnector,
+  type AnyPlugin,
+  type Batch,
+  type Capability,
+  type Connector,
+  type Deletions,
+  type DuckDBEngine,
+  type ReadOptions,
+  type TableInfo,
 } from "../../kit/mod.ts";
 import { connectSource, createPluginRegistry, discoverTables, type SourceHandle } from "../../plugins/mod.ts";
 import { recordingLog, type RecordingLog } from "../fakes/recording-log.ts";
 import type { ContractConfig } from "./config.ts";
+import { CaseWatch } from "./watch.ts";
 
 /** What DuckDB may use of the machine in a contract test. */
 export const TEST_LIMITS: DuckDBLimits = { memoryMb: 256, threads: 2 };
@@ -37,12 +44,30 @@ export interface Session extends AsyncDisposable {
   readonly signal: AbortSignal;
   /** The tables that can be read, of those the configuration names. */
   readTables(): Promise<readonly TableInfo[]>;
+  /** Reads a table, and checks that every batch is one. */
+  read(info: TableInfo, options?: Partial<ReadOptions>): AsyncGenerator<Batch | Deletions, void, void>;
+  /** The tables found so far, by any case, to have more rows than may be read. */
+  readonly large: Set<string>;
+  /** Those of them that this case left out. */
+  readonly leftOut: Set<string>;
+}
+
+/** What belongs to the case, and to all cases of one contract. */
+export interface CaseContext {
+  readonly watch: CaseWatch;
+  readonly large: Set<string>;
 }
 
 /** Connects a plugin as the product does. */
-export async function openSession(plugin: AnyPlugin, config: ContractConfig): Promise<Session> {
+export async function openSession(
+  plugin: AnyPlugin,
+  config: ContractConfig,
+  { watch, large }: CaseContext = { watch: new CaseWatch("", {}), large: new Set() },
+): Promise<Session> {
   const scratch = await mkdtemp(join(tmpdir(), "agnes-contract-"));
   const controller = new AbortController();
+  const stop = () => controller.abort(watch.signal.reason);
+  watch.signal.addEventListener("abort", stop, { once: true });
   const log = recordingLog();
   const host = hostOf(config);
   const engine = createEngine(host, TEST_LIMITS);
@@ -54,7 +79,16 @@ export async function openSession(plugin: AnyPlugin, config: ContractConfig): Pr
       secrets: {},
     });
     const { signal } = controller;
-    return {
+    const dispose = async () => {
+      watch.signal.removeEventListener("abort", stop);
+      controller.abort();
+      await handle.close();
+      await engine.close();
+      await rm(scratch, { recursive: true, force: true });
+    };
+    // The body of a case that hangs never gets to dispose of what it uses.
+    watch.signal.addEventListener("abort", () => void dispose().catch(() => {}), { once: true });
+    const session: Session = {
       plugin,
       config,
       handle,
@@ -64,14 +98,13 @@ export async function openSession(plugin: AnyPlugin, config: ContractConfig): Pr
       engine,
       scratch,
       signal,
-      readTables: async () => readable(await discoverTables(handle, { signal }), config),
-      async [Symbol.asyncDispose]() {
-        controller.abort();
-        await handle.close();
-        await engine.close();
-        await rm(scratch, { recursive: true, force: true });
-      },
+      large,
+      readTables: async () => readable(await knownTables(handle, config, signal), config),
+      read: (info, options = {}) => checkedRead(session, watch, info, options),
+      leftOut: new Set(),
+      [Symbol.asyncDispose]: dispose,
     };
+    return session;
   } catch (error) {
     await engine.close();
     await rm(scratch, { recursive: true, force: true });
@@ -124,11 +157,22 @@ function hostOf(config: ContractConfig): Host {
   return createHost({ sleep, fetch, ...config.host, env });
 }
 
-function readable(tables: readonly TableInfo[], { tables: wanted }: ContractConfig): readonly TableInfo[] {
+/** The tables of the source; those that the configuration describes, when the plugin cannot list any. */
+async function knownTables(
+  handle: SourceHandle,
+  { tables = [] }: ContractConfig,
+  signal: AbortSignal,
+): Promise<readonly TableInfo[]> {
+  if (handle.connector.discover !== undefined) return discoverTables(handle, { signal });
+  return tables.flatMap((one) => (typeof one === "string" ? [] : one));
+}
+
+function readable(tables: readonly TableInfo[], { tables: given }: ContractConfig): readonly TableInfo[] {
+  const wanted = given?.map((one) => (typeof one === "string" ? one : one.name));
   for (const name of wanted ?? []) {
     assert.ok(
       tables.some((one) => one.name === name),
-      `discover() does not list the table ${JSON.stringify(name)} that the test names`,
+      `there is no table ${JSON.stringify(name)}, which the test names; there are ${tables.map((one) => one.name).join(", ")}`,
     );
   }
   const found = tables.filter(
@@ -136,4 +180,53 @@ function readable(tables: readonly TableInfo[], { tables: wanted }: ContractConf
   );
   assert.ok(found.length > 0, "there is no table that can be read");
   return found;
+}
+
+/** Reads with a check of every batch, so that no case takes something else for one. */
+async function* checkedRead(
+  session: Session,
+  watch: CaseWatch,
+  info: TableInfo,
+  options: Partial<ReadOptions>,
+): AsyncGenerator<Batch | Deletions, void, void> {
+  const { signal } = session;
+  const read = watch.read(info.name);
+  let number = 0;
+  try {
+    const given = able(session, "read").read(info, { batchRows: 8192, signal, ...options });
+    for await (const batch of given) {
+      signal.throwIfAborted();
+      number += 1;
+      const problem = batchProblem(batch);
+      assert.ok(problem === undefined, `batch ${number} of ${info.name} is no batch: ${problem}`);
+      read.took(isDeletions(batch) || isFileChunk(batch) ? 0 : isRows(batch) ? batch.length : batch.numRows);
+      yield batch;
+    }
+  } finally {
+    read.end();
+  }
+}
+
+/** Why something that a read gave is no batch. */
+function batchProblem(value: Batch | Deletions): string | undefined {
+  const given: unknown = value;
+  const advice = "yield row objects, Arrow record batches, file chunks or deletions";
+  if (typeof given !== "object" || given === null) return `it is ${shown(given)}; ${advice}`;
+  if (isRows(value)) {
+    const at = value.findIndex((row: unknown) => typeof row !== "object" || row === null);
+    return at === -1 ? undefined : `row ${at + 1} of it is ${shown(value[at])}; ${advice}`;
+  }
+  if (isDeletions(value)) {
+    return Array.isArray(value.keys) ? undefined : "it is deletions without a list of `keys`";
+  }
+  if (isFileChunk(value)) {
+    const { data }: { readonly data: unknown } = value;
+    const isBytes = typeof data === "object" && data !== null && Symbol.asyncIterator in data;
+    return typeof data === "string" || isBytes
+      ? undefined
+      : "it is a file chunk whose `data` is neither a path nor bytes that come one after the other";
+  }
+  const isArrow = typeof value.numRows === "number" && Array.isArray(value.schema?.fields);
+  const keys = Object.keys(given).slice(0, 5).join(", ");
+  return isArrow ? undefined : `it is an object with the keys ${keys || "(none)"}; ${advice}`;
 }

@@ -1,0 +1,47 @@
+import { AgnesError, shown } from "../../base/mod.ts";
+import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import { readParquet } from "../schema/select.ts";
+import type { TableContext } from "../services.ts";
+
+/** The keys that more than one row of some parts has. */
+interface RepeatedKeys {
+  readonly keys: number;
+  /** Rows beyond the first of each key. */
+  readonly rows: number;
+  /** One of the keys, as text. */
+  readonly example: string;
+}
+
+/** Looks for keys that more than one row has; rows without a value in their key are no duplicates of each other. */
+export async function repeatedKeys(
+  { plan, signal }: TableContext,
+  connection: Connection,
+  paths: readonly string[],
+): Promise<RepeatedKeys | null> {
+  if (plan.primaryKey.length === 0 || paths.length === 0) return null;
+  const key = plan.primaryKey.map(quoteIdentifier);
+  const [found] = await connection.rows<{ keys: bigint; rows: bigint; example: string | null }>(
+    `SELECT count(*) AS keys, CAST(coalesce(sum(n - 1), 0) AS BIGINT) AS rows, any_value(example) AS example
+     FROM (SELECT count(*) AS n, concat_ws(', ', ${key.map((one) => `CAST(${one} AS VARCHAR)`).join(", ")}) AS example
+           FROM ${readParquet(paths)} WHERE ${key.map((one) => `${one} IS NOT NULL`).join(" AND ")}
+           GROUP BY ${key.join(", ")} HAVING n > 1)`,
+    { signal },
+  );
+  const { keys = 0n, rows = 0n, example } = found ?? {};
+  return keys === 0n ? null : { keys: Number(keys), rows: Number(rows), example: shown(example ?? "") };
+}
+
+/**
+ * Checks that a read of the whole table gave each key once, where nothing would put rows of one key together.
+ * @throws `primary_key_repeated`
+ */
+export async function refuseRepeatedKeys(
+  context: TableContext,
+  connection: Connection,
+  paths: readonly string[],
+): Promise<void> {
+  const repeated = await repeatedKeys(context, connection, paths);
+  if (repeated === null) return;
+  const { id, name: table, primaryKey: columns } = context.plan;
+  throw new AgnesError("primary_key_repeated", { id, table, columns, ...repeated });
+}

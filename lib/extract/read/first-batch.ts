@@ -1,0 +1,129 @@
+import { dirname } from "node:path";
+
+import type { Schema } from "apache-arrow";
+
+import { AgnesError } from "../../base/mod.ts";
+import { describeQuery, inspectFiles, quoteIdentifier, spoolBytes } from "../../duckdb/mod.ts";
+import { isDeletions, isFileChunk, isRows, toSchema, utf8 } from "../../kit/mod.ts";
+import type { arrow, FileChunk, Row } from "../../kit/mod.ts";
+import { checkPlan, type TablePlan } from "../plan.ts";
+import type { TableContext } from "../services.ts";
+import { stagingPath } from "../write/staged.ts";
+import { inferColumns } from "./infer-columns.ts";
+import type { Tap } from "./tap.ts";
+
+/** How many row objects are looked at to find their columns. */
+const ROWS_LOOKED_AT = 8192;
+
+/** A read whose table nobody described, once its first batch told the columns. */
+export interface DescribedRead {
+  readonly plan: TablePlan;
+  /** The read from its first batch on. */
+  readonly tap: Tap;
+}
+
+/**
+ * Takes the columns of a table from the first batch of its read: an Arrow batch or a file has them, row objects are
+ * looked at until there are enough. A read without a batch has the columns that are published, or that are registered.
+ *
+ * @throws `table_plan_invalid` when nothing tells them
+ */
+export async function describeByRead(context: TableContext, tap: Tap): Promise<DescribedRead> {
+  const taken: Awaited<ReturnType<Tap["next"]>>[] = [];
+  const rows: Row[] = [];
+  let schema: Schema | null = null;
+  while (schema === null) {
+    const next = await tap.next();
+    const batch = next?.batch;
+    const isTold = typeof batch === "object" && batch !== null && !isDeletions(batch) && !isRows(batch);
+    if (isTold && isFileChunk(batch) && rows.length === 0) {
+      const { chunk, found } = await describeFile(context, batch);
+      taken.push({ batch: chunk });
+      // A file without anything in it tells nothing.
+      if (found.fields.length > 0) schema = found;
+      continue;
+    }
+    taken.push(next);
+    if (batch !== undefined && isRows(batch)) rows.push(...batch);
+    if (isTold && !isFileChunk(batch) && rows.length === 0) schema = arrowSchema(batch);
+    else if (next === null || isTold || rows.length >= ROWS_LOOKED_AT) {
+      schema = await schemaOfRows(context, rows);
+    }
+  }
+  const plan = { ...context.plan, info: { ...context.plan.info, schema } };
+  checkPlan({ ...plan, columnsFrom: "discover" });
+  return { plan, tap: replay(tap, taken) };
+}
+
+function arrowSchema(batch: unknown): Schema {
+  const { schema } = batch as { readonly schema?: Schema };
+  // What is no batch at all is named when it is taken.
+  return Array.isArray(schema?.fields) ? schema : toSchema({ unknown: utf8() });
+}
+
+async function describeFile(
+  context: TableContext,
+  chunk: FileChunk,
+): Promise<{ readonly chunk: FileChunk; readonly found: Schema }> {
+  const { services, signal, database } = context;
+  // It lies with the parts that are being written, and is swept with them.
+  const spooled = await spoolBytes(services.host, chunk, dirname(stagingPath(context)), signal);
+  await using connection = await database.connect();
+  const { data, format, csv, types, compression, reading, constants } = spooled.chunk;
+  const file = {
+    path: data,
+    ...(compression === undefined ? {} : { compression }),
+    ...(constants === undefined ? {} : { constants }),
+  };
+  const { schema } = await inspectFiles(connection, [file], {
+    format,
+    ...(csv === undefined ? {} : { csv }),
+    ...(types === undefined ? {} : { types }),
+    ...(reading === undefined ? {} : { known: reading }),
+    look: "whole",
+    signal,
+  });
+  return { chunk: spooled.chunk, found: schema };
+}
+
+async function schemaOfRows(context: TableContext, rows: readonly Row[]): Promise<Schema> {
+  const published = await publishedSchema(context);
+  const objects = rows.filter((row) => typeof row === "object" && row !== null && !Array.isArray(row));
+  const schema = inferColumns(objects, new Map(published.map((field) => [String(field.name), field])));
+  if (schema.fields.length > 0) return schema;
+  const { plan } = context;
+  if (plan.columns !== undefined) {
+    const names = new Set([...plan.columns, ...plan.primaryKey, ...(plan.cursor ? [plan.cursor] : [])]);
+    return toSchema(Object.fromEntries([...names].map((name) => [name, utf8()])));
+  }
+  throw new AgnesError("table_plan_invalid", {
+    table: plan.name,
+    reason:
+      "its plugin has no discover, so its columns come with its first rows, and there were none; " +
+      "sync it when it has rows, or register it with its columns",
+  });
+}
+
+/** The columns that are published, unless all is read from scratch or there is no row whose values they hold. */
+async function publishedSchema({
+  database,
+  full,
+  previous,
+  signal,
+}: TableContext): Promise<readonly arrow.Field[]> {
+  if (full || previous === undefined || previous.rows === 0 || previous.sourceColumns.length === 0) return [];
+  const list = previous.sourceColumns.map(
+    ({ name, type }) => `CAST(NULL AS ${type}) AS ${quoteIdentifier(name)}`,
+  );
+  await using connection = await database.connect();
+  return (await describeQuery(connection, `SELECT ${list.join(", ")}`, { signal })).fields;
+}
+
+/** A read that gives again what was taken of it. */
+function replay(tap: Tap, taken: Awaited<ReturnType<Tap["next"]>>[]): Tap {
+  return {
+    next: async () => (taken.length > 0 ? taken.shift()! : tap.next()),
+    end: () => tap.end(),
+    close: () => tap.close(),
+  };
+}

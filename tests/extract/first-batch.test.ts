@@ -1,0 +1,105 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { expect, test } from "bun:test";
+
+import { createRowBuilder, int32, table, utf8, type Batch, type Row } from "../../lib/kit/mod.ts";
+import { openBench, planOf } from "./harness.ts";
+
+// A table that nobody described: its columns come with its first batch.
+const plan = planOf(table("t", {}), { columnsFrom: "read" });
+
+const typesOf =
+  "SELECT column_name AS name, data_type AS type FROM information_schema.columns WHERE table_name = 't'";
+const types = (found: readonly Record<string, unknown>[]) =>
+  Object.fromEntries(found.map(({ name, type }) => [name, type]));
+
+test("extractSource() takes columns from row objects, over the batches that come first", async () => {
+  await using bench = await openBench();
+  const rows: Row[] = [
+    { id: 1, size: 2, when: new Date(0), ok: true, tags: ["a"], mixed: 1, big: 2n ** 70n },
+    { id: 2n, size: 2.5, when: null, ok: false, mixed: "x", none: null, bytes: new Uint8Array([1]) },
+  ];
+  // Batches of one row: one alone would make whole numbers of `size`.
+  const stats = await bench.run([plan], () => rows.map((row) => [row]));
+  expect(stats.errors).toEqual([]);
+  expect(types(await bench.rows(typesOf))).toEqual({
+    id: "BIGINT",
+    size: "DOUBLE",
+    when: "TIMESTAMP",
+    ok: "BOOLEAN",
+    tags: "VARCHAR",
+    mixed: "VARCHAR",
+    big: "VARCHAR",
+    none: "VARCHAR",
+    bytes: "BLOB",
+  });
+  expect(await bench.rows("SELECT id, size, tags, mixed, big FROM t ORDER BY id")).toEqual([
+    { id: 1n, size: 2, tags: '["a"]', mixed: "1", big: "1180591620717411303424" },
+    { id: 2n, size: 2.5, tags: null, mixed: "x", big: null },
+  ]);
+});
+
+test("extractSource() keeps the types of published columns that a later first batch does not tell", async () => {
+  await using bench = await openBench();
+  await bench.run([plan], () => [[{ id: 1, size: 1.5, name: "x" }]]);
+  const stats = await bench.run([plan], () => [[{ id: null, size: 2, name: 7, more: true }]]);
+  expect(stats.errors).toEqual([]);
+  expect(stats.schemaChanges).toMatchObject([{ kind: "added", column: "more" }]);
+  expect(await bench.rows("SELECT * FROM t")).toEqual([{ id: null, size: 2, name: "7", more: true }]);
+});
+
+test("extractSource() takes columns from an Arrow batch, a file and the bytes of a file", async () => {
+  await using bench = await openBench();
+  const path = join(bench.root, "rows.csv");
+  await writeFile(path, "id,name\n1,Ada\n");
+  const info = table("t", { id: int32({ nullable: false }), name: utf8() });
+  const builder = createRowBuilder(info);
+  const arrow = [...builder.append([{ id: 1, name: "Ada" }]), ...builder.finish()];
+  async function* bytes() {
+    yield new TextEncoder().encode("id,name\n1,Ada\n");
+  }
+  const batches: readonly (readonly Batch[])[] = [
+    arrow,
+    [{ kind: "file", format: "csv", data: path }],
+    [{ kind: "file", format: "csv", data: bytes() }],
+  ];
+  for (const [at, given] of batches.entries()) {
+    const named = { ...plan, name: `t${at}` };
+    const stats = await bench.run([named], () => given);
+    expect(stats.errors).toEqual([]);
+    expect(await bench.rows(`SELECT CAST(id AS BIGINT) AS id, name FROM t${at}`)).toEqual([
+      { id: 1n, name: "Ada" },
+    ]);
+  }
+});
+
+test("extractSource() refuses a read without rows whose columns nobody knows, and takes registered ones", async () => {
+  await using bench = await openBench();
+  const { errors } = await bench.run([plan], () => []);
+  expect(errors[0]!.error.message).toContain("its columns come with its first rows, and there were none");
+  const registered = { ...plan, columns: ["id", "name"] };
+  expect((await bench.run([registered], () => [])).errors).toEqual([]);
+  expect(types(await bench.rows(typesOf))).toEqual({ id: "VARCHAR", name: "VARCHAR" });
+  // They were no more than a guess, so rows may bring other types.
+  const asked: unknown[] = [];
+  const stats = await bench.run([registered], (_table, { columns }) => {
+    asked.push(columns);
+    return [[{ id: 1, name: "Ada", other: 2 }]];
+  });
+  expect(stats.errors).toEqual([]);
+  expect(asked).toEqual([["id", "name"]]);
+  expect(await bench.rows("SELECT * FROM t")).toEqual([{ id: 1n, name: "Ada" }]);
+  // No rows again: what is known stays.
+  await bench.run([registered], () => []);
+  expect(types(await bench.rows(typesOf))).toEqual({ id: "BIGINT", name: "VARCHAR" });
+});
+
+test("extractSource() names a key that is no column of a first batch, and what is no batch", async () => {
+  await using bench = await openBench();
+  const keyed = { ...plan, primaryKey: ["ident"] };
+  const [failed] = (await bench.run([keyed], () => [[{ id: 1 }]])).errors;
+  expect(failed!.error.message).toContain('the primary key column "ident" is not one of its columns');
+  const wrong = (await bench.run([plan], () => [{ rows: [] } as never])).errors;
+  expect(wrong[0]!.error.code).toBe("batch_invalid");
+});

@@ -1,0 +1,68 @@
+import { expect, test } from "bun:test";
+
+import { isAgnesError } from "../../lib/base/mod.ts";
+import { int64, table, utf8, type Row } from "../../lib/kit/mod.ts";
+import { incremental, openBench, planOf } from "./harness.ts";
+
+const info = table(
+  "t",
+  { id: int64(), part: utf8(), at: int64() },
+  { primaryKey: ["id", "part"], cursor: "at" },
+);
+const keyed = planOf(info, { primaryKey: info.primaryKey });
+const rows: readonly Row[] = [
+  { id: 1, part: "a", at: 1 },
+  { id: 1, part: "b", at: 2 },
+  { id: null, part: "a", at: 3 },
+  { id: null, part: "a", at: 4 },
+];
+
+test("extractSource() fails a full refresh that gives a primary key twice, and keeps what was published", async () => {
+  await using bench = await openBench();
+  expect((await bench.run([keyed], () => [[...rows]])).tablesFailed).toBe(0);
+  const again = [
+    ...rows,
+    { id: 1, part: "a", at: 9 },
+    { id: 1, part: "b", at: 9 },
+    { id: 1, part: "b", at: 10 },
+  ];
+  // The rows come in several parts and batches.
+  const stats = await bench.run([keyed], () => again.map((row) => [row]), { partRows: 1 });
+  const [table] = stats.tables;
+  expect(table!.status).toBe("failed");
+  if (!isAgnesError(table!.error, "primary_key_repeated")) throw new Error(String(table!.error));
+  expect(table!.error.details).toMatchObject({ columns: ["id", "part"], keys: 2, rows: 3 });
+  expect(table!.error.message).toMatch(
+    /gave 3 rows too many with 2 values of the primary key \(id, part\), for example "1, [ab]"/,
+  );
+  expect(table!.error.hint).toContain("agnes table update crm.t --primary-key");
+  expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 4n }]);
+});
+
+test("extractSource() reports how many rows of a first incremental read were replaced by later ones", async () => {
+  await using bench = await openBench();
+  const given = [...rows.slice(0, 2), { id: 1, part: "a", at: 5 }];
+  const stats = await bench.run([incremental(info)], () => [given]);
+  expect(stats.tables[0]!.notes.join()).toContain(
+    '1 rows were replaced by later rows of the same read with the same primary key (id, part), for example "1, a"',
+  );
+  expect(await bench.rows("SELECT \"at\" FROM t WHERE part = 'a'")).toEqual([{ at: 5n }]);
+});
+
+test("extractSource() reports keys of rows that are no column, with how many rows have them", async () => {
+  await using bench = await openBench();
+  const many = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`more${at}`, at]));
+  const stats = await bench.run([planOf(info)], () => [
+    [
+      { id: 1, shoe_size: 46 },
+      { id: 2, shoe_size: 43, "a\nb": 1 },
+    ],
+    [{ id: 3, shoe_size: 40, ...many }],
+  ]);
+  const [note] = stats.tables[0]!.notes;
+  expect(note).toContain(
+    'no column and were left out: "shoe_size" (3 rows), "a\\nb" (1 row), "more0" (1 row)',
+  );
+  expect(note).toContain("and 4 more");
+  expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 3n }]);
+});
