@@ -118,6 +118,8 @@ describe("agnes table", () => {
       name: ["sold", "name", "sold"],
       as: ["sales", "view_name", "sales"],
       bucket: ["shop", "bucket", "shop"],
+      dataset: ["sales", "dataset", "sales"],
+      "source-metadata": ['{"rows": 2}', "source_metadata", { rows: 2 }],
       mode: ["materialized", "query_mode", "materialized"],
       "source-query": ['{"limit": 5}', "source_query", '{"limit": 5}'],
       strategy: ["partitioned", "sync_strategy", "partitioned"],
