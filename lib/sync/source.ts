@@ -74,9 +74,13 @@ export async function openSource(
   }
 }
 
-/** The error for a source that `agnes.yaml` does not name. */
-export function unknownSource(source: string, known: readonly string[]): AgnesError {
-  const near = nearest(source, known);
+/** The error for a source that `agnes.yaml` does not name; `views` are names that could have been meant as well. */
+export function unknownSource(
+  source: string,
+  known: readonly string[],
+  views: readonly string[] = [],
+): AgnesError {
+  const near = nearest(source, [...known, ...views]);
   return new AgnesError("source_unknown", {
     source,
     known,
