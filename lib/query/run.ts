@@ -1,9 +1,10 @@
 import type * as arrow from "apache-arrow";
 
-import { abortError, AgnesError, isAgnesError, withTimeout, type Host } from "../base/mod.ts";
+import { abortError, AgnesError, isAgnesError, withTimeout, type Host, type SqlPlace } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
-import type { Connection, StreamResult } from "../duckdb/mod.ts";
+import { statementPlace, type Connection, type StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
+import { placeAt, typedIndex } from "./place.ts";
 import type { RemoteWay } from "./sandbox.ts";
 
 /** An answer whose rows come as they are read. */
@@ -62,6 +63,8 @@ export interface Run extends Lease {
 }
 
 interface RunOptions {
+  /** The SQL as it was typed, in which an error points to its place. */
+  readonly sql?: string;
   readonly limits?: QueryLimits;
   readonly batchRows?: number;
   readonly signal?: AbortSignal;
@@ -77,7 +80,7 @@ const TIMEOUT_MS = 60_000;
  */
 export async function answerOf(
   host: Pick<Host, "monotonicMs">,
-  { limits = {}, signal, batchRows }: RunOptions,
+  { sql, limits = {}, signal, batchRows }: RunOptions,
   prepare: (signal: AbortSignal) => Promise<Run>,
 ): Promise<QueryAnswer> {
   const startedMs = host.monotonicMs();
@@ -105,14 +108,14 @@ export async function answerOf(
   } catch (error) {
     const ending = end();
     if (!timer.signal.aborted) await ending;
-    throw sqlError(error);
+    throw sqlError(error, sql);
   }
   // Rows that nobody reads must not hold the connection for ever.
   timer.signal.addEventListener("abort", () => void end(), { once: true });
   return {
     schema: result.schema,
     names: result.names,
-    batches: capped(result.batches, limits, totals, { end, signal: timer.signal }),
+    batches: capped(result.batches, limits, totals, { end, signal: timer.signal, sql }),
     receipt: () => ({
       generation: run.tables.length === 0 ? null : run.generation,
       extracts: extractsOf(run.tables),
@@ -152,7 +155,11 @@ async function* capped(
   batches: AsyncIterable<arrow.RecordBatch>,
   limits: QueryLimits,
   totals: Totals,
-  query: { readonly end: () => Promise<void>; readonly signal: AbortSignal },
+  query: {
+    readonly end: () => Promise<void>;
+    readonly signal: AbortSignal;
+    readonly sql: string | undefined;
+  },
 ): AsyncGenerator<arrow.RecordBatch, void, void> {
   try {
     for await (const batch of batches) {
@@ -168,7 +175,7 @@ async function* capped(
       return;
     }
   } catch (error) {
-    throw query.signal.aborted ? abortError(query.signal, "the query") : sqlError(error);
+    throw query.signal.aborted ? abortError(query.signal, "the query") : sqlError(error, query.sql);
   } finally {
     await query.end();
   }
@@ -203,9 +210,18 @@ function extractsOf(tables: readonly AnalyticsTable[]): readonly ExtractReceipt[
 }
 
 /** What DuckDB says of a statement is the author's to correct; all else stays what it is. */
-export function sqlError(error: unknown): unknown {
+export function sqlError(error: unknown, typed?: string): unknown {
   if (!isAgnesError(error, "duckdb_failed")) return error;
   const { kind, reason } = error.details as { readonly kind: string; readonly reason: string };
   const told = reason.includes("max_expression_depth") ? "expressions are nested too deeply in it" : reason;
-  return new AgnesError("sql_failed", { kind, reason: told }, { cause: error });
+  const place = typed === undefined ? undefined : typedPlace(error, typed);
+  const details = { kind, reason: told, ...(place === undefined ? {} : { place }) };
+  return new AgnesError("sql_failed", details, { cause: error });
+}
+
+/** Where in the SQL that somebody typed an error of DuckDB points. */
+function typedPlace(error: AgnesError, typed: string): SqlPlace | undefined {
+  const ran = statementPlace(error);
+  const index = ran === undefined ? null : typedIndex(typed, ran.sql, ran.index);
+  return index === null ? undefined : placeAt(typed, index);
 }

@@ -159,7 +159,10 @@ export class QuerySession implements AsyncDisposable {
     });
     const lease = await (tables.length === 0 && !isTrusted
       ? this.#leaseBare()
-      : this.#lease((names) => (isTrusted ? names.resolveKnown(tables) : names.resolve(tables)), request));
+      : this.#lease(
+          (names) => (isTrusted ? names.resolveKnown(tables) : names.resolve(tables, sql)),
+          request,
+        ));
     try {
       const { connection } = lease;
       const whole =
