@@ -8,8 +8,8 @@ export function placeAt(sql: string, index: number): SqlPlace {
   const start = sql.lastIndexOf("\n", index - 1) + 1;
   const end = sql.indexOf("\n", index);
   const line = sql.slice(start, end === -1 ? undefined : end).replace(/\r$/, "");
-  const before = [...line.slice(0, index - start)];
-  const after = [...line.slice(index - start)];
+  const before = Array.from(line.slice(0, index - start));
+  const after = Array.from(line.slice(index - start));
   const left = before.length > SHOWN ? `...${before.slice(-SHOWN).join("")}` : before.join("");
   const right = after.length > SHOWN ? `${after.slice(0, SHOWN).join("")}...` : after.join("");
   return {
@@ -22,7 +22,7 @@ export function placeAt(sql: string, index: number): SqlPlace {
 
 /** The index of a character; DuckDB's parser counts characters, of which an emoji is one. */
 export function indexOfCharacter(sql: string, characters: number): number {
-  return [...sql].slice(0, characters).join("").length;
+  return Array.from(sql).slice(0, characters).join("").length;
 }
 
 /** The index of a byte of the text's UTF-8; DuckDB's parse tree counts bytes. */

@@ -4,7 +4,7 @@ import { extractSource, publishedStates, type ExtractProgress, type ExtractStats
 import type { TableInfo } from "../kit/mod.ts";
 import { connectSource, discoverTables, type PluginRegistry, type SourceHandle } from "../plugins/mod.ts";
 import type { RegisteredTable, TableRegistry } from "../tables/mod.ts";
-import { dataPaths, type SourceConfig, type Workspace } from "../workspace/mod.ts";
+import { dataPaths, placedError, type SourceConfig, type Workspace } from "../workspace/mod.ts";
 import { planSource } from "./plan.ts";
 import type { SourceReport } from "./report.ts";
 import { dropLeftTables } from "./unregister.ts";
@@ -70,7 +70,7 @@ export async function openSource(
     };
   } catch (error) {
     await engine.close();
-    throw error;
+    throw workspace.placeOf === undefined ? error : placedError(error, source, workspace.placeOf);
   }
 }
 

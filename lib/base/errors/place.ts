@@ -13,7 +13,7 @@ export interface SqlPlace {
 export function pointed(place: SqlPlace | undefined): string {
   if (place === undefined) return "";
   const head = `LINE ${place.line}: ${place.before}`;
-  const width = [...head].reduce((sum, character) => sum + displayWidth(character), 0);
+  const width = Array.from(head).reduce((sum, character) => sum + displayWidth(character), 0);
   return `\n\n${head}${place.after}\n${" ".repeat(width)}^`;
 }
 

@@ -2,10 +2,16 @@ import { errorSpec, shown } from "./spec.ts";
 
 /** Codes about plugins and what they reach for. */
 export const pluginErrors = {
-  plugin_unknown: errorSpec<{ plugin: string; known: readonly string[]; nearest?: string }>({
+  plugin_unknown: errorSpec<{
+    plugin: string;
+    known: readonly string[];
+    nearest?: string;
+    /** The place in agnes.yaml. */
+    at?: string;
+  }>({
     status: 404,
     exit: 2,
-    message: (d) => `there is no plugin ${shown(d.plugin)}`,
+    message: (d) => `${d.at === undefined ? "" : `${d.at}: `}there is no plugin ${shown(d.plugin)}`,
     hint: (d) =>
       d.nearest !== undefined
         ? `Did you mean ${shown(d.nearest)}?`
