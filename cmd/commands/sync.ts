@@ -7,13 +7,19 @@ export default command({
     source: {
       type: "positional",
       required: false,
-      valueHint: "SOURCE[.TABLE] …",
-      description: "Sources, or tables of sources, to sync; default: everything",
+      valueHint: "SOURCE|SOURCE.TABLE|VIEW …",
+      description: "Sources, or tables by id or view name, to sync; default: everything",
     },
     full: { type: "boolean", description: "Read everything again, not only what is new" },
     due: { type: "boolean", description: "Only tables whose schedule says that it is time" },
   },
-  examples: ["agnes sync", "agnes sync crm exports.orders", "agnes sync crm --full", "agnes sync --due"],
+  examples: [
+    "agnes sync",
+    "agnes sync crm exports.orders",
+    "agnes sync orders",
+    "agnes sync crm --full",
+    "agnes sync --due",
+  ],
   async run(cli, args) {
     await using agnes = await openAgnes(cli, { quietLog: true });
     for (const { error } of agnes.plugins.failures()) cli.warn(error.message);

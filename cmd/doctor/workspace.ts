@@ -5,7 +5,13 @@ import type { RemoteTable } from "../../lib/sync/mod.ts";
 import { readRebuildReport } from "../../lib/analytics/mod.ts";
 import { createHost, isAgnesError } from "../../lib/base/mod.ts";
 import { readExtract } from "../../lib/extract/mod.ts";
-import { checkAgainst, CONFIG_FILE, dataPaths, type SourceConfig } from "../../lib/workspace/mod.ts";
+import {
+  checkAgainst,
+  CONFIG_FILE,
+  dataPaths,
+  placedError,
+  type SourceConfig,
+} from "../../lib/workspace/mod.ts";
 import { plural } from "../console/figures.ts";
 import { attempt, failed, ok, warning, type Check } from "./check.ts";
 import { publishedText } from "./machine.ts";
@@ -51,8 +57,7 @@ async function sourceChecks(
   source: SourceConfig,
   dataDirectory: string,
 ): Promise<readonly Check[]> {
-  const plugin = agnes.plugins.get(source.plugin);
-  checkAgainst(plugin.options, source.options, `sources.${name}.options`);
+  const plugin = checkedPlugin(agnes, name, source);
   const secrets = Object.entries(plugin.secrets).map(([secret, spec]): Check => {
     const variable = source.secrets[secret] ?? secret;
     const isSet = (process.env[variable] ?? "") !== "";
@@ -80,6 +85,21 @@ function remoteCheck({ id, way, extension, reason }: RemoteTable): Check {
   if (way === "live") return ok(name, `live, through its connector${why}`);
   const hint = "Correct it, or copy the table: `agnes table update ID --mode local`.".replace("ID", id);
   return { name, state: "failed", message: `cannot be queried: ${reason}`, hint };
+}
+
+function checkedPlugin(
+  agnes: Agnes,
+  name: string,
+  source: SourceConfig,
+): ReturnType<Agnes["plugins"]["get"]> {
+  try {
+    const plugin = agnes.plugins.get(source.plugin);
+    checkAgainst(plugin.options, source.options, `sources.${name}.options`);
+    return plugin;
+  } catch (error) {
+    const { placeOf } = agnes.workspace;
+    throw placeOf === undefined ? error : placedError(error, name, placeOf);
+  }
 }
 
 async function extractCheck(name: string, directory: string): Promise<Check> {

@@ -79,7 +79,8 @@ const RESERVED_SCHEMAS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The exposed name nearest to a vendor's name: lower case, every other character an underscore.
+ * The exposed name nearest to a vendor's name: lower case, letters without their accents, every other character an
+ * underscore.
  *
  * A name with nothing usable gives `table`; different names may give the same one.
  * @example
@@ -92,11 +93,29 @@ export function toExposedName(value: string): string {
   const name = value
     .normalize("NFKD")
     .toLowerCase()
+    .replace(/\p{M}+/gu, "")
+    .replace(UNDECOMPOSED, (letter) => FOLDED[letter]!)
     .replace(/[^a-z0-9_]+/g, "_")
     .replace(/^_+|_+$/g, "");
   const started = /^[0-9]/.test(name) ? `t_${name}` : name;
   return started.slice(0, 64) || "table";
 }
+
+/** Letters that Unicode does not take apart into a letter of ASCII and its accent. */
+const FOLDED: Readonly<Record<string, string>> = {
+  ß: "ss",
+  æ: "ae",
+  œ: "oe",
+  ø: "o",
+  đ: "d",
+  ð: "d",
+  þ: "th",
+  ł: "l",
+  ħ: "h",
+  ı: "i",
+  ŧ: "t",
+};
+const UNDECOMPOSED = new RegExp(`[${Object.keys(FOLDED).join("")}]`, "g");
 
 function check(what: string, value: string, rule: RegExp, words: string): string {
   if (!rule.test(value)) throw new AgnesError("invalid_identifier", { what, value, rule: words });

@@ -1,8 +1,16 @@
 export { abortError, throwIfAborted, withTimeout } from "./abort.ts";
 export { checkAgainst } from "./check.ts";
 export { eachOf } from "./concurrency.ts";
-export { AgnesError, errorCodes, isAgnesError, messageOf, reasonOf, shown } from "./errors/mod.ts";
-export type { ErrorCode, ErrorDetails, ErrorSpec, Retry } from "./errors/mod.ts";
+export {
+  AgnesError,
+  displayWidth,
+  errorCodes,
+  isAgnesError,
+  messageOf,
+  reasonOf,
+  shown,
+} from "./errors/mod.ts";
+export type { ErrorCode, ErrorDetails, ErrorSpec, Retry, SqlPlace } from "./errors/mod.ts";
 export { fileError, nodeFiles } from "./files.ts";
 export type { Files, FileStat } from "./files.ts";
 export { createHost, randomName } from "./host.ts";

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 
 import { AgnesError, isAgnesError, messageOf, redact } from "../base/mod.ts";
+import { errorPosition } from "./error-position.ts";
 import { excerpt } from "./sql.ts";
 
 /** Turns what DuckDB threw into an `AgnesError`; one that is already stays itself. */
@@ -24,7 +25,24 @@ export function duckdbError(error: unknown, sql: string): AgnesError {
   if (path !== null && UNREADABLE.test(text)) {
     return new AgnesError("file_unreadable", { path, reason }, { cause });
   }
-  return new AgnesError("duckdb_failed", { operation, kind, reason }, { cause });
+  const failed = new AgnesError("duckdb_failed", { operation, kind, reason }, { cause });
+  const index = errorPosition(text, sql);
+  if (index !== null) places.set(failed, { sql, index });
+  return failed;
+}
+
+/** A place in a statement that ran. */
+interface StatementPlace {
+  readonly sql: string;
+  readonly index: number;
+}
+
+/** Beside the errors, because a statement may be long, or hold what no error may show. */
+const places = new WeakMap<AgnesError, StatementPlace>();
+
+/** Where in which statement an error of DuckDB points; `undefined` when it points nowhere. */
+export function statementPlace(error: AgnesError): StatementPlace | undefined {
+  return places.get(error);
 }
 
 const UNREADABLE =

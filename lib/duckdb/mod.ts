@@ -19,6 +19,7 @@ export type { StreamTable } from "./stream/open-stream.ts";
 export type { StreamSource } from "./stream/scan.ts";
 export type { SqlValue } from "./values.ts";
 export { createEngine } from "./engine.ts";
+export { statementPlace } from "./errors.ts";
 export type { Engine } from "./engine.ts";
 export { checkParquetInput } from "./parquet-input.ts";
 export { parquetFooter } from "./parquet-footer.ts";

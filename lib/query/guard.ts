@@ -10,6 +10,7 @@ import {
 } from "../analytics/mod.ts";
 import type { Connection } from "../duckdb/mod.ts";
 import { pivotsOf, type Pivot } from "./pivot.ts";
+import { indexOfCharacter, placeAt } from "./place.ts";
 import { markPivots, type MarkedSql } from "./pivot-text.ts";
 import { typeChecksOf, type TypeChecks } from "./types.ts";
 
@@ -73,7 +74,7 @@ export async function parseSelect(connection: Connection, sql: string): Promise<
     case "select":
       return { facts: parsed.facts, pivots: null };
     case "malformed":
-      throw new AgnesError("sql_malformed", { reason: parsed.reason, position: parsed.position });
+      throw malformed(sql, parsed.reason, parsed.position);
     case "statements":
       if (parsed.count === 0)
         throw new AgnesError("sql_malformed", { reason: "there is no statement in it", position: null });
@@ -81,6 +82,11 @@ export async function parseSelect(connection: Connection, sql: string): Promise<
     case "other":
       return (await parsePivot(connection, sql)) ?? refuse("it is not a SELECT", adviceFor(sql));
   }
+}
+
+function malformed(sql: string, reason: string, position: number | null): AgnesError {
+  const place = position === null ? {} : { place: placeAt(sql, indexOfCharacter(sql, position)) };
+  return new AgnesError("sql_malformed", { reason, position, ...place });
 }
 
 /** For DuckDB's parser, a PIVOT without values is several statements. */

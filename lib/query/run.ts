@@ -1,9 +1,18 @@
 import type * as arrow from "apache-arrow";
 
-import { abortError, AgnesError, isAgnesError, redact, withTimeout, type Host } from "../base/mod.ts";
+import {
+  abortError,
+  AgnesError,
+  isAgnesError,
+  redact,
+  withTimeout,
+  type Host,
+  type SqlPlace,
+} from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
-import type { Connection, StreamResult } from "../duckdb/mod.ts";
+import { statementPlace, type Connection, type StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
+import { placeAt, typedIndex } from "./place.ts";
 import type { RemoteWay } from "./sandbox.ts";
 
 /** An answer whose rows come as they are read. */
@@ -64,6 +73,8 @@ export interface Run extends Lease {
 }
 
 interface RunOptions {
+  /** The SQL as it was typed, in which an error points to its place. */
+  readonly sql?: string;
   readonly limits?: QueryLimits;
   readonly batchRows?: number;
   readonly signal?: AbortSignal;
@@ -79,7 +90,7 @@ const TIMEOUT_MS = 60_000;
  */
 export async function answerOf(
   host: Pick<Host, "monotonicMs">,
-  { limits = {}, signal, batchRows }: RunOptions,
+  { sql, limits = {}, signal, batchRows }: RunOptions,
   prepare: (signal: AbortSignal) => Promise<Run>,
 ): Promise<QueryAnswer> {
   const startedMs = host.monotonicMs();
@@ -107,7 +118,7 @@ export async function answerOf(
   } catch (error) {
     const ending = end();
     if (!timer.signal.aborted) await ending;
-    throw sqlError(error, run?.secrets);
+    throw sqlError(error, { ...(run === undefined ? {} : { secrets: run.secrets }), typed: sql });
   }
   const { generation, remotes, secrets, tables } = run;
   // Rows that nobody reads must not hold the connection for ever.
@@ -115,7 +126,7 @@ export async function answerOf(
   return {
     schema: result.schema,
     names: result.names,
-    batches: capped(result.batches, limits, totals, { end, signal: timer.signal, secrets }),
+    batches: capped(result.batches, limits, totals, { end, signal: timer.signal, secrets, sql }),
     receipt: () => ({
       generation: tables.length === 0 ? null : generation,
       extracts: extractsOf(tables),
@@ -159,6 +170,7 @@ async function* capped(
     readonly end: () => Promise<void>;
     readonly signal: AbortSignal;
     readonly secrets: ReadonlySet<string>;
+    readonly sql: string | undefined;
   },
 ): AsyncGenerator<arrow.RecordBatch, void, void> {
   try {
@@ -175,7 +187,8 @@ async function* capped(
       return;
     }
   } catch (error) {
-    throw query.signal.aborted ? abortError(query.signal, "the query") : sqlError(error, query.secrets);
+    const { secrets, signal, sql } = query;
+    throw signal.aborted ? abortError(signal, "the query") : sqlError(error, { secrets, typed: sql });
   } finally {
     await query.end();
   }
@@ -210,12 +223,25 @@ function extractsOf(tables: readonly AnalyticsTable[]): readonly ExtractReceipt[
 }
 
 /** What DuckDB says of a statement is the author's to correct; all else stays what it is. */
-export function sqlError(error: unknown, secrets: Iterable<string> = []): unknown {
+/** @param typed the SQL as somebody typed it; `secrets` are shown in no message */
+export function sqlError(
+  error: unknown,
+  { secrets = [], typed }: { readonly secrets?: Iterable<string>; readonly typed?: string | undefined } = {},
+): unknown {
   if (!isAgnesError(error, "duckdb_failed")) return error;
   const { kind, reason } = error.details as { readonly kind: string; readonly reason: string };
   const told = reason.includes("max_expression_depth") ? "expressions are nested too deeply in it" : reason;
   const clean = redact(told, secrets);
   // An attached database may put its connection string into a message; then the cause has it too.
   const cause = clean === told ? error : new Error(clean);
-  return new AgnesError("sql_failed", { kind, reason: clean }, { cause });
+  const place = typed === undefined ? undefined : typedPlace(error, typed);
+  const details = { kind, reason: clean, ...(place === undefined ? {} : { place }) };
+  return new AgnesError("sql_failed", details, { cause });
+}
+
+/** Where in the SQL that somebody typed an error of DuckDB points. */
+function typedPlace(error: AgnesError, typed: string): SqlPlace | undefined {
+  const ran = statementPlace(error);
+  const index = ran === undefined ? null : typedIndex(typed, ran.sql, ran.index);
+  return index === null ? undefined : placeAt(typed, index);
 }

@@ -106,7 +106,7 @@ export class QuerySession implements AsyncDisposable {
         dataPaths.extract(this.#options.dataDirectory, table!.source),
       );
     } catch (error) {
-      throw sqlError(error, secrets);
+      throw sqlError(error, { secrets });
     } finally {
       await release();
     }
@@ -159,7 +159,10 @@ export class QuerySession implements AsyncDisposable {
     });
     const lease = await (tables.length === 0 && !isTrusted
       ? this.#leaseBare()
-      : this.#lease((names) => (isTrusted ? names.resolveKnown(tables) : names.resolve(tables)), request));
+      : this.#lease(
+          (names) => (isTrusted ? names.resolveKnown(tables) : names.resolve(tables, sql)),
+          request,
+        ));
     try {
       const { connection } = lease;
       const whole =

@@ -1,7 +1,8 @@
 import { distance } from "fastest-levenshtein";
 
-import { AgnesError } from "../base/mod.ts";
+import { AgnesError, type SqlPlace } from "../base/mod.ts";
 import { tableId, type AnalyticsTable, type TableUse } from "../analytics/mod.ts";
+import { indexOfByte, placeAt } from "./place.ts";
 
 /** The tables one session may see, by the names SQL gives them. */
 export class TableNames {
@@ -23,18 +24,28 @@ export class TableNames {
     }
   }
 
-  /** The table that is called so: by its view name or as `source.table`. @throws `table_unknown` */
-  find(name: string): AnalyticsTable {
+  /**
+   * The table that is called so: by its view name or as `source.table`.
+   * @param place where SQL names it
+   * @throws `table_unknown`
+   */
+  find(name: string, place?: SqlPlace): AnalyticsTable {
     const table = this.#byName.get(name.toLowerCase());
     // A table that is not granted gets the same answer as one that does not exist.
     if (table === undefined)
-      throw new AgnesError("table_unknown", { table: name, known: this.#nearest(name) });
+      throw new AgnesError("table_unknown", {
+        table: name,
+        known: this.#nearest(name),
+        ...(place === undefined ? {} : { place }),
+      });
     return table;
   }
 
   /** The tables that SQL names. @throws `table_unknown` */
-  resolve(uses: readonly TableUse[]): readonly AnalyticsTable[] {
-    return [...new Set(uses.map((use) => this.find(nameOf(use))))];
+  resolve(uses: readonly TableUse[], sql: string): readonly AnalyticsTable[] {
+    const placeOf = ({ position }: TableUse) =>
+      position === null ? undefined : placeAt(sql, indexOfByte(sql, position));
+    return [...new Set(uses.map((use) => this.find(nameOf(use), placeOf(use))))];
   }
 
   /** As `resolve`, leaving out what is not ours. */

@@ -4,7 +4,7 @@ import { extractSource, publishedStates, type ExtractProgress, type ExtractStats
 import type { TableInfo } from "../kit/mod.ts";
 import { connectSource, discoverTables, type PluginRegistry, type SourceHandle } from "../plugins/mod.ts";
 import type { RegisteredTable, TableRegistry } from "../tables/mod.ts";
-import { dataPaths, type SourceConfig, type Workspace } from "../workspace/mod.ts";
+import { dataPaths, placedError, type SourceConfig, type Workspace } from "../workspace/mod.ts";
 import { planSource } from "./plan.ts";
 import type { SourceReport } from "./report.ts";
 import { dropLeftTables } from "./unregister.ts";
@@ -70,13 +70,17 @@ export async function openSource(
     };
   } catch (error) {
     await engine.close();
-    throw error;
+    throw workspace.placeOf === undefined ? error : placedError(error, source, workspace.placeOf);
   }
 }
 
-/** The error for a source that `agnes.yaml` does not name. */
-export function unknownSource(source: string, known: readonly string[]): AgnesError {
-  const near = nearest(source, known);
+/** The error for a source that `agnes.yaml` does not name; `views` are names that could have been meant as well. */
+export function unknownSource(
+  source: string,
+  known: readonly string[],
+  views: readonly string[] = [],
+): AgnesError {
+  const near = nearest(source, [...known, ...views]);
   return new AgnesError("source_unknown", {
     source,
     known,

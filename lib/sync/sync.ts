@@ -2,7 +2,7 @@ import { isAgnesError, throwIfAborted } from "../base/mod.ts";
 import { rebuildAnalytics, type ConfiguredSource, type RebuildReport } from "../analytics/mod.ts";
 import type { ExtractProgress } from "../extract/mod.ts";
 import type { RemoteAttachInfo } from "../kit/mod.ts";
-import { isDue, parseSchedule } from "../tables/mod.ts";
+import { isDue, parseSchedule, type TableRegistry } from "../tables/mod.ts";
 import { statusOf, type SourceReport, type SyncReport } from "./report.ts";
 import { extensionsOf } from "./extensions.ts";
 import { openSource, syncSource, unknownSource, wantedRecords, type SyncServices } from "./source.ts";
@@ -10,7 +10,7 @@ import type { SyncState } from "./sync-state.ts";
 
 /** What to sync, and how. */
 export interface SyncOptions {
-  /** Sources, or tables as `source.name`. Default: everything. */
+  /** Sources, or tables as `source.name` or by their view names. Default: everything. */
   readonly only?: readonly string[];
   /** Reads everything again instead of what is new. Default `false`. */
   readonly full?: boolean;
@@ -25,7 +25,8 @@ export async function syncSources(
   services: SyncServices & { readonly state: SyncState },
   options: SyncOptions = {},
 ): Promise<SyncReport> {
-  const wanted = wantedSources(Object.keys(services.workspace.config.sources), options.only);
+  const known = Object.keys(services.workspace.config.sources);
+  const wanted = wantedSources(known, await withoutViews(services.tables, known, options.only));
   const sources: SourceReport[] = [];
   for (const [source, asked] of wanted) {
     throwIfAborted(options.signal, "the sync");
@@ -108,6 +109,28 @@ async function declaredRemote(
     services.log.warn("the source could not say how it is attached", { source, error });
     return null;
   }
+}
+
+/**
+ * References in which tables have their ids: people type view names. The name of a source stands for the source.
+ * @throws `source_unknown` with the nearest source or view name
+ */
+async function withoutViews(
+  tables: TableRegistry,
+  known: readonly string[],
+  only: readonly string[] | undefined,
+): Promise<readonly string[] | undefined> {
+  if (only === undefined || only.every((reference) => known.includes(split(reference)[0]))) return only;
+  const registered = await tables.list();
+  const ids = new Map(registered.map(({ id, view_name: view }) => [view.toLowerCase(), id]));
+  return only.map((reference) => {
+    const [source, name] = split(reference);
+    if (known.includes(source)) return reference;
+    const id = name === undefined ? ids.get(reference.toLowerCase()) : undefined;
+    if (id !== undefined) return id;
+    const views = name === undefined ? registered.map(({ view_name: view }) => view) : [];
+    throw unknownSource(source, known, views);
+  });
 }
 
 /** The sources to run, each with the names of its tables or `null` for all; in the order of `agnes.yaml`. */

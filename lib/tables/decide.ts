@@ -1,4 +1,4 @@
-import { AgnesError } from "../base/mod.ts";
+import { AgnesError, shown } from "../base/mod.ts";
 import { isPlainObject, isVendorName, type TableChange, type TableRecord } from "./record/mod.ts";
 import { allTables, registered, tableKey, type RegisteredTable } from "./stored.ts";
 import { Absent, Stale, type View } from "./transaction.ts";
@@ -51,5 +51,7 @@ export function nameOf(change: TableChange): string {
   const parts = [source, name ?? source_table].filter(
     (part) => typeof part === "string" && isVendorName(part),
   );
-  return parts.length === 0 ? "the table" : `the table ${parts.join(".")}`;
+  if (parts.length === 0) return "the table";
+  const text = parts.join(".");
+  return `the table ${/^[\w.-]+$/.test(text) ? text : shown(text)}`;
 }

@@ -1,4 +1,5 @@
 import { AgnesError, isAgnesError } from "../base/mod.ts";
+import { EarlierNames } from "./import-names.ts";
 import {
   changedFields,
   changedRecord,
@@ -15,21 +16,40 @@ import type { RegisteredTable } from "./stored.ts";
 export type DocumentTable = TableChange & {
   readonly registered_by?: string;
   readonly registered_at?: string;
+  /** What an earlier system calls the table; its name and view name here are made of it. */
+  readonly earlier_name?: string;
 };
+
+/** A part of a document that cannot be taken, and why. */
+export interface ImportFailure {
+  /** The place in the document, or the id of the table. */
+  readonly table: string;
+  readonly code: string;
+  readonly message: string;
+}
 
 /** Tables and folders to be imported, as `parseRegistryJson` and `parseDataDescription` give them. */
 export interface RegistryDocument {
   /** What to call the document in an error. */
   readonly path: string;
   readonly tables: readonly DocumentTable[];
+  /** What to call each table in an error, when some of the document could not be read. Default: by its index. */
+  readonly places?: readonly string[];
   readonly folder_mapping: Readonly<Record<string, string>>;
+  /** What could not be read, when the document was read with `skipInvalid`. */
+  readonly invalid?: readonly ImportFailure[];
+  /** What the document holds that is not imported. */
+  readonly notes?: readonly string[];
 }
 
 /** What became, or would become, of one table of a document. */
 export interface ImportedTable {
   readonly kind: "registered" | "updated" | "unchanged";
   readonly id: string;
+  readonly viewName: string;
   readonly changed: readonly string[];
+  /** Where a name had to give way. */
+  readonly notes: readonly string[];
 }
 
 /** What became, or would become, of the folder of one bucket. */
@@ -43,25 +63,47 @@ export interface ImportedFolder {
 export interface ImportOutcome {
   readonly tables: readonly ImportedTable[];
   readonly folders: readonly ImportedFolder[];
+  /** What was left out, with `skipInvalid`. */
+  readonly skipped: readonly ImportFailure[];
+  /** What the document holds that is not imported. */
+  readonly notes: readonly string[];
   readonly dryRun: boolean;
+}
+
+/** What importing a document is planned with. */
+export interface ImportPlanOptions {
+  readonly at: string;
+  readonly by: string;
+  readonly checkTable: CheckTable;
+  /** Leaves out what cannot be taken instead of refusing all of it. */
+  readonly skipInvalid: boolean;
+}
+
+interface Planned {
+  readonly record: TableRecord;
+  readonly outcome: ImportedTable;
 }
 
 /** What importing a document means for the registry: every record to write, or one error with every reason. */
 export function planImport(
   document: RegistryDocument,
   present: readonly RegisteredTable[],
-  stamp: { readonly at: string; readonly by: string },
-  checkTable: CheckTable,
-): { readonly records: readonly TableRecord[]; readonly outcomes: readonly ImportedTable[] } {
+  options: ImportPlanOptions,
+): {
+  readonly records: readonly TableRecord[];
+  readonly outcomes: readonly ImportedTable[];
+  readonly skipped: readonly ImportFailure[];
+} {
   const known = new Map(present.map((table) => [table.id.toLowerCase(), table]));
+  const names = new EarlierNames(present);
   const seen = new Set<string>();
-  const planned: { readonly record: TableRecord; readonly outcome: ImportedTable }[] = [];
-  const failures: { readonly table: string; readonly code: string; readonly message: string }[] = [];
+  let planned: readonly Planned[] = [];
+  const failures: ImportFailure[] = [...(document.invalid ?? [])];
   for (const [index, table] of document.tables.entries()) {
-    const what = `tables[${index}]`;
+    const what = document.places?.[index] ?? `tables[${index}]`;
     try {
-      const next = plannedTable(table, what, known, stamp);
-      checkTable(next.record, next.record.id);
+      const next = plannedTable(table, what, { known, names, stamp: options });
+      options.checkTable(next.record, next.record.id);
       const key = next.record.id.toLowerCase();
       if (seen.has(key)) {
         const message = `${what}: the file has another table ${next.record.id}`;
@@ -69,20 +111,31 @@ export function planImport(
         continue;
       }
       seen.add(key);
-      planned.push(next);
+      names.take(next.record);
+      planned = [...planned, next];
     } catch (error) {
       if (!isAgnesError(error)) throw error;
       failures.push({ table: what, code: error.code, message: withPlace(error.message, what) });
     }
   }
-  failures.push(
-    ...viewConflicts(
+  for (;;) {
+    const conflicts = viewConflicts(
       planned.map(({ record }) => record),
       present,
-    ),
-  );
-  if (failures.length > 0) throw new AgnesError("table_import_refused", { path: document.path, failures });
-  return { records: planned.map(({ record }) => record), outcomes: planned.map(({ outcome }) => outcome) };
+    );
+    failures.push(...conflicts.map(({ failure }) => failure));
+    if (failures.length > 0 && !options.skipInvalid)
+      throw new AgnesError("table_import_refused", { path: document.path, failures });
+    if (conflicts.length === 0) break;
+    // A table left out keeps the view name it has, so another may conflict with it now.
+    const out = new Set(conflicts.map(({ id }) => id));
+    planned = planned.filter(({ record }) => !out.has(record.id));
+  }
+  return {
+    records: planned.map(({ record }) => record),
+    outcomes: planned.map(({ outcome }) => outcome),
+    skipped: failures,
+  };
 }
 
 /** What importing the folders of a document means for those there are. */
@@ -100,35 +153,55 @@ export function planFolders(
 function plannedTable(
   table: DocumentTable,
   what: string,
-  known: ReadonlyMap<string, RegisteredTable>,
-  stamp: { readonly at: string; readonly by: string },
-): { readonly record: TableRecord; readonly outcome: ImportedTable } {
-  const { registered_by, registered_at, ...fields } = table;
-  const change = checkChange(fields, what);
+  context: {
+    readonly known: ReadonlyMap<string, RegisteredTable>;
+    readonly names: EarlierNames;
+    readonly stamp: { readonly at: string; readonly by: string };
+  },
+): Planned {
+  const { registered_by, registered_at, earlier_name: earlierName, ...fields } = table;
+  const { notes, ...named } = namedTable(fields, earlierName, context.names);
+  const change = checkChange(named.fields, what);
   const settings = newSettings(change, what);
   const id = tableId(settings.source, settings.name);
-  const before = known.get(id.toLowerCase());
+  const before = context.known.get(id.toLowerCase());
   if (before === undefined) {
     const record = {
       id,
       ...settings,
-      registered_by: registered_by ?? stamp.by,
-      registered_at: registered_at ?? stamp.at,
+      registered_by: registered_by ?? context.stamp.by,
+      registered_at: registered_at ?? context.stamp.at,
     };
-    return { record, outcome: { kind: "registered", id, changed: [] } };
+    return {
+      record,
+      outcome: { kind: "registered", id, viewName: record.view_name, changed: [], notes },
+    };
   }
   const { version: _version, ...present } = before;
   const record = changedRecord(present, { ...change, source: before.source, name: before.name });
   const changed = changedFields(before, record);
   const kind = changed.length === 0 ? "unchanged" : "updated";
-  return { record, outcome: { kind, id: before.id, changed } };
+  return { record, outcome: { kind, id: before.id, viewName: record.view_name, changed, notes } };
 }
 
-/** View names that would belong to two tables once everything is imported. */
+function namedTable(
+  fields: TableChange,
+  earlierName: string | undefined,
+  names: EarlierNames,
+): { readonly fields: TableChange; readonly notes: readonly string[] } {
+  const { source, source_table: sourceTable } = fields;
+  if (earlierName === undefined || typeof source !== "string" || typeof sourceTable !== "string")
+    return { fields, notes: [] };
+  const { name, viewName, notes } = names.nameOf(source, sourceTable, earlierName);
+  return { fields: { ...fields, name, ...(viewName === undefined ? {} : { view_name: viewName }) }, notes };
+}
+
+/** View names that would belong to two tables once everything is imported, each with the table that has to go. */
 function viewConflicts(
   records: readonly TableRecord[],
   present: readonly RegisteredTable[],
-): readonly { readonly table: string; readonly code: string; readonly message: string }[] {
+): readonly { readonly id: string; readonly failure: ImportFailure }[] {
+  const imported = new Set(records.map(({ id }) => id));
   const all = new Map([...present, ...records].map((table) => [table.id.toLowerCase(), table]));
   const owners = new Map<string, TableRecord>();
   const conflicts = [];
@@ -139,7 +212,8 @@ function viewConflicts(
       continue;
     }
     const message = `the view name ${table.view_name} would belong to both ${owner.id} and ${table.id}`;
-    conflicts.push({ table: table.id, code: "table_view_taken", message });
+    const failure = { table: table.id, code: "table_view_taken", message };
+    conflicts.push({ id: imported.has(table.id) ? table.id : owner.id, failure });
   }
   return conflicts;
 }

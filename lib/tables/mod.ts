@@ -6,6 +6,7 @@ export type {
   DocumentTable,
   ImportedFolder,
   ImportedTable,
+  ImportFailure,
   ImportOutcome,
   RegistryDocument,
 } from "./import.ts";
@@ -19,7 +20,7 @@ export {
   snapshotOf,
   writeProjection,
 } from "./projections/mod.ts";
-export type { ParseOptions, ProjectionFormat } from "./projections/mod.ts";
+export type { ParseOptions, ProjectionFormat, ProjectionOptions } from "./projections/mod.ts";
 export {
   checkSourceRules,
   INITIAL_LOAD_CHUNK_DAYS,
@@ -41,6 +42,7 @@ export type {
   ChangeOptions,
   DiscoverOptions,
   FolderWrite,
+  ImportOptions,
   RegistryHistoryOptions,
   RegistrySnapshot,
   TableFilter,

@@ -30,6 +30,7 @@ import {
   type TableRecord,
   type TableSettings,
 } from "./record/mod.ts";
+import { isWanted } from "./is-wanted.ts";
 import { newRows, type NewRows } from "./new-rows.ts";
 import {
   isUndecided,
@@ -56,6 +57,7 @@ import type {
   ChangeOptions,
   DiscoverOptions,
   FolderWrite,
+  ImportOptions,
   RegistryHistoryOptions,
   TableFilter,
   TableWrite,
@@ -173,14 +175,7 @@ export class TableRegistry implements AsyncDisposable {
       },
       allTables,
     );
-    const tables = found.map(registered);
-    const text = filter.text?.toLowerCase();
-    if (text === undefined) return tables;
-    return tables.filter((table) =>
-      [table.id, table.view_name, table.source_table, table.description].some((field) =>
-        field?.toLowerCase().includes(text),
-      ),
-    );
+    return found.map(registered).filter((table) => isWanted(table, filter));
   }
 
   /**
@@ -297,18 +292,22 @@ export class TableRegistry implements AsyncDisposable {
 
   /**
    * Registers or changes every table of a document in one step: all of it, or nothing. Tables that are not in the
-   * document stay.
+   * document stay. With `skipInvalid`, what cannot be taken is left out and listed.
    *
    * @throws `table_import_refused` listing every table that cannot be taken, `table_version_stale`
    */
-  async import(document: RegistryDocument, options: ChangeOptions = {}): Promise<ImportOutcome> {
+  async import(document: RegistryDocument, options: ImportOptions = {}): Promise<ImportOutcome> {
     let outcome: ImportOutcome | undefined;
     await this.#transact(options, async (view) => {
       checkRegistryVersion(view, options.expectedVersion);
       const tables = (await view.query({}, allTables)).map(registered);
-      const plan = planImport(document, tables, this.#stamp(options.actor), this.#checkTable);
+      const { skipInvalid = false } = options;
+      const stamp = this.#stamp(options.actor);
+      const plan = planImport(document, tables, { ...stamp, checkTable: this.#checkTable, skipInvalid });
       const folders = planFolders(document, foldersOf(await view.query({}, allFolders)));
-      outcome = { tables: plan.outcomes, folders, dryRun: options.dryRun === true };
+      const { outcomes, skipped } = plan;
+      const { notes = [] } = document;
+      outcome = { tables: outcomes, folders, skipped, notes, dryRun: options.dryRun === true };
       const rows = [
         ...plan.records.map(tableRow),
         ...folders.map(({ bucket, folder }) => folderRow(bucket, folder)),

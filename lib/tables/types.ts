@@ -14,6 +14,12 @@ export interface ChangeOptions {
   readonly actor?: string;
 }
 
+/** How a document is imported. */
+export interface ImportOptions extends ChangeOptions {
+  /** Leaves out what cannot be taken, and lists it, instead of refusing all of it. Default `false`. */
+  readonly skipInvalid?: boolean;
+}
+
 /** How what a source has is registered. */
 export interface DiscoverOptions extends Pick<ChangeOptions, "dryRun" | "actor"> {
   /** What the connector can do, for tables that do not say it themselves. */
@@ -52,6 +58,8 @@ export interface Unregistration {
 export interface TableFilter {
   readonly source?: string;
   readonly bucket?: string;
+  /** The group of tables; see the field `dataset`. */
+  readonly dataset?: string;
   readonly query_mode?: TableRecord["query_mode"];
   /** In any case. */
   readonly view_name?: string;

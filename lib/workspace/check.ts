@@ -1,25 +1,50 @@
-import { AgnesError, checkAgainst, checkEnvironmentName, checkSourceName } from "../base/mod.ts";
+import {
+  AgnesError,
+  checkAgainst,
+  checkEnvironmentName,
+  checkSourceName,
+  isAgnesError,
+} from "../base/mod.ts";
 import { workspaceConfig, type WorkspaceConfig } from "./config.ts";
+import type { PlaceOf } from "./placed-error.ts";
 
 /**
  * Checks the content of `agnes.yaml` or of `createAgnes`.
  *
  * @param path what to call the content in an error
+ * @param placeOf where in a file a setting is
  * @throws `config_unknown_key` naming the nearest known key, `config_invalid`, `invalid_identifier`
  */
-export function checkConfig(content: unknown, path: string): WorkspaceConfig {
-  const config = checkAgainst(workspaceConfig, content ?? {}, path);
+export function checkConfig(
+  content: unknown,
+  path: string,
+  placeOf: PlaceOf = () => undefined,
+): WorkspaceConfig {
+  const config = checkedConfig(content, path, placeOf);
   const names = new Set<string>();
   for (const [name, source] of Object.entries(config.sources)) {
-    checkSourceName(`${path}: the source name`, name);
+    const place = placeOf(`sources.${name}`) ?? path;
+    checkSourceName(`${place}: the source name`, name);
     if (names.has(name.toLowerCase())) {
       const rule = "another source differs from it in upper and lower case only";
-      throw new AgnesError("invalid_identifier", { what: `${path}: the source name`, value: name, rule });
+      throw new AgnesError("invalid_identifier", { what: `${place}: the source name`, value: name, rule });
     }
     names.add(name.toLowerCase());
     for (const [secret, variable] of Object.entries(source.secrets)) {
-      checkEnvironmentName(`${path}: sources.${name}.secrets.${secret}: the environment variable`, variable);
+      const key = `sources.${name}.secrets.${secret}`;
+      checkEnvironmentName(`${placeOf(key) ?? path}: ${key}: the environment variable`, variable);
     }
   }
   return config;
+}
+
+function checkedConfig(content: unknown, path: string, placeOf: PlaceOf): WorkspaceConfig {
+  try {
+    return checkAgainst(workspaceConfig, content ?? {}, path);
+  } catch (error) {
+    const isSetting = isAgnesError(error, "config_unknown_key") || isAgnesError(error, "config_invalid");
+    const at = isSetting ? placeOf(error.details.key) : undefined;
+    if (!isSetting || at === undefined) throw error;
+    throw new AgnesError(error.code, { ...error.details, at } as never, { cause: error });
+  }
 }

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { AgnesError, type Files, type Host } from "../base/mod.ts";
 import { checkConfig } from "./check.ts";
 import type { WorkspaceConfig } from "./config.ts";
+import type { PlaceOf } from "./placed-error.ts";
 
 /** The name of the file that makes a folder a workspace. */
 export const CONFIG_FILE = "agnes.yaml";
@@ -14,6 +15,8 @@ export interface Workspace {
   /** Absolute path of the data folder; `AGNES_DATA_DIR`, or `data` in the workspace. */
   readonly dataDirectory: string;
   readonly config: WorkspaceConfig;
+  /** Where a setting is in `agnes.yaml`; absent when the configuration is in no file. */
+  readonly placeOf?: PlaceOf;
 }
 
 /** Where things are inside a data folder. */
@@ -55,8 +58,9 @@ export async function openWorkspace(
   const path = join(directory, CONFIG_FILE);
   const bytes = await host.files.read(path);
   if (bytes === null) throw new AgnesError("workspace_missing", { directory });
-  const config = checkConfig(await parseYaml(new TextDecoder().decode(bytes), path), path);
-  return { directory, dataDirectory: dataDirectoryOf(host.env, directory), config };
+  const { content, placeOf } = await parseYaml(new TextDecoder().decode(bytes), path);
+  const config = checkConfig(content, path, placeOf);
+  return { directory, dataDirectory: dataDirectoryOf(host.env, directory), config, placeOf };
 }
 
 /** The data folder of a workspace folder. */
@@ -64,9 +68,14 @@ export function dataDirectoryOf(env: Host["env"], directory: string): string {
   return resolve(directory, env["AGNES_DATA_DIR"] ?? "data");
 }
 
-async function parseYaml(text: string, path: string): Promise<unknown> {
-  const { parseDocument } = await import("yaml");
-  const document = parseDocument(text);
+async function parseYaml(
+  text: string,
+  path: string,
+): Promise<{ readonly content: unknown; readonly placeOf: PlaceOf }> {
+  const { LineCounter, parseDocument } = await import("yaml");
+  const { placesIn } = await import("./places.ts");
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter });
   const [error] = document.errors;
   if (error !== undefined) {
     const at = error.linePos?.[0];
@@ -78,7 +87,8 @@ async function parseYaml(text: string, path: string): Promise<unknown> {
     });
   }
   try {
-    return document.toJS({ maxAliasCount: 100 }) as unknown;
+    const content = document.toJS({ maxAliasCount: 100 }) as unknown;
+    return { content, placeOf: placesIn(document, lineCounter, path) };
   } catch (cause) {
     throw new AgnesError("config_malformed", { path, reason: (cause as Error).message }, { cause });
   }

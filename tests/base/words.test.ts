@@ -43,7 +43,10 @@ describe("identifiers", () => {
 
   test("toExposedName() always gives a name that checkExposedName() takes", () => {
     expect(toExposedName("in.c-crm.Orders 2024")).toBe("in_c_crm_orders_2024");
-    expect(toExposedName("2024 été")).toBe("t_2024_e_te");
+    expect(toExposedName("2024 été")).toBe("t_2024_ete");
+    expect(toExposedName("Směna č. 5")).toBe("smena_c_5");
+    expect(toExposedName("Sme\u030cna")).toBe("smena");
+    expect(toExposedName("Straße Łódź Ærø Þór ĐĦIŊ ŒUVRE ﬁ")).toBe("strasse_lodz_aero_thor_dhi_oeuvre_fi");
     for (const name of HOSTILE) expect(() => checkExposedName("the name", toExposedName(name))).not.toThrow();
   });
 });

@@ -109,6 +109,35 @@ describe("agnes table", () => {
     });
   }, 60_000);
 
+  test("warns when it registers what the source does not have, or cannot be asked about", async () => {
+    using directory = temporaryDirectory();
+    const agnes = await shop(directory.path);
+    await appendFile(
+      join(directory.path, "agnes.yaml"),
+      "  broken: { plugin: files, options: { path: ./nowhere } }\n",
+    );
+    const warned: readonly (readonly [readonly string[], RegExp])[] = [
+      [
+        ["exports", "ordrs"],
+        /registered exports\.ordrs[^]*exports has no table "ordrs"; did you mean "orders"\?/,
+      ],
+      [
+        ["exports", "people", "--primary-key", "id"],
+        /primary_key of exports\.people: the source has no column id/,
+      ],
+      [["broken", "orders", "--as", "x"], /broken could not be asked whether it has "orders"/],
+    ];
+    for (const [args, message] of warned) {
+      const result = await agnes("table", "register", ...args);
+      expect([args, result.status]).toEqual([args, 0]);
+      expect(result.stderr).toMatch(message);
+    }
+    const good = await agnes("table", "register", "exports", "orders", "--primary-key", "id");
+    expect(good.stderr).not.toContain("warn");
+    const synced = await agnes("sync", "orders");
+    expect([synced.status, synced.stdout]).toEqual([0, expect.stringContaining("exports.orders") as string]);
+  }, 60_000);
+
   test("has a flag for every field, and reads its text as what the field is", async () => {
     using directory = temporaryDirectory();
     const agnes = await shop(directory.path);
@@ -118,6 +147,8 @@ describe("agnes table", () => {
       name: ["sold", "name", "sold"],
       as: ["sales", "view_name", "sales"],
       bucket: ["shop", "bucket", "shop"],
+      dataset: ["sales", "dataset", "sales"],
+      "source-metadata": ['{"rows": 2}', "source_metadata", { rows: 2 }],
       mode: ["materialized", "query_mode", "materialized"],
       "source-query": ['{"limit": 5}', "source_query", '{"limit": 5}'],
       strategy: ["partitioned", "sync_strategy", "partitioned"],

@@ -316,7 +316,7 @@ test("sqlError() shows no secret of an attached database, in its cause neither",
     kind: "IO Error",
     reason: "Unable to connect with password=s3cret",
   });
-  const shown = sqlError(error, ["s3cret"]) as AgnesError;
+  const shown = sqlError(error, { secrets: ["s3cret"] }) as AgnesError;
   expect(shown).toMatchObject({ code: "sql_failed", message: expect.stringContaining("[redacted]") });
   expect(inspect(shown, { depth: 9 })).not.toContain("s3cret");
 });

@@ -203,6 +203,24 @@ describe("sync", () => {
     expect(report.sources[0]!.error).toMatchObject({ code: "table_not_registered" });
   });
 
+  test("sync() takes tables by their view names, in any case, and a source before a view of its name", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    await using agnes = await openShop(folder.path, shop);
+    await agnes.sync();
+    const registry = await agnes.tables();
+    await registry.renameView("shop.orders", "sales");
+    shop.reads.length = 0;
+    await agnes.sync({ only: ["Sales"] });
+    expect(shop.reads.map(({ table }) => table)).toEqual(["orders"]);
+    expect((await failureOf(agnes.sync({ only: ["sale"] }))).hint).toContain('"sales"');
+    expect((await failureOf(agnes.sync({ only: ["orders"] }))).code).toBe("source_unknown");
+    await registry.renameView("shop.people", "shop");
+    shop.reads.length = 0;
+    await agnes.sync({ only: ["shop"], full: true });
+    expect(shop.reads.map(({ table }) => table).sort()).toEqual(["orders", "people"]);
+  });
+
   test("wantedSources() keeps the order of agnes.yaml, and a whole source wins over its tables", () => {
     expect([...wantedSources(["a", "b"], undefined)]).toEqual([
       ["a", null],

@@ -24,6 +24,7 @@ const orders = {
   view_name: "sales",
   source_table: "in.c-crm.orders",
   bucket: "in.c-crm",
+  dataset: "sales",
   query_mode: "materialized",
   source_query: "select 1",
   sync_strategy: "incremental",
@@ -55,6 +56,7 @@ const orders = {
     history: "since 2020",
     gotchas: [{ key: "tests", body: "Some are tests." }],
   },
+  source_metadata: { columns: ["id", "1e3"], rows: 1e21, nested: { "```": null, no: false } },
 } as const;
 const people = {
   source: "crm",

@@ -135,7 +135,7 @@ describe("TableRegistry.registerDiscovered()", () => {
       discovered("changed"),
       discovered("rekeyed"),
       discovered("people"),
-      discovered("bad name"),
+      discovered("bad/name"),
     ];
     const before = await registry.list();
     const dry = await registry.registerDiscovered("crm", infos, { dryRun: true });

@@ -23,6 +23,51 @@ const failure = async (work: Promise<unknown>) => {
   return error;
 };
 
+describe("errors of agnes.yaml", () => {
+  const cases: readonly (readonly [string, string, string])[] = [
+    [
+      "an unknown key",
+      "version: 1\nsources:\n  crm:\n    plugin: files\n    optoins: {}\n",
+      "5:5: unknown key",
+    ],
+    [
+      "an unknown key on one line",
+      "version: 1\nsources: { crm: { plugin: files, optoins: {} } }\n",
+      "2:34: unknown key",
+    ],
+    ["a wrong value", "version: 1\nlimits:\n  # much\n  memoryMb: lots\n", "4:3: limits.memoryMb should be"],
+    [
+      "a missing key",
+      "version: 1\nsources:\n  crm:\n    register: all\n",
+      "3:3: sources.crm.plugin should be there",
+    ],
+    ["a wrong item of a list", "version: 1\nplugins:\n  - a\n  - 7\n", "4:5: plugins.1 should be"],
+    [
+      "a bad name",
+      "version: 1\nsources:\n  ok: { plugin: files }\n  b-d: { plugin: files }\n",
+      '4:3: the source name "b-d"',
+    ],
+    [
+      "the same name twice",
+      "version: 1\nsources:\n  a: { plugin: files }\n  A: { plugin: files }\n",
+      '4:3: the source name "A"',
+    ],
+    [
+      "a bad variable",
+      "version: 1\nsources:\n  a:\n    plugin: files\n    secrets:\n      T: no\n",
+      "6:7: sources.a.secrets.T",
+    ],
+    ["a key that is not text", "version: 1\n7: x\n", "2:1: unknown key"],
+    ["no content", "\n", ": version should be"],
+    ["keys behind an alias", "version: 1\nsources:\n  a: &a { plugin: files, x: 1 }\n", "3:26: unknown key"],
+  ];
+  test.each(cases)("have the line of %s", async (_title, yaml, message) => {
+    expect((await failure(open(yaml))).message).toContain(
+      `agnes.yaml:${message}`.replace("yaml:: ", "yaml: "),
+    );
+  });
+});
+
 describe("openWorkspace", () => {
   test("openWorkspace() fills defaults and finds the data folder", async () => {
     const workspace = await open("version: 1\nsources:\n  crm: { plugin: files }\n");

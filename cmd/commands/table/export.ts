@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 
-import { createHost } from "../../../lib/base/mod.ts";
+import { AgnesError, createHost } from "../../../lib/base/mod.ts";
 import { renderProjection, writeProjection, type ProjectionFormat } from "../../../lib/tables/mod.ts";
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
 import { wordOf } from "./fields.ts";
+import { knownSource } from "./known-source.ts";
 
-const formats: readonly ProjectionFormat[] = ["markdown", "json", "audit"];
+const formats: readonly ProjectionFormat[] = ["markdown", "json", "audit", "upstream"];
 
 export default command({
   args: {
@@ -14,7 +15,12 @@ export default command({
       type: "string",
       valueHint: formats.join("|"),
       description:
-        "data_description.md (default), the whole registry as JSON (default with --json), or its log with one change a line",
+        "data_description.md (default), the whole registry as JSON (default with --json), its log with one change a line, or a data_description.md for the readers of the earlier system",
+    },
+    source: {
+      type: "string",
+      valueHint: "SOURCE",
+      description: "The source whose tables are exported, for --format upstream",
     },
     output: {
       type: "string",
@@ -26,6 +32,7 @@ export default command({
     "agnes table export --output data_description.md",
     "agnes table export --format json --output registry.json",
     "agnes table export --format audit",
+    "agnes table export --format upstream --source crm --output data_description.md",
   ],
   async run(cli, args) {
     const format = wordOf(
@@ -34,14 +41,23 @@ export default command({
       args.format ?? (cli.json && args.output === undefined ? "json" : "markdown"),
       formats,
     );
+    if (args.source !== undefined && format !== "upstream") {
+      const reason = "--source goes with --format upstream";
+      throw new AgnesError("usage_wrong", { command: cli.name, reason });
+    }
     await using agnes = await openAgnes(cli);
+    if (args.source !== undefined) knownSource(agnes.workspace, args.source);
+    const options = {
+      ...(args.source === undefined ? {} : { source: args.source }),
+      onNote: (note: string) => cli.warn(note),
+    };
     const registry = await agnes.tables();
     if (args.output === undefined) {
-      for await (const piece of renderProjection(registry, format)) await cli.print(piece);
+      for await (const piece of renderProjection(registry, format, options)) await cli.print(piece);
       return;
     }
     const path = resolve(args.output);
-    await writeProjection(registry, createHost(), path, format);
+    await writeProjection(registry, createHost(), path, format, options);
     if (cli.json) await cli.printJson({ path, format });
     else cli.say(`wrote ${path}`);
   },

@@ -154,7 +154,7 @@ function kindOf({ type, item }: FieldSchema): FieldKind {
   if (type === "number") return "number";
   if (type === "boolean") return "truth";
   if (type === "array") return item?.type === "string" ? "names" : "json";
-  return type === "strict_object" ? "json" : "text";
+  return type === "strict_object" || type === "custom" ? "json" : "text";
 }
 
 function hintOf(schema: FieldSchema): string {

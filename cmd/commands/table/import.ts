@@ -1,7 +1,13 @@
 import { extname } from "node:path";
 
 import { AgnesError, createHost } from "../../../lib/base/mod.ts";
-import { parseDataDescription, parseRegistryJson, type RegistryDocument } from "../../../lib/tables/mod.ts";
+import {
+  parseDataDescription,
+  parseRegistryJson,
+  type ImportOutcome,
+  type RegistryDocument,
+} from "../../../lib/tables/mod.ts";
+import type { Cli } from "../../console/cli.ts";
 import { knownSource } from "./known-source.ts";
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
@@ -14,53 +20,75 @@ export default command({
       type: "positional",
       required: true,
       valueHint: "FILE",
-      description: "An exported registry (.json), or a data description (.md), also of an earlier system",
+      description:
+        "An exported registry (.json) or a data description (.md), also table_registry.json and data_description.md of the earlier system",
     },
     source: {
       type: "string",
       valueHint: "SOURCE",
-      description: "The source of the tables of a data description that does not name any",
+      description: "The source of the tables, for a file of the earlier system, which names none",
     },
     edited: {
       type: "boolean",
       description: "Take a data description that was changed after it was generated",
+    },
+    "skip-invalid": {
+      type: "boolean",
+      description: "Import what is valid and list the rest, instead of importing nothing",
     },
     ...changeFlags,
   },
   examples: [
     "agnes table import registry.json --dry-run",
     "agnes table import data_description.md --source crm",
+    "agnes table import table_registry.json --source crm --skip-invalid",
   ],
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
     const registry = await agnes.tables();
     if (args.source !== undefined) knownSource(agnes.workspace, args.source);
+    const skipInvalid = args["skip-invalid"] === true;
     const document = await readDocument(args.file, {
       edited: args.edited === true,
+      skipInvalid,
       ...(args.source === undefined ? {} : { source: args.source }),
     });
-    const outcome = await registry.import(document, changeOptions(cli.name, args));
+    const outcome = await registry.import(document, { ...changeOptions(cli.name, args), skipInvalid });
     const sources = new Set(outcome.tables.map(({ id }) => id.slice(0, id.indexOf("."))));
     const unknown = [...sources].filter((name) => !Object.hasOwn(agnes.workspace.config.sources, name));
     if (unknown.length > 0)
       cli.warn(`agnes.yaml has no source ${unknown.join(", ")}; its tables cannot be synced`);
-    if (cli.json) return await cli.printJson(outcome);
-    await printRows(
-      cli,
-      ["state", "of", "changed"],
-      [
-        ...outcome.tables.map(({ kind, id, changed }) => [kind, id, changed.join(", ")]),
-        ...outcome.folders.map(({ kind, bucket, folder }) => [kind, `folder of ${bucket}`, folder]),
-      ],
-    );
-    const count = outcome.tables.filter(({ kind }) => kind !== "unchanged").length;
-    cli.say(`${outcome.dryRun ? "would import" : "imported"} ${count} of ${outcome.tables.length}`);
+    if (cli.json) await cli.printJson(outcome);
+    else await printOutcome(cli, outcome);
+    return outcome.skipped.length > 0 ? 3 : 0;
   },
 });
 
+async function printOutcome(cli: Cli, outcome: ImportOutcome): Promise<void> {
+  await printRows(
+    cli,
+    ["state", "of", "view", "changed", "note"],
+    [
+      ...outcome.tables.map(({ kind, id, viewName, changed, notes }) => [
+        kind,
+        id,
+        viewName,
+        changed.join(", "),
+        notes.join("; "),
+      ]),
+      ...outcome.folders.map(({ kind, bucket, folder }) => [kind, `folder of ${bucket}`, "", folder, ""]),
+      ...outcome.skipped.map(({ table, message }) => ["skipped", table, "", "", message]),
+    ],
+  );
+  for (const note of outcome.notes) cli.say(note);
+  const count = outcome.tables.filter(({ kind }) => kind !== "unchanged").length;
+  const skipped = outcome.skipped.length === 0 ? "" : `; skipped ${outcome.skipped.length}`;
+  cli.say(`${outcome.dryRun ? "would import" : "imported"} ${count} of ${outcome.tables.length}${skipped}`);
+}
+
 async function readDocument(
   path: string,
-  options: { readonly source?: string; readonly edited: boolean },
+  options: { readonly source?: string; readonly edited: boolean; readonly skipInvalid: boolean },
 ): Promise<RegistryDocument> {
   const bytes = await createHost().files.read(path);
   if (bytes === null) {
@@ -75,5 +103,7 @@ async function readDocument(
     const code = isJson ? "registry_export_malformed" : "data_description_malformed";
     throw new AgnesError(code, { path, reason: "it is not UTF-8 text" }, { cause });
   }
-  return isJson ? parseRegistryJson(text, path) : parseDataDescription(text, { path, ...options });
+  return isJson
+    ? parseRegistryJson(text, { path, ...options })
+    : parseDataDescription(text, { path, ...options });
 }

@@ -15,6 +15,7 @@ export default command({
     },
     source: { type: "string", valueHint: "SOURCE", description: "Only tables of this source" },
     bucket: { type: "string", valueHint: "BUCKET", description: "Only tables of this bucket" },
+    dataset: { type: "string", valueHint: "DATASET", description: "Only tables of this group" },
     mode: { type: "string", valueHint: "local|remote|materialized", description: "Only tables of this mode" },
   },
   examples: ["agnes table list", "agnes table list orders", "agnes table list --source crm --json"],
@@ -27,6 +28,7 @@ export default command({
       ...(args.text === undefined ? {} : { text: args.text }),
       ...(args.source === undefined ? {} : { source: args.source }),
       ...(args.bucket === undefined ? {} : { bucket: args.bucket }),
+      ...(args.dataset === undefined ? {} : { dataset: args.dataset }),
       ...(args.mode === undefined ? {} : { query_mode: wordOf(cli.name, "mode", args.mode, modes) }),
     });
     if (cli.json) return await cli.printJson({ version, tables });
@@ -46,9 +48,9 @@ export default command({
       );
       return;
     }
-    const isFiltered = args.text !== undefined || args.source !== undefined || args.bucket !== undefined;
+    const filters = [args.text, args.source, args.bucket, args.dataset, args.mode];
     cli.say(
-      isFiltered || args.mode !== undefined
+      filters.some((value) => value !== undefined)
         ? "No registered table matches."
         : "Nothing is registered yet. Run `agnes table discover`, or `agnes table register SOURCE TABLE`.",
     );

@@ -3,6 +3,7 @@ import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
 import { changeFlags, changeFrom, changeOptions, fieldFlags, settableFields } from "./fields.ts";
 import { reportWrite } from "./report.ts";
+import { warnOfSource } from "./warn-of-source.ts";
 
 const fields = ["name", ...settableFields] as const;
 
@@ -39,5 +40,6 @@ export default command({
     };
     const write = await registry.register(change, changeOptions(cli.name, args));
     await reportWrite(cli, write, "registered", `agnes sync ${write.table.id}`);
+    await warnOfSource(cli, agnes, write.table);
   },
 });

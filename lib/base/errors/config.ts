@@ -21,10 +21,10 @@ export const configErrors = {
       `${d.path}${d.line === undefined ? "" : `:${d.line}:${d.column ?? 1}`} is not valid YAML: ${d.reason}`,
     hint: () => "Correct that line; everything else is left as it was.",
   }),
-  config_unknown_key: errorSpec<{ path: string; key: string; nearest?: string }>({
+  config_unknown_key: errorSpec<{ path: string; key: string; nearest?: string; at?: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `${d.path}: unknown key ${shown(d.key)}`,
+    message: (d) => `${d.at ?? d.path}: unknown key ${shown(d.key)}`,
     hint: (d) => (d.nearest === undefined ? "Remove it." : `Did you mean ${shown(d.nearest)}?`),
   }),
   config_invalid: errorSpec<{
@@ -34,11 +34,13 @@ export const configErrors = {
     received?: string;
     /** The words of the check that refused, in the place of what was expected and received. */
     reason?: string;
+    /** The place in the file, and what is there. */
+    at?: string;
   }>({
     status: 400,
     exit: 2,
     message: (d) =>
-      `${d.path}: ${d.expected === undefined ? d.reason : `${d.key} should be ${d.expected}, but is ${d.received}`}`,
+      `${d.at ?? d.path}: ${d.expected === undefined ? d.reason : `${d.key} should be ${d.expected}, but is ${d.received}`}`,
     hint: (d) => (d.received === "missing" ? `Add ${d.key}.` : "Correct the value."),
   }),
   source_unknown: errorSpec<{ source: string; known: readonly string[]; nearest?: string }>({

@@ -1,3 +1,4 @@
+import { pointed, type SqlPlace } from "./place.ts";
 import { errorSpec, shown } from "./spec.ts";
 
 /** Codes of the connector runtime. */
@@ -24,10 +25,10 @@ export const extractErrors = {
       `generation ${d.generation} cannot be published again: ${d.missing.length} of its parts are gone`,
     hint: (d) => `The first one missing is ${d.missing[0] ?? "unknown"}; choose a later generation.`,
   }),
-  table_unknown: errorSpec<{ table: string; known: readonly string[] }>({
+  table_unknown: errorSpec<{ table: string; known: readonly string[]; place?: SqlPlace }>({
     status: 404,
     exit: 2,
-    message: (d) => `no table ${shown(d.table)} is published`,
+    message: (d) => `no table ${shown(d.table)} is published${pointed(d.place)}`,
     hint: (d) => (d.known.length === 0 ? "Run `agnes sync` first." : `Published: ${d.known.join(", ")}.`),
   }),
   table_plan_invalid: errorSpec<{ table: string; reason: string }>({

@@ -3,3 +3,5 @@ export { errorCodes } from "./codes.ts";
 export type { ErrorCode, ErrorDetails } from "./codes.ts";
 export { shown } from "./spec.ts";
 export type { ErrorSpec, Retry } from "./spec.ts";
+export { displayWidth } from "./place.ts";
+export type { SqlPlace } from "./place.ts";

@@ -21,11 +21,13 @@ export const pluginErrors = {
     nearest?: string;
     /** Plugins that could not be loaded, and whether the one that is missing may be among them. */
     failed?: { readonly isIt: boolean; readonly reasons: readonly string[] };
+    /** The place in agnes.yaml. */
+    at?: string;
   }>({
     status: 404,
     exit: 2,
     message: (d) =>
-      `there is no plugin ${shown(d.plugin)}${d.failed?.isIt === true ? `: ${d.failed.reasons.join("; ")}` : ""}`,
+      `${d.at === undefined ? "" : `${d.at}: `}there is no plugin ${shown(d.plugin)}${d.failed?.isIt === true ? `: ${d.failed.reasons.join("; ")}` : ""}`,
     hint: (d) => {
       if (d.failed?.isIt === true) return "Correct that file, then run the command again.";
       const meant =

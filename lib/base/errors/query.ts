@@ -1,12 +1,12 @@
+import { pointed, type SqlPlace } from "./place.ts";
 import { errorSpec } from "./spec.ts";
 
 /** Codes of answering SQL. */
 export const queryErrors = {
-  sql_malformed: errorSpec<{ reason: string; position: number | null }>({
+  sql_malformed: errorSpec<{ reason: string; position: number | null; place?: SqlPlace }>({
     status: 400,
     exit: 2,
-    message: (d) =>
-      `the SQL cannot be read${d.position === null ? "" : ` (at character ${d.position + 1})`}: ${d.reason}`,
+    message: (d) => `the SQL cannot be read: ${d.reason}${pointed(d.place)}`,
     hint: () => "Correct the SQL; the dialect is DuckDB's.",
   }),
   sql_not_allowed: errorSpec<{ reason: string; advice: string }>({
@@ -21,9 +21,9 @@ export const queryErrors = {
     message: (d) => `the SQL has ${d.length} characters, more than the ${d.limit} that are read`,
     hint: () => "Put long lists of values into a table and join it.",
   }),
-  sql_failed: errorSpec<{ kind: string; reason: string }>({
+  sql_failed: errorSpec<{ kind: string; reason: string; place?: SqlPlace }>({
     status: 400,
-    message: (d) => `the query failed: ${d.reason}`,
+    message: (d) => `the query failed: ${d.reason}${pointed(d.place)}`,
     hint: () => "Correct the SQL; `agnes schema TABLE` lists columns and types.",
   }),
   analytics_unreadable: errorSpec<{ path: string; reason: string }>({

@@ -110,7 +110,8 @@ export const tablesErrors = {
     status: 400,
     exit: 2,
     message: (d) => `${d.path} is not an exported registry: ${d.reason}`,
-    hint: () => "`agnes table export --format json` writes one.",
+    hint: () =>
+      "`agnes table export --format json` writes one; a table_registry.json of the earlier system has `_metadata`.",
   }),
   table_import_refused: errorSpec<{
     path: string;
@@ -123,7 +124,7 @@ export const tablesErrors = {
         .slice(0, 5)
         .map((failure) => failure.message)
         .join("; ")}${d.failures.length > 5 ? "; …" : ""}`,
-    hint: () => "Correct them and import again; --dry-run shows what would happen.",
+    hint: () => "Correct them and import again, or leave them out with --skip-invalid.",
   }),
 } as const;
 

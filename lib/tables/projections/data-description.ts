@@ -12,7 +12,7 @@ import type { RegistrySnapshot } from "../types.ts";
  * that takes the first three backticks for its end: inside the block there are none.
  */
 export function renderDataDescription(snapshot: RegistrySnapshot): string {
-  const yaml = renderYaml(snapshot);
+  const yaml = renderYaml(snapshot.folders, snapshot.tables.map(entryOf));
   const count = snapshot.tables.length;
   return `<!-- Generated from the table registry of Agnes. -->
 <!-- Do not edit: change the registry with \`agnes table update\` and export again. -->
@@ -32,10 +32,14 @@ export function checksumOf(yaml: string): string {
   return createHash("sha256").update(yaml).digest("hex").slice(0, 16);
 }
 
-function renderYaml({ folders, tables }: RegistrySnapshot): string {
+/** The YAML of a block: every reader takes it for the same values, and finds no fence in it. */
+export function renderYaml(
+  folders: RegistrySnapshot["folders"],
+  tables: readonly Readonly<Record<string, unknown>>[],
+): string {
   const document = new Document({
     ...(Object.keys(folders).length === 0 ? {} : { folder_mapping: folders }),
-    tables: tables.map(entryOf),
+    tables,
   });
   visit(document, {
     Scalar(_key, node) {

@@ -1,5 +1,5 @@
-import { AgnesError, shown } from "../../base/mod.ts";
-import type { DocumentTable } from "../import.ts";
+import { AgnesError, isAgnesError, shown } from "../../base/mod.ts";
+import type { DocumentTable, ImportFailure } from "../import.ts";
 import { checkFolder, isPlainObject, kindOf, tableId } from "../record/mod.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -27,27 +27,38 @@ export function documentTable(entry: Fields, what: string): DocumentTable {
   } as DocumentTable;
 }
 
-/** The folders of the folder mappings of a document. */
-export function checkedFolders(mappings: readonly unknown[], path: string): Readonly<Record<string, string>> {
+/** The folders of the folder mappings of a document; with `skipInvalid`, those that cannot be taken are listed. */
+export function checkedFolders(
+  mappings: readonly unknown[],
+  { path, skipInvalid = false }: { readonly path: string; readonly skipInvalid?: boolean },
+): { readonly folders: Readonly<Record<string, string>>; readonly invalid: readonly ImportFailure[] } {
+  const folders: [string, string][] = [];
+  const failures: ImportFailure[] = [];
+  for (const [bucket, folder] of mappings.flatMap((mapping) => folderEntries(mapping, path))) {
+    try {
+      folders.push([bucket, checkedFolder(bucket, folder, path)]);
+    } catch (error) {
+      if (!skipInvalid || !isAgnesError(error)) throw error;
+      failures.push({ table: `folder_mapping of ${bucket}`, code: error.code, message: error.message });
+    }
+  }
   // Not by assignment, which takes a bucket called `__proto__` for something else.
-  return Object.fromEntries(mappings.flatMap((mapping) => folderEntries(mapping, path)));
+  return { folders: Object.fromEntries(folders), invalid: failures };
 }
 
-function folderEntries(mapping: unknown, path: string): readonly (readonly [string, string])[] {
+function folderEntries(mapping: unknown, path: string): readonly (readonly [string, unknown])[] {
   if (mapping === undefined || mapping === null) return [];
-  if (!isPlainObject(mapping))
-    throw invalid(path, "folder_mapping", `should be an object, but is ${kindOf(mapping)}`);
-  return Object.entries(mapping).map(([bucket, folder]) => {
-    if (typeof folder !== "string") {
-      throw invalid(
-        path,
-        `folder_mapping of ${shown(bucket, 60)}`,
-        `should be text, but is ${kindOf(folder)}`,
-      );
-    }
-    checkFolder(bucket, folder, path);
-    return [bucket, folder];
-  });
+  if (isPlainObject(mapping)) return Object.entries(mapping);
+  throw invalid(path, "folder_mapping", `should be an object, but is ${kindOf(mapping)}`);
+}
+
+function checkedFolder(bucket: string, folder: unknown, path: string): string {
+  if (typeof folder !== "string") {
+    const field = `folder_mapping of ${shown(bucket, 60)}`;
+    throw invalid(path, field, `should be text, but is ${kindOf(folder)}`);
+  }
+  checkFolder(bucket, folder, path);
+  return folder;
 }
 
 function nameIn(id: unknown, source: unknown): string | undefined {

@@ -3,9 +3,21 @@ import type { TableRegistry } from "../registry.ts";
 import type { RegistrySnapshot } from "../types.ts";
 import { renderDataDescription } from "./data-description.ts";
 import { renderRegistryJson } from "./registry-json.ts";
+import { renderUpstreamDescription } from "./render-upstream.ts";
 
-/** `markdown`: `data_description.md`; `json`: the whole registry; `audit`: its log, one change a line. */
-export type ProjectionFormat = "markdown" | "json" | "audit";
+/**
+ * `markdown`: `data_description.md`; `json`: the whole registry; `audit`: its log, one change a line; `upstream`: a
+ * `data_description.md` for the readers of the earlier system.
+ */
+export type ProjectionFormat = "markdown" | "json" | "audit" | "upstream";
+
+/** What the format `upstream` needs beside the registry. */
+export interface ProjectionOptions {
+  /** The source whose tables are exported. Default: that of all tables, when there is only one. */
+  readonly source?: string;
+  /** Is told what the format has no words for. */
+  readonly onNote?: (note: string) => void;
+}
 
 const APPEND_CHARACTERS = 1_000_000;
 
@@ -23,11 +35,16 @@ export async function snapshotOf(registry: TableRegistry): Promise<RegistrySnaps
 export async function* renderProjection(
   registry: TableRegistry,
   format: ProjectionFormat,
+  options: ProjectionOptions = {},
 ): AsyncIterable<string> {
-  if (format === "audit") yield* auditLines(registry);
+  if (format === "audit") return yield* auditLines(registry);
+  const snapshot = await snapshotOf(registry);
+  if (format === "json") yield renderRegistryJson(snapshot);
+  else if (format === "markdown") yield renderDataDescription(snapshot);
   else {
-    const snapshot = await snapshotOf(registry);
-    yield format === "json" ? renderRegistryJson(snapshot) : renderDataDescription(snapshot);
+    const { text, notes } = renderUpstreamDescription(snapshot, options.source);
+    for (const note of notes) options.onNote?.(note);
+    yield text;
   }
 }
 
@@ -42,12 +59,13 @@ export async function writeProjection(
   host: Pick<Host, "files" | "random">,
   path: string,
   format: ProjectionFormat,
+  options: ProjectionOptions = {},
 ): Promise<void> {
   await publishFile(host, path, async (temporary) => {
     await host.files.write(temporary, "");
     // Each append is made durable, so the lines of a long log go together.
     let waiting = "";
-    for await (const piece of renderProjection(registry, format)) {
+    for await (const piece of renderProjection(registry, format, options)) {
       waiting += piece;
       if (waiting.length < APPEND_CHARACTERS) continue;
       await host.files.append(temporary, waiting);

@@ -2,7 +2,8 @@ import { AgnesError, messageOf, shown } from "../../base/mod.ts";
 import type { RegistryDocument } from "../import.ts";
 import { documentationKeys, isPlainObject, kindOf, settingsOf } from "../record/mod.ts";
 import type { RegistrySnapshot } from "../types.ts";
-import { checkedEntry, checkedFolders, documentTable } from "./document.ts";
+import { checkedFolders, documentTable } from "./document.ts";
+import { readEntries, upstreamTable, type ParseOptions } from "./upstream.ts";
 
 const FORMAT = "agnes-table-registry";
 const FORMAT_VERSION = 1;
@@ -28,10 +29,14 @@ export function renderRegistryJson({ version, folders, tables }: RegistrySnapsho
 }
 
 /**
- * Reads what `renderRegistryJson` wrote, or the like by hand.
+ * Reads what `renderRegistryJson` wrote, or the like by hand, or the `table_registry.json` of the earlier system, for
+ * which `source` says which source its tables come from.
+ *
  * @throws `registry_export_malformed`, `table_field_invalid`
  */
-export function parseRegistryJson(text: string, path: string): RegistryDocument {
+export function parseRegistryJson(text: string, options: ParseOptions | string): RegistryDocument {
+  const given = typeof options === "string" ? { path: options } : options;
+  const { path } = given;
   const malformed = (reason: string, cause?: unknown) =>
     new AgnesError("registry_export_malformed", { path, reason }, cause === undefined ? {} : { cause });
   let content: unknown;
@@ -41,23 +46,49 @@ export function parseRegistryJson(text: string, path: string): RegistryDocument 
     throw malformed(`it is not JSON (${messageOf(cause).replace(/: ?".*$/s, "")})`, cause);
   }
   if (!isPlainObject(content)) throw malformed(`it should be an object, but is ${kindOf(content)}`);
-  const known = ["format", "format_version", "version", "folder_mapping", "tables"];
+  const number = roundedNumber(text);
+  if (number !== undefined) throw malformed(`its number ${number} has more digits than can be kept`);
+  const isUpstream = Object.hasOwn(content, "_metadata") && !Object.hasOwn(content, "format");
+  const known = isUpstream ? UPSTREAM_KEYS : KEYS;
   const unknown = Object.keys(content).find((key) => !known.includes(key));
   if (unknown !== undefined) throw malformed(`it has an unknown key ${shown(unknown)}`);
-  if (content["format"] !== FORMAT) throw malformed(`its format should be ${shown(FORMAT)}`);
-  if (content["format_version"] !== FORMAT_VERSION) {
+  if (!isUpstream && content["format"] !== FORMAT) throw malformed(`its format should be ${shown(FORMAT)}`);
+  if (!isUpstream && content["format_version"] !== FORMAT_VERSION) {
     throw malformed(
       `its format_version should be ${FORMAT_VERSION}, but is ${shown(content["format_version"])}`,
     );
   }
-  const tables = content["tables"];
-  if (!Array.isArray(tables)) throw malformed(`its tables should be a list, but are ${kindOf(tables)}`);
+  const entries = content["tables"];
+  if (!Array.isArray(entries)) throw malformed(`its tables should be a list, but are ${kindOf(entries)}`);
+  const tables = readEntries(entries, given, (entry, what) =>
+    isUpstream ? upstreamTable(entry, what, given) : documentTable(entry, what),
+  );
+  const mapping = checkedFolders([content["folder_mapping"]], given);
   return {
     path,
-    tables: tables.map((entry: unknown, index) => {
-      const what = `${path}: tables[${index}]`;
-      return documentTable(checkedEntry(entry, what), what);
-    }),
-    folder_mapping: checkedFolders([content["folder_mapping"]], path),
+    tables: tables.tables,
+    places: tables.places,
+    folder_mapping: mapping.folders,
+    invalid: [...tables.invalid, ...mapping.invalid],
+    notes: isUpstream ? metadataNotes(content["_metadata"]) : [],
   };
+}
+
+const KEYS = ["format", "format_version", "version", "folder_mapping", "tables"];
+const UPSTREAM_KEYS = ["_metadata", "folder_mapping", "tables"];
+
+/** What the earlier registry said of itself, which is its own history and does not become ours. */
+function metadataNotes(metadata: unknown): readonly string[] {
+  if (!isPlainObject(metadata)) return [`_metadata is ${kindOf(metadata)}`];
+  const fields = Object.entries(metadata).map(([key, value]) => `${key} ${shown(value)}`);
+  return [`_metadata is not kept, changes are numbered from here on: ${fields.join(", ")}`];
+}
+
+/** The first number of a JSON text that JavaScript would round, if there is one. */
+function roundedNumber(text: string): string | undefined {
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/gs)) {
+    const isInteger = /^-?\d+$/.test(token);
+    if (isInteger && !Number.isSafeInteger(Number(token)) && String(Number(token)) !== token) return token;
+  }
+  return undefined;
 }

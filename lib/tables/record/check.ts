@@ -2,6 +2,7 @@ import * as v from "valibot";
 
 import { AgnesError, nearest, shown } from "../../base/mod.ts";
 import { parseSchedule } from "../schedule.ts";
+import { isPlainObject, kindOf } from "./json.ts";
 import { bucketFolder, tableChange, tableFieldNames } from "./schema.ts";
 
 /** A change of which every value is well formed. */
@@ -37,21 +38,8 @@ export function checkFolder(bucket: string, folder: string | null, what = "the f
   throw invalid(what, `folder_mapping of ${shown(bucket, 60)}`, issue.message);
 }
 
-/** Whether a value is an object of fields, as JSON and YAML give it. */
-export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** What a value is, without the value: it may be a secret in the wrong place. */
-export function kindOf(value: unknown): string {
-  if (value === undefined) return "missing";
-  if (value === null) return "null";
-  return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
-
 /** What other systems, and people in a hurry, call some of the fields. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
-  dataset: "bucket",
   schema: "bucket",
   table: "source_table",
   cursor: "incremental_column",
@@ -67,6 +55,7 @@ const NAMES: ReadonlySet<string> = new Set([
   "view_name",
   "source_table",
   "bucket",
+  "dataset",
   "folder",
   "bq_fqn",
   "primary_key",
@@ -77,6 +66,7 @@ const NAMES: ReadonlySet<string> = new Set([
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {
   array: "a list",
+  custom: "an object of fields",
   strict_object: "an object of fields",
   string: "text",
   number: "a number",

@@ -1,4 +1,5 @@
-export { checkChange, checkFolder, isPlainObject, kindOf } from "./check.ts";
+export { checkChange, checkFolder } from "./check.ts";
+export { isPlainObject, kindOf } from "./json.ts";
 export { changedFields, changedRecord, givenFields, newSettings, settingsOf } from "./merge.ts";
 export { defaultName, isVendorName, sourceTableNames, tableId } from "./names.ts";
 export { checkSourceRules } from "./rules.ts";

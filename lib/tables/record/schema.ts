@@ -1,8 +1,10 @@
 import * as v from "valibot";
 
 import { isExposedName } from "../../base/mod.ts";
+import type { JsonRecord } from "../../catalog/mod.ts";
 import { filterProblem } from "../filters.ts";
 import { scheduleProblem } from "../schedule.ts";
+import { isJson, isPlainObject } from "./json.ts";
 import { isVendorName } from "./names.ts";
 
 /** Days per chunk of a first load, where nothing else is said. */
@@ -12,9 +14,11 @@ const QUARANTINE_MAX_PERCENT = 5;
 
 const EXPOSED_RULE =
   "should be letters, digits and underscores, starting with a letter, at most 64 characters";
-const VENDOR_RULE = "should be letters, digits, underscores, dots and dashes, at most 128 characters";
+const VENDOR_RULE =
+  "should be letters, digits, underscores, dots, dashes and spaces inside, at most 128 characters";
 const COLUMN_RULE = "should be a column name: 1 to 255 printable characters";
 const TEXT_RULE = "should be text without control characters";
+const METADATA_LENGTH = 100_000;
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
 const UNPRINTABLE_TEXT = /[^\P{Cc}\n\r\t]|\p{Cs}/u;
 
@@ -107,6 +111,16 @@ const documentation = v.strictObject({
   ),
 });
 
+/** Anything that JSON holds, so that what another system noted comes out as it went in. */
+const sourceMetadata = v.pipe(
+  v.custom<JsonRecord>(isPlainObject, "an object of fields"),
+  v.check((value) => isJson(value), "should hold only what JSON holds"),
+  v.check(
+    (value) => JSON.stringify(value).length <= METADATA_LENGTH,
+    `should have at most ${METADATA_LENGTH} characters as JSON`,
+  ),
+);
+
 /** The parts of the documentation, in the order in which people read them. */
 export const documentationKeys: readonly string[] = Object.keys(documentation.entries);
 
@@ -122,6 +136,7 @@ export const tableChange = v.strictObject({
   view_name: given(exposedName, "The name SQL authors type, unique; default: the name"),
   source_table: given(vendorName, "The source's own name of the table"),
   bucket: given(vendorName, "The bucket, dataset or schema of the table in the source"),
+  dataset: given(vendorName, "Group of tables it belongs to, for subscriptions; not the dataset of BigQuery"),
   query_mode: given(
     v.picklist(["local", "remote", "materialized"]),
     "local: copied; remote: asked at the source; materialized: the result of a query is copied",
@@ -193,6 +208,7 @@ export const tableChange = v.strictObject({
   server_only: given(v.boolean(), "Whether the files of the table never leave the server"),
   profile_after_sync: given(v.boolean(), "Whether the table is profiled after it changed; default true"),
   documentation: given(documentation, "What people should know of the table"),
+  source_metadata: given(sourceMetadata, "What an earlier system noted of the table, kept as it is"),
 });
 
 /** What may be said of a table; see `tableChange`. */
@@ -203,6 +219,7 @@ export const tableDefaults = {
   view_name: null,
   source_table: null,
   bucket: null,
+  dataset: null,
   query_mode: "local",
   source_query: null,
   sync_strategy: "full_refresh",
@@ -226,6 +243,7 @@ export const tableDefaults = {
   server_only: false,
   profile_after_sync: true,
   documentation: {},
+  source_metadata: {},
 } as const;
 
 type Checked = Required<v.InferOutput<typeof tableChange>>;

@@ -1,0 +1,27 @@
+/** A place in SQL. */
+export interface SqlPlace {
+  /** From 1. */
+  readonly line: number;
+  /** In characters, from 1. */
+  readonly column: number;
+  /** What to show of the line before the place, and from it on. */
+  readonly before: string;
+  readonly after: string;
+}
+
+/** The line of a place with a caret below it, as DuckDB shows it; nothing when the place is not known. */
+export function pointed(place: SqlPlace | undefined): string {
+  if (place === undefined) return "";
+  const head = `LINE ${place.line}: ${place.before}`;
+  const width = Array.from(head).reduce((sum, character) => sum + displayWidth(character), 0);
+  return `\n\n${head}${place.after}\n${" ".repeat(width)}^`;
+}
+
+/** How many columns of a terminal a character takes. */
+export function displayWidth(character: string): 0 | 1 | 2 {
+  if (/^[\p{M}\p{Cc}\p{Cf}]/u.test(character)) return 0;
+  return WIDE.test(character) ? 2 : 1;
+}
+
+const WIDE =
+  /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;

@@ -1,0 +1,12 @@
+import type { TableRecord } from "./record/mod.ts";
+import type { TableFilter } from "./types.ts";
+
+/** Whether a table matches what no index of the registry answers. */
+export function isWanted(table: TableRecord, { dataset, text }: TableFilter): boolean {
+  if (dataset !== undefined && table.dataset !== dataset) return false;
+  const part = text?.toLowerCase();
+  if (part === undefined) return true;
+  return [table.id, table.view_name, table.source_table, table.description].some((field) =>
+    field?.toLowerCase().includes(part),
+  );
+}

@@ -1,0 +1,116 @@
+import { AgnesError } from "../../base/mod.ts";
+import { givenFields, isPlainObject, settingsOf, type TableRecord } from "../record/mod.ts";
+import type { RegisteredTable } from "../stored.ts";
+import type { RegistrySnapshot } from "../types.ts";
+import { checksumOf, renderYaml } from "./data-description.ts";
+import { isField, upstreamKeys } from "./upstream.ts";
+
+/** A `data_description.md` for the readers of the earlier system. */
+export interface UpstreamDescription {
+  readonly text: string;
+  /** What that system has no words for: it is not in the text. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * The tables of one source as a `data_description.md` that programs of the earlier system read: the id is the source's
+ * own, as its bucket is the id without the last part, and the key is text with commas.
+ *
+ * @param source whose tables; may be left out when all tables are of one source
+ * @throws `invalid_input` when the tables are of several sources, or a key cannot be written
+ */
+export function renderUpstreamDescription(
+  snapshot: RegistrySnapshot,
+  source: string | undefined,
+): UpstreamDescription {
+  const sources = [...new Set(snapshot.tables.map((table) => table.source))];
+  if (source === undefined && sources.length > 1)
+    refuse(`the earlier system has one source, the registry ${sources.length}: choose one with --source`);
+  const wanted = snapshot.tables.filter((table) => source === undefined || table.source === source);
+  const notes: string[] = [];
+  const entries = wanted.flatMap((table) => {
+    const reason = reasonToLeaveOut(table);
+    if (reason !== null) notes.push(`${table.id} is left out: ${reason}`);
+    else notes.push(...notesOf(table));
+    return reason === null ? [entryOf(table)] : [];
+  });
+  const ids = wanted.filter((table) => reasonToLeaveOut(table) === null).map(upstreamId);
+  const doubled = ids.find((id, at) => ids.indexOf(id) !== at);
+  if (doubled !== undefined) refuse(`two tables are read from ${doubled}`);
+  const yaml = renderYaml(snapshot.folders, entries);
+  const count = entries.length;
+  const text = `<!-- Generated from the table registry of Agnes, for the readers of the earlier system. -->
+<!-- Do not edit: change the registry with \`agnes table update\` and export again. -->
+<!-- checksum: sha256:${checksumOf(yaml)} -->
+
+# Data Description
+
+Generated from version ${snapshot.version} of the registry: ${count} ${count === 1 ? "table" : "tables"}.
+
+\`\`\`yaml
+${yaml}\`\`\`
+`;
+  return { text, notes };
+}
+
+function entryOf(table: RegisteredTable): Readonly<Record<string, unknown>> {
+  const said: Readonly<Record<string, unknown>> = givenFields(settingsOf(table));
+  const fields: Readonly<Record<string, unknown>> = {
+    ...heldFields(table),
+    ...said,
+    id: upstreamId(table),
+    name: table.view_name,
+    description: table.description,
+    primary_key: keyText(table),
+    sync_strategy: table.sync_strategy,
+  };
+  return Object.fromEntries(
+    upstreamKeys.flatMap((key) => (fields[key] === undefined ? [] : [[key, fields[key]]])),
+  );
+}
+
+/** Fields that only the earlier system has; an import kept them. */
+function heldFields({ source_metadata: held }: TableRecord): Readonly<Record<string, unknown>> {
+  if (!isPlainObject(held)) return {};
+  return Object.fromEntries(
+    upstreamKeys.flatMap((key) => (isField(key) || !Object.hasOwn(held, key) ? [] : [[key, held[key]]])),
+  );
+}
+
+/** The source's own name with its bucket before it. */
+function upstreamId({ bucket, source_table: name }: TableRecord): string {
+  return bucket === null || name!.includes(".") ? name! : `${bucket}.${name!}`;
+}
+
+function keyText({ id, primary_key: key }: TableRecord): string {
+  const bad = key.find((column) => column.includes(",") || column !== column.trim());
+  if (bad !== undefined)
+    refuse(`the key of ${id} has the column ${JSON.stringify(bad)}, which no text with commas can hold`);
+  return key.join(", ");
+}
+
+function reasonToLeaveOut(table: TableRecord): string | null {
+  if (table.query_mode === "remote") return "it is asked at the source, and that system only knows copies";
+  if (table.source_table === null || table.source_query !== null)
+    return "it is the result of a query, and that system only knows tables";
+  return null;
+}
+
+/** Fields that say something and have no key there. */
+function notesOf(table: TableRecord): readonly string[] {
+  const known: readonly string[] = [...upstreamKeys, ...IMPLIED];
+  const held = Object.keys(heldFields(table)).length;
+  const lost = Object.keys(givenFields(settingsOf(table))).filter(
+    (field) =>
+      !known.includes(field) &&
+      !(field === "source_metadata" && held === Object.keys(table.source_metadata).length),
+  );
+  return lost.length === 0 ? [] : [`${table.id} has more than can be written there: ${lost.join(", ")}`];
+}
+
+/** What `id`, `name` and the choice of the source hold. */
+const IMPLIED = ["source", "name", "view_name", "source_table", "bucket"];
+
+function refuse(reason: string): never {
+  throw new AgnesError("invalid_input", { what: "the export for the earlier system", reason });
+}
