@@ -5,6 +5,7 @@ import {
   checkChange,
   newSettings,
   tableId,
+  withoutUnread,
   type CheckTable,
   type TableChange,
   type TableRecord,
@@ -30,6 +31,8 @@ export interface ImportedTable {
   readonly kind: "registered" | "updated" | "unchanged";
   readonly id: string;
   readonly changed: readonly string[];
+  /** Fields of the document that were ignored because this version does not read them. */
+  readonly ignored: readonly string[];
 }
 
 /** What became, or would become, of the folder of one bucket. */
@@ -103,7 +106,9 @@ function plannedTable(
   known: ReadonlyMap<string, RegisteredTable>,
   stamp: { readonly at: string; readonly by: string },
 ): { readonly record: TableRecord; readonly outcome: ImportedTable } {
-  const { registered_by, registered_at, ...fields } = table;
+  const { registered_by, registered_at, ...content } = table;
+  const { fields, unread = {} } = withoutUnread(content);
+  const ignored = Object.keys(unread);
   const change = checkChange(fields, what);
   const settings = newSettings(change, what);
   const id = tableId(settings.source, settings.name);
@@ -115,13 +120,13 @@ function plannedTable(
       registered_by: registered_by ?? stamp.by,
       registered_at: registered_at ?? stamp.at,
     };
-    return { record, outcome: { kind: "registered", id, changed: [] } };
+    return { record, outcome: { kind: "registered", id, changed: [], ignored } };
   }
   const { version: _version, ...present } = before;
   const record = changedRecord(present, { ...change, source: before.source, name: before.name });
   const changed = changedFields(before, record);
   const kind = changed.length === 0 ? "unchanged" : "updated";
-  return { record, outcome: { kind, id: before.id, changed } };
+  return { record, outcome: { kind, id: before.id, changed, ignored } };
 }
 
 /** View names that would belong to two tables once everything is imported. */

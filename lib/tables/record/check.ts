@@ -68,7 +68,6 @@ const NAMES: ReadonlySet<string> = new Set([
   "source_table",
   "bucket",
   "folder",
-  "bq_fqn",
   "primary_key",
   "columns",
   "incremental_column",
