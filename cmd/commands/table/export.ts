@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 
-import { createHost } from "../../../lib/base/mod.ts";
-import { renderProjection, writeProjection, type ProjectionFormat } from "../../../lib/tables/mod.ts";
+import { renderProjection, type ProjectionFormat } from "../../../lib/tables/mod.ts";
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
+import { writeOutput, writePieces } from "../../console/output-file.ts";
 import { wordOf } from "./fields.ts";
 
 const formats: readonly ProjectionFormat[] = ["markdown", "json", "audit"];
@@ -41,7 +41,7 @@ export default command({
       return;
     }
     const path = resolve(args.output);
-    await writeProjection(registry, createHost(), path, format);
+    await writeOutput(path, (file) => writePieces(file, renderProjection(registry, format)));
     if (cli.json) await cli.printJson({ path, format });
     else cli.say(`wrote ${path}`);
   },
