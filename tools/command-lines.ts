@@ -35,7 +35,15 @@ export function linesInCode({ path, text }: SourceFile): readonly CommandLine[] 
     const content = textOf(node);
     if (content === undefined) return;
     lines.push(...mentionsIn(content));
-    if (path.startsWith("cmd/")) lines.push(...typedIn(content));
+    const next = /^(?:Next: )?(agnes .*)$/.exec(content)?.[1];
+    if (path.startsWith("cmd/") && next !== undefined) lines.push({ text: next, isTyped: false });
+  });
+  walk(program, (node) => {
+    const isExamples = node["type"] === "Property" && (node["key"] as SyntaxNode)["name"] === "examples";
+    const elements = isExamples ? (node["value"] as SyntaxNode)["elements"] : undefined;
+    for (const element of (elements ?? []) as readonly SyntaxNode[]) {
+      lines.push(...typedIn(textOf(element) ?? ""));
+    }
   });
   return lines.map((line) => ({ place: path, ...line }));
 }

@@ -60,14 +60,15 @@ describe("offers", () => {
     const text = [
       "/** See `agnes doctor`. */",
       "const hint = (d) => `Run \\`agnes sync ${d.x}\\`.`;",
-      'const examples = ["source <(agnes complete bash)"];',
+      'const spec = { examples: ["source <(agnes complete bash)"] };',
+      'say("Next: agnes sync");',
       "typed(`test ${name}`);",
     ].join("\n");
     expect(
       linesInCode({ path: "cmd/a.ts", text })
         .map((line) => line.text)
         .toSorted(),
-    ).toEqual(["agnes complete bash)", "agnes doctor", "agnes sync VALUE", "agnes test VALUE"]);
+    ).toEqual(["agnes complete bash)", "agnes doctor", "agnes sync", "agnes sync VALUE", "agnes test VALUE"]);
   });
 
   test("shellWords() takes quotes off and stops at comments, pipes and redirections", () => {
