@@ -31,6 +31,8 @@ describe("offers", () => {
     const named = pages.flatMap(({ text }) => scriptsIn(text));
     expect(named).toContain("demo");
     expect(named.filter((name) => !(name in manifest.scripts))).toEqual([]);
+    // `npm ci` puts no bun on the PATH.
+    expect(pages.filter(({ text }) => /^bun /m.test(text)).map(({ path }) => path)).toEqual([]);
   });
 
   test("offerProblems() catches what cannot be typed", async () => {
