@@ -2,7 +2,7 @@
  * What a rebuild of `analytics.duckdb` costs for 100, 1,000 and 5,000 tables in ten sources: all anew, nothing changed, one table of
  * one source changed, and the first query of a process afterwards.
  *
- *     bun bench/analytics.ts [--tables 100,1000,5000]
+ *     npx bun bench/analytics.ts [--tables 100,1000,5000]
  */
 import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";

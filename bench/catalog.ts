@@ -1,4 +1,4 @@
-// How fast catalogs are: `bun bench/catalog.ts [--max 1000000] [--azure 10000] [--only memory|file|azure]`.
+// How fast catalogs are: `npx bun bench/catalog.ts [--max 1000000] [--azure 10000] [--only memory|file|azure]`.
 import { execFileSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

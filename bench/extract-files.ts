@@ -3,7 +3,7 @@
  * the same explicit options into the same Parquet: CSV, NDJSON and Parquet. A known table comes with its reading, a
  * first one is looked at before.
  *
- *   bun bench/extract-files.ts [--rows 3000000] [--rounds 3] [--only ndjson]
+ *   npx bun bench/extract-files.ts [--rows 3000000] [--rounds 3] [--only ndjson]
  */
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -2,7 +2,7 @@
  * Row objects through the whole runtime to a published extract, against Arrow's own `tableFromJSON` and the same
  * Parquet writer. The pages are made beforehand.
  *
- *   bun bench/extract-rows.ts [--rows 2000000]
+ *   npx bun bench/extract-rows.ts [--rows 2000000]
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -3,7 +3,7 @@
  * published extract, and DuckDB copying the same rows from memory to zstd Parquet with its defaults. The source's
  * batches are made beforehand. Then the peak memory of the runtime at 5M and at 20M rows, each in a process of its own.
  *
- *   bun bench/extract.ts [--rows 5000000] [--no-memory]
+ *   npx bun bench/extract.ts [--rows 5000000] [--no-memory]
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -63,8 +63,12 @@ async function child(): Promise<void> {
 }
 
 async function memoryOf(count: number): Promise<number> {
-  const child = Bun.spawn(["bun", import.meta.path, "--child", "--rows", String(count)], { stdout: "pipe" });
-  return Number(await new Response(child.stdout).text());
+  const child = Bun.spawn([process.execPath, import.meta.path, "--child", "--rows", String(count)], {
+    stdout: "pipe",
+  });
+  const [text, status] = await Promise.all([new Response(child.stdout).text(), child.exited]);
+  if (status !== 0) throw new Error(`the process with ${count} rows ended with ${status}`);
+  return Number(text);
 }
 
 async function duckdbAlone(batches: () => AsyncGenerator<RecordBatch>): Promise<number> {

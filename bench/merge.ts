@@ -2,7 +2,7 @@
  * An incremental merge of 1 % of the rows into a table of at least 20 parts: their keys side by side, so that few parts
  * are touched, against the same merge with the keys spread over the table, so that all of it is rewritten.
  *
- *   bun bench/merge.ts [--rows 5000000]
+ *   npx bun bench/merge.ts [--rows 5000000]
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

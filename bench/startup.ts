@@ -1,5 +1,5 @@
 /**
- * What starting costs: `bun bench/startup.ts [--runs N]`. Builds three executables and alternates between them.
+ * What starting costs: `npx bun bench/startup.ts [--runs N]`. Builds three executables and alternates between them.
  *
  * `agnes --help` against an empty compiled program, and `agnes query "select 1"` in a workspace against the
  * smallest compiled program that opens DuckDB and does it.

@@ -2,7 +2,7 @@
  * What it costs to find that a full refresh gave the published rows, in another order: an asynchronous Arrow source of
  * 8 columns, refreshed with its batches in reverse, against the same refresh into an empty folder, which publishes.
  *
- *   bun bench/unchanged.ts [--rows 5000000] [--rounds 3]
+ *   npx bun bench/unchanged.ts [--rows 5000000] [--rounds 3]
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

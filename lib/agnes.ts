@@ -122,8 +122,8 @@ export interface Agnes extends AsyncDisposable {
   rows<T = Record<string, unknown>>(sql: string, options?: QueryOptions): Promise<readonly T[]>;
   /** The tables there are, by the names SQL gives them, and when each was last found to be up to date. */
   catalog(): Promise<readonly CheckedEntry[]>;
-  /** A table and its columns. @throws `table_unknown` naming the nearest */
-  describe(table: string): Promise<TableDescription>;
+  /** A table, its columns and its documentation. @throws `table_unknown` naming the nearest */
+  describe(table: string): Promise<DocumentedTable>;
   /** The first rows of a table, or random ones. @throws `table_unknown` */
   sample(
     table: string,
@@ -140,6 +140,14 @@ export interface CheckedEntry extends CatalogEntry {
    * last published. ISO 8601, UTC; null is unknown.
    */
   readonly checkedAt: string | null;
+}
+
+/** A table and its columns, with what the registry documents about it. */
+export interface DocumentedTable extends TableDescription {
+  /** Columns that refer to other tables; empty when none is registered. */
+  readonly foreignKeys: TableSettings["foreign_keys"];
+  /** Grain, gotchas, sample questions and the like; empty when nothing is registered. */
+  readonly documentation: TableSettings["documentation"];
 }
 
 /** How a query is to be run; without limits it may take 60 seconds and give any number of rows. */
@@ -264,8 +272,10 @@ class WorkspaceAgnes implements Agnes {
     return entries.map((entry) => ({ ...entry, checkedAt: checked.get(entry.id)?.toISOString() ?? null }));
   }
 
-  describe(table: string): Promise<TableDescription> {
-    return this.#session.describeTable(table);
+  async describe(table: string): Promise<DocumentedTable> {
+    const found = await this.#session.describeTable(table);
+    const record = await (await this.tables()).get(found.id);
+    return { ...found, foreignKeys: record?.foreign_keys ?? [], documentation: record?.documentation ?? {} };
   }
 
   sample(table: string, rows: number, options: Parameters<Agnes["sample"]>[2] = {}): Promise<QueryAnswer> {
@@ -316,6 +326,7 @@ class WorkspaceAgnes implements Agnes {
       checkTable: (table, id) => this.#checkTable(table, id),
     });
     registry.onUnregister(async ({ table }) => {
+      await (await this.#syncState()).forget(table.source, table.name);
       await dropPublishedTable(this.#services, table);
       await rebuild({ ...this.#services, tables: registry });
     });

@@ -1,7 +1,11 @@
-import { runCommand, type CommandDef, type SubCommandsDef } from "citty";
+import type { Command, RootCommand } from "@bomb.sh/tab";
+import type { ArgsDef } from "citty";
 
 import { AgnesError } from "../../lib/base/mod.ts";
 import { command, resolved, type AnyCommand } from "../console/command.ts";
+import { argumentValues, workspaceNames, type WorkspaceNames } from "../console/completion-values.ts";
+import { globalArgs } from "../console/global-args.ts";
+import { writeOut } from "../console/stdout.ts";
 
 const shells = ["bash", "zsh", "fish", "powershell"] as const;
 
@@ -27,28 +31,56 @@ export default command({
   },
 });
 
-/** Answers `agnes complete -- WORD…`, which the printed script calls at every Tab. */
+/** Prints the script of a shell, or answers `agnes complete -- WORD…`, which that script calls at every Tab. */
 export async function runCompletion(rawArgs: readonly string[]): Promise<void> {
-  const { default: tab } = await import("@bomb.sh/tab/citty");
+  const { RootCommand } = await import("@bomb.sh/tab");
+  const root = new RootCommand();
+  const [shell, ...words] = rawArgs;
+  if (shell !== "--") return writeOut(printedBy(() => root.setup("agnes", "agnes", shell!)));
   const { mainCommand } = await import("../main-command.ts");
-  const root = await eager(mainCommand);
-  await tab(root as CommandDef);
-  const subCommands = await resolved(root.subCommands);
-  const complete = (await resolved(subCommands?.["complete"])) as AnyCommand;
-  await runCommand(complete, { rawArgs: [...rawArgs] });
+  const at = words.indexOf("--workspace");
+  const names = await workspaceNames(at === -1 ? undefined : words[at + 1]);
+  await declare(root, root, mainCommand, "agnes", names);
+  await writeOut(printedBy(() => root.parse(words)));
 }
 
-/** The library wants a tree in which nothing is lazy. */
-async function eager(lazyCommand: AnyCommand): Promise<AnyCommand> {
-  const meta = await resolved(lazyCommand.meta);
-  const subCommands = await resolved(lazyCommand.subCommands);
-  const args = await resolved(lazyCommand.args);
-  if (subCommands === undefined) return { ...(meta && { meta }), ...(args && { args }) };
-  const entries = await Promise.all(
-    Object.entries(subCommands).map(async ([name, sub]) => [
-      name,
-      await eager((await resolved(sub)) as AnyCommand),
-    ]),
-  );
-  return { ...(meta && { meta }), subCommands: Object.fromEntries(entries) as SubCommandsDef };
+/** Tells the library a command, its arguments with the values they can take, and the commands below it. */
+async function declare(
+  root: RootCommand,
+  target: Command,
+  definition: AnyCommand,
+  name: string,
+  names: WorkspaceNames,
+): Promise<void> {
+  const args: ArgsDef = { ...globalArgs, ...(await resolved(definition.args)) };
+  for (const [key, arg] of Object.entries(args)) {
+    const description = arg.description ?? "";
+    const complete = (add: (value: string, description: string) => void): void => {
+      for (const value of argumentValues(name, arg, names)) add(value, description);
+    };
+    const [alias] = "alias" in arg ? [arg.alias ?? []].flat() : [];
+    if (arg.type === "positional") target.argument(key, complete, arg.valueHint?.endsWith("…"));
+    else if (arg.type !== "boolean") target.option(key, description, complete, alias);
+    else if (arg.default === true) target.option(`no-${key}`, arg.negativeDescription ?? description);
+    else target.option(key, description, alias);
+  }
+  for (const [word, sub] of Object.entries((await resolved(definition.subCommands)) ?? {})) {
+    const child = (await resolved(sub)) as AnyCommand;
+    const path = `${name} ${word}`;
+    const description = (await resolved(child.meta))?.description ?? "";
+    await declare(root, root.command(path.slice("agnes ".length), description), child, path, names);
+  }
+}
+
+/** What some work prints by `console.log`, which would not notice that nothing can be written. */
+function printedBy(work: () => void): string {
+  const lines: string[] = [];
+  const { log } = console;
+  console.log = (line: string) => void lines.push(line);
+  try {
+    work();
+  } finally {
+    console.log = log;
+  }
+  return lines.map((line) => `${line}\n`).join("");
 }

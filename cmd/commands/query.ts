@@ -2,6 +2,7 @@ import { AgnesError, shown } from "../../lib/base/mod.ts";
 import type { Cli } from "../console/cli.ts";
 import { command } from "../console/command.ts";
 import { openAgnes } from "../console/open-agnes.ts";
+import { splitCompression } from "../console/output-file.ts";
 import { answerFormats, printAnswer, type AnswerFormat } from "../console/print-answer.ts";
 import { wholeNumber } from "../console/whole-number.ts";
 
@@ -27,7 +28,8 @@ export default command({
       type: "string",
       alias: "o",
       valueHint: "FILE",
-      description: "File to write instead of stdout; replaced when the last row is in it",
+      description:
+        "File to write instead of stdout, replaced when the last row is in it; .gz or .zst at the end of its name compresses it",
     },
     limit: {
       type: "string",
@@ -45,6 +47,7 @@ export default command({
   examples: [
     'agnes query "SELECT count(*) FROM orders"',
     'agnes query "SELECT * FROM orders" --output orders.parquet',
+    'agnes query "SELECT * FROM orders" --output orders.csv.gz',
     "agnes query - --format csv < report.sql",
   ],
   async run(cli, args) {
@@ -64,7 +67,8 @@ export default command({
 });
 
 function formatOf(cli: Cli, asked: AnswerFormat | undefined, output: string | undefined): AnswerFormat {
-  const ending = answerFormats.find((name) => output?.toLowerCase().endsWith(`.${name}`) === true);
+  const { name: plainName, compression } = splitCompression(output ?? "");
+  const ending = answerFormats.find((name) => plainName.toLowerCase().endsWith(`.${name}`));
   const format = asked ?? ending ?? (cli.json ? "json" : "table");
   const refuse = (reason: string, next: string) =>
     new AgnesError("usage_wrong", { command: cli.name, reason, next });
@@ -75,6 +79,12 @@ function formatOf(cli: Cli, asked: AnswerFormat | undefined, output: string | un
     );
   }
   const isBinary = format === "parquet" || format === "arrow";
+  if (isBinary && compression !== "none") {
+    throw refuse(
+      `${shown(output)} would hold ${format} inside ${compression}, which no reader of ${format} opens`,
+      `Name a file that ends in .${format}.`,
+    );
+  }
   if (isBinary && output === undefined && process.stdout.isTTY) {
     throw refuse(`${format} is not for a terminal`, "Give --output FILE.");
   }

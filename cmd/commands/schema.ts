@@ -1,3 +1,4 @@
+import type { DocumentedTable } from "../../lib/agnes.ts";
 import { command } from "../console/command.ts";
 import { openAgnes } from "../console/open-agnes.ts";
 import { printRows } from "../console/print-rows.ts";
@@ -28,5 +29,20 @@ export default command({
         column.description,
       ]),
     );
+    for (const line of documentationLines(table)) cli.say(line);
   },
 });
+
+/** What the registry documents about a table, one fact a line. */
+function documentationLines({ foreignKeys, documentation }: DocumentedTable): readonly string[] {
+  const keys = foreignKeys.map(({ column, references, description }) =>
+    [`${column} refers to ${references}`, ...(description ? [description] : [])].join(": "),
+  );
+  const facts = Object.entries(documentation).flatMap(([part, value]) =>
+    [value ?? []].flat().map((item) => {
+      const text = typeof item === "string" ? item : `${item.key}: ${item.body}`;
+      return `${part.replaceAll("_", " ")}: ${text}`;
+    }),
+  );
+  return [...keys, ...facts];
+}

@@ -8,7 +8,16 @@ import { globalArgs, type GlobalArgs } from "./global-args.ts";
 export type AnyCommand = Resolved<SubCommandsDef[string]>;
 type Resolved<T> = T extends ((...args: never) => unknown) | Promise<unknown> ? never : T;
 
-/** The exit status of a command: 0 ok, 1 failed, 2 wrong usage, 3 some tables failed. */
+/** The exit statuses, as the documentation states them; a test compares both with what commands do. */
+export const exitStatuses = {
+  0: "everything was done",
+  1: "it failed, also a query that fails while it runs",
+  2: "the command line, a name, `agnes.yaml` or the form of the SQL is wrong",
+  3: "some tables or sources failed, the others are done: `sync`, `table discover`, `connector discover`",
+  130: "stopped at once by a second Ctrl-C; 143 by a second SIGTERM",
+} as const;
+
+/** The exit status of a command. */
 export type ExitStatus = 0 | 1 | 2 | 3;
 
 interface CommandSpec<A extends ArgsDef> {

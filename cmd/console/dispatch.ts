@@ -43,7 +43,7 @@ async function run(destination: Destination): Promise<number> {
 }
 
 /** Follows the names of commands; options before a name belong to what it names. */
-async function findDestination(root: AnyCommand, argv: readonly string[]): Promise<Destination> {
+export async function findDestination(root: AnyCommand, argv: readonly string[]): Promise<Destination> {
   let command = root;
   let name = "agnes";
   let rawArgs = argv;

@@ -1,12 +1,11 @@
-import { resolve } from "node:path";
-
 import { DataType, type Field } from "apache-arrow";
 
-import { createHost, publishFile } from "../../lib/base/mod.ts";
-import { batchTexts, writeResult } from "../../lib/duckdb/mod.ts";
+import { throwIfAborted } from "../../lib/base/mod.ts";
+import { batchTexts, encodeResult, writeResult } from "../../lib/duckdb/mod.ts";
 import type { QueryAnswer } from "../../lib/query/mod.ts";
 import type { Cli } from "./cli.ts";
 import { durationText, plural } from "./figures.ts";
+import { splitCompression, writeOutput, writePieces } from "./output-file.ts";
 import type { Cell } from "./print-table.ts";
 import { printRows } from "./print-rows.ts";
 
@@ -25,11 +24,23 @@ export async function printAnswer(
   else if (output === undefined)
     await writeResult(answer, { format, write: (bytes) => cli.print(bytes), signal: cli.signal });
   else {
-    await publishFile(createHost(), resolve(output), (path) =>
-      writeResult(answer, { format, path, signal: cli.signal }),
+    const { compression } = splitCompression(output);
+    const options = { format, signal: cli.signal };
+    await writeOutput(output, (path, isFile) =>
+      // DuckDB itself writes Parquet into a file; anything else takes bytes as they come.
+      isFile && compression === "none"
+        ? writeResult(answer, { ...options, path })
+        : writePieces(path, untilStopped(cli, encodeResult(answer, format, options)), compression),
     );
   }
   sayReceipt(cli, answer, output);
+}
+
+async function* untilStopped(cli: Cli, pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  for await (const piece of pieces) {
+    throwIfAborted(cli.signal, "writing the answer");
+    yield piece;
+  }
 }
 
 async function printTable(cli: Cli, answer: QueryAnswer): Promise<void> {

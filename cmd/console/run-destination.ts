@@ -11,18 +11,28 @@ import { renderUsage } from "./usage.ts";
 /** Checks the arguments of a command, runs it, and gives the exit status. */
 export async function runDestination({ command, name, rawArgs }: Destination): Promise<number> {
   const args: ArgsDef = { ...globalArgs, ...(await resolved(command.args)) };
-  checkFlags(name, beforeDashes(rawArgs), args);
   if (command.subCommands !== undefined) {
+    checkFlags(name, beforeDashes(rawArgs), args);
     process.stderr.write(await renderUsage(command, name));
     return 2;
   }
-  const parsed = parse(name, rawArgs, args);
-  checkPositionals(name, parsed._, args);
+  const parsed = parsedArguments(name, rawArgs, args);
   enlargeThreadPool();
   await using cli = openCli(name, parsed);
   const data: CommandData = { cli, status: 0 };
   await runCommand(await loadCommand(command), { rawArgs: [...rawArgs], data });
   return data.status;
+}
+
+/**
+ * The arguments of a command line, all of which the command knows.
+ * @throws `flag_unknown`, `usage_wrong`
+ */
+export function parsedArguments(name: string, rawArgs: readonly string[], args: ArgsDef): ParsedArgs {
+  checkFlags(name, beforeDashes(rawArgs), args);
+  const parsed = parse(name, rawArgs, args);
+  checkPositionals(name, parsed._, args);
+  return parsed;
 }
 
 /** citty lets any option pass; a mistyped one must not be taken for "not given". */

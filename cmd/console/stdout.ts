@@ -17,9 +17,16 @@ export function writeOut(data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     process.stdout.write(data, (error) => {
       if (error == null) resolve();
-      else reject(isBrokenPipe(error) ? new OutputClosed() : error);
+      else if (isBrokenPipe(error)) reject(new OutputClosed());
+      else void outputError(error).then(reject);
     });
   });
+}
+
+/** Loaded here: help, which only prints, must be there at once. */
+async function outputError(error: Error): Promise<Error> {
+  const { fileError } = await import("../../lib/base/mod.ts");
+  return fileError("write", "standard output", error);
 }
 
 function isBrokenPipe(error: Error): boolean {

@@ -117,8 +117,7 @@ function refuseUnusual(kind: "describe" | "parameter" | "unknown", what: string)
   }
 }
 
-const DESCRIBE_ADVICE =
-  "`agnes catalog` lists tables, `agnes schema TABLE` the columns of one, `agnes profile TABLE` sums it up.";
+const DESCRIBE_ADVICE = "`agnes catalog` lists tables, `agnes schema TABLE` the columns of one.";
 
 /** Only chooses the advice; what is refused is decided by the parser. */
 function adviceFor(sql: string): string {

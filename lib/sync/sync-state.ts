@@ -40,6 +40,11 @@ export class SyncState implements AsyncDisposable {
     await this.#catalog.insertMany(succeeded.map(({ name: table }) => ({ source, table, succeededAt })));
   }
 
+  /** Forgets a table, so that it is as new when it is registered again. */
+  async forget(source: string, table: string): Promise<void> {
+    await this.#catalog.delete([source, table]);
+  }
+
   close(): Promise<void> {
     return this.#catalog.close();
   }

@@ -7,12 +7,8 @@ export type Resource =
   | { readonly kind: "extract_table"; readonly source: string; readonly table: string }
   /** Its view in the analytics database. */
   | { readonly kind: "view"; readonly viewName: string }
-  /** Attempts, successes and history of its syncs. */
-  | { readonly kind: "sync_state"; readonly id: string }
-  | { readonly kind: "profile"; readonly id: string }
-  | { readonly kind: "metadata"; readonly id: string }
-  /** Its rows in the subscriptions of users. */
-  | { readonly kind: "subscriptions"; readonly id: string };
+  /** When its last sync succeeded. */
+  | { readonly kind: "sync_state"; readonly id: string };
 
 /** A table was unregistered. */
 export interface UnregisterEvent {
@@ -38,9 +34,6 @@ export function resourcesOf({ id, source, name, view_name }: RegisteredTable): r
     { kind: "extract_table", source, table: name },
     { kind: "view", viewName: view_name },
     { kind: "sync_state", id },
-    { kind: "profile", id },
-    { kind: "metadata", id },
-    { kind: "subscriptions", id },
   ];
 }
 

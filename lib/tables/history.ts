@@ -1,5 +1,5 @@
 import type { Catalog, HistoryEntry } from "../catalog/mod.ts";
-import { changedFields, sourceTableNames, type TableRecord } from "./record/mod.ts";
+import { changedFields, changedUnread, sourceTableNames, type TableRecord } from "./record/mod.ts";
 import { recordOf, tableKey, type RegistryRow } from "./stored.ts";
 import type { RegistryHistoryOptions } from "./types.ts";
 
@@ -94,7 +94,7 @@ export function changesOf(entry: HistoryEntry<RegistryRow>): readonly RegistryCh
       kind: "table",
       action: was === null ? "register" : is === null ? "unregister" : "update",
       id: (is ?? was)!.id,
-      changed: changedFields(was, is),
+      changed: [...changedFields(was, is), ...changedUnread(was, is)],
       before: was,
       after: is,
     };

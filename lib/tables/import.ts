@@ -6,6 +6,7 @@ import {
   checkChange,
   newSettings,
   tableId,
+  withoutUnread,
   type CheckTable,
   type TableChange,
   type TableRecord,
@@ -50,6 +51,8 @@ export interface ImportedTable {
   readonly changed: readonly string[];
   /** Where a name had to give way. */
   readonly notes: readonly string[];
+  /** Fields of the document that were ignored because this version does not read them. */
+  readonly ignored: readonly string[];
 }
 
 /** What became, or would become, of the folder of one bucket. */
@@ -159,7 +162,9 @@ function plannedTable(
     readonly stamp: { readonly at: string; readonly by: string };
   },
 ): Planned {
-  const { registered_by, registered_at, earlier_name: earlierName, ...fields } = table;
+  const { registered_by, registered_at, earlier_name: earlierName, ...content } = table;
+  const { fields, unread = {} } = withoutUnread(content);
+  const ignored = Object.keys(unread);
   const { notes, ...named } = namedTable(fields, earlierName, context.names);
   const change = checkChange(named.fields, what);
   const settings = newSettings(change, what);
@@ -174,14 +179,14 @@ function plannedTable(
     };
     return {
       record,
-      outcome: { kind: "registered", id, viewName: record.view_name, changed: [], notes },
+      outcome: { kind: "registered", id, viewName: record.view_name, changed: [], notes, ignored },
     };
   }
   const { version: _version, ...present } = before;
   const record = changedRecord(present, { ...change, source: before.source, name: before.name });
   const changed = changedFields(before, record);
   const kind = changed.length === 0 ? "unchanged" : "updated";
-  return { record, outcome: { kind, id: before.id, viewName: record.view_name, changed, notes } };
+  return { record, outcome: { kind, id: before.id, viewName: record.view_name, changed, notes, ignored } };
 }
 
 function namedTable(

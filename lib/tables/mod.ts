@@ -21,13 +21,7 @@ export {
   writeProjection,
 } from "./projections/mod.ts";
 export type { ParseOptions, ProjectionFormat, ProjectionOptions } from "./projections/mod.ts";
-export {
-  checkSourceRules,
-  INITIAL_LOAD_CHUNK_DAYS,
-  tableChange,
-  tableDefaults,
-  tableFieldNames,
-} from "./record/mod.ts";
+export { checkSourceRules, tableChange, tableDefaults, tableFieldNames } from "./record/mod.ts";
 export type { CheckTable, TableChange, TableRecord, TableSettings } from "./record/mod.ts";
 export { planRegistration } from "./registration.ts";
 export type { Candidate, Drift, PlanOptions, RegistrationPlan } from "./registration.ts";

@@ -1,5 +1,5 @@
 import type { Versioned } from "../catalog/mod.ts";
-import { settingsOf, tableDefaults, tableId, type TableRecord } from "./record/mod.ts";
+import { settingsOf, tableDefaults, tableId, withoutUnread, type TableRecord } from "./record/mod.ts";
 
 /** A registered table and the version of its last change. */
 export interface RegisteredTable extends TableRecord {
@@ -47,7 +47,14 @@ export function tableKey(id: string): readonly [string, string] {
 
 /** What is stored of a table. */
 export function tableRow(record: TableRecord): TableRow {
-  return { ...record, kind: "table", key: record.id.toLowerCase(), view_key: record.view_name.toLowerCase() };
+  const { unread, ...fields } = record;
+  return {
+    ...unread,
+    ...fields,
+    kind: "table",
+    key: record.id.toLowerCase(),
+    view_key: record.view_name.toLowerCase(),
+  };
 }
 
 /** What is stored of a bucket's folder. */
@@ -70,12 +77,22 @@ export function foldersOf(rows: readonly Versioned<RegistryRow>[]): Readonly<Rec
   );
 }
 
-/** The table of a row; fields that an older Agnes did not know have their defaults. */
+/**
+ * The table of a row; fields that an older Agnes did not know have their defaults, and
+ * those that this one does not read are kept as they are.
+ */
 export function recordOf(row: RegistryRow): TableRecord | null {
   if (row.kind !== "table") return null;
   const settings = settingsOf({ ...(tableDefaults as unknown as TableRecord), ...row });
   const { registered_by, registered_at } = row;
-  return { id: tableId(row.source, row.name), ...settings, registered_by, registered_at };
+  const { unread } = withoutUnread(row);
+  return {
+    id: tableId(row.source, row.name),
+    ...settings,
+    registered_by,
+    registered_at,
+    ...(unread === undefined ? {} : { unread }),
+  };
 }
 
 /** The table of a versioned row. */

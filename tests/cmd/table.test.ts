@@ -158,7 +158,6 @@ describe("agnes table", () => {
       "incremental-column": ["id", "incremental_column", "id"],
       "incremental-window-days": ["7", "incremental_window_days", 7],
       "max-history-days": ["365", "max_history_days", 365],
-      "initial-load-chunk-days": ["14", "initial_load_chunk_days", 14],
       where: ["[]", "where_filters", []],
       "partition-by": ["day", "partition_by", "day"],
       "partition-granularity": ["year", "partition_granularity", "year"],
@@ -168,9 +167,6 @@ describe("agnes table", () => {
       folder: ["shop/eu", "folder", "shop/eu"],
       description: ["7", "description", "7"],
       "foreign-keys": [JSON.stringify(keys), "foreign_keys", keys],
-      "bq-fqn": ["my-project.sales.orders", "bq_fqn", "my-project.sales.orders"],
-      "server-only": ["true", "server_only", true],
-      "profile-after-sync": ["false", "profile_after_sync", false],
       documentation: [JSON.stringify(documentation), "documentation", documentation],
     };
     const fields = Object.values(flags).map(([, field]) => field);

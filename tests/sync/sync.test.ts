@@ -6,6 +6,9 @@ import { createAgnes, createHost, fileStorage, openTableRegistry, type Agnes } f
 import { definePlugin, int64, table } from "agnes/kit";
 import * as v from "valibot";
 
+import { silentLog } from "../../lib/base/mod.ts";
+import { readExtract } from "../../lib/extract/mod.ts";
+import { SyncState } from "../../lib/sync/mod.ts";
 import { wantedSources } from "../../lib/sync/sync.ts";
 import { failureOf, newShop, openShop, shopPlugin, temporaryFolder } from "./workspace.ts";
 
@@ -242,6 +245,14 @@ describe("the registry of a workspace", () => {
     const outcome = await (await agnes.tables()).unregister("shop.people");
     expect(outcome.failures).toEqual([]);
     expect((await agnes.catalog()).map(({ name }) => name)).toEqual(["orders"]);
+    const published = await readExtract(join(folder.path, "data", "extracts", "shop"));
+    expect(published!.tables.map(({ name }) => name)).toEqual(["orders"]);
+    const host = createHost();
+    const storage = fileStorage({ directory: join(folder.path, "data", "state"), host });
+    await using state = await SyncState.open({ storage, host, log: silentLog });
+    expect([...(await state.succeeded("shop")).keys()]).toEqual(["orders"]);
+    // Every kind of resource that an unregistration names is held by a line above.
+    expect(outcome.resources.map(({ kind }) => kind)).toEqual(["extract_table", "view", "sync_state"]);
   });
 
   test("a sync takes out what an unregistration that was cut short left published, and nothing else", async () => {

@@ -71,9 +71,9 @@ const bad: readonly Bad[] = [
   ],
   [
     "text for a truth value",
-    { ...good, server_only: "yes" },
+    { ...good, quarantine: "yes" },
     "table_field_invalid",
-    /server_only should be true or false/,
+    /quarantine should be true or false/,
   ],
   [
     "a column twice",
@@ -174,10 +174,10 @@ const bad: readonly Bad[] = [
   ],
   ["an absolute folder", { ...good, folder: "/etc" }, "table_field_invalid", /folder/],
   [
-    "a BigQuery name of two parts",
-    { ...good, bq_fqn: "dataset.table" },
-    "table_field_invalid",
-    /project\.dataset\.table/,
+    "a field that no code reads",
+    { ...good, server_only: true },
+    "table_field_unknown",
+    /there is no field "server_only"/,
   ],
   [
     "a control character in text",
@@ -239,12 +239,6 @@ const bad: readonly Bad[] = [
     },
     "table_contradiction",
     /sync_strategy and where_filters/,
-  ],
-  [
-    "remote and on the server only",
-    { ...good, query_mode: "remote", server_only: true },
-    "table_contradiction",
-    /query_mode and server_only/,
   ],
   [
     "a key that is not read",

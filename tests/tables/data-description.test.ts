@@ -63,7 +63,7 @@ describe("renderDataDescription()", () => {
   test("has the five keys for every table and leaves out what nobody said", async () => {
     await using registry = await registryOf([
       { source_table: "orders" },
-      { source_table: "people", view_name: "persons", initial_load_chunk_days: 7 },
+      { source_table: "people", view_name: "persons", max_history_days: 7 },
     ]);
     const text = renderDataDescription(await snapshotOf(registry));
     expect(text.split("\n").slice(0, 7)).toEqual([
@@ -95,7 +95,7 @@ describe("renderDataDescription()", () => {
         source: "crm",
         view_name: "persons",
         source_table: "people",
-        initial_load_chunk_days: 7,
+        max_history_days: 7,
       },
     ]);
     expect(Object.keys(tables[0]!).slice(0, 5)).toEqual([

@@ -34,7 +34,6 @@ const orders = {
   incremental_column: "at",
   incremental_window_days: 7,
   max_history_days: 365,
-  initial_load_chunk_days: 14,
   partition_by: "day",
   partition_granularity: "year",
   schema_policy: "freeze",
@@ -43,9 +42,6 @@ const orders = {
   folder: "crm/eu",
   description: "Orders",
   foreign_keys: [{ column: "a,b", references: "people.id", description: "who" }],
-  bq_fqn: "my-project.sales.orders",
-  server_only: true,
-  profile_after_sync: false,
   documentation: {
     sample_questions: ["How many?"],
     things_to_know: ["Refunds are negative."],

@@ -126,12 +126,13 @@ describe("TableRegistry.update()", () => {
     expect(first.table.documentation).not.toHaveProperty("grain");
     const second = await registry.update("crm.orders", {
       sync_schedule: undefined,
-      initial_load_chunk_days: null,
+      partition_granularity: null,
+      quarantine_max_percent: null,
       documentation: null,
     });
     expect(second.table).toMatchObject({
       sync_schedule: "every 6h",
-      initial_load_chunk_days: 30,
+      quarantine_max_percent: 5,
       documentation: {},
     });
   });
@@ -235,14 +236,7 @@ describe("TableRegistry.unregister()", () => {
     const off = registry.onUnregister(() => expect.unreachable());
     off();
     const { resources, failures, table } = await registry.unregister("CRM.orders");
-    expect(resources.map(({ kind }) => kind).sort()).toEqual([
-      "extract_table",
-      "metadata",
-      "profile",
-      "subscriptions",
-      "sync_state",
-      "view",
-    ]);
+    expect(resources.map(({ kind }) => kind).sort()).toEqual(["extract_table", "sync_state", "view"]);
     expect(failures.map(({ message }) => message)).toEqual(["no permission"]);
     expect(events).toEqual([{ table, version: 2, resources }]);
     expect(await registry.list()).toEqual([]);
@@ -254,7 +248,7 @@ describe("TableRegistry.unregister()", () => {
     await using registry = await memoryRegistry();
     await registry.register(change);
     registry.onUnregister(() => expect.unreachable());
-    expect((await registry.unregister("crm.orders", { dryRun: true })).resources).toHaveLength(6);
+    expect((await registry.unregister("crm.orders", { dryRun: true })).resources).toHaveLength(3);
     expect(await registry.list()).toHaveLength(1);
   });
 });

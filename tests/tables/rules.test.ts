@@ -22,7 +22,6 @@ describe("TableRegistry.register()", () => {
     ["materialized with a key that only grows", { query_mode: "materialized", sync_strategy: "incremental" }],
     ["remote", { query_mode: "remote" }],
     ["filters with a full refresh", { where_filters: [{ column: "a", values: [1] }] }],
-    ["only on the server", { server_only: true }],
     [
       "partitioned by a column that is read",
       { sync_strategy: "partitioned", partition_by: "d", columns: ["id", "d"] },

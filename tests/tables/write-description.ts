@@ -19,7 +19,7 @@ const steps = [
       documentation: { history: "since 2020\u2028or so", grain: "yes" },
       foreign_keys: [{ column: "person", references: "people.id" }],
     }),
-  () => registry.register({ source: "CRM", source_table: "ITEMS", initial_load_chunk_days: 7 }),
+  () => registry.register({ source: "CRM", source_table: "ITEMS", max_history_days: 7 }),
   () =>
     registry.register({
       source: "exports",

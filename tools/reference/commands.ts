@@ -1,5 +1,6 @@
 import type { ArgsDef, CommandDef } from "citty";
 
+import { exitStatuses } from "../../cmd/console/command.ts";
 import { globalArgs } from "../../cmd/console/global-args.ts";
 import { mainCommand } from "../../cmd/main-command.ts";
 import { markdownTable, page } from "./markdown.ts";
@@ -8,12 +9,17 @@ import { markdownTable, page } from "./markdown.ts";
 export async function commandsPage(): Promise<string> {
   return page(
     "Commands",
-    "`agnes COMMAND --help` says the same. Data goes to stdout, talk to stderr. Exit status: 0 ok, 1 failed, 2 wrong" +
-      " usage, 3 some tables failed.",
+    "`agnes COMMAND --help` prints the same. Data goes to stdout, messages to stderr.",
+    exitStatusTable(),
     "Every command takes:",
     argumentTable(globalArgs),
     ...(await sections(mainCommand, [])),
   );
+}
+
+/** The exit statuses, for the reference and the guide. */
+export function exitStatusTable(): string {
+  return markdownTable(["exit status", "meaning"], Object.entries(exitStatuses));
 }
 
 async function sections(command: CommandDef, path: readonly string[]): Promise<readonly string[]> {

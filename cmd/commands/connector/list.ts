@@ -16,7 +16,11 @@ export default command({
       description: plugin.description,
     }));
     const failures = agnes.plugins.failures().map(({ file, error }) => ({ file, ...error.toJSON() }));
-    if (cli.json) return await cli.printJson({ plugins, failures });
+    const status = failures.length > 0 ? 1 : 0;
+    if (cli.json) {
+      await cli.printJson({ plugins, failures });
+      return status;
+    }
     await printRows(
       cli,
       ["plugin", "version", "can", "sources", "what it is"],
@@ -29,6 +33,6 @@ export default command({
       ]),
     );
     for (const { file, error } of agnes.plugins.failures()) cli.sayError(error, file);
-    return agnes.plugins.failures().length > 0 ? 1 : 0;
+    return status;
   },
 });

@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
 
-import { AgnesError, createHost } from "../../../lib/base/mod.ts";
-import { renderProjection, writeProjection, type ProjectionFormat } from "../../../lib/tables/mod.ts";
+import { AgnesError } from "../../../lib/base/mod.ts";
+import { renderProjection, type ProjectionFormat } from "../../../lib/tables/mod.ts";
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
+import { writeOutput, writePieces } from "../../console/output-file.ts";
 import { wordOf } from "./fields.ts";
 import { knownSource } from "./known-source.ts";
 
@@ -57,7 +58,7 @@ export default command({
       return;
     }
     const path = resolve(args.output);
-    await writeProjection(registry, createHost(), path, format, options);
+    await writeOutput(path, (file) => writePieces(file, renderProjection(registry, format, options)));
     if (cli.json) await cli.printJson({ path, format });
     else cli.say(`wrote ${path}`);
   },

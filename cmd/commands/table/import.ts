@@ -58,6 +58,10 @@ export default command({
     const unknown = [...sources].filter((name) => !Object.hasOwn(agnes.workspace.config.sources, name));
     if (unknown.length > 0)
       cli.warn(`agnes.yaml has no source ${unknown.join(", ")}; its tables cannot be synced`);
+    for (const { id, ignored } of outcome.tables) {
+      if (ignored.length > 0)
+        cli.warn(`${id}: this version does not read ${ignored.join(", ")}, so it is ignored`);
+    }
     if (cli.json) await cli.printJson(outcome);
     else await printOutcome(cli, outcome);
     return outcome.skipped.length > 0 ? 3 : 0;

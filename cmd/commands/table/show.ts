@@ -1,4 +1,4 @@
-import { tableDefaults, tableFieldNames, type RegisteredTable } from "../../../lib/tables/mod.ts";
+import { folderOf, tableDefaults, tableFieldNames, type RegisteredTable } from "../../../lib/tables/mod.ts";
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
 import { printRows } from "../../console/print-rows.ts";
@@ -23,7 +23,8 @@ export default command({
       extracted_at: published?.extractedAt ?? null,
       checked_at: published?.checkedAt ?? null,
     };
-    if (cli.json) return await cli.printJson({ table, ...freshness });
+    const folder = folderOf(table, await registry.folders());
+    if (cli.json) return await cli.printJson({ table, folder, ...freshness });
     await cli.print(`${cli.paint.bold(table.id)} · version ${table.version}\n\n`);
     const fields = tableFieldNames.filter((field) => args.all === true || isSaid(table, field));
     await printRows(
@@ -31,12 +32,16 @@ export default command({
       ["field", "value"],
       [
         ...fields.map((field) => [field, cellOf(table[field])] as const),
+        ...(folder === null || folder === table.folder ? [] : [["folder of its bucket", folder] as const]),
         ["registered_by", table.registered_by],
         ["registered_at", table.registered_at],
         ["extracted_at", freshness.extracted_at ?? "never"],
         ["checked_at", freshness.checked_at ?? "never"],
       ],
     );
+    const unread = Object.keys(table.unread ?? {});
+    if (unread.length > 0)
+      cli.warn(`this version does not read ${unread.join(", ")}; the registry keeps what is stored`);
   },
 });
 

@@ -18,15 +18,18 @@ export default command({
     await using agnes = await openAgnes(cli);
     const registry = await agnes.tables();
     const { id } = await registry.find(args.table);
+    const isPublished = (await agnes.catalog()).some((table) => table.id === id);
     const done = await registry.unregister(id, changeOptions(cli.name, args));
     const failures = done.failures.map(({ message }) => message);
     if (cli.json) await cli.printJson({ ...done, failures });
     else {
-      await printRows(
-        cli,
-        [done.dryRun ? "would go" : "goes with it", "of"],
-        done.resources.map(({ kind, ...of }) => [kind, Object.values(of).join(".")]),
-      );
+      // What was never published is only an entry of the registry.
+      if (isPublished)
+        await printRows(
+          cli,
+          [done.dryRun ? "would go" : "goes with it", "of"],
+          done.resources.map(({ kind, ...of }) => [kind, Object.values(of).join(".")]),
+        );
       cli.say(done.dryRun ? `would have unregistered ${id}` : `unregistered ${id}`);
       for (const message of failures) cli.warn(`could not be cleaned: ${message}`);
     }

@@ -95,17 +95,23 @@ function objectWriter(batch: arrow.RecordBatch, names: readonly string[]): RowWr
   };
 }
 
-/** An object holds a name once: a second `id` is `id_1`. */
-export function uniqueNames(names: readonly string[]): readonly string[] {
-  const taken = new Set(names);
+/**
+ * An object holds a name once: a second `id` is `id_1`.
+ * @param keyOf names with the same key are the same; default: the name itself
+ */
+export function uniqueNames(
+  names: readonly string[],
+  keyOf: (name: string) => string = (name) => name,
+): readonly string[] {
+  const taken = new Set(names.map(keyOf));
   const seen = new Set<string>();
   return names.map((name) => {
     let unique = name;
-    for (let count = 1; seen.has(unique); count++) {
+    for (let count = 1; seen.has(keyOf(unique)); count++) {
       const candidate = `${name}_${count}`;
-      if (!taken.has(candidate)) unique = candidate;
+      if (!taken.has(keyOf(candidate))) unique = candidate;
     }
-    seen.add(unique);
+    seen.add(keyOf(unique));
     return unique;
   });
 }

@@ -23,6 +23,7 @@ export type ResultFormat = (typeof resultFormats)[number];
  * are `"NaN"`, `"Infinity"`, `"-Infinity"`; maps are arrays of `{key, value}`; a name that comes twice gets `_1`.
  * In every format HUGEINT is a number, UHUGEINT, INTERVAL, TIMETZ, UUID, BIT and ENUM are DuckDB's text, GEOMETRY is
  * its WKB, VARIANT and UNION are the text of their JSON.
+ * Parquet: a name that comes twice gets `_1`, also when only its case differs.
  * CSV: RFC 4180 with the same texts and LF at the end of a line, a null is an empty field. `parquet` is made in a
  * temporary file first.
  *
@@ -123,9 +124,9 @@ async function writeParquet(
   await copyToParquet(database, { kind: "stream", source }, path, options);
 }
 
-/** A Parquet file, as an object, holds a name once. */
+/** A Parquet file holds a name once, whatever its case: most of its readers do not tell `id` from `ID`. */
 function withUniqueNames({ schema, names, batches }: StreamResult): Pick<StreamResult, "schema" | "batches"> {
-  const unique = uniqueNames(names);
+  const unique = uniqueNames(names, (name) => name.toLowerCase());
   const fields = schema.fields.map((field, index) => field.clone({ name: unique[index]! }));
   const renamed = new arrow.Schema(fields);
   const type = new arrow.Struct(fields);

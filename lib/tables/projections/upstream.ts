@@ -1,6 +1,6 @@
 import { AgnesError, isAgnesError } from "../../base/mod.ts";
 import type { DocumentTable, ImportFailure, RegistryDocument } from "../import.ts";
-import { INITIAL_LOAD_CHUNK_DAYS, isPlainObject, kindOf, tableFieldNames } from "../record/mod.ts";
+import { isPlainObject, kindOf, tableFieldNames } from "../record/mod.ts";
 import { checkedEntry, documentTable } from "./document.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -36,7 +36,7 @@ export const upstreamKeys = [
 ] as const;
 
 /** What the earlier system takes for granted where it says nothing. */
-const upstreamDefaults: Fields = { initial_load_chunk_days: INITIAL_LOAD_CHUNK_DAYS };
+const upstreamDefaults: Fields = { initial_load_chunk_days: 30 };
 
 /** Reads the entries of a document; what cannot be taken fails, or is listed. */
 export function readEntries(

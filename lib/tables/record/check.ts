@@ -57,7 +57,6 @@ const NAMES: ReadonlySet<string> = new Set([
   "bucket",
   "dataset",
   "folder",
-  "bq_fqn",
   "primary_key",
   "columns",
   "incremental_column",

@@ -51,12 +51,6 @@ const rules: readonly Rule[] = [
     instead: "Use the strategy full_refresh, or leave the filters out.",
   },
   {
-    fields: ["query_mode", "server_only"],
-    broken: (table) => table.query_mode === "remote" && table.server_only,
-    reason: "a remote table has no files that could stay on the server",
-    instead: "Leave server_only out, or use the mode local.",
-  },
-  {
     fields: ["columns", "primary_key"],
     broken: (table) => isMissing(table.columns, table.primary_key),
     reason: "a column of the key is not among the columns that are read",

@@ -7,8 +7,6 @@ import { scheduleProblem } from "../schedule.ts";
 import { isJson, isPlainObject } from "./json.ts";
 import { isVendorName } from "./names.ts";
 
-/** Days per chunk of a first load, where nothing else is said. */
-export const INITIAL_LOAD_CHUNK_DAYS = 30;
 /** The share of rows, in percent, that may be rejected where nothing else is said. */
 const QUARANTINE_MAX_PERCENT = 5;
 
@@ -170,7 +168,6 @@ export const tableChange = v.strictObject({
     "Days before its cursor, a time, at which an incremental read starts again, for rows that come late",
   ),
   max_history_days: given(days, "Days a read of the whole goes back by its cursor; default: everything"),
-  initial_load_chunk_days: given(days, "Days per chunk of a first load; default 30"),
   where_filters: given(
     v.pipe(v.array(whereFilter), v.maxLength(50, "should have at most 50 conditions")),
     "Conditions on what is read, ANDed: column, operator, values; {{today}} and the like are days",
@@ -195,18 +192,6 @@ export const tableChange = v.strictObject({
     v.pipe(v.array(foreignKey), v.maxLength(100, "should have at most 100 keys")),
     "Columns that refer to other tables",
   ),
-  bq_fqn: given(
-    v.pipe(
-      v.string(),
-      v.regex(
-        /^[a-z][a-z0-9-]{4,28}[a-z0-9](\.[A-Za-z0-9_-]{1,128}){2}$/,
-        "should be project.dataset.table of BigQuery",
-      ),
-    ),
-    "BigQuery's full name, when the table is in another project",
-  ),
-  server_only: given(v.boolean(), "Whether the files of the table never leave the server"),
-  profile_after_sync: given(v.boolean(), "Whether the table is profiled after it changed; default true"),
   documentation: given(documentation, "What people should know of the table"),
   source_metadata: given(sourceMetadata, "What an earlier system noted of the table, kept as it is"),
 });
@@ -229,7 +214,6 @@ export const tableDefaults = {
   incremental_column: null,
   incremental_window_days: null,
   max_history_days: null,
-  initial_load_chunk_days: INITIAL_LOAD_CHUNK_DAYS,
   where_filters: [],
   partition_by: null,
   partition_granularity: null,
@@ -239,9 +223,6 @@ export const tableDefaults = {
   folder: null,
   description: "",
   foreign_keys: [],
-  bq_fqn: null,
-  server_only: false,
-  profile_after_sync: true,
   documentation: {},
   source_metadata: {},
 } as const;
@@ -265,6 +246,8 @@ export interface TableRecord extends TableSettings {
   readonly registered_by: string;
   /** ISO 8601, UTC. */
   readonly registered_at: string;
+  /** Stored values of fields that this version does not read; absent when there are none. See `withoutUnread`. */
+  readonly unread?: Readonly<Record<string, unknown>>;
 }
 
 /** The fields of a table, in the order in which people read them. */

@@ -1,0 +1,56 @@
+import type { ArgDef } from "citty";
+
+import { createHost } from "../../lib/base/mod.ts";
+import { fileStorage } from "../../lib/catalog/mod.ts";
+import { openTableRegistry } from "../../lib/tables/mod.ts";
+import { dataPaths, openWorkspace } from "../../lib/workspace/mod.ts";
+import { bundledPlugins } from "../plugins.ts";
+
+/** The names of a workspace that arguments may take; empty without a workspace. */
+export interface WorkspaceNames {
+  readonly sources: readonly string[];
+  /** View names and ids of the registered tables. */
+  readonly tables: readonly string[];
+  /** Ids alone. */
+  readonly ids: readonly string[];
+  readonly buckets: readonly string[];
+  readonly plugins: readonly string[];
+}
+
+/** Reads the names of a workspace. Whatever cannot be read offers nothing: completion never fails. */
+export async function workspaceNames(folder: string | undefined): Promise<WorkspaceNames> {
+  const host = createHost();
+  const plugins = (await bundledPlugins()).map(({ name }) => name);
+  const none = { sources: [], tables: [], ids: [], buckets: [], plugins };
+  const workspace = await openWorkspace(host, folder === undefined ? {} : { exact: folder }).catch(
+    () => null,
+  );
+  if (workspace === null) return none;
+  const sources = Object.keys(workspace.config.sources);
+  const directory = dataPaths.state(workspace.dataDirectory);
+  // Opening a registry makes its folder.
+  if ((await host.files.stat(directory)) === null) return { ...none, sources };
+  try {
+    await using registry = await openTableRegistry({ storage: fileStorage({ directory, host }), host });
+    const tables = await registry.list();
+    const ids = tables.map(({ id }) => id);
+    const buckets = [...new Set(tables.flatMap(({ bucket }) => bucket ?? []))];
+    return { ...none, sources, ids, tables: [...tables.map((table) => table.view_name), ...ids], buckets };
+  } catch {
+    return { ...none, sources };
+  }
+}
+
+/** The values that an argument of a command can take, as far as they are known. */
+export function argumentValues(command: string, arg: ArgDef, names: WorkspaceNames): readonly string[] {
+  if (arg.type === "enum") return arg.options ?? [];
+  const hint = arg.valueHint ?? "";
+  // The source's own names of its tables are not known here.
+  if (hint === "TABLE") return command === "agnes table register" ? [] : names.tables;
+  if (hint === "NAME") return command === "agnes connector new" ? [] : [...names.plugins, ...names.sources];
+  if (hint === "SOURCE|NAME") return [...names.sources, ...names.plugins];
+  if (hint.startsWith("SOURCE[.TABLE]")) return [...names.sources, ...names.ids];
+  if (hint.startsWith("SOURCE")) return names.sources;
+  if (hint === "BUCKET") return names.buckets;
+  return /^[a-z_]+(\|[a-z_]+)+$/.test(hint) ? hint.split("|") : [];
+}

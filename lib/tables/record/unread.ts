@@ -1,0 +1,37 @@
+import { isDeepStrictEqual } from "node:util";
+
+/**
+ * Fields that earlier versions stored although no code read them, with the defaults they had. A registry keeps their
+ * values unread, an import ignores them and reports it, a change cannot set them. A field returns to the schema together
+ * with the code that reads it.
+ */
+const unreadFields: Readonly<Record<string, unknown>> = {
+  initial_load_chunk_days: 30,
+  server_only: false,
+  profile_after_sync: true,
+  bq_fqn: null,
+};
+
+/** Splits the fields of stored or imported content into those of the schema and the unread ones with a value. */
+export function withoutUnread<T extends object>(
+  content: T,
+): { readonly fields: T; readonly unread: Readonly<Record<string, unknown>> | undefined } {
+  const entries = Object.entries(content);
+  const fields = Object.fromEntries(entries.filter(([key]) => !Object.hasOwn(unreadFields, key))) as T;
+  const said = entries.filter(
+    ([key, value]) =>
+      Object.hasOwn(unreadFields, key) && value !== null && !isDeepStrictEqual(value, unreadFields[key]),
+  );
+  return { fields, unread: said.length === 0 ? undefined : Object.fromEntries(said) };
+}
+
+/** The unread fields that differ between two states of a table; the log of an earlier version may hold such changes. */
+export function changedUnread(
+  before: { readonly unread?: Readonly<Record<string, unknown>> } | null,
+  after: { readonly unread?: Readonly<Record<string, unknown>> } | null,
+): readonly string[] {
+  if (after === null) return [];
+  return Object.keys(unreadFields).filter(
+    (field) => !isDeepStrictEqual(before?.unread?.[field], after.unread?.[field]),
+  );
+}

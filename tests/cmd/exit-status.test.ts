@@ -1,0 +1,82 @@
+import { describe, expect, test } from "bun:test";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { exitStatuses } from "../../cmd/console/command.ts";
+import { runCli, temporaryDirectory } from "./run-cli.ts";
+
+/** A workspace with a good source, one with a bad table, one that cannot be read, and a plugin that does not load. */
+async function workspace() {
+  const directory = temporaryDirectory();
+  const write = async (path: string, text: string) => {
+    await mkdir(join(directory.path, path, ".."), { recursive: true });
+    await writeFile(join(directory.path, path), text);
+  };
+  const files = (path: string) => `{ plugin: files, register: all, options: { path: ./${path} } }`;
+  const sources = `good: ${files("good")}\n  mixed: ${files("mixed")}\n  gone: ${files("gone")}`;
+  await write("agnes.yaml", `version: 1\nsources:\n  ${sources}\n`);
+  await write("good/orders.csv", "id,text\n1,a\n");
+  await write("mixed/people.csv", "id\n1\n");
+  await write("mixed/broken.json", "[{");
+  await write("plugins/bad.ts", "export default 1;\n");
+  return directory;
+}
+
+/** What a command is, in a workspace as above that was synced, and the status its documentation gives. */
+const commands: readonly (readonly [status: keyof typeof exitStatuses, args: readonly string[]])[] = [
+  [0, ["sync", "good"]],
+  [0, ["catalog"]],
+  [0, ["query", "SELECT * FROM orders"]],
+  [0, ["table", "list"]],
+  [0, ["table", "discover", "good"]],
+  [0, ["connector", "discover", "good"]],
+  [0, ["connector", "health", "good"]],
+  [0, ["table", "unregister", "orders", "--dry-run"]],
+  [1, ["sync", "gone"]],
+  [1, ["query", "SELECT CAST(text AS INTEGER) FROM orders"]],
+  [1, ["query", "SELECT 1 AS a", "--format", "csv", "--output", "good"]],
+  [1, ["table", "import", "nothing.json"]],
+  [1, ["table", "discover", "gone"]],
+  [1, ["connector", "discover", "gone"]],
+  [1, ["connector", "health"]],
+  [1, ["connector", "list"]],
+  [1, ["doctor"]],
+  [2, ["snyc"]],
+  [2, ["sync", "--fulll"]],
+  [2, ["sync", "nothing"]],
+  [2, ["query", "SELEC 1"]],
+  [2, ["query", "DROP TABLE orders"]],
+  [2, ["query", "SELECT 1", "--format", "xml"]],
+  [2, ["schema", "nothing"]],
+  [2, ["table", "show", "nothing"]],
+  [2, ["table", "register", "good", "orders", "--mode", "remot"]],
+  [2, ["connector", "show", "nothing"]],
+  [2, ["catalog", "--workspace", "/nowhere"]],
+  [3, ["sync"]],
+  [3, ["sync", "mixed"]],
+  [3, ["table", "discover", "good", "gone"]],
+  [3, ["connector", "discover", "mixed"]],
+];
+
+describe("exit statuses", () => {
+  test("are those the guide and the reference state", async () => {
+    const rows = Object.entries(exitStatuses).map(([status, meaning]) => [status, meaning]);
+    for (const page of ["guide/cli.md", "reference/commands.md"]) {
+      const text = await readFile(join(import.meta.dir, "..", "..", "docs", page), "utf8");
+      const found = [...text.matchAll(/^\| (\d+) +\| (.*?) *\|$/gm)].map(([, status, words]) => [
+        status!,
+        words!,
+      ]);
+      expect([page, found]).toEqual([page, rows]);
+    }
+  });
+
+  test("are the same with and without --json, for commands of every kind", async () => {
+    using directory = await workspace();
+    const run = async (args: readonly string[]) => (await runCli(args, { cwd: directory.path })).status;
+    await run(["sync"]);
+    for (const [status, args] of commands) {
+      expect([args, await run(args), await run([...args, "--json"])]).toEqual([args, status, status]);
+    }
+  }, 120_000);
+});

@@ -1,0 +1,109 @@
+import { describe, expect, test } from "bun:test";
+import { lstat, readdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
+
+import { readWithHyparquet } from "../full/hyparquet.ts";
+import { runCli, temporaryDirectory } from "./run-cli.ts";
+
+const MAIN = join(import.meta.dir, "..", "..", "cmd", "main.ts");
+
+async function workspace() {
+  const directory = temporaryDirectory();
+  await runCli(["init"], { cwd: directory.path });
+  const query = (sql: string, ...args: string[]) => runCli(["query", sql, ...args], { cwd: directory.path });
+  return { ...directory, file: (name: string) => join(directory.path, name), query };
+}
+
+describe("agnes query --output", () => {
+  test("compresses as the ending says, and takes the format from the ending before it", async () => {
+    using own = await workspace();
+    const sql = "SELECT range AS a FROM range(3)";
+    for (const [name, options, plain] of [
+      ["o.csv.gz", [], "a\n0\n1\n2\n"],
+      ["O.NDJSON.ZST", [], '{"a":0}\n{"a":1}\n{"a":2}\n'],
+      ["rows.gz", ["--format", "csv"], "a\n0\n1\n2\n"],
+    ] as const) {
+      const { status, stdout, stderr } = await own.query(sql, "--output", name, ...options);
+      expect([status, stdout, stderr]).toEqual([0, "", expect.stringContaining(`in ${name}`)]);
+      const bytes = await readFile(own.file(name));
+      const read = name.toLowerCase().endsWith(".gz") ? gunzipSync : zstdDecompressSync;
+      expect(read(bytes).toString()).toBe(plain);
+    }
+  });
+
+  test("refuses formats that nobody reads compressed, names without a format, and folders", async () => {
+    using own = await workspace();
+    for (const [name, status, words] of [
+      ["o.parquet.gz", 2, "Name a file that ends in .parquet."],
+      ["o.arrow.zst", 2, "Name a file that ends in .arrow."],
+      ["o.gz", 2, "does not tell its format"],
+      ["exports", 1, "it is a folder"],
+    ] as const) {
+      const format = name === "exports" ? ["--format", "csv"] : [];
+      const result = await own.query("SELECT 1 AS a", "--output", name, ...format);
+      expect([name, result.status, result.stdout]).toEqual([name, status, ""]);
+      expect(result.stderr).toContain(words);
+    }
+    expect((await readdir(own.path)).filter((name) => name.startsWith("o."))).toEqual([]);
+  });
+
+  test("gives each column of a Parquet file a name of its own, also when only the case differs", async () => {
+    using own = await workspace();
+    const { status } = await own.query("SELECT 1 AS a, 2 AS a, 3 AS A, 4 AS a_1", "--output", "o.parquet");
+    expect(status).toBe(0);
+    expect(await readWithHyparquet(own.file("o.parquet"))).toEqual({
+      a: ["1"],
+      a_2: ["2"],
+      A_3: ["3"],
+      a_1: ["4"],
+    });
+  });
+
+  test("leaves what is there when the query fails, and writes to what a link leads to", async () => {
+    using own = await workspace();
+    await writeFile(own.file("target.csv"), "old");
+    await symlink("target.csv", own.file("link.csv"));
+    const failing = "SELECT error('no') FROM range(3)";
+    for (const name of ["link.csv", "o.csv.gz"])
+      expect((await own.query(failing, "--output", name)).status).toBe(1);
+    expect(await readFile(own.file("target.csv"), "utf8")).toBe("old");
+    expect(await readdir(own.path)).not.toContain("o.csv.gz");
+    expect((await own.query("SELECT 1 AS a", "--output", "link.csv")).status).toBe(0);
+    expect(await readlink(own.file("link.csv"))).toBe("target.csv");
+    expect(await readFile(own.file("target.csv"), "utf8")).toBe("a\n1\n");
+    expect((await readdir(own.path)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  });
+
+  test("fails when the device it writes to is full, and leaves the device in place", async () => {
+    using own = await workspace();
+    for (const args of [
+      ["query", "SELECT 1 AS a", "--format", "csv", "--output", "/dev/full"],
+      ["query", "SELECT 1 AS a", "--format", "parquet", "--output", "/dev/full"],
+      ["table", "export", "--output", "/dev/full"],
+    ]) {
+      const { status, stdout, stderr } = await runCli(args, { cwd: own.path });
+      expect([status, stdout]).toEqual([1, ""]);
+      expect(stderr).toContain("code  disk_full\n");
+    }
+    expect((await lstat("/dev/full")).isCharacterDevice()).toBe(true);
+  });
+});
+
+test.each([
+  [["--help"]],
+  [["query", "SELECT range FROM range(3)"]],
+  [["query", "SELECT 1 AS a", "--format", "parquet"]],
+  [["complete", "bash"]],
+])("agnes %j reports a standard output that cannot be written", async (args) => {
+  using own = await workspace();
+  const child = Bun.spawn([process.execPath, MAIN, ...args], {
+    cwd: own.path,
+    stdio: ["ignore", Bun.file("/dev/full"), "pipe"],
+  });
+  const [stderr, status] = await Promise.all([new Response(child.stderr).text(), child.exited]);
+  expect(stderr).toBe(
+    "error  the disk is full: could not write standard output\n hint  Free some space and run again; nothing was published.\n code  disk_full\n",
+  );
+  expect(status).toBe(1);
+});

@@ -1,0 +1,97 @@
+import { describe, expect, test } from "bun:test";
+
+import { memoryStorage, openCatalog } from "../../lib/catalog/mod.ts";
+import {
+  parseDataDescription,
+  parseRegistryJson,
+  renderRegistryJson,
+  snapshotOf,
+  type TableChange,
+} from "../../lib/tables/mod.ts";
+import { registrySchema, type RegistryRow } from "../../lib/tables/stored.ts";
+import { errorOf, memoryRegistry, stillHost } from "./registry-setup.ts";
+
+/** A registry as an earlier version stored it, with fields that nothing reads any more. */
+async function earlierStorage() {
+  const storage = memoryStorage();
+  {
+    await using registry = await memoryRegistry(storage);
+    await registry.register({ source: "crm", source_table: "orders" });
+    await registry.register({ source: "crm", source_table: "people" });
+  }
+  await using catalog = await openCatalog<RegistryRow>({ ...registrySchema, storage, host: stillHost() });
+  const defaults = {
+    initial_load_chunk_days: 30,
+    server_only: false,
+    profile_after_sync: true,
+    bq_fqn: null,
+  };
+  for (const [id, said] of [
+    ["crm.orders", { server_only: true, initial_load_chunk_days: 7 }],
+    ["crm.people", {}],
+  ] as const) {
+    const { record } = (await catalog.get(["table", id]))!;
+    await catalog.insert({ ...record, ...defaults, ...said } as RegistryRow);
+  }
+  return storage;
+}
+
+const unread = { server_only: true, initial_load_chunk_days: 7 };
+
+describe("fields that no code reads", () => {
+  test("are kept as an earlier version stored them, also when the table changes", async () => {
+    const storage = await earlierStorage();
+    {
+      await using registry = await memoryRegistry(storage);
+      const orders = (await registry.get("crm.orders"))!;
+      expect(orders.unread).toEqual(unread);
+      expect(Object.keys(orders)).not.toContain("server_only");
+      expect((await registry.get("crm.people"))!.unread).toBeUndefined();
+      const { table, changed } = await registry.update("crm.orders", { description: "one a row" });
+      expect([table.unread, changed]).toEqual([unread, ["description"]]);
+    }
+    await using registry = await memoryRegistry(storage);
+    expect((await registry.get("crm.orders"))!).toMatchObject({ description: "one a row", unread });
+    const history = await registry.history({ id: "crm.orders" });
+    expect(history.map(({ changed }) => changed)).toEqual([
+      ["source", "name", "view_name", "source_table"],
+      ["initial_load_chunk_days", "server_only"],
+      ["description"],
+    ]);
+  });
+
+  test("are not written to an export", async () => {
+    await using registry = await memoryRegistry(await earlierStorage());
+    expect(renderRegistryJson(await snapshotOf(registry))).not.toMatch(/server_only|unread|chunk_days/);
+  });
+
+  test("of an export of an earlier version are ignored, and named when they say something", async () => {
+    const json = JSON.stringify({
+      format: "agnes-table-registry",
+      format_version: 1,
+      version: 1,
+      folder_mapping: {},
+      tables: [
+        { id: "crm.orders", source: "crm", name: "orders", source_table: "orders", ...unread, bq_fqn: null },
+        { id: "crm.people", source: "crm", name: "people", source_table: "people", profile_after_sync: true },
+      ],
+    });
+    const yaml = `\`\`\`yaml\ntables:\n  - {id: crm.orders, source: crm, source_table: orders, server_only: true, initial_load_chunk_days: 7}\n\`\`\`\n`;
+    for (const document of [
+      parseRegistryJson(json, "registry.json"),
+      parseDataDescription(yaml, { path: "data_description.md" }),
+    ]) {
+      await using registry = await memoryRegistry();
+      const { tables } = await registry.import(document);
+      expect(tables[0]!.ignored.toSorted()).toEqual(["initial_load_chunk_days", "server_only"]);
+      expect(tables[1]?.ignored ?? []).toEqual([]);
+      expect((await registry.get("crm.orders"))!.unread).toBeUndefined();
+    }
+  });
+
+  test("cannot be set by a change", async () => {
+    await using registry = await memoryRegistry();
+    const change = { source: "crm", source_table: "orders", server_only: true } as unknown as TableChange;
+    expect((await errorOf(() => registry.register(change))).code).toBe("table_field_unknown");
+  });
+});
