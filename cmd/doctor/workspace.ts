@@ -2,8 +2,10 @@ import { join } from "node:path";
 
 import type { Agnes } from "../../lib/agnes.ts";
 import { readRebuildReport } from "../../lib/analytics/mod.ts";
-import { createHost, isAgnesError } from "../../lib/base/mod.ts";
+import { createHost, isAgnesError, silentLog } from "../../lib/base/mod.ts";
+import { fileStorage } from "../../lib/catalog/mod.ts";
 import { readExtract } from "../../lib/extract/mod.ts";
+import { SyncState } from "../../lib/sync/mod.ts";
 import { checkAgainst, CONFIG_FILE, dataPaths, type SourceConfig } from "../../lib/workspace/mod.ts";
 import { plural } from "../console/figures.ts";
 import { attempt, failed, ok, warning, type Check } from "./check.ts";
@@ -26,6 +28,8 @@ export async function workspaceChecks(agnes: Agnes): Promise<readonly Check[]> {
           .join(", "),
       ),
     ],
+    await attempt("registry", () => registryChecks(agnes)),
+    await attempt("sync state", () => syncStateChecks(dataDirectory)),
     ...(await Promise.all(
       sources.map(([name, source]) =>
         attempt(`source ${name}`, async () => sourceChecks(agnes, name, source, dataDirectory)),
@@ -34,6 +38,29 @@ export async function workspaceChecks(agnes: Agnes): Promise<readonly Check[]> {
     await attempt("analytics", () => analyticsChecks(dataDirectory)),
   ];
   return checks.flat();
+}
+
+/** Reads the registry's whole log, so that damage anywhere in it is found. */
+async function registryChecks(agnes: Agnes): Promise<readonly Check[]> {
+  if (!(await hasCatalog(agnes.workspace.dataDirectory, "tables"))) return [];
+  const registry = await agnes.tables();
+  let changes = 0;
+  for await (const _change of registry.changes()) changes += 1;
+  const tables = await registry.list();
+  return [ok("registry", `${plural(tables.length, "table")}, ${plural(changes, "change")}`)];
+}
+
+/** Reads the whole log of what was synced when. */
+async function syncStateChecks(dataDirectory: string): Promise<readonly Check[]> {
+  if (!(await hasCatalog(dataDirectory, "sync"))) return [];
+  const host = createHost();
+  const storage = fileStorage({ directory: dataPaths.state(dataDirectory), host });
+  await using state = await SyncState.open({ storage, host, log: silentLog });
+  return [ok("sync state", plural(await state.verify(), "run"))];
+}
+
+async function hasCatalog(dataDirectory: string, name: string): Promise<boolean> {
+  return (await createHost().files.stat(join(dataPaths.state(dataDirectory), name))) !== null;
 }
 
 async function sourceChecks(

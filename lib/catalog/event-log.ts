@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-import { AgnesError, messageOf, type Host, type Log } from "../base/mod.ts";
+import { AgnesError, isAgnesError, messageOf, type Host, type Log } from "../base/mod.ts";
 import { isPassing, RetryBudget, within } from "./retry.ts";
 import { checkSchema } from "./schema.ts";
 import { Serial } from "./serial.ts";
@@ -129,7 +129,7 @@ export class EventLog {
     this.#checkOpen();
     for (let next = from; ;) {
       const page = await this.#read(next, PAGE);
-      if (page.length === 0) return;
+      if (page.length === 0) return next <= this.#known ? this.#missing(next) : undefined;
       yield page;
       next = page.at(-1)!.sequence + 1;
     }
@@ -178,6 +178,8 @@ export class EventLog {
         await this.refresh("now");
         if (this.#cursor === base) {
           if ("error" in decision) throw decision.error;
+          // What is there already is acknowledged as if it were written now.
+          await this.#settle(base);
           return { sequence: base, changes: [] };
         }
       } else {
@@ -219,18 +221,29 @@ export class EventLog {
       try {
         if (await this.#call("append", () => this.#store.append(entry))) return this.#exists(entry);
       } catch (error) {
+        if (isAgnesError(error, "catalog_outcome_unknown")) throw error;
         doubt = error;
         if (!isPassing(error) && !(await this.#peek(entry.sequence))) throw error;
       }
       // The place is taken: by another writer, or by an attempt of this one that was thought to have failed.
       const there = await this.#peek(entry.sequence);
-      if (there !== undefined) return there.id === entry.id && this.#exists(entry);
-      if (!(await budget.again())) {
-        const { sequence, id } = entry;
-        const details = { catalog: this.#options.catalog, sequence, entry: id, reason: messageOf(doubt) };
-        throw new AgnesError("catalog_outcome_unknown", details, { cause: doubt });
+      if (there !== undefined && there.id !== entry.id) return false;
+      if (there !== undefined) {
+        // That it can be read does not mean that it outlives a power failure.
+        await this.#settle(entry.sequence).catch((error: unknown) => this.#outcomeUnknown(entry, error));
+        return this.#exists(entry);
       }
+      if (!(await budget.again())) this.#outcomeUnknown(entry, doubt);
     }
+  }
+
+  async #settle(sequence: number): Promise<void> {
+    if (sequence > 0) await this.#persist("make entries durable", async () => this.#store.settle?.(sequence));
+  }
+
+  #outcomeUnknown({ sequence, id }: LogEntry, doubt: unknown): never {
+    const details = { catalog: this.#options.catalog, sequence, entry: id, reason: messageOf(doubt) };
+    throw new AgnesError("catalog_outcome_unknown", details, { cause: doubt });
   }
 
   async #peek(sequence: number): Promise<LogEntry | undefined> {

@@ -81,6 +81,11 @@ export interface CatalogStore {
   lockSchema(schema: CatalogSchema): Promise<CatalogSchema>;
   /** Puts the entry at its sequence if nothing is there; `false` when something is. Durable when it resolves. */
   append(entry: LogEntry): Promise<boolean>;
+  /**
+   * Makes every entry up to one durable, whoever wrote it; left out where whatever can be read is durable. Throws
+   * when that fails.
+   */
+  settle?(sequence: number): Promise<void>;
   /** The entries from `from` on, in order and without gaps: `limit` of them, or fewer when there are no more. */
   read(from: number, limit: number): Promise<readonly LogEntry[]>;
   /** The sequence up to which every entry is in the indexes. */

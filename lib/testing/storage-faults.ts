@@ -42,6 +42,7 @@ export function faultyStorage(storage: CatalogStorage, faults: StorageFaults): C
         recheckMs: store.recheckMs,
         lockSchema: (given) => through("lockSchema", () => store.lockSchema(given)),
         append: (entry) => through("append", () => store.append(entry)),
+        ...(store.settle && { settle: (sequence) => through("settle", () => store.settle!(sequence)) }),
         read: (from, limit) => through("read", () => store.read(from, limit)),
         checkpoint: () => through("checkpoint", () => store.checkpoint()),
         advance: (sequence) => through("advance", () => store.advance(sequence)),
