@@ -92,8 +92,11 @@ export interface CatalogStore {
   checkpoint(): Promise<number>;
   /** Moves the checkpoint to `sequence`, never back. */
   advance(sequence: number): Promise<void>;
-  /** Brings entries into the indexes, in order. Doing so again, or late, changes nothing. */
-  apply(entries: readonly LogEntry[]): Promise<void>;
+  /**
+   * Brings entries into the indexes, in order. Doing so again, or late, changes nothing. Entries of `origin` "read"
+   * come from the log, so that their writer has probably indexed them. Default "written".
+   */
+  apply(entries: readonly LogEntry[], origin?: "written" | "read"): Promise<void>;
   /** What the indexes hold about keys; one that no entry ever touched is left out. */
   get(keys: readonly string[]): Promise<ReadonlyMap<string, IndexedRow>>;
   /** The records that match, ordered by key; deleted ones are left out. */

@@ -46,7 +46,7 @@ export function faultyStorage(storage: CatalogStorage, faults: StorageFaults): C
         read: (from, limit) => through("read", () => store.read(from, limit)),
         checkpoint: () => through("checkpoint", () => store.checkpoint()),
         advance: (sequence) => through("advance", () => store.advance(sequence)),
-        apply: (entries) => through("apply", () => store.apply(entries)),
+        apply: (entries, origin) => through("apply", () => store.apply(entries, origin)),
         get: (keys) => through("get", () => store.get(keys)),
         find: (lookup) => through("find", () => store.find(lookup)),
         rebuild: (entries) => store.rebuild(entries),
