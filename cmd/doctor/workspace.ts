@@ -1,10 +1,11 @@
 import { join } from "node:path";
 
 import type { Agnes } from "../../lib/agnes.ts";
-import type { RemoteTable } from "../../lib/sync/mod.ts";
 import { readRebuildReport } from "../../lib/analytics/mod.ts";
-import { createHost, isAgnesError } from "../../lib/base/mod.ts";
+import { createHost, isAgnesError, silentLog } from "../../lib/base/mod.ts";
+import { fileStorage } from "../../lib/catalog/mod.ts";
 import { readExtract } from "../../lib/extract/mod.ts";
+import { SyncState, type RemoteTable } from "../../lib/sync/mod.ts";
 import {
   checkAgainst,
   CONFIG_FILE,
@@ -37,6 +38,8 @@ export async function workspaceChecks(agnes: Agnes, installExtensions: boolean):
           .join(", "),
       ),
     ],
+    await attempt("registry", () => registryChecks(agnes)),
+    await attempt("sync state", () => syncStateChecks(dataDirectory)),
     ...(await Promise.all(
       sources.map(([name, source]) =>
         attempt(`source ${name}`, async () => sourceChecks(agnes, name, source, dataDirectory)),
@@ -49,6 +52,29 @@ export async function workspaceChecks(agnes: Agnes, installExtensions: boolean):
     await attempt("analytics", () => analyticsChecks(dataDirectory)),
   ];
   return checks.flat();
+}
+
+/** Reads the registry's whole log, so that damage anywhere in it is found. */
+async function registryChecks(agnes: Agnes): Promise<readonly Check[]> {
+  if (!(await hasCatalog(agnes.workspace.dataDirectory, "tables"))) return [];
+  const registry = await agnes.tables();
+  let changes = 0;
+  for await (const _change of registry.changes()) changes += 1;
+  const tables = await registry.list();
+  return [ok("registry", `${plural(tables.length, "table")}, ${plural(changes, "change")}`)];
+}
+
+/** Reads the whole log of what was synced when. */
+async function syncStateChecks(dataDirectory: string): Promise<readonly Check[]> {
+  if (!(await hasCatalog(dataDirectory, "sync"))) return [];
+  const host = createHost();
+  const storage = fileStorage({ directory: dataPaths.state(dataDirectory), host });
+  await using state = await SyncState.open({ storage, host, log: silentLog });
+  return [ok("sync state", plural(await state.verify(), "run"))];
+}
+
+async function hasCatalog(dataDirectory: string, name: string): Promise<boolean> {
+  return (await createHost().files.stat(join(dataPaths.state(dataDirectory), name))) !== null;
 }
 
 async function sourceChecks(

@@ -1,5 +1,6 @@
 import { basename, dirname, join } from "node:path";
 
+import type { Files } from "./files.ts";
 import type { Host } from "./host.ts";
 import { randomName } from "./host.ts";
 
@@ -26,7 +27,7 @@ export async function publishFile(
   const { files } = host;
   const mode = options.mode ?? 0o644;
   const temporary = temporaryPath(host, path);
-  await files.makeDirectory(dirname(path));
+  await makeDirectoryDurably(files, dirname(path));
   try {
     if (typeof content === "function") {
       await content(temporary);
@@ -41,4 +42,14 @@ export async function publishFile(
     throw error;
   }
   await files.sync(dirname(path));
+}
+
+/** Makes a directory and its missing parents, and syncs each directory that got a new entry. */
+export async function makeDirectoryDurably(files: Files, path: string): Promise<void> {
+  const missing: string[] = [];
+  for (let at = path; at !== dirname(at) && (await files.stat(at)) === null; at = dirname(at)) {
+    missing.push(at);
+  }
+  await files.makeDirectory(path);
+  for (const made of missing.reverse()) await files.sync(dirname(made));
 }

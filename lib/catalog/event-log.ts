@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 
-import { AgnesError, messageOf, type Host, type Log } from "../base/mod.ts";
-import { isPassing, RetryBudget, within } from "./retry.ts";
+import { AgnesError, isAgnesError, messageOf, type Host, type Log } from "../base/mod.ts";
+import { isPassing, RetryBudget } from "./retry.ts";
 import { checkSchema } from "./schema.ts";
 import { Serial } from "./serial.ts";
+import { countChanges, slices } from "./slices.ts";
+import { persist, repeat, timed } from "./storage-calls.ts";
 import type {
   CatalogSchema,
   CatalogStorage,
@@ -17,10 +19,12 @@ import type { Recovered } from "./types.ts";
 
 /** Entries fetched at once. */
 const PAGE = 256;
-/** Entries indexed between two writes of the checkpoint; recovery replays at most about so many. */
-const CHECKPOINT_EVERY = 64;
-/** Changes indexed by one call. */
+/** Changes indexed between two writes of the checkpoint; recovery replays at most about so many. */
+const CHECKPOINT_CHANGES = 500;
+/** Changes indexed by one call; one with more has the time of a call that loads everything. */
 const CHANGES_AT_ONCE = 500;
+/** Changes replayed by one call: read together, what others have indexed already costs few requests. */
+const CHANGES_REPLAYED_AT_ONCE = 10_000;
 /** A call that loads everything may take so many times longer than others. */
 const LOADING = 12;
 
@@ -52,11 +56,13 @@ export class EventLog {
   readonly #options: EventLogOptions;
   readonly #indexing = new Serial();
   readonly #writing = new Serial();
+  readonly #advancing = new Serial();
   /** Every entry up to here is in the indexes. */
   #cursor: number;
   /** Entries are known to exist up to here. */
   #known: number;
   #checkpoint: number;
+  #changesSinceCheckpoint = 0;
   #checkedAtMs: number;
   #closed = false;
 
@@ -79,6 +85,8 @@ export class EventLog {
     // Or the end of the log is lost, and new entries would take the numbers of those that were there.
     if (checkpoint > 0) await log.entry(checkpoint, "it is missing, though the indexes hold it");
     await log.refresh("now");
+    // Whoever opens the catalog next need not do it again.
+    if (log.sequence > checkpoint) log.#advanceSoon();
     return log;
   }
 
@@ -109,13 +117,17 @@ export class EventLog {
   }
 
   /** What the indexes hold about keys now. */
-  rows(keys: readonly string[]): Promise<ReadonlyMap<string, IndexedRow>> {
-    return this.#persist("look up records", () => this.#store.get(keys));
+  async rows(keys: readonly string[]): Promise<ReadonlyMap<string, IndexedRow>> {
+    const found = await this.#persist("look up records", () => this.#store.get(keys));
+    await this.#witness(found.values());
+    return found;
   }
 
   /** What the indexes find now. */
-  find(lookup: Lookup): Promise<readonly IndexedRow[]> {
-    return this.#persist("look up records", () => this.#store.find(lookup));
+  async find(lookup: Lookup): Promise<readonly IndexedRow[]> {
+    const found = await this.#persist("look up records", () => this.#store.find(lookup));
+    await this.#witness(found);
+    return found;
   }
 
   /** One entry that is known to exist. */
@@ -129,7 +141,7 @@ export class EventLog {
     this.#checkOpen();
     for (let next = from; ;) {
       const page = await this.#read(next, PAGE);
-      if (page.length === 0) return;
+      if (page.length === 0) return next <= this.#known ? this.#missing(next) : undefined;
       yield page;
       next = page.at(-1)!.sequence + 1;
     }
@@ -139,7 +151,7 @@ export class EventLog {
   async recover(): Promise<Recovered> {
     const before = this.#cursor;
     await this.refresh("now");
-    await this.#advance(0);
+    await this.#advancing.run(() => this.#advance());
     return { sequence: this.#cursor, replayed: this.#cursor - before };
   }
 
@@ -157,7 +169,7 @@ export class EventLog {
     this.#closed = true;
     await this.#writing.idle();
     await this.#indexing.idle();
-    await this.#advance(0);
+    await this.#advancing.run(() => this.#advance());
     await this.#persist("close", () => this.#store.close());
   }
 
@@ -178,6 +190,8 @@ export class EventLog {
         await this.refresh("now");
         if (this.#cursor === base) {
           if ("error" in decision) throw decision.error;
+          // What is there already is acknowledged as if it were written now.
+          await this.#settle(base);
           return { sequence: base, changes: [] };
         }
       } else {
@@ -219,18 +233,29 @@ export class EventLog {
       try {
         if (await this.#call("append", () => this.#store.append(entry))) return this.#exists(entry);
       } catch (error) {
+        if (isAgnesError(error, "catalog_outcome_unknown")) throw error;
         doubt = error;
         if (!isPassing(error) && !(await this.#peek(entry.sequence))) throw error;
       }
       // The place is taken: by another writer, or by an attempt of this one that was thought to have failed.
       const there = await this.#peek(entry.sequence);
-      if (there !== undefined) return there.id === entry.id && this.#exists(entry);
-      if (!(await budget.again())) {
-        const { sequence, id } = entry;
-        const details = { catalog: this.#options.catalog, sequence, entry: id, reason: messageOf(doubt) };
-        throw new AgnesError("catalog_outcome_unknown", details, { cause: doubt });
+      if (there !== undefined && there.id !== entry.id) return false;
+      if (there !== undefined) {
+        // That it can be read does not mean that it outlives a power failure.
+        await this.#settle(entry.sequence).catch((error: unknown) => this.#outcomeUnknown(entry, error));
+        return this.#exists(entry);
       }
+      if (!(await budget.again())) this.#outcomeUnknown(entry, doubt);
     }
+  }
+
+  async #settle(sequence: number): Promise<void> {
+    if (sequence > 0) await this.#persist("make entries durable", async () => this.#store.settle?.(sequence));
+  }
+
+  #outcomeUnknown({ sequence, id }: LogEntry, doubt: unknown): never {
+    const details = { catalog: this.#options.catalog, sequence, entry: id, reason: messageOf(doubt) };
+    throw new AgnesError("catalog_outcome_unknown", details, { cause: doubt });
   }
 
   async #peek(sequence: number): Promise<LogEntry | undefined> {
@@ -251,7 +276,7 @@ export class EventLog {
   async #index(entry: LogEntry): Promise<void> {
     try {
       await this.#indexing.run(async () => {
-        if (this.#cursor === entry.sequence - 1) await this.#apply([entry]);
+        if (this.#cursor === entry.sequence - 1) await this.#apply([entry], "written");
         else await this.#replay();
       });
     } catch (error) {
@@ -268,35 +293,55 @@ export class EventLog {
     for (;;) {
       const page = await this.#read(this.#cursor + 1, PAGE);
       if (page.length === 0) break;
-      await this.#apply(page);
+      await this.#apply(page, "read");
       if (page.length < PAGE) break;
     }
     if (this.#cursor < this.#known) this.#missing(this.#cursor + 1);
     this.#checkedAtMs = checkedAtMs;
   }
 
-  async #apply(entries: readonly LogEntry[]): Promise<void> {
-    for (const slice of slices(entries)) {
-      await this.#persist("index entries", () => this.#store.apply(slice));
+  async #apply(entries: readonly LogEntry[], origin: "written" | "read"): Promise<void> {
+    const changesMax = origin === "read" ? CHANGES_REPLAYED_AT_ONCE : CHANGES_AT_ONCE;
+    for (const slice of slices(entries, changesMax)) {
+      const changes = countChanges(slice);
+      const factor = changes > CHANGES_AT_ONCE ? LOADING : 1;
+      await persist(this.#options, "index entries", () => this.#store.apply(slice, origin), factor);
       this.#cursor = slice.at(-1)!.sequence;
       this.#known = Math.max(this.#known, this.#cursor);
-      await this.#advance(CHECKPOINT_EVERY);
+      this.#changesSinceCheckpoint += changes;
+      if (this.#changesSinceCheckpoint >= CHECKPOINT_CHANGES) this.#advanceSoon();
     }
   }
 
-  async #advance(least: number): Promise<void> {
+  /** A row is only ever written after its entry: the log must reach as far as the indexes show. */
+  async #witness(rows: Iterable<IndexedRow>): Promise<void> {
+    for (const { version } of rows) this.#known = Math.max(this.#known, version);
+    if (this.#cursor < this.#known) await this.#indexing.run(() => this.#replay());
+  }
+
+  /** Moves the checkpoint while others go on. */
+  #advanceSoon(): void {
+    this.#changesSinceCheckpoint = 0;
+    this.#advancing.run(() => this.#advance()).catch((error: unknown) => this.#notAdvanced(error));
+  }
+
+  async #advance(): Promise<void> {
     const sequence = this.#cursor;
-    if (sequence - this.#checkpoint < Math.max(least, 1)) return;
+    if (sequence <= this.#checkpoint) return;
     try {
       await this.#call("move the checkpoint", () => this.#store.advance(sequence));
       this.#checkpoint = sequence;
     } catch (error) {
       if (!isPassing(error)) throw error;
-      this.#options.log.warn("the checkpoint could not be moved; recovery will take longer", {
-        catalog: this.#options.catalog,
-        reason: messageOf(error),
-      });
+      this.#notAdvanced(error);
     }
+  }
+
+  #notAdvanced(error: unknown): void {
+    this.#options.log.warn("the checkpoint could not be moved; recovery will take longer", {
+      catalog: this.#options.catalog,
+      reason: messageOf(error),
+    });
   }
 
   async #read(from: number, limit: number): Promise<readonly LogEntry[]> {
@@ -322,53 +367,5 @@ export class EventLog {
 
   #checkOpen(): void {
     if (this.#closed) throw new AgnesError("catalog_closed", { catalog: this.#options.catalog });
-  }
-}
-
-/** Parts of a page that a store can index in one call without running into its time limit. */
-function* slices(entries: readonly LogEntry[]): Iterable<readonly LogEntry[]> {
-  let slice: LogEntry[] = [];
-  let changes = 0;
-  for (const entry of entries) {
-    if (slice.length > 0 && changes + entry.changes.length > CHANGES_AT_ONCE) {
-      yield slice;
-      slice = [];
-      changes = 0;
-    }
-    slice.push(entry);
-    changes += entry.changes.length;
-  }
-  if (slice.length > 0) yield slice;
-}
-
-function timed<T>(
-  options: EventLogOptions,
-  operation: string,
-  work: () => Promise<T>,
-  factor = 1,
-): Promise<T> {
-  const what = `"${operation}" in catalog ${options.catalog}`;
-  return within(options.host, what, options.callTimeoutMs * factor, work);
-}
-
-/** Repeats a call that changes nothing when repeated, each time within the time limit. */
-function persist<T>(
-  options: EventLogOptions,
-  operation: string,
-  work: () => Promise<T>,
-  factor = 1,
-): Promise<T> {
-  return repeat(options, () => timed(options, operation, work, factor));
-}
-
-/** Repeats work until it succeeds, fails for good, or the budget is used up. */
-async function repeat<T>(options: EventLogOptions, work: () => Promise<T>): Promise<T> {
-  const budget = new RetryBudget(options.host, options.retryBudgetMs);
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isPassing(error) || !(await budget.again())) throw error;
-    }
   }
 }

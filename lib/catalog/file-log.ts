@@ -1,12 +1,12 @@
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 
-import { AgnesError, publishFile, TEMPORARY_SUFFIX, temporaryPath, type Host } from "../base/mod.ts";
+import { AgnesError, isAgnesError, messageOf, publishFile, temporaryPath, type Host } from "../base/mod.ts";
 import { linesOf } from "./lines.ts";
 import { decodeLine, encodeLine } from "./log-line.ts";
+import { LogNames } from "./log-names.ts";
+import { BLOCK, blockNumbers, blockOf, entryNumbers, LogPaths } from "./log-paths.ts";
 import type { LogEntry } from "./storage.ts";
 
-/** Entries in one directory, and later in one segment. */
-export const BLOCK = 256;
 /** Entry files read at once. */
 const READ_AHEAD = 32;
 /** A segment up to this size is kept for the next read. */
@@ -20,23 +20,56 @@ const CACHED_SIZE_BYTES_MAX = 4 * 1024 * 1024;
  */
 export class FileLog {
   readonly #catalog: string;
-  readonly #directory: string;
-  readonly #host: Pick<Host, "files" | "random">;
+  readonly #paths: LogPaths;
+  readonly #host: Pick<Host, "files" | "random" | "now">;
+  readonly #names: LogNames;
+  /** Blocks whose directory this handle has made, or found, and made durable. */
   readonly #madeBlocks = new Set<number>();
+  #isRootDurable = false;
+  /** Every entry up to here was made durable, as this handle knows. */
+  #durable = 0;
+  #marked = 0;
   #cached: { readonly block: number; readonly lines: readonly string[] } | null = null;
 
-  constructor(catalog: string, directory: string, host: Pick<Host, "files" | "random">) {
+  constructor(catalog: string, directory: string, host: Pick<Host, "files" | "random" | "now">) {
     this.#catalog = catalog;
-    this.#directory = directory;
+    this.#paths = new LogPaths(directory);
     this.#host = host;
+    this.#names = new LogNames(catalog, this.#paths, host);
   }
 
-  /** Puts the entry at its sequence; `false` when there is one. */
+  /** Makes the directory of the log; the caller makes that durable. */
+  async create(): Promise<void> {
+    await this.#host.files.makeDirectory(this.#paths.log);
+  }
+
+  /** From now on a log without its directory is damaged. */
+  expectDirectory(): void {
+    this.#names.hasDirectory = true;
+  }
+
+  /** Whether there is any trace of entries. */
+  exists(): Promise<boolean> {
+    return this.#names.exist();
+  }
+
+  /**
+   * The newest sequence, after checking by name that no entry up to it is missing.
+   * @param reached an entry that is known to have been there
+   */
+  head(reached = 0): Promise<number> {
+    this.#names.saw(reached);
+    return this.#names.head();
+  }
+
+  /** Puts the entry at its sequence, durably; `false` when there is one. */
   async append(entry: LogEntry): Promise<boolean> {
     const { files } = this.#host;
-    const block = blockOf(entry.sequence);
-    const path = this.#entryPath(entry.sequence);
+    const { sequence } = entry;
+    const block = blockOf(sequence);
+    const path = this.#paths.entry(sequence);
     if ((await files.stat(path)) !== null || (await this.#isArchived(block))) return false;
+    await this.#checkPredecessor(sequence);
     await this.#makeBlock(block);
     const temporary = temporaryPath(this.#host, path);
     try {
@@ -50,60 +83,101 @@ export class FileLog {
       await files.remove(path);
       return false;
     }
-    await files.sync(dirname(path));
+    this.#names.saw(sequence);
+    await this.#syncNew(entry);
+    await this.#mark(sequence);
     return true;
   }
 
-  /** At most `limit` entries from a sequence on. */
+  /** Makes every entry up to one durable, whoever wrote it. */
+  async settle(sequence: number): Promise<void> {
+    if (sequence <= this.#durable) return;
+    await this.#syncRoot();
+    // Blocks before these two are segments, or were made durable with the first entry after them.
+    for (const block of [blockOf(sequence) - 1, blockOf(sequence)]) await this.#syncBlock(block);
+    this.#durable = Math.max(this.#durable, sequence);
+  }
+
+  /** At most `limit` entries from a sequence on: all there are. */
   async read(from: number, limit: number): Promise<readonly LogEntry[]> {
+    const head = await this.#headFor(from);
     const found: LogEntry[] = [];
-    while (found.length < limit) {
+    while (found.length < limit && from + found.length <= head) {
       const next = from + found.length;
-      const most = Math.min(limit - found.length, BLOCK - ((next - 1) % BLOCK));
+      const most = Math.min(limit - found.length, head - next + 1, BLOCK - ((next - 1) % BLOCK));
       const entries = (await this.#readFiles(next, most)) ?? (await this.#readSegment(next, most));
-      if (entries.length === 0) break;
+      if (entries.length === 0) this.#corrupt(this.#paths.entry(next), "it is missing");
       found.push(...entries);
     }
     return found;
   }
 
-  /** The newest sequence, after checking by name that no entry before it is missing. */
-  async head(): Promise<number> {
-    const { files } = this.#host;
-    // In this order a block that is being archived is seen in at least one of the two places.
-    const open = blockNumbers(await files.list(join(this.#directory, "log")));
-    const archived = new Set(blockNumbers(await files.list(join(this.#directory, "segments"))));
-    const last = Math.max(-1, ...open, ...archived);
-    let head = 0;
-    for (let block = 0; block <= last; block++) {
-      if (!archived.has(block)) head = await this.#headOfFiles(block, last);
-      else head = (block + 1) * BLOCK;
-    }
-    return head;
-  }
-
   /** Moves full blocks that no reader is likely to be at into segments. */
   async archive(head: number): Promise<void> {
     const { files } = this.#host;
-    for (const block of blockNumbers(await files.list(join(this.#directory, "log")))) {
+    for (const block of blockNumbers(await files.list(this.#paths.log))) {
       if (block + 1 >= blockOf(head)) continue;
       if (!(await this.#isArchived(block))) {
         const entries = await this.#readFiles(block * BLOCK + 1, BLOCK);
         if (entries?.length !== BLOCK) continue;
         const text = entries.map((entry) => `${encodeLine(entry)}\n`).join("");
-        await publishFile(this.#host, this.#segmentPath(block), text);
+        await publishFile(this.#host, this.#paths.segment(block), text);
       }
-      await files.removeDirectory(this.#blockDirectory(block));
+      // Also when another process published the segment: it may not have come to this yet.
+      await files.sync(this.#paths.root);
+      await files.sync(this.#paths.segments);
+      await files.removeDirectory(this.#paths.block(block));
     }
+    const marks = entryNumbers(await files.list(this.#paths.head));
+    for (const old of marks.slice(0, -1)) await files.remove(this.#paths.mark(old));
   }
 
-  /** Whether there is any trace of entries. */
-  async exists(): Promise<boolean> {
+  /** The newest entry there is to read, when someone reads from a sequence on. */
+  async #headFor(from: number): Promise<number> {
+    if (from <= this.#names.known) {
+      return (await this.#names.isUnchanged()) ? this.#names.known : this.#names.head();
+    }
+    // Mostly somebody looks whether there is anything new, and there is not.
+    const [next, isUnchanged] = await Promise.all([
+      this.#host.files.stat(this.#paths.entry(from)),
+      this.#names.isUnchanged(),
+    ]);
+    return next === null && isUnchanged ? this.#names.known : this.#names.head();
+  }
+
+  async #checkPredecessor(sequence: number): Promise<void> {
     const { files } = this.#host;
-    const names = await Promise.all(
-      ["log", "segments"].map((name) => files.list(join(this.#directory, name))),
-    );
-    return names.some((found) => found !== null && found.length > 0);
+    const before = sequence - 1;
+    if (before === 0) return;
+    if ((await files.stat(this.#paths.entry(before))) !== null) return;
+    if (await this.#isArchived(blockOf(before))) return;
+    this.#corrupt(this.#paths.entry(before), "it is missing, and the next entry would follow it");
+  }
+
+  /** Makes a new entry durable. When that fails, the entry is there, but may be lost with the power. */
+  async #syncNew({ sequence, id }: LogEntry): Promise<void> {
+    try {
+      await this.#host.files.sync(dirname(this.#paths.entry(sequence)));
+    } catch (error) {
+      const details = { catalog: this.#catalog, sequence, entry: id, reason: messageOf(error) };
+      throw new AgnesError("catalog_outcome_unknown", details, { cause: error });
+    }
+    if (this.#durable === sequence - 1) this.#durable = sequence;
+  }
+
+  /** Gives the newest entry its second name. It is only a witness: the entry is durable without it. */
+  async #mark(sequence: number): Promise<void> {
+    const { files } = this.#host;
+    try {
+      if (this.#marked === 0) await files.makeDirectory(this.#paths.head);
+      await files.link(this.#paths.entry(sequence), this.#paths.mark(sequence));
+      for (const old of new Set([this.#marked, sequence - 1])) {
+        if (old > 0 && old < sequence) await files.remove(this.#paths.mark(old));
+      }
+      this.#marked = sequence;
+    } catch (error) {
+      if (!isAgnesError(error, "file_failed") && !isAgnesError(error, "disk_full")) throw error;
+    }
   }
 
   /** Entries of one block that are files of their own; `null` when the block is, or may be, a segment. */
@@ -124,16 +198,16 @@ export class FileLog {
   }
 
   async #readFile(sequence: number): Promise<LogEntry | null> {
-    const path = this.#entryPath(sequence);
-    const bytes = await this.#host.files.read(path);
+    const path = this.#paths.entry(sequence);
+    const bytes = await this.#readPiece(path);
     return bytes === null ? null : decodeLine(this.#catalog, path, new TextDecoder().decode(bytes), sequence);
   }
 
   async #readSegment(from: number, limit: number): Promise<readonly LogEntry[]> {
     const block = blockOf(from);
-    const path = this.#segmentPath(block);
+    const path = this.#paths.segment(block);
     if (this.#cached?.block !== block) {
-      const bytes = await this.#host.files.read(path);
+      const bytes = await this.#readPiece(path);
       if (bytes === null) this.#corrupt(path, "it is gone");
       const lines = [...linesOf(bytes)];
       if (lines.length !== BLOCK) this.#corrupt(path, `it holds ${lines.length} entries, not ${BLOCK}`);
@@ -156,62 +230,56 @@ export class FileLog {
       .map((line, at) => decodeLine(this.#catalog, `${path}:${first + at + 1}`, line, from + at));
   }
 
-  async #headOfFiles(block: number, last: number): Promise<number> {
-    const names = (await this.#host.files.list(this.#blockDirectory(block))) ?? [];
-    const present = new Set(names.filter((name) => !name.endsWith(TEMPORARY_SUFFIX)));
-    const first = block * BLOCK + 1;
-    let next = first;
-    while (next < first + BLOCK && present.has(entryName(next))) next += 1;
-    const whole = next - first === present.size && (block === last || present.size === BLOCK);
-    // The block may have been archived while it was looked at.
-    if (whole) return next - 1;
-    if (await this.#isArchived(block)) return first + BLOCK - 1;
-    return this.#corrupt(this.#entryPath(next), "it is missing, though later entries exist");
+  /** The bytes of an entry or a segment; what is no file there is damage. */
+  async #readPiece(path: string): Promise<Uint8Array | null> {
+    try {
+      return await this.#host.files.read(path);
+    } catch (error) {
+      if (isAgnesError(error, "file_failed") && error.details.reason === "EISDIR") {
+        this.#corrupt(path, "it is a directory, not a file");
+      }
+      throw error;
+    }
   }
 
   async #makeBlock(block: number): Promise<void> {
+    const { files } = this.#host;
     if (this.#madeBlocks.has(block)) return;
-    const directory = this.#blockDirectory(block);
-    await this.#host.files.makeDirectory(directory);
-    await this.#host.files.sync(dirname(directory));
+    if ((await files.stat(this.#paths.log)) === null) {
+      if (this.#names.hasDirectory || this.#names.known > 0) this.#corrupt(this.#paths.log, "it is missing");
+      await this.create();
+    }
+    await this.#syncRoot();
+    await files.makeDirectory(this.#paths.block(block));
+    await files.sync(this.#paths.log);
+    // What another writer put there last, it may not have come to make durable.
+    await this.#syncBlock(block - 1);
     this.#madeBlocks.add(block);
   }
 
+  async #syncRoot(): Promise<void> {
+    if (this.#isRootDurable) return;
+    const { files } = this.#host;
+    // Also what another process made, which it may not have come to make durable.
+    for (const path of [this.#paths.log, this.#paths.root, dirname(this.#paths.root)]) await files.sync(path);
+    this.#isRootDurable = true;
+  }
+
+  async #syncBlock(block: number): Promise<void> {
+    const { files } = this.#host;
+    const path = this.#paths.block(block);
+    if (block < 0 || (await files.stat(path)) === null) return;
+    await files.sync(path).catch(async (error: unknown) => {
+      // It may have been archived meanwhile.
+      if ((await files.stat(path)) !== null) throw error;
+    });
+  }
+
   async #isArchived(block: number): Promise<boolean> {
-    return (await this.#host.files.stat(this.#segmentPath(block))) !== null;
-  }
-
-  #entryPath(sequence: number): string {
-    return join(this.#blockDirectory(blockOf(sequence)), entryName(sequence));
-  }
-
-  #blockDirectory(block: number): string {
-    return join(this.#directory, "log", blockName(block));
-  }
-
-  #segmentPath(block: number): string {
-    return join(this.#directory, "segments", `${blockName(block)}.jsonl`);
+    return (await this.#host.files.stat(this.#paths.segment(block))) !== null;
   }
 
   #corrupt(place: string, reason: string): never {
     throw new AgnesError("catalog_corrupt", { catalog: this.#catalog, place, reason });
   }
-}
-
-function blockOf(sequence: number): number {
-  return Math.floor((sequence - 1) / BLOCK);
-}
-
-function blockName(block: number): string {
-  return String(block).padStart(8, "0");
-}
-
-function entryName(sequence: number): string {
-  return `${String(sequence).padStart(12, "0")}.json`;
-}
-
-function blockNumbers(names: readonly string[] | null): readonly number[] {
-  return (names ?? [])
-    .filter((name) => /^\d{8}(\.jsonl)?$/.test(name))
-    .map((name) => Number.parseInt(name, 10));
 }

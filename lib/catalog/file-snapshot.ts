@@ -39,8 +39,15 @@ export function snapshotPath(place: SnapshotPlace, sequence: number): string {
   return join(place.directory, `${String(sequence).padStart(12, "0")}.jsonl`);
 }
 
-/** Writes the state of an index, atomically, and removes snapshots that are no longer wanted. */
-export async function writeSnapshot(place: SnapshotPlace, index: MaterializedIndex): Promise<void> {
+/**
+ * Writes the state of an index, atomically, and removes snapshots that are no longer wanted.
+ * @param settle makes the entries durable that the snapshot holds
+ */
+export async function writeSnapshot(
+  place: SnapshotPlace,
+  index: MaterializedIndex,
+  settle: (sequence: number) => Promise<void>,
+): Promise<void> {
   const { files } = place.host;
   const { sequence } = index;
   const rows = index.rows();
@@ -57,6 +64,7 @@ export async function writeSnapshot(place: SnapshotPlace, index: MaterializedInd
       if (chunk.length >= CHUNK_SIZE) await flush();
     }
     await flush();
+    await settle(sequence);
     await files.append(temporary, `${JSON.stringify({ end: sequence, sha256: hash.digest("hex") })}\n`);
   });
   for (const old of (await listSnapshots(place)).slice(KEPT)) await files.remove(snapshotPath(place, old));

@@ -1,16 +1,17 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 
 import {
   AgnesError,
   checkVendorName,
   createHost,
+  makeDirectoryDurably,
   messageOf,
   silentLog,
   temporaryPath,
   type Host,
   type Log,
 } from "../base/mod.ts";
-import { BLOCK, FileLog } from "./file-log.ts";
+import { FileLog } from "./file-log.ts";
 import {
   listSnapshots,
   loadSnapshot,
@@ -19,6 +20,7 @@ import {
   writeSnapshot,
   type SnapshotPlace,
 } from "./file-snapshot.ts";
+import { BLOCK } from "./log-paths.ts";
 import { MaterializedIndex } from "./materialized-index.ts";
 import { Serial } from "./serial.ts";
 import type { CatalogSchema, CatalogStorage, CatalogStore, IndexedRow, LogEntry, Lookup } from "./storage.ts";
@@ -34,6 +36,8 @@ export interface FileStorageOptions {
 
 /** A snapshot is written after so many changes, or as many as there are records, whichever is more. */
 const SNAPSHOT_AFTER_CHANGES = 4096;
+/** Since 2 the directory of the log is made before the schema. */
+const FORMAT = 2;
 
 /**
  * Catalogs in a folder, for any number of processes at once, without a lock.
@@ -80,24 +84,36 @@ class FileStore implements CatalogStore {
   }
 
   async lockSchema(schema: CatalogSchema): Promise<CatalogSchema> {
-    const { files } = this.#place.host;
-    const path = join(this.#place.directory, "schema.json");
+    const { directory, catalog, host } = this.#place;
+    const { files } = host;
+    const path = join(directory, "schema.json");
+    if ((await files.stat(directory))?.isDirectory === false) {
+      this.#corrupt(directory, "it is a file, not a directory");
+    }
     const locked = await files.read(path);
     if (locked !== null) return this.#parsedSchema(path, locked);
     if (await this.#log.exists()) this.#corrupt(path, "it is missing, though there is a log");
-    await files.makeDirectory(this.#place.directory);
-    const temporary = temporaryPath(this.#place.host, path);
-    await files.write(temporary, `${JSON.stringify({ catalog: this.#place.catalog, ...schema })}\n`);
-    await files.link(temporary, path);
-    await files.remove(temporary);
-    await files.sync(this.#place.directory);
-    await files.sync(dirname(this.#place.directory));
+    await makeDirectoryDurably(files, directory);
+    // Before the schema, so that whoever finds the schema can tell a lost log from an empty one.
+    await this.#log.create();
+    const temporary = temporaryPath(host, path);
+    try {
+      await files.write(temporary, `${JSON.stringify({ format: FORMAT, catalog, ...schema })}\n`);
+      await files.link(temporary, path);
+    } finally {
+      await files.remove(temporary);
+    }
+    await files.sync(directory);
     return this.#parsedSchema(path, (await files.read(path)) ?? this.#corrupt(path, "it is gone"));
   }
 
   append(entry: LogEntry): Promise<boolean> {
     this.#appended = true;
     return this.#log.append(entry);
+  }
+
+  settle(sequence: number): Promise<void> {
+    return this.#log.settle(sequence);
   }
 
   read(from: number, limit: number): Promise<readonly LogEntry[]> {
@@ -107,11 +123,7 @@ class FileStore implements CatalogStore {
   /** Loads the newest snapshot that is whole. */
   async checkpoint(): Promise<number> {
     const snapshots = await listSnapshots(this.#snapshots);
-    const head = await this.#log.head();
-    if (snapshots[0] !== undefined && snapshots[0] > head) {
-      const reason = `it is newer than the log, which ends at entry ${head}`;
-      this.#corrupt(snapshotPath(this.#snapshots, snapshots[0]), reason);
-    }
+    await this.#log.head(snapshots[0]);
     for (const sequence of snapshots) {
       const loaded = await loadSnapshot(this.#snapshots, sequence);
       if (loaded instanceof MaterializedIndex) {
@@ -164,7 +176,11 @@ class FileStore implements CatalogStore {
 
   async #tidy(head: number, snapshotIsDue: boolean): Promise<void> {
     try {
-      if (snapshotIsDue) await writeSnapshot(this.#snapshots, this.#index);
+      if (snapshotIsDue) {
+        // A snapshot must not outlive an entry that it holds.
+        const settle = (sequence: number) => this.#log.settle(sequence);
+        await writeSnapshot(this.#snapshots, this.#index, settle);
+      }
       await this.#log.archive(head);
       for (const name of ["segments", "snapshots"]) {
         await removeAbandoned({ ...this.#place, directory: join(this.#place.directory, name) });
@@ -179,7 +195,10 @@ class FileStore implements CatalogStore {
 
   #parsedSchema(path: string, bytes: Uint8Array): CatalogSchema {
     try {
-      const { rowKey, indexKeys } = JSON.parse(new TextDecoder().decode(bytes)) as CatalogSchema;
+      const { format, rowKey, indexKeys } = JSON.parse(new TextDecoder().decode(bytes)) as CatalogSchema & {
+        readonly format?: number;
+      };
+      if (format !== undefined) this.#log.expectDirectory();
       if (Array.isArray(rowKey) && Array.isArray(indexKeys)) return { rowKey, indexKeys };
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;

@@ -81,14 +81,22 @@ export interface CatalogStore {
   lockSchema(schema: CatalogSchema): Promise<CatalogSchema>;
   /** Puts the entry at its sequence if nothing is there; `false` when something is. Durable when it resolves. */
   append(entry: LogEntry): Promise<boolean>;
+  /**
+   * Makes every entry up to one durable, whoever wrote it; left out where whatever can be read is durable. Throws
+   * when that fails.
+   */
+  settle?(sequence: number): Promise<void>;
   /** The entries from `from` on, in order and without gaps: `limit` of them, or fewer when there are no more. */
   read(from: number, limit: number): Promise<readonly LogEntry[]>;
   /** The sequence up to which every entry is in the indexes. */
   checkpoint(): Promise<number>;
   /** Moves the checkpoint to `sequence`, never back. */
   advance(sequence: number): Promise<void>;
-  /** Brings entries into the indexes, in order. Doing so again, or late, changes nothing. */
-  apply(entries: readonly LogEntry[]): Promise<void>;
+  /**
+   * Brings entries into the indexes, in order. Doing so again, or late, changes nothing. Entries of `origin` "read"
+   * come from the log, so that their writer has probably indexed them. Default "written".
+   */
+  apply(entries: readonly LogEntry[], origin?: "written" | "read"): Promise<void>;
   /** What the indexes hold about keys; one that no entry ever touched is left out. */
   get(keys: readonly string[]): Promise<ReadonlyMap<string, IndexedRow>>;
   /** The records that match, ordered by key; deleted ones are left out. */

@@ -45,6 +45,13 @@ export class SyncState implements AsyncDisposable {
     await this.#catalog.delete([source, table]);
   }
 
+  /** Reads the whole log; gives how many entries it has. Throws `catalog_corrupt` naming what is damaged. */
+  async verify(): Promise<number> {
+    let entries = 0;
+    for await (const _entry of this.#catalog.entries()) entries += 1;
+    return entries;
+  }
+
   close(): Promise<void> {
     return this.#catalog.close();
   }

@@ -2,7 +2,7 @@ import type { ReadEntity, TableGateway } from "./gateway.ts";
 import { inParallel } from "./parallel.ts";
 
 /** Reads one entity at a time up to so many, and a whole range of keys above. */
-const SINGLE_READS = 4;
+export const SINGLE_READS = 4;
 const CONCURRENCY = 16;
 /** A page of a range should answer for about so many keys to be worth its time. */
 const KEYS_OF_PAGE = 100;
@@ -13,8 +13,9 @@ export async function readMany(
   partitionKey: string,
   rowKeys: readonly string[],
 ): Promise<ReadonlyMap<string, ReadEntity>> {
-  const found = new Map<string, ReadEntity>();
-  const rest = rowKeys.length > SINGLE_READS ? await scan(table, partitionKey, rowKeys, found) : rowKeys;
+  const scanned = rowKeys.length > SINGLE_READS ? await scanFor(table, partitionKey, rowKeys) : null;
+  const found = new Map(scanned?.found);
+  const rest = scanned?.rest ?? rowKeys;
   const read = await inParallel(
     rest.map((rowKey) => () => table.get(partitionKey, rowKey)),
     CONCURRENCY,
@@ -26,13 +27,13 @@ export async function readMany(
   return found;
 }
 
-/** Finds what it can by reading the range in which the keys lie; gives the keys that it did not get to. */
-async function scan(
+/** Finds what it can by reading the range in which the keys lie; `rest` are the keys that it did not get to. */
+export async function scanFor(
   table: TableGateway,
   partitionKey: string,
   rowKeys: readonly string[],
-  found: Map<string, ReadEntity>,
-): Promise<readonly string[]> {
+): Promise<{ readonly found: ReadonlyMap<string, ReadEntity>; readonly rest: readonly string[] }> {
+  const found = new Map<string, ReadEntity>();
   const wanted = new Set(rowKeys);
   const sorted = [...wanted].sort();
   // "!" is the least character of an encoded key.
@@ -43,7 +44,9 @@ async function scan(
     for (const entity of page) if (wanted.has(entity.rowKey)) found.set(entity.rowKey, entity);
     pagesLeft -= 1;
     const last = page.at(-1)?.rowKey;
-    if (pagesLeft === 0 && last !== undefined) return sorted.filter((rowKey) => rowKey > last);
+    if (pagesLeft === 0 && last !== undefined) {
+      return { found, rest: sorted.filter((rowKey) => rowKey > last) };
+    }
   }
-  return [];
+  return { found, rest: [] };
 }

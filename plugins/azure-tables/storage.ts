@@ -85,7 +85,7 @@ export function azureStore(options: ConstructorParameters<typeof AzureStore>[0])
     read: (from, limit) => explain("read the log", () => store.read(from, limit)),
     checkpoint: () => explain("read the checkpoint", () => store.checkpoint()),
     advance: (sequence) => explain("move the checkpoint", () => store.advance(sequence)),
-    apply: (entries) => explain("index entries", () => store.apply(entries)),
+    apply: (entries, origin) => explain("index entries", () => store.apply(entries, origin)),
     get: (keys) => explain("look up records", () => store.get(keys)),
     find: (lookup) => explain("look up records", () => store.find(lookup)),
     rebuild: (entries) => explain("rebuild the indexes", () => store.rebuild(entries)),

@@ -1,14 +1,20 @@
-import type { CatalogSchema, CatalogStore, IndexedRow, JsonRecord, LogEntry, Lookup } from "agnes/catalog";
+import type { CatalogSchema, CatalogStore, IndexedRow, LogEntry, Lookup } from "agnes/catalog";
 import { AgnesError } from "agnes/kit";
 
 import { Directory } from "./directory.ts";
 import type { ReadEntity, TableGateway } from "./gateway.ts";
-import { isCut, lowerBoundKey, upperBoundKey } from "./key-text.ts";
-import { Layout, LOG_BLOCK, ROW_LENGTH } from "./layout.ts";
+import { RowFinder } from "./find-rows.ts";
+import { Layout, LOG_BLOCK } from "./layout.ts";
 import { fromProperties, toProperties } from "./long-text.ts";
 import { readMany } from "./read-many.ts";
-import { RowWriter, toRow } from "./row-writer.ts";
+import { RowWriter, toRow, versionOf } from "./row-writer.ts";
 import { rebuildRows } from "./rebuild.ts";
+import { unwritten, type Remaining } from "./unwritten.ts";
+
+/** Beside the rows, how far they are brought in. */
+const APPLIED = "applied";
+/** So many pages of rows are looked at when it is not known how far they are. */
+const EARLY_PAGES = 20;
 
 /** What a store works on. */
 export interface AzureStoreOptions {
@@ -30,6 +36,7 @@ export class AzureStore implements CatalogStore {
   readonly #layout: Layout;
   readonly #rows: RowWriter;
   readonly #directory: Directory;
+  readonly #finder: RowFinder;
   /** Every entry up to here, from the first that was given, was taken over. */
   #applied = 0;
 
@@ -39,6 +46,7 @@ export class AzureStore implements CatalogStore {
     this.#layout = new Layout(options.catalog, options.schema.indexKeys);
     this.#rows = new RowWriter(options.table);
     this.#directory = new Directory(options.table, this.#layout.records);
+    this.#finder = new RowFinder(options.table, this.#layout, (entity) => this.#row(entity));
   }
 
   async lockSchema(schema: CatalogSchema): Promise<CatalogSchema> {
@@ -46,10 +54,7 @@ export class AzureStore implements CatalogStore {
     const keys = { partitionKey: this.#layout.meta, rowKey: "schema" };
     const there = await log.get(keys.partitionKey, keys.rowKey);
     if (there === null) {
-      const first = this.#layout.entry(1);
-      if ((await log.get(first.partitionKey, first.rowKey)) !== null) {
-        this.#corrupt("its schema", "it is missing, though there is a log");
-      }
+      await this.#checkNew();
       await log.create({ ...keys, values: toProperties(JSON.stringify(schema)) });
     }
     const stored = there ?? (await log.get(keys.partitionKey, keys.rowKey));
@@ -57,6 +62,22 @@ export class AzureStore implements CatalogStore {
     return text === null
       ? this.#corrupt("its schema", "it is not whole")
       : (JSON.parse(text) as CatalogSchema);
+  }
+
+  /** A catalog without a schema is new; unless there is anything of it, and then its schema, or its log, is lost. */
+  async #checkNew(): Promise<void> {
+    const { log, table } = this.#options;
+    const first = this.#layout.entry(1);
+    if ((await log.get(first.partitionKey, first.rowKey)) !== null) {
+      this.#corrupt("its schema", "it is missing, though there is a log");
+    }
+    const isLost = async () =>
+      this.#corrupt("its log", "it is missing, though the indexes hold what it said");
+    if ((await table.get(this.#layout.meta, APPLIED)) !== null) await isLost();
+    for (const partitionKey of [this.#layout.records, ...this.#layout.indexes]) {
+      for await (const page of table.query({ partitionKey, pageSize: 1 }))
+        if (page.length > 0) await isLost();
+    }
   }
 
   append(entry: LogEntry): Promise<boolean> {
@@ -76,33 +97,83 @@ export class AzureStore implements CatalogStore {
     return found;
   }
 
+  /**
+   * How far the rows are brought in is kept beside them; the log keeps the same, so that each of the two tables tells
+   * what the other should hold.
+   */
   async checkpoint(): Promise<number> {
-    const there = await this.#options.log.get(this.#layout.meta, "checkpoint");
-    if (there === null) return 0;
-    const sequence = Number(there.values["sequence"]);
-    return Number.isSafeInteger(sequence) ? sequence : this.#corrupt("its checkpoint", "it is no number");
+    const { log, table } = this.#options;
+    const [checkpoint, applied] = await Promise.all([
+      this.#sequenceOf(log, "checkpoint"),
+      this.#sequenceOf(table, APPLIED),
+    ]);
+    // Whoever was killed early has left rows, but not how far they are.
+    const reached = Math.max(checkpoint, applied === 0 ? await this.#newestRow() : applied);
+    if (reached > 0 && (await this.#readBlock(reached, 1))[0]?.sequence !== reached) {
+      this.#corrupt(`entry ${reached}`, "it is missing, though the indexes hold it");
+    }
+    // Where one of the two is lost or older, as from a backup or in a new table, the log is read and brought in again.
+    return Math.min(checkpoint, applied);
   }
 
   async advance(sequence: number): Promise<void> {
     await this.#rows.drain();
-    const { log } = this.#options;
-    const keys = { partitionKey: this.#layout.meta, rowKey: "checkpoint" };
-    for (;;) {
-      const there = await log.get(keys.partitionKey, keys.rowKey);
-      if (there !== null && Number(there.values["sequence"]) >= sequence) return;
-      const entity = { ...keys, values: { sequence: String(sequence) } };
-      if (there === null ? await log.create(entity) : await log.replace(entity, there.etag)) return;
-    }
+    await this.#raise(this.#options.table, APPLIED, sequence);
+    await this.#raise(this.#options.log, "checkpoint", sequence);
   }
 
-  async apply(entries: readonly LogEntry[]): Promise<void> {
-    // What comes a second time is written, or waits to be; let in again, it would pass for the newest state.
-    const fresh = entries.filter(({ sequence }) => sequence > this.#applied);
+  async apply(entries: readonly LogEntry[], origin: "written" | "read" = "written"): Promise<void> {
+    const rowsOf = (some: readonly LogEntry[]) => some.flatMap((entry) => this.#layout.rows(entry));
+    const remaining: Remaining =
+      origin === "written"
+        ? (row) => row
+        : await unwritten(this.#options.table, rowsOf(this.#unknown(entries)));
+    // What comes a second time is written, or waits to be; let in again, it would pass for the newest state. It may
+    // have come while the rows were read.
+    const fresh = this.#unknown(entries);
     this.#applied = Math.max(this.#applied, ...fresh.map(({ sequence }) => sequence));
     for (const { changes } of fresh) {
       for (const { key } of changes) this.#directory.add(this.#layout.record(key).rowKey);
     }
-    await this.#rows.add(fresh.flatMap((entry) => this.#layout.rows(entry)));
+    const rows = rowsOf(fresh).flatMap((row) => {
+      // An older version that still waits to be written would pass for the newest, though a newer one is written.
+      const isWaiting = this.#rows.find(row.partitionKey, row.rowKey) !== undefined;
+      return remaining(row) ?? (isWaiting ? row : []);
+    });
+    await this.#rows.add(rows);
+  }
+
+  #unknown(entries: readonly LogEntry[]): readonly LogEntry[] {
+    return entries.filter(({ sequence }) => sequence > this.#applied);
+  }
+
+  async #sequenceOf(table: TableGateway, rowKey: string): Promise<number> {
+    const there = await table.get(this.#layout.meta, rowKey);
+    if (there === null) return 0;
+    const sequence = Number(there.values["sequence"]);
+    return Number.isSafeInteger(sequence) ? sequence : this.#corrupt(`its ${rowKey}`, "it is no number");
+  }
+
+  /** The largest version among the rows of a catalog that cannot have many. */
+  async #newestRow(): Promise<number> {
+    let newest = 0;
+    let pages = 0;
+    for await (const page of this.#options.table.query({ partitionKey: this.#layout.records })) {
+      for (const entity of page) newest = Math.max(newest, versionOf(entity));
+      pages += 1;
+      if (pages === EARLY_PAGES) break;
+    }
+    return newest;
+  }
+
+  async #raise(table: TableGateway, rowKey: string, sequence: number): Promise<void> {
+    const keys = { partitionKey: this.#layout.meta, rowKey };
+    for (;;) {
+      const there = await table.get(keys.partitionKey, keys.rowKey);
+      if (there !== null && Number(there.values["sequence"]) >= sequence) return;
+      const entity = { ...keys, values: { sequence: String(sequence) } };
+      if (there === null ? await table.create(entity) : await table.replace(entity, there.etag)) return;
+    }
   }
 
   async get(keys: readonly string[]): Promise<ReadonlyMap<string, IndexedRow>> {
@@ -126,24 +197,7 @@ export class AzureStore implements CatalogStore {
 
   async find(lookup: Lookup): Promise<readonly IndexedRow[]> {
     await this.#rows.drain();
-    const [first] = lookup.where;
-    const { partitionKey, prefix } =
-      first === undefined
-        ? { partitionKey: this.#layout.records, prefix: "" }
-        : this.#layout.value(first.field, first.value);
-    const found: IndexedRow[] = [];
-    let inOrder = true;
-    const range = bounds(prefix, lookup.range);
-    for await (const page of this.#options.table.query({ partitionKey, ...range })) {
-      for (const entity of page) {
-        inOrder &&= !isCut(entity.rowKey.slice(prefix.length));
-        const row = this.#row(entity);
-        if (matches(row, lookup)) found.push(row);
-      }
-      if (inOrder && lookup.limit !== undefined && found.length >= lookup.limit) break;
-    }
-    found.sort((a, b) => (a.key < b.key ? -1 : 1));
-    return lookup.limit === undefined ? found : found.slice(0, lookup.limit);
+    return this.#finder.find(lookup);
   }
 
   async rebuild(entries: AsyncIterable<readonly LogEntry[]>): Promise<void> {
@@ -184,29 +238,4 @@ export class AzureStore implements CatalogStore {
   #corrupt(place: string, reason: string): never {
     throw new AgnesError("catalog_corrupt", { catalog: this.#options.catalog, place, reason });
   }
-}
-
-function bounds(
-  prefix: string,
-  range: Lookup["range"],
-): { readonly rowFrom?: string; readonly rowBefore?: string } {
-  const before = range.before === undefined ? null : upperBoundKey(range.before, ROW_LENGTH);
-  const from = range.from === undefined ? "" : lowerBoundKey(range.from, ROW_LENGTH);
-  // "." is the character after the "-" that ends every prefix.
-  const end = prefix === "" ? null : `${prefix.slice(0, -1)}.`;
-  const rowBefore = before === null ? end : prefix + before;
-  return {
-    ...(prefix + from === "" ? {} : { rowFrom: prefix + from }),
-    ...(rowBefore === null ? {} : { rowBefore }),
-  };
-}
-
-function matches(row: { readonly key: string; readonly record: JsonRecord | null }, lookup: Lookup): boolean {
-  const { from, before } = lookup.range;
-  return (
-    row.record !== null &&
-    (from === undefined || row.key >= from) &&
-    (before === undefined || row.key < before) &&
-    lookup.where.every(({ field, value }) => row.record![field] === value)
-  );
 }

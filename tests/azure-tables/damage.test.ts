@@ -90,6 +90,72 @@ describe("openCatalog() on Azure Tables", () => {
     expect(await failure(() => open())).toEqual(["catalog_corrupt", "entry 5"]);
   });
 
+  test("refuses a log whose last entry and checkpoint are lost together, by what the index table holds", async () => {
+    await fill("none");
+    log.delete(idOf(5));
+    expect(await failure(() => open())).toEqual(["catalog_corrupt", "entry 5"]);
+    // Killed before anything was kept of how far it was: the rows themselves are newer than the log.
+    table.delete("things-meta\napplied");
+    expect(await failure(() => open())).toEqual(["catalog_corrupt", "entry 5"]);
+    expect(log.has(idOf(5))).toBe(false);
+  });
+
+  test("refuses a log that is lost altogether while there are rows, and writes nothing", async () => {
+    for (const kept of ["rows and how far they are", "rows", "rows of an index"]) {
+      table.clear();
+      log.clear();
+      await fill("moved");
+      log.clear();
+      if (kept !== "rows and how far they are") table.delete("things-meta\napplied");
+      if (kept === "rows of an index")
+        for (const id of table.keys()) if (id.startsWith("things-row")) table.delete(id);
+      expect(await failure(() => open())).toEqual(["catalog_corrupt", "its log"]);
+      expect(log.size).toBe(0);
+    }
+  });
+
+  test("brings everything in again from the log when the rows are lost, or older than the log", async () => {
+    await fill("moved");
+    const old = new Map(table);
+    const catalog = await open();
+    await catalog.insert(item(6));
+    await catalog.close();
+    for (const restored of [new Map(), old]) {
+      table.clear();
+      for (const [id, entity] of restored) table.set(id, entity);
+      const reader = await open();
+      expect((await reader.query({})).map(({ record }) => record.id)).toHaveLength(6);
+      expect(await reader.query({ group: "g6" })).toHaveLength(1);
+      await reader.close();
+    }
+  });
+
+  test("refuses rows that are newer than the log, also when the log was cut off after it was opened", async () => {
+    await fill("moved");
+    const [reader, writer] = [await open(), await open()];
+    await writer.insert(item(6));
+    await writer.close();
+    log.delete(idOf(6));
+    expect(await failure(() => reader.get("i00006"))).toEqual(["catalog_corrupt", "entry 6"]);
+    expect(await failure(() => reader.insert(item(7)))).toEqual(["catalog_corrupt", "entry 6"]);
+    expect(log.has(idOf(6))).toBe(false);
+  });
+
+  test("names an entry that is lost under an open handle", async () => {
+    await fill("moved");
+    const catalog = await open();
+    log.delete(idOf(5));
+    for (const ask of [
+      () => catalog.history(),
+      () => catalog.rebuildIndexes(),
+      async () => {
+        for await (const entry of catalog.entries()) void entry;
+      },
+    ]) {
+      expect(await failure(ask)).toEqual(["catalog_corrupt", "entry 5"]);
+    }
+  });
+
   test("refuses a schema or a checkpoint that is damaged, and a schema that is lost", async () => {
     await fill("moved");
     const [schema, checkpoint] = ["things-meta\nschema", "things-meta\ncheckpoint"];

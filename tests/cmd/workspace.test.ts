@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { tableFromIPC } from "apache-arrow";
@@ -229,6 +229,26 @@ describe("looking around", () => {
     expect(stdout).toContain("DuckDB");
     const report = JSON.parse((await run(["doctor", "--json"])).stdout);
     expect(report.checks.every((check: { state: string }) => check.state !== "failed")).toBe(true);
+    const found = new Map(
+      report.checks.map((check: { name: string; message: string }) => [check.name, check]),
+    );
+    expect(found.get("registry")).toMatchObject({ message: "2 tables, 2 changes" });
+    expect(found.get("sync state")).toMatchObject({ state: "ok" });
+  });
+
+  test("agnes doctor, table list and table history name the piece of the registry that is missing", async () => {
+    const log = join(directory.path, "data", "state", "tables", "log");
+    const kept = `${log}-kept`;
+    renameSync(log, kept);
+    try {
+      for (const args of [["doctor"], ["table", "list"], ["table", "history"]]) {
+        const { status, stdout, stderr } = await run(args);
+        expect([args, status]).toEqual([args, 1]);
+        expect(stdout + stderr).toContain(`${log}: it is missing`);
+      }
+    } finally {
+      renameSync(kept, log);
+    }
   });
 });
 

@@ -3,6 +3,7 @@ import { test } from "bun:test";
 import { expectServiceKept, expectStoreKept } from "../azure-tables/simulation.ts";
 import { expectAcknowledgedKept } from "../catalog/killed-writers.ts";
 import { expectMemoryCatalogKept } from "../catalog/memory-simulation.ts";
+import { expectPowerFailuresSurvived } from "../catalog/power-failure.ts";
 import { expectJsonAsParsed } from "../duckdb/files-json-property.ts";
 import { changingSources, expectSameAsFull } from "../extract/same-as-full.ts";
 import { startAzurite } from "../fakes/azurite.ts";
@@ -12,6 +13,10 @@ import { seedsTo } from "../seeds.ts";
 
 test("fileStorage() keeps every acknowledged change when writers are killed, under 200 seeds", async () => {
   await expectAcknowledgedKept(seedsTo(200));
+});
+
+test("fileStorage() keeps what was acknowledged when the power fails anywhere, under 60 seeds", async () => {
+  await expectPowerFailuresSurvived(seedsTo(60));
 });
 
 test("openCatalog() keeps its promises on memory under 2000 seeds of faults and crashes", async () => {

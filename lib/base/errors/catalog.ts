@@ -47,7 +47,9 @@ export const catalogErrors = {
   }),
   catalog_corrupt: errorSpec<{ catalog: string; place: string; reason: string }>({
     message: (d) => `catalog ${d.catalog} is damaged at ${d.place}: ${d.reason}`,
-    hint: () => "Nothing was changed. Restore that place from a backup; it is never treated as empty.",
+    hint: () =>
+      "Nothing was changed, and damage is never treated as empty. Put that piece back, or restore the whole catalog " +
+      'from a backup; see "When a catalog is damaged" in docs/guide/catalog.md.',
   }),
   catalog_schema_differs: errorSpec<{ catalog: string; locked: string; given: string }>({
     status: 409,
