@@ -1,8 +1,8 @@
 import type * as arrow from "apache-arrow";
 
-import { abortError, AgnesError, isAgnesError, withTimeout, type Host } from "../base/mod.ts";
+import { abortError, withTimeout, type Host } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
-import type { Connection, StreamResult } from "../duckdb/mod.ts";
+import { jsonRowSizes, type Connection, type StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
 import type { RemoteWay } from "./sandbox.ts";
 
@@ -30,6 +30,7 @@ export interface Receipt {
   /** Which way each remote table went. */
   readonly remotes: readonly { readonly id: string; readonly way: RemoteWay }[];
   readonly rows: number;
+  /** Of the rows as lines of JSON when the bytes were limited, else as Arrow has them in memory. */
   readonly sizeBytes: number;
   /** Whether rows were left out because of a cap. */
   readonly truncated: boolean;
@@ -65,6 +66,8 @@ interface RunOptions {
   readonly limits?: QueryLimits;
   readonly batchRows?: number;
   readonly signal?: AbortSignal;
+  /** What the caller is to see of an error. */
+  readonly failure: (error: unknown) => unknown;
 }
 
 const TIMEOUT_MS = 60_000;
@@ -77,7 +80,7 @@ const TIMEOUT_MS = 60_000;
  */
 export async function answerOf(
   host: Pick<Host, "monotonicMs">,
-  { limits = {}, signal, batchRows }: RunOptions,
+  { limits = {}, signal, batchRows, failure }: RunOptions,
   prepare: (signal: AbortSignal) => Promise<Run>,
 ): Promise<QueryAnswer> {
   const startedMs = host.monotonicMs();
@@ -105,14 +108,14 @@ export async function answerOf(
   } catch (error) {
     const ending = end();
     if (!timer.signal.aborted) await ending;
-    throw sqlError(error);
+    throw failure(error);
   }
   // Rows that nobody reads must not hold the connection for ever.
   timer.signal.addEventListener("abort", () => void end(), { once: true });
   return {
     schema: result.schema,
     names: result.names,
-    batches: capped(result.batches, limits, totals, { end, signal: timer.signal }),
+    batches: capped(result, limits, totals, { end, failure, signal: timer.signal }),
     receipt: () => ({
       generation: run.tables.length === 0 ? null : run.generation,
       extracts: extractsOf(run.tables),
@@ -149,18 +152,18 @@ interface Totals {
 }
 
 async function* capped(
-  batches: AsyncIterable<arrow.RecordBatch>,
+  { batches, names }: StreamResult,
   limits: QueryLimits,
   totals: Totals,
-  query: { readonly end: () => Promise<void>; readonly signal: AbortSignal },
+  query: Pick<RunOptions, "failure"> & { readonly end: () => Promise<void>; readonly signal: AbortSignal },
 ): AsyncGenerator<arrow.RecordBatch, void, void> {
   try {
     for await (const batch of batches) {
       if (batch.numRows === 0) continue;
-      const kept = keep(batch, limits, totals);
+      const { kept, sizeBytes } = keep(batch, names, limits, totals);
       if (kept.numRows > 0) {
         totals.rows += kept.numRows;
-        totals.sizeBytes += sizeOf(kept, batch);
+        totals.sizeBytes += sizeBytes;
         yield kept;
       }
       if (kept.numRows === batch.numRows) continue;
@@ -168,25 +171,32 @@ async function* capped(
       return;
     }
   } catch (error) {
-    throw query.signal.aborted ? abortError(query.signal, "the query") : sqlError(error);
+    throw query.signal.aborted ? abortError(query.signal, "the query") : query.failure(error);
   } finally {
     await query.end();
   }
 }
 
 /** As many rows of a batch as the caps leave room for. */
-function keep(batch: arrow.RecordBatch, limits: QueryLimits, totals: Totals): arrow.RecordBatch {
-  const byRows = limits.rows === undefined ? Infinity : limits.rows - totals.rows;
-  const perRow = batch.data.byteLength / batch.numRows;
-  const byBytes =
-    limits.sizeBytes === undefined ? Infinity : Math.floor((limits.sizeBytes - totals.sizeBytes) / perRow);
-  const rows = Math.max(0, Math.min(byRows, byBytes));
-  return rows >= batch.numRows ? batch : batch.slice(0, rows);
-}
-
-/** A slice shares the buffers of its batch, so its own size is a share of theirs. */
-function sizeOf(kept: arrow.RecordBatch, batch: arrow.RecordBatch): number {
-  return Math.ceil((batch.data.byteLength * kept.numRows) / batch.numRows);
+function keep(
+  batch: arrow.RecordBatch,
+  names: readonly string[],
+  limits: QueryLimits,
+  totals: Totals,
+): { readonly kept: arrow.RecordBatch; readonly sizeBytes: number } {
+  let rows = Math.min(batch.numRows, limits.rows === undefined ? Infinity : limits.rows - totals.rows);
+  let sizeBytes = Math.ceil((batch.data.byteLength * rows) / batch.numRows);
+  if (limits.sizeBytes !== undefined) {
+    const room = limits.sizeBytes - totals.sizeBytes;
+    const sizes = jsonRowSizes(batch, names);
+    sizeBytes = 0;
+    for (let row = 0; row < rows; row++) {
+      const next = sizeBytes + sizes(row);
+      if (next > room) rows = row;
+      else sizeBytes = next;
+    }
+  }
+  return { kept: rows >= batch.numRows ? batch : batch.slice(0, rows), sizeBytes };
 }
 
 function extractsOf(tables: readonly AnalyticsTable[]): readonly ExtractReceipt[] {
@@ -200,12 +210,4 @@ function extractsOf(tables: readonly AnalyticsTable[]): readonly ExtractReceipt[
       staleReason: own.find(({ staleReason }) => staleReason !== null)?.staleReason ?? null,
     };
   });
-}
-
-/** What DuckDB says of a statement is the author's to correct; all else stays what it is. */
-export function sqlError(error: unknown): unknown {
-  if (!isAgnesError(error, "duckdb_failed")) return error;
-  const { kind, reason } = error.details as { readonly kind: string; readonly reason: string };
-  const told = reason.includes("max_expression_depth") ? "expressions are nested too deeply in it" : reason;
-  return new AgnesError("sql_failed", { kind, reason: told }, { cause: error });
 }
