@@ -1,3 +1,5 @@
+import { resolve } from "node:path";
+
 import { AgnesError, isAgnesError, type Host } from "../base/mod.ts";
 import { analyticsPath, renderSql, tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { quoteLiteral, type Connection } from "../duckdb/mod.ts";
@@ -221,9 +223,8 @@ export class QuerySession implements AsyncDisposable {
 
   /** What a caller is to see of an error; one that spoils the instance is noted. */
   #failureFor({ granted = null }: Access): (error: unknown) => unknown {
-    const { dataDirectory } = this.#options;
     const scope = {
-      dataDirectory,
+      dataDirectory: resolve(this.#options.dataDirectory),
       home: this.#services.host.env["HOME"] ?? null,
       isRestricted: granted !== null,
     };

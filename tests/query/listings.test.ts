@@ -133,6 +133,13 @@ test("runQuery() tells nothing of a table that is not granted, of files and of i
   expect(plan).not.toContain("label");
 });
 
+test("runQuery() takes the columns of a PIVOT from the tables granted only", async () => {
+  for (const from of ["SHOW TABLES", "SELECT table_name AS name FROM information_schema.tables"]) {
+    const sql = `PIVOT (${from}) ON name USING count(*)`;
+    expect([sql, await rowsOf(session, sql, { granted: ORDERS })]).toEqual([sql, [{ orders: 1n }]]);
+  }
+});
+
 test("runQuery() answers SQL of PostgreSQL and of DuckDB that people type", async () => {
   for (const [sql, rows] of [
     ["FROM regexp_split_to_table('a b', ' ')", [["a"], ["b"]]],

@@ -148,6 +148,8 @@ describe("a remote table", () => {
     await using session = openQuerySession(testServices(), { dataDirectory: place.data });
     expect(await codeOf(session.runQuery({ sql: "FROM visits" }))).toBe("remote_unavailable");
     expect(await rowsOf(session, "SELECT * FROM local")).toEqual([{ id: 1 }]);
+    expect((await rowsOf(session, "SHOW TABLES")).length).toBeGreaterThan(1);
+    expect(await rowsOf(session, "SELECT name FROM (SHOW ALL TABLES) WHERE name = 'local'")).toHaveLength(1);
   });
 
   test("gives the source's own error when the connector fails in the middle", async () => {
