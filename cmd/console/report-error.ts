@@ -11,16 +11,16 @@ interface ReportOptions {
 export function reportError(error: unknown, options: ReportOptions): number {
   const known = isAgnesError(error) ? error : undefined;
   const code = known?.code ?? "internal";
-  const message = printable(redact(known?.message ?? `Agnes failed unexpectedly: ${messageOf(error)}`));
-  const hint = known?.hint ?? "Run again with --verbose and report what it prints.";
+  const message = cleanText(known?.message ?? `Agnes failed unexpectedly: ${messageOf(error)}`);
+  const hint = cleanText(known?.hint ?? "Run again with --verbose and report what it prints.");
   if (options.json) {
     const shape = known?.toJSON() ?? { error: { code, message, hint, details: {} } };
-    process.stderr.write(`${JSON.stringify(shape, bigintAsText)}\n`);
+    process.stderr.write(`${JSON.stringify(shape, cleanValue)}\n`);
   } else {
     const paint = painter(process.stderr, options.color);
     process.stderr.write(`${paint.red("error")}  ${message}\n${paint.dim(" hint")}  ${hint}\n`);
     process.stderr.write(`${paint.dim(" code")}  ${code}\n`);
-    if (options.verbose) process.stderr.write(`${printable(redact(stackOf(error)))}\n`);
+    if (options.verbose) process.stderr.write(`${cleanText(stackOf(error))}\n`);
   }
   return known?.exitCode ?? 1;
 }
@@ -31,6 +31,11 @@ function stackOf(error: unknown): string {
   return error.cause === undefined ? own : `${own}\ncaused by ${stackOf(error.cause)}`;
 }
 
-function bigintAsText(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? value.toString() : value;
+function cleanText(text: string): string {
+  return printable(redact(text));
+}
+
+function cleanValue(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return value.toString();
+  return typeof value === "string" ? cleanText(value) : value;
 }

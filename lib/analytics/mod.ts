@@ -29,6 +29,7 @@ export {
   knownFunctions,
   refusedFunctions,
 } from "./sql/functions.ts";
+export { refusalOfFunction } from "./sql/refusals.ts";
 export {
   parseSql,
   renderSql,

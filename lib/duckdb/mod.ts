@@ -28,6 +28,6 @@ export { hasNegativeZero } from "./arrow/negative-zero.ts";
 export { storedExpression, storedType } from "./stored-type.ts";
 export { spoolBytes } from "./spool-bytes.ts";
 export type { SpooledChunk } from "./spool-bytes.ts";
-export { batchTexts } from "./result/encode.ts";
+export { batchTexts, jsonRowSizes } from "./result/encode.ts";
 export { encodeResult, resultFormats, writeResult } from "./result/write-result.ts";
 export type { ResultFormat, ResultTarget } from "./result/write-result.ts";

@@ -32,7 +32,7 @@ export type Capability = (typeof capabilities)[number];
 export interface QueryLimits {
   /** How many rows the answer may have. */
   readonly rows?: number;
-  /** How many bytes the answer may have in memory. */
+  /** How many bytes the answer may have, each row as a line of JSON. */
   readonly sizeBytes?: number;
   /** From the call until the last row is read. */
   readonly timeoutMs?: number;

@@ -1,18 +1,9 @@
 import type * as arrow from "apache-arrow";
 
-import {
-  abortError,
-  AgnesError,
-  isAgnesError,
-  redact,
-  withTimeout,
-  type Host,
-  type SqlPlace,
-} from "../base/mod.ts";
+import { abortError, withTimeout, type Host } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
-import { statementPlace, type Connection, type StreamResult } from "../duckdb/mod.ts";
+import { jsonRowSizes, type Connection, type StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
-import { placeAt, typedIndex } from "./place.ts";
 import type { RemoteWay } from "./sandbox.ts";
 
 /** An answer whose rows come as they are read. */
@@ -39,6 +30,7 @@ export interface Receipt {
   /** Which way each remote table went. */
   readonly remotes: readonly { readonly id: string; readonly way: RemoteWay }[];
   readonly rows: number;
+  /** Of the rows as lines of JSON when the bytes were limited, else as Arrow has them in memory. */
   readonly sizeBytes: number;
   /** Whether rows were left out because of a cap. */
   readonly truncated: boolean;
@@ -73,11 +65,11 @@ export interface Run extends Lease {
 }
 
 interface RunOptions {
-  /** The SQL as it was typed, in which an error points to its place. */
-  readonly sql?: string;
   readonly limits?: QueryLimits;
   readonly batchRows?: number;
   readonly signal?: AbortSignal;
+  /** What the caller is to see of an error; of the secrets, nothing. */
+  readonly failure: (error: unknown, secrets?: Iterable<string>) => unknown;
 }
 
 const TIMEOUT_MS = 60_000;
@@ -90,7 +82,7 @@ const TIMEOUT_MS = 60_000;
  */
 export async function answerOf(
   host: Pick<Host, "monotonicMs">,
-  { sql, limits = {}, signal, batchRows }: RunOptions,
+  { limits = {}, signal, batchRows, failure }: RunOptions,
   prepare: (signal: AbortSignal) => Promise<Run>,
 ): Promise<QueryAnswer> {
   const startedMs = host.monotonicMs();
@@ -118,7 +110,7 @@ export async function answerOf(
   } catch (error) {
     const ending = end();
     if (!timer.signal.aborted) await ending;
-    throw sqlError(error, { ...(run === undefined ? {} : { secrets: run.secrets }), typed: sql });
+    throw failure(error, run?.secrets);
   }
   const { generation, remotes, secrets, tables } = run;
   // Rows that nobody reads must not hold the connection for ever.
@@ -126,7 +118,7 @@ export async function answerOf(
   return {
     schema: result.schema,
     names: result.names,
-    batches: capped(result.batches, limits, totals, { end, signal: timer.signal, secrets, sql }),
+    batches: capped(result, limits, totals, { end, failure, secrets, signal: timer.signal }),
     receipt: () => ({
       generation: tables.length === 0 ? null : generation,
       extracts: extractsOf(tables),
@@ -163,23 +155,19 @@ interface Totals {
 }
 
 async function* capped(
-  batches: AsyncIterable<arrow.RecordBatch>,
+  { batches, names }: StreamResult,
   limits: QueryLimits,
   totals: Totals,
-  query: {
-    readonly end: () => Promise<void>;
-    readonly signal: AbortSignal;
-    readonly secrets: ReadonlySet<string>;
-    readonly sql: string | undefined;
-  },
+  query: Pick<RunOptions, "failure"> &
+    Pick<Lease, "secrets"> & { readonly end: () => Promise<void>; readonly signal: AbortSignal },
 ): AsyncGenerator<arrow.RecordBatch, void, void> {
   try {
     for await (const batch of batches) {
       if (batch.numRows === 0) continue;
-      const kept = keep(batch, limits, totals);
+      const { kept, sizeBytes } = keep(batch, names, limits, totals);
       if (kept.numRows > 0) {
         totals.rows += kept.numRows;
-        totals.sizeBytes += sizeOf(kept, batch);
+        totals.sizeBytes += sizeBytes;
         yield kept;
       }
       if (kept.numRows === batch.numRows) continue;
@@ -187,26 +175,33 @@ async function* capped(
       return;
     }
   } catch (error) {
-    const { secrets, signal, sql } = query;
-    throw signal.aborted ? abortError(signal, "the query") : sqlError(error, { secrets, typed: sql });
+    const { failure, secrets, signal } = query;
+    throw signal.aborted ? abortError(signal, "the query") : failure(error, secrets);
   } finally {
     await query.end();
   }
 }
 
 /** As many rows of a batch as the caps leave room for. */
-function keep(batch: arrow.RecordBatch, limits: QueryLimits, totals: Totals): arrow.RecordBatch {
-  const byRows = limits.rows === undefined ? Infinity : limits.rows - totals.rows;
-  const perRow = batch.data.byteLength / batch.numRows;
-  const byBytes =
-    limits.sizeBytes === undefined ? Infinity : Math.floor((limits.sizeBytes - totals.sizeBytes) / perRow);
-  const rows = Math.max(0, Math.min(byRows, byBytes));
-  return rows >= batch.numRows ? batch : batch.slice(0, rows);
-}
-
-/** A slice shares the buffers of its batch, so its own size is a share of theirs. */
-function sizeOf(kept: arrow.RecordBatch, batch: arrow.RecordBatch): number {
-  return Math.ceil((batch.data.byteLength * kept.numRows) / batch.numRows);
+function keep(
+  batch: arrow.RecordBatch,
+  names: readonly string[],
+  limits: QueryLimits,
+  totals: Totals,
+): { readonly kept: arrow.RecordBatch; readonly sizeBytes: number } {
+  let rows = Math.min(batch.numRows, limits.rows === undefined ? Infinity : limits.rows - totals.rows);
+  let sizeBytes = Math.ceil((batch.data.byteLength * rows) / batch.numRows);
+  if (limits.sizeBytes !== undefined) {
+    const room = limits.sizeBytes - totals.sizeBytes;
+    const sizes = jsonRowSizes(batch, names);
+    sizeBytes = 0;
+    for (let row = 0; row < rows; row++) {
+      const next = sizeBytes + sizes(row);
+      if (next > room) rows = row;
+      else sizeBytes = next;
+    }
+  }
+  return { kept: rows >= batch.numRows ? batch : batch.slice(0, rows), sizeBytes };
 }
 
 function extractsOf(tables: readonly AnalyticsTable[]): readonly ExtractReceipt[] {
@@ -220,28 +215,4 @@ function extractsOf(tables: readonly AnalyticsTable[]): readonly ExtractReceipt[
       staleReason: own.find(({ staleReason }) => staleReason !== null)?.staleReason ?? null,
     };
   });
-}
-
-/** What DuckDB says of a statement is the author's to correct; all else stays what it is. */
-/** @param typed the SQL as somebody typed it; `secrets` are shown in no message */
-export function sqlError(
-  error: unknown,
-  { secrets = [], typed }: { readonly secrets?: Iterable<string>; readonly typed?: string | undefined } = {},
-): unknown {
-  if (!isAgnesError(error, "duckdb_failed")) return error;
-  const { kind, reason } = error.details as { readonly kind: string; readonly reason: string };
-  const told = reason.includes("max_expression_depth") ? "expressions are nested too deeply in it" : reason;
-  const clean = redact(told, secrets);
-  // An attached database may put its connection string into a message; then the cause has it too.
-  const cause = clean === told ? error : new Error(clean);
-  const place = typed === undefined ? undefined : typedPlace(error, typed);
-  const details = { kind, reason: clean, ...(place === undefined ? {} : { place }) };
-  return new AgnesError("sql_failed", details, { cause });
-}
-
-/** Where in the SQL that somebody typed an error of DuckDB points. */
-function typedPlace(error: AgnesError, typed: string): SqlPlace | undefined {
-  const ran = statementPlace(error);
-  const index = ran === undefined ? null : typedIndex(typed, ran.sql, ran.index);
-  return index === null ? undefined : placeAt(typed, index);
 }

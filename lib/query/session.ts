@@ -1,6 +1,8 @@
-import { AgnesError, type Host } from "../base/mod.ts";
-import { analyticsPath, tableId, type AnalyticsTable } from "../analytics/mod.ts";
-import type { Connection } from "../duckdb/mod.ts";
+import { resolve } from "node:path";
+
+import { AgnesError, isAgnesError, type Host } from "../base/mod.ts";
+import { analyticsPath, renderSql, tableId, type AnalyticsTable } from "../analytics/mod.ts";
+import { quoteLiteral, type Connection } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
 import { dataPaths } from "../workspace/mod.ts";
 import {
@@ -10,9 +12,12 @@ import {
   type CatalogEntry,
   type TableDescription,
 } from "./catalog.ts";
-import { guardQuery, parseSelect } from "./guard.ts";
-import { askForPivots } from "./pivot.ts";
-import { answerOf, sqlError, type Lease, type QueryAnswer, type Run } from "./run.ts";
+import { planOf } from "./explain.ts";
+import { isFatal, queryFailure } from "./failure.ts";
+import { guardQuery, parseSelect, type GuardedQuery } from "./guard.ts";
+import { withListings } from "./listings.ts";
+import { askForPivots, type Pivot } from "./pivot.ts";
+import { answerOf, type Lease, type QueryAnswer, type Run } from "./run.ts";
 import { Sandbox, type LiveResolver, type QueryServices } from "./sandbox.ts";
 import { TableNames } from "./tables.ts";
 import { checkTypes, trustedTypeChecks } from "./types.ts";
@@ -65,6 +70,8 @@ export class QuerySession implements AsyncDisposable {
   readonly #options: SessionOptions;
   readonly #path: string;
   #sandbox: Sandbox | null = null;
+  /** Whether the instance may answer nothing any more. */
+  #isBroken = false;
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -75,14 +82,24 @@ export class QuerySession implements AsyncDisposable {
   }
 
   /**
-   * Runs one SELECT; the rows come as they are read.
+   * Runs one SELECT, or what describes tables: DESCRIBE, SUMMARIZE, SHOW TABLES, EXPLAIN. The rows come as they are
+   * read.
    *
    * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`, `table_unknown` with the nearest names, `sql_failed`,
-   * `timed_out`, `aborted`, `remote_unavailable`, `analytics_unreadable`, `file_unreadable`, `duckdb_out_of_memory`,
+   * `query_lost` when another query made DuckDB fail, `timed_out`, `aborted`, `remote_unavailable`, `analytics_unreadable`, `file_unreadable`, `duckdb_out_of_memory`,
    * `disk_full`; while rows are read as well
    */
   async runQuery(request: QueryRequest): Promise<QueryAnswer> {
-    return answerOf(this.#services.host, request, (signal) => this.#prepare(request, signal));
+    const failure = this.#failureFor(request, request.sql);
+    const answer = () =>
+      answerOf(this.#services.host, { ...request, failure }, (signal) => this.#prepare(request, signal));
+    try {
+      return await answer();
+    } catch (error) {
+      // The failure of another query came between; there is a new instance now.
+      if (!isAgnesError(error, "query_lost")) throw error;
+      return answer();
+    }
   }
 
   /** The tables there are, by view name. @throws `analytics_unreadable` */
@@ -106,7 +123,7 @@ export class QuerySession implements AsyncDisposable {
         dataPaths.extract(this.#options.dataDirectory, table!.source),
       );
     } catch (error) {
-      throw sqlError(error, { secrets });
+      throw this.#failureFor(access)(error, secrets);
     } finally {
       await release();
     }
@@ -133,7 +150,7 @@ export class QuerySession implements AsyncDisposable {
           : `SELECT * FROM ${from} LIMIT ${rows}`;
       return { ...lease, sql };
     };
-    return answerOf(this.#services.host, options, prepare);
+    return answerOf(this.#services.host, { ...options, failure: this.#failureFor(options) }, prepare);
   }
 
   /** Stops what runs and closes. */
@@ -151,27 +168,74 @@ export class QuerySession implements AsyncDisposable {
   async #prepare(request: QueryRequest, signal: AbortSignal): Promise<Run> {
     const { sql } = request;
     const isTrusted = request.trusted === true;
-    const { tables, pivots, typeChecks } = await this.#parse(async (connection) => {
-      if (!isTrusted) return guardQuery(connection, sql);
-      const parsed = await parseSelect(connection, sql);
-      const { facts } = parsed;
-      return { tables: facts.tables, pivots: parsed.pivots, typeChecks: trustedTypeChecks(facts) };
-    });
-    const lease = await (tables.length === 0 && !isTrusted
+    const query = await this.#parse(async (connection) =>
+      isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql),
+    );
+    const { tables } = query;
+    let granted: readonly AnalyticsTable[] = [];
+    const choose = (names: TableNames) => {
+      granted = names.tables;
+      return isTrusted ? names.resolveKnown(tables) : names.resolve(tables, sql);
+    };
+    const lease = await (tables.length === 0 && !isTrusted && !query.hasListings
       ? this.#leaseBare()
-      : this.#lease(
-          (names) => (isTrusted ? names.resolveKnown(tables) : names.resolve(tables, sql)),
-          request,
-        ));
+      : this.#lease(choose, request));
     try {
-      const { connection } = lease;
-      const whole =
-        pivots === null ? sql : await askForPivots(connection, pivots.marked, pivots.pivots, signal);
-      return { ...lease, sql: await checkTypes(lease, whole, typeChecks) };
+      const isRestricted = (request.granted ?? null) !== null;
+      return { ...lease, sql: await this.#finish(lease, query, { granted, isRestricted, signal }) };
     } catch (error) {
       await lease.release();
       throw error;
     }
+  }
+
+  /** The SQL to run, with everything in it that only the tables and their data tell. */
+  async #finish(
+    lease: Lease,
+    { sql, tree, pivots, bounds, hasListings, isExplained, typeChecks }: GuardedQuery,
+    scope: {
+      readonly granted: readonly AnalyticsTable[];
+      readonly isRestricted: boolean;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<string> {
+    const { connection, tables } = lease;
+    const { signal } = scope;
+    for (const bound of bounds) await connection.run(bound);
+    const list = (part: unknown) => withListings(connection, part, scope.granted);
+    const listed = hasListings ? await renderSql(connection, await list(tree)) : null;
+    let whole = listed ?? sql;
+    if (pivots !== null) {
+      const marked = listed === null ? pivots.marked : { ...pivots.marked, sql: listed };
+      const asked: Pivot[] = [];
+      for (const { values } of pivots.pivots)
+        asked.push({ values: hasListings ? await list(values) : values });
+      whole = await askForPivots(connection, marked, asked, signal);
+    }
+    const checked = await checkTypes(lease, whole, typeChecks);
+    if (!isExplained) return checked;
+    // The view of a foreign extract can name what is not granted.
+    const hasDetails =
+      !scope.isRestricted || tables.every(({ way, generation }) => way === "file" && generation !== null);
+    const plan = await planOf(connection, checked, { hasDetails, signal });
+    return `SELECT 'physical_plan' AS explain_key, ${quoteLiteral(plan)} AS explain_value`;
+  }
+
+  /** What a caller is to see of an error; one that spoils the instance is noted. */
+  #failureFor(
+    { granted = null }: Access,
+    typed?: string,
+  ): (error: unknown, secrets?: Iterable<string>) => unknown {
+    const scope = {
+      dataDirectory: resolve(this.#options.dataDirectory),
+      home: this.#services.host.env["HOME"] ?? null,
+      isRestricted: granted !== null,
+    };
+    return (error, secrets = []) => {
+      const seen = queryFailure(error, { ...scope, secrets, typed });
+      if (isFatal(error) || isFatal(seen)) this.#isBroken = true;
+      return seen;
+    };
   }
 
   /** Parsing needs any instance, and none of what is in it. */
@@ -232,15 +296,23 @@ export class QuerySession implements AsyncDisposable {
   }
 
   async #any(): Promise<Sandbox> {
+    if (this.#isBroken) {
+      this.#isBroken = false;
+      await this.#discard();
+    }
     return (this.#sandbox ??= await Sandbox.open(this.#services, this.#options.live ?? null));
   }
 
   /** A fresh instance; the one before closes with its last query. */
   async #renew(): Promise<Sandbox> {
+    await this.#discard();
+    return this.#any();
+  }
+
+  async #discard(): Promise<void> {
     const before = this.#sandbox;
     this.#sandbox = null;
     await before?.retire();
-    return this.#any();
   }
 
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -254,6 +326,18 @@ export class QuerySession implements AsyncDisposable {
     this.#last = mine;
     return mine;
   }
+}
+
+/** SQL of a caller who may call any function and read any table that the instance has. */
+async function trustedQuery(connection: Connection, sql: string): Promise<GuardedQuery> {
+  const { facts, ...parsed } = await parseSelect(connection, sql);
+  return {
+    ...parsed,
+    tables: facts.tables,
+    hasListings: false,
+    bounds: [],
+    typeChecks: trustedTypeChecks(facts),
+  };
 }
 
 /** A locked instance, held for one query. */

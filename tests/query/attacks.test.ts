@@ -117,10 +117,9 @@ const refused: Readonly<Record<string, readonly string[]>> = {
     "FROM which_secret('s3://bucket', 's3')",
     "FROM pg_views",
     "FROM sqlite_master",
-    "FROM information_schema.tables",
+    "FROM information_schema.schemata",
     'FROM "_agnes".sources',
     "FROM (SHOW DATABASES)",
-    "FROM (SHOW ALL TABLES)",
   ],
   "another catalog": [
     'FROM "agnes:analytics"."_agnes".sources',
@@ -191,7 +190,9 @@ describe("runQuery() refuses", () => {
       `${deep}::JSON::VARIANT`,
       `TRY_CAST(${deep}::JSON AS VARIANT[])`,
       `CAST({'a': ${deep}::JSON} AS STRUCT(a VARIANT))`,
-      "damerau_levenshtein(repeat('a', 300000), repeat('b', 300000))",
+      "list_aggregate([1.5], 'reservoir_quantile', [])",
+      "reservoir_quantile(1.5, [])",
+      "enum_range_boundary(NULL::ENUM('a'), NULL)",
     ]) {
       expect([call, await answerTo(`SELECT ${call}`)]).toEqual([call, "sql_not_allowed"]);
     }

@@ -10,7 +10,7 @@ import { readRebuildReport, rebuildAnalytics } from "../../lib/analytics/mod.ts"
 import { openDatabase, type StreamSource } from "../../lib/duckdb/mod.ts";
 import type { ExtensionSpec } from "../../lib/kit/mod.ts";
 import { openQuerySession, type LiveResolver } from "../../lib/query/mod.ts";
-import { sqlError } from "../../lib/query/run.ts";
+import { queryFailure } from "../../lib/query/failure.ts";
 import { temporaryData, writeExtract, type HandExtract } from "../analytics/extract-files.ts";
 import { rowsOf, testServices } from "./published.ts";
 
@@ -152,6 +152,8 @@ describe("a remote table", () => {
     await using session = openQuerySession(testServices(), { dataDirectory: place.data });
     expect(await codeOf(session.runQuery({ sql: "FROM visits" }))).toBe("remote_unavailable");
     expect(await rowsOf(session, "SELECT * FROM local")).toEqual([{ id: 1 }]);
+    expect((await rowsOf(session, "SHOW TABLES")).length).toBeGreaterThan(1);
+    expect(await rowsOf(session, "SELECT name FROM (SHOW ALL TABLES) WHERE name = 'local'")).toHaveLength(1);
   });
 
   test("gives the source's own error when the connector fails in the middle", async () => {
@@ -310,13 +312,14 @@ describe("views of a foreign extract", () => {
   });
 });
 
-test("sqlError() shows no secret of an attached database, in its cause neither", () => {
+test("queryFailure() shows no secret of an attached database, in its cause neither", () => {
   const error = new AgnesError("duckdb_failed", {
     operation: "SELECT 1",
     kind: "IO Error",
     reason: "Unable to connect with password=s3cret",
   });
-  const shown = sqlError(error, { secrets: ["s3cret"] }) as AgnesError;
+  const scope = { dataDirectory: "/data", home: null, isRestricted: false, secrets: ["s3cret"] };
+  const shown = queryFailure(error, scope) as AgnesError;
   expect(shown).toMatchObject({ code: "sql_failed", message: expect.stringContaining("[redacted]") });
   expect(inspect(shown, { depth: 9 })).not.toContain("s3cret");
 });

@@ -73,7 +73,11 @@ describe("runQuery()", () => {
       'FROM "_agnes".tables',
       "FROM duckdb_tables",
       "FROM sqlite_master",
-      "FROM information_schema.tables",
+      "FROM information_schema.views",
+      "DESCRIBE orders",
+      "SUMMARIZE orders",
+      "EXPLAIN FROM orders",
+      "WITH customers AS (SELECT 1) FROM (DESCRIBE orders)",
       "FROM pg_catalog.pg_class",
     ]) {
       expect([sql, await codeOf(session.runQuery({ sql, granted }))]).toEqual([sql, "table_unknown"]);

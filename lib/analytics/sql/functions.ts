@@ -21,7 +21,7 @@ const allowedFunctions: ReadonlySet<string> = words(`
   current_date current_localtime current_localtimestamp current_role current_schema current_schemas
   current_user date_add date_diff date_part date_sub date_trunc datediff datepart datesub datetrunc day
   dayname dayofmonth dayofweek dayofyear days_in_month decade decode degrees dense_rank divide editdist3
-  element_at encode ends_with entropy enum_code enum_first enum_last enum_range enum_range_boundary epoch
+  element_at encode ends_with entropy enum_code enum_first enum_last enum_range epoch
   epoch_ms epoch_ns epoch_us equi_width_bins era error even exp factorial favg fdiv fill filter finalize first
   first_value flatten floor fmod format format_bytes format_pg_type format_type formatReadableDecimalSize
   formatReadableSize from_base64 from_binary from_hex fsum gamma gcd gen_random_uuid generate_series
@@ -52,7 +52,7 @@ const allowedFunctions: ReadonlySet<string> = words(`
   random range rank rank_dense reduce regexp_escape regexp_extract regexp_extract_all regexp_full_match
   regexp_matches regexp_replace regexp_split_to_array regexp_split_to_table regr_avgx regr_avgy regr_count
   regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy remap_struct repeat replace replace_type
-  reservoir_quantile reverse right right_grapheme round round_even roundbankers row row_number row_to_json
+  reverse right right_grapheme round round_even roundbankers row row_number row_to_json
   rpad rtrim second sem session_user set_bit sha1 sha256 sign signbit sin sinh skewness split split_part sqrt
   st_asbinary st_astext st_aswkb st_aswkt st_crs st_geomfromwkb st_intersects_extent st_setcrs starts_with
   stddev stddev_pop stddev_samp str_split str_split_regex strftime string_agg string_split string_split_regex
@@ -75,13 +75,14 @@ const allowedFamilies = /^icu_collate_[a-z_]+$/;
  * Functions that tell about the server, wait, write, make types that no one sees, or run what they are given. Named so
  * that a test can count.
  *
- * Among them those that end the process: the JSON ones follow nested JSON without a bound, until the stack is full,
- * `damerau_levenshtein` takes memory for every pair of characters that no limit counts, and `sum_no_overflow` is
+ * Among them those that end the process or the instance: the JSON ones follow nested JSON without a bound, until the
+ * stack is full, `damerau_levenshtein` takes memory for every pair of characters that no limit counts (queries may
+ * call it all the same, with a bound), `reservoir_quantile` and `enum_range_boundary` fail inside for an empty list and for NULLs, and `sum_no_overflow` is
  * DuckDB's own, with an internal error for any other type.
  */
 export const refusedFunctions: ReadonlySet<string> = words(`
   agnes_row_sum col_description current_connection_id current_query current_query_id current_setting current_transaction_id
-  currval damerau_levenshtein from_json from_json_strict get_block_size getvariable has_any_column_privilege
+  currval damerau_levenshtein enum_range_boundary from_json from_json_strict get_block_size getvariable has_any_column_privilege
   has_column_privilege has_database_privilege has_foreign_data_wrapper_privilege has_function_privilege
   has_language_privilege has_schema_privilege has_sequence_privilege has_server_privilege has_table_privilege
   has_tablespace_privilege in_search_path inet_client_addr inet_client_port inet_server_addr inet_server_port
@@ -91,7 +92,7 @@ export const refusedFunctions: ReadonlySet<string> = words(`
   pg_function_is_visible pg_get_constraintdef pg_get_expr pg_get_viewdef pg_has_role pg_is_other_temp_schema
   pg_my_temp_schema pg_opclass_is_visible pg_operator_is_visible pg_opfamily_is_visible
   pg_postmaster_start_time pg_sleep pg_table_is_visible pg_ts_config_is_visible pg_ts_dict_is_visible
-  pg_ts_parser_is_visible pg_ts_template_is_visible pg_type_is_visible setseed shobj_description sleep_ms
+  pg_ts_parser_is_visible pg_ts_template_is_visible pg_type_is_visible reservoir_quantile setseed shobj_description sleep_ms
   stats sum_no_overflow txid_current variant_bytes_to_variant variant_to_parquet_variant vector_type write_log
 `);
 

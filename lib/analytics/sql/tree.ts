@@ -18,6 +18,8 @@ export interface FunctionUse {
   readonly name: string;
   /** Its arguments, as DuckDB's tree. */
   readonly arguments: readonly unknown[];
+  /** Whether its values come in an order: `f(x ORDER BY y)`, `WITHIN GROUP`. */
+  readonly isOrdered: boolean;
 }
 
 /** What one SELECT reads and calls, wherever in it. */
@@ -33,7 +35,7 @@ export interface SelectFacts {
 
 /** See `SelectFacts.unusual`. */
 interface UnusualPart {
-  readonly kind: "describe" | "parameter" | "variant" | "unknown";
+  readonly kind: "describe" | "listing" | "parameter" | "variant" | "unknown";
   readonly what: string;
 }
 
@@ -122,7 +124,11 @@ function factsOf(root: unknown): SelectFacts {
         functions.push(functionOf(node));
       }
     } else if (kind === "SHOW_REF") {
-      unusual.push({ kind: "describe", what: text(node["show_type"]) });
+      // DESCRIBE and SUMMARIZE hold a SELECT, which is looked at like any other; the others list tables.
+      const isListing = node["query"] === null;
+      const schema = text(node["schema_name"]);
+      const what = isListing ? text(node["table_name"]) || `tables from ${schema}` : text(node["show_type"]);
+      unusual.push({ kind: isListing ? "listing" : "describe", what });
     } else if (kind === "TABLE_FUNCTION") {
       const called = node["function"] as Node;
       tableFunctions.push(functionOf(called));
@@ -211,6 +217,7 @@ function functionOf(node: Node): FunctionUse {
     schema: text(node["schema"]),
     name: text(node["function_name"]),
     arguments: (node["children"] as readonly unknown[] | undefined) ?? [],
+    isOrdered: ((node["order_bys"] as { orders?: readonly unknown[] } | null)?.orders ?? []).length > 0,
   };
 }
 

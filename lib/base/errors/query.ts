@@ -24,7 +24,16 @@ export const queryErrors = {
   sql_failed: errorSpec<{ kind: string; reason: string; place?: SqlPlace }>({
     status: 400,
     message: (d) => `the query failed: ${d.reason}${pointed(d.place)}`,
-    hint: () => "Correct the SQL; `agnes schema TABLE` lists columns and types.",
+    hint: (d) =>
+      /^(?:INTERNAL|FATAL) Error$/.test(d.kind)
+        ? "Write it another way; later queries run on a new instance of DuckDB."
+        : "Correct the SQL; `agnes schema TABLE` lists columns and types.",
+  }),
+  query_lost: errorSpec<Record<never, never>>({
+    status: 503,
+    retry: "transient",
+    message: () => "another query made DuckDB fail, and this one was stopped with it",
+    hint: () => "Run it again; it runs on a new instance of DuckDB.",
   }),
   analytics_unreadable: errorSpec<{ path: string; reason: string }>({
     message: (d) => `the analytics database ${d.path} cannot be read: ${d.reason}`,

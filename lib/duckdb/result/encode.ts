@@ -148,6 +148,17 @@ function bareWriter(data: arrow.Data, writeText: WriteText): ValueWriter {
   };
 }
 
+/** Tells how many bytes a row of a batch takes as a line of NDJSON, by writing it. */
+export function jsonRowSizes(batch: arrow.RecordBatch, names: readonly string[]): (row: number) => number {
+  const out = new TextWriter();
+  const write = objectWriter(batch, names);
+  return (row) => {
+    out.length = 0;
+    write(out, row);
+    return out.length + 1;
+  };
+}
+
 /** The values of a batch, row by row, as CSV writes them but for its quotes; a null is null. */
 export function batchTexts(batch: arrow.RecordBatch): readonly (readonly (string | null)[])[] {
   const out = new TextWriter();

@@ -1,0 +1,53 @@
+/** Why a function is refused, and what to write instead. */
+export interface Refusal {
+  readonly reason: string;
+  readonly advice: string;
+}
+
+const DEEP_JSON = "it ends the process when JSON nests deeply";
+
+const refusals: Readonly<Record<string, Refusal>> = {
+  from_json: { reason: DEEP_JSON, advice: fields("json_extract_string(value, '$.field')::INTEGER") },
+  from_json_strict: { reason: DEEP_JSON, advice: fields("json_extract_string(value, '$.field')::INTEGER") },
+  json_transform: { reason: DEEP_JSON, advice: fields("json_extract_string(value, '$.field')::INTEGER") },
+  json_transform_strict: {
+    reason: DEEP_JSON,
+    advice: fields("json_extract_string(value, '$.field')::INTEGER"),
+  },
+  json_structure: {
+    reason: DEEP_JSON,
+    advice: "Use json_keys(value), json_type(value, '$.field') or FROM json_tree(value).",
+  },
+  json_group_structure: {
+    reason: DEEP_JSON,
+    advice: "Use SELECT DISTINCT unnest(json_keys(value)), and json_type(value, '$.field') for the types.",
+  },
+  json_contains: {
+    reason: DEEP_JSON,
+    advice:
+      "Use json_exists(value, '$.field'), json_extract(value, '$.field') = '1', or list_contains(json_extract_string(value, '$[*]'), 'x').",
+  },
+  json_merge_patch: {
+    reason: DEEP_JSON,
+    advice: "Build the object from its fields: json_object('field', json_extract(value, '$.field'), …).",
+  },
+  enum_range_boundary: {
+    reason: "it makes DuckDB fail inside",
+    advice: "Use enum_range(value) and list_slice of it.",
+  },
+  reservoir_quantile: {
+    reason: "it makes DuckDB fail inside",
+    advice: "Use approx_quantile(value, 0.5) or quantile_cont(value, 0.5).",
+  },
+  sum_no_overflow: { reason: "it makes DuckDB fail inside", advice: "Use sum(value)." },
+};
+
+function fields(example: string): string {
+  return `Take the fields out one by one, such as ${example}, or list their values with FROM json_each(value).`;
+}
+
+/** The refusal of a function that is refused because it fails; null for others. */
+export function refusalOfFunction(name: string): Refusal | null {
+  const folded = name.toLowerCase();
+  return Object.hasOwn(refusals, folded) ? refusals[folded]! : null;
+}

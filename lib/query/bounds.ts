@@ -1,0 +1,182 @@
+import { AgnesError, shown } from "../base/mod.ts";
+import { isAllowedFunction, type FunctionUse } from "../analytics/mod.ts";
+
+const ITEMS = "10,000,000 items";
+
+/**
+ * Functions that can take minutes or gigabytes in one call, which DuckDB neither interrupts nor counts as memory. For
+ * the connection of a query that uses one, a macro of the same name checks the arguments first.
+ */
+const bounds: Readonly<Record<string, readonly Bound[]>> = {
+  levenshtein: pairs(25_000_000),
+  editdist3: pairs(25_000_000),
+  // It keeps 8 bytes for every pair of characters.
+  damerau_levenshtein: pairs(4_000_000),
+  jaro_similarity: [...pairs(10_000_000_000), cutOff()],
+  jaro_winkler_similarity: [...pairs(10_000_000_000), cutOff()],
+  repeat: [
+    {
+      parameters: ["a", "n"],
+      isBeyond: "strlen(a::VARCHAR)::HUGEINT * n > 100000000 OR n > 100000000",
+      limit: "100,000,000 bytes",
+    },
+  ],
+  lpad: [{ parameters: ["a", "n", "c"], isBeyond: "n > 100000000", limit: "100,000,000 characters" }],
+  rpad: [{ parameters: ["a", "n", "c"], isBeyond: "n > 100000000", limit: "100,000,000 characters" }],
+  bitstring: [{ parameters: ["a", "n"], isBeyond: "n > 10000000", limit: "10,000,000 bits" }],
+  array_resize: resizes(),
+  list_resize: resizes(),
+  range: series(),
+  generate_series: series(),
+};
+
+interface Bound {
+  readonly parameters: readonly string[];
+  /** SQL; a null lets the call through. */
+  readonly isBeyond: string;
+  readonly limit: string;
+}
+
+/** Functions that look at every pair of characters. */
+function pairs(count: number): readonly Bound[] {
+  return [
+    {
+      parameters: ["a", "b"],
+      isBeyond: `strlen(a)::HUGEINT * strlen(b) > ${count}`,
+      limit: `${count.toLocaleString("en")} pairs of characters`,
+    },
+  ];
+}
+
+function cutOff(): Bound {
+  const [bound] = pairs(10_000_000_000);
+  return { ...bound!, parameters: ["a", "b", "c"] };
+}
+
+function resizes(): readonly Bound[] {
+  return [
+    { parameters: ["a", "n"], isBeyond: "n > 10000000", limit: ITEMS },
+    { parameters: ["a", "n", "v"], isBeyond: "n > 10000000", limit: ITEMS },
+  ];
+}
+
+/** Of whole numbers, and of moments by an interval. */
+function series(): readonly Bound[] {
+  const number = (name: string) => `TRY_CAST(${name}::VARCHAR AS DOUBLE)`;
+  const moment = (name: string) => `epoch(TRY_CAST(${name}::VARCHAR AS TIMESTAMP))`;
+  const step = "nullif(abs(epoch(TRY_CAST(c::VARCHAR AS INTERVAL))), 0)";
+  return [
+    { parameters: ["a"], isBeyond: `${number("a")} > 10000000`, limit: ITEMS },
+    { parameters: ["a", "b"], isBeyond: `${number("b")} - ${number("a")} > 10000000`, limit: ITEMS },
+    {
+      parameters: ["a", "b", "c"],
+      isBeyond:
+        `coalesce(abs(${number("b")} - ${number("a")}) / nullif(abs(${number("c")}), 0) > 10000000, ` +
+        `abs(${moment("b")} - ${moment("a")}) / ${step} > 10000000)`,
+      limit: ITEMS,
+    },
+  ];
+}
+
+/** Whether a function may be called, with a bound. */
+export function isBoundedFunction(name: string): boolean {
+  return Object.hasOwn(bounds, name.toLowerCase());
+}
+
+/** What is to be run on the connection before the query. */
+export function boundsOf(functions: readonly FunctionUse[]): readonly string[] {
+  const names = new Set(functions.map(({ name }) => name.toLowerCase()).filter(isBoundedFunction));
+  return [...names].map((name) => {
+    const overloads = bounds[name]!.map(({ parameters, isBeyond, limit }) => {
+      const list = parameters.join(", ");
+      const text = `${name} is limited to ${limit} here`;
+      return `(${list}) AS CASE WHEN ${isBeyond} THEN error('${text}') ELSE system.main."${name}"(${list}) END`;
+    });
+    return `CREATE OR REPLACE TEMP MACRO "${name}" ${overloads.join(", ")}`;
+  });
+}
+
+/** A macro writes its arguments twice or thrice, so that nesting multiplies the SQL. */
+const NESTING_MAX = 4;
+
+const BUILT_IN_SCHEMAS = new Set(["system", "main", "pg_catalog", "temp"]);
+
+const QUANTILES = new Set(["quantile", "quantile_cont", "quantile_disc"]);
+
+/** @throws `sql_not_allowed` for a call that would go round its bound, and for one that makes DuckDB fail inside */
+export function checkBounds(functions: readonly FunctionUse[]): void {
+  for (const use of functions) {
+    const { name, catalog, schema, arguments: given, isOrdered } = use;
+    const folded = name.toLowerCase();
+    checkNamedAggregate(use);
+    if (isBoundedFunction(folded)) {
+      if ([catalog, schema].some((part) => BUILT_IN_SCHEMAS.has(part.toLowerCase()))) {
+        refuse(`it calls ${shown(name)} of a schema`, `Write ${folded}(…) alone.`);
+      }
+      if (nesting(given) >= NESTING_MAX) {
+        refuse(
+          `it nests calls of ${shown(name)} and the like more than ${NESTING_MAX} deep`,
+          "Take the steps in a WITH … AS MATERIALIZED (…), one after the other.",
+        );
+      }
+    }
+    if (QUANTILES.has(folded) && isOrdered && !given.slice(-1).every(isPlainFraction)) {
+      refuse(
+        `${folded} takes its fraction in an order from an expression`,
+        "Write the fraction as a number, or as a list of numbers.",
+      );
+    }
+  }
+}
+
+/** They call the aggregate that a text names. */
+const NAMED_AGGREGATES = new Set([
+  "aggregate",
+  "array_aggr",
+  "array_aggregate",
+  "list_aggr",
+  "list_aggregate",
+]);
+
+function checkNamedAggregate({ name, catalog, schema, arguments: given }: FunctionUse): void {
+  if (!NAMED_AGGREGATES.has(name.toLowerCase())) return;
+  const advice = `Write ${name.toLowerCase()}(list, 'sum'), with the name of an aggregate as text.`;
+  const isQualified = catalog !== "" || schema !== "";
+  if ([catalog, schema].some((part) => BUILT_IN_SCHEMAS.has(part.toLowerCase()))) {
+    refuse(`it calls ${shown(name)} of a schema`, advice);
+  }
+  // `list.list_aggregate('sum')` has the list in front.
+  const node = given[isQualified ? 0 : 1] as Node | undefined;
+  const called = node?.["class"] === "CONSTANT" ? (node["value"] as { value?: unknown }).value : null;
+  if (typeof called !== "string") refuse(`${name} does not say which aggregate it calls`, advice);
+  if (!isAllowedFunction(called)) refuse(`${name} calls ${shown(called)}, which is not allowed`, advice);
+}
+
+type Node = Readonly<Record<string, unknown>>;
+
+/** How many bounded calls are in one another. */
+function nesting(value: unknown): number {
+  if (value === null || typeof value !== "object") return 0;
+  const inner = Object.values(value).reduce<number>((most, child) => Math.max(most, nesting(child)), 0);
+  const name = (value as Node)["function_name"];
+  return inner + (typeof name === "string" && isBoundedFunction(name) ? 1 : 0);
+}
+
+/** A fraction that is no null list: DuckDB reverses the list for `ORDER BY … DESC` before it looks whether it is one. */
+function isPlainFraction(value: unknown): boolean {
+  const node = value as Node;
+  if (node["class"] === "CONSTANT") return true;
+  const children = (node["children"] as readonly unknown[] | undefined) ?? [];
+  if (node["class"] === "FUNCTION") {
+    return PLAIN_FUNCTIONS.has(String(node["function_name"])) && children.every(isPlainFraction);
+  }
+  return (
+    node["class"] === "OPERATOR" && node["type"] === "ARRAY_CONSTRUCTOR" && children.every(isPlainFraction)
+  );
+}
+
+const PLAIN_FUNCTIONS = new Set(["+", "-", "*", "/", "list_value", "array_value"]);
+
+function refuse(reason: string, advice: string): never {
+  throw new AgnesError("sql_not_allowed", { reason, advice });
+}
