@@ -15,9 +15,13 @@ export function duckdbError(error: unknown, sql: string): AgnesError {
   const cause = isHidden ? new Error(reason) : error;
   // A value that SQL complains about, or a text of `error()`, can look like any of these.
   const isAboutValues = VALUE_KINDS.has(kind);
-  if (isAboutValues && !/\b(?:file|database)\b/i.test(text)) {
-    return new AgnesError("duckdb_failed", { operation, kind, reason }, { cause });
-  }
+  const statementError = () => {
+    const failed = new AgnesError("duckdb_failed", { operation, kind, reason }, { cause });
+    const index = errorPosition(text, sql);
+    if (index !== null) places.set(failed, { sql, index });
+    return failed;
+  };
+  if (isAboutValues && !/\b(?:file|database)\b/i.test(text)) return statementError();
   if (
     !isAboutValues &&
     /No space left on device|max_temp_directory_size|Disk quota exceeded|File too large/i.test(text)
@@ -34,10 +38,7 @@ export function duckdbError(error: unknown, sql: string): AgnesError {
   if (path !== null && UNREADABLE.test(text)) {
     return new AgnesError("file_unreadable", { path, reason }, { cause });
   }
-  const failed = new AgnesError("duckdb_failed", { operation, kind, reason }, { cause });
-  const index = errorPosition(text, sql);
-  if (index !== null) places.set(failed, { sql, index });
-  return failed;
+  return statementError();
 }
 
 /** A place in a statement that ran. */

@@ -3,12 +3,13 @@ import { parseType, printType, someType, type TypeField, type TypeTree } from ".
 
 /**
  * The types that Parquet, as DuckDB writes it, cannot hold exactly, and those that hold their values instead:
- * HUGEINT would become DOUBLE, TIMETZ would lose its zone, INTERVAL its microseconds and its sign.
+ * HUGEINT would become DOUBLE, TIMETZ would lose its zone, INTERVAL its microseconds and its sign; TIME_NS becomes text
+ * by itself.
  */
 const STORED: readonly (readonly [RegExp, string])[] = [
   [/^TIMESTAMP_M?S$/, "TIMESTAMP"],
   [/^HUGEINT$/, "DECIMAL(38,0)"],
-  [/^(UHUGEINT|BIGNUM|BIT|UUID|INTERVAL|TIME WITH TIME ZONE|TIMETZ|JSON|VARIANT)$/, "VARCHAR"],
+  [/^(UHUGEINT|BIGNUM|BIT|UUID|INTERVAL|TIME WITH TIME ZONE|TIMETZ|TIME_NS|JSON|VARIANT)$/, "VARCHAR"],
   [/^ENUM\b/, "VARCHAR"],
   [/^GEOMETRY\b/, "BLOB"],
 ];
@@ -17,7 +18,7 @@ const STORED: readonly (readonly [RegExp, string])[] = [
  * The type in which a part keeps the values of a DuckDB type, for every reader of Parquet; nested types too.
  *
  * Numbers of up to 38 digits are DECIMAL(38,0), so a HUGEINT beyond fails its statement; UHUGEINT, BIGNUM, BIT, UUID,
- * INTERVAL, TIMETZ and ENUM are their text, VARIANT and UNION the text of their JSON, GEOMETRY is its WKB, arrays of
+ * INTERVAL, TIMETZ, TIME_NS and ENUM are their text, VARIANT and UNION the text of their JSON, GEOMETRY is its WKB, arrays of
  * one length are lists. A type that is stored as it is comes back as `duckdbTypeOf` writes it.
  */
 export function storedType(type: string): string {
