@@ -4,6 +4,8 @@ import { abortError, AgnesError, isAgnesError, withTimeout, type Host } from "..
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import type { Connection, StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
+import type { PushedDown } from "./live/live-table.ts";
+import type { LiveStatement } from "./live/show-live.ts";
 import type { RemoteWay } from "./sandbox.ts";
 
 /** An answer whose rows come as they are read. */
@@ -28,12 +30,21 @@ export interface Receipt {
   /** Ids of the tables read. */
   readonly tables: readonly string[];
   /** Which way each remote table went. */
-  readonly remotes: readonly { readonly id: string; readonly way: RemoteWay }[];
+  readonly remotes: readonly RemoteReceipt[];
   readonly rows: number;
   readonly sizeBytes: number;
   /** Whether rows were left out because of a cap. */
   readonly truncated: boolean;
   readonly elapsedMs: number;
+}
+
+/** How one remote table was read. */
+export interface RemoteReceipt {
+  readonly id: string;
+  /** `attach`: by DuckDB itself; `live`: through the connector of its source. */
+  readonly way: RemoteWay;
+  /** What the connector of a live table was asked for; absent for the other way. */
+  readonly pushedDown?: PushedDown;
 }
 
 /** How fresh the tables of one extract are that were read. */
@@ -52,7 +63,9 @@ export interface Lease {
   readonly connection: Connection;
   readonly tables: readonly AnalyticsTable[];
   readonly generation: number | null;
-  readonly remotes: Receipt["remotes"];
+  readonly remotes: () => Receipt["remotes"];
+  /** Makes ready what a statement reads live; nothing when that is nothing. */
+  readonly showLive: (statement: LiveStatement) => Promise<void>;
   readonly release: () => Promise<void>;
 }
 
@@ -117,7 +130,7 @@ export async function answerOf(
       generation: run.tables.length === 0 ? null : run.generation,
       extracts: extractsOf(run.tables),
       tables: run.tables.map(tableId),
-      remotes: run.remotes,
+      remotes: run.remotes(),
       rows: totals.rows,
       sizeBytes: totals.sizeBytes,
       truncated: totals.truncated,

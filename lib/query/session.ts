@@ -12,8 +12,11 @@ import {
 } from "./catalog.ts";
 import { guardQuery, parseSelect } from "./guard.ts";
 import { askForPivots } from "./pivot.ts";
-import { answerOf, sqlError, type Lease, type QueryAnswer, type Run } from "./run.ts";
-import { Sandbox, type LiveResolver, type QueryServices } from "./sandbox.ts";
+import { answerOf, sqlError, type Lease, type QueryAnswer, type RemoteReceipt, type Run } from "./run.ts";
+import type { LiveResolver } from "./live/live-table.ts";
+import type { QueryDatabase } from "./live/query-database.ts";
+import { planLive } from "./live/show-live.ts";
+import { Sandbox, type QueryServices, type RemoteWay } from "./sandbox.ts";
 import { TableNames } from "./tables.ts";
 import { checkTypes, trustedTypeChecks } from "./types.ts";
 
@@ -97,9 +100,13 @@ export class QuerySession implements AsyncDisposable {
 
   /** The columns of a table, named as in SQL. @throws `table_unknown`, and what `runQuery` throws */
   async describeTable(name: string, access: Access = {}): Promise<TableDescription> {
-    const { connection, release, tables } = await this.#lease((names) => [names.find(name)], access);
+    const { connection, release, tables, showLive } = await this.#lease(
+      (names) => [names.find(name)],
+      access,
+    );
     try {
       const [table] = tables;
+      await showLive({ sql: null, schemaOnly: true, rowsMax: 0, signal: new AbortController().signal });
       return await describeTableIn(
         connection,
         table!,
@@ -124,14 +131,17 @@ export class QuerySession implements AsyncDisposable {
         reason: `${rows} is not a whole number`,
       });
     }
-    const prepare = async () => {
+    const prepare = async (signal: AbortSignal) => {
       const lease = await this.#lease((names) => [names.find(name)], options);
       const from = quotedTable(lease.tables[0]!);
       const sql =
         options.random === true
           ? `SELECT * FROM ${from} USING SAMPLE reservoir(${rows} ROWS)`
           : `SELECT * FROM ${from} LIMIT ${rows}`;
-      return { ...lease, sql };
+      return readyOrReleased(lease, async () => {
+        await lease.showLive({ sql, rowsMax: rows, signal });
+        return { ...lease, sql };
+      });
     };
     return answerOf(this.#services.host, options, prepare);
   }
@@ -160,15 +170,14 @@ export class QuerySession implements AsyncDisposable {
     const lease = await (tables.length === 0 && !isTrusted
       ? this.#leaseBare()
       : this.#lease((names) => (isTrusted ? names.resolveKnown(tables) : names.resolve(tables)), request));
-    try {
+    return readyOrReleased(lease, async () => {
       const { connection } = lease;
+      const rowsMax = (request.limits?.rows ?? Infinity) + 1;
+      await lease.showLive({ sql: pivots === null ? sql : null, rowsMax, signal });
       const whole =
         pivots === null ? sql : await askForPivots(connection, pivots.marked, pivots.pivots, signal);
       return { ...lease, sql: await checkTypes(lease, whole, typeChecks) };
-    } catch (error) {
-      await lease.release();
-      throw error;
-    }
+    });
   }
 
   /** Parsing needs any instance, and none of what is in it. */
@@ -187,7 +196,7 @@ export class QuerySession implements AsyncDisposable {
     return this.#exclusive(async () => {
       const sandbox = await this.#any();
       await sandbox.lock();
-      return leaseOf(sandbox, []);
+      return leaseOf(sandbox, [], this.#names(sandbox, {}));
     });
   }
 
@@ -195,7 +204,8 @@ export class QuerySession implements AsyncDisposable {
   async #lease(choose: (names: TableNames) => readonly AnalyticsTable[], access: Access): Promise<Lease> {
     return this.#exclusive(async () => {
       let sandbox = await this.#withAnalytics();
-      const tables = choose(this.#names(sandbox, access));
+      const names = this.#names(sandbox, access);
+      const tables = choose(names);
       if (sandbox.locked && !sandbox.serves(tables)) {
         const before = sandbox.openedIds();
         await this.#renew();
@@ -204,7 +214,7 @@ export class QuerySession implements AsyncDisposable {
       }
       await sandbox.openTables(tables);
       await sandbox.lock();
-      return leaseOf(sandbox, tables);
+      return leaseOf(sandbox, tables, names);
     });
   }
 
@@ -254,18 +264,47 @@ export class QuerySession implements AsyncDisposable {
 }
 
 /** A locked instance, held for one query. */
-async function leaseOf(sandbox: Sandbox, tables: readonly AnalyticsTable[]): Promise<Lease> {
+async function leaseOf(
+  sandbox: Sandbox,
+  tables: readonly AnalyticsTable[],
+  names: TableNames,
+): Promise<Lease> {
   const connection = await sandbox.connect();
+  let database: QueryDatabase | null = null;
   return {
     connection,
     tables,
     generation: sandbox.state?.generation ?? null,
-    remotes: tables.flatMap((table) => {
-      const way = sandbox.wayOf(table);
-      return way === null ? [] : [{ id: tableId(table), way }];
-    }),
+    remotes: () => tables.flatMap((table) => remoteReceipt(table, sandbox.wayOf(table), database)),
+    showLive: async (statement) => {
+      const live = await sandbox.liveTables(tables);
+      if (live.size === 0) return;
+      database = await planLive({ name: sandbox.newQueryName(), connection, names, tables, live }, statement);
+      await sandbox.showLive(connection, database);
+    },
     release: () => sandbox.release(connection),
   };
+}
+
+function remoteReceipt(
+  table: AnalyticsTable,
+  way: RemoteWay | null,
+  database: QueryDatabase | null,
+): readonly RemoteReceipt[] {
+  if (way === null) return [];
+  const id = tableId(table);
+  const pushedDown = database?.pushed.get(id);
+  return [{ id, way, ...(pushedDown === undefined ? {} : { pushedDown: { ...pushedDown } }) }];
+}
+
+/** Does the rest of what makes a query ready; when that fails, the connection is given back. */
+async function readyOrReleased<T>(lease: Lease, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await lease.release();
+    throw error;
+  }
 }
 
 /** Changes when the file is replaced; null when there is none. */

@@ -5,8 +5,8 @@ import * as arrow from "apache-arrow";
 
 import { AgnesError, createHost, type Host } from "../../lib/base/mod.ts";
 import { readRebuildReport, rebuildAnalytics } from "../../lib/analytics/mod.ts";
-import { openDatabase, type StreamSource } from "../../lib/duckdb/mod.ts";
-import { openQuerySession, type LiveResolver } from "../../lib/query/mod.ts";
+import { openDatabase } from "../../lib/duckdb/mod.ts";
+import { openQuerySession, type LiveResolver, type LiveTable } from "../../lib/query/mod.ts";
 import { temporaryData, writeExtract, type HandExtract } from "../analytics/extract-files.ts";
 import { rowsOf, testServices } from "./published.ts";
 
@@ -38,14 +38,15 @@ async function withRemote(extension = "duckdb") {
 }
 
 /** A connector's table as the extractor of live rows gives it. */
-function liveSource(opened: string[][] = []): StreamSource {
+function liveSource(opened: string[][] = []): LiveTable {
   const schema = new arrow.Schema([
     new arrow.Field("id", new arrow.Int64()),
     new arrow.Field("name", new arrow.Utf8()),
   ]);
   return {
     schema,
-    async *open(columns) {
+    narrow: (request) => request,
+    async *open({ columns }) {
       opened.push([...columns]);
       const data: Record<string, arrow.Vector> = {
         id: arrow.vectorFromArray([1n, 2n, 3n], new arrow.Int64()),
@@ -123,7 +124,8 @@ describe("a remote table", () => {
     expect(opened[0]).toEqual(["name"]);
     const answer = await session.runQuery({ sql: "FROM visits" });
     await answer.close();
-    expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", way: "live" }]);
+    const pushedDown = { columns: ["id", "name"], conditions: [], keys: [], limit: null, rows: 3 };
+    expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", way: "live", pushedDown }]);
   });
 
   test("is attached as soon as it can be, though its extract did not change", async () => {
@@ -153,7 +155,7 @@ describe("a remote table", () => {
   test("gives the source's own error when the connector fails in the middle", async () => {
     await using place = await withRemote();
     await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
-    const broken: StreamSource = {
+    const broken: LiveTable = {
       ...liveSource(),
       // oxlint-disable-next-line require-yield
       async *open() {
@@ -171,10 +173,10 @@ describe("a remote table", () => {
     await using place = await withRemote();
     await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
     let stopped = false;
-    const endless: StreamSource = {
+    const endless: LiveTable = {
       ...liveSource(),
       // oxlint-disable-next-line require-yield
-      async *open(_columns, signal) {
+      async *open(_request, signal) {
         await new Promise<void>((resolve) =>
           signal.addEventListener("abort", () => resolve(), { once: true }),
         );
