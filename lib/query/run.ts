@@ -167,8 +167,12 @@ async function* capped(
   totals: Totals,
   query: { readonly end: () => Promise<void>; readonly signal: AbortSignal },
 ): AsyncGenerator<arrow.RecordBatch, void, void> {
+  const rows = batches[Symbol.asyncIterator]();
   try {
-    for await (const batch of batches) {
+    for (;;) {
+      const step = await unlessAborted(rows.next(), query.signal);
+      if (step.done === true) return;
+      const batch = step.value;
       if (batch.numRows === 0) continue;
       const kept = keep(batch, limits, totals);
       if (kept.numRows > 0) {
@@ -183,7 +187,8 @@ async function* capped(
   } catch (error) {
     throw query.signal.aborted ? abortError(query.signal, "the query") : sqlError(error);
   } finally {
-    await query.end();
+    const ending = query.end();
+    if (!query.signal.aborted) await ending;
   }
 }
 

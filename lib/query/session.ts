@@ -1,4 +1,4 @@
-import { AgnesError, type Host } from "../base/mod.ts";
+import { AgnesError, atMost, type Host } from "../base/mod.ts";
 import { analyticsPath, tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import type { Connection } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
@@ -61,6 +61,8 @@ export interface QueryRequest extends Access {
 export function openQuerySession(services: QueryServices, options: SessionOptions): QuerySession {
   return new QuerySession(services, options);
 }
+
+const CLOSE_GRACE_MS = 500;
 
 /** See `openQuerySession`. */
 export class QuerySession implements AsyncDisposable {
@@ -146,12 +148,15 @@ export class QuerySession implements AsyncDisposable {
     return answerOf(this.#services.host, options, prepare);
   }
 
-  /** Stops what runs and closes. */
+  /** Stops what runs and closes. What DuckDB does not let be stopped is left to itself after half a second. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#last.catch(() => {});
-    await this.#sandbox?.close();
-    this.#sandbox = null;
+    const closing = async () => {
+      await this.#last.catch(() => {});
+      await this.#sandbox?.close();
+      this.#sandbox = null;
+    };
+    await atMost(closing(), CLOSE_GRACE_MS);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

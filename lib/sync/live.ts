@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import { AgnesError, type Host } from "../base/mod.ts";
+import { AgnesError, atMost, type Host } from "../base/mod.ts";
 import {
   duckdbTypeOf,
   openDatabase,
@@ -43,10 +43,11 @@ export function openLiveTables(
   tables: () => Promise<TableRegistry>,
 ): LiveTables {
   const opened = new Map<string, Promise<OpenedSource>>();
+  const closed = new AbortController();
   const open = (source: string) => {
     const known = opened.get(source);
     if (known !== undefined) return known;
-    const opening = openWithTables(services, source);
+    const opening = openWithTables(services, source, closed.signal);
     opened.set(source, opening);
     // A source that could not be reached may be reached the next time.
     opening.catch(() => opened.delete(source));
@@ -62,9 +63,13 @@ export function openLiveTables(
       return info === undefined ? null : liveTableOf(services, handle, info);
     },
     async [Symbol.asyncDispose]() {
-      const handles = await Promise.allSettled(opened.values());
+      const handles = [...opened.values()];
       opened.clear();
-      for (const one of handles) if (one.status === "fulfilled") await one.value.handle.close();
+      closed.abort(new AgnesError("aborted", { what: "reading a live table" }));
+      await atMost(
+        Promise.allSettled(handles.map(async (one) => (await one).handle.close())),
+        CLOSE_GRACE_MS,
+      );
     },
   };
 }
@@ -74,10 +79,18 @@ interface OpenedSource {
   readonly discovered: readonly TableInfo[];
 }
 
-async function openWithTables(services: Omit<SyncServices, "tables">, source: string): Promise<OpenedSource> {
-  const handle = await openSource(services, source);
+/** How long connectors may take to let go of what they hold. */
+const CLOSE_GRACE_MS = 500;
+
+async function openWithTables(
+  services: Omit<SyncServices, "tables">,
+  source: string,
+  signal: AbortSignal,
+): Promise<OpenedSource> {
+  const handle = await openSource(services, source, signal);
   try {
-    const discovered = handle.connector.discover === undefined ? [] : await discoverTables(handle);
+    const discovered =
+      handle.connector.discover === undefined ? [] : await discoverTables(handle, { signal });
     return { handle, discovered };
   } catch (error) {
     await handle.close();

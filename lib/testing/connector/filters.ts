@@ -30,6 +30,8 @@ export async function chooseFilters(
       sql: `${name} ${sign} ${literal}`,
     });
     chosen.push(one("eq", "="), one("ne", "<>"));
+    chosen.push({ filter: [{ column, operator: "is_null", values: [] }], sql: `${name} IS NULL` });
+    chosen.push({ filter: [{ column, operator: "is_not_null", values: [] }], sql: `${name} IS NOT NULL` });
     if (typeof value !== "boolean")
       chosen.push(one("gt", ">"), one("ge", ">="), one("lt", "<"), one("le", "<="));
   }
