@@ -27,7 +27,15 @@ export type { CatalogStorage } from "./catalog/mod.ts";
 export type { ExtractProgress, ExtractStats, TableStats } from "./extract/mod.ts";
 export type { QueryLimits } from "./kit/mod.ts";
 export type { PluginFailure, PluginImporter, PluginRegistry, SourceHandle } from "./plugins/mod.ts";
-export type { CatalogEntry, ColumnDescription, QueryAnswer, Receipt, TableDescription } from "./query/mod.ts";
+export type {
+  CatalogEntry,
+  ColumnDescription,
+  PushedDown,
+  QueryAnswer,
+  Receipt,
+  RemoteReceipt,
+  TableDescription,
+} from "./query/mod.ts";
 export type { RemoteTable, SourceReport, SyncOptions, SyncReport } from "./sync/mod.ts";
 export { isDue, nextDue, openTableRegistry, parseSchedule, TableRegistry } from "./tables/mod.ts";
 export type {

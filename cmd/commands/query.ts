@@ -58,11 +58,16 @@ export default command({
     const timeoutMs = wholeNumber(cli.name, "--timeout", args.timeout)! * 1000;
     const sql = await readSql(cli, args.sql);
     await using agnes = await openAgnes(cli);
-    const answer = await agnes.query(sql, {
-      signal: cli.signal,
-      limits: { timeoutMs, ...(rows === undefined ? {} : { rows }) },
-    });
-    await printAnswer(cli, answer, { format, ...(output === undefined ? {} : { output }) });
+    try {
+      const answer = await agnes.query(sql, {
+        signal: cli.signal,
+        limits: { timeoutMs, ...(rows === undefined ? {} : { rows }) },
+      });
+      await printAnswer(cli, answer, { format, ...(output === undefined ? {} : { output }) });
+    } catch (error) {
+      cli.endSoon(error);
+      throw error;
+    }
   },
 });
 

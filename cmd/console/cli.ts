@@ -1,5 +1,6 @@
 import { AgnesError, createLog, printable, redact, type Log } from "../../lib/base/mod.ts";
 import { painter, type Painter } from "./paint.ts";
+import { reportError } from "./report-error.ts";
 import { writeOut } from "./stdout.ts";
 
 /** What every command works with: its flags, where it prints, and the signal that stops it. */
@@ -27,9 +28,16 @@ export interface Cli extends AsyncDisposable {
   warn(text: string): void;
   /** Says that a part failed while the command goes on; never silent. */
   sayError(error: AgnesError, subject: string): void;
+  /**
+   * Ends the process by force, with this error, when it has not ended by itself within a second: DuckDB cannot be stopped
+   * inside one call, nor can a connector that does not listen.
+   */
+  endSoon(error: unknown): void;
   /** The log of the library, printed on stderr. */
   readonly log: Log;
 }
+
+const GRACE_MS = 1_000;
 
 interface Flags {
   readonly [name: string]: unknown;
@@ -41,7 +49,13 @@ export function openCli(name: string, flags: Flags): Cli {
   const stop = (signal: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143);
     if (!quiet) process.stderr.write("\nstopping; press Ctrl-C again to stop at once\n");
-    controller.abort(new AgnesError("aborted", { what: `\`${name}\`` }));
+    const error = new AgnesError("aborted", { what: `\`${name}\`` });
+    endSoon(error);
+    controller.abort(error);
+  };
+  let ending: ReturnType<typeof setTimeout> | undefined;
+  const endSoon = (error: unknown) => {
+    ending ??= setTimeout(() => process.exit(reportError(error, { json, verbose, color })), GRACE_MS);
   };
   // Talk that nobody listens to any more is no reason to stop.
   if (process.stderr.listenerCount("error") === 0) process.stderr.on("error", () => {});
@@ -67,9 +81,11 @@ export function openCli(name: string, flags: Flags): Cli {
       void process.stderr.write(
         `${talk.red("error")}  ${subject}: ${printable(redact(error.message))}\n${talk.dim(" hint")}  ${error.hint}\n${talk.dim(" code")}  ${error.code}\n`,
       ),
+    endSoon,
     log: stderrLog(verbose, quiet, talk),
     async [Symbol.asyncDispose]() {
       process.off("SIGINT", stop).off("SIGTERM", stop);
+      clearTimeout(ending);
     },
   };
 }

@@ -2,7 +2,7 @@ import { DataType, type Field } from "apache-arrow";
 
 import { throwIfAborted } from "../../lib/base/mod.ts";
 import { batchTexts, encodeResult, writeResult } from "../../lib/duckdb/mod.ts";
-import type { QueryAnswer } from "../../lib/query/mod.ts";
+import type { PushedDown, QueryAnswer } from "../../lib/query/mod.ts";
 import type { Cli } from "./cli.ts";
 import { durationText, plural } from "./figures.ts";
 import { splitCompression, writeOutput, writePieces } from "./output-file.ts";
@@ -59,12 +59,26 @@ function isNumeric({ type }: Field): boolean {
 }
 
 function sayReceipt(cli: Cli, answer: QueryAnswer, output: string | undefined): void {
-  const { rows, truncated, elapsedMs, extracts } = answer.receipt();
+  const { rows, truncated, elapsedMs, extracts, remotes } = answer.receipt();
   for (const { source, staleReason } of extracts) {
     if (staleReason !== null) cli.warn(`${source} is shown as it was before: ${staleReason}`);
+  }
+  for (const { id, pushedDown } of remotes) {
+    if (pushedDown !== undefined) cli.say(`${id} was read live: ${liveText(pushedDown)}`);
   }
   if (truncated) cli.warn(`these are only the first ${plural(rows, "row")}; --limit asks for more`);
   cli.say(
     `${plural(rows, "row")}, ${durationText(elapsedMs)}${output === undefined ? "" : `, in ${output}`}`,
   );
+}
+
+/** What a connector was asked for, in few words. */
+function liveText({ columns, conditions, keys, limit, rows }: PushedDown): string {
+  return [
+    plural(rows, "row"),
+    plural(columns.length, "column"),
+    ...conditions,
+    ...keys.map(({ column, values }) => `${plural(values, "key")} of ${column}`),
+    ...(limit === null ? [] : [`limit ${limit}`]),
+  ].join(", ");
 }

@@ -97,6 +97,8 @@ export const databaseNames = {
   analytics: "agnes:analytics",
   /** Holds the views of remote tables while a session lasts. */
   session: "agnes:session",
+  /** Holds what one query shows of live tables. */
+  query: (number: number): string => `agnes:query:${number}`,
   extract: (source: string): string => `agnes:extract:${source}`,
   remote: (source: string, alias: string): string => `agnes:remote:${source}:${alias}`,
 } as const;

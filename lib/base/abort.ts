@@ -35,3 +35,14 @@ export function withTimeout(
     },
   };
 }
+
+/** Waits for work at most so long. What it fails with later is of no interest any more. */
+export async function atMost(work: Promise<unknown>, durationMs: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<void>((resolve) => (timer = setTimeout(resolve, durationMs)));
+  try {
+    await Promise.race([work, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

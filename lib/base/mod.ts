@@ -1,4 +1,4 @@
-export { abortError, throwIfAborted, withTimeout } from "./abort.ts";
+export { abortError, atMost, throwIfAborted, withTimeout } from "./abort.ts";
 export { checkAgainst } from "./check.ts";
 export { eachOf } from "./concurrency.ts";
 export {

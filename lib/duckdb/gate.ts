@@ -2,14 +2,21 @@ import { availableParallelism } from "node:os";
 
 import { abortError } from "../base/mod.ts";
 
+/** DuckDB cannot be stopped inside one call: whoever comes next does not wait for that any longer. */
+const LOST_MS = 1_000;
+
 /** Lets a bounded number in at a time, first come first served. */
 export class Gate {
   readonly capacity: number;
   #inside = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(capacity: number) {
+  readonly #lostMs: number;
+
+  /** @param lostMs how long after its abort work may still hold its place */
+  constructor(capacity: number, lostMs: number = LOST_MS) {
     this.capacity = capacity;
+    this.#lostMs = lostMs;
   }
 
   async #enter(signal: AbortSignal | undefined, what: string): Promise<void> {
@@ -41,16 +48,26 @@ export class Gate {
   /** A place inside, taken and given back as often as its holder needs. */
   place(what: string): Place {
     let held = false;
+    let forget = () => {};
+    const give = () => {
+      forget();
+      if (!held) return;
+      held = false;
+      this.#leave();
+    };
     return {
+      give,
       take: async (signal) => {
         if (held) return;
         await this.#enter(signal, what);
         held = true;
-      },
-      give: () => {
-        if (!held) return;
-        held = false;
-        this.#leave();
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        const lose = () => (timer = setTimeout(give, this.#lostMs)).unref();
+        signal?.addEventListener("abort", lose, { once: true });
+        forget = () => {
+          clearTimeout(timer);
+          signal?.removeEventListener("abort", lose);
+        };
       },
     };
   }

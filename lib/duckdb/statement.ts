@@ -51,9 +51,15 @@ export async function runStatements<T>(
       if (count === 0)
         throw new Error(native.extract_statements_error(statements) || "there is no statement");
       for (let index = 0; index < count - 1; index++) {
-        await runOne(running, { sql, statements, index }, place, {}, async () => {});
+        await runOne(running, { sql, statements, index, isAlone: false }, place, {}, async () => {});
       }
-      return runOne(running, { sql, statements, index: count - 1 }, place, options, use);
+      return runOne(
+        running,
+        { sql, statements, index: count - 1, isAlone: count === 1 },
+        place,
+        options,
+        use,
+      );
     });
   } catch (error) {
     if (error instanceof SourceFailure) throw error.cause;
@@ -68,13 +74,14 @@ interface Extracted {
   readonly sql: string;
   readonly statements: native.ExtractedStatements;
   readonly index: number;
+  readonly isAlone: boolean;
 }
 
 type RunOptions = StatementOptions & { readonly streaming?: boolean };
 
 async function runOne<T>(
   running: Running,
-  { sql, statements, index }: Extracted,
+  { sql, statements, index, isAlone }: Extracted,
   place: Place,
   options: RunOptions,
   use: (result: native.Result) => Promise<T>,
@@ -98,7 +105,12 @@ async function runOne<T>(
     const reason = "a statement that reads a live source takes none; write the values into it";
     throw new AgnesError("invalid_input", { what: "the list of parameters", reason });
   }
+  if (!isAlone) {
+    const reason = "a statement that reads a live source stands alone";
+    throw new AgnesError("invalid_input", { what: "the list of statements", reason });
+  }
   return inTransaction(connection, place, async () => {
+    await refuseRebinding(running, sql);
     const fed = running.newFeed();
     const extracted = await native.extract_statements(connection, sql);
     const again = await native.prepare_extracted_statement(connection, extracted.extracted_statements, index);
@@ -108,6 +120,29 @@ async function runOne<T>(
       native.destroy_prepare_sync(again);
     }
   });
+}
+
+/**
+ * Refuses a statement that DuckDB would bind again when it is run. `runFed` starts statements on the JavaScript thread,
+ * which could then not answer the binding of the source: the event loop would stop for ever.
+ *
+ * DuckDB binds again what reads files, or databases of other kinds, beside the source. `EXPLAIN` is treated as what it
+ * explains, and runs on the pool, where binding twice does no harm.
+ *
+ * @throws `internal`
+ */
+async function refuseRebinding({ connection, newFeed }: Running, sql: string): Promise<void> {
+  const feed = newFeed();
+  const prepared = await native.prepare(connection, `EXPLAIN ${sql}`);
+  try {
+    const once = feed.bound;
+    await native.execute_prepared(prepared);
+    if (feed.bound === once) return;
+  } finally {
+    native.destroy_prepare_sync(prepared);
+  }
+  const what = `${excerpt(sql)} reads a live source beside files; its rows must be put into a table first`;
+  throw new AgnesError("internal", { what });
 }
 
 /**

@@ -161,10 +161,13 @@ export interface ReadEnd {
 /** A value to compare a column with. */
 export type FilterValue = string | number | bigint | boolean | Date;
 
-/** One condition; several are ANDed. `eq` and `ne` with several values mean "one of" and "none of". */
+/**
+ * One condition; several are ANDed. `eq` and `ne` with several values mean "one of" and "none of"; `is_null` and
+ * `is_not_null` have no values. No other condition holds for a null. Texts are compared by their bytes.
+ */
 export interface Filter {
   readonly column: string;
-  readonly operator: "eq" | "ne" | "gt" | "ge" | "lt" | "le";
+  readonly operator: "eq" | "ne" | "gt" | "ge" | "lt" | "le" | "is_null" | "is_not_null";
   readonly values: readonly FilterValue[];
 }
 
@@ -188,8 +191,13 @@ export interface Cursor {
 export interface ReadOptions {
   /** The columns wanted, in this order. Default: all. */
   readonly columns?: readonly string[];
-  /** Conditions, ANDed. */
+  /**
+   * Conditions, ANDed. Rows that do not meet them may be yielded, since they are filtered again; rows that do must not be
+   * left out. Of a live table these are the conditions of the query, and up to 10,000 values of a join key.
+   */
   readonly filter?: readonly Filter[];
+  /** No more rows are wanted, whichever they are; more may be yielded. Only without `filter`. Default: all rows. */
+  readonly limit?: number;
   /** Only rows from the value on are wanted; `Cursor.inclusive` says which exactly. Yield those and no others. */
   readonly cursor?: Cursor;
   /** What the last published read returned as `ReadEnd.state`; absent on a full read. */

@@ -1,6 +1,6 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import type { Batch, Deletions, JsonValue, ReadEnd, ReadOptions, Row } from "./batch.ts";
+import type { Batch, Deletions, Filter, JsonValue, ReadEnd, ReadOptions, Row } from "./batch.ts";
 import type { RemoteAttachInfo } from "./remote.ts";
 import type { TableInfo } from "./table.ts";
 
@@ -42,6 +42,16 @@ export interface QueryLimits {
 export interface SourceAnswer {
   readonly schema: Schema;
   readonly batches: AsyncIterable<Batch>;
+}
+
+/** What is wanted of a live table; see `selectSql`. */
+export interface SelectRequest {
+  /** At least one. */
+  readonly columns: readonly string[];
+  /** Conditions, ANDed; may be empty. */
+  readonly filter: readonly Filter[];
+  /** No more rows are wanted, of those that meet the whole filter. Default: all. */
+  readonly limit?: number;
 }
 
 /** What a query would cost; absent figures are unknown. */
@@ -129,6 +139,12 @@ export interface CapabilityMethods {
     ): Promise<SourceAnswer>;
     /** What the SQL would cost, without running it. */
     estimate?(sql: string, options: { readonly signal: AbortSignal }): Promise<QueryEstimate>;
+    /**
+     * The SELECT of a live table's rows, in the SQL of the source. It may give rows that the filter does not want, and
+     * must leave out none that it wants. Default: standard SQL over `TableInfo.remotePath`, with those conditions that
+     * engines agree on.
+     */
+    selectSql?(table: TableInfo, wanted: SelectRequest): string;
   };
   metadata: {
     /** Statistics of tables without reading them; a table the source does not know is left out. */
@@ -195,5 +211,5 @@ export const capabilityMethods: { readonly [C in Capability]: readonly (keyof An
 
 /** Methods that belong to a capability but may be left out. */
 export const optionalMethods: { readonly [C in Capability]?: readonly (keyof AnyConnector)[] } = {
-  query: ["estimate"],
+  query: ["estimate", "selectSql"],
 };

@@ -32,6 +32,7 @@ export type {
   PushRequest,
   QueryEstimate,
   QueryLimits,
+  SelectRequest,
   SourceAnswer,
   TableMetadata,
   WriteOptions,
@@ -86,5 +87,6 @@ export type {
 } from "./http/mod.ts";
 export { createRowBuilder } from "./rows/mod.ts";
 export type { RowBuilder, RowBuilderOptions, RowReject } from "./rows/mod.ts";
+export { filterToSql, toSelectSql } from "./sql.ts";
 export { table } from "./table.ts";
 export type { TableInfo, TableOptions } from "./table.ts";

@@ -112,7 +112,10 @@ function guardedStream(connector: AnyConnector, origin: Origin): Pick<AnyConnect
   };
 }
 
-function guardedQuery(connector: AnyConnector, origin: Origin): Pick<AnyConnector, "query" | "estimate"> {
+function guardedQuery(
+  connector: AnyConnector,
+  origin: Origin,
+): Pick<AnyConnector, "query" | "estimate" | "selectSql"> {
   return {
     ...(connector.query && {
       query: async (sql, options) => {
@@ -126,6 +129,10 @@ function guardedQuery(connector: AnyConnector, origin: Origin): Pick<AnyConnecto
         );
         return { ...answer, batches };
       },
+    }),
+    ...(connector.selectSql && {
+      selectSql: (table, wanted) =>
+        now(() => connector.selectSql!(table, wanted), origin, { operation: "selectSql", table: table.name }),
     }),
     ...(connector.estimate && {
       estimate: (sql, options) =>

@@ -1,7 +1,8 @@
 export type { CatalogEntry, ColumnDescription, TableDescription } from "./catalog.ts";
 export { guardQuery, SQL_LENGTH_MAX, type GuardedQuery } from "./guard.ts";
-export type { ExtractReceipt, QueryAnswer, Receipt } from "./run.ts";
-export type { LiveResolver, QueryServices, RemoteWay } from "./sandbox.ts";
+export type { ExtractReceipt, QueryAnswer, Receipt, RemoteReceipt } from "./run.ts";
+export type { LiveRequest, LiveResolver, LiveTable, PushedDown } from "./live/live-table.ts";
+export type { QueryServices, RemoteWay } from "./sandbox.ts";
 export {
   openQuerySession,
   QuerySession,

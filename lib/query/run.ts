@@ -4,6 +4,8 @@ import { abortError, withTimeout, type Host } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { jsonRowSizes, type Connection, type StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
+import type { PushedDown } from "./live/live-table.ts";
+import type { LiveStatement } from "./live/show-live.ts";
 import type { RemoteWay } from "./sandbox.ts";
 
 /** An answer whose rows come as they are read. */
@@ -28,13 +30,22 @@ export interface Receipt {
   /** Ids of the tables read. */
   readonly tables: readonly string[];
   /** Which way each remote table went. */
-  readonly remotes: readonly { readonly id: string; readonly way: RemoteWay }[];
+  readonly remotes: readonly RemoteReceipt[];
   readonly rows: number;
   /** Of the rows as lines of JSON when the bytes were limited, else as Arrow has them in memory. */
   readonly sizeBytes: number;
   /** Whether rows were left out because of a cap. */
   readonly truncated: boolean;
   readonly elapsedMs: number;
+}
+
+/** How one remote table was read. */
+export interface RemoteReceipt {
+  readonly id: string;
+  /** `attach`: by DuckDB itself; `live`: through the connector of its source. */
+  readonly way: RemoteWay;
+  /** What the connector of a live table was asked for; absent for the other way. */
+  readonly pushedDown?: PushedDown;
 }
 
 /** How fresh the tables of one extract are that were read. */
@@ -53,9 +64,11 @@ export interface Lease {
   readonly connection: Connection;
   readonly tables: readonly AnalyticsTable[];
   readonly generation: number | null;
-  readonly remotes: Receipt["remotes"];
   /** The values that no message may show. */
   readonly secrets: ReadonlySet<string>;
+  readonly remotes: () => Receipt["remotes"];
+  /** Makes ready what a statement reads live; nothing when that is nothing. */
+  readonly showLive: (statement: LiveStatement) => Promise<void>;
   readonly release: () => Promise<void>;
 }
 
@@ -123,7 +136,7 @@ export async function answerOf(
       generation: tables.length === 0 ? null : generation,
       extracts: extractsOf(tables),
       tables: tables.map(tableId),
-      remotes,
+      remotes: remotes(),
       rows: totals.rows,
       sizeBytes: totals.sizeBytes,
       truncated: totals.truncated,
@@ -161,8 +174,12 @@ async function* capped(
   query: Pick<RunOptions, "failure"> &
     Pick<Lease, "secrets"> & { readonly end: () => Promise<void>; readonly signal: AbortSignal },
 ): AsyncGenerator<arrow.RecordBatch, void, void> {
+  const rows = batches[Symbol.asyncIterator]();
   try {
-    for await (const batch of batches) {
+    for (;;) {
+      const step = await unlessAborted(rows.next(), query.signal);
+      if (step.done === true) return;
+      const batch = step.value;
       if (batch.numRows === 0) continue;
       const { kept, sizeBytes } = keep(batch, names, limits, totals);
       if (kept.numRows > 0) {
@@ -178,7 +195,8 @@ async function* capped(
     const { failure, secrets, signal } = query;
     throw signal.aborted ? abortError(signal, "the query") : failure(error, secrets);
   } finally {
-    await query.end();
+    const ending = query.end();
+    if (!query.signal.aborted) await ending;
   }
 }
 

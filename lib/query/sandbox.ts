@@ -17,14 +17,14 @@ import {
 } from "../analytics/mod.ts";
 import {
   openDatabase,
-  openStream,
   quoteIdentifier,
   quoteLiteral,
   type Connection,
   type Database,
   type DuckDBLimits,
-  type StreamSource,
 } from "../duckdb/mod.ts";
+import type { LiveResolver, LiveTable } from "./live/live-table.ts";
+import type { QueryDatabase } from "./live/query-database.ts";
 
 /** What a session works with. */
 export interface QueryServices {
@@ -34,12 +34,6 @@ export interface QueryServices {
   /** The DuckDB extensions that loaded plugins name. Default: none. */
   readonly extensions?: readonly NamedExtension[];
 }
-
-/** Gives the rows of a remote table through the connector of its source; null when the connector cannot. */
-export type LiveResolver = (table: {
-  readonly source: string;
-  readonly name: string;
-}) => Promise<StreamSource | null>;
 
 /**
  * One DuckDB instance that SQL of users runs in. First it attaches, read-only, what its queries need; then it is
@@ -55,9 +49,15 @@ export class Sandbox {
   readonly #ways = new Map<string, RemoteWay>();
   readonly #attached = new Set<string>();
   readonly #secrets = new Set<string>();
+  /** Why tables are live, and what their connectors give, by id. */
+  readonly #liveReasons = new Map<string, string>();
+  readonly #liveTables = new Map<string, Promise<LiveTable | null>>();
+  readonly #queryDatabases = new Map<Connection, QueryDatabase>();
+  #queries = 0;
   #locked = false;
   #users = 0;
   #retired = false;
+  #closed = false;
   /** What `analytics.duckdb` said when it was attached; null before. */
   state: AnalyticsState | null = null;
   /** Tells one published file from the next; null while none is attached. */
@@ -167,6 +167,46 @@ export class Sandbox {
     return table.way === "remote" ? (this.#ways.get(tableId(table)) ?? null) : null;
   }
 
+  /** Those of some tables that are read through their connectors, by id. @throws `remote_unavailable` */
+  async liveTables(tables: readonly AnalyticsTable[]): Promise<ReadonlyMap<string, LiveTable>> {
+    const live = tables.filter((table) => this.wayOf(table) === "live");
+    return new Map(
+      await Promise.all(live.map(async (table) => [tableId(table), await this.#liveTable(table)] as const)),
+    );
+  }
+
+  /** What the connector of a table gives; null when it cannot. */
+  #askLive(table: AnalyticsTable): Promise<LiveTable | null> {
+    const id = tableId(table);
+    const asked = this.#liveTables.get(id) ?? (async () => (await this.#live?.(table)) ?? null)();
+    this.#liveTables.set(id, asked);
+    // A source that could not be reached may be reached the next time.
+    return asked.catch((error: unknown) => {
+      this.#liveTables.delete(id);
+      throw error;
+    });
+  }
+
+  async #liveTable(table: AnalyticsTable): Promise<LiveTable> {
+    const id = tableId(table);
+    const found = await this.#askLive(table);
+    if (found !== null) return found;
+    const reason = `${this.#liveReasons.get(id)}; and its connector cannot be asked instead`;
+    throw new AgnesError("remote_unavailable", { table: id, reason });
+  }
+
+  /** A name that the database of one query can have. */
+  newQueryName(): string {
+    this.#queries += 1;
+    return databaseNames.query(this.#queries);
+  }
+
+  /** Fills the database of a query, which goes with its connection. */
+  async showLive(connection: Connection, database: QueryDatabase): Promise<void> {
+    this.#queryDatabases.set(connection, database);
+    await database.fill();
+  }
+
   /** From here on nothing can be attached, and no file be read but parts. */
   async lock(): Promise<void> {
     if (this.#locked) return;
@@ -198,7 +238,17 @@ export class Sandbox {
 
   async release(connection: Connection): Promise<void> {
     await connection.close();
+    await this.#dropQueryDatabase(connection);
     await this.#leave();
+  }
+
+  async #dropQueryDatabase(connection: Connection): Promise<void> {
+    const database = this.#queryDatabases.get(connection);
+    if (database === undefined) return;
+    this.#queryDatabases.delete(connection);
+    database.close();
+    if (!this.#closed)
+      await this.#connection.run(`DETACH DATABASE IF EXISTS ${quoteIdentifier(database.name)}`);
   }
 
   /** Closes as soon as no query uses it. */
@@ -210,6 +260,7 @@ export class Sandbox {
   /** Closes now; what still runs is stopped. */
   async close(): Promise<void> {
     this.#retired = true;
+    this.#closed = true;
     await this.#database.close();
   }
 
@@ -231,22 +282,15 @@ export class Sandbox {
     const known = this.#databaseOf(table)?.refusal ?? null;
     const first = known ?? (await this.#showAttached(table));
     if (first === null) return "attach";
-    const live = (await this.#live?.(table)) ?? null;
-    if (live !== null) {
-      this.#services.log.debug("a remote table is read through its connector", {
-        table: tableId(table),
-        reason: first,
-      });
-      await this.#show(table, `SELECT * FROM ${openStream(this.#database, live).relation}`);
-      return "live";
-    }
+    this.#liveReasons.set(tableId(table), first);
     // What kept a rebuild from attaching it may have passed.
-    const second = known === null ? first : await this.#showAttached(table);
-    if (second === null) return "attach";
-    throw new AgnesError("remote_unavailable", {
+    const isLive = known === null || (await this.#askLive(table)) !== null;
+    if (!isLive && (await this.#showAttached(table)) === null) return "attach";
+    this.#services.log.debug("a remote table is read through its connector", {
       table: tableId(table),
-      reason: `${second}; and its connector cannot be asked instead`,
+      reason: first,
     });
+    return "live";
   }
 
   #databaseOf({ source, remote }: AnalyticsTable): RemoteDatabase | undefined {

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 
-import { AgnesError, isAgnesError, type Host } from "../base/mod.ts";
-import { analyticsPath, renderSql, tableId, type AnalyticsTable } from "../analytics/mod.ts";
+import { AgnesError, atMost, isAgnesError, type Host } from "../base/mod.ts";
+import { analyticsPath, renderSql, type AnalyticsTable } from "../analytics/mod.ts";
 import { quoteLiteral, type Connection } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
 import { dataPaths } from "../workspace/mod.ts";
@@ -16,9 +16,11 @@ import { planOf } from "./explain.ts";
 import { isFatal, queryFailure } from "./failure.ts";
 import { guardQuery, parseSelect, type GuardedQuery } from "./guard.ts";
 import { withListings } from "./listings.ts";
+import { leaseOf, readyOrReleased } from "./lease.ts";
+import type { LiveResolver } from "./live/live-table.ts";
 import { askForPivots, type Pivot } from "./pivot.ts";
 import { answerOf, type Lease, type QueryAnswer, type Run } from "./run.ts";
-import { Sandbox, type LiveResolver, type QueryServices } from "./sandbox.ts";
+import { Sandbox, type QueryServices } from "./sandbox.ts";
 import { TableNames } from "./tables.ts";
 import { checkTypes, trustedTypeChecks } from "./types.ts";
 
@@ -63,6 +65,8 @@ export interface QueryRequest extends Access {
 export function openQuerySession(services: QueryServices, options: SessionOptions): QuerySession {
   return new QuerySession(services, options);
 }
+
+const CLOSE_GRACE_MS = 500;
 
 /** See `openQuerySession`. */
 export class QuerySession implements AsyncDisposable {
@@ -114,9 +118,13 @@ export class QuerySession implements AsyncDisposable {
 
   /** The columns of a table, named as in SQL. @throws `table_unknown`, and what `runQuery` throws */
   async describeTable(name: string, access: Access = {}): Promise<TableDescription> {
-    const { connection, release, secrets, tables } = await this.#lease((names) => [names.find(name)], access);
+    const { connection, release, secrets, showLive, tables } = await this.#lease(
+      (names) => [names.find(name)],
+      access,
+    );
     try {
       const [table] = tables;
+      await showLive({ sql: null, schemaOnly: true, rowsMax: 0, signal: new AbortController().signal });
       return await describeTableIn(
         connection,
         table!,
@@ -141,24 +149,30 @@ export class QuerySession implements AsyncDisposable {
         reason: `${rows} is not a whole number`,
       });
     }
-    const prepare = async () => {
+    const prepare = async (signal: AbortSignal) => {
       const lease = await this.#lease((names) => [names.find(name)], options);
       const from = quotedTable(lease.tables[0]!);
       const sql =
         options.random === true
           ? `SELECT * FROM ${from} USING SAMPLE reservoir(${rows} ROWS)`
           : `SELECT * FROM ${from} LIMIT ${rows}`;
-      return { ...lease, sql };
+      return readyOrReleased(lease, async () => {
+        await lease.showLive({ sql, rowsMax: rows, signal });
+        return { ...lease, sql };
+      });
     };
     return answerOf(this.#services.host, { ...options, failure: this.#failureFor(options) }, prepare);
   }
 
-  /** Stops what runs and closes. */
+  /** Stops what runs and closes. What DuckDB does not let be stopped is left to itself after half a second. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#last.catch(() => {});
-    await this.#sandbox?.close();
-    this.#sandbox = null;
+    const closing = async () => {
+      await this.#last.catch(() => {});
+      await this.#sandbox?.close();
+      this.#sandbox = null;
+    };
+    await atMost(closing(), CLOSE_GRACE_MS);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -180,13 +194,17 @@ export class QuerySession implements AsyncDisposable {
     const lease = await (tables.length === 0 && !isTrusted && !query.hasListings
       ? this.#leaseBare()
       : this.#lease(choose, request));
-    try {
+    return readyOrReleased(lease, async () => {
+      const { hasListings, isExplained, pivots } = query;
+      await lease.showLive({
+        sql: pivots === null && !hasListings && !isExplained ? query.sql : null,
+        schemaOnly: isExplained,
+        rowsMax: (request.limits?.rows ?? Infinity) + 1,
+        signal,
+      });
       const isRestricted = (request.granted ?? null) !== null;
       return { ...lease, sql: await this.#finish(lease, query, { granted, isRestricted, signal }) };
-    } catch (error) {
-      await lease.release();
-      throw error;
-    }
+    });
   }
 
   /** The SQL to run, with everything in it that only the tables and their data tell. */
@@ -254,7 +272,7 @@ export class QuerySession implements AsyncDisposable {
     return this.#exclusive(async () => {
       const sandbox = await this.#any();
       await sandbox.lock();
-      return leaseOf(sandbox, []);
+      return leaseOf(sandbox, [], this.#names(sandbox, {}));
     });
   }
 
@@ -262,7 +280,8 @@ export class QuerySession implements AsyncDisposable {
   async #lease(choose: (names: TableNames) => readonly AnalyticsTable[], access: Access): Promise<Lease> {
     return this.#exclusive(async () => {
       let sandbox = await this.#withAnalytics();
-      const tables = choose(this.#names(sandbox, access));
+      const names = this.#names(sandbox, access);
+      const tables = choose(names);
       if (sandbox.locked && !sandbox.serves(tables)) {
         const before = sandbox.openedIds();
         await this.#renew();
@@ -271,7 +290,7 @@ export class QuerySession implements AsyncDisposable {
       }
       await sandbox.openTables(tables);
       await sandbox.lock();
-      return leaseOf(sandbox, tables);
+      return leaseOf(sandbox, tables, names);
     });
   }
 
@@ -337,22 +356,6 @@ async function trustedQuery(connection: Connection, sql: string): Promise<Guarde
     hasListings: false,
     bounds: [],
     typeChecks: trustedTypeChecks(facts),
-  };
-}
-
-/** A locked instance, held for one query. */
-async function leaseOf(sandbox: Sandbox, tables: readonly AnalyticsTable[]): Promise<Lease> {
-  const connection = await sandbox.connect();
-  return {
-    connection,
-    tables,
-    generation: sandbox.state?.generation ?? null,
-    secrets: sandbox.secrets,
-    remotes: tables.flatMap((table) => {
-      const way = sandbox.wayOf(table);
-      return way === null ? [] : [{ id: tableId(table), way }];
-    }),
-    release: () => sandbox.release(connection),
   };
 }
 

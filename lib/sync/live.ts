@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import { AgnesError, type Host } from "../base/mod.ts";
+import { AgnesError, atMost, type Host } from "../base/mod.ts";
 import {
   duckdbTypeOf,
   openDatabase,
@@ -13,18 +13,22 @@ import {
   readingOf,
   spoolBytes,
   type DuckDBLimits,
-  type StreamSource,
 } from "../duckdb/mod.ts";
 import {
   createRowBuilder,
   isDeletions,
   isFileChunk,
   isRows,
+  toSelectSql,
+  type Batch,
+  type Capability,
+  type Deletions,
   type FileChunk,
+  type Filter,
   type TableInfo,
 } from "../kit/mod.ts";
 import { discoverTables, type SourceHandle } from "../plugins/mod.ts";
-import type { LiveResolver } from "../query/mod.ts";
+import type { LiveRequest, LiveResolver, LiveTable } from "../query/mod.ts";
 import { sourceTableOf, type TableRegistry } from "../tables/mod.ts";
 import { openSource, type SyncServices } from "./source.ts";
 
@@ -39,10 +43,11 @@ export function openLiveTables(
   tables: () => Promise<TableRegistry>,
 ): LiveTables {
   const opened = new Map<string, Promise<OpenedSource>>();
+  const closed = new AbortController();
   const open = (source: string) => {
     const known = opened.get(source);
     if (known !== undefined) return known;
-    const opening = openWithTables(services, source);
+    const opening = openWithTables(services, source, closed.signal);
     opened.set(source, opening);
     // A source that could not be reached may be reached the next time.
     opening.catch(() => opened.delete(source));
@@ -54,14 +59,17 @@ export function openLiveTables(
       if (record === null || !Object.hasOwn(services.workspace.config.sources, source)) return null;
       const { handle, discovered } = await open(source);
       const info = sourceTableOf(record, discovered);
-      if (info === undefined || handle.connector.read === undefined) return null;
-      if (info.problem !== undefined) throw info.problem;
-      return streamOf(services, handle, info);
+      if (info?.problem !== undefined) throw info.problem;
+      return info === undefined ? null : liveTableOf(services, handle, info);
     },
     async [Symbol.asyncDispose]() {
-      const handles = await Promise.allSettled(opened.values());
+      const handles = [...opened.values()];
       opened.clear();
-      for (const one of handles) if (one.status === "fulfilled") await one.value.handle.close();
+      closed.abort(new AgnesError("aborted", { what: "reading a live table" }));
+      await atMost(
+        Promise.allSettled(handles.map(async (one) => (await one).handle.close())),
+        CLOSE_GRACE_MS,
+      );
     },
   };
 }
@@ -71,10 +79,18 @@ interface OpenedSource {
   readonly discovered: readonly TableInfo[];
 }
 
-async function openWithTables(services: Omit<SyncServices, "tables">, source: string): Promise<OpenedSource> {
-  const handle = await openSource(services, source);
+/** How long connectors may take to let go of what they hold. */
+const CLOSE_GRACE_MS = 500;
+
+async function openWithTables(
+  services: Omit<SyncServices, "tables">,
+  source: string,
+  signal: AbortSignal,
+): Promise<OpenedSource> {
+  const handle = await openSource(services, source, signal);
   try {
-    const discovered = handle.connector.discover === undefined ? [] : await discoverTables(handle);
+    const discovered =
+      handle.connector.discover === undefined ? [] : await discoverTables(handle, { signal });
     return { handle, discovered };
   } catch (error) {
     await handle.close();
@@ -84,35 +100,97 @@ async function openWithTables(services: Omit<SyncServices, "tables">, source: st
 
 const BATCH_ROWS = 8192;
 
-function streamOf(
-  services: { readonly host: Host; readonly limits: DuckDBLimits },
-  handle: SourceHandle,
-  info: TableInfo,
-): StreamSource {
-  return {
+/** Asks `read`; of a connector without one, or of a table that only answers SQL, `query`. */
+function liveTableOf(services: FileServices, { connector }: SourceHandle, info: TableInfo): LiveTable | null {
+  const can = (capability: Capability) => info.capabilities?.includes(capability) ?? true;
+  const canRead = connector.read !== undefined && can("read");
+  if (!canRead && (connector.query === undefined || !can("query"))) return null;
+  const common = {
     schema: info.schema,
     ...(info.estimatedRows === undefined ? {} : { rows: info.estimatedRows }),
-    async *open(columns, signal) {
-      const builder = createRowBuilder(info, { columns });
-      for await (const batch of handle.connector.read!(info, { columns, batchRows: BATCH_ROWS, signal })) {
-        // Rows that were given out already cannot be taken back.
-        if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { table: info.name });
-        if (isRows(batch)) {
-          yield* builder.append(batch);
-        } else {
-          yield* builder.finish();
-          if (isFileChunk(batch)) yield* rowsOfFile(services, batch, info.schema, columns, signal);
-          else yield batch;
-        }
-      }
-      yield* builder.finish();
+  };
+  if (canRead) {
+    return {
+      ...common,
+      // A connector may leave conditions to us, so it cannot count the rows that meet them.
+      narrow: ({ limit, ...request }) =>
+        request.filter.length > 0 || limit === undefined ? request : { ...request, limit },
+      open({ columns, filter, limit }, signal) {
+        const asked = atLeastOne(columns, info);
+        const batches = connector.read!(info, {
+          columns: asked,
+          batchRows: BATCH_ROWS,
+          signal,
+          ...(filter.length === 0 ? {} : { filter }),
+          ...(limit === undefined ? {} : { limit }),
+        });
+        return recordBatches(services, batches, info, asked, signal);
+      },
+    };
+  }
+  return {
+    ...common,
+    narrow: (request) => (connector.selectSql === undefined ? narrowForAnyEngine(request, info) : request),
+    async *open({ columns, filter, limit }, signal) {
+      const asked = atLeastOne(columns, info);
+      const wanted = { columns: asked, filter, ...(limit === undefined ? {} : { limit }) };
+      const sql = connector.selectSql?.(info, wanted) ?? toSelectSql(info.remotePath ?? [info.name], wanted);
+      const { batches } = await connector.query!(sql, { signal });
+      yield* recordBatches(services, batches, info, asked, signal);
     },
   };
 }
 
+/** Only the number of rows may be wanted, but a row has columns, and so has every SELECT. */
+function atLeastOne(columns: readonly string[], { primaryKey, schema }: TableInfo): readonly string[] {
+  return columns.length > 0 ? columns : [primaryKey[0] ?? schema.fields[0]!.name];
+}
+
+/**
+ * What every engine answers as DuckDB does, or with more rows. Engines differ in the order of texts, in whether case
+ * counts, and in what a moment means.
+ */
+function narrowForAnyEngine({ columns, filter, limit }: LiveRequest, { schema }: TableInfo): LiveRequest {
+  const typeOf = new Map(schema.fields.map((field) => [field.name, duckdbTypeOf(field)]));
+  const isText = ({ column }: Filter) => typeOf.get(column) === "VARCHAR";
+  const kept = filter.filter((one) => {
+    if (one.operator === "is_null" || one.operator === "is_not_null") return true;
+    return isText(one) ? one.operator === "eq" : !typeOf.get(one.column)!.startsWith("TIMESTAMP");
+  });
+  const isExact = kept.length === filter.length && !kept.some((one) => isText(one) && one.values.length > 0);
+  return { columns, filter: kept, ...(limit === undefined || !isExact ? {} : { limit }) };
+}
+
+interface FileServices {
+  readonly host: Host;
+  readonly limits: DuckDBLimits;
+}
+
+async function* recordBatches(
+  services: FileServices,
+  batches: AsyncIterable<Batch | Deletions>,
+  info: TableInfo,
+  columns: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<RecordBatch, void, void> {
+  const builder = createRowBuilder(info, { columns });
+  for await (const batch of batches) {
+    // Rows that were given out already cannot be taken back.
+    if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { table: info.name });
+    if (isRows(batch)) {
+      yield* builder.append(batch);
+    } else {
+      yield* builder.finish();
+      if (isFileChunk(batch)) yield* rowsOfFile(services, batch, info.schema, columns, signal);
+      else yield batch;
+    }
+  }
+  yield* builder.finish();
+}
+
 /** The rows of a file chunk, in the types that the table declares. */
 async function* rowsOfFile(
-  services: { readonly host: Host; readonly limits: DuckDBLimits },
+  services: FileServices,
   chunk: FileChunk,
   schema: Schema,
   columns: readonly string[],

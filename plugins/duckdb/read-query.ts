@@ -6,7 +6,7 @@ import { literal, quoted } from "./source.ts";
 export function readQuery(
   database: string,
   table: TableInfo,
-  options: Pick<ReadOptions, "columns" | "filter" | "cursor">,
+  options: Pick<ReadOptions, "columns" | "filter" | "cursor" | "limit">,
 ): string {
   const columns = options.columns ?? table.schema.fields.map((field) => String(field.name));
   const from = [database, ...(table.remotePath ?? ["main", table.name])].map(quoted).join(".");
@@ -19,13 +19,16 @@ export function readQuery(
     conditions.push(inclusive ? `(${name} >= ${start} OR ${name} IS NULL)` : `${name} > ${start}`);
   }
   const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
-  return `SELECT ${columns.map(quoted).join(", ")} FROM ${from}${where}`;
+  const limit = options.limit === undefined ? "" : ` LIMIT ${options.limit}`;
+  return `SELECT ${columns.map(quoted).join(", ")} FROM ${from}${where}${limit}`;
 }
 
 const SIGNS = { gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
 
 function condition({ column, operator, values }: Filter): string {
   const name = quoted(column);
+  if (operator === "is_null") return `${name} IS NULL`;
+  if (operator === "is_not_null") return `${name} IS NOT NULL`;
   const list = values.map(valueOf);
   if (operator === "eq") return list.length === 0 ? "false" : `${name} IN (${list.join(", ")})`;
   if (operator === "ne") return list.length === 0 ? "true" : `${name} NOT IN (${list.join(", ")})`;

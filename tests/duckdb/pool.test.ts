@@ -78,3 +78,19 @@ test("Gate lets in what it can hold, in order, and forgets who gave up", async (
   await queued;
   expect(order).toEqual(["third", "after"]);
 });
+
+test("Gate takes a place back from who does not stop after an abort, once", async () => {
+  const gate = new Gate(1, 5);
+  const [stuck, next, last] = [gate.place("a"), gate.place("b"), gate.place("c")];
+  const controller = new AbortController();
+  await stuck.take(controller.signal);
+  controller.abort();
+  await next.take();
+  stuck.give();
+  const order: string[] = [];
+  const waiting = last.take().then(() => order.push("last"));
+  await Promise.resolve();
+  expect(order).toEqual([]);
+  next.give();
+  await waiting;
+});

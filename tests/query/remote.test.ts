@@ -7,9 +7,9 @@ import * as arrow from "apache-arrow";
 
 import { AgnesError, createHost, type Host } from "../../lib/base/mod.ts";
 import { readRebuildReport, rebuildAnalytics } from "../../lib/analytics/mod.ts";
-import { openDatabase, type StreamSource } from "../../lib/duckdb/mod.ts";
+import { openDatabase } from "../../lib/duckdb/mod.ts";
 import type { ExtensionSpec } from "../../lib/kit/mod.ts";
-import { openQuerySession, type LiveResolver } from "../../lib/query/mod.ts";
+import { openQuerySession, type LiveResolver, type LiveTable } from "../../lib/query/mod.ts";
 import { queryFailure } from "../../lib/query/failure.ts";
 import { temporaryData, writeExtract, type HandExtract } from "../analytics/extract-files.ts";
 import { rowsOf, testServices } from "./published.ts";
@@ -42,14 +42,15 @@ async function withRemote(extension = "duckdb") {
 }
 
 /** A connector's table as the extractor of live rows gives it. */
-function liveSource(opened: string[][] = []): StreamSource {
+function liveSource(opened: string[][] = []): LiveTable {
   const schema = new arrow.Schema([
     new arrow.Field("id", new arrow.Int64()),
     new arrow.Field("name", new arrow.Utf8()),
   ]);
   return {
     schema,
-    async *open(columns) {
+    narrow: (request) => request,
+    async *open({ columns }) {
       opened.push([...columns]);
       const data: Record<string, arrow.Vector> = {
         id: arrow.vectorFromArray([1n, 2n, 3n], new arrow.Int64()),
@@ -127,7 +128,8 @@ describe("a remote table", () => {
     expect(opened[0]).toEqual(["name"]);
     const answer = await session.runQuery({ sql: "FROM visits" });
     await answer.close();
-    expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", way: "live" }]);
+    const pushedDown = { columns: ["id", "name"], conditions: [], keys: [], limit: null, rows: 3 };
+    expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", way: "live", pushedDown }]);
   });
 
   test("is attached as soon as it can be, though its extract did not change", async () => {
@@ -159,7 +161,7 @@ describe("a remote table", () => {
   test("gives the source's own error when the connector fails in the middle", async () => {
     await using place = await withRemote();
     await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
-    const broken: StreamSource = {
+    const broken: LiveTable = {
       ...liveSource(),
       // oxlint-disable-next-line require-yield
       async *open() {
@@ -176,24 +178,23 @@ describe("a remote table", () => {
   test("stops asking the connector when its time is over", async () => {
     await using place = await withRemote();
     await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
-    let stopped = false;
-    const endless: StreamSource = {
+    const stopped = Promise.withResolvers<void>();
+    const endless: LiveTable = {
       ...liveSource(),
       // oxlint-disable-next-line require-yield
-      async *open(_columns, signal) {
+      async *open(_request, signal) {
         await new Promise<void>((resolve) =>
           signal.addEventListener("abort", () => resolve(), { once: true }),
         );
-        stopped = true;
+        stopped.resolve();
       },
     };
     await using session = openQuerySession(testServices(), {
       dataDirectory: place.data,
       live: async () => endless,
     });
-    expect(await codeOf(rowsOf(session, "FROM visits", { limits: { timeoutMs: 100 } }))).toBe("timed_out");
-    await Bun.sleep(20);
-    expect(stopped).toBe(true);
+    expect(await codeOf(rowsOf(session, "FROM visits", { limits: { timeoutMs: 1000 } }))).toBe("timed_out");
+    await stopped.promise;
   });
 
   test("whose source has the name of its alias is no ambiguity", async () => {

@@ -1,5 +1,5 @@
 import { quoteIdentifier, quoteLiteral, storedExpression, storedType } from "../../duckdb/mod.ts";
-import type { Filter, FilterValue } from "../../kit/mod.ts";
+import { filterToSql, type Filter } from "../../kit/mod.ts";
 import type { Granularity } from "../plan.ts";
 import type { PublishedColumn } from "./column.ts";
 
@@ -36,7 +36,7 @@ export function filterCondition(
     readonly inclusive: boolean;
   } | null,
 ): string | null {
-  const conditions = filters.map(oneFilter);
+  const conditions = filters.map((filter) => filterToSql([filter]));
   if (cursor !== null) {
     const column = quoteIdentifier(cursor.column);
     const value = `CAST(${quoteLiteral(cursor.value)} AS ${cursor.type})`;
@@ -65,19 +65,4 @@ export function keysMatch(key: readonly string[], left: string, right: string): 
   return key
     .map((column) => `${left}.${quoteIdentifier(column)} = ${right}.${quoteIdentifier(column)}`)
     .join(" AND ");
-}
-
-function oneFilter({ column, operator, values }: Filter): string {
-  const quoted = quoteIdentifier(column);
-  const list = values.map(literal);
-  if (operator === "eq") return list.length === 0 ? "false" : `${quoted} IN (${list.join(", ")})`;
-  if (operator === "ne") return list.length === 0 ? "true" : `${quoted} NOT IN (${list.join(", ")})`;
-  const sign = { gt: ">", ge: ">=", lt: "<", le: "<=" }[operator];
-  return list.length === 0 ? "true" : `(${list.map((value) => `${quoted} ${sign} ${value}`).join(" AND ")})`;
-}
-
-function literal(value: FilterValue): string {
-  if (value instanceof Date)
-    return `TIMESTAMP ${quoteLiteral(value.toISOString().slice(0, -1).replace("T", " "))}`;
-  return typeof value === "string" ? quoteLiteral(value) : String(value);
 }

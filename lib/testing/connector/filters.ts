@@ -11,7 +11,10 @@ const SIGNS: Readonly<Record<Filter["operator"], string>> = {
   ne: "<>",
   lt: "<",
   le: "<=",
+  is_null: "IS NULL",
+  is_not_null: "IS NOT NULL",
 };
+const ORDERINGS: ReadonlySet<Filter["operator"]> = new Set(["ge", "gt", "lt", "le"]);
 
 /** A filter in the neutral form and in SQL. */
 export interface ChosenFilter {
@@ -38,15 +41,18 @@ export async function chooseFilters(
     const [name, literal] = [quoteIdentifier(column), quoteLiteral(middle)];
     columns.push({
       isOrdered: typeof value !== "boolean",
-      by: (operator) => ({
-        filter: [{ column, operator, values: [value] }],
-        sql: `${name} ${SIGNS[operator]} ${literal}`,
-      }),
+      by: (operator) => {
+        const isOfNull = operator === "is_null" || operator === "is_not_null";
+        return {
+          filter: [{ column, operator, values: isOfNull ? [] : [value] }],
+          sql: `${name} ${SIGNS[operator]}${isOfNull ? "" : ` ${literal}`}`,
+        };
+      },
     });
   }
   const operators = Object.keys(SIGNS) as Filter["operator"][];
   const chosen = operators.flatMap((operator, at) => {
-    const fit = columns.filter(({ isOrdered }) => isOrdered || operator === "eq" || operator === "ne");
+    const fit = columns.filter(({ isOrdered }) => isOrdered || !ORDERINGS.has(operator));
     return fit[at % fit.length]?.by(operator) ?? [];
   });
   const [first, ...others] = chosen;

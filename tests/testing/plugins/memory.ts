@@ -155,11 +155,14 @@ export function isWanted(row: Row, { cursor, filter = [] }: Pick<ReadOptions, "c
 
 function meets(row: Row, { column, operator, values }: Filter): boolean {
   const value = comparable(row[column]);
+  if (operator === "is_null") return value === null;
   if (value === null) return false;
   const wanted = values.map((one) =>
     comparable(column === "seen_at" ? Date.parse(`${String(one).replace(" ", "T")}Z`) : one)!,
   );
   switch (operator) {
+    case "is_not_null":
+      return true;
     case "eq":
       return wanted.includes(value);
     case "ne":

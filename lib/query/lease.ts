@@ -1,0 +1,51 @@
+import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
+import type { QueryDatabase } from "./live/query-database.ts";
+import { planLive } from "./live/show-live.ts";
+import type { Lease, RemoteReceipt } from "./run.ts";
+import type { RemoteWay, Sandbox } from "./sandbox.ts";
+import type { TableNames } from "./tables.ts";
+
+/** A locked instance, held for one query. */
+export async function leaseOf(
+  sandbox: Sandbox,
+  tables: readonly AnalyticsTable[],
+  names: TableNames,
+): Promise<Lease> {
+  const connection = await sandbox.connect();
+  let database: QueryDatabase | null = null;
+  return {
+    connection,
+    tables,
+    generation: sandbox.state?.generation ?? null,
+    secrets: sandbox.secrets,
+    remotes: () => tables.flatMap((table) => remoteReceipt(table, sandbox.wayOf(table), database)),
+    showLive: async (statement) => {
+      const live = await sandbox.liveTables(tables);
+      if (live.size === 0) return;
+      database = await planLive({ name: sandbox.newQueryName(), connection, names, tables, live }, statement);
+      await sandbox.showLive(connection, database);
+    },
+    release: () => sandbox.release(connection),
+  };
+}
+
+function remoteReceipt(
+  table: AnalyticsTable,
+  way: RemoteWay | null,
+  database: QueryDatabase | null,
+): readonly RemoteReceipt[] {
+  if (way === null) return [];
+  const id = tableId(table);
+  const pushedDown = database?.pushed.get(id);
+  return [{ id, way, ...(pushedDown === undefined ? {} : { pushedDown: { ...pushedDown } }) }];
+}
+
+/** Does the rest of what makes a query ready; when that fails, the connection is given back. */
+export async function readyOrReleased<T>(lease: Lease, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await lease.release();
+    throw error;
+  }
+}

@@ -1,0 +1,38 @@
+import { columnNamesOf, fold, isNode, nodesOf, textOf, type Node, type Reference } from "./tree.ts";
+
+/**
+ * The columns of a table that a statement may need. A column that no text of the statement names cannot be needed,
+ * unless the statement means columns without naming them: `*`, positions, a whole row, natural joins.
+ */
+export function wantedColumns(
+  root: Node,
+  references: readonly Reference[],
+  columns: readonly string[],
+): readonly string[] {
+  if (references.some((reference) => meansAll(reference, root))) return columns;
+  const named = new Set<string>();
+  for (const node of nodesOf(root)) {
+    for (const value of Object.values(node)) {
+      for (const text of Array.isArray(value) ? (value as unknown[]) : [value]) {
+        if (typeof text === "string") named.add(fold(text));
+      }
+    }
+  }
+  return columns.filter((name) => named.has(fold(name)));
+}
+
+function meansAll({ relation, select }: Reference, root: Node): boolean {
+  const names = new Set([fold(relation.alias), fold(textOf(relation.node["table_name"]))]);
+  if ((relation.node["column_name_alias"] as readonly unknown[]).length > 0) return true;
+  for (const node of nodesOf(root)) {
+    if (node["class"] === "POSITIONAL_REFERENCE" || node["ref_type"] === "NATURAL") return true;
+    const column = columnNamesOf(node)?.at(-1);
+    if (column !== undefined && names.has(fold(column))) return true;
+  }
+  for (const node of nodesOf(select)) {
+    if (node["class"] !== "STAR") continue;
+    const of = fold(textOf(node["relation_name"]));
+    if (of === "" || names.has(of) || isNode(node["expr"])) return true;
+  }
+  return false;
+}

@@ -1,0 +1,177 @@
+import { quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import type { Filter, FilterValue } from "../../kit/mod.ts";
+import { columnNamesOf, isNode, textOf, type Node } from "./tree.ts";
+
+/** Types of columns whose values can be compared with constants by any connector, and in which words. */
+export type ValueClass = "whole" | "text" | "bool" | "date" | "timestamp";
+
+const WHOLE = /^U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?$/;
+
+/** The class of a DuckDB type; null for types that engines compare in different ways. */
+export function classOf(type: string): ValueClass | null {
+  if (WHOLE.test(type)) return "whole";
+  const others: Readonly<Record<string, ValueClass>> = {
+    VARCHAR: "text",
+    BOOLEAN: "bool",
+    DATE: "date",
+    TIMESTAMP: "timestamp",
+  };
+  return others[type] ?? null;
+}
+
+/** The column that a name means, when it is one of the table's; null when it is another's, or not certain. */
+export type ColumnFinder = (
+  names: readonly string[],
+) => { readonly name: string; readonly type: string } | null;
+
+const OPERATORS: Readonly<Record<string, Filter["operator"]>> = {
+  COMPARE_EQUAL: "eq",
+  COMPARE_NOTEQUAL: "ne",
+  COMPARE_LESSTHAN: "lt",
+  COMPARE_LESSTHANOREQUALTO: "le",
+  COMPARE_GREATERTHAN: "gt",
+  COMPARE_GREATERTHANOREQUALTO: "ge",
+};
+const MIRRORED: Readonly<Partial<Record<Filter["operator"], Filter["operator"]>>> = {
+  lt: "gt",
+  le: "ge",
+  gt: "lt",
+  ge: "le",
+};
+/** More values than this are not passed on. */
+export const VALUES_MAX = 10_000;
+
+/** A condition as it stands in the statement: its constants are not yet values of the column's type. */
+interface Draft {
+  readonly column: string;
+  readonly type: string;
+  readonly operator: Filter["operator"];
+  readonly constants: readonly unknown[];
+}
+
+/**
+ * The filters that a conjunct is: a column compared with constants, IN, BETWEEN, IS [NOT] NULL. Empty when it is
+ * something else.
+ */
+export async function filtersOf(
+  connection: Connection,
+  conjunct: Node,
+  find: ColumnFinder,
+): Promise<readonly Filter[]> {
+  const filters: Filter[] = [];
+  for (const { column, type, operator, constants } of draftsOf(conjunct, find)) {
+    if (constants.length === 0) {
+      filters.push({ column, operator, values: [] });
+      continue;
+    }
+    const values = await valuesOf(connection, constants, type);
+    if (values === null) return [];
+    // `x IN (1, NULL)` holds for 1 alone; `x NOT IN (1, NULL)` and `x = NULL` hold for no row, which DuckDB knows.
+    const known = values.filter((value) => value !== null);
+    if (known.length === 0 || (operator !== "eq" && known.length < values.length)) return [];
+    filters.push({ column, operator, values: known });
+  }
+  return filters;
+}
+
+function draftsOf(node: Node, find: ColumnFinder): readonly Draft[] {
+  const draft = (
+    of: unknown,
+    operator: Filter["operator"],
+    constants: readonly unknown[],
+  ): readonly Draft[] => {
+    const names = columnNamesOf(of);
+    const column = names === null ? null : find(names);
+    return column === null ? [] : [{ column: column.name, type: column.type, operator, constants }];
+  };
+  const type = textOf(node["type"]);
+  const children = (node["children"] ?? []) as readonly unknown[];
+  switch (node["class"]) {
+    case "COMPARISON": {
+      const operator = OPERATORS[type];
+      if (operator === undefined) return [];
+      return columnNamesOf(node["left"]) === null
+        ? draft(node["right"], MIRRORED[operator] ?? operator, [node["left"]])
+        : draft(node["left"], operator, [node["right"]]);
+    }
+    case "BETWEEN":
+      return [...draft(node["input"], "ge", [node["lower"]]), ...draft(node["input"], "le", [node["upper"]])];
+    case "OPERATOR":
+      if (type === "OPERATOR_IS_NULL") return draft(children[0], "is_null", []);
+      if (type === "OPERATOR_IS_NOT_NULL") return draft(children[0], "is_not_null", []);
+      if (type !== "COMPARE_IN" && type !== "COMPARE_NOT_IN") return [];
+      if (children.length < 2 || children.length > VALUES_MAX + 1) return [];
+      return draft(children[0], type === "COMPARE_IN" ? "eq" : "ne", children.slice(1));
+    default:
+      return [];
+  }
+}
+
+/** The constants as values of a column's type, as DuckDB would compare them; null when it is not that simple. */
+async function valuesOf(
+  connection: Connection,
+  constants: readonly unknown[],
+  type: string,
+): Promise<readonly (FilterValue | null)[] | null> {
+  const wanted = classOf(type);
+  const values: (FilterValue | null)[] = [];
+  for (const node of constants) {
+    const constant = constantOf(node);
+    if (constant === null) return null;
+    if (constant.value === null) values.push(null);
+    else if (constant.is === wanted && wanted !== "date" && wanted !== "timestamp")
+      values.push(constant.value);
+    else if ((wanted === "date" || wanted === "timestamp") && isMoment(constant.is, wanted)) {
+      const text = await castText(connection, String(constant.value), type);
+      if (text === null) return null;
+      values.push(text);
+    } else return null;
+  }
+  return values;
+}
+
+/** A day compared with a moment is a moment, so that only days and texts are days. */
+function isMoment(is: ValueClass | null, wanted: "date" | "timestamp"): boolean {
+  return is === "text" || is === "date" || (is === "timestamp" && wanted === "timestamp");
+}
+
+async function castText(connection: Connection, text: string, type: string): Promise<string | null> {
+  const [row] = await connection.rows<{ text: string | null }>(
+    `SELECT CASE WHEN isfinite(v) THEN v::VARCHAR END AS text FROM (SELECT TRY_CAST(${quoteLiteral(text)} AS ${type}) AS v)`,
+  );
+  return row?.text ?? null;
+}
+
+interface Constant {
+  readonly is: ValueClass | null;
+  readonly value: FilterValue | null;
+}
+
+const CASTS: Readonly<Record<string, ValueClass>> = { DATE: "date", TIMESTAMP: "timestamp", BOOLEAN: "bool" };
+
+function constantOf(node: unknown): Constant | null {
+  if (!isNode(node)) return null;
+  if (node["class"] === "CONSTANT") {
+    const { type, is_null, value } = node["value"] as { type: Node; is_null: boolean; value?: unknown };
+    if (is_null) return { is: null, value: null };
+    const is = classOf(textOf(type["id"]));
+    if (is === "whole") return wholeOf(value);
+    return (is === "text" && typeof value === "string") || (is === "bool" && typeof value === "boolean")
+      ? { is, value: value as FilterValue }
+      : null;
+  }
+  if (node["class"] !== "CAST" || node["try_cast"] === true) return null;
+  const inner = constantOf(node["child"]);
+  const type = node["cast_type"] as Node;
+  const to = type["type_info"] === null ? CASTS[textOf(type["id"])] : undefined;
+  if (inner?.is !== "text" || to === undefined) return null;
+  if (to !== "bool") return { is: to, value: inner.value };
+  if (inner.value !== "t" && inner.value !== "f") return null;
+  return { is: to, value: inner.value === "t" };
+}
+
+/** Whole numbers beyond 2^53 are marked texts, see `parseTree`; those beyond 2^64 are rounded halves, of no use here. */
+function wholeOf(value: unknown): Constant | null {
+  if (typeof value !== "string" && typeof value !== "number") return null;
+  return { is: "whole", value: BigInt(typeof value === "string" ? value.replace(/^.*:/s, "") : value) };
+}

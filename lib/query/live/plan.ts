@@ -1,0 +1,86 @@
+import type { Connection } from "../../duckdb/mod.ts";
+import type { Filter } from "../../kit/mod.ts";
+import { wantedColumns } from "./columns.ts";
+import { filtersOf } from "./conditions.ts";
+import { keySourcesOf, type KeySource } from "./keys.ts";
+import { limitOf } from "./limit.ts";
+import { conditionsOn, finderOf, isPlain, type ColumnsOf, type TypedColumn } from "./scope.ts";
+import { referencesOf, type Node, type Reference } from "./tree.ts";
+
+/** Where a statement names a table; see `TableUse`. */
+export type Positions = readonly (number | null)[];
+
+/** What a statement wants of one live table. */
+export interface TableDemand {
+  readonly columns: readonly string[];
+  readonly filter: readonly Filter[];
+  /** What else limits it, as soon as the other table can be read. */
+  readonly keySources: readonly KeySource[];
+  readonly limit: number | null;
+}
+
+/** Everything, for a statement of which no more is known. */
+export function demandForAll(columns: readonly TypedColumn[]): TableDemand {
+  return { columns: columns.map(({ name }) => name), filter: [], keySources: [], limit: null };
+}
+
+/**
+ * What a statement wants of one live table: never less than it can use.
+ *
+ * @param root the SELECT
+ * @param rowsMax how many rows of the answer are read
+ */
+export async function demandOf(
+  connection: Connection,
+  root: Node,
+  table: { readonly positions: Positions; readonly columns: readonly TypedColumn[] },
+  columnsOf: ColumnsOf,
+  rowsMax: number,
+): Promise<TableDemand> {
+  const known = referencesOf(root);
+  const references = table.positions.map((position) => (position === null ? undefined : known.get(position)));
+  if (!references.every((reference) => reference !== undefined)) return demandForAll(table.columns);
+  const names = table.columns.map(({ name }) => name);
+  const columns = wantedColumns(root, references, names);
+  const found: Conditions[] = [];
+  for (const reference of references) found.push(await filtersOn(connection, reference, columnsOf));
+  const [only] = references;
+  if (only === undefined || references.length > 1) {
+    return { columns, filter: common(found.map(({ filter }) => filter)), keySources: [], limit: null };
+  }
+  const { filter, isAll } = found[0]!;
+  const limit = isAll && isPlain(only.relation, only.select) ? limitOf(only, rowsMax) : null;
+  return { columns, filter, keySources: keySourcesOf(only, columnsOf), limit };
+}
+
+interface Conditions {
+  readonly filter: readonly Filter[];
+  /** Whether the filter says all that the conditions say. */
+  readonly isAll: boolean;
+}
+
+async function filtersOn(
+  connection: Connection,
+  reference: Reference,
+  columnsOf: ColumnsOf,
+): Promise<Conditions> {
+  const filter: Filter[] = [];
+  let isAll = true;
+  for (const { conjunct, visible, isNullable } of conditionsOn(reference)) {
+    const found = await filtersOf(connection, conjunct, finderOf(reference.relation, visible, columnsOf));
+    const usable = found.filter(({ operator }) => operator !== "is_null" || !isNullable);
+    filter.push(...usable);
+    isAll &&= usable.length > 0;
+  }
+  return { filter, isAll };
+}
+
+/** The filters that every one of several lists has. */
+function common(lists: readonly (readonly Filter[])[]): readonly Filter[] {
+  const texts = lists.map((list) => new Set(list.map(textOf)));
+  return (lists[0] ?? []).filter((filter) => texts.every((some) => some.has(textOf(filter))));
+}
+
+function textOf(filter: Filter): string {
+  return JSON.stringify(filter, (_key, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
+}

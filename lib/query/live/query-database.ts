@@ -1,0 +1,212 @@
+import { databaseNames, tableId, type AnalyticsTable, type TableUse } from "../../analytics/mod.ts";
+import {
+  duckdbTypeOf,
+  openStream,
+  quoteIdentifier,
+  type Connection,
+  type StreamSource,
+  type StreamTable,
+} from "../../duckdb/mod.ts";
+import { filterToSql, type Filter } from "../../kit/mod.ts";
+import { keysOf, type KeySource } from "./keys.ts";
+import type { LiveRequest, LiveTable, PushedDown } from "./live-table.ts";
+import { demandForAll, demandOf, type TableDemand } from "./plan.ts";
+import type { ColumnsOf, TypedColumn } from "./scope.ts";
+import type { Node } from "./tree.ts";
+
+/** What is wanted of one query's database. */
+export interface LiveQuery {
+  /** The SELECT as DuckDB's tree; null when its text is not all that is run. */
+  readonly root: Node | null;
+  /** Whether the statement reads but one table, once, and nothing else. */
+  readonly isAlone: boolean;
+  /** Where it names which table. */
+  readonly uses: readonly { readonly use: TableUse; readonly table: AnalyticsTable }[];
+  /** The tables that it names. */
+  readonly tables: readonly AnalyticsTable[];
+  /** Those of them that are live, by id. */
+  readonly live: ReadonlyMap<string, LiveTable>;
+  /** How many rows of the answer are read. */
+  readonly rowsMax: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A database of one query's own, in memory, which shows the tables that the query names under the names that it uses.
+ *
+ * What is live is read into it first, with what the query wants of each; then the query runs over tables alone. Only the
+ * query of a single live table reads its source while it runs: DuckDB would bind any other statement again when it
+ * starts, and nothing may do that with a source (see `refuseRebinding`).
+ */
+export class QueryDatabase {
+  readonly name: string;
+  readonly #connection: Connection;
+  readonly #query: LiveQuery;
+  readonly #columns = new Map<string, readonly TypedColumn[]>();
+  readonly #pushed = new Map<string, PushedDown>();
+  readonly #streams: StreamTable[] = [];
+
+  constructor(name: string, connection: Connection, query: LiveQuery) {
+    this.name = name;
+    this.#connection = connection;
+    this.#query = query;
+  }
+
+  /** What the connectors were asked for, by the id of the table. */
+  get pushed(): ReadonlyMap<string, PushedDown> {
+    return this.#pushed;
+  }
+
+  /** Shows all tables, and makes the database the one in which the connection looks for names. */
+  async fill(): Promise<void> {
+    const { tables, live, signal } = this.#query;
+    await this.#connection.run(`ATTACH ':memory:' AS ${quoteIdentifier(this.name)}`);
+    for (const source of new Set(tables.map((table) => table.source))) {
+      await this.#connection.run(`CREATE SCHEMA ${quoteIdentifier(this.name)}.${quoteIdentifier(source)}`);
+    }
+    for (const table of tables) {
+      const known = live.get(tableId(table));
+      if (known !== undefined) this.#columns.set(tableId(table), columnsOfLive(known));
+      else await this.#show(table, `VIEW`, `SELECT * FROM ${published(table)}`);
+    }
+    const shown = await this.#demands();
+    // What has conditions of its own is read first, for its keys may limit the others.
+    const order = [...shown].sort(
+      ([, a], [, b]) => b.filter.length - a.filter.length || a.keySources.length - b.keySources.length,
+    );
+    const read = new Set<string>();
+    for (const [table, demand] of order) {
+      await this.#open(table, demand, read, signal);
+      read.add(tableId(table));
+    }
+    await this.#connection.run(`USE ${quoteIdentifier(this.name)}`);
+  }
+
+  /** The sources cannot be read any more. */
+  close(): void {
+    for (const stream of this.#streams) stream.close();
+  }
+
+  async #demands(): Promise<readonly (readonly [AnalyticsTable, TableDemand])[]> {
+    const { root, tables, live, uses, rowsMax } = this.#query;
+    const found: [AnalyticsTable, TableDemand][] = [];
+    for (const table of tables) {
+      // What another system holds may change until the query itself reads it, so no keys are taken from there.
+      if (live.has(tableId(table)) || table.way === "remote") continue;
+      this.#columns.set(tableId(table), await this.#connection.describe(`FROM ${published(table)}`));
+    }
+    for (const table of tables) {
+      const columns = this.#columns.get(tableId(table));
+      if (columns === undefined || !live.has(tableId(table))) continue;
+      if (root === null) {
+        found.push([table, demandForAll(columns)]);
+        continue;
+      }
+      const positions = uses.filter((one) => one.table === table).map(({ use }) => use.position);
+      found.push([
+        table,
+        await demandOf(this.#connection, root, { positions, columns }, this.#columnsOf, rowsMax),
+      ]);
+    }
+    return found;
+  }
+
+  readonly #columnsOf: ColumnsOf = ({ node }) => {
+    const table = this.#tableAt(Number(node["query_location"]));
+    return table === null ? null : (this.#columns.get(tableId(table)) ?? null);
+  };
+
+  #tableAt(position: number): AnalyticsTable | null {
+    return this.#query.uses.find(({ use }) => use.position === position)?.table ?? null;
+  }
+
+  async #open(
+    table: AnalyticsTable,
+    demand: TableDemand,
+    read: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const id = tableId(table);
+    const live = this.#query.live.get(id)!;
+    const keys: Filter[] = [];
+    for (const source of demand.keySources) {
+      const key = await this.#keys(source, read, signal);
+      if (key !== null) keys.push(key);
+    }
+    const asked = live.narrow({
+      columns: demand.columns,
+      filter: [...demand.filter, ...keys],
+      // Which rows have a key is not known to be all that the query wants of them.
+      ...(demand.limit === null || keys.length > 0 ? {} : { limit: demand.limit }),
+    });
+    const pushed = { ...pushedOf(asked, keys), rows: 0 };
+    this.#pushed.set(id, pushed);
+    const isEmpty = asked.filter.some(({ operator, values }) => operator === "eq" && values.length === 0);
+    const source: StreamSource = {
+      schema: live.schema,
+      ...(live.rows === undefined ? {} : { rows: live.rows }),
+      async *open(columns, stop) {
+        Object.assign(pushed, { columns });
+        if (isEmpty) return;
+        for await (const batch of live.open({ ...asked, columns }, stop)) {
+          pushed.rows += batch.numRows;
+          yield batch;
+        }
+      },
+    };
+    const stream = openStream(this.#connection, source);
+    if (this.#query.isAlone) {
+      this.#streams.push(stream);
+      return this.#show(table, "VIEW", `SELECT * FROM ${stream.relation}`);
+    }
+    try {
+      const list = asked.columns.map(quoteIdentifier).join(", ") || "true AS row";
+      await this.#show(table, "TABLE", `SELECT ${list} FROM ${stream.relation}`);
+    } finally {
+      stream.close();
+    }
+  }
+
+  /** The wanted values of a column, if the table that has them can be read by now. */
+  async #keys(source: KeySource, read: ReadonlySet<string>, signal: AbortSignal): Promise<Filter | null> {
+    const table = this.#tableAt(Number(source.from.node["query_location"]));
+    if (table === null) return null;
+    if (this.#query.live.has(tableId(table)) && !read.has(tableId(table))) return null;
+    return keysOf(this.#connection, source, this.#nameOf(table), this.#columnsOf, signal);
+  }
+
+  #nameOf({ source, name }: AnalyticsTable): string {
+    return [this.name, source, name].map(quoteIdentifier).join(".");
+  }
+
+  async #show(table: AnalyticsTable, kind: "TABLE" | "VIEW", select: string): Promise<void> {
+    const own = this.#nameOf(table);
+    const { signal } = this.#query;
+    await this.#connection.run(`CREATE ${kind} ${own} AS ${select}`, { signal });
+    if (table.viewName === null) return;
+    const view = [this.name, "main", table.viewName].map(quoteIdentifier).join(".");
+    await this.#connection.run(`CREATE VIEW ${view} AS SELECT * FROM ${own}`);
+  }
+}
+
+/** Where a table stands that is not live. */
+function published({ source, name }: AnalyticsTable): string {
+  return [databaseNames.analytics, source, name].map(quoteIdentifier).join(".");
+}
+
+function columnsOfLive({ schema }: LiveTable): readonly TypedColumn[] {
+  return schema.fields.map((field) => ({ name: field.name, type: duckdbTypeOf(field) }));
+}
+
+function pushedOf(
+  { columns, filter, limit }: LiveRequest,
+  keys: readonly Filter[],
+): Omit<PushedDown, "rows"> {
+  const isKey = (one: Filter) => keys.includes(one);
+  return {
+    columns,
+    conditions: filter.filter((one) => !isKey(one)).map((one) => filterToSql([one])),
+    keys: filter.filter(isKey).map(({ column, values }) => ({ column, values: values.length })),
+    limit: limit ?? null,
+  };
+}

@@ -1,0 +1,202 @@
+import { afterAll, expect, test } from "bun:test";
+
+import type { Agnes, Receipt } from "agnes";
+import type { ReadOptions } from "agnes/kit";
+
+import { temporaryFolder } from "../sync/workspace.ts";
+import { openLiveShop, type Ask } from "./live-shop.ts";
+
+interface Shop {
+  readonly agnes: Agnes;
+  readonly asks: Ask[];
+}
+
+const folders: ReturnType<typeof temporaryFolder>[] = [];
+const shops = new Map<string, Promise<Shop>>();
+
+/** One workspace for each way, opened when it is first needed. */
+function shopOf(remote: readonly string[], by: "read" | "query"): Promise<Shop> {
+  const key = `${by} ${remote.join()}`;
+  const known = shops.get(key) ?? openShop(remote, by);
+  shops.set(key, known);
+  return known;
+}
+
+async function openShop(remote: readonly string[], by: "read" | "query"): Promise<Shop> {
+  const folder = temporaryFolder();
+  folders.push(folder);
+  const asks: Ask[] = [];
+  return { asks, agnes: await openLiveShop(folder.path, { remote, asks, by }) };
+}
+
+afterAll(async () => {
+  for (const shop of shops.values()) await (await shop).agnes.close();
+  for (const folder of folders) folder[Symbol.dispose]();
+});
+
+/** Runs SQL over live tables, and gives what their connector was asked for, with the receipt. */
+async function asked(sql: string, remote = ["b"], by: "read" | "query" = "read", limit?: number) {
+  const { agnes, asks } = await shopOf(remote, by);
+  asks.length = 0;
+  const receipt = await run(agnes, sql, limit);
+  return { asks: [...asks], receipt, pushed: receipt.remotes.map(({ pushedDown }) => pushedDown) };
+}
+
+async function run(agnes: Agnes, sql: string, rows?: number): Promise<Receipt> {
+  const answer = await agnes.query(sql, rows === undefined ? {} : { limits: { rows } });
+  for await (const _batch of answer.batches);
+  return answer.receipt();
+}
+
+/** What a read was asked for beside how. */
+function wanted({ options }: Ask): Pick<ReadOptions, "columns" | "filter" | "limit"> {
+  const { signal: _signal, batchRows: _rows, ...rest } = options!;
+  return rest;
+}
+
+test("a live table is asked for the columns and the simple conditions of the query, and the receipt says so", async () => {
+  const { asks, receipt, pushed } = await asked(
+    "SELECT customer FROM b WHERE id BETWEEN 2 AND 5 AND 3 <> amount AND day IN (DATE '2026-01-01', '2026-01-02') " +
+      "AND ok IS NULL AND customer IS NOT NULL AND lower(customer) < 'z' AND seen > '2026-01-01 01:00'",
+  );
+  expect(asks.map(wanted)).toEqual([
+    {
+      columns: ["id", "customer", "amount", "day", "seen", "ok"],
+      filter: expect.arrayContaining([
+        { column: "id", operator: "ge", values: [2n] },
+        { column: "id", operator: "le", values: [5n] },
+        { column: "amount", operator: "ne", values: [3n] },
+        { column: "day", operator: "eq", values: ["2026-01-01", "2026-01-02"] },
+        { column: "ok", operator: "is_null", values: [] },
+        { column: "customer", operator: "is_not_null", values: [] },
+        { column: "seen", operator: "gt", values: ["2026-01-01 01:00:00"] },
+      ]),
+    },
+  ]);
+  expect(asks[0]!.options!.filter).toHaveLength(7);
+  expect(receipt.remotes[0]).toMatchObject({ id: "s.b", way: "live" });
+  expect(pushed[0]!.conditions).toContain('("id" >= 2)');
+  expect(pushed[0]!.columns).toEqual(["id", "customer", "amount", "day", "seen", "ok"]);
+  expect(pushed[0]!.rows).toBeLessThan(40);
+});
+
+test("a live table that is joined is asked for the keys of the other side, reduced by its conditions", async () => {
+  const { asks, pushed } = await asked("SELECT b.amount FROM a JOIN b ON a.id = b.id WHERE a.kind = 1");
+  expect(asks).toHaveLength(1);
+  const { columns, filter } = wanted(asks[0]!);
+  expect(columns).toEqual(["id", "amount"]);
+  expect(filter).toHaveLength(1);
+  expect(filter![0]!.values.map(String).sort()).toEqual(["0", "1", "4", "7"]);
+  expect(pushed).toEqual([
+    { columns: ["id", "amount"], conditions: [], keys: [{ column: "id", values: 4 }], limit: null, rows: 12 },
+  ]);
+});
+
+test.each([
+  ["USING", "SELECT count(*) FROM a JOIN b USING (id)", 11],
+  ["comma", "SELECT count(*) FROM a, b WHERE a.customer = b.customer", 6],
+  ["LEFT JOIN", "SELECT count(b.amount) FROM a LEFT JOIN b ON a.id = b.id", 11],
+  ["IN", "SELECT count(*) FROM b WHERE id IN (SELECT id FROM a WHERE kind = 0)", 4],
+  ["semi join", "SELECT count(*) FROM b SEMI JOIN a USING (id)", 11],
+])("a live table gets the keys of a %s", async (_name, sql, values) => {
+  const { asks } = await asked(sql);
+  expect(asks.map(({ options }) => options!.filter!.map((one) => one.values.length))).toEqual([[values]]);
+});
+
+test.each([
+  ["the preserved side of an outer join", "SELECT count(*) FROM b LEFT JOIN a ON a.id = b.id"],
+  ["NOT IN", "SELECT count(*) FROM b WHERE id NOT IN (SELECT id FROM a)"],
+  ["an anti join", "SELECT count(*) FROM b ANTI JOIN a USING (id)"],
+  ["another type", "SELECT count(*) FROM b JOIN a ON b.customer = a.id::VARCHAR"],
+])("a live table gets no keys of %s", async (_name, sql) => {
+  const { asks } = await asked(sql);
+  expect(asks.map(({ options }) => options!.filter)).toEqual([undefined]);
+});
+
+test("a live table without any wanted key is not asked at all", async () => {
+  const { asks, pushed } = await asked("SELECT count(*) FROM a JOIN b USING (id) WHERE a.kind = 99");
+  expect(asks).toEqual([]);
+  expect(pushed[0]).toMatchObject({ keys: [{ column: "id", values: 0 }], rows: 0 });
+});
+
+test("of two live tables, the one with conditions is read first, and its keys limit the other", async () => {
+  const { asks } = await asked("SELECT count(*) FROM b JOIN c ON b.id = c.id WHERE c.label = 'c1'", [
+    "b",
+    "c",
+  ]);
+  const filters = asks.map(({ table, options }) => [
+    table,
+    options!.filter!.map(({ column, values }) => [column, values.length]),
+  ]);
+  expect(filters).toEqual([
+    ["c", [["label", 1]]],
+    ["b", [["id", 1]]],
+  ]);
+});
+
+test("a live table that a query names twice is asked once, for what both places want", async () => {
+  const { asks } = await asked(
+    "WITH w AS (SELECT id, amount FROM b WHERE ok = true) SELECT count(*) FROM w x JOIN w y USING (id), b WHERE b.ok = true",
+  );
+  expect(asks.map(wanted)).toEqual([
+    { columns: ["id", "amount", "ok"], filter: [{ column: "ok", operator: "eq", values: [true] }] },
+  ]);
+});
+
+test.each([
+  ["its own", "SELECT id FROM b LIMIT 3 OFFSET 1", undefined, 4],
+  ["that of the answer", "SELECT id FROM b", 5, 6],
+  ["the smaller one", "SELECT id FROM b LIMIT 30", 5, 6],
+  [
+    "none beside a condition, which a connector may leave to us",
+    "SELECT id FROM b WHERE id > 1 LIMIT 3",
+    undefined,
+    undefined,
+  ],
+  ["none for an aggregate", "SELECT count(*) FROM b LIMIT 3", 5, undefined],
+  ["none below an order", "SELECT id FROM b ORDER BY id LIMIT 3", 5, undefined],
+  ["none for distinct rows", "SELECT DISTINCT id FROM b LIMIT 3", 5, undefined],
+  ["none for a union", "SELECT id FROM b UNION ALL SELECT id FROM a LIMIT 3", 5, undefined],
+])("a live table is given a limit: %s", async (_name, sql, rows, limit) => {
+  const { asks, pushed } = await asked(sql, ["b"], "read", rows);
+  expect(asks.map(({ options }) => options!.limit)).toEqual([limit]);
+  expect(pushed[0]!.limit).toBe(limit ?? null);
+});
+
+test("a connector with `query` and no `read` serves a remote table in standard SQL", async () => {
+  const { asks, pushed } = await asked(
+    "SELECT amount FROM b WHERE id >= 3 AND customer IN ('ann', 'it''s') AND customer < 'z' AND seen > '2026-01-01'",
+    ["b"],
+    "query",
+  );
+  expect(asks.map(({ sql }) => sql)).toEqual([
+    expect.stringContaining('SELECT "id", "customer", "amount", "seen" FROM "shop"."main"."b" WHERE '),
+  ]);
+  const sql = asks[0]!.sql!;
+  expect(sql).toContain(`("id" >= 3)`);
+  expect(sql).toContain(`"customer" IN ('ann', 'it''s')`);
+  // Engines order texts in different ways, and mean different moments.
+  expect(sql).not.toContain("'z'");
+  expect(sql).not.toContain("2026");
+  expect(pushed[0]!.conditions).toHaveLength(2);
+});
+
+test("a source that answers SQL is given the limit when it counts the rows that the query wants", async () => {
+  const limited = await asked("SELECT id FROM b WHERE id > 3 LIMIT 2", ["b"], "query");
+  expect(limited.asks[0]!.sql).toEndWith('WHERE ("id" > 3) LIMIT 2');
+  // Where case does not count it would find other rows as well, and stop at them.
+  const texts = await asked("SELECT id FROM b WHERE customer = 'ann' LIMIT 2", ["b"], "query");
+  expect(texts.asks[0]!.sql).toEndWith(`WHERE "customer" IN ('ann')`);
+});
+
+test("more than 10,000 keys are not passed on", async () => {
+  using folder = temporaryFolder();
+  const asks: Ask[] = [];
+  await using agnes = await openLiveShop(folder.path, { remote: ["b"], asks, more: 10_001 });
+  await run(agnes, "SELECT count(*) FROM a JOIN b ON a.id = b.id");
+  await run(agnes, "SELECT count(*) FROM a JOIN b ON a.id = b.id WHERE a.id <> 7");
+  expect(asks.map(({ options }) => options!.filter?.map(({ values }) => values.length))).toEqual([
+    undefined,
+    [10_000],
+  ]);
+});

@@ -1,0 +1,182 @@
+import { join } from "node:path";
+
+import { createAgnes, type Agnes } from "agnes";
+import {
+  bool,
+  date,
+  definePlugin,
+  int64,
+  table,
+  timestamp,
+  utf8,
+  type Filter,
+  type ReadOptions,
+  type Row,
+  type TableInfo,
+} from "agnes/kit";
+import * as v from "valibot";
+
+import { openDatabase } from "../../lib/duckdb/mod.ts";
+
+/** What a connector was asked for. */
+export interface Ask {
+  readonly table: string;
+  readonly options?: ReadOptions;
+  readonly sql?: string;
+}
+
+const NAMES = ["ann", "Ann", "bob", "čapek", "", "it's"];
+
+/** Rows with nulls, twins, and values at the edges of every condition that the tests use. */
+export const ROWS: Readonly<Record<string, readonly Row[]>> = {
+  a: Array.from({ length: 12 }, (_, i) => ({
+    id: i === 11 ? 50 : i % 10,
+    customer: i % 4 === 3 ? null : NAMES[i % NAMES.length]!,
+    kind: i % 3,
+    day: i % 5 === 0 ? null : `2026-01-0${(i % 5) + 1}`,
+  })),
+  b: Array.from({ length: 40 }, (_, i) => ({
+    id: i % 13 === 12 ? null : i % 14,
+    customer: i % 7 === 6 ? null : NAMES[i % NAMES.length]!,
+    amount: i % 6 === 5 ? null : (i * 37) % 11,
+    day: i % 5 === 4 ? null : `2026-01-0${(i % 6) + 1}`,
+    seen: i % 9 === 8 ? null : `2026-01-0${(i % 6) + 1} 0${i % 8}:00:00`,
+    ok: i % 4 === 3 ? null : i % 2 === 0,
+  })),
+  c: Array.from({ length: 9 }, (_, i) => ({ id: i * 2, label: i % 3 === 2 ? null : `c${i % 4}` })),
+};
+
+const infos: readonly TableInfo[] = [
+  table("a", { id: int64(), customer: utf8(), kind: int64(), day: date() }),
+  table("b", { id: int64(), customer: utf8(), amount: int64(), day: date(), seen: timestamp(), ok: bool() }),
+  table("c", { id: int64(), label: utf8() }),
+];
+
+/**
+ * A connector that gives exactly what it is asked for: the columns, the rows that meet the filter, no more than the
+ * limit. Whatever is asked in vain is missing in the answer.
+ */
+function strictPlugin(asks: Ask[], more: number) {
+  return definePlugin({
+    name: "strict",
+    version: "1.0.0",
+    description: "Rows in memory",
+    capabilities: ["discover", "read"],
+    options: v.strictObject({}),
+    secrets: {},
+    connect: () => ({
+      discover: async () => infos,
+      async *read(info, options) {
+        asks.push({ table: info.name, options });
+        const { columns, filter = [], limit = Infinity } = options;
+        const all =
+          more > 0 && info.name === "a"
+            ? Array.from({ length: more }, (_, id) => ({ id }))
+            : ROWS[info.name]!;
+        const rows = all.filter((row: Row) => filter.every((one) => meets(row, one))).slice(0, limit);
+        const names = columns ?? info.schema.fields.map((field) => field.name);
+        yield rows.map((row) => Object.fromEntries(names.map((name) => [name, (row as Row)[name]])));
+      },
+    }),
+  });
+}
+
+/** The same rows of a database that only answers SQL. */
+function sqlPlugin(asks: Ask[], path: string) {
+  return definePlugin({
+    name: "strict",
+    version: "1.0.0",
+    description: "Rows of a database",
+    capabilities: ["discover", "query"],
+    options: v.strictObject({}),
+    secrets: {},
+    connect: ({ duckdb }) => ({
+      discover: async () => infos.map((info) => ({ ...info, remotePath: ["shop", "main", info.name] })),
+      async query(sql, { signal }) {
+        asks.push({ table: /"main"\."(\w)"/.exec(sql)![1]!, sql });
+        return duckdb.query(sql, { attach: { shop: path }, signal });
+      },
+    }),
+  });
+}
+
+function meets(row: Row, { column, operator, values }: Filter): boolean {
+  const value = comparable(row[column] as Row[string]);
+  if (operator === "is_null") return value === null;
+  if (operator === "is_not_null") return value !== null;
+  if (value === null) return false;
+  const wanted = values.map((one) => comparable(one)!);
+  switch (operator) {
+    case "eq":
+      return wanted.includes(value);
+    case "ne":
+      return !wanted.includes(value);
+    case "gt":
+      return wanted.every((one) => value > one);
+    case "ge":
+      return wanted.every((one) => value >= one);
+    case "lt":
+      return wanted.every((one) => value < one);
+    case "le":
+      return wanted.every((one) => value <= one);
+  }
+}
+
+/** Texts compare by their bytes, as the kit says. */
+function comparable(value: unknown): bigint | string | boolean | null {
+  if (typeof value === "number") return BigInt(value);
+  if (typeof value === "string") return Buffer.from(value).toString("hex");
+  return (value ?? null) as bigint | boolean | null;
+}
+
+/** A workspace of these tables, those in `remote` live, the others local. */
+export async function openLiveShop(
+  folder: string,
+  options: {
+    readonly remote: readonly string[];
+    readonly asks?: Ask[];
+    readonly by?: "read" | "query";
+    /** So many rows has the table `a` instead of its own. */
+    readonly more?: number;
+  },
+): Promise<Agnes> {
+  const { remote, asks = [], by = "read", more = 0 } = options;
+  const path = join(folder, "shop.duckdb");
+  if (by === "query") await writeShop(path);
+  const agnes = await createAgnes({
+    workspace: folder,
+    plugins: [by === "read" ? strictPlugin(asks, more) : sqlPlugin(asks, path)],
+    config: { version: 1, limits: { threads: 2 }, sources: { s: { plugin: "strict" } } },
+  });
+  const tables = await agnes.tables();
+  for (const { name } of infos) {
+    const mode = remote.includes(name) ? "remote" : by === "query" ? "materialized" : "local";
+    await tables.register({
+      source: "s",
+      source_table: name,
+      query_mode: mode,
+      ...(mode === "materialized" ? { source_query: `FROM "shop"."main"."${name}"` } : {}),
+    });
+  }
+  const report = await agnes.sync();
+  if (report.status !== "complete") throw new Error(JSON.stringify(report));
+  asks.length = 0;
+  return agnes;
+}
+
+async function writeShop(path: string): Promise<void> {
+  await using database = await openDatabase({ path });
+  await using connection = await database.connect();
+  await connection.run(`
+    CREATE TABLE a (id BIGINT, customer VARCHAR, kind BIGINT, day DATE);
+    CREATE TABLE b (id BIGINT, customer VARCHAR, amount BIGINT, day DATE, seen TIMESTAMP, ok BOOLEAN);
+    CREATE TABLE c (id BIGINT, label VARCHAR)`);
+  for (const [name, rows] of Object.entries(ROWS)) {
+    for (const row of rows) {
+      const values = Object.values(row).map((value) =>
+        typeof value === "string" ? `'${value.replaceAll("'", "''")}'` : String(value),
+      );
+      await connection.run(`INSERT INTO ${name} VALUES (${values.join(", ")})`);
+    }
+  }
+}

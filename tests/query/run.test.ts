@@ -1,0 +1,49 @@
+import { expect, test } from "bun:test";
+
+import * as arrow from "apache-arrow";
+
+import { createHost } from "../../lib/base/mod.ts";
+import { answerOf, type Run } from "../../lib/query/run.ts";
+
+const never = () => new Promise<never>(() => {});
+
+/** A query of which DuckDB is inside one endless call after so many batches; so its connection never closes. */
+function stuckAfter(batches: number): Run {
+  const { schema, batches: all } = arrow.tableFromArrays({ n: Int32Array.from([1]) });
+  let given = 0;
+  const next = async () => (given++ < batches ? { done: false, value: all[0]! } : never());
+  const stream = async () => ({
+    schema,
+    names: ["n"],
+    batches: { [Symbol.asyncIterator]: () => ({ next }) },
+  });
+  const run = {
+    sql: "",
+    secrets: new Set(),
+    tables: [],
+    generation: null,
+    remotes: () => [],
+    release: never,
+    showLive: never,
+  };
+  return { ...run, connection: { stream } } as unknown as Run;
+}
+
+test.each([0, 2])(
+  "answerOf() ends at its deadline when DuckDB is stuck after %d batches",
+  async (batches) => {
+    const answer = await answerOf(
+      createHost(),
+      { limits: { timeoutMs: 20 }, failure: (error) => error },
+      async () => stuckAfter(batches),
+    );
+    const read = async () => {
+      let rows = 0;
+      for await (const batch of answer.batches) rows += batch.numRows;
+      return rows;
+    };
+    const error = await read().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "timed_out" });
+    expect(answer.receipt().rows).toBe(batches);
+  },
+);
