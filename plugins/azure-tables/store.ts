@@ -19,6 +19,8 @@ export interface AzureStoreOptions {
   /** The table of the write-ahead log, the schema and the checkpoint. */
   readonly log: TableGateway;
   readonly recheckMs: number;
+  /** Throws when the tables hold what another program wrote; asked before a catalog is made in them. */
+  readonly refuseForeign?: () => Promise<void>;
 }
 
 /** One catalog in two tables: the log, and rows for every index key, each with the whole record. */
@@ -50,6 +52,7 @@ export class AzureStore implements CatalogStore {
       if ((await log.get(first.partitionKey, first.rowKey)) !== null) {
         this.#corrupt("its schema", "it is missing, though there is a log");
       }
+      await this.#options.refuseForeign?.();
       await log.create({ ...keys, values: toProperties(JSON.stringify(schema)) });
     }
     const stored = there ?? (await log.get(keys.partitionKey, keys.rowKey));
