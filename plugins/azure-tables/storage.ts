@@ -3,6 +3,7 @@ import type { CatalogStorage, CatalogStore } from "agnes/catalog";
 import { AgnesError } from "agnes/kit";
 
 import { clientGateway, statusOf, type TableGateway } from "./gateway.ts";
+import { refusePythonCatalog } from "./python-detect.ts";
 import { AzureStore } from "./store.ts";
 
 /** How to reach the account, and which tables to use. */
@@ -36,7 +37,7 @@ export interface TokenCredential {
  *
  * Importing does nothing; the client is loaded when the first catalog is opened.
  *
- * @throws (opening) `invalid_input`, `catalog_storage_refused`, `catalog_unavailable`
+ * @throws (opening) `catalog_foreign`, `invalid_input`, `catalog_storage_refused`, `catalog_unavailable`
  * @example
  * ```ts
  * import { openCatalog } from "agnes/catalog";
@@ -48,16 +49,17 @@ export interface TokenCredential {
 export function azureTablesStorage(options: AzureTablesOptions): CatalogStorage {
   const tableName = options.table ?? "AgnesCatalog";
   const logName = options.logTable ?? `${tableName}Wal`;
-  let connected: Promise<readonly [table: TableGateway, log: TableGateway]> | null = null;
+  const requestTimeoutMs = options.requestTimeoutMs ?? 8000;
+  let connected: Promise<Connected> | null = null;
   const connect = async () => {
     const names = [checkName(tableName), checkName(logName)];
     const clients = await Promise.all(names.map((name) => connectTable(options, name)));
-    const [table, log] = clients.map((client) => clientGateway(client, options.requestTimeoutMs ?? 8000)) as [
+    const [table, log] = clients.map((client) => clientGateway(client, requestTimeoutMs)) as [
       TableGateway,
       TableGateway,
     ];
     await Promise.all([table.prepare(), log.prepare()]);
-    return [table, log] as const;
+    return { clients, table, log };
   };
   return {
     open: (catalog, schema) =>
@@ -66,10 +68,51 @@ export function azureTablesStorage(options: AzureTablesOptions): CatalogStorage 
           connected = null;
           throw error;
         });
-        const [table, log] = await connected;
-        return azureStore({ catalog, schema, table, log, recheckMs: options.recheckMs ?? 1000 });
+        const { clients, table, log } = await connected;
+        const refuseForeign = () => refusePythonCatalog(catalog, clients, requestTimeoutMs);
+        return azureStore({
+          catalog,
+          schema,
+          table,
+          log,
+          recheckMs: options.recheckMs ?? 1000,
+          refuseForeign,
+        });
       }),
   };
+}
+
+/** The two tables of a storage. */
+interface Connected {
+  readonly clients: readonly TableClient[];
+  readonly table: TableGateway;
+  readonly log: TableGateway;
+}
+
+/** All entities of the two tables, as the service's own JSON has them. Nothing is made. */
+export async function entitiesOf(
+  options: AzureTablesOptions,
+): Promise<Record<"table" | "log", () => Entities>> {
+  const table = checkName(options.table ?? "AgnesCatalog");
+  const names = [table, checkName(options.logTable ?? `${table}Wal`)];
+  const [indexes, log] = await Promise.all(names.map((name) => connectTable(options, name)));
+  return { table: () => rawEntities(indexes!), log: () => rawEntities(log!) };
+}
+
+type Entities = AsyncIterable<Readonly<Record<string, unknown>>>;
+
+/** The client itself gives some properties other names, so that one called `timestamp` would be lost. */
+async function* rawEntities(client: TableClient): Entities {
+  let body = "";
+  const onResponse = (response: { readonly bodyAsText?: string | null }) => {
+    body = response.bodyAsText ?? "";
+  };
+  const pages = client.listEntities({ onResponse }).byPage();
+  for (;;) {
+    const next = await explained(client.tableName, "read the entities", () => pages.next());
+    if (next.done === true) return;
+    yield* (JSON.parse(body) as { readonly value: readonly Readonly<Record<string, unknown>>[] }).value;
+  }
 }
 
 /** A store whose failures are Agnes's own. */

@@ -25,6 +25,8 @@ export interface AzureStoreOptions {
   /** The table of the write-ahead log, the schema and the checkpoint. */
   readonly log: TableGateway;
   readonly recheckMs: number;
+  /** Throws when the tables hold what another program wrote; asked before a catalog is made in them. */
+  readonly refuseForeign?: () => Promise<void>;
 }
 
 /** One catalog in two tables: the log, and rows for every index key, each with the whole record. */
@@ -54,6 +56,7 @@ export class AzureStore implements CatalogStore {
     const keys = { partitionKey: this.#layout.meta, rowKey: "schema" };
     const there = await log.get(keys.partitionKey, keys.rowKey);
     if (there === null) {
+      await this.#options.refuseForeign?.();
       await this.#checkNew();
       await log.create({ ...keys, values: toProperties(JSON.stringify(schema)) });
     }

@@ -139,6 +139,15 @@ describe("parseDataDescription() of the earlier system", () => {
     ] as never);
   });
 
+  test("reads line separators as its library writes them, and refuses what it would read otherwise", async () => {
+    const text = (description: string) =>
+      `${fence}yaml\ntables:\n- id: a.b\n  name: b\n  description: '${description}'\n${fence}\n`;
+    const { tables } = parseDataDescription(text("one\u2028    two"), options);
+    expect(tables[0]!.description).toBe("one\u2028two");
+    const error = await errorOf(() => parseDataDescription(text("one\u2028\n    two"), options));
+    expect(error.message).toContain("U+2028");
+  });
+
   test("derives and reports names for tables of one name in two buckets, and for those that are no names", async () => {
     await using registry = await memoryRegistry();
     await registry.register({ source: "erp", source_table: "x", name: "x", view_name: "in_c_erp_company" });

@@ -51,6 +51,14 @@ export const catalogErrors = {
       "Nothing was changed, and damage is never treated as empty. Put that piece back, or restore the whole catalog " +
       'from a backup; see "When a catalog is damaged" in docs/guide/catalog.md.',
   }),
+  catalog_foreign: errorSpec<{ catalog: string; tables: readonly string[] }>({
+    status: 409,
+    exit: 2,
+    message: (d) =>
+      `the tables ${d.tables.join(" and ")} hold a catalog of the Python package az-table-catalog, so the catalog ${d.catalog} is not made in them`,
+    hint: () =>
+      "Choose other tables, and copy the records with convertPythonCatalog of agnes/plugins/azure-tables; see docs/guide/catalog.md.",
+  }),
   catalog_schema_differs: errorSpec<{ catalog: string; locked: string; given: string }>({
     status: 409,
     exit: 2,

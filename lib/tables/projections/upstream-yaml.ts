@@ -1,16 +1,24 @@
-import { parseDocument, type CollectionTag, type Document, type ScalarTag } from "yaml";
+import { parseDocument, YAMLParseError, type CollectionTag, type Document, type ScalarTag } from "yaml";
 
 /**
  * Reads YAML as the Python library does that wrote the files of the earlier system: it writes the texts `1e3` and
  * `0o17` without quotes, which YAML 1.2 takes for numbers, and takes `017`, `yes` and `12:30` for other values.
  */
 export function parseUpstreamYaml(block: string): Document.Parsed {
-  return parseDocument(block, {
+  const text = block.replace(/[ \t]*([\u2028\u2029])[ \t]*/g, "$1");
+  const document = parseDocument(text, {
     uniqueKeys: true,
     merge: true,
     schema: "failsafe",
     customTags: (tags: readonly unknown[]) => [...(tags as (CollectionTag | ScalarTag)[]), ...scalars],
   });
+  // A separator ends a line there and is indented after; beside another end of a line it would be read otherwise here.
+  const doubtful = /[\u2028\u2029]\n|\n[\u2028\u2029]/.exec(text);
+  if (doubtful !== null) {
+    const reason = "a line separator (U+2028) stands beside the end of a line";
+    document.errors.push(new YAMLParseError([doubtful.index, doubtful.index], "UNEXPECTED_TOKEN", reason));
+  }
+  return document;
 }
 
 const digits = (text: string): string => text.replaceAll("_", "");
