@@ -1,6 +1,7 @@
 export { abortError, throwIfAborted, withTimeout } from "./abort.ts";
 export { checkAgainst } from "./check.ts";
 export { eachOf } from "./concurrency.ts";
+export { counted } from "./counted.ts";
 export { AgnesError, errorCodes, isAgnesError, messageOf, reasonOf, shown } from "./errors/mod.ts";
 export type { ErrorCode, ErrorDetails, ErrorSpec, Retry } from "./errors/mod.ts";
 export { fileError, nodeFiles } from "./files.ts";

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 
-import { AgnesError, publishFile, TEMPORARY_SUFFIX, temporaryPath, type Host } from "../base/mod.ts";
+import { AgnesError, publishFile, TEMPORARY_SUFFIX, temporaryPath, type Host, counted } from "../base/mod.ts";
 import { linesOf } from "./lines.ts";
 import { decodeLine, encodeLine } from "./log-line.ts";
 import type { LogEntry } from "./storage.ts";
@@ -136,7 +136,8 @@ export class FileLog {
       const bytes = await this.#host.files.read(path);
       if (bytes === null) this.#corrupt(path, "it is gone");
       const lines = [...linesOf(bytes)];
-      if (lines.length !== BLOCK) this.#corrupt(path, `it holds ${lines.length} entries, not ${BLOCK}`);
+      if (lines.length !== BLOCK)
+        this.#corrupt(path, `it holds ${counted(lines.length, "entry", "entries")}, not ${BLOCK}`);
       const cached = { block, lines };
       if (bytes.length > CACHED_SIZE_BYTES_MAX) return this.#decode(cached, path, from, limit);
       this.#cached = cached;

@@ -1,4 +1,4 @@
-import { AgnesError, isAgnesError, nearest, withTimeout, type Host, type Log } from "../base/mod.ts";
+import { AgnesError, isAgnesError, nearest, withTimeout, type Host, type Log, counted } from "../base/mod.ts";
 import { createEngine, type DuckDBLimits } from "../duckdb/mod.ts";
 import { extractSource, publishedStates, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
@@ -210,5 +210,5 @@ async function keptNames(tables: TableRegistry, source: string): Promise<readonl
 function unregisteredNote(source: string, discovered: readonly TableInfo[]): string {
   return discovered.length === 0
     ? `the source has no tables: \`agnes connector health ${source}\` says more`
-    : `nothing of ${source} is registered; it has ${discovered.length} tables: run \`agnes table discover ${source}\``;
+    : `nothing of ${source} is registered; it has ${counted(discovered.length, "table")}: run \`agnes table discover ${source}\``;
 }
