@@ -1,4 +1,5 @@
 export { abortError, throwIfAborted, withTimeout } from "./abort.ts";
+export { currentActor } from "./actor.ts";
 export { checkAgainst } from "./check.ts";
 export { eachOf } from "./concurrency.ts";
 export { counted } from "./counted.ts";
