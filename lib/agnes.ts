@@ -1,9 +1,8 @@
 import { Buffer } from "node:buffer";
-import { userInfo } from "node:os";
 import { resolve } from "node:path";
 
 import type { RebuildReport } from "./analytics/mod.ts";
-import { createHost, silentLog, type Host, type Log } from "./base/mod.ts";
+import { createHost, silentLog, type Host, type Log, currentActor } from "./base/mod.ts";
 import { fileStorage, type CatalogStorage } from "./catalog/mod.ts";
 import { encodeResult } from "./duckdb/mod.ts";
 import { rollbackExtract } from "./extract/mod.ts";
@@ -322,7 +321,7 @@ class WorkspaceAgnes implements Agnes {
       storage: this.#storage(),
       host,
       log,
-      actor: this.#actor ?? host.env["USER"] ?? userInfo().username,
+      actor: this.#actor ?? currentActor(host.env),
       checkTable: (table, id) => this.#checkTable(table, id),
     });
     registry.onUnregister(async ({ table }) => {

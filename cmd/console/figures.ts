@@ -7,7 +7,7 @@ export function countText(count: number): string {
 
 /** `812 bytes`, `1.4 MB`; powers of ten. */
 export function sizeText(sizeBytes: number): string {
-  if (sizeBytes < 1000) return `${sizeBytes} bytes`;
+  if (sizeBytes < 1000) return plural(sizeBytes, "byte");
   const units = ["kB", "MB", "GB", "TB"];
   let value = sizeBytes / 1000;
   let unit = 0;

@@ -1,3 +1,4 @@
+import { plural } from "./figures.ts";
 import type { Cli } from "./cli.ts";
 import { renderTable, type Cell, type TableColumn } from "./print-table.ts";
 
@@ -18,6 +19,8 @@ export async function printRows(
   );
   await cli.print(rendered.text);
   if (rendered.hiddenColumns > 0) {
-    cli.warn(`the terminal is too narrow for ${rendered.hiddenColumns} more columns; --json shows them`);
+    cli.warn(
+      `the terminal is too narrow for ${plural(rendered.hiddenColumns, "more column")}; --json shows ${rendered.hiddenColumns === 1 ? "it" : "them"}`,
+    );
   }
 }

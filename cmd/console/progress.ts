@@ -92,7 +92,7 @@ export function barLine(id: string, progress: ExtractProgress, share: number): s
 function figures(progress: ExtractProgress): string {
   const { rows, totalRows, bytesRead, totalBytes, sizeBytes, rowsPerSecond, elapsedMs } = progress;
   return [
-    `${countText(rows)}${totalRows === undefined ? "" : ` of ${countText(totalRows)}`} rows`,
+    `${countText(rows)}${totalRows === undefined ? "" : ` of ${countText(totalRows)}`} ${(totalRows ?? rows) === 1 ? "row" : "rows"}`,
     ...(bytesRead === undefined
       ? []
       : [`${sizeText(bytesRead)}${totalBytes === undefined ? "" : ` of ${sizeText(totalBytes)}`} read`]),

@@ -15,7 +15,7 @@ export function runtimeCheck(): Check {
   const pool = process.env["UV_THREADPOOL_SIZE"] ?? availableParallelism();
   return ok(
     "agnes",
-    `${manifest.version} (${kind}), Bun ${Bun.version}, ${process.platform}-${process.arch}, ${pool} pool threads`,
+    `${manifest.version} (${kind}), Bun ${Bun.version}, ${process.platform}-${process.arch}, ${plural(Number(pool), "pool thread")}`,
   );
 }
 

@@ -1,3 +1,4 @@
+import { counted } from "./counted.ts";
 import { AgnesError } from "./errors/mod.ts";
 
 const EXPOSED = /^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/;
@@ -36,7 +37,7 @@ export function checkEnvironmentName(what: string, value: string): string {
   if (ENVIRONMENT.test(value)) return value;
   return check(
     what,
-    `(${value.length} characters, not shown)`,
+    `(${counted(value.length, "character")}, not shown)`,
     ENVIRONMENT,
     "the NAME of a variable that holds the secret: capital letters, digits and underscores, a letter first",
   );

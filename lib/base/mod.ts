@@ -1,6 +1,8 @@
 export { abortError, atMost, throwIfAborted, withTimeout } from "./abort.ts";
+export { currentActor } from "./actor.ts";
 export { checkAgainst } from "./check.ts";
 export { eachOf } from "./concurrency.ts";
+export { counted } from "./counted.ts";
 export {
   AgnesError,
   displayWidth,

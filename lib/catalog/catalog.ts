@@ -1,4 +1,4 @@
-import { AgnesError, createHost, silentLog } from "../base/mod.ts";
+import { AgnesError, createHost, silentLog, currentActor } from "../base/mod.ts";
 import { EventLog } from "./event-log.ts";
 import { changesOf, historyOf } from "./history.ts";
 import { keyRange, keyText, rowKeyOf, wholeKey } from "./keys.ts";
@@ -50,7 +50,7 @@ export async function openCatalog<R extends object>(options: CatalogOptions): Pr
     schema,
     host,
     log: options.log ?? silentLog,
-    actor: options.actor ?? host.env["USER"] ?? host.env["USERNAME"] ?? "unknown",
+    actor: options.actor ?? currentActor(host.env),
     callTimeoutMs: options.callTimeoutMs ?? 10_000,
     retryBudgetMs: options.retryBudgetMs ?? 30_000,
   });

@@ -1,6 +1,14 @@
 import { dirname } from "node:path";
 
-import { AgnesError, isAgnesError, messageOf, publishFile, temporaryPath, type Host } from "../base/mod.ts";
+import {
+  AgnesError,
+  counted,
+  isAgnesError,
+  messageOf,
+  publishFile,
+  temporaryPath,
+  type Host,
+} from "../base/mod.ts";
 import { linesOf } from "./lines.ts";
 import { decodeLine, encodeLine } from "./log-line.ts";
 import { LogNames } from "./log-names.ts";
@@ -210,7 +218,8 @@ export class FileLog {
       const bytes = await this.#readPiece(path);
       if (bytes === null) this.#corrupt(path, "it is gone");
       const lines = [...linesOf(bytes)];
-      if (lines.length !== BLOCK) this.#corrupt(path, `it holds ${lines.length} entries, not ${BLOCK}`);
+      if (lines.length !== BLOCK)
+        this.#corrupt(path, `it holds ${counted(lines.length, "entry", "entries")}, not ${BLOCK}`);
       const cached = { block, lines };
       if (bytes.length > CACHED_SIZE_BYTES_MAX) return this.#decode(cached, path, from, limit);
       this.#cached = cached;

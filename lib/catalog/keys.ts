@@ -1,4 +1,4 @@
-import { AgnesError } from "../base/mod.ts";
+import { AgnesError, counted } from "../base/mod.ts";
 import type { KeyRange } from "./storage.ts";
 import type { RowKey } from "./types.ts";
 
@@ -40,7 +40,7 @@ export function wholeKey(rowKey: RowKey, partCount: number): readonly string[] {
   if (parts.length === partCount) return parts;
   throw new AgnesError("invalid_input", {
     what: "the row key",
-    reason: `it needs ${partCount} parts, not ${parts.length}`,
+    reason: `it needs ${counted(partCount, "part")}, not ${parts.length}`,
   });
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import { AgnesError } from "../base/mod.ts";
+import { AgnesError, counted } from "../base/mod.ts";
 import type { LogEntry } from "./storage.ts";
 
 const PREFIX = '{"checksum":"';
@@ -23,7 +23,7 @@ export function decodeLine(catalog: string, place: string, line: string, sequenc
   if (!whole || written !== checksum(text)) {
     const reason = whole
       ? "its checksum does not fit its content"
-      : `it is no log entry (${line.length} characters)`;
+      : `it is no log entry (${counted(line.length, "character")})`;
     throw new AgnesError("catalog_corrupt", { catalog, place, reason });
   }
   const entry = JSON.parse(text) as LogEntry;

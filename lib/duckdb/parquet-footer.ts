@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 
 import { parquetMetadataAsync, type AsyncBuffer, type FileMetaData } from "hyparquet";
 
-import { AgnesError, fileError, isAgnesError, messageOf } from "../base/mod.ts";
+import { AgnesError, fileError, isAgnesError, messageOf, counted } from "../base/mod.ts";
 
 /** What the end of a Parquet file says, read by another implementation than the one that wrote it. */
 export interface ParquetFooter {
@@ -41,7 +41,8 @@ export async function withParquet<T>(
       return bytes.buffer;
     };
     // A head of the file is enough to tell what it is not, and spares the library files it does not expect.
-    if (size < 12) throw new Error(`${size} bytes are too few for a Parquet file`);
+    if (size < 12)
+      throw new Error(`${counted(size, "byte")} ${size === 1 ? "is" : "are"} too few for a Parquet file`);
     const file = { byteLength: size, slice };
     return await work(await parquetMetadataAsync(file), file);
   } catch (error) {

@@ -2,7 +2,7 @@ import zlib from "node:zlib";
 
 import { parquetRead, type AsyncBuffer, type Compressors, type FileMetaData } from "hyparquet";
 
-import { AgnesError } from "../base/mod.ts";
+import { AgnesError, counted } from "../base/mod.ts";
 import { withParquet } from "./parquet-footer.ts";
 
 /** The digits of a DECIMAL of DuckDB. */
@@ -20,7 +20,10 @@ export async function checkParquetInput(path: string): Promise<void> {
   await withParquet(path, async (metadata, file) => {
     for (const { name, converted_type, precision = 0 } of metadata.schema) {
       if (converted_type === "DECIMAL" && precision > DIGITS_MAX) {
-        throw new AgnesError("type_unsupported", { column: name, type: `DECIMAL of ${precision} digits` });
+        throw new AgnesError("type_unsupported", {
+          column: name,
+          type: `DECIMAL of ${counted(precision, "digit")}`,
+        });
       }
     }
     const columns = nanosecondColumns(metadata);

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import * as duckdb from "@duckdb/node-api";
 import native from "@duckdb/node-bindings";
 
-import { AgnesError } from "../base/mod.ts";
+import { AgnesError, counted } from "../base/mod.ts";
 
 /** A value for a parameter. Numbers bind as `BIGINT` when whole and safe, else `DOUBLE`; dates as `TIMESTAMP`. */
 export type SqlValue = string | number | bigint | boolean | null | Date | Uint8Array;
@@ -12,7 +12,7 @@ export type SqlValue = string | number | bigint | boolean | null | Date | Uint8A
 export function bindParameters(prepared: native.PreparedStatement, values: readonly SqlValue[]): void {
   const expected = native.nparams(prepared);
   if (expected !== values.length) {
-    const reason = `the statement takes ${expected} parameters, ${values.length} were given`;
+    const reason = `the statement takes ${counted(expected, "parameter")}, but ${values.length} ${values.length === 1 ? "was" : "were"} given`;
     throw new AgnesError("invalid_input", { what: "the list of parameters", reason });
   }
   for (const [index, value] of values.entries()) bindParameter(prepared, index + 1, value);

@@ -1,4 +1,4 @@
-import { AgnesError, isAgnesError, nearest, withTimeout, type Host, type Log } from "../base/mod.ts";
+import { AgnesError, isAgnesError, nearest, withTimeout, type Host, type Log, counted } from "../base/mod.ts";
 import { createEngine, type DuckDBLimits } from "../duckdb/mod.ts";
 import { extractSource, publishedStates, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
@@ -218,5 +218,5 @@ function unregisteredNote(source: string, discovered: readonly TableInfo[] | nul
   const count = discovered.length;
   return count === 0
     ? `the source has no tables: \`agnes connector health ${source}\` says more`
-    : `nothing of ${source} is registered; it has ${count === 1 ? "1 table" : `${count} tables`}: run \`agnes table discover ${source}\``;
+    : `nothing of ${source} is registered; it has ${counted(count, "table")}: run \`agnes table discover ${source}\``;
 }

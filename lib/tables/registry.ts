@@ -1,4 +1,4 @@
-import { AgnesError, shown, silentLog, type Host, type Log } from "../base/mod.ts";
+import { AgnesError, shown, silentLog, type Host, type Log, currentActor } from "../base/mod.ts";
 import { openCatalog, type Catalog, type CatalogStorage, type Commit, type Edit } from "../catalog/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
 import { announce, resourcesOf, type UnregisterListener } from "./cascade.ts";
@@ -94,7 +94,7 @@ export interface TableRegistryOptions {
  */
 export async function openTableRegistry(options: TableRegistryOptions): Promise<TableRegistry> {
   const { storage, host, log = silentLog } = options;
-  const actor = options.actor ?? host.env["USER"] ?? host.env["USERNAME"] ?? "unknown";
+  const actor = options.actor ?? currentActor(host.env);
   const catalog = await openCatalog<RegistryRow>({
     ...registrySchema,
     storage,

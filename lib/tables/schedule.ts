@@ -1,6 +1,6 @@
 import { Cron } from "croner";
 
-import { AgnesError, isAgnesError } from "../base/mod.ts";
+import { AgnesError, isAgnesError, counted } from "../base/mod.ts";
 
 /** When a table is to be synced. */
 export type Schedule =
@@ -102,7 +102,8 @@ function parseDaily(text: string, words: readonly string[]): Schedule {
 function parseCron(text: string, words: readonly string[]): Schedule {
   const zone = words.length === 6 ? timeZoneOf(words[5]!) : undefined;
   const fields = zone === undefined ? words : words.slice(0, 5);
-  if (fields.length !== 5) throw invalid(text, `it has ${fields.length} fields where cron has five`);
+  if (fields.length !== 5)
+    throw invalid(text, `it has ${counted(fields.length, "field")} where cron has five`);
   const pattern = fields.join(" ");
   // Letters beyond the names of months and days are extensions that other crons do not know.
   if (!/^[0-9*,/-]+ [0-9*,/-]+ [0-9*,/-]+ [0-9*,/-a-z]+ [0-9*,/-a-z]+$/i.test(pattern)) {

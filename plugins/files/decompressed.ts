@@ -65,7 +65,12 @@ async function* gunzipped(raw: ReadStream): AsyncGenerator<Uint8Array, void, voi
   yield* through(raw, gunzip);
   // Zeros after the end are passed over here, but not by DuckDB.
   const rest = raw.bytesRead - gunzip.bytesWritten;
-  if (rest > 0) throw new Error(`${rest} bytes follow the end of the compressed data`);
+  if (rest > 0)
+    throw new Error(
+      rest === 1
+        ? "a byte follows the end of the compressed data"
+        : `${rest} bytes follow the end of the compressed data`,
+    );
 }
 
 async function* unzstd(raw: ReadStream): AsyncGenerator<Uint8Array, void, void> {

@@ -25,8 +25,15 @@ export default definePlugin({
         const where = path === undefined ? "" : ` at ${context.resolvePath(path)}`;
         const bad = [...tables.values()].filter((one) => one.problem !== undefined).length;
         const rest = bad === 0 ? "" : `; ${bad} of them cannot be read`;
-        return { ok: true, message: `${tables.size} tables in ${files} files${where}${rest}` };
+        return {
+          ok: true,
+          message: `${counted(tables.size, "table")} in ${counted(files, "file")}${where}${rest}`,
+        };
       },
     };
   },
 });
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

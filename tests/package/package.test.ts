@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -35,6 +36,8 @@ beforeAll(() => {
   }
   writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module", private: true }));
   for (const name of readdirSync(CONSUMER)) copyFileSync(join(CONSUMER, name), join(project, name));
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  writeFileSync(join(project, "readme.ts"), /```ts\n([\s\S]*?)```/.exec(readme)![1]!);
   writeFileSync(
     join(project, "tsconfig.json"),
     JSON.stringify({
@@ -47,7 +50,7 @@ beforeAll(() => {
         types: ["node"],
         outDir: "out",
       },
-      include: ["program.ts"],
+      include: ["program.ts", "readme.ts"],
     }),
   );
   compiled = run(join(ROOT, "node_modules/.bin/tsc"), "-p", ".");
@@ -91,6 +94,17 @@ describe("the built package", () => {
       ],
       refused: 2,
     });
+  }, 60_000);
+
+  test("Node runs the program of the README beside a folder of exports", () => {
+    const cwd = mkdtempSync(join(tmpdir(), "agnes-readme-"));
+    mkdirSync(join(cwd, "exports"));
+    writeFileSync(join(cwd, "exports", "orders.csv"), "id,amount\n1,10.50\n2,7.25\n");
+    writeFileSync(join(cwd, "exports", "people.ndjson"), '{"name":"ann"}\n');
+    const result = spawnSync("node", [join(project, "out", "readme.js")], { cwd, encoding: "utf8" });
+    rmSync(cwd, { recursive: true });
+    expect([result.stderr, result.status]).toEqual(["", 0]);
+    expect(result.stdout).toBe("orders [ { rows: 2 } ]\npeople [ { rows: 1 } ]\n");
   }, 60_000);
 
   test("node:test runs the contract suite of a connector", () => {

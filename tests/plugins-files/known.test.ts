@@ -129,7 +129,7 @@ describe("files: a table that is known", () => {
     await folder.write("data/t.csv", `id,name\n${good.join("\n")}\n`);
     await sync();
     await folder.write("data/t.csv", `id,name\n${good.join("\n")}\n60,n60\n61\nx62,n62\n`);
-    expect((await sync()).error).toMatch(/"t\.csv", line 63: it has 1 values, the header has 2/);
+    expect((await sync()).error).toMatch(/"t\.csv", line 63: it has 1 value, the header has 2/);
     expect((await published()).rows).toHaveLength(60);
     const kept = await sync({}, { quarantine: true });
     expect(kept.error).toBeNull();

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { errorCodes } from "../../lib/base/mod.ts";
 import { brokenLinks, undocumented } from "../../tools/docs.ts";
 import { driftedPages, referencePages } from "../../tools/reference.ts";
 import { declared, publicSymbols } from "../../tools/reference/modules.ts";
@@ -23,6 +24,20 @@ describe("docs", () => {
     const read = (path: string) =>
       existsSync(join(ROOT, path)) ? readFileSync(join(ROOT, path), "utf8") : undefined;
     expect(driftedPages(await referencePages(), read)).toEqual([]);
+  });
+
+  test("referencePages() holds no value that could not be worked out, and no placeholder", async () => {
+    for (const [path, text] of await referencePages()) {
+      const prose = text.replace(/```[\s\S]*?```/g, "").replace(/`[^`\n]*`/g, "");
+      const odd = prose.match(/.{0,60}(NaN|undefined|\[object|[‹›]|\bnull (null|is)\b).{0,60}/g) ?? [];
+      expect([path, odd]).toEqual([path, []]);
+    }
+    const errors = (await referencePages()).get("docs/reference/errors.md")!;
+    const rows = errors.split("\n").filter((line) => line.startsWith("| `"));
+    expect(rows).toHaveLength(Object.keys(errorCodes).length);
+    // An empty message or hint, or one that ends where a value should stand.
+    expect(rows.filter((line) => /\|\s*\||: *\|/.test(line))).toEqual([]);
+    expect(errors).not.toMatch(/NaN|undefined/);
   });
 
   test("driftedPages() catches a page that differs and one that is missing", () => {

@@ -18,7 +18,7 @@ export async function commandsPage(): Promise<string> {
 }
 
 /** The exit statuses, for the reference and the guide. */
-export function exitStatusTable(): string {
+function exitStatusTable(): string {
   return markdownTable(["exit status", "meaning"], Object.entries(exitStatuses));
 }
 

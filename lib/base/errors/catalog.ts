@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { errorSpec, shown } from "./spec.ts";
 
 /** Codes about event-sourced catalogs and their storages. */
@@ -22,7 +23,7 @@ export const catalogErrors = {
     status: 503,
     retry: "transient",
     message: (d) =>
-      `other writers won every one of ${d.attempts} attempts to write to catalog ${d.catalog} ` +
+      `other writers won every one of ${counted(d.attempts, "attempt")} to write to catalog ${d.catalog} ` +
       `within ${Math.round(d.waitedMs)} ms; nothing was written`,
     hint: () => "Try again when fewer writers are at work, or write several records in one batch.",
   }),
@@ -81,7 +82,7 @@ export const catalogErrors = {
     status: 413,
     exit: 2,
     message: (d) =>
-      `${d.what} takes ${d.sizeBytes} bytes in the log of catalog ${d.catalog}; its storage holds ${d.sizeBytesMax}`,
+      `${d.what} takes ${counted(d.sizeBytes, "byte")} in the log of catalog ${d.catalog}; its storage holds ${d.sizeBytesMax}`,
     hint: () => "Write less at once; nothing was written.",
   }),
   catalog_closed: errorSpec<{ catalog: string }>({

@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { pointed, type SqlPlace } from "./place.ts";
 import { errorSpec, shown } from "./spec.ts";
 
@@ -22,7 +23,7 @@ export const extractErrors = {
   generation_incomplete: errorSpec<{ generation: number; missing: readonly string[] }>({
     status: 409,
     message: (d) =>
-      `generation ${d.generation} cannot be published again: ${d.missing.length} of its parts are gone`,
+      `generation ${d.generation} cannot be published again: ${d.missing.length} of its parts ${d.missing.length === 1 ? "is" : "are"} gone`,
     hint: (d) => `The first one missing is ${d.missing[0] ?? "unknown"}; choose a later generation.`,
   }),
   table_unknown: errorSpec<{ table: string; known: readonly string[]; place?: SqlPlace }>({
@@ -87,7 +88,7 @@ export const extractErrors = {
   }>({
     status: 502,
     message: (d) =>
-      `${d.rejected} of ${d.read} rows of table ${shown(d.table)} were rejected (${
+      `${d.rejected} of ${counted(d.read, "row")} of table ${shown(d.table)} ${d.rejected === 1 ? "was" : "were"} rejected (${
         d.rejected >= d.read ? "no row was left" : `at most ${d.maxPercent} % may be`
       }), mostly because of ${d.reason}; what was published before stays`,
     hint: (d) =>
@@ -95,7 +96,7 @@ export const extractErrors = {
   }),
   rows_lost: errorSpec<{ table: string; yielded: number; written: number; where: string }>({
     message: (d) =>
-      `table ${shown(d.table)} gave ${d.yielded} rows but ${d.written} are in ${d.where}; nothing of it was published`,
+      `table ${shown(d.table)} gave ${counted(d.yielded, "row")} but ${d.written} ${d.written === 1 ? "is" : "are"} in ${d.where}; nothing of it was published`,
     hint: () => "This is a fault of Agnes or of the disk; run it again and report it when it stays.",
   }),
   schema_frozen: errorSpec<{ table: string; changes: readonly string[] }>({
@@ -127,7 +128,7 @@ export const extractErrors = {
   primary_key_null: errorSpec<{ table: string; columns: readonly string[]; rows: number }>({
     status: 502,
     message: (d) =>
-      `${d.rows} row(s) of table ${shown(d.table)} have no value in the primary key (${d.columns.join(", ")})`,
+      `${counted(d.rows, "row")} of table ${shown(d.table)} ${d.rows === 1 ? "has" : "have"} no value in the primary key (${d.columns.join(", ")})`,
     hint: () => "Correct the primary key of the table, or let it quarantine such rows.",
   }),
 } as const;

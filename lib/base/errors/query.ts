@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { pointed, type SqlPlace } from "./place.ts";
 import { errorSpec } from "./spec.ts";
 
@@ -18,7 +19,7 @@ export const queryErrors = {
   sql_too_long: errorSpec<{ length: number; limit: number }>({
     status: 413,
     exit: 2,
-    message: (d) => `the SQL has ${d.length} characters, more than the ${d.limit} that are read`,
+    message: (d) => `the SQL has ${counted(d.length, "character")}, more than the ${d.limit} that are read`,
     hint: () => "Put long lists of values into a table and join it.",
   }),
   sql_failed: errorSpec<{ kind: string; reason: string; place?: SqlPlace }>({

@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { errorSpec, shown } from "./spec.ts";
 
 /** Codes of the sources that Agnes brings along and that read files. */
@@ -65,7 +66,7 @@ export const sourcesErrors = {
   }>({
     status: 413,
     message: (d) =>
-      `${shown(d.path, 400)} has ${d.compressedBytes} bytes and decompresses to more than ${d.limit === "maxDecompressedBytes" ? `${d.allowed} bytes` : `${d.allowed} times that`}`,
+      `${shown(d.path, 400)} has ${counted(d.compressedBytes, "byte")} and decompresses to more than ${d.limit === "maxDecompressedBytes" ? counted(d.allowed, "byte") : `${counted(d.allowed, "time")} that`}`,
     hint: (d) => `Raise \`${d.limit}\` in the options of the source if the file is what it should be.`,
   }),
   source_column_unknown: errorSpec<{ table: string; column: string; known: readonly string[] }>({

@@ -1,3 +1,5 @@
+import { counted } from "../counted.ts";
+
 /** Whether the same call may succeed later without anyone changing anything. */
 export type Retry = "transient" | "permanent";
 
@@ -30,5 +32,5 @@ export function shown(value: unknown, maxLength = 80): string {
   );
   return visible.length <= maxLength
     ? visible
-    : `${visible.slice(0, maxLength)}… (${text.length} characters)`;
+    : `${visible.slice(0, maxLength)}… (${counted(text.length, "character")})`;
 }

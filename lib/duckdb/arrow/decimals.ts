@@ -1,5 +1,6 @@
 import * as arrow from "apache-arrow";
 
+import { counted } from "../../base/mod.ts";
 import { checkedValues, isNull, Malformed } from "./scratch.ts";
 
 /**
@@ -27,7 +28,7 @@ export function checkDigits(
     if (Math.abs(value) < surely || isNull(data, from + row)) continue;
     const exact = wholeAt(values, word, words);
     if (exact > -(10n ** BigInt(precision)) && exact < 10n ** BigInt(precision)) continue;
-    throw new Malformed(`a value has more than ${precision} digits: ${exact}`);
+    throw new Malformed(`a value has more than ${counted(precision, "digit")}: ${exact}`);
   }
 }
 

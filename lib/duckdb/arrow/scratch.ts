@@ -1,3 +1,4 @@
+import { counted } from "../../base/mod.ts";
 import native from "@duckdb/node-bindings";
 import type * as arrow from "apache-arrow";
 
@@ -28,7 +29,7 @@ export function checkedValues<T extends { readonly length: number }>(
   stride = 1,
 ): T {
   if (values === undefined || values.length < (from + count) * stride) {
-    throw new Malformed(`it has ${values?.length ?? 0} values where ${(from + count) * stride} are needed`);
+    throw new Malformed(`it has ${values?.length ?? 0} of ${counted((from + count) * stride, "value")}`);
   }
   return values;
 }

@@ -1,3 +1,4 @@
+import { counted } from "../../base/mod.ts";
 import { isUtf8 } from "node:buffer";
 
 import native from "@duckdb/node-bindings";
@@ -66,7 +67,7 @@ export function assignStrings(vector: native.Vector, strings: Strings): boolean 
   const first = offsets[start]!;
   const last = offsets[start + count]!;
   if (!(first >= 0 && last >= first && last <= bytes.length)) {
-    throw new Malformed(`its offsets ${first} to ${last} leave its ${bytes.length} bytes`);
+    throw new Malformed(`its offsets ${first} to ${last} leave its ${counted(bytes.length, "byte")}`);
   }
   const heap = copyToHeap(vector, bytes.subarray(first, last), text);
   if (heap === null) return false;

@@ -1,3 +1,4 @@
+import { counted } from "../../base/mod.ts";
 import native from "@duckdb/node-bindings";
 import * as arrow from "apache-arrow";
 
@@ -67,7 +68,7 @@ export const writeStruct =
 function childOf(data: arrow.Data, index: number, length: number): arrow.Data {
   const child = data.children[index] as arrow.Data | undefined;
   if (child === undefined || child.length < length) {
-    throw new Malformed(`it has ${child?.length ?? 0} inner values where ${length} are needed`);
+    throw new Malformed(`it has ${child?.length ?? 0} of ${counted(length, "inner value")}`);
   }
   return child;
 }

@@ -1,6 +1,6 @@
 import type * as arrow from "apache-arrow";
 
-import { AgnesError } from "../../base/mod.ts";
+import { AgnesError, counted } from "../../base/mod.ts";
 import { typeText } from "../arrow/types.ts";
 
 /** The data of a batch's wanted columns, in the order they were asked for. */
@@ -27,7 +27,7 @@ export function checkColumns(
     const data = known.places.map((place, index) => {
       const column = batch.data.children[place] as arrow.Data | undefined;
       if (column !== undefined && column.length >= rows) return column;
-      const reason = `the batch has ${rows} rows, the column ${column?.length ?? 0}`;
+      const reason = `the batch has ${counted(rows, "row")}, the column ${column?.length ?? 0}`;
       throw new AgnesError("batch_malformed", { column: wanted[index]!.name, reason });
     });
     return { rows, data };

@@ -1,3 +1,4 @@
+import { counted } from "../../base/mod.ts";
 import type { FileReading } from "../../kit/mod.ts";
 import type { SchemaChange } from "./diff.ts";
 
@@ -14,7 +15,7 @@ export function readingText({ format, csv, columns }: FileReading): string {
           `encoding ${csv.encoding}`,
           ...(csv.decimalSeparator === "." ? [] : [`decimal separator ${csv.decimalSeparator}`]),
           ...(csv.thousandsSeparator === "" ? [] : [`thousands separator ${csv.thousandsSeparator}`]),
-          ...(csv.skipLines === 0 ? [] : [`${csv.skipLines} lines skipped`]),
+          ...(csv.skipLines === 0 ? [] : [`${counted(csv.skipLines, "line")} skipped`]),
           ...(csv.comment === "" ? [] : [`comments begin with ${csv.comment}`]),
           ...(csv.nullValues.every((text) => text === "") ? [] : [`null is ${csv.nullValues.join(" or ")}`]),
         ];

@@ -1,6 +1,14 @@
 import * as v from "valibot";
 
-import { abortError, AgnesError, messageOf, printable, redact, shown as shownValue } from "../../base/mod.ts";
+import {
+  abortError,
+  AgnesError,
+  messageOf,
+  printable,
+  redact,
+  shown as shownValue,
+  counted,
+} from "../../base/mod.ts";
 import type { HttpAnswer } from "./http.ts";
 import type { Watch } from "./watch.ts";
 
@@ -49,7 +57,7 @@ export class OpenAnswer implements HttpAnswer {
     for await (const piece of this.body) {
       sizeBytes += piece.byteLength;
       if (sizeBytes > sizeBytesMax) {
-        const reason = `${what} answered more than ${sizeBytesMax} bytes`;
+        const reason = `${what} answered more than ${counted(sizeBytesMax, "byte")}`;
         throw new AgnesError("source_answer_invalid", { reason, url, status: this.status });
       }
       read.push(piece);

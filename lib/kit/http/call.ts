@@ -1,4 +1,12 @@
-import { AgnesError, isAgnesError, Secret, withTimeout, type Host, type Log } from "../../base/mod.ts";
+import {
+  AgnesError,
+  isAgnesError,
+  Secret,
+  withTimeout,
+  type Host,
+  type Log,
+  counted,
+} from "../../base/mod.ts";
 import { lostError, OpenAnswer } from "./answer.ts";
 import { basicAuthorization, headerLayer, headersFor, type HeaderLayer } from "./headers.ts";
 import type { HttpDefaults, HttpRequest } from "./http.ts";
@@ -214,6 +222,6 @@ function bodyOf(request: HttpRequest): {
 
 function afterTries(error: AgnesError<"source_unavailable">, attempts: number): AgnesError {
   if (attempts === 1) return error;
-  const reason = `${error.details.reason} (${attempts} tries)`;
+  const reason = `${error.details.reason} (${counted(attempts, "try", "tries")})`;
   return new AgnesError("source_unavailable", { ...error.details, reason, attempts }, { cause: error.cause });
 }

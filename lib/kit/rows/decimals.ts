@@ -1,3 +1,4 @@
+import { counted } from "../../base/mod.ts";
 import * as arrow from "apache-arrow";
 
 import { isNo, Validity, type ColumnBuilder } from "./column.ts";
@@ -38,7 +39,7 @@ export function decimalBuilder(type: arrow.Decimal): ColumnBuilder {
           data[at + word] = Number(BigInt.asUintN(32, unscaled >> BigInt(32 * word)));
         }
       } else {
-        const tooLong = `it has more than ${precision - scale} digits before the point`;
+        const tooLong = `it has more than ${counted(precision - scale, "digit")} before the point`;
         reject(i, value, typeof unscaled === "string" ? unscaled : tooLong);
         validity.setNull(i);
       }
@@ -104,5 +105,5 @@ function unscaledText(text: string, scale: number): bigint | string {
 }
 
 function tooFine(scale: number): string {
-  return `it has more than ${scale} digits after the point`;
+  return `it has more than ${counted(scale, "digit")} after the point`;
 }

@@ -1,3 +1,4 @@
+import { counted } from "../../base/mod.ts";
 import * as arrow from "apache-arrow";
 
 import { isNo, Validity, type ColumnBuilder, type Reject } from "./column.ts";
@@ -47,7 +48,11 @@ export function fixedListBuilder(type: arrow.FixedSizeList, builderOf: BuilderOf
         }
       } else {
         if (value != null)
-          reject(i, value, Array.isArray(value) ? `it has not ${listSize} items` : isNo("list", value));
+          reject(
+            i,
+            value,
+            Array.isArray(value) ? `it has not ${counted(listSize, "item")}` : isNo("list", value),
+          );
         validity.setNull(i);
       }
     }

@@ -1,3 +1,4 @@
+import { counted } from "../../base/mod.ts";
 import * as arrow from "apache-arrow";
 
 import { isNo, Validity, type ColumnBuilder, type Reject } from "./column.ts";
@@ -116,7 +117,7 @@ export function binaryBuilder(type: arrow.Binary | arrow.FixedSizeBinary): Colum
         at += piece.byteLength;
       } else {
         const wrongWidth =
-          piece instanceof Uint8Array ? `it has ${piece.byteLength} bytes, not ${width}` : null;
+          piece instanceof Uint8Array ? `it has ${counted(piece.byteLength, "byte")}, not ${width}` : null;
         if (value != null) reject(i, value, wrongWidth ?? isNo("Uint8Array", value));
         validity.setNull(i);
         if (width !== undefined) pieces.push(new Uint8Array(width));

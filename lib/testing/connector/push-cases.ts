@@ -1,3 +1,4 @@
+import { counted } from "../../base/mod.ts";
 import assert from "node:assert/strict";
 
 import { createRowBuilder, type PushRequest } from "../../kit/mod.ts";
@@ -78,7 +79,7 @@ export const pushCases: readonly SourceCase[] = [
       const all = await bench.read(info);
       const wanted = await bench.load(info, batches());
       const lost = await bench.count(`((FROM ${wanted}) EXCEPT ALL (FROM ${all}))`);
-      assert.equal(lost, 0, `${lost} rows that write() took are not there when read`);
+      assert.equal(lost, 0, `${counted(lost, "row")} that write() took cannot be read`);
     },
   },
 ];

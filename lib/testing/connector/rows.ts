@@ -1,3 +1,4 @@
+import { counted } from "../../base/mod.ts";
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
@@ -122,11 +123,11 @@ export class Workbench implements AsyncDisposable {
     const fewer = `(FROM ${expected}) EXCEPT ALL (FROM ${actual})`;
     if ((await this.count(`((${more}) UNION ALL (${fewer}))`)) === 0) return;
     for (const [query, words] of [
-      [fewer, "are missing"],
-      [more, "are too many"],
+      [fewer, "missing"],
+      [more, "too many"],
     ] as const) {
       const { count, row } = await this.#example(query);
-      assert.ok(count === 0, `${what}: ${count} rows ${words}, for example ${row}`);
+      assert.ok(count === 0, `${what}: ${counted(count, "row")} ${words}, for example ${row}`);
     }
   }
 

@@ -1,4 +1,4 @@
-import { AgnesError, isAgnesError, reasonOf } from "../../../base/mod.ts";
+import { AgnesError, isAgnesError, reasonOf, counted } from "../../../base/mod.ts";
 import type { CsvDialect, FileInput } from "../../../kit/mod.ts";
 import { originOf } from "../columns.ts";
 import { textDecoding, markedEncoding } from "../encoding.ts";
@@ -37,7 +37,7 @@ export async function explainCsvError(
   const { file } = laidOut.head;
   const tooLong = /CSV Error on Line: (\d+)[^]*Maximum line size of (\d+) bytes exceeded/.exec(reason);
   if (tooLong !== null) {
-    const limit = `line ${tooLong[1]}: a record has more than ${tooLong[2]} bytes; csv.maxLineBytes raises the limit`;
+    const limit = `line ${tooLong[1]}: a record has more than ${counted(Number(tooLong[2]), "byte")}; csv.maxLineBytes raises the limit`;
     return new AgnesError("file_unreadable", { path: originOf(file), reason: limit }, { cause: error });
   }
   const found = await firstBadRecord(laidOut, dialect, signal);
@@ -93,7 +93,11 @@ async function firstBadRecord(
       // DuckDB takes a delimiter at the end for the end.
       const width = values.at(-1) === "" && values.length === names.length + 1 ? names.length : values.length;
       if (width !== names.length) {
-        return { line, reason: `it has ${values.length} values, the header has ${names.length}`, text };
+        return {
+          line,
+          reason: `it has ${counted(values.length, "value")}, the header has ${names.length}`,
+          text,
+        };
       }
     }
   } catch (error) {

@@ -1,4 +1,4 @@
-import { AgnesError } from "../../../base/mod.ts";
+import { AgnesError, counted } from "../../../base/mod.ts";
 import type { CsvDialect, FileInput } from "../../../kit/mod.ts";
 import type { CsvHead } from "./head.ts";
 import { csvRecords } from "./records.ts";
@@ -17,7 +17,10 @@ export function columnNames(
   const written = dialect.header ? first.values : first.values.map(() => "");
   if (given !== undefined) {
     if (given.length === first.values.length) return given;
-    throw badHeader(head.file, `it has ${first.values.length} columns, but csv.names has ${given.length}`);
+    throw badHeader(
+      head.file,
+      `it has ${counted(first.values.length, "column")}, but csv.names has ${given.length}`,
+    );
   }
   if (first.isUnclosed) throw badHeader(head.file, "its header has a quote that does not close");
   const control = written.find((name) => /\p{Cc}/u.test(name.replaceAll(/[\r\n\t]/g, "")));

@@ -1,4 +1,4 @@
-import { shown } from "../../../base/mod.ts";
+import { shown, counted } from "../../../base/mod.ts";
 import { formatType, NUMERIC } from "../type-tree.ts";
 import { fits } from "./fits.ts";
 import { KnownRow } from "./known-row.ts";
@@ -200,7 +200,7 @@ export class ShapeWalk implements JsonSink {
       throw new JsonProblem(this.#line, `it has a new key ${shown(path)}`, { isNewKey: true });
     }
     if (isRoot && shape.order.length === this.#options.columnsMax) {
-      throw this.#problem(`the objects have more than ${this.#options.columnsMax} different keys`);
+      throw this.#problem(`the objects have more than ${counted(this.#options.columnsMax, "different key")}`);
     }
     const isNoField = name === "" || name.includes("\0") || shape.isFolded(name);
     if (!isRoot && (isNoField || shape.order.length === KEYS_MAX)) {

@@ -1,0 +1,193 @@
+import { parseSync } from "oxc-parser";
+
+import { sourceFiles, walk, type SyntaxNode } from "../source.ts";
+
+/** Details of every error code, as an error may have them: all of them, and without those that are optional. */
+export interface ErrorExample {
+  readonly whole: object;
+  readonly least: object;
+}
+
+/** Details of every error code, made from the types that `errorSpec` is given. */
+export function errorExamples(): ReadonlyMap<string, ErrorExample> {
+  const files = sourceFiles([".ts"], ["lib/base/errors/"]);
+  const programs = files.map(({ path, text }) => parseSync(path, text).program);
+  const interfaces = new Map<string, readonly SyntaxNode[]>();
+  const found = new Map<string, SyntaxNode>();
+  walk(programs, (node) => {
+    if (node["type"] === "TSInterfaceDeclaration") {
+      interfaces.set(nameOf(node["id"]), (node["body"] as SyntaxNode)["body"] as readonly SyntaxNode[]);
+    }
+    const call = node["type"] === "Property" ? (node["value"] as SyntaxNode) : undefined;
+    if (call?.["type"] !== "CallExpression" || nameOf(call["callee"]) !== "errorSpec") return;
+    const types = (call["typeArguments"] as SyntaxNode)["params"] as readonly SyntaxNode[];
+    found.set(nameOf(node["key"]), types[0]!);
+  });
+  const example = (code: string, type: SyntaxNode): ErrorExample => {
+    const given = type["members"] as readonly SyntaxNode[] | undefined;
+    const members = given ?? interfaces.get(nameOf(type["typeName"])) ?? [];
+    return {
+      whole: objectOf(code, members, interfaces),
+      least: objectOf(
+        code,
+        members.filter((member) => member["optional"] !== true),
+        interfaces,
+      ),
+    };
+  };
+  return new Map([...found].map(([code, type]) => [code, example(code, type)]));
+}
+
+type Interfaces = ReadonlyMap<string, readonly SyntaxNode[]>;
+
+function objectOf(code: string, members: readonly SyntaxNode[], interfaces: Interfaces): object {
+  return Object.fromEntries(
+    members.map((member) => {
+      const name = nameOf(member["key"]);
+      const annotation = (member["typeAnnotation"] as SyntaxNode)["typeAnnotation"] as SyntaxNode;
+      return [name, valueOf(code, name, annotation, interfaces)];
+    }),
+  );
+}
+
+function valueOf(code: string, name: string, type: SyntaxNode, interfaces: Interfaces): unknown {
+  switch (type["type"]) {
+    case "TSNumberKeyword":
+      return NUMBERS[name] ?? 3;
+    case "TSBooleanKeyword":
+      return true;
+    case "TSTypeOperator":
+      return valueOf(code, name, type["typeAnnotation"] as SyntaxNode, interfaces);
+    case "TSArrayType":
+      return [valueOf(code, name, type["elementType"] as SyntaxNode, interfaces)];
+    case "TSUnionType":
+      return valueOf(code, name, (type["types"] as readonly SyntaxNode[])[0]!, interfaces);
+    case "TSLiteralType":
+      return (type["literal"] as SyntaxNode)["value"];
+    case "TSTypeLiteral":
+      return objectOf(code, type["members"] as readonly SyntaxNode[], interfaces);
+    case "TSTypeReference":
+      return objectOf(code, interfaces.get(nameOf(type["typeName"])) ?? [], interfaces);
+    default:
+      return (
+        TEXTS[`${code}.${name}`] ??
+        TEXTS[name] ??
+        `the ${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)}`
+      );
+  }
+}
+
+/** What texts of these names may be, of all codes or of one. */
+const TEXTS: Readonly<Record<string, string>> = {
+  "analytics_unreadable.path": "data/analytics/analytics.duckdb",
+  "catalog_conflict.key": "crm.orders",
+  "command_unknown.command": "qurey",
+  "command_unknown.nearest": "query",
+  "config_invalid.expected": "text",
+  "config_invalid.key": "sources.crm.plugin",
+  "config_invalid.path": "agnes.yaml",
+  "config_invalid.received": "a number",
+  "config_malformed.path": "agnes.yaml",
+  "config_unknown_key.key": "souces",
+  "config_unknown_key.nearest": "sources",
+  "config_unknown_key.path": "agnes.yaml",
+  "data_description_edited.path": "data_description.md",
+  "data_description_malformed.path": "data_description.md",
+  "extract_foreign.path": "data/extracts/crm/extract.duckdb",
+  "extract_unreadable.path": "data/extracts/crm/extract.duckdb",
+  "flag_unknown.nearest": "--full",
+  "invalid_identifier.what": "the name of the source",
+  "locked.what": "source crm",
+  "plugin_invalid.file": "plugins/hubspot.ts",
+  "plugin_load_failed.file": "plugins/hubspot.ts",
+  "plugin_unknown.known": "files",
+  "registry_export_malformed.path": "registry.json",
+  "schedule_invalid.text": "every day",
+  "source_unknown.known": "crm",
+  "source_unknown.nearest": "crm",
+  "source_unknown.source": "crn",
+  "table_field_unknown.field": "primary_keys",
+  "table_field_unknown.nearest": "primary_key",
+  "table_import_refused.path": "registry.json",
+  "workspace_exists.path": "shop/agnes.yaml",
+  action: "update",
+  after: "nmae FROM people",
+  actor: "ann",
+  capability: "query",
+  before: "SELECT ",
+  catalog: "tables",
+  changes: "column amount is gone",
+  changedSince: "7: ann update crm.orders",
+  column: "amount",
+  columns: "id",
+  command: "agnes sync",
+  descriptions: "private app token",
+  differences: "column amount is missing",
+  directory: "shop",
+  existing: "crm.orders",
+  field: "primary_key",
+  fields: "query_mode",
+  file: "exports/orders.csv",
+  first: "orders.csv",
+  flag: "--fulll",
+  id: "crm.orders",
+  instead: "Use the mode local.",
+  key: "sources",
+  known: "orders",
+  name: "orders",
+  missing: "data/orders/1.parquet",
+  nearest: "orders",
+  next: "Put what belongs together in quotes.",
+  operation: "read",
+  owner: "crm.orders",
+  parent: "agnes",
+  path: "exports/orders.csv",
+  place: "log/00000007",
+  plugin: "hubspot",
+  second: "orders.json",
+  source: "crm",
+  suggestion: "crm_orders",
+  table: "orders",
+  target: "/srv/orders.csv",
+  text: "1,ann,10.50",
+  type: "BIGINT",
+  value: "12,5",
+  variables: "HUBSPOT_TOKEN",
+  viewName: "orders",
+  what: "the query",
+  where: "its files",
+};
+
+/** What numbers of these names may be. */
+const NUMBERS: Readonly<Record<string, number>> = {
+  actualVersion: 8,
+  allowed: 1000,
+  column: 8,
+  attempts: 10,
+  compressedBytes: 1_000_000,
+  current: 8,
+  decompressedBytes: 2_000_000_000,
+  expected: 7,
+  expectedVersion: 7,
+  found: 1,
+  idleMs: 60_000,
+  length: 2_000_000,
+  limit: 1_000_000,
+  line: 12,
+  maxPercent: 5,
+  position: 7,
+  read: 100,
+  rejected: 6,
+  retryAfterMs: 30_000,
+  sizeBytes: 2_000_000,
+  sizeBytesMax: 1_000_000,
+  status: 503,
+  timeoutMs: 30_000,
+  version: 8,
+  waitedMs: 5000,
+  written: 2,
+};
+
+function nameOf(node: unknown): string {
+  return String((node as SyntaxNode)["name"]);
+}
