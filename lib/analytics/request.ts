@@ -19,6 +19,8 @@ export interface RebuildRequest {
   readonly declaredRemote?: (source: string) => Promise<RemoteAttachInfo | null>;
   /** Whether DuckDB extensions that remote tables need may be downloaded now. Default `false`. */
   readonly installExtensions?: boolean;
+  /** How long reading one extract may take, in milliseconds. Default: one minute. */
+  readonly extractTimeoutMs?: number;
   /** Look at every extract again, changed or not. Default `false`. */
   readonly full?: boolean;
   readonly signal?: AbortSignal;

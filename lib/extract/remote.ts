@@ -1,4 +1,11 @@
-import { AgnesError, checkEnvironmentName, checkExposedName, type Host } from "../base/mod.ts";
+import {
+  AgnesError,
+  checkEnvironmentName,
+  checkExposedName,
+  holdsSecret,
+  isAgnesError,
+  type Host,
+} from "../base/mod.ts";
 import type { RemoteAttachInfo } from "../kit/mod.ts";
 import { definitionOf } from "./decide.ts";
 import type { TableOutcome } from "./extract-table.ts";
@@ -57,12 +64,26 @@ export function remoteAttachments(
 ): readonly RemoteAttachInfo[] {
   const aliases = new Set(tables.map((table) => table.remote?.alias).filter((alias) => alias !== undefined));
   if (aliases.size === 0) return [];
-  const known = source.connector.remote === undefined ? [] : [source.connector.remote()];
-  const all = [...known, ...(previous?.remotes ?? [])];
+  const secrets = source.secrets ?? [];
+  // An earlier version may have written one.
+  const kept = (previous?.remotes ?? []).filter(
+    (info) => !holdsSecret(Object.values(info).join("\n"), secrets),
+  );
+  const all = [...declaredBy(source), ...kept];
   return [...aliases].flatMap((alias) => all.find((info) => info.alias === alias) ?? []);
 }
 
-/** @throws `invalid_identifier` */
+/** Tables that are carried forward are published also when the source cannot say now how it is attached. */
+function declaredBy({ connector }: ExtractSource): readonly RemoteAttachInfo[] {
+  try {
+    return connector.remote === undefined ? [] : [connector.remote()];
+  } catch (error) {
+    if (!isAgnesError(error)) throw error;
+    return [];
+  }
+}
+
+/** @throws `invalid_identifier`, `remote_holds_secret` */
 function attachInfo({ connector, name }: ExtractSource): RemoteAttachInfo | null {
   if (connector.remote === undefined) {
     if (connector.query !== undefined || connector.read !== undefined) return null;

@@ -1,9 +1,11 @@
+import { AgnesError, holdsSecret } from "../base/mod.ts";
 import {
   isFileChunk,
   type AnyConnector,
   type Batch,
   type Deletions,
   type FileChunk,
+  type RemoteAttachInfo,
   type TableInfo,
 } from "../kit/mod.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
@@ -24,7 +26,11 @@ export function guardConnector(connector: AnyConnector, origin: Origin): AnyConn
     ...guardedStream(connector, origin),
     ...guardedQuery(connector, origin),
     ...(connector.remote && {
-      remote: () => now(() => connector.remote!(), origin, { operation: "remote" }),
+      remote: () =>
+        withoutSecrets(
+          now(() => connector.remote!(), origin, { operation: "remote" }),
+          origin,
+        ),
     }),
     ...(connector.metadata && {
       metadata: (tables, options) =>
@@ -40,6 +46,15 @@ export function guardConnector(connector: AnyConnector, origin: Origin): AnyConn
     }),
     ...(connector.close && { close: () => later(() => connector.close!(), origin, { operation: "close" }) }),
   };
+}
+
+/** What a source is attached with is written to its extract, where no secret may be. */
+function withoutSecrets(info: RemoteAttachInfo, { plugin, source, secrets }: Origin): RemoteAttachInfo {
+  for (const [field, value] of Object.entries(info)) {
+    if (!holdsSecret(String(value), secrets)) continue;
+    throw new AgnesError("remote_holds_secret", { plugin, source, field });
+  }
+  return info;
 }
 
 function guardedDiscover(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["discover"]> {
