@@ -6,6 +6,7 @@ import type { ExitStatus } from "./command.ts";
 import { countText, durationText, plural, sizeText } from "./figures.ts";
 import { renderTable } from "./print-table.ts";
 import { openProgress } from "./progress.ts";
+import { conflictRemedy, conflictText } from "./remedies.ts";
 
 /** What is to be synced: sources and tables (`crm`, `crm.orders`; none: all), whether from the start, or only if due. */
 export interface SyncRequest {
@@ -80,13 +81,13 @@ function sayProblems(cli: Cli, { sources, analytics }: SyncReport): void {
       for (const note of table.notes) cli.warn(`${id}: ${note}`);
     }
   }
+  const published = new Set(analytics.published.map(({ id }) => id));
   for (const { name, reason } of [...analytics.skipped, ...analytics.errors]) {
-    cli.warn(`${name} is not in the catalog: ${reason}`);
+    const isTable = name.includes(".") && !published.has(name);
+    cli.warn(isTable ? `${name} is not in the catalog: ${reason}` : `${name}: ${reason}`);
   }
-  for (const { viewName, owner, loser } of analytics.conflicts) {
-    cli.warn(
-      `${loser} is not called ${viewName}, for ${owner} is: \`agnes table update ${loser} --as NAME\``,
-    );
+  for (const conflict of analytics.conflicts) {
+    cli.warn(`${conflict.loser} ${conflictText(conflict)}: ${conflictRemedy(conflict)}`);
   }
   for (const { source, error, stats } of sources) {
     if (error !== undefined) cli.sayError(error, source);

@@ -14,6 +14,7 @@ import {
   type SourceConfig,
 } from "../../lib/workspace/mod.ts";
 import { plural } from "../console/figures.ts";
+import { conflictRemedy, conflictText, publishRemedy } from "../console/remedies.ts";
 import { attempt, failed, ok, warning, type Check } from "./check.ts";
 import { publishedText } from "./machine.ts";
 
@@ -49,7 +50,7 @@ export async function workspaceChecks(agnes: Agnes, installExtensions: boolean):
     await attempt("remote tables", async () =>
       (await agnes.remoteTables({ installExtensions })).map(remoteCheck),
     ),
-    await attempt("analytics", () => analyticsChecks(dataDirectory)),
+    await attempt("analytics", () => analyticsChecks(dataDirectory, new Set(Object.keys(config.sources)))),
   ];
   return checks.flat();
 }
@@ -140,19 +141,20 @@ async function extractCheck(name: string, directory: string): Promise<Check> {
   }
 }
 
-async function analyticsChecks(dataDirectory: string): Promise<readonly Check[]> {
+async function analyticsChecks(
+  dataDirectory: string,
+  sources: ReadonlySet<string>,
+): Promise<readonly Check[]> {
   const report = await readRebuildReport(createHost(), dataDirectory);
   if (report === null) return [warning("analytics", "nothing published yet", "Run `agnes sync`.")];
   const problems = [
-    ...report.errors.map(({ name, reason }) =>
-      warning(`table ${name}`, reason, `Run \`agnes sync ${name}\`.`),
-    ),
-    ...report.conflicts.map(({ loser, viewName, owner }) =>
-      warning(
-        `table ${loser}`,
-        `is not called ${viewName}, for ${owner} is`,
-        `Run \`agnes table update ${loser} --as NAME\`.`,
-      ),
+    ...report.errors.map(({ name, reason }) => {
+      const [source = name] = name.split(".");
+      const what = source === name ? `source ${name}` : `table ${name}`;
+      return warning(what, reason, publishRemedy(source, sources));
+    }),
+    ...report.conflicts.map((conflict) =>
+      warning(`table ${conflict.loser}`, conflictText(conflict), conflictRemedy(conflict)),
     ),
   ];
   return [ok("analytics", publishedText(report.published.length, report.generation)), ...problems];

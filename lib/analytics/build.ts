@@ -1,19 +1,13 @@
-import { quoteIdentifier, quoteLiteral } from "../duckdb/mod.ts";
+import { quoteIdentifier, quoteLiteral, type Connection } from "../duckdb/mod.ts";
+import { lockInto } from "./extracts/open-extract.ts";
 import { scanSources, UNKNOWN, type ScanTools, type SourceScan } from "./extracts/scan-sources.ts";
-import {
-  databaseNames,
-  tableId,
-  type AnalyticsSource,
-  type AnalyticsState,
-  type AnalyticsTable,
-  type Issue,
-} from "./model.ts";
-import { sortIssues, type RebuildReport } from "./report.ts";
+import { databaseNames, tableId, type AnalyticsSource, type AnalyticsState, type Issue } from "./model.ts";
+import { sortIssues, type RebuildReport, type ReservedName } from "./report.ts";
 import type { AnalyticsServices, RebuildRequest } from "./request.ts";
 import { createState, readAnalyticsState, stampState, stateStatements } from "./state.ts";
 import { nameTables } from "./views/name-tables.ts";
 import { planNames, type NamePlan } from "./views/plan-names.ts";
-import { showSources } from "./views/show-sources.ts";
+import { showSources, type ShownSources } from "./views/show-sources.ts";
 
 /** Where a file is built, and what was there before. */
 export interface BuildPlace {
@@ -31,6 +25,7 @@ export interface Built {
 
 /** What building works with. */
 export interface BuildTools extends ScanTools {
+  readonly connection: Connection;
   readonly place: BuildPlace;
   readonly onCopy: boolean;
 }
@@ -52,8 +47,12 @@ export async function buildAnalytics(
   if (tools.onCopy && previous === null) return null;
   if (!tools.onCopy) await connection.run(createState(catalog));
   const scans = await scanSources(services, request, tools, previous);
+  // From here on the views of extracts are made, which may read what is theirs and nothing else.
+  await connection.run(lockInto(scans.map(directoryOf)));
   const shown = await showSources(connection, previous, scans, request.signal);
-  const names = planNames([...shown.tables, ...reservedBy(scans, shown.tables, place)], request.owners);
+  const reserved = reservedBy(scans, shown, place);
+  const present = [...shown.tables, ...reserved.map(({ id }) => partsOf(id))];
+  const names = planNames(present, request.owners, holdersOf(previous, place));
   // Extracts list tables in the order they were read; what is said of them does not depend on it.
   const wished = shown.tables
     .map((table) => ({ ...table, viewName: names.viewNames.get(tableId(table)) ?? null }))
@@ -75,7 +74,7 @@ export async function buildAnalytics(
     );
   }
   await connection.run(`USE memory; DETACH ${quoteIdentifier(catalog)}`);
-  return { changed, report: reportOf({ generation, sources, tables }, names) };
+  return { changed, report: reportOf({ generation, sources, tables }, names, reserved) };
 }
 
 /** What went wrong may be mended where nobody sees it, so such a source is looked at again every time. */
@@ -85,25 +84,56 @@ function sourceOf(scan: Exclude<SourceScan, { kind: "kept" }>, issues: readonly 
     scan.kind === "scanned" &&
     issues.every(({ kind }) => kind !== "error") &&
     remotes.every(({ refusal }) => refusal === null);
-  return { source, directory, remotes, issues, fingerprint: settled ? scan.fingerprint : UNKNOWN };
+  return {
+    source,
+    directory,
+    remotes,
+    issues,
+    fingerprint: settled ? scan.fingerprint : UNKNOWN,
+    digest: scan.digest,
+  };
 }
 
-/** Tables of unreadable extracts that are not shown keep their names from others all the same. */
+function directoryOf(scan: SourceScan): string {
+  return scan.kind === "kept" ? scan.previous.directory : scan.directory;
+}
+
+/** Unreadable is not absent: tables that cannot be read now keep their names from others. */
 function reservedBy(
   scans: readonly SourceScan[],
-  tables: readonly AnalyticsTable[],
+  { tables, issues }: ShownSources,
   { last }: BuildPlace,
-): readonly { readonly source: string; readonly name: string }[] {
+): readonly ReservedName[] {
   const unreadable = new Set(scans.filter(({ kind }) => kind === "unreadable").map(({ source }) => source));
+  const failed = new Set(
+    [...issues.values()].flat().flatMap((one) => (one.kind === "error" ? [one.name] : [])),
+  );
   const shown = new Set(tables.map(tableId));
-  return (last?.published ?? [])
-    .filter(({ id }) => unreadable.has(id.split(".")[0]!) && !shown.has(id))
-    .map(({ id }) => ({ source: id.split(".")[0]!, name: id.split(".")[1]! }));
+  return [...(last?.published ?? []), ...(last?.reserved ?? [])]
+    .filter(({ id }) => (unreadable.has(partsOf(id).source) || failed.has(id)) && !shown.has(id))
+    .map(({ id, viewName }) => ({ id, viewName }));
 }
 
 const NO_DATABASE = "the extract names no database for it";
 
-function reportOf(state: AnalyticsState, names: NamePlan): RebuildReport {
+/** Which table has had a name until now; what the database says counts more than the report beside it. */
+function holdersOf(previous: AnalyticsState | null, { last }: BuildPlace): ReadonlyMap<string, string> {
+  const named = [
+    ...(last?.reserved ?? []),
+    ...(last?.published ?? []),
+    ...(previous?.tables ?? []).map((table) => ({ id: tableId(table), viewName: table.viewName })),
+  ];
+  return new Map(
+    named.flatMap(({ id, viewName }) => (viewName === null ? [] : [[viewName.toLowerCase(), id]])),
+  );
+}
+
+function partsOf(id: string): { readonly source: string; readonly name: string } {
+  const dot = id.indexOf(".");
+  return { source: id.slice(0, dot), name: id.slice(dot + 1) };
+}
+
+function reportOf(state: AnalyticsState, names: NamePlan, reserved: readonly ReservedName[]): RebuildReport {
   const issues = state.sources.flatMap((source) => source.issues);
   const remoteOf = new Map(
     state.sources.flatMap((s) => s.remotes.map((r) => [`${s.source} ${r.alias}`, r] as const)),
@@ -118,6 +148,7 @@ function reportOf(state: AnalyticsState, names: NamePlan): RebuildReport {
     })),
     ...sortIssues(issues),
     conflicts: names.conflicts,
+    reserved,
     remotes: state.tables.flatMap((table) => {
       if (table.remote === null) return [];
       const database = remoteOf.get(`${table.source} ${table.remote.alias}`);

@@ -68,6 +68,8 @@ export interface AnalyticsSource {
   readonly fingerprint: string;
   readonly remotes: readonly RemoteDatabase[];
   readonly issues: readonly Issue[];
+  /** Stands for what the extract's file defined when it was scanned; null when it was not. */
+  readonly digest: string | null;
 }
 
 /** Why something is not shown as it should be. */

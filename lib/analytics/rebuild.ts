@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 
 import { isAgnesError, temporaryPath, TEMPORARY_SUFFIX, throwIfAborted, type Host } from "../base/mod.ts";
-import { acquireLock, openDatabase } from "../duckdb/mod.ts";
+import { acquireLock, openDatabase, type Connection, type Database } from "../duckdb/mod.ts";
 import { buildAnalytics, type BuildPlace, type Built } from "./build.ts";
 import { attachSettings } from "./remote/plan.ts";
 import { analyticsPath, rebuildLockPath } from "./paths.ts";
@@ -71,14 +71,34 @@ async function build(
   place: BuildPlace,
   onCopy: boolean,
 ): Promise<Built | null> {
-  await using database = await openDatabase({
-    limits: services.limits,
-    settings: attachSettings(request.extensions ?? []),
-  });
-  await using scanning = await openDatabase({ limits: services.limits });
+  const { limits } = services;
+  await using database = await openDatabase({ limits });
   await using connection = await database.connect();
-  await using scanner = await scanning.connect();
-  return await buildAnalytics(services, request, { connection, scanner, place, onCopy });
+  const settings = attachSettings(request.extensions ?? []);
+  const remotes = openOnce(() => openDatabase({ limits, settings }));
+  try {
+    return await buildAnalytics(services, request, { connection, place, onCopy, remotes: remotes.connect });
+  } finally {
+    await remotes.close();
+  }
+}
+
+/** A database that is opened when it is first needed. */
+function openOnce(open: () => Promise<Database>): {
+  readonly connect: () => Promise<Connection>;
+  readonly close: () => Promise<void>;
+} {
+  let opened: { readonly database: Database; readonly connection: Connection } | null = null;
+  return {
+    async connect() {
+      if (opened === null) {
+        const database = await open();
+        opened = { database, connection: await database.connect() };
+      }
+      return opened.connection;
+    },
+    close: async () => opened?.database.close(),
+  };
 }
 
 async function swap({ files }: Host, temporary: string, target: string): Promise<void> {

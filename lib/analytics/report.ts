@@ -16,6 +16,8 @@ export interface RebuildReport {
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
   /** Tables that did not get the name they asked for. */
   readonly conflicts: readonly NameConflict[];
+  /** Names that are kept for tables of extracts that cannot be read now. */
+  readonly reserved: readonly ReservedName[];
   /** What should be shown and cannot be. */
   readonly errors: readonly { readonly name: string; readonly code: string; readonly reason: string }[];
   /** Which way each remote table goes, and why not the better one. */
@@ -29,6 +31,12 @@ export interface PublishedName {
   /** Its name in SQL; null when another table has it. */
   readonly viewName: string | null;
   readonly way: "file" | "attached" | "remote";
+}
+
+/** A name that is kept for a table that is not shown. */
+export interface ReservedName {
+  readonly id: string;
+  readonly viewName: string | null;
 }
 
 /** How one remote table is answered. */

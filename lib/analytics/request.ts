@@ -31,6 +31,8 @@ export interface RebuildRequest {
   readonly configured?: (source: string) => ConfiguredSource | null;
   /** Whether DuckDB extensions that remote tables need may be downloaded now. Default `false`. */
   readonly installExtensions?: boolean;
+  /** How long reading one extract may take, in milliseconds. Default: one minute. */
+  readonly extractTimeoutMs?: number;
   /** Look at every extract again, changed or not. Default `false`. */
   readonly full?: boolean;
   readonly signal?: AbortSignal;

@@ -10,7 +10,7 @@ import {
 } from "./model.ts";
 
 /** Another number means: built by another Agnes, to be built anew. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** What a file says about itself; null when it is not one this Agnes wrote. @param catalog as it is attached */
 export async function readAnalyticsState(

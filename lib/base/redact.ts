@@ -20,6 +20,29 @@ export function redact(text: string, secrets: Iterable<string> = []): string {
     .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"']+:[^\s/@"']+@/gi, "$1[redacted]@");
 }
 
+/** Whether a text holds the value of a secret, as it is or encoded as addresses, JSON and base64 have it. */
+export function holdsSecret(text: string, secrets: Iterable<string>): boolean {
+  const texts = [text, decoded(text)];
+  const parts = new Set(texts.flatMap((one) => one.split(/[/:@?&=#;,\s]+/)));
+  return [...secrets].some((secret) => {
+    if (secret === "") return false;
+    // A shorter one is in ordinary text as well.
+    if (secret.length < 4) return parts.has(secret);
+    const base64 = Buffer.from(secret).toString("base64").replace(/=+$/, "");
+    const encoded = [base64, base64.replaceAll("+", "-").replaceAll("/", "_")];
+    return [...spellings(secret), ...encoded].some((spelling) => texts.some((one) => one.includes(spelling)));
+  });
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    if (error instanceof URIError) return text;
+    throw error;
+  }
+}
+
 /** How a secret may be written in an address or in JSON. */
 function spellings(secret: string): readonly string[] {
   // A lone surrogate cannot be written in an address.

@@ -45,6 +45,15 @@ export class Gate {
     else next();
   }
 
+  /**
+   * Stops counting one holder that cannot be stopped, so that it keeps nobody else out.
+   * @returns to be called when it has left
+   */
+  overlook(): () => void {
+    this.#leave();
+    return () => void (this.#inside += 1);
+  }
+
   /** A place inside, taken and given back as often as its holder needs. */
   place(what: string): Place {
     let held = false;

@@ -1,3 +1,4 @@
+export { poolGate } from "./gate.ts";
 export { duckdbTypeOf } from "./arrow/types.ts";
 export { sameLayout } from "./stream/batch-columns.ts";
 export { Connection } from "./connection.ts";

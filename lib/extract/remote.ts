@@ -1,4 +1,11 @@
-import { AgnesError, checkEnvironmentName, checkExposedName, isAgnesError, type Host } from "../base/mod.ts";
+import {
+  AgnesError,
+  checkEnvironmentName,
+  checkExposedName,
+  holdsSecret,
+  isAgnesError,
+  type Host,
+} from "../base/mod.ts";
 import type { RemoteAttachInfo } from "../kit/mod.ts";
 import { definitionOf } from "./decide.ts";
 import type { TableOutcome } from "./extract-table.ts";
@@ -57,7 +64,12 @@ export function remoteAttachments(
 ): readonly RemoteAttachInfo[] {
   const aliases = new Set(tables.map((table) => table.remote?.alias).filter((alias) => alias !== undefined));
   if (aliases.size === 0) return [];
-  const all = [...knownAttachments(source), ...(previous?.remotes ?? [])];
+  const secrets = source.secrets ?? [];
+  // An earlier version may have written one.
+  const kept = (previous?.remotes ?? []).filter(
+    (info) => !holdsSecret(Object.values(info).join("\n"), secrets),
+  );
+  const all = [...knownAttachments(source), ...kept];
   return [...aliases].flatMap((alias) => all.find((info) => info.alias === alias) ?? []);
 }
 
@@ -68,7 +80,7 @@ function knownAttachments({ connector }: ExtractSource): readonly RemoteAttachIn
     const { alias, extension, url, tokenEnv } = connector.remote();
     return [{ alias, extension, url, tokenEnv }];
   } catch (error) {
-    // The tables it was asked for have failed by it; those that are carried forward stay where they are.
+    // Tables that are carried forward are published also when the source cannot say now how it is attached.
     if (isAgnesError(error)) return [];
     throw error;
   }
@@ -82,7 +94,7 @@ export function sameAttachments(
   return JSON.stringify(before) === JSON.stringify(after);
 }
 
-/** @throws `invalid_identifier` */
+/** @throws `invalid_identifier`, `remote_holds_secret` */
 function attachInfo({ connector, name }: ExtractSource): RemoteAttachInfo | null {
   if (connector.remote === undefined) {
     if (connector.query !== undefined || connector.read !== undefined) return null;

@@ -16,6 +16,8 @@ export interface ExtractSource {
   readonly name: string;
   readonly plugin: { readonly name: string; readonly version: string };
   readonly connector: AnyConnector;
+  /** Values that may not be written. */
+  readonly secrets?: readonly string[];
 }
 
 /** What the work on one table is given. */

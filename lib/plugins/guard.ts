@@ -1,4 +1,4 @@
-import { createTurns, shown } from "../base/mod.ts";
+import { AgnesError, createTurns, holdsSecret, shown } from "../base/mod.ts";
 import {
   isFileChunk,
   type AnyConnector,
@@ -32,7 +32,11 @@ export function guardConnector(
     ...guardedStream(connector, origin),
     ...guardedQuery(connector, origin),
     ...(connector.remote && {
-      remote: () => now(() => checkedRemote(connector, origin, plugin), origin, { operation: "remote" }),
+      remote: () =>
+        withoutSecrets(
+          now(() => checkedRemote(connector, origin, plugin), origin, { operation: "remote" }),
+          origin,
+        ),
     }),
     ...(connector.metadata && {
       metadata: (tables, options) =>
@@ -48,6 +52,16 @@ export function guardConnector(
     }),
     ...(connector.close && { close: () => later(() => connector.close!(), origin, { operation: "close" }) }),
   };
+}
+
+/** What a source is attached with is written to its extract, where no secret may be. */
+function withoutSecrets(info: RemoteAttachInfo, { plugin, source, secrets }: Origin): RemoteAttachInfo {
+  const { alias, extension, url, tokenEnv } = info;
+  for (const [field, value] of Object.entries({ alias, extension, url, tokenEnv })) {
+    if (!holdsSecret(String(value), secrets)) continue;
+    throw new AgnesError("remote_holds_secret", { plugin, source, field });
+  }
+  return info;
 }
 
 function guardedDiscover(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["discover"]> {

@@ -5,6 +5,7 @@ import {
   attachFailure,
   attachRemote,
   databaseNames,
+  digestObjects,
   readAnalyticsState,
   attachSettings,
   refusalOf,
@@ -269,12 +270,18 @@ export class Sandbox {
     if (this.#retired && this.#users === 0) await this.#database.close();
   }
 
-  async #attachExtract({ source }: AnalyticsTable): Promise<void> {
+  /** @throws `extract_changed` when the file defines something else than what was checked */
+  async #attachExtract(table: AnalyticsTable): Promise<void> {
+    const { source } = table;
     const name = databaseNames.extract(source);
     if (this.#attached.has(name)) return;
-    const directory = this.state!.sources.find((known) => known.source === source)!.directory;
+    const { directory, digest } = this.state!.sources.find((known) => known.source === source)!;
     const path = quoteLiteral(join(directory, "extract.duckdb"));
     await this.#connection.run(`ATTACH ${path} AS ${quoteIdentifier(name)} (READ_ONLY)`);
+    if ((await digestObjects(this.#connection, name)) !== digest) {
+      await this.#connection.run(`DETACH ${quoteIdentifier(name)}`);
+      throw new AgnesError("extract_changed", { table: tableId(table) });
+    }
     this.#attached.add(name);
   }
 

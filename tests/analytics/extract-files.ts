@@ -85,3 +85,29 @@ export async function readAlone<T>(data: string, sql: string): Promise<readonly 
   await using connection = await database.connect();
   return await connection.rows<T>(sql);
 }
+
+/**
+ * Writes an extract of any content. `{data}` stands for its data folder, `{outside}` for a file beside `extracts`.
+ *
+ * @param then statements that run when the file was closed once
+ */
+export async function writeRawExtract(data: string, source: string, sql: string, then = ""): Promise<string> {
+  const directory = join(data, "extracts", source);
+  await mkdir(join(directory, "data"), { recursive: true });
+  const path = join(directory, "extract.duckdb");
+  await rm(path, { force: true });
+  for (const statements of [sql, then]) {
+    if (statements === "") continue;
+    await using database = await openDatabase({ path, limits: { threads: 1 } });
+    await using connection = await database.connect();
+    // What a session attaches, so that DuckDB lets hostile views name it.
+    await connection.run(
+      `ATTACH ':memory:' AS "agnes:analytics"; CREATE SCHEMA "agnes:analytics".crm;
+       CREATE TABLE "agnes:analytics".crm.orders (secret VARCHAR)`,
+    );
+    const placed = statements.replaceAll("{data}", join(directory, "data"));
+    await connection.run(placed.replaceAll("{outside}", join(data, "outside.txt")));
+    await connection.run("CHECKPOINT");
+  }
+  return directory;
+}

@@ -154,7 +154,7 @@ describe("rebuildAnalytics()", () => {
       "jira.all_parts file",
       "jira.direct file",
       "jira.inside attached",
-      "jira.of_view attached",
+      "jira.of_view file",
       "jira.part_a file",
       "jira.renamed file",
     ]);

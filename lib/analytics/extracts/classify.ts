@@ -1,24 +1,18 @@
-import { resolve, sep } from "node:path";
-
 import { shown } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { databaseNames, type TableWay } from "../model.ts";
 import { isAllowedFunction, isAllowedTableFunction } from "../sql/functions.ts";
-import { parseSql, renderSql, type FunctionUse, type SelectFacts } from "../sql/tree.ts";
+import { parseSql, renderSql, type FunctionUse, type SelectFacts, type TableUse } from "../sql/tree.ts";
+import { inlineView, qualifyTable, renameDatabase } from "./inline.ts";
+import type { ExtractCatalog } from "./objects.ts";
+import { placePath, reachesStrange, type PlacedFolder } from "./place.ts";
+import { selectOf } from "./view-text.ts";
 
-/** What is known of the extract whose views are looked at. */
+/** What is known of the extract whose tables are looked at. */
 export interface ExtractObjects {
   readonly source: string;
-  /** The absolute path of the extract's folder. */
-  readonly directory: string;
-  /** Where the folder was when the views were written. */
-  readonly writtenDirectory: string;
-  /** The SELECT of each view, by lower-case name. */
-  readonly views: ReadonlyMap<string, string>;
-  /** Lower-case names of tables with rows of their own. */
-  readonly tables: ReadonlySet<string>;
-  /** Columns of tables and views, by lower-case name of theirs. */
-  readonly columns: ReadonlyMap<string, readonly { readonly name: string; readonly type: string }[]>;
+  readonly folder: PlacedFolder;
+  readonly catalog: ExtractCatalog;
   readonly aliases: ReadonlySet<string>;
   /** Lower-case names of table functions that reach its databases. */
   readonly functions: ReadonlySet<string>;
@@ -31,106 +25,258 @@ export type Classified =
       readonly way: TableWay;
       readonly definition: string;
       readonly alias: string | null;
+      /** Whether making the view computes nothing that the extract decides. */
+      readonly isPlain: boolean;
     }
-  | { readonly kind: "refused"; readonly reason: string };
+  | {
+      readonly kind: "refused";
+      readonly reason: string;
+      /** Set when it calls a macro of the extract. */
+      readonly macro?: string;
+    };
+
+/** An object, and what a view needs that reads it. */
+type Looked =
+  | (Classified & { readonly kind: "refused" })
+  | {
+      readonly kind: "shown";
+      readonly way: TableWay;
+      readonly alias: string | null;
+      readonly isPlain: boolean;
+      /** The name of the table itself, or the tree of its view. */
+      readonly object: { readonly table: string } | { readonly tree: unknown };
+      readonly text: string | null;
+      /** How many views lie on each other. */
+      readonly height: number;
+      readonly length: number;
+    };
+
+const HEIGHT_MAX = 8;
+/** With all views that it reads in place; as long as SQL may be. */
+const LENGTH_MAX = 1_000_000;
 
 /**
- * Decides how a table of an extract is shown. An extract is input, whoever wrote it: its view may read files inside
- * the extract, its own objects and the databases it says it needs, and nothing else.
+ * Decides how the tables of an extract are shown. An extract is input, whoever wrote it: a view may read files inside
+ * the extract, its tables and views and the databases it says it needs, and nothing else. What comes out names files
+ * and tables alone, never a view or macro of the extract.
  */
-export async function classify(
-  connection: Connection,
-  extract: ExtractObjects,
-  name: string,
-  depth = 0,
-): Promise<Classified> {
-  const folded = name.toLowerCase();
-  const attached: Classified = {
-    kind: "shown",
-    way: "attached",
-    definition: `SELECT * FROM ${[databaseNames.extract(extract.source), "main", name].map(quoteIdentifier).join(".")}`,
-    alias: null,
-  };
-  if (extract.tables.has(folded)) return attached;
-  const select = extract.views.get(folded);
-  if (select === undefined) return refused("the extract has no such table or view");
-  if (depth > MAX_DEPTH) return refused("its views are nested too deeply");
-  const parsed = await parseSql(connection, select);
-  if (parsed.kind !== "select") return refused("its view is not one SELECT");
-  const reason = strangeIn(parsed.facts);
-  if (reason !== null) return refused(reason);
-  const files = placeFiles(extract, parsed.facts);
-  if (typeof files === "string") return refused(files);
-  const reads = readsOf(extract, parsed.facts);
-  if (typeof reads === "string") return refused(reads);
-  if (reads.alias !== null) {
-    if (reads.own.length > 0) return refused("its view mixes a remote database with tables of the extract");
-    renameDatabase(parsed.tree, reads.alias, databaseNames.remote(extract.source, reads.alias));
-    return shownAs("remote", await renderSql(connection, parsed.tree), reads.alias);
+export class Classifier {
+  readonly #connection: Connection;
+  readonly #extract: ExtractObjects;
+  readonly #signal: AbortSignal;
+  readonly #looked = new Map<string, Looked>();
+  readonly #open = new Set<string>();
+
+  constructor(connection: Connection, extract: ExtractObjects, signal: AbortSignal) {
+    this.#connection = connection;
+    this.#extract = extract;
+    this.#signal = signal;
   }
-  for (const own of reads.own) {
-    const inner = await classify(connection, extract, own, depth + 1);
-    if (inner.kind === "refused") return refused(`it reads ${shown(own)}, and ${inner.reason}`);
-    if (inner.way === "remote") return refused("its view mixes a remote database with tables of the extract");
+
+  /** How one table of the extract is shown. */
+  async classify(name: string): Promise<Classified> {
+    const found = await this.#look(name);
+    if (found.kind === "refused") return found;
+    const { way, alias, isPlain, object } = found;
+    const definition =
+      "table" in object
+        ? `SELECT * FROM ${[databaseNames.extract(this.#extract.source), "main", object.table].map(quoteIdentifier).join(".")}`
+        : (found.text ?? (await renderSql(this.#connection, object.tree)));
+    return { kind: "shown", way, alias, isPlain, definition };
   }
-  if (reads.own.length > 0) return attached;
-  return shownAs("file", files.moved ? await renderSql(connection, parsed.tree) : select, null);
+
+  async #look(name: string): Promise<Looked> {
+    const folded = name.toLowerCase();
+    const known = this.#looked.get(folded);
+    if (known !== undefined) return known;
+    if (this.#open.has(folded)) return refused("its views read each other");
+    this.#signal.throwIfAborted();
+    this.#open.add(folded);
+    const looked = await this.#lookAt(folded);
+    this.#open.delete(folded);
+    this.#looked.set(folded, looked);
+    return looked;
+  }
+
+  async #lookAt(folded: string): Promise<Looked> {
+    const { catalog } = this.#extract;
+    const table = folded.startsWith("_") ? undefined : catalog.tables.get(folded);
+    if (table !== undefined) {
+      const problem = table.mayCompute ? await this.#computedProblem(table.columns) : null;
+      if (problem !== null) return problem;
+      const object = { table: table.name };
+      return {
+        kind: "shown",
+        way: "attached",
+        alias: null,
+        isPlain: false,
+        object,
+        text: null,
+        height: 0,
+        length: 0,
+      };
+    }
+    const sql = catalog.views.get(folded);
+    if (sql === undefined) return refused("the extract has no such table or view");
+    const select = sql.length > LENGTH_MAX ? null : selectOf(sql);
+    if (select === null) return refused(sql.length > LENGTH_MAX ? TOO_LONG : "its view is not one SELECT");
+    return this.#lookAtView(select);
+  }
+
+  async #lookAtView(select: string): Promise<Looked> {
+    const parsed = await parseSql(this.#connection, select);
+    if (parsed.kind !== "select") return refused("its view is not one SELECT");
+    const { facts, tree } = parsed;
+    const strange = this.#strangeIn(facts);
+    if (strange !== null) return strange;
+    const files = this.#placeFiles(facts);
+    if (typeof files === "string") return refused(files);
+    const reads = readsOf(this.#extract, facts);
+    if (typeof reads === "string") return refused(reads);
+    const isPlain = facts.functions.every((use) => use.name === "list_value") && files.isPlain;
+    const view = { kind: "shown", alias: reads.alias, object: { tree } } as const;
+    if (reads.alias !== null) {
+      if (reads.own.length > 0) return refused(MIXED);
+      renameDatabase(tree, reads.alias, databaseNames.remote(this.#extract.source, reads.alias));
+      return { ...view, way: "remote", isPlain: false, text: null, height: 1, length: select.length };
+    }
+    const inner = await this.#putInPlace(reads.own);
+    if (inner.kind === "refused") return inner;
+    const height = inner.height + 1;
+    const length = inner.length + select.length;
+    if (height > HEIGHT_MAX) return refused("its views are nested too deeply");
+    if (length > LENGTH_MAX) return refused(TOO_LONG);
+    const text = files.moved || reads.own.length > 0 ? null : select;
+    return { ...view, way: inner.way, isPlain: isPlain && inner.isPlain, text, height, length };
+  }
+
+  /** Replaces each table and view of the extract by what it is. */
+  async #putInPlace(
+    uses: readonly TableUse[],
+  ): Promise<
+    | (Looked & { readonly kind: "refused" })
+    | { kind: "placed"; way: "file" | "attached"; isPlain: boolean; height: number; length: number }
+  > {
+    const sum = {
+      kind: "placed" as const,
+      way: "file" as "file" | "attached",
+      isPlain: true,
+      height: 0,
+      length: 0,
+    };
+    for (const use of uses) {
+      const inner = await this.#look(use.name);
+      if (inner.kind === "refused")
+        return { ...inner, reason: `it reads ${shown(use.name)}, and ${inner.reason}` };
+      if (inner.way === "remote") return refused(MIXED);
+      sum.height = Math.max(sum.height, inner.height);
+      sum.length += inner.length;
+      sum.isPlain &&= inner.isPlain;
+      if (inner.way === "attached") sum.way = "attached";
+      if (sum.length > LENGTH_MAX) return refused(TOO_LONG);
+      if ("table" in inner.object) qualifyTable(use.node!, this.#extract.source, inner.object.table);
+      else inlineView(use.node!, inner.object.tree);
+    }
+    return sum;
+  }
+
+  #strangeIn(facts: SelectFacts): (Looked & { readonly kind: "refused" }) | null {
+    const [odd] = facts.unusual;
+    if (odd !== undefined)
+      return refused(`its view uses ${odd.what || odd.kind}, which is not known to be safe`);
+    const { macros } = this.#extract.catalog;
+    const called = [...facts.functions, ...facts.tableFunctions];
+    const macro = called.find(({ name }) => macros.has(name.toLowerCase()));
+    if (macro !== undefined)
+      return { ...refused(`its view calls the macro ${shown(macro.name)}`), macro: macro.name };
+    const unsafe =
+      facts.functions.find((use) => !isAllowedFunction(use.name)) ?? called.find((use) => isQualified(use));
+    return unsafe === undefined
+      ? null
+      : refused(`its view calls ${shown(unsafe.name)}, which is not known to be safe`);
+  }
+
+  /** Defaults are looked at as well: DuckDB does not tell them from what is computed. */
+  async #computedProblem(
+    columns: readonly { readonly name: string; readonly expression: string | null }[],
+  ): Promise<(Looked & { readonly kind: "refused" }) | null> {
+    for (const { name, expression } of columns) {
+      if (expression === null) continue;
+      const parsed = await parseSql(this.#connection, `SELECT ${expression}`);
+      const isSafe =
+        parsed.kind === "select" &&
+        parsed.facts.tables.length === 0 &&
+        this.#strangeIn(parsed.facts) === null;
+      if (!isSafe)
+        return refused(`its column ${shown(name)} is computed in a way that is not known to be safe`);
+    }
+    return null;
+  }
+
+  /** Sees that every file is inside the extract as it is now, and names it so in the tree. */
+  #placeFiles(facts: SelectFacts): { readonly moved: boolean; readonly isPlain: boolean } | string {
+    let moved = false;
+    let isPlain = true;
+    for (const use of facts.tableFunctions) {
+      const name = use.name.toLowerCase();
+      if (!PLAIN_READERS.has(name)) isPlain = false;
+      if (!FILE_READERS.has(name)) continue;
+      const paths = pathsOf(use);
+      if (paths === null) return `its view calls ${use.name} on something that is not a list of paths`;
+      for (const path of paths) {
+        const placed = this.#place(path.value);
+        if (placed.problem !== null) return placed.problem;
+        moved ||= placed.path !== path.value;
+        path.value = placed.path;
+      }
+    }
+    for (const use of facts.tables) {
+      if (!isDataFile(use.name) || !isOwn(use) || isObject(this.#extract, use.name)) continue;
+      const placed = this.#place(use.name);
+      if (placed.problem !== null) return placed.problem;
+      if (!/\.parquet$/i.test(use.name)) isPlain = false;
+      moved ||= placed.path !== use.name;
+      (use.node as { table_name: string }).table_name = placed.path;
+    }
+    return { moved, isPlain };
+  }
+
+  #place(path: string): { readonly problem: string; readonly path: "" } | { problem: null; path: string } {
+    const placed = placePath(this.#extract.folder, path);
+    if (placed === null)
+      return { problem: `its view reads ${shown(path)}, which is outside the extract`, path: "" };
+    if (!reachesStrange(this.#extract.folder, placed)) return { problem: null, path: placed };
+    const reason = "which leads outside the extract or is no file";
+    return { problem: `its view reads ${shown(path)}, ${reason}`, path: "" };
+  }
 }
 
-const MAX_DEPTH = 8;
+const MIXED = "its view mixes a remote database with tables of the extract";
+const TOO_LONG = `its view, with the views it reads, is longer than ${LENGTH_MAX} characters`;
+
+const PLAIN_READERS = new Set(["parquet_scan", "read_parquet"]);
 const FILE_READERS = new Set([
-  "parquet_scan",
+  ...PLAIN_READERS,
   "read_csv",
   "read_csv_auto",
   "read_json",
   "read_json_auto",
   "read_ndjson",
   "read_ndjson_auto",
-  "read_parquet",
 ]);
 
-function shownAs(way: TableWay, definition: string, alias: string | null): Classified {
-  return { kind: "shown", way, definition, alias };
+/** Whether a macro of this name could stand for a function that a view, a query or a column may call. */
+export function isFunctionName(name: string): boolean {
+  return isAllowedFunction(name) || isAllowedTableFunction(name) || FILE_READERS.has(name.toLowerCase());
 }
 
-function refused(reason: string): Classified {
+function refused(reason: string): { readonly kind: "refused"; readonly reason: string } {
   return { kind: "refused", reason };
 }
 
-function strangeIn(facts: SelectFacts): string | null {
-  const [odd] = facts.unusual;
-  if (odd !== undefined) return `its view uses ${odd.what || odd.kind}, which is not known to be safe`;
-  const called = facts.functions.find((use) => !isAllowedFunction(use.name) || use.catalog !== "");
-  return called === undefined ? null : `its view calls ${shown(called.name)}, which is not known to be safe`;
-}
-
-/**
- * Sees that every file is inside the extract. Paths that are relative, or of a folder that has moved since, are
- * made absolute in the tree.
- */
-function placeFiles(extract: ExtractObjects, facts: SelectFacts): { readonly moved: boolean } | string {
-  let moved = false;
-  for (const use of facts.tableFunctions) {
-    if (!FILE_READERS.has(use.name.toLowerCase())) continue;
-    const paths = pathsOf(use);
-    if (paths === null) return `its view calls ${use.name} on something that is not a list of paths`;
-    for (const path of paths) {
-      const placed = place(extract, path.value);
-      if (placed === null) return `its view reads ${shown(path.value)}, which is outside the extract`;
-      if (placed === path.value) continue;
-      path.value = placed;
-      moved = true;
-    }
-  }
-  return { moved };
-}
-
-function place({ directory, writtenDirectory }: ExtractObjects, path: string): string | null {
-  if (/^[a-z][a-z0-9+.-]+:/i.test(path) && !/^[a-z]:[\\/]/i.test(path)) return null;
-  const absolute = resolve(directory, path);
-  if (absolute.startsWith(directory + sep)) return absolute === path ? path : absolute;
-  const before = resolve(writtenDirectory) + sep;
-  return absolute.startsWith(before) ? resolve(directory, absolute.slice(before.length)) : null;
+/** A schema in front of a function can be a column, but not one of the databases that a session attaches. */
+function isQualified(use: FunctionUse): boolean {
+  return use.catalog !== "" || use.schema.toLowerCase().startsWith("agnes:");
 }
 
 /** The constants that a file reader is given first; changing one changes the tree. */
@@ -156,11 +302,10 @@ interface TreeNode {
 function readsOf(
   extract: ExtractObjects,
   facts: SelectFacts,
-): { readonly own: readonly string[]; readonly alias: string | null } | string {
-  const own: string[] = [];
+): { readonly own: readonly TableUse[]; readonly alias: string | null } | string {
+  const own: TableUse[] = [];
   let alias: string | null = null;
   for (const table of facts.tables) {
-    const folded = table.name.toLowerCase();
     const first = [...extract.aliases].find((known) =>
       [table.catalog, table.catalog === "" ? table.schema : ""].some(
         (part) => part.toLowerCase() === known.toLowerCase(),
@@ -169,10 +314,9 @@ function readsOf(
     if (first !== undefined) {
       if (alias !== null && alias !== first) return "its view reads two remote databases";
       alias = first;
-    } else if (isOwn(table) && (extract.tables.has(folded) || extract.views.has(folded)))
-      own.push(table.name);
-    else if (isOwn(table) && isDataFile(table.name) && place(extract, table.name) === table.name) continue;
-    else return `its view reads ${shown(table.name)}, which is not in the extract`;
+    } else if (isOwn(table) && isObject(extract, table.name)) own.push(table);
+    else if (!isOwn(table) || !isDataFile(table.name))
+      return `its view reads ${shown(table.name)}, which is not in the extract`;
   }
   for (const use of facts.tableFunctions) {
     const folded = use.name.toLowerCase();
@@ -194,20 +338,7 @@ function isOwn(table: { readonly catalog: string; readonly schema: string }): bo
   return table.catalog === "" && (table.schema === "" || table.schema.toLowerCase() === "main");
 }
 
-/** Has the tables of one database come from another, throughout a tree. */
-function renameDatabase(tree: unknown, from: string, to: string): void {
-  const todo: unknown[] = [tree];
-  for (let node = todo.pop(); node !== undefined; node = todo.pop()) {
-    if (node === null || typeof node !== "object") continue;
-    const table = node as { type?: unknown; catalog_name?: unknown; schema_name?: unknown };
-    if (table.type === "BASE_TABLE") {
-      if (sameName(table.catalog_name, from)) table.catalog_name = to;
-      else if (table.catalog_name === "" && sameName(table.schema_name, from)) table.schema_name = to;
-    }
-    todo.push(...(Object.values(node) as unknown[]).filter((value) => value !== undefined));
-  }
-}
-
-function sameName(value: unknown, name: string): boolean {
-  return typeof value === "string" && value.toLowerCase() === name.toLowerCase();
+function isObject({ catalog }: ExtractObjects, name: string): boolean {
+  const folded = name.toLowerCase();
+  return catalog.tables.has(folded) || catalog.views.has(folded);
 }

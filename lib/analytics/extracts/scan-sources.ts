@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 
-import { isAgnesError, isExposedName, isReservedSchema, throwIfAborted, type Host } from "../../base/mod.ts";
+import {
+  isAgnesError,
+  isExposedName,
+  isReservedSchema,
+  messageOf,
+  throwIfAborted,
+  type Host,
+} from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import {
@@ -17,13 +24,14 @@ import { attachFailure, attachRemote } from "../remote/attach.ts";
 import { ownFirst, planAttach } from "../remote/plan.ts";
 import { isAnyHost, refusalOf } from "../remote/refusal.ts";
 import type { AnalyticsServices, RebuildRequest } from "../request.ts";
-import { EXTRACT_FILE, scanExtract } from "./scan-extract.ts";
+import { bounded } from "./bounded.ts";
+import { EXTRACT_FILE } from "./folder.ts";
+import { scanExtract } from "./scan-extract.ts";
 
-/** Connections that scanning uses. */
+/** What scanning uses. */
 export interface ScanTools {
-  readonly connection: Connection;
-  /** Another database, so that listing the objects of one extract does not list all of analytics. */
-  readonly scanner: Connection;
+  /** A database that may reach others, for attaching remote databases alone. */
+  readonly remotes: () => Promise<Connection>;
 }
 
 /** One folder of `extracts/`. */
@@ -37,6 +45,7 @@ export type SourceScan =
       readonly tables: readonly AnalyticsTable[];
       readonly remotes: readonly RemoteDatabase[];
       readonly issues: readonly Issue[];
+      readonly digest: string | null;
     }
   | {
       readonly kind: "unreadable";
@@ -44,6 +53,8 @@ export type SourceScan =
       readonly directory: string;
       readonly remotes: readonly RemoteDatabase[];
       readonly issues: readonly Issue[];
+      /** Of the state that stays shown. */
+      readonly digest: string | null;
     };
 
 /** Looks at every extract that changed since the last rebuild. */
@@ -61,7 +72,7 @@ export async function scanSources(
   for (const source of (await files.list(root)) ?? []) {
     throwIfAborted(request.signal, "the rebuild of analytics");
     const directory = join(root, source);
-    const stat = await statOf(services.host, join(directory, EXTRACT_FILE));
+    const stat = await statOf(services.host, join(directory, EXTRACT_FILE)).catch(() => UNKNOWN);
     if (stat === null) continue;
     const twin = taken.get(source.toLowerCase());
     const reason = nameProblem(source, twin);
@@ -70,15 +81,25 @@ export async function scanSources(
     const fingerprint = `${stat} ${settingsOf(services.host.env, request, source)}`;
     if (reason !== null) {
       const issues: Issue[] = [{ kind: "skipped", name: source, reason }];
-      scans.push({ kind: "scanned", source, directory, fingerprint, tables: [], remotes: [], issues });
+      scans.push({
+        kind: "scanned",
+        source,
+        directory,
+        fingerprint,
+        tables: [],
+        remotes: [],
+        issues,
+        digest: null,
+      });
     } else if (
       before?.fingerprint === fingerprint &&
+      stat !== UNKNOWN &&
       before.directory === directory &&
       request.full !== true
     ) {
       scans.push({ kind: "kept", source, previous: before });
     } else {
-      scans.push(await scanOne(services, request, tools, { source, directory, fingerprint, before }));
+      scans.push(await scanOne(services, request, tools, { root, source, directory, fingerprint, before }));
     }
   }
   return scans;
@@ -87,7 +108,11 @@ export async function scanSources(
 /** The fingerprint that no extract has. */
 export const UNKNOWN = "";
 
+/** How long one extract may take by default. */
+const EXTRACT_TIMEOUT_MS = 60_000;
+
 interface Scanned {
+  readonly root: string;
   readonly source: string;
   readonly directory: string;
   readonly fingerprint: string;
@@ -97,14 +122,20 @@ interface Scanned {
 async function scanOne(
   services: AnalyticsServices,
   request: RebuildRequest,
-  { scanner, connection }: ScanTools,
-  { source, directory, fingerprint, before }: Scanned,
+  { remotes: openRemotes }: ScanTools,
+  { root, source, directory, fingerprint, before }: Scanned,
 ): Promise<SourceScan> {
   try {
-    const scan = await scanExtract(scanner, source, directory, request.extensions);
+    const { limits } = services;
+    const { extensions } = request;
+    const what = `reading the extract of ${source}`;
+    const timeoutMs = request.extractTimeoutMs ?? EXTRACT_TIMEOUT_MS;
+    const scan = await bounded(what, timeoutMs, request.signal, (signal) =>
+      scanExtract({ root, source, limits, extensions, signal }),
+    );
     const remotes: RemoteDatabase[] = [];
     for (const remote of scan.remotes) {
-      remotes.push(await placeRemote(services, request, connection, source, remote));
+      remotes.push(await placeRemote(services, request, await openRemotes(), source, remote));
     }
     return {
       kind: "scanned",
@@ -114,16 +145,23 @@ async function scanOne(
       tables: scan.tables,
       remotes,
       issues: scan.issues,
+      digest: scan.digest,
     };
   } catch (error) {
-    if (!isAgnesError(error) || isAgnesError(error, "aborted") || isAgnesError(error, "disk_full"))
-      throw error;
-    services.log.error("an extract cannot be read; what it showed before stays", {
+    // What an extract makes DuckDB say can look like any error, so nothing but a stop that was asked for counts.
+    throwIfAborted(request.signal, "the rebuild of analytics");
+    const reason = messageOf(error);
+    services.log.error("an extract cannot be read; what it showed before stays", { source, reason });
+    const code = isAgnesError(error) ? error.code : "extract_unreadable";
+    const issue: Issue = { kind: "error", name: source, code, reason };
+    return {
+      kind: "unreadable",
       source,
-      reason: error.message,
-    });
-    const issue: Issue = { kind: "error", name: source, code: error.code, reason: error.message };
-    return { kind: "unreadable", source, directory, remotes: before?.remotes ?? [], issues: [issue] };
+      directory,
+      remotes: before?.remotes ?? [],
+      issues: [issue],
+      digest: before?.digest ?? null,
+    };
   }
 }
 
@@ -180,8 +218,7 @@ async function tryAttach(
 
 function nameProblem(source: string, twin: string | undefined): string | null {
   if (!isExposedName(source)) return "the folder's name is not a valid source name";
-  if (isReservedSchema(source))
-    return "the source's name means something else in SQL; give it another one in agnes.yaml";
+  if (isReservedSchema(source)) return "the source's name means something else in SQL; rename the folder";
   return twin === undefined ? null : `the source's name differs from ${twin} only in case`;
 }
 

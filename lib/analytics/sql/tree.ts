@@ -9,6 +9,8 @@ export interface TableUse {
   readonly name: string;
   /** Where in the text, in bytes; `null` when DuckDB does not say. */
   readonly position: number | null;
+  /** Its node in the tree, for changes before `renderSql`. */
+  readonly node?: object;
 }
 
 /** A function as SQL calls it. */
@@ -208,6 +210,7 @@ function tableOf(node: Node): TableUse {
     schema: text(node["schema_name"]),
     name: text(node["table_name"]),
     position: position < NO_POSITION ? position : null,
+    node,
   };
 }
 

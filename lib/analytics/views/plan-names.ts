@@ -15,6 +15,8 @@ export interface NameConflict {
   /** The table that does not, still reachable under this, its qualified name. */
   readonly loser: string;
   readonly reason: string;
+  /** Whether the loser is in the registry, so that it can be given another name there. */
+  readonly isLoserRegistered: boolean;
 }
 
 /** Who is called what in schema `main`. */
@@ -28,29 +30,37 @@ interface Wish {
   readonly id: string;
   readonly viewName: string;
   readonly registered: boolean;
+  /** Whether the table has had this name. */
+  readonly holds: boolean;
   readonly present: boolean;
 }
 
 /**
- * Decides names: the registry's owner has a name, whether its table can be read now or not. Names nobody owns go to
- * the first table by source and name, and the others are reported. Case does not tell names apart.
+ * Decides names: the registry's owner has a name, whether its table can be read now or not. A name that the registry
+ * does not give stays with the table that has had it; one that is new goes to the first table by source and name.
+ * The others are reported. Case does not tell names apart.
  *
  * @param present tables that are published, and those of unreadable extracts, which keep their names
  * @param owners what the registry says; null when there is none
+ * @param holders the id of the table that has had a name until now, by lower-case name
  */
 export function planNames(
   present: readonly { readonly source: string; readonly name: string }[],
   owners: readonly NameOwner[] | null,
+  holders: ReadonlyMap<string, string> = new Map(),
 ): NamePlan {
   const presentIds = new Set(present.map((table) => tableId(table).toLowerCase()));
   const owned = new Map((owners ?? []).map((owner) => [tableId(owner).toLowerCase(), owner]));
   const wishes: Wish[] = [
     ...present.map((table): Wish => {
-      const owner = owned.get(tableId(table).toLowerCase());
+      const id = tableId(table);
+      const owner = owned.get(id.toLowerCase());
+      const viewName = owner?.viewName ?? table.name;
       return {
-        id: tableId(table),
-        viewName: owner?.viewName ?? table.name,
+        id,
+        viewName,
         registered: owner !== undefined,
+        holds: holders.get(viewName.toLowerCase())?.toLowerCase() === id.toLowerCase(),
         present: true,
       };
     }),
@@ -60,13 +70,19 @@ export function planNames(
         id: tableId(owner),
         viewName: owner.viewName,
         registered: true,
+        holds: false,
         present: false,
       })),
-  ].sort((a, b) => Number(b.registered) - Number(a.registered) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
-  return award(wishes, owners !== null);
+  ].sort(
+    (a, b) =>
+      Number(b.registered) - Number(a.registered) ||
+      Number(b.holds) - Number(a.holds) ||
+      (a.id < b.id ? -1 : a.id > b.id ? 1 : 0),
+  );
+  return award(wishes);
 }
 
-function award(wishes: readonly Wish[], hasRegistry: boolean): NamePlan {
+function award(wishes: readonly Wish[]): NamePlan {
   const winners = new Map<string, Wish>();
   const viewNames = new Map<string, string>();
   const conflicts: NameConflict[] = [];
@@ -81,17 +97,18 @@ function award(wishes: readonly Wish[], hasRegistry: boolean): NamePlan {
         viewName: wish.viewName,
         owner: winner.id,
         loser: wish.id,
-        reason: reasonOf(winner, wish, hasRegistry),
+        reason: reasonOf(winner, wish),
+        isLoserRegistered: wish.registered,
       });
     }
   }
   return { viewNames, conflicts };
 }
 
-function reasonOf(winner: Wish, loser: Wish, hasRegistry: boolean): string {
+function reasonOf(winner: Wish, loser: Wish): string {
   if (winner.registered && loser.registered) return "the registry gives this name twice; the first id has it";
   if (winner.registered) return "the registry gives this name to another table";
-  return hasRegistry
-    ? "the registry gives this name to no table; the first id has it until one is registered"
-    : "no registry decides; the first id has it";
+  return winner.holds
+    ? "the table that published the name first keeps it"
+    : "both are new and the registry does not decide; the first id has it";
 }

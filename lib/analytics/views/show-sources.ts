@@ -119,9 +119,8 @@ async function answers(connection: Connection, table: AnalyticsTable): Promise<b
   try {
     await connection.rows(`SELECT * FROM ${qualified(table)} LIMIT 0`);
     return true;
-  } catch (error) {
-    if (isAgnesError(error, "file_unreadable") || isAgnesError(error, "duckdb_failed")) return false;
-    throw error;
+  } catch {
+    return false;
   }
 }
 
@@ -152,8 +151,7 @@ async function createStubs(connection: Connection, tables: readonly AnalyticsTab
     const columns = (table.sourceColumns ?? []).map(({ name, type }) => `${quoteIdentifier(name)} ${type}`);
     try {
       await create(columns.join(", ") || UNKNOWN_COLUMNS);
-    } catch (error) {
-      if (!isAgnesError(error, "duckdb_failed")) throw error;
+    } catch {
       await create(UNKNOWN_COLUMNS);
     }
   }

@@ -6,6 +6,16 @@ export const analyticsErrors = {
     message: (d) => `table ${shown(d.table)} cannot be shown: ${d.reason}`,
     hint: () => "Sync its source again; the others are published.",
   }),
+  extract_refused: errorSpec<{ path: string; reason: string }>({
+    status: 409,
+    message: (d) => `the extract ${d.path} is refused: ${d.reason}`,
+    hint: () => "Correct the program that writes it, then run `agnes sync`.",
+  }),
+  extract_changed: errorSpec<{ table: string }>({
+    status: 409,
+    message: (d) => `the extract of table ${shown(d.table)} changed since it was published`,
+    hint: () => "Run `agnes sync` to check and publish it again.",
+  }),
   remote_unavailable: errorSpec<{ table: string; reason: string }>({
     status: 502,
     message: (d) => `the remote table ${shown(d.table)} cannot be reached: ${d.reason}`,

@@ -73,6 +73,12 @@ export const pluginErrors = {
       `source ${d.source} (plugin ${d.plugin}): ${d.operation}${d.table === undefined ? "" : ` of table ${shown(d.table)}`} failed: ${d.reason}`,
     hint: (d) => d.advice ?? "Run again with --verbose to see where in the plugin it failed.",
   }),
+  remote_holds_secret: errorSpec<{ plugin: string; source: string; field: string }>({
+    status: 502,
+    message: (d) =>
+      `source ${d.source} (plugin ${d.plugin}): the ${d.field} that remote() returns holds the value of a secret, so it is not used`,
+    hint: () => "Return the name of the secret's variable as tokenEnv, and leave its value out.",
+  }),
   secret_missing: errorSpec<{
     source: string;
     variables: readonly string[];

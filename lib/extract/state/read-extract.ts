@@ -40,6 +40,7 @@ export async function readExtractFile(directory: string, path: string): Promise<
       path,
       readOnly: true,
       limits: { memoryMb: 256, threads: 1 },
+      settings: { enable_external_access: "false" },
     });
     await using connection = await database.connect();
     const names = new Set(
@@ -51,6 +52,13 @@ export async function readExtractFile(directory: string, path: string): Promise<
       if (names.has("_meta")) throw new AgnesError("extract_foreign", { path });
       throw new AgnesError("extract_unreadable", { path, reason: "it has no table _meta" });
     }
+    const [view] = await select<{ v: string }>(
+      connection,
+      `SELECT view_name AS v FROM duckdb_views() WHERE NOT internal
+         AND view_name IN ('_meta', '_parts', '_schema', '_cursor', '_remote_attach')`,
+    );
+    if (view !== undefined)
+      throw new AgnesError("extract_unreadable", { path, reason: `its ${view.v} is a view, not a table` });
     return await readState(connection, directory, names.has("_remote_attach"));
   } catch (error) {
     if (isAgnesError(error, "extract_foreign") || isAgnesError(error, "extract_unreadable")) throw error;

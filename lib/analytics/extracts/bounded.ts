@@ -1,0 +1,51 @@
+import { abortError, withTimeout } from "../../base/mod.ts";
+import { poolGate } from "../../duckdb/mod.ts";
+
+/** How long DuckDB has to stop after an interrupt. */
+const GRACE_MS = 1000;
+
+/** Work that did not stop: DuckDB does not look for an interrupt inside one call of a function. */
+const stuck = new Set<Promise<unknown>>();
+
+/** Whether work of this process still holds a thread after its deadline. */
+export function isAnyStuck(): boolean {
+  return stuck.size > 0;
+}
+
+/**
+ * Waits for work until the deadline and one more second, in which an interrupt can end it. Work that does not end is
+ * left to itself and closes what it opened when DuckDB returns.
+ *
+ * @throws `timed_out`, `aborted`, and what the work throws
+ */
+export async function bounded<T>(
+  what: string,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  using limit = withTimeout(what, timeoutMs, signal);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const running = work(limit.signal);
+  const late = new Promise<never>((_, reject) => {
+    const giveUp = () => {
+      stuck.add(running);
+      // The thread that the pool keeps for others serves in its place.
+      const hasLeft = poolGate.overlook();
+      const forget = () => {
+        stuck.delete(running);
+        hasLeft();
+      };
+      running.then(forget, forget);
+      reject(abortError(limit.signal, what));
+    };
+    const wait = () => void (timer = setTimeout(giveUp, GRACE_MS));
+    if (limit.signal.aborted) wait();
+    else limit.signal.addEventListener("abort", wait, { once: true });
+  });
+  try {
+    return await Promise.race([running, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

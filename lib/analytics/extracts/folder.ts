@@ -1,0 +1,86 @@
+import { lstat, readdir, realpath, stat } from "node:fs/promises";
+import { join, sep } from "node:path";
+
+import { AgnesError, shown } from "../../base/mod.ts";
+
+/** The name of the file in an extract's folder. */
+export const EXTRACT_FILE = "extract.duckdb";
+
+/** A folder that may be read. */
+export interface ExtractFolder {
+  /** The absolute path of `extracts/<source>`. */
+  readonly directory: string;
+  /** The same without links. */
+  readonly realDirectory: string;
+  /** Absolute paths below it that no view may read: links that lead outside, pipes, devices. */
+  readonly strange: readonly string[];
+}
+
+/**
+ * Checks what an extract is made of before DuckDB opens it: a link could lead to the rows of another source, and
+ * opening a pipe never returns.
+ *
+ * @throws `extract_refused`, `file_failed`
+ */
+export async function checkFolder(root: string, source: string): Promise<ExtractFolder> {
+  const directory = join(root, source);
+  const realDirectory = await realpath(directory);
+  const realRoot = await realpath(root);
+  const isLink = (await lstat(directory)).isSymbolicLink();
+  if (isLink && (isWithin(realRoot, realDirectory) || isWithin(realDirectory, realRoot))) {
+    return refuse(directory, `it is a link to ${shown(realDirectory)}, which holds other sources' data`);
+  }
+  const path = join(directory, EXTRACT_FILE);
+  for (const file of [path, `${path}.wal`]) {
+    const problem = await fileProblem(realDirectory, file);
+    if (problem !== null) return refuse(directory, `${shown(file)} ${problem}`);
+  }
+  return { directory, realDirectory, strange: await strangeIn(directory, realDirectory) };
+}
+
+/** Whether a path is a folder or below it. */
+export function isWithin(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+function refuse(path: string, reason: string): never {
+  throw new AgnesError("extract_refused", { path, reason });
+}
+
+async function fileProblem(realDirectory: string, path: string): Promise<string | null> {
+  const target = await realpath(path).catch(() => null);
+  if (target === null) return null;
+  if (!isWithin(realDirectory, target)) return "is a link that leads outside the extract";
+  return (await stat(target)).isFile() ? null : "is not a file";
+}
+
+/** More entries than this are not looked at. */
+const ENTRIES_MAX = 1_000_000;
+
+async function strangeIn(directory: string, realDirectory: string): Promise<readonly string[]> {
+  const strange: string[] = [];
+  const todo = [directory];
+  let seen = 0;
+  for (let folder = todo.pop(); folder !== undefined; folder = todo.pop()) {
+    const entries = await readdir(folder, { withFileTypes: true });
+    seen += entries.length;
+    if (seen > ENTRIES_MAX) return refuse(directory, `it has more than ${ENTRIES_MAX} files`);
+    for (const entry of entries) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) todo.push(path);
+      else if (!entry.isFile() && !(await leadsInside(realDirectory, path))) strange.push(path);
+    }
+  }
+  return strange;
+}
+
+/** Some file systems do not tell the kind of an entry, so the entry is asked. */
+async function leadsInside(realDirectory: string, path: string): Promise<boolean> {
+  try {
+    const target = await realpath(path);
+    const found = await stat(target);
+    return isWithin(realDirectory, target) && (found.isFile() || found.isDirectory());
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,118 @@
+import { createHash } from "node:crypto";
+
+import { quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+
+/** A column as DuckDB knows it. */
+export interface ObjectColumn {
+  readonly name: string;
+  readonly type: string;
+  /** The expression of a default or of a generated column, or null. */
+  readonly expression: string | null;
+}
+
+/** A table that holds rows. */
+export interface ObjectTable {
+  readonly name: string;
+  readonly columns: readonly ObjectColumn[];
+  /** Whether it may have columns that are computed when they are read. */
+  readonly mayCompute: boolean;
+}
+
+/** What an extract's file defines. */
+export interface ExtractCatalog {
+  /** Tables of schema `main` by lower-case name. */
+  readonly tables: ReadonlyMap<string, ObjectTable>;
+  /** The `CREATE VIEW` of each view of schema `main`, by lower-case name. */
+  readonly views: ReadonlyMap<string, string>;
+  /** Columns of the views, by lower-case name of the view. */
+  readonly viewColumns: ReadonlyMap<string, readonly ObjectColumn[]>;
+  /** Lower-case names of the macros of all schemas. */
+  readonly macros: ReadonlySet<string>;
+  /** Changes when one of the definitions does. */
+  readonly digest: string;
+}
+
+interface Definition {
+  readonly kind: "table" | "view" | "macro";
+  readonly schema: string;
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** Lists what an attached extract defines. Nothing of it is run. */
+export async function readObjects(
+  connection: Connection,
+  catalog: string,
+  signal?: AbortSignal,
+): Promise<ExtractCatalog> {
+  const options = signal === undefined ? {} : { signal };
+  const definitions = await readDefinitions(connection, catalog, options);
+  const columns = await readColumns(connection, catalog, options);
+  const inMain = definitions.filter(({ schema }) => schema === "main");
+  const ofKind = (kind: Definition["kind"]) => inMain.filter((definition) => definition.kind === kind);
+  return {
+    tables: new Map(
+      ofKind("table").map(({ name, sql }) => [
+        fold(name),
+        { name, columns: columns.get(fold(name)) ?? [], mayCompute: /GENERATED ALWAYS AS/i.test(sql) },
+      ]),
+    ),
+    views: new Map(ofKind("view").map(({ name, sql }) => [fold(name), sql])),
+    viewColumns: new Map(ofKind("view").map(({ name }) => [fold(name), columns.get(fold(name)) ?? []])),
+    macros: new Set(definitions.filter(({ kind }) => kind === "macro").map(({ name }) => fold(name))),
+    digest: digestOf(definitions),
+  };
+}
+
+/** The digest of `readObjects` alone. */
+export async function digestObjects(connection: Connection, catalog: string): Promise<string> {
+  return digestOf(await readDefinitions(connection, catalog, {}));
+}
+
+async function readDefinitions(
+  connection: Connection,
+  catalog: string,
+  options: { readonly signal?: AbortSignal },
+): Promise<readonly Definition[]> {
+  const ours = `database_name = ${quoteLiteral(catalog)}`;
+  return connection.rows<Definition>(
+    `SELECT 'table' AS kind, schema_name AS schema, table_name AS name, coalesce(sql, '') AS sql
+     FROM duckdb_tables() WHERE ${ours}
+     UNION ALL SELECT 'view', schema_name, view_name, coalesce(sql, '')
+     FROM duckdb_views() WHERE ${ours} AND NOT internal
+     UNION ALL SELECT 'macro', schema_name, function_name, coalesce(macro_definition, '')
+     FROM duckdb_functions() WHERE ${ours} AND NOT internal`,
+    options,
+  );
+}
+
+async function readColumns(
+  connection: Connection,
+  catalog: string,
+  options: { readonly signal?: AbortSignal },
+): Promise<ReadonlyMap<string, readonly ObjectColumn[]>> {
+  const rows = await connection.rows<ObjectColumn & { readonly of: string }>(
+    `SELECT table_name AS of, column_name AS name, data_type AS type, column_default AS expression
+     FROM duckdb_columns() WHERE database_name = ${quoteLiteral(catalog)} AND schema_name = 'main' AND NOT internal
+     ORDER BY column_index`,
+    options,
+  );
+  const columns = new Map<string, ObjectColumn[]>();
+  for (const { of, ...column } of rows) {
+    const known = columns.get(fold(of));
+    if (known === undefined) columns.set(fold(of), [column]);
+    else known.push(column);
+  }
+  return columns;
+}
+
+function digestOf(definitions: readonly Definition[]): string {
+  const lines = definitions
+    .map(({ kind, schema, name, sql }) => JSON.stringify([kind, schema, name, sql]))
+    .sort();
+  return createHash("sha256").update(lines.join("\n")).digest("hex");
+}
+
+function fold(name: string): string {
+  return name.toLowerCase();
+}

@@ -1,0 +1,52 @@
+import { join } from "node:path";
+
+import {
+  openDatabase,
+  quoteIdentifier,
+  quoteLiteral,
+  type Connection,
+  type Database,
+  type DuckDBLimits,
+} from "../../duckdb/mod.ts";
+import { databaseNames } from "../model.ts";
+import { EXTRACT_FILE } from "./folder.ts";
+
+/**
+ * Opens an extract in a DuckDB instance of its own that can read the extract's folder and nothing else, so that
+ * whatever the file holds can neither reach other data nor harm other extracts.
+ *
+ * @throws `file_unreadable`, `duckdb_failed`
+ */
+export async function openExtract(
+  limits: DuckDBLimits,
+  source: string,
+  directory: string,
+  signal: AbortSignal,
+): Promise<{ readonly connection: Connection } & AsyncDisposable> {
+  const database = await openDatabase({ limits, settings: LOCKED });
+  try {
+    const connection = await database.connect();
+    await connection.run(lockInto([directory]), { signal });
+    const path = quoteLiteral(join(directory, EXTRACT_FILE));
+    const catalog = quoteIdentifier(databaseNames.extract(source));
+    await connection.run(`ATTACH ${path} AS ${catalog} (READ_ONLY)`, { signal });
+    return { connection, [Symbol.asyncDispose]: () => database.close() };
+  } catch (error) {
+    await closeQuietly(database);
+    throw error;
+  }
+}
+
+/** The statements after which a DuckDB instance reads files below these folders alone. */
+export function lockInto(folders: readonly string[]): string {
+  return `SET allowed_directories = [${folders.map(quoteLiteral).join(", ")}];
+    SET enable_external_access = false;
+    SET lock_configuration = true;`;
+}
+
+/** As in the sandbox of queries: deeper expressions could not be queried. */
+const LOCKED = { max_expression_depth: "250" };
+
+async function closeQuietly(database: Database): Promise<void> {
+  await database.close().catch(() => {});
+}

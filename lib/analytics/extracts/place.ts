@@ -1,0 +1,51 @@
+import { resolve } from "node:path";
+
+import { isWithin, type ExtractFolder } from "./folder.ts";
+
+/** A folder of an extract, with where it may have been when its views were written. */
+export interface PlacedFolder extends ExtractFolder {
+  readonly source: string;
+  /** Where our own extract was written; null for a foreign one. */
+  readonly writtenDirectory: string | null;
+}
+
+/**
+ * The path that a view means, below the extract's folder of now; null when it is outside of the extract.
+ *
+ * Relative paths start at the folder. Absolute ones may be of the folder as it was reached, or where it was when
+ * the view was written, perhaps on another machine: what follows the last `extracts/<source>/` counts then.
+ */
+export function placePath(folder: PlacedFolder, path: string): string | null {
+  if (/^[a-z][a-z0-9+.-]+:/i.test(path) && !isWindowsPath(path)) return null;
+  const { directory, realDirectory, writtenDirectory } = folder;
+  if (!isWindowsPath(path)) {
+    const absolute = resolve(directory, path);
+    if (isBelow(directory, absolute)) return absolute;
+    for (const earlier of [realDirectory, writtenDirectory]) {
+      if (earlier === null || !isBelow(resolve(earlier), absolute)) continue;
+      return resolve(directory, absolute.slice(resolve(earlier).length + 1));
+    }
+    if (!path.startsWith("/")) return null;
+  }
+  const steps = path.split(isWindowsPath(path) ? /[\\/]+/ : /\/+/);
+  const at = steps.findLastIndex((step, index) => step === folder.source && steps[index - 1] === "extracts");
+  if (at === -1) return null;
+  const placed = resolve(directory, steps.slice(at + 1).join("/"));
+  return isBelow(directory, placed) ? placed : null;
+}
+
+/** Whether a path, perhaps with wildcards, can reach what no view may read. */
+export function reachesStrange({ strange }: ExtractFolder, path: string): boolean {
+  const wildcard = path.search(/[*?[{]/);
+  if (wildcard === -1) return strange.some((one) => isWithin(one, path));
+  const fixed = path.slice(0, path.lastIndexOf("/", wildcard));
+  return strange.some((one) => isWithin(fixed, one) || isWithin(one, fixed));
+}
+
+function isBelow(folder: string, path: string): boolean {
+  return path !== folder && isWithin(folder, path);
+}
+
+function isWindowsPath(path: string): boolean {
+  return /^(?:[a-z]:[\\/]|\\\\)/i.test(path);
+}

@@ -1,0 +1,137 @@
+import { AgnesError, shown } from "../../base/mod.ts";
+import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import type { Issue } from "../model.ts";
+import type { ObjectTable } from "./objects.ts";
+
+/** One row of `_meta`; null is unknown. */
+export interface MetaRow {
+  readonly tableName: string;
+  readonly description: string | null;
+  readonly rows: number | null;
+  readonly sizeBytes: number | null;
+  /** ISO 8601, UTC. */
+  readonly extractedAt: string | null;
+  readonly mode: string;
+}
+
+/** What `_meta` lists, oldest first, with a line for each value that is not what it should be. */
+export interface MetaRows {
+  readonly rows: readonly MetaRow[];
+  readonly issues: readonly Issue[];
+}
+
+/** An extract that lists more tables than this is refused. */
+const TABLES_MAX = 100_000;
+/** A longer description is cut, and the report says so. */
+const DESCRIPTION_LENGTH_MAX = 10_000;
+/** Longer than any valid name or mode. */
+const NAME_LENGTH_MAX = 200;
+
+/** A name that no column of `_meta` has. */
+const TIME = '"agnes:time"';
+
+type Kind = "text" | "whole" | "time";
+
+const KINDS: Readonly<Record<Kind, RegExp>> = {
+  text: /^(?:VARCHAR|ENUM\()/,
+  whole: /^U?(?:TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/,
+  time: /^(?:DATE|TIMESTAMP)/,
+};
+
+/**
+ * Reads `_meta`. Columns beyond `table_name` are optional.
+ *
+ * @throws `extract_refused` when it is not a plain table with a text column `table_name`
+ */
+export async function readMeta(
+  connection: Connection,
+  { source, path, from }: MetaPlace,
+  table: ObjectTable | undefined,
+  signal: AbortSignal,
+): Promise<MetaRows> {
+  if (table === undefined) throw refused(path, "it has no table _meta");
+  if (table.mayCompute) throw refused(path, "its _meta has generated columns");
+  const issues: Issue[] = [];
+  const note = (reason: string) => void issues.push({ kind: "skipped", name: source, reason });
+  const column = (name: string, kind: Kind): string | null => {
+    const found = table.columns.find((one) => one.name.toLowerCase() === name);
+    if (found === undefined) return null;
+    if (KINDS[kind].test(found.type)) return quoteIdentifier(found.name);
+    note(`the column ${name} of _meta has the type ${shown(found.type)} and is not used`);
+    return null;
+  };
+  const name = column("table_name", "text");
+  if (name === null) throw refused(path, issues[0]?.reason ?? "its _meta has no column table_name");
+  const time = column("extracted_at", "time");
+  const text = (expression: string | null, length: number) =>
+    expression === null ? "NULL" : `left(${expression}::VARCHAR, ${length})`;
+  const at = time === null ? "NULL::TIMESTAMP" : `TRY_CAST(${time} AS TIMESTAMP)`;
+  const found = await connection.rows<RawRow>(
+    `SELECT ${text(name, NAME_LENGTH_MAX)} AS name,
+       ${text(column("description", "text"), DESCRIPTION_LENGTH_MAX + 1)} AS description,
+       ${text(column("rows", "whole"), NAME_LENGTH_MAX)} AS rows,
+       ${text(column("size_bytes", "whole"), NAME_LENGTH_MAX)} AS size,
+       ${text(column("query_mode", "text"), NAME_LENGTH_MAX)} AS mode,
+       ${time ?? "NULL"} IS NOT NULL AS dated,
+       CASE WHEN isfinite(${TIME}) AND year(${TIME}) BETWEEN 1 AND 9999
+         THEN strftime(${TIME}, '%Y-%m-%dT%H:%M:%S.%gZ') END AS moment
+     FROM (SELECT *, ${at} AS ${TIME} FROM ${from}) ORDER BY ${TIME} NULLS FIRST LIMIT ${TABLES_MAX + 1}`,
+    { signal },
+  );
+  if (found.length > TABLES_MAX) throw refused(path, `its _meta lists more than ${TABLES_MAX} tables`);
+  const named = found.filter((row) => row.name !== null);
+  if (named.length < found.length) note(`_meta has ${found.length - named.length} rows without a table_name`);
+  return { rows: named.map((row) => metaRow(source, row, issues)), issues };
+}
+
+/** Where `_meta` is. */
+interface MetaPlace {
+  readonly source: string;
+  /** The extract's file, for errors. */
+  readonly path: string;
+  /** The quoted name of the table. */
+  readonly from: string;
+}
+
+interface RawRow {
+  readonly name: string | null;
+  readonly description: string | null;
+  readonly rows: string | null;
+  readonly size: string | null;
+  readonly mode: string | null;
+  readonly dated: boolean;
+  readonly moment: string | null;
+}
+
+function metaRow(source: string, row: RawRow, issues: Issue[]): MetaRow {
+  const tableName = row.name!;
+  const note = (reason: string) =>
+    void issues.push({ kind: "skipped", name: nameOf(source, tableName), reason });
+  const count = (column: string, value: string | null) => {
+    if (value === null || (/^\d+$/.test(value) && Number(value) <= Number.MAX_SAFE_INTEGER))
+      return value === null ? null : Number(value);
+    note(`${column} in _meta is ${shown(value)}, which is no count; it is taken as unknown`);
+    return null;
+  };
+  if (row.dated && row.moment === null)
+    note("extracted_at in _meta is no usable time; it is taken as unknown");
+  const isLong = (row.description?.length ?? 0) > DESCRIPTION_LENGTH_MAX;
+  if (isLong) note(`its description is cut after ${DESCRIPTION_LENGTH_MAX} characters`);
+  return {
+    tableName,
+    description: isLong ? row.description!.slice(0, DESCRIPTION_LENGTH_MAX) : row.description,
+    rows: count("rows", row.rows),
+    sizeBytes: count("size_bytes", row.size),
+    extractedAt: row.moment,
+    mode: row.mode ?? "local",
+  };
+}
+
+/** How the report names a table whose name may be anything. */
+export function nameOf(source: string, tableName: string): string {
+  return /^[\w.-]{1,64}$/.test(tableName) ? `${source}.${tableName}` : `${source}.${shown(tableName)}`;
+}
+
+function refused(path: string, reason: string): AgnesError {
+  return new AgnesError("extract_refused", { path, reason });
+}

@@ -1,0 +1,35 @@
+import { AgnesError, isAgnesError, messageOf } from "../../base/mod.ts";
+import type { Connection } from "../../duckdb/mod.ts";
+import { isAnyStuck } from "./bounded.ts";
+
+/**
+ * Makes a view where nothing else is open. DuckDB calls functions with constant arguments while it makes a view, so
+ * this can take for ever or bring the instance down.
+ *
+ * @returns why the view cannot be made, or null
+ * @throws `extract_refused` when the instance is of no use any more, or when it might never answer; `timed_out`
+ */
+export async function tryView(
+  connection: Connection,
+  path: string,
+  definition: string,
+  signal: AbortSignal,
+): Promise<AgnesError | null> {
+  if (isAnyStuck()) {
+    // A view that DuckDB cannot be stopped from making holds a thread of the pool; one is all that may be lost.
+    const reason = "its views cannot be checked while DuckDB still works on the view of another extract";
+    throw new AgnesError("extract_refused", { path, reason });
+  }
+  try {
+    await connection.run(`CREATE OR REPLACE TEMP VIEW tried AS ${definition}`, { signal });
+    return null;
+  } catch (error) {
+    if (!isAgnesError(error) || signal.aborted) throw error;
+    await connection.run("SELECT 1", { signal }).catch((fatal: unknown) => {
+      if (signal.aborted) throw fatal;
+      const reason = `DuckDB fails for good on a view of it: ${messageOf(error)}`;
+      throw new AgnesError("extract_refused", { path, reason }, { cause: fatal });
+    });
+    return error;
+  }
+}

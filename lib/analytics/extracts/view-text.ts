@@ -1,0 +1,27 @@
+/** The text of a `CREATE VIEW`, taken apart; null when it is not one. */
+export function selectOf(sql: string): string | null {
+  const name = `(?:"(?:[^"]|"")*"|[\\p{L}\\p{N}_$]+)`;
+  const pattern = new RegExp(
+    `^CREATE VIEW ${name}(?:\\.${name})*\\s*(\\(${name}(?:,\\s*${name})*\\))?\\s*AS\\s+`,
+    "u",
+  );
+  const [head, columns] = pattern.exec(sql) ?? [];
+  if (head === undefined) return null;
+  const select = sql.slice(head.length).trimEnd().replace(/;$/, "");
+  return columns === undefined ? select : `SELECT * FROM (${select}) AS v${columns}`;
+}
+
+/** A type as SQL that can stand after a column's name, so that no text of an extract becomes a statement. */
+export function isTypeText(type: string): boolean {
+  const bare = type.replace(QUOTED, "x");
+  if (!/^[A-Za-z0-9_ ,()[\]]+$/.test(bare)) return false;
+  let depth = 0;
+  for (const character of bare) {
+    if (character === "(") depth += 1;
+    else if (character === ")") depth -= 1;
+    if (depth < 0 || (character === "," && depth === 0)) return false;
+  }
+  return depth === 0;
+}
+
+const QUOTED = /"(?:[^"\0]|"")+"|'(?:[^'\0]|'')*'/g;
