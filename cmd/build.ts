@@ -5,6 +5,8 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 import { embedDuckDB, findBindings } from "./native/embed-duckdb.ts";
+import { collectDeclarations, type Declarations } from "./types/collect-declarations.ts";
+import { embedDeclarations } from "./types/embed-declarations.ts";
 
 /** The platforms an executable can be built for, where DuckDB's bindings for them are installed. */
 export const platforms = ["linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64", "win32-x64"] as const;
@@ -21,6 +23,8 @@ export async function buildExecutable(options: {
   readonly entry?: string;
 }): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), "agnes-build-"));
+  // The bundler remembers what a folder held when it first looked, so files that come later need one of their own.
+  const types = mkdtempSync(join(tmpdir(), "agnes-build-types-"));
   try {
     const result = await Bun.build({
       entrypoints: [options.entry ?? join(ROOT, "cmd/main.ts")],
@@ -38,12 +42,20 @@ export async function buildExecutable(options: {
       splitting: true,
       minify: true,
       bytecode: true,
-      plugins: [embedDuckDB(options.bindings, scratch)],
+      plugins: [embedDuckDB(options.bindings, scratch), embedDeclarations(declarations, types)],
     });
     if (!result.success) throw new AggregateError(result.logs, "the executable could not be built");
   } finally {
     rmSync(scratch, { recursive: true });
+    rmSync(types, { recursive: true });
   }
+}
+
+let collected: Promise<Declarations> | undefined;
+
+/** Made once for the executables of all platforms. */
+function declarations(): Promise<Declarations> {
+  return (collected ??= collectDeclarations());
 }
 
 /** The platform this runs on, as DuckDB names it. */

@@ -32,6 +32,11 @@ export const mainCommand = group(
         "Write a connector of your own into plugins/",
         () => import("./commands/connector/new.ts"),
       ),
+      types: lazy(
+        "types",
+        "Write the types that an editor needs for the connectors in plugins/",
+        () => import("./commands/connector/types.ts"),
+      ),
       discover: lazy(
         "discover",
         "List the tables a source has",

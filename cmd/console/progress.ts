@@ -7,13 +7,15 @@ import { countText, durationText, sizeText } from "./figures.ts";
 /** Shows how far tables are: a bar for each on a terminal, a line now and then elsewhere. */
 export interface ProgressDisplay {
   update(id: string, progress: ExtractProgress): void;
+  /** Prints a line above the bars. */
+  say(text: string): void;
   /** Takes the bars away. */
   stop(): void;
 }
 
 /** Opens the display that suits where stderr goes. */
 export async function openProgress(cli: Cli): Promise<ProgressDisplay> {
-  if (cli.quiet) return { update: () => {}, stop: () => {} };
+  if (cli.quiet) return { update: () => {}, say: () => {}, stop: () => {} };
   return cli.interactive ? drawBars(cli) : printLines(cli);
 }
 
@@ -29,6 +31,7 @@ function printLines(cli: Cli): ProgressDisplay {
       saidAtMs.set(id, progress.elapsedMs);
       cli.say(`${id}  ${figures(progress)} so far`);
     },
+    say: (text) => cli.say(text),
     stop: () => {},
   };
 }
@@ -62,6 +65,7 @@ async function drawBars(cli: Cli): Promise<ProgressDisplay> {
       bar.setTotal(total);
       bar.update(done, { id, progress });
     },
+    say: (text) => multi.log(`${text}\n`),
     stop() {
       cli.signal.removeEventListener("abort", hide);
       multi.stop();

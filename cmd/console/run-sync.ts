@@ -19,6 +19,7 @@ export interface SyncRequest {
 export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Promise<ExitStatus> {
   const start = performance.now();
   const progress = await openProgress(cli);
+  const isSeveral = Object.keys(agnes.workspace.config.sources).length > 1 && request.only.length !== 1;
   let report: SyncReport;
   try {
     report = await agnes.sync({
@@ -27,6 +28,8 @@ export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Pro
       due: request.due ?? false,
       signal: cli.signal,
       onProgress: (event) => progress.update(`${event.source}.${event.table}`, event),
+      // With several sources some are done long before the others, and can be asked already.
+      onSource: (source) => void (isSeveral && progress.say(sourceLine(source))),
     });
   } finally {
     progress.stop();
@@ -37,6 +40,14 @@ export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Pro
   if (request.due === true && report.sources.length === 0) cli.say("No table is due.");
   else if (!cli.json) saySummary(cli, report, performance.now() - start);
   return report.status === "complete" ? 0 : report.status === "partial" ? 3 : 1;
+}
+
+/** What became of one source, in a line. */
+function sourceLine({ source, status, stats }: SyncReport["sources"][number]): string {
+  if (stats === undefined) return `${source}: ${status}`;
+  const { tablesExtracted, tablesSkipped, tablesFailed } = stats;
+  const failed = tablesFailed > 0 ? `, ${countText(tablesFailed)} failed` : "";
+  return `${source}: ${plural(tablesExtracted, "table")} brought up to date, ${countText(tablesSkipped)} unchanged${failed}`;
 }
 
 async function printReport(cli: Cli, report: SyncReport): Promise<void> {

@@ -3,9 +3,10 @@ import { createEngine, type DuckDBLimits } from "../duckdb/mod.ts";
 import { extractSource, publishedStates, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
 import { connectSource, discoverTables, type PluginRegistry, type SourceHandle } from "../plugins/mod.ts";
-import type { RegisteredTable, TableRegistry } from "../tables/mod.ts";
+import { sourceTablesOf, type RegisteredTable, type TableRegistry } from "../tables/mod.ts";
 import { dataPaths, placedError, type SourceConfig, type Workspace } from "../workspace/mod.ts";
 import { planSource } from "./plan.ts";
+import type { RegistrationTurn } from "./registration-order.ts";
 import type { SourceReport } from "./report.ts";
 import { dropLeftTables } from "./unregister.ts";
 
@@ -26,6 +27,8 @@ export interface SourceRequest {
   readonly only: readonly string[] | null;
   readonly full: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** When it may register what is new. Default: at once. */
+  readonly registration?: RegistrationTurn;
   readonly onProgress?: ((progress: ExtractProgress) => void) | undefined;
 }
 
@@ -112,7 +115,10 @@ async function runConnected(
   const { source, only, signal } = request;
   const canDiscover = handle.plugin.capabilities.includes("discover");
   const discovered = canDiscover ? await discoverTables(handle, { signal }) : null;
-  const { registered, notes, unreadable } = await registerNew(services, handle, config, discovered ?? []);
+  const { registered, notes, unreadable } = await registerInTurn(services, handle, config, {
+    discovered: discovered ?? [],
+    request,
+  });
   const failed = only === null ? unreadable : unreadable.filter(({ table }) => only.includes(table));
   // A table that could never be read is not registered, but it may be asked for.
   const asked = only && only.filter((name) => !failed.some(({ table }) => table === name));
@@ -155,16 +161,49 @@ interface Registration {
   readonly unreadable: ExtractStats["errors"];
 }
 
-/** Registers the tables nobody registered yet, where the configuration or else the plugin says so. */
-async function registerNew(
+/**
+ * Registers what is new, where the configuration or else the plugin says so, when it is this source's turn; without
+ * anything new there is nothing to wait for.
+ */
+async function registerInTurn(
   services: SyncServices,
   handle: SourceHandle,
   config: SourceConfig,
-  discovered: readonly TableInfo[],
+  {
+    discovered,
+    request: { registration, signal },
+  }: {
+    readonly discovered: readonly TableInfo[];
+    readonly request: SourceRequest & { readonly signal: AbortSignal };
+  },
 ): Promise<Registration> {
   if ((config.register ?? handle.plugin.register ?? "all") !== "all") {
     return { registered: [], notes: [], unreadable: [] };
   }
+  if (registration !== undefined && (await hasNew(services.tables, handle.name, discovered))) {
+    await registration.begin(signal);
+  }
+  const done = await registerNew(services, handle, discovered);
+  registration?.end();
+  return done;
+}
+
+async function hasNew(
+  tables: TableRegistry,
+  source: string,
+  discovered: readonly TableInfo[],
+): Promise<boolean> {
+  const known = sourceTablesOf(discovered);
+  const found = new Set((await tables.list({ source })).map(known));
+  return discovered.some((info) => !found.has(info));
+}
+
+/** Registers the tables nobody registered yet. */
+async function registerNew(
+  services: SyncServices,
+  handle: SourceHandle,
+  discovered: readonly TableInfo[],
+): Promise<Registration> {
   const plan = await services.tables.registerDiscovered(handle.name, discovered, {
     capabilities: handle.plugin.capabilities,
   });

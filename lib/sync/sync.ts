@@ -1,8 +1,10 @@
-import { isAgnesError, throwIfAborted } from "../base/mod.ts";
+import { eachOf, isAgnesError, throwIfAborted } from "../base/mod.ts";
 import { rebuildAnalytics, type ConfiguredSource, type RebuildReport } from "../analytics/mod.ts";
 import type { ExtractProgress } from "../extract/mod.ts";
 import type { RemoteAttachInfo } from "../kit/mod.ts";
 import { isDue, parseSchedule, type TableRegistry } from "../tables/mod.ts";
+import { Rebuilds } from "./rebuilds.ts";
+import { registrationOrder, type RegistrationTurn } from "./registration-order.ts";
 import { statusOf, type SourceReport, type SyncReport } from "./report.ts";
 import { extensionsOf } from "./extensions.ts";
 import { openSource, syncSource, unknownSource, wantedRecords, type SyncServices } from "./source.ts";
@@ -17,35 +19,81 @@ export interface SyncOptions {
   /** Only tables whose schedule says that it is time; those without a schedule never are. Default `false`. */
   readonly due?: boolean;
   readonly signal?: AbortSignal;
+  /** How many sources run at once. Default: `limits.sourcesAtOnce` of `agnes.yaml`, 4. */
+  readonly concurrency?: number;
   readonly onProgress?: (progress: ExtractProgress & { readonly source: string }) => void;
+  /** Is called for each source when it is done, in the order in which they end. */
+  readonly onSource?: (report: SourceReport) => void;
 }
 
-/** Runs the sources one after the other, then rebuilds the analytics database. */
+/**
+ * Runs the sources, several at once; each is visible in the analytics database soon after it is done, whatever the
+ * others do. A rebuild at the end gives the report.
+ */
 export async function syncSources(
   services: SyncServices & { readonly state: SyncState },
   options: SyncOptions = {},
 ): Promise<SyncReport> {
+  const { signal, onSource, concurrency = services.workspace.config.limits.sourcesAtOnce } = options;
   const known = Object.keys(services.workspace.config.sources);
-  const wanted = wantedSources(known, await withoutViews(services.tables, known, options.only));
-  const sources: SourceReport[] = [];
-  for (const [source, asked] of wanted) {
-    throwIfAborted(options.signal, "the sync");
-    const { onProgress } = options;
-    const only = options.due === true ? await dueTables(services, source, asked) : asked;
-    if (options.due === true && only?.length === 0) continue;
-    const began = services.host.now();
-    const report = await syncSource(services, {
-      source,
-      only,
-      full: options.full ?? false,
-      signal: options.signal,
-      onProgress: onProgress && ((progress) => onProgress({ ...progress, source })),
-    });
-    sources.push(report);
-    if (report.stats !== undefined) await services.state.record(source, began, report.stats.tables);
+  const wanted = [...wantedSources(known, await withoutViews(services.tables, known, options.only))];
+  const names = wanted.map(([source]) => source);
+  const turnOf = registrationOrder(services.host, names);
+  const rebuilds = new Rebuilds(() => rebuild(services, { signal }), services.log);
+  let left = wanted.length;
+  const run = async ([source, asked]: (typeof wanted)[number]) => {
+    const registration = turnOf(source);
+    try {
+      throwIfAborted(signal, "the sync");
+      const report = await runSource(services, options, { source, asked, registration });
+      left -= 1;
+      // The last one is shown by the rebuild at the end.
+      if (left > 0 && report?.stats?.published === true) rebuilds.request();
+      if (report !== null) onSource?.(report);
+      return report;
+    } finally {
+      registration.end();
+    }
+  };
+  let reports: readonly (SourceReport | null)[];
+  try {
+    reports = await eachOf(wanted, concurrency, run);
+  } finally {
+    await rebuilds.settle();
   }
-  const analytics = await rebuild(services, { signal: options.signal });
+  const sources = reports.filter((report) => report !== null);
+  const analytics = await rebuild(services, { signal });
   return { status: statusOf(sources), sources, analytics };
+}
+
+/** Runs one source of a sync; null when nothing of it is due. */
+async function runSource(
+  services: SyncServices & { readonly state: SyncState },
+  options: SyncOptions,
+  {
+    source,
+    asked,
+    registration,
+  }: {
+    readonly source: string;
+    readonly asked: readonly string[] | null;
+    readonly registration: RegistrationTurn;
+  },
+): Promise<SourceReport | null> {
+  const { onProgress, due = false } = options;
+  const only = due ? await dueTables(services, source, asked) : asked;
+  if (due && only?.length === 0) return null;
+  const began = services.host.now();
+  const report = await syncSource(services, {
+    source,
+    only,
+    full: options.full ?? false,
+    signal: options.signal,
+    registration,
+    onProgress: onProgress && ((progress) => onProgress({ ...progress, source })),
+  });
+  if (report.stats !== undefined) await services.state.record(source, began, report.stats.tables);
+  return report;
 }
 
 /** The names of the tables of a source whose schedule says that it is time, of those that were asked for. */

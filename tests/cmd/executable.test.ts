@@ -101,6 +101,10 @@ describe("the executable", () => {
     using empty = temporaryDirectory();
     await run(["init"], empty.path);
     expect((await run(["connector", "new", "crm"], empty.path)).status).toBe(0);
+    // It carries the declarations that an editor needs.
+    for (const name of ["agnes/kit/mod.d.ts", "valibot/dist/index.d.mts", "apache-arrow/Arrow.node.d.ts"]) {
+      expect(statSync(join(empty.path, "plugins/.types", name)).size).toBeGreaterThan(20);
+    }
     const { status, stdout } = await run(["connector", "test", "crm"], empty.path);
     expect({ status, stdout }).toEqual({ status: 0, stdout: expect.not.stringContaining("failed") });
   }, 60_000);
@@ -150,6 +154,7 @@ export default definePlugin({
       discover: async () => [table("numbers", { n: int64() }), table("vectors", { n: int64() })],
       async *read(info) {
         if (info.name === "numbers") yield numbers.map((n) => ({ n }));
+        else if (info.name !== "vectors") throw new Error("there is no table " + info.name);
         else {
           const made = tableFromArrays({ n: BigInt64Array.from(numbers, BigInt) });
           if (!(made instanceof arrow.Table)) throw new Error("two copies of Arrow");

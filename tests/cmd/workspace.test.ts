@@ -333,7 +333,14 @@ describe("connector", () => {
     await runCli(["init"], here);
     const made = await runCli(["connector", "new", "crm", "--capabilities", "discover,read"], here);
     expect(made.status).toBe(0);
-    expect(existsSync(join(own.path, "plugins", "crm", "plugin.ts"))).toBe(true);
+    for (const name of [
+      "crm/plugin.ts",
+      "tsconfig.json",
+      ".types/agnes/kit/mod.d.ts",
+      ".types/valibot/dist/index.d.mts",
+    ]) {
+      expect({ name, exists: existsSync(join(own.path, "plugins", name)) }).toEqual({ name, exists: true });
+    }
     const tested = await runCli(["connector", "test", "crm"], here);
     expect(tested.stdout).not.toContain("failed");
     expect(tested.status).toBe(0);

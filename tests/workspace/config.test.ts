@@ -74,7 +74,7 @@ describe("openWorkspace", () => {
     expect(workspace.config).toEqual({
       version: 1,
       plugins: [],
-      limits: { memoryMb: 1024, temporaryMb: 10_240 },
+      limits: { memoryMb: 1024, temporaryMb: 10_240, sourcesAtOnce: 4 },
       sources: { crm: { plugin: "files", options: {}, secrets: {} } },
     });
     expect(workspace.dataDirectory).toBe(join(directory, "data"));

@@ -7,6 +7,7 @@ import { openWorkspace } from "../../../lib/workspace/mod.ts";
 import { bundledPlugins } from "../../plugins.ts";
 import { command } from "../../console/command.ts";
 import { typedFor } from "../../console/typed.ts";
+import { writeTypes } from "../../types/write-types.ts";
 
 export default command({
   args: {
@@ -46,8 +47,9 @@ export default command({
       await host.files.makeDirectory(join(path, ".."));
       await host.files.write(path, content);
     }
-    if (cli.json) return cli.printJson({ files: paths });
-    for (const path of paths) await cli.print(`${path}\n`);
+    const written = [...paths, ...(await writeTypes(host.files, directory))];
+    if (cli.json) return cli.printJson({ files: written });
+    for (const path of written) await cli.print(`${path}\n`);
     const typed = typedFor(cli.workspace);
     cli.say(
       [

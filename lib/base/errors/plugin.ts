@@ -1,10 +1,4 @@
-import { errorSpec, shown } from "./spec.ts";
-
-interface Place {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
+import { errorSpec, shown, type Place } from "./spec.ts";
 
 /** A file with line and column; with the file that it imports, when the place is in that. */
 function placed(file: string, place: Place | undefined): string {

@@ -34,3 +34,10 @@ export function shown(value: unknown, maxLength = 80): string {
     ? visible
     : `${visible.slice(0, maxLength)}… (${counted(text.length, "character")})`;
 }
+
+/** A place in a file, counted from 1. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}

@@ -1,0 +1,34 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { BunPlugin } from "bun";
+
+import type { Declarations } from "./collect-declarations.ts";
+
+/**
+ * A build plugin with which the executable carries declarations instead of the compiler that makes them.
+ *
+ * @param collect makes them; called only for a program that uses them
+ * @param scratch a folder for the compressed file alone; needed until the build is done
+ */
+export function embedDeclarations(collect: () => Promise<Declarations>, scratch: string): BunPlugin {
+  return {
+    name: "embed-declarations",
+    setup(build) {
+      build.onLoad({ filter: /[\\/]collect-declarations\.ts$/ }, async () => {
+        const path = join(scratch, "declarations.json.zst");
+        writeFileSync(path, Bun.zstdCompressSync(JSON.stringify(await collect()), { level: 19 }));
+        return {
+          loader: "js",
+          contents: [
+            `import path from ${JSON.stringify(path)} with { type: "file" };`,
+            "export async function collectDeclarations() {",
+            "  const bytes = Bun.zstdDecompressSync(await Bun.file(path).bytes());",
+            "  return JSON.parse(new TextDecoder().decode(bytes));",
+            "}",
+          ].join("\n"),
+        };
+      });
+    },
+  };
+}
