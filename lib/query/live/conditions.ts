@@ -66,9 +66,9 @@ export async function filtersOf(
     }
     const values = await valuesOf(connection, constants, type);
     if (values === null) return [];
-    // `x IN (1, NULL)` holds for 1 alone; `x NOT IN (1, NULL)` and `x = NULL` hold for no row, which DuckDB knows.
+    // `x IN (1, NULL)` holds for 1 alone. That `x NOT IN (1, NULL)` and `x = NULL` hold for no row, DuckDB knows.
     const known = values.filter((value) => value !== null);
-    if (known.length === 0 || (operator !== "eq" && known.length < values.length)) return [];
+    if (known.length === 0) return [];
     filters.push({ column, operator, values: known });
   }
   return filters;

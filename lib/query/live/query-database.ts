@@ -136,8 +136,7 @@ export class QueryDatabase {
     const asked = live.narrow({
       columns: demand.columns,
       filter: [...demand.filter, ...keys],
-      // Which rows have a key is not known to be all that the query wants of them.
-      ...(demand.limit === null || keys.length > 0 ? {} : { limit: demand.limit }),
+      ...(demand.limit === null ? {} : { limit: demand.limit }),
     });
     const pushed = { ...pushedOf(asked, keys), rows: 0 };
     this.#pushed.set(id, pushed);
