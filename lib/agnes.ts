@@ -147,6 +147,8 @@ export interface DocumentedTable extends TableDescription {
   readonly foreignKeys: TableSettings["foreign_keys"];
   /** Grain, gotchas, sample questions and the like; empty when nothing is registered. */
   readonly documentation: TableSettings["documentation"];
+  /** What an earlier system noted of the table, as it is; empty when nothing is registered. */
+  readonly sourceMetadata: TableSettings["source_metadata"];
 }
 
 /** How a query is to be run; without limits it may take 60 seconds and give any number of rows. */
@@ -274,7 +276,12 @@ class WorkspaceAgnes implements Agnes {
   async describe(table: string): Promise<DocumentedTable> {
     const found = await this.#session.describeTable(table);
     const record = await (await this.tables()).get(found.id);
-    return { ...found, foreignKeys: record?.foreign_keys ?? [], documentation: record?.documentation ?? {} };
+    return {
+      ...found,
+      foreignKeys: record?.foreign_keys ?? [],
+      documentation: record?.documentation ?? {},
+      sourceMetadata: record?.source_metadata ?? {},
+    };
   }
 
   sample(table: string, rows: number, options: Parameters<Agnes["sample"]>[2] = {}): Promise<QueryAnswer> {

@@ -34,7 +34,11 @@ export default command({
 });
 
 /** What the registry documents about a table, one fact a line. */
-function documentationLines({ foreignKeys, documentation }: DocumentedTable): readonly string[] {
+function documentationLines({
+  foreignKeys,
+  documentation,
+  sourceMetadata,
+}: DocumentedTable): readonly string[] {
   const keys = foreignKeys.map(({ column, references, description }) =>
     [`${column} refers to ${references}`, ...(description ? [description] : [])].join(": "),
   );
@@ -44,5 +48,8 @@ function documentationLines({ foreignKeys, documentation }: DocumentedTable): re
       return `${part.replaceAll("_", " ")}: ${text}`;
     }),
   );
-  return [...keys, ...facts];
+  const noted = Object.entries(sourceMetadata).map(
+    ([name, value]) => `noted by an earlier system: ${name} = ${JSON.stringify(value)}`,
+  );
+  return [...keys, ...facts, ...noted];
 }

@@ -223,6 +223,8 @@ class NamesInUse {
   readonly #ids: Set<string>;
   readonly #views: Map<string, string>;
   readonly #wanted = new Map<string, number>();
+  /** The next number for a view name that begins so. */
+  readonly #numbers = new Map<string, number>();
 
   constructor(registered: readonly TableRecord[], discovered: readonly TableInfo[]) {
     this.#ids = new Set(registered.map((record) => record.id.toLowerCase()));
@@ -244,10 +246,13 @@ class NamesInUse {
   viewNameFor(source: string, name: string): string {
     if (!this.#views.has(name)) return name;
     const long = `${source}_${name}`.slice(0, 64).toLowerCase();
-    for (let number = 2, candidate = long; ; number += 1) {
-      if (!this.#views.has(candidate)) return candidate;
-      candidate = `${long.slice(0, 60)}_${number}`;
-    }
+    if (!this.#views.has(long)) return long;
+    const stem = long.slice(0, 60);
+    let number = this.#numbers.get(stem) ?? 2;
+    while (this.#views.has(`${stem}_${number}`)) number += 1;
+    // The numbers below are taken, and names are never given back.
+    this.#numbers.set(stem, number);
+    return `${stem}_${number}`;
   }
 
   ownerOf(viewName: string): string {

@@ -30,15 +30,10 @@ import {
   type TableRecord,
   type TableSettings,
 } from "./record/mod.ts";
+import { writeInEntries } from "./in-entries.ts";
 import { isWanted } from "./is-wanted.ts";
-import { newRows, type NewRows } from "./new-rows.ts";
-import {
-  isUndecided,
-  planRegistration,
-  withoutDeclined,
-  type Candidate,
-  type RegistrationPlan,
-} from "./registration.ts";
+import { newRows } from "./new-rows.ts";
+import { isUndecided, planRegistration, withoutDeclined, type RegistrationPlan } from "./registration.ts";
 import {
   allFolders,
   allTables,
@@ -291,29 +286,36 @@ export class TableRegistry implements AsyncDisposable {
   }
 
   /**
-   * Registers or changes every table of a document in one step: all of it, or nothing. Tables that are not in the
-   * document stay. With `skipInvalid`, what cannot be taken is left out and listed.
+   * Registers or changes every table of a document. All of it is checked before anything is written; up to some
+   * hundreds of tables are one step, more are several, of which an import that is interrupted has made the first ones:
+   * the same import again makes the rest. Tables that are not in the document stay. With `skipInvalid`, what cannot be
+   * taken is left out and listed.
    *
    * @throws `table_import_refused` listing every table that cannot be taken, `table_version_stale`
    */
   async import(document: RegistryDocument, options: ImportOptions = {}): Promise<ImportOutcome> {
     let outcome: ImportOutcome | undefined;
-    await this.#transact(options, async (view) => {
-      checkRegistryVersion(view, options.expectedVersion);
-      const tables = (await view.query({}, allTables)).map(registered);
-      const { skipInvalid = false } = options;
-      const stamp = this.#stamp(options.actor);
-      const plan = planImport(document, tables, { ...stamp, checkTable: this.#checkTable, skipInvalid });
-      const folders = planFolders(document, foldersOf(await view.query({}, allFolders)));
-      const { outcomes, skipped } = plan;
-      const { notes = [] } = document;
-      outcome = { tables: outcomes, folders, skipped, notes, dryRun: options.dryRun === true };
-      const rows = [
-        ...plan.records.map(tableRow),
-        ...folders.map(({ bucket, folder }) => folderRow(bucket, folder)),
-      ];
-      return rows.map((record) => ({ kind: "put", record }));
-    });
+    const { skipInvalid = false } = options;
+    const { notes = [] } = document;
+    await writeInEntries(
+      (decide) => this.#transact(options, decide),
+      async (view, isBegun) => {
+        if (!isBegun) checkRegistryVersion(view, options.expectedVersion);
+        const tables = (await view.query({}, allTables)).map(registered);
+        const stamp = this.#stamp(options.actor);
+        const plan = planImport(document, tables, { ...stamp, checkTable: this.#checkTable, skipInvalid });
+        const folders = planFolders(document, foldersOf(await view.query({}, allFolders)));
+        const { outcomes, skipped } = plan;
+        // Once some of it is written, it would be called unchanged.
+        if (!isBegun)
+          outcome = { tables: outcomes, folders, skipped, notes, dryRun: options.dryRun === true };
+        const rows = [
+          ...plan.records.map(tableRow),
+          ...folders.map(({ bucket, folder }) => folderRow(bucket, folder)),
+        ];
+        return { plan, items: rows.map((row) => ({ row })) };
+      },
+    );
     return outcome!;
   }
 
@@ -360,22 +362,18 @@ export class TableRegistry implements AsyncDisposable {
     declined: () => Promise<ReadonlyMap<string, TableAudit>>,
     actor: string | undefined,
   ): Promise<RegistrationPlan> {
-    const written = new Map<string, Candidate>();
-    for (;;) {
-      let plan: RegistrationPlan | undefined;
-      let batch: NewRows = { rows: [], candidates: [], isLast: true };
-      await this.#transact(actor === undefined ? {} : { actor }, async (view) => {
+    const { plan, written } = await writeInEntries(
+      (decide) => this.#transact(actor === undefined ? {} : { actor }, decide),
+      async (view) => {
         const tables = (await view.query({}, allTables)).map(registered);
         // Asked anew each time: somebody may have unregistered a table since.
-        plan = withoutDeclined(planOn(tables), await declined());
-        batch = newRows(plan, (settings) => this.#newRecord(settings, actor));
-        return batch.rows.map((record) => ({ kind: "put", record }));
-      });
-      for (const candidate of batch.candidates) written.set(candidate.table, candidate);
-      if (!batch.isLast) continue;
-      const candidates = plan!.candidates.map((candidate) => written.get(candidate.table) ?? candidate);
-      return { ...plan!, candidates };
-    }
+        const decided = withoutDeclined(planOn(tables), await declined());
+        return { plan: decided, items: newRows(decided, (settings) => this.#newRecord(settings, actor)) };
+      },
+    );
+    const registeredNow = new Map(written.map(({ candidate }) => [candidate.table, candidate]));
+    const candidates = plan.candidates.map((candidate) => registeredNow.get(candidate.table) ?? candidate);
+    return { ...plan, candidates };
   }
 
   #transact(

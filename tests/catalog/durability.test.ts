@@ -112,7 +112,7 @@ describe("insert() when the power fails", () => {
       expect(isRemoved).toBe(true);
       // What was removed stays so, what was not synced is lost.
       expect(await afterPowerFailure((directory) => directory === `${ROOT}/log`)).toHaveLength(769);
-    });
+    }, 30_000);
   }
 });
 
@@ -174,6 +174,20 @@ test("publishFile() survives a power failure, with every directory that it makes
   expect(texts.map((bytes) => Buffer.from(bytes!).toString())).toEqual(["replaced", "written"]);
 });
 
+test("history() of a deleted record is whole after a snapshot, also when the record comes again", async () => {
+  const catalog = await openOn(disk);
+  await catalog.insert(item(1));
+  await catalog.delete("i1");
+  await catalog.rebuildIndexes();
+  await catalog.close();
+  const kinds = async (of: Awaited<ReturnType<typeof openOn>>) =>
+    (await of.history({ rowKey: "i1" })).flatMap(({ changes }) => changes.map(({ kind }) => kind));
+  await using again = await openOn(disk);
+  expect(await kinds(again)).toEqual(["insert", "delete"]);
+  await again.insert(item(1));
+  expect(await kinds(again)).toEqual(["insert", "delete", "insert"]);
+});
+
 test("insert() by a writer that slept until its block was archived takes the next free number", async () => {
   const sleeper = await openOn(disk, "sleeper");
   const other = await openOn(disk);
@@ -199,7 +213,7 @@ test("insert() by a writer that slept until its block was archived takes the nex
   await using reader = await openOn(disk);
   expect(await reader.query({})).toHaveLength(772);
   expect((await reader.history({ rowKey: "late" })).map(({ sequence }) => sequence)).toEqual([772]);
-});
+}, 30_000);
 
 test("fileStorage() keeps what was acknowledged when the power fails anywhere, under a few seeds", async () => {
   await expectPowerFailuresSurvived(seedsTo(3));

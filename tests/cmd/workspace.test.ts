@@ -286,7 +286,7 @@ describe("connector", () => {
     const args = ["connector", "test", "exports", "--table", "orders", "--case", "EACH PRIMARY KEY"];
     const { status, stdout, stderr } = await run(args);
     expect({ status, lines: stdout.trim().split("\n").length }).toEqual({ status: 0, lines: 2 });
-    expect(stderr).toContain("1 of 1 cases passed");
+    expect(stderr).toContain("1 of 1 case passed");
     const limited = await run([
       "connector",
       "test",

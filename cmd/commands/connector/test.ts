@@ -1,4 +1,4 @@
-import { AgnesError, messageOf, printable, redact } from "../../../lib/base/mod.ts";
+import { AgnesError, counted, messageOf, printable, redact } from "../../../lib/base/mod.ts";
 import type { AnyPlugin } from "../../../lib/kit/mod.ts";
 import { connectorContract, runCases, type CaseResult, type ContractCase } from "../../../lib/testing/mod.ts";
 import type { SourceConfig } from "../../../lib/workspace/mod.ts";
@@ -87,7 +87,7 @@ export default command({
         `${plugin.name} does not list its tables, so no case read one: describe them under \`tables\` in a test of your own`,
       );
     }
-    cli.say(`${results.length - failed} of ${results.length} cases passed.`);
+    cli.say(`${results.length - failed} of ${counted(results.length, "case")} passed.`);
     return failed === 0 ? 0 : 1;
   },
 });

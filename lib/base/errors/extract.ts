@@ -121,7 +121,7 @@ export const extractErrors = {
   }>({
     status: 502,
     message: (d) =>
-      `the read of table ${shown(d.table)} gave ${d.rows} rows too many with ${d.keys === 1 ? "one value" : `${d.keys} values`} of the primary key (${d.columns.join(", ")}), for example ${d.example}; what was published before stays`,
+      `the read of table ${shown(d.table)} gave ${counted(d.rows, "row")} too many with ${counted(d.keys, "value")} of the primary key (${d.columns.join(", ")}), for example ${d.example}; what was published before stays`,
     hint: (d) =>
       `Correct the primary key, for example with \`agnes table update ${d.id} --primary-key COLUMNS\`, or the connector that yields rows twice.`,
   }),

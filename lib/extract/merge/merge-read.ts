@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { counted } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { ReadEnd } from "../../kit/mod.ts";
 import type { ReadDecision } from "../decide.ts";
@@ -128,7 +129,7 @@ async function replacePublished(
   const isTold = repeated !== null && staged.every((part) => part.origin === null);
   const notes = isTold
     ? [
-        `${repeated.rows} rows were replaced by later rows of the same read with the same primary key ` +
+        `${counted(repeated.rows, "row")} gave way to later rows of the same read with the same primary key ` +
           `(${plan.primaryKey.join(", ")}), for example ${repeated.example}`,
       ]
     : [];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { counted } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
 import {
   isDeletions,
@@ -161,7 +162,7 @@ async function checkBatches(session: Session, table: TableInfo): Promise<void> {
   };
   await using bench = await Workbench.open(session);
   await bench.load(table, checked(), namesOf(table), session.config.rowsMax);
-  const undeclared = [...bench.undeclared].map(([name, count]) => `${name} (${count} times)`);
+  const undeclared = [...bench.undeclared].map(([name, count]) => `${name} (${counted(count, "time")})`);
   assert.ok(
     undeclared.length === 0,
     `what read() yields of ${table.name} has keys that are no column: ${undeclared.join(", ")}; ` +
@@ -179,7 +180,7 @@ async function checkKeys(session: Session, table: TableInfo): Promise<void> {
   );
   assert.ok(
     row === undefined,
-    `read() of ${table.name} yields ${row?.n} rows with the primary key ${words} = ${row?.found}`,
+    `read() of ${table.name} yields ${counted(Number(row?.n), "row")} with the primary key ${words} = ${row?.found}`,
   );
   const empty = await bench.count(
     `(SELECT 1 FROM ${all} WHERE ${key.map((column) => `${column} IS NULL`).join(" OR ")})`,
@@ -187,7 +188,7 @@ async function checkKeys(session: Session, table: TableInfo): Promise<void> {
   assert.equal(
     empty,
     0,
-    `read() of ${table.name} yields ${empty} rows without a value in their key ${words}`,
+    `read() of ${table.name} yields ${counted(Number(empty), "row")} without a value in the key ${words}`,
   );
 }
 

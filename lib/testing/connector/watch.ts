@@ -1,4 +1,4 @@
-import { AgnesError } from "../../base/mod.ts";
+import { AgnesError, counted } from "../../base/mod.ts";
 import type { CaseProgress } from "./config.ts";
 
 /** How long a case may take unless the configuration says otherwise. */
@@ -73,7 +73,7 @@ export class CaseWatch {
   #late(): string {
     const seconds = this.#timeoutMs / 1000;
     const reads = [...this.#reads.values()].map(
-      ({ table, rows }) => `the read of ${table} has given ${rows} rows and not ended`,
+      ({ table, rows }) => `the read of ${table} has given ${counted(rows, "row")} and not ended`,
     );
     return [`the case is not over after ${seconds} s`, ...new Set(reads)].join("; ");
   }
