@@ -9,7 +9,7 @@ import { createProgress, type TableProgress } from "./progress.ts";
 import { extractPath, lockPath } from "./publish/paths.ts";
 import { dropOldGenerations, publish } from "./publish/publish.ts";
 import { sweepParts, sweepTemporary } from "./publish/sweep.ts";
-import { remoteAttachments, remoteTable } from "./remote.ts";
+import { remoteAttachments, remoteTable, sameAttachments } from "./remote.ts";
 import type { ExtractServices, ExtractSource } from "./services.ts";
 import { summarise, type ExtractProgress, type ExtractStats, type TableStats } from "./stats.ts";
 import { keepChecks, withChecks } from "./state/checked.ts";
@@ -143,10 +143,12 @@ class Run {
     const { directory, source } = this.#request;
     const previous = this.#previous;
     const next = this.tablesWith(results);
+    const remotes = remoteAttachments(source, next, previous);
     const isSame =
       previous !== null &&
       previous.generation.directory === directory &&
       next.length === previous.tables.length &&
+      sameAttachments(remotes, previous.remotes) &&
       results.every((result) => result.isSame);
     if (isSame || (previous === null && next.length === 0)) return null;
     return {
@@ -162,7 +164,7 @@ class Run {
         directory,
       },
       tables: next,
-      remotes: remoteAttachments(source, next, previous),
+      remotes,
       eventIds: previous?.eventIds ?? [],
     };
   }

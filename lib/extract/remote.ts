@@ -7,6 +7,7 @@ import {
   type Host,
 } from "../base/mod.ts";
 import type { RemoteAttachInfo } from "../kit/mod.ts";
+import { withoutSecrets } from "../plugins/mod.ts";
 import { definitionOf } from "./decide.ts";
 import type { TableOutcome } from "./extract-table.ts";
 import { publishedColumns, type TablePlan } from "./plan.ts";
@@ -73,10 +74,21 @@ export function remoteAttachments(
   return [...aliases].flatMap((alias) => all.find((info) => info.alias === alias) ?? []);
 }
 
+/** Whether two lists attach the same databases in the same way. */
+export function sameAttachments(
+  one: readonly RemoteAttachInfo[],
+  other: readonly RemoteAttachInfo[],
+): boolean {
+  const text = (all: readonly RemoteAttachInfo[]) =>
+    JSON.stringify(all.map(({ alias, extension, url, tokenEnv }) => [alias, extension, url, tokenEnv]));
+  return text(one) === text(other);
+}
+
 /** Tables that are carried forward are published also when the source cannot say now how it is attached. */
-function declaredBy({ connector }: ExtractSource): readonly RemoteAttachInfo[] {
+function declaredBy(source: ExtractSource): readonly RemoteAttachInfo[] {
   try {
-    return connector.remote === undefined ? [] : [connector.remote()];
+    const info = source.connector.remote === undefined ? null : attachInfo(source);
+    return info === null ? [] : [info];
   } catch (error) {
     if (!isAgnesError(error)) throw error;
     return [];
@@ -84,12 +96,12 @@ function declaredBy({ connector }: ExtractSource): readonly RemoteAttachInfo[] {
 }
 
 /** @throws `invalid_identifier`, `remote_holds_secret` */
-function attachInfo({ connector, name }: ExtractSource): RemoteAttachInfo | null {
+function attachInfo({ connector, name, plugin, secrets = [] }: ExtractSource): RemoteAttachInfo | null {
   if (connector.remote === undefined) {
     if (connector.query !== undefined || connector.read !== undefined) return null;
     throw new AgnesError("table_plan_invalid", { table: name, reason: `source ${name} cannot be queried` });
   }
-  const info = connector.remote();
+  const info = withoutSecrets(connector.remote(), { plugin: plugin.name, source: name, secrets });
   checkExposedName("the alias of a remote database", info.alias);
   checkExposedName("a DuckDB extension", info.extension);
   if (info.tokenEnv !== "") checkEnvironmentName("the variable of a remote database's token", info.tokenEnv);

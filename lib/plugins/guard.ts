@@ -1,14 +1,13 @@
-import { AgnesError, holdsSecret } from "../base/mod.ts";
 import {
   isFileChunk,
   type AnyConnector,
   type Batch,
   type Deletions,
   type FileChunk,
-  type RemoteAttachInfo,
   type TableInfo,
 } from "../kit/mod.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
+import { withoutSecrets } from "./remote-secrets.ts";
 
 /** A connector whose every failure is wrapped once; it has the methods that `connector` has. */
 export function guardConnector(connector: AnyConnector, origin: Origin): AnyConnector {
@@ -46,15 +45,6 @@ export function guardConnector(connector: AnyConnector, origin: Origin): AnyConn
     }),
     ...(connector.close && { close: () => later(() => connector.close!(), origin, { operation: "close" }) }),
   };
-}
-
-/** What a source is attached with is written to its extract, where no secret may be. */
-function withoutSecrets(info: RemoteAttachInfo, { plugin, source, secrets }: Origin): RemoteAttachInfo {
-  for (const [field, value] of Object.entries(info)) {
-    if (!holdsSecret(String(value), secrets)) continue;
-    throw new AgnesError("remote_holds_secret", { plugin, source, field });
-  }
-  return info;
 }
 
 function guardedDiscover(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["discover"]> {
