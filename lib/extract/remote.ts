@@ -7,6 +7,7 @@ import {
   type Host,
 } from "../base/mod.ts";
 import type { RemoteAttachInfo } from "../kit/mod.ts";
+import { withoutSecrets } from "../plugins/mod.ts";
 import { definitionOf } from "./decide.ts";
 import type { TableOutcome } from "./extract-table.ts";
 import { publishedColumns, type TablePlan } from "./plan.ts";
@@ -69,38 +70,41 @@ export function remoteAttachments(
   const kept = (previous?.remotes ?? []).filter(
     (info) => !holdsSecret(Object.values(info).join("\n"), secrets),
   );
-  const all = [...knownAttachments(source), ...kept];
+  const all = [...declaredBy(source), ...kept];
   return [...aliases].flatMap((alias) => all.find((info) => info.alias === alias) ?? []);
 }
 
+/** Whether two generations have the same databases attached in the same way. */
+export function sameAttachments(
+  before: readonly RemoteAttachInfo[],
+  after: readonly RemoteAttachInfo[],
+): boolean {
+  return JSON.stringify(before.map(contractOf)) === JSON.stringify(after.map(contractOf));
+}
+
 /** Only what the contract has: options and secrets are asked of the plugin again where they are needed. */
-function knownAttachments({ connector }: ExtractSource): readonly RemoteAttachInfo[] {
-  if (connector.remote === undefined) return [];
+function contractOf({ alias, extension, url, tokenEnv }: RemoteAttachInfo): RemoteAttachInfo {
+  return { alias, extension, url, tokenEnv };
+}
+
+/** Tables that are carried forward are published also when the source cannot say now how it is attached. */
+function declaredBy(source: ExtractSource): readonly RemoteAttachInfo[] {
   try {
-    const { alias, extension, url, tokenEnv } = connector.remote();
-    return [{ alias, extension, url, tokenEnv }];
+    const info = source.connector.remote === undefined ? null : attachInfo(source);
+    return info === null ? [] : [contractOf(info)];
   } catch (error) {
-    // Tables that are carried forward are published also when the source cannot say now how it is attached.
     if (isAgnesError(error)) return [];
     throw error;
   }
 }
 
-/** Whether two generations have the same databases attached. */
-export function sameAttachments(
-  before: readonly RemoteAttachInfo[],
-  after: readonly RemoteAttachInfo[],
-): boolean {
-  return JSON.stringify(before) === JSON.stringify(after);
-}
-
 /** @throws `invalid_identifier`, `remote_holds_secret` */
-function attachInfo({ connector, name }: ExtractSource): RemoteAttachInfo | null {
+function attachInfo({ connector, name, plugin, secrets = [] }: ExtractSource): RemoteAttachInfo | null {
   if (connector.remote === undefined) {
     if (connector.query !== undefined || connector.read !== undefined) return null;
     throw new AgnesError("table_plan_invalid", { table: name, reason: `source ${name} cannot be queried` });
   }
-  const info = connector.remote();
+  const info = withoutSecrets(connector.remote(), { plugin: plugin.name, source: name, secrets });
   checkExposedName("the alias of a remote database", info.alias);
   checkExposedName("a DuckDB extension", info.extension);
   if (info.tokenEnv !== "") checkEnvironmentName("the variable of a remote database's token", info.tokenEnv);

@@ -1,4 +1,4 @@
-import { AgnesError, createTurns, holdsSecret, shown } from "../base/mod.ts";
+import { createTurns, shown } from "../base/mod.ts";
 import {
   isFileChunk,
   type AnyConnector,
@@ -11,6 +11,7 @@ import {
 } from "../kit/mod.ts";
 import { attachProblem } from "./check-extensions.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
+import { withoutSecrets } from "./remote-secrets.ts";
 
 /** A connector whose every failure is wrapped once; it has the methods that `connector` has. */
 export function guardConnector(
@@ -52,16 +53,6 @@ export function guardConnector(
     }),
     ...(connector.close && { close: () => later(() => connector.close!(), origin, { operation: "close" }) }),
   };
-}
-
-/** What a source is attached with is written to its extract, where no secret may be. */
-function withoutSecrets(info: RemoteAttachInfo, { plugin, source, secrets }: Origin): RemoteAttachInfo {
-  const { alias, extension, url, tokenEnv } = info;
-  for (const [field, value] of Object.entries({ alias, extension, url, tokenEnv })) {
-    if (!holdsSecret(String(value), secrets)) continue;
-    throw new AgnesError("remote_holds_secret", { plugin, source, field });
-  }
-  return info;
 }
 
 function guardedDiscover(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["discover"]> {

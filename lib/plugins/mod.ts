@@ -4,6 +4,7 @@ export type { ConnectServices, SourceHandle, SourceToConnect } from "./connect.t
 export { discoverTables } from "./discover.ts";
 export { importModule, loadWorkspacePlugins, PLUGINS_FOLDER } from "./load.ts";
 export type { PluginImporter } from "./load.ts";
+export { withoutSecrets } from "./remote-secrets.ts";
 export { scaffoldCapabilities } from "./scaffold/parts.ts";
 export { scaffoldPlugin } from "./scaffold/scaffold.ts";
 export type { ScaffoldRequest } from "./scaffold/scaffold.ts";

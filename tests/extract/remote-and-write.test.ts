@@ -37,6 +37,67 @@ test("extractSource() publishes a remote-only source without reading data", asyn
   expect((await bench.run([planOf(info, { mode: "remote" })], connector)).published).toBe(false);
 });
 
+test("extractSource() writes no secret that remote() returns, nor one that an earlier version wrote", async () => {
+  await using bench = await openBench();
+  const secret = "p@ss/word 1";
+  const attach = { alias: "db", extension: "postgres", url: "postgres://host/db", tokenEnv: "DB_TOKEN" };
+  const plans = [planOf(info, { mode: "remote" as const })];
+  const leaking = [
+    { ...attach, url: `postgres://u:${secret}@host/db` },
+    { ...attach, url: `postgres://host/db?password=${encodeURIComponent(secret)}` },
+    { ...attach, url: `postgres://host/db?password=${encodeURIComponent(secret).toLowerCase()}` },
+    { ...attach, url: `postgres://host/db?auth=${Buffer.from(secret).toString("base64")}` },
+  ];
+  // Without the secret's value nothing is known to be one, as in an earlier version.
+  await bench.run(plans, remote(leaking[0]!));
+  expect(await bench.rows("SELECT url FROM _remote_attach")).toEqual([{ url: leaking[0]!.url }]);
+  const addresses = async () =>
+    JSON.stringify(await bench.rows("SELECT url FROM _remote_attach").catch(() => []));
+  const sourceWith = (one: RemoteAttachInfo, secrets: readonly string[]) => ({
+    source: { ...sourceOf(remote(one)), secrets },
+  });
+  for (const one of leaking) {
+    const stats = await bench.run(plans, remote(one), { ...sourceWith(one, [secret]), full: true });
+    expect(stats.errors.map(({ error }) => error.code)).toEqual(["remote_holds_secret"]);
+    expect(JSON.stringify(stats.errors)).not.toContain("word");
+    expect(await addresses()).not.toContain("word");
+  }
+  const short = { ...attach, alias: "abc" };
+  const stats = await bench.run(plans, remote(short), sourceWith(short, ["abc"]));
+  expect(stats.errors.map(({ error }) => error.message).join()).toContain("the alias that remote() returns");
+  const clean = await bench.run(plans, remote(attach), sourceWith(attach, [secret, "abc", ""]));
+  expect(clean.errors).toEqual([]);
+  expect(await addresses()).toBe('[{"url":"postgres://host/db"}]');
+});
+
+test("extractSource() drops the address with a secret when it carries the table of it forward", async () => {
+  await using bench = await openBench();
+  const leaking = { alias: "db", extension: "postgres", url: "postgres://u:hush-hush@host", tokenEnv: "" };
+  const local = table("local", { id: int64() });
+  const plans = [planOf(info, { mode: "remote" as const }), planOf(local)];
+  let id = 0;
+  const connector = {
+    ...remote(leaking),
+    async *read() {
+      yield [{ id: id++ }];
+    },
+  };
+  await bench.run(plans, connector);
+  const source = { ...sourceOf(connector), secrets: ["hush-hush"] };
+  const stats = await bench.run(plans, connector, { source });
+  expect(stats.errors.map(({ error }) => error.code)).toEqual(["remote_holds_secret"]);
+  expect(await bench.rows("SELECT table_name AS t FROM _meta ORDER BY t")).toEqual([
+    { t: "local" },
+    { t: "orders" },
+  ]);
+  expect(await bench.rows("SELECT view_name AS v FROM duckdb_views() WHERE NOT internal")).toEqual([
+    { v: "local" },
+  ]);
+  const tables = await bench.rows<{ t: string }>("SELECT table_name AS t FROM duckdb_tables()");
+  if (tables.some(({ t }) => t === "_remote_attach"))
+    expect(await bench.rows("SELECT * FROM _remote_attach")).toEqual([]);
+});
+
 test("extractSource() writes a view over a DuckDB file that it can attach", async () => {
   await using bench = await openBench();
   const path = join(bench.root, "other.duckdb");

@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 import { AgnesError } from "../../lib/base/mod.ts";
 import { table, transient, type AnyConnector, type Batch, type FileChunk } from "../../lib/kit/mod.ts";
 import { discoverTables } from "../../lib/plugins/mod.ts";
-import { connectTo, drain, failureOf, numbers } from "./example.ts";
+import { connect, connectTo, drain, failureOf, numbers, plugin } from "./example.ts";
 
 const signal = new AbortController().signal;
 const readOptions = { batchRows: 10, signal };
@@ -283,4 +283,20 @@ describe("a connector that gives something else than it should", () => {
     for await (const _ of c.read!(numbers, readOptions)) if (isOver) break;
     expect(isOver).toBe(true);
   });
+});
+
+test("remote() of a connected source returns no secret", async () => {
+  const secrets = { TOKEN: { description: "token", required: true } } as const;
+  const attach = { alias: "db", extension: "postgres", url: "postgres://host", tokenEnv: "TOKEN" };
+  for (const url of ["postgres://host", "postgres://hush-hush@host"]) {
+    const used = plugin({
+      capabilities: ["remote"],
+      secrets,
+      connect: () => ({ remote: () => ({ ...attach, url }) }),
+    });
+    const { handle } = await connect(used, {}, { host: { env: { TOKEN: "hush-hush" } } });
+    const remote = () => handle.connector.remote!();
+    if (url === attach.url) expect(remote()).toEqual(attach);
+    else expect(remote).toThrow("the url that remote() returns holds the value of a secret");
+  }
 });

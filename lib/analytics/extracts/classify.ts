@@ -13,6 +13,8 @@ export interface ExtractObjects {
   readonly source: string;
   readonly folder: PlacedFolder;
   readonly catalog: ExtractCatalog;
+  /** Lower-case names of its macros, listed when they are first asked for. */
+  readonly macros: () => Promise<ReadonlySet<string>>;
   readonly aliases: ReadonlySet<string>;
   /** Lower-case names of table functions that reach its databases. */
   readonly functions: ReadonlySet<string>;
@@ -102,6 +104,7 @@ export class Classifier {
     const { catalog } = this.#extract;
     const table = folded.startsWith("_") ? undefined : catalog.tables.get(folded);
     if (table !== undefined) {
+      await this.#extract.macros();
       const problem = table.mayCompute ? await this.#computedProblem(table.columns) : null;
       if (problem !== null) return problem;
       const object = { table: table.name };
@@ -127,13 +130,13 @@ export class Classifier {
     const parsed = await parseSql(this.#connection, select);
     if (parsed.kind !== "select") return refused("its view is not one SELECT");
     const { facts, tree } = parsed;
-    const strange = this.#strangeIn(facts);
+    const strange = await this.#strangeIn(facts);
     if (strange !== null) return strange;
     const files = this.#placeFiles(facts);
     if (typeof files === "string") return refused(files);
     const reads = readsOf(this.#extract, facts);
     if (typeof reads === "string") return refused(reads);
-    const isPlain = facts.functions.every((use) => use.name === "list_value") && files.isPlain;
+    const isPlain = facts.functions.every((use) => PLAIN.has(use.name)) && files.isPlain;
     const view = { kind: "shown", alias: reads.alias, object: { tree } } as const;
     if (reads.alias !== null) {
       if (reads.own.length > 0) return refused(MIXED);
@@ -180,12 +183,13 @@ export class Classifier {
     return sum;
   }
 
-  #strangeIn(facts: SelectFacts): (Looked & { readonly kind: "refused" }) | null {
+  async #strangeIn(facts: SelectFacts): Promise<(Looked & { readonly kind: "refused" }) | null> {
     const [odd] = facts.unusual;
     if (odd !== undefined)
       return refused(`its view uses ${odd.what || odd.kind}, which is not known to be safe`);
-    const { macros } = this.#extract.catalog;
     const called = [...facts.functions, ...facts.tableFunctions];
+    if (called.every(({ name }) => PLAIN.has(name))) return null;
+    const macros = await this.#extract.macros();
     const macro = called.find(({ name }) => macros.has(name.toLowerCase()));
     if (macro !== undefined)
       return { ...refused(`its view calls the macro ${shown(macro.name)}`), macro: macro.name };
@@ -206,7 +210,7 @@ export class Classifier {
       const isSafe =
         parsed.kind === "select" &&
         parsed.facts.tables.length === 0 &&
-        this.#strangeIn(parsed.facts) === null;
+        (await this.#strangeIn(parsed.facts)) === null;
       if (!isSafe)
         return refused(`its column ${shown(name)} is computed in a way that is not known to be safe`);
     }
@@ -255,6 +259,8 @@ const MIXED = "its view mixes a remote database with tables of the extract";
 const TOO_LONG = `its view, with the views it reads, is longer than ${LENGTH_MAX} characters`;
 
 const PLAIN_READERS = new Set(["parquet_scan", "read_parquet"]);
+/** All that our own views call. */
+const PLAIN = new Set([...PLAIN_READERS, "list_value"]);
 const FILE_READERS = new Set([
   ...PLAIN_READERS,
   "read_csv",

@@ -26,20 +26,19 @@ export interface ExtractCatalog {
   readonly views: ReadonlyMap<string, string>;
   /** Columns of the views, by lower-case name of the view. */
   readonly viewColumns: ReadonlyMap<string, readonly ObjectColumn[]>;
-  /** Lower-case names of the macros of all schemas. */
-  readonly macros: ReadonlySet<string>;
-  /** Changes when one of the definitions does. */
-  readonly digest: string;
+  /** The definitions of tables and views, in every schema. */
+  readonly definitions: readonly Definition[];
 }
 
-interface Definition {
+/** One object as DuckDB writes it down. */
+export interface Definition {
   readonly kind: "table" | "view" | "macro";
   readonly schema: string;
   readonly name: string;
   readonly sql: string;
 }
 
-/** Lists what an attached extract defines. Nothing of it is run. */
+/** Lists the tables and views of an attached extract. Nothing of it is run. */
 export async function readObjects(
   connection: Connection,
   catalog: string,
@@ -59,14 +58,27 @@ export async function readObjects(
     ),
     views: new Map(ofKind("view").map(({ name, sql }) => [fold(name), sql])),
     viewColumns: new Map(ofKind("view").map(({ name }) => [fold(name), columns.get(fold(name)) ?? []])),
-    macros: new Set(definitions.filter(({ kind }) => kind === "macro").map(({ name }) => fold(name))),
-    digest: digestOf(definitions),
+    definitions,
   };
 }
 
-/** The digest of `readObjects` alone. */
+/** Lists the macros of an attached extract, of all schemas. DuckDB takes its time: it lists all its functions. */
+export async function readMacros(
+  connection: Connection,
+  catalog: string,
+  signal?: AbortSignal,
+): Promise<readonly Definition[]> {
+  return connection.rows<Definition>(
+    `SELECT 'macro' AS kind, schema_name AS schema, function_name AS name, coalesce(macro_definition, '') AS sql
+     FROM duckdb_functions() WHERE database_name = ${quoteLiteral(catalog)} AND NOT internal`,
+    signal === undefined ? {} : { signal },
+  );
+}
+
+/** Stands for what an attached extract defines: tables, views and macros. */
 export async function digestObjects(connection: Connection, catalog: string): Promise<string> {
-  return digestOf(await readDefinitions(connection, catalog, {}));
+  const definitions = await readDefinitions(connection, catalog, {});
+  return digestOf([...definitions, ...(await readMacros(connection, catalog))]);
 }
 
 async function readDefinitions(
@@ -79,9 +91,7 @@ async function readDefinitions(
     `SELECT 'table' AS kind, schema_name AS schema, table_name AS name, coalesce(sql, '') AS sql
      FROM duckdb_tables() WHERE ${ours}
      UNION ALL SELECT 'view', schema_name, view_name, coalesce(sql, '')
-     FROM duckdb_views() WHERE ${ours} AND NOT internal
-     UNION ALL SELECT 'macro', schema_name, function_name, coalesce(macro_definition, '')
-     FROM duckdb_functions() WHERE ${ours} AND NOT internal`,
+     FROM duckdb_views() WHERE ${ours} AND NOT internal`,
     options,
   );
 }
@@ -106,7 +116,8 @@ async function readColumns(
   return columns;
 }
 
-function digestOf(definitions: readonly Definition[]): string {
+/** Changes when one of the definitions does. */
+export function digestOf(definitions: readonly Definition[]): string {
   const lines = definitions
     .map(({ kind, schema, name, sql }) => JSON.stringify([kind, schema, name, sql]))
     .sort();

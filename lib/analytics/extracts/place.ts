@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { relative, resolve } from "node:path";
 
 import { isWithin, type ExtractFolder } from "./folder.ts";
 
@@ -23,7 +23,7 @@ export function placePath(folder: PlacedFolder, path: string): string | null {
     if (isBelow(directory, absolute)) return absolute;
     for (const earlier of [realDirectory, writtenDirectory]) {
       if (earlier === null || !isBelow(resolve(earlier), absolute)) continue;
-      return resolve(directory, absolute.slice(resolve(earlier).length + 1));
+      return resolve(directory, relative(earlier, absolute));
     }
     if (!path.startsWith("/")) return null;
   }

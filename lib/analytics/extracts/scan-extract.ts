@@ -7,7 +7,14 @@ import { databaseNames, type AnalyticsTable, type Issue, type RemotePlace } from
 import { viewFunctions, type NamedExtension } from "../remote/plan.ts";
 import { Classifier, isFunctionName, type Classified } from "./classify.ts";
 import { checkFolder, EXTRACT_FILE } from "./folder.ts";
-import { readObjects, type ExtractCatalog, type ObjectColumn } from "./objects.ts";
+import {
+  digestOf,
+  readMacros,
+  readObjects,
+  type Definition,
+  type ExtractCatalog,
+  type ObjectColumn,
+} from "./objects.ts";
 import { openExtract } from "./open-extract.ts";
 import { nameOf, readMeta, type MetaRow } from "./read-meta.ts";
 import { readSideTables, type OwnFacts } from "./read-side-tables.ts";
@@ -19,8 +26,8 @@ export interface ScannedExtract {
   readonly tables: readonly AnalyticsTable[];
   readonly remotes: readonly RemoteAttachInfo[];
   readonly issues: readonly Issue[];
-  /** Changes when what the file defines does. */
-  readonly digest: string;
+  /** Changes when what the file defines does; null when no session attaches it. */
+  readonly digest: string | null;
 }
 
 /** Which extract is read. */
@@ -50,8 +57,7 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
   const catalog = await readObjects(connection, name, signal);
   const path = join(folder.directory, EXTRACT_FILE);
   if (catalog.views.has("_meta")) throw refused(path, "its _meta is a view; only a table is read");
-  const macro = [...catalog.macros].find(isFunctionName);
-  if (macro !== undefined) throw refused(path, `its macro ${shown(macro)} has the name of a function`);
+  const macros = once(() => safeMacros(connection, name, path, signal));
   const from = (table: string) => [name, "main", table].map(quoteIdentifier).join(".");
   const meta = await readMeta(
     connection,
@@ -60,10 +66,13 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
     signal,
   );
   const side = await readSideTables(connection, source, { objects: catalog, from, signal });
+  // What an extract of ours shows are views of files, to which its macros do not matter.
+  if (side.own === null) await macros();
   const objects = {
     source,
     folder: { ...folder, source, writtenDirectory: side.own?.directory ?? null },
     catalog,
+    macros: async () => new Set((await macros()).map((macro) => macro.name.toLowerCase())),
     aliases: new Set(side.remotes.map(({ alias }) => alias)),
     functions: new Set(
       side.remotes.flatMap(({ extension }) => viewFunctions(extension, request.extensions ?? [])),
@@ -78,12 +87,31 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
     signal,
   });
   const read = await reader.readAll(meta.rows);
+  const isAttached = read.tables.some(({ way }) => way === "attached");
   return {
     remotes: side.remotes,
-    digest: catalog.digest,
+    digest: isAttached ? digestOf([...catalog.definitions, ...(await macros())]) : null,
     tables: read.tables,
     issues: [...meta.issues, ...side.issues, ...read.issues],
   };
+}
+
+/** @throws `extract_refused` when one could stand for a function that is allowed */
+async function safeMacros(
+  connection: Connection,
+  name: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<readonly Definition[]> {
+  const macros = await readMacros(connection, name, signal);
+  const bad = macros.find((macro) => isFunctionName(macro.name));
+  if (bad !== undefined) throw refused(path, `its macro ${shown(bad.name)} has the name of a function`);
+  return macros;
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= work());
 }
 
 interface ReadContext {
