@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { Gate, poolGate } from "../../lib/duckdb/gate.ts";
+import { open, rejection } from "./support.ts";
+
+/** Lets every promise that can go on do so. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}
+
+/** Takes places one after the other, and tells which of them are inside. */
+function visitors(gate: Gate, count: number) {
+  const places = Array.from({ length: count }, (_, index) => gate.place(`visitor ${index}`));
+  const inside = new Set<number>();
+  return {
+    places,
+    inside: async () => {
+      await settle();
+      return [...inside].toSorted((a, b) => a - b);
+    },
+    take: (index: number, signal?: AbortSignal) =>
+      places[index]!.take(signal).then(() => void inside.add(index)),
+    give: (index: number) => {
+      places[index]!.give();
+      inside.delete(index);
+    },
+  };
+}
+
+describe("Gate", () => {
+  test("lets in as many as it holds, and the one that waits longest when a place is given back", async () => {
+    const { take, give, inside } = visitors(new Gate(2), 6);
+    for (let index = 0; index < 6; index += 1) void take(index);
+    expect(await inside()).toEqual([0, 1]);
+    give(1);
+    expect(await inside()).toEqual([0, 2]);
+    give(0);
+    expect(await inside()).toEqual([2, 3]);
+    for (const index of [2, 3]) give(index);
+    expect(await inside()).toEqual([4, 5]);
+    for (const index of [4, 5]) give(index);
+    expect(await inside()).toEqual([]);
+    for (const index of [3, 1, 0]) void take(index);
+    expect(await inside()).toEqual([1, 3]);
+    give(3);
+    expect(await inside()).toEqual([0, 1]);
+  });
+
+  test("counts a place once, however often it is taken and given back", async () => {
+    const { take, give, inside, places } = visitors(new Gate(1), 3);
+    await take(0);
+    await places[0]!.take();
+    void take(1);
+    void take(2);
+    places[2]!.give();
+    expect(await inside()).toEqual([0]);
+    give(0);
+    places[0]!.give();
+    places[0]!.give();
+    expect(await inside()).toEqual([1]);
+    give(1);
+    expect(await inside()).toEqual([2]);
+    void take(0);
+    expect(await inside()).toEqual([2]);
+  });
+
+  test("lets nobody in who gave up, before or while waiting, and keeps the order of the others", async () => {
+    const { take, give, inside } = visitors(new Gate(1), 5);
+    expect((await rejection(take(4, AbortSignal.abort()))).code).toBe("aborted");
+    await take(0);
+    const controllers = [new AbortController(), new AbortController()];
+    const [first, second] = [take(1, controllers[0]!.signal), take(2)];
+    const third = take(3, controllers[1]!.signal);
+    controllers[1]!.abort();
+    expect((await rejection(third)).code).toBe("aborted");
+    controllers[0]!.abort();
+    expect((await rejection(first)).code).toBe("aborted");
+    give(0);
+    await second;
+    expect(await inside()).toEqual([2]);
+    give(2);
+    await take(4);
+    expect(await inside()).toEqual([4]);
+  });
+
+  test("gives a place to one who is let in, although the signal fires afterwards", async () => {
+    const { take, give, inside } = visitors(new Gate(1), 4);
+    const controller = new AbortController();
+    await take(0);
+    const [next, last] = [take(1, controller.signal), take(2)];
+    give(0);
+    await next;
+    void take(3);
+    controller.abort();
+    expect(await inside()).toEqual([1]);
+    give(1);
+    await last;
+    give(2);
+    expect(await inside()).toEqual([3]);
+  });
+});
+
+describe("poolGate", () => {
+  let directory: string;
+  let built: string;
+  const program = `import { poolGate } from ${JSON.stringify(join(import.meta.dir, "../../lib/duckdb/gate.ts"))};
+console.log(poolGate.capacity);`;
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), "agnes-gate-"));
+    const entry = join(directory, "capacity.ts");
+    writeFileSync(entry, program);
+    const { outputs } = await Bun.build({ entrypoints: [entry], target: "node", outdir: directory });
+    built = outputs[0]!.path;
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  const capacityOf = (command: string, threads?: string): number => {
+    const { UV_THREADPOOL_SIZE: _ours, ...env } = process.env;
+    const own = threads === undefined ? env : { ...env, UV_THREADPOOL_SIZE: threads };
+    return Number(execFileSync(command, [built], { encoding: "utf8", env: own }));
+  };
+
+  test("leaves one thread of the pool to the file system, in Node and in Bun", () => {
+    const found = Object.fromEntries(
+      [undefined, "0", "many", "1", "2", "5", "9999"].map((threads) => [
+        String(threads),
+        capacityOf("node", threads),
+      ]),
+    );
+    expect(found).toEqual({ undefined: 3, "0": 3, many: 3, "1": 1, "2": 1, "5": 4, "9999": 1023 });
+    expect(capacityOf(process.execPath, "5")).toBe(4);
+    expect(capacityOf(process.execPath)).toBe(Math.max(1, availableParallelism() - 1));
+  });
+
+  test("is passed by queries, by each batch of a stream and by the end of one that is left", async () => {
+    await using session = await open();
+    const { connection } = session;
+    const places = Array.from({ length: poolGate.capacity }, () => poolGate.place("the test"));
+    // Whoever waits at the gate before us gets the one place that is given back; a query takes longer than settling.
+    const taken = async (work: () => Promise<unknown>): Promise<string> => {
+      for (const place of places) await place.take();
+      const running = work();
+      await settle();
+      const behind = poolGate.place("behind");
+      let isInside = false;
+      const entered = behind.take().then(() => (isInside = true));
+      places[0]!.give();
+      await settle();
+      const state = isInside ? "passed by" : "waited";
+      await Promise.all([running, entered]);
+      behind.give();
+      for (const place of places) place.give();
+      return state;
+    };
+    expect(await taken(() => connection.rows("SELECT 1 AS one"))).toBe("waited");
+    const { batches } = await connection.stream("SELECT * FROM range(100000)");
+    const reader = batches[Symbol.asyncIterator]();
+    expect(await taken(() => reader.next())).toBe("waited");
+    expect(await taken(async () => reader.return?.())).toBe("waited");
+  });
+});
