@@ -22,5 +22,5 @@ const rebuild = async () => {
   const code = (name: string) => report.errors.find((error) => error.name === name)?.code;
   return { published: report.published.map(({ id }) => id), endless: code("endless"), later: code("later") };
 };
-console.log(JSON.stringify({ first: await rebuild(), second: await rebuild() }));
+process.stdout.write(JSON.stringify({ first: await rebuild(), second: await rebuild() }));
 process.exit(0);

@@ -374,7 +374,8 @@ async function harm(dice: Dice, path: string, part: string, other: string): Prom
       return symlink(other, path);
     case 5:
       await rm(path);
-      return void (await mkdir(path));
+      await mkdir(path);
+      return;
     case 6:
       return rm(part);
     case 7:
