@@ -7,7 +7,7 @@ import { excerpt } from "./sql.ts";
 /** Turns what DuckDB threw into an `AgnesError`; one that is already stays itself. */
 export function duckdbError(error: unknown, sql: string): AgnesError {
   if (isAgnesError(error)) return error;
-  const text = messageOf(error);
+  const text = messageOf(error).replace(PENDING, "");
   const operation = excerpt(sql);
   const { kind, reason } = parts(text);
   // A statement that may carry a credential does not go into the cause either.
@@ -40,6 +40,10 @@ export function duckdbError(error: unknown, sql: string): AgnesError {
   }
   return statementError();
 }
+
+/** What DuckDB puts before the failure of a statement that it was running. */
+const PENDING =
+  /^Invalid Input Error: Attempting to execute an unsuccessful or closed pending query result\n(?:Error: )?/;
 
 /** A place in a statement that ran. */
 interface StatementPlace {

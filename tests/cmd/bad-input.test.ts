@@ -246,7 +246,7 @@ describe("bad input", () => {
     const { status, stdout, stderr } = await runCli(["sync"], { cwd: directory.path });
     expect(status).toBe(0);
     expect(stdout).toContain("exports.orders");
-    expect(stderr).toMatch(/^warning {2}could not load a plugin from .*broken\.ts:\d+:\d+: /m);
+    expect(stderr).toMatch(/^warning {2}could not load a plugin from .*broken\.ts:1:\d+: /m);
   });
 
   test("agnes sync exits 1 when another one runs", async () => {

@@ -66,3 +66,15 @@ test("extractSource() reports keys of rows that are no column, with how many row
   expect(note).toContain("and 4 more");
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 3n }]);
 });
+
+test("extractSource() finds repeated keys whatever their columns are called", async () => {
+  await using bench = await openBench();
+  for (const name of ["n", "example", "agnes_row", 'a"b']) {
+    const named = table("t", { [name]: int64() }, { primaryKey: [name] });
+    const plan = planOf(named, { primaryKey: [name] });
+    const once = await bench.run([plan], () => [[{ [name]: 2 }, { [name]: 3 }]], { full: true });
+    expect({ name, errors: once.errors }).toEqual({ name, errors: [] });
+    const twice = await bench.run([plan], () => [[{ [name]: 2 }, { [name]: 2 }]], { full: true });
+    expect({ name, code: twice.errors[0]?.error.code }).toEqual({ name, code: "primary_key_repeated" });
+  }
+});

@@ -171,6 +171,21 @@ describe("connectorContract() with rowsMax", () => {
   });
 });
 
+test("connectorContract() takes the columns of a key for no others, whatever they are called", async () => {
+  const named = table("named", { n: int64(), agnes_row: int64() }, { primaryKey: ["n", "agnes_row"] });
+  const plugin = memoryPlugin(
+    () => ({
+      async *read() {
+        yield [2, 3].map((n) => ({ n, agnes_row: n }));
+      },
+    }),
+    ["read"],
+  );
+  const cases = connectorContract(plugin, { ...config, tables: [named] });
+  const results = await runCases(cases.filter(({ name }) => name === "read() yields each primary key once"));
+  expect(results.map(({ ok, error }) => ({ ok, error }))).toEqual([{ ok: true, error: undefined }]);
+});
+
 test("connectorContract() tries the described tables of a plugin without discover", async () => {
   const plugin = memoryPlugin(undefined, ["read"]);
   const names = (given: ContractConfig) =>

@@ -21,10 +21,12 @@ export async function repeatedKeys(
   if (plan.primaryKey.length === 0 || paths.length === 0) return null;
   const key = plan.primaryKey.map(quoteIdentifier);
   const [found] = await connection.rows<{ keys: bigint; rows: bigint; example: string | null }>(
-    `SELECT count(*) AS keys, CAST(coalesce(sum(n - 1), 0) AS BIGINT) AS rows, any_value(example) AS example
-     FROM (SELECT count(*) AS n, concat_ws(', ', ${key.map((one) => `CAST(${one} AS VARCHAR)`).join(", ")}) AS example
+    // No column may be taken for one of the names given here.
+    `SELECT count(*) AS keys, CAST(coalesce(sum(agnes_count - 1), 0) AS BIGINT) AS rows, any_value(agnes_key) AS example
+     FROM (SELECT count(*) AS agnes_count,
+                  concat_ws(', ', ${key.map((one) => `CAST(${one} AS VARCHAR)`).join(", ")}) AS agnes_key
            FROM ${readParquet(paths)} WHERE ${key.map((one) => `${one} IS NOT NULL`).join(" AND ")}
-           GROUP BY ${key.join(", ")} HAVING n > 1)`,
+           GROUP BY ${key.join(", ")} HAVING count(*) > 1)`,
     { signal },
   );
   const { keys = 0n, rows = 0n, example } = found ?? {};

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
-import { toExposedName } from "../../base/mod.ts";
+import { isAgnesError, toExposedName } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
 import { extractSource, type ExtractStats, type TablePlan } from "../../extract/mod.ts";
 import type { AnyConnector, TableInfo } from "../../kit/mod.ts";
@@ -79,7 +79,10 @@ async function checkFault(session: Session, fault: FetchFault | "short page"): P
     });
     const isMet = server.pending === 0;
     server.inject([]);
-    if (typeof fault === "object" && fault.kind === "repeat" && stats.tablesFailed > 0) continue;
+    // The connector may refuse a page that came before; that the runtime finds the rows of it twice is not enough.
+    const isRepeat = typeof fault === "object" && fault.kind === "repeat";
+    const isNoticed = !stats.errors.some(({ error }) => isAgnesError(error, "primary_key_repeated"));
+    if (isRepeat && stats.tablesFailed > 0 && isNoticed) continue;
     assertPublished(stats, tables);
     await reference.compare(directory);
     if (!isMet) return;

@@ -175,12 +175,13 @@ async function checkKeys(session: Session, table: TableInfo): Promise<void> {
   const all = await bench.load(table, session.read(table), namesOf(table), session.config.rowsMax);
   const key = table.primaryKey.map(quoteIdentifier);
   const words = table.primaryKey.join(", ");
-  const [row] = await bench.connection.rows<{ found: string; n: bigint }>(
-    `SELECT CAST(row(${key.join(", ")}) AS VARCHAR) AS found, count(*) AS n FROM ${all} GROUP BY ALL HAVING n > 1 LIMIT 1`,
+  const [row] = await bench.connection.rows<{ agnes_key: string; agnes_count: bigint }>(
+    `SELECT CAST(row(${key.join(", ")}) AS VARCHAR) AS agnes_key, count(*) AS agnes_count
+     FROM ${all} GROUP BY ${key.join(", ")} HAVING count(*) > 1 LIMIT 1`,
   );
   assert.ok(
     row === undefined,
-    `read() of ${table.name} yields ${counted(Number(row?.n), "row")} with the primary key ${words} = ${row?.found}`,
+    `read() of ${table.name} yields ${counted(Number(row?.agnes_count), "row")} with the primary key ${words} = ${row?.agnes_key}`,
   );
   const empty = await bench.count(
     `(SELECT 1 FROM ${all} WHERE ${key.map((column) => `${column} IS NULL`).join(" OR ")})`,
