@@ -130,15 +130,21 @@ const PARTLY: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
   ],
 };
 
+/** A file that looks like one of ours, with a remote table that has a column of this type. */
+function ofType(type: string): string {
+  return `${META} INSERT INTO _meta (table_name, query_mode) VALUES ('fine', 'remote');
+    CREATE TABLE _generation AS SELECT 1::BIGINT AS number, '/' AS directory;
+    CREATE TABLE _cursor AS SELECT 'fine' AS table_name, NULL::VARCHAR AS remote,
+      '[{"name":"a","type":"${type}"}]' AS source_columns`;
+}
+
 /** Files that try more than they may, and are shown all the same without it. */
 const TAMED: Readonly<Record<string, string>> = {
   spoken: `${META} ${named("fine")} CREATE TYPE upper AS VARIANT; CREATE SEQUENCE fine_2; CREATE MACRO mine(x) AS x;
     CREATE SCHEMA other; CREATE TABLE other.fine AS SELECT 'other' AS a`,
   // The type of a column becomes SQL.
-  injected: `${META} INSERT INTO _meta (table_name, query_mode) VALUES ('fine', 'remote');
-    CREATE TABLE _generation AS SELECT 1::BIGINT AS number, '/' AS directory;
-    CREATE TABLE _cursor AS SELECT 'fine' AS table_name, NULL::VARCHAR AS remote,
-      '[{"name":"a","type":"INT); COPY (SELECT 1) TO ''{outside}.written''; --"}]' AS source_columns`,
+  written: ofType("INT); COPY (SELECT 1) TO ''{outside}.written''; --"),
+  dropped: ofType('INT); DROP SCHEMA \"agnes:analytics\".crm CASCADE; --'.replaceAll('"', '\\"')),
 };
 
 describe("rebuildAnalytics() over hostile extracts", () => {
