@@ -96,6 +96,23 @@ test("a merge leaves the parts of origins apart, so that a file can still be rep
   };
   expect(await run(names)).toEqual(names);
   expect(await run(["c.csv"])).toEqual(names);
+  // Rows of no file, such as a connector gives that reads an API beside files.
+  await bench.run([incremental(info)], () => [rows(100, 3)], { partRows: PART_ROWS });
+  const origins = (await partsOf(bench)).map(({ origin }) => String(origin)).toSorted();
+  expect(origins).toEqual([...names, "null"]);
+});
+
+test("a merge leaves no part without rows", async () => {
+  await using bench = await openBench();
+  const plan = incremental(info);
+  await bench.run([plan], function* () {
+    yield* [];
+    return { state: { page: 1 } };
+  });
+  expect((await partsOf(bench)).map((part) => part.rows)).toEqual([0]);
+  const stats = await bench.run([plan], () => [rows(0, 3)], { partRows: PART_ROWS });
+  expect([stats.errors, stats.tables[0]!.full]).toEqual([[], false]);
+  expect((await partsOf(bench)).map((part) => part.rows)).toEqual([3]);
 });
 
 test("a merge leaves the parts of partitions apart", async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 
+import { quoteLiteral } from "../../lib/duckdb/mod.ts";
 import { readExtract, type TablePlan } from "../../lib/extract/mod.ts";
 import { int64, table, utf8, type Batch, type Deletions } from "../../lib/kit/mod.ts";
 import { incremental, openBench, type Bench } from "./harness.ts";
@@ -65,8 +66,40 @@ for (const [name, plan, origins] of plans) {
     const stats = await bench.run([plan], () => chunks);
     expect(stats.errors).toEqual([]);
     expect(sorted(await rowsOf(bench))).toEqual(sorted(lastOf(partsOf("old"))));
+    if (!origins) return;
+    // A part holds rows of its own file only, so that the file can be replaced.
+    for (const { path, origin } of (await readExtract(bench.directory))!.tables[0]!.parts) {
+      const file = quoteLiteral(join(bench.directory, path));
+      const found = await bench.rows<{ v: string }>(`SELECT v FROM read_parquet(${file})`);
+      expect(found.length).toBeGreaterThan(0);
+      const part = Number(/\d+/.exec(origin!)![0]);
+      expect(found.filter(({ v }) => !v.startsWith(`old ${part} `))).toEqual([]);
+    }
   });
 }
+
+test("extractSource() keeps the last row of a key that comes twice in a whole read, in two parts or in one", async () => {
+  for (const parts of [
+    [[{ id: 1, v: "a", at: 2 }], [{ id: 1, v: "b", at: 1 }]],
+    [
+      [
+        { id: 1, v: "a", at: 2 },
+        { id: 1, v: "b", at: 1 },
+      ],
+    ],
+  ]) {
+    await using bench = await openBench();
+    const chunks: Batch[] = [];
+    for (const [part, rows] of parts.entries()) {
+      const data = join(bench.root, `${part}.csv`);
+      const text = rows.map(({ id, v, at }) => `${id},${v},${at}\n`).join("");
+      await bench.services.host.files.write(data, `id,v,at\n${text}`);
+      chunks.push({ kind: "file", format: "csv", data });
+    }
+    await bench.run([incremental(info)], () => chunks);
+    expect(await bench.rows("SELECT id, v FROM t")).toEqual([{ id: 1n, v: "b" }]);
+  }
+});
 
 for (const strategy of ["incremental", "partitioned"] as const) {
   const plan = incremental(info, {
