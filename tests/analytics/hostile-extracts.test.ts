@@ -144,7 +144,7 @@ const TAMED: Readonly<Record<string, string>> = {
     CREATE SCHEMA other; CREATE TABLE other.fine AS SELECT 'other' AS a`,
   // The type of a column becomes SQL.
   written: ofType("INT); COPY (SELECT 1) TO ''{outside}.written''; --"),
-  dropped: ofType('INT); DROP SCHEMA \"agnes:analytics\".crm CASCADE; --'.replaceAll('"', '\\"')),
+  dropped: ofType('INT); DROP SCHEMA "agnes:analytics".crm CASCADE; --'.replaceAll('"', '\\"')),
 };
 
 describe("rebuildAnalytics() over hostile extracts", () => {
