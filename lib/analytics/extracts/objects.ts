@@ -53,7 +53,7 @@ export async function readObjects(
     tables: new Map(
       ofKind("table").map(({ name, sql }) => [
         fold(name),
-        { name, columns: columns.get(fold(name)) ?? [], mayCompute: /GENERATED ALWAYS AS/i.test(sql) },
+        { name, columns: columns.get(fold(name)) ?? [], mayCompute: COMPUTED.test(sql) },
       ]),
     ),
     views: new Map(ofKind("view").map(({ name, sql }) => [fold(name), sql])),
@@ -75,11 +75,24 @@ export async function readMacros(
   );
 }
 
-/** Stands for what an attached extract defines: tables, views and macros. */
+/** Stands for what an attached extract defines, as far as it decides what its tables hold. */
 export async function digestObjects(connection: Connection, catalog: string): Promise<string> {
-  const definitions = await readDefinitions(connection, catalog, {});
-  return digestOf([...definitions, ...(await readMacros(connection, catalog))]);
+  return digestOf(await readDefinitions(connection, catalog, {}), () => readMacros(connection, catalog));
 }
+
+/** Changes when one of the definitions does. Macros count if a column could call them. */
+export async function digestOf(
+  definitions: readonly Definition[],
+  macros: () => Promise<readonly Definition[]>,
+): Promise<string> {
+  const mayCall = definitions.some(({ kind, sql }) => kind === "table" && COMPUTED.test(sql));
+  const lines = [...definitions, ...(mayCall ? await macros() : [])]
+    .map(({ kind, schema, name, sql }) => JSON.stringify([kind, schema, name, sql]))
+    .sort();
+  return createHash("sha256").update(lines.join("\n")).digest("hex");
+}
+
+const COMPUTED = /GENERATED ALWAYS AS/i;
 
 async function readDefinitions(
   connection: Connection,
@@ -114,14 +127,6 @@ async function readColumns(
     else known.push(column);
   }
   return columns;
-}
-
-/** Changes when one of the definitions does. */
-export function digestOf(definitions: readonly Definition[]): string {
-  const lines = definitions
-    .map(({ kind, schema, name, sql }) => JSON.stringify([kind, schema, name, sql]))
-    .sort();
-  return createHash("sha256").update(lines.join("\n")).digest("hex");
 }
 
 function fold(name: string): string {

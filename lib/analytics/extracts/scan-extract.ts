@@ -90,7 +90,7 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
   const isAttached = read.tables.some(({ way }) => way === "attached");
   return {
     remotes: side.remotes,
-    digest: isAttached ? digestOf([...catalog.definitions, ...(await macros())]) : null,
+    digest: isAttached ? await digestOf(catalog.definitions, macros) : null,
     tables: read.tables,
     issues: [...meta.issues, ...side.issues, ...read.issues],
   };

@@ -191,7 +191,7 @@ test("plainRows() holds only for files that are read by type as they are by text
   await using connection = await database.connect();
   const path = join(directory.path, "t.csv");
   let held = 0;
-  for (let seed = 1; seed <= 40; seed++) {
+  for (let seed = 1; seed <= 20; seed++) {
     const { text } = tableOf(seed);
     await writeFile(path, text);
     const { reading } = await inspectFiles(connection, [{ path }], { format: "csv" }).catch(() => ({
@@ -213,7 +213,7 @@ test("plainRows() holds only for files that are read by type as they are by text
       connection.rows(`SELECT to_json(t)::VARCHAR AS row FROM (${select}) t`);
     expect([seed, await rowsOf(byType.select)]).toEqual([seed, await rowsOf(byText.select)]);
   }
-  expect(held).toBeGreaterThan(8);
+  expect(held).toBeGreaterThan(4);
 }, 60_000);
 
 const ROW = "17,1.50,2024-02-29,x\n";
