@@ -11,8 +11,6 @@ export interface WorkspaceNames {
   readonly sources: readonly string[];
   /** View names and ids of the registered tables. */
   readonly tables: readonly string[];
-  /** Ids alone. */
-  readonly ids: readonly string[];
   readonly buckets: readonly string[];
   readonly plugins: readonly string[];
 }
@@ -21,7 +19,7 @@ export interface WorkspaceNames {
 export async function workspaceNames(folder: string | undefined): Promise<WorkspaceNames> {
   const host = createHost();
   const plugins = (await bundledPlugins()).map(({ name }) => name);
-  const none = { sources: [], tables: [], ids: [], buckets: [], plugins };
+  const none = { sources: [], tables: [], buckets: [], plugins };
   const workspace = await openWorkspace(host, folder === undefined ? {} : { exact: folder }).catch(
     () => null,
   );
@@ -33,9 +31,9 @@ export async function workspaceNames(folder: string | undefined): Promise<Worksp
   try {
     await using registry = await openTableRegistry({ storage: fileStorage({ directory, host }), host });
     const tables = await registry.list();
-    const ids = tables.map(({ id }) => id);
     const buckets = [...new Set(tables.flatMap(({ bucket }) => bucket ?? []))];
-    return { ...none, sources, ids, tables: [...tables.map((table) => table.view_name), ...ids], buckets };
+    const named = [...tables.map((table) => table.view_name), ...tables.map(({ id }) => id)];
+    return { ...none, sources, tables: named, buckets };
   } catch {
     return { ...none, sources };
   }
@@ -49,7 +47,7 @@ export function argumentValues(command: string, arg: ArgDef, names: WorkspaceNam
   if (hint === "TABLE") return command === "agnes table register" ? [] : names.tables;
   if (hint === "NAME") return command === "agnes connector new" ? [] : [...names.plugins, ...names.sources];
   if (hint === "SOURCE|NAME") return [...names.sources, ...names.plugins];
-  if (hint.startsWith("SOURCE[.TABLE]")) return [...names.sources, ...names.ids];
+  if (hint.startsWith("SOURCE|SOURCE.TABLE|VIEW")) return [...names.sources, ...names.tables];
   if (hint.startsWith("SOURCE")) return names.sources;
   if (hint === "BUCKET") return names.buckets;
   return /^[a-z_]+(\|[a-z_]+)+$/.test(hint) ? hint.split("|") : [];

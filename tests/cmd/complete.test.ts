@@ -40,7 +40,7 @@ test("agnes complete offers the names of the workspace and the words of options"
     [["table", "register", "crm", ""], []],
     [
       ["sync", ""],
-      ["crm", "files_of_us", "crm.orders"],
+      ["crm", "files_of_us", "sales", "crm.orders"],
     ],
     [["sync", "crm", "fi"], ["files_of_us"]],
     [
