@@ -76,17 +76,14 @@ test("openCatalog() refuses the tables of the Python package, by its log and by 
     expect(error.hint).toContain("convertPythonCatalog");
   }
   // One beside catalogs of ours, also of names that begin like the partitions of the package, is fine.
-  const storage = azureTablesStorage({ connectionString, table: "Ours" });
-  for (const name of ["6_authorann", "wal", "metadata"]) {
-    await using catalog = await openCatalog<JsonRecord>({
-      storage,
-      name,
-      rowKey: "id",
-      indexKeys: ["author"],
-    });
-    await catalog.insert(bob);
-  }
+  for (const name of ["6_authorann", "wal", "metadata"]) await insertOurs(name);
 });
+
+async function insertOurs(name: string): Promise<void> {
+  const storage = azureTablesStorage({ connectionString: tables().connectionString, table: "Ours" });
+  await using catalog = await openCatalog<JsonRecord>({ storage, name, rowKey: "id", indexKeys: ["author"] });
+  await catalog.insert(bob);
+}
 
 test("readPythonCatalog() gives what its queries give, and what only its log has", async () => {
   expect(await readPythonCatalog(tables())).toEqual({
@@ -94,6 +91,7 @@ test("readPythonCatalog() gives what its queries give, and what only its log has
     onlyInLog: [{ ...bob, text: "changed" }],
     repeatedInLog: [bob],
   });
+  await insertOurs("ours");
   const empty = await failure(readPythonCatalog({ ...tables(), table: "Ours", logTable: "OursWal" }));
   expect(empty.code).toBe("invalid_input");
   expect((await failure(readPythonCatalog({ ...tables(), logTable: "Nowhere" }))).message).toContain("404");
