@@ -94,8 +94,9 @@ class FileStore implements CatalogStore {
     if (locked !== null) return this.#parsedSchema(path, locked);
     if (await this.#log.exists()) this.#corrupt(path, "it is missing, though there is a log");
     await makeDirectoryDurably(files, directory);
-    // Before the schema, so that whoever finds the schema can tell a lost log from an empty one.
+    // Durable before the schema, so that whoever finds the schema can tell a lost log from an empty one.
     await this.#log.create();
+    await files.sync(directory);
     const temporary = temporaryPath(host, path);
     try {
       await files.write(temporary, `${JSON.stringify({ format: FORMAT, catalog, ...schema })}\n`);
