@@ -11,6 +11,8 @@ export interface TypeCase {
 export interface TypedValue {
   readonly sql: string;
   readonly raw: unknown;
+  /** In Arrow, where that is something else than in Parquet. */
+  readonly arrow?: unknown;
   readonly json?: unknown;
   readonly csv?: string;
 }
@@ -86,7 +88,10 @@ export const TYPE_CASES: readonly TypeCase[] = [
     value("'00:00:00'", "0", "00:00:00"),
     value("'23:59:59.999999'", "86399999999000", "23:59:59.999999"),
   ),
-  of("TIME_NS", value("'23:59:59.999999999'", "23:59:59.999999999")),
+  of("TIME_NS", {
+    ...value("'23:59:59.999999999'", "23:59:59.999999999"),
+    arrow: "86399999999999",
+  }),
   ...(["TIMESTAMP", "TIMESTAMPTZ"] as const).map((type) => {
     const [zone, end] = type === "TIMESTAMP" ? ["", ""] : ["+00", "Z"];
     return of(
