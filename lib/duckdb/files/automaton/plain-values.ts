@@ -50,7 +50,8 @@ export function plainForm(type: string): string | null {
   }
 }
 
-function integerForm(digits: number, isSigned: boolean): string {
+/** The regular expression of whole numbers of up to so many digits, without leading zeros. */
+export function integerForm(digits: number, isSigned: boolean): string {
   return `0|${isSigned ? "-?" : ""}[1-9][0-9]{0,${digits - 1}}`;
 }
 

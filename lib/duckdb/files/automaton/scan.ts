@@ -11,6 +11,8 @@ export interface FileAutomaton {
   readonly isEnd: (state: number) => boolean;
 }
 
+/** A smaller file is read sooner than an automaton is made. */
+export const PLAIN_FILE_BYTES_MIN: number = 32 * 1024 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
 
 /** Whether an automaton takes all of a file. The caller's thread is busy for a millisecond at a time. */
@@ -52,7 +54,7 @@ async function fill(
   return length;
 }
 
-/** The first bytes of a file, and in which state they are refused; `null` when they are not. */
+/** The state in which an automaton refuses the first megabyte of a file; `null` if it takes all of it. */
 export async function firstRefusal(
   path: string,
   { automaton, start }: FileAutomaton,

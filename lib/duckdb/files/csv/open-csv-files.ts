@@ -47,8 +47,8 @@ export async function openCsvFiles(
   });
   const first = layouts.find((layout) => layout !== null);
   if (first == null || first.names.some((name) => name.toLowerCase() === FILE_COLUMN)) return null;
-  for (const head of heads) await refuseReopenedQuotes(head, dialect, options.signal);
   const places = layouts.flatMap((layout, place) => (layout?.key === first.key ? [place] : []));
+  for (const place of places) await refuseReopenedQuotes(heads[place]!, dialect, options.signal);
   const columns = textColumns(fileOf(chunks[places[0]!]!), first.names, reading.columns);
   const files = places.map((place) => {
     const { path, compression = "auto" } = heads[place]!.file;

@@ -1,8 +1,6 @@
-import type { CsvDialect } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { checkedSelect } from "../checked-values.ts";
 import type { OpenFile } from "../open-file.ts";
-import type { CsvHead } from "./head.ts";
 import type { PlainRows } from "./plain-rows.ts";
 import { csvRelation } from "./relation.ts";
 import { refuseReopenedQuotes } from "./reopened-quotes.ts";
@@ -15,20 +13,16 @@ import { TextCsvFile, type CsvFileParts } from "./text-csv-file.ts";
 export class PlainCsvFile implements OpenFile {
   readonly #plain: PlainRows;
   readonly #texts: TextCsvFile;
-  readonly #signal: AbortSignal | undefined;
-  readonly #head: CsvHead;
-  readonly #dialect: CsvDialect;
+  readonly #parts: CsvFileParts;
   readonly #select: string;
   #isText = false;
   readonly isEmpty = false;
 
   constructor(parts: CsvFileParts, plain: PlainRows) {
-    const { head, columns, dialect, readable, options } = parts;
+    const { columns, dialect, readable } = parts;
     this.#plain = plain;
     this.#texts = new TextCsvFile(parts);
-    this.#signal = options.signal;
-    this.#head = head;
-    this.#dialect = dialect;
+    this.#parts = parts;
     const read = columns.map((column, at) =>
       (plain.types[at] ?? "VARCHAR") === "VARCHAR" ? column : { ...column, isValue: true },
     );
@@ -44,8 +38,9 @@ export class PlainCsvFile implements OpenFile {
   }
 
   async check(): Promise<OpenFile> {
-    if (await this.#plain.holds(this.#signal)) return this;
-    await refuseReopenedQuotes(this.#head, this.#dialect, this.#signal);
+    const { head, dialect, options } = this.#parts;
+    if (await this.#plain.holds(options.signal)) return this;
+    await refuseReopenedQuotes(head, dialect, options.signal);
     return this.#texts;
   }
 

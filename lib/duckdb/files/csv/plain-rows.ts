@@ -21,8 +21,6 @@ export interface PlainRows {
   holds(signal: AbortSignal | undefined): Promise<boolean>;
 }
 
-/** A smaller file is read sooner than an automaton is made. */
-export const PLAIN_FILE_BYTES_MIN: number = 32 * 1024 * 1024;
 /** Each takes some kilobytes. */
 const STATES_MAX = 8_192;
 /** So many columns may turn out to be written in their own way. */

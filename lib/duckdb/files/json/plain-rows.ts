@@ -13,9 +13,6 @@ import { parseType } from "../type-tree.ts";
 import { byteOf, PlainValues, type Fields } from "./plain-values.ts";
 import { wholeCharacters } from "./tokens.ts";
 
-/** A smaller file is scanned sooner than an automaton is made. */
-export const PLAIN_FILE_BYTES_MIN: number = 32 * 1024 * 1024;
-
 /**
  * Whether all rows of a file of lines are plain: one on each line, the keys in the order of the columns, all values such that DuckDB reads
  * them as they are written whatever the other rows hold. An automaton tells, at several times the speed of a scan; what

@@ -1,4 +1,4 @@
-import { addForm, plainForm, type AutomatonBuilder, type FormOf } from "../automaton/mod.ts";
+import { addForm, integerForm, plainForm, type AutomatonBuilder, type FormOf } from "../automaton/mod.ts";
 import { formatType, type TypeTree } from "../type-tree.ts";
 
 /** While keys may be left out, each must be followed by any other, which takes many states. */
@@ -206,13 +206,13 @@ export function byteOf(character: string): number {
 
 function numberForm({ name, parameters }: TypeTree & { readonly kind: "scalar" }): string | null {
   const digits = SAFE_INTEGER_DIGITS[name];
-  if (digits !== undefined) return wholeForm(digits, !name.startsWith("U"));
+  if (digits !== undefined) return integerForm(digits, !name.startsWith("U"));
   if (name === "DECIMAL") {
     const [width, scale] = parameters.map(Number) as [number, number];
     const wholeDigits = width - scale;
-    const whole = wholeDigits === 0 ? "0" : wholeForm(wholeDigits, true);
+    const whole = wholeDigits === 0 ? "0" : integerForm(wholeDigits, true);
     if (scale === 0 || scale >= EXACT_DIGITS) return whole;
-    const before = wholeDigits === 0 ? "0" : wholeForm(Math.min(wholeDigits, EXACT_DIGITS - scale), true);
+    const before = wholeDigits === 0 ? "0" : integerForm(Math.min(wholeDigits, EXACT_DIGITS - scale), true);
     return `${whole}|(?:${before})[.][0-9]{1,${scale}}`;
   }
   if (name !== "DOUBLE") return null;
@@ -221,9 +221,5 @@ function numberForm({ name, parameters }: TypeTree & { readonly kind: "scalar" }
   });
   const small = `0[.][0-9]{1,${EXACT_DIGITS}}`;
   const scientific = `[1-9](?:[.][0-9]{1,${EXACT_DIGITS - 1}})?[eE][+-]?[0-9]{1,2}`;
-  return `${wholeForm(EXACT_DIGITS, true)}|-?(?:${[small, ...fractions, scientific].join("|")})`;
-}
-
-function wholeForm(digits: number, isSigned: boolean): string {
-  return `0|${isSigned ? "-?" : ""}[1-9][0-9]{0,${digits - 1}}`;
+  return `${integerForm(EXACT_DIGITS, true)}|-?(?:${[small, ...fractions, scientific].join("|")})`;
 }
