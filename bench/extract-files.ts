@@ -36,7 +36,7 @@ interface Spent {
   readonly cpu: number;
 }
 
-/** The relation that DuckDB reads by itself, told as much as the reading says. */
+/** The relation that DuckDB reads by itself, with all options that the reading has. */
 function bareRelation(path: string, { format, csv, columns }: FileReading): string {
   const types = `{${columns.map(({ name, type }) => `${quoteIdentifier(name)}: ${quoteLiteral(type)}`).join(", ")}}`;
   if (format === "parquet") return `read_parquet(${quoteLiteral(path)})`;
