@@ -69,17 +69,43 @@ export default definePlugin({
 });
 `;
 
-let folder: string;
+/** A workspace with a home, and so with extensions, of its own. */
+interface Workspace {
+  readonly folder: string;
+  /** What its `agnes` downloads from. */
+  readonly repository: Repository;
+}
+
+let parent: string;
 let postgres: Postgres;
-let repository: Repository;
+/** One without any extension, and one that has installed what its plugins name. */
+let bare: Workspace;
+let equipped: Workspace;
+/** What was found while `equipped` installed its extensions. */
+let installed: Awaited<ReturnType<typeof findings>>;
 
 beforeAll(async () => {
   postgres = await startPostgres(PASSWORD);
   postgres.sql(`CREATE SCHEMA sales; CREATE TABLE sales.orders AS SELECT i::bigint AS id, (i % 10)::bigint AS customer,
     CASE WHEN i % 4 = 0 THEN 'open' ELSE 'paid' END AS status, 'x' || i AS private FROM generate_series(1, 10000) i`);
-  repository = openRepository();
-  folder = await mkdtemp(join(tmpdir(), "agnes-extensions-"));
-  await Promise.all(["plugins", "exports", "home"].map((name) => mkdir(join(folder, name))));
+  parent = await mkdtemp(join(tmpdir(), "agnes-extensions-"));
+  bare = await createWorkspace("bare");
+  equipped = await createWorkspace("equipped");
+  installed = await findings(equipped, ["--install-extensions"]);
+});
+
+afterAll(async () => {
+  postgres?.[Symbol.dispose]();
+  bare?.repository[Symbol.dispose]();
+  equipped?.repository[Symbol.dispose]();
+  if (parent !== undefined) await rm(parent, { recursive: true, force: true });
+});
+
+/** Makes a workspace with a local table and four remote ones, and syncs it. */
+async function createWorkspace(name: string): Promise<Workspace> {
+  const folder = join(parent, name);
+  const workspace = { folder, repository: openRepository() };
+  for (const inner of ["plugins", "exports", "home"]) await mkdir(join(folder, inner), { recursive: true });
   await writeFile(join(folder, "agnes.yaml"), YAML.replace("PORT", String(postgres.port)));
   await writeFile(join(folder, "plugins/pg.ts"), PG);
   await writeFile(join(folder, "plugins/lite.ts"), LITE);
@@ -94,22 +120,29 @@ connection.executemany("INSERT INTO visits VALUES (?, ?)", [(4, "a"), (8, "b"), 
 connection.commit()`,
     join(folder, "notes.db"),
   ]);
-});
-
-afterAll(async () => {
-  postgres?.[Symbol.dispose]();
-  repository?.[Symbol.dispose]();
-  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
-});
+  expect((await agnes(workspace, ["sync", "exports"])).status).toBe(0);
+  for (const id of ["shop orders", "notes visits", "notes gone", "kbc rows"]) {
+    const registered = await agnes(workspace, ["table", "register", ...id.split(" "), "--mode", "remote"]);
+    expect(registered.stderr).not.toContain("error");
+  }
+  const synced = await agnes(workspace, ["sync"]);
+  expect(synced.status).toBe(0);
+  expect(synced.stderr).not.toMatch(/warn|extension|attach/i);
+  return workspace;
+}
 
 /** Runs `agnes` in a process of its own: DuckDB looks for its extensions below HOME. */
-function agnes(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliResult> {
+function agnes(
+  { folder, repository }: Workspace,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<CliResult> {
   const own = { HOME: join(folder, "home"), SHOP_PASSWORD: PASSWORD, ...repository.environment, ...env };
   return runCli(args, { cwd: folder, env: own, alone: true });
 }
 
-async function rows(sql: string, env: Readonly<Record<string, string>> = {}): Promise<unknown> {
-  const { status, stdout, stderr } = await agnes(["query", sql, "--format", "json"], env);
+async function rows(workspace: Workspace, sql: string): Promise<unknown> {
+  const { status, stdout, stderr } = await agnes(workspace, ["query", sql, "--format", "json"]);
   if (status !== 0) throw new Error(stderr);
   return JSON.parse(stdout);
 }
@@ -122,10 +155,11 @@ interface Finding {
 
 /** What `agnes doctor` finds of remote tables, by id. */
 async function findings(
+  workspace: Workspace,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly status: number; readonly tables: Readonly<Record<string, string>> }> {
-  const { status, stdout, stderr } = await agnes(["doctor", "--json", ...args], env);
+  const { status, stdout, stderr } = await agnes(workspace, ["doctor", "--json", ...args], env);
   expect(`${stdout}${stderr}`).not.toContain("s3cret");
   const { checks } = JSON.parse(stdout) as { readonly checks: readonly Finding[] };
   const tables = checks.flatMap(({ name, state, message }) => {
@@ -136,19 +170,11 @@ async function findings(
 }
 
 test("without its extension a remote table is read live or named with the reason, and nothing is downloaded", async () => {
-  expect((await agnes(["sync", "exports"])).status).toBe(0);
-  for (const id of ["shop orders", "notes visits", "notes gone", "kbc rows"]) {
-    const registered = await agnes(["table", "register", ...id.split(" "), "--mode", "remote"]);
-    expect(registered.stderr).not.toContain("error");
-  }
-  const synced = await agnes(["sync"]);
-  expect(synced.status).toBe(0);
-  expect(synced.stderr).not.toMatch(/warn|extension|attach/i);
   const missing = (name: string, from: string) =>
     `the DuckDB extension ${name} is not installed; \`agnes doctor --install-extensions\` installs it from ${from}`;
   const live = (name: string, from = "core") =>
     `ok: live, through its connector; not attached: ${missing(name, from)}`;
-  expect(await findings()).toEqual({
+  expect(await findings(bare)).toEqual({
     status: 1,
     tables: {
       "kbc.rows": live("keboola", "community"),
@@ -157,15 +183,15 @@ test("without its extension a remote table is read live or named with the reason
       "shop.orders": `failed: cannot be queried: ${missing("postgres_scanner", "core")}; its plugin pg can neither read nor query`,
     },
   });
-  expect(await rows("SELECT page FROM visits")).toEqual([{ page: "live" }]);
-  const refused = await agnes(["query", "FROM orders"]);
+  expect(await rows(bare, "SELECT page FROM visits")).toEqual([{ page: "live" }]);
+  const refused = await agnes(bare, ["query", "FROM orders"]);
   expect(refused.status).toBe(1);
   expect(refused.stderr).toContain("agnes doctor --install-extensions");
-  expect(repository.asked).toEqual([]);
+  expect(bare.repository.asked).toEqual([]);
 });
 
-test("agnes doctor --install-extensions installs from the repository that each plugin names", async () => {
-  const { status, tables } = await findings(["--install-extensions"]);
+test("agnes doctor --install-extensions installs from the repository that each plugin names", () => {
+  const { status, tables } = installed;
   expect(tables).toMatchObject({
     "notes.visits": "ok: attached by the DuckDB extension sqlite_scanner",
     "shop.orders": "ok: attached by the DuckDB extension postgres_scanner",
@@ -175,7 +201,7 @@ test("agnes doctor --install-extensions installs from the repository that each p
   );
   expect(tables["kbc.rows"]).toMatch(/^ok: live, .*community-extensions.duckdb.org.*\(HTTP 404\)$/);
   expect(status).toBe(0);
-  expect(new Set(repository.asked)).toEqual(
+  expect(new Set(equipped.repository.asked)).toEqual(
     new Set([
       "community-extensions.duckdb.org/keboola",
       "extensions.duckdb.org/postgres_scanner",
@@ -185,12 +211,12 @@ test("agnes doctor --install-extensions installs from the repository that each p
 });
 
 test("an attached SQLite file is queried; a table it lacks is read through the connector", async () => {
-  expect(await rows("SELECT page FROM visits ORDER BY page")).toEqual([
+  expect(await rows(equipped, "SELECT page FROM visits ORDER BY page")).toEqual([
     { page: "a" },
     { page: "b" },
     { page: "c" },
   ]);
-  expect(await rows("SELECT page FROM gone")).toEqual([{ page: "live" }]);
+  expect(await rows(equipped, "SELECT page FROM gone")).toEqual([{ page: "live" }]);
 });
 
 test("an attached PostgreSQL is joined with local and other remote tables, and gets columns and conditions", async () => {
@@ -198,13 +224,16 @@ test("an attached PostgreSQL is joined with local and other remote tables, and g
   const sql = `SELECT c.name, count(*) AS n FROM orders o JOIN customers c ON c.id = o.customer
     WHERE o.status = 'open' AND o.id > 100 GROUP BY ALL ORDER BY ALL`;
   // Of every 20 ids those that are divisible by 4 end in 2 once, and never in 1 or 3.
-  expect(await rows(sql)).toEqual([{ name: "Bob", n: 495 }]);
+  expect(await rows(equipped, sql)).toEqual([{ name: "Bob", n: 495 }]);
   const statements = postgres.statements().slice(before);
   expect(statements.filter((statement) => statement.startsWith("COPY"))).toEqual([
     `COPY (SELECT "id", "customer", "status" FROM "sales"."orders" WHERE "id" > '100' AND "status" = 'open' COLLATE "C") TO STDOUT (FORMAT "binary");`,
   ]);
   expect(
-    await rows("SELECT v.page, o.status FROM visits v JOIN orders o ON o.id = v.order_id ORDER BY ALL"),
+    await rows(
+      equipped,
+      "SELECT v.page, o.status FROM visits v JOIN orders o ON o.id = v.order_id ORDER BY ALL",
+    ),
   ).toEqual([
     { page: "a", status: "open" },
     { page: "b", status: "open" },
@@ -214,10 +243,10 @@ test("an attached PostgreSQL is joined with local and other remote tables, and g
 
 test("SQL cannot call the functions of an extension, which would read any file and send any SQL", async () => {
   for (const call of [
-    `sqlite_scan('${join(folder, "notes.db")}', 'visits')`,
+    `sqlite_scan('${join(equipped.folder, "notes.db")}', 'visits')`,
     "postgres_query('pg', 'SELECT 1')",
   ]) {
-    const { status, stderr } = await agnes(["query", `SELECT * FROM ${call}, visits`]);
+    const { status, stderr } = await agnes(equipped, ["query", `SELECT * FROM ${call}, visits`]);
     expect(status).toBe(2);
     expect(stderr).toContain("is not allowed");
   }
@@ -231,28 +260,28 @@ test("every transaction in PostgreSQL is read-only", () => {
 
 test("a wrong secret, one that is not set, and a host that is not listed are named, and no secret is shown", async () => {
   const wrong = { SHOP_PASSWORD: `${PASSWORD}!` };
-  expect((await findings([], wrong)).tables["shop.orders"]).toMatch(
+  expect((await findings(equipped, [], wrong)).tables["shop.orders"]).toMatch(
     /^failed: cannot be queried: Unable to connect to Postgres .* authentication failed/,
   );
-  expect((await findings([], { SHOP_PASSWORD: "" })).tables["shop.orders"]).toContain(
+  expect((await findings(equipped, [], { SHOP_PASSWORD: "" })).tables["shop.orders"]).toContain(
     "the environment variable SHOP_PASSWORD is not set",
   );
   const hosts = { AGNES_REMOTE_ATTACH_HOST_ALLOWLIST: "db.example.com" };
-  expect((await findings([], hosts)).tables["shop.orders"]).toContain("no host can be read");
-  expect((await findings([], hosts)).tables["notes.visits"]).toStartWith("ok: attached");
+  expect((await findings(equipped, [], hosts)).tables["shop.orders"]).toContain("no host can be read");
+  expect((await findings(equipped, [], hosts)).tables["notes.visits"]).toStartWith("ok: attached");
   for (const env of [wrong, { SHOP_PASSWORD: "" }, hosts]) {
-    const { status, stdout, stderr } = await agnes(["query", "FROM orders", "--verbose"], env);
+    const { status, stdout, stderr } = await agnes(equipped, ["query", "FROM orders", "--verbose"], env);
     expect(status).not.toBe(0);
     expect(`${stdout}${stderr}`).toMatch(/shop\.orders|SHOP_PASSWORD/);
     expect(`${stdout}${stderr}`).not.toContain("s3cret");
   }
   // A sync that cannot attach changes nothing for good: with the secret the table answers again.
-  await agnes(["sync"], wrong);
-  expect(await rows("SELECT count(*) AS n FROM orders")).toEqual([{ n: 10_000 }]);
+  await agnes(equipped, ["sync"], wrong);
+  expect(await rows(equipped, "SELECT count(*) AS n FROM orders")).toEqual([{ n: 10_000 }]);
 });
 
 test("no file holds the secret", async () => {
-  const files = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = await readdir(parent, { recursive: true, withFileTypes: true });
   const data = files.filter((file) => file.isFile() && !file.name.endsWith(".duckdb_extension"));
   expect(data.length).toBeGreaterThan(10);
   for (const file of data) {
