@@ -1,7 +1,7 @@
 /**
- * Runs the tests and closes with the plain count `N passed, N failed`, taken from the runner's own report: all but the
- * slow ones of tests/full; with `--full` those alone, with `--all` both, one after the other. In tests/full a check
- * that cannot run fails, and so does one that is skipped.
+ * Runs the tests and closes with what failed and the plain count `N passed, N failed`, taken from the runner's own
+ * report: all but the slow ones of tests/full; with `--full` those alone, with `--all` both, one after the other. In
+ * tests/full a check that cannot run fails, and so does one that is skipped.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,16 +15,22 @@ interface Counts {
   readonly skipped: number;
 }
 
+interface Outcome extends Counts {
+  /** Place, name and first line of the error of each test that failed. */
+  readonly failures: readonly string[];
+}
+
 const [first, ...others] = process.argv.slice(2);
 const suites = { "--full": ["full"], "--all": ["usual", "full"] }[first ?? ""] ?? ["usual"];
 const parameters = first === "--full" || first === "--all" ? others : process.argv.slice(2);
-const counts = suites.map((suite) => runSuite(suite === "full"));
-const total = (name: keyof Counts) => counts.reduce((sum, count) => sum + count[name], 0);
+const outcomes = suites.map((suite) => runSuite(suite === "full"));
+const total = (name: keyof Counts) => outcomes.reduce((sum, outcome) => sum + outcome[name], 0);
+for (const failure of outcomes.flatMap(({ failures }) => failures)) console.log(failure);
 const [passed, failed, skipped] = [total("passed"), total("failed"), total("skipped")];
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
-process.exit(failed > 0 || counts.some((count) => count.passed === 0) ? 1 : 0);
+process.exit(failed > 0 || outcomes.some((outcome) => outcome.passed === 0) ? 1 : 0);
 
-function runSuite(isFull: boolean): Counts {
+function runSuite(isFull: boolean): Outcome {
   const directory = mkdtempSync(join(tmpdir(), "agnes-test-"));
   const report = join(directory, "report.xml");
   const status = run(
@@ -37,10 +43,11 @@ function runSuite(isFull: boolean): Counts {
     ...(isFull ? ["tests/full/"] : ["--path-ignore-patterns=tests/full/**"]),
     ...parameters,
   );
-  const found = countsOf(readReport(report));
+  const xml = readReport(report);
+  const found = countsOf(xml);
   rmSync(directory, { recursive: true });
   const broken = found.failed + (isFull ? found.skipped : 0);
-  return { ...found, failed: status !== 0 && broken === 0 ? 1 : broken };
+  return { ...found, failed: status !== 0 && broken === 0 ? 1 : broken, failures: failuresOf(xml) };
 }
 
 function readReport(path: string): string {
@@ -57,4 +64,26 @@ function countsOf(xml: string): Counts {
   const failed = figure("failures") + figure("errors");
   const skipped = figure("skipped");
   return { passed: figure("tests") - failed - skipped, failed, skipped };
+}
+
+function failuresOf(xml: string): string[] {
+  const cases = xml.matchAll(/<testcase ([^>]*[^/])>\s*<(?:failure|error) ([^>]*)>/g);
+  return Array.from(cases, ([, test = "", error = ""]) => {
+    const attribute = (of: string, name: string) =>
+      unescapeXml(new RegExp(`\\b${name}="([^"]*)"`).exec(of)?.[1] ?? "");
+    const [message = ""] = attribute(error, "message").split("\n");
+    return `failed: ${attribute(test, "file")}:${attribute(test, "line")} ${attribute(test, "name")}: ${message}`;
+  });
+}
+
+function unescapeXml(text: string): string {
+  const characters: Readonly<Record<string, string>> = {
+    lt: "<",
+    gt: ">",
+    quot: '"',
+    apos: "'",
+    "#10": "\n",
+    amp: "&",
+  };
+  return text.replaceAll(/&(#?\w+);/g, (entity, name: string) => characters[name] ?? entity);
 }
