@@ -1,7 +1,7 @@
 /**
  * Files through the whole runtime to a published extract, against one bare COPY of DuckDB that reads the same file with
- * the same explicit options into the same Parquet: CSV, NDJSON and Parquet. A known table comes with its reading, a
- * first one is looked at before.
+ * the same explicit options into the same Parquet, in the order of the file as DuckDB does by itself: CSV, NDJSON and
+ * Parquet. A known table comes with its reading, a first one is looked at before.
  *
  *   npx bun bench/extract-files.ts [--rows 3000000] [--rounds 3] [--only ndjson]
  */
@@ -88,7 +88,7 @@ try {
       bare: () =>
         connection.run(
           `COPY (SELECT * FROM ${bareRelation(path, reading!)}) TO '${join(directory, "bare.parquet")}'
-           (FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, COMPRESSION_LEVEL 1)`,
+           (FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, COMPRESSION_LEVEL 1, PRESERVE_ORDER true)`,
         ),
       known: () => extracted(chunk(reading), info),
       first: async () => extracted(chunk((await look()).reading), info),

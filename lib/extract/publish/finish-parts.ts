@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
 import { basename, join, posix } from "node:path";
 
-import { eachOf, fileError } from "../../base/mod.ts";
+import { eachOf, readChunks } from "../../base/mod.ts";
 import { quoteIdentifier } from "../../duckdb/mod.ts";
 import type { TableContext } from "../services.ts";
 import { readParquet } from "../schema/select.ts";
@@ -54,7 +53,7 @@ export async function finishParts(
   return parts;
 }
 
-const READ_SIZE_BYTES = 1 << 20;
+const CHUNK_BYTES = 1024 * 1024;
 
 /**
  * The SHA-256 of a file as 64 hexadecimal digits.
@@ -66,25 +65,9 @@ export async function sha256OfFile(
   expectedBytes: number = Number.POSITIVE_INFINITY,
 ): Promise<string> {
   const hash = createHash("sha256");
-  const size = Math.min(READ_SIZE_BYTES, Math.max(1, expectedBytes));
-  // While one block is hashed the next is being read.
-  const blocks = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(size)] as const;
-  const handle = await open(path).catch((error: unknown) => {
-    throw fileError("open", path, error);
-  });
-  try {
-    let reading = handle.read(blocks[0], 0, size);
-    for (let at = 0; ; at++) {
-      const { bytesRead, buffer } = await reading;
-      if (bytesRead === 0) return hash.digest("hex");
-      reading = handle.read(blocks[at % 2 === 0 ? 1 : 0], 0, size);
-      hash.update(buffer.subarray(0, bytesRead));
-    }
-  } catch (error) {
-    throw fileError("read", path, error);
-  } finally {
-    await handle.close();
-  }
+  const chunkBytes = Math.min(CHUNK_BYTES, Math.max(1, expectedBytes));
+  for await (const chunk of readChunks(path, chunkBytes)) hash.update(chunk);
+  return hash.digest("hex");
 }
 
 type Bounds = Pick<Part, "keyMin" | "keyMax" | "cursorMin" | "cursorMax">;

@@ -7,6 +7,9 @@ import {
   literalForm,
   loadForms,
   plainForm,
+  takesFile,
+  type Five,
+  type Four,
 } from "../../../lib/duckdb/files/automaton/mod.ts";
 import { checkText, PLAIN_NUMBERS, tryCastText } from "../../../lib/duckdb/files/text-types.ts";
 import { openCsvFile } from "../../../lib/duckdb/files/csv/open-csv-file.ts";
@@ -136,7 +139,7 @@ test("literalForm() is the one text", async () => {
   expect(formOf(literalForm("a.b")).states[1]!.edges).toEqual([{ from: 46, to: 46, state: 2 }]);
 });
 
-test("ByteAutomaton.run() is step() for each byte, with and without a table of pairs", () => {
+test("ByteAutomaton.run() and runFour() are step() for each byte, with and without a table of pairs", () => {
   const random = seededRandom(7);
   const below = (limit: number) => Math.floor(random() * limit);
   for (const size of [3, 40, 3_000]) {
@@ -149,11 +152,57 @@ test("ByteAutomaton.run() is step() for each byte, with and without a table of p
     const automaton = builder.build();
     for (let round = 0; round < 50; round++) {
       const bytes = Uint8Array.from({ length: 64 }, () => below(256));
-      const [from, to] = [4 * below(8), 32 + below(33)];
-      const expected = bytes
-        .subarray(from, to)
-        .reduce((state, byte) => automaton.step(state, byte), states[0]!);
-      expect(automaton.run(bytes.buffer, from, to, states[0]!)).toBe(expected);
+      const places = Array.from({ length: 5 }, () => below(65)).toSorted((a, b) => a - b) as unknown as Five;
+      const expected = Array.from({ length: 4 }, (_, at) =>
+        bytes
+          .subarray(places[at], places[at + 1])
+          .reduce((state, byte) => automaton.step(state, byte), states[at % 3]!),
+      ) as unknown as Four;
+      const starts = expected.map((_, at) => states[at % 3]!) as unknown as Four;
+      expect(automaton.run(bytes.buffer, places[0], places[1], starts[0])).toBe(expected[0]);
+      expect(automaton.runFour(bytes.buffer, places, starts)).toEqual(expected);
+    }
+  }
+});
+
+test("takesFile() finds what is odd in any part of a chunk, also where values hold line feeds", async () => {
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, "t.csv");
+  // Rows are `n` and line feeds may stand in quotes, where `n` is nothing special and `x` is refused outside.
+  const builder = new AutomatonBuilder();
+  const [rowStart, number, quoted] = [builder.state(), builder.state(), builder.state()];
+  const [n, quote, lineFeed, x] = [...Buffer.from('n"\nx')] as unknown as Four;
+  builder.on(rowStart, n, number);
+  builder.on(number, n, number);
+  builder.on(number, quote, quoted);
+  builder.on(number, lineFeed, rowStart);
+  for (const byte of [n, lineFeed, x]) builder.on(quoted, byte, quoted);
+  builder.on(quoted, quote, number);
+  const rows = {
+    automaton: builder.build(),
+    start: rowStart,
+    rowStart,
+    isEnd: (at: number) => at === rowStart,
+  };
+  const takes = async (text: string) => {
+    await writeFile(path, text);
+    return takesFile(path, rows);
+  };
+  const size = 2.6 * 1024 * 1024;
+  for (const row of [
+    "nnn\n",
+    'n"\n\n\n\n\n\n\n\n\nx\n"n\n',
+    `n"${"x\n".repeat(size / 3)}"\n`,
+    `${"n".repeat(700_000)}\n`,
+  ]) {
+    const text = row.repeat(Math.ceil(size / row.length));
+    expect(await takes(text)).toBe(true);
+    expect(await takes(text.slice(0, -1))).toBe(false);
+    for (const share of [0, 0.2, 0.3, 0.5, 0.7, 0.99]) {
+      const bytes = Buffer.from(text);
+      bytes[Math.floor(share * (bytes.length - 1))] = x;
+      const end = bytes.reduce((state, byte) => rows.automaton.step(state, byte), rowStart);
+      expect(await takes(bytes.toString())).toBe(end === rowStart);
     }
   }
 });

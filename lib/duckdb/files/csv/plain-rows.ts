@@ -136,6 +136,7 @@ function rowsAutomaton(
   return {
     automaton,
     start,
+    rowStart,
     isEnd: (state) => state === rowStart || endsRow(state),
     columnOf: (state) => columns.get(state) ?? null,
   };

@@ -63,5 +63,10 @@ function rowsAutomaton(fields: Fields, formOf: FormOf, isComplete: boolean): Fil
   const lineEnd = builder.state();
   builder.on(end, byteOf("\r"), lineEnd);
   for (const state of [end, lineEnd]) builder.on(state, byteOf("\n"), start);
-  return { automaton: builder.build(), start, isEnd: (state) => state === start || state === end };
+  return {
+    automaton: builder.build(),
+    start,
+    rowStart: start,
+    isEnd: (state) => state === start || state === end,
+  };
 }

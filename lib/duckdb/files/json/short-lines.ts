@@ -1,6 +1,6 @@
-import { open } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 
-import { throwIfAborted } from "../../../base/mod.ts";
+import { readChunks, throwIfAborted } from "../../../base/mod.ts";
 
 /** DuckDB's parser overflows its stack at about 40,000 levels, and a line has no more levels than bytes. */
 export const LINE_BYTES_MAX = 16 * 1024;
@@ -15,32 +15,28 @@ const LINE_FEED = 0x0a;
  * holds. Only the last line break of every few kilobytes is looked for, which takes a fraction of reading the file.
  */
 export async function hasShortLines(path: string, signal?: AbortSignal): Promise<boolean> {
-  const handle = await open(path).catch(() => null);
   // Whoever reads the file next tells what is wrong with it.
-  if (handle === null) return false;
-  try {
-    if ((await handle.stat()).size < FILE_BYTES_MIN) return false;
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    let isStart = true;
-    /** Bytes since the last line break. */
-    let openBytes = 0;
-    for (;;) {
-      throwIfAborted(signal, `reading ${path}`);
-      const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES);
-      if (bytesRead === 0) return true;
-      if (isStart && chunk[0] !== BRACE) return false;
-      isStart = false;
-      const found = openAfter(chunk.subarray(0, bytesRead), openBytes);
-      if (found === null) return false;
-      openBytes = found;
-    }
-  } finally {
-    await handle.close();
+  const size = await stat(path).then(
+    (found) => found.size,
+    () => 0,
+  );
+  if (size < FILE_BYTES_MIN) return false;
+  let isStart = true;
+  /** Bytes since the last line break. */
+  let openBytes = 0;
+  for await (const chunk of readChunks(path, CHUNK_BYTES)) {
+    throwIfAborted(signal, `reading ${path}`);
+    if (isStart && chunk[0] !== BRACE) return false;
+    isStart = false;
+    const found = openAfter(chunk, openBytes);
+    if (found === null) return false;
+    openBytes = found;
   }
+  return true;
 }
 
 /** Bytes since the last line break at the end of a chunk; null when there is a long line. */
-function openAfter(chunk: Buffer, before: number): number | null {
+function openAfter(chunk: Uint8Array, before: number): number | null {
   let start = -before;
   for (;;) {
     // A line that starts here must end within so many bytes.
