@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { isAgnesError } from "../../lib/base/mod.ts";
-import { int64, table, utf8, type Row } from "../../lib/kit/mod.ts";
+import { float64, int32, int64, table, utf8, type Row } from "../../lib/kit/mod.ts";
 import { incremental, openBench, planOf } from "./harness.ts";
 
 const info = table(
@@ -76,5 +76,29 @@ test("extractSource() finds repeated keys whatever their columns are called", as
     expect({ name, errors: once.errors }).toEqual({ name, errors: [] });
     const twice = await bench.run([plan], () => [[{ [name]: 2 }, { [name]: 2 }]], { full: true });
     expect({ name, code: twice.errors[0]?.error.code }).toEqual({ name, code: "primary_key_repeated" });
+  }
+});
+
+test.each([
+  ["side by side", int64(), [5, 3, 4, null, null]],
+  ["the least of all", int64(), [-(2n ** 63n), -(2n ** 63n) + 1n]],
+  ["the greatest of all", int64(), [2n ** 63n - 1n, 2n ** 63n - 2n, null]],
+  ["far from each other", int64(), [-(2n ** 63n), 0, 2n ** 63n - 1n]],
+  ["small", int32(), [-1, 0, 7]],
+  ["with fractions", float64(), [1, 1.5, 2]],
+  ["texts", utf8(), ["1", "2", "01"]],
+] as const)("extractSource() finds a repeated key among keys that are %s", async (_, type, keys) => {
+  await using bench = await openBench();
+  const named = table("t", { id: type }, { primaryKey: ["id"] });
+  const plan = planOf(named, { primaryKey: ["id"] });
+  const read = (ids: readonly unknown[]) =>
+    bench.run([plan], () => ids.map((id) => [{ id }] as readonly Row[] as Row[]), {
+      full: true,
+      partRows: 2,
+    });
+  expect((await read(keys)).errors).toEqual([]);
+  for (const key of keys.filter((one) => one !== null)) {
+    const { errors } = await read([...keys, key]);
+    expect({ key, code: errors[0]?.error.code }).toEqual({ key, code: "primary_key_repeated" });
   }
 });

@@ -19,6 +19,7 @@ export async function repeatedKeys(
   paths: readonly string[],
 ): Promise<RepeatedKeys | null> {
   if (plan.primaryKey.length === 0 || paths.length === 0) return null;
+  if (await isEachNumberOnce(connection, plan.primaryKey, paths, signal)) return null;
   const key = plan.primaryKey.map(quoteIdentifier);
   const [found] = await connection.rows<{ keys: bigint; rows: bigint; example: string | null }>(
     // No column may be taken for one of the names given here.
@@ -31,6 +32,45 @@ export async function repeatedKeys(
   );
   const { keys = 0n, rows = 0n, example } = found ?? {};
   return keys === 0n ? null : { keys: Number(keys), rows: Number(rows), example: shown(example ?? "") };
+}
+
+/** What a bit for each number may take for each thread of DuckDB: 16 MB. */
+const NUMBERS_MAX = 2 ** 27;
+/** How much of the numbers in their range may be missing before grouping is as quick. */
+const NUMBERS_OF_ROW_MAX = 64;
+
+/**
+ * Whether a key of one column holds whole numbers that lie close together, and none twice. A bit for each number finds
+ * that in a sixth of the time that grouping takes.
+ */
+async function isEachNumberOnce(
+  connection: Connection,
+  [column, ...others]: readonly string[],
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (column === undefined || others.length > 0) return false;
+  const key = quoteIdentifier(column);
+  const [range] = await connection.rows<{
+    type: string;
+    least: string | null;
+    most: string | null;
+    n: bigint;
+  }>(
+    `SELECT typeof(min(${key})) AS type, CAST(min(${key}) AS VARCHAR) AS least, CAST(max(${key}) AS VARCHAR) AS most,
+       count(${key}) AS n FROM ${readParquet(paths)}`,
+    { signal },
+  );
+  if (range?.least == null || range.most === null || !/^U?(TINY|SMALL|BIG)?INT(EGER)?$/.test(range.type))
+    return false;
+  const { least, most, n } = range;
+  const numbers = BigInt(most) - BigInt(least) + 1n;
+  if (numbers > NUMBERS_MAX || numbers > n * BigInt(NUMBERS_OF_ROW_MAX)) return false;
+  const [found] = await connection.rows<{ bits: bigint }>(
+    `SELECT bit_count(bitstring_agg(${key}, ${least}, ${most})) AS bits FROM ${readParquet(paths)}`,
+    { signal },
+  );
+  return found?.bits === n;
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { basename, join, posix } from "node:path";
 
 import { eachOf, readChunks } from "../../base/mod.ts";
-import { quoteIdentifier } from "../../duckdb/mod.ts";
+import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
 import type { TableContext } from "../services.ts";
 import { readParquet } from "../schema/select.ts";
 import { PART_FORMAT, type Part } from "../state/extract-state.ts";
@@ -72,6 +72,11 @@ export async function sha256OfFile(
 
 type Bounds = Pick<Part, "keyMin" | "keyMax" | "cursorMin" | "cursorMax">;
 
+type PathBounds = Bounds & { readonly path: string };
+
+/** DuckDB takes the bounds of one file from its statistics; to plan such a query costs more than to read a small file. */
+const STATISTICS_ROWS_MIN = 20_000;
+
 async function measureBounds(
   context: TableContext,
   staged: readonly StagedPart[],
@@ -80,16 +85,19 @@ async function measureBounds(
   if (staged.length === 0 || (key === undefined && cursor === undefined)) return new Map();
   const bound = (column: string | undefined, side: "min" | "max") =>
     column === undefined ? "NULL" : `CAST(${side}(${quoteIdentifier(column)}) AS VARCHAR)`;
-  const relation = readParquet(
-    staged.map((part) => part.path),
-    ", filename='agnes_file'",
+  const bounds = `${bound(key, "min")} AS "keyMin", ${bound(key, "max")} AS "keyMax",
+    ${bound(cursor, "min")} AS "cursorMin", ${bound(cursor, "max")} AS "cursorMax"`;
+  const isLarge = ({ rows }: StagedPart) => rows >= STATISTICS_ROWS_MIN;
+  const large = staged.filter(isLarge).map(({ path }) => path);
+  const small = staged.filter((part) => !isLarge(part)).map(({ path }) => path);
+  const queries = large.map(
+    (path) => `SELECT ${quoteLiteral(path)} AS path, ${bounds} FROM ${readParquet([path])}`,
   );
+  if (small.length > 0) {
+    const relation = readParquet(small, ", filename='agnes_file'");
+    queries.push(`SELECT agnes_file AS path, ${bounds} FROM ${relation} GROUP BY agnes_file`);
+  }
   await using connection = await context.database.connect();
-  const rows = await connection.rows<Bounds & { readonly path: string }>(
-    `SELECT agnes_file AS path, ${bound(key, "min")} AS "keyMin", ${bound(key, "max")} AS "keyMax",
-       ${bound(cursor, "min")} AS "cursorMin", ${bound(cursor, "max")} AS "cursorMax"
-     FROM ${relation} GROUP BY agnes_file`,
-    { signal: context.signal },
-  );
-  return new Map(rows.map(({ path, ...bounds }) => [path, bounds]));
+  const found = await connection.rows<PathBounds>(queries.join(" UNION ALL "), { signal: context.signal });
+  return new Map(found.map(({ path, ...each }) => [path, each]));
 }
