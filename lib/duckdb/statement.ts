@@ -90,7 +90,9 @@ async function runOne<T>(
   const feed = running.newFeed();
   const prepared = await native.prepare_extracted_statement(connection, statements, index);
   try {
-    if (feed.bound === 0) {
+    // EXPLAIN answers without a row of what it names, so it may be bound twice.
+    const isExplain = native.prepared_statement_type(prepared) === native.StatementType.EXPLAIN;
+    if (feed.bound === 0 || isExplain) {
       if (options.parameters !== undefined) bindParameters(prepared, options.parameters);
       return await use(
         options.streaming === true
@@ -100,6 +102,7 @@ async function runOne<T>(
     }
   } finally {
     native.destroy_prepare_sync(prepared);
+    await feed.close();
   }
   if (options.parameters !== undefined && options.parameters.length > 0) {
     const reason = "a statement that reads a live source takes none; write the values into it";

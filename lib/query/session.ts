@@ -195,9 +195,10 @@ export class QuerySession implements AsyncDisposable {
       ? this.#leaseBare()
       : this.#lease(choose, request));
     return readyOrReleased(lease, async () => {
-      const { hasListings, isExplained, pivots } = query;
+      const { isExplained, pivots } = query;
+      if (isExplained && pivots !== null) refuseLivePivot(lease);
       await lease.showLive({
-        sql: pivots === null && !hasListings && !isExplained ? query.sql : null,
+        sql: pivots === null && !isExplained ? query.sql : null,
         schemaOnly: isExplained,
         rowsMax: (request.limits?.rows ?? Infinity) + 1,
         signal,
@@ -357,6 +358,19 @@ async function trustedQuery(connection: Connection, sql: string): Promise<Guarde
     bounds: [],
     typeChecks: trustedTypeChecks(facts),
   };
+}
+
+/**
+ * The columns of a PIVOT without values are values of its rows, and EXPLAIN reads no row of another system.
+ * @throws `sql_not_allowed`
+ */
+function refuseLivePivot({ remotes }: Lease): void {
+  const live = remotes().find(({ way }) => way === "live");
+  if (live === undefined) return;
+  throw new AgnesError("sql_not_allowed", {
+    reason: `EXPLAIN does not read the live table ${live.id}, whose values are the columns of its PIVOT`,
+    advice: "List the values: PIVOT table ON column IN ('a', 'b').",
+  });
 }
 
 /** Changes when the file is replaced; null when there is none. */

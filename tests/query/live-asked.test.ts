@@ -189,6 +189,80 @@ test("a source that answers SQL is given the limit when it counts the rows that 
   expect(texts.asks[0]!.sql).toEndWith(`WHERE "customer" IN ('ann')`);
 });
 
+const NOTHING = { columns: [], conditions: [], keys: [], limit: 0, rows: 0 };
+
+test.each([
+  "DESCRIBE b",
+  "SHOW b",
+  "DESCRIBE s.b",
+  "DESCRIBE SELECT a.id, b.* FROM a JOIN b USING (id) WHERE b.amount > 2",
+  "SELECT x.column_name FROM (DESCRIBE b) x JOIN (DESCRIBE b) y USING (column_name)",
+  "SELECT count(*) FROM (DESCRIBE b), (SHOW TABLES)",
+  "EXPLAIN SELECT * FROM b",
+  "EXPLAIN SELECT * FROM a JOIN b USING (id) WHERE b.amount > 2",
+  "EXPLAIN DESCRIBE b",
+  "EXPLAIN SUMMARIZE b",
+  "EXPLAIN PIVOT b ON ok IN (true, false) USING sum(amount)",
+])("%s asks the connector of a live table for nothing", async (sql) => {
+  for (const by of ["read", "query"] as const) {
+    const { asks, pushed } = await asked(sql, ["b"], by);
+    expect(asks).toEqual([]);
+    expect(pushed).toEqual([NOTHING]);
+  }
+});
+
+test("DESCRIBE shows all columns of a live table, also beside a query of some rows of it", async () => {
+  const { agnes, asks } = await shopOf(["b"], "read");
+  asks.length = 0;
+  const described = await agnes.rows("DESCRIBE b");
+  expect(described.map((row) => [row["column_name"], row["column_type"]])).toEqual([
+    ["id", "BIGINT"],
+    ["customer", "VARCHAR"],
+    ["amount", "BIGINT"],
+    ["day", "DATE"],
+    ["seen", "TIMESTAMP"],
+    ["ok", "BOOLEAN"],
+  ]);
+  expect(asks).toEqual([]);
+  const sql = "SELECT count(*) AS n, count(DISTINCT b.amount) AS m FROM b, (DESCRIBE b) AS d WHERE b.id = 3";
+  expect(await agnes.rows(sql)).toEqual([{ n: 18, m: 2 }]);
+  expect(asks.map(({ options }) => options!.filter)).toEqual([
+    [{ column: "id", operator: "eq", values: [3n] }],
+  ]);
+});
+
+test("Agnes.describe() asks the connector of a live table for no rows", async () => {
+  const { agnes, asks } = await shopOf(["b"], "read");
+  asks.length = 0;
+  expect((await agnes.describe("b")).schema).toHaveLength(6);
+  expect(asks).toEqual([]);
+});
+
+test("SUMMARIZE reads a live table once", async () => {
+  const { asks } = await asked("SUMMARIZE b");
+  expect(asks).toHaveLength(1);
+});
+
+test("EXPLAIN refuses a PIVOT of a live table whose columns only its rows tell", async () => {
+  const { agnes, asks } = await shopOf(["b"], "read");
+  asks.length = 0;
+  for (const sql of ["EXPLAIN PIVOT b ON ok", "EXPLAIN PIVOT (SELECT ok FROM b JOIN a USING (id)) ON ok"]) {
+    const failure = await run(agnes, sql).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: "sql_not_allowed",
+      message: expect.stringContaining("s.b"),
+    });
+  }
+  expect(asks).toEqual([]);
+});
+
+test("a live table beside a list of tables is asked for the rows that the query wants", async () => {
+  const { asks } = await asked("SELECT b.id FROM b, (SHOW TABLES) AS t WHERE b.id = 3 AND t.name = 'b'");
+  expect(asks.map(({ options }) => options!.filter)).toEqual([
+    [{ column: "id", operator: "eq", values: [3n] }],
+  ]);
+});
+
 test("more than 10,000 keys are not passed on", async () => {
   using folder = temporaryFolder();
   const asks: Ask[] = [];
