@@ -98,6 +98,40 @@ test.each([
   ["LEFT JOIN", "SELECT count(b.amount) FROM a LEFT JOIN b ON a.id = b.id", 11],
   ["IN", "SELECT count(*) FROM b WHERE id IN (SELECT id FROM a WHERE kind = 0)", 4],
   ["semi join", "SELECT count(*) FROM b SEMI JOIN a USING (id)", 11],
+  ["CTE", "WITH w AS (SELECT id FROM a WHERE kind = 1) SELECT count(*) FROM w JOIN b ON b.id = w.id", 4],
+  ["CTE of all columns", "WITH w AS (FROM a WHERE kind = 1) SELECT count(*) FROM w JOIN b USING (id)", 4],
+  [
+    "CTE of a CTE",
+    "WITH w AS (FROM a), x AS (SELECT w.id AS k FROM w) SELECT 1 FROM x, b WHERE k = b.id AND x.k = b.id",
+    11,
+  ],
+  [
+    "CTE that groups",
+    "WITH w AS (SELECT id, count(*) AS n FROM a GROUP BY id) SELECT n FROM b JOIN w ON w.id = b.id",
+    11,
+  ],
+  ["derived table", "SELECT count(*) FROM (SELECT kind AS id FROM a) x JOIN b ON x.id = b.id", 3],
+  [
+    "derived table in IN",
+    "SELECT count(*) FROM b WHERE id IN (SELECT x.id FROM (SELECT id, kind FROM a WHERE kind = 2) x)",
+    4,
+  ],
+  [
+    "join in IN",
+    "SELECT count(*) FROM b WHERE id IN (SELECT a.id FROM a JOIN c ON a.kind = c.id WHERE a.kind = 1)",
+    4,
+  ],
+  [
+    "CTE in IN",
+    "WITH w AS (SELECT id FROM a WHERE kind = 0) SELECT count(*) FROM b WHERE id IN (SELECT id FROM w)",
+    4,
+  ],
+  ["EXISTS", "SELECT count(*) FROM b WHERE EXISTS (SELECT 1 FROM a WHERE a.id = b.id AND kind = 1)", 4],
+  [
+    "EXISTS over a join",
+    "SELECT count(*) FROM b WHERE EXISTS (FROM a JOIN c ON a.kind = c.id WHERE b.id = a.id)",
+    11,
+  ],
 ])("a live table gets the keys of a %s", async (_name, sql, values) => {
   const { asks } = await asked(sql);
   expect(asks.map(({ options }) => options!.filter!.map((one) => one.values.length))).toEqual([[values]]);
@@ -105,6 +139,25 @@ test.each([
 
 test.each([
   ["the preserved side of an outer join", "SELECT count(*) FROM b LEFT JOIN a ON a.id = b.id"],
+  ["NOT EXISTS", "SELECT count(*) FROM b WHERE NOT EXISTS (SELECT 1 FROM a WHERE a.id = b.id)"],
+  ["EXISTS of an aggregate", "SELECT count(*) FROM b WHERE EXISTS (SELECT max(id) FROM a WHERE a.id = b.id)"],
+  [
+    "EXISTS whose table hides it",
+    "SELECT count(*) FROM b WHERE EXISTS (SELECT 1 FROM a AS b WHERE b.id = b.kind)",
+  ],
+  [
+    "a computed column",
+    "WITH w AS (SELECT id + 1 AS id FROM a) SELECT count(*) FROM w JOIN b ON b.id = w.id",
+  ],
+  [
+    "a union",
+    "WITH w AS (SELECT id FROM a UNION SELECT id FROM c) SELECT count(*) FROM w JOIN b ON b.id = w.id",
+  ],
+  [
+    "a CTE with names of its own",
+    "WITH w(id, k) AS (SELECT kind, id FROM a) SELECT count(*) FROM w JOIN b ON b.id = w.id",
+  ],
+  ["the preserved side of a CTE", "WITH w AS (FROM a) SELECT count(*) FROM b LEFT JOIN w ON w.id = b.id"],
   ["NOT IN", "SELECT count(*) FROM b WHERE id NOT IN (SELECT id FROM a)"],
   ["an anti join", "SELECT count(*) FROM b ANTI JOIN a USING (id)"],
   ["another type", "SELECT count(*) FROM b JOIN a ON b.customer = a.id::VARCHAR"],

@@ -5,6 +5,7 @@ import { filtersOf } from "./conditions.ts";
 import { keySourcesOf, type KeySource } from "./keys.ts";
 import { limitOf } from "./limit.ts";
 import { conditionsOn, finderOf, isPlain, type ColumnsOf, type TypedColumn } from "./scope.ts";
+import { bodiesIn } from "./trace.ts";
 import { referencesOf, type Node, type Reference } from "./tree.ts";
 
 /** Where a statement names a table; see `TableUse`. */
@@ -65,7 +66,8 @@ export async function demandOf(
   }
   const { filter, isAll } = found[0]!;
   const limit = isAll && isPlain(only.relation, only.select) ? limitOf(only, rowsMax) : null;
-  return { columns, filter, keySources: keySourcesOf(only, columnsOf), limit, isSchemaOnly: false };
+  const keySources = keySourcesOf(only, { columnsOf, bodies: bodiesIn(root) });
+  return { columns, filter, keySources, limit, isSchemaOnly: false };
 }
 
 interface Conditions {

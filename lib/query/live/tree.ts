@@ -39,7 +39,8 @@ export function referencesOf(root: Node): ReadonlyMap<number, Reference> {
   return found;
 }
 
-function relationsOf(from: Node, joins: readonly JoinSide[]): readonly Relation[] {
+/** What stands after FROM, outermost joins first. */
+export function relationsOf(from: Node, joins: readonly JoinSide[]): readonly Relation[] {
   if (from["type"] === "JOIN") {
     return (["left", "right"] as const).flatMap((side) =>
       relationsOf(from[side] as Node, [...joins, { join: from, side }]),
