@@ -1,6 +1,6 @@
 import { quoteIdentifier, quoteLiteral, type Connection } from "../duckdb/mod.ts";
 import { lockInto } from "./extracts/open-extract.ts";
-import { scanSources, UNKNOWN, type ScanTools, type SourceScan } from "./extracts/scan-sources.ts";
+import { scanSources, UNKNOWN, type SourceScan } from "./extracts/scan-sources.ts";
 import { databaseNames, tableId, type AnalyticsSource, type AnalyticsState, type Issue } from "./model.ts";
 import { sortIssues, type RebuildReport, type ReservedName } from "./report.ts";
 import type { AnalyticsServices, RebuildRequest } from "./request.ts";
@@ -24,7 +24,7 @@ export interface Built {
 }
 
 /** What building works with. */
-export interface BuildTools extends ScanTools {
+export interface BuildTools {
   readonly connection: Connection;
   readonly place: BuildPlace;
   readonly onCopy: boolean;
@@ -46,7 +46,7 @@ export async function buildAnalytics(
   const previous = tools.onCopy ? await readAnalyticsState(connection, catalog) : null;
   if (tools.onCopy && previous === null) return null;
   if (!tools.onCopy) await connection.run(createState(catalog));
-  const scans = await scanSources(services, request, tools, previous);
+  const scans = await scanSources(services, request, previous);
   // From here on the views of extracts are made, which may read what is theirs and nothing else.
   await connection.run(lockInto(scans.map(directoryOf)));
   const shown = await showSources(connection, previous, scans, request.signal);

@@ -12,8 +12,9 @@ export { digestObjects } from "./extracts/objects.ts";
 export { analyticsPath } from "./paths.ts";
 export { planNames, type NameConflict, type NameOwner, type NamePlan } from "./views/plan-names.ts";
 export { rebuildAnalytics } from "./rebuild.ts";
-export type { AnalyticsServices, ConfiguredSource, RebuildRequest } from "./request.ts";
+export type { AnalyticsServices, ConfiguredSource, DeclaredRemote, RebuildRequest } from "./request.ts";
 export { attachFailure, attachRemote, secretValues } from "./remote/attach.ts";
+export { ATTACH_TIMEOUT_MS, attachWithin } from "./remote/attach-within.ts";
 export { checkRemotes, type RemoteCheck } from "./remote/check.ts";
 export {
   attachSettings,

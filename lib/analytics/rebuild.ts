@@ -1,9 +1,8 @@
 import { dirname } from "node:path";
 
 import { isAgnesError, temporaryPath, TEMPORARY_SUFFIX, throwIfAborted, type Host } from "../base/mod.ts";
-import { acquireLock, openDatabase, type Connection, type Database } from "../duckdb/mod.ts";
+import { acquireLock, openDatabase } from "../duckdb/mod.ts";
 import { buildAnalytics, type BuildPlace, type Built } from "./build.ts";
-import { attachSettings } from "./remote/plan.ts";
 import { analyticsPath, rebuildLockPath } from "./paths.ts";
 import type { AnalyticsServices, RebuildRequest } from "./request.ts";
 import { readRebuildReport, writeRebuildReport, type RebuildReport } from "./report.ts";
@@ -74,31 +73,7 @@ async function build(
   const { limits } = services;
   await using database = await openDatabase({ limits });
   await using connection = await database.connect();
-  const settings = attachSettings(request.extensions ?? []);
-  const remotes = openOnce(() => openDatabase({ limits, settings }));
-  try {
-    return await buildAnalytics(services, request, { connection, place, onCopy, remotes: remotes.connect });
-  } finally {
-    await remotes.close();
-  }
-}
-
-/** A database that is opened when it is first needed. */
-function openOnce(open: () => Promise<Database>): {
-  readonly connect: () => Promise<Connection>;
-  readonly close: () => Promise<void>;
-} {
-  let opened: { readonly database: Database; readonly connection: Connection } | null = null;
-  return {
-    async connect() {
-      if (opened === null) {
-        const database = await open();
-        opened = { database, connection: await database.connect() };
-      }
-      return opened.connection;
-    },
-    close: async () => opened?.database.close(),
-  };
+  return await buildAnalytics(services, request, { connection, place, onCopy });
 }
 
 async function swap({ files }: Host, temporary: string, target: string): Promise<void> {

@@ -18,13 +18,16 @@ export interface ConfiguredSource {
   readonly settings: string;
 }
 
+/** What the plugin of a source declares as its `remote`, or why it could not be asked; null when it declares nothing. */
+export type DeclaredRemote = RemoteAttachInfo | { readonly problem: string } | null;
+
 /** What is to be rebuilt. */
 export interface RebuildRequest {
   readonly dataDirectory: string;
   /** Which table has which name, by the registry; null when there is no registry. */
   readonly owners: readonly NameOwner[] | null;
   /** What the plugin of a source declares as its `remote`; what an extract asks beyond that is checked by lists. */
-  readonly declaredRemote?: (source: string) => Promise<RemoteAttachInfo | null>;
+  readonly declaredRemote?: (source: string) => Promise<DeclaredRemote>;
   /** The DuckDB extensions that loaded plugins name. Default: none. */
   readonly extensions?: readonly NamedExtension[];
   /** How a source is configured, which decides how it is attached; null when it is not. Default: no source is. */
@@ -33,6 +36,8 @@ export interface RebuildRequest {
   readonly installExtensions?: boolean;
   /** How long reading one extract may take, in milliseconds. Default: one minute. */
   readonly extractTimeoutMs?: number;
+  /** How long attaching one remote database may take, in milliseconds. Default: 10 seconds; 5 minutes with a download. */
+  readonly attachTimeoutMs?: number;
   /** Look at every extract again, changed or not. Default `false`. */
   readonly full?: boolean;
   readonly signal?: AbortSignal;

@@ -36,6 +36,29 @@ export function withTimeout(
   };
 }
 
+/**
+ * Waits for work until a signal fires, whether or not the work listens to it. What it comes to later is of no interest.
+ *
+ * @param errorOf the error that then stands for the signal
+ */
+export async function unlessAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  errorOf: () => Error = () => abortError(signal, "the query"),
+): Promise<T> {
+  let fired: () => void = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    fired = () => reject(errorOf());
+    if (signal.aborted) fired();
+    else signal.addEventListener("abort", fired, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", fired);
+  }
+}
+
 /** Waits for work at most so long. What it fails with later is of no interest any more. */
 export async function atMost(work: Promise<unknown>, durationMs: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;

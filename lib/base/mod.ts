@@ -1,4 +1,4 @@
-export { abortError, atMost, throwIfAborted, withTimeout } from "./abort.ts";
+export { abortError, atMost, throwIfAborted, unlessAborted, withTimeout } from "./abort.ts";
 export { currentActor } from "./actor.ts";
 export { checkAgainst } from "./check.ts";
 export { eachOf } from "./concurrency.ts";

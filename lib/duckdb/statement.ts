@@ -13,7 +13,12 @@ export interface StatementOptions {
   readonly parameters?: readonly SqlValue[];
   /** Interrupts the statement; it then fails with `aborted`, or with the signal's own `AgnesError`. */
   readonly signal?: AbortSignal;
+  /** Whether it may wait long for another system: soon it keeps nobody else out. Default `false`. */
+  readonly mayWait?: boolean;
 }
+
+/** How long a statement that may wait counts as one that computes. */
+const WAIT_MS = 200;
 
 /** How often an interrupt is repeated: DuckDB forgets one that comes just before it starts. */
 const INTERRUPT_EVERY_MS = 10;
@@ -42,6 +47,7 @@ export async function runStatements<T>(
   const place = poolGate.place(what);
   await place.take(signal);
   const { connection } = running;
+  const timer = options.mayWait === true ? setTimeout(() => place.give(), WAIT_MS) : undefined;
   try {
     return await interruptible(connection, signal, what, async () => {
       const { extracted_statements: statements, statement_count: count } = await native.extract_statements(
@@ -65,6 +71,7 @@ export async function runStatements<T>(
     if (error instanceof SourceFailure) throw error.cause;
     throw duckdbError(error, sql);
   } finally {
+    clearTimeout(timer);
     place.give();
   }
 }
@@ -90,7 +97,9 @@ async function runOne<T>(
   const feed = running.newFeed();
   const prepared = await native.prepare_extracted_statement(connection, statements, index);
   try {
-    if (feed.bound === 0) {
+    // EXPLAIN answers without a row of what it names, so it may be bound twice.
+    const isExplain = native.prepared_statement_type(prepared) === native.StatementType.EXPLAIN;
+    if (feed.bound === 0 || isExplain) {
       if (options.parameters !== undefined) bindParameters(prepared, options.parameters);
       return await use(
         options.streaming === true
@@ -100,6 +109,7 @@ async function runOne<T>(
     }
   } finally {
     native.destroy_prepare_sync(prepared);
+    await feed.close();
   }
   if (options.parameters !== undefined && options.parameters.length > 0) {
     const reason = "a statement that reads a live source takes none; write the values into it";

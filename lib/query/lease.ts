@@ -2,7 +2,8 @@ import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
 import { planLive } from "./live/show-live.ts";
 import type { Lease, RemoteReceipt } from "./run.ts";
-import type { RemoteWay, Sandbox } from "./sandbox.ts";
+import type { RemoteWay } from "./opening.ts";
+import type { Sandbox } from "./sandbox.ts";
 import type { TableNames } from "./tables.ts";
 
 /** A locked instance, held for one query. */

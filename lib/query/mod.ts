@@ -2,7 +2,8 @@ export type { CatalogEntry, ColumnDescription, TableDescription } from "./catalo
 export { guardQuery, SQL_LENGTH_MAX, type GuardedQuery } from "./guard.ts";
 export type { ExtractReceipt, QueryAnswer, Receipt, RemoteReceipt } from "./run.ts";
 export type { LiveRequest, LiveResolver, LiveTable, PushedDown } from "./live/live-table.ts";
-export type { QueryServices, RemoteWay } from "./sandbox.ts";
+export type { RemoteWay } from "./opening.ts";
+export type { QueryServices } from "./sandbox.ts";
 export {
   openQuerySession,
   QuerySession,

@@ -1,12 +1,12 @@
 import type * as arrow from "apache-arrow";
 
-import { abortError, withTimeout, type Host } from "../base/mod.ts";
+import { abortError, AgnesError, isAgnesError, unlessAborted, withTimeout, type Host } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { jsonRowSizes, type Connection, type StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
 import type { PushedDown } from "./live/live-table.ts";
 import type { LiveStatement } from "./live/show-live.ts";
-import type { RemoteWay } from "./sandbox.ts";
+import type { Opening, RemoteWay } from "./opening.ts";
 
 /** An answer whose rows come as they are read. */
 export interface QueryAnswer {
@@ -85,7 +85,9 @@ interface RunOptions {
   readonly failure: (error: unknown, secrets?: Iterable<string>) => unknown;
 }
 
-const TIMEOUT_MS = 60_000;
+/** How long a query may take by default. */
+export const TIMEOUT_MS = 60_000;
+const WHAT = "the query";
 
 /**
  * Starts a query and gives its answer; the connection is given back when the rows are read or given up.
@@ -96,11 +98,12 @@ const TIMEOUT_MS = 60_000;
 export async function answerOf(
   host: Pick<Host, "monotonicMs">,
   { limits = {}, signal, batchRows, failure }: RunOptions,
-  prepare: (signal: AbortSignal) => Promise<Run>,
+  prepare: (opening: Opening) => Promise<Run>,
 ): Promise<QueryAnswer> {
   const startedMs = host.monotonicMs();
-  const timer = withTimeout("the query", limits.timeoutMs ?? TIMEOUT_MS, signal);
-  const preparing = prepare(timer.signal);
+  const timer = withTimeout(WHAT, limits.timeoutMs ?? TIMEOUT_MS, signal);
+  let waitsFor: string | null = null;
+  const preparing = prepare({ signal: timer.signal, onWait: (table) => void (waitsFor = table) });
   const totals: Totals = { rows: 0, sizeBytes: 0, truncated: false, elapsedMs: null };
   let ended: Promise<void> | null = null;
   const end = () =>
@@ -113,7 +116,7 @@ export async function answerOf(
   let run: Run | undefined;
   let result: StreamResult;
   try {
-    run = await unlessAborted(preparing, timer.signal);
+    run = await unlessAborted(preparing, timer.signal, () => lateError(timer.signal, waitsFor));
     const wanted = Math.min(batchRows ?? Infinity, (limits.rows ?? Infinity) + 1);
     const starting = run.connection.stream(run.sql, {
       signal: timer.signal,
@@ -146,18 +149,16 @@ export async function answerOf(
   };
 }
 
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let fired: () => void = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    fired = () => reject(abortError(signal, "the query"));
-    if (signal.aborted) fired();
-    else signal.addEventListener("abort", fired, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", fired);
+/** A query that waits for another system says for which table. */
+function lateError(signal: AbortSignal, table: string | null): AgnesError {
+  const error = abortError(signal, WHAT);
+  if (table === null) return error;
+  const what = `${WHAT}, which waited for the remote table ${table},`;
+  if (isAgnesError(error, "timed_out")) {
+    const { timeoutMs } = error.details;
+    return new AgnesError("timed_out", { what, timeoutMs }, { cause: error });
   }
+  return isAgnesError(error, "aborted") ? new AgnesError("aborted", { what }, { cause: error }) : error;
 }
 
 interface Totals {

@@ -1,9 +1,19 @@
 import { join } from "node:path";
 
-import { AgnesError, isAgnesError, messageOf, type Host, type Log } from "../base/mod.ts";
 import {
+  AgnesError,
+  isAgnesError,
+  messageOf,
+  throwIfAborted,
+  unlessAborted,
+  type Host,
+  type Log,
+} from "../base/mod.ts";
+import {
+  ATTACH_TIMEOUT_MS,
   attachFailure,
   attachRemote,
+  attachWithin,
   databaseNames,
   digestObjects,
   readAnalyticsState,
@@ -23,9 +33,11 @@ import {
   type Connection,
   type Database,
   type DuckDBLimits,
+  type StatementOptions,
 } from "../duckdb/mod.ts";
 import type { LiveResolver, LiveTable } from "./live/live-table.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
+import { REOPEN_TIMEOUT_MS, type Opening, type RemoteWay } from "./opening.ts";
 
 /** What a session works with. */
 export interface QueryServices {
@@ -55,6 +67,8 @@ export class Sandbox {
   readonly #liveTables = new Map<string, Promise<LiveTable | null>>();
   readonly #queryDatabases = new Map<Connection, QueryDatabase>();
   #queries = 0;
+  /** How many databases are being attached now. */
+  #attaching = 0;
   #locked = false;
   #users = 0;
   #retired = false;
@@ -122,8 +136,13 @@ export class Sandbox {
     return tables.every((table) => table.way === "file" || this.#ways.has(tableId(table)));
   }
 
-  /** Opens the way to tables that are not files. @throws `remote_unavailable` */
-  async openTables(tables: readonly AnalyticsTable[]): Promise<void> {
+  /** Whether a table is opened by waiting for another system. */
+  waitsFor(table: AnalyticsTable): boolean {
+    return table.way === "remote" && !this.#ways.has(tableId(table));
+  }
+
+  /** Opens the way to tables that are not files. @throws `remote_unavailable`, `timed_out`, `aborted` */
+  async openTables(tables: readonly AnalyticsTable[], opening: Opening): Promise<void> {
     for (const table of tables) {
       const id = tableId(table);
       if (table.way === "file" || this.#ways.has(id)) continue;
@@ -132,23 +151,31 @@ export class Sandbox {
         await this.#show(table, table.definition);
         this.#ways.set(id, "attach");
       } else {
-        this.#ways.set(id, await this.#openRemote(table));
+        opening.onWait(id);
+        this.#ways.set(id, await this.#openRemote(table, opening));
+        opening.onWait(null);
       }
     }
   }
 
-  /** Ids of the tables the way to which is open. */
-  openedIds(): ReadonlySet<string> {
-    return new Set(this.#ways.keys());
-  }
-
-  /** Opens what an instance before had open, as far as that still can be. */
-  async reopen(ids: ReadonlySet<string>): Promise<void> {
+  /** Opens what an instance before had open, as far as that still can be in a short time. */
+  async reopen(before: Sandbox, signal: AbortSignal): Promise<void> {
+    const isSame = before.fingerprint === this.fingerprint;
     for (const table of this.state?.tables ?? []) {
-      if (!ids.has(tableId(table))) continue;
+      const id = tableId(table);
+      const way = before.#ways.get(id);
+      if (way === undefined || this.#ways.has(id)) continue;
+      const asked = before.#liveTables.get(id);
+      if (way === "live" && isSame && asked !== undefined) {
+        this.#liveTables.set(id, asked);
+        this.#liveReasons.set(id, before.#liveReasons.get(id)!);
+        this.#ways.set(id, way);
+        continue;
+      }
       try {
-        await this.openTables([table]);
+        await this.openTables([table], { signal, timeoutMs: REOPEN_TIMEOUT_MS, onWait: () => {} });
       } catch (error) {
+        throwIfAborted(signal, "the query");
         if (!isAgnesError(error)) throw error;
         this.#services.log.debug("a table cannot be opened again", {
           table: tableId(table),
@@ -255,7 +282,7 @@ export class Sandbox {
   /** Closes as soon as no query uses it. */
   async retire(): Promise<void> {
     this.#retired = true;
-    if (this.#users === 0) await this.#database.close();
+    await this.#closeWhenLeft();
   }
 
   /** Closes now; what still runs is stopped. */
@@ -267,7 +294,15 @@ export class Sandbox {
 
   async #leave(): Promise<void> {
     this.#users -= 1;
-    if (this.#retired && this.#users === 0) await this.#database.close();
+    await this.#closeWhenLeft();
+  }
+
+  async #closeWhenLeft(): Promise<void> {
+    if (!this.#retired || this.#users > 0) return;
+    const closing = this.#database.close();
+    // Closing waits for an attach that cannot be interrupted; nobody else does.
+    if (this.#attaching === 0) await closing;
+    else closing.catch(() => {});
   }
 
   /** @throws `extract_changed` when the file defines something else than what was checked */
@@ -285,14 +320,14 @@ export class Sandbox {
     this.#attached.add(name);
   }
 
-  async #openRemote(table: AnalyticsTable): Promise<RemoteWay> {
+  async #openRemote(table: AnalyticsTable, opening: Opening): Promise<RemoteWay> {
     const known = this.#databaseOf(table)?.refusal ?? null;
-    const first = known ?? (await this.#showAttached(table));
+    const first = known ?? (await this.#showAttached(table, opening));
     if (first === null) return "attach";
     this.#liveReasons.set(tableId(table), first);
     // What kept a rebuild from attaching it may have passed.
-    const isLive = known === null || (await this.#askLive(table)) !== null;
-    if (!isLive && (await this.#showAttached(table)) === null) return "attach";
+    const isLive = known === null || (await unlessAborted(this.#askLive(table), opening.signal)) !== null;
+    if (!isLive && (await this.#showAttached(table, opening)) === null) return "attach";
     this.#services.log.debug("a remote table is read through its connector", {
       table: tableId(table),
       reason: first,
@@ -306,7 +341,7 @@ export class Sandbox {
   }
 
   /** Shows a table of an attached database; gives the reason when that cannot be. */
-  async #showAttached(table: AnalyticsTable): Promise<string | null> {
+  async #showAttached(table: AnalyticsTable, { signal, timeoutMs }: Opening): Promise<string | null> {
     const database = this.#databaseOf(table);
     if (database === undefined) return "the extract names no database for it";
     const { env } = this.#services.host;
@@ -316,25 +351,48 @@ export class Sandbox {
     if (this.#locked && !this.#attached.has(name)) return "nothing is attached to a running session";
     for (const value of secretValues(env, database)) this.#secrets.add(value);
     try {
-      if (!this.#attached.has(name)) {
-        await attachRemote(this.#connection, env, table.source, database, { install: false });
-        this.#attached.add(name);
-      }
-      await this.#show(table, table.definition);
+      const what = `attaching the database of table ${tableId(table)}`;
+      await attachWithin(what, { timeoutMs: timeoutMs ?? ATTACH_TIMEOUT_MS, signal }, (stop) =>
+        this.#attachOn(table, database, name, stop),
+      );
       return null;
     } catch (error) {
+      throwIfAborted(signal, "the query");
       return attachFailure(env, database, error);
     }
   }
 
-  async #show(table: AnalyticsTable, select: string): Promise<void> {
+  /** On a connection of its own: it may never return, and the others go on. */
+  async #attachOn(
+    table: AnalyticsTable,
+    database: RemoteDatabase,
+    name: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#attaching += 1;
+    try {
+      await using connection = await this.#database.connect();
+      if (!this.#attached.has(name)) {
+        const { env } = this.#services.host;
+        await attachRemote(connection, env, table.source, database, { install: false, signal });
+        this.#attached.add(name);
+      }
+      await this.#show(table, table.definition, { on: connection, signal, mayWait: true });
+    } finally {
+      this.#attaching -= 1;
+    }
+  }
+
+  async #show(
+    table: AnalyticsTable,
+    select: string,
+    { on = this.#connection, ...options }: StatementOptions & { readonly on?: Connection } = {},
+  ): Promise<void> {
     const schema = `${quoteIdentifier(databaseNames.session)}.${quoteIdentifier(table.source)}`;
-    await this.#connection.run(
+    await on.run(
       `CREATE SCHEMA IF NOT EXISTS ${schema};
        CREATE OR REPLACE VIEW ${schema}.${quoteIdentifier(table.name)} AS ${select};`,
+      options,
     );
   }
 }
-
-/** How the rows of a remote table come. */
-export type RemoteWay = "attach" | "live";

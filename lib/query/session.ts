@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 
-import { AgnesError, atMost, isAgnesError, type Host } from "../base/mod.ts";
+import { AgnesError, isAgnesError, withTimeout } from "../base/mod.ts";
 import { analyticsPath, renderSql, type AnalyticsTable } from "../analytics/mod.ts";
 import { quoteLiteral, type Connection } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
@@ -16,12 +16,14 @@ import { planOf } from "./explain.ts";
 import { isFatal, queryFailure } from "./failure.ts";
 import { guardQuery, parseSelect, type GuardedQuery } from "./guard.ts";
 import { withListings } from "./listings.ts";
-import { leaseOf, readyOrReleased } from "./lease.ts";
+import { Instances, type Choice } from "./instances.ts";
+import { readyOrReleased } from "./lease.ts";
 import type { LiveResolver } from "./live/live-table.ts";
 import { askForPivots, type Pivot } from "./pivot.ts";
-import { answerOf, type Lease, type QueryAnswer, type Run } from "./run.ts";
-import { Sandbox, type QueryServices } from "./sandbox.ts";
-import { TableNames } from "./tables.ts";
+import type { Opening } from "./opening.ts";
+import { answerOf, TIMEOUT_MS, type Lease, type QueryAnswer, type Run } from "./run.ts";
+import type { QueryServices } from "./sandbox.ts";
+import type { TableNames } from "./tables.ts";
 import { checkTypes, trustedTypeChecks } from "./types.ts";
 
 /** How a session is to be opened. */
@@ -29,6 +31,8 @@ export interface SessionOptions {
   readonly dataDirectory: string;
   /** How remote tables are read that cannot be attached. Default: they are unavailable. */
   readonly live?: LiveResolver;
+  /** How long attaching one remote database may take, in milliseconds. Default: 10 seconds. */
+  readonly attachTimeoutMs?: number;
 }
 
 /** What a caller may see. */
@@ -72,17 +76,13 @@ const CLOSE_GRACE_MS = 500;
 export class QuerySession implements AsyncDisposable {
   readonly #services: QueryServices;
   readonly #options: SessionOptions;
-  readonly #path: string;
-  #sandbox: Sandbox | null = null;
-  /** Whether the instance may answer nothing any more. */
-  #isBroken = false;
-  #last: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  readonly #instances: Instances;
 
   constructor(services: QueryServices, options: SessionOptions) {
     this.#services = services;
     this.#options = options;
-    this.#path = analyticsPath(options.dataDirectory);
+    const path = analyticsPath(options.dataDirectory);
+    this.#instances = new Instances(services, path, options.live ?? null, options.attachTimeoutMs);
   }
 
   /**
@@ -96,7 +96,7 @@ export class QuerySession implements AsyncDisposable {
   async runQuery(request: QueryRequest): Promise<QueryAnswer> {
     const failure = this.#failureFor(request, request.sql);
     const answer = () =>
-      answerOf(this.#services.host, { ...request, failure }, (signal) => this.#prepare(request, signal));
+      answerOf(this.#services.host, { ...request, failure }, (opening) => this.#prepare(request, opening));
     try {
       return await answer();
     } catch (error) {
@@ -108,23 +108,22 @@ export class QuerySession implements AsyncDisposable {
 
   /** The tables there are, by view name. @throws `analytics_unreadable` */
   async catalog(access: Access = {}): Promise<readonly CatalogEntry[]> {
-    return this.#exclusive(async () => {
-      const sandbox = await this.#withAnalytics();
-      return this.#names(sandbox, access)
-        .tables.map(toCatalogEntry)
-        .sort((a, b) => (a.name < b.name ? -1 : 1));
-    });
+    const { tables } = await this.#instances.names(access.granted ?? null);
+    return tables.map(toCatalogEntry).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** The columns of a table, named as in SQL. @throws `table_unknown`, and what `runQuery` throws */
   async describeTable(name: string, access: Access = {}): Promise<TableDescription> {
-    const { connection, release, secrets, showLive, tables } = await this.#lease(
-      (names) => [names.find(name)],
-      access,
-    );
+    using timer = withTimeout(`describing the table ${name}`, TIMEOUT_MS);
+    const { signal } = timer;
+    const leasing = this.#instances.lease((names) => [names.find(name)], access.granted ?? null, {
+      signal,
+      onWait: () => {},
+    });
+    const { connection, release, secrets, showLive, tables } = await leasing;
     try {
       const [table] = tables;
-      await showLive({ sql: null, schemaOnly: true, rowsMax: 0, signal: new AbortController().signal });
+      await showLive({ sql: null, schemaOnly: true, rowsMax: 0, signal });
       return await describeTableIn(
         connection,
         table!,
@@ -149,15 +148,16 @@ export class QuerySession implements AsyncDisposable {
         reason: `${rows} is not a whole number`,
       });
     }
-    const prepare = async (signal: AbortSignal) => {
-      const lease = await this.#lease((names) => [names.find(name)], options);
+    const prepare = async (opening: Opening) => {
+      const choose: Choice = (names) => [names.find(name)];
+      const lease = await this.#instances.lease(choose, options.granted ?? null, opening);
       const from = quotedTable(lease.tables[0]!);
       const sql =
         options.random === true
           ? `SELECT * FROM ${from} USING SAMPLE reservoir(${rows} ROWS)`
           : `SELECT * FROM ${from} LIMIT ${rows}`;
       return readyOrReleased(lease, async () => {
-        await lease.showLive({ sql, rowsMax: rows, signal });
+        await lease.showLive({ sql, rowsMax: rows, signal: opening.signal });
         return { ...lease, sql };
       });
     };
@@ -166,23 +166,18 @@ export class QuerySession implements AsyncDisposable {
 
   /** Stops what runs and closes. What DuckDB does not let be stopped is left to itself after half a second. */
   async close(): Promise<void> {
-    this.#closed = true;
-    const closing = async () => {
-      await this.#last.catch(() => {});
-      await this.#sandbox?.close();
-      this.#sandbox = null;
-    };
-    await atMost(closing(), CLOSE_GRACE_MS);
+    await this.#instances.close(CLOSE_GRACE_MS);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  async #prepare(request: QueryRequest, signal: AbortSignal): Promise<Run> {
+  async #prepare(request: QueryRequest, opening: Opening): Promise<Run> {
+    const { signal } = opening;
     const { sql } = request;
     const isTrusted = request.trusted === true;
-    const query = await this.#parse(async (connection) =>
+    const query = await this.#instances.parse(async (connection) =>
       isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql),
     );
     const { tables } = query;
@@ -192,12 +187,13 @@ export class QuerySession implements AsyncDisposable {
       return isTrusted ? names.resolveKnown(tables) : names.resolve(tables, sql);
     };
     const lease = await (tables.length === 0 && !isTrusted && !query.hasListings
-      ? this.#leaseBare()
-      : this.#lease(choose, request));
+      ? this.#instances.leaseBare()
+      : this.#instances.lease(choose, request.granted ?? null, opening));
     return readyOrReleased(lease, async () => {
-      const { hasListings, isExplained, pivots } = query;
+      const { isExplained, pivots } = query;
+      if (isExplained && pivots !== null) refuseLivePivot(lease);
       await lease.showLive({
-        sql: pivots === null && !hasListings && !isExplained ? query.sql : null,
+        sql: pivots === null && !isExplained ? query.sql : null,
         schemaOnly: isExplained,
         rowsMax: (request.limits?.rows ?? Infinity) + 1,
         signal,
@@ -251,99 +247,9 @@ export class QuerySession implements AsyncDisposable {
     };
     return (error, secrets = []) => {
       const seen = queryFailure(error, { ...scope, secrets, typed });
-      if (isFatal(error) || isFatal(seen)) this.#isBroken = true;
+      if (isFatal(error) || isFatal(seen)) this.#instances.renewNext();
       return seen;
     };
-  }
-
-  /** Parsing needs any instance, and none of what is in it. */
-  async #parse<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const sandbox = await this.#exclusive(() => this.#any());
-    const connection = await sandbox.connect();
-    try {
-      return await work(connection);
-    } finally {
-      await sandbox.release(connection);
-    }
-  }
-
-  /** A locked instance, for a query that reads no table. */
-  async #leaseBare(): Promise<Lease> {
-    return this.#exclusive(async () => {
-      const sandbox = await this.#any();
-      await sandbox.lock();
-      return leaseOf(sandbox, [], this.#names(sandbox, {}));
-    });
-  }
-
-  /** A locked instance that has what the chosen tables need. */
-  async #lease(choose: (names: TableNames) => readonly AnalyticsTable[], access: Access): Promise<Lease> {
-    return this.#exclusive(async () => {
-      let sandbox = await this.#withAnalytics();
-      const names = this.#names(sandbox, access);
-      const tables = choose(names);
-      if (sandbox.locked && !sandbox.serves(tables)) {
-        const before = sandbox.openedIds();
-        await this.#renew();
-        sandbox = await this.#withAnalytics();
-        await sandbox.reopen(before);
-      }
-      await sandbox.openTables(tables);
-      await sandbox.lock();
-      return leaseOf(sandbox, tables, names);
-    });
-  }
-
-  #names(sandbox: Sandbox, { granted = null }: Access): TableNames {
-    return new TableNames(sandbox.state?.tables ?? [], granted);
-  }
-
-  /** The instance that shows the published generation; without one, an instance with no tables. */
-  async #withAnalytics(): Promise<Sandbox> {
-    const fingerprint = await fingerprintOf(this.#services.host, this.#path);
-    const current = await this.#any();
-    if (current.fingerprint === fingerprint) return current;
-    const sandbox = current.locked || current.fingerprint !== null ? await this.#renew() : current;
-    if (fingerprint === null) return sandbox;
-    try {
-      await sandbox.attachAnalytics(this.#path, fingerprint);
-      return sandbox;
-    } catch (error) {
-      await this.#renew();
-      throw error;
-    }
-  }
-
-  async #any(): Promise<Sandbox> {
-    if (this.#isBroken) {
-      this.#isBroken = false;
-      await this.#discard();
-    }
-    return (this.#sandbox ??= await Sandbox.open(this.#services, this.#options.live ?? null));
-  }
-
-  /** A fresh instance; the one before closes with its last query. */
-  async #renew(): Promise<Sandbox> {
-    await this.#discard();
-    return this.#any();
-  }
-
-  async #discard(): Promise<void> {
-    const before = this.#sandbox;
-    this.#sandbox = null;
-    await before?.retire();
-  }
-
-  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const before = this.#last;
-    const mine = (async () => {
-      await before.catch(() => {});
-      if (this.#closed)
-        throw new AgnesError("aborted", { what: "the query: the session was closed, and it" });
-      return work();
-    })();
-    this.#last = mine;
-    return mine;
   }
 }
 
@@ -359,8 +265,15 @@ async function trustedQuery(connection: Connection, sql: string): Promise<Guarde
   };
 }
 
-/** Changes when the file is replaced; null when there is none. */
-async function fingerprintOf({ files }: Host, path: string): Promise<string | null> {
-  const stat = await files.stat(path);
-  return stat === null ? null : `${stat.sizeBytes} ${stat.modifiedAtMs}`;
+/**
+ * The columns of a PIVOT without values are values of its rows, and EXPLAIN reads no row of another system.
+ * @throws `sql_not_allowed`
+ */
+function refuseLivePivot({ remotes }: Lease): void {
+  const live = remotes().find(({ way }) => way === "live");
+  if (live === undefined) return;
+  throw new AgnesError("sql_not_allowed", {
+    reason: `EXPLAIN does not read the live table ${live.id}, whose values are the columns of its PIVOT`,
+    advice: "List the values: PIVOT table ON column IN ('a', 'b').",
+  });
 }

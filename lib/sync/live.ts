@@ -30,6 +30,7 @@ import {
 import { discoverTables, type SourceHandle } from "../plugins/mod.ts";
 import type { LiveRequest, LiveResolver, LiveTable } from "../query/mod.ts";
 import { sourceTableOf, type TableRegistry } from "../tables/mod.ts";
+import { describeUnlisted } from "./live-columns.ts";
 import { openSource, type SyncServices } from "./source.ts";
 
 /** Reads remote tables through the connectors of their sources, for queries. */
@@ -58,7 +59,10 @@ export function openLiveTables(
       const record = await (await tables()).get(`${source}.${name}`);
       if (record === null || !Object.hasOwn(services.workspace.config.sources, source)) return null;
       const { handle, discovered } = await open(source);
-      const info = sourceTableOf(record, discovered);
+      const info =
+        discovered === null
+          ? await describeUnlisted(services, handle.connector, record, closed.signal)
+          : sourceTableOf(record, discovered);
       if (info?.problem !== undefined) throw info.problem;
       return info === undefined ? null : liveTableOf(services, handle, info);
     },
@@ -76,7 +80,8 @@ export function openLiveTables(
 
 interface OpenedSource {
   readonly handle: SourceHandle;
-  readonly discovered: readonly TableInfo[];
+  /** Null when its plugin cannot list its tables. */
+  readonly discovered: readonly TableInfo[] | null;
 }
 
 /** How long connectors may take to let go of what they hold. */
@@ -90,7 +95,7 @@ async function openWithTables(
   const handle = await openSource(services, source, signal);
   try {
     const discovered =
-      handle.connector.discover === undefined ? [] : await discoverTables(handle, { signal });
+      handle.connector.discover === undefined ? null : await discoverTables(handle, { signal });
     return { handle, discovered };
   } catch (error) {
     await handle.close();

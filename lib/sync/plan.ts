@@ -35,7 +35,7 @@ export function planSource(
 }
 
 /** A table as its registration describes it. */
-function registeredTable(record: TableRecord): TableInfo {
+export function registeredTable(record: TableRecord): TableInfo {
   const { name, source_table: sourceTable, primary_key: primaryKey, incremental_column: cursor } = record;
   return table(sourceTable ?? name, {}, { primaryKey, ...(cursor === null ? {} : { cursor }) });
 }

@@ -1,7 +1,11 @@
-import { eachOf, isAgnesError, throwIfAborted } from "../base/mod.ts";
-import { rebuildAnalytics, type ConfiguredSource, type RebuildReport } from "../analytics/mod.ts";
+import { atMost, eachOf, isAgnesError, throwIfAborted, withTimeout } from "../base/mod.ts";
+import {
+  rebuildAnalytics,
+  type ConfiguredSource,
+  type DeclaredRemote,
+  type RebuildReport,
+} from "../analytics/mod.ts";
 import type { ExtractProgress } from "../extract/mod.ts";
-import type { RemoteAttachInfo } from "../kit/mod.ts";
 import { isDue, parseSchedule, type TableRegistry } from "../tables/mod.ts";
 import { Rebuilds } from "./rebuilds.ts";
 import { registrationOrder, type RegistrationTurn } from "./registration-order.ts";
@@ -118,20 +122,27 @@ async function dueTables(
 /** Makes `analytics.duckdb` show what is published now; the registry decides who owns which name. */
 export async function rebuild(
   services: SyncServices,
-  options: { readonly installExtensions?: boolean; readonly signal?: AbortSignal | undefined } = {},
+  options: {
+    readonly installExtensions?: boolean;
+    /** How long a plugin may take to connect and say how its source is attached. Default 10 seconds. */
+    readonly askTimeoutMs?: number;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<RebuildReport> {
-  const { signal, installExtensions = false } = options;
+  const { signal, askTimeoutMs = ASK_TIMEOUT_MS, installExtensions = false } = options;
   const records = await services.tables.list();
   return rebuildAnalytics(services, {
     dataDirectory: services.workspace.dataDirectory,
     owners: records.map(({ source, name, view_name }) => ({ source, name, viewName: view_name })),
-    declaredRemote: (source) => declaredRemote(services, source, signal),
+    declaredRemote: (source) => declaredRemote(services, source, askTimeoutMs, signal),
     extensions: extensionsOf(services),
     configured: (source) => configuredSource(services, source),
     installExtensions,
     ...(signal === undefined ? {} : { signal }),
   });
 }
+
+const ASK_TIMEOUT_MS = 10_000;
 
 /** What decides how a source is attached. */
 function configuredSource({ plugins, workspace }: SyncServices, source: string): ConfiguredSource | null {
@@ -142,20 +153,26 @@ function configuredSource({ plugins, workspace }: SyncServices, source: string):
   return { plugin, settings: JSON.stringify([plugin, version, options, secrets]) };
 }
 
-/** How the plugin of a source says it is attached; null when there is no such source or it cannot be asked. */
+/** How the plugin of a source says it is attached; null when there is no such source. */
 async function declaredRemote(
   services: SyncServices,
   source: string,
+  timeoutMs: number,
   signal: AbortSignal | undefined,
-): Promise<RemoteAttachInfo | null> {
+): Promise<DeclaredRemote> {
   if (!Object.hasOwn(services.workspace.config.sources, source)) return null;
+  using timer = withTimeout(`asking source ${source} how it is attached`, timeoutMs, signal);
   try {
-    await using handle = await openSource(services, source, signal);
-    return handle.connector.remote?.() ?? null;
+    const handle = await openSource(services, source, timer.signal);
+    try {
+      return handle.connector.remote?.() ?? null;
+    } finally {
+      await atMost(handle.close(), timeoutMs);
+    }
   } catch (error) {
     if (signal?.aborted === true || !isAgnesError(error)) throw error;
     services.log.warn("the source could not say how it is attached", { source, error });
-    return null;
+    return { problem: error.message };
   }
 }
 

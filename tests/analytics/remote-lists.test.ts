@@ -52,7 +52,10 @@ async function statementsOf(
     if (!sql.startsWith("LOAD") || missing === undefined) return;
     throw new AgnesError("duckdb_failed", { operation: sql, kind: "IO Error", reason: missing });
   };
-  await attachRemote({ run }, env, "crm", remote, { install: options.install ?? false });
+  await attachRemote({ run }, env, "crm", remote, {
+    install: options.install ?? false,
+    signal: new AbortController().signal,
+  });
   return statements;
 }
 

@@ -98,6 +98,40 @@ test.each([
   ["LEFT JOIN", "SELECT count(b.amount) FROM a LEFT JOIN b ON a.id = b.id", 11],
   ["IN", "SELECT count(*) FROM b WHERE id IN (SELECT id FROM a WHERE kind = 0)", 4],
   ["semi join", "SELECT count(*) FROM b SEMI JOIN a USING (id)", 11],
+  ["CTE", "WITH w AS (SELECT id FROM a WHERE kind = 1) SELECT count(*) FROM w JOIN b ON b.id = w.id", 4],
+  ["CTE of all columns", "WITH w AS (FROM a WHERE kind = 1) SELECT count(*) FROM w JOIN b USING (id)", 4],
+  [
+    "CTE of a CTE",
+    "WITH w AS (FROM a), x AS (SELECT w.id AS k FROM w) SELECT 1 FROM x, b WHERE k = b.id AND x.k = b.id",
+    11,
+  ],
+  [
+    "CTE that groups",
+    "WITH w AS (SELECT id, count(*) AS n FROM a GROUP BY id) SELECT n FROM b JOIN w ON w.id = b.id",
+    11,
+  ],
+  ["derived table", "SELECT count(*) FROM (SELECT kind AS id FROM a) x JOIN b ON x.id = b.id", 3],
+  [
+    "derived table in IN",
+    "SELECT count(*) FROM b WHERE id IN (SELECT x.id FROM (SELECT id, kind FROM a WHERE kind = 2) x)",
+    4,
+  ],
+  [
+    "join in IN",
+    "SELECT count(*) FROM b WHERE id IN (SELECT a.id FROM a JOIN c ON a.kind = c.id WHERE a.kind = 1)",
+    4,
+  ],
+  [
+    "CTE in IN",
+    "WITH w AS (SELECT id FROM a WHERE kind = 0) SELECT count(*) FROM b WHERE id IN (SELECT id FROM w)",
+    4,
+  ],
+  ["EXISTS", "SELECT count(*) FROM b WHERE EXISTS (SELECT 1 FROM a WHERE a.id = b.id AND kind = 1)", 4],
+  [
+    "EXISTS over a join",
+    "SELECT count(*) FROM b WHERE EXISTS (FROM a JOIN c ON a.kind = c.id WHERE b.id = a.id)",
+    11,
+  ],
 ])("a live table gets the keys of a %s", async (_name, sql, values) => {
   const { asks } = await asked(sql);
   expect(asks.map(({ options }) => options!.filter!.map((one) => one.values.length))).toEqual([[values]]);
@@ -105,6 +139,25 @@ test.each([
 
 test.each([
   ["the preserved side of an outer join", "SELECT count(*) FROM b LEFT JOIN a ON a.id = b.id"],
+  ["NOT EXISTS", "SELECT count(*) FROM b WHERE NOT EXISTS (SELECT 1 FROM a WHERE a.id = b.id)"],
+  ["EXISTS of an aggregate", "SELECT count(*) FROM b WHERE EXISTS (SELECT max(id) FROM a WHERE a.id = b.id)"],
+  [
+    "EXISTS whose table hides it",
+    "SELECT count(*) FROM b WHERE EXISTS (SELECT 1 FROM a AS b WHERE b.id = b.kind)",
+  ],
+  [
+    "a computed column",
+    "WITH w AS (SELECT id + 1 AS id FROM a) SELECT count(*) FROM w JOIN b ON b.id = w.id",
+  ],
+  [
+    "a union",
+    "WITH w AS (SELECT id FROM a UNION SELECT id FROM c) SELECT count(*) FROM w JOIN b ON b.id = w.id",
+  ],
+  [
+    "a CTE with names of its own",
+    "WITH w(id, k) AS (SELECT kind, id FROM a) SELECT count(*) FROM w JOIN b ON b.id = w.id",
+  ],
+  ["the preserved side of a CTE", "WITH w AS (FROM a) SELECT count(*) FROM b LEFT JOIN w ON w.id = b.id"],
   ["NOT IN", "SELECT count(*) FROM b WHERE id NOT IN (SELECT id FROM a)"],
   ["an anti join", "SELECT count(*) FROM b ANTI JOIN a USING (id)"],
   ["another type", "SELECT count(*) FROM b JOIN a ON b.customer = a.id::VARCHAR"],
@@ -187,6 +240,80 @@ test("a source that answers SQL is given the limit when it counts the rows that 
   // Where case does not count it would find other rows as well, and stop at them.
   const texts = await asked("SELECT id FROM b WHERE customer = 'ann' LIMIT 2", ["b"], "query");
   expect(texts.asks[0]!.sql).toEndWith(`WHERE "customer" IN ('ann')`);
+});
+
+const NOTHING = { columns: [], conditions: [], keys: [], limit: 0, rows: 0 };
+
+test.each([
+  "DESCRIBE b",
+  "SHOW b",
+  "DESCRIBE s.b",
+  "DESCRIBE SELECT a.id, b.* FROM a JOIN b USING (id) WHERE b.amount > 2",
+  "SELECT x.column_name FROM (DESCRIBE b) x JOIN (DESCRIBE b) y USING (column_name)",
+  "SELECT count(*) FROM (DESCRIBE b), (SHOW TABLES)",
+  "EXPLAIN SELECT * FROM b",
+  "EXPLAIN SELECT * FROM a JOIN b USING (id) WHERE b.amount > 2",
+  "EXPLAIN DESCRIBE b",
+  "EXPLAIN SUMMARIZE b",
+  "EXPLAIN PIVOT b ON ok IN (true, false) USING sum(amount)",
+])("%s asks the connector of a live table for nothing", async (sql) => {
+  for (const by of ["read", "query"] as const) {
+    const { asks, pushed } = await asked(sql, ["b"], by);
+    expect(asks).toEqual([]);
+    expect(pushed).toEqual([NOTHING]);
+  }
+});
+
+test("DESCRIBE shows all columns of a live table, also beside a query of some rows of it", async () => {
+  const { agnes, asks } = await shopOf(["b"], "read");
+  asks.length = 0;
+  const described = await agnes.rows("DESCRIBE b");
+  expect(described.map((row) => [row["column_name"], row["column_type"]])).toEqual([
+    ["id", "BIGINT"],
+    ["customer", "VARCHAR"],
+    ["amount", "BIGINT"],
+    ["day", "DATE"],
+    ["seen", "TIMESTAMP"],
+    ["ok", "BOOLEAN"],
+  ]);
+  expect(asks).toEqual([]);
+  const sql = "SELECT count(*) AS n, count(DISTINCT b.amount) AS m FROM b, (DESCRIBE b) AS d WHERE b.id = 3";
+  expect(await agnes.rows(sql)).toEqual([{ n: 18, m: 2 }]);
+  expect(asks.map(({ options }) => options!.filter)).toEqual([
+    [{ column: "id", operator: "eq", values: [3n] }],
+  ]);
+});
+
+test("Agnes.describe() asks the connector of a live table for no rows", async () => {
+  const { agnes, asks } = await shopOf(["b"], "read");
+  asks.length = 0;
+  expect((await agnes.describe("b")).schema).toHaveLength(6);
+  expect(asks).toEqual([]);
+});
+
+test("SUMMARIZE reads a live table once", async () => {
+  const { asks } = await asked("SUMMARIZE b");
+  expect(asks).toHaveLength(1);
+});
+
+test("EXPLAIN refuses a PIVOT of a live table whose columns only its rows tell", async () => {
+  const { agnes, asks } = await shopOf(["b"], "read");
+  asks.length = 0;
+  for (const sql of ["EXPLAIN PIVOT b ON ok", "EXPLAIN PIVOT (SELECT ok FROM b JOIN a USING (id)) ON ok"]) {
+    const failure = await run(agnes, sql).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: "sql_not_allowed",
+      message: expect.stringContaining("s.b"),
+    });
+  }
+  expect(asks).toEqual([]);
+});
+
+test("a live table beside a list of tables is asked for the rows that the query wants", async () => {
+  const { asks } = await asked("SELECT b.id FROM b, (SHOW TABLES) AS t WHERE b.id = 3 AND t.name = 'b'");
+  expect(asks.map(({ options }) => options!.filter)).toEqual([
+    [{ column: "id", operator: "eq", values: [3n] }],
+  ]);
 });
 
 test("more than 10,000 keys are not passed on", async () => {

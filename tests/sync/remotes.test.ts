@@ -1,12 +1,14 @@
 import { expect, test } from "bun:test";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { createAgnes } from "agnes";
 import { definePlugin, int64, table, type RemoteAttachInfo } from "agnes/kit";
-import { createLog, type LogEntry } from "../../lib/base/mod.ts";
+import { createHost, createLog, silentLog, type LogEntry } from "../../lib/base/mod.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import * as v from "valibot";
 
+import { rebuild } from "../../lib/sync/sync.ts";
 import { temporaryFolder } from "./workspace.ts";
 
 const rows = table("rows", { id: int64() });
@@ -73,4 +75,44 @@ test("remoteTables() gives the way of each remote table, with the reason where i
     { id: 7 },
   ]);
   expect(entries.filter(({ level }) => level === "warn" || level === "error")).toEqual([]);
+});
+
+test("a rebuild waits a limited time for a plugin that does not connect, and says so of its tables", async () => {
+  using folder = temporaryFolder();
+  const url = join(folder.path, "other.duckdb");
+  {
+    await using database = await openDatabase({ path: url });
+    await using connection = await database.connect();
+    await connection.run("CREATE TABLE rows AS SELECT 7::BIGINT AS id");
+  }
+  let hangs = false;
+  const plugin = definePlugin({
+    ...shape,
+    name: "slow",
+    capabilities: ["discover", "remote"],
+    connect: async () => {
+      if (hangs) await new Promise(() => {});
+      return {
+        discover: async () => [rows],
+        remote: () => ({ alias: "slow", extension: "duckdb", url, tokenEnv: "" }),
+      };
+    },
+  });
+  const config = { version: 1, sources: { slow: { plugin: "slow" } } } as const;
+  await using agnes = await createAgnes({ workspace: folder.path, plugins: [plugin], config });
+  const tables = await agnes.tables();
+  await tables.register({ source: "slow", source_table: "rows", query_mode: "remote" });
+  expect((await agnes.sync()).status).toBe("complete");
+  await rm(join(folder.path, "data/analytics"), { recursive: true });
+  hangs = true;
+  const { plugins, workspace } = agnes;
+  const services = { host: createHost(), log: silentLog, plugins, workspace, tables, limits: {} };
+  const { remotes } = await rebuild(services, { askTimeoutMs: 100 });
+  expect(remotes).toEqual([
+    {
+      id: "slow.rows",
+      way: "live",
+      reason: "asking source slow how it is attached did not finish within 100 ms",
+    },
+  ]);
 });

@@ -9,10 +9,8 @@ import {
   throwIfAborted,
   type Host,
 } from "../../base/mod.ts";
-import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import {
-  databaseNames,
   type AnalyticsSource,
   type AnalyticsState,
   type AnalyticsTable,
@@ -20,19 +18,13 @@ import {
   type RemoteDatabase,
 } from "../model.ts";
 import { extractsPath } from "../paths.ts";
-import { attachFailure, attachRemote } from "../remote/attach.ts";
+import { attachFailure, tryRemote } from "../remote/attach.ts";
 import { ownFirst, planAttach } from "../remote/plan.ts";
 import { isAnyHost, refusalOf } from "../remote/refusal.ts";
 import type { AnalyticsServices, RebuildRequest } from "../request.ts";
 import { bounded } from "./bounded.ts";
 import { EXTRACT_FILE } from "./folder.ts";
 import { scanExtract } from "./scan-extract.ts";
-
-/** What scanning uses. */
-export interface ScanTools {
-  /** A database that may reach others, for attaching remote databases alone. */
-  readonly remotes: () => Promise<Connection>;
-}
 
 /** One folder of `extracts/`. */
 export type SourceScan =
@@ -61,7 +53,6 @@ export type SourceScan =
 export async function scanSources(
   services: AnalyticsServices,
   request: RebuildRequest,
-  tools: ScanTools,
   previous: AnalyticsState | null,
 ): Promise<readonly SourceScan[]> {
   const { files } = services.host;
@@ -99,7 +90,7 @@ export async function scanSources(
     ) {
       scans.push({ kind: "kept", source, previous: before });
     } else {
-      scans.push(await scanOne(services, request, tools, { root, source, directory, fingerprint, before }));
+      scans.push(await scanOne(services, request, { root, source, directory, fingerprint, before }));
     }
   }
   return scans;
@@ -122,7 +113,6 @@ interface Scanned {
 async function scanOne(
   services: AnalyticsServices,
   request: RebuildRequest,
-  { remotes: openRemotes }: ScanTools,
   { root, source, directory, fingerprint, before }: Scanned,
 ): Promise<SourceScan> {
   try {
@@ -135,7 +125,7 @@ async function scanOne(
     );
     const remotes: RemoteDatabase[] = [];
     for (const remote of scan.remotes) {
-      remotes.push(await placeRemote(services, request, await openRemotes(), source, remote));
+      remotes.push(await placeRemote(services, request, source, remote));
     }
     return {
       kind: "scanned",
@@ -169,12 +159,13 @@ async function scanOne(
 async function placeRemote(
   services: AnalyticsServices,
   request: RebuildRequest,
-  connection: Connection,
   source: string,
   remote: RemoteAttachInfo,
 ): Promise<RemoteDatabase> {
   const { env } = services.host;
-  const declared = (await request.declaredRemote?.(source)) ?? null;
+  const said = (await request.declaredRemote?.(source)) ?? null;
+  const problem = said !== null && "problem" in said ? said.problem : null;
+  const declared = said === null || "problem" in said ? null : said;
   const same =
     declared !== null &&
     declared.extension === remote.extension &&
@@ -193,25 +184,22 @@ async function placeRemote(
   if (refusal !== null) {
     const moved =
       declared !== null && !same ? `; run \`agnes sync ${source}\`, its plugin declares another` : "";
-    return { ...asked, refusal: `${refusal}${moved}` };
+    return { ...asked, refusal: problem ?? `${refusal}${moved}` };
   }
-  return { ...asked, refusal: await tryAttach(services, request, connection, source, asked) };
+  return { ...asked, refusal: await tryAttach(services, request, source, asked) };
 }
 
 async function tryAttach(
   services: AnalyticsServices,
-  request: RebuildRequest,
-  connection: Connection,
+  { extensions = [], installExtensions: install = false, attachTimeoutMs: timeoutMs, signal }: RebuildRequest,
   source: string,
   remote: Omit<RemoteDatabase, "refusal">,
 ): Promise<string | null> {
   try {
-    await attachRemote(connection, services.host.env, source, remote, {
-      install: request.installExtensions === true,
-    });
-    await connection.run(`DETACH ${quoteIdentifier(databaseNames.remote(source, remote.alias))}`);
+    await tryRemote(services, { source, remote, extensions, install, timeoutMs, signal }, async () => {});
     return null;
   } catch (error) {
+    throwIfAborted(signal, "the rebuild of analytics");
     return attachFailure(services.host.env, remote, error);
   }
 }

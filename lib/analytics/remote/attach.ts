@@ -1,7 +1,15 @@
 import { isAgnesError, messageOf, redact, type Host } from "../../base/mod.ts";
-import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import {
+  openDatabase,
+  quoteIdentifier,
+  quoteLiteral,
+  type Connection,
+  type DuckDBLimits,
+  type StatementOptions,
+} from "../../duckdb/mod.ts";
 import { databaseNames } from "../model.ts";
-import { variablesOf, type PlannedValue } from "./plan.ts";
+import { ATTACH_TIMEOUT_MS, attachWithin } from "./attach-within.ts";
+import { attachSettings, variablesOf, type NamedExtension, type PlannedValue } from "./plan.ts";
 import type { RemoteRequest } from "./refusal.ts";
 
 /**
@@ -15,11 +23,12 @@ export async function attachRemote(
   env: Host["env"],
   source: string,
   remote: RemoteRequest,
-  options: { readonly install: boolean },
+  { install, signal }: { readonly install: boolean; readonly signal: AbortSignal },
 ): Promise<void> {
+  const waiting = { signal, mayWait: true };
   const { extension, plan, url } = remote;
   const name = quoteIdentifier(databaseNames.remote(source, remote.alias));
-  if (extension !== "duckdb") await loadExtension(connection, remote, options.install);
+  if (extension !== "duckdb") await loadExtension(connection, remote, { install, waiting });
   const settings = [`TYPE ${quoteIdentifier(plan.type)}`];
   if (plan.readOnly) settings.push("READ_ONLY");
   settings.push(...valuesSql(env, plan.options));
@@ -30,7 +39,7 @@ export async function attachRemote(
     await connection.run(`CREATE OR REPLACE TEMPORARY SECRET ${name} (${parts.join(", ")})`);
     if (option !== null) settings.push(`${option} ${name}`);
   }
-  await connection.run(`ATTACH ${quoteLiteral(url)} AS ${name} (${settings.join(", ")})`);
+  await connection.run(`ATTACH ${quoteLiteral(url)} AS ${name} (${settings.join(", ")})`, waiting);
 }
 
 function valuesSql(env: Host["env"], values: Readonly<Record<string, PlannedValue>>): readonly string[] {
@@ -45,7 +54,7 @@ function valueSql(env: Host["env"], value: PlannedValue): string {
 async function loadExtension(
   connection: Pick<Connection, "run">,
   { extension, plan }: RemoteRequest,
-  install: boolean,
+  { install, waiting }: { readonly install: boolean; readonly waiting: StatementOptions },
 ): Promise<void> {
   const name = quoteIdentifier(extension);
   try {
@@ -54,9 +63,47 @@ async function loadExtension(
     if (!install) throw error;
     // One that is there and cannot be loaded is damaged, or of another DuckDB.
     const force = isMissing(error) ? "" : "FORCE ";
-    await connection.run(`${force}INSTALL ${name} FROM ${plan.repository}`);
+    await connection.run(`${force}INSTALL ${name} FROM ${plan.repository}`, waiting);
     await connection.run(`LOAD ${name}`);
   }
+}
+
+/**
+ * Attaches a database in a DuckDB instance of its own, looks at it, and lets go of both, in bounded time.
+ *
+ * @throws `timed_out`, `aborted`, `duckdb_failed`
+ */
+export async function tryRemote<T>(
+  services: { readonly host: Pick<Host, "env">; readonly limits: DuckDBLimits },
+  { source, remote, extensions, install, timeoutMs, signal }: RemoteTrial,
+  look: (connection: Connection, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  // A download is slower than a connection.
+  const bounds = {
+    timeoutMs: timeoutMs ?? (install ? INSTALL_TIMEOUT_MS : ATTACH_TIMEOUT_MS),
+    signal,
+  };
+  return attachWithin(`attaching the database of source ${source}`, bounds, async (stop) => {
+    await using database = await openDatabase({
+      limits: services.limits,
+      settings: attachSettings(extensions),
+    });
+    await using connection = await database.connect();
+    await attachRemote(connection, services.host.env, source, remote, { install, signal: stop });
+    return await look(connection, stop);
+  });
+}
+
+const INSTALL_TIMEOUT_MS = 300_000;
+
+/** What is to be attached, to see whether it can be. */
+interface RemoteTrial {
+  readonly source: string;
+  readonly remote: RemoteRequest;
+  readonly extensions: readonly NamedExtension[];
+  readonly install: boolean;
+  readonly timeoutMs?: number | undefined;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Why attaching failed, in one line and without a secret, whatever the extension says. */

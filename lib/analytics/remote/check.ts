@@ -1,4 +1,4 @@
-import { isAgnesError, throwIfAborted, type Host, type Log } from "../../base/mod.ts";
+import { throwIfAborted, type Host, type Log } from "../../base/mod.ts";
 import {
   openDatabase,
   quoteIdentifier,
@@ -9,8 +9,8 @@ import {
 import { databaseNames, tableId, type AnalyticsTable, type RemoteDatabase } from "../model.ts";
 import { analyticsPath } from "../paths.ts";
 import { readAnalyticsState } from "../state.ts";
-import { attachFailure, attachRemote } from "./attach.ts";
-import { attachSettings, type NamedExtension } from "./plan.ts";
+import { attachFailure, tryRemote } from "./attach.ts";
+import type { NamedExtension } from "./plan.ts";
 import { refusalOf } from "./refusal.ts";
 
 /** Whether one remote table can be attached now. */
@@ -44,10 +44,7 @@ export async function checkRemotes(
   const { host } = services;
   const path = analyticsPath(request.dataDirectory);
   if ((await host.files.stat(path)) === null) return [];
-  await using database = await openDatabase({
-    limits: services.limits,
-    settings: attachSettings(request.extensions),
-  });
+  await using database = await openDatabase({ limits: services.limits });
   await using connection = await database.connect();
   await connection.run(
     `ATTACH ${quoteLiteral(path)} AS ${quoteIdentifier(databaseNames.analytics)} (READ_ONLY)`,
@@ -60,19 +57,19 @@ export async function checkRemotes(
       throwIfAborted(request.signal, "the check of remote tables");
       const own = tables.filter(({ remote }) => (remote?.alias ?? "") === alias);
       const found = remotes.find((remote) => remote.alias === alias);
-      checks.push(...(await checkDatabase(connection, host.env, own, found, request)));
+      checks.push(...(await checkDatabase(services, own, found, request)));
     }
   }
   return checks.sort((a, b) => (tableId(a) < tableId(b) ? -1 : 1));
 }
 
 async function checkDatabase(
-  connection: Connection,
-  env: Host["env"],
+  services: { readonly host: Host; readonly limits: DuckDBLimits },
   tables: readonly AnalyticsTable[],
   remote: RemoteDatabase | undefined,
-  { installExtensions: install, signal }: RemoteCheckRequest,
+  { extensions, installExtensions: install, signal }: RemoteCheckRequest,
 ): Promise<readonly RemoteCheck[]> {
+  const { env } = services.host;
   const all = (reason: string | null) =>
     tables.map(({ source, name }) => ({ source, name, extension: remote?.extension ?? null, reason }));
   if (remote === undefined) {
@@ -83,19 +80,18 @@ async function checkDatabase(
   const refusal = refusalOf(env, remote);
   if (refusal !== null) return all(remote.refusal ?? refusal);
   try {
-    await attachRemote(connection, env, source, remote, { install });
+    const trial = { source, remote, extensions, install, signal };
+    return await tryRemote(services, trial, async (connection, stop) => {
+      const checks: RemoteCheck[] = [];
+      for (const { name, definition } of tables) {
+        const reason = await missingReason(connection, definition, { env, remote, signal: stop });
+        checks.push({ source, name, extension: remote.extension, reason });
+      }
+      return checks;
+    });
   } catch (error) {
+    throwIfAborted(signal, "the check of remote tables");
     return all(attachFailure(env, remote, error));
-  }
-  try {
-    const checks: RemoteCheck[] = [];
-    for (const { name, definition } of tables) {
-      const reason = await missingReason(connection, definition, { env, remote, signal });
-      checks.push({ source, name, extension: remote.extension, reason });
-    }
-    return checks;
-  } finally {
-    await connection.run(`DETACH ${quoteIdentifier(databaseNames.remote(source, remote.alias))}`);
   }
 }
 
@@ -106,15 +102,15 @@ async function missingReason(
   context: {
     readonly env: Host["env"];
     readonly remote: RemoteDatabase;
-    readonly signal: AbortSignal | undefined;
+    readonly signal: AbortSignal;
   },
 ): Promise<string | null> {
   const { env, remote, signal } = context;
   try {
-    await connection.describe(definition, signal === undefined ? {} : { signal });
+    await connection.describe(definition, { signal, mayWait: true });
     return null;
   } catch (error) {
-    if (isAgnesError(error, "aborted")) throw error;
+    throwIfAborted(signal, "the check of remote tables");
     return attachFailure(env, remote, error);
   }
 }

@@ -3,13 +3,14 @@ import { dirname } from "node:path";
 import type { Schema } from "apache-arrow";
 
 import { AgnesError } from "../../base/mod.ts";
-import { describeQuery, inspectFiles, quoteIdentifier, spoolBytes } from "../../duckdb/mod.ts";
+import { describeQuery, quoteIdentifier } from "../../duckdb/mod.ts";
 import { isDeletions, isFileChunk, isRows, toSchema, utf8 } from "../../kit/mod.ts";
 import type { arrow, FileChunk, Row } from "../../kit/mod.ts";
 import { checkPlan, type TablePlan } from "../plan.ts";
 import type { TableContext } from "../services.ts";
 import { stagingPath } from "../write/staged.ts";
 import { inferColumns } from "./infer-columns.ts";
+import { inspectChunk } from "./inspect-chunk.ts";
 import type { Tap } from "./tap.ts";
 
 /** How many row objects are looked at to find their columns. */
@@ -65,25 +66,11 @@ async function describeFile(
   context: TableContext,
   chunk: FileChunk,
 ): Promise<{ readonly chunk: FileChunk; readonly found: Schema }> {
-  const { services, signal, database } = context;
   // It lies with the parts that are being written, and is swept with them.
-  const spooled = await spoolBytes(services.host, chunk, dirname(stagingPath(context)), signal);
-  await using connection = await database.connect();
-  const { data, format, csv, types, compression, reading, constants } = spooled.chunk;
-  const file = {
-    path: data,
-    ...(compression === undefined ? {} : { compression }),
-    ...(constants === undefined ? {} : { constants }),
-  };
-  const { schema } = await inspectFiles(connection, [file], {
-    format,
-    ...(csv === undefined ? {} : { csv }),
-    ...(types === undefined ? {} : { types }),
-    ...(reading === undefined ? {} : { known: reading }),
-    look: "whole",
-    signal,
-  });
-  return { chunk: spooled.chunk, found: schema };
+  const directory = dirname(stagingPath(context));
+  const { services, signal } = context;
+  await using connection = await context.database.connect();
+  return await inspectChunk(services.host, chunk, { connection, directory, signal });
 }
 
 async function schemaOfRows(context: TableContext, rows: readonly Row[]): Promise<Schema> {

@@ -1,12 +1,14 @@
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { filterToSql, type Filter, type FilterValue } from "../../kit/mod.ts";
 import { classOf, filtersOf, VALUES_MAX, type ColumnFinder } from "./conditions.ts";
+import { isNamed, originIn, originOf, originOfUsing, type Origin, type Tracing } from "./trace.ts";
 import { conditionsOn, drops, finderOf, isPlain, type ColumnsOf, type TypedColumn } from "./scope.ts";
 import {
   columnNamesOf,
+  conjunctsOf,
   fold,
   isNode,
-  referencesOf,
+  relationsOf,
   textOf,
   type Node,
   type Reference,
@@ -24,7 +26,8 @@ export interface KeySource {
 }
 
 /** What the values of a table's columns are limited to, by joins and by `IN (SELECT …)`. */
-export function keySourcesOf(reference: Reference, columnsOf: ColumnsOf): readonly KeySource[] {
+export function keySourcesOf(reference: Reference, tracing: Tracing): readonly KeySource[] {
+  const { columnsOf } = tracing;
   const scoped = conditionsOn(reference);
   const sources: KeySource[] = [];
   for (const { conjunct, visible } of scoped) {
@@ -37,36 +40,87 @@ export function keySourcesOf(reference: Reference, columnsOf: ColumnsOf): readon
         for (const from of visible) {
           if (from === reference.relation) continue;
           const key = columnOf(other, finderOf(from, visible, columnsOf));
-          if (key !== null) sources.push({ column, from, key, reference: { ...reference, relation: from } });
+          const inner = originIn(from, columnNamesOf(other), tracing);
+          if (key !== null)
+            sources.push(sourceOf(column, { key, reference: { ...reference, relation: from } }));
+          else if (inner !== null) sources.push(sourceOf(column, inner));
         }
       }
     } else if (conjunct["class"] === "SUBQUERY") {
-      sources.push(...subquerySource(conjunct, find, columnsOf));
+      sources.push(
+        ...subquerySource(conjunct, find, tracing),
+        ...existsSources(conjunct, reference, tracing),
+      );
     }
   }
-  sources.push(...usingSources(reference, columnsOf));
+  sources.push(...usingSources(reference, tracing));
   return sources.filter(
     ({ column, key }) => classOf(column.type) !== null && classOf(column.type) === classOf(key.type),
   );
 }
 
-/** `column IN (SELECT key FROM table …)`. */
-function subquerySource(conjunct: Node, find: ColumnFinder, columnsOf: ColumnsOf): readonly KeySource[] {
+function sourceOf(column: TypedColumn, { key, reference }: Origin): KeySource {
+  return { column, from: reference.relation, key, reference };
+}
+
+/** `column IN (SELECT key FROM …)`. */
+function subquerySource(conjunct: Node, find: ColumnFinder, tracing: Tracing): readonly KeySource[] {
   if (conjunct["subquery_type"] !== "ANY" || conjunct["comparison_type"] !== "COMPARE_EQUAL") return [];
   const column = columnOf(conjunct["child"], find);
   const select = (conjunct["subquery"] as Node)["node"] as Node;
   const list = (select["select_list"] ?? []) as readonly unknown[];
-  const from = select["from_table"];
-  if (column === null || list.length !== 1 || !isNode(from) || from["type"] !== "BASE_TABLE") return [];
-  const reference = referencesOf(select).get(Number(from["query_location"]));
-  if (reference === undefined) return [];
-  const { relation } = reference;
-  const key = columnOf(list[0], finderOf(relation, [relation], columnsOf));
-  return key === null ? [] : [{ column, from: relation, key, reference }];
+  if (column === null || list.length !== 1) return [];
+  const origin = originOf(select, list[0], tracing);
+  return origin === null ? [] : [sourceOf(column, origin)];
+}
+
+/** `EXISTS (SELECT … FROM … WHERE key = table.column)`. */
+function existsSources(conjunct: Node, { relation }: Reference, tracing: Tracing): readonly KeySource[] {
+  if (conjunct["subquery_type"] !== "EXISTS") return [];
+  const select = (conjunct["subquery"] as Node)["node"] as Node;
+  if (!hasRowsOfFromOnly(select)) return [];
+  const relations = relationsOf(select["from_table"] as Node, []);
+  return conjunctsOf(select["where_clause"]).flatMap((inner) => {
+    if (inner["type"] !== "COMPARE_EQUAL") return [];
+    const sides = [inner["left"], inner["right"]] as const;
+    return [sides, [...sides].reverse()].flatMap(([own, other]) => {
+      const names = columnNamesOf(own);
+      if (names?.length !== 2 || !isNamed(relation, names[0]!)) return [];
+      if (relations.some((one) => mayMean(one, names, tracing.columnsOf))) return [];
+      const column = named(tracing.columnsOf(relation) ?? [], names[1]!);
+      const origin = originOf(select, other, tracing);
+      return column === undefined || origin === null ? [] : [sourceOf(column, origin)];
+    });
+  });
+}
+
+/** Whether a name of two parts can mean something of a relation: its alias and a column, or a field of a column. */
+function mayMean(relation: Relation, [first, last]: readonly string[], columnsOf: ColumnsOf): boolean {
+  const columns = columnsOf(relation);
+  if (columns === null || isNamed(relation, first!) || isNamed(relation, last!)) return true;
+  return named(columns, first!) !== undefined;
+}
+
+/**
+ * Whether a SELECT has a row exactly when its FROM has one that meets its WHERE. An aggregate makes a row of none, and
+ * which functions are aggregates the parser does not know.
+ */
+function hasRowsOfFromOnly(select: Node): boolean {
+  if (select["type"] !== "SELECT_NODE" || !isNode(select["from_table"])) return false;
+  const lists = ["group_expressions", "group_sets", "modifiers"].map(
+    (key) => select[key] as readonly unknown[],
+  );
+  if (lists.some((list) => list.length > 0) || select["aggregate_handling"] !== "STANDARD_HANDLING")
+    return false;
+  if (["having", "qualify", "sample"].some((key) => select[key] !== null)) return false;
+  return (select["select_list"] as readonly Node[]).every(
+    (item) => ["CONSTANT", "COLUMN_REF", "STAR"].includes(textOf(item["class"])) && !isNode(item["expr"]),
+  );
 }
 
 /** The columns of `USING`. Of several tables on one side that have such a column, inner joins have made it one. */
-function usingSources(reference: Reference, columnsOf: ColumnsOf): readonly KeySource[] {
+function usingSources(reference: Reference, tracing: Tracing): readonly KeySource[] {
+  const { columnsOf } = tracing;
   const { relation, relations, select } = reference;
   if (!isPlain(relation, select)) return [];
   return relation.joins.flatMap(({ join, side }) => {
@@ -81,9 +135,13 @@ function usingSources(reference: Reference, columnsOf: ColumnsOf): readonly KeyS
         const found = some.filter((one) => named(columnsOf(one)!, name) !== undefined);
         return found.length > 1 && !some.every(isInner) ? [] : found;
       };
-      const [from] = having("other");
-      if (from === undefined || !having("same").includes(relation)) return [];
+      if (!having("same").includes(relation)) return [];
       const column = named(columnsOf(relation)!, name)!;
+      const others = relations.filter((one) => one.joins.some((at) => at.join === join && at.side !== side));
+      const inner = others.length === 1 ? originOfUsing(others[0]!, name, tracing) : null;
+      if (inner !== null) return [sourceOf(column, inner)];
+      const [from] = having("other");
+      if (from === undefined) return [];
       const key = named(columnsOf(from)!, name)!;
       return [{ column, from, key, reference: { ...reference, relation: from } }];
     });

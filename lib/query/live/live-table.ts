@@ -28,7 +28,7 @@ export type LiveResolver = (table: {
   readonly name: string;
 }) => Promise<LiveTable | null>;
 
-/** What the connector of a live table was asked for. */
+/** What the connector of a live table was asked for; `limit` 0 and no column when only its columns mattered. */
 export interface PushedDown {
   /** Empty when only the number of rows was wanted. */
   readonly columns: readonly string[];

@@ -5,6 +5,7 @@ import { filtersOf } from "./conditions.ts";
 import { keySourcesOf, type KeySource } from "./keys.ts";
 import { limitOf } from "./limit.ts";
 import { conditionsOn, finderOf, isPlain, type ColumnsOf, type TypedColumn } from "./scope.ts";
+import { bodiesIn } from "./trace.ts";
 import { referencesOf, type Node, type Reference } from "./tree.ts";
 
 /** Where a statement names a table; see `TableUse`. */
@@ -17,11 +18,19 @@ export interface TableDemand {
   /** What else limits it, as soon as the other table can be read. */
   readonly keySources: readonly KeySource[];
   readonly limit: number | null;
+  /** Whether only the columns matter, so that its connector is asked for nothing. */
+  readonly isSchemaOnly: boolean;
 }
 
 /** Everything, for a statement of which no more is known. */
 export function demandForAll(columns: readonly TypedColumn[]): TableDemand {
-  return { columns: columns.map(({ name }) => name), filter: [], keySources: [], limit: null };
+  const names = columns.map(({ name }) => name);
+  return { columns: names, filter: [], keySources: [], limit: null, isSchemaOnly: false };
+}
+
+/** No row, for a statement that only looks at the columns. */
+export function demandForSchema(columns: readonly TypedColumn[]): TableDemand {
+  return { ...demandForAll(columns), isSchemaOnly: true };
 }
 
 /**
@@ -33,7 +42,13 @@ export function demandForAll(columns: readonly TypedColumn[]): TableDemand {
 export async function demandOf(
   connection: Connection,
   root: Node,
-  table: { readonly positions: Positions; readonly columns: readonly TypedColumn[] },
+  table: {
+    /** Where it is named and its rows matter. */
+    readonly positions: Positions;
+    readonly columns: readonly TypedColumn[];
+    /** Whether it is also described, so that every column is needed. */
+    readonly isDescribed: boolean;
+  },
   columnsOf: ColumnsOf,
   rowsMax: number,
 ): Promise<TableDemand> {
@@ -41,16 +56,18 @@ export async function demandOf(
   const references = table.positions.map((position) => (position === null ? undefined : known.get(position)));
   if (!references.every((reference) => reference !== undefined)) return demandForAll(table.columns);
   const names = table.columns.map(({ name }) => name);
-  const columns = wantedColumns(root, references, names);
+  const columns = table.isDescribed ? names : wantedColumns(root, references, names);
   const found: Conditions[] = [];
   for (const reference of references) found.push(await filtersOn(connection, reference, columnsOf));
   const [only] = references;
   if (only === undefined || references.length > 1) {
-    return { columns, filter: common(found.map(({ filter }) => filter)), keySources: [], limit: null };
+    const filter = common(found.map((one) => one.filter));
+    return { columns, filter, keySources: [], limit: null, isSchemaOnly: false };
   }
   const { filter, isAll } = found[0]!;
   const limit = isAll && isPlain(only.relation, only.select) ? limitOf(only, rowsMax) : null;
-  return { columns, filter, keySources: keySourcesOf(only, columnsOf), limit };
+  const keySources = keySourcesOf(only, { columnsOf, bodies: bodiesIn(root) });
+  return { columns, filter, keySources, limit, isSchemaOnly: false };
 }
 
 interface Conditions {

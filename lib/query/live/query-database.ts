@@ -10,14 +10,16 @@ import {
 import { filterToSql, type Filter } from "../../kit/mod.ts";
 import { keysOf, type KeySource } from "./keys.ts";
 import type { LiveRequest, LiveTable, PushedDown } from "./live-table.ts";
-import { demandForAll, demandOf, type TableDemand } from "./plan.ts";
+import { demandForAll, demandForSchema, demandOf, type TableDemand } from "./plan.ts";
 import type { ColumnsOf, TypedColumn } from "./scope.ts";
-import type { Node } from "./tree.ts";
+import { describedPositions, type Node } from "./tree.ts";
 
 /** What is wanted of one query's database. */
 export interface LiveQuery {
   /** The SELECT as DuckDB's tree; null when its text is not all that is run. */
   readonly root: Node | null;
+  /** Whether no row of any table is read. */
+  readonly schemaOnly: boolean;
   /** Whether the statement reads but one table, once, and nothing else. */
   readonly isAlone: boolean;
   /** Where it names which table. */
@@ -88,7 +90,8 @@ export class QueryDatabase {
   }
 
   async #demands(): Promise<readonly (readonly [AnalyticsTable, TableDemand])[]> {
-    const { root, tables, live, uses, rowsMax } = this.#query;
+    const { root, schemaOnly, tables, live, uses, rowsMax } = this.#query;
+    const described = root === null ? new Set<number>() : describedPositions(root);
     const found: [AnalyticsTable, TableDemand][] = [];
     for (const table of tables) {
       // What another system holds may change until the query itself reads it, so no keys are taken from there.
@@ -99,14 +102,17 @@ export class QueryDatabase {
       const columns = this.#columns.get(tableId(table));
       if (columns === undefined || !live.has(tableId(table))) continue;
       if (root === null) {
-        found.push([table, demandForAll(columns)]);
+        found.push([table, schemaOnly ? demandForSchema(columns) : demandForAll(columns)]);
         continue;
       }
-      const positions = uses.filter((one) => one.table === table).map(({ use }) => use.position);
-      found.push([
-        table,
-        await demandOf(this.#connection, root, { positions, columns }, this.#columnsOf, rowsMax),
-      ]);
+      const all = uses.filter((one) => one.table === table).map(({ use }) => use.position);
+      const positions = all.filter((position) => position === null || !described.has(position));
+      if (positions.length === 0) {
+        found.push([table, demandForSchema(columns)]);
+        continue;
+      }
+      const place = { positions, columns, isDescribed: positions.length < all.length };
+      found.push([table, await demandOf(this.#connection, root, place, this.#columnsOf, rowsMax)]);
     }
     return found;
   }
@@ -138,14 +144,16 @@ export class QueryDatabase {
       filter: [...demand.filter, ...keys],
       ...(demand.limit === null ? {} : { limit: demand.limit }),
     });
-    const pushed = { ...pushedOf(asked, keys), rows: 0 };
+    const isEmpty =
+      demand.isSchemaOnly ||
+      asked.filter.some(({ operator, values }) => operator === "eq" && values.length === 0);
+    const pushed = { ...(demand.isSchemaOnly ? NOTHING : pushedOf(asked, keys)), rows: 0 };
     this.#pushed.set(id, pushed);
-    const isEmpty = asked.filter.some(({ operator, values }) => operator === "eq" && values.length === 0);
     const source: StreamSource = {
       schema: live.schema,
       ...(live.rows === undefined ? {} : { rows: live.rows }),
       async *open(columns, stop) {
-        Object.assign(pushed, { columns });
+        if (!demand.isSchemaOnly) Object.assign(pushed, { columns });
         if (isEmpty) return;
         for await (const batch of live.open({ ...asked, columns }, stop)) {
           pushed.rows += batch.numRows;
@@ -196,6 +204,9 @@ function published({ source, name }: AnalyticsTable): string {
 function columnsOfLive({ schema }: LiveTable): readonly TypedColumn[] {
   return schema.fields.map((field) => ({ name: field.name, type: duckdbTypeOf(field) }));
 }
+
+/** What is asked of a connector when only the columns of its table matter. */
+const NOTHING: Omit<PushedDown, "rows"> = { columns: [], conditions: [], keys: [], limit: 0 };
 
 function pushedOf(
   { columns, filter, limit }: LiveRequest,

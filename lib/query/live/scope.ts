@@ -76,7 +76,7 @@ export function drops(join: Node, side: "left" | "right"): boolean {
 }
 
 /** Whether nothing outside its join can name it. */
-function isHidden({ joins }: Relation): boolean {
+export function isHidden({ joins }: Relation): boolean {
   return joins.some(
     ({ join, side }) => side === "right" && ["SEMI", "ANTI"].includes(textOf(join["join_type"])),
   );

@@ -9,7 +9,7 @@ import { nodesOf, type Node } from "./tree.ts";
 export interface LiveStatement {
   /** The SELECT; null when its text is not all that is run, so that everything is wanted. */
   readonly sql: string | null;
-  /** Whether only the columns are asked for. Default `false`. */
+  /** Whether it is only bound or explained, so that no row is read. Default `false`. */
   readonly schemaOnly?: boolean;
   /** How many rows of the answer are read. */
   readonly rowsMax: number;
@@ -31,7 +31,16 @@ export interface LivePlace {
 export async function planLive(place: LivePlace, statement: LiveStatement): Promise<QueryDatabase> {
   const { name, connection, names, tables, live } = place;
   const { sql, rowsMax, signal, schemaOnly = false } = statement;
-  const query: LiveQuery = { root: null, isAlone: schemaOnly, uses: [], tables, live, rowsMax, signal };
+  const query: LiveQuery = {
+    root: null,
+    schemaOnly,
+    isAlone: schemaOnly,
+    uses: [],
+    tables,
+    live,
+    rowsMax,
+    signal,
+  };
   const parsed = sql === null ? null : await parseSql(connection, sql);
   if (parsed?.kind !== "select") return new QueryDatabase(name, connection, query);
   const { facts, tree } = parsed;

@@ -39,13 +39,26 @@ export function referencesOf(root: Node): ReadonlyMap<number, Reference> {
   return found;
 }
 
-function relationsOf(from: Node, joins: readonly JoinSide[]): readonly Relation[] {
+/** What stands after FROM, outermost joins first. */
+export function relationsOf(from: Node, joins: readonly JoinSide[]): readonly Relation[] {
   if (from["type"] === "JOIN") {
     return (["left", "right"] as const).flatMap((side) =>
       relationsOf(from[side] as Node, [...joins, { join: from, side }]),
     );
   }
   return [{ node: from, alias: textOf(from["alias"]) || textOf(from["table_name"]), joins }];
+}
+
+/** Where tables are named of which only the columns matter, because they stand in what DESCRIBE describes. */
+export function describedPositions(root: Node): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (const node of nodesOf(root)) {
+    if (node["type"] !== "SHOW_REF" || node["show_type"] !== "DESCRIBE") continue;
+    for (const inner of nodesOf(node["query"])) {
+      if (inner["type"] === "BASE_TABLE") found.add(Number(inner["query_location"]));
+    }
+  }
+  return found;
 }
 
 /** All nodes of a tree, each before those inside it. The stack is explicit: authors choose how deep SQL nests. */

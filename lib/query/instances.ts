@@ -1,0 +1,225 @@
+import { AgnesError, atMost, type Host } from "../base/mod.ts";
+import { ATTACH_TIMEOUT_MS, type AnalyticsTable } from "../analytics/mod.ts";
+import type { Connection } from "../duckdb/mod.ts";
+import { leaseOf } from "./lease.ts";
+import type { LiveResolver } from "./live/live-table.ts";
+import type { Opening } from "./opening.ts";
+import type { Lease } from "./run.ts";
+import { Sandbox, type QueryServices } from "./sandbox.ts";
+import { TableNames } from "./tables.ts";
+
+/** Which tables a query needs, of those that its caller may see. */
+export type Choice = (names: TableNames) => readonly AnalyticsTable[];
+
+type Granted = ReadonlySet<string> | null;
+
+/** The DuckDB instances of a session: the one that serves, those that are retired, those that are being opened. */
+export class Instances {
+  readonly #services: QueryServices;
+  readonly #live: LiveResolver | null;
+  readonly #path: string;
+  readonly #attachTimeoutMs: number;
+  #sandbox: Sandbox | null = null;
+  /** Instances that wait for other systems, each for one query. */
+  readonly #opening = new Set<Sandbox>();
+  /** Whether the instance may answer nothing any more. */
+  #isBroken = false;
+  #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(
+    services: QueryServices,
+    path: string,
+    live: LiveResolver | null,
+    attachTimeoutMs: number = ATTACH_TIMEOUT_MS,
+  ) {
+    this.#attachTimeoutMs = attachTimeoutMs;
+    this.#services = services;
+    this.#path = path;
+    this.#live = live;
+  }
+
+  /** The next query gets a new instance. */
+  renewNext(): void {
+    this.#isBroken = true;
+  }
+
+  /** The tables that can be named. @throws `analytics_unreadable` */
+  async names(granted: Granted): Promise<TableNames> {
+    return this.#exclusive(async () => namesOf(await this.#withAnalytics(), granted));
+  }
+
+  /** Parsing needs any instance, and none of what is in it. */
+  async parse<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const { sandbox, connection } = await this.#exclusive(async () => {
+      const any = await this.#any();
+      return { sandbox: any, connection: await any.connect() };
+    });
+    try {
+      return await work(connection);
+    } finally {
+      await sandbox.release(connection);
+    }
+  }
+
+  /** A locked instance, for a query that reads no table. */
+  async leaseBare(): Promise<Lease> {
+    return this.#exclusive(async () => {
+      const sandbox = await this.#any();
+      await sandbox.lock();
+      return leaseOf(sandbox, [], namesOf(sandbox, null));
+    });
+  }
+
+  /**
+   * A locked instance that has what the chosen tables need.
+   * @throws `table_unknown`, `remote_unavailable`, `timed_out`, `aborted`, `analytics_unreadable`
+   */
+  async lease(choose: Choice, granted: Granted, opening: Opening): Promise<Lease> {
+    const found = await this.#exclusive(async () => {
+      const sandbox = await this.#withAnalytics();
+      const names = namesOf(sandbox, granted);
+      const tables = choose(names);
+      if (!sandbox.serves(tables) && (sandbox.locked || tables.some((table) => sandbox.waitsFor(table)))) {
+        return { before: sandbox, sandbox: sandbox.locked ? null : this.#take() };
+      }
+      await sandbox.openTables(tables, opening);
+      await sandbox.lock();
+      return { lease: await leaseOf(sandbox, tables, names) };
+    });
+    return found.lease ?? this.#open(found.sandbox, found.before, { choose, granted, opening });
+  }
+
+  /** Stops what runs and closes. */
+  async close(durationMs: number): Promise<void> {
+    this.#closed = true;
+    const closing = async () => {
+      await this.#last.catch(() => {});
+      const all = [...this.#opening, ...(this.#sandbox === null ? [] : [this.#sandbox])];
+      this.#sandbox = null;
+      await Promise.all(all.map((sandbox) => sandbox.close()));
+    };
+    await atMost(closing(), durationMs);
+  }
+
+  /**
+   * Opens tables in an instance that no other query has, because other systems are waited for; then the session's
+   * queries share it.
+   */
+  async #open(
+    taken: Sandbox | null,
+    before: Sandbox,
+    {
+      choose,
+      granted,
+      opening,
+    }: { readonly choose: Choice; readonly granted: Granted; readonly opening: Opening },
+  ): Promise<Lease> {
+    const sandbox = taken ?? (await Sandbox.open(this.#services, this.#live));
+    this.#opening.add(sandbox);
+    try {
+      if (taken === null) await this.#attachAnalytics(sandbox);
+      const names = namesOf(sandbox, granted);
+      const tables = choose(names);
+      await sandbox.openTables(tables, { timeoutMs: this.#attachTimeoutMs, ...opening });
+      if (taken === null) await sandbox.reopen(before, opening.signal);
+      await sandbox.lock();
+      return await this.#exclusive(async () => {
+        await this.#replaceBy(sandbox);
+        return leaseOf(sandbox, tables, names);
+      });
+    } catch (error) {
+      await this.#putBack(sandbox);
+      throw error;
+    } finally {
+      this.#opening.delete(sandbox);
+    }
+  }
+
+  #take(): Sandbox {
+    const sandbox = this.#sandbox!;
+    this.#sandbox = null;
+    return sandbox;
+  }
+
+  /** An instance in which a table could not be opened can still serve others. */
+  async #putBack(sandbox: Sandbox): Promise<void> {
+    try {
+      await this.#exclusive(async () => {
+        if (this.#sandbox === null) this.#sandbox = sandbox;
+        else if (this.#sandbox !== sandbox) await sandbox.retire();
+      });
+    } catch {
+      // The session was closed meanwhile, and closed it.
+    }
+  }
+
+  /** The instance that shows the published generation; without one, an instance with no tables. */
+  async #withAnalytics(): Promise<Sandbox> {
+    const fingerprint = await fingerprintOf(this.#services.host, this.#path);
+    const current = await this.#any();
+    if (current.fingerprint === fingerprint) return current;
+    const sandbox = current.locked || current.fingerprint !== null ? await this.#renew() : current;
+    if (fingerprint === null) return sandbox;
+    try {
+      await sandbox.attachAnalytics(this.#path, fingerprint);
+      return sandbox;
+    } catch (error) {
+      await this.#renew();
+      throw error;
+    }
+  }
+
+  async #attachAnalytics(sandbox: Sandbox): Promise<void> {
+    const fingerprint = await fingerprintOf(this.#services.host, this.#path);
+    if (fingerprint !== null) await sandbox.attachAnalytics(this.#path, fingerprint);
+  }
+
+  async #any(): Promise<Sandbox> {
+    if (this.#isBroken) {
+      this.#isBroken = false;
+      await this.#discard();
+    }
+    return (this.#sandbox ??= await Sandbox.open(this.#services, this.#live));
+  }
+
+  /** A fresh instance; the one before closes with its last query. */
+  async #renew(): Promise<Sandbox> {
+    await this.#discard();
+    return this.#any();
+  }
+
+  async #replaceBy(sandbox: Sandbox): Promise<void> {
+    const before = this.#sandbox;
+    this.#sandbox = sandbox;
+    await before?.retire();
+  }
+
+  async #discard(): Promise<void> {
+    const before = this.#sandbox;
+    this.#sandbox = null;
+    await before?.retire();
+  }
+
+  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#last;
+    const mine = (async () => {
+      await before.catch(() => {});
+      if (this.#closed)
+        throw new AgnesError("aborted", { what: "the query: the session was closed, and it" });
+      return work();
+    })();
+    this.#last = mine;
+    return mine;
+  }
+}
+
+function namesOf(sandbox: Sandbox, granted: Granted): TableNames {
+  return new TableNames(sandbox.state?.tables ?? [], granted);
+}
+
+/** Changes when the file is replaced; null when there is none. */
+async function fingerprintOf({ files }: Host, path: string): Promise<string | null> {
+  const stat = await files.stat(path);
+  return stat === null ? null : `${stat.sizeBytes} ${stat.modifiedAtMs}`;
+}

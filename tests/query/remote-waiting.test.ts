@@ -1,0 +1,172 @@
+import { expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { closeSync, constants, openSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+import * as arrow from "apache-arrow";
+
+import { rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { AttachSlots } from "../../lib/analytics/remote/attach-within.ts";
+import { openDatabase } from "../../lib/duckdb/mod.ts";
+import { openQuerySession, type LiveResolver } from "../../lib/query/mod.ts";
+import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
+import { rowsOf, testServices } from "./published.ts";
+
+/**
+ * A remote table in a DuckDB file, which `block` makes a named pipe: opening it waits for a writer as a connection does
+ * for a host that does not answer, and no interrupt ends that.
+ */
+async function withBlocked() {
+  const folder = await temporaryData();
+  const { data } = folder;
+  const url = join(data, "outside.duckdb");
+  {
+    await using database = await openDatabase({ path: url });
+    await using connection = await database.connect();
+    await connection.run("CREATE TABLE visits AS SELECT range AS id FROM range(5)");
+  }
+  const declared = { alias: "shop", extension: "duckdb", url, tokenEnv: "" };
+  await writeExtract(data, "shop", {
+    remote: declared,
+    before: `ATTACH '${url}' AS shop (READ_ONLY)`,
+    tables: [{ name: "visits", object: "VIEW visits AS SELECT * FROM shop.main.visits", mode: "remote" }],
+  });
+  await writeExtract(data, "crm", { tables: [{ name: "people", rows: "SELECT 1 AS id" }] });
+  const request = { dataDirectory: data, owners: null, declaredRemote: async () => declared };
+  const block = () => {
+    rmSync(url);
+    execFileSync("mkfifo", [url]);
+  };
+  return {
+    data,
+    block,
+    request,
+    rebuild: () => rebuildAnalytics(testServices(), request),
+    async [Symbol.asyncDispose]() {
+      // Who waits for a writer gets one, and then the end of the file.
+      closeSync(openSync(url, constants.O_RDWR));
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test("a query ends at its deadline while DuckDB attaches, and names the table", async () => {
+  await using place = await withBlocked();
+  await place.rebuild();
+  place.block();
+  await using session = openQuerySession(testServices(), { dataDirectory: place.data });
+  const failure = await session
+    .runQuery({ sql: "SELECT * FROM people, visits", limits: { timeoutMs: 200 } })
+    .catch((error: unknown) => error);
+  expect(failure).toMatchObject({
+    code: "timed_out",
+    message: "the query, which waited for the remote table shop.visits, did not finish within 200 ms",
+  });
+  expect(await rowsOf(session, "FROM people")).toEqual([{ id: 1 }]);
+});
+
+test("other tables answer while DuckDB attaches", async () => {
+  await using place = await withBlocked();
+  await place.rebuild();
+  place.block();
+  await using session = openQuerySession(testServices(), { dataDirectory: place.data });
+  const stop = new AbortController();
+  let ended = false;
+  const waiting = session
+    .runQuery({ sql: "FROM visits", signal: stop.signal })
+    .catch((error: unknown) => error)
+    .finally(() => (ended = true));
+  expect(await rowsOf(session, "FROM people")).toEqual([{ id: 1 }]);
+  expect((await session.catalog()).map(({ id }) => id)).toEqual(["crm.people", "shop.visits"]);
+  expect(ended).toBe(false);
+  stop.abort();
+  expect(await waiting).toMatchObject({ code: "aborted", message: expect.stringContaining("shop.visits") });
+});
+
+test("other tables answer while the connector of a live table connects", async () => {
+  await using place = await withBlocked();
+  await rebuildAnalytics(testServices(), { ...place.request, declaredRemote: async () => null });
+  const live: LiveResolver = () => new Promise(() => {});
+  await using session = openQuerySession(testServices(), { dataDirectory: place.data, live });
+  const stop = new AbortController();
+  const waiting = session
+    .runQuery({ sql: "FROM visits", signal: stop.signal })
+    .catch((error: unknown) => error);
+  expect(await rowsOf(session, "FROM people")).toEqual([{ id: 1 }]);
+  stop.abort();
+  expect(await waiting).toMatchObject({ code: "aborted", message: expect.stringContaining("shop.visits") });
+});
+
+test("a rebuild waits a limited time for a database, says so of its tables, and publishes the others", async () => {
+  await using place = await withBlocked();
+  place.block();
+  const report = await rebuildAnalytics(testServices(), { ...place.request, attachTimeoutMs: 200 });
+  expect(report.remotes).toEqual([
+    {
+      id: "shop.visits",
+      way: "live",
+      reason: "attaching the database of source shop did not finish within 200 ms",
+    },
+  ]);
+  await using session = openQuerySession(testServices(), { dataDirectory: place.data });
+  expect(await rowsOf(session, "FROM people")).toEqual([{ id: 1 }]);
+});
+
+test("a rebuild stops at its signal while DuckDB attaches", async () => {
+  await using place = await withBlocked();
+  place.block();
+  const stop = new AbortController();
+  const declaredRemote = async () => {
+    setTimeout(() => stop.abort(), 100);
+    return place.request.declaredRemote();
+  };
+  const failure = await rebuildAnalytics(testServices(), {
+    ...place.request,
+    declaredRemote,
+    signal: stop.signal,
+  }).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: "aborted" });
+});
+
+test("AttachSlots lets no more in than there are, and nobody waits for one that is stuck", async () => {
+  const slots = new AttachSlots(1);
+  const { signal } = new AbortController();
+  await slots.take("a", signal);
+  const order: string[] = [];
+  const second = slots.take("b", signal).then(() => order.push("b"));
+  order.push("given");
+  slots.give();
+  await second;
+  expect(order).toEqual(["given", "b"]);
+  const third = slots.take("c", signal).catch((error: unknown) => error);
+  const returned = slots.abandon();
+  expect(String(await third)).toContain("does not answer");
+  returned();
+  slots.give();
+  await slots.take("d", signal);
+  const stop = new AbortController();
+  const fourth = slots.take("e", stop.signal).catch((error: unknown) => error);
+  stop.abort();
+  expect(await fourth).toMatchObject({ code: "aborted" });
+});
+
+test("a table is read live when attaching it takes too long, and its instance is left while DuckDB still attaches", async () => {
+  await using place = await withBlocked();
+  await place.rebuild();
+  place.block();
+  const live: LiveResolver = async () => ({
+    schema: new arrow.Schema([new arrow.Field("id", new arrow.Int64())]),
+    narrow: (request) => request,
+    async *open() {
+      yield arrow.tableFromArrays({ id: new BigInt64Array([7n]) }).batches[0]!;
+    },
+  });
+  const options = { dataDirectory: place.data, live, attachTimeoutMs: 200 };
+  await using session = openQuerySession(testServices(), options);
+  const answer = await session.runQuery({ sql: "SELECT id FROM visits" });
+  await rebuildAnalytics(testServices(), { ...place.request, declaredRemote: async () => null, full: true });
+  // The query still uses the instance that the next one replaces.
+  expect(await rowsOf(session, "FROM people")).toEqual([{ id: 1 }]);
+  for await (const batch of answer.batches) expect(batch.get(0)!["id"]).toBe(7n);
+  expect(answer.receipt().remotes).toMatchObject([{ id: "shop.visits", way: "live" }]);
+});
