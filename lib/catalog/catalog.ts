@@ -196,6 +196,7 @@ class OpenCatalog<R extends object> implements Catalog<R> {
       return { key, after, expectedVersion: edit.expectedVersion };
     });
     const rows = await this.#log.rows([...new Set(wanted.map(({ key }) => key))]);
+    const { forgotten } = this.#log;
     // Of several edits of one record the last one counts.
     const changes = new Map<string, LoggedChange>();
     for (const { key, after, expectedVersion } of wanted) {
@@ -205,7 +206,8 @@ class OpenCatalog<R extends object> implements Catalog<R> {
       if (expectedVersion !== undefined && expectedVersion !== version) {
         throw await this.#conflict(key, expectedVersion, version);
       }
-      changes.set(key, { key, before, after, previous });
+      const isForgotten = previous === 0 && forgotten > 0;
+      changes.set(key, { key, before, after, previous, ...(isForgotten && { forgotten }) });
     }
     return [...changes.values()].filter(
       ({ before, after }) => JSON.stringify(before) !== JSON.stringify(after),

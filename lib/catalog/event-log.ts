@@ -95,6 +95,11 @@ export class EventLog {
     return this.#cursor;
   }
 
+  /** Keys that were deleted by an entry up to here may be missing from the indexes. Ask after looking them up. */
+  get forgotten(): number {
+    return this.#store.forgotten?.() ?? 0;
+  }
+
   /** Brings new entries into the indexes: always, or when one is known of or the store's time has passed. */
   async refresh(mode: "now" | "when due"): Promise<void> {
     this.#checkOpen();
@@ -133,7 +138,13 @@ export class EventLog {
   /** One entry that is known to exist. */
   async entry(sequence: number, reason?: string): Promise<LogEntry> {
     const [entry] = await this.#read(sequence, 1);
-    return entry ?? this.#missing(sequence, reason);
+    return entry ?? this.corrupt(sequence, reason);
+  }
+
+  /** The entries from one to another, all of which are known to exist. */
+  async slice(from: number, to: number): Promise<readonly LogEntry[]> {
+    const entries = await this.#read(from, to - from + 1);
+    return entries.at(-1)?.sequence === to ? entries : this.corrupt(from + entries.length);
   }
 
   /** The entries from a sequence on, page by page. */
@@ -141,7 +152,7 @@ export class EventLog {
     this.#checkOpen();
     for (let next = from; ;) {
       const page = await this.#read(next, PAGE);
-      if (page.length === 0) return next <= this.#known ? this.#missing(next) : undefined;
+      if (page.length === 0) return next <= this.#known ? this.corrupt(next) : undefined;
       yield page;
       next = page.at(-1)!.sequence + 1;
     }
@@ -296,7 +307,7 @@ export class EventLog {
       await this.#apply(page, "read");
       if (page.length < PAGE) break;
     }
-    if (this.#cursor < this.#known) this.#missing(this.#cursor + 1);
+    if (this.#cursor < this.#known) this.corrupt(this.#cursor + 1);
     this.#checkedAtMs = checkedAtMs;
   }
 
@@ -347,12 +358,13 @@ export class EventLog {
   async #read(from: number, limit: number): Promise<readonly LogEntry[]> {
     const entries = await this.#persist("read the log", () => this.#store.read(from, limit));
     for (const [at, entry] of entries.entries()) {
-      if (entry.sequence !== from + at) return this.#missing(from + at);
+      if (entry.sequence !== from + at) return this.corrupt(from + at);
     }
     return entries;
   }
 
-  #missing(sequence: number, reason = "it is missing, though later entries exist"): never {
+  /** Throws `catalog_corrupt` naming an entry. */
+  corrupt(sequence: number, reason = "it is missing, though later entries exist"): never {
     const place = `entry ${sequence}`;
     throw new AgnesError("catalog_corrupt", { catalog: this.#options.catalog, place, reason });
   }

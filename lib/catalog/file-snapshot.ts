@@ -49,18 +49,28 @@ export async function writeSnapshot(
   settle: (sequence: number) => Promise<void>,
 ): Promise<void> {
   const { files } = place.host;
-  const { sequence } = index;
-  const rows = index.rows();
+  const { forgotten, sequence } = index;
+  const [rows, tombstones] = [index.rows(), index.tombstones()];
+  const first = {
+    ...header(place, sequence),
+    // Earlier versions do not know it; they take such a snapshot for damaged, and read the log.
+    ...(forgotten === 0 ? {} : { forgotten }),
+    rows: rows.length + tombstones.length,
+  };
   await publishFile(place.host, snapshotPath(place, sequence), async (temporary) => {
     const hash = createHash("sha256");
-    let chunk = `${JSON.stringify({ ...header(place, sequence), rows: rows.length })}\n`;
+    let chunk = `${JSON.stringify(first)}\n`;
     const flush = async () => {
       hash.update(chunk);
       await files.append(temporary, chunk);
       chunk = "";
     };
-    for (const [key, { version, text }] of rows) {
-      chunk += text === null ? `[${version},null,${JSON.stringify(key)}]\n` : `[${version},${text}]\n`;
+    const lines = function* () {
+      for (const { version, text } of rows) yield `[${version},${text}]\n`;
+      for (const [key, version] of tombstones) yield `[${version},null,${JSON.stringify(key)}]\n`;
+    };
+    for (const line of lines()) {
+      chunk += line;
       if (chunk.length >= CHUNK_SIZE) await flush();
     }
     await flush();
@@ -105,21 +115,25 @@ function restored(
   lines: Iterable<string>,
 ): MaterializedIndex | { readonly damage: string } {
   const index = new MaterializedIndex(place.schema);
-  let first = true;
+  let forgotten: number | null = null;
   for (const line of lines) {
-    if (first) {
-      const { rows: _rows, ...found } = JSON.parse(line) as Record<string, unknown>;
+    if (forgotten === null) {
+      const {
+        rows: _rows,
+        forgotten: upTo,
+        ...found
+      } = JSON.parse(line) as { forgotten?: number; rows: number };
       if (JSON.stringify(found) !== JSON.stringify(header(place, sequence))) {
         return { damage: "it belongs to another catalog or schema" };
       }
-      first = false;
+      forgotten = upTo ?? 0;
       continue;
     }
     const [version, record, key] = JSON.parse(line) as Row;
     if (record === null) index.put(key, version, null);
     else index.put(keyOf(place.schema, record), version, record, line.slice(line.indexOf(",") + 1, -1));
   }
-  index.restored(sequence);
+  index.restored(sequence, forgotten ?? 0);
   return index;
 }
 

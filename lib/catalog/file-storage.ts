@@ -23,6 +23,7 @@ import {
 import { BLOCK } from "./log-paths.ts";
 import { MaterializedIndex } from "./materialized-index.ts";
 import { Serial } from "./serial.ts";
+import { countChanges } from "./slices.ts";
 import type { CatalogSchema, CatalogStorage, CatalogStore, IndexedRow, LogEntry, Lookup } from "./storage.ts";
 
 /** Where a file storage is, and with what it works. */
@@ -74,6 +75,9 @@ class FileStore implements CatalogStore {
   #index: MaterializedIndex;
   #appended = false;
   #changesSinceSnapshot = 0;
+  #changesSinceForgetting = 0;
+  /** Keys that were deleted up to here are forgotten next. */
+  #forgetNext = 0;
 
   constructor(place: SnapshotPlace, talk: Log) {
     this.#place = place;
@@ -138,6 +142,7 @@ class FileStore implements CatalogStore {
         });
       }
     }
+    this.#forgetNext = this.#index.sequence;
     return this.#index.sequence;
   }
 
@@ -145,10 +150,18 @@ class FileStore implements CatalogStore {
 
   async apply(entries: readonly LogEntry[]): Promise<void> {
     this.#index.apply(entries);
-    for (const { changes } of entries) this.#changesSinceSnapshot += changes.length;
+    const changes = countChanges(entries);
+    const changesMax = Math.max(SNAPSHOT_AFTER_CHANGES, this.#index.size);
     const last = entries.at(-1)?.sequence ?? 0;
+    this.#changesSinceForgetting += changes;
+    if (this.#changesSinceForgetting >= changesMax) {
+      this.#changesSinceForgetting = 0;
+      this.#index.forget(this.#forgetNext);
+      this.#forgetNext = last;
+    }
+    this.#changesSinceSnapshot += changes;
     const blockIsFull = entries.some(({ sequence }) => sequence % BLOCK === 0);
-    const snapshotIsDue = this.#changesSinceSnapshot >= Math.max(SNAPSHOT_AFTER_CHANGES, this.#index.size);
+    const snapshotIsDue = this.#changesSinceSnapshot >= changesMax;
     // Only who writes tidies up, and nobody waits for it.
     if (this.#appended && (blockIsFull || snapshotIsDue)) {
       if (snapshotIsDue) this.#changesSinceSnapshot = 0;
@@ -160,6 +173,10 @@ class FileStore implements CatalogStore {
     return this.#index.rowsOf(keys);
   }
 
+  forgotten(): number {
+    return this.#index.forgotten;
+  }
+
   async find(lookup: Lookup): Promise<readonly IndexedRow[]> {
     return this.#index.find(lookup);
   }
@@ -167,6 +184,7 @@ class FileStore implements CatalogStore {
   async rebuild(entries: AsyncIterable<readonly LogEntry[]>): Promise<void> {
     const fresh = new MaterializedIndex(this.#place.schema);
     for await (const page of entries) fresh.apply(page);
+    fresh.forgetAs(this.#index);
     this.#index = fresh;
     await this.#upkeep.run(() => this.#tidy(fresh.sequence, true));
   }

@@ -24,8 +24,10 @@ export interface LoggedChange {
   readonly before: JsonRecord | null;
   /** The whole record after; `null` when it was deleted. */
   readonly after: JsonRecord | null;
-  /** The sequence of the entry that last touched this key; 0 when none did. */
+  /** The sequence of the entry that last touched this key; 0 when none did, or when it is forgotten. */
   readonly previous: number;
+  /** With a `previous` of 0: entries up to this one may have touched the key and are forgotten. Default 0. */
+  readonly forgotten?: number;
 }
 
 /** One entry of the write-ahead log: all of its changes happen, or none. */
@@ -97,8 +99,13 @@ export interface CatalogStore {
    * come from the log, so that their writer has probably indexed them. Default "written".
    */
   apply(entries: readonly LogEntry[], origin?: "written" | "read"): Promise<void>;
-  /** What the indexes hold about keys; one that no entry ever touched is left out. */
+  /** What the indexes hold about keys; one that no entry ever touched, or that is forgotten, is left out. */
   get(keys: readonly string[]): Promise<ReadonlyMap<string, IndexedRow>>;
+  /**
+   * The indexes may have forgotten keys that were deleted by an entry up to this one; it never gets less. The log still
+   * tells of them. Left out where no key is forgotten.
+   */
+  forgotten?(): number;
   /** The records that match, ordered by key; deleted ones are left out. */
   find(lookup: Lookup): Promise<readonly IndexedRow[]>;
   /** Makes the indexes anew from the whole log, given in order. */

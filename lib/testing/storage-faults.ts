@@ -48,6 +48,7 @@ export function faultyStorage(storage: CatalogStorage, faults: StorageFaults): C
         advance: (sequence) => through("advance", () => store.advance(sequence)),
         apply: (entries, origin) => through("apply", () => store.apply(entries, origin)),
         get: (keys) => through("get", () => store.get(keys)),
+        ...(store.forgotten && { forgotten: () => store.forgotten!() }),
         find: (lookup) => through("find", () => store.find(lookup)),
         rebuild: (entries) => store.rebuild(entries),
         close: () => store.close(),
