@@ -39,12 +39,25 @@ export function snapshotPath(place: SnapshotPlace, sequence: number): string {
   return join(place.directory, `${String(sequence).padStart(12, "0")}.jsonl`);
 }
 
-/**
- * Writes the state of an index, atomically, and removes snapshots that are no longer wanted.
- * @param settle makes the entries durable that the snapshot holds
- */
+/** Writes the state of an index, atomically, and removes snapshots that are no longer wanted; see `writeState`. */
 export async function writeSnapshot(
   place: SnapshotPlace,
+  index: MaterializedIndex,
+  settle: (sequence: number) => Promise<void>,
+): Promise<void> {
+  await writeState(place, snapshotPath(place, index.sequence), index, settle);
+  for (const old of (await listSnapshots(place)).slice(KEPT)) {
+    await place.host.files.remove(snapshotPath(place, old));
+  }
+}
+
+/**
+ * Writes the state of an index to a file, atomically.
+ * @param settle makes the entries durable that the state holds
+ */
+export async function writeState(
+  place: SnapshotPlace,
+  path: string,
   index: MaterializedIndex,
   settle: (sequence: number) => Promise<void>,
 ): Promise<void> {
@@ -57,7 +70,7 @@ export async function writeSnapshot(
     ...(forgotten === 0 ? {} : { forgotten }),
     rows: rows.length + tombstones.length,
   };
-  await publishFile(place.host, snapshotPath(place, sequence), async (temporary) => {
+  await publishFile(place.host, path, async (temporary) => {
     const hash = createHash("sha256");
     let chunk = `${JSON.stringify(first)}\n`;
     const flush = async () => {
@@ -77,15 +90,15 @@ export async function writeSnapshot(
     await settle(sequence);
     await files.append(temporary, `${JSON.stringify({ end: sequence, sha256: hash.digest("hex") })}\n`);
   });
-  for (const old of (await listSnapshots(place)).slice(KEPT)) await files.remove(snapshotPath(place, old));
 }
 
-/** The index as of a snapshot, or what is wrong with it; `null` when it is gone. */
-export async function loadSnapshot(
+/** The index that a file holds as of an entry, or what is wrong with it; `null` when it is gone. */
+export async function loadState(
   place: SnapshotPlace,
+  path: string,
   sequence: number,
 ): Promise<MaterializedIndex | { readonly damage: string } | null> {
-  const bytes = await place.host.files.read(snapshotPath(place, sequence));
+  const bytes = await place.host.files.read(path);
   if (bytes === null) return null;
   const end = bytes.lastIndexOf(10, bytes.length - 2) + 1;
   const sha256 = createHash("sha256").update(bytes.subarray(0, end)).digest("hex");

@@ -72,7 +72,8 @@ async function ofKey(log: EventLog, key: string, wanted: Wanted): Promise<readon
   const row = await log.row(key);
   let sequence = row?.version ?? (await lastOf(log, key, wanted.from, log.forgotten));
   while (sequence >= wanted.from) {
-    const entry = await log.entry(sequence);
+    const [entry] = await log.slice(sequence, sequence);
+    if (entry === undefined) break;
     if (sequence <= wanted.to) found.push(entry);
     if (!wanted.oldestFirst && found.length === wanted.limit) return found;
     const change = entry.changes.find((each) => each.key === key);

@@ -88,9 +88,14 @@ export interface CatalogStore {
    * when that fails.
    */
   settle?(sequence: number): Promise<void>;
-  /** The entries from `from` on, in order and without gaps: `limit` of them, or fewer when there are no more. */
+  /**
+   * The entries from `from` on, in order and without gaps: `limit` of them, or fewer when there are no more; none when
+   * `from` is before the first that is kept.
+   */
   read(from: number, limit: number): Promise<readonly LogEntry[]>;
-  /** The sequence up to which every entry is in the indexes. */
+  /** The first entry that is kept. Left out where all are. */
+  first?(): Promise<number>;
+  /** The sequence up to which every entry is in the indexes; loads them, also when entries were dropped meanwhile. */
   checkpoint(): Promise<number>;
   /** Moves the checkpoint to `sequence`, never back. */
   advance(sequence: number): Promise<void>;
@@ -108,13 +113,19 @@ export interface CatalogStore {
   forgotten?(): number;
   /** The records that match, ordered by key; deleted ones are left out. */
   find(lookup: Lookup): Promise<readonly IndexedRow[]>;
-  /** Makes the indexes anew from the whole log, given in order. */
+  /** Makes the indexes anew from the whole log, or from all that is kept of it, given in order. */
   rebuild(entries: AsyncIterable<readonly LogEntry[]>): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What a storage may do with the log of a catalog. */
+export interface LogRetention {
+  /** Entries before so many of the newest may be dropped, as soon as the indexes no longer need them. Default: none. */
+  readonly keepEntries?: number;
 }
 
 /** A place that holds catalogs: memory, a folder, an Azure Tables account. */
 export interface CatalogStorage {
   /** Opens the store of one catalog, making it when it is new. */
-  open(catalog: string, schema: CatalogSchema): Promise<CatalogStore>;
+  open(catalog: string, schema: CatalogSchema, retention?: LogRetention): Promise<CatalogStore>;
 }
