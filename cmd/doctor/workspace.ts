@@ -65,13 +65,13 @@ async function registryChecks(agnes: Agnes): Promise<readonly Check[]> {
   return [ok("registry", `${plural(tables.length, "table")}, ${plural(changes, "change")}`)];
 }
 
-/** Reads the whole log of what was synced when. */
+/** Reads the log of what was synced when; it keeps the newest entries. */
 async function syncStateChecks(dataDirectory: string): Promise<readonly Check[]> {
   if (!(await hasCatalog(dataDirectory, "sync"))) return [];
   const host = createHost();
   const storage = fileStorage({ directory: dataPaths.state(dataDirectory), host });
   await using state = await SyncState.open({ storage, host, log: silentLog });
-  return [ok("sync state", plural(await state.verify(), "run"))];
+  return [ok("sync state", `${plural(await state.verify(), "run")} in its log`)];
 }
 
 async function hasCatalog(dataDirectory: string, name: string): Promise<boolean> {

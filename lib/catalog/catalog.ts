@@ -22,7 +22,8 @@ import type {
 } from "./types.ts";
 
 /**
- * Opens a catalog: records under a row key, found by any index key, every change kept in a log for ever.
+ * Opens a catalog: records under a row key, found by any index key, every change kept in a log for ever, or for as long
+ * as `keepEntries` says.
  *
  * The row key and index keys are locked on the first open. Entries that a crashed writer left unindexed
  * are brought in. Any number of processes may have the same catalog open.
@@ -44,10 +45,18 @@ import type {
 export async function openCatalog<R extends object>(options: CatalogOptions): Promise<Catalog<R>> {
   const host = options.host ?? createHost();
   const schema = toSchema(options.rowKey, options.indexKeys);
+  const { keepEntries } = options;
+  if (keepEntries !== undefined && !(Number.isSafeInteger(keepEntries) && keepEntries > 0)) {
+    throw new AgnesError("invalid_input", {
+      what: `keepEntries of catalog ${options.name}`,
+      reason: `${keepEntries} is not a whole number above 0`,
+    });
+  }
   const log = await EventLog.open({
     catalog: options.name,
     storage: options.storage,
     schema,
+    retention: keepEntries === undefined ? {} : { keepEntries },
     host,
     log: options.log ?? silentLog,
     actor: options.actor ?? currentActor(host.env),
@@ -196,6 +205,7 @@ class OpenCatalog<R extends object> implements Catalog<R> {
       return { key, after, expectedVersion: edit.expectedVersion };
     });
     const rows = await this.#log.rows([...new Set(wanted.map(({ key }) => key))]);
+    const { forgotten } = this.#log;
     // Of several edits of one record the last one counts.
     const changes = new Map<string, LoggedChange>();
     for (const { key, after, expectedVersion } of wanted) {
@@ -205,7 +215,8 @@ class OpenCatalog<R extends object> implements Catalog<R> {
       if (expectedVersion !== undefined && expectedVersion !== version) {
         throw await this.#conflict(key, expectedVersion, version);
       }
-      changes.set(key, { key, before, after, previous });
+      const isForgotten = previous === 0 && forgotten > 0;
+      changes.set(key, { key, before, after, previous, ...(isForgotten && { forgotten }) });
     }
     return [...changes.values()].filter(
       ({ before, after }) => JSON.stringify(before) !== JSON.stringify(after),

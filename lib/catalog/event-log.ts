@@ -1,6 +1,5 @@
-import { randomUUID } from "node:crypto";
-
 import { AgnesError, isAgnesError, messageOf, type Host, type Log } from "../base/mod.ts";
+import { newEntry } from "./new-entry.ts";
 import { isPassing, RetryBudget } from "./retry.ts";
 import { checkSchema } from "./schema.ts";
 import { Serial } from "./serial.ts";
@@ -13,6 +12,7 @@ import type {
   IndexedRow,
   LogEntry,
   LoggedChange,
+  LogRetention,
   Lookup,
 } from "./storage.ts";
 import type { Recovered } from "./types.ts";
@@ -32,6 +32,7 @@ export interface EventLogOptions {
   readonly catalog: string;
   readonly storage: CatalogStorage;
   readonly schema: CatalogSchema;
+  readonly retention: LogRetention;
   readonly host: Pick<Host, "now" | "monotonicMs" | "random" | "sleep">;
   readonly log: Log;
   readonly actor: string;
@@ -76,14 +77,14 @@ export class EventLog {
   }
 
   static async open(options: EventLogOptions): Promise<EventLog> {
-    const { catalog, host, schema } = options;
+    const { catalog, host, retention, schema } = options;
     const attempt = <T>(operation: string, work: () => Promise<T>) => persist(options, operation, work);
-    const store = await attempt("open", () => options.storage.open(catalog, schema));
+    const store = await attempt("open", () => options.storage.open(catalog, schema, retention));
     checkSchema(catalog, await attempt("read the schema", () => store.lockSchema(schema)), schema);
     const checkpoint = await persist(options, "load the indexes", () => store.checkpoint(), LOADING);
     const log = new EventLog(store, { ...options, host }, checkpoint);
     // Or the end of the log is lost, and new entries would take the numbers of those that were there.
-    if (checkpoint > 0) await log.entry(checkpoint, "it is missing, though the indexes hold it");
+    if (checkpoint > 0) await log.slice(checkpoint, checkpoint, "it is missing, though the indexes hold it");
     await log.refresh("now");
     // Whoever opens the catalog next need not do it again.
     if (log.sequence > checkpoint) log.#advanceSoon();
@@ -93,6 +94,11 @@ export class EventLog {
   /** The sequence of the newest entry that is in the indexes. */
   get sequence(): number {
     return this.#cursor;
+  }
+
+  /** Keys that were deleted by an entry up to here may be missing from the indexes. Ask after looking them up. */
+  get forgotten(): number {
+    return this.#store.forgotten?.() ?? 0;
   }
 
   /** Brings new entries into the indexes: always, or when one is known of or the store's time has passed. */
@@ -130,10 +136,13 @@ export class EventLog {
     return found;
   }
 
-  /** One entry that is known to exist. */
-  async entry(sequence: number, reason?: string): Promise<LogEntry> {
-    const [entry] = await this.#read(sequence, 1);
-    return entry ?? this.#missing(sequence, reason);
+  /** The entries from one to another, which are known to exist; those of them that are dropped are left out. */
+  async slice(from: number, to: number, reason?: string): Promise<readonly LogEntry[]> {
+    const entries = await this.#read(from, to - from + 1);
+    if (entries.at(-1)?.sequence === to) return entries;
+    const first = await this.#first();
+    if (first <= from + entries.length) this.corrupt(from + entries.length, reason);
+    return first > to ? [] : this.slice(first, to, reason);
   }
 
   /** The entries from a sequence on, page by page. */
@@ -141,7 +150,10 @@ export class EventLog {
     this.#checkOpen();
     for (let next = from; ;) {
       const page = await this.#read(next, PAGE);
-      if (page.length === 0) return next <= this.#known ? this.#missing(next) : undefined;
+      const first = page.length === 0 ? await this.#first() : next;
+      if (page.length === 0 && first <= next) return next <= this.#known ? this.corrupt(next) : undefined;
+      next = first;
+      if (page.length === 0) continue;
       yield page;
       next = page.at(-1)!.sequence + 1;
     }
@@ -195,7 +207,9 @@ export class EventLog {
           return { sequence: base, changes: [] };
         }
       } else {
-        const entry = this.#entry(base + 1, actor, decision.changes);
+        const { changes } = decision;
+        const content = { sequence: base + 1, actor, changes };
+        const entry = newEntry(this.#options, this.#store.entrySizeBytesMax, content);
         if (await this.#append(entry)) {
           await this.#index(entry);
           return entry;
@@ -209,29 +223,16 @@ export class EventLog {
     }
   }
 
-  #entry(sequence: number, actor: string, changes: readonly LoggedChange[]): LogEntry {
-    const at = this.#options.host.now().toISOString();
-    const entry = { sequence, id: randomUUID(), at, actor, changes };
-    const sizeBytes = Buffer.byteLength(JSON.stringify(entry));
-    const sizeBytesMax = this.#store.entrySizeBytesMax;
-    if (sizeBytes <= sizeBytesMax) return entry;
-    const what =
-      changes.length === 1 ? "the change of one record" : `the change of ${changes.length} records`;
-    throw new AgnesError("catalog_too_large", {
-      catalog: this.#options.catalog,
-      what,
-      sizeBytes,
-      sizeBytesMax,
-    });
-  }
-
   /** Whether the entry is in the log now. A failed call may have taken effect, so failures are looked into. */
   async #append(entry: LogEntry): Promise<boolean> {
     const budget = new RetryBudget(this.#options.host, this.#options.retryBudgetMs);
-    for (;;) {
+    let isFirst = true;
+    for (; ; isFirst = false) {
       let doubt: unknown = new Error("the place is taken, but nothing can be read there");
+      let isTaken = false;
       try {
         if (await this.#call("append", () => this.#store.append(entry))) return this.#exists(entry);
+        isTaken = true;
       } catch (error) {
         if (isAgnesError(error, "catalog_outcome_unknown")) throw error;
         doubt = error;
@@ -245,7 +246,10 @@ export class EventLog {
         await this.#settle(entry.sequence).catch((error: unknown) => this.#outcomeUnknown(entry, error));
         return this.#exists(entry);
       }
-      if (!(await budget.again())) this.#outcomeUnknown(entry, doubt);
+      // The entry there was dropped since: another's, unless an earlier attempt may have put it there.
+      const isDropped = isTaken && (await this.#first()) > entry.sequence;
+      if (isDropped && isFirst) return false;
+      if (isDropped || !(await budget.again())) this.#outcomeUnknown(entry, doubt);
     }
   }
 
@@ -292,12 +296,33 @@ export class EventLog {
     const checkedAtMs = this.#options.host.monotonicMs();
     for (;;) {
       const page = await this.#read(this.#cursor + 1, PAGE);
+      if (page.length === 0 && (await this.#catchUp())) continue;
       if (page.length === 0) break;
       await this.#apply(page, "read");
       if (page.length < PAGE) break;
     }
-    if (this.#cursor < this.#known) this.#missing(this.#cursor + 1);
+    if (this.#cursor < this.#known) this.corrupt(this.#cursor + 1);
     this.#checkedAtMs = checkedAtMs;
+  }
+
+  /** The first entry that is kept. */
+  async #first(): Promise<number> {
+    return this.#persist("read the log", async () => (await this.#store.first?.()) ?? 1);
+  }
+
+  /** Loads the indexes again when entries that they lack were dropped; gives whether that is so. */
+  async #catchUp(): Promise<boolean> {
+    if ((await this.#first()) <= this.#cursor + 1) return false;
+    const checkpoint = await persist(
+      this.#options,
+      "load the indexes",
+      () => this.#store.checkpoint(),
+      LOADING,
+    );
+    if (checkpoint <= this.#cursor) this.corrupt(this.#cursor + 1);
+    this.#cursor = checkpoint;
+    this.#known = Math.max(this.#known, checkpoint);
+    return true;
   }
 
   async #apply(entries: readonly LogEntry[], origin: "written" | "read"): Promise<void> {
@@ -347,12 +372,13 @@ export class EventLog {
   async #read(from: number, limit: number): Promise<readonly LogEntry[]> {
     const entries = await this.#persist("read the log", () => this.#store.read(from, limit));
     for (const [at, entry] of entries.entries()) {
-      if (entry.sequence !== from + at) return this.#missing(from + at);
+      if (entry.sequence !== from + at) return this.corrupt(from + at);
     }
     return entries;
   }
 
-  #missing(sequence: number, reason = "it is missing, though later entries exist"): never {
+  /** Throws `catalog_corrupt` naming an entry. */
+  corrupt(sequence: number, reason = "it is missing, though later entries exist"): never {
     const place = `entry ${sequence}`;
     throw new AgnesError("catalog_corrupt", { catalog: this.#options.catalog, place, reason });
   }

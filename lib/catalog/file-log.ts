@@ -24,7 +24,8 @@ const CACHED_SIZE_BYTES_MAX = 4 * 1024 * 1024;
  * The log in files: an entry is written whole and made durable under a temporary name, and then linked to
  * the name of its sequence, which fails when another has that name. No lock, and no torn entry.
  *
- * Full blocks of entries become JSON-lines segments, and stay for ever: the audit archive.
+ * Full blocks of entries become JSON-lines segments, and stay for ever: the audit archive. Only of a log that is no
+ * audit the oldest blocks are dropped, when a base stands for them.
  */
 export class FileLog {
   readonly #catalog: string;
@@ -106,7 +107,7 @@ export class FileLog {
     this.#durable = Math.max(this.#durable, sequence);
   }
 
-  /** At most `limit` entries from a sequence on: all there are. */
+  /** At most `limit` entries from a sequence on: all there are; none from one that is dropped. */
   async read(from: number, limit: number): Promise<readonly LogEntry[]> {
     const head = await this.#headFor(from);
     const found: LogEntry[] = [];
@@ -114,6 +115,7 @@ export class FileLog {
       const next = from + found.length;
       const most = Math.min(limit - found.length, head - next + 1, BLOCK - ((next - 1) % BLOCK));
       const entries = (await this.#readFiles(next, most)) ?? (await this.#readSegment(next, most));
+      if (entries === null) return [];
       if (entries.length === 0) this.#corrupt(this.#paths.entry(next), "it is missing");
       found.push(...entries);
     }
@@ -124,7 +126,7 @@ export class FileLog {
   async archive(head: number): Promise<void> {
     const { files } = this.#host;
     for (const block of blockNumbers(await files.list(this.#paths.log))) {
-      if (block + 1 >= blockOf(head)) continue;
+      if (block + 1 >= blockOf(head) || (await this.#names.isDropped((block + 1) * BLOCK))) continue;
       if (!(await this.#isArchived(block))) {
         const entries = await this.#readFiles(block * BLOCK + 1, BLOCK);
         if (entries?.length !== BLOCK) continue;
@@ -138,6 +140,24 @@ export class FileLog {
     }
     const marks = entryNumbers(await files.list(this.#paths.head));
     for (const old of marks.slice(0, -1)) await files.remove(this.#paths.mark(old));
+  }
+
+  /** Entries up to here are dropped, as far as the last read has seen. */
+  get dropped(): number {
+    return this.#names.dropped;
+  }
+
+  /** Drops the entries up to one, the last of its block. A durable base must stand for them. */
+  async drop(sequence: number): Promise<void> {
+    const { files } = this.#host;
+    const before = sequence / BLOCK;
+    for (const [directory, place] of [
+      [this.#paths.segments, (block: number) => files.remove(this.#paths.segment(block))],
+      [this.#paths.log, (block: number) => files.removeDirectory(this.#paths.block(block))],
+    ] as const) {
+      const blocks = blockNumbers(await files.list(directory));
+      for (const block of blocks.filter((each) => each < before)) await place(block);
+    }
   }
 
   /** The newest entry there is to read, when someone reads from a sequence on. */
@@ -211,11 +231,13 @@ export class FileLog {
     return bytes === null ? null : decodeLine(this.#catalog, path, new TextDecoder().decode(bytes), sequence);
   }
 
-  async #readSegment(from: number, limit: number): Promise<readonly LogEntry[]> {
+  /** `null` when they are dropped. */
+  async #readSegment(from: number, limit: number): Promise<readonly LogEntry[] | null> {
     const block = blockOf(from);
     const path = this.#paths.segment(block);
     if (this.#cached?.block !== block) {
       const bytes = await this.#readPiece(path);
+      if (bytes === null && (await this.#names.isDropped(from))) return null;
       if (bytes === null) this.#corrupt(path, "it is gone");
       const lines = [...linesOf(bytes)];
       if (lines.length !== BLOCK)
@@ -284,8 +306,10 @@ export class FileLog {
     });
   }
 
+  /** Whether a block takes no entries any more: it is a segment, or was one that is dropped. */
   async #isArchived(block: number): Promise<boolean> {
-    return (await this.#host.files.stat(this.#paths.segment(block))) !== null;
+    const isSegment = (await this.#host.files.stat(this.#paths.segment(block))) !== null;
+    return isSegment || this.#names.isDropped((block + 1) * BLOCK);
   }
 
   #corrupt(place: string, reason: string): never {

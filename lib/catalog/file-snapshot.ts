@@ -39,43 +39,66 @@ export function snapshotPath(place: SnapshotPlace, sequence: number): string {
   return join(place.directory, `${String(sequence).padStart(12, "0")}.jsonl`);
 }
 
-/**
- * Writes the state of an index, atomically, and removes snapshots that are no longer wanted.
- * @param settle makes the entries durable that the snapshot holds
- */
+/** Writes the state of an index, atomically, and removes snapshots that are no longer wanted; see `writeState`. */
 export async function writeSnapshot(
   place: SnapshotPlace,
   index: MaterializedIndex,
   settle: (sequence: number) => Promise<void>,
 ): Promise<void> {
+  await writeState(place, snapshotPath(place, index.sequence), index, settle);
+  for (const old of (await listSnapshots(place)).slice(KEPT)) {
+    await place.host.files.remove(snapshotPath(place, old));
+  }
+}
+
+/**
+ * Writes the state of an index to a file, atomically.
+ * @param settle makes the entries durable that the state holds
+ */
+export async function writeState(
+  place: SnapshotPlace,
+  path: string,
+  index: MaterializedIndex,
+  settle: (sequence: number) => Promise<void>,
+): Promise<void> {
   const { files } = place.host;
-  const { sequence } = index;
-  const rows = index.rows();
-  await publishFile(place.host, snapshotPath(place, sequence), async (temporary) => {
+  const { forgotten, sequence } = index;
+  const [rows, tombstones] = [index.rows(), index.tombstones()];
+  const first = {
+    ...header(place, sequence),
+    // Earlier versions do not know it; they take such a snapshot for damaged, and read the log.
+    ...(forgotten === 0 ? {} : { forgotten }),
+    rows: rows.length + tombstones.length,
+  };
+  await publishFile(place.host, path, async (temporary) => {
     const hash = createHash("sha256");
-    let chunk = `${JSON.stringify({ ...header(place, sequence), rows: rows.length })}\n`;
+    let chunk = `${JSON.stringify(first)}\n`;
     const flush = async () => {
       hash.update(chunk);
       await files.append(temporary, chunk);
       chunk = "";
     };
-    for (const [key, { version, text }] of rows) {
-      chunk += text === null ? `[${version},null,${JSON.stringify(key)}]\n` : `[${version},${text}]\n`;
+    const lines = function* () {
+      for (const { version, text } of rows) yield `[${version},${text}]\n`;
+      for (const [key, version] of tombstones) yield `[${version},null,${JSON.stringify(key)}]\n`;
+    };
+    for (const line of lines()) {
+      chunk += line;
       if (chunk.length >= CHUNK_SIZE) await flush();
     }
     await flush();
     await settle(sequence);
     await files.append(temporary, `${JSON.stringify({ end: sequence, sha256: hash.digest("hex") })}\n`);
   });
-  for (const old of (await listSnapshots(place)).slice(KEPT)) await files.remove(snapshotPath(place, old));
 }
 
-/** The index as of a snapshot, or what is wrong with it; `null` when it is gone. */
-export async function loadSnapshot(
+/** The index that a file holds as of an entry, or what is wrong with it; `null` when it is gone. */
+export async function loadState(
   place: SnapshotPlace,
+  path: string,
   sequence: number,
 ): Promise<MaterializedIndex | { readonly damage: string } | null> {
-  const bytes = await place.host.files.read(snapshotPath(place, sequence));
+  const bytes = await place.host.files.read(path);
   if (bytes === null) return null;
   const end = bytes.lastIndexOf(10, bytes.length - 2) + 1;
   const sha256 = createHash("sha256").update(bytes.subarray(0, end)).digest("hex");
@@ -105,21 +128,25 @@ function restored(
   lines: Iterable<string>,
 ): MaterializedIndex | { readonly damage: string } {
   const index = new MaterializedIndex(place.schema);
-  let first = true;
+  let forgotten: number | null = null;
   for (const line of lines) {
-    if (first) {
-      const { rows: _rows, ...found } = JSON.parse(line) as Record<string, unknown>;
+    if (forgotten === null) {
+      const {
+        rows: _rows,
+        forgotten: upTo,
+        ...found
+      } = JSON.parse(line) as { forgotten?: number; rows: number };
       if (JSON.stringify(found) !== JSON.stringify(header(place, sequence))) {
         return { damage: "it belongs to another catalog or schema" };
       }
-      first = false;
+      forgotten = upTo ?? 0;
       continue;
     }
     const [version, record, key] = JSON.parse(line) as Row;
     if (record === null) index.put(key, version, null);
     else index.put(keyOf(place.schema, record), version, record, line.slice(line.indexOf(",") + 1, -1));
   }
-  index.restored(sequence);
+  index.restored(sequence, forgotten ?? 0);
   return index;
 }
 

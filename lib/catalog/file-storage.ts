@@ -14,16 +14,26 @@ import {
 import { FileLog } from "./file-log.ts";
 import {
   listSnapshots,
-  loadSnapshot,
+  loadState,
   removeAbandoned,
   snapshotPath,
   writeSnapshot,
   type SnapshotPlace,
 } from "./file-snapshot.ts";
-import { BLOCK } from "./log-paths.ts";
+import { FileWindow } from "./file-window.ts";
+import { BLOCK, LogPaths } from "./log-paths.ts";
 import { MaterializedIndex } from "./materialized-index.ts";
 import { Serial } from "./serial.ts";
-import type { CatalogSchema, CatalogStorage, CatalogStore, IndexedRow, LogEntry, Lookup } from "./storage.ts";
+import { countChanges } from "./slices.ts";
+import type {
+  CatalogSchema,
+  CatalogStorage,
+  CatalogStore,
+  IndexedRow,
+  LogEntry,
+  LogRetention,
+  Lookup,
+} from "./storage.ts";
 
 /** Where a file storage is, and with what it works. */
 export interface FileStorageOptions {
@@ -56,9 +66,9 @@ const FORMAT = 2;
 export function fileStorage(options: FileStorageOptions): CatalogStorage {
   const host = options.host ?? createHost();
   return {
-    open: async (catalog, schema) => {
+    open: async (catalog, schema, retention = {}) => {
       const directory = join(options.directory, checkVendorName("the catalog", catalog));
-      return new FileStore({ directory, catalog, schema, host }, options.log ?? silentLog);
+      return new FileStore({ directory, catalog, schema, host }, options.log ?? silentLog, retention);
     },
   };
 }
@@ -70,16 +80,21 @@ class FileStore implements CatalogStore {
   readonly #snapshots: SnapshotPlace;
   readonly #talk: Log;
   readonly #log: FileLog;
+  readonly #window: FileWindow;
   readonly #upkeep = new Serial();
   #index: MaterializedIndex;
   #appended = false;
   #changesSinceSnapshot = 0;
+  #changesSinceForgetting = 0;
+  /** Keys that were deleted up to here are forgotten next. */
+  #forgetNext = 0;
 
-  constructor(place: SnapshotPlace, talk: Log) {
+  constructor(place: SnapshotPlace, talk: Log, retention: LogRetention) {
     this.#place = place;
     this.#snapshots = { ...place, directory: join(place.directory, "snapshots") };
     this.#talk = talk;
     this.#log = new FileLog(place.catalog, place.directory, place.host);
+    this.#window = new FileWindow(place, new LogPaths(place.directory), this.#log, retention);
     this.#index = new MaterializedIndex(place.schema);
   }
 
@@ -121,34 +136,52 @@ class FileStore implements CatalogStore {
     return this.#log.read(from, limit);
   }
 
-  /** Loads the newest snapshot that is whole. */
+  async first(): Promise<number> {
+    return this.#log.dropped + 1;
+  }
+
+  /** Loads the newest state that is whole: a snapshot, or the base of the log. */
   async checkpoint(): Promise<number> {
     const snapshots = await listSnapshots(this.#snapshots);
     await this.#log.head(snapshots[0]);
-    for (const sequence of snapshots) {
-      const loaded = await loadSnapshot(this.#snapshots, sequence);
-      if (loaded instanceof MaterializedIndex) {
-        this.#index = loaded;
-        break;
-      }
+    const base = await this.#window.base();
+    for (const sequence of snapshots.filter((each) => each > (base?.sequence ?? 0))) {
+      const path = snapshotPath(this.#snapshots, sequence);
+      const loaded = await loadState(this.#snapshots, path, sequence);
+      if (loaded instanceof MaterializedIndex) return this.#take(loaded);
       if (loaded !== null) {
         this.#talk.error("a snapshot is damaged; its state is made again from the log, which is whole", {
-          path: snapshotPath(this.#snapshots, sequence),
+          path,
           reason: loaded.damage,
         });
       }
     }
-    return this.#index.sequence;
+    return this.#take(base === null ? this.#index : await this.#window.origin());
+  }
+
+  #take(index: MaterializedIndex): number {
+    index.forgetAs(this.#index);
+    this.#index = index;
+    this.#forgetNext = index.sequence;
+    return index.sequence;
   }
 
   async advance(): Promise<void> {}
 
   async apply(entries: readonly LogEntry[]): Promise<void> {
     this.#index.apply(entries);
-    for (const { changes } of entries) this.#changesSinceSnapshot += changes.length;
+    const changes = countChanges(entries);
+    const changesMax = Math.max(SNAPSHOT_AFTER_CHANGES, this.#index.size);
     const last = entries.at(-1)?.sequence ?? 0;
+    this.#changesSinceForgetting += changes;
+    if (this.#changesSinceForgetting >= changesMax) {
+      this.#changesSinceForgetting = 0;
+      this.#index.forget(this.#forgetNext);
+      this.#forgetNext = last;
+    }
+    this.#changesSinceSnapshot += changes;
     const blockIsFull = entries.some(({ sequence }) => sequence % BLOCK === 0);
-    const snapshotIsDue = this.#changesSinceSnapshot >= Math.max(SNAPSHOT_AFTER_CHANGES, this.#index.size);
+    const snapshotIsDue = this.#changesSinceSnapshot >= changesMax;
     // Only who writes tidies up, and nobody waits for it.
     if (this.#appended && (blockIsFull || snapshotIsDue)) {
       if (snapshotIsDue) this.#changesSinceSnapshot = 0;
@@ -160,13 +193,22 @@ class FileStore implements CatalogStore {
     return this.#index.rowsOf(keys);
   }
 
+  forgotten(): number {
+    return this.#index.forgotten;
+  }
+
   async find(lookup: Lookup): Promise<readonly IndexedRow[]> {
     return this.#index.find(lookup);
   }
 
   async rebuild(entries: AsyncIterable<readonly LogEntry[]>): Promise<void> {
-    const fresh = new MaterializedIndex(this.#place.schema);
-    for await (const page of entries) fresh.apply(page);
+    let fresh = await this.#window.origin();
+    for await (const page of entries) {
+      // What comes between was dropped meanwhile, and is in the newer base.
+      if (page[0]!.sequence > fresh.sequence + 1) fresh = await this.#window.origin();
+      fresh.apply(page);
+    }
+    fresh.forgetAs(this.#index);
     this.#index = fresh;
     await this.#upkeep.run(() => this.#tidy(fresh.sequence, true));
   }
@@ -183,7 +225,8 @@ class FileStore implements CatalogStore {
         await writeSnapshot(this.#snapshots, this.#index, settle);
       }
       await this.#log.archive(head);
-      for (const name of ["segments", "snapshots"]) {
+      await this.#window.move(this.#index);
+      for (const name of ["segments", "snapshots", "base"]) {
         await removeAbandoned({ ...this.#place, directory: join(this.#place.directory, name) });
       }
     } catch (error) {

@@ -6,6 +6,8 @@ import type { CommittedChange, HistoryEntry, HistoryOptions } from "./types.ts";
 type KeyedHistory = Omit<HistoryOptions, "rowKey"> & { readonly key?: string };
 
 const LIMIT = 1000;
+/** Entries read at once where the indexes do not tell which. */
+const SEARCH_AT_ONCE = 256;
 
 /** The entries asked for, of all records or of one. */
 export async function historyOf<R>(
@@ -67,12 +69,28 @@ async function ofAll(log: EventLog, wanted: Wanted): Promise<readonly LogEntry[]
 /** Each change of a key names the entry of the one before, so only the entries of the key are read. */
 async function ofKey(log: EventLog, key: string, wanted: Wanted): Promise<readonly LogEntry[]> {
   const found: LogEntry[] = [];
-  let sequence = (await log.row(key))?.version ?? 0;
+  const row = await log.row(key);
+  let sequence = row?.version ?? (await lastOf(log, key, wanted.from, log.forgotten));
   while (sequence >= wanted.from) {
-    const entry = await log.entry(sequence);
+    const [entry] = await log.slice(sequence, sequence);
+    if (entry === undefined) break;
     if (sequence <= wanted.to) found.push(entry);
     if (!wanted.oldestFirst && found.length === wanted.limit) return found;
-    sequence = entry.changes.find((change) => change.key === key)?.previous ?? 0;
+    const change = entry.changes.find((each) => each.key === key);
+    if (change === undefined)
+      return log.corrupt(sequence, "it does not change the record whose history names it");
+    const { forgotten = 0, previous } = change;
+    sequence = previous > 0 ? previous : await lastOf(log, key, wanted.from, forgotten);
   }
   return wanted.oldestFirst ? found.reverse().slice(0, wanted.limit) : found;
+}
+
+/** The last entry of a key that the indexes have forgotten, by reading the log from `to` back; 0 when there is none. */
+async function lastOf(log: EventLog, key: string, from: number, to: number): Promise<number> {
+  for (let last = to; last >= from; last -= SEARCH_AT_ONCE) {
+    const entries = await log.slice(Math.max(from, last - SEARCH_AT_ONCE + 1), last);
+    const newest = entries.findLast(({ changes }) => changes.some((change) => change.key === key));
+    if (newest !== undefined) return newest.sequence;
+  }
+  return 0;
 }

@@ -1,5 +1,6 @@
 import { AgnesError, TEMPORARY_SUFFIX, type Host } from "../base/mod.ts";
 import { BLOCK, blockNumbers, entryNumbers, type LogPaths } from "./log-paths.ts";
+import { basesOf } from "./log-window.ts";
 
 /** A directory that changed so recently may change again without a new time. */
 const SETTLED_MS = 100;
@@ -23,6 +24,8 @@ export class LogNames {
   readonly #host: Pick<Host, "files" | "now">;
   /** Entries are known to exist up to here. */
   #known = 0;
+  /** Entries up to here are dropped: a base stands for them. */
+  #dropped = 0;
   /** The entry that the second name shows; `null` before it was looked up. */
   #reached: number | null = null;
   #open: readonly number[] = [];
@@ -42,6 +45,17 @@ export class LogNames {
   /** The largest sequence that is known to exist. */
   get known(): number {
     return this.#known;
+  }
+
+  /** Entries up to here are dropped, as far as is known. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Whether an entry is dropped, for good. */
+  async isDropped(sequence: number): Promise<boolean> {
+    if (sequence > this.#dropped) await this.#lookAtBase();
+    return sequence <= this.#dropped;
   }
 
   /** An entry was seen, or was put in place. */
@@ -67,14 +81,17 @@ export class LogNames {
       }
       // A directory that is read while entries are put into it may show a later one, but not an earlier one.
       const isThere = (await this.#host.files.stat(found.place)) !== null;
-      if (!isThere || attempt === ATTEMPTS) return this.#corrupt(found.place, found.reason);
+      const dropped = this.#dropped;
+      await this.#lookAtBase();
+      if ((!isThere && this.#dropped === dropped) || attempt === ATTEMPTS)
+        return this.#corrupt(found.place, found.reason);
     }
   }
 
   /** Whether there is any trace of entries. */
   async exist(): Promise<boolean> {
-    const { log, segments, head } = this.#paths;
-    const names = await Promise.all([log, segments, head].map((path) => this.#list(path)));
+    const { base, head, log, segments } = this.#paths;
+    const names = await Promise.all([base, head, log, segments].map((path) => this.#list(path)));
     return names.some((found) => found !== null && found.length > 0);
   }
 
@@ -99,21 +116,22 @@ export class LogNames {
     this.#stamps = null;
     // Once: whoever has seen the log knows better than the second name how far it reached.
     this.#reached ??= Math.max(0, ...entryNumbers(await this.#list(head)));
-    const reached = Math.max(this.#known, this.#reached);
     // A block that is archived meanwhile may be seen in neither place; `#endOfBlock` looks again.
     const [stamps, blocks, names] = await Promise.all([
       this.#stampsOf(this.#open),
       this.#list(log),
       this.#list(segments),
     ]);
+    // Afterwards, because a base is there before anything is dropped.
+    const reached = Math.max(this.#known, this.#reached, await this.#lookAtBase());
     const open = blockNumbers(blocks);
     const archived = new Set(blockNumbers(names));
     if (blocks === null && (this.hasDirectory || reached > 0 || archived.size > 0)) {
       return { place: log, reason: "it is missing" };
     }
     const last = Math.max(-1, ...open, ...archived);
-    let newest = 0;
-    for (let block = 0; block <= last; block++) {
+    let newest = this.#dropped;
+    for (let block = newest / BLOCK; block <= last; block++) {
       const end = archived.has(block) ? (block + 1) * BLOCK : await this.#endOfBlock(block, last, open);
       if (typeof end !== "number") return end;
       newest = end;
@@ -125,6 +143,13 @@ export class LogNames {
     if (String(open) === String(this.#open)) this.#stamps = stamps;
     this.#open = open;
     return newest;
+  }
+
+  /** Gives the entry whose state the base is. */
+  async #lookAtBase(): Promise<number> {
+    const base = basesOf(this.#paths, await this.#list(this.#paths.base)).at(-1);
+    this.#dropped = Math.max(this.#dropped, base?.dropped ?? 0);
+    return base?.sequence ?? 0;
   }
 
   async #endOfBlock(block: number, last: number, open: readonly number[]): Promise<number | Missing> {

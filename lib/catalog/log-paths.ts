@@ -13,12 +13,15 @@ export class LogPaths {
   readonly segments: string;
   /** The second name of the newest entry. */
   readonly head: string;
+  /** The state that stands for entries that were dropped. */
+  readonly base: string;
 
   constructor(root: string) {
     this.root = root;
     this.log = join(root, "log");
     this.segments = join(root, "segments");
     this.head = join(root, "head");
+    this.base = join(root, "base");
   }
 
   entry(sequence: number): string {

@@ -3,19 +3,21 @@ import { indexText, indexValueOf } from "./schema.ts";
 import type { CatalogSchema, IndexedRow, JsonRecord, KeyRange, LogEntry, Lookup } from "./storage.ts";
 
 /** A row whose record is kept as JSON text: compact, and every reader gets an object of its own. */
-export interface TextRow {
+interface TextRow {
   readonly version: number;
-  /** `null` once deleted. */
-  readonly text: string | null;
+  readonly text: string;
 }
 
 /** The indexes of a catalog in memory: what the log says, as of `sequence`. */
 export class MaterializedIndex {
   readonly #rows = new Map<string, TextRow>();
+  /** The keys that were deleted, with the entry that did it; the oldest first. */
+  readonly #tombstones = new Map<string, number>();
   readonly #all = new KeySet();
   /** By field and value; a value of one record has its bare key, for most values have but one. */
   readonly #byField: ReadonlyMap<string, Map<string, string | KeySet>>;
   #sequence = 0;
+  #forgotten = 0;
 
   constructor(schema: CatalogSchema) {
     this.#byField = new Map(schema.indexKeys.map((field) => [field, new Map<string, string | KeySet>()]));
@@ -24,6 +26,11 @@ export class MaterializedIndex {
   /** Every entry up to here is in. */
   get sequence(): number {
     return this.#sequence;
+  }
+
+  /** Keys that were deleted by an entry up to this one may be forgotten. */
+  get forgotten(): number {
+    return this.#forgotten;
   }
 
   /** How many records there are. */
@@ -42,21 +49,49 @@ export class MaterializedIndex {
 
   /** Sets one row, as a snapshot holds it. */
   put(key: string, version: number, record: JsonRecord | null, text?: string): void {
-    const before = this.#rows.get(key)?.text ?? null;
-    if (before !== null) this.#unlink(key, JSON.parse(before) as JsonRecord, record);
-    if (record === null) this.#all.delete(key);
-    else this.#link(key, record);
-    this.#rows.set(key, { version, text: record === null ? null : (text ?? JSON.stringify(record)) });
+    const before = this.#rows.get(key)?.text;
+    if (before !== undefined) this.#unlink(key, JSON.parse(before) as JsonRecord, record);
+    this.#tombstones.delete(key);
+    if (record === null) {
+      this.#all.delete(key);
+      this.#rows.delete(key);
+      this.#tombstones.set(key, version);
+    } else {
+      this.#link(key, record);
+      this.#rows.set(key, { version, text: text ?? JSON.stringify(record) });
+    }
   }
 
   /** Says that what was `put` is the state at `sequence`. */
-  restored(sequence: number): void {
+  restored(sequence: number, forgotten: number): void {
     this.#sequence = sequence;
+    this.#forgotten = forgotten;
+  }
+
+  /** Forgets the keys that were deleted by an entry up to `sequence`. */
+  forget(sequence: number): void {
+    for (const [key, version] of this.#tombstones) {
+      if (version > sequence) break;
+      this.#tombstones.delete(key);
+      this.#forgotten = Math.max(this.#forgotten, version);
+    }
   }
 
   /** What is known of the keys, deleted ones too. */
   rowsOf(keys: readonly string[]): ReadonlyMap<string, IndexedRow> {
-    return new Map(keys.filter((key) => this.#rows.has(key)).map((key) => [key, this.#row(key)]));
+    const found = new Map<string, IndexedRow>();
+    for (const key of keys) {
+      const version = this.#tombstones.get(key);
+      if (version !== undefined) found.set(key, { key, version, record: null });
+      else if (this.#rows.has(key)) found.set(key, this.#row(key));
+    }
+    return found;
+  }
+
+  /** Forgets what another index has forgotten, so that nobody who missed a key there takes it for unknown here. */
+  forgetAs(other: MaterializedIndex): void {
+    this.forget(other.#forgotten);
+    this.#forgotten = Math.max(this.#forgotten, other.#forgotten);
   }
 
   find(lookup: Lookup): readonly IndexedRow[] {
@@ -73,14 +108,19 @@ export class MaterializedIndex {
     return found;
   }
 
-  /** Every key with its row, deleted ones too, as they are now. */
-  rows(): readonly (readonly [string, TextRow])[] {
-    return [...this.#rows];
+  /** Every record with its version, as they are now. */
+  rows(): readonly TextRow[] {
+    return [...this.#rows.values()];
+  }
+
+  /** The deleted keys that are not forgotten, as they are now, the oldest first. */
+  tombstones(): readonly (readonly [key: string, version: number])[] {
+    return [...this.#tombstones];
   }
 
   #row(key: string): IndexedRow {
     const { version, text } = this.#rows.get(key)!;
-    return { key, version, record: text === null ? null : (JSON.parse(text) as JsonRecord) };
+    return { key, version, record: JSON.parse(text) as JsonRecord };
   }
 
   #link(key: string, record: JsonRecord): void {

@@ -26,10 +26,14 @@ export function memoryStorage(): CatalogStorage {
   };
 }
 
+/** Keys that were deleted so many entries ago are forgotten: the log, which tells of them, is in memory as well. */
+const FORGOTTEN_AFTER = 8;
+
 function memoryStore(schema: CatalogSchema): CatalogStore {
   // Kept as text, so that no writer can reach into the log through a record it still holds.
   const log: string[] = [];
   let index = new MaterializedIndex(schema);
+  const forget = (one: MaterializedIndex) => one.forget(one.sequence - FORGOTTEN_AFTER);
   return {
     entrySizeBytesMax: 64 * 1024 * 1024,
     recheckMs: 0,
@@ -43,14 +47,20 @@ function memoryStore(schema: CatalogSchema): CatalogStore {
       log.slice(from - 1, from - 1 + limit).map((text) => JSON.parse(text) as LogEntry),
     checkpoint: async () => index.sequence,
     advance: async () => {},
-    apply: async (entries) => index.apply(entries),
+    apply: async (entries) => {
+      index.apply(entries);
+      forget(index);
+    },
     get: async (keys) => index.rowsOf(keys),
+    forgotten: () => index.forgotten,
     find: async (lookup) => index.find(lookup),
     rebuild: async (entries) => {
       const fresh = new MaterializedIndex(schema);
       for await (const page of entries) fresh.apply(page);
       // Other handles may have indexed newer entries meanwhile; they would not do so again.
       fresh.apply(log.slice(fresh.sequence, index.sequence).map((text) => JSON.parse(text) as LogEntry));
+      fresh.forgetAs(index);
+      forget(fresh);
       index = fresh;
     },
     close: async () => {},

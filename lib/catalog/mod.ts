@@ -15,6 +15,7 @@ export type {
   KeyRange,
   LogEntry,
   LoggedChange,
+  LogRetention,
   Lookup,
 } from "./storage.ts";
 export type {

@@ -24,8 +24,10 @@ export interface LoggedChange {
   readonly before: JsonRecord | null;
   /** The whole record after; `null` when it was deleted. */
   readonly after: JsonRecord | null;
-  /** The sequence of the entry that last touched this key; 0 when none did. */
+  /** The sequence of the entry that last touched this key; 0 when none did, or when it is forgotten. */
   readonly previous: number;
+  /** With a `previous` of 0: entries up to this one may have touched the key and are forgotten. Default 0. */
+  readonly forgotten?: number;
 }
 
 /** One entry of the write-ahead log: all of its changes happen, or none. */
@@ -86,9 +88,14 @@ export interface CatalogStore {
    * when that fails.
    */
   settle?(sequence: number): Promise<void>;
-  /** The entries from `from` on, in order and without gaps: `limit` of them, or fewer when there are no more. */
+  /**
+   * The entries from `from` on, in order and without gaps: `limit` of them, or fewer when there are no more; none when
+   * `from` is before the first that is kept.
+   */
   read(from: number, limit: number): Promise<readonly LogEntry[]>;
-  /** The sequence up to which every entry is in the indexes. */
+  /** The first entry that is kept. Left out where all are. */
+  first?(): Promise<number>;
+  /** The sequence up to which every entry is in the indexes; loads them, also when entries were dropped meanwhile. */
   checkpoint(): Promise<number>;
   /** Moves the checkpoint to `sequence`, never back. */
   advance(sequence: number): Promise<void>;
@@ -97,17 +104,28 @@ export interface CatalogStore {
    * come from the log, so that their writer has probably indexed them. Default "written".
    */
   apply(entries: readonly LogEntry[], origin?: "written" | "read"): Promise<void>;
-  /** What the indexes hold about keys; one that no entry ever touched is left out. */
+  /** What the indexes hold about keys; one that no entry ever touched, or that is forgotten, is left out. */
   get(keys: readonly string[]): Promise<ReadonlyMap<string, IndexedRow>>;
+  /**
+   * The indexes may have forgotten keys that were deleted by an entry up to this one; it never gets less. The log still
+   * tells of them. Left out where no key is forgotten.
+   */
+  forgotten?(): number;
   /** The records that match, ordered by key; deleted ones are left out. */
   find(lookup: Lookup): Promise<readonly IndexedRow[]>;
-  /** Makes the indexes anew from the whole log, given in order. */
+  /** Makes the indexes anew from the whole log, or from all that is kept of it, given in order. */
   rebuild(entries: AsyncIterable<readonly LogEntry[]>): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What a storage may do with the log of a catalog. */
+export interface LogRetention {
+  /** Entries before so many of the newest may be dropped, as soon as the indexes no longer need them. Default: none. */
+  readonly keepEntries?: number;
 }
 
 /** A place that holds catalogs: memory, a folder, an Azure Tables account. */
 export interface CatalogStorage {
   /** Opens the store of one catalog, making it when it is new. */
-  open(catalog: string, schema: CatalogSchema): Promise<CatalogStore>;
+  open(catalog: string, schema: CatalogSchema, retention?: LogRetention): Promise<CatalogStore>;
 }

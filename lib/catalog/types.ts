@@ -16,6 +16,11 @@ export interface CatalogOptions {
   readonly rowKey: string | readonly string[];
   /** Fields that answer a lookup without a scan. They hold strings, numbers, booleans or null. */
   readonly indexKeys: readonly string[];
+  /**
+   * For state that is no audit: the log keeps at least so many of its newest entries, and may drop those before. Everyone
+   * who opens the catalog says the same. Only `fileStorage` drops any, 256 at a time. Default: every entry is kept.
+   */
+  readonly keepEntries?: number;
   /** Who writes; goes into each entry of the log. Default: the user of the environment, else `unknown`. */
   readonly actor?: string;
   readonly host?: Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env">;

@@ -2,6 +2,9 @@ import type { Host, Log } from "../base/mod.ts";
 import { openCatalog, type Catalog, type CatalogStorage } from "../catalog/mod.ts";
 import type { ExtractStats } from "../extract/mod.ts";
 
+/** Nobody asks which run brought a table up to date before the last one; the registry has the audit. */
+const KEPT_RUNS = 256;
+
 interface TableState {
   readonly source: string;
   readonly table: string;
@@ -24,7 +27,14 @@ export class SyncState implements AsyncDisposable {
   }): Promise<SyncState> {
     const { storage, host, log } = options;
     const keys = { rowKey: ["source", "table"], indexKeys: ["source"] };
-    return new SyncState(await openCatalog<TableState>({ name: "sync", storage, host, log, ...keys }));
+    const services = { storage, host, log };
+    const catalog = await openCatalog<TableState>({
+      name: "sync",
+      ...keys,
+      ...services,
+      keepEntries: KEPT_RUNS,
+    });
+    return new SyncState(catalog);
   }
 
   /** When the last successful sync of each table of a source began, by name; what never succeeded is missing. */
@@ -45,7 +55,7 @@ export class SyncState implements AsyncDisposable {
     await this.#catalog.delete([source, table]);
   }
 
-  /** Reads the whole log; gives how many entries it has. Throws `catalog_corrupt` naming what is damaged. */
+  /** Reads all that is kept of the log; gives how many entries that are. Throws `catalog_corrupt` naming what is damaged. */
   async verify(): Promise<number> {
     let entries = 0;
     for await (const _entry of this.#catalog.entries()) entries += 1;

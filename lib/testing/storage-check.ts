@@ -35,7 +35,10 @@ export async function checkOutcome(
   const states = checkEntries(entries);
   checkExpected(states, attempts);
   checkSightings(states, sightings);
-  for (const catalog of catalogs) await checkIndexes(catalog, states.at(-1)!, universe);
+  for (const catalog of catalogs) {
+    await checkIndexes(catalog, states.at(-1)!, universe);
+    await checkHistories(catalog, entries, universe.keys);
+  }
 }
 
 function checkAttempts(entries: readonly HistoryEntry<Item>[], attempts: readonly Attempt[]): void {
@@ -89,6 +92,20 @@ function checkSightings(states: readonly State[], sightings: readonly Sighting[]
       (state, sequence) => sequence >= since && (state.get(key)?.version ?? 0) === version,
     );
     assert.ok(was, `${key} was seen at version ${version} though entry ${since} was written before`);
+  }
+}
+
+/** Each record has the history that the log tells, deleted and made again or not. */
+async function checkHistories(
+  catalog: Catalog<Item>,
+  entries: readonly HistoryEntry<Item>[],
+  keys: readonly string[],
+): Promise<void> {
+  for (const key of keys) {
+    const expected = entries.filter(({ changes }) => changes.some(({ rowKey }) => rowKey === key));
+    const found = await catalog.history({ rowKey: key });
+    const sequences = (some: readonly HistoryEntry<Item>[]) => some.map(({ sequence }) => sequence);
+    assert.deepEqual(sequences(found), sequences(expected), `the history of ${key}`);
   }
 }
 

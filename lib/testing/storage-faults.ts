@@ -33,8 +33,8 @@ export interface StorageFaults {
  */
 export function faultyStorage(storage: CatalogStorage, faults: StorageFaults): CatalogStorage {
   return {
-    open: async (catalog, schema) => {
-      const store = await storage.open(catalog, schema);
+    open: async (catalog, schema, retention) => {
+      const store = await storage.open(catalog, schema, retention);
       const through = <T>(operation: keyof CatalogStore, work: () => Promise<T>) =>
         disturbed(faults, operation, work);
       return {
@@ -44,10 +44,12 @@ export function faultyStorage(storage: CatalogStorage, faults: StorageFaults): C
         append: (entry) => through("append", () => store.append(entry)),
         ...(store.settle && { settle: (sequence) => through("settle", () => store.settle!(sequence)) }),
         read: (from, limit) => through("read", () => store.read(from, limit)),
+        ...(store.first && { first: () => through("first", () => store.first!()) }),
         checkpoint: () => through("checkpoint", () => store.checkpoint()),
         advance: (sequence) => through("advance", () => store.advance(sequence)),
         apply: (entries, origin) => through("apply", () => store.apply(entries, origin)),
         get: (keys) => through("get", () => store.get(keys)),
+        ...(store.forgotten && { forgotten: () => store.forgotten!() }),
         find: (lookup) => through("find", () => store.find(lookup)),
         rebuild: (entries) => store.rebuild(entries),
         close: () => store.close(),

@@ -27,6 +27,15 @@ class DirectoryNode {
     this.modified.atMs = Date.now();
   }
 
+  become({ durable, entries, modified, pending }: DirectoryNode, copyOf: (node: Node) => Node): void {
+    const copied = (some: ReadonlyMap<string, Node>) =>
+      new Map([...some].map(([name, node]) => [name, copyOf(node)]));
+    this.modified.atMs = modified.atMs;
+    this.entries = copied(entries);
+    this.durable = copied(durable);
+    this.pending = pending.map((step) => ("node" in step ? { ...step, node: copyOf(step.node) } : step));
+  }
+
   sync(): void {
     this.durable = new Map(this.entries);
     this.pending = [];
@@ -133,6 +142,23 @@ export class ForgetfulDisk {
           return { sizeBytes, modifiedAtMs: isDirectory ? node.modified.atMs : 0, isDirectory };
         }),
     };
+  }
+
+  /** Another disk with the same content, synced or not. */
+  copy(): ForgetfulDisk {
+    const copies = new Map<Node, Node>();
+    const copyOf = (node: Node): Node => {
+      const known = copies.get(node);
+      if (known !== undefined) return known;
+      const made = node instanceof FileNode ? new FileNode() : new DirectoryNode();
+      copies.set(node, made);
+      if (node instanceof FileNode) Object.assign(made, node);
+      else (made as DirectoryNode).become(node, copyOf);
+      return made;
+    };
+    const disk = new ForgetfulDisk();
+    disk.#root.become(this.#root, copyOf);
+    return disk;
   }
 
   /** Cuts the power. `survives` decides about each step in a directory that was not synced. */

@@ -68,12 +68,26 @@ export async function readMacros(
   catalog: string,
   signal?: AbortSignal,
 ): Promise<readonly Definition[]> {
+  const options = signal === undefined ? {} : { signal };
   return connection.rows<Definition>(
-    `SELECT 'macro' AS kind, schema_name AS schema, function_name AS name, coalesce(macro_definition, '') AS sql
-     FROM duckdb_functions() WHERE database_name = ${quoteLiteral(catalog)} AND NOT internal`,
-    signal === undefined ? {} : { signal },
+    `SELECT ${MACRO} FROM duckdb_functions() WHERE database_name = ${quoteLiteral(catalog)} AND NOT internal`,
+    options,
   );
 }
+
+/** Lists the macros of everything that is attached. */
+export async function readAllMacros(
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<readonly (Definition & { readonly database: string })[]> {
+  return connection.rows(
+    `SELECT database_name AS database, ${MACRO} FROM duckdb_functions() WHERE NOT internal`,
+    { signal },
+  );
+}
+
+const MACRO =
+  "'macro' AS kind, schema_name AS schema, function_name AS name, coalesce(macro_definition, '') AS sql";
 
 /** Stands for what an attached extract defines, as far as it decides what its tables hold. */
 export async function digestObjects(connection: Connection, catalog: string): Promise<string> {

@@ -38,6 +38,8 @@ export interface ScanRequest {
   readonly limits: DuckDBLimits;
   /** What loaded plugins say of extensions. Default: nothing. */
   readonly extensions?: readonly NamedExtension[] | undefined;
+  /** The macros of the extract as they were listed with those of others; `null`: it is asked. */
+  readonly macros?: (signal: AbortSignal) => Promise<readonly Definition[] | null>;
   readonly signal: AbortSignal;
 }
 
@@ -57,7 +59,10 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
   const catalog = await readObjects(connection, name, signal);
   const path = join(folder.directory, EXTRACT_FILE);
   if (catalog.views.has("_meta")) throw refused(path, "its _meta is a view; only a table is read");
-  const macros = once(() => safeMacros(connection, name, path, signal));
+  const macros = once(async () => {
+    const listed = (await request.macros?.(signal)) ?? (await readMacros(connection, name, signal));
+    return safeMacros(listed, path);
+  });
   const from = (table: string) => [name, "main", table].map(quoteIdentifier).join(".");
   const meta = await readMeta(
     connection,
@@ -97,13 +102,7 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
 }
 
 /** @throws `extract_refused` when one could stand for a function that is allowed */
-async function safeMacros(
-  connection: Connection,
-  name: string,
-  path: string,
-  signal: AbortSignal,
-): Promise<readonly Definition[]> {
-  const macros = await readMacros(connection, name, signal);
+function safeMacros(macros: readonly Definition[], path: string): readonly Definition[] {
   const bad = macros.find((macro) => isFunctionName(macro.name));
   if (bad !== undefined) throw refused(path, `its macro ${shown(bad.name)} has the name of a function`);
   return macros;

@@ -24,6 +24,7 @@ import { isAnyHost, refusalOf } from "../remote/refusal.ts";
 import type { AnalyticsServices, RebuildRequest } from "../request.ts";
 import { bounded } from "./bounded.ts";
 import { EXTRACT_FILE } from "./folder.ts";
+import { MacroLists } from "./macro-lists.ts";
 import { scanExtract } from "./scan-extract.ts";
 
 /** One folder of `extracts/`. */
@@ -59,7 +60,7 @@ export async function scanSources(
   const root = resolve(extractsPath(request.dataDirectory));
   const known = new Map((previous?.sources ?? []).map((source) => [source.source, source]));
   const taken = new Map<string, string>();
-  const scans: SourceScan[] = [];
+  const found: (SourceScan | Scanned)[] = [];
   for (const source of (await files.list(root)) ?? []) {
     throwIfAborted(request.signal, "the rebuild of analytics");
     const directory = join(root, source);
@@ -72,7 +73,7 @@ export async function scanSources(
     const fingerprint = `${stat} ${settingsOf(services.host.env, request, source)}`;
     if (reason !== null) {
       const issues: Issue[] = [{ kind: "skipped", name: source, reason }];
-      scans.push({
+      found.push({
         kind: "scanned",
         source,
         directory,
@@ -88,10 +89,21 @@ export async function scanSources(
       before.directory === directory &&
       request.full !== true
     ) {
-      scans.push({ kind: "kept", source, previous: before });
-    } else {
-      scans.push(await scanOne(services, request, { root, source, directory, fingerprint, before }));
-    }
+      found.push({ kind: "kept", source, previous: before });
+    } else found.push({ kind: "changed", root, source, directory, fingerprint, before });
+  }
+  // Ours need no list of their macros.
+  const ours = new Set(
+    previous?.tables.flatMap((table) => (table.generation === null ? [] : [table.source])),
+  );
+  const changed = found.flatMap((one) =>
+    one.kind === "changed" && !ours.has(one.source) ? [one.source] : [],
+  );
+  const lists = new MacroLists(services.limits, root, changed);
+  const scans: SourceScan[] = [];
+  for (const one of found) {
+    throwIfAborted(request.signal, "the rebuild of analytics");
+    scans.push(one.kind === "changed" ? await scanOne(services, request, lists, one) : one);
   }
   return scans;
 }
@@ -102,7 +114,9 @@ export const UNKNOWN = "";
 /** How long one extract may take by default. */
 const EXTRACT_TIMEOUT_MS = 60_000;
 
+/** An extract that is to be read. */
 interface Scanned {
+  readonly kind: "changed";
   readonly root: string;
   readonly source: string;
   readonly directory: string;
@@ -113,6 +127,7 @@ interface Scanned {
 async function scanOne(
   services: AnalyticsServices,
   request: RebuildRequest,
+  lists: MacroLists,
   { root, source, directory, fingerprint, before }: Scanned,
 ): Promise<SourceScan> {
   try {
@@ -120,8 +135,9 @@ async function scanOne(
     const { extensions } = request;
     const what = `reading the extract of ${source}`;
     const timeoutMs = request.extractTimeoutMs ?? EXTRACT_TIMEOUT_MS;
+    const macros = (signal: AbortSignal) => lists.of(source, signal);
     const scan = await bounded(what, timeoutMs, request.signal, (signal) =>
-      scanExtract({ root, source, limits, extensions, signal }),
+      scanExtract({ root, source, limits, extensions, macros, signal }),
     );
     const remotes: RemoteDatabase[] = [];
     for (const remote of scan.remotes) {

@@ -1,0 +1,103 @@
+import { join } from "node:path";
+
+import {
+  openDatabase,
+  quoteIdentifier,
+  quoteLiteral,
+  type Connection,
+  type DuckDBLimits,
+} from "../../duckdb/mod.ts";
+import { databaseNames } from "../model.ts";
+import { bounded } from "./bounded.ts";
+import { checkFolder, EXTRACT_FILE } from "./folder.ts";
+import { readAllMacros, type Definition } from "./objects.ts";
+
+/** Extracts that are open at once. */
+const TOGETHER = 50;
+/** After which each extract is listed by itself. */
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Lists the macros of many extracts at once. DuckDB lists its own thousands of functions each time, which takes longer
+ * than all else that is read of a small extract. Nothing of an extract is run here, and nothing but its file can be read.
+ */
+export class MacroLists {
+  readonly #limits: DuckDBLimits;
+  readonly #root: string;
+  readonly #waiting: Set<string>;
+  readonly #listed = new Map<string, readonly Definition[]>();
+
+  /** @param sources those that may be asked for, in this order */
+  constructor(limits: DuckDBLimits, root: string, sources: readonly string[]) {
+    this.#limits = limits;
+    this.#root = root;
+    this.#waiting = new Set(sources);
+  }
+
+  /** The macros of an extract; `null` when it must be asked by itself. */
+  async of(source: string, signal: AbortSignal): Promise<readonly Definition[] | null> {
+    if (this.#waiting.has(source)) {
+      const sources = [...this.#waiting].slice([...this.#waiting].indexOf(source)).slice(0, TOGETHER);
+      for (const each of sources) this.#waiting.delete(each);
+      if (sources.length > 1) await this.#list(sources, signal);
+    }
+    return this.#listed.get(source) ?? null;
+  }
+
+  async #list(sources: readonly string[], signal: AbortSignal): Promise<void> {
+    try {
+      const what = "listing the macros of extracts";
+      const found = await bounded(what, TIMEOUT_MS, signal, (limit) => this.#read(sources, limit));
+      for (const [source, macros] of found) this.#listed.set(source, macros);
+    } catch (error) {
+      // One of them is to blame, which is found out when each is asked by itself.
+      if (signal.aborted) throw error;
+    }
+  }
+
+  async #read(
+    sources: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, readonly Definition[]>> {
+    const folders = new Map<string, string>();
+    for (const source of sources) {
+      const folder = await checkFolder(this.#root, source).catch(() => null);
+      if (folder !== null) folders.set(source, join(folder.directory, EXTRACT_FILE));
+    }
+    await using database = await openDatabase({ limits: this.#limits });
+    await using connection = await database.connect();
+    const paths = [...folders.values()].flatMap((path) => [path, `${path}.wal`]);
+    await connection.run(
+      `SET allowed_paths = [${paths.map(quoteLiteral).join(", ")}];
+       SET enable_external_access = false;
+       SET lock_configuration = true;`,
+      { signal },
+    );
+    const attached = new Map<string, Definition[]>();
+    for (const [source, path] of folders) {
+      if (await canAttach(connection, source, path, signal)) attached.set(source, []);
+    }
+    const byName = new Map([...attached].map(([source, macros]) => [databaseNames.extract(source), macros]));
+    for (const { database: name, ...macro } of await readAllMacros(connection, signal))
+      byName.get(name)?.push(macro);
+    return attached;
+  }
+}
+
+async function canAttach(
+  connection: Connection,
+  source: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const name = quoteIdentifier(databaseNames.extract(source));
+  try {
+    await connection.run(`ATTACH ${quoteLiteral(path)} AS ${name} (READ_ONLY)`, { signal });
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    // Fails when the instance is of no use any more.
+    await connection.run("SELECT 1", { signal }).catch(() => Promise.reject(error as Error));
+    return false;
+  }
+}

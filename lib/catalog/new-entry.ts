@@ -1,0 +1,24 @@
+import { randomUUID } from "node:crypto";
+
+import { AgnesError, type Host } from "../base/mod.ts";
+import type { LogEntry, LoggedChange } from "./storage.ts";
+
+/**
+ * An entry of the log that is to be written now.
+ * @throws `catalog_too_large`
+ */
+export function newEntry(
+  { catalog, host }: { readonly catalog: string; readonly host: Pick<Host, "now"> },
+  sizeBytesMax: number,
+  content: Pick<LogEntry, "sequence" | "actor" | "changes">,
+): LogEntry {
+  const { sequence, actor, changes } = content;
+  const entry = { sequence, id: randomUUID(), at: host.now().toISOString(), actor, changes };
+  const sizeBytes = Buffer.byteLength(JSON.stringify(entry));
+  if (sizeBytes <= sizeBytesMax) return entry;
+  throw new AgnesError("catalog_too_large", { catalog, what: whatChanges(changes), sizeBytes, sizeBytesMax });
+}
+
+function whatChanges({ length }: readonly LoggedChange[]): string {
+  return length === 1 ? "the change of one record" : `the change of ${length} records`;
+}

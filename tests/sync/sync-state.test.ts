@@ -1,0 +1,40 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { createHost, silentLog } from "../../lib/base/mod.ts";
+import { fileStorage } from "../../lib/catalog/mod.ts";
+import { SyncState } from "../../lib/sync/mod.ts";
+import { unsyncedFiles } from "../catalog/unsynced-files.ts";
+
+let directory: string;
+beforeEach(async () => void (directory = await mkdtemp(join(tmpdir(), "agnes-sync-state-"))));
+afterEach(() => rm(directory, { recursive: true }));
+
+function open(): Promise<SyncState> {
+  const host = createHost({ files: unsyncedFiles() });
+  return SyncState.open({ storage: fileStorage({ directory, host }), host, log: silentLog });
+}
+
+const moment = (run: number) => new Date(Date.UTC(2026, 0, 1) + run * 60_000);
+const tables = (...names: readonly string[]) =>
+  names.map((name) => ({ name, status: "unchanged" })) as unknown as Parameters<SyncState["record"]>[2];
+
+test("record() leaves a bounded log and the last state of every table, however often is synced", async () => {
+  await using state = await open();
+  await state.record("old", moment(0), tables("once"));
+  const entries: number[] = [];
+  for (let run = 1; run <= 1500; run++) {
+    await state.record("crm", moment(run), tables("orders", "people"));
+    if (run % 500 === 0) entries.push(await state.verify());
+  }
+  expect(Math.max(...entries)).toBeLessThan(256 + 2 * 256);
+  await using again = await open();
+  for (const one of [state, again]) {
+    expect(await one.succeeded("old")).toEqual(new Map([["once", moment(0)]]));
+    expect((await one.succeeded("crm")).get("people")).toEqual(moment(1500));
+  }
+  const files = await readdir(join(directory, "sync"), { recursive: true });
+  expect(files.length).toBeLessThan(256 + 2 * 256 + 20);
+}, 20_000);
