@@ -58,7 +58,7 @@ describe("rebuildAnalytics() on a failing disk", () => {
         const left = await readdir(join(place.data, "analytics"));
         expect(left.filter((name) => name.includes(".tmp"))).toEqual([]);
       }
-    }, 20_000);
+    });
   }
 });
 

@@ -73,7 +73,7 @@ test("readers of a session and of the file see whole generations while it is reb
   await Promise.all(readers);
   expect(mixtures).toEqual([]);
   expect(seen.size).toBeGreaterThan(3);
-}, 30_000);
+});
 
 test("a reader that holds the file open keeps its generation, and a new one gets the next", async () => {
   await using place = await temporaryData();

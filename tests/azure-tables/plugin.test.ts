@@ -10,7 +10,7 @@ import { startAzurite, type Azurite } from "../fakes/azurite.ts";
 let azurite: Azurite;
 beforeAll(async () => {
   azurite = await startAzurite();
-}, 30_000);
+});
 afterAll(() => azurite[Symbol.asyncDispose]());
 
 const signal = new AbortController().signal;

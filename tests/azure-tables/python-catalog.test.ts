@@ -39,7 +39,7 @@ beforeAll(async () => {
   for (const [at, fields] of entries.entries())
     await log.createEntity({ partitionKey: "wal", rowKey: `2026-01-01T00:00:0${at}.000000_x`, ...fields });
   await log.createEntity({ partitionKey: "metadata", rowKey: "checkpoint", datetime: "2026-01-01T00:00:03" });
-}, 30_000);
+});
 afterAll(() => azurite[Symbol.asyncDispose]());
 
 const tables = () => ({ connectionString: azurite.connectionString, table: "Notes", logTable: "NotesLog" });

@@ -92,7 +92,7 @@ test("openCatalog() after a kill costs few requests, for the first who opens it 
     expect(reader.requests).toBeLessThan(who === "first" ? 150 : 40);
     reader.alive = false;
   }
-}, 60_000);
+});
 
 test("openCatalog() after a kill that left no checkpoint reads what is written by scans, and writes nothing again", async () => {
   const writer = await service.open();
@@ -103,7 +103,7 @@ test("openCatalog() after a kill that left no checkpoint reads what is written b
   await expectAll(reader, RECORDS);
   expect(reader.operations.get("changeAll") ?? 0).toBe(0);
   expect(reader.requests).toBeLessThan(50);
-}, 60_000);
+});
 
 test("openCatalog() after a kill before anything was indexed writes the rows in transactions", async () => {
   const writer = await service.open();
@@ -113,7 +113,7 @@ test("openCatalog() after a kill before anything was indexed writes the rows in 
   const reader = await service.open();
   await expectAll(reader, RECORDS);
   expect(reader.requests).toBeLessThan(475);
-}, 60_000);
+});
 
 test("the checkpoint moves after so many changes, in however few entries", async () => {
   const writer = await service.open();
@@ -144,4 +144,4 @@ test("query() by several keys reads the rows of the one that has fewest, whichev
   expect(await count({ bucket: "bucket_1", mode: "local" })).toEqual([0, 1]);
   expect(await count({ mode: "local", source: "source_3" })).toEqual([100, 1]);
   await writer.catalog.close();
-}, 60_000);
+});

@@ -63,7 +63,7 @@ test("insertMany() of 1,000 records that are there already reads them in pages a
   // 4,000 rows, for each index key and for the record itself, and what moved from one value to another.
   expect(service.requests).toBeLessThan(200);
   await catalog.close();
-}, 30_000);
+});
 
 test("insertMany() of 1,000 records far apart in a catalog of many stays within the time limit", async () => {
   const service = await filled(8000);
@@ -71,7 +71,7 @@ test("insertMany() of 1,000 records far apart in a catalog of many stays within 
   await catalog.insertMany(Array.from({ length: 1000 }, (_, at) => item(at * 8, 1)));
   expect(await catalog.query({ n: 1 })).toHaveLength(1000);
   await catalog.close();
-}, 30_000);
+});
 
 test("insertMany() by two writers to the same 1,000 records ends with all of one of them", async () => {
   const service = await filled(1000);
@@ -89,4 +89,4 @@ test("insertMany() by two writers to the same 1,000 records ends with all of one
   }
   // Both bring both entries into the indexes; one row after the other that were 32,000 requests.
   expect(service.requests).toBeLessThan(3000);
-}, 30_000);
+});

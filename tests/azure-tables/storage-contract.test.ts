@@ -8,7 +8,7 @@ import { startAzurite, type Azurite } from "../fakes/azurite.ts";
 let azurite: Azurite;
 beforeAll(async () => {
   azurite = await startAzurite();
-}, 30_000);
+});
 afterAll(() => azurite[Symbol.asyncDispose]());
 
 describe("azureTablesStorage()", () => {

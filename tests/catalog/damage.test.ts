@@ -134,7 +134,7 @@ describe("openCatalog()", () => {
     await using catalog = await open();
     expect(await catalog.query({})).toHaveLength(770);
     expect((await catalog.history({ rowKey: "i100" }))[0]?.sequence).toBe(100);
-  }, 30_000);
+  });
 });
 
 test("rebuildIndexes() removes what a killed writer left half-written, and only that", async () => {

@@ -112,7 +112,7 @@ describe("insert() when the power fails", () => {
       expect(isRemoved).toBe(true);
       // What was removed stays so, what was not synced is lost.
       expect(await afterPowerFailure((directory) => directory === `${ROOT}/log`)).toHaveLength(769);
-    }, 30_000);
+    });
   }
 });
 
@@ -213,8 +213,8 @@ test("insert() by a writer that slept until its block was archived takes the nex
   await using reader = await openOn(disk);
   expect(await reader.query({})).toHaveLength(772);
   expect((await reader.history({ rowKey: "late" })).map(({ sequence }) => sequence)).toEqual([772]);
-}, 30_000);
+});
 
 test("fileStorage() keeps what was acknowledged when the power fails anywhere, under a few seeds", async () => {
   await expectPowerFailuresSurvived(seedsTo(3));
-}, 60_000);
+});

@@ -189,7 +189,7 @@ describe("a catalog in files names what is missing, to whoever has it open and t
     await rm(segments);
     await rename(join(directory, "kept"), segments);
     await expectNamed(path, () => rm(path));
-  }, 30_000);
+  });
 });
 
 test("insert() never takes a number again that was taken, whatever was lost", async () => {

@@ -19,7 +19,7 @@ test("insert() by two processes at once leaves 400 records at 400 sequence numbe
   expect(new Map(entries.map(({ actor, sequence }) => [actor, sequence]))).toEqual(new Map(acknowledged));
   await catalog.close();
   await rm(directory, { recursive: true });
-}, 30_000);
+});
 
 test("fileStorage() keeps every acknowledged change when writers are killed, under 20 seeds", async () => {
   await expectAcknowledgedKept(seedsTo(20));

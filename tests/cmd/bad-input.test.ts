@@ -211,7 +211,7 @@ describe("bad input", () => {
       expect(result.status).toBe(status);
       if (status !== 3)
         expect(existsSync(join(directory.path, "data", "extracts", "mine", "extract.duckdb"))).toBe(false);
-    }, 20_000);
+    });
   }
 
   test("agnes query exits 2 and names what to do when the SQL is not one SELECT over the catalog", async () => {
@@ -223,7 +223,7 @@ describe("bad input", () => {
       expect({ sql, status: result.status, stdout: result.stdout }).toEqual({ sql, status, stdout: "" });
       expect(result.stderr).toMatch(/^ hint {2}\S/m);
     }
-  }, 30_000);
+  });
 
   test("agnes connector health exits 1 and says in full what to do when a secret is missing", async () => {
     using directory = temporaryDirectory();
@@ -234,7 +234,7 @@ describe("bad input", () => {
     expect(stderr).toMatch(
       /^warning {2}mine: .*NEEDY_TOKEN .*Set NEEDY_TOKEN in the environment.*agnes\.yaml\.$/m,
     );
-  }, 20_000);
+  });
 
   test("agnes works with the other tables when one plugin is broken", async () => {
     using directory = temporaryDirectory();
@@ -262,7 +262,7 @@ describe("bad input", () => {
     expect(second.status).toBe(1);
     writeFileSync(goOn, "");
     expect((await first).status).toBe(0);
-  }, 20_000);
+  });
 
   test("agnes sync stops at Ctrl-C, exits 1 and publishes nothing", async () => {
     using directory = temporaryDirectory();
@@ -286,5 +286,5 @@ describe("bad input", () => {
     expect(status).toBe(1);
     const published = join(directory.path, "data", "extracts", "mine", "extract.duckdb");
     expect(existsSync(published)).toBe(false);
-  }, 20_000);
+  });
 });

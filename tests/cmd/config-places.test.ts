@@ -26,4 +26,4 @@ test("agnes sync and doctor name the line of a setting that the plugin refuses",
   await sources(cases[0][0]);
   const { stdout, stderr } = await runCli(["doctor"], { cwd });
   expect(stdout + stderr).toMatch(/agnes\.yaml:6:7: sources\.crm\.options: unknown key "pth"/);
-}, 60_000);
+});

@@ -16,7 +16,7 @@ beforeAll(async () => {
   home = join(directory.path, "home");
   const platform = platforms.find((name) => name === hostPlatform())!;
   await buildExecutable({ platform, bindings: findBindings(platform)!, outfile: executable });
-}, 60_000);
+});
 afterAll(() => directory[Symbol.dispose]());
 
 /** Runs the executable with nothing in its environment but HOME. */
@@ -47,7 +47,7 @@ describe("the executable", () => {
       });
       expect({ typed, exit: await child.exited }).toEqual({ typed, exit: 0 });
     }
-  }, 30_000);
+  });
 
   test("agnes starts at once in several processes when DuckDB is not unpacked yet, and without a home", async () => {
     using empty = temporaryDirectory();
@@ -63,7 +63,7 @@ describe("the executable", () => {
     const [library, ...others] = readdirSync(cache);
     expect(others).toEqual([]);
     expect(readdirSync(join(cache, library!)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
-  }, 30_000);
+  });
 
   test("agnes init, sync and query work together", async () => {
     using empty = temporaryDirectory();
@@ -76,7 +76,7 @@ describe("the executable", () => {
     );
     expect({ status, rows: JSON.parse(stdout) }).toEqual({ status: 0, rows: [{ total: expect.anything() }] });
     expect(String(JSON.parse(stdout)[0].total)).toBe("6");
-  }, 30_000);
+  });
 
   test("agnes runs a TypeScript plugin of the workspace with its own kit, Arrow and valibot", async () => {
     using empty = temporaryDirectory();
@@ -95,7 +95,7 @@ describe("the executable", () => {
       "SELECT source, sum(n) AS total FROM (SELECT 'rows' AS source, n FROM numbers UNION ALL SELECT 'arrow', n FROM vectors) GROUP BY source ORDER BY source";
     const { stdout } = await run(["query", sql, "--format", "csv"], empty.path);
     expect(stdout).toBe("source,total\narrow,123\nrows,123\n");
-  }, 60_000);
+  });
 
   test("agnes connector new writes a plugin that the executable can run", async () => {
     using empty = temporaryDirectory();
@@ -107,7 +107,7 @@ describe("the executable", () => {
     }
     const { status, stdout } = await run(["connector", "test", "crm"], empty.path);
     expect({ status, stdout }).toEqual({ status: 0, stdout: expect.not.stringContaining("failed") });
-  }, 60_000);
+  });
 
   test("agnes takes no settings from the folder it is started in", async () => {
     using empty = temporaryDirectory();
@@ -117,7 +117,7 @@ describe("the executable", () => {
     expect((await run(["init"], empty.path)).status).toBe(0);
     const { stdout, status } = await run(["catalog", "--json"], empty.path);
     expect({ status, tables: JSON.parse(stdout) }).toEqual({ status: 0, tables: { tables: [] } });
-  }, 30_000);
+  });
 
   test("agnes gives the process a larger thread pool when it is the executable, and keeps what is asked for", async () => {
     using empty = temporaryDirectory();
@@ -128,7 +128,7 @@ describe("the executable", () => {
     };
     expect(await sizes({ HOME: home })).toBe("16");
     expect(await sizes({ HOME: home, UV_THREADPOOL_SIZE: "5" })).toBe("5");
-  }, 30_000);
+  });
 
   test("the executable stays below 150 MB", () => {
     expect(statSync(executable).size).toBeLessThan(150e6);

@@ -8,7 +8,7 @@ test("docs/guide/first-workspace.md leads from nothing to a joined answer", asyn
   const { status, stdout, stderr } = await typeGuide("first-workspace.md", own.path);
   expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
   expect(stdout).toMatch(/^Brno +10\.50\nOslo +7\.25$/m);
-}, 30_000);
+});
 
 test("agnes sync says where to look when a new workspace has no tables yet", async () => {
   using own = temporaryDirectory();

@@ -46,7 +46,7 @@ test("agnes schema shows foreign keys and documentation, and table show the fold
   await agnes("table", "update", "orders", "--folder", "own");
   const shown = await agnes("table", "show", "orders", "--json");
   expect(JSON.parse(shown.stdout)).toMatchObject({ folder: "own", table: { folder: "own" } });
-}, 30_000);
+});
 
 test("agnes table unregister lists what it removes, and nothing of a table that was never published", async () => {
   using directory = temporaryDirectory();
@@ -60,7 +60,7 @@ test("agnes table unregister lists what it removes, and nothing of a table that 
     expect.stringMatching(/^view +orders$/),
     expect.stringMatching(/^sync_state +exports\.orders$/),
   ] as string[]);
-}, 30_000);
+});
 
 test("agnes table import names fields that this version does not read, and imports the rest", async () => {
   using directory = temporaryDirectory();
@@ -72,4 +72,4 @@ test("agnes table import names fields that this version does not read, and impor
   const { status, stderr } = await agnes("table", "import", "registry.json");
   expect(status).toBe(0);
   expect(stderr).toContain("exports.orders: this version does not read server_only, so it is ignored\n");
-}, 30_000);
+});

@@ -78,5 +78,5 @@ describe("agnes table import and export, for the earlier system", () => {
     });
     const wrong = await agnes("table", "export", "--source", "kbc");
     expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining("--format upstream") as string]);
-  }, 60_000);
+  });
 });

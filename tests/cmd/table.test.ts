@@ -107,7 +107,7 @@ describe("agnes table", () => {
         { version: 1, actor: "ann", action: "register" },
       ],
     });
-  }, 60_000);
+  });
 
   test("warns when it registers what the source does not have, or cannot be asked about", async () => {
     using directory = temporaryDirectory();
@@ -136,7 +136,7 @@ describe("agnes table", () => {
     expect(good.stderr).not.toContain("warn");
     const synced = await agnes("sync", "orders");
     expect([synced.status, synced.stdout]).toEqual([0, expect.stringContaining("exports.orders") as string]);
-  }, 60_000);
+  });
 
   test("has a flag for every field, and reads its text as what the field is", async () => {
     using directory = temporaryDirectory();
@@ -189,7 +189,7 @@ describe("agnes table", () => {
       "--json",
     );
     expect(json(listed)).toMatchObject({ table: { primary_key: ["id"], columns: ["id", "day"] } });
-  }, 60_000);
+  });
 
   test("discovers what is new, tells what drifted, and leaves what is registered", async () => {
     using directory = temporaryDirectory();
@@ -231,7 +231,7 @@ describe("agnes table", () => {
     await agnes("table", "unregister", "people");
     expect((await agnes("table", "discover")).stdout).toMatch(/unregistered\s+exports\s+people.*by ann/);
     expect((await agnes("table", "discover", "--again")).stdout).toMatch(/new\s+exports\s+people/);
-  }, 60_000);
+  });
 
   test("discovers what it can when one source cannot be read, and tells all of it", async () => {
     using directory = temporaryDirectory();
@@ -254,7 +254,7 @@ describe("agnes table", () => {
     expect([none.status, none.stdout]).toEqual([1, ""]);
     const typo = await agnes("table", "discover", "exports", "brokn");
     expect([typo.status, typo.stdout]).toEqual([2, ""]);
-  }, 60_000);
+  });
 
   test("shows, sets and clears folders, and never clears one that is only asked for", async () => {
     using directory = temporaryDirectory();
@@ -279,7 +279,7 @@ describe("agnes table", () => {
     }
     expect((await agnes("table", "folder", "in.c-crm", "--clear")).stderr).toContain("cleared the folder");
     expect(await folder()).toEqual({ version: 2, folder_mapping: {} });
-  }, 60_000);
+  });
 
   test("tells and takes back the folders of a file, and refuses bytes that are not text", async () => {
     using directory = temporaryDirectory();
@@ -303,7 +303,7 @@ describe("agnes table", () => {
       expect([refused.status, refused.stdout]).toEqual([2, ""]);
       expect(refused.stderr).toContain("it is not UTF-8 text");
     }
-  }, 60_000);
+  });
 
   test("moves a registry to another workspace, all of it or nothing", async () => {
     using directory = temporaryDirectory();
@@ -342,5 +342,5 @@ describe("agnes table", () => {
     expect(refused.status).toBe(2);
     expect(refused.stderr).toContain('tables[2]: there is no field "nonsense"');
     expect(json(await there("table", "list", "--json"))).toMatchObject({ version: 2 });
-  }, 60_000);
+  });
 });

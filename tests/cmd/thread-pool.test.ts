@@ -47,4 +47,4 @@ test("enlargeThreadPool() gives the executable the threads it claims to have", a
   };
   const [few, many] = [await threads({ UV_THREADPOOL_SIZE: "2" }), await threads({})];
   expect(many - few).toBeGreaterThanOrEqual(8);
-}, 60_000);
+});

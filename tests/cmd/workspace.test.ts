@@ -280,7 +280,7 @@ describe("connector", () => {
     const { status, stdout } = await run(["connector", "test", "exports"]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^ok +read\(\) with a cursor .*\n +no table with rows has a cursor/m);
-  }, 30_000);
+  });
 
   test("agnes connector test tries the chosen tables and cases with as many rows as it may read", async () => {
     const args = ["connector", "test", "exports", "--table", "orders", "--case", "EACH PRIMARY KEY"];
@@ -307,7 +307,7 @@ describe("connector", () => {
     expect(none.status).toBe(2);
     expect(none.stderr).toContain('no case has "nothing like this" in its name');
     expect(none.stderr).toContain('"read() yields each primary key once"');
-  }, 30_000);
+  });
 
   test("agnes connector test names the place in a plugin that does not load", async () => {
     using own = temporaryDirectory();
@@ -318,7 +318,7 @@ describe("connector", () => {
       const { stderr } = await runCli(args, { cwd: own.path });
       expect(stderr).toMatch(/there is no plugin "crm": could not load a plugin from \S+crm\.ts:2:\d+: /);
     }
-  }, 30_000);
+  });
 
   test("agnes connector new refuses the name of a plugin that Agnes brings along", async () => {
     const { status, stderr } = await run(["connector", "new", "files"]);
@@ -349,7 +349,7 @@ describe("connector", () => {
     expect(synced.status).toBe(0);
     const again = await runCli(["connector", "new", "crm"], here);
     expect(again.status).toBe(2);
-  }, 30_000);
+  });
 });
 
 describe("demo", () => {
@@ -373,5 +373,5 @@ describe("demo", () => {
     mkdirSync(join(own.path, "other"));
     writeFileSync(join(own.path, "other", "agnes.yaml"), "version: 1\n");
     expect((await runCli(["demo", "other"], { cwd: own.path })).status).toBe(2);
-  }, 60_000);
+  });
 });

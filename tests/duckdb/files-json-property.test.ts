@@ -5,4 +5,4 @@ import { expectJsonAsParsed } from "./files-json-property.ts";
 
 test("inspectJson() and openJson() give what JSON.parse gives, for any columns, files and orders", async () => {
   await expectJsonAsParsed(seedsTo(25));
-}, 120_000);
+});

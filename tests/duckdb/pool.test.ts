@@ -36,7 +36,7 @@ function run(
 test("copyToParquet() of twelve sources that each use the pool ends in Bun when the pool has two threads", async () => {
   await using directory = await temporaryDirectory();
   expect(await run(process.execPath, child, "ours", directory.path, 20_000)).toBe(DONE);
-}, 25_000);
+});
 
 test("copyToParquet() of twelve sources that each use the pool ends in Node when the pool has two threads", async () => {
   await using directory = await temporaryDirectory();
@@ -48,12 +48,12 @@ test("copyToParquet() of twelve sources that each use the pool ends in Node when
     outdir: directory.path,
   });
   expect(await run("node", built.outputs[0]!.path, "ours", directory.path, 20_000)).toBe(DONE);
-}, 25_000);
+});
 
 test("the same work held on the pool never ends, so these tests can fail", async () => {
   await using directory = await temporaryDirectory();
   expect(await run(process.execPath, child, "naive", directory.path, 2000)).toBe("killed");
-}, 25_000);
+});
 
 test("Gate lets in what it can hold, in order, and forgets who gave up", async () => {
   const gate = new Gate(1);

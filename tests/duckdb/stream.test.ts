@@ -235,7 +235,7 @@ test("copyToParquet() throws disk_full and stops an endless source when the disk
   expect(error.code).toBe("disk_full");
   expect(performance.now() - started).toBeLessThan(15_000);
   expect(seen).toMatchObject({ closed: 1, aborted: 1 });
-}, 20_000);
+});
 
 test("copyToParquet() fails with the expression's error when a select cannot be computed for a later row", async () => {
   await using session = await open();

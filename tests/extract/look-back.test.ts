@@ -69,7 +69,7 @@ test("extractSource() reads again the days that windowDays says, and keeps its c
     expect(ids).toEqual(cursor === "day" ? ["1:1", "2:20", "3:30"] : ["1:1", "2:20"]);
     expect(published).toStartWith("2026-03-09");
   }
-}, 20_000);
+});
 
 test("extractSource() reads the whole of a table only as far back as historyDays says", async () => {
   const rows = [row(1, "2026-03-08T00:00:00Z"), row(2, "2026-03-07T23:59:59Z"), { id: 3, n: 3 }];
@@ -82,7 +82,7 @@ test("extractSource() reads the whole of a table only as far back as historyDays
     expect(asked[1]).toMatchObject({ cursor: { column: cursor } });
     expect(ids).toEqual(["1:1"]);
   }
-}, 20_000);
+});
 
 test("extractSource() reads all of a table again when historyDays changes", async () => {
   await using bench = await openBench({ now });

@@ -31,28 +31,28 @@ test("extractSource() fails a table of which more than 5 % were rejected, and ke
   expect(stats.error?.hint).toContain(stats.quarantinePath!);
   expect(rows).toBe(7);
   expect((await readOnce([...bad(5), ...good(95)])).stats.status).toBe("extracted");
-}, 30_000);
+});
 
 test("extractSource() takes the share that the table sets", async () => {
   const half = [...bad(5), ...good(5)];
   expect((await readOnce(half, { quarantineMaxPercent: 50 })).stats.status).toBe("extracted");
   expect((await readOnce(half, { quarantineMaxPercent: 49 })).stats.status).toBe("failed");
   expect((await readOnce([...bad(1), ...good(99)], { quarantineMaxPercent: 0 })).stats.status).toBe("failed");
-}, 30_000);
+});
 
 test("extractSource() never replaces rows by none, whatever the share", async () => {
   const { stats, rows } = await readOnce(bad(3), { quarantineMaxPercent: 100 });
   expect(stats.error?.code).toBe("quarantine_exceeded");
   expect(stats.error?.message).toContain("no row was left");
   expect(rows).toBe(7);
-}, 30_000);
+});
 
 test("extractSource() names the main reason and the file in its notes", async () => {
   const { stats } = await readOnce([...bad(2), { id: 5, at: "late" }, ...good(97)]);
   expect(stats.notes).toEqual([
     `3 rows were rejected, mostly because of column id: the text is no whole number (for example "no0" in row 1); see ${stats.quarantinePath}`,
   ]);
-}, 30_000);
+});
 
 test("extractSource() judges a short incremental read as one of 100 rows", async () => {
   const plan = incremental(info, { quarantine: true });
@@ -69,7 +69,7 @@ test("extractSource() judges a short incremental read as one of 100 rows", async
   expect(await statusOf(5)).toBe("unchanged");
   expect(await statusOf(6)).toBe("failed");
   expect(await statusOf(1, 0)).toBe("failed");
-}, 30_000);
+});
 
 test("extractSource() does not replace the rows of a file by none", async () => {
   await using bench = await openBench();
@@ -91,7 +91,7 @@ test("extractSource() does not replace the rows of a file by none", async () => 
   expect(stats.errors[0]?.error.code).toBe("quarantine_exceeded");
   expect(stats.errors[0]?.error.message).toContain("of a.csv");
   expect(await bench.rows("SELECT id FROM t ORDER BY id")).toEqual([{ id: 1n }, { id: 2n }, { id: 3n }]);
-}, 30_000);
+});
 
 test("extractSource() forgets the rejected rows of a read that its connector describes anew", async () => {
   await using bench = await openBench();

@@ -154,7 +154,7 @@ test("runStream() does not bring a row back that a read yielded as deleted, but 
   await push(bench, upsert("new", "changed", 6));
   await merge(bench);
   expect(await titles(bench)).toEqual(["a made again", "b at 8", "c at 3", "new changed"]);
-}, 30_000);
+});
 
 test("runStream() makes no row of an older event when a read yielded nothing but its deletion", async () => {
   await using bench = await openBench();

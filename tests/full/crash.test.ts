@@ -102,7 +102,7 @@ test("extractSource() survives being killed at every step of a run", async () =>
     await expectTidy(directory);
   });
   expect(steps).toBeGreaterThan(30);
-}, 180_000);
+});
 
 test("extractSource() survives being killed at every step of its first run", async () => {
   const steps = await killAtEveryStep("round", "nothing", nothing, async (directory) => {
@@ -113,7 +113,7 @@ test("extractSource() survives being killed at every step of its first run", asy
     await expectTidy(directory);
   });
   expect(steps).toBeGreaterThan(20);
-}, 180_000);
+});
 
 test("rollbackExtract() survives being killed at every step", async () => {
   const steps = await killAtEveryStep("rollback", "template", nothing, async (directory) => {
@@ -124,7 +124,7 @@ test("rollbackExtract() survives being killed at every step", async () => {
     await expectTidy(directory);
   });
   expect(steps).toBeGreaterThan(10);
-}, 180_000);
+});
 
 test("runStream() merges every event once when it is killed at any step", async () => {
   const steps = await killAtEveryStep("merge", "template", appendEvents, async (directory) => {
@@ -143,7 +143,7 @@ test("runStream() merges every event once when it is killed at any step", async 
     await expectTidy(directory);
   });
   expect(steps).toBeGreaterThan(30);
-}, 180_000);
+});
 
 test("Spool.append() loses nothing that it acknowledged when it is killed at any step", async () => {
   const steps = await killAtEveryStep("append", "nothing", nothing, async (directory, said) => {
@@ -152,7 +152,7 @@ test("Spool.append() loses nothing that it acknowledged when it is killed at any
     expect([acknowledged, acknowledged + 1]).toContain(await mergedBatches(directory));
   });
   expect(steps).toBeGreaterThan(6);
-}, 60_000);
+});
 
 test("extractSource() reports a disk that is full at any step, and publishes nothing", async () => {
   let failed = 0;
@@ -184,7 +184,7 @@ test("extractSource() reports a disk that is full at any step, and publishes not
   await runRound(directory);
   await wholeRound(directory);
   expect(await temporaries(directory)).toEqual([]);
-}, 60_000);
+});
 
 test("extractSource() reports a file system that takes no more bytes, and publishes nothing", async () => {
   const codes = new Set<string>();
@@ -205,7 +205,7 @@ test("extractSource() reports a file system that takes no more bytes, and publis
     expect(await temporaries(directory)).toEqual([]);
   }
   expect([...codes].sort()).toEqual(["disk_full", "ok"]);
-}, 60_000);
+});
 
 test("extractSource() survives 100 kills at random moments under the eyes of a reader", async () => {
   const seed = Number(Bun.env["AGNES_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -262,7 +262,7 @@ test("extractSource() survives 100 kills at random moments under the eyes of a r
   // Otherwise the kills were not where the work is.
   expect(last).toBeGreaterThan(20);
   expect(midRound).toBeGreaterThan(20);
-}, 300_000);
+});
 
 /** A process that waits for the word to work. */
 async function readyChild(directory: string) {

@@ -37,4 +37,4 @@ test("tables that az-table-catalog 1.0.1 wrote are recognised, read and converte
   await using catalog = await openCatalog<JsonRecord>({ storage: memoryStorage(), rowKey, ...schema });
   expect(await convertPythonCatalog(catalog, { ...tables, rowKey })).toMatchObject({ records: 4 });
   expect((await catalog.query({ year: 2024 })).map(({ record }) => record["author"])).toEqual(["Ann", "Bob"]);
-}, 300_000);
+});

@@ -47,7 +47,7 @@ beforeAll(async () => {
   }
   written.set("part", await publish("types", sql));
   written.set("wide part", await publish("wide", WIDE));
-}, 300_000);
+});
 
 afterAll(async () => {
   await database.close();

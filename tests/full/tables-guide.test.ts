@@ -36,4 +36,4 @@ test("docs/guide/tables.md drives a workspace from nothing to a synced registry"
   expect(stderr).toContain("would publish generation 1 of exports again: 2 tables, 4 rows");
   expect(stderr).toContain("generation 1 of exports is published again, as 3");
   expect(json(await run("table", "folder", "--json"))).toMatchObject({ folder_mapping: {} });
-}, 60_000);
+});

@@ -29,7 +29,7 @@ beforeAll(() => {
   const python = pythonWith(PACKAGES);
   run(python, [join(ROOT, "tests/full/tpch/generate.py"), directory, String(SCALE)]);
   queries = JSON.parse(readFileSync(join(directory, "queries.json"), "utf8")) as readonly Query[];
-}, 600_000);
+});
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 async function synced(kind: "csv" | "parquet"): Promise<Agnes> {
@@ -75,7 +75,7 @@ describe.each(["csv", "parquet"] as const)("createAgnes() over TPC-H as %s", (ki
       if (differences.length > 0) wrong.push(`query ${query.number}: ${differences.slice(0, 3).join("; ")}`);
     }
     expect(wrong).toEqual([]);
-  }, 600_000);
+  });
 
   test("has dates, decimals and texts as such", async () => {
     await using agnes = await synced(kind);
@@ -87,5 +87,5 @@ describe.each(["csv", "parquet"] as const)("createAgnes() over TPC-H as %s", (ki
     expect(types.get("l_returnflag")).toBe("VARCHAR");
     const [totals] = await agnes.rows<{ rows: number }>("SELECT count(*) AS rows FROM lineitem");
     expect(totals!.rows).toBe(600_572);
-  }, 600_000);
+  });
 });

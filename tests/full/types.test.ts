@@ -46,7 +46,7 @@ test("agnes connector new gives a plugin that compiles in a folder with nothing 
   expect(found).toContain("Property 'urll' does not exist");
   expect(found).toMatch(/plugin\.ts.*Argument of type 'number' is not assignable|No overload matches/);
   expect(found).toContain("'optoins' does not exist");
-}, 120_000);
+});
 
 test("agnes connector types writes the declarations again and leaves tsconfig.json alone", async () => {
   using own = temporaryDirectory();
@@ -60,4 +60,4 @@ test("agnes connector types writes the declarations again and leaves tsconfig.js
   expect((await runCli(["connector", "types"], here)).status).toBe(0);
   expect(readFileSync(config, "utf8")).toBe(changed);
   expect(await compile(own.path)).toBe("");
-}, 120_000);
+});

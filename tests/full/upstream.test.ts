@@ -52,4 +52,4 @@ test("what PyYAML writes for the earlier system is imported as it is, and its re
   } finally {
     await rm(directory, { recursive: true });
   }
-}, 300_000);
+});

@@ -54,7 +54,7 @@ beforeAll(() => {
     }),
   );
   compiled = run(join(ROOT, "node_modules/.bin/tsc"), "-p", ".");
-}, 120_000);
+});
 
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
@@ -73,13 +73,13 @@ describe("the built package", () => {
       pack: "npm",
     });
     expect(messages).toEqual([]);
-  }, 60_000);
+  });
 
   test("tsc checks a consumer's program against its declarations", () => {
     const result = compiled;
     expect(result.stdout + result.stderr).toBe("");
     expect(result.status).toBe(0);
-  }, 60_000);
+  });
 
   test("Node runs createAgnes(), sync, query and a plugin of the consumer's own", () => {
     const version = run("node", "--version").stdout;
@@ -94,7 +94,7 @@ describe("the built package", () => {
       ],
       refused: 2,
     });
-  }, 60_000);
+  });
 
   test("Node runs the program of the README beside a folder of exports", () => {
     const cwd = mkdtempSync(join(tmpdir(), "agnes-readme-"));
@@ -105,12 +105,12 @@ describe("the built package", () => {
     rmSync(cwd, { recursive: true });
     expect([result.stderr, result.status]).toEqual(["", 0]);
     expect(result.stdout).toBe("orders [ { rows: 2 } ]\npeople [ { rows: 1 } ]\n");
-  }, 60_000);
+  });
 
   test("node:test runs the contract suite of a connector", () => {
     writeFileSync(join(project, "people.csv"), "n,name\n1,Ann\n");
     const result = run("node", "--test", "suite.mjs");
     expect(result.stdout).toContain("# fail 0");
     expect(Number(/# pass (\d+)/.exec(result.stdout)?.[1])).toBeGreaterThan(3);
-  }, 60_000);
+  });
 });

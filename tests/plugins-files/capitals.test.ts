@@ -48,7 +48,7 @@ test("files whose endings are in capitals are read and decompressed, again and i
     );
     expect([name, Number(row!["ids"]), row!["same"]]).toEqual([name, ROWS, true]);
   }
-}, 60_000);
+});
 
 test("a file whose ending is in capitals is a source by itself", async () => {
   await using folder = await makeFolder();

@@ -86,7 +86,7 @@ test("files: a column that says something else than its folder is named with bot
     expect(found.get(name)).toContain(`${path}/a.${format}`);
   }
   expect(await agnes.rows("SELECT id FROM other")).toEqual([{ id: 1 }]);
-}, 20_000);
+});
 
 test("files: of many small files the one whose column is not that of its folder is named", async () => {
   await using folder = await makeFolder();
@@ -106,7 +106,7 @@ test("files: a known table is checked against its folders as well", async () => 
     /year=2025\/b\.ndjson.*row 1 has "2024".*its path says "2025"/,
   );
   expect(await agnes.rows("SELECT year FROM t")).toEqual([{ year: 2024 }]);
-}, 20_000);
+});
 
 test.each(FORMATS)(
   "files: a folder and a column of %s that differ by case only are refused",

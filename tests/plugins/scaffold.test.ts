@@ -51,7 +51,7 @@ describe("scaffoldPlugin()", () => {
     }));
     // Only what the scaffold says counts here: the rest of the tree has a check of its own.
     expect(stdout.split("\n").filter((line) => line.includes(".scaffold-"))).toEqual([]);
-  }, 60_000);
+  });
 
   test("scaffoldPlugin() gives plugins that load and are valid, for every combination", async () => {
     const { plugins, failures } = await loadWorkspacePlugins(directory, []);
@@ -74,7 +74,7 @@ describe("scaffoldPlugin()", () => {
     );
     expect(stderr).toContain(" 0 fail");
     expect(stderr).toContain(`across ${files.length} files`);
-  }, 60_000);
+  });
 
   test("scaffoldPlugin() gives text that is formatted and says what to replace", () => {
     const files = scaffoldPlugin({ name: "my-crm", capabilities: ["read", "discover"] });

@@ -207,7 +207,7 @@ function newFolder(): string {
 beforeAll(async () => {
   await using local = await openLiveShop(newFolder(), { remote: [] });
   for (const sql of STATEMENTS) expected.set(sql, await answerOf(local, sql));
-}, 30_000);
+});
 
 afterAll(() => {
   for (const folder of folders) folder[Symbol.dispose]();

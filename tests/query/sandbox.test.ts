@@ -80,4 +80,4 @@ test("memory of a query is bounded, and the next query is none the worse", async
   );
   expect(["duckdb_out_of_memory", "disk_full"]).toContain((failure as AgnesError).code);
   expect(await rowsOf(session, "SELECT 1 AS still")).toEqual([{ still: 1 }]);
-}, 30_000);
+});

@@ -76,7 +76,7 @@ test("sync() shows a source that is done while another does not answer", async (
   stalled.open();
   expect((await syncing).status).toBe("complete");
   expect(await agnes.rows("SELECT n FROM one")).toEqual([{ n: 1 }]);
-}, 30_000);
+});
 
 test("sync() gives a view name to the source that comes first in agnes.yaml, whichever answers first", async () => {
   using folder = temporaryFolder();

@@ -37,4 +37,4 @@ test("record() leaves a bounded log and the last state of every table, however o
   }
   const files = await readdir(join(directory, "sync"), { recursive: true });
   expect(files.length).toBeLessThan(256 + 2 * 256 + 20);
-}, 20_000);
+});

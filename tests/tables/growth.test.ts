@@ -62,7 +62,7 @@ describe("TableRegistry.registerDiscovered()", () => {
     }
     // The list at the end is all that reads them.
     expect(many.rows).toBeLessThan(20_000);
-  }, 60_000);
+  });
 });
 
 describe("TableRegistry.import()", () => {

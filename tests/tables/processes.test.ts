@@ -40,7 +40,7 @@ test("TableRegistry keeps every table when two processes register 200 each at on
   } finally {
     await rm(directory, { recursive: true });
   }
-}, 30_000);
+});
 
 test("TableRegistry.update() loses no change of two processes that change one table at once", async () => {
   const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
@@ -58,7 +58,7 @@ test("TableRegistry.update() loses no change of two processes that change one ta
   } finally {
     await rm(directory, { recursive: true });
   }
-}, 30_000);
+});
 
 test("openTableRegistry() refuses a store it cannot understand, and never calls it empty", async () => {
   const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));

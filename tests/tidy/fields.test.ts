@@ -8,7 +8,7 @@ describe("registry fields", () => {
     const readers = fieldReaders();
     expect(unreadFields(tableFieldNames, readers)).toEqual([]);
     expect(readers.get("sync_schedule")).toContain("lib/sync/sync.ts");
-  }, 60_000);
+  });
 
   test("unreadFields() names a field that only the schema, import and export know", () => {
     const errors = [

@@ -263,7 +263,7 @@ test("plainRows() holds only for files that are read by type as they are by text
     expect([seed, await rowsOf(byType.select)]).toEqual([seed, await rowsOf(byText.select)]);
   }
   expect(held).toBeGreaterThan(4);
-}, 60_000);
+});
 
 const ROW = "17,1.50,2024-02-29,x\n";
 
