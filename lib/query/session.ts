@@ -14,11 +14,12 @@ import {
 } from "./catalog.ts";
 import { planOf } from "./explain.ts";
 import { isFatal, queryFailure } from "./failure.ts";
-import { guardQuery, parseSelect, type GuardedQuery } from "./guard.ts";
+import { guardQuery, type GuardedQuery } from "./guard.ts";
 import { withListings } from "./listings.ts";
 import { leaseOf, readyOrReleased } from "./lease.ts";
 import type { LiveResolver } from "./live/live-table.ts";
-import { askForPivots, type Pivot } from "./pivot.ts";
+import { parseSelect } from "./parse-select.ts";
+import { makePivotTypes } from "./pivot.ts";
 import { answerOf, type Lease, type QueryAnswer, type Run } from "./run.ts";
 import { Sandbox, type QueryServices } from "./sandbox.ts";
 import { TableNames } from "./tables.ts";
@@ -189,7 +190,7 @@ export class QuerySession implements AsyncDisposable {
     let granted: readonly AnalyticsTable[] = [];
     const choose = (names: TableNames) => {
       granted = names.tables;
-      return isTrusted ? names.resolveKnown(tables) : names.resolve(tables, sql);
+      return isTrusted ? names.resolveKnown(tables) : names.resolve(tables);
     };
     const lease = await (tables.length === 0 && !isTrusted && !query.hasListings
       ? this.#leaseBare()
@@ -197,8 +198,8 @@ export class QuerySession implements AsyncDisposable {
     return readyOrReleased(lease, async () => {
       const { hasListings, isExplained, pivots } = query;
       await lease.showLive({
-        sql: pivots === null && !hasListings && !isExplained ? query.sql : null,
-        schemaOnly: isExplained,
+        sql: pivots.length === 0 && !hasListings && !isExplained ? query.sql : null,
+        schemaOnly: isExplained && pivots.length === 0,
         rowsMax: (request.limits?.rows ?? Infinity) + 1,
         signal,
       });
@@ -221,15 +222,8 @@ export class QuerySession implements AsyncDisposable {
     const { signal } = scope;
     for (const bound of bounds) await connection.run(bound);
     const list = (part: unknown) => withListings(connection, part, scope.granted);
-    const listed = hasListings ? await renderSql(connection, await list(tree)) : null;
-    let whole = listed ?? sql;
-    if (pivots !== null) {
-      const marked = listed === null ? pivots.marked : { ...pivots.marked, sql: listed };
-      const asked: Pivot[] = [];
-      for (const { values } of pivots.pivots)
-        asked.push({ values: hasListings ? await list(values) : values });
-      whole = await askForPivots(connection, marked, asked, signal);
-    }
+    const whole = hasListings ? await renderSql(connection, await list(tree)) : sql;
+    await makePivotTypes(connection, pivots, whole, { signal, rewritten: hasListings ? list : null });
     const checked = await checkTypes(lease, whole, typeChecks);
     if (!isExplained) return checked;
     // The view of a foreign extract can name what is not granted.
