@@ -34,8 +34,8 @@ export function planSource(
   return { tables, vanished };
 }
 
-/** A table as its registration describes it. */
-function registeredTable(record: TableRecord): TableInfo {
+/** A table as its registration describes it, for a plugin that cannot list its tables. */
+export function registeredTable(record: TableRecord): TableInfo {
   const { name, source_table: sourceTable, primary_key: primaryKey, incremental_column: cursor } = record;
   return table(sourceTable ?? name, {}, { primaryKey, ...(cursor === null ? {} : { cursor }) });
 }
