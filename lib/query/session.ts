@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 
 import { AgnesError, atMost, isAgnesError, type Host } from "../base/mod.ts";
 import { analyticsPath, renderSql, type AnalyticsTable } from "../analytics/mod.ts";
-import { quoteLiteral, type Connection } from "../duckdb/mod.ts";
+import { poolGate, quoteLiteral, type Connection } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
 import { dataPaths } from "../workspace/mod.ts";
 import {
@@ -91,7 +91,7 @@ export class QuerySession implements AsyncDisposable {
    * read.
    *
    * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`, `table_unknown` with the nearest names, `sql_failed`,
-   * `query_lost` when another query made DuckDB fail, `timed_out`, `aborted`, `remote_unavailable`, `analytics_unreadable`, `file_unreadable`, `duckdb_out_of_memory`,
+   * `query_lost` when another query made DuckDB fail, `duckdb_stuck`, `timed_out`, `aborted`, `remote_unavailable`, `analytics_unreadable`, `file_unreadable`, `duckdb_out_of_memory`,
    * `disk_full`; while rows are read as well
    */
   async runQuery(request: QueryRequest): Promise<QueryAnswer> {
@@ -329,6 +329,7 @@ export class QuerySession implements AsyncDisposable {
   }
 
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    poolGate.refuseWhenStuck("the query");
     const before = this.#last;
     const mine = (async () => {
       await before.catch(() => {});
