@@ -111,7 +111,13 @@ export interface Agnes extends AsyncDisposable {
   rollback(source: string, generation: number): Promise<number>;
   /**
    * Runs one SELECT over what is published; rows come as they are read.
-   * @throws `sql_malformed`, `sql_not_allowed`, `sql_failed`, `table_unknown`, `timed_out`, `aborted`
+   *
+   * DuckDB cannot be interrupted inside one call of a function, such as a regular expression over a long text. The query
+   * then fails at its deadline all the same, but keeps a thread of the process's pool until DuckDB returns. When such
+   * queries hold all threads but one, others fail with `duckdb_stuck`. A process that answers SQL of others should be
+   * started with more threads, such as `UV_THREADPOOL_SIZE=16`; the default is 4 in Node and the number of cores in Bun.
+   *
+   * @throws `sql_malformed`, `sql_not_allowed`, `sql_failed`, `table_unknown`, `timed_out`, `aborted`, `duckdb_stuck`
    */
   query(sql: string, options?: QueryOptions): Promise<QueryAnswer>;
   /**

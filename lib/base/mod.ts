@@ -26,6 +26,7 @@ export {
   isReservedSchema,
   toExposedName,
 } from "./identifiers.ts";
+export { JsonText } from "./json-text.ts";
 export { createLog, silentLog } from "./log.ts";
 export type { Log, LogEntry, LogLevel } from "./log.ts";
 export { nearest } from "./nearest.ts";

@@ -223,7 +223,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
     this.#streaming = null;
     if (result === null) return;
     const place = poolGate.place("stopping a query");
-    await place.take();
+    await place.take(undefined, { isPatient: true });
     try {
       for (let size = 1; size > 0;) {
         native.interrupt(this.#native);

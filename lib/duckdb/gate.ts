@@ -1,81 +1,138 @@
 import { availableParallelism } from "node:os";
 
-import { abortError } from "../base/mod.ts";
+import { abortError, AgnesError } from "../base/mod.ts";
 
 /** DuckDB cannot be stopped inside one call: whoever comes next does not wait for that any longer. */
 const LOST_MS = 1_000;
 
+interface GateOptions {
+  /** How long after its abort work may still hold its place; then it is lost. Default: one second. */
+  readonly lostMs?: number;
+  /** How much lost work there may be before nobody is let in any more. Default: any. */
+  readonly lostMax?: number;
+}
+
+/** One who waits to be let in. */
+interface Waiting {
+  readonly letIn: () => void;
+  /** Absent for who waits however long it takes. */
+  readonly refuse?: () => void;
+}
+
 /** Lets a bounded number in at a time, first come first served. */
 export class Gate {
   readonly capacity: number;
-  #inside = 0;
-  readonly #waiting: (() => void)[] = [];
-
   readonly #lostMs: number;
+  readonly #lostMax: number;
+  #inside = 0;
+  /** Work that could not be stopped, and holds its thread. */
+  #lost = 0;
+  readonly #waiting: Waiting[] = [];
 
-  /** @param lostMs how long after its abort work may still hold its place */
-  constructor(capacity: number, lostMs: number = LOST_MS) {
+  constructor(capacity: number, { lostMs = LOST_MS, lostMax = Infinity }: GateOptions = {}) {
     this.capacity = capacity;
     this.#lostMs = lostMs;
+    this.#lostMax = lostMax;
   }
 
-  async #enter(signal: AbortSignal | undefined, what: string): Promise<void> {
+  /** @throws `duckdb_stuck` when lost work holds the threads, so that what needs one would wait for it */
+  refuseWhenStuck(what: string): void {
+    if (this.#lost >= this.#lostMax) throw this.#stuck(what);
+  }
+
+  #stuck(what: string): AgnesError {
+    return new AgnesError("duckdb_stuck", { what, calls: this.#lost });
+  }
+
+  async #enter(signal: AbortSignal | undefined, what: string, isPatient: boolean): Promise<void> {
     if (signal?.aborted === true) throw abortError(signal, what);
-    if (this.#inside < this.capacity) {
+    if (!isPatient) this.refuseWhenStuck(what);
+    if (this.#hasRoom) {
       this.#inside += 1;
       return;
     }
     await new Promise<void>((resolve, reject) => {
-      const letIn = () => {
-        signal?.removeEventListener("abort", giveUp);
-        resolve();
+      const leave = () => signal?.removeEventListener("abort", giveUp);
+      const refuse = () => {
+        leave();
+        reject(this.#stuck(what));
+      };
+      const waiting: Waiting = {
+        letIn: () => {
+          leave();
+          resolve();
+        },
+        ...(isPatient ? {} : { refuse }),
       };
       const giveUp = () => {
-        this.#waiting.splice(this.#waiting.indexOf(letIn), 1);
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
         reject(abortError(signal!, what));
       };
-      this.#waiting.push(letIn);
+      this.#waiting.push(waiting);
       signal?.addEventListener("abort", giveUp, { once: true });
     });
   }
 
-  #leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#inside -= 1;
-    else next();
+  /** Lost work holds a thread, but there is always room for one: then it shares the thread that is left to others. */
+  get #hasRoom(): boolean {
+    return this.#inside < Math.max(1, this.capacity - this.#lost);
   }
 
-  /**
-   * Stops counting one holder that cannot be stopped, so that it keeps nobody else out.
-   * @returns to be called when it has left
-   */
-  overlook(): () => void {
-    this.#leave();
-    return () => void (this.#inside += 1);
+  #leave(): void {
+    this.#inside -= 1;
+    this.#admit();
+  }
+
+  #admit(): void {
+    while (this.#waiting.length > 0 && this.#hasRoom) {
+      this.#inside += 1;
+      this.#waiting.shift()!.letIn();
+    }
+  }
+
+  #lose(): void {
+    this.#inside -= 1;
+    this.#lost += 1;
+    if (this.#lost < this.#lostMax) return this.#admit();
+    const refused = this.#waiting.filter(({ refuse }) => refuse !== undefined);
+    for (const one of refused) this.#waiting.splice(this.#waiting.indexOf(one), 1);
+    for (const { refuse } of refused) refuse!();
+    this.#admit();
+  }
+
+  #find(): void {
+    this.#lost -= 1;
+    this.#admit();
   }
 
   /** A place inside, taken and given back as often as its holder needs. */
   place(what: string): Place {
-    let held = false;
+    let state: "outside" | "inside" | "lost" = "outside";
     let forget = () => {};
     const give = () => {
       forget();
-      if (!held) return;
-      held = false;
-      this.#leave();
+      const before = state;
+      state = "outside";
+      if (before === "inside") this.#leave();
+      else if (before === "lost") this.#find();
     };
     return {
       give,
-      take: async (signal) => {
-        if (held) return;
-        await this.#enter(signal, what);
-        held = true;
+      take: async (signal, { isPatient = false } = {}) => {
+        if (state === "inside") return;
+        give();
+        await this.#enter(signal, what, isPatient);
+        state = "inside";
         let timer: ReturnType<typeof setTimeout> | undefined;
-        const lose = () => (timer = setTimeout(give, this.#lostMs)).unref();
-        signal?.addEventListener("abort", lose, { once: true });
+        const lose = () => {
+          state = "lost";
+          this.#lose();
+        };
+        const wait = () => (timer = setTimeout(lose, this.#lostMs)).unref();
+        signal?.addEventListener("abort", wait, { once: true });
         forget = () => {
           clearTimeout(timer);
-          signal?.removeEventListener("abort", lose);
+          signal?.removeEventListener("abort", wait);
         };
       },
     };
@@ -84,7 +141,12 @@ export class Gate {
 
 /** A place in a `Gate`. Taking what is held and giving back what is not do nothing. */
 export interface Place {
-  take(signal?: AbortSignal): Promise<void>;
+  /**
+   * @param options.isPatient whether to wait even while lost work holds the threads, because the holder must have its turn.
+   * Default `false`.
+   * @throws `aborted`, `duckdb_stuck`
+   */
+  take(signal?: AbortSignal, options?: { readonly isPatient?: boolean }): Promise<void>;
   give(): void;
 }
 
@@ -97,7 +159,12 @@ export interface Place {
  *
  * One for the process, as the pool is.
  */
-export const poolGate: Gate = new Gate(Math.max(1, poolSize() - 1));
+export const poolGate: Gate = poolGateOf(poolSize());
+
+/** One thread is left to the file system, also beside lost work, unless there are but two. */
+function poolGateOf(threads: number): Gate {
+  return new Gate(Math.max(1, threads - 1), { lostMax: Math.min(threads, Math.max(2, threads - 1)) });
+}
 
 /** How many threads the pool has: `UV_THREADPOOL_SIZE` as it was at start, else 4 in Node and the cores in Bun. */
 function poolSize(): number {

@@ -179,7 +179,7 @@ async function inTransaction<T>(
     await native.query(connection, "COMMIT");
     return value;
   } catch (error) {
-    await place.take();
+    await place.take(undefined, { isPatient: true });
     await rollBack(connection);
     throw error;
   }

@@ -1,5 +1,7 @@
-import { AgnesError, shown } from "../base/mod.ts";
+import { shown } from "../base/mod.ts";
 import { isAllowedFunction, type FunctionUse } from "../analytics/mod.ts";
+import type { Placed } from "./parse-select.ts";
+import { refuse } from "./refuse.ts";
 
 const ITEMS = "10,000,000 items";
 
@@ -104,19 +106,20 @@ const BUILT_IN_SCHEMAS = new Set(["system", "main", "pg_catalog", "temp"]);
 const QUANTILES = new Set(["quantile", "quantile_cont", "quantile_disc"]);
 
 /** @throws `sql_not_allowed` for a call that would go round its bound, and for one that makes DuckDB fail inside */
-export function checkBounds(functions: readonly FunctionUse[]): void {
+export function checkBounds(functions: readonly Placed<FunctionUse>[]): void {
   for (const use of functions) {
-    const { name, catalog, schema, arguments: given, isOrdered } = use;
+    const { name, catalog, schema, arguments: given, isOrdered, place } = use;
     const folded = name.toLowerCase();
     checkNamedAggregate(use);
     if (isBoundedFunction(folded)) {
       if ([catalog, schema].some((part) => BUILT_IN_SCHEMAS.has(part.toLowerCase()))) {
-        refuse(`it calls ${shown(name)} of a schema`, `Write ${folded}(…) alone.`);
+        refuse(`it calls ${shown(name)} of a schema`, `Write ${folded}(…) alone.`, place);
       }
       if (nesting(given) >= NESTING_MAX) {
         refuse(
           `it nests calls of ${shown(name)} and the like more than ${NESTING_MAX} deep`,
           "Take the steps in a WITH … AS MATERIALIZED (…), one after the other.",
+          place,
         );
       }
     }
@@ -124,6 +127,7 @@ export function checkBounds(functions: readonly FunctionUse[]): void {
       refuse(
         `${folded} takes its fraction in an order from an expression`,
         "Write the fraction as a number, or as a list of numbers.",
+        place,
       );
     }
   }
@@ -138,18 +142,19 @@ const NAMED_AGGREGATES = new Set([
   "list_aggregate",
 ]);
 
-function checkNamedAggregate({ name, catalog, schema, arguments: given }: FunctionUse): void {
+function checkNamedAggregate({ name, catalog, schema, arguments: given, place }: Placed<FunctionUse>): void {
   if (!NAMED_AGGREGATES.has(name.toLowerCase())) return;
   const advice = `Write ${name.toLowerCase()}(list, 'sum'), with the name of an aggregate as text.`;
   const isQualified = catalog !== "" || schema !== "";
   if ([catalog, schema].some((part) => BUILT_IN_SCHEMAS.has(part.toLowerCase()))) {
-    refuse(`it calls ${shown(name)} of a schema`, advice);
+    refuse(`it calls ${shown(name)} of a schema`, advice, place);
   }
   // `list.list_aggregate('sum')` has the list in front.
   const node = given[isQualified ? 0 : 1] as Node | undefined;
   const called = node?.["class"] === "CONSTANT" ? (node["value"] as { value?: unknown }).value : null;
-  if (typeof called !== "string") refuse(`${name} does not say which aggregate it calls`, advice);
-  if (!isAllowedFunction(called)) refuse(`${name} calls ${shown(called)}, which is not allowed`, advice);
+  if (typeof called !== "string") refuse(`${name} does not say which aggregate it calls`, advice, place);
+  if (!isAllowedFunction(called))
+    refuse(`${name} calls ${shown(called)}, which is not allowed`, advice, place);
 }
 
 type Node = Readonly<Record<string, unknown>>;
@@ -176,7 +181,3 @@ function isPlainFraction(value: unknown): boolean {
 }
 
 const PLAIN_FUNCTIONS = new Set(["+", "-", "*", "/", "list_value", "array_value"]);
-
-function refuse(reason: string, advice: string): never {
-  throw new AgnesError("sql_not_allowed", { reason, advice });
-}

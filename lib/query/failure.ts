@@ -2,6 +2,10 @@ import { isAbsolute, relative, sep } from "node:path";
 
 import { AgnesError, isAgnesError, redact, type SqlPlace } from "../base/mod.ts";
 import { statementPlace } from "../duckdb/mod.ts";
+import { explained } from "./explain.ts";
+import { pivotIndex } from "./pivot.ts";
+import { runRefusal } from "./pivot-refusals.ts";
+import { markPivots } from "./pivot-text.ts";
 import { placeAt, typedIndex } from "./place.ts";
 
 /** What of the machine a message must not tell. */
@@ -60,9 +64,11 @@ function statementFailure(error: AgnesError<"duckdb_failed">, scope: FailureScop
   // An attached database may put its connection string into a message; then the cause has it too.
   const cause = clean === told ? error : new Error(clean);
   const place = typedPlace(error, scope.typed);
+  const { typed } = scope;
+  const refusal = runRefusal(clean, () => typed !== undefined && markPivots(typed) !== null);
   return new AgnesError(
     "sql_failed",
-    { kind, reason: clean, ...(place === undefined ? {} : { place }) },
+    { kind, reason: clean, ...refusal, ...(place === undefined ? {} : { place }) },
     { cause },
   );
 }
@@ -70,7 +76,9 @@ function statementFailure(error: AgnesError<"duckdb_failed">, scope: FailureScop
 /** Where in the SQL that somebody typed an error of DuckDB points. */
 function typedPlace(error: AgnesError, typed: string | undefined): SqlPlace | undefined {
   const ran = typed === undefined ? undefined : statementPlace(error);
-  const index = ran === undefined ? null : typedIndex(typed!, ran.sql, ran.index);
+  if (ran === undefined) return undefined;
+  const inPivot = pivotIndex(explained(typed!) ?? typed!, ran.sql, ran.index);
+  const index = inPivot === undefined ? typedIndex(typed!, ran.sql, ran.index) : inPivot;
   return index === null ? undefined : placeAt(typed!, index);
 }
 

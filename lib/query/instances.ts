@@ -1,6 +1,6 @@
 import { AgnesError, atMost, type Host } from "../base/mod.ts";
 import { ATTACH_TIMEOUT_MS, type AnalyticsTable } from "../analytics/mod.ts";
-import type { Connection } from "../duckdb/mod.ts";
+import { poolGate, type Connection } from "../duckdb/mod.ts";
 import { leaseOf } from "./lease.ts";
 import type { LiveResolver } from "./live/live-table.ts";
 import type { Opening } from "./opening.ts";
@@ -202,6 +202,7 @@ export class Instances {
   }
 
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    poolGate.refuseWhenStuck("the query");
     const before = this.#last;
     const mine = (async () => {
       await before.catch(() => {});

@@ -1,60 +1,67 @@
-/** A word, sign or literal of SQL; comments and spaces are none. */
-interface Token {
-  readonly text: string;
-  readonly start: number;
-  readonly end: number;
-  /** How many brackets are open around it; those themselves count as outside. */
-  readonly depth: number;
+import { quoteIdentifier } from "../duckdb/mod.ts";
+import { tokensOf, type Token } from "./tokens.ts";
+
+/** A PIVOT whose values the data tell. */
+interface PivotMark {
+  /** Of the type that stands where its values would be listed. */
+  readonly name: string;
+  /** The subquery that gives the values: `ON column IN (SELECT …)`; null when the column itself gives them. */
+  readonly subquery: { readonly sql: string; readonly start: number } | null;
 }
 
-/** SQL with a list of values for every PIVOT that lists none. */
+/** SQL with the name of a type where a PIVOT lists no values. */
 export interface MarkedSql {
   readonly sql: string;
-  /** Each stands where a list of values is to be. */
-  readonly markers: readonly string[];
+  readonly marks: readonly PivotMark[];
+  /** Where a place of `sql` is in the text it was made of; null for what was put into it. */
+  readonly typedIndex: (index: number) => number | null;
 }
-
-const TOKENS =
-  /--[^\n]*|\/\*[\s\S]*?\*\/|\s+|[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([a-zA-Z_]*)\$[\s\S]*?\$\1\$|[\p{L}\p{N}_$]+|[\s\S]/gu;
 
 /** What ends the columns after ON. */
 const ENDS = new Set("USING GROUP ORDER LIMIT OFFSET UNION EXCEPT INTERSECT WHERE ;".split(" "));
 
+/** What a subquery begins with. */
+const SUBQUERY = /^(?:select|from|with|values|table|pivot(?:_wider)?)$/i;
+
+/** How many PIVOTs, and columns after ON, may list no values; each costs a query, and time to look for. */
+const MARKS_MAX = 100;
+
 /**
- * Gives every `PIVOT … ON column` that lists no values a list with one marker, so that DuckDB's parser, which turns
- * such a statement into several, finds one SELECT. It only proposes: whether the result is SQL, and the marker where
- * it should be, is for the parser.
+ * Gives every `PIVOT … ON column` that lists no values, or has a subquery for them, the name of a type, so that DuckDB's
+ * parser, which turns such a statement into several, finds one SELECT. DuckDB itself runs such a PIVOT by an enumeration
+ * of the values, which it makes first. It only proposes: whether the result is SQL, and the name where values of a PIVOT
+ * are, is for the parser.
  *
- * @returns null when there is no such PIVOT
+ * @param prefix what the names begin with. Default: something that the SQL does not have.
+ * @returns null when there is no such PIVOT, or more than a hundred
  */
-export function markPivots(sql: string): MarkedSql | null {
+export function markPivots(sql: string, prefix: string = freePrefix(sql)): MarkedSql | null {
   const tokens = tokensOf(sql);
-  const columns = tokens.flatMap((token, at) =>
-    /^pivot(?:_wider)?$/i.test(token.text) ? columnsWithoutValues(tokens, at) : [],
+  const pivots = tokens.flatMap(({ text }, at) => (/^pivot(?:_wider)?$/i.test(text) ? [at] : []));
+  if (pivots.length > MARKS_MAX) return null;
+  const columns = pivots.flatMap((at) => columnsWithoutValues(tokens, at));
+  if (columns.length > MARKS_MAX) return null;
+  // The PIVOTs inside a subquery are marked when it is read by itself.
+  const outer = columns.filter(
+    (one) => !columns.some((other) => other.isSubquery && other !== one && isInside(one, other)),
   );
-  if (columns.length === 0) return null;
-  const prefix = markerPrefix(sql);
-  const markers = columns.map((_, at) => `${prefix}${at}`);
-  let marked = "";
-  let from = 0;
-  for (const [at, { start, end }] of columns.entries()) {
-    marked += `${sql.slice(from, start)}(${sql.slice(start, end)}) IN ('${markers[at]!}')`;
-    from = end;
+  if (outer.length === 0) return null;
+  const marks: PivotMark[] = [];
+  const edits: Edit[] = [];
+  for (const [at, { start, end, isSubquery }] of outer.entries()) {
+    const name = `${prefix}${at}`;
+    const type = quoteIdentifier(name);
+    const subquery = isSubquery ? { sql: sql.slice(start + 1, end - 1), start: start + 1 } : null;
+    marks.push({ name, subquery });
+    if (isSubquery) edits.push({ start, end, text: type });
+    else edits.push({ start, end: start, text: "(" }, { start: end, end, text: `) IN ${type}` });
   }
-  return { sql: marked + sql.slice(from), markers };
+  edits.sort((a, b) => a.start - b.start);
+  return { sql: edited(sql, edits), marks, typedIndex: (index) => indexBefore(edits, index) };
 }
 
-/** The SQL with the values, where the markers stand. One pass: a value may hold the text of a marker. */
-export function fillPivots({ sql, markers }: MarkedSql, values: readonly (readonly string[])[]): string {
-  const literal = (value: string): string => `'${value.replaceAll("'", "''")}'`;
-  const lists = new Map(markers.map((marker, at) => [marker, values[at]!.map(literal).join(", ")]));
-  return sql.replace(new RegExp(`'(${markers.join("|")})'`, "g"), (_text, marker: string) =>
-    lists.get(marker)!,
-  );
-}
-
-/** Nothing that the SQL itself has. */
-function markerPrefix(sql: string): string {
+/** A name that the SQL itself does not have. */
+function freePrefix(sql: string): string {
   let prefix = "agnes pivot ";
   while (sql.includes(prefix)) prefix += "x ";
   return prefix;
@@ -65,19 +72,57 @@ interface Span {
   readonly end: number;
 }
 
-/** Where the columns of one PIVOT are that list no values. */
-function columnsWithoutValues(tokens: readonly Token[], pivot: number): readonly Span[] {
+/** A piece of text in place of another. */
+interface Edit extends Span {
+  readonly text: string;
+}
+
+function isInside(inner: Span, outer: Span): boolean {
+  return inner.start >= outer.start && inner.end <= outer.end;
+}
+
+function edited(sql: string, edits: readonly Edit[]): string {
+  let text = "";
+  let from = 0;
+  for (const edit of edits) {
+    text += sql.slice(from, edit.start) + edit.text;
+    from = edit.end;
+  }
+  return text + sql.slice(from);
+}
+
+function indexBefore(edits: readonly Edit[], index: number): number | null {
+  let moved = 0;
+  for (const { start, end, text } of edits) {
+    if (index < start + moved) break;
+    if (index < start + moved + text.length) return null;
+    moved += text.length - (end - start);
+  }
+  return index - moved;
+}
+
+/** The columns of one PIVOT that list no values; of those with a subquery, the brackets around it. */
+function columnsWithoutValues(
+  tokens: readonly Token[],
+  pivot: number,
+): readonly (Span & { readonly isSubquery: boolean })[] {
   const { depth } = tokens[pivot]!;
-  const columns: Span[] = [];
+  const columns: (Span & { readonly isSubquery: boolean })[] = [];
   let own: Token[] = [];
   let isAfterOn = false;
   const close = (): void => {
     const [first] = own;
-    const hasValues = own.some((token) => token.depth === depth && token.text.toUpperCase() === "IN");
-    if (first !== undefined && !hasValues) columns.push({ start: first.start, end: own.at(-1)!.end });
+    const end = own.at(-1)?.end ?? 0;
+    const values = own.findIndex((token) => token.depth === depth && token.text.toUpperCase() === "IN");
+    const [open, word] = own.slice(values + 1);
+    if (first !== undefined && values === -1) columns.push({ start: first.start, end, isSubquery: false });
+    else if (open?.text === "(" && SUBQUERY.test(word?.text ?? "")) {
+      columns.push({ start: open.start, end, isSubquery: true });
+    }
     own = [];
   };
-  for (const token of tokens.slice(pivot + 1)) {
+  for (let at = pivot + 1; at < tokens.length; at++) {
+    const token = tokens[at]!;
     const word = token.depth > depth ? "" : token.text.toUpperCase();
     const isEnd = token.depth < depth || ENDS.has(word);
     if (!isAfterOn) {
@@ -93,16 +138,4 @@ function columnsWithoutValues(tokens: readonly Token[], pivot: number): readonly
   }
   close();
   return columns;
-}
-
-function tokensOf(sql: string): readonly Token[] {
-  const tokens: Token[] = [];
-  let depth = 0;
-  for (const { 0: text, index } of sql.matchAll(TOKENS)) {
-    if (/^(?:\s|--|\/\*)/.test(text)) continue;
-    if (/^[)\]}]$/.test(text)) depth -= 1;
-    tokens.push({ text, start: index, end: index + text.length, depth });
-    if (/^[([{]$/.test(text)) depth += 1;
-  }
-  return tokens;
 }

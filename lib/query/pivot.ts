@@ -1,31 +1,40 @@
-import { AgnesError } from "../base/mod.ts";
+import { isAgnesError } from "../base/mod.ts";
 import { parseSql, renderSql } from "../analytics/mod.ts";
-import type { Connection } from "../duckdb/mod.ts";
-import { fillPivots, type MarkedSql } from "./pivot-text.ts";
+import { quoteIdentifier, type Connection } from "../duckdb/mod.ts";
+import { markPivots, type MarkedSql } from "./pivot-text.ts";
+import { refuse } from "./refuse.ts";
 
-/** A PIVOT of which the data are to tell the columns. */
-export interface Pivot {
-  /** The SELECT of its values, in the order of the columns. */
-  readonly values: unknown;
+/** An enumeration that stands for the values of a PIVOT. */
+export interface PivotType {
+  readonly name: string;
+  /** DuckDB's tree of the SELECT that gives its values, in the order of the columns. */
+  readonly tree: unknown;
+  /** That SELECT as it was typed; null when it was made of parts. */
+  readonly sql: string | null;
 }
 
 type Node = Record<string, unknown>;
 
 interface PivotColumn {
   readonly pivot_expressions: readonly unknown[];
-  readonly entries: readonly { readonly values: readonly { readonly value: unknown }[] }[];
+  readonly pivot_enum: string;
 }
 
 /**
- * The SELECT of the values of each marker, made of the parts of the tree that the marker stands in.
- * @throws `sql_not_allowed` when a marker is not where values of a PIVOT are
+ * The types of all marks, each after those that it needs.
+ *
+ * @param known those of subqueries
+ * @throws `sql_not_allowed` when a mark is not where values of a PIVOT are
  */
-export async function pivotsOf(
+export async function pivotTypes(
   connection: Connection,
   tree: unknown,
-  { markers }: MarkedSql,
-): Promise<readonly Pivot[]> {
-  const found = new Map<string, Pivot>();
+  { marks }: MarkedSql,
+  known: readonly PivotType[],
+): Promise<readonly PivotType[]> {
+  const names = new Set(marks.map(({ name }) => name));
+  const found = new Map<string, PivotType>();
+  const used = new Set<string>();
   const todo: { readonly value: unknown; readonly maps: readonly unknown[] }[] = [{ value: tree, maps: [] }];
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
     const { value } = next;
@@ -39,20 +48,68 @@ export async function pivotsOf(
     const maps = [...next.maps, ...own];
     if (node["type"] === "PIVOT") {
       for (const column of node["pivots"] as readonly PivotColumn[]) {
-        const marker = markers.find((text) => column.entries[0]?.values[0]?.value === text);
-        if (marker === undefined) continue;
-        found.set(marker, { values: await valuesSelect(connection, column, node["source"], maps) });
+        const name = column.pivot_enum;
+        if (!names.has(name)) continue;
+        used.add(name);
+        if (known.some((type) => type.name === name)) continue;
+        found.set(name, {
+          name,
+          tree: await valuesSelect(connection, column, node["source"], maps),
+          sql: null,
+        });
       }
     }
     for (const [key, child] of Object.entries(node)) {
       if (key !== "cte_map") todo.push({ value: child, maps });
     }
   }
-  return markers.map((marker) => {
-    const pivot = found.get(marker);
-    const isNested = pivot !== undefined && JSON.stringify(pivot.values).includes(markers[0]!.slice(0, -1));
-    return pivot === undefined || isNested ? refuse("the values of its PIVOT cannot be told from it") : pivot;
-  });
+  if (used.size < names.size) {
+    refuse(
+      "the values of its PIVOT cannot be told from it",
+      "List them: PIVOT table ON column IN ('a', 'b').",
+    );
+  }
+  return [...known, ...inOrder([...found.values()])];
+}
+
+/** What a PIVOT reads may be another PIVOT, whose columns must be known first. */
+function inOrder(types: readonly PivotType[]): readonly PivotType[] {
+  const needs = new Map(types.map((type) => [type, namesIn(type.tree)]));
+  const ordered: PivotType[] = [];
+  while (ordered.length < types.length) {
+    const waiting = types.filter((type) => !ordered.includes(type));
+    const ready = waiting.filter((type) => !waiting.some(({ name }) => needs.get(type)!.has(name)));
+    if (ready.length === 0) throw new Error("the PIVOTs of a query need one another");
+    ordered.push(...ready);
+  }
+  return ordered;
+}
+
+function namesIn(tree: unknown): ReadonlySet<string> {
+  const names = new Set<string>();
+  const todo = [tree];
+  while (todo.length > 0) {
+    const value = todo.pop();
+    if (value === null || typeof value !== "object") continue;
+    const name = (value as Node)["pivot_enum"];
+    if (typeof name === "string") names.add(name);
+    for (const child of Object.values(value)) todo.push(child);
+  }
+  return names;
+}
+
+/** The names of all common table expressions of a tree, as DuckDB compares names. */
+export function expressionNames(tree: unknown): ReadonlySet<string> {
+  const names = new Set<string>();
+  const todo = [tree];
+  while (todo.length > 0) {
+    const value = todo.pop();
+    if (value === null || typeof value !== "object") continue;
+    const map = (value as { cte_map?: { map: readonly { key: string }[] } }).cte_map?.map ?? [];
+    for (const { key } of map) names.add(key.toLowerCase());
+    for (const child of Object.values(value)) todo.push(child);
+  }
+  return names;
 }
 
 /** As DuckDB does it: the values as texts, in their order, without NULL. */
@@ -62,7 +119,6 @@ async function valuesSelect(
   source: unknown,
   maps: readonly unknown[],
 ): Promise<unknown> {
-  if (pivot_expressions.length !== 1) return refuse("its PIVOT takes several columns as one");
   const parsed = await parseSql(connection, VALUES_SELECT);
   if (parsed.kind !== "select") throw new Error(`DuckDB does not read ${VALUES_SELECT}`);
   const text = JSON.stringify(parsed.tree, (_key, value: unknown) => {
@@ -81,27 +137,88 @@ const VALUES_SELECT =
   "SELECT DISTINCT CAST(pivoted AS VARCHAR) AS v FROM pivoted WHERE CAST(pivoted AS VARCHAR) IS NOT NULL ORDER BY v";
 
 /**
- * Asks for the values of each PIVOT, and writes them into the SQL.
- * @throws `sql_not_allowed` when there is none
+ * Makes the types on the connection of the query. Values go from DuckDB to DuckDB: none becomes a part of SQL.
+ *
+ * @param whole the SQL that is to run then
+ * @param rewritten a tree with everything in it that only the tables granted tell; null when nothing is
  */
-export async function askForPivots(
+export async function makePivotTypes(
   connection: Connection,
-  marked: MarkedSql,
-  pivots: readonly Pivot[],
-  signal: AbortSignal,
-): Promise<string> {
-  const values: (readonly string[])[] = [];
-  for (const pivot of pivots) {
-    const rows = await connection.rows<{ v: string }>(await renderSql(connection, pivot.values), { signal });
-    if (rows.length === 0) refuse("its PIVOT finds no value, so there is no column");
-    values.push(rows.map(({ v }) => v));
+  types: readonly PivotType[],
+  whole: string,
+  options: {
+    readonly signal: AbortSignal;
+    readonly rewritten: ((tree: unknown) => Promise<unknown>) | null;
+  },
+): Promise<void> {
+  const { signal, rewritten } = options;
+  for (const [at, { name, tree, sql }] of types.entries()) {
+    const isTyped = rewritten === null && sql !== null;
+    const select = isTyped
+      ? sql
+      : await renderSql(connection, rewritten === null ? tree : await rewritten(tree));
+    try {
+      await connection.run(createType(name, `${select}\n`), { signal });
+    } catch (error) {
+      if (isTyped || signal.aborted) throw error;
+      throw await sameFailure(connection, types.slice(at), whole, { error, signal });
+    }
   }
-  return fillPivots(marked, values);
 }
 
-function refuse(reason: string): never {
-  throw new AgnesError("sql_not_allowed", {
-    reason,
-    advice: "List the values: PIVOT table ON column IN ('a', 'b').",
-  });
+function createType(name: string, values: string): string {
+  return `CREATE TEMP TYPE ${quoteIdentifier(name)} AS ENUM (${values})`;
+}
+
+/**
+ * The failure of a SELECT that was made of parts, from the query, or subquery, that has those parts as they were typed:
+ * there DuckDB points to its place. When that fails in another way, the first failure.
+ */
+async function sameFailure(
+  connection: Connection,
+  types: readonly PivotType[],
+  whole: string,
+  { error, signal }: { readonly error: unknown; readonly signal: AbortSignal },
+): Promise<unknown> {
+  if (!isAgnesError(error, "duckdb_failed") || /^(?:INTERNAL|FATAL) Error$/.test(error.details.kind))
+    return error;
+  const mark = quoteIdentifier(types[0]!.name);
+  const holder = types.find(({ sql }) => sql?.includes(mark) === true)?.sql ?? whole;
+  try {
+    for (const { name } of types) await connection.run(createType(name, "'x'"), { signal });
+    const answer = await connection.stream(holder, { signal });
+    for await (const batch of answer.batches) void batch;
+    return error;
+  } catch (again) {
+    return isAgnesError(again, "duckdb_failed") && again.details.reason === error.details.reason
+      ? again
+      : error;
+  }
+}
+
+/**
+ * Where a place of a statement that ran for SQL with PIVOTs is in that SQL; null when it is in none of what was typed,
+ * undefined when the statement is no such one.
+ */
+export function pivotIndex(
+  sql: string,
+  ran: string,
+  index: number,
+  prefix?: string,
+): number | null | undefined {
+  const marked = markPivots(sql, prefix);
+  if (marked === null) return undefined;
+  const whole = ran.indexOf(marked.sql);
+  if (whole !== -1) return index < whole ? null : marked.typedIndex(index - whole);
+  for (const { name, subquery } of marked.marks) {
+    if (subquery === null) continue;
+    const inner = pivotIndex(subquery.sql, ran, index, `${name}.`);
+    if (inner !== undefined) return inner === null ? null : subquery.start + inner;
+    const head = createType(name, subquery.sql).slice(0, -1);
+    if (ran.startsWith(head)) {
+      const at = index - (head.length - subquery.sql.length);
+      return at < 0 || at > subquery.sql.length ? null : subquery.start + at;
+    }
+  }
+  return undefined;
 }

@@ -14,13 +14,14 @@ import {
 } from "./catalog.ts";
 import { planOf } from "./explain.ts";
 import { isFatal, queryFailure } from "./failure.ts";
-import { guardQuery, parseSelect, type GuardedQuery } from "./guard.ts";
+import { guardQuery, type GuardedQuery } from "./guard.ts";
 import { withListings } from "./listings.ts";
 import { Instances, type Choice } from "./instances.ts";
 import { readyOrReleased } from "./lease.ts";
 import type { LiveResolver } from "./live/live-table.ts";
-import { askForPivots, type Pivot } from "./pivot.ts";
 import type { Opening } from "./opening.ts";
+import { parseSelect } from "./parse-select.ts";
+import { makePivotTypes } from "./pivot.ts";
 import { answerOf, TIMEOUT_MS, type Lease, type QueryAnswer, type Run } from "./run.ts";
 import type { QueryServices } from "./sandbox.ts";
 import type { TableNames } from "./tables.ts";
@@ -90,7 +91,7 @@ export class QuerySession implements AsyncDisposable {
    * read.
    *
    * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`, `table_unknown` with the nearest names, `sql_failed`,
-   * `query_lost` when another query made DuckDB fail, `timed_out`, `aborted`, `remote_unavailable`, `analytics_unreadable`, `file_unreadable`, `duckdb_out_of_memory`,
+   * `query_lost` when another query made DuckDB fail, `duckdb_stuck`, `timed_out`, `aborted`, `remote_unavailable`, `analytics_unreadable`, `file_unreadable`, `duckdb_out_of_memory`,
    * `disk_full`; while rows are read as well
    */
   async runQuery(request: QueryRequest): Promise<QueryAnswer> {
@@ -184,16 +185,16 @@ export class QuerySession implements AsyncDisposable {
     let granted: readonly AnalyticsTable[] = [];
     const choose = (names: TableNames) => {
       granted = names.tables;
-      return isTrusted ? names.resolveKnown(tables) : names.resolve(tables, sql);
+      return isTrusted ? names.resolveKnown(tables) : names.resolve(tables);
     };
     const lease = await (tables.length === 0 && !isTrusted && !query.hasListings
       ? this.#instances.leaseBare()
       : this.#instances.lease(choose, request.granted ?? null, opening));
     return readyOrReleased(lease, async () => {
       const { isExplained, pivots } = query;
-      if (isExplained && pivots !== null) refuseLivePivot(lease);
+      if (isExplained && pivots.length > 0) refuseLivePivot(lease);
       await lease.showLive({
-        sql: pivots === null && !isExplained ? query.sql : null,
+        sql: pivots.length === 0 && !isExplained ? query.sql : null,
         schemaOnly: isExplained,
         rowsMax: (request.limits?.rows ?? Infinity) + 1,
         signal,
@@ -217,15 +218,8 @@ export class QuerySession implements AsyncDisposable {
     const { signal } = scope;
     for (const bound of bounds) await connection.run(bound);
     const list = (part: unknown) => withListings(connection, part, scope.granted);
-    const listed = hasListings ? await renderSql(connection, await list(tree)) : null;
-    let whole = listed ?? sql;
-    if (pivots !== null) {
-      const marked = listed === null ? pivots.marked : { ...pivots.marked, sql: listed };
-      const asked: Pivot[] = [];
-      for (const { values } of pivots.pivots)
-        asked.push({ values: hasListings ? await list(values) : values });
-      whole = await askForPivots(connection, marked, asked, signal);
-    }
+    const whole = hasListings ? await renderSql(connection, await list(tree)) : sql;
+    await makePivotTypes(connection, pivots, whole, { signal, rewritten: hasListings ? list : null });
     const checked = await checkTypes(lease, whole, typeChecks);
     if (!isExplained) return checked;
     // The view of a foreign extract can name what is not granted.

@@ -1,8 +1,9 @@
 import { distance } from "fastest-levenshtein";
 
-import { AgnesError, type SqlPlace } from "../base/mod.ts";
+import { AgnesError, shown, type SqlPlace } from "../base/mod.ts";
 import { tableId, type AnalyticsTable, type TableUse } from "../analytics/mod.ts";
-import { indexOfByte, placeAt } from "./place.ts";
+import type { PlacedTable } from "./parse-select.ts";
+import { refuse } from "./refuse.ts";
 
 /** The tables one session may see, by the names SQL gives them. */
 export class TableNames {
@@ -41,11 +42,19 @@ export class TableNames {
     return table;
   }
 
-  /** The tables that SQL names. @throws `table_unknown` */
-  resolve(uses: readonly TableUse[], sql: string): readonly AnalyticsTable[] {
-    const placeOf = ({ position }: TableUse) =>
-      position === null ? undefined : placeAt(sql, indexOfByte(sql, position));
-    return [...new Set(uses.map((use) => this.find(nameOf(use), placeOf(use))))];
+  /** The tables that SQL names. @throws `table_unknown`, `sql_not_allowed` for a name that DuckDB does not see there */
+  resolve(uses: readonly PlacedTable[]): readonly AnalyticsTable[] {
+    const found = uses.map((use) => {
+      if (use.isOutOfSight === true && !this.#byName.has(nameOf(use).toLowerCase())) {
+        refuse(
+          `the values of its PIVOT come from ${shown(use.name)}, a common table expression that DuckDB does not see there`,
+          "Write it inside: PIVOT table ON column IN (WITH name AS (…) SELECT … FROM name).",
+          use.place,
+        );
+      }
+      return this.find(nameOf(use), use.place);
+    });
+    return [...new Set(found)];
   }
 
   /** As `resolve`, leaving out what is not ours. */

@@ -1,13 +1,20 @@
-import { AgnesError } from "../base/mod.ts";
+import type { SqlPlace } from "../base/mod.ts";
 import { parseSql, renderSql, type SelectFacts } from "../analytics/mod.ts";
 import { quoteIdentifier, type Connection } from "../duckdb/mod.ts";
 import { quotedTable } from "./catalog.ts";
+import type { PlacedFacts } from "./parse-select.ts";
+import { refuse } from "./refuse.ts";
 import type { Lease } from "./run.ts";
 
 /** What of a query only the types of its tables, or of its answer, decide. */
 export interface TypeChecks {
   /** VARIANT may come up, so that no JSON must. */
-  readonly variant: { readonly named: boolean; readonly json: boolean } | null;
+  readonly variant: {
+    readonly named: boolean;
+    readonly json: boolean;
+    /** Where the statement names it. */
+    readonly place: SqlPlace | undefined;
+  } | null;
   /** The answer may have a column of DuckDB's type TYPE, which leaves DuckDB only as text. */
   readonly hasTypes: boolean;
 }
@@ -25,15 +32,17 @@ const JSON_ADVICE =
  * What is to be checked before a query runs; most queries need no check.
  * @throws `sql_not_allowed` when the statement alone shows that VARIANT may nest without a bound
  */
-export function typeChecksOf({ variant, functions }: SelectFacts): TypeChecks {
+export function typeChecksOf({ variant, functions, placeOfWord }: PlacedFacts): TypeChecks {
   const { json, repeats } = variant;
   const named = variant.named > 0;
+  const place = named ? placeOfWord(/^"?variant"?$/i) : undefined;
   const names = functions.map(({ name }) => name.toLowerCase());
-  if (named && json) refuse("it uses VARIANT and JSON", JSON_ADVICE);
+  if (named && json) refuse("it uses VARIANT and JSON", JSON_ADVICE, place);
   if (named && repeats) {
     refuse(
       "it uses VARIANT in a recursion or reduction",
       "DuckDB ends the process when VARIANT nests deeply: cast the result instead.",
+      place,
     );
   }
   if (variant.named > VARIANTS_MAX) {
@@ -43,7 +52,7 @@ export function typeChecksOf({ variant, functions }: SelectFacts): TypeChecks {
     );
   }
   return {
-    variant: named || names.some((name) => CASTS.has(name)) ? { named, json } : null,
+    variant: named || names.some((name) => CASTS.has(name)) ? { named, json, place } : null,
     hasTypes: hasTypes(names),
   };
 }
@@ -75,7 +84,7 @@ export async function checkTypes(
       );
     const json = variant.json || types.some((type) => names(type, "JSON"));
     if (json && (variant.named || types.some((type) => names(type, "VARIANT")))) {
-      refuse("it uses VARIANT, and its tables have JSON", JSON_ADVICE);
+      refuse("it uses VARIANT, and its tables have JSON", JSON_ADVICE, variant.place);
     }
   }
   return mayHaveTypes ? withTypesAsText(connection, sql) : sql;
@@ -110,8 +119,4 @@ async function columnsOf(
 /** Whether a type is another or has it inside. A name in quotes is the name of a field. */
 function names(type: string, inner: string): boolean {
   return new RegExp(String.raw`\b${inner}\b`).test(type.replace(/"(?:[^"]|"")*"/g, ""));
-}
-
-function refuse(reason: string, advice: string): never {
-  throw new AgnesError("sql_not_allowed", { reason, advice });
 }

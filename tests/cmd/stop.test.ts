@@ -60,7 +60,12 @@ function start(args: readonly string[], env: Readonly<Record<string, string>> = 
     stderr: "pipe",
     env: { ...process.env, ...env },
   });
-  return { child, ended: Promise.all([child.exited, new Response(child.stderr).text()]) };
+  return {
+    child,
+    get ended() {
+      return Promise.all([child.exited, new Response(child.stderr).text()]);
+    },
+  };
 }
 
 test.each(["call", "deaf"])("agnes query ends at its --timeout, whatever still runs: %s", async (name) => {
@@ -83,6 +88,33 @@ test.each([
   expect(stderr).toContain("aborted");
   expect(status).toBe(1);
 });
+
+test.each([
+  ["SIGINT", "SIGINT", 130],
+  ["SIGTERM", "SIGTERM", 143],
+  ["SIGINT", "SIGTERM", 143],
+  ["SIGTERM", "SIGINT", 130],
+] as const)(
+  "agnes ends at once at a second signal, with its status: %s, %s",
+  async (first, second, expected) => {
+    const started = join(directory, "started-deaf");
+    rmSync(started, { force: true });
+    const { child } = start(["query", "SELECT * FROM deaf"]);
+    await untilThere(started);
+    child.kill(first);
+    let stderr = "";
+    for await (const bytes of child.stderr) {
+      stderr += Buffer.from(bytes).toString();
+      if (stderr.includes("stopping")) child.kill(second);
+    }
+    expect([stderr.includes("aborted"), await child.exited, child.signalCode]).toEqual([
+      false,
+      expected,
+      null,
+    ]);
+  },
+  20_000,
+);
 
 async function untilThere(path: string): Promise<void> {
   const changes = watch(directory);

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 
 import { readJson, readKnown, sortOut } from "./files-json-support.ts";
+import { JsonText } from "../../lib/base/mod.ts";
 import { rejection } from "./support.ts";
 
 const lines = (...rows: readonly string[]) => rows.map((row) => `${row}\n`).join("");
@@ -249,14 +250,39 @@ test("openJsonFile() sorts out the rows that do not fit, from lines, arrays and 
     const { good, rejected } = await sortOut(name, content, columns);
     expect(good).toEqual(['{"v":1,"s":null}', '{"v":2,"s":[{"x":7}]}', '{"v":4,"s":null}']);
     expect(rejected).toEqual([
-      { row: 2, column: "v", value: "x", reason: "it is not BIGINT", record: { v: "x", s: [{ x: 1 }] } },
+      {
+        row: 2,
+        column: "v",
+        value: "x",
+        reason: "it is not BIGINT",
+        record: new JsonText('{"v":"x","s":[{"x":1}]}'),
+      },
       {
         row: 4,
         column: "s.x",
         value: "1.5",
         reason: "it is not BIGINT",
-        record: { v: 3, s: [{ x: 1.5 }, { x: "y" }] },
+        record: new JsonText('{"s":[{"x":1.5},{"x":"y"}],"v":3}'),
       },
+    ]);
+  }
+});
+
+test("openJsonFile() keeps the numbers of a row that does not fit, at any depth, as they are written", async () => {
+  const columns = [
+    { name: "v", type: "BIGINT" },
+    { name: "s", type: "STRUCT(a STRUCT(big HUGEINT, many DECIMAL(38,20))[])" },
+  ];
+  const row =
+    '{ "v" : "x\\u0041", "s": {"a": [ {"big": 9007199254740993123, "many": 0.12345678901234567890} ]} }';
+  for (const name of ["t.ndjson", "t.json"]) {
+    const { rejected } = await sortOut(
+      name,
+      name === "t.json" ? `[${row.replaceAll(", ", ",\n")}]` : row,
+      columns,
+    );
+    expect(rejected.map(({ record }) => record)).toEqual([
+      new JsonText('{"v":"x\\u0041","s":{"a":[{"big":9007199254740993123,"many":0.12345678901234567890}]}}'),
     ]);
   }
 });

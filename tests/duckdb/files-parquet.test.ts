@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { readFile, writeFile } from "node:fs/promises";
 
 import { inspectParquet, openParquetFile } from "../../lib/duckdb/files/parquet/mod.ts";
+import { JsonText } from "../../lib/base/mod.ts";
 import type { RejectedRow } from "../../lib/duckdb/files/open-file.ts";
 import type { FileColumn, FileInput, InspectOptions } from "../../lib/kit/mod.ts";
 import { open, rejection, temporaryDirectory } from "./support.ts";
@@ -176,9 +177,39 @@ test("openParquetFile() reads a given type only when nothing is lost, and sorts 
   const { rows, rejected } = await readParquet([select], { types, sortsOut: true });
   expect(rows).toEqual(['{"v":1,"w":1.5}']);
   expect(rejected).toEqual([
-    { row: 2, column: "v", value: "2.5", reason: "it is not BIGINT", record: { v: "2.5", w: 2 } },
-    { row: 3, column: "w", value: "3.25", reason: "it is not DECIMAL(9,1)", record: { v: null, w: 3.25 } },
-    { row: 4, column: "v", value: "x", reason: "it is not BIGINT", record: { v: "x", w: 4 } },
+    {
+      row: 2,
+      column: "v",
+      value: "2.5",
+      reason: "it is not BIGINT",
+      record: new JsonText('{"v":"2.5","w":2.0}'),
+    },
+    {
+      row: 3,
+      column: "w",
+      value: "3.25",
+      reason: "it is not DECIMAL(9,1)",
+      record: new JsonText('{"v":null,"w":3.25}'),
+    },
+    {
+      row: 4,
+      column: "v",
+      value: "x",
+      reason: "it is not BIGINT",
+      record: new JsonText('{"v":"x","w":4.0}'),
+    },
+  ]);
+});
+
+test("openParquetFile() keeps the numbers of a row that does not fit as the file has them, at any depth", async () => {
+  const select = `SELECT 'x' AS v, {'big': 9007199254740993123, 'many': 1.12345678901234567890::DECIMAL(38,20)} AS s,
+    {'n': 'nan'::DOUBLE, 'i': ['-inf'::DOUBLE], 't': 'NaN'} AS odd, '{"a": 12345678901234567890.5}'::JSON AS j`;
+  const { rejected } = await readParquet([select], { types: { v: "BIGINT" }, sortsOut: true });
+  expect(rejected.map(({ record }) => record)).toEqual([
+    new JsonText(
+      '{"v":"x","s":{"big":9007199254740993123,"many":1.12345678901234567890},' +
+        '"odd":{"n":"NaN","i":["-Infinity"],"t":"NaN"},"j":"{\\"a\\": 12345678901234567890.5}"}',
+    ),
   ]);
 });
 

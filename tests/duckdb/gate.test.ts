@@ -104,6 +104,60 @@ describe("Gate", () => {
   });
 });
 
+describe("Gate with work that cannot be stopped", () => {
+  /** Places whose holders go on after the abort. */
+  async function hold(gate: Gate, count: number) {
+    const controller = new AbortController();
+    const places = Array.from({ length: count }, (_, index) => gate.place(`lost ${index}`));
+    for (const place of places) await place.take(controller.signal);
+    // A timer of the same length that is set later fires later.
+    const lose = async () => {
+      controller.abort();
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    };
+    return { places, lose };
+  }
+
+  test("has room for no more than there are threads left, but for one at least", async () => {
+    const gate = new Gate(3, { lostMs: 0 });
+    const { places, lose } = await hold(gate, 2);
+    const { take, give, inside } = visitors(gate, 3);
+    for (const index of [0, 1, 2]) void take(index);
+    expect(await inside()).toEqual([0]);
+    await lose();
+    expect(await inside()).toEqual([0]);
+    give(0);
+    expect(await inside()).toEqual([1]);
+    places[0]!.give();
+    expect(await inside()).toEqual([1, 2]);
+    places[1]!.give();
+    void take(0);
+    expect(await inside()).toEqual([0, 1, 2]);
+  });
+
+  test("refuses who comes and who waits once there is too much of it, but who is patient", async () => {
+    const gate = new Gate(2, { lostMs: 0, lostMax: 2 });
+    const { places, lose } = await hold(gate, 2);
+    const { take, inside } = visitors(gate, 2);
+    const patient = gate.place("patient");
+    const waiting = rejection(take(0));
+    const entered = patient.take(undefined, { isPatient: true });
+    await lose();
+    const refused = await waiting;
+    expect([refused.code, refused.message]).toEqual([
+      "duckdb_stuck",
+      "visitor 0 cannot run: 2 calls of DuckDB that cannot be interrupted hold the threads of this process",
+    ]);
+    expect((await rejection(take(1))).code).toBe("duckdb_stuck");
+    expect(() => gate.refuseWhenStuck("it")).toThrow("it cannot run");
+    await entered;
+    patient.give();
+    places[0]!.give();
+    await take(1);
+    expect(await inside()).toEqual([1]);
+  });
+});
+
 describe("poolGate", () => {
   let directory: string;
   let built: string;

@@ -80,7 +80,7 @@ test("Gate lets in what it can hold, in order, and forgets who gave up", async (
 });
 
 test("Gate takes a place back from who does not stop after an abort, once", async () => {
-  const gate = new Gate(1, 5);
+  const gate = new Gate(1, { lostMs: 5 });
   const [stuck, next, last] = [gate.place("a"), gate.place("b"), gate.place("c")];
   const controller = new AbortController();
   await stuck.take(controller.signal);

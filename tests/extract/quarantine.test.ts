@@ -3,7 +3,16 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { AgnesError } from "../../lib/base/mod.ts";
-import { int64, table, utf8, type AnyConnector, type Batch, type RowReject } from "../../lib/kit/mod.ts";
+import {
+  float64,
+  int64,
+  struct,
+  table,
+  utf8,
+  type AnyConnector,
+  type Batch,
+  type RowReject,
+} from "../../lib/kit/mod.ts";
 import { incremental, openBench, planOf, type ReadFunction } from "./harness.ts";
 
 const info = table("t", { id: int64(), at: int64(), v: utf8() }, { primaryKey: ["id"], cursor: "at" });
@@ -120,4 +129,39 @@ test("extractSource() forgets the rejected rows of a read that its connector des
       .split("\n")
       .map((line) => (JSON.parse(line) as RowReject).value),
   ).toEqual(['"no0"', '"no1"']);
+});
+
+test("extractSource() writes rejected rows with the numbers that their file has", async () => {
+  await using bench = await openBench();
+  const n = struct({ big: int64(), many: utf8() });
+  const plan = planOf(table("t", { id: int64(), n }), { quarantine: true, quarantineMaxPercent: 90 });
+  const row = (id: string) => `{"id":${id},"n":{"big":9007199254740993,"many":0.12345678901234567890}}`;
+  const path = join(bench.root, "t.ndjson");
+  await bench.services.host.files.write(path, `${row("1")}\n${row('"x"')}\n`);
+  const stats = await bench.run([plan], () => [
+    { kind: "file", format: "ndjson", data: path, origin: "t.ndjson" },
+  ]);
+  expect(stats.tables[0]).toMatchObject({ status: "extracted", rows: 1, rowsQuarantined: 1 });
+  const text = await readFile(stats.tables[0]!.quarantinePath!, "utf8");
+  expect(text).toEndWith(`,"record":${row('"x"')}}\n`);
+});
+
+test("extractSource() quarantines rows without a key whose numbers JSON cannot hold", async () => {
+  await using bench = await openBench();
+  const n = struct({ odd: float64(), big: int64() });
+  const loose = table("t", { id: int64({ nullable: true }), n }, { primaryKey: ["id"] });
+  const plan = incremental(loose, { quarantine: true, quarantineMaxPercent: 90 });
+  const stats = await bench.run([plan], () => [
+    [
+      { id: 1, n: { odd: 1, big: 1 } },
+      { id: null, n: { odd: NaN, big: 9007199254740993n } },
+      { id: "x", n: { odd: -Infinity, big: 2 } },
+    ],
+  ]);
+  expect(stats.tables[0]).toMatchObject({ status: "extracted", rows: 1, rowsQuarantined: 2 });
+  const lines = (await readFile(stats.tables[0]!.quarantinePath!, "utf8")).trimEnd().split("\n");
+  expect(lines.map((line) => line.slice(line.indexOf('"record":')))).toEqual([
+    '"record":{"id":"x","n":{"odd":"-Infinity","big":2}}}',
+    '"record":{"id":null,"n":{"odd":"NaN","big":9007199254740993}}}',
+  ]);
 });

@@ -49,10 +49,8 @@ describe("TableNames", () => {
     for (const name of ["sales", "Sales", "SALES", "crm.orders", "CRM.Orders", "CRM.ORDERS"])
       expect(names.find(name)).toBe(orders);
     expect(names.find("erp.people")).toBe(hidden);
-    expect(names.resolve([use("", "SALES"), use("Main", "sales"), use("MAIN", "Sales")], "")).toEqual([
-      orders,
-    ]);
-    expect(names.resolve([use("crm", "ORDERS"), use("ERP", "people")], "")).toEqual([orders, hidden]);
+    expect(names.resolve([use("", "SALES"), use("Main", "sales"), use("MAIN", "Sales")])).toEqual([orders]);
+    expect(names.resolve([use("crm", "ORDERS"), use("ERP", "people")])).toEqual([orders, hidden]);
     expect(names.resolveKnown([use("Main", "SALES"), use("CRM", "orders"), use("", "nothing")])).toEqual([
       orders,
     ]);

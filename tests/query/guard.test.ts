@@ -62,6 +62,8 @@ describe("guardQuery() lets through", () => {
     ["FROM orders PIVOT (count(*) FOR customer IN (1, 2))", "orders"],
     ["UNPIVOT orders ON id", "orders"],
     ["PIVOT orders ON customer USING count(*)", "orders"],
+    ["PIVOT (PIVOT orders ON customer) ON label", "orders"],
+    ["PIVOT orders ON customer IN (SELECT id FROM customers)", "customers orders"],
     ["FROM (PIVOT orders ON customer IN (1, 2) USING count(*))", "orders"],
     ["SELECT * FROM range(3), generate_series(1, 2), unnest([1, 2])", ""],
     [
@@ -236,7 +238,13 @@ describe("guardQuery() refuses", () => {
     "SUMMARIZE FROM read_csv('x.csv')",
     "DESCRIBE memory.main.orders",
     "SELECT * FROM system.information_schema.tables",
-    "PIVOT (PIVOT orders ON customer) ON label",
+    "PIVOT orders ON customer IN (SELECT content FROM read_text('x'))",
+    "PIVOT orders ON customer IN (SELECT getenv('HOME'))",
+    "PIVOT orders ON customer IN (FROM 'x.csv')",
+    "PIVOT orders ON customer IN (SELECT 1; DROP TABLE orders)",
+    "PIVOT orders ON customer IN (PIVOT orders ON getenv('HOME') || label)",
+    "PIVOT orders ON customer IN (EXPLAIN SELECT 1)",
+    "PIVOT orders ON customer IN (SELECT $1)",
     "SELECT $1",
     "SELECT ?",
     "SELECT * FROM 'file.parquet'",
@@ -300,7 +308,11 @@ describe("guardQuery() refuses", () => {
     };
     expect(await advice("SHOW DATABASES")).toContain("SHOW TABLES");
     expect(await advice("EXPLAIN ANALYZE SELECT 1")).toContain("without ANALYZE");
-    expect(await advice("PIVOT (PIVOT orders ON id) ON label")).toContain("FROM table PIVOT");
+    expect(await advice("PIVOT orders ON id; PIVOT orders ON id")).toContain("FROM table PIVOT");
+    expect(await advice("FROM orders PIVOT (count(*) FOR id IN (SELECT 1))")).toContain(
+      "PIVOT table ON column IN (SELECT …)",
+    );
+    expect(await advice("PIVOT orders ON id IN (1 + 1)")).toContain("Write the values themselves");
     expect(await advice("SELECT * FROM 'x.csv'")).toContain("`files` plugin");
     expect(await advice("SELECT uper('x')")).toContain('"upper"');
   });

@@ -178,6 +178,8 @@ const STATEMENTS = [
   "SELECT b.* FROM a JOIN b ON a.id = b.id",
   "FROM b PIVOT (count(*) FOR ok IN (true, false) GROUP BY customer)",
   "PIVOT b ON ok USING sum(amount) GROUP BY customer",
+  "PIVOT (PIVOT b ON ok USING sum(amount) GROUP BY customer) ON customer",
+  "PIVOT b ON customer IN (SELECT id FROM a WHERE id < 3) USING sum(amount) GROUP BY ok",
   "UNPIVOT (SELECT id, amount FROM b) ON id, amount",
   "SELECT customer, sum(amount) FROM b GROUP BY ALL HAVING sum(amount) > 9",
   "SELECT s.b.id, s.c.id FROM s.b JOIN s.c ON s.b.id = s.c.id WHERE s.b.amount = 4",

@@ -61,8 +61,125 @@ describe("errors of SQL", () => {
     expect(await messageOf(sql)).toEndWith(`\n\n${place}`);
   });
 
+  const pivots: readonly (readonly [title: string, sql: string, place: string])[] = [
+    [
+      "its column",
+      "PIVOT orders ON nope USING sum(id)",
+      "LINE 1: PIVOT orders ON nope USING sum(id)\n                        ^",
+    ],
+    ["its second column", "PIVOT orders ON label,\n  nope", "LINE 2:   nope\n          ^"],
+    [
+      "what it adds up",
+      "PIVOT orders ON 'é' || label,\n customer USING sum(nope)",
+      "LINE 2:  customer USING sum(nope)\n                            ^",
+    ],
+    [
+      "a value of its source",
+      "PIVOT (\nSELECT label::INT AS x FROM orders) ON x",
+      "LINE 2: SELECT label::INT AS x FROM orders) ON x\n                    ^",
+    ],
+    [
+      "a subquery",
+      "PIVOT orders ON label, customer IN (\n SELECT nope FROM customers)",
+      "LINE 2:  SELECT nope FROM customers)\n                ^",
+    ],
+    [
+      "a PIVOT in a subquery",
+      "PIVOT orders ON id IN (SELECT id FROM (PIVOT customers ON name,\nnope))",
+      "LINE 2: nope))\n        ^",
+    ],
+    [
+      "an unknown table after it",
+      "SELECT * FROM (PIVOT orders ON label), ordrs",
+      "LINE 1: SELECT * FROM (PIVOT orders ON label), ordrs\n                                               ^",
+    ],
+    [
+      "an unknown table in a subquery",
+      "PIVOT orders ON label IN (SELECT 'é' FROM ordrs)",
+      "LINE 1: PIVOT orders ON label IN (SELECT 'é' FROM ordrs)\n                                                  ^",
+    ],
+    [
+      "EXPLAIN of it",
+      "/* é */ EXPLAIN PIVOT orders ON label, nope",
+      "LINE 1: /* é */ EXPLAIN PIVOT orders ON label, nope\n                                               ^",
+    ],
+    [
+      "SQL in a subquery that is none",
+      "PIVOT orders ON label IN (SELECT FROM)",
+      "LINE 1: PIVOT orders ON label IN (SELECT FROM)\n                                             ^",
+    ],
+  ];
+  test.each(pivots)("point to the place in a PIVOT: %s", async (_title, sql, place) => {
+    expect(await messageOf(sql)).toEndWith(`\n\n${place}`);
+  });
+
+  const refused: readonly (readonly [title: string, sql: string, place: string])[] = [
+    ["a function", "SELECT 'é',\n  getenv('x')", "LINE 2:   getenv('x')\n          ^"],
+    ["a window function", "SELECT nope_of(1) OVER ()", "LINE 1: SELECT nope_of(1) OVER ()\n               ^"],
+    [
+      "a function that is refused by name",
+      "SELECT json_structure(label) FROM orders",
+      "LINE 1: SELECT json_structure(label) FROM orders\n               ^",
+    ],
+    ["a table function", "FROM orders,\nread_csv('x')", "LINE 2: read_csv('x')\n        ^"],
+    ["a file", "SELECT * FROM\n 'x.csv'", "LINE 2:  'x.csv'\n         ^"],
+    [
+      "a database",
+      "SELECT * FROM memory.main.orders",
+      "LINE 1: SELECT * FROM memory.main.orders\n                      ^",
+    ],
+    ["a second statement", "SELECT 1;\n SELECT 2", "LINE 2:  SELECT 2\n         ^"],
+    ["no SELECT", "-- x\n DROP TABLE orders", "LINE 2:  DROP TABLE orders\n         ^"],
+    ["a parameter", "SELECT '$1',\n $1", "LINE 2:  $1\n         ^"],
+    ["a list of databases", "FROM (SHOW DATABASES)", "LINE 1: FROM (SHOW DATABASES)\n              ^"],
+    [
+      "a bounded function of a schema",
+      "SELECT main.repeat('x', 2)",
+      "LINE 1: SELECT main.repeat('x', 2)\n               ^",
+    ],
+    [
+      "an aggregate by name",
+      "SELECT list_aggregate([1], 'nope')",
+      "LINE 1: SELECT list_aggregate([1], 'nope')\n               ^",
+    ],
+    [
+      "VARIANT",
+      "SELECT json_array(1)::VARIANT",
+      "LINE 1: SELECT json_array(1)::VARIANT\n                              ^",
+    ],
+    [
+      "a function in a PIVOT",
+      "PIVOT orders ON label, customer USING max(getenv('x'))",
+      "LINE 1: PIVOT orders ON label, customer USING max(getenv('x'))\n                                                  ^",
+    ],
+    [
+      "a function in a subquery of one",
+      "PIVOT orders ON label, id IN (SELECT\n getenv('x'))",
+      "LINE 2:  getenv('x'))\n         ^",
+    ],
+    [
+      "a function behind EXPLAIN",
+      "EXPLAIN SELECT getenv('x')",
+      "LINE 1: EXPLAIN SELECT getenv('x')\n                       ^",
+    ],
+  ];
+  test.each(refused)("point to what is not allowed: %s", async (_title, sql, place) => {
+    const message = await messageOf(sql);
+    expect(message).toStartWith("this SQL is not allowed: ");
+    expect(message).toEndWith(`\n\n${place}`);
+  });
+
+  test("have line and column as data too", async () => {
+    try {
+      await rowsOf(shared.session, "SELECT 1,\n getenv('x')");
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toMatchObject({ details: { place: { line: 2, column: 2 } } });
+    }
+  });
+
   test("show no other text than what was typed", async () => {
-    expect(await messageOf("PIVOT orders ON nope USING sum(id)")).not.toContain("LINE");
+    expect(await messageOf("PIVOT (SHOW TABLES) ON nope USING count(*)")).not.toContain("LINE");
   });
 });
 

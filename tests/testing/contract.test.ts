@@ -18,6 +18,23 @@ test("connectorContract() finds nothing wrong with a plugin that keeps every pro
   expect(results.filter((result) => !result.ok)).toEqual([]);
 });
 
+test("connectorContract() reads tables that are only named, of a plugin that lists none, once for their columns", async () => {
+  let first = 0;
+  const plugin = memoryPlugin(
+    (good) => ({
+      read: (info, options) => {
+        if (info.schema.fields.length === 0) first += 1;
+        return good.read(info, options);
+      },
+    }),
+    ["read"],
+  );
+  const cases = connectorContract(plugin, { ...config, tables: ["people"] });
+  expect(cases.map(({ name }) => name)).toContain("an extract publishes every row of every table");
+  expect((await runCases(cases)).filter((result) => !result.ok)).toEqual([]);
+  expect(first).toBe(1);
+});
+
 test("connectorContract() finds a table that discover() lists as unreadable", async () => {
   const problem = new AgnesError("source_path_empty", { path: "orders.csv" });
   const plugin = definePlugin({

@@ -1,5 +1,7 @@
 import { AgnesError, counted, messageOf, printable, redact } from "../../../lib/base/mod.ts";
-import type { AnyPlugin } from "../../../lib/kit/mod.ts";
+import type { Agnes } from "../../../lib/agnes.ts";
+import type { AnyPlugin, TableInfo } from "../../../lib/kit/mod.ts";
+import { registeredTable } from "../../../lib/sync/mod.ts";
 import { connectorContract, runCases, type CaseResult, type ContractCase } from "../../../lib/testing/mod.ts";
 import type { SourceConfig } from "../../../lib/workspace/mod.ts";
 import { openCaseStatus } from "../../console/case-status.ts";
@@ -20,7 +22,8 @@ export default command({
     table: {
       type: "string",
       valueHint: "LIST",
-      description: "Only these tables, separated by commas; default: all that the source lists",
+      description:
+        "Only these tables, separated by commas; default: all that the source lists, or that are registered when its plugin lists none",
     },
     case: {
       type: "string",
@@ -54,7 +57,9 @@ export default command({
     const plugin = agnes.plugins.get(source?.plugin ?? args.name);
     const secrets = secretsOf(plugin, source);
     const status = openCaseStatus(cli);
-    const tables = args.table?.split(",").map((name) => name.trim());
+    const named = args.table?.split(",").map((name) => name.trim());
+    const isBlind = plugin.capabilities.includes("read") && !plugin.capabilities.includes("discover");
+    const tables = isBlind ? await registeredTables(agnes, source && args.name, named) : named;
     const all = connectorContract(plugin, {
       directory,
       secrets,
@@ -82,15 +87,37 @@ export default command({
         })),
       });
     }
-    if (plugin.capabilities.includes("read") && !plugin.capabilities.includes("discover")) {
+    if (isBlind && tables?.length === 0) {
+      const registered =
+        source === undefined ? "" : `, or register them: \`agnes table register ${args.name} TABLE\``;
       cli.warn(
-        `${plugin.name} does not list its tables, so no case read one: describe them under \`tables\` in a test of your own`,
+        `${plugin.name} does not list its tables and none is known, so no case read one: name them with --table${registered}`,
       );
     }
     cli.say(`${results.length - failed} of ${counted(results.length, "case")} passed.`);
     return failed === 0 ? 0 : 1;
   },
 });
+
+/**
+ * The tables of a source whose plugin cannot list them, as they are registered; those named need not be.
+ * @param source undefined when a plugin is tried without a source
+ */
+async function registeredTables(
+  agnes: Agnes,
+  source: string | undefined,
+  named: readonly string[] | undefined,
+): Promise<readonly (string | TableInfo)[]> {
+  const all = source === undefined ? [] : await (await agnes.tables()).list({ source });
+  const records = all.filter((record) => record.source_query === null);
+  if (named === undefined) return records.map(registeredTable);
+  return named.map((name) => {
+    const found = records.find((record) =>
+      [record.name, record.id, record.view_name, record.source_table].includes(name),
+    );
+    return found === undefined ? name : registeredTable(found);
+  });
+}
 
 /** The cases whose name has a text. */
 function chosenCases(

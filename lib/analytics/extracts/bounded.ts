@@ -1,5 +1,4 @@
 import { abortError, withTimeout } from "../../base/mod.ts";
-import { poolGate } from "../../duckdb/mod.ts";
 
 /** How long DuckDB has to stop after an interrupt. */
 const GRACE_MS = 1000;
@@ -30,12 +29,7 @@ export async function bounded<T>(
   const late = new Promise<never>((_, reject) => {
     const giveUp = () => {
       stuck.add(running);
-      // The thread that the pool keeps for others serves in its place.
-      const hasLeft = poolGate.overlook();
-      const forget = () => {
-        stuck.delete(running);
-        hasLeft();
-      };
+      const forget = () => void stuck.delete(running);
       running.then(forget, forget);
       reject(abortError(limit.signal, what));
     };

@@ -18,6 +18,8 @@ export interface FunctionUse {
   readonly catalog: string;
   readonly schema: string;
   readonly name: string;
+  /** As of a table. */
+  readonly position: number | null;
   /** Its arguments, as DuckDB's tree. */
   readonly arguments: readonly unknown[];
   /** Whether its values come in an order: `f(x ORDER BY y)`, `WITHIN GROUP`. */
@@ -204,14 +206,19 @@ function isRelation(node: Node): boolean {
 }
 
 function tableOf(node: Node): TableUse {
-  const position = Number(node["query_location"]);
   return {
     catalog: text(node["catalog_name"]),
     schema: text(node["schema_name"]),
     name: text(node["table_name"]),
-    position: position < NO_POSITION ? position : null,
+    position: positionOf(node),
     node,
   };
+}
+
+/** DuckDB writes the greatest number for a place that it does not know. */
+function positionOf(node: Node): number | null {
+  const position = Number(node["query_location"]);
+  return position < NO_POSITION ? position : null;
 }
 
 function functionOf(node: Node): FunctionUse {
@@ -219,6 +226,7 @@ function functionOf(node: Node): FunctionUse {
     catalog: text(node["catalog"]),
     schema: text(node["schema"]),
     name: text(node["function_name"]),
+    position: positionOf(node),
     arguments: (node["children"] as readonly unknown[] | undefined) ?? [],
     isOrdered: ((node["order_bys"] as { orders?: readonly unknown[] } | null)?.orders ?? []).length > 0,
   };

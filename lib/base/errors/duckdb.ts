@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { errorSpec, shown } from "./spec.ts";
 
 /** What DuckDB itself, or data on its way in or out of it, can fail with. */
@@ -14,6 +15,14 @@ export const duckdbErrors = {
   duckdb_busy: errorSpec<{ operation: string }>({
     message: (d) => `${d.operation} cannot run: the connection is still giving rows of another query`,
     hint: () => "Read that query to its end or stop it, or use another connection.",
+  }),
+  duckdb_stuck: errorSpec<{ what: string; calls: number }>({
+    status: 503,
+    retry: "transient",
+    message: (d) =>
+      `${d.what} cannot run: ${counted(d.calls, "call")} of DuckDB that cannot be interrupted hold the threads of this process`,
+    hint: () =>
+      "Try again when they have returned, or restart the process; UV_THREADPOOL_SIZE, set before it starts, gives it more threads.",
   }),
   file_unreadable: errorSpec<{ path: string; reason: string }>({
     message: (d) => `could not read ${shown(d.path, 400)}: ${d.reason}`,

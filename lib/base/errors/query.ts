@@ -4,16 +4,16 @@ import { errorSpec } from "./spec.ts";
 
 /** Codes of answering SQL. */
 export const queryErrors = {
-  sql_malformed: errorSpec<{ reason: string; position: number | null; place?: SqlPlace }>({
+  sql_malformed: errorSpec<{ reason: string; position: number | null; place?: SqlPlace; advice?: string }>({
     status: 400,
     exit: 2,
     message: (d) => `the SQL cannot be read: ${d.reason}${pointed(d.place)}`,
-    hint: () => "Correct the SQL; the dialect is DuckDB's.",
+    hint: (d) => d.advice ?? "Correct the SQL; the dialect is DuckDB's.",
   }),
-  sql_not_allowed: errorSpec<{ reason: string; advice: string }>({
+  sql_not_allowed: errorSpec<{ reason: string; advice: string; place?: SqlPlace }>({
     status: 400,
     exit: 2,
-    message: (d) => `this SQL is not allowed: ${d.reason}`,
+    message: (d) => `this SQL is not allowed: ${d.reason}${pointed(d.place)}`,
     hint: (d) => d.advice,
   }),
   sql_too_long: errorSpec<{ length: number; limit: number }>({
@@ -22,13 +22,14 @@ export const queryErrors = {
     message: (d) => `the SQL has ${counted(d.length, "character")}, more than the ${d.limit} that are read`,
     hint: () => "Put long lists of values into a table and join it.",
   }),
-  sql_failed: errorSpec<{ kind: string; reason: string; place?: SqlPlace }>({
+  sql_failed: errorSpec<{ kind: string; reason: string; place?: SqlPlace; advice?: string }>({
     status: 400,
     message: (d) => `the query failed: ${d.reason}${pointed(d.place)}`,
     hint: (d) =>
-      /^(?:INTERNAL|FATAL) Error$/.test(d.kind)
+      d.advice ??
+      (/^(?:INTERNAL|FATAL) Error$/.test(d.kind)
         ? "Write it another way; later queries run on a new instance of DuckDB."
-        : "Correct the SQL; `agnes schema TABLE` lists columns and types.",
+        : "Correct the SQL; `agnes schema TABLE` lists columns and types."),
   }),
   query_lost: errorSpec<Record<never, never>>({
     status: 503,

@@ -1,3 +1,4 @@
+import type { JsonText } from "../../base/mod.ts";
 import type { FileChunk, FileReading } from "../../kit/mod.ts";
 import type { Connection } from "../connection.ts";
 import { openCsvFile } from "./csv/open-csv-file.ts";
@@ -16,7 +17,8 @@ export interface RejectedRow {
   /** Empty for a null. */
   readonly value: string;
   readonly reason: string;
-  readonly record: Readonly<Record<string, unknown>>;
+  /** As the file has it; of a record that is no row, its text. */
+  readonly record: JsonText | Readonly<Record<string, unknown>>;
 }
 
 /** A file that is ready to be read by SQL; `close` it at the end. */

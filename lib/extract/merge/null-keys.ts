@@ -1,4 +1,4 @@
-import { AgnesError } from "../../base/mod.ts";
+import { AgnesError, JsonText } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import type { PublishedColumn } from "../schema/column.ts";
 import { readParquet } from "../schema/select.ts";
@@ -75,8 +75,9 @@ async function setAside(
   );
   for await (const batch of answer.batches) {
     for (const { row, record: text } of batch.toArray() as Iterable<{ row: bigint; record: string }>) {
-      const { agnes_row: _, ...record } = JSON.parse(text) as Record<string, unknown>;
-      const column = primaryKey.find((one) => record[one] === null) ?? primaryKey[0]!;
+      const record = new JsonText(text.replace(/,"agnes_row(?:_\d+)?":\d+\}$/, "}"));
+      const values = JSON.parse(record.text) as Record<string, unknown>;
+      const column = primaryKey.find((one) => values[one] === null) ?? primaryKey[0]!;
       quarantine.add({ row: before + Number(row) + 1, column, value: "null", reason: NO_KEY, record });
     }
   }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { AgnesError, type Host } from "../../base/mod.ts";
+import { AgnesError, JsonText, type Host } from "../../base/mod.ts";
 import type { RowReject } from "../../kit/mod.ts";
 import type { TablePlan } from "../plan.ts";
 import type { TableContext } from "../services.ts";
@@ -122,6 +122,14 @@ function exampleOf({ value, row, origin }: RowReject): string {
   return `${what}row ${row}${origin === undefined ? "" : ` of ${origin}`}`;
 }
 
-function toJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? item.toString() : item));
+function toJson({ record, ...reject }: RowReject): string {
+  const text = record instanceof JsonText ? record.text : JSON.stringify(record ?? null, written);
+  return `${JSON.stringify(reject).slice(0, -1)},"record":${text}}`;
+}
+
+/** What JSON has no form for becomes text, so that it is still there. */
+function written(_key: string, item: unknown): unknown {
+  return typeof item === "bigint" || (typeof item === "number" && !Number.isFinite(item))
+    ? item.toString()
+    : item;
 }

@@ -17,7 +17,8 @@ export interface ContractConfig {
   /** The fake API that the connector talks to; with it, the suite also injects faults. */
   readonly server?: FakeServer;
   /**
-   * The tables to read, by name; a plugin without `discover` needs them described. Default: all that `discover` lists.
+   * The tables to read, by name. Default: all that `discover` lists. A plugin without `discover` needs them named or
+   * described; a table that is only named has no key and no cursor, and the columns of its first rows, as in a sync.
    * The suite reads each table about twenty times: name small ones, or set `rowsMax`.
    */
   readonly tables?: readonly (string | TableInfo)[];

@@ -1,4 +1,4 @@
-import type { AnyPlugin } from "../../kit/mod.ts";
+import type { AnyPlugin, TableInfo } from "../../kit/mod.ts";
 import { withExceptions, type ContractCase } from "../case.ts";
 import type { ContractConfig, SourceCase } from "./config.ts";
 import { deletionCases } from "./deletion-cases.ts";
@@ -7,7 +7,7 @@ import { failureCases } from "./failure-cases.ts";
 import { pushCases } from "./push-cases.ts";
 import { queryCases } from "./query-cases.ts";
 import { readCases } from "./read-cases.ts";
-import { openSession } from "./session.ts";
+import { openSession, type CaseContext } from "./session.ts";
 import { sourceCases } from "./source-cases.ts";
 import { CaseWatch } from "./watch.ts";
 
@@ -41,7 +41,7 @@ const ALL: readonly SourceCase[] = [
  */
 export function connectorContract(plugin: AnyPlugin, config: ContractConfig = {}): readonly ContractCase[] {
   const declared = new Set(plugin.capabilities);
-  const hasTables = declared.has("discover") || (config.tables ?? []).some((one) => typeof one !== "string");
+  const hasTables = declared.has("discover") || (config.tables ?? []).length > 0;
   const cases = ALL.filter(
     (one) =>
       one.needs.every((capability) => declared.has(capability)) &&
@@ -50,11 +50,12 @@ export function connectorContract(plugin: AnyPlugin, config: ContractConfig = {}
   );
   // Tables that turned out to be too large, so that no other case begins to read them.
   const large = new Set<string>();
+  const described = new Map<string, TableInfo>();
   return withExceptions(
     cases.map((one) => ({
       name: one.name,
       needs: one.needs,
-      run: () => runCase(one, plugin, config, large),
+      run: () => runCase(one, plugin, config, { large, described }),
     })),
     config.exceptions,
   );
@@ -64,11 +65,11 @@ async function runCase(
   one: SourceCase,
   plugin: AnyPlugin,
   config: ContractConfig,
-  large: Set<string>,
+  shared: Omit<CaseContext, "watch">,
 ): Promise<string | void> {
   const watch = new CaseWatch(one.name, config);
   const work = async () => {
-    await using session = await openSession(plugin, config, { watch, large });
+    await using session = await openSession(plugin, config, { watch, ...shared });
     const remark = await one.run(session);
     const { leftOut } = session;
     const left = `not tried, because they have more than ${config.rowsMax} rows: ${[...leftOut].join(", ")}`;

@@ -9,6 +9,7 @@ import {
   isDeletions,
   isFileChunk,
   isRows,
+  table,
   type AnyConnector,
   type AnyPlugin,
   type Batch,
@@ -22,6 +23,7 @@ import {
 import { connectSource, createPluginRegistry, discoverTables, type SourceHandle } from "../../plugins/mod.ts";
 import { recordingLog, type RecordingLog } from "../fakes/recording-log.ts";
 import type { ContractConfig } from "./config.ts";
+import { describeByRead } from "./describe-by-read.ts";
 import { CaseWatch } from "./watch.ts";
 
 /** What DuckDB may use of the machine in a contract test. */
@@ -56,13 +58,19 @@ export interface Session extends AsyncDisposable {
 export interface CaseContext {
   readonly watch: CaseWatch;
   readonly large: Set<string>;
+  /** Tables that nobody described, with the columns of their first rows. */
+  readonly described: Map<string, TableInfo>;
 }
 
 /** Connects a plugin as the product does. */
 export async function openSession(
   plugin: AnyPlugin,
   config: ContractConfig,
-  { watch, large }: CaseContext = { watch: new CaseWatch("", {}), large: new Set() },
+  { watch, large, described }: CaseContext = {
+    watch: new CaseWatch("", {}),
+    large: new Set(),
+    described: new Map(),
+  },
 ): Promise<Session> {
   const scratch = await mkdtemp(join(tmpdir(), "agnes-contract-"));
   const controller = new AbortController();
@@ -99,7 +107,7 @@ export async function openSession(
       scratch,
       signal,
       large,
-      readTables: async () => readable(await knownTables(handle, config, signal), config),
+      readTables: async () => readable(await knownTables(session, described), config),
       read: (info, options = {}) => checkedRead(session, watch, info, options),
       leftOut: new Set(),
       [Symbol.asyncDispose]: dispose,
@@ -157,14 +165,24 @@ function hostOf(config: ContractConfig): Host {
   return createHost({ sleep, fetch, ...config.host, env });
 }
 
-/** The tables of the source; those that the configuration describes, when the plugin cannot list any. */
+/** The tables of the source; those that the configuration names or describes, when the plugin cannot list any. */
 async function knownTables(
-  handle: SourceHandle,
-  { tables = [] }: ContractConfig,
-  signal: AbortSignal,
+  session: Session,
+  described: Map<string, TableInfo>,
 ): Promise<readonly TableInfo[]> {
+  const { handle, config, signal } = session;
   if (handle.connector.discover !== undefined) return discoverTables(handle, { signal });
-  return tables.flatMap((one) => (typeof one === "string" ? [] : one));
+  const tables: TableInfo[] = [];
+  for (const one of config.tables ?? []) {
+    const info = typeof one === "string" ? table(one, {}) : one;
+    const known =
+      info.schema.fields.length > 0
+        ? info
+        : (described.get(info.name) ?? (await describeByRead(session, info)));
+    described.set(info.name, known);
+    tables.push(known);
+  }
+  return tables;
 }
 
 function readable(tables: readonly TableInfo[], { tables: given }: ContractConfig): readonly TableInfo[] {

@@ -1,4 +1,4 @@
-import { AgnesError, isAgnesError, reasonOf } from "../../../base/mod.ts";
+import { AgnesError, isAgnesError, JsonText, reasonOf } from "../../../base/mod.ts";
 import type { CsvDialect } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { checkedSelect, fittingSelect, MISFIT, misfitsSelect, type TextColumn } from "../checked-values.ts";
@@ -164,7 +164,7 @@ function rejectedRow(misfit: Misfit, columns: readonly TextColumn[]): RejectedRo
     column: name,
     value: misfit.agnes_value ?? "",
     reason: `it is not ${format === undefined ? type : `${type} written as ${format}`}`,
-    record: JSON.parse(misfit.agnes_record) as Record<string, unknown>,
+    record: new JsonText(misfit.agnes_record),
   };
 }
 

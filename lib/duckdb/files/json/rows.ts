@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { JsonText } from "../../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import type { OpenFileOptions, RejectedRow } from "../open-file.ts";
 import { COLUMNS_MAX } from "./inspect.ts";
@@ -32,7 +33,7 @@ export async function misfitsOf(
     onRow: (isGood) => {
       if (isGood || first === null) return;
       const { column, value, type } = first;
-      const record = JSON.parse(texts.row(walk.scanner!).toString("utf8")) as RejectedRow["record"];
+      const record = new JsonText(texts.row(walk.scanner!).toString("utf8"));
       rejected.push({ row: walk.scanner!.rows, column, value, reason: `it is not ${type}`, record });
       first = null;
     },

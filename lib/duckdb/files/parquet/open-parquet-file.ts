@@ -1,4 +1,4 @@
-import { AgnesError, isAgnesError } from "../../../base/mod.ts";
+import { AgnesError, isAgnesError, JsonText } from "../../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
@@ -19,6 +19,8 @@ interface ReadColumn {
   /** What stands in the file; null for what does not come from there. */
   readonly raw: string | null;
   readonly check: string | null;
+  /** It has JSON, whose numbers DuckDB would round in a record. */
+  readonly hasJson?: boolean;
 }
 
 /** Opens a Parquet file; see `openFile`. */
@@ -28,7 +30,10 @@ export async function openParquetFile(chunk: ReadableChunk, options: OpenFileOpt
   const file: FileInput = { path, ...(origin === undefined ? {} : { origin }) };
   const own = await parquetColumns(connection, file, signal);
   const known = columnsByName(reading.columns);
-  const columns = own.map((column) => readColumn(file, column, known.get(column.name)));
+  const columns = own.map((column) => ({
+    ...readColumn(file, column, known.get(column.name)),
+    hasJson: /\bJSON\b/.test(formatType(column.type)),
+  }));
   const fixed = Object.entries(constants).flatMap(([name, value]): ReadColumn[] => {
     const column = known.get(name);
     if (column === undefined || own.some((one) => one.name === name)) return [];
@@ -118,7 +123,7 @@ class OpenParquetFile implements OpenFile {
             column: name,
             value: misfit.agnes_value,
             reason: `it is not ${type}`,
-            record: JSON.parse(misfit.agnes_record) as RejectedRow["record"],
+            record: new JsonText(misfit.agnes_record),
           };
         }
       }
@@ -159,8 +164,13 @@ class OpenParquetFile implements OpenFile {
     const column = `CASE ${bad.map(({ at, sql }) => `WHEN ${sql} THEN ${at}`).join(" ")} END`;
     const value = `CASE ${bad.map(({ raw, sql }) => `WHEN ${sql} THEN CAST(${raw} AS VARCHAR)`).join(" ")} END`;
     if (bad.length === 0) return "SELECT NULL AS agnes_row WHERE false";
-    return `SELECT agnes_row, ${column} AS agnes_column, ${value} AS agnes_value, CAST(to_json(t.agnes_record) AS VARCHAR) AS agnes_record
-      FROM (SELECT row_number() OVER () AS agnes_row, r AS agnes_record, r.* FROM ${parquetRelation(this.#file.path)} r) t
+    const record = this.#columns
+      .flatMap(({ column: { name }, raw, hasJson }) =>
+        raw === null ? [] : [`${quoteLiteral(name)}: ${hasJson === true ? `CAST(${raw} AS VARCHAR)` : raw}`],
+      )
+      .join(", ");
+    return `SELECT agnes_row, ${column} AS agnes_column, ${value} AS agnes_value, CAST(to_json({${record}}) AS VARCHAR) AS agnes_record
+      FROM (SELECT row_number() OVER () AS agnes_row, r.* FROM ${parquetRelation(this.#file.path)} r) t
       WHERE ${column} IS NOT NULL ORDER BY agnes_row`;
   }
 }

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { runCli, temporaryDirectory } from "./run-cli.ts";
+
+setDefaultTimeout(60_000);
+
+/** It reads three tables and lists none: of row objects, of a file, and one without a row. */
+const PLUGIN = `
+import { definePlugin } from "agnes/kit";
+import * as v from "valibot";
+export default definePlugin({
+  name: "blind", version: "1.0.0", description: "It lists no table", capabilities: ["read"],
+  options: v.strictObject({}), secrets: {},
+  connect: ({ resolvePath }) => ({
+    async *read({ name }, { cursor }) {
+      const rows = [1, 2, 3].map((id) => ({ id, at: "2026-01-0" + id, tags: ["x"] }));
+      if (name === "deals") {
+        const isWanted = ({ at }) => cursor === undefined || (cursor.inclusive ? at >= cursor.value : at > cursor.value);
+        yield rows.filter(isWanted);
+      } else if (name === "twice") yield [...rows, ...rows];
+      else if (name === "file") yield { kind: "file", format: "csv", data: resolvePath("file.csv") };
+      else if (name !== "empty") throw new Error("there is no table " + name);
+    },
+  }),
+});
+`;
+
+const workspace = temporaryDirectory();
+const run = (...args: string[]) => runCli(args, { cwd: workspace.path });
+
+beforeAll(() => {
+  mkdirSync(join(workspace.path, "plugins"));
+  writeFileSync(join(workspace.path, "plugins", "blind.ts"), PLUGIN);
+  writeFileSync(join(workspace.path, "file.csv"), "id,name\n1,a\n2,b\n");
+  writeFileSync(join(workspace.path, "agnes.yaml"), "version: 1\nsources:\n  crm: { plugin: blind }\n");
+});
+afterAll(() => workspace[Symbol.dispose]());
+
+test("agnes connector test says what is needed when a plugin lists no table and none is known", async () => {
+  const source = await run("connector", "test", "crm");
+  expect(source.stderr).toContain(
+    "blind does not list its tables and none is known, so no case read one: name them with --table, or register them: `agnes table register crm TABLE`",
+  );
+  expect(source.stdout).not.toContain("declared schema");
+  const plugin = await run("connector", "test", "blind");
+  expect(plugin.stderr).toContain("so no case read one: name them with --table\n");
+});
+
+test("agnes connector test reads the tables that --table names, of a source and of a plugin", async () => {
+  for (const name of ["crm", "blind"]) {
+    const { status, stdout, stderr } = await run("connector", "test", name, "--table", "deals,file");
+    expect({ name, status, failed: stdout.includes("failed") }).toEqual({ name, status: 0, failed: false });
+    expect(stdout).toMatch(/^ok +an extract publishes every row of every table/m);
+    expect(stderr).not.toContain("no case read one");
+  }
+  const limited = await run(
+    "connector",
+    "test",
+    "crm",
+    "--table",
+    "deals",
+    "--rows",
+    "1",
+    "--case",
+    "columns",
+  );
+  expect(limited.stdout).toContain("more than 1 rows: deals");
+  const missing = await run("connector", "test", "crm", "--table", "nothing", "--case", "declared");
+  expect([missing.status, missing.stdout]).toEqual([1, expect.stringContaining("there is no table nothing")]);
+  const empty = await run("connector", "test", "crm", "--table", "empty", "--case", "declared");
+  expect([empty.status, empty.stdout]).toEqual([1, expect.stringContaining("read() of empty yields no row")]);
+});
+
+test("agnes connector test reads the tables that are registered, with their keys and cursors", async () => {
+  const deals = ["--primary-key", "id", "--strategy", "incremental", "--incremental-column", "at"];
+  await run("table", "register", "crm", "deals", "--name", "offers", ...deals);
+  const cursor = await run("connector", "test", "crm", "--case", "cursor");
+  expect(cursor).toMatchObject({ status: 0, stdout: expect.not.stringContaining("nothing was tried") });
+  const again = await run("connector", "test", "crm", "--table", "offers", "--case", "each primary key");
+  expect(again).toMatchObject({ status: 0, stdout: expect.not.stringContaining("nothing was tried") });
+  await run("table", "register", "crm", "twice", "--primary-key", "id");
+  const twice = await run("connector", "test", "crm", "--case", "each primary key");
+  expect(twice).toMatchObject({
+    status: 1,
+    stdout: expect.stringContaining("read() of twice yields 2 rows with the primary key id = (1)"),
+  });
+});
