@@ -1,6 +1,6 @@
 import type { JsonValue } from "../kit/mod.ts";
 import type { TablePlan } from "./plan.ts";
-import { sameReading } from "./schema/reading.ts";
+import { hasOtherOptions, sameReading } from "./schema/reading.ts";
 import type { PublishedTable } from "./state/extract-state.ts";
 
 /** How a table is to be read this time. */
@@ -38,9 +38,12 @@ export function decideRead(
     );
   }
   if (!sameReading(previous.reading, plan.info.reading)) {
-    // A table of an earlier version does not say how it was read.
-    const accept = previous.reading === undefined && plan.schemaPolicy === "evolve";
-    return anew(["how its files are read changed, so all of it was read"], accept);
+    // A table of an earlier version does not say how it was read, and who changed the options wants what they give.
+    const accept = previous.reading === undefined || hasOtherOptions(previous.reading, plan.info.reading);
+    return anew(
+      ["how its files are read changed, so all of it was read"],
+      accept && plan.schemaPolicy === "evolve",
+    );
   }
   const state = previous.state === undefined ? {} : { state: previous.state };
   if (plan.strategy === "full_refresh") return { kind: "whole", ...state, accept: false, notes: [] };

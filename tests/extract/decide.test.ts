@@ -77,7 +77,7 @@ describe("decideRead()", () => {
     }
   });
 
-  test("reads the whole when files are read in another way, and takes the layout only where none was noted", () => {
+  test("reads the whole when files are read in another way, and takes the layout where none was noted or options changed", () => {
     for (const schemaPolicy of ["evolve", "freeze"] as const) {
       const plan = incremental({ ...info, reading }, { schemaPolicy });
       const notes = ["how its files are read changed, so all of it was read"];
@@ -86,6 +86,9 @@ describe("decideRead()", () => {
       const other = published(plan, { cursor, reading: { format: "json", columns: [] } });
       expect(decideRead(plan, other, usual)).toEqual({ kind: "whole", accept: false, notes });
       expect(decideRead(plan, published(plan, { cursor, reading }), usual).kind).toBe("delta");
+      const comma = { ...reading, csv: { ...reading.csv, decimalSeparator: "," } } as FileReading;
+      const options = decideRead(plan, published(plan, { cursor, reading: comma }), usual);
+      expect(options).toEqual({ kind: "whole", accept: schemaPolicy === "evolve", notes });
     }
   });
 

@@ -12,7 +12,7 @@ import {
   type Column,
   type Row,
 } from "../../lib/kit/mod.ts";
-import { diffColumns } from "../../lib/extract/schema/diff.ts";
+import { describeChange, diffColumns } from "../../lib/extract/schema/diff.ts";
 import { isLossless, widest } from "../../lib/extract/schema/widen.ts";
 import { incremental, openBench, planOf, type Bench } from "./harness.ts";
 
@@ -41,7 +41,9 @@ test("extractSource() keeps a removed column as null until a full run accepts it
   await using bench = await openBench();
   await read(bench, { ...key, a: utf8() }, [{ id: 1, at: 1, a: "x" }]);
   const stats = await read(bench, key, [{ id: 2, at: 2 }]);
-  expect(stats.schemaChanges).toEqual([{ table: "t", kind: "removed", column: "a", type: "VARCHAR" }]);
+  expect(stats.schemaChanges).toEqual([
+    { table: "t", kind: "removed", column: "a", type: "VARCHAR", kept: true },
+  ]);
   expect(await bench.rows("SELECT id, a FROM t ORDER BY id")).toEqual([
     { id: 1n, a: "x" },
     { id: 2n, a: null },
@@ -68,6 +70,9 @@ test("extractSource() widens a type and reads old and new parts as one", async (
   expect(history.map((schema) => schema.changes.length)).toEqual([0, 4]);
   const narrow = await read(bench, { ...wide, n: int32() }, [{ id: 3, at: 3, n: 5 }]);
   expect(narrow.tables[0]?.status).toBe("extracted");
+  expect(describeChange(narrow.schemaChanges[0]!)).toBe(
+    "column n was BIGINT and is INTEGER; it is published as BIGINT, until a sync with --full",
+  );
   expect(await bench.rows("SELECT typeof(n) AS t FROM t WHERE id = 3")).toEqual([{ t: "BIGINT" }]);
 });
 

@@ -3,8 +3,21 @@ import type { PublishedColumn } from "./column.ts";
 /** One difference between two descriptions of a table. */
 export type SchemaChange =
   | { readonly kind: "added"; readonly column: string; readonly type: string }
-  | { readonly kind: "removed"; readonly column: string; readonly type: string }
-  | { readonly kind: "type_changed"; readonly column: string; readonly from: string; readonly to: string }
+  | {
+      readonly kind: "removed";
+      readonly column: string;
+      readonly type: string;
+      /** Whether the published table still has it, without new values. */
+      readonly kept?: true;
+    }
+  | {
+      readonly kind: "type_changed";
+      readonly column: string;
+      readonly from: string;
+      readonly to: string;
+      /** The published type, when it is not that of the source. */
+      readonly published?: string;
+    }
   | { readonly kind: "nullability_changed"; readonly column: string; readonly nullable: boolean }
   | { readonly kind: "reading_changed"; readonly from: string; readonly to: string }
   | { readonly kind: "reordered"; readonly from: readonly string[]; readonly to: readonly string[] };
@@ -39,15 +52,34 @@ export function diffColumns(
   return changes;
 }
 
+const UNTIL_FULL = "until a sync with --full";
+
+/** Adds to changes of the source what the published table still has of the earlier layout. */
+export function withPublished(
+  changes: readonly SchemaChange[],
+  columns: readonly PublishedColumn[],
+): readonly SchemaChange[] {
+  const published = new Map(columns.map(({ name, type }) => [name, type]));
+  return changes.map((change) => {
+    if (change.kind === "removed" && published.has(change.column)) return { ...change, kept: true };
+    if (change.kind !== "type_changed") return change;
+    const type = published.get(change.column);
+    return type === undefined || type === change.to ? change : { ...change, published: type };
+  });
+}
+
 /** A change in words. */
 export function describeChange(change: SchemaChange): string {
   switch (change.kind) {
     case "added":
       return `column ${change.column} ${change.type} was added`;
     case "removed":
-      return `column ${change.column} ${change.type} was removed`;
-    case "type_changed":
-      return `column ${change.column} was ${change.from} and is ${change.to}`;
+      return `column ${change.column} ${change.type} was removed${change.kept === true ? `; it stays, ${UNTIL_FULL}` : ""}`;
+    case "type_changed": {
+      const { column, from, to, published } = change;
+      const stays = published === undefined ? "" : `; it is published as ${published}, ${UNTIL_FULL}`;
+      return `column ${column} was ${from} and is ${to}${stays}`;
+    }
     case "nullability_changed":
       return `column ${change.column} ${change.nullable ? "may now be null" : "may no longer be null"}`;
     case "reading_changed":

@@ -1,7 +1,7 @@
 import { AgnesError } from "../../base/mod.ts";
 import type { FileReading } from "../../kit/mod.ts";
 import type { PublishedColumn } from "./column.ts";
-import { describeChange, diffColumns, type SchemaChange } from "./diff.ts";
+import { describeChange, diffColumns, withPublished, type SchemaChange } from "./diff.ts";
 import { readingChanges } from "./reading.ts";
 import { widest } from "./widen.ts";
 
@@ -69,7 +69,8 @@ export function evolve(
   const added = source.filter((column) => !had.has(column.name));
   // Rows that stay have no value in a column that was added.
   const padded = options.replaced ? added : added.map((column) => ({ ...column, nullable: true }));
-  return { columns: [...kept, ...padded], changes };
+  const columns = [...kept, ...padded];
+  return { columns, changes: withPublished(changes, columns) };
 }
 
 /** Whether two lists of columns lay out a Parquet file in the same way. */

@@ -33,6 +33,15 @@ export function sameReading(one: FileReading | undefined, other: FileReading | u
   return decisive(one) === decisive(other);
 }
 
+/** Whether values are read in another way because the options of the source say so; these are never detected. */
+export function hasOtherOptions(before: FileReading | undefined, after: FileReading | undefined): boolean {
+  const options = (reading: FileReading | undefined) => {
+    const { decimalSeparator, thousandsSeparator, nullValues, comment, skipLines } = reading?.csv ?? {};
+    return JSON.stringify([decimalSeparator, thousandsSeparator, nullValues, comment, skipLines]);
+  };
+  return options(before) !== options(after);
+}
+
 /** What changed in how files are read, beside the types of their columns. */
 export function readingChanges(
   before: FileReading | undefined,
