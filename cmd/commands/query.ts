@@ -58,6 +58,7 @@ export default command({
     const timeoutMs = wholeNumber(cli.name, "--timeout", args.timeout)! * 1000;
     const sql = await readSql(cli, args.sql);
     await using agnes = await openAgnes(cli);
+    cli.endBy(timeoutMs, new AgnesError("timed_out", { what: "the query", timeoutMs }));
     try {
       const answer = await agnes.query(sql, {
         signal: cli.signal,

@@ -1,7 +1,8 @@
 import { AgnesError, createLog, printable, redact, type Log } from "../../lib/base/mod.ts";
 import { painter, type Painter } from "./paint.ts";
-import { reportError } from "./report-error.ts";
+import { errorReport, reportError } from "./report-error.ts";
 import { writeOut } from "./stdout.ts";
+import { openWatchdog, type Watchdog } from "./watchdog.ts";
 
 /** What every command works with: its flags, where it prints, and the signal that stops it. */
 export interface Cli extends AsyncDisposable {
@@ -33,6 +34,10 @@ export interface Cli extends AsyncDisposable {
    * inside one call, nor can a connector that does not listen.
    */
   endSoon(error: unknown): void;
+  /** Sees to it that signals and `endBy` end the process also while code of a plugin holds its only thread. */
+  watchPlugins(): void;
+  /** Ends the process with this error a second after so long, should a plugin hold its thread then. */
+  endBy(durationMs: number, error: unknown): void;
   /** The log of the library, printed on stderr. */
   readonly log: Log;
 }
@@ -59,7 +64,10 @@ export function openCli(name: string, flags: Flags): Cli {
   };
   // Talk that nobody listens to any more is no reason to stop.
   if (process.stderr.listenerCount("error") === 0) process.stderr.on("error", () => {});
-  process.on("SIGINT", stop).on("SIGTERM", stop);
+  const listen = () => void process.on("SIGINT", stop).on("SIGTERM", stop);
+  const unlisten = () => void process.off("SIGINT", stop).off("SIGTERM", stop);
+  listen();
+  let watchdog: Watchdog | undefined;
   const [json, verbose, quiet] = [flags["json"] === true, flags["verbose"] === true, flags["quiet"] === true];
   const color = flags["color"] !== false;
   const talk = painter(process.stderr, color);
@@ -82,10 +90,19 @@ export function openCli(name: string, flags: Flags): Cli {
         `${talk.red("error")}  ${subject}: ${printable(redact(error.message))}\n${talk.dim(" hint")}  ${error.hint}\n${talk.dim(" code")}  ${error.code}\n`,
       ),
     endSoon,
+    watchPlugins() {
+      watchdog ??= openWatchdog(() => {
+        unlisten();
+        listen();
+      });
+    },
+    endBy: (durationMs, error) =>
+      watchdog?.endAt(Date.now() + durationMs + GRACE_MS, errorReport(error, { json, verbose, color })),
     log: stderrLog(verbose, quiet, talk),
     async [Symbol.asyncDispose]() {
-      process.off("SIGINT", stop).off("SIGTERM", stop);
+      unlisten();
       clearTimeout(ending);
+      watchdog?.[Symbol.dispose]();
     },
   };
 }

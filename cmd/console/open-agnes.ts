@@ -20,7 +20,14 @@ export async function openAgnes(cli: Cli, options: OpenOptions = {}): Promise<Ag
   ]);
   const workspace = options.workspace ?? cli.workspace;
   const log = options.quietLog === true && !cli.verbose ? silentLog : cli.log;
-  const common: AgnesOptions = { plugins: await bundledPlugins(), log, importPlugin };
+  const common: AgnesOptions = {
+    plugins: await bundledPlugins(),
+    log,
+    importPlugin(path) {
+      cli.watchPlugins();
+      return importPlugin(path);
+    },
+  };
   try {
     return await createAgnes({ ...common, ...(workspace === undefined ? {} : { workspace }) });
   } catch (error) {

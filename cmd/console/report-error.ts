@@ -1,5 +1,6 @@
 import { isAgnesError, messageOf, printable, redact } from "../../lib/base/mod.ts";
 import { painter } from "./paint.ts";
+import type { LastWords } from "./watchdog.ts";
 
 interface ReportOptions {
   readonly json: boolean;
@@ -9,20 +10,30 @@ interface ReportOptions {
 
 /** Says on stderr what failed and what to do next, and gives the exit status. */
 export function reportError(error: unknown, options: ReportOptions): number {
+  const { text, status } = errorReport(error, options);
+  process.stderr.write(text);
+  return status;
+}
+
+/** What `reportError` says, and the exit status. */
+export function errorReport(error: unknown, options: ReportOptions): LastWords {
   const known = isAgnesError(error) ? error : undefined;
   const code = known?.code ?? "internal";
+  const status = known?.exitCode ?? 1;
   const message = cleanText(known?.message ?? `Agnes failed unexpectedly: ${messageOf(error)}`);
   const hint = cleanText(known?.hint ?? "Run again with --verbose and report what it prints.");
   if (options.json) {
     const shape = known?.toJSON() ?? { error: { code, message, hint, details: {} } };
-    process.stderr.write(`${JSON.stringify(shape, cleanValue)}\n`);
-  } else {
-    const paint = painter(process.stderr, options.color);
-    process.stderr.write(`${paint.red("error")}  ${message}\n${paint.dim(" hint")}  ${hint}\n`);
-    process.stderr.write(`${paint.dim(" code")}  ${code}\n`);
-    if (options.verbose) process.stderr.write(`${cleanText(stackOf(error))}\n`);
+    return { text: `${JSON.stringify(shape, cleanValue)}\n`, status };
   }
-  return known?.exitCode ?? 1;
+  const paint = painter(process.stderr, options.color);
+  const lines = [
+    `${paint.red("error")}  ${message}`,
+    `${paint.dim(" hint")}  ${hint}`,
+    `${paint.dim(" code")}  ${code}`,
+    ...(options.verbose ? [cleanText(stackOf(error))] : []),
+  ];
+  return { text: `${lines.join("\n")}\n`, status };
 }
 
 function stackOf(error: unknown): string {

@@ -8,7 +8,10 @@ import { runCli } from "./run-cli.ts";
 const MAIN = join(import.meta.dir, "..", "..", "cmd", "main.ts");
 const directory = mkdtempSync(join(tmpdir(), "agnes-stop-"));
 
-/** A live table `call` that is inside one call of DuckDB for minutes, and one `deaf` that hears no signal. */
+/**
+ * A live table `call` that is inside one call of DuckDB for minutes, one `deaf` that hears no signal, and one `spin` that
+ * never gives its thread back.
+ */
 const PLUGIN = `
 import { writeFileSync } from "node:fs";
 import { definePlugin, int64, table } from "agnes/kit";
@@ -24,12 +27,13 @@ export default definePlugin({
         writeFileSync(resolvePath("started-discover"), "");
         await new Promise(() => setInterval(() => {}, 1000));
       }
-      return ["call", "deaf"].map((name) => table(name, { id: int64() }));
+      return ["call", "deaf", "spin"].map((name) => table(name, { id: int64() }));
     },
     async *read({ name }) {
       hasRead = true;
       const answer = name === "call" ? duckdb.query(CALL) : new Promise(() => setInterval(() => {}, 1000));
       writeFileSync(resolvePath("started-" + name), "");
+      while (name === "spin");
       yield* (await answer).batches;
     },
     close: () => (hasRead ? new Promise(() => {}) : undefined),
@@ -41,7 +45,7 @@ beforeAll(async () => {
   mkdirSync(join(directory, "plugins"));
   writeFileSync(join(directory, "plugins", "endless.ts"), PLUGIN);
   writeFileSync(join(directory, "agnes.yaml"), "version: 1\nsources:\n  s: { plugin: endless }\n");
-  for (const name of ["call", "deaf"]) {
+  for (const name of ["call", "deaf", "spin"]) {
     const { status, stderr } = await runCli(["table", "register", "s", name, "--mode", "remote"], {
       cwd: directory,
     });
@@ -68,11 +72,14 @@ function start(args: readonly string[], env: Readonly<Record<string, string>> = 
   };
 }
 
-test.each(["call", "deaf"])("agnes query ends at its --timeout, whatever still runs: %s", async (name) => {
-  const [status, stderr] = await start(["query", `SELECT * FROM ${name}`, "--timeout", "1"]).ended;
-  expect(stderr).toContain("timed_out");
-  expect(status).toBe(1);
-});
+test.each(["call", "deaf", "spin"])(
+  "agnes query ends at its --timeout, whatever still runs: %s",
+  async (name) => {
+    const [status, stderr] = await start(["query", `SELECT * FROM ${name}`, "--timeout", "1"]).ended;
+    expect(stderr).toContain("timed_out");
+    expect(status).toBe(1);
+  },
+);
 
 test.each([
   ["call", "SIGINT", ["query", "SELECT * FROM call"], {}],
