@@ -75,20 +75,27 @@ export async function inspectCsv(
     return { dialect, columns: known?.columns ?? [], perFile, notes: [] };
   }
   const look = new Look(connection, named, dialect, options);
-  const open = names.filter((name) => given[name] === undefined);
+  const before = columnsByName(known?.columns ?? []);
+  const open = names.filter((name) => given[name] === undefined && !isFixed(before.get(name), csv));
   const decided = await decideColumns(look, open, named, options);
   checkKinship(named, known);
-  const before = columnsByName(known?.columns ?? []);
   const columns = names.map((name) => {
     const was = before.get(name);
     // Without a value, what the column was is all that is known of it.
-    return decided.get(name)?.isEmpty === true && was !== undefined
-      ? was
-      : columnOf(name, given[name], decided.get(name), options);
+    const isKept = was !== undefined && (decided.get(name)?.isEmpty === true || isFixed(was, csv));
+    return isKept ? was : columnOf(name, given[name], decided.get(name), options);
   });
   const notes = await notesOf(look, decided, csv);
   return { dialect, columns, perFile, notes };
 }
+
+/** Whether a column is known as dates of a format that somebody named: a value of another form is then an error. */
+function isFixed(was: FileColumn | undefined, csv: NonNullable<InspectOptions["csv"]>): boolean {
+  return was?.given === true && was.format !== undefined && isGivenFormat(was.format, csv);
+}
+
+const isGivenFormat = (format: string, csv: NonNullable<InspectOptions["csv"]>): boolean =>
+  format === csv.dateFormat || format === csv.timestampFormat;
 
 /** What somebody should know of the types of columns. */
 async function notesOf(
@@ -152,12 +159,11 @@ function columnOf(
     return { name, type: given, given: true, ...(format === undefined ? {} : { format }) };
   }
   const { type, format } = decided!;
-  const isGivenFormat = format !== undefined && (format === csv.dateFormat || format === csv.timestampFormat);
   return {
     name,
     type,
     ...(format === undefined ? {} : { format }),
-    ...(isGivenFormat ? { given: true } : {}),
+    ...(format !== undefined && isGivenFormat(format, csv) ? { given: true } : {}),
   };
 }
 
