@@ -74,12 +74,17 @@ export class Describer {
     return { reading, schema, columns, constants, bytesToRead };
   }
 
-  /** Describes a table by every one of its values. */
+  /**
+   * Describes a table by every one of its values. Dates of a format that the options name stay dates if they were
+   * published so; what only the start of the files told does not bind.
+   */
   describeWhole(
     table: FilesTable,
-    known: FileReading | undefined,
+    { reading, before }: { readonly reading: FileReading | undefined; readonly before: ReadState | null },
     signal: AbortSignal,
   ): Promise<DescribedTable> {
+    const isPublished = before !== null && before.settings === this.settingsOf(table);
+    const known = isPublished || reading === undefined ? reading : withoutFormats(reading);
     return this.#look(table, "whole", known, signal);
   }
 
@@ -196,6 +201,14 @@ export class Describer {
       [...found].map(([origin, own]: readonly [string, Partitions]) => [origin, Object.fromEntries(own)]),
     );
   }
+}
+
+/** A reading whose dates may be found to be something else. */
+function withoutFormats(reading: FileReading): FileReading {
+  const columns = reading.columns.map((column) =>
+    column.format === undefined ? column : { ...column, given: false },
+  );
+  return { ...reading, columns };
 }
 
 const LOOKS = 32;

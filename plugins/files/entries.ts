@@ -1,6 +1,6 @@
 import type { Dirent } from "node:fs";
 import { lstat, readdir, realpath, stat } from "node:fs/promises";
-import { isAbsolute, join, relative } from "node:path";
+import { dirname, isAbsolute, join, relative } from "node:path";
 
 import { AgnesError } from "agnes/kit";
 
@@ -13,6 +13,8 @@ export interface DataEntry {
   readonly path: string;
   /** The path without links: two entries are the same file exactly if these are equal. */
   readonly real: string;
+  /** The folders through which it was reached, without links in their paths. */
+  readonly above: readonly string[];
 }
 
 /** An entry that is there and cannot be data: what it would have held is unknown, which is not the same as nothing. */
@@ -45,20 +47,26 @@ export interface LinkRule {
 /** What a path of the options names. Such a path may be a link itself; `null` when there is nothing. */
 export async function entryAt(path: string): Promise<DataEntry | BadEntry | null> {
   try {
-    return ofStat(path, await realpath(path), await stat(path));
+    return ofStat(path, await realpath(path), await stat(path), [await realpath(dirname(path))]);
   } catch (error) {
     return isGone(error) && !(await isLink(path)) ? null : linkFailure(path, error);
   }
 }
 
 /**
- * The entries of a folder by name, without those that are hidden or temporary.
+ * The entries of a folder by name, without those that are hidden or temporary, and without links to a folder above.
  * @throws `file_failed` when the folder cannot be listed
  */
 export async function entriesOf(folder: DataEntry, rule: LinkRule): Promise<readonly Entry[]> {
   const found = await listed(folder.path);
   const shown = found.filter(({ name }) => !isIgnored(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
-  return Promise.all(shown.map((one) => entryOf(folder, one, rule)));
+  const entries = await Promise.all(shown.map((one) => entryOf(folder, one, rule)));
+  return entries.filter((entry) => !leadsBack(entry));
+}
+
+/** Whether an entry is a link to a folder above it: that holds what is beside the table, and this link again. */
+function leadsBack(entry: Entry): boolean {
+  return entry.kind === "folder" && entry.above.some((folder) => isInside(entry.real, folder));
 }
 
 /** A name in a folder, and what the folder itself says is there. */
@@ -93,27 +101,32 @@ async function entryOf(folder: DataEntry, { name, kind }: Listed, rule: LinkRule
   const path = join(folder.path, name);
   const real = join(folder.real, name);
   if (kind === "misnamed") return bad(path, "its name is not UTF-8", true);
-  if (kind !== "other") return { kind, path, real };
+  const above = [...folder.above, folder.real];
+  if (kind !== "other") return { kind, path, real, above };
   try {
     // Some file systems do not say with the name what it is.
     const own = await lstat(path);
-    return own.isSymbolicLink() ? await linkedEntry(path, rule) : ofStat(path, real, own);
+    return own.isSymbolicLink() ? await linkedEntry(path, rule, above) : ofStat(path, real, own, above);
   } catch (error) {
     return { kind: "bad", path, problem: fileFailure("look at", path, error), mayBeFolder: true };
   }
 }
 
-/** Looks again at an entry of a folder; `null` when it is gone. */
+/** Looks again at an entry of a folder; `null` when it is gone, or a link to a folder above by now. */
 export async function entryAgain(folder: DataEntry, name: string, rule: LinkRule): Promise<Entry | null> {
   const entry = await entryOf(folder, { name, kind: "other" }, rule);
-  return entry.kind === "bad" && isGone(entry.problem.cause) ? null : entry;
+  return leadsBack(entry) || (entry.kind === "bad" && isGone(entry.problem.cause)) ? null : entry;
 }
 
 /** What a link leads to, when it may be followed. */
-async function linkedEntry(path: string, { followLinks, roots }: LinkRule): Promise<Entry> {
+async function linkedEntry(
+  path: string,
+  { followLinks, roots }: LinkRule,
+  above: readonly string[],
+): Promise<Entry> {
   try {
     const target = await realpath(path);
-    const found = ofStat(path, target, await stat(target));
+    const found = ofStat(path, target, await stat(target), above);
     if (followLinks || roots.some((root) => isInside(root, target))) return found;
     const problem = new AgnesError("source_link_outside", { path, target });
     return { kind: "leftOut", path, problem, mayBeFolder: found.kind === "folder" };
@@ -132,9 +145,10 @@ function ofStat(
   path: string,
   real: string,
   found: { isFile(): boolean; isDirectory(): boolean; isFIFO(): boolean; isSocket(): boolean },
+  above: readonly string[],
 ): DataEntry | BadEntry {
-  if (found.isFile()) return { kind: "file", path, real };
-  if (found.isDirectory()) return { kind: "folder", path, real };
+  if (found.isFile()) return { kind: "file", path, real, above };
+  if (found.isDirectory()) return { kind: "folder", path, real, above };
   const what = found.isFIFO() ? "a named pipe" : found.isSocket() ? "a socket" : "a device";
   return bad(path, `it is ${what}, not a file`, false);
 }

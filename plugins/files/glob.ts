@@ -36,7 +36,7 @@ export async function matchesOf(pattern: string, rule: LinkRule): Promise<Matche
     .split(/[/\\]/)
     .filter((part) => part !== "");
   const search = new Search(rule);
-  await search.descend(root, parts.at(-1) === "**" ? [...parts, "*"] : parts, []);
+  await search.descend(root, parts.at(-1) === "**" ? [...parts, "*"] : parts);
   return search.matched();
 }
 
@@ -55,20 +55,17 @@ class Search {
     return { entries, blocked: [...this.#blocked].map(([path, problem]) => ({ path, problem })) };
   }
 
-  async descend(folder: DataEntry, parts: readonly string[], above: readonly string[]): Promise<void> {
+  async descend(folder: DataEntry, parts: readonly string[]): Promise<void> {
     const [part, ...rest] = parts;
     const isDeep = part === "**";
-    if (isDeep) await this.descend(folder, rest, above);
+    if (isDeep) await this.descend(folder, rest);
     const entries = await this.#list(folder);
     const matches = isDeep ? () => true : matcherOf(part!);
     for (const entry of entries) {
       if (!matches(basename(entry.path))) continue;
       if (rest.length === 0) this.#entries.set(entry.path, entry);
-      else if (entry.kind === "folder") {
-        // A link to a folder above would never end.
-        const below = [...above, folder.real];
-        if (!below.includes(entry.real)) await this.descend(entry, isDeep ? parts : rest, below);
-      } else if (entry.kind === "bad" && entry.mayBeFolder && (!isDeep || !hasEnding(entry.path))) {
+      else if (entry.kind === "folder") await this.descend(entry, isDeep ? parts : rest);
+      else if (entry.kind === "bad" && entry.mayBeFolder && (!isDeep || !hasEnding(entry.path))) {
         this.#blocked.set(entry.path, entry.problem);
       } else if (entry.kind === "leftOut" && entry.mayBeFolder) {
         this.#entries.set(entry.path, entry);

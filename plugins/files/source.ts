@@ -64,7 +64,9 @@ export class FilesSource {
 
   async redescribe({ name }: TableInfo, signal: AbortSignal): Promise<TableInfo> {
     const table = await this.#table(name, signal);
-    const described = await this.#describer.describeWhole(table, this.#described.get(name)?.reading, signal);
+    const reading = this.#described.get(name)?.reading;
+    const before = parseState(await this.#context.published(name));
+    const described = await this.#describer.describeWhole(table, { reading, before }, signal);
     this.#described.set(name, described);
     return infoOf(table, described);
   }

@@ -22,7 +22,7 @@ export interface WalkRule extends LinkRule {
 const NOTHING: Walked = { files: [], leftOut: [] };
 
 /** All files at an entry and below it, those of other kinds as well. */
-export async function walk(entry: Entry, rule: WalkRule, above: readonly string[] = []): Promise<Walked> {
+export async function walk(entry: Entry, rule: WalkRule): Promise<Walked> {
   switch (entry.kind) {
     case "file":
       return { files: [entry], leftOut: [] };
@@ -31,11 +31,9 @@ export async function walk(entry: Entry, rule: WalkRule, above: readonly string[
     case "leftOut":
       return mayHoldData(entry, rule.format) ? { files: [], leftOut: [entry] } : NOTHING;
     case "folder": {
-      // A link to a folder above would never end.
-      if (above.includes(entry.real)) return NOTHING;
       const entries = await entriesOrProblem(entry, rule);
       if (entries instanceof AgnesError) return { ...NOTHING, problem: entries };
-      return joined(await Promise.all(entries.map((one) => walk(one, rule, [...above, entry.real]))));
+      return joined(await Promise.all(entries.map((one) => walk(one, rule))));
     }
   }
 }

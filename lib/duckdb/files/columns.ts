@@ -1,4 +1,4 @@
-import { AgnesError } from "../../base/mod.ts";
+import { AgnesError, shown } from "../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../kit/mod.ts";
 
 /** The columns of one file of a table, in its order. */
@@ -43,6 +43,22 @@ export function ambiguityNote(name: string, formats: readonly string[]): string 
     ? "csv.timestampFormat"
     : "csv.dateFormat";
   return `the dates in column ${name} can be read as ${formats.join(" or ")}, so it stays text; set ${option} to one of them`;
+}
+
+/** A value that is not written as an option of the table says. */
+export interface FoundText {
+  readonly file: Pick<FileInput, "path" | "origin">;
+  readonly text: string;
+}
+
+/** The note about a column of dates that are not all of the format that the options name. */
+export function formatNote(
+  name: string,
+  { option, format }: { readonly option: string; readonly format: string },
+  found: FoundText | null,
+): string {
+  const what = found === null ? "a value" : `${shown(found.text, 100)} in ${originOf(found.file)}`;
+  return `column ${name} holds ${what}, which is not written as csv.${option} says (${format}), so it stays text; correct the value or the option`;
 }
 
 /** The columns by name. */

@@ -22,7 +22,12 @@ export interface DecidedType extends TextType {
   readonly isEmpty: boolean;
   /** What stays open: dates that could be read in two orders. */
   readonly ambiguous?: readonly string[];
+  /** The format that somebody named and that not all of its dates have; the column stays text. */
+  readonly against?: GivenFormat;
 }
+
+/** A format that the options name. */
+export type GivenFormat = "dateFormat" | "timestampFormat";
 
 export interface DecideOptions {
   readonly numbers?: NumberSeparators;
@@ -143,13 +148,11 @@ function kindOf(text: string, options: DecideOptions, hint?: string): string {
   const grouping = groupingCheck(text, numbers);
   const number = (pattern: string) =>
     grouping === null ? like(pattern, plain) : `(${grouping} AND ${like(pattern, plain)})`;
-  const parses = (format: string) => {
-    const value = `try_strptime(${text}, ${quoteLiteral(format)})`;
-    return `(${value} IS NOT NULL AND ${checkFormat(format, text, value)})`;
-  };
   const given = [
-    ...(dateFormat === undefined ? [] : [[parses(dateFormat), KIND.givenDate] as const]),
-    ...(timestampFormat === undefined ? [] : [[parses(timestampFormat), KIND.givenTimestamp] as const]),
+    ...(dateFormat === undefined ? [] : [[hasFormat(text, dateFormat), KIND.givenDate] as const]),
+    ...(timestampFormat === undefined
+      ? []
+      : [[hasFormat(text, timestampFormat), KIND.givenTimestamp] as const]),
   ];
   const moments = [
     [`${like(ISO_DATE)} AND ${text} >= '0001' AND TRY_CAST(${text} AS DATE) IS NOT NULL`, KIND.date],
@@ -182,6 +185,12 @@ function kindOf(text: string, options: DecideOptions, hint?: string): string {
   const ordered = [...branches.filter(isFirst), ...branches.filter((branch) => !isFirst(branch))];
   const whens = ordered.map(([condition, bit]) => `WHEN ${condition} THEN ${bit}`).join(" ");
   return `CASE WHEN ${text} IS NULL THEN NULL ${whens} ELSE ${KIND.text} END`;
+}
+
+/** The SQL condition that a text is a date or time of a format. */
+export function hasFormat(text: string, format: string): string {
+  const value = `try_strptime(${text}, ${quoteLiteral(format)})`;
+  return `(${value} IS NOT NULL AND ${checkFormat(format, text, value)})`;
 }
 
 const is = (kind: string, bits: number): string => `${kind} & ${bits} <> 0`;
@@ -226,6 +235,8 @@ function typeOf(facts: Omit<Facts, "place">, options: DecideOptions): DecidedTyp
   });
   if (only(KIND.givenDate)) return as("DATE", options.dateFormat);
   if (only(KIND.givenTimestamp)) return as("TIMESTAMP", options.timestampFormat);
+  if ((kinds & KIND.givenDate) !== 0) return { ...as("VARCHAR"), against: "dateFormat" };
+  if ((kinds & KIND.givenTimestamp) !== 0) return { ...as("VARCHAR"), against: "timestampFormat" };
   if (only(KIND.boolean)) return as("BOOLEAN");
   if (only(KIND.whole) && facts.fits_bigint === true) return as("BIGINT");
   if (only(KIND.whole)) return as("VARCHAR");

@@ -1,7 +1,7 @@
 import type { Connection } from "../connection.ts";
 import { quoteLiteral } from "../sql.ts";
 import { CLOCK_FORMS, clockPattern, formatOf, type DateForm } from "./text-dates.ts";
-import type { DecidedType, DecideOptions } from "./text-decide.ts";
+import type { DecidedType, DecideOptions, GivenFormat } from "./text-decide.ts";
 
 /** Every way to write a date that is not ISO 8601, each with a bit of its own. */
 const FORMS = (
@@ -27,7 +27,8 @@ interface Orders {
 
 /**
  * Decides in which order the dates of columns are written, by all of their texts. All of a column must be of one form
- * and hold in one order; a column that holds in two stays text and says which.
+ * and hold in one order; a column that holds in two stays text and says which. Where the options name a format, no other
+ * is chosen.
  */
 export async function decideDateOrders(
   connection: Connection,
@@ -43,7 +44,7 @@ export async function decideDateOrders(
        FROM (SELECT ${text} AS text, ${formOf(text)} AS form FROM ${relation})`,
       options.signal === undefined ? {} : { signal: options.signal },
     );
-    decided.set(name, dateType(row!));
+    decided.set(name, dateType(row!, options));
   }
   return decided;
 }
@@ -67,21 +68,42 @@ function order(sequence: DateForm["order"], place: "year-first" | "year-last"): 
   return `bool_and(CASE form ${whens.join(" ")} END)`;
 }
 
-function dateType(found: Orders): DecidedType {
+function dateType(found: Orders, options: DecideOptions): DecidedType {
   const text: DecidedType = { type: "VARCHAR", isEmpty: false };
   const form = FORMS.find(({ bit }) => Number(found.forms) === bit);
   if (form === undefined) return text;
   const { separator, clock } = form;
-  const as = (sequence: DateForm["order"]): DecidedType => ({
-    type: clock === "" ? "DATE" : "TIMESTAMP",
-    isEmpty: false,
-    format: formatOf({ separator, order: sequence, clock }),
-  });
+  const [own, other]: readonly GivenFormat[] =
+    clock === "" ? ["dateFormat", "timestampFormat"] : ["timestampFormat", "dateFormat"];
+  // Its texts are not of this format, or they would not be looked at here.
+  if (options[own!] !== undefined) return { ...text, against: own! };
+  const givenOrder = orderOf(options[other!]);
+  const as = (sequence: DateForm["order"]): DecidedType =>
+    givenOrder !== null && givenOrder !== sequence
+      ? { ...text, against: other! }
+      : {
+          type: clock === "" ? "DATE" : "TIMESTAMP",
+          isEmpty: false,
+          format: formatOf({ separator, order: sequence, clock }),
+        };
   if (form.place === "year-first") return found.year_first === true ? as("ymd") : text;
   const isDayFirst = found.day_first === true;
   // With dots the day comes first wherever dates are written so.
   if (separator === ".") return isDayFirst ? as("dmy") : text;
   const isMonthFirst = found.month_first === true;
-  if (isDayFirst && isMonthFirst) return { ...text, ambiguous: [as("dmy").format!, as("mdy").format!] };
+  if (isDayFirst && isMonthFirst) {
+    const formats = (["dmy", "mdy"] as const).map((sequence) =>
+      formatOf({ separator, order: sequence, clock }),
+    );
+    return { ...text, ambiguous: formats };
+  }
   return isDayFirst ? as("dmy") : isMonthFirst ? as("mdy") : text;
 }
+
+/** The order of day, month and year in a format that somebody named; null when it does not say all three once. */
+function orderOf(format: string | undefined): string | null {
+  const parts = [...(format ?? "").matchAll(/%-?([demBbYy])/g)].map(([, part]) => PARTS[part!]!);
+  return parts.length === 3 && new Set(parts).size === 3 ? parts.join("") : null;
+}
+
+const PARTS: Readonly<Record<string, string>> = { d: "d", e: "d", m: "m", B: "m", b: "m", Y: "y", y: "y" };

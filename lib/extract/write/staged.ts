@@ -10,6 +10,8 @@ export interface StagedPart {
   readonly path: string;
   readonly rows: number;
   readonly sizeBytes: number;
+  /** How many rows of its file went to the quarantine; absent: none. */
+  readonly rejected?: number;
   readonly partition: string | null;
   readonly origin: string | null;
   /** The sum of the hashes of its rows, when it was asked for; see `WriteTarget.rowHash`. */

@@ -48,13 +48,14 @@ export async function writeFileChunk(
       return await copyChecked(context, connection, file, { ...target, origin: chunk.origin }, path);
     };
     const copied = await countBytes(context, connection, spooled.chunk.data, copy);
-    const { rows, sizeBytes } = copied;
+    const { rows, sizeBytes, rejected } = copied;
     checkCount(plan.name, rows, (await parquetFooter(path)).rows, "the footer of the part");
     if (chunk.format === "parquet" && target.condition === null) {
-      checkCount(plan.name, (await parquetFooter(spooled.chunk.data)).rows, rows, "what DuckDB wrote");
+      const given = (await parquetFooter(spooled.chunk.data)).rows;
+      checkCount(plan.name, given, rows + rejected, "what DuckDB wrote and the quarantine");
     }
     const origins = { partition: null, origin: chunk.origin ?? null };
-    return { kind: "staged", path, rows, sizeBytes, ...origins, ...hashSumOf(copied) };
+    return { kind: "staged", path, rows, sizeBytes, rejected, ...origins, ...hashSumOf(copied) };
   } catch (error) {
     await files.remove(path).catch(() => {});
     throw error;
@@ -66,6 +67,9 @@ export async function writeFileChunk(
 /** What the part of one file is to hold, and what the file is called. */
 type FileTarget = WriteTarget & { readonly origin: string | undefined };
 
+/** What was copied of a file, and how many of its rows went to the quarantine. */
+type CopiedFile = CopyResult & { readonly rejected: number };
+
 /** Copies a file, and checks it meanwhile if it was not checked. What the check says goes before what DuckDB says. */
 async function copyChecked(
   context: TableContext,
@@ -73,7 +77,7 @@ async function copyChecked(
   file: OpenFile,
   target: FileTarget,
   path: string,
-): Promise<CopyResult> {
+): Promise<CopiedFile> {
   if (file.check === undefined) return copyFile(context, connection, file, target, path);
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
@@ -97,7 +101,7 @@ async function copyChecked(
     await context.services.host.files.remove(path).catch(() => {});
     return await copyFile(context, connection, other, target, path);
   }
-  if (copied.status === "fulfilled") return copied.value;
+  if (copied.status === "fulfilled") return { ...copied.value, rejected: 0 };
   return copyFitting(context, connection, file, target, path, copied.reason);
 }
 
@@ -107,9 +111,9 @@ async function copyFile(
   file: OpenFile,
   target: FileTarget,
   path: string,
-): Promise<CopyResult> {
+): Promise<CopiedFile> {
   try {
-    return await copySelect(context, connection, file, target, path);
+    return { ...(await copySelect(context, connection, file, target, path)), rejected: 0 };
   } catch (error) {
     return copyFitting(context, connection, file, target, path, error);
   }
@@ -123,15 +127,19 @@ async function copyFitting(
   target: FileTarget,
   path: string,
   error: unknown,
-): Promise<CopyResult> {
+): Promise<CopiedFile> {
   if (!isMisfit(error)) throw error;
   if (target.quarantine === null) throw withTable(context, error);
   const { select, rejected } = await file.sortOut(connection);
   const { origin } = target;
   const of = origin === undefined ? {} : { origin };
-  for await (const row of rejected) target.quarantine.add({ ...row, ...of });
+  let count = 0;
+  for await (const row of rejected) {
+    target.quarantine.add({ ...row, ...of });
+    count += 1;
+  }
   const sorted = { present: file.present, select, explain: (cause: unknown) => file.explain(cause) };
-  return copySelect(context, connection, sorted, target, path);
+  return { ...(await copySelect(context, connection, sorted, target, path)), rejected: count };
 }
 
 async function copySelect(

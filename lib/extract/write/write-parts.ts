@@ -111,9 +111,8 @@ async function writeOrigin(
 ): Promise<StagedPart> {
   if (chunk.origin === undefined) return writeFileChunk(context, chunk, number, target);
   const { originCondition: condition, quarantine } = target;
-  const rejectedBefore = quarantine?.rows ?? 0;
   const part = await writeFileChunk(context, chunk, number, { ...target, condition });
-  const rejected = (quarantine?.rows ?? 0) - rejectedBefore;
+  const { rejected = 0 } = part;
   if (rejected === 0 || part.rows > 0) return part;
   await discard(context, [part]);
   const { mainReason, path } = quarantine!;

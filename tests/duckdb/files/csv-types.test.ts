@@ -152,6 +152,47 @@ test.each([
   ]);
 });
 
+const DAY_FIRST = { dateFormat: "%d/%m/%Y" };
+const DAY_FIRST_TIME = { timestampFormat: "%d/%m/%Y %H:%M" };
+
+test.each([
+  [["01/13/2024"], DAY_FIRST, "dateFormat", "01/13/2024"],
+  [["01/02/2024", "01/13/2024"], DAY_FIRST, "dateFormat", "01/13/2024"],
+  [["01/02/2024", "n/a"], DAY_FIRST, "dateFormat", "n/a"],
+  [["01/02/2024", "2024-01-13"], DAY_FIRST, "dateFormat", "2024-01-13"],
+  [["13.02.2024"], DAY_FIRST, "dateFormat", "13.02.2024"],
+  [["2024/02/13"], DAY_FIRST, "dateFormat", "2024/02/13"],
+  [["03-04-2024"], DAY_FIRST, "dateFormat", "03-04-2024"],
+  [["01/13/2024 10:00"], DAY_FIRST, "dateFormat", "01/13/2024 10:00"],
+  [["01/13/2024 10:00"], DAY_FIRST_TIME, "timestampFormat", "01/13/2024 10:00"],
+  [["01/02/2024 10:00", "01/13/2024 10:00"], DAY_FIRST_TIME, "timestampFormat", "01/13/2024 10:00"],
+  [["01/13/2024"], DAY_FIRST_TIME, "timestampFormat", "01/13/2024"],
+] as const)(
+  "inspectFiles() reads %p by no other format than the given one, and names the value",
+  async (texts, csv, option, value) => {
+    const files = { "a.csv": "day\n\n", "b.csv": `day\n${texts.join("\n")}\n` };
+    const { columns, rows, notes } = await readTable(files, { csv });
+    expect([columns, rows.flat().filter((text) => text !== null)]).toEqual([["day:VARCHAR"], [...texts]]);
+    const format = Object.values(csv)[0];
+    expect(notes).toEqual([
+      `column day holds "${value}" in b.csv, which is not written as csv.${option} says (${format}), so it stays text; correct the value or the option`,
+    ]);
+  },
+);
+
+test("inspectFiles() reads other columns as before beside a given format", async () => {
+  const text = "day,iso,at,on,code\n13/01/2024,2024-01-13,13/01/2024 10:00,2024-01-13 10:00:00,1.2.3\n";
+  const { columns, notes } = await readTable({ "t.csv": text }, { csv: DAY_FIRST });
+  expect(columns).toEqual([
+    "day:DATE %d/%m/%Y",
+    "iso:DATE",
+    "at:TIMESTAMP %d/%m/%Y %H:%M",
+    "on:TIMESTAMP",
+    "code:VARCHAR",
+  ]);
+  expect(notes).toEqual([]);
+});
+
 test("inspectFiles() decides a column by all files, whatever their order", async () => {
   const files = {
     "a.csv": "id,day,discount,code\n1,01/02/2024,,12\n",

@@ -1,4 +1,4 @@
-import { AgnesError } from "../../../base/mod.ts";
+import { AgnesError, shown } from "../../../base/mod.ts";
 import type { CsvDialect, CsvOptions } from "../../../kit/mod.ts";
 import { checkCsvOptions } from "./check-options.ts";
 import { MAX_LINE_BYTES, type CsvHead } from "./head.ts";
@@ -22,12 +22,13 @@ interface Split {
  * The dialect of a table from how its files begin. What is wrong about it shows when the files are read whole, since
  * every record must then have as many values as the header.
  *
- * @throws `file_unreadable` when the files of one table differ
+ * @throws `file_unreadable` when the files of one table differ, or do not hold the delimiter that the options name
  */
 export function detectDialect(heads: readonly CsvHead[], csv: CsvOptions, known?: CsvDialect): CsvDialect {
   checkCsvOptions(csv);
   const quote = csv.quote ?? known?.quote ?? '"';
   const escape = csv.escape ?? known?.escape ?? detectEscape(heads, csv, quote);
+  if (csv.delimiter !== undefined) checkDelimiter(heads, csv, { quote, escape, delimiter: csv.delimiter });
   const delimiter = csv.delimiter ?? detectDelimiter(heads, { quote, escape }, known?.delimiter);
   return {
     delimiter,
@@ -65,6 +66,29 @@ function detectDelimiter(
     throw new AgnesError("file_unreadable", { path: head.file.origin ?? head.file.path, reason });
   }
   return best;
+}
+
+/**
+ * Refuses a file that would be one column of text because the options name a delimiter which it does not hold. Who
+ * wants whole lines gives that column a name.
+ */
+function checkDelimiter(heads: readonly CsvHead[], csv: CsvOptions, syntax: RecordSyntax): void {
+  if (csv.names?.length === 1) return;
+  const hasHeader = csv.header ?? csv.names === undefined;
+  for (const head of heads) {
+    const own = splitOf(head, syntax);
+    if (own.width > 1 || !(own.isEven || own.rowWidth === 1)) continue;
+    const splits = new Map(
+      DELIMITERS.map((delimiter) => [delimiter as string, splitOf(head, { ...syntax, delimiter })]),
+    );
+    const other = bestDelimiter([splits]);
+    const split = splits.get(other)!;
+    if (other === syntax.delimiter || !(hasHeader ? split.width > 1 : isGood(split))) continue;
+    const [first] = csvRecords(head.text, { ...syntax, delimiter: other });
+    const line = shown(first!.values.join(other), 100);
+    const reason = `it does not hold the delimiter ${named(syntax.delimiter)} that csv.delimiter names: ${line} is separated by ${named(other)}; correct csv.delimiter, or set csv.names to one name to read whole lines`;
+    throw new AgnesError("file_unreadable", { path: head.file.origin ?? head.file.path, reason });
+  }
 }
 
 /**

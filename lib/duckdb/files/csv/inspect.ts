@@ -4,8 +4,15 @@ import { AgnesError, eachOf } from "../../../base/mod.ts";
 import type { CsvDialect, FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
-import { ambiguityNote, columnsByName, originOf, uniteColumns } from "../columns.ts";
-import { decideTextTypes, type DecidedType } from "../text-decide.ts";
+import {
+  ambiguityNote,
+  columnsByName,
+  formatNote,
+  originOf,
+  uniteColumns,
+  type FoundText,
+} from "../columns.ts";
+import { decideTextTypes, hasFormat, type DecidedType } from "../text-decide.ts";
 import { compressionOf } from "../open-bytes.ts";
 import { detectDialect } from "./dialect.ts";
 import { explainCsvError, mayReadWithCare } from "./explain.ts";
@@ -68,21 +75,42 @@ export async function inspectCsv(
     return { dialect, columns: known?.columns ?? [], perFile, notes: [] };
   }
   const look = new Look(connection, named, dialect, options);
-  const open = names.filter((name) => given[name] === undefined);
+  const before = columnsByName(known?.columns ?? []);
+  const open = names.filter((name) => given[name] === undefined && !isFixed(before.get(name), csv));
   const decided = await decideColumns(look, open, named, options);
   checkKinship(named, known);
-  const before = columnsByName(known?.columns ?? []);
   const columns = names.map((name) => {
     const was = before.get(name);
     // Without a value, what the column was is all that is known of it.
-    return decided.get(name)?.isEmpty === true && was !== undefined
-      ? was
-      : columnOf(name, given[name], decided.get(name), options);
+    const isKept = was !== undefined && (decided.get(name)?.isEmpty === true || isFixed(was, csv));
+    return isKept ? was : columnOf(name, given[name], decided.get(name), options);
   });
-  const notes = [...decided].flatMap(([name, { ambiguous }]) =>
-    ambiguous === undefined ? [] : [ambiguityNote(name, ambiguous)],
-  );
+  const notes = await notesOf(look, decided, csv);
   return { dialect, columns, perFile, notes };
+}
+
+/** Whether a column is known as dates of a format that somebody named: a value of another form is then an error. */
+function isFixed(was: FileColumn | undefined, csv: NonNullable<InspectOptions["csv"]>): boolean {
+  return was?.given === true && was.format !== undefined && isGivenFormat(was.format, csv);
+}
+
+const isGivenFormat = (format: string, csv: NonNullable<InspectOptions["csv"]>): boolean =>
+  format === csv.dateFormat || format === csv.timestampFormat;
+
+/** What somebody should know of the types of columns. */
+async function notesOf(
+  look: Look,
+  decided: ReadonlyMap<string, DecidedType>,
+  csv: NonNullable<InspectOptions["csv"]>,
+): Promise<readonly string[]> {
+  const notes: string[] = [];
+  for (const [name, { ambiguous, against }] of decided) {
+    if (ambiguous !== undefined) notes.push(ambiguityNote(name, ambiguous));
+    if (against === undefined) continue;
+    const format = csv[against]!;
+    notes.push(formatNote(name, { option: against, format }, await look.firstOther(name, format)));
+  }
+  return notes;
 }
 
 /** A file that has none of the columns of the others is no part of their table: its header is missing, perhaps. */
@@ -131,12 +159,11 @@ function columnOf(
     return { name, type: given, given: true, ...(format === undefined ? {} : { format }) };
   }
   const { type, format } = decided!;
-  const isGivenFormat = format !== undefined && (format === csv.dateFormat || format === csv.timestampFormat);
   return {
     name,
     type,
     ...(format === undefined ? {} : { format }),
-    ...(isGivenFormat ? { given: true } : {}),
+    ...(format !== undefined && isGivenFormat(format, csv) ? { given: true } : {}),
   };
 }
 
@@ -208,6 +235,40 @@ class Look {
       throw await explainCsvError(error, files, this.#dialect, signal);
     } finally {
       for (const one of opened.values()) await one.close();
+    }
+  }
+
+  /** The first text of a column that is not of a format; null when none is. */
+  async firstOther(name: string, format: string): Promise<FoundText | null> {
+    for (const file of this.#files) {
+      const search = (isCareful: boolean) => this.#firstOtherOf(file, { name, format, isCareful });
+      const text = await search(false).catch(() => search(true));
+      if (text !== null) return { file: file.head.file, text };
+    }
+    return null;
+  }
+
+  async #firstOtherOf(
+    file: NamedCsv,
+    {
+      name,
+      format,
+      isCareful,
+    }: { readonly name: string; readonly format: string; readonly isCareful: boolean },
+  ): Promise<string | null> {
+    const { signal } = this.#options;
+    const opened = await openCsv(file.head, this.#dialect, {
+      signal,
+      isCareful,
+      copy: file.names.length === 1,
+    });
+    try {
+      const select = this.#select(file, [opened], [name], true);
+      const sql = `SELECT v0 FROM ${select} WHERE v0 IS NOT NULL AND NOT coalesce(${hasFormat("v0", format)}, false) LIMIT 1`;
+      const [row] = await this.#connection.rows<{ v0: string }>(sql, signal === undefined ? {} : { signal });
+      return row?.v0 ?? null;
+    } finally {
+      await opened.close();
     }
   }
 

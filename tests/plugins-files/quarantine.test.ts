@@ -1,0 +1,61 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { openDatabase } from "../../lib/duckdb/mod.ts";
+import type { ExtractStats } from "../../lib/extract/mod.ts";
+import { makeFolder, type Folder } from "./support.ts";
+import { syncFolder } from "./sync-folder.ts";
+
+let folder: Folder;
+beforeEach(async () => {
+  folder = await makeFolder();
+});
+afterEach(async () => {
+  await folder[Symbol.asyncDispose]();
+});
+
+const sync = (options: Record<string, unknown> = {}, quarantineMaxPercent = 60) =>
+  syncFolder(folder, { path: "data", ...options }, { plan: { quarantine: true, quarantineMaxPercent } });
+
+async function published(): Promise<readonly string[]> {
+  await using database = await openDatabase({
+    path: join(folder.path, "extract/extract.duckdb"),
+    readOnly: true,
+  });
+  await using connection = await database.connect();
+  const rows = await connection.rows<{ row: string }>("SELECT concat_ws('|', *COLUMNS(*)) AS row FROM t");
+  return rows.map(({ row }) => row).sort();
+}
+
+async function rejectedOf(stats: ExtractStats): Promise<readonly unknown[]> {
+  const text = await readFile(stats.tables[0]!.quarantinePath!, "utf8");
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as unknown);
+}
+
+const EXACT = "SELECT unnest([1, 2, 9007199254740993]::BIGINT[]) AS id";
+
+test("a value of a Parquet file that the united type does not hold is quarantined with its row", async () => {
+  await folder.write("data/t/.keep", "");
+  await folder.sql(`COPY (${EXACT}) TO '@/data/t/a.parquet'`);
+  await folder.sql("COPY (SELECT 1.5::DOUBLE AS id) TO '@/data/t/b.parquet'");
+  const stats = await sync();
+  expect(stats.errors).toEqual([]);
+  expect(stats.tables[0]).toMatchObject({ status: "extracted", rowsRead: 4, rowsQuarantined: 1, rows: 3 });
+  expect(await published()).toEqual(["1.0", "1.5", "2.0"]);
+  expect(await rejectedOf(stats)).toMatchObject([
+    { origin: "a.parquet", column: "id", value: "9007199254740993" },
+  ]);
+});
+
+test("a Parquet file of which no row is left fails its table by its quarantine", async () => {
+  await folder.write("data/t/.keep", "");
+  await folder.sql("COPY (SELECT 9007199254740993::BIGINT AS id) TO '@/data/t/a.parquet'");
+  await folder.sql("COPY (SELECT 1.5::DOUBLE AS id) TO '@/data/t/b.parquet'");
+  const [failure] = (await sync()).errors;
+  expect(failure!.error.code).toBe("quarantine_exceeded");
+  expect(failure!.error.message).toContain("a.parquet");
+});
