@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 
 import type { RebuildReport } from "./analytics/mod.ts";
 import { createHost, silentLog, type Host, type Log, currentActor } from "./base/mod.ts";
@@ -34,6 +34,7 @@ import {
   syncSources,
   SyncState,
   unknownSource,
+  unregisteredExtracts,
   type LiveTables,
   type RemoteTable,
   type SyncOptions,
@@ -329,7 +330,14 @@ class WorkspaceAgnes implements Agnes {
   }
 
   async #openTables(): Promise<TableRegistry> {
-    const { host, log } = this.#services;
+    const { host, log, workspace } = this.#services;
+    const extracts = await unregisteredExtracts(host, workspace);
+    if (extracts.length > 0) {
+      log.warn(
+        `the registry ${join(dataPaths.state(workspace.dataDirectory), "tables")} has no table, though ${extracts.join(", ")} was published here before: ` +
+          "unless the folder comes from elsewhere, restore the registry from a backup, or `agnes table import` an exported file, before you sync",
+      );
+    }
     const registry = await openTableRegistry({
       storage: this.#storage(),
       host,

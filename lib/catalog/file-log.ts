@@ -47,14 +47,15 @@ export class FileLog {
     this.#names = new LogNames(catalog, this.#paths, host);
   }
 
-  /** Makes the directory of the log; the caller makes that durable. */
+  /** Makes the directories of the log; the caller makes that durable. */
   async create(): Promise<void> {
-    await this.#host.files.makeDirectory(this.#paths.log);
+    for (const path of [this.#paths.log, this.#paths.head]) await this.#host.files.makeDirectory(path);
   }
 
-  /** From now on a log without its directory is damaged. */
-  expectDirectory(): void {
+  /** From now on a log without its directory is damaged, and so is one without that of its second name, if expected. */
+  expect({ head }: { readonly head: boolean }): void {
     this.#names.hasDirectory = true;
+    this.#names.hasHead = head;
   }
 
   /** Whether there is any trace of entries. */
@@ -197,7 +198,7 @@ export class FileLog {
   async #mark(sequence: number): Promise<void> {
     const { files } = this.#host;
     try {
-      if (this.#marked === 0) await files.makeDirectory(this.#paths.head);
+      if (this.#marked === 0 && !this.#names.hasHead) await files.makeDirectory(this.#paths.head);
       await files.link(this.#paths.entry(sequence), this.#paths.mark(sequence));
       for (const old of new Set([this.#marked, sequence - 1])) {
         if (old > 0 && old < sequence) await files.remove(this.#paths.mark(old));

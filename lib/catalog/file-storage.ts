@@ -46,8 +46,8 @@ export interface FileStorageOptions {
 
 /** A snapshot is written after so many changes, or as many as there are records, whichever is more. */
 const SNAPSHOT_AFTER_CHANGES = 4096;
-/** Since 2 the directory of the log is made before the schema. */
-const FORMAT = 2;
+/** Since 2 the directory of the log is made before the schema, since 3 that of the second name too. */
+const FORMAT = 3;
 
 /**
  * Catalogs in a folder, for any number of processes at once, without a lock.
@@ -242,7 +242,7 @@ class FileStore implements CatalogStore {
       const { format, rowKey, indexKeys } = JSON.parse(new TextDecoder().decode(bytes)) as CatalogSchema & {
         readonly format?: number;
       };
-      if (format !== undefined) this.#log.expectDirectory();
+      if (format !== undefined) this.#log.expect({ head: format >= 3 });
       if (Array.isArray(rowKey) && Array.isArray(indexKeys)) return { rowKey, indexKeys };
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;

@@ -35,6 +35,8 @@ export class LogNames {
   #stamps: string | null = null;
   /** Whether the catalog was made with a directory for its log; one made by an earlier version was not. */
   hasDirectory = false;
+  /** Whether it was made with a directory for the second name. */
+  hasHead = false;
 
   constructor(catalog: string, paths: LogPaths, host: Pick<Host, "files" | "now">) {
     this.#catalog = catalog;
@@ -129,6 +131,9 @@ export class LogNames {
     if (blocks === null && (this.hasDirectory || reached > 0 || archived.size > 0)) {
       return { place: log, reason: "it is missing" };
     }
+    if (this.hasHead && (await this.#host.files.stat(head)) === null) {
+      return { place: head, reason: "it is missing, so nothing shows how far the log reached" };
+    }
     const last = Math.max(-1, ...open, ...archived);
     let newest = this.#dropped;
     for (let block = newest / BLOCK; block <= last; block++) {
@@ -169,11 +174,12 @@ export class LogNames {
   }
 
   async #stampsOf(open: readonly number[]): Promise<string | null> {
-    const { log, segments } = this.#paths;
+    const { head, log, segments } = this.#paths;
     const nowMs = this.#host.now().getTime();
     const paths = [log, segments, ...open.map((block) => this.#paths.block(block))];
     const stats = await Promise.all(paths.map((path) => this.#host.files.stat(path)));
     const isSettled = stats.every((stat) => stat === null || stat.modifiedAtMs + SETTLED_MS < nowMs);
+    if (this.hasHead && (await this.#host.files.stat(head)) === null) return null;
     return isSettled ? JSON.stringify([open, stats.map((stat) => stat?.modifiedAtMs)]) : null;
   }
 

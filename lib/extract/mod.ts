@@ -3,6 +3,7 @@ export { extractSource } from "./extract-source.ts";
 export type { ExtractRequest } from "./extract-source.ts";
 export { checkPlan } from "./plan.ts";
 export type { Granularity, QueryMode, Strategy, TablePlan } from "./plan.ts";
+export { batchProblem } from "./read/batch-problem.ts";
 export { inferColumns } from "./read/infer-columns.ts";
 export { inspectChunk } from "./read/inspect-chunk.ts";
 export { columnsOf } from "./schema/column.ts";
@@ -25,6 +26,7 @@ export type {
 export { listGenerations, rollbackExtract } from "./state/generations.ts";
 export type { ListedGeneration } from "./state/generations.ts";
 export { publishedStates } from "./state/published-states.ts";
+export { wasPublished } from "./state/was-published.ts";
 export { readExtract } from "./state/read-extract.ts";
 export { runStream } from "./stream/run-stream.ts";
 export type { StreamRequest, StreamStats } from "./stream/run-stream.ts";

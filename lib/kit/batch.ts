@@ -218,7 +218,7 @@ export interface ReadOptions {
  * ```
  */
 export function isFileChunk(batch: Batch | Deletions): batch is FileChunk {
-  return !Array.isArray(batch) && (batch as Partial<FileChunk>).kind === "file";
+  return (batch as Partial<FileChunk> | null | undefined)?.kind === "file";
 }
 
 /**
@@ -232,7 +232,7 @@ export function isFileChunk(batch: Batch | Deletions): batch is FileChunk {
  * ```
  */
 export function isDeletions(batch: Batch | Deletions): batch is Deletions {
-  return !Array.isArray(batch) && (batch as Partial<Deletions>).kind === "deletions";
+  return (batch as Partial<Deletions> | null | undefined)?.kind === "deletions";
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   type AnyConnector,
   type AnyPlugin,
   type Batch,
+  type Change,
   type Deletions,
   type FileChunk,
   type RemoteAttachInfo,
@@ -111,7 +112,7 @@ function guardedStream(connector: AnyConnector, origin: Origin): Pick<AnyConnect
         const given = watched(events);
         const operation = { operation: "stream", signal: options.signal };
         const open = () => connector.stream!(given.iterable, options);
-        return given.unlessOurs(guardIterable(open, origin, operation));
+        return given.unlessOurs(guardIterable(open, origin, operation, checkedChange));
       },
     }),
   };
@@ -161,6 +162,19 @@ function guardedWrite(connector: AnyConnector, origin: Origin): NonNullable<AnyC
   };
 }
 
+/** A change names its table and its row, or what reads it fails with words of the runtime. */
+function checkedChange(change: Change): Change {
+  const given: unknown = change;
+  if (typeof given !== "object" || given === null)
+    throw new TypeError(`it yielded ${shown(given)}, which is no change`);
+  const row: unknown =
+    change.kind === "upsert" ? change.row : change.kind === "delete" ? change.key : undefined;
+  if (typeof change.table === "string" && typeof row === "object" && row !== null) return change;
+  throw new TypeError(
+    'it yielded an object that is no change: `{ kind: "upsert", table, row }` or `{ kind: "delete", table, key }`',
+  );
+}
+
 /** A file's bytes come while the runtime reads them, so they are guarded as well. */
 function guardBatch<B extends Batch | Deletions>(
   batch: B,
@@ -168,7 +182,8 @@ function guardBatch<B extends Batch | Deletions>(
   operation: Operation,
 ): B | FileChunk {
   const given: Batch | Deletions = batch;
-  if (!isFileChunk(given) || typeof given.data === "string") return batch;
+  // What is neither a path nor bytes is for its reader to refuse.
+  if (!isFileChunk(given) || typeof given.data === "string" || !isIterable(given.data)) return batch;
   const { data } = given;
   return { ...given, data: guardIterable(() => data, origin, operation) };
 }

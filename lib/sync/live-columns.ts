@@ -6,7 +6,7 @@ import { Schema } from "apache-arrow";
 
 import { AgnesError, type Host } from "../base/mod.ts";
 import { openDatabase, type DuckDBLimits } from "../duckdb/mod.ts";
-import { checkPlan, inferColumns, inspectChunk } from "../extract/mod.ts";
+import { batchProblem, checkPlan, inferColumns, inspectChunk } from "../extract/mod.ts";
 import {
   isDeletions,
   isFileChunk,
@@ -16,6 +16,8 @@ import {
   toSelectSql,
   utf8,
   type AnyConnector,
+  type Batch,
+  type Deletions,
   type FileChunk,
   type Row,
   type TableInfo,
@@ -113,7 +115,7 @@ async function columnsOfRead(
     signal,
     ...(named === null ? {} : { columns: named }),
   });
-  for await (const batch of batches) {
+  for await (const batch of checkedBatches(batches, info.name)) {
     if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { table: info.name });
     if (isRows(batch)) rows.push(...batch);
     else if (rows.length > 0) break;
@@ -126,6 +128,20 @@ async function columnsOfRead(
     if (rows.length >= ROWS_LOOKED_AT) break;
   }
   return inferColumns(rows, new Map());
+}
+
+/** What a connector yields, or an error that says why it is no batch. @throws `batch_invalid` */
+export async function* checkedBatches(
+  batches: AsyncIterable<Batch | Deletions>,
+  table: string,
+): AsyncGenerator<Batch | Deletions, void, void> {
+  let number = 0;
+  for await (const batch of batches) {
+    number += 1;
+    const reason = batchProblem(batch);
+    if (reason !== undefined) throw new AgnesError("batch_invalid", { table, batch: number, reason });
+    yield batch;
+  }
 }
 
 async function columnsOfFile(services: Services, chunk: FileChunk, signal: AbortSignal): Promise<Schema> {

@@ -30,7 +30,7 @@ import {
 import { discoverTables, type SourceHandle } from "../plugins/mod.ts";
 import type { LiveRequest, LiveResolver, LiveTable } from "../query/mod.ts";
 import { sourceTableOf, type TableRegistry } from "../tables/mod.ts";
-import { describeUnlisted } from "./live-columns.ts";
+import { checkedBatches, describeUnlisted } from "./live-columns.ts";
 import { openSource, type SyncServices } from "./source.ts";
 
 /** Reads remote tables through the connectors of their sources, for queries. */
@@ -122,14 +122,15 @@ function liveTableOf(services: FileServices, { connector }: SourceHandle, info: 
         request.filter.length > 0 || limit === undefined ? request : { ...request, limit },
       open({ columns, filter, limit }, signal) {
         const asked = atLeastOne(columns, info);
+        const limited = limit === undefined ? {} : { limit };
         const batches = connector.read!(info, {
           columns: asked,
           batchRows: BATCH_ROWS,
           signal,
           ...(filter.length === 0 ? {} : { filter }),
-          ...(limit === undefined ? {} : { limit }),
+          ...limited,
         });
-        return recordBatches(services, batches, info, asked, signal);
+        return recordBatches(services, batches, info, { columns: asked, ...limited }, signal);
       },
     };
   }
@@ -141,7 +142,7 @@ function liveTableOf(services: FileServices, { connector }: SourceHandle, info: 
       const wanted = { columns: asked, filter, ...(limit === undefined ? {} : { limit }) };
       const sql = connector.selectSql?.(info, wanted) ?? toSelectSql(info.remotePath ?? [info.name], wanted);
       const { batches } = await connector.query!(sql, { signal });
-      yield* recordBatches(services, batches, info, asked, signal);
+      yield* recordBatches(services, batches, info, wanted, signal);
     },
   };
 }
@@ -171,24 +172,39 @@ interface FileServices {
   readonly limits: DuckDBLimits;
 }
 
+/** The rows of a read, those before its failure too; `limit` of them or more, when so few are wanted. */
 async function* recordBatches(
   services: FileServices,
   batches: AsyncIterable<Batch | Deletions>,
   info: TableInfo,
-  columns: readonly string[],
+  { columns, limit = Infinity }: { readonly columns: readonly string[]; readonly limit?: number },
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch, void, void> {
   const builder = createRowBuilder(info, { columns });
-  for await (const batch of batches) {
-    // Rows that were given out already cannot be taken back.
-    if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { table: info.name });
-    if (isRows(batch)) {
-      yield* builder.append(batch);
-    } else {
-      yield* builder.finish();
-      if (isFileChunk(batch)) yield* rowsOfFile(services, batch, info.schema, columns, signal);
-      else yield batch;
+  let rows = 0;
+  try {
+    for await (const batch of checkedBatches(batches, info.name)) {
+      // Rows that were given out already cannot be taken back.
+      if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { table: info.name });
+      if (isRows(batch)) {
+        rows += batch.length;
+        yield* builder.append(batch);
+      } else {
+        yield* builder.finish();
+        const found = isFileChunk(batch)
+          ? rowsOfFile(services, batch, info.schema, columns, signal)
+          : [batch];
+        for await (const one of found) {
+          rows += one.numRows;
+          yield one;
+        }
+      }
+      if (rows >= limit) break;
     }
+  } catch (error) {
+    // A query with a LIMIT may be answered by the rows there are.
+    yield* builder.finish();
+    throw error;
   }
   yield* builder.finish();
 }

@@ -128,6 +128,22 @@ describe("a catalog in files names what is missing, to whoever has it open and t
     });
   });
 
+  test("the folder of the second name", async () => {
+    await fill(5);
+    await expectNamed(join(root, "head"), () => rm(join(root, "head"), { recursive: true }));
+  });
+
+  test("the folder of the second name, when the newest entry is gone too", async () => {
+    await fill(5);
+    await rm(entry(5));
+    await rm(join(root, "head"), { recursive: true });
+    expect(await placeOf(open)).toEqual(["catalog_corrupt", join(root, "head")]);
+    // The guide's way on, when nobody has the entry.
+    await mkdir(join(root, "head"));
+    await using catalog = await open();
+    expect(await catalog.version()).toBe(4);
+  });
+
   test("a log that is a file", async () => {
     await fill(5);
     await expectNamed(join(root, "log"), async () => {

@@ -101,6 +101,20 @@ test("openStream() surfaces the very error a source threw", async () => {
   expect(await session.connection.rows("SELECT 1 AS one")).toEqual([{ one: 1 }]);
 });
 
+test("openStream() gives the rows before a failure to a query that needs no more", async () => {
+  await using session = await open();
+  const source = sourceOf(schema, async function* () {
+    yield numbers(0, 2048);
+    throw new Error("broken off");
+  });
+  const stream = openStream(session.database, source);
+  expect(await session.connection.rows(`SELECT id FROM ${stream.relation} LIMIT 2`)).toEqual([
+    { id: 0 },
+    { id: 1 },
+  ]);
+  stream.close();
+});
+
 test("openStream() says so when the source is closed already", async () => {
   await using session = await open();
   const table = openStream(session.database, watched(1).source);

@@ -108,8 +108,21 @@ test.each(resultFormats)("writeResult() writes an answer without rows as %s", as
   if (format === "json") expect(JSON.parse(bytes.toString())).toEqual([]);
   if (format === "csv") expect(bytes.toString()).toBe("a,a\n");
   if (format === "ndjson") expect(bytes.length).toBe(0);
-  if (format === "arrow") expect(arrow.tableFromIPC(bytes).schema.names).toEqual(["a", "a"]);
+  if (format === "arrow") expect(arrow.tableFromIPC(bytes).schema.names).toEqual(["a", "a_1"]);
   if (format === "parquet") expect(bytes.subarray(0, 4).toString()).toBe("PAR1");
+});
+
+test.each([
+  ["1 AS a, 'x' AS a", { a: 1, a_1: "x" }],
+  ["'x' AS a, 1 AS a, [2] AS \"a_1\"", { a: "x", a_2: 1, a_1: "[2]" }],
+  ['1 AS a, 2 AS "A"', { a: 1, A: 2 }],
+] as const)("encodeResult() writes %s as Arrow with each name once", async (columns, expected) => {
+  const table = arrow.tableFromIPC(await encoded(`SELECT ${columns}`, "arrow"));
+  const row = Object.entries(table.get(0)!.toJSON()).map(([name, value]) => [
+    name,
+    typeof value === "object" ? String(value) : value,
+  ]);
+  expect(Object.fromEntries(row)).toEqual(expected);
 });
 
 test.each(["arrow", "parquet"] as const)(

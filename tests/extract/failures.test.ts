@@ -76,8 +76,19 @@ test("extractSource() refuses a batch of another schema and names the difference
 });
 
 test("extractSource() refuses what is no batch", async () => {
-  for (const value of [42, null, { a: 1 }, "rows"]) {
-    expect((await failing(() => [value as never])).code).toBe("batch_invalid");
+  for (const [value, words] of [
+    [42, "it is 42"],
+    [null, "it is null"],
+    [undefined, "it is undefined"],
+    [{ a: 1 }, "it is an object with the keys a"],
+    [{}, "it is an object with no keys"],
+    ["rows", 'it is "rows"'],
+    [{ kind: "deletions" }, "it is deletions without a list of keys"],
+    [{ kind: "file", format: "csv" }, "it is a file chunk whose data is neither a path nor bytes"],
+  ] as const) {
+    const error = await failing(() => [[{ id: 1, name: "x" }], value as never]);
+    expect([error.code, error.message]).toEqual(["batch_invalid", expect.stringContaining(words)]);
+    expect(error.message).toStartWith("batch 2 of table");
   }
 });
 

@@ -243,6 +243,37 @@ describe("a connector's iterables", () => {
     expect(await failureOf(drain(c.stream!(given(), { tables: [], signal })))).toBe(ours);
   });
 
+  test.each([
+    null,
+    undefined,
+    7,
+    {},
+    { kind: "upsert", table: "numbers" },
+    { kind: "delete", key: { n: 1 } },
+  ])("stream() that yields %p is told that this is no change", async (value) => {
+    const stream = async function* () {
+      yield value as never;
+    };
+    const { connector: c } = await connectTo({ verify: async () => [], stream }, ["stream"]);
+    const none = (async function* () {})();
+    const error = await failureOf(drain(c.stream!(none, { tables: [], signal })));
+    expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining("no change") });
+  });
+
+  test.each([null, undefined, 7])(
+    "read() and query() hand on %p, for their readers to refuse",
+    async (value) => {
+      const batches = async function* () {
+        yield value as never;
+      };
+      const given = { read: batches, query: async () => ({ schema: numbers.schema, batches: batches() }) };
+      const { connector: c } = await connectTo(given, ["read", "query"]);
+      expect((await drain(c.read!(numbers, readOptions))).all).toEqual([value as never]);
+      const { batches: rows } = await c.query!("SELECT 1", { signal });
+      expect((await drain(rows)).all).toEqual([value as never]);
+    },
+  );
+
   test("methods keep the `this` of a connector that is a class", async () => {
     class Own {
       readonly rows = 7;

@@ -84,6 +84,44 @@ test("a live table that cannot be read fails the query with the reason, and is l
   expect(await agnes.sync()).toMatchObject({ status: "failed", sources: [{ stats: { tablesFailed: 1 } }] });
 });
 
+test("a live table gives the rows before its failure to a query that needs no more", async () => {
+  using folder = temporaryFolder();
+  const read = { rows: 0 };
+  const plugin = definePlugin({
+    name: "live",
+    version: "1.0.0",
+    description: "A source that breaks off",
+    capabilities: ["discover", "read"],
+    options: v.strictObject({}),
+    secrets: {},
+    connect: () => ({
+      discover: async () => [table("rows", { id: int64() })],
+      async *read() {
+        for (let id = 1; id <= 10; id += 2) {
+          read.rows += 2;
+          yield [{ id }, { id: id + 1 }];
+        }
+        throw new Error("the source broke off");
+      },
+    }),
+  });
+  await using agnes = await createAgnes({
+    workspace: folder.path,
+    plugins: [plugin],
+    config: { version: 1, sources: { s: { plugin: "live" } } },
+  });
+  await (await agnes.tables()).register({ source: "s", source_table: "rows", query_mode: "remote" });
+  await agnes.sync();
+  expect(await agnes.rows("SELECT id FROM rows LIMIT 1")).toEqual([{ id: 1 }]);
+  // The first page was enough.
+  expect(read.rows).toBe(2);
+  expect(await agnes.rows("SELECT id FROM rows LIMIT 2 OFFSET 8")).toEqual([{ id: 9 }, { id: 10 }]);
+  for (const sql of ["FROM rows", "FROM rows LIMIT 11", "SELECT count(*) AS n FROM rows"]) {
+    const failure = await agnes.rows(sql).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ message: expect.stringContaining("the source broke off") });
+  }
+});
+
 describe("a remote table of a plugin without discover", () => {
   interface Ask {
     readonly columns?: readonly string[];
@@ -192,6 +230,25 @@ describe("a remote table of a plugin without discover", () => {
       expect(await agnes.rows("SELECT sum(day)::INT AS n, typeof(any_value(day)) AS t FROM rows")).toEqual([
         { n: 3, t: "BIGINT" },
       ]);
+    }
+  });
+
+  test("whose read yields what is no batch says so", async () => {
+    using folder = temporaryFolder();
+    const good = [{ id: 1, name: "Ada" }];
+    for (const [at, value] of [null, undefined, {}, { kind: "file", format: "csv" }].entries()) {
+      for (const described of [false, true]) {
+        let reads = 0;
+        const { agnes } = await openUnlisted(join(folder.path, `${at}${described}`), {
+          async *batches() {
+            reads += 1;
+            yield described && reads === 1 ? good : (value as never);
+          },
+        });
+        await using _agnes = agnes;
+        const failure = await agnes.rows("SELECT id FROM rows").catch((error: unknown) => error);
+        expect(failure).toMatchObject({ message: expect.stringContaining("is not a batch: it is") });
+      }
     }
   });
 

@@ -296,6 +296,37 @@ describe("the registry of a workspace", () => {
     expect(await agnes.rows("SELECT count(*) AS n FROM people")).toEqual([{ n: 2 }]);
   });
 
+  test("a registry that is gone is damage when syncs are kept, and a warning when only extracts are there", async () => {
+    using folder = temporaryFolder();
+    const shop = newShop();
+    {
+      await using agnes = await openShop(folder.path, shop);
+      await agnes.sync();
+    }
+    const state = join(folder.path, "data", "state");
+    for (const piece of ["tables/log/00000000", "tables/head/000000000001.json", "tables"]) {
+      rmSync(join(state, piece), { recursive: true });
+      if (piece.includes("log")) continue;
+      await using agnes = await openShop(folder.path, shop);
+      for (const work of [agnes.tables(), agnes.sync(), agnes.rebuild()]) {
+        expect((await failureOf(work)).details).toMatchObject({ place: join(state, "tables") });
+      }
+    }
+    rmSync(state, { recursive: true });
+    const warnings: string[] = [];
+    const log = { ...silentLog, warn: (message: string) => void warnings.push(message) };
+    for (let opened = 1; opened <= 2; opened++) {
+      await using agnes = await openShop(folder.path, shop, { log });
+      expect(await (await agnes.tables()).list()).toEqual([]);
+      expect(warnings).toHaveLength(opened);
+      expect(warnings.at(-1)).toContain("though shop was published here before");
+    }
+    await using agnes = await openShop(folder.path, shop, { log });
+    await agnes.sync();
+    await (await agnes.tables()).list();
+    expect(warnings).toHaveLength(3);
+  });
+
   test("a remote table is answered through its connector when nothing can attach it", async () => {
     using folder = temporaryFolder();
     const shop = newShop();

@@ -5,6 +5,7 @@ import { checkAllDigits } from "../arrow/decimals.ts";
 import type { StreamResult } from "../connection.ts";
 import { isNull, Malformed } from "../arrow/scratch.ts";
 import { TextWriter } from "./text-writer.ts";
+import { uniqueNames, withUniqueNames } from "./unique-names.ts";
 import { jsonWriter, scalarWriter, textParts, type ValueWriter } from "./value-writers.ts";
 
 /** How many bytes are handed on at once, about. */
@@ -95,27 +96,6 @@ function objectWriter(batch: arrow.RecordBatch, names: readonly string[]): RowWr
   };
 }
 
-/**
- * An object holds a name once: a second `id` is `id_1`.
- * @param keyOf names with the same key are the same; default: the name itself
- */
-export function uniqueNames(
-  names: readonly string[],
-  keyOf: (name: string) => string = (name) => name,
-): readonly string[] {
-  const taken = new Set(names.map(keyOf));
-  const seen = new Set<string>();
-  return names.map((name) => {
-    let unique = name;
-    for (let count = 1; seen.has(keyOf(unique)); count++) {
-      const candidate = `${name}_${count}`;
-      if (!taken.has(keyOf(candidate))) unique = candidate;
-    }
-    seen.add(keyOf(unique));
-    return unique;
-  });
-}
-
 const scratch = new TextWriter();
 
 type WriteText = (out: TextWriter, bytes: Uint8Array, from: number, to: number) => void;
@@ -181,13 +161,14 @@ const END_OF_STREAM = Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0);
 
 /** An Arrow IPC stream. */
 export async function* encodeArrow(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
-  const head = arrow.tableToIPC(new arrow.Table(result.schema), "stream");
+  const { schema, batches } = withUniqueNames(result);
+  const head = arrow.tableToIPC(new arrow.Table(schema), "stream");
   const schemaBytes = schemaLength(head);
   yield head.subarray(0, schemaBytes);
-  for await (const batch of result.batches) {
+  for await (const batch of batches) {
     checkBatch(batch);
     // A stream of its own per batch, of which the schema and the end are left away.
-    const bytes = arrow.tableToIPC(new arrow.Table(result.schema, [batch]), "stream");
+    const bytes = arrow.tableToIPC(new arrow.Table(schema, [batch]), "stream");
     yield bytes.subarray(schemaLength(bytes), bytes.length - END_OF_STREAM.length);
   }
   yield END_OF_STREAM;

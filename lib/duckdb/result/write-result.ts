@@ -3,13 +3,12 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import * as arrow from "apache-arrow";
-
 import { fileError, throwIfAborted } from "../../base/mod.ts";
 import type { StreamResult } from "../connection.ts";
 import { copyToParquet } from "../copy-to-parquet.ts";
 import { openDatabase, type DuckDBLimits } from "../database.ts";
-import { encodeArrow, encodeCsv, encodeJson, encodeNdjson, uniqueNames } from "./encode.ts";
+import { encodeArrow, encodeCsv, encodeJson, encodeNdjson } from "./encode.ts";
+import { withUniqueNames } from "./unique-names.ts";
 
 /** The formats a result can be written in. */
 export const resultFormats = ["json", "ndjson", "csv", "arrow", "parquet"] as const;
@@ -23,7 +22,7 @@ export type ResultFormat = (typeof resultFormats)[number];
  * are `"NaN"`, `"Infinity"`, `"-Infinity"`; maps are arrays of `{key, value}`; a name that comes twice gets `_1`.
  * In every format HUGEINT is a number, UHUGEINT, INTERVAL, TIMETZ, UUID, BIT and ENUM are DuckDB's text, GEOMETRY is
  * its WKB, VARIANT and UNION are the text of their JSON.
- * Parquet: a name that comes twice gets `_1`, also when only its case differs.
+ * Arrow and Parquet: a name that comes twice gets `_1`, in Parquet also when only its case differs.
  * CSV: RFC 4180 with the same texts and LF at the end of a line, a null is an empty field. `parquet` is made in a
  * temporary file first.
  *
@@ -118,24 +117,11 @@ async function writeParquet(
   { signal, limits = {} }: { readonly signal?: AbortSignal; readonly limits?: DuckDBLimits },
 ): Promise<void> {
   await using database = await openDatabase({ limits });
-  const { schema, batches } = withUniqueNames(result);
+  // Most readers of Parquet do not tell `id` from `ID`.
+  const { schema, batches } = withUniqueNames(result, (name) => name.toLowerCase());
   const source = { schema, open: () => batches };
   const options = { ordered: true, ...(signal === undefined ? {} : { signal }) };
   await copyToParquet(database, { kind: "stream", source }, path, options);
-}
-
-/** A Parquet file holds a name once, whatever its case: most of its readers do not tell `id` from `ID`. */
-function withUniqueNames({ schema, names, batches }: StreamResult): Pick<StreamResult, "schema" | "batches"> {
-  const unique = uniqueNames(names, (name) => name.toLowerCase());
-  const fields = schema.fields.map((field, index) => field.clone({ name: unique[index]! }));
-  const renamed = new arrow.Schema(fields);
-  const type = new arrow.Struct(fields);
-  return {
-    schema: renamed,
-    batches: (async function* () {
-      for await (const batch of batches) yield new arrow.RecordBatch(renamed, batch.data.clone(type));
-    })(),
-  };
 }
 
 async function* encodeParquet(

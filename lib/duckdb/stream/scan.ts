@@ -61,7 +61,7 @@ export class Scan {
 
   /** The next rows, at most `rowsMax`. */
   next(rowsMax: number): Step {
-    if (this.#failure !== null) return { kind: "failed", message: "the source failed" };
+    // Rows that came before a failure are given first: a LIMIT may need no more.
     if (this.#current === null && !this.#advance()) return this.#nothing();
     this.#idleMs = 0;
     const columns = this.#current!;
@@ -106,6 +106,7 @@ export class Scan {
   }
 
   #nothing(): Step {
+    if (this.#failure !== null) return { kind: "failed", message: "the source failed" };
     // Saying "end" to a query that is being stopped would let it publish a part as the whole.
     if (this.#closed) return { kind: "failed", message: "the source was stopped" };
     if (this.#drained) {

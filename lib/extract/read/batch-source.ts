@@ -4,6 +4,7 @@ import { AgnesError, shown } from "../../base/mod.ts";
 import { hasNegativeZero } from "../../duckdb/mod.ts";
 import { createRowBuilder, isDeletions, isFileChunk, isRows } from "../../kit/mod.ts";
 import type { Batch, Deletions, FileChunk, RowBuilder, RowReject, TableInfo } from "../../kit/mod.ts";
+import { batchProblem } from "./batch-problem.ts";
 import type { PublishedColumn } from "../schema/column.ts";
 import { columnsOf } from "../schema/column.ts";
 import { differences, samePhysical } from "./conform.ts";
@@ -99,7 +100,8 @@ export class BatchSource {
       return;
     }
     this.#flushRows();
-    if (batch === null || typeof batch !== "object") throw this.#invalid(`it is ${shown(batch)}`);
+    const problem = batchProblem(batch);
+    if (problem !== undefined) throw this.#invalid(problem);
     if (isDeletions(batch)) {
       this.#deletions ??= new PendingDeletions(this.#options.table, this.#options.primaryKey);
       this.#deletions.add(batch);
@@ -110,9 +112,6 @@ export class BatchSource {
       this.#flushDeletions();
       this.#ready.push({ kind: "file", chunk: batch, number: this.#batches });
       return;
-    }
-    if (typeof batch.numRows !== "number" || !Array.isArray(batch.schema?.fields)) {
-      throw this.#invalid(`it is an object with the keys ${Object.keys(batch).slice(0, 5).join(", ")}`);
     }
     this.#check(batch);
     this.#push([batch]);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { createHost, isAgnesError, shown, type Host } from "../../base/mod.ts";
 import { createEngine, type DuckDBLimits } from "../../duckdb/mod.ts";
+import { batchProblem } from "../../extract/mod.ts";
 import {
   isDeletions,
   isFileChunk,
@@ -215,7 +216,7 @@ async function* checkedRead(
     for await (const batch of given) {
       signal.throwIfAborted();
       number += 1;
-      const problem = batchProblem(batch);
+      const problem = problemOf(batch);
       assert.ok(problem === undefined, `batch ${number} of ${info.name} is no batch: ${problem}`);
       read.took(isDeletions(batch) || isFileChunk(batch) ? 0 : isRows(batch) ? batch.length : batch.numRows);
       yield batch;
@@ -226,25 +227,11 @@ async function* checkedRead(
 }
 
 /** Why something that a read gave is no batch. */
-function batchProblem(value: Batch | Deletions): string | undefined {
-  const given: unknown = value;
+function problemOf(value: Batch | Deletions): string | undefined {
   const advice = "yield row objects, Arrow record batches, file chunks or deletions";
-  if (typeof given !== "object" || given === null) return `it is ${shown(given)}; ${advice}`;
-  if (isRows(value)) {
-    const at = value.findIndex((row: unknown) => typeof row !== "object" || row === null);
-    return at === -1 ? undefined : `row ${at + 1} of it is ${shown(value[at])}; ${advice}`;
-  }
-  if (isDeletions(value)) {
-    return Array.isArray(value.keys) ? undefined : "it is deletions without a list of `keys`";
-  }
-  if (isFileChunk(value)) {
-    const { data }: { readonly data: unknown } = value;
-    const isBytes = typeof data === "object" && data !== null && Symbol.asyncIterator in data;
-    return typeof data === "string" || isBytes
-      ? undefined
-      : "it is a file chunk whose `data` is neither a path nor bytes that come one after the other";
-  }
-  const isArrow = typeof value.numRows === "number" && Array.isArray(value.schema?.fields);
-  const keys = Object.keys(given).slice(0, 5).join(", ");
-  return isArrow ? undefined : `it is an object with the keys ${keys || "(none)"}; ${advice}`;
+  const problem = batchProblem(value);
+  if (problem !== undefined) return `${problem}; ${advice}`;
+  if (!isRows(value)) return undefined;
+  const at = value.findIndex((row: unknown) => typeof row !== "object" || row === null);
+  return at === -1 ? undefined : `row ${at + 1} of it is ${shown(value[at])}; ${advice}`;
 }

@@ -1,0 +1,10 @@
+import type { Host } from "../../base/mod.ts";
+import { extractPath, lockPath } from "../publish/paths.ts";
+
+/** Whether a folder holds an extract that a run of Agnes published there: whoever else writes one makes no lock. */
+export async function wasPublished({ files }: Pick<Host, "files">, directory: string): Promise<boolean> {
+  const found = await Promise.all(
+    [extractPath(directory), lockPath(directory)].map((path) => files.stat(path)),
+  );
+  return found.every((stat) => stat !== null);
+}
