@@ -46,7 +46,7 @@ export async function buildAnalytics(
   const previous = tools.onCopy ? await readAnalyticsState(connection, catalog) : null;
   if (tools.onCopy && previous === null) return null;
   if (!tools.onCopy) await connection.run(createState(catalog));
-  const scans = await scanSources(services, request, previous);
+  const scans = await scanSources(services, request, previous, place.last);
   // From here on the views of extracts are made, which may read what is theirs and nothing else.
   await connection.run(lockInto(scans.map(directoryOf)));
   const shown = await showSources(connection, previous, scans, request.signal);

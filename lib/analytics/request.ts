@@ -26,6 +26,8 @@ export interface RebuildRequest {
   readonly dataDirectory: string;
   /** Which table has which name, by the registry; null when there is no registry. */
   readonly owners: readonly NameOwner[] | null;
+  /** The names of the configured sources: a folder that differs from one only in case is not shown. Default: none. */
+  readonly sources?: readonly string[];
   /** What the plugin of a source declares as its `remote`; what an extract asks beyond that is checked by lists. */
   readonly declaredRemote?: (source: string) => Promise<DeclaredRemote>;
   /** The DuckDB extensions that loaded plugins name. Default: none. */

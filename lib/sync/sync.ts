@@ -134,6 +134,7 @@ export async function rebuild(
   return rebuildAnalytics(services, {
     dataDirectory: services.workspace.dataDirectory,
     owners: records.map(({ source, name, view_name }) => ({ source, name, viewName: view_name })),
+    sources: Object.keys(services.workspace.config.sources),
     declaredRemote: (source) => declaredRemote(services, source, askTimeoutMs, signal),
     extensions: extensionsOf(services),
     configured: (source) => configuredSource(services, source),

@@ -21,11 +21,13 @@ import { extractsPath } from "../paths.ts";
 import { attachFailure, tryRemote } from "../remote/attach.ts";
 import { ownFirst, planAttach } from "../remote/plan.ts";
 import { isAnyHost, refusalOf } from "../remote/refusal.ts";
+import type { RebuildReport } from "../report.ts";
 import type { AnalyticsServices, RebuildRequest } from "../request.ts";
 import { bounded } from "./bounded.ts";
 import { EXTRACT_FILE } from "./folder.ts";
 import { MacroLists } from "./macro-lists.ts";
 import { scanExtract } from "./scan-extract.ts";
+import { groupTwins, knownNames } from "./twins.ts";
 
 /** One folder of `extracts/`. */
 export type SourceScan =
@@ -55,57 +57,90 @@ export async function scanSources(
   services: AnalyticsServices,
   request: RebuildRequest,
   previous: AnalyticsState | null,
+  last: RebuildReport | null,
 ): Promise<readonly SourceScan[]> {
-  const { files } = services.host;
   const root = resolve(extractsPath(request.dataDirectory));
-  const known = new Map((previous?.sources ?? []).map((source) => [source.source, source]));
-  const taken = new Map<string, string>();
-  const found: (SourceScan | Scanned)[] = [];
-  for (const source of (await files.list(root)) ?? []) {
+  const before = new Map((previous?.sources ?? []).map((source) => [source.source, source]));
+  const found = new Map<string, Found>();
+  for (const source of (await services.host.files.list(root)) ?? []) {
     throwIfAborted(request.signal, "the rebuild of analytics");
-    const directory = join(root, source);
-    const stat = await statOf(services.host, join(directory, EXTRACT_FILE)).catch(() => UNKNOWN);
-    if (stat === null) continue;
-    const twin = taken.get(source.toLowerCase());
-    const reason = nameProblem(source, twin);
-    taken.set(source.toLowerCase(), source);
-    const before = known.get(source);
-    const fingerprint = `${stat} ${settingsOf(services.host.env, request, source)}`;
-    if (reason !== null) {
-      const issues: Issue[] = [{ kind: "skipped", name: source, reason }];
-      found.push({
-        kind: "scanned",
-        source,
-        directory,
-        fingerprint,
-        tables: [],
-        remotes: [],
-        issues,
-        digest: null,
-      });
-    } else if (
-      before?.fingerprint === fingerprint &&
-      stat !== UNKNOWN &&
-      before.directory === directory &&
-      request.full !== true
-    ) {
-      found.push({ kind: "kept", source, previous: before });
-    } else found.push({ kind: "changed", root, source, directory, fingerprint, before });
+    const one = await lookAt(services.host, request, { root, source, before: before.get(source) });
+    if (one !== null) found.set(source, one);
   }
+  const expected = [...(request.sources ?? []), ...(request.owners ?? []).map(({ source }) => source)];
+  const groups = groupTwins([...found.keys()], knownNames(previous, last, expected));
   // Ours need no list of their macros.
   const ours = new Set(
     previous?.tables.flatMap((table) => (table.generation === null ? [] : [table.source])),
   );
-  const changed = found.flatMap((one) =>
-    one.kind === "changed" && !ours.has(one.source) ? [one.source] : [],
-  );
+  const changed = groups
+    .flatMap(({ candidates }) => candidates)
+    .filter((source) => found.get(source)!.kind === "changed" && !ours.has(source));
   const lists = new MacroLists(services.limits, root, changed);
+  const showing = new Set(previous?.tables.map(({ source }) => source));
   const scans: SourceScan[] = [];
-  for (const one of found) {
-    throwIfAborted(request.signal, "the rebuild of analytics");
-    scans.push(one.kind === "changed" ? await scanOne(services, request, lists, one) : one);
+  for (const { candidates, displaced, owner } of groups) {
+    let shown = owner;
+    for (const source of candidates) {
+      throwIfAborted(request.signal, "the rebuild of analytics");
+      const one = found.get(source)!;
+      if (shown !== null && shown !== source) {
+        scans.push(leftOut(one, shown));
+        continue;
+      }
+      const scan = one.kind === "changed" ? await scanOne(services, request, lists, one) : one;
+      scans.push(scan);
+      if (scan.kind === "kept" ? showing.has(source) : scan.kind === "scanned" && scan.tables.length > 0)
+        shown = source;
+    }
+    for (const source of displaced) scans.push(leftOut(found.get(source)!, owner!));
   }
   return scans;
+}
+
+/** A folder of `extracts/` before its extract is read. */
+type Found = Scanned | (SourceScan & { readonly kind: "kept" | "scanned" });
+
+/** What a folder is, as far as its name and the file's state tell; null when it holds no extract. */
+async function lookAt(
+  host: Host,
+  request: RebuildRequest,
+  folder: Pick<Scanned, "root" | "source" | "before">,
+): Promise<Found | null> {
+  const { root, source, before } = folder;
+  const directory = join(root, source);
+  const stat = await statOf(host, join(directory, EXTRACT_FILE)).catch(() => UNKNOWN);
+  if (stat === null) return null;
+  const reason = nameProblem(source);
+  if (reason !== null) return skippedScan(source, directory, reason);
+  const fingerprint = `${stat} ${settingsOf(host.env, request, source)}`;
+  const isSame = before?.fingerprint === fingerprint && stat !== UNKNOWN && before.directory === directory;
+  return isSame && request.full !== true
+    ? { kind: "kept", source, previous: before }
+    : { kind: "changed", ...folder, directory, fingerprint };
+}
+
+function leftOut(one: Found, twin: string): SourceScan {
+  const directory = one.kind === "kept" ? one.previous.directory : one.directory;
+  return skippedScan(one.source, directory, `the source's name differs from ${twin} only in case`);
+}
+
+/** It is looked at again every time, because the reason can pass while the extract stays as it is. */
+function skippedScan(
+  source: string,
+  directory: string,
+  reason: string,
+): SourceScan & { readonly kind: "scanned" } {
+  return {
+    kind: "scanned",
+    source,
+    directory,
+    fingerprint: UNKNOWN,
+    tables: [],
+    remotes: [],
+    issues: [{ kind: "skipped", name: source, reason }],
+    digest: null,
+  };
 }
 
 /** The fingerprint that no extract has. */
@@ -220,10 +255,9 @@ async function tryAttach(
   }
 }
 
-function nameProblem(source: string, twin: string | undefined): string | null {
+function nameProblem(source: string): string | null {
   if (!isExposedName(source)) return "the folder's name is not a valid source name";
-  if (isReservedSchema(source)) return "the source's name means something else in SQL; rename the folder";
-  return twin === undefined ? null : `the source's name differs from ${twin} only in case`;
+  return isReservedSchema(source) ? "the source's name means something else in SQL; rename the folder" : null;
 }
 
 async function statOf(host: Host, path: string): Promise<string | null> {

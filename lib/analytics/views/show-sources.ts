@@ -130,7 +130,9 @@ async function dropGone(
   scans: readonly SourceScan[],
 ): Promise<void> {
   const present = new Set(scans.map(({ source }) => source));
-  const gone = (previous?.sources ?? []).filter(({ source }) => !present.has(source));
+  const showing = new Set(previous?.tables.map(({ source }) => source));
+  // One that showed nothing has no schema: DuckDB would take that of a source that differs from it only in case.
+  const gone = (previous?.sources ?? []).filter(({ source }) => !present.has(source) && showing.has(source));
   await runAll(
     connection,
     gone.map(({ source }) => `DROP SCHEMA IF EXISTS ${quoteIdentifier(source)} CASCADE`),
