@@ -13,11 +13,21 @@ async function workspace() {
     await writeFile(join(directory.path, path), text);
   };
   const files = (path: string) => `{ plugin: files, register: all, options: { path: ./${path} } }`;
-  const sources = `good: ${files("good")}\n  mixed: ${files("mixed")}\n  gone: ${files("gone")}`;
+  const sources = [
+    `good: ${files("good")}`,
+    `mixed: ${files("mixed")}`,
+    `gone: ${files("gone")}`,
+    `spoilt: ${files("spoilt")}`,
+    "odd_option: { plugin: files, options: { path: ./good, pth: 1 } }",
+    "odd_plugin: { plugin: filse }",
+    "odd_secret: { plugin: files, options: { path: ./good }, secrets: { TOKEN: TOKEN } }",
+    "odd_column: { plugin: files, options: { tables: { odd: { path: ./good/orders.csv, primaryKey: [nothing] } } } }",
+  ].join("\n  ");
   await write("agnes.yaml", `version: 1\nsources:\n  ${sources}\n`);
   await write("good/orders.csv", "id,text\n1,a\n");
   await write("mixed/people.csv", "id\n1\n");
   await write("mixed/broken.json", "[{");
+  await write("spoilt/broken.json", "[{");
   await write("plugins/bad.ts", "export default 1;\n");
   return directory;
 }
@@ -39,11 +49,23 @@ const commands: readonly (readonly [status: keyof typeof exitStatuses, args: rea
   [1, ["table", "discover", "gone"]],
   [1, ["connector", "discover", "gone"]],
   [1, ["connector", "health"]],
-  [1, ["connector", "list"]],
+  [1, ["sync", "spoilt"]],
+  [1, ["sync", "spoilt.broken"]],
+  [1, ["sync", "odd_option", "spoilt"]],
+  [1, ["connector", "discover", "spoilt"]],
+  [1, ["table", "discover", "spoilt"]],
+  [1, ["table", "discover", "gone", "spoilt"]],
   [1, ["doctor"]],
   [2, ["snyc"]],
   [2, ["sync", "--fulll"]],
   [2, ["sync", "nothing"]],
+  [2, ["sync", "good.nothing"]],
+  [2, ["sync", "odd_option"]],
+  [2, ["sync", "odd_plugin"]],
+  [2, ["sync", "odd_secret"]],
+  [2, ["sync", "odd_option", "odd_plugin"]],
+  [2, ["connector", "discover", "odd_option"]],
+  [2, ["table", "discover", "odd_option", "odd_plugin"]],
   [2, ["query", "SELEC 1"]],
   [2, ["query", "DROP TABLE orders"]],
   [2, ["query", "SELECT 1", "--format", "xml"]],
@@ -54,6 +76,9 @@ const commands: readonly (readonly [status: keyof typeof exitStatuses, args: rea
   [2, ["catalog", "--workspace", "/nowhere"]],
   [3, ["sync"]],
   [3, ["sync", "mixed"]],
+  [3, ["sync", "good", "odd_option"]],
+  [3, ["sync", "good", "gone.nothing"]],
+  [3, ["connector", "list"]],
   [3, ["table", "discover", "good", "gone"]],
   [3, ["connector", "discover", "mixed"]],
 ];
