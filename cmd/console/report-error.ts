@@ -5,6 +5,8 @@ interface ReportOptions {
   readonly json: boolean;
   readonly verbose: boolean;
   readonly color: boolean;
+  /** The part that failed while the rest went on: a source, a table, a file. Default: the whole command failed. */
+  readonly subject?: string;
 }
 
 /** Says on stderr what failed and what to do next, and gives the exit status. */
@@ -13,12 +15,15 @@ export function reportError(error: unknown, options: ReportOptions): number {
   const code = known?.code ?? "internal";
   const message = cleanText(known?.message ?? `Agnes failed unexpectedly: ${messageOf(error)}`);
   const hint = cleanText(known?.hint ?? "Run again with --verbose and report what it prints.");
+  const { subject } = options;
   if (options.json) {
     const shape = known?.toJSON() ?? { error: { code, message, hint, details: {} } };
-    process.stderr.write(`${JSON.stringify(shape, cleanValue)}\n`);
+    const of = subject === undefined ? {} : { subject };
+    process.stderr.write(`${JSON.stringify({ ...of, ...shape }, cleanValue)}\n`);
   } else {
     const paint = painter(process.stderr, options.color);
-    process.stderr.write(`${paint.red("error")}  ${message}\n${paint.dim(" hint")}  ${hint}\n`);
+    const of = subject === undefined ? "" : `${cleanText(subject)}: `;
+    process.stderr.write(`${paint.red("error")}  ${of}${message}\n${paint.dim(" hint")}  ${hint}\n`);
     process.stderr.write(`${paint.dim(" code")}  ${code}\n`);
     if (options.verbose) process.stderr.write(`${cleanText(stackOf(error))}\n`);
   }

@@ -98,10 +98,25 @@ describe("exit statuses", () => {
 
   test("are the same with and without --json, for commands of every kind", async () => {
     using directory = await workspace();
-    const run = async (args: readonly string[]) => (await runCli(args, { cwd: directory.path })).status;
+    const run = (args: readonly string[]) => runCli(args, { cwd: directory.path });
     await run(["sync"]);
     for (const [status, args] of commands) {
-      expect([args, await run(args), await run([...args, "--json"])]).toEqual([args, status, status]);
+      const [text, json] = [await run(args), await run([...args, "--json"])];
+      expect([args, text.status, json.status]).toEqual([args, status, status]);
+      expect([args, json.stderr]).not.toEqual([args, expect.stringMatching(/^( *hint|error|  *code)  /m)]);
     }
+    const { stderr } = await run(["sync", "--json", "mixed", "gone", "odd_option"]);
+    const errors = stderr.split("\n").filter((line) => line.startsWith("{"));
+    expect(errors.map((line) => JSON.parse(line) as unknown)).toEqual(
+      ["mixed.broken", "gone", "odd_option"].map((subject) => ({
+        subject,
+        error: {
+          code: expect.any(String),
+          message: expect.any(String),
+          hint: expect.any(String),
+          details: expect.any(Object),
+        },
+      })),
+    );
   });
 });
