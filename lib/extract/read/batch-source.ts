@@ -45,6 +45,8 @@ export class BatchSource {
   #checked: Schema | null = null;
   #ended = false;
   #batches = 0;
+  /** Rows that came, with those set aside; of files none. */
+  #given = 0;
   /** Rows that came as Arrow or as objects, without those set aside. */
   rows = 0;
   rejected = 0;
@@ -95,6 +97,7 @@ export class BatchSource {
   #take(batch: Batch | Deletions): void {
     if (isRows(batch)) {
       this.#builder ??= this.#newBuilder();
+      this.#given += batch.length;
       this.#push(this.#builder.append(batch));
       return;
     }
@@ -115,6 +118,7 @@ export class BatchSource {
       throw this.#invalid(`it is an object with the keys ${Object.keys(batch).slice(0, 5).join(", ")}`);
     }
     this.#check(batch);
+    this.#given += batch.numRows;
     this.#push([batch]);
   }
 
@@ -147,6 +151,8 @@ export class BatchSource {
 
   #newBuilder(): RowBuilder {
     const { table, requested, batchRows, onReject } = this.#options;
+    // A builder counts its own rows, and there is another one after each batch of another kind.
+    const before = this.#given;
     return createRowBuilder(table, {
       columns: requested,
       batchRows,
@@ -155,7 +161,7 @@ export class BatchSource {
         : {
             onReject: (reject: RowReject) => {
               this.rejected += 1;
-              onReject(reject);
+              onReject({ ...reject, row: before + reject.row });
             },
           }),
     });
