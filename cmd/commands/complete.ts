@@ -3,6 +3,7 @@ import type { ArgsDef } from "citty";
 
 import { AgnesError } from "../../lib/base/mod.ts";
 import { command, resolved, type AnyCommand } from "../console/command.ts";
+import { plainBashScript } from "../console/bash-script.ts";
 import { argumentValues, workspaceNames, type WorkspaceNames } from "../console/completion-values.ts";
 import { globalArgs } from "../console/global-args.ts";
 import { writeOut } from "../console/stdout.ts";
@@ -36,11 +37,14 @@ export async function runCompletion(rawArgs: readonly string[]): Promise<void> {
   const { RootCommand } = await import("@bomb.sh/tab");
   const root = new RootCommand();
   const [shell, ...words] = rawArgs;
-  if (shell !== "--") return writeOut(printedBy(() => root.setup("agnes", "agnes", shell!)));
+  if (shell !== "--") {
+    const script = printedBy(() => root.setup("agnes", "agnes", shell!));
+    return writeOut(shell === "bash" ? plainBashScript(script) : script);
+  }
   const { mainCommand } = await import("../main-command.ts");
   const at = words.indexOf("--workspace");
   const names = await workspaceNames(at === -1 ? undefined : words[at + 1]);
-  await declare(root, root, mainCommand, "agnes", names);
+  await declare(root, root, mainCommand, "agnes", { names, typed: words.at(-1) ?? "" });
   await writeOut(printedBy(() => root.parse(words)));
 }
 
@@ -50,13 +54,13 @@ async function declare(
   target: Command,
   definition: AnyCommand,
   name: string,
-  names: WorkspaceNames,
+  known: { readonly names: WorkspaceNames; readonly typed: string },
 ): Promise<void> {
   const args: ArgsDef = { ...globalArgs, ...(await resolved(definition.args)) };
   for (const [key, arg] of Object.entries(args)) {
     const description = arg.description ?? "";
     const complete = (add: (value: string, description: string) => void): void => {
-      for (const value of argumentValues(name, arg, names)) add(value, description);
+      for (const value of argumentValues(name, arg, known)) add(value, description);
     };
     const [alias] = "alias" in arg ? [arg.alias ?? []].flat() : [];
     if (arg.type === "positional") target.argument(key, complete, arg.valueHint?.endsWith("…"));
@@ -68,7 +72,7 @@ async function declare(
     const child = (await resolved(sub)) as AnyCommand;
     const path = `${name} ${word}`;
     const description = (await resolved(child.meta))?.description ?? "";
-    await declare(root, root.command(path.slice("agnes ".length), description), child, path, names);
+    await declare(root, root.command(path.slice("agnes ".length), description), child, path, known);
   }
 }
 

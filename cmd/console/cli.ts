@@ -1,4 +1,4 @@
-import { AgnesError, createLog, printable, redact, type Log } from "../../lib/base/mod.ts";
+import { AgnesError, createLog, type Log } from "../../lib/base/mod.ts";
 import { painter, type Painter } from "./paint.ts";
 import { errorReport, reportError } from "./report-error.ts";
 import { writeOut } from "./stdout.ts";
@@ -85,10 +85,7 @@ export function openCli(name: string, flags: Flags): Cli {
       writeOut(`${JSON.stringify(value, jsonValue, process.stdout.isTTY ? 2 : undefined)}\n`),
     say: (text) => void (quiet || process.stderr.write(`${text}\n`)),
     warn: (text) => void (quiet || process.stderr.write(`${talk.yellow("warning")}  ${text}\n`)),
-    sayError: (error, subject) =>
-      void process.stderr.write(
-        `${talk.red("error")}  ${subject}: ${printable(redact(error.message))}\n${talk.dim(" hint")}  ${error.hint}\n${talk.dim(" code")}  ${error.code}\n`,
-      ),
+    sayError: (error, subject) => void reportError(error, { json, verbose, color, subject }),
     endSoon,
     watchPlugins() {
       watchdog ??= openWatchdog(() => {

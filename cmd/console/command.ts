@@ -11,9 +11,9 @@ type Resolved<T> = T extends ((...args: never) => unknown) | Promise<unknown> ? 
 /** The exit statuses, as the documentation states them; a test compares both with what commands do. */
 export const exitStatuses = {
   0: "everything was done",
-  1: "it failed, also a query that fails while it runs",
-  2: "the command line, a name, `agnes.yaml` or the form of the SQL is wrong",
-  3: "some tables or sources failed, the others are done: `sync`, `table discover`, `connector discover`",
+  1: "it failed: all of it, also a query that fails while it runs, or a check of `doctor`, `connector health`, `connector test`",
+  2: "what was typed or configured is wrong: the command line, a name, `agnes.yaml`, the form of the SQL",
+  3: "a part failed, the rest is done: `sync`, `connector discover`, `connector list`, `table discover`, `table import --skip-invalid`",
   130: "stopped at once by a second Ctrl-C; 143 by a second SIGTERM",
 } as const;
 

@@ -39,8 +39,16 @@ export async function workspaceNames(folder: string | undefined): Promise<Worksp
   }
 }
 
-/** The values that an argument of a command can take, as far as they are known. */
-export function argumentValues(command: string, arg: ArgDef, names: WorkspaceNames): readonly string[] {
+/**
+ * The values that an argument of a command can take, as far as they are known.
+ *
+ * @param known.typed the word as far as it is typed
+ */
+export function argumentValues(
+  command: string,
+  arg: ArgDef,
+  { names, typed }: { readonly names: WorkspaceNames; readonly typed: string },
+): readonly string[] {
   if (arg.type === "enum") return arg.options ?? [];
   const hint = arg.valueHint ?? "";
   // The source's own names of its tables are not known here.
@@ -50,5 +58,13 @@ export function argumentValues(command: string, arg: ArgDef, names: WorkspaceNam
   if (hint.startsWith("SOURCE|SOURCE.TABLE|VIEW")) return [...names.sources, ...names.tables];
   if (hint.startsWith("SOURCE")) return names.sources;
   if (hint === "BUCKET") return names.buckets;
+  if (/^[a-z_]+(,[a-z_]+)+$/.test(hint)) return listValues(hint.split(","), typed);
   return /^[a-z_]+(\|[a-z_]+)+$/.test(hint) ? hint.split("|") : [];
+}
+
+/** Each word behind those of a list that are typed already. */
+function listValues(words: readonly string[], typed: string): readonly string[] {
+  const list = typed.slice(typed.indexOf("=") + 1);
+  const before = list.split(",").slice(0, -1);
+  return words.filter((word) => !before.includes(word)).map((word) => [...before, word].join(","));
 }

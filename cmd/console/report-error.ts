@@ -6,6 +6,8 @@ interface ReportOptions {
   readonly json: boolean;
   readonly verbose: boolean;
   readonly color: boolean;
+  /** The part that failed while the rest went on: a source, a table, a file. Default: the whole command failed. */
+  readonly subject?: string;
 }
 
 /** Says on stderr what failed and what to do next, and gives the exit status. */
@@ -22,13 +24,20 @@ export function errorReport(error: unknown, options: ReportOptions): LastWords {
   const status = known?.exitCode ?? 1;
   const message = cleanText(known?.message ?? `Agnes failed unexpectedly: ${messageOf(error)}`);
   const hint = cleanText(known?.hint ?? "Run again with --verbose and report what it prints.");
+  const { subject } = options;
   if (options.json) {
     const shape = known?.toJSON() ?? { error: { code, message, hint, details: {} } };
-    return { text: `${JSON.stringify(shape, cleanValue)}\n`, status };
+    const of = subject === undefined ? {} : { subject };
+    return {
+      text: `${JSON.stringify({ ...of, ...shape }, cleanValue)}
+`,
+      status,
+    };
   }
   const paint = painter(process.stderr, options.color);
+  const of = subject === undefined ? "" : `${cleanText(subject)}: `;
   const lines = [
-    `${paint.red("error")}  ${message}`,
+    `${paint.red("error")}  ${of}${message}`,
     `${paint.dim(" hint")}  ${hint}`,
     `${paint.dim(" code")}  ${code}`,
     ...(options.verbose ? [cleanText(stackOf(error))] : []),

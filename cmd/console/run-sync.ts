@@ -5,6 +5,7 @@ import type { Cli } from "./cli.ts";
 import type { ExitStatus } from "./command.ts";
 import { countText, durationText, plural, sizeText } from "./figures.ts";
 import { renderTable } from "./print-table.ts";
+import { partStatus } from "./part-status.ts";
 import { openProgress } from "./progress.ts";
 import { conflictRemedy, conflictText } from "./remedies.ts";
 
@@ -39,7 +40,16 @@ export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Pro
   sayProblems(cli, report);
   if (request.due === true && report.sources.length === 0) cli.say("No table is due.");
   else if (!cli.json) saySummary(cli, report, performance.now() - start);
-  return report.status === "complete" ? 0 : report.status === "partial" ? 3 : 1;
+  return statusOf(report);
+}
+
+function statusOf({ status, sources }: SyncReport): ExitStatus {
+  if (status !== "failed") return status === "complete" ? 0 : 3;
+  const errors = sources.flatMap(({ error, stats }) => [
+    ...(error === undefined ? [] : [error]),
+    ...(stats?.errors ?? []).map((failed) => failed.error),
+  ]);
+  return partStatus(0, errors);
 }
 
 /** What became of one source, in a line. */

@@ -66,14 +66,14 @@ const cases: readonly BadInput[] = [
     what: "a plugin is unknown",
     files: { "agnes.yaml": EXPORTS.replace("plugin: files", "plugin: flies") },
     args: ["sync"],
-    status: 1,
+    status: 2,
     says: ["plugin_unknown", '"files"'],
   },
   {
     what: "an option is of the wrong type",
     files: { "agnes.yaml": EXPORTS.replace("./exports", "[1]") },
     args: ["sync"],
-    status: 1,
+    status: 2,
     says: ["config_invalid", "path"],
   },
   {
@@ -90,7 +90,7 @@ const cases: readonly BadInput[] = [
       plugin("needy", "", 'secrets: { NEEDY_TOKEN: { description: "a token", required: true } },'),
     ),
     args: ["sync"],
-    status: 1,
+    status: 2,
     says: ["secret_missing", "NEEDY_TOKEN"],
   },
   {
@@ -105,7 +105,7 @@ const cases: readonly BadInput[] = [
     what: "a plugin throws at import",
     files: own("broken", 'throw new Error("no good");'),
     args: ["connector", "list"],
-    status: 1,
+    status: 3,
     says: ["plugin_load_failed", "plugins/broken.ts", "no good"],
   },
   {

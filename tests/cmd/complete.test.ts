@@ -64,6 +64,13 @@ test("agnes complete offers the names of the workspace and the words of options"
       ["files", "files_of_us"],
     ],
     [["connector", "new", ""], []],
+    [["connector", "new", "x", "--capabilities", "d"], ["discover"]],
+    [
+      ["connector", "new", "x", "--capabilities", "discover,re"],
+      ["discover,read", "discover,remote"],
+    ],
+    [["connector", "new", "x", "--capabilities=read,di"], ["read,discover"]],
+    [["table", "update", "sales", "--bucket", ""], ["in.c-main"]],
     [["complete", "b"], ["bash"]],
     [["sync", "--f"], ["--full"]],
     [["sync", "--so"], []],
@@ -81,4 +88,27 @@ test("agnes complete offers what it can when agnes.yaml or the registry cannot b
   await writeFile(join(own.path, "agnes.yaml"), ": ][");
   expect(await own.complete("sync", "")).toEqual([]);
   expect(await own.complete("connector", "show", "f")).toEqual(["files"]);
+});
+
+test("agnes complete bash prints a script that bash loads twice and that needs no package", async () => {
+  using own = await workspace();
+  const { stdout: script } = await runCli(["complete", "bash"], { cwd: own.path });
+  await writeFile(join(own.path, "agnes.bash"), script);
+  const replies = (line: string, values: string) => {
+    // `compopt` is for real completions alone.
+    const lines = [
+      "source ./agnes.bash; source ./agnes.bash; compopt() { :; }",
+      `agnes() { printf '${values}\\n:4\\n'; }`,
+      `COMP_LINE=${JSON.stringify(line)}; COMP_POINT=\${#COMP_LINE}`,
+      `__agnes_complete; printf "%s\\n" "\${COMPREPLY[@]}"`,
+    ];
+    // No shell has the completion functions of others loaded that reads no profile.
+    const result = Bun.spawnSync(["bash", "--noprofile", "--norc", "-c", lines.join("\n")], {
+      cwd: own.path,
+    });
+    return [result.stdout.toString().trimEnd().split("\n"), result.stderr.toString()];
+  };
+  expect(replies("agnes sync cr", "crm\\tSources\\nother")).toEqual([["crm"], ""]);
+  expect(replies("agnes sync ", "crm\\nother")).toEqual([["crm", "other"], ""]);
+  expect(replies("agnes table list --source=cr", "crm\\nother")).toEqual([["crm"], ""]);
 });

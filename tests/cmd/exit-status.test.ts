@@ -13,11 +13,21 @@ async function workspace() {
     await writeFile(join(directory.path, path), text);
   };
   const files = (path: string) => `{ plugin: files, register: all, options: { path: ./${path} } }`;
-  const sources = `good: ${files("good")}\n  mixed: ${files("mixed")}\n  gone: ${files("gone")}`;
+  const sources = [
+    `good: ${files("good")}`,
+    `mixed: ${files("mixed")}`,
+    `gone: ${files("gone")}`,
+    `spoilt: ${files("spoilt")}`,
+    "odd_option: { plugin: files, options: { path: ./good, pth: 1 } }",
+    "odd_plugin: { plugin: filse }",
+    "odd_secret: { plugin: files, options: { path: ./good }, secrets: { TOKEN: TOKEN } }",
+    "odd_column: { plugin: files, options: { tables: { odd: { path: ./good/orders.csv, primaryKey: [nothing] } } } }",
+  ].join("\n  ");
   await write("agnes.yaml", `version: 1\nsources:\n  ${sources}\n`);
   await write("good/orders.csv", "id,text\n1,a\n");
   await write("mixed/people.csv", "id\n1\n");
   await write("mixed/broken.json", "[{");
+  await write("spoilt/broken.json", "[{");
   await write("plugins/bad.ts", "export default 1;\n");
   return directory;
 }
@@ -39,11 +49,23 @@ const commands: readonly (readonly [status: keyof typeof exitStatuses, args: rea
   [1, ["table", "discover", "gone"]],
   [1, ["connector", "discover", "gone"]],
   [1, ["connector", "health"]],
-  [1, ["connector", "list"]],
+  [1, ["sync", "spoilt"]],
+  [1, ["sync", "spoilt.broken"]],
+  [1, ["sync", "odd_option", "spoilt"]],
+  [1, ["connector", "discover", "spoilt"]],
+  [1, ["table", "discover", "spoilt"]],
+  [1, ["table", "discover", "gone", "spoilt"]],
   [1, ["doctor"]],
   [2, ["snyc"]],
   [2, ["sync", "--fulll"]],
   [2, ["sync", "nothing"]],
+  [2, ["sync", "good.nothing"]],
+  [2, ["sync", "odd_option"]],
+  [2, ["sync", "odd_plugin"]],
+  [2, ["sync", "odd_secret"]],
+  [2, ["sync", "odd_option", "odd_plugin"]],
+  [2, ["connector", "discover", "odd_option"]],
+  [2, ["table", "discover", "odd_option", "odd_plugin"]],
   [2, ["query", "SELEC 1"]],
   [2, ["query", "DROP TABLE orders"]],
   [2, ["query", "SELECT 1", "--format", "xml"]],
@@ -54,6 +76,9 @@ const commands: readonly (readonly [status: keyof typeof exitStatuses, args: rea
   [2, ["catalog", "--workspace", "/nowhere"]],
   [3, ["sync"]],
   [3, ["sync", "mixed"]],
+  [3, ["sync", "good", "odd_option"]],
+  [3, ["sync", "good", "gone.nothing"]],
+  [3, ["connector", "list"]],
   [3, ["table", "discover", "good", "gone"]],
   [3, ["connector", "discover", "mixed"]],
 ];
@@ -73,10 +98,25 @@ describe("exit statuses", () => {
 
   test("are the same with and without --json, for commands of every kind", async () => {
     using directory = await workspace();
-    const run = async (args: readonly string[]) => (await runCli(args, { cwd: directory.path })).status;
+    const run = (args: readonly string[]) => runCli(args, { cwd: directory.path });
     await run(["sync"]);
     for (const [status, args] of commands) {
-      expect([args, await run(args), await run([...args, "--json"])]).toEqual([args, status, status]);
+      const [text, json] = [await run(args), await run([...args, "--json"])];
+      expect([args, text.status, json.status]).toEqual([args, status, status]);
+      expect([args, json.stderr]).not.toEqual([args, expect.stringMatching(/^( *hint|error|  *code)  /m)]);
     }
+    const { stderr } = await run(["sync", "--json", "mixed", "gone", "odd_option"]);
+    const errors = stderr.split("\n").filter((line) => line.startsWith("{"));
+    expect(errors.map((line) => JSON.parse(line) as unknown)).toEqual(
+      ["mixed.broken", "gone", "odd_option"].map((subject) => ({
+        subject,
+        error: {
+          code: expect.any(String),
+          message: expect.any(String),
+          hint: expect.any(String),
+          details: expect.any(Object),
+        },
+      })),
+    );
   });
 });

@@ -246,7 +246,7 @@ describe("agnes table", () => {
       sources: [{ source: "exports", candidates: [{ kind: "new" }, { kind: "new" }] }],
       errors: [{ source: "broken", error: { code: "plugin_failed" } }],
     });
-    expect(some.stderr).toMatch(/error\s+broken: [^]*hint/);
+    expect(some.stderr).toMatch(/^{"subject":"broken","error":.*"hint"/m);
     const text = await agnes("table", "discover");
     expect(text.status).toBe(3);
     expect(text.stderr).toContain("registered 0; 2 as they were");

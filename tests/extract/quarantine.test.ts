@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { AgnesError } from "../../lib/base/mod.ts";
 import {
+  createRowBuilder,
   float64,
   int64,
   struct,
@@ -164,4 +165,73 @@ test("extractSource() quarantines rows without a key whose numbers JSON cannot h
     '"record":{"id":"x","n":{"odd":"-Infinity","big":2}}}',
     '"record":{"id":null,"n":{"odd":"NaN","big":9007199254740993}}}',
   ]);
+});
+
+async function quarantined(path: string): Promise<readonly RowReject[]> {
+  const lines = (await readFile(path, "utf8")).trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line) as RowReject);
+}
+
+test("extractSource() names the row, from 1, and the file of each rejected row, whatever is wrong with it", async () => {
+  await using bench = await openBench();
+  const loose = table(
+    "t",
+    { id: int64({ nullable: true }), n: int64({ nullable: true }), text: utf8() },
+    { primaryKey: ["id"] },
+  );
+  const plan = planOf(loose, { primaryKey: ["id"], quarantine: true, quarantineMaxPercent: 90 });
+  const chunk = async (origin: string, text: string): Promise<Batch> => {
+    const path = join(bench.root, origin);
+    await bench.services.host.files.write(path, text);
+    return { kind: "file", format: "csv", data: path, origin };
+  };
+  const second =
+    'id,n,text\n1,1,"a\nb"\n\n2\n,3,no key\n4,x,odd\n5,5,fine\n,6,no key\n7,7,a,b\n8,y,odd\n9,9,z\n,10,no key\n';
+  const stats = await bench.run([plan], async function* (): AsyncIterable<Batch> {
+    yield await chunk("a.csv", "id,n,text\n11,1,a\n,2,b\n");
+    yield await chunk("b.csv", second);
+  } as never);
+  expect(stats.errors).toEqual([]);
+  const found = (await quarantined(stats.tables[0]!.quarantinePath!)).map(
+    ({ row, origin, column, reason, record }) => [
+      origin,
+      row,
+      column,
+      reason,
+      (record as { line?: number }).line,
+    ],
+  );
+  const wide = (count: string) => `it has ${count}, the header has 3`;
+  const noKey = "the primary key has no value";
+  expect(found).toEqual([
+    ["b.csv", 2, "", wide("1 value"), 5],
+    ["b.csv", 4, "n", "it is not BIGINT", undefined],
+    ["b.csv", 7, "", wide("4 values"), 10],
+    ["b.csv", 8, "n", "it is not BIGINT", undefined],
+    ["a.csv", 2, "id", noKey, undefined],
+    ["b.csv", 3, "id", noKey, undefined],
+    ["b.csv", 6, "id", noKey, undefined],
+    ["b.csv", 10, "id", noKey, undefined],
+  ]);
+});
+
+test("extractSource() counts rejected row objects through the read, and those without a key where it can", async () => {
+  const loose = table(
+    "t",
+    { id: int64({ nullable: true }), at: int64() },
+    { primaryKey: ["id"], cursor: "at" },
+  );
+  const rows = [
+    { id: 1, at: 1 },
+    { id: "x", at: 2 },
+    { id: null, at: 3 },
+  ];
+  const builder = createRowBuilder(loose);
+  builder.append([{ id: 9, at: 9 }]);
+  const [between] = builder.finish();
+  await using bench = await openBench();
+  const plan = incremental(loose, { quarantine: true, quarantineMaxPercent: 90 });
+  const first = await bench.run([plan], () => [rows, between!, rows]);
+  const rowsOf = async (path: string) => (await quarantined(path)).map(({ row }) => row);
+  expect(await rowsOf(first.tables[0]!.quarantinePath!)).toEqual([2, 6, 3, 7]);
 });

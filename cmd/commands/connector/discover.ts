@@ -3,6 +3,7 @@ import { columnsOf, readingText, type PublishedColumn } from "../../../lib/extra
 import type { TableInfo } from "../../../lib/kit/mod.ts";
 import { command, type ExitStatus } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
+import { partStatus } from "../../console/part-status.ts";
 import { printRows } from "../../console/print-rows.ts";
 
 export default command({
@@ -78,5 +79,6 @@ function shownColumns(schema: TableInfo["schema"]): readonly PublishedColumn[] {
 
 /** What is left out on purpose is no failure. */
 function statusOf(tables: readonly TableInfo[]): ExitStatus {
-  return tables.some(({ problem, isLeftOut }) => problem !== undefined && isLeftOut !== true) ? 3 : 0;
+  const bad = tables.flatMap(({ problem, isLeftOut }) => (isLeftOut === true ? [] : (problem ?? [])));
+  return partStatus(tables.length - bad.length, bad);
 }

@@ -1,5 +1,6 @@
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
+import { partStatus } from "../../console/part-status.ts";
 import { printRows } from "../../console/print-rows.ts";
 
 export default command({
@@ -16,7 +17,10 @@ export default command({
       description: plugin.description,
     }));
     const failures = agnes.plugins.failures().map(({ file, error }) => ({ file, ...error.toJSON() }));
-    const status = failures.length > 0 ? 1 : 0;
+    const status = partStatus(
+      plugins.length,
+      agnes.plugins.failures().map(({ error }) => error),
+    );
     if (cli.json) {
       await cli.printJson({ plugins, failures });
       return status;

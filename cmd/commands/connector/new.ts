@@ -15,8 +15,8 @@ export default command({
     capabilities: {
       type: "string",
       default: "discover,read",
-      valueHint: "LIST",
-      description: `What it can do, separated by commas: ${scaffoldCapabilities.join(", ")}`,
+      valueHint: scaffoldCapabilities.join(","),
+      description: "What it can do, separated by commas",
     },
   },
   examples: [

@@ -5,6 +5,7 @@ import type { Cli } from "../../console/cli.ts";
 import { knownSource } from "./known-source.ts";
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
+import { partStatus } from "../../console/part-status.ts";
 import { printRows } from "../../console/print-rows.ts";
 
 interface Failure {
@@ -51,9 +52,11 @@ export default command({
       await cli.printJson({ sources: plans, errors, dryRun });
     } else await printPlans(cli, plans, dryRun);
     for (const { source, error } of failures) cli.sayError(error, source);
-    if (plans.length === 0 && failures.length > 0) return 1;
-    const bad = failures.length + count(plans, "invalid") + count(plans, "unreadable");
-    return bad > 0 ? 3 : 0;
+    const candidates = plans.flatMap((plan) => plan.candidates);
+    const bad = candidates.filter((one) => one.kind === "invalid" || one.kind === "unreadable");
+    const empty = plans.filter((plan) => plan.candidates.length === 0);
+    const done = candidates.length - bad.length + empty.length;
+    return partStatus(done, [...failures.map(({ error }) => error), ...bad]);
   },
 });
 

@@ -34,7 +34,10 @@ export function fieldFlags(fields: readonly Field[]): Record<string, StringArgDe
   const entries = fields.map((field): [string, StringArgDef] => {
     const schema = schemaOf(field);
     const description = v.getDescription(schema as v.GenericSchema) ?? "";
-    return [flagOf(field), { type: "string", valueHint: hintOf(schema), description }];
+    return [
+      flagOf(field),
+      { type: "string", valueHint: field === "bucket" ? "BUCKET" : hintOf(schema), description },
+    ];
   });
   return Object.fromEntries(entries);
 }

@@ -11,6 +11,7 @@ import type { Cli } from "../../console/cli.ts";
 import { knownSource } from "./known-source.ts";
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
+import { partStatus } from "../../console/part-status.ts";
 import { printRows } from "../../console/print-rows.ts";
 import { changeFlags, changeOptions } from "./fields.ts";
 
@@ -64,7 +65,7 @@ export default command({
     }
     if (cli.json) await cli.printJson(outcome);
     else await printOutcome(cli, outcome);
-    return outcome.skipped.length > 0 ? 3 : 0;
+    return partStatus(outcome.tables.length + outcome.folders.length, outcome.skipped);
   },
 });
 

@@ -11,13 +11,13 @@ export type ReadableChunk = FileChunk & { readonly data: string; readonly readin
 
 /** One row that does not fit. */
 export interface RejectedRow {
-  /** From 1, or the line where rows cannot be counted. */
+  /** The place among the rows of the file, from 1; records that are no row count. */
   readonly row: number;
   readonly column: string;
   /** Empty for a null. */
   readonly value: string;
   readonly reason: string;
-  /** As the file has it; of a record that is no row, its text. */
+  /** As the file has it; of a record that is no row, its line and text. */
   readonly record: JsonText | Readonly<Record<string, unknown>>;
 }
 

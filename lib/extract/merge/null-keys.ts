@@ -5,7 +5,7 @@ import { readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
 import type { TableContext } from "../services.ts";
 import { NO_KEY, type Quarantine } from "../write/quarantine.ts";
-import type { StagedPart } from "../write/staged.ts";
+import { WHOLE_READ, type StagedPart } from "../write/staged.ts";
 import { discard } from "../write/write-parts.ts";
 import { writeSql } from "./merge.ts";
 
@@ -47,14 +47,14 @@ export async function withoutNullKeys(
   for (const part of staged) {
     if (affected.has(part.path)) {
       const relation = readParquet([part.path]);
-      await setAside(context, connection, relation, absent, { list, before, quarantine });
+      await setAside(context, connection, relation, absent, { list, before, part, quarantine });
       const rest = `SELECT ${list} FROM ${relation} WHERE NOT (${absent})`;
       // Of rows with one key the last of the read wins, so they stay in their order.
       const rewritten = await writeSql(context, rest, part.origin, { ordered: true });
       await discard(context, rewritten.rows > 0 ? [part] : [part, rewritten]);
       if (rewritten.rows > 0) kept.push(rewritten);
     } else kept.push(part);
-    if (part.kind === "staged") before += part.rows;
+    if (part.counted === WHOLE_READ) before += part.rows;
   }
   return kept;
 }
@@ -64,9 +64,18 @@ async function setAside(
   connection: Connection,
   relation: string,
   absent: string,
-  into: { readonly list: string; readonly before: number; readonly quarantine: Quarantine },
+  into: {
+    readonly list: string;
+    /** Rows of the parts before that are counted with those of this one. */
+    readonly before: number;
+    readonly part: StagedPart;
+    readonly quarantine: Quarantine;
+  },
 ): Promise<void> {
-  const { list, before, quarantine } = into;
+  const { list, part, quarantine } = into;
+  const { counted, origin } = part;
+  const of = origin === null ? {} : { origin };
+  const before = counted === WHOLE_READ ? into.before : 0;
   const { primaryKey } = context.plan;
   const answer = await connection.stream(
     `SELECT CAST(agnes_row AS BIGINT) AS "row", CAST(to_json(t) AS VARCHAR) AS record FROM (
@@ -78,7 +87,10 @@ async function setAside(
       const record = new JsonText(text.replace(/,"agnes_row(?:_\d+)?":\d+\}$/, "}"));
       const values = JSON.parse(record.text) as Record<string, unknown>;
       const column = primaryKey.find((one) => values[one] === null) ?? primaryKey[0]!;
-      quarantine.add({ row: before + Number(row) + 1, column, value: "null", reason: NO_KEY, record });
+      quarantine.addKept(
+        { column, value: "null", reason: NO_KEY, record, ...of },
+        counted === undefined ? undefined : { counted, kept: before + Number(row) + 1 },
+      );
     }
   }
 }

@@ -46,6 +46,8 @@ export class BatchSource {
   #checked: Schema | null = null;
   #ended = false;
   #batches = 0;
+  /** Rows that came, with those set aside; of files none. */
+  #given = 0;
   /** Rows that came as Arrow or as objects, without those set aside. */
   rows = 0;
   rejected = 0;
@@ -96,6 +98,7 @@ export class BatchSource {
   #take(batch: Batch | Deletions): void {
     if (isRows(batch)) {
       this.#builder ??= this.#newBuilder();
+      this.#given += batch.length;
       this.#push(this.#builder.append(batch));
       return;
     }
@@ -114,6 +117,7 @@ export class BatchSource {
       return;
     }
     this.#check(batch);
+    this.#given += batch.numRows;
     this.#push([batch]);
   }
 
@@ -146,6 +150,8 @@ export class BatchSource {
 
   #newBuilder(): RowBuilder {
     const { table, requested, batchRows, onReject } = this.#options;
+    // A builder counts its own rows, and there is another one after each batch of another kind.
+    const before = this.#given;
     return createRowBuilder(table, {
       columns: requested,
       batchRows,
@@ -154,7 +160,7 @@ export class BatchSource {
         : {
             onReject: (reject: RowReject) => {
               this.rejected += 1;
-              onReject(reject);
+              onReject({ ...reject, row: before + reject.row });
             },
           }),
     });

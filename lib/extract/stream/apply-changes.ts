@@ -21,7 +21,7 @@ import {
   type Tombstone,
 } from "../state/extract-state.ts";
 import type { Quarantine } from "../write/quarantine.ts";
-import { partsDirectory, stagingPath, type StagedPart } from "../write/staged.ts";
+import { partsDirectory, stagingPath, WHOLE_READ, type StagedPart } from "../write/staged.ts";
 import { discard, writeEmptyPart } from "../write/write-parts.ts";
 import type { TableChanges } from "./collect.ts";
 
@@ -157,6 +157,7 @@ async function stageRows(
     sizeBytes: written.sizeBytes,
     partition: null,
     origin: null,
+    counted: WHOLE_READ,
   };
 }
 

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 
-import { AgnesError, JsonText, type Host } from "../../base/mod.ts";
+import { AgnesError, JsonText, rowOfKept, type Host } from "../../base/mod.ts";
 import type { RowReject } from "../../kit/mod.ts";
 import type { TablePlan } from "../plan.ts";
 import type { TableContext } from "../services.ts";
+import { WHOLE_READ } from "./staged.ts";
 
 const FLUSH_ROWS = 1_000;
 /** The share of rejected rows, in percent of the rows read, above which a table fails when its plan sets none. */
@@ -16,6 +17,9 @@ const REASONS_MAX = 1_000;
 /** Why a row without a key is set aside. */
 export const NO_KEY = "the primary key has no value";
 
+/** A rejected row of which the place is not known yet. */
+type KeptReject = Omit<RowReject, "row">;
+
 /** Where the rows of one read go that do not fit: one NDJSON file, made when the first one comes. */
 export class Quarantine {
   readonly path: string;
@@ -24,6 +28,8 @@ export class Quarantine {
   #lines: string[] = [];
   #flushing: Promise<void> = Promise.resolve();
   readonly #reasons = new Map<string, { rows: number; readonly example: string }>();
+  /** The places of the rows that did not fit, ascending, by what they are counted in. */
+  readonly #rejected = new Map<string, number[]>();
   rows = 0;
 
   constructor(host: Host, directory: string, table: string, runId: string) {
@@ -32,8 +38,30 @@ export class Quarantine {
     this.path = join(this.#directory, `${runId}.ndjson`);
   }
 
-  /** Takes one row; it is on the disk after `finish`. */
-  add(reject: RowReject): void {
+  /**
+   * Takes one row that did not fit; it is on the disk after `finish`.
+   *
+   * @param counted what its `row` is counted in; see `StagedPart.counted`
+   */
+  add(reject: RowReject, counted: string = reject.origin ?? WHOLE_READ): void {
+    const before = this.#rejected.get(counted);
+    if (before === undefined) this.#rejected.set(counted, [reject.row]);
+    else before.push(reject.row);
+    this.#take(reject);
+  }
+
+  /**
+   * Takes one row that was kept and turned out to have no key.
+   *
+   * @param place the place of the row among the kept ones of what it is counted in; absent when it is not known
+   */
+  addKept(reject: KeptReject, place?: { readonly counted: string; readonly kept: number }): void {
+    if (place === undefined) return this.#take(reject);
+    const rejected = this.#rejected.get(place.counted) ?? [];
+    this.#take({ row: rowOfKept(place.kept, rejected), ...reject });
+  }
+
+  #take(reject: KeptReject & Partial<RowReject>): void {
     this.rows += 1;
     this.#count(reject);
     this.#lines.push(`${toJson(reject)}\n`);
@@ -51,6 +79,7 @@ export class Quarantine {
     await this.finish();
     await this.#host.files.remove(this.path);
     this.#reasons.clear();
+    this.#rejected.clear();
     this.rows = 0;
   }
 
@@ -60,7 +89,7 @@ export class Quarantine {
     await this.#flushing;
   }
 
-  #count(reject: RowReject): void {
+  #count(reject: KeptReject & Partial<RowReject>): void {
     const { column, reason } = reject;
     const key = column === "" ? reason : `column ${column}: ${reason}`;
     const known = this.#reasons.get(key);
@@ -117,12 +146,13 @@ export function quarantineNotes(quarantine: Quarantine | null): readonly string[
   ];
 }
 
-function exampleOf({ value, row, origin }: RowReject): string {
+function exampleOf({ value, row, origin }: KeptReject & Partial<RowReject>): string {
+  const place = row === undefined ? "a row" : `row ${row}`;
   const what = value === "" ? "" : `${value} in `;
-  return `${what}row ${row}${origin === undefined ? "" : ` of ${origin}`}`;
+  return `${what}${place}${origin === undefined ? "" : ` of ${origin}`}`;
 }
 
-function toJson({ record, ...reject }: RowReject): string {
+function toJson({ record, ...reject }: KeptReject & Partial<RowReject>): string {
   const text = record instanceof JsonText ? record.text : JSON.stringify(record ?? null, written);
   return `${JSON.stringify(reject).slice(0, -1)},"record":${text}}`;
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 
 import { temporaryPath } from "../../base/mod.ts";
+import type { FileChunk } from "../../kit/mod.ts";
 import type { TableContext } from "../services.ts";
 
 /** A Parquet file that is written but has no final name yet: rows, or the keys of rows that are gone. */
@@ -14,8 +15,21 @@ export interface StagedPart {
   readonly rejected?: number;
   readonly partition: string | null;
   readonly origin: string | null;
+  /**
+   * What its rows are counted in: it holds all of that but the rejected rows, in their order. Absent: rows were left out
+   * by a condition, or came in any order, so a row's place is not known.
+   */
+  readonly counted?: string;
   /** The sum of the hashes of its rows, when it was asked for; see `WriteTarget.rowHash`. */
   readonly hashSum?: bigint;
+}
+
+/** What the rows of an Arrow stream are counted in: the whole read. */
+export const WHOLE_READ = "";
+
+/** What the rows of a file are counted in. */
+export function countedIn({ origin }: FileChunk, number: number): string {
+  return origin ?? `\0${number}`;
 }
 
 /** The sum of hashes of a copy, for a staged part. */

@@ -19,7 +19,7 @@ import { columnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
 import { countBytes } from "./count-bytes.ts";
-import { hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
+import { countedIn, hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-parts.ts";
 import { checkCount } from "./write-stream.ts";
 
@@ -45,7 +45,13 @@ export async function writeFileChunk(
       const options = { connection, directory, signal, isUnchecked: true, onBytesScanned };
       await using file = await openFile(readable, options);
       if (!file.isEmpty) refuseDifferences(context, file, number, chunk.format === "parquet");
-      return await copyChecked(context, connection, file, { ...target, origin: chunk.origin }, path);
+      return await copyChecked(
+        context,
+        connection,
+        file,
+        { ...target, origin: chunk.origin, counted: countedIn(chunk, number) },
+        path,
+      );
     };
     const copied = await countBytes(context, connection, spooled.chunk.data, copy);
     const { rows, sizeBytes, rejected } = copied;
@@ -55,7 +61,8 @@ export async function writeFileChunk(
       checkCount(plan.name, given, rows + rejected, "what DuckDB wrote and the quarantine");
     }
     const origins = { partition: null, origin: chunk.origin ?? null };
-    return { kind: "staged", path, rows, sizeBytes, rejected, ...origins, ...hashSumOf(copied) };
+    const counted = target.condition === null ? { counted: countedIn(chunk, number) } : {};
+    return { kind: "staged", path, rows, sizeBytes, rejected, ...origins, ...counted, ...hashSumOf(copied) };
   } catch (error) {
     await files.remove(path).catch(() => {});
     throw error;
@@ -65,7 +72,11 @@ export async function writeFileChunk(
 }
 
 /** What the part of one file is to hold, and what the file is called. */
-type FileTarget = WriteTarget & { readonly origin: string | undefined };
+type FileTarget = WriteTarget & {
+  readonly origin: string | undefined;
+  /** What its rows are counted in. */
+  readonly counted: string;
+};
 
 /** What was copied of a file, and how many of its rows went to the quarantine. */
 type CopiedFile = CopyResult & { readonly rejected: number };
@@ -131,11 +142,11 @@ async function copyFitting(
   if (!isMisfit(error)) throw error;
   if (target.quarantine === null) throw withTable(context, error);
   const { select, rejected } = await file.sortOut(connection);
-  const { origin } = target;
+  const { counted, origin } = target;
   const of = origin === undefined ? {} : { origin };
   let count = 0;
   for await (const row of rejected) {
-    target.quarantine.add({ ...row, ...of });
+    target.quarantine.add({ ...row, ...of }, counted);
     count += 1;
   }
   const sorted = { present: file.present, select, explain: (cause: unknown) => file.explain(cause) };

@@ -120,7 +120,7 @@ async function copyAll(
     signal,
     partitionBy: FILE_COLUMN,
   });
-  await collect(context, directory, together, parts);
+  await collect(context, directory, together, { parts, isWhole: originCondition === null });
   const rows = [...parts.values()].reduce((sum, part) => sum + part.rows, 0);
   checkCount(plan.name, copied.rows, rows, "the footers of the parts");
   context.onBytesRead([...parts.keys()].reduce((sum, place) => sum + sizes[place]!, 0));
@@ -131,8 +131,9 @@ async function collect(
   context: TableContext,
   directory: string,
   together: readonly { readonly chunk: SmallChunk; readonly place: number }[],
-  parts: Map<number, StagedPart>,
+  into: { readonly parts: Map<number, StagedPart>; readonly isWhole: boolean },
 ): Promise<void> {
+  const { parts, isWhole } = into;
   const { files } = context.services.host;
   const folders = (await files.list(directory)) ?? [];
   await eachOf(folders, FILES_AT_ONCE, async (folder) => {
@@ -142,6 +143,8 @@ async function collect(
     const { rows, sizeBytes } = await parquetFooter(from);
     const path = stagingPath(context);
     await files.rename(from, path);
-    parts.set(place, { kind: "staged", path, rows, sizeBytes, partition: null, origin: chunk.origin });
+    const { origin } = chunk;
+    const counted = isWhole ? { counted: origin } : {};
+    parts.set(place, { kind: "staged", path, rows, sizeBytes, partition: null, origin, ...counted });
   });
 }

@@ -7,7 +7,7 @@ import { samePhysical } from "../read/conform.ts";
 import { physicalColumnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
-import { hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
+import { hashSumOf, stagingPath, WHOLE_READ, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-parts.ts";
 
 /** The Arrow bytes after which a part ends whatever its rows, so that wide rows do not make huge parts. */
@@ -52,7 +52,8 @@ export function startCopy(
       const footer = await parquetFooter(path);
       checkCount(plan.name, yielded, rows, "what DuckDB wrote");
       checkCount(plan.name, yielded, footer.rows, "the footer of the part");
-      const origins = { partition: null, origin: null };
+      const isWhole = target.condition === null && target.ordered;
+      const origins = { partition: null, origin: null, ...(isWhole ? { counted: WHOLE_READ } : {}) };
       return { kind: "staged", path, rows, sizeBytes, ...origins, ...hashSumOf(copied) };
     } catch (error) {
       await services.host.files.remove(path).catch(() => {});

@@ -86,24 +86,26 @@ async function firstBadRecord(
   signal?: AbortSignal,
 ): Promise<{ readonly line: number; readonly reason: string; readonly text: string } | null> {
   try {
-    for await (const { values, line, isUnclosed, hasTextBehindQuote } of recordsOf(head, dialect, signal)) {
-      const text = values.join(dialect.delimiter);
-      if (isUnclosed) return { line, reason: "a quote does not close", text };
-      if (hasTextBehindQuote) return { line, reason: "text follows a closing quote", text };
-      // DuckDB takes a delimiter at the end for the end.
-      const width = values.at(-1) === "" && values.length === names.length + 1 ? names.length : values.length;
-      if (width !== names.length) {
-        return {
-          line,
-          reason: `it has ${counted(values.length, "value")}, the header has ${names.length}`,
-          text,
-        };
-      }
+    for await (const record of recordsOf(head, dialect, signal)) {
+      const reason = problemOf(record, names.length);
+      if (reason !== null) return { line: record.line, reason, text: record.values.join(dialect.delimiter) };
     }
   } catch (error) {
     if (!(error instanceof RangeError) && !(error instanceof TypeError)) throw error;
   }
   return null;
+}
+
+/** Why a record is no row of so many columns; null when it is one. */
+export function problemOf(
+  { values, isUnclosed, hasTextBehindQuote }: CsvRecord,
+  columns: number,
+): string | null {
+  if (isUnclosed) return "a quote does not close";
+  if (hasTextBehindQuote) return "text follows a closing quote";
+  // DuckDB takes a delimiter at the end for the end.
+  if (values.length === columns || (values.length === columns + 1 && values.at(-1) === "")) return null;
+  return `it has ${counted(values.length, "value")}, the header has ${columns}`;
 }
 
 /** The records of a file with the lines they start in, as they stand in the file. */

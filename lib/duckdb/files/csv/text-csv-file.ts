@@ -1,10 +1,10 @@
-import { AgnesError, isAgnesError, JsonText, reasonOf } from "../../../base/mod.ts";
+import { AgnesError, isAgnesError, JsonText, reasonOf, rowOfKept } from "../../../base/mod.ts";
 import type { CsvDialect } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { checkedSelect, fittingSelect, MISFIT, misfitsSelect, type TextColumn } from "../checked-values.ts";
 import { originOf } from "../columns.ts";
 import type { OpenFile, OpenFileOptions, RejectedRow } from "../open-file.ts";
-import { explainCsvError, mayReadWithCare, recordsOf } from "./explain.ts";
+import { explainCsvError, mayReadWithCare, problemOf, recordsOf } from "./explain.ts";
 import type { CsvHead } from "./head.ts";
 import { openCsv, type OpenCsv } from "./open.ts";
 import { BAD_RECORDS, csvRelation, textTypes } from "./relation.ts";
@@ -67,14 +67,17 @@ export class TextCsvFile implements OpenFile {
     const bad = await this.#badRecords(connection);
     const relation = this.#relation("skip");
     const statement = options.signal === undefined ? {} : { signal: options.signal };
-    const rejected = async function* (): AsyncGenerator<RejectedRow> {
-      yield* bad;
+    const places = bad.map(({ row }) => row);
+    const misfits = async function* (): AsyncGenerator<RejectedRow> {
       const { batches } = await connection.stream(misfitsSelect(relation, columns, dialect), statement);
       for await (const batch of batches) {
-        for (const row of batch) yield rejectedRow(row.toJSON() as unknown as Misfit, columns);
+        for (const row of batch) {
+          const misfit = rejectedRow(row.toJSON() as unknown as Misfit, columns);
+          yield { ...misfit, row: rowOfKept(misfit.row, places) };
+        }
       }
     };
-    return { select: fittingSelect(relation, columns, dialect), rejected: rejected() };
+    return { select: fittingSelect(relation, columns, dialect), rejected: inOrder(bad, misfits()) };
   }
 
   /** Records with another number of values than the header. One whose quote does not close would take the rest along. */
@@ -97,13 +100,30 @@ export class TextCsvFile implements OpenFile {
       };
       throw new AgnesError("file_row_invalid", details);
     }
-    return found.map(({ line, text, message }) => ({
-      row: Number(line),
-      column: "",
-      value: "",
-      reason: message,
-      record: { line: Number(line), text },
-    }));
+    return found.length === 0 ? [] : this.#placesOf(found);
+  }
+
+  /**
+   * Bad records in the words of our own reader, which counts rows, and knows the lines of a file that DuckDB reads a copy
+   * of. Should the two not agree on what is bad, the rest can have no number.
+   *
+   * @throws `file_unreadable`
+   */
+  async #placesOf(found: readonly BadRecord[]): Promise<readonly RejectedRow[]> {
+    const { head, names, dialect, options } = this.#parts;
+    const rows: RejectedRow[] = [];
+    let row = dialect.header ? -1 : 0;
+    for await (const record of recordsOf(head, dialect, options.signal)) {
+      row += 1;
+      const reason = row === 0 ? null : problemOf(record, names.length);
+      if (reason === null) continue;
+      const { text = "" } = found[rows.length] ?? {};
+      rows.push({ row, column: "", value: "", reason, record: { line: record.line, text } });
+    }
+    if (rows.length === found.length) return rows;
+    const { line, message } = found[0]!;
+    const reason = `line ${line}: ${message}`;
+    throw new AgnesError("file_unreadable", { path: originOf(head.file), reason });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -141,6 +161,19 @@ export class TextCsvFile implements OpenFile {
     };
     return new AgnesError("file_value_invalid", details, { cause });
   }
+}
+
+/** Two lists of rows as one, in the order of the file. */
+async function* inOrder(
+  bad: readonly RejectedRow[],
+  misfits: AsyncIterable<RejectedRow>,
+): AsyncGenerator<RejectedRow> {
+  let next = 0;
+  for await (const misfit of misfits) {
+    for (; next < bad.length && bad[next]!.row < misfit.row; next += 1) yield bad[next]!;
+    yield misfit;
+  }
+  yield* bad.slice(next);
 }
 
 interface BadRecord {
