@@ -102,7 +102,7 @@ async function sourceChecks(
   return [...secrets, await extractCheck(name, dataPaths.extract(dataDirectory, name))];
 }
 
-function remoteCheck({ id, way, extension, reason }: RemoteTable): Check {
+function remoteCheck({ id, way, extension, reason, remedy }: RemoteTable): Check {
   const name = `remote table ${id}`;
   if (way === "attach") {
     const by = extension === "duckdb" ? "as a DuckDB file" : `by the DuckDB extension ${extension}`;
@@ -110,8 +110,8 @@ function remoteCheck({ id, way, extension, reason }: RemoteTable): Check {
   }
   const why = reason === null ? "" : `; not attached: ${reason}`;
   if (way === "live") return ok(name, `live, through its connector${why}`);
-  const hint = "Correct it, or copy the table: `agnes table update ID --mode local`.".replace("ID", id);
-  return { name, state: "failed", message: `cannot be queried: ${reason}`, hint };
+  const hint = remedy === null ? {} : { hint: remedy };
+  return { name, state: "failed", message: `cannot be queried: ${reason}`, ...hint };
 }
 
 function checkedPlugin(
