@@ -99,10 +99,28 @@ async function sourceChecks(
         }
       : ok(`secret ${variable}`, `${message}; it is not required`);
   });
-  return [...secrets, await extractCheck(name, dataPaths.extract(dataDirectory, name))];
+  const first = await firstStep(agnes, name, source, plugin);
+  return [...secrets, await extractCheck(name, dataPaths.extract(dataDirectory, name), first)];
 }
 
-function remoteCheck({ id, way, extension, reason }: RemoteTable): Check {
+/** What publishes the first table of a source. */
+async function firstStep(
+  agnes: Agnes,
+  name: string,
+  { register }: SourceConfig,
+  plugin: ReturnType<Agnes["plugins"]["get"]>,
+): Promise<string> {
+  const sync = `Run \`agnes sync ${name}\`.`;
+  const isCatalogued = await hasCatalog(agnes.workspace.dataDirectory, "tables");
+  if (isCatalogued && (await (await agnes.tables()).list({ source: name })).length > 0) return sync;
+  if (!plugin.capabilities.includes("discover")) {
+    return `Its plugin cannot list its tables: run \`agnes table register ${name} TABLE\`, then \`agnes sync ${name}\`.`;
+  }
+  if ((register ?? plugin.register ?? "all") === "all") return sync;
+  return `Nothing of it is registered: run \`agnes table discover ${name}\`, then \`agnes sync ${name}\`.`;
+}
+
+function remoteCheck({ id, way, extension, reason, remedy }: RemoteTable): Check {
   const name = `remote table ${id}`;
   if (way === "attach") {
     const by = extension === "duckdb" ? "as a DuckDB file" : `by the DuckDB extension ${extension}`;
@@ -110,8 +128,8 @@ function remoteCheck({ id, way, extension, reason }: RemoteTable): Check {
   }
   const why = reason === null ? "" : `; not attached: ${reason}`;
   if (way === "live") return ok(name, `live, through its connector${why}`);
-  const hint = "Correct it, or copy the table: `agnes table update ID --mode local`.".replace("ID", id);
-  return { name, state: "failed", message: `cannot be queried: ${reason}`, hint };
+  const hint = remedy === null ? {} : { hint: remedy };
+  return { name, state: "failed", message: `cannot be queried: ${reason}`, ...hint };
 }
 
 function checkedPlugin(
@@ -129,11 +147,11 @@ function checkedPlugin(
   }
 }
 
-async function extractCheck(name: string, directory: string): Promise<Check> {
+async function extractCheck(name: string, directory: string, firstStep: string): Promise<Check> {
   try {
     const extract = await readExtract(directory);
     return extract === null
-      ? warning(`source ${name}`, "nothing published yet", `Run \`agnes sync ${name}\`.`)
+      ? warning(`source ${name}`, "nothing published yet", firstStep)
       : ok(`source ${name}`, publishedText(extract.tables.length, extract.generation.number));
   } catch (error) {
     if (isAgnesError(error, "extract_foreign")) return ok(`source ${name}`, "published by another program");

@@ -20,9 +20,9 @@ sources:
   #   options: { path: ./warehouse.duckdb }
 
   # A connector of your own: \`agnes connector new crm --capabilities discover,read\` writes plugins/crm/plugin.ts.
-  # A secret stays in the environment; here stands only the name of its variable.
   # customers:
   #   plugin: crm
   #   options: { url: "https://crm.example.com" }
-  #   secrets: { CRM_TOKEN: CUSTOMERS_CRM_TOKEN }
+  #   # When plugin.ts declares the secret CRM_TOKEN, the environment variable that holds it:
+  #   # secrets: { CRM_TOKEN: CUSTOMERS_CRM_TOKEN }
 `;

@@ -20,6 +20,7 @@ import {
   isFileChunk,
   isRows,
   toSelectSql,
+  type AnyPlugin,
   type Batch,
   type Capability,
   type Deletions,
@@ -58,6 +59,7 @@ export function openLiveTables(
     async resolve({ source, name }) {
       const record = await (await tables()).get(`${source}.${name}`);
       if (record === null || !Object.hasOwn(services.workspace.config.sources, source)) return null;
+      if (!canBeAsked(services.plugins.get(services.workspace.config.sources[source]!.plugin))) return null;
       const { handle, discovered } = await open(source);
       const info =
         discovered === null
@@ -76,6 +78,11 @@ export function openLiveTables(
       );
     },
   };
+}
+
+/** Whether the connectors of a plugin give rows without DuckDB attaching anything. */
+export function canBeAsked({ capabilities }: Pick<AnyPlugin, "capabilities">): boolean {
+  return capabilities.includes("read") || capabilities.includes("query");
 }
 
 interface OpenedSource {

@@ -1,5 +1,6 @@
 import { checkRemotes, type RemoteCheck } from "../analytics/mod.ts";
 import { extensionsOf } from "./extensions.ts";
+import { canBeAsked } from "./live.ts";
 import { rebuild } from "./sync.ts";
 import type { SyncServices } from "./source.ts";
 
@@ -13,6 +14,8 @@ export interface RemoteTable {
   readonly extension: string | null;
   /** Why it is not attached; null when it is, or when its source is not attached at all. */
   readonly reason: string | null;
+  /** What makes it answer; null when it answers. */
+  readonly remedy: string | null;
 }
 
 /**
@@ -33,27 +36,47 @@ export async function remoteTables(
 }
 
 async function remoteTable(services: SyncServices, check: RemoteCheck): Promise<RemoteTable> {
-  const { source, name, extension, reason } = check;
+  const { source, name, extension, reason, isExtensionMissing } = check;
   const id = `${source}.${name}`;
-  if (extension !== null && reason === null) return { id, way: "attach", extension, reason };
+  if (extension !== null && reason === null) return { id, way: "attach", extension, reason, remedy: null };
   const obstacle = await liveObstacle(services, source, id);
-  if (obstacle === null) return { id, way: "live", extension, reason };
-  return { id, way: "none", extension, reason: reason === null ? obstacle : `${reason}; ${obstacle}` };
+  if (obstacle === null) return { id, way: "live", extension, reason, remedy: null };
+  return {
+    id,
+    way: "none",
+    extension,
+    reason: reason === null ? obstacle.reason : `${reason}; ${obstacle.reason}`,
+    remedy: isExtensionMissing ? "Run `agnes doctor --install-extensions`." : obstacle.remedy,
+  };
 }
 
-/** Why the connector of a source cannot be asked for a table. */
+/** Why a table is not answered through its connector, and what the owner of the workspace does about it. */
+interface Obstacle {
+  readonly reason: string;
+  readonly remedy: string;
+}
+
 async function liveObstacle(
   { plugins, tables, workspace }: SyncServices,
   source: string,
   id: string,
-): Promise<string | null> {
+): Promise<Obstacle | null> {
   const { sources } = workspace.config;
   const config = Object.hasOwn(sources, source) ? sources[source] : undefined;
-  if (config === undefined) return `agnes.yaml has no source ${source} to ask instead`;
-  const plugin = plugins.list().find((known) => known.name === config.plugin);
-  if (plugin === undefined) return `its plugin ${config.plugin} is not loaded`;
-  if (!plugin.capabilities.some((capability) => capability === "read" || capability === "query")) {
-    return `its plugin ${plugin.name} can neither read nor query`;
+  if (config === undefined) {
+    const remedy = `Add the source ${source} to agnes.yaml, or correct the extract that names the table.`;
+    return { reason: `agnes.yaml has no source ${source} to ask instead`, remedy };
   }
-  return (await tables.get(id)) === null ? "it is not registered, so its connector is not asked" : null;
+  const plugin = plugins.list().find((known) => known.name === config.plugin);
+  if (plugin === undefined) {
+    const remedy = "Correct the name of the plugin in agnes.yaml, or the plugin, and run `agnes sync`.";
+    return { reason: `its plugin ${config.plugin} is not loaded`, remedy };
+  }
+  if (!canBeAsked(plugin)) {
+    const remedy = `Correct that and run \`agnes sync ${source}\`; without being attached the table cannot be answered, because its plugin neither reads nor queries.`;
+    return { reason: `its plugin ${plugin.name} can neither read nor query`, remedy };
+  }
+  if ((await tables.get(id)) !== null) return null;
+  const remedy = `Register it: \`agnes table register ${source} ${id.slice(source.length + 1)} --mode remote\`.`;
+  return { reason: "it is not registered, so its connector is not asked", remedy };
 }

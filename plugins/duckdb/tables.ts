@@ -18,10 +18,11 @@ export async function describeTables(
   options: DuckDBOptions,
   signal: AbortSignal,
 ): Promise<readonly TableInfo[]> {
-  const listed = (await list(source, signal)).filter((one) => isOffered(one, options));
-  checkIncluded(listed, options);
+  const all = await list(source, signal);
   const keys = await primaryKeys(source, signal);
-  return Promise.all(listed.map((one) => describe(source, one, keys.get(nameOf(one)) ?? [], signal)));
+  const offered = all.filter((one) => isOffered(one, options));
+  const described = offered.map((one) => describe(source, one, keys.get(nameOf(one)) ?? [], signal));
+  return [...(await Promise.all(described)), ...missingTables(all, options)];
 }
 
 /** What the database knows of tables without reading them. */
@@ -107,11 +108,27 @@ function nameOf({ schema, name }: Pick<Listed, "schema" | "name">): string {
 }
 
 function isOffered(one: Listed, { schemas, include }: DuckDBOptions): boolean {
-  return (schemas?.includes(one.schema) ?? true) && (include?.includes(nameOf(one)) ?? true);
+  return isInSchemas(one, schemas) && (include?.includes(nameOf(one)) ?? true);
 }
 
-function checkIncluded(listed: readonly Listed[], { include = [] }: DuckDBOptions): void {
-  const found = new Set(listed.map(nameOf));
-  const missing = include.find((name) => !found.has(name));
-  if (missing !== undefined) throw new AgnesError("source_table_gone", { table: missing });
+function isInSchemas({ schema }: Listed, schemas: DuckDBOptions["schemas"]): boolean {
+  return schemas?.includes(schema) ?? true;
+}
+
+/** Tables that are named and not there; the others are read all the same. */
+function missingTables(
+  all: readonly Listed[],
+  { include = [], schemas }: DuckDBOptions,
+): readonly TableInfo[] {
+  const known = all.filter((one) => isInSchemas(one, schemas)).map(nameOf);
+  const missing = [...new Set(include)].filter((name) => !known.includes(name));
+  return missing.map((name) =>
+    tableInfo(
+      name,
+      {},
+      {
+        problem: new AgnesError("source_table_missing", { table: name, option: "include", known }),
+      },
+    ),
+  );
 }

@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { typeGuide } from "./guide.ts";
 import { runCli, temporaryDirectory } from "./run-cli.ts";
@@ -18,4 +20,21 @@ test("agnes sync says where to look when a new workspace has no tables yet", asy
   expect(stderr).toContain("exports: the source has no tables: `agnes connector health exports`");
   const health = await runCli(["connector", "health", "exports"], { cwd: own.path });
   expect(health.stdout).toContain(`${own.path}/exports`);
+});
+
+test("the connector in the agnes.yaml of agnes init works when its lines are uncommented", async () => {
+  using own = temporaryDirectory();
+  const run = (...args: string[]) => runCli(args, { cwd: own.path });
+  await run("init");
+  const config = join(own.path, "agnes.yaml");
+  const text = readFileSync(config, "utf8");
+  const command = /`agnes (connector new [^`]+)`/.exec(text)![1]!;
+  expect((await run(...command.split(" "))).status).toBe(0);
+  const [before, after] = text.split(/(?=^  # customers:)/m);
+  writeFileSync(config, before! + after!.replace(/^  # /gm, "  "));
+  const { status, stderr } = await run("sync", "customers");
+  expect({ status, stderr }).toEqual({
+    status: 0,
+    stderr: expect.stringContaining("1 table brought up to date"),
+  });
 });

@@ -30,12 +30,14 @@ export default definePlugin({
 const workspace = temporaryDirectory();
 const run = (...args: string[]) => runCli(args, { cwd: workspace.path });
 
-beforeAll(() => {
-  mkdirSync(join(workspace.path, "plugins"));
-  writeFileSync(join(workspace.path, "plugins", "blind.ts"), PLUGIN);
-  writeFileSync(join(workspace.path, "file.csv"), "id,name\n1,a\n2,b\n");
-  writeFileSync(join(workspace.path, "agnes.yaml"), "version: 1\nsources:\n  crm: { plugin: blind }\n");
-});
+function writeWorkspace(directory: string): void {
+  mkdirSync(join(directory, "plugins"));
+  writeFileSync(join(directory, "plugins", "blind.ts"), PLUGIN);
+  writeFileSync(join(directory, "file.csv"), "id,name\n1,a\n2,b\n");
+  writeFileSync(join(directory, "agnes.yaml"), "version: 1\nsources:\n  crm: { plugin: blind }\n");
+}
+
+beforeAll(() => writeWorkspace(workspace.path));
 afterAll(() => workspace[Symbol.dispose]());
 
 test("agnes connector test says what is needed when a plugin lists no table and none is known", async () => {
@@ -46,6 +48,23 @@ test("agnes connector test says what is needed when a plugin lists no table and 
   expect(source.stdout).not.toContain("declared schema");
   const plugin = await run("connector", "test", "blind");
   expect(plugin.stderr).toContain("so no case read one: name them with --table\n");
+});
+
+test("agnes table discover and agnes doctor name how tables get registered that a plugin cannot list", async () => {
+  using own = temporaryDirectory();
+  writeWorkspace(own.path);
+  const run = (...args: string[]) => runCli(args, { cwd: own.path });
+  const all = await run("table", "discover");
+  expect([all.status, all.stderr.includes("error")]).toEqual([0, false]);
+  expect(all.stderr).toContain("crm cannot list its tables; `agnes table register crm TABLE` registers one");
+  const json = await run("table", "discover", "--json");
+  expect([json.status, JSON.parse(json.stdout)]).toMatchObject([0, { errors: [], skipped: ["crm"] }]);
+  const named = await run("table", "discover", "crm");
+  expect([named.status, named.stderr.includes("capability_missing")]).toEqual([2, true]);
+  const doctor = await run("doctor");
+  expect(doctor.stderr).toContain(
+    "source crm: Its plugin cannot list its tables: run `agnes table register crm TABLE`, then `agnes sync crm`.",
+  );
 });
 
 test("agnes connector test reads the tables that --table names, of a source and of a plugin", async () => {

@@ -64,9 +64,31 @@ describe("duckdb: discover() and metadata()", () => {
       );
     expect(await names({ schemas: ["sales"] })).toEqual(["sales.orders"]);
     expect(await names({ include: ["northern"] })).toEqual(["northern"]);
-    expect(await rejection(names({ include: ["nobody"] }))).toMatchObject({
-      details: { code: "source_table_gone" },
+  });
+
+  test("discover() lists a table that include names and the database lacks with its problem", async () => {
+    const handle = await warehouse.connect({
+      path: warehouse.file,
+      schemas: ["main"],
+      include: ["northern", "custmers", "sales.orders"],
     });
+    const tables = await discoverTables(handle);
+    expect(tables.map(({ name, problem }) => [name, problem?.message, problem?.hint])).toEqual([
+      ["northern", undefined, undefined],
+      [
+        "custmers",
+        expect.stringMatching(
+          /failed: the source has no table "custmers", which its option `include` names$/,
+        ),
+        'Did you mean "customers"?',
+      ],
+      [
+        "sales.orders",
+        expect.stringMatching(/failed: the source has no table "sales.orders", which its option/),
+        `Correct \`include\` in agnes.yaml; the source has customers, it's "odd"; --, northern.`,
+      ],
+    ]);
+    expect(await rowsOf(handle, tables[0]!)).toEqual([{ id: 1n, name: "Ada" }]);
   });
 
   test("discover() lists the others when a view is broken, and only reading that one fails", async () => {

@@ -90,6 +90,15 @@ describe("scaffoldPlugin()", () => {
     expect(readme).toContain("my_crm: { plugin: my-crm }");
   });
 
+  test("scaffoldPlugin() does not call a plugin working whose database is not there", () => {
+    const readme = (...capabilities: Capability[]) =>
+      scaffoldPlugin({ name: "rm", capabilities })["plugins/rm/README.md"];
+    expect(readme("read")).toContain("so it works at once");
+    expect(readme("remote")).not.toContain("works at once");
+    for (const some of [readme("remote"), readme("read", "remote")])
+      expect(some).toContain("`remote()` names `rm.duckdb` in the workspace, which you provide");
+  });
+
   test("scaffoldPlugin() refuses a bad name, an unknown capability and none at all", () => {
     const bad = (name: string, some: readonly string[]) => () =>
       scaffoldPlugin({ name, capabilities: some as readonly Capability[] });

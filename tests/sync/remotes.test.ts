@@ -65,11 +65,18 @@ test("remoteTables() gives the way of each remote table, with the reason where i
   }
   expect((await agnes.sync()).status).toBe("complete");
   const [live, attachedTable, missing] = await agnes.remoteTables();
-  expect(live).toEqual({ id: "asked.rows", way: "live", extension: null, reason: null });
-  expect(attachedTable).toEqual({ id: "file.rows", way: "attach", extension: "duckdb", reason: null });
+  expect(live).toEqual({ id: "asked.rows", way: "live", extension: null, reason: null, remedy: null });
+  expect(attachedTable).toEqual({
+    id: "file.rows",
+    way: "attach",
+    extension: "duckdb",
+    reason: null,
+    remedy: null,
+  });
   expect(missing).toMatchObject({ id: "other.rows", way: "none", extension: "no_such_extension" });
   expect(missing!.reason).toContain("no_such_extension is not installed");
   expect(missing!.reason).toContain("its plugin other can neither read nor query");
+  expect(missing!.remedy).toBe("Run `agnes doctor --install-extensions`.");
   expect(await agnes.rows("SELECT * FROM file_rows UNION ALL SELECT * FROM asked_rows ORDER BY 1")).toEqual([
     { id: 1 },
     { id: 7 },
@@ -116,3 +123,32 @@ test("a rebuild waits a limited time for a plugin that does not connect, and say
     },
   ]);
 });
+
+test.each([{ capabilities: ["remote"] }, { capabilities: ["discover", "remote"] }] as const)(
+  "a remote table that cannot be attached is unavailable when its plugin has only $capabilities",
+  async ({ capabilities }) => {
+    using folder = temporaryFolder();
+    const url = join(folder.path, "absent.duckdb");
+    const plugin = definePlugin({
+      ...shape,
+      name: "rm",
+      capabilities: [...capabilities],
+      connect: () => ({
+        ...(capabilities.length === 2 && { discover: async () => [rows] }),
+        remote: () => ({ alias: "rm", extension: "duckdb", url, tokenEnv: "" }),
+      }),
+    } as never);
+    const config = { version: 1, sources: { rm: { plugin: "rm" } } } as const;
+    await using agnes = await createAgnes({ workspace: folder.path, plugins: [plugin], config });
+    const tables = await agnes.tables();
+    await tables.register({ source: "rm", source_table: "rows", query_mode: "remote" });
+    await agnes.sync();
+    const failure = await agnes.rows("SELECT * FROM rows").catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "remote_unavailable" });
+    expect(String(failure)).toContain("its connector cannot be asked instead");
+    const [found] = await agnes.remoteTables();
+    // What the plugin cannot do is not advised.
+    expect(found!.remedy).toContain("Correct that and run `agnes sync rm`");
+    expect(found!.remedy).not.toContain("local");
+  },
+);

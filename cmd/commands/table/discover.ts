@@ -24,7 +24,7 @@ export default command({
       type: "positional",
       required: false,
       valueHint: "SOURCE …",
-      description: "Sources to look at; default: all",
+      description: "Sources to look at; default: all that can list their tables",
     },
     again: { type: "boolean", description: "Register tables too that somebody unregistered" },
     "dry-run": { type: "boolean", description: "Say what would be registered, and register nothing" },
@@ -33,8 +33,10 @@ export default command({
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
     const { config } = agnes.workspace;
-    const names = [...new Set(args._.length > 0 ? args._ : Object.keys(config.sources))];
-    for (const name of names) knownSource(agnes.workspace, name);
+    const wanted = [...new Set(args._.length > 0 ? args._ : Object.keys(config.sources))];
+    for (const name of wanted) knownSource(agnes.workspace, name);
+    const skipped = args._.length > 0 ? [] : wanted.filter((name) => cannotList(agnes, name));
+    const names = wanted.filter((name) => !skipped.includes(name));
     const dryRun = args["dry-run"] === true;
     const plans: RegistrationPlan[] = [];
     const failures: Failure[] = [];
@@ -49,8 +51,11 @@ export default command({
     }
     if (cli.json) {
       const errors = failures.map(({ source, error }) => ({ source, ...error.toJSON() }));
-      await cli.printJson({ sources: plans, errors, dryRun });
+      await cli.printJson({ sources: plans, errors, skipped, dryRun });
     } else await printPlans(cli, plans, dryRun);
+    for (const source of skipped) {
+      cli.say(`${source} cannot list its tables; \`agnes table register ${source} TABLE\` registers one`);
+    }
     for (const { source, error } of failures) cli.sayError(error, source);
     const candidates = plans.flatMap((plan) => plan.candidates);
     const bad = candidates.filter((one) => one.kind === "invalid" || one.kind === "unreadable");
@@ -59,6 +64,13 @@ export default command({
     return partStatus(done, [...failures.map(({ error }) => error), ...bad]);
   },
 });
+
+/** Whether the tables of a source are registered by hand, because its plugin has no `discover`. */
+function cannotList(agnes: Agnes, source: string): boolean {
+  const { plugin } = knownSource(agnes.workspace, source);
+  const loaded = agnes.plugins.list().find(({ name }) => name === plugin);
+  return loaded !== undefined && !loaded.capabilities.includes("discover");
+}
 
 async function discover(cli: Cli, agnes: Agnes, source: string, options: Options): Promise<RegistrationPlan> {
   const discovered = await agnes.connectors.discover(source, { signal: cli.signal });

@@ -62,7 +62,7 @@ async function loadExtension(
   } catch (error) {
     if (!install) throw error;
     // One that is there and cannot be loaded is damaged, or of another DuckDB.
-    const force = isMissing(error) ? "" : "FORCE ";
+    const force = isExtensionMissing(error) ? "" : "FORCE ";
     await connection.run(`${force}INSTALL ${name} FROM ${plan.repository}`, waiting);
     await connection.run(`LOAD ${name}`);
   }
@@ -109,7 +109,7 @@ interface RemoteTrial {
 /** Why attaching failed, in one line and without a secret, whatever the extension says. */
 export function attachFailure(env: Host["env"], remote: RemoteRequest, error: unknown): string {
   const { extension, plan } = remote;
-  if (isMissing(error)) {
+  if (isExtensionMissing(error)) {
     return `the DuckDB extension ${extension} is not installed; \`agnes doctor --install-extensions\` installs it from ${plan.repository}`;
   }
   const reason = isAgnesError(error, "duckdb_failed")
@@ -136,6 +136,7 @@ function spellings(value: string): readonly string[] {
   return [...new Set([value, value.replace(/[\\']/g, "\\$&"), value.replaceAll("'", "''")])];
 }
 
-function isMissing(error: unknown): boolean {
+/** Whether a database cannot be attached because its extension is not installed. */
+export function isExtensionMissing(error: unknown): boolean {
   return /^DuckDB could not run LOAD [\s\S]*not found/.test(messageOf(error));
 }

@@ -9,7 +9,7 @@ import {
 import { databaseNames, tableId, type AnalyticsTable, type RemoteDatabase } from "../model.ts";
 import { analyticsPath } from "../paths.ts";
 import { readAnalyticsState } from "../state.ts";
-import { attachFailure, tryRemote } from "./attach.ts";
+import { attachFailure, isExtensionMissing, tryRemote } from "./attach.ts";
 import type { NamedExtension } from "./plan.ts";
 import { refusalOf } from "./refusal.ts";
 
@@ -21,6 +21,8 @@ export interface RemoteCheck {
   readonly extension: string | null;
   /** Why it cannot be attached; null when it can, or when its source is not attached at all. */
   readonly reason: string | null;
+  /** Whether it cannot be attached only because its extension is not installed. */
+  readonly isExtensionMissing: boolean;
 }
 
 /** What is to be checked. */
@@ -70,8 +72,14 @@ async function checkDatabase(
   { extensions, installExtensions: install, signal }: RemoteCheckRequest,
 ): Promise<readonly RemoteCheck[]> {
   const { env } = services.host;
-  const all = (reason: string | null) =>
-    tables.map(({ source, name }) => ({ source, name, extension: remote?.extension ?? null, reason }));
+  const all = (reason: string | null, isExtensionMissing = false) =>
+    tables.map(({ source, name }) => ({
+      source,
+      name,
+      extension: remote?.extension ?? null,
+      reason,
+      isExtensionMissing,
+    }));
   if (remote === undefined) {
     return all(tables[0]?.remote?.alias === "" ? null : "the extract names no database for it");
   }
@@ -85,13 +93,13 @@ async function checkDatabase(
       const checks: RemoteCheck[] = [];
       for (const { name, definition } of tables) {
         const reason = await missingReason(connection, definition, { env, remote, signal: stop });
-        checks.push({ source, name, extension: remote.extension, reason });
+        checks.push({ source, name, extension: remote.extension, reason, isExtensionMissing: false });
       }
       return checks;
     });
   } catch (error) {
     throwIfAborted(signal, "the check of remote tables");
-    return all(attachFailure(env, remote, error));
+    return all(attachFailure(env, remote, error), isExtensionMissing(error));
   }
 }
 

@@ -1,4 +1,6 @@
 import { counted } from "../counted.ts";
+import { nearest } from "../nearest.ts";
+import { someNames } from "../some-names.ts";
 import { errorSpec, shown } from "./spec.ts";
 
 /** Codes of the sources that Agnes brings along and that read files. */
@@ -24,6 +26,15 @@ export const sourcesErrors = {
     status: 404,
     message: (d) => `there is nothing left of table ${shown(d.table)} in its source`,
     hint: () => "Bring it back, or unregister the table; what was published of it stays until then.",
+  }),
+  source_table_missing: errorSpec<{ table: string; option: string; known: readonly string[] }>({
+    status: 404,
+    message: (d) => `the source has no table ${shown(d.table)}, which its option \`${d.option}\` names`,
+    hint: (d) => {
+      const near = nearest(d.table, d.known);
+      if (near !== undefined) return `Did you mean ${shown(near)}?`;
+      return `Correct \`${d.option}\` in agnes.yaml${d.known.length === 0 ? "" : `; the source has ${someNames(d.known)}`}.`;
+    },
   }),
   source_format_unknown: errorSpec<{ path: string }>({
     status: 400,

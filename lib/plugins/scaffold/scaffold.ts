@@ -134,7 +134,7 @@ function readmeText(name: string, wanted: readonly ScaffoldCapability[]): string
 
 A connector for Agnes: ${wanted.join(", ")}.
 
-- \`plugin.ts\` is all of it. It serves a tiny example, so it works at once; comments say what to replace.
+- \`plugin.ts\` is all of it. ${exampleNote(name, wanted)}; comments say what to replace.
 - \`agnes connector test ${name}\` runs its contract suites. So does \`bun test plugins/${name}\`, in a project in which
   the package \`agnes\` is installed.
 - To use it, add to \`agnes.yaml\`:
@@ -144,6 +144,14 @@ A connector for Agnes: ${wanted.join(", ")}.
     ${toExposedName(name)}: { plugin: ${name} }
   \`\`\`
 ${wanted.includes("discover") ? "" : registerText(name, wanted)}`;
+}
+
+/** What the plugin does as it is written. */
+function exampleNote(name: string, wanted: readonly ScaffoldCapability[]): string {
+  const attached = `\`remote()\` names \`${name}.duckdb\` in the workspace, which you provide`;
+  if (wanted.every((capability) => capability === "remote")) return `Its ${attached}`;
+  const example = "It serves a tiny example, so it works at once";
+  return wanted.includes("remote") ? `${example}; its ${attached}` : example;
 }
 
 /** How the tables of a plugin that cannot list them get into the registry. */
