@@ -66,7 +66,7 @@ export async function runCases(
   cases: readonly ContractCase[],
   options: {
     readonly signal?: AbortSignal;
-    readonly onResult?: (result: CaseResult) => void | Promise<void>;
+    readonly onResult?: (result: CaseResult) => unknown;
   } = {},
 ): Promise<readonly CaseResult[]> {
   const results: CaseResult[] = [];
