@@ -3,7 +3,6 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 import { AgnesError } from "../../lib/base/mod.ts";
 import { openDatabase, type Connection, type Database } from "../../lib/duckdb/mod.ts";
-import { queryFailure } from "../../lib/query/failure.ts";
 import { guardQuery, SQL_LENGTH_MAX } from "../../lib/query/mod.ts";
 
 let database: Database;
@@ -296,20 +295,6 @@ describe("guardQuery() refuses", () => {
     expect(await outcome(`SELECT '${"x".repeat(SQL_LENGTH_MAX)}'`)).toBe("sql_too_long");
     expect(await outcome(`SELECT ${"(".repeat(20_000)}1${")".repeat(20_000)}`)).toBe("sql_malformed");
     expect(await outcome(`SELECT ${"1 + ".repeat(900)}1`)).toBe("");
-  });
-
-  test("without advice to change a setting", async () => {
-    const deep = await guardQuery(connection, `SELECT ${"1 + ".repeat(2000)}1`).catch(
-      (error: unknown) => error,
-    );
-    expect((deep as AgnesError<"sql_malformed">).details.reason).toBe(
-      "Max expression depth limit of 1000 exceeded.",
-    );
-    const scope = { dataDirectory: "/data", home: null, isRestricted: false, secrets: [] };
-    const sql = "SELECT (SELECT range FROM range(2))";
-    const seen = queryFailure(await connection.rows(sql).catch((error: unknown) => error), scope);
-    expect((seen as AgnesError).message).toContain("scalar subqueries can only return a single row");
-    expect((seen as AgnesError).message).not.toContain("SET ");
   });
 
   test("with advice that names the next command", async () => {
