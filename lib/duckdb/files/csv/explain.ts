@@ -86,8 +86,8 @@ async function firstBadRecord(
   signal?: AbortSignal,
 ): Promise<{ readonly line: number; readonly reason: string; readonly text: string } | null> {
   try {
-    for await (const { values, line, isUnclosed, hasTextBehindQuote } of recordsOf(head, dialect, signal)) {
-      const text = values.join(dialect.delimiter);
+    for await (const record of recordsOf(head, dialect, signal)) {
+      const { values, text, line, isUnclosed, hasTextBehindQuote } = record;
       if (isUnclosed) return { line, reason: "a quote does not close", text };
       if (hasTextBehindQuote) return { line, reason: "text follows a closing quote", text };
       // DuckDB takes a delimiter at the end for the end.
