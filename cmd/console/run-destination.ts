@@ -3,7 +3,7 @@ import { parseArgs, runCommand, type ArgsDef, type ParsedArgs } from "citty";
 import { AgnesError, nearest } from "../../lib/base/mod.ts";
 import { openCli } from "./cli.ts";
 import { loadCommand, resolved, type CommandData } from "./command.ts";
-import { beforeDashes, isFlag, type Destination } from "./destination.ts";
+import { beforeDashes, isDashedText, isFlag, type Destination } from "./destination.ts";
 import { globalArgs } from "./global-args.ts";
 import { enlargeThreadPool } from "./thread-pool.ts";
 import { renderUsage } from "./usage.ts";
@@ -16,11 +16,12 @@ export async function runDestination({ command, name, rawArgs }: Destination): P
     process.stderr.write(await renderUsage(command, name));
     return 2;
   }
-  const parsed = parsedArguments(name, rawArgs, args);
+  const given = withTextsLast(rawArgs, args);
+  const parsed = parsedArguments(name, given, args);
   enlargeThreadPool();
   await using cli = openCli(name, parsed);
   const data: CommandData = { cli, status: 0 };
-  await runCommand(await loadCommand(command), { rawArgs: [...rawArgs], data });
+  await runCommand(await loadCommand(command), { rawArgs: [...given], data });
   return data.status;
 }
 
@@ -55,6 +56,24 @@ function checkFlags(name: string, flags: readonly string[], args: ArgsDef): void
       throw new AgnesError("usage_wrong", { command: name, reason: `${word} needs a value` });
     }
   }
+}
+
+/** Puts texts that begin with dashes where citty cannot take them for options: behind `--`, or behind the `=` of one. */
+function withTextsLast(rawArgs: readonly string[], args: ArgsDef): readonly string[] {
+  const before = beforeDashes(rawArgs);
+  if (!before.some(isDashedText)) return rawArgs;
+  const known = knownFlags(args);
+  const flags: string[] = [];
+  const texts: string[] = [];
+  for (let at = 0; at < before.length; at++) {
+    const arg = before[at]!;
+    const value = known.get(arg) === "value" ? before[at + 1] : undefined;
+    if (!isFlag(arg)) texts.push(arg);
+    else if (value === undefined) flags.push(arg);
+    else flags.push(...(isDashedText(value) && arg.startsWith("--") ? [`${arg}=${value}`] : [arg, value]));
+    if (value !== undefined) at += 1;
+  }
+  return [...flags, "--", ...texts, ...rawArgs.slice(before.length + 1)];
 }
 
 /** Whether a word that looks like an option is a negative number, given to the option before it. */

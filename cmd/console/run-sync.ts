@@ -4,6 +4,7 @@ import type { SyncReport } from "../../lib/sync/mod.ts";
 import type { Cli } from "./cli.ts";
 import type { ExitStatus } from "./command.ts";
 import { countText, durationText, plural, sizeText } from "./figures.ts";
+import { leftOutLines } from "./left-out.ts";
 import { renderTable } from "./print-table.ts";
 import { partStatus } from "./part-status.ts";
 import { openProgress } from "./progress.ts";
@@ -102,11 +103,7 @@ function sayProblems(cli: Cli, { sources, analytics }: SyncReport): void {
       for (const note of table.notes) cli.warn(`${id}: ${note}`);
     }
   }
-  const published = new Set(analytics.published.map(({ id }) => id));
-  for (const { name, reason } of [...analytics.skipped, ...analytics.errors]) {
-    const isTable = name.includes(".") && !published.has(name);
-    cli.warn(isTable ? `${name} is not in the catalog: ${reason}` : `${name}: ${reason}`);
-  }
+  for (const line of leftOutLines(analytics)) cli.warn(line);
   for (const conflict of analytics.conflicts) {
     cli.warn(`${conflict.loser} ${conflictText(conflict)}: ${conflictRemedy(conflict)}`);
   }

@@ -25,11 +25,18 @@ export function positionIn(file: string, text: string, part: string): Position |
   return { file, line: before.length, column: before.at(-1)!.length + 1 };
 }
 
+/** What was thrown, or the first of several errors that it stands for: "4 errors building …" names none. */
+export function firstError(thrown: unknown): unknown {
+  if (typeof thrown !== "object" || thrown === null) return thrown;
+  const { errors } = thrown as { readonly errors?: unknown };
+  return Array.isArray(errors) && errors.length > 0 ? firstError(errors[0]) : thrown;
+}
+
 /** Bun's compiler says where; with several errors the first counts. */
 function ofCompiler(thrown: unknown): Position | undefined {
-  if (typeof thrown !== "object" || thrown === null) return undefined;
-  const { position, errors } = thrown as { readonly position?: unknown; readonly errors?: unknown };
-  if (Array.isArray(errors) && errors.length > 0) return ofCompiler(errors[0]);
+  const first = firstError(thrown);
+  if (typeof first !== "object" || first === null) return undefined;
+  const { position } = first as { readonly position?: unknown };
   if (typeof position !== "object" || position === null) return undefined;
   const { file, line, column } = position as Partial<Position>;
   return typeof file === "string" && typeof line === "number" && typeof column === "number"

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { AgnesError, isAgnesError, messageOf, nodeFiles, printable, type Files } from "../base/mod.ts";
 import type { AnyPlugin } from "../kit/mod.ts";
 import { checkPlugin } from "./check.ts";
-import { positionIn, positionOf } from "./load-position.ts";
+import { firstError, positionIn, positionOf } from "./load-position.ts";
 import type { PluginFailure } from "./registry.ts";
 import { within } from "./within.ts";
 
@@ -80,7 +80,7 @@ async function loadPlugin(
   try {
     exported = await within("its import", { timeoutMs }, () => importer(file));
   } catch (cause) {
-    const reason = printable(messageOf(cause).split("\n")[0] ?? "") || "its import failed";
+    const reason = printable(messageOf(firstError(cause)).split("\n")[0] ?? "") || "its import failed";
     const place = positionOf(cause, file, await text());
     throw new AgnesError("plugin_load_failed", { file, reason, ...(place && { place }) }, { cause });
   }

@@ -7,6 +7,7 @@ import { pivotIndex } from "./pivot.ts";
 import { runRefusal } from "./pivot-refusals.ts";
 import { markPivots } from "./pivot-text.ts";
 import { placeAt, typedIndex } from "./place.ts";
+import { withoutSettings } from "./without-settings.ts";
 
 /** What of the machine a message must not tell. */
 export interface FailureScope {
@@ -57,7 +58,7 @@ function statementFailure(error: AgnesError<"duckdb_failed">, scope: FailureScop
   const { kind, reason } = error.details;
   // What DuckDB says then is the failure of another query, with its values.
   if (/database has been invalidated/.test(reason)) return new AgnesError("query_lost", {}, { cause: error });
-  let told = withoutPlaces(reason, scope);
+  let told = withoutPlaces(withoutSettings(reason), scope);
   if (reason.includes("max_expression_depth")) told = "expressions are nested too deeply in it";
   if (isFatal(error)) told = `DuckDB failed inside: ${told}`;
   const clean = redact(told, scope.secrets);

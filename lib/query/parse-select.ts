@@ -8,6 +8,7 @@ import { markPivots } from "./pivot-text.ts";
 import { indexOfByte, indexOfCharacter, placeAt } from "./place.ts";
 import { refuse } from "./refuse.ts";
 import { tokensOf } from "./tokens.ts";
+import { withoutSettings } from "./without-settings.ts";
 
 /** The longest SQL that is read. */
 export const SQL_LENGTH_MAX = 1_000_000;
@@ -202,7 +203,7 @@ function malformed(typed: string, part: Part, reason: string, position: number |
   const place = at === null ? undefined : placeOf(typed, part, at);
   const told = parseRefusal(reason, at === null ? "" : sql.slice(0, at));
   const given = place === undefined ? {} : { place };
-  return new AgnesError("sql_malformed", { reason, position, ...told, ...given });
+  return new AgnesError("sql_malformed", { reason: withoutSettings(reason), position, ...told, ...given });
 }
 
 /** Where what follows the first `;` begins. */

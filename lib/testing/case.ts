@@ -51,7 +51,7 @@ export function withExceptions(
 }
 
 /**
- * Runs cases one after the other, for when there is no test runner. `signal` stops before the next case; give it to
+ * Runs cases one after the other, for when there is no test runner. A promise of `onResult` is waited for; `signal` stops before the next case; give it to
  * `connectorContract`, too, to stop the case that is running.
  *
  * @example
@@ -64,13 +64,16 @@ export function withExceptions(
  */
 export async function runCases(
   cases: readonly ContractCase[],
-  options: { readonly signal?: AbortSignal; readonly onResult?: (result: CaseResult) => void } = {},
+  options: {
+    readonly signal?: AbortSignal;
+    readonly onResult?: (result: CaseResult) => unknown;
+  } = {},
 ): Promise<readonly CaseResult[]> {
   const results: CaseResult[] = [];
   for (const one of cases) {
     options.signal?.throwIfAborted();
     const result = await runCase(one);
-    options.onResult?.(result);
+    await options.onResult?.(result);
     results.push(result);
   }
   return results;

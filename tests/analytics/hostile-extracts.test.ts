@@ -78,6 +78,11 @@ const PARTLY: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
     `${META} INSERT INTO _meta (rows) VALUES (3), (4);`,
     /^null_name: _meta has 2 rows without a table_name/,
   ],
+  one_null_name: [`${META} INSERT INTO _meta (rows) VALUES (3);`, /: _meta has 1 row without a table_name/],
+  other_schema: [
+    `${META} ${named("o")} CREATE SCHEMA s2; CREATE TABLE s2.q AS SELECT 1 AS a; CREATE VIEW o AS SELECT * FROM s2.q;`,
+    /other_schema\.o: its view reads "s2\.q"; only the schema main of its own file is read/,
+  ],
   wrong_types: [
     `CREATE TABLE _meta (table_name VARCHAR, rows VARCHAR, extracted_at STRUCT(a INTEGER), description INTEGER[]);`,
     /rows of _meta has the type "VARCHAR"[\s\S]*extracted_at of _meta|extracted_at of _meta[\s\S]*rows of _meta/,

@@ -90,6 +90,22 @@ describe("agnes query --output", () => {
   });
 });
 
+test("agnes connector test ends quietly when nobody reads its output any more", async () => {
+  using own = await workspace();
+  const command = `"${process.execPath}" "${MAIN}" connector test exports | head -n 1`;
+  const child = Bun.spawn(["bash", "-o", "pipefail", "-c", command], {
+    cwd: own.path,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [stdout, stderr, status] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  expect(stdout).toStartWith("ok ");
+  expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
+});
+
 test.each([
   [["--help"]],
   [["query", "SELECT range FROM range(3)"]],

@@ -109,6 +109,24 @@ describe("agnes table", () => {
     });
   });
 
+  test("warns when it updates a table to columns or a table that the source does not have", async () => {
+    using directory = temporaryDirectory();
+    const agnes = await shop(directory.path);
+    await agnes("table", "register", "exports", "people");
+    const warned: readonly (readonly [readonly string[], string])[] = [
+      [["--primary-key", "nope"], "primary_key of exports.people: the source has no column nope"],
+      [["--clear", "primary_key"], ""],
+      [["--description", "all of them"], ""],
+      [["--source-table", "peopel"], 'exports has no table "peopel"; did you mean "people"?'],
+    ];
+    for (const [args, message] of warned) {
+      const { status, stderr } = await agnes("table", "update", "exports.people", ...args);
+      expect(status).toBe(0);
+      if (message === "") expect(stderr).not.toContain("warning");
+      else expect(stderr).toContain(message);
+    }
+  });
+
   test("warns when it registers what the source does not have, or cannot be asked about", async () => {
     using directory = temporaryDirectory();
     const agnes = await shop(directory.path);

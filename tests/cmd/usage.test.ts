@@ -23,6 +23,29 @@ describe("usage", () => {
     expect({ status, stdout }).toEqual({ status: 0, stdout: `${manifest.version}\n` });
   });
 
+  test.each([
+    ["alone", ["-- how many\nselect 1 as a"]],
+    ["after an option", ["--format", "csv", "-- how many\nselect 1 as a"]],
+    ["before options", ["-- how many\nselect 1 as a", "--format", "csv", "--quiet"]],
+    ["that is short", ["--one\nselect 1 as a", "--format=csv"]],
+    ["after --", ["--format", "csv", "--", "-- how many\nselect 1 as a"]],
+  ])("agnes query takes SQL that begins with a comment, %s", async (_where, args) => {
+    using directory = temporaryDirectory();
+    await runCli(["init", "."], { cwd: directory.path });
+    const { status, stdout, stderr } = await runCli(["query", ...args], { cwd: directory.path });
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+    expect(stdout).toMatch(/a\n(─+\n)? *1/);
+  });
+
+  test("agnes takes a text that begins with dashes as the value of an option", async () => {
+    using directory = temporaryDirectory();
+    await runCli(["init", "."], { cwd: directory.path });
+    const args = ["table", "register", "exports", "t", "--description", "-- kept by hand", "--json"];
+    const { status, stdout } = await runCli(args, { cwd: directory.path });
+    expect(status).toBe(0);
+    expect(stdout).toContain("-- kept by hand");
+  });
+
   const wrong: readonly [args: readonly string[], code: string, words: string][] = [
     [["qurey"], "command_unknown", "Did you mean `agnes query`?"],
     [["connector", "lst"], "command_unknown", "Did you mean `agnes connector list`?"],

@@ -137,6 +137,14 @@ describe("loadWorkspacePlugins()", () => {
     ]);
   });
 
+  test("loadWorkspacePlugins() gives the first of several errors in a text as the reason", async () => {
+    await put({ "plugins/broken.ts": "const a = ;\nconst b = ;\nconst c = ;\nexport default a b c;\n" });
+    const { failures } = await load();
+    const { reason } = failures[0]!.error.details as { readonly reason: string };
+    expect(reason).toContain("Unexpected ;");
+    expect(failures[0]!.error.message).toContain("broken.ts:1:11: Unexpected ;");
+  });
+
   test("get() of the registry names the file of a plugin that could not be loaded", async () => {
     await put({ "plugins/crm/plugin.ts": "throw new Error('no luck');", "plugins/good.ts": good("good") });
     const { plugins, failures } = await load();

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 
-import { createHost, nodeFiles } from "../../lib/base/mod.ts";
+import { createHost, nodeFiles, type AgnesError } from "../../lib/base/mod.ts";
 import { memoryStorage } from "../../lib/catalog/mod.ts";
 import {
   auditLines,
@@ -32,6 +32,22 @@ describe("renderRegistryJson()", () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  test("parseRegistryJson() does not ask for what a file of the earlier system has", () => {
+    const hintOf = (content: unknown) => {
+      try {
+        parseRegistryJson(JSON.stringify(content), "r.json");
+      } catch (error) {
+        return (error as AgnesError).hint;
+      }
+      throw new Error("it was taken");
+    };
+    expect(hintOf({ _metadata: {}, tables: { a: {} } })).toContain("it has a list `tables`");
+    expect(hintOf({ _metadata: {}, tabels: [] })).toStartWith(
+      "By its `_metadata` it is a table_registry.json",
+    );
+    expect(hintOf({ tables: {} })).toEndWith("of the earlier system has `_metadata`.");
   });
 
   const good = { format: "agnes-table-registry", format_version: 1, tables: [] };

@@ -72,9 +72,9 @@ export default command({
     });
     const results = await runCases(chosenCases(cli, all, args.case), {
       signal: cli.signal,
-      onResult: (result) => {
+      onResult: async (result) => {
         status.clear();
-        if (!cli.json) printResult(cli, result, Object.values(secrets));
+        if (!cli.json) await printResult(cli, result, Object.values(secrets));
       },
     });
     status.clear();
@@ -142,12 +142,13 @@ function secretsOf(plugin: AnyPlugin, source: SourceConfig | undefined): Readonl
   return Object.fromEntries(named.filter(([, value]) => value !== undefined)) as Record<string, string>;
 }
 
-function printResult(cli: Cli, result: CaseResult, secrets: readonly string[]): void {
+async function printResult(cli: Cli, result: CaseResult, secrets: readonly string[]): Promise<void> {
   const { paint } = cli;
   const mark = result.ok ? paint.green("ok    ") : paint.red("failed");
-  process.stdout.write(`${mark}  ${result.name}  ${paint.dim(durationText(result.elapsedMs))}\n`);
-  if (result.remark !== undefined) process.stdout.write(`        ${paint.yellow(result.remark)}\n`);
-  if (!result.ok) process.stdout.write(`${reasonOf(result.error, secrets).replace(/^/gm, "        ")}\n`);
+  const lines = [`${mark}  ${result.name}  ${paint.dim(durationText(result.elapsedMs))}`];
+  if (result.remark !== undefined) lines.push(`        ${paint.yellow(result.remark)}`);
+  if (!result.ok) lines.push(reasonOf(result.error, secrets).replace(/^/gm, "        "));
+  await cli.print(`${lines.join("\n")}\n`);
 }
 
 function reasonOf(error: unknown, secrets: readonly string[]): string {

@@ -3,6 +3,17 @@ import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
 import { changeFlags, changeFrom, changeOptions, fieldFlags, settableFields } from "./fields.ts";
 import { reportWrite } from "./report.ts";
+import { warnOfSource } from "./warn-of-source.ts";
+
+/** What the source may not have. */
+const fieldsOfSource = [
+  "source_table",
+  "primary_key",
+  "columns",
+  "incremental_column",
+  "partition_by",
+  "where_filters",
+];
 
 const fields = ["source_table", ...settableFields] as const;
 
@@ -37,5 +48,7 @@ export default command({
     const { id } = await registry.find(args.table);
     const write = await registry.update(id, change, changeOptions(cli.name, args));
     await reportWrite(cli, write, "changed");
+    if (fieldsOfSource.some((field) => Object.hasOwn(change, field)))
+      await warnOfSource(cli, agnes, write.table);
   },
 });

@@ -6,7 +6,10 @@ import type { Cli } from "../../console/cli.ts";
 /** Warns when the source does not have a table that was registered, or not the columns that its settings name. */
 export async function warnOfSource(cli: Cli, agnes: Agnes, table: RegisteredTable): Promise<void> {
   const { source, source_table: sourceTable } = table;
-  const { capabilities } = agnes.plugins.get(agnes.workspace.config.sources[source]!.plugin);
+  const { sources } = agnes.workspace.config;
+  // A table may outlive its source in agnes.yaml.
+  if (!Object.hasOwn(sources, source)) return;
+  const { capabilities } = agnes.plugins.get(sources[source]!.plugin);
   if (sourceTable === null || table.source_query !== null || !capabilities.includes("discover")) return;
   try {
     const discovered = await agnes.connectors.discover(source, { signal: cli.signal });
@@ -24,7 +27,7 @@ export async function warnOfSource(cli: Cli, agnes: Agnes, table: RegisteredTabl
       if (candidate.kind === "drifted" && candidate.id === table.id)
         for (const { field, reason } of candidate.drift) cli.warn(`${field} of ${table.id}: ${reason}`);
   } catch (error) {
-    // Registering needs no source, so one that cannot be asked is no failure of it.
+    // Registering and updating need no source, so one that cannot be asked is no failure of it.
     if (!isAgnesError(error) || cli.signal.aborted) throw error;
     cli.warn(`${source} could not be asked whether it has "${sourceTable}": ${error.message}`);
   }

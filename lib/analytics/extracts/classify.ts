@@ -322,7 +322,9 @@ function readsOf(
       alias = first;
     } else if (isOwn(table) && isObject(extract, table.name)) own.push(table);
     else if (!isOwn(table) || !isDataFile(table.name))
-      return `its view reads ${shown(table.name)}, which is not in the extract`;
+      return isOwn(table)
+        ? `its view reads ${shown(table.name)}, which is not in the extract`
+        : `its view reads ${shown([table.catalog, table.schema, table.name].filter(Boolean).join("."))}; only the schema main of its own file is read`;
   }
   for (const use of facts.tableFunctions) {
     const folded = use.name.toLowerCase();

@@ -1,4 +1,4 @@
-import { AgnesError, shown } from "../../base/mod.ts";
+import { AgnesError, counted, shown } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import type { Issue } from "../model.ts";
 import type { ObjectTable } from "./objects.ts";
@@ -80,7 +80,8 @@ export async function readMeta(
   );
   if (found.length > TABLES_MAX) throw refused(path, `its _meta lists more than ${TABLES_MAX} tables`);
   const named = found.filter((row) => row.name !== null);
-  if (named.length < found.length) note(`_meta has ${found.length - named.length} rows without a table_name`);
+  if (named.length < found.length)
+    note(`_meta has ${counted(found.length - named.length, "row")} without a table_name`);
   return { rows: named.map((row) => metaRow(source, row, issues)), issues };
 }
 

@@ -106,12 +106,19 @@ export const tablesErrors = {
       `${d.path} was changed after it was generated: its checksum says ${shown(d.expected)}, its content has ${shown(d.found)}`,
     hint: () => "If the change is meant, import it with --edited; else change the registry and export again.",
   }),
-  registry_export_malformed: errorSpec<{ path: string; reason: string }>({
+  registry_export_malformed: errorSpec<{
+    path: string;
+    reason: string;
+    /** Whether it has the `_metadata` of an earlier system's file. */
+    isUpstream?: boolean;
+  }>({
     status: 400,
     exit: 2,
     message: (d) => `${d.path} is not an exported registry: ${d.reason}`,
-    hint: () =>
-      "`agnes table export --format json` writes one; a table_registry.json of the earlier system has `_metadata`.",
+    hint: (d) =>
+      d.isUpstream === true
+        ? "By its `_metadata` it is a table_registry.json of the earlier system; beside that it has a list `tables` and may have `folder_mapping`."
+        : "`agnes table export --format json` writes one; a table_registry.json of the earlier system has `_metadata`.",
   }),
   table_import_refused: errorSpec<{
     path: string;

@@ -37,8 +37,13 @@ export function renderRegistryJson({ version, folders, tables }: RegistrySnapsho
 export function parseRegistryJson(text: string, options: ParseOptions | string): RegistryDocument {
   const given = typeof options === "string" ? { path: options } : options;
   const { path } = given;
+  let isUpstream = false;
   const malformed = (reason: string, cause?: unknown) =>
-    new AgnesError("registry_export_malformed", { path, reason }, cause === undefined ? {} : { cause });
+    new AgnesError(
+      "registry_export_malformed",
+      { path, reason, ...(isUpstream && { isUpstream }) },
+      cause === undefined ? {} : { cause },
+    );
   let content: unknown;
   try {
     content = JSON.parse(text.replace(/^\ufeff/, ""));
@@ -48,7 +53,7 @@ export function parseRegistryJson(text: string, options: ParseOptions | string):
   if (!isPlainObject(content)) throw malformed(`it should be an object, but is ${kindOf(content)}`);
   const number = roundedNumber(text);
   if (number !== undefined) throw malformed(`its number ${number} has more digits than can be kept`);
-  const isUpstream = Object.hasOwn(content, "_metadata") && !Object.hasOwn(content, "format");
+  isUpstream = Object.hasOwn(content, "_metadata") && !Object.hasOwn(content, "format");
   const known = isUpstream ? UPSTREAM_KEYS : KEYS;
   const unknown = Object.keys(content).find((key) => !known.includes(key));
   if (unknown !== undefined) throw malformed(`it has an unknown key ${shown(unknown)}`);

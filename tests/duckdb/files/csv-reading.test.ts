@@ -254,14 +254,20 @@ describe("what is wrong is refused, by file and line", () => {
     ["a footer", "a,b\n1,2\nTotal: 1\n", 3, "Total: 1"],
     ["a header that is shorter than its rows", "a\n1,2\n3,4\n", 2, "1,2"],
     ["a line before the header", "Report of May\na,b\n1,2\n", 2, "a,b"],
-    ["a quote that does not close", 'a,b\n1,"x\n2,y\n', 2, "1,x"],
+    ["a quote that does not close", 'a,b\n1,"x\n2,y\n', 2, '1,"x\n2,y'],
     ["a row after a value of several lines", 'a,b\n1,"x\ny\nz"\n2\n', 5, "2"],
     ["a row of a file with line ends of both kinds", "a,b\r\n1,2\n3\r\n", 3, "3"],
     ["a row of a file in UTF-16", utf16le("\ufeffa,b\n1,2\n3\n"), 3, "3"],
-    ["quotes that open again behind a space", 'a,b\n1," "\n2,"x" "y"\n', 3, "2,x"],
-    ["empty quotes that open again", 'a,b\n1,""  "y"\n', 2, "1,"],
-    ["quotes that open again in a long file", `a,b\n${'1," "\n'.repeat(60_000)}2,"x" "y"\n`, 60_002, "2,x"],
-    ["quotes that open again in a file in UTF-16", utf16le('\ufeffa,b\n1,"x" "y"\n'), 2, "1,x"],
+    ["quotes that open again behind a space", 'a,b\n1," "\n2,"x" "y"\n', 3, '2,"x" "y"'],
+    ["empty quotes that open again", 'a,b\n1,""  "y"\n', 2, '1,""  "y"'],
+    [
+      "quotes that open again in a long file",
+      `a,b\n${'1," "\n'.repeat(60_000)}2,"x" "y"\n`,
+      60_002,
+      '2,"x" "y"',
+    ],
+    ["quotes that open again in a file in UTF-16", utf16le('\ufeffa,b\n1,"x" "y"\n'), 2, '1,"x" "y"'],
+    ["a row that is too long after quotes", 'a,b\r\n1,2\r\n"x, y",2,"3""4"\r\n', 3, '"x, y",2,"3""4"'],
   ])("%s", async (_what, content, line, text) => {
     const read = readTable({ "good.csv": "a,b\n1,2\n", "bad.csv": content });
     expect(await rejection(read)).toMatchObject({

@@ -20,7 +20,7 @@ test.each([0, 1, 2, 3])(
     await writeFile(path, `${before}${value}\n`);
     const head = await readCsvHead({ path }, dialect);
     const refused = await rejection(refuseReopenedQuotes(head, dialect, undefined));
-    expect(refused).toMatchObject({ code: "file_row_invalid", details: { line: 262_144 } });
+    expect(refused).toMatchObject({ code: "file_row_invalid", details: { line: 262_144, text: value } });
     await writeFile(path, `${before}${value.replace('" "', "   ")}\n`);
     await refuseReopenedQuotes(await readCsvHead({ path }, dialect), dialect, undefined);
   },

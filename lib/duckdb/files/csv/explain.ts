@@ -88,7 +88,7 @@ async function firstBadRecord(
   try {
     for await (const record of recordsOf(head, dialect, signal)) {
       const reason = problemOf(record, names.length);
-      if (reason !== null) return { line: record.line, reason, text: record.values.join(dialect.delimiter) };
+      if (reason !== null) return { line: record.line, reason, text: record.text };
     }
   } catch (error) {
     if (!(error instanceof RangeError) && !(error instanceof TypeError)) throw error;

@@ -3,6 +3,8 @@ import { CsvStructure, type RecordSyntax } from "./structure.ts";
 /** One record of a CSV text. */
 export interface CsvRecord {
   readonly values: readonly string[];
+  /** As it stands in the text, with its quotes. */
+  readonly text: string;
   /** The line it starts in, from 1. */
   readonly line: number;
   /** Whether the text ended inside of it: there may be more of it. */
@@ -25,6 +27,8 @@ export function csvRecords(text: string, syntax: RecordSyntax): Generator<CsvRec
 export class RecordReader {
   readonly #structure: CsvStructure;
   #rest = "";
+  /** What was taken of the present record in earlier texts. */
+  #taken = "";
   #values: string[] = [];
   #value: string[] = [];
   #wasQuoted = false;
@@ -44,6 +48,7 @@ export class RecordReader {
     const limit = isEnd ? text.length : text.length - structure.lookAhead;
     let at = 0;
     let from = 0;
+    let start = 0;
     while (at < limit) {
       const piece = structure.take(text, at);
       const next = at + structure.length;
@@ -81,7 +86,9 @@ export class RecordReader {
           this.#take(text.slice(from, at));
           from = next;
           this.#line += 1;
-          if (!this.#isBlank) yield this.#endRecord(false);
+          if (!this.#isBlank) yield this.#endRecord(this.#taken + text.slice(start, at), false);
+          this.#taken = "";
+          start = next;
           this.#isBlank = true;
           this.#start = this.#line;
       }
@@ -89,7 +96,8 @@ export class RecordReader {
     }
     this.#take(text.slice(from, at));
     this.#rest = text.slice(at);
-    if (isEnd && !this.#isBlank) yield this.#endRecord(true);
+    this.#taken += text.slice(start, at);
+    if (isEnd && !this.#isBlank) yield this.#endRecord(this.#taken, true);
   }
 
   /** Takes a part of a value. Spaces behind a closing quote are no part of it. */
@@ -103,10 +111,11 @@ export class RecordReader {
     this.#wasQuoted = false;
   }
 
-  #endRecord(isOpen: boolean): CsvRecord {
+  #endRecord(text: string, isOpen: boolean): CsvRecord {
     this.#endValue();
     const record: CsvRecord = {
       values: this.#values,
+      text,
       line: this.#start,
       isOpen,
       isUnclosed: this.#structure.isQuoted,

@@ -20,9 +20,8 @@ export async function refuseReopenedQuotes(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (dialect.quote === "" || !(await hasSpacesBetweenQuotes(head, dialect.quote, signal))) return;
-  for await (const { line, values, hasTextBehindQuote } of recordsOf(head, dialect, signal)) {
+  for await (const { line, text, hasTextBehindQuote } of recordsOf(head, dialect, signal)) {
     if (!hasTextBehindQuote) continue;
-    const text = values.join(dialect.delimiter);
     const reason = "text follows a closing quote";
     throw new AgnesError("file_row_invalid", { file: originOf(head.file), line, reason, text });
   }

@@ -1,0 +1,25 @@
+import { expect, test } from "bun:test";
+
+import { leftOutLines } from "../../cmd/console/left-out.ts";
+
+const missing = (name: string) => ({ name, reason: "the extract has no such table or view" });
+
+test("leftOutLines() says a few lines of each extract, and how many there are", () => {
+  const report = {
+    published: [{ id: "b.shown", viewName: "shown", way: "file" as const }],
+    skipped: [
+      ...Array.from({ length: 3_000 }, (_, at) => missing(`a.t${at}`)),
+      { name: "b.shown", reason: "its description is cut" },
+    ],
+    errors: [{ ...missing("b.c.d"), code: "view_failed" }],
+  };
+  const lines = leftOutLines(report);
+  expect(lines).toHaveLength(13);
+  expect(lines[0]).toBe("a.t0 is not in the catalog: the extract has no such table or view");
+  expect(lines.slice(10)).toEqual([
+    "b.shown: its description is cut",
+    "b.c.d is not in the catalog: the extract has no such table or view",
+    "a: 2,990 more lines of this kind; data/analytics/rebuild-report.json has them all",
+  ]);
+  expect(leftOutLines({ ...report, skipped: report.skipped.slice(0, 10) })).toHaveLength(11);
+});
