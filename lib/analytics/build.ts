@@ -91,6 +91,7 @@ function sourceOf(scan: Exclude<SourceScan, { kind: "kept" }>, issues: readonly 
     issues,
     fingerprint: settled ? scan.fingerprint : UNKNOWN,
     digest: scan.digest,
+    strange: scan.strange,
   };
 }
 

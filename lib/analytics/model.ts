@@ -70,6 +70,8 @@ export interface AnalyticsSource {
   readonly issues: readonly Issue[];
   /** Stands for what the extract's file defined when it was scanned; null when it was not. */
   readonly digest: string | null;
+  /** Stands for the links, pipes and devices of the folder that no view may read; empty when there were none. */
+  readonly strange: string;
 }
 
 /** Why something is not shown as it should be. */

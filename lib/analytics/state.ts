@@ -32,7 +32,8 @@ export async function readAnalyticsState(
 }
 
 /** An earlier version kept no plan of how a database is attached; the next rebuild makes one. */
-function withPlans(source: AnalyticsSource): AnalyticsSource {
+function withPlans(stored: Omit<AnalyticsSource, "strange"> & Partial<AnalyticsSource>): AnalyticsSource {
+  const source = { strange: "", ...stored };
   const isPlanned = source.remotes.every(({ plan }: Partial<RemoteDatabase>) => plan !== undefined);
   return isPlanned ? source : { ...source, remotes: [], fingerprint: "" };
 }

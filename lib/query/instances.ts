@@ -1,6 +1,7 @@
-import { AgnesError, atMost, type Host } from "../base/mod.ts";
+import { AgnesError, atMost, unlessAborted, type Host } from "../base/mod.ts";
 import { ATTACH_TIMEOUT_MS, type AnalyticsTable } from "../analytics/mod.ts";
 import { poolGate, type Connection } from "../duckdb/mod.ts";
+import { checkFolders } from "./check-folders.ts";
 import { leaseOf } from "./lease.ts";
 import type { LiveResolver } from "./live/live-table.ts";
 import type { Opening } from "./opening.ts";
@@ -20,7 +21,7 @@ export class Instances {
   readonly #path: string;
   readonly #attachTimeoutMs: number;
   #sandbox: Sandbox | null = null;
-  /** Instances that wait for other systems, each for one query. */
+  /** Instances that wait for other systems or files, each for one query. */
   readonly #opening = new Set<Sandbox>();
   /** Whether the instance may answer nothing any more. */
   #isBroken = false;
@@ -73,21 +74,29 @@ export class Instances {
 
   /**
    * A locked instance that has what the chosen tables need.
-   * @throws `table_unknown`, `remote_unavailable`, `timed_out`, `aborted`, `analytics_unreadable`
+   * @throws `table_unknown`, `extract_changed`, `remote_unavailable`, `timed_out`, `aborted`, `analytics_unreadable`
    */
   async lease(choose: Choice, granted: Granted, opening: Opening): Promise<Lease> {
-    const found = await this.#exclusive(async () => {
-      const sandbox = await this.#withAnalytics();
-      const names = namesOf(sandbox, granted);
-      const tables = choose(names);
-      if (!sandbox.serves(tables) && (sandbox.locked || tables.some((table) => sandbox.waitsFor(table)))) {
-        return { before: sandbox, sandbox: sandbox.locked ? null : this.#take() };
-      }
-      await sandbox.openTables(tables, opening);
-      await sandbox.lock();
-      return { lease: await leaseOf(sandbox, tables, names) };
-    });
-    return found.lease ?? this.#open(found.sandbox, found.before, { choose, granted, opening });
+    for (;;) {
+      const chosen = await this.#exclusive(async () => {
+        const { fingerprint, state } = await this.#withAnalytics();
+        return { fingerprint, state, tables: choose(new TableNames(state?.tables ?? [], granted)) };
+      });
+      await unlessAborted(checkFolders(chosen.state, chosen.tables), opening.signal);
+      const found = await this.#exclusive(async () => {
+        const sandbox = await this.#withAnalytics();
+        if (sandbox.fingerprint !== chosen.fingerprint) return null;
+        const names = namesOf(sandbox, granted);
+        const tables = choose(names);
+        if (!sandbox.serves(tables))
+          return { before: sandbox, sandbox: sandbox.locked ? null : this.#take() };
+        await sandbox.lock();
+        return { lease: await leaseOf(sandbox, tables, names) };
+      });
+      // What was published meanwhile is checked as well.
+      if (found === null) continue;
+      return found.lease ?? this.#open(found.sandbox, found.before, { choose, granted, opening });
+    }
   }
 
   /** Stops what runs and closes. */
@@ -103,8 +112,8 @@ export class Instances {
   }
 
   /**
-   * Opens tables in an instance that no other query has, because other systems are waited for; then the session's
-   * queries share it.
+   * Opens tables in an instance that no other query has, because other systems and files are waited for; then the
+   * session's queries share it.
    */
   async #open(
     taken: Sandbox | null,
@@ -121,6 +130,7 @@ export class Instances {
       if (taken === null) await this.#attachAnalytics(sandbox);
       const names = namesOf(sandbox, granted);
       const tables = choose(names);
+      await unlessAborted(checkFolders(sandbox.state, tables), opening.signal);
       await sandbox.openTables(tables, { timeoutMs: this.#attachTimeoutMs, ...opening });
       if (taken === null) await sandbox.reopen(before, opening.signal);
       await sandbox.lock();
@@ -146,7 +156,8 @@ export class Instances {
   async #putBack(sandbox: Sandbox): Promise<void> {
     try {
       await this.#exclusive(async () => {
-        if (this.#sandbox === null) this.#sandbox = sandbox;
+        if (sandbox.isStuck) await sandbox.retire();
+        else if (this.#sandbox === null) this.#sandbox = sandbox;
         else if (this.#sandbox !== sandbox) await sandbox.retire();
       });
     } catch {

@@ -1,11 +1,10 @@
-import { join } from "node:path";
-
 import {
   AgnesError,
   isAgnesError,
   messageOf,
   throwIfAborted,
   unlessAborted,
+  withTimeout,
   type Host,
   type Log,
 } from "../base/mod.ts";
@@ -15,7 +14,6 @@ import {
   attachRemote,
   attachWithin,
   databaseNames,
-  digestObjects,
   readAnalyticsState,
   attachSettings,
   refusalOf,
@@ -35,6 +33,8 @@ import {
   type DuckDBLimits,
   type StatementOptions,
 } from "../duckdb/mod.ts";
+import { attachExtract } from "./attach-extract.ts";
+import { foldersOf } from "./check-folders.ts";
 import type { LiveResolver, LiveTable } from "./live/live-table.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
 import { REOPEN_TIMEOUT_MS, type Opening, type RemoteWay } from "./opening.ts";
@@ -69,6 +69,7 @@ export class Sandbox {
   #queries = 0;
   /** How many databases are being attached now. */
   #attaching = 0;
+  #isAttachingExtract = false;
   #locked = false;
   #users = 0;
   #retired = false;
@@ -136,9 +137,9 @@ export class Sandbox {
     return tables.every((table) => table.way === "file" || this.#ways.has(tableId(table)));
   }
 
-  /** Whether a table is opened by waiting for another system. */
-  waitsFor(table: AnalyticsTable): boolean {
-    return table.way === "remote" && !this.#ways.has(tableId(table));
+  /** Whether an attach that nobody waits for any more has not ended. */
+  get isStuck(): boolean {
+    return this.#isAttachingExtract;
   }
 
   /** Opens the way to tables that are not files. @throws `remote_unavailable`, `timed_out`, `aborted` */
@@ -147,7 +148,7 @@ export class Sandbox {
       const id = tableId(table);
       if (table.way === "file" || this.#ways.has(id)) continue;
       if (table.way === "attached") {
-        await this.#attachExtract(table);
+        await this.#attachExtract(table, opening);
         await this.#show(table, table.definition);
         this.#ways.set(id, "attach");
       } else {
@@ -176,7 +177,7 @@ export class Sandbox {
         await this.openTables([table], { signal, timeoutMs: REOPEN_TIMEOUT_MS, onWait: () => {} });
       } catch (error) {
         throwIfAborted(signal, "the query");
-        if (!isAgnesError(error)) throw error;
+        if (!isAgnesError(error) || this.isStuck) throw error;
         this.#services.log.debug("a table cannot be opened again", {
           table: tableId(table),
           reason: error.message,
@@ -238,13 +239,8 @@ export class Sandbox {
   /** From here on nothing can be attached, and no file be read but parts. */
   async lock(): Promise<void> {
     if (this.#locked) return;
-    const folders = (this.state?.sources ?? []).map(({ source, directory }) =>
-      this.state!.tables.some((table) => table.source === source && table.generation === null)
-        ? directory
-        : join(directory, "data"),
-    );
     await this.#connection.run(
-      `SET allowed_directories = [${folders.map(quoteLiteral).join(", ")}];
+      `SET allowed_directories = [${foldersOf(this.state).map(quoteLiteral).join(", ")}];
        SET enable_external_access = false;
        SET lock_configuration = true;`,
     );
@@ -305,18 +301,23 @@ export class Sandbox {
     else closing.catch(() => {});
   }
 
-  /** @throws `extract_changed` when the file defines something else than what was checked */
-  async #attachExtract(table: AnalyticsTable): Promise<void> {
-    const { source } = table;
-    const name = databaseNames.extract(source);
+  /** @throws `extract_changed`, `timed_out`, `aborted` */
+  async #attachExtract(table: AnalyticsTable, opening: Opening): Promise<void> {
+    const name = databaseNames.extract(table.source);
     if (this.#attached.has(name)) return;
-    const { directory, digest } = this.state!.sources.find((known) => known.source === source)!;
-    const path = quoteLiteral(join(directory, "extract.duckdb"));
-    await this.#connection.run(`ATTACH ${path} AS ${quoteIdentifier(name)} (READ_ONLY)`);
-    if ((await digestObjects(this.#connection, name)) !== digest) {
-      await this.#connection.run(`DETACH ${quoteIdentifier(name)}`);
-      throw new AgnesError("extract_changed", { table: tableId(table) });
-    }
+    const what = `attaching the extract of table ${tableId(table)}`;
+    using limit = withTimeout(what, opening.timeoutMs ?? ATTACH_TIMEOUT_MS, opening.signal);
+    const attach = async () => {
+      this.#attaching += 1;
+      this.#isAttachingExtract = true;
+      try {
+        await attachExtract(this.#connection, this.state!, table, limit.signal);
+      } finally {
+        this.#attaching -= 1;
+        this.#isAttachingExtract = false;
+      }
+    };
+    await unlessAborted(attach(), limit.signal);
     this.#attached.add(name);
   }
 

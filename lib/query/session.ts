@@ -90,7 +90,7 @@ export class QuerySession implements AsyncDisposable {
    * Runs one SELECT, or what describes tables: DESCRIBE, SUMMARIZE, SHOW TABLES, EXPLAIN. The rows come as they are
    * read.
    *
-   * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`, `table_unknown` with the nearest names, `sql_failed`,
+   * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`, `table_unknown` with the nearest names, `extract_changed`, `sql_failed`,
    * `query_lost` when another query made DuckDB fail, `duckdb_stuck`, `timed_out`, `aborted`, `remote_unavailable`, `analytics_unreadable`, `file_unreadable`, `duckdb_out_of_memory`,
    * `disk_full`; while rows are read as well
    */

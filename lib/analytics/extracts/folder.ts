@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { lstat, readdir, realpath, stat } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { join, relative, sep } from "node:path";
 
 import { AgnesError, shown } from "../../base/mod.ts";
 
@@ -38,6 +39,13 @@ export async function checkFolder(root: string, source: string): Promise<Extract
   return { directory, realDirectory, strange: await strangeIn(directory, realDirectory) };
 }
 
+/** Changes when other paths of a folder may not be read; empty when all may. */
+export function strangeDigest({ directory, strange }: ExtractFolder): string {
+  if (strange.length === 0) return "";
+  const paths = strange.map((path) => relative(directory, path)).sort();
+  return createHash("sha256").update(JSON.stringify(paths)).digest("hex");
+}
+
 /** Whether a path is a folder or below it. */
 export function isWithin(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
@@ -62,7 +70,11 @@ async function strangeIn(directory: string, realDirectory: string): Promise<read
   const todo = [directory];
   let seen = 0;
   for (let folder = todo.pop(); folder !== undefined; folder = todo.pop()) {
-    const entries = await readdir(folder, { withFileTypes: true });
+    const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+      // A sync may remove what it no longer needs meanwhile.
+      if (error.code === "ENOENT" && folder !== directory) return [];
+      throw error;
+    });
     seen += entries.length;
     if (seen > ENTRIES_MAX) return refuse(directory, `it has more than ${ENTRIES_MAX} files`);
     for (const entry of entries) {
@@ -74,13 +86,13 @@ async function strangeIn(directory: string, realDirectory: string): Promise<read
   return strange;
 }
 
-/** Some file systems do not tell the kind of an entry, so the entry is asked. */
+/** Some file systems do not tell the kind of an entry, so the entry is asked. What is gone leads nowhere. */
 async function leadsInside(realDirectory: string, path: string): Promise<boolean> {
   try {
     const target = await realpath(path);
     const found = await stat(target);
     return isWithin(realDirectory, target) && (found.isFile() || found.isDirectory());
   } catch {
-    return false;
+    return (await lstat(path).catch(() => null)) === null;
   }
 }

@@ -6,7 +6,7 @@ import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import { databaseNames, type AnalyticsTable, type Issue, type RemotePlace } from "../model.ts";
 import { viewFunctions, type NamedExtension } from "../remote/plan.ts";
 import { Classifier, isFunctionName, type Classified } from "./classify.ts";
-import { checkFolder, EXTRACT_FILE } from "./folder.ts";
+import { checkFolder, EXTRACT_FILE, strangeDigest } from "./folder.ts";
 import {
   digestOf,
   readMacros,
@@ -28,6 +28,8 @@ export interface ScannedExtract {
   readonly issues: readonly Issue[];
   /** Changes when what the file defines does; null when no session attaches it. */
   readonly digest: string | null;
+  /** As `strangeDigest` gives it. */
+  readonly strange: string;
 }
 
 /** Which extract is read. */
@@ -96,6 +98,7 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
   return {
     remotes: side.remotes,
     digest: isAttached ? await digestOf(catalog.definitions, macros) : null,
+    strange: strangeDigest(folder),
     tables: read.tables,
     issues: [...meta.issues, ...side.issues, ...read.issues],
   };

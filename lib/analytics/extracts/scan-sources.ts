@@ -24,6 +24,7 @@ import { isAnyHost, refusalOf } from "../remote/refusal.ts";
 import type { RebuildReport } from "../report.ts";
 import type { AnalyticsServices, RebuildRequest } from "../request.ts";
 import { bounded } from "./bounded.ts";
+import { isFolderAsChecked } from "./as-checked.ts";
 import { EXTRACT_FILE } from "./folder.ts";
 import { MacroLists } from "./macro-lists.ts";
 import { scanExtract } from "./scan-extract.ts";
@@ -41,6 +42,7 @@ export type SourceScan =
       readonly remotes: readonly RemoteDatabase[];
       readonly issues: readonly Issue[];
       readonly digest: string | null;
+      readonly strange: string;
     }
   | {
       readonly kind: "unreadable";
@@ -50,6 +52,7 @@ export type SourceScan =
       readonly issues: readonly Issue[];
       /** Of the state that stays shown. */
       readonly digest: string | null;
+      readonly strange: string;
     };
 
 /** Looks at every extract that changed since the last rebuild. */
@@ -114,7 +117,11 @@ async function lookAt(
   const reason = nameProblem(source);
   if (reason !== null) return skippedScan(source, directory, reason);
   const fingerprint = `${stat} ${settingsOf(host.env, request, source)}`;
-  const isSame = before?.fingerprint === fingerprint && stat !== UNKNOWN && before.directory === directory;
+  const isSame =
+    before?.fingerprint === fingerprint &&
+    stat !== UNKNOWN &&
+    before.directory === directory &&
+    (await isFolderAsChecked(before));
   return isSame && request.full !== true
     ? { kind: "kept", source, previous: before }
     : { kind: "changed", ...folder, directory, fingerprint };
@@ -140,6 +147,7 @@ function skippedScan(
     remotes: [],
     issues: [{ kind: "skipped", name: source, reason }],
     digest: null,
+    strange: "",
   };
 }
 
@@ -187,6 +195,7 @@ async function scanOne(
       remotes,
       issues: scan.issues,
       digest: scan.digest,
+      strange: scan.strange,
     };
   } catch (error) {
     // What an extract makes DuckDB say can look like any error, so nothing but a stop that was asked for counts.
@@ -202,6 +211,7 @@ async function scanOne(
       remotes: before?.remotes ?? [],
       issues: [issue],
       digest: before?.digest ?? null,
+      strange: before?.strange ?? "",
     };
   }
 }

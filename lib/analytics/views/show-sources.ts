@@ -1,5 +1,6 @@
 import { isAgnesError, messageOf } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import { findUnsafe } from "../extracts/as-checked.ts";
 import type { SourceScan } from "../extracts/scan-sources.ts";
 import { createViews, type ViewStatement } from "./create-views.ts";
 import { databaseNames, tableId, type AnalyticsState, type AnalyticsTable, type Issue } from "../model.ts";
@@ -36,7 +37,7 @@ export async function showSources(
     issues.set(scan.source, found);
     const shown =
       scan.kind === "unreadable"
-        ? await keepOld(connection, old, found, scan.issues[0]?.reason ?? "unreadable")
+        ? await keepOld(connection, old, found, scan)
         : await showTables(connection, scan, { old, found, remade, signal });
     tables.push(...shown);
   }
@@ -94,11 +95,13 @@ async function keepOld(
   connection: Connection,
   old: readonly AnalyticsTable[],
   found: Issue[],
-  reason: string,
+  scan: SourceScan & { readonly kind: "unreadable" },
 ): Promise<readonly AnalyticsTable[]> {
+  const reason = scan.issues[0]?.reason ?? "unreadable";
+  const unsafe = await findUnsafe(scan, old);
   const kept: AnalyticsTable[] = [];
   for (const table of old) {
-    if (await answers(connection, table)) {
+    if (!unsafe.includes(table) && (await answers(connection, table))) {
       kept.push({ ...table, staleReason: reason });
       continue;
     }
@@ -107,7 +110,7 @@ async function keepOld(
       kind: "error",
       name: tableId(table),
       code: "view_failed",
-      reason: "its files are gone too",
+      reason: unsafe.includes(table) ? "its files are links or pipes now" : "its files are gone too",
     });
   }
   return kept;

@@ -1,0 +1,52 @@
+import { dirname, join } from "node:path";
+
+import type { AnalyticsSource, AnalyticsTable } from "../model.ts";
+import { checkFolder, isWithin, strangeDigest, type ExtractFolder } from "./folder.ts";
+import { reachesStrange } from "./place.ts";
+
+type Place = Pick<AnalyticsSource, "source" | "directory">;
+
+/**
+ * Whether the links, pipes and devices in the folder of an extract are those that were there when its views were
+ * checked; the extract's own file does not show that.
+ */
+export async function isFolderAsChecked(source: Place & Pick<AnalyticsSource, "strange">): Promise<boolean> {
+  const folder = await folderOf(source);
+  return folder !== null && (folder === "gone" || strangeDigest(folder) === source.strange);
+}
+
+/**
+ * Those tables of one extract that may not be read any more: a link in the place of a file leads to the rows of another
+ * source, and opening a pipe never returns.
+ */
+export async function findUnsafe(
+  place: Place,
+  tables: readonly AnalyticsTable[],
+): Promise<readonly AnalyticsTable[]> {
+  const folder = await folderOf(place);
+  // Without a folder there is no row of others either; DuckDB says which file is gone.
+  if (folder === "gone") return [];
+  if (folder === null) return tables;
+  return folder.strange.length === 0
+    ? []
+    : tables.filter(({ definition }) =>
+        pathsIn(definition, folder.directory).some((path) => reachesStrange(folder, path)),
+      );
+}
+
+/** Null when nothing of it may be opened. */
+async function folderOf({ source, directory }: Place): Promise<ExtractFolder | "gone" | null> {
+  try {
+    return await checkFolder(dirname(directory), source);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? "gone" : null;
+  }
+}
+
+/** The paths of a folder that a definition names, which has them in quotes; all there are when that is not certain. */
+function pathsIn(definition: string, directory: string): readonly string[] {
+  if (definition.includes("\\")) return [join(directory, "**")];
+  return [...definition.matchAll(/'((?:[^']|'')*)'|"((?:[^"]|"")*)"/g)]
+    .map(([, text, name]) => text?.replaceAll("''", "'") ?? name!.replaceAll('""', '"'))
+    .filter((path) => isWithin(directory, path));
+}

@@ -1,0 +1,34 @@
+import { join } from "node:path";
+
+import { AgnesError } from "../base/mod.ts";
+import { findUnsafe, tableId, type AnalyticsState, type AnalyticsTable } from "../analytics/mod.ts";
+
+/**
+ * Sees that the files behind some tables may still be read: they can have been replaced since the rebuild.
+ * @throws `extract_changed`
+ */
+export async function checkFolders(
+  state: AnalyticsState | null,
+  tables: readonly AnalyticsTable[],
+): Promise<void> {
+  // The rows of remote tables are in no folder.
+  const inFiles = tables.filter(({ way }) => way !== "remote");
+  await Promise.all(
+    (state?.sources ?? []).map(async (source) => {
+      const own = inFiles.filter((table) => table.source === source.source);
+      const [unsafe] = own.length === 0 ? [] : await findUnsafe(source, own);
+      if (unsafe !== undefined) throw new AgnesError("extract_changed", { table: tableId(unsafe) });
+    }),
+  );
+}
+
+/** The folders that hold the files of published tables. Of our own extracts only the parts are read as files. */
+export function foldersOf(state: AnalyticsState | null): readonly string[] {
+  const { sources = [], tables = [] } = state ?? {};
+  const foreign = new Map<string, boolean>();
+  for (const { source, generation } of tables)
+    foreign.set(source, foreign.get(source) === true || generation === null);
+  return sources
+    .filter(({ source }) => foreign.has(source))
+    .map(({ source, directory }) => (foreign.get(source) === true ? directory : join(directory, "data")));
+}
