@@ -74,6 +74,18 @@ test("agnes connector discover lists tables in an order that capitals do not cha
   expect(tables.map(({ name }) => name.toLowerCase())).toEqual(["able", "big", "semi"]);
 });
 
+test("a primary key that agnes.yaml gives later is shown by table list, table show and schema", async () => {
+  configure("semi: { path: ./exports/semi.csv, primaryKey: [id] }");
+  expect((await run("sync", "semi")).status).toBe(0);
+  expect((await run("table", "list")).stdout).toMatch(/^exports\.semi +semi +local +full_refresh +id$/m);
+  expect((await run("table", "show", "semi")).stdout).toMatch(/^primary key of the source +id$/m);
+  expect(JSON.parse((await run("table", "show", "semi", "--json")).stdout)).toMatchObject({
+    primary_key: ["id"],
+  });
+  expect((await run("schema", "semi")).stderr).toContain("primary key id\n");
+  expect(JSON.parse((await run("schema", "semi", "--json")).stdout)).toMatchObject({ primaryKey: ["id"] });
+});
+
 test("openCli() says how the signal that came stops at once", async () => {
   for (const [signal, words] of [
     ["SIGINT", "press Ctrl-C again to stop at once"],
