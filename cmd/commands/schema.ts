@@ -19,6 +19,7 @@ export default command({
     if (cli.json) return await cli.printJson(table);
     if (table.description !== "") cli.say(`${table.name}: ${table.description}\n`);
     if (table.readAs !== null) cli.say(`read as ${table.readAs}\n`);
+    if (table.primaryKey.length > 0) cli.say(`primary key ${table.primaryKey.join(", ")}\n`);
     await printRows(
       cli,
       ["column", "type", "null", "description"],

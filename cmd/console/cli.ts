@@ -53,7 +53,10 @@ export function openCli(name: string, flags: Flags): Cli {
   const controller = new AbortController();
   const stop = (signal: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143);
-    if (!quiet) process.stderr.write("\nstopping; press Ctrl-C again to stop at once\n");
+    if (!quiet)
+      process.stderr.write(
+        `\nstopping; ${signal === "SIGINT" ? "press Ctrl-C again to stop at once" : "a second SIGTERM stops at once"}\n`,
+      );
     const error = new AgnesError("aborted", { what: `\`${name}\`` });
     endSoon(error);
     controller.abort(error);

@@ -9,7 +9,7 @@ export const globalArgs = {
   },
   json: { type: "boolean", description: "Print results, and errors, as JSON" },
   verbose: { type: "boolean", description: "Say more, and show the stack of an error" },
-  quiet: { type: "boolean", description: "Say nothing but errors" },
+  quiet: { type: "boolean", description: "Print results, and no messages but errors" },
   color: {
     type: "boolean",
     default: true,

@@ -5,12 +5,14 @@ import { renderTable, type Cell, type TableColumn } from "./print-table.ts";
 /**
  * Prints rows in columns that fit the terminal, and says on stderr when something had to be left out.
  * A column is a name, or a name and an alignment.
+ *
+ * @returns what was printed
  */
 export async function printRows(
   cli: Cli,
   columns: readonly (string | TableColumn)[],
   rows: readonly (readonly Cell[])[],
-): Promise<void> {
+): Promise<string> {
   const { stdout } = process;
   const rendered = renderTable(
     columns.map((column) => (typeof column === "string" ? { name: column } : column)),
@@ -23,4 +25,5 @@ export async function printRows(
       `the terminal is too narrow for ${plural(rendered.hiddenColumns, "more column")}; --json shows ${rendered.hiddenColumns === 1 ? "it" : "them"}`,
     );
   }
+  return rendered.text;
 }

@@ -118,7 +118,14 @@ function parse(name: string, rawArgs: readonly string[], args: ArgsDef): ParsedA
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "CLIError") throw error;
     // eslint-disable-next-line no-control-regex -- citty colours its messages
-    const reason = error.message.replace(/\u001B\[\d+m/g, "").replace(/\.$/, "");
-    throw new AgnesError("usage_wrong", { command: name, reason }, { cause: error });
+    const words = error.message.replace(/\u001B\[\d+m/g, "").replace(/\.$/, "");
+    const choice = /^Invalid value for argument: (\S+) \((.*)\)\. Expected one of: (.*)$/s.exec(words);
+    if (choice === null)
+      throw new AgnesError("usage_wrong", { command: name, reason: words }, { cause: error });
+    const [, flag, value, known = ""] = choice;
+    const near = nearest(value!, known.split(", "));
+    const reason = `${flag} cannot be ${JSON.stringify(value)}`;
+    const next = near === undefined ? `It is one of ${known}.` : `Did you mean ${near}?`;
+    throw new AgnesError("usage_wrong", { command: name, reason, next }, { cause: error });
   }
 }

@@ -7,6 +7,7 @@ export {
   AgnesError,
   displayWidth,
   errorCodes,
+  isDataCode,
   isAgnesError,
   messageOf,
   reasonOf,

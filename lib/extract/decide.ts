@@ -62,6 +62,12 @@ export function decideRead(
 /** 2: rows of changed files are replaced whole, and rows with an equal or no cursor value come with a key. */
 const MERGE_RULES = 2;
 
+/** The primary key that a published table was read with, whoever gave it: the registry or the source. */
+export function publishedKey({ definition }: Pick<PublishedTable, "definition">): readonly string[] {
+  const [, , , , key] = JSON.parse(definition) as readonly unknown[];
+  return Array.isArray(key) ? key.map(String) : [];
+}
+
 /** All that decides which rows and columns a table has; when it changes, parts of both kinds would not go together. */
 export function definitionOf(plan: TablePlan): string {
   const { info, mode, query, strategy, primaryKey, cursor, columns, filter } = plan;

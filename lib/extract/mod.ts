@@ -27,6 +27,7 @@ export { listGenerations, rollbackExtract } from "./state/generations.ts";
 export type { ListedGeneration } from "./state/generations.ts";
 export { publishedStates } from "./state/published-states.ts";
 export { wasPublished } from "./state/was-published.ts";
+export { publishedKey } from "./decide.ts";
 export { readExtract } from "./state/read-extract.ts";
 export { runStream } from "./stream/run-stream.ts";
 export type { StreamRequest, StreamStats } from "./stream/run-stream.ts";

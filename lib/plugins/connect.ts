@@ -41,7 +41,10 @@ export interface ConnectServices {
   readonly published?: (table: string) => Promise<JsonValue | undefined>;
 }
 
-/** A connected source. Every failure of its connector is an `AgnesError`; a plugin's own is `plugin_failed`. */
+/**
+ * A connected source. Every failure of its connector is an `AgnesError`; a plugin's own is `plugin_failed`, one about
+ * the data of the source keeps its code.
+ */
 export interface SourceHandle extends AsyncDisposable {
   readonly name: string;
   readonly plugin: AnyPlugin;

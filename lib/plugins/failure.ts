@@ -1,6 +1,14 @@
 import { inspect } from "node:util";
 
-import { abortError, AgnesError, isAgnesError, printable, redact, type Retry } from "../base/mod.ts";
+import {
+  abortError,
+  AgnesError,
+  isAgnesError,
+  isDataCode,
+  printable,
+  redact,
+  type Retry,
+} from "../base/mod.ts";
 
 /** Whose failure it is. */
 export interface Origin {
@@ -21,13 +29,15 @@ export interface Operation {
 /**
  * Wraps whatever a plugin threw, exactly once, as `plugin_failed` without secrets; the retry class stays.
  *
- * A stop that we asked for stays what it is: `aborted`, `timed_out`.
+ * A stop that we asked for stays what it is: `aborted`, `timed_out`. So does an error about what the source holds, such
+ * as `source_path_empty` or `file_value_invalid`: the plugin works.
  */
 export function pluginFailure(thrown: unknown, origin: Origin, operation: Operation): AgnesError {
   const { signal, table } = operation;
   if (isAgnesError(thrown, "plugin_failed") || isAgnesError(thrown, "aborted")) return thrown;
   const what = `the ${operation.operation} of source ${origin.source}`;
   if (signal?.aborted === true) return abortError(signal, what);
+  if (isAgnesError(thrown) && isDataCode(thrown.code)) return withoutSecretDetails(thrown, origin.secrets);
   const { code, advice, retry } = ownWords(thrown);
   return new AgnesError(
     "plugin_failed",
@@ -42,6 +52,16 @@ export function pluginFailure(thrown: unknown, origin: Origin, operation: Operat
     },
     { cause: withoutSecrets(thrown, origin.secrets), ...(retry === undefined ? {} : { retry }) },
   );
+}
+
+/** The error itself, or when a secret is in it, the same about details that are redacted. */
+function withoutSecretDetails(error: AgnesError, secrets: ReadonlySet<string>): AgnesError {
+  const cause = withoutSecrets(error, secrets);
+  if (cause === error) return error;
+  const details = JSON.parse(JSON.stringify(error.details), (_key, value: unknown) =>
+    typeof value === "string" ? redact(value, secrets) : value,
+  ) as typeof error.details;
+  return new AgnesError(error.code, details, { cause, retry: error.retry });
 }
 
 function wordsOf(thrown: unknown): string {

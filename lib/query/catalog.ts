@@ -26,6 +26,8 @@ export interface CatalogEntry {
 export interface TableDescription extends CatalogEntry {
   /** How the files of the table are read, such as `csv, delimiter ;, quote ", header, encoding utf-8`; else null. */
   readonly readAs: string | null;
+  /** The primary key it was read with; empty when it has none or that is not known. */
+  readonly primaryKey: readonly string[];
   readonly schema: readonly ColumnDescription[];
 }
 
@@ -70,7 +72,8 @@ export async function describeTableIn(
     nullable: known.get(row.name)?.nullable ?? true,
     description: known.get(row.name)?.description ?? "",
   }));
-  return { ...toCatalogEntry(table), columns: schema.length, readAs: published?.readAs ?? null, schema };
+  const { readAs = null, primaryKey = [] } = published ?? {};
+  return { ...toCatalogEntry(table), columns: schema.length, readAs, primaryKey, schema };
 }
 
 /** The name of a table that nothing else can have. */
@@ -86,6 +89,7 @@ interface PublishedFacts {
     readonly description?: string;
   }[];
   readonly readAs: string | null;
+  readonly primaryKey: readonly string[];
 }
 
 /** Facts are an extra: an extract that cannot be read now only lacks them. */
@@ -93,12 +97,13 @@ async function publishedTable(table: AnalyticsTable, directory: string): Promise
   if (table.generation === null) return null;
   try {
     // Only here, so that a query does not pay for loading the runtime.
-    const { readExtract, readingText } = await import("../extract/mod.ts");
+    const { publishedKey, readExtract, readingText } = await import("../extract/mod.ts");
     const extract = await readExtract(directory);
     const found = extract?.tables.find(({ name }) => name === table.name);
     if (found === undefined) return null;
     return {
       columns: found.columns,
+      primaryKey: publishedKey(found),
       readAs: found.reading === undefined ? null : readingText(found.reading),
     };
   } catch (error) {

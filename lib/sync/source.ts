@@ -81,12 +81,13 @@ export async function openSource(
 export function unknownSource(
   source: string,
   known: readonly string[],
-  views: readonly string[] = [],
+  views?: readonly string[],
 ): AgnesError {
-  const near = nearest(source, [...known, ...views]);
+  const near = nearest(source, [...known, ...(views ?? [])]);
   return new AgnesError("source_unknown", {
     source,
     known,
+    ...(views === undefined ? {} : { orTable: true }),
     ...(near === undefined ? {} : { nearest: near }),
   });
 }

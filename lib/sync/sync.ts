@@ -194,7 +194,7 @@ async function withoutViews(
     if (known.includes(source)) return reference;
     const id = name === undefined ? ids.get(reference.toLowerCase()) : undefined;
     if (id !== undefined) return id;
-    const views = name === undefined ? registered.map(({ view_name: view }) => view) : [];
+    const views = name === undefined ? registered.map(({ view_name: view }) => view) : undefined;
     throw unknownSource(source, known, views);
   });
 }

@@ -131,8 +131,24 @@ export class FilesSource {
   /** Once for each file as it is: a known table would else be decompressed twice in a run. */
   async #checkWhole(path: string, signal: AbortSignal): Promise<void> {
     if (this.#whole.has(path)) return;
-    await checkWhole(path, signal, this.#limits);
+    try {
+      await checkWhole(path, signal, this.#limits);
+    } catch (error) {
+      throw this.#named(error, path);
+    }
     this.#whole.add(path);
+  }
+
+  /** An error about what a file holds names it as every other one does. */
+  #named(error: unknown, path: string): unknown {
+    const tables = [...(this.#listed?.values() ?? [])];
+    const table = tables.find(({ files }) => files.includes(path));
+    if (!(error instanceof AgnesError) || table === undefined) return error;
+    const { code, details } = error;
+    if (code !== "file_unreadable" && code !== "source_decompression_limit") return error;
+    return new AgnesError(code, { ...details, path: originOf(table, path) } as typeof details, {
+      cause: error,
+    });
   }
 }
 

@@ -234,6 +234,15 @@ describe("bad input", () => {
     expect(stderr).toMatch(
       /^warning {2}mine: .*NEEDY_TOKEN .*Set NEEDY_TOKEN in the environment.*agnes\.yaml\.$/m,
     );
+    // What fits into the table is not repeated.
+    const ill = plugin("ill", "").replace(
+      "discover:",
+      'health: async () => ({ ok: false, message: "it is ill" }),\n    discover:',
+    );
+    write(directory.path, own("ill", ill));
+    const short = await runCli(["connector", "health"], { cwd: directory.path });
+    expect([short.status, short.stderr]).toEqual([1, ""]);
+    expect(short.stdout).toContain("it is ill");
   });
 
   test("agnes works with the other tables when one plugin is broken", async () => {

@@ -262,7 +262,7 @@ describe("agnes table", () => {
     expect(some.status).toBe(3);
     expect(json(some)).toMatchObject({
       sources: [{ source: "exports", candidates: [{ kind: "new" }, { kind: "new" }] }],
-      errors: [{ source: "broken", error: { code: "plugin_failed" } }],
+      errors: [{ source: "broken", error: { code: "source_path_empty" } }],
     });
     expect(some.stderr).toMatch(/^{"subject":"broken","error":.*"hint"/m);
     const text = await agnes("table", "discover");

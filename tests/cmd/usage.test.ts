@@ -55,7 +55,7 @@ describe("usage", () => {
     [["query", "select 1", "--limit"], "usage_wrong", "--limit needs a value"],
     [["query", "select 1", "--limit", "many"], "usage_wrong", "--limit"],
     [["query", "select 1", "--limit", "-1"], "usage_wrong", "--limit"],
-    [["query", "select 1", "--format", "xml"], "usage_wrong", "Expected one of"],
+    [["query", "select 1", "--format", "xml"], "usage_wrong", "It is one of table, json"],
     [["query", "select 1", "--output", "rows.txt"], "usage_wrong", "--format"],
     [["query", "select", "1"], "usage_wrong", "in quotes"],
     [["connector", "show"], "usage_wrong", "NAME"],

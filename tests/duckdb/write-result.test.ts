@@ -136,6 +136,7 @@ test.each(["arrow", "parquet"] as const)(
     );
     const error = await rejection(writeResult(result, { format, path }));
     expect(error.code).toBe("batch_malformed");
+    expect((error as { hint?: string }).hint).toContain("Cast the column to VARCHAR or DOUBLE");
     expect(error.message).toContain("170141183460469231731687303715884105727");
   },
 );

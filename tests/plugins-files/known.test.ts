@@ -136,8 +136,8 @@ describe("files: a table that is known", () => {
     expect(kept.stats.tables[0]).toMatchObject({ rows: 61, rowsQuarantined: 2 });
     const rejected = (await readFile(kept.stats.tables[0]!.quarantinePath!, "utf8")).trim().split("\n");
     expect(rejected.map((line) => JSON.parse(line) as unknown)).toMatchObject([
-      { origin: "t.csv", row: 63, record: { line: 63, text: "61" } },
-      { origin: "t.csv", row: 62, column: "id", value: "x62" },
+      { origin: "t.csv", row: 62, record: { line: 63, text: "61" } },
+      { origin: "t.csv", row: 63, column: "id", value: "x62" },
     ]);
     expect(await published()).toMatchObject({ types: "id BIGINT, name VARCHAR" });
   });

@@ -103,6 +103,9 @@ describe("files: compressed files", () => {
     await folder.write("orders.csv.gz", whole.subarray(0, whole.length / 2));
     const source = await folder.connect();
     const table = (await source.tables()).get("orders");
-    expect(await rejection(source.read(table))).toMatchObject({ details: { code: "file_unreadable" } });
+    expect(await rejection(source.read(table))).toMatchObject({
+      code: "file_unreadable",
+      details: { path: "orders.csv.gz" },
+    });
   });
 });

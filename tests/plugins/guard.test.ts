@@ -120,9 +120,9 @@ describe("a connector's failures", () => {
         {
           name: "bad",
           problem: {
-            code: "plugin_failed",
+            code: "source_path_empty",
             message: expect.not.stringContaining("s3cret"),
-            details: { table: "bad", operation: "read", code: "source_path_empty" },
+            cause: expect.not.objectContaining({ details: { path: "/data/s3cret" } }),
           },
         },
       ]);

@@ -80,7 +80,8 @@ test("a live table that cannot be read fails the query with the reason, and is l
   expect(sources[0]!.stats!.tables[0]!.notes).toContain("half of it");
   found.problem = new AgnesError("source_path_empty", { path: "rows.csv" });
   const failure = await agnes.rows("SELECT * FROM rows").catch((error: unknown) => error);
-  expect(failure).toMatchObject({ message: expect.stringContaining("rows.csv") });
+  // `toMatchObject` would write the matcher into the error, which the next sync reports.
+  expect((failure as Error).message).toContain("rows.csv");
   expect(await agnes.sync()).toMatchObject({ status: "failed", sources: [{ stats: { tablesFailed: 1 } }] });
 });
 

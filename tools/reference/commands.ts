@@ -39,12 +39,18 @@ async function sections(command: CommandDef, path: readonly string[]): Promise<r
 
 function argumentTable(args: ArgsDef): string {
   const rows = Object.entries(args).map(([key, arg]) => [
-    arg.type === "positional" ? `\`${arg.valueHint ?? key.toUpperCase()}\`` : `\`--${kebab(key)}\``,
+    arg.type === "positional" ? `\`${arg.valueHint ?? key.toUpperCase()}\`` : flagNames(key, arg),
     "options" in arg && Array.isArray(arg.options) ? arg.options.join(", ") : (arg.type ?? "string"),
     arg.default === undefined ? (arg.required === true ? "required" : "") : `\`${String(arg.default)}\``,
     arg.description ?? "",
   ]);
   return markdownTable(["argument", "type", "default", "what it is"], rows);
+}
+
+/** An option as it is typed, with its short form. */
+function flagNames(key: string, arg: ArgsDef[string]): string {
+  const short = "alias" in arg ? [arg.alias ?? []].flat() : [];
+  return [`--${kebab(key)}`, ...short.map((letter) => `-${letter}`)].map((flag) => `\`${flag}\``).join(", ");
 }
 
 async function resolved<T>(

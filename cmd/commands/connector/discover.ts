@@ -18,7 +18,8 @@ export default command({
   examples: ["agnes connector discover exports"],
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
-    const tables = await agnes.connectors.discover(args.source, { signal: cli.signal });
+    const found = await agnes.connectors.discover(args.source, { signal: cli.signal });
+    const tables = found.toSorted((a, b) => compareNames(a.name, b.name));
     if (cli.json) {
       await cli.printJson({
         tables: tables.map(({ schema, problem, ...table }) => ({
@@ -62,6 +63,12 @@ export default command({
     return statusOf(tables);
   },
 });
+
+/** The order of names without regard to case. */
+function compareNames(a: string, b: string): number {
+  const [left, right] = [a.toLowerCase(), b.toLowerCase()];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
 
 /** The columns with the types they are published as; with Arrow's name of a type that cannot be. */
 function shownColumns(schema: TableInfo["schema"]): readonly PublishedColumn[] {

@@ -22,13 +22,15 @@ export default command({
     const sources = await Promise.all(names.map((source) => askHealth(cli, agnes, source)));
     if (cli.json) await cli.printJson({ sources });
     else {
-      await printRows(
+      const printed = await printRows(
         cli,
         ["source", "state", "message"],
         sources.map(({ source, ok, message }) => [source, ok ? "ok" : "failed", message]),
       );
       // A cell has only so much room, and what to do stands at the end.
-      for (const { source, ok, message } of sources) if (!ok) cli.warn(`${source}: ${message}`);
+      for (const { source, ok, message } of sources) {
+        if (!ok && !printed.includes(message)) cli.warn(`${source}: ${message}`);
+      }
     }
     return sources.every(({ ok }) => ok) ? 0 : 1;
   },

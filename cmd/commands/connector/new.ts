@@ -40,7 +40,8 @@ export default command({
     });
     const paths = Object.keys(files).map((name) => join(directory, name));
     for (const path of paths) {
-      if ((await host.files.stat(path)) !== null) throw new AgnesError("workspace_exists", { path });
+      if ((await host.files.stat(path)) !== null)
+        throw new AgnesError("scaffold_invalid", { reason: `${path} exists already` });
     }
     for (const [name, content] of Object.entries(files)) {
       const path = join(directory, name);

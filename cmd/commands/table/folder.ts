@@ -39,7 +39,7 @@ export default command({
       ([name]) => bucket === undefined || name === bucket,
     );
     if (cli.json) return await cli.printJson({ version, folder_mapping: Object.fromEntries(folders) });
-    if (folders.length > 0) return await printRows(cli, ["bucket", "folder"], folders);
+    if (folders.length > 0) return void (await printRows(cli, ["bucket", "folder"], folders));
     cli.say(bucket === undefined ? "No bucket has a folder." : `${bucket} has no folder of its own.`);
   },
 });

@@ -1,5 +1,6 @@
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
+import { keysInUse } from "../../console/published-keys.ts";
 import { printRows } from "../../console/print-rows.ts";
 import { wordOf } from "./fields.ts";
 
@@ -33,6 +34,7 @@ export default command({
     });
     if (cli.json) return await cli.printJson({ version, tables });
     if (tables.length > 0) {
+      const keys = await keysInUse(agnes, tables);
       await printRows(
         cli,
         ["table", "view", "mode", "strategy", "key", "schedule", "description"],
@@ -41,7 +43,7 @@ export default command({
           table.view_name,
           table.query_mode,
           table.sync_strategy,
-          table.primary_key.join(", "),
+          keys.get(table.id)!.join(", "),
           table.sync_schedule ?? "",
           table.description,
         ]),

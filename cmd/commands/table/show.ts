@@ -1,6 +1,7 @@
 import { folderOf, tableDefaults, tableFieldNames, type RegisteredTable } from "../../../lib/tables/mod.ts";
 import { command } from "../../console/command.ts";
 import { openAgnes } from "../../console/open-agnes.ts";
+import { keysInUse } from "../../console/published-keys.ts";
 import { printRows } from "../../console/print-rows.ts";
 
 export default command({
@@ -24,7 +25,8 @@ export default command({
       checked_at: published?.checkedAt ?? null,
     };
     const folder = folderOf(table, await registry.folders());
-    if (cli.json) return await cli.printJson({ table, folder, ...freshness });
+    const key = (await keysInUse(agnes, [table])).get(table.id)!;
+    if (cli.json) return await cli.printJson({ table, folder, primary_key: key, ...freshness });
     await cli.print(`${cli.paint.bold(table.id)} · version ${table.version}\n\n`);
     const fields = tableFieldNames.filter((field) => args.all === true || isSaid(table, field));
     await printRows(
@@ -32,6 +34,9 @@ export default command({
       ["field", "value"],
       [
         ...fields.map((field) => [field, cellOf(table[field])] as const),
+        ...(key.length === table.primary_key.length
+          ? []
+          : [["primary key of the source", key.join(", ")] as const]),
         ...(folder === null || folder === table.folder ? [] : [["folder of its bucket", folder] as const]),
         ["registered_by", table.registered_by],
         ["registered_at", table.registered_at],

@@ -22,7 +22,7 @@ export const baseErrors = {
     status: 499,
     retry: "transient",
     message: (d) => `${d.what} was stopped before it finished`,
-    hint: () => "Nothing was published; run it again.",
+    hint: () => "Run it again.",
   }),
   timed_out: errorSpec<{ what: string; timeoutMs: number }>({
     status: 504,

@@ -28,6 +28,20 @@ export const errorCodes = {
   ...syncErrors,
 } as const;
 
+const dataCodes: ReadonlySet<string> = new Set([
+  ...Object.keys(sourcesErrors),
+  "file_failed",
+  "file_reading_outdated",
+  "file_row_invalid",
+  "file_unreadable",
+  "file_value_invalid",
+]);
+
+/** Whether a code is about what a source holds, such as its files and their values, and not about a program. */
+export function isDataCode(code: string): boolean {
+  return dataCodes.has(code);
+}
+
 /** A stable name of a failure; see `docs/reference/errors.md`. */
 export type ErrorCode = keyof typeof errorCodes;
 

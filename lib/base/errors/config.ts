@@ -43,10 +43,16 @@ export const configErrors = {
       `${d.at ?? d.path}: ${d.expected === undefined ? d.reason : `${d.key} should be ${d.expected}, but is ${d.received}`}`,
     hint: (d) => (d.received === "missing" ? `Add ${d.key}.` : "Correct the value."),
   }),
-  source_unknown: errorSpec<{ source: string; known: readonly string[]; nearest?: string }>({
+  source_unknown: errorSpec<{
+    source: string;
+    known: readonly string[];
+    nearest?: string;
+    /** Whether a table could have been meant as well. */
+    orTable?: boolean;
+  }>({
     status: 404,
     exit: 2,
-    message: (d) => `there is no source ${shown(d.source)}`,
+    message: (d) => `there is no source ${d.orTable === true ? "or table " : ""}${shown(d.source)}`,
     hint: (d) =>
       d.nearest !== undefined
         ? `Did you mean ${shown(d.nearest)}?`

@@ -52,9 +52,9 @@ export const duckdbErrors = {
     message: (d) => `${shown(d.file, 400)} is not what it was when its table was described: ${d.reason}`,
     hint: () => "Run `agnes sync` again: it describes the table anew.",
   }),
-  batch_malformed: errorSpec<{ column: string; reason: string }>({
+  batch_malformed: errorSpec<{ column: string; reason: string; advice?: string }>({
     message: (d) => `column ${shown(d.column)} of an Arrow batch cannot be used: ${d.reason}`,
-    hint: () => "Correct the code that builds the batch.",
+    hint: (d) => d.advice ?? "Correct the code that builds the batch.",
   }),
   type_unsupported: errorSpec<{ column: string; type: string }>({
     message: (d) => `column ${shown(d.column)} has the type ${shown(d.type)}, which has no counterpart`,

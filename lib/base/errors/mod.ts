@@ -1,5 +1,5 @@
 export { AgnesError, isAgnesError, messageOf, reasonOf } from "./agnes-error.ts";
-export { errorCodes } from "./codes.ts";
+export { errorCodes, isDataCode } from "./codes.ts";
 export type { ErrorCode, ErrorDetails } from "./codes.ts";
 export { shown } from "./spec.ts";
 export type { ErrorSpec, Retry } from "./spec.ts";

@@ -28,7 +28,10 @@ export function checkDigits(
     if (Math.abs(value) < surely || isNull(data, from + row)) continue;
     const exact = wholeAt(values, word, words);
     if (exact > -(10n ** BigInt(precision)) && exact < 10n ** BigInt(precision)) continue;
-    throw new Malformed(`a value has more than ${counted(precision, "digit")}: ${exact}`);
+    throw new Malformed(
+      `a value has more than ${counted(precision, "digit")}: ${exact}`,
+      "Cast the column to VARCHAR or DOUBLE in the query or in a view of the source, or leave it out with `columns` of the table.",
+    );
   }
 }
 

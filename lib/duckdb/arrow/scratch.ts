@@ -3,7 +3,15 @@ import native from "@duckdb/node-bindings";
 import type * as arrow from "apache-arrow";
 
 /** What a batch did that no correct batch does; the caller adds the column. */
-export class Malformed extends Error {}
+export class Malformed extends Error {
+  /** What to do about it, when the values and not the code that made the batch are at fault. */
+  readonly advice: string | undefined;
+
+  constructor(message: string, advice?: string) {
+    super(message);
+    this.advice = advice;
+  }
+}
 
 let space = new ArrayBuffer(1 << 16);
 

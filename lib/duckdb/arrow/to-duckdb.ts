@@ -52,6 +52,7 @@ export function createBatchWriter(schema: arrow.Schema): BatchWriter {
         throw new AgnesError("batch_malformed", {
           column: schema.fields[column]!.name,
           reason: error.message,
+          ...(error.advice === undefined ? {} : { advice: error.advice }),
         });
       }
     },

@@ -184,6 +184,7 @@ function checkBatch(batch: arrow.RecordBatch): void {
       throw new AgnesError("batch_malformed", {
         column: String(batch.schema.fields[at]!.name),
         reason: error.message,
+        ...(error.advice === undefined ? {} : { advice: error.advice }),
       });
     }
   }

@@ -88,12 +88,27 @@ function issueError(issue: v.BaseIssue<unknown>, what: string): AgnesError {
     return invalid(
       what,
       field,
-      `should be ${TYPE_WORDS[issue.type] ?? "of another kind"}, but is ${kindOf(issue.input)}`,
+      `should be ${TYPE_WORDS[issue.type] ?? "of another kind"}, but is ${typeof issue.input === "string" ? shown(issue.input, 60) : kindOf(issue.input)}`,
     );
   }
   const isName = NAMES.has(keys[0]!) && typeof issue.input === "string";
   return invalid(what, field, isName ? `${issue.message}, but is ${shown(issue.input, 60)}` : issue.message);
 }
+
+/** How others write the operators of a filter. */
+const OTHER_OPERATORS: ReadonlyMap<string, string> = new Map([
+  ["=", "eq"],
+  ["==", "eq"],
+  ["!=", "ne"],
+  ["<>", "ne"],
+  ["neq", "ne"],
+  [">", "gt"],
+  [">=", "ge"],
+  ["gte", "ge"],
+  ["<", "lt"],
+  ["<=", "le"],
+  ["lte", "le"],
+]);
 
 function picklistError(
   issue: v.BaseIssue<unknown>,
@@ -102,7 +117,9 @@ function picklistError(
   field: string,
 ): AgnesError {
   const seen = typeof issue.input === "string" ? shown(issue.input, 60) : kindOf(issue.input);
-  const near = typeof issue.input === "string" ? nearest(issue.input.slice(0, 60), options) : undefined;
+  const input = typeof issue.input === "string" ? issue.input.slice(0, 60) : undefined;
+  const meant = input === undefined ? undefined : (OTHER_OPERATORS.get(input.toLowerCase()) ?? input);
+  const near = meant === undefined ? undefined : nearest(meant, options);
   return invalid(what, field, `should be one of ${options.join(", ")}, but is ${seen}`, near);
 }
 

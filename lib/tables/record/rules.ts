@@ -109,7 +109,7 @@ export function checkSourceRules(
     refuse(
       ["source_query", "source"],
       `${source.plugin} does not run SQL`,
-      "Give a JSON object that its documentation describes, or leave source_query out to copy the whole table.",
+      "Leave source_query out and use the mode local, which copies the whole table; only a plugin with the capability query runs SQL.",
     );
   }
 }

@@ -1,0 +1,38 @@
+import type { Agnes } from "../../lib/agnes.ts";
+import { isAgnesError } from "../../lib/base/mod.ts";
+import { publishedKey, readExtract } from "../../lib/extract/mod.ts";
+import type { RegisteredTable } from "../../lib/tables/mod.ts";
+import { dataPaths } from "../../lib/workspace/mod.ts";
+
+/**
+ * The primary keys of tables by their ids: as registered, otherwise as the table was read with, which may be a key that
+ * the source or its options give.
+ */
+export async function keysInUse(
+  agnes: Agnes,
+  tables: readonly RegisteredTable[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const keys = new Map<string, readonly string[]>(tables.map(({ id, primary_key: key }) => [id, key]));
+  const open = tables.filter(({ primary_key: key }) => key.length === 0);
+  for (const source of new Set(open.map((table) => table.source))) {
+    for (const [name, key] of await publishedKeys(agnes, source)) {
+      const id = `${source}.${name}`;
+      if (keys.get(id)?.length === 0) keys.set(id, key);
+    }
+  }
+  return keys;
+}
+
+/** A key is an extra: an extract that cannot be read now only lacks it. */
+async function publishedKeys(
+  agnes: Agnes,
+  source: string,
+): Promise<readonly (readonly [name: string, key: readonly string[]])[]> {
+  try {
+    const extract = await readExtract(dataPaths.extract(agnes.workspace.dataDirectory, source));
+    return (extract?.tables ?? []).map((table) => [table.name, publishedKey(table)] as const);
+  } catch (error) {
+    if (isAgnesError(error, "extract_unreadable") || isAgnesError(error, "extract_foreign")) return [];
+    throw error;
+  }
+}
