@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 
-import { table } from "../../kit/mod.ts";
+import { table, toSelectSql, type AnyConnector, type TableInfo } from "../../kit/mod.ts";
+import { discoverTables } from "../../plugins/mod.ts";
 import type { SourceCase } from "./config.ts";
 import { Workbench } from "./rows.ts";
-import { able, assertWrappedOnce, failureOf, within } from "./session.ts";
+import { able, assertWrappedOnce, failureOf, namedTable, toTable, within } from "./session.ts";
 
 /** Cases about running SQL in the source. */
 export const queryCases: readonly SourceCase[] = [
@@ -17,6 +18,25 @@ export const queryCases: readonly SourceCase[] = [
       await using bench = await Workbench.open(session);
       const rows = await bench.load(table("answer", answer.schema), answer.batches);
       assert.ok((await bench.count(rows)) > 0, `the answer to ${sql} has no rows`);
+    },
+  },
+  {
+    name: "query() answers for the tables that the test names",
+    needs: ["query"],
+    when: ({ tables = [] }) => tables.length > 0,
+    async run(session) {
+      const { connector, handle, signal } = session;
+      const listed = connector.discover === undefined ? null : await discoverTables(handle, { signal });
+      for (const one of session.config.tables ?? []) {
+        const info = listed === null ? toTable(one) : namedTable(listed, one);
+        const can = info.capabilities ?? session.plugin.capabilities;
+        // A table that can be read is not asked for by SQL, also when it is live.
+        if (connector.read !== undefined || !can.includes("query")) continue;
+        const sql = selectNone(info, connector);
+        const { schema, batches } = await able(session, "query").query(sql, { signal });
+        for await (const _ of batches);
+        assert.ok(schema.fields.length > 0, `the answer to ${sql} has no columns`);
+      }
     },
   },
   {
@@ -63,3 +83,15 @@ export const queryCases: readonly SourceCase[] = [
     },
   },
 ];
+
+/** SQL that names a table and wants no row, as a live table is asked for. */
+function selectNone(info: TableInfo, connector: AnyConnector): string {
+  const path = info.remotePath ?? [info.name];
+  const columns = info.schema.fields.map((field) => String(field.name));
+  if (columns.length === 0) {
+    const from = path.map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
+    return `SELECT * FROM ${from} WHERE 1 = 0`;
+  }
+  const wanted = { columns, filter: [], limit: 1 };
+  return connector.selectSql?.(info, wanted) ?? toSelectSql(path, wanted);
+}

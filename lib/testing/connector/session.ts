@@ -176,7 +176,7 @@ async function knownTables(
   if (handle.connector.discover !== undefined) return discoverTables(handle, { signal });
   const tables: TableInfo[] = [];
   for (const one of config.tables ?? []) {
-    const info = typeof one === "string" ? table(one, {}) : one;
+    const info = toTable(one);
     const known =
       info.schema.fields.length > 0
         ? info
@@ -187,14 +187,24 @@ async function knownTables(
   return tables;
 }
 
+/** A table that a test names or describes. */
+export function toTable(one: string | TableInfo): TableInfo {
+  return typeof one === "string" ? table(one, {}) : one;
+}
+
+/** The table of a source that a test names. */
+export function namedTable(tables: readonly TableInfo[], named: string | TableInfo): TableInfo {
+  const { name } = toTable(named);
+  const found = tables.find((one) => one.name === name);
+  assert.ok(
+    found !== undefined,
+    `there is no table ${JSON.stringify(name)}, which the test names; there are ${tables.map((one) => one.name).join(", ")}`,
+  );
+  return found;
+}
+
 function readable(tables: readonly TableInfo[], { tables: given }: ContractConfig): readonly TableInfo[] {
-  const wanted = given?.map((one) => (typeof one === "string" ? one : one.name));
-  for (const name of wanted ?? []) {
-    assert.ok(
-      tables.some((one) => one.name === name),
-      `there is no table ${JSON.stringify(name)}, which the test names; there are ${tables.map((one) => one.name).join(", ")}`,
-    );
-  }
+  const wanted = given?.map((one) => namedTable(tables, one).name);
   const found = tables.filter(
     (one) => (one.capabilities?.includes("read") ?? true) && (wanted?.includes(one.name) ?? true),
   );

@@ -6,7 +6,7 @@ import { discoverTables } from "../../plugins/mod.ts";
 import { connectBare } from "./bare.ts";
 import type { SourceCase } from "./config.ts";
 import { assertNoSecret } from "./leaks.ts";
-import { able, openSession, within, type Session } from "./session.ts";
+import { able, namedTable, openSession, within, type Session } from "./session.ts";
 
 /** Cases about what a source says of itself. */
 export const sourceCases: readonly SourceCase[] = [
@@ -47,6 +47,7 @@ export const sourceCases: readonly SourceCase[] = [
     async run(session) {
       const tables = await discoverTables(session.handle, { signal: session.signal });
       assert.ok(tables.length > 0, "discover() lists no table");
+      for (const named of session.config.tables ?? []) namedTable(tables, named);
       const names = new Map<string, string>();
       for (const table of tables) {
         assert.equal(table.problem?.message, undefined, `table ${table.name} cannot be read`);

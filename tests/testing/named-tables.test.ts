@@ -1,0 +1,48 @@
+import { expect, test } from "bun:test";
+
+import { definePlugin, table, utf8, type Capability } from "agnes/kit";
+import { connectorContract, runCases } from "agnes/testing";
+import * as v from "valibot";
+
+/** It answers SQL over the table people. */
+function pluginWith(...capabilities: Capability[]) {
+  return definePlugin({
+    name: "sql",
+    version: "1.0.0",
+    description: "Answers SQL",
+    capabilities,
+    options: v.strictObject({}),
+    secrets: {},
+    connect: ({ duckdb }: { duckdb: { query: (sql: string, options: object) => unknown } }) => ({
+      ...(capabilities.includes("discover") && { discover: async () => [table("people", { name: utf8() })] }),
+      ...(capabilities.includes("metadata") && { metadata: async () => [{ name: "people", rows: 1 }] }),
+      ...(capabilities.includes("query") && {
+        query: (sql: string, { signal }: { signal: AbortSignal }) =>
+          duckdb.query(`WITH people AS (SELECT 'Ada' AS name) SELECT * FROM (${sql})`, { signal }),
+      }),
+    }),
+  } as never);
+}
+
+const listing = "discover() lists named and typed tables";
+const answering = "query() answers for the tables that the test names";
+
+test.each([
+  [["query"], [answering]],
+  [
+    ["discover", "query"],
+    [listing, answering],
+  ],
+  [["discover", "metadata"], [listing]],
+] as const)(
+  "connectorContract() finds that a table is missing which the test names, with %p",
+  async (capabilities, failing) => {
+    const resultsOf = async (...tables: string[]) => {
+      const cases = connectorContract(pluginWith(...capabilities), { tables });
+      const results = await runCases(cases, {});
+      return results.filter(({ ok }) => !ok).map(({ name }) => name);
+    };
+    expect(await resultsOf("people")).toEqual([]);
+    expect(await resultsOf("people", "nosuch")).toEqual([...failing]);
+  },
+);
