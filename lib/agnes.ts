@@ -41,7 +41,13 @@ import {
   type SyncReport,
   type SyncServices,
 } from "./sync/mod.ts";
-import { checkSourceRules, openTableRegistry, type TableRegistry, type TableSettings } from "./tables/mod.ts";
+import {
+  checkSourceRules,
+  explainUnknown,
+  openTableRegistry,
+  type TableRegistry,
+  type TableSettings,
+} from "./tables/mod.ts";
 import {
   checkConfig,
   dataDirectoryOf,
@@ -256,7 +262,7 @@ class WorkspaceAgnes implements Agnes {
   }
 
   query(sql: string, options: QueryOptions = {}): Promise<QueryAnswer> {
-    return this.#session.runQuery({ ...options, sql });
+    return this.#named(this.#session.runQuery({ ...options, sql }), options.granted);
   }
 
   async rows<T>(sql: string, options: QueryOptions = {}): Promise<readonly T[]> {
@@ -281,7 +287,7 @@ class WorkspaceAgnes implements Agnes {
   }
 
   async describe(table: string): Promise<DocumentedTable> {
-    const found = await this.#session.describeTable(table);
+    const found = await this.#named(this.#session.describeTable(table));
     const record = await (await this.tables()).get(found.id);
     return {
       ...found,
@@ -292,7 +298,7 @@ class WorkspaceAgnes implements Agnes {
   }
 
   sample(table: string, rows: number, options: Parameters<Agnes["sample"]>[2] = {}): Promise<QueryAnswer> {
-    return this.#session.sampleTable(table, rows, options);
+    return this.#named(this.#session.sampleTable(table, rows, options));
   }
 
   async close(): Promise<void> {
@@ -304,6 +310,15 @@ class WorkspaceAgnes implements Agnes {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Waits for an answer about tables; a table that is registered and not published yet is not merely unknown. */
+  async #named<T>(answer: Promise<T>, granted?: QueryOptions["granted"]): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw await explainUnknown(error, () => this.tables(), granted);
+    }
   }
 
   #syncState(): Promise<SyncState> {

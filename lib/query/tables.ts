@@ -37,6 +37,7 @@ export class TableNames {
       throw new AgnesError("table_unknown", {
         table: name,
         known: this.#nearest(name),
+        more: Math.max(0, this.tables.length - SUGGESTIONS),
         ...(place === undefined ? {} : { place }),
       });
     return table;

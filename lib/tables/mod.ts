@@ -43,3 +43,4 @@ export type {
   TableWrite,
   Unregistration,
 } from "./types.ts";
+export { explainUnknown } from "./unpublished.ts";

@@ -1,5 +1,6 @@
 import { counted } from "../counted.ts";
 import { pointed, type SqlPlace } from "./place.ts";
+import { someNames } from "../some-names.ts";
 import { errorSpec, shown } from "./spec.ts";
 
 /** Codes of the connector runtime. */
@@ -26,11 +27,27 @@ export const extractErrors = {
       `generation ${d.generation} cannot be published again: ${d.missing.length} of its parts ${d.missing.length === 1 ? "is" : "are"} gone`,
     hint: (d) => `The first one missing is ${d.missing[0] ?? "unknown"}; choose a later generation.`,
   }),
-  table_unknown: errorSpec<{ table: string; known: readonly string[]; place?: SqlPlace }>({
+  table_unknown: errorSpec<{
+    table: string;
+    /** Some of the published tables, the nearest in name. */
+    known: readonly string[];
+    /** How many more are published. */
+    more?: number;
+    place?: SqlPlace;
+    /** Its id, when it is registered. */
+    registered?: string;
+  }>({
     status: 404,
     exit: 2,
     message: (d) => `no table ${shown(d.table)} is published${pointed(d.place)}`,
-    hint: (d) => (d.known.length === 0 ? "Run `agnes sync` first." : `Published: ${d.known.join(", ")}.`),
+    hint: (d) => {
+      if (d.registered !== undefined) {
+        return `It is registered as ${d.registered}; run \`agnes sync ${d.registered}\` to publish it.`;
+      }
+      if (d.known.length === 0) return "Run `agnes sync` first.";
+      const all = d.more === undefined || d.more === 0 ? "" : "; `agnes catalog` lists all";
+      return `Published: ${someNames(d.known, d.more)}${all}.`;
+    },
   }),
   table_plan_invalid: errorSpec<{ table: string; reason: string }>({
     status: 400,

@@ -1,0 +1,30 @@
+import { AgnesError, isAgnesError } from "../base/mod.ts";
+import type { TableRegistry } from "./registry.ts";
+
+/**
+ * The error that a table is unknown, with its id when it is registered and nothing of it is published yet; any other
+ * error as it is.
+ *
+ * @param granted ids or view names of the tables that may be known; undefined or null grants all
+ */
+export async function explainUnknown(
+  error: unknown,
+  tables: () => Promise<Pick<TableRegistry, "list">>,
+  granted?: ReadonlySet<string> | null,
+): Promise<unknown> {
+  if (!isAgnesError(error, "table_unknown")) return error;
+  const named = error.details.table.toLowerCase();
+  const record = (await (await tables()).list()).find((one) =>
+    [one.id.toLowerCase(), one.view_name.toLowerCase()].includes(named),
+  );
+  if (record === undefined) return error;
+  const allowed = granted == null ? null : new Set([...granted].map((name) => name.toLowerCase()));
+  if (
+    allowed !== null &&
+    !allowed.has(record.id.toLowerCase()) &&
+    !allowed.has(record.view_name.toLowerCase())
+  ) {
+    return error;
+  }
+  return new AgnesError("table_unknown", { ...error.details, registered: record.id }, { cause: error });
+}
