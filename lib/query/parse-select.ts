@@ -3,6 +3,7 @@ import { parseSql, type FunctionUse, type SelectFacts, type TableUse } from "../
 import type { Connection } from "../duckdb/mod.ts";
 import { explained } from "./explain.ts";
 import { pivotTypes, expressionNames, type PivotType } from "./pivot.ts";
+import { keywordAdvice } from "./keyword-advice.ts";
 import { parseRefusal } from "./pivot-refusals.ts";
 import { markPivots } from "./pivot-text.ts";
 import { indexOfByte, indexOfCharacter, placeAt } from "./place.ts";
@@ -81,7 +82,7 @@ async function parsePart(
         isExplained: false,
       };
     case "malformed":
-      throw malformed(typed, part, parsed.reason, parsed.position);
+      throw malformed(typed, part, parsed, await keywordAdvice(connection, parsed.reason));
     case "statements": {
       if (parsed.count === 0)
         throw new AgnesError("sql_malformed", { reason: "there is no statement in it", position: null });
@@ -197,11 +198,17 @@ function through(
   };
 }
 
-function malformed(typed: string, part: Part, reason: string, position: number | null): AgnesError {
+function malformed(
+  typed: string,
+  part: Part,
+  { reason, position }: { readonly reason: string; readonly position: number | null },
+  advice: string | null,
+): AgnesError {
   const { sql } = part;
   const at = position === null ? null : indexOfCharacter(sql, position);
   const place = at === null ? undefined : placeOf(typed, part, at);
-  const told = parseRefusal(reason, at === null ? "" : sql.slice(0, at));
+  const told =
+    parseRefusal(reason, at === null ? "" : sql.slice(0, at)) ?? (advice === null ? null : { advice });
   const given = place === undefined ? {} : { place };
   return new AgnesError("sql_malformed", { reason: withoutSettings(reason), position, ...told, ...given });
 }

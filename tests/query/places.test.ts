@@ -61,6 +61,24 @@ describe("errors of SQL", () => {
     expect(await messageOf(sql)).toEndWith(`\n\n${place}`);
   });
 
+  test.each([
+    ["SELECT * FROM order", "order"],
+    ["SELECT * FROM Semi", "Semi"],
+    ["SELECT when FROM orders", "when"],
+    ["SELECT id FROM orders ORDER BY FROM", "FROM"],
+  ])("name the double quotes that a keyword needs as a name: %s", async (sql, word) => {
+    const error: unknown = await rowsOf(shared.session, sql).catch((failure: unknown) => failure);
+    expect(error).toMatchObject({ code: "sql_malformed" });
+    expect((error as AgnesError).hint).toBe(
+      `Correct the SQL. ${word} is a keyword: as the name of a table or column it needs double quotes, "${word}".`,
+    );
+  });
+
+  test("name no quotes where no keyword is in the way", async () => {
+    const error: unknown = await rowsOf(shared.session, "SELEC id FROM orders").catch((one: unknown) => one);
+    expect((error as AgnesError).hint).toBe("Correct the SQL; the dialect is DuckDB's.");
+  });
+
   const pivots: readonly (readonly [title: string, sql: string, place: string])[] = [
     [
       "its column",
