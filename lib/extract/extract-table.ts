@@ -11,6 +11,7 @@ import { publishedColumns } from "./plan.ts";
 import { finishParts } from "./publish/finish-parts.ts";
 import { renewParts } from "./publish/renew-parts.ts";
 import type { ReadRange } from "./read/look-back.ts";
+import { readNotes } from "./read/read-notes.ts";
 import { openRead } from "./read/open-read.ts";
 import { columnsOf, type PublishedColumn } from "./schema/column.ts";
 import { describeChange, type SchemaChange } from "./schema/diff.ts";
@@ -159,7 +160,9 @@ async function readAndMerge(
         rowsQuarantined: quarantine?.rows ?? 0,
         ...(quarantine === null || quarantine.rows === 0 ? {} : { quarantinePath: quarantine.path }),
         notes: [
-          ...decision.notes,
+          // Those of a delta only say how it would be merged, whatever came.
+          ...(decision.kind === "delta" ? [] : decision.notes),
+          ...readNotes(plan, decision, staged.parts, end),
           ...read.range.notes,
           ...mergeNotes,
           ...read.source.unknownKeyNotes(),
