@@ -115,8 +115,9 @@ async function canonicalType(connection: Connection, name: string, type: string)
   // The type becomes part of a CAST; what leaves its parentheses would be SQL of its own.
   if (!/^[\w ,"()[\]]+$/.test(type) || !isBalanced(type)) throw refusal();
   try {
-    const [column] = await connection.describe(`SELECT CAST(NULL AS ${type}) AS c`);
-    return column!.type;
+    // A description takes JSON for VARCHAR.
+    const [row] = await connection.rows<{ type: string }>(`SELECT typeof(CAST(NULL AS ${type})) AS type`);
+    return row!.type;
   } catch (error) {
     if (!isAgnesError(error, "duckdb_failed")) throw error;
     throw refusal(error);
