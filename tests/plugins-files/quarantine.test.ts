@@ -58,7 +58,10 @@ test("a Parquet file of which no row is left fails its table by its quarantine",
   await folder.sql("COPY (SELECT 1.5::DOUBLE AS id) TO '@/data/t/b.parquet'");
   const [failure] = (await sync()).errors;
   expect(failure!.error.code).toBe("quarantine_exceeded");
-  expect(failure!.error.message).toContain("a.parquet");
+  expect(failure!.error.message).toBe(
+    '1 of 1 row of table "t" was rejected (no row of a.parquet was left), mostly because of column id: it is not DOUBLE (for example 9007199254740993 in row 1 of a.parquet); what was published before stays',
+  );
+  expect(failure!.error.hint).toMatch(/correct the source, or the types of its columns\. Published rows/);
 });
 
 const rows = (bad: Readonly<Record<number, string>>) =>
