@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import { counted } from "./counted.ts";
 import { AgnesError } from "./errors/mod.ts";
 
@@ -81,29 +83,37 @@ const RESERVED_SCHEMAS: ReadonlySet<string> = new Set([
 
 /**
  * The exposed name nearest to a vendor's name: lower case, letters without their accents, every other character an
- * underscore.
+ * underscore. A name with letters or digits of other scripts ends in a hash of it, so that two of them differ.
  *
- * A name with nothing usable gives `table`; different names may give the same one.
+ * A name without a letter or digit gives `table`; names that differ only in other characters give the same one.
  * @example
  * ```ts
  * import { toExposedName } from "agnes/kit";
  * toExposedName("in.c-crm.Orders 2024"); // "in_c_crm_orders_2024"
+ * toExposedName("заказы"); // "table_c35920"
  * ```
  */
 export function toExposedName(value: string): string {
-  const name = value
+  const folded = value
     .normalize("NFKD")
     .toLowerCase()
     .replace(/\p{M}+/gu, "")
-    .replace(UNDECOMPOSED, (letter) => FOLDED[letter]!)
-    .replace(/[^a-z0-9_]+/g, "_")
-    .replace(/^_+|_+$/g, "");
-  const started = /^[0-9]/.test(name) ? `t_${name}` : name;
-  return started.slice(0, 64) || "table";
+    .replace(UNDECOMPOSED, (letter) => FOLDED[letter]!);
+  const name = folded.replace(/[^a-z0-9_]+/g, "_").replace(/^_+|_+$/g, "");
+  const started = /^[0-9]/.test(name) ? `t_${name}` : name || "table";
+  if (!/(?![a-z0-9])[\p{L}\p{N}]/u.test(folded)) return started.slice(0, NAME_LENGTH_MAX);
+  // With the marks of its letters, which tell か from が.
+  const written = value.normalize("NFC").toLowerCase();
+  const hash = createHash("sha256").update(written).digest("hex").slice(0, HASH_LENGTH);
+  return `${started.slice(0, NAME_LENGTH_MAX - HASH_LENGTH - 1)}_${hash}`;
 }
+
+const NAME_LENGTH_MAX = 64;
+const HASH_LENGTH = 6;
 
 /** Letters that Unicode does not take apart into a letter of ASCII and its accent. */
 const FOLDED: Readonly<Record<string, string>> = {
+  ŋ: "n",
   ß: "ss",
   æ: "ae",
   œ: "oe",

@@ -194,7 +194,8 @@ class Run {
     const previous = this.#published.get(plan.name.toLowerCase());
     using timeout = withTimeout(`table ${plan.name}`, timeoutMs, signal);
     try {
-      if (plan.info.problem !== undefined) throw plan.info.problem;
+      const { problem, hasBadRows = false } = plan.info;
+      if (problem !== undefined && !(plan.quarantine && hasBadRows)) throw problem;
       checkPlan(plan);
       if (this.#duplicates.has(plan.name.toLowerCase())) {
         throw new AgnesError("table_plan_invalid", {

@@ -1,7 +1,7 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 import type * as v from "valibot";
 
-import type { Log, Secret } from "../base/mod.ts";
+import type { AgnesError, Log, Secret } from "../base/mod.ts";
 import type { CsvOptions, FileChunk, FileFormat, FileReading, JsonValue } from "./batch.ts";
 import type { AnyConnector, Capability, Connector } from "./capability.ts";
 import type { Http } from "./http/mod.ts";
@@ -43,6 +43,11 @@ export interface InspectOptions {
   readonly look?: "start" | "whole" | "columns";
   /** How the table was read before: its dialect stays, and so do the types of columns that are empty now. */
   readonly known?: FileReading;
+  /**
+   * Whether records of CSV that are no rows are left out of the look and the first is reported as `badRow`. Default
+   * `false`: it is thrown.
+   */
+  readonly skipBadRows?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -54,6 +59,8 @@ export interface InspectedFiles {
   readonly columns: ReadonlyMap<string, readonly string[] | null>;
   /** The Arrow schema of the columns; without fields when there is no reading. */
   readonly schema: Schema;
+  /** With `skipBadRows`: the error about the first record that is no row. Default: every record is one. */
+  readonly badRow?: AgnesError;
 }
 
 /** DuckDB, for plugins whose source is a file or a database that DuckDB reads. Private to the source. */

@@ -32,6 +32,11 @@ export interface TableInfo {
    * source are synced, and what is published of this one stays. Default: it can be read.
    */
   readonly problem?: AgnesError;
+  /**
+   * Whether `problem` is about single rows while the columns are known: a table that quarantines rows is read then.
+   * Default `false`.
+   */
+  readonly hasBadRows?: boolean;
   /** Whether the source leaves the table out on purpose, as `problem` says: a note then, no failure. Default `false`. */
   readonly isLeftOut?: boolean;
   /** What a person should know of the table; shown at every sync. Default: nothing. */

@@ -25,6 +25,8 @@ export interface DescribedTable {
   readonly constants: ReadonlyMap<string, Readonly<Record<string, string | null>>>;
   /** The bytes of the files that the next read takes in, as they are on the disk. */
   readonly bytesToRead: number;
+  /** The first record that is no row, when the types had to be told from the others. */
+  readonly badRow?: AgnesError;
 }
 
 /** The columns of files as they are kept: each list of names once, and by origin which one. */
@@ -167,8 +169,8 @@ export class Describer {
       const own = constants.get(origin);
       return { path: file, origin, ...(own === undefined ? {} : { constants: own }) };
     });
-    const options = { ...this.#options(table, known), look, signal };
-    const { reading, columns, schema } = await this.#context.duckdb.inspect(inputs, options);
+    const options = { ...this.#options(table, known), look, skipBadRows: true, signal };
+    const { reading, columns, schema, badRow } = await this.#context.duckdb.inspect(inputs, options);
     if (reading === null) {
       throw new AgnesError("source_files_empty", { path: basename(table.path), files: table.files.length });
     }
@@ -177,7 +179,8 @@ export class Describer {
       return names == null ? [] : [[origin!, names] as const];
     });
     const bytesToRead = await bytesOf(table.files);
-    return { reading, schema, columns: new Map(byOrigin), constants, bytesToRead };
+    const described = { reading, schema, columns: new Map(byOrigin), constants, bytesToRead };
+    return badRow === undefined ? described : { ...described, badRow };
   }
 
   #options(table: FilesTable, known: FileReading | undefined): InspectOptions {

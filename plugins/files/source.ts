@@ -152,7 +152,8 @@ export class FilesSource {
   }
 }
 
-function infoOf(table: FilesTable, { schema, reading, bytesToRead }: DescribedTable): TableInfo {
+function infoOf(table: FilesTable, described: DescribedTable): TableInfo {
+  const { schema, reading, bytesToRead, badRow } = described;
   const { primaryKey = [], description } = table.settings;
   const stranger = primaryKey.find((column) => !schema.names.includes(column));
   if (stranger !== undefined) {
@@ -166,6 +167,7 @@ function infoOf(table: FilesTable, { schema, reading, bytesToRead }: DescribedTa
   return tableInfo(table.name, schema, {
     primaryKey,
     reading,
+    ...(badRow === undefined ? {} : { problem: badRow, hasBadRows: true }),
     ...(bytesToRead === 0 ? {} : { estimatedBytes: bytesToRead }),
     ...(description === undefined ? {} : { description }),
     ...(notes.length === 0 ? {} : { notes }),

@@ -136,17 +136,8 @@ function oneOf(one: FoundTable, other: FoundTable): FoundTable {
 
 function withSettings(found: FoundTable, options: FilesOptions, settings: TableSettings): FilesTable {
   const { format } = found;
-  const table = {
-    ...found,
-    settings,
-    reading: { format, csv: csvOf(format, settings.csv ?? options.csv ?? {}) },
-  };
-  if (found.problem !== undefined || format !== "parquet" || settings.types === undefined) return table;
-  const problem = new AgnesError("invalid_input", {
-    what: `types of table ${found.name}`,
-    reason: "Parquet files carry their own types",
-  });
-  return { ...table, problem };
+  const reading = { format, csv: csvOf(format, settings.csv ?? options.csv ?? {}) };
+  return { ...found, settings, reading };
 }
 
 function csvOf(format: Reading["format"], given: NonNullable<FilesOptions["csv"]>): CsvOptions {

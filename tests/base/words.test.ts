@@ -41,12 +41,25 @@ describe("identifiers", () => {
     expect(checkExposedName("the view", "_Orders2")).toBe("_Orders2");
   });
 
+  test("toExposedName() gives names of other scripts names that differ, however they are composed", () => {
+    const names = ["заказы", "клиенты", "日本", "中国", "か", "が", "заказы 2024", "клиенты 2024", "٣"];
+    const exposed = names.map(toExposedName);
+    expect(new Set(exposed).size).toBe(names.length);
+    for (const name of exposed) expect(name).toMatch(/^(table|t_2024)_[0-9a-f]{6}$/);
+    expect(toExposedName("ЗАКАЗЫ")).toBe(toExposedName("заказы"));
+    expect(toExposedName("が".normalize("NFD"))).toBe(toExposedName("が"));
+    expect(toExposedName(toExposedName("заказы"))).toBe(toExposedName("заказы"));
+    expect(toExposedName(`${"a".repeat(70)}日`)).toHaveLength(64);
+  });
+
   test("toExposedName() always gives a name that checkExposedName() takes", () => {
     expect(toExposedName("in.c-crm.Orders 2024")).toBe("in_c_crm_orders_2024");
     expect(toExposedName("2024 été")).toBe("t_2024_ete");
     expect(toExposedName("Směna č. 5")).toBe("smena_c_5");
     expect(toExposedName("Sme\u030cna")).toBe("smena");
-    expect(toExposedName("Straße Łódź Ærø Þór ĐĦIŊ ŒUVRE ﬁ")).toBe("strasse_lodz_aero_thor_dhi_oeuvre_fi");
+    expect(toExposedName("Straße Łódź Ærø Þór ĐĦIŊ ŒUVRE ﬁ")).toBe("strasse_lodz_aero_thor_dhin_oeuvre_fi");
+    expect(toExposedName("!!!")).toBe("table");
+    expect(toExposedName("Sales €")).toBe("sales");
     for (const name of HOSTILE) expect(() => checkExposedName("the name", toExposedName(name))).not.toThrow();
   });
 });

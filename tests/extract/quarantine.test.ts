@@ -39,6 +39,7 @@ test("extractSource() fails a table of which more than 5 % were rejected, and ke
     'column id: the text is no whole number (for example "no0" in row 1)',
   );
   expect(stats.error?.hint).toContain(stats.quarantinePath!);
+  expect(stats.error?.hint).toContain(`agnes table update ${refresh.id} --quarantine-max-percent 6`);
   expect(rows).toBe(7);
   expect((await readOnce([...bad(5), ...good(95)])).stats.status).toBe("extracted");
 });
@@ -54,6 +55,7 @@ test("extractSource() never replaces rows by none, whatever the share", async ()
   const { stats, rows } = await readOnce(bad(3), { quarantineMaxPercent: 100 });
   expect(stats.error?.code).toBe("quarantine_exceeded");
   expect(stats.error?.message).toContain("no row was left");
+  expect(stats.error?.hint).not.toContain("--quarantine-max-percent");
   expect(rows).toBe(7);
 });
 

@@ -4,7 +4,7 @@ import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
-import type { TableInfo } from "agnes/kit";
+import { toExposedName, type TableInfo } from "agnes/kit";
 
 import { makeFolder, rejection, type Folder } from "./support.ts";
 
@@ -95,7 +95,7 @@ describe("files: entries that are no data", () => {
       caf_xe9: expect.stringMatching(/caf\\\\xe9\.csv.*UTF-8/),
       caf: expect.stringMatching(/caf\.csv.*caf\ufffd\ufffd\.csv/),
       good: "ok",
-      table: "ok",
+      [toExposedName("日本")]: "ok",
     });
   });
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import type { ExtractStats } from "../../lib/extract/mod.ts";
@@ -57,5 +58,41 @@ test("a Parquet file of which no row is left fails its table by its quarantine",
   await folder.sql("COPY (SELECT 1.5::DOUBLE AS id) TO '@/data/t/b.parquet'");
   const [failure] = (await sync()).errors;
   expect(failure!.error.code).toBe("quarantine_exceeded");
-  expect(failure!.error.message).toContain("a.parquet");
+  expect(failure!.error.message).toBe(
+    '1 of 1 row of table "t" was rejected (no row of a.parquet was left), mostly because of column id: it is not DOUBLE (for example 9007199254740993 in row 1 of a.parquet); what was published before stays',
+  );
+  expect(failure!.error.hint).toMatch(/correct the source, or the types of its columns\. Published rows/);
+});
+
+const rows = (bad: Readonly<Record<number, string>>) =>
+  `id,n\n${Array.from({ length: 60 }, (_, at) => bad[at] ?? `${at},${at}`).join("\n")}\n`;
+
+test("the first read of a table quarantines a record of another width, in CSV and compressed CSV", async () => {
+  for (const [name, content] of [
+    ["t.csv", rows({ 50: "7,1,2", 51: "8" })],
+    ["t.csv.gz", gzipSync(rows({ 50: "7,1,2", 51: "8" }))],
+  ] as const) {
+    await folder.write(`${name}/${name}`, content);
+    const stats = await syncFolder(folder, { path: name }, { plan: { quarantine: true }, isKnown: false });
+    expect(stats.errors).toEqual([]);
+    expect(stats.tables[0]).toMatchObject({ status: "extracted", rowsQuarantined: 2, rows: 58 });
+    expect(await rejectedOf(stats)).toMatchObject([{ record: { line: 52 } }, { record: { line: 53 } }]);
+    await rm(join(folder.path, "extract"), { recursive: true });
+  }
+});
+
+test("a table with a record of another width is read only with a quarantine, and discover() names the record", async () => {
+  await folder.write("data/t.csv", rows({ 50: "7,1,2" }));
+  const source = await folder.connect({ path: "data" });
+  const { problem, hasBadRows, schema } = (await source.tables()).get("t")!;
+  expect(problem!.message).toMatch(/t\.csv.*line 52.*it has 3 values, the header has 2/);
+  expect([hasBadRows, schema.names]).toEqual([true, ["id", "n"]]);
+  const stats = await syncFolder(folder, { path: "data" });
+  expect(stats.errors[0]!.error.message).toMatch(/t\.csv.*line 52.*it has 3 values, the header has 2/);
+});
+
+test("a quote that does not close fails the first read of a table even with a quarantine", async () => {
+  await folder.write("data/t.csv", rows({ 50: "7,1,2", 55: '8,"open' }));
+  const stats = await sync();
+  expect(stats.errors[0]!.error.message).toMatch(/quote/i);
 });

@@ -58,6 +58,7 @@ export const duckdbErrors = {
   }),
   type_unsupported: errorSpec<{ column: string; type: string }>({
     message: (d) => `column ${shown(d.column)} has the type ${shown(d.type)}, which has no counterpart`,
-    hint: () => "Give the column another type, text for example.",
+    hint: () =>
+      "Let the source write the column in another type, text for example; `types` of a file cannot bring back what DuckDB does not read.",
   }),
 } as const;

@@ -96,20 +96,27 @@ export const extractErrors = {
       "Yield deletions only in reads that are given a cursor, or copy the table: `agnes table update TABLE --mode local`.",
   }),
   quarantine_exceeded: errorSpec<{
+    id: string;
     table: string;
     rejected: number;
     read: number;
     maxPercent: number;
     reason: string;
     path: string;
+    /** The file of which no row was left. */
+    origin?: string;
   }>({
     status: 502,
     message: (d) =>
       `${d.rejected} of ${counted(d.read, "row")} of table ${shown(d.table)} ${d.rejected === 1 ? "was" : "were"} rejected (${
-        d.rejected >= d.read ? "no row was left" : `at most ${d.maxPercent} % may be`
+        d.rejected < d.read
+          ? `at most ${d.maxPercent} % may be`
+          : `no row${d.origin === undefined ? "" : ` of ${d.origin}`} was left`
       }), mostly because of ${d.reason}; what was published before stays`,
     hint: (d) =>
-      `See ${d.path} for the rejected rows; correct the source, or allow more with \`agnes table update TABLE --quarantine-max-percent N\`.`,
+      d.rejected < d.read
+        ? `See ${d.path} for the rejected rows; correct the source, or allow more with \`agnes table update ${d.id} --quarantine-max-percent ${Math.ceil((d.rejected * 100) / d.read)}\`.`
+        : `See ${d.path} for the rejected rows; correct the source, or the types of its columns. Published rows are never replaced by none.`,
   }),
   rows_lost: errorSpec<{ table: string; yielded: number; written: number; where: string }>({
     message: (d) =>

@@ -20,9 +20,9 @@ export async function inspectFiles(
   options: InspectOptions,
 ): Promise<InspectedFiles> {
   const types = await canonicalGivenTypes(connection, options.types ?? {});
-  const { reading, columns } =
+  const { reading, columns, badRow } =
     files.length === 0
-      ? { reading: options.known ?? null, columns: new Map() }
+      ? { reading: options.known ?? null, columns: new Map(), badRow: undefined }
       : await decide(connection, files.map(withOwnConstants), { ...options, types });
   const stranger = unknownColumn(options.types ?? {}, reading?.columns.map(({ name }) => name) ?? []);
   if (reading !== null && stranger !== undefined) {
@@ -30,7 +30,8 @@ export async function inspectFiles(
     const reason = `there is no column ${JSON.stringify(stranger)}; there are ${known}`;
     throw new AgnesError("invalid_input", { what: "types", reason });
   }
-  return { reading, columns, schema: await schemaOf(connection, reading) };
+  const schema = await schemaOf(connection, reading);
+  return { reading, columns, schema, ...(badRow === undefined ? {} : { badRow }) };
 }
 
 /** The reading of a chunk that comes without one: decided from the chunk alone. */
@@ -62,7 +63,7 @@ async function decide(
   connection: Connection,
   files: readonly FileInput[],
   options: InspectOptions,
-): Promise<Pick<InspectedFiles, "reading" | "columns">> {
+): Promise<Pick<InspectedFiles, "reading" | "columns" | "badRow">> {
   const { format } = options;
   if (format === "json" || format === "ndjson") {
     const { columns, perFile } = await inspectJson(connection, files, options);
@@ -78,10 +79,10 @@ async function decide(
       columns: perFile,
     };
   }
-  const { dialect, columns, perFile, notes } = await inspectCsv(connection, files, options);
+  const { dialect, columns, perFile, notes, badRow } = await inspectCsv(connection, files, options);
   if (dialect === null) return { reading: options.known ?? null, columns: perFile };
   const reading = { format, csv: dialect, columns, ...(notes.length === 0 ? {} : { notes }) };
-  return { reading, columns: perFile };
+  return { reading, columns: perFile, ...(badRow === undefined ? {} : { badRow }) };
 }
 
 /**
@@ -114,8 +115,9 @@ async function canonicalType(connection: Connection, name: string, type: string)
   // The type becomes part of a CAST; what leaves its parentheses would be SQL of its own.
   if (!/^[\w ,"()[\]]+$/.test(type) || !isBalanced(type)) throw refusal();
   try {
-    const [column] = await connection.describe(`SELECT CAST(NULL AS ${type}) AS c`);
-    return column!.type;
+    // A description takes JSON for VARCHAR.
+    const [row] = await connection.rows<{ type: string }>(`SELECT typeof(CAST(NULL AS ${type})) AS type`);
+    return row!.type;
   } catch (error) {
     if (!isAgnesError(error, "duckdb_failed")) throw error;
     throw refusal(error);

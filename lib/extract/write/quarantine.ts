@@ -125,7 +125,7 @@ export function quarantineOf(context: TableContext): Quarantine | null {
  */
 export function checkQuarantine(
   quarantine: Quarantine | null,
-  plan: Pick<TablePlan, "name" | "quarantineMaxPercent">,
+  plan: Pick<TablePlan, "id" | "name" | "quarantineMaxPercent">,
   { read, replaces }: { readonly read: number; readonly replaces: boolean },
 ): void {
   if (quarantine === null || quarantine.rows === 0) return;
@@ -134,7 +134,8 @@ export function checkQuarantine(
   const judged = replaces ? read : Math.max(read, DELTA_ROWS_MIN);
   const isTooMuch = rejected * 100 > judged * maxPercent;
   if (!isTooMuch && !(replaces && rejected >= read)) return;
-  throw new AgnesError("quarantine_exceeded", { table: plan.name, rejected, read, maxPercent, reason, path });
+  const { id, name: table } = plan;
+  throw new AgnesError("quarantine_exceeded", { id, table, rejected, read, maxPercent, reason, path });
 }
 
 /** What the owner of a table should know of its rejected rows; none when there are none. */

@@ -116,15 +116,16 @@ async function writeOrigin(
   if (rejected === 0 || part.rows > 0) return part;
   await discard(context, [part]);
   const { mainReason, path } = quarantine!;
-  const { name, quarantineMaxPercent: maxPercent = 0 } = context.plan;
-  const reason = `${mainReason} of ${chunk.origin}`;
+  const { id, name, quarantineMaxPercent: maxPercent = 0 } = context.plan;
   throw new AgnesError("quarantine_exceeded", {
+    id,
     table: name,
     rejected,
     read: rejected,
     maxPercent,
-    reason,
+    reason: mainReason,
     path,
+    origin: chunk.origin,
   });
 }
 

@@ -1,7 +1,7 @@
-import { AgnesError, messageOf } from "../../../base/mod.ts";
 import type { CsvOptions, FileInput } from "../../../kit/mod.ts";
 import { detectEncoding, encodingNamed, markedEncoding, textDecoding } from "../encoding.ts";
 import { readHead } from "../open-bytes.ts";
+import { decodedOr } from "../misencoded.ts";
 import { LineFilter } from "./line-filter.ts";
 import { csvRecords } from "./records.ts";
 
@@ -57,7 +57,11 @@ async function headOf(
   const marked = markedEncoding(bytes);
   const encoding =
     marked?.encoding ?? (csv.encoding === undefined ? detectEncoding(bytes) : encodingNamed(csv.encoding));
-  const all = decodedHead(file, bytes.subarray(marked?.markBytes ?? 0), encoding, isWhole);
+  const all = await decodedOr(() => decodedHead(bytes.subarray(marked?.markBytes ?? 0), encoding, isWhole), {
+    file,
+    encoding,
+    signal,
+  });
   const [, delimiter] = /^"?sep=([^\r\n"])"?(\r\n|\r|\n)/i.exec(all) ?? [];
   const skipLines = (csv.skipLines ?? 0) + (delimiter === undefined ? 0 : 1);
   const syntax = { ...syntaxOf(csv), delimiter: csv.delimiter ?? delimiter ?? "," };
@@ -94,43 +98,11 @@ function hasRecord({ text }: CsvHead, csv: Parameters<typeof readCsvHead>[1]): b
   return first !== undefined && !first.isOpen;
 }
 
-function decodedHead(file: FileInput, bytes: Uint8Array, encoding: string, isWhole: boolean): string {
+function decodedHead(bytes: Uint8Array, encoding: string, isWhole: boolean): string {
   const decoding = textDecoding(encoding);
-  try {
-    const text = decoding.write(bytes);
-    // The head may end inside a character.
-    return isWhole ? text + decoding.end() : text;
-  } catch (error) {
-    throw notThatEncoding(file, encoding, bytes, error);
-  }
-}
-
-/** The error for bytes that are no text. */
-function notThatEncoding(file: FileInput, encoding: string, bytes: Uint8Array, cause: unknown): AgnesError {
-  const line = encoding === "utf-8" ? badLine(bytes) : null;
-  const where = line === null ? "" : `line ${line}: `;
-  const reason =
-    encoding === "utf-8"
-      ? `${where}it is not UTF-8; name its encoding in csv.encoding, such as windows-1252`
-      : `it is not ${encoding}: ${messageOf(cause)}`;
-  return new AgnesError("file_unreadable", { path: file.origin ?? file.path, reason }, { cause });
-}
-
-function badLine(bytes: Uint8Array): number {
-  let line = 1;
-  let start = 0;
-  const strict = new TextDecoder("utf-8", { fatal: true });
-  for (;;) {
-    const end = bytes.indexOf(10, start);
-    try {
-      strict.decode(bytes.subarray(start, end === -1 ? bytes.length : end));
-    } catch {
-      return line;
-    }
-    if (end === -1) return line;
-    start = end + 1;
-    line += 1;
-  }
+  const text = decoding.write(bytes);
+  // The head may end inside a character.
+  return isWhole ? text + decoding.end() : text;
 }
 
 function hasMixedLineEnds(text: string): boolean {

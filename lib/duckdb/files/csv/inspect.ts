@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 
-import { AgnesError, eachOf } from "../../../base/mod.ts";
+import { AgnesError, eachOf, isAgnesError } from "../../../base/mod.ts";
 import type { CsvDialect, FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
@@ -27,6 +27,8 @@ export interface InspectedCsv {
   readonly columns: readonly FileColumn[];
   readonly perFile: ReadonlyMap<string, readonly string[]>;
   readonly notes: readonly string[];
+  /** The first record that is no row; the types are those of the others. */
+  readonly badRow?: AgnesError;
 }
 
 /** A file with the columns that it has. */
@@ -86,7 +88,8 @@ export async function inspectCsv(
     return isKept ? was : columnOf(name, given[name], decided.get(name), options);
   });
   const notes = await notesOf(look, decided, csv);
-  return { dialect, columns, perFile, notes };
+  const { badRow } = look;
+  return { dialect, columns, perFile, notes, ...(badRow === undefined ? {} : { badRow }) };
 }
 
 /** Whether a column is known as dates of a format that somebody named: a value of another form is then an error. */
@@ -175,6 +178,7 @@ class Look {
   readonly #files: readonly NamedCsv[];
   readonly #dialect: CsvDialect;
   readonly #options: InspectOptions;
+  #badRow: AgnesError | undefined;
 
   constructor(
     connection: Connection,
@@ -188,12 +192,33 @@ class Look {
     this.#options = options;
   }
 
+  /** The first record that was left out because it is no row. */
+  get badRow(): AgnesError | undefined {
+    return this.#badRow;
+  }
+
   async decide(
     names: readonly string[],
     isWhole: boolean,
     hints?: ReadonlyMap<string, DecidedType>,
   ): Promise<ReadonlyMap<string, DecidedType>> {
     if (names.length === 0) return new Map();
+    try {
+      return await this.#attemptWithCare(names, isWhole, hints);
+    } catch (error) {
+      // Behind a quote that does not close nothing can be told from the rest.
+      const isRow = isAgnesError(error, "file_row_invalid") && !/quote/.test(error.details.reason);
+      if (!isRow || this.#options.skipBadRows !== true || this.#badRow !== undefined) throw error;
+      this.#badRow = error;
+      return this.#attemptWithCare(names, isWhole, hints);
+    }
+  }
+
+  async #attemptWithCare(
+    names: readonly string[],
+    isWhole: boolean,
+    hints: ReadonlyMap<string, DecidedType> | undefined,
+  ): Promise<ReadonlyMap<string, DecidedType>> {
     try {
       return await this.#attempt(names, isWhole, hints, false);
     } catch (error) {
@@ -290,7 +315,8 @@ class Look {
   }
 
   #select(first: NamedCsv, files: readonly OpenCsv[], names: readonly string[], isWhole: boolean): string {
-    const relation = csvRelation(files, this.#dialect, textTypes(first.names.length));
+    const badRecords = this.#badRow === undefined ? "fail" : "skip";
+    const relation = csvRelation(files, this.#dialect, textTypes(first.names.length), badRecords);
     const constants = first.head.file.constants ?? {};
     const list = names.map((name, at) => {
       const place = first.names.indexOf(name);

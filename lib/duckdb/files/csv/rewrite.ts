@@ -1,7 +1,6 @@
-import { AgnesError } from "../../../base/mod.ts";
 import type { CsvDialect } from "../../../kit/mod.ts";
-import { originOf } from "../columns.ts";
-import { markedEncoding, textDecoding, type TextDecoding } from "../encoding.ts";
+import { markedEncoding, textDecoding } from "../encoding.ts";
+import { decodedOr } from "../misencoded.ts";
 import { openBytes } from "../open-bytes.ts";
 import type { CsvHead } from "./head.ts";
 import { LineFilter } from "./line-filter.ts";
@@ -20,24 +19,16 @@ export async function* rewrittenCsv(
   const lines = new LineFilter(head.skipLines, dialect.comment, dialect);
   const ends = new LineEnds(dialect);
   const decoding = textDecoding(head.encoding);
+  const from = { file: head.file, encoding: head.encoding, signal };
   let isFirst = true;
   for await (const bytes of openBytes(head.file, signal)) {
     const mark = isFirst ? (markedEncoding(bytes)?.markBytes ?? 0) : 0;
     isFirst = false;
-    const text = decoded(decoding, bytes.subarray(mark), head, ends.line);
+    const text = await decodedOr(() => decoding.write(bytes.subarray(mark)), from);
     yield Buffer.from(ends.push(lines.push(text, false), false));
   }
-  const text = decoded(decoding, null, head, ends.line);
+  const text = await decodedOr(() => decoding.end(), from);
   yield Buffer.from(ends.push(lines.push(text, true), true));
-}
-
-function decoded(decoding: TextDecoding, bytes: Uint8Array | null, head: CsvHead, line: number): string {
-  try {
-    return bytes === null ? decoding.end() : decoding.write(bytes);
-  } catch (error) {
-    const reason = `behind line ${line}: it is not ${head.encoding}`;
-    throw new AgnesError("file_unreadable", { path: originOf(head.file), reason }, { cause: error });
-  }
 }
 
 /** Ends every record with a line feed, and leaves empty lines out. */
@@ -64,7 +55,6 @@ class LineEnds {
         ready.push(text.slice(from, at), this.#isLineStart ? "" : "\n");
         from = at + structure.length;
       }
-      if (isBreak || (structure.isQuoted && text[at] === "\n")) this.line += 1;
       this.#isLineStart = isBreak;
       at += structure.length;
     }

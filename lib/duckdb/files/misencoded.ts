@@ -1,0 +1,122 @@
+import { AgnesError } from "../../base/mod.ts";
+import type { FileInput } from "../../kit/mod.ts";
+import { originOf } from "./columns.ts";
+import { markedEncoding, textDecoding } from "./encoding.ts";
+import { openBytes } from "./open-bytes.ts";
+
+/** The file whose bytes are decoded. */
+interface Decoded {
+  readonly file: FileInput;
+  readonly encoding: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * What decoding bytes of a file gives.
+ * @throws `file_unreadable` with the line, the character in it and the byte that is no text, for which the file is read
+ *   again from its start
+ */
+export async function decodedOr(decode: () => string, from: Decoded): Promise<string> {
+  try {
+    return decode();
+  } catch (cause) {
+    const { file, encoding, signal } = from;
+    const name = encoding === "utf-8" ? "UTF-8" : encoding;
+    const found = await firstBadByte(file, encoding, signal);
+    const what =
+      found === null
+        ? `it is not ${name}`
+        : `line ${found.line}, character ${found.character}: byte 0x${found.byte.toString(16).padStart(2, "0")} is not ${name}`;
+    const reason = `${what}; name its encoding in csv.encoding, such as windows-1252`;
+    throw new AgnesError("file_unreadable", { path: originOf(file), reason }, { cause });
+  }
+}
+
+interface BadByte {
+  /** From 1. */
+  readonly line: number;
+  /** From 1, in the line. */
+  readonly character: number;
+  readonly byte: number;
+}
+
+/** A character has at most 4 bytes, so one that is not whole before here begins behind it. */
+const STEPS_BACK_BYTES = 8;
+
+async function firstBadByte(
+  file: FileInput,
+  encoding: string,
+  signal: AbortSignal | undefined,
+): Promise<BadByte | null> {
+  const from = Math.max(0, (await startOfBadPiece(file, encoding, signal)) - STEPS_BACK_BYTES);
+  const decoding = textDecoding(encoding);
+  const place = new Place();
+  let at = 0;
+  // Bytes of which no character was made yet.
+  let open: number[] = [];
+  for await (const piece of piecesOf(file, signal)) {
+    const plain = piece.subarray(0, Math.max(0, from - at));
+    at += piece.length;
+    place.pass(decoding.write(plain));
+    for (const byte of piece.subarray(plain.length)) {
+      open.push(byte);
+      try {
+        const text = decoding.write(Uint8Array.of(byte));
+        place.pass(text);
+        if (text !== "") open = [];
+      } catch {
+        return { line: place.line, character: place.character, byte: open[0]! };
+      }
+    }
+  }
+  return open[0] === undefined ? null : { line: place.line, character: place.character, byte: open[0] };
+}
+
+/** Where the piece begins that cannot be decoded; the end when the file ends inside a character. */
+async function startOfBadPiece(
+  file: FileInput,
+  encoding: string,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const decoding = textDecoding(encoding);
+  let at = 0;
+  for await (const piece of piecesOf(file, signal)) {
+    try {
+      decoding.write(piece);
+    } catch {
+      return at;
+    }
+    at += piece.length;
+  }
+  return at;
+}
+
+/** The bytes of a file behind its mark. */
+async function* piecesOf(file: FileInput, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  let isFirst = true;
+  for await (const bytes of openBytes(file, signal)) {
+    yield isFirst ? bytes.subarray(markedEncoding(bytes)?.markBytes ?? 0) : bytes;
+    isFirst = false;
+  }
+}
+
+/** Where in a text one is. */
+class Place {
+  line = 1;
+  character = 1;
+  #isBehindReturn = false;
+
+  pass(text: string): void {
+    for (const character of text) {
+      const isSecondHalf = character === "\n" && this.#isBehindReturn;
+      this.#isBehindReturn = character === "\r";
+      if (isSecondHalf) continue;
+      if (character === "\n" || character === "\r") {
+        this.line += 1;
+        this.character = 1;
+      } else {
+        this.character += 1;
+      }
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { expect, test } from "bun:test";
+import { gzipSync } from "node:zlib";
+
+import { rejection } from "../support.ts";
+import { readTable } from "./support.ts";
+
+const PAD = "y".repeat(100);
+const lines = (count: number, end = "\n") =>
+  Buffer.from(`id,v,p${end}${Array.from({ length: count }, (_, at) => `${at},é,${PAD}${end}`).join("")}`);
+
+test.each([
+  ["in the head", "t.csv", lines(1), 3],
+  ["in the last line of a large file", "t.csv", lines(12_000), 12_002],
+  ["in a compressed file", "t.csv.gz", lines(12_000), 12_002],
+  ["behind carriage returns", "t.csv", lines(12_000, "\r\n"), 12_002],
+])(
+  "inspectFiles() names line, character and byte of what is not UTF-8: %s",
+  async (_what, name, start, line) => {
+    for (const [rest, byte] of [
+      [[0xe9, 0x2c, 0x7a, 0x0a], "0xe9"],
+      [[0xff, 0x2c, 0x7a], "0xff"],
+      [[0xc3], "0xc3"],
+    ] as const) {
+      const content = Buffer.concat([start, Buffer.from("é1,"), Buffer.from(rest)]);
+      const read = readTable({ [name]: name.endsWith(".gz") ? gzipSync(content) : content });
+      expect((await rejection(read)).message).toBe(
+        `could not read "${name}": line ${line}, character 4: byte ${byte} is not UTF-8; name its encoding in csv.encoding, such as windows-1252`,
+      );
+    }
+  },
+);
+
+test("inspectFiles() names the byte of a character that two pieces of the file share", async () => {
+  for (const size of [64 * 1024, 256 * 1024]) {
+    const start = lines(5_000).subarray(0, size - 2);
+    const line = start.toString("latin1").split("\n").length;
+    const content = Buffer.concat([start, Buffer.from([0xe2, 0x82, 0x41, 0x0a])]);
+    const { message } = await rejection(readTable({ "t.csv": content }));
+    expect(message).toContain(`line ${line}, character`);
+    expect(message).toContain("byte 0xe2 is not UTF-8");
+  }
+});
+
+test("inspectFiles() names the place of what is not of the encoding given", async () => {
+  const text = Buffer.concat([Buffer.from("id,v\n1,a\n", "utf16le"), Buffer.from([0x00, 0xd8, 0x41, 0x00])]);
+  const read = readTable({ "t.csv": text }, { csv: { encoding: "utf-16le" } });
+  expect((await rejection(read)).message).toContain("line 3, character 1: byte 0x00 is not utf-16le");
+});
