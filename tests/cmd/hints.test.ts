@@ -34,7 +34,14 @@ const wrong: readonly (readonly [args: readonly string[], says: readonly string[
     ["table", "update", "semi", "--where", '[{"column":"id","operator":"<>","values":[1]}]'],
     ['Did you mean "ne"?'],
   ],
-  [["table", "update", "semi", "--quarantine", "maybe"], ['should be true or false, but is "maybe"']],
+  [
+    ["table", "update", "semi", "--quarantine", "maybe"],
+    ['--quarantine cannot be "maybe"', "true, false"],
+  ],
+  [
+    ["table", "update", "semi", "--incremental-window-days", "two"],
+    ['--incremental-window-days should be a number, not "two"'],
+  ],
   [
     ["table", "update", "semi", "--mode", "materialized", "--source-query", "SELECT 1"],
     ["files does not run SQL", "use the mode local"],

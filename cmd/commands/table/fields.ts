@@ -122,8 +122,14 @@ function clearedFields(name: string, fields: readonly Field[], list: string): re
 
 function valueOf(name: string, field: Field, text: string): unknown {
   const kind = kindOf(schemaOf(field));
-  if (kind === "number") return /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : text;
-  if (kind === "truth") return text === "true" ? true : text === "false" ? false : text;
+  if (kind === "number") {
+    if (/^[0-9]+(\.[0-9]+)?$/.test(text)) return Number(text);
+    throw new AgnesError("usage_wrong", {
+      command: name,
+      reason: `--${flagOf(field)} should be a number, not ${JSON.stringify(text)}`,
+    });
+  }
+  if (kind === "truth") return wordOf(name, flagOf(field), text, ["true", "false"]) === "true";
   // A column may have a comma in its name; then the list is written as JSON.
   if (kind === "names" && !text.startsWith("[")) {
     return text

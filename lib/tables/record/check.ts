@@ -88,7 +88,7 @@ function issueError(issue: v.BaseIssue<unknown>, what: string): AgnesError {
     return invalid(
       what,
       field,
-      `should be ${TYPE_WORDS[issue.type] ?? "of another kind"}, but is ${typeof issue.input === "string" ? shown(issue.input, 60) : kindOf(issue.input)}`,
+      `should be ${TYPE_WORDS[issue.type] ?? "of another kind"}, but is ${kindOf(issue.input)}`,
     );
   }
   const isName = NAMES.has(keys[0]!) && typeof issue.input === "string";
