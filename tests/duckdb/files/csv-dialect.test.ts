@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import type { CsvOptions } from "../../../lib/kit/mod.ts";
 import { rejection } from "../support.ts";
 import { readTable } from "./support.ts";
 
@@ -34,4 +35,24 @@ test.each([
   const read = await readTable({ "t.csv": text }, { csv });
   expect(read.columns).toEqual([...columns]);
   expect(read.rows).toEqual(rows.map((row) => [...row]));
+});
+
+test.each([
+  ["1,2\n3,4\n", {}, '"1, 2"'],
+  ["1,alice\n2,bob\n", {}, '"1, alice"'],
+  ["2020,2021\n3,4\n", {}, '"2020, 2021"'],
+  ["country,2020,2021\nCZ,4,5\n", {}, null],
+  ["id,v\n1,2\n", {}, null],
+  ["1,2\n3,4\n", { header: true }, null],
+  ["1,2\n3,4\n", { header: false }, null],
+  ["1,2\n3,4\n", { names: ["a", "b"] }, null],
+] as const)("inspectFiles() notes names that are numbers: %j read by %j", async (text, csv, record) => {
+  const { notes } = await readTable({ "t.csv": text }, { csv: { ...csv } as CsvOptions });
+  expect(notes).toEqual(
+    record === null
+      ? []
+      : [
+          `the first record of t.csv, ${record}, names the columns; set csv.header to false if it is a row, or to true if not`,
+        ],
+  );
 });

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 
-import { AgnesError, eachOf, isAgnesError } from "../../../base/mod.ts";
+import { AgnesError, eachOf, isAgnesError, shown } from "../../../base/mod.ts";
 import type { CsvDialect, FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
@@ -87,7 +87,7 @@ export async function inspectCsv(
     const isKept = was !== undefined && (decided.get(name)?.isEmpty === true || isFixed(was, csv));
     return isKept ? was : columnOf(name, given[name], decided.get(name), options);
   });
-  const notes = await notesOf(look, decided, csv);
+  const notes = [...headerNotes(named, csv), ...(await notesOf(look, decided, csv))];
   const { badRow } = look;
   return { dialect, columns, perFile, notes, ...(badRow === undefined ? {} : { badRow }) };
 }
@@ -99,6 +99,21 @@ function isFixed(was: FileColumn | undefined, csv: NonNullable<InspectOptions["c
 
 const isGivenFormat = (format: string, csv: NonNullable<InspectOptions["csv"]>): boolean =>
   format === csv.dateFormat || format === csv.timestampFormat;
+
+/** A note about a first record that was taken for names, though numbers such as 1 or 2.5 seldom are; years may be. */
+function headerNotes(files: readonly NamedCsv[], csv: NonNullable<InspectOptions["csv"]>): readonly string[] {
+  if (csv.header !== undefined || csv.names !== undefined) return [];
+  const isNumber = (name: string) => /^[+-]?\d+([.,]\d+)?$/.test(name);
+  const isYear = (name: string) => /^(19|20)\d\d$/.test(name);
+  const file = files.find(
+    ({ names }) => names.every(isNumber) || names.some((name) => isNumber(name) && !isYear(name)),
+  );
+  if (file === undefined) return [];
+  const record = shown(file.names.join(", "), 100);
+  return [
+    `the first record of ${originOf(file.head.file)}, ${record}, names the columns; set csv.header to false if it is a row, or to true if not`,
+  ];
+}
 
 /** What somebody should know of the types of columns. */
 async function notesOf(
