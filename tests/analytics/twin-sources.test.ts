@@ -2,9 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { createAgnes } from "../../lib/agnes.ts";
 import { createHost, silentLog } from "../../lib/base/mod.ts";
 import { rebuildAnalytics, type RebuildReport, type RebuildRequest } from "../../lib/analytics/mod.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";
+import files from "../../plugins/files/plugin.ts";
 import { readAlone, temporaryData, writeExtract, writeRawExtract } from "./extract-files.ts";
 
 const services = () => ({ host: createHost(), log: silentLog, limits: { memoryMb: 512, threads: 2 } });
@@ -72,6 +74,18 @@ describe("folders whose names differ only in case", () => {
     await writeExtract(data, "Shop", orders("genuine"));
     await writeExtract(data, "CRM", { tables: [{ name: "people", rows: "SELECT 1 AS id" }] });
     expect(idsOf(await rebuild(data, request))).toEqual(["CRM.people people", "Shop.orders orders"]);
+  });
+
+  test("leave the name to a source of agnes.yaml that was never synced", async () => {
+    await using place = await temporaryData();
+    await writeExtract(join(place.data, "data"), "SHOP", orders("foreign"));
+    const config = { version: 1 as const, sources: { shop: { plugin: "files", options: { path: "." } } } };
+    const agnes = await createAgnes({ plugins: [files], workspace: place.data, config });
+    try {
+      expect(idsOf(await agnes.rebuild())).toEqual([]);
+    } finally {
+      await agnes.close();
+    }
   });
 
   test("give it to the first one that has a table when none is known", async () => {

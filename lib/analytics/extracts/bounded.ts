@@ -6,9 +6,9 @@ const GRACE_MS = 1000;
 /** Work that did not stop: DuckDB does not look for an interrupt inside one call of a function. */
 const stuck = new Set<Promise<unknown>>();
 
-/** Whether work of this process still holds a thread after its deadline. */
-export function isAnyStuck(): boolean {
-  return stuck.size > 0;
+/** How much work of this process still holds a thread after its deadline. */
+export function stuckCalls(): number {
+  return stuck.size;
 }
 
 /**

@@ -29,6 +29,8 @@ export type Classified =
       readonly alias: string | null;
       /** Whether making the view computes nothing that the extract decides. */
       readonly isPlain: boolean;
+      /** Whether it is a table of the extract, and all of its columns are stored. */
+      readonly isStored: boolean;
     }
   | {
       readonly kind: "refused";
@@ -45,6 +47,7 @@ type Looked =
       readonly way: TableWay;
       readonly alias: string | null;
       readonly isPlain: boolean;
+      readonly isStored: boolean;
       /** The name of the table itself, or the tree of its view. */
       readonly object: { readonly table: string } | { readonly tree: unknown };
       readonly text: string | null;
@@ -79,12 +82,12 @@ export class Classifier {
   async classify(name: string): Promise<Classified> {
     const found = await this.#look(name);
     if (found.kind === "refused") return found;
-    const { way, alias, isPlain, object } = found;
+    const { way, alias, isPlain, isStored, object } = found;
     const definition =
       "table" in object
         ? `SELECT * FROM ${[databaseNames.extract(this.#extract.source), "main", object.table].map(quoteIdentifier).join(".")}`
         : (found.text ?? (await renderSql(this.#connection, object.tree)));
-    return { kind: "shown", way, alias, isPlain, definition };
+    return { kind: "shown", way, alias, isPlain, isStored, definition };
   }
 
   async #look(name: string): Promise<Looked> {
@@ -113,6 +116,7 @@ export class Classifier {
         way: "attached",
         alias: null,
         isPlain: false,
+        isStored: !table.mayCompute,
         object,
         text: null,
         height: 0,
@@ -137,7 +141,7 @@ export class Classifier {
     const reads = readsOf(this.#extract, facts);
     if (typeof reads === "string") return refused(reads);
     const isPlain = facts.functions.every((use) => PLAIN.has(use.name)) && files.isPlain;
-    const view = { kind: "shown", alias: reads.alias, object: { tree } } as const;
+    const view = { kind: "shown", alias: reads.alias, isStored: false, object: { tree } } as const;
     if (reads.alias !== null) {
       if (reads.own.length > 0) return refused(MIXED);
       renameDatabase(tree, reads.alias, databaseNames.remote(this.#extract.source, reads.alias));

@@ -18,7 +18,7 @@ import {
 import { openExtract } from "./open-extract.ts";
 import { nameOf, readMeta, type MetaRow } from "./read-meta.ts";
 import { readSideTables, type OwnFacts } from "./read-side-tables.ts";
-import { tryView } from "./try-view.ts";
+import { refuseWhenStuck, tryView } from "./try-view.ts";
 import { isTypeText } from "./view-text.ts";
 
 /** What one extract offers. */
@@ -42,6 +42,8 @@ export interface ScanRequest {
   readonly extensions?: readonly NamedExtension[] | undefined;
   /** The macros of the extract as they were listed with those of others; `null`: it is asked. */
   readonly macros?: (signal: AbortSignal) => Promise<readonly Definition[] | null>;
+  /** Whether it shows nothing yet: then a table that cannot be checked now keeps no other one from being shown. */
+  readonly isNew?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -50,7 +52,7 @@ export interface ScanRequest {
  * row of it, perhaps `_remote_attach`. Our own side tables are used where they are. The extract is input, so it is
  * opened where it can reach nothing but its own folder.
  *
- * @throws `extract_refused`, `file_unreadable`, `duckdb_failed` when the extract cannot be read as a whole
+ * @throws `extract_refused`, `file_unreadable`, `duckdb_failed`, `duckdb_stuck` when the extract cannot be read as a whole
  */
 export async function scanExtract(request: ScanRequest): Promise<ScannedExtract> {
   const { root, source, limits, signal } = request;
@@ -91,6 +93,7 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
     catalog,
     own: side.own,
     classifier: new Classifier(connection, objects, signal),
+    isNew: request.isNew === true,
     signal,
   });
   const read = await reader.readAll(meta.rows);
@@ -123,6 +126,7 @@ interface ReadContext {
   readonly catalog: ExtractCatalog;
   readonly own: OwnFacts | null;
   readonly classifier: Classifier;
+  readonly isNew: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -163,7 +167,10 @@ class TableReader {
     try {
       return await this.#read(meta);
     } catch (error) {
-      const isWhole = isAgnesError(error, "extract_refused") || this.#context.signal.aborted;
+      const isWhole =
+        isAgnesError(error, "extract_refused") ||
+        (isAgnesError(error, "duckdb_stuck") && !this.#context.isNew) ||
+        this.#context.signal.aborted;
       if (isWhole) throw error;
       const code = isAgnesError(error) ? error.code : "view_failed";
       return { kind: "error", code, reason: isAgnesError(error) ? reasonOf(error) : messageOf(error) };
@@ -209,9 +216,10 @@ class TableReader {
   }
 
   /** A view of files is tried again where it is made; what a session attaches is tried here alone. */
-  async #try({ way, isPlain, definition }: Classified & { readonly kind: "shown" }): Promise<void> {
+  async #try({ way, isPlain, isStored, definition }: Classified & { readonly kind: "shown" }): Promise<void> {
     if (isPlain || way === "remote") return;
     const { path, signal } = this.#context;
+    if (!isStored) refuseWhenStuck(path);
     const failure = await tryView(this.#connection, path, definition, signal);
     if (failure !== null && way === "attached") throw failure;
   }
@@ -238,7 +246,14 @@ function skipped(reason: string): ReadTable {
 /** Our own extracts say where a remote table is; one that says nothing is asked through its connector alone. */
 function remoteOf(source: string, { alias, path }: RemotePlace): Classified {
   const from = [databaseNames.remote(source, alias), ...path].map(quoteIdentifier).join(".");
-  return { kind: "shown", way: "remote", definition: `SELECT * FROM ${from}`, alias, isPlain: true };
+  return {
+    kind: "shown",
+    way: "remote",
+    definition: `SELECT * FROM ${from}`,
+    alias,
+    isPlain: true,
+    isStored: false,
+  };
 }
 
 /** Columns become SQL, so all of them must be fit for it; otherwise they are unknown. */

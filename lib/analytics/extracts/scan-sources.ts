@@ -91,7 +91,10 @@ export async function scanSources(
         scans.push(leftOut(one, shown));
         continue;
       }
-      const scan = one.kind === "changed" ? await scanOne(services, request, lists, one) : one;
+      const scan =
+        one.kind === "changed"
+          ? await scanOne(services, request, lists, { ...one, isNew: !showing.has(source) })
+          : one;
       scans.push(scan);
       if (scan.kind === "kept" ? showing.has(source) : scan.kind === "scanned" && scan.tables.length > 0)
         shown = source;
@@ -171,7 +174,7 @@ async function scanOne(
   services: AnalyticsServices,
   request: RebuildRequest,
   lists: MacroLists,
-  { root, source, directory, fingerprint, before }: Scanned,
+  { root, source, directory, fingerprint, before, isNew }: Scanned & { readonly isNew: boolean },
 ): Promise<SourceScan> {
   try {
     const { limits } = services;
@@ -180,7 +183,7 @@ async function scanOne(
     const timeoutMs = request.extractTimeoutMs ?? EXTRACT_TIMEOUT_MS;
     const macros = (signal: AbortSignal) => lists.of(source, signal);
     const scan = await bounded(what, timeoutMs, request.signal, (signal) =>
-      scanExtract({ root, source, limits, extensions, macros, signal }),
+      scanExtract({ root, source, limits, extensions, macros, isNew, signal }),
     );
     const remotes: RemoteDatabase[] = [];
     for (const remote of scan.remotes) {

@@ -1,13 +1,23 @@
 import { AgnesError, isAgnesError, messageOf } from "../../base/mod.ts";
 import type { Connection } from "../../duckdb/mod.ts";
-import { isAnyStuck } from "./bounded.ts";
+import { stuckCalls } from "./bounded.ts";
+
+/**
+ * A view that DuckDB cannot be stopped from making holds a thread of the pool; one is all that may be lost.
+ * @throws `duckdb_stuck`
+ */
+export function refuseWhenStuck(path: string): void {
+  const calls = stuckCalls();
+  if (calls > 0)
+    throw new AgnesError("duckdb_stuck", { what: `checking the views of the extract ${path}`, calls });
+}
 
 /**
  * Makes a view where nothing else is open. DuckDB calls functions with constant arguments while it makes a view, so
  * this can take for ever or bring the instance down.
  *
  * @returns why the view cannot be made, or null
- * @throws `extract_refused` when the instance is of no use any more, or when it might never answer; `timed_out`
+ * @throws `extract_refused` when the instance is of no use any more; `timed_out`
  */
 export async function tryView(
   connection: Connection,
@@ -15,11 +25,6 @@ export async function tryView(
   definition: string,
   signal: AbortSignal,
 ): Promise<AgnesError | null> {
-  if (isAnyStuck()) {
-    // A view that DuckDB cannot be stopped from making holds a thread of the pool; one is all that may be lost.
-    const reason = "its views cannot be checked while DuckDB still works on the view of another extract";
-    throw new AgnesError("extract_refused", { path, reason });
-  }
   try {
     await connection.run(`CREATE OR REPLACE TEMP VIEW tried AS ${definition}`, { signal });
     return null;
