@@ -33,6 +33,7 @@ export { nearest } from "./nearest.ts";
 export { makeDirectoryDurably, publishFile, TEMPORARY_SUFFIX, temporaryPath } from "./publish.ts";
 export { readChunks } from "./read-chunks.ts";
 export { holdsSecret, printable, redact } from "./redact.ts";
+export { nameHoldsSecret, redactError, redactThrown, redactValue } from "./redact-value.ts";
 export { Secret } from "./secret.ts";
 export { SingleFlight } from "./single-flight.ts";
 export { createTurns } from "./turns.ts";

@@ -1,6 +1,16 @@
 import { inspect } from "node:util";
 
-import { abortError, AgnesError, isAgnesError, printable, redact, type Retry } from "../base/mod.ts";
+import {
+  abortError,
+  AgnesError,
+  isAgnesError,
+  printable,
+  redact,
+  redactError,
+  redactThrown,
+  redactValue,
+  type Retry,
+} from "../base/mod.ts";
 
 /** Whose failure it is. */
 export interface Origin {
@@ -25,10 +35,11 @@ export interface Operation {
  */
 export function pluginFailure(thrown: unknown, origin: Origin, operation: Operation): AgnesError {
   const { signal, table } = operation;
-  if (isAgnesError(thrown, "plugin_failed") || isAgnesError(thrown, "aborted")) return thrown;
+  if (isAgnesError(thrown, "plugin_failed") || isAgnesError(thrown, "aborted"))
+    return redactError(thrown, origin.secrets);
   const what = `the ${operation.operation} of source ${origin.source}`;
   if (signal?.aborted === true) return abortError(signal, what);
-  const { code, advice, retry } = ownWords(thrown);
+  const { code, advice, retry } = redactValue(ownWords(thrown), origin.secrets);
   return new AgnesError(
     "plugin_failed",
     {
@@ -40,7 +51,7 @@ export function pluginFailure(thrown: unknown, origin: Origin, operation: Operat
       ...(code === undefined ? {} : { code }),
       ...(advice === undefined ? {} : { advice }),
     },
-    { cause: withoutSecrets(thrown, origin.secrets), ...(retry === undefined ? {} : { retry }) },
+    { cause: redactThrown(thrown, origin.secrets), ...(retry === undefined ? {} : { retry }) },
   );
 }
 
@@ -62,18 +73,4 @@ function ownWords(thrown: unknown): {
     ...(hint === undefined ? {} : { advice: hint }),
     ...(retry === undefined ? {} : { retry }),
   };
-}
-
-/** The error itself, or when a secret is anywhere in it, one that keeps only its cleaned message and stack. */
-function withoutSecrets(thrown: unknown, secrets: ReadonlySet<string>): unknown {
-  const all = inspect(thrown, { depth: 6, showHidden: true, maxStringLength: null, maxArrayLength: 1000 });
-  const words = thrown instanceof Error ? `${thrown.message}\n${thrown.stack ?? ""}` : "";
-  const seen = `${all}\n${words}`;
-  if (redact(seen, secrets) === seen) return thrown;
-  const clean = new Error(redact(wordsOf(thrown), secrets));
-  if (thrown instanceof Error) {
-    clean.name = thrown.name;
-    clean.stack = redact(thrown.stack ?? "", secrets);
-  }
-  return clean;
 }
