@@ -50,11 +50,12 @@ export class Instances {
   }
 
   /** Parsing needs any instance, and none of what is in it. */
-  async parse<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  async parse<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal): Promise<T> {
     const { sandbox, connection } = await this.#exclusive(async () => {
       const any = await this.#any();
       return { sandbox: any, connection: await any.connect() };
     });
+    connection.stopWith(signal);
     try {
       return await work(connection);
     } finally {
@@ -63,11 +64,11 @@ export class Instances {
   }
 
   /** A locked instance, for a query that reads no table. */
-  async leaseBare(): Promise<Lease> {
+  async leaseBare(signal: AbortSignal): Promise<Lease> {
     return this.#exclusive(async () => {
       const sandbox = await this.#any();
       await sandbox.lock();
-      return leaseOf(sandbox, [], namesOf(sandbox, null));
+      return leaseOf(sandbox, [], namesOf(sandbox, null), signal);
     });
   }
 
@@ -85,7 +86,7 @@ export class Instances {
       }
       await sandbox.openTables(tables, opening);
       await sandbox.lock();
-      return { lease: await leaseOf(sandbox, tables, names) };
+      return { lease: await leaseOf(sandbox, tables, names, opening.signal) };
     });
     return found.lease ?? this.#open(found.sandbox, found.before, { choose, granted, opening });
   }
@@ -126,7 +127,7 @@ export class Instances {
       await sandbox.lock();
       return await this.#exclusive(async () => {
         await this.#replaceBy(sandbox);
-        return leaseOf(sandbox, tables, names);
+        return leaseOf(sandbox, tables, names, opening.signal);
       });
     } catch (error) {
       await this.#putBack(sandbox);
