@@ -35,6 +35,7 @@ export { makeDirectoryDurably, publishFile, TEMPORARY_SUFFIX, temporaryPath } fr
 export { readChunks } from "./read-chunks.ts";
 export { holdsSecret, printable, redact } from "./redact.ts";
 export { rowOfKept } from "./row-of-kept.ts";
+export { nameHoldsSecret, redactError, redactThrown, redactValue } from "./redact-value.ts";
 export { Secret } from "./secret.ts";
 export { SingleFlight } from "./single-flight.ts";
 export { createTurns } from "./turns.ts";

@@ -51,6 +51,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
   /** The result that `stream` gave out and that is not read to its end. */
   #streaming: native.Result | null = null;
   #closing: Promise<void> | null = null;
+  #limit: AbortSignal | undefined;
 
   constructor(connection: native.Connection, owner: ConnectionOwner) {
     this.#native = connection;
@@ -58,9 +59,16 @@ export class Connection implements AsyncDisposable, SourceHolder {
     this.#id = native.client_context_get_connection_id(native.connection_get_client_context(connection));
   }
 
+  /** Statements that are given no signal are interrupted by this one. */
+  stopWith(signal: AbortSignal): void {
+    this.#limit = signal;
+  }
+
   /** Runs one or several statements. */
   async run(sql: string, options: StatementOptions = {}): Promise<void> {
-    await this.#exclusive(sql, () => runStatements(this.#running(), sql, options, async () => {}));
+    await this.#exclusive(sql, () =>
+      runStatements(this.#running(), sql, this.#limited(options), async () => {}),
+    );
   }
 
   /**
@@ -72,7 +80,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
     options: StatementOptions = {},
   ): Promise<readonly T[]> {
     return this.#exclusive(sql, () =>
-      runStatements(this.#running(), sql, options, async (result) => {
+      runStatements(this.#running(), sql, this.#limited(options), async (result) => {
         const rows = await new duckdb.DuckDBMaterializedResult(result).convertRowObjects(plainValue);
         return rows as T[];
       }),
@@ -86,11 +94,16 @@ export class Connection implements AsyncDisposable, SourceHolder {
   ): Promise<readonly { readonly name: string; readonly type: string }[]> {
     // The rows of a DESCRIBE come in any order when there are more than 2,048.
     return this.#exclusive(sql, () =>
-      runStatements(this.#running(), `SELECT * FROM (${sql}\n) LIMIT 0`, options, async (result) => {
-        const answer = new duckdb.DuckDBResult(result);
-        const types = answer.columnTypes();
-        return answer.columnNames().map((name, at) => ({ name, type: String(types[at]) }));
-      }),
+      runStatements(
+        this.#running(),
+        `SELECT * FROM (${sql}\n) LIMIT 0`,
+        this.#limited(options),
+        async (result) => {
+          const answer = new duckdb.DuckDBResult(result);
+          const types = answer.columnTypes();
+          return answer.columnNames().map((name, at) => ({ name, type: String(types[at]) }));
+        },
+      ),
     );
   }
 
@@ -104,7 +117,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
     sql: string,
     options: StatementOptions & { readonly batchRows?: number } = {},
   ): Promise<StreamResult> {
-    const { batchRows = 16_384, ...statement } = options;
+    const { batchRows = 16_384, ...statement } = this.#limited(options);
     return this.#exclusive(sql, async () => {
       const result = await runStatements(
         this.#running(),
@@ -169,6 +182,10 @@ export class Connection implements AsyncDisposable, SourceHolder {
     this.#owner.feeds.delete(this.#id);
     native.disconnect_sync(this.#native);
     this.#owner.closed(this);
+  }
+
+  #limited<T extends StatementOptions>(options: T): T {
+    return this.#limit === undefined ? options : { signal: this.#limit, ...options };
   }
 
   #running() {

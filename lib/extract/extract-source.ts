@@ -1,7 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 
-import { AgnesError, eachOf, isAgnesError, messageOf, throwIfAborted, withTimeout } from "../base/mod.ts";
+import {
+  AgnesError,
+  createLog,
+  eachOf,
+  isAgnesError,
+  messageOf,
+  nameHoldsSecret,
+  redactError,
+  redactValue,
+  throwIfAborted,
+  withTimeout,
+  type Log,
+} from "../base/mod.ts";
 import { acquireLock, openDatabase, type Database } from "../duckdb/mod.ts";
 import { extractTable, type TableOutcome } from "./extract-table.ts";
 import { checkPlan, duplicateNames, type TablePlan } from "./plan.ts";
@@ -51,10 +63,8 @@ const PART_ROWS = 250_000;
  * @throws `locked` while another run has the folder; `extract_unreadable` and `extract_foreign` rather than replace
  *   what it cannot read; `disk_full`, `file_failed`, `rows_lost`, `aborted`. What was published before then stays.
  */
-export async function extractSource(
-  services: ExtractServices,
-  request: ExtractRequest,
-): Promise<ExtractStats> {
+export async function extractSource(given: ExtractServices, request: ExtractRequest): Promise<ExtractStats> {
+  const services = { ...given, log: logWithoutSecrets(given.log, request.source) };
   const directory = resolve(request.directory);
   const { host } = services;
   const startedMs = host.monotonicMs();
@@ -188,7 +198,7 @@ class Run {
 
   async #table(plan: TablePlan): Promise<TableResult> {
     const { host, log } = this.#services;
-    const { signal, timeoutMs, onProgress } = this.#request;
+    const { signal, source, timeoutMs, onProgress } = this.#request;
     const startedMs = host.monotonicMs();
     const progress = createProgress(host, plan, onProgress);
     const previous = this.#published.get(plan.name.toLowerCase());
@@ -204,19 +214,23 @@ class Run {
         });
       }
       const outcome = await this.#outcome(plan, previous, timeout.signal, progress);
+      checkColumnNames(outcome.table, source);
       progress.finish("done", outcome.table);
       return {
         table: outcome.table,
         isSame: !outcome.changed,
         changed: outcome.changed && plan.mode !== "remote",
-        stats: statsOf(plan, outcome, host.monotonicMs() - startedMs),
+        stats: withoutSecrets(statsOf(plan, outcome, host.monotonicMs() - startedMs), source),
       };
     } catch (error) {
       if (signal?.aborted === true) throw error;
       progress.finish("failed", previous);
-      const failure = isAgnesError(error)
-        ? error
-        : new AgnesError("internal", { what: messageOf(error) }, { cause: error });
+      const failure = redactError(
+        isAgnesError(error)
+          ? error
+          : new AgnesError("internal", { what: messageOf(error) }, { cause: error }),
+        source.secrets ?? [],
+      );
       log.error("a table failed; what was published of it stays", { table: plan.name, error: failure });
       return {
         table: previous,
@@ -260,6 +274,35 @@ class Run {
       onPhase: progress.phase,
     });
   }
+}
+
+/** A log that redacts the secrets of a source, as far as they are known when a line is written. */
+function logWithoutSecrets(log: Log, source: ExtractSource): Log {
+  const secrets = { [Symbol.iterator]: () => (source.secrets ?? [])[Symbol.iterator]() };
+  return createLog(({ level, message, fields }) => log[level](message, fields), secrets);
+}
+
+/**
+ * Columns are also named by answers and by the keys of rows, and their names are kept and shown.
+ * @throws `table_read_failed`
+ */
+function checkColumnNames(
+  { name, columns }: PublishedTable,
+  { name: source, secrets = [] }: ExtractSource,
+): void {
+  if (!columns.some((column) => nameHoldsSecret(column.name, secrets))) return;
+  const reason = "the name of a column holds the value of a secret";
+  throw new AgnesError("table_read_failed", { source, table: name, reason });
+}
+
+/** What is reported to people; names of tables stay what they are registered under. */
+function withoutSecrets(stats: TableStats, { secrets = [] }: ExtractSource): TableStats {
+  const { notes, schemaChanges } = stats;
+  return {
+    ...stats,
+    notes: redactValue(notes, secrets),
+    schemaChanges: redactValue(schemaChanges, secrets),
+  };
 }
 
 function statsOf(plan: TablePlan, outcome: TableOutcome, elapsedMs: number): TableStats {

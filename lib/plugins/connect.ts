@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 
-import { checkAgainst, createLog, type Host, type Log } from "../base/mod.ts";
+import { checkAgainst, createLog, redactThrown, type Host, type Log } from "../base/mod.ts";
 import {
   createHttp,
   type AnyConnector,
@@ -86,7 +86,7 @@ export async function connectSource(
     },
     closeLate,
   );
-  const guarded = guardConnector(checkConnector(plugin, connector), origin, plugin);
+  const guarded = guardConnector(checkedConnector(plugin, connector, values), origin, plugin);
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= closeWithin(guarded, name));
   return {
@@ -108,7 +108,7 @@ export async function connectSource(
  * @throws `aborted`
  */
 export async function checkHealth(
-  handle: Pick<SourceHandle, "name" | "plugin" | "connector">,
+  handle: Parameters<typeof discoverTables>[0],
   options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
 ): Promise<Health> {
   const limits = { timeoutMs: HEALTH_TIMEOUT_MS, ...options };
@@ -126,6 +126,15 @@ export async function checkHealth(
   } catch (error) {
     if (options.signal?.aborted === true) throw error;
     return { ok: false, message: (error as Error).message };
+  }
+}
+
+/** @throws `plugin_invalid`, which shows names of what the plugin returned */
+function checkedConnector(plugin: AnyPlugin, connector: unknown, secrets: Iterable<string>): AnyConnector {
+  try {
+    return checkConnector(plugin, connector);
+  } catch (error) {
+    throw redactThrown(error, secrets);
   }
 }
 

@@ -1,4 +1,4 @@
-import { AgnesError, shown } from "../base/mod.ts";
+import { AgnesError, redactValue, shown } from "../base/mod.ts";
 import type { Capability, TableInfo } from "../kit/mod.ts";
 import type { SourceHandle } from "./connect.ts";
 import { within } from "./within.ts";
@@ -13,7 +13,7 @@ const NAME_LENGTH_MAX = 255;
  * @throws `capability_missing`, `plugin_failed`, `timed_out`, `aborted`
  */
 export async function discoverTables(
-  handle: Pick<SourceHandle, "name" | "plugin" | "connector">,
+  handle: Pick<SourceHandle, "name" | "plugin" | "connector"> & Partial<Pick<SourceHandle, "secrets">>,
   options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
 ): Promise<readonly TableInfo[]> {
   const { name: source, plugin, connector } = handle;
@@ -33,7 +33,7 @@ export async function discoverTables(
           plugin: plugin.name,
           source,
           operation: "discover",
-          reason,
+          reason: redactValue(reason, handle.secrets ?? []),
         });
       }
       names.add(table.name);

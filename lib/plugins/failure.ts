@@ -7,6 +7,9 @@ import {
   isDataCode,
   printable,
   redact,
+  redactError,
+  redactThrown,
+  redactValue,
   type Retry,
 } from "../base/mod.ts";
 
@@ -34,11 +37,12 @@ export interface Operation {
  */
 export function pluginFailure(thrown: unknown, origin: Origin, operation: Operation): AgnesError {
   const { signal, table } = operation;
-  if (isAgnesError(thrown, "plugin_failed") || isAgnesError(thrown, "aborted")) return thrown;
+  if (isAgnesError(thrown, "plugin_failed") || isAgnesError(thrown, "aborted"))
+    return redactError(thrown, origin.secrets);
   const what = `the ${operation.operation} of source ${origin.source}`;
   if (signal?.aborted === true) return abortError(signal, what);
-  if (isAgnesError(thrown) && isDataCode(thrown.code)) return withoutSecretDetails(thrown, origin.secrets);
-  const { code, advice, retry } = ownWords(thrown);
+  if (isAgnesError(thrown) && isDataCode(thrown.code)) return redactError(thrown, origin.secrets);
+  const { code, advice, retry } = redactValue(ownWords(thrown), origin.secrets);
   return new AgnesError(
     "plugin_failed",
     {
@@ -50,18 +54,8 @@ export function pluginFailure(thrown: unknown, origin: Origin, operation: Operat
       ...(code === undefined ? {} : { code }),
       ...(advice === undefined ? {} : { advice }),
     },
-    { cause: withoutSecrets(thrown, origin.secrets), ...(retry === undefined ? {} : { retry }) },
+    { cause: redactThrown(thrown, origin.secrets), ...(retry === undefined ? {} : { retry }) },
   );
-}
-
-/** The error itself, or when a secret is in it, the same about details that are redacted. */
-function withoutSecretDetails(error: AgnesError, secrets: ReadonlySet<string>): AgnesError {
-  const cause = withoutSecrets(error, secrets);
-  if (cause === error) return error;
-  const details = JSON.parse(JSON.stringify(error.details), (_key, value: unknown) =>
-    typeof value === "string" ? redact(value, secrets) : value,
-  ) as typeof error.details;
-  return new AgnesError(error.code, details, { cause, retry: error.retry });
 }
 
 function wordsOf(thrown: unknown): string {
@@ -82,18 +76,4 @@ function ownWords(thrown: unknown): {
     ...(hint === undefined ? {} : { advice: hint }),
     ...(retry === undefined ? {} : { retry }),
   };
-}
-
-/** The error itself, or when a secret is anywhere in it, one that keeps only its cleaned message and stack. */
-function withoutSecrets(thrown: unknown, secrets: ReadonlySet<string>): unknown {
-  const all = inspect(thrown, { depth: 6, showHidden: true, maxStringLength: null, maxArrayLength: 1000 });
-  const words = thrown instanceof Error ? `${thrown.message}\n${thrown.stack ?? ""}` : "";
-  const seen = `${all}\n${words}`;
-  if (redact(seen, secrets) === seen) return thrown;
-  const clean = new Error(redact(wordsOf(thrown), secrets));
-  if (thrown instanceof Error) {
-    clean.name = thrown.name;
-    clean.stack = redact(thrown.stack ?? "", secrets);
-  }
-  return clean;
 }

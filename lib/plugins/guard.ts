@@ -1,4 +1,4 @@
-import { createTurns, shown } from "../base/mod.ts";
+import { createTurns, redactValue, shown } from "../base/mod.ts";
 import {
   isFileChunk,
   type AnyConnector,
@@ -8,9 +8,11 @@ import {
   type Deletions,
   type FileChunk,
   type RemoteAttachInfo,
+  type SourceAnswer,
   type TableInfo,
 } from "../kit/mod.ts";
 import { attachProblem } from "./check-extensions.ts";
+import { hasSecretName, HOLDS, withoutSecretTexts } from "./clean-tables.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
 import { withoutSecrets } from "./remote-secrets.ts";
 
@@ -25,7 +27,7 @@ export function guardConnector(
     ...(connector.read && { read: guardedRead(connector, origin) }),
     ...(connector.redescribe && {
       redescribe: (table, options) =>
-        later(() => connector.redescribe!(table, options), origin, {
+        later(async () => cleanTable(await connector.redescribe!(table, options), origin), origin, {
           operation: "redescribe",
           table: table.name,
           signal: options.signal,
@@ -42,7 +44,7 @@ export function guardConnector(
     }),
     ...(connector.metadata && {
       metadata: (tables, options) =>
-        later(() => connector.metadata!(tables, options), origin, {
+        later(async () => redactValue(await connector.metadata!(tables, options), origin.secrets), origin, {
           operation: "metadata",
           signal: options.signal,
         }),
@@ -50,7 +52,10 @@ export function guardConnector(
     ...(connector.write && { write: guardedWrite(connector, origin) }),
     ...(connector.health && {
       health: (options) =>
-        later(() => connector.health!(options), origin, { operation: "health", signal: options.signal }),
+        later(async () => redactValue(await connector.health!(options), origin.secrets), origin, {
+          operation: "health",
+          signal: options.signal,
+        }),
     }),
     ...(connector.close && { close: () => later(() => connector.close!(), origin, { operation: "close" }) }),
   };
@@ -60,7 +65,7 @@ function guardedDiscover(connector: AnyConnector, origin: Origin): NonNullable<A
   return (options) => {
     const operation = { operation: "discover", signal: options.signal };
     const found = now(() => connector.discover!(options), origin, operation);
-    const wrapped = (table: TableInfo) => withWrappedProblem(table, origin);
+    const wrapped = (table: TableInfo) => cleanTable(table, origin);
     return isIterable(found)
       ? guardIterable<TableInfo | readonly TableInfo[], unknown>(
           () => found,
@@ -72,11 +77,13 @@ function guardedDiscover(connector: AnyConnector, origin: Origin): NonNullable<A
   };
 }
 
-/** The problem of a table is a failure of the plugin like any other. */
-function withWrappedProblem(table: TableInfo, origin: Origin): TableInfo {
-  if (table?.problem === undefined) return table;
+/** A table without secrets, whose problem is a failure of the plugin like any other. */
+function cleanTable<T extends TableInfo | undefined>(given: T, origin: Origin): T {
+  if (given === undefined) return given;
+  const table = withoutSecretTexts(given, origin.secrets);
+  if (table?.problem === undefined) return table as T;
   const operation = { operation: "read", table: table.name };
-  return { ...table, problem: pluginFailure(table.problem, origin, operation) };
+  return { ...table, problem: pluginFailure(table.problem, origin, operation) } as T;
 }
 
 function checkedRemote(
@@ -126,7 +133,7 @@ function guardedQuery(
     ...(connector.query && {
       query: async (sql, options) => {
         const operation = { operation: "query", signal: options.signal };
-        const answer = await later(() => connector.query!(sql, options), origin, operation);
+        const answer = await later(() => answerOf(connector, origin, sql, options), origin, operation);
         const batches = guardIterable(
           () => answer.batches,
           origin,
@@ -148,6 +155,16 @@ function guardedQuery(
         }),
     }),
   };
+}
+
+async function answerOf(
+  connector: AnyConnector,
+  { secrets }: Origin,
+  ...asked: Parameters<NonNullable<AnyConnector["query"]>>
+): Promise<SourceAnswer> {
+  const answer = await connector.query!(...asked);
+  if (hasSecretName(answer.schema?.fields ?? [], secrets)) throw new Error(`the name of a column ${HOLDS}`);
+  return answer;
 }
 
 function guardedWrite(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["write"]> {

@@ -1,6 +1,7 @@
 import { shown } from "../base/mod.ts";
 import { isAllowedFunction, type FunctionUse } from "../analytics/mod.ts";
 import type { Placed } from "./parse-select.ts";
+import { checkFormat } from "./format-width.ts";
 import { refuse } from "./refuse.ts";
 
 const ITEMS = "10,000,000 items";
@@ -111,6 +112,7 @@ export function checkBounds(functions: readonly Placed<FunctionUse>[]): void {
     const { name, catalog, schema, arguments: given, isOrdered, place } = use;
     const folded = name.toLowerCase();
     checkNamedAggregate(use);
+    checkFormat(use);
     if (isBoundedFunction(folded)) {
       if ([catalog, schema].some((part) => BUILT_IN_SCHEMAS.has(part.toLowerCase()))) {
         refuse(`it calls ${shown(name)} of a schema`, `Write ${folded}(…) alone.`, place);

@@ -51,11 +51,12 @@ export class Instances {
   }
 
   /** Parsing needs any instance, and none of what is in it. */
-  async parse<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  async parse<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal): Promise<T> {
     const { sandbox, connection } = await this.#exclusive(async () => {
       const any = await this.#any();
       return { sandbox: any, connection: await any.connect() };
     });
+    connection.stopWith(signal);
     try {
       return await work(connection);
     } finally {
@@ -64,11 +65,11 @@ export class Instances {
   }
 
   /** A locked instance, for a query that reads no table. */
-  async leaseBare(): Promise<Lease> {
+  async leaseBare(signal: AbortSignal): Promise<Lease> {
     return this.#exclusive(async () => {
       const sandbox = await this.#any();
       await sandbox.lock();
-      return leaseOf(sandbox, [], namesOf(sandbox, null));
+      return leaseOf(sandbox, [], namesOf(sandbox, null), signal);
     });
   }
 
@@ -91,7 +92,7 @@ export class Instances {
         if (!sandbox.serves(tables))
           return { before: sandbox, sandbox: sandbox.locked ? null : this.#take() };
         await sandbox.lock();
-        return { lease: await leaseOf(sandbox, tables, names) };
+        return { lease: await leaseOf(sandbox, tables, names, opening.signal) };
       });
       // What was published meanwhile is checked as well.
       if (found === null) continue;
@@ -136,7 +137,7 @@ export class Instances {
       await sandbox.lock();
       return await this.#exclusive(async () => {
         await this.#replaceBy(sandbox);
-        return leaseOf(sandbox, tables, names);
+        return leaseOf(sandbox, tables, names, opening.signal);
       });
     } catch (error) {
       await this.#putBack(sandbox);

@@ -1,6 +1,6 @@
 export type { CatalogEntry, ColumnDescription, TableDescription } from "./catalog.ts";
 export { guardQuery, type GuardedQuery } from "./guard.ts";
-export { SQL_LENGTH_MAX } from "./parse-select.ts";
+export { SQL_LENGTH_MAX } from "./size.ts";
 export type { ExtractReceipt, QueryAnswer, Receipt, RemoteReceipt } from "./run.ts";
 export type { LiveRequest, LiveResolver, LiveTable, PushedDown } from "./live/live-table.ts";
 export type { RemoteWay } from "./opening.ts";

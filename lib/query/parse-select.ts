@@ -8,11 +8,9 @@ import { parseRefusal } from "./pivot-refusals.ts";
 import { markPivots } from "./pivot-text.ts";
 import { indexOfByte, indexOfCharacter, placeAt } from "./place.ts";
 import { refuse } from "./refuse.ts";
+import { checkSize } from "./size.ts";
 import { tokensOf } from "./tokens.ts";
 import { withoutSettings } from "./without-settings.ts";
-
-/** The longest SQL that is read. */
-export const SQL_LENGTH_MAX = 1_000_000;
 
 /** One SELECT, read. */
 export interface ParsedSelect {
@@ -55,9 +53,7 @@ interface Part {
  * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`
  */
 export async function parseSelect(connection: Connection, sql: string): Promise<ParsedSelect> {
-  if (sql.length > SQL_LENGTH_MAX) {
-    throw new AgnesError("sql_too_long", { length: sql.length, limit: SQL_LENGTH_MAX });
-  }
+  checkSize(sql);
   // DuckDB would take it for the end of the text, and not look at what follows.
   if (sql.includes("\0"))
     throw new AgnesError("sql_malformed", { reason: "it has a null character", position: null });

@@ -178,8 +178,9 @@ export class QuerySession implements AsyncDisposable {
     const { signal } = opening;
     const { sql } = request;
     const isTrusted = request.trusted === true;
-    const query = await this.#instances.parse(async (connection) =>
-      isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql),
+    const query = await this.#instances.parse(
+      async (connection) => (isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql)),
+      signal,
     );
     const { tables } = query;
     let granted: readonly AnalyticsTable[] = [];
@@ -188,7 +189,7 @@ export class QuerySession implements AsyncDisposable {
       return isTrusted ? names.resolveKnown(tables) : names.resolve(tables);
     };
     const lease = await (tables.length === 0 && !isTrusted && !query.hasListings
-      ? this.#instances.leaseBare()
+      ? this.#instances.leaseBare(signal)
       : this.#instances.lease(choose, request.granted ?? null, opening));
     return readyOrReleased(lease, async () => {
       const { isExplained, pivots } = query;

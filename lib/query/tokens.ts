@@ -8,7 +8,7 @@ export interface Token {
 }
 
 const TOKENS =
-  /--[^\n]*|\/\*[\s\S]*?\*\/|\s+|[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([a-zA-Z_]*)\$[\s\S]*?\$\1\$|[\p{L}\p{N}_$]+|[\s\S]/gu;
+  /--[^\n\r]*|\/\*[\s\S]*?\*\/|\s+|[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([a-zA-Z_]*)\$[\s\S]*?\$\1\$|[\p{L}\p{N}_$]+|[\s\S]/gu;
 
 /** The tokens of a text, nearly as DuckDB's parser takes them: what they are used for, the parser checks. */
 export function tokensOf(sql: string): readonly Token[] {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import { AgnesError, atMost, type Host } from "../base/mod.ts";
+import { AgnesError, atMost, redactThrown, type Host } from "../base/mod.ts";
 import {
   duckdbTypeOf,
   openDatabase,
@@ -63,10 +63,15 @@ export function openLiveTables(
       const { handle, discovered } = await open(source);
       const info =
         discovered === null
-          ? await describeUnlisted(services, handle.connector, record, closed.signal)
+          ? await describeUnlisted(services, handle.connector, record, closed.signal).catch(
+              (error: unknown) => {
+                throw redactThrown(error, handle.secrets);
+              },
+            )
           : sourceTableOf(record, discovered);
       if (info?.problem !== undefined) throw info.problem;
-      return info === undefined ? null : liveTableOf(services, handle, info);
+      const live = info === undefined ? null : liveTableOf(services, handle, info);
+      return live && { ...live, open: (...asked) => withoutSecrets(() => live.open(...asked), handle) };
     },
     async [Symbol.asyncDispose]() {
       const handles = [...opened.values()];
@@ -83,6 +88,18 @@ export function openLiveTables(
 /** Whether the connectors of a plugin give rows without DuckDB attaching anything. */
 export function canBeAsked({ capabilities }: Pick<AnyPlugin, "capabilities">): boolean {
   return capabilities.includes("read") || capabilities.includes("query");
+}
+
+/** What fails while the rows of a source are taken shows none of its secrets. */
+async function* withoutSecrets<T>(
+  open: () => AsyncIterable<T>,
+  handle: Pick<SourceHandle, "secrets">,
+): AsyncGenerator<T, void, void> {
+  try {
+    yield* open();
+  } catch (error) {
+    throw redactThrown(error, handle.secrets);
+  }
 }
 
 interface OpenedSource {

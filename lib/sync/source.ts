@@ -1,4 +1,14 @@
-import { AgnesError, isAgnesError, nearest, withTimeout, type Host, type Log, counted } from "../base/mod.ts";
+import {
+  AgnesError,
+  counted,
+  isAgnesError,
+  nearest,
+  redactThrown,
+  redactValue,
+  withTimeout,
+  type Host,
+  type Log,
+} from "../base/mod.ts";
 import { createEngine, type DuckDBLimits } from "../duckdb/mod.ts";
 import { extractSource, publishedStates, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
@@ -100,7 +110,12 @@ export async function syncSource(services: SyncServices, request: SourceRequest)
   const bounded = { ...request, signal: timeout.signal };
   try {
     await using handle = await openSource(services, source, timeout.signal);
-    return await runConnected(services, handle, config, bounded);
+    try {
+      const report = await runConnected(services, handle, config, bounded);
+      return { ...report, notes: redactValue(report.notes, handle.secrets) };
+    } catch (error) {
+      throw redactThrown(error, handle.secrets);
+    }
   } catch (error) {
     if (signal?.aborted === true || !isAgnesError(error)) throw error;
     return { source, status: "failed", error, registered: [], notes: [] };

@@ -231,12 +231,12 @@ describe("runQuery() answers in time", () => {
   });
 
   test.each([
-    ["parses", `SELECT true${" AND true".repeat(25_000)} AS a`],
+    ["parses", `SELECT concat(${"1,".repeat(40_000)}1), true${" AND true".repeat(4_900)} AS a`],
     ["plans", `SELECT ${Array.from({ length: 2 }, () => `'a'${"||'a'".repeat(240)}`).join(", ")}`],
   ])("while DuckDB %s and looks at no interrupt, and so does the next query", async (_what, sql) => {
     await using own = await published();
     const started = performance.now();
-    const slow = rowsOf(own.session, sql, { limits: { timeoutMs: 100 } });
+    const slow = rowsOf(own.session, sql, { limits: { timeoutMs: 20 } });
     const failure = await slow.catch((error: unknown) => error);
     expect((failure as AgnesError).code).toBe("timed_out");
     expect(performance.now() - started).toBeLessThan(1000);

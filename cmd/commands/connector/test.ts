@@ -1,4 +1,4 @@
-import { AgnesError, counted, messageOf, printable, redact } from "../../../lib/base/mod.ts";
+import { AgnesError, counted, messageOf, printable, redact, redactValue } from "../../../lib/base/mod.ts";
 import type { Agnes } from "../../../lib/agnes.ts";
 import type { AnyPlugin, TableInfo } from "../../../lib/kit/mod.ts";
 import { registeredTable } from "../../../lib/sync/mod.ts";
@@ -70,11 +70,12 @@ export default command({
       ...(source && { options: source.options }),
       ...(tables && { tables }),
     });
+    const values = Object.values(secrets);
     const results = await runCases(chosenCases(cli, all, args.case), {
       signal: cli.signal,
       onResult: async (result) => {
         status.clear();
-        if (!cli.json) await printResult(cli, result, Object.values(secrets));
+        if (!cli.json) await printResult(cli, redactValue(result, values), values);
       },
     });
     status.clear();
@@ -82,8 +83,8 @@ export default command({
     if (cli.json) {
       await cli.printJson({
         cases: results.map(({ error, ...result }) => ({
-          ...result,
-          ...(error === undefined ? {} : { error: reasonOf(error, Object.values(secrets)) }),
+          ...redactValue(result, values),
+          ...(error === undefined ? {} : { error: reasonOf(error, values) }),
         })),
       });
     }

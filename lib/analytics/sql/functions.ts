@@ -17,7 +17,7 @@ const allowedFunctions: ReadonlySet<string> = words(`
   asinh atan atan2 atanh avg bar base64 bin bit_and bit_count bit_length bit_or bit_position bit_xor bitstring
   bitstring_agg bool_and bool_or can_cast_implicitly cardinality cast_to_type cbrt ceil ceiling century
   char_length character_length chr combine concat concat_ws constant_or_null contains corr cos cosh cot count
-  count_if count_star countif covar_pop covar_samp create_sort_key cume_dist current_catalog current_database
+  count_if count_star countif covar_pop covar_samp create_sort_key cume_dist
   current_date current_localtime current_localtimestamp current_role current_schema current_schemas
   current_user date_add date_diff date_part date_sub date_trunc datediff datepart datesub datetrunc day
   dayname dayofmonth dayofweek dayofyear days_in_month decade decode degrees dense_rank divide editdist3
@@ -81,7 +81,8 @@ const allowedFamilies = /^icu_collate_[a-z_]+$/;
  * DuckDB's own, with an internal error for any other type.
  */
 export const refusedFunctions: ReadonlySet<string> = words(`
-  agnes_row_sum col_description current_connection_id current_query current_query_id current_setting current_transaction_id
+  agnes_row_sum col_description current_catalog current_connection_id current_database
+  current_query current_query_id current_setting current_transaction_id
   currval damerau_levenshtein enum_range_boundary from_json from_json_strict get_block_size getvariable has_any_column_privilege
   has_column_privilege has_database_privilege has_foreign_data_wrapper_privilege has_function_privilege
   has_language_privilege has_schema_privilege has_sequence_privilege has_server_privilege has_table_privilege

@@ -4,6 +4,9 @@ export interface Refusal {
   readonly advice: string;
 }
 
+const OURS = "it names a database that Agnes made for the session";
+const ONE_DATABASE = "Name tables as `table` or `source.table`; there is one database.";
+
 const DEEP_JSON = "it ends the process when JSON nests deeply";
 
 const refusals: Readonly<Record<string, Refusal>> = {
@@ -39,6 +42,8 @@ const refusals: Readonly<Record<string, Refusal>> = {
     reason: "it makes DuckDB fail inside",
     advice: "Use approx_quantile(value, 0.5) or quantile_cont(value, 0.5).",
   },
+  current_catalog: { reason: OURS, advice: ONE_DATABASE },
+  current_database: { reason: OURS, advice: ONE_DATABASE },
   sum_no_overflow: { reason: "it makes DuckDB fail inside", advice: "Use sum(value)." },
 };
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 
-import { isAgnesError, throwIfAborted, type AgnesError } from "../../base/mod.ts";
+import { isAgnesError, throwIfAborted, type AgnesError, redactThrown } from "../../base/mod.ts";
 import { acquireLock, openDatabase, type Database } from "../../duckdb/mod.ts";
 import type { Change } from "../../kit/mod.ts";
 import { checkPlan, type TablePlan } from "../plan.ts";
@@ -124,7 +124,8 @@ async function mergeSpooled(
     if (list === undefined) continue;
     try {
       changed.push(await changeTable(merge, plan, list));
-    } catch (error) {
+    } catch (thrown) {
+      const error = redactThrown(thrown, source.secrets ?? []);
       if (!isAgnesError(error) || signal.aborted) throw error;
       services.log.error("a table could not take its changes; the events stay spooled", {
         table: plan.name,
