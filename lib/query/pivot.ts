@@ -163,7 +163,25 @@ export async function makePivotTypes(
       if (isTyped || signal.aborted) throw error;
       throw await sameFailure(connection, types.slice(at), whole, { error, signal });
     }
+    await refuseNullCharacters(connection, name, signal);
   }
+}
+
+/** DuckDB's clients cut the name of a column at a null character, so that columns could not be told apart. */
+async function refuseNullCharacters(
+  connection: Connection,
+  type: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await connection.rows(
+    `SELECT 1 FROM (SELECT unnest(enum_range(NULL::${quoteIdentifier(type)}))::VARCHAR AS v) WHERE contains(v, chr(0))`,
+    { signal },
+  );
+  if (found.length === 0) return;
+  refuse(
+    "a value of its PIVOT holds a null character, which no name of a column can hold",
+    "Take it out of the values: PIVOT (SELECT replace(column, chr(0), '') AS column, … FROM table) ON column.",
+  );
 }
 
 function createType(name: string, values: string): string {

@@ -152,3 +152,9 @@ test("runQuery() says what DuckDB itself does not pivot, and what to write inste
     expect(error.hint).toContain(advice);
   }
 });
+
+test("runQuery() refuses values of a PIVOT that no name of a column can hold", async () => {
+  const failure = await failureOf("PIVOT (SELECT 'a' || chr(0) || range AS k FROM range(2)) ON k");
+  expect(failure).toMatchObject({ code: "sql_not_allowed" });
+  expect(failure.message).toContain("null character");
+});
