@@ -115,17 +115,10 @@ describe("a connector's failures", () => {
     };
     for (const discover of [async () => [numbers, bad], pages]) {
       const handle = await connectTo({ discover }, ["discover"], { TOKEN: "s3cret" });
-      expect(await discoverTables(handle)).toMatchObject([
-        { name: "numbers" },
-        {
-          name: "bad",
-          problem: {
-            code: "source_path_empty",
-            message: expect.not.stringContaining("s3cret"),
-            cause: expect.not.objectContaining({ details: { path: "/data/s3cret" } }),
-          },
-        },
-      ]);
+      const found = await discoverTables(handle);
+      expect(found.map(({ name }) => name)).toEqual(["numbers", "bad"]);
+      expect(found[1]!.problem).toMatchObject({ code: "source_path_empty" });
+      expect(inspect(found[1]!.problem, { depth: 9, showHidden: true })).not.toContain("s3cret");
     }
   });
 
