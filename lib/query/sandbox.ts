@@ -100,7 +100,7 @@ export class Sandbox {
         preserve_insertion_order: "true",
         // DuckDB plans nested expressions in time that grows with the cube of the depth, and no interrupt ends that.
         max_expression_depth: "250",
-        pivot_limit: "5000",
+        pivot_limit: "10000",
       },
     });
     try {

@@ -85,10 +85,10 @@ describe("errors of SQL", () => {
       "PIVOT orders ON nope USING sum(id)",
       "LINE 1: PIVOT orders ON nope USING sum(id)\n                        ^",
     ],
-    ["its second column", "PIVOT orders ON label,\n  nope", "LINE 2:   nope\n          ^"],
+    ["its second column", "PIVOT orders ON customer,\n  nope", "LINE 2:   nope\n          ^"],
     [
       "what it adds up",
-      "PIVOT orders ON 'é' || label,\n customer USING sum(nope)",
+      "PIVOT orders ON 'é' || customer,\n customer USING sum(nope)",
       "LINE 2:  customer USING sum(nope)\n                            ^",
     ],
     [
@@ -118,8 +118,8 @@ describe("errors of SQL", () => {
     ],
     [
       "EXPLAIN of it",
-      "/* é */ EXPLAIN PIVOT orders ON label, nope",
-      "LINE 1: /* é */ EXPLAIN PIVOT orders ON label, nope\n                                               ^",
+      "/* é */ EXPLAIN PIVOT orders ON customer, nope",
+      "LINE 1: /* é */ EXPLAIN PIVOT orders ON customer, nope\n                                                  ^",
     ],
     [
       "SQL in a subquery that is none",
