@@ -1,9 +1,10 @@
 /**
  * Files through the whole runtime to a published extract, against one bare COPY of DuckDB that reads the same file with
  * the same explicit options into the same Parquet, in the order of the file as DuckDB does by itself: CSV, NDJSON and
- * Parquet. A known table comes with its reading, a first one is looked at before.
+ * Parquet. A known table comes with its reading, a first one is looked at before. The figures are the medians of the
+ * rounds, the ratios those within a round: the speed of a machine changes from one round to the next.
  *
- *   npx bun bench/extract-files.ts [--rows 3000000] [--rounds 3] [--only ndjson]
+ *   npx bun bench/extract-files.ts [--rows 3000000] [--rounds 7] [--only ndjson]
  */
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -18,7 +19,7 @@ import { extractOne } from "./extract-one.ts";
 const { values } = parseArgs({
   options: {
     rows: { type: "string", default: "3000000" },
-    rounds: { type: "string", default: "3" },
+    rounds: { type: "string", default: "7" },
     only: { type: "string" },
   },
 });
@@ -93,23 +94,30 @@ try {
       known: () => extracted(chunk(reading), info),
       first: async () => extracted(chunk((await look()).reading), info),
     };
-    const least: Partial<Record<keyof typeof ways, Spent>> = {};
+    const rounds: Record<keyof typeof ways, Spent>[] = [];
     for (let round = 0; round < Number(values.rounds); round++) {
-      for (const [way, work] of Object.entries(ways) as [keyof typeof ways, () => Promise<unknown>][]) {
-        const { seconds, cpu } = await timed(work);
-        const before = least[way] ?? { seconds, cpu };
-        least[way] = { seconds: Math.min(before.seconds, seconds), cpu: Math.min(before.cpu, cpu) };
-      }
+      const [bare, known, first] = [
+        await timed(ways.bare),
+        await timed(ways.known),
+        await timed(ways.first),
+      ] as const;
+      rounds.push({ bare, known, first });
     }
-    const { bare, known, first } = least;
     const megabytes = Math.round((await stat(path)).size / 1e6);
-    const against = (one: Spent) =>
-      `${one.seconds.toFixed(2)} s, ratio ${(one.seconds / bare!.seconds).toFixed(2)}, of processor time ${(one.cpu / bare!.cpu).toFixed(2)}`;
+    const middle = (of: (round: (typeof rounds)[number]) => number) =>
+      rounds
+        .map(of)
+        .toSorted((one, other) => one - other)
+        [Math.floor(rounds.length / 2)]!.toFixed(2);
+    const against = (way: "known" | "first") =>
+      `${middle((round) => round[way].seconds)} s, ratio ${middle((round) => round[way].seconds / round.bare.seconds)}, ` +
+      `of processor time ${middle((round) => round[way].cpu / round.bare.cpu)}`;
+    const bareCpu = middle(({ bare }) => bare.cpu);
     console.log(
-      `${format}, ${megabytes} MB: bare ${bare!.seconds.toFixed(2)} s (${bare!.cpu.toFixed(2)} s of processor time)`,
+      `${format}, ${megabytes} MB: bare ${middle(({ bare }) => bare.seconds)} s (${bareCpu} s of processor time)`,
     );
-    console.log(`  known: ${against(known!)} (at most 1.15)`);
-    console.log(`  first: ${against(first!)} (at most 2.0)`);
+    console.log(`  known: ${against("known")} (at most 1.15)`);
+    console.log(`  first: ${against("first")} (at most 2.0)`);
   }
 } finally {
   await rm(directory, { recursive: true, force: true });
