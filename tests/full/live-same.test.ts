@@ -1,0 +1,6 @@
+import { testSameAnswers } from "../query/live-same.ts";
+
+testSameAnswers([
+  { by: "read", remote: ["b", "c"] },
+  { by: "read", remote: ["a", "b", "c"] },
+]);
