@@ -49,17 +49,11 @@ test(
   TIMEOUT_MS,
 );
 
-/** Single calls of functions that take minutes, or all the memory, and look for no interrupt. */
+/** Single calls of functions that take minutes on any machine, and look for no interrupt. */
 const CALLS = [
-  "SELECT length(format('{:>2000000000}', 'x'))",
-  "SELECT length(printf('%2000000000d', 1))",
-  "SELECT length(regexp_replace(repeat('a', 99000000), '(a|aa|aaa|aaaa){1,200}b', 'x', 'g'))",
-  "SELECT length(json_pretty(('[' || repeat('1,', 45000000) || '1]')::JSON))",
-  "SELECT list_reduce(range(9000000), lambda a, b: a + b)",
-  "SELECT length(list_transform(range(5000), lambda x: list_sum(list_transform(range(5000), lambda y: list_sum(range(1000))))))",
-  "SELECT length(replace(repeat('a', 50000), 'a', repeat('b', 50000)))",
+  "SELECT regexp_matches(repeat('a', 99000000), repeat('(a?){0,900}', 10) || 'b')",
+  "SELECT length(list_transform(range(9000), lambda x: list_sum(list_transform(range(9000), lambda y: list_sum(range(1000))))))",
   "SELECT repeat('a', 99000) LIKE repeat('%a', 20000) || 'b'",
-  "SELECT length(rpad('x', 99000000, 'y') || rpad('x', 99000000, 'y')), length(list_sort(range(9999999)))",
 ];
 
 test.each(CALLS)(
