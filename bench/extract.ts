@@ -84,5 +84,8 @@ async function duckdbAlone(batches: () => AsyncGenerator<RecordBatch>): Promise<
   const path = join(directory, "alone.parquet");
   const start = performance.now();
   await connection.run(`COPY t TO '${path}' (FORMAT parquet, COMPRESSION zstd)`);
-  return (performance.now() - start) / 1000;
+  const seconds = (performance.now() - start) / 1000;
+  // What it left to be written to the disk must not be paid for by the runtime, which syncs its files.
+  await rm(path);
+  return seconds;
 }
