@@ -17,7 +17,7 @@ export function reportError(error: unknown, options: ReportOptions): number {
   return status;
 }
 
-/** What `reportError` says, and the exit status. */
+/** The text that `reportError` prints, and the exit status. */
 export function errorReport(error: unknown, options: ReportOptions): LastWords {
   const known = isAgnesError(error) ? error : undefined;
   const code = known?.code ?? "internal";
