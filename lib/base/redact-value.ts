@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 
 import { AgnesError, messageOf } from "./errors/mod.ts";
 import { holdsSecret, redact } from "./redact.ts";
+import { secretSpellings } from "./secret-forms.ts";
 
 /** A shorter secret may be an ordinary word, such as a password `postgres` beside a table `postgres_jobs`. */
 const NAME_SECRET_LENGTH_MIN = 12;
@@ -86,7 +87,7 @@ function cleanText(text: string, secrets: readonly string[]): string {
 function withoutCut(
   secrets: readonly string[],
 ): (text: string, at: number, pieces: readonly string[]) => string {
-  const spellings = secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
+  const spellings = secrets.flatMap(secretSpellings);
   return (text, at, pieces) => {
     if (at === pieces.length - 1) return text;
     const longest = Math.max(0, ...spellings.map((spelling) => cutLength(text, spelling)));

@@ -47,6 +47,8 @@ test("extractSource() writes no secret that remote() returns, nor one that an ea
     { ...attach, url: `postgres://host/db?password=${encodeURIComponent(secret)}` },
     { ...attach, url: `postgres://host/db?password=${encodeURIComponent(secret).toLowerCase()}` },
     { ...attach, url: `postgres://host/db?auth=${Buffer.from(secret).toString("base64")}` },
+    { ...attach, url: `postgres://host/db?auth=${Buffer.from(`u:${secret}`).toString("base64url")}` },
+    { ...attach, alias: `db_${Buffer.from(secret).toString("hex")}` },
   ];
   // Without the secret's value nothing is known to be one, as in an earlier version.
   await bench.run(plans, remote(leaking[0]!));

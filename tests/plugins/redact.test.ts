@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { holdsSecret, redact } from "../../lib/base/mod.ts";
+import { holdsSecret, redact, redactValue } from "../../lib/base/mod.ts";
 
 test("redact() leaves nothing of a secret that begins with another, or is written in JSON or an address", () => {
   const secrets = ["abcd", "abcdef", 'quo"te\\d', "a b&c=d"];
@@ -34,4 +34,69 @@ test.each([
     expect(holdsSecret(text, [secret])).toBe(true);
     expect(holdsSecret("and that was all, user:aGVsbG8gd29ybGQ=", [secret])).toBe(false);
   }
+});
+
+const percent = (text: string): string =>
+  [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
+
+test.each([
+  ["hexadecimal digits", (secret: string) => Buffer.from(secret).toString("hex")],
+  ["capital hexadecimal digits", (secret: string) => Buffer.from(secret).toString("hex").toUpperCase()],
+  ["an address with every byte encoded", percent],
+  ["an address with capital digits", (secret: string) => percent(secret).toUpperCase()],
+  ["an address encoded twice", (secret: string) => encodeURIComponent(percent(secret))],
+  ["an address with half of it encoded", (secret: string) => percent(secret.slice(0, 4)) + secret.slice(4)],
+  ["a form", (secret: string) => new URLSearchParams({ s: secret }).toString().slice(2)],
+  [
+    "JSON in ASCII",
+    (secret: string) =>
+      JSON.stringify(secret)
+        .slice(1, -1)
+        .replaceAll(/[^ -~]/g, escaped),
+  ],
+  ["JSON with every character escaped", (secret: string) => secret.replaceAll(/[^]/g, escaped)],
+  ["JSON in JSON", (secret: string) => JSON.stringify(JSON.stringify(secret)).slice(1, -1)],
+  ["base64 in an address", (secret: string) => encodeURIComponent(base64(`us:${secret}`))],
+  [
+    "base64 in an address with small digits",
+    (secret: string) => smallDigits(encodeURIComponent(base64(secret))),
+  ],
+  ["base64 in an address encoded twice", (secret: string) => percentTwice(base64(`u:${secret}`))],
+] as const)(
+  "redact() leaves nothing of a secret in %s, and a remote() that holds it is refused",
+  (_form, encode) => {
+    for (const secret of [
+      "hunter2-and-more",
+      "ab12cd34",
+      "\u00fb\u00ff\u00fe~~~???",
+      "pass word/+&=%41",
+      'tab\tq"uo\\te-key',
+      "😀🔑-é-key",
+    ]) {
+      const text = `postgres://host/db?x=${encode(secret)}&y=1`;
+      const clean = redact(text, [secret]);
+      expect(holdsSecret(text, [secret])).toBe(true);
+      expect(clean).toMatch(/^postgres:\/\/host\/db\?x=[^&]*\[redacted\]["\\]*&y=1$/);
+      expect(clean.length).toBeLessThan(50);
+      expect(holdsSecret(clean, [secret])).toBe(false);
+    }
+    expect(holdsSecret("postgres://host/db?x=68756e74&y=1", ["hunter2-and-more"])).toBe(false);
+  },
+);
+
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+const smallDigits = (text: string): string => text.replaceAll(/%../g, (one) => one.toLowerCase());
+const percentTwice = (text: string): string => encodeURIComponent(encodeURIComponent(text));
+
+test("redactValue() takes the beginning of a secret from what was cut off, in every form", () => {
+  const secret = "hunter2-and-more-of-it";
+  for (const form of [secret, Buffer.from(secret).toString("hex"), base64(secret)]) {
+    expect(redactValue(`it said ${form.slice(0, 16)}…`, [secret])).toBe("it said [redacted]…");
+  }
+});
+
+test("redact() finds a secret too long for a pattern", () => {
+  const secret = `-----BEGIN KEY-----\n${"abc/+=def\n".repeat(20_000)}`;
+  const forms = [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret), base64(secret)];
+  expect(redact(forms.join(" "), [secret])).toBe("[redacted] [redacted] [redacted] [redacted]");
 });

@@ -1,0 +1,146 @@
+/** A part of a text. */
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Where a text holds a secret, in order and without overlaps: as it is, escaped for JSON or addresses as a whole or in
+ * part, in hexadecimal digits, or in base64 with whatever stands around it. Redaction and refusal both ask this.
+ */
+export function findSecret(text: string, secret: string): readonly Range[] {
+  const bytes = Buffer.from(secret);
+  const hexadecimal = bytes.toString("hex");
+  const found = [
+    ...escapedIn(text, secret),
+    ...placesOf(text.replace(/[A-F]/g, lowerCase), hexadecimal),
+    ...base64Inside(bytes).flatMap((inner) => base64In(text, inner)),
+  ];
+  return merged(found);
+}
+
+/** The forms of a secret that begin it, for texts that were cut off. */
+export function secretSpellings(secret: string): readonly string[] {
+  const bytes = Buffer.from(secret);
+  const hexadecimal = bytes.toString("hex");
+  const base64 = base64Inside(bytes).flatMap((inner) => [inner, forAddress(inner)]);
+  return [...plainSpellings(secret), hexadecimal, hexadecimal.toUpperCase(), ...base64];
+}
+
+function plainSpellings(secret: string): readonly string[] {
+  // A lone surrogate cannot be written in an address.
+  const inAddress = /\p{Cs}/u.test(secret) ? secret : encodeURIComponent(secret);
+  return [...new Set([secret, inAddress, JSON.stringify(secret).slice(1, -1)])];
+}
+
+/** The pattern of a longer one would be too large; it is looked for in its usual spellings. */
+const PATTERN_LENGTH_MAX = 2_000;
+
+function escapedIn(text: string, secret: string): readonly Range[] {
+  if (!/[%\\+]/.test(text)) return placesOf(text, secret);
+  if (secret.length > PATTERN_LENGTH_MAX) {
+    return plainSpellings(secret).flatMap((spelling) => placesOf(text, spelling));
+  }
+  const pattern = new RegExp(Array.from(secret, escapedCharacter).join(""), "gu");
+  return [...text.matchAll(pattern)].map((match) => ({
+    start: match.index,
+    end: match.index + match[0].length,
+  }));
+}
+
+/** The ways to write a character in a text, in JSON, and in an address, also in JSON in JSON and encoded twice. */
+function escapedCharacter(character: string): string {
+  const units = [...Array(character.length).keys()].map((at) => character.charCodeAt(at));
+  const ways = [
+    units.map((unit) => String.raw`\\{1,2}u${anyCase(unit.toString(16).padStart(4, "0"))}`).join(""),
+    [...Buffer.from(character)]
+      .map((byte) => `%(?:25)?${anyCase(byte.toString(16).padStart(2, "0"))}`)
+      .join(""),
+    `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  ];
+  const short = SHORT_ESCAPES[character];
+  if (short !== undefined) ways.unshift(String.raw`\\{1,3}${short}`);
+  if (character === " ") ways.push(String.raw`\+`);
+  return `(?:${ways.join("|")})`;
+}
+
+/** As they stand in a pattern behind the backslash. */
+const SHORT_ESCAPES: Readonly<Record<string, string>> = {
+  '"': '"',
+  "\\": String.raw`\\`,
+  "/": String.raw`\/`,
+  "\b": "b",
+  "\f": "f",
+  "\n": "n",
+  "\r": "r",
+  "\t": "t",
+};
+
+function anyCase(digits: string): string {
+  return digits.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
+}
+
+const lowerCase = (letter: string): string => letter.toLowerCase();
+
+/** So few characters of base64 may be in ordinary text by chance. */
+const BASE64_LENGTH_MIN = 6;
+
+/**
+ * The characters that base64 has for bytes wherever they stand in what is encoded. At each of the three places in a
+ * group some bits of the first and last character belong to the neighbours, so those are left out.
+ */
+function base64Inside(bytes: Buffer): readonly string[] {
+  const found = new Set([bytes.toString("base64").replace(/=+$/, "")]);
+  for (const before of [0, 1, 2]) {
+    const text = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64");
+    const inner = text.slice(Math.ceil((8 * before) / 6), Math.floor((8 * (before + bytes.length)) / 6));
+    if (inner.length >= BASE64_LENGTH_MIN) found.add(inner);
+  }
+  return [...found];
+}
+
+const forAddress = (base64: string): string => base64.replaceAll("+", "-").replaceAll("/", "_");
+
+/** With what stands before and after it in the same base64: the user and the password of a Basic header. */
+function base64In(text: string, inner: string): readonly Range[] {
+  const spellings = new Set([inner, forAddress(inner), ...inAddress(inner)]);
+  return [...spellings].flatMap((spelling) =>
+    placesOf(text, spelling).map((place) => {
+      let { start, end } = place;
+      while (start > 0 && isBase64(text, start - 1)) start -= 1;
+      while (isBase64(text, end)) end += 1;
+      end += /^(?:=|%(?:25)?3d)*/i.exec(text.slice(end, end + 12))![0].length;
+      return { start, end };
+    }),
+  );
+}
+
+function inAddress(base64: string): readonly string[] {
+  const upper = encodeURIComponent(base64);
+  const lower = upper.replace(/%../g, lowerCase);
+  return [upper, lower, upper.replaceAll("%", "%25"), lower.replaceAll("%", "%25")];
+}
+
+function isBase64(text: string, at: number): boolean {
+  const character = text[at];
+  if (character === undefined) return false;
+  return /[\w+/-]/.test(character) || (character === "%" && /^%(?:25)?2[bf]/i.test(text.slice(at, at + 5)));
+}
+
+function placesOf(text: string, wanted: string): readonly Range[] {
+  const places: Range[] = [];
+  for (let at = text.indexOf(wanted); at !== -1; at = text.indexOf(wanted, at + wanted.length)) {
+    places.push({ start: at, end: at + wanted.length });
+  }
+  return places;
+}
+
+function merged(ranges: readonly Range[]): readonly Range[] {
+  const all: Range[] = [];
+  for (const range of ranges.toSorted((a, b) => a.start - b.start)) {
+    const last = all.at(-1);
+    if (last === undefined || range.start >= last.end) all.push(range);
+    else all[all.length - 1] = { start: last.start, end: Math.max(last.end, range.end) };
+  }
+  return all;
+}
