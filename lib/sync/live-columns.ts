@@ -61,7 +61,7 @@ export async function describeUnlisted(
   const found =
     connector.read === undefined
       ? await columnsOfAnswer(connector, info, named, signal)
-      : await columnsOfRead(services, connector, info, named, signal);
+      : await columnsOfRead(services, connector, { id: record.id, info, named }, signal);
   const described = { ...info, schema: found.fields.length === 0 ? columnsOfNothing(record, named) : found };
   const settings = extractionSettings(record, described, services.host.now());
   checkPlan({ ...settings, info: described, mode: "local" });
@@ -104,10 +104,10 @@ async function columnsOfAnswer(
 async function columnsOfRead(
   services: Services,
   connector: AnyConnector,
-  info: TableInfo,
-  named: readonly string[] | null,
+  asked: { readonly id: string; readonly info: TableInfo; readonly named: readonly string[] | null },
   signal: AbortSignal,
 ): Promise<Schema> {
+  const { id, info, named } = asked;
   const rows: Row[] = [];
   const batches = connector.read!(info, {
     batchRows: ROWS_LOOKED_AT,
@@ -116,7 +116,7 @@ async function columnsOfRead(
     ...(named === null ? {} : { columns: named }),
   });
   for await (const batch of checkedBatches(batches, info.name)) {
-    if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { table: info.name });
+    if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { id, table: info.name });
     if (isRows(batch)) rows.push(...batch);
     else if (rows.length > 0) break;
     else if (!isFileChunk(batch)) return batch.schema;

@@ -70,7 +70,7 @@ export function openLiveTables(
             )
           : sourceTableOf(record, discovered);
       if (info?.problem !== undefined) throw info.problem;
-      const live = info === undefined ? null : liveTableOf(services, handle, info);
+      const live = info === undefined ? null : liveTableOf(services, handle, info, record.id);
       return live && { ...live, open: (...asked) => withoutSecrets(() => live.open(...asked), handle) };
     },
     async [Symbol.asyncDispose]() {
@@ -130,7 +130,12 @@ async function openWithTables(
 const BATCH_ROWS = 8192;
 
 /** Asks `read`; of a connector without one, or of a table that only answers SQL, `query`. */
-function liveTableOf(services: FileServices, { connector }: SourceHandle, info: TableInfo): LiveTable | null {
+function liveTableOf(
+  services: FileServices,
+  { connector }: SourceHandle,
+  info: TableInfo,
+  id: string,
+): LiveTable | null {
   const can = (capability: Capability) => info.capabilities?.includes(capability) ?? true;
   const canRead = connector.read !== undefined && can("read");
   if (!canRead && (connector.query === undefined || !can("query"))) return null;
@@ -154,7 +159,7 @@ function liveTableOf(services: FileServices, { connector }: SourceHandle, info: 
           ...(filter.length === 0 ? {} : { filter }),
           ...limited,
         });
-        return recordBatches(services, batches, info, { columns: asked, ...limited }, signal);
+        return recordBatches(services, batches, info, { id, columns: asked, ...limited }, signal);
       },
     };
   }
@@ -166,7 +171,7 @@ function liveTableOf(services: FileServices, { connector }: SourceHandle, info: 
       const wanted = { columns: asked, filter, ...(limit === undefined ? {} : { limit }) };
       const sql = connector.selectSql?.(info, wanted) ?? toSelectSql(info.remotePath ?? [info.name], wanted);
       const { batches } = await connector.query!(sql, { signal });
-      yield* recordBatches(services, batches, info, wanted, signal);
+      yield* recordBatches(services, batches, info, { id, ...wanted }, signal);
     },
   };
 }
@@ -201,7 +206,11 @@ async function* recordBatches(
   services: FileServices,
   batches: AsyncIterable<Batch | Deletions>,
   info: TableInfo,
-  { columns, limit = Infinity }: { readonly columns: readonly string[]; readonly limit?: number },
+  {
+    id,
+    columns,
+    limit = Infinity,
+  }: { readonly id: string; readonly columns: readonly string[]; readonly limit?: number },
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch, void, void> {
   const builder = createRowBuilder(info, { columns });
@@ -209,7 +218,7 @@ async function* recordBatches(
   try {
     for await (const batch of checkedBatches(batches, info.name)) {
       // Rows that were given out already cannot be taken back.
-      if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { table: info.name });
+      if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { id, table: info.name });
       if (isRows(batch)) {
         rows += batch.length;
         yield* builder.append(batch);

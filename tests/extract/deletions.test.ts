@@ -166,7 +166,11 @@ test("extractSource() refuses deletions without a primary key, without a value, 
     expect(stats.published).toBe(false);
     return stats.errors[0]?.error;
   };
-  expect((await codeOf([{ ...plan, primaryKey: [] }], [{ id: 1 }]))?.code).toBe("deletions_without_key");
+  const keyless = await codeOf([{ ...plan, primaryKey: [] }], [{ id: 1 }]);
+  expect(keyless).toMatchObject({
+    code: "deletions_without_key",
+    hint: "Give the table its key with `agnes table update crm.t --primary-key COLUMNS`.",
+  });
   expect(await codeOf([plan], [{ id: null }])).toMatchObject({ code: "value_invalid" });
   expect((await codeOf([plan], [{ name: "x" }]))?.message).toContain('column "id"');
 });

@@ -326,3 +326,30 @@ describe("a remote table of a plugin without discover", () => {
     expect(some.asks[0]!.sql).toBe('SELECT "id" FROM "shop"."rows" LIMIT 1');
   });
 });
+
+test.each([true, false])("deletions in a live read name the table to copy (discover: %p)", async (lists) => {
+  using folder = temporaryFolder();
+  const read = async function* () {
+    yield { kind: "deletions" as const, keys: [{ id: 1 }] };
+  };
+  const common = {
+    name: "live",
+    version: "1.0.0",
+    description: "A table that takes rows back",
+    options: v.strictObject({}),
+    secrets: {},
+  };
+  const discover = async () => [table("rows", { id: int64() }, { primaryKey: ["id"] })];
+  const plugin = lists
+    ? definePlugin({ ...common, capabilities: ["discover", "read"], connect: () => ({ discover, read }) })
+    : definePlugin({ ...common, capabilities: ["read"], connect: () => ({ read }) });
+  await using agnes = await createAgnes({
+    workspace: folder.path,
+    plugins: [plugin],
+    config: { version: 1, sources: { s: { plugin: "live" } } },
+  });
+  await (await agnes.tables()).register({ source: "s", source_table: "rows", query_mode: "remote" });
+  await agnes.sync();
+  const failure = await agnes.rows("SELECT * FROM rows").catch((error: unknown) => error);
+  expect((failure as AgnesError).hint).toContain("`agnes table update s.rows --mode local`");
+});

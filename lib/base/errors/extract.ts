@@ -82,18 +82,18 @@ export const extractErrors = {
     message: (d) => `a value of table ${shown(d.table)} does not fit its column: ${d.reason}`,
     hint: () => "Correct the type that the plugin declares, or let the table quarantine such rows.",
   }),
-  deletions_without_key: errorSpec<{ table: string }>({
+  deletions_without_key: errorSpec<{ id: string; table: string }>({
     status: 502,
     message: (d) =>
       `the source says which rows of table ${shown(d.table)} are gone, but the table has no primary key to find them by`,
-    hint: () => "Give the table its key with `agnes table update TABLE --primary-key COLUMNS`.",
+    hint: (d) => `Give the table its key with \`agnes table update ${d.id} --primary-key COLUMNS\`.`,
   }),
-  deletions_in_live_read: errorSpec<{ table: string }>({
+  deletions_in_live_read: errorSpec<{ id: string; table: string }>({
     status: 502,
     message: (d) =>
       `the source says that rows of table ${shown(d.table)} are gone while the table is read live, and rows already given cannot be taken back`,
-    hint: () =>
-      "Yield deletions only in reads that are given a cursor, or copy the table: `agnes table update TABLE --mode local`.",
+    hint: (d) =>
+      `Yield deletions only in reads that are given a cursor, or copy the table: \`agnes table update ${d.id} --mode local\`.`,
   }),
   quarantine_exceeded: errorSpec<{
     id: string;

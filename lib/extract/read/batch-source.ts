@@ -3,12 +3,12 @@ import type { RecordBatch, Schema } from "apache-arrow";
 import { AgnesError, shown } from "../../base/mod.ts";
 import { hasNegativeZero } from "../../duckdb/mod.ts";
 import { createRowBuilder, isDeletions, isFileChunk, isRows } from "../../kit/mod.ts";
-import type { Batch, Deletions, FileChunk, RowBuilder, RowReject, TableInfo } from "../../kit/mod.ts";
+import type { Batch, Deletions, FileChunk, RowBuilder, RowReject } from "../../kit/mod.ts";
 import { batchProblem } from "./batch-problem.ts";
 import type { PublishedColumn } from "../schema/column.ts";
 import { columnsOf } from "../schema/column.ts";
 import { differences, samePhysical } from "./conform.ts";
-import { PendingDeletions } from "./pending-deletions.ts";
+import { PendingDeletions, type ReadTable } from "./pending-deletions.ts";
 import type { Tap } from "./tap.ts";
 
 /** What comes next of a read: Arrow rows of one layout, a file that DuckDB reads itself, or keys that are gone. */
@@ -22,7 +22,7 @@ const KEYS_SHOWN_MAX = 10;
 
 /** Options of a `BatchSource`. */
 export interface BatchSourceOptions {
-  readonly table: Pick<TableInfo, "name" | "schema">;
+  readonly table: ReadTable;
   readonly primaryKey: readonly string[];
   /** The columns that were asked for. */
   readonly requested: readonly string[];

@@ -44,7 +44,7 @@ export async function openRead(
     range,
     tap,
     source: new BatchSource(tap, {
-      table: { name: plan.name, schema: plan.info.schema },
+      table: { id: plan.id, name: plan.name, schema: plan.info.schema },
       primaryKey: plan.primaryKey,
       requested: requestedColumns(plan),
       batchRows: BATCH_ROWS,

@@ -7,19 +7,26 @@ import type { Deletions, TableInfo } from "../../kit/mod.ts";
 /** So many keys are held back at most. */
 const KEYS_MAX = 100_000;
 
+/** The table that is read. */
+export interface ReadTable extends Pick<TableInfo, "name" | "schema"> {
+  /** `source.name`. */
+  readonly id: string;
+}
+
 /**
  * Deletions of a read that wait for their turn: a page of rows and a page of deletions usually alternate, and none of
  * the rows has one of the keys, so all deletions together can come after all rows. Parts stay large so.
  */
 export class PendingDeletions {
-  readonly #table: Pick<TableInfo, "name" | "schema">;
+  readonly #table: ReadTable;
   readonly #schema: arrow.Schema;
   readonly #known = new Set<string>();
   #batches: arrow.RecordBatch[] = [];
 
   /** @throws `deletions_without_key` */
-  constructor(table: Pick<TableInfo, "name" | "schema">, primaryKey: readonly string[]) {
-    if (primaryKey.length === 0) throw new AgnesError("deletions_without_key", { table: table.name });
+  constructor(table: ReadTable, primaryKey: readonly string[]) {
+    const { id, name } = table;
+    if (primaryKey.length === 0) throw new AgnesError("deletions_without_key", { id, table: name });
     const fields = primaryKey.map((name) => {
       const field = table.schema.fields.find((one) => one.name === name)!;
       // A key without a value would match nothing, so it is refused by name instead.
