@@ -21,12 +21,14 @@ const options = v.strictObject({
   schemas: v.optional(
     v.pipe(
       v.array(v.string()),
+      v.nonEmpty(),
       v.description("The schemas whose tables are offered. Default: all but DuckDB's own"),
     ),
   ),
   include: v.optional(
     v.pipe(
       v.array(v.string()),
+      v.nonEmpty(),
       v.description("The tables and views that are offered, by name. Default: all"),
     ),
   ),

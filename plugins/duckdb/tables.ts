@@ -12,17 +12,22 @@ interface Listed {
   readonly estimatedRows: number | null;
 }
 
-/** Lists the tables and views; those of other schemas than `main` are called `schema.name`. */
+/**
+ * Lists the tables and views; those of other schemas than `main` are called `schema.name`.
+ *
+ * @throws `source_schema_missing` when none of the schemas that the options name exists
+ */
 export async function describeTables(
   source: Source,
   options: DuckDBOptions,
   signal: AbortSignal,
 ): Promise<readonly TableInfo[]> {
+  const strangers = await missingSchemas(source, options, signal);
   const all = await list(source, signal);
   const keys = await primaryKeys(source, signal);
   const offered = all.filter((one) => isOffered(one, options));
   const described = offered.map((one) => describe(source, one, keys.get(nameOf(one)) ?? [], signal));
-  return [...(await Promise.all(described)), ...missingTables(all, options)];
+  return [...(await Promise.all(described)), ...missingTables(all, options), ...strangers];
 }
 
 /** What the database knows of tables without reading them. */
@@ -113,6 +118,29 @@ function isOffered(one: Listed, { schemas, include }: DuckDBOptions): boolean {
 
 function isInSchemas({ schema }: Listed, schemas: DuckDBOptions["schemas"]): boolean {
   return schemas?.includes(schema) ?? true;
+}
+
+/** Schemas that are named and not there, each as a table that cannot be read; the others are read all the same. */
+async function missingSchemas(
+  source: Source,
+  { schemas = [] }: DuckDBOptions,
+  signal: AbortSignal,
+): Promise<readonly TableInfo[]> {
+  if (schemas.length === 0) return [];
+  const rows = await source.rows(
+    `SELECT schema_name AS name FROM duckdb_schemas()
+      WHERE database_name = ${literal(source.name)} AND schema_name NOT IN ('information_schema', 'pg_catalog')
+      ORDER BY name`,
+    signal,
+  );
+  const known = rows.map(({ name }) => String(name));
+  const missing = [...new Set(schemas)].filter((name) => !known.includes(name));
+  const problems = missing.map((schema) => ({
+    name: `${schema}.*`,
+    problem: new AgnesError("source_schema_missing", { schema, option: "schemas", known }),
+  }));
+  if (problems.length === new Set(schemas).size) throw problems[0]!.problem;
+  return problems.map(({ name, problem }) => tableInfo(name, {}, { problem }));
 }
 
 /** Tables that are named and not there; the others are read all the same. */

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { createAgnes } from "agnes";
 import { connectorContract } from "agnes/testing";
 
 import { discoverTables } from "../../lib/plugins/mod.ts";
@@ -87,6 +88,44 @@ describe("duckdb: discover() and metadata()", () => {
       ],
     ]);
     expect(await rowsOf(handle, tables[0]!)).toEqual([{ id: 1n, name: "Ada" }]);
+  });
+
+  test("discover() names a schema that schemas names and the database lacks, and the schemas there are", async () => {
+    const connect = (schemas: readonly string[]) => warehouse.connect({ path: warehouse.file, schemas });
+    expect(await rejection(discoverTables(await connect(["Sales", "x"])))).toMatchObject({
+      code: "source_schema_missing",
+      message: 'the source has no schema "Sales", which its option `schemas` names',
+      hint: 'Did you mean "sales"? The source has main, sales.',
+    });
+    const tables = await discoverTables(await connect(["sales", "archive", "archive"]));
+    expect(tables.map(({ name, problem }) => [name, problem?.code, problem?.hint])).toEqual([
+      ["sales.orders", undefined, undefined],
+      ["archive.*", "source_schema_missing", "Correct `schemas` in agnes.yaml. The source has main, sales."],
+    ]);
+  });
+
+  test("connecting refuses lists of schemas and tables that are empty", async () => {
+    for (const option of ["schemas", "include"]) {
+      const error = await rejection(warehouse.connect({ path: warehouse.file, [option]: [] }));
+      expect(error.message).toContain(option);
+    }
+  });
+
+  test("a sync reads the tables of other schemas when one is not there, and names that one", async () => {
+    await using agnes = await createAgnes({
+      workspace: warehouse.directory,
+      plugins: [duckdb],
+      config: {
+        version: 1,
+        sources: {
+          wh: { plugin: "duckdb", options: { path: warehouse.file, schemas: ["sales", "archive"] } },
+        },
+      },
+    });
+    const result = await agnes.sync();
+    expect(result.status).toBe("partial");
+    expect(await agnes.rows("SELECT count(*) AS n FROM orders")).toEqual([{ n: 5000 }]);
+    expect(JSON.stringify(result.sources[0]!.stats!.errors)).toContain("source_schema_missing");
   });
 
   test("discover() lists the others when a view is broken, and only reading that one fails", async () => {

@@ -36,6 +36,16 @@ export const sourcesErrors = {
       return `Correct \`${d.option}\` in agnes.yaml${d.known.length === 0 ? "" : `; the source has ${someNames(d.known)}`}.`;
     },
   }),
+  source_schema_missing: errorSpec<{ schema: string; option: string; known: readonly string[] }>({
+    status: 404,
+    message: (d) => `the source has no schema ${shown(d.schema)}, which its option \`${d.option}\` names`,
+    hint: (d) => {
+      const near = nearest(d.schema, d.known);
+      const advice =
+        near === undefined ? `Correct \`${d.option}\` in agnes.yaml.` : `Did you mean ${shown(near)}?`;
+      return `${advice} The source has ${someNames(d.known)}.`;
+    },
+  }),
   source_format_unknown: errorSpec<{ path: string }>({
     status: 400,
     exit: 2,
