@@ -44,8 +44,8 @@ export interface InspectOptions {
   /** How the table was read before: its dialect stays, and so do the types of columns that are empty now. */
   readonly known?: FileReading;
   /**
-   * Whether records of CSV that are no rows are left out of the look and the first is reported as `badRow`. Default
-   * `false`: it is thrown.
+   * Whether records of CSV that are no rows, and values of JSON that stand in the place of an object, are left out of
+   * the look and the first is reported as `badRow`. Default `false`: it is thrown.
    */
   readonly skipBadRows?: boolean;
   readonly signal?: AbortSignal;

@@ -96,3 +96,44 @@ test("a quote that does not close fails the first read of a table even with a qu
   const stats = await sync();
   expect(stats.errors[0]!.error.message).toMatch(/quote/i);
 });
+
+const records = (bad: Readonly<Record<number, string>>) =>
+  Array.from({ length: 60 }, (_, at) => bad[at] ?? `{"id":${at}}`);
+
+test("a value of JSON that is no object is quarantined with its line, at the first read and later ones", async () => {
+  for (const [name, written] of [
+    ["t.ndjson", (rows: readonly string[]) => `${rows.join("\n")}\n`],
+    ["t.json", (rows: readonly string[]) => `[${rows.join(",\n")}]`],
+  ] as const) {
+    await folder.write(`${name}/t.${name.slice(2)}`, written(records({ 50: "42", 51: "[1]" })));
+    for (const isKnown of [false, true]) {
+      const stats = await syncFolder(folder, { path: name }, { plan: { quarantine: true }, isKnown });
+      expect(stats.errors).toEqual([]);
+      if (isKnown) continue;
+      expect(stats.tables[0]).toMatchObject({ status: "extracted", rowsQuarantined: 2, rows: 58 });
+      expect(await rejectedOf(stats)).toMatchObject([
+        { row: 51, column: "", value: "42", record: { line: 51, text: "42" } },
+        { row: 52, column: "", value: "[1]", record: { line: 52, text: "[1]" } },
+      ]);
+    }
+    await folder.write(`${name}/t.${name.slice(2)}`, written(records({ 50: "null", 60: '"x"' })));
+    const later = await syncFolder(folder, { path: name }, { plan: { quarantine: true } });
+    expect(later.tables[0]).toMatchObject({ status: "extracted", rowsQuarantined: 1, rows: 59 });
+    await folder.write(`${name}/t.${name.slice(2)}`, written(records({ 1: "1", 2: "2", 3: "3", 4: "4" })));
+    const [failure] = (await syncFolder(folder, { path: name }, { plan: { quarantine: true } })).errors;
+    expect(failure!.error.code).toBe("quarantine_exceeded");
+    await rm(join(folder.path, "extract"), { recursive: true });
+  }
+});
+
+test("a table with a value that is no object fails without a quarantine, and one of nothing else with it", async () => {
+  await folder.write("data/t.ndjson", records({ 50: "42" }).join("\n"));
+  const stats = await syncFolder(folder, { path: "data" });
+  expect(stats.errors[0]!.error).toMatchObject({
+    code: "file_row_invalid",
+    details: { line: 51, text: "42" },
+  });
+  await folder.write("data/t.ndjson", "1\n2\n");
+  const all = await sync();
+  expect(all.errors[0]!.error).toMatchObject({ code: "file_row_invalid", details: { line: 1, text: "1" } });
+});

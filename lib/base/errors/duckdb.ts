@@ -29,10 +29,17 @@ export const duckdbErrors = {
     hint: () =>
       "It may be damaged, or not be what the options say: correct either and run `agnes sync` again.",
   }),
-  file_row_invalid: errorSpec<{ file: string; line: number; reason: string; text: string }>({
+  file_row_invalid: errorSpec<{
+    file: string;
+    line: number;
+    reason: string;
+    text: string;
+    /** Default: for CSV. */
+    advice?: string;
+  }>({
     status: 502,
     message: (d) => `${shown(d.file, 400)}, line ${d.line}: ${d.reason}: ${shown(d.text, 200)}`,
-    hint: () => "Correct the file, or describe it under `csv` in agnes.yaml.",
+    hint: (d) => d.advice ?? "Correct the file, or describe it under `csv` in agnes.yaml.",
   }),
   file_value_invalid: errorSpec<{
     file: string;

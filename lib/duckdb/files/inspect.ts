@@ -66,8 +66,9 @@ async function decide(
 ): Promise<Pick<InspectedFiles, "reading" | "columns" | "badRow">> {
   const { format } = options;
   if (format === "json" || format === "ndjson") {
-    const { columns, perFile } = await inspectJson(connection, files, options);
+    const { columns, perFile, badRow } = await inspectJson(connection, files, options);
     return {
+      ...(badRow === undefined ? {} : { badRow }),
       reading: columns.length === 0 ? (options.known ?? null) : { format, columns },
       columns: perFile,
     };

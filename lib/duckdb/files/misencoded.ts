@@ -6,6 +6,8 @@ import { openBytes } from "./open-bytes.ts";
 
 /** The file whose bytes are decoded. */
 interface Decoded {
+  /** What may help. */
+  readonly advice?: string;
   readonly file: FileInput;
   readonly encoding: string;
   readonly signal?: AbortSignal | undefined;
@@ -20,16 +22,21 @@ export async function decodedOr(decode: () => string, from: Decoded): Promise<st
   try {
     return decode();
   } catch (cause) {
-    const { file, encoding, signal } = from;
-    const name = encoding === "utf-8" ? "UTF-8" : encoding;
-    const found = await firstBadByte(file, encoding, signal);
-    const what =
-      found === null
-        ? `it is not ${name}`
-        : `line ${found.line}, character ${found.character}: byte 0x${found.byte.toString(16).padStart(2, "0")} is not ${name}`;
-    const reason = `${what}; name its encoding in csv.encoding, such as windows-1252`;
-    throw new AgnesError("file_unreadable", { path: originOf(file), reason }, { cause });
+    throw await misencoded(from, cause);
   }
+}
+
+/** The error about a file that is not in its encoding; see `decodedOr`. */
+export async function misencoded(from: Decoded, cause?: unknown): Promise<AgnesError> {
+  const { file, encoding, signal, advice = "name its encoding in csv.encoding, such as windows-1252" } = from;
+  const name = encoding === "utf-8" ? "UTF-8" : encoding;
+  const found = await firstBadByte(file, encoding, signal);
+  const what =
+    found === null
+      ? `it is not ${name}`
+      : `line ${found.line}, character ${found.character}: byte 0x${found.byte.toString(16).padStart(2, "0")} is not ${name}`;
+  const reason = `${what}; ${advice}`;
+  return new AgnesError("file_unreadable", { path: originOf(file), reason }, { cause });
 }
 
 interface BadByte {

@@ -1,12 +1,15 @@
 import { stat } from "node:fs/promises";
 
+import type { AgnesError } from "../../../base/mod.ts";
 import type { FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
+import { originOf } from "../columns.ts";
 import { canonicalTypes, constantColumns } from "../constants.ts";
 import { decideColumns } from "./decide.ts";
 import { scanFile } from "./scan-file.ts";
 import { Shape } from "./shape.ts";
 import { objectsSeen } from "./objects.ts";
+import { strangeProblem } from "./strange-row.ts";
 import { ShapeWalk } from "./walk.ts";
 
 /** What a look at JSON files found. */
@@ -14,6 +17,8 @@ export interface InspectedJson {
   readonly columns: readonly FileColumn[];
   /** By path: the columns of the file, none when it has no row; null when only its start was looked at. */
   readonly perFile: ReadonlyMap<string, readonly string[] | null>;
+  /** With `skipBadRows`: the error about the first value that stands in the place of a row. */
+  readonly badRow?: AgnesError;
 }
 
 /** Files that are larger together are looked at in part. */
@@ -25,14 +30,15 @@ export const COLUMNS_MAX = 10_000;
  * Decides the columns of all JSON files of a table together, whatever the order of the files: the narrowest types from
  * which every value that is looked at reads back. Types that are given or known stay; see `InspectOptions`.
  *
- * @throws `file_unreadable` naming file and line, for what is not JSON by RFC 8259 or no table
+ * @throws `file_row_invalid` for a value that is no object, `file_unreadable` naming file and line, for what is not JSON by RFC 8259 or no table
  */
 export async function inspectJson(
   connection: Connection,
   files: readonly FileInput[],
   options: InspectOptions,
 ): Promise<InspectedJson> {
-  const { format, look = "start", types = {}, fractions = "decimal", signal } = options;
+  const { format, look = "start", types = {}, fractions = "decimal", skipBadRows = false, signal } = options;
+  let badRow: AgnesError | undefined;
   const known = options.known?.columns ?? [];
   if (look === "columns") return { columns: known, perFile: new Map(files.map(({ path }) => [path, null])) };
   const root = new Shape();
@@ -41,6 +47,9 @@ export async function inspectJson(
   for (const file of files) {
     const walk = new ShapeWalk(root, {
       columnsMax: COLUMNS_MAX,
+      ...(skipBadRows
+        ? { onStrangeRow: (row) => void (badRow ??= strangeProblem(row).toError(originOf(file))) }
+        : {}),
       ...(isWhole ? {} : { rowsMax: ROWS_LOOKED_AT }),
     });
     const before = objectsSeen();
@@ -49,6 +58,8 @@ export async function inspectJson(
     const own = root.order.filter(({ object }) => object > before).map(({ name }) => name);
     keys.set(file.path, isPart ? null : new Set(own));
   }
+  // Without an object there are no columns to read the others by.
+  if (root.order.length === 0 && badRow !== undefined) throw badRow as AgnesError;
   const decided = decideColumns(root, { fractions, types, known });
   const constants = await constantColumns(connection, files, decided, types);
   const columns = await canonicalTypes(connection, [...decided, ...constants]);
@@ -59,7 +70,7 @@ export async function inspectJson(
       return [path, own === null ? null : own.size === 0 ? [] : columns.filter(has).map(({ name }) => name)];
     }),
   );
-  return { columns, perFile };
+  return { columns, perFile, ...(badRow === undefined ? {} : { badRow }) };
 }
 
 async function totalBytes(files: readonly FileInput[]): Promise<number> {

@@ -78,7 +78,10 @@ async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Prom
   const root = rowShape(reading.columns);
   const { onBytesScanned } = options;
   const isCounted = onBytesScanned !== undefined && compressionOf(file) === "none";
-  const scanned = await scanFile(file, isLines, new ShapeWalk(root, { columnsMax: COLUMNS_MAX }), {
+  let hasStrangeRow = false;
+  const onStrangeRow = () => void (hasStrangeRow = true);
+  const walk = new ShapeWalk(root, { columnsMax: COLUMNS_MAX, onStrangeRow });
+  const scanned = await scanFile(file, isLines, walk, {
     signal,
     ...(isCounted ? { onChunk: ({ length }: Uint8Array) => onBytesScanned(length) } : {}),
   });
@@ -86,7 +89,8 @@ async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Prom
     const reason = `a row has ${scanned.rowBytesMax} bytes; at most ${ROW_BYTES_MAX} can be read`;
     throw new AgnesError("file_unreadable", { path: originOf(file), reason });
   }
-  const misfit = fitsColumns(root) ? null : await firstMisfit(file, isLines, reading.columns, signal);
+  const misfit =
+    fitsColumns(root) && !hasStrangeRow ? null : await firstMisfit(file, isLines, reading.columns, signal);
   // A value of the path is for files that do not have the column themselves.
   const seen = new Set(root.order.filter(({ object }) => object > 0).map(({ name }) => name));
   const fixed = Object.fromEntries(Object.entries(constants).filter(([name]) => !seen.has(name)));
@@ -146,7 +150,7 @@ async function firstMisfit(
   try {
     await scanFile(file, isLines, walk, { signal });
   } catch (error) {
-    if (isAgnesError(error, "file_value_invalid")) return error;
+    if (isAgnesError(error, "file_value_invalid") || isAgnesError(error, "file_row_invalid")) return error;
     throw error;
   }
   throw new AgnesError("file_unreadable", { path: originOf(file), reason: "it changed while it was read" });

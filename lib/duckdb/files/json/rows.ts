@@ -11,9 +11,10 @@ import type { Misfit } from "./problem.ts";
 import { rowShape } from "./row-shape.ts";
 import { scanFile } from "./scan-file.ts";
 import type { JsonScanner } from "./scanner.ts";
+import { strangeReason } from "./strange-row.ts";
 import { ShapeWalk } from "./walk.ts";
 
-/** The rows of a file that hold a value which does not fit, each with the first such value. */
+/** The rows of a file that hold a value which does not fit, each with the first such value, and what is no row. */
 export async function misfitsOf(
   file: FileInput,
   isLines: boolean,
@@ -36,6 +37,17 @@ export async function misfitsOf(
       const record = new JsonText(texts.row(walk.scanner!).toString("utf8"));
       rejected.push({ row: walk.scanner!.rows, column, value, reason: `it is not ${type}`, record });
       first = null;
+    },
+    onStrangeRow: (strange) => {
+      const { line } = strange;
+      const text = texts.row(walk.scanner!).toString("utf8");
+      rejected.push({
+        row: walk.scanner!.rows,
+        column: "",
+        value: text,
+        reason: strangeReason(strange),
+        record: { line, text },
+      });
     },
   });
   await scanFile(file, isLines, walk, { signal, onChunk: (chunk, scanner) => texts.add(chunk, scanner) });
@@ -68,6 +80,8 @@ export async function copyRows(
     columnsMax: COLUMNS_MAX,
     onNumberText: (start, end) => texts.replace(start, end, (number) => `"${number}"`),
     onJsonText: (start, end) => texts.replace(start, end, (json) => JSON.stringify(compact(json))),
+    // None of these is wanted.
+    onStrangeRow: () => {},
     onRow: () => {
       if (isWanted(walk.scanner!.rows)) ready.push(texts.replacedRow(walk.scanner!), NEW_LINE);
     },

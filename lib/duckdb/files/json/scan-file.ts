@@ -3,12 +3,13 @@ import type { FileInput } from "../../../kit/mod.ts";
 import { JsonProblem } from "./problem.ts";
 import { JsonScanner, type JsonLayout } from "./scanner.ts";
 import { originOf } from "../columns.ts";
-import { jsonBytes } from "./source.ts";
+import { misencoded } from "../misencoded.ts";
+import { jsonBytes, WRITE_UTF8 } from "./source.ts";
 import type { ShapeWalk } from "./walk.ts";
 
 /** What a scan of a whole file tells. */
 export interface ScannedFile {
-  /** The encoding that a byte order mark says; null without one. */
+  /** The encoding, by a byte order mark or the first characters; null for UTF-8 without a mark. */
   readonly mark: string | null;
   readonly layout: JsonLayout;
   readonly rows: number;
@@ -22,7 +23,7 @@ export type OnChunk = (chunk: Uint8Array, scanner: JsonScanner) => void | Promis
 /**
  * Reads a file, to its end or as far as the walk wants.
  *
- * @throws `file_unreadable`, `file_value_invalid`, `file_reading_outdated`, naming the line
+ * @throws `file_unreadable`, `file_row_invalid`, `file_value_invalid`, `file_reading_outdated`, naming the line
  */
 export async function scanFile(
   file: FileInput,
@@ -43,6 +44,8 @@ export async function scanFile(
     }
     if (!isStopped) scanner.finish();
   } catch (error) {
+    if (error instanceof JsonProblem && error.isNotUtf8)
+      throw await misencoded({ file, encoding: "utf-8", signal, advice: WRITE_UTF8 });
     throw error instanceof JsonProblem ? error.toError(originOf(file)) : error;
   }
   return { mark, layout: scanner.layout, rows: scanner.rows, rowBytesMax: scanner.rowBytesMax };

@@ -1,35 +1,19 @@
 import { isUtf8 } from "node:buffer";
 
-import { shown } from "../../../base/mod.ts";
-import { READ_AHEAD, type KnownRow } from "./known-row.ts";
+import { READ_AHEAD } from "./known-row.ts";
 import { JsonProblem } from "./problem.ts";
+import type { JsonSink } from "./sink.ts";
+import { kindOf, NOBODY, strangeText, type StrangeRow } from "./strange-row.ts";
 import {
+  controlProblem,
   escapeProblem,
+  excerptOf,
   newNumeral,
   reachesEnd,
   scanNumber,
   wholeCharacters,
-  type Numeral,
+  WORDS,
 } from "./tokens.ts";
-
-/** Takes what a `JsonScanner` finds. A token is `bytes` from `start` to `end`, and valid only during the call. */
-export interface JsonSink {
-  /** Recognizes rows that need not be told piece by piece; of these nothing is called. */
-  readonly knownRow: KnownRow | null;
-  openObject(): void;
-  openList(): void;
-  /** The end of the innermost object or list. */
-  close(): void;
-  /** A key, without its quotes. */
-  key(bytes: Uint8Array, start: number, end: number, isEscaped: boolean): void;
-  /** A string, without its quotes. */
-  string(bytes: Uint8Array, start: number, end: number, isEscaped: boolean): void;
-  number(numeral: Numeral, bytes: Uint8Array, start: number, end: number): void;
-  boolean(value: boolean): void;
-  null(): void;
-  /** A row is complete; `false` ends the scan. */
-  row(): boolean;
-}
 
 /** How the rows of a file are laid out. */
 export type JsonLayout = "lines" | "objects" | "array";
@@ -65,6 +49,9 @@ type State = (typeof State)[keyof typeof State];
  */
 export class JsonScanner {
   readonly #sink: JsonSink;
+  /** Takes what is inside a row: nobody does of what is no object. */
+  #inside: JsonSink;
+  #strange: Omit<StrangeRow, "text"> | null = null;
   readonly #isLines: boolean;
   #state: State = State.row;
   /** Which of the open ones are objects. */
@@ -96,6 +83,7 @@ export class JsonScanner {
 
   constructor(sink: JsonSink, options: { readonly isLines: boolean }) {
     this.#sink = sink;
+    this.#inside = sink;
     this.#isLines = options.isLines;
   }
 
@@ -110,7 +98,7 @@ export class JsonScanner {
     const cut = wholeCharacters(whole);
     this.#half = cut === whole.length ? EMPTY : whole.slice(cut);
     const text = cut === whole.length ? whole : whole.subarray(0, cut);
-    if (!isUtf8(text)) throw this.#notUtf8(text);
+    if (!isUtf8(text)) throw this.#notUtf8();
     const bytes = this.#rest.length === 0 ? text : Buffer.concat([this.#rest, text]);
     this.#rest = EMPTY;
     return this.#scan(bytes, false);
@@ -118,7 +106,7 @@ export class JsonScanner {
 
   /** @throws when the file ends in the middle of something */
   finish(): void {
-    if (this.#half.length > 0) throw this.#fail("it is not valid UTF-8");
+    if (this.#half.length > 0) throw this.#notUtf8();
     if (this.#rest.length > 0) this.#scan(this.#rest, true);
     const isComplete = this.#isArray ? this.#state === State.end : this.#state === State.row;
     if (!isComplete) throw this.#fail("the file ends in the middle of a value; it is cut off");
@@ -146,20 +134,20 @@ export class JsonScanner {
           if (byte === 0x22) {
             const end = this.#string(bytes, at, isLast);
             if (end < 0) return true;
-            sink.string(bytes, at + 1, end, this.#isEscaped);
+            this.#inside.string(bytes, at + 1, end, this.#isEscaped);
             at = end + 1;
-            this.#state = State.afterValue;
+            if (!this.#endValue(bytes, at)) return false;
           } else if (byte === 0x7b || byte === 0x5b) {
             this.#open(byte === 0x7b, at);
             at += 1;
           } else if (byte === 0x5d && this.#state === State.valueOrEnd) {
             at += 1;
-            if (!this.#close(at)) return false;
+            if (!this.#close(bytes, at)) return false;
           } else {
             const end = this.#scalar(bytes, at, isLast);
             if (end < 0) return true;
             at = end;
-            this.#state = State.afterValue;
+            if (!this.#endValue(bytes, at)) return false;
           }
           break;
         }
@@ -168,20 +156,20 @@ export class JsonScanner {
           if (byte === 0x2c) this.#state = isObject ? State.key : State.value;
           else if (byte !== (isObject ? 0x7d : 0x5d)) throw this.#unexpected(bytes, at);
           at += 1;
-          if (byte !== 0x2c && !this.#close(at)) return false;
+          if (byte !== 0x2c && !this.#close(bytes, at)) return false;
           break;
         }
         case State.key:
         case State.keyOrEnd: {
           if (byte === 0x7d && this.#state === State.keyOrEnd) {
             at += 1;
-            if (!this.#close(at)) return false;
+            if (!this.#close(bytes, at)) return false;
             break;
           }
           if (byte !== 0x22) throw this.#unexpected(bytes, at, "a key in double quotes");
           const end = this.#string(bytes, at, isLast);
           if (end < 0) return true;
-          sink.key(bytes, at + 1, end, this.#isEscaped);
+          this.#inside.key(bytes, at + 1, end, this.#isEscaped);
           at = end + 1;
           this.#state = State.colon;
           break;
@@ -221,12 +209,19 @@ export class JsonScanner {
       this.#state = State.end;
       return at + 1;
     }
-    if (byte !== 0x7b) throw this.#unexpected(bytes, at, "an object, since each row must be one");
+    const kind = byte === 0x7b ? null : kindOf(byte);
+    if (byte !== 0x7b && kind === null) throw this.#unexpected(bytes, at, AN_OBJECT);
     if (!this.#isArray && this.rows > 0 && this.line === this.#endLine) {
       throw this.#fail("a second value follows on the same line");
     }
     this.#rowLine = this.line;
     this.rowOffset = this.offset + at;
+    if (kind !== null) {
+      this.#strange = { kind, line: this.line };
+      this.#inside = NOBODY;
+      this.#state = State.value;
+      return at;
+    }
     const end = at < lastBreak ? this.#knownRows(bytes, at, lastBreak) : -1;
     if (end >= 0) return end;
     this.#open(true, at);
@@ -239,21 +234,30 @@ export class JsonScanner {
     this.bracketOffset = this.offset + at;
     this.#isObject[this.#depth] = isObject ? 1 : 0;
     this.#state = isObject ? State.keyOrEnd : State.valueOrEnd;
-    if (isObject) this.#sink.openObject();
-    else this.#sink.openList();
+    if (isObject) this.#inside.openObject();
+    else this.#inside.openList();
   }
 
   /** @returns whether more is wanted */
-  #close(at: number): boolean {
+  #close(bytes: Uint8Array, at: number): boolean {
     this.#depth -= 1;
     this.bracketOffset = this.offset + at;
-    this.#sink.close();
+    this.#inside.close();
+    return this.#endValue(bytes, at);
+  }
+
+  /** @returns whether more is wanted */
+  #endValue(bytes: Uint8Array, at: number): boolean {
     if (this.#depth > 0) {
       this.#state = State.afterValue;
       return true;
     }
     this.#endRow(at);
-    return this.#sink.row();
+    const strange = this.#strange;
+    if (strange === null) return this.#sink.row();
+    this.#strange = null;
+    this.#inside = this.#sink;
+    return this.#sink.strangeRow({ ...strange, text: strangeText(bytes, this.rowOffset - this.offset, at) });
   }
 
   /** Takes rows on lines of their own as long as they are known. @returns the place after the last; -1 for none */
@@ -289,7 +293,7 @@ export class JsonScanner {
 
   #newLine(): void {
     if (this.#isLines && this.#state !== State.row) {
-      throw this.#fail("the object does not end on its line");
+      throw this.#fail(`the ${this.#strange === null ? "object" : "value"} does not end on its line`);
     }
     this.line += 1;
   }
@@ -335,7 +339,7 @@ export class JsonScanner {
         return -1;
       }
       if (!isNumber) throw this.#fail(`${excerptOf(bytes, start)} is not a JSON number`);
-      this.#sink.number(numeral, bytes, start, numeral.end);
+      this.#inside.number(numeral, bytes, start, numeral.end);
       return numeral.end;
     }
     const word = WORDS.get(byte);
@@ -347,8 +351,8 @@ export class JsonScanner {
       }
       if (bytes[start + at] !== word[at]) throw this.#unexpected(bytes, start, "a value");
     }
-    if (byte === 0x6e) this.#sink.null();
-    else this.#sink.boolean(byte === 0x74);
+    if (byte === 0x6e) this.#inside.null();
+    else this.#inside.boolean(byte === 0x74);
     return start + word.length;
   }
 
@@ -357,19 +361,14 @@ export class JsonScanner {
     this.offset += start;
   }
 
-  #notUtf8(text: Uint8Array): JsonProblem {
-    let line = this.line;
-    for (let start = 0; start <= text.length; line++) {
-      const found = text.indexOf(0x0a, start);
-      const end = found < 0 ? text.length : found;
-      if (!isUtf8(text.subarray(start, end))) break;
-      start = end + 1;
-    }
-    return new JsonProblem(line, "it is not valid UTF-8");
+  #notUtf8(): JsonProblem {
+    return new JsonProblem(this.line, "it is not valid UTF-8", { isNotUtf8: true });
   }
 
   #unexpected(bytes: Uint8Array, at: number, wanted?: string): JsonProblem {
     const found = excerptOf(bytes, at);
+    if (this.#strange !== null && this.#depth === 0)
+      return this.#fail(`found ${found} instead of ${AN_OBJECT}`);
     return this.#fail(wanted === undefined ? `unexpected ${found}` : `found ${found} instead of ${wanted}`);
   }
 
@@ -379,19 +378,4 @@ export class JsonScanner {
 }
 
 const EMPTY = new Uint8Array(0);
-
-const WORDS: ReadonlyMap<number, Uint8Array> = new Map(
-  ["true", "false", "null"].map((word) => [word.charCodeAt(0), Buffer.from(word)]),
-);
-
-function controlProblem(byte: number): string {
-  if (byte === 0x0a || byte === 0x0d) return "a string does not end on its line";
-  return `a string holds the control character \\u${byte.toString(16).padStart(4, "0")}, which must be escaped`;
-}
-
-/** The text at a place, for messages. */
-function excerptOf(bytes: Uint8Array, at: number): string {
-  const text = Buffer.from(bytes.subarray(at, at + 60)).toString("utf8");
-  const end = text.search(/[\s,\]}]/);
-  return shown(end < 1 ? text.slice(0, 1) : text.slice(0, Math.min(end, 40)));
-}
+const AN_OBJECT = "an object, since each row must be one";

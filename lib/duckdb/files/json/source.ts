@@ -2,11 +2,12 @@ import { AgnesError } from "../../../base/mod.ts";
 import type { FileInput } from "../../../kit/mod.ts";
 import { originOf } from "../columns.ts";
 import { markedEncoding, textDecoding } from "../encoding.ts";
+import { decodedOr } from "../misencoded.ts";
 import { openBytes } from "../open-bytes.ts";
 
 /** A JSON file as bytes of UTF-8. */
 export interface JsonBytes {
-  /** What the file says it is, by a byte order mark; null without one. */
+  /** What the file is, by a byte order mark or by its first characters; null for UTF-8 without a mark. */
   readonly mark: string | null;
   /** Without the mark; to be read once. */
   readonly chunks: AsyncIterable<Uint8Array>;
@@ -21,15 +22,32 @@ export async function jsonBytes(file: FileInput, signal?: AbortSignal): Promise<
     if (next.done === true) break;
     first = Buffer.concat([first, next.value]);
   }
-  const marked = markedEncoding(first);
+  const marked = markedEncoding(first) ?? unmarkedEncoding(first);
   if (marked === null) return { mark: null, chunks: rejoined(first, raw) };
   const rest = rejoined(first.subarray(marked.markBytes), raw);
   const { encoding: mark } = marked;
-  return { mark, chunks: mark === "utf-8" ? rest : transcoded(file, rest, mark) };
+  return { mark, chunks: mark === "utf-8" ? rest : transcoded(file, rest, mark, signal) };
 }
+
+/** What helps a JSON file whose bytes are no text. */
+export const WRITE_UTF8 = "write it as UTF-8";
 
 const CHUNK_BYTES = 512 * 1024;
 const MARK_BYTES_MAX = 4;
+
+/** JSON begins with a character of ASCII and has no zero, so zeros tell the width of its characters, as in RFC 4627. */
+function unmarkedEncoding(head: Uint8Array): ReturnType<typeof markedEncoding> {
+  const zeros = [...head.subarray(0, MARK_BYTES_MAX)].map((byte) => (byte === 0 ? "0" : "x")).join("");
+  const found = UNMARKED.find(([start]) => zeros.startsWith(start));
+  return found === undefined ? null : { encoding: found[1], markBytes: 0 };
+}
+
+const UNMARKED = [
+  ["000x", "utf-32be"],
+  ["x000", "utf-32le"],
+  ["0x", "utf-16be"],
+  ["x0", "utf-16le"],
+] as const;
 
 async function* rejoined(first: Uint8Array, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
@@ -44,17 +62,14 @@ async function* transcoded(
   file: FileInput,
   bytes: AsyncIterable<Uint8Array>,
   encoding: string,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  const invalid = (reason: string) => new AgnesError("file_unreadable", { path: originOf(file), reason });
-  if (encoding.startsWith("utf-32")) throw invalid("it is in UTF-32; write it as UTF-8");
+  if (encoding.startsWith("utf-32")) {
+    const reason = `it is in UTF-32; ${WRITE_UTF8}`;
+    throw new AgnesError("file_unreadable", { path: originOf(file), reason });
+  }
   const decoder = textDecoding(encoding);
-  const decoded = (decode: () => string) => {
-    try {
-      return Buffer.from(decode());
-    } catch {
-      throw invalid(`it is not valid ${encoding.toUpperCase()}`);
-    }
-  };
-  for await (const chunk of bytes) yield decoded(() => decoder.write(chunk));
-  yield decoded(() => decoder.end());
+  const from = { file, encoding, signal, advice: WRITE_UTF8 };
+  for await (const chunk of bytes) yield Buffer.from(await decodedOr(() => decoder.write(chunk), from));
+  yield Buffer.from(await decodedOr(() => decoder.end(), from));
 }

@@ -1,3 +1,5 @@
+import { shown } from "../../../base/mod.ts";
+
 /** What a JSON number is made of. */
 export interface Numeral {
   isNegative: boolean;
@@ -154,4 +156,22 @@ export function wholeCharacters(bytes: Uint8Array): number {
     }
   }
   return size;
+}
+
+/** The words that are values, by their first byte. */
+export const WORDS: ReadonlyMap<number, Uint8Array> = new Map(
+  ["true", "false", "null"].map((word) => [word.charCodeAt(0), Buffer.from(word)]),
+);
+
+/** What is wrong with a control character inside a string. */
+export function controlProblem(byte: number): string {
+  if (byte === 0x0a || byte === 0x0d) return "a string does not end on its line";
+  return `a string holds the control character \\u${byte.toString(16).padStart(4, "0")}, which must be escaped`;
+}
+
+/** The text at a place, for messages. */
+export function excerptOf(bytes: Uint8Array, at: number): string {
+  const text = Buffer.from(bytes.subarray(at, at + 60)).toString("utf8");
+  const end = text.search(/[\s,\]}]/);
+  return shown(end < 1 ? text.slice(0, 1) : text.slice(0, Math.min(end, 40)));
 }

@@ -4,7 +4,9 @@ import { fits } from "./fits.ts";
 import { KnownRow } from "./known-row.ts";
 import { nextObject } from "./objects.ts";
 import { JsonProblem, type Misfit } from "./problem.ts";
-import type { JsonScanner, JsonSink } from "./scanner.ts";
+import { strangeProblem, type StrangeRow } from "./strange-row.ts";
+import type { JsonScanner } from "./scanner.ts";
+import type { JsonSink } from "./sink.ts";
 import { KEYS_MAX, Shape, type Field } from "./shape.ts";
 import { isRewritten, newNumeral, scanNumber, textOf, type Numeral } from "./tokens.ts";
 
@@ -41,6 +43,8 @@ export interface WalkOptions {
   readonly onNumberText?: (start: number, end: number) => void;
   /** A value other than a truth value that is kept as JSON text, by its place in the whole text. */
   readonly onJsonText?: (start: number, end: number) => void;
+  /** Takes values that stand in the place of a row, instead of the first one ending the scan. */
+  readonly onStrangeRow?: (row: StrangeRow) => void;
   /** At the end of each row: whether all its values fit. */
   readonly onRow?: (isGood: boolean) => void;
 }
@@ -94,6 +98,14 @@ export class ShapeWalk implements JsonSink {
       this.#root = this.#options.newRoot!();
       this.#levels[0]!.value = this.#root;
     }
+    return this.#rows !== this.#options.rowsMax;
+  }
+
+  strangeRow(row: StrangeRow): boolean {
+    const { onStrangeRow } = this.#options;
+    if (onStrangeRow === undefined) throw strangeProblem(row);
+    this.#rows += 1;
+    onStrangeRow(row);
     return this.#rows !== this.#options.rowsMax;
   }
 
