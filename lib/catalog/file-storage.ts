@@ -20,6 +20,7 @@ import {
   writeSnapshot,
   type SnapshotPlace,
 } from "./file-snapshot.ts";
+import { addWitness, FORMAT } from "./file-witness.ts";
 import { FileWindow } from "./file-window.ts";
 import { BLOCK, LogPaths } from "./log-paths.ts";
 import { MaterializedIndex } from "./materialized-index.ts";
@@ -46,8 +47,6 @@ export interface FileStorageOptions {
 
 /** A snapshot is written after so many changes, or as many as there are records, whichever is more. */
 const SNAPSHOT_AFTER_CHANGES = 4096;
-/** Since 2 the directory of the log is made before the schema, since 3 that of the second name too. */
-const FORMAT = 3;
 
 /**
  * Catalogs in a folder, for any number of processes at once, without a lock.
@@ -82,6 +81,8 @@ class FileStore implements CatalogStore {
   readonly #log: FileLog;
   readonly #window: FileWindow;
   readonly #upkeep = new Serial();
+  /** What is in the schema's file of an earlier format; `null`: it has the format of now. */
+  #earlier: Readonly<Record<string, unknown>> | null = null;
   #index: MaterializedIndex;
   #appended = false;
   #changesSinceSnapshot = 0;
@@ -143,7 +144,7 @@ class FileStore implements CatalogStore {
   /** Loads the newest state that is whole: a snapshot, or the base of the log. */
   async checkpoint(): Promise<number> {
     const snapshots = await listSnapshots(this.#snapshots);
-    await this.#log.head(snapshots[0]);
+    await this.#bringUpToDate(await this.#log.head(snapshots[0]));
     const base = await this.#window.base();
     for (const sequence of snapshots.filter((each) => each > (base?.sequence ?? 0))) {
       const path = snapshotPath(this.#snapshots, sequence);
@@ -157,6 +158,18 @@ class FileStore implements CatalogStore {
       }
     }
     return this.#take(base === null ? this.#index : await this.#window.origin());
+  }
+
+  async #bringUpToDate(head: number): Promise<void> {
+    const { catalog, directory, host } = this.#place;
+    const schema = this.#earlier;
+    if (schema === null) return;
+    const paths = new LogPaths(directory);
+    const schemaPath = join(directory, "schema.json");
+    const log = this.#talk;
+    if (!(await addWitness({ catalog, paths, host, schema, schemaPath, head, log }))) return;
+    this.#earlier = null;
+    this.#log.expect({ head: true });
   }
 
   #take(index: MaterializedIndex): number {
@@ -239,11 +252,15 @@ class FileStore implements CatalogStore {
 
   #parsedSchema(path: string, bytes: Uint8Array): CatalogSchema {
     try {
-      const { format, rowKey, indexKeys } = JSON.parse(new TextDecoder().decode(bytes)) as CatalogSchema & {
+      const schema = JSON.parse(new TextDecoder().decode(bytes)) as CatalogSchema & {
         readonly format?: number;
       };
+      const { format, rowKey, indexKeys } = schema;
       if (format !== undefined) this.#log.expect({ head: format >= 3 });
-      if (Array.isArray(rowKey) && Array.isArray(indexKeys)) return { rowKey, indexKeys };
+      if (Array.isArray(rowKey) && Array.isArray(indexKeys)) {
+        this.#earlier = (format ?? 1) < FORMAT ? { ...schema } : null;
+        return { rowKey, indexKeys };
+      }
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
     }

@@ -240,6 +240,7 @@ test("openCatalog() opens a catalog that a version without the second name made,
   expect(await placeOf(open)).toEqual(["catalog_corrupt", entry(3)]);
   await rm(root, { recursive: true });
   await (await open()).close();
+  await rm(join(root, "head"), { recursive: true });
   await writeFile(schema, old);
   await rm(join(root, "log"), { recursive: true });
   await using empty = await open();

@@ -1,0 +1,136 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { fileStorage, openCatalog, type Catalog, type FileStorageOptions } from "agnes/catalog";
+
+import { AgnesError, createHost, isAgnesError } from "../../lib/base/mod.ts";
+import { ForgetfulDisk } from "../fakes/forgetful-files.ts";
+import { openOn } from "./power-failure.ts";
+
+interface Item {
+  readonly id: string;
+  readonly group: string;
+}
+
+let directory: string;
+let root: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "agnes-witness-"));
+  root = join(directory, "things");
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+const name = (sequence: number) => String(sequence).padStart(12, "0");
+
+function open(options: Partial<FileStorageOptions> = {}): Promise<Catalog<Item>> {
+  const storage = fileStorage({ directory, ...options });
+  return openCatalog<Item>({ storage, name: "things", rowKey: "id", indexKeys: ["group"] });
+}
+
+async function fill(count: number): Promise<void> {
+  await using catalog = await open();
+  for (let at = 1; at <= count; at++) await catalog.insert({ id: `i${at}`, group: "g" });
+}
+
+/** What opening the catalog says is lost. */
+async function lost(): Promise<string | null> {
+  const error: unknown = await open().then(
+    (catalog) => catalog.close(),
+    (thrown: unknown) => thrown,
+  );
+  if (error === undefined) return null;
+  if (!isAgnesError(error, "catalog_corrupt")) throw error;
+  return error.details.place;
+}
+
+/** Makes the catalog one that a version without `head/` in its format, or without a format, has written. */
+async function age(format: 2 | undefined): Promise<void> {
+  const parts = { ...(format === undefined ? {} : { format }), catalog: "things" };
+  const old = JSON.stringify({ ...parts, rowKey: ["id"], indexKeys: ["group"] });
+  await writeFile(join(root, "schema.json"), old);
+}
+
+const head = () => join(root, "head");
+const loseHead = () => rm(head(), { recursive: true });
+
+test("openCatalog() finds the loss of the second name in a catalog of format 2, before anything is written", async () => {
+  await fill(5);
+  await age(2);
+  await loseHead();
+  expect(await lost()).toBe(head());
+  expect(await lost()).toBe(head());
+  await mkdir(head());
+  await using catalog = await open();
+  expect(await catalog.version()).toBe(5);
+});
+
+for (const format of [2, undefined] as const) {
+  test(`a catalog of format ${format ?? 1} gets its witness when it is opened`, async () => {
+    await fill(5);
+    await age(format);
+    if (format === undefined) await loseHead();
+    await (await open()).close();
+    expect(await readdir(head())).toEqual([`${name(5)}.json`]);
+    const held = await open();
+    await loseHead();
+    expect(await held.query({}).catch((error: AgnesError) => error.code)).toBe("catalog_corrupt");
+    expect(await lost()).toBe(head());
+  });
+
+  test(`a catalog of format ${format ?? 1} without entries, or with one, gets its witness too`, async () => {
+    for (const count of [0, 1]) {
+      await fill(count);
+      await age(format);
+      await loseHead();
+      await (await open()).close();
+      await loseHead();
+      expect(await lost()).toBe(head());
+      await rm(root, { recursive: true });
+    }
+  });
+
+  test(`a catalog of format ${format ?? 1} is whole when the power fails at any step of its first opening`, async () => {
+    const aged = new ForgetfulDisk();
+    const first = await openOn(aged);
+    for (let at = 1; at <= 3; at++) await first.insert({ id: `i${at}`, group: "g" });
+    await first.close();
+    const files = aged.files();
+    const path = "/data/state/things/schema.json";
+    const schema = JSON.parse(new TextDecoder().decode((await files.read(path))!)) as object;
+    await files.remove(path);
+    await files.write(path, JSON.stringify({ ...schema, format }));
+    for (const directory of ["/data/state/things/head", "/data/state/things"]) await files.sync(directory);
+    for (let steps = 0, isOpened = false; !isOpened; steps++) {
+      for (const survives of [true, false]) {
+        const disk = aged.copy();
+        let left = steps;
+        disk.before = () => {
+          if (left-- <= 0) throw new Error("the power failed");
+        };
+        isOpened = await openOn(disk).then(
+          () => true,
+          () => false,
+        );
+        disk.before = () => {};
+        disk.cutPower(() => survives);
+        await using again = await openOn(disk);
+        expect(await again.version()).toBe(3);
+        expect(await disk.files().list("/data/state/things/head")).toEqual([`${name(3)}.json`]);
+      }
+    }
+  });
+}
+
+test("a catalog of an earlier format that cannot be written to is read as it is", async () => {
+  await fill(3);
+  await age(undefined);
+  const files = createHost().files;
+  const refused = async (): Promise<never> => {
+    throw new AgnesError("file_failed", { operation: "write", path: root, reason: "EROFS" });
+  };
+  const host = createHost({ files: { ...files, write: refused, rename: refused, makeDirectory: refused } });
+  await using catalog = await open({ host });
+  expect(await catalog.query({})).toHaveLength(3);
+});
