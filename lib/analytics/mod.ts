@@ -9,6 +9,7 @@ export {
   type TableWay,
 } from "./model.ts";
 export { findUnsafe } from "./extracts/as-checked.ts";
+export { openAsChecked } from "./extracts/open-as-checked.ts";
 export { digestObjects } from "./extracts/objects.ts";
 export { analyticsPath } from "./paths.ts";
 export { planNames, type NameConflict, type NameOwner, type NamePlan } from "./views/plan-names.ts";

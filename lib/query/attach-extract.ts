@@ -4,6 +4,7 @@ import { AgnesError } from "../base/mod.ts";
 import {
   databaseNames,
   digestObjects,
+  openAsChecked,
   tableId,
   type AnalyticsState,
   type AnalyticsTable,
@@ -13,7 +14,7 @@ import { checkFolders } from "./check-folders.ts";
 
 /**
  * Attaches the file of the extract that holds a table.
- * @throws `extract_changed` when it defines something else than what was checked
+ * @throws `extract_changed` when it defines something else than what was checked, or is replaced while it is opened
  */
 export async function attachExtract(
   connection: Connection,
@@ -24,10 +25,17 @@ export async function attachExtract(
   const name = databaseNames.extract(table.source);
   const { directory, digest } = state.sources.find(({ source }) => source === table.source)!;
   const path = quoteLiteral(join(directory, "extract.duckdb"));
-  // Again, right before it is opened: opening a pipe never ends.
-  await checkFolders(state, [table]);
-  await connection.run(`ATTACH ${path} AS ${quoteIdentifier(name)} (READ_ONLY)`, { signal });
-  if ((await digestObjects(connection, name)) === digest) return;
-  await connection.run(`DETACH ${quoteIdentifier(name)}`);
+  const detach = () => connection.run(`DETACH ${quoteIdentifier(name)}`).then(() => {});
+  const found = await openAsChecked(
+    directory,
+    // Again, right before it is opened: opening a pipe never ends.
+    () => checkFolders(state, [table]),
+    () => connection.run(`ATTACH ${path} AS ${quoteIdentifier(name)} (READ_ONLY)`, { signal }),
+    detach,
+  );
+  if (found !== null) {
+    if ((await digestObjects(connection, name)) === digest) return;
+    await detach();
+  }
   throw new AgnesError("extract_changed", { table: tableId(table) });
 }

@@ -36,13 +36,13 @@ async function fill(count: number): Promise<void> {
 
 /** What opening the catalog says is lost. */
 async function lost(): Promise<string | null> {
-  const error: unknown = await open().then(
-    (catalog) => catalog.close(),
-    (thrown: unknown) => thrown,
-  );
-  if (error === undefined) return null;
-  if (!isAgnesError(error, "catalog_corrupt")) throw error;
-  return error.details.place;
+  try {
+    await (await open()).close();
+    return null;
+  } catch (error) {
+    if (!isAgnesError(error, "catalog_corrupt")) throw error;
+    return error.details.place;
+  }
 }
 
 /** Makes the catalog one that a version without `head/` in its format, or without a format, has written. */

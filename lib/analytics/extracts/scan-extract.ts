@@ -6,7 +6,7 @@ import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import { databaseNames, type AnalyticsTable, type Issue, type RemotePlace } from "../model.ts";
 import { viewFunctions, type NamedExtension } from "../remote/plan.ts";
 import { Classifier, isFunctionName, type Classified } from "./classify.ts";
-import { checkFolder, EXTRACT_FILE, strangeDigest } from "./folder.ts";
+import { checkFolder, EXTRACT_FILE, strangeDigest, type ExtractFolder } from "./folder.ts";
 import {
   digestOf,
   readMacros,
@@ -15,6 +15,7 @@ import {
   type ExtractCatalog,
   type ObjectColumn,
 } from "./objects.ts";
+import { openAsChecked } from "./open-as-checked.ts";
 import { openExtract } from "./open-extract.ts";
 import { nameOf, readMeta, type MetaRow } from "./read-meta.ts";
 import { readSideTables, type OwnFacts } from "./read-side-tables.ts";
@@ -55,9 +56,9 @@ export interface ScanRequest {
  * @throws `extract_refused`, `file_unreadable`, `duckdb_failed`, `duckdb_stuck` when the extract cannot be read as a whole
  */
 export async function scanExtract(request: ScanRequest): Promise<ScannedExtract> {
-  const { root, source, limits, signal } = request;
-  const folder = await checkFolder(root, source);
-  await using extract = await openExtract(limits, source, folder.directory, signal);
+  const { source, signal } = request;
+  const { folder, extract } = await openChecked(request);
+  await using _closing = extract;
   const { connection } = extract;
   const name = databaseNames.extract(source);
   const catalog = await readObjects(connection, name, signal);
@@ -105,6 +106,23 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
     tables: read.tables,
     issues: [...meta.issues, ...side.issues, ...read.issues],
   };
+}
+
+/** @throws `extract_refused` when the file of the extract is replaced as often as it is opened */
+async function openChecked({ root, source, limits, signal }: ScanRequest): Promise<OpenedExtract> {
+  const found = await openAsChecked(
+    join(root, source),
+    () => checkFolder(root, source),
+    ({ directory }) => openExtract(limits, source, directory, signal),
+    (extract) => extract[Symbol.asyncDispose](),
+  );
+  if (found !== null) return { folder: found.checked, extract: found.opened };
+  throw refused(join(root, source, EXTRACT_FILE), "another file took its place while it was opened");
+}
+
+interface OpenedExtract {
+  readonly folder: ExtractFolder;
+  readonly extract: { readonly connection: Connection } & AsyncDisposable;
 }
 
 /** @throws `extract_refused` when one could stand for a function that is allowed */
