@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { messageOf } from "../base/mod.ts";
 import type { Connection } from "./connection.ts";
 import type { Database } from "./database.ts";
+import { GrowingHash } from "./growing-hash.ts";
 import { quoteIdentifier, quoteLiteral } from "./sql.ts";
 import { floatsOf, storedExpression } from "./stored-type.ts";
 import { openStream } from "./stream/open-stream.ts";
@@ -35,6 +36,8 @@ export interface CopyOptions {
    * It is computed while the rows pass, so nothing is read back. Default: none.
    */
   readonly sumOf?: string;
+  /** Whether `sha256` is wanted; not with `partitionBy`. What is at the path is removed first. Default `false`. */
+  readonly hashed?: boolean;
   /** Is told now and then how many rows were taken from a stream. */
   readonly onRows?: (rows: number) => void;
   /** A connection to run on, when the SQL needs what is its own. Default: a new one. */
@@ -56,6 +59,8 @@ export interface CopyResult {
   readonly columns: Readonly<Record<string, ColumnStatistics>>;
   /** The sum of `sumOf`; absent without it, with partitions, and when DuckDB did not evaluate it once for each row. */
   readonly sum?: bigint;
+  /** The SHA-256 of the file as 64 hexadecimal digits; absent without `hashed`, and when something else changed the file. */
+  readonly sha256?: string;
 }
 
 const ROW_GROUP_ROWS = 61_440;
@@ -197,6 +202,10 @@ async function copy(
       ? `PRESERVE_ORDER ${ordered}`
       : `PARTITION_BY (${quoteIdentifier(partitionBy)}), FILENAME_PATTERN 'part_{i}'`;
   const sum = sumOf === undefined || partitionBy !== undefined ? null : database.openRowSum();
+  const isHashed = options.hashed === true && partitionBy === undefined;
+  // The rest of a copy that failed would be hashed.
+  if (isHashed) await rm(path, { force: true });
+  const hash = isHashed ? new GrowingHash(path) : null;
   const rows = sum === null ? select : summedSelect(select, columns, sum.add(sumOf!));
   const sql =
     `COPY (${rows}\n) TO ${quoteLiteral(path)} (FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, ` +
@@ -206,15 +215,19 @@ async function copy(
   try {
     const files = await connection.rows<CopyRow>(sql, signalOf(options));
     const written = files.reduce((count, file) => count + Number(file.count), 0);
+    const sizeBytes = files.reduce((size, file) => size + Number(file.file_size_bytes), 0);
     const summed = sum?.close();
+    const sha256 = (await hash?.finish(sizeBytes)) ?? null;
     return {
       rows: written,
-      sizeBytes: files.reduce((size, file) => size + Number(file.file_size_bytes), 0),
+      sizeBytes,
       columns: files.length === 1 ? statisticsOf(files[0]!, options.statistics) : {},
       ...(summed?.rows === written ? { sum: summed.sum } : {}),
+      ...(sha256 === null ? {} : { sha256 }),
     };
   } finally {
     sum?.close();
+    await hash?.stop();
   }
 }
 

@@ -44,8 +44,7 @@ export async function acquireLock(path: string, what: string): Promise<AsyncDisp
 
 async function open(path: string, what: string): Promise<native.Database> {
   try {
-    await create(path);
-    return await openNative(path);
+    return (await create(path)) ?? (await openNative(path));
   } catch (error) {
     const text = messageOf(error);
     if (/Could not set lock|Conflicting lock|being used by another process/i.test(text)) {
@@ -56,18 +55,24 @@ async function open(path: string, what: string): Promise<native.Database> {
 }
 
 /**
- * Makes the file appear whole or not at all: a database that was cut short could never be locked.
+ * Makes the file appear whole or not at all, and already locked; null when it is there. A database that was cut short could
+ * never be locked.
  *
  * What a killed process leaves has a temporary name, which the next holder sweeps, maybe while this is under way.
  */
-async function create(path: string): Promise<void> {
-  if (await exists(path)) return;
+async function create(path: string): Promise<native.Database | null> {
+  if (await exists(path)) return null;
   const whole = `${path}.${process.pid}.${randomUUID()}${TEMPORARY_SUFFIX}`;
+  let database: native.Database | null = null;
   try {
-    native.close_sync(await openNative(whole));
+    database = await openNative(whole);
+    // The lock is on the file, whatever its names are.
     await link(whole, path);
+    return database;
   } catch (error) {
+    if (database !== null) native.close_sync(database);
     if (!(await exists(path))) throw error;
+    return null;
   } finally {
     await rm(whole, { force: true });
   }

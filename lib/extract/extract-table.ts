@@ -276,6 +276,8 @@ function targetOf(
     ordered: plan.primaryKey.length > 0 && plan.strategy !== "full_refresh",
     // There is one when one of the last two full reads changed nothing; a table that keeps changing pays nothing.
     rowHash: decision.kind === "whole" && previous?.fingerprint !== undefined ? rowHash(columns) : null,
+    isFinal:
+      decision.kind === "whole" && plan.strategy !== "partitioned" && previous?.fingerprint === undefined,
     quarantine,
   };
 }

@@ -1,3 +1,6 @@
+import { createHash } from "node:crypto";
+import { readdir, readFile, readlink, writeFile } from "node:fs/promises";
+
 import * as arrow from "apache-arrow";
 import { expect, test } from "bun:test";
 
@@ -127,4 +130,38 @@ test.each([
 
 test("checkParquetInput() lets times in UTC pass that are whole microseconds", async () => {
   await checkParquetInput(new URL("inputs/microseconds.parquet", import.meta.url).pathname);
+});
+
+test.each([
+  ["an empty file", "SELECT 1 AS i WHERE false"],
+  ["many row groups", "SELECT i, hash(i) AS h FROM range(400000) r(i)"],
+  [
+    "a copy that is made twice, since a zero of it is negative",
+    "SELECT i, -0.0::DOUBLE AS z FROM range(99) r(i)",
+  ],
+])("copyToParquet() hashes the bytes that it wrote: %s", async (_name, sql) => {
+  await using session = await open();
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/a.parquet`;
+  await writeFile(path, "what a copy before left there".repeat(1000));
+  const copied = await copyToParquet(session.database, { kind: "sql", sql }, path, { hashed: true });
+  const written = await readFile(path);
+  expect(copied.sizeBytes).toBe(written.length);
+  expect(copied.sha256).toBe(createHash("sha256").update(written).digest("hex"));
+});
+
+test("copyToParquet() lets go of the file when a hashed copy fails", async () => {
+  await using session = await open();
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/a.parquet`;
+  const sql =
+    "SELECT CASE WHEN i = 300000 THEN error('not this one') ELSE hash(i) END AS i FROM range(400000) r(i)";
+  const error = await rejection(
+    copyToParquet(session.database, { kind: "sql", sql }, path, { hashed: true, ordered: true }),
+  );
+  expect(String(error)).toContain("not this one");
+  const handles = await Promise.all(
+    (await readdir("/proc/self/fd")).map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "")),
+  );
+  expect(handles.filter((target) => target.startsWith(path))).toEqual([]);
 });

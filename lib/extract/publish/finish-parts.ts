@@ -34,7 +34,8 @@ export async function finishParts(
   const parts = await eachOf(staged, FILES_AT_ONCE, async (part): Promise<Part> => {
     const { path, rows, sizeBytes, partition, origin } = part;
     await files.chmod(path, 0o644);
-    const [sha256] = await Promise.all([sha256OfFile(path, sizeBytes), files.sync(path)]);
+    const durable = part.sha256 === undefined ? files.sync(path) : undefined;
+    const [sha256] = await Promise.all([part.sha256 ?? sha256OfFile(path, sizeBytes), durable]);
     const name = `${sha256.slice(0, 32)}.parquet`;
     await files.rename(path, join(directory, name));
     return {

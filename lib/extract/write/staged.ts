@@ -20,6 +20,8 @@ export interface StagedPart {
    * by a condition, or came in any order, so a row's place is not known.
    */
   readonly counted?: string;
+  /** The SHA-256 of the file, when it was hashed and synced as soon as it was written; see `WriteTarget.isFinal`. */
+  readonly sha256?: string;
   /** The sum of the hashes of its rows, when it was asked for; see `WriteTarget.rowHash`. */
   readonly hashSum?: bigint;
 }
@@ -35,6 +37,17 @@ export function countedIn({ origin }: FileChunk, number: number): string {
 /** The sum of hashes of a copy, for a staged part. */
 export function hashSumOf({ sum }: { readonly sum?: bigint }): Pick<StagedPart, "hashSum"> {
   return sum === undefined ? {} : { hashSum: sum };
+}
+
+/** Makes a part that is most likely final durable at once, while others are still written. */
+export async function finalOf(
+  { services }: TableContext,
+  path: string,
+  { sha256 }: { readonly sha256?: string },
+): Promise<Pick<StagedPart, "sha256">> {
+  if (sha256 === undefined) return {};
+  await services.host.files.sync(path);
+  return { sha256 };
 }
 
 /** The directory of a table's parts. */

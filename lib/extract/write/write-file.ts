@@ -19,7 +19,7 @@ import { columnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
 import { countBytes } from "./count-bytes.ts";
-import { countedIn, hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
+import { countedIn, finalOf, hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-parts.ts";
 import { checkCount } from "./write-stream.ts";
 
@@ -62,7 +62,8 @@ export async function writeFileChunk(
     }
     const origins = { partition: null, origin: chunk.origin ?? null };
     const counted = target.condition === null ? { counted: countedIn(chunk, number) } : {};
-    return { kind: "staged", path, rows, sizeBytes, rejected, ...origins, ...counted, ...hashSumOf(copied) };
+    const figures = { ...hashSumOf(copied), ...(await finalOf(context, path, copied)) };
+    return { kind: "staged", path, rows, sizeBytes, rejected, ...origins, ...counted, ...figures };
   } catch (error) {
     await files.remove(path).catch(() => {});
     throw error;
@@ -163,7 +164,7 @@ async function copySelect(
   const { signal } = context;
   const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
   const sum = target.rowHash === null ? {} : { sumOf: target.rowHash };
-  const options = { signal, ordered: true, connection, ...sum };
+  const options = { signal, ordered: true, connection, hashed: target.isFinal, ...sum };
   for (;;) {
     const sql = `SELECT ${selectList(target.columns, file.present)} FROM (${file.select})${where}`;
     try {

@@ -23,6 +23,8 @@ export interface WriteTarget {
   readonly ordered: boolean;
   /** The SQL of a row's hash, when its sum is wanted of each part; null: it will hardly be needed. */
   readonly rowHash: string | null;
+  /** Whether the parts will most likely be published as they are written. */
+  readonly isFinal: boolean;
   readonly quarantine: Quarantine | null;
 }
 

@@ -7,7 +7,7 @@ import { samePhysical } from "../read/conform.ts";
 import { physicalColumnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
-import { hashSumOf, stagingPath, WHOLE_READ, type StagedPart } from "./staged.ts";
+import { finalOf, hashSumOf, stagingPath, WHOLE_READ, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-parts.ts";
 
 /** The Arrow bytes after which a part ends whatever its rows, so that wide rows do not make huge parts. */
@@ -45,7 +45,12 @@ export function startCopy(
           select: (relation) => `SELECT ${selectList(target.columns, present)} FROM ${relation}${where}`,
         },
         path,
-        { signal, ordered: target.ordered, ...(target.rowHash !== null && { sumOf: target.rowHash }) },
+        {
+          signal,
+          ordered: target.ordered,
+          hashed: target.isFinal,
+          ...(target.rowHash !== null && { sumOf: target.rowHash }),
+        },
       );
       const { rows, sizeBytes } = copied;
       const yielded = target.condition === null ? segment.rows : rows;
@@ -54,7 +59,15 @@ export function startCopy(
       checkCount(plan.name, yielded, footer.rows, "the footer of the part");
       const isWhole = target.condition === null && target.ordered;
       const origins = { partition: null, origin: null, ...(isWhole ? { counted: WHOLE_READ } : {}) };
-      return { kind: "staged", path, rows, sizeBytes, ...origins, ...hashSumOf(copied) };
+      return {
+        kind: "staged",
+        path,
+        rows,
+        sizeBytes,
+        ...origins,
+        ...hashSumOf(copied),
+        ...(await finalOf(context, path, copied)),
+      };
     } catch (error) {
       await services.host.files.remove(path).catch(() => {});
       throw error;
