@@ -3,6 +3,7 @@ import { isAllowedFunction, type FunctionUse } from "../analytics/mod.ts";
 import type { Placed } from "./parse-select.ts";
 import { checkFormat } from "./format-width.ts";
 import { refuse } from "./refuse.ts";
+import { FACTOR_MAX, isConstantCall, ROW_BYTES_MAX, rowLimit } from "./row-texts.ts";
 
 const ITEMS = "10,000,000 items";
 
@@ -22,10 +23,14 @@ const bounds: Readonly<Record<string, readonly Bound[]>> = {
       parameters: ["a", "n"],
       isBeyond: "strlen(a::VARCHAR)::HUGEINT * n > 100000000 OR n > 100000000",
       limit: "100,000,000 bytes",
+      ofRows: {
+        isBeyond: `n > ${FACTOR_MAX} AND strlen(a::VARCHAR)::HUGEINT * n > ${ROW_BYTES_MAX} OR n > 100000000`,
+        limit: rowLimit,
+      },
     },
   ],
-  lpad: [{ parameters: ["a", "n", "c"], isBeyond: "n > 100000000", limit: "100,000,000 characters" }],
-  rpad: [{ parameters: ["a", "n", "c"], isBeyond: "n > 100000000", limit: "100,000,000 characters" }],
+  lpad: pads(),
+  rpad: pads(),
   bitstring: [{ parameters: ["a", "n"], isBeyond: "n > 10000000", limit: "10,000,000 bits" }],
   array_resize: resizes(),
   list_resize: resizes(),
@@ -38,6 +43,15 @@ interface Bound {
   /** SQL; a null lets the call through. */
   readonly isBeyond: string;
   readonly limit: string;
+  /** The same for calls with values of rows. */
+  readonly ofRows?: { readonly isBeyond: string; readonly limit: string };
+}
+
+function pads(): readonly Bound[] {
+  const ofRows = { isBeyond: `n > ${ROW_BYTES_MAX} AND n > ${FACTOR_MAX} * strlen(a)`, limit: rowLimit };
+  return [
+    { parameters: ["a", "n", "c"], isBeyond: "n > 100000000", limit: "100,000,000 characters", ofRows },
+  ];
 }
 
 /** Functions that look at every pair of characters. */
@@ -90,8 +104,10 @@ export function isBoundedFunction(name: string): boolean {
 export function boundsOf(functions: readonly FunctionUse[]): readonly string[] {
   const names = new Set(functions.map(({ name }) => name.toLowerCase()).filter(isBoundedFunction));
   return [...names].map((name) => {
-    const overloads = bounds[name]!.map(({ parameters, isBeyond, limit }) => {
-      const list = parameters.join(", ");
+    const isOfRows = functions.some((call) => call.name.toLowerCase() === name && !isConstantCall(call));
+    const overloads = bounds[name]!.map((bound) => {
+      const { isBeyond, limit } = (isOfRows ? bound.ofRows : undefined) ?? bound;
+      const list = bound.parameters.join(", ");
       const text = `${name} is limited to ${limit} here`;
       return `(${list}) AS CASE WHEN ${isBeyond} THEN error('${text}') ELSE system.main."${name}"(${list}) END`;
     });
@@ -102,7 +118,7 @@ export function boundsOf(functions: readonly FunctionUse[]): readonly string[] {
 /** A macro writes its arguments twice or thrice, so that nesting multiplies the SQL. */
 const NESTING_MAX = 4;
 
-const BUILT_IN_SCHEMAS = new Set(["system", "main", "pg_catalog", "temp"]);
+export const BUILT_IN_SCHEMAS: ReadonlySet<string> = new Set(["system", "main", "pg_catalog", "temp"]);
 
 const QUANTILES = new Set(["quantile", "quantile_cont", "quantile_disc"]);
 

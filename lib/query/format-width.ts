@@ -26,8 +26,9 @@ export function checkFormat({ name, catalog, schema, arguments: given, place }: 
     refuse(`${folded} has a width of five digits, or one that a value gives`, ADVICE, place);
 }
 
-function constantOf(argument: unknown): string | null {
+/** The text that an argument is in DuckDB's tree; null for everything else. */
+export function constantOf(argument: unknown): string | null {
   const node = argument as
-    { readonly class?: unknown; readonly value?: { readonly value?: unknown } } | undefined;
+    { readonly class?: unknown; readonly value?: { readonly value?: unknown } } | null | undefined;
   return node?.class === "CONSTANT" && typeof node.value?.value === "string" ? node.value.value : null;
 }

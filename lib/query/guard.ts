@@ -8,6 +8,8 @@ import {
 } from "../analytics/mod.ts";
 import type { Connection } from "../duckdb/mod.ts";
 import { boundsOf, checkBounds, isBoundedFunction } from "./bounds.ts";
+import { isDatabaseName, PUBLIC_DATABASE } from "./database-name.ts";
+import { growthBoundsOf } from "./growth.ts";
 import { isListedTable, isListing, SPLIT_TO_TABLE } from "./listings.ts";
 import {
   parseSelect,
@@ -54,7 +56,11 @@ export async function guardQuery(connection: Connection, sql: string): Promise<G
       facts.unusual.some(({ kind }) => kind === "listing") ||
       facts.tables.some(isListedTable) ||
       facts.tableFunctions.some(({ name }) => name.toLowerCase() === SPLIT_TO_TABLE),
-    bounds: boundsOf(facts.functions),
+    bounds: [
+      ...boundsOf(facts.functions),
+      ...growthBoundsOf(facts.functions),
+      ...(facts.namesDatabase || facts.functions.some(isDatabaseName) ? [PUBLIC_DATABASE] : []),
+    ],
     typeChecks: typeChecksOf(facts),
   };
 }
@@ -101,7 +107,7 @@ function checkTableFunction(use: Placed<FunctionUse>): void {
 }
 
 function checkFunction(use: Placed<FunctionUse>): void {
-  const isKnown = isAllowedFunction(use.name) || isBoundedFunction(use.name);
+  const isKnown = isAllowedFunction(use.name) || isBoundedFunction(use.name) || isDatabaseName(use);
   if (isKnown && !namesOurDatabase(use)) return;
   const failing = refusalOfFunction(use.name);
   if (failing !== null)

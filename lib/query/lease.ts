@@ -1,4 +1,5 @@
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
+import { mayNameDatabase, PUBLIC_DATABASE } from "./database-name.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
 import { planLive } from "./live/show-live.ts";
 import type { Lease, RemoteReceipt } from "./run.ts";
@@ -16,6 +17,7 @@ export async function leaseOf(
   const connection = await sandbox.connect();
   // What ignores the interrupt then counts as lost, and leaves its place to the next query.
   connection.stopWith(signal);
+  if (tables.some(mayNameDatabase)) await connection.run(PUBLIC_DATABASE);
   let database: QueryDatabase | null = null;
   return {
     connection,

@@ -148,6 +148,7 @@ function joined(facts: PlacedFacts, inner: PlacedFacts, expressions: ReadonlySet
     tableFunctions: [...facts.tableFunctions, ...inner.tableFunctions],
     functions: [...facts.functions, ...inner.functions],
     unusual: [...facts.unusual, ...inner.unusual],
+    namesDatabase: facts.namesDatabase || inner.namesDatabase,
     variant: {
       named: variant.named + inner.variant.named,
       json: variant.json || inner.variant.json,

@@ -163,21 +163,28 @@ export async function makePivotTypes(
       if (isTyped || signal.aborted) throw error;
       throw await sameFailure(connection, types.slice(at), whole, { error, signal });
     }
-    await refuseNullCharacters(connection, name, signal);
+    await refuseNames(connection, name, signal);
   }
 }
 
-/** DuckDB's clients cut the name of a column at a null character, so that columns could not be told apart. */
-async function refuseNullCharacters(
-  connection: Connection,
-  type: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const found = await connection.rows(
-    `SELECT 1 FROM (SELECT unnest(enum_range(NULL::${quoteIdentifier(type)}))::VARCHAR AS v) WHERE contains(v, chr(0))`,
+/** DuckDB writes the name of a column many times while it plans; of 10,000 columns that would be gigabytes. */
+const NAME_BYTES_MAX = 1_000;
+
+/** Refuses values that cannot be names of columns. */
+async function refuseNames(connection: Connection, type: string, signal: AbortSignal): Promise<void> {
+  // DuckDB's clients cut a name at a null character, so that columns could not be told apart.
+  const [found] = await connection.rows<{ is_long: boolean | null; has_null: boolean | null }>(
+    `SELECT bool_or(strlen(v) > ${NAME_BYTES_MAX}) AS is_long, bool_or(contains(v, chr(0))) AS has_null
+     FROM (SELECT unnest(enum_range(NULL::${quoteIdentifier(type)}))::VARCHAR AS v)`,
     { signal },
   );
-  if (found.length === 0) return;
+  if (found?.is_long === true) {
+    refuse(
+      "a value of its PIVOT has more than 1,000 bytes, which is too long for the name of a column",
+      "Shorten the values: PIVOT (SELECT left(column, 100) AS column, … FROM table) ON column.",
+    );
+  }
+  if (found?.has_null !== true) return;
   refuse(
     "a value of its PIVOT holds a null character, which no name of a column can hold",
     "Take it out of the values: PIVOT (SELECT replace(column, chr(0), '') AS column, … FROM table) ON column.",

@@ -10,7 +10,7 @@ import { createAgnes } from "../../lib/mod.ts";
 const CALLS = [
   "SELECT sum((repeat('a', 99000 + id % 2) LIKE repeat('%a', 20000) || 'b')::INT) AS n FROM local",
   "SELECT regexp_matches(repeat('a', 99000000), repeat('(a?){0,900}', 10) || 'b') AS n",
-  "SELECT sum(length(regexp_replace(repeat('a', 90000000 + id % 2), '(a|aa|aaa){1,300}b', 'x', 'g'))) AS n FROM local",
+  "SELECT sum(length(regexp_replace(repeat('a', 90000000) || (id % 2), '(a|aa|aaa){1,300}b', 'x', 'g'))) AS n FROM local",
 ];
 
 const plugin = definePlugin({

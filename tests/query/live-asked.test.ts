@@ -251,6 +251,10 @@ test.each([
   "DESCRIBE SELECT a.id, b.* FROM a JOIN b USING (id) WHERE b.amount > 2",
   "SELECT x.column_name FROM (DESCRIBE b) x JOIN (DESCRIBE b) y USING (column_name)",
   "SELECT count(*) FROM (DESCRIBE b), (SHOW TABLES)",
+  "WITH w AS (FROM b) SELECT count(*) FROM (DESCRIBE w)",
+  "WITH w AS (FROM b), x AS (SELECT id FROM w) SELECT * FROM (DESCRIBE x)",
+  "WITH w AS (FROM b) SELECT count(*) FROM (DESCRIBE WITH x AS (FROM w) FROM x)",
+  "WITH w AS (FROM b) SELECT 1",
   "EXPLAIN SELECT * FROM b",
   "EXPLAIN SELECT * FROM a JOIN b USING (id) WHERE b.amount > 2",
   "EXPLAIN DESCRIBE b",
@@ -282,6 +286,19 @@ test("DESCRIBE shows all columns of a live table, also beside a query of some ro
   expect(asks.map(({ options }) => options!.filter)).toEqual([
     [{ column: "id", operator: "eq", values: [3n] }],
   ]);
+});
+
+test("DESCRIBE of a common table expression reads nothing, and who reads it reads all the same", async () => {
+  const { agnes, asks } = await shopOf(["b"], "read");
+  asks.length = 0;
+  const sql = "WITH w AS (FROM b) SELECT (SELECT count(*) FROM w) AS n, count(*) AS m FROM (DESCRIBE w)";
+  expect(await agnes.rows(sql)).toEqual([{ n: 40, m: 6 }]);
+  const inner = "WITH b AS (FROM b) SELECT count(*) AS n FROM (WITH c AS (FROM b) FROM c)";
+  expect(await agnes.rows(inner)).toEqual([{ n: 40 }]);
+  const recursive =
+    "WITH RECURSIVE w(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM w, b WHERE i < 1 AND b.id = 3) SELECT max(i) AS n FROM w";
+  expect(await agnes.rows(recursive)).toEqual([{ n: 1 }]);
+  expect(asks).toHaveLength(3);
 });
 
 test("Agnes.describe() asks the connector of a live table for no rows", async () => {

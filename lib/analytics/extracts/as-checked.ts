@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 
 import type { AnalyticsSource, AnalyticsTable } from "../model.ts";
 import { checkFolder, isWithin, strangeDigest, type ExtractFolder } from "./folder.ts";
-import { reachesStrange } from "./place.ts";
+import { leadsToSome, reachesStrange } from "./place.ts";
 
 type Place = Pick<AnalyticsSource, "source" | "directory">;
 
@@ -23,28 +23,32 @@ export async function findUnsafe(
   place: Place,
   tables: readonly AnalyticsTable[],
 ): Promise<readonly AnalyticsTable[]> {
-  const folder = await folderOf(place);
+  const { directory } = place;
+  const pathsOf = new Map(tables.map((table) => [table, pathsIn(table, directory)]));
+  // An extract of many parts is listed with each query, so only where these tables lie.
+  const folder = await folderOf(place, leadsToSome([...pathsOf.values()].flat()));
   // Without a folder there is no row of others either; DuckDB says which file is gone.
   if (folder === "gone") return [];
   if (folder === null) return tables;
   return folder.strange.length === 0
     ? []
-    : tables.filter(({ definition }) =>
-        pathsIn(definition, folder.directory).some((path) => reachesStrange(folder, path)),
-      );
+    : tables.filter((table) => pathsOf.get(table)!.some((path) => reachesStrange(folder, path)));
 }
 
 /** Null when nothing of it may be opened. */
-async function folderOf({ source, directory }: Place): Promise<ExtractFolder | "gone" | null> {
+async function folderOf(
+  { source, directory }: Place,
+  isVisited?: (folder: string) => boolean,
+): Promise<ExtractFolder | "gone" | null> {
   try {
-    return await checkFolder(dirname(directory), source);
+    return await checkFolder(dirname(directory), source, isVisited);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ENOENT" ? "gone" : null;
   }
 }
 
 /** The paths of a folder that a definition names, which has them in quotes; all there are when that is not certain. */
-function pathsIn(definition: string, directory: string): readonly string[] {
+function pathsIn({ definition }: AnalyticsTable, directory: string): readonly string[] {
   if (definition.includes("\\")) return [join(directory, "**")];
   return [...definition.matchAll(/'((?:[^']|'')*)'|"((?:[^"]|"")*)"/g)]
     .map(([, text, name]) => text?.replaceAll("''", "'") ?? name!.replaceAll('""', '"'))

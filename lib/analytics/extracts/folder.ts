@@ -21,9 +21,14 @@ export interface ExtractFolder {
  * Checks what an extract is made of before DuckDB opens it: a link could lead to the rows of another source, and
  * opening a pipe never returns.
  *
+ * @param isVisited which folders below it are listed. Default: all.
  * @throws `extract_refused`, `file_failed`
  */
-export async function checkFolder(root: string, source: string): Promise<ExtractFolder> {
+export async function checkFolder(
+  root: string,
+  source: string,
+  isVisited: (folder: string) => boolean = () => true,
+): Promise<ExtractFolder> {
   const directory = join(root, source);
   const realDirectory = await realpath(directory);
   const realRoot = await realpath(root);
@@ -36,7 +41,7 @@ export async function checkFolder(root: string, source: string): Promise<Extract
     const problem = await fileProblem(realDirectory, file);
     if (problem !== null) return refuse(directory, `${shown(file)} ${problem}`);
   }
-  return { directory, realDirectory, strange: await strangeIn(directory, realDirectory) };
+  return { directory, realDirectory, strange: await strangeIn(directory, realDirectory, isVisited) };
 }
 
 /** Changes when other paths of a folder may not be read; empty when all may. */
@@ -65,7 +70,11 @@ async function fileProblem(realDirectory: string, path: string): Promise<string 
 /** More entries than this are not looked at. */
 const ENTRIES_MAX = 1_000_000;
 
-async function strangeIn(directory: string, realDirectory: string): Promise<readonly string[]> {
+async function strangeIn(
+  directory: string,
+  realDirectory: string,
+  isVisited: (folder: string) => boolean,
+): Promise<readonly string[]> {
   const strange: string[] = [];
   const todo = [directory];
   let seen = 0;
@@ -79,8 +88,9 @@ async function strangeIn(directory: string, realDirectory: string): Promise<read
     if (seen > ENTRIES_MAX) return refuse(directory, `it has more than ${ENTRIES_MAX} files`);
     for (const entry of entries) {
       const path = join(folder, entry.name);
-      if (entry.isDirectory()) todo.push(path);
-      else if (!entry.isFile() && !(await leadsInside(realDirectory, path))) strange.push(path);
+      if (entry.isDirectory()) {
+        if (isVisited(path)) todo.push(path);
+      } else if (!entry.isFile() && !(await leadsInside(realDirectory, path))) strange.push(path);
     }
   }
   return strange;

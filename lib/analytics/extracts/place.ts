@@ -1,4 +1,4 @@
-import { relative, resolve } from "node:path";
+import { dirname, relative, resolve } from "node:path";
 
 import { isWithin, type ExtractFolder } from "./folder.ts";
 
@@ -36,10 +36,27 @@ export function placePath(folder: PlacedFolder, path: string): string | null {
 
 /** Whether a path, perhaps with wildcards, can reach what no view may read. */
 export function reachesStrange({ strange }: ExtractFolder, path: string): boolean {
-  const wildcard = path.search(/[*?[{]/);
-  if (wildcard === -1) return strange.some((one) => isWithin(one, path));
-  const fixed = path.slice(0, path.lastIndexOf("/", wildcard));
+  const fixed = fixedFolder(path);
+  if (fixed === null) return strange.some((one) => isWithin(one, path));
   return strange.some((one) => isWithin(fixed, one) || isWithin(one, fixed));
+}
+
+/** Whether a folder can hold what some paths reach, or lead to it; all other folders need not be looked at. */
+export function leadsToSome(paths: readonly string[]): (folder: string) => boolean {
+  const above = new Set<string>();
+  const fixed = new Set<string>();
+  for (const path of paths) {
+    const inside = fixedFolder(path);
+    if (inside !== null) fixed.add(inside);
+    for (let at = inside ?? dirname(path); !above.has(at); at = dirname(at)) above.add(at);
+  }
+  return (folder) => above.has(folder) || [...fixed].some((one) => isWithin(one, folder));
+}
+
+/** The folder in which the wildcards of a path begin; null without one. */
+function fixedFolder(path: string): string | null {
+  const wildcard = path.search(/[*?[{]/);
+  return wildcard === -1 ? null : path.slice(0, path.lastIndexOf("/", wildcard));
 }
 
 function isBelow(folder: string, path: string): boolean {

@@ -34,6 +34,8 @@ export interface SelectFacts {
   readonly functions: readonly FunctionUse[];
   /** Parts of the statement that only DuckDB understands: `DESCRIBE`, parameters, node kinds of a later version. */
   readonly unusual: readonly UnusualPart[];
+  /** Whether it has the bare word `current_catalog`, which is the name of the database unless a column has that name. */
+  readonly namesDatabase: boolean;
   readonly variant: Readonly<VariantFacts>;
 }
 
@@ -107,6 +109,7 @@ function factsOf(root: unknown): SelectFacts {
   const tableFunctions: FunctionUse[] = [];
   const functions: FunctionUse[] = [];
   const unusual: UnusualPart[] = [];
+  let namesDatabase = false;
   const variant: VariantFacts = { named: 0, json: false, repeats: false };
   // An explicit stack: how deep SQL nests is the author's choice, how deep JavaScript recurses is not.
   const todo: { value: unknown; scope: Scope }[] = [{ value: root, scope: null }];
@@ -123,6 +126,7 @@ function factsOf(root: unknown): SelectFacts {
     if ("class" in node) {
       const name = text(node["class"]);
       if (name === "PARAMETER") unusual.push({ kind: "parameter", what: text(node["identifier"]) });
+      else if (name === "COLUMN_REF") namesDatabase ||= isDatabaseName(node);
       else if (!EXPRESSIONS.has(name)) unusual.push({ kind: "unknown", what: name });
       if (name === "FUNCTION" || (name === "WINDOW" && text(node["function_name"]) !== "")) {
         functions.push(functionOf(node));
@@ -149,7 +153,11 @@ function factsOf(root: unknown): SelectFacts {
     else pushNode(todo, node, scope);
   }
   if (variant.named > 0) unusual.push({ kind: "variant", what: "VARIANT" });
-  return { tables, tableFunctions, functions, unusual, variant };
+  return { tables, tableFunctions, functions, unusual, namesDatabase, variant };
+}
+
+function isDatabaseName({ column_names: names }: Node): boolean {
+  return Array.isArray(names) && names.length === 1 && fold(text(names[0])) === "current_catalog";
 }
 
 /** The common table expressions that can be named, innermost first. */

@@ -12,7 +12,8 @@ import { keysOf, type KeySource } from "./keys.ts";
 import type { LiveRequest, LiveTable, PushedDown } from "./live-table.ts";
 import { demandForAll, demandForSchema, demandOf, type TableDemand } from "./plan.ts";
 import type { ColumnsOf, TypedColumn } from "./scope.ts";
-import { describedPositions, type Node } from "./tree.ts";
+import { readPositions } from "./read-positions.ts";
+import type { Node } from "./tree.ts";
 
 /** What is wanted of one query's database. */
 export interface LiveQuery {
@@ -91,7 +92,7 @@ export class QueryDatabase {
 
   async #demands(): Promise<readonly (readonly [AnalyticsTable, TableDemand])[]> {
     const { root, schemaOnly, tables, live, uses, rowsMax } = this.#query;
-    const described = root === null ? new Set<number>() : describedPositions(root);
+    const readAt = root === null ? new Set<number>() : readPositions(root);
     const found: [AnalyticsTable, TableDemand][] = [];
     for (const table of tables) {
       // What another system holds may change until the query itself reads it, so no keys are taken from there.
@@ -106,7 +107,7 @@ export class QueryDatabase {
         continue;
       }
       const all = uses.filter((one) => one.table === table).map(({ use }) => use.position);
-      const positions = all.filter((position) => position === null || !described.has(position));
+      const positions = all.filter((position) => position === null || readAt.has(position));
       if (positions.length === 0) {
         found.push([table, demandForSchema(columns)]);
         continue;

@@ -49,18 +49,6 @@ export function relationsOf(from: Node, joins: readonly JoinSide[]): readonly Re
   return [{ node: from, alias: textOf(from["alias"]) || textOf(from["table_name"]), joins }];
 }
 
-/** Where tables are named of which only the columns matter, because they stand in what DESCRIBE describes. */
-export function describedPositions(root: Node): ReadonlySet<number> {
-  const found = new Set<number>();
-  for (const node of nodesOf(root)) {
-    if (node["type"] !== "SHOW_REF" || node["show_type"] !== "DESCRIBE") continue;
-    for (const inner of nodesOf(node["query"])) {
-      if (inner["type"] === "BASE_TABLE") found.add(Number(inner["query_location"]));
-    }
-  }
-  return found;
-}
-
 /** All nodes of a tree, each before those inside it. The stack is explicit: authors choose how deep SQL nests. */
 export function* nodesOf(root: unknown): Generator<Node, void, void> {
   const todo: unknown[] = [root];

@@ -1,0 +1,65 @@
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { expect, test } from "bun:test";
+
+import { findUnsafe } from "../../lib/analytics/mod.ts";
+import { checkFolder } from "../../lib/analytics/extracts/folder.ts";
+import { leadsToSome } from "../../lib/analytics/extracts/place.ts";
+import { temporaryData } from "./extract-files.ts";
+
+/** An extract with a link that leads out of it in every folder, and in the place of a folder. */
+async function withLinks() {
+  const folder = await temporaryData();
+  const root = join(folder.data, "extracts");
+  const directory = join(root, "crm");
+  for (const below of ["data/a", "data/b/deep", "data/c"]) {
+    await mkdir(join(directory, below), { recursive: true });
+    await writeFile(join(directory, below, "good.parquet"), "");
+    await symlink("/etc/hostname", join(directory, below, "link.parquet"));
+  }
+  await symlink("/etc", join(directory, "data/out"));
+  return { root, directory, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+}
+
+test("checkFolder() lists only the folders that lead to what is read", async () => {
+  await using place = await withLinks();
+  const strangeFor = async (...paths: readonly string[]) => {
+    const isVisited = leadsToSome(paths.map((path) => join(place.directory, path)));
+    const { strange } = await checkFolder(place.root, "crm", isVisited);
+    return strange.map((path) => path.slice(place.directory.length + 1)).sort();
+  };
+  expect(await strangeFor()).toEqual([]);
+  expect(await strangeFor("data/a/good.parquet")).toEqual(["data/a/link.parquet", "data/out"]);
+  expect(await strangeFor("data/b/deep/good.parquet")).toEqual(["data/b/deep/link.parquet", "data/out"]);
+  expect(await strangeFor("data/*/good.parquet")).toEqual([
+    "data/a/link.parquet",
+    "data/b/deep/link.parquet",
+    "data/c/link.parquet",
+    "data/out",
+  ]);
+});
+
+test("findUnsafe() finds the same tables as a listing of the whole folder", async () => {
+  await using place = await withLinks();
+  const paths = {
+    good: "data/a/good.parquet",
+    link: "data/c/link.parquet",
+    deep: "data/b/deep/link.parquet",
+    below: "data/out/hostname",
+    some: "data/b/**/*.parquet",
+    all: "**",
+    back: "data\\a",
+  };
+  const tables = Object.entries(paths).map(([name, path]) => ({
+    name,
+    source: "crm",
+    definition: `SELECT * FROM read_parquet(['${join(place.directory, path)}'])`,
+  }));
+  const unsafe = [];
+  for (const table of tables) {
+    const found = await findUnsafe({ source: "crm", directory: place.directory }, [table as never]);
+    unsafe.push(...found.map(({ name }) => name));
+  }
+  expect(unsafe).toEqual(["link", "deep", "below", "some", "all", "back"]);
+});
