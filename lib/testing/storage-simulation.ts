@@ -77,9 +77,11 @@ export async function simulateStorage(simulation: StorageSimulation): Promise<Si
   }
 }
 
+type SimulatedHost = Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env">;
+
 class Run {
   readonly #simulation: StorageSimulation;
-  readonly #host: Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env">;
+  readonly #host: SimulatedHost;
   readonly #random: () => number;
   readonly #attempts: Attempt[] = [];
   readonly #sightings: Sighting[] = [];
@@ -90,14 +92,13 @@ class Run {
   /** The newest entry that anybody was told of. */
   #acknowledged = 0;
   #calm = false;
+  /** How much longer than usual a call may take. */
+  #patience = 1;
 
-  constructor(
-    simulation: StorageSimulation,
-    host: Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env">,
-    random: () => number,
-  ) {
+  constructor(simulation: StorageSimulation, host: SimulatedHost, random: () => number) {
     this.#simulation = simulation;
-    this.#host = host;
+    const sleep: Host["sleep"] = (durationMs, signal) => host.sleep(durationMs * this.#patience, signal);
+    this.#host = simulation.realTime === true ? { ...host, sleep } : host;
     this.#random = random;
   }
 
@@ -108,6 +109,8 @@ class Run {
     this.#simulation.onCalm?.();
     // What is still on its way arrives now.
     await this.#host.sleep(this.#lateMs * 3);
+    // From here on a late answer is that of a busy machine.
+    this.#patience = 10;
     await using last = await this.#open(() => true);
     const catalogs = [last, ...this.#survivors];
     // Now that nothing fails any more, nobody may be refused.

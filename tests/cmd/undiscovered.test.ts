@@ -93,6 +93,9 @@ test("agnes connector test reads the tables that --table names, of a source and 
 });
 
 test("agnes connector test reads the tables that are registered, with their keys and cursors", async () => {
+  using own = temporaryDirectory();
+  writeWorkspace(own.path);
+  const run = (...args: string[]) => runCli(args, { cwd: own.path });
   const deals = ["--primary-key", "id", "--strategy", "incremental", "--incremental-column", "at"];
   await run("table", "register", "crm", "deals", "--name", "offers", ...deals);
   const cursor = await run("connector", "test", "crm", "--case", "cursor");

@@ -12,6 +12,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { oneAtATime } from "./one-at-a-time.ts";
 import { run } from "./python.ts";
 
 const PROGRAMS = "/usr/lib/postgresql";
@@ -94,12 +95,13 @@ const AS_POSTGRES = ["--reuid=postgres", "--regid=postgres", "--init-groups"];
 
 /** Where the newest PostgreSQL that is installed keeps its programs. */
 function installed(): string {
-  if (newest() === undefined) {
+  oneAtATime(() => {
+    if (newest() !== undefined) return;
     const sudo = process.getuid?.() === 0 ? [] : ["sudo", "-n"];
     const apt = [...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
     run(apt[0]!, [...apt.slice(1), "update"]);
     run(apt[0]!, [...apt.slice(1), "install", "-y", "--no-install-recommends", "postgresql"]);
-  }
+  });
   const found = newest();
   if (found === undefined) throw new Error(`there is no PostgreSQL server below ${PROGRAMS}`);
   return found;

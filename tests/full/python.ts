@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 
 import { ROOT } from "../../tools/source.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 
 const HERE = import.meta.dir;
 
@@ -20,9 +21,16 @@ export function python(): string {
 export function pythonWith(packages: readonly string[]): string {
   const key = createHash("sha256").update(packages.join("\n")).digest("hex").slice(0, 16);
   const directory = join(ROOT, "node_modules/.cache/agnes-python", key);
-  const interpreter = join(directory, "bin/python");
   const isComplete = join(directory, "complete");
-  if (existsSync(isComplete)) return interpreter;
+  oneAtATime(() => {
+    if (existsSync(isComplete)) return;
+    makeEnvironment(directory, packages);
+    writeFileSync(isComplete, packages.join("\n"));
+  });
+  return join(directory, "bin/python");
+}
+
+function makeEnvironment(directory: string, packages: readonly string[]): void {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   if (spawnSync("python3", ["-m", "venv", directory]).status !== 0) {
@@ -33,10 +41,10 @@ export function pythonWith(packages: readonly string[]): string {
     run(apt[0]!, [...apt.slice(1), "install", "-y", "python3", "python3-venv"]);
     run("python3", ["-m", "venv", directory]);
   }
-  if (packages.length > 0)
-    run(interpreter, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages]);
-  writeFileSync(isComplete, packages.join("\n"));
-  return interpreter;
+  if (packages.length > 0) {
+    const quietly = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run(join(directory, "bin/python"), [...quietly, ...packages]);
+  }
 }
 
 /** What a Python program of the suite prints. */

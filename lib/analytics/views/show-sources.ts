@@ -171,8 +171,8 @@ async function countColumns(
 ): Promise<readonly AnalyticsTable[]> {
   if (remade.size === 0) return tables;
   const rows = await connection.rows<{ id: string; n: bigint }>(
-    `SELECT schema_name || '.' || table_name AS id, count(*) AS n FROM duckdb_columns()
-     WHERE database_name = ${quoteLiteral(databaseNames.analytics)} AND NOT internal GROUP BY ALL`,
+    `SELECT schema_name || '.' || view_name AS id, column_count AS n FROM duckdb_views()
+     WHERE database_name = ${quoteLiteral(databaseNames.analytics)} AND NOT internal`,
   );
   const counts = new Map(rows.map(({ id, n }) => [id, Number(n)]));
   return tables.map((table) => {

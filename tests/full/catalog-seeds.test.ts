@@ -4,8 +4,6 @@ import { expectServiceKept, expectStoreKept } from "../azure-tables/simulation.t
 import { expectAcknowledgedKept } from "../catalog/killed-writers.ts";
 import { expectMemoryCatalogKept } from "../catalog/memory-simulation.ts";
 import { expectPowerFailuresSurvived } from "../catalog/power-failure.ts";
-import { expectJsonAsParsed } from "../duckdb/files-json-property.ts";
-import { changingSources, expectSameAsFull } from "../extract/same-as-full.ts";
 import { startAzurite } from "../fakes/azurite.ts";
 import { seedsTo } from "../seeds.ts";
 
@@ -31,14 +29,3 @@ test("azureTablesStorage() keeps its promises on a real table service, under ten
   await using azurite = await startAzurite();
   await expectServiceKept(azurite, seedsTo(24));
 });
-
-test("inspectJson() and openJson() give what JSON.parse gives, for any columns, files and orders", async () => {
-  await expectJsonAsParsed(seedsTo(100));
-});
-
-for (const source of changingSources) {
-  const { kind, hasKey } = source;
-  test(`extractSource() gives what a full read gives, whatever changes: ${kind}, ${hasKey ? "with" : "without"} a key`, async () => {
-    await expectSameAsFull(source, seedsTo(4));
-  });
-}
