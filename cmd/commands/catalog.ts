@@ -1,7 +1,7 @@
-import { command } from "../console/command.ts";
-import { countText, sizeText } from "../console/figures.ts";
-import { openAgnes } from "../console/open-agnes.ts";
-import { printRows } from "../console/print-rows.ts";
+import { command } from "../cli/command.ts";
+import { countText, sizeText } from "../terminal/figures.ts";
+import { openAgnes } from "../workspace/open-agnes.ts";
+import { printRows } from "../terminal/print-rows.ts";
 
 export default command({
   args: {},

@@ -2,12 +2,12 @@ import { join, resolve } from "node:path";
 
 import { AgnesError, createHost, type Host } from "../../lib/base/mod.ts";
 import { CONFIG_FILE } from "../../lib/workspace/mod.ts";
-import type { Cli } from "../console/cli.ts";
-import { command } from "../console/command.ts";
-import { openAgnes } from "../console/open-agnes.ts";
-import { printAnswer } from "../console/print-answer.ts";
-import { runSync } from "../console/run-sync.ts";
-import { quoted, typedFor } from "../console/typed.ts";
+import type { Cli } from "../cli/cli.ts";
+import { command } from "../cli/command.ts";
+import { openAgnes } from "../workspace/open-agnes.ts";
+import { printAnswer } from "../results/print-answer.ts";
+import { runSync } from "../sync/run-sync.ts";
+import { quoted, typedFor } from "../cli/typed.ts";
 import { demoFiles, demoQueries } from "../demo/demo-files.ts";
 import { writeWorkspace } from "../workspace/write-workspace.ts";
 

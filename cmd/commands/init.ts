@@ -1,8 +1,8 @@
 import { join } from "node:path";
 
 import { createHost } from "../../lib/base/mod.ts";
-import { command } from "../console/command.ts";
-import { typedFor } from "../console/typed.ts";
+import { command } from "../cli/command.ts";
+import { typedFor } from "../cli/typed.ts";
 import { writeWorkspace } from "../workspace/write-workspace.ts";
 import { initFiles } from "../workspace/template.ts";
 

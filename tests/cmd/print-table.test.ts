@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
-import { painter } from "../../cmd/console/paint.ts";
-import { renderTable } from "../../cmd/console/print-table.ts";
+import { painter } from "../../cmd/terminal/paint.ts";
+import { renderTable } from "../../cmd/terminal/print-table.ts";
 
 const paint = painter({}, false);
 const render = (

@@ -1,6 +1,6 @@
 import { expect, spyOn, test } from "bun:test";
 
-import { reportError } from "../../cmd/console/report-error.ts";
+import { reportError } from "../../cmd/terminal/report-error.ts";
 import { AgnesError } from "../../lib/base/mod.ts";
 
 /** What is written to stderr. */

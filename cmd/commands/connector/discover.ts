@@ -1,10 +1,10 @@
 import { isAgnesError } from "../../../lib/base/mod.ts";
 import { columnsOf, readingText, type PublishedColumn } from "../../../lib/extract/mod.ts";
 import type { TableInfo } from "../../../lib/kit/mod.ts";
-import { command, type ExitStatus } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { partStatus } from "../../console/part-status.ts";
-import { printRows } from "../../console/print-rows.ts";
+import { command, type ExitStatus } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { partStatus } from "../../cli/exit-status.ts";
+import { printRows } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {

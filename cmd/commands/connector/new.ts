@@ -5,8 +5,8 @@ import type { Capability } from "../../../lib/kit/mod.ts";
 import { scaffoldCapabilities, scaffoldPlugin } from "../../../lib/plugins/mod.ts";
 import { openWorkspace } from "../../../lib/workspace/mod.ts";
 import { bundledPlugins } from "../../plugins.ts";
-import { command } from "../../console/command.ts";
-import { typedFor } from "../../console/typed.ts";
+import { command } from "../../cli/command.ts";
+import { typedFor } from "../../cli/typed.ts";
 import { writeTypes } from "../../types/write-types.ts";
 
 export default command({

@@ -1,11 +1,11 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 
 import type { AnyPlugin } from "../../../lib/kit/mod.ts";
-import type { Cli } from "../../console/cli.ts";
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { optionRows } from "../../console/option-rows.ts";
-import { printRows } from "../../console/print-rows.ts";
+import type { Cli } from "../../cli/cli.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { optionRows } from "../../connectors/option-rows.ts";
+import { printRows } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {

@@ -4,12 +4,12 @@ import type { AnyPlugin, TableInfo } from "../../../lib/kit/mod.ts";
 import { registeredTable } from "../../../lib/sync/mod.ts";
 import { connectorContract, runCases, type CaseResult, type ContractCase } from "../../../lib/testing/mod.ts";
 import type { SourceConfig } from "../../../lib/workspace/mod.ts";
-import { openCaseStatus } from "../../console/case-status.ts";
-import type { Cli } from "../../console/cli.ts";
-import { command } from "../../console/command.ts";
-import { durationText } from "../../console/figures.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { wholeNumber } from "../../console/whole-number.ts";
+import { openCaseStatus } from "../../connectors/case-status.ts";
+import type { Cli } from "../../cli/cli.ts";
+import { command } from "../../cli/command.ts";
+import { durationText } from "../../terminal/figures.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { wholeNumber } from "../../cli/whole-number.ts";
 
 export default command({
   args: {

@@ -1,8 +1,8 @@
 import { AgnesError } from "../../../lib/base/mod.ts";
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { printRows } from "../../console/print-rows.ts";
-import { changeFlags, changeOptions } from "./fields.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { printRows } from "../../terminal/print-rows.ts";
+import { changeFlags, changeOptions } from "../../tables/fields.ts";
 
 export default command({
   args: {

@@ -2,12 +2,12 @@ import { AgnesError } from "../../../lib/base/mod.ts";
 import { listGenerations } from "../../../lib/extract/mod.ts";
 import type { RegistryChange, TableRegistry } from "../../../lib/tables/mod.ts";
 import { dataPaths, type Workspace } from "../../../lib/workspace/mod.ts";
-import type { Cli } from "../../console/cli.ts";
-import { command } from "../../console/command.ts";
-import { countText, sizeText } from "../../console/figures.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { printRows } from "../../console/print-rows.ts";
-import { wholeNumber } from "../../console/whole-number.ts";
+import type { Cli } from "../../cli/cli.ts";
+import { command } from "../../cli/command.ts";
+import { countText, sizeText } from "../../terminal/figures.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { printRows } from "../../terminal/print-rows.ts";
+import { wholeNumber } from "../../cli/whole-number.ts";
 
 export default command({
   args: {

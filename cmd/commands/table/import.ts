@@ -7,13 +7,13 @@ import {
   type ImportOutcome,
   type RegistryDocument,
 } from "../../../lib/tables/mod.ts";
-import type { Cli } from "../../console/cli.ts";
-import { knownSource } from "./known-source.ts";
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { partStatus } from "../../console/part-status.ts";
-import { printRows } from "../../console/print-rows.ts";
-import { changeFlags, changeOptions } from "./fields.ts";
+import type { Cli } from "../../cli/cli.ts";
+import { knownSource } from "../../tables/known-source.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { partStatus } from "../../cli/exit-status.ts";
+import { printRows } from "../../terminal/print-rows.ts";
+import { changeFlags, changeOptions } from "../../tables/fields.ts";
 
 export default command({
   args: {

@@ -1,11 +1,11 @@
 import { AgnesError } from "../../../lib/base/mod.ts";
 import { listGenerations } from "../../../lib/extract/mod.ts";
 import { dataPaths } from "../../../lib/workspace/mod.ts";
-import { command } from "../../console/command.ts";
-import { plural } from "../../console/figures.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { wholeNumber } from "../../console/whole-number.ts";
-import { knownSource } from "./known-source.ts";
+import { command } from "../../cli/command.ts";
+import { plural } from "../../terminal/figures.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { wholeNumber } from "../../cli/whole-number.ts";
+import { knownSource } from "../../tables/known-source.ts";
 
 export default command({
   args: {

@@ -1,8 +1,8 @@
 import { folderOf, tableDefaults, tableFieldNames, type RegisteredTable } from "../../../lib/tables/mod.ts";
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { keysInUse } from "../../console/published-keys.ts";
-import { printRows } from "../../console/print-rows.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { keysInUse } from "../../tables/published-keys.ts";
+import { printRows } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {

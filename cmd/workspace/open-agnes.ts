@@ -1,6 +1,6 @@
 import type { Agnes, AgnesOptions } from "../../lib/agnes.ts";
 import { isAgnesError, silentLog } from "../../lib/base/mod.ts";
-import type { Cli } from "./cli.ts";
+import type { Cli } from "../cli/cli.ts";
 
 interface OpenOptions {
   /** Default: what the command line says. */
@@ -16,7 +16,7 @@ export async function openAgnes(cli: Cli, options: OpenOptions = {}): Promise<Ag
   const [{ createAgnes }, { bundledPlugins }, { importPlugin }] = await Promise.all([
     import("../../lib/agnes.ts"),
     import("../plugins.ts"),
-    import("./import-plugin.ts"),
+    import("../connectors/import-plugin.ts"),
   ]);
   const workspace = options.workspace ?? cli.workspace;
   const log = options.quietLog === true && !cli.verbose ? silentLog : cli.log;

@@ -1,5 +1,5 @@
 import type { RebuildReport } from "../../lib/analytics/mod.ts";
-import { plural } from "./figures.ts";
+import { plural } from "../terminal/figures.ts";
 
 /** So many lines are said of one extract; the report has them all. */
 const LINES_MAX = 10;

@@ -2,7 +2,7 @@ import type { ArgDef, ArgsDef } from "citty";
 
 import { commandExamples, loadCommand, resolved, type AnyCommand } from "./command.ts";
 import { globalArgs } from "./global-args.ts";
-import { painter, type Painter } from "./paint.ts";
+import { painter, type Painter } from "../terminal/paint.ts";
 
 /** The help of a command. */
 export async function renderUsage(command: AnyCommand, name: string): Promise<string> {

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 
-import { isExecutable } from "./thread-pool.ts";
+import { isExecutable } from "../process/thread-pool.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
 

@@ -1,5 +1,5 @@
 import { plural } from "./figures.ts";
-import type { Cli } from "./cli.ts";
+import type { Cli } from "../cli/cli.ts";
 import { renderTable, type Cell, type TableColumn } from "./print-table.ts";
 
 /**

@@ -1,13 +1,8 @@
 import type { ArgsDef, StringArgDef } from "citty";
 import * as v from "valibot";
 
-import { AgnesError, messageOf, nearest } from "../../../lib/base/mod.ts";
-import {
-  tableChange,
-  tableFieldNames,
-  type TableChange,
-  type TableSettings,
-} from "../../../lib/tables/mod.ts";
+import { AgnesError, messageOf, nearest } from "../../lib/base/mod.ts";
+import { tableChange, tableFieldNames, type TableChange, type TableSettings } from "../../lib/tables/mod.ts";
 
 type Field = keyof TableSettings;
 /** What a flag's text stands for. */

@@ -1,5 +1,5 @@
-import { unknownSource } from "../../../lib/sync/mod.ts";
-import type { SourceConfig, Workspace } from "../../../lib/workspace/mod.ts";
+import { unknownSource } from "../../lib/sync/mod.ts";
+import type { SourceConfig, Workspace } from "../../lib/workspace/mod.ts";
 
 /**
  * The configuration of a source of the workspace.

@@ -3,11 +3,11 @@ import { DataType, type Field } from "apache-arrow";
 import { throwIfAborted } from "../../lib/base/mod.ts";
 import { batchTexts, encodeResult, writeResult } from "../../lib/duckdb/mod.ts";
 import type { PushedDown, QueryAnswer } from "../../lib/query/mod.ts";
-import type { Cli } from "./cli.ts";
-import { durationText, plural } from "./figures.ts";
+import type { Cli } from "../cli/cli.ts";
+import { durationText, plural } from "../terminal/figures.ts";
 import { splitCompression, writeOutput, writePieces } from "./output-file.ts";
-import type { Cell } from "./print-table.ts";
-import { printRows } from "./print-rows.ts";
+import type { Cell } from "../terminal/print-table.ts";
+import { printRows } from "../terminal/print-rows.ts";
 
 /** The ways an answer can be written. */
 export const answerFormats = ["table", "json", "ndjson", "csv", "arrow", "parquet"] as const;

@@ -1,6 +1,6 @@
 import type { CaseProgress } from "../../lib/testing/mod.ts";
-import type { Cli } from "./cli.ts";
-import { countText } from "./figures.ts";
+import type { Cli } from "../cli/cli.ts";
+import { countText } from "../terminal/figures.ts";
 
 /** Shows which case of a contract runs: one line that is drawn over on a terminal, a line now and then elsewhere. */
 export interface CaseStatus {

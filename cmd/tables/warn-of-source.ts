@@ -1,7 +1,7 @@
-import type { Agnes } from "../../../lib/agnes.ts";
-import { isAgnesError, nearest } from "../../../lib/base/mod.ts";
-import { planRegistration, type RegisteredTable } from "../../../lib/tables/mod.ts";
-import type { Cli } from "../../console/cli.ts";
+import type { Agnes } from "../../lib/agnes.ts";
+import { isAgnesError, nearest } from "../../lib/base/mod.ts";
+import { planRegistration, type RegisteredTable } from "../../lib/tables/mod.ts";
+import type { Cli } from "../cli/cli.ts";
 
 /** Warns when the source does not have a table that was registered, or not the columns that its settings name. */
 export async function warnOfSource(cli: Cli, agnes: Agnes, table: RegisteredTable): Promise<void> {

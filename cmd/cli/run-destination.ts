@@ -5,7 +5,7 @@ import { openCli } from "./cli.ts";
 import { loadCommand, resolved, type CommandData } from "./command.ts";
 import { beforeDashes, isDashedText, isFlag, type Destination } from "./destination.ts";
 import { globalArgs } from "./global-args.ts";
-import { enlargeThreadPool } from "./thread-pool.ts";
+import { enlargeThreadPool } from "../process/thread-pool.ts";
 import { renderUsage } from "./usage.ts";
 
 /** Checks the arguments of a command, runs it, and gives the exit status. */

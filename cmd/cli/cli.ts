@@ -1,8 +1,8 @@
 import { AgnesError, createLog, type Log } from "../../lib/base/mod.ts";
-import { painter, type Painter } from "./paint.ts";
-import { errorReport, reportError } from "./report-error.ts";
-import { writeOut } from "./stdout.ts";
-import { openWatchdog, type Watchdog } from "./watchdog.ts";
+import { painter, type Painter } from "../terminal/paint.ts";
+import { errorReport, reportError } from "../terminal/report-error.ts";
+import { writeOut } from "../terminal/stdout.ts";
+import { openWatchdog, type Watchdog } from "../process/watchdog.ts";
 
 /** What every command works with: its flags, where it prints, and the signal that stops it. */
 export interface Cli extends AsyncDisposable {

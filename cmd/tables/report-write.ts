@@ -1,5 +1,5 @@
-import type { TableWrite } from "../../../lib/tables/mod.ts";
-import type { Cli } from "../../console/cli.ts";
+import type { TableWrite } from "../../lib/tables/mod.ts";
+import type { Cli } from "../cli/cli.ts";
 
 /** Tells what a change of one table did, or would do. */
 export async function reportWrite(cli: Cli, write: TableWrite, word: string, next?: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { isAgnesError, messageOf, printable, redact } from "../../lib/base/mod.ts";
 import { painter } from "./paint.ts";
-import type { LastWords } from "./watchdog.ts";
+import type { LastWords } from "../process/watchdog.ts";
 
 interface ReportOptions {
   readonly json: boolean;

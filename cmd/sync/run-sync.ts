@@ -1,13 +1,13 @@
 import type { Agnes } from "../../lib/agnes.ts";
 import { describeChange, type TableStats } from "../../lib/extract/mod.ts";
 import type { SyncReport } from "../../lib/sync/mod.ts";
-import type { Cli } from "./cli.ts";
-import type { ExitStatus } from "./command.ts";
-import { countText, durationText, plural, sizeText } from "./figures.ts";
+import type { Cli } from "../cli/cli.ts";
+import type { ExitStatus } from "../cli/command.ts";
+import { countText, durationText, plural, sizeText } from "../terminal/figures.ts";
 import { leftOutLines } from "./left-out.ts";
-import { renderTable } from "./print-table.ts";
-import { partStatus } from "./part-status.ts";
-import { openProgress } from "./progress.ts";
+import { renderTable } from "../terminal/print-table.ts";
+import { partStatus } from "../cli/exit-status.ts";
+import { openProgress } from "../terminal/progress.ts";
 import { conflictRemedy, conflictText } from "./remedies.ts";
 
 /** What is to be synced: sources and tables (`crm`, `crm.orders`; none: all), whether from the start, or only if due. */

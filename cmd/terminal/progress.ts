@@ -1,7 +1,7 @@
 import type { MultiBar, SingleBar } from "cli-progress";
 
 import type { ExtractProgress } from "../../lib/extract/mod.ts";
-import type { Cli } from "./cli.ts";
+import type { Cli } from "../cli/cli.ts";
 import { countText, durationText, sizeText } from "./figures.ts";
 
 /** Shows how far tables are: a bar for each on a terminal, a line now and then elsewhere. */

@@ -1,7 +1,7 @@
 import type { AgnesError } from "../../lib/base/mod.ts";
 import { resolved, type AnyCommand } from "./command.ts";
 import { beforeDashes, isFlag, type Destination } from "./destination.ts";
-import { isOutputClosed, writeOut } from "./stdout.ts";
+import { isOutputClosed, writeOut } from "../terminal/stdout.ts";
 import { renderUsage } from "./usage.ts";
 
 /**
@@ -23,7 +23,7 @@ export async function dispatch(root: AnyCommand, argv: readonly string[], versio
     return await run(await findDestination(root, argv));
   } catch (error) {
     if (isOutputClosed(error)) return 0;
-    const { reportError } = await import("./report-error.ts");
+    const { reportError } = await import("../terminal/report-error.ts");
     return reportError(error, {
       json: argv.includes("--json"),
       verbose: argv.includes("--verbose"),
