@@ -1,25 +1,25 @@
 import type { ArgDef, ArgsDef } from "citty";
 
-import { commandExamples, loadCommand, resolved, type AnyCommand } from "./command.ts";
+import { resolved, type AnyCommand } from "./command.ts";
 import { globalArgs } from "./global-args.ts";
-import { painter, type Painter } from "../terminal/paint.ts";
+import { styleFor, type Style } from "../terminal/style.ts";
 
 /** The help of a command. */
 export async function renderUsage(command: AnyCommand, name: string): Promise<string> {
-  const paint = painter(process.stdout, !process.argv.includes("--no-color"));
+  const style = styleFor(process.stdout, !process.argv.includes("--no-color"));
   const meta = await resolved(command.meta);
   const subCommands = await resolved(command.subCommands);
   const args: ArgsDef = { ...(await resolved(command.args)) };
   const own = Object.entries(args).filter(([arg]) => !Object.hasOwn(globalArgs, arg));
   const positionals = own.filter(([, arg]) => arg.type === "positional");
   const options = own.filter(([, arg]) => arg.type !== "positional");
-  const examples = subCommands === undefined ? commandExamples(await loadCommand(command)) : [];
+  const { examples = [] } = (await command.load?.()) ?? command;
   return [
-    `${paint.bold(name)} · ${meta?.description ?? ""}`,
+    `${style("bold", name)} · ${meta?.description ?? ""}`,
     "",
-    `${paint.bold("Usage:")} ${usageLine(name, positionals, subCommands !== undefined)}`,
+    `${style("bold", "Usage:")} ${usageLine(name, positionals, subCommands !== undefined)}`,
     ...section(
-      paint,
+      style,
       "Commands",
       await Promise.all(
         Object.entries(subCommands ?? {}).map(async ([word, sub]): Promise<Line> => {
@@ -28,15 +28,15 @@ export async function renderUsage(command: AnyCommand, name: string): Promise<st
         }),
       ),
     ),
-    ...section(paint, "Arguments", positionals.map(positionalLine)),
-    ...section(paint, "Options", options.flatMap(optionLines)),
-    ...section(paint, "Global options", [
+    ...section(style, "Arguments", positionals.map(positionalLine)),
+    ...section(style, "Options", options.flatMap(optionLines)),
+    ...section(style, "Global options", [
       ...Object.entries<ArgDef>(globalArgs).flatMap(optionLines),
       ["-h, --help", "Show this help"],
       ...(name === "agnes" ? [["-v, --version", "Show the version"] as Line] : []),
     ]),
     ...section(
-      paint,
+      style,
       "Examples",
       examples.map((example): Line => [example, ""]),
     ),
@@ -85,16 +85,16 @@ function described(arg: ArgDef): string {
   return arg.default === undefined || arg.type === "boolean" ? text : `${text} (default: ${arg.default})`;
 }
 
-function section(paint: Painter, title: string, lines: readonly Line[]): readonly string[] {
+function section(style: Style, title: string, lines: readonly Line[]): readonly string[] {
   if (lines.length === 0) return [];
   const width = Math.min(32, Math.max(...lines.map(([left]) => left.length)));
   return [
     "",
-    paint.bold(`${title}:`),
+    style("bold", `${title}:`),
     ...lines.map(([left, right]) =>
       right === "" || left.length <= width
-        ? `  ${paint.cyan(left)}${" ".repeat(Math.max(0, width - left.length))}  ${right}`.trimEnd()
-        : `  ${paint.cyan(left)}\n  ${" ".repeat(width)}  ${right}`,
+        ? `  ${style("cyan", left)}${" ".repeat(Math.max(0, width - left.length))}  ${right}`.trimEnd()
+        : `  ${style("cyan", left)}\n  ${" ".repeat(width)}  ${right}`,
     ),
   ];
 }

@@ -10,7 +10,7 @@ export default command({
     await using agnes = await openAgnes(cli);
     const tables = await agnes.catalog();
     if (cli.json) return await cli.printJson({ tables });
-    if (tables.length === 0) return cli.say("Nothing is published yet. Run `agnes sync`.");
+    if (tables.length === 0) return cli.info("Nothing is published yet. Run `agnes sync`.");
     await printRows(
       cli,
       [

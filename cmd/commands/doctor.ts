@@ -27,7 +27,7 @@ export default command({
         ["state", "what", "finding"],
         checks.map(({ state, name, message }) => [state, name, message]),
       );
-      for (const { name, hint } of checks) if (hint !== undefined) cli.say(`${name}: ${hint}`);
+      for (const { name, hint } of checks) if (hint !== undefined) cli.info(`${name}: ${hint}`);
     }
     return checks.some(({ state }) => state === "failed") ? 1 : 0;
   },

@@ -4,7 +4,7 @@ import { command } from "../cli/command.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
 import { splitCompression } from "../results/output-file.ts";
 import { answerFormats, printAnswer, type AnswerFormat } from "../results/print-answer.ts";
-import { wholeNumber } from "../cli/whole-number.ts";
+import { wholeNumber } from "../cli/strict-args.ts";
 
 /** A table is held whole to lay it out, and read by a person. */
 const TABLE_ROWS = 100;

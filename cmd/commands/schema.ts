@@ -17,9 +17,9 @@ export default command({
     await using agnes = await openAgnes(cli);
     const table = await agnes.describe(args.table);
     if (cli.json) return await cli.printJson(table);
-    if (table.description !== "") cli.say(`${table.name}: ${table.description}\n`);
-    if (table.readAs !== null) cli.say(`read as ${table.readAs}\n`);
-    if (table.primaryKey.length > 0) cli.say(`primary key ${table.primaryKey.join(", ")}\n`);
+    if (table.description !== "") cli.info(`${table.name}: ${table.description}\n`);
+    if (table.readAs !== null) cli.info(`read as ${table.readAs}\n`);
+    if (table.primaryKey.length > 0) cli.info(`primary key ${table.primaryKey.join(", ")}\n`);
     await printRows(
       cli,
       ["column", "type", "null", "description"],
@@ -30,7 +30,7 @@ export default command({
         column.description,
       ]),
     );
-    for (const line of documentationLines(table)) cli.say(line);
+    for (const line of documentationLines(table)) cli.info(line);
   },
 });
 

@@ -1,6 +1,6 @@
 import type { CaseProgress } from "../../lib/testing/mod.ts";
-import type { Cli } from "../cli/cli.ts";
 import { countText } from "../terminal/figures.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 
 /** Shows which case of a contract runs: one line that is drawn over on a terminal, a line now and then elsewhere. */
 export interface CaseStatus {
@@ -9,12 +9,12 @@ export interface CaseStatus {
   clear(): void;
 }
 
-/** How often a case says that it is still running. */
+/** How often a line is printed of a case that is still running. */
 const LINE_INTERVAL_MS = 5000;
 const DRAW_INTERVAL_MS = 100;
 
 /** Opens the display that suits where stderr goes. */
-export function openCaseStatus(cli: Cli): CaseStatus {
+export function openCaseStatus(terminal: Terminal): CaseStatus {
   let current = "";
   let changedAtMs = 0;
   return {
@@ -22,17 +22,17 @@ export function openCaseStatus(cli: Cli): CaseStatus {
       const isNew = progress.case !== current;
       current = progress.case;
       const nowMs = performance.now();
-      if (cli.interactive) {
+      if (terminal.interactive) {
         if (!isNew && nowMs - changedAtMs < DRAW_INTERVAL_MS) return;
         process.stderr.write(`\r\x1b[2K${textOf(progress).slice(0, (process.stderr.columns ?? 80) - 1)}`);
       } else {
         if (!isNew && nowMs - changedAtMs < LINE_INTERVAL_MS) return;
-        if (!isNew) cli.say(textOf(progress));
+        if (!isNew) terminal.info(textOf(progress));
       }
       changedAtMs = nowMs;
     },
     clear() {
-      if (cli.interactive) process.stderr.write("\r\x1b[2K");
+      if (terminal.interactive) process.stderr.write("\r\x1b[2K");
     },
   };
 }

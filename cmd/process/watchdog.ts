@@ -4,8 +4,8 @@ import { Worker } from "node:worker_threads";
 const STILL_MS = 1_000;
 const BEAT_MS = 100;
 
-/** What is said, and the exit status, when the process is ended by force. */
-export interface LastWords {
+/** What is printed, and the exit status, when the process is ended by force. */
+interface FinalMessage {
   readonly text: string;
   readonly status: number;
 }
@@ -17,7 +17,7 @@ export interface LastWords {
  */
 export interface Watchdog extends Disposable {
   /** Ends the process at a time if JavaScript stands still then. */
-  endAt(atMs: number, words: LastWords): void;
+  endAt(atMs: number, message: FinalMessage): void;
 }
 
 /** @param renewHandlers takes the handlers of SIGINT and SIGTERM away and sets them again */
@@ -37,7 +37,7 @@ export function openWatchdog(renewHandlers: () => void): Watchdog {
   }, BEAT_MS);
   beat.unref();
   return {
-    endAt: (atMs, words) => worker.postMessage({ atMs, ...words }),
+    endAt: (atMs, message) => worker.postMessage({ atMs, ...message }),
     [Symbol.dispose]() {
       clearInterval(beat);
       void worker.terminate();

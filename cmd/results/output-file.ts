@@ -8,7 +8,7 @@ import { AgnesError, createHost, fileError, publishFile } from "../../lib/base/m
 /** How the bytes of an output file are compressed, by its ending. */
 export type Compression = "none" | "gzip" | "zstd";
 
-/** The name of an output file without the ending that tells its compression, and that compression. */
+/** The name of an output file without the ending of its compression, and that compression. */
 export function splitCompression(path: string): { readonly name: string; readonly compression: Compression } {
   const [, name, ending] = /^(.*)\.(gz|zst)$/i.exec(path) ?? [];
   if (name === undefined) return { name: path, compression: "none" };

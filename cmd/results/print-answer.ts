@@ -13,7 +13,7 @@ import { printRows } from "../terminal/print-rows.ts";
 export const answerFormats = ["table", "json", "ndjson", "csv", "arrow", "parquet"] as const;
 export type AnswerFormat = (typeof answerFormats)[number];
 
-/** Prints an answer on stdout or writes it into a file, and says on stderr what was left out. */
+/** Prints an answer on stdout or writes it into a file, and reports on stderr what was left out. */
 export async function printAnswer(
   cli: Cli,
   answer: QueryAnswer,
@@ -33,7 +33,7 @@ export async function printAnswer(
         : writePieces(path, untilStopped(cli, encodeResult(answer, format, options)), compression),
     );
   }
-  sayReceipt(cli, answer, output);
+  reportReceipt(cli, answer, output);
 }
 
 async function* untilStopped(cli: Cli, pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
@@ -58,16 +58,16 @@ function isNumeric({ type }: Field): boolean {
   return DataType.isInt(type) || DataType.isFloat(type) || DataType.isDecimal(type);
 }
 
-function sayReceipt(cli: Cli, answer: QueryAnswer, output: string | undefined): void {
+function reportReceipt(cli: Cli, answer: QueryAnswer, output: string | undefined): void {
   const { rows, truncated, elapsedMs, extracts, remotes } = answer.receipt();
   for (const { source, staleReason } of extracts) {
     if (staleReason !== null) cli.warn(`${source} is shown as it was before: ${staleReason}`);
   }
   for (const { id, pushedDown } of remotes) {
-    if (pushedDown !== undefined) cli.say(`${id} was read live: ${liveText(pushedDown)}`);
+    if (pushedDown !== undefined) cli.info(`${id} was read live: ${liveText(pushedDown)}`);
   }
   if (truncated) cli.warn(`these are only the first ${plural(rows, "row")}; --limit asks for more`);
-  cli.say(
+  cli.info(
     `${plural(rows, "row")}, ${durationText(elapsedMs)}${output === undefined ? "" : `, in ${output}`}`,
   );
 }

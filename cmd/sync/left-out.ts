@@ -1,7 +1,7 @@
 import type { RebuildReport } from "../../lib/analytics/mod.ts";
 import { plural } from "../terminal/figures.ts";
 
-/** So many lines are said of one extract; the report has them all. */
+/** Lines printed of one extract at most; the report has them all. */
 const LINES_MAX = 10;
 
 /** Why tables are not in the catalog, or are there without something: a line each, of one extract a few and their number. */

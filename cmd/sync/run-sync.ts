@@ -2,7 +2,7 @@ import type { Agnes } from "../../lib/agnes.ts";
 import { describeChange, type TableStats } from "../../lib/extract/mod.ts";
 import type { SyncReport } from "../../lib/sync/mod.ts";
 import type { Cli } from "../cli/cli.ts";
-import type { ExitStatus } from "../cli/command.ts";
+import type { ExitStatus } from "../cli/exit-status.ts";
 import { countText, durationText, plural, sizeText } from "../terminal/figures.ts";
 import { leftOutLines } from "./left-out.ts";
 import { renderTable } from "../terminal/print-table.ts";
@@ -20,7 +20,7 @@ export interface SyncRequest {
 /** Syncs, shows how far it is, prints what became of each table, and gives the exit status. */
 export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Promise<ExitStatus> {
   const start = performance.now();
-  const progress = await openProgress(cli);
+  const progress = await openProgress(cli, cli.signal);
   const isSeveral = Object.keys(agnes.workspace.config.sources).length > 1 && request.only.length !== 1;
   let report: SyncReport;
   try {
@@ -31,16 +31,16 @@ export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Pro
       signal: cli.signal,
       onProgress: (event) => progress.update(`${event.source}.${event.table}`, event),
       // With several sources some are done long before the others, and can be asked already.
-      onSource: (source) => void (isSeveral && progress.say(sourceLine(source))),
+      onSource: (source) => void (isSeveral && progress.info(sourceLine(source))),
     });
   } finally {
     progress.stop();
   }
   if (cli.json) await cli.printJson(report);
   else await printReport(cli, report);
-  sayProblems(cli, report);
-  if (request.due === true && report.sources.length === 0) cli.say("No table is due.");
-  else if (!cli.json) saySummary(cli, report, performance.now() - start);
+  reportProblems(cli, report);
+  if (request.due === true && report.sources.length === 0) cli.info("No table is due.");
+  else if (!cli.json) reportSummary(cli, report, performance.now() - start);
   return statusOf(report);
 }
 
@@ -83,7 +83,7 @@ async function printReport(cli: Cli, report: SyncReport): Promise<void> {
       { name: "time", align: "right" },
     ],
     rows,
-    { paint: cli.paint },
+    { style: cli.style },
   );
   await cli.print(text);
 }
@@ -93,8 +93,8 @@ function statusText(table: TableStats): string {
   return table.full ? "read" : "updated";
 }
 
-/** Everything a person should know, most telling last; errors are said even with `--quiet`. */
-function sayProblems(cli: Cli, { sources, analytics }: SyncReport): void {
+/** Reports warnings, then errors; errors even with `--quiet`. */
+function reportProblems(cli: Cli, { sources, analytics }: SyncReport): void {
   for (const { source, notes, stats } of sources) {
     for (const note of notes) cli.warn(`${source}: ${note}`);
     for (const table of stats?.tables ?? []) {
@@ -108,18 +108,18 @@ function sayProblems(cli: Cli, { sources, analytics }: SyncReport): void {
     cli.warn(`${conflict.loser} ${conflictText(conflict)}: ${conflictRemedy(conflict)}`);
   }
   for (const { source, error, stats } of sources) {
-    if (error !== undefined) cli.sayError(error, source);
-    for (const failed of stats?.errors ?? []) cli.sayError(failed.error, `${source}.${failed.table}`);
+    if (error !== undefined) cli.error(error, source);
+    for (const failed of stats?.errors ?? []) cli.error(failed.error, `${source}.${failed.table}`);
   }
 }
 
-function saySummary(cli: Cli, report: SyncReport, elapsedMs: number): void {
+function reportSummary(cli: Cli, report: SyncReport, elapsedMs: number): void {
   const stats = report.sources.flatMap((source) => source.stats ?? []);
   const sum = (count: (one: (typeof stats)[number]) => number) =>
     stats.reduce((total, one) => total + count(one), 0);
   const failed = sum((one) => one.tablesFailed);
   const broken = report.sources.filter((source) => source.error !== undefined).length;
-  cli.say(
+  cli.info(
     [
       `${plural(
         sum((one) => one.tablesExtracted),
@@ -132,5 +132,5 @@ function saySummary(cli: Cli, report: SyncReport, elapsedMs: number): void {
     ].join(", "),
   );
   if (failed + broken > 0)
-    cli.say("Run `agnes doctor` for the state of the workspace, then `agnes sync` again.");
+    cli.info("Run `agnes doctor` for the state of the workspace, then `agnes sync` again.");
 }

@@ -67,7 +67,7 @@ export const changeFlags = {
   },
 } as const satisfies ArgsDef;
 
-/** What `changeFlags` say. */
+/** The values of `changeFlags`. */
 export function changeOptions(
   name: string,
   args: Readonly<Record<string, unknown>>,

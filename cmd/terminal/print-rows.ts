@@ -1,15 +1,15 @@
 import { plural } from "./figures.ts";
-import type { Cli } from "../cli/cli.ts";
+import type { Terminal } from "./terminal.ts";
 import { renderTable, type Cell, type TableColumn } from "./print-table.ts";
 
 /**
- * Prints rows in columns that fit the terminal, and says on stderr when something had to be left out.
+ * Prints rows in columns that fit the terminal, and warns on stderr if columns had to be left out.
  * A column is a name, or a name and an alignment.
  *
  * @returns what was printed
  */
 export async function printRows(
-  cli: Cli,
+  terminal: Terminal,
   columns: readonly (string | TableColumn)[],
   rows: readonly (readonly Cell[])[],
 ): Promise<string> {
@@ -17,11 +17,11 @@ export async function printRows(
   const rendered = renderTable(
     columns.map((column) => (typeof column === "string" ? { name: column } : column)),
     rows,
-    { paint: cli.paint, ...(stdout.isTTY ? { width: stdout.columns } : {}) },
+    { style: terminal.style, ...(stdout.isTTY ? { width: stdout.columns } : {}) },
   );
-  await cli.print(rendered.text);
+  await terminal.print(rendered.text);
   if (rendered.hiddenColumns > 0) {
-    cli.warn(
+    terminal.warn(
       `the terminal is too narrow for ${plural(rendered.hiddenColumns, "more column")}; --json shows ${rendered.hiddenColumns === 1 ? "it" : "them"}`,
     );
   }

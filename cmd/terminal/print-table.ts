@@ -1,5 +1,5 @@
 import { printable } from "../../lib/base/mod.ts";
-import type { Painter } from "./paint.ts";
+import type { Style } from "./style.ts";
 
 /** A column of a printed table. */
 export interface TableColumn {
@@ -30,9 +30,9 @@ const CELL_WIDTH_MIN = 8;
 export function renderTable(
   columns: readonly TableColumn[],
   rows: readonly (readonly Cell[])[],
-  options: { readonly paint: Painter; readonly width?: number },
+  options: { readonly style: Style; readonly width?: number },
 ): RenderedTable {
-  const { paint, width = Number.POSITIVE_INFINITY } = options;
+  const { style, width = Number.POSITIVE_INFINITY } = options;
   const names = columns.map((column) => oneLine(column.name));
   const texts = rows.map((row) => columns.map((_, index) => row[index] ?? null).map(cellText));
   const natural = names.map((name, index) =>
@@ -40,24 +40,24 @@ export function renderTable(
   );
   const widths = fitWidths(natural, width);
   let shortenedCells = 0;
-  const line = (cells: readonly string[], style: (text: string, index: number) => string) =>
+  const line = (cells: readonly string[], styleCell: (text: string, index: number) => string) =>
     widths
       .map((cellWidth, index) => {
         const text = cells[index]!;
         const fitted = shorten(text, cellWidth);
         if (fitted !== text) shortenedCells++;
         const space = " ".repeat(Math.max(0, cellWidth - Bun.stringWidth(fitted)));
-        const styled = style(fitted, index);
+        const styled = styleCell(fitted, index);
         if (columns[index]!.align === "right") return space + styled;
         return index === widths.length - 1 ? styled : styled + space;
       })
       .join(GAP)
       .trimEnd();
   const lines = [
-    line(names, (text) => paint.bold(text)),
-    paint.dim(widths.map((cellWidth) => "─".repeat(cellWidth)).join(GAP)),
+    line(names, (text) => style("bold", text)),
+    style("dim", widths.map((cellWidth) => "─".repeat(cellWidth)).join(GAP)),
     ...texts.map((cells, row) =>
-      line(cells, (text, index) => ((rows[row]![index] ?? null) === null ? paint.dim(text) : text)),
+      line(cells, (text, index) => ((rows[row]![index] ?? null) === null ? style("dim", text) : text)),
     ),
   ];
   return { text: `${lines.join("\n")}\n`, hiddenColumns: columns.length - widths.length, shortenedCells };

@@ -1,42 +1,43 @@
 import type { MultiBar, SingleBar } from "cli-progress";
 
+import { printable } from "../../lib/base/mod.ts";
 import type { ExtractProgress } from "../../lib/extract/mod.ts";
-import type { Cli } from "../cli/cli.ts";
 import { countText, durationText, sizeText } from "./figures.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Shows how far tables are: a bar for each on a terminal, a line now and then elsewhere. */
 export interface ProgressDisplay {
   update(id: string, progress: ExtractProgress): void;
   /** Prints a line above the bars. */
-  say(text: string): void;
+  info(text: string): void;
   /** Takes the bars away. */
   stop(): void;
 }
 
 /** Opens the display that suits where stderr goes. */
-export async function openProgress(cli: Cli): Promise<ProgressDisplay> {
-  if (cli.quiet) return { update: () => {}, say: () => {}, stop: () => {} };
-  return cli.interactive ? drawBars(cli) : printLines(cli);
+export async function openProgress(terminal: Terminal, signal: AbortSignal): Promise<ProgressDisplay> {
+  if (terminal.quiet) return { update: () => {}, info: () => {}, stop: () => {} };
+  return terminal.interactive ? drawBars(signal) : printLines(terminal);
 }
 
-/** How often a table that is still being read says so in a log file. */
+/** How often a line is printed of a table that is still being read. */
 const LINE_INTERVAL_MS = 5000;
 
-function printLines(cli: Cli): ProgressDisplay {
-  const saidAtMs = new Map<string, number>();
+function printLines(terminal: Terminal): ProgressDisplay {
+  const printedAtMs = new Map<string, number>();
   return {
     update(id, progress) {
       if (progress.phase === "done" || progress.phase === "failed") return;
-      if (progress.elapsedMs - (saidAtMs.get(id) ?? 0) < LINE_INTERVAL_MS) return;
-      saidAtMs.set(id, progress.elapsedMs);
-      cli.say(`${id}  ${figures(progress)} so far`);
+      if (progress.elapsedMs - (printedAtMs.get(id) ?? 0) < LINE_INTERVAL_MS) return;
+      printedAtMs.set(id, progress.elapsedMs);
+      terminal.info(`${id}  ${figures(progress)} so far`);
     },
-    say: (text) => cli.say(text),
+    info: (text) => terminal.info(text),
     stop: () => {},
   };
 }
 
-async function drawBars(cli: Cli): Promise<ProgressDisplay> {
+async function drawBars(signal: AbortSignal): Promise<ProgressDisplay> {
   const { MultiBar } = await import("cli-progress");
   const bars = new Map<string, SingleBar>();
   const multi: MultiBar = new MultiBar({
@@ -49,10 +50,10 @@ async function drawBars(cli: Cli): Promise<ProgressDisplay> {
       barLine(payload.id, payload.progress, params.progress),
   });
   const hide = () => multi.stop();
-  cli.signal.addEventListener("abort", hide, { once: true });
+  signal.addEventListener("abort", hide, { once: true });
   return {
     update(id, progress) {
-      if (cli.signal.aborted) return;
+      if (signal.aborted) return;
       const known = bars.get(id);
       if (progress.phase === "done" || progress.phase === "failed") {
         if (known !== undefined) multi.remove(known);
@@ -65,9 +66,9 @@ async function drawBars(cli: Cli): Promise<ProgressDisplay> {
       bar.setTotal(total);
       bar.update(done, { id, progress });
     },
-    say: (text) => multi.log(`${text}\n`),
+    info: (text) => multi.log(`${printable(text)}\n`),
     stop() {
-      cli.signal.removeEventListener("abort", hide);
+      signal.removeEventListener("abort", hide);
       multi.stop();
     },
   };

@@ -1,7 +1,7 @@
 /** Thrown when whoever reads our output has gone away, as `| head` does. */
 class OutputClosed extends Error {}
 
-/** Whether an error only says that nobody reads the output any more. */
+/** Whether an error only means that the output is no longer read. */
 export function isOutputClosed(error: unknown): boolean {
   return (
     error instanceof OutputClosed ||

@@ -3,9 +3,9 @@ import { isAgnesError, silentLog } from "../../lib/base/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 
 interface OpenOptions {
-  /** Default: what the command line says. */
+  /** Default: the one of the command line. */
   readonly workspace?: string;
-  /** Whether the command tells the whole story itself, so that the log only repeats it. Default `false`. */
+  /** Whether the command reports everything itself, so that the log would only repeat it. Default: `false`. */
   readonly quietLog?: boolean;
   /** Whether the command makes sense without a workspace. */
   readonly optional?: boolean;

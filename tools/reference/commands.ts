@@ -1,6 +1,6 @@
 import type { ArgsDef, CommandDef } from "citty";
 
-import { exitStatuses } from "../../cmd/cli/command.ts";
+import { exitStatuses } from "../../cmd/cli/exit-status.ts";
 import { globalArgs } from "../../cmd/cli/global-args.ts";
 import { mainCommand } from "../../cmd/main-command.ts";
 import { markdownTable, page } from "./markdown.ts";

@@ -36,7 +36,7 @@ export default command({
         plugin.description,
       ]),
     );
-    for (const { file, error } of agnes.plugins.failures()) cli.sayError(error, file);
+    for (const { file, error } of agnes.plugins.failures()) cli.error(error, file);
     return status;
   },
 });

@@ -35,9 +35,9 @@ export default command({
 });
 
 async function printPlugin(cli: Cli, plugin: AnyPlugin, options: object): Promise<void> {
-  const { paint } = cli;
+  const { style } = cli;
   const secrets = Object.entries(plugin.secrets);
-  await cli.print(`${paint.bold(`${plugin.name} ${plugin.version}`)} · ${plugin.description}\n`);
+  await cli.print(`${style("bold", `${plugin.name} ${plugin.version}`)} · ${plugin.description}\n`);
   await cli.print(`\ncan ${plugin.capabilities.join(", ") || "nothing"}\n`);
   const rows = optionRows(options);
   await cli.print(rows.length === 0 ? "\nIt takes no options.\n" : "\n");

@@ -9,7 +9,7 @@ import type { Cli } from "../../cli/cli.ts";
 import { command } from "../../cli/command.ts";
 import { durationText } from "../../terminal/figures.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
-import { wholeNumber } from "../../cli/whole-number.ts";
+import { wholeNumber } from "../../cli/strict-args.ts";
 
 export default command({
   args: {
@@ -95,7 +95,7 @@ export default command({
         `${plugin.name} does not list its tables and none is known, so no case read one: name them with --table${registered}`,
       );
     }
-    cli.say(`${results.length - failed} of ${counted(results.length, "case")} passed.`);
+    cli.info(`${results.length - failed} of ${counted(results.length, "case")} passed.`);
     return failed === 0 ? 0 : 1;
   },
 });
@@ -144,10 +144,10 @@ function secretsOf(plugin: AnyPlugin, source: SourceConfig | undefined): Readonl
 }
 
 async function printResult(cli: Cli, result: CaseResult, secrets: readonly string[]): Promise<void> {
-  const { paint } = cli;
-  const mark = result.ok ? paint.green("ok    ") : paint.red("failed");
-  const lines = [`${mark}  ${result.name}  ${paint.dim(durationText(result.elapsedMs))}`];
-  if (result.remark !== undefined) lines.push(`        ${paint.yellow(result.remark)}`);
+  const { style } = cli;
+  const mark = result.ok ? style("green", "ok    ") : style("red", "failed");
+  const lines = [`${mark}  ${result.name}  ${style("dim", durationText(result.elapsedMs))}`];
+  if (result.remark !== undefined) lines.push(`        ${style("yellow", result.remark)}`);
   if (!result.ok) lines.push(reasonOf(result.error, secrets).replace(/^/gm, "        "));
   await cli.print(`${lines.join("\n")}\n`);
 }

@@ -60,6 +60,6 @@ export default command({
     const path = resolve(args.output);
     await writeOutput(path, (file) => writePieces(file, renderProjection(registry, format, options)));
     if (cli.json) await cli.printJson({ path, format });
-    else cli.say(`wrote ${path}`);
+    else cli.info(`wrote ${path}`);
   },
 });

@@ -7,7 +7,7 @@ import { command } from "../../cli/command.ts";
 import { countText, sizeText } from "../../terminal/figures.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { printRows } from "../../terminal/print-rows.ts";
-import { wholeNumber } from "../../cli/whole-number.ts";
+import { wholeNumber } from "../../cli/strict-args.ts";
 
 export default command({
   args: {
@@ -45,7 +45,7 @@ export default command({
       ...(args.table === undefined ? {} : { id: await idOf(registry, args.table) }),
     });
     if (cli.json) return await cli.printJson({ changes });
-    if (changes.length === 0) return cli.say("Nothing was ever changed.");
+    if (changes.length === 0) return cli.info("Nothing was ever changed.");
     await printRows(
       cli,
       [{ name: "version", align: "right" }, "when", "who", "what", "of", "changed"],
@@ -70,7 +70,7 @@ async function printGenerations(cli: Cli, workspace: Workspace, source: string):
   const generations = await listGenerations(dataPaths.extract(workspace.dataDirectory, source));
   if (cli.json) return cli.printJson({ source, generations });
   if (generations.length === 0)
-    return cli.say(`${source} has published nothing yet. Run \`agnes sync ${source}\`.`);
+    return cli.info(`${source} has published nothing yet. Run \`agnes sync ${source}\`.`);
   const right = (name: string) => ({ name, align: "right" }) as const;
   await printRows(
     cli,

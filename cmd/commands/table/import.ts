@@ -85,10 +85,10 @@ async function printOutcome(cli: Cli, outcome: ImportOutcome): Promise<void> {
       ...outcome.skipped.map(({ table, message }) => ["skipped", table, "", "", message]),
     ],
   );
-  for (const note of outcome.notes) cli.say(note);
+  for (const note of outcome.notes) cli.info(note);
   const count = outcome.tables.filter(({ kind }) => kind !== "unchanged").length;
   const skipped = outcome.skipped.length === 0 ? "" : `; skipped ${outcome.skipped.length}`;
-  cli.say(`${outcome.dryRun ? "would import" : "imported"} ${count} of ${outcome.tables.length}${skipped}`);
+  cli.info(`${outcome.dryRun ? "would import" : "imported"} ${count} of ${outcome.tables.length}${skipped}`);
 }
 
 async function readDocument(

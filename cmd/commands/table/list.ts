@@ -51,7 +51,7 @@ export default command({
       return;
     }
     const filters = [args.text, args.source, args.bucket, args.dataset, args.mode];
-    cli.say(
+    cli.info(
       filters.some((value) => value !== undefined)
         ? "No registered table matches."
         : "Nothing is registered yet. Run `agnes table discover`, or `agnes table register SOURCE TABLE`.",

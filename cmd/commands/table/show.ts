@@ -27,7 +27,7 @@ export default command({
     const folder = folderOf(table, await registry.folders());
     const key = (await keysInUse(agnes, [table])).get(table.id)!;
     if (cli.json) return await cli.printJson({ table, folder, primary_key: key, ...freshness });
-    await cli.print(`${cli.paint.bold(table.id)} · version ${table.version}\n\n`);
+    await cli.print(`${cli.style("bold", table.id)} · version ${table.version}\n\n`);
     const fields = tableFieldNames.filter((field) => args.all === true || isSaid(table, field));
     await printRows(
       cli,

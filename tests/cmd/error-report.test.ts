@@ -1,6 +1,6 @@
 import { expect, spyOn, test } from "bun:test";
 
-import { reportError } from "../../cmd/terminal/report-error.ts";
+import { openTerminal } from "../../cmd/terminal/terminal.ts";
 import { AgnesError } from "../../lib/base/mod.ts";
 
 /** What is written to stderr. */
@@ -11,14 +11,14 @@ function reported(error: unknown, json: boolean): string {
     return true;
   });
   try {
-    reportError(error, { json, verbose: false, color: false });
+    openTerminal({ json, verbose: false, quiet: false, color: false }).error(error);
   } finally {
     spy.mockRestore();
   }
   return text;
 }
 
-test("reportError() redacts JSON as it redacts text, in messages, hints and details", () => {
+test("error() redacts JSON as it redacts text, in messages, hints and details", () => {
   const reason =
     "GET https://ann:s3cret@example.com/x?token=s3cret failed: Bearer s3cret-s3cret \u001b[31m\u202e";
   for (const error of [

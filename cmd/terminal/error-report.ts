@@ -1,48 +1,42 @@
 import { isAgnesError, messageOf, printable, redact } from "../../lib/base/mod.ts";
-import { painter } from "./paint.ts";
-import type { LastWords } from "../process/watchdog.ts";
+import { labelled } from "./messages.ts";
+import type { Style } from "./style.ts";
 
 interface ReportOptions {
   readonly json: boolean;
   readonly verbose: boolean;
-  readonly color: boolean;
+  readonly style: Style;
   /** The part that failed while the rest went on: a source, a table, a file. Default: the whole command failed. */
   readonly subject?: string;
 }
 
-/** Says on stderr what failed and what to do next, and gives the exit status. */
-export function reportError(error: unknown, options: ReportOptions): number {
-  const { text, status } = errorReport(error, options);
-  process.stderr.write(text);
-  return status;
+/** What is printed of an error, and the exit status of a command that ends with it. */
+export interface ErrorReport {
+  readonly text: string;
+  readonly status: number;
 }
 
-/** The text that `reportError` prints, and the exit status. */
-export function errorReport(error: unknown, options: ReportOptions): LastWords {
+/** Reports what failed and what to do next, in a few lines or as one line of JSON. */
+export function errorReport(error: unknown, options: ReportOptions): ErrorReport {
   const known = isAgnesError(error) ? error : undefined;
   const code = known?.code ?? "internal";
   const status = known?.exitCode ?? 1;
   const message = cleanText(known?.message ?? `Agnes failed unexpectedly: ${messageOf(error)}`);
   const hint = cleanText(known?.hint ?? "Run again with --verbose and report what it prints.");
-  const { subject } = options;
+  const { subject, style } = options;
   if (options.json) {
     const shape = known?.toJSON() ?? { error: { code, message, hint, details: {} } };
     const of = subject === undefined ? {} : { subject };
-    return {
-      text: `${JSON.stringify({ ...of, ...shape }, cleanValue)}
-`,
-      status,
-    };
+    return { text: JSON.stringify({ ...of, ...shape }, cleanValue), status };
   }
-  const paint = painter(process.stderr, options.color);
   const of = subject === undefined ? "" : `${cleanText(subject)}: `;
   const lines = [
-    `${paint.red("error")}  ${of}${message}`,
-    `${paint.dim(" hint")}  ${hint}`,
-    `${paint.dim(" code")}  ${code}`,
+    labelled("error", `${of}${message}`, style),
+    `${style("dim", " hint")}  ${hint}`,
+    `${style("dim", " code")}  ${code}`,
     ...(options.verbose ? [cleanText(stackOf(error))] : []),
   ];
-  return { text: `${lines.join("\n")}\n`, status };
+  return { text: lines.join("\n"), status };
 }
 
 function stackOf(error: unknown): string {
