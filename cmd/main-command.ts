@@ -1,4 +1,4 @@
-import { group, lazy } from "./console/command.ts";
+import { group, lazy } from "./cli/command.ts";
 
 /** Every command by name and description; its file is loaded when it is used. */
 export const mainCommand = group(

@@ -1,5 +1,5 @@
 import manifest from "../package.json" with { type: "json" };
-import { dispatch } from "./console/dispatch.ts";
+import { dispatch } from "./cli/dispatch.ts";
 import { mainCommand } from "./main-command.ts";
 
 process.exit(await dispatch(mainCommand, process.argv.slice(2), manifest.version));

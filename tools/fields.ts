@@ -11,7 +11,7 @@ const NO_KEYS = "[K in keyof Checked as never]: ";
 
 /** Code that handles every field alike, or only checks, stores and transports it: no reader of a field. */
 const NO_READERS =
-  /^lib\/tables\/(record|projections)\/|^lib\/tables\/(import|history|stored)\.ts$|^cmd\/commands\/table\/fields\.ts$/;
+  /^lib\/tables\/(record|projections)\/|^lib\/tables\/(import|history|stored)\.ts$|^cmd\/tables\/fields\.ts$/;
 
 /**
  * The places that read each field of the table registry by its name, found by the compiler: it is asked to compile the

@@ -55,6 +55,7 @@ function violation(path: string, specifier: string): string | undefined {
       ? undefined
       : "a plugin sees agnes/kit alone";
   }
+  if (own.kind === "cmd" && other.kind === "cmd") return roomViolation(own, other);
   if (own.kind === "cmd") return other.kind === "lib" ? faceViolation(target, other) : undefined;
   if (other.kind !== "lib") return "lib imports only lib";
   if (own.folder === other.folder) return undefined;
@@ -72,6 +73,11 @@ function placeOf(path: string): Place {
   if (top === "lib") return { kind: "lib", folder: inside };
   if (top === "plugins") return { kind: "plugin", folder: inside };
   return { kind: top === "cmd" ? "cmd" : "other", folder: inside };
+}
+
+function roomViolation(own: Place, other: Place): string | undefined {
+  const isOutside = own.folder === "terminal" && other.folder !== "terminal";
+  return isOutside ? "cmd/terminal prints, and knows no command" : undefined;
 }
 
 function upViolation(own: Place, other: Place): string | undefined {

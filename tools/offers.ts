@@ -1,9 +1,9 @@
 import type { ArgDef, ArgsDef } from "citty";
 
-import { resolved, type AnyCommand } from "../cmd/console/command.ts";
-import { findDestination } from "../cmd/console/dispatch.ts";
-import { globalArgs } from "../cmd/console/global-args.ts";
-import { parsedArguments } from "../cmd/console/run-destination.ts";
+import { resolved, type AnyCommand } from "../cmd/cli/command.ts";
+import { findDestination } from "../cmd/cli/destination.ts";
+import { globalArgs } from "../cmd/cli/global-args.ts";
+import { parsedArguments } from "../cmd/cli/strict-args.ts";
 import { mainCommand } from "../cmd/main-command.ts";
 import { messageOf } from "../lib/base/mod.ts";
 import { shellWords, type CommandLine } from "./command-lines.ts";

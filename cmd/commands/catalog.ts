@@ -1,7 +1,7 @@
-import { command } from "../console/command.ts";
-import { countText, sizeText } from "../console/figures.ts";
-import { openAgnes } from "../console/open-agnes.ts";
-import { printRows } from "../console/print-rows.ts";
+import { command } from "../cli/command.ts";
+import { countText, sizeText } from "../terminal/figures.ts";
+import { openAgnes } from "../workspace/open-agnes.ts";
+import { printRows } from "../terminal/print-rows.ts";
 
 export default command({
   args: {},
@@ -10,7 +10,7 @@ export default command({
     await using agnes = await openAgnes(cli);
     const tables = await agnes.catalog();
     if (cli.json) return await cli.printJson({ tables });
-    if (tables.length === 0) return cli.say("Nothing is published yet. Run `agnes sync`.");
+    if (tables.length === 0) return cli.info("Nothing is published yet. Run `agnes sync`.");
     await printRows(
       cli,
       [

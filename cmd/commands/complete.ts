@@ -2,11 +2,11 @@ import type { Command, RootCommand } from "@bomb.sh/tab";
 import type { ArgsDef } from "citty";
 
 import { AgnesError } from "../../lib/base/mod.ts";
-import { command, resolved, type AnyCommand } from "../console/command.ts";
-import { plainBashScript } from "../console/bash-script.ts";
-import { argumentValues, workspaceNames, type WorkspaceNames } from "../console/completion-values.ts";
-import { globalArgs } from "../console/global-args.ts";
-import { writeOut } from "../console/stdout.ts";
+import { command, resolved, type AnyCommand } from "../cli/command.ts";
+import { plainBashScript } from "../completion/bash-script.ts";
+import { argumentValues, workspaceNames, type WorkspaceNames } from "../completion/completion-values.ts";
+import { globalArgs } from "../cli/global-args.ts";
+import { writeOut } from "../terminal/stdout.ts";
 
 const shells = ["bash", "zsh", "fish", "powershell"] as const;
 

@@ -2,12 +2,12 @@ import { join, resolve } from "node:path";
 
 import { AgnesError, createHost, type Host } from "../../lib/base/mod.ts";
 import { CONFIG_FILE } from "../../lib/workspace/mod.ts";
-import type { Cli } from "../console/cli.ts";
-import { command } from "../console/command.ts";
-import { openAgnes } from "../console/open-agnes.ts";
-import { printAnswer } from "../console/print-answer.ts";
-import { runSync } from "../console/run-sync.ts";
-import { quoted, typedFor } from "../console/typed.ts";
+import type { Cli } from "../cli/cli.ts";
+import { command } from "../cli/command.ts";
+import { openAgnes } from "../workspace/open-agnes.ts";
+import { printAnswer } from "../results/print-answer.ts";
+import { runSync } from "../sync/run-sync.ts";
+import { quoted, typedFor } from "../cli/typed.ts";
 import { demoFiles, demoQueries } from "../demo/demo-files.ts";
 import { writeWorkspace } from "../workspace/write-workspace.ts";
 
@@ -25,16 +25,16 @@ export default command({
   async run(cli, args) {
     const directory = resolve(cli.workspace ?? args.dir);
     await makeDemo(createHost(), directory);
-    cli.say(`Public data of the government of the United States is in ${join(directory, "exports")}.\n`);
+    cli.info(`Public data of the government of the United States is in ${join(directory, "exports")}.\n`);
     await using agnes = await openAgnes(cli, { workspace: directory, quietLog: true });
     const status = await runSync(cli, agnes, { only: [], full: false });
     if (status !== 0) return status;
-    cli.say(`\nFrom which airports did the most flights start in 2008, and to how many others?\n`);
-    cli.say(indented(demoQueries.airports));
-    cli.say("");
+    cli.info(`\nFrom which airports did the most flights start in 2008, and to how many others?\n`);
+    cli.info(indented(demoQueries.airports));
+    cli.info("");
     const answer = await agnes.query(demoQueries.airports, { signal: cli.signal });
     await printAnswer(cli, answer, { format: cli.json ? "json" : "table" });
-    sayNext(cli, cli.workspace ?? args.dir);
+    suggestNext(cli, cli.workspace ?? args.dir);
     return 0;
   },
 });
@@ -49,21 +49,18 @@ async function makeDemo(host: Host, directory: string): Promise<void> {
     throw new AgnesError("workspace_exists", { path });
 }
 
-function sayNext(cli: Cli, directory: string): void {
+function suggestNext(cli: Cli, directory: string): void {
   const typed = typedFor(directory);
   const birds = demoQueries.birds.replaceAll("\n", " ").replaceAll('"', '\\"');
   const routes = join(resolve(directory), "routes.parquet");
-  cli.say(
-    [
-      "",
-      "What to try next:",
-      `  ${typed("catalog")}`,
-      `  ${typed("sample bird_strikes")}`,
-      `  ${typed(`query "${birds}"`)}`,
-      `  ${typed(`query "SELECT * FROM routes" --output ${quoted(routes)}`)}`,
-      `  put another CSV, JSON or Parquet file into ${join(directory, "exports")}, and: ${typed("sync")}`,
-    ].join("\n"),
-  );
+  cli.info("");
+  cli.box("What to try next", [
+    typed("catalog"),
+    typed("sample bird_strikes"),
+    typed(`query "${birds}"`),
+    typed(`query "SELECT * FROM routes" --output ${quoted(routes)}`),
+    `put another CSV, JSON or Parquet file into ${join(directory, "exports")}, and: ${typed("sync")}`,
+  ]);
 }
 
 function indented(text: string): string {

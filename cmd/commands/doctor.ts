@@ -1,8 +1,8 @@
 import { isAgnesError } from "../../lib/base/mod.ts";
-import type { Cli } from "../console/cli.ts";
-import { command } from "../console/command.ts";
-import { openAgnes } from "../console/open-agnes.ts";
-import { printRows } from "../console/print-rows.ts";
+import type { Cli } from "../cli/cli.ts";
+import { command } from "../cli/command.ts";
+import { openAgnes } from "../workspace/open-agnes.ts";
+import { printRows } from "../terminal/print-rows.ts";
 import { attempt, failed, warning, type Check } from "../doctor/check.ts";
 import { dataFolderChecks, duckdbChecks, runtimeCheck } from "../doctor/machine.ts";
 import { workspaceChecks } from "../doctor/workspace.ts";
@@ -27,7 +27,7 @@ export default command({
         ["state", "what", "finding"],
         checks.map(({ state, name, message }) => [state, name, message]),
       );
-      for (const { name, hint } of checks) if (hint !== undefined) cli.say(`${name}: ${hint}`);
+      for (const { name, hint } of checks) if (hint !== undefined) cli.info(`${name}: ${hint}`);
     }
     return checks.some(({ state }) => state === "failed") ? 1 : 0;
   },

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 
 import { createHost } from "../../lib/base/mod.ts";
-import { command } from "../console/command.ts";
-import { typedFor } from "../console/typed.ts";
+import { command } from "../cli/command.ts";
+import { typedFor } from "../cli/typed.ts";
 import { writeWorkspace } from "../workspace/write-workspace.ts";
 import { initFiles } from "../workspace/template.ts";
 
@@ -24,16 +24,12 @@ export default command({
     for (const path of kept) cli.warn(`${path} was there already and is left as it is`);
     if (cli.json) return cli.printJson({ directory: root });
     const typed = typedFor(directory);
-    cli.say(
-      [
-        `A workspace is in ${root}.`,
-        "",
-        "What to do next:",
-        `  put a CSV, JSON or Parquet file into ${join(directory, "exports")}`,
-        `  ${typed("sync")}`,
-        `  ${typed("catalog")}`,
-        `  ${typed("connector list")}   to see what else can be a source`,
-      ].join("\n"),
-    );
+    cli.info(`A workspace is in ${root}.\n`);
+    cli.box("What to do next", [
+      `put a CSV, JSON or Parquet file into ${join(directory, "exports")}`,
+      typed("sync"),
+      typed("catalog"),
+      `${typed("connector list")}   to see what else can be a source`,
+    ]);
   },
 });

@@ -1,10 +1,10 @@
 import { AgnesError, shown } from "../../lib/base/mod.ts";
-import type { Cli } from "../console/cli.ts";
-import { command } from "../console/command.ts";
-import { openAgnes } from "../console/open-agnes.ts";
-import { splitCompression } from "../console/output-file.ts";
-import { answerFormats, printAnswer, type AnswerFormat } from "../console/print-answer.ts";
-import { wholeNumber } from "../console/whole-number.ts";
+import type { Cli } from "../cli/cli.ts";
+import { command } from "../cli/command.ts";
+import { openAgnes } from "../workspace/open-agnes.ts";
+import { splitCompression } from "../results/output-file.ts";
+import { answerFormats, printAnswer, type AnswerFormat } from "../results/print-answer.ts";
+import { wholeNumber } from "../cli/strict-args.ts";
 
 /** A table is held whole to lay it out, and read by a person. */
 const TABLE_ROWS = 100;

@@ -1,7 +1,7 @@
-import { command } from "../console/command.ts";
-import { openAgnes } from "../console/open-agnes.ts";
-import { printAnswer } from "../console/print-answer.ts";
-import { wholeNumber } from "../console/whole-number.ts";
+import { command } from "../cli/command.ts";
+import { openAgnes } from "../workspace/open-agnes.ts";
+import { printAnswer } from "../results/print-answer.ts";
+import { wholeNumber } from "../cli/strict-args.ts";
 
 export default command({
   args: {

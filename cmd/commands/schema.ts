@@ -1,7 +1,7 @@
 import type { DocumentedTable } from "../../lib/agnes.ts";
-import { command } from "../console/command.ts";
-import { openAgnes } from "../console/open-agnes.ts";
-import { printRows } from "../console/print-rows.ts";
+import { command } from "../cli/command.ts";
+import { openAgnes } from "../workspace/open-agnes.ts";
+import { printRows } from "../terminal/print-rows.ts";
 
 export default command({
   args: {
@@ -17,9 +17,9 @@ export default command({
     await using agnes = await openAgnes(cli);
     const table = await agnes.describe(args.table);
     if (cli.json) return await cli.printJson(table);
-    if (table.description !== "") cli.say(`${table.name}: ${table.description}\n`);
-    if (table.readAs !== null) cli.say(`read as ${table.readAs}\n`);
-    if (table.primaryKey.length > 0) cli.say(`primary key ${table.primaryKey.join(", ")}\n`);
+    if (table.description !== "") cli.info(`${table.name}: ${table.description}\n`);
+    if (table.readAs !== null) cli.info(`read as ${table.readAs}\n`);
+    if (table.primaryKey.length > 0) cli.info(`primary key ${table.primaryKey.join(", ")}\n`);
     await printRows(
       cli,
       ["column", "type", "null", "description"],
@@ -30,7 +30,7 @@ export default command({
         column.description,
       ]),
     );
-    for (const line of documentationLines(table)) cli.say(line);
+    for (const line of documentationLines(table)) cli.info(line);
   },
 });
 

@@ -1,6 +1,6 @@
-import { command } from "../console/command.ts";
-import { openAgnes } from "../console/open-agnes.ts";
-import { runSync } from "../console/run-sync.ts";
+import { command } from "../cli/command.ts";
+import { openAgnes } from "../workspace/open-agnes.ts";
+import { runSync } from "../sync/run-sync.ts";
 
 export default command({
   args: {

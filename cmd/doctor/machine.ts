@@ -5,8 +5,8 @@ import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { createHost, randomName } from "../../lib/base/mod.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
-import { plural, sizeText } from "../console/figures.ts";
-import { isExecutable } from "../console/thread-pool.ts";
+import { plural, sizeText } from "../terminal/figures.ts";
+import { isExecutable } from "../process/thread-pool.ts";
 import { ok, warning, type Check } from "./check.ts";
 
 /** What runs this. */

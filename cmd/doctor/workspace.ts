@@ -13,8 +13,8 @@ import {
   placedError,
   type SourceConfig,
 } from "../../lib/workspace/mod.ts";
-import { plural } from "../console/figures.ts";
-import { conflictRemedy, conflictText, publishRemedy } from "../console/remedies.ts";
+import { plural } from "../terminal/figures.ts";
+import { conflictRemedy, conflictText, publishRemedy } from "../sync/remedies.ts";
 import { attempt, failed, ok, warning, type Check } from "./check.ts";
 import { publishedText } from "./machine.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { exitStatuses } from "../../cmd/console/command.ts";
+import { exitStatuses } from "../../cmd/cli/exit-status.ts";
 import { runCli, temporaryDirectory } from "./run-cli.ts";
 
 /** A workspace with a good source, one with a bad table, one that cannot be read, and a plugin that does not load. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, spyOn, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { openCli } from "../../cmd/console/cli.ts";
+import { openCli } from "../../cmd/cli/cli.ts";
 import { AgnesError } from "../../lib/base/mod.ts";
 import { runCli, temporaryDirectory } from "./run-cli.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { leftOutLines } from "../../cmd/console/left-out.ts";
+import { leftOutLines } from "../../cmd/sync/left-out.ts";
 
 const missing = (name: string) => ({ name, reason: "the extract has no such table or view" });
 

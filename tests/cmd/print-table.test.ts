@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
-import { painter } from "../../cmd/console/paint.ts";
-import { renderTable } from "../../cmd/console/print-table.ts";
+import { renderTable } from "../../cmd/terminal/print-table.ts";
+import { styleFor } from "../../cmd/terminal/style.ts";
 
-const paint = painter({}, false);
+const style = styleFor({}, false);
 const render = (
   columns: readonly (readonly [string, "left" | "right"])[],
   rows: readonly (readonly (string | null)[])[],
@@ -12,7 +12,7 @@ const render = (
   renderTable(
     columns.map(([name, align]) => ({ name, align })),
     rows,
-    { paint, ...(width === undefined ? {} : { width }) },
+    { style, ...(width === undefined ? {} : { width }) },
   );
 
 describe("renderTable()", () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { barLine, shareOf } from "../../cmd/console/progress.ts";
+import { barLine, shareOf } from "../../cmd/terminal/progress.ts";
 
 test("the bar is filled by rows where their number is known, else by bytes", () => {
   const base = {

@@ -11,7 +11,7 @@ const path = (...parts: readonly string[]) => JSON.stringify(join(ROOT, ...parts
 
 /** Goes the way every command goes, then keeps twelve queries running at once. */
 const COMMAND = `
-import { command } from ${path("cmd/console/command.ts")};
+import { command } from ${path("cmd/cli/command.ts")};
 export default command({
   args: {},
   async run(cli) {
@@ -25,8 +25,8 @@ export default command({
 });
 `;
 const MAIN = `
-import { dispatch } from ${path("cmd/console/dispatch.ts")};
-import { group, lazy } from ${path("cmd/console/command.ts")};
+import { dispatch } from ${path("cmd/cli/dispatch.ts")};
+import { group, lazy } from ${path("cmd/cli/command.ts")};
 const root = group("agnes", "", { busy: lazy("busy", "", () => import("./busy.ts")) });
 process.exit(await dispatch(root, process.argv.slice(2), "0"));
 `;

@@ -1,7 +1,7 @@
 import type { ArgsDef, CommandDef } from "citty";
 
-import { exitStatuses } from "../../cmd/console/command.ts";
-import { globalArgs } from "../../cmd/console/global-args.ts";
+import { exitStatuses } from "../../cmd/cli/exit-status.ts";
+import { globalArgs } from "../../cmd/cli/global-args.ts";
 import { mainCommand } from "../../cmd/main-command.ts";
 import { markdownTable, page } from "./markdown.ts";
 

@@ -1,10 +1,10 @@
 import { isAgnesError } from "../../../lib/base/mod.ts";
 import { columnsOf, readingText, type PublishedColumn } from "../../../lib/extract/mod.ts";
 import type { TableInfo } from "../../../lib/kit/mod.ts";
-import { command, type ExitStatus } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { partStatus } from "../../console/part-status.ts";
-import { printRows } from "../../console/print-rows.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { partStatus, type ExitStatus } from "../../cli/exit-status.ts";
+import { printRows } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {
@@ -56,10 +56,10 @@ export default command({
       await printRows(cli, ["table", "column", "type", "null", "description"], columns);
     }
     for (const { name, reading } of tables) {
-      if (reading !== undefined) cli.say(`${name} is read as ${readingText(reading)}`);
+      if (reading !== undefined) cli.info(`${name} is read as ${readingText(reading)}`);
     }
     for (const { name, notes = [] } of tables) for (const note of notes) cli.warn(`${name}: ${note}`);
-    if (tables.length === 0) cli.say(`${args.source} has no tables.`);
+    if (tables.length === 0) cli.info(`${args.source} has no tables.`);
     return statusOf(tables);
   },
 });

@@ -1,10 +1,10 @@
 import type { Agnes } from "../../../lib/agnes.ts";
 import { isAgnesError } from "../../../lib/base/mod.ts";
 import type { Health } from "../../../lib/kit/mod.ts";
-import type { Cli } from "../../console/cli.ts";
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { printRows } from "../../console/print-rows.ts";
+import type { Cli } from "../../cli/cli.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { printRows } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {

@@ -1,7 +1,7 @@
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { partStatus } from "../../console/part-status.ts";
-import { printRows } from "../../console/print-rows.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { partStatus } from "../../cli/exit-status.ts";
+import { printRows } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {},
@@ -36,7 +36,7 @@ export default command({
         plugin.description,
       ]),
     );
-    for (const { file, error } of agnes.plugins.failures()) cli.sayError(error, file);
+    for (const { file, error } of agnes.plugins.failures()) cli.error(error, file);
     return status;
   },
 });

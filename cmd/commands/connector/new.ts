@@ -5,8 +5,8 @@ import type { Capability } from "../../../lib/kit/mod.ts";
 import { scaffoldCapabilities, scaffoldPlugin } from "../../../lib/plugins/mod.ts";
 import { openWorkspace } from "../../../lib/workspace/mod.ts";
 import { bundledPlugins } from "../../plugins.ts";
-import { command } from "../../console/command.ts";
-import { typedFor } from "../../console/typed.ts";
+import { command } from "../../cli/command.ts";
+import { typedFor } from "../../cli/typed.ts";
 import { writeTypes } from "../../types/write-types.ts";
 
 export default command({
@@ -52,16 +52,13 @@ export default command({
     if (cli.json) return cli.printJson({ files: written });
     for (const path of written) await cli.print(`${path}\n`);
     const typed = typedFor(cli.workspace);
-    cli.say(
-      [
-        "",
-        "What to do next:",
-        `  ${typed(`connector test ${args.name}`)}   runs its contract suites; it passes as it stands`,
-        `  write what it reads into plugins/${args.name}/plugin.ts`,
-        `  add it under \`sources:\` in agnes.yaml:  ${args.name}: { plugin: ${args.name} }`,
-        `  ${typed("sync")}`,
-      ].join("\n"),
-    );
+    cli.info("");
+    cli.box("What to do next", [
+      `${typed(`connector test ${args.name}`)}   runs its contract suites; it passes as it stands`,
+      `write what it reads into plugins/${args.name}/plugin.ts`,
+      `add it under \`sources:\` in agnes.yaml:  ${args.name}: { plugin: ${args.name} }`,
+      typed("sync"),
+    ]);
   },
 });
 

@@ -1,11 +1,11 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 
 import type { AnyPlugin } from "../../../lib/kit/mod.ts";
-import type { Cli } from "../../console/cli.ts";
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { optionRows } from "../../console/option-rows.ts";
-import { printRows } from "../../console/print-rows.ts";
+import type { Cli } from "../../cli/cli.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { optionRows } from "../../connectors/option-rows.ts";
+import { printRows } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {
@@ -35,9 +35,9 @@ export default command({
 });
 
 async function printPlugin(cli: Cli, plugin: AnyPlugin, options: object): Promise<void> {
-  const { paint } = cli;
+  const { style } = cli;
   const secrets = Object.entries(plugin.secrets);
-  await cli.print(`${paint.bold(`${plugin.name} ${plugin.version}`)} · ${plugin.description}\n`);
+  await cli.print(`${style("bold", `${plugin.name} ${plugin.version}`)} · ${plugin.description}\n`);
   await cli.print(`\ncan ${plugin.capabilities.join(", ") || "nothing"}\n`);
   const rows = optionRows(options);
   await cli.print(rows.length === 0 ? "\nIt takes no options.\n" : "\n");

@@ -4,12 +4,12 @@ import type { AnyPlugin, TableInfo } from "../../../lib/kit/mod.ts";
 import { registeredTable } from "../../../lib/sync/mod.ts";
 import { connectorContract, runCases, type CaseResult, type ContractCase } from "../../../lib/testing/mod.ts";
 import type { SourceConfig } from "../../../lib/workspace/mod.ts";
-import { openCaseStatus } from "../../console/case-status.ts";
-import type { Cli } from "../../console/cli.ts";
-import { command } from "../../console/command.ts";
-import { durationText } from "../../console/figures.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { wholeNumber } from "../../console/whole-number.ts";
+import { openCaseStatus } from "../../connectors/case-status.ts";
+import type { Cli } from "../../cli/cli.ts";
+import { command } from "../../cli/command.ts";
+import { durationText } from "../../terminal/figures.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { wholeNumber } from "../../cli/strict-args.ts";
 
 export default command({
   args: {
@@ -95,7 +95,7 @@ export default command({
         `${plugin.name} does not list its tables and none is known, so no case read one: name them with --table${registered}`,
       );
     }
-    cli.say(`${results.length - failed} of ${counted(results.length, "case")} passed.`);
+    cli.info(`${results.length - failed} of ${counted(results.length, "case")} passed.`);
     return failed === 0 ? 0 : 1;
   },
 });
@@ -144,10 +144,10 @@ function secretsOf(plugin: AnyPlugin, source: SourceConfig | undefined): Readonl
 }
 
 async function printResult(cli: Cli, result: CaseResult, secrets: readonly string[]): Promise<void> {
-  const { paint } = cli;
-  const mark = result.ok ? paint.green("ok    ") : paint.red("failed");
-  const lines = [`${mark}  ${result.name}  ${paint.dim(durationText(result.elapsedMs))}`];
-  if (result.remark !== undefined) lines.push(`        ${paint.yellow(result.remark)}`);
+  const { style } = cli;
+  const mark = result.ok ? style("green", "ok    ") : style("red", "failed");
+  const lines = [`${mark}  ${result.name}  ${style("dim", durationText(result.elapsedMs))}`];
+  if (result.remark !== undefined) lines.push(`        ${style("yellow", result.remark)}`);
   if (!result.ok) lines.push(reasonOf(result.error, secrets).replace(/^/gm, "        "));
   await cli.print(`${lines.join("\n")}\n`);
 }

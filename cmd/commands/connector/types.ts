@@ -1,6 +1,6 @@
 import { createHost } from "../../../lib/base/mod.ts";
 import { openWorkspace } from "../../../lib/workspace/mod.ts";
-import { command } from "../../console/command.ts";
+import { command } from "../../cli/command.ts";
 import { writeTypes } from "../../types/write-types.ts";
 
 export default command({

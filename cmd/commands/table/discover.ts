@@ -1,12 +1,12 @@
 import type { Agnes } from "../../../lib/agnes.ts";
 import { isAgnesError, type AgnesError } from "../../../lib/base/mod.ts";
 import type { Candidate, RegistrationPlan } from "../../../lib/tables/mod.ts";
-import type { Cli } from "../../console/cli.ts";
-import { knownSource } from "./known-source.ts";
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { partStatus } from "../../console/part-status.ts";
-import { printRows } from "../../console/print-rows.ts";
+import type { Cli } from "../../cli/cli.ts";
+import { knownSource } from "../../tables/known-source.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { partStatus } from "../../cli/exit-status.ts";
+import { printRows } from "../../terminal/print-rows.ts";
 
 interface Failure {
   readonly source: string;
@@ -54,9 +54,9 @@ export default command({
       await cli.printJson({ sources: plans, errors, skipped, dryRun });
     } else await printPlans(cli, plans, dryRun);
     for (const source of skipped) {
-      cli.say(`${source} cannot list its tables; \`agnes table register ${source} TABLE\` registers one`);
+      cli.info(`${source} cannot list its tables; \`agnes table register ${source} TABLE\` registers one`);
     }
-    for (const { source, error } of failures) cli.sayError(error, source);
+    for (const { source, error } of failures) cli.error(error, source);
     const candidates = plans.flatMap((plan) => plan.candidates);
     const bad = candidates.filter((one) => one.kind === "invalid" || one.kind === "unreadable");
     const empty = plans.filter((plan) => plan.candidates.length === 0);
@@ -86,10 +86,10 @@ async function printPlans(cli: Cli, plans: readonly RegistrationPlan[], dryRun: 
   ]);
   if (rows.length > 0) await printRows(cli, ["state", "source", "table", "id", "view", "note"], rows);
   const fresh = count(plans, "new");
-  cli.say(
+  cli.info(
     `${dryRun ? "would register" : "registered"} ${fresh}; ${count(plans, "existing")} as they were, ${count(plans, "drifted")} drifted, ${count(plans, "invalid")} not valid, ${count(plans, "unreadable")} unreadable`,
   );
-  if (fresh > 0 && !dryRun) cli.say("Next: agnes sync");
+  if (fresh > 0 && !dryRun) cli.info("Next: agnes sync");
 }
 
 function count(plans: readonly RegistrationPlan[], kind: Candidate["kind"]): number {

@@ -2,11 +2,11 @@ import { resolve } from "node:path";
 
 import { AgnesError } from "../../../lib/base/mod.ts";
 import { renderProjection, type ProjectionFormat } from "../../../lib/tables/mod.ts";
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { writeOutput, writePieces } from "../../console/output-file.ts";
-import { wordOf } from "./fields.ts";
-import { knownSource } from "./known-source.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { writeOutput, writePieces } from "../../results/output-file.ts";
+import { wordOf } from "../../tables/fields.ts";
+import { knownSource } from "../../tables/known-source.ts";
 
 const formats: readonly ProjectionFormat[] = ["markdown", "json", "audit", "upstream"];
 
@@ -60,6 +60,6 @@ export default command({
     const path = resolve(args.output);
     await writeOutput(path, (file) => writePieces(file, renderProjection(registry, format, options)));
     if (cli.json) await cli.printJson({ path, format });
-    else cli.say(`wrote ${path}`);
+    else cli.info(`wrote ${path}`);
   },
 });

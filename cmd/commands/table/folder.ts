@@ -1,8 +1,8 @@
 import { AgnesError } from "../../../lib/base/mod.ts";
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { printRows } from "../../console/print-rows.ts";
-import { changeFlags, changeOptions } from "./fields.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { printRows } from "../../terminal/print-rows.ts";
+import { changeFlags, changeOptions } from "../../tables/fields.ts";
 
 export default command({
   args: {
@@ -28,9 +28,9 @@ export default command({
     if (bucket !== undefined && (folder !== null || args.clear === true)) {
       const { before, changed } = await registry.setFolder(bucket, folder, options);
       if (cli.json) return await cli.printJson({ bucket, folder, before, changed, dryRun: options.dryRun });
-      if (!changed) return cli.say(`${bucket} is so already; nothing changed.`);
+      if (!changed) return cli.info(`${bucket} is so already; nothing changed.`);
       const did = options.dryRun ? "would have " : "";
-      return cli.say(
+      return cli.info(
         folder === null ? `${did}cleared the folder of ${bucket}` : `${did}set ${folder} for ${bucket}`,
       );
     }
@@ -40,6 +40,6 @@ export default command({
     );
     if (cli.json) return await cli.printJson({ version, folder_mapping: Object.fromEntries(folders) });
     if (folders.length > 0) return void (await printRows(cli, ["bucket", "folder"], folders));
-    cli.say(bucket === undefined ? "No bucket has a folder." : `${bucket} has no folder of its own.`);
+    cli.info(bucket === undefined ? "No bucket has a folder." : `${bucket} has no folder of its own.`);
   },
 });

@@ -2,12 +2,12 @@ import { AgnesError } from "../../../lib/base/mod.ts";
 import { listGenerations } from "../../../lib/extract/mod.ts";
 import type { RegistryChange, TableRegistry } from "../../../lib/tables/mod.ts";
 import { dataPaths, type Workspace } from "../../../lib/workspace/mod.ts";
-import type { Cli } from "../../console/cli.ts";
-import { command } from "../../console/command.ts";
-import { countText, sizeText } from "../../console/figures.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { printRows } from "../../console/print-rows.ts";
-import { wholeNumber } from "../../console/whole-number.ts";
+import type { Cli } from "../../cli/cli.ts";
+import { command } from "../../cli/command.ts";
+import { countText, sizeText } from "../../terminal/figures.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { printRows } from "../../terminal/print-rows.ts";
+import { wholeNumber } from "../../cli/strict-args.ts";
 
 export default command({
   args: {
@@ -45,7 +45,7 @@ export default command({
       ...(args.table === undefined ? {} : { id: await idOf(registry, args.table) }),
     });
     if (cli.json) return await cli.printJson({ changes });
-    if (changes.length === 0) return cli.say("Nothing was ever changed.");
+    if (changes.length === 0) return cli.info("Nothing was ever changed.");
     await printRows(
       cli,
       [{ name: "version", align: "right" }, "when", "who", "what", "of", "changed"],
@@ -70,7 +70,7 @@ async function printGenerations(cli: Cli, workspace: Workspace, source: string):
   const generations = await listGenerations(dataPaths.extract(workspace.dataDirectory, source));
   if (cli.json) return cli.printJson({ source, generations });
   if (generations.length === 0)
-    return cli.say(`${source} has published nothing yet. Run \`agnes sync ${source}\`.`);
+    return cli.info(`${source} has published nothing yet. Run \`agnes sync ${source}\`.`);
   const right = (name: string) => ({ name, align: "right" }) as const;
   await printRows(
     cli,

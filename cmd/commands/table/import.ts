@@ -7,13 +7,13 @@ import {
   type ImportOutcome,
   type RegistryDocument,
 } from "../../../lib/tables/mod.ts";
-import type { Cli } from "../../console/cli.ts";
-import { knownSource } from "./known-source.ts";
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { partStatus } from "../../console/part-status.ts";
-import { printRows } from "../../console/print-rows.ts";
-import { changeFlags, changeOptions } from "./fields.ts";
+import type { Cli } from "../../cli/cli.ts";
+import { knownSource } from "../../tables/known-source.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { partStatus } from "../../cli/exit-status.ts";
+import { printRows } from "../../terminal/print-rows.ts";
+import { changeFlags, changeOptions } from "../../tables/fields.ts";
 
 export default command({
   args: {
@@ -85,10 +85,10 @@ async function printOutcome(cli: Cli, outcome: ImportOutcome): Promise<void> {
       ...outcome.skipped.map(({ table, message }) => ["skipped", table, "", "", message]),
     ],
   );
-  for (const note of outcome.notes) cli.say(note);
+  for (const note of outcome.notes) cli.info(note);
   const count = outcome.tables.filter(({ kind }) => kind !== "unchanged").length;
   const skipped = outcome.skipped.length === 0 ? "" : `; skipped ${outcome.skipped.length}`;
-  cli.say(`${outcome.dryRun ? "would import" : "imported"} ${count} of ${outcome.tables.length}${skipped}`);
+  cli.info(`${outcome.dryRun ? "would import" : "imported"} ${count} of ${outcome.tables.length}${skipped}`);
 }
 
 async function readDocument(

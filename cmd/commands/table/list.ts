@@ -1,8 +1,8 @@
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { keysInUse } from "../../console/published-keys.ts";
-import { printRows } from "../../console/print-rows.ts";
-import { wordOf } from "./fields.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { keysInUse } from "../../tables/published-keys.ts";
+import { printRows } from "../../terminal/print-rows.ts";
+import { wordOf } from "../../tables/fields.ts";
 
 const modes = ["local", "remote", "materialized"] as const;
 
@@ -51,7 +51,7 @@ export default command({
       return;
     }
     const filters = [args.text, args.source, args.bucket, args.dataset, args.mode];
-    cli.say(
+    cli.info(
       filters.some((value) => value !== undefined)
         ? "No registered table matches."
         : "Nothing is registered yet. Run `agnes table discover`, or `agnes table register SOURCE TABLE`.",

@@ -1,9 +1,9 @@
-import { knownSource } from "./known-source.ts";
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { changeFlags, changeFrom, changeOptions, fieldFlags, settableFields } from "./fields.ts";
-import { reportWrite } from "./report.ts";
-import { warnOfSource } from "./warn-of-source.ts";
+import { knownSource } from "../../tables/known-source.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { changeFlags, changeFrom, changeOptions, fieldFlags, settableFields } from "../../tables/fields.ts";
+import { reportWrite } from "../../tables/report-write.ts";
+import { warnOfSource } from "../../tables/warn-of-source.ts";
 
 const fields = ["name", ...settableFields] as const;
 

@@ -1,11 +1,11 @@
 import { AgnesError } from "../../../lib/base/mod.ts";
 import { listGenerations } from "../../../lib/extract/mod.ts";
 import { dataPaths } from "../../../lib/workspace/mod.ts";
-import { command } from "../../console/command.ts";
-import { plural } from "../../console/figures.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { wholeNumber } from "../../console/whole-number.ts";
-import { knownSource } from "./known-source.ts";
+import { command } from "../../cli/command.ts";
+import { plural } from "../../terminal/figures.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { wholeNumber } from "../../cli/strict-args.ts";
+import { knownSource } from "../../tables/known-source.ts";
 
 export default command({
   args: {
@@ -40,10 +40,10 @@ export default command({
       const { tables, rows } = found;
       if (cli.json) return await cli.printJson({ source, generation, tables, rows, dryRun: true });
       const size = `${plural(tables, "table")}, ${plural(rows, "row")}`;
-      return cli.say(`would publish generation ${generation} of ${source} again: ${size}`);
+      return cli.info(`would publish generation ${generation} of ${source} again: ${size}`);
     }
     const published = await agnes.rollback(source, generation);
     if (cli.json) await cli.printJson({ source, generation, published, dryRun: false });
-    else cli.say(`generation ${generation} of ${source} is published again, as ${published}`);
+    else cli.info(`generation ${generation} of ${source} is published again, as ${published}`);
   },
 });

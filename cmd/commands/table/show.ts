@@ -1,8 +1,8 @@
 import { folderOf, tableDefaults, tableFieldNames, type RegisteredTable } from "../../../lib/tables/mod.ts";
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { keysInUse } from "../../console/published-keys.ts";
-import { printRows } from "../../console/print-rows.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { keysInUse } from "../../tables/published-keys.ts";
+import { printRows } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {
@@ -27,7 +27,7 @@ export default command({
     const folder = folderOf(table, await registry.folders());
     const key = (await keysInUse(agnes, [table])).get(table.id)!;
     if (cli.json) return await cli.printJson({ table, folder, primary_key: key, ...freshness });
-    await cli.print(`${cli.paint.bold(table.id)} · version ${table.version}\n\n`);
+    await cli.print(`${cli.style("bold", table.id)} · version ${table.version}\n\n`);
     const fields = tableFieldNames.filter((field) => args.all === true || isSaid(table, field));
     await printRows(
       cli,

@@ -1,7 +1,8 @@
-import { command } from "../../console/command.ts";
-import { openAgnes } from "../../console/open-agnes.ts";
-import { printRows } from "../../console/print-rows.ts";
-import { changeFlags, changeOptions } from "./fields.ts";
+import { AgnesError } from "../../../lib/base/mod.ts";
+import { command } from "../../cli/command.ts";
+import { openAgnes } from "../../workspace/open-agnes.ts";
+import { printRows } from "../../terminal/print-rows.ts";
+import { changeFlags, changeOptions } from "../../tables/fields.ts";
 
 export default command({
   args: {
@@ -11,6 +12,7 @@ export default command({
       valueHint: "TABLE",
       description: "Id or view name of a table",
     },
+    yes: { type: "boolean", alias: "y", description: "Do not ask for confirmation on a terminal" },
     ...changeFlags,
   },
   examples: ["agnes table unregister crm.orders --dry-run", "agnes table unregister crm.orders"],
@@ -19,7 +21,11 @@ export default command({
     const registry = await agnes.tables();
     const { id } = await registry.find(args.table);
     const isPublished = (await agnes.catalog()).some((table) => table.id === id);
-    const done = await registry.unregister(id, changeOptions(cli.name, args));
+    const options = changeOptions(cli.name, args);
+    const isAsked = !options.dryRun && args.yes !== true;
+    if (isAsked && !(await cli.confirm(`Unregister ${id} and remove its published data?`)))
+      throw new AgnesError("aborted", { what: `\`${cli.name}\`` });
+    const done = await registry.unregister(id, options);
     const failures = done.failures.map(({ message }) => message);
     if (cli.json) await cli.printJson({ ...done, failures });
     else {
@@ -30,7 +36,7 @@ export default command({
           [done.dryRun ? "would go" : "goes with it", "of"],
           done.resources.map(({ kind, ...of }) => [kind, Object.values(of).join(".")]),
         );
-      cli.say(done.dryRun ? `would have unregistered ${id}` : `unregistered ${id}`);
+      cli.info(done.dryRun ? `would have unregistered ${id}` : `unregistered ${id}`);
       for (const message of failures) cli.warn(`could not be cleaned: ${message}`);
     }
     return failures.length > 0 ? 1 : 0;

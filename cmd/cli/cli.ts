@@ -1,0 +1,78 @@
+import { AgnesError } from "../../lib/base/mod.ts";
+import { openWatchdog, type Watchdog } from "../process/watchdog.ts";
+import { openTerminal, type Terminal } from "../terminal/terminal.ts";
+
+/** What every command works with: where it prints, its workspace, and the signal that stops it. */
+export interface Cli extends Terminal, AsyncDisposable {
+  /** The command as it was called, for example `agnes sync`. */
+  readonly name: string;
+  /** The folder given with `--workspace`. */
+  readonly workspace: string | undefined;
+  /** Fires at the first Ctrl-C. */
+  readonly signal: AbortSignal;
+  /**
+   * Ends the process by force, with this error, when it has not ended by itself within a second: DuckDB cannot be stopped
+   * inside one call, nor can a connector that does not listen.
+   */
+  endSoon(error: unknown): void;
+  /** Sees to it that signals and `endBy` end the process also while code of a plugin holds its only thread. */
+  watchPlugins(): void;
+  /** Ends the process with this error a second after so long, should a plugin hold its thread then. */
+  endBy(durationMs: number, error: unknown): void;
+}
+
+const GRACE_MS = 1_000;
+
+interface Flags {
+  readonly [name: string]: unknown;
+}
+
+/** Opens what a command works with; disposing of it takes the signal handlers away. */
+export function openCli(name: string, flags: Flags): Cli {
+  const terminal = openTerminal({
+    json: flags["json"] === true,
+    verbose: flags["verbose"] === true,
+    quiet: flags["quiet"] === true,
+    color: flags["color"] !== false,
+  });
+  const controller = new AbortController();
+  const stop = (signal: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143);
+    const again =
+      signal === "SIGINT" ? "press Ctrl-C again to stop at once" : "a second SIGTERM stops at once";
+    terminal.info(`\nstopping; ${again}`);
+    const error = new AgnesError("aborted", { what: `\`${name}\`` });
+    endSoon(error);
+    controller.abort(error);
+  };
+  let ending: ReturnType<typeof setTimeout> | undefined;
+  const endSoon = (error: unknown) => {
+    ending ??= setTimeout(() => process.exit(terminal.error(error)), GRACE_MS);
+  };
+  const listen = () => void process.on("SIGINT", stop).on("SIGTERM", stop);
+  const unlisten = () => void process.off("SIGINT", stop).off("SIGTERM", stop);
+  listen();
+  let watchdog: Watchdog | undefined;
+  return {
+    ...terminal,
+    name,
+    workspace: typeof flags["workspace"] === "string" ? flags["workspace"] : undefined,
+    signal: controller.signal,
+    endSoon,
+    watchPlugins() {
+      watchdog ??= openWatchdog(() => {
+        unlisten();
+        listen();
+      });
+    },
+    endBy(durationMs, error) {
+      const { text, status } = terminal.errorReport(error);
+      watchdog?.endAt(Date.now() + durationMs + GRACE_MS, { text: `${text}\n`, status });
+    },
+    async [Symbol.asyncDispose]() {
+      unlisten();
+      clearTimeout(ending);
+      watchdog?.[Symbol.dispose]();
+    },
+  };
+}

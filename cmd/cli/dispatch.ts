@@ -1,0 +1,44 @@
+import type { AnyCommand } from "./command.ts";
+import { beforeDashes, findDestination, type Destination } from "./destination.ts";
+import { isOutputClosed, writeOut } from "../terminal/stdout.ts";
+import { renderUsage } from "./usage.ts";
+
+/**
+ * Runs the command that `argv` names and returns the exit status. Throws nothing.
+ *
+ * What only a command or an error needs is loaded for these alone, so that help starts fast.
+ */
+export async function dispatch(root: AnyCommand, argv: readonly string[], version: string): Promise<number> {
+  try {
+    if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-v")) {
+      await writeOut(`${version}\n`);
+      return 0;
+    }
+    if (argv[0] === "complete" && argv[1] === "--") {
+      const { runCompletion } = await import("../commands/complete.ts");
+      await runCompletion(argv.slice(1));
+      return 0;
+    }
+    return await run(await findDestination(root, argv));
+  } catch (error) {
+    if (isOutputClosed(error)) return 0;
+    const { openTerminal } = await import("../terminal/terminal.ts");
+    const terminal = openTerminal({
+      json: argv.includes("--json"),
+      verbose: argv.includes("--verbose"),
+      quiet: argv.includes("--quiet"),
+      color: !argv.includes("--no-color"),
+    });
+    return terminal.error(error);
+  }
+}
+
+async function run(destination: Destination): Promise<number> {
+  const { command, name, rawArgs } = destination;
+  if (beforeDashes(rawArgs).some((flag) => flag === "--help" || flag === "-h")) {
+    await writeOut(await renderUsage(command, name));
+    return 0;
+  }
+  const { runDestination } = await import("./run-destination.ts");
+  return runDestination(destination);
+}

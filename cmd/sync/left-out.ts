@@ -1,0 +1,30 @@
+import type { RebuildReport } from "../../lib/analytics/mod.ts";
+import { plural } from "../terminal/figures.ts";
+
+/** Lines printed of one extract at most; the report has them all. */
+const LINES_MAX = 10;
+
+/** Why tables are not in the catalog, or are there without something: a line each, of one extract a few and their number. */
+export function leftOutLines({
+  published,
+  skipped,
+  errors,
+}: Pick<RebuildReport, "published" | "skipped" | "errors">): readonly string[] {
+  const shown = new Set(published.map(({ id }) => id));
+  const lines: string[] = [];
+  const perSource = new Map<string, number>();
+  for (const { name, reason } of [...skipped, ...errors]) {
+    const [source] = name.split(".", 1) as [string];
+    const count = (perSource.get(source) ?? 0) + 1;
+    perSource.set(source, count);
+    if (count > LINES_MAX) continue;
+    const isTable = name.includes(".") && !shown.has(name);
+    lines.push(isTable ? `${name} is not in the catalog: ${reason}` : `${name}: ${reason}`);
+  }
+  for (const [source, count] of perSource) {
+    if (count <= LINES_MAX) continue;
+    const more = plural(count - LINES_MAX, "more line");
+    lines.push(`${source}: ${more} of this kind; data/analytics/rebuild-report.json has them all`);
+  }
+  return lines;
+}

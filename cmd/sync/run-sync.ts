@@ -1,0 +1,136 @@
+import type { Agnes } from "../../lib/agnes.ts";
+import { describeChange, type TableStats } from "../../lib/extract/mod.ts";
+import type { SyncReport } from "../../lib/sync/mod.ts";
+import type { Cli } from "../cli/cli.ts";
+import type { ExitStatus } from "../cli/exit-status.ts";
+import { countText, durationText, plural, sizeText } from "../terminal/figures.ts";
+import { leftOutLines } from "./left-out.ts";
+import { renderTable } from "../terminal/print-table.ts";
+import { partStatus } from "../cli/exit-status.ts";
+import { openProgress } from "../terminal/progress.ts";
+import { conflictRemedy, conflictText } from "./remedies.ts";
+
+/** What is to be synced: sources and tables (`crm`, `crm.orders`; none: all), whether from the start, or only if due. */
+export interface SyncRequest {
+  readonly only: readonly string[];
+  readonly full: boolean;
+  readonly due?: boolean;
+}
+
+/** Syncs, shows how far it is, prints what became of each table, and gives the exit status. */
+export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Promise<ExitStatus> {
+  const start = performance.now();
+  const progress = await openProgress(cli, cli.signal);
+  const isSeveral = Object.keys(agnes.workspace.config.sources).length > 1 && request.only.length !== 1;
+  let report: SyncReport;
+  try {
+    report = await agnes.sync({
+      ...(request.only.length === 0 ? {} : { only: request.only }),
+      full: request.full,
+      due: request.due ?? false,
+      signal: cli.signal,
+      onProgress: (event) => progress.update(`${event.source}.${event.table}`, event),
+      // With several sources some are done long before the others, and can be asked already.
+      onSource: (source) => void (isSeveral && progress.info(sourceLine(source))),
+    });
+  } finally {
+    progress.stop();
+  }
+  if (cli.json) await cli.printJson(report);
+  else await printReport(cli, report);
+  reportProblems(cli, report);
+  if (request.due === true && report.sources.length === 0) cli.info("No table is due.");
+  else if (!cli.json) reportSummary(cli, report, performance.now() - start);
+  return statusOf(report);
+}
+
+function statusOf({ status, sources }: SyncReport): ExitStatus {
+  if (status !== "failed") return status === "complete" ? 0 : 3;
+  const errors = sources.flatMap(({ error, stats }) => [
+    ...(error === undefined ? [] : [error]),
+    ...(stats?.errors ?? []).map((failed) => failed.error),
+  ]);
+  return partStatus(0, errors);
+}
+
+/** What became of one source, in a line. */
+function sourceLine({ source, status, stats }: SyncReport["sources"][number]): string {
+  if (stats === undefined) return `${source}: ${status}`;
+  const { tablesExtracted, tablesSkipped, tablesFailed } = stats;
+  const failed = tablesFailed > 0 ? `, ${countText(tablesFailed)} failed` : "";
+  return `${source}: ${plural(tablesExtracted, "table")} brought up to date, ${countText(tablesSkipped)} unchanged${failed}`;
+}
+
+async function printReport(cli: Cli, report: SyncReport): Promise<void> {
+  const rows = report.sources.flatMap(({ source, stats }) =>
+    (stats?.tables ?? []).map((table) => [
+      `${source}.${table.name}`,
+      statusText(table),
+      countText(table.rows),
+      countText(table.rowsRead),
+      sizeText(table.sizeBytes),
+      durationText(table.elapsedMs),
+    ]),
+  );
+  if (rows.length === 0) return;
+  const { text } = renderTable(
+    [
+      { name: "table" },
+      { name: "result" },
+      { name: "rows", align: "right" },
+      { name: "read", align: "right" },
+      { name: "size", align: "right" },
+      { name: "time", align: "right" },
+    ],
+    rows,
+    { style: cli.style },
+  );
+  await cli.print(text);
+}
+
+function statusText(table: TableStats): string {
+  if (table.status !== "extracted") return table.status;
+  return table.full ? "read" : "updated";
+}
+
+/** Reports warnings, then errors; errors even with `--quiet`. */
+function reportProblems(cli: Cli, { sources, analytics }: SyncReport): void {
+  for (const { source, notes, stats } of sources) {
+    for (const note of notes) cli.warn(`${source}: ${note}`);
+    for (const table of stats?.tables ?? []) {
+      const id = `${source}.${table.name}`;
+      for (const change of table.schemaChanges) cli.warn(`${id}: ${describeChange(change)}`);
+      for (const note of table.notes) cli.warn(`${id}: ${note}`);
+    }
+  }
+  for (const line of leftOutLines(analytics)) cli.warn(line);
+  for (const conflict of analytics.conflicts) {
+    cli.warn(`${conflict.loser} ${conflictText(conflict)}: ${conflictRemedy(conflict)}`);
+  }
+  for (const { source, error, stats } of sources) {
+    if (error !== undefined) cli.error(error, source);
+    for (const failed of stats?.errors ?? []) cli.error(failed.error, `${source}.${failed.table}`);
+  }
+}
+
+function reportSummary(cli: Cli, report: SyncReport, elapsedMs: number): void {
+  const stats = report.sources.flatMap((source) => source.stats ?? []);
+  const sum = (count: (one: (typeof stats)[number]) => number) =>
+    stats.reduce((total, one) => total + count(one), 0);
+  const failed = sum((one) => one.tablesFailed);
+  const broken = report.sources.filter((source) => source.error !== undefined).length;
+  cli.info(
+    [
+      `${plural(
+        sum((one) => one.tablesExtracted),
+        "table",
+      )} brought up to date`,
+      `${countText(sum((one) => one.tablesSkipped))} unchanged`,
+      ...(failed > 0 ? [`${countText(failed)} failed`] : []),
+      ...(broken > 0 ? [`${plural(broken, "source")} failed`] : []),
+      durationText(elapsedMs),
+    ].join(", "),
+  );
+  if (failed + broken > 0)
+    cli.info("Run `agnes doctor` for the state of the workspace, then `agnes sync` again.");
+}

@@ -1,0 +1,168 @@
+import type { ArgsDef, StringArgDef } from "citty";
+import * as v from "valibot";
+
+import { AgnesError, messageOf, nearest } from "../../lib/base/mod.ts";
+import { tableChange, tableFieldNames, type TableChange, type TableSettings } from "../../lib/tables/mod.ts";
+
+type Field = keyof TableSettings;
+/** What a flag's text stands for. */
+type FieldKind = "text" | "number" | "truth" | "names" | "json";
+
+/** The flag of each field: its name with dashes, shorter where it is typed most. */
+const shortFlags: Partial<Record<Field, string>> = {
+  view_name: "as",
+  query_mode: "mode",
+  sync_strategy: "strategy",
+  sync_schedule: "schedule",
+  where_filters: "where",
+};
+
+const flagOf = (field: Field): string => shortFlags[field] ?? field.replaceAll("_", "-");
+
+/** The fields that flags of a command may set. */
+export const settableFields: readonly Field[] = tableFieldNames.filter(
+  (field) => !["source", "name", "source_table"].includes(field),
+);
+
+/** One flag for each field, made from the schema that checks its value. */
+export function fieldFlags(fields: readonly Field[]): Record<string, StringArgDef> {
+  const entries = fields.map((field): [string, StringArgDef] => {
+    const schema = schemaOf(field);
+    const description = v.getDescription(schema as v.GenericSchema) ?? "";
+    return [
+      flagOf(field),
+      { type: "string", valueHint: field === "bucket" ? "BUCKET" : hintOf(schema), description },
+    ];
+  });
+  return Object.fromEntries(entries);
+}
+
+/**
+ * One of the words that a field may have, as a flag gave it.
+ * @throws `usage_wrong` with the nearest word
+ */
+export function wordOf<const Word extends string>(
+  name: string,
+  flag: string,
+  text: string,
+  words: readonly Word[],
+): Word {
+  const found = words.find((word) => word === text);
+  if (found !== undefined) return found;
+  const near = nearest(text, words);
+  throw new AgnesError("usage_wrong", {
+    command: name,
+    reason: `--${flag} cannot be ${JSON.stringify(text)}`,
+    next: near === undefined ? `It is one of ${words.join(", ")}.` : `Did you mean ${near}?`,
+  });
+}
+
+/** The options of every command that changes the registry. */
+export const changeFlags = {
+  "dry-run": { type: "boolean", description: "Say what would happen, and change nothing" },
+  "expect-version": {
+    type: "string",
+    valueHint: "N",
+    description: "Refuse when it changed after this version, which show and list --json tell",
+  },
+} as const satisfies ArgsDef;
+
+/** The values of `changeFlags`. */
+export function changeOptions(
+  name: string,
+  args: Readonly<Record<string, unknown>>,
+): { readonly dryRun: boolean; readonly expectedVersion?: number } {
+  const version = args["expect-version"];
+  const dryRun = args["dry-run"] === true;
+  if (typeof version !== "string") return { dryRun };
+  if (/^[0-9]{1,15}$/.test(version)) return { dryRun, expectedVersion: Number(version) };
+  throw new AgnesError("usage_wrong", { command: name, reason: "--expect-version needs a whole number" });
+}
+
+/**
+ * The change that the flags of a command ask for. Only their form is read here; the registry checks the values.
+ * @throws `usage_wrong`
+ */
+export function changeFrom(
+  name: string,
+  fields: readonly Field[],
+  args: Readonly<Record<string, unknown>>,
+): TableChange {
+  const given = fields.flatMap((field): [string, unknown][] => {
+    const text = args[flagOf(field)];
+    return typeof text === "string" ? [[field, valueOf(name, field, text)]] : [];
+  });
+  const cleared = typeof args["clear"] === "string" ? clearedFields(name, fields, args["clear"]) : [];
+  const both = cleared.find((field) => given.some(([other]) => other === field));
+  if (both !== undefined) {
+    const reason = `--${flagOf(both)} and --clear ${flagOf(both)} contradict each other`;
+    throw new AgnesError("usage_wrong", { command: name, reason });
+  }
+  return Object.fromEntries([...given, ...cleared.map((field) => [field, null])]) as TableChange;
+}
+
+function clearedFields(name: string, fields: readonly Field[], list: string): readonly Field[] {
+  const words = list.split(",").map((word) => word.trim().replace(/^--/, ""));
+  return words.map((word) => {
+    const field = fields.find((candidate) => candidate === word || flagOf(candidate) === word);
+    if (field !== undefined) return field;
+    const near = nearest(word, fields.map(flagOf));
+    throw new AgnesError("usage_wrong", {
+      command: name,
+      reason: `there is no field ${JSON.stringify(word)} to clear`,
+      ...(near === undefined ? {} : { next: `Did you mean ${near}?` }),
+    });
+  });
+}
+
+function valueOf(name: string, field: Field, text: string): unknown {
+  const kind = kindOf(schemaOf(field));
+  if (kind === "number") {
+    if (/^[0-9]+(\.[0-9]+)?$/.test(text)) return Number(text);
+    throw new AgnesError("usage_wrong", {
+      command: name,
+      reason: `--${flagOf(field)} should be a number, not ${JSON.stringify(text)}`,
+    });
+  }
+  if (kind === "truth") return wordOf(name, flagOf(field), text, ["true", "false"]) === "true";
+  // A column may have a comma in its name; then the list is written as JSON.
+  if (kind === "names" && !text.startsWith("[")) {
+    return text
+      .split(",")
+      .map((word) => word.trim())
+      .filter((word) => word !== "");
+  }
+  if (kind === "text") return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new AgnesError(
+      "usage_wrong",
+      { command: name, reason: `--${flagOf(field)} needs JSON: ${messageOf(cause).replace(/: ?".*$/s, "")}` },
+      { cause },
+    );
+  }
+}
+
+interface FieldSchema {
+  readonly type: string;
+  readonly options?: readonly string[];
+  readonly item?: { readonly type: string };
+}
+
+function schemaOf(field: Field): FieldSchema {
+  return tableChange.entries[field].wrapped as unknown as FieldSchema;
+}
+
+function kindOf({ type, item }: FieldSchema): FieldKind {
+  if (type === "number") return "number";
+  if (type === "boolean") return "truth";
+  if (type === "array") return item?.type === "string" ? "names" : "json";
+  return type === "strict_object" || type === "custom" ? "json" : "text";
+}
+
+function hintOf(schema: FieldSchema): string {
+  if (schema.options !== undefined) return schema.options.join("|");
+  const hints = { text: "TEXT", number: "N", truth: "true|false", names: "A,B", json: "JSON" } as const;
+  return hints[kindOf(schema)];
+}

@@ -1,0 +1,52 @@
+import { createConsola, LogLevels, type ConsolaInstance, type LogType } from "consola/core";
+import { box } from "consola/utils";
+
+import type { Style } from "./style.ts";
+
+/** The labels of messages; a type without one, such as `log`, is printed as it is. */
+const LABELS: Partial<Record<LogType, { readonly text: string; readonly format: Parameters<Style>[0] }>> = {
+  debug: { text: "debug", format: "dim" },
+  info: { text: "info", format: "cyan" },
+  warn: { text: "warning", format: "yellow" },
+  error: { text: "error", format: "red" },
+};
+
+const BOX_STYLE = { marginTop: 0, marginBottom: 0 };
+
+/** Opens the messages on stderr: errors alone when quiet, the debug log too when verbose. */
+export function openMessages(options: {
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly style: Style;
+}): ConsolaInstance {
+  const { quiet, verbose, style } = options;
+  return createConsola({
+    level: quiet ? LogLevels.error : verbose ? LogLevels.debug : LogLevels.info,
+    // consola delays a message that repeats, and loses it when the process ends.
+    throttleMin: Number.POSITIVE_INFINITY,
+    reporters: [
+      {
+        log({ type, args, title }) {
+          const text = args.join("");
+          const line =
+            type === "box"
+              ? box(text, { title: String(title), style: BOX_STYLE })
+              : labelled(type, text, style);
+          process.stderr.write(`${line}\n`);
+        },
+      },
+    ],
+  });
+}
+
+/** A message behind the label of its type. */
+export function labelled(type: LogType, text: string, style: Style): string {
+  const label = LABELS[type];
+  return label === undefined ? text : `${style(label.format, label.text)}  ${text}`;
+}
+
+/** A message of the library's log, with its fields. */
+export function logText(message: string, fields: Readonly<Record<string, unknown>>, style: Style): string {
+  const tail = Object.entries(fields).map(([key, value]) => `  ${style("dim", `${key}=${String(value)}`)}`);
+  return `${message}${tail.join("")}`;
+}

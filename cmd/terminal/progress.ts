@@ -1,0 +1,108 @@
+import type { MultiBar, SingleBar } from "cli-progress";
+
+import { printable } from "../../lib/base/mod.ts";
+import type { ExtractProgress } from "../../lib/extract/mod.ts";
+import { countText, durationText, sizeText } from "./figures.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Shows how far tables are: a bar for each on a terminal, a line now and then elsewhere. */
+export interface ProgressDisplay {
+  update(id: string, progress: ExtractProgress): void;
+  /** Prints a line above the bars. */
+  info(text: string): void;
+  /** Takes the bars away. */
+  stop(): void;
+}
+
+/** Opens the display that suits where stderr goes. */
+export async function openProgress(terminal: Terminal, signal: AbortSignal): Promise<ProgressDisplay> {
+  if (terminal.quiet) return { update: () => {}, info: () => {}, stop: () => {} };
+  return terminal.interactive ? drawBars(signal) : printLines(terminal);
+}
+
+/** How often a line is printed of a table that is still being read. */
+const LINE_INTERVAL_MS = 5000;
+
+function printLines(terminal: Terminal): ProgressDisplay {
+  const printedAtMs = new Map<string, number>();
+  return {
+    update(id, progress) {
+      if (progress.phase === "done" || progress.phase === "failed") return;
+      if (progress.elapsedMs - (printedAtMs.get(id) ?? 0) < LINE_INTERVAL_MS) return;
+      printedAtMs.set(id, progress.elapsedMs);
+      terminal.info(`${id}  ${figures(progress)} so far`);
+    },
+    info: (text) => terminal.info(text),
+    stop: () => {},
+  };
+}
+
+async function drawBars(signal: AbortSignal): Promise<ProgressDisplay> {
+  const { MultiBar } = await import("cli-progress");
+  const bars = new Map<string, SingleBar>();
+  const multi: MultiBar = new MultiBar({
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+    // Ctrl-C is ours: it stops the run first.
+    gracefulExit: false,
+    format: (_options, params, payload: { id: string; progress: ExtractProgress }) =>
+      barLine(payload.id, payload.progress, params.progress),
+  });
+  const hide = () => multi.stop();
+  signal.addEventListener("abort", hide, { once: true });
+  return {
+    update(id, progress) {
+      if (signal.aborted) return;
+      const known = bars.get(id);
+      if (progress.phase === "done" || progress.phase === "failed") {
+        if (known !== undefined) multi.remove(known);
+        bars.delete(id);
+        return;
+      }
+      const { done, total } = shareOf(progress);
+      const bar = known ?? multi.create(total, 0, { id, progress });
+      bars.set(id, bar);
+      bar.setTotal(total);
+      bar.update(done, { id, progress });
+    },
+    info: (text) => multi.log(`${printable(text)}\n`),
+    stop() {
+      signal.removeEventListener("abort", hide);
+      multi.stop();
+    },
+  };
+}
+
+const BAR_WIDTH = 24;
+
+/** How much is done of how much: rows when the source knows how many there are, else bytes; a total of 0: not known. */
+export function shareOf(progress: ExtractProgress): { readonly done: number; readonly total: number } {
+  const { rows, totalRows, bytesRead = 0, totalBytes } = progress;
+  return totalRows === undefined
+    ? { done: bytesRead, total: totalBytes ?? 0 }
+    : { done: rows, total: totalRows };
+}
+
+/** A bar with its figures. */
+export function barLine(id: string, progress: ExtractProgress, share: number): string {
+  const filled = Math.round(Math.min(1, share) * BAR_WIDTH);
+  const bar =
+    shareOf(progress).total === 0
+      ? "·".repeat(BAR_WIDTH)
+      : "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
+  return `${bar}  ${id}  ${progress.phase === "merging" ? "merging, " : ""}${figures(progress)}`;
+}
+
+function figures(progress: ExtractProgress): string {
+  const { rows, totalRows, bytesRead, totalBytes, sizeBytes, rowsPerSecond, elapsedMs } = progress;
+  return [
+    `${countText(rows)}${totalRows === undefined ? "" : ` of ${countText(totalRows)}`} ${(totalRows ?? rows) === 1 ? "row" : "rows"}`,
+    ...(bytesRead === undefined
+      ? []
+      : [`${sizeText(bytesRead)}${totalBytes === undefined ? "" : ` of ${sizeText(totalBytes)}`} read`]),
+    ...(sizeBytes > 0 ? [`${sizeText(sizeBytes)} written`] : []),
+    durationText(elapsedMs),
+    ...(rowsPerSecond > 0 ? [`${countText(Math.round(rowsPerSecond))} rows/s`] : []),
+  ].join(", ");
+}

@@ -1,0 +1,38 @@
+import type { Agnes, AgnesOptions } from "../../lib/agnes.ts";
+import { isAgnesError, silentLog } from "../../lib/base/mod.ts";
+import type { Cli } from "../cli/cli.ts";
+
+interface OpenOptions {
+  /** Default: the one of the command line. */
+  readonly workspace?: string;
+  /** Whether the command reports everything itself, so that the log would only repeat it. Default: `false`. */
+  readonly quietLog?: boolean;
+  /** Whether the command makes sense without a workspace. */
+  readonly optional?: boolean;
+}
+
+/** Opens the workspace of a command with the plugins the executable brings along. */
+export async function openAgnes(cli: Cli, options: OpenOptions = {}): Promise<Agnes> {
+  const [{ createAgnes }, { bundledPlugins }, { importPlugin }] = await Promise.all([
+    import("../../lib/agnes.ts"),
+    import("../plugins.ts"),
+    import("../connectors/import-plugin.ts"),
+  ]);
+  const workspace = options.workspace ?? cli.workspace;
+  const log = options.quietLog === true && !cli.verbose ? silentLog : cli.log;
+  const common: AgnesOptions = {
+    plugins: await bundledPlugins(),
+    log,
+    importPlugin(path) {
+      cli.watchPlugins();
+      return importPlugin(path);
+    },
+  };
+  try {
+    return await createAgnes({ ...common, ...(workspace === undefined ? {} : { workspace }) });
+  } catch (error) {
+    const isOutside = workspace === undefined && isAgnesError(error, "workspace_missing");
+    if (!isOutside || options.optional !== true) throw error;
+    return createAgnes({ ...common, workspace: process.cwd(), config: { version: 1 } });
+  }
+}
