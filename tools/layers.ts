@@ -15,6 +15,9 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["serve"],
 ];
 
+/** Faces of folders inside folders, for those who need no more: the whole face of `lib/extract` loads the runtime. */
+const INNER_FACES = new Set(["lib/extract/format/mod.ts"]);
+
 /** What a plugin may import of Agnes. */
 const KIT = new Set(["agnes/kit", "agnes/catalog"]);
 
@@ -85,7 +88,7 @@ function upViolation(own: Place, other: Place): string | undefined {
 }
 
 function faceViolation(target: string, other: Place): string | undefined {
-  return other.folder === "" || target.endsWith(`lib/${other.folder}/mod.ts`)
+  return other.folder === "" || target === `lib/${other.folder}/mod.ts` || INNER_FACES.has(target)
     ? undefined
     : "a folder is entered through its mod.ts";
 }

@@ -1,7 +1,7 @@
 import type { JsonValue } from "../kit/mod.ts";
 import type { TablePlan } from "./plan.ts";
 import { hasOtherOptions, sameReading } from "./schema/reading.ts";
-import type { PublishedTable } from "./state/extract-state.ts";
+import type { PublishedTable } from "./format/extract-state.ts";
 
 /** How a table is to be read this time. */
 export interface ReadDecision {

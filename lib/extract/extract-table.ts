@@ -13,15 +13,17 @@ import { renewParts } from "./publish/renew-parts.ts";
 import type { ReadRange } from "./read/look-back.ts";
 import { readNotes } from "./read/read-notes.ts";
 import { openRead } from "./read/open-read.ts";
-import { columnsOf, type PublishedColumn } from "./schema/column.ts";
-import { describeChange, type SchemaChange } from "./schema/diff.ts";
+import { columnsOf } from "./schema/column.ts";
+import type { PublishedColumn } from "./format/extract-state.ts";
+import { describeChange } from "./schema/diff.ts";
+import type { SchemaChange } from "./format/extract-state.ts";
 import { evolve, sameLayout } from "./schema/evolve.ts";
 import { filterCondition } from "./schema/select.ts";
 import type { TableContext } from "./services.ts";
-import type { Part, PublishedTable, SchemaVersion } from "./state/extract-state.ts";
+import type { Part, PublishedTable, SchemaVersion } from "./format/extract-state.ts";
 import { redescribed } from "./redescribe.ts";
 import { checkQuarantine, quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
-import { partsDirectory } from "./write/staged.ts";
+import { partsDirectory } from "./format/paths.ts";
 import { discard, writeParts, type WriteTarget } from "./write/write-parts.ts";
 
 /** What became of a table, before it is published. */

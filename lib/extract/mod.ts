@@ -2,19 +2,20 @@ export type { DuckDBLimits } from "../duckdb/mod.ts";
 export { extractSource } from "./extract-source.ts";
 export type { ExtractRequest } from "./extract-source.ts";
 export { checkPlan } from "./plan.ts";
-export type { Granularity, QueryMode, Strategy, TablePlan } from "./plan.ts";
+export type { Granularity, Strategy, TablePlan } from "./plan.ts";
+export type { QueryMode } from "./format/extract-state.ts";
 export { batchProblem } from "./read/batch-problem.ts";
 export { inferColumns } from "./read/infer-columns.ts";
 export { inspectChunk } from "./read/inspect-chunk.ts";
 export { columnsOf } from "./schema/column.ts";
-export type { PublishedColumn } from "./schema/column.ts";
+export type { PublishedColumn } from "./format/extract-state.ts";
 export { describeChange } from "./schema/diff.ts";
-export type { SchemaChange } from "./schema/diff.ts";
+export type { SchemaChange } from "./format/extract-state.ts";
 export { readingText } from "./schema/reading.ts";
 export { partsQuery } from "./schema/view.ts";
 export type { ExtractServices, ExtractSource } from "./services.ts";
 export type { ExtractProgress, ExtractStats, TableStats } from "./stats.ts";
-export { findTable } from "./state/extract-state.ts";
+export { findTable } from "./format/extract-state.ts";
 export type {
   ExtractState,
   Generation,
@@ -22,7 +23,7 @@ export type {
   PublishedTable,
   SchemaVersion,
   Tombstone,
-} from "./state/extract-state.ts";
+} from "./format/extract-state.ts";
 export { listGenerations, rollbackExtract } from "./state/generations.ts";
 export type { ListedGeneration } from "./state/generations.ts";
 export { publishedStates } from "./state/published-states.ts";

@@ -1,7 +1,7 @@
 import type { Host } from "../base/mod.ts";
 import type { TablePlan } from "./plan.ts";
 import type { ExtractProgress } from "./stats.ts";
-import type { PublishedTable } from "./state/extract-state.ts";
+import type { PublishedTable } from "./format/extract-state.ts";
 
 /** Tells how far one table is, not too often. */
 export interface TableProgress {

@@ -13,7 +13,7 @@ import type { TableOutcome } from "./extract-table.ts";
 import { publishedColumns, type TablePlan } from "./plan.ts";
 import { columnsOf } from "./schema/column.ts";
 import type { ExtractSource } from "./services.ts";
-import type { ExtractState, PublishedTable } from "./state/extract-state.ts";
+import type { ExtractState, PublishedTable } from "./format/extract-state.ts";
 
 /** A table whose rows stay where they are; only where that is is published. */
 export function remoteTable(

@@ -1,5 +1,5 @@
 import type { AgnesError } from "../base/mod.ts";
-import type { SchemaChange } from "./schema/diff.ts";
+import type { SchemaChange } from "./format/extract-state.ts";
 import type { Strategy } from "./plan.ts";
 
 /** The result of one run. */

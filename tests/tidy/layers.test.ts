@@ -19,6 +19,7 @@ describe("layers", () => {
     ["lib/kit/a.ts", `export let x: import("../extract/mod.ts").X;`, "down the layers"],
     ["lib/kit/a.ts", `export * from "../extract/mod.ts";`, "down the layers"],
     ["lib/extract/a.ts", `import { x } from "../duckdb/copy.ts";`, "through its mod.ts"],
+    ["lib/analytics/a.ts", `import { x } from "../extract/format/paths.ts";`, "through its mod.ts"],
     ["lib/extract/a.ts", `import { x } from "../agnes.ts";`, "above all layers"],
     ["lib/extract/a.ts", `import { x } from "../testing/mod.ts";`, "only tests"],
     ["lib/extract/a.ts", `import { x } from "../../plugins/files/plugin.ts";`, "only lib"],
@@ -42,6 +43,7 @@ describe("layers", () => {
         path: "plugins/files/plugin.ts",
         text: `import { x } from "agnes/kit"; import * as v from "valibot";`,
       },
+      { path: "lib/analytics/a.ts", text: `import { x } from "../extract/format/mod.ts";` },
       { path: "lib/agnes.ts", text: `import { x } from "./extract/mod.ts";` },
       { path: "cmd/commands/a.ts", text: `import { x } from "../../lib/extract/mod.ts";` },
     ];

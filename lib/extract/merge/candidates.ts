@@ -1,13 +1,13 @@
 import { join } from "node:path";
 
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
 import { readParquet, selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
-import type { Part, SchemaVersion } from "../state/extract-state.ts";
+import type { Part, SchemaVersion } from "../format/extract-state.ts";
 
 /**
- * Parts that may hold one of the keys in `keys`, by the bounds that `_parts` keeps of the first key column.
+ * Parts that may hold one of the keys in `keys`, by the bounds that are kept with each part of the first key column.
  * A part without bounds is always one.
  */
 export async function candidateParts(

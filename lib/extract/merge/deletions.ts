@@ -1,5 +1,5 @@
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
 import { keysMatch, readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
 import type { TableContext } from "../services.ts";

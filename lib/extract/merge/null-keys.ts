@@ -1,6 +1,6 @@
 import { AgnesError, JsonText } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
 import { readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
 import type { TableContext } from "../services.ts";

@@ -1,9 +1,9 @@
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { TablePlan } from "../plan.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
 import { keysMatch } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
-import { TOMBSTONES_KEPT, type Tombstone } from "../state/extract-state.ts";
+import { TOMBSTONES_KEPT, type Tombstone } from "../format/extract-state.ts";
 import { candidateParts, partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
 

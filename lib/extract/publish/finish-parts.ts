@@ -1,17 +1,18 @@
 import { createHash } from "node:crypto";
-import { basename, join, posix } from "node:path";
+import { basename, join } from "node:path";
 
 import { eachOf, readChunks } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
 import type { TableContext } from "../services.ts";
 import { readParquet } from "../schema/select.ts";
-import { PART_FORMAT, type Part } from "../state/extract-state.ts";
-import { partsDirectory, type StagedPart } from "../write/staged.ts";
+import { PART_FORMAT, type Part } from "../format/extract-state.ts";
+import { partsDirectory, relativePartPath } from "../format/paths.ts";
+import type { StagedPart } from "../write/staged.ts";
 
 /** Some files are hashed while others are on their way to the disk. */
 const FILES_AT_ONCE = 4;
 
-/** What names a column's bounds in `_parts`. */
+/** The columns whose bounds are kept with each part. */
 export interface BoundedColumns {
   readonly key: string | undefined;
   readonly cursor: string | undefined;
@@ -39,7 +40,7 @@ export async function finishParts(
     const name = `${sha256.slice(0, 32)}.parquet`;
     await files.rename(path, join(directory, name));
     return {
-      path: posix.join("data", basename(directory), name),
+      path: relativePartPath(basename(directory), name),
       rows,
       sizeBytes,
       sha256,

@@ -5,7 +5,7 @@ import { writeSql } from "../merge/merge.ts";
 import { readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
 import type { TableContext } from "../services.ts";
-import { PART_FORMAT, type Part, type PublishedTable } from "../state/extract-state.ts";
+import { PART_FORMAT, type Part, type PublishedTable } from "../format/extract-state.ts";
 import { finishParts } from "./finish-parts.ts";
 
 /**

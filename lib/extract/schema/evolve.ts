@@ -1,7 +1,8 @@
 import { AgnesError } from "../../base/mod.ts";
 import type { FileReading } from "../../kit/mod.ts";
-import type { PublishedColumn } from "./column.ts";
-import { describeChange, diffColumns, withPublished, type SchemaChange } from "./diff.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
+import { describeChange, diffColumns, withPublished } from "./diff.ts";
+import type { SchemaChange } from "../format/extract-state.ts";
 import { readingChanges } from "./reading.ts";
 import { widest } from "./widen.ts";
 

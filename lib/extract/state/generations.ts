@@ -3,10 +3,10 @@ import { join, resolve } from "node:path";
 
 import { AgnesError, isAgnesError, nodeFiles } from "../../base/mod.ts";
 import { acquireLock } from "../../duckdb/mod.ts";
-import { generationPath, generationsDirectory, lockPath } from "../publish/paths.ts";
+import { generationNumber, generationPath, generationsDirectory, lockPath } from "../format/paths.ts";
 import { dropOldGenerations, publish } from "../publish/publish.ts";
 import type { ExtractServices } from "../services.ts";
-import type { ExtractState, Generation } from "./extract-state.ts";
+import type { ExtractState, Generation } from "../format/extract-state.ts";
 import { readExtract, readExtractFile } from "./read-extract.ts";
 
 /** One generation that can be looked at, and whether it is the published one. */
@@ -94,10 +94,7 @@ async function currentNumber(directory: string): Promise<number | null> {
 
 async function keptNumbers(directory: string): Promise<readonly number[]> {
   const names = (await nodeFiles().list(generationsDirectory(directory))) ?? [];
-  return names.flatMap((name) => {
-    const number = /^(\d+)\.duckdb$/.exec(name)?.[1];
-    return number === undefined ? [] : [Number(number)];
-  });
+  return names.flatMap((name) => generationNumber(name) ?? []);
 }
 
 function listed({ generation, tables }: ExtractState, current: boolean): ListedGeneration {

@@ -11,7 +11,8 @@ import { dropTombstoned, keyText } from "../merge/tombstones.ts";
 import { partsRelation } from "../merge/candidates.ts";
 import { publishedColumns } from "../plan.ts";
 import { finishParts } from "../publish/finish-parts.ts";
-import { columnsOf, physicalColumnsOf, type PublishedColumn } from "../schema/column.ts";
+import { columnsOf, physicalColumnsOf } from "../schema/column.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
 import { keysMatch, readParquet, selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
 import {
@@ -19,9 +20,10 @@ import {
   type PublishedTable,
   type SchemaVersion,
   type Tombstone,
-} from "../state/extract-state.ts";
+} from "../format/extract-state.ts";
 import type { Quarantine } from "../write/quarantine.ts";
-import { partsDirectory, stagingPath, WHOLE_READ, type StagedPart } from "../write/staged.ts";
+import { partsDirectory } from "../format/paths.ts";
+import { stagingPath, WHOLE_READ, type StagedPart } from "../write/staged.ts";
 import { discard, writeEmptyPart } from "../write/write-parts.ts";
 import type { TableChanges } from "./collect.ts";
 

@@ -5,11 +5,11 @@ import { isAgnesError, throwIfAborted, type AgnesError, redactThrown } from "../
 import { acquireLock, openDatabase, type Database } from "../../duckdb/mod.ts";
 import type { Change } from "../../kit/mod.ts";
 import { checkPlan, type TablePlan } from "../plan.ts";
-import { lockPath } from "../publish/paths.ts";
+import { lockPath } from "../format/paths.ts";
 import { dropOldGenerations, publish } from "../publish/publish.ts";
 import { sweepParts, sweepTemporary } from "../publish/sweep.ts";
 import type { ExtractServices, ExtractSource, TableContext } from "../services.ts";
-import { findTable, type ExtractState } from "../state/extract-state.ts";
+import { findTable, type ExtractState } from "../format/extract-state.ts";
 import { readExtract } from "../state/read-extract.ts";
 import { applyChanges, type ChangedTable } from "./apply-changes.ts";
 import { changesWithKeys, collectChanges, freshEvents, lastChanges } from "./collect.ts";

@@ -2,6 +2,7 @@ import { join } from "node:path";
 
 import { temporaryPath } from "../../base/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
+import { partsDirectory } from "../format/paths.ts";
 import type { TableContext } from "../services.ts";
 
 /** A Parquet file that is written but has no final name yet: rows, or the keys of rows that are gone. */
@@ -48,12 +49,6 @@ export async function finalOf(
   if (sha256 === undefined) return {};
   await services.host.files.sync(path);
   return { sha256 };
-}
-
-/** The directory of a table's parts. */
-export function partsDirectory(directory: string, table: string): string {
-  // Two names that differ in case only are one table to DuckDB and may be one folder to the file system.
-  return join(directory, "data", table.toLowerCase());
 }
 
 /** A path for a part that is being written. */
