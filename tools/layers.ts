@@ -9,7 +9,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["duckdb", "catalog"],
   ["plugins", "tables", "workspace"],
   ["extract"],
-  ["analytics"],
+  ["push", "analytics"],
   ["query"],
   ["sync"],
   ["serve"],

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 
-import { eachOf, isAgnesError, messageOf } from "../base/mod.ts";
-import { AgnesError, throwIfAborted } from "../base/mod.ts";
+import { eachOf, isAgnesError, messageOf, AgnesError, throwIfAborted } from "../base/mod.ts";
 import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
 import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
@@ -14,13 +13,17 @@ import type { ReadRange } from "./read/look-back.ts";
 import { readNotes } from "./read/read-notes.ts";
 import { openRead } from "./read/open-read.ts";
 import { columnsOf } from "./schema/column.ts";
-import type { PublishedColumn } from "./format/extract-state.ts";
+import type {
+  PublishedColumn,
+  SchemaChange,
+  Part,
+  PublishedTable,
+  SchemaVersion,
+} from "./format/extract-state.ts";
 import { describeChange } from "./schema/diff.ts";
-import type { SchemaChange } from "./format/extract-state.ts";
 import { evolve, sameLayout } from "./schema/evolve.ts";
 import { filterCondition } from "./schema/select.ts";
 import type { TableContext } from "./services.ts";
-import type { Part, PublishedTable, SchemaVersion } from "./format/extract-state.ts";
 import { redescribed } from "./redescribe.ts";
 import { checkQuarantine, quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./format/paths.ts";

@@ -20,6 +20,7 @@ describe("layers", () => {
     ["lib/kit/a.ts", `export * from "../extract/mod.ts";`, "down the layers"],
     ["lib/extract/a.ts", `import { x } from "../duckdb/copy.ts";`, "through its mod.ts"],
     ["lib/analytics/a.ts", `import { x } from "../extract/format/paths.ts";`, "through its mod.ts"],
+    ["lib/extract/a.ts", `import { x } from "../push/mod.ts";`, "down the layers"],
     ["lib/extract/a.ts", `import { x } from "../agnes.ts";`, "above all layers"],
     ["lib/extract/a.ts", `import { x } from "../testing/mod.ts";`, "only tests"],
     ["lib/extract/a.ts", `import { x } from "../../plugins/files/plugin.ts";`, "only lib"],

@@ -1,10 +1,9 @@
 import { join } from "node:path";
 
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
-import type { PublishedColumn } from "../format/extract-state.ts";
+import type { PublishedColumn, Part, SchemaVersion } from "../format/extract-state.ts";
 import { readParquet, selectList } from "../schema/select.ts";
 import type { TableContext } from "../services.ts";
-import type { Part, SchemaVersion } from "../format/extract-state.ts";
 
 /**
  * Parts that may hold one of the keys in `keys`, by the bounds that are kept with each part of the first key column.

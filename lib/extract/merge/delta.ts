@@ -1,5 +1,4 @@
-import { quoteIdentifier } from "../../duckdb/mod.ts";
-import type { Connection } from "../../duckdb/mod.ts";
+import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import { readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";

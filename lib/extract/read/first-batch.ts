@@ -4,8 +4,16 @@ import type { Schema } from "apache-arrow";
 
 import { AgnesError } from "../../base/mod.ts";
 import { describeQuery, quoteIdentifier } from "../../duckdb/mod.ts";
-import { isDeletions, isFileChunk, isRows, toSchema, utf8 } from "../../kit/mod.ts";
-import type { arrow, FileChunk, Row } from "../../kit/mod.ts";
+import {
+  isDeletions,
+  isFileChunk,
+  isRows,
+  toSchema,
+  utf8,
+  type arrow,
+  type FileChunk,
+  type Row,
+} from "../../kit/mod.ts";
 import { checkPlan, type TablePlan } from "../plan.ts";
 import type { TableContext } from "../services.ts";
 import { stagingPath } from "../write/staged.ts";

@@ -1,8 +1,7 @@
 import { AgnesError } from "../../base/mod.ts";
 import type { FileReading } from "../../kit/mod.ts";
-import type { PublishedColumn } from "../format/extract-state.ts";
+import type { PublishedColumn, SchemaChange } from "../format/extract-state.ts";
 import { describeChange, diffColumns, withPublished } from "./diff.ts";
-import type { SchemaChange } from "../format/extract-state.ts";
 import { readingChanges } from "./reading.ts";
 import { widest } from "./widen.ts";
 

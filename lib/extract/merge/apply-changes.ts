@@ -4,28 +4,28 @@ import { AgnesError } from "../../base/mod.ts";
 import { copyToParquet, quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { createRowBuilder, type Row } from "../../kit/mod.ts";
 import { definitionOf } from "../decide.ts";
-import { deltaNames, dropDelta, loadDelta, type Delta } from "../merge/delta.ts";
-import { mergeDelta } from "../merge/merge.ts";
-import { partitionOf } from "../merge/merge-read.ts";
-import { dropTombstoned, keyText } from "../merge/tombstones.ts";
-import { partsRelation } from "../merge/candidates.ts";
+import { deltaNames, dropDelta, loadDelta, type Delta } from "./delta.ts";
+import { mergeDelta } from "./merge.ts";
+import { partitionOf } from "./merge-read.ts";
+import { dropTombstoned, keyText } from "./tombstones.ts";
+import { partsRelation } from "./candidates.ts";
 import { publishedColumns } from "../plan.ts";
 import { finishParts } from "../publish/finish-parts.ts";
 import { columnsOf, physicalColumnsOf } from "../schema/column.ts";
-import type { PublishedColumn } from "../format/extract-state.ts";
-import { keysMatch, readParquet, selectList } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
 import {
   TOMBSTONES_KEPT,
+  type PublishedColumn,
   type PublishedTable,
   type SchemaVersion,
   type Tombstone,
 } from "../format/extract-state.ts";
+import { keysMatch, readParquet, selectList } from "../schema/select.ts";
+import type { TableContext } from "../services.ts";
 import type { Quarantine } from "../write/quarantine.ts";
 import { partsDirectory } from "../format/paths.ts";
 import { stagingPath, WHOLE_READ, type StagedPart } from "../write/staged.ts";
 import { discard, writeEmptyPart } from "../write/write-parts.ts";
-import type { TableChanges } from "./collect.ts";
+import type { TableChanges } from "./last-changes.ts";
 
 /** A table after changes were merged into it. */
 export interface ChangedTable {
