@@ -8,10 +8,10 @@ import { findTable, type ExtractState } from "./format/extract-state.ts";
 import { lockPath } from "./format/paths.ts";
 import { applyChanges, type ChangedTable } from "./merge/apply-changes.ts";
 import { changesWithKeys, lastChanges } from "./merge/last-changes.ts";
-import type { TablePlan } from "./plan.ts";
+import type { TablePlan } from "./job/plan.ts";
 import { dropOldGenerations, publish } from "./publish/publish.ts";
 import { sweepParts, sweepTemporary } from "./publish/sweep.ts";
-import type { ExtractServices, ExtractSource, TableContext } from "./services.ts";
+import type { ExtractServices, ExtractSource, TableContext } from "./job/services.ts";
 import { readExtract } from "./state/read-extract.ts";
 import { quarantineOf } from "./write/quarantine.ts";
 

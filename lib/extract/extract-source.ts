@@ -16,13 +16,13 @@ import {
 } from "../base/mod.ts";
 import { acquireLock, openDatabase, type Database } from "../duckdb/mod.ts";
 import { extractTable, type TableOutcome } from "./extract-table.ts";
-import { checkPlan, duplicateNames, type TablePlan } from "./plan.ts";
+import { checkPlan, duplicateNames, type TablePlan } from "./job/plan.ts";
 import { createProgress, type TableProgress } from "./progress.ts";
 import { extractPath, lockPath } from "./format/paths.ts";
 import { dropOldGenerations, publish } from "./publish/publish.ts";
 import { sweepParts, sweepTemporary } from "./publish/sweep.ts";
 import { remoteAttachments, remoteTable, sameAttachments } from "./remote.ts";
-import type { ExtractServices, ExtractSource } from "./services.ts";
+import type { ExtractServices, ExtractSource } from "./job/services.ts";
 import { summarise, type ExtractProgress, type ExtractStats, type TableStats } from "./stats.ts";
 import { keepChecks, withChecks } from "./state/checked.ts";
 import type { ExtractState, PublishedTable } from "./format/extract-state.ts";

@@ -1,16 +1,18 @@
 import { join } from "node:path";
 
 import { eachOf, isAgnesError, messageOf, AgnesError, throwIfAborted } from "../base/mod.ts";
-import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
+import { decideRead, type ReadDecision } from "./read/decide.ts";
+import type { RowReject } from "../kit/mod.ts";
+import { definitionOf } from "./job/definition.ts";
 import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
 import { inOrderOfOrigins } from "./merge/origins.ts";
 import { compareRows, DIFFERENT, fingerprintOfWritten, type Comparison } from "./merge/same-rows.ts";
-import { publishedColumns } from "./plan.ts";
-import { finishParts } from "./publish/finish-parts.ts";
+import { publishedColumns } from "./job/plan.ts";
+import { finishParts } from "./write/finish-parts.ts";
 import { renewParts } from "./publish/renew-parts.ts";
 import type { ReadRange } from "./read/look-back.ts";
-import { readNotes } from "./read/read-notes.ts";
+import { readNotes } from "./read-notes.ts";
 import { openRead } from "./read/open-read.ts";
 import { columnsOf } from "./schema/column.ts";
 import type {
@@ -23,7 +25,7 @@ import type {
 import { describeChange } from "./schema/diff.ts";
 import { evolve, sameLayout } from "./schema/evolve.ts";
 import { filterCondition } from "./schema/select.ts";
-import type { TableContext } from "./services.ts";
+import type { TableContext } from "./job/services.ts";
 import { redescribed } from "./redescribe.ts";
 import { checkQuarantine, quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./format/paths.ts";
@@ -112,7 +114,8 @@ async function readAndMerge(
   quarantine: Quarantine | null,
 ): Promise<ReadResult> {
   context.onPhase("reading");
-  const read = await openRead(context, decision, quarantine);
+  const onReject = quarantine === null ? null : (reject: RowReject) => quarantine.add(reject);
+  const read = await openRead(context, decision, onReject);
   const plan = read.plan;
   const working: TableContext = { ...context, plan };
   const layout = layoutOf(working, decision);

@@ -3,8 +3,8 @@ export { changeExtract } from "./change-extract.ts";
 export type { ChangedTables, ChangingExtract } from "./change-extract.ts";
 export { extractSource } from "./extract-source.ts";
 export type { ExtractRequest } from "./extract-source.ts";
-export { checkPlan } from "./plan.ts";
-export type { Granularity, Strategy, TablePlan } from "./plan.ts";
+export { checkPlan } from "./job/plan.ts";
+export type { Granularity, Strategy, TablePlan } from "./job/plan.ts";
 export type {
   ExtractState,
   Generation,
@@ -23,14 +23,15 @@ export { columnsOf } from "./schema/column.ts";
 export { describeChange } from "./schema/diff.ts";
 export { readingText } from "./schema/reading.ts";
 export { partsQuery } from "./schema/view.ts";
-export type { ExtractServices, ExtractSource } from "./services.ts";
+export type { ExtractServices, ExtractSource } from "./job/services.ts";
 export type { ExtractProgress, ExtractStats, TableStats } from "./stats.ts";
 export { findTable } from "./format/extract-state.ts";
-export { listGenerations, rollbackExtract } from "./state/generations.ts";
+export { listGenerations } from "./state/generations.ts";
+export { rollbackExtract } from "./publish/rollback.ts";
 export type { ListedGeneration } from "./state/generations.ts";
 export { publishedStates } from "./state/published-states.ts";
 export { wasPublished } from "./state/was-published.ts";
-export { publishedKey } from "./decide.ts";
+export { publishedKey } from "./job/definition.ts";
 export { readExtract } from "./state/read-extract.ts";
 export { writeTable } from "./write-table.ts";
 export type { WriteRequest } from "./write-table.ts";

@@ -1,5 +1,5 @@
 import type { Host } from "../base/mod.ts";
-import type { TablePlan } from "./plan.ts";
+import type { TablePlan } from "./job/plan.ts";
 import type { ExtractProgress } from "./stats.ts";
 import type { PublishedTable } from "./format/extract-state.ts";
 

@@ -1,6 +1,6 @@
 import { isAgnesError } from "../base/mod.ts";
-import { checkPlan } from "./plan.ts";
-import type { TableContext } from "./services.ts";
+import { checkPlan } from "./job/plan.ts";
+import type { TableContext } from "./job/services.ts";
 
 /**
  * The context with the table as its connector describes it after a look at all of it, when a read showed that the first

@@ -3,14 +3,14 @@ import * as arrow from "apache-arrow";
 import { AgnesError } from "../../base/mod.ts";
 import { copyToParquet, quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { createRowBuilder, type Row } from "../../kit/mod.ts";
-import { definitionOf } from "../decide.ts";
+import { definitionOf } from "../job/definition.ts";
 import { deltaNames, dropDelta, loadDelta, type Delta } from "./delta.ts";
 import { mergeDelta } from "./merge.ts";
 import { partitionOf } from "./merge-read.ts";
 import { dropTombstoned, keyText } from "./tombstones.ts";
 import { partsRelation } from "./candidates.ts";
-import { publishedColumns } from "../plan.ts";
-import { finishParts } from "../publish/finish-parts.ts";
+import { publishedColumns } from "../job/plan.ts";
+import { finishParts } from "../write/finish-parts.ts";
 import { columnsOf, physicalColumnsOf } from "../schema/column.ts";
 import {
   TOMBSTONES_KEPT,
@@ -20,7 +20,7 @@ import {
   type Tombstone,
 } from "../format/extract-state.ts";
 import { keysMatch, readParquet, selectList } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import type { Quarantine } from "../write/quarantine.ts";
 import { partsDirectory } from "../format/paths.ts";
 import { stagingPath, WHOLE_READ, type StagedPart } from "../write/staged.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { PublishedColumn, Part, SchemaVersion } from "../format/extract-state.ts";
 import { readParquet, selectList } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 
 /**
  * Parts that may hold one of the keys in `keys`, by the bounds that are kept with each part of the first key column.

@@ -2,7 +2,7 @@ import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import { readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import type { StagedPart } from "../write/staged.ts";
 
 /** New and changed rows in a table of the run's database, one row for each key. */

@@ -1,6 +1,6 @@
 import { AgnesError } from "../../base/mod.ts";
 import type { Change, Row } from "../../kit/mod.ts";
-import type { TablePlan } from "../plan.ts";
+import type { TablePlan } from "../job/plan.ts";
 import { NO_KEY, type Quarantine } from "../write/quarantine.ts";
 
 /** The last change of each row of a table. */

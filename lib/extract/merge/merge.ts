@@ -1,9 +1,9 @@
 import { copyToParquet, type Connection, type CopyOptions } from "../../duckdb/mod.ts";
-import type { Granularity } from "../plan.ts";
+import type { Granularity } from "../job/plan.ts";
 import type { PublishedColumn, Part, PublishedTable } from "../format/extract-state.ts";
 import { keysMatch, partitionExpression } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import { stagingPath, type StagedPart } from "../write/staged.ts";
 import { partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";

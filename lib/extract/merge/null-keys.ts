@@ -3,7 +3,7 @@ import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import { readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import { NO_KEY, type Quarantine } from "../write/quarantine.ts";
 import { WHOLE_READ, type StagedPart } from "../write/staged.ts";
 import { discard } from "../write/write-parts.ts";

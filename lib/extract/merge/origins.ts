@@ -2,7 +2,7 @@ import type { Connection } from "../../duckdb/mod.ts";
 import type { PublishedColumn, Part } from "../format/extract-state.ts";
 import { keysMatch, readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import type { StagedPart } from "../write/staged.ts";
 import { discard } from "../write/write-parts.ts";
 import { candidateParts, partsRelation } from "./candidates.ts";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 
 import { copyToParquet, parquetFooter, quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
-import type { Granularity } from "../plan.ts";
-import type { TableContext } from "../services.ts";
+import type { Granularity } from "../job/plan.ts";
+import type { TableContext } from "../job/services.ts";
 import { stagingPath, type StagedPart } from "../write/staged.ts";
 import { checkCount } from "../write/write-stream.ts";
 

@@ -1,7 +1,7 @@
 import { AgnesError, shown } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { readParquet } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 
 /** The keys that more than one row of some parts has. */
 interface RepeatedKeys {

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 
 import { quoteLiteral, type Connection } from "../../duckdb/mod.ts";
-import { sha256OfFile } from "../publish/finish-parts.ts";
+import { sha256OfFile } from "../write/finish-parts.ts";
 import type { PublishedColumn, Part, PublishedTable } from "../format/extract-state.ts";
 import { readParquet } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import type { StagedPart } from "../write/staged.ts";
 import {
   addHashes,

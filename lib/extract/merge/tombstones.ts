@@ -1,8 +1,8 @@
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
-import type { TablePlan } from "../plan.ts";
+import type { TablePlan } from "../job/plan.ts";
 import { TOMBSTONES_KEPT, type PublishedColumn, type Tombstone } from "../format/extract-state.ts";
 import { keysMatch } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import { candidateParts, partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
 

@@ -1,7 +1,7 @@
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import type { PublishedColumn, Part, PublishedTable } from "../format/extract-state.ts";
 import { keysMatch } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import { candidateParts, partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
 

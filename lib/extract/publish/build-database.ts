@@ -2,7 +2,7 @@ import { isAgnesError, messageOf } from "../../base/mod.ts";
 import { openDatabase, quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import { partsQuery } from "../schema/view.ts";
-import type { ExtractServices } from "../services.ts";
+import type { ExtractServices } from "../job/services.ts";
 import type { ExtractState, PublishedTable } from "../format/extract-state.ts";
 import { checkCount } from "../write/write-stream.ts";
 import { writeState } from "../format/write-state.ts";

@@ -1,5 +1,5 @@
 import { AgnesError, isAgnesError, temporaryPath, type Host } from "../../base/mod.ts";
-import type { ExtractServices } from "../services.ts";
+import type { ExtractServices } from "../job/services.ts";
 import type { ExtractState } from "../format/extract-state.ts";
 import { buildDatabase, type BuiltDatabase } from "./build-database.ts";
 import {

@@ -4,9 +4,9 @@ import { AgnesError, throwIfAborted } from "../../base/mod.ts";
 import { writeSql } from "../merge/merge.ts";
 import { readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import { PART_FORMAT, type Part, type PublishedTable } from "../format/extract-state.ts";
-import { finishParts } from "./finish-parts.ts";
+import { finishParts } from "../write/finish-parts.ts";
 
 /**
  * A table with all its parts in the format of today: those of another are rewritten, the same rows in the same

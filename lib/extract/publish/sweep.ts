@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { publishFile, TEMPORARY_SUFFIX, type Host } from "../../base/mod.ts";
 import { openDatabase } from "../../duckdb/mod.ts";
-import type { ExtractServices } from "../services.ts";
+import type { ExtractServices } from "../job/services.ts";
 import { readPartPaths } from "../state/read-extract.ts";
 import type { ExtractState } from "../format/extract-state.ts";
 import {

@@ -1,5 +1,3 @@
-import { dirname } from "node:path";
-
 import type { Schema } from "apache-arrow";
 
 import { AgnesError } from "../../base/mod.ts";
@@ -14,9 +12,9 @@ import {
   type FileChunk,
   type Row,
 } from "../../kit/mod.ts";
-import { checkPlan, type TablePlan } from "../plan.ts";
-import type { TableContext } from "../services.ts";
-import { stagingPath } from "../write/staged.ts";
+import { checkPlan, type TablePlan } from "../job/plan.ts";
+import type { TableContext } from "../job/services.ts";
+import { partsDirectory } from "../format/paths.ts";
 import { inferColumns } from "./infer-columns.ts";
 import { inspectChunk } from "./inspect-chunk.ts";
 import type { Tap } from "./tap.ts";
@@ -75,7 +73,7 @@ async function describeFile(
   chunk: FileChunk,
 ): Promise<{ readonly chunk: FileChunk; readonly found: Schema }> {
   // It lies with the parts that are being written, and is swept with them.
-  const directory = dirname(stagingPath(context));
+  const directory = partsDirectory(context.directory, context.plan.name);
   const { services, signal } = context;
   await using connection = await context.database.connect();
   return await inspectChunk(services.host, chunk, { connection, directory, signal });

@@ -1,8 +1,8 @@
 import { quoteLiteral } from "../../duckdb/mod.ts";
 import type { Cursor, Filter } from "../../kit/mod.ts";
-import type { ReadDecision } from "../decide.ts";
+import type { ReadDecision } from "./decide.ts";
 import { columnsOf } from "../schema/column.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 
 /** The rows that a read is to give. */
 export interface ReadRange {

@@ -1,9 +1,8 @@
 import { AgnesError } from "../../base/mod.ts";
-import type { Batch, Deletions, ReadEnd } from "../../kit/mod.ts";
-import type { ReadDecision } from "../decide.ts";
-import { namedColumns, publishedColumns, requestedColumns, type TablePlan } from "../plan.ts";
-import type { TableContext } from "../services.ts";
-import type { Quarantine } from "../write/quarantine.ts";
+import type { Batch, Deletions, ReadEnd, RowReject } from "../../kit/mod.ts";
+import type { ReadDecision } from "./decide.ts";
+import { namedColumns, publishedColumns, requestedColumns, type TablePlan } from "../job/plan.ts";
+import type { TableContext } from "../job/services.ts";
 import { BatchSource } from "./batch-source.ts";
 import { describeByRead, type DescribedRead } from "./first-batch.ts";
 import { rangeOf, type ReadRange } from "./look-back.ts";
@@ -22,11 +21,15 @@ export interface OpenRead {
   readonly range: ReadRange;
 }
 
-/** Begins to read a table from its connector; close the tap at the end. */
+/**
+ * Begins to read a table from its connector; close the tap at the end.
+ *
+ * @param onReject takes rows that do not fit; null: the first one fails the read
+ */
 export async function openRead(
   context: TableContext,
   decision: ReadDecision,
-  quarantine: Quarantine | null,
+  onReject: ((reject: RowReject) => void) | null,
 ): Promise<OpenRead> {
   const range = await rangeOf(context, decision);
   const begun = await begin(context, decision, range);
@@ -49,7 +52,7 @@ export async function openRead(
       requested: requestedColumns(plan),
       batchRows: BATCH_ROWS,
       onRows: (taken) => context.onRead((rows += taken), 0),
-      ...(quarantine === null ? {} : { onReject: (reject) => quarantine.add(reject) }),
+      ...(onReject === null ? {} : { onReject }),
     }),
   };
 }

@@ -1,5 +1,5 @@
 import type { Connection } from "../../duckdb/mod.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 
 /** A file of less is read before anybody could look. */
 const WATCHED_BYTES_MIN = 1024 * 1024;

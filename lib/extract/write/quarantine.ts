@@ -2,8 +2,8 @@ import { join } from "node:path";
 
 import { AgnesError, JsonText, rowOfKept, type Host } from "../../base/mod.ts";
 import type { RowReject } from "../../kit/mod.ts";
-import type { TablePlan } from "../plan.ts";
-import type { TableContext } from "../services.ts";
+import type { TablePlan } from "../job/plan.ts";
+import type { TableContext } from "../job/services.ts";
 import { WHOLE_READ } from "./staged.ts";
 
 const FLUSH_ROWS = 1_000;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { temporaryPath } from "../../base/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
 import { partsDirectory } from "../format/paths.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 
 /** A Parquet file that is written but has no final name yet: rows, or the keys of rows that are gone. */
 export interface StagedPart {

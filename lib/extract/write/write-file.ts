@@ -14,10 +14,10 @@ import {
 } from "../../duckdb/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
 import { differences } from "../read/conform.ts";
-import { requestedColumns } from "../plan.ts";
+import { requestedColumns } from "../job/plan.ts";
 import { columnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import { countBytes } from "./count-bytes.ts";
 import { countedIn, finalOf, hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-parts.ts";

@@ -6,7 +6,7 @@ import type { BatchSource } from "../read/batch-source.ts";
 import { columnsOf, physicalColumnsOf } from "../schema/column.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import { selectList } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import type { Quarantine } from "./quarantine.ts";
 import { stagingPath, type StagedPart } from "./staged.ts";
 import { writeFileChunk } from "./write-file.ts";

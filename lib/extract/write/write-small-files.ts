@@ -10,7 +10,7 @@ import {
 } from "../../duckdb/mod.ts";
 import type { BatchSource, Piece } from "../read/batch-source.ts";
 import { selectList } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import { stagingPath, type StagedPart } from "./staged.ts";
 import { refuseDifferences } from "./write-file.ts";
 import type { WriteTarget } from "./write-parts.ts";

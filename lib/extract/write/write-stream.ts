@@ -6,7 +6,7 @@ import type { BatchSource } from "../read/batch-source.ts";
 import { samePhysical } from "../read/conform.ts";
 import { physicalColumnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import { finalOf, hashSumOf, stagingPath, WHOLE_READ, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-parts.ts";
 

@@ -3,11 +3,11 @@ import { basename, join } from "node:path";
 
 import { eachOf, readChunks } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
-import type { TableContext } from "../services.ts";
+import type { TableContext } from "../job/services.ts";
 import { readParquet } from "../schema/select.ts";
 import { PART_FORMAT, type Part } from "../format/extract-state.ts";
 import { partsDirectory, relativePartPath } from "../format/paths.ts";
-import type { StagedPart } from "../write/staged.ts";
+import type { StagedPart } from "./staged.ts";
 
 /** Some files are hashed while others are on their way to the disk. */
 const FILES_AT_ONCE = 4;

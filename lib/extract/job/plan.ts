@@ -1,7 +1,7 @@
-import { AgnesError, isExposedName } from "../base/mod.ts";
-import type { Filter, TableInfo } from "../kit/mod.ts";
-import type { QueryMode } from "./format/extract-state.ts";
-import { reservedNames } from "./format/layout.ts";
+import { AgnesError, isExposedName } from "../../base/mod.ts";
+import type { Filter, TableInfo } from "../../kit/mod.ts";
+import type { QueryMode } from "../format/extract-state.ts";
+import { reservedNames } from "../format/layout.ts";
 
 /** How a table is brought up to date. */
 export type Strategy = "full_refresh" | "incremental" | "partitioned";

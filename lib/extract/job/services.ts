@@ -1,8 +1,8 @@
-import type { Host, Log } from "../base/mod.ts";
-import type { Database, DuckDBLimits } from "../duckdb/mod.ts";
-import type { AnyConnector } from "../kit/mod.ts";
+import type { Host, Log } from "../../base/mod.ts";
+import type { Database, DuckDBLimits } from "../../duckdb/mod.ts";
+import type { AnyConnector } from "../../kit/mod.ts";
 import type { TablePlan } from "./plan.ts";
-import type { PublishedTable } from "./format/extract-state.ts";
+import type { PublishedTable } from "../format/extract-state.ts";
 
 /** What the runtime needs of the world. */
 export interface ExtractServices {
