@@ -29,7 +29,8 @@ import type { TableContext } from "./job/services.ts";
 import { redescribed } from "./redescribe.ts";
 import { checkQuarantine, quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./format/paths.ts";
-import { discard, writeParts, type WriteTarget } from "./write/write-parts.ts";
+import { discard, writeParts } from "./write/write-parts.ts";
+import type { WriteTarget } from "./write/write-target.ts";
 
 /** What became of a table, before it is published. */
 export interface TableOutcome {

@@ -20,7 +20,7 @@ import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../job/services.ts";
 import { countBytes } from "./count-bytes.ts";
 import { countedIn, finalOf, hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
-import type { WriteTarget } from "./write-parts.ts";
+import type { WriteTarget } from "./write-target.ts";
 import { checkCount } from "./write-stream.ts";
 
 /** Lets DuckDB read a file into one part; its rows keep their order. */

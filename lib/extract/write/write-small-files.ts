@@ -13,7 +13,7 @@ import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../job/services.ts";
 import { stagingPath, type StagedPart } from "./staged.ts";
 import { refuseDifferences } from "./write-file.ts";
-import type { WriteTarget } from "./write-parts.ts";
+import type { WriteTarget } from "./write-target.ts";
 import { checkCount } from "./write-stream.ts";
 
 /** A file that a read gave. */

@@ -8,7 +8,7 @@ import { physicalColumnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableContext } from "../job/services.ts";
 import { finalOf, hashSumOf, stagingPath, WHOLE_READ, type StagedPart } from "./staged.ts";
-import type { WriteTarget } from "./write-parts.ts";
+import type { WriteTarget } from "./write-target.ts";
 
 /** The Arrow bytes after which a part ends whatever its rows, so that wide rows do not make huge parts. */
 const PART_SIZE_BYTES_MAX = 192 * 1024 * 1024;
