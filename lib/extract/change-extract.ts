@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 
 import { isAgnesError, redactThrown, type AgnesError } from "../base/mod.ts";
-import { acquireLock, openDatabase, type Database } from "../duckdb/mod.ts";
+import { acquireLock, openDatabase } from "../duckdb/mod.ts";
 import type { Change } from "../kit/mod.ts";
 import { findTable, type ExtractState } from "./format/extract-state.ts";
 import { lockPath } from "./format/paths.ts";
@@ -11,7 +11,8 @@ import { changesWithKeys, lastChanges } from "./merge/last-changes.ts";
 import type { TablePlan } from "./job/plan.ts";
 import { dropOldGenerations, publish } from "./publish/publish.ts";
 import { sweepParts, sweepTemporary } from "./publish/sweep.ts";
-import type { ExtractServices, ExtractSource, TableContext } from "./job/services.ts";
+import { PART_ROWS, type ExtractRun, type TableJob } from "./job/job.ts";
+import type { ExtractServices, ExtractSource } from "./job/services.ts";
 import { readExtract } from "./state/read-extract.ts";
 import { quarantineOf } from "./write/quarantine.ts";
 
@@ -47,8 +48,6 @@ export interface ChangingExtract {
   readonly publish: (previous: ExtractState | null, changes: RowChanges) => Promise<ChangedTables>;
 }
 
-const PART_ROWS = 250_000;
-
 /**
  * Gives an extract to `work`, which may publish changes of single rows, and sweeps it then.
  * @throws `locked`, `extract_unreadable`, `aborted`
@@ -68,14 +67,25 @@ export async function changeExtract<T>(
     directory,
     read: () => readExtract(directory),
     publish: async (previous, changes) => {
-      const generation = new NextGeneration(services, { ...request, directory }, database, previous);
+      const { source, partRows = PART_ROWS, signal } = request;
+      const run: ExtractRun = {
+        id: randomUUID(),
+        services,
+        database,
+        directory,
+        source,
+        generation: (numberOf(previous) ?? 0) + 1,
+        idleTimeoutMs: Number.MAX_SAFE_INTEGER,
+        partRows,
+      };
+      const generation = new NextGeneration(run, previous, signal);
       const merged = await generation.merge(changes.tables);
       if (merged.kind === "failed") return merged;
       const state = generation.stateOf(merged.tables, changes.eventIds);
       const verify = new Set(merged.tables.map(({ table }) => table.name));
-      await publish(services, state, { previous: numberOf(previous), verify, signal: request.signal });
+      await publish(services, state, { previous: numberOf(previous), verify, signal });
       published = state;
-      return { ...merged, generation: state.generation.number };
+      return { ...merged, generation: run.generation };
     },
   });
   if (published !== null) await tidy(services, published);
@@ -93,38 +103,28 @@ type MergedTables =
 
 /** The generation that comes after `previous`. */
 class NextGeneration {
-  readonly #services: ExtractServices;
-  readonly #request: ChangeRequest;
-  readonly #database: Database;
+  readonly #run: ExtractRun;
   readonly #previous: ExtractState | null;
+  readonly #signal: AbortSignal;
   readonly #startedAt: Date;
-  readonly #runId: string = randomUUID();
-  readonly #number: number;
 
-  constructor(
-    services: ExtractServices,
-    request: ChangeRequest,
-    database: Database,
-    previous: ExtractState | null,
-  ) {
-    this.#services = services;
-    this.#request = request;
-    this.#database = database;
+  constructor(run: ExtractRun, previous: ExtractState | null, signal: AbortSignal) {
+    this.#run = run;
     this.#previous = previous;
-    this.#startedAt = services.host.now();
-    this.#number = (numberOf(previous) ?? 0) + 1;
+    this.#signal = signal;
+    this.#startedAt = run.services.host.now();
   }
 
   /** Makes the parts of all tables; stops at the first that cannot take its changes. */
   async merge(changes: RowChanges["tables"]): Promise<MergedTables> {
-    const { source, signal } = this.#request;
+    const { source } = this.#run;
     const tables: ChangedTable[] = [];
     for (const { plan, changes: list } of changes) {
       try {
         tables.push(await this.#changeTable(plan, list));
       } catch (thrown) {
         const error = redactThrown(thrown, source.secrets ?? []);
-        if (!isAgnesError(error) || signal.aborted) throw error;
+        if (!isAgnesError(error) || this.#signal.aborted) throw error;
         // Publishing the other tables would remember the events as merged.
         return { kind: "failed", table: plan.name, error };
       }
@@ -133,20 +133,20 @@ class NextGeneration {
   }
 
   stateOf(changed: readonly ChangedTable[], eventIds: readonly string[]): ExtractState {
-    const { directory, source } = this.#request;
+    const { id: runId, services, directory, source, generation: number } = this.#run;
     const previous = this.#previous;
     const names = new Set(changed.map(({ table }) => table.name.toLowerCase()));
     const others = (previous?.tables ?? []).filter((table) => !names.has(table.name.toLowerCase()));
     return {
       directory,
       generation: {
-        number: this.#number,
-        runId: this.#runId,
+        number,
+        runId,
         kind: "stream",
         plugin: source.plugin.name,
         pluginVersion: source.plugin.version,
         startedAt: this.#startedAt,
-        finishedAt: this.#services.host.now(),
+        finishedAt: services.host.now(),
         directory,
       },
       tables: [...others, ...changed.map(({ table }) => table)].sort((a, b) => (a.name < b.name ? -1 : 1)),
@@ -156,29 +156,19 @@ class NextGeneration {
   }
 
   async #changeTable(plan: TablePlan, changes: readonly Change[]): Promise<ChangedTable> {
-    const { directory, source, signal, partRows = PART_ROWS } = this.#request;
-    const context: TableContext = {
-      services: this.#services,
-      database: this.#database,
-      directory,
-      runId: this.#runId,
-      generation: this.#number,
-      source,
+    const job: TableJob = {
+      run: this.#run,
       plan,
       original: plan,
       previous: findTable(this.#previous, plan.name),
       full: false,
-      idleTimeoutMs: Number.MAX_SAFE_INTEGER,
-      partRows,
-      signal,
-      onRead: () => {},
-      onBytesRead: () => {},
-      onPhase: () => {},
+      progress: { read: () => {}, readBytes: () => {}, phase: () => {} },
+      signal: this.#signal,
     };
-    const quarantine = quarantineOf(context);
+    const quarantine = quarantineOf(job);
     try {
       const keyed = changesWithKeys(plan, changes, quarantine);
-      return await applyChanges(context, lastChanges(keyed, plan.primaryKey, plan.cursor), quarantine);
+      return await applyChanges(job, lastChanges(keyed, plan.primaryKey, plan.cursor), quarantine);
     } finally {
       await quarantine?.finish();
     }

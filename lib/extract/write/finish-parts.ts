@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 
 import { eachOf, readChunks } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
-import type { TableContext } from "../job/services.ts";
+import type { TableJob } from "../job/job.ts";
 import { readParquet } from "../schema/select.ts";
 import { PART_FORMAT, type Part } from "../format/extract-state.ts";
 import { partsDirectory, relativePartPath } from "../format/paths.ts";
@@ -24,14 +24,14 @@ export interface BoundedColumns {
  * Nothing refers to them yet: a process that dies here leaves files that the next sweep removes.
  */
 export async function finishParts(
-  context: TableContext,
+  job: TableJob,
   staged: readonly StagedPart[],
   schemaVersion: number,
   bounded: BoundedColumns,
 ): Promise<readonly Part[]> {
-  const { files } = context.services.host;
-  const directory = partsDirectory(context.directory, context.plan.name);
-  const bounds = await measureBounds(context, staged, bounded);
+  const { files } = job.run.services.host;
+  const directory = partsDirectory(job.run.directory, job.plan.name);
+  const bounds = await measureBounds(job, staged, bounded);
   const parts = await eachOf(staged, FILES_AT_ONCE, async (part): Promise<Part> => {
     const { path, rows, sizeBytes, partition, origin } = part;
     await files.chmod(path, 0o644);
@@ -80,7 +80,7 @@ type PathBounds = Bounds & { readonly path: string };
 const STATISTICS_ROWS_MIN = 20_000;
 
 async function measureBounds(
-  context: TableContext,
+  job: TableJob,
   staged: readonly StagedPart[],
   { key, cursor }: BoundedColumns,
 ): Promise<ReadonlyMap<string, Bounds>> {
@@ -99,7 +99,7 @@ async function measureBounds(
     const relation = readParquet(small, ", filename='agnes_file'");
     queries.push(`SELECT agnes_file AS path, ${bounds} FROM ${relation} GROUP BY agnes_file`);
   }
-  await using connection = await context.database.connect();
-  const found = await connection.rows<PathBounds>(queries.join(" UNION ALL "), { signal: context.signal });
+  await using connection = await job.run.database.connect();
+  const found = await connection.rows<PathBounds>(queries.join(" UNION ALL "), { signal: job.signal });
   return new Map(found.map(({ path, ...each }) => [path, each]));
 }

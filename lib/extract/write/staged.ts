@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { temporaryPath } from "../../base/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
 import { partsDirectory } from "../format/paths.ts";
-import type { TableContext } from "../job/services.ts";
+import type { ExtractRun, TableJob } from "../job/job.ts";
 
 /** A Parquet file that is written but has no final name yet: rows, or the keys of rows that are gone. */
 export interface StagedPart {
@@ -42,7 +42,7 @@ export function hashSumOf({ sum }: { readonly sum?: bigint }): Pick<StagedPart, 
 
 /** Makes a part that is most likely final durable at once, while others are still written. */
 export async function finalOf(
-  { services }: TableContext,
+  { services }: ExtractRun,
   path: string,
   { sha256 }: { readonly sha256?: string },
 ): Promise<Pick<StagedPart, "sha256">> {
@@ -52,6 +52,6 @@ export async function finalOf(
 }
 
 /** A path for a part that is being written. */
-export function stagingPath({ services, directory, plan }: TableContext): string {
+export function stagingPath({ plan, run: { services, directory } }: TableJob): string {
   return temporaryPath(services.host, join(partsDirectory(directory, plan.name), "part"));
 }
