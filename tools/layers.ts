@@ -9,11 +9,19 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["duckdb", "catalog"],
   ["plugins", "tables", "workspace"],
   ["extract"],
-  ["analytics"],
+  ["push", "analytics"],
   ["query"],
   ["sync"],
   ["serve"],
 ];
+
+/** The folders inside a folder of `lib/`, lowest first. One imports only those before it, and no file beside them. */
+const INNER_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  extract: ["format", "job", "schema", "state", "read", "write", "merge", "publish"],
+};
+
+/** Faces of folders inside folders, for those who need no more: the whole face of `lib/extract` loads the runtime. */
+const INNER_FACES = new Set(["lib/extract/format/mod.ts"]);
 
 /** What a plugin may import of Agnes. */
 const KIT = new Set(["agnes/kit", "agnes/catalog"]);
@@ -58,7 +66,7 @@ function violation(path: string, specifier: string): string | undefined {
   if (own.kind === "cmd" && other.kind === "cmd") return roomViolation(own, other);
   if (own.kind === "cmd") return other.kind === "lib" ? faceViolation(target, other) : undefined;
   if (other.kind !== "lib") return "lib imports only lib";
-  if (own.folder === other.folder) return undefined;
+  if (own.folder === other.folder) return innerViolation(own.folder, path, target);
   return upViolation(own, other) ?? faceViolation(target, other);
 }
 
@@ -90,8 +98,25 @@ function upViolation(own: Place, other: Place): string | undefined {
   return to < from ? undefined : "imports go down the layers only";
 }
 
+function innerViolation(folder: string, path: string, target: string): string | undefined {
+  const layers = INNER_LAYERS[folder];
+  if (layers === undefined) return undefined;
+  const [from, to] = [innerFolder(path), innerFolder(target)];
+  if (from === to || from === "") return undefined;
+  if (to === "") return `a folder inside lib/${folder} does not import the files beside it`;
+  const [fromLayer, toLayer] = [layers.indexOf(from), layers.indexOf(to)];
+  if (fromLayer === -1 || toLayer === -1) return `the folder inside lib/${folder} has no layer`;
+  return toLayer < fromLayer ? undefined : `the folders inside lib/${folder} import down their layers only`;
+}
+
+/** The folder inside a folder of `lib/` that a file is in; empty for a file beside them. */
+function innerFolder(path: string): string {
+  const [, , inner = "", rest] = path.split("/");
+  return rest === undefined ? "" : inner;
+}
+
 function faceViolation(target: string, other: Place): string | undefined {
-  return other.folder === "" || target.endsWith(`lib/${other.folder}/mod.ts`)
+  return other.folder === "" || target === `lib/${other.folder}/mod.ts` || INNER_FACES.has(target)
     ? undefined
     : "a folder is entered through its mod.ts";
 }

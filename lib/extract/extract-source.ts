@@ -16,16 +16,17 @@ import {
 } from "../base/mod.ts";
 import { acquireLock, openDatabase, type Database } from "../duckdb/mod.ts";
 import { extractTable, type TableOutcome } from "./extract-table.ts";
-import { checkPlan, duplicateNames, type TablePlan } from "./plan.ts";
+import { PART_ROWS, type ExtractRun } from "./job/job.ts";
+import { checkPlan, duplicateNames, type TablePlan } from "./job/plan.ts";
 import { createProgress, type TableProgress } from "./progress.ts";
-import { extractPath, lockPath } from "./publish/paths.ts";
+import { extractPath, lockPath } from "./format/paths.ts";
 import { dropOldGenerations, publish } from "./publish/publish.ts";
 import { sweepParts, sweepTemporary } from "./publish/sweep.ts";
 import { remoteAttachments, remoteTable, sameAttachments } from "./remote.ts";
-import type { ExtractServices, ExtractSource } from "./services.ts";
+import type { ExtractServices, ExtractSource } from "./job/services.ts";
 import { summarise, type ExtractProgress, type ExtractStats, type TableStats } from "./stats.ts";
 import { keepChecks, withChecks } from "./state/checked.ts";
-import type { ExtractState, PublishedTable } from "./state/extract-state.ts";
+import type { ExtractState, PublishedTable } from "./format/extract-state.ts";
 import { readExtract } from "./state/read-extract.ts";
 
 /** What `extractSource` is asked to do. */
@@ -52,7 +53,6 @@ export interface ExtractRequest {
 
 const CONCURRENCY = 2;
 const IDLE_TIMEOUT_MS = 5 * 60_000;
-const PART_ROWS = 250_000;
 
 /**
  * Brings the tables of a source up to date and publishes them together, by one rename.
@@ -75,10 +75,10 @@ export async function extractSource(given: ExtractServices, request: ExtractRequ
   const previous = await withChecks(host, published);
   await sweepTemporary(host, directory);
   await using database = await openDatabase({ limits: services.limits });
-  const run = new Run(services, { ...request, directory }, previous, database);
-  const results = await run.tables();
+  const extraction = new Extraction(services, { ...request, directory }, previous, database);
+  const results = await extraction.tables();
   throwIfAborted(request.signal, "the extraction");
-  const state = run.nextState(results);
+  const state = extraction.nextState(results);
   const verify = new Set(results.filter((result) => result.changed).map((result) => result.stats.name));
   let tables = results.map((result) => result.stats);
   if (state !== null) {
@@ -90,9 +90,9 @@ export async function extractSource(given: ExtractServices, request: ExtractRequ
     tables = tables.map((table) => withRemoteNote(table, built.unattached));
     await tidy(services, state);
   }
-  await keep(services, state ?? published, run.tablesWith(results));
+  await keep(services, state ?? published, extraction.tablesWith(results));
   return summarise(tables, {
-    runId: run.id,
+    runId: extraction.run.id,
     generation: (state ?? previous)?.generation.number ?? null,
     published: state !== null,
     elapsedMs: host.monotonicMs() - startedMs,
@@ -108,14 +108,12 @@ interface TableResult {
   readonly stats: TableStats;
 }
 
-class Run {
-  readonly id: string = randomUUID();
-  readonly #services: ExtractServices;
+class Extraction {
+  readonly run: ExtractRun;
   readonly #request: ExtractRequest;
   readonly #previous: ExtractState | null;
   /** What is published, by the lower-case name. */
   readonly #published: ReadonlyMap<string, PublishedTable>;
-  readonly #database: Database;
   readonly #startedAt: Date;
   readonly #duplicates: ReadonlySet<string>;
 
@@ -125,18 +123,21 @@ class Run {
     previous: ExtractState | null,
     database: Database,
   ) {
-    this.#services = services;
+    const { directory, source, idleTimeoutMs = IDLE_TIMEOUT_MS, partRows = PART_ROWS } = request;
+    const generation = (previous?.generation.number ?? 0) + 1;
+    const id = randomUUID();
+    this.run = { id, services, database, directory, source, generation, idleTimeoutMs, partRows };
     this.#request = request;
     this.#previous = previous;
     this.#published = new Map((previous?.tables ?? []).map((table) => [table.name.toLowerCase(), table]));
-    this.#database = database;
     this.#startedAt = services.host.now();
     this.#duplicates = duplicateNames(request.tables);
   }
 
   /** The results of all tables, in the order they were asked for. */
   async tables(): Promise<readonly TableResult[]> {
-    const { directory, tables, concurrency = CONCURRENCY } = this.#request;
+    const { tables, concurrency = CONCURRENCY } = this.#request;
+    const { services, directory } = this.run;
     let isWhole = false;
     try {
       const results = await eachOf(tables, concurrency, (plan) => this.#table(plan));
@@ -144,13 +145,13 @@ class Run {
       return results;
     } finally {
       // What failed tables wrote would fill the disk until the next run.
-      if (!isWhole) await sweepTemporary(this.#services.host, directory);
+      if (!isWhole) await sweepTemporary(services.host, directory);
     }
   }
 
   /** What is to be published; null when it is what is published already. */
   nextState(results: readonly TableResult[]): ExtractState | null {
-    const { directory, source } = this.#request;
+    const { id: runId, services, directory, source, generation: number } = this.run;
     const previous = this.#previous;
     const next = this.tablesWith(results);
     const remotes = remoteAttachments(source, next, previous);
@@ -164,13 +165,13 @@ class Run {
     return {
       directory,
       generation: {
-        number: this.#generation,
-        runId: this.id,
+        number,
+        runId,
         kind: "run",
         plugin: source.plugin.name,
         pluginVersion: source.plugin.version,
         startedAt: this.#startedAt,
-        finishedAt: this.#services.host.now(),
+        finishedAt: services.host.now(),
         directory,
       },
       tables: next,
@@ -192,13 +193,10 @@ class Run {
     return [...others, ...found].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  get #generation(): number {
-    return (this.#previous?.generation.number ?? 0) + 1;
-  }
-
   async #table(plan: TablePlan): Promise<TableResult> {
-    const { host, log } = this.#services;
-    const { signal, source, timeoutMs, onProgress } = this.#request;
+    const { services, source } = this.run;
+    const { host, log } = services;
+    const { signal, timeoutMs, onProgress } = this.#request;
     const startedMs = host.monotonicMs();
     const progress = createProgress(host, plan, onProgress);
     const previous = this.#published.get(plan.name.toLowerCase());
@@ -247,31 +245,16 @@ class Run {
     signal: AbortSignal,
     progress: TableProgress,
   ): Promise<TableOutcome> {
-    const {
-      directory,
-      source,
-      full = false,
-      idleTimeoutMs = IDLE_TIMEOUT_MS,
-      partRows = PART_ROWS,
-    } = this.#request;
-    if (plan.mode === "remote") return remoteTable(this.#services.host, source, plan, previous);
+    const { services, source } = this.run;
+    if (plan.mode === "remote") return remoteTable(services.host, source, plan, previous);
     return extractTable({
-      services: this.#services,
-      database: this.#database,
-      directory,
-      runId: this.id,
-      generation: this.#generation,
-      source,
+      run: this.run,
       plan,
       original: plan,
       previous: previous?.mode === "remote" ? undefined : previous,
-      full,
-      idleTimeoutMs,
-      partRows,
+      full: this.#request.full ?? false,
+      progress,
       signal,
-      onRead: progress.read,
-      onBytesRead: progress.readBytes,
-      onPhase: progress.phase,
     });
   }
 }

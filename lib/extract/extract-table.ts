@@ -1,28 +1,36 @@
 import { join } from "node:path";
 
-import { eachOf, isAgnesError, messageOf } from "../base/mod.ts";
-import { AgnesError, throwIfAborted } from "../base/mod.ts";
-import { decideRead, definitionOf, type ReadDecision } from "./decide.ts";
+import { eachOf, isAgnesError, messageOf, AgnesError, throwIfAborted } from "../base/mod.ts";
+import { decideRead, type ReadDecision } from "./read/decide.ts";
+import type { RowReject } from "../kit/mod.ts";
+import { definitionOf } from "./job/definition.ts";
 import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
 import { inOrderOfOrigins } from "./merge/origins.ts";
 import { compareRows, DIFFERENT, fingerprintOfWritten, type Comparison } from "./merge/same-rows.ts";
-import { publishedColumns } from "./plan.ts";
-import { finishParts } from "./publish/finish-parts.ts";
+import { publishedColumns } from "./job/plan.ts";
+import { finishParts } from "./write/finish-parts.ts";
 import { renewParts } from "./publish/renew-parts.ts";
 import type { ReadRange } from "./read/look-back.ts";
-import { readNotes } from "./read/read-notes.ts";
+import { readNotes } from "./read-notes.ts";
 import { openRead } from "./read/open-read.ts";
-import { columnsOf, type PublishedColumn } from "./schema/column.ts";
-import { describeChange, type SchemaChange } from "./schema/diff.ts";
+import { columnsOf } from "./schema/column.ts";
+import type {
+  PublishedColumn,
+  SchemaChange,
+  Part,
+  PublishedTable,
+  SchemaVersion,
+} from "./format/extract-state.ts";
+import { describeChange } from "./schema/diff.ts";
 import { evolve, sameLayout } from "./schema/evolve.ts";
 import { filterCondition } from "./schema/select.ts";
-import type { TableContext } from "./services.ts";
-import type { Part, PublishedTable, SchemaVersion } from "./state/extract-state.ts";
+import type { TableJob } from "./job/job.ts";
 import { redescribed } from "./redescribe.ts";
 import { checkQuarantine, quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
-import { partsDirectory } from "./write/staged.ts";
-import { discard, writeParts, type WriteTarget } from "./write/write-parts.ts";
+import { partsDirectory } from "./format/paths.ts";
+import { discard, writeParts } from "./write/write-parts.ts";
+import type { WriteTarget } from "./write/write-target.ts";
 
 /** What became of a table, before it is published. */
 export interface TableOutcome {
@@ -43,53 +51,54 @@ export interface TableOutcome {
 const PARTS_LOOKED_AT = 32;
 
 /** Reads one table and makes its parts durable; publishes nothing. */
-export async function extractTable(context: TableContext): Promise<TableOutcome> {
-  const quarantine = quarantineOf(context);
+export async function extractTable(job: TableJob): Promise<TableOutcome> {
+  const quarantine = quarantineOf(job);
   try {
     try {
-      return await extractOnce(context, quarantine);
+      return await extractOnce(job, quarantine);
     } catch (error) {
-      const again = await redescribed(context, error);
+      const again = await redescribed(job, error);
       if (again === null) throw error;
       // All of it is read again; otherwise its rejected rows would be there twice.
       await quarantine?.reset();
       return await extractOnce(again, quarantine);
     }
   } catch (error) {
-    throw tableError(context, error);
+    throw tableError(job, error);
   }
 }
 
-async function extractOnce(context: TableContext, quarantine: Quarantine | null): Promise<TableOutcome> {
-  const { plan, previous, services } = context;
+async function extractOnce(job: TableJob, quarantine: Quarantine | null): Promise<TableOutcome> {
+  const { plan, previous } = job;
+  const { services } = job.run;
   // Columns that were registered for want of a row are no more than a guess.
   const isGuessed = plan.columnsFrom === "read" && previous?.rows === 0;
   const decision = decideRead(plan, previous, {
-    full: context.full || isGuessed,
-    partsMissing: await anyPartMissing(context),
+    full: job.full || isGuessed,
+    partsMissing: await anyPartMissing(job),
   });
   for (const note of decision.notes) services.log.info(note, { table: plan.name });
-  await services.host.files.makeDirectory(partsDirectory(context.directory, plan.name));
+  await services.host.files.makeDirectory(partsDirectory(job.run.directory, plan.name));
   try {
-    const first = await readAndMerge(context, decision, quarantine);
-    if (first.kind === "outcome") return await renewed(context, first.outcome);
+    const first = await readAndMerge(job, decision, quarantine);
+    if (first.kind === "outcome") return await renewed(job, first.outcome);
     await quarantine?.reset();
     const whole: ReadDecision = {
       kind: "whole",
       accept: false,
       notes: [`${first.reason}, so all of it was read`],
     };
-    const second = await readAndMerge(context, whole, quarantine);
+    const second = await readAndMerge(job, whole, quarantine);
     if (second.kind === "again") throw new AgnesError("internal", { what: second.reason });
-    return await renewed(context, second.outcome);
+    return await renewed(job, second.outcome);
   } finally {
     await quarantine?.finish();
   }
 }
 
 /** The outcome with every part in today's format, whatever the read came to. */
-async function renewed(context: TableContext, outcome: TableOutcome): Promise<TableOutcome> {
-  const table = await renewParts(context, outcome.table);
+async function renewed(job: TableJob, outcome: TableOutcome): Promise<TableOutcome> {
+  const table = await renewParts(job, outcome.table);
   if (table === outcome.table) return outcome;
   const before = new Set(outcome.table.parts);
   const partsWritten = outcome.partsWritten + table.parts.filter((part) => !before.has(part)).length;
@@ -102,28 +111,29 @@ type ReadResult =
   | { readonly kind: "again"; readonly reason: string };
 
 async function readAndMerge(
-  context: TableContext,
+  job: TableJob,
   decision: ReadDecision,
   quarantine: Quarantine | null,
 ): Promise<ReadResult> {
-  context.onPhase("reading");
-  const read = await openRead(context, decision, quarantine);
+  job.progress.phase("reading");
+  const onReject = quarantine === null ? null : (reject: RowReject) => quarantine.add(reject);
+  const read = await openRead(job, decision, onReject);
   const plan = read.plan;
-  const working: TableContext = { ...context, plan };
+  const working: TableJob = { ...job, plan };
   const layout = layoutOf(working, decision);
   try {
     const target = targetOf(working, decision, read.range, layout.columns, quarantine);
     const staged = await writeParts(working, read.source, target);
     const rowsRead = staged.rowsRead + (quarantine?.rows ?? 0);
     const end = read.tap.end();
-    throwIfAborted(context.signal, "the extraction");
-    const { previous } = context;
+    throwIfAborted(job.signal, "the extraction");
+    const { previous } = job;
     if (end.unchanged === true && previous !== undefined && previous.parts.length > 0) {
-      await discard(context, staged.parts);
+      await discard(job.run, staged.parts);
       const table = { ...withoutState(previous), ...stateOf(end.state ?? previous.state) };
       return unchanged(table, figures());
     }
-    context.onPhase("merging");
+    job.progress.phase("merging");
     const merged = await mergeRead(working, decision, staged.parts, end, layout.columns, quarantine);
     if (merged.kind === "again") return merged;
     checkQuarantine(quarantine, plan, { read: rowsRead, replaces: merged.replaces });
@@ -131,7 +141,7 @@ async function readAndMerge(
     const compared =
       decision.publishes === true ? DIFFERENT : await comparePublished(working, layout, merged);
     if (previous !== undefined && layout.changes.length === 0 && (!merged.changed || compared.isSame)) {
-      await discard(context, [...staged.parts, ...merged.written]);
+      await discard(job.run, [...staged.parts, ...merged.written]);
       const fingerprint = compared.fingerprint === undefined ? {} : { fingerprint: compared.fingerprint };
       const checked = { ...withoutState(previous), ...cursor, ...stateOf(end.state), ...fingerprint };
       return unchanged(checked, figures(merged.rowsDeleted, merged.notes));
@@ -177,11 +187,11 @@ async function readAndMerge(
 
 /** Whether what was read is what is published; only what looks like the same table in every other way is compared. */
 async function comparePublished(
-  context: TableContext,
+  job: TableJob,
   layout: Layout,
   merged: Extract<MergedRead, { kind: "merged" }>,
 ): Promise<Comparison> {
-  const { original, plan, previous } = context;
+  const { original, plan, previous } = job;
   if (
     previous === undefined ||
     !merged.changed ||
@@ -199,9 +209,9 @@ async function comparePublished(
     return DIFFERENT;
   }
   const replaced = previous.parts.filter((part) => !merged.kept.includes(part));
-  await using connection = await context.database.connect();
+  await using connection = await job.run.database.connect();
   const { columns, version } = layout;
-  return await compareRows(context, connection, merged.written, replaced, {
+  return await compareRows(job, connection, merged.written, replaced, {
     columns,
     version: version.version,
   });
@@ -233,8 +243,9 @@ interface Layout {
   readonly schemas: readonly SchemaVersion[];
 }
 
-function layoutOf(context: TableContext, decision: ReadDecision): Layout {
-  const { plan, previous, services } = context;
+function layoutOf(job: TableJob, decision: ReadDecision): Layout {
+  const { plan, previous } = job;
+  const { services } = job.run;
   const sourceColumns = columnsOf(plan.info.schema, publishedColumns(plan));
   const { columns, changes } = evolve(plan.name, previous ?? null, sourceColumns, {
     policy: plan.schemaPolicy,
@@ -250,7 +261,7 @@ function layoutOf(context: TableContext, decision: ReadDecision): Layout {
   }
   const version: SchemaVersion = {
     version: (last?.version ?? 0) + 1,
-    generation: context.generation,
+    generation: job.run.generation,
     changedAt: services.host.now(),
     columns,
     sourceColumns,
@@ -260,7 +271,7 @@ function layoutOf(context: TableContext, decision: ReadDecision): Layout {
 }
 
 function targetOf(
-  { plan, previous }: TableContext,
+  { plan, previous }: TableJob,
   decision: ReadDecision,
   range: ReadRange,
   columns: readonly PublishedColumn[],
@@ -286,13 +297,13 @@ function targetOf(
 const SCHEMAS_KEPT = 50;
 
 function assemble(
-  context: TableContext,
+  job: TableJob,
   layout: Layout,
   parts: readonly Part[],
   { cursor, shadowed, tombstones }: Extract<MergedRead, { kind: "merged" }>,
   state: PublishedTable["state"],
 ): PublishedTable {
-  const { plan } = context;
+  const { plan } = job;
   const used = new Set(parts.map((part) => part.schemaVersion));
   const recent = layout.schemas.slice(-SCHEMAS_KEPT);
   return {
@@ -301,12 +312,12 @@ function assemble(
     mode: plan.mode,
     rows: parts.reduce((sum, part) => sum + part.rows, 0),
     sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0),
-    extractedAt: context.services.host.now(),
+    extractedAt: job.run.services.host.now(),
     columns: layout.columns,
     sourceColumns: layout.sourceColumns,
     parts,
     schemas: layout.schemas.filter((schema) => used.has(schema.version) || recent.includes(schema)),
-    definition: definitionOf(context.original),
+    definition: definitionOf(job.original),
     ...(plan.primaryKey.length > 0 && parts.some((part) => part.origin !== null) ? { shadowed } : {}),
     tombstones,
     ...(cursor === undefined ? {} : { cursor }),
@@ -315,7 +326,7 @@ function assemble(
   };
 }
 
-async function anyPartMissing({ services, directory, previous }: TableContext): Promise<boolean> {
+async function anyPartMissing({ previous, run: { services, directory } }: TableJob): Promise<boolean> {
   const missing = await eachOf(previous?.parts ?? [], PARTS_LOOKED_AT, async (part) => {
     const stat = await services.host.files.stat(join(directory, part.path));
     return stat === null || stat.sizeBytes !== part.sizeBytes ? part : null;
@@ -326,7 +337,7 @@ async function anyPartMissing({ services, directory, previous }: TableContext): 
   return true;
 }
 
-function tableError({ source, plan }: TableContext, error: unknown): AgnesError {
+function tableError({ plan, run: { source } }: TableJob, error: unknown): AgnesError {
   if (isAgnesError(error)) return error;
   const reason = messageOf(error);
   return new AgnesError(

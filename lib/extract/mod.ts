@@ -1,36 +1,37 @@
 export type { DuckDBLimits } from "../duckdb/mod.ts";
+export { changeExtract } from "./change-extract.ts";
+export type { ChangedTables, ChangingExtract } from "./change-extract.ts";
 export { extractSource } from "./extract-source.ts";
 export type { ExtractRequest } from "./extract-source.ts";
-export { checkPlan } from "./plan.ts";
-export type { Granularity, QueryMode, Strategy, TablePlan } from "./plan.ts";
-export { batchProblem } from "./read/batch-problem.ts";
-export { inferColumns } from "./read/infer-columns.ts";
-export { inspectChunk } from "./read/inspect-chunk.ts";
-export { columnsOf } from "./schema/column.ts";
-export type { PublishedColumn } from "./schema/column.ts";
-export { describeChange } from "./schema/diff.ts";
-export type { SchemaChange } from "./schema/diff.ts";
-export { readingText } from "./schema/reading.ts";
-export { partsQuery } from "./schema/view.ts";
-export type { ExtractServices, ExtractSource } from "./services.ts";
-export type { ExtractProgress, ExtractStats, TableStats } from "./stats.ts";
-export { findTable } from "./state/extract-state.ts";
+export { checkPlan } from "./job/plan.ts";
+export type { Granularity, Strategy, TablePlan } from "./job/plan.ts";
 export type {
   ExtractState,
   Generation,
   Part,
+  PublishedColumn,
   PublishedTable,
+  QueryMode,
+  SchemaChange,
   SchemaVersion,
   Tombstone,
-} from "./state/extract-state.ts";
-export { listGenerations, rollbackExtract } from "./state/generations.ts";
+} from "./format/extract-state.ts";
+export { batchProblem } from "./read/batch-problem.ts";
+export { inferColumns } from "./read/infer-columns.ts";
+export { inspectChunk } from "./read/inspect-chunk.ts";
+export { columnsOf } from "./schema/column.ts";
+export { describeChange } from "./schema/diff.ts";
+export { readingText } from "./schema/reading.ts";
+export { partsQuery } from "./schema/view.ts";
+export type { ExtractServices, ExtractSource } from "./job/services.ts";
+export type { ExtractProgress, ExtractStats, TableStats } from "./stats.ts";
+export { findTable } from "./format/extract-state.ts";
+export { listGenerations } from "./state/generations.ts";
+export { rollbackExtract } from "./publish/rollback.ts";
 export type { ListedGeneration } from "./state/generations.ts";
 export { publishedStates } from "./state/published-states.ts";
 export { wasPublished } from "./state/was-published.ts";
-export { publishedKey } from "./decide.ts";
+export { publishedKey } from "./job/definition.ts";
 export { readExtract } from "./state/read-extract.ts";
-export { runStream } from "./stream/run-stream.ts";
-export type { StreamRequest, StreamStats } from "./stream/run-stream.ts";
-export { Spool } from "./stream/spool.ts";
 export { writeTable } from "./write-table.ts";
 export type { WriteRequest } from "./write-table.ts";

@@ -1,14 +1,11 @@
 import type { Host } from "../base/mod.ts";
-import type { TablePlan } from "./plan.ts";
+import type { JobProgress } from "./job/job.ts";
+import type { TablePlan } from "./job/plan.ts";
 import type { ExtractProgress } from "./stats.ts";
-import type { PublishedTable } from "./state/extract-state.ts";
+import type { PublishedTable } from "./format/extract-state.ts";
 
 /** Tells how far one table is, not too often. */
-export interface TableProgress {
-  readonly read: (rows: number, sizeBytes: number) => void;
-  /** Takes in how many more bytes of files were read. */
-  readonly readBytes: (bytes: number) => void;
-  readonly phase: (phase: "reading" | "merging") => void;
+export interface TableProgress extends JobProgress {
   readonly finish: (phase: "done" | "failed", table: PublishedTable | undefined) => void;
 }
 

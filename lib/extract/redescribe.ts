@@ -1,13 +1,14 @@
 import { isAgnesError } from "../base/mod.ts";
-import { checkPlan } from "./plan.ts";
-import type { TableContext } from "./services.ts";
+import { checkPlan } from "./job/plan.ts";
+import type { TableJob } from "./job/job.ts";
 
 /**
- * The context with the table as its connector describes it after a look at all of it, when a read showed that the first
+ * The job with the table as its connector describes it after a look at all of it, when a read showed that the first
  * description does not hold; `null` when the connector cannot do that, or the error is about something else.
  */
-export async function redescribed(context: TableContext, error: unknown): Promise<TableContext | null> {
-  const { plan, original, source, services, signal } = context;
+export async function redescribed(job: TableJob, error: unknown): Promise<TableJob | null> {
+  const { plan, original, signal } = job;
+  const { source, services } = job.run;
   const isAboutTypes =
     isAgnesError(error, "file_value_invalid") || isAgnesError(error, "file_reading_outdated");
   if (!isAboutTypes || source.connector.redescribe === undefined) return null;
@@ -16,7 +17,7 @@ export async function redescribed(context: TableContext, error: unknown): Promis
     reason: error.message,
   });
   const info = await source.connector.redescribe(plan.info, { signal });
-  const next = { ...context, plan: { ...plan, info }, original: { ...original, info } };
+  const next = { ...job, plan: { ...plan, info }, original: { ...original, info } };
   checkPlan(next.plan);
   return next;
 }

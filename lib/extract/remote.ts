@@ -8,12 +8,12 @@ import {
 } from "../base/mod.ts";
 import type { RemoteAttachInfo } from "../kit/mod.ts";
 import { withoutSecrets } from "../plugins/mod.ts";
-import { definitionOf } from "./decide.ts";
+import { definitionOf } from "./job/definition.ts";
 import type { TableOutcome } from "./extract-table.ts";
-import { publishedColumns, type TablePlan } from "./plan.ts";
+import { publishedColumns, type TablePlan } from "./job/plan.ts";
 import { columnsOf } from "./schema/column.ts";
-import type { ExtractSource } from "./services.ts";
-import type { ExtractState, PublishedTable } from "./state/extract-state.ts";
+import type { ExtractSource } from "./job/services.ts";
+import type { ExtractState, PublishedTable } from "./format/extract-state.ts";
 
 /** A table whose rows stay where they are; only where that is is published. */
 export function remoteTable(

@@ -1,11 +1,10 @@
 import { AgnesError } from "../base/mod.ts";
 import { openDatabase, quoteIdentifier } from "../duckdb/mod.ts";
-import type { WriteOptions } from "../kit/mod.ts";
-import { extractPath } from "./publish/paths.ts";
-import type { ExtractServices, ExtractSource } from "./services.ts";
-import { findTable } from "./state/extract-state.ts";
+import type { WriteOptions, TableInfo } from "../kit/mod.ts";
+import { extractPath } from "./format/paths.ts";
+import type { ExtractServices, ExtractSource } from "./job/services.ts";
+import { findTable } from "./format/extract-state.ts";
 import { readExtract } from "./state/read-extract.ts";
-import type { TableInfo } from "../kit/mod.ts";
 
 /** What `writeTable` is asked to do. */
 export interface WriteRequest {

@@ -7,12 +7,10 @@ import {
   findTable,
   readExtract,
   rollbackExtract,
-  runStream,
-  Spool,
   type ExtractServices,
   type ExtractStats,
-  type StreamStats,
 } from "../../lib/extract/mod.ts";
+import { runStream, Spool, type StreamStats } from "../../lib/push/mod.ts";
 import {
   int64,
   table,

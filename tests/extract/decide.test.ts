@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
-import { decideRead, definitionOf } from "../../lib/extract/decide.ts";
+import { decideRead } from "../../lib/extract/read/decide.ts";
+import { definitionOf } from "../../lib/extract/job/definition.ts";
 import type { TablePlan } from "../../lib/extract/mod.ts";
-import type { PublishedTable } from "../../lib/extract/state/extract-state.ts";
+import type { PublishedTable } from "../../lib/extract/format/extract-state.ts";
 import { int64, table, timestamp, utf8, type FileReading } from "../../lib/kit/mod.ts";
 import { incremental, planOf } from "./harness.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { isAgnesError } from "../../lib/base/mod.ts";
 import { evolve } from "../../lib/extract/schema/evolve.ts";
-import type { PublishedColumn } from "../../lib/extract/schema/column.ts";
+import type { PublishedColumn } from "../../lib/extract/format/extract-state.ts";
 import { readExtract } from "../../lib/extract/mod.ts";
 import { float64, int32, int64, table, utf8, type Column, type FileReading } from "../../lib/kit/mod.ts";
 import { incremental, openBench, planOf } from "./harness.ts";

@@ -98,8 +98,8 @@ test("what is scanned before the copy of a JSON file counts for half of it", asy
   expect(scanned.reduce((sum, bytes) => sum + bytes)).toBe(content.length);
   const reported: number[] = [];
   const services = { host: createHost() };
-  const context = { services, onBytesRead: (bytes: number) => reported.push(bytes) };
-  await countBytes(context as never, connection, data, async (onBytesScanned) => {
+  const job = { run: { services }, progress: { readBytes: (bytes: number) => reported.push(bytes) } };
+  await countBytes(job as never, connection, data, async (onBytesScanned) => {
     onBytesScanned(1_000);
     onBytesScanned(500);
     onBytesScanned(content.length);

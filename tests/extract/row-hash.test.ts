@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { copyToParquet, openDatabase, storedType, type Database } from "../../lib/duckdb/mod.ts";
 import { hashFiles, rowHash, type RowsHash } from "../../lib/extract/merge/fingerprint.ts";
-import type { PublishedColumn } from "../../lib/extract/schema/column.ts";
+import type { PublishedColumn } from "../../lib/extract/format/extract-state.ts";
 import { openBench } from "./harness.ts";
 
 const ALL_TYPES = `SELECT * REPLACE (hugeint // 1000 AS hugeint), [geometry] AS geometries, {'u': "union"} AS record

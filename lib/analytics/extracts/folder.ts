@@ -3,9 +3,7 @@ import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 
 import { AgnesError, shown } from "../../base/mod.ts";
-
-/** The name of the file in an extract's folder. */
-export const EXTRACT_FILE = "extract.duckdb";
+import { EXTRACT_FILE } from "../../extract/format/mod.ts";
 
 /** A folder that may be read. */
 export interface ExtractFolder {

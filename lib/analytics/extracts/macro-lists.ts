@@ -7,9 +7,10 @@ import {
   type Connection,
   type DuckDBLimits,
 } from "../../duckdb/mod.ts";
+import { EXTRACT_FILE } from "../../extract/format/mod.ts";
 import { databaseNames } from "../model.ts";
 import { bounded } from "./bounded.ts";
-import { checkFolder, EXTRACT_FILE } from "./folder.ts";
+import { checkFolder } from "./folder.ts";
 import { readAllMacros, type Definition } from "./objects.ts";
 
 /** Extracts that are open at once. */

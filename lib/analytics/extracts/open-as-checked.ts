@@ -1,7 +1,8 @@
+import { EXTRACT_FILE } from "../../extract/format/mod.ts";
 import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-import { EXTRACT_FILE, isWithin } from "./folder.ts";
+import { isWithin } from "./folder.ts";
 
 /** A sync may replace the file at any time, so another look is no failure. */
 const ATTEMPTS = 3;

@@ -8,8 +8,8 @@ import {
   type Database,
   type DuckDBLimits,
 } from "../../duckdb/mod.ts";
+import { EXTRACT_FILE } from "../../extract/format/mod.ts";
 import { databaseNames } from "../model.ts";
-import { EXTRACT_FILE } from "./folder.ts";
 
 /**
  * Opens an extract in a DuckDB instance of its own that can read the extract's folder and nothing else, so that

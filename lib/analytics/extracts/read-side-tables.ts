@@ -1,6 +1,7 @@
 import * as v from "valibot";
 
 import type { Connection } from "../../duckdb/mod.ts";
+import { extractTables } from "../../extract/format/mod.ts";
 import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import type { Issue, RemotePlace } from "../model.ts";
 import type { ExtractCatalog, ObjectTable } from "./objects.ts";
@@ -27,6 +28,7 @@ interface OwnTable {
   readonly remote: RemotePlace | null;
 }
 
+const REMOTE_ATTACH = extractTables.remoteAttach.name;
 const REMOTES_MAX = 100;
 const TEXT_LENGTH_MAX = 4096;
 
@@ -56,9 +58,9 @@ async function readRemotes(
   { objects, from, signal }: SideRequest,
   note: (reason: string) => void,
 ): Promise<readonly RemoteAttachInfo[]> {
-  const table = objects.tables.get("_remote_attach");
+  const table = objects.tables.get(REMOTE_ATTACH);
   if (table === undefined) {
-    if (objects.views.has("_remote_attach")) note("its _remote_attach is a view and is not used");
+    if (objects.views.has(REMOTE_ATTACH)) note("its _remote_attach is a view and is not used");
     return [];
   }
   if (!isPlain(table, { alias: TEXT, extension: TEXT, url: TEXT })) {
@@ -92,8 +94,8 @@ async function readOwn(
   { objects, from, signal }: SideRequest,
   note: (reason: string) => void,
 ): Promise<OwnFacts | null> {
-  const generations = objects.tables.get("_generation");
-  const cursors = objects.tables.get("_cursor");
+  const generations = objects.tables.get(extractTables.generation.name);
+  const cursors = objects.tables.get(extractTables.cursor.name);
   if (generations === undefined || cursors === undefined) return null;
   const isOurs =
     isPlain(generations, { number: WHOLE, directory: TEXT }) &&

@@ -2,11 +2,12 @@ import { join } from "node:path";
 
 import { AgnesError, isAgnesError, isExposedName, messageOf, reasonOf, shown } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection, type DuckDBLimits } from "../../duckdb/mod.ts";
+import { EXTRACT_FILE, extractTables } from "../../extract/format/mod.ts";
 import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import { databaseNames, type AnalyticsTable, type Issue, type RemotePlace } from "../model.ts";
 import { viewFunctions, type NamedExtension } from "../remote/plan.ts";
 import { Classifier, isFunctionName, type Classified } from "./classify.ts";
-import { checkFolder, EXTRACT_FILE, strangeDigest, type ExtractFolder } from "./folder.ts";
+import { checkFolder, strangeDigest, type ExtractFolder } from "./folder.ts";
 import {
   digestOf,
   readMacros,
@@ -63,7 +64,8 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
   const name = databaseNames.extract(source);
   const catalog = await readObjects(connection, name, signal);
   const path = join(folder.directory, EXTRACT_FILE);
-  if (catalog.views.has("_meta")) throw refused(path, "its _meta is a view; only a table is read");
+  const { name: metaName } = extractTables.meta;
+  if (catalog.views.has(metaName)) throw refused(path, "its _meta is a view; only a table is read");
   const macros = once(async () => {
     const listed = (await request.macros?.(signal)) ?? (await readMacros(connection, name, signal));
     return safeMacros(listed, path);
@@ -71,8 +73,8 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
   const from = (table: string) => [name, "main", table].map(quoteIdentifier).join(".");
   const meta = await readMeta(
     connection,
-    { source, path, from: from("_meta") },
-    catalog.tables.get("_meta"),
+    { source, path, from: from(metaName) },
+    catalog.tables.get(metaName),
     signal,
   );
   const side = await readSideTables(connection, source, { objects: catalog, from, signal });

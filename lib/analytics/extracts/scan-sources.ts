@@ -9,6 +9,7 @@ import {
   throwIfAborted,
   type Host,
 } from "../../base/mod.ts";
+import { EXTRACT_FILE } from "../../extract/format/mod.ts";
 import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import {
   type AnalyticsSource,
@@ -25,7 +26,6 @@ import type { RebuildReport } from "../report.ts";
 import type { AnalyticsServices, RebuildRequest } from "../request.ts";
 import { bounded } from "./bounded.ts";
 import { isFolderAsChecked } from "./as-checked.ts";
-import { EXTRACT_FILE } from "./folder.ts";
 import { MacroLists } from "./macro-lists.ts";
 import { scanExtract } from "./scan-extract.ts";
 import { groupTwins, knownNames } from "./twins.ts";

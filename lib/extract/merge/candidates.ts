@@ -1,13 +1,12 @@
 import { join } from "node:path";
 
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { PublishedColumn, Part, SchemaVersion } from "../format/extract-state.ts";
 import { readParquet, selectList } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
-import type { Part, SchemaVersion } from "../state/extract-state.ts";
+import type { ExtractRun } from "../job/job.ts";
 
 /**
- * Parts that may hold one of the keys in `keys`, by the bounds that `_parts` keeps of the first key column.
+ * Parts that may hold one of the keys in `keys`, by the bounds that are kept with each part of the first key column.
  * A part without bounds is always one.
  */
 export async function candidateParts(
@@ -40,14 +39,14 @@ export async function candidateParts(
  * among those given.
  */
 export function partsRelation(
-  context: Pick<TableContext, "directory">,
+  run: Pick<ExtractRun, "directory">,
   parts: readonly Part[],
   columns: readonly PublishedColumn[],
   schemas: readonly SchemaVersion[],
 ): string {
   const selects = parts.map((part, at) => {
     const layout = schemas.find((schema) => schema.version === part.schemaVersion)?.columns ?? columns;
-    const path = join(context.directory, part.path);
+    const path = join(run.directory, part.path);
     return `SELECT ${selectList(columns, layout)}, ${at} AS agnes_part FROM ${readParquet([path])}`;
   });
   if (selects.length > 0) return `(${selects.join(" UNION ALL ")})`;

@@ -1,8 +1,8 @@
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
 import { keysMatch, readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
-import type { TableContext } from "../services.ts";
+import type { TableJob } from "../job/job.ts";
 import type { StagedPart } from "../write/staged.ts";
 import { discard } from "../write/write-parts.ts";
 import { writeSql } from "./merge.ts";
@@ -17,15 +17,15 @@ let nextGone = 1;
 
 /** Applies the deletions of a read to the rows of the same read: each one to those that came before it. */
 export async function applyDeletions(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   staged: readonly StagedPart[],
   columns: readonly PublishedColumn[],
 ): Promise<RowsLeft> {
   const last = staged.findLastIndex((part) => part.kind === "deletions");
   if (last === -1) return { parts: staged, rowsDeleted: 0 };
-  const { signal } = context;
-  const key = context.plan.primaryKey;
+  const { signal } = job;
+  const key = job.plan.primaryKey;
   const keys = columns.filter((column) => key.includes(column.name));
   const table = `gone_${nextGone++}`;
   const cast = keys.map(
@@ -46,13 +46,13 @@ export async function applyDeletions(
     let rowsDeleted = 0;
     for (const [at, part] of staged.entries()) {
       if (part.kind === "deletions") {
-        await discard(context, [part]);
+        await discard(job.run, [part]);
         continue;
       }
-      const left = at > last ? part : await rowsLeft(context, connection, part, { table, at, columns });
+      const left = at > last ? part : await rowsLeft(job, connection, part, { table, at, columns });
       rowsDeleted += part.rows - left.rows;
       if (left.rows > 0) parts.push(left);
-      else await discard(context, [left]);
+      else await discard(job.run, [left]);
     }
     return { parts, rowsDeleted };
   } finally {
@@ -61,20 +61,20 @@ export async function applyDeletions(
 }
 
 async function rowsLeft(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   part: StagedPart,
   gone: { readonly table: string; readonly at: number; readonly columns: readonly PublishedColumn[] },
 ): Promise<StagedPart> {
   const { table, at, columns } = gone;
-  const later = `(FROM ${table} WHERE agnes_place > ${at}) d ON ${keysMatch(context.plan.primaryKey, "p", "d")}`;
+  const later = `(FROM ${table} WHERE agnes_place > ${at}) d ON ${keysMatch(job.plan.primaryKey, "p", "d")}`;
   const rows = `(SELECT *, file_row_number AS agnes_row FROM ${readParquet([part.path])}) p`;
   const hit = await connection.rows(`SELECT 1 FROM ${rows} SEMI JOIN ${later} LIMIT 1`, {
-    signal: context.signal,
+    signal: job.signal,
   });
   if (hit.length === 0) return part;
   const sql = `SELECT ${columnList(columns)} FROM ${rows} ANTI JOIN ${later} ORDER BY agnes_row`;
-  const rewritten = await writeSql(context, sql, part.origin, { ordered: true });
-  await discard(context, [part]);
+  const rewritten = await writeSql(job, sql, part.origin, { ordered: true });
+  await discard(job.run, [part]);
   return rewritten;
 }

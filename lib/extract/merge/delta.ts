@@ -1,9 +1,8 @@
-import { quoteIdentifier } from "../../duckdb/mod.ts";
-import type { Connection } from "../../duckdb/mod.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
 import { readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
-import type { TableContext } from "../services.ts";
+import type { TableJob } from "../job/job.ts";
 import type { StagedPart } from "../write/staged.ts";
 
 /** New and changed rows in a table of the run's database, one row for each key. */
@@ -27,14 +26,14 @@ export function deltaNames(): Delta {
  * The parts are read in their order and by the number of the row, so the same read always gives the same rows.
  */
 export async function loadDelta(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   delta: Delta,
   staged: readonly StagedPart[],
   columns: readonly PublishedColumn[],
   key: readonly string[],
 ): Promise<void> {
-  const { signal } = context;
+  const { signal } = job;
   const list = columnList(columns);
   if (key.length === 0) {
     const all = `SELECT ${list} FROM ${orderedParts(staged, list)}`;

@@ -1,5 +1,5 @@
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
 import { readParquet } from "../schema/select.ts";
 
 /** Types that DuckDB's hash tells apart by all there is to them. */

@@ -3,12 +3,11 @@ import { join } from "node:path";
 import { counted } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { ReadEnd } from "../../kit/mod.ts";
-import type { ReadDecision } from "../decide.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { ReadDecision } from "../read/decide.ts";
+import type { PublishedColumn, Part, PublishedTable, Tombstone } from "../format/extract-state.ts";
 import { partitionExpression, readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
-import type { TableContext } from "../services.ts";
-import type { Part, PublishedTable, Tombstone } from "../state/extract-state.ts";
+import type { TableJob } from "../job/job.ts";
 import type { Quarantine } from "../write/quarantine.ts";
 import type { StagedPart } from "../write/staged.ts";
 import { discard, writeEmptyPart } from "../write/write-parts.ts";
@@ -44,48 +43,48 @@ type Merged = Omit<Extract<MergedRead, { kind: "merged" }>, "cursor" | "kind">;
 
 /** Puts together what is published and what was read. */
 export async function mergeRead(
-  context: TableContext,
+  job: TableJob,
   decision: ReadDecision,
   staged: readonly StagedPart[],
   end: ReadEnd,
   columns: readonly PublishedColumn[],
   quarantine: Quarantine | null,
 ): Promise<MergedRead> {
-  const { plan } = context;
+  const { plan } = job;
   const given = originsOf(staged, end);
   const nonEmpty = staged.filter((part) => part.rows > 0);
   await discard(
-    context,
+    job.run,
     staged.filter((part) => part.rows === 0),
   );
-  await using connection = await context.database.connect();
+  await using connection = await job.run.database.connect();
   const filled =
     plan.strategy === "full_refresh" && quarantine === null
       ? nonEmpty
-      : await withoutNullKeys(context, connection, nonEmpty, columns, quarantine);
-  const cursor = await newCursor(context, connection, filled, columns, decision);
+      : await withoutNullKeys(job, connection, nonEmpty, columns, quarantine);
+  const cursor = await newCursor(job, connection, filled, columns, decision);
   let merged: Merged;
   if (decision.kind === "whole") {
-    const left = await applyDeletions(context, connection, filled, columns);
-    merged = await replacePublished(context, connection, left, columns, keptParts(context.previous, end));
+    const left = await applyDeletions(job, connection, filled, columns);
+    merged = await replacePublished(job, connection, left, columns, keptParts(job.previous, end));
   } else if (given === null) {
-    merged = await mergeIntoPublished(context, connection, filled, columns, cursor?.value);
+    merged = await mergeIntoPublished(job, connection, filled, columns, cursor?.value);
   } else {
     const some = filled.some((part) => part.kind === "deletions")
       ? ({ kind: "again", reason: "files changed and rows were deleted in one read" } as const)
-      : await mergeOrigins(context, connection, filled, given, columns);
+      : await mergeOrigins(job, connection, filled, given, columns);
     if (some.kind === "again") {
-      await discard(context, filled);
+      await discard(job.run, filled);
       return some;
     }
-    const changed = some.written.length > 0 || some.kept.length < publishedParts(context.previous).length;
-    const { tombstones } = context.previous!;
+    const changed = some.written.length > 0 || some.kept.length < publishedParts(job.previous).length;
+    const { tombstones } = job.previous!;
     merged = { ...some, changed, replaces: true, rowsDeleted: 0, tombstones };
   }
   if (!merged.changed || merged.kept.length + merged.written.length > 0) {
     return { ...merged, kind: "merged", cursor };
   }
-  return { ...merged, kind: "merged", written: [await writeEmptyPart(context, columns)], cursor };
+  return { ...merged, kind: "merged", written: [await writeEmptyPart(job, columns)], cursor };
 }
 
 /** The origins that a read gave; null when it gave none. */
@@ -106,25 +105,25 @@ function keptParts(previous: PublishedTable | undefined, end: ReadEnd): readonly
 }
 
 async function replacePublished(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   { parts: staged, rowsDeleted }: RowsLeft,
   columns: readonly PublishedColumn[],
   kept: readonly Part[],
 ): Promise<Merged> {
-  const { plan } = context;
+  const { plan } = job;
   const whole = { kept, changed: true, replaces: true, rowsDeleted, shadowed: false, tombstones: [] };
   if (staged.length === 0) return { ...whole, written: staged };
   if (plan.strategy === "full_refresh") {
-    const published = kept.map((part) => join(context.directory, part.path));
-    await refuseRepeatedKeys(context, connection, [...staged.map((part) => part.path), ...published]);
+    const published = kept.map((part) => join(job.run.directory, part.path));
+    await refuseRepeatedKeys(job, connection, [...staged.map((part) => part.path), ...published]);
     return { ...whole, written: staged };
   }
   const list = columnList(columns);
   const source = orderedParts(staged, list);
   const last = plan.primaryKey.length === 0 ? "" : lastOfEachKey(plan.primaryKey);
   const paths = staged.map((part) => part.path);
-  const repeated = await repeatedKeys(context, connection, paths);
+  const repeated = await repeatedKeys(job, connection, paths);
   // Of several files the last is meant to win; rows of one read that vanish are something to know.
   const isTold = repeated !== null && staged.every((part) => part.origin === null);
   const notes = isTold
@@ -136,30 +135,30 @@ async function replacePublished(
   if (plan.strategy === "partitioned") {
     const label = partitionExpression(plan.partitionBy!, plan.partitionGranularity ?? "month");
     const unique = `SELECT ${list} FROM ${source} ${last}`;
-    const written = await writePartitions(context, connection, unique, list, label);
-    await discard(context, staged);
+    const written = await writePartitions(job, connection, unique, list, label);
+    await discard(job.run, staged);
     return { ...whole, written, notes };
   }
   if (repeated === null) return { ...whole, written: staged };
   const written: StagedPart[] = [];
   for (const [at, part] of staged.entries()) {
     const sql = `SELECT ${list} FROM (SELECT * FROM ${source} ${last}) WHERE agnes_part = ${at}`;
-    const rewritten = await writeSql(context, sql, part.origin);
+    const rewritten = await writeSql(job, sql, part.origin);
     if (rewritten.rows > 0) written.push(rewritten);
-    else await discard(context, [rewritten]);
+    else await discard(job.run, [rewritten]);
   }
-  await discard(context, staged);
+  await discard(job.run, staged);
   return { ...whole, written, shadowed: true, notes };
 }
 
 async function mergeIntoPublished(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   staged: readonly StagedPart[],
   columns: readonly PublishedColumn[],
   reached: string | undefined,
 ): Promise<Merged> {
-  const { plan, previous } = context;
+  const { plan, previous } = job;
   const published = previous!;
   const plain = { replaces: false, shadowed: true };
   if (staged.length === 0) {
@@ -168,17 +167,17 @@ async function mergeIntoPublished(
   }
   const delta = deltaNames();
   try {
-    await loadDelta(context, connection, delta, staged, columns, plan.primaryKey);
+    await loadDelta(job, connection, delta, staged, columns, plan.primaryKey);
     const byEvents = published.tombstones.filter(({ by }) => by === undefined);
     await dropTombstoned(connection, delta, byEvents, columns, plan);
-    const tombstones = await tombstonesAfterRead(context, connection, delta, columns, reached);
-    const merged = await mergeDelta(context, connection, delta, {
+    const tombstones = await tombstonesAfterRead(job, connection, delta, columns, reached);
+    const merged = await mergeDelta(job, connection, delta, {
       published,
       columns,
       key: plan.primaryKey,
-      ...partitionOf(context),
+      ...partitionOf(job),
     });
-    await discard(context, staged);
+    await discard(job.run, staged);
     // A deletion of a row that is not there yet is published too: an older event must not make the row.
     const changed = merged.changed || !sameTombstones(tombstones, published.tombstones);
     return { ...plain, ...merged, changed, tombstones };
@@ -188,24 +187,24 @@ async function mergeIntoPublished(
 }
 
 /** How the parts of a table are laid out, as a merge wants to know it. */
-export function partitionOf({ plan }: Pick<TableContext, "plan">): Pick<MergeRequest, "partition"> {
+export function partitionOf({ plan }: Pick<TableJob, "plan">): Pick<MergeRequest, "partition"> {
   if (plan.strategy !== "partitioned") return {};
   return { partition: { column: plan.partitionBy!, granularity: plan.partitionGranularity ?? "month" } };
 }
 
 /** The greatest value of the cursor column, of what was read and what was published before. */
 async function newCursor(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   filled: readonly StagedPart[],
   columns: readonly PublishedColumn[],
   decision: ReadDecision,
 ): Promise<PublishedTable["cursor"]> {
   const staged = filled.filter((part) => part.kind === "staged");
-  const column = columns.find(({ name }) => name === context.plan.cursor);
+  const column = columns.find(({ name }) => name === job.plan.cursor);
   if (column === undefined) return undefined;
   const before =
-    decision.cursor?.value ?? (decision.kind === "delta" ? context.previous?.cursor?.value : undefined);
+    decision.cursor?.value ?? (decision.kind === "delta" ? job.previous?.cursor?.value : undefined);
   if (staged.length === 0) return before === undefined ? undefined : { column: column.name, value: before };
   const greatest = `max(${quoteIdentifier(column.name)})`;
   const value =
@@ -214,7 +213,7 @@ async function newCursor(
       : `greatest(${greatest}, CAST(${quoteLiteral(before)} AS ${column.type}))`;
   const [row] = await connection.rows<{ value: string | null }>(
     `SELECT CAST(${value} AS VARCHAR) AS value FROM ${readParquet(staged.map((part) => part.path))}`,
-    { signal: context.signal },
+    { signal: job.signal },
   );
   return row?.value == null ? undefined : { column: column.name, value: row.value };
 }

@@ -1,10 +1,9 @@
 import { copyToParquet, type Connection, type CopyOptions } from "../../duckdb/mod.ts";
-import type { Granularity } from "../plan.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { Granularity } from "../job/plan.ts";
+import type { PublishedColumn, Part, PublishedTable } from "../format/extract-state.ts";
 import { keysMatch, partitionExpression } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
-import type { TableContext } from "../services.ts";
-import type { Part, PublishedTable } from "../state/extract-state.ts";
+import type { TableJob } from "../job/job.ts";
 import { stagingPath, type StagedPart } from "../write/staged.ts";
 import { partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
@@ -39,14 +38,14 @@ const SMALL_PARTS_MAX = 8;
 
 /** Merges a delta into published parts; parts that it does not touch stay the files they are. */
 export async function mergeDelta(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   delta: Delta,
   request: MergeRequest,
 ): Promise<MergeResult> {
   const { published, columns, key, newest } = request;
   const touched =
-    key.length === 0 ? null : await findTouched(context, connection, delta, published, columns, key, newest);
+    key.length === 0 ? null : await findTouched(job, connection, delta, published, columns, key, newest);
   try {
     const isEmpty = (await countRows(connection, delta.rows)) === 0;
     if (isEmpty && (touched === null || touched.parts.size === 0)) {
@@ -54,8 +53,8 @@ export async function mergeDelta(
     }
     const merged =
       request.partition === undefined
-        ? await mergeIntoParts(context, connection, delta, request, touched)
-        : await mergeIntoPartitions(context, connection, delta, request, touched, request.partition);
+        ? await mergeIntoParts(job, connection, delta, request, touched)
+        : await mergeIntoPartitions(job, connection, delta, request, touched, request.partition);
     return { ...merged, changed: true, rowsDeleted: touched?.deleted ?? 0 };
   } finally {
     if (touched !== null) await connection.run(`DROP TABLE IF EXISTS ${touched.table}`).catch(() => {});
@@ -63,7 +62,7 @@ export async function mergeDelta(
 }
 
 async function mergeIntoParts(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   delta: Delta,
   { published, columns, key }: MergeRequest,
@@ -73,33 +72,33 @@ async function mergeIntoParts(
   const list = columnList(columns);
   const rewritten = new Set([...(touched?.parts.values() ?? [])].map((part) => part.path));
   for (const [place, part] of touched?.parts ?? []) {
-    const old = partsRelation(context, [part], columns, published.schemas);
+    const old = partsRelation(job.run, [part], columns, published.schemas);
     const sql =
       `SELECT ${list} FROM ${old} o ANTI JOIN ${touched!.table} t ON ${keysMatch(key, "o", "t")} UNION ALL ` +
       `SELECT ${list} FROM ${delta.rows} d SEMI JOIN (FROM ${touched!.table} WHERE agnes_part = ${place}) t ` +
       `ON ${keysMatch(key, "d", "t")}`;
-    const staged = await writeSql(context, sql, part.origin);
+    const staged = await writeSql(job, sql, part.origin);
     if (staged.rows > 0) written.push(staged);
-    else await context.services.host.files.remove(staged.path);
+    else await job.run.services.host.files.remove(staged.path);
   }
   const fresh =
     touched === null
       ? `SELECT ${list} FROM ${delta.rows}`
       : `SELECT ${list} FROM ${delta.rows} d ANTI JOIN ${touched.table} t ON ${keysMatch(key, "d", "t")}`;
   const kept = published.parts.filter((part) => part.rows > 0 && !rewritten.has(part.path));
-  const small = smallParts(kept, context.partRows);
+  const small = smallParts(kept, job.run.partRows);
   const compacted = small.length >= SMALL_PARTS_MAX ? small : [];
   const old =
     compacted.length === 0
       ? []
-      : [`SELECT ${list} FROM ${partsRelation(context, compacted, columns, published.schemas)}`];
-  written.push(...(await writeInSlices(context, connection, [fresh, ...old].join(" UNION ALL "), list, key)));
+      : [`SELECT ${list} FROM ${partsRelation(job.run, compacted, columns, published.schemas)}`];
+  written.push(...(await writeInSlices(job, connection, [fresh, ...old].join(" UNION ALL "), list, key)));
   const gone = new Set(compacted.map((part) => part.path));
   return { kept: kept.filter((part) => !gone.has(part.path)), written };
 }
 
 async function mergeIntoPartitions(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   delta: Delta,
   { published, columns, key }: MergeRequest,
@@ -122,9 +121,9 @@ async function mergeIntoPartitions(
   const rewritten = published.parts.filter(isRewritten);
   const list = columnList(columns);
   const anti = touched === null ? "" : ` ANTI JOIN ${touched.table} t ON ${keysMatch(key, "o", "t")}`;
-  const old = `SELECT ${list} FROM ${partsRelation(context, rewritten, columns, published.schemas)} o${anti}`;
+  const old = `SELECT ${list} FROM ${partsRelation(job.run, rewritten, columns, published.schemas)} o${anti}`;
   const sql = `${old} UNION ALL SELECT ${list} FROM ${delta.rows}`;
-  const written = await writePartitions(context, connection, sql, list, label);
+  const written = await writePartitions(job, connection, sql, list, label);
   return { kept: published.parts.filter((part) => !isRewritten(part)), written };
 }
 
@@ -139,7 +138,7 @@ let nextSlices = 1;
 
 /** Writes rows into as many parts as they need, clustered by the key. */
 async function writeInSlices(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   sql: string,
   list: string,
@@ -147,8 +146,8 @@ async function writeInSlices(
 ): Promise<readonly StagedPart[]> {
   const rows = await countRows(connection, `(${sql})`);
   if (rows === 0) return [];
-  const slices = Math.ceil(rows / (context.partRows * 1.5));
-  if (slices === 1) return [await writeSql(context, sql, null)];
+  const slices = Math.ceil(rows / (job.run.partRows * 1.5));
+  if (slices === 1) return [await writeSql(job, sql, null)];
   const table = `slices_${nextSlices++}`;
   const order = key.length === 0 ? "" : `ORDER BY ${columnList(key.map((name) => ({ name })))}`;
   try {
@@ -157,9 +156,7 @@ async function writeInSlices(
     );
     const written: StagedPart[] = [];
     for (let slice = 1; slice <= slices; slice++) {
-      written.push(
-        await writeSql(context, `SELECT ${list} FROM ${table} WHERE agnes_slice = ${slice}`, null),
-      );
+      written.push(await writeSql(job, `SELECT ${list} FROM ${table} WHERE agnes_slice = ${slice}`, null));
     }
     return written;
   } finally {
@@ -169,20 +166,20 @@ async function writeInSlices(
 
 /** Writes the rows of a SELECT into one staged part. */
 export async function writeSql(
-  context: TableContext,
+  job: TableJob,
   sql: string,
   origin: string | null,
   options: Pick<CopyOptions, "ordered"> = {},
 ): Promise<StagedPart> {
-  const path = stagingPath(context);
+  const path = stagingPath(job);
   try {
-    const { rows, sizeBytes } = await copyToParquet(context.database, { kind: "sql", sql }, path, {
+    const { rows, sizeBytes } = await copyToParquet(job.run.database, { kind: "sql", sql }, path, {
       ...options,
-      signal: context.signal,
+      signal: job.signal,
     });
     return { kind: "staged", path, rows, sizeBytes, partition: null, origin };
   } catch (error) {
-    await context.services.host.files.remove(path).catch(() => {});
+    await job.run.services.host.files.remove(path).catch(() => {});
     throw error;
   }
 }

@@ -1,9 +1,9 @@
 import { AgnesError, JsonText } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
 import { readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
-import type { TableContext } from "../services.ts";
+import type { TableJob } from "../job/job.ts";
 import { NO_KEY, type Quarantine } from "../write/quarantine.ts";
 import { WHOLE_READ, type StagedPart } from "../write/staged.ts";
 import { discard } from "../write/write-parts.ts";
@@ -16,13 +16,13 @@ import { writeSql } from "./merge.ts";
  * @throws `primary_key_null`
  */
 export async function withoutNullKeys(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   staged: readonly StagedPart[],
   columns: readonly PublishedColumn[],
   quarantine: Quarantine | null,
 ): Promise<readonly StagedPart[]> {
-  const { plan, signal } = context;
+  const { plan, signal } = job;
   const { primaryKey, name } = plan;
   const rowParts = staged.filter((part) => part.kind === "staged");
   if (primaryKey.length === 0 || rowParts.length === 0) return staged;
@@ -47,11 +47,11 @@ export async function withoutNullKeys(
   for (const part of staged) {
     if (affected.has(part.path)) {
       const relation = readParquet([part.path]);
-      await setAside(context, connection, relation, absent, { list, before, part, quarantine });
+      await setAside(job, connection, relation, absent, { list, before, part, quarantine });
       const rest = `SELECT ${list} FROM ${relation} WHERE NOT (${absent})`;
       // Of rows with one key the last of the read wins, so they stay in their order.
-      const rewritten = await writeSql(context, rest, part.origin, { ordered: true });
-      await discard(context, rewritten.rows > 0 ? [part] : [part, rewritten]);
+      const rewritten = await writeSql(job, rest, part.origin, { ordered: true });
+      await discard(job.run, rewritten.rows > 0 ? [part] : [part, rewritten]);
       if (rewritten.rows > 0) kept.push(rewritten);
     } else kept.push(part);
     if (part.counted === WHOLE_READ) before += part.rows;
@@ -60,7 +60,7 @@ export async function withoutNullKeys(
 }
 
 async function setAside(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   relation: string,
   absent: string,
@@ -76,11 +76,11 @@ async function setAside(
   const { counted, origin } = part;
   const of = origin === null ? {} : { origin };
   const before = counted === WHOLE_READ ? into.before : 0;
-  const { primaryKey } = context.plan;
+  const { primaryKey } = job.plan;
   const answer = await connection.stream(
     `SELECT CAST(agnes_row AS BIGINT) AS "row", CAST(to_json(t) AS VARCHAR) AS record FROM (
        SELECT ${list}, file_row_number AS agnes_row FROM ${relation} WHERE ${absent}) t`,
-    { signal: context.signal },
+    { signal: job.signal },
   );
   for await (const batch of answer.batches) {
     for (const { row, record: text } of batch.toArray() as Iterable<{ row: bigint; record: string }>) {

@@ -1,9 +1,8 @@
 import type { Connection } from "../../duckdb/mod.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { PublishedColumn, Part } from "../format/extract-state.ts";
 import { keysMatch, readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
-import type { TableContext } from "../services.ts";
-import type { Part } from "../state/extract-state.ts";
+import type { TableJob } from "../job/job.ts";
 import type { StagedPart } from "../write/staged.ts";
 import { discard } from "../write/write-parts.ts";
 import { candidateParts, partsRelation } from "./candidates.ts";
@@ -36,13 +35,13 @@ const again = (reason: string): OriginsMerge => ({ kind: "again", reason });
  * all origins gives: with a key the row of the last origin stays, in the order of their names.
  */
 export async function mergeOrigins(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   staged: readonly StagedPart[],
   given: GivenOrigins,
   columns: readonly PublishedColumn[],
 ): Promise<OriginsMerge> {
-  const { plan, previous } = context;
+  const { plan, previous } = job;
   if (plan.strategy === "partitioned") return again("a file changed, and partitions mix the rows of files");
   const parts = previous!.parts.filter((part) => part.rows > 0);
   const isKept = ({ origin }: Part) =>
@@ -53,7 +52,7 @@ export async function mergeOrigins(
   const isMixed = parts.some(({ origin }) => origin === null) || staged.some(({ origin }) => origin === null);
   if (isMixed) return again("a file changed, and it is not known which rows came from which file");
   if (!isAscending(staged)) return again("files changed and came in another order than that of their names");
-  const merge = new KeyedMerge(context, connection, staged, kept, columns);
+  const merge = new KeyedMerge(job, connection, staged, kept, columns);
   try {
     return await merge.run(removed, previous!.shadowed ?? true);
   } finally {
@@ -75,7 +74,7 @@ let nextMerge = 1;
 
 /** Origins of a table with a key: of several rows with one key only that of the last origin stays. */
 class KeyedMerge {
-  readonly #context: TableContext;
+  readonly #job: TableJob;
   readonly #connection: Connection;
   readonly #staged: readonly StagedPart[];
   readonly #kept: readonly Part[];
@@ -89,20 +88,20 @@ class KeyedMerge {
   readonly #both = `origin_overlap_${nextMerge++}`;
 
   constructor(
-    context: TableContext,
+    job: TableJob,
     connection: Connection,
     staged: readonly StagedPart[],
     kept: readonly Part[],
     columns: readonly PublishedColumn[],
   ) {
-    this.#context = context;
+    this.#job = job;
     this.#connection = connection;
     this.#staged = staged;
     this.#kept = kept;
     this.#columns = columns;
-    this.#key = context.plan.primaryKey;
+    this.#key = job.plan.primaryKey;
     this.#keyColumns = columns.filter(({ name }) => this.#key.includes(name));
-    this.#signal = { signal: context.signal };
+    this.#signal = { signal: job.signal };
   }
 
   async run(removed: readonly Part[], wasShadowed: boolean): Promise<OriginsMerge> {
@@ -121,7 +120,7 @@ class KeyedMerge {
       this.#kept,
       this.#new,
       this.#keyColumns.find(({ name }) => name === this.#key[0])!,
-      this.#context.signal,
+      this.#job.signal,
     );
     await this.#connection.run(
       `CREATE TABLE ${this.#both} AS SELECT ${columnList(this.#keyColumns, "o.")}, o.agnes_part, o.rank > n.rank AS is_later
@@ -169,10 +168,10 @@ class KeyedMerge {
     const losing = hasOverlaps ? await this.#places(`${this.#both} WHERE NOT is_later`) : new Map();
     for (const place of losing.keys()) {
       const part = candidates[place]!;
-      const old = partsRelation(this.#context, [part], this.#columns, this.#context.previous!.schemas);
+      const old = partsRelation(this.#job.run, [part], this.#columns, this.#job.previous!.schemas);
       const lost = `(FROM ${this.#both} WHERE NOT is_later AND agnes_part = ${place}) b`;
       const sql = `SELECT ${list} FROM ${old} o ANTI JOIN ${lost} ON ${keysMatch(this.#key, "o", "b")}`;
-      await this.#keep(written, await writeSql(this.#context, sql, part.origin, { ordered: true }));
+      await this.#keep(written, await writeSql(this.#job, sql, part.origin, { ordered: true }));
     }
     const counts = await this.#places(this.#new);
     for (const [place, part] of this.#staged.entries()) {
@@ -182,8 +181,8 @@ class KeyedMerge {
       }
       const sql = `SELECT ${list} FROM (SELECT *, file_row_number AS agnes_row FROM ${readParquet([part.path])}) s
         SEMI JOIN (FROM ${this.#new} WHERE agnes_part = ${place}) n ON s.agnes_row = n.agnes_row ORDER BY agnes_row`;
-      await this.#keep(written, await writeSql(this.#context, sql, part.origin, { ordered: true }));
-      await discard(this.#context, [part]);
+      await this.#keep(written, await writeSql(this.#job, sql, part.origin, { ordered: true }));
+      await discard(this.#job.run, [part]);
     }
     const rewritten = new Set([...losing.keys()].map((place) => candidates[place]!.path));
     return { kept: this.#kept.filter(({ path }) => !rewritten.has(path)), written };
@@ -191,19 +190,19 @@ class KeyedMerge {
 
   async #keep(written: StagedPart[], part: StagedPart): Promise<void> {
     if (part.rows > 0) written.push(part);
-    else await discard(this.#context, [part]);
+    else await discard(this.#job.run, [part]);
   }
 
   /** The keys of published parts, with the place of their part in the list. */
   #relation(parts: readonly Part[]): string {
-    return partsRelation(this.#context, parts, this.#keyColumns, this.#context.previous!.schemas);
+    return partsRelation(this.#job.run, parts, this.#keyColumns, this.#job.previous!.schemas);
   }
 
   /** A relation with `agnes_part` and the rank of that part's origin among all origins of the merge. */
   #ranked(relation: string, parts: readonly { readonly origin: string | null }[]): string {
     const names = new Set([...this.#kept, ...this.#staged, ...parts].map(({ origin }) => origin!));
     // Origins that are gone have a rank too, so the order is over all there were.
-    for (const { origin } of this.#context.previous!.parts) if (origin !== null) names.add(origin);
+    for (const { origin } of this.#job.previous!.parts) if (origin !== null) names.add(origin);
     const ranks = new Map([...names].sort().map((name, rank) => [name, rank]));
     const values = parts.map(({ origin }, at) => `(${at}, ${ranks.get(origin!)!})`);
     const list = values.length === 0 ? "(NULL::INTEGER, NULL::INTEGER)" : values.join(", ");

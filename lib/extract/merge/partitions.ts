@@ -1,8 +1,8 @@
 import { join } from "node:path";
 
 import { copyToParquet, parquetFooter, quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
-import type { Granularity } from "../plan.ts";
-import type { TableContext } from "../services.ts";
+import type { Granularity } from "../job/plan.ts";
+import type { TableJob } from "../job/job.ts";
 import { stagingPath, type StagedPart } from "../write/staged.ts";
 import { checkCount } from "../write/write-stream.ts";
 
@@ -23,22 +23,23 @@ export function labelFits(label: string, granularity: Granularity): boolean {
  * @throws `rows_lost`
  */
 export async function writePartitions(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   sql: string,
   list: string,
   label: string,
 ): Promise<readonly StagedPart[]> {
-  const { services, signal, plan } = context;
-  const directory = stagingPath(context);
+  const { signal, plan } = job;
+  const { services } = job.run;
+  const directory = stagingPath(job);
   try {
     const labelled = `SELECT ${list}, ${label} AS ${quoteIdentifier(LABEL)} FROM (${sql})`;
-    const copied = await copyToParquet(context.database, { kind: "sql", sql: labelled }, directory, {
+    const copied = await copyToParquet(job.run.database, { kind: "sql", sql: labelled }, directory, {
       connection,
       signal,
       partitionBy: LABEL,
     });
-    const written = await collect(context, directory);
+    const written = await collect(job, directory);
     const rows = written.reduce((sum, part) => sum + part.rows, 0);
     checkCount(plan.name, copied.rows, rows, "the footers of the partitions");
     return written;
@@ -47,14 +48,14 @@ export async function writePartitions(
   }
 }
 
-async function collect(context: TableContext, directory: string): Promise<readonly StagedPart[]> {
-  const { files } = context.services.host;
+async function collect(job: TableJob, directory: string): Promise<readonly StagedPart[]> {
+  const { files } = job.run.services.host;
   const staged: StagedPart[] = [];
   for (const folder of (await files.list(directory)) ?? []) {
     const partition = decodeURIComponent(folder.slice(folder.indexOf("=") + 1));
     for (const name of (await files.list(join(directory, folder))) ?? []) {
       const from = join(directory, folder, name);
-      const path = stagingPath(context);
+      const path = stagingPath(job);
       const { rows } = await parquetFooter(from);
       const sizeBytes = (await files.stat(from))?.sizeBytes ?? 0;
       await files.rename(from, path);

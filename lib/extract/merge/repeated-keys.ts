@@ -1,7 +1,7 @@
 import { AgnesError, shown } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { readParquet } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableJob } from "../job/job.ts";
 
 /** The keys that more than one row of some parts has. */
 interface RepeatedKeys {
@@ -14,7 +14,7 @@ interface RepeatedKeys {
 
 /** Looks for keys that more than one row has; rows without a value in their key are no duplicates of each other. */
 export async function repeatedKeys(
-  { plan, signal }: TableContext,
+  { plan, signal }: TableJob,
   connection: Connection,
   paths: readonly string[],
 ): Promise<RepeatedKeys | null> {
@@ -78,12 +78,12 @@ async function isEachNumberOnce(
  * @throws `primary_key_repeated`
  */
 export async function refuseRepeatedKeys(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   paths: readonly string[],
 ): Promise<void> {
-  const repeated = await repeatedKeys(context, connection, paths);
+  const repeated = await repeatedKeys(job, connection, paths);
   if (repeated === null) return;
-  const { id, name: table, primaryKey: columns } = context.plan;
+  const { id, name: table, primaryKey: columns } = job.plan;
   throw new AgnesError("primary_key_repeated", { id, table, columns, ...repeated });
 }

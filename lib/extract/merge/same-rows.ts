@@ -1,11 +1,10 @@
 import { join } from "node:path";
 
 import { quoteLiteral, type Connection } from "../../duckdb/mod.ts";
-import { sha256OfFile } from "../publish/finish-parts.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import { sha256OfFile } from "../write/finish-parts.ts";
+import type { PublishedColumn, Part, PublishedTable } from "../format/extract-state.ts";
 import { readParquet } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
-import type { Part, PublishedTable } from "../state/extract-state.ts";
+import type { TableJob } from "../job/job.ts";
 import type { StagedPart } from "../write/staged.ts";
 import {
   addHashes,
@@ -33,13 +32,14 @@ export const DIFFERENT: Comparison = { isSame: false };
  * Rows of each origin are compared by themselves, because a later read keeps or replaces them by themselves.
  */
 export async function compareRows(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   written: readonly StagedPart[],
   replaced: readonly Part[],
   layout: { readonly columns: readonly PublishedColumn[]; readonly version: number },
 ): Promise<Comparison> {
-  const { directory, previous, signal } = context;
+  const { previous, signal } = job;
+  const { directory } = job.run;
   const before = replaced.filter((part) => part.rows > 0);
   const after = written.filter((part) => part.rows > 0);
   const pairs = pairUp(after, before);

@@ -1,9 +1,8 @@
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
-import type { TablePlan } from "../plan.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { TablePlan } from "../job/plan.ts";
+import { TOMBSTONES_KEPT, type PublishedColumn, type Tombstone } from "../format/extract-state.ts";
 import { keysMatch } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
-import { TOMBSTONES_KEPT, type Tombstone } from "../state/extract-state.ts";
+import type { TableJob } from "../job/job.ts";
 import { candidateParts, partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
 
@@ -37,14 +36,15 @@ export async function dropTombstoned(
  * @param reached the value of the cursor after the read
  */
 export async function tombstonesAfterRead(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   delta: Delta,
   columns: readonly PublishedColumn[],
   reached: string | undefined,
 ): Promise<readonly Tombstone[]> {
-  const { plan, source, signal } = context;
-  const { parts, schemas, tombstones } = context.previous!;
+  const { plan, signal } = job;
+  const { source } = job.run;
+  const { parts, schemas, tombstones } = job.previous!;
   const cursor = columns.find((column) => column.name === plan.cursor);
   const key = plan.primaryKey;
   const isNeeded = source.connector.stream !== undefined && cursor !== undefined && key.length > 0;
@@ -53,7 +53,7 @@ export async function tombstonesAfterRead(
   const first = keyColumns.find(({ name }) => name === key[0])!;
   const candidates = await candidateParts(connection, parts, delta.deleted, first, signal);
   const wanted = columns.filter((column) => column === cursor || keyColumns.includes(column));
-  const published = partsRelation(context, candidates, wanted, schemas);
+  const published = partsRelation(job.run, candidates, wanted, schemas);
   const version = `o.${quoteIdentifier(cursor.name)}`;
   const least = reached === undefined ? "NULL" : quoteLiteral(reached);
   const added = await connection.rows<Tombstone>(

@@ -1,8 +1,7 @@
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { PublishedColumn, Part, PublishedTable } from "../format/extract-state.ts";
 import { keysMatch } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
-import type { Part, PublishedTable } from "../state/extract-state.ts";
+import type { TableJob } from "../job/job.ts";
 import { candidateParts, partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
 
@@ -24,7 +23,7 @@ let nextTouched = 1;
  * @param newest for deltas that may come out of order: the column by which an older version must not win
  */
 export async function findTouched(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   delta: Delta,
   published: Pick<PublishedTable, "parts" | "schemas">,
@@ -32,7 +31,7 @@ export async function findTouched(
   key: readonly string[],
   newest: string | undefined,
 ): Promise<Touched> {
-  const { signal } = context;
+  const { signal } = job;
   const table = quoteIdentifier(`touched_${nextTouched++}`);
   const keyColumns = columns.filter((column) => key.includes(column.name));
   const first = keyColumns.find((column) => column.name === key[0])!;
@@ -40,7 +39,7 @@ export async function findTouched(
   const allKeys = `(SELECT ${keyList} FROM ${delta.rows} UNION ALL SELECT ${keyList} FROM ${delta.deleted})`;
   const candidates = await candidateParts(connection, published.parts, allKeys, first, signal);
   const wanted = columns.filter((column) => key.includes(column.name) || column.name === newest);
-  const relation = partsRelation(context, candidates, wanted, published.schemas);
+  const relation = partsRelation(job.run, candidates, wanted, published.schemas);
   const grouped = keyColumns.map((column) => `o.${quoteIdentifier(column.name)}`).join(", ");
   const version = newest === undefined ? "NULL" : `max(o.${quoteIdentifier(newest)})`;
   await connection.run(
@@ -57,7 +56,7 @@ export async function findTouched(
       { signal },
     );
   }
-  await dropUnchanged(context, connection, delta, table, { published, candidates, columns, key });
+  await dropUnchanged(job, connection, delta, table, { published, candidates, columns, key });
   await connection.run(
     `DELETE FROM ${table} t WHERE NOT EXISTS (SELECT 1 FROM ${allKeys} d WHERE ${keysMatch(key, "t", "d")})`,
     { signal },
@@ -68,14 +67,14 @@ export async function findTouched(
   );
   return {
     table,
-    parts: await partsIn(context, connection, table, candidates),
+    parts: await partsIn(job, connection, table, candidates),
     deleted: Number(gone?.n ?? 0n),
   };
 }
 
 /** Rows that are published exactly so already are no change: a source may give them again. */
 async function dropUnchanged(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   delta: Delta,
   touched: string,
@@ -87,7 +86,7 @@ async function dropUnchanged(
   },
 ): Promise<void> {
   const { published, candidates, columns, key } = rows;
-  const parts = await partsIn(context, connection, touched, candidates);
+  const parts = await partsIn(job, connection, touched, candidates);
   if (parts.size === 0) return;
   const same = columns
     .map(({ name }) => `d.${quoteIdentifier(name)} IS NOT DISTINCT FROM o.${quoteIdentifier(name)}`)
@@ -95,22 +94,22 @@ async function dropUnchanged(
   await connection.run(
     `DELETE FROM ${delta.rows} WHERE rowid IN (
        SELECT d.rowid FROM ${delta.rows} d
-       JOIN ${partsRelation(context, [...parts.values()], columns, published.schemas)} o ON ${keysMatch(key, "d", "o")}
+       JOIN ${partsRelation(job.run, [...parts.values()], columns, published.schemas)} o ON ${keysMatch(key, "d", "o")}
        JOIN ${touched} t ON ${keysMatch(key, "d", "t")}
        WHERE t.agnes_part = t.agnes_last AND ${same})`,
-    { signal: context.signal },
+    { signal: job.signal },
   );
 }
 
 async function partsIn(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   touched: string,
   candidates: readonly Part[],
 ): Promise<ReadonlyMap<number, Part>> {
   const places = await connection.rows<{ place: number }>(
     `SELECT DISTINCT agnes_part AS place FROM ${touched} UNION SELECT agnes_last FROM ${touched}`,
-    { signal: context.signal },
+    { signal: job.signal },
   );
   return new Map(places.map(({ place }) => [place, candidates[place]!]));
 }

@@ -2,10 +2,10 @@ import { isAgnesError, messageOf } from "../../base/mod.ts";
 import { openDatabase, quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import { partsQuery } from "../schema/view.ts";
-import type { ExtractServices } from "../services.ts";
-import type { ExtractState, PublishedTable } from "../state/extract-state.ts";
+import type { ExtractServices } from "../job/services.ts";
+import type { ExtractState, PublishedTable } from "../format/extract-state.ts";
 import { checkCount } from "../write/write-stream.ts";
-import { sideTables } from "./side-tables.ts";
+import { writeState } from "../format/write-state.ts";
 
 /** A quarter of a megabyte for every column of every little table would be most of the file. */
 const SMALL_BLOCKS = { default_block_size: "16384" };
@@ -32,7 +32,7 @@ export async function buildDatabase(
   await using connection = await database.connect();
   // To try every compression on columns of a few values takes twice as long as to write them.
   await connection.run("SET force_compression = 'uncompressed'");
-  await connection.run(["BEGIN", ...sideTables(state), "COMMIT"].join(";\n"));
+  await connection.run(["BEGIN", ...writeState(state), "COMMIT"].join(";\n"));
   for (const table of state.tables) {
     if (table.mode === "remote") continue;
     await createView(services, connection, state, table, verify.has(table.name));

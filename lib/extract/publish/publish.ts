@@ -1,8 +1,14 @@
 import { AgnesError, isAgnesError, temporaryPath, type Host } from "../../base/mod.ts";
-import type { ExtractServices } from "../services.ts";
-import type { ExtractState } from "../state/extract-state.ts";
+import type { ExtractServices } from "../job/services.ts";
+import type { ExtractState } from "../format/extract-state.ts";
 import { buildDatabase, type BuiltDatabase } from "./build-database.ts";
-import { extractPath, generationPath, GENERATIONS_KEPT, generationsDirectory } from "./paths.ts";
+import {
+  extractPath,
+  generationNumber,
+  generationPath,
+  GENERATIONS_KEPT,
+  generationsDirectory,
+} from "../format/paths.ts";
 
 /**
  * Makes a state the published one, by one rename. All its parts must be durable under their names already.
@@ -64,7 +70,8 @@ async function keepGeneration(host: Host, directory: string, number: number): Pr
 /** Removes generations beyond those kept. */
 export async function dropOldGenerations({ files }: Host, directory: string, current: number): Promise<void> {
   for (const name of (await files.list(generationsDirectory(directory))) ?? []) {
-    const number = Number(/^(\d+)\.duckdb$/.exec(name)?.[1] ?? Number.NaN);
-    if (number < current - GENERATIONS_KEPT) await files.remove(generationPath(directory, number));
+    const number = generationNumber(name);
+    if (number !== null && number < current - GENERATIONS_KEPT)
+      await files.remove(generationPath(directory, number));
   }
 }

@@ -4,9 +4,9 @@ import { AgnesError, throwIfAborted } from "../../base/mod.ts";
 import { writeSql } from "../merge/merge.ts";
 import { readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
-import type { TableContext } from "../services.ts";
-import { PART_FORMAT, type Part, type PublishedTable } from "../state/extract-state.ts";
-import { finishParts } from "./finish-parts.ts";
+import type { TableJob } from "../job/job.ts";
+import { PART_FORMAT, type Part, type PublishedTable } from "../format/extract-state.ts";
+import { finishParts } from "../write/finish-parts.ts";
 
 /**
  * A table with all its parts in the format of today: those of another are rewritten, the same rows in the same
@@ -14,24 +14,24 @@ import { finishParts } from "./finish-parts.ts";
  *
  * @throws `rows_lost`, `file_unreadable`, `disk_full`, `aborted`
  */
-export async function renewParts(context: TableContext, table: PublishedTable): Promise<PublishedTable> {
+export async function renewParts(job: TableJob, table: PublishedTable): Promise<PublishedTable> {
   const outdated = table.parts.filter((part) => part.format !== PART_FORMAT);
   if (outdated.length === 0) return table;
-  context.onPhase("merging");
+  job.progress.phase("merging");
   const renewed = new Map<Part, Part>();
   for (const part of outdated) {
-    throwIfAborted(context.signal, "the extraction");
-    renewed.set(part, await renewPart(context, table, part));
+    throwIfAborted(job.signal, "the extraction");
+    renewed.set(part, await renewPart(job, table, part));
   }
   const parts = table.parts.map((part) => renewed.get(part) ?? part);
   return { ...table, parts, sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0) };
 }
 
-async function renewPart(context: TableContext, table: PublishedTable, part: Part): Promise<Part> {
+async function renewPart(job: TableJob, table: PublishedTable, part: Part): Promise<Part> {
   const columns =
     table.schemas.find(({ version }) => version === part.schemaVersion)?.columns ?? table.columns;
-  const relation = readParquet([join(context.directory, part.path)]);
-  const staged = await writeSql(context, `SELECT ${columnList(columns)} FROM ${relation}`, part.origin, {
+  const relation = readParquet([join(job.run.directory, part.path)]);
+  const staged = await writeSql(job, `SELECT ${columnList(columns)} FROM ${relation}`, part.origin, {
     ordered: true,
   });
   if (staged.rows !== part.rows) {
@@ -43,7 +43,7 @@ async function renewPart(context: TableContext, table: PublishedTable, part: Par
     });
   }
   const unbounded = { key: undefined, cursor: undefined };
-  const [finished] = await finishParts(context, [staged], part.schemaVersion, unbounded);
+  const [finished] = await finishParts(job, [staged], part.schemaVersion, unbounded);
   const { path, sizeBytes, sha256, format } = finished!;
   return { ...part, path, sizeBytes, sha256, format };
 }

@@ -1,11 +1,17 @@
-import { join, posix } from "node:path";
+import { join } from "node:path";
 
 import { publishFile, TEMPORARY_SUFFIX, type Host } from "../../base/mod.ts";
 import { openDatabase } from "../../duckdb/mod.ts";
-import type { ExtractServices } from "../services.ts";
+import type { ExtractServices } from "../job/services.ts";
 import { readPartPaths } from "../state/read-extract.ts";
-import type { ExtractState } from "../state/extract-state.ts";
-import { generationPath, generationsDirectory } from "./paths.ts";
+import type { ExtractState } from "../format/extract-state.ts";
+import {
+  dataDirectory,
+  generationNumber,
+  generationPath,
+  generationsDirectory,
+  relativePartPath,
+} from "../format/paths.ts";
 
 /** How long a part stays after the last kept generation let go of it; someone may still be reading it. */
 const SWEEP_GRACE_MS: number = 60 * 60 * 1000;
@@ -41,8 +47,8 @@ export function planSweep(
 /** Removes what a dead run left under temporary names. Only its lock's holder may call it. */
 export async function sweepTemporary({ files }: Host, directory: string): Promise<void> {
   const folders = [directory, generationsDirectory(directory)];
-  for (const name of (await files.list(join(directory, "data"))) ?? [])
-    folders.push(join(directory, "data", name));
+  for (const name of (await files.list(dataDirectory(directory))) ?? [])
+    folders.push(join(dataDirectory(directory), name));
   for (const folder of folders) {
     for (const name of (await files.list(folder)) ?? []) {
       if (!/\.tmp(\.wal)?$/.test(name)) continue;
@@ -78,10 +84,10 @@ export async function sweepParts(
 
 async function listParts({ files }: Host, directory: string): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const folder of (await files.list(join(directory, "data"))) ?? []) {
-    for (const name of (await files.list(join(directory, "data", folder))) ?? []) {
+  for (const folder of (await files.list(dataDirectory(directory))) ?? []) {
+    for (const name of (await files.list(join(dataDirectory(directory), folder))) ?? []) {
       if (name.endsWith(".parquet") && !name.endsWith(TEMPORARY_SUFFIX)) {
-        found.push(posix.join("data", folder, name));
+        found.push(relativePartPath(folder, name));
       }
     }
   }
@@ -94,9 +100,9 @@ async function referencedByKept(services: ExtractServices, directory: string): P
   await using database = await openDatabase({ limits: { memoryMb: 256, threads: 1 } });
   await using connection = await database.connect();
   for (const name of (await services.host.files.list(generationsDirectory(directory))) ?? []) {
-    const number = /^(\d+)\.duckdb$/.exec(name)?.[1];
-    if (number === undefined) continue;
-    const path = generationPath(directory, Number(number));
+    const number = generationNumber(name);
+    if (number === null) continue;
+    const path = generationPath(directory, number);
     try {
       for (const part of await readPartPaths(connection, path)) referenced.add(part);
     } catch (error) {

@@ -2,10 +2,19 @@ import type { RecordBatch, Schema } from "apache-arrow";
 
 import { AgnesError, shown } from "../../base/mod.ts";
 import { hasNegativeZero } from "../../duckdb/mod.ts";
-import { createRowBuilder, isDeletions, isFileChunk, isRows } from "../../kit/mod.ts";
-import type { Batch, Deletions, FileChunk, RowBuilder, RowReject } from "../../kit/mod.ts";
+import {
+  createRowBuilder,
+  isDeletions,
+  isFileChunk,
+  isRows,
+  type Batch,
+  type Deletions,
+  type FileChunk,
+  type RowBuilder,
+  type RowReject,
+} from "../../kit/mod.ts";
 import { batchProblem } from "./batch-problem.ts";
-import type { PublishedColumn } from "../schema/column.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
 import { columnsOf } from "../schema/column.ts";
 import { differences, samePhysical } from "./conform.ts";
 import { PendingDeletions, type ReadTable } from "./pending-deletions.ts";

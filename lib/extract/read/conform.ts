@@ -1,6 +1,6 @@
 import type { Schema } from "apache-arrow";
 
-import type { PublishedColumn } from "../schema/column.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
 import { isLossless } from "../schema/widen.ts";
 
 /**

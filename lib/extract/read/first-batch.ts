@@ -1,14 +1,20 @@
-import { dirname } from "node:path";
-
 import type { Schema } from "apache-arrow";
 
 import { AgnesError } from "../../base/mod.ts";
 import { describeQuery, quoteIdentifier } from "../../duckdb/mod.ts";
-import { isDeletions, isFileChunk, isRows, toSchema, utf8 } from "../../kit/mod.ts";
-import type { arrow, FileChunk, Row } from "../../kit/mod.ts";
-import { checkPlan, type TablePlan } from "../plan.ts";
-import type { TableContext } from "../services.ts";
-import { stagingPath } from "../write/staged.ts";
+import {
+  isDeletions,
+  isFileChunk,
+  isRows,
+  toSchema,
+  utf8,
+  type arrow,
+  type FileChunk,
+  type Row,
+} from "../../kit/mod.ts";
+import { checkPlan, type TablePlan } from "../job/plan.ts";
+import type { TableJob } from "../job/job.ts";
+import { partsDirectory } from "../format/paths.ts";
 import { inferColumns } from "./infer-columns.ts";
 import { inspectChunk } from "./inspect-chunk.ts";
 import type { Tap } from "./tap.ts";
@@ -29,7 +35,7 @@ export interface DescribedRead {
  *
  * @throws `table_plan_invalid` when nothing tells them
  */
-export async function describeByRead(context: TableContext, tap: Tap): Promise<DescribedRead> {
+export async function describeByRead(job: TableJob, tap: Tap): Promise<DescribedRead> {
   const taken: Awaited<ReturnType<Tap["next"]>>[] = [];
   const rows: Row[] = [];
   let schema: Schema | null = null;
@@ -38,7 +44,7 @@ export async function describeByRead(context: TableContext, tap: Tap): Promise<D
     const batch = next?.batch;
     const isTold = typeof batch === "object" && batch !== null && !isDeletions(batch) && !isRows(batch);
     if (isTold && isFileChunk(batch) && rows.length === 0) {
-      const { chunk, found } = await describeFile(context, batch);
+      const { chunk, found } = await describeFile(job, batch);
       taken.push({ batch: chunk });
       // A file without anything in it tells nothing.
       if (found.fields.length > 0) schema = found;
@@ -48,10 +54,10 @@ export async function describeByRead(context: TableContext, tap: Tap): Promise<D
     if (batch !== undefined && isRows(batch)) rows.push(...batch);
     if (isTold && !isFileChunk(batch) && rows.length === 0) schema = arrowSchema(batch);
     else if (next === null || isTold || rows.length >= ROWS_LOOKED_AT) {
-      schema = await schemaOfRows(context, rows);
+      schema = await schemaOfRows(job, rows);
     }
   }
-  const plan = { ...context.plan, info: { ...context.plan.info, schema } };
+  const plan = { ...job.plan, info: { ...job.plan.info, schema } };
   checkPlan({ ...plan, columnsFrom: "discover" });
   return { plan, tap: replay(tap, taken) };
 }
@@ -63,22 +69,23 @@ function arrowSchema(batch: unknown): Schema {
 }
 
 async function describeFile(
-  context: TableContext,
+  job: TableJob,
   chunk: FileChunk,
 ): Promise<{ readonly chunk: FileChunk; readonly found: Schema }> {
   // It lies with the parts that are being written, and is swept with them.
-  const directory = dirname(stagingPath(context));
-  const { services, signal } = context;
-  await using connection = await context.database.connect();
+  const directory = partsDirectory(job.run.directory, job.plan.name);
+  const { signal } = job;
+  const { services } = job.run;
+  await using connection = await job.run.database.connect();
   return await inspectChunk(services.host, chunk, { connection, directory, signal });
 }
 
-async function schemaOfRows(context: TableContext, rows: readonly Row[]): Promise<Schema> {
-  const published = await publishedSchema(context);
+async function schemaOfRows(job: TableJob, rows: readonly Row[]): Promise<Schema> {
+  const published = await publishedSchema(job);
   const objects = rows.filter((row) => typeof row === "object" && row !== null && !Array.isArray(row));
   const schema = inferColumns(objects, new Map(published.map((field) => [String(field.name), field])));
   if (schema.fields.length > 0) return schema;
-  const { plan } = context;
+  const { plan } = job;
   if (plan.columns !== undefined) {
     const names = new Set([...plan.columns, ...plan.primaryKey, ...(plan.cursor ? [plan.cursor] : [])]);
     return toSchema(Object.fromEntries([...names].map((name) => [name, utf8()])));
@@ -93,11 +100,11 @@ async function schemaOfRows(context: TableContext, rows: readonly Row[]): Promis
 
 /** The columns that are published, unless all is read from scratch or there is no row whose values they hold. */
 async function publishedSchema({
-  database,
   full,
   previous,
   signal,
-}: TableContext): Promise<readonly arrow.Field[]> {
+  run: { database },
+}: TableJob): Promise<readonly arrow.Field[]> {
   if (full || previous === undefined || previous.rows === 0 || previous.sourceColumns.length === 0) return [];
   const list = previous.sourceColumns.map(
     ({ name, type }) => `CAST(NULL AS ${type}) AS ${quoteIdentifier(name)}`,

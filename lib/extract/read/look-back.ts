@@ -1,8 +1,8 @@
 import { quoteLiteral } from "../../duckdb/mod.ts";
 import type { Cursor, Filter } from "../../kit/mod.ts";
-import type { ReadDecision } from "../decide.ts";
+import type { ReadDecision } from "./decide.ts";
 import { columnsOf } from "../schema/column.ts";
-import type { TableContext } from "../services.ts";
+import type { TableJob } from "../job/job.ts";
 
 /** The rows that a read is to give. */
 export interface ReadRange {
@@ -18,8 +18,8 @@ export interface ReadRange {
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Decides how far a read looks back, as `windowDays` and `historyDays` of the plan say. */
-export async function rangeOf(context: TableContext, decision: ReadDecision): Promise<ReadRange> {
-  const { plan, previous } = context;
+export async function rangeOf(job: TableJob, decision: ReadDecision): Promise<ReadRange> {
+  const { plan, previous } = job;
   // The query of a materialized table says itself which rows it wants.
   const filter = plan.mode === "materialized" ? [] : (plan.filter ?? []);
   const inclusive = plan.primaryKey.length > 0;
@@ -31,7 +31,7 @@ export async function rangeOf(context: TableContext, decision: ReadDecision): Pr
   const known = plan.columnsFrom === "read" ? (previous?.columns ?? []) : columnsOf(plan.info.schema);
   const type = known.find(({ name }) => name === plan.cursor)?.type ?? "";
   const isTime = /^(DATE|TIMESTAMP)/.test(type);
-  const originFilter = isTime ? [...filter, ...historyOf(context)] : filter;
+  const originFilter = isTime ? [...filter, ...historyOf(job)] : filter;
   if (days === undefined) return { ...plain, originFilter };
   if (!isTime) return { ...plain, notes: ["its cursor is no time, so no days were counted back from it"] };
   if (cursor === undefined) return { ...plain, filter: originFilter, originFilter };
@@ -39,12 +39,12 @@ export async function rangeOf(context: TableContext, decision: ReadDecision): Pr
     const notes = ["it has no primary key, so it was not read again for the days before its cursor"];
     return { ...plain, originFilter, notes };
   }
-  const value = await daysBefore(context, cursor.value, type, days);
+  const value = await daysBefore(job, cursor.value, type, days);
   return { ...plain, cursor: { ...cursor, value }, originFilter };
 }
 
 /** How far back all of a table goes; none when it goes back to its start. */
-function historyOf({ plan, services }: TableContext): readonly Filter[] {
+function historyOf({ plan, run: { services } }: TableJob): readonly Filter[] {
   if (plan.historyDays === undefined) return [];
   // Whole days, so that a column of dates is cut between two of them.
   const since = new Date(Math.floor(services.host.now().getTime() / DAY_MS - plan.historyDays) * DAY_MS);
@@ -52,7 +52,7 @@ function historyOf({ plan, services }: TableContext): readonly Filter[] {
 }
 
 async function daysBefore(
-  { database, signal }: TableContext,
+  { signal, run: { database } }: TableJob,
   value: string,
   type: string,
   days: number,

@@ -1,9 +1,8 @@
 import { AgnesError } from "../../base/mod.ts";
-import type { Batch, Deletions, ReadEnd } from "../../kit/mod.ts";
-import type { ReadDecision } from "../decide.ts";
-import { namedColumns, publishedColumns, requestedColumns, type TablePlan } from "../plan.ts";
-import type { TableContext } from "../services.ts";
-import type { Quarantine } from "../write/quarantine.ts";
+import type { Batch, Deletions, ReadEnd, RowReject } from "../../kit/mod.ts";
+import type { ReadDecision } from "./decide.ts";
+import { namedColumns, publishedColumns, requestedColumns, type TablePlan } from "../job/plan.ts";
+import type { TableJob } from "../job/job.ts";
 import { BatchSource } from "./batch-source.ts";
 import { describeByRead, type DescribedRead } from "./first-batch.ts";
 import { rangeOf, type ReadRange } from "./look-back.ts";
@@ -22,22 +21,27 @@ export interface OpenRead {
   readonly range: ReadRange;
 }
 
-/** Begins to read a table from its connector; close the tap at the end. */
+/**
+ * Begins to read a table from its connector; close the tap at the end.
+ *
+ * @param onReject takes rows that do not fit; null: the first one fails the read
+ */
 export async function openRead(
-  context: TableContext,
+  job: TableJob,
   decision: ReadDecision,
-  quarantine: Quarantine | null,
+  onReject: ((reject: RowReject) => void) | null,
 ): Promise<OpenRead> {
-  const range = await rangeOf(context, decision);
-  const begun = await begin(context, decision, range);
-  const { source, signal, idleTimeoutMs } = context;
+  const range = await rangeOf(job, decision);
+  const begun = await begin(job, decision, range);
+  const { signal } = job;
+  const { source, idleTimeoutMs } = job.run;
   const opened = openTap(begun.batches, {
     source: source.name,
     table: begun.plan.name,
     signal,
     idleTimeoutMs,
   });
-  const { plan, tap } = await described({ ...context, plan: begun.plan }, opened);
+  const { plan, tap } = await described({ ...job, plan: begun.plan }, opened);
   let rows = 0;
   return {
     plan,
@@ -48,18 +52,17 @@ export async function openRead(
       primaryKey: plan.primaryKey,
       requested: requestedColumns(plan),
       batchRows: BATCH_ROWS,
-      onRows: (taken) => context.onRead((rows += taken), 0),
-      ...(quarantine === null ? {} : { onReject: (reject) => quarantine.add(reject) }),
+      onRows: (taken) => job.progress.read((rows += taken), 0),
+      ...(onReject === null ? {} : { onReject }),
     }),
   };
 }
 
 /** The read with its columns known: those of the plan, or those of its first batch. */
-async function described(context: TableContext, tap: Tap): Promise<DescribedRead> {
-  if (context.plan.mode !== "local" || context.plan.columnsFrom !== "read")
-    return { plan: context.plan, tap };
+async function described(job: TableJob, tap: Tap): Promise<DescribedRead> {
+  if (job.plan.mode !== "local" || job.plan.columnsFrom !== "read") return { plan: job.plan, tap };
   try {
-    return await describeByRead(context, tap);
+    return await describeByRead(job, tap);
   } catch (error) {
     tap.close();
     throw error;
@@ -67,14 +70,15 @@ async function described(context: TableContext, tap: Tap): Promise<DescribedRead
 }
 
 async function begin(
-  context: TableContext,
+  job: TableJob,
   decision: ReadDecision,
   { cursor, filter }: ReadRange,
 ): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch | Deletions, ReadEnd | void> }> {
-  const { plan, source, signal } = context;
+  const { plan, signal } = job;
+  const { source } = job.run;
   const { connector } = source;
   if (plan.mode === "materialized") {
-    if (connector.query === undefined) throw missing(context, "query");
+    if (connector.query === undefined) throw missing(job, "query");
     const answer = await connector.query(plan.query!, { signal });
     const { columns: _, filter: __, ...rest } = plan;
     return {
@@ -82,7 +86,7 @@ async function begin(
       batches: answer.batches as AsyncIterable<Batch, ReadEnd | void>,
     };
   }
-  if (connector.read === undefined) throw missing(context, "read");
+  if (connector.read === undefined) throw missing(job, "read");
   const isKnown = plan.columnsFrom !== "read";
   const columns = isKnown ? requestedColumns(plan) : namedColumns(plan);
   const isAll = isKnown
@@ -99,7 +103,7 @@ async function begin(
   return { plan, batches };
 }
 
-function missing({ plan, source }: TableContext, capability: string): AgnesError {
+function missing({ plan, run: { source } }: TableJob, capability: string): AgnesError {
   return new AgnesError("table_plan_invalid", {
     table: plan.name,
     reason: `source ${source.name} cannot ${capability}`,

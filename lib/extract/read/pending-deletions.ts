@@ -1,8 +1,7 @@
 import * as arrow from "apache-arrow";
 
 import { AgnesError } from "../../base/mod.ts";
-import { createRowBuilder } from "../../kit/mod.ts";
-import type { Deletions, TableInfo } from "../../kit/mod.ts";
+import { createRowBuilder, type Deletions, type TableInfo } from "../../kit/mod.ts";
 
 /** So many keys are held back at most. */
 const KEYS_MAX = 100_000;

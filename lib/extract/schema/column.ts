@@ -1,14 +1,7 @@
 import type { Field, Schema } from "apache-arrow";
 
 import { duckdbTypeOf, storedType } from "../../duckdb/mod.ts";
-
-/** One column as it is published; types are DuckDB's. */
-export interface PublishedColumn {
-  readonly name: string;
-  readonly type: string;
-  readonly nullable: boolean;
-  readonly description?: string;
-}
+import type { PublishedColumn } from "../format/extract-state.ts";
 
 /** The columns of an Arrow schema, optionally only those named, in the order of the schema. */
 export function columnsOf(schema: Schema, only?: readonly string[]): readonly PublishedColumn[] {

@@ -1,26 +1,4 @@
-import type { PublishedColumn } from "./column.ts";
-
-/** One difference between two descriptions of a table. */
-export type SchemaChange =
-  | { readonly kind: "added"; readonly column: string; readonly type: string }
-  | {
-      readonly kind: "removed";
-      readonly column: string;
-      readonly type: string;
-      /** Whether the published table still has it, without new values. */
-      readonly kept?: true;
-    }
-  | {
-      readonly kind: "type_changed";
-      readonly column: string;
-      readonly from: string;
-      readonly to: string;
-      /** The published type, when it is not that of the source. */
-      readonly published?: string;
-    }
-  | { readonly kind: "nullability_changed"; readonly column: string; readonly nullable: boolean }
-  | { readonly kind: "reading_changed"; readonly from: string; readonly to: string }
-  | { readonly kind: "reordered"; readonly from: readonly string[]; readonly to: readonly string[] };
+import type { PublishedColumn, SchemaChange } from "../format/extract-state.ts";
 
 /** Every difference between what a source said of a table before and what it says now. */
 export function diffColumns(

@@ -1,7 +1,7 @@
 import { AgnesError } from "../../base/mod.ts";
 import type { FileReading } from "../../kit/mod.ts";
-import type { PublishedColumn } from "./column.ts";
-import { describeChange, diffColumns, withPublished, type SchemaChange } from "./diff.ts";
+import type { PublishedColumn, SchemaChange } from "../format/extract-state.ts";
+import { describeChange, diffColumns, withPublished } from "./diff.ts";
 import { readingChanges } from "./reading.ts";
 import { widest } from "./widen.ts";
 

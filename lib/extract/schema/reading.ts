@@ -1,6 +1,6 @@
 import { counted } from "../../base/mod.ts";
 import type { FileReading } from "../../kit/mod.ts";
-import type { SchemaChange } from "./diff.ts";
+import type { SchemaChange } from "../format/extract-state.ts";
 
 /** How files are read, in words: format, dialect, and the columns whose values are written in a way of their own. */
 export function readingText({ format, csv, columns }: FileReading): string {

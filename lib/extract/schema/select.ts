@@ -1,7 +1,7 @@
 import { quoteIdentifier, quoteLiteral, storedExpression, storedType } from "../../duckdb/mod.ts";
 import { filterToSql, type Filter } from "../../kit/mod.ts";
-import type { Granularity } from "../plan.ts";
-import type { PublishedColumn } from "./column.ts";
+import type { Granularity } from "../job/plan.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
 
 /** The select list that gives `columns`, in order, from a relation that has the columns `present`. */
 export function selectList(

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 
 import { quoteIdentifier } from "../../duckdb/mod.ts";
-import type { Part, SchemaVersion } from "../state/extract-state.ts";
-import type { PublishedColumn } from "./column.ts";
+import type { Part, SchemaVersion, PublishedColumn } from "../format/extract-state.ts";
 import { readParquet, selectList } from "./select.ts";
 
 /** The SELECT that reads parts of any layout as one table with the given columns. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 
 import { publishFile, type Host } from "../../base/mod.ts";
-import { findTable, type ExtractState, type PublishedTable } from "./extract-state.ts";
+import { findTable, type ExtractState, type PublishedTable } from "../format/extract-state.ts";
 
 /** What is known of a published table beyond its generation; losing it only costs time. */
 type Facts = Partial<Pick<PublishedTable, "cursor" | "state" | "shadowed" | "fingerprint">>;

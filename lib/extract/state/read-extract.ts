@@ -1,20 +1,11 @@
-import { AgnesError, isAgnesError, messageOf } from "../../base/mod.ts";
-import { openDatabase, quoteLiteral, storedType, type Connection } from "../../duckdb/mod.ts";
-import type { FileReading, JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
-import type { QueryMode } from "../plan.ts";
-import { extractPath } from "../publish/paths.ts";
-import { WHOLE_EXTRACT } from "../publish/tables-sql.ts";
-import type { PublishedColumn } from "../schema/column.ts";
-import type { SchemaChange } from "../schema/diff.ts";
 import { stat } from "node:fs/promises";
-import type {
-  ExtractState,
-  Generation,
-  Part,
-  PublishedTable,
-  SchemaVersion,
-  Tombstone,
-} from "./extract-state.ts";
+
+import { AgnesError, isAgnesError, messageOf } from "../../base/mod.ts";
+import { openDatabase, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import type { ExtractState } from "../format/extract-state.ts";
+import { extractTables } from "../format/layout.ts";
+import { extractPath } from "../format/paths.ts";
+import { readPaths, readState } from "../format/read-state.ts";
 
 /**
  * What a source has published; null when it has published nothing yet.
@@ -43,23 +34,20 @@ export async function readExtractFile(directory: string, path: string): Promise<
       settings: { enable_external_access: "false" },
     });
     await using connection = await database.connect();
-    const names = new Set(
-      (await select<{ t: string }>(connection, "SELECT table_name AS t FROM duckdb_tables()")).map(
-        (r) => r.t,
-      ),
-    );
-    if (!names.has("_generation")) {
-      if (names.has("_meta")) throw new AgnesError("extract_foreign", { path });
-      throw new AgnesError("extract_unreadable", { path, reason: "it has no table _meta" });
+    const listed = await connection.rows<{ t: string }>("SELECT table_name AS t FROM duckdb_tables()");
+    const names = new Set(listed.map((row) => row.t));
+    const { generation, meta, ...others } = extractTables;
+    if (!names.has(generation.name)) {
+      if (names.has(meta.name)) throw new AgnesError("extract_foreign", { path });
+      throw new AgnesError("extract_unreadable", { path, reason: `it has no table ${meta.name}` });
     }
-    const [view] = await select<{ v: string }>(
-      connection,
-      `SELECT view_name AS v FROM duckdb_views() WHERE NOT internal
-         AND view_name IN ('_meta', '_parts', '_schema', '_cursor', '_remote_attach')`,
+    const tables = [meta, ...Object.values(others)].map(({ name }) => quoteLiteral(name));
+    const [view] = await connection.rows<{ v: string }>(
+      `SELECT view_name AS v FROM duckdb_views() WHERE NOT internal AND view_name IN (${tables.join(", ")})`,
     );
     if (view !== undefined)
       throw new AgnesError("extract_unreadable", { path, reason: `its ${view.v} is a view, not a table` });
-    return await readState(connection, directory, names.has("_remote_attach"));
+    return await readState(connection, directory, names);
   } catch (error) {
     if (isAgnesError(error, "extract_foreign") || isAgnesError(error, "extract_unreadable")) throw error;
     throw new AgnesError("extract_unreadable", { path, reason: messageOf(error) }, { cause: error });
@@ -73,230 +61,10 @@ export async function readExtractFile(directory: string, path: string): Promise<
 export async function readPartPaths(connection: Connection, path: string): Promise<readonly string[]> {
   try {
     await connection.run(`ATTACH ${quoteLiteral(path)} AS generation (READ_ONLY)`);
-    const rows = await select<{ path: string }>(connection, "SELECT path FROM generation._parts");
+    const paths = await readPaths(connection, "generation");
     await connection.run("DETACH generation");
-    return rows.map((row) => row.path);
+    return paths;
   } catch (error) {
     throw new AgnesError("extract_unreadable", { path, reason: messageOf(error) }, { cause: error });
   }
-}
-
-async function readState(
-  connection: Connection,
-  directory: string,
-  hasRemotes: boolean,
-): Promise<ExtractState> {
-  const generations = await select<GenerationRow>(
-    connection,
-    `SELECT number, run_id, kind, plugin, plugin_version, epoch_ms(started_at) AS started,
-       epoch_ms(finished_at) AS finished, directory FROM _generation`,
-  );
-  const metas = await select<MetaRow>(
-    connection,
-    "SELECT table_name, description, rows, size_bytes, epoch_ms(extracted_at) AS extracted, query_mode FROM _meta",
-  );
-  const parts = await partRows(connection);
-  const schemas = await select<SchemaRow>(
-    connection,
-    `SELECT table_name, version, generation, epoch_ms(changed_at) AS changed, columns, source_columns, changes
-     FROM _schema ORDER BY table_name, version`,
-  );
-  const cursors = await select<CursorRow>(connection, "SELECT * FROM _cursor");
-  const remotes = hasRemotes
-    ? await select<{ alias: string; extension: string; url: string; token_env: string }>(
-        connection,
-        "SELECT alias, extension, url, token_env FROM _remote_attach",
-      )
-    : [];
-  const [generation] = generations;
-  if (generation === undefined) throw new Error("_generation is empty");
-  const partsOf = groupBy(parts, (row) => row.table_name);
-  const schemasOf = groupBy(schemas, (row) => row.table_name);
-  const cursorOf = new Map(cursors.map((row) => [row.table_name, row]));
-  return {
-    directory,
-    generation: toGeneration(generation),
-    tables: metas.map((meta) =>
-      toTable(
-        meta,
-        (partsOf.get(meta.table_name) ?? []).map(toPart),
-        (schemasOf.get(meta.table_name) ?? []).map(toSchema),
-        cursorOf.get(meta.table_name),
-      ),
-    ),
-    remotes: remotes.map((row): RemoteAttachInfo => ({
-      alias: row.alias,
-      extension: row.extension,
-      url: row.url,
-      tokenEnv: row.token_env,
-    })),
-    eventIds: parsed<readonly string[]>(cursorOf.get(WHOLE_EXTRACT)?.event_ids) ?? [],
-  };
-}
-
-/** One text for all rows: there may be many thousands, and value by value they take ten times as long. */
-async function partRows(connection: Connection): Promise<readonly PartRow[]> {
-  const [row] = await select<{ parts: string | null }>(
-    connection,
-    "SELECT CAST(to_json(list(p ORDER BY table_name, ordinal)) AS VARCHAR) AS parts FROM _parts p",
-  );
-  return parsed<readonly PartRow[]>(row?.parts) ?? [];
-}
-
-async function select<T>(connection: Connection, sql: string): Promise<readonly T[]> {
-  return connection.rows<T>(sql);
-}
-
-interface GenerationRow {
-  readonly number: bigint;
-  readonly run_id: string;
-  readonly kind: string;
-  readonly plugin: string;
-  readonly plugin_version: string;
-  readonly started: bigint;
-  readonly finished: bigint;
-  readonly directory: string;
-}
-
-interface MetaRow {
-  readonly table_name: string;
-  readonly description: string | null;
-  readonly rows: bigint;
-  readonly size_bytes: bigint;
-  readonly extracted: bigint;
-  readonly query_mode: string;
-}
-
-interface PartRow {
-  readonly table_name: string;
-  readonly path: string;
-  readonly rows: number;
-  readonly size_bytes: number;
-  readonly sha256: string;
-  readonly schema_version: number;
-  readonly partition: string | null;
-  readonly origin: string | null;
-  readonly key_min: string | null;
-  readonly key_max: string | null;
-  readonly cursor_min: string | null;
-  readonly cursor_max: string | null;
-  /** Absent in extracts that were written before there was more than one. */
-  readonly format?: number;
-}
-
-interface SchemaRow {
-  readonly table_name: string;
-  readonly version: number;
-  readonly generation: bigint;
-  readonly changed: bigint;
-  readonly columns: string;
-  readonly source_columns: string;
-  readonly changes: string;
-}
-
-interface CursorRow {
-  readonly table_name: string;
-  readonly cursor_column: string | null;
-  readonly cursor_value: string | null;
-  readonly state: string | null;
-  readonly source_columns: string | null;
-  readonly definition: string | null;
-  readonly tombstones: string | null;
-  readonly event_ids: string | null;
-  readonly remote: string | null;
-  /** Not in the files of an earlier version. */
-  readonly reading?: string | null;
-}
-
-function toGeneration(row: GenerationRow): Generation {
-  return {
-    number: Number(row.number),
-    runId: row.run_id,
-    kind: row.kind as Generation["kind"],
-    plugin: row.plugin,
-    pluginVersion: row.plugin_version,
-    startedAt: new Date(Number(row.started)),
-    finishedAt: new Date(Number(row.finished)),
-    directory: row.directory,
-  };
-}
-
-function toTable(
-  meta: MetaRow,
-  parts: readonly Part[],
-  schemas: readonly SchemaVersion[],
-  cursor: CursorRow | undefined,
-): PublishedTable {
-  const current = schemas.at(-1);
-  const state = parsed<JsonValue>(cursor?.state);
-  const remote = parsed<NonNullable<PublishedTable["remote"]>>(cursor?.remote);
-  const reading = parsed<FileReading>(cursor?.reading);
-  return {
-    name: meta.table_name,
-    description: meta.description ?? "",
-    rows: Number(meta.rows),
-    sizeBytes: Number(meta.size_bytes),
-    extractedAt: new Date(Number(meta.extracted)),
-    mode: meta.query_mode as QueryMode,
-    columns: current?.columns ?? [],
-    sourceColumns: columnsIn(cursor?.source_columns ?? "[]"),
-    parts,
-    schemas,
-    definition: cursor?.definition ?? "",
-    tombstones: parsed<readonly Tombstone[]>(cursor?.tombstones) ?? [],
-    ...(cursor?.cursor_column != null && cursor.cursor_value != null
-      ? { cursor: { column: cursor.cursor_column, value: cursor.cursor_value } }
-      : {}),
-    ...(state === undefined ? {} : { state }),
-    ...(remote === undefined ? {} : { remote }),
-    ...(reading === undefined ? {} : { reading }),
-  };
-}
-
-function toPart(row: PartRow): Part {
-  return {
-    path: row.path,
-    rows: row.rows,
-    sizeBytes: row.size_bytes,
-    sha256: row.sha256,
-    format: row.format ?? 1,
-    schemaVersion: row.schema_version,
-    partition: row.partition,
-    origin: row.origin,
-    keyMin: row.key_min,
-    keyMax: row.key_max,
-    cursorMin: row.cursor_min,
-    cursorMax: row.cursor_max,
-  };
-}
-
-function toSchema(row: SchemaRow): SchemaVersion {
-  return {
-    version: row.version,
-    generation: Number(row.generation),
-    changedAt: new Date(Number(row.changed)),
-    columns: columnsIn(row.columns),
-    sourceColumns: columnsIn(row.source_columns),
-    changes: JSON.parse(row.changes) as readonly SchemaChange[],
-  };
-}
-
-/** Columns as JSON; an extract may say types that parts were once written in. */
-function columnsIn(text: string): readonly PublishedColumn[] {
-  const columns = JSON.parse(text) as readonly PublishedColumn[];
-  return columns.map((column) => ({ ...column, type: storedType(column.type) }));
-}
-
-function parsed<T>(text: string | null | undefined): T | undefined {
-  return text == null ? undefined : (JSON.parse(text) as T);
-}
-
-function groupBy<T>(rows: readonly T[], key: (row: T) => string): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const row of rows) {
-    const group = groups.get(key(row));
-    if (group === undefined) groups.set(key(row), [row]);
-    else group.push(row);
-  }
-  return groups;
 }

@@ -1,5 +1,5 @@
 import type { Host } from "../../base/mod.ts";
-import { extractPath, lockPath } from "../publish/paths.ts";
+import { extractPath, lockPath } from "../format/paths.ts";
 
 /** Whether a folder holds an extract that a run of Agnes published there: whoever else writes one makes no lock. */
 export async function wasPublished({ files }: Pick<Host, "files">, directory: string): Promise<boolean> {

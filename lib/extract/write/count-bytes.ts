@@ -1,5 +1,5 @@
 import type { Connection } from "../../duckdb/mod.ts";
-import type { TableContext } from "../services.ts";
+import type { TableJob } from "../job/job.ts";
 
 /** A file of less is read before anybody could look. */
 const WATCHED_BYTES_MIN = 1024 * 1024;
@@ -9,16 +9,16 @@ const WATCHED_BYTES_MIN = 1024 * 1024;
  * is looked at before, bytes that the work is to tell, counts for half of it.
  */
 export async function countBytes<T>(
-  context: Pick<TableContext, "services" | "onBytesRead">,
+  { run, progress }: TableJob,
   connection: Connection,
   path: string,
   work: (onBytesScanned: (bytes: number) => void) => Promise<T>,
 ): Promise<T> {
-  const fileBytes = (await context.services.host.files.stat(path))?.sizeBytes ?? 0;
+  const fileBytes = (await run.services.host.files.stat(path))?.sizeBytes ?? 0;
   let reported = 0;
   const report = (bytes: number) => {
     if (bytes <= reported) return;
-    context.onBytesRead(bytes - reported);
+    progress.readBytes(bytes - reported);
     reported = bytes;
   };
   let scanned = 0;

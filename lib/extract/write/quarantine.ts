@@ -2,8 +2,8 @@ import { join } from "node:path";
 
 import { AgnesError, JsonText, rowOfKept, type Host } from "../../base/mod.ts";
 import type { RowReject } from "../../kit/mod.ts";
-import type { TablePlan } from "../plan.ts";
-import type { TableContext } from "../services.ts";
+import type { TablePlan } from "../job/plan.ts";
+import type { TableJob } from "../job/job.ts";
 import { WHOLE_READ } from "./staged.ts";
 
 const FLUSH_ROWS = 1_000;
@@ -111,8 +111,9 @@ export class Quarantine {
 }
 
 /** The quarantine of a table; null when bad rows are to fail it. */
-export function quarantineOf(context: TableContext): Quarantine | null {
-  const { services, directory, plan, runId } = context;
+export function quarantineOf(job: TableJob): Quarantine | null {
+  const { plan } = job;
+  const { services, directory, id: runId } = job.run;
   return plan.quarantine ? new Quarantine(services.host, directory, plan.name, runId) : null;
 }
 

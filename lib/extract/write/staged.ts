@@ -2,7 +2,8 @@ import { join } from "node:path";
 
 import { temporaryPath } from "../../base/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
-import type { TableContext } from "../services.ts";
+import { partsDirectory } from "../format/paths.ts";
+import type { ExtractRun, TableJob } from "../job/job.ts";
 
 /** A Parquet file that is written but has no final name yet: rows, or the keys of rows that are gone. */
 export interface StagedPart {
@@ -41,7 +42,7 @@ export function hashSumOf({ sum }: { readonly sum?: bigint }): Pick<StagedPart, 
 
 /** Makes a part that is most likely final durable at once, while others are still written. */
 export async function finalOf(
-  { services }: TableContext,
+  { services }: ExtractRun,
   path: string,
   { sha256 }: { readonly sha256?: string },
 ): Promise<Pick<StagedPart, "sha256">> {
@@ -50,13 +51,7 @@ export async function finalOf(
   return { sha256 };
 }
 
-/** The directory of a table's parts. */
-export function partsDirectory(directory: string, table: string): string {
-  // Two names that differ in case only are one table to DuckDB and may be one folder to the file system.
-  return join(directory, "data", table.toLowerCase());
-}
-
 /** A path for a part that is being written. */
-export function stagingPath({ services, directory, plan }: TableContext): string {
+export function stagingPath({ plan, run: { services, directory } }: TableJob): string {
   return temporaryPath(services.host, join(partsDirectory(directory, plan.name), "part"));
 }

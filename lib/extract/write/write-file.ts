@@ -14,46 +14,47 @@ import {
 } from "../../duckdb/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
 import { differences } from "../read/conform.ts";
-import { requestedColumns } from "../plan.ts";
+import { requestedColumns } from "../job/plan.ts";
 import { columnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableJob } from "../job/job.ts";
 import { countBytes } from "./count-bytes.ts";
 import { countedIn, finalOf, hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
-import type { WriteTarget } from "./write-parts.ts";
+import type { WriteTarget } from "./write-target.ts";
 import { checkCount } from "./write-stream.ts";
 
 /** Lets DuckDB read a file into one part; its rows keep their order. */
 export async function writeFileChunk(
-  context: TableContext,
+  job: TableJob,
   chunk: FileChunk,
   number: number,
   target: WriteTarget,
 ): Promise<StagedPart> {
-  const { services, plan, signal } = context;
+  const { plan, signal } = job;
+  const { services } = job.run;
   const { files } = services.host;
-  const path = stagingPath(context);
+  const path = stagingPath(job);
   const directory = dirname(path);
   const spooled = await spoolBytes(services.host, chunk, directory, signal);
-  await using connection = await context.database.connect();
+  await using connection = await job.run.database.connect();
   try {
     if (chunk.format === "parquet") await checkParquetInput(spooled.chunk.data);
-    const types = chunk.format === "parquet" ? {} : { types: declaredTypes(context) };
+    const types = chunk.format === "parquet" ? {} : { types: declaredTypes(job) };
     const reading = await readingOf(connection, spooled.chunk, { ...types, signal });
     const readable = { ...spooled.chunk, reading: reading ?? { format: chunk.format, columns: [] } };
     const copy = async (onBytesScanned: (bytes: number) => void) => {
       const options = { connection, directory, signal, isUnchecked: true, onBytesScanned };
       await using file = await openFile(readable, options);
-      if (!file.isEmpty) refuseDifferences(context, file, number, chunk.format === "parquet");
+      if (!file.isEmpty) refuseDifferences(job, file, number, chunk.format === "parquet");
       return await copyChecked(
-        context,
+        job,
         connection,
         file,
         { ...target, origin: chunk.origin, counted: countedIn(chunk, number) },
         path,
       );
     };
-    const copied = await countBytes(context, connection, spooled.chunk.data, copy);
+    const copied = await countBytes(job, connection, spooled.chunk.data, copy);
     const { rows, sizeBytes, rejected } = copied;
     checkCount(plan.name, rows, (await parquetFooter(path)).rows, "the footer of the part");
     if (chunk.format === "parquet" && target.condition === null) {
@@ -62,7 +63,7 @@ export async function writeFileChunk(
     }
     const origins = { partition: null, origin: chunk.origin ?? null };
     const counted = target.condition === null ? { counted: countedIn(chunk, number) } : {};
-    const figures = { ...hashSumOf(copied), ...(await finalOf(context, path, copied)) };
+    const figures = { ...hashSumOf(copied), ...(await finalOf(job.run, path, copied)) };
     return { kind: "staged", path, rows, sizeBytes, rejected, ...origins, ...counted, ...figures };
   } catch (error) {
     await files.remove(path).catch(() => {});
@@ -84,15 +85,15 @@ type CopiedFile = CopyResult & { readonly rejected: number };
 
 /** Copies a file, and checks it meanwhile if it was not checked. What the check says goes before what DuckDB says. */
 async function copyChecked(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   file: OpenFile,
   target: FileTarget,
   path: string,
 ): Promise<CopiedFile> {
-  if (file.check === undefined) return copyFile(context, connection, file, target, path);
+  if (file.check === undefined) return copyFile(job, connection, file, target, path);
   const stop = new AbortController();
-  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const signal = AbortSignal.any([job.signal, stop.signal]);
   const checking = file.check().then(
     (checked) => {
       if (checked !== file) stop.abort();
@@ -105,35 +106,35 @@ async function copyChecked(
   );
   const [checked, copied] = await Promise.allSettled([
     checking,
-    copySelect({ ...context, signal }, connection, file, target, path),
+    copySelect({ ...job, signal }, connection, file, target, path),
   ]);
   if (checked.status === "rejected") throw checked.reason;
   if (checked.value !== file) {
     await using other = checked.value;
-    await context.services.host.files.remove(path).catch(() => {});
-    return await copyFile(context, connection, other, target, path);
+    await job.run.services.host.files.remove(path).catch(() => {});
+    return await copyFile(job, connection, other, target, path);
   }
   if (copied.status === "fulfilled") return { ...copied.value, rejected: 0 };
-  return copyFitting(context, connection, file, target, path, copied.reason);
+  return copyFitting(job, connection, file, target, path, copied.reason);
 }
 
 async function copyFile(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   file: OpenFile,
   target: FileTarget,
   path: string,
 ): Promise<CopiedFile> {
   try {
-    return { ...(await copySelect(context, connection, file, target, path)), rejected: 0 };
+    return { ...(await copySelect(job, connection, file, target, path)), rejected: 0 };
   } catch (error) {
-    return copyFitting(context, connection, file, target, path, error);
+    return copyFitting(job, connection, file, target, path, error);
   }
 }
 
 /** Copies the rows that fit after not all did, if there is a quarantine for the others. */
 async function copyFitting(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   file: OpenFile,
   target: FileTarget,
@@ -141,7 +142,7 @@ async function copyFitting(
   error: unknown,
 ): Promise<CopiedFile> {
   if (!isMisfit(error)) throw error;
-  if (target.quarantine === null) throw withTable(context, error);
+  if (target.quarantine === null) throw withTable(job, error);
   const { select, rejected } = await file.sortOut(connection);
   const { counted, origin } = target;
   const of = origin === undefined ? {} : { origin };
@@ -151,24 +152,24 @@ async function copyFitting(
     count += 1;
   }
   const sorted = { present: file.present, select, explain: (cause: unknown) => file.explain(cause) };
-  return { ...(await copySelect(context, connection, sorted, target, path)), rejected: count };
+  return { ...(await copySelect(job, connection, sorted, target, path)), rejected: count };
 }
 
 async function copySelect(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   file: Pick<OpenFile, "present" | "select" | "retry" | "explain">,
   target: WriteTarget,
   path: string,
 ): Promise<CopyResult> {
-  const { signal } = context;
+  const { signal } = job;
   const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
   const sum = target.rowHash === null ? {} : { sumOf: target.rowHash };
   const options = { signal, ordered: true, connection, hashed: target.isFinal, ...sum };
   for (;;) {
     const sql = `SELECT ${selectList(target.columns, file.present)} FROM (${file.select})${where}`;
     try {
-      return await copyToParquet(context.database, { kind: "sql", sql }, path, options);
+      return await copyToParquet(job.run.database, { kind: "sql", sql }, path, options);
     } catch (error) {
       if (signal.aborted || (await file.retry?.(error)) !== true) throw await file.explain(error);
     }
@@ -184,19 +185,19 @@ function isMisfit(error: unknown): error is AgnesError {
   );
 }
 
-function withTable({ plan }: TableContext, error: AgnesError): AgnesError {
+function withTable({ plan }: TableJob, error: AgnesError): AgnesError {
   if (error.code !== "duckdb_failed") return error;
   return new AgnesError("bad_value", { table: plan.name, reason: reasonOf(error) }, { cause: error });
 }
 
 /** The declared types, for a file that comes without a reading. */
-function declaredTypes({ plan }: TableContext): Readonly<Record<string, string>> {
+function declaredTypes({ plan }: TableJob): Readonly<Record<string, string>> {
   return Object.fromEntries(columnsOf(plan.info.schema).map(({ name, type }) => [name, type]));
 }
 
 /** @throws `batch_schema_mismatch` */
 export function refuseDifferences(
-  { plan }: TableContext,
+  { plan }: TableJob,
   file: Pick<OpenFile, "present">,
   number: number,
   isTyped: boolean,

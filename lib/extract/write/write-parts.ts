@@ -3,30 +3,15 @@ import type { RecordBatch } from "apache-arrow";
 import { AgnesError } from "../../base/mod.ts";
 import { copyToParquet } from "../../duckdb/mod.ts";
 import type { BatchSource } from "../read/batch-source.ts";
-import { columnsOf, physicalColumnsOf, type PublishedColumn } from "../schema/column.ts";
+import { columnsOf, physicalColumnsOf } from "../schema/column.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
 import { selectList } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
-import type { Quarantine } from "./quarantine.ts";
+import type { ExtractRun, TableJob } from "../job/job.ts";
 import { stagingPath, type StagedPart } from "./staged.ts";
 import { writeFileChunk } from "./write-file.ts";
 import { takeFiles, writeSmallFiles, type FilePiece } from "./write-small-files.ts";
+import type { WriteTarget } from "./write-target.ts";
 import { startCopy, type RunningCopy } from "./write-stream.ts";
-
-/** What parts are to hold. */
-export interface WriteTarget {
-  readonly columns: readonly PublishedColumn[];
-  /** The condition rows must meet, over the columns as they come; null lets all in. */
-  readonly condition: string | null;
-  /** The same for chunks that hold all rows of their origin: those replace what is published of it, whatever the cursor. */
-  readonly originCondition: string | null;
-  /** Whether the rows of a part keep the order of the read. */
-  readonly ordered: boolean;
-  /** The SQL of a row's hash, when its sum is wanted of each part; null: it will hardly be needed. */
-  readonly rowHash: string | null;
-  /** Whether the parts will most likely be published as they are written. */
-  readonly isFinal: boolean;
-  readonly quarantine: Quarantine | null;
-}
 
 /** What a read came to. */
 export interface WrittenParts {
@@ -40,7 +25,7 @@ const COPIES_MAX = 2;
 
 /** Writes all that a read gives into parts of bounded size, in the order of the read. */
 export async function writeParts(
-  context: TableContext,
+  job: TableJob,
   source: BatchSource,
   target: WriteTarget,
 ): Promise<WrittenParts> {
@@ -51,28 +36,28 @@ export async function writeParts(
   try {
     for (let piece = await source.peek(); piece !== null; piece = await source.peek()) {
       if (piece.kind === "file") {
-        const { pieces, failure } = await takeFiles(context, source);
-        for await (const part of writeFiles(context, pieces, target)) {
+        const { pieces, failure } = await takeFiles(job, source);
+        for await (const part of writeFiles(job, pieces, target)) {
           fileRows += part.rows;
           sizeBytes += part.sizeBytes;
           parts.push(Promise.resolve(part));
-          context.onRead(source.rows + fileRows, sizeBytes);
+          job.progress.read(source.rows + fileRows, sizeBytes);
         }
         if (failure !== null) throw failure.error;
         continue;
       }
       if (piece.kind === "deletions") {
         source.shift();
-        parts.push(Promise.resolve(await writeDeletions(context, piece.keys)));
+        parts.push(Promise.resolve(await writeDeletions(job, piece.keys)));
         continue;
       }
       if (running.length >= COPIES_MAX) sizeBytes += (await running.shift()!.written).sizeBytes;
       const copy = startCopy(
-        context,
+        job,
         source,
         piece.batch.schema,
         target,
-        partRowsAt(context.partRows, parts.length),
+        partRowsAt(job.run.partRows, parts.length),
       );
       running.push(copy);
       parts.push(copy.written);
@@ -82,43 +67,43 @@ export async function writeParts(
     }
     return { parts: await Promise.all(parts), rowsRead: source.rows + fileRows };
   } catch (error) {
-    await discard(context, parts);
+    await discard(job.run, parts);
     throw error;
   }
 }
 
 /** The parts of files, in their order; what one query can copy is copied by one. */
 async function* writeFiles(
-  context: TableContext,
+  job: TableJob,
   pieces: readonly FilePiece[],
   target: WriteTarget,
 ): AsyncGenerator<StagedPart> {
-  const written = new Map(await writeSmallFiles(context, pieces, target));
+  const written = new Map(await writeSmallFiles(job, pieces, target));
   try {
     for (const [place, piece] of pieces.entries()) {
-      const part = written.get(place) ?? (await writeOrigin(context, piece, target));
+      const part = written.get(place) ?? (await writeOrigin(job, piece, target));
       written.delete(place);
       yield part;
     }
   } finally {
-    await discard(context, [...written.values()]);
+    await discard(job.run, [...written.values()]);
   }
 }
 
 /** @throws `quarantine_exceeded` when no row of an origin is left: it would replace good rows by none */
 async function writeOrigin(
-  context: TableContext,
+  job: TableJob,
   { chunk, number }: FilePiece,
   target: WriteTarget,
 ): Promise<StagedPart> {
-  if (chunk.origin === undefined) return writeFileChunk(context, chunk, number, target);
+  if (chunk.origin === undefined) return writeFileChunk(job, chunk, number, target);
   const { originCondition: condition, quarantine } = target;
-  const part = await writeFileChunk(context, chunk, number, { ...target, condition });
+  const part = await writeFileChunk(job, chunk, number, { ...target, condition });
   const { rejected = 0 } = part;
   if (rejected === 0 || part.rows > 0) return part;
-  await discard(context, [part]);
+  await discard(job.run, [part]);
   const { mainReason, path } = quarantine!;
-  const { id, name, quarantineMaxPercent: maxPercent = 0 } = context.plan;
+  const { id, name, quarantineMaxPercent: maxPercent = 0 } = job.plan;
   throw new AgnesError("quarantine_exceeded", {
     id,
     table: name,
@@ -132,8 +117,8 @@ async function writeOrigin(
 }
 
 /** Keeps the keys of rows that are gone until they are merged. */
-async function writeDeletions(context: TableContext, keys: readonly RecordBatch[]): Promise<StagedPart> {
-  const path = stagingPath(context);
+async function writeDeletions(job: TableJob, keys: readonly RecordBatch[]): Promise<StagedPart> {
+  const path = stagingPath(job);
   const schema = keys[0]!.schema;
   const list = selectList(columnsOf(schema), physicalColumnsOf(schema));
   const source = {
@@ -144,23 +129,23 @@ async function writeDeletions(context: TableContext, keys: readonly RecordBatch[
   };
   const select = (relation: string) => `SELECT ${list} FROM ${relation}`;
   const { rows, sizeBytes } = await copyToParquet(
-    context.database,
+    job.run.database,
     { kind: "stream", source, select },
     path,
-    { signal: context.signal },
+    { signal: job.signal },
   );
   return { kind: "deletions", path, rows, sizeBytes, partition: null, origin: null };
 }
 
 /** The part that stands for a table without rows: it still has the columns and their types. */
 export async function writeEmptyPart(
-  context: TableContext,
+  job: TableJob,
   columns: readonly PublishedColumn[],
 ): Promise<StagedPart> {
-  const path = stagingPath(context);
+  const path = stagingPath(job);
   const sql = `SELECT ${selectList(columns, [])} WHERE false`;
-  const { rows, sizeBytes } = await copyToParquet(context.database, { kind: "sql", sql }, path, {
-    signal: context.signal,
+  const { rows, sizeBytes } = await copyToParquet(job.run.database, { kind: "sql", sql }, path, {
+    signal: job.signal,
   });
   return { kind: "staged", path, rows, sizeBytes, partition: null, origin: null };
 }
@@ -172,7 +157,7 @@ function partRowsAt(partRows: number, index: number): number {
 
 /** Removes parts that will not be published. */
 export async function discard(
-  { services }: Pick<TableContext, "services">,
+  { services }: ExtractRun,
   parts: readonly (StagedPart | Promise<StagedPart>)[],
 ): Promise<void> {
   for (const settled of await Promise.allSettled(parts.map(async (part) => part))) {

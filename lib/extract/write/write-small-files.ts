@@ -10,10 +10,10 @@ import {
 } from "../../duckdb/mod.ts";
 import type { BatchSource, Piece } from "../read/batch-source.ts";
 import { selectList } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableJob } from "../job/job.ts";
 import { stagingPath, type StagedPart } from "./staged.ts";
 import { refuseDifferences } from "./write-file.ts";
-import type { WriteTarget } from "./write-parts.ts";
+import type { WriteTarget } from "./write-target.ts";
 import { checkCount } from "./write-stream.ts";
 
 /** A file that a read gave. */
@@ -33,12 +33,12 @@ const FILES_MAX = 96;
 const FILES_AT_ONCE = 8;
 
 /** Takes the next file of a read and, if it is small, those behind it that one query may be able to copy with it. */
-export async function takeFiles(context: TableContext, source: BatchSource): Promise<TakenFiles> {
+export async function takeFiles(job: TableJob, source: BatchSource): Promise<TakenFiles> {
   const first = await source.peek();
   if (first?.kind !== "file") return { pieces: [], failure: null };
   source.shift();
   const pieces = [first];
-  if ((await smallBytes(context, first)) === null) return { pieces, failure: null };
+  if ((await smallBytes(job, first)) === null) return { pieces, failure: null };
   try {
     while (pieces.length < FILES_MAX) {
       const next = await source.peek();
@@ -55,7 +55,7 @@ export async function takeFiles(context: TableContext, source: BatchSource): Pro
 type SmallChunk = ReadableChunk & { readonly origin: string };
 
 /** The bytes of a small file; null for any other. */
-async function smallBytes({ services }: TableContext, { chunk }: FilePiece): Promise<number | null> {
+async function smallBytes({ run: { services } }: TableJob, { chunk }: FilePiece): Promise<number | null> {
   const { format, data, reading, origin } = chunk;
   if (format !== "csv" || typeof data !== "string" || reading === undefined || origin === undefined)
     return null;
@@ -73,36 +73,37 @@ function isAlike({ chunk: one }: FilePiece, { chunk: other }: FilePiece): boolea
  * then.
  */
 export async function writeSmallFiles(
-  context: TableContext,
+  job: TableJob,
   pieces: readonly FilePiece[],
   target: WriteTarget,
 ): Promise<ReadonlyMap<number, StagedPart>> {
   if (pieces.length < 2) return new Map();
-  const directory = stagingPath(context);
+  const directory = stagingPath(job);
   const parts = new Map<number, StagedPart>();
   try {
-    await copyAll(context, pieces, target, directory, parts);
+    await copyAll(job, pieces, target, directory, parts);
     return parts;
   } catch (error) {
-    const { files } = context.services.host;
+    const { files } = job.run.services.host;
     for (const { path } of parts.values()) await files.remove(path).catch(() => {});
-    if (context.signal.aborted || !(error instanceof AgnesError)) throw error;
-    context.services.log.debug("files are read one by one", { table: context.plan.name, error });
+    if (job.signal.aborted || !(error instanceof AgnesError)) throw error;
+    job.run.services.log.debug("files are read one by one", { table: job.plan.name, error });
     return new Map();
   } finally {
-    await context.services.host.files.removeDirectory(directory);
+    await job.run.services.host.files.removeDirectory(directory);
   }
 }
 
 async function copyAll(
-  context: TableContext,
+  job: TableJob,
   pieces: readonly FilePiece[],
   { columns, originCondition }: WriteTarget,
   directory: string,
   parts: Map<number, StagedPart>,
 ): Promise<void> {
-  const { database, plan, signal } = context;
-  const sizes = await eachOf(pieces, FILES_AT_ONCE, (piece) => smallBytes(context, piece));
+  const { plan, signal } = job;
+  const { database } = job.run;
+  const sizes = await eachOf(pieces, FILES_AT_ONCE, (piece) => smallBytes(job, piece));
   const small = pieces.flatMap((piece, place) =>
     sizes[place] === null ? [] : [{ chunk: piece.chunk as SmallChunk, number: piece.number, place }],
   );
@@ -113,35 +114,35 @@ async function copyAll(
   );
   if (opened === null || opened.places.length < 2) return;
   const together = opened.places.map((place) => small[place]!);
-  refuseDifferences(context, opened, together[0]!.number, false);
+  refuseDifferences(job, opened, together[0]!.number, false);
   const where = originCondition === null ? "" : ` WHERE ${originCondition}`;
   const sql = `SELECT ${selectList(columns, opened.present)}, ${FILE_COLUMN} FROM (${opened.select})${where}`;
   const copied = await copyToParquet(database, { kind: "sql", sql }, directory, {
     signal,
     partitionBy: FILE_COLUMN,
   });
-  await collect(context, directory, together, { parts, isWhole: originCondition === null });
+  await collect(job, directory, together, { parts, isWhole: originCondition === null });
   const rows = [...parts.values()].reduce((sum, part) => sum + part.rows, 0);
   checkCount(plan.name, copied.rows, rows, "the footers of the parts");
-  context.onBytesRead([...parts.keys()].reduce((sum, place) => sum + sizes[place]!, 0));
+  job.progress.readBytes([...parts.keys()].reduce((sum, place) => sum + sizes[place]!, 0));
 }
 
 /** Takes the parts out of the folders that are named by the numbers of their files. */
 async function collect(
-  context: TableContext,
+  job: TableJob,
   directory: string,
   together: readonly { readonly chunk: SmallChunk; readonly place: number }[],
   into: { readonly parts: Map<number, StagedPart>; readonly isWhole: boolean },
 ): Promise<void> {
   const { parts, isWhole } = into;
-  const { files } = context.services.host;
+  const { files } = job.run.services.host;
   const folders = (await files.list(directory)) ?? [];
   await eachOf(folders, FILES_AT_ONCE, async (folder) => {
     const { chunk, place } = together[Number(folder.slice(folder.indexOf("=") + 1))]!;
     // Rows in a second file would be missing in the sum.
     const from = join(directory, folder, "part_0.parquet");
     const { rows, sizeBytes } = await parquetFooter(from);
-    const path = stagingPath(context);
+    const path = stagingPath(job);
     await files.rename(from, path);
     const { origin } = chunk;
     const counted = isWhole ? { counted: origin } : {};

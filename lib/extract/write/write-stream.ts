@@ -6,9 +6,9 @@ import type { BatchSource } from "../read/batch-source.ts";
 import { samePhysical } from "../read/conform.ts";
 import { physicalColumnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import type { TableJob } from "../job/job.ts";
 import { finalOf, hashSumOf, stagingPath, WHOLE_READ, type StagedPart } from "./staged.ts";
-import type { WriteTarget } from "./write-parts.ts";
+import type { WriteTarget } from "./write-target.ts";
 
 /** The Arrow bytes after which a part ends whatever its rows, so that wide rows do not make huge parts. */
 const PART_SIZE_BYTES_MAX = 192 * 1024 * 1024;
@@ -22,14 +22,15 @@ export interface RunningCopy {
 
 /** Writes Arrow batches of one layout into one part, until `rowsMax`, another layout, or the end. */
 export function startCopy(
-  context: TableContext,
+  job: TableJob,
   source: BatchSource,
   schema: Schema,
   target: WriteTarget,
   rowsMax: number,
 ): RunningCopy {
-  const { database, plan, services, signal } = context;
-  const path = stagingPath(context);
+  const { plan, signal } = job;
+  const { database, services } = job.run;
+  const path = stagingPath(job);
   const withoutNegativeZero = !source.hasNegativeZero;
   const segment = new Segment(source, schema, rowsMax);
   const present = physicalColumnsOf(schema);
@@ -66,7 +67,7 @@ export function startCopy(
         sizeBytes,
         ...origins,
         ...hashSumOf(copied),
-        ...(await finalOf(context, path, copied)),
+        ...(await finalOf(job.run, path, copied)),
       };
     } catch (error) {
       await services.host.files.remove(path).catch(() => {});

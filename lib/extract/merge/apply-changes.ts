@@ -3,27 +3,29 @@ import * as arrow from "apache-arrow";
 import { AgnesError } from "../../base/mod.ts";
 import { copyToParquet, quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { createRowBuilder, type Row } from "../../kit/mod.ts";
-import { definitionOf } from "../decide.ts";
-import { deltaNames, dropDelta, loadDelta, type Delta } from "../merge/delta.ts";
-import { mergeDelta } from "../merge/merge.ts";
-import { partitionOf } from "../merge/merge-read.ts";
-import { dropTombstoned, keyText } from "../merge/tombstones.ts";
-import { partsRelation } from "../merge/candidates.ts";
-import { publishedColumns } from "../plan.ts";
-import { finishParts } from "../publish/finish-parts.ts";
-import { columnsOf, physicalColumnsOf, type PublishedColumn } from "../schema/column.ts";
-import { keysMatch, readParquet, selectList } from "../schema/select.ts";
-import type { TableContext } from "../services.ts";
+import { definitionOf } from "../job/definition.ts";
+import { deltaNames, dropDelta, loadDelta, type Delta } from "./delta.ts";
+import { mergeDelta } from "./merge.ts";
+import { partitionOf } from "./merge-read.ts";
+import { dropTombstoned, keyText } from "./tombstones.ts";
+import { partsRelation } from "./candidates.ts";
+import { publishedColumns } from "../job/plan.ts";
+import { finishParts } from "../write/finish-parts.ts";
+import { columnsOf, physicalColumnsOf } from "../schema/column.ts";
 import {
   TOMBSTONES_KEPT,
+  type PublishedColumn,
   type PublishedTable,
   type SchemaVersion,
   type Tombstone,
-} from "../state/extract-state.ts";
+} from "../format/extract-state.ts";
+import { keysMatch, readParquet, selectList } from "../schema/select.ts";
+import type { TableJob } from "../job/job.ts";
 import type { Quarantine } from "../write/quarantine.ts";
-import { partsDirectory, stagingPath, WHOLE_READ, type StagedPart } from "../write/staged.ts";
+import { partsDirectory } from "../format/paths.ts";
+import { stagingPath, WHOLE_READ, type StagedPart } from "../write/staged.ts";
 import { discard, writeEmptyPart } from "../write/write-parts.ts";
-import type { TableChanges } from "./collect.ts";
+import type { TableChanges } from "./last-changes.ts";
 
 /** A table after changes were merged into it. */
 export interface ChangedTable {
@@ -36,11 +38,12 @@ export interface ChangedTable {
 
 /** Merges changes into a table: one rewrite of each part or partition however many changes there are. */
 export async function applyChanges(
-  context: TableContext,
+  job: TableJob,
   changes: TableChanges,
   quarantine: Quarantine | null,
 ): Promise<ChangedTable> {
-  const { plan, services, directory } = context;
+  const { plan } = job;
+  const { services, directory } = job.run;
   if (plan.primaryKey.length === 0) {
     throw new AgnesError("table_plan_invalid", {
       table: plan.name,
@@ -48,31 +51,31 @@ export async function applyChanges(
     });
   }
   await services.host.files.makeDirectory(partsDirectory(directory, plan.name));
-  const previous = context.previous ?? emptyTable(context);
+  const previous = job.previous ?? emptyTable(job);
   const delta = deltaNames();
-  await using connection = await context.database.connect();
+  await using connection = await job.run.database.connect();
   const staged: StagedPart[] = [];
   try {
-    const upserts = await stageRows(context, changes.upserts, previous.columns, quarantine);
+    const upserts = await stageRows(job, changes.upserts, previous.columns, quarantine);
     staged.push(upserts);
-    await loadDelta(context, connection, delta, staged, previous.columns, plan.primaryKey);
-    const tombstones = await stageDeletes(context, connection, delta, {
+    await loadDelta(job, connection, delta, staged, previous.columns, plan.primaryKey);
+    const tombstones = await stageDeletes(job, connection, delta, {
       previous,
       deletes: changes.deletes,
       quarantine,
     });
     await dropTombstoned(connection, delta, previous.tombstones, previous.columns, plan);
-    const merged = await mergeDelta(context, connection, delta, {
+    const merged = await mergeDelta(job, connection, delta, {
       published: previous,
       columns: previous.columns,
       key: plan.primaryKey,
       ...(plan.cursor === undefined ? {} : { newest: plan.cursor }),
-      ...partitionOf(context),
+      ...partitionOf(job),
     });
     const isEmpty = merged.kept.length + merged.written.length === 0;
-    const written = isEmpty ? [await writeEmptyPart(context, previous.columns)] : merged.written;
+    const written = isEmpty ? [await writeEmptyPart(job, previous.columns)] : merged.written;
     const version = previous.schemas.at(-1)!.version;
-    const finished = await finishParts(context, written, version, {
+    const finished = await finishParts(job, written, version, {
       key: plan.primaryKey[0],
       cursor: plan.cursor,
     });
@@ -94,12 +97,13 @@ export async function applyChanges(
     };
   } finally {
     await dropDelta(connection, delta).catch(() => {});
-    await discard(context, staged);
+    await discard(job.run, staged);
   }
 }
 
-function emptyTable(context: TableContext): PublishedTable {
-  const { plan, services, generation } = context;
+function emptyTable(job: TableJob): PublishedTable {
+  const { plan } = job;
+  const { services, generation } = job.run;
   const columns = columnsOf(plan.info.schema, publishedColumns(plan));
   const schema: SchemaVersion = {
     version: 1,
@@ -126,18 +130,19 @@ function emptyTable(context: TableContext): PublishedTable {
 }
 
 async function stageRows(
-  context: TableContext,
+  job: TableJob,
   rows: readonly Row[],
   columns: readonly PublishedColumn[],
   quarantine: Quarantine | null,
 ): Promise<StagedPart> {
-  const { plan, database, signal } = context;
+  const { plan, signal } = job;
+  const { database } = job.run;
   const builder = createRowBuilder(
     { name: plan.name, schema: plan.info.schema },
     quarantine === null ? {} : { onReject: (reject) => quarantine.add(reject) },
   );
   const batches = [...builder.append(rows), ...builder.finish()];
-  const path = stagingPath(context);
+  const path = stagingPath(job);
   const present = physicalColumnsOf(builder.schema);
   const source = {
     schema: builder.schema,
@@ -163,7 +168,7 @@ async function stageRows(
 
 /** Fills the delta's table of deleted keys and gives the tombstones there are then. */
 async function stageDeletes(
-  context: TableContext,
+  job: TableJob,
   connection: Connection,
   delta: Delta,
   from: {
@@ -172,7 +177,7 @@ async function stageDeletes(
     readonly quarantine: Quarantine | null;
   },
 ): Promise<readonly Tombstone[]> {
-  const { plan } = context;
+  const { plan } = job;
   const { previous, deletes, quarantine } = from;
   const cursor = previous.columns.find((column) => column.name === plan.cursor);
   const names = cursor === undefined ? plan.primaryKey : [...new Set([...plan.primaryKey, cursor.name])];
@@ -184,7 +189,7 @@ async function stageDeletes(
   if (deletes.length === 0) return previous.tombstones;
   const keyColumns = previous.columns.filter((column) => names.includes(column.name));
   const keyPlan = { ...plan, info: { ...plan.info, schema: new arrow.Schema(nullable) } };
-  const staged = await stageRows({ ...context, plan: keyPlan }, deletes, keyColumns, quarantine);
+  const staged = await stageRows({ ...job, plan: keyPlan }, deletes, keyColumns, quarantine);
   try {
     const relation = readParquet([staged.path]);
     const keys = previous.columns.filter((column) => plan.primaryKey.includes(column.name));
@@ -195,7 +200,7 @@ async function stageDeletes(
     }
     const version = quoteIdentifier(cursor.name);
     const wanted = previous.columns.filter((column) => names.includes(column.name));
-    const published = partsRelation(context, previous.parts, wanted, previous.schemas);
+    const published = partsRelation(job.run, previous.parts, wanted, previous.schemas);
     const match = keysMatch(plan.primaryKey, "d", "o");
     // A deletion that is older than what is published lost; its row was made again since.
     await connection.run(
@@ -212,6 +217,6 @@ async function stageDeletes(
       -TOMBSTONES_KEPT,
     );
   } finally {
-    await discard(context, [staged]);
+    await discard(job.run, [staged]);
   }
 }

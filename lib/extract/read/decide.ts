@@ -1,7 +1,8 @@
-import type { JsonValue } from "../kit/mod.ts";
-import type { TablePlan } from "./plan.ts";
-import { hasOtherOptions, sameReading } from "./schema/reading.ts";
-import type { PublishedTable } from "./state/extract-state.ts";
+import { definitionOf } from "../job/definition.ts";
+import type { JsonValue } from "../../kit/mod.ts";
+import type { TablePlan } from "../job/plan.ts";
+import { hasOtherOptions, sameReading } from "../schema/reading.ts";
+import type { PublishedTable } from "../format/extract-state.ts";
 
 /** How a table is to be read this time. */
 export interface ReadDecision {
@@ -57,40 +58,4 @@ export function decideRead(
     accept: false,
     notes: plan.primaryKey.length === 0 ? ["it has no primary key, so new rows are appended"] : [],
   };
-}
-
-/** 2: rows of changed files are replaced whole, and rows with an equal or no cursor value come with a key. */
-const MERGE_RULES = 2;
-
-/** The primary key that a published table was read with, whoever gave it: the registry or the source. */
-export function publishedKey({ definition }: Pick<PublishedTable, "definition">): readonly string[] {
-  const [, , , , key] = JSON.parse(definition) as readonly unknown[];
-  return Array.isArray(key) ? key.map(String) : [];
-}
-
-/** All that decides which rows and columns a table has; when it changes, parts of both kinds would not go together. */
-export function definitionOf(plan: TablePlan): string {
-  const { info, mode, query, strategy, primaryKey, cursor, columns, filter } = plan;
-  const partition =
-    strategy === "partitioned" ? [plan.partitionBy, plan.partitionGranularity ?? "month"] : [];
-  // Rules that put parts together changed: what an earlier version published by others is read again once.
-  const rules = strategy === "full_refresh" ? [] : [{ rules: MERGE_RULES }];
-  const history = plan.historyDays === undefined ? [] : [plan.historyDays];
-  const parts = [
-    info.name,
-    mode,
-    query,
-    strategy,
-    primaryKey,
-    cursor,
-    columns,
-    filter,
-    partition,
-    ...history,
-    ...rules,
-  ];
-  return JSON.stringify(
-    parts.map((part) => part ?? null),
-    (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value),
-  );
 }

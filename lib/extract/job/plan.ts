@@ -1,8 +1,7 @@
-import { AgnesError, isExposedName } from "../base/mod.ts";
-import type { Filter, TableInfo } from "../kit/mod.ts";
-
-/** Where the rows of a table live. */
-export type QueryMode = "local" | "remote" | "materialized";
+import { AgnesError, isExposedName } from "../../base/mod.ts";
+import type { Filter, TableInfo } from "../../kit/mod.ts";
+import type { QueryMode } from "../format/extract-state.ts";
+import { reservedNames } from "../format/layout.ts";
 
 /** How a table is brought up to date. */
 export type Strategy = "full_refresh" | "incremental" | "partitioned";
@@ -49,17 +48,6 @@ export interface TablePlan {
   readonly description: string;
 }
 
-/** Names that the contract of `extract.duckdb` keeps for itself. */
-const RESERVED = new Set([
-  "_meta",
-  "_remote_attach",
-  "_parts",
-  "_schema",
-  "_cursor",
-  "_generation",
-  "_stream",
-]);
-
 /**
  * Checks one plan against its table.
  * @throws `table_plan_invalid`
@@ -69,7 +57,8 @@ export function checkPlan(plan: TablePlan): void {
     throw new AgnesError("table_plan_invalid", { table: plan.name, reason });
   };
   if (!isExposedName(plan.name)) refuse("its name may hold letters, digits and underscores only");
-  if (RESERVED.has(plan.name.toLowerCase())) refuse(`the name ${plan.name} belongs to the extract itself`);
+  if (reservedNames.has(plan.name.toLowerCase()))
+    refuse(`the name ${plan.name} belongs to the extract itself`);
   if (plan.mode === "materialized" && plan.query === undefined) refuse("a materialized table needs its SQL");
   if (plan.mode !== "local" || plan.columnsFrom === "read") return;
   const known = new Set(plan.info.schema.fields.map((field) => String(field.name)));

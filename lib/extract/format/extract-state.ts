@@ -1,7 +1,7 @@
 import type { FileReading, JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
-import type { QueryMode } from "../plan.ts";
-import type { PublishedColumn } from "../schema/column.ts";
-import type { SchemaChange } from "../schema/diff.ts";
+
+/** Where the rows of a table live. */
+export type QueryMode = "local" | "remote" | "materialized";
 
 /** What a source has published, as one generation of its `extract.duckdb` says it. */
 export interface ExtractState {
@@ -13,6 +13,36 @@ export interface ExtractState {
   /** Ids of the last pushed events that were merged, oldest first. */
   readonly eventIds: readonly string[];
 }
+
+/** One column as it is published; types are DuckDB's. */
+export interface PublishedColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly nullable: boolean;
+  readonly description?: string;
+}
+
+/** One difference between two descriptions of a table. */
+export type SchemaChange =
+  | { readonly kind: "added"; readonly column: string; readonly type: string }
+  | {
+      readonly kind: "removed";
+      readonly column: string;
+      readonly type: string;
+      /** Whether the published table still has it, without new values. */
+      readonly kept?: true;
+    }
+  | {
+      readonly kind: "type_changed";
+      readonly column: string;
+      readonly from: string;
+      readonly to: string;
+      /** The published type, when it is not that of the source. */
+      readonly published?: string;
+    }
+  | { readonly kind: "nullability_changed"; readonly column: string; readonly nullable: boolean }
+  | { readonly kind: "reading_changed"; readonly from: string; readonly to: string }
+  | { readonly kind: "reordered"; readonly from: readonly string[]; readonly to: readonly string[] };
 
 /** One published state of an extract. */
 export interface Generation {

@@ -2,9 +2,10 @@ import { expect, test } from "bun:test";
 import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { readExtract, runStream, Spool, type TablePlan } from "../../lib/extract/mod.ts";
-import { freshEvents, lastChanges } from "../../lib/extract/stream/collect.ts";
-import { parseSpool } from "../../lib/extract/stream/spool.ts";
+import { readExtract, type TablePlan } from "../../lib/extract/mod.ts";
+import { runStream, Spool } from "../../lib/push/mod.ts";
+import { freshEvents } from "../../lib/push/events.ts";
+import { parseSpool } from "../../lib/push/spool.ts";
 import {
   int64,
   table,
@@ -15,7 +16,7 @@ import {
   type Deletions,
   type PushEvent,
 } from "../../lib/kit/mod.ts";
-import { sorted, incremental, openBench, sourceOf, type Bench } from "./harness.ts";
+import { sorted, incremental, openBench, sourceOf, type Bench } from "../extract/harness.ts";
 
 const info = table(
   "issues",
@@ -276,17 +277,4 @@ test("freshEvents() remembers a bounded number of ids", () => {
     ],
     remember: ["a", "c"],
   });
-});
-
-test("lastChanges() lets the later change win where versions say nothing", () => {
-  const changes = [
-    upsert("a", "x", 1),
-    remove("a"),
-    upsert("b", "old", 1),
-    upsert("b", "same", 1),
-    upsert("b", "older", 0),
-  ];
-  const { upserts, deletes } = lastChanges(changes, ["id"], "updated");
-  expect(upserts.map((row) => row["title"])).toEqual(["same"]);
-  expect(deletes).toEqual([{ id: "a" }]);
 });

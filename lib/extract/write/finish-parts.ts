@@ -1,17 +1,18 @@
 import { createHash } from "node:crypto";
-import { basename, join, posix } from "node:path";
+import { basename, join } from "node:path";
 
 import { eachOf, readChunks } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
-import type { TableContext } from "../services.ts";
+import type { TableJob } from "../job/job.ts";
 import { readParquet } from "../schema/select.ts";
-import { PART_FORMAT, type Part } from "../state/extract-state.ts";
-import { partsDirectory, type StagedPart } from "../write/staged.ts";
+import { PART_FORMAT, type Part } from "../format/extract-state.ts";
+import { partsDirectory, relativePartPath } from "../format/paths.ts";
+import type { StagedPart } from "./staged.ts";
 
 /** Some files are hashed while others are on their way to the disk. */
 const FILES_AT_ONCE = 4;
 
-/** What names a column's bounds in `_parts`. */
+/** The columns whose bounds are kept with each part. */
 export interface BoundedColumns {
   readonly key: string | undefined;
   readonly cursor: string | undefined;
@@ -23,14 +24,14 @@ export interface BoundedColumns {
  * Nothing refers to them yet: a process that dies here leaves files that the next sweep removes.
  */
 export async function finishParts(
-  context: TableContext,
+  job: TableJob,
   staged: readonly StagedPart[],
   schemaVersion: number,
   bounded: BoundedColumns,
 ): Promise<readonly Part[]> {
-  const { files } = context.services.host;
-  const directory = partsDirectory(context.directory, context.plan.name);
-  const bounds = await measureBounds(context, staged, bounded);
+  const { files } = job.run.services.host;
+  const directory = partsDirectory(job.run.directory, job.plan.name);
+  const bounds = await measureBounds(job, staged, bounded);
   const parts = await eachOf(staged, FILES_AT_ONCE, async (part): Promise<Part> => {
     const { path, rows, sizeBytes, partition, origin } = part;
     await files.chmod(path, 0o644);
@@ -39,7 +40,7 @@ export async function finishParts(
     const name = `${sha256.slice(0, 32)}.parquet`;
     await files.rename(path, join(directory, name));
     return {
-      path: posix.join("data", basename(directory), name),
+      path: relativePartPath(basename(directory), name),
       rows,
       sizeBytes,
       sha256,
@@ -79,7 +80,7 @@ type PathBounds = Bounds & { readonly path: string };
 const STATISTICS_ROWS_MIN = 20_000;
 
 async function measureBounds(
-  context: TableContext,
+  job: TableJob,
   staged: readonly StagedPart[],
   { key, cursor }: BoundedColumns,
 ): Promise<ReadonlyMap<string, Bounds>> {
@@ -98,7 +99,7 @@ async function measureBounds(
     const relation = readParquet(small, ", filename='agnes_file'");
     queries.push(`SELECT agnes_file AS path, ${bounds} FROM ${relation} GROUP BY agnes_file`);
   }
-  await using connection = await context.database.connect();
-  const found = await connection.rows<PathBounds>(queries.join(" UNION ALL "), { signal: context.signal });
+  await using connection = await job.run.database.connect();
+  const found = await connection.rows<PathBounds>(queries.join(" UNION ALL "), { signal: job.signal });
   return new Map(found.map(({ path, ...each }) => [path, each]));
 }

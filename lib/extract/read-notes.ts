@@ -1,7 +1,7 @@
-import type { ReadEnd } from "../../kit/mod.ts";
-import type { ReadDecision } from "../decide.ts";
-import type { TablePlan } from "../plan.ts";
-import type { StagedPart } from "../write/staged.ts";
+import type { ReadEnd } from "../kit/mod.ts";
+import type { ReadDecision } from "./read/decide.ts";
+import type { TablePlan } from "./job/plan.ts";
+import type { StagedPart } from "./write/staged.ts";
 
 /** What the owner of a table should know of how an incremental read went, by what came. */
 export function readNotes(

@@ -1,14 +1,7 @@
 import { join } from "node:path";
 
-import {
-  isAgnesError,
-  messageOf,
-  randomName,
-  TEMPORARY_SUFFIX,
-  type Host,
-  type Log,
-} from "../../base/mod.ts";
-import type { PushEvent } from "../../kit/mod.ts";
+import { isAgnesError, messageOf, randomName, TEMPORARY_SUFFIX, type Host, type Log } from "../base/mod.ts";
+import type { PushEvent } from "../kit/mod.ts";
 
 /** Where events wait until they are merged. */
 const spoolDirectory = (directory: string): string => join(directory, "spool");

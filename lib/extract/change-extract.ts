@@ -1,0 +1,180 @@
+import { randomUUID } from "node:crypto";
+import { resolve } from "node:path";
+
+import { isAgnesError, redactThrown, type AgnesError } from "../base/mod.ts";
+import { acquireLock, openDatabase } from "../duckdb/mod.ts";
+import type { Change } from "../kit/mod.ts";
+import { findTable, type ExtractState } from "./format/extract-state.ts";
+import { lockPath } from "./format/paths.ts";
+import { applyChanges, type ChangedTable } from "./merge/apply-changes.ts";
+import { changesWithKeys, lastChanges } from "./merge/last-changes.ts";
+import type { TablePlan } from "./job/plan.ts";
+import { dropOldGenerations, publish } from "./publish/publish.ts";
+import { sweepParts, sweepTemporary } from "./publish/sweep.ts";
+import { PART_ROWS, type ExtractRun, type TableJob } from "./job/job.ts";
+import type { ExtractServices, ExtractSource } from "./job/services.ts";
+import { readExtract } from "./state/read-extract.ts";
+import { quarantineOf } from "./write/quarantine.ts";
+
+/** Which extract is changed. */
+export interface ChangeRequest {
+  /** The folder of the extract; made when it is not there. */
+  readonly directory: string;
+  readonly source: ExtractSource;
+  /** How many rows a part should have. Default 250,000. */
+  readonly partRows?: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Changes of rows, by table. */
+interface RowChanges {
+  /** Each table needs a primary key. Of several changes of one row the last one counts. */
+  readonly tables: readonly { readonly plan: TablePlan; readonly changes: readonly Change[] }[];
+  /** The ids of the events that are merged then, oldest first; published with the rows. */
+  readonly eventIds: readonly string[];
+}
+
+/** What changes of rows came to: all tables are published, or none is. */
+export type ChangedTables =
+  | { readonly kind: "published"; readonly generation: number; readonly tables: readonly ChangedTable[] }
+  | { readonly kind: "failed"; readonly table: string; readonly error: AgnesError };
+
+/** An extract that nobody else changes meanwhile. */
+export interface ChangingExtract {
+  /** The absolute path of its folder. */
+  readonly directory: string;
+  readonly read: () => Promise<ExtractState | null>;
+  /** Merges changes into what was read and publishes them as the next generation. */
+  readonly publish: (previous: ExtractState | null, changes: RowChanges) => Promise<ChangedTables>;
+}
+
+/**
+ * Gives an extract to `work`, which may publish changes of single rows, and sweeps it then.
+ * @throws `locked`, `extract_unreadable`, `aborted`
+ */
+export async function changeExtract<T>(
+  services: ExtractServices,
+  request: ChangeRequest,
+  work: (extract: ChangingExtract) => Promise<T>,
+): Promise<T> {
+  const directory = resolve(request.directory);
+  await services.host.files.makeDirectory(directory);
+  await using _lock = await acquireLock(lockPath(directory), `the extract of source ${request.source.name}`);
+  await sweepTemporary(services.host, directory);
+  await using database = await openDatabase({ limits: services.limits });
+  let published: ExtractState | null = null;
+  const result = await work({
+    directory,
+    read: () => readExtract(directory),
+    publish: async (previous, changes) => {
+      const { source, partRows = PART_ROWS, signal } = request;
+      const run: ExtractRun = {
+        id: randomUUID(),
+        services,
+        database,
+        directory,
+        source,
+        generation: (numberOf(previous) ?? 0) + 1,
+        idleTimeoutMs: Number.MAX_SAFE_INTEGER,
+        partRows,
+      };
+      const generation = new NextGeneration(run, previous, signal);
+      const merged = await generation.merge(changes.tables);
+      if (merged.kind === "failed") return merged;
+      const state = generation.stateOf(merged.tables, changes.eventIds);
+      const verify = new Set(merged.tables.map(({ table }) => table.name));
+      await publish(services, state, { previous: numberOf(previous), verify, signal });
+      published = state;
+      return { ...merged, generation: run.generation };
+    },
+  });
+  if (published !== null) await tidy(services, published);
+  return result;
+}
+
+async function tidy(services: ExtractServices, state: ExtractState): Promise<void> {
+  await dropOldGenerations(services.host, state.directory, state.generation.number);
+  await sweepParts(services, state);
+}
+
+type MergedTables =
+  | Extract<ChangedTables, { kind: "failed" }>
+  | Omit<Extract<ChangedTables, { kind: "published" }>, "generation">;
+
+/** The generation that comes after `previous`. */
+class NextGeneration {
+  readonly #run: ExtractRun;
+  readonly #previous: ExtractState | null;
+  readonly #signal: AbortSignal;
+  readonly #startedAt: Date;
+
+  constructor(run: ExtractRun, previous: ExtractState | null, signal: AbortSignal) {
+    this.#run = run;
+    this.#previous = previous;
+    this.#signal = signal;
+    this.#startedAt = run.services.host.now();
+  }
+
+  /** Makes the parts of all tables; stops at the first that cannot take its changes. */
+  async merge(changes: RowChanges["tables"]): Promise<MergedTables> {
+    const { source } = this.#run;
+    const tables: ChangedTable[] = [];
+    for (const { plan, changes: list } of changes) {
+      try {
+        tables.push(await this.#changeTable(plan, list));
+      } catch (thrown) {
+        const error = redactThrown(thrown, source.secrets ?? []);
+        if (!isAgnesError(error) || this.#signal.aborted) throw error;
+        // Publishing the other tables would remember the events as merged.
+        return { kind: "failed", table: plan.name, error };
+      }
+    }
+    return { kind: "published", tables };
+  }
+
+  stateOf(changed: readonly ChangedTable[], eventIds: readonly string[]): ExtractState {
+    const { id: runId, services, directory, source, generation: number } = this.#run;
+    const previous = this.#previous;
+    const names = new Set(changed.map(({ table }) => table.name.toLowerCase()));
+    const others = (previous?.tables ?? []).filter((table) => !names.has(table.name.toLowerCase()));
+    return {
+      directory,
+      generation: {
+        number,
+        runId,
+        kind: "stream",
+        plugin: source.plugin.name,
+        pluginVersion: source.plugin.version,
+        startedAt: this.#startedAt,
+        finishedAt: services.host.now(),
+        directory,
+      },
+      tables: [...others, ...changed.map(({ table }) => table)].sort((a, b) => (a.name < b.name ? -1 : 1)),
+      remotes: previous?.remotes ?? [],
+      eventIds,
+    };
+  }
+
+  async #changeTable(plan: TablePlan, changes: readonly Change[]): Promise<ChangedTable> {
+    const job: TableJob = {
+      run: this.#run,
+      plan,
+      original: plan,
+      previous: findTable(this.#previous, plan.name),
+      full: false,
+      progress: { read: () => {}, readBytes: () => {}, phase: () => {} },
+      signal: this.#signal,
+    };
+    const quarantine = quarantineOf(job);
+    try {
+      const keyed = changesWithKeys(plan, changes, quarantine);
+      return await applyChanges(job, lastChanges(keyed, plan.primaryKey, plan.cursor), quarantine);
+    } finally {
+      await quarantine?.finish();
+    }
+  }
+}
+
+function numberOf(state: ExtractState | null): number | null {
+  return state?.generation.number ?? null;
+}

@@ -1,0 +1,2 @@
+export { extractTables } from "./layout.ts";
+export { EXTRACT_FILE } from "./paths.ts";

@@ -1,0 +1,38 @@
+import type { PublishedTable } from "../format/extract-state.ts";
+import type { TablePlan } from "./plan.ts";
+
+/** 2: rows of changed files are replaced whole, and rows with an equal or no cursor value come with a key. */
+const MERGE_RULES = 2;
+
+/** The primary key that a published table was read with, whoever gave it: the registry or the source. */
+export function publishedKey({ definition }: Pick<PublishedTable, "definition">): readonly string[] {
+  const [, , , , key] = JSON.parse(definition) as readonly unknown[];
+  return Array.isArray(key) ? key.map(String) : [];
+}
+
+/** All that decides which rows and columns a table has; when it changes, parts of both kinds would not go together. */
+export function definitionOf(plan: TablePlan): string {
+  const { info, mode, query, strategy, primaryKey, cursor, columns, filter } = plan;
+  const partition =
+    strategy === "partitioned" ? [plan.partitionBy, plan.partitionGranularity ?? "month"] : [];
+  // Rules that put parts together changed: what an earlier version published by others is read again once.
+  const rules = strategy === "full_refresh" ? [] : [{ rules: MERGE_RULES }];
+  const history = plan.historyDays === undefined ? [] : [plan.historyDays];
+  const parts = [
+    info.name,
+    mode,
+    query,
+    strategy,
+    primaryKey,
+    cursor,
+    columns,
+    filter,
+    partition,
+    ...history,
+    ...rules,
+  ];
+  return JSON.stringify(
+    parts.map((part) => part ?? null),
+    (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value),
+  );
+}

@@ -1,0 +1,53 @@
+import { AgnesError } from "../base/mod.ts";
+import type { AnyConnector, Change, PushEvent, TableInfo } from "../kit/mod.ts";
+
+/** Ids that are known, and events that are not. */
+export interface FreshEvents {
+  readonly fresh: readonly PushEvent[];
+  /** The ids to remember afterwards, newest last. */
+  readonly remember: readonly string[];
+}
+
+/** Takes out events that were merged before or come twice. */
+export function freshEvents(
+  known: readonly string[],
+  events: readonly PushEvent[],
+  idsKept: number,
+): FreshEvents {
+  const seen = new Set(known);
+  const fresh = events.filter(({ id }) => {
+    if (seen.has(id)) return false;
+    seen.add(id);
+    return true;
+  });
+  return { fresh, remember: [...seen].slice(-idsKept) };
+}
+
+/** Lets a connector turn events into changes, by the source's name of the table. */
+export async function collectChanges(
+  connector: AnyConnector,
+  source: string,
+  events: readonly PushEvent[],
+  tables: readonly TableInfo[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly Change[]>> {
+  if (connector.stream === undefined) {
+    throw new AgnesError("table_plan_invalid", {
+      table: "*",
+      reason: `source ${source} takes no pushed events`,
+    });
+  }
+  const given = async function* () {
+    yield* events;
+  };
+  const known = new Set(tables.map((table) => table.name));
+  const changes = new Map<string, Change[]>();
+  for await (const change of connector.stream(given(), { tables, signal })) {
+    signal.throwIfAborted();
+    if (!known.has(change.table)) continue;
+    const list = changes.get(change.table);
+    if (list === undefined) changes.set(change.table, [change]);
+    else list.push(change);
+  }
+  return changes;
+}

@@ -1,0 +1,153 @@
+import { throwIfAborted, type AgnesError } from "../base/mod.ts";
+import {
+  changeExtract,
+  checkPlan,
+  type ChangedTables,
+  type ChangingExtract,
+  type ExtractServices,
+  type ExtractSource,
+  type ExtractState,
+  type TablePlan,
+} from "../extract/mod.ts";
+import { collectChanges, freshEvents } from "./events.ts";
+import { readSpool, sweepSpool, trimSpool, type SpooledEvents } from "./spool.ts";
+
+/** What `runStream` is asked to do. */
+export interface StreamRequest {
+  /** The folder of the extract. */
+  readonly directory: string;
+  readonly source: ExtractSource;
+  /** The tables that take changes; each needs a primary key. Changes of other tables are left out. */
+  readonly tables: readonly TablePlan[];
+  /** How many events are merged at once. Default 10,000. */
+  readonly eventsMax?: number;
+  /** How many ids of merged events are remembered, to know a replay. Default 20,000. */
+  readonly idsKept?: number;
+  readonly partRows?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What became of the spooled events. */
+export interface StreamStats {
+  /** Events merged, without replays. */
+  readonly events: number;
+  /** Events that had been merged before. */
+  readonly replayed: number;
+  readonly upserts: number;
+  readonly deletes: number;
+  /** Changes set aside because a value did not fit or the key had none; see `TablePlan.quarantine`. */
+  readonly rowsQuarantined: number;
+  readonly partsWritten: number;
+  /** The generation published last; null when nothing ever was. */
+  readonly generation: number | null;
+  readonly published: number;
+  readonly errors: readonly { readonly table: string; readonly error: AgnesError }[];
+}
+
+const EVENTS_MAX = 10_000;
+const IDS_KEPT = 20_000;
+const NOTHING: StreamStats = {
+  events: 0,
+  replayed: 0,
+  upserts: 0,
+  deletes: 0,
+  rowsQuarantined: 0,
+  partsWritten: 0,
+  generation: null,
+  published: 0,
+  errors: [],
+};
+
+/**
+ * Merges all spooled events of a source into its tables, and publishes them.
+ *
+ * The ids of the merged events are published with the rows, and the spool is trimmed after that: a process that dies
+ * in between merges nothing twice. When a table cannot take its changes the events stay spooled.
+ *
+ * @throws `locked`, `extract_unreadable`, `aborted`, and what the connector's `stream` threw
+ */
+export async function runStream(services: ExtractServices, request: StreamRequest): Promise<StreamStats> {
+  const { host, log } = services;
+  const { source, partRows, eventsMax = EVENTS_MAX } = request;
+  const signal = request.signal ?? new AbortController().signal;
+  for (const plan of request.tables) checkPlan(plan);
+  return changeExtract(
+    services,
+    { directory: request.directory, source, partRows, signal },
+    async (extract) => {
+      await sweepSpool(host, extract.directory);
+      let total: StreamStats = { ...NOTHING, generation: numberOf(await extract.read()) };
+      for (;;) {
+        throwIfAborted(signal, "merging the events");
+        const spooled = await readSpool(host, log, extract.directory, eventsMax);
+        if (spooled.length === 0) return total;
+        const done = await mergeSpooled(services, { ...request, signal }, extract, spooled);
+        total = add(total, done);
+        if (done.errors.length > 0) return total;
+        await trimSpool(host, log, spooled);
+      }
+    },
+  );
+}
+
+async function mergeSpooled(
+  { log }: ExtractServices,
+  { source, tables, idsKept = IDS_KEPT, signal }: StreamRequest & { readonly signal: AbortSignal },
+  extract: ChangingExtract,
+  spooled: readonly SpooledEvents[],
+): Promise<StreamStats> {
+  const previous = await extract.read();
+  const all = spooled.flatMap((file) => file.events);
+  const { fresh, remember } = freshEvents(previous?.eventIds ?? [], all, idsKept);
+  const nothing = { ...NOTHING, replayed: all.length - fresh.length, generation: numberOf(previous) };
+  if (fresh.length === 0) return nothing;
+  const infos = tables.map((plan) => plan.info);
+  const changes = await collectChanges(source.connector, source.name, fresh, infos, signal);
+  const changed = await extract.publish(previous, {
+    tables: tables.flatMap((plan) => {
+      const list = changes.get(plan.info.name);
+      return list === undefined ? [] : [{ plan, changes: list }];
+    }),
+    eventIds: remember,
+  });
+  if (changed.kind === "failed") {
+    const { table, error } = changed;
+    log.error("a table could not take its changes; the events stay spooled", { table, error });
+    return { ...nothing, errors: [{ table, error }] };
+  }
+  return { ...nothing, ...figuresOf(changed), events: fresh.length, published: 1 };
+}
+
+function figuresOf({
+  generation,
+  tables,
+}: Extract<ChangedTables, { kind: "published" }>): Pick<
+  StreamStats,
+  "upserts" | "deletes" | "rowsQuarantined" | "partsWritten" | "generation"
+> {
+  return {
+    upserts: tables.reduce((sum, one) => sum + one.upserts, 0),
+    deletes: tables.reduce((sum, one) => sum + one.deletes, 0),
+    rowsQuarantined: tables.reduce((sum, one) => sum + one.rowsQuarantined, 0),
+    partsWritten: tables.reduce((sum, one) => sum + one.partsWritten, 0),
+    generation,
+  };
+}
+
+function numberOf(state: ExtractState | null): number | null {
+  return state?.generation.number ?? null;
+}
+
+function add(a: StreamStats, b: StreamStats): StreamStats {
+  return {
+    events: a.events + b.events,
+    replayed: a.replayed + b.replayed,
+    upserts: a.upserts + b.upserts,
+    deletes: a.deletes + b.deletes,
+    rowsQuarantined: a.rowsQuarantined + b.rowsQuarantined,
+    partsWritten: a.partsWritten + b.partsWritten,
+    generation: b.generation,
+    published: a.published + b.published,
+    errors: [...a.errors, ...b.errors],
+  };
+}
