@@ -1,5 +1,5 @@
-export { abortError, atMost, throwIfAborted, unlessAborted, withTimeout } from "./abort.ts";
 export { currentActor } from "./actor.ts";
+export { abortError, atMost, raceAbort, throwIfAborted, withDeadline, withTimeout } from "./async.ts";
 export { checkAgainst } from "./check.ts";
 export { eachOf } from "./concurrency.ts";
 export { counted } from "./counted.ts";

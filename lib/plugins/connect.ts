@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 
-import { checkAgainst, createLog, redactThrown, type Host, type Log } from "../base/mod.ts";
+import { checkAgainst, createLog, redactThrown, withDeadline, type Host, type Log } from "../base/mod.ts";
 import {
   createHttp,
   type AnyConnector,
@@ -16,7 +16,6 @@ import { pluginFailure, type Origin } from "./failure.ts";
 import { guardConnector } from "./guard.ts";
 import type { PluginRegistry } from "./registry.ts";
 import { resolveSecrets } from "./secrets.ts";
-import { within } from "./within.ts";
 
 const CONNECT_TIMEOUT_MS = 60_000;
 const HEALTH_TIMEOUT_MS = 30_000;
@@ -74,7 +73,7 @@ export async function connectSource(
   const values = new Set(Object.values(secrets).flatMap((secret) => secret?.reveal() ?? []));
   const origin: Origin = { plugin: plugin.name, source: name, secrets: values };
   const context = contextOf(services, name, { options: checked, secrets, values });
-  const connector = await within(
+  const connector = await withDeadline(
     `connecting to source ${name}`,
     { timeoutMs: CONNECT_TIMEOUT_MS, ...options },
     async (signal) => {
@@ -115,7 +114,7 @@ export async function checkHealth(
   const { connector, name } = handle;
   try {
     if (connector.health !== undefined) {
-      return await within(`the health check of source ${name}`, limits, (signal) =>
+      return await withDeadline(`the health check of source ${name}`, limits, (signal) =>
         connector.health!({ signal }),
       );
     }
@@ -140,7 +139,7 @@ function checkedConnector(plugin: AnyPlugin, connector: unknown, secrets: Iterab
 
 async function closeWithin(connector: AnyConnector, source: string): Promise<void> {
   if (connector.close === undefined) return;
-  await within(`the closing of source ${source}`, { timeoutMs: CLOSE_TIMEOUT_MS }, async () =>
+  await withDeadline(`the closing of source ${source}`, { timeoutMs: CLOSE_TIMEOUT_MS }, async () =>
     connector.close!(),
   );
 }

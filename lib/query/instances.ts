@@ -1,4 +1,4 @@
-import { AgnesError, atMost, unlessAborted, type Host } from "../base/mod.ts";
+import { AgnesError, atMost, raceAbort, type Host } from "../base/mod.ts";
 import { ATTACH_TIMEOUT_MS, type AnalyticsTable } from "../analytics/mod.ts";
 import { poolGate, type Connection } from "../duckdb/mod.ts";
 import { checkFolders } from "./check-folders.ts";
@@ -83,7 +83,7 @@ export class Instances {
         const { fingerprint, state } = await this.#withAnalytics();
         return { fingerprint, state, tables: choose(new TableNames(state?.tables ?? [], granted)) };
       });
-      await unlessAborted(checkFolders(chosen.state, chosen.tables), opening.signal);
+      await raceAbort(checkFolders(chosen.state, chosen.tables), opening.signal, "the query");
       const found = await this.#exclusive(async () => {
         const sandbox = await this.#withAnalytics();
         if (sandbox.fingerprint !== chosen.fingerprint) return null;
@@ -131,7 +131,7 @@ export class Instances {
       if (taken === null) await this.#attachAnalytics(sandbox);
       const names = namesOf(sandbox, granted);
       const tables = choose(names);
-      await unlessAborted(checkFolders(sandbox.state, tables), opening.signal);
+      await raceAbort(checkFolders(sandbox.state, tables), opening.signal, "the query");
       await sandbox.openTables(tables, { timeoutMs: this.#attachTimeoutMs, ...opening });
       if (taken === null) await sandbox.reopen(before, opening.signal);
       await sandbox.lock();

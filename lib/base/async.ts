@@ -37,26 +37,46 @@ export function withTimeout(
 }
 
 /**
- * Waits for work until a signal fires, whether or not the work listens to it. What it comes to later is of no interest.
+ * Waits for work until a signal fires, even if the work ignores the signal. A failure of the work after that is dropped.
  *
- * @param errorOf the error that then stands for the signal
+ * @param error what the work is called in `aborted`, or the error to throw instead
+ * @param onLate receives the result if the work succeeds after the signal has fired
+ * @throws `aborted`, or the `AgnesError` given as the signal's reason
  */
-export async function unlessAborted<T>(
+export function raceAbort<T>(
   work: Promise<T>,
   signal: AbortSignal,
-  errorOf: () => Error = () => abortError(signal, "the query"),
+  error: string | (() => Error),
+  onLate?: (late: T) => void,
 ): Promise<T> {
-  let fired: () => void = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    fired = () => reject(errorOf());
-    if (signal.aborted) fired();
-    else signal.addEventListener("abort", fired, { once: true });
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => reject(typeof error === "string" ? abortError(signal, error) : error());
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+    work
+      .then((value) => {
+        if (signal.aborted) onLate?.(value);
+        resolve(value);
+      }, reject)
+      .finally(() => signal.removeEventListener("abort", abort));
   });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", fired);
-  }
+}
+
+/**
+ * Does work until a deadline, even if the work ignores the signal it gets. Without `timeoutMs` only `signal` ends it.
+ *
+ * @param onLate receives the result if the work succeeds after the deadline or the abort
+ * @throws `timed_out`, `aborted`, and what the work throws
+ */
+export async function withDeadline<T>(
+  what: string,
+  limits: { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal | undefined },
+  work: (signal: AbortSignal) => Promise<T>,
+  onLate?: (late: T) => void,
+): Promise<T> {
+  using limit = withTimeout(what, limits.timeoutMs, limits.signal);
+  throwIfAborted(limit.signal, what);
+  return await raceAbort(work(limit.signal), limit.signal, what, onLate);
 }
 
 /** Waits for work at most so long. What it fails with later is of no interest any more. */
