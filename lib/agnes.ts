@@ -8,13 +8,10 @@ import { encodeResult } from "./duckdb/mod.ts";
 import { rollbackExtract } from "./extract/mod.ts";
 import type { AnyPlugin, Health, TableInfo } from "./kit/mod.ts";
 import {
-  checkHealth,
   createPluginRegistry,
-  discoverTables,
   loadWorkspacePlugins,
   type PluginImporter,
   type PluginRegistry,
-  type SourceHandle,
 } from "./plugins/mod.ts";
 import {
   openQuerySession,
@@ -24,6 +21,7 @@ import {
   type QuerySession,
   type TableDescription,
 } from "./query/mod.ts";
+import { checkHealth, discoverTables, type SourceHandle } from "./sources/mod.ts";
 import {
   dropPublishedTable,
   extensionsOf,

@@ -26,7 +26,7 @@ export { fileStorage, memoryStorage } from "./catalog/mod.ts";
 export type { CatalogStorage } from "./catalog/mod.ts";
 export type { ExtractProgress, ExtractStats, TableStats } from "./extract/mod.ts";
 export type { QueryLimits } from "./kit/mod.ts";
-export type { PluginFailure, PluginImporter, PluginRegistry, SourceHandle } from "./plugins/mod.ts";
+export type { PluginFailure, PluginImporter, PluginRegistry } from "./plugins/mod.ts";
 export type {
   CatalogEntry,
   ColumnDescription,
@@ -36,6 +36,7 @@ export type {
   RemoteReceipt,
   TableDescription,
 } from "./query/mod.ts";
+export type { SourceHandle } from "./sources/mod.ts";
 export type { RemoteTable, SourceReport, SyncOptions, SyncReport } from "./sync/mod.ts";
 export { isDue, nextDue, openTableRegistry, parseSchedule, TableRegistry } from "./tables/mod.ts";
 export type {

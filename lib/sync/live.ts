@@ -28,7 +28,7 @@ import {
   type Filter,
   type TableInfo,
 } from "../kit/mod.ts";
-import { discoverTables, type SourceHandle } from "../plugins/mod.ts";
+import { discoverTables, type SourceHandle } from "../sources/mod.ts";
 import type { LiveRequest, LiveResolver, LiveTable } from "../query/mod.ts";
 import { sourceTableOf, type TableRegistry } from "../tables/mod.ts";
 import { checkedBatches, describeUnlisted } from "./live-columns.ts";

@@ -12,7 +12,8 @@ import {
 import { createEngine, type DuckDBLimits } from "../duckdb/mod.ts";
 import { extractSource, publishedStates, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
-import { connectSource, discoverTables, type PluginRegistry, type SourceHandle } from "../plugins/mod.ts";
+import type { PluginRegistry } from "../plugins/mod.ts";
+import { connectSource, discoverTables, type SourceHandle } from "../sources/mod.ts";
 import { sourceTablesOf, type RegisteredTable, type TableRegistry } from "../tables/mod.ts";
 import { dataPaths, placedError, type SourceConfig, type Workspace } from "../workspace/mod.ts";
 import { planSource } from "./plan.ts";

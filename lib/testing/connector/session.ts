@@ -21,7 +21,8 @@ import {
   type ReadOptions,
   type TableInfo,
 } from "../../kit/mod.ts";
-import { connectSource, createPluginRegistry, discoverTables, type SourceHandle } from "../../plugins/mod.ts";
+import { createPluginRegistry } from "../../plugins/mod.ts";
+import { connectSource, discoverTables, type SourceHandle } from "../../sources/mod.ts";
 import { recordingLog, type RecordingLog } from "../fakes/recording-log.ts";
 import type { ContractConfig } from "./config.ts";
 import { describeByRead } from "./describe-by-read.ts";

@@ -7,18 +7,14 @@ import {
   type AnyPlugin,
   type DuckDBEngine,
   type JsonValue,
-  type Health,
   type Secret,
 } from "../kit/mod.ts";
-import { checkConnector } from "./check.ts";
-import { discoverTables } from "./discover.ts";
-import { pluginFailure, type Origin } from "./failure.ts";
-import { guardConnector } from "./guard.ts";
-import type { PluginRegistry } from "./registry.ts";
+import { checkConnector, type PluginRegistry } from "../plugins/mod.ts";
+import { pluginFailure, type Origin } from "./guard/failure.ts";
+import { guardConnector } from "./guard/guard.ts";
 import { resolveSecrets } from "./secrets.ts";
 
 const CONNECT_TIMEOUT_MS = 60_000;
-const HEALTH_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 30_000;
 
 /** What of a source's configuration a connection needs. */
@@ -98,34 +94,6 @@ export async function connectSource(
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/**
- * Whether a source answers: by its own health check, else by listing its tables.
- *
- * A source that fails is an answer and not an error; only a stop that was asked for throws.
- * @throws `aborted`
- */
-export async function checkHealth(
-  handle: Parameters<typeof discoverTables>[0],
-  options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
-): Promise<Health> {
-  const limits = { timeoutMs: HEALTH_TIMEOUT_MS, ...options };
-  const { connector, name } = handle;
-  try {
-    if (connector.health !== undefined) {
-      return await withDeadline(`the health check of source ${name}`, limits, (signal) =>
-        connector.health!({ signal }),
-      );
-    }
-    if (connector.discover === undefined)
-      return { ok: true, message: "connected; the plugin has no health check" };
-    const tables = await discoverTables(handle, limits);
-    return { ok: true, message: `connected; ${tables.length} ${tables.length === 1 ? "table" : "tables"}` };
-  } catch (error) {
-    if (options.signal?.aborted === true) throw error;
-    return { ok: false, message: (error as Error).message };
-  }
 }
 
 /** @throws `plugin_invalid`, which shows names of what the plugin returned */
