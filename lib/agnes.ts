@@ -5,7 +5,7 @@ import type { RebuildReport } from "./analytics/mod.ts";
 import { createHost, silentLog, type Host, type Log, currentActor } from "./base/mod.ts";
 import { fileStorage, type CatalogStorage } from "./catalog/mod.ts";
 import { encodeResult } from "./duckdb/mod.ts";
-import { rollbackExtract } from "./extract/mod.ts";
+import { publishedStates, rollbackExtract } from "./extract/mod.ts";
 import type { AnyPlugin, Health, TableInfo } from "./kit/mod.ts";
 import {
   createPluginRegistry,
@@ -21,23 +21,27 @@ import {
   type QuerySession,
   type TableDescription,
 } from "./query/mod.ts";
-import { checkHealth, discoverTables, type SourceHandle } from "./sources/mod.ts";
+import {
+  checkHealth,
+  discoverTables,
+  openLiveTables,
+  openSource,
+  unknownSource,
+  type LiveTables,
+  type SourceHandle,
+  type SourceServices,
+} from "./sources/mod.ts";
 import {
   dropPublishedTable,
   extensionsOf,
-  openLiveTables,
-  openSource,
   rebuild,
   remoteTables,
   syncSources,
   SyncState,
-  unknownSource,
   unregisteredExtracts,
-  type LiveTables,
   type RemoteTable,
   type SyncOptions,
   type SyncReport,
-  type SyncServices,
 } from "./sync/mod.ts";
 import {
   checkSourceRules,
@@ -191,7 +195,10 @@ export async function createAgnes(options: AgnesOptions): Promise<Agnes> {
     taken: bundled.map((plugin) => plugin.name),
   });
   const plugins = createPluginRegistry([...bundled, ...loaded.plugins], loaded.failures);
-  return new WorkspaceAgnes({ host, log, limits: config.limits, plugins, workspace }, options.actor);
+  const states = (source: string) =>
+    publishedStates(host, dataPaths.extract(workspace.dataDirectory, source));
+  const services = { host, log, limits: config.limits, plugins, workspace, publishedStates: states };
+  return new WorkspaceAgnes(services, options.actor);
 }
 
 async function workspaceOf(host: Host, options: AgnesOptions): Promise<Workspace> {
@@ -203,20 +210,18 @@ async function workspaceOf(host: Host, options: AgnesOptions): Promise<Workspace
   return { directory, dataDirectory: dataDirectoryOf(host.env, directory), config };
 }
 
-type Services = Omit<SyncServices, "tables">;
-
 class WorkspaceAgnes implements Agnes {
   readonly workspace: Workspace;
   readonly plugins: PluginRegistry;
   readonly connectors: Connectors;
-  readonly #services: Services;
+  readonly #services: SourceServices;
   readonly #actor: string | undefined;
   readonly #session: QuerySession;
   readonly #live: LiveTables;
   #tables: Promise<TableRegistry> | undefined;
   #state: Promise<SyncState> | undefined;
 
-  constructor(services: Services, actor: string | undefined) {
+  constructor(services: SourceServices, actor: string | undefined) {
     this.#services = services;
     this.#actor = actor;
     this.workspace = services.workspace;
@@ -367,7 +372,7 @@ class WorkspaceAgnes implements Agnes {
   }
 }
 
-function connectorsOf(services: Services): Connectors {
+function connectorsOf(services: SourceServices): Connectors {
   return {
     open: (source, { signal } = {}) => openSource(services, source, signal),
     discover: async (source, options = {}) => {

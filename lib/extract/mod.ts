@@ -1,11 +1,7 @@
 export type { DuckDBLimits } from "../duckdb/mod.ts";
 export { extractSource } from "./extract-source.ts";
 export type { ExtractRequest } from "./extract-source.ts";
-export { checkPlan } from "./plan.ts";
 export type { Granularity, QueryMode, Strategy, TablePlan } from "./plan.ts";
-export { batchProblem } from "./read/batch-problem.ts";
-export { inferColumns } from "./read/infer-columns.ts";
-export { inspectChunk } from "./read/inspect-chunk.ts";
 export { columnsOf } from "./schema/column.ts";
 export type { PublishedColumn } from "./schema/column.ts";
 export { describeChange } from "./schema/diff.ts";

@@ -3,7 +3,7 @@ import { ATTACH_TIMEOUT_MS, type AnalyticsTable } from "../analytics/mod.ts";
 import { poolGate, type Connection } from "../duckdb/mod.ts";
 import { checkFolders } from "./check-folders.ts";
 import { leaseOf } from "./lease.ts";
-import type { LiveResolver } from "./live/live-table.ts";
+import type { LiveResolver } from "../sources/mod.ts";
 import type { Opening } from "./opening.ts";
 import type { Lease } from "./run.ts";
 import { Sandbox, type QueryServices } from "./sandbox.ts";

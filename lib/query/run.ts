@@ -4,7 +4,7 @@ import { abortError, AgnesError, isAgnesError, raceAbort, withTimeout, type Host
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { jsonRowSizes, type Connection, type StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
-import type { PushedDown } from "./live/live-table.ts";
+import type { PushedDown } from "./live/pushed-down.ts";
 import type { LiveStatement } from "./live/show-live.ts";
 import type { Opening, RemoteWay } from "./opening.ts";
 

@@ -35,7 +35,7 @@ import {
 } from "../duckdb/mod.ts";
 import { attachExtract } from "./attach-extract.ts";
 import { foldersOf } from "./check-folders.ts";
-import type { LiveResolver, LiveTable } from "./live/live-table.ts";
+import type { LiveResolver, LiveTable } from "../sources/mod.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
 import { REOPEN_TIMEOUT_MS, type Opening, type RemoteWay } from "./opening.ts";
 

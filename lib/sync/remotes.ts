@@ -1,6 +1,6 @@
 import { checkRemotes, type RemoteCheck } from "../analytics/mod.ts";
+import { canBeAsked } from "../sources/mod.ts";
 import { extensionsOf } from "./extensions.ts";
-import { canBeAsked } from "./live.ts";
 import { rebuild } from "./sync.ts";
 import type { SyncServices } from "./source.ts";
 

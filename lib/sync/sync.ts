@@ -6,12 +6,13 @@ import {
   type RebuildReport,
 } from "../analytics/mod.ts";
 import type { ExtractProgress } from "../extract/mod.ts";
+import { openSource, unknownSource } from "../sources/mod.ts";
 import { isDue, parseSchedule, type TableRegistry } from "../tables/mod.ts";
 import { Rebuilds } from "./rebuilds.ts";
 import { registrationOrder, type RegistrationTurn } from "./registration-order.ts";
 import { statusOf, type SourceReport, type SyncReport } from "./report.ts";
 import { extensionsOf } from "./extensions.ts";
-import { openSource, syncSource, unknownSource, wantedRecords, type SyncServices } from "./source.ts";
+import { syncSource, wantedRecords, type SyncServices } from "./source.ts";
 import type { SyncState } from "./sync-state.ts";
 
 /** What to sync, and how. */

@@ -8,7 +8,8 @@ import * as arrow from "apache-arrow";
 import { rebuildAnalytics } from "../../lib/analytics/mod.ts";
 import { AttachSlots } from "../../lib/analytics/remote/attach-within.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
-import { openQuerySession, type LiveResolver } from "../../lib/query/mod.ts";
+import { openQuerySession } from "../../lib/query/mod.ts";
+import type { LiveResolver } from "../../lib/sources/mod.ts";
 import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
 import { rowsOf, testServices } from "./published.ts";
 

@@ -113,7 +113,15 @@ test("a rebuild waits a limited time for a plugin that does not connect, and say
   await rm(join(folder.path, "data/analytics"), { recursive: true });
   hangs = true;
   const { plugins, workspace } = agnes;
-  const services = { host: createHost(), log: silentLog, plugins, workspace, tables, limits: {} };
+  const services = {
+    host: createHost(),
+    log: silentLog,
+    limits: {},
+    plugins,
+    tables,
+    workspace,
+    publishedStates: () => async () => undefined,
+  };
   const { remotes } = await rebuild(services, { askTimeoutMs: 100 });
   expect(remotes).toEqual([
     {

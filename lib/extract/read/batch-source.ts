@@ -4,7 +4,7 @@ import { AgnesError, shown } from "../../base/mod.ts";
 import { hasNegativeZero } from "../../duckdb/mod.ts";
 import { createRowBuilder, isDeletions, isFileChunk, isRows } from "../../kit/mod.ts";
 import type { Batch, Deletions, FileChunk, RowBuilder, RowReject } from "../../kit/mod.ts";
-import { batchProblem } from "./batch-problem.ts";
+import { batchProblem } from "../../sources/mod.ts";
 import type { PublishedColumn } from "../schema/column.ts";
 import { columnsOf } from "../schema/column.ts";
 import { differences, samePhysical } from "./conform.ts";

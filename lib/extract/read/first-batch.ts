@@ -6,11 +6,10 @@ import { AgnesError } from "../../base/mod.ts";
 import { describeQuery, quoteIdentifier } from "../../duckdb/mod.ts";
 import { isDeletions, isFileChunk, isRows, toSchema, utf8 } from "../../kit/mod.ts";
 import type { arrow, FileChunk, Row } from "../../kit/mod.ts";
+import { inferColumns, inspectChunk } from "../../sources/mod.ts";
 import { checkPlan, type TablePlan } from "../plan.ts";
 import type { TableContext } from "../services.ts";
 import { stagingPath } from "../write/staged.ts";
-import { inferColumns } from "./infer-columns.ts";
-import { inspectChunk } from "./inspect-chunk.ts";
 import type { Tap } from "./tap.ts";
 
 /** How many row objects are looked at to find their columns. */

@@ -5,7 +5,6 @@ import { join } from "node:path";
 
 import { createHost, isAgnesError, isDataCode, shown, type Host } from "../../base/mod.ts";
 import { createEngine, type DuckDBLimits } from "../../duckdb/mod.ts";
-import { batchProblem } from "../../extract/mod.ts";
 import {
   isDeletions,
   isFileChunk,
@@ -22,7 +21,7 @@ import {
   type TableInfo,
 } from "../../kit/mod.ts";
 import { createPluginRegistry } from "../../plugins/mod.ts";
-import { connectSource, discoverTables, type SourceHandle } from "../../sources/mod.ts";
+import { batchProblem, connectSource, discoverTables, type SourceHandle } from "../../sources/mod.ts";
 import { recordingLog, type RecordingLog } from "../fakes/recording-log.ts";
 import type { ContractConfig } from "./config.ts";
 import { describeByRead } from "./describe-by-read.ts";
