@@ -1,7 +1,13 @@
 import { Buffer } from "node:buffer";
 import { join, resolve } from "node:path";
 
-import type { RebuildReport } from "./analytics/mod.ts";
+import {
+  extensionsOf,
+  rebuild,
+  remoteTables,
+  type RebuildReport,
+  type RemoteTable,
+} from "./analytics/mod.ts";
 import { createHost, silentLog, type Host, type Log, currentActor } from "./base/mod.ts";
 import { fileStorage, type CatalogStorage } from "./catalog/mod.ts";
 import { encodeResult } from "./duckdb/mod.ts";
@@ -33,13 +39,9 @@ import {
 } from "./sources/mod.ts";
 import {
   dropPublishedTable,
-  extensionsOf,
-  rebuild,
-  remoteTables,
   syncSources,
   SyncState,
   unregisteredExtracts,
-  type RemoteTable,
   type SyncOptions,
   type SyncReport,
 } from "./sync/mod.ts";

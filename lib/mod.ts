@@ -1,6 +1,6 @@
 export { createAgnes } from "./agnes.ts";
 export type { Agnes, AgnesOptions, CheckedEntry, Connectors, QueryOptions } from "./agnes.ts";
-export type { RebuildReport } from "./analytics/mod.ts";
+export type { RebuildReport, RemoteTable } from "./analytics/mod.ts";
 export {
   AgnesError,
   createHost,
@@ -37,7 +37,7 @@ export type {
   TableDescription,
 } from "./query/mod.ts";
 export type { SourceHandle } from "./sources/mod.ts";
-export type { RemoteTable, SourceReport, SyncOptions, SyncReport } from "./sync/mod.ts";
+export type { SourceReport, SyncOptions, SyncReport } from "./sync/mod.ts";
 export { isDue, nextDue, openTableRegistry, parseSchedule, TableRegistry } from "./tables/mod.ts";
 export type {
   ChangeOptions,

@@ -1,7 +1,8 @@
+import type { RebuildServices } from "../analytics/mod.ts";
 import { AgnesError, counted, isAgnesError, redactThrown, redactValue, withTimeout } from "../base/mod.ts";
 import { extractSource, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
-import { discoverTables, openSource, type SourceHandle, type SourceServices } from "../sources/mod.ts";
+import { discoverTables, openSource, type SourceHandle } from "../sources/mod.ts";
 import { sourceTablesOf, type RegisteredTable, type TableRegistry } from "../tables/mod.ts";
 import { dataPaths, type SourceConfig } from "../workspace/mod.ts";
 import { planSource } from "./plan.ts";
@@ -10,9 +11,7 @@ import type { SourceReport } from "./report.ts";
 import { dropLeftTables } from "./unregister.ts";
 
 /** What a run needs of the rest of Agnes. */
-export interface SyncServices extends SourceServices {
-  readonly tables: TableRegistry;
-}
+export type SyncServices = RebuildServices;
 
 /** What a run of one source is asked to do. */
 export interface SourceRequest {

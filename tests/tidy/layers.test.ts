@@ -20,6 +20,8 @@ describe("layers", () => {
     ["lib/kit/a.ts", `export * from "../extract/mod.ts";`, "down the layers"],
     ["lib/plugins/a.ts", `import { x } from "../sources/mod.ts";`, "down the layers"],
     ["lib/sources/a.ts", `import { x } from "../extract/mod.ts";`, "down the layers"],
+    ["lib/sources/a.ts", `import type { X } from "../query/mod.ts";`, "down the layers"],
+    ["lib/analytics/a.ts", `import { x } from "../sync/mod.ts";`, "down the layers"],
     ["lib/extract/a.ts", `import { x } from "../duckdb/copy.ts";`, "through its mod.ts"],
     ["lib/extract/a.ts", `import { x } from "../agnes.ts";`, "above all layers"],
     ["lib/extract/a.ts", `import { x } from "../testing/mod.ts";`, "only tests"],

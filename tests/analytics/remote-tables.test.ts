@@ -8,8 +8,8 @@ import { createHost, createLog, silentLog, type LogEntry } from "../../lib/base/
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import * as v from "valibot";
 
-import { rebuild } from "../../lib/sync/sync.ts";
-import { temporaryFolder } from "./workspace.ts";
+import { rebuild } from "../../lib/analytics/mod.ts";
+import { temporaryFolder } from "../sync/workspace.ts";
 
 const rows = table("rows", { id: int64() });
 const shape = { version: "1.0.0", description: "A source", options: v.strictObject({}), secrets: {} };
