@@ -1,4 +1,5 @@
 import { AgnesError } from "./errors/mod.ts";
+import type { Host } from "./host.ts";
 
 /**
  * Throws `aborted`, or the `AgnesError` given as the signal's reason, when the signal has fired.
@@ -79,13 +80,56 @@ export async function withDeadline<T>(
   return await raceAbort(work(limit.signal), limit.signal, what, onLate);
 }
 
-/** Waits for work at most so long. What it fails with later is of no interest any more. */
-export async function atMost(work: Promise<unknown>, durationMs: number): Promise<void> {
+/**
+ * Waits for work for a time, even if the work does not end. A failure of the work after that is dropped.
+ *
+ * @param error the error to throw when the time is over
+ * @param host whose clock to use. Default: the timer of the runtime
+ */
+export function raceTimeout<T>(
+  work: Promise<T>,
+  timeoutMs: number,
+  error: () => Error,
+  host?: Pick<Host, "sleep">,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const stop = startTimer(timeoutMs, () => reject(error()), host);
+    work.then(resolve, reject).finally(stop);
+  });
+}
+
+/** Waits for work at most so long. What it fails with after that is dropped. */
+export async function atMost(
+  work: Promise<unknown>,
+  durationMs: number,
+  host?: Pick<Host, "sleep">,
+): Promise<void> {
+  await raceTimeout(work, durationMs, () => OVER, host).catch((error: unknown) => {
+    if (error !== OVER) throw error;
+  });
+}
+
+/** Does something once, `delayMs` after a signal fires. @returns what cancels it */
+export function afterAbort(signal: AbortSignal, delayMs: number, action: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const over = new Promise<void>((resolve) => (timer = setTimeout(resolve, durationMs)));
-  try {
-    await Promise.race([work, over]);
-  } finally {
+  const start = () => void (timer = setTimeout(action, delayMs));
+  if (signal.aborted) start();
+  else signal.addEventListener("abort", start, { once: true });
+  return () => {
     clearTimeout(timer);
+    signal.removeEventListener("abort", start);
+  };
+}
+
+/** Why a timer is not needed any more. Made once, because an error at every call would cost more than the call. */
+const OVER = new AgnesError("aborted", { what: "waiting" });
+
+function startTimer(durationMs: number, action: () => void, host?: Pick<Host, "sleep">): () => void {
+  if (host === undefined) {
+    const timer = setTimeout(action, durationMs);
+    return () => clearTimeout(timer);
   }
+  const stop = new AbortController();
+  host.sleep(durationMs, stop.signal).then(action, () => {});
+  return () => stop.abort(OVER);
 }

@@ -1,4 +1,4 @@
-import { AgnesError, atMost, raceAbort, type Host } from "../base/mod.ts";
+import { AgnesError, atMost, Mutex, raceAbort, type Host } from "../base/mod.ts";
 import { ATTACH_TIMEOUT_MS, type AnalyticsTable } from "../analytics/mod.ts";
 import { poolGate, type Connection } from "../duckdb/mod.ts";
 import { checkFolders } from "./check-folders.ts";
@@ -25,7 +25,7 @@ export class Instances {
   readonly #opening = new Set<Sandbox>();
   /** Whether the instance may answer nothing any more. */
   #isBroken = false;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #changes = new Mutex();
   #closed = false;
 
   constructor(
@@ -104,7 +104,7 @@ export class Instances {
   async close(durationMs: number): Promise<void> {
     this.#closed = true;
     const closing = async () => {
-      await this.#last.catch(() => {});
+      await this.#changes.idle();
       const all = [...this.#opening, ...(this.#sandbox === null ? [] : [this.#sandbox])];
       this.#sandbox = null;
       await Promise.all(all.map((sandbox) => sandbox.close()));
@@ -215,15 +215,11 @@ export class Instances {
 
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
     poolGate.refuseWhenStuck("the query");
-    const before = this.#last;
-    const mine = (async () => {
-      await before.catch(() => {});
+    return this.#changes.run(async () => {
       if (this.#closed)
         throw new AgnesError("aborted", { what: "the query: the session was closed, and it" });
       return work();
-    })();
-    this.#last = mine;
-    return mine;
+    });
   }
 }
 

@@ -1,6 +1,14 @@
 import { describe, expect, test } from "bun:test";
 
-import { AgnesError, raceAbort, withDeadline } from "../../lib/base/mod.ts";
+import {
+  afterAbort,
+  AgnesError,
+  atMost,
+  Mutex,
+  raceAbort,
+  raceTimeout,
+  withDeadline,
+} from "../../lib/base/mod.ts";
 
 const never = new Promise<never>(() => {});
 
@@ -114,6 +122,79 @@ describe("withDeadline()", () => {
       code: "aborted",
     });
     expect(started).toBe(false);
+  });
+});
+
+describe("raceTimeout() and atMost()", () => {
+  test("raceTimeout() throws the caller's error when the time is over, and what the work throws before", async () => {
+    const late = new Error("late");
+    expect(await failureOf(raceTimeout(never, 1, () => late))).toBe(late);
+    expect(await raceTimeout(Promise.resolve(1), 60_000, () => late)).toBe(1);
+    const broken = Promise.reject(new Error("broken"));
+    expect(await failureOf(raceTimeout(broken, 60_000, () => late))).toEqual(new Error("broken"));
+  });
+
+  test("raceTimeout() uses the host's clock, and stops its timer when the work ends", async () => {
+    const asked: [number, AbortSignal][] = [];
+    const host = {
+      sleep: (durationMs: number, signal?: AbortSignal) => {
+        asked.push([durationMs, signal!]);
+        return never;
+      },
+    };
+    expect(await raceTimeout(Promise.resolve(1), 7, () => new Error("late"), host)).toBe(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(asked.map(([durationMs, signal]) => [durationMs, signal.aborted])).toEqual([[7, true]]);
+  });
+
+  test("atMost() returns when the time is over, and throws what the work throws before", async () => {
+    await atMost(never, 1);
+    expect(await failureOf(atMost(Promise.reject(new Error("broken")), 60_000))).toEqual(new Error("broken"));
+  });
+});
+
+describe("afterAbort()", () => {
+  test("afterAbort() acts once after the signal fired, also when it had fired before, unless cancelled", async () => {
+    const stop = new AbortController();
+    const acted: string[] = [];
+    const { promise, resolve } = deferred<void>();
+    afterAbort(stop.signal, 0, () => acted.push("first"));
+    const cancel = afterAbort(stop.signal, 0, () => acted.push("cancelled"));
+    stop.abort();
+    cancel();
+    afterAbort(stop.signal, 0, () => {
+      acted.push("late");
+      resolve();
+    });
+    await promise;
+    expect(acted).toEqual(["first", "late"]);
+  });
+});
+
+describe("Mutex", () => {
+  test("Mutex.run() runs one after the other in order, also after a failure, and idle() waits for all", async () => {
+    const mutex = new Mutex();
+    const order: string[] = [];
+    const { promise, resolve } = deferred<void>();
+    const first = failureOf(
+      mutex.run(async () => {
+        order.push("first begins");
+        await promise;
+        order.push("first fails");
+        throw new Error("broken");
+      }),
+    );
+    const second = mutex.run(async () => {
+      order.push("second");
+      return 2;
+    });
+    await Promise.resolve();
+    const idle = mutex.idle().then(() => order.push("idle"));
+    resolve();
+    expect(await first).toEqual(new Error("broken"));
+    expect(await second).toBe(2);
+    await idle;
+    expect(order).toEqual(["first begins", "first fails", "second", "idle"]);
   });
 });
 
