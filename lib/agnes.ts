@@ -1,20 +1,23 @@
 import { Buffer } from "node:buffer";
 import { join, resolve } from "node:path";
 
-import type { RebuildReport } from "./analytics/mod.ts";
+import {
+  extensionsOf,
+  rebuild,
+  remoteTables,
+  type RebuildReport,
+  type RemoteTable,
+} from "./analytics/mod.ts";
 import { createHost, silentLog, type Host, type Log, currentActor } from "./base/mod.ts";
 import { fileStorage, type CatalogStorage } from "./catalog/mod.ts";
 import { encodeResult } from "./duckdb/mod.ts";
-import { rollbackExtract } from "./extract/mod.ts";
+import { publishedStates, rollbackExtract } from "./extract/mod.ts";
 import type { AnyPlugin, Health, TableInfo } from "./kit/mod.ts";
 import {
-  checkHealth,
   createPluginRegistry,
-  discoverTables,
   loadWorkspacePlugins,
   type PluginImporter,
   type PluginRegistry,
-  type SourceHandle,
 } from "./plugins/mod.ts";
 import {
   openQuerySession,
@@ -25,21 +28,22 @@ import {
   type TableDescription,
 } from "./query/mod.ts";
 import {
-  dropPublishedTable,
-  extensionsOf,
+  checkHealth,
+  discoverTables,
   openLiveTables,
   openSource,
-  rebuild,
-  remoteTables,
+  unknownSource,
+  type LiveTables,
+  type SourceHandle,
+  type SourceServices,
+} from "./sources/mod.ts";
+import {
+  dropPublishedTable,
   syncSources,
   SyncState,
-  unknownSource,
   unregisteredExtracts,
-  type LiveTables,
-  type RemoteTable,
   type SyncOptions,
   type SyncReport,
-  type SyncServices,
 } from "./sync/mod.ts";
 import {
   checkSourceRules,
@@ -193,7 +197,10 @@ export async function createAgnes(options: AgnesOptions): Promise<Agnes> {
     taken: bundled.map((plugin) => plugin.name),
   });
   const plugins = createPluginRegistry([...bundled, ...loaded.plugins], loaded.failures);
-  return new WorkspaceAgnes({ host, log, limits: config.limits, plugins, workspace }, options.actor);
+  const states = (source: string) =>
+    publishedStates(host, dataPaths.extract(workspace.dataDirectory, source));
+  const services = { host, log, limits: config.limits, plugins, workspace, publishedStates: states };
+  return new WorkspaceAgnes(services, options.actor);
 }
 
 async function workspaceOf(host: Host, options: AgnesOptions): Promise<Workspace> {
@@ -205,20 +212,18 @@ async function workspaceOf(host: Host, options: AgnesOptions): Promise<Workspace
   return { directory, dataDirectory: dataDirectoryOf(host.env, directory), config };
 }
 
-type Services = Omit<SyncServices, "tables">;
-
 class WorkspaceAgnes implements Agnes {
   readonly workspace: Workspace;
   readonly plugins: PluginRegistry;
   readonly connectors: Connectors;
-  readonly #services: Services;
+  readonly #services: SourceServices;
   readonly #actor: string | undefined;
   readonly #session: QuerySession;
   readonly #live: LiveTables;
   #tables: Promise<TableRegistry> | undefined;
   #state: Promise<SyncState> | undefined;
 
-  constructor(services: Services, actor: string | undefined) {
+  constructor(services: SourceServices, actor: string | undefined) {
     this.#services = services;
     this.#actor = actor;
     this.workspace = services.workspace;
@@ -369,7 +374,7 @@ class WorkspaceAgnes implements Agnes {
   }
 }
 
-function connectorsOf(services: Services): Connectors {
+function connectorsOf(services: SourceServices): Connectors {
   return {
     open: (source, { signal } = {}) => openSource(services, source, signal),
     discover: async (source, options = {}) => {

@@ -1,6 +1,6 @@
 export { createAgnes } from "./agnes.ts";
 export type { Agnes, AgnesOptions, CheckedEntry, Connectors, QueryOptions } from "./agnes.ts";
-export type { RebuildReport } from "./analytics/mod.ts";
+export type { RebuildReport, RemoteTable } from "./analytics/mod.ts";
 export {
   AgnesError,
   createHost,
@@ -26,7 +26,7 @@ export { fileStorage, memoryStorage } from "./catalog/mod.ts";
 export type { CatalogStorage } from "./catalog/mod.ts";
 export type { ExtractProgress, ExtractStats, TableStats } from "./extract/mod.ts";
 export type { QueryLimits } from "./kit/mod.ts";
-export type { PluginFailure, PluginImporter, PluginRegistry, SourceHandle } from "./plugins/mod.ts";
+export type { PluginFailure, PluginImporter, PluginRegistry } from "./plugins/mod.ts";
 export type {
   CatalogEntry,
   ColumnDescription,
@@ -36,7 +36,8 @@ export type {
   RemoteReceipt,
   TableDescription,
 } from "./query/mod.ts";
-export type { RemoteTable, SourceReport, SyncOptions, SyncReport } from "./sync/mod.ts";
+export type { SourceHandle } from "./sources/mod.ts";
+export type { SourceReport, SyncOptions, SyncReport } from "./sync/mod.ts";
 export { isDue, nextDue, openTableRegistry, parseSchedule, TableRegistry } from "./tables/mod.ts";
 export type {
   ChangeOptions,

@@ -8,6 +8,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["kit"],
   ["duckdb", "catalog"],
   ["plugins", "tables", "workspace"],
+  ["sources"],
   ["extract"],
   ["push", "analytics"],
   ["query"],

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 
 import type { Agnes } from "../../lib/agnes.ts";
-import { readRebuildReport } from "../../lib/analytics/mod.ts";
+import { readRebuildReport, type RemoteTable } from "../../lib/analytics/mod.ts";
 import { createHost, isAgnesError, silentLog } from "../../lib/base/mod.ts";
 import { fileStorage } from "../../lib/catalog/mod.ts";
 import { readExtract } from "../../lib/extract/mod.ts";
-import { SyncState, type RemoteTable } from "../../lib/sync/mod.ts";
+import { SyncState } from "../../lib/sync/mod.ts";
 import {
   checkAgainst,
   CONFIG_FILE,

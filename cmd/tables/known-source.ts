@@ -1,4 +1,4 @@
-import { unknownSource } from "../../lib/sync/mod.ts";
+import { unknownSource } from "../../lib/sources/mod.ts";
 import type { SourceConfig, Workspace } from "../../lib/workspace/mod.ts";
 
 /**

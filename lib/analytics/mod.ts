@@ -43,3 +43,8 @@ export {
   type TableUse,
 } from "./sql/tree.ts";
 export { readAnalyticsState } from "./state.ts";
+export { extensionsOf } from "./workspace/extensions.ts";
+export { rebuild } from "./workspace/rebuild.ts";
+export type { RebuildServices } from "./workspace/rebuild.ts";
+export { Rebuilds } from "./workspace/rebuilds.ts";
+export { remoteTables, type RemoteTable } from "./workspace/remote-tables.ts";

@@ -1,5 +1,14 @@
-export { abortError, atMost, throwIfAborted, unlessAborted, withTimeout } from "./abort.ts";
 export { currentActor } from "./actor.ts";
+export {
+  abortError,
+  afterAbort,
+  atMost,
+  raceAbort,
+  raceTimeout,
+  throwIfAborted,
+  withDeadline,
+  withTimeout,
+} from "./async.ts";
 export { checkAgainst } from "./check.ts";
 export { eachOf } from "./concurrency.ts";
 export { counted } from "./counted.ts";
@@ -30,6 +39,7 @@ export {
 export { JsonText } from "./json-text.ts";
 export { createLog, silentLog } from "./log.ts";
 export type { Log, LogEntry, LogLevel } from "./log.ts";
+export { Mutex } from "./mutex.ts";
 export { nearest } from "./nearest.ts";
 export { makeDirectoryDurably, publishFile, TEMPORARY_SUFFIX, temporaryPath } from "./publish.ts";
 export { readChunks } from "./read-chunks.ts";

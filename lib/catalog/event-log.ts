@@ -1,8 +1,7 @@
-import { AgnesError, isAgnesError, messageOf, type Host, type Log } from "../base/mod.ts";
+import { AgnesError, isAgnesError, messageOf, Mutex, type Host, type Log } from "../base/mod.ts";
 import { newEntry } from "./new-entry.ts";
 import { isPassing, RetryBudget } from "./retry.ts";
 import { checkSchema } from "./schema.ts";
-import { Serial } from "./serial.ts";
 import { countChanges, slices } from "./slices.ts";
 import { persist, repeat, timed } from "./storage-calls.ts";
 import type {
@@ -55,9 +54,9 @@ export interface Written {
 export class EventLog {
   readonly #store: CatalogStore;
   readonly #options: EventLogOptions;
-  readonly #indexing = new Serial();
-  readonly #writing = new Serial();
-  readonly #advancing = new Serial();
+  readonly #indexing = new Mutex();
+  readonly #writing = new Mutex();
+  readonly #advancing = new Mutex();
   /** Every entry up to here is in the indexes. */
   #cursor: number;
   /** Entries are known to exist up to here. */

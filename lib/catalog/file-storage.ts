@@ -6,6 +6,7 @@ import {
   createHost,
   makeDirectoryDurably,
   messageOf,
+  Mutex,
   silentLog,
   temporaryPath,
   type Host,
@@ -24,7 +25,6 @@ import { addWitness, FORMAT } from "./file-witness.ts";
 import { FileWindow } from "./file-window.ts";
 import { BLOCK, LogPaths } from "./log-paths.ts";
 import { MaterializedIndex } from "./materialized-index.ts";
-import { Serial } from "./serial.ts";
 import { countChanges } from "./slices.ts";
 import type {
   CatalogSchema,
@@ -80,7 +80,7 @@ class FileStore implements CatalogStore {
   readonly #talk: Log;
   readonly #log: FileLog;
   readonly #window: FileWindow;
-  readonly #upkeep = new Serial();
+  readonly #upkeep = new Mutex();
   /** What is in the schema's file of an earlier format; `null`: it has the format of now. */
   #earlier: Readonly<Record<string, unknown>> | null = null;
   #index: MaterializedIndex;

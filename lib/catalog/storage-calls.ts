@@ -1,4 +1,5 @@
-import { isPassing, RetryBudget, within, type Waiting } from "./retry.ts";
+import { AgnesError, raceTimeout } from "../base/mod.ts";
+import { isPassing, RetryBudget, type Waiting } from "./retry.ts";
 
 /** How long calls to the storage may take, and how often they are repeated. */
 export interface CallOptions {
@@ -9,14 +10,15 @@ export interface CallOptions {
 }
 
 /** Makes a call that fails with `timed_out` when it takes `factor` times the time limit. */
-export function timed<T>(
+export async function timed<T>(
   options: CallOptions,
   operation: string,
   work: () => Promise<T>,
   factor = 1,
 ): Promise<T> {
   const what = `"${operation}" in catalog ${options.catalog}`;
-  return within(options.host, what, options.callTimeoutMs * factor, work);
+  const timeoutMs = options.callTimeoutMs * factor;
+  return raceTimeout(work(), timeoutMs, () => new AgnesError("timed_out", { what, timeoutMs }), options.host);
 }
 
 /** Repeats a call that changes nothing when repeated, each time within the time limit. */

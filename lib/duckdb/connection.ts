@@ -2,7 +2,7 @@ import * as duckdb from "@duckdb/node-api";
 import native from "@duckdb/node-bindings";
 import type * as arrow from "apache-arrow";
 
-import { AgnesError } from "../base/mod.ts";
+import { AgnesError, Mutex } from "../base/mod.ts";
 import { createBatchReader, type BatchReader } from "./arrow/from-duckdb.ts";
 import { duckdbError } from "./errors.ts";
 import { poolGate } from "./gate.ts";
@@ -47,7 +47,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
   readonly #native: native.Connection;
   readonly #owner: ConnectionOwner;
   readonly #id: number;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #statements = new Mutex();
   /** The result that `stream` gave out and that is not read to its end. */
   #streaming: native.Result | null = null;
   #closing: Promise<void> | null = null;
@@ -176,7 +176,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
   async #close(): Promise<void> {
     native.interrupt(this.#native);
     const again = setInterval(() => native.interrupt(this.#native), 10);
-    await this.#last.catch(() => {});
+    await this.#statements.idle();
     clearInterval(again);
     await this.#leaveStream();
     this.#owner.feeds.delete(this.#id);
@@ -199,16 +199,12 @@ export class Connection implements AsyncDisposable, SourceHolder {
     };
   }
 
-  async #exclusive<T>(sql: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#last;
-    const mine = (async () => {
-      await before.catch(() => {});
+  #exclusive<T>(sql: string, work: () => Promise<T>): Promise<T> {
+    return this.#statements.run(async () => {
       if (this.#closing !== null) throw closedError(sql);
       if (this.#streaming !== null) throw new AgnesError("duckdb_busy", { operation: excerpt(sql) });
       return work();
-    })();
-    this.#last = mine;
-    return mine;
+    });
   }
 
   #batches(
@@ -281,7 +277,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
     const what = excerpt(sql);
     const { signal } = options;
     const place = poolGate.place(what);
-    const work = async () => {
+    return this.#statements.run(async () => {
       if (this.#closing !== null) throw closedError(sql);
       await place.take(signal);
       try {
@@ -303,10 +299,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
       } finally {
         place.give();
       }
-    };
-    const mine = work();
-    this.#last = mine;
-    return mine;
+    });
   }
 }
 

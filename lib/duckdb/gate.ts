@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 
-import { abortError, AgnesError } from "../base/mod.ts";
+import { abortError, afterAbort, AgnesError } from "../base/mod.ts";
 
 /** DuckDB cannot be stopped inside one call: whoever comes next does not wait for that any longer. */
 const LOST_MS = 1_000;
@@ -10,7 +10,11 @@ interface GateOptions {
   readonly lostMs?: number;
   /** How much lost work there may be before nobody is let in any more. Default: any. */
   readonly lostMax?: number;
+  /** The error for who is not let in because of that. Default: `duckdb_stuck`. */
+  readonly stuck?: (what: string, calls: number) => Error;
 }
+
+const stuckError = (what: string, calls: number) => new AgnesError("duckdb_stuck", { what, calls });
 
 /** One who waits to be let in. */
 interface Waiting {
@@ -24,24 +28,25 @@ export class Gate {
   readonly capacity: number;
   readonly #lostMs: number;
   readonly #lostMax: number;
+  readonly #stuck: (what: string, calls: number) => Error;
   #inside = 0;
   /** Work that could not be stopped, and holds its thread. */
   #lost = 0;
   readonly #waiting: Waiting[] = [];
 
-  constructor(capacity: number, { lostMs = LOST_MS, lostMax = Infinity }: GateOptions = {}) {
+  constructor(
+    capacity: number,
+    { lostMs = LOST_MS, lostMax = Infinity, stuck = stuckError }: GateOptions = {},
+  ) {
     this.capacity = capacity;
     this.#lostMs = lostMs;
     this.#lostMax = lostMax;
+    this.#stuck = stuck;
   }
 
   /** @throws `duckdb_stuck` when lost work holds the threads, so that what needs one would wait for it */
   refuseWhenStuck(what: string): void {
-    if (this.#lost >= this.#lostMax) throw this.#stuck(what);
-  }
-
-  #stuck(what: string): AgnesError {
-    return new AgnesError("duckdb_stuck", { what, calls: this.#lost });
+    if (this.#lost >= this.#lostMax) throw this.#stuck(what, this.#lost);
   }
 
   async #enter(signal: AbortSignal | undefined, what: string, isPatient: boolean): Promise<void> {
@@ -55,7 +60,7 @@ export class Gate {
       const leave = () => signal?.removeEventListener("abort", giveUp);
       const refuse = () => {
         leave();
-        reject(this.#stuck(what));
+        reject(this.#stuck(what, this.#lost));
       };
       const waiting: Waiting = {
         letIn: () => {
@@ -123,17 +128,11 @@ export class Gate {
         give();
         await this.#enter(signal, what, isPatient);
         state = "inside";
-        let timer: ReturnType<typeof setTimeout> | undefined;
-        const lose = () => {
+        if (signal === undefined) return;
+        forget = afterAbort(signal, this.#lostMs, () => {
           state = "lost";
           this.#lose();
-        };
-        const wait = () => (timer = setTimeout(lose, this.#lostMs)).unref();
-        signal?.addEventListener("abort", wait, { once: true });
-        forget = () => {
-          clearTimeout(timer);
-          signal?.removeEventListener("abort", wait);
-        };
+        });
       },
     };
   }

@@ -1,4 +1,4 @@
-export { poolGate } from "./gate.ts";
+export { Gate, poolGate } from "./gate.ts";
 export { duckdbTypeOf } from "./arrow/types.ts";
 export { sameLayout } from "./stream/batch-columns.ts";
 export { Connection } from "./connection.ts";

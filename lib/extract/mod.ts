@@ -16,9 +16,6 @@ export type {
   SchemaVersion,
   Tombstone,
 } from "./format/extract-state.ts";
-export { batchProblem } from "./read/batch-problem.ts";
-export { inferColumns } from "./read/infer-columns.ts";
-export { inspectChunk } from "./read/inspect-chunk.ts";
 export { columnsOf } from "./schema/column.ts";
 export { describeChange } from "./schema/diff.ts";
 export { readingText } from "./schema/reading.ts";

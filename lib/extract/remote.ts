@@ -7,7 +7,7 @@ import {
   type Host,
 } from "../base/mod.ts";
 import type { RemoteAttachInfo } from "../kit/mod.ts";
-import { withoutSecrets } from "../plugins/mod.ts";
+import { withoutSecrets } from "../sources/mod.ts";
 import { definitionOf } from "./job/definition.ts";
 import type { TableOutcome } from "./extract-table.ts";
 import { publishedColumns, type TablePlan } from "./job/plan.ts";

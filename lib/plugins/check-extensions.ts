@@ -1,5 +1,5 @@
 import { isExposedName, shown } from "../base/mod.ts";
-import type { AnyPlugin, AttachValue, ExtensionSpec, RemoteAttachInfo } from "../kit/mod.ts";
+import type { ExtensionSpec } from "../kit/mod.ts";
 
 const KEYS: readonly (keyof ExtensionSpec)[] = [
   "repository",
@@ -12,9 +12,6 @@ const KEYS: readonly (keyof ExtensionSpec)[] = [
   "functions",
 ];
 const SECRET_KEYS = ["type", "tokenParameter", "option"];
-
-/** Options that decide what an attach is; they follow from the extension. */
-const OWN_OPTIONS = ["TYPE", "READ_ONLY", "READ_WRITE", "ACCESS_MODE"];
 
 /** What is wrong with the `extensions` of a plugin. */
 export function extensionsProblem(value: unknown): string | undefined {
@@ -63,48 +60,6 @@ function secretProblem(secret: unknown): string | undefined {
   return option === undefined || option === null || isName(option)
     ? undefined
     : `has the secret option ${shown(option)}, which is not a valid name`;
-}
-
-/**
- * What is wrong with the options and the secret of an attach. No value is shown.
- *
- * @param secrets the values that no constant may hold
- */
-export function attachProblem(
-  plugin: Pick<AnyPlugin, "extensions">,
-  info: RemoteAttachInfo,
-  secrets: Iterable<string>,
-): string | undefined {
-  const values = [...secrets].filter((value) => value !== "");
-  const specs: Readonly<Record<string, ExtensionSpec>> = plugin.extensions ?? {};
-  const spec = Object.hasOwn(specs, info.extension) ? specs[info.extension] : undefined;
-  if (info.secret !== undefined && spec?.secret === undefined) {
-    return `remote() gives a secret, but extensions.${info.extension}.secret does not describe one`;
-  }
-  for (const [part, given] of Object.entries({ options: info.options, secret: info.secret })) {
-    if (given === undefined) continue;
-    for (const [name, value] of Object.entries(given)) {
-      const problem = valueProblem(name, value, values);
-      if (problem !== undefined) return `${part} of remote(): ${problem}`;
-    }
-  }
-  const own = Object.keys(info.options ?? {}).find((name) => OWN_OPTIONS.includes(name.toUpperCase()));
-  return own === undefined ? undefined : `options of remote(): ${own} follows from extensions of the plugin`;
-}
-
-function valueProblem(name: string, value: AttachValue, secrets: readonly string[]): string | undefined {
-  if (!isExposedName(name)) return `${shown(name)} is not a valid name`;
-  if (isSecret(value) || typeof value === "boolean") return undefined;
-  if (typeof value === "number") return Number.isFinite(value) ? undefined : `${name} is not a finite number`;
-  if (typeof value !== "string") return `${name} should be a text, a number, true, false or a secret`;
-  return secrets.some((secret) => value.includes(secret))
-    ? `${name} holds the value of a secret; give the secret itself, secrets.NAME`
-    : undefined;
-}
-
-/** By shape and not by class, since a plugin from a package may hold a kit of its own. */
-function isSecret(value: unknown): value is { readonly name: string } {
-  return isRecord(value) && typeof value["name"] === "string" && typeof value["reveal"] === "function";
 }
 
 function isName(value: unknown): value is string {

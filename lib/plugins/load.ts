@@ -2,12 +2,19 @@ import { createRequire } from "node:module";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
-import { AgnesError, isAgnesError, messageOf, nodeFiles, printable, type Files } from "../base/mod.ts";
+import {
+  AgnesError,
+  isAgnesError,
+  messageOf,
+  nodeFiles,
+  printable,
+  withDeadline,
+  type Files,
+} from "../base/mod.ts";
 import type { AnyPlugin } from "../kit/mod.ts";
 import { checkPlugin } from "./check.ts";
 import { firstError, positionIn, positionOf } from "./load-position.ts";
 import type { PluginFailure } from "./registry.ts";
-import { within } from "./within.ts";
 
 /** The folder of a workspace that holds the team's own plugins. */
 export const PLUGINS_FOLDER = "plugins";
@@ -78,7 +85,7 @@ async function loadPlugin(
   const text = async () => new TextDecoder().decode((await files.read(file)) ?? new Uint8Array());
   let exported: unknown;
   try {
-    exported = await within("its import", { timeoutMs }, () => importer(file));
+    exported = await withDeadline("its import", { timeoutMs }, () => importer(file));
   } catch (cause) {
     const reason = printable(messageOf(firstError(cause)).split("\n")[0] ?? "") || "its import failed";
     const place = positionOf(cause, file, await text());

@@ -1,10 +1,6 @@
 export { checkConnector, checkPlugin } from "./check.ts";
-export { checkHealth, connectSource } from "./connect.ts";
-export type { ConnectServices, SourceHandle, SourceToConnect } from "./connect.ts";
-export { discoverTables } from "./discover.ts";
 export { importModule, loadWorkspacePlugins, PLUGINS_FOLDER } from "./load.ts";
 export type { PluginImporter } from "./load.ts";
-export { withoutSecrets } from "./remote-secrets.ts";
 export { scaffoldCapabilities } from "./scaffold/parts.ts";
 export { scaffoldPlugin } from "./scaffold/scaffold.ts";
 export type { ScaffoldRequest } from "./scaffold/scaffold.ts";

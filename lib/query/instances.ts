@@ -1,9 +1,9 @@
-import { AgnesError, atMost, unlessAborted, type Host } from "../base/mod.ts";
+import { AgnesError, atMost, Mutex, raceAbort, type Host } from "../base/mod.ts";
 import { ATTACH_TIMEOUT_MS, type AnalyticsTable } from "../analytics/mod.ts";
 import { poolGate, type Connection } from "../duckdb/mod.ts";
 import { checkFolders } from "./check-folders.ts";
 import { leaseOf } from "./lease.ts";
-import type { LiveResolver } from "./live/live-table.ts";
+import type { LiveResolver } from "../sources/mod.ts";
 import type { Opening } from "./opening.ts";
 import type { Lease } from "./run.ts";
 import { Sandbox, type QueryServices } from "./sandbox.ts";
@@ -25,7 +25,7 @@ export class Instances {
   readonly #opening = new Set<Sandbox>();
   /** Whether the instance may answer nothing any more. */
   #isBroken = false;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #changes = new Mutex();
   #closed = false;
 
   constructor(
@@ -83,7 +83,7 @@ export class Instances {
         const { fingerprint, state } = await this.#withAnalytics();
         return { fingerprint, state, tables: choose(new TableNames(state?.tables ?? [], granted)) };
       });
-      await unlessAborted(checkFolders(chosen.state, chosen.tables), opening.signal);
+      await raceAbort(checkFolders(chosen.state, chosen.tables), opening.signal, "the query");
       const found = await this.#exclusive(async () => {
         const sandbox = await this.#withAnalytics();
         if (sandbox.fingerprint !== chosen.fingerprint) return null;
@@ -104,7 +104,7 @@ export class Instances {
   async close(durationMs: number): Promise<void> {
     this.#closed = true;
     const closing = async () => {
-      await this.#last.catch(() => {});
+      await this.#changes.idle();
       const all = [...this.#opening, ...(this.#sandbox === null ? [] : [this.#sandbox])];
       this.#sandbox = null;
       await Promise.all(all.map((sandbox) => sandbox.close()));
@@ -131,7 +131,7 @@ export class Instances {
       if (taken === null) await this.#attachAnalytics(sandbox);
       const names = namesOf(sandbox, granted);
       const tables = choose(names);
-      await unlessAborted(checkFolders(sandbox.state, tables), opening.signal);
+      await raceAbort(checkFolders(sandbox.state, tables), opening.signal, "the query");
       await sandbox.openTables(tables, { timeoutMs: this.#attachTimeoutMs, ...opening });
       if (taken === null) await sandbox.reopen(before, opening.signal);
       await sandbox.lock();
@@ -215,15 +215,11 @@ export class Instances {
 
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
     poolGate.refuseWhenStuck("the query");
-    const before = this.#last;
-    const mine = (async () => {
-      await before.catch(() => {});
+    return this.#changes.run(async () => {
       if (this.#closed)
         throw new AgnesError("aborted", { what: "the query: the session was closed, and it" });
       return work();
-    })();
-    this.#last = mine;
-    return mine;
+    });
   }
 }
 

@@ -2,7 +2,7 @@ export type { CatalogEntry, ColumnDescription, TableDescription } from "./catalo
 export { guardQuery, type GuardedQuery } from "./guard.ts";
 export { SQL_LENGTH_MAX } from "./size.ts";
 export type { ExtractReceipt, QueryAnswer, Receipt, RemoteReceipt } from "./run.ts";
-export type { LiveRequest, LiveResolver, LiveTable, PushedDown } from "./live/live-table.ts";
+export type { PushedDown } from "./live/pushed-down.ts";
 export type { RemoteWay } from "./opening.ts";
 export type { QueryServices } from "./sandbox.ts";
 export {

@@ -1,10 +1,10 @@
 import type * as arrow from "apache-arrow";
 
-import { abortError, AgnesError, isAgnesError, unlessAborted, withTimeout, type Host } from "../base/mod.ts";
+import { abortError, AgnesError, isAgnesError, raceAbort, withTimeout, type Host } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { jsonRowSizes, type Connection, type StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
-import type { PushedDown } from "./live/live-table.ts";
+import type { PushedDown } from "./live/pushed-down.ts";
 import type { LiveStatement } from "./live/show-live.ts";
 import type { Opening, RemoteWay } from "./opening.ts";
 
@@ -116,13 +116,13 @@ export async function answerOf(
   let run: Run | undefined;
   let result: StreamResult;
   try {
-    run = await unlessAborted(preparing, timer.signal, () => lateError(timer.signal, waitsFor));
+    run = await raceAbort(preparing, timer.signal, () => lateError(timer.signal, waitsFor));
     const wanted = Math.min(batchRows ?? Infinity, (limits.rows ?? Infinity) + 1);
     const starting = run.connection.stream(run.sql, {
       signal: timer.signal,
       ...(Number.isFinite(wanted) && wanted < 16_384 && { batchRows: Math.max(1, wanted) }),
     });
-    result = await unlessAborted(starting, timer.signal);
+    result = await raceAbort(starting, timer.signal, WHAT);
   } catch (error) {
     const ending = end();
     if (!timer.signal.aborted) await ending;
@@ -178,7 +178,7 @@ async function* capped(
   const rows = batches[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const step = await unlessAborted(rows.next(), query.signal);
+      const step = await raceAbort(rows.next(), query.signal, WHAT);
       if (step.done === true) return;
       const batch = step.value;
       if (batch.numRows === 0) continue;

@@ -2,9 +2,9 @@ import {
   AgnesError,
   isAgnesError,
   messageOf,
+  raceAbort,
   throwIfAborted,
-  unlessAborted,
-  withTimeout,
+  withDeadline,
   type Host,
   type Log,
 } from "../base/mod.ts";
@@ -35,7 +35,7 @@ import {
 } from "../duckdb/mod.ts";
 import { attachExtract } from "./attach-extract.ts";
 import { foldersOf } from "./check-folders.ts";
-import type { LiveResolver, LiveTable } from "./live/live-table.ts";
+import type { LiveResolver, LiveTable } from "../sources/mod.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
 import { REOPEN_TIMEOUT_MS, type Opening, type RemoteWay } from "./opening.ts";
 
@@ -307,18 +307,17 @@ export class Sandbox {
     const name = databaseNames.extract(table.source);
     if (this.#attached.has(name)) return;
     const what = `attaching the extract of table ${tableId(table)}`;
-    using limit = withTimeout(what, opening.timeoutMs ?? ATTACH_TIMEOUT_MS, opening.signal);
-    const attach = async () => {
+    const limits = { timeoutMs: opening.timeoutMs ?? ATTACH_TIMEOUT_MS, signal: opening.signal };
+    await withDeadline(what, limits, async (signal) => {
       this.#attaching += 1;
       this.#isAttachingExtract = true;
       try {
-        await attachExtract(this.#connection, this.state!, table, limit.signal);
+        await attachExtract(this.#connection, this.state!, table, signal);
       } finally {
         this.#attaching -= 1;
         this.#isAttachingExtract = false;
       }
-    };
-    await unlessAborted(attach(), limit.signal);
+    });
     this.#attached.add(name);
   }
 
@@ -328,7 +327,8 @@ export class Sandbox {
     if (first === null) return "attach";
     this.#liveReasons.set(tableId(table), first);
     // What kept a rebuild from attaching it may have passed.
-    const isLive = known === null || (await unlessAborted(this.#askLive(table), opening.signal)) !== null;
+    const isLive =
+      known === null || (await raceAbort(this.#askLive(table), opening.signal, "the query")) !== null;
     if (!isLive && (await this.#showAttached(table, opening)) === null) return "attach";
     this.#services.log.debug("a remote table is read through its connector", {
       table: tableId(table),

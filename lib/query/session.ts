@@ -18,7 +18,7 @@ import { guardQuery, type GuardedQuery } from "./guard.ts";
 import { withListings } from "./listings.ts";
 import { Instances, type Choice } from "./instances.ts";
 import { readyOrReleased } from "./lease.ts";
-import type { LiveResolver } from "./live/live-table.ts";
+import type { LiveResolver } from "../sources/mod.ts";
 import type { Opening } from "./opening.ts";
 import { parseSelect } from "./parse-select.ts";
 import { makePivotTypes } from "./pivot.ts";

@@ -1,13 +1,7 @@
-export { openLiveTables } from "./live.ts";
-export type { LiveTables } from "./live.ts";
-export { extensionsOf } from "./extensions.ts";
 export { unregisteredExtracts } from "./registry-witness.ts";
-export { registeredTable } from "./plan.ts";
-export { remoteTables, type RemoteTable } from "./remotes.ts";
 export type { SourceReport, SyncReport } from "./report.ts";
-export { openSource, unknownSource } from "./source.ts";
 export type { SyncServices } from "./source.ts";
-export { rebuild, syncSources } from "./sync.ts";
+export { syncSources } from "./sync.ts";
 export type { SyncOptions } from "./sync.ts";
 export { SyncState } from "./sync-state.ts";
 export { dropPublishedTable } from "./unregister.ts";

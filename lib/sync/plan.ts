@@ -1,5 +1,6 @@
 import type { TablePlan } from "../extract/mod.ts";
 import { table, type TableInfo } from "../kit/mod.ts";
+import { registeredTable } from "../sources/mod.ts";
 import { extractionSettings, sourceTablesOf, type TableRecord } from "../tables/mod.ts";
 
 /** What a run of one source is to do. */
@@ -32,10 +33,4 @@ export function planSource(
     else tables.push({ info, ...extractionSettings(record, info, now), ...columnsFrom });
   }
   return { tables, vanished };
-}
-
-/** A table as its registration describes it. */
-export function registeredTable(record: TableRecord): TableInfo {
-  const { name, source_table: sourceTable, primary_key: primaryKey, incremental_column: cursor } = record;
-  return table(sourceTable ?? name, {}, { primaryKey, ...(cursor === null ? {} : { cursor }) });
 }

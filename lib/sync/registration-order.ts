@@ -1,4 +1,4 @@
-import type { Host } from "../base/mod.ts";
+import { atMost, raceAbort, type Host } from "../base/mod.ts";
 
 /** How long a source waits for those before it to register their tables. */
 const WAIT_MS = 10_000;
@@ -24,10 +24,12 @@ export function registrationOrder(
     async begin(signal) {
       const earlier = sources.slice(0, sources.indexOf(source)).map((one) => ends.get(one)!.promise);
       if (earlier.length === 0) return;
-      const stop = new AbortController();
-      const late = host.sleep(WAIT_MS, AbortSignal.any([signal, stop.signal])).catch(() => {});
-      await Promise.race([Promise.all(earlier), late]);
-      stop.abort();
+      const waiting = raceAbort(Promise.all(earlier), signal, "the wait for other sources");
+      await atMost(
+        waiting.catch(() => {}),
+        WAIT_MS,
+        host,
+      );
     },
     end: () => ends.get(source)?.resolve(),
   });

@@ -1,34 +1,17 @@
-import {
-  AgnesError,
-  counted,
-  isAgnesError,
-  nearest,
-  redactThrown,
-  redactValue,
-  withTimeout,
-  type Host,
-  type Log,
-} from "../base/mod.ts";
-import { createEngine, type DuckDBLimits } from "../duckdb/mod.ts";
-import { extractSource, publishedStates, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
+import type { RebuildServices } from "../analytics/mod.ts";
+import { AgnesError, counted, isAgnesError, redactThrown, redactValue, withTimeout } from "../base/mod.ts";
+import { extractSource, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
-import { connectSource, discoverTables, type PluginRegistry, type SourceHandle } from "../plugins/mod.ts";
+import { discoverTables, openSource, type SourceHandle } from "../sources/mod.ts";
 import { sourceTablesOf, type RegisteredTable, type TableRegistry } from "../tables/mod.ts";
-import { dataPaths, placedError, type SourceConfig, type Workspace } from "../workspace/mod.ts";
+import { dataPaths, type SourceConfig } from "../workspace/mod.ts";
 import { planSource } from "./plan.ts";
 import type { RegistrationTurn } from "./registration-order.ts";
 import type { SourceReport } from "./report.ts";
 import { dropLeftTables } from "./unregister.ts";
 
 /** What a run needs of the rest of Agnes. */
-export interface SyncServices {
-  readonly host: Host;
-  readonly log: Log;
-  readonly limits: DuckDBLimits;
-  readonly plugins: PluginRegistry;
-  readonly tables: TableRegistry;
-  readonly workspace: Workspace;
-}
+export type SyncServices = RebuildServices;
 
 /** What a run of one source is asked to do. */
 export interface SourceRequest {
@@ -40,66 +23,6 @@ export interface SourceRequest {
   /** When it may register what is new. Default: at once. */
   readonly registration?: RegistrationTurn;
   readonly onProgress?: ((progress: ExtractProgress) => void) | undefined;
-}
-
-/**
- * Connects to a source of the workspace with a DuckDB of its own; closing the handle frees both.
- * @throws `source_unknown`, and what `connectSource` throws
- */
-export async function openSource(
-  services: Omit<SyncServices, "tables">,
-  source: string,
-  signal?: AbortSignal,
-): Promise<SourceHandle> {
-  const { host, log, limits, plugins, workspace } = services;
-  const { sources } = workspace.config;
-  const config = Object.hasOwn(sources, source) ? sources[source] : undefined;
-  if (config === undefined) throw unknownSource(source, Object.keys(sources));
-  const engine = createEngine(host, limits);
-  try {
-    const extract = dataPaths.extract(workspace.dataDirectory, source);
-    const published = publishedStates(host, extract);
-    const connecting = { host, log, engine, directory: workspace.directory, published };
-    const handle = await connectSource(
-      connecting,
-      plugins,
-      source,
-      config,
-      signal === undefined ? {} : { signal },
-    );
-    const close = async () => {
-      await handle.close();
-      await engine.close();
-    };
-    return {
-      name: handle.name,
-      plugin: handle.plugin,
-      connector: handle.connector,
-      get secrets() {
-        return handle.secrets;
-      },
-      close,
-      [Symbol.asyncDispose]: close,
-    };
-  } catch (error) {
-    await engine.close();
-    throw workspace.placeOf === undefined ? error : placedError(error, source, workspace.placeOf);
-  }
-}
-
-/** The error for a source that `agnes.yaml` does not name; `views` are names that could have been meant as well. */
-export function unknownSource(
-  source: string,
-  known: readonly string[],
-  views?: readonly string[],
-): AgnesError {
-  const near = nearest(source, [...known, ...(views ?? [])]);
-  return new AgnesError("source_unknown", {
-    source,
-    known,
-    ...(views === undefined ? {} : { orTable: true }),
-    ...(near === undefined ? {} : { nearest: near }),
-  });
 }
 
 /** Runs one source: connect, discover, register what is new where that is wanted, extract, publish. */

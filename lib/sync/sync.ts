@@ -1,17 +1,11 @@
-import { atMost, eachOf, isAgnesError, throwIfAborted, withTimeout } from "../base/mod.ts";
-import {
-  rebuildAnalytics,
-  type ConfiguredSource,
-  type DeclaredRemote,
-  type RebuildReport,
-} from "../analytics/mod.ts";
+import { rebuild, Rebuilds } from "../analytics/mod.ts";
+import { eachOf, throwIfAborted } from "../base/mod.ts";
 import type { ExtractProgress } from "../extract/mod.ts";
+import { unknownSource } from "../sources/mod.ts";
 import { isDue, parseSchedule, type TableRegistry } from "../tables/mod.ts";
-import { Rebuilds } from "./rebuilds.ts";
 import { registrationOrder, type RegistrationTurn } from "./registration-order.ts";
 import { statusOf, type SourceReport, type SyncReport } from "./report.ts";
-import { extensionsOf } from "./extensions.ts";
-import { openSource, syncSource, unknownSource, wantedRecords, type SyncServices } from "./source.ts";
+import { syncSource, wantedRecords, type SyncServices } from "./source.ts";
 import type { SyncState } from "./sync-state.ts";
 
 /** What to sync, and how. */
@@ -117,64 +111,6 @@ async function dueTables(
     return schedule !== null && isDue(parseSchedule(schedule), isEarlier ? null : last, now);
   });
   return due.map(({ name }) => name);
-}
-
-/** Makes `analytics.duckdb` show what is published now; the registry decides who owns which name. */
-export async function rebuild(
-  services: SyncServices,
-  options: {
-    readonly installExtensions?: boolean;
-    /** How long a plugin may take to connect and say how its source is attached. Default 10 seconds. */
-    readonly askTimeoutMs?: number;
-    readonly signal?: AbortSignal | undefined;
-  } = {},
-): Promise<RebuildReport> {
-  const { signal, askTimeoutMs = ASK_TIMEOUT_MS, installExtensions = false } = options;
-  const records = await services.tables.list();
-  return rebuildAnalytics(services, {
-    dataDirectory: services.workspace.dataDirectory,
-    owners: records.map(({ source, name, view_name }) => ({ source, name, viewName: view_name })),
-    sources: Object.keys(services.workspace.config.sources),
-    declaredRemote: (source) => declaredRemote(services, source, askTimeoutMs, signal),
-    extensions: extensionsOf(services),
-    configured: (source) => configuredSource(services, source),
-    installExtensions,
-    ...(signal === undefined ? {} : { signal }),
-  });
-}
-
-const ASK_TIMEOUT_MS = 10_000;
-
-/** What decides how a source is attached. */
-function configuredSource({ plugins, workspace }: SyncServices, source: string): ConfiguredSource | null {
-  const { sources } = workspace.config;
-  if (!Object.hasOwn(sources, source)) return null;
-  const { options, plugin, secrets } = sources[source]!;
-  const version = plugins.list().find(({ name }) => name === plugin)?.version;
-  return { plugin, settings: JSON.stringify([plugin, version, options, secrets]) };
-}
-
-/** How the plugin of a source says it is attached; null when there is no such source. */
-async function declaredRemote(
-  services: SyncServices,
-  source: string,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-): Promise<DeclaredRemote> {
-  if (!Object.hasOwn(services.workspace.config.sources, source)) return null;
-  using timer = withTimeout(`asking source ${source} how it is attached`, timeoutMs, signal);
-  try {
-    const handle = await openSource(services, source, timer.signal);
-    try {
-      return handle.connector.remote?.() ?? null;
-    } finally {
-      await atMost(handle.close(), timeoutMs);
-    }
-  } catch (error) {
-    if (signal?.aborted === true || !isAgnesError(error)) throw error;
-    services.log.warn("the source could not say how it is attached", { source, error });
-    return { problem: error.message };
-  }
 }
 
 /**

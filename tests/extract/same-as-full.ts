@@ -15,7 +15,8 @@ import {
   type Deletions,
   type TableInfo,
 } from "../../lib/kit/mod.ts";
-import { connectSource, createPluginRegistry, discoverTables } from "../../lib/plugins/mod.ts";
+import { createPluginRegistry } from "../../lib/plugins/mod.ts";
+import { connectSource, discoverTables } from "../../lib/sources/mod.ts";
 import { seededRandom } from "../../lib/testing/mod.ts";
 import duckdb from "../../plugins/duckdb/plugin.ts";
 import files from "../../plugins/files/plugin.ts";

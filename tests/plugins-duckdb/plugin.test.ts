@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createAgnes } from "agnes";
 import { connectorContract } from "agnes/testing";
 
-import { discoverTables } from "../../lib/plugins/mod.ts";
+import { discoverTables } from "../../lib/sources/mod.ts";
 import duckdb from "../../plugins/duckdb/plugin.ts";
 import { makeWarehouse, rejection, rowsOf, tableOf, type Warehouse } from "./support.ts";
 

@@ -6,12 +6,8 @@ import type { ReadOptions, TableInfo } from "agnes/kit";
 
 import { createHost, silentLog } from "../../lib/base/mod.ts";
 import { createEngine, openDatabase } from "../../lib/duckdb/mod.ts";
-import {
-  connectSource,
-  createPluginRegistry,
-  discoverTables,
-  type SourceHandle,
-} from "../../lib/plugins/mod.ts";
+import { createPluginRegistry } from "../../lib/plugins/mod.ts";
+import { connectSource, discoverTables, type SourceHandle } from "../../lib/sources/mod.ts";
 import duckdb from "../../plugins/duckdb/plugin.ts";
 
 /** A DuckDB file and a source over it. */

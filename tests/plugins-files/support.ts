@@ -6,12 +6,8 @@ import type { Batch, FileChunk, JsonValue, ReadEnd, TableInfo } from "agnes/kit"
 
 import { createHost, silentLog } from "../../lib/base/mod.ts";
 import { createEngine } from "../../lib/duckdb/mod.ts";
-import {
-  connectSource,
-  createPluginRegistry,
-  discoverTables,
-  type SourceHandle,
-} from "../../lib/plugins/mod.ts";
+import { createPluginRegistry } from "../../lib/plugins/mod.ts";
+import { connectSource, discoverTables, type SourceHandle } from "../../lib/sources/mod.ts";
 import files from "../../plugins/files/plugin.ts";
 
 type Published = (table: string) => Promise<JsonValue | undefined>;

@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { createHost, silentLog } from "../../lib/base/mod.ts";
 import { extractSource, publishedStates, type ExtractStats, type TablePlan } from "../../lib/extract/mod.ts";
-import { discoverTables } from "../../lib/plugins/mod.ts";
+import { discoverTables } from "../../lib/sources/mod.ts";
 import type { Folder } from "./support.ts";
 
 /**

@@ -6,9 +6,10 @@ import { join } from "node:path";
 import * as arrow from "apache-arrow";
 
 import { rebuildAnalytics } from "../../lib/analytics/mod.ts";
-import { AttachSlots } from "../../lib/analytics/remote/attach-within.ts";
+import { attachGateOf } from "../../lib/analytics/remote/attach-within.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
-import { openQuerySession, type LiveResolver } from "../../lib/query/mod.ts";
+import { openQuerySession } from "../../lib/query/mod.ts";
+import type { LiveResolver } from "../../lib/sources/mod.ts";
 import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
 import { rowsOf, testServices } from "./published.ts";
 
@@ -128,26 +129,35 @@ test("a rebuild stops at its signal while DuckDB attaches", async () => {
   expect(failure).toMatchObject({ code: "aborted" });
 });
 
-test("AttachSlots lets no more in than there are, and nobody waits for one that is stuck", async () => {
-  const slots = new AttachSlots(1);
-  const { signal } = new AbortController();
-  await slots.take("a", signal);
+test("attachGateOf() lets no more in than there are, and nobody waits for one that is stuck", async () => {
+  const gate = attachGateOf(1, 0);
+  const enter = async (name: string, signal?: AbortSignal) => {
+    const place = gate.place(name);
+    await place.take(signal);
+    return place;
+  };
+  const first = await enter("a");
   const order: string[] = [];
-  const second = slots.take("b", signal).then(() => order.push("b"));
+  const second = enter("b").then((place) => {
+    order.push("b");
+    return place;
+  });
   order.push("given");
-  slots.give();
-  await second;
+  first.give();
+  (await second).give();
   expect(order).toEqual(["given", "b"]);
-  const third = slots.take("c", signal).catch((error: unknown) => error);
-  const returned = slots.abandon();
-  expect(String(await third)).toContain("does not answer");
-  returned();
-  slots.give();
-  await slots.take("d", signal);
+  const stuck = new AbortController();
+  const third = await enter("c", stuck.signal);
+  const fourth = enter("d").catch((error: unknown) => error);
+  stuck.abort();
+  expect(String(await fourth)).toContain("does not answer");
+  expect(String(await enter("e").catch((error: unknown) => error))).toContain("does not answer");
+  third.give();
+  await enter("f");
   const stop = new AbortController();
-  const fourth = slots.take("e", stop.signal).catch((error: unknown) => error);
+  const fifth = enter("g", stop.signal).catch((error: unknown) => error);
   stop.abort();
-  expect(await fourth).toMatchObject({ code: "aborted" });
+  expect(await fifth).toMatchObject({ code: "aborted" });
 });
 
 test("a table is read live when attaching it takes too long, and its instance is left while DuckDB still attaches", async () => {

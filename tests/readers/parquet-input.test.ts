@@ -5,7 +5,7 @@ import { expect, test } from "bun:test";
 import { createHost, silentLog } from "../../lib/base/mod.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { extractSource, readExtract } from "../../lib/extract/mod.ts";
-import { discoverTables } from "../../lib/plugins/mod.ts";
+import { discoverTables } from "../../lib/sources/mod.ts";
 import { planOf } from "../extract/harness.ts";
 import { makeFolder, type Folder } from "../plugins-files/support.ts";
 

@@ -1,7 +1,7 @@
 import { AgnesError, counted, messageOf, printable, redact, redactValue } from "../../../lib/base/mod.ts";
 import type { Agnes } from "../../../lib/agnes.ts";
 import type { AnyPlugin, TableInfo } from "../../../lib/kit/mod.ts";
-import { registeredTable } from "../../../lib/sync/mod.ts";
+import { registeredTable } from "../../../lib/sources/mod.ts";
 import { connectorContract, runCases, type CaseResult, type ContractCase } from "../../../lib/testing/mod.ts";
 import type { SourceConfig } from "../../../lib/workspace/mod.ts";
 import { openCaseStatus } from "../../connectors/case-status.ts";

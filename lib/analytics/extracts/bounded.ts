@@ -1,4 +1,4 @@
-import { abortError, withTimeout } from "../../base/mod.ts";
+import { abortError, afterAbort, raceAbort, withTimeout } from "../../base/mod.ts";
 
 /** How long DuckDB has to stop after an interrupt. */
 const GRACE_MS = 1000;
@@ -24,22 +24,17 @@ export async function bounded<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   using limit = withTimeout(what, timeoutMs, signal);
-  let timer: ReturnType<typeof setTimeout> | undefined;
   const running = work(limit.signal);
-  const late = new Promise<never>((_, reject) => {
-    const giveUp = () => {
-      stuck.add(running);
-      const forget = () => void stuck.delete(running);
-      running.then(forget, forget);
-      reject(abortError(limit.signal, what));
-    };
-    const wait = () => void (timer = setTimeout(giveUp, GRACE_MS));
-    if (limit.signal.aborted) wait();
-    else limit.signal.addEventListener("abort", wait, { once: true });
+  const over = new AbortController();
+  const cancel = afterAbort(limit.signal, GRACE_MS, () => {
+    stuck.add(running);
+    const forget = () => void stuck.delete(running);
+    running.then(forget, forget);
+    over.abort();
   });
   try {
-    return await Promise.race([running, late]);
+    return await raceAbort(running, over.signal, () => abortError(limit.signal, what));
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }

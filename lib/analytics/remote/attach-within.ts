@@ -1,63 +1,24 @@
-import { abortError, withTimeout } from "../../base/mod.ts";
-import { poolGate } from "../../duckdb/mod.ts";
+import { raceAbort, withTimeout } from "../../base/mod.ts";
+import { Gate, poolGate } from "../../duckdb/mod.ts";
 
 /** How long DuckDB may take to attach the database of another system. */
 export const ATTACH_TIMEOUT_MS = 10_000;
 
 /**
- * Attaches of this process that may run at once. One that connects to a host which does not answer cannot be
- * interrupted, and holds a thread of the pool until the operating system gives up: one thread is left for queries.
+ * Lets at most so many attaches run at once. One that connects to a host which does not answer cannot be interrupted,
+ * and holds a thread of the pool until the operating system gives up. When all are held so, the next one fails at once.
  */
-export class AttachSlots {
-  readonly #capacity: number;
-  #held = 0;
-  #stuck = 0;
-  readonly #waiting = new Set<() => void>();
-
-  constructor(capacity: number) {
-    this.#capacity = Math.max(1, capacity);
-  }
-
-  /** @throws what the signal says, or an error when every slot is held by an attach that nobody waits for any more */
-  async take(what: string, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      if (signal.aborted) throw abortError(signal, what);
-      if (this.#held < this.#capacity) break;
-      if (this.#stuck >= this.#capacity) {
-        throw new Error(
-          "another database that was to be attached does not answer, and DuckDB still waits for it",
-        );
-      }
-      await new Promise<void>((wake) => {
-        this.#waiting.add(wake);
-        signal.addEventListener("abort", () => wake(), { once: true });
-      });
-    }
-    this.#held += 1;
-  }
-
-  give(): void {
-    this.#held -= 1;
-    this.#wake();
-  }
-
-  /** Notes that nobody waits for one of them any more. @returns to be called before it is given back */
-  abandon(): () => void {
-    this.#stuck += 1;
-    this.#wake();
-    return () => void (this.#stuck -= 1);
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiting) wake();
-    this.#waiting.clear();
-  }
+export function attachGateOf(capacity: number, lostMs?: number): Gate {
+  return new Gate(capacity, {
+    ...(lostMs === undefined ? {} : { lostMs }),
+    lostMax: capacity,
+    stuck: () =>
+      new Error("another database that was to be attached does not answer, and DuckDB still waits for it"),
+  });
 }
 
-/** How long DuckDB has to stop after an interrupt. */
-const GRACE_MS = 1_000;
-
-const slots = new AttachSlots(poolGate.capacity - 1);
+/** One thread of the pool is left for queries. */
+const attachGate = attachGateOf(Math.max(1, poolGate.capacity - 1));
 
 /**
  * Does work that attaches a database, for at most so long. DuckDB does not always look at an interrupt while it
@@ -72,26 +33,14 @@ export async function attachWithin<T>(
 ): Promise<T> {
   using limit = withTimeout(what, limits.timeoutMs, limits.signal);
   const { signal } = limit;
-  await slots.take(what, signal);
-  let forget = () => {};
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const running = (async () => {
+  const place = attachGate.place(what);
+  await place.take(signal);
+  const attaching = async () => {
     try {
       return await work(signal);
     } finally {
-      clearTimeout(timer);
-      forget();
-      slots.give();
+      place.give();
     }
-  })();
-  return await new Promise<T>((settle, fail) => {
-    const giveUp = () => {
-      timer = setTimeout(() => (forget = slots.abandon()), GRACE_MS);
-      timer.unref();
-      fail(abortError(signal, what));
-    };
-    signal.addEventListener("abort", giveUp, { once: true });
-    const end = () => signal.removeEventListener("abort", giveUp);
-    running.finally(end).then(settle, fail);
-  });
+  };
+  return await raceAbort(attaching(), signal, what);
 }

@@ -1,6 +1,6 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import { AgnesError } from "../../base/mod.ts";
+import { AgnesError, atMost } from "../../base/mod.ts";
 import { checkColumns, type BatchColumns } from "./batch-columns.ts";
 
 /** A JavaScript source of Arrow batches that SQL can read. */
@@ -88,10 +88,7 @@ export class Scan {
     this.#stop.abort(new AgnesError("aborted", { what: "reading the source" }));
     this.#queue.length = 0;
     this.#wake?.();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const grace = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_GRACE_MS)));
-    await Promise.race([this.#pumping, grace]);
-    clearTimeout(timer);
+    await atMost(this.#pumping, CLOSE_GRACE_MS);
   }
 
   #advance(): boolean {

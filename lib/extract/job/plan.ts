@@ -1,6 +1,7 @@
 import { AgnesError, isExposedName } from "../../base/mod.ts";
 import type { Filter, TableInfo } from "../../kit/mod.ts";
 import type { QueryMode } from "../format/extract-state.ts";
+import { checkColumns } from "../../sources/mod.ts";
 import { reservedNames } from "../format/layout.ts";
 
 /** How a table is brought up to date. */
@@ -61,19 +62,10 @@ export function checkPlan(plan: TablePlan): void {
     refuse(`the name ${plan.name} belongs to the extract itself`);
   if (plan.mode === "materialized" && plan.query === undefined) refuse("a materialized table needs its SQL");
   if (plan.mode !== "local" || plan.columnsFrom === "read") return;
-  const known = new Set(plan.info.schema.fields.map((field) => String(field.name)));
-  if (known.size === 0) refuse("the source describes no column of it");
-  const folded = new Set([...known].map((name) => name.toLowerCase()));
-  if (folded.size !== known.size) refuse("two of its columns differ in upper and lower case only");
   if (plan.strategy === "partitioned" && plan.partitionBy === undefined) {
     refuse("a partitioned table needs the column that decides the partition");
   }
-  for (const [what, columns] of columnsNamed(plan)) {
-    for (const column of columns) {
-      if (!known.has(column))
-        refuse(`the ${what} column ${JSON.stringify(column)} is not one of its columns`);
-    }
-  }
+  checkColumns(plan, plan.info.schema);
 }
 
 /** The columns that are published, in the order of the source. */
@@ -110,14 +102,4 @@ export function duplicateNames(plans: readonly TablePlan[]): ReadonlySet<string>
     seen.add(folded);
   }
   return twice;
-}
-
-function columnsNamed(plan: TablePlan): readonly (readonly [string, readonly string[]])[] {
-  return [
-    ["primary key", plan.primaryKey],
-    ["cursor", plan.cursor === undefined ? [] : [plan.cursor]],
-    ["wanted", plan.columns ?? []],
-    ["filter", (plan.filter ?? []).map((filter) => filter.column)],
-    ["partition", plan.partitionBy === undefined ? [] : [plan.partitionBy]],
-  ];
 }

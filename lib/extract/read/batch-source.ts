@@ -13,7 +13,7 @@ import {
   type RowBuilder,
   type RowReject,
 } from "../../kit/mod.ts";
-import { batchProblem } from "./batch-problem.ts";
+import { batchProblem } from "../../sources/mod.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import { columnsOf } from "../schema/column.ts";
 import { differences, samePhysical } from "./conform.ts";

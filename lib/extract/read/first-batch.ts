@@ -15,8 +15,7 @@ import {
 import { checkPlan, type TablePlan } from "../job/plan.ts";
 import type { TableJob } from "../job/job.ts";
 import { partsDirectory } from "../format/paths.ts";
-import { inferColumns } from "./infer-columns.ts";
-import { inspectChunk } from "./inspect-chunk.ts";
+import { inferColumns, inspectChunk } from "../../sources/mod.ts";
 import type { Tap } from "./tap.ts";
 
 /** How many row objects are looked at to find their columns. */

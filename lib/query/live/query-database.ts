@@ -8,9 +8,10 @@ import {
   type StreamTable,
 } from "../../duckdb/mod.ts";
 import { filterToSql, type Filter } from "../../kit/mod.ts";
+import type { LiveRequest, LiveTable } from "../../sources/mod.ts";
 import { keysOf, type KeySource } from "./keys.ts";
-import type { LiveRequest, LiveTable, PushedDown } from "./live-table.ts";
 import { demandForAll, demandForSchema, demandOf, type TableDemand } from "./plan.ts";
+import type { PushedDown } from "./pushed-down.ts";
 import type { ColumnsOf, TypedColumn } from "./scope.ts";
 import { readPositions } from "./read-positions.ts";
 import type { Node } from "./tree.ts";

@@ -1,7 +1,7 @@
 import { isAllowedTableFunction, parseSql, tableId, type AnalyticsTable } from "../../analytics/mod.ts";
 import type { Connection } from "../../duckdb/mod.ts";
 import type { TableNames } from "../tables.ts";
-import type { LiveTable } from "./live-table.ts";
+import type { LiveTable } from "../../sources/mod.ts";
 import { QueryDatabase, type LiveQuery } from "./query-database.ts";
 import { nodesOf, type Node } from "./tree.ts";
 

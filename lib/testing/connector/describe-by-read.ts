@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { Host } from "../../base/mod.ts";
 import { spoolBytes } from "../../duckdb/mod.ts";
-import { inferColumns } from "../../extract/mod.ts";
+import { inferColumns } from "../../sources/mod.ts";
 import {
   isDeletions,
   isFileChunk,

@@ -2,7 +2,7 @@ import { counted } from "../../base/mod.ts";
 import assert from "node:assert/strict";
 
 import { createRowBuilder, type PushRequest } from "../../kit/mod.ts";
-import { discoverTables } from "../../plugins/mod.ts";
+import { discoverTables } from "../../sources/mod.ts";
 import type { SourceCase } from "./config.ts";
 import { Workbench } from "./rows.ts";
 import { able, failureOf } from "./session.ts";

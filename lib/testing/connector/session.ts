@@ -3,9 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { createHost, isAgnesError, isDataCode, shown, type Host } from "../../base/mod.ts";
+import { createHost, isAgnesError, isDataCode, raceTimeout, shown, type Host } from "../../base/mod.ts";
 import { createEngine, type DuckDBLimits } from "../../duckdb/mod.ts";
-import { batchProblem } from "../../extract/mod.ts";
 import {
   isDeletions,
   isFileChunk,
@@ -21,7 +20,8 @@ import {
   type ReadOptions,
   type TableInfo,
 } from "../../kit/mod.ts";
-import { connectSource, createPluginRegistry, discoverTables, type SourceHandle } from "../../plugins/mod.ts";
+import { createPluginRegistry } from "../../plugins/mod.ts";
+import { batchProblem, connectSource, discoverTables, type SourceHandle } from "../../sources/mod.ts";
 import { recordingLog, type RecordingLog } from "../fakes/recording-log.ts";
 import type { ContractConfig } from "./config.ts";
 import { describeByRead } from "./describe-by-read.ts";
@@ -128,16 +128,8 @@ export function able<C extends Capability>(session: Session, ..._capabilities: r
 }
 
 /** Waits for work that must end soon; fails with `broken` when it does not. */
-export async function within<T>(durationMs: number, work: Promise<T>, broken: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new assert.AssertionError({ message: broken })), durationMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+export function within<T>(durationMs: number, work: Promise<T>, broken: string): Promise<T> {
+  return raceTimeout(work, durationMs, () => new assert.AssertionError({ message: broken }));
 }
 
 /** The failure that work ends with; fails with `broken` when it succeeds. */

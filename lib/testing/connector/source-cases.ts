@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { isExposedName, toExposedName } from "../../base/mod.ts";
 import { capabilities, type RemoteAttachInfo, type TableInfo } from "../../kit/mod.ts";
-import { discoverTables } from "../../plugins/mod.ts";
+import { discoverTables } from "../../sources/mod.ts";
 import { connectBare } from "./bare.ts";
 import type { SourceCase } from "./config.ts";
 import { assertNoSecret } from "./leaks.ts";

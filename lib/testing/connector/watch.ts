@@ -1,4 +1,4 @@
-import { AgnesError, counted } from "../../base/mod.ts";
+import { AgnesError, counted, raceAbort } from "../../base/mod.ts";
 import type { CaseProgress } from "./config.ts";
 
 /** How long a case may take unless the configuration says otherwise. */
@@ -34,25 +34,17 @@ export class CaseWatch {
   /** Waits for the case, at most as long as it may take; a case that does not stop is left behind. */
   async run<T>(work: () => Promise<T>, outer?: AbortSignal): Promise<T> {
     this.#onProgress?.({ case: this.#name });
-    let stop = () => {};
-    const stopped = new Promise<never>((_resolve, reject) => {
-      const end = (error: unknown) => {
-        this.#controller.abort(error);
-        reject(error as Error);
-      };
-      const timer = setTimeout(() => end(new Error(this.#late())), this.#timeoutMs);
-      const abort = () => end(new AgnesError("aborted", { what: "the contract suite" }));
-      if (outer?.aborted === true) abort();
-      outer?.addEventListener("abort", abort, { once: true });
-      stop = () => {
-        clearTimeout(timer);
-        outer?.removeEventListener("abort", abort);
-      };
-    });
+    const end = (error: Error) => this.#controller.abort(error);
+    const timer = setTimeout(() => end(new Error(this.#late())), this.#timeoutMs);
+    const abort = () => end(new AgnesError("aborted", { what: "the contract suite" }));
+    if (outer?.aborted === true) abort();
+    outer?.addEventListener("abort", abort, { once: true });
+    const { signal } = this;
     try {
-      return await Promise.race([work(), stopped]);
+      return await raceAbort(work(), signal, () => signal.reason as Error);
     } finally {
-      stop();
+      clearTimeout(timer);
+      outer?.removeEventListener("abort", abort);
     }
   }
 

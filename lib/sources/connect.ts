@@ -1,25 +1,20 @@
 import { resolve } from "node:path";
 
-import { checkAgainst, createLog, redactThrown, type Host, type Log } from "../base/mod.ts";
+import { checkAgainst, createLog, redactThrown, withDeadline, type Host, type Log } from "../base/mod.ts";
 import {
   createHttp,
   type AnyConnector,
   type AnyPlugin,
   type DuckDBEngine,
   type JsonValue,
-  type Health,
   type Secret,
 } from "../kit/mod.ts";
-import { checkConnector } from "./check.ts";
-import { discoverTables } from "./discover.ts";
-import { pluginFailure, type Origin } from "./failure.ts";
-import { guardConnector } from "./guard.ts";
-import type { PluginRegistry } from "./registry.ts";
+import { checkConnector, type PluginRegistry } from "../plugins/mod.ts";
+import { pluginFailure, type Origin } from "./guard/failure.ts";
+import { guardConnector } from "./guard/guard.ts";
 import { resolveSecrets } from "./secrets.ts";
-import { within } from "./within.ts";
 
 const CONNECT_TIMEOUT_MS = 60_000;
-const HEALTH_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 30_000;
 
 /** What of a source's configuration a connection needs. */
@@ -74,7 +69,7 @@ export async function connectSource(
   const values = new Set(Object.values(secrets).flatMap((secret) => secret?.reveal() ?? []));
   const origin: Origin = { plugin: plugin.name, source: name, secrets: values };
   const context = contextOf(services, name, { options: checked, secrets, values });
-  const connector = await within(
+  const connector = await withDeadline(
     `connecting to source ${name}`,
     { timeoutMs: CONNECT_TIMEOUT_MS, ...options },
     async (signal) => {
@@ -101,34 +96,6 @@ export async function connectSource(
   };
 }
 
-/**
- * Whether a source answers: by its own health check, else by listing its tables.
- *
- * A source that fails is an answer and not an error; only a stop that was asked for throws.
- * @throws `aborted`
- */
-export async function checkHealth(
-  handle: Parameters<typeof discoverTables>[0],
-  options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
-): Promise<Health> {
-  const limits = { timeoutMs: HEALTH_TIMEOUT_MS, ...options };
-  const { connector, name } = handle;
-  try {
-    if (connector.health !== undefined) {
-      return await within(`the health check of source ${name}`, limits, (signal) =>
-        connector.health!({ signal }),
-      );
-    }
-    if (connector.discover === undefined)
-      return { ok: true, message: "connected; the plugin has no health check" };
-    const tables = await discoverTables(handle, limits);
-    return { ok: true, message: `connected; ${tables.length} ${tables.length === 1 ? "table" : "tables"}` };
-  } catch (error) {
-    if (options.signal?.aborted === true) throw error;
-    return { ok: false, message: (error as Error).message };
-  }
-}
-
 /** @throws `plugin_invalid`, which shows names of what the plugin returned */
 function checkedConnector(plugin: AnyPlugin, connector: unknown, secrets: Iterable<string>): AnyConnector {
   try {
@@ -140,7 +107,7 @@ function checkedConnector(plugin: AnyPlugin, connector: unknown, secrets: Iterab
 
 async function closeWithin(connector: AnyConnector, source: string): Promise<void> {
   if (connector.close === undefined) return;
-  await within(`the closing of source ${source}`, { timeoutMs: CLOSE_TIMEOUT_MS }, async () =>
+  await withDeadline(`the closing of source ${source}`, { timeoutMs: CLOSE_TIMEOUT_MS }, async () =>
     connector.close!(),
   );
 }

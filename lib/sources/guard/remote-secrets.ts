@@ -1,5 +1,5 @@
-import { AgnesError, holdsSecret } from "../base/mod.ts";
-import type { RemoteAttachInfo } from "../kit/mod.ts";
+import { AgnesError, holdsSecret } from "../../base/mod.ts";
+import type { RemoteAttachInfo } from "../../kit/mod.ts";
 
 /**
  * How a source is attached, if it holds no secret: it is written to the extract.

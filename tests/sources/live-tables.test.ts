@@ -8,7 +8,7 @@ import * as arrow from "apache-arrow";
 import * as v from "valibot";
 
 import { openDatabase } from "../../lib/duckdb/mod.ts";
-import { temporaryFolder } from "./workspace.ts";
+import { temporaryFolder } from "../sync/workspace.ts";
 
 test.each(["ndjson", "json"] as const)(
   "a live table of %s has the texts that stand in the file, whatever they look like",

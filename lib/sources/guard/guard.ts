@@ -1,4 +1,4 @@
-import { createTurns, redactValue, shown } from "../base/mod.ts";
+import { createTurns, redactValue, shown } from "../../base/mod.ts";
 import {
   isFileChunk,
   type AnyConnector,
@@ -10,8 +10,8 @@ import {
   type RemoteAttachInfo,
   type SourceAnswer,
   type TableInfo,
-} from "../kit/mod.ts";
-import { attachProblem } from "./check-extensions.ts";
+} from "../../kit/mod.ts";
+import { attachProblem } from "./attach-problem.ts";
 import { hasSecretName, HOLDS, withoutSecretTexts } from "./clean-tables.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
 import { withoutSecrets } from "./remote-secrets.ts";

@@ -4,9 +4,8 @@ import { join } from "node:path";
 
 import { Schema } from "apache-arrow";
 
-import { AgnesError, type Host } from "../base/mod.ts";
-import { openDatabase, type DuckDBLimits } from "../duckdb/mod.ts";
-import { batchProblem, checkPlan, inferColumns, inspectChunk } from "../extract/mod.ts";
+import { AgnesError, type Host } from "../../base/mod.ts";
+import { openDatabase, quoteIdentifier, type DuckDBLimits } from "../../duckdb/mod.ts";
 import {
   isDeletions,
   isFileChunk,
@@ -21,9 +20,13 @@ import {
   type FileChunk,
   type Row,
   type TableInfo,
-} from "../kit/mod.ts";
-import { extractionSettings, type TableRecord } from "../tables/mod.ts";
-import { registeredTable } from "./plan.ts";
+} from "../../kit/mod.ts";
+import { extractionSettings, type TableRecord } from "../../tables/mod.ts";
+import { checkColumns } from "../check-columns.ts";
+import { batchProblem } from "../read/batch-problem.ts";
+import { inferColumns } from "../read/infer-columns.ts";
+import { inspectChunk } from "../read/inspect-chunk.ts";
+import { registeredTable } from "../registered-table.ts";
 
 interface Services {
   readonly host: Host;
@@ -63,8 +66,7 @@ export async function describeUnlisted(
       ? await columnsOfAnswer(connector, info, named, signal)
       : await columnsOfRead(services, connector, { id: record.id, info, named }, signal);
   const described = { ...info, schema: found.fields.length === 0 ? columnsOfNothing(record, named) : found };
-  const settings = extractionSettings(record, described, services.host.now());
-  checkPlan({ ...settings, info: described, mode: "local" });
+  checkColumns(extractionSettings(record, described, services.host.now()), described.schema);
   if (named === null) return described;
   return {
     ...described,
@@ -93,7 +95,7 @@ async function columnsOfAnswer(
   const wanted = { columns: named ?? [], filter: [], limit: 1 };
   const sql =
     named === null
-      ? `SELECT * FROM ${path.map((part) => `"${part.replaceAll('"', '""')}"`).join(".")} WHERE 1 = 0`
+      ? `SELECT * FROM ${path.map(quoteIdentifier).join(".")} WHERE 1 = 0`
       : (connector.selectSql?.(info, wanted) ?? toSelectSql(path, wanted));
   const { schema, batches } = await connector.query!(sql, { signal });
   await batches[Symbol.asyncIterator]().return?.();

@@ -1,7 +1,7 @@
 import type { Field } from "apache-arrow";
 
-import { holdsSecret, nameHoldsSecret, redact } from "../base/mod.ts";
-import type { TableInfo } from "../kit/mod.ts";
+import { holdsSecret, nameHoldsSecret, redact } from "../../base/mod.ts";
+import type { TableInfo } from "../../kit/mod.ts";
 
 /**
  * A table that shows no secret: its description and notes are redacted. A name cannot be replaced, because the source

@@ -1,8 +1,7 @@
-import { checkRemotes, type RemoteCheck } from "../analytics/mod.ts";
+import { canBeAsked } from "../../sources/mod.ts";
+import { checkRemotes, type RemoteCheck } from "../remote/check.ts";
 import { extensionsOf } from "./extensions.ts";
-import { canBeAsked } from "./live.ts";
-import { rebuild } from "./sync.ts";
-import type { SyncServices } from "./source.ts";
+import { rebuild, type RebuildServices } from "./rebuild.ts";
 
 /** How one remote table is answered now. */
 export interface RemoteTable {
@@ -24,7 +23,7 @@ export interface RemoteTable {
  * @param options.installExtensions whether missing extensions are downloaded, and `analytics.duckdb` rebuilt with them
  */
 export async function remoteTables(
-  services: SyncServices,
+  services: RebuildServices,
   options: { readonly installExtensions?: boolean; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<readonly RemoteTable[]> {
   const { installExtensions = false, signal } = options;
@@ -35,7 +34,7 @@ export async function remoteTables(
   return Promise.all(checks.map(async (check) => remoteTable(services, check)));
 }
 
-async function remoteTable(services: SyncServices, check: RemoteCheck): Promise<RemoteTable> {
+async function remoteTable(services: RebuildServices, check: RemoteCheck): Promise<RemoteTable> {
   const { source, name, extension, reason, isExtensionMissing } = check;
   const id = `${source}.${name}`;
   if (extension !== null && reason === null) return { id, way: "attach", extension, reason, remedy: null };
@@ -57,7 +56,7 @@ interface Obstacle {
 }
 
 async function liveObstacle(
-  { plugins, tables, workspace }: SyncServices,
+  { plugins, tables, workspace }: RebuildServices,
   source: string,
   id: string,
 ): Promise<Obstacle | null> {

@@ -11,7 +11,7 @@ import {
   redactThrown,
   redactValue,
   type Retry,
-} from "../base/mod.ts";
+} from "../../base/mod.ts";
 
 /** Whose failure it is. */
 export interface Origin {

@@ -3,9 +3,10 @@ import { inspect } from "node:util";
 
 import { Secret, type AgnesError } from "../../lib/base/mod.ts";
 import type { ConnectContext } from "../../lib/kit/mod.ts";
-import { checkHealth } from "../../lib/plugins/mod.ts";
+import { checkHealth } from "../../lib/sources/mod.ts";
 import * as v from "valibot";
-import { connect, connectTo, failureOf, numbers, plugin } from "./example.ts";
+import { numbers, plugin } from "../plugins/example.ts";
+import { connect, connectTo, failureOf } from "./example.ts";
 
 type Context = ConnectContext<
   Record<string, unknown>,

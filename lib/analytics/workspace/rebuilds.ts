@@ -1,4 +1,4 @@
-import { messageOf, type Log } from "../base/mod.ts";
+import { messageOf, type Log } from "../../base/mod.ts";
 
 /** Rebuilds between the sources of a sync: one at a time, and those asked for meanwhile become one. */
 export class Rebuilds {

@@ -8,8 +8,8 @@ import { createHost, createLog, silentLog, type LogEntry } from "../../lib/base/
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import * as v from "valibot";
 
-import { rebuild } from "../../lib/sync/sync.ts";
-import { temporaryFolder } from "./workspace.ts";
+import { rebuild } from "../../lib/analytics/mod.ts";
+import { temporaryFolder } from "../sync/workspace.ts";
 
 const rows = table("rows", { id: int64() });
 const shape = { version: "1.0.0", description: "A source", options: v.strictObject({}), secrets: {} };
@@ -113,7 +113,15 @@ test("a rebuild waits a limited time for a plugin that does not connect, and say
   await rm(join(folder.path, "data/analytics"), { recursive: true });
   hangs = true;
   const { plugins, workspace } = agnes;
-  const services = { host: createHost(), log: silentLog, plugins, workspace, tables, limits: {} };
+  const services = {
+    host: createHost(),
+    log: silentLog,
+    limits: {},
+    plugins,
+    tables,
+    workspace,
+    publishedStates: () => async () => undefined,
+  };
   const { remotes } = await rebuild(services, { askTimeoutMs: 100 });
   expect(remotes).toEqual([
     {

@@ -1,7 +1,6 @@
-import { AgnesError, redactValue, shown } from "../base/mod.ts";
+import { AgnesError, redactValue, shown, withDeadline } from "../base/mod.ts";
 import type { Capability, TableInfo } from "../kit/mod.ts";
 import type { SourceHandle } from "./connect.ts";
-import { within } from "./within.ts";
 
 const DISCOVER_TIMEOUT_MS = 300_000;
 const NAME_LENGTH_MAX = 255;
@@ -21,7 +20,7 @@ export async function discoverTables(
     throw new AgnesError("capability_missing", { plugin: plugin.name, source, capability: "discover" });
   }
   const limits = { timeoutMs: DISCOVER_TIMEOUT_MS, ...options };
-  return within(`the discovery of source ${source}`, limits, async (signal) => {
+  return withDeadline(`the discovery of source ${source}`, limits, async (signal) => {
     const tables: TableInfo[] = [];
     const names = new Set<string>();
     for await (const table of pagesOf(connector.discover!({ signal }))) {

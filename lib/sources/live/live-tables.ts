@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import { AgnesError, atMost, redactThrown, type Host } from "../base/mod.ts";
+import { AgnesError, atMost, redactThrown, type Host } from "../../base/mod.ts";
 import {
   duckdbTypeOf,
   openDatabase,
@@ -13,7 +13,7 @@ import {
   readingOf,
   spoolBytes,
   type DuckDBLimits,
-} from "../duckdb/mod.ts";
+} from "../../duckdb/mod.ts";
 import {
   createRowBuilder,
   isDeletions,
@@ -27,12 +27,13 @@ import {
   type FileChunk,
   type Filter,
   type TableInfo,
-} from "../kit/mod.ts";
-import { discoverTables, type SourceHandle } from "../plugins/mod.ts";
-import type { LiveRequest, LiveResolver, LiveTable } from "../query/mod.ts";
-import { sourceTableOf, type TableRegistry } from "../tables/mod.ts";
-import { checkedBatches, describeUnlisted } from "./live-columns.ts";
-import { openSource, type SyncServices } from "./source.ts";
+} from "../../kit/mod.ts";
+import { sourceTableOf, type TableRegistry } from "../../tables/mod.ts";
+import type { SourceHandle } from "../connect.ts";
+import { discoverTables } from "../discover.ts";
+import { openSource, type SourceServices } from "../open.ts";
+import { checkedBatches, describeUnlisted } from "./describe-unlisted.ts";
+import type { LiveRequest, LiveResolver, LiveTable } from "./live-table.ts";
 
 /** Reads remote tables through the connectors of their sources, for queries. */
 export interface LiveTables extends AsyncDisposable {
@@ -40,10 +41,7 @@ export interface LiveTables extends AsyncDisposable {
 }
 
 /** Connects to a source when one of its tables is first asked for, and keeps the connection until disposed of. */
-export function openLiveTables(
-  services: Omit<SyncServices, "tables">,
-  tables: () => Promise<TableRegistry>,
-): LiveTables {
+export function openLiveTables(services: SourceServices, tables: () => Promise<TableRegistry>): LiveTables {
   const opened = new Map<string, Promise<OpenedSource>>();
   const closed = new AbortController();
   const open = (source: string) => {
@@ -112,7 +110,7 @@ interface OpenedSource {
 const CLOSE_GRACE_MS = 500;
 
 async function openWithTables(
-  services: Omit<SyncServices, "tables">,
+  services: SourceServices,
   source: string,
   signal: AbortSignal,
 ): Promise<OpenedSource> {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
 import { arrow, int64, table, utf8, type TableInfo } from "../../lib/kit/mod.ts";
-import { discoverTables } from "../../lib/plugins/mod.ts";
-import { connectTo, failureOf, numbers } from "./example.ts";
+import { discoverTables } from "../../lib/sources/mod.ts";
+import { numbers } from "../plugins/example.ts";
+import { connectTo, failureOf } from "./example.ts";
 
 const handleOf = (tables: readonly unknown[]) =>
   connectTo({ discover: async () => tables as readonly TableInfo[] }, ["discover"]);

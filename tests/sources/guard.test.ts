@@ -3,8 +3,9 @@ import { inspect } from "node:util";
 
 import { AgnesError } from "../../lib/base/mod.ts";
 import { table, transient, type AnyConnector, type Batch, type FileChunk } from "../../lib/kit/mod.ts";
-import { discoverTables } from "../../lib/plugins/mod.ts";
-import { connect, connectTo, drain, failureOf, numbers, plugin } from "./example.ts";
+import { discoverTables } from "../../lib/sources/mod.ts";
+import { numbers, plugin } from "../plugins/example.ts";
+import { connect, connectTo, drain, failureOf } from "./example.ts";
 
 const signal = new AbortController().signal;
 const readOptions = { batchRows: 10, signal };

@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 
 import type { AgnesError } from "../../lib/base/mod.ts";
 import { Secret, type ExtensionSpec, type RemoteAttachInfo } from "../../lib/kit/mod.ts";
-import { connect, plugin } from "./example.ts";
+import { plugin } from "../plugins/example.ts";
+import { connect } from "./example.ts";
 
 const info = { alias: "pg", extension: "postgres", url: "host=db", tokenEnv: "PG_PASSWORD" };
 const postgres: ExtensionSpec = { secret: { type: "postgres", tokenParameter: "PASSWORD" } };

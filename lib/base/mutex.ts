@@ -1,5 +1,5 @@
-/** Runs pieces of work one after the other, in the order asked for. */
-export class Serial {
+/** Runs pieces of work one after the other, in the order asked for. A failure does not stop those after it. */
+export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
 
   run<T>(work: () => Promise<T>): Promise<T> {
@@ -8,7 +8,7 @@ export class Serial {
     return result;
   }
 
-  /** Resolves when all that was asked for so far is done. */
+  /** Resolves when all that was asked for so far has ended, however it ended. */
   async idle(): Promise<void> {
     await this.#last;
   }

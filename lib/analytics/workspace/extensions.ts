@@ -1,0 +1,10 @@
+import type { SourceServices } from "../../sources/mod.ts";
+import { namedExtensions, type NamedExtension } from "../remote/plan.ts";
+
+/** The DuckDB extensions that the loaded plugins name. */
+export function extensionsOf({
+  plugins,
+  workspace,
+}: Pick<SourceServices, "plugins" | "workspace">): readonly NamedExtension[] {
+  return namedExtensions(plugins.list(), Object.values(workspace.config.sources));
+}

@@ -1,0 +1,70 @@
+import { atMost, isAgnesError, withTimeout } from "../../base/mod.ts";
+import { openSource, type SourceServices } from "../../sources/mod.ts";
+import type { TableRegistry } from "../../tables/mod.ts";
+import { rebuildAnalytics } from "../rebuild.ts";
+import type { RebuildReport } from "../report.ts";
+import type { ConfiguredSource, DeclaredRemote } from "../request.ts";
+import { extensionsOf } from "./extensions.ts";
+
+/** What a rebuild of a workspace's analytics needs. */
+export interface RebuildServices extends SourceServices {
+  readonly tables: TableRegistry;
+}
+
+/** Makes `analytics.duckdb` show what is published now; the registry decides who owns which name. */
+export async function rebuild(
+  services: RebuildServices,
+  options: {
+    readonly installExtensions?: boolean;
+    /** How long a plugin may take to connect and say how its source is attached. Default 10 seconds. */
+    readonly askTimeoutMs?: number;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
+): Promise<RebuildReport> {
+  const { signal, askTimeoutMs = ASK_TIMEOUT_MS, installExtensions = false } = options;
+  const records = await services.tables.list();
+  return rebuildAnalytics(services, {
+    dataDirectory: services.workspace.dataDirectory,
+    owners: records.map(({ source, name, view_name }) => ({ source, name, viewName: view_name })),
+    sources: Object.keys(services.workspace.config.sources),
+    declaredRemote: (source) => declaredRemote(services, source, askTimeoutMs, signal),
+    extensions: extensionsOf(services),
+    configured: (source) => configuredSource(services, source),
+    installExtensions,
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+const ASK_TIMEOUT_MS = 10_000;
+
+/** What decides how a source is attached. */
+function configuredSource({ plugins, workspace }: RebuildServices, source: string): ConfiguredSource | null {
+  const { sources } = workspace.config;
+  if (!Object.hasOwn(sources, source)) return null;
+  const { options, plugin, secrets } = sources[source]!;
+  const version = plugins.list().find(({ name }) => name === plugin)?.version;
+  return { plugin, settings: JSON.stringify([plugin, version, options, secrets]) };
+}
+
+/** How the plugin of a source says it is attached; null when there is no such source. */
+async function declaredRemote(
+  services: RebuildServices,
+  source: string,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<DeclaredRemote> {
+  if (!Object.hasOwn(services.workspace.config.sources, source)) return null;
+  using timer = withTimeout(`asking source ${source} how it is attached`, timeoutMs, signal);
+  try {
+    const handle = await openSource(services, source, timer.signal);
+    try {
+      return handle.connector.remote?.() ?? null;
+    } finally {
+      await atMost(handle.close(), timeoutMs);
+    }
+  } catch (error) {
+    if (signal?.aborted === true || !isAgnesError(error)) throw error;
+    services.log.warn("the source could not say how it is attached", { source, error });
+    return { problem: error.message };
+  }
+}

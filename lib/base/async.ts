@@ -1,0 +1,135 @@
+import { AgnesError } from "./errors/mod.ts";
+import type { Host } from "./host.ts";
+
+/**
+ * Throws `aborted`, or the `AgnesError` given as the signal's reason, when the signal has fired.
+ */
+export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted === true) throw abortError(signal, what);
+}
+
+/** The error that stands for a fired signal. */
+export function abortError(signal: AbortSignal, what: string): AgnesError {
+  const reason: unknown = signal.reason;
+  return reason instanceof AgnesError ? reason : new AgnesError("aborted", { what }, { cause: reason });
+}
+
+/** A signal that fires with `timed_out` after `timeoutMs`, or when `signal` does; dispose of it when done. */
+export function withTimeout(
+  what: string,
+  timeoutMs: number | undefined,
+  signal?: AbortSignal,
+): { readonly signal: AbortSignal; [Symbol.dispose](): void } {
+  const controller = new AbortController();
+  const forward = () => controller.abort(signal?.reason);
+  if (signal?.aborted === true) forward();
+  else signal?.addEventListener("abort", forward, { once: true });
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => controller.abort(new AgnesError("timed_out", { what, timeoutMs })), timeoutMs);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", forward);
+    },
+  };
+}
+
+/**
+ * Waits for work until a signal fires, even if the work ignores the signal. A failure of the work after that is dropped.
+ *
+ * @param error what the work is called in `aborted`, or the error to throw instead
+ * @param onLate receives the result if the work succeeds after the signal has fired
+ * @throws `aborted`, or the `AgnesError` given as the signal's reason
+ */
+export function raceAbort<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  error: string | (() => Error),
+  onLate?: (late: T) => void,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => reject(typeof error === "string" ? abortError(signal, error) : error());
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+    work
+      .then((value) => {
+        if (signal.aborted) onLate?.(value);
+        resolve(value);
+      }, reject)
+      .finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+/**
+ * Does work until a deadline, even if the work ignores the signal it gets. Without `timeoutMs` only `signal` ends it.
+ *
+ * @param onLate receives the result if the work succeeds after the deadline or the abort
+ * @throws `timed_out`, `aborted`, and what the work throws
+ */
+export async function withDeadline<T>(
+  what: string,
+  limits: { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal | undefined },
+  work: (signal: AbortSignal) => Promise<T>,
+  onLate?: (late: T) => void,
+): Promise<T> {
+  using limit = withTimeout(what, limits.timeoutMs, limits.signal);
+  throwIfAborted(limit.signal, what);
+  return await raceAbort(work(limit.signal), limit.signal, what, onLate);
+}
+
+/**
+ * Waits for work for a time, even if the work does not end. A failure of the work after that is dropped.
+ *
+ * @param error the error to throw when the time is over
+ * @param host whose clock to use. Default: the timer of the runtime
+ */
+export function raceTimeout<T>(
+  work: Promise<T>,
+  timeoutMs: number,
+  error: () => Error,
+  host?: Pick<Host, "sleep">,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const stop = startTimer(timeoutMs, () => reject(error()), host);
+    work.then(resolve, reject).finally(stop);
+  });
+}
+
+/** Waits for work at most so long. What it fails with after that is dropped. */
+export async function atMost(
+  work: Promise<unknown>,
+  durationMs: number,
+  host?: Pick<Host, "sleep">,
+): Promise<void> {
+  await raceTimeout(work, durationMs, () => OVER, host).catch((error: unknown) => {
+    if (error !== OVER) throw error;
+  });
+}
+
+/** Does something once, `delayMs` after a signal fires. @returns what cancels it */
+export function afterAbort(signal: AbortSignal, delayMs: number, action: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const start = () => void (timer = setTimeout(action, delayMs));
+  if (signal.aborted) start();
+  else signal.addEventListener("abort", start, { once: true });
+  return () => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", start);
+  };
+}
+
+/** Why a timer is not needed any more. Made once, because an error at every call would cost more than the call. */
+const OVER = new AgnesError("aborted", { what: "waiting" });
+
+function startTimer(durationMs: number, action: () => void, host?: Pick<Host, "sleep">): () => void {
+  if (host === undefined) {
+    const timer = setTimeout(action, durationMs);
+    return () => clearTimeout(timer);
+  }
+  const stop = new AbortController();
+  host.sleep(durationMs, stop.signal).then(action, () => {});
+  return () => stop.abort(OVER);
+}

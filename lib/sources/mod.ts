@@ -1,0 +1,15 @@
+export { checkColumns } from "./check-columns.ts";
+export { connectSource } from "./connect.ts";
+export type { ConnectServices, SourceHandle, SourceToConnect } from "./connect.ts";
+export { discoverTables } from "./discover.ts";
+export { withoutSecrets } from "./guard/remote-secrets.ts";
+export { checkHealth } from "./health.ts";
+export type { LiveRequest, LiveResolver, LiveTable } from "./live/live-table.ts";
+export { canBeAsked, openLiveTables } from "./live/live-tables.ts";
+export type { LiveTables } from "./live/live-tables.ts";
+export { openSource, unknownSource } from "./open.ts";
+export type { SourceServices } from "./open.ts";
+export { batchProblem } from "./read/batch-problem.ts";
+export { inferColumns } from "./read/infer-columns.ts";
+export { inspectChunk } from "./read/inspect-chunk.ts";
+export { registeredTable } from "./registered-table.ts";

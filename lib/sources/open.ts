@@ -1,0 +1,76 @@
+import { AgnesError, nearest, type Host, type Log } from "../base/mod.ts";
+import { createEngine, type DuckDBLimits } from "../duckdb/mod.ts";
+import type { JsonValue } from "../kit/mod.ts";
+import type { PluginRegistry } from "../plugins/mod.ts";
+import { placedError, type Workspace } from "../workspace/mod.ts";
+import { connectSource, type SourceHandle } from "./connect.ts";
+
+/** What connecting to the sources of a workspace needs. */
+export interface SourceServices {
+  readonly host: Host;
+  readonly log: Log;
+  readonly limits: DuckDBLimits;
+  readonly plugins: PluginRegistry;
+  readonly workspace: Workspace;
+  /** The kept state of the published tables of a source, by the source's own names for them. */
+  readonly publishedStates: (source: string) => (table: string) => Promise<JsonValue | undefined>;
+}
+
+/**
+ * Connects to a source of the workspace with a DuckDB of its own; closing the handle frees both.
+ * @throws `source_unknown`, and what `connectSource` throws
+ */
+export async function openSource(
+  services: SourceServices,
+  source: string,
+  signal?: AbortSignal,
+): Promise<SourceHandle> {
+  const { host, log, limits, plugins, workspace } = services;
+  const { sources } = workspace.config;
+  const config = Object.hasOwn(sources, source) ? sources[source] : undefined;
+  if (config === undefined) throw unknownSource(source, Object.keys(sources));
+  const engine = createEngine(host, limits);
+  try {
+    const published = services.publishedStates(source);
+    const connecting = { host, log, engine, directory: workspace.directory, published };
+    const handle = await connectSource(
+      connecting,
+      plugins,
+      source,
+      config,
+      signal === undefined ? {} : { signal },
+    );
+    const close = async () => {
+      await handle.close();
+      await engine.close();
+    };
+    return {
+      name: handle.name,
+      plugin: handle.plugin,
+      connector: handle.connector,
+      get secrets() {
+        return handle.secrets;
+      },
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await engine.close();
+    throw workspace.placeOf === undefined ? error : placedError(error, source, workspace.placeOf);
+  }
+}
+
+/** The error for a source that `agnes.yaml` does not name; `views` are names that could have been meant as well. */
+export function unknownSource(
+  source: string,
+  known: readonly string[],
+  views?: readonly string[],
+): AgnesError {
+  const near = nearest(source, [...known, ...(views ?? [])]);
+  return new AgnesError("source_unknown", {
+    source,
+    known,
+    ...(views === undefined ? {} : { orTable: true }),
+    ...(near === undefined ? {} : { nearest: near }),
+  });
+}
