@@ -104,7 +104,10 @@ export function isBoundedFunction(name: string): boolean {
 export function boundsOf(functions: readonly FunctionUse[]): readonly string[] {
   const names = new Set(functions.map(({ name }) => name.toLowerCase()).filter(isBoundedFunction));
   return [...names].map((name) => {
-    const isOfRows = functions.some((call) => call.name.toLowerCase() === name && !isConstantCall(call));
+    const isOfRows = functions.some((call) => {
+      const folded = call.name.toLowerCase();
+      return REPEATING.has(folded) || (folded === name && !isConstantCall(call));
+    });
     const overloads = bounds[name]!.map((bound) => {
       const { isBeyond, limit } = (isOfRows ? bound.ofRows : undefined) ?? bound;
       const list = bound.parameters.join(", ");
@@ -115,10 +118,13 @@ export function boundsOf(functions: readonly FunctionUse[]): readonly string[] {
   });
 }
 
+/** They put one of their arguments into each row, any number of times. */
+const REPEATING = new Set(["regexp_replace", "replace"]);
+
 /** A macro writes its arguments twice or thrice, so that nesting multiplies the SQL. */
 const NESTING_MAX = 4;
 
-export const BUILT_IN_SCHEMAS: ReadonlySet<string> = new Set(["system", "main", "pg_catalog", "temp"]);
+const BUILT_IN_SCHEMAS = new Set(["system", "main", "pg_catalog", "temp"]);
 
 const QUANTILES = new Set(["quantile", "quantile_cont", "quantile_disc"]);
 

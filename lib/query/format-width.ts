@@ -27,7 +27,7 @@ export function checkFormat({ name, catalog, schema, arguments: given, place }: 
 }
 
 /** The text that an argument is in DuckDB's tree; null for everything else. */
-export function constantOf(argument: unknown): string | null {
+function constantOf(argument: unknown): string | null {
   const node = argument as
     { readonly class?: unknown; readonly value?: { readonly value?: unknown } } | null | undefined;
   return node?.class === "CONSTANT" && typeof node.value?.value === "string" ? node.value.value : null;

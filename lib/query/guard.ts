@@ -9,7 +9,6 @@ import {
 import type { Connection } from "../duckdb/mod.ts";
 import { boundsOf, checkBounds, isBoundedFunction } from "./bounds.ts";
 import { isDatabaseName, PUBLIC_DATABASE } from "./database-name.ts";
-import { growthBoundsOf } from "./growth.ts";
 import { isListedTable, isListing, SPLIT_TO_TABLE } from "./listings.ts";
 import {
   parseSelect,
@@ -58,7 +57,6 @@ export async function guardQuery(connection: Connection, sql: string): Promise<G
       facts.tableFunctions.some(({ name }) => name.toLowerCase() === SPLIT_TO_TABLE),
     bounds: [
       ...boundsOf(facts.functions),
-      ...growthBoundsOf(facts.functions),
       ...(facts.namesDatabase || facts.functions.some(isDatabaseName) ? [PUBLIC_DATABASE] : []),
     ],
     typeChecks: typeChecksOf(facts),
