@@ -1,4 +1,5 @@
 import type { Host } from "../base/mod.ts";
+import type { ReadProgress } from "../kit/mod.ts";
 import type { TablePlan } from "./plan.ts";
 import type { ExtractProgress } from "./stats.ts";
 import type { PublishedTable } from "./state/extract-state.ts";
@@ -8,6 +9,8 @@ export interface TableProgress {
   readonly read: (rows: number, sizeBytes: number) => void;
   /** Takes in how many more bytes of files were read. */
   readonly readBytes: (bytes: number) => void;
+  /** Takes in what the connector reports of its work. */
+  readonly report: (progress: ReadProgress) => void;
   readonly phase: (phase: "reading" | "merging") => void;
   readonly finish: (phase: "done" | "failed", table: PublishedTable | undefined) => void;
 }
@@ -23,6 +26,7 @@ export function createProgress(
   const startedMs = host.monotonicMs();
   const { estimatedRows: totalRows, estimatedBytes: totalBytes } = plan.info;
   let phase: ExtractProgress["phase"] = "reading";
+  let sourcePhase: string | undefined;
   let rows = 0;
   let sizeBytes = 0;
   let bytesRead = 0;
@@ -37,6 +41,7 @@ export function createProgress(
       sizeBytes,
       rowsPerSecond: elapsedMs > 0 ? (rows / elapsedMs) * 1000 : 0,
       elapsedMs,
+      ...(sourcePhase === undefined ? {} : { sourcePhase }),
       ...(totalRows === undefined ? {} : { totalRows }),
       ...(bytesRead === 0 ? {} : { bytesRead }),
       ...(totalBytes === undefined || totalBytes < bytesRead ? {} : { totalBytes }),
@@ -56,12 +61,20 @@ export function createProgress(
       bytesRead += bytes;
       reportNow();
     },
+    report: (progress) => {
+      const isNew = progress.phase !== sourcePhase;
+      sourcePhase = progress.phase;
+      if (isNew) report(host.monotonicMs());
+      else reportNow();
+    },
     phase: (next) => {
       phase = next;
+      sourcePhase = undefined;
       report(host.monotonicMs());
     },
     finish: (next, table) => {
       phase = next;
+      sourcePhase = undefined;
       sizeBytes = table?.sizeBytes ?? sizeBytes;
       report(host.monotonicMs());
     },

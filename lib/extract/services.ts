@@ -1,6 +1,6 @@
 import type { Host, Log } from "../base/mod.ts";
 import type { Database, DuckDBLimits } from "../duckdb/mod.ts";
-import type { AnyConnector } from "../kit/mod.ts";
+import type { AnyConnector, ReadProgress } from "../kit/mod.ts";
 import type { TablePlan } from "./plan.ts";
 import type { PublishedTable } from "./state/extract-state.ts";
 
@@ -43,5 +43,7 @@ export interface TableContext {
   readonly onRead: (rows: number, sizeBytes: number) => void;
   /** Is told how many more bytes of files were read. */
   readonly onBytesRead: (bytes: number) => void;
+  /** Receives what the connector reports while it has no rows yet. */
+  readonly onReadProgress: (progress: ReadProgress) => void;
   readonly onPhase: (phase: "reading" | "merging") => void;
 }

@@ -7,6 +7,9 @@ export const generationsDirectory = (directory: string): string => join(director
 /** The file of an earlier generation. */
 export const generationPath = (directory: string, number: number): string =>
   join(generationsDirectory(directory), `${number}.duckdb`);
+/** Where the reads of a table may keep files until it is published. */
+export const readDirectory = (directory: string, table: string): string =>
+  join(directory, "reads", table.toLowerCase());
 /** The lock that a run holds. */
 export const lockPath = (directory: string): string => join(directory, ".lock");
 

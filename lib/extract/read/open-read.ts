@@ -1,6 +1,7 @@
 import { AgnesError } from "../../base/mod.ts";
-import type { Batch, Deletions, ReadEnd } from "../../kit/mod.ts";
+import type { Batch, Deletions, ReadEnd, ReadProgress } from "../../kit/mod.ts";
 import type { ReadDecision } from "../decide.ts";
+import { readDirectory } from "../publish/paths.ts";
 import { namedColumns, publishedColumns, requestedColumns, type TablePlan } from "../plan.ts";
 import type { TableContext } from "../services.ts";
 import type { Quarantine } from "../write/quarantine.ts";
@@ -29,14 +30,20 @@ export async function openRead(
   quarantine: Quarantine | null,
 ): Promise<OpenRead> {
   const range = await rangeOf(context, decision);
-  const begun = await begin(context, decision, range);
   const { source, signal, idleTimeoutMs } = context;
+  let onAlive = () => {};
+  const onProgress = (progress: ReadProgress) => {
+    onAlive();
+    context.onReadProgress(progress);
+  };
+  const begun = await begin(context, decision, range, onProgress);
   const opened = openTap(begun.batches, {
     source: source.name,
     table: begun.plan.name,
     signal,
     idleTimeoutMs,
   });
+  onAlive = opened.alive;
   const { plan, tap } = await described({ ...context, plan: begun.plan }, opened);
   let rows = 0;
   return {
@@ -70,6 +77,7 @@ async function begin(
   context: TableContext,
   decision: ReadDecision,
   { cursor, filter }: ReadRange,
+  onProgress: (progress: ReadProgress) => void,
 ): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch | Deletions, ReadEnd | void> }> {
   const { plan, source, signal } = context;
   const { connector } = source;
@@ -91,6 +99,8 @@ async function begin(
   const batches = connector.read(plan.info, {
     batchRows: BATCH_ROWS,
     signal,
+    directory: readDirectory(context.directory, plan.name),
+    onProgress,
     ...(isAll ? {} : { columns }),
     ...(filter.length === 0 ? {} : { filter }),
     ...(cursor === undefined ? {} : { cursor }),

@@ -177,6 +177,7 @@ async function changeTable(merge: Merge, plan: TablePlan, changes: readonly Chan
     signal: request.signal,
     onRead: () => {},
     onBytesRead: () => {},
+    onReadProgress: () => {},
     onPhase: () => {},
   };
   const quarantine = quarantineOf(context);
