@@ -43,7 +43,7 @@ export async function openRead(
     signal,
     idleTimeoutMs,
   });
-  onAlive = opened.alive;
+  onAlive = () => opened.alive();
   const { plan, tap } = await described({ ...context, plan: begun.plan }, opened);
   let rows = 0;
   return {

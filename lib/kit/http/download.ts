@@ -6,7 +6,7 @@ import { AgnesError, type Host, type Log } from "../../base/mod.ts";
 import type { FileChunk } from "../batch.ts";
 import { DiskSpace } from "./disk-space.ts";
 import type { DownloadFile, HttpAnswer, HttpDownloadRequest, HttpRequest } from "./http.ts";
-import { SpoolFile, spoolPath } from "./spool-file.ts";
+import { spoolPath, type SpoolFile } from "./spool-file.ts";
 import { Transfer, type TransferFile } from "./transfer.ts";
 
 const CONCURRENCY = 4;

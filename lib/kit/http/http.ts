@@ -93,7 +93,7 @@ export interface HttpPollRequest<T> extends Omit<HttpJsonRequest<T>, "timeoutMs"
   /** What an answer reports about the job, for `onProgress`. Default: `waiting for the source`. */
   readonly phaseOf?: (answer: T) => string;
   /** Is called after each answer of a job that is not done. Hand over `onProgress` of `ReadOptions`. */
-  readonly onProgress?: (progress: ReadProgress) => void;
+  readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
 }
 
 /** Gives the address of a file, for signed links that expire. */

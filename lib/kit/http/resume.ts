@@ -66,7 +66,7 @@ export function continuationOf(
 }
 
 /** A strong ETag, or a Last-Modified that is old enough to be one (RFC 9110, 8.8.2.2). */
-export function validatorOf(headers: Headers): Validator | null {
+function validatorOf(headers: Headers): Validator | null {
   const etag = headers.get("etag");
   if (etag !== null && /^"[^"]*"$/.test(etag)) return { kind: "etag", value: etag };
   const modified = headers.get("last-modified");

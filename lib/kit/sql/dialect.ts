@@ -37,7 +37,7 @@ export function quoteIdentifier(name: string, dialect: SqlDialect = "ansi"): str
  * Writes a value as an SQL literal. A `Date` becomes a timestamp in UTC.
  *
  * @param dialect default `ansi`
- * @throws `literal_unsupported` when the dialect has no literal that keeps the value: NaN and infinity, an integer of
+ * @throws `literal_unsupported` when the dialect has no literal that keeps the value: a number that is not finite, an integer of
  *   more than 38 digits, a date that is invalid or outside the years 0 to 9999, a text with a NUL character
  * @example
  * ```ts
@@ -47,19 +47,13 @@ export function quoteIdentifier(name: string, dialect: SqlDialect = "ansi"): str
  * ```
  */
 export function quoteLiteral(value: FilterValue, dialect: SqlDialect = "ansi"): string {
-  switch (typeof value) {
-    case "string":
-      return textLiteral(value, dialect);
-    case "number":
-      if (!Number.isFinite(value)) throw unsupported(value, dialect, "it is not a finite number");
-      return String(value);
-    case "bigint":
-      return integerLiteral(value, dialect);
-    case "boolean":
-      return String(value);
-    default:
-      return momentLiteral(value, dialect);
+  if (typeof value === "string") return textLiteral(value, dialect);
+  if (typeof value === "bigint") return integerLiteral(value, dialect);
+  if (value instanceof Date) return momentLiteral(value, dialect);
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw unsupported(value, dialect, "it is not a finite number");
   }
+  return String(value);
 }
 
 function textLiteral(text: string, dialect: SqlDialect): string {

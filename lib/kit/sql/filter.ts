@@ -6,7 +6,7 @@ import { quoteIdentifier, quoteLiteral, type SqlDialect } from "./dialect.ts";
  *
  * Texts compare as the engine collates them, so push down an order of texts only to an engine that compares bytes. A
  * `Date` is a timestamp in UTC: a Snowflake session needs `TIMEZONE = 'UTC'`, and a BigQuery column of type DATETIME
- * refuses it. BigQuery leaves NaN out of `gt` and `ge`, DuckDB does not.
+ * refuses it. BigQuery leaves floating-point values that are not a number out of `gt` and `ge`, DuckDB does not.
  *
  * @param dialect default `ansi`
  * @throws `literal_unsupported`, `invalid_identifier` when the dialect cannot write a value or a name
