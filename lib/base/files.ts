@@ -24,8 +24,8 @@ export interface Files {
     data: string | Uint8Array,
     options?: { mode?: number; replace?: boolean },
   ): Promise<void>;
-  /** Appends to a file, creating it, and makes the bytes durable. */
-  append(path: string, data: string | Uint8Array, options?: { mode?: number }): Promise<void>;
+  /** Appends to a file, creating it, and makes the bytes durable. `at` cuts the file to so many bytes before. */
+  append(path: string, data: string | Uint8Array, options?: { mode?: number; at?: number }): Promise<void>;
   /** Makes what was written to a file or directory durable (fsync). */
   sync(path: string): Promise<void>;
   /** Atomically renames, replacing `to`. */
@@ -44,6 +44,8 @@ export interface Files {
   list(path: string): Promise<readonly string[] | null>;
   /** Size, time and kind; `null` when there is nothing. */
   stat(path: string): Promise<FileStat | null>;
+  /** Bytes that may still be written to the disk of a directory; `null` when the file system does not know. */
+  freeBytes(path: string): Promise<number | null>;
 }
 
 /**
@@ -64,7 +66,7 @@ export function nodeFiles(): Files {
         writeDurably(path, data, options.replace === true ? "w" : "wx", options.mode),
       ),
     append: (path, data, options = {}) =>
-      attempt("append to", path, () => writeDurably(path, data, "a", options.mode)),
+      attempt("append to", path, () => writeDurably(path, data, "a", options.mode, options.at)),
     sync: (path) => attempt("sync", path, () => syncPath(path)),
     rename: (from, to) => attempt("rename", from, () => fs.rename(from, to)),
     link: async (existing, name) => {
@@ -83,6 +85,7 @@ export function nodeFiles(): Files {
       attempt("make", path, async () => void (await fs.mkdir(path, { recursive: true }))),
     list: (path) => absentIsNull(attempt("list", path, async () => (await fs.readdir(path)).sort())),
     stat: (path) => absentIsNull(attempt("look at", path, () => statPath(path))),
+    freeBytes: (path) => attempt("look at the disk of", path, () => freeBytes(path)),
   };
 }
 
@@ -122,9 +125,11 @@ async function writeDurably(
   data: string | Uint8Array,
   flag: string,
   mode = 0o644,
+  at?: number,
 ): Promise<void> {
   const handle = await fs.open(path, flag, mode);
   try {
+    if (at !== undefined) await handle.truncate(at);
     await handle.writeFile(data);
     await handle.sync();
   } finally {
@@ -148,6 +153,12 @@ async function syncPath(path: string): Promise<void> {
 async function statPath(path: string): Promise<FileStat> {
   const stat = await fs.stat(path);
   return { sizeBytes: stat.size, modifiedAtMs: stat.mtimeMs, isDirectory: stat.isDirectory() };
+}
+
+async function freeBytes(path: string): Promise<number | null> {
+  const { bavail, bsize, blocks } = await fs.statfs(path);
+  // Some network file systems report no blocks at all.
+  return blocks === 0 ? null : bavail * bsize;
 }
 
 function errorNumber(error: unknown): string | undefined {

@@ -11,7 +11,14 @@ const ENVIRONMENT = /^[A-Z][A-Z0-9_]{0,63}$/;
  * Checks a name that Agnes exposes: a source, a view, an alias, an extension.
  *
  * Letters, digits and underscores, not starting with a digit, at most 64.
+ * @param what what the name is of, for the message
+ * @returns the name
  * @throws `invalid_identifier`
+ * @example
+ * ```ts
+ * import { checkExposedName } from "agnes/kit";
+ * checkExposedName("the alias", "crm_2"); // "crm_2"
+ * ```
  */
 export function checkExposedName(what: string, value: string): string {
   return check(
@@ -24,7 +31,16 @@ export function checkExposedName(what: string, value: string): string {
 
 /**
  * Checks a name that a vendor gave: a bucket, a dataset, a table. Dots and dashes are allowed, at most 128.
+ *
+ * Check every name that becomes part of a path or a URL.
+ * @param what what the name is of, for the message
+ * @returns the name
  * @throws `invalid_identifier`
+ * @example
+ * ```ts
+ * import { checkVendorName } from "agnes/kit";
+ * const bucket = checkVendorName("the bucket", "in.c-crm");
+ * ```
  */
 export function checkVendorName(what: string, value: string): string {
   return check(what, value, VENDOR, "letters, digits, underscores, dots and dashes, at most 128 characters");

@@ -42,6 +42,7 @@ export type { Log, LogEntry, LogLevel } from "./log.ts";
 export { Mutex } from "./mutex.ts";
 export { nearest } from "./nearest.ts";
 export { makeDirectoryDurably, publishFile, TEMPORARY_SUFFIX, temporaryPath } from "./publish.ts";
+export { quoted } from "./quoted.ts";
 export { readChunks } from "./read-chunks.ts";
 export { holdsSecret, printable, redact } from "./redact.ts";
 export { rowOfKept } from "./row-of-kept.ts";

@@ -1,11 +1,13 @@
+import { quoted } from "../base/mod.ts";
+
 /** A name as SQL: always quoted, so any name is safe. `say "hi"` gives `"say ""hi"""`. */
 export function quoteIdentifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
+  return quoted(name, '"');
 }
 
 /** A text as an SQL literal. `it's` gives `'it''s'`. */
 export function quoteLiteral(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
+  return quoted(text, "'");
 }
 
 /** DuckDB takes some characters of a path for a pattern; in brackets they are themselves. */

@@ -162,7 +162,7 @@ class NextGeneration {
       original: plan,
       previous: findTable(this.#previous, plan.name),
       full: false,
-      progress: { read: () => {}, readBytes: () => {}, phase: () => {} },
+      progress: { read: () => {}, readBytes: () => {}, report: () => {}, phase: () => {} },
       signal: this.#signal,
     };
     const quarantine = quarantineOf(job);

@@ -21,7 +21,7 @@ import { checkPlan, duplicateNames, type TablePlan } from "./job/plan.ts";
 import { createProgress, type TableProgress } from "./progress.ts";
 import { extractPath, lockPath } from "./format/paths.ts";
 import { dropOldGenerations, publish } from "./publish/publish.ts";
-import { sweepParts, sweepTemporary } from "./publish/sweep.ts";
+import { sweepParts, sweepReads, sweepTemporary } from "./publish/sweep.ts";
 import { remoteAttachments, remoteTable, sameAttachments } from "./remote.ts";
 import type { ExtractServices, ExtractSource } from "./job/services.ts";
 import { summarise, type ExtractProgress, type ExtractStats, type TableStats } from "./stats.ts";
@@ -91,6 +91,7 @@ export async function extractSource(given: ExtractServices, request: ExtractRequ
     await tidy(services, state);
   }
   await keep(services, state ?? published, extraction.tablesWith(results));
+  await sweepReads(services, directory, tables);
   return summarise(tables, {
     runId: extraction.run.id,
     generation: (state ?? previous)?.generation.number ?? null,

@@ -20,6 +20,7 @@ export function createProgress(
   const startedMs = host.monotonicMs();
   const { estimatedRows: totalRows, estimatedBytes: totalBytes } = plan.info;
   let phase: ExtractProgress["phase"] = "reading";
+  let sourcePhase: string | undefined;
   let rows = 0;
   let sizeBytes = 0;
   let bytesRead = 0;
@@ -34,6 +35,7 @@ export function createProgress(
       sizeBytes,
       rowsPerSecond: elapsedMs > 0 ? (rows / elapsedMs) * 1000 : 0,
       elapsedMs,
+      ...(sourcePhase === undefined ? {} : { sourcePhase }),
       ...(totalRows === undefined ? {} : { totalRows }),
       ...(bytesRead === 0 ? {} : { bytesRead }),
       ...(totalBytes === undefined || totalBytes < bytesRead ? {} : { totalBytes }),
@@ -53,12 +55,20 @@ export function createProgress(
       bytesRead += bytes;
       reportNow();
     },
+    report: (progress) => {
+      const isNew = progress.phase !== sourcePhase;
+      sourcePhase = progress.phase;
+      if (isNew) report(host.monotonicMs());
+      else reportNow();
+    },
     phase: (next) => {
       phase = next;
+      sourcePhase = undefined;
       report(host.monotonicMs());
     },
     finish: (next, table) => {
       phase = next;
+      sourcePhase = undefined;
       sizeBytes = table?.sizeBytes ?? sizeBytes;
       report(host.monotonicMs());
     },

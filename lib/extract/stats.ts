@@ -57,6 +57,8 @@ export interface TableStats {
 export interface ExtractProgress {
   readonly table: string;
   readonly phase: "reading" | "merging" | "done" | "failed";
+  /** What the connector reports of its work, such as `exporting` or `downloading 3 of 12`; absent: nothing. */
+  readonly sourcePhase?: string;
   /** Rows read so far. */
   readonly rows: number;
   /** Bytes of Parquet written so far. */

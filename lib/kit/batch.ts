@@ -187,6 +187,12 @@ export interface Cursor {
   readonly inclusive: boolean;
 }
 
+/** What a read reports while it has no rows yet. */
+export interface ReadProgress {
+  /** What is going on, in a few words: `exporting`, `downloading 3 of 12`. */
+  readonly phase: string;
+}
+
 /** How a table is to be read. What a connector cannot push down, the runtime applies. */
 export interface ReadOptions {
   /** The columns wanted, in this order. Default: all. */
@@ -206,6 +212,14 @@ export interface ReadOptions {
   readonly batchRows: number;
   /** Fires when the read must stop. */
   readonly signal: AbortSignal;
+  /**
+   * A folder for files of this read, such as downloads; absolute, and made by whoever writes into it. It is kept when
+   * the read fails or stops, so that the next read of the table can resume, and removed when the table is published.
+   * Absent outside a sync.
+   */
+  readonly directory?: string;
+  /** Is called with what goes on before rows come; each call also shows that the read is not stuck. */
+  readonly onProgress?: (progress: ReadProgress) => void;
 }
 
 /**

@@ -1,4 +1,4 @@
-export { AgnesError, Secret, toExposedName } from "../base/mod.ts";
+export { AgnesError, checkExposedName, checkVendorName, Secret, toExposedName } from "../base/mod.ts";
 export type { Log } from "../base/mod.ts";
 export * as arrow from "apache-arrow";
 export { isDeletions, isFileChunk, isRows } from "./batch.ts";
@@ -17,6 +17,7 @@ export type {
   JsonValue,
   ReadEnd,
   ReadOptions,
+  ReadProgress,
   Row,
 } from "./batch.ts";
 export { capabilities, capabilityMethods, optionalMethods } from "./capability.ts";
@@ -56,6 +57,7 @@ export {
   utf8,
 } from "./columns.ts";
 export type { Column, ColumnOptions } from "./columns.ts";
+export { cursorDate } from "./cursor-date.ts";
 export { definePlugin } from "./plugin.ts";
 export type {
   AnyPlugin,
@@ -69,17 +71,24 @@ export type {
   SecretSpec,
 } from "./plugin.ts";
 export type { AttachValue, ExtensionSpec, RemoteAttachInfo } from "./remote.ts";
+export { verifyHmac } from "./hmac.ts";
+export type { HmacCheck } from "./hmac.ts";
 export { permanent, transient } from "./failures.ts";
 export { createHttp } from "./http/mod.ts";
 export type {
   BearerSource,
   BodyPath,
+  Checksum,
+  DownloadFile,
+  DownloadUrl,
   Http,
   HttpAnswer,
   HttpDefaults,
+  HttpDownloadRequest,
   HttpJsonRequest,
   HttpPagesRequest,
   HttpPatience,
+  HttpPollRequest,
   HttpQuery,
   HttpRequest,
   HttpServices,
@@ -87,6 +96,7 @@ export type {
 } from "./http/mod.ts";
 export { createRowBuilder } from "./rows/mod.ts";
 export type { RowBuilder, RowBuilderOptions, RowReject } from "./rows/mod.ts";
-export { filterToSql, toSelectSql } from "./sql.ts";
+export { filterToSql, quoteIdentifier, quoteLiteral, toSelectSql } from "./sql/mod.ts";
+export type { SqlDialect } from "./sql/mod.ts";
 export { table } from "./table.ts";
 export type { TableInfo, TableOptions } from "./table.ts";

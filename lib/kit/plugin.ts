@@ -110,6 +110,8 @@ export interface ConnectContext<Options, Secrets extends Readonly<Record<string,
   readonly published: (table: string) => Promise<JsonValue | undefined>;
   /** The current time; use it instead of `Date.now`, so that tests can set it. */
   readonly now: () => Date;
+  /** Waits, in milliseconds; use it instead of `setTimeout`, so that tests need not wait. Throws `aborted` when the signal fires. */
+  readonly sleep: (durationMs: number, signal?: AbortSignal) => Promise<void>;
   /** Makes a path of the options absolute: relative ones start at the workspace. */
   readonly resolvePath: (path: string) => string;
 }

@@ -142,6 +142,7 @@ function contextOf(
     log,
     published: services.published ?? (async () => undefined),
     now: () => host.now(),
+    sleep: (durationMs: number, signal?: AbortSignal) => host.sleep(durationMs, signal),
     resolvePath: (path: string) => resolve(directory, path),
   };
 }

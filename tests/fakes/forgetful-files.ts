@@ -78,11 +78,11 @@ export class ForgetfulDisk {
           node.durable = node.bytes;
           this.#parent("write", path).change({ kind: "set", name: basename(path), node });
         }),
-      append: (path, data) =>
+      append: (path, data, { at } = {}) =>
         checked("append", path, () => {
           const there = this.#find(path);
           const node = there instanceof FileNode ? there : new FileNode();
-          node.bytes = Buffer.concat([node.bytes, bytesOf(data)]);
+          node.bytes = Buffer.concat([node.bytes.slice(0, at), bytesOf(data)]);
           // `append` promises to sync; only what follows it in `publishFile` is to be tested.
           if (there === undefined) {
             this.#parent("append to", path).change({ kind: "set", name: basename(path), node });
@@ -141,6 +141,7 @@ export class ForgetfulDisk {
           const sizeBytes = isDirectory ? 0 : node.bytes.length;
           return { sizeBytes, modifiedAtMs: isDirectory ? node.modified.atMs : 0, isDirectory };
         }),
+      freeBytes: (path) => checked("freeBytes", path, () => null),
     };
   }
 

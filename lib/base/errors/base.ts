@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { errorSpec, shown } from "./spec.ts";
 
 /** Codes any layer may raise. */
@@ -30,10 +31,13 @@ export const baseErrors = {
     message: (d) => `${d.what} did not finish within ${d.timeoutMs} ms`,
     hint: () => "Allow more time or ask for less.",
   }),
-  disk_full: errorSpec<{ path: string }>({
+  disk_full: errorSpec<{ path: string; neededBytes?: number; freeBytes?: number }>({
     status: 507,
     retry: "transient",
-    message: (d) => `the disk is full: could not write ${d.path}`,
+    message: (d) =>
+      d.neededBytes === undefined
+        ? `the disk is full: could not write ${d.path}`
+        : `the disk has too little space: ${d.path} needs ${counted(d.neededBytes, "byte")}, ${d.freeBytes ?? 0} are free`,
     hint: () => "Free some space and run again; nothing was published.",
   }),
   file_failed: errorSpec<{ operation: string; path: string; reason: string }>({

@@ -129,6 +129,11 @@ export const pluginErrors = {
     message: (d) => d.reason,
     hint: () => "Check that the address is the one of the API; the plugin may also need an update.",
   }),
+  literal_unsupported: errorSpec<{ value: string; dialect: string; reason: string }>({
+    status: 400,
+    message: (d) => `${d.value} cannot be written in the SQL of ${d.dialect}: ${d.reason}`,
+    hint: () => "Filter by another value, or leave the condition to Agnes.",
+  }),
   value_invalid: errorSpec<{ table: string; row: number; column: string; value: string; reason: string }>({
     status: 502,
     message: (d) =>

@@ -32,3 +32,6 @@ export const relativePartPath = (folder: string, name: string): string => posix.
 
 /** How many generations before the current one are kept. */
 export const GENERATIONS_KEPT = 3;
+/** Where the reads of a table may keep files until it is published. */
+export const readDirectory = (directory: string, table: string): string =>
+  join(directory, "reads", table.toLowerCase());

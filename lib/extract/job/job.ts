@@ -1,4 +1,5 @@
 import type { Database } from "../../duckdb/mod.ts";
+import type { ReadProgress } from "../../kit/mod.ts";
 import type { PublishedTable } from "../format/extract-state.ts";
 import type { TablePlan } from "./plan.ts";
 import type { ExtractServices, ExtractSource } from "./services.ts";
@@ -41,5 +42,7 @@ export interface JobProgress {
   readonly read: (rows: number, sizeBytes: number) => void;
   /** How many more bytes of files were read. */
   readonly readBytes: (bytes: number) => void;
+  /** What the connector reports while it has no rows yet. */
+  readonly report: (progress: ReadProgress) => void;
   readonly phase: (phase: "reading" | "merging") => void;
 }

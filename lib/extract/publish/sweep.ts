@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { publishFile, TEMPORARY_SUFFIX, type Host } from "../../base/mod.ts";
+import { isAgnesError, publishFile, TEMPORARY_SUFFIX, type Host } from "../../base/mod.ts";
 import { openDatabase } from "../../duckdb/mod.ts";
 import type { ExtractServices } from "../job/services.ts";
 import { readPartPaths } from "../state/read-extract.ts";
@@ -80,6 +80,35 @@ export async function sweepParts(
   for (const path of plan.remove) await files.remove(join(directory, path));
   if (Object.keys(plan.remember).length === 0 && Object.keys(known).length === 0) return;
   await publishFile(services.host, memory, JSON.stringify(plan.remember));
+}
+
+/** How long the files of a read that failed or stopped wait for the next one. */
+const READ_KEPT_MS: number = 7 * 24 * 60 * 60 * 1000;
+
+/**
+ * Removes the files that reads kept: of tables that were read to the end, and of those that nobody read for a week.
+ * What is published is complete without it, so a failure is only reported.
+ */
+export async function sweepReads(
+  { host, log }: ExtractServices,
+  directory: string,
+  tables: readonly { readonly name: string; readonly status: string }[],
+): Promise<void> {
+  const ended = new Set(
+    tables.filter(({ status }) => status !== "failed").map(({ name }) => name.toLowerCase()),
+  );
+  const folder = join(directory, "reads");
+  try {
+    for (const name of (await host.files.list(folder)) ?? []) {
+      const path = join(folder, name);
+      const modifiedAtMs = (await host.files.stat(path))?.modifiedAtMs ?? 0;
+      const isOld = host.now().getTime() - modifiedAtMs >= READ_KEPT_MS;
+      if (ended.has(name) || isOld) await host.files.removeDirectory(path);
+    }
+  } catch (error) {
+    if (!isAgnesError(error)) throw error;
+    log.warn("files of earlier reads could not be removed", { path: folder, error });
+  }
 }
 
 async function listParts({ files }: Host, directory: string): Promise<readonly string[]> {

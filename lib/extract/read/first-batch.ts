@@ -117,6 +117,7 @@ function replay(tap: Tap, taken: Awaited<ReturnType<Tap["next"]>>[]): Tap {
   return {
     next: async () => (taken.length > 0 ? taken.shift()! : tap.next()),
     end: () => tap.end(),
+    alive: () => tap.alive(),
     close: () => tap.close(),
   };
 }

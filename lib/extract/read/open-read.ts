@@ -1,5 +1,6 @@
 import { AgnesError } from "../../base/mod.ts";
-import type { Batch, Deletions, ReadEnd, RowReject } from "../../kit/mod.ts";
+import type { Batch, Deletions, ReadEnd, ReadProgress, RowReject } from "../../kit/mod.ts";
+import { readDirectory } from "../format/paths.ts";
 import type { ReadDecision } from "./decide.ts";
 import { namedColumns, publishedColumns, requestedColumns, type TablePlan } from "../job/plan.ts";
 import type { TableJob } from "../job/job.ts";
@@ -32,15 +33,21 @@ export async function openRead(
   onReject: ((reject: RowReject) => void) | null,
 ): Promise<OpenRead> {
   const range = await rangeOf(job, decision);
-  const begun = await begin(job, decision, range);
   const { signal } = job;
   const { source, idleTimeoutMs } = job.run;
+  let onAlive = () => {};
+  const onProgress = (progress: ReadProgress) => {
+    onAlive();
+    job.progress.report(progress);
+  };
+  const begun = await begin(job, decision, range, onProgress);
   const opened = openTap(begun.batches, {
     source: source.name,
     table: begun.plan.name,
     signal,
     idleTimeoutMs,
   });
+  onAlive = () => opened.alive();
   const { plan, tap } = await described({ ...job, plan: begun.plan }, opened);
   let rows = 0;
   return {
@@ -73,6 +80,7 @@ async function begin(
   job: TableJob,
   decision: ReadDecision,
   { cursor, filter }: ReadRange,
+  onProgress: (progress: ReadProgress) => void,
 ): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch | Deletions, ReadEnd | void> }> {
   const { plan, signal } = job;
   const { source } = job.run;
@@ -95,6 +103,8 @@ async function begin(
   const batches = connector.read(plan.info, {
     batchRows: BATCH_ROWS,
     signal,
+    directory: readDirectory(job.run.directory, plan.name),
+    onProgress,
     ...(isAll ? {} : { columns }),
     ...(filter.length === 0 ? {} : { filter }),
     ...(cursor === undefined ? {} : { cursor }),

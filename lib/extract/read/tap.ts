@@ -7,6 +7,8 @@ export interface Tap {
   next(): Promise<{ readonly batch: Batch | Deletions } | null>;
   /** What the connector returned after its last batch. */
   end(): ReadEnd;
+  /** Notes that the connector is at work although it has given nothing yet: the idle time starts again. */
+  alive(): void;
   /** Tells the connector to stop; does not wait for one that will not. */
   close(): void;
 }
@@ -30,6 +32,7 @@ export function openTap(batches: AsyncIterable<Batch | Deletions, ReadEnd | void
   const iterator = batches[Symbol.asyncIterator]();
   let end: ReadEnd = {};
   let closed = false;
+  let timer: NodeJS.Timeout | undefined;
   const pull = async (): Promise<{ readonly batch: Batch | Deletions } | null> => {
     const result = await iterator.next();
     if (result.done !== true) return { batch: result.value };
@@ -41,7 +44,10 @@ export function openTap(batches: AsyncIterable<Batch | Deletions, ReadEnd | void
     next: async () => {
       if (closed) return null;
       try {
-        return await inTime(pull(), signal, idleTimeoutMs, () => stalled(options));
+        return await inTime(pull(), signal, (late) => {
+          timer = setTimeout(() => late(stalled(options)), idleTimeoutMs);
+          return timer;
+        });
       } catch (error) {
         if (isAgnesError(error)) throw error;
         throw new AgnesError(
@@ -52,6 +58,7 @@ export function openTap(batches: AsyncIterable<Batch | Deletions, ReadEnd | void
       }
     },
     end: () => end,
+    alive: () => void timer?.refresh(),
     close: () => {
       if (closed) return;
       closed = true;
@@ -68,12 +75,11 @@ function stalled({ source, table, idleTimeoutMs }: TapOptions): AgnesError {
 function inTime<T>(
   work: Promise<T>,
   signal: AbortSignal,
-  timeoutMs: number,
-  late: () => AgnesError,
+  startTimer: (late: (error: AgnesError) => void) => NodeJS.Timeout,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const abort = () => settle(() => reject(abortError(signal, "the extraction")));
-    const timer = setTimeout(() => settle(() => reject(late())), timeoutMs);
+    const timer = startTimer((error) => settle(() => reject(error)));
     const settle = (finish: () => void) => {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);

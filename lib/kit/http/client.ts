@@ -2,21 +2,27 @@ import type { Host, Log } from "../../base/mod.ts";
 import type { OpenAnswer } from "./answer.ts";
 import { Call, type CallServices, type CredentialOrigins } from "./call.ts";
 import { rememberSecrets } from "./headers.ts";
+import { downloadFiles } from "./download.ts";
 import type {
+  DownloadFile,
   Http,
   HttpAnswer,
   HttpDefaults,
+  HttpDownloadRequest,
   HttpJsonRequest,
   HttpPagesRequest,
+  HttpPollRequest,
   HttpRequest,
 } from "./http.ts";
 import { PageWalk, type NextPage } from "./paging.ts";
+import { pollJob } from "./poll.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { retryAfterMs } from "./retry.ts";
 import { resolveUrl, shownUrl } from "./target.ts";
 
 /** What `createHttp` needs of the world. */
 export interface HttpServices {
-  readonly host: Pick<Host, "fetch" | "sleep" | "random" | "now" | "monotonicMs">;
+  readonly host: Pick<Host, "fetch" | "files" | "sleep" | "random" | "now" | "monotonicMs">;
   readonly log: Log;
   /** Values that no message or log may show; every `Secret` that goes through a request is added to it. */
   readonly secrets?: Set<string>;
@@ -40,11 +46,13 @@ export function createHttp(services: HttpServices): Http {
   return new HttpClient({ host, log, secrets, rateLimit: new RateLimit(host) }, {});
 }
 
+type ClientServices = CallServices & Pick<HttpServices, "host">;
+
 class HttpClient implements Http {
-  readonly #services: CallServices;
+  readonly #services: ClientServices;
   readonly #defaults: HttpDefaults;
 
-  constructor(services: CallServices, defaults: HttpDefaults) {
+  constructor(services: ClientServices, defaults: HttpDefaults) {
     this.#services = services;
     this.#defaults = defaults;
   }
@@ -100,6 +108,39 @@ class HttpClient implements Http {
       yield page.checked;
       next = walk.next(page);
     }
+  }
+
+  async poll<T = unknown>(url: string, request: HttpPollRequest<T>): Promise<T> {
+    const { host, log, secrets } = this.#services;
+    const { timeoutMs: _, signal, schema, ...rest } = request;
+    const shown = shownUrl(this.#resolve(url), secrets);
+    return pollJob({ host, log, what: `the job at ${shown}` }, request, async (leftMs) => {
+      const ofAnswer = Math.min(leftMs, this.#defaults.timeoutMs ?? Number.POSITIVE_INFINITY);
+      const limits = Number.isFinite(ofAnswer) ? { timeoutMs: Math.max(1, ofAnswer) } : {};
+      const asked = { ...rest, ...limits, ...(signal === undefined ? {} : { signal }) };
+      return this.#call(url, acceptingJson(asked), async (answer) => {
+        const waitMs = retryAfterMs(answer.headers.get("retry-after"), host.now());
+        return {
+          answer: answer.check(await answer.json(), schema),
+          ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
+        };
+      });
+    });
+  }
+
+  async *download(
+    files: Iterable<string | DownloadFile> | AsyncIterable<string | DownloadFile>,
+    request: HttpDownloadRequest,
+  ): ReturnType<Http["download"]> {
+    const { host, log } = this.#services;
+    const open = (address: string, asked: HttpRequest) => {
+      const url = this.#resolve(address);
+      const origins = this.#originsOf(url);
+      // Links lead to hosts of others: without a base address no host is the one that the credentials are for.
+      const defaults = this.#defaults.baseUrl === undefined ? "" : origins.defaults;
+      return this.#call<HttpAnswer>(url, asked, async (answer) => answer, { ...origins, defaults });
+    };
+    yield* downloadFiles({ host, log, open }, files, request);
   }
 
   #resolve(url: string): URL {

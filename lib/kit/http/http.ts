@@ -1,6 +1,8 @@
 import type * as v from "valibot";
 
 import type { Secret } from "../../base/mod.ts";
+import type { FileChunk, ReadProgress } from "../batch.ts";
+import type { Checksum } from "./checksum.ts";
 import type { Paging } from "./paging.ts";
 
 /** Values of a URL's query; a list gives the parameter once per value, `undefined` leaves it out. */
@@ -76,6 +78,67 @@ export interface HttpPagesRequest<T> extends HttpJsonRequest<T> {
   readonly paging: Paging;
 }
 
+/** How a job is asked until it is done. */
+export interface HttpPollRequest<T> extends Omit<HttpJsonRequest<T>, "timeoutMs"> {
+  /** Whether the job is done. Throw `permanent(…)` or `transient(…)` when the answer reports that it failed. */
+  readonly isDone: (answer: T) => boolean;
+  /** The first pause, which then grows by half each time. Each is varied by a fifth. Default 1 s. */
+  readonly pauseMs?: number;
+  /** The longest pause, unless the source asks for a longer one by Retry-After. Default 20 s. */
+  readonly maxPauseMs?: number;
+  /** How long the job may take in all. Default 30 min. */
+  readonly timeoutMs?: number;
+  /** Stops the job at its source; called when the poll is aborted or ends before the job does. Has 5 s. */
+  readonly cancel?: (options: { readonly signal: AbortSignal }) => Promise<unknown>;
+  /** What an answer reports about the job, for `onProgress`. Default: `waiting for the source`. */
+  readonly phaseOf?: (answer: T) => string;
+  /** Is called after each answer of a job that is not done. Hand over `onProgress` of `ReadOptions`. */
+  readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
+}
+
+/** Gives the address of a file, for signed links that expire. */
+export type DownloadUrl = (options: {
+  /** Whether the source refused the address that was returned before. */
+  readonly rejected: boolean;
+  readonly signal: AbortSignal;
+}) => Promise<string>;
+
+/** A file that `Http.download` fetches. */
+export interface DownloadFile {
+  /** The address, or a function that returns it; the function is called again when the address is refused (4xx). */
+  readonly url: string | DownloadUrl;
+  /**
+   * What identifies the content, such as the id of the export and the number of the slice; unique in the table, and
+   * another one for other content. With it a later read resumes a file whose links differ. Default: the place in the
+   * list and the address without its query; a later read then resumes only by a strong ETag.
+   */
+  readonly key?: string;
+  /** Further headers. Credentials among them go to the origin of `url` only. */
+  readonly headers?: Readonly<Record<string, string | Secret>>;
+  /** The size in bytes, if known; another size is an error. */
+  readonly sizeBytes?: number;
+  /** The checksum of the content if known, or a function that takes it from the headers of the answer. */
+  readonly checksum?: Checksum | ((headers: Headers) => Checksum | undefined);
+  /** See `FileChunk.origin`. */
+  readonly origin?: string;
+  /** See `FileChunk.constants`. */
+  readonly constants?: FileChunk["constants"];
+}
+
+/** How files are downloaded and read. */
+export interface HttpDownloadRequest
+  extends
+    Omit<FileChunk, "kind" | "data" | "origin" | "constants">,
+    Pick<HttpPatience, "retries" | "attemptTimeoutMs"> {
+  /** Where the files are kept: `directory` of `ReadOptions`. Default: a temporary folder, removed at the end. */
+  readonly directory?: string | undefined;
+  /** How many files are fetched at once; no more than these are ahead of the file that is read. Default 4. */
+  readonly concurrency?: number;
+  readonly signal?: AbortSignal;
+  /** Is called with `downloading 3 of 12`, again and again while bytes come. */
+  readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
+}
+
 /** An answer whose body is still to be read; read it, iterate it or `cancel` it. */
 export interface HttpAnswer {
   readonly status: number;
@@ -125,4 +188,51 @@ export interface Http {
   bytes(url: string, request?: HttpRequest): Promise<Uint8Array>;
   /** All pages, one after the other, each as JSON. */
   pages<T = unknown>(url: string, request: HttpPagesRequest<T>): AsyncGenerator<T, void, void>;
+  /**
+   * Asks a job until it is done, and returns its last answer.
+   *
+   * Pauses grow and are varied; Retry-After is obeyed, also in answers that are no error. A source that is out of reach
+   * is asked again, until the sixth failure in a row or the deadline. `signal` ends it at once, also in a pause.
+   *
+   * @throws `timed_out` after `timeoutMs`; what `isDone` throws; what `json` throws
+   * @example
+   * ```ts
+   * import { permanent, type Http } from "agnes/kit";
+   * interface Job { readonly status: "waiting" | "success" | "error"; readonly message: string }
+   * const job = async (api: Http, id: number, signal: AbortSignal) =>
+   *   api.poll<Job>(`/v1/jobs/${id}`, {
+   *     isDone({ status, message }) {
+   *       if (status === "error") throw permanent(`the export failed: ${message}`);
+   *       return status === "success";
+   *     },
+   *     cancel: ({ signal }) => api.request(`/v1/jobs/${id}`, { method: "DELETE", signal }),
+   *     signal,
+   *   });
+   * ```
+   */
+  poll<T = unknown>(url: string, request: HttpPollRequest<T>): Promise<T>;
+  /**
+   * Downloads files, several at once, and yields each as a file chunk, in the order of the list.
+   *
+   * A lost connection is resumed by Range with If-Range. The file starts again when the source has no ranges or the
+   * content changed. Size and checksum are verified when they are known, and the space on the disk is checked before.
+   * Bytes go to `directory` as they come, so memory stays flat; a read that was stopped resumes there.
+   *
+   * Credentials of the client go to the origin of its `baseUrl` only, never to the host of a signed link.
+   *
+   * @throws `source_unavailable` after `retries` attempts (default 5) that brought no new byte, `source_unauthorized`
+   *   and `source_refused` when a link is refused, `source_answer_invalid` for a wrong size or checksum,
+   *   `disk_full`, `file_failed`, `invalid_input` for two files with one key, `aborted`
+   * @example
+   * ```ts
+   * import type { Http, ReadOptions } from "agnes/kit";
+   * async function* slices(http: Http, links: readonly string[], { directory, onProgress, signal }: ReadOptions) {
+   *   yield* http.download(links, { format: "csv", directory, onProgress, signal });
+   * }
+   * ```
+   */
+  download(
+    files: Iterable<string | DownloadFile> | AsyncIterable<string | DownloadFile>,
+    request: HttpDownloadRequest,
+  ): AsyncGenerator<FileChunk, void, void>;
 }

@@ -28,6 +28,7 @@ export async function connectBare(session: Session): Promise<AnyConnector> {
     log,
     published: async () => undefined,
     now: () => host.now(),
+    sleep: (durationMs: number, signal?: AbortSignal) => host.sleep(durationMs, signal),
     resolvePath: (path: string) => resolve(config.directory ?? process.cwd(), path),
   };
   return plugin.connect(context as never);

@@ -72,6 +72,7 @@ export function faultyFiles(files: Files, fault: FileFault): FaultyFiles {
     makeDirectory: failing("makeDirectory"),
     list: failing("list"),
     stat: failing("stat"),
+    freeBytes: failing("freeBytes"),
   };
 }
 

@@ -1,0 +1,43 @@
+import { createHash } from "node:crypto";
+
+import { AgnesError, counted, readChunks, shown } from "../../base/mod.ts";
+import { crc32c } from "./crc32c.ts";
+
+/** A checksum of a file's content. */
+export interface Checksum {
+  readonly algorithm: "md5" | "crc32c" | "sha256";
+  /** Hex or base64. */
+  readonly value: string;
+}
+
+const SIZE_BYTES = { md5: 16, crc32c: 4, sha256: 32 } as const;
+const CHUNK_BYTES = 1024 * 1024;
+
+/**
+ * The bytes of a checksum.
+ * @throws `invalid_input` when the value is neither hex nor base64 of the right length
+ */
+export function checksumBytes({ algorithm, value }: Checksum): Buffer {
+  const sizeBytes = SIZE_BYTES[algorithm];
+  // Hex is two characters a byte; base64 of these sizes is shorter or ends in "=".
+  const isHex = value.length === sizeBytes * 2 && /^[0-9a-f]+$/i.test(value);
+  const bytes = Buffer.from(value, isHex ? "hex" : "base64");
+  const isWhole = isHex || (bytes.length === sizeBytes && bytes.toString("base64") === value);
+  if (isWhole) return bytes;
+  const reason = `${shown(value, 80)} is neither hex nor base64 of ${counted(sizeBytes, "byte")}`;
+  throw new AgnesError("invalid_input", { what: `the ${algorithm} checksum`, reason });
+}
+
+/** The checksum of a file on the disk. */
+export async function fileChecksum(path: string, algorithm: Checksum["algorithm"]): Promise<Buffer> {
+  if (algorithm !== "crc32c") {
+    const hash = createHash(algorithm);
+    for await (const bytes of readChunks(path, CHUNK_BYTES)) hash.update(bytes);
+    return hash.digest();
+  }
+  let crc = 0;
+  for await (const bytes of readChunks(path, CHUNK_BYTES)) crc = crc32c(bytes, crc);
+  const digest = Buffer.alloc(SIZE_BYTES.crc32c);
+  digest.writeUInt32BE(crc);
+  return digest;
+}

@@ -1,0 +1,166 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { AgnesError, type Host, type Log } from "../../base/mod.ts";
+import type { FileChunk } from "../batch.ts";
+import { DiskSpace } from "./disk-space.ts";
+import type { DownloadFile, HttpAnswer, HttpDownloadRequest, HttpRequest } from "./http.ts";
+import { spoolPath, type SpoolFile } from "./spool-file.ts";
+import { Transfer, type TransferFile } from "./transfer.ts";
+
+const CONCURRENCY = 4;
+
+/** What a download needs of the world. */
+export interface DownloadServices {
+  readonly host: Pick<Host, "files" | "random" | "sleep">;
+  readonly log: Log;
+  readonly open: (url: string, request: HttpRequest) => Promise<HttpAnswer>;
+}
+
+type Files = Iterable<string | DownloadFile> | AsyncIterable<string | DownloadFile>;
+
+/** Fetches files, several at once, and yields them in the order of the list; see `Http.download`. */
+export async function* downloadFiles(
+  services: DownloadServices,
+  files: Files,
+  request: HttpDownloadRequest,
+): AsyncGenerator<FileChunk, void, void> {
+  const { host } = services;
+  if (request.directory !== undefined) {
+    await host.files.makeDirectory(request.directory);
+    return yield* fetched(services, files, request, request.directory);
+  }
+  const directory = await mkdtemp(join(tmpdir(), "agnes-download-"));
+  try {
+    yield* fetched(services, files, request, directory);
+  } finally {
+    await host.files.removeDirectory(directory);
+  }
+}
+
+async function* fetched(
+  services: DownloadServices,
+  files: Files,
+  request: HttpDownloadRequest,
+  directory: string,
+): AsyncGenerator<FileChunk, void, void> {
+  const {
+    concurrency = CONCURRENCY,
+    directory: _,
+    signal,
+    onProgress,
+    retries,
+    attemptTimeoutMs,
+    ...chunk
+  } = request;
+  const total = Array.isArray(files) ? files.length : null;
+  const space = new DiskSpace(services.host.files, directory);
+  if (Array.isArray(files))
+    await checkSpace(services, space, files as readonly (string | DownloadFile)[], directory);
+  const stop = new AbortController();
+  const stopped = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  let done = 0;
+  const onBytes = () =>
+    onProgress?.({ phase: `downloading ${done + 1}${total === null ? "" : ` of ${total}`}` });
+  const start = (file: TransferFile): Running => {
+    const transfer = new Transfer({ ...services, space, directory, onBytes }, file, {
+      signal: stopped,
+      ...(retries === undefined ? {} : { retries }),
+      ...(attemptTimeoutMs === undefined ? {} : { attemptTimeoutMs }),
+    });
+    const spool = transfer.run();
+    // It is awaited in its turn; until then its failure is nobody's.
+    spool.catch(() => {});
+    return { file, spool };
+  };
+  const running: Running[] = [];
+  const listed = identified(files);
+  try {
+    for (let hasMore = true; hasMore || running.length > 0;) {
+      while (hasMore && running.length < Math.max(1, concurrency)) {
+        const next = await listed.next();
+        hasMore = next.done !== true;
+        if (next.done !== true) running.push(start(next.value));
+      }
+      if (running.length === 0) return;
+      const first = running.shift()!;
+      const spool = await first.spool;
+      done += 1;
+      yield chunkOf(first.file, spool, chunk);
+    }
+  } finally {
+    stop.abort(new AgnesError("aborted", { what: "the download" }));
+    await Promise.allSettled(running.map(({ spool }) => spool));
+    await listed.return();
+  }
+}
+
+interface Running {
+  readonly file: TransferFile;
+  readonly spool: Promise<SpoolFile>;
+}
+
+/** The files of a list, each with what identifies it. */
+async function* identified(files: Files): AsyncGenerator<TransferFile, void, void> {
+  const keys = new Set<string>();
+  let place = 0;
+  for await (const given of files) {
+    place += 1;
+    const file = typeof given === "string" ? { url: given } : given;
+    if (file.key !== undefined) {
+      if (keys.has(file.key)) {
+        throw new AgnesError("invalid_input", {
+          what: "the list of files",
+          reason: `two have the key ${file.key}`,
+        });
+      }
+      keys.add(file.key);
+    }
+    const isExact = file.key !== undefined;
+    yield { ...file, identity: { key: isExact ? `key ${file.key}` : `place ${place}`, isExact } };
+  }
+}
+
+/** Fails before the first byte when the sizes that are known cannot fit. */
+async function checkSpace(
+  { host }: DownloadServices,
+  space: DiskSpace,
+  files: readonly (string | DownloadFile)[],
+  directory: string,
+): Promise<void> {
+  let neededBytes = 0;
+  for (const file of files) {
+    if (typeof file === "string" || file.sizeBytes === undefined) continue;
+    const there =
+      file.key === undefined ? null : await host.files.stat(spoolPath(directory, `key ${file.key}`));
+    neededBytes += Math.max(0, file.sizeBytes - (there?.sizeBytes ?? 0));
+  }
+  if (neededBytes === 0) return;
+  await space.reserve(files, neededBytes);
+  space.release(files);
+}
+
+function chunkOf(
+  { origin, constants }: TransferFile,
+  spool: SpoolFile,
+  given: Omit<FileChunk, "kind" | "data">,
+): FileChunk {
+  const { compression = "auto", format } = given;
+  return {
+    ...given,
+    kind: "file",
+    data: spool.path,
+    // The path has no ending to tell it by, and that of an address is often wrong.
+    compression:
+      compression === "auto" && format !== "parquet" ? compressionOf(spool.firstBytes) : compression,
+    ...(origin === undefined ? {} : { origin }),
+    ...(constants === undefined ? {} : { constants }),
+  };
+}
+
+/** No text begins with these bytes. */
+function compressionOf(firstBytes: Buffer): "none" | "gzip" | "zstd" {
+  if (firstBytes[0] === 0x1f && firstBytes[1] === 0x8b) return "gzip";
+  return firstBytes.length === 4 && firstBytes.readUInt32LE() === 0xfd2fb528 ? "zstd" : "none";
+}

@@ -1,0 +1,75 @@
+import type { Filter } from "../batch.ts";
+import { quoteIdentifier, quoteLiteral, type SqlDialect } from "./dialect.ts";
+
+/**
+ * The condition that filters stand for, ANDed. Without filters it is `true`.
+ *
+ * Texts compare as the engine collates them, so push down an order of texts only to an engine that compares bytes. A
+ * `Date` is a timestamp in UTC: a Snowflake session needs `TIMEZONE = 'UTC'`, and a BigQuery column of type DATETIME
+ * refuses it. BigQuery leaves floating-point values that are not a number out of `gt` and `ge`, DuckDB does not.
+ *
+ * @param dialect default `ansi`
+ * @throws `literal_unsupported`, `invalid_identifier` when the dialect cannot write a value or a name
+ * @example
+ * ```ts
+ * import { filterToSql } from "agnes/kit";
+ * filterToSql([{ column: "id", operator: "ge", values: [5] }]); // ("id" >= 5)
+ * filterToSql([{ column: "id", operator: "eq", values: [5] }], "bigquery"); // `id` IN (5)
+ * ```
+ */
+export function filterToSql(filters: readonly Filter[], dialect: SqlDialect = "ansi"): string {
+  return filters.length === 0 ? "true" : filters.map((filter) => conditionOf(filter, dialect)).join(" AND ");
+}
+
+/**
+ * One SELECT of a table's columns: what `query` is asked for a live table unless the connector has a `selectSql` of
+ * its own.
+ *
+ * @param path the table's name, or the parts of it, such as schema and name
+ * @param wanted.columns at least one
+ * @param dialect default `ansi`
+ * @throws `literal_unsupported`, `invalid_identifier` when the dialect cannot write a value or a name
+ * @example
+ * ```ts
+ * import { toSelectSql } from "agnes/kit";
+ * toSelectSql(["crm", "people"], { columns: ["name"], limit: 5 }); // SELECT "name" FROM "crm"."people" LIMIT 5
+ * ```
+ */
+export function toSelectSql(
+  path: readonly string[],
+  wanted: {
+    readonly columns: readonly string[];
+    readonly filter?: readonly Filter[];
+    readonly limit?: number;
+  },
+  dialect: SqlDialect = "ansi",
+): string {
+  const quoted = (name: string) => quoteIdentifier(name, dialect);
+  const { columns, filter = [], limit } = wanted;
+  const where = filter.length === 0 ? "" : ` WHERE ${filterToSql(filter, dialect)}`;
+  const rows = limit === undefined ? "" : ` LIMIT ${limit}`;
+  return `SELECT ${columns.map(quoted).join(", ")} FROM ${path.map(quoted).join(".")}${where}${rows}`;
+}
+
+function conditionOf({ column, operator, values }: Filter, dialect: SqlDialect): string {
+  const name = quoteIdentifier(column, dialect);
+  const list = values.map((value) => quoteLiteral(value, dialect));
+  switch (operator) {
+    case "is_null":
+      return `${name} IS NULL`;
+    case "is_not_null":
+      return `${name} IS NOT NULL`;
+    case "eq":
+      return list.length === 0 ? "false" : `${name} IN (${list.join(", ")})`;
+    case "ne":
+      return list.length === 0 ? "true" : `${name} NOT IN (${list.join(", ")})`;
+    case "gt":
+    case "ge":
+    case "lt":
+    case "le": {
+      const sign = { gt: ">", ge: ">=", lt: "<", le: "<=" }[operator];
+      const all = list.map((value) => `${name} ${sign} ${value}`).join(" AND ");
+      return list.length === 0 ? "true" : `(${all})`;
+    }
+  }
+}

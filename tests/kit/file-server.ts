@@ -1,0 +1,84 @@
+import type { Handler } from "./local-server.ts";
+
+/** A file as a server has it, and how the server behaves. */
+export interface ServedFile {
+  readonly content: Buffer;
+  readonly etag?: string;
+  readonly lastModified?: string;
+  /** Whether Range is obeyed. Default `true`. */
+  readonly ranges?: boolean;
+  /** Whether If-Range is obeyed. Default `true`. */
+  readonly ifRange?: boolean;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Answers a GET as RFC 9110 says, or with the faults that the file names. */
+export const serve =
+  (file: ServedFile): Handler =>
+  ({ headers }, response) => {
+    const { content, etag, lastModified, ranges = true, ifRange = true } = file;
+    const common = {
+      date: "Thu, 01 Jan 2026 00:00:00 GMT",
+      ...(etag === undefined ? {} : { etag }),
+      ...(lastModified === undefined ? {} : { "last-modified": lastModified }),
+      ...file.headers,
+    };
+    const validators = [etag, lastModified];
+    const known = headers["if-none-match"] ?? headers["if-modified-since"];
+    if (known !== undefined && validators.includes(String(known)))
+      return void response.writeHead(304, common).end();
+    const from = ranges ? /^bytes=(\d+)-$/.exec(String(headers["range"])) : null;
+    const condition = headers["if-range"];
+    const holds = !ifRange || condition === undefined || validators.includes(String(condition));
+    const start = from !== null && holds ? Number(from[1]) : 0;
+    if (start > 0 && start >= content.length) {
+      return void response.writeHead(416, { "content-range": `bytes */${content.length}` }).end();
+    }
+    const body = content.subarray(start);
+    const range = { "content-range": `bytes ${start}-${content.length - 1}/${content.length}` };
+    response.writeHead(start > 0 ? 206 : 200, {
+      "content-length": String(body.length),
+      ...(start > 0 ? range : {}),
+      ...common,
+    });
+    response.end(body);
+  };
+
+/**
+ * A network that loses the connection after exactly so many bytes of the n-th body, counted from 1. Sockets cannot do
+ * that: what was received but not yet read when the error comes is lost.
+ */
+export function cutting(bytesOfBody: (n: number) => number | undefined): typeof fetch {
+  let count = 0;
+  const cut = async (...[input, init]: Parameters<typeof fetch>): Promise<Response> => {
+    const whole = await fetch(input, init);
+    count += 1;
+    const bytes = bytesOfBody(count);
+    if (bytes === undefined) return whole;
+    const content = new Uint8Array(await whole.arrayBuffer()).subarray(0, bytes);
+    let isSent = false;
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          if (isSent) return controller.error(Object.assign(new Error("lost"), { code: "ECONNRESET" }));
+          isSent = true;
+          controller.enqueue(content);
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    return new Response(body, { status: whole.status, headers: whole.headers });
+  };
+  return cut as unknown as typeof fetch;
+}
+
+/** Bytes that differ everywhere. */
+export function bytesOf(length: number, seed = 1): Buffer {
+  const bytes = Buffer.alloc(length);
+  let state = seed;
+  for (let at = 0; at < length; at += 1) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    bytes[at] = state >>> 24;
+  }
+  return bytes;
+}

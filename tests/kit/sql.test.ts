@@ -1,0 +1,113 @@
+import { describe, expect, test } from "bun:test";
+
+import { openDatabase } from "../../lib/duckdb/mod.ts";
+import {
+  filterToSql,
+  quoteIdentifier,
+  quoteLiteral,
+  toSelectSql,
+  type Filter,
+  type SqlDialect,
+} from "../../lib/kit/mod.ts";
+
+const DIALECTS: readonly SqlDialect[] = ["ansi", "bigquery", "snowflake"];
+const codeOf = (work: () => unknown) => {
+  try {
+    return work();
+  } catch (error) {
+    return (error as { readonly code: string }).code;
+  }
+};
+
+describe("quoteIdentifier()", () => {
+  test("quoteIdentifier() quotes as each dialect does, and refuses what it cannot write", () => {
+    const quoted = (name: string) => DIALECTS.map((dialect) => codeOf(() => quoteIdentifier(name, dialect)));
+    expect(quoted("order-items")).toEqual(['"order-items"', "`order-items`", '"order-items"']);
+    expect(quoted('say "hi"')).toEqual(['"say ""hi"""', '`say "hi"`', '"say ""hi"""']);
+    for (const name of ["a`b", "a\\b", "a\nb"]) {
+      expect(quoted(name)).toEqual([`"${name}"`, "invalid_identifier", `"${name}"`]);
+    }
+    for (const name of ["", "a\0b"]) expect(quoted(name)).toEqual(DIALECTS.map(() => "invalid_identifier"));
+    expect(quoteIdentifier("a")).toBe('"a"');
+  });
+});
+
+describe("quoteLiteral()", () => {
+  test("quoteLiteral() escapes texts as each dialect reads them", () => {
+    const quoted = (text: string) => DIALECTS.map((dialect) => quoteLiteral(text, dialect));
+    expect(quoted("it's")).toEqual(["'it''s'", "'it\\'s'", "'it''s'"]);
+    // In BigQuery and Snowflake a backslash escapes the quote behind it: \' OR true would end the text.
+    expect(quoted("\\' OR true --")).toEqual([
+      "'\\'' OR true --'",
+      "'\\\\\\' OR true --'",
+      "'\\\\'' OR true --'",
+    ]);
+    expect(quoted("a\nb\r")).toEqual(["'a\nb\r'", "'a\\nb\\r'", "'a\nb\r'"]);
+  });
+
+  test("quoteLiteral() writes numbers and moments, and refuses those without a literal", () => {
+    const quoted = (value: Filter["values"][number]) =>
+      DIALECTS.map((dialect) => codeOf(() => quoteLiteral(value, dialect)));
+    expect(quoted(-1.5e30)).toEqual(["-1.5e+30", "-1.5e+30", "-1.5e+30"]);
+    expect(quoted(true)).toEqual(["true", "true", "true"]);
+    expect(quoted(2n ** 63n)).toEqual([
+      "9223372036854775808",
+      "BIGNUMERIC '9223372036854775808'",
+      "9223372036854775808",
+    ]);
+    expect(quoted(-(2n ** 63n))).toEqual(DIALECTS.map(() => "-9223372036854775808"));
+    expect(quoted(new Date("2026-01-31T10:00:00.123Z"))).toEqual([
+      "TIMESTAMP '2026-01-31 10:00:00.123'",
+      "TIMESTAMP '2026-01-31 10:00:00.123+00:00'",
+      "'2026-01-31 10:00:00.123'::TIMESTAMP_NTZ",
+    ]);
+    const none = [
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      10n ** 38n,
+      new Date(Number.NaN),
+      new Date(8.64e15),
+      "a\0b",
+    ];
+    for (const value of none) expect(quoted(value)).toEqual(DIALECTS.map(() => "literal_unsupported"));
+  });
+
+  test("quoteLiteral() and quoteIdentifier() are read back by DuckDB as they were", async () => {
+    await using database = await openDatabase();
+    await using connection = await database.connect();
+    const texts = ["it's", "\\' OR 1=1 --", 'a"b', "č\n\t'' \\\\", "🙂"];
+    for (const text of texts) {
+      const sql = `SELECT ${quoteLiteral(text)} AS ${quoteIdentifier(text)}`;
+      expect(await connection.rows<Record<string, string>>(sql)).toEqual([{ [text]: text }]);
+    }
+  });
+});
+
+describe("filterToSql()", () => {
+  const filters: readonly Filter[] = [
+    { column: "a", operator: "eq", values: ["x", "it's"] },
+    { column: "b", operator: "ge", values: [5n] },
+    { column: "c", operator: "is_not_null", values: [] },
+  ];
+
+  test("filterToSql() and toSelectSql() write each dialect", () => {
+    expect(DIALECTS.map((dialect) => filterToSql(filters, dialect))).toEqual([
+      `"a" IN ('x', 'it''s') AND ("b" >= 5) AND "c" IS NOT NULL`,
+      "`a` IN ('x', 'it\\'s') AND (`b` >= 5) AND `c` IS NOT NULL",
+      `"a" IN ('x', 'it''s') AND ("b" >= 5) AND "c" IS NOT NULL`,
+    ]);
+    expect(filterToSql(filters)).toBe(filterToSql(filters, "ansi"));
+    const wanted = { columns: ["a"], filter: [filters[1]!], limit: 3 };
+    expect(toSelectSql(["my-project", "crm", "t"], wanted, "bigquery")).toBe(
+      "SELECT `a` FROM `my-project`.`crm`.`t` WHERE (`b` >= 5) LIMIT 3",
+    );
+  });
+
+  test("filterToSql() refuses a value or a name that the dialect lacks", () => {
+    const nan: Filter = { column: "a", operator: "lt", values: [Number.NaN] };
+    expect(codeOf(() => filterToSql([nan]))).toBe("literal_unsupported");
+    expect(codeOf(() => filterToSql([{ ...nan, column: "a`", values: [1] }], "bigquery"))).toBe(
+      "invalid_identifier",
+    );
+  });
+});

@@ -1,0 +1,135 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { connectorContract } from "agnes/testing";
+
+import { createLog, Secret, silentLog, type Host, type LogEntry } from "../../lib/base/mod.ts";
+import type { ExtractProgress } from "../../lib/extract/mod.ts";
+import { createHttp, type AnyConnector } from "../../lib/kit/mod.ts";
+import { fakeHost } from "../../lib/testing/mod.ts";
+import { openBench, planOf, type Bench } from "../extract/harness.ts";
+import { fakeWarehouse, WAREHOUSE_TOKEN, warehouseOrders, type FakeWarehouse } from "../fakes/warehouse.ts";
+import warehouse from "./plugins/warehouse.ts";
+
+// Many databases are opened here; a busy machine takes its time.
+setDefaultTimeout(60_000);
+
+describe("warehouse: contract", () => {
+  const config = { secrets: { WAREHOUSE_TOKEN }, server: fakeWarehouse() };
+  for (const { name, run } of connectorContract(warehouse, config)) {
+    // Those of faults take long; tests/full runs them.
+    if (!name.startsWith("an extract survives ")) test(name, run);
+  }
+});
+
+/** The connector of the guide on a clock of its own, with a log of what its HTTP client reports. */
+async function connected(server: FakeWarehouse, overrides: Partial<Host> = {}) {
+  const host = fakeHost({ fetch: server.fetch, ...overrides });
+  const log: LogEntry[] = [];
+  const context = {
+    options: { url: "https://warehouse.example.com" },
+    secrets: { WAREHOUSE_TOKEN: new Secret("WAREHOUSE_TOKEN", WAREHOUSE_TOKEN) },
+    http: createHttp({ host, log: createLog((entry) => log.push(entry)) }),
+    log: silentLog,
+  };
+  const connector = (await warehouse.connect(context as never)) as AnyConnector;
+  const [info] = (await connector.discover!({ signal: new AbortController().signal })) as never[];
+  return { connector, info: info!, log, sleeps: host.sleeps };
+}
+
+const published = (bench: Bench) =>
+  bench.rows("SELECT count(*)::INT AS n, sum(amount)::VARCHAR AS total FROM orders");
+
+describe("warehouse: extract", () => {
+  const cents = warehouseOrders().reduce((sum, { amount }) => sum + Math.round(Number(amount) * 100), 0);
+  const expected = [{ n: 100, total: (cents / 100).toFixed(2) }];
+
+  test("its page shows the connector as it is, with at most 80 lines", async () => {
+    const page = await readFile(join(import.meta.dir, "../../docs/guide/export-connector.md"), "utf8");
+    const [, shown] = /^```ts\n([\s\S]*?)^```$/m.exec(page)!;
+    expect(shown).toBe(await readFile(join(import.meta.dir, "plugins/warehouse.ts"), "utf8"));
+    expect(shown!.split("\n").length).toBeLessThanOrEqual(80);
+  });
+
+  test("it is whole after 429, expired links, a lost connection and a slice that was written again", async () => {
+    await using bench = await openBench();
+    const server = fakeWarehouse(warehouseOrders(), {
+      job: ["waiting", { retryAfter: "90" }, "running"],
+      expiresAfter: 4,
+      slice: (n) =>
+        n === 1
+          ? { kind: "busy", retryAfter: "12" }
+          : n === 2
+            ? { kind: "cut", bytes: 500 }
+            : n === 7
+              ? { kind: "rewritten" }
+              : undefined,
+    });
+    const { connector, info, sleeps, log } = await connected(server);
+    const phases = new Set<string | undefined>();
+    const onProgress = ({ sourcePhase }: ExtractProgress) => void phases.add(sourcePhase);
+    const stats = await bench.run([planOf(info)], connector, { onProgress });
+    expect(stats.errors).toEqual([]);
+    expect(await published(bench)).toEqual(expected);
+    expect([...phases]).toContain("exporting");
+    expect([...phases]).toContain("downloading 1 of 3");
+    expect(
+      sleeps.filter((ms) => ms >= 90_000 || (ms >= 12_000 && ms < 13_000)).length,
+    ).toBeGreaterThanOrEqual(2);
+    expect(JSON.stringify(log)).not.toContain("5ignature");
+    // What was fetched goes with the publish.
+    expect(await readdir(join(bench.directory, "reads"))).toEqual([]);
+  });
+
+  test("a run that fails in the third slice keeps the others, and the next one fetches the rest alone", async () => {
+    await using bench = await openBench();
+    let isLost = true;
+    const lastSlices = new Set(["2.csv"]);
+    const server = fakeWarehouse(warehouseOrders(), {
+      slice: () =>
+        isLost && lastSlices.has(server.fetched.at(-1)!.slice) ? { kind: "cut", bytes: 300 } : undefined,
+    });
+    const first = await connected(server);
+    const failed = await bench.run([planOf(first.info)], first.connector);
+    expect(failed.errors).toHaveLength(1);
+    expect(await readdir(join(bench.directory, "reads", "orders"))).toHaveLength(6);
+
+    isLost = false;
+    const before = server.fetched.length;
+    const second = await connected(server);
+    expect((await bench.run([planOf(second.info)], second.connector)).errors).toEqual([]);
+    expect(await published(bench)).toEqual(expected);
+    const fetched = server.fetched.slice(before);
+    expect(fetched.map(({ slice }) => slice)).toEqual(["2.csv"]);
+    expect(fetched[0]!.range).toMatch(/^bytes=[1-9]/);
+  });
+
+  test("a storage without ranges is read from the start after a lost connection", async () => {
+    await using bench = await openBench();
+    const server = fakeWarehouse(warehouseOrders(), {
+      ranges: false,
+      slice: (n) => (n === 1 ? { kind: "cut", bytes: 500 } : undefined),
+    });
+    const { connector, info } = await connected(server);
+    expect((await bench.run([planOf(info)], connector)).errors).toEqual([]);
+    expect(await published(bench)).toEqual(expected);
+  });
+
+  test("a job that fails is the error of the table, and one that is stopped is cancelled", async () => {
+    await using bench = await openBench();
+    const failing = await connected(fakeWarehouse([], { job: [{ failed: "no warehouse is running" }] }));
+    const { errors } = await bench.run([planOf(failing.info)], failing.connector);
+    expect(errors[0]!.error.message).toContain("the export of orders failed: no warehouse is running");
+
+    const server = fakeWarehouse([], { job: Array.from({ length: 100 }, () => "running" as const) });
+    const { connector, info } = await connected(server);
+    const stop = new AbortController();
+    const read = connector.read!(info, { batchRows: 1, signal: stop.signal, onProgress: () => stop.abort() });
+    const outcome = await (async () => {
+      for await (const _ of read);
+    })().catch((error: unknown) => error);
+    expect(outcome).toMatchObject({ code: "aborted" });
+    expect(server.cancelled).toEqual([1]);
+  });
+});
