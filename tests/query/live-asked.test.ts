@@ -334,6 +334,16 @@ test("a live table beside a list of tables is asked for the rows that the query 
   ]);
 });
 
+test("a live table that a SEMI join hides is asked for the conditions of that join, and of none outside it", async () => {
+  const { asks } = await asked(
+    "WITH w AS (SELECT 3 AS k, 50 AS amount) " +
+      "SELECT count(*) FROM a JOIN (w SEMI JOIN b ON k = b.id AND b.ok = true) ON amount = 50 AND a.id = amount",
+  );
+  expect(asks.map(({ options }) => options!.filter)).toEqual([
+    [{ column: "ok", operator: "eq", values: [true] }],
+  ]);
+});
+
 test("more than 10,000 keys are not passed on", async () => {
   using folder = temporaryFolder();
   const asks: Ask[] = [];
