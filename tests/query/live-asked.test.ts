@@ -314,6 +314,21 @@ test("SUMMARIZE reads a live table once", async () => {
   expect(asks).toHaveLength(1);
 });
 
+test.each([
+  "EXPLAIN SELECT * FROM b",
+  "EXPLAIN SELECT a.kind, count(*) FROM a JOIN b USING (id) WHERE b.amount > 2 GROUP BY ALL",
+  "EXPLAIN SELECT count(*) FROM s.b WHERE id = 3 OR customer LIKE 'a%'",
+  "EXPLAIN SELECT 1 FROM b x, s.b y",
+  "EXPLAIN WITH w AS MATERIALIZED (FROM b) FROM w, w x",
+  "EXPLAIN SUMMARIZE b",
+  "EXPLAIN PIVOT b ON ok IN (true, false) USING sum(amount)",
+])("%s shows the scan of a live table, and nothing of how Agnes reads it", async (sql) => {
+  const { agnes } = await shopOf(["b"], "read");
+  const [row] = await agnes.rows(sql);
+  expect(row!["explain_value"]).toContain("LIVE_SCAN");
+  expect(row!["explain_value"]).not.toMatch(/agnes|wait|sleep/i);
+});
+
 test("EXPLAIN refuses a PIVOT of a live table whose columns only its rows tell", async () => {
   const { agnes, asks } = await shopOf(["b"], "read");
   asks.length = 0;
