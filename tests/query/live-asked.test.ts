@@ -256,6 +256,8 @@ test.each([
   "WITH w AS (FROM b) SELECT count(*) FROM (DESCRIBE WITH x AS (FROM w) FROM x)",
   "WITH w AS (FROM b) SELECT 1",
   "WITH RECURSIVE b AS (SELECT id FROM b UNION SELECT id + 1 FROM b WHERE id < 9) SELECT 1",
+  "DESCRIBE PIVOT b ON ok IN (true, false) USING count(*)",
+  "DESCRIBE SELECT * FROM (PIVOT b ON ok IN (true, false) USING count(*))",
   "EXPLAIN SELECT * FROM b",
   "EXPLAIN SELECT * FROM a JOIN b USING (id) WHERE b.amount > 2",
   "EXPLAIN DESCRIBE b",
@@ -307,6 +309,14 @@ test("Agnes.describe() asks the connector of a live table for no rows", async ()
   asks.length = 0;
   expect((await agnes.describe("b")).schema).toHaveLength(6);
   expect(asks).toEqual([]);
+});
+
+test("DESCRIBE of a PIVOT whose columns only the rows of a live table tell reads it once", async () => {
+  const { agnes, asks } = await shopOf(["b"], "read");
+  asks.length = 0;
+  const rows = await agnes.rows("DESCRIBE PIVOT b ON ok USING sum(amount) GROUP BY customer");
+  expect(rows.map((row) => row["column_name"])).toEqual(["customer", "false", "true"]);
+  expect(asks).toHaveLength(1);
 });
 
 test("SUMMARIZE reads a live table once", async () => {
