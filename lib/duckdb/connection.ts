@@ -34,7 +34,7 @@ export interface SourceHolder {
   addSource(
     source: StreamSource,
     threads: number,
-  ): { readonly relation: string; readonly remove: () => void };
+  ): { readonly relation: string; readonly plannedRelation: string; readonly remove: () => void };
 }
 
 /**

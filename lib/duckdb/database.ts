@@ -11,6 +11,7 @@ import { quoteLiteral } from "./sql.ts";
 import { Feed } from "./stream/feed.ts";
 import type { StreamSource } from "./stream/scan.ts";
 import {
+  plannedRelationOf,
   prepareSource,
   registerScanFunction,
   relationOf,
@@ -154,14 +155,15 @@ export class Database implements AsyncDisposable, SourceHolder {
    * @throws `type_unsupported`
    * @internal use `openStream` and `registerLiveTable`
    */
-  addSource(
-    source: StreamSource,
-    threads: number,
-  ): { readonly relation: string; readonly remove: () => void } {
+  addSource(source: StreamSource, threads: number): ReturnType<SourceHolder["addSource"]> {
     const registered = prepareSource(source, threads);
     const id = String(this.#nextSource++);
     this.#sources.set(id, registered);
-    return { relation: relationOf(id, registered), remove: () => void this.#sources.delete(id) };
+    return {
+      relation: relationOf(id, registered),
+      plannedRelation: plannedRelationOf(id, registered),
+      remove: () => void this.#sources.delete(id),
+    };
   }
 
   /**

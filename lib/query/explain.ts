@@ -33,7 +33,8 @@ export async function planOf(
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
     const { node, depth } = next;
     const indent = "  ".repeat(depth);
-    lines.push(indent + node.name.trim());
+    const name = node.name.trim();
+    lines.push(indent + (PUBLIC_NAMES.get(name) ?? name));
     if (options.hasDetails) {
       for (const [key, value] of Object.entries(node.extra_info)) {
         if (SHOWN_INFO.has(key)) lines.push(`${indent}  | ${key}: ${[value].flat().join(", ")}`);
@@ -43,6 +44,9 @@ export async function planOf(
   }
   return lines.join("\n");
 }
+
+/** What the scan of a live table is called to who asks. */
+const PUBLIC_NAMES: ReadonlyMap<string, string> = new Map([["AGNES_SCAN", "LIVE_SCAN"]]);
 
 /** Of what DuckDB says of an operator; the names of files and databases are not among it. */
 const SHOWN_INFO = new Set([

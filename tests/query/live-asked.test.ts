@@ -255,6 +255,9 @@ test.each([
   "WITH w AS (FROM b), x AS (SELECT id FROM w) SELECT * FROM (DESCRIBE x)",
   "WITH w AS (FROM b) SELECT count(*) FROM (DESCRIBE WITH x AS (FROM w) FROM x)",
   "WITH w AS (FROM b) SELECT 1",
+  "WITH RECURSIVE b AS (SELECT id FROM b UNION SELECT id + 1 FROM b WHERE id < 9) SELECT 1",
+  "DESCRIBE PIVOT b ON ok IN (true, false) USING count(*)",
+  "DESCRIBE SELECT * FROM (PIVOT b ON ok IN (true, false) USING count(*))",
   "EXPLAIN SELECT * FROM b",
   "EXPLAIN SELECT * FROM a JOIN b USING (id) WHERE b.amount > 2",
   "EXPLAIN DESCRIBE b",
@@ -308,9 +311,32 @@ test("Agnes.describe() asks the connector of a live table for no rows", async ()
   expect(asks).toEqual([]);
 });
 
+test("DESCRIBE of a PIVOT whose columns only the rows of a live table tell reads it once", async () => {
+  const { agnes, asks } = await shopOf(["b"], "read");
+  asks.length = 0;
+  const rows = await agnes.rows("DESCRIBE PIVOT b ON ok USING sum(amount) GROUP BY customer");
+  expect(rows.map((row) => row["column_name"])).toEqual(["customer", "false", "true"]);
+  expect(asks).toHaveLength(1);
+});
+
 test("SUMMARIZE reads a live table once", async () => {
   const { asks } = await asked("SUMMARIZE b");
   expect(asks).toHaveLength(1);
+});
+
+test.each([
+  "EXPLAIN SELECT * FROM b",
+  "EXPLAIN SELECT a.kind, count(*) FROM a JOIN b USING (id) WHERE b.amount > 2 GROUP BY ALL",
+  "EXPLAIN SELECT count(*) FROM s.b WHERE id = 3 OR customer LIKE 'a%'",
+  "EXPLAIN SELECT 1 FROM b x, s.b y",
+  "EXPLAIN WITH w AS MATERIALIZED (FROM b) FROM w, w x",
+  "EXPLAIN SUMMARIZE b",
+  "EXPLAIN PIVOT b ON ok IN (true, false) USING sum(amount)",
+])("%s shows the scan of a live table, and nothing of how Agnes reads it", async (sql) => {
+  const { agnes } = await shopOf(["b"], "read");
+  const [row] = await agnes.rows(sql);
+  expect(row!["explain_value"]).toContain("LIVE_SCAN");
+  expect(row!["explain_value"]).not.toMatch(/agnes|wait|sleep/i);
 });
 
 test("EXPLAIN refuses a PIVOT of a live table whose columns only its rows tell", async () => {
@@ -330,6 +356,16 @@ test("a live table beside a list of tables is asked for the rows that the query 
   const { asks } = await asked("SELECT b.id FROM b, (SHOW TABLES) AS t WHERE b.id = 3 AND t.name = 'b'");
   expect(asks.map(({ options }) => options!.filter)).toEqual([
     [{ column: "id", operator: "eq", values: [3n] }],
+  ]);
+});
+
+test("a live table that a SEMI join hides is asked for the conditions of that join, and of none outside it", async () => {
+  const { asks } = await asked(
+    "WITH w AS (SELECT 3 AS k, 50 AS amount) " +
+      "SELECT count(*) FROM a JOIN (w SEMI JOIN b ON k = b.id AND b.ok = true) ON amount = 50 AND a.id = amount",
+  );
+  expect(asks.map(({ options }) => options!.filter)).toEqual([
+    [{ column: "ok", operator: "eq", values: [true] }],
   ]);
 });
 

@@ -6,6 +6,8 @@ import type { StreamSource } from "./scan.ts";
 export interface StreamTable {
   /** What to write after `FROM`. */
   readonly relation: string;
+  /** The same for a statement that is only bound or explained: its plan shows nothing of how rows are waited for. */
+  readonly plannedRelation: string;
   /** SQL cannot name the source any more; statements that already run go on. */
   close(): void;
 }
@@ -31,8 +33,8 @@ export function openStream(
   source: StreamSource,
   options: { readonly threads?: number } = {},
 ): StreamTable {
-  const { relation, remove } = database.addSource(source, options.threads ?? 1);
-  return { relation, close: remove };
+  const { remove, ...relations } = database.addSource(source, options.threads ?? 1);
+  return { ...relations, close: remove };
 }
 
 /**

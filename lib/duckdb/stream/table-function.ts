@@ -48,6 +48,11 @@ export function relationOf(id: string, { waitColumn }: RegisteredSource): string
   );
 }
 
+/** The SQL of a source that is only bound or explained, never read: without the waiting. */
+export function plannedRelationOf(id: string, { waitColumn }: RegisteredSource): string {
+  return `(SELECT * EXCLUDE (${quoteIdentifier(waitColumn)}) FROM ${SCAN_FUNCTION}(${quoteLiteral(id)}))`;
+}
+
 interface Bound extends RegisteredSource {
   readonly feed: Feed;
   readonly idleMsMax: () => number;

@@ -2,7 +2,15 @@ import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { filterToSql, type Filter, type FilterValue } from "../../kit/mod.ts";
 import { classOf, filtersOf, VALUES_MAX, type ColumnFinder } from "./conditions.ts";
 import { isNamed, originIn, originOf, originOfUsing, type Origin, type Tracing } from "./trace.ts";
-import { conditionsOn, drops, finderOf, isPlain, type ColumnsOf, type TypedColumn } from "./scope.ts";
+import {
+  conditionsOn,
+  drops,
+  finderOf,
+  isPlain,
+  visibleUnder,
+  type ColumnsOf,
+  type TypedColumn,
+} from "./scope.ts";
 import {
   columnNamesOf,
   conjunctsOf,
@@ -125,10 +133,11 @@ function usingSources(reference: Reference, tracing: Tracing): readonly KeySourc
   if (!isPlain(relation, select)) return [];
   return relation.joins.flatMap(({ join, side }) => {
     if (!drops(join, side)) return [];
+    const visible = visibleUnder(join, relations);
     const isInner = (one: Relation) => one.joins.every((at) => at.join["join_type"] === "INNER");
     return (join["using_columns"] as readonly string[]).flatMap((name) => {
       const having = (where: "same" | "other") => {
-        const some = relations.filter((one) =>
+        const some = visible.filter((one) =>
           one.joins.some((at) => at.join === join && (at.side === side) === (where === "same")),
         );
         if (some.some((one) => columnsOf(one) === null)) return [];
@@ -137,7 +146,7 @@ function usingSources(reference: Reference, tracing: Tracing): readonly KeySourc
       };
       if (!having("same").includes(relation)) return [];
       const column = named(columnsOf(relation)!, name)!;
-      const others = relations.filter((one) => one.joins.some((at) => at.join === join && at.side !== side));
+      const others = visible.filter((one) => one.joins.some((at) => at.join === join && at.side !== side));
       const inner = others.length === 1 ? originOfUsing(others[0]!, name, tracing) : null;
       if (inner !== null) return [sourceOf(column, inner)];
       const [from] = having("other");

@@ -166,7 +166,9 @@ export class QueryDatabase {
     const stream = openStream(this.#connection, source);
     if (this.#query.isAlone) {
       this.#streams.push(stream);
-      return this.#show(table, "VIEW", `SELECT * FROM ${stream.relation}`);
+      const { plannedRelation, relation } = stream;
+      const shown = this.#query.schemaOnly ? plannedRelation : relation;
+      return this.#show(table, "VIEW", `SELECT * FROM ${shown}`);
     }
     try {
       const list = asked.columns.map(quoteIdentifier).join(", ") || "true AS row";

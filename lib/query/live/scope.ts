@@ -37,11 +37,9 @@ export function conditionsOn({ relation, select, relations }: Reference): readon
     }
   }
   for (const { join, side } of relation.joins) {
-    if (!drops(join, side)) continue;
-    const under = relations.filter((one) => {
-      const at = one.joins.findIndex((above) => above.join === join);
-      return at !== -1 && !isHidden({ ...one, joins: one.joins.slice(at + 1) });
-    });
+    const under = visibleUnder(join, relations);
+    // What a SEMI or ANTI join hides cannot be meant by a join outside it.
+    if (!drops(join, side) || !under.includes(relation)) continue;
     for (const conjunct of conjunctsOf(join["condition"])) {
       found.push({ conjunct, visible: under, isNullable: true });
     }
@@ -80,6 +78,14 @@ export function isHidden({ joins }: Relation): boolean {
   return joins.some(
     ({ join, side }) => side === "right" && ["SEMI", "ANTI"].includes(textOf(join["join_type"])),
   );
+}
+
+/** The relations that the condition of a join can name. */
+export function visibleUnder(join: Node, relations: readonly Relation[]): readonly Relation[] {
+  return relations.filter((one) => {
+    const at = one.joins.findIndex((above) => above.join === join);
+    return at !== -1 && !isHidden({ ...one, joins: one.joins.slice(at + 1) });
+  });
 }
 
 /** Finds the columns of one relation among those that can be named. */

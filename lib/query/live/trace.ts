@@ -1,3 +1,4 @@
+import { expressionsIn } from "./expressions.ts";
 import { finderOf, isHidden, type ColumnsOf, type TypedColumn } from "./scope.ts";
 import {
   columnNamesOf,
@@ -138,46 +139,18 @@ export function isNamed(relation: Relation, name: string): boolean {
   return fold(relation.alias) === fold(name);
 }
 
-/** The common table expressions that a name can mean, innermost first; null hides one that is not followed. */
-type Scope = { readonly name: string; readonly body: Node | null; readonly above: Scope } | null;
-
 /** Finds what each name of a common table expression means. Recursive ones, and those that name their columns, are not found. */
 export function bodiesIn(root: Node): Bodies {
   const bodies = new Map<Node, Node>();
-  const todo: { readonly value: unknown; readonly scope: Scope }[] = [{ value: root, scope: null }];
-  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
-    const { value, scope } = next;
-    if (Array.isArray(value)) for (const item of value as unknown[]) todo.push({ value: item, scope });
-    if (!isNode(value)) continue;
-    const body = value["type"] === "BASE_TABLE" ? bodyNamed(value, scope) : null;
-    if (body !== null) bodies.set(value, body);
-    let inner = scope;
-    const map = (value["cte_map"] as { readonly map?: readonly Node[] } | undefined)?.map ?? [];
-    for (const { key, value: expression } of map) {
-      // Each sees those before it.
-      todo.push({ value: expression, scope: inner });
-      inner = { name: fold(textOf(key)), body: followed(expression), above: inner };
-    }
-    const isRecursive = value["type"] === "RECURSIVE_CTE_NODE";
-    const own: Scope = isRecursive
-      ? { name: fold(textOf(value["cte_name"])), body: null, above: inner }
-      : inner;
-    for (const [key, child] of Object.entries(value)) {
-      if (key !== "cte_map") todo.push({ value: child, scope: own });
-    }
+  for (const [name, expression] of expressionsIn(root)) {
+    const body = expression === null ? null : followed(expression);
+    if (body !== null) bodies.set(name, body);
   }
   return bodies;
 }
 
-function bodyNamed(table: Node, scope: Scope): Node | null {
-  if (textOf(table["schema_name"]) !== "" || textOf(table["catalog_name"]) !== "") return null;
-  const name = fold(textOf(table["table_name"]));
-  for (let at = scope; at !== null; at = at.above) if (at.name === name) return at.body;
-  return null;
-}
-
-function followed(expression: unknown): Node | null {
-  if (!isNode(expression) || ((expression["aliases"] ?? []) as readonly unknown[]).length > 0) return null;
+function followed(expression: Node): Node | null {
+  if (((expression["aliases"] ?? []) as readonly unknown[]).length > 0) return null;
   const body = (expression["query"] as Node | undefined)?.["node"];
   return isNode(body) ? body : null;
 }
