@@ -16,6 +16,10 @@ const PLUGIN = `
 import { writeFileSync } from "node:fs";
 import { definePlugin, int64, table } from "agnes/kit";
 import * as v from "valibot";
+if (process.env.IMPORT_SPINS !== undefined) {
+  writeFileSync("started-import", "");
+  for (;;);
+}
 const CALL = "SELECT levenshtein(repeat('a', 2000000), repeat('b', 2000000))::BIGINT AS id";
 export default definePlugin({
   name: "endless", version: "1.0.0", description: "Rows that never come", capabilities: ["discover", "read"],
@@ -95,6 +99,22 @@ test.each([
   expect(stderr).toContain("aborted");
   expect(status).toBe(1);
 });
+
+test.each([
+  ["spin", "SIGINT", ["query", "SELECT * FROM spin"], {}],
+  ["import", "SIGTERM", ["sync"], { IMPORT_SPINS: "1" }],
+] as const)(
+  "code of a plugin that computes for ever, in %s, ends at one %s",
+  async (name, signal, args, env) => {
+    const started = join(directory, `started-${name}`);
+    rmSync(started, { force: true });
+    const { child } = start(args, env);
+    await untilThere(started);
+    child.kill(signal);
+    await child.exited;
+    expect(child.signalCode).toBe(signal);
+  },
+);
 
 test.each([
   ["SIGINT", "SIGINT", 130],
