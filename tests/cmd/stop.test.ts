@@ -16,6 +16,7 @@ const PLUGIN = `
 import { writeFileSync } from "node:fs";
 import { definePlugin, int64, table } from "agnes/kit";
 import * as v from "valibot";
+if (process.env.IMPORT_HANGS !== undefined) await new Promise(() => setInterval(() => {}, 1000));
 if (process.env.IMPORT_SPINS !== undefined) {
   writeFileSync("started-import", "");
   for (;;);
@@ -81,6 +82,15 @@ test.each(["call", "deaf", "spin"])(
   async (name) => {
     const [status, stderr] = await start(["query", `SELECT * FROM ${name}`, "--timeout", "1"]).ended;
     expect(stderr).toContain("timed_out");
+    expect(status).toBe(1);
+  },
+);
+
+test.each(["IMPORT_HANGS", "IMPORT_SPINS"])(
+  "agnes query ends at its --timeout while a plugin loads: %s",
+  async (name) => {
+    const [status, stderr] = await start(["query", "SELECT 1", "--timeout", "1"], { [name]: "1" }).ended;
+    expect(stderr).toContain("the query did not finish within 1000 ms");
     expect(status).toBe(1);
   },
 );
