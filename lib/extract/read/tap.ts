@@ -1,4 +1,4 @@
-import { abortError, AgnesError, isAgnesError, messageOf } from "../../base/mod.ts";
+import { abortError, AgnesError, isAgnesError, messageOf, startTimer } from "../../base/mod.ts";
 import type { Batch, Deletions, ReadEnd } from "../../kit/mod.ts";
 
 /** A read in progress, one batch at a time; it ends in time even when the connector does not. */
@@ -73,9 +73,9 @@ function inTime<T>(
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const abort = () => settle(() => reject(abortError(signal, "the extraction")));
-    const timer = setTimeout(() => settle(() => reject(late())), timeoutMs);
+    const stop = startTimer(timeoutMs, () => settle(() => reject(late())));
     const settle = (finish: () => void) => {
-      clearTimeout(timer);
+      stop();
       signal.removeEventListener("abort", abort);
       finish();
     };
