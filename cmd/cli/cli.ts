@@ -1,5 +1,5 @@
 import { AgnesError } from "../../lib/base/mod.ts";
-import { openWatchdog, type Watchdog } from "../process/watchdog.ts";
+import { openWatchdog, type FinalMessage, type Watchdog } from "../process/watchdog.ts";
 import { openTerminal, type Terminal } from "../terminal/terminal.ts";
 
 /** What every command works with: where it prints, its workspace, and the signal that stops it. */
@@ -37,6 +37,7 @@ export function openCli(name: string, flags: Flags): Cli {
   });
   const controller = new AbortController();
   const stop = (signal: NodeJS.Signals) => {
+    watchdog?.signalHandled();
     if (controller.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143);
     const again =
       signal === "SIGINT" ? "press Ctrl-C again to stop at once" : "a second SIGTERM stops at once";
@@ -48,10 +49,17 @@ export function openCli(name: string, flags: Flags): Cli {
   let ending: ReturnType<typeof setTimeout> | undefined;
   const endSoon = (error: unknown) => {
     ending ??= setTimeout(() => process.exit(terminal.error(error)), GRACE_MS);
+    endBy(0, error);
   };
-  const listen = () => void process.on("SIGINT", stop).on("SIGTERM", stop);
-  const unlisten = () => void process.off("SIGINT", stop).off("SIGTERM", stop);
-  listen();
+  /** Those given before there is a watchdog. */
+  const finals: FinalMessage[] = [];
+  const endBy = (durationMs: number, error: unknown) => {
+    const { text, status } = terminal.errorReport(error);
+    const final = { atMs: Date.now() + durationMs + GRACE_MS, text: `${text}\n`, status };
+    if (watchdog === undefined) finals.push(final);
+    else watchdog.endAt(final);
+  };
+  process.on("SIGINT", stop).on("SIGTERM", stop);
   let watchdog: Watchdog | undefined;
   return {
     ...terminal,
@@ -60,17 +68,13 @@ export function openCli(name: string, flags: Flags): Cli {
     signal: controller.signal,
     endSoon,
     watchPlugins() {
-      watchdog ??= openWatchdog(() => {
-        unlisten();
-        listen();
-      });
+      if (watchdog !== undefined) return;
+      watchdog = openWatchdog();
+      for (const final of finals) watchdog.endAt(final);
     },
-    endBy(durationMs, error) {
-      const { text, status } = terminal.errorReport(error);
-      watchdog?.endAt(Date.now() + durationMs + GRACE_MS, { text: `${text}\n`, status });
-    },
+    endBy,
     async [Symbol.asyncDispose]() {
-      unlisten();
+      process.off("SIGINT", stop).off("SIGTERM", stop);
       clearTimeout(ending);
       watchdog?.[Symbol.dispose]();
     },

@@ -1,4 +1,4 @@
-import { AgnesError, shown } from "../../lib/base/mod.ts";
+import { AgnesError, shown, withTimeout } from "../../lib/base/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
@@ -41,7 +41,7 @@ export default command({
       type: "string",
       default: "300",
       valueHint: "SECONDS",
-      description: "How long the query may take, until its last row",
+      description: "How long the query may take, from loading the plugins until its last row",
     },
   },
   examples: [
@@ -57,11 +57,13 @@ export default command({
       wholeNumber(cli.name, "--limit", args.limit) ?? (format === "table" ? TABLE_ROWS : undefined);
     const timeoutMs = wholeNumber(cli.name, "--timeout", args.timeout)! * 1000;
     const sql = await readSql(cli, args.sql);
-    await using agnes = await openAgnes(cli);
     cli.endBy(timeoutMs, new AgnesError("timed_out", { what: "the query", timeoutMs }));
+    // Loading the plugins counts, too.
+    using limit = withTimeout("the query", timeoutMs, cli.signal);
     try {
+      await using agnes = await openAgnes(cli, { signal: limit.signal });
       const answer = await agnes.query(sql, {
-        signal: cli.signal,
+        signal: limit.signal,
         limits: { timeoutMs, ...(rows === undefined ? {} : { rows }) },
       });
       await printAnswer(cli, answer, { format, ...(output === undefined ? {} : { output }) });

@@ -1,3 +1,4 @@
+import { Console } from "node:console";
 import { pathToFileURL } from "node:url";
 
 import { plugin } from "bun";
@@ -5,7 +6,8 @@ import { plugin } from "bun";
 /**
  * Imports a plugin of a workspace, TypeScript as it is.
  *
- * The plugin gets our own kit, Arrow and valibot: two copies of a library do not know each other's objects.
+ * The plugin gets our own kit, Arrow and valibot: two copies of a library do not know each other's objects. What it
+ * prints on the console goes to stderr, because stdout is for data.
  */
 export async function importPlugin(path: string): Promise<unknown> {
   await (provided ??= provideHostModules());
@@ -15,6 +17,14 @@ export async function importPlugin(path: string): Promise<unknown> {
 let provided: Promise<void> | undefined;
 
 async function provideHostModules(): Promise<void> {
+  const { stderr } = process;
+  globalThis.console = Object.assign(new Console({ stdout: stderr, stderr }), {
+    write(...parts: readonly (string | ArrayBuffer | ArrayBufferView)[]) {
+      const data = Buffer.concat(parts.map(bytesOf));
+      stderr.write(data);
+      return data.length;
+    },
+  });
   // Once a name is provided, importing it gives what is provided, here too: these must be at hand before.
   const [arrow, valibot] = await Promise.all([import("apache-arrow"), import("valibot")]);
   const hostModules: Readonly<Record<string, () => object | Promise<object>>> = {
@@ -32,4 +42,11 @@ async function provideHostModules(): Promise<void> {
       }
     },
   });
+}
+
+function bytesOf(part: string | ArrayBuffer | ArrayBufferView): Uint8Array {
+  if (typeof part === "string") return Buffer.from(part);
+  return ArrayBuffer.isView(part)
+    ? new Uint8Array(part.buffer, part.byteOffset, part.byteLength)
+    : new Uint8Array(part);
 }

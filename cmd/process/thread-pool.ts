@@ -1,12 +1,9 @@
 import { dlopen, FFIType } from "bun:ffi";
 
+import { withCLibrary } from "./c-library.ts";
+
 /** Threads for files, names and queries; DuckDB keeps one for each running query. */
 const POOL_THREADS = 16;
-
-const C_LIBRARIES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
-  linux: ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"],
-  darwin: ["libSystem.B.dylib"],
-};
 
 /**
  * Makes the thread pool larger than the number of cores, which is what Bun gives.
@@ -17,11 +14,10 @@ const C_LIBRARIES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
  */
 export function enlargeThreadPool(): void {
   if (process.env["UV_THREADPOOL_SIZE"] !== undefined || !isExecutable()) return;
-  for (const library of C_LIBRARIES[process.platform] ?? []) {
-    if (setEnvironment(library, "UV_THREADPOOL_SIZE", String(POOL_THREADS))) {
-      process.env["UV_THREADPOOL_SIZE"] = String(POOL_THREADS);
-      return;
-    }
+  if (
+    withCLibrary((library) => setEnvironment(library, "UV_THREADPOOL_SIZE", String(POOL_THREADS))) === true
+  ) {
+    process.env["UV_THREADPOOL_SIZE"] = String(POOL_THREADS);
   }
 }
 
@@ -31,14 +27,8 @@ export function isExecutable(): boolean {
 }
 
 function setEnvironment(library: string, name: string, value: string): boolean {
-  try {
-    const { symbols } = dlopen(library, {
-      setenv: { args: [FFIType.cstring, FFIType.cstring, FFIType.i32], returns: FFIType.i32 },
-    });
-    return symbols.setenv(Buffer.from(`${name}\0`), Buffer.from(`${value}\0`), 1) === 0;
-  } catch (error) {
-    // Another C library: the next name may be the one.
-    if (error instanceof Error) return false;
-    throw error;
-  }
+  const { symbols } = dlopen(library, {
+    setenv: { args: [FFIType.cstring, FFIType.cstring, FFIType.i32], returns: FFIType.i32 },
+  });
+  return symbols.setenv(Buffer.from(`${name}\0`), Buffer.from(`${value}\0`), 1) === 0;
 }

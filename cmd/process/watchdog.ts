@@ -1,43 +1,50 @@
 import { Worker } from "node:worker_threads";
 
+import { takeHandlersOnArrival } from "./signal-actions.ts";
+
 /** How long JavaScript may stand still before nothing of ours is expected to run. */
 const STILL_MS = 1_000;
 const BEAT_MS = 100;
 
-/** What is printed, and the exit status, when the process is ended by force. */
-interface FinalMessage {
+/** When the process is ended by force, what is printed then, and the exit status. */
+export interface FinalMessage {
+  readonly atMs: number;
   readonly text: string;
   readonly status: number;
 }
 
 /**
  * Ends the process when code of a plugin holds the only thread that JavaScript has: then no timer fires and no handler
- * of a signal runs. A thread of its own gives the signals back their usual effect as long as that is so, and keeps
- * deadlines.
+ * of a signal runs. As long as that is so, a thread of its own gives signals their usual effect, also one that arrived
+ * before, and keeps deadlines.
  */
 export interface Watchdog extends Disposable {
-  /** Ends the process at a time if JavaScript stands still then. */
-  endAt(atMs: number, message: FinalMessage): void;
+  /** Ends the process at a time if JavaScript stands still then; of several times the first one counts. */
+  endAt(message: FinalMessage): void;
+  /** Tells that the handler of a signal has run, so that the watchdog need not act on it. */
+  signalHandled(): void;
 }
 
-/** @param renewHandlers takes the handlers of SIGINT and SIGTERM away and sets them again */
-export function openWatchdog(renewHandlers: () => void): Watchdog {
-  /** Beats, and whether signals have their usual effect. */
-  const shared = new Int32Array(new SharedArrayBuffer(8));
-  const worker = new Worker(`(${watch.toString()})()`, {
-    eval: true,
-    workerData: { shared, stillMs: STILL_MS, beatMs: BEAT_MS, platform: process.platform },
-  });
+/** Opens the watchdog; the handlers of SIGINT and SIGTERM must be set already. */
+export function openWatchdog(): Watchdog {
+  const actions = takeHandlersOnArrival();
+  const beats = new Int32Array(new SharedArrayBuffer(4));
+  const workerData: WatchData = {
+    beats,
+    stillMs: STILL_MS,
+    beatMs: BEAT_MS,
+    library: actions?.library ?? (process.platform === "win32" ? "msvcrt.dll" : "libc.so.6"),
+    signals: actions?.signals ?? [],
+  };
+  const worker = new Worker(`(${watch.toString()})()`, { eval: true, workerData });
   worker.unref();
   // Without it the process is only harder to stop.
   worker.on("error", () => {});
-  const beat = setInterval(() => {
-    Atomics.add(shared, 0, 1);
-    if (Atomics.compareExchange(shared, 1, 1, 0) === 1) renewHandlers();
-  }, BEAT_MS);
+  const beat = setInterval(() => Atomics.add(beats, 0, 1), BEAT_MS);
   beat.unref();
   return {
-    endAt: (atMs, message) => worker.postMessage({ atMs, ...message }),
+    endAt: (message) => worker.postMessage(message),
+    signalHandled: () => actions?.restore(),
     [Symbol.dispose]() {
       clearInterval(beat);
       void worker.terminate();
@@ -46,10 +53,13 @@ export function openWatchdog(renewHandlers: () => void): Watchdog {
 }
 
 interface WatchData {
-  readonly shared: Int32Array;
+  readonly beats: Int32Array;
   readonly stillMs: number;
   readonly beatMs: number;
-  readonly platform: string;
+  /** The C library. */
+  readonly library: string;
+  /** Those whose handler is taken away when they arrive. */
+  readonly signals: readonly number[];
 }
 
 /** Runs in the other thread, as text: it sees nothing of this module. */
@@ -59,30 +69,38 @@ async function watch(): Promise<void> {
     import("bun:ffi"),
     import("node:fs"),
   ]);
-  const { shared, stillMs, beatMs, platform } = threads.workerData as WatchData;
-  const library =
-    platform === "darwin" ? "libSystem.dylib" : platform === "win32" ? "msvcrt.dll" : "libc.so.6";
-  const { symbols } = dlopen(library, {
-    _exit: { args: ["int"], returns: "void" },
-    signal: { args: ["int", "ptr"], returns: "ptr" },
+  const { beats, stillMs, beatMs, library, signals } = threads.workerData as WatchData;
+  let deadline: FinalMessage | null = null;
+  threads.parentPort!.on("message", (message: FinalMessage) => {
+    if (deadline === null || message.atMs < deadline.atMs) deadline = message;
   });
-  let deadline: { atMs: number; text: string; status: number } | null = null;
-  threads.parentPort!.on("message", (message) => (deadline = message));
-  let beats = -1;
+  const { _exit } = dlopen(library, { _exit: { args: ["int"], returns: "void" } }).symbols;
+  const posix =
+    signals.length === 0
+      ? undefined
+      : dlopen(library, {
+          sigaction: { args: ["int", "ptr", "ptr"], returns: "int" },
+          kill: { args: ["int", "int"], returns: "int" },
+        }).symbols;
+  // The handler is the first thing in it.
+  const action = new BigInt64Array(32);
+  let beat = -1;
   let beatAtMs = Date.now();
   setInterval(() => {
-    const seen = Atomics.load(shared, 0);
-    if (seen !== beats) {
-      beats = seen;
+    const seen = Atomics.load(beats, 0);
+    if (seen !== beat) {
+      beat = seen;
       beatAtMs = Date.now();
       return;
     }
     if (Date.now() - beatAtMs < stillMs) return;
     if (deadline !== null && Date.now() >= deadline.atMs) {
       writeSync(2, deadline.text);
-      symbols._exit(deadline.status);
+      _exit(deadline.status);
     }
-    if (Atomics.compareExchange(shared, 1, 0, 1) !== 0) return;
-    for (const signal of [2, 15]) symbols.signal(signal, null);
+    for (const signal of signals) {
+      posix!.sigaction(signal, null, action);
+      if (action[0] === 0n) posix!.kill(process.pid, signal);
+    }
   }, beatMs);
 }

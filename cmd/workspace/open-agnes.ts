@@ -1,5 +1,5 @@
 import type { Agnes, AgnesOptions } from "../../lib/agnes.ts";
-import { isAgnesError, silentLog } from "../../lib/base/mod.ts";
+import { isAgnesError, raceAbort, silentLog } from "../../lib/base/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 
 interface OpenOptions {
@@ -9,10 +9,22 @@ interface OpenOptions {
   readonly quietLog?: boolean;
   /** Whether the command makes sense without a workspace. */
   readonly optional?: boolean;
+  /** Ends the wait for plugins that do not load. Default: Ctrl-C. */
+  readonly signal?: AbortSignal;
 }
 
-/** Opens the workspace of a command with the plugins the executable brings along. */
+/**
+ * Opens the workspace of a command with the plugins the executable brings along.
+ * @throws also `aborted`, or the reason of the signal
+ */
 export async function openAgnes(cli: Cli, options: OpenOptions = {}): Promise<Agnes> {
+  const { signal = cli.signal } = options;
+  return raceAbort(openWorkspaceOf(cli, options), signal, `\`${cli.name}\``, (late) => {
+    void late[Symbol.asyncDispose]();
+  });
+}
+
+async function openWorkspaceOf(cli: Cli, options: OpenOptions): Promise<Agnes> {
   const [{ createAgnes }, { bundledPlugins }, { importPlugin }] = await Promise.all([
     import("../../lib/agnes.ts"),
     import("../plugins.ts"),

@@ -1,5 +1,6 @@
 import { AgnesError } from "./errors/mod.ts";
 import type { Host } from "./host.ts";
+import { startTimer } from "./timer.ts";
 
 /**
  * Throws `aborted`, or the `AgnesError` given as the signal's reason, when the signal has fired.
@@ -24,14 +25,14 @@ export function withTimeout(
   const forward = () => controller.abort(signal?.reason);
   if (signal?.aborted === true) forward();
   else signal?.addEventListener("abort", forward, { once: true });
-  const timer =
+  const stop =
     timeoutMs === undefined
       ? undefined
-      : setTimeout(() => controller.abort(new AgnesError("timed_out", { what, timeoutMs })), timeoutMs);
+      : startTimer(timeoutMs, () => controller.abort(new AgnesError("timed_out", { what, timeoutMs })));
   return {
     signal: controller.signal,
     [Symbol.dispose]() {
-      clearTimeout(timer);
+      stop?.();
       signal?.removeEventListener("abort", forward);
     },
   };
@@ -93,7 +94,7 @@ export function raceTimeout<T>(
   host?: Pick<Host, "sleep">,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const stop = startTimer(timeoutMs, () => reject(error()), host);
+    const stop = startClock(timeoutMs, () => reject(error()), host);
     work.then(resolve, reject).finally(stop);
   });
 }
@@ -124,11 +125,8 @@ export function afterAbort(signal: AbortSignal, delayMs: number, action: () => v
 /** Why a timer is not needed any more. Made once, because an error at every call would cost more than the call. */
 const OVER = new AgnesError("aborted", { what: "waiting" });
 
-function startTimer(durationMs: number, action: () => void, host?: Pick<Host, "sleep">): () => void {
-  if (host === undefined) {
-    const timer = setTimeout(action, durationMs);
-    return () => clearTimeout(timer);
-  }
+function startClock(durationMs: number, action: () => void, host?: Pick<Host, "sleep">): () => void {
+  if (host === undefined) return startTimer(durationMs, action);
   const stop = new AbortController();
   host.sleep(durationMs, stop.signal).then(action, () => {});
   return () => stop.abort(OVER);

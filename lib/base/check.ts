@@ -63,6 +63,7 @@ function isOwnWords({ kind, expected, message, received }: v.BaseIssue<unknown>)
 
 function expectedBy(issue: v.BaseIssue<unknown>): string {
   if (issue.type === "custom") return issue.message;
+  if (issue.type === "non_empty") return "not empty";
   return isMissing(issue) ? "there" : (issue.expected ?? `of the form ${issue.type}`);
 }
 
@@ -70,6 +71,7 @@ function expectedBy(issue: v.BaseIssue<unknown>): string {
 function receivedBy({ input, type, expected }: v.BaseIssue<unknown>): string {
   if (input === undefined) return "missing";
   if (input === null) return "null";
+  if (type === "non_empty") return "empty";
   if (typeof input === "string" && type === "picklist") return shown(input, 40);
   if (typeof input === "object") return Array.isArray(input) ? "a list" : "a map";
   const isFigure = typeof input === "number" || typeof input === "boolean";

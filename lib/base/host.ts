@@ -1,7 +1,6 @@
-import { setTimeout as delay } from "node:timers/promises";
-
 import { AgnesError } from "./errors/mod.ts";
 import { nodeFiles, type Files } from "./files.ts";
+import { startTimer } from "./timer.ts";
 
 /** The outside world in one value, so that tests can replace any part of it. */
 export interface Host {
@@ -45,10 +44,18 @@ export function randomName(host: Pick<Host, "random">, length = 8): string {
   return Array.from({ length }, () => Math.floor(host.random() * 36).toString(36)).join("");
 }
 
-async function sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
-  try {
-    await delay(durationMs, undefined, signal === undefined ? {} : { signal });
-  } catch (error) {
-    throw new AgnesError("aborted", { what: "waiting" }, { cause: error });
-  }
+function sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stopped = () => new AgnesError("aborted", { what: "waiting" }, { cause: signal?.reason });
+    if (signal?.aborted === true) return reject(stopped());
+    const abort = () => {
+      stop();
+      reject(stopped());
+    };
+    const stop = startTimer(durationMs, () => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    });
+    signal?.addEventListener("abort", abort, { once: true });
+  });
 }

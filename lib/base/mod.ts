@@ -50,3 +50,4 @@ export { nameHoldsSecret, redactError, redactThrown, redactValue } from "./redac
 export { Secret } from "./secret.ts";
 export { SingleFlight } from "./single-flight.ts";
 export { createTurns } from "./turns.ts";
+export { startTimer } from "./timer.ts";

@@ -5,15 +5,15 @@ interface Range {
 }
 
 /**
- * Where a text holds a secret, in order and without overlaps: as it is, escaped for JSON or addresses as a whole or in
- * part, in hexadecimal digits, or in base64 with whatever stands around it. Redaction and refusal both ask this.
+ * Where a text holds a secret, in order and without overlaps: as it is, escaped for JSON, SQL, HTML, connection strings
+ * or addresses as a whole or in part, in hexadecimal digits, or in base64, also of several lines, with whatever stands
+ * around it. Redaction and refusal both ask this.
  */
 export function findSecret(text: string, secret: string): readonly Range[] {
   const bytes = Buffer.from(secret);
-  const hexadecimal = bytes.toString("hex");
   const found = [
     ...escapedIn(text, secret),
-    ...placesOf(text.replace(/[A-F]/g, lowerCase), hexadecimal),
+    ...hexadecimalIn(text, bytes.toString("hex")),
     ...base64Inside(bytes).flatMap((inner) => base64In(text, inner)),
   ];
   return merged(found);
@@ -30,43 +30,78 @@ export function secretSpellings(secret: string): readonly string[] {
 function plainSpellings(secret: string): readonly string[] {
   // A lone surrogate cannot be written in an address.
   const inAddress = /\p{Cs}/u.test(secret) ? secret : encodeURIComponent(secret);
-  return [...new Set([secret, inAddress, JSON.stringify(secret).slice(1, -1)])];
+  const inHtml = secret.replace(/[&<>"']/g, (character) => `&${HTML_NAMES[character]};`);
+  const json = JSON.stringify(secret).slice(1, -1);
+  const inSql = secret.replaceAll("'", "''");
+  return [...new Set([secret, inAddress, json, inSql, secret.replace(/[\\']/g, "\\$&"), inHtml])];
 }
 
 /** The pattern of a longer one would be too large; it is looked for in its usual spellings. */
 const PATTERN_LENGTH_MAX = 2_000;
 
 function escapedIn(text: string, secret: string): readonly Range[] {
-  if (!/[%\\+]/.test(text)) return placesOf(text, secret);
+  if (!/[%\\+&]|''|""/.test(text)) return placesOf(text, secret);
   if (secret.length > PATTERN_LENGTH_MAX) {
     return plainSpellings(secret).flatMap((spelling) => placesOf(text, spelling));
   }
-  const pattern = new RegExp(Array.from(secret, escapedCharacter).join(""), "gu");
+  return matchesOf(text, new RegExp(Array.from(secret, escapedCharacter).join(""), "gu"));
+}
+
+/** The digits of bytes, also with something between the bytes, such as in a dump. */
+function hexadecimalIn(text: string, digits: string): readonly Range[] {
+  if (text.length < digits.length) return [];
+  if (digits.length > PATTERN_LENGTH_MAX) return placesOf(text.replace(/[A-F]/g, lowerCase), digits);
+  return matchesOf(
+    text,
+    new RegExp(digits.match(/../g)!.join(String.raw`(?:0x|\\{1,2}x|[\s:,._-]){0,3}`), "gi"),
+  );
+}
+
+function matchesOf(text: string, pattern: RegExp): readonly Range[] {
   return [...text.matchAll(pattern)].map((match) => ({
     start: match.index,
     end: match.index + match[0].length,
   }));
 }
 
-/** The ways to write a character in a text, in JSON, and in an address, also in JSON in JSON and encoded twice. */
+/** The ways to write a character in a text, in JSON, SQL, HTML and an address, also encoded several times. */
 function escapedCharacter(character: string): string {
   const units = [...Array(character.length).keys()].map((at) => character.charCodeAt(at));
+  const point = character.codePointAt(0)!;
+  const literal = `\\u{${point.toString(16)}}`;
+  const bytes = [...Buffer.from(character)].map(twoDigits);
+  // Latin-1, of which the letters of ASCII are the same as in UTF-8.
+  const bytesOfAll = point >= 0x80 && point <= 0xff ? [bytes, [twoDigits(point)]] : [bytes];
   const ways = [
     units.map((unit) => String.raw`\\{1,2}u${anyCase(unit.toString(16).padStart(4, "0"))}`).join(""),
-    [...Buffer.from(character)]
-      .map((byte) => `%(?:25)?${anyCase(byte.toString(16).padStart(2, "0"))}`)
-      .join(""),
-    `\\u{${character.codePointAt(0)!.toString(16)}}`,
+    ...bytesOfAll.flatMap((all) => [
+      all.map((byte) => `%(?:25){0,4}${byte}`).join(""),
+      all.map((byte) => String.raw`\\{1,3}x${byte}`).join(""),
+    ]),
+    `&(?:amp;)?#(?:0*${point}|[xX]0*${anyCase(point.toString(16))});`,
+    literal,
   ];
+  const named = HTML_NAMES[character];
+  if (named !== undefined) ways.unshift(`&(?:amp;)?(?:${character === "'" ? "apos" : named});`);
+  if (character === "'" || character === '"') ways.unshift(`${literal}{2}`);
+  // A connection string may have a backslash before any sign.
+  if (/[!-.:-@[\]-`{-~ ]/.test(character)) ways.unshift(String.raw`\\{1,3}${literal}`);
   const short = SHORT_ESCAPES[character];
   if (short !== undefined) ways.unshift(String.raw`\\{1,3}${short}`);
   if (character === " ") ways.push(String.raw`\+`);
   return `(?:${ways.join("|")})`;
 }
 
+const HTML_NAMES: Readonly<Record<string, string>> = {
+  "&": "amp",
+  "<": "lt",
+  ">": "gt",
+  '"': "quot",
+  "'": "#39",
+};
+
 /** As they stand in a pattern behind the backslash. */
 const SHORT_ESCAPES: Readonly<Record<string, string>> = {
-  '"': '"',
   "\\": String.raw`\\`,
   "/": String.raw`\/`,
   "\b": "b",
@@ -79,6 +114,8 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = {
 function anyCase(digits: string): string {
   return digits.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
 }
+
+const twoDigits = (byte: number): string => anyCase(byte.toString(16).padStart(2, "0"));
 
 const lowerCase = (letter: string): string => letter.toLowerCase();
 
@@ -105,7 +142,7 @@ const forAddress = (base64: string): string => base64.replaceAll("+", "-").repla
 function base64In(text: string, inner: string): readonly Range[] {
   const spellings = new Set([inner, forAddress(inner), ...inAddress(inner)]);
   return [...spellings].flatMap((spelling) =>
-    placesOf(text, spelling).map((place) => {
+    [...placesOf(text, spelling), ...wrappedIn(text, spelling)].map((place) => {
       let { start, end } = place;
       while (start > 0 && isBase64(text, start - 1)) start -= 1;
       while (isBase64(text, end)) end += 1;
@@ -113,6 +150,13 @@ function base64In(text: string, inner: string): readonly Range[] {
       return { start, end };
     }),
   );
+}
+
+/** What MIME and PEM break into lines, also where the breaks are escaped. */
+function wrappedIn(text: string, base64: string): readonly Range[] {
+  if (base64.length > 4 * PATTERN_LENGTH_MAX || !/[\r\n]|\\[rn]/.test(text)) return [];
+  const characters = Array.from(base64, (character) => (/\w/.test(character) ? character : `\\${character}`));
+  return matchesOf(text, new RegExp(characters.join(String.raw`(?:\\{1,2}[rn]|\s){0,6}`), "g"));
 }
 
 function inAddress(base64: string): readonly string[] {

@@ -7,6 +7,7 @@ import {
   makeDirectoryDurably,
   messageOf,
   Mutex,
+  shown,
   silentLog,
   temporaryPath,
   type Host,
@@ -256,6 +257,10 @@ class FileStore implements CatalogStore {
         readonly format?: number;
       };
       const { format, rowKey, indexKeys } = schema;
+      if (format !== undefined && !(Number.isInteger(format) && format >= 1 && format <= FORMAT)) {
+        const known = `this version of Agnes reads formats 1 to ${FORMAT}`;
+        this.#corrupt(path, `its format is ${shown(format)}, but ${known}; a newer one may have written it`);
+      }
       if (format !== undefined) this.#log.expect({ head: format >= 3 });
       if (Array.isArray(rowKey) && Array.isArray(indexKeys)) {
         this.#earlier = (format ?? 1) < FORMAT ? { ...schema } : null;

@@ -49,7 +49,8 @@ export interface TokenCredential {
 export function azureTablesStorage(options: AzureTablesOptions): CatalogStorage {
   const tableName = options.table ?? "AgnesCatalog";
   const logName = options.logTable ?? `${tableName}Wal`;
-  const requestTimeoutMs = options.requestTimeoutMs ?? 8000;
+  // A longer timer would fire at once.
+  const requestTimeoutMs = Math.min(options.requestTimeoutMs ?? 8000, 2 ** 31 - 1);
   let connected: Promise<Connected> | null = null;
   const connect = async () => {
     const names = [checkName(tableName), checkName(logName)];

@@ -62,6 +62,15 @@ test.each([
     (secret: string) => smallDigits(encodeURIComponent(base64(secret))),
   ],
   ["base64 in an address encoded twice", (secret: string) => percentTwice(base64(`u:${secret}`))],
+  ["base64 of several lines", (secret: string) => base64(secret).replace(/.{5}(?=[^=])/g, "$&\r\n")],
+  ["base64 of several lines in JSON", (secret: string) => base64(secret).replace(/.{5}(?=[^=])/g, "$&\\n")],
+  ["a libpq connection string", (secret: string) => secret.replace(/[\\']/g, "\\$&")],
+  ["SQL", (secret: string) => secret.replaceAll("'", "''")],
+  ["an address encoded three times", (secret: string) => encodeURIComponent(percentTwice(secret))],
+  ["an address in Latin-1", (secret: string) => encodeURIComponent(secret).replaceAll("%C3%A9", "%E9")],
+  ["hexadecimal digits with colons", (secret: string) => hexPairs(secret).join(":")],
+  ["hexadecimal digits with spaces", (secret: string) => hexPairs(secret).join(" ")],
+  ["hexadecimal digits with escapes", (secret: string) => hexPairs(secret).join("\\x")],
 ] as const)(
   "redact() leaves nothing of a secret in %s, and a remote() that holds it is refused",
   (_form, encode) => {
@@ -71,6 +80,7 @@ test.each([
       "\u00fb\u00ff\u00fe~~~???",
       "pass word/+&=%41",
       'tab\tq"uo\\te-key',
+      "it's-my-Secret99",
       "😀🔑-é-key",
     ]) {
       const text = `postgres://host/db?x=${encode(secret)}&y=1`;
@@ -85,8 +95,25 @@ test.each([
 );
 
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+const hexPairs = (text: string): readonly string[] => Buffer.from(text).toString("hex").match(/../g)!;
 const smallDigits = (text: string): string => text.replaceAll(/%../g, (one) => one.toLowerCase());
 const percentTwice = (text: string): string => encodeURIComponent(encodeURIComponent(text));
+
+test.each([
+  ["names", (secret: string) => Bun.escapeHTML(secret)],
+  ["numbers", (secret: string) => Array.from(secret, (one) => `&#${one.codePointAt(0)};`).join("")],
+  [
+    "hexadecimal numbers",
+    (secret: string) => secret.replace(/[&<>"']/g, (one) => `&#x${one.charCodeAt(0).toString(16)};`),
+  ],
+  ["names encoded twice", (secret: string) => Bun.escapeHTML(Bun.escapeHTML(secret))],
+] as const)("redact() leaves nothing of a secret in HTML with %s", (_form, encode) => {
+  for (const secret of ["it's-my-Secret99", 'a&b<c>"d"', "é-key-&-é"]) {
+    const text = `<p>password ${encode(secret)}</p>`;
+    expect(holdsSecret(text, [secret])).toBe(true);
+    expect(redact(text, [secret])).toBe("<p>password [redacted]</p>");
+  }
+});
 
 test("redactValue() takes the beginning of a secret from what was cut off, in every form", () => {
   const secret = "hunter2-and-more-of-it";

@@ -117,6 +117,19 @@ describe("openCatalog()", () => {
     expect(await failure()).toEqual(["catalog_corrupt", path]);
   });
 
+  test.each([9, 0, 2.5, "3", null])("refuses a schema of the unknown format %p", async (format) => {
+    await fill(2);
+    const path = join(directory, "things", "schema.json");
+    const schema = JSON.parse(await readFile(path, "utf8")) as object;
+    await writeFile(path, JSON.stringify({ ...schema, format }));
+    const error = await open().then(
+      () => undefined,
+      (thrown: AgnesError) => thrown,
+    );
+    expect(error?.code).toBe("catalog_corrupt");
+    expect(error?.message).toContain(`its format is ${JSON.stringify(format)}, but`);
+  });
+
   test("names the segment and line that are damaged, and the segment that is missing", async () => {
     await fill(770);
     const segments = join(directory, "things", "segments");

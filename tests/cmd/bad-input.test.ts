@@ -297,3 +297,17 @@ describe("bad input", () => {
     expect(existsSync(published)).toBe(false);
   });
 });
+
+test("what a plugin prints on the console goes to stderr, and the data alone to stdout", async () => {
+  using folder = temporaryDirectory();
+  const loud = `console.log("at import"); console.info("too"); console.table([{ in: "a table" }]); console.write("raw");${plugin("loud", "")}`;
+  for (const [name, text] of Object.entries(own("loud", loud))) {
+    const path = join(folder.path, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+  const args = ["query", "SELECT 1 AS n", "--format", "json"];
+  const { stdout, stderr } = await runCli(args, { cwd: folder.path, alone: true });
+  expect(JSON.parse(stdout)).toEqual([{ n: 1 }]);
+  for (const said of ["at import", "too", "a table", "raw"]) expect(stderr).toContain(said);
+});

@@ -16,6 +16,11 @@ const PLUGIN = `
 import { writeFileSync } from "node:fs";
 import { definePlugin, int64, table } from "agnes/kit";
 import * as v from "valibot";
+if (process.env.IMPORT_HANGS !== undefined) await new Promise(() => setInterval(() => {}, 1000));
+if (process.env.IMPORT_SPINS !== undefined) {
+  writeFileSync("started-import", "");
+  for (;;);
+}
 const CALL = "SELECT levenshtein(repeat('a', 2000000), repeat('b', 2000000))::BIGINT AS id";
 export default definePlugin({
   name: "endless", version: "1.0.0", description: "Rows that never come", capabilities: ["discover", "read"],
@@ -81,6 +86,15 @@ test.each(["call", "deaf", "spin"])(
   },
 );
 
+test.each(["IMPORT_HANGS", "IMPORT_SPINS"])(
+  "agnes query ends at its --timeout while a plugin loads: %s",
+  async (name) => {
+    const [status, stderr] = await start(["query", "SELECT 1", "--timeout", "1"], { [name]: "1" }).ended;
+    expect(stderr).toContain("the query did not finish within 1000 ms");
+    expect(status).toBe(1);
+  },
+);
+
 test.each([
   ["call", "SIGINT", ["query", "SELECT * FROM call"], {}],
   ["deaf", "SIGTERM", ["query", "SELECT * FROM deaf"], {}],
@@ -95,6 +109,22 @@ test.each([
   expect(stderr).toContain("aborted");
   expect(status).toBe(1);
 });
+
+test.each([
+  ["spin", "SIGINT", ["query", "SELECT * FROM spin"], {}],
+  ["import", "SIGTERM", ["sync"], { IMPORT_SPINS: "1" }],
+] as const)(
+  "code of a plugin that computes for ever, in %s, ends at one %s",
+  async (name, signal, args, env) => {
+    const started = join(directory, `started-${name}`);
+    rmSync(started, { force: true });
+    const { child } = start(args, env);
+    await untilThere(started);
+    child.kill(signal);
+    await child.exited;
+    expect(child.signalCode).toBe(signal);
+  },
+);
 
 test.each([
   ["SIGINT", "SIGINT", 130],

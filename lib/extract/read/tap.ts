@@ -1,4 +1,4 @@
-import { abortError, AgnesError, isAgnesError, messageOf } from "../../base/mod.ts";
+import { abortError, AgnesError, isAgnesError, messageOf, startTimer } from "../../base/mod.ts";
 import type { Batch, Deletions, ReadEnd } from "../../kit/mod.ts";
 
 /** A read in progress, one batch at a time; it ends in time even when the connector does not. */
@@ -32,7 +32,7 @@ export function openTap(batches: AsyncIterable<Batch | Deletions, ReadEnd | void
   const iterator = batches[Symbol.asyncIterator]();
   let end: ReadEnd = {};
   let closed = false;
-  let timer: NodeJS.Timeout | undefined;
+  let restart = () => {};
   const pull = async (): Promise<{ readonly batch: Batch | Deletions } | null> => {
     const result = await iterator.next();
     if (result.done !== true) return { batch: result.value };
@@ -45,8 +45,16 @@ export function openTap(batches: AsyncIterable<Batch | Deletions, ReadEnd | void
       if (closed) return null;
       try {
         return await inTime(pull(), signal, (late) => {
-          timer = setTimeout(() => late(stalled(options)), idleTimeoutMs);
-          return timer;
+          let stop = () => {};
+          restart = () => {
+            stop();
+            stop = startTimer(idleTimeoutMs, () => late(stalled(options)));
+          };
+          restart();
+          return () => {
+            restart = () => {};
+            stop();
+          };
         });
       } catch (error) {
         if (isAgnesError(error)) throw error;
@@ -58,7 +66,7 @@ export function openTap(batches: AsyncIterable<Batch | Deletions, ReadEnd | void
       }
     },
     end: () => end,
-    alive: () => void timer?.refresh(),
+    alive: () => restart(),
     close: () => {
       if (closed) return;
       closed = true;
@@ -75,13 +83,13 @@ function stalled({ source, table, idleTimeoutMs }: TapOptions): AgnesError {
 function inTime<T>(
   work: Promise<T>,
   signal: AbortSignal,
-  startTimer: (late: (error: AgnesError) => void) => NodeJS.Timeout,
+  startIdle: (late: (error: AgnesError) => void) => () => void,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const abort = () => settle(() => reject(abortError(signal, "the extraction")));
-    const timer = startTimer((error) => settle(() => reject(error)));
+    const stop = startIdle((error) => settle(() => reject(error)));
     const settle = (finish: () => void) => {
-      clearTimeout(timer);
+      stop();
       signal.removeEventListener("abort", abort);
       finish();
     };

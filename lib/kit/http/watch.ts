@@ -1,4 +1,4 @@
-import type { AgnesError } from "../../base/mod.ts";
+import { startTimer, type AgnesError } from "../../base/mod.ts";
 
 /** A signal that fires when something takes too long while the watch is started, or when one of `signals` does. */
 export class Watch {
@@ -6,7 +6,7 @@ export class Watch {
   readonly #signals: readonly AbortSignal[];
   readonly #limitMs: number;
   readonly #silent: () => AgnesError;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopTimer: (() => void) | undefined;
 
   /** @param silent the error of which the signal fires when `limitMs` have passed */
   constructor(limitMs: number, signals: readonly AbortSignal[], silent: () => AgnesError) {
@@ -24,12 +24,12 @@ export class Watch {
   }
 
   start(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#controller.abort(this.#silent()), this.#limitMs);
+    this.stop();
+    this.#stopTimer = startTimer(this.#limitMs, () => this.#controller.abort(this.#silent()));
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#stopTimer?.();
   }
 
   close(): void {

@@ -1,11 +1,11 @@
-import { isExposedName, shown } from "../../base/mod.ts";
+import { holdsSecret, isExposedName, shown } from "../../base/mod.ts";
 import type { AnyPlugin, AttachValue, ExtensionSpec, RemoteAttachInfo } from "../../kit/mod.ts";
 
 /** Options that decide what an attach is; they follow from the extension. */
 const OWN_OPTIONS = ["TYPE", "READ_ONLY", "READ_WRITE", "ACCESS_MODE"];
 
 /**
- * What is wrong with the options and the secret of an attach. No value is shown.
+ * What is wrong with the fields, the options and the secret of an attach. No value is shown.
  *
  * @param secrets the values that no constant may hold
  */
@@ -14,6 +14,8 @@ export function attachProblem(
   info: RemoteAttachInfo,
   secrets: Iterable<string>,
 ): string | undefined {
+  const shape = shapeProblem(info);
+  if (shape !== undefined) return `remote(): ${shape}`;
   const values = [...secrets].filter((value) => value !== "");
   const specs: Readonly<Record<string, ExtensionSpec>> = plugin.extensions ?? {};
   const spec = Object.hasOwn(specs, info.extension) ? specs[info.extension] : undefined;
@@ -31,12 +33,37 @@ export function attachProblem(
   return own === undefined ? undefined : `options of remote(): ${own} follows from extensions of the plugin`;
 }
 
+function shapeProblem(info: unknown): string | undefined {
+  if (!isRecord(info)) return `it should return an object, but returns ${kindOf(info)}`;
+  for (const field of ["alias", "extension", "url", "tokenEnv"]) {
+    const value = info[field];
+    if (typeof value === "string") continue;
+    const hint = field === "tokenEnv" ? '; "" when there is no token' : "";
+    return `${field} should be a text, but is ${value === undefined ? "missing" : kindOf(value)}${hint}`;
+  }
+  for (const field of ["options", "secret"]) {
+    const value = info[field];
+    if (value !== undefined && !isRecord(value))
+      return `${field} should be an object, but is ${kindOf(value)}`;
+  }
+  return undefined;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  return Array.isArray(value) ? "a list" : `a ${typeof value}`;
+}
+
 function valueProblem(name: string, value: AttachValue, secrets: readonly string[]): string | undefined {
+  if (holdsSecret(name, secrets)) return "a name holds the value of a secret";
   if (!isExposedName(name)) return `${shown(name)} is not a valid name`;
   if (isSecret(value) || typeof value === "boolean") return undefined;
-  if (typeof value === "number") return Number.isFinite(value) ? undefined : `${name} is not a finite number`;
-  if (typeof value !== "string") return `${name} should be a text, a number, true, false or a secret`;
-  return secrets.some((secret) => value.includes(secret))
+  if (typeof value === "number" && !Number.isFinite(value)) return `${name} is not a finite number`;
+  if (typeof value !== "string" && typeof value !== "number") {
+    return `${name} should be a text, a number, true, false or a secret`;
+  }
+  const text = String(value);
+  return holdsSecret(text, secrets) || secrets.some((secret) => text.includes(secret))
     ? `${name} holds the value of a secret; give the secret itself, secrets.NAME`
     : undefined;
 }

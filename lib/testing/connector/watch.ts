@@ -1,4 +1,4 @@
-import { AgnesError, counted, raceAbort } from "../../base/mod.ts";
+import { AgnesError, counted, raceAbort, startTimer } from "../../base/mod.ts";
 import type { CaseProgress } from "./config.ts";
 
 /** How long a case may take unless the configuration says otherwise. */
@@ -35,7 +35,7 @@ export class CaseWatch {
   async run<T>(work: () => Promise<T>, outer?: AbortSignal): Promise<T> {
     this.#onProgress?.({ case: this.#name });
     const end = (error: Error) => this.#controller.abort(error);
-    const timer = setTimeout(() => end(new Error(this.#late())), this.#timeoutMs);
+    const stopTimer = startTimer(this.#timeoutMs, () => end(new Error(this.#late())));
     const abort = () => end(new AgnesError("aborted", { what: "the contract suite" }));
     if (outer?.aborted === true) abort();
     outer?.addEventListener("abort", abort, { once: true });
@@ -43,7 +43,7 @@ export class CaseWatch {
     try {
       return await raceAbort(work(), signal, () => signal.reason as Error);
     } finally {
-      clearTimeout(timer);
+      stopTimer();
       outer?.removeEventListener("abort", abort);
     }
   }

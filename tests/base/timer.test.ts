@@ -1,0 +1,67 @@
+import { expect, test } from "bun:test";
+
+import { createHost, isAgnesError, raceTimeout, startTimer, withTimeout } from "../../lib/base/mod.ts";
+
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Runs with a `setTimeout` that fires when it is told to, and refuses what a real one takes for no time at all. */
+function withFakeTimer(work: (fire: () => number) => void): void {
+  const real = globalThis.setTimeout;
+  let next: { readonly action: () => void; readonly delayMs: number } | undefined;
+  globalThis.setTimeout = ((action: () => void, delayMs: number) => {
+    expect(delayMs).toBeLessThanOrEqual(LONGEST_MS);
+    next = { action, delayMs };
+    return real(() => {}, 0);
+  }) as unknown as typeof setTimeout;
+  try {
+    work(() => {
+      const { action, delayMs } = next!;
+      action();
+      return delayMs;
+    });
+  } finally {
+    globalThis.setTimeout = real;
+  }
+}
+
+test("startTimer() waits for longer than one timer can", () => {
+  withFakeTimer((fire) => {
+    let fired = 0;
+    startTimer(2 * LONGEST_MS + 5, () => (fired += 1));
+    expect([fire(), fired, fire(), fired, fire(), fired]).toEqual([LONGEST_MS, 0, LONGEST_MS, 0, 5, 1]);
+  });
+});
+
+test("startTimer() waits for no end of an infinite time", () => {
+  withFakeTimer((fire) => {
+    startTimer(Infinity, () => expect.unreachable());
+    expect([fire(), fire(), fire()]).toEqual([LONGEST_MS, LONGEST_MS, LONGEST_MS]);
+  });
+});
+
+test.each([2_147_483_648, 9_999_999_000, Number.MAX_SAFE_INTEGER])(
+  "a time limit of %d ms does not fire at once",
+  (limitMs) => {
+    withFakeTimer((fire) => {
+      using limit = withTimeout("the query", limitMs);
+      fire();
+      expect(limit.signal.aborted).toBe(false);
+      void raceTimeout(new Promise(() => {}), limitMs, () => expect.unreachable());
+      fire();
+      void createHost()
+        .sleep(limitMs)
+        .then(() => expect.unreachable());
+      fire();
+    });
+  },
+);
+
+test("sleep() of the host ends with its signal, and fails with one that has fired", async () => {
+  const controller = new AbortController();
+  const sleeping = createHost().sleep(1_000_000, controller.signal);
+  controller.abort();
+  for (const one of [sleeping, createHost().sleep(1, controller.signal)]) {
+    const error = await one.catch((thrown: unknown) => thrown);
+    expect(isAgnesError(error, "aborted")).toBe(true);
+  }
+});
