@@ -19,7 +19,7 @@ import { evolve, sameLayout } from "./schema/evolve.ts";
 import { filterCondition } from "./schema/select.ts";
 import type { TableContext } from "./services.ts";
 import type { Part, PublishedTable, SchemaVersion } from "./state/extract-state.ts";
-import { redescribed } from "./redescribe.ts";
+import { redescribed, withKindsKept } from "./redescribe.ts";
 import { checkQuarantine, quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./write/staged.ts";
 import { discard, writeParts, type WriteTarget } from "./write/write-parts.ts";
@@ -43,9 +43,11 @@ export interface TableOutcome {
 const PARTS_LOOKED_AT = 32;
 
 /** Reads one table and makes its parts durable; publishes nothing. */
-export async function extractTable(context: TableContext): Promise<TableOutcome> {
-  const quarantine = quarantineOf(context);
+export async function extractTable(given: TableContext): Promise<TableOutcome> {
+  const quarantine = quarantineOf(given);
+  let context = given;
   try {
+    context = await withKindsKept(given);
     try {
       return await extractOnce(context, quarantine);
     } catch (error) {

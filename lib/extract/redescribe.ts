@@ -7,16 +7,44 @@ import type { TableContext } from "./services.ts";
  * description does not hold; `null` when the connector cannot do that, or the error is about something else.
  */
 export async function redescribed(context: TableContext, error: unknown): Promise<TableContext | null> {
-  const { plan, original, source, services, signal } = context;
   const isAboutTypes =
     isAgnesError(error, "file_value_invalid") || isAgnesError(error, "file_reading_outdated");
-  if (!isAboutTypes || source.connector.redescribe === undefined) return null;
-  services.log.info("the table is described again, by all of its values", {
-    table: plan.name,
-    reason: error.message,
-  });
-  const info = await source.connector.redescribe(plan.info, { signal });
-  const next = { ...context, plan: { ...plan, info }, original: { ...original, info } };
+  if (!isAboutTypes || context.source.connector.redescribe === undefined) return null;
+  return describeAgain(context, error.message);
+}
+
+/**
+ * The context with columns that keep their kind, when the description made text of one that is published as something
+ * else: with a quarantine it is the rows with other values that go.
+ */
+export async function withKindsKept(context: TableContext): Promise<TableContext> {
+  const { plan, previous, full, source } = context;
+  if (!keepsKinds(context) || full || source.connector.redescribe === undefined) return context;
+  const was = new Map(previous?.reading?.columns.map(({ name, type }) => [name, type]));
+  const text = plan.info.reading?.columns.find(
+    ({ name, type, given }) => given !== true && isText(type) && !isText(was.get(name) ?? "VARCHAR"),
+  );
+  return text === undefined ? context : describeAgain(context, `column ${text.name} would become text`);
+}
+
+/** Whether rows are rejected rather than columns turned into text. */
+function keepsKinds({ plan }: TableContext): boolean {
+  return plan.quarantine && plan.schemaPolicy === "evolve";
+}
+
+const isText = (type: string) => type === "VARCHAR" || type === "JSON";
+
+async function describeAgain(context: TableContext, reason: string): Promise<TableContext> {
+  const { plan, original, source, services, signal } = context;
+  services.log.info("the table is described again, by all of its values", { table: plan.name, reason });
+  const options = keepsKinds(context) ? { signal, keepKinds: true } : { signal };
+  const info = await source.connector.redescribe!(plan.info, options);
+  const next = {
+    ...context,
+    plan: { ...plan, info },
+    original: { ...original, info },
+    isRedescribed: true,
+  } as const;
   checkPlan(next.plan);
   return next;
 }

@@ -34,6 +34,8 @@ export interface TableContext {
   readonly original: TablePlan;
   /** The number that the generation of this run will have. */
   readonly generation: number;
+  /** Whether the table was described again by all of its values: what does not fit then stays a misfit. */
+  readonly isRedescribed?: true;
   readonly previous: PublishedTable | undefined;
   readonly full: boolean;
   readonly idleTimeoutMs: number;

@@ -48,6 +48,12 @@ export interface InspectOptions {
    * the look and the first is reported as `badRow`. Default `false`: it is thrown.
    */
   readonly skipBadRows?: boolean;
+  /**
+   * Whether a `known` column takes the widest type of its own kind that its values need: a whole number becomes a decimal
+   * or a double, a date a timestamp. Values of another kind, which would make it text, then do not fit. Default `false`:
+   * its type becomes one that holds every value. Only csv, json and ndjson.
+   */
+  readonly keepKinds?: boolean;
   readonly signal?: AbortSignal;
 }
 

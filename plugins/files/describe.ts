@@ -29,6 +29,15 @@ export interface DescribedTable {
   readonly badRow?: AgnesError;
 }
 
+/** What a look at all of a table takes into account. */
+interface WholeLook {
+  /** How it was described last. */
+  readonly reading: FileReading | undefined;
+  /** What its last read kept. */
+  readonly before: ReadState | null;
+  readonly keepKinds: boolean;
+}
+
 /** The columns of files as they are kept: each list of names once, and by origin which one. */
 export type FileLayouts = Required<Pick<ReadState, "layouts" | "layoutOf">>;
 
@@ -79,14 +88,17 @@ export class Describer {
   /**
    * Describes a table by every one of its values. Dates of a format that the options name stay dates if they were
    * published so; what only the start of the files told does not bind.
+   *
+   * With `keepKinds` columns stay of the kind that is published, or else of the kind that the start told.
    */
   describeWhole(
     table: FilesTable,
-    { reading, before }: { readonly reading: FileReading | undefined; readonly before: ReadState | null },
+    { reading, before, keepKinds }: WholeLook,
     signal: AbortSignal,
   ): Promise<DescribedTable> {
-    const isPublished = before !== null && before.settings === this.settingsOf(table);
-    const known = isPublished || reading === undefined ? reading : withoutFormats(reading);
+    const published = before !== null && before.settings === this.settingsOf(table) ? before.reading : null;
+    if (keepKinds) return this.#look(table, "whole", published ?? reading, signal, keepKinds);
+    const known = published !== null || reading === undefined ? reading : withoutFormats(reading);
     return this.#look(table, "whole", known, signal);
   }
 
@@ -161,6 +173,7 @@ export class Describer {
     look: "start" | "whole",
     known: FileReading | undefined,
     signal: AbortSignal,
+    keepKinds = false,
   ): Promise<DescribedTable> {
     for (const file of table.files) await this.#checkWhole(file, signal);
     const constants = this.#constantsOf(table);
@@ -169,7 +182,7 @@ export class Describer {
       const own = constants.get(origin);
       return { path: file, origin, ...(own === undefined ? {} : { constants: own }) };
     });
-    const options = { ...this.#options(table, known), look, skipBadRows: true, signal };
+    const options = { ...this.#options(table, known), look, skipBadRows: true, keepKinds, signal };
     const { reading, columns, schema, badRow } = await this.#context.duckdb.inspect(inputs, options);
     if (reading === null) {
       throw new AgnesError("source_files_empty", { path: basename(table.path), files: table.files.length });

@@ -146,12 +146,23 @@ async function copyFitting(
   const { counted, origin } = target;
   const of = origin === undefined ? {} : { origin };
   let count = 0;
-  for await (const row of rejected) {
+  for await (const { widerThan, ...row } of rejected) {
+    if (widerThan !== undefined && mayWiden(context)) {
+      const { column, value } = row;
+      const details = { file: origin ?? "a file", line: null, column, value, type: widerThan };
+      throw new AgnesError("file_value_invalid", details, { cause: error });
+    }
     target.quarantine.add({ ...row, ...of }, counted);
     count += 1;
   }
   const sorted = { present: file.present, select, explain: (cause: unknown) => file.explain(cause) };
   return { ...(await copySelect(context, connection, sorted, target, path)), rejected: count };
+}
+
+/** Whether a column may get a wider type yet, by a description of the table that looks at all of its values. */
+function mayWiden({ isRedescribed, plan, source }: TableContext): boolean {
+  const canRedescribe = plan.columnsFrom !== "read" && source.connector.redescribe !== undefined;
+  return canRedescribe && isRedescribed !== true && plan.schemaPolicy === "evolve";
 }
 
 async function copySelect(

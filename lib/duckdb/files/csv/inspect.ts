@@ -13,6 +13,7 @@ import {
   type FoundText,
 } from "../columns.ts";
 import { decideTextTypes, hasFormat, type DecidedType } from "../text-decide.ts";
+import { canWiden } from "../keep-kinds.ts";
 import { compressionOf } from "../open-bytes.ts";
 import { detectDialect } from "./dialect.ts";
 import { explainCsvError, mayReadWithCare } from "./explain.ts";
@@ -78,13 +79,13 @@ export async function inspectCsv(
   }
   const look = new Look(connection, named, dialect, options);
   const before = columnsByName(known?.columns ?? []);
-  const open = names.filter((name) => given[name] === undefined && !isFixed(before.get(name), csv));
+  const open = names.filter((name) => given[name] === undefined && !isFixed(before.get(name), options));
   const decided = await decideColumns(look, open, named, options);
   checkKinship(named, known);
   const columns = names.map((name) => {
     const was = before.get(name);
     // Without a value, what the column was is all that is known of it.
-    const isKept = was !== undefined && (decided.get(name)?.isEmpty === true || isFixed(was, csv));
+    const isKept = was !== undefined && (decided.get(name)?.isEmpty === true || isFixed(was, options));
     return isKept ? was : columnOf(name, given[name], decided.get(name), options);
   });
   const notes = [...headerNotes(named, csv), ...(await notesOf(look, decided, csv))];
@@ -92,9 +93,14 @@ export async function inspectCsv(
   return { dialect, columns, perFile, notes, ...(badRow === undefined ? {} : { badRow }) };
 }
 
-/** Whether a column is known as dates of a format that somebody named: a value of another form is then an error. */
-function isFixed(was: FileColumn | undefined, csv: NonNullable<InspectOptions["csv"]>): boolean {
-  return was?.given === true && was.format !== undefined && isGivenFormat(was.format, csv);
+/**
+ * Whether a column is known as dates of a format that somebody named: a value of another form is then an error. A column
+ * that keeps its kind stays, too, unless there is a wider type of that kind.
+ */
+function isFixed(was: FileColumn | undefined, { csv = {}, keepKinds }: InspectOptions): boolean {
+  if (was === undefined) return false;
+  if (keepKinds === true && was.type !== "VARCHAR" && !canWiden(was)) return true;
+  return was.given === true && was.format !== undefined && isGivenFormat(was.format, csv);
 }
 
 const isGivenFormat = (format: string, csv: NonNullable<InspectOptions["csv"]>): boolean =>
@@ -317,7 +323,7 @@ class Look {
     names: readonly string[],
     hints: ReadonlyMap<string, DecidedType> | undefined,
   ): Promise<ReadonlyMap<string, DecidedType>> {
-    const { signal, csv = {}, fractions } = this.#options;
+    const { signal, csv = {}, fractions, keepKinds, known } = this.#options;
     const columns = new Map(names.map((name, at) => [name, `v${at}`]));
     return decideTextTypes(this.#connection, `(${selects.join(" UNION ALL ")})`, columns, {
       numbers: this.#dialect,
@@ -325,6 +331,7 @@ class Look {
       dateFormat: csv.dateFormat,
       timestampFormat: csv.timestampFormat,
       ...(hints === undefined ? {} : { hints }),
+      ...(keepKinds === true && known !== undefined ? { keep: columnsByName(known.columns) } : {}),
       signal,
     });
   }

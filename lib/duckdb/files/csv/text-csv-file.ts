@@ -3,6 +3,7 @@ import type { CsvDialect } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { checkedSelect, fittingSelect, MISFIT, misfitsSelect, type TextColumn } from "../checked-values.ts";
 import { originOf } from "../columns.ts";
+import { mayWiden } from "../keep-kinds.ts";
 import type { OpenFile, OpenFileOptions, RejectedRow } from "../open-file.ts";
 import { explainCsvError, mayReadWithCare, problemOf, recordsOf } from "./explain.ts";
 import type { CsvHead } from "./head.ts";
@@ -72,7 +73,7 @@ export class TextCsvFile implements OpenFile {
       const { batches } = await connection.stream(misfitsSelect(relation, columns, dialect), statement);
       for await (const batch of batches) {
         for (const row of batch) {
-          const misfit = rejectedRow(row.toJSON() as unknown as Misfit, columns);
+          const misfit = rejectedRow(row.toJSON() as unknown as Misfit, columns, dialect);
           yield { ...misfit, row: rowOfKept(misfit.row, places) };
         }
       }
@@ -149,7 +150,7 @@ export class TextCsvFile implements OpenFile {
       options.signal === undefined ? {} : { signal: options.signal },
     );
     if (misfit === undefined) return null;
-    const { column, value } = rejectedRow(misfit, columns);
+    const { column, value } = rejectedRow(misfit, columns, dialect);
     const line = await lineOfRow(head, dialect, Number(misfit.agnes_row), options.signal);
     const { type, format } = columns[misfit.agnes_column]!.column;
     const details = {
@@ -190,12 +191,15 @@ interface Misfit {
   readonly agnes_record: string;
 }
 
-function rejectedRow(misfit: Misfit, columns: readonly TextColumn[]): RejectedRow {
-  const { name, type, format } = columns[misfit.agnes_column]!.column;
+function rejectedRow(misfit: Misfit, columns: readonly TextColumn[], dialect: CsvDialect): RejectedRow {
+  const { column } = columns[misfit.agnes_column]!;
+  const { name, type, format } = column;
+  const value = misfit.agnes_value ?? "";
   return {
     row: Number(misfit.agnes_row),
     column: name,
-    value: misfit.agnes_value ?? "",
+    value,
+    ...(mayWiden(column, value, dialect) ? { widerThan: type } : {}),
     reason: `it is not ${format === undefined ? type : `${type} written as ${format}`}`,
     record: new JsonText(misfit.agnes_record),
   };

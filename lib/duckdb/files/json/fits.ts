@@ -42,7 +42,7 @@ export function fits(shape: Shape, type: TypeTree, isGiven: boolean): boolean {
     case "DECIMAL":
       return onlyNumbers && fitsDecimal(shape, Number(type.parameters[0]), Number(type.parameters[1]));
     case "DOUBLE":
-      return onlyNumbers && !shape.isBeyondDouble && (isGiven || !shape.isInexact);
+      return onlyNumbers && (isGiven ? !shape.isBeyondDouble : fitsDouble(shape));
     case "FLOAT":
       return onlyNumbers && !shape.isBeyondDouble;
     case "DATE":
@@ -56,6 +56,11 @@ export function fits(shape: Shape, type: TypeTree, isGiven: boolean): boolean {
       // A type that a person named; DuckDB's cast is strict with texts.
       return onlyStrings;
   }
+}
+
+/** Whether doubles show the digits of all numbers of a shape. */
+export function fitsDouble(shape: Shape): boolean {
+  return !shape.isBeyondDouble && !shape.isInexact;
 }
 
 function fitsStruct(shape: Shape, type: TypeTree & { kind: "struct" }, isGiven: boolean): boolean {
@@ -90,7 +95,8 @@ function fitsInteger(shape: Shape, [least, greatest]: readonly [bigint, bigint],
   return shape.least >= least && shape.greatest <= greatest;
 }
 
-function fitsDecimal(shape: Shape, width: number, scale: number): boolean {
+/** Whether the numbers of a shape, of which at least one is no whole number, fit a decimal. */
+export function fitsDecimal(shape: Shape, width: number, scale: number): boolean {
   if (shape.hasNegativeZero || shape.hasExponent || shape.fractionNeeded > scale) return false;
   if (shape.wholeDigits > Math.max(1, width - scale)) return false;
   return !shape.hasFraction || shape.fractionWholeDigits + scale <= EXACT_DIGITS;
