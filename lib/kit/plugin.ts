@@ -111,7 +111,8 @@ export interface ConnectContext<Options, Secrets extends Readonly<Record<string,
   readonly log: Log;
   /**
    * What the last published read of a table returned as `ReadEnd.state`, by the source's own name of the table; for a
-   * `discover` that need not look at what it knows.
+   * `discover` that need not look at what it knows. `undefined` for a table that is read from scratch, as `agnes sync
+   * --full` does: nothing of an earlier read then decides how.
    */
   readonly published: (table: string) => Promise<JsonValue | undefined>;
   /** The current time; use it instead of `Date.now`, so that tests can set it. */

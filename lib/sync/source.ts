@@ -44,12 +44,14 @@ export interface SourceRequest {
 
 /**
  * Connects to a source of the workspace with a DuckDB of its own; closing the handle frees both.
+ * @param isFresh whether the connector is told nothing of the published rows of a table, by the source's own name
  * @throws `source_unknown`, and what `connectSource` throws
  */
 export async function openSource(
   services: Omit<SyncServices, "tables">,
   source: string,
   signal?: AbortSignal,
+  isFresh: (table: string) => boolean = () => false,
 ): Promise<SourceHandle> {
   const { host, log, limits, plugins, workspace } = services;
   const { sources } = workspace.config;
@@ -58,7 +60,8 @@ export async function openSource(
   const engine = createEngine(host, limits);
   try {
     const extract = dataPaths.extract(workspace.dataDirectory, source);
-    const published = publishedStates(host, extract);
+    const states = publishedStates(host, extract);
+    const published = async (table: string) => (isFresh(table) ? undefined : states(table));
     const connecting = { host, log, engine, directory: workspace.directory, published };
     const handle = await connectSource(
       connecting,
@@ -109,7 +112,8 @@ export async function syncSource(services: SyncServices, request: SourceRequest)
   using timeout = withTimeout(`the run of source ${source}`, config.timeoutMs, signal);
   const bounded = { ...request, signal: timeout.signal };
   try {
-    await using handle = await openSource(services, source, timeout.signal);
+    const isFresh = await freshTables(services.tables, request);
+    await using handle = await openSource(services, source, timeout.signal, isFresh);
     try {
       const report = await runConnected(services, handle, config, bounded);
       return { ...report, notes: redactValue(report.notes, handle.secrets) };
@@ -120,6 +124,20 @@ export async function syncSource(services: SyncServices, request: SourceRequest)
     if (signal?.aborted === true || !isAgnesError(error)) throw error;
     return { source, status: "failed", error, registered: [], notes: [] };
   }
+}
+
+/** Which tables are read from scratch, so that nothing of an earlier read decides how. */
+async function freshTables(
+  tables: TableRegistry,
+  { source, only, full }: SourceRequest,
+): Promise<(table: string) => boolean> {
+  if (!full) return () => false;
+  if (only === null) return () => true;
+  const names = new Set(only);
+  for (const { name, source_table: own } of await tables.list({ source })) {
+    if (names.has(name) && own !== null) names.add(own);
+  }
+  return (table) => names.has(table);
 }
 
 async function runConnected(

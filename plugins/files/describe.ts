@@ -70,9 +70,11 @@ export class Describer {
     const isKnown = before !== null && before.settings === this.settingsOf(table);
     if (!isKnown) return this.#look(table, "start", undefined, signal);
     const constants = this.#constantsOf(table);
-    const { columns, bytesToRead } = await this.#knownColumns(table, before, signal);
+    const { columns, bytesToRead, isUnchanged } = await this.#knownColumns(table, before, signal);
     const names = new Set([...columns.values()].flat().concat([...constants.values()].flatMap(Object.keys)));
-    const { reading } = before;
+    const reading = isUnchanged
+      ? before.reading
+      : await this.#withNotesOfToday(table, before.reading, signal);
     const isSame =
       names.size === 0 ||
       (names.size === reading.columns.length && reading.columns.every(({ name }) => names.has(name)));
@@ -135,7 +137,7 @@ export class Describer {
     table: FilesTable,
     before: ReadState,
     signal: AbortSignal,
-  ): Promise<Pick<DescribedTable, "columns" | "bytesToRead">> {
+  ): Promise<Pick<DescribedTable, "columns" | "bytesToRead"> & { readonly isUnchanged: boolean }> {
     const { now } = this.#context;
     const files = table.files.map((file) => [originOf(table, file), file] as const);
     const seen = { ...before, files: await lookAtFiles(files, { now, before: before.files, signal }) };
@@ -149,7 +151,25 @@ export class Describer {
     const others = files.filter(([origin]) => !isKept.has(origin)).map(([, file]) => file);
     const found = await this.#columnsOfFiles(table, others, before.reading, signal);
     const bytesToRead = plan.changed.reduce((sum, origin) => sum + seen.files.get(origin)!.sizeBytes, 0);
-    return { columns: new Map([...kept, ...found]), bytesToRead };
+    return { columns: new Map([...kept, ...found]), bytesToRead, isUnchanged: plan.isUnchanged };
+  }
+
+  /** A reading whose notes are about the files as they are: dates may no longer be ambiguous, a value be corrected. */
+  async #withNotesOfToday(
+    table: FilesTable,
+    reading: FileReading,
+    signal: AbortSignal,
+  ): Promise<FileReading> {
+    const { notes = [], ...rest } = reading;
+    if (notes.length === 0) return reading;
+    try {
+      const { reading: today } = await this.#look(table, "start", reading, signal);
+      return today.notes === undefined ? rest : { ...rest, notes: today.notes };
+    } catch (error) {
+      // Reading the files tells what is wrong with them.
+      if (signal.aborted || !(error instanceof AgnesError)) throw error;
+      return reading;
+    }
   }
 
   async #columnsOfFiles(

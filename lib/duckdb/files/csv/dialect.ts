@@ -62,7 +62,11 @@ function detectDelimiter(
     const other = bestDelimiter([splits[at]!]);
     const own = splits[at]!.get(best) ?? splitOf(head, { ...syntax, delimiter: best });
     if (own.width > 1 || other === best || !isGood(splits[at]!.get(other)!)) continue;
-    const reason = `its values are separated by ${named(other)}, those of its table by ${named(best)}`;
+    const wayOut =
+      known === undefined
+        ? ""
+        : "; if all files of the table are written so now, a sync with --full reads them so";
+    const reason = `its values are separated by ${named(other)}, those of its table by ${named(best)}${wayOut}`;
     throw new AgnesError("file_unreadable", { path: head.file.origin ?? head.file.path, reason });
   }
   return best;

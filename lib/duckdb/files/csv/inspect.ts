@@ -8,6 +8,7 @@ import {
   ambiguityNote,
   columnsByName,
   formatNote,
+  namesOfTable,
   originOf,
   uniteColumns,
   type FoundText,
@@ -61,22 +62,26 @@ export async function inspectCsv(
   const empty = heads.filter((head) => head.isEmpty).map((head) => [head.file.path, []] as const);
   if (filled.length === 0) return { dialect: null, columns: [], perFile: new Map(empty), notes: [] };
   const dialect = detectDialect(filled, csv, known?.csv);
-  const named = await eachOf(filled, HEADS_AT_ONCE, async (head): Promise<NamedCsv> => ({
+  const written = await eachOf(filled, HEADS_AT_ONCE, async (head): Promise<NamedCsv> => ({
     head,
     names: columnNames(head, dialect, csv.names),
     sizeBytes: (await stat(head.file.path)).size,
   }));
-  const perFile = new Map([...empty, ...named.map(({ head, names: own }) => [head.file.path, own] as const)]);
-  const names = uniteColumns(
-    named.map(({ head, names: own }) => ({
+  const all = uniteColumns(
+    written.map(({ head, names: own }) => ({
       file: head.file,
       names: [...own, ...Object.keys(head.file.constants ?? {})],
     })),
   );
+  const namesOf = (files: readonly NamedCsv[]) =>
+    new Map([...empty, ...files.map(({ head, names: own }) => [head.file.path, own] as const)]);
   if (options.look === "columns") {
-    checkKinship(named, known);
-    return { dialect, columns: known?.columns ?? [], perFile, notes: [] };
+    checkKinship(written, known);
+    return { dialect, columns: known?.columns ?? [], perFile: namesOf(written), notes: [] };
   }
+  const names = namesOfTable(all, known?.columns ?? []);
+  const named = written.map((file) => ({ ...file, names: namesOfTable(file.names, known?.columns ?? []) }));
+  const perFile = namesOf(named);
   const look = new Look(connection, named, dialect, options);
   const before = columnsByName(known?.columns ?? []);
   const open = names.filter((name) => given[name] === undefined && !isFixed(before.get(name), options));
@@ -141,13 +146,15 @@ async function notesOf(
 function checkKinship(files: readonly NamedCsv[], known: InspectOptions["known"]): void {
   const others = files.length > 1 ? files[0]!.names : (known?.columns.map(({ name }) => name) ?? []);
   if (others.length === 0) return;
-  const seen = new Set([...others, ...(known?.columns.map(({ name }) => name) ?? [])]);
+  const folded = (name: string) => name.toLowerCase();
+  const seen = new Set([...others, ...(known?.columns.map(({ name }) => name) ?? [])].map(folded));
   for (const { head, names } of files) {
-    if (!names.some((name) => seen.has(name))) {
-      const reason = `it has none of the columns of its table (${names.slice(0, 5).join(", ")}); is its header missing?`;
+    if (!names.some((name) => seen.has(folded(name)))) {
+      const wayOut = files.length > 1 ? "" : " If not, a sync with --full takes its columns as they are now";
+      const reason = `it has none of the columns of its table (${names.slice(0, 5).join(", ")}); is its header missing?${wayOut}`;
       throw new AgnesError("file_unreadable", { path: originOf(head.file), reason });
     }
-    for (const name of names) seen.add(name);
+    for (const name of names) seen.add(folded(name));
   }
 }
 

@@ -3,7 +3,7 @@ import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { MISFIT } from "../checked-values.ts";
-import { columnsByName, originOf } from "../columns.ts";
+import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { constantValue } from "../constants.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../open-file.ts";
 import { castText, checkText, PLAIN_NUMBERS } from "../text-types.ts";
@@ -30,13 +30,17 @@ export async function openParquetFile(chunk: ReadableChunk, options: OpenFileOpt
   const file: FileInput = { path, ...(origin === undefined ? {} : { origin }) };
   const own = await parquetColumns(connection, file, signal);
   const known = columnsByName(reading.columns);
-  const columns = own.map((column) => ({
-    ...readColumn(file, column, known.get(column.name)),
+  const names = namesOfTable(
+    own.map(({ name }) => name),
+    reading.columns,
+  );
+  const columns = own.map((column, at) => ({
+    ...readColumn(file, column, known.get(names[at]!)),
     hasJson: /\bJSON\b/.test(formatType(column.type)),
   }));
   const fixed = Object.entries(constants).flatMap(([name, value]): ReadColumn[] => {
     const column = known.get(name);
-    if (column === undefined || own.some((one) => one.name === name)) return [];
+    if (column === undefined || names.includes(name)) return [];
     return [{ column, value: constantValue(column, value), raw: null, check: null }];
   });
   return new OpenParquetFile(file, own.length === 0 ? [] : [...columns, ...fixed], options);
