@@ -16,6 +16,7 @@ import {
 import { decideTextTypes, hasFormat, type DecidedType } from "../text-decide.ts";
 import { canWiden } from "../keep-kinds.ts";
 import { compressionOf } from "../open-bytes.ts";
+import { checkFormats } from "./check-options.ts";
 import { detectDialect } from "./dialect.ts";
 import { explainCsvError, mayReadWithCare } from "./explain.ts";
 import { readCsvHead, type CsvHead } from "./head.ts";
@@ -62,6 +63,7 @@ export async function inspectCsv(
   const empty = heads.filter((head) => head.isEmpty).map((head) => [head.file.path, []] as const);
   if (filled.length === 0) return { dialect: null, columns: [], perFile: new Map(empty), notes: [] };
   const dialect = detectDialect(filled, csv, known?.csv);
+  await checkFormats(connection, csv);
   const written = await eachOf(filled, HEADS_AT_ONCE, async (head): Promise<NamedCsv> => ({
     head,
     names: columnNames(head, dialect, csv.names),
