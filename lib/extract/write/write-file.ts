@@ -191,7 +191,8 @@ function isMisfit(error: unknown): error is AgnesError {
   return (
     isAgnesError(error, "file_value_invalid") ||
     isAgnesError(error, "file_row_invalid") ||
-    (isAgnesError(error) && /conver|cast|could not parse|out of range|invalid unicode/i.test(reasonOf(error)))
+    (isAgnesError(error, "duckdb_failed") &&
+      /conver|cast|could not parse|out of range|invalid unicode/i.test(reasonOf(error)))
   );
 }
 
