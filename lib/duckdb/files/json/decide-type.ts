@@ -1,5 +1,5 @@
 import { scalar, type TypeTree } from "../type-tree.ts";
-import { fits, fitsDecimal, fitsDouble } from "./fits.ts";
+import { fits, fitsDecimal, fitsDouble, GREATEST_HUGE } from "./fits.ts";
 import type { Shape } from "./shape.ts";
 
 /** How numbers with a fraction and no exponent are read. */
@@ -11,8 +11,6 @@ export const JSON_TEXT: TypeTree = scalar("JSON");
 const MIXED_JSON = scalar("JSON");
 const SCALE_MAX = 6;
 const DECIMAL_WIDTH = 18;
-/** Published parts keep a HUGEINT as DECIMAL(38,0). */
-const GREATEST_HUGE = 10n ** 38n - 1n;
 const LEAST_BIG = -(2n ** 63n);
 const GREATEST_BIG = 2n ** 63n - 1n;
 

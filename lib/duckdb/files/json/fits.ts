@@ -9,6 +9,9 @@ const INTEGER_BITS: Readonly<Record<string, number>> = {
   HUGEINT: 128,
 };
 
+/** Published parts keep a HUGEINT as DECIMAL(38,0). */
+export const GREATEST_HUGE: bigint = 10n ** 38n - 1n;
+
 /** Digits that survive a double on their way into a decimal. */
 const EXACT_DIGITS = 15;
 
@@ -82,6 +85,7 @@ function only(shape: Shape, ...moments: readonly string[]): boolean {
 
 /** Least and greatest of a type of whole numbers. */
 function integerRange(name: string): readonly [bigint, bigint] | null {
+  if (name === "HUGEINT") return [-GREATEST_HUGE, GREATEST_HUGE];
   const bits = INTEGER_BITS[name];
   if (bits !== undefined) return [-(2n ** BigInt(bits - 1)), 2n ** BigInt(bits - 1) - 1n];
   const unsigned = name.startsWith("U") ? INTEGER_BITS[name.slice(1)] : undefined;

@@ -6,7 +6,7 @@ import { MISFIT } from "../checked-values.ts";
 import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { constantValue } from "../constants.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../open-file.ts";
-import { castText, checkText, PLAIN_NUMBERS } from "../text-types.ts";
+import { both, castText, checkStored, checkText, PLAIN_NUMBERS } from "../text-types.ts";
 import { formatType, parseType, type TypeTree } from "../type-tree.ts";
 import { convertTo, sameAs } from "./convert.ts";
 import { parquetColumns, parquetRelation, type ParquetColumn } from "./file-columns.ts";
@@ -70,7 +70,11 @@ function readColumn(file: FileInput, own: ParquetColumn, column: FileColumn | un
     const value = castText(column, raw, PLAIN_NUMBERS);
     return { column, value, raw, check: checkText(column, raw, value, PLAIN_NUMBERS) };
   }
-  return { column, value: convertTo(raw, own.type, to), raw, check: sameAs(raw, own.type, to, isGiven) };
+  const value = convertTo(raw, own.type, to);
+  const isOther = formatType(own.type) !== formatType(to);
+  // A value that the file has in this type fails its statement, which tells no more than that.
+  const stored = isOther ? checkStored(column.type, value) : null;
+  return { column, value, raw, check: both(sameAs(raw, own.type, to, isGiven), stored) };
 }
 
 function withTimes(column: ReadColumn, type: TypeTree): ReadColumn {
