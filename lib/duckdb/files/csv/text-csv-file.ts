@@ -59,8 +59,18 @@ export class TextCsvFile implements OpenFile {
       options.signal,
     );
     if (explained !== error) return explained;
-    const misfit = await this.#firstMisfit(error);
-    return misfit ?? error;
+    try {
+      return (await this.#firstMisfit(error)) ?? error;
+    } catch (other) {
+      // Looking for the value may come upon something else that is wrong with the file.
+      if (!isAgnesError(other)) throw other;
+      return explainCsvError(
+        other,
+        [{ head, names, readPath: this.#readable.path }],
+        dialect,
+        options.signal,
+      );
+    }
   }
 
   async sortOut(connection: Connection): ReturnType<OpenFile["sortOut"]> {
@@ -85,7 +95,8 @@ export class TextCsvFile implements OpenFile {
   async #badRecords(connection: Connection): Promise<readonly RejectedRow[]> {
     const { head, options } = this.#parts;
     const statement = options.signal === undefined ? {} : { signal: options.signal };
-    await connection.run(`SELECT count(*) FROM ${this.#relation("keep")}`, statement);
+    // Every column: text that is none is found only where it is read, and left out with its row without a word.
+    await connection.run(`SELECT count(COLUMNS(*)) FROM ${this.#relation("keep")}`, statement);
     const found = await connection.rows<BadRecord>(
       `SELECT line, any_value(csv_line) AS text, any_value(error_type) AS kind, any_value(error_message) AS message
        FROM ${BAD_RECORDS} GROUP BY line ORDER BY line`,
