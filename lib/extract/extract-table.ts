@@ -26,7 +26,7 @@ import { describeChange } from "./schema/diff.ts";
 import { evolve, sameLayout } from "./schema/evolve.ts";
 import { filterCondition } from "./schema/select.ts";
 import type { TableJob } from "./job/job.ts";
-import { redescribed } from "./redescribe.ts";
+import { redescribed, withKindsKept } from "./redescribe.ts";
 import { checkQuarantine, quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./format/paths.ts";
 import { discard, writeParts } from "./write/write-parts.ts";
@@ -51,9 +51,11 @@ export interface TableOutcome {
 const PARTS_LOOKED_AT = 32;
 
 /** Reads one table and makes its parts durable; publishes nothing. */
-export async function extractTable(job: TableJob): Promise<TableOutcome> {
-  const quarantine = quarantineOf(job);
+export async function extractTable(given: TableJob): Promise<TableOutcome> {
+  const quarantine = quarantineOf(given);
+  let job = given;
   try {
+    job = await withKindsKept(given);
     try {
       return await extractOnce(job, quarantine);
     } catch (error) {

@@ -3,21 +3,50 @@ import { checkPlan } from "./job/plan.ts";
 import type { TableJob } from "./job/job.ts";
 
 /**
- * The job with the table as its connector describes it after a look at all of it, when a read showed that the first
+ * The context with the table as its connector describes it after a look at all of it, when a read showed that the first
  * description does not hold; `null` when the connector cannot do that, or the error is about something else.
  */
 export async function redescribed(job: TableJob, error: unknown): Promise<TableJob | null> {
-  const { plan, original, signal } = job;
-  const { source, services } = job.run;
   const isAboutTypes =
     isAgnesError(error, "file_value_invalid") || isAgnesError(error, "file_reading_outdated");
-  if (!isAboutTypes || source.connector.redescribe === undefined) return null;
-  services.log.info("the table is described again, by all of its values", {
-    table: plan.name,
-    reason: error.message,
-  });
-  const info = await source.connector.redescribe(plan.info, { signal });
-  const next = { ...job, plan: { ...plan, info }, original: { ...original, info } };
+  if (!isAboutTypes || job.run.source.connector.redescribe === undefined) return null;
+  return describeAgain(job, error.message);
+}
+
+/**
+ * The context with columns that keep their kind, when the description made text of one that is published as something
+ * else: with a quarantine it is the rows with other values that go.
+ */
+export async function withKindsKept(job: TableJob): Promise<TableJob> {
+  const { plan, previous, full } = job;
+  const { source } = job.run;
+  if (!keepsKinds(job) || full || source.connector.redescribe === undefined) return job;
+  const was = new Map(previous?.reading?.columns.map(({ name, type }) => [name, type]));
+  const text = plan.info.reading?.columns.find(
+    ({ name, type, given }) => given !== true && isText(type) && !isText(was.get(name) ?? "VARCHAR"),
+  );
+  return text === undefined ? job : describeAgain(job, `column ${text.name} would become text`);
+}
+
+/** Whether rows are rejected rather than columns turned into text. */
+function keepsKinds({ plan }: TableJob): boolean {
+  return plan.quarantine && plan.schemaPolicy === "evolve";
+}
+
+const isText = (type: string) => type === "VARCHAR" || type === "JSON";
+
+async function describeAgain(job: TableJob, reason: string): Promise<TableJob> {
+  const { plan, original, signal } = job;
+  const { source, services } = job.run;
+  services.log.info("the table is described again, by all of its values", { table: plan.name, reason });
+  const options = keepsKinds(job) ? { signal, keepKinds: true } : { signal };
+  const info = await source.connector.redescribe!(plan.info, options);
+  const next = {
+    ...job,
+    plan: { ...plan, info },
+    original: { ...original, info },
+    isRedescribed: true,
+  } as const;
   checkPlan(next.plan);
   return next;
 }

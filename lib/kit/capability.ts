@@ -168,8 +168,14 @@ export interface CommonMethods {
   /**
    * Describes a table again whose values did not fit what `discover` said: looks at all of it. The runtime then reads
    * the table once more.
+   *
+   * With `keepKinds` the runtime rejects rows: columns only take wider types of their own kind, as
+   * `InspectOptions.keepKinds` says, and what is of another kind is rejected. Default `false`.
    */
-  redescribe?(table: TableInfo, options: { readonly signal: AbortSignal }): Promise<TableInfo>;
+  redescribe?(
+    table: TableInfo,
+    options: { readonly signal: AbortSignal; readonly keepKinds?: boolean },
+  ): Promise<TableInfo>;
   /** Whether the source can be reached with the secrets given. */
   health?(options: { readonly signal: AbortSignal }): Promise<Health>;
   /** Frees what `connect` opened. Called once at the end; calling it twice is fine. */

@@ -48,6 +48,12 @@ export interface InspectOptions {
    * the look and the first is reported as `badRow`. Default `false`: it is thrown.
    */
   readonly skipBadRows?: boolean;
+  /**
+   * Whether a `known` column takes the widest type of its own kind that its values need: a whole number becomes a decimal
+   * or a double, a date a timestamp. Values of another kind, which would make it text, then do not fit. Default `false`:
+   * its type becomes one that holds every value. Only csv, json and ndjson.
+   */
+  readonly keepKinds?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -105,7 +111,8 @@ export interface ConnectContext<Options, Secrets extends Readonly<Record<string,
   readonly log: Log;
   /**
    * What the last published read of a table returned as `ReadEnd.state`, by the source's own name of the table; for a
-   * `discover` that need not look at what it knows.
+   * `discover` that need not look at what it knows. `undefined` for a table that is read from scratch, as `agnes sync
+   * --full` does: nothing of an earlier read then decides how.
    */
   readonly published: (table: string) => Promise<JsonValue | undefined>;
   /** The current time; use it instead of `Date.now`, so that tests can set it. */

@@ -18,12 +18,14 @@ export interface SourceServices {
 
 /**
  * Connects to a source of the workspace with a DuckDB of its own; closing the handle frees both.
+ * @param isFresh whether the connector is told nothing of the published rows of a table, by the source's own name
  * @throws `source_unknown`, and what `connectSource` throws
  */
 export async function openSource(
   services: SourceServices,
   source: string,
   signal?: AbortSignal,
+  isFresh: (table: string) => boolean = () => false,
 ): Promise<SourceHandle> {
   const { host, log, limits, plugins, workspace } = services;
   const { sources } = workspace.config;
@@ -31,7 +33,8 @@ export async function openSource(
   if (config === undefined) throw unknownSource(source, Object.keys(sources));
   const engine = createEngine(host, limits);
   try {
-    const published = services.publishedStates(source);
+    const states = services.publishedStates(source);
+    const published = async (table: string) => (isFresh(table) ? undefined : states(table));
     const connecting = { host, log, engine, directory: workspace.directory, published };
     const handle = await connectSource(
       connecting,

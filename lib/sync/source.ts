@@ -32,7 +32,8 @@ export async function syncSource(services: SyncServices, request: SourceRequest)
   using timeout = withTimeout(`the run of source ${source}`, config.timeoutMs, signal);
   const bounded = { ...request, signal: timeout.signal };
   try {
-    await using handle = await openSource(services, source, timeout.signal);
+    const isFresh = await freshTables(services.tables, request);
+    await using handle = await openSource(services, source, timeout.signal, isFresh);
     try {
       const report = await runConnected(services, handle, config, bounded);
       return { ...report, notes: redactValue(report.notes, handle.secrets) };
@@ -43,6 +44,20 @@ export async function syncSource(services: SyncServices, request: SourceRequest)
     if (signal?.aborted === true || !isAgnesError(error)) throw error;
     return { source, status: "failed", error, registered: [], notes: [] };
   }
+}
+
+/** Which tables are read from scratch, so that nothing of an earlier read decides how. */
+async function freshTables(
+  tables: TableRegistry,
+  { source, only, full }: SourceRequest,
+): Promise<(table: string) => boolean> {
+  if (!full) return () => false;
+  if (only === null) return () => true;
+  const names = new Set(only);
+  for (const { name, source_table: own } of await tables.list({ source })) {
+    if (names.has(name) && own !== null) names.add(own);
+  }
+  return (table) => names.has(table);
 }
 
 async function runConnected(

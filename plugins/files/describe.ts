@@ -29,6 +29,15 @@ export interface DescribedTable {
   readonly badRow?: AgnesError;
 }
 
+/** What a look at all of a table takes into account. */
+interface WholeLook {
+  /** How it was described last. */
+  readonly reading: FileReading | undefined;
+  /** What its last read kept. */
+  readonly before: ReadState | null;
+  readonly keepKinds: boolean;
+}
+
 /** The columns of files as they are kept: each list of names once, and by origin which one. */
 export type FileLayouts = Required<Pick<ReadState, "layouts" | "layoutOf">>;
 
@@ -61,9 +70,11 @@ export class Describer {
     const isKnown = before !== null && before.settings === this.settingsOf(table);
     if (!isKnown) return this.#look(table, "start", undefined, signal);
     const constants = this.#constantsOf(table);
-    const { columns, bytesToRead } = await this.#knownColumns(table, before, signal);
+    const { columns, bytesToRead, isUnchanged } = await this.#knownColumns(table, before, signal);
     const names = new Set([...columns.values()].flat().concat([...constants.values()].flatMap(Object.keys)));
-    const { reading } = before;
+    const reading = isUnchanged
+      ? before.reading
+      : await this.#withNotesOfToday(table, before.reading, signal);
     const isSame =
       names.size === 0 ||
       (names.size === reading.columns.length && reading.columns.every(({ name }) => names.has(name)));
@@ -79,14 +90,17 @@ export class Describer {
   /**
    * Describes a table by every one of its values. Dates of a format that the options name stay dates if they were
    * published so; what only the start of the files told does not bind.
+   *
+   * With `keepKinds` columns stay of the kind that is published, or else of the kind that the start told.
    */
   describeWhole(
     table: FilesTable,
-    { reading, before }: { readonly reading: FileReading | undefined; readonly before: ReadState | null },
+    { reading, before, keepKinds }: WholeLook,
     signal: AbortSignal,
   ): Promise<DescribedTable> {
-    const isPublished = before !== null && before.settings === this.settingsOf(table);
-    const known = isPublished || reading === undefined ? reading : withoutFormats(reading);
+    const published = before !== null && before.settings === this.settingsOf(table) ? before.reading : null;
+    if (keepKinds) return this.#look(table, "whole", published ?? reading, signal, keepKinds);
+    const known = published !== null || reading === undefined ? reading : withoutFormats(reading);
     return this.#look(table, "whole", known, signal);
   }
 
@@ -123,7 +137,7 @@ export class Describer {
     table: FilesTable,
     before: ReadState,
     signal: AbortSignal,
-  ): Promise<Pick<DescribedTable, "columns" | "bytesToRead">> {
+  ): Promise<Pick<DescribedTable, "columns" | "bytesToRead"> & { readonly isUnchanged: boolean }> {
     const { now } = this.#context;
     const files = table.files.map((file) => [originOf(table, file), file] as const);
     const seen = { ...before, files: await lookAtFiles(files, { now, before: before.files, signal }) };
@@ -137,7 +151,25 @@ export class Describer {
     const others = files.filter(([origin]) => !isKept.has(origin)).map(([, file]) => file);
     const found = await this.#columnsOfFiles(table, others, before.reading, signal);
     const bytesToRead = plan.changed.reduce((sum, origin) => sum + seen.files.get(origin)!.sizeBytes, 0);
-    return { columns: new Map([...kept, ...found]), bytesToRead };
+    return { columns: new Map([...kept, ...found]), bytesToRead, isUnchanged: plan.isUnchanged };
+  }
+
+  /** A reading whose notes are about the files as they are: dates may no longer be ambiguous, a value be corrected. */
+  async #withNotesOfToday(
+    table: FilesTable,
+    reading: FileReading,
+    signal: AbortSignal,
+  ): Promise<FileReading> {
+    const { notes = [], ...rest } = reading;
+    if (notes.length === 0) return reading;
+    try {
+      const { reading: today } = await this.#look(table, "start", reading, signal);
+      return today.notes === undefined ? rest : { ...rest, notes: today.notes };
+    } catch (error) {
+      // Reading the files tells what is wrong with them.
+      if (signal.aborted || !(error instanceof AgnesError)) throw error;
+      return reading;
+    }
   }
 
   async #columnsOfFiles(
@@ -161,6 +193,7 @@ export class Describer {
     look: "start" | "whole",
     known: FileReading | undefined,
     signal: AbortSignal,
+    keepKinds = false,
   ): Promise<DescribedTable> {
     for (const file of table.files) await this.#checkWhole(file, signal);
     const constants = this.#constantsOf(table);
@@ -169,7 +202,7 @@ export class Describer {
       const own = constants.get(origin);
       return { path: file, origin, ...(own === undefined ? {} : { constants: own }) };
     });
-    const options = { ...this.#options(table, known), look, skipBadRows: true, signal };
+    const options = { ...this.#options(table, known), look, skipBadRows: true, keepKinds, signal };
     const { reading, columns, schema, badRow } = await this.#context.duckdb.inspect(inputs, options);
     if (reading === null) {
       throw new AgnesError("source_files_empty", { path: basename(table.path), files: table.files.length });

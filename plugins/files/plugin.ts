@@ -16,7 +16,7 @@ export default definePlugin({
     const source = new FilesSource(context);
     return {
       discover: ({ signal }) => source.discover(signal),
-      redescribe: (info, { signal }) => source.redescribe(info, signal),
+      redescribe: (info, options) => source.redescribe(info, options),
       read: (info, options) => source.read(info, options),
       async health({ signal }) {
         const tables = await source.tables(signal);

@@ -62,11 +62,14 @@ export class FilesSource {
     }
   }
 
-  async redescribe({ name }: TableInfo, signal: AbortSignal): Promise<TableInfo> {
+  async redescribe(
+    { name }: TableInfo,
+    { signal, keepKinds = false }: { readonly signal: AbortSignal; readonly keepKinds?: boolean },
+  ): Promise<TableInfo> {
     const table = await this.#table(name, signal);
     const reading = this.#described.get(name)?.reading;
     const before = parseState(await this.#context.published(name));
-    const described = await this.#describer.describeWhole(table, { reading, before }, signal);
+    const described = await this.#describer.describeWhole(table, { reading, before, keepKinds }, signal);
     this.#described.set(name, described);
     return infoOf(table, described);
   }

@@ -267,6 +267,7 @@ test("openJsonFile() sorts out the rows that do not fit, from lines, arrays and 
         value: "1.5",
         reason: "it is not BIGINT",
         record: new JsonText('{"s":[{"x":1.5},{"x":"y"}],"v":3}'),
+        widerThan: "BIGINT",
       },
     ]);
   }

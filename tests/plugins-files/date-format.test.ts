@@ -74,3 +74,34 @@ test("what only the start of a large file told does not bind: the column is text
   expect(outcome(await sync()).error).toBeNull();
   expect((await published()).types).toEqual(["d VARCHAR", "text VARCHAR"]);
 });
+
+test("a format that strptime does not have is an error of the table that names the option", async () => {
+  await folder.write("data/t.csv", "d,n\n2026-01-31,1\n");
+  await folder.write("data/j.ndjson", '{"n":1}\n');
+  for (const [option, format] of [
+    ["dateFormat", "%Q"],
+    ["dateFormat", "%d.%m.%Y%"],
+    ["dateFormat", ""],
+    ["timestampFormat", "%s"],
+    ["timestampFormat", "%d.%m.%Y it's %k"],
+  ] as const) {
+    const stats = await syncFolder(folder, { path: "data", csv: { [option]: format } });
+    expect(stats.errors.map(({ table }) => table)).toEqual(["t"]);
+    expect(stats.errors[0]!.error.message).toContain(
+      `csv.${option} is not valid: ${JSON.stringify(format)} is no format of strptime: `,
+    );
+  }
+});
+
+test("CSV options that contradict the delimiter of the files are errors that name the option", async () => {
+  await folder.write("data/t.csv", "d,n\n2026-01-31,1\n");
+  for (const [given, message] of [
+    [{ quote: "," }, 'csv.quote is not valid: it is also in the delimiter of the files, ","'],
+    [{ escape: "," }, 'csv.escape is not valid: it is also in the delimiter of the files, ","'],
+    [{ nullValues: ['"'] }, 'csv.nullValues is not valid: "\\"" holds the quote'],
+    [{ nullValues: ["a,"] }, 'csv.nullValues is not valid: "a," holds the delimiter'],
+  ] as const) {
+    const stats = await syncFolder(folder, { path: "data", csv: given });
+    expect(stats.errors[0]!.error.message).toEndWith(message);
+  }
+});

@@ -24,9 +24,15 @@ export const duckdbErrors = {
     hint: () =>
       "Try again when they have returned, or restart the process; UV_THREADPOOL_SIZE, set before it starts, gives it more threads.",
   }),
-  file_unreadable: errorSpec<{ path: string; reason: string }>({
+  file_unreadable: errorSpec<{
+    path: string;
+    reason: string;
+    /** Default: for what is damaged or described wrongly. */
+    advice?: string;
+  }>({
     message: (d) => `could not read ${shown(d.path, 400)}: ${d.reason}`,
-    hint: () =>
+    hint: (d) =>
+      d.advice ??
       "It may be damaged, or not be what the options say: correct either and run `agnes sync` again.",
   }),
   file_row_invalid: errorSpec<{

@@ -26,6 +26,20 @@ export function uniteColumns(files: readonly NamedColumns[]): readonly string[] 
   return [...seen.values()].map(({ name }) => name);
 }
 
+/**
+ * The names of a file as those of its table: a name that differs from a known one by case only is that one, since
+ * DuckDB does not tell them apart.
+ */
+export function namesOfTable(
+  names: readonly string[],
+  known: readonly Pick<FileColumn, "name">[],
+): readonly string[] {
+  const exact = new Set(known.map(({ name }) => name));
+  if (names.every((name) => exact.has(name))) return names;
+  const folded = new Map(known.map(({ name }) => [name.toLowerCase(), name]));
+  return names.map((name) => (exact.has(name) ? name : (folded.get(name.toLowerCase()) ?? name)));
+}
+
 /** Checks that every column that somebody gave a type for is there. */
 export function unknownColumn(
   types: Readonly<Record<string, string>>,

@@ -19,6 +19,8 @@ export interface RejectedRow {
   readonly reason: string;
   /** As the file has it; of a record that is no row, its line and text. */
   readonly record: JsonText | Readonly<Record<string, unknown>>;
+  /** The type of the column, when a wider one of its kind may hold the value. */
+  readonly widerThan?: string;
 }
 
 /** A file that is ready to be read by SQL; `close` it at the end. */

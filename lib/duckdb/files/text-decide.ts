@@ -1,5 +1,7 @@
+import type { FileColumn } from "../../kit/mod.ts";
 import type { Connection } from "../connection.ts";
 import { quoteLiteral } from "../sql.ts";
+import { canWiden, isOfKind } from "./keep-kinds.ts";
 import { CLOCK_TIME, ISO_DATE, TIMESTAMP, ZONED_TIMESTAMP } from "./text-dates.ts";
 import { decideDateOrders } from "./text-orders.ts";
 import {
@@ -40,6 +42,8 @@ export interface DecideOptions {
   readonly allow?: "all" | "moments";
   /** What the start of a column said, by name: its own kind of text is looked for first. */
   readonly hints?: ReadonlyMap<string, DecidedType>;
+  /** Columns that keep their kind, by name: their texts of other kinds do not count. See `InspectOptions.keepKinds`. */
+  readonly keep?: ReadonlyMap<string, FileColumn>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -87,6 +91,8 @@ export async function decideTextTypes(
   columns: ReadonlyMap<string, string>,
   options: DecideOptions = {},
 ): Promise<ReadonlyMap<string, DecidedType>> {
+  const { keep, ...rest } = options;
+  if (keep !== undefined) return decideWithinKinds(connection, relation, columns, { ...rest, keep });
   const entries = [...columns];
   const texts = entries.map(([name, sql]) => ({ sql, hint: options.hints?.get(name)?.type }));
   const sql = texts.length <= COLUMNS_ABREAST ? factsAbreast : factsInRows;
@@ -98,6 +104,33 @@ export async function decideTextTypes(
     decided.set(name, found);
   }
   return decided;
+}
+
+/** As `decideTextTypes`; a column whose texts of one kind have no type in common keeps the one it has. */
+async function decideWithinKinds(
+  connection: Connection,
+  relation: string,
+  columns: ReadonlyMap<string, string>,
+  { keep, ...options }: DecideOptions & Required<Pick<DecideOptions, "keep">>,
+): Promise<ReadonlyMap<string, DecidedType>> {
+  const { numbers = PLAIN_NUMBERS } = options;
+  const known = new Map([...keep].filter(([, column]) => canWiden(column)));
+  const texts = [...columns].map(([name, text], at) => {
+    const column = known.get(name);
+    const kept =
+      column === undefined ? text : `CASE WHEN ${isOfKind(column, text, numbers)} THEN ${text} END`;
+    return `${kept} AS kept_${at}`;
+  });
+  const kept = new Map([...columns.keys()].map((name, at) => [name, `kept_${at}`]));
+  const below = `(SELECT ${texts.join(", ")} FROM ${relation})`;
+  const decided = await decideTextTypes(connection, below, kept, options);
+  return new Map(
+    [...decided].map(([name, found]) => {
+      const column = known.get(name);
+      const isText = column !== undefined && found.type === "VARCHAR" && !found.isEmpty;
+      return [name, isText ? { type: column.type, isEmpty: false } : found];
+    }),
+  );
 }
 
 /** The facts of a few columns, in one row, unfolded into one row each. */

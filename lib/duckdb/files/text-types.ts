@@ -1,4 +1,5 @@
 import { quoteLiteral } from "../sql.ts";
+import { storedType } from "../stored-type.ts";
 import { CLOCK_TIME, dateForm, ISO_DATE, TIMESTAMP, ZONED_TIMESTAMP } from "./text-dates.ts";
 
 /** A type that texts are read as, and how they are written where that is not the usual way. */
@@ -43,11 +44,32 @@ export function tryCastText({ type, format }: TextType, text: string, numbers: N
   return `TRY_CAST(${NUMBER_TYPE.test(type) ? plainNumber(text, numbers) : text} AS ${type})`;
 }
 
+/** As `checkRead`, and that a part can hold the value: the type in which it keeps a HUGEINT has 38 digits. */
+export function checkText(
+  column: TextType,
+  text: string,
+  value: string,
+  numbers: NumberSeparators,
+): string | null {
+  return both(checkRead(column, text, value, numbers), checkStored(column.type, value));
+}
+
+/** The SQL condition that a part can hold a value of a type; null when it holds all of them. */
+export function checkStored(type: string, value: string): string | null {
+  if (!/\b(HUGEINT|TIMESTAMP_M?S)\b/.test(type)) return null;
+  return `(${value} IS NULL OR TRY_CAST(${value} AS ${storedType(type)}) IS NOT NULL)`;
+}
+
+/** Two conditions as one, either of which may be missing. */
+export function both(one: string | null, other: string | null): string | null {
+  return one === null || other === null ? (one ?? other) : `((${one}) AND ${other})`;
+}
+
 /**
  * The SQL condition that a value says all that its text says; null for a null, and `null` when there is nothing to
  * check. What is cheap comes first: a `CASE` evaluates its second branch only for the rows that need it.
  */
-export function checkText(
+function checkRead(
   { type, format, given = false }: TextType,
   text: string,
   value: string,

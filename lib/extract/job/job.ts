@@ -32,6 +32,8 @@ export interface TableJob {
   readonly original: TablePlan;
   readonly previous: PublishedTable | undefined;
   readonly full: boolean;
+  /** Whether the table was described again by all of its values: what does not fit then stays a misfit. */
+  readonly isRedescribed?: true;
   readonly progress: JobProgress;
   readonly signal: AbortSignal;
 }

@@ -147,12 +147,23 @@ async function copyFitting(
   const { counted, origin } = target;
   const of = origin === undefined ? {} : { origin };
   let count = 0;
-  for await (const row of rejected) {
+  for await (const { widerThan, ...row } of rejected) {
+    if (widerThan !== undefined && mayWiden(job)) {
+      const { column, value } = row;
+      const details = { file: origin ?? "a file", line: null, column, value, type: widerThan };
+      throw new AgnesError("file_value_invalid", details, { cause: error });
+    }
     target.quarantine.add({ ...row, ...of }, counted);
     count += 1;
   }
   const sorted = { present: file.present, select, explain: (cause: unknown) => file.explain(cause) };
   return { ...(await copySelect(job, connection, sorted, target, path)), rejected: count };
+}
+
+/** Whether a column may get a wider type yet, by a description of the table that looks at all of its values. */
+function mayWiden({ isRedescribed, plan, run: { source } }: TableJob): boolean {
+  const canRedescribe = plan.columnsFrom !== "read" && source.connector.redescribe !== undefined;
+  return canRedescribe && isRedescribed !== true && plan.schemaPolicy === "evolve";
 }
 
 async function copySelect(
@@ -181,7 +192,8 @@ function isMisfit(error: unknown): error is AgnesError {
   return (
     isAgnesError(error, "file_value_invalid") ||
     isAgnesError(error, "file_row_invalid") ||
-    (isAgnesError(error) && /conver|cast|could not parse|out of range|invalid unicode/i.test(reasonOf(error)))
+    (isAgnesError(error, "duckdb_failed") &&
+      /conver|cast|could not parse|out of range|invalid unicode/i.test(reasonOf(error)))
   );
 }
 

@@ -5,7 +5,8 @@ const DIGITS_MAX: Readonly<Record<string, number>> = {
   SMALLINT: 5,
   INTEGER: 10,
   BIGINT: 19,
-  HUGEINT: 39,
+  // Parts hold no more digits of one.
+  HUGEINT: 38,
   UTINYINT: 3,
   USMALLINT: 5,
   UINTEGER: 10,

@@ -1,5 +1,7 @@
-import { AgnesError } from "../../../base/mod.ts";
-import type { CsvOptions } from "../../../kit/mod.ts";
+import { AgnesError, isAgnesError, reasonOf } from "../../../base/mod.ts";
+import type { CsvDialect, CsvOptions } from "../../../kit/mod.ts";
+import type { Connection } from "../../connection.ts";
+import { quoteLiteral } from "../../sql.ts";
 
 const DELIMITER_BYTES_MAX = 4;
 
@@ -8,18 +10,11 @@ const DELIMITER_BYTES_MAX = 4;
  * @throws `invalid_input` naming the option
  */
 export function checkCsvOptions(csv: CsvOptions): void {
-  const { delimiter, quote = '"', escape = quote, comment = "", names, nullValues = [] } = csv;
+  const { delimiter, quote = '"', escape = quote, comment = "", names } = csv;
   const { decimalSeparator = ".", thousandsSeparator = "" } = csv;
-  const refuse = (option: string, reason: string): never => {
-    throw new AgnesError("invalid_input", { what: `csv.${option}`, reason });
-  };
   if (delimiter !== undefined) {
     if (/[\r\n]/.test(delimiter)) refuse("delimiter", "a line end cannot separate values");
     if (Buffer.byteLength(delimiter) > DELIMITER_BYTES_MAX) refuse("delimiter", "it has more than 4 bytes");
-    if (delimiter === escape || delimiter === quote)
-      refuse("delimiter", "it is also the quote or the escape");
-    const odd = nullValues.find((text) => text.includes(delimiter));
-    if (odd !== undefined) refuse("nullValues", `${JSON.stringify(odd)} holds the delimiter`);
   }
   for (const [option, character] of Object.entries({ quote, escape, comment })) {
     if (Buffer.byteLength(character) > 1) refuse(option, "it must be one ASCII character");
@@ -39,3 +34,53 @@ export function checkCsvOptions(csv: CsvOptions): void {
     refuse("names", "a name is empty or comes twice; case does not count");
   }
 }
+
+const refuse = (option: string, reason: string): never => {
+  throw new AgnesError("invalid_input", { what: `csv.${option}`, reason });
+};
+
+/**
+ * Refuses options that contradict each other or what was found in the files.
+ * @throws `invalid_input` naming the option
+ */
+export function checkDialect({ delimiter, quote, escape, nullValues }: CsvDialect, csv: CsvOptions): void {
+  const isIn = (character: string) => character !== "" && delimiter.includes(character);
+  const shownDelimiter = JSON.stringify(delimiter);
+  for (const [option, character] of Object.entries({ quote, escape })) {
+    if (!isIn(character)) continue;
+    if (csv.delimiter !== undefined) refuse("delimiter", `it holds the quote or the escape`);
+    refuse(option, `it is also in the delimiter of the files, ${shownDelimiter}`);
+  }
+  for (const text of nullValues) {
+    const what = text.includes(delimiter)
+      ? "delimiter"
+      : quote !== "" && text.includes(quote)
+        ? "quote"
+        : null;
+    if (what !== null) refuse("nullValues", `${JSON.stringify(text)} holds the ${what}`);
+  }
+}
+
+/**
+ * Refuses formats of dates that DuckDB does not have.
+ * @throws `invalid_input` naming the option
+ */
+export async function checkFormats(connection: Connection, csv: CsvOptions): Promise<void> {
+  for (const option of ["dateFormat", "timestampFormat"] as const) {
+    const format = csv[option];
+    if (format === undefined) continue;
+    const text = quoteLiteral(format);
+    try {
+      await connection.rows(
+        `SELECT try_strptime('2026-01-31', ${text}), strftime(TIMESTAMP '2026-01-31', ${text})`,
+      );
+    } catch (error) {
+      if (!isAgnesError(error, "duckdb_failed")) throw error;
+      const what = reasonOf(error).replace(/^Failed to parse format specifier .*?: (?=[A-Z])/s, "");
+      const reason = `${JSON.stringify(format)} is no format of strptime: ${what}; write, for example, ${EXAMPLES[option]}`;
+      throw new AgnesError("invalid_input", { what: `csv.${option}`, reason }, { cause: error });
+    }
+  }
+}
+
+const EXAMPLES = { dateFormat: "%d.%m.%Y", timestampFormat: "%d.%m.%Y %H:%M:%S" } as const;

@@ -1,6 +1,6 @@
 import { AgnesError, shown } from "../../../base/mod.ts";
 import type { CsvDialect, CsvOptions } from "../../../kit/mod.ts";
-import { checkCsvOptions } from "./check-options.ts";
+import { checkCsvOptions, checkDialect } from "./check-options.ts";
 import { MAX_LINE_BYTES, type CsvHead } from "./head.ts";
 import { csvRecords } from "./records.ts";
 import type { RecordSyntax } from "./structure.ts";
@@ -30,7 +30,7 @@ export function detectDialect(heads: readonly CsvHead[], csv: CsvOptions, known?
   const escape = csv.escape ?? known?.escape ?? detectEscape(heads, csv, quote);
   if (csv.delimiter !== undefined) checkDelimiter(heads, csv, { quote, escape, delimiter: csv.delimiter });
   const delimiter = csv.delimiter ?? detectDelimiter(heads, { quote, escape }, known?.delimiter);
-  return {
+  const dialect: CsvDialect = {
     delimiter,
     quote,
     escape,
@@ -45,6 +45,8 @@ export function detectDialect(heads: readonly CsvHead[], csv: CsvOptions, known?
     maxLineBytes: csv.maxLineBytes ?? MAX_LINE_BYTES,
     ...(csv.names === undefined ? {} : { names: csv.names }),
   };
+  checkDialect(dialect, csv);
+  return dialect;
 }
 
 function detectDelimiter(
@@ -62,7 +64,11 @@ function detectDelimiter(
     const other = bestDelimiter([splits[at]!]);
     const own = splits[at]!.get(best) ?? splitOf(head, { ...syntax, delimiter: best });
     if (own.width > 1 || other === best || !isGood(splits[at]!.get(other)!)) continue;
-    const reason = `its values are separated by ${named(other)}, those of its table by ${named(best)}`;
+    const wayOut =
+      known === undefined
+        ? ""
+        : "; if all files of the table are written so now, a sync with --full reads them so";
+    const reason = `its values are separated by ${named(other)}, those of its table by ${named(best)}${wayOut}`;
     throw new AgnesError("file_unreadable", { path: head.file.origin ?? head.file.path, reason });
   }
   return best;

@@ -2,6 +2,7 @@ import { AgnesError, isAgnesError, reasonOf, counted } from "../../../base/mod.t
 import type { CsvDialect, FileInput } from "../../../kit/mod.ts";
 import { originOf } from "../columns.ts";
 import { textDecoding, markedEncoding } from "../encoding.ts";
+import { misencoded } from "../misencoded.ts";
 import { openBytes } from "../open-bytes.ts";
 import type { CsvHead } from "./head.ts";
 import { LineFilter } from "./line-filter.ts";
@@ -35,6 +36,9 @@ export async function explainCsvError(
     (files.length === 1 ? files[0] : undefined);
   if (laidOut === undefined) return error;
   const { file } = laidOut.head;
+  if (/Invalid unicode/.test(reason)) {
+    return await misencoded({ file, encoding: laidOut.head.encoding, signal }, error);
+  }
   const tooLong = /CSV Error on Line: (\d+)[^]*Maximum line size of (\d+) bytes exceeded/.exec(reason);
   if (tooLong !== null) {
     const limit = `line ${tooLong[1]}: a record has more than ${counted(Number(tooLong[2]), "byte")}; csv.maxLineBytes raises the limit`;

@@ -8,12 +8,15 @@ import {
   ambiguityNote,
   columnsByName,
   formatNote,
+  namesOfTable,
   originOf,
   uniteColumns,
   type FoundText,
 } from "../columns.ts";
 import { decideTextTypes, hasFormat, type DecidedType } from "../text-decide.ts";
+import { canWiden } from "../keep-kinds.ts";
 import { compressionOf } from "../open-bytes.ts";
+import { checkFormats } from "./check-options.ts";
 import { detectDialect } from "./dialect.ts";
 import { explainCsvError, mayReadWithCare } from "./explain.ts";
 import { readCsvHead, type CsvHead } from "./head.ts";
@@ -60,31 +63,36 @@ export async function inspectCsv(
   const empty = heads.filter((head) => head.isEmpty).map((head) => [head.file.path, []] as const);
   if (filled.length === 0) return { dialect: null, columns: [], perFile: new Map(empty), notes: [] };
   const dialect = detectDialect(filled, csv, known?.csv);
-  const named = await eachOf(filled, HEADS_AT_ONCE, async (head): Promise<NamedCsv> => ({
+  await checkFormats(connection, csv);
+  const written = await eachOf(filled, HEADS_AT_ONCE, async (head): Promise<NamedCsv> => ({
     head,
     names: columnNames(head, dialect, csv.names),
     sizeBytes: (await stat(head.file.path)).size,
   }));
-  const perFile = new Map([...empty, ...named.map(({ head, names: own }) => [head.file.path, own] as const)]);
-  const names = uniteColumns(
-    named.map(({ head, names: own }) => ({
+  const all = uniteColumns(
+    written.map(({ head, names: own }) => ({
       file: head.file,
       names: [...own, ...Object.keys(head.file.constants ?? {})],
     })),
   );
+  const namesOf = (files: readonly NamedCsv[]) =>
+    new Map([...empty, ...files.map(({ head, names: own }) => [head.file.path, own] as const)]);
   if (options.look === "columns") {
-    checkKinship(named, known);
-    return { dialect, columns: known?.columns ?? [], perFile, notes: [] };
+    checkKinship(written, known);
+    return { dialect, columns: known?.columns ?? [], perFile: namesOf(written), notes: [] };
   }
+  const names = namesOfTable(all, known?.columns ?? []);
+  const named = written.map((file) => ({ ...file, names: namesOfTable(file.names, known?.columns ?? []) }));
+  const perFile = namesOf(named);
   const look = new Look(connection, named, dialect, options);
   const before = columnsByName(known?.columns ?? []);
-  const open = names.filter((name) => given[name] === undefined && !isFixed(before.get(name), csv));
+  const open = names.filter((name) => given[name] === undefined && !isFixed(before.get(name), options));
   const decided = await decideColumns(look, open, named, options);
   checkKinship(named, known);
   const columns = names.map((name) => {
     const was = before.get(name);
     // Without a value, what the column was is all that is known of it.
-    const isKept = was !== undefined && (decided.get(name)?.isEmpty === true || isFixed(was, csv));
+    const isKept = was !== undefined && (decided.get(name)?.isEmpty === true || isFixed(was, options));
     return isKept ? was : columnOf(name, given[name], decided.get(name), options);
   });
   const notes = [...headerNotes(named, csv), ...(await notesOf(look, decided, csv))];
@@ -92,9 +100,14 @@ export async function inspectCsv(
   return { dialect, columns, perFile, notes, ...(badRow === undefined ? {} : { badRow }) };
 }
 
-/** Whether a column is known as dates of a format that somebody named: a value of another form is then an error. */
-function isFixed(was: FileColumn | undefined, csv: NonNullable<InspectOptions["csv"]>): boolean {
-  return was?.given === true && was.format !== undefined && isGivenFormat(was.format, csv);
+/**
+ * Whether a column is known as dates of a format that somebody named: a value of another form is then an error. A column
+ * that keeps its kind stays, too, unless there is a wider type of that kind.
+ */
+function isFixed(was: FileColumn | undefined, { csv = {}, keepKinds }: InspectOptions): boolean {
+  if (was === undefined) return false;
+  if (keepKinds === true && was.type !== "VARCHAR" && !canWiden(was)) return true;
+  return was.given === true && was.format !== undefined && isGivenFormat(was.format, csv);
 }
 
 const isGivenFormat = (format: string, csv: NonNullable<InspectOptions["csv"]>): boolean =>
@@ -135,13 +148,15 @@ async function notesOf(
 function checkKinship(files: readonly NamedCsv[], known: InspectOptions["known"]): void {
   const others = files.length > 1 ? files[0]!.names : (known?.columns.map(({ name }) => name) ?? []);
   if (others.length === 0) return;
-  const seen = new Set([...others, ...(known?.columns.map(({ name }) => name) ?? [])]);
+  const folded = (name: string) => name.toLowerCase();
+  const seen = new Set([...others, ...(known?.columns.map(({ name }) => name) ?? [])].map(folded));
   for (const { head, names } of files) {
-    if (!names.some((name) => seen.has(name))) {
-      const reason = `it has none of the columns of its table (${names.slice(0, 5).join(", ")}); is its header missing?`;
+    if (!names.some((name) => seen.has(folded(name)))) {
+      const wayOut = files.length > 1 ? "" : " If not, a sync with --full takes its columns as they are now";
+      const reason = `it has none of the columns of its table (${names.slice(0, 5).join(", ")}); is its header missing?${wayOut}`;
       throw new AgnesError("file_unreadable", { path: originOf(head.file), reason });
     }
-    for (const name of names) seen.add(name);
+    for (const name of names) seen.add(folded(name));
   }
 }
 
@@ -317,7 +332,7 @@ class Look {
     names: readonly string[],
     hints: ReadonlyMap<string, DecidedType> | undefined,
   ): Promise<ReadonlyMap<string, DecidedType>> {
-    const { signal, csv = {}, fractions } = this.#options;
+    const { signal, csv = {}, fractions, keepKinds, known } = this.#options;
     const columns = new Map(names.map((name, at) => [name, `v${at}`]));
     return decideTextTypes(this.#connection, `(${selects.join(" UNION ALL ")})`, columns, {
       numbers: this.#dialect,
@@ -325,6 +340,7 @@ class Look {
       dateFormat: csv.dateFormat,
       timestampFormat: csv.timestampFormat,
       ...(hints === undefined ? {} : { hints }),
+      ...(keepKinds === true && known !== undefined ? { keep: columnsByName(known.columns) } : {}),
       signal,
     });
   }

@@ -5,7 +5,7 @@ import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import { quoteLiteral } from "../../sql.ts";
 import { PLAIN_FILE_BYTES_MIN } from "../automaton/mod.ts";
 import type { TextColumn } from "../checked-values.ts";
-import { columnsByName, originOf } from "../columns.ts";
+import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { compressionOf } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "../open-file.ts";
 import { readCsvHead } from "./head.ts";
@@ -24,11 +24,9 @@ export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions
   const file = fileOf(chunk);
   const head = await readCsvHead(file, dialect, options.signal);
   if (head.isEmpty) return emptyFile();
-  const names = columnNames(
-    head,
-    dialect,
-    dialect.names ?? (dialect.header ? undefined : namesWithoutHeader(reading.columns, constants)),
-  );
+  const given =
+    dialect.names ?? (dialect.header ? undefined : namesWithoutHeader(reading.columns, constants));
+  const names = namesOfTable(columnNames(head, dialect, given), reading.columns);
   const columns = textColumns(file, names, reading.columns);
   const readable = await openCsv(head, dialect, { ...options, copy: names.length === 1 });
   const parts = { head, names, columns, dialect, readable, options };

@@ -1,5 +1,6 @@
 import { eachOf } from "../../../base/mod.ts";
 import { checkedSelect, type TextColumn } from "../checked-values.ts";
+import { namesOfTable } from "../columns.ts";
 import { compressionOf } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "../open-file.ts";
 import { selectByPath } from "../path-values.ts";
@@ -41,7 +42,7 @@ export async function openCsvFiles(
     dialect.names ?? (dialect.header ? undefined : namesWithoutHeader(reading.columns, constants));
   const layouts = heads.map((head) => {
     if (head.isEmpty || head.needsCopy) return null;
-    const names = columnNames(head, dialect, given);
+    const names = namesOfTable(columnNames(head, dialect, given), reading.columns);
     // A file of one column is read from a copy, see `openCsvFile`.
     return names.length === 1 ? null : { names, key: JSON.stringify([names, compressionOf(head.file)]) };
   });

@@ -3,6 +3,7 @@ import type { CsvDialect } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { checkedSelect, fittingSelect, MISFIT, misfitsSelect, type TextColumn } from "../checked-values.ts";
 import { originOf } from "../columns.ts";
+import { mayWiden } from "../keep-kinds.ts";
 import type { OpenFile, OpenFileOptions, RejectedRow } from "../open-file.ts";
 import { explainCsvError, mayReadWithCare, problemOf, recordsOf } from "./explain.ts";
 import type { CsvHead } from "./head.ts";
@@ -58,8 +59,18 @@ export class TextCsvFile implements OpenFile {
       options.signal,
     );
     if (explained !== error) return explained;
-    const misfit = await this.#firstMisfit(error);
-    return misfit ?? error;
+    try {
+      return (await this.#firstMisfit(error)) ?? error;
+    } catch (other) {
+      // Looking for the value may come upon something else that is wrong with the file.
+      if (!isAgnesError(other)) throw other;
+      return explainCsvError(
+        other,
+        [{ head, names, readPath: this.#readable.path }],
+        dialect,
+        options.signal,
+      );
+    }
   }
 
   async sortOut(connection: Connection): ReturnType<OpenFile["sortOut"]> {
@@ -72,7 +83,7 @@ export class TextCsvFile implements OpenFile {
       const { batches } = await connection.stream(misfitsSelect(relation, columns, dialect), statement);
       for await (const batch of batches) {
         for (const row of batch) {
-          const misfit = rejectedRow(row.toJSON() as unknown as Misfit, columns);
+          const misfit = rejectedRow(row.toJSON() as unknown as Misfit, columns, dialect);
           yield { ...misfit, row: rowOfKept(misfit.row, places) };
         }
       }
@@ -84,7 +95,8 @@ export class TextCsvFile implements OpenFile {
   async #badRecords(connection: Connection): Promise<readonly RejectedRow[]> {
     const { head, options } = this.#parts;
     const statement = options.signal === undefined ? {} : { signal: options.signal };
-    await connection.run(`SELECT count(*) FROM ${this.#relation("keep")}`, statement);
+    // Every column: text that is none is found only where it is read, and left out with its row without a word.
+    await connection.run(`SELECT count(COLUMNS(*)) FROM ${this.#relation("keep")}`, statement);
     const found = await connection.rows<BadRecord>(
       `SELECT line, any_value(csv_line) AS text, any_value(error_type) AS kind, any_value(error_message) AS message
        FROM ${BAD_RECORDS} GROUP BY line ORDER BY line`,
@@ -149,7 +161,7 @@ export class TextCsvFile implements OpenFile {
       options.signal === undefined ? {} : { signal: options.signal },
     );
     if (misfit === undefined) return null;
-    const { column, value } = rejectedRow(misfit, columns);
+    const { column, value } = rejectedRow(misfit, columns, dialect);
     const line = await lineOfRow(head, dialect, Number(misfit.agnes_row), options.signal);
     const { type, format } = columns[misfit.agnes_column]!.column;
     const details = {
@@ -190,12 +202,15 @@ interface Misfit {
   readonly agnes_record: string;
 }
 
-function rejectedRow(misfit: Misfit, columns: readonly TextColumn[]): RejectedRow {
-  const { name, type, format } = columns[misfit.agnes_column]!.column;
+function rejectedRow(misfit: Misfit, columns: readonly TextColumn[], dialect: CsvDialect): RejectedRow {
+  const { column } = columns[misfit.agnes_column]!;
+  const { name, type, format } = column;
+  const value = misfit.agnes_value ?? "";
   return {
     row: Number(misfit.agnes_row),
     column: name,
-    value: misfit.agnes_value ?? "",
+    value,
+    ...(mayWiden(column, value, dialect) ? { widerThan: type } : {}),
     reason: `it is not ${format === undefined ? type : `${type} written as ${format}`}`,
     record: new JsonText(misfit.agnes_record),
   };

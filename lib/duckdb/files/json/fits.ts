@@ -9,6 +9,9 @@ const INTEGER_BITS: Readonly<Record<string, number>> = {
   HUGEINT: 128,
 };
 
+/** Published parts keep a HUGEINT as DECIMAL(38,0). */
+export const GREATEST_HUGE: bigint = 10n ** 38n - 1n;
+
 /** Digits that survive a double on their way into a decimal. */
 const EXACT_DIGITS = 15;
 
@@ -42,7 +45,7 @@ export function fits(shape: Shape, type: TypeTree, isGiven: boolean): boolean {
     case "DECIMAL":
       return onlyNumbers && fitsDecimal(shape, Number(type.parameters[0]), Number(type.parameters[1]));
     case "DOUBLE":
-      return onlyNumbers && !shape.isBeyondDouble && (isGiven || !shape.isInexact);
+      return onlyNumbers && (isGiven ? !shape.isBeyondDouble : fitsDouble(shape));
     case "FLOAT":
       return onlyNumbers && !shape.isBeyondDouble;
     case "DATE":
@@ -56,6 +59,11 @@ export function fits(shape: Shape, type: TypeTree, isGiven: boolean): boolean {
       // A type that a person named; DuckDB's cast is strict with texts.
       return onlyStrings;
   }
+}
+
+/** Whether doubles show the digits of all numbers of a shape. */
+export function fitsDouble(shape: Shape): boolean {
+  return !shape.isBeyondDouble && !shape.isInexact;
 }
 
 function fitsStruct(shape: Shape, type: TypeTree & { kind: "struct" }, isGiven: boolean): boolean {
@@ -77,6 +85,7 @@ function only(shape: Shape, ...moments: readonly string[]): boolean {
 
 /** Least and greatest of a type of whole numbers. */
 function integerRange(name: string): readonly [bigint, bigint] | null {
+  if (name === "HUGEINT") return [-GREATEST_HUGE, GREATEST_HUGE];
   const bits = INTEGER_BITS[name];
   if (bits !== undefined) return [-(2n ** BigInt(bits - 1)), 2n ** BigInt(bits - 1) - 1n];
   const unsigned = name.startsWith("U") ? INTEGER_BITS[name.slice(1)] : undefined;
@@ -90,7 +99,8 @@ function fitsInteger(shape: Shape, [least, greatest]: readonly [bigint, bigint],
   return shape.least >= least && shape.greatest <= greatest;
 }
 
-function fitsDecimal(shape: Shape, width: number, scale: number): boolean {
+/** Whether the numbers of a shape, of which at least one is no whole number, fit a decimal. */
+export function fitsDecimal(shape: Shape, width: number, scale: number): boolean {
   if (shape.hasNegativeZero || shape.hasExponent || shape.fractionNeeded > scale) return false;
   if (shape.wholeDigits > Math.max(1, width - scale)) return false;
   return !shape.hasFraction || shape.fractionWholeDigits + scale <= EXACT_DIGITS;

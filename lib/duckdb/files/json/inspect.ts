@@ -6,6 +6,7 @@ import type { Connection } from "../../connection.ts";
 import { originOf } from "../columns.ts";
 import { canonicalTypes, constantColumns } from "../constants.ts";
 import { decideColumns } from "./decide.ts";
+import { isTextNumeral } from "./keep-kind.ts";
 import { scanFile } from "./scan-file.ts";
 import { Shape } from "./shape.ts";
 import { objectsSeen } from "./objects.ts";
@@ -37,7 +38,8 @@ export async function inspectJson(
   files: readonly FileInput[],
   options: InspectOptions,
 ): Promise<InspectedJson> {
-  const { format, look = "start", types = {}, fractions = "decimal", skipBadRows = false, signal } = options;
+  const { format, look = "start", types = {}, fractions = "decimal", signal } = options;
+  const { skipBadRows = false, keepKinds = false } = options;
   let badRow: AgnesError | undefined;
   const known = options.known?.columns ?? [];
   if (look === "columns") return { columns: known, perFile: new Map(files.map(({ path }) => [path, null])) };
@@ -47,6 +49,7 @@ export async function inspectJson(
   for (const file of files) {
     const walk = new ShapeWalk(root, {
       columnsMax: COLUMNS_MAX,
+      ...(keepKinds ? { isTextNumeral } : {}),
       ...(skipBadRows
         ? { onStrangeRow: (row) => void (badRow ??= strangeProblem(row).toError(originOf(file))) }
         : {}),
@@ -60,7 +63,7 @@ export async function inspectJson(
   }
   // Without an object there are no columns to read the others by.
   if (root.order.length === 0 && badRow !== undefined) throw badRow as AgnesError;
-  const decided = decideColumns(root, { fractions, types, known });
+  const decided = decideColumns(root, { fractions, types, known, keepKinds });
   const constants = await constantColumns(connection, files, decided, types);
   const columns = await canonicalTypes(connection, [...decided, ...constants]);
   const perFile = new Map(

@@ -7,6 +7,7 @@ import { JsonText } from "../../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import type { OpenFileOptions, RejectedRow } from "../open-file.ts";
 import { COLUMNS_MAX } from "./inspect.ts";
+import { mayWiden } from "./keep-kind.ts";
 import type { Misfit } from "./problem.ts";
 import { rowShape } from "./row-shape.ts";
 import { scanFile } from "./scan-file.ts";
@@ -23,19 +24,20 @@ export async function misfitsOf(
 ): Promise<readonly RejectedRow[]> {
   const rejected: RejectedRow[] = [];
   const texts = new RowTexts();
-  let first: Misfit | null = null;
+  let first: (Misfit & { readonly mayWiden: boolean }) | null = null;
   const walk: ShapeWalk = new ShapeWalk(rowShape(columns), {
     columnsMax: COLUMNS_MAX,
     isLocating: true,
     newRoot: () => rowShape(columns),
-    onMisfit: (misfit) => {
-      first ??= misfit;
+    onMisfit: (misfit, isNumber) => {
+      first ??= { ...misfit, mayWiden: mayWiden(misfit.type, misfit.value, isNumber) };
     },
     onRow: (isGood) => {
       if (isGood || first === null) return;
-      const { column, value, type } = first;
+      const { column, value, type, mayWiden: isWider } = first;
       const record = new JsonText(texts.row(walk.scanner!).toString("utf8"));
-      rejected.push({ row: walk.scanner!.rows, column, value, reason: `it is not ${type}`, record });
+      const more = isWider ? { widerThan: type } : {};
+      rejected.push({ row: walk.scanner!.rows, column, value, reason: `it is not ${type}`, record, ...more });
       first = null;
     },
     onStrangeRow: (strange) => {

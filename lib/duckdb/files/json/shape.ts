@@ -175,9 +175,10 @@ export class Shape {
     if (!Number.isFinite(double) || isTooSmall) this.isBeyondDouble = true;
   }
 
-  addString(bytes: Uint8Array, start: number, end: number): void {
+  /** @param isComplete whether moments are wanted behind a string that is none */
+  addString(bytes: Uint8Array, start: number, end: number, isComplete = false): void {
     this.strings += 1;
-    if (!this.#isMoment) return;
+    if (!this.#isMoment && !isComplete) return;
     const moment = momentOf(bytes, start, end);
     if (moment === this.#lastMoment) return;
     this.#lastMoment = moment;

@@ -37,8 +37,13 @@ export interface WalkOptions {
   /** Whether each value is compared with its type at once, which tells the first misfit but takes time. */
   readonly isLocating?: boolean;
   /** Takes the misfits, instead of the first one ending the scan; goes with `isLocating` and `newRoot`. */
-  readonly onMisfit?: (misfit: Misfit) => void;
+  readonly onMisfit?: (misfit: Misfit, isNumber: boolean) => void;
   readonly newRoot?: () => Shape;
+  /**
+   * Numbers that count as text, so that the types of the others can be told; moments are then told behind other texts,
+   * too.
+   */
+  readonly isTextNumeral?: (numeral: Numeral, bytes: Uint8Array, start: number) => boolean;
   /** A number where text is wanted, by its place in the whole text. */
   readonly onNumberText?: (start: number, end: number) => void;
   /** A value other than a truth value that is kept as JSON text, by its place in the whole text. */
@@ -148,7 +153,8 @@ export class ShapeWalk implements JsonSink {
     if (shape.takesAnything) this.#tellJsonText(start - 1, end + 1);
     if (!(shape.isGiven && this.#addUnquoted(shape, bytes, start, end))) {
       // A moment is never written with escapes.
-      shape.addString(bytes, start, isEscaped ? start : end);
+      const isComplete = this.#options.isTextNumeral !== undefined;
+      shape.addString(bytes, start, isEscaped ? start : end, isComplete);
     }
     if (this.#isLocating) this.#compare(shape, () => textOf(bytes, start, end, isEscaped));
   }
@@ -158,10 +164,11 @@ export class ShapeWalk implements JsonSink {
     const text = shape?.takesAnything === true ? shape : this.#level.text;
     if (text !== null && !text.hasRewritten) text.hasRewritten = isRewritten(numeral, bytes, start);
     if (shape === null) return;
-    shape.addNumber(numeral, bytes, start);
+    if (this.#options.isTextNumeral?.(numeral, bytes, start) === true) shape.strings += 1;
+    else shape.addNumber(numeral, bytes, start);
     if (shape.takesAnything) this.#tellJsonText(start, end);
     if (shape.isText) this.#options.onNumberText?.(start + this.#offset, end + this.#offset);
-    if (this.#isLocating) this.#compare(shape, () => textOf(bytes, start, end, false));
+    if (this.#isLocating) this.#compare(shape, () => textOf(bytes, start, end, false), true);
   }
 
   boolean(value: boolean): void {
@@ -239,11 +246,11 @@ export class ShapeWalk implements JsonSink {
   }
 
   /** @throws when a value does not fit: all before it did */
-  #compare(shape: Shape, text: () => string): void {
+  #compare(shape: Shape, text: () => string, isNumber = false): void {
     const { expected } = shape;
     if (expected === null || fits(shape, expected, shape.isGiven)) return;
     const type = formatType(expected);
-    this.#misfit({ column: this.#path(), value: text(), type });
+    this.#misfit({ column: this.#path(), value: text(), type }, isNumber);
   }
 
   #path(): string {
@@ -258,10 +265,10 @@ export class ShapeWalk implements JsonSink {
   }
 
   /** Skips the rest of the row when misfits are wanted, all of them. */
-  #misfit(misfit: Misfit): void {
+  #misfit(misfit: Misfit, isNumber: boolean): void {
     const { onMisfit } = this.#options;
     if (onMisfit === undefined) throw new JsonProblem(this.#line, "", { misfit });
-    onMisfit(misfit);
+    onMisfit(misfit, isNumber);
     this.#isBad = true;
     for (const level of this.#levels) {
       level.shape = null;

@@ -1,7 +1,7 @@
 import { AgnesError } from "../../../base/mod.ts";
 import type { FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
-import { originOf, uniteColumns } from "../columns.ts";
+import { namesOfTable, originOf, uniteColumns } from "../columns.ts";
 import { canonicalTypes, constantColumns } from "../constants.ts";
 import { formatType, type TypeTree } from "../type-tree.ts";
 import { parquetColumns, type ParquetColumn } from "./file-columns.ts";
@@ -23,26 +23,31 @@ export interface InspectedParquet {
 export async function inspectParquet(
   connection: Connection,
   files: readonly FileInput[],
-  { types = {}, known, signal }: InspectOptions,
+  { types = {}, known, look, signal }: InspectOptions,
 ): Promise<InspectedParquet> {
   const found: { readonly file: FileInput; readonly columns: readonly ParquetColumn[] }[] = [];
   for (const file of files) found.push({ file, columns: await parquetColumns(connection, file, signal) });
-  const names = uniteColumns(
+  const written = uniteColumns(
     found.map(({ file, columns }) => ({ file, names: columns.map(({ name }) => name) })),
   );
+  const ofTable = (own: readonly string[]) => namesOfTable(own, known?.columns ?? []);
+  // What the names alone are asked for is to see them as they are.
+  const shown = look === "columns" ? (own: readonly string[]) => own : ofTable;
+  const names = ofTable(written);
+  const inFile = new Map(names.map((name, at) => [name, written[at]!]));
   const before = (known?.columns ?? []).map(({ name }) => name).filter((name) => names.includes(name));
   const columns = [...new Set([...before, ...names])].map((name): FileColumn => {
     const given = types[name];
     if (given !== undefined) return { name, type: given, given: true };
-    const durations = unitedDurations(name, found);
-    const type = formatType(unitedType(name, found));
+    const durations = unitedDurations(inFile.get(name)!, found);
+    const type = formatType(unitedType(inFile.get(name)!, found));
     return { name, type, ...(durations === null ? {} : { description: durations }) };
   });
   const constants = await constantColumns(connection, files, columns, types);
   const perFile = new Map(
     found.map(({ file: { path, constants: fixed = {} }, columns: own }) => [
       path,
-      own.length === 0 ? [] : [...new Set([...own.map(({ name }) => name), ...Object.keys(fixed)])],
+      own.length === 0 ? [] : [...new Set([...shown(own.map(({ name }) => name)), ...Object.keys(fixed)])],
     ]),
   );
   return { columns: await canonicalTypes(connection, [...columns, ...constants]), perFile };

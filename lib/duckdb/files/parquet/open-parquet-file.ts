@@ -3,13 +3,15 @@ import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { MISFIT } from "../checked-values.ts";
-import { columnsByName, originOf } from "../columns.ts";
+import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { constantValue } from "../constants.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../open-file.ts";
-import { castText, checkText, PLAIN_NUMBERS } from "../text-types.ts";
+import { both, castText, checkStored, checkText, PLAIN_NUMBERS } from "../text-types.ts";
 import { formatType, parseType, type TypeTree } from "../type-tree.ts";
 import { convertTo, sameAs } from "./convert.ts";
 import { parquetColumns, parquetRelation, type ParquetColumn } from "./file-columns.ts";
+import { textOfTimes, timesWithinDay } from "./times.ts";
+import { unreadableValue } from "./unreadable.ts";
 import { widerType } from "./widen.ts";
 
 /** A column as it is read: its SQL, and the condition that nothing is lost by that. */
@@ -19,6 +21,8 @@ interface ReadColumn {
   /** What stands in the file; null for what does not come from there. */
   readonly raw: string | null;
   readonly check: string | null;
+  /** The condition that its times are within a day, and its text when they are not. */
+  readonly times?: { readonly check: string; readonly text: string };
   /** It has JSON, whose numbers DuckDB would round in a record. */
   readonly hasJson?: boolean;
 }
@@ -30,13 +34,17 @@ export async function openParquetFile(chunk: ReadableChunk, options: OpenFileOpt
   const file: FileInput = { path, ...(origin === undefined ? {} : { origin }) };
   const own = await parquetColumns(connection, file, signal);
   const known = columnsByName(reading.columns);
-  const columns = own.map((column) => ({
-    ...readColumn(file, column, known.get(column.name)),
+  const names = namesOfTable(
+    own.map(({ name }) => name),
+    reading.columns,
+  );
+  const columns = own.map((column, at) => ({
+    ...withTimes(readColumn(file, column, known.get(names[at]!)), column.type),
     hasJson: /\bJSON\b/.test(formatType(column.type)),
   }));
   const fixed = Object.entries(constants).flatMap(([name, value]): ReadColumn[] => {
     const column = known.get(name);
-    if (column === undefined || own.some((one) => one.name === name)) return [];
+    if (column === undefined || names.includes(name)) return [];
     return [{ column, value: constantValue(column, value), raw: null, check: null }];
   });
   return new OpenParquetFile(file, own.length === 0 ? [] : [...columns, ...fixed], options);
@@ -62,7 +70,22 @@ function readColumn(file: FileInput, own: ParquetColumn, column: FileColumn | un
     const value = castText(column, raw, PLAIN_NUMBERS);
     return { column, value, raw, check: checkText(column, raw, value, PLAIN_NUMBERS) };
   }
-  return { column, value: convertTo(raw, own.type, to), raw, check: sameAs(raw, own.type, to, isGiven) };
+  const value = convertTo(raw, own.type, to);
+  const isOther = formatType(own.type) !== formatType(to);
+  // A value that the file has in this type fails its statement, which tells no more than that.
+  const stored = isOther ? checkStored(column.type, value) : null;
+  return { column, value, raw, check: both(sameAs(raw, own.type, to, isGiven), stored) };
+}
+
+function withTimes(column: ReadColumn, type: TypeTree): ReadColumn {
+  const { raw, check } = column;
+  const times = raw === null ? null : timesWithinDay(raw, type);
+  if (raw === null || times === null) return column;
+  return {
+    ...column,
+    check: check === null ? times : `CASE WHEN ${times} IS NOT FALSE THEN ${check} ELSE false END`,
+    times: { check: times, text: textOfTimes(raw, type, `(${times}) IS NOT FALSE`) },
+  };
 }
 
 const isText = (type: TypeTree) => type.kind === "scalar" && type.name === "VARCHAR";
@@ -98,14 +121,33 @@ class OpenParquetFile implements OpenFile {
 
   async explain(error: unknown): Promise<unknown> {
     if (this.#options.signal?.aborted === true || !isAgnesError(error)) return error;
-    if (!/agnes: a value|conver|cast|out of range|could not/i.test(JSON.stringify(error.details)))
-      return error;
-    const { connection } = this.#options;
-    const [first] = await connection.rows<Misfit>(`${this.#misfits} LIMIT 1`, this.#statement);
-    if (first === undefined) return error;
+    if (!isAgnesError(error, "duckdb_failed")) return error;
+    const isMisfit = /agnes: a value|conver|cast|out of range|could not/i.test(JSON.stringify(error.details));
+    const first = isMisfit ? await this.#firstMisfit() : undefined;
+    if (first === undefined) return this.#unreadable(error);
     const { name, type } = this.#columns[Number(first.agnes_column)]!.column;
     const details = { file: originOf(this.#file), line: null, column: name, value: first.agnes_value, type };
     return new AgnesError("file_value_invalid", details, { cause: error });
+  }
+
+  /** Unless looking for it fails as well: at a value that cannot be read. */
+  async #firstMisfit(): Promise<Misfit | undefined> {
+    try {
+      const sql = `${this.#misfits} LIMIT 1`;
+      const [first] = await this.#options.connection.rows<Misfit>(sql, this.#statement);
+      return first;
+    } catch (error) {
+      if (!isAgnesError(error, "duckdb_failed")) throw error;
+      return undefined;
+    }
+  }
+
+  #unreadable(error: AgnesError): Promise<AgnesError> {
+    const columns = this.#columns.flatMap(({ column: { name }, raw, value, times }) =>
+      raw === null ? [] : [{ name, value: times?.text ?? value }],
+    );
+    const what = { relation: parquetRelation(this.#file.path), file: originOf(this.#file), columns };
+    return unreadableValue(this.#options.connection, error, what, this.#statement);
   }
 
   async sortOut(connection: Connection): ReturnType<OpenFile["sortOut"]> {
@@ -145,15 +187,17 @@ class OpenParquetFile implements OpenFile {
   }
 
   /** For each column that may not fit, the condition that it does not. */
-  get #bad(): readonly { readonly at: number; readonly raw: string; readonly sql: string }[] {
-    return this.#columns.flatMap(({ raw, value, check, column }, at) => {
+  get #bad(): readonly BadColumn[] {
+    return this.#columns.flatMap(({ raw, value, check, column, times }, at) => {
       if (raw === null || (check === null && column.given !== true)) return [];
       const isRight = check === null ? "true" : `(${check}) IS NOT FALSE`;
+      const holds = `TRY(${value}) IS NOT NULL AND TRY(${isRight})`;
+      const fits = times === undefined ? holds : `CASE WHEN (${times.check}) IS NOT FALSE THEN ${holds} END`;
       return [
         {
           at,
-          raw,
-          sql: `(${raw} IS NOT NULL AND NOT coalesce(TRY(${value}) IS NOT NULL AND TRY(${isRight}), false))`,
+          text: times?.text ?? `CAST(${raw} AS VARCHAR)`,
+          sql: `(${raw} IS NOT NULL AND NOT coalesce(${fits}, false))`,
         },
       ];
     });
@@ -162,17 +206,26 @@ class OpenParquetFile implements OpenFile {
   get #misfits(): string {
     const bad = this.#bad;
     const column = `CASE ${bad.map(({ at, sql }) => `WHEN ${sql} THEN ${at}`).join(" ")} END`;
-    const value = `CASE ${bad.map(({ raw, sql }) => `WHEN ${sql} THEN CAST(${raw} AS VARCHAR)`).join(" ")} END`;
+    const value = `CASE ${bad.map(({ text, sql }) => `WHEN ${sql} THEN ${text}`).join(" ")} END`;
     if (bad.length === 0) return "SELECT NULL AS agnes_row WHERE false";
     const record = this.#columns
-      .flatMap(({ column: { name }, raw, hasJson }) =>
-        raw === null ? [] : [`${quoteLiteral(name)}: ${hasJson === true ? `CAST(${raw} AS VARCHAR)` : raw}`],
-      )
+      .flatMap(({ column: { name }, raw, hasJson, times }) => {
+        if (raw === null) return [];
+        const safe = times === undefined ? raw : `CASE WHEN (${times.check}) IS NOT FALSE THEN ${raw} END`;
+        return [`${quoteLiteral(name)}: ${hasJson === true ? `CAST(${safe} AS VARCHAR)` : safe}`];
+      })
       .join(", ");
     return `SELECT agnes_row, ${column} AS agnes_column, ${value} AS agnes_value, CAST(to_json({${record}}) AS VARCHAR) AS agnes_record
       FROM (SELECT row_number() OVER () AS agnes_row, r.* FROM ${parquetRelation(this.#file.path)} r) t
       WHERE ${column} IS NOT NULL ORDER BY agnes_row`;
   }
+}
+
+/** A column that may not fit: its place, the SQL of its text, and the condition that it does not fit. */
+interface BadColumn {
+  readonly at: number;
+  readonly text: string;
+  readonly sql: string;
 }
 
 interface Misfit {

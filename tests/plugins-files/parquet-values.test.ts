@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+
+import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
+
+import { makeFolder, type Folder } from "./support.ts";
+import { syncFolder } from "./sync-folder.ts";
+
+let folder: Folder;
+beforeEach(async () => {
+  folder = await makeFolder();
+});
+afterEach(async () => {
+  await folder[Symbol.asyncDispose]();
+});
+
+type Column = Omit<SchemaElement, "name" | "repetition_type">;
+
+/** A Parquet file of the columns `id` and `v`, of which the second holds plain values that its type does not have. */
+function parquet(
+  column: Column,
+  values: readonly unknown[],
+  metadata: readonly { key: string; value: string }[] = [],
+) {
+  const id: SchemaElement = { name: "id", type: "INT32", repetition_type: "REQUIRED" };
+  const v: SchemaElement = { name: "v", repetition_type: "REQUIRED", ...column };
+  return new Uint8Array(
+    parquetWriteBuffer({
+      schema: [{ name: "root", num_children: 2 }, id, v],
+      columnData: [
+        { name: "id", data: values.map((_, at) => at) },
+        { name: "v", data: [...values] },
+      ],
+      kvMetadata: [...metadata],
+      statistics: false,
+    }),
+  );
+}
+
+const GEO = JSON.stringify({
+  version: "1.0.0",
+  primary_column: "v",
+  columns: { v: { encoding: "WKB", geometry_types: ["Point"] } },
+});
+const POINT = Buffer.from("0101000000000000000000f03f0000000000000040", "hex");
+const micros = { type: "TIMESTAMP", isAdjustedToUTC: false, unit: "MICROS" } as const;
+const millis = { type: "TIMESTAMP", isAdjustedToUTC: false, unit: "MILLIS" } as const;
+
+test("a value of Parquet that cannot be read is an error that names file and column", async () => {
+  const text = Buffer.from("ok");
+  for (const [name, file, reason] of [
+    [
+      "text",
+      parquet({ type: "BYTE_ARRAY", converted_type: "UTF8" }, [text, Buffer.from([0xff, 0xfe])]),
+      'Invalid string encoding found: value "\\xFF\\xFE" is not valid UTF8!',
+    ],
+    [
+      "shape",
+      parquet({ type: "BYTE_ARRAY" }, [POINT, POINT.subarray(0, 3)], [{ key: "geo", value: GEO }]),
+      "Unexpected end of binary data at position 1",
+    ],
+    [
+      "micros",
+      parquet({ type: "INT64", logical_type: micros }, [0n, -(2n ** 63n)]),
+      "Date out of range in timestamp conversion",
+    ],
+    [
+      "millis",
+      parquet({ type: "INT64", logical_type: millis }, [0n, 2n ** 62n]),
+      "Could not convert Timestamp(MS) to Timestamp(US)",
+    ],
+  ] as const) {
+    await folder.write(`data/${name}.parquet`, file);
+    for (const plan of [{}, { quarantine: true }]) {
+      const { errors } = await syncFolder(folder, { path: `data/${name}.parquet` }, { plan });
+      expect(errors.map(({ error }) => [error.code, error.message])).toEqual([
+        ["file_unreadable", `could not read "${name}.parquet": a value of column "v": ${reason}`],
+      ]);
+      expect(errors[0]!.error.hint).toMatch(/^Write the file again .*leave the column out/);
+    }
+    const without = await syncFolder(folder, { path: `data/${name}.parquet` }, { plan: { columns: ["id"] } });
+    expect(without.errors).toEqual([]);
+  }
+});
+
+test("a time of Parquet that is none of a day is an error, or quarantined, and does not end the process", async () => {
+  const time = { type: "TIME", isAdjustedToUTC: false, unit: "MICROS" } as const;
+  for (const value of [2n ** 62n, -5n, 86_400_000_001n]) {
+    const values = [...Array.from({ length: 40 }, () => 0n), 86_400_000_000n, value];
+    await folder.write("data/t.parquet", parquet({ type: "INT64", logical_type: time }, values));
+    const [failure] = (await syncFolder(folder, { path: "data" })).errors;
+    expect(failure!.error.message).toBe(
+      `"t.parquet", column v: "${value} microseconds outside of a day" is not TIME`,
+    );
+    const { tables } = await syncFolder(folder, { path: "data" }, { plan: { quarantine: true } });
+    expect(tables[0]).toMatchObject({ rows: 41, rowsQuarantined: 1 });
+  }
+});
