@@ -129,10 +129,18 @@ export const pluginErrors = {
     message: (d) => d.reason,
     hint: () => "Check that the address is the one of the API; the plugin may also need an update.",
   }),
-  value_invalid: errorSpec<{ table: string; row: number; column: string; value: string; reason: string }>({
+  value_invalid: errorSpec<{
+    table: string;
+    row: number;
+    column: string;
+    value: string;
+    reason: string;
+    advice?: string;
+  }>({
     status: 502,
     message: (d) =>
       `table ${shown(d.table)}, row ${d.row}, column ${shown(d.column)}: the value ${d.value} does not fit: ${d.reason}`,
-    hint: () => "Correct the type that the plugin declares, or let the table quarantine such rows.",
+    hint: (d) =>
+      d.advice ?? "Correct the type that the plugin declares, or let the table quarantine such rows.",
   }),
 } as const;
