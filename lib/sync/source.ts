@@ -6,6 +6,7 @@ import { discoverTables, openSource, type SourceHandle } from "../sources/mod.ts
 import { sourceTablesOf, type RegisteredTable, type TableRegistry } from "../tables/mod.ts";
 import { dataPaths, type SourceConfig } from "../workspace/mod.ts";
 import { planSource } from "./plan.ts";
+import { withQuarantineCommand } from "./quarantine-hint.ts";
 import type { RegistrationTurn } from "./registration-order.ts";
 import type { SourceReport } from "./report.ts";
 import { dropLeftTables } from "./unregister.ts";
@@ -99,7 +100,14 @@ async function runConnected(
     table: record.name,
     error: new AgnesError("table_vanished", { source, table: record.source_table ?? record.name }),
   }));
-  const errors = [...stats.errors, ...failed, ...vanished];
+  const errors = [
+    ...stats.errors.map(({ table, error }) => {
+      const record = records.find(({ name }) => name === table);
+      return { table, error: record === undefined ? error : withQuarantineCommand(error, record) };
+    }),
+    ...failed.map(({ table, error }) => ({ table, error: withQuarantineCommand(error, { source, table }) })),
+    ...vanished,
+  ];
   const tablesFailed = stats.tablesFailed + failed.length + vanished.length;
   const complete: ExtractStats = { ...stats, errors, tablesFailed };
   const succeeded = stats.tablesExtracted + stats.tablesSkipped;

@@ -53,11 +53,14 @@ export const duckdbErrors = {
     column: string;
     value: string;
     type: string;
+    /** Default: of what may be done in general. */
+    advice?: string;
   }>({
     status: 502,
     message: (d) =>
       `${shown(d.file, 400)}, ${d.line === null ? "" : `line ${d.line}, `}column ${d.column}: ${shown(d.value, 200)} is not ${d.type}`,
-    hint: () =>
+    hint: (d) =>
+      d.advice ??
       "Correct the file, give the column another type under `types`, or let the table quarantine rows.",
   }),
   file_reading_outdated: errorSpec<{ file: string; reason: string }>({

@@ -77,10 +77,11 @@ export const extractErrors = {
       `batch ${d.batch} of table ${shown(d.table)} does not match the declared columns: ${d.differences.join("; ")}`,
     hint: () => "Correct what the connector yields or what its discover says, so that both agree.",
   }),
-  bad_value: errorSpec<{ table: string; reason: string }>({
+  bad_value: errorSpec<{ table: string; reason: string; advice?: string }>({
     status: 502,
     message: (d) => `a value of table ${shown(d.table)} does not fit its column: ${d.reason}`,
-    hint: () => "Correct the type that the plugin declares, or let the table quarantine such rows.",
+    hint: (d) =>
+      d.advice ?? "Correct the type that the plugin declares, or let the table quarantine such rows.",
   }),
   deletions_without_key: errorSpec<{ id: string; table: string }>({
     status: 502,
@@ -149,10 +150,15 @@ export const extractErrors = {
     hint: (d) =>
       `Correct the primary key, for example with \`agnes table update ${d.id} --primary-key COLUMNS\`, or the connector that yields rows twice.`,
   }),
-  primary_key_null: errorSpec<{ table: string; columns: readonly string[]; rows: number }>({
+  primary_key_null: errorSpec<{
+    table: string;
+    columns: readonly string[];
+    rows: number;
+    advice?: string;
+  }>({
     status: 502,
     message: (d) =>
       `${counted(d.rows, "row")} of table ${shown(d.table)} ${d.rows === 1 ? "has" : "have"} no value in the primary key (${d.columns.join(", ")})`,
-    hint: () => "Correct the primary key of the table, or let it quarantine such rows.",
+    hint: (d) => d.advice ?? "Correct the primary key of the table, or let it quarantine such rows.",
   }),
 } as const;

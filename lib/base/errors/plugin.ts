@@ -134,10 +134,18 @@ export const pluginErrors = {
     message: (d) => `${d.value} cannot be written in the SQL of ${d.dialect}: ${d.reason}`,
     hint: () => "Filter by another value, or leave the condition to Agnes.",
   }),
-  value_invalid: errorSpec<{ table: string; row: number; column: string; value: string; reason: string }>({
+  value_invalid: errorSpec<{
+    table: string;
+    row: number;
+    column: string;
+    value: string;
+    reason: string;
+    advice?: string;
+  }>({
     status: 502,
     message: (d) =>
       `table ${shown(d.table)}, row ${d.row}, column ${shown(d.column)}: the value ${d.value} does not fit: ${d.reason}`,
-    hint: () => "Correct the type that the plugin declares, or let the table quarantine such rows.",
+    hint: (d) =>
+      d.advice ?? "Correct the type that the plugin declares, or let the table quarantine such rows.",
   }),
 } as const;

@@ -1,0 +1,30 @@
+import { AgnesError } from "../base/mod.ts";
+import type { TableRecord } from "../tables/mod.ts";
+
+/** What the hints of errors say that concern single rows. */
+const ADVICE = /, or let (?:the table|it) quarantine (?:such )?rows/;
+
+/**
+ * The error of a table with the command that lets it quarantine rows, where its hint says to: one that is registered is
+ * updated, another registered. A table that does so already is not told to.
+ *
+ * @param table its id, or the source and the source's own name for one that is not registered
+ */
+export function withQuarantineCommand(
+  error: AgnesError,
+  table: Pick<TableRecord, "id" | "quarantine"> | { readonly source: string; readonly table: string },
+): AgnesError {
+  if (!ADVICE.test(error.hint)) return error;
+  const command =
+    "id" in table
+      ? `agnes table update ${word(table.id)} --quarantine true`
+      : `agnes table register ${word(table.source)} ${word(table.table)} --quarantine true`;
+  const isDone = "id" in table && table.quarantine;
+  const advice = error.hint.replace(ADVICE, (text) => (isDone ? "" : `${text} with \`${command}\``));
+  const { code, details, cause, retry } = error;
+  const advised = { ...(details as object), advice } as unknown as typeof details;
+  return new AgnesError(code, advised, { cause, retry });
+}
+
+/** An argument as a shell takes it. */
+const word = (text: string) => (/^[\w.,:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
