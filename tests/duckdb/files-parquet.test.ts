@@ -296,3 +296,74 @@ test("inspectParquet() takes the type of a column that is only null in one file 
   const read = await readParquet(["SELECT 1 AS v", "SELECT 'x' AS v"], { change });
   expect(read).toMatchObject({ types: { v: "VARCHAR" }, rows: ['{"v":null}', '{"v":"x"}'] });
 });
+
+/** Makes times of nanoseconds of the timestamps of nanoseconds in a file, which DuckDB writes, but no such times. */
+function toTimes(isUtc: boolean): (bytes: Buffer) => Buffer {
+  const nanoseconds = Buffer.from([0x8c, 0x12, 0x1c, 0x3c, 0, 0, 0, 0]);
+  return (bytes) => {
+    for (let at = bytes.indexOf(nanoseconds); at !== -1; at = bytes.indexOf(nanoseconds, at)) {
+      bytes.set([0x7c, isUtc ? 0x11 : 0x12], at);
+    }
+    return bytes;
+  };
+}
+
+const ns = (clock: string) => `TIMESTAMP_NS '1970-01-01 ${clock}'`;
+
+test("openParquetFile() reads times with nanoseconds as texts, at any depth, and others as times", async () => {
+  const [last, micro] = [ns("23:59:59.999999999"), ns("00:00:00.000001")];
+  const select = `SELECT * FROM (VALUES
+    (1, ${last}, ${micro}, {'a': ${last}, 'b': TIME '01:00:00'}, [${last}, NULL], MAP {'k': ${micro}, 'l': ${last}}),
+    (2, ${ns("10:00:00")}, NULL, NULL, [], NULL)) t(id, v, micro, s, l, m)`;
+  const read = await readParquet([select], { change: toTimes(false) });
+  expect(read.types).toEqual({
+    id: "INTEGER",
+    v: "VARCHAR",
+    micro: "TIME",
+    s: "STRUCT(a VARCHAR, b TIME)",
+    l: "VARCHAR[]",
+    m: "MAP(VARCHAR, VARCHAR)",
+  });
+  const text = "23:59:59.999999999";
+  expect(read.rows.map((row) => JSON.parse(row) as unknown)).toEqual([
+    {
+      id: 1,
+      v: text,
+      micro: "00:00:00.000001",
+      s: { a: text, b: "01:00:00" },
+      l: [text, null],
+      m: { k: "00:00:00.000001", l: text },
+    },
+    { id: 2, v: "10:00:00", micro: null, s: null, l: [], m: null },
+  ]);
+});
+
+test("inspectParquet() unites times with nanoseconds with times and with text, also under types", async () => {
+  const selects = [`SELECT ${ns("00:00:00.000001001")} AS v`, "SELECT TIME '10:00:00' AS v"];
+  const rows = ['{"v":"00:00:00.000001001"}', '{"v":"10:00:00"}'];
+  expect(await readParquet(selects, { change: toTimes(false) })).toMatchObject({
+    types: { v: "VARCHAR" },
+    rows,
+  });
+  const given = await readParquet(selects, { change: toTimes(false), types: { v: "VARCHAR" } });
+  expect(given.rows).toEqual(rows);
+  const time = { change: toTimes(false), types: { v: "TIME" } };
+  expect((await rejection(readParquet(selects, time))).message).toBe(
+    '"0.parquet", column v: "00:00:00.000001001" is not TIME',
+  );
+  const columns = [{ name: "v", type: "TIME" }];
+  expect((await rejection(readParquet(selects, { change: toTimes(false), columns }))).code).toBe(
+    "file_reading_outdated",
+  );
+});
+
+test.each([
+  ["in UTC", ns("00:00:00.000000001"), true],
+  ["beyond a day", "TIMESTAMP_NS '1970-01-02 00:00:00.000000001'", false],
+])("inspectParquet() refuses times with nanoseconds %s", async (what, value, isUtc) => {
+  const error = await rejection(readParquet([`SELECT [${value}] AS v`], { change: toTimes(isUtc) }));
+  expect(error.code).toBe("file_unreadable");
+  expect(error.message).toContain(
+    `"0.parquet": its column "v" holds times ${what} with parts of a microsecond`,
+  );
+});

@@ -7,6 +7,9 @@ import { escapeGlob, quoteLiteral } from "../../sql.ts";
 import { originOf } from "../columns.ts";
 import { parseType, type TypeTree } from "../type-tree.ts";
 import { durationsOf } from "./durations.ts";
+import { nanosecondTimes } from "./nanosecond-times.ts";
+import { parquetRelation } from "./relation.ts";
+import type { CopyOptions } from "./timestamp-copy.ts";
 
 /** A column of one Parquet file. */
 export interface ParquetColumn {
@@ -14,13 +17,10 @@ export interface ParquetColumn {
   readonly type: TypeTree;
   /** Whether its type says nothing, since every value is null. */
   readonly isNull: boolean;
+  /** Whether it has times of which DuckDB would cut nanoseconds, for which its type has texts. */
+  readonly hasNanoseconds: boolean;
   /** Which durations its whole numbers are; null when they are none. */
   readonly durations: string | null;
-}
-
-/** The SQL that reads a Parquet file, for use after `FROM`; its path means nothing. */
-export function parquetRelation(path: string): string {
-  return `read_parquet([${quoteLiteral(escapeGlob(path))}], hive_partitioning = false)`;
 }
 
 /**
@@ -31,7 +31,7 @@ export function parquetRelation(path: string): string {
 export async function parquetColumns(
   connection: Connection,
   file: FileInput,
-  signal?: AbortSignal,
+  { signal, directory }: CopyOptions = {},
 ): Promise<readonly ParquetColumn[]> {
   if ((await stat(file.path)).size === 0) return [];
   const options = signal === undefined ? {} : { signal };
@@ -40,11 +40,12 @@ export async function parquetColumns(
       `DESCRIBE SELECT * FROM ${parquetRelation(file.path)}`,
       options,
     );
-    const nulls = await connection.rows<{ name: string }>(
-      `SELECT name FROM parquet_schema([${quoteLiteral(escapeGlob(file.path))}]) WHERE logical_type = 'NullType()'`,
+    const told = await connection.rows<{ name: string; is_null: boolean }>(
+      `SELECT name, logical_type = 'NullType()' AS is_null FROM parquet_schema([${quoteLiteral(escapeGlob(file.path))}])
+       WHERE logical_type = 'NullType()' OR (logical_type LIKE 'TimeType(%' AND logical_type LIKE '%NANOS=NanoSeconds()%')`,
       options,
     );
-    const isNull = new Set(nulls.map(({ name }) => name));
+    const isNull = new Set(told.filter((one) => one.is_null).map(({ name }) => name));
     const durations = await durationsOf(connection, file.path, options);
     const types = new Map(rows.map((row) => [row.column_name, row.column_type]));
     // DESCRIBE gives the columns beyond the 2,048th in any order.
@@ -53,14 +54,21 @@ export async function parquetColumns(
       options,
     );
     for await (const _ of batches);
-    return names.map((name) => {
+    const columns = names.map((name) => {
       const type = types.get(name)!;
       return {
         name,
         type: parseType(type),
         isNull: type === "INTEGER" && isNull.has(name),
+        hasNanoseconds: false,
         durations: durations.get(name) ?? null,
       };
+    });
+    if (told.every((one) => one.is_null)) return columns;
+    const times = await nanosecondTimes(connection, file, columns, { signal, directory });
+    return columns.map((column, place) => {
+      const type = times.get(place);
+      return type === undefined ? column : { ...column, type, hasNanoseconds: true };
     });
   } catch (error) {
     if (signal?.aborted === true || !isAgnesError(error)) throw error;

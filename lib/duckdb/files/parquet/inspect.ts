@@ -26,7 +26,7 @@ export async function inspectParquet(
   { types = {}, known, look, signal }: InspectOptions,
 ): Promise<InspectedParquet> {
   const found: { readonly file: FileInput; readonly columns: readonly ParquetColumn[] }[] = [];
-  for (const file of files) found.push({ file, columns: await parquetColumns(connection, file, signal) });
+  for (const file of files) found.push({ file, columns: await parquetColumns(connection, file, { signal }) });
   const written = uniteColumns(
     found.map(({ file, columns }) => ({ file, names: columns.map(({ name }) => name) })),
   );

@@ -9,8 +9,11 @@ import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../o
 import { both, castText, checkStored, checkText, PLAIN_NUMBERS } from "../text-types.ts";
 import { formatType, parseType, type TypeTree } from "../type-tree.ts";
 import { convertTo, sameAs } from "./convert.ts";
-import { parquetColumns, parquetRelation, type ParquetColumn } from "./file-columns.ts";
+import { parquetColumns, type ParquetColumn } from "./file-columns.ts";
+import { relationWithTexts } from "./nanosecond-times.ts";
+import { parquetRelation } from "./relation.ts";
 import { textOfTimes, timesWithinDay } from "./times.ts";
+import { copyWithTimestamps } from "./timestamp-copy.ts";
 import { unreadableValue } from "./unreadable.ts";
 import { widerType } from "./widen.ts";
 
@@ -30,9 +33,9 @@ interface ReadColumn {
 /** Opens a Parquet file; see `openFile`. */
 export async function openParquetFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
   const { reading, data: path, origin, constants = {} } = chunk;
-  const { connection, signal } = options;
+  const { connection, signal, directory } = options;
   const file: FileInput = { path, ...(origin === undefined ? {} : { origin }) };
-  const own = await parquetColumns(connection, file, signal);
+  const own = await parquetColumns(connection, file, { signal, directory });
   const known = columnsByName(reading.columns);
   const names = namesOfTable(
     own.map(({ name }) => name),
@@ -47,7 +50,33 @@ export async function openParquetFile(chunk: ReadableChunk, options: OpenFileOpt
     if (column === undefined || names.includes(name)) return [];
     return [{ column, value: constantValue(column, value), raw: null, check: null }];
   });
-  return new OpenParquetFile(file, own.length === 0 ? [] : [...columns, ...fixed], options);
+  const input = await readableParquet(file, own, options);
+  return new OpenParquetFile(file, input, own.length === 0 ? [] : [...columns, ...fixed], options);
+}
+
+/** A Parquet file as DuckDB can read it. */
+interface ReadableParquet {
+  readonly relation: string;
+  close(): Promise<void>;
+}
+
+/** As it is, or as a temporary copy from which all digits of its times can be read. */
+async function readableParquet(
+  file: FileInput,
+  own: readonly ParquetColumn[],
+  { connection, directory, signal }: OpenFileOptions,
+): Promise<ReadableParquet> {
+  const places = own.flatMap(({ hasNanoseconds }, place) => (hasNanoseconds ? [place] : []));
+  if (places.length === 0) return { relation: parquetRelation(file.path), close: async () => {} };
+  const copy = await copyWithTimestamps(file, new Set(places), { directory, signal, isSparse: false });
+  const close = async () => copy[Symbol.asyncDispose]();
+  try {
+    const types = new Map(places.map((place) => [own[place]!.name, own[place]!.type]));
+    return { relation: await relationWithTexts(connection, copy.path, types, signal), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 function readColumn(file: FileInput, own: ParquetColumn, column: FileColumn | undefined): ReadColumn {
@@ -92,11 +121,18 @@ const isText = (type: TypeTree) => type.kind === "scalar" && type.name === "VARC
 
 class OpenParquetFile implements OpenFile {
   readonly #file: FileInput;
+  readonly #readable: ReadableParquet;
   readonly #columns: readonly ReadColumn[];
   readonly #options: OpenFileOptions;
 
-  constructor(file: FileInput, columns: readonly ReadColumn[], options: OpenFileOptions) {
+  constructor(
+    file: FileInput,
+    readable: ReadableParquet,
+    columns: readonly ReadColumn[],
+    options: OpenFileOptions,
+  ) {
     this.#file = file;
+    this.#readable = readable;
     this.#columns = columns;
     this.#options = options;
   }
@@ -116,7 +152,7 @@ class OpenParquetFile implements OpenFile {
       checks.length === 0
         ? ""
         : ` WHERE CASE WHEN (${checks.join(" AND ")}) IS NOT FALSE THEN true ELSE error(${quoteLiteral(MISFIT)}) END`;
-    return `SELECT ${this.#values} FROM ${parquetRelation(this.#file.path)}${where}`;
+    return `SELECT ${this.#values} FROM ${this.#readable.relation}${where}`;
   }
 
   async explain(error: unknown): Promise<unknown> {
@@ -171,11 +207,13 @@ class OpenParquetFile implements OpenFile {
       }
     };
     const bad = this.#bad.map(({ sql: one }) => one).join(" OR ") || "false";
-    const select = `SELECT ${this.#values} FROM ${parquetRelation(this.#file.path)} WHERE NOT (${bad})`;
+    const select = `SELECT ${this.#values} FROM ${this.#readable.relation} WHERE NOT (${bad})`;
     return { select, rejected: rejected() };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#readable.close();
+  }
 
   get #statement(): { readonly signal?: AbortSignal } {
     const { signal } = this.#options;
@@ -216,7 +254,7 @@ class OpenParquetFile implements OpenFile {
       })
       .join(", ");
     return `SELECT agnes_row, ${column} AS agnes_column, ${value} AS agnes_value, CAST(to_json({${record}}) AS VARCHAR) AS agnes_record
-      FROM (SELECT row_number() OVER () AS agnes_row, r.* FROM ${parquetRelation(this.#file.path)} r) t
+      FROM (SELECT row_number() OVER () AS agnes_row, r.* FROM ${this.#readable.relation} r) t
       WHERE ${column} IS NOT NULL ORDER BY agnes_row`;
   }
 }

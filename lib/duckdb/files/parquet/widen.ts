@@ -61,7 +61,6 @@ function widerScalar(one: Scalar, other: Scalar): TypeTree | null {
   if (hasFloat && (isNumeric(one) || isNumeric(other))) return scalar("DOUBLE");
   if (isBoth("DATE", "TIMESTAMP")) return scalar("TIMESTAMP");
   if (isBoth("DATE", "TIMESTAMP", "TIMESTAMP_NS")) return scalar("TIMESTAMP_NS");
-  if (isBoth("TIME", "TIME_NS")) return scalar("TIME_NS");
   const rest = names.filter((name) => name !== "VARCHAR");
   return rest.length === 1 && TEXT_SOURCES.test(rest[0]!) ? scalar("VARCHAR") : null;
 }
