@@ -41,12 +41,24 @@ test.each([
   ["1,2\n3,4\n", {}, '"1, 2"'],
   ["1,alice\n2,bob\n", {}, '"1, alice"'],
   ["2020,2021\n3,4\n", {}, '"2020, 2021"'],
+  ["2026-01-01,x\n2026-01-02,y\n", {}, '"2026-01-01, x"'],
+  ["2026-01-01T10:00:00,INFO\n2026-01-01T10:05:00Z,WARN\n", {}, '"2026-01-01T10:00:00, INFO"'],
+  ["31.01.2026;x\n01.02.2026;y\n", {}, '"31.01.2026, x"'],
+  ["1/31/2026 10:30 PM|x\n", {}, '"1/31/2026 10:30 PM, x"'],
+  ["10:30,x\n11:00,y\n", {}, '"10:30, x"'],
+  ["x,true\ny,FALSE\n", {}, '"x, true"'],
+  ["x,1e5\ny,2e5\n", {}, '"x, 1e5"'],
+  ["x,10%\ny,5 %\n", {}, '"x, 10%"'],
+  ["x;1.234,50\ny;2\n", {}, '"x, 1.234,50"'],
+  ["x;1 234,50\ny;2\n", {}, '"x, 1 234,50"'],
+  ["x,007\ny,008\n", {}, '"x, 007"'],
+  ["month,2026-01,Q1,1st\na,4,5,6\n", {}, null],
   ["country,2020,2021\nCZ,4,5\n", {}, null],
   ["id,v\n1,2\n", {}, null],
   ["1,2\n3,4\n", { header: true }, null],
   ["1,2\n3,4\n", { header: false }, null],
   ["1,2\n3,4\n", { names: ["a", "b"] }, null],
-] as const)("inspectFiles() notes names that are numbers: %j read by %j", async (text, csv, record) => {
+] as const)("inspectFiles() notes names that look like values: %j read by %j", async (text, csv, record) => {
   const { notes } = await readTable({ "t.csv": text }, { csv: { ...csv } as CsvOptions });
   expect(notes).toEqual(
     record === null
@@ -55,4 +67,63 @@ test.each([
           `the first record of t.csv, ${record}, names the columns; set csv.header to false if it is a row, or to true if not`,
         ],
   );
+});
+
+test("inspectFiles() names every file whose first record looks like values, also when they share some of them", async () => {
+  const { notes } = await readTable({
+    "1.csv": "2026-01-01T10:00:00,INFO,start\n2026-01-01T10:05:00,WARN,disk\n",
+    "2.csv": "2026-01-02T10:00:00,INFO,start\n2026-01-02T10:05:00,WARN,disk\n",
+  });
+  expect(notes).toEqual([
+    'the first records of 2 files name their columns: of 1.csv, "2026-01-01T10:00:00, INFO, start"; of 2.csv, ' +
+      '"2026-01-02T10:00:00, INFO, start"; set csv.header to false if they are rows, or to true if not',
+  ]);
+  const files = Array.from({ length: 5 }, (_, at) => [`${at}.csv`, `ann,${at}\nbob,6\n`]);
+  const [note] = (await readTable(Object.fromEntries(files) as Record<string, string>)).notes;
+  expect(note).toStartWith('the first records of 5 files name their columns: of 0.csv, "ann, 0"; of 1.csv');
+  expect(note).toContain('of 2.csv, "ann, 2", and of 2 more; set csv.header');
+});
+
+test.each([
+  ["Artikel;Preis, netto;Preis, brutto\nA;1,50;1,80\nB;2,00;2,40\n", ";", [["A", "1,50", "1,80"]]],
+  ["Datum;Preis (EUR, netto)\n01.02.2026;1,50\n", ";", [["2026-02-01", "1,50"]]],
+  ["id|text, note\n1|a, b\n2|c, d\n", "|", [["1", "a, b"]]],
+  ["id\ttext; note\n1\ta; b\n", "\t", [["1", "a; b"]]],
+  ["id;list, of, words\n1;a, b, c\n", ";", [["1", "a, b, c"]]],
+  ["id,date,temp;unit\n1,2026-01-05,5;C\n", ",", [["1", "2026-01-05", "5;C"]]],
+  ["id,a;b;c;d\n1,x;y;z;w\n", ",", [["1", "x;y;z;w"]]],
+] as const)(
+  "inspectFiles() splits %j by %j, though another delimiter splits it evenly, too",
+  async (text, own, rows) => {
+    const { reading, rows: read, notes } = await readTable({ "t.csv": text });
+    expect(reading.csv!.delimiter).toBe(own);
+    expect(read.slice(0, 1)).toEqual(rows.map((row) => [...row]));
+    expect(notes).toEqual([]);
+  },
+);
+
+test("inspectFiles() decides by rows which delimiter a file without a header has", async () => {
+  const { rows } = await readTable(
+    { "t.csv": "1;2,5\n2;3,5\n" },
+    { csv: { header: false, decimalSeparator: "," } },
+  );
+  expect(rows).toEqual([
+    ["1", "2.5"],
+    ["2", "3.5"],
+  ]);
+});
+
+test.each([
+  ["a\tb;c\n1\t2;3\n", '";" and tabs', '";"'],
+  ["x|y;z\n1|2;3\n", '";" and "|"', '";"'],
+  ["name|nick,city,country\nann|a,Brno,CZ\n", '"," and "|"', '","'],
+] as const)("inspectFiles() notes that %j can be split by %s", async (text, both, own) => {
+  const { reading, notes } = await readTable({ "t.csv": text });
+  expect(notes).toEqual([
+    `${both} both split the records evenly, and the values are read as separated by ${own}; set csv.delimiter to what separates them`,
+  ]);
+  const again = await readTable({ "t.csv": text }, { known: reading });
+  expect(again.notes).toEqual([...notes]);
+  const given = await readTable({ "t.csv": text }, { csv: { delimiter: reading.csv!.delimiter } });
+  expect(given.notes).toEqual([]);
 });

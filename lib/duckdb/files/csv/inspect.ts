@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 
-import { AgnesError, eachOf, isAgnesError, shown } from "../../../base/mod.ts";
+import { AgnesError, eachOf, isAgnesError } from "../../../base/mod.ts";
 import type { CsvDialect, FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
@@ -20,6 +20,7 @@ import { checkFormats } from "./check-options.ts";
 import { detectDialect } from "./dialect.ts";
 import { explainCsvError, mayReadWithCare } from "./explain.ts";
 import { readCsvHead, type CsvHead } from "./head.ts";
+import { headerNotes } from "./header-notes.ts";
 import { columnNames } from "./names.ts";
 import { openCsv, type OpenCsv } from "./open.ts";
 import { csvRelation, textTypes, textColumn } from "./relation.ts";
@@ -62,7 +63,7 @@ export async function inspectCsv(
   const filled = heads.filter((head) => !head.isEmpty);
   const empty = heads.filter((head) => head.isEmpty).map((head) => [head.file.path, []] as const);
   if (filled.length === 0) return { dialect: null, columns: [], perFile: new Map(empty), notes: [] };
-  const dialect = detectDialect(filled, csv, known?.csv);
+  const { dialect, notes: dialectNotes } = detectDialect(filled, csv, known?.csv);
   await checkFormats(connection, csv);
   const written = await eachOf(filled, HEADS_AT_ONCE, async (head): Promise<NamedCsv> => ({
     head,
@@ -95,7 +96,7 @@ export async function inspectCsv(
     const isKept = was !== undefined && (decided.get(name)?.isEmpty === true || isFixed(was, options));
     return isKept ? was : columnOf(name, given[name], decided.get(name), options);
   });
-  const notes = [...headerNotes(named, csv), ...(await notesOf(look, decided, csv))];
+  const notes = [...dialectNotes, ...headerNotes(named, csv), ...(await notesOf(look, decided, csv))];
   const { badRow } = look;
   return { dialect, columns, perFile, notes, ...(badRow === undefined ? {} : { badRow }) };
 }
@@ -112,21 +113,6 @@ function isFixed(was: FileColumn | undefined, { csv = {}, keepKinds }: InspectOp
 
 const isGivenFormat = (format: string, csv: NonNullable<InspectOptions["csv"]>): boolean =>
   format === csv.dateFormat || format === csv.timestampFormat;
-
-/** A note about a first record that was taken for names, though numbers such as 1 or 2.5 seldom are; years may be. */
-function headerNotes(files: readonly NamedCsv[], csv: NonNullable<InspectOptions["csv"]>): readonly string[] {
-  if (csv.header !== undefined || csv.names !== undefined) return [];
-  const isNumber = (name: string) => /^[+-]?\d+([.,]\d+)?$/.test(name);
-  const isYear = (name: string) => /^(19|20)\d\d$/.test(name);
-  const file = files.find(
-    ({ names }) => names.every(isNumber) || names.some((name) => isNumber(name) && !isYear(name)),
-  );
-  if (file === undefined) return [];
-  const record = shown(file.names.join(", "), 100);
-  return [
-    `the first record of ${originOf(file.head.file)}, ${record}, names the columns; set csv.header to false if it is a row, or to true if not`,
-  ];
-}
 
 /** What somebody should know of the types of columns. */
 async function notesOf(

@@ -1,0 +1,180 @@
+import { AgnesError, shown } from "../../../base/mod.ts";
+import type { CsvOptions } from "../../../kit/mod.ts";
+import type { CsvHead } from "./head.ts";
+import { csvRecords } from "./records.ts";
+import type { RecordSyntax } from "./structure.ts";
+import { looksLikeValue } from "./value-forms.ts";
+
+/** What may separate values without being named. */
+export const DELIMITERS = [",", ";", "\t", "|"] as const;
+const RECORDS_MAX = 500;
+
+/** How the records of one file split with one delimiter. */
+interface Split {
+  /** The values of the first record. */
+  readonly width: number;
+  /** The values of each of the others, 0 when they differ. */
+  readonly rowWidth: number;
+  /** Whether all records have the width of the first. */
+  readonly isEven: boolean;
+}
+
+/**
+ * The delimiter of a table from how its files begin.
+ *
+ * @param known what the published table is separated by, if it is
+ * @throws `file_unreadable` when the files of one table differ
+ */
+export function detectDelimiter(
+  heads: readonly CsvHead[],
+  syntax: Omit<RecordSyntax, "delimiter">,
+  known: string | undefined,
+): { readonly delimiter: string; readonly notes: readonly string[] } {
+  const said = heads.find((head) => head.delimiter !== undefined)?.delimiter;
+  const splits = heads.map(
+    (head) =>
+      new Map(DELIMITERS.map((delimiter) => [delimiter as string, splitOf(head, { ...syntax, delimiter })])),
+  );
+  const rivals = said === undefined ? rivalsIn(splits) : [];
+  const choice = rivals.length > 1 ? chooseAmong(rivals, heads, splits, syntax) : null;
+  const best = said ?? known ?? choice?.delimiter ?? bestDelimiter(splits);
+  for (const [at, head] of heads.entries()) {
+    const other = bestDelimiter([splits[at]!]);
+    const own = splits[at]!.get(best) ?? splitOf(head, { ...syntax, delimiter: best });
+    if (own.width > 1 || other === best || !isGood(splits[at]!.get(other)!)) continue;
+    const wayOut =
+      known === undefined
+        ? ""
+        : "; if all files of the table are written so now, a sync with --full reads them so";
+    const reason = `its values are separated by ${named(other)}, those of its table by ${named(best)}${wayOut}`;
+    throw new AgnesError("file_unreadable", { path: head.file.origin ?? head.file.path, reason });
+  }
+  const isDoubtful = choice !== null && rivals.includes(best);
+  const other = !isDoubtful ? null : choice.delimiter === best ? choice.other : choice.delimiter;
+  return { delimiter: best, notes: other === null ? [] : [doubt(best, other)] };
+}
+
+const doubt = (best: string, other: string) =>
+  `${named(best)} and ${named(other)} both split the records evenly, and the values are read as separated by ${named(best)}; set csv.delimiter to what separates them`;
+
+/** The delimiters that split the same files evenly as the best one does, when there are any such files. */
+function rivalsIn(splits: readonly ReadonlyMap<string, Split>[]): readonly string[] {
+  const filesOf = (delimiter: string) =>
+    splits.flatMap((split, at) => (isGood(split.get(delimiter)!) ? [at] : [])).join();
+  const files = filesOf(bestDelimiter(splits));
+  return files === "" ? [] : DELIMITERS.filter((delimiter) => filesOf(delimiter) === files);
+}
+
+/** A lead of less is no sign: it may come from a few values. */
+const LEAD_MIN = 0.1;
+
+/**
+ * Chooses among delimiters that all split the records evenly the one whose values look most like values: one of the
+ * others stands between the digits of `1,50`, or beside a space as in `a, b`.
+ *
+ * @returns also the delimiter that may be meant as well, if there is one
+ */
+function chooseAmong(
+  rivals: readonly string[],
+  heads: readonly CsvHead[],
+  splits: readonly ReadonlyMap<string, Split>[],
+  syntax: Omit<RecordSyntax, "delimiter">,
+): { readonly delimiter: string; readonly other: string | null } {
+  const scores = rivals.map((delimiter) => ({
+    delimiter,
+    score: valueScore(heads, { ...syntax, delimiter }),
+  }));
+  const lead = Math.max(...scores.map(({ score }) => score));
+  const likely = scores.filter(({ score }) => lead - score < LEAD_MIN).map(({ delimiter }) => delimiter);
+  const delimiter = bestDelimiter(splits, likely);
+  return { delimiter, other: likely.find((one) => one !== delimiter) ?? null };
+}
+
+/** How many of the values are numbers, dates, times or booleans, less those that begin or end in a space: -1 to 1. */
+function valueScore(heads: readonly CsvHead[], syntax: RecordSyntax): number {
+  let values = 0;
+  let score = 0;
+  for (const head of heads) {
+    let records = 0;
+    for (const record of csvRecords(head.text, syntax)) {
+      for (const value of record.values) {
+        if (value === "") continue;
+        values += 1;
+        if (/^ | $/.test(value)) score -= 1;
+        // Digits behind a zero are what is left of `1,05`.
+        else if (looksLikeValue(value) && !/^0\d+$/.test(value)) score += 1;
+      }
+      records += 1;
+      if (records >= RECORDS_MAX) break;
+    }
+  }
+  return values === 0 ? 0 : score / values;
+}
+
+/**
+ * Refuses a file that would be one column of text because the options name a delimiter which it does not hold. Who
+ * wants whole lines gives that column a name.
+ */
+export function checkDelimiter(heads: readonly CsvHead[], csv: CsvOptions, syntax: RecordSyntax): void {
+  if (csv.names?.length === 1) return;
+  const hasHeader = csv.header ?? csv.names === undefined;
+  for (const head of heads) {
+    const own = splitOf(head, syntax);
+    if (own.width > 1 || !(own.isEven || own.rowWidth === 1)) continue;
+    const splits = new Map(
+      DELIMITERS.map((delimiter) => [delimiter as string, splitOf(head, { ...syntax, delimiter })]),
+    );
+    const other = bestDelimiter([splits]);
+    const split = splits.get(other)!;
+    if (other === syntax.delimiter || !(hasHeader ? split.width > 1 : isGood(split))) continue;
+    const [first] = csvRecords(head.text, { ...syntax, delimiter: other });
+    const line = shown(first!.values.join(other), 100);
+    const reason = `it does not hold the delimiter ${named(syntax.delimiter)} that csv.delimiter names: ${line} is separated by ${named(other)}; correct csv.delimiter, or set csv.names to one name to read whole lines`;
+    throw new AgnesError("file_unreadable", { path: head.file.origin ?? head.file.path, reason });
+  }
+}
+
+/**
+ * The delimiter that makes records of the same width, the wider the better; of equals the first. A file of one column
+ * gets one that none of its values holds, unless all of its rows split alike: then its header is too short.
+ */
+function bestDelimiter(
+  splits: readonly ReadonlyMap<string, Split>[],
+  among: readonly string[] = DELIMITERS,
+): string {
+  const score = (delimiter: string) => {
+    const own = splits.map((split) => split.get(delimiter)!);
+    const good = own.filter(isGood);
+    if (good.length > 0) return 1e6 * good.length + Math.max(...good.map(({ width }) => width));
+    const widest = Math.max(...own.map(({ width, rowWidth }) => Math.max(width, rowWidth)));
+    if (widest > 1) return widest;
+    return own.every(({ isEven }) => isEven) ? 1 : 0;
+  };
+  return among.reduce<string>((best, one) => (score(one) > score(best) ? one : best), among[0]!);
+}
+
+/** Whether every record of the head of a file has as many values as the first, and more than one. */
+export function splitsEvenly(head: CsvHead, syntax: RecordSyntax): boolean {
+  return isGood(splitOf(head, syntax));
+}
+
+const isGood = ({ width, isEven }: Split) => width > 1 && isEven;
+
+function splitOf(head: CsvHead, syntax: RecordSyntax): Split {
+  const widths: number[] = [];
+  let isClean = true;
+  for (const { values, isOpen, isUnclosed, hasTextBehindQuote } of csvRecords(head.text, syntax)) {
+    if (isOpen && !head.isWhole && widths.length > 0) break;
+    widths.push(values.length);
+    if (hasTextBehindQuote || (isUnclosed && head.isWhole)) isClean = false;
+    if (widths.length >= RECORDS_MAX) break;
+  }
+  const [width = 0, ...rows] = widths;
+  return {
+    width,
+    rowWidth: rows.every((row) => row === rows[0]) ? (rows[0] ?? 0) : 0,
+    isEven: isClean && rows.every((row) => row === width),
+  };
+}
+
+const named = (delimiter: string) => (delimiter === "\t" ? "tabs" : `"${delimiter}"`);
