@@ -21,6 +21,7 @@ import { detectDialect } from "./dialect.ts";
 import { explainCsvError, mayReadWithCare } from "./explain.ts";
 import { readCsvHead, type CsvHead } from "./head.ts";
 import { headerNotes } from "./header-notes.ts";
+import { keepingLoneEscapes, refuseLoneEscapes } from "./lone-escapes.ts";
 import { columnNames } from "./names.ts";
 import { openCsv, type OpenCsv } from "./open.ts";
 import { csvRelation, textTypes, textColumn } from "./relation.ts";
@@ -65,11 +66,13 @@ export async function inspectCsv(
   if (filled.length === 0) return { dialect: null, columns: [], perFile: new Map(empty), notes: [] };
   const { dialect, notes: dialectNotes } = detectDialect(filled, csv, known?.csv);
   await checkFormats(connection, csv);
-  const written = await eachOf(filled, HEADS_AT_ONCE, async (head): Promise<NamedCsv> => ({
-    head,
-    names: columnNames(head, dialect, csv.names),
-    sizeBytes: (await stat(head.file.path)).size,
-  }));
+  const isGuessed = csv.escape === undefined && known?.csv === undefined;
+  const written = await eachOf(filled, HEADS_AT_ONCE, async (start): Promise<NamedCsv> => {
+    if (isGuessed) await refuseLoneEscapes(start, dialect, signal);
+    const head = options.look === "columns" ? start : await keepingLoneEscapes(start, dialect, signal);
+    const names = columnNames(head, dialect, csv.names);
+    return { head, names, sizeBytes: (await stat(head.file.path)).size };
+  });
   const all = uniteColumns(
     written.map(({ head, names: own }) => ({
       file: head.file,

@@ -9,6 +9,7 @@ import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { compressionOf } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "../open-file.ts";
 import { readCsvHead } from "./head.ts";
+import { keepingLoneEscapes } from "./lone-escapes.ts";
 import { columnNames } from "./names.ts";
 import { openCsv } from "./open.ts";
 import { PlainCsvFile } from "./plain-csv-file.ts";
@@ -22,8 +23,9 @@ export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions
   const { reading, constants } = chunk;
   const dialect = reading.csv!;
   const file = fileOf(chunk);
-  const head = await readCsvHead(file, dialect, options.signal);
-  if (head.isEmpty) return emptyFile();
+  const start = await readCsvHead(file, dialect, options.signal);
+  if (start.isEmpty) return emptyFile();
+  const head = await keepingLoneEscapes(start, dialect, options.signal);
   const given =
     dialect.names ?? (dialect.header ? undefined : namesWithoutHeader(reading.columns, constants));
   const names = namesOfTable(columnNames(head, dialect, given), reading.columns);

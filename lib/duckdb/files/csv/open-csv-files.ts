@@ -5,6 +5,7 @@ import { compressionOf } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "../open-file.ts";
 import { selectByPath } from "../path-values.ts";
 import { readCsvHead } from "./head.ts";
+import { keepingLoneEscapes } from "./lone-escapes.ts";
 import { columnNames } from "./names.ts";
 import { fileOf, namesWithoutHeader, textColumns } from "./open-csv-file.ts";
 import { csvRelation, textTypes } from "./relation.ts";
@@ -35,9 +36,10 @@ export async function openCsvFiles(
 ): Promise<OpenCsvFiles | null> {
   const { reading, constants } = chunks[0]!;
   const dialect = reading.csv!;
-  const heads = await eachOf(chunks, HEADS_AT_ONCE, (chunk) =>
-    readCsvHead(fileOf(chunk), dialect, options.signal),
-  );
+  const heads = await eachOf(chunks, HEADS_AT_ONCE, async (chunk) => {
+    const head = await readCsvHead(fileOf(chunk), dialect, options.signal);
+    return head.isEmpty ? head : keepingLoneEscapes(head, dialect, options.signal);
+  });
   const given =
     dialect.names ?? (dialect.header ? undefined : namesWithoutHeader(reading.columns, constants));
   const layouts = heads.map((head) => {

@@ -8,7 +8,7 @@ import { CsvStructure, type RecordSyntax } from "./structure.ts";
 
 /**
  * The text of a file as DuckDB can read it: UTF-8, records ended by line feeds, without comments and skipped lines.
- * Line ends inside quotes stay as they are.
+ * Line ends inside quotes stay as they are, and so do escapes that escape nothing.
  * @throws `file_unreadable`, naming the line
  */
 export async function* rewrittenCsv(
@@ -31,15 +31,21 @@ export async function* rewrittenCsv(
   yield Buffer.from(ends.push(lines.push(text, true), true));
 }
 
-/** Ends every record with a line feed, and leaves empty lines out. */
+/**
+ * Ends every record with a line feed, and leaves empty lines out. An escape in quotes that escapes nothing is doubled,
+ * because DuckDB leaves it out.
+ */
 class LineEnds {
   readonly #structure: CsvStructure;
+  /** Empty when a quote escapes itself. */
+  readonly #escape: string;
   #rest = "";
   #isLineStart = true;
   line = 1;
 
   constructor(syntax: RecordSyntax) {
     this.#structure = new CsvStructure(syntax);
+    this.#escape = syntax.escape === syntax.quote ? "" : syntax.escape;
   }
 
   push(more: string, isEnd: boolean): string {
@@ -50,7 +56,12 @@ class LineEnds {
     let at = 0;
     let from = 0;
     while (at < limit) {
-      const isBreak = structure.take(text, at) === "break";
+      const piece = structure.take(text, at);
+      if (piece === "text" && structure.isQuoted && text[at] === this.#escape) {
+        ready.push(text.slice(from, at), this.#escape);
+        from = at;
+      }
+      const isBreak = piece === "break";
       if (isBreak) {
         ready.push(text.slice(from, at), this.#isLineStart ? "" : "\n");
         from = at + structure.length;
