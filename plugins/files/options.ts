@@ -29,9 +29,7 @@ const csv = v.strictObject({
   ),
   dateFormat: text("How dates are written, such as %d.%m.%Y. Default: decided by all values of the column"),
   timestampFormat: text("How timestamps are written, such as %d.%m.%Y %H:%M. Default: decided by all values"),
-  encoding: text(
-    "utf-8, utf-16le, utf-16be, latin1, windows-1252 and others. Default: utf-8, or by byte order mark",
-  ),
+  encoding: text("utf-8, utf-16, latin1, windows-1252 and others. Default: utf-8, or by byte order mark"),
   decimalSeparator: character("What stands before the fraction of a number. Default: ."),
   thousandsSeparator: character("What groups the digits of a number by threes. Default: nothing"),
   skipLines: v.optional(

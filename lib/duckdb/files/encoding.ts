@@ -28,13 +28,37 @@ export function markedEncoding(
 export function detectEncoding(head: Uint8Array): string {
   const marked = markedEncoding(head);
   if (marked !== null) return marked.encoding;
-  const zeros = [0, 0];
-  for (const [at, byte] of head.subarray(0, ZEROS_AMONG_BYTES).entries()) if (byte === 0) zeros[at % 2]! += 1;
+  const [even, odd] = zerosIn(head);
   const half = Math.min(head.length, ZEROS_AMONG_BYTES) / 2;
   // Latin letters in UTF-16 leave every other byte zero.
-  if (half >= 2 && zeros[1]! > half * 0.4 && zeros[0] === 0) return "utf-16le";
-  if (half >= 2 && zeros[0]! > half * 0.4 && zeros[1] === 0) return "utf-16be";
+  if (half >= 2 && odd > half * 0.4 && even === 0) return "utf-16le";
+  if (half >= 2 && even > half * 0.4 && odd === 0) return "utf-16be";
   return "utf-8";
+}
+
+/**
+ * UTF-16 without a mark in the order that its bytes have: a delimiter, a digit and a line end leave one of two zero. Other
+ * encodings are what they are called.
+ *
+ * @throws `RangeError` for bytes that are no UTF-16
+ */
+export function orderedEncoding(encoding: string, head: Uint8Array): string {
+  if (!encoding.startsWith("utf-16")) return encoding;
+  const [even, odd] = zerosIn(head);
+  if (head.length > 0 && even + odd === 0) throw new RangeError("its bytes are not UTF-16");
+  if (even === odd) return encoding;
+  return even > odd ? "utf-16be" : "utf-16le";
+}
+
+/** How many of the bytes at even and at odd places are zero. */
+function zerosIn(head: Uint8Array): readonly [even: number, odd: number] {
+  let [even, odd] = [0, 0];
+  for (const [at, byte] of head.subarray(0, ZEROS_AMONG_BYTES).entries()) {
+    if (byte !== 0) continue;
+    if (at % 2 === 0) even += 1;
+    else odd += 1;
+  }
+  return [even, odd];
 }
 
 const ZEROS_AMONG_BYTES = 4096;

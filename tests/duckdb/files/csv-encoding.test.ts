@@ -46,3 +46,35 @@ test("inspectFiles() names the place of what is not of the encoding given", asyn
   const read = readTable({ "t.csv": text }, { csv: { encoding: "utf-16le" } });
   expect((await rejection(read)).message).toContain("line 3, character 1: byte 0x00 is not utf-16le");
 });
+
+const utf16 = (text: string, isBig: boolean) => {
+  const bytes = Buffer.from(text, "utf16le");
+  return isBig ? bytes.swap16() : bytes;
+};
+
+test.each(["utf-16", "utf-16le", "utf-16be", "UTF16"])(
+  "readCsvHead() reads %s without a mark in the order that the bytes of each file have",
+  async (encoding) => {
+    const files = { "a.csv": utf16("id,v\n1,é\n", true), "b.csv": utf16("id,v\n2,日本\n", false) };
+    const rows = [
+      ["1", "é"],
+      ["2", "日本"],
+    ];
+    expect((await readTable(files, { csv: { encoding } })).rows).toEqual(rows);
+    const others = { "b.csv": files["b.csv"], "a.csv": files["a.csv"] };
+    expect((await readTable(others, { csv: { encoding } })).rows).toEqual(rows.toReversed());
+  },
+);
+
+test("readCsvHead() refuses a file of another encoding where csv.encoding names UTF-16", async () => {
+  for (const text of ["id,v\n1,a\n", "id,v\n1,ab\n"]) {
+    const error = await rejection(readTable({ "t.csv": text }, { csv: { encoding: "utf-16" } }));
+    expect(error).toMatchObject({ code: "file_unreadable" });
+    expect(error.message).toContain('"t.csv": its bytes are not UTF-16, as csv.encoding says');
+  }
+  const { rows } = await readTable(
+    { "t.csv": "\ufeffid,v\n1,a\n", "u.csv": "" },
+    { csv: { encoding: "utf-16" } },
+  );
+  expect(rows).toEqual([["1", "a"]]);
+});

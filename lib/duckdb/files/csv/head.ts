@@ -1,5 +1,7 @@
+import { AgnesError } from "../../../base/mod.ts";
 import type { CsvOptions, FileInput } from "../../../kit/mod.ts";
-import { detectEncoding, encodingNamed, markedEncoding, textDecoding } from "../encoding.ts";
+import { originOf } from "../columns.ts";
+import { detectEncoding, encodingNamed, markedEncoding, orderedEncoding, textDecoding } from "../encoding.ts";
 import { readHead } from "../open-bytes.ts";
 import { decodedOr } from "../misencoded.ts";
 import { LineFilter } from "./line-filter.ts";
@@ -56,7 +58,8 @@ async function headOf(
   const { bytes, isWhole } = await readHead(file, wantedBytes, signal);
   const marked = markedEncoding(bytes);
   const encoding =
-    marked?.encoding ?? (csv.encoding === undefined ? detectEncoding(bytes) : encodingNamed(csv.encoding));
+    marked?.encoding ??
+    (csv.encoding === undefined ? detectEncoding(bytes) : namedEncoding(file, csv.encoding, bytes));
   const all = await decodedOr(() => decodedHead(bytes.subarray(marked?.markBytes ?? 0), encoding, isWhole), {
     file,
     encoding,
@@ -84,6 +87,17 @@ async function headOf(
       // DuckDB does not see a quote behind a mark, so a name of two lines would be a row.
       (marked !== null && /^ ?["']/.test(all)),
   };
+}
+
+/** @throws `file_unreadable` for bytes that are no UTF-16, though the option says so */
+function namedEncoding(file: FileInput, name: string, bytes: Uint8Array): string {
+  try {
+    return orderedEncoding(encodingNamed(name), bytes);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const reason = `${error.message}, as csv.encoding says; correct csv.encoding, or leave it out`;
+    throw new AgnesError("file_unreadable", { path: originOf(file), reason }, { cause: error });
+  }
 }
 
 const syntaxOf = ({ delimiter = ",", quote = '"', escape = quote }: Parameters<typeof readCsvHead>[1]) => ({
