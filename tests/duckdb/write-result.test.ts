@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import * as arrow from "apache-arrow";
 
 import { encodeResult, resultFormats, writeResult, type ResultFormat } from "../../lib/duckdb/mod.ts";
+import { readTable } from "./files/support.ts";
 import { open, rejection, temporaryDirectory } from "./support.ts";
 
 async function encoded(sql: string, format: ResultFormat): Promise<Buffer> {
@@ -67,6 +68,17 @@ test("encodeResult() writes CSV that tells a null from an empty text", async () 
   expect((await encoded(sql, "csv")).toString()).toBe(
     '"the ""id""",name,day,n,list,d\n1,plain,2026-01-31,9007199254740993,"[1,2]",1.50\n2,"",,,,\n3,"a,""b""\r\nc",1970-01-01,1,[],0.00\n',
   );
+});
+
+test.each([
+  ["(VALUES ('a'), (NULL), ('b'), (NULL)) t(v)", 'v\na\n""\nb\n""\n', [["a"], [null], ["b"], [null]]],
+  ["(VALUES (1), (NULL)) t(v)", 'v\n1\n""\n', [["1"], [null]]],
+  ["(VALUES (NULL), (NULL)) t(v)", 'v\n""\n""\n', [[null], [null]]],
+  ["(VALUES ([1]), (NULL)) t(v)", 'v\n[1]\n""\n', [["[1]"], [null]]],
+])("encodeResult() writes CSV of one column that keeps its nulls: %s", async (from, csv, rows) => {
+  const text = (await encoded(`SELECT v FROM ${from}`, "csv")).toString();
+  expect(text).toBe(csv);
+  expect((await readTable({ "t.csv": text })).rows).toEqual(rows);
 });
 
 const BIG = `SELECT i, 'text ' || i AS t, i / 7 AS f, CASE WHEN i % 3 > 0 THEN (i * 1.25)::DECIMAL(12, 2) END AS d,

@@ -39,7 +39,8 @@ export async function* encodeNdjson(result: StreamResult): AsyncGenerator<Uint8A
 
 /**
  * CSV as RFC 4180 has it, but for lines that end with LF, as Unix tools want them: a header, commas. A null is an
- * empty field, an empty text `""`; lists and records are JSON.
+ * empty field, an empty text `""`; lists and records are JSON. In an answer of one column a null is `""`, too: readers
+ * skip an empty line.
  */
 export async function* encodeCsv(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
   const header = new TextWriter();
@@ -51,7 +52,8 @@ export async function* encodeCsv(result: StreamResult): AsyncGenerator<Uint8Arra
   header.byte(10);
   yield header.take();
   yield* encodeRows(result, "", "", (batch) => {
-    const fields = batch.data.children.map((data) => csvWriter(data as arrow.Data));
+    const isAlone = batch.data.children.length === 1;
+    const fields = batch.data.children.map((data) => csvWriter(data as arrow.Data, isAlone ? '""' : ""));
     return (out, row) => {
       for (const [index, write] of fields.entries()) {
         if (index > 0) out.byte(44);
@@ -100,10 +102,13 @@ const scratch = new TextWriter();
 
 type WriteText = (out: TextWriter, bytes: Uint8Array, from: number, to: number) => void;
 
-function csvWriter(data: arrow.Data): ValueWriter {
+/** @param empty what a null is */
+function csvWriter(data: arrow.Data, empty: string): ValueWriter {
   const write = bareWriter(data, (out, bytes, from, to) => out.csvField(bytes, from, to));
+  const isAllNull = arrow.DataType.isNull(data.type);
   return (out, row) => {
-    if (!isNull(data, row)) write(out, row);
+    if (isAllNull || isNull(data, row)) out.ascii(empty);
+    else write(out, row);
   };
 }
 

@@ -23,8 +23,8 @@ export type ResultFormat = (typeof resultFormats)[number];
  * In every format HUGEINT is a number, UHUGEINT, INTERVAL, TIMETZ, UUID, BIT and ENUM are DuckDB's text, GEOMETRY is
  * its WKB, VARIANT and UNION are the text of their JSON.
  * Arrow and Parquet: a name that comes twice gets `_1`, in Parquet also when only its case differs.
- * CSV: RFC 4180 with the same texts and LF at the end of a line, a null is an empty field. `parquet` is made in a
- * temporary file first.
+ * CSV: RFC 4180 with the same texts and LF at the end of a line, a null is an empty field, or `""` in an
+ * answer of one column, because readers skip an empty line. `parquet` is made in a temporary file first.
  *
  * @throws what the query throws; `disk_full` for `parquet`; `batch_malformed` for a HUGEINT of more than 38 digits as
  *   `arrow` or `parquet`
