@@ -62,6 +62,9 @@ const KIND = {
   givenTimestamp: 1024,
   /** Three numbers with separators, one of them a year: a date in some order, perhaps. */
   otherDate: 2048,
+  /** What strptime reads by a format that somebody named, though it is not written so. */
+  unlikeDate: 4096,
+  unlikeTimestamp: 8192,
 } as const;
 
 const SCALE_MAX = 6;
@@ -187,6 +190,11 @@ function kindOf(text: string, options: DecideOptions, hint?: string): string {
       ? []
       : [[hasFormat(text, timestampFormat), KIND.givenTimestamp] as const]),
   ];
+  const readBy = (format: string) => `try_strptime(${text}, ${quoteLiteral(format)}) IS NOT NULL`;
+  const unlike = [
+    ...(dateFormat === undefined ? [] : [[readBy(dateFormat), KIND.unlikeDate] as const]),
+    ...(timestampFormat === undefined ? [] : [[readBy(timestampFormat), KIND.unlikeTimestamp] as const]),
+  ];
   const moments = [
     [`${like(ISO_DATE)} AND ${text} >= '0001' AND TRY_CAST(${text} AS DATE) IS NOT NULL`, KIND.date],
     [
@@ -209,6 +217,7 @@ function kindOf(text: string, options: DecideOptions, hint?: string): string {
           ...moments,
           [number(SCIENTIFIC), KIND.scientific] as const,
           [`${like(CLOCK_TIME)} AND TRY_CAST(${text} AS TIME) IS NOT NULL`, KIND.time] as const,
+          ...unlike,
           [like("[0-9]{1,4}([./-])[0-9]{1,2}[./-][0-9]{1,4}( .*)?"), KIND.otherDate] as const,
         ];
   const first = hint?.startsWith("DECIMAL") === true ? KIND.fraction : KINDS_OF[hint ?? ""];
@@ -267,9 +276,15 @@ function typeOf(facts: Omit<Facts, "place">, options: DecideOptions): DecidedTyp
     ...(format === undefined ? {} : { format }),
   });
   if (only(KIND.givenDate)) return as("DATE", options.dateFormat);
-  if (only(KIND.givenTimestamp)) return as("TIMESTAMP", options.timestampFormat);
-  if ((kinds & KIND.givenDate) !== 0) return { ...as("VARCHAR"), against: "dateFormat" };
-  if ((kinds & KIND.givenTimestamp) !== 0) return { ...as("VARCHAR"), against: "timestampFormat" };
+  if (only(KIND.givenTimestamp)) {
+    const hasZone = options.timestampFormat!.includes("%z");
+    return as(hasZone ? "TIMESTAMP WITH TIME ZONE" : "TIMESTAMP", options.timestampFormat);
+  }
+  const has = (bits: number) => (kinds & bits) !== 0;
+  if (has(KIND.givenDate | KIND.unlikeDate)) return { ...as("VARCHAR"), against: "dateFormat" };
+  if (has(KIND.givenTimestamp | KIND.unlikeTimestamp)) {
+    return { ...as("VARCHAR"), against: "timestampFormat" };
+  }
   if (only(KIND.boolean)) return as("BOOLEAN");
   if (only(KIND.whole) && facts.fits_bigint === true) return as("BIGINT");
   if (only(KIND.whole)) return as("VARCHAR");

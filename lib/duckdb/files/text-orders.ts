@@ -17,12 +17,16 @@ const FORMS = (
   .map((form, at) => ({ ...form, bit: 2 ** (at + 1) }));
 
 const NO_FORM = 1;
+/** A date of a form that is not known here, such as one with a zone: a year stands at one of its ends. */
+const OTHER_FORM = 2 ** (FORMS.length + 1);
+const OTHER_DATE = "([0-9]{4}[./-][0-9]{1,2}[./-][0-9]{1,2}|[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{4})( .*)?";
 
 interface Orders {
   readonly forms: bigint | null;
   readonly day_first: boolean | null;
   readonly month_first: boolean | null;
   readonly year_first: boolean | null;
+  readonly has_clock: boolean | null;
 }
 
 /**
@@ -40,7 +44,8 @@ export async function decideDateOrders(
   for (const [name, text] of columns) {
     const [row] = await connection.rows<Orders>(
       `SELECT bit_or(form::BIGINT) AS forms, ${order("dmy", "year-last")} AS day_first,
-         ${order("mdy", "year-last")} AS month_first, ${order("ymd", "year-first")} AS year_first
+         ${order("mdy", "year-last")} AS month_first, ${order("ymd", "year-first")} AS year_first,
+         bool_or(contains(text, ' ')) AS has_clock
        FROM (SELECT ${text} AS text, ${formOf(text)} AS form FROM ${relation})`,
       options.signal === undefined ? {} : { signal: options.signal },
     );
@@ -56,7 +61,8 @@ function formOf(text: string): string {
     const pattern = `${parts.join(`[${separator}]`)}${clockPattern(clock)}`;
     return `WHEN regexp_full_match(${text}, ${quoteLiteral(pattern)}) THEN ${bit}`;
   });
-  return `CASE WHEN ${text} IS NULL THEN NULL ${whens.join(" ")} ELSE ${NO_FORM} END`;
+  return `CASE WHEN ${text} IS NULL THEN NULL ${whens.join(" ")}
+    WHEN regexp_full_match(${text}, ${quoteLiteral(OTHER_DATE)}) THEN ${OTHER_FORM} ELSE ${NO_FORM} END`;
 }
 
 /** The aggregate that says whether every text is a date in one order. */
@@ -71,12 +77,13 @@ function order(sequence: DateForm["order"], place: "year-first" | "year-last"): 
 function dateType(found: Orders, options: DecideOptions): DecidedType {
   const text: DecidedType = { type: "VARCHAR", isEmpty: false };
   const form = FORMS.find(({ bit }) => Number(found.forms) === bit);
+  const [own, other]: readonly GivenFormat[] =
+    found.has_clock === true ? ["timestampFormat", "dateFormat"] : ["dateFormat", "timestampFormat"];
+  const isDates = Number(found.forms) % 2 !== NO_FORM;
+  // Its texts are not of this format, or they would not be looked at here.
+  if (isDates && options[own!] !== undefined) return { ...text, against: own! };
   if (form === undefined) return text;
   const { separator, clock } = form;
-  const [own, other]: readonly GivenFormat[] =
-    clock === "" ? ["dateFormat", "timestampFormat"] : ["timestampFormat", "dateFormat"];
-  // Its texts are not of this format, or they would not be looked at here.
-  if (options[own!] !== undefined) return { ...text, against: own! };
   const givenOrder = orderOf(options[other!]);
   const as = (sequence: DateForm["order"]): DecidedType =>
     givenOrder !== null && givenOrder !== sequence

@@ -1,6 +1,6 @@
 import { quoteLiteral } from "../sql.ts";
 import { storedType } from "../stored-type.ts";
-import { CLOCK_TIME, dateForm, ISO_DATE, TIMESTAMP, ZONED_TIMESTAMP } from "./text-dates.ts";
+import { CLOCK_TIME, dateForm, ISO_DATE, OFFSET, TIMESTAMP, ZONED_TIMESTAMP } from "./text-dates.ts";
 
 /** A type that texts are read as, and how they are written where that is not the usual way. */
 export interface TextType {
@@ -99,10 +99,19 @@ function checkRead(
 
 /** A text in a format of its own says what its value does if it has the form, or would be written so again. */
 export function checkFormat(format: string, text: string, value: string): string {
+  if (format.endsWith("%z")) return checkZonedFormat(format.slice(0, -2), text);
   const again = `strftime(${value}, ${quoteLiteral(format)}) = ${text}`;
   const form = dateForm(format);
   if (form === null) return again;
   return `CASE WHEN regexp_full_match(${text}, ${quoteLiteral(form)}) THEN true ELSE ${again} END`;
+}
+
+/** A value is in UTC, so what is written with its own offset is checked without the offset. */
+function checkZonedFormat(format: string, text: string): string {
+  const offset = quoteLiteral(`${OFFSET}$`);
+  const local = `regexp_replace(${text}, ${offset}, '')`;
+  const value = `try_strptime(${local}, ${quoteLiteral(format)})`;
+  return `(regexp_matches(${text}, ${offset}) AND ${value} IS NOT NULL AND ${checkFormat(format, local, value)})`;
 }
 
 function checkNumber(

@@ -75,12 +75,14 @@ test("inspectFiles() names every file whose first record looks like values, also
     "2.csv": "2026-01-02T10:00:00,INFO,start\n2026-01-02T10:05:00,WARN,disk\n",
   });
   expect(notes).toEqual([
-    'the first records of 2 files name their columns: of 1.csv, "2026-01-01T10:00:00, INFO, start"; of 2.csv, ' +
+    'several files name their columns by their first record: of 1.csv, "2026-01-01T10:00:00, INFO, start"; of 2.csv, ' +
       '"2026-01-02T10:00:00, INFO, start"; set csv.header to false if they are rows, or to true if not',
   ]);
   const files = Array.from({ length: 5 }, (_, at) => [`${at}.csv`, `ann,${at}\nbob,6\n`]);
   const [note] = (await readTable(Object.fromEntries(files) as Record<string, string>)).notes;
-  expect(note).toStartWith('the first records of 5 files name their columns: of 0.csv, "ann, 0"; of 1.csv');
+  expect(note).toStartWith(
+    'several files name their columns by their first record: of 0.csv, "ann, 0"; of 1.csv',
+  );
   expect(note).toContain('of 2.csv, "ann, 2", and of 2 more; set csv.header');
 });
 

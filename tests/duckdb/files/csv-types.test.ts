@@ -167,6 +167,21 @@ test.each([
   [["01/13/2024 10:00"], DAY_FIRST_TIME, "timestampFormat", "01/13/2024 10:00"],
   [["01/02/2024 10:00", "01/13/2024 10:00"], DAY_FIRST_TIME, "timestampFormat", "01/13/2024 10:00"],
   [["01/13/2024"], DAY_FIRST_TIME, "timestampFormat", "01/13/2024"],
+  [["13.02.2024", "2024/02/14"], DAY_FIRST, "dateFormat", "13.02.2024"],
+  [["31/01/2026 10:00 +0200"], DAY_FIRST_TIME, "timestampFormat", "31/01/2026 10:00 +0200"],
+  [
+    ["2026-01-31 10:00:00 CET"],
+    { timestampFormat: "%Y-%m-%d %H:%M:%S %Z" },
+    "timestampFormat",
+    "2026-01-31 10:00:00 CET",
+  ],
+  [
+    ["+02 2026-01-31 10:00"],
+    { timestampFormat: "%z %Y-%m-%d %H:%M" },
+    "timestampFormat",
+    "+02 2026-01-31 10:00",
+  ],
+  [["Mon 31 Jan 2026"], { dateFormat: "%a %d %b %Y" }, "dateFormat", "Mon 31 Jan 2026"],
 ] as const)(
   "inspectFiles() reads %p by no other format than the given one, and names the value",
   async (texts, csv, option, value) => {
@@ -177,6 +192,22 @@ test.each([
     expect(notes).toEqual([
       `column day holds "${value}" in b.csv, which is not written as csv.${option} says (${format}), so it stays text; correct the value or the option`,
     ]);
+  },
+);
+
+test.each([
+  ["%Y-%m-%d %H:%M:%S %z", ["2026-01-31 10:00:00 +0200", "2026-01-31 10:00:00 -05"], ["08:00", "15:00"]],
+  ["%d.%m.%Y %H:%M%z", ["31.01.2026 10:00+02:00", "31.01.2026 10:00+0530"], ["08:00", "04:30"]],
+  ["%a, %d %b %Y %H:%M:%S %z", ["Sat, 31 Jan 2026 10:00:00 +0200"], ["08:00"]],
+  ["%d/%b/%Y:%H:%M:%S %z", ["31/Jan/2026:10:00:00 +0200"], ["08:00"]],
+] as const)(
+  "inspectFiles() reads timestamps with an offset by %s",
+  async (timestampFormat, texts, clocks) => {
+    const text = `at\n${texts.map((one) => `"${one}"`).join("\n")}\n`;
+    const { columns, rows, notes } = await readTable({ "t.csv": text }, { csv: { timestampFormat } });
+    expect(columns).toEqual([`at:TIMESTAMP WITH TIME ZONE ${timestampFormat}`]);
+    expect(rows.flat()).toEqual(clocks.map((clock) => `2026-01-31 ${clock}:00+00`));
+    expect(notes).toEqual([]);
   },
 );
 

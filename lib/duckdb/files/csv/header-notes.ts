@@ -32,6 +32,6 @@ export function headerNotes(
   const more = doubtful.length - told.length;
   const rest = more === 0 ? "" : `, and of ${more} more`;
   return [
-    `the first records of ${doubtful.length} files name their columns: of ${told.join("; of ")}${rest}; set csv.header to false if they are rows, or to true if not`,
+    `several files name their columns by their first record: of ${told.join("; of ")}${rest}; set csv.header to false if they are rows, or to true if not`,
   ];
 }
