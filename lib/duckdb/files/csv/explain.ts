@@ -37,7 +37,7 @@ export async function explainCsvError(
   if (laidOut === undefined) return error;
   const { file } = laidOut.head;
   if (/Invalid unicode/.test(reason)) {
-    return await misencoded({ file, encoding: laidOut.head.encoding, signal }, error);
+    return misencoded({ file, encoding: laidOut.head.encoding, signal }, error);
   }
   const tooLong = /CSV Error on Line: (\d+)[^]*Maximum line size of (\d+) bytes exceeded/.exec(reason);
   if (tooLong !== null) {
