@@ -22,7 +22,7 @@ import { explainCsvError, mayReadWithCare } from "./explain.ts";
 import { readCsvHead, type CsvHead } from "./head.ts";
 import { headerNotes } from "./header-notes.ts";
 import { keepingLoneEscapes, refuseLoneEscapes } from "./lone-escapes.ts";
-import { columnNames } from "./names.ts";
+import { checkWidths, columnNames } from "./names.ts";
 import { openCsv, type OpenCsv } from "./open.ts";
 import { csvRelation, textTypes, textColumn } from "./relation.ts";
 
@@ -73,6 +73,7 @@ export async function inspectCsv(
     const names = columnNames(head, dialect, csv.names);
     return { head, names, sizeBytes: (await stat(head.file.path)).size };
   });
+  if (!dialect.header) checkWidths(written);
   const all = uniteColumns(
     written.map(({ head, names: own }) => ({
       file: head.file,

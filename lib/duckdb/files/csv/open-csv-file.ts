@@ -28,7 +28,7 @@ export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions
   const head = await keepingLoneEscapes(start, dialect, options.signal);
   const given =
     dialect.names ?? (dialect.header ? undefined : namesWithoutHeader(reading.columns, constants));
-  const names = namesOfTable(columnNames(head, dialect, given), reading.columns);
+  const names = namesOfTable(columnNames(head, dialect, given, dialect.names === undefined), reading.columns);
   const columns = textColumns(file, names, reading.columns);
   const readable = await openCsv(head, dialect, { ...options, copy: names.length === 1 });
   const parts = { head, names, columns, dialect, readable, options };

@@ -44,7 +44,10 @@ export async function openCsvFiles(
     dialect.names ?? (dialect.header ? undefined : namesWithoutHeader(reading.columns, constants));
   const layouts = heads.map((head) => {
     if (head.isEmpty || head.needsCopy) return null;
-    const names = namesOfTable(columnNames(head, dialect, given), reading.columns);
+    const names = namesOfTable(
+      columnNames(head, dialect, given, dialect.names === undefined),
+      reading.columns,
+    );
     // A file of one column is read from a copy, see `openCsvFile`.
     return names.length === 1 ? null : { names, key: JSON.stringify([names, compressionOf(head.file)]) };
   });
