@@ -82,7 +82,9 @@ function formatOf(cli: Cli, asked: AnswerFormat | undefined, output: string | un
     new AgnesError("usage_wrong", { command: cli.name, reason, next });
   if (format === "table" && output !== undefined) {
     throw refuse(
-      `${shown(output)} does not tell its format`,
+      asked === "table"
+        ? "a table for people is not written to a file"
+        : `${shown(output)} does not tell its format`,
       "Give --format json, ndjson, csv, arrow or parquet.",
     );
   }

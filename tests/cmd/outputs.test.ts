@@ -38,9 +38,11 @@ describe("agnes query --output", () => {
       ["o.parquet.gz", 2, "Name a file that ends in .parquet."],
       ["o.arrow.zst", 2, "Name a file that ends in .arrow."],
       ["o.gz", 2, "does not tell its format"],
+      ["o.table", 2, "a table for people is not written to a file"],
       ["exports", 1, "it is a folder"],
     ] as const) {
-      const format = name === "exports" ? ["--format", "csv"] : [];
+      const given = name === "exports" ? "csv" : name === "o.table" ? "table" : null;
+      const format = given === null ? [] : ["--format", given];
       const result = await own.query("SELECT 1 AS a", "--output", name, ...format);
       expect([name, result.status, result.stdout]).toEqual([name, status, ""]);
       expect(result.stderr).toContain(words);
