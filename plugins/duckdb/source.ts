@@ -39,11 +39,29 @@ export class Source {
   /** What is wrong with the file itself, in words that name it. */
   #fileProblem(error: unknown): AgnesError | null {
     if (!(error instanceof AgnesError)) return null;
-    return error.message.includes("database does not exist")
-      ? new AgnesError("source_path_empty", { path: this.path }, { cause: error })
-      : null;
+    if (error.message.includes("database does not exist"))
+      return new AgnesError("source_path_empty", { path: this.path }, { cause: error });
+    const { operation, reason } = error.details as Partial<Record<string, unknown>>;
+    const isAttach = typeof operation === "string" && /^ATTACH\b/.test(operation);
+    if (error.code !== "duckdb_failed" || !isAttach || typeof reason !== "string") return null;
+    const [said] = reason.split(/\n\s*\n/);
+    const isOther = /\bversion|serializ/i.test(said!);
+    return new AgnesError(
+      "file_unreadable",
+      {
+        path: this.path,
+        reason: said!.replaceAll("\n", " "),
+        advice: isOther
+          ? OTHER_VERSION
+          : "Write the file again, or correct `path` in the options of the source.",
+      },
+      { cause: error },
+    );
   }
 }
+
+const OTHER_VERSION =
+  "Write it again for earlier versions, with the DuckDB that made it: `ATTACH 'copy.duckdb' AS copy (STORAGE_VERSION 'v1.0.0')`, then `COPY FROM DATABASE name TO copy`.";
 
 /** A name as SQL. */
 export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
