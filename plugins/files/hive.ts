@@ -32,8 +32,15 @@ export function tablePartitions(table: string, origins: readonly string[]): Read
     first ??= { origin, names };
     const own = new Map(pairs);
     // DuckDB does not tell columns apart by case.
-    if (new Set(names.map((name) => name.toLowerCase())).size !== names.length) {
-      throw differing(table, origin, origin, "a name is there twice");
+    const folded = names.map((name) => name.toLowerCase());
+    const twice = names.find((_, at) => folded.indexOf(folded[at]!) !== at);
+    if (twice !== undefined) {
+      const other = names[folded.indexOf(twice.toLowerCase())]!;
+      const reason =
+        other === twice
+          ? `the path of a file has ${twice} twice`
+          : `the path of a file has ${other} and ${twice}, which differ by case only`;
+      throw new AgnesError("source_partitions_differ", { table, first: origin, reason });
     }
     if (names.length !== first.names.length || !first.names.every((name) => own.has(name))) {
       throw differing(table, first.origin, origin, `${listOf(first.names)} and ${listOf(names)}`);

@@ -61,6 +61,9 @@ describe("files: hive partitions", () => {
         }),
       );
     }
-    expect(() => tablePartitions("events", ["a=1/A=2/x.csv"])).toThrow(/twice.*a=1\/A=2\/x\.csv/);
+    expect(() => tablePartitions("events", ["a=1/A=2/x.csv"])).toThrow(
+      /a file has a and A, which differ by case only: a=1\/A=2\/x\.csv$/,
+    );
+    expect(() => tablePartitions("events", ["a=1/a=2/x.csv"])).toThrow(/has a twice: a=1\/a=2\/x\.csv$/);
   });
 });

@@ -71,12 +71,20 @@ export const sourcesErrors = {
       `${shown(d.path, 400)} is left out: it is a link to ${shown(d.target, 400)}, outside the source`,
     hint: () => "Set `followLinks: true` in the options of the source to read what its links lead to.",
   }),
-  source_partitions_differ: errorSpec<{ table: string; first: string; second: string; reason: string }>({
+  source_partitions_differ: errorSpec<{
+    table: string;
+    first: string;
+    /** Absent when the first is wrong by itself. */
+    second?: string;
+    reason: string;
+  }>({
     status: 400,
     message: (d) =>
-      `table ${shown(d.table)} has no one set of partition columns: ${d.reason}: ${d.first} and ${d.second}`,
-    hint: () =>
-      "Move the files so that each lies below the same `name=` folders, or leave out `hivePartitions`.",
+      `table ${shown(d.table)} has no one set of partition columns: ${d.reason}: ${d.first}${d.second === undefined ? "" : ` and ${d.second}`}`,
+    hint: (d) =>
+      d.second === undefined
+        ? "Move the file so that each `name=` is there once among its folders, whatever its case, or leave out `hivePartitions`."
+        : "Move the files so that each lies below the same `name=` folders, or leave out `hivePartitions`.",
   }),
   source_decompression_limit: errorSpec<{
     path: string;
