@@ -1,5 +1,12 @@
 import type { RebuildServices } from "../analytics/mod.ts";
-import { AgnesError, counted, isAgnesError, redactThrown, redactValue, withTimeout } from "../base/mod.ts";
+import {
+  type AgnesError,
+  counted,
+  isAgnesError,
+  redactThrown,
+  redactValue,
+  withTimeout,
+} from "../base/mod.ts";
 import { extractSource, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
 import { discoverTables, openSource, type SourceHandle } from "../sources/mod.ts";
@@ -10,6 +17,7 @@ import { withQuarantineCommand } from "./quarantine-hint.ts";
 import type { RegistrationTurn } from "./registration-order.ts";
 import type { SourceReport } from "./report.ts";
 import { dropLeftTables } from "./unregister.ts";
+import { tellVanished } from "./vanished.ts";
 
 /** What a run needs of the rest of Agnes. */
 export type SyncServices = RebuildServices;
@@ -96,23 +104,20 @@ async function runConnected(
       ...(request.onProgress === undefined ? {} : { onProgress: request.onProgress }),
     },
   );
-  const vanished = plan.vanished.map((record) => ({
-    table: record.name,
-    error: new AgnesError("table_vanished", { source, table: record.source_table ?? record.name }),
-  }));
+  const vanished = await tellVanished(services, source, plan.vanished, only);
   const errors = [
     ...stats.errors.map(({ table, error }) => {
       const record = records.find(({ name }) => name === table);
       return { table, error: record === undefined ? error : withQuarantineCommand(error, record) };
     }),
     ...failed.map(({ table, error }) => ({ table, error: withQuarantineCommand(error, { source, table }) })),
-    ...vanished,
+    ...vanished.errors,
   ];
-  const tablesFailed = stats.tablesFailed + failed.length + vanished.length;
+  const tablesFailed = stats.tablesFailed + failed.length + vanished.errors.length;
   const complete: ExtractStats = { ...stats, errors, tablesFailed };
   const succeeded = stats.tablesExtracted + stats.tablesSkipped;
   const status = complete.tablesFailed === 0 ? "complete" : succeeded > 0 ? "partial" : "failed";
-  return { source, status, stats: complete, registered, notes };
+  return { source, status, stats: complete, registered, notes: [...notes, ...vanished.notes] };
 }
 
 /** What registering the tables of a source came to. */

@@ -45,7 +45,7 @@ test("a database of another version of DuckDB, or a damaged one, is named with w
   const failure = async () => {
     await writeFile(warehouse.file, bytes);
     const source = await warehouse.connect();
-    return await discoverTables(source).then(
+    return discoverTables(source).then(
       () => null,
       (error: AgnesError) => ({ code: error.code, message: error.message, hint: error.hint }),
     );

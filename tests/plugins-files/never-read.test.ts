@@ -1,0 +1,40 @@
+import { expect, test } from "bun:test";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { createAgnes } from "agnes";
+
+import files from "../../plugins/files/plugin.ts";
+import { makeFolder } from "./support.ts";
+
+test("a file that could never be read and is removed fails no sync, unless its table is asked for", async () => {
+  await using folder = await makeFolder();
+  const bytes = Buffer.from(`id,v\n${`1,${"p".repeat(100)}\n`.repeat(25_000)}`);
+  bytes[bytes.length - 50] = 0xff;
+  await folder.write("exports/big.csv", bytes);
+  await folder.write("exports/ok.csv", "id\n1\n");
+  await using agnes = await createAgnes({
+    workspace: folder.path,
+    plugins: [files],
+    config: { version: 1, sources: { exports: { plugin: "files", options: { path: "exports" } } } },
+  });
+  const first = (await agnes.sync()).sources[0]!;
+  expect(first.stats!.errors.map(({ table, error }) => [table, error.code])).toEqual([
+    ["big", "file_unreadable"],
+  ]);
+  await rm(join(folder.path, "exports/big.csv"));
+  const later = (await agnes.sync()).sources[0]!;
+  expect([later.status, later.stats!.errors]).toEqual(["complete", []]);
+  expect(later.notes).toEqual([
+    "exports.big is not in its source, and nothing of it was ever published: `agnes table unregister exports.big` takes it out of the registry",
+  ]);
+  const asked = (await agnes.sync({ only: ["exports.big"] })).sources[0]!;
+  expect(asked.stats!.errors.map(({ error }) => error.code)).toEqual(["table_vanished"]);
+  // What was published once is a loss.
+  await rm(join(folder.path, "exports/ok.csv"));
+  await folder.write("exports/other.csv", "id\n1\n");
+  const lost = (await agnes.sync()).sources[0]!;
+  expect(lost.stats!.errors.map(({ table, error }) => [table, error.code])).toEqual([
+    ["ok", "table_vanished"],
+  ]);
+});
