@@ -10,13 +10,55 @@ interface Range {
  * around it. Redaction and refusal both ask this.
  */
 export function findSecret(text: string, secret: string): readonly Range[] {
-  const bytes = Buffer.from(secret);
+  const forms = formsOf(secret);
   const found = [
-    ...escapedIn(text, secret),
-    ...hexadecimalIn(text, bytes.toString("hex")),
-    ...base64Inside(bytes).flatMap((inner) => base64In(text, inner)),
+    ...escapedIn(text, secret, forms),
+    ...hexadecimalIn(text, forms),
+    ...forms.base64.flatMap((spelling) => base64In(text, spelling)),
   ];
   return merged(found);
+}
+
+/** What is looked for of one secret; patterns are made when a text first needs them. */
+interface SecretForms {
+  readonly hexadecimal: string;
+  /** The characters of base64 in all alphabets and escapes. */
+  readonly base64: readonly Base64Spelling[];
+  readonly escapedPattern: () => RegExp;
+  readonly hexadecimalPattern: () => RegExp;
+}
+
+interface Base64Spelling {
+  readonly text: string;
+  readonly wrappedPattern: () => RegExp;
+}
+
+/** Making the patterns takes longer than looking for them, and the same few secrets are looked for in every text. */
+const known = new Map<string, SecretForms>();
+const KNOWN_MAX = 64;
+
+function formsOf(secret: string): SecretForms {
+  const found = known.get(secret);
+  if (found !== undefined) return found;
+  if (known.size >= KNOWN_MAX) known.clear();
+  const bytes = Buffer.from(secret);
+  const hexadecimal = bytes.toString("hex");
+  const base64 = base64Inside(bytes).flatMap((inner) => [inner, forAddress(inner), ...inAddress(inner)]);
+  const forms: SecretForms = {
+    hexadecimal,
+    base64: [...new Set(base64)].map((text) => ({ text, wrappedPattern: once(() => wrappedPattern(text)) })),
+    escapedPattern: once(() => new RegExp(Array.from(secret, escapedCharacter).join(""), "gu")),
+    hexadecimalPattern: once(
+      () => new RegExp(hexadecimal.match(/../g)!.join(String.raw`(?:0x|\\{1,2}x|[\s:,._-]){0,3}`), "gi"),
+    ),
+  };
+  known.set(secret, forms);
+  return forms;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => (made ??= { value: make() }).value;
 }
 
 /** The forms of a secret that begin it, for texts that were cut off. */
@@ -39,22 +81,21 @@ function plainSpellings(secret: string): readonly string[] {
 /** The pattern of a longer one would be too large; it is looked for in its usual spellings. */
 const PATTERN_LENGTH_MAX = 2_000;
 
-function escapedIn(text: string, secret: string): readonly Range[] {
+function escapedIn(text: string, secret: string, forms: SecretForms): readonly Range[] {
   if (!/[%\\+&]|''|""/.test(text)) return placesOf(text, secret);
   if (secret.length > PATTERN_LENGTH_MAX) {
     return plainSpellings(secret).flatMap((spelling) => placesOf(text, spelling));
   }
-  return matchesOf(text, new RegExp(Array.from(secret, escapedCharacter).join(""), "gu"));
+  return matchesOf(text, forms.escapedPattern());
 }
 
 /** The digits of bytes, also with something between the bytes, such as in a dump. */
-function hexadecimalIn(text: string, digits: string): readonly Range[] {
-  if (text.length < digits.length) return [];
-  if (digits.length > PATTERN_LENGTH_MAX) return placesOf(text.replace(/[A-F]/g, lowerCase), digits);
-  return matchesOf(
-    text,
-    new RegExp(digits.match(/../g)!.join(String.raw`(?:0x|\\{1,2}x|[\s:,._-]){0,3}`), "gi"),
-  );
+function hexadecimalIn(text: string, { hexadecimal, hexadecimalPattern }: SecretForms): readonly Range[] {
+  if (text.length < hexadecimal.length) return [];
+  if (hexadecimal.length > PATTERN_LENGTH_MAX) {
+    return placesOf(text.replace(/[A-F]/g, lowerCase), hexadecimal);
+  }
+  return matchesOf(text, hexadecimalPattern());
 }
 
 function matchesOf(text: string, pattern: RegExp): readonly Range[] {
@@ -139,24 +180,25 @@ function base64Inside(bytes: Buffer): readonly string[] {
 const forAddress = (base64: string): string => base64.replaceAll("+", "-").replaceAll("/", "_");
 
 /** With what stands before and after it in the same base64: the user and the password of a Basic header. */
-function base64In(text: string, inner: string): readonly Range[] {
-  const spellings = new Set([inner, forAddress(inner), ...inAddress(inner)]);
-  return [...spellings].flatMap((spelling) =>
-    [...placesOf(text, spelling), ...wrappedIn(text, spelling)].map((place) => {
-      let { start, end } = place;
-      while (start > 0 && isBase64(text, start - 1)) start -= 1;
-      while (isBase64(text, end)) end += 1;
-      end += /^(?:=|%(?:25)?3d)*/i.exec(text.slice(end, end + 12))![0].length;
-      return { start, end };
-    }),
-  );
+function base64In(text: string, spelling: Base64Spelling): readonly Range[] {
+  return [...placesOf(text, spelling.text), ...wrappedIn(text, spelling)].map((place) => {
+    let { start, end } = place;
+    while (start > 0 && isBase64(text, start - 1)) start -= 1;
+    while (isBase64(text, end)) end += 1;
+    end += /^(?:=|%(?:25)?3d)*/i.exec(text.slice(end, end + 12))![0].length;
+    return { start, end };
+  });
 }
 
 /** What MIME and PEM break into lines, also where the breaks are escaped. */
-function wrappedIn(text: string, base64: string): readonly Range[] {
-  if (base64.length > 4 * PATTERN_LENGTH_MAX || !/[\r\n]|\\[rn]/.test(text)) return [];
+function wrappedIn(text: string, spelling: Base64Spelling): readonly Range[] {
+  if (spelling.text.length > 4 * PATTERN_LENGTH_MAX || !/[\r\n]|\\[rn]/.test(text)) return [];
+  return matchesOf(text, spelling.wrappedPattern());
+}
+
+function wrappedPattern(base64: string): RegExp {
   const characters = Array.from(base64, (character) => (/\w/.test(character) ? character : `\\${character}`));
-  return matchesOf(text, new RegExp(characters.join(String.raw`(?:\\{1,2}[rn]|\s){0,6}`), "g"));
+  return new RegExp(characters.join(String.raw`(?:\\{1,2}[rn]|\s){0,6}`), "g");
 }
 
 function inAddress(base64: string): readonly string[] {
