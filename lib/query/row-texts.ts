@@ -49,6 +49,5 @@ const PURE = new Set([
   "lpad",
   "pow",
   "repeat",
-  "replace",
   "rpad",
 ]);

@@ -1,4 +1,4 @@
-import { abortError, AgnesError, isAgnesError, messageOf, startTimer } from "../../base/mod.ts";
+import { AgnesError, isAgnesError, messageOf, raceAbort, startTimer } from "../../base/mod.ts";
 import type { Batch, Deletions, ReadEnd } from "../../kit/mod.ts";
 
 /** A read in progress, one batch at a time; it ends in time even when the connector does not. */
@@ -43,19 +43,15 @@ export function openTap(batches: AsyncIterable<Batch | Deletions, ReadEnd | void
   return {
     next: async () => {
       if (closed) return null;
+      const idle = new AbortController();
+      let stop = () => {};
+      restart = () => {
+        stop();
+        stop = startTimer(idleTimeoutMs, () => idle.abort(stalled(options)));
+      };
+      restart();
       try {
-        return await inTime(pull(), signal, (late) => {
-          let stop = () => {};
-          restart = () => {
-            stop();
-            stop = startTimer(idleTimeoutMs, () => late(stalled(options)));
-          };
-          restart();
-          return () => {
-            restart = () => {};
-            stop();
-          };
-        });
+        return await raceAbort(raceAbort(pull(), idle.signal, "the read"), signal, "the extraction");
       } catch (error) {
         if (isAgnesError(error)) throw error;
         throw new AgnesError(
@@ -63,6 +59,9 @@ export function openTap(batches: AsyncIterable<Batch | Deletions, ReadEnd | void
           { source, table, reason: messageOf(error) },
           { cause: error },
         );
+      } finally {
+        restart = () => {};
+        stop();
       }
     },
     end: () => end,
@@ -78,26 +77,4 @@ export function openTap(batches: AsyncIterable<Batch | Deletions, ReadEnd | void
 
 function stalled({ source, table, idleTimeoutMs }: TapOptions): AgnesError {
   return new AgnesError("source_stalled", { source, table, idleMs: idleTimeoutMs });
-}
-
-function inTime<T>(
-  work: Promise<T>,
-  signal: AbortSignal,
-  startIdle: (late: (error: AgnesError) => void) => () => void,
-): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const abort = () => settle(() => reject(abortError(signal, "the extraction")));
-    const stop = startIdle((error) => settle(() => reject(error)));
-    const settle = (finish: () => void) => {
-      stop();
-      signal.removeEventListener("abort", abort);
-      finish();
-    };
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
-    work.then(
-      (value) => settle(() => resolve(value)),
-      (error: unknown) => settle(() => reject(error as Error)),
-    );
-  });
 }
