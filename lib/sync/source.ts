@@ -17,7 +17,7 @@ import { withQuarantineCommand } from "./quarantine-hint.ts";
 import type { RegistrationTurn } from "./registration-order.ts";
 import type { SourceReport } from "./report.ts";
 import { dropLeftTables } from "./unregister.ts";
-import { tellVanished } from "./vanished.ts";
+import { reportVanished } from "./vanished.ts";
 
 /** What a run needs of the rest of Agnes. */
 export type SyncServices = RebuildServices;
@@ -104,7 +104,7 @@ async function runConnected(
       ...(request.onProgress === undefined ? {} : { onProgress: request.onProgress }),
     },
   );
-  const vanished = await tellVanished(services, source, plan.vanished, only);
+  const vanished = await reportVanished(services, source, plan.vanished, only);
   const errors = [
     ...stats.errors.map(({ table, error }) => {
       const record = records.find(({ name }) => name === table);

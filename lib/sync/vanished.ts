@@ -4,17 +4,17 @@ import { dataPaths } from "../workspace/mod.ts";
 import type { TableRecord } from "../tables/mod.ts";
 import type { SyncServices } from "./source.ts";
 
-/** What is to be said of registered tables that their source does not have any more. */
+/** Errors and notes about registered tables that their source no longer has. */
 interface Vanished {
   readonly errors: ExtractStats["errors"];
   readonly notes: readonly string[];
 }
 
 /**
- * Tells tables that vanished from their source. One of which nothing was ever published, and that nobody changed since
- * it was registered, is no loss: a file that could not be read was removed. It fails no run that did not ask for it.
+ * Reports tables that vanished from their source. A table that was never published and not changed since it was
+ * registered is only a note, for example a removed file that could never be read, unless the run asks for it by name.
  */
-export async function tellVanished(
+export async function reportVanished(
   { tables, workspace }: Pick<SyncServices, "tables" | "workspace">,
   source: string,
   vanished: readonly TableRecord[],
@@ -34,7 +34,7 @@ export async function tellVanished(
       errors.push({ table: name, error: new AgnesError("table_vanished", { source, table: own ?? name }) });
     else
       notes.push(
-        `${id} is not in its source, and nothing of it was ever published: \`agnes table unregister ${id}\` takes it out of the registry`,
+        `${id} is no longer in its source and was never published: remove it with \`agnes table unregister ${id}\``,
       );
   }
   return { errors, notes };

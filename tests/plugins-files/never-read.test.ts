@@ -26,7 +26,7 @@ test("a file that could never be read and is removed fails no sync, unless its t
   const later = (await agnes.sync()).sources[0]!;
   expect([later.status, later.stats!.errors]).toEqual(["complete", []]);
   expect(later.notes).toEqual([
-    "exports.big is not in its source, and nothing of it was ever published: `agnes table unregister exports.big` takes it out of the registry",
+    "exports.big is no longer in its source and was never published: remove it with `agnes table unregister exports.big`",
   ]);
   const asked = (await agnes.sync({ only: ["exports.big"] })).sources[0]!;
   expect(asked.stats!.errors.map(({ error }) => error.code)).toEqual(["table_vanished"]);

@@ -54,7 +54,7 @@ export default command({
     const typed = typedFor(cli.workspace);
     cli.info("");
     cli.box("What to do next", [
-      `${typed(`connector test ${args.name}`)}   runs its contract suites; it passes as it stands`,
+      `${typed(`connector test ${args.name}`)}   runs its contract suites; it passes unchanged`,
       `write what it reads into plugins/${args.name}/plugin.ts`,
       `add it under \`sources:\` in agnes.yaml:  ${args.name}: { plugin: ${args.name} }`,
       typed("sync"),
