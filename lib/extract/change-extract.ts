@@ -83,7 +83,7 @@ export async function changeExtract<T>(
       if (merged.kind === "failed") return merged;
       const state = generation.stateOf(merged.tables, changes.eventIds);
       const verify = new Set(merged.tables.map(({ table }) => table.name));
-      await publish(services, state, { previous: numberOf(previous), verify, signal });
+      await publish(services, database, state, { previous: numberOf(previous), verify, signal });
       published = state;
       return { ...merged, generation: run.generation };
     },

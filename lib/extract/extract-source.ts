@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 
 import {
@@ -52,6 +53,8 @@ export interface ExtractRequest {
 }
 
 const CONCURRENCY = 2;
+/** Two more than the cores: threads of DuckDB wait while JavaScript hands them rows. */
+const THREADS = availableParallelism() + 2;
 const IDLE_TIMEOUT_MS = 5 * 60_000;
 
 /**
@@ -74,7 +77,7 @@ export async function extractSource(given: ExtractServices, request: ExtractRequ
   const published = await readExtract(directory);
   const previous = await withChecks(host, published);
   await sweepTemporary(host, directory);
-  await using database = await openDatabase({ limits: services.limits });
+  await using database = await openDatabase({ limits: { threads: THREADS, ...services.limits } });
   const extraction = new Extraction(services, { ...request, directory }, previous, database);
   const results = await extraction.tables();
   throwIfAborted(request.signal, "the extraction");
@@ -82,7 +85,7 @@ export async function extractSource(given: ExtractServices, request: ExtractRequ
   const verify = new Set(results.filter((result) => result.changed).map((result) => result.stats.name));
   let tables = results.map((result) => result.stats);
   if (state !== null) {
-    const built = await publish(services, state, {
+    const built = await publish(services, database, state, {
       previous: previous?.generation.number ?? null,
       verify,
       ...(request.signal === undefined ? {} : { signal: request.signal }),

@@ -1,5 +1,5 @@
 import { isAgnesError, messageOf } from "../../base/mod.ts";
-import { openDatabase, quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import { quoteIdentifier, quoteLiteral, type Connection, type Database } from "../../duckdb/mod.ts";
 import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import { partsQuery } from "../schema/view.ts";
 import type { ExtractServices } from "../job/services.ts";
@@ -8,7 +8,7 @@ import { checkCount } from "../write/write-stream.ts";
 import { writeState } from "../format/write-state.ts";
 
 /** A quarter of a megabyte for every column of every little table would be most of the file. */
-const SMALL_BLOCKS = { default_block_size: "16384" };
+const BLOCK_SIZE_BYTES = 16_384;
 
 /** What the views said when they were written. */
 export interface BuiltDatabase {
@@ -19,27 +19,45 @@ export interface BuiltDatabase {
 /**
  * Writes a whole `extract.duckdb` to a path that nobody reads yet.
  *
+ * @param database the one of the run, which is open already: opening another takes longer than writing it
  * @param verify tables whose views are counted against their parts
  * @throws `rows_lost`
  */
 export async function buildDatabase(
   services: ExtractServices,
+  database: Database,
   path: string,
   state: ExtractState,
   verify: ReadonlySet<string>,
 ): Promise<BuiltDatabase> {
-  await using database = await openDatabase({ path, limits: services.limits, settings: SMALL_BLOCKS });
   await using connection = await database.connect();
-  // To try every compression on columns of a few values takes twice as long as to write them.
-  await connection.run("SET force_compression = 'uncompressed'");
-  await connection.run(["BEGIN", ...writeState(state), "COMMIT"].join(";\n"));
-  for (const table of state.tables) {
-    if (table.mode === "remote") continue;
-    await createView(services, connection, state, table, verify.has(table.name));
+  const extract = quoteIdentifier(freeAlias(state));
+  const leave = () => connection.run(`USE memory; DETACH ${extract}; RESET force_compression`);
+  await connection.run(`ATTACH ${quoteLiteral(path)} AS ${extract} (BLOCK_SIZE ${BLOCK_SIZE_BYTES})`);
+  try {
+    // To try every compression on columns of a few values takes twice as long as to write them.
+    await connection.run(`USE ${extract}; SET force_compression = 'uncompressed'`);
+    await connection.run(["BEGIN", ...writeState(state), "COMMIT"].join(";\n"));
+    for (const table of state.tables) {
+      if (table.mode === "remote") continue;
+      await createView(services, connection, state, table, verify.has(table.name));
+    }
+    const unattached = await createRemoteViews(services, connection, state);
+    await connection.run(`CHECKPOINT ${extract}`);
+    await leave();
+    return { unattached };
+  } catch (error) {
+    await leave().catch(() => {});
+    throw error;
   }
-  const unattached = await createRemoteViews(services, connection, state);
-  await connection.run("CHECKPOINT");
-  return { unattached };
+}
+
+/** A name that none of the databases has which the views are over. */
+function freeAlias({ remotes }: ExtractState): string {
+  const taken = new Set(remotes.map(({ alias }) => alias.toLowerCase()));
+  let alias = "extract";
+  while (taken.has(alias)) alias += "_";
+  return alias;
 }
 
 async function createView(

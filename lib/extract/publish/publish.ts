@@ -1,4 +1,5 @@
 import { AgnesError, isAgnesError, temporaryPath, type Host } from "../../base/mod.ts";
+import type { Database } from "../../duckdb/mod.ts";
 import type { ExtractServices } from "../job/services.ts";
 import type { ExtractState } from "../format/extract-state.ts";
 import { buildDatabase, type BuiltDatabase } from "./build-database.ts";
@@ -15,11 +16,13 @@ import {
  *
  * Killed before the rename, the previous generation is what everybody sees; killed after it, this one is.
  *
+ * @param database any that is in memory; it gets nothing
  * @param previous the number of the generation that is published now
  * @throws `rows_lost`, `disk_full`, `file_failed`; what was published before then stays
  */
 export async function publish(
   services: ExtractServices,
+  database: Database,
   state: ExtractState,
   options: {
     readonly previous: number | null;
@@ -31,7 +34,7 @@ export async function publish(
   const target = extractPath(state.directory);
   const temporary = temporaryPath(services.host, target);
   try {
-    const built = await buildDatabase(services, temporary, state, options.verify);
+    const built = await buildDatabase(services, database, temporary, state, options.verify);
     await files.chmod(temporary, 0o644);
     await files.sync(temporary);
     if (options.signal?.aborted === true) throw new AgnesError("aborted", { what: "the extraction" });

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { join, resolve } from "node:path";
 
 import { AgnesError, isAgnesError } from "../../base/mod.ts";
-import { acquireLock } from "../../duckdb/mod.ts";
+import { acquireLock, openDatabase } from "../../duckdb/mod.ts";
 import type { ExtractState } from "../format/extract-state.ts";
 import { generationPath, lockPath } from "../format/paths.ts";
 import type { ExtractServices } from "../job/services.ts";
@@ -51,7 +51,8 @@ export async function rollbackExtract(
       directory: root,
     },
   };
-  await publish(services, state, {
+  await using database = await openDatabase({ limits: services.limits });
+  await publish(services, database, state, {
     previous: current,
     verify: new Set(old.tables.filter((t) => t.mode !== "remote").map((t) => t.name)),
   });

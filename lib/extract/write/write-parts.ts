@@ -20,7 +20,7 @@ export interface WrittenParts {
   readonly rowsRead: number;
 }
 
-/** How many parts of Arrow rows are written at once: while one is being closed the next already takes rows. */
+/** How many parts of Arrow rows DuckDB writes at once: while one is being closed the next already takes rows. */
 const COPIES_MAX = 2;
 
 /** Writes all that a read gives into parts of bounded size, in the order of the read. */
@@ -51,7 +51,7 @@ export async function writeParts(
         parts.push(Promise.resolve(await writeDeletions(job, piece.keys)));
         continue;
       }
-      if (running.length >= COPIES_MAX) sizeBytes += (await running.shift()!.written).sizeBytes;
+      if (running.length >= COPIES_MAX) sizeBytes += await running.shift()!.copied;
       const copy = startCopy(
         job,
         source,

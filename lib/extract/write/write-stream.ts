@@ -17,6 +17,8 @@ const PART_SIZE_BYTES_MAX = 192 * 1024 * 1024;
 export interface RunningCopy {
   /** Settles when the part has taken all rows it will. */
   readonly taken: Promise<unknown>;
+  /** The size of the file in bytes once DuckDB is done with it, 0 if it failed. Syncing the file takes longer. */
+  readonly copied: Promise<number>;
   readonly written: Promise<StagedPart>;
 }
 
@@ -35,24 +37,25 @@ export function startCopy(
   const segment = new Segment(source, schema, rowsMax);
   const present = physicalColumnsOf(schema);
   const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
+  const copying = copyToParquet(
+    database,
+    {
+      kind: "stream",
+      withoutNegativeZero,
+      source: { schema, open: () => segment.batches() },
+      select: (relation) => `SELECT ${selectList(target.columns, present)} FROM ${relation}${where}`,
+    },
+    path,
+    {
+      signal,
+      ordered: target.ordered,
+      hashed: target.isFinal,
+      ...(target.rowHash !== null && { sumOf: target.rowHash }),
+    },
+  );
   const written = (async (): Promise<StagedPart> => {
     try {
-      const copied = await copyToParquet(
-        database,
-        {
-          kind: "stream",
-          withoutNegativeZero,
-          source: { schema, open: () => segment.batches() },
-          select: (relation) => `SELECT ${selectList(target.columns, present)} FROM ${relation}${where}`,
-        },
-        path,
-        {
-          signal,
-          ordered: target.ordered,
-          hashed: target.isFinal,
-          ...(target.rowHash !== null && { sumOf: target.rowHash }),
-        },
-      );
+      const copied = await copying;
       const { rows, sizeBytes } = copied;
       const yielded = target.condition === null ? segment.rows : rows;
       const footer = await parquetFooter(path);
@@ -77,7 +80,11 @@ export function startCopy(
     }
   })();
   written.catch(() => {});
-  return { taken: segment.taken, written };
+  const copied = copying.then(
+    ({ sizeBytes }) => sizeBytes,
+    () => 0,
+  );
+  return { taken: segment.taken, copied, written };
 }
 
 /** @throws `rows_lost` */
