@@ -1,52 +1,73 @@
-import { stat } from "node:fs/promises";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 
-import { readChunks, throwIfAborted } from "../../../base/mod.ts";
+import { AgnesError, fileError, throwIfAborted } from "../../../base/mod.ts";
 
 /** DuckDB's parser overflows its stack at about 40,000 levels, and a line has no more levels than bytes. */
 export const LINE_BYTES_MAX = 16 * 1024;
 /** Smaller files are checked in no time. */
 const FILE_BYTES_MIN = 1024 * 1024;
-const CHUNK_BYTES = 1024 * 1024;
+/** Most lines are shorter than this. */
+const WINDOW_BYTES = 1024;
+/** How many windows are read before others have their turn. */
+const WINDOWS_PER_TURN = 500;
 const BRACE = 0x7b;
 const LINE_FEED = 0x0a;
 
 /**
  * Whether a file begins with an object and no line of it is long: then DuckDB can read it by lines whatever else it
- * holds. Only the last line break of every few kilobytes is looked for, which takes a fraction of reading the file.
+ * holds. After a line break only the last one within the allowed length is looked for, so a fraction of the file is read.
  */
 export async function hasShortLines(path: string, signal?: AbortSignal): Promise<boolean> {
-  // Whoever reads the file next tells what is wrong with it.
-  const size = await stat(path).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size < FILE_BYTES_MIN) return false;
-  let isStart = true;
-  /** Bytes since the last line break. */
-  let openBytes = 0;
-  for await (const chunk of readChunks(path, CHUNK_BYTES)) {
-    throwIfAborted(signal, `reading ${path}`);
-    if (isStart && chunk[0] !== BRACE) return false;
-    isStart = false;
-    const found = openAfter(chunk, openBytes);
-    if (found === null) return false;
-    openBytes = found;
+  const file = openReadable(path);
+  if (file === null) return false;
+  try {
+    if (file.sizeBytes < FILE_BYTES_MIN || byteAt(file, 0) !== BRACE) return false;
+    let lineStart = 0;
+    for (let windows = 1; lineStart + LINE_BYTES_MAX < file.sizeBytes; windows++) {
+      const lineBreak = lastLineBreak(file, lineStart);
+      if (lineBreak === null) return false;
+      lineStart = lineBreak + 1;
+      if (windows % WINDOWS_PER_TURN !== 0) continue;
+      await setImmediate();
+      throwIfAborted(signal, `reading ${path}`);
+    }
+    return true;
+  } catch (error) {
+    throw error instanceof AgnesError ? error : fileError("read", path, error);
+  } finally {
+    closeSync(file.descriptor);
   }
-  return true;
 }
 
-/** Bytes since the last line break at the end of a chunk; null when there is a long line. */
-function openAfter(chunk: Uint8Array, before: number): number | null {
-  let start = -before;
-  for (;;) {
-    // A line that starts here must end within so many bytes.
-    const limit = start + LINE_BYTES_MAX;
-    if (limit >= chunk.length) {
-      const last = chunk.lastIndexOf(LINE_FEED);
-      return last >= start && last >= 0 ? chunk.length - last - 1 : chunk.length - start;
-    }
-    const end = limit < 0 ? -1 : chunk.lastIndexOf(LINE_FEED, limit);
-    if (end < Math.max(start, 0)) return null;
-    start = end + 1;
+interface ReadableFile {
+  readonly descriptor: number;
+  readonly sizeBytes: number;
+  readonly buffer: Uint8Array;
+}
+
+/** Null for a file that cannot be opened: whoever reads it next reports why. */
+function openReadable(path: string): ReadableFile | null {
+  try {
+    const sizeBytes = statSync(path).size;
+    return { descriptor: openSync(path, "r"), sizeBytes, buffer: new Uint8Array(LINE_BYTES_MAX + 1) };
+  } catch {
+    return null;
   }
+}
+
+function byteAt({ descriptor, buffer }: ReadableFile, position: number): number | undefined {
+  return readSync(descriptor, buffer, 0, 1, position) === 1 ? buffer[0] : undefined;
+}
+
+/** The last line break at which a line that starts at `start` may end; null when it is longer. */
+function lastLineBreak({ descriptor, buffer }: ReadableFile, start: number): number | null {
+  const end = start + LINE_BYTES_MAX + 1;
+  for (const sizeBytes of [WINDOW_BYTES, LINE_BYTES_MAX + 1]) {
+    const from = end - sizeBytes;
+    const read = readSync(descriptor, buffer, 0, sizeBytes, from);
+    const found = buffer.subarray(0, read).lastIndexOf(LINE_FEED);
+    if (found >= 0) return from + found;
+  }
+  return null;
 }
