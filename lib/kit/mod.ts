@@ -20,10 +20,10 @@ export type {
   ReadProgress,
   Row,
 } from "./batch.ts";
-export { capabilities, capabilityMethods, optionalMethods } from "./capability.ts";
+export { capabilities, type Capability } from "./capability.ts";
+export { capabilityMethods, optionalMethods } from "./connector.ts";
 export type {
   AnyConnector,
-  Capability,
   CapabilityMethods,
   Change,
   CommonMethods,
@@ -37,7 +37,7 @@ export type {
   SourceAnswer,
   TableMetadata,
   WriteOptions,
-} from "./capability.ts";
+} from "./connector.ts";
 export {
   arrowColumn,
   binary,

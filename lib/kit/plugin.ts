@@ -3,7 +3,8 @@ import type * as v from "valibot";
 
 import type { AgnesError, Log, Secret } from "../base/mod.ts";
 import type { CsvOptions, FileChunk, FileFormat, FileReading, JsonValue } from "./batch.ts";
-import type { AnyConnector, Capability, Connector } from "./capability.ts";
+import type { Capability } from "./capability.ts";
+import type { AnyConnector, Connector } from "./connector.ts";
 import type { Http } from "./http/mod.ts";
 import type { ExtensionSpec } from "./remote.ts";
 

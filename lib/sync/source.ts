@@ -1,4 +1,3 @@
-import type { RebuildServices } from "../analytics/mod.ts";
 import {
   type AgnesError,
   counted,
@@ -16,11 +15,9 @@ import { planSource } from "./plan.ts";
 import { withQuarantineCommand } from "./quarantine-hint.ts";
 import type { RegistrationTurn } from "./registration-order.ts";
 import type { SourceReport } from "./report.ts";
+import type { SyncServices } from "./services.ts";
 import { dropLeftTables } from "./unregister.ts";
 import { reportVanished } from "./vanished.ts";
-
-/** What a run needs of the rest of Agnes. */
-export type SyncServices = RebuildServices;
 
 /** What a run of one source is asked to do. */
 export interface SourceRequest {

@@ -5,7 +5,8 @@ import { unknownSource } from "../sources/mod.ts";
 import { isDue, parseSchedule, type TableRegistry } from "../tables/mod.ts";
 import { registrationOrder, type RegistrationTurn } from "./registration-order.ts";
 import { statusOf, type SourceReport, type SyncReport } from "./report.ts";
-import { syncSource, wantedRecords, type SyncServices } from "./source.ts";
+import type { SyncServices } from "./services.ts";
+import { syncSource, wantedRecords } from "./source.ts";
 import type { SyncState } from "./sync-state.ts";
 
 /** What to sync, and how. */

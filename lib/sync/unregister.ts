@@ -1,6 +1,6 @@
 import { extractSource, readExtract } from "../extract/mod.ts";
 import { dataPaths } from "../workspace/mod.ts";
-import type { SyncServices } from "./source.ts";
+import type { SyncServices } from "./services.ts";
 
 /**
  * Takes a table that is not registered any more out of what is published: a new generation of its extract without

@@ -2,7 +2,7 @@ import { AgnesError } from "../base/mod.ts";
 import { readExtract, type ExtractStats } from "../extract/mod.ts";
 import { dataPaths } from "../workspace/mod.ts";
 import type { TableRecord } from "../tables/mod.ts";
-import type { SyncServices } from "./source.ts";
+import type { SyncServices } from "./services.ts";
 
 /** Errors and notes about registered tables that their source no longer has. */
 interface Vanished {

@@ -13,7 +13,7 @@ export type { FaultyFiles, FileFault } from "./fakes/faulty-files.ts";
 export { recordingLog } from "./fakes/recording-log.ts";
 export type { RecordingLog } from "./fakes/recording-log.ts";
 export { storageContract } from "./storage-contract.ts";
-export type { StorageContractConfig } from "./storage-contract.ts";
+export type { StorageContractConfig } from "./storage-case.ts";
 export { faultyStorage } from "./storage-faults.ts";
 export type { StorageFault, StorageFaults } from "./storage-faults.ts";
 export { simulateStorage } from "./storage-simulation.ts";

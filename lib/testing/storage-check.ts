@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 
 import type { Catalog, HistoryEntry } from "../catalog/mod.ts";
-import type { Item } from "./storage-simulation.ts";
+
+/** One record of the simulated catalog. */
+export interface Item {
+  readonly id: string;
+  readonly colour: string;
+  readonly size: number;
+  /** Which attempt wrote it. */
+  readonly op: string;
+}
 
 /** A write that was tried; its entry carries `op` as its actor. */
 export interface Attempt {

@@ -9,7 +9,7 @@ import type {
   KeyRange,
   LogEntry,
 } from "../catalog/mod.ts";
-import type { StorageCase, StorageContext } from "./storage-contract.ts";
+import type { StorageCase, StorageContext } from "./storage-case.ts";
 
 type ChangeTuple = readonly [key: string, before: object | null, after: object | null, previous?: number];
 

@@ -2,27 +2,10 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 
 import { isAgnesError } from "../base/mod.ts";
-import { openCatalog, type Catalog, type CatalogSchema, type CatalogStorage } from "../catalog/mod.ts";
+import { openCatalog, type Catalog, type CatalogSchema } from "../catalog/mod.ts";
 import type { ContractCase } from "./case.ts";
+import type { StorageCase, StorageContext, StorageContractConfig } from "./storage-case.ts";
 import { entryOf, hostileTexts, storageCases } from "./storage-contract-store.ts";
-
-/** What the contract is held against. */
-export interface StorageContractConfig {
-  /** A storage on the same data each time, as another process would open it. */
-  readonly open: () => CatalogStorage;
-}
-
-/** What a case is run on. */
-export interface StorageContext extends StorageContractConfig {
-  /** A catalog that no other case uses. */
-  readonly catalog: string;
-}
-
-/** One promise of a storage. */
-export interface StorageCase {
-  readonly name: string;
-  readonly run: (context: StorageContext) => Promise<void>;
-}
 
 interface Book {
   readonly isbn: string;

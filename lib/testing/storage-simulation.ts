@@ -1,18 +1,9 @@
 import { createHost, isAgnesError, type Host } from "../base/mod.ts";
 import { openCatalog, type Catalog, type CatalogStorage } from "../catalog/mod.ts";
 import { seededRandom } from "./fakes/fake-host.ts";
-import { checkOutcome, type Attempt, type Sighting } from "./storage-check.ts";
+import { checkOutcome, type Attempt, type Item, type Sighting } from "./storage-check.ts";
 import { VirtualClock } from "./storage-clock.ts";
 import { faultyStorage, type StorageFault } from "./storage-faults.ts";
-
-/** One record of the simulated catalog. */
-export interface Item {
-  readonly id: string;
-  readonly colour: string;
-  readonly size: number;
-  /** Which attempt wrote it. */
-  readonly op: string;
-}
 
 /** What is simulated. */
 export interface StorageSimulation {

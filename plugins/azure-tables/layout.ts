@@ -1,7 +1,8 @@
 import type { IndexValue, LogEntry, LoggedChange } from "agnes/catalog";
 
 import { encodeKey } from "./key-text.ts";
-import { toValues, type WantedRow } from "./row-writer.ts";
+import type { WantedRow } from "./row-queue.ts";
+import { toValues } from "./row-writer.ts";
 
 // A key holds 512 characters; these leave room for each other.
 const CATALOG_LENGTH = 100;

@@ -3,7 +3,8 @@ import type { LogEntry } from "agnes/catalog";
 import type { ReadEntity, TableGateway } from "./gateway.ts";
 import type { Layout } from "./layout.ts";
 import { inParallel } from "./parallel.ts";
-import { RowWriter, versionOf, type WantedRow } from "./row-writer.ts";
+import type { WantedRow } from "./row-queue.ts";
+import { RowWriter, versionOf } from "./row-writer.ts";
 
 const CONCURRENCY = 16;
 

@@ -1,8 +1,20 @@
-import type { WantedRow } from "./row-writer.ts";
+import type { IndexedRow } from "agnes/catalog";
 
 /** The service takes at most so many operations in one transaction, and so much text. */
 const BATCH_SIZE = 100;
 const BATCH_LENGTH = 1_000_000;
+
+/**
+ * What one row of an index should say at least: a row only ever moves to a greater version. Without a record
+ * it says that the record is not, or no longer, here.
+ */
+export interface WantedRow extends IndexedRow {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+  readonly values: Readonly<Record<string, string>>;
+  /** Whether there is probably no such row yet. */
+  readonly isNew: boolean;
+}
 
 interface Queued {
   readonly row: WantedRow;

@@ -4,25 +4,13 @@ import type { Entity, EntityChange, TableGateway } from "./gateway.ts";
 import { fromProperties, toProperties } from "./long-text.ts";
 import { inParallel } from "./parallel.ts";
 import { readMany } from "./read-many.ts";
-import { RowQueue } from "./row-queue.ts";
+import { RowQueue, type WantedRow } from "./row-queue.ts";
 
 const CONCURRENCY = 6;
 /** More rows than this waiting make the writer wait, too. */
 const WAITING_MAX = 5000;
 /** How long rows wait for others to travel with. */
 const GATHER_MS = 40;
-
-/**
- * What one row of an index should say at least: a row only ever moves to a greater version. Without a record
- * it says that the record is not, or no longer, here.
- */
-export interface WantedRow extends IndexedRow {
-  readonly partitionKey: string;
-  readonly rowKey: string;
-  readonly values: Readonly<Record<string, string>>;
-  /** Whether there is probably no such row yet. */
-  readonly isNew: boolean;
-}
 
 /** Somebody who waits until rows are written, at the versions they had when the waiting began. */
 interface Waiter {

@@ -1,6 +1,7 @@
 import type { TableGateway } from "./gateway.ts";
 import { scanFor, SINGLE_READS } from "./read-many.ts";
-import { versionOf, type WantedRow } from "./row-writer.ts";
+import type { WantedRow } from "./row-queue.ts";
+import { versionOf } from "./row-writer.ts";
 
 /** Says of a row what is still to be done for it: `null` when it is written already. */
 export type Remaining = (row: WantedRow) => WantedRow | null;

@@ -6,36 +6,11 @@ import {
   type ReadOptions,
   type TableInfo,
 } from "agnes/kit";
-import * as v from "valibot";
 
+import { duckdbOptions, type DuckDBOptions } from "./options.ts";
 import { Source } from "./source.ts";
 import { readQuery } from "./read-query.ts";
 import { describeTables, statistics } from "./tables.ts";
-
-const options = v.strictObject({
-  path: v.pipe(
-    v.string(),
-    v.nonEmpty(),
-    v.description("The DuckDB file; relative paths start at the workspace"),
-  ),
-  schemas: v.optional(
-    v.pipe(
-      v.array(v.string()),
-      v.nonEmpty(),
-      v.description("The schemas whose tables are offered. Default: all but DuckDB's own"),
-    ),
-  ),
-  include: v.optional(
-    v.pipe(
-      v.array(v.string()),
-      v.nonEmpty(),
-      v.description("The tables and views that are offered, by name. Default: all"),
-    ),
-  ),
-});
-
-/** The options of a `duckdb` source. */
-export type DuckDBOptions = v.InferOutput<typeof options>;
 
 /** Tables and views of another DuckDB database. */
 export default definePlugin({
@@ -44,7 +19,7 @@ export default definePlugin({
   description: "Tables and views of another DuckDB database file",
   capabilities: ["discover", "read", "remote", "query", "metadata"],
   register: "all",
-  options,
+  options: duckdbOptions,
   secrets: {},
   connect(context: ConnectContext<DuckDBOptions, Record<never, never>>) {
     const source = new Source(context);

@@ -1,6 +1,6 @@
 import { AgnesError, type ConnectContext } from "agnes/kit";
 
-import type { DuckDBOptions } from "./plugin.ts";
+import type { DuckDBOptions } from "./options.ts";
 
 /** The database file, attached read-only under the name of the source for each query. */
 export class Source {

@@ -1,6 +1,6 @@
 import { AgnesError, table as tableInfo, utf8, type TableInfo, type TableMetadata } from "agnes/kit";
 
-import type { DuckDBOptions } from "./plugin.ts";
+import type { DuckDBOptions } from "./options.ts";
 import { literal, quoted, type Source } from "./source.ts";
 
 /** A table or view as the catalog of the database lists it. */

@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 
 import { Directory } from "../../plugins/azure-tables/directory.ts";
 import { encodeKey } from "../../plugins/azure-tables/key-text.ts";
-import { RowWriter, toRow, toValues, type WantedRow } from "../../plugins/azure-tables/row-writer.ts";
+import type { WantedRow } from "../../plugins/azure-tables/row-queue.ts";
+import { RowWriter, toRow, toValues } from "../../plugins/azure-tables/row-writer.ts";
 import { memoryGateway, type MemoryTable, type TableFaults } from "../fakes/memory-tables.ts";
 
 const where = { partitionKey: "p", rowKey: "r" };

@@ -1,8 +1,7 @@
 import type { Host } from "../../base/mod.ts";
-import type { Capability, PushRequest, Row, TableInfo } from "../../kit/mod.ts";
+import type { PushRequest, Row, TableInfo } from "../../kit/mod.ts";
 import type { ContractException } from "../case.ts";
 import type { FakeServer } from "../fakes/fake-server.ts";
-import type { Session } from "./session.ts";
 
 /** What the contract suite needs to know beside the plugin. */
 export interface ContractConfig {
@@ -54,15 +53,4 @@ export interface CaseProgress {
   /** The table that it reads now, and how many rows of it came so far. Absent before its first read. */
   readonly table?: string;
   readonly rows?: number;
-}
-
-/** A promise that is put to the test against a connected source. */
-export interface SourceCase {
-  readonly name: string;
-  readonly needs: readonly Capability[];
-  /** Whether the promise arises with what the configuration gives. Default: always. */
-  readonly when?: (config: ContractConfig) => boolean;
-  /** Whether it works on tables, which `discover` lists or the configuration describes. Default `false`. */
-  readonly needsTables?: boolean;
-  readonly run: (session: Session) => Promise<string | void>;
 }

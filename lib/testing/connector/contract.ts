@@ -1,6 +1,7 @@
 import type { AnyPlugin, TableInfo } from "../../kit/mod.ts";
 import { withExceptions, type ContractCase } from "../case.ts";
-import type { ContractConfig, SourceCase } from "./config.ts";
+import type { ContractConfig } from "./config.ts";
+import type { SourceCase } from "./source-case.ts";
 import { deletionCases } from "./deletion-cases.ts";
 import { extractCases } from "./extract-cases.ts";
 import { failureCases } from "./failure-cases.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { toExposedName } from "../../base/mod.ts";
 import { duckdbTypeOf, quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
 import { isDeletions, type Cursor, type Row, type TableInfo } from "../../kit/mod.ts";
-import type { SourceCase } from "./config.ts";
+import type { SourceCase } from "./source-case.ts";
 import { extract } from "./extract-cases.ts";
 import { fieldOf, Workbench } from "./rows.ts";
 import type { Session } from "./session.ts";

@@ -6,7 +6,7 @@ import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
 import { extractSource, type ExtractStats, type TablePlan } from "../../extract/mod.ts";
 import type { AnyConnector, TableInfo } from "../../kit/mod.ts";
 import type { FetchFault } from "../fakes/faulty-fetch.ts";
-import type { SourceCase } from "./config.ts";
+import type { SourceCase } from "./source-case.ts";
 import { assertNoSecret } from "./leaks.ts";
 import { Workbench } from "./rows.ts";
 import { SOURCE, TEST_LIMITS, type Session } from "./session.ts";

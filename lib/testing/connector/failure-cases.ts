@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createTurns } from "../../base/mod.ts";
 import { isDeletions, isFileChunk, isRows, table, utf8 } from "../../kit/mod.ts";
 import { connectBare } from "./bare.ts";
-import type { SourceCase } from "./config.ts";
+import type { SourceCase } from "./source-case.ts";
 import { assertNoSecret, assertNoSecretInLog } from "./leaks.ts";
 import { assertWrappedOnce, type Session } from "./session.ts";
 

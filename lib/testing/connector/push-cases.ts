@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 
 import { createRowBuilder, type PushRequest } from "../../kit/mod.ts";
 import { discoverTables } from "../../sources/mod.ts";
-import type { SourceCase } from "./config.ts";
+import type { SourceCase } from "./source-case.ts";
 import { Workbench } from "./rows.ts";
 import { able, failureOf } from "./session.ts";
 

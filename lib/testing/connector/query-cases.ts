@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { table, toSelectSql, type AnyConnector, type TableInfo } from "../../kit/mod.ts";
 import { discoverTables } from "../../sources/mod.ts";
-import type { SourceCase } from "./config.ts";
+import type { SourceCase } from "./source-case.ts";
 import { Workbench } from "./rows.ts";
 import { able, assertWrappedOnce, failureOf, namedTable, toTable, within } from "./session.ts";
 

@@ -10,7 +10,7 @@ import {
   type Deletions,
   type TableInfo,
 } from "../../kit/mod.ts";
-import type { SourceCase } from "./config.ts";
+import type { SourceCase } from "./source-case.ts";
 import { chooseFilters } from "./filters.ts";
 import { namesOf, Workbench } from "./rows.ts";
 import { able, within, type Session } from "./session.ts";

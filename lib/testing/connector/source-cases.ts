@@ -4,7 +4,7 @@ import { isExposedName, toExposedName } from "../../base/mod.ts";
 import { capabilities, type RemoteAttachInfo, type TableInfo } from "../../kit/mod.ts";
 import { discoverTables } from "../../sources/mod.ts";
 import { connectBare } from "./bare.ts";
-import type { SourceCase } from "./config.ts";
+import type { SourceCase } from "./source-case.ts";
 import { assertNoSecret } from "./leaks.ts";
 import { able, namedTable, openSession, within, type Session } from "./session.ts";
 
