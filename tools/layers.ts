@@ -1,6 +1,6 @@
 import { dirname, join, normalize } from "node:path";
 
-import { importsOf, type SourceFile } from "./source.ts";
+import { hasComputedImport, importsOf, type SourceFile } from "./source.ts";
 
 /** The folders of `lib/`, lowest first. A folder imports only folders of lower layers, through their `mod.ts`. */
 export const LAYERS: readonly (readonly string[])[] = [
@@ -27,14 +27,20 @@ const INNER_FACES = new Set(["lib/extract/format/mod.ts"]);
 /** What a plugin may import of Agnes. */
 const KIT = new Set(["agnes/kit", "agnes/catalog"]);
 
-/** Every import that goes up, sideways, past a face, or past the kit, one sentence each. */
+/** The one file that imports what it does not know: the plugins of a workspace. */
+const PLUGIN_LOADER = "lib/plugins/load.ts";
+
+/** Every import that goes up, sideways, past a face, past the kit, or where no one can see, one sentence each. */
 export function layerViolations(files: readonly SourceFile[]): readonly string[] {
-  return files.flatMap((file) =>
-    importsOf(file).flatMap((specifier) => {
+  return files.flatMap((file) => [
+    ...importsOf(file).flatMap((specifier) => {
       const reason = violation(file.path, specifier);
       return reason === undefined ? [] : [`${file.path} imports ${specifier}: ${reason}`];
     }),
-  );
+    ...(/^(lib|plugins)[/]/.test(file.path) && file.path !== PLUGIN_LOADER && hasComputedImport(file)
+      ? [`${file.path} imports a path that is not a literal: only ${PLUGIN_LOADER} may`]
+      : []),
+  ]);
 }
 
 /** Folders of `lib/` that the table in `ARCHITECTURE.md` puts on another layer than the code, or does not know. */

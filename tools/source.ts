@@ -52,6 +52,17 @@ export function importsOf(file: SourceFile): readonly string[] {
   return [...specifiers];
 }
 
+/** Whether a file has an `import()` whose path is not a literal. */
+export function hasComputedImport(file: SourceFile): boolean {
+  let isFound = false;
+  walk(parseSync(file.path, file.text).program, (node) => {
+    if (node["type"] !== "ImportExpression") return;
+    const source = node["source"] as { readonly value?: unknown } | undefined;
+    if (typeof source?.value !== "string") isFound = true;
+  });
+  return isFound;
+}
+
 /** A node of the syntax tree. */
 export type SyntaxNode = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,4 @@
 export { openCatalog } from "./catalog.ts";
-export { close, configure, insert, query, recover, remove as delete } from "./default-catalog.ts";
-export type { DefaultCatalogOptions } from "./default-catalog.ts";
 export { hasFileLog } from "./has-file-log.ts";
 export { fileStorage } from "./file-storage.ts";
 export type { FileStorageOptions } from "./file-storage.ts";

@@ -3,6 +3,8 @@ import * as v from "valibot";
 
 import { connectTables } from "./source.ts";
 
+export { close, configure, insert, query, recover, remove as delete } from "./default-catalog.ts";
+export type { DefaultCatalogOptions } from "./default-catalog.ts";
 export { convertPythonCatalog, readPythonCatalog } from "./python-catalog.ts";
 export type { ConvertedCatalog, PythonCatalog } from "./python-catalog.ts";
 export { azureTablesStorage } from "./storage.ts";

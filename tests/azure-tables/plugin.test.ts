@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { TableClient } from "@azure/data-tables";
 import * as catalog from "agnes/catalog";
 import { isFileChunk, Secret, type AnyConnector, type TableInfo } from "agnes/kit";
-import azureTables, { azureTablesStorage } from "agnes/plugins/azure-tables";
+import azureTables, * as azure from "agnes/plugins/azure-tables";
 
 import { startAzurite, type Azurite } from "../fakes/azurite.ts";
 
@@ -87,19 +87,17 @@ test("configure(), insert(), query(), delete() and recover() work from the envir
   };
   Object.assign(process.env, env);
   try {
-    await catalog.insert({ id: "1", group: "a", state: "new" });
-    await catalog.insert({ id: "2", group: "a", state: "old" });
-    expect(await catalog.query({ group: "a", state: "old" })).toEqual([
-      { id: "2", group: "a", state: "old" },
-    ]);
-    expect(() => catalog.configure({})).toThrow("configured already");
-    await catalog.delete({ state: "old" });
-    expect(await catalog.recover()).toEqual({ sequence: 3, replayed: 0 });
+    await azure.insert({ id: "1", group: "a", state: "new" });
+    await azure.insert({ id: "2", group: "a", state: "old" });
+    expect(await azure.query({ group: "a", state: "old" })).toEqual([{ id: "2", group: "a", state: "old" }]);
+    expect(() => azure.configure({})).toThrow("configured already");
+    await azure.delete({ state: "old" });
+    expect(await azure.recover()).toEqual({ sequence: 3, replayed: 0 });
   } finally {
-    await catalog.close();
+    await azure.close();
     for (const name of Object.keys(env)) delete process.env[name];
   }
-  expect(await catalog.query({}).catch(String)).toContain("TABLE_CATALOG_NAME is not set");
+  expect(await azure.query({}).catch(String)).toContain("TABLE_CATALOG_NAME is not set");
   const log = TableClient.fromConnectionString(azurite.connectionString, "ThingsLog", {
     allowInsecureConnection: true,
   });
@@ -111,7 +109,7 @@ test("configure(), insert(), query(), delete() and recover() work from the envir
 test("openCatalog() tells refused from unreachable", async () => {
   const open = (connectionString: string, table?: string) =>
     catalog.openCatalog({
-      storage: azureTablesStorage({ connectionString, ...(table === undefined ? {} : { table }) }),
+      storage: azure.azureTablesStorage({ connectionString, ...(table === undefined ? {} : { table }) }),
       name: "x",
       rowKey: "id",
       indexKeys: [],

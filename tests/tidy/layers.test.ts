@@ -16,6 +16,8 @@ describe("layers", () => {
     ["lib/base/a.ts", `import { x } from "../kit/mod.ts";`, "down the layers"],
     ["lib/duckdb/a.ts", `import type { X } from "../catalog/mod.ts";`, "down the layers"],
     ["lib/kit/a.ts", `const x = await import("../extract/mod.ts");`, "down the layers"],
+    ["lib/kit/a.ts", `const path = "../extract/mod.ts"; await import(path);`, "not a literal"],
+    ["plugins/files/a.ts", `const path = "agnes"; await import(path);`, "not a literal"],
     ["lib/kit/a.ts", `export let x: import("../extract/mod.ts").X;`, "down the layers"],
     ["lib/kit/a.ts", `export * from "../extract/mod.ts";`, "down the layers"],
     ["lib/plugins/a.ts", `import { x } from "../sources/mod.ts";`, "down the layers"],

@@ -1,17 +1,19 @@
-import { AgnesError, createHost } from "../base/mod.ts";
-import { openCatalog } from "./catalog.ts";
-import type { CatalogStorage, JsonRecord } from "./storage.ts";
-import type {
-  Catalog,
-  CatalogFilter,
-  CatalogOptions,
-  Commit,
-  Inserted,
-  QueryOptions,
-  Recovered,
-  RowKey,
-  WriteOptions,
-} from "./types.ts";
+import {
+  openCatalog,
+  type Catalog,
+  type CatalogFilter,
+  type CatalogOptions,
+  type Commit,
+  type Inserted,
+  type JsonRecord,
+  type QueryOptions,
+  type Recovered,
+  type RowKey,
+  type WriteOptions,
+} from "agnes/catalog";
+import { AgnesError } from "agnes/kit";
+
+import { azureTablesStorage } from "./storage.ts";
 
 /** The one catalog of a small program; see `configure`. */
 export type DefaultCatalogOptions = Partial<CatalogOptions>;
@@ -20,15 +22,15 @@ let configured: DefaultCatalogOptions | null = null;
 let opened: Promise<Catalog<JsonRecord>> | null = null;
 
 /**
- * Says which catalog `insert`, `query`, `delete` and `recover` work on. What is not given comes from the
- * environment: `TABLE_CATALOG_NAME`, `TABLE_CATALOG_ROW_KEY` and `TABLE_CATALOG_INDEX_KEYS` (with commas),
- * and for a storage in Azure Tables `AZURE_STORAGE_CONNECTION_STRING` and `TABLE_CATALOG_WAL_NAME`.
- * Nothing need be configured when the environment says everything.
+ * Sets the catalog that `insert`, `query`, `delete` and `recover` work on. Missing options come from the environment:
+ * `TABLE_CATALOG_NAME`, `TABLE_CATALOG_ROW_KEY` and `TABLE_CATALOG_INDEX_KEYS` (separated by commas), and without a
+ * `storage`, `AZURE_STORAGE_CONNECTION_STRING` and `TABLE_CATALOG_WAL_NAME`. Not needed when all of them are set there.
  *
  * @throws `invalid_input` when a catalog is configured or in use already
  * @example
  * ```ts
- * import { configure, insert, memoryStorage, query } from "agnes/catalog";
+ * import { memoryStorage } from "agnes/catalog";
+ * import { configure, insert, query } from "agnes/plugins/azure-tables";
  * configure({ storage: memoryStorage(), name: "notes", rowKey: "id", indexKeys: ["author"] });
  * await insert({ id: "1", author: "ann" });
  * console.log(await query({ author: "ann" }));
@@ -43,7 +45,7 @@ export function configure(options: DefaultCatalogOptions): void {
  * Adds or replaces a record in the configured catalog.
  * @example
  * ```ts
- * import { insert } from "agnes/catalog";
+ * import { insert } from "agnes/plugins/azure-tables";
  * await insert({ id: "1", author: "ann" });
  * ```
  */
@@ -55,7 +57,7 @@ export async function insert(record: JsonRecord, options?: WriteOptions): Promis
  * The records of the configured catalog that match.
  * @example
  * ```ts
- * import { query } from "agnes/catalog";
+ * import { query } from "agnes/plugins/azure-tables";
  * const notes = await query({ author: "ann" }, { rowFrom: "1", limit: 10 });
  * ```
  */
@@ -70,7 +72,7 @@ export async function query(
  * Deletes records of the configured catalog; exported as `delete`.
  * @example
  * ```ts
- * import { delete as remove } from "agnes/catalog";
+ * import { delete as remove } from "agnes/plugins/azure-tables";
  * await remove({ author: "ann" });
  * ```
  */
@@ -85,7 +87,7 @@ export async function remove(
  * Brings what a dead writer left behind into the indexes of the configured catalog.
  * @example
  * ```ts
- * import { recover } from "agnes/catalog";
+ * import { recover } from "agnes/plugins/azure-tables";
  * console.log((await recover()).replayed);
  * ```
  */
@@ -97,7 +99,7 @@ export async function recover(): Promise<Recovered> {
  * Closes the configured catalog and forgets it.
  * @example
  * ```ts
- * import { close } from "agnes/catalog";
+ * import { close } from "agnes/plugins/azure-tables";
  * await close();
  * ```
  */
@@ -117,28 +119,19 @@ function theCatalog(): Promise<Catalog<JsonRecord>> {
 }
 
 async function open(options: DefaultCatalogOptions): Promise<Catalog<JsonRecord>> {
-  const host = options.host ?? createHost();
-  const setting = (name: string) => host.env[name] || invalid(`the environment variable ${name} is not set`);
+  const env = options.host?.env ?? process.env;
+  const setting = (name: string) => env[name] || invalid(`the environment variable ${name} is not set`);
   const name = options.name ?? setting("TABLE_CATALOG_NAME");
   const rowKey = options.rowKey ?? split(setting("TABLE_CATALOG_ROW_KEY"));
   const indexKeys = options.indexKeys ?? split(setting("TABLE_CATALOG_INDEX_KEYS"));
   const storage =
     options.storage ??
-    (await azureStorage({
+    azureTablesStorage({
       connectionString: setting("AZURE_STORAGE_CONNECTION_STRING"),
       table: name,
-      ...(host.env["TABLE_CATALOG_WAL_NAME"] ? { logTable: host.env["TABLE_CATALOG_WAL_NAME"] } : {}),
-    }));
+      ...(env["TABLE_CATALOG_WAL_NAME"] ? { logTable: env["TABLE_CATALOG_WAL_NAME"] } : {}),
+    });
   return openCatalog<JsonRecord>({ ...options, storage, name, rowKey, indexKeys });
-}
-
-async function azureStorage(options: object): Promise<CatalogStorage> {
-  // By its public name and only now: the core knows no plugin, and most catalogs need none.
-  const plugin: string = "agnes/plugins/azure-tables";
-  const { azureTablesStorage } = (await import(plugin)) as {
-    azureTablesStorage: (options: object) => CatalogStorage;
-  };
-  return azureTablesStorage(options);
 }
 
 function split(names: string): readonly string[] {
