@@ -71,6 +71,7 @@ export type {
   SecretSpec,
 } from "./plugin.ts";
 export type { AttachValue, ExtensionSpec, RemoteAttachInfo } from "./remote.ts";
+export { optionalPackage } from "./optional-package.ts";
 export { verifyHmac } from "./hmac.ts";
 export type { HmacCheck } from "./hmac.ts";
 export { permanent, transient } from "./failures.ts";

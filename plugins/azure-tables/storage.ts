@@ -1,6 +1,6 @@
 import type { TableClient, TableServiceClient, TableServiceClientOptions } from "@azure/data-tables";
 import type { CatalogStorage, CatalogStore } from "agnes/catalog";
-import { AgnesError } from "agnes/kit";
+import { AgnesError, optionalPackage } from "agnes/kit";
 
 import { clientGateway, statusOf, type TableGateway } from "./gateway.ts";
 import { refusePythonCatalog } from "./python-detect.ts";
@@ -137,9 +137,11 @@ export function azureStore(options: ConstructorParameters<typeof AzureStore>[0])
   };
 }
 
+const dataTables = () => optionalPackage("@azure/data-tables", () => import("@azure/data-tables"));
+
 /** A client of one table; the service need not be reachable yet. */
 export async function connectTable(options: AzureTablesOptions, tableName: string): Promise<TableClient> {
-  const { TableClient: Client } = await import("@azure/data-tables");
+  const { TableClient: Client } = await dataTables();
   const { connectionString } = options;
   if (connectionString !== undefined) {
     return Client.fromConnectionString(connectionString, tableName, clientOptions(connectionString));
@@ -149,7 +151,7 @@ export async function connectTable(options: AzureTablesOptions, tableName: strin
 
 /** A client of the account. */
 export async function connectService(options: AzureTablesOptions): Promise<TableServiceClient> {
-  const { TableServiceClient: Client } = await import("@azure/data-tables");
+  const { TableServiceClient: Client } = await dataTables();
   const { connectionString } = options;
   if (connectionString !== undefined) {
     return Client.fromConnectionString(connectionString, clientOptions(connectionString));
@@ -173,7 +175,12 @@ function endpointOf({ endpoint }: AzureTablesOptions): string {
 }
 
 async function credentialOf({ credential }: AzureTablesOptions): Promise<TokenCredential> {
-  return credential ?? new (await import("@azure/identity")).DefaultAzureCredential();
+  if (credential !== undefined) return credential;
+  const { DefaultAzureCredential } = await optionalPackage(
+    "@azure/identity",
+    () => import("@azure/identity"),
+  );
+  return new DefaultAzureCredential();
 }
 
 async function explained<T>(catalog: string, operation: string, work: () => Promise<T>): Promise<T> {

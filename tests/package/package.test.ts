@@ -31,7 +31,7 @@ beforeAll(() => {
   expect(buildPackage(join(modules, "agnes", "dist"))).toBe(0);
   copyFileSync(join(ROOT, "package.json"), join(modules, "agnes", "package.json"));
   for (const name of readdirSync(join(ROOT, "node_modules"))) {
-    if (!name.startsWith(".") && name !== "bun")
+    if (!name.startsWith(".") && name !== "bun" && name !== "@azure")
       symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
   }
   writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module", private: true }));
@@ -105,6 +105,24 @@ describe("the built package", () => {
     rmSync(cwd, { recursive: true });
     expect([result.stderr, result.status]).toEqual(["", 0]);
     expect(result.stdout).toBe("orders [ { rows: 2 } ]\npeople [ { rows: 1 } ]\n");
+  });
+
+  test("a plugin whose optional package is not installed names it when it is needed", () => {
+    writeFileSync(
+      join(project, "optional.mjs"),
+      `import { openCatalog } from "agnes/catalog";
+       import { azureTablesStorage } from "agnes/plugins/azure-tables";
+       const storage = azureTablesStorage({ connectionString: "UseDevelopmentStorage=true" });
+       const { code, message, hint } = await openCatalog({ storage, name: "n", rowKey: "id", indexKeys: [] }).catch((error) => error);
+       console.log(JSON.stringify({ code, message, hint }));`,
+    );
+    const result = run("node", "optional.mjs");
+    expect(result.stderr).toBe("");
+    expect(JSON.parse(result.stdout)).toEqual({
+      code: "package_missing",
+      message: "the optional package @azure/data-tables is not installed",
+      hint: "Install it in your project: `npm install @azure/data-tables`.",
+    });
   });
 
   test("node:test runs the contract suite of a connector", () => {

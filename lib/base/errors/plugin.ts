@@ -40,6 +40,12 @@ export const pluginErrors = {
       `the plugin ${shown(d.plugin)}${d.file === undefined ? "" : ` of ${placed(d.file, d.place)}`} is not valid: ${d.reason}`,
     hint: () => "Correct the plugin; `agnes connector new` shows what a valid one looks like.",
   }),
+  package_missing: errorSpec<{ package: string }>({
+    status: 500,
+    exit: 1,
+    message: (d) => `the optional package ${d.package} is not installed`,
+    hint: (d) => `Install it in your project: \`npm install ${d.package}\`.`,
+  }),
   plugin_load_failed: errorSpec<{
     file: string;
     reason: string;

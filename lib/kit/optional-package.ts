@@ -1,0 +1,28 @@
+import { AgnesError, messageOf } from "../base/mod.ts";
+
+/**
+ * Loads an optional package, such as a vendor's SDK, when it is first needed. Users who do not need the connector do not
+ * install the package; the executable contains those of the bundled connectors.
+ *
+ * @param name the name of the package, for the error
+ * @param load an `import()` of the package with a literal name, so that bundlers find it
+ * @returns what `load` resolves to
+ * @throws `package_missing` when the package is not installed; what the package itself throws, unchanged
+ * @example
+ * ```ts
+ * import { optionalPackage } from "agnes/kit";
+ * const { readFile } = await optionalPackage("node:fs/promises", () => import("node:fs/promises"));
+ * ```
+ */
+export async function optionalPackage<T>(name: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    // A package that the optional one needs itself is missing for another reason.
+    const isMissing = error instanceof Error && "code" in error && MISSING.has(String(error.code));
+    if (!isMissing || !messageOf(error).includes(`'${name}'`)) throw error;
+    throw new AgnesError("package_missing", { package: name }, { cause: error });
+  }
+}
+
+const MISSING = new Set(["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"]);
