@@ -34,6 +34,32 @@ export function wordViolations(files: readonly SourceFile[]): readonly string[] 
   );
 }
 
+/** Files outside `lib/base/` that rename files themselves, and why. */
+const RENAMES: ReadonlyMap<string, string> = new Map([
+  ["lib/extract/write/finish-parts.ts", "parts are synced one by one and their folder once"],
+  ["lib/extract/write/write-small-files.ts", "gives what DuckDB wrote into folders a temporary name"],
+  ["lib/extract/merge/partitions.ts", "gives what DuckDB wrote into folders a temporary name"],
+  ["lib/push/spool.ts", "moves a damaged file out of the spool"],
+]);
+
+/** Renames in `lib/` and `plugins/` past `publishFile` and `replaceDatabase`, the one path by which a file is published. */
+export function publishViolations(files: readonly SourceFile[]): readonly string[] {
+  return files.flatMap((file) => {
+    if (!/^(lib|plugins)[/]/.test(file.path) || file.path.startsWith("lib/base/") || RENAMES.has(file.path))
+      return [];
+    let isFound = false;
+    walk(parseSync(file.path, file.text).program, (node) => {
+      if (node["type"] !== "CallExpression") return;
+      const callee = node["callee"] as { readonly property?: SyntaxNode; readonly name?: unknown };
+      const name = callee.property?.["name"] ?? callee.name;
+      if (name === "rename" || name === "renameSync") isFound = true;
+    });
+    return isFound
+      ? [`${file.path} renames a file: publish by publishFile or replaceDatabase of lib/base`]
+      : [];
+  });
+}
+
 /** Uses of what only Bun has, where Node must run too: its modules and its global object. */
 export function runtimeViolations(files: readonly SourceFile[]): readonly string[] {
   return files.flatMap((file) => {

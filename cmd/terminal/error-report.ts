@@ -1,4 +1,4 @@
-import { isAgnesError, messageOf, printable, redact } from "../../lib/base/mod.ts";
+import { bigintAsText, isAgnesError, messageOf, printable, redact } from "../../lib/base/mod.ts";
 import { labelled } from "./messages.ts";
 import type { Style } from "./style.ts";
 
@@ -49,7 +49,6 @@ function cleanText(text: string): string {
   return printable(redact(text));
 }
 
-function cleanValue(_key: string, value: unknown): unknown {
-  if (typeof value === "bigint") return value.toString();
-  return typeof value === "string" ? cleanText(value) : value;
+function cleanValue(key: string, value: unknown): unknown {
+  return typeof value === "string" ? cleanText(value) : bigintAsText(key, value);
 }

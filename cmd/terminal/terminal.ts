@@ -1,4 +1,4 @@
-import { createLog, printable, type Log } from "../../lib/base/mod.ts";
+import { bigintAsText, createLog, printable, type Log } from "../../lib/base/mod.ts";
 import { errorReport, type ErrorReport } from "./error-report.ts";
 import { logText, openMessages } from "./messages.ts";
 import { writeOut } from "./stdout.ts";
@@ -62,7 +62,7 @@ export function openTerminal(flags: TerminalFlags): Terminal {
     style: styleFor(stdout, color),
     interactive: stderr.isTTY && !quiet && process.env["TERM"] !== "dumb",
     print: writeOut,
-    printJson: (value) => writeOut(`${JSON.stringify(value, jsonValue, stdout.isTTY ? 2 : undefined)}\n`),
+    printJson: (value) => writeOut(`${JSON.stringify(value, bigintAsText, stdout.isTTY ? 2 : undefined)}\n`),
     info: (text) => messages.log(printable(text)),
     box(title, lines) {
       const texts = lines.map(printable);
@@ -92,8 +92,4 @@ export function openTerminal(flags: TerminalFlags): Terminal {
     },
     log: createLog(({ level, message, fields }) => messages[level](logText(message, fields, style))),
   };
-}
-
-function jsonValue(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? value.toString() : value;
 }

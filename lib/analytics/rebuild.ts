@@ -1,6 +1,13 @@
 import { dirname } from "node:path";
 
-import { isAgnesError, temporaryPath, TEMPORARY_SUFFIX, throwIfAborted, type Host } from "../base/mod.ts";
+import {
+  isAgnesError,
+  replaceDatabase,
+  temporaryPath,
+  TEMPORARY_SUFFIX,
+  throwIfAborted,
+  type Host,
+} from "../base/mod.ts";
 import { acquireLock, openDatabase } from "../duckdb/mod.ts";
 import { buildAnalytics, type BuildPlace, type Built } from "./build.ts";
 import { analyticsPath, rebuildLockPath } from "./paths.ts";
@@ -30,7 +37,7 @@ export async function rebuildAnalytics(
   const temporary = temporaryPath(host, target);
   try {
     const built = await buildFile(services, request, { target, temporary, last });
-    if (built.changed) await swap(host, temporary, target);
+    if (built.changed) await replaceDatabase(host.files, temporary, target);
     const report: RebuildReport = { ...built.report, finishedAt: host.now().toISOString() };
     await writeRebuildReport(host, request.dataDirectory, report);
     return report;
@@ -74,15 +81,6 @@ async function build(
   await using database = await openDatabase({ limits });
   await using connection = await database.connect();
   return await buildAnalytics(services, request, { connection, place, onCopy });
-}
-
-async function swap({ files }: Host, temporary: string, target: string): Promise<void> {
-  await files.chmod(temporary, 0o644);
-  await files.sync(temporary);
-  // A write-ahead log beside the name would be replayed into the new file.
-  await files.remove(`${target}.wal`);
-  await files.rename(temporary, target);
-  await files.sync(dirname(target));
 }
 
 /** What a rebuild that was killed left behind. Only the lock's holder may call it. */

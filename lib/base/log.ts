@@ -1,3 +1,4 @@
+import { bigintAsText } from "./json.ts";
 import { printable, redact } from "./redact.ts";
 
 /** How serious a line of the log is, least first. */
@@ -53,7 +54,5 @@ function cleanFields(fields: Record<string, unknown>, secrets: Iterable<string>)
 }
 
 function toJson(value: unknown): string {
-  return (
-    JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? item.toString() : item)) ?? ""
-  );
+  return JSON.stringify(value, bigintAsText) ?? "";
 }

@@ -41,7 +41,14 @@ export { createLog, silentLog } from "./log.ts";
 export type { Log, LogEntry, LogLevel } from "./log.ts";
 export { Mutex } from "./mutex.ts";
 export { nearest } from "./nearest.ts";
-export { makeDirectoryDurably, publishFile, TEMPORARY_SUFFIX, temporaryPath } from "./publish.ts";
+export { bigintAsText } from "./json.ts";
+export {
+  makeDirectoryDurably,
+  publishFile,
+  replaceDatabase,
+  TEMPORARY_SUFFIX,
+  temporaryPath,
+} from "./publish.ts";
 export { quoted } from "./quoted.ts";
 export { readChunks } from "./read-chunks.ts";
 export { holdsSecret, printable, redact } from "./redact.ts";

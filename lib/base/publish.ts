@@ -44,6 +44,21 @@ export async function publishFile(
   await files.sync(dirname(path));
 }
 
+/**
+ * Replaces a DuckDB database by one that was written beside it and is closed. Processes that have the old file open keep
+ * reading it.
+ *
+ * @throws `disk_full`, `file_failed`; removing the temporary file is left to the caller
+ */
+export async function replaceDatabase(files: Files, temporary: string, path: string): Promise<void> {
+  await files.chmod(temporary, 0o644);
+  await files.sync(temporary);
+  // DuckDB would replay a write-ahead log that is left beside the name into the new file.
+  await files.remove(`${path}.wal`);
+  await files.rename(temporary, path);
+  await files.sync(dirname(path));
+}
+
 /** Makes a directory and its missing parents, and syncs each directory that got a new entry. */
 export async function makeDirectoryDurably(files: Files, path: string): Promise<void> {
   const missing: string[] = [];

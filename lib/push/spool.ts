@@ -1,6 +1,14 @@
 import { join } from "node:path";
 
-import { isAgnesError, messageOf, randomName, TEMPORARY_SUFFIX, type Host, type Log } from "../base/mod.ts";
+import {
+  isAgnesError,
+  messageOf,
+  publishFile,
+  randomName,
+  TEMPORARY_SUFFIX,
+  type Host,
+  type Log,
+} from "../base/mod.ts";
 import type { PushEvent } from "../kit/mod.ts";
 
 /** Where events wait until they are merged. */
@@ -65,22 +73,11 @@ export class Spool {
   }
 
   async #write(events: readonly PushEvent[]): Promise<void> {
-    const { files } = this.#host;
     const time = String(this.#host.now().getTime()).padStart(15, "0");
     const number = String(this.#number++).padStart(8, "0");
     const path = join(this.#directory, `${time}-${number}-${process.pid}-${randomName(this.#host)}.ndjson`);
-    const temporary = `${path}${TEMPORARY_SUFFIX}`;
-    await files.makeDirectory(this.#directory);
-    try {
-      await files.write(temporary, events.map((event) => `${JSON.stringify(event)}\n`).join(""), {
-        mode: 0o600,
-      });
-      await files.rename(temporary, path);
-    } catch (error) {
-      await files.remove(temporary).catch(() => {});
-      throw error;
-    }
-    await files.sync(this.#directory);
+    const lines = events.map((event) => `${JSON.stringify(event)}\n`).join("");
+    await publishFile(this.#host, path, lines, { mode: 0o600 });
   }
 }
 

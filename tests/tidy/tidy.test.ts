@@ -6,6 +6,7 @@ import { ROOT, sourceFiles } from "../../tools/source.ts";
 import {
   dependencyViolations,
   lockViolations,
+  publishViolations,
   runtimeViolations,
   sizeViolations,
   wordViolations,
@@ -22,6 +23,19 @@ describe("tidy", () => {
   test("sizeViolations() catches a file of 401 lines and lets one of 400 pass", () => {
     expect(sizeViolations([{ path: "a.ts", text: "x\n".repeat(401) }])).toHaveLength(1);
     expect(sizeViolations([{ path: "a.ts", text: "x\n".repeat(400) }])).toEqual([]);
+  });
+
+  test("publishViolations() finds none in the repository", () => {
+    expect(publishViolations(code)).toEqual([]);
+  });
+
+  test("publishViolations() catches a rename of its own, in lib and in plugins", () => {
+    const texts = ["await files.rename(a, b);", "fs.renameSync(a, b);", "await rename(a, b);"];
+    for (const text of texts) {
+      for (const path of ["lib/sync/a.ts", "plugins/files/a.ts"])
+        expect(publishViolations([{ path, text }])).toHaveLength(1);
+    }
+    expect(publishViolations([{ path: "lib/base/publish.ts", text: texts[0]! }])).toEqual([]);
   });
 
   test("wordViolations() finds none in the repository", () => {

@@ -1,3 +1,4 @@
+import { bigintAsText } from "../../base/mod.ts";
 import type { PublishedTable } from "../format/extract-state.ts";
 import type { TablePlan } from "./plan.ts";
 
@@ -33,6 +34,6 @@ export function definitionOf(plan: TablePlan): string {
   ];
   return JSON.stringify(
     parts.map((part) => part ?? null),
-    (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value),
+    bigintAsText,
   );
 }

@@ -1,4 +1,11 @@
-import { AgnesError, isAgnesError, temporaryPath, type Host } from "../../base/mod.ts";
+import {
+  AgnesError,
+  isAgnesError,
+  publishFile,
+  replaceDatabase,
+  temporaryPath,
+  type Host,
+} from "../../base/mod.ts";
 import type { Database } from "../../duckdb/mod.ts";
 import type { ExtractServices } from "../job/services.ts";
 import type { ExtractState } from "../format/extract-state.ts";
@@ -35,14 +42,9 @@ export async function publish(
   const temporary = temporaryPath(services.host, target);
   try {
     const built = await buildDatabase(services, database, temporary, state, options.verify);
-    await files.chmod(temporary, 0o644);
-    await files.sync(temporary);
     if (options.signal?.aborted === true) throw new AgnesError("aborted", { what: "the extraction" });
     if (options.previous !== null) await keepGeneration(services.host, state.directory, options.previous);
-    // A write-ahead log that someone left there would be replayed into the new file.
-    await files.remove(`${target}.wal`);
-    await files.rename(temporary, target);
-    await files.sync(state.directory);
+    await replaceDatabase(files, temporary, target);
     return built;
   } catch (error) {
     await files.remove(temporary).catch(() => {});
@@ -63,9 +65,7 @@ async function keepGeneration(host: Host, directory: string, number: number): Pr
     if (!isAgnesError(error, "file_failed")) throw error;
     const bytes = await files.read(extractPath(directory));
     if (bytes === null) throw error;
-    const temporary = temporaryPath(host, kept);
-    await files.write(temporary, bytes);
-    await files.rename(temporary, kept);
+    return publishFile(host, kept, bytes);
   }
   await files.sync(generationsDirectory(directory));
 }

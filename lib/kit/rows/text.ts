@@ -1,4 +1,4 @@
-import { counted } from "../../base/mod.ts";
+import { bigintAsText, counted } from "../../base/mod.ts";
 import * as arrow from "apache-arrow";
 
 import { isNo, Validity, type ColumnBuilder, type Reject } from "./column.ts";
@@ -31,9 +31,7 @@ export function jsonBuilder(type: arrow.Utf8): ColumnBuilder {
 
 function serialised(value: unknown): string | undefined {
   try {
-    return JSON.stringify(value, (_key, item: unknown) =>
-      typeof item === "bigint" ? item.toString() : item,
-    ) as string | undefined;
+    return JSON.stringify(value, bigintAsText) as string | undefined;
   } catch {
     // It goes in a circle, or its own toJSON threw.
     return undefined;

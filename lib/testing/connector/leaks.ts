@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 
+import { bigintAsText } from "../../base/mod.ts";
 import type { Session } from "./session.ts";
 
 /** Checks that no secret of the configuration, in any common spelling, is in a value, however deep. */
@@ -37,5 +38,3 @@ function everything(value: unknown): string {
   }
   return seen.join("\n");
 }
-
-const bigintAsText = (_key: string, value: unknown) => (typeof value === "bigint" ? value.toString() : value);
