@@ -20,6 +20,14 @@ describe("docs", () => {
     expect(brokenLinks([page], () => false)).toEqual(["docs/a.md links to none.md, which does not exist"]);
   });
 
+  test("ARCHITECTURE.md names only files and folders that exist", () => {
+    const paths = readFileSync(join(ROOT, "ARCHITECTURE.md"), "utf8").match(
+      /\b(?:lib|tests|tools)\/[\w./-]*\w\/?/g,
+    )!;
+    expect(paths.length).toBeGreaterThan(20);
+    expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+
   test("driftedPages() finds that docs/reference says what the code says", async () => {
     const read = (path: string) =>
       existsSync(join(ROOT, path)) ? readFileSync(join(ROOT, path), "utf8") : undefined;
