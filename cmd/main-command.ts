@@ -5,18 +5,22 @@ export const mainCommand = group(
   "agnes",
   "Pulls tables from the systems a team uses, and answers SQL over all of them",
   {
-    init: lazy("init", "Make a workspace in a folder", () => import("./commands/init.ts")),
+    init: lazy("init", "Create a workspace in a folder", () => import("./commands/init.ts")),
     demo: lazy(
       "demo",
-      "Make a workspace over public data, sync it and answer a question",
+      "Create a workspace over public data, sync it and run a query",
       () => import("./commands/demo.ts"),
     ),
-    sync: lazy("sync", "Read sources and publish what they gave", () => import("./commands/sync.ts")),
-    query: lazy("query", "Answer SQL over every published table", () => import("./commands/query.ts")),
-    catalog: lazy("catalog", "List the tables that SQL can name", () => import("./commands/catalog.ts")),
+    sync: lazy(
+      "sync",
+      "Extract new data from the sources and publish it",
+      () => import("./commands/sync.ts"),
+    ),
+    query: lazy("query", "Run SQL over all published tables", () => import("./commands/query.ts")),
+    catalog: lazy("catalog", "List the published tables", () => import("./commands/catalog.ts")),
     schema: lazy("schema", "Show the columns of a table", () => import("./commands/schema.ts")),
     sample: lazy("sample", "Show a few rows of a table", () => import("./commands/sample.ts")),
-    connector: group("connector", "List, try and make connectors", {
+    connector: group("connector", "List, test and create connectors", {
       list: lazy(
         "list",
         "List the plugins and the sources that use them",
@@ -24,22 +28,18 @@ export const mainCommand = group(
       ),
       show: lazy(
         "show",
-        "Show what a plugin can do and which options and secrets it takes",
+        "Show the capabilities, options and secrets of a plugin",
         () => import("./commands/connector/show.ts"),
       ),
-      new: lazy(
-        "new",
-        "Write a connector of your own into plugins/",
-        () => import("./commands/connector/new.ts"),
-      ),
+      new: lazy("new", "Create a connector in plugins/", () => import("./commands/connector/new.ts")),
       types: lazy(
         "types",
-        "Write the types that an editor needs for the connectors in plugins/",
+        "Write the type declarations that editors need for the connectors in plugins/",
         () => import("./commands/connector/types.ts"),
       ),
       discover: lazy(
         "discover",
-        "List the tables a source has",
+        "List the tables of a source",
         () => import("./commands/connector/discover.ts"),
       ),
       test: lazy(
@@ -49,13 +49,13 @@ export const mainCommand = group(
       ),
       health: lazy(
         "health",
-        "Ask sources whether they can be reached",
+        "Check that sources can be reached",
         () => import("./commands/connector/health.ts"),
       ),
     }),
-    table: group("table", "Say what is synced, and see what was said", {
+    table: group("table", "Manage the table registry", {
       list: lazy("list", "List the registered tables", () => import("./commands/table/list.ts")),
-      show: lazy("show", "Show what is registered of a table", () => import("./commands/table/show.ts")),
+      show: lazy("show", "Show the registration of a table", () => import("./commands/table/show.ts")),
       register: lazy(
         "register",
         "Register a table of a source",
@@ -63,12 +63,12 @@ export const mainCommand = group(
       ),
       update: lazy(
         "update",
-        "Change what is registered of a table",
+        "Change the registration of a table",
         () => import("./commands/table/update.ts"),
       ),
       unregister: lazy(
         "unregister",
-        "Take a table out, and what exists because of it",
+        "Unregister a table and remove its published data",
         () => import("./commands/table/unregister.ts"),
       ),
       rollback: lazy(
@@ -78,12 +78,12 @@ export const mainCommand = group(
       ),
       discover: lazy(
         "discover",
-        "Compare sources with the registry, and register what is new",
+        "Compare sources with the registry and register new tables",
         () => import("./commands/table/discover.ts"),
       ),
       import: lazy(
         "import",
-        "Register or change tables as a file says: all of them, or none",
+        "Register or change all tables of a file, or none of them",
         () => import("./commands/table/import.ts"),
       ),
       export: lazy(

@@ -8,12 +8,12 @@ export const globalArgs = {
     description: "Folder of the workspace; default: AGNES_WORKSPACE, or the nearest agnes.yaml upwards",
   },
   json: { type: "boolean", description: "Print results, and errors, as JSON" },
-  verbose: { type: "boolean", description: "Say more, and show the stack of an error" },
-  quiet: { type: "boolean", description: "Print results, and no messages but errors" },
+  verbose: { type: "boolean", description: "Print details, and stacks of errors" },
+  quiet: { type: "boolean", description: "Print results and errors only" },
   color: {
     type: "boolean",
     default: true,
-    description: "Colour what is printed on a terminal",
+    description: "Use colours on a terminal",
     negativeDescription: "Print without colours",
   },
 } as const satisfies ArgsDef;

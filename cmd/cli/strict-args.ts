@@ -87,7 +87,7 @@ function checkPositionals(name: string, positionals: readonly string[], args: Ar
   throw new AgnesError("usage_wrong", {
     command: name,
     reason: `\`${name}\` does not know what to do with ${JSON.stringify(positionals[declared.length])}`,
-    ...(declared.length === 1 ? { next: "Put what belongs together in quotes." } : {}),
+    ...(declared.length === 1 ? { next: "Quote arguments that contain spaces." } : {}),
   });
 }
 

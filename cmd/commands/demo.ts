@@ -18,7 +18,7 @@ export default command({
       required: false,
       default: "agnes-demo",
       valueHint: "DIR",
-      description: "Folder for the workspace of the demo; made when absent",
+      description: "Folder for the demo workspace; created if it does not exist",
     },
   },
   examples: ["agnes demo", "agnes demo try-it"],

@@ -12,7 +12,7 @@ export default command({
     "install-extensions": {
       type: "boolean",
       default: false,
-      description: "Download the DuckDB extensions that remote tables need and that are missing",
+      description: "Download missing DuckDB extensions of remote tables",
     },
   },
   examples: ["agnes doctor", "agnes doctor --install-extensions", "agnes doctor --json"],

@@ -13,7 +13,7 @@ export default command({
       required: false,
       default: ".",
       valueHint: "DIR",
-      description: "Folder that becomes the workspace; made when absent",
+      description: "Folder for the workspace; created if it does not exist",
     },
   },
   examples: ["agnes init", "agnes init analytics"],

@@ -21,27 +21,26 @@ export default command({
       type: "enum",
       alias: "f",
       options: [...answerFormats],
-      description:
-        "How to print the rows; default: table, json with --json, or what the ending of --output says",
+      description: "Format of the rows; default: table, json with --json, or the extension of --output",
     },
     output: {
       type: "string",
       alias: "o",
       valueHint: "FILE",
       description:
-        "File to write instead of stdout, replaced when the last row is in it; .gz or .zst at the end of its name compresses it",
+        "File to write instead of stdout, replaced after the last row; the extensions .gz and .zst compress it",
     },
     limit: {
       type: "string",
       alias: "n",
       valueHint: "ROWS",
-      description: `The most rows; default: ${TABLE_ROWS} for a table, all for other formats`,
+      description: `Maximum number of rows; default: ${TABLE_ROWS} for a table, all for other formats`,
     },
     timeout: {
       type: "string",
       default: "300",
       valueHint: "SECONDS",
-      description: "How long the query may take, from loading the plugins until its last row",
+      description: "Timeout of the query, from loading the plugins to its last row",
     },
   },
   examples: [

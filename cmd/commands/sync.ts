@@ -10,8 +10,8 @@ export default command({
       valueHint: "SOURCE|SOURCE.TABLE|VIEW …",
       description: "Sources, or tables by id or view name, to sync; default: everything",
     },
-    full: { type: "boolean", description: "Read everything again, not only what is new" },
-    due: { type: "boolean", description: "Only tables whose schedule says that it is time" },
+    full: { type: "boolean", description: "Read all data again, not only what is new" },
+    due: { type: "boolean", description: "Only tables that are due by their schedule" },
   },
   examples: [
     "agnes sync",

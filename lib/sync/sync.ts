@@ -15,7 +15,7 @@ export interface SyncOptions {
   readonly only?: readonly string[];
   /** Reads everything again instead of what is new. Default `false`. */
   readonly full?: boolean;
-  /** Only tables whose schedule says that it is time; those without a schedule never are. Default `false`. */
+  /** Only tables that are due by their schedule; those without a schedule never are. Default `false`. */
   readonly due?: boolean;
   readonly signal?: AbortSignal;
   /** How many sources run at once. Default: `limits.sourcesAtOnce` of `agnes.yaml`, 4. */

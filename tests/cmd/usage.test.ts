@@ -57,7 +57,7 @@ describe("usage", () => {
     [["query", "select 1", "--limit", "-1"], "usage_wrong", "--limit"],
     [["query", "select 1", "--format", "xml"], "usage_wrong", "It is one of table, json"],
     [["query", "select 1", "--output", "rows.txt"], "usage_wrong", "--format"],
-    [["query", "select", "1"], "usage_wrong", "in quotes"],
+    [["query", "select", "1"], "usage_wrong", "contain spaces"],
     [["connector", "show"], "usage_wrong", "NAME"],
     [["connector", "new", "x", "--capabilities", "raed"], "usage_wrong", "Did you mean read?"],
     [["complete", "tcsh"], "usage_wrong", "bash"],
@@ -100,7 +100,7 @@ describe("usage", () => {
   test("agnes complete answers what can follow when a shell asks", async () => {
     const { status, stdout } = await runCli(["complete", "--", "connector", ""], { cwd: "/", alone: true });
     expect(status).toBe(0);
-    expect(stdout).toContain("discover\tList the tables a source has");
+    expect(stdout).toContain("discover\tList the tables of a source");
     const script = await runCli(["complete", "bash"], { cwd: "/", alone: true });
     expect(script.stdout).toContain("__agnes_complete");
   });

@@ -33,7 +33,7 @@ test("extractSource() fails a full refresh that gives a primary key twice, and k
   if (!isAgnesError(table!.error, "primary_key_repeated")) throw new Error(String(table!.error));
   expect(table!.error.details).toMatchObject({ columns: ["id", "part"], keys: 2, rows: 3 });
   expect(table!.error.message).toMatch(
-    /gave 3 rows too many with 2 values of the primary key \(id, part\), for example "1, [ab]"/,
+    /returned 3 extra rows for 2 values of the primary key \(id, part\), for example "1, [ab]"/,
   );
   expect(table!.error.hint).toContain("agnes table update crm.t --primary-key");
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 4n }]);

@@ -137,7 +137,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   name: "orders",
   missing: "data/orders/1.parquet",
   nearest: "orders",
-  next: "Put what belongs together in quotes.",
+  next: "Quote arguments that contain spaces.",
   operation: "read",
   owner: "crm.orders",
   parent: "agnes",

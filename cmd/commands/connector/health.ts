@@ -12,7 +12,7 @@ export default command({
       type: "positional",
       required: false,
       valueHint: "SOURCE …",
-      description: "Sources to ask; default: all",
+      description: "Sources to check; default: all",
     },
   },
   examples: ["agnes connector health", "agnes connector health crm"],

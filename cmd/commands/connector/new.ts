@@ -16,7 +16,7 @@ export default command({
       type: "string",
       default: "discover,read",
       valueHint: scaffoldCapabilities.join(","),
-      description: "What it can do, separated by commas",
+      description: "Capabilities, separated by commas",
     },
   },
   examples: [

@@ -17,7 +17,7 @@ export default command({
       type: "positional",
       required: true,
       valueHint: "SOURCE|NAME",
-      description: "A source of agnes.yaml, or a plugin, which is then tried without options",
+      description: "A source of agnes.yaml, or a plugin to test without options",
     },
     table: {
       type: "string",
@@ -28,19 +28,19 @@ export default command({
     case: {
       type: "string",
       valueHint: "TEXT",
-      description: "Only cases with this text in their name, in any case; default: all",
+      description: "Only cases whose name contains this text, ignoring case; default: all",
     },
     rows: {
       type: "string",
       default: "10000",
       valueHint: "N",
-      description: "Most rows to read of a table; cases that need all rows leave larger tables out",
+      description: "Maximum number of rows to read of a table; cases that need all rows skip larger tables",
     },
     timeout: {
       type: "string",
       default: "60",
       valueHint: "SECONDS",
-      description: "Longest a case may take",
+      description: "Time limit of a case",
     },
   },
   examples: [

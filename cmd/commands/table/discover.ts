@@ -24,10 +24,10 @@ export default command({
       type: "positional",
       required: false,
       valueHint: "SOURCE …",
-      description: "Sources to look at; default: all that can list their tables",
+      description: "Sources to discover; default: all that can list their tables",
     },
-    again: { type: "boolean", description: "Register tables too that somebody unregistered" },
-    "dry-run": { type: "boolean", description: "Say what would be registered, and register nothing" },
+    again: { type: "boolean", description: "Also register tables that were unregistered" },
+    "dry-run": { type: "boolean", description: "Print what would be registered, without registering it" },
   },
   examples: ["agnes table discover --dry-run", "agnes table discover crm"],
   async run(cli, args) {

@@ -19,13 +19,13 @@ export default command({
     },
     generations: {
       type: "boolean",
-      description: "Show instead what the table's source has published and still keeps",
+      description: "Show the generations of the table's source instead",
     },
     limit: {
       type: "string",
       default: "50",
       valueHint: "N",
-      description: "At most so many, the newest first",
+      description: "Maximum number of entries, newest first",
     },
   },
   examples: [

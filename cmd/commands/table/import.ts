@@ -31,11 +31,11 @@ export default command({
     },
     edited: {
       type: "boolean",
-      description: "Take a data description that was changed after it was generated",
+      description: "Accept a data description that was edited after it was generated",
     },
     "skip-invalid": {
       type: "boolean",
-      description: "Import what is valid and list the rest, instead of importing nothing",
+      description: "Import the valid tables and list the others, instead of importing none",
     },
     ...changeFlags,
   },

@@ -19,7 +19,7 @@ export default command({
       type: "positional",
       required: false,
       valueHint: "TABLE",
-      description: "The source's own name of the table; may be left out for a query of its own",
+      description: "Name of the table in its source; optional with a query",
     },
     ...fieldFlags(fields),
     ...changeFlags,

@@ -21,7 +21,7 @@ export default command({
       valueHint: "GENERATION",
       description: "Its number, from `agnes table history TABLE --generations`",
     },
-    "dry-run": { type: "boolean", description: "Say what would be published again, and publish nothing" },
+    "dry-run": { type: "boolean", description: "Print what would be published, without publishing it" },
   },
   examples: ["agnes table history crm.orders --generations", "agnes table rollback crm 7"],
   async run(cli, args) {

@@ -12,7 +12,7 @@ export default command({
       valueHint: "TABLE",
       description: "Id or view name of a table",
     },
-    all: { type: "boolean", description: "Show the fields too that are as if nobody had said anything" },
+    all: { type: "boolean", description: "Also show fields that have their default" },
   },
   examples: ["agnes table show crm.orders", "agnes table show orders --all"],
   async run(cli, args) {

@@ -29,7 +29,7 @@ export default command({
     clear: {
       type: "string",
       valueHint: "FIELD,FIELD",
-      description: "Fields to be as if nobody had said anything",
+      description: "Fields to reset to their default",
     },
     ...changeFlags,
   },

@@ -17,7 +17,7 @@ export const baseErrors = {
     status: 400,
     exit: 2,
     message: (d) => `${d.what} ${shown(d.value)} is not a valid name: ${d.rule}`,
-    hint: () => "Choose a name that keeps the rule.",
+    hint: () => "Choose a name that follows this rule.",
   }),
   aborted: errorSpec<{ what: string }>({
     status: 499,

@@ -17,15 +17,15 @@ export const catalogErrors = {
       `${d.key === undefined ? `the log of catalog ${d.catalog}` : `${shown(d.key)} in catalog ${d.catalog}`} ` +
       `is at version ${d.actualVersion}, not ${d.expectedVersion}` +
       (d.changedSince.length === 0 ? "" : `; since then: ${d.changedSince.join("; ")}`),
-    hint: () => "Read it again, look at what changed, and repeat the change on the present version.",
+    hint: () => "Read it again and repeat the change on the current version.",
   }),
   catalog_busy: errorSpec<{ catalog: string; attempts: number; waitedMs: number }>({
     status: 503,
     retry: "transient",
     message: (d) =>
-      `other writers won every one of ${counted(d.attempts, "attempt")} to write to catalog ${d.catalog} ` +
-      `within ${Math.round(d.waitedMs)} ms; nothing was written`,
-    hint: () => "Try again when fewer writers are at work, or write several records in one batch.",
+      `${counted(d.attempts, "attempt")} to write to catalog ${d.catalog} lost to other writers ` +
+      `in ${Math.round(d.waitedMs)} ms; nothing was written`,
+    hint: () => "Try again when fewer processes write, or write several records at once.",
   }),
   catalog_unavailable: errorSpec<{ catalog: string; operation: string; reason: string }>({
     status: 503,
@@ -42,7 +42,7 @@ export const catalogErrors = {
     status: 503,
     retry: "transient",
     message: (d) =>
-      `catalog ${d.catalog} cannot tell whether entry ${d.sequence} (${d.entry}) was written: ${d.reason}`,
+      `it is unknown whether entry ${d.sequence} (${d.entry}) of catalog ${d.catalog} was written: ${d.reason}`,
     hint: (d) =>
       `When the storage answers again, look whether the history holds entry ${d.sequence} with that id before repeating the change.`,
   }),

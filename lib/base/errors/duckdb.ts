@@ -13,7 +13,7 @@ export const duckdbErrors = {
     hint: () => "Allow DuckDB more memory or temporary disk space, or ask for less at once.",
   }),
   duckdb_busy: errorSpec<{ operation: string }>({
-    message: (d) => `${d.operation} cannot run: the connection is still giving rows of another query`,
+    message: (d) => `${d.operation} cannot run: the connection is still returning rows of another query`,
     hint: () => "Read that query to its end or stop it, or use another connection.",
   }),
   duckdb_stuck: errorSpec<{ what: string; calls: number }>({
@@ -66,7 +66,7 @@ export const duckdbErrors = {
   file_reading_outdated: errorSpec<{ file: string; reason: string }>({
     status: 502,
     message: (d) => `${shown(d.file, 400)} is not what it was when its table was described: ${d.reason}`,
-    hint: () => "Run `agnes sync` again: it describes the table anew.",
+    hint: () => "Run `agnes sync` again: it describes the table again.",
   }),
   batch_malformed: errorSpec<{ column: string; reason: string; advice?: string }>({
     message: (d) => `column ${shown(d.column)} of an Arrow batch cannot be used: ${d.reason}`,

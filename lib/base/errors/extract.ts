@@ -63,7 +63,7 @@ export const extractErrors = {
   source_stalled: errorSpec<{ source: string; table: string; idleMs: number }>({
     status: 504,
     retry: "transient",
-    message: (d) => `source ${d.source} gave nothing of table ${shown(d.table)} for ${d.idleMs} ms`,
+    message: (d) => `source ${d.source} returned no rows of table ${shown(d.table)} for ${d.idleMs} ms`,
     hint: () => "Check the source; run it again or allow a longer pause.",
   }),
   batch_invalid: errorSpec<{ table: string; batch: number; reason: string }>({
@@ -75,7 +75,7 @@ export const extractErrors = {
     status: 502,
     message: (d) =>
       `batch ${d.batch} of table ${shown(d.table)} does not match the declared columns: ${d.differences.join("; ")}`,
-    hint: () => "Correct what the connector yields or what its discover says, so that both agree.",
+    hint: () => "Make the batches of the connector match the tables that its discover returns.",
   }),
   bad_value: errorSpec<{ table: string; reason: string; advice?: string }>({
     status: 502,
@@ -85,14 +85,13 @@ export const extractErrors = {
   }),
   deletions_without_key: errorSpec<{ id: string; table: string }>({
     status: 502,
-    message: (d) =>
-      `the source says which rows of table ${shown(d.table)} are gone, but the table has no primary key to find them by`,
+    message: (d) => `the connector yielded deletions for table ${shown(d.table)}, which has no primary key`,
     hint: (d) => `Give the table its key with \`agnes table update ${d.id} --primary-key COLUMNS\`.`,
   }),
   deletions_in_live_read: errorSpec<{ id: string; table: string }>({
     status: 502,
     message: (d) =>
-      `the source says that rows of table ${shown(d.table)} are gone while the table is read live, and rows already given cannot be taken back`,
+      `the connector yielded deletions in a live read of table ${shown(d.table)}, whose rows were already returned`,
     hint: (d) =>
       `Yield deletions only in reads that are given a cursor, or copy the table: \`agnes table update ${d.id} --mode local\`.`,
   }),
@@ -121,7 +120,7 @@ export const extractErrors = {
   }),
   rows_lost: errorSpec<{ table: string; yielded: number; written: number; where: string }>({
     message: (d) =>
-      `table ${shown(d.table)} gave ${counted(d.yielded, "row")} but ${d.written} ${d.written === 1 ? "is" : "are"} in ${d.where}; nothing of it was published`,
+      `table ${shown(d.table)} returned ${counted(d.yielded, "row")} but ${d.written} ${d.written === 1 ? "is" : "are"} in ${d.where}; nothing of it was published`,
     hint: () => "This is a fault of Agnes or of the disk; run it again and report it when it stays.",
   }),
   schema_frozen: errorSpec<{ table: string; changes: readonly string[] }>({
@@ -134,7 +133,7 @@ export const extractErrors = {
     status: 409,
     message: (d) =>
       `table ${shown(d.table)} changed in a way that its rows cannot follow: ${d.changes.join("; ")}`,
-    hint: () => "Run `agnes sync --full` for this table to accept the change and read all of it anew.",
+    hint: () => "Run `agnes sync --full` for this table to accept the change and read the whole table again.",
   }),
   primary_key_repeated: errorSpec<{
     id: string;
@@ -146,7 +145,7 @@ export const extractErrors = {
   }>({
     status: 502,
     message: (d) =>
-      `the read of table ${shown(d.table)} gave ${counted(d.rows, "row")} too many with ${counted(d.keys, "value")} of the primary key (${d.columns.join(", ")}), for example ${d.example}; what was published before stays`,
+      `the read of table ${shown(d.table)} returned ${counted(d.rows, "extra row")} for ${counted(d.keys, "value")} of the primary key (${d.columns.join(", ")}), for example ${d.example}; what was published before stays`,
     hint: (d) =>
       `Correct the primary key, for example with \`agnes table update ${d.id} --primary-key COLUMNS\`, or the connector that yields rows twice.`,
   }),

@@ -55,7 +55,7 @@ export const pluginErrors = {
     status: 400,
     exit: 2,
     message: (d) => `could not load a plugin from ${placed(d.file, d.place)}: ${d.reason}`,
-    hint: () => "Correct that file or take it out; the other plugins work without it.",
+    hint: () => "Correct that file or remove it; the other plugins work without it.",
   }),
   plugin_failed: errorSpec<{
     plugin: string;
@@ -97,7 +97,7 @@ export const pluginErrors = {
     status: 400,
     exit: 2,
     message: (d) => `source ${d.source} cannot ${d.capability}: its plugin ${d.plugin} does not declare it`,
-    hint: (d) => `Run \`agnes connector show ${d.plugin}\` to see what it can do.`,
+    hint: (d) => `Run \`agnes connector show ${d.plugin}\` to see its capabilities.`,
   }),
   scaffold_invalid: errorSpec<{ reason: string }>({
     status: 400,

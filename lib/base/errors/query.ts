@@ -39,6 +39,6 @@ export const queryErrors = {
   }),
   analytics_unreadable: errorSpec<{ path: string; reason: string }>({
     message: (d) => `the analytics database ${d.path} cannot be read: ${d.reason}`,
-    hint: () => "Remove it and run `agnes sync`; it is made of the extracts.",
+    hint: () => "Remove it and run `agnes sync`, which builds it again from the extracts.",
   }),
 } as const;

@@ -49,8 +49,8 @@ export const sourcesErrors = {
   source_format_unknown: errorSpec<{ path: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `cannot tell the format of ${d.path} from its name`,
-    hint: () => "Say it with `format:` csv, tsv, ndjson, json or parquet in the options of the source.",
+    message: (d) => `the format of ${d.path} is not clear from its name`,
+    hint: () => "Set `format:` to csv, tsv, ndjson, json or parquet in the options of the source.",
   }),
   source_files_mixed: errorSpec<{ path: string; first: string; second: string }>({
     message: (d) => `${d.path} holds files of different formats: ${d.first} and ${d.second}`,

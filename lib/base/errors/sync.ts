@@ -6,6 +6,6 @@ export const syncErrors = {
     status: 404,
     message: (d) => `source ${d.source} has no table ${shown(d.table)} any more`,
     hint: () =>
-      "What was published of it stays; take it out with `agnes table unregister` when it is gone for good.",
+      "What was published of it stays; remove it with `agnes table unregister` if it is gone for good.",
   }),
 } as const;

@@ -60,7 +60,7 @@ export const tablesErrors = {
     status: 400,
     exit: 2,
     message: (d) => `${d.field} of ${shown(d.id)} cannot change: it is part of the table's identity`,
-    hint: () => "Rename what SQL authors type with --as, or unregister the table and register it anew.",
+    hint: () => "Rename what SQL authors type with --as, or unregister the table and register it again.",
   }),
   table_contradiction: errorSpec<{
     id: string;
@@ -103,8 +103,9 @@ export const tablesErrors = {
     status: 409,
     exit: 2,
     message: (d) =>
-      `${d.path} was changed after it was generated: its checksum says ${shown(d.expected)}, its content has ${shown(d.found)}`,
-    hint: () => "If the change is meant, import it with --edited; else change the registry and export again.",
+      `${d.path} was changed after it was generated: its checksum is ${shown(d.expected)}, its content has ${shown(d.found)}`,
+    hint: () =>
+      "If the change is intended, import it with --edited; otherwise change the registry and export again.",
   }),
   registry_export_malformed: errorSpec<{
     path: string;
