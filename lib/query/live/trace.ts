@@ -1,4 +1,4 @@
-import { expressionsIn } from "./expressions.ts";
+import { expressionsIn } from "../../analytics/mod.ts";
 import { finderOf, isHidden, type ColumnsOf, type TypedColumn } from "./scope.ts";
 import {
   columnNamesOf,
