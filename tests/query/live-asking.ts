@@ -3,7 +3,7 @@ import { afterAll } from "bun:test";
 import type { Agnes, PushedDown, Receipt } from "agnes";
 
 import { temporaryFolder } from "../sync/workspace.ts";
-import { openLiveShop, type Ask } from "./live-shop.ts";
+import { openLiveShop, type Ask, type LiveBy } from "./live-shop.ts";
 
 interface Shop {
   readonly agnes: Agnes;
@@ -18,14 +18,9 @@ interface Asked {
 
 interface LiveShops {
   /** One workspace for each way, opened when it is first needed. */
-  readonly shopOf: (remote: readonly string[], by: "read" | "query") => Promise<Shop>;
+  readonly shopOf: (remote: readonly string[], by: LiveBy) => Promise<Shop>;
   /** Runs SQL over live tables, and gives what their connector was asked for, with the receipt. */
-  readonly asked: (
-    sql: string,
-    remote?: readonly string[],
-    by?: "read" | "query",
-    limit?: number,
-  ) => Promise<Asked>;
+  readonly asked: (sql: string, remote?: readonly string[], by?: LiveBy, limit?: number) => Promise<Asked>;
 }
 
 /** Workspaces with live tables, for the tests of one file. */
@@ -38,14 +33,14 @@ export function liveShops(): LiveShops {
     for (const folder of folders) folder[Symbol.dispose]();
   });
 
-  async function openShop(remote: readonly string[], by: "read" | "query"): Promise<Shop> {
+  async function openShop(remote: readonly string[], by: LiveBy): Promise<Shop> {
     const folder = temporaryFolder();
     folders.push(folder);
     const asks: Ask[] = [];
     return { asks, agnes: await openLiveShop(folder.path, { remote, asks, by }) };
   }
 
-  function shopOf(remote: readonly string[], by: "read" | "query"): Promise<Shop> {
+  function shopOf(remote: readonly string[], by: LiveBy): Promise<Shop> {
     const key = `${by} ${remote.join()}`;
     const known = shops.get(key) ?? openShop(remote, by);
     shops.set(key, known);

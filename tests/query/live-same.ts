@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Agnes } from "agnes";
 
 import { temporaryFolder } from "../sync/workspace.ts";
-import { openLiveShop } from "./live-shop.ts";
+import { openLiveShop, type LiveBy } from "./live-shop.ts";
 
 /** Every kind of statement in which a condition, a key, a column or a limit could be passed on wrongly. */
 const STATEMENTS = [
@@ -272,7 +272,7 @@ const STATEMENTS = [
 
 /** Which tables are live, and what of their connector is asked. */
 export interface Way {
-  readonly by: "read" | "query";
+  readonly by: LiveBy;
   readonly remote: readonly ("a" | "b" | "c")[];
 }
 

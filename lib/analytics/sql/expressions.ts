@@ -1,7 +1,7 @@
 type Node = Readonly<Record<string, unknown>>;
 
 /** What a name of a common table expression stands for; null where a recursive one names itself. */
-export type Expressions = ReadonlyMap<Node, Node | null>;
+type Expressions = ReadonlyMap<Node, Node | null>;
 
 /** The common table expressions that can be named, innermost first. */
 type Scope = {
