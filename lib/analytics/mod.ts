@@ -27,6 +27,7 @@ export {
 } from "./remote/plan.ts";
 export { refusalOf, type RemoteRequest } from "./remote/refusal.ts";
 export { readRebuildReport, type PublishedName, type RebuildReport, type RemoteReport } from "./report.ts";
+export { expressionsIn } from "./sql/expressions.ts";
 export {
   isAllowedFunction,
   isAllowedTableFunction,

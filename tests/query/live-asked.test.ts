@@ -1,52 +1,12 @@
-import { afterAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
-import type { Agnes, Receipt } from "agnes";
 import type { ReadOptions } from "agnes/kit";
 
 import { temporaryFolder } from "../sync/workspace.ts";
+import { liveShops, run } from "./live-asking.ts";
 import { openLiveShop, type Ask } from "./live-shop.ts";
 
-interface Shop {
-  readonly agnes: Agnes;
-  readonly asks: Ask[];
-}
-
-const folders: ReturnType<typeof temporaryFolder>[] = [];
-const shops = new Map<string, Promise<Shop>>();
-
-/** One workspace for each way, opened when it is first needed. */
-function shopOf(remote: readonly string[], by: "read" | "query"): Promise<Shop> {
-  const key = `${by} ${remote.join()}`;
-  const known = shops.get(key) ?? openShop(remote, by);
-  shops.set(key, known);
-  return known;
-}
-
-async function openShop(remote: readonly string[], by: "read" | "query"): Promise<Shop> {
-  const folder = temporaryFolder();
-  folders.push(folder);
-  const asks: Ask[] = [];
-  return { asks, agnes: await openLiveShop(folder.path, { remote, asks, by }) };
-}
-
-afterAll(async () => {
-  for (const shop of shops.values()) await (await shop).agnes.close();
-  for (const folder of folders) folder[Symbol.dispose]();
-});
-
-/** Runs SQL over live tables, and gives what their connector was asked for, with the receipt. */
-async function asked(sql: string, remote = ["b"], by: "read" | "query" = "read", limit?: number) {
-  const { agnes, asks } = await shopOf(remote, by);
-  asks.length = 0;
-  const receipt = await run(agnes, sql, limit);
-  return { asks: [...asks], receipt, pushed: receipt.remotes.map(({ pushedDown }) => pushedDown) };
-}
-
-async function run(agnes: Agnes, sql: string, rows?: number): Promise<Receipt> {
-  const answer = await agnes.query(sql, rows === undefined ? {} : { limits: { rows } });
-  for await (const _batch of answer.batches);
-  return answer.receipt();
-}
+const { asked, shopOf } = liveShops();
 
 /** What a read was asked for beside how. */
 function wanted({ options }: Ask): Pick<ReadOptions, "columns" | "filter" | "limit"> {

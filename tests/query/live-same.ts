@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Agnes } from "agnes";
 
 import { temporaryFolder } from "../sync/workspace.ts";
-import { openLiveShop } from "./live-shop.ts";
+import { openLiveShop, type LiveBy } from "./live-shop.ts";
 
 /** Every kind of statement in which a condition, a key, a column or a limit could be passed on wrongly. */
 const STATEMENTS = [
@@ -187,6 +187,59 @@ const STATEMENTS = [
   "SELECT count(*) FROM b WHERE EXISTS (SELECT 1 FROM c LEFT JOIN a ON a.id = c.id WHERE a.id = b.id)",
   "SELECT a.id, b.id FROM a LEFT JOIN b ON a.id = b.id WHERE EXISTS (SELECT 1 FROM c WHERE c.id = b.id)",
   "SELECT a.id, b.id FROM a LEFT JOIN b ON a.id = b.id AND EXISTS (SELECT 1 FROM c WHERE c.id = b.id)",
+  // keys and conditions around other SELECTs
+  "WITH o AS (SELECT * FROM b) SELECT a.kind, o.amount FROM a JOIN o USING (id)",
+  "WITH o AS (SELECT id AS k, amount AS id FROM b) SELECT count(*) FROM a JOIN o ON o.k = a.kind",
+  "WITH o AS (SELECT id AS k, amount AS id FROM b) SELECT count(*) FROM a JOIN o ON o.id = a.kind",
+  "WITH o AS (SELECT amount AS id, id AS k FROM b) SELECT count(*) FROM o WHERE k = 3",
+  "WITH o AS (SELECT *, amount AS id FROM b) SELECT count(*) FROM a JOIN o ON o.id = a.kind",
+  "WITH o AS (SELECT id, amount AS id FROM b) SELECT count(*) FROM a JOIN o ON o.id_1 = a.kind",
+  "WITH o AS (SELECT id + 1 AS id, amount FROM b) SELECT count(*) FROM a JOIN o USING (id) WHERE o.amount < 9",
+  "WITH o AS (FROM b), p AS (FROM o WHERE amount > 1) SELECT count(*) FROM p JOIN a ON p.id = a.kind WHERE p.ok = true",
+  "WITH o AS (FROM b) SELECT count(*) FROM o x JOIN o y ON x.id = y.amount JOIN a ON a.kind = x.id",
+  "WITH o AS (FROM b), p AS (FROM o) SELECT count(*) FROM p x JOIN p y USING (id) WHERE x.id = 3 AND y.amount = 4",
+  "WITH o AS (FROM b) SELECT (SELECT count(*) FROM o WHERE id = 3), (SELECT count(*) FROM o)",
+  "WITH o AS (FROM b) SELECT count(*) FROM o WHERE id = (SELECT max(id) - 1 FROM o)",
+  "WITH o AS (FROM b) SELECT count(*) FROM o, (SELECT count(*) FROM (PIVOT o ON ok IN (true, false) USING sum(amount))) WHERE o.id = 3",
+  "WITH o AS (FROM b LIMIT 30) SELECT count(*) FROM o JOIN o x USING (id)",
+  "WITH o AS (FROM b ORDER BY id DESC, amount, customer LIMIT 9) SELECT count(*) FROM a JOIN o ON o.id = a.kind + 7",
+  "WITH o AS (SELECT id, count(*) AS n, max(amount) AS amount FROM b GROUP BY id) SELECT sum(n) FROM o WHERE amount = 9",
+  "WITH o AS (SELECT id, amount, row_number() OVER (ORDER BY id, amount, customer) AS n FROM b) SELECT sum(n) FROM o JOIN a USING (id)",
+  "WITH o AS (SELECT id, sum(amount) OVER () + 1 AS n FROM b) SELECT max(n) FROM o WHERE id = 3",
+  "WITH o AS (SELECT id FROM b QUALIFY row_number() OVER (ORDER BY id DESC) < 9) SELECT count(*) FROM o WHERE id < 13",
+  "WITH o AS (SELECT DISTINCT ON (ok) ok, amount FROM b ORDER BY amount DESC, id) SELECT ok FROM o WHERE amount < 10",
+  "WITH o AS (SELECT DISTINCT id, ok FROM b) SELECT count(*) FROM o WHERE id = 3",
+  "WITH o AS (SELECT id FROM b UNION ALL SELECT kind FROM a) SELECT count(*) FROM o WHERE id = 1",
+  "WITH o AS (SELECT id FROM b EXCEPT SELECT id FROM c) SELECT count(*) FROM o JOIN a USING (id)",
+  "WITH o AS (SELECT id, amount FROM b USING SAMPLE 100%) SELECT count(*) FROM o JOIN a USING (id)",
+  "WITH o(amount, id) AS (SELECT id, amount FROM b) SELECT count(*) FROM o JOIN a USING (id) WHERE amount < 4",
+  "WITH o AS (SELECT id, amount FROM b) SELECT count(*) FROM o p(amount, id) JOIN a USING (id) WHERE amount < 4",
+  "WITH o AS (SELECT id, amount FROM b p(amount, customer, id)) SELECT count(*) FROM o JOIN a ON o.amount = a.kind",
+  "WITH o AS (FROM b) SELECT count(*) FROM a LEFT JOIN o ON o.id = a.kind",
+  "WITH o AS (FROM b) SELECT count(*) FROM o LEFT JOIN a ON o.id = a.kind AND o.amount = 4",
+  "WITH o AS (FROM b) SELECT a.id FROM a LEFT JOIN o ON o.amount = a.id WHERE o.id IS NULL",
+  "WITH o AS (FROM b) SELECT count(*) FROM o WHERE id IS NULL AND amount IS NOT NULL",
+  "WITH o AS (FROM b) SELECT count(*) FROM a FULL JOIN o ON o.id = a.kind",
+  "WITH o AS (FROM b) SELECT count(*) FROM a ANTI JOIN o ON o.amount = a.id",
+  "WITH o AS (FROM b) SELECT count(*) FROM o ANTI JOIN a USING (id)",
+  "WITH o AS (FROM b) SELECT count(*) FROM o WHERE id IN (SELECT kind FROM a WHERE day IS NULL)",
+  "WITH o AS (FROM b) SELECT count(*) FROM o WHERE EXISTS (SELECT 1 FROM a WHERE a.kind = o.id AND a.id > 5)",
+  "WITH o AS (FROM b), w AS (SELECT kind AS k FROM a WHERE id > 3) SELECT count(*) FROM w JOIN o ON o.id = w.k",
+  "WITH o AS (FROM b) SELECT a.id FROM a WHERE (SELECT count(*) FROM o WHERE o.id = a.kind AND o.ok = true) > 1",
+  "WITH o AS (FROM b) SELECT count(*) FROM o WHERE id = 3 UNION ALL SELECT count(*) FROM a",
+  "WITH RECURSIVE o AS (FROM b), r AS (SELECT 1 AS id UNION SELECT o.amount FROM o JOIN r ON o.id = r.id JOIN a ON o.id = a.id) FROM r",
+  "WITH b AS (FROM b) SELECT count(*) FROM a JOIN b USING (id) WHERE a.kind = 1",
+  "SELECT count(*) FROM (SELECT id, lower(customer) AS who FROM b WHERE amount > 1) x JOIN a USING (id) WHERE a.kind = 1",
+  "SELECT count(*) FROM (SELECT max(amount) AS m, 3 AS id FROM b) x WHERE id = 3 AND m < 10",
+  "SELECT count(*) FROM (SELECT b.* FROM b SEMI JOIN a USING (id)) x WHERE x.amount = 4",
+  "SELECT count(*) FROM (SELECT b.id, a.kind FROM a LEFT JOIN b ON a.id = b.amount) x WHERE x.id IS NULL",
+  "SELECT count(*) FROM (SELECT b.id, a.kind FROM a LEFT JOIN b ON a.id = b.amount) x WHERE x.id < 5",
+  "SELECT a.id, m FROM a, LATERAL (SELECT max(amount) AS m, a.kind AS id FROM b WHERE b.id = a.id) x WHERE x.id = 1",
+  "SELECT a.id, x.amount FROM a, LATERAL (SELECT id, amount FROM b WHERE b.customer = a.customer) x WHERE x.id = a.kind",
+  "SELECT a.id FROM a x(kind, customer, id), b, a WHERE b.id = x.kind AND a.id = b.id",
+  "SELECT count(*) FROM a x(kind, customer, z) JOIN b ON b.id = x.kind",
+  "SELECT count(*) FROM a x(kind, customer, z) JOIN (SELECT id AS kind FROM b) USING (kind)",
+  "SELECT count(*) FROM (SELECT kind AS id FROM a x(kind, customer, z)) y JOIN b USING (id)",
   // columns
   "SELECT count(*) FROM b",
   "SELECT count(*), count(b.customer) FROM b, a",
@@ -219,7 +272,7 @@ const STATEMENTS = [
 
 /** Which tables are live, and what of their connector is asked. */
 export interface Way {
-  readonly by: "read" | "query";
+  readonly by: LiveBy;
   readonly remote: readonly ("a" | "b" | "c")[];
 }
 

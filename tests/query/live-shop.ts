@@ -5,6 +5,7 @@ import {
   bool,
   date,
   definePlugin,
+  filterToSql,
   int64,
   table,
   timestamp,
@@ -12,6 +13,7 @@ import {
   type Filter,
   type ReadOptions,
   type Row,
+  type SelectRequest,
   type TableInfo,
 } from "agnes/kit";
 import * as v from "valibot";
@@ -23,7 +25,12 @@ export interface Ask {
   readonly table: string;
   readonly options?: ReadOptions;
   readonly sql?: string;
+  /** What `selectSql` got, of a connector that writes its SQL itself. */
+  readonly wanted?: SelectRequest;
 }
+
+/** How the connector gives its rows: by `read`, by `query` in our SQL, or by `query` in SQL of its own. */
+export type LiveBy = "read" | "query" | "selectSql";
 
 const NAMES = ["ann", "Ann", "bob", "čapek", "", "it's"];
 
@@ -81,8 +88,15 @@ function strictPlugin(asks: Ask[], more: number) {
   });
 }
 
-/** The same rows of a database that only answers SQL. */
-function sqlPlugin(asks: Ask[], path: string) {
+/** The same rows of a database that only answers SQL. Its own SQL gives just what it is asked for, in no order. */
+function sqlPlugin(asks: Ask[], path: string, by: LiveBy) {
+  const requests = new Map<string, SelectRequest>();
+  const selectSql = ({ name }: TableInfo, wanted: SelectRequest): string => {
+    const { columns, filter, limit = 1_000_000 } = wanted;
+    const sql = `FROM "shop"."main"."${name}" SELECT ${[...columns].reverse().join()} WHERE ${filterToSql(filter)} LIMIT ${limit}`;
+    requests.set(sql, wanted);
+    return sql;
+  };
   return definePlugin({
     name: "strict",
     version: "1.0.0",
@@ -93,9 +107,11 @@ function sqlPlugin(asks: Ask[], path: string) {
     connect: ({ duckdb }) => ({
       discover: async () => infos.map((info) => ({ ...info, remotePath: ["shop", "main", info.name] })),
       async query(sql, { signal }) {
-        asks.push({ table: /"main"\."(\w)"/.exec(sql)![1]!, sql });
+        const wanted = requests.get(sql);
+        asks.push({ table: /"main"\."(\w)"/.exec(sql)![1]!, sql, ...(wanted && { wanted }) });
         return duckdb.query(sql, { attach: { shop: path }, signal });
       },
+      ...(by === "selectSql" && { selectSql }),
     }),
   });
 }
@@ -135,22 +151,22 @@ export async function openLiveShop(
   options: {
     readonly remote: readonly string[];
     readonly asks?: Ask[];
-    readonly by?: "read" | "query";
+    readonly by?: LiveBy;
     /** So many rows has the table `a` instead of its own. */
     readonly more?: number;
   },
 ): Promise<Agnes> {
   const { remote, asks = [], by = "read", more = 0 } = options;
   const path = join(folder, "shop.duckdb");
-  if (by === "query") await writeShop(path);
+  if (by !== "read") await writeShop(path);
   const agnes = await createAgnes({
     workspace: folder,
-    plugins: [by === "read" ? strictPlugin(asks, more) : sqlPlugin(asks, path)],
+    plugins: [by === "read" ? strictPlugin(asks, more) : sqlPlugin(asks, path, by)],
     config: { version: 1, limits: { threads: 2 }, sources: { s: { plugin: "strict" } } },
   });
   const tables = await agnes.tables();
   for (const { name } of infos) {
-    const mode = remote.includes(name) ? "remote" : by === "query" ? "materialized" : "local";
+    const mode = remote.includes(name) ? "remote" : by === "read" ? "local" : "materialized";
     await tables.register({
       source: "s",
       source_table: name,

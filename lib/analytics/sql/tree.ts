@@ -1,4 +1,5 @@
 import type { Connection } from "../../duckdb/mod.ts";
+import { expressionsIn, fold } from "./expressions.ts";
 import { formatTree, parseTree } from "./tree-json.ts";
 import { isShallowJson, noteVariant, type VariantFacts } from "./variant.ts";
 
@@ -111,15 +112,12 @@ function factsOf(root: unknown): SelectFacts {
   const unusual: UnusualPart[] = [];
   let namesDatabase = false;
   const variant: VariantFacts = { named: 0, json: false, repeats: false };
-  // An explicit stack: how deep SQL nests is the author's choice, how deep JavaScript recurses is not.
-  const todo: { value: unknown; scope: Scope }[] = [{ value: root, scope: null }];
-  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
-    const { value, scope } = next;
-    if (Array.isArray(value)) {
-      for (const item of value) todo.push({ value: item, scope });
-      continue;
-    }
-    if (value === null || typeof value !== "object") continue;
+  const expressions = expressionsIn(root);
+  const todo: unknown[] = [root];
+  while (todo.length > 0) {
+    const value = todo.pop();
+    if (Array.isArray(value)) for (const item of value as unknown[]) todo.push(item);
+    if (value === null || typeof value !== "object" || Array.isArray(value)) continue;
     const node = value as Node;
     const kind = text(node["type"]);
     noteVariant(variant, node);
@@ -141,16 +139,15 @@ function factsOf(root: unknown): SelectFacts {
       const called = node["function"] as Node;
       tableFunctions.push(functionOf(called));
       noteVariant(variant, called);
-      pushChildren(todo, { ...node, function: called["children"] }, scope);
+      todo.push(...Object.values({ ...node, function: called["children"] }));
       continue;
     } else if (kind === "BASE_TABLE") {
-      const use = tableOf(node);
-      if (!isOwn(scope, use)) tables.push(use);
+      if (!expressions.has(node)) tables.push(tableOf(node));
     } else if (isRelation(node) && !RELATIONS.has(kind) && kind !== "RECURSIVE_CTE_NODE") {
       unusual.push({ kind: "unknown", what: kind });
     }
-    if (isShallowJson(node)) todo.push({ value: node["child"], scope });
-    else pushNode(todo, node, scope);
+    if (isShallowJson(node)) todo.push(node["child"]);
+    else todo.push(...Object.values(node));
   }
   if (variant.named > 0) unusual.push({ kind: "variant", what: "VARIANT" });
   return { tables, tableFunctions, functions, unusual, namesDatabase, variant };
@@ -158,54 +155,6 @@ function factsOf(root: unknown): SelectFacts {
 
 function isDatabaseName({ column_names: names }: Node): boolean {
   return Array.isArray(names) && names.length === 1 && fold(text(names[0])) === "current_catalog";
-}
-
-/** The common table expressions that can be named, innermost first. */
-type Scope = {
-  readonly name: string;
-  /** It is named inside itself and has a key, so that `recurring.name` is all of its rows so far. */
-  readonly isKeyed: boolean;
-  readonly above: Scope;
-} | null;
-
-/** Whether a table is a common table expression in scope. */
-function isOwn(scope: Scope, { catalog, schema, name }: TableUse): boolean {
-  const isRecurring = fold(schema) === "recurring";
-  if (catalog !== "" || (schema !== "" && !isRecurring)) return false;
-  const folded = fold(name);
-  for (let at = scope; at !== null; at = at.above) {
-    if (at.name === folded && (!isRecurring || at.isKeyed)) return true;
-  }
-  return false;
-}
-
-function pushNode(todo: { value: unknown; scope: Scope }[], node: Node, scope: Scope): void {
-  const inner = withExpressions(todo, node, scope);
-  if (node["type"] !== "RECURSIVE_CTE_NODE") return pushChildren(todo, node, inner);
-  // Only the part after UNION [ALL] may name the expression itself.
-  const { right, ...rest } = node;
-  pushChildren(todo, rest, inner);
-  const isKeyed = ((node["key_targets"] as readonly unknown[] | undefined) ?? []).length > 0;
-  const name = fold(text(node["cte_name"]));
-  todo.push({ value: right, scope: { name, isKeyed, above: inner } });
-}
-
-/** The scope inside a node that has a WITH; each expression sees those before it. */
-function withExpressions(todo: { value: unknown; scope: Scope }[], node: Node, scope: Scope): Scope {
-  const map =
-    (node["cte_map"] as { map?: readonly { key: string; value: unknown }[] } | undefined)?.map ?? [];
-  let inner = scope;
-  for (const { key, value } of map) {
-    todo.push({ value, scope: inner });
-    inner = { name: fold(key), isKeyed: false, above: inner };
-  }
-  return inner;
-}
-
-function pushChildren(todo: { value: unknown; scope: Scope }[], node: Node, scope: Scope): void {
-  for (const [key, value] of Object.entries(node)) {
-    if (key !== "cte_map" && value !== null && typeof value === "object") todo.push({ value, scope });
-  }
 }
 
 /** Nodes that stand for rows: query nodes and what can follow FROM. */
@@ -238,11 +187,6 @@ function functionOf(node: Node): FunctionUse {
     arguments: (node["children"] as readonly unknown[] | undefined) ?? [],
     isOrdered: ((node["order_bys"] as { orders?: readonly unknown[] } | null)?.orders ?? []).length > 0,
   };
-}
-
-/** As DuckDB compares names: letters beyond ASCII differ, even those that JavaScript would make the same. */
-function fold(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 function text(value: unknown): string {

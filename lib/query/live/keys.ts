@@ -1,12 +1,13 @@
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { filterToSql, type Filter, type FilterValue } from "../../kit/mod.ts";
 import { classOf, filtersOf, VALUES_MAX, type ColumnFinder } from "./conditions.ts";
-import { isNamed, originIn, originOf, originOfUsing, type Origin, type Tracing } from "./trace.ts";
+import { originIn, originOf, originOfUsing, type Origin, type Tracing } from "./trace.ts";
 import {
   conditionsOn,
   drops,
   finderOf,
   isPlain,
+  isUngrouped,
   visibleUnder,
   type ColumnsOf,
   type TypedColumn,
@@ -15,6 +16,7 @@ import {
   columnNamesOf,
   conjunctsOf,
   fold,
+  isNamed,
   isNode,
   relationsOf,
   textOf,
@@ -115,12 +117,7 @@ function mayMean(relation: Relation, [first, last]: readonly string[], columnsOf
  */
 function hasRowsOfFromOnly(select: Node): boolean {
   if (select["type"] !== "SELECT_NODE" || !isNode(select["from_table"])) return false;
-  const lists = ["group_expressions", "group_sets", "modifiers"].map(
-    (key) => select[key] as readonly unknown[],
-  );
-  if (lists.some((list) => list.length > 0) || select["aggregate_handling"] !== "STANDARD_HANDLING")
-    return false;
-  if (["having", "qualify", "sample"].some((key) => select[key] !== null)) return false;
+  if ((select["modifiers"] as readonly unknown[]).length > 0 || !isUngrouped(select)) return false;
   return (select["select_list"] as readonly Node[]).every(
     (item) => ["CONSTANT", "COLUMN_REF", "STAR"].includes(textOf(item["class"])) && !isNode(item["expr"]),
   );

@@ -1,3 +1,4 @@
+import { isUngrouped } from "./scope.ts";
 import { isNode, nodesOf, type Node, type Reference } from "./tree.ts";
 
 const PLAIN = new Set([
@@ -32,11 +33,7 @@ export function limitOf({ relation, select, isWhole }: Reference, rowsMax: numbe
 }
 
 function makesOneRowOfEach(select: Node, table: Node): boolean {
-  const { group_expressions, group_sets, aggregate_handling, having, qualify, sample } = select;
-  const isGrouped =
-    (group_expressions as readonly unknown[]).length > 0 || (group_sets as readonly unknown[]).length > 0;
-  if (isGrouped || aggregate_handling !== "STANDARD_HANDLING") return false;
-  if ([having, qualify, sample, table["sample"]].some((part) => part !== null)) return false;
+  if (!isUngrouped(select) || table["sample"] !== null) return false;
   for (const node of nodesOf(select["select_list"])) {
     // Which functions are aggregates, the parser does not know.
     if ("class" in node && !PLAIN.has(String(node["class"])) && node["is_operator"] !== true) return false;

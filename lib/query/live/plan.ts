@@ -5,8 +5,9 @@ import { filtersOf } from "./conditions.ts";
 import { keySourcesOf, type KeySource } from "./keys.ts";
 import { limitOf } from "./limit.ts";
 import { conditionsOn, finderOf, isPlain, type ColumnsOf, type TypedColumn } from "./scope.ts";
-import { bodiesIn } from "./trace.ts";
-import { referencesOf, type Node, type Reference } from "./tree.ts";
+import { placesOf, type TablePlace } from "./places.ts";
+import { tracingOf, type Tracing } from "./trace.ts";
+import { referencesOf, type Node } from "./tree.ts";
 
 /** Where a statement names a table; see `TableUse`. */
 export type Positions = readonly (number | null)[];
@@ -57,8 +58,10 @@ export async function demandOf(
   if (!references.every((reference) => reference !== undefined)) return demandForAll(table.columns);
   const names = table.columns.map(({ name }) => name);
   const columns = table.isDescribed ? names : wantedColumns(root, references, names);
+  const tracing = tracingOf(root, columnsOf);
+  const placed = references.map((reference) => placesOf(reference, table.columns, tracing));
   const found: Conditions[] = [];
-  for (const reference of references) found.push(await filtersOn(connection, reference, columnsOf));
+  for (const places of placed) found.push(await filtersOn(connection, places));
   const [only] = references;
   if (only === undefined || references.length > 1) {
     const filter = common(found.map((one) => one.filter));
@@ -66,7 +69,7 @@ export async function demandOf(
   }
   const { filter, isAll } = found[0]!;
   const limit = isAll && isPlain(only.relation, only.select) ? limitOf(only, rowsMax) : null;
-  const keySources = keySourcesOf(only, { columnsOf, bodies: bodiesIn(root) });
+  const keySources = placed[0]!.flatMap((place) => keySourcesAt(place, tracing));
   return { columns, filter, keySources, limit, isSchemaOnly: false };
 }
 
@@ -76,20 +79,26 @@ interface Conditions {
   readonly isAll: boolean;
 }
 
-async function filtersOn(
-  connection: Connection,
-  reference: Reference,
-  columnsOf: ColumnsOf,
-): Promise<Conditions> {
+async function filtersOn(connection: Connection, places: readonly TablePlace[]): Promise<Conditions> {
   const filter: Filter[] = [];
   let isAll = true;
-  for (const { conjunct, visible, isNullable } of conditionsOn(reference)) {
-    const found = await filtersOf(connection, conjunct, finderOf(reference.relation, visible, columnsOf));
-    const usable = found.filter(({ operator }) => operator !== "is_null" || !isNullable);
-    filter.push(...usable);
-    isAll &&= usable.length > 0;
+  for (const { reference, columnsOf, originalOf } of places) {
+    for (const { conjunct, visible, isNullable } of conditionsOn(reference)) {
+      const found = await filtersOf(connection, conjunct, finderOf(reference.relation, visible, columnsOf));
+      const usable = found.filter(({ operator }) => operator !== "is_null" || !isNullable);
+      filter.push(...usable.map((one) => ({ ...one, column: originalOf(one.column).name })));
+      isAll &&= usable.length > 0;
+    }
   }
   return { filter, isAll };
+}
+
+function keySourcesAt(
+  { reference, columnsOf, originalOf }: TablePlace,
+  tracing: Tracing,
+): readonly KeySource[] {
+  const sources = keySourcesOf(reference, { ...tracing, columnsOf });
+  return sources.map((source) => ({ ...source, column: originalOf(source.column.name) }));
 }
 
 /** The filters that every one of several lists has. */

@@ -12,7 +12,7 @@ import type { LiveRequest, LiveTable } from "../../sources/mod.ts";
 import { keysOf, type KeySource } from "./keys.ts";
 import { demandForAll, demandForSchema, demandOf, type TableDemand } from "./plan.ts";
 import type { PushedDown } from "./pushed-down.ts";
-import type { ColumnsOf, TypedColumn } from "./scope.ts";
+import { hasOwnNames, type ColumnsOf, type TypedColumn } from "./scope.ts";
 import { readPositions } from "./read-positions.ts";
 import type { Node } from "./tree.ts";
 
@@ -120,6 +120,7 @@ export class QueryDatabase {
   }
 
   readonly #columnsOf: ColumnsOf = ({ node }) => {
+    if (hasOwnNames(node)) return null;
     const table = this.#tableAt(Number(node["query_location"]));
     return table === null ? null : (this.#columns.get(tableId(table)) ?? null);
   };

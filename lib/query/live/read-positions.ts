@@ -1,4 +1,4 @@
-import { expressionsIn } from "./expressions.ts";
+import { expressionsIn } from "../../analytics/mod.ts";
 import { isNode, type Node } from "./tree.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { ColumnFinder } from "./conditions.ts";
-import { conjunctsOf, fold, textOf, type Node, type Reference, type Relation } from "./tree.ts";
+import { conjunctsOf, fold, isNode, textOf, type Node, type Reference, type Relation } from "./tree.ts";
 
 /** A column of a table with its DuckDB type. */
 export interface TypedColumn {
@@ -49,11 +49,24 @@ export function conditionsOn({ relation, select, relations }: Reference): readon
 
 /** Whether a table is joined as sets of rows are: neither by position, nor to the nearest, nor as a sample. */
 export function isPlain({ node, joins }: Relation, select: Node): boolean {
-  if (select["sample"] !== null || node["sample"] !== null || node["at_clause"] !== null) return false;
-  if ((node["column_name_alias"] as readonly unknown[]).length > 0) return false;
+  if (select["sample"] !== null || node["sample"] !== null || isNode(node["at_clause"])) return false;
+  if (hasOwnNames(node)) return false;
   return joins.every(
     ({ join }) => KINDS.has(textOf(join["ref_type"])) && TYPES.has(textOf(join["join_type"])),
   );
+}
+
+/** Whether the columns of a relation have other names here: `FROM t AS t(a, b)`. */
+export function hasOwnNames(relation: Node): boolean {
+  return ((relation["column_name_alias"] ?? []) as readonly unknown[]).length > 0;
+}
+
+/** Whether a SELECT neither groups the rows of its FROM, nor picks among them by anything but its WHERE. */
+export function isUngrouped(select: Node): boolean {
+  const lists = [select["group_expressions"], select["group_sets"]] as readonly (readonly unknown[])[];
+  if (lists.some((list) => list.length > 0) || select["aggregate_handling"] !== "STANDARD_HANDLING")
+    return false;
+  return [select["having"], select["qualify"], select["sample"]].every((part) => part === null);
 }
 
 const KINDS = new Set(["CROSS", "REGULAR", "NATURAL"]);

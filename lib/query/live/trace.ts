@@ -1,12 +1,13 @@
-import { expressionsIn } from "./expressions.ts";
+import { expressionsIn } from "../../analytics/mod.ts";
+import { outputsOf } from "./outputs.ts";
 import { finderOf, isHidden, type ColumnsOf, type TypedColumn } from "./scope.ts";
 import {
   columnNamesOf,
   fold,
+  isNamed,
   isNode,
-  nodesOf,
+  referencesIn,
   relationsOf,
-  textOf,
   type Node,
   type Reference,
   type Relation,
@@ -19,12 +20,25 @@ export interface Origin {
 }
 
 /** The SELECTs of common table expressions, by the node that names one of them. */
-export type Bodies = ReadonlyMap<Node, Node>;
+type Bodies = ReadonlyMap<Node, Node>;
 
 /** What tracing a column needs to know. */
 export interface Tracing {
   readonly columnsOf: ColumnsOf;
   readonly bodies: Bodies;
+  /** Where the rows of a SELECT are read, for those of derived tables and of common table expressions named once. */
+  readonly outerOf: ReadonlyMap<Node, Reference>;
+}
+
+export function tracingOf(root: Node, columnsOf: ColumnsOf): Tracing {
+  const { bodies, namedOnce } = bodiesIn(root);
+  const outerOf = new Map<Node, Reference>();
+  for (const reference of referencesIn(root)) {
+    const { node } = reference.relation;
+    const body = bodyOf(reference.relation, bodies);
+    if (body !== null && (node["type"] === "SUBQUERY" || namedOnce.has(node))) outerOf.set(body, reference);
+  }
+  return { columnsOf, bodies, outerOf };
 }
 
 /** How deep a column is followed: authors choose how deep SQL nests. */
@@ -42,7 +56,7 @@ export function originOf(select: Node, expression: unknown, tracing: Tracing, de
   const relations = relationsOf(from, []);
   const visible = relations.filter((one) => !isHidden(one));
   for (const relation of visible) {
-    const body = bodyOf(relation, tracing);
+    const body = bodyOf(relation, tracing.bodies);
     if (body === null) {
       const key = finderOf(relation, visible, tracing.columnsOf)(names);
       if (key !== null) return { reference: { relation, select, relations, isWhole: false }, key };
@@ -59,94 +73,44 @@ export function originIn(
   names: readonly string[] | null,
   tracing: Tracing,
 ): Origin | null {
-  const body = bodyOf(relation, tracing);
+  const body = bodyOf(relation, tracing.bodies);
   if (body === null || names?.length !== 2 || !isNamed(relation, names[0]!)) return null;
   return originOfColumn(body, names[1]!, tracing, 0);
 }
 
 /** As `originIn`, of a column that `USING` names. */
 export function originOfUsing(relation: Relation, name: string, tracing: Tracing): Origin | null {
-  const body = bodyOf(relation, tracing);
+  const body = bodyOf(relation, tracing.bodies);
   return body === null ? null : originOfColumn(body, name, tracing, 0);
 }
 
 /** The SELECT that a relation stands for; null for a table, and for what is no plain SELECT. */
-function bodyOf({ node }: Relation, { bodies }: Tracing): Node | null {
+function bodyOf({ node }: Relation, bodies: Bodies): Node | null {
   if ((node["column_name_alias"] as readonly unknown[] | undefined)?.length !== 0) return null;
   const body = node["type"] === "SUBQUERY" ? (node["subquery"] as Node)["node"] : (bodies.get(node) ?? null);
   return isNode(body) && body["type"] === "SELECT_NODE" ? body : null;
 }
 
 function originOfColumn(select: Node, name: string, tracing: Tracing, depth: number): Origin | null {
-  const expression = outputOf(select, fold(name), tracing);
-  return expression === null ? null : originOf(select, expression, tracing, depth);
+  const expression = outputsOf(select, tracing.columnsOf)?.get(fold(name));
+  return expression === undefined ? null : originOf(select, expression, tracing, depth);
 }
 
-/** The one expression of a SELECT that makes a column of that name; null when it is not certain which. */
-function outputOf(select: Node, name: string, { columnsOf }: Tracing): Node | null {
-  // So DuckDB names the second of two columns of one name.
-  if (/[_:]\d+$/.test(name)) return null;
-  const found: Node[] = [];
-  for (const item of select["select_list"] as readonly Node[]) {
-    if (item["class"] === "STAR") {
-      const relations = starRelations(item, select);
-      if (relations === null) return null;
-      for (const relation of relations) {
-        const columns = columnsOf(relation);
-        if (columns === null) return null;
-        if (!columns.some((column) => fold(column.name) === name)) continue;
-        found.push({ class: "COLUMN_REF", column_names: [relation.alias, name] });
-      }
-      continue;
-    }
-    const names = columnNamesOf(item);
-    const alias = fold(textOf(item["alias"]));
-    if (names === null && !isOneColumn(item)) return null;
-    if ((alias || fold(names?.at(-1) ?? "")) === name) found.push(item);
-  }
-  return found.length === 1 ? found[0]! : null;
-}
-
-/** The relations whose columns a star stands for; null when it stands for others, or merges some. */
-function starRelations(star: Node, select: Node): readonly Relation[] | null {
-  const isChanged = ["exclude_list", "replace_list", "rename_list", "qualified_exclude_list"].some(
-    (key) => ((star[key] ?? []) as readonly unknown[]).length > 0,
-  );
-  const from = select["from_table"];
-  if (isChanged || star["columns"] === true || isNode(star["expr"]) || !isNode(from)) return null;
-  const relations = relationsOf(from, []);
-  const merges = ({ joins }: Relation) =>
-    joins.some(
-      ({ join }) =>
-        join["ref_type"] === "NATURAL" || (join["using_columns"] as readonly unknown[]).length > 0,
-    );
-  if (relations.some(merges)) return null;
-  const of = textOf(star["relation_name"]);
-  const visible = relations.filter((one) => !isHidden(one) && (of === "" || isNamed(one, of)));
-  return visible.length === 0 ? null : visible;
-}
-
-/** Whether an expression makes one column, of its alias or of a name with a parenthesis in it. */
-function isOneColumn(item: Node): boolean {
-  for (const node of nodesOf(item)) {
-    // COLUMNS(…) makes many, and a record that is unnested makes one of each field.
-    if (node["class"] === "STAR" || fold(textOf(node["function_name"])) === "unnest") return false;
-  }
-  return textOf(item["alias"]) !== "" || item["class"] === "FUNCTION";
-}
-
-export function isNamed(relation: Relation, name: string): boolean {
-  return fold(relation.alias) === fold(name);
-}
-
-/** Finds what each name of a common table expression means. Recursive ones, and those that name their columns, are not found. */
-export function bodiesIn(root: Node): Bodies {
+/**
+ * What each name of a common table expression means, without recursive ones and those that name their columns, and which
+ * names are the only ones of their expression.
+ */
+function bodiesIn(root: Node): { readonly bodies: Bodies; readonly namedOnce: ReadonlySet<Node> } {
   const bodies = new Map<Node, Node>();
+  const namesOf = new Map<Node, Node[]>();
   for (const [name, expression] of expressionsIn(root)) {
     const body = expression === null ? null : followed(expression);
-    if (body !== null) bodies.set(name, body);
+    if (body === null) continue;
+    bodies.set(name, body);
+    namesOf.set(body, [...(namesOf.get(body) ?? []), name]);
   }
-  return bodies;
+  const namedOnce = new Set([...namesOf.values()].flatMap((names) => (names.length === 1 ? names : [])));
+  return { bodies, namedOnce };
 }
 
 function followed(expression: Node): Node | null {

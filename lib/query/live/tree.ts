@@ -15,7 +15,7 @@ interface JoinSide {
   readonly side: "left" | "right";
 }
 
-/** One place where a table is named, with the SELECT whose FROM it stands in. */
+/** One place where a table or another relation is named, with the SELECT whose FROM it stands in. */
 export interface Reference {
   readonly relation: Relation;
   readonly select: Node;
@@ -24,17 +24,21 @@ export interface Reference {
   readonly isWhole: boolean;
 }
 
+/** Everything that stands directly in the FROM of a SELECT. */
+export function* referencesIn(root: Node): Generator<Reference, void, void> {
+  for (const select of nodesOf(root)) {
+    if (select["type"] !== "SELECT_NODE" || !isNode(select["from_table"])) continue;
+    const relations = relationsOf(select["from_table"], []);
+    for (const relation of relations) yield { relation, select, relations, isWhole: select === root };
+  }
+}
+
 /** Every table that stands directly in the FROM of a SELECT, by its place in the text. */
 export function referencesOf(root: Node): ReadonlyMap<number, Reference> {
   const found = new Map<number, Reference>();
-  for (const node of nodesOf(root)) {
-    if (node["type"] !== "SELECT_NODE" || !isNode(node["from_table"])) continue;
-    const relations = relationsOf(node["from_table"], []);
-    for (const relation of relations) {
-      if (relation.node["type"] !== "BASE_TABLE") continue;
-      const isWhole = node === root;
-      found.set(Number(relation.node["query_location"]), { relation, select: node, relations, isWhole });
-    }
+  for (const reference of referencesIn(root)) {
+    const { node } = reference.relation;
+    if (node["type"] === "BASE_TABLE") found.set(Number(node["query_location"]), reference);
   }
   return found;
 }
@@ -47,6 +51,10 @@ export function relationsOf(from: Node, joins: readonly JoinSide[]): readonly Re
     );
   }
   return [{ node: from, alias: textOf(from["alias"]) || textOf(from["table_name"]), joins }];
+}
+
+export function isNamed(relation: Relation, name: string): boolean {
+  return fold(relation.alias) === fold(name);
 }
 
 /** All nodes of a tree, each before those inside it. The stack is explicit: authors choose how deep SQL nests. */

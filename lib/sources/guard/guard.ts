@@ -145,7 +145,10 @@ function guardedQuery(
     }),
     ...(connector.selectSql && {
       selectSql: (table, wanted) =>
-        now(() => connector.selectSql!(table, wanted), origin, { operation: "selectSql", table: table.name }),
+        now(() => textOf(connector.selectSql!(table, wanted)), origin, {
+          operation: "selectSql",
+          table: table.name,
+        }),
     }),
     ...(connector.estimate && {
       estimate: (sql, options) =>
@@ -155,6 +158,12 @@ function guardedQuery(
         }),
     }),
   };
+}
+
+function textOf(sql: string): string {
+  const given: unknown = sql;
+  if (typeof given === "string" && given.trim() !== "") return given;
+  throw new TypeError(`it returned ${shown(given)}, which is no SQL`);
 }
 
 async function answerOf(

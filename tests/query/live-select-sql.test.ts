@@ -1,0 +1,110 @@
+import { expect, test } from "bun:test";
+
+import { createAgnes } from "agnes";
+import { definePlugin, int64, table, utf8, type SelectRequest } from "agnes/kit";
+import * as v from "valibot";
+
+import { temporaryFolder } from "../sync/workspace.ts";
+import { liveShops } from "./live-asking.ts";
+
+const { asked, shopOf } = liveShops();
+
+test("selectSql() gets the columns and all conditions, also those that engines answer in different ways", async () => {
+  const { asks, pushed } = await asked(
+    "SELECT amount FROM b WHERE id >= 3 AND customer < 'z' AND seen > '2026-01-01' AND day IS NOT NULL",
+    ["b"],
+    "selectSql",
+  );
+  expect(asks.map(({ wanted }) => wanted)).toEqual([
+    {
+      columns: ["id", "customer", "amount", "day", "seen"],
+      filter: expect.arrayContaining([
+        { column: "id", operator: "ge", values: [3n] },
+        { column: "customer", operator: "lt", values: ["z"] },
+        { column: "seen", operator: "gt", values: ["2026-01-01 00:00:00"] },
+        { column: "day", operator: "is_not_null", values: [] },
+      ]),
+    },
+  ]);
+  expect(asks[0]!.sql).toStartWith('FROM "shop"."main"."b" SELECT seen,day,amount,customer,id WHERE ');
+  expect(pushed[0]!.conditions).toHaveLength(4);
+});
+
+test("selectSql() gets the keys of a join", async () => {
+  const { asks, pushed } = await asked(
+    "WITH o AS (FROM b) SELECT o.amount FROM a JOIN o USING (id) WHERE a.kind = 1",
+    ["b"],
+    "selectSql",
+  );
+  const [{ filter }] = asks.map(({ wanted }) => wanted!) as [SelectRequest];
+  expect(filter.map(({ column, operator }) => [column, operator])).toEqual([["id", "eq"]]);
+  expect(filter[0]!.values.map(String).sort()).toEqual(["0", "1", "4", "7"]);
+  expect(pushed[0]!.keys).toEqual([{ column: "id", values: 4 }]);
+});
+
+test.each([
+  ["without a condition", "SELECT id FROM b LIMIT 3 OFFSET 1", 4],
+  ["below an order of texts", "SELECT id FROM b WHERE customer > 'a' LIMIT 3", 3],
+  ["not for an aggregate", "SELECT count(*) FROM b WHERE id > 3 LIMIT 3", undefined],
+])("selectSql() gets the limit %s", async (_name, sql, limit) => {
+  const { asks } = await asked(sql, ["b"], "selectSql");
+  expect(asks.map(({ wanted }) => wanted!.limit)).toEqual([limit]);
+});
+
+test("selectSql() gets a column also when only the number of rows is wanted, and none is asked for DESCRIBE", async () => {
+  const { asks } = await asked("SELECT count(*) FROM b", ["b"], "selectSql");
+  expect(asks.map(({ wanted }) => wanted)).toEqual([{ columns: ["id"], filter: [] }]);
+  expect((await asked("DESCRIBE b", ["b"], "selectSql")).asks).toEqual([]);
+});
+
+test("answers are those of local tables when selectSql() passes on what it gets", async () => {
+  const local = await shopOf([], "read");
+  const live = await shopOf(["b", "c"], "selectSql");
+  for (const sql of [
+    "SELECT * FROM b WHERE customer >= 'a' AND seen < '2026-01-05' ORDER BY ALL",
+    "SELECT count(*) FROM (SELECT id FROM b WHERE customer > 'a' LIMIT 4)",
+    "WITH o AS (SELECT id AS k, amount FROM b WHERE ok = true) SELECT c.label, sum(o.amount) FROM c JOIN o ON o.k = c.id GROUP BY ALL ORDER BY ALL",
+    "SELECT a.id, b.amount FROM a LEFT JOIN b ON a.id = b.id AND b.customer <> 'ann' ORDER BY ALL",
+  ]) {
+    expect(await live.agnes.rows(sql)).toEqual([...(await local.agnes.rows(sql))]);
+  }
+});
+
+const VALUES = "(VALUES (1::BIGINT, 'ann'), (2, 'bob'), (3, 'ann')) AS t(id, who)";
+
+test("conditions that selectSql() leaves out are met all the same, and what is no SQL fails the query", async () => {
+  using folder = temporaryFolder();
+  let selectSql: (wanted: SelectRequest) => unknown = ({ columns }) =>
+    `SELECT ${columns.join()} FROM ${VALUES}`;
+  const plugin = definePlugin({
+    name: "own",
+    version: "1.0.0",
+    description: "Own SQL",
+    capabilities: ["discover", "query"],
+    options: v.strictObject({}),
+    secrets: {},
+    connect: ({ duckdb }) => ({
+      discover: async () => [table("rows", { id: int64(), who: utf8() })],
+      query: (sql, { signal }) => duckdb.query(sql, { signal }),
+      selectSql: (_table, wanted) => selectSql(wanted) as string,
+    }),
+  });
+  await using agnes = await createAgnes({
+    workspace: folder.path,
+    plugins: [plugin],
+    config: { version: 1, sources: { s: { plugin: "own" } } },
+  });
+  await (await agnes.tables()).register({ source: "s", source_table: "rows", query_mode: "remote" });
+  await agnes.sync();
+  expect(await agnes.rows("SELECT id FROM rows WHERE who = 'ann' AND id > 1")).toEqual([{ id: 3 }]);
+  for (const [returned, shown] of [
+    [undefined, "undefined"],
+    [Promise.resolve("SELECT 1 AS id"), "[object Promise]"],
+    [" ", '" "'],
+  ]) {
+    selectSql = () => returned;
+    await expect(agnes.rows("SELECT id FROM rows")).rejects.toThrow(
+      `it returned ${String(shown)}, which is no SQL`,
+    );
+  }
+});
