@@ -58,7 +58,7 @@ export {
 } from "./columns.ts";
 export type { Column, ColumnOptions } from "./columns.ts";
 export { cursorDate } from "./cursor-date.ts";
-export { definePlugin } from "./plugin.ts";
+export { definePlugin, secretKinds } from "./plugin.ts";
 export type {
   AnyPlugin,
   ConnectContext,
@@ -68,6 +68,7 @@ export type {
   InspectOptions,
   OptionsSchema,
   Plugin,
+  SecretKind,
   SecretSpec,
 } from "./plugin.ts";
 export type { AttachValue, ExtensionSpec, RemoteAttachInfo } from "./remote.ts";
