@@ -35,7 +35,6 @@ export type {
   QueryLimits,
   SelectRequest,
   SourceAnswer,
-  TableMetadata,
   WriteOptions,
 } from "./capability.ts";
 export {
@@ -72,6 +71,8 @@ export type {
   SecretSpec,
 } from "./plugin.ts";
 export type { AttachValue, ExtensionSpec, RemoteAttachInfo } from "./remote.ts";
+export { entityTypes } from "./metadata.ts";
+export type { ColumnMetadata, EntityType, TableMetadata } from "./metadata.ts";
 export { verifyHmac } from "./hmac.ts";
 export type { HmacCheck } from "./hmac.ts";
 export { permanent, transient } from "./failures.ts";
