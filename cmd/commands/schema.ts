@@ -50,7 +50,7 @@ function documentationLines({
     }),
   );
   const noted = Object.entries(sourceMetadata).map(
-    ([name, value]) => `noted by an earlier system: ${name} = ${JSON.stringify(value)}`,
+    ([name, value]) => `noted by the source or an earlier system: ${name} = ${JSON.stringify(value)}`,
   );
   return [...keys, ...facts, ...noted];
 }

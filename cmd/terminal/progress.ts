@@ -91,13 +91,31 @@ export function barLine(id: string, progress: ExtractProgress, share: number): s
     shareOf(progress).total === 0
       ? "·".repeat(BAR_WIDTH)
       : "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
-  return `${bar}  ${id}  ${progress.phase === "merging" ? "merging, " : ""}${figures(progress)}`;
+  return `${bar}  ${id}  ${figures(progress)}`;
+}
+
+const PHASE_LENGTH_MAX = 60;
+
+/** What is done now, if it is more than reading: `exporting`, `downloading 3 of 12`, `merging`. */
+function phaseText({ phase, sourcePhase }: ExtractProgress): string | undefined {
+  const text =
+    phase === "merging"
+      ? phase
+      : printable(sourcePhase ?? "")
+          .replace(/\s+/g, " ")
+          .trim();
+  if (text === "") return undefined;
+  return text.length > PHASE_LENGTH_MAX ? `${text.slice(0, PHASE_LENGTH_MAX - 1)}…` : text;
 }
 
 function figures(progress: ExtractProgress): string {
   const { rows, totalRows, bytesRead, totalBytes, sizeBytes, rowsPerSecond, elapsedMs } = progress;
+  const phase = phaseText(progress);
+  const rowsText = `${countText(rows)}${totalRows === undefined ? "" : ` of ${countText(totalRows)}`} ${(totalRows ?? rows) === 1 ? "row" : "rows"}`;
   return [
-    `${countText(rows)}${totalRows === undefined ? "" : ` of ${countText(totalRows)}`} ${(totalRows ?? rows) === 1 ? "row" : "rows"}`,
+    ...(phase === undefined ? [] : [phase]),
+    // An export has no rows for a long time, and says so itself.
+    ...(rows === 0 && totalRows === undefined && phase !== undefined ? [] : [rowsText]),
     ...(bytesRead === undefined
       ? []
       : [`${sizeText(bytesRead)}${totalBytes === undefined ? "" : ` of ${sizeText(totalBytes)}`} read`]),

@@ -18,7 +18,7 @@ export function createProgress(
   onProgress: ((progress: ExtractProgress) => void) | undefined,
 ): TableProgress {
   const startedMs = host.monotonicMs();
-  const { estimatedRows: totalRows, estimatedBytes: totalBytes } = plan.info;
+  let { estimatedRows: totalRows, estimatedBytes: totalBytes } = plan.info;
   let phase: ExtractProgress["phase"] = "reading";
   let sourcePhase: string | undefined;
   let rows = 0;
@@ -56,8 +56,10 @@ export function createProgress(
       reportNow();
     },
     report: (progress) => {
-      const isNew = progress.phase !== sourcePhase;
-      sourcePhase = progress.phase;
+      const isNew = progress.phase !== undefined && progress.phase !== sourcePhase;
+      sourcePhase = progress.phase ?? sourcePhase;
+      totalRows = figureOf(progress.totalRows) ?? totalRows;
+      totalBytes = figureOf(progress.totalBytes) ?? totalBytes;
       if (isNew) report(host.monotonicMs());
       else reportNow();
     },
@@ -73,4 +75,9 @@ export function createProgress(
       report(host.monotonicMs());
     },
   };
+}
+
+/** A figure that can be true; a wrong one is no reason to fail a read. */
+function figureOf(value: number | undefined): number | undefined {
+  return value !== undefined && Number.isFinite(value) && value >= 0 ? value : undefined;
 }

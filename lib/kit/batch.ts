@@ -187,10 +187,23 @@ export interface Cursor {
   readonly inclusive: boolean;
 }
 
-/** What a read reports while it has no rows yet. */
+/**
+ * What a read reports beside its rows, which the runtime counts itself. What is absent stays as it was reported before.
+ *
+ * @example
+ * ```ts
+ * import type { ReadProgress } from "agnes/kit";
+ * const exporting: ReadProgress = { phase: "exporting" };
+ * const exported: ReadProgress = { totalRows: 12_000 }; // known only once the job is done
+ * ```
+ */
 export interface ReadProgress {
   /** What is going on, in a few words: `exporting`, `downloading 3 of 12`. */
-  readonly phase: string;
+  readonly phase?: string;
+  /** How many rows the read will yield. Default: `TableInfo.estimatedRows`. */
+  readonly totalRows?: number;
+  /** How many bytes of files the read will yield. Default: `TableInfo.estimatedBytes`. */
+  readonly totalBytes?: number;
 }
 
 /** How a table is to be read. What a connector cannot push down, the runtime applies. */
@@ -218,7 +231,7 @@ export interface ReadOptions {
    * Absent outside a sync.
    */
   readonly directory?: string;
-  /** Is called with what goes on before rows come; each call also shows that the read is not stuck. */
+  /** Takes in what goes on, for the progress of `agnes sync`; each call also shows that the read is not stuck. */
   readonly onProgress?: (progress: ReadProgress) => void;
 }
 

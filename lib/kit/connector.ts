@@ -2,6 +2,7 @@ import type { RecordBatch, Schema } from "apache-arrow";
 
 import type { Batch, Deletions, Filter, JsonValue, ReadEnd, ReadOptions, Row } from "./batch.ts";
 import type { Capability } from "./capability.ts";
+import type { TableMetadata } from "./metadata.ts";
 import type { RemoteAttachInfo } from "./remote.ts";
 import type { TableInfo } from "./table.ts";
 
@@ -35,17 +36,6 @@ export interface SelectRequest {
 export interface QueryEstimate {
   readonly rows?: number;
   readonly sizeBytes?: number;
-}
-
-/** What a source knows of a table without reading it; absent figures are unknown. */
-export interface TableMetadata {
-  readonly name: string;
-  readonly rows?: number;
-  readonly sizeBytes?: number;
-  readonly entityType?: "table" | "view" | "external";
-  readonly partitionedBy?: readonly string[];
-  readonly clusteredBy?: readonly string[];
-  readonly modifiedAt?: Date;
 }
 
 /** A request that a source pushed, as it came. */
@@ -124,7 +114,7 @@ export interface CapabilityMethods {
     selectSql?(table: TableInfo, wanted: SelectRequest): string;
   };
   metadata: {
-    /** Statistics of tables without reading them; a table the source does not know is left out. */
+    /** What the source knows of tables without reading them; a table it does not know is left out. */
     metadata(
       tables: readonly TableInfo[],
       options: { readonly signal: AbortSignal },

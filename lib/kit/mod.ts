@@ -35,7 +35,6 @@ export type {
   QueryLimits,
   SelectRequest,
   SourceAnswer,
-  TableMetadata,
   WriteOptions,
 } from "./connector.ts";
 export {
@@ -58,7 +57,7 @@ export {
 } from "./columns.ts";
 export type { Column, ColumnOptions } from "./columns.ts";
 export { cursorDate } from "./cursor-date.ts";
-export { definePlugin } from "./plugin.ts";
+export { definePlugin, secretKinds } from "./plugin.ts";
 export type {
   AnyPlugin,
   ConnectContext,
@@ -68,9 +67,12 @@ export type {
   InspectOptions,
   OptionsSchema,
   Plugin,
+  SecretKind,
   SecretSpec,
 } from "./plugin.ts";
 export type { AttachValue, ExtensionSpec, RemoteAttachInfo } from "./remote.ts";
+export { entityTypes } from "./metadata.ts";
+export type { ColumnMetadata, EntityType, TableMetadata } from "./metadata.ts";
 export { optionalPackage } from "./optional-package.ts";
 export { verifyHmac } from "./hmac.ts";
 export type { HmacCheck } from "./hmac.ts";

@@ -8,11 +8,33 @@ import type { AnyConnector, Connector } from "./connector.ts";
 import type { Http } from "./http/mod.ts";
 import type { ExtensionSpec } from "./remote.ts";
 
+/**
+ * The kinds of secrets, in the order of the documentation. A kind states what the value looks like; it changes nothing in
+ * how the value is kept or handed over.
+ *
+ * - `token`: one opaque value, such as an API token or an API key.
+ * - `basic`: a password, or a user name and a password as `user:password`.
+ * - `oauth`: what an OAuth sign-in gives, such as a refresh token or a client secret.
+ * - `service_account`: the key of a service account, usually a JSON document.
+ *
+ * @example
+ * ```ts
+ * import { secretKinds } from "agnes/kit";
+ * secretKinds[0]; // "token"
+ * ```
+ */
+export const secretKinds = ["token", "basic", "oauth", "service_account"] as const;
+
+/** What the value of a secret is; see `secretKinds`. */
+export type SecretKind = (typeof secretKinds)[number];
+
 /** A secret that a plugin asks for. */
 export interface SecretSpec {
   readonly description: string;
   /** Whether the source cannot work without it. Default `false`. */
   readonly required?: boolean;
+  /** What the value is, for `agnes connector show`, forms and documentation. Default `token`. */
+  readonly kind?: SecretKind;
 }
 
 /** The schema of a plugin's options: a valibot object. */

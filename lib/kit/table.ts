@@ -1,7 +1,7 @@
 import type { Schema } from "apache-arrow";
 
 import type { AgnesError } from "../base/mod.ts";
-import type { FileReading } from "./batch.ts";
+import type { FileReading, JsonValue } from "./batch.ts";
 import type { Capability } from "./capability.ts";
 import { toSchema, type Column } from "./columns.ts";
 
@@ -25,6 +25,12 @@ export interface TableInfo {
   readonly estimatedBytes?: number;
   /** Where the table is inside the attached database, for `remote`. Default: `[name]`. */
   readonly remotePath?: readonly string[];
+  /**
+   * What the source notes of the table beside its columns and rows, such as its stage, owner or labels: anything that
+   * JSON holds, at most 100,000 characters. The registry keeps it under `source_metadata` and shows it. It should change
+   * rarely, because each change is kept: no figures and no times. Default: nothing.
+   */
+  readonly sourceMetadata?: Readonly<Record<string, JsonValue>>;
   /** How the files of the table are read; kept with what is published, and shown. */
   readonly reading?: FileReading;
   /**

@@ -3,9 +3,11 @@ import {
   capabilities,
   capabilityMethods,
   optionalMethods,
+  secretKinds,
   type AnyConnector,
   type AnyPlugin,
   type Capability,
+  type SecretKind,
 } from "../kit/mod.ts";
 import { extensionsProblem } from "./check-extensions.ts";
 
@@ -91,6 +93,12 @@ function secretsProblem(value: unknown): string | undefined {
     }
     if (spec["required"] !== undefined && typeof spec["required"] !== "boolean") {
       return `required of the secret ${name} should be true or false`;
+    }
+    const kind = spec["kind"];
+    if (kind !== undefined && !secretKinds.includes(kind as SecretKind)) {
+      const near = typeof kind === "string" ? nearest(kind, secretKinds) : undefined;
+      const advice = near === undefined ? "" : `; did you mean ${near}?`;
+      return `kind of the secret ${name} is ${shown(kind)}, but should be one of ${secretKinds.join(", ")}${advice}`;
     }
   }
   return undefined;

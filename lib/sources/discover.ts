@@ -1,5 +1,6 @@
 import { AgnesError, redactValue, shown, withDeadline } from "../base/mod.ts";
 import type { Capability, TableInfo } from "../kit/mod.ts";
+import { sourceMetadataProblem } from "../tables/mod.ts";
 import type { SourceHandle } from "./connect.ts";
 
 const DISCOVER_TIMEOUT_MS = 300_000;
@@ -80,6 +81,9 @@ function tableProblem(table: TableInfo, declared: readonly Capability[]): string
   );
   if (missing !== undefined)
     return `there is no column ${shown(missing)} ${of}, though its key or cursor names it`;
+  const badMetadata =
+    table.sourceMetadata === undefined ? undefined : sourceMetadataProblem(table.sourceMetadata);
+  if (badMetadata !== undefined) return `the sourceMetadata ${of} ${badMetadata}`;
   const undeclared = table.capabilities?.find((capability) => !declared.includes(capability));
   return undeclared === undefined
     ? undefined

@@ -21,7 +21,13 @@ export {
   writeProjection,
 } from "./projections/mod.ts";
 export type { ParseOptions, ProjectionFormat, ProjectionOptions } from "./projections/mod.ts";
-export { checkSourceRules, tableChange, tableDefaults, tableFieldNames } from "./record/mod.ts";
+export {
+  checkSourceRules,
+  sourceMetadataProblem,
+  tableChange,
+  tableDefaults,
+  tableFieldNames,
+} from "./record/mod.ts";
 export type { CheckTable, TableChange, TableRecord, TableSettings } from "./record/mod.ts";
 export { planRegistration } from "./registration.ts";
 export type { Candidate, Drift, PlanOptions, RegistrationPlan } from "./registration.ts";

@@ -1,26 +1,39 @@
 import { checkChange, newSettings, type TableRecord, type TableSettings } from "./record/mod.ts";
-import type { Candidate, RegistrationPlan } from "./registration.ts";
+import { metadataOf, type Candidate, type RegistrationPlan } from "./registration.ts";
 import { tableRow, type TableRow } from "./stored.ts";
 
-/** A new table of a plan, as it is written. */
+/** A table of a plan that is new or of which the source notes something new, as it is written. */
 export interface NewRow {
   readonly row: TableRow;
   readonly candidate: Candidate;
 }
 
-/** The rows of the new tables of a plan. */
+/**
+ * The rows that a plan writes.
+ *
+ * @param registered the tables that the plan was made with
+ */
 export function newRows(
   plan: RegistrationPlan,
+  registered: readonly TableRecord[],
   newRecord: (settings: TableSettings) => TableRecord,
 ): readonly NewRow[] {
-  return plan.candidates.flatMap((candidate) =>
-    candidate.kind === "new"
-      ? [
-          {
-            row: tableRow(newRecord(newSettings(checkChange(candidate.change, candidate.id), candidate.id))),
-            candidate,
-          },
-        ]
-      : [],
-  );
+  const known = new Map(registered.map((record) => [record.id, record]));
+  return plan.candidates.flatMap((candidate) => {
+    const record = recordOf(candidate, known, newRecord);
+    return record === undefined ? [] : [{ row: tableRow(record), candidate }];
+  });
+}
+
+function recordOf(
+  candidate: Candidate,
+  known: ReadonlyMap<string, TableRecord>,
+  newRecord: (settings: TableSettings) => TableRecord,
+): TableRecord | undefined {
+  if (candidate.kind === "new")
+    return newRecord(newSettings(checkChange(candidate.change, candidate.id), candidate.id));
+  const metadata = metadataOf(candidate);
+  return metadata === undefined
+    ? undefined
+    : { ...known.get(metadata.id)!, source_metadata: metadata.fields };
 }

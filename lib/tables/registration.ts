@@ -1,3 +1,6 @@
+import { isDeepStrictEqual } from "node:util";
+
+import type { JsonRecord } from "../catalog/mod.ts";
 import type { Capability, TableInfo } from "../kit/mod.ts";
 import { isAgnesError, toExposedName, type AgnesError } from "../base/mod.ts";
 import type { TableAudit } from "./history.ts";
@@ -23,14 +26,23 @@ export type Candidate =
       readonly change: TableChange;
       readonly notes: readonly string[];
     }
-  | { readonly kind: "existing"; readonly table: string; readonly id: string; readonly viewName: string }
-  /** Registered, but the source has changed so that the settings no longer fit. Nothing is overwritten. */
+  | {
+      readonly kind: "existing";
+      readonly table: string;
+      readonly id: string;
+      readonly viewName: string;
+      /** What the field `source_metadata` becomes; absent: the source notes nothing new. */
+      readonly sourceMetadata?: JsonRecord;
+    }
+  /** Registered, but the source has changed so that the settings no longer fit. No setting is overwritten. */
   | {
       readonly kind: "drifted";
       readonly table: string;
       readonly id: string;
       readonly viewName: string;
       readonly drift: readonly Drift[];
+      /** As of an existing table. */
+      readonly sourceMetadata?: JsonRecord;
     }
   /** Somebody unregistered it, which holds until somebody registers it again. */
   | {
@@ -121,8 +133,22 @@ export function withoutDeclined(
 }
 
 /** Whether a table is not registered, so that it counts whether somebody unregistered it. */
-export function isUndecided(candidate: Candidate): boolean {
+function isUndecided(candidate: Candidate): boolean {
   return candidate.kind === "new" || (candidate.kind === "unreadable" && candidate.id === null);
+}
+
+/** Whether a plan leaves the registry as it is, whoever unregistered what. */
+export function changesNothing({ candidates }: RegistrationPlan): boolean {
+  return candidates.every((one) => !isUndecided(one) && metadataOf(one) === undefined);
+}
+
+/** What the source newly notes of a table that is registered. */
+export function metadataOf(
+  candidate: Candidate,
+): { readonly id: string; readonly fields: JsonRecord } | undefined {
+  if (candidate.kind !== "existing" && candidate.kind !== "drifted") return undefined;
+  const { id, sourceMetadata: fields } = candidate;
+  return fields === undefined ? undefined : { id, fields };
 }
 
 function unreadable(info: TableInfo, error: AgnesError, record: TableRecord | undefined): Candidate {
@@ -158,6 +184,7 @@ function newCandidate(
     primary_key: [...info.primaryKey],
     ...(info.cursor === undefined ? {} : { incremental_column: info.cursor }),
     ...(info.description === undefined ? {} : { description: cleanText(info.description) }),
+    ...(info.sourceMetadata === undefined ? {} : { source_metadata: info.sourceMetadata }),
   };
   const id = tableId(source, name);
   try {
@@ -178,8 +205,22 @@ function newCandidate(
 function compared(record: TableRecord, info: TableInfo): Candidate {
   const { id, view_name: viewName } = record;
   const drift = driftOf(record, info);
-  const common = { table: info.name, id, viewName };
+  const sourceMetadata = newMetadata(record, info);
+  const common = {
+    table: info.name,
+    id,
+    viewName,
+    ...(sourceMetadata === undefined ? {} : { sourceMetadata }),
+  };
   return drift.length === 0 ? { kind: "existing", ...common } : { kind: "drifted", ...common, drift };
+}
+
+/** What the registry notes of a table with what its source notes now; `undefined` when that is nothing new. */
+function newMetadata(record: TableRecord, { sourceMetadata }: TableInfo): JsonRecord | undefined {
+  if (sourceMetadata === undefined) return undefined;
+  // Keys that the source does not have are of people or an earlier system.
+  const merged = { ...record.source_metadata, ...sourceMetadata };
+  return isDeepStrictEqual(merged, record.source_metadata) ? undefined : merged;
 }
 
 function driftOf(record: TableRecord, info: TableInfo): readonly Drift[] {

@@ -33,7 +33,7 @@ import {
 import { writeInEntries } from "./in-entries.ts";
 import { isWanted } from "./is-wanted.ts";
 import { newRows } from "./new-rows.ts";
-import { isUndecided, planRegistration, withoutDeclined, type RegistrationPlan } from "./registration.ts";
+import { changesNothing, planRegistration, withoutDeclined, type RegistrationPlan } from "./registration.ts";
 import {
   allFolders,
   allTables,
@@ -236,8 +236,9 @@ export class TableRegistry implements AsyncDisposable {
   }
 
   /**
-   * Compares what a source has with the registry and registers what is new. What is registered is never changed,
-   * what somebody unregistered stays so, and nothing is done when the registry cannot be read.
+   * Compares what a source has with the registry and registers what is new. Of what is registered only
+   * `source_metadata` changes, to what the source notes now; what somebody unregistered stays so, and nothing is done
+   * when the registry cannot be read.
    */
   async registerDiscovered(
     source: string,
@@ -250,7 +251,7 @@ export class TableRegistry implements AsyncDisposable {
         checkTable: this.#checkTable,
       });
     const plan = planOn(await this.list());
-    if (!plan.candidates.some(isUndecided)) return plan;
+    if (changesNothing(plan)) return plan;
     const declined =
       options.again === true
         ? () => Promise.resolve(new Map<string, TableAudit>())
@@ -368,7 +369,10 @@ export class TableRegistry implements AsyncDisposable {
         const tables = (await view.query({}, allTables)).map(registered);
         // Asked anew each time: somebody may have unregistered a table since.
         const decided = withoutDeclined(planOn(tables), await declined());
-        return { plan: decided, items: newRows(decided, (settings) => this.#newRecord(settings, actor)) };
+        return {
+          plan: decided,
+          items: newRows(decided, tables, (settings) => this.#newRecord(settings, actor)),
+        };
       },
     );
     const registeredNow = new Map(written.map(({ candidate }) => [candidate.table, candidate]));

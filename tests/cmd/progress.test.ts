@@ -1,16 +1,19 @@
 import { expect, test } from "bun:test";
 
-import { barLine, shareOf } from "../../cmd/terminal/progress.ts";
+import { barLine, openProgress, shareOf } from "../../cmd/terminal/progress.ts";
+import type { Terminal } from "../../cmd/terminal/terminal.ts";
+import type { ExtractProgress } from "../../lib/extract/mod.ts";
+
+const base: ExtractProgress = {
+  table: "t",
+  phase: "reading",
+  rows: 0,
+  sizeBytes: 0,
+  rowsPerSecond: 0,
+  elapsedMs: 10,
+};
 
 test("the bar is filled by rows where their number is known, else by bytes", () => {
-  const base = {
-    table: "t",
-    phase: "reading",
-    rows: 0,
-    sizeBytes: 0,
-    rowsPerSecond: 0,
-    elapsedMs: 10,
-  } as const;
   const bytes = { ...base, bytesRead: 1_500_000, totalBytes: 6_000_000 };
   expect(shareOf(bytes)).toEqual({ done: 1_500_000, total: 6_000_000 });
   expect(barLine("s.t", bytes, 0.25)).toBe(
@@ -21,4 +24,31 @@ test("the bar is filled by rows where their number is known, else by bytes", () 
   expect(barLine("s.t", { ...base, bytesRead: 7 }, 0)).toContain(
     `${"·".repeat(24)}  s.t  0 rows, 7 bytes read`,
   );
+});
+
+test("the bar shows what the source does, on one line", () => {
+  const text = (progress: Partial<ExtractProgress>) =>
+    barLine("s.t", { ...base, ...progress }, 0)
+      .split("  ")
+      .at(-1);
+  expect(text({ sourcePhase: "exporting" })).toBe("exporting, 10 ms");
+  const downloading = { sourcePhase: "downloading 3 of 12", totalRows: 500, rows: 20 };
+  expect(text(downloading)).toBe("downloading 3 of 12, 20 of 500 rows, 10 ms");
+  expect(text({ ...downloading, phase: "merging" })).toBe("merging, 20 of 500 rows, 10 ms");
+  const hostile = text({ sourcePhase: `a\u001b[2J\nb ${"c".repeat(100)}` })!;
+  expect(hostile).not.toMatch(/\p{Cc}/u);
+  expect(hostile.length).toBeLessThan(80);
+});
+
+test("a line is printed of what the source does where no bar can be drawn", async () => {
+  const lines: string[] = [];
+  const terminal = { quiet: false, interactive: false, info: (line: string) => lines.push(line) };
+  const display = await openProgress(terminal as unknown as Terminal, new AbortController().signal);
+  display.update("s.t", { ...base, sourcePhase: "exporting", elapsedMs: 6_000 });
+  display.update("s.t", { ...base, sourcePhase: "exporting", elapsedMs: 7_000 });
+  display.update("s.t", { ...base, sourcePhase: "downloading 2 of 3", rows: 1_000, elapsedMs: 12_000 });
+  expect(lines).toEqual([
+    "s.t  exporting, 6.0 s so far",
+    "s.t  downloading 2 of 3, 1,000 rows, 12.0 s so far",
+  ]);
 });

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { createHost } from "../../lib/base/mod.ts";
 import { openDatabase, openFile } from "../../lib/duckdb/mod.ts";
 import { countBytes } from "../../lib/extract/write/count-bytes.ts";
-import type { ExtractProgress } from "../../lib/extract/mod.ts";
-import { int64, table, utf8, type FileChunk, type FileReading } from "../../lib/kit/mod.ts";
-import { openBench, planOf } from "./harness.ts";
+import { extractSource, type ExtractProgress } from "../../lib/extract/mod.ts";
+import { int64, table, utf8, type FileChunk, type FileReading, type ReadOptions } from "../../lib/kit/mod.ts";
+import { openBench, planOf, sourceOf } from "./harness.ts";
 
 setDefaultTimeout(120_000);
 
@@ -75,6 +75,30 @@ test("extractSource() adds up the bytes of files, and names no total that was pa
   const passed = await run(12);
   expect(passed.bytesRead).toBe(24);
   expect(passed).not.toHaveProperty("totalBytes");
+});
+
+test("extractSource() reports phases and totals as the source reports them, without secrets", async () => {
+  await using bench = await openBench(slowClock());
+  const seen: ExtractProgress[] = [];
+  const info = table("t", columns, { estimatedRows: 7 });
+  const connector = {
+    async *read(_info: unknown, { onProgress }: ReadOptions) {
+      onProgress!({ phase: "exporting for t0ken-value" });
+      onProgress!({ totalRows: 3 });
+      onProgress!({ phase: "downloading 1 of 1", totalRows: Number.NaN, totalBytes: -1 });
+      yield [{ id: 1, name: "a" }];
+    },
+  };
+  const source = { ...sourceOf(connector), secrets: ["t0ken-value"] };
+  const request = { directory: bench.directory, source, tables: [planOf(info)] };
+  await extractSource(bench.services, { ...request, onProgress: (one) => seen.push(one) });
+  const told = seen.map(({ sourcePhase, totalRows }) => `${sourcePhase} ${totalRows}`);
+  expect(told[0]).toBe("undefined 7");
+  expect(told).toContain("exporting for [redacted] 7");
+  expect(told).toContain("exporting for [redacted] 3");
+  expect(told).toContain("downloading 1 of 1 3");
+  expect(told.at(-1)).toBe("undefined 3");
+  expect(seen.every((one) => !("totalBytes" in one))).toBe(true);
 });
 
 test("what is scanned before the copy of a JSON file counts for half of it", async () => {

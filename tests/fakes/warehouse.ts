@@ -74,7 +74,7 @@ export function fakeWarehouse(
   const fetched: { slice: string; range: string | null }[] = [];
   const cancelled: number[] = [];
   const exports = new Map<string, readonly Buffer[]>();
-  const jobs: { readonly id: string; asked: number }[] = [];
+  const jobs: { readonly id: string; readonly rows: number; asked: number }[] = [];
   let hasExpired = false;
   let version = 1;
 
@@ -86,7 +86,7 @@ export function fakeWarehouse(
         (order) => Date.parse(`${order.updated_at}Z`) >= Date.parse(changedSince || "1970-01-01"),
       );
       exports.set(id, slicesOf(rows, sliceRows));
-      jobs.push({ id, asked: 0 });
+      jobs.push({ id, rows: rows.length, asked: 0 });
       return Response.json({ id: jobs.length, status: "waiting" }, { status: 202 });
     }
     const number = /^\/v1\/jobs\/(\d+)$/.exec(path)?.[1];
@@ -95,7 +95,7 @@ export function fakeWarehouse(
       cancelled.push(Number(number));
       return new Response(null, { status: 204 });
     }
-    if (found !== undefined) return jobAnswer(Number(number), found.id, steps[found.asked++]);
+    if (found !== undefined) return jobAnswer(Number(number), found, steps[found.asked++]);
     const slices = exports.get(/^\/v1\/exports\/(\w+)$/.exec(path)?.[1] ?? "");
     if (slices === undefined) return Response.json({ error: `there is no ${path}` }, { status: 404 });
     const signature = hasExpired ? "new" : "first";
@@ -140,8 +140,12 @@ export function fakeWarehouse(
   return Object.defineProperties(seen, Object.getOwnPropertyDescriptors(network)) as unknown as FakeWarehouse;
 }
 
-function jobAnswer(id: number, exported: string, step: JobStep | undefined): Response {
-  if (step === undefined) return Response.json({ id, status: "done", export: exported });
+function jobAnswer(
+  id: number,
+  { id: exported, rows }: { readonly id: string; readonly rows: number },
+  step: JobStep | undefined,
+): Response {
+  if (step === undefined) return Response.json({ id, status: "done", export: exported, rows });
   if (typeof step === "string") return Response.json({ id, status: step });
   if ("failed" in step) return Response.json({ id, status: "failed", error: step.failed });
   return Response.json(

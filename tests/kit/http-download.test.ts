@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import { gzipSync } from "node:zlib";
 
 import { createHost, nodeFiles, type Host } from "../../lib/base/mod.ts";
+import type { DownloadFile, ReadProgress } from "../../lib/kit/mod.ts";
 import { CONTENT, contents, folder } from "./downloads.ts";
 import { bytesOf, cutting, serve } from "./file-server.ts";
 import { answer, failureOf, LocalServer, testHttp, type Handler } from "./local-server.ts";
@@ -230,7 +231,10 @@ describe("Http.download() of several files", () => {
     const { http } = testHttp();
     const phases: string[] = [];
     const files = Array.from({ length: 7 }, (_, at) => `${server.origin}/${at}`);
-    const onProgress = ({ phase }: { readonly phase: string }) => void phases.push(phase);
+    const onProgress = (progress: ReadProgress) => {
+      phases.push(progress.phase!);
+      expect(progress).not.toHaveProperty("totalBytes");
+    };
     const found: string[] = [];
     for await (const { data } of http.download(files, { format: "csv", concurrency: 3, onProgress })) {
       found.push(readFileSync(data as string, "utf8"));
@@ -239,6 +243,20 @@ describe("Http.download() of several files", () => {
     expect(most).toBe(3);
     expect(phases[0]).toBe("downloading 1 of 7");
     expect(phases.filter((phase) => !/^downloading [1-7] of 7$/.test(phase))).toEqual([]);
+  });
+
+  test("download() reports the bytes of all files when each of them has a size", async () => {
+    await using server = await LocalServer.start(serve({ content: CONTENT }));
+    const { http } = testHttp();
+    const totalsOf = async (files: readonly DownloadFile[]) => {
+      const totals = new Set<number | undefined>();
+      const onProgress = ({ totalBytes }: ReadProgress) => void totals.add(totalBytes);
+      for await (const _ of http.download(files, { format: "csv", onProgress }));
+      return [...totals];
+    };
+    const sized = ["1", "2"].map((key) => ({ url: `${server.origin}/${key}`, sizeBytes: CONTENT.length }));
+    expect(await totalsOf(sized)).toEqual([2 * CONTENT.length]);
+    expect(await totalsOf([...sized, { url: `${server.origin}/3` }])).toEqual([undefined]);
   });
 
   test("download() takes a list that comes bit by bit, and refuses two files with one key", async () => {

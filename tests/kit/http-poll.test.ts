@@ -30,7 +30,7 @@ async function poll(
 describe("Http.poll()", () => {
   test("poll() asks until the job is done, with pauses that grow to the longest, and reports each", async () => {
     await using server = await LocalServer.start(...Array.from({ length: 6 }, () => waiting), success);
-    const phases: string[] = [];
+    const phases: (string | undefined)[] = [];
     const { done, sleeps } = await poll(server, {
       maxPauseMs: 4_000,
       phaseOf: ({ status }) => `export ${status}`,

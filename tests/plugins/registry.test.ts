@@ -59,6 +59,10 @@ describe("checkPlugin()", () => {
         { secrets: { TOKEN: { description: "x", required: "yes" } } },
         "required of the secret TOKEN should be",
       ],
+      [
+        { secrets: { TOKEN: { description: "x", kind: "service-account" } } },
+        'kind of the secret TOKEN is "service-account", but should be one of token, basic, oauth, service_account; did you mean service_account?',
+      ],
       [{ connect: undefined }, "connect should be a function"],
       ...extensionCases,
       [{ read: () => {} } as never, "read belongs into the object that connect returns"],

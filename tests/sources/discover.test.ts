@@ -44,6 +44,15 @@ describe("discoverTables()", () => {
       [table("t", id, { cursor: "at" }), 'there is no column "at" of table "t"'],
       [{ ...table("t", id), primaryKey: undefined }, 'the primary key of table "t" is no list'],
       [table("t", id, { capabilities: ["read"] }), 'the capability "read" of table "t" is not the plugin\'s'],
+      [
+        table("t", id, { sourceMetadata: [1] as never }),
+        'the sourceMetadata of table "t" should be an object',
+      ],
+      [
+        table("t", id, { sourceMetadata: { n: 1n as never } }),
+        'of table "t" should hold only what JSON holds',
+      ],
+      [table("t", id, { sourceMetadata: { n: "x".repeat(100_000) } }), "at most 100000 characters as JSON"],
     ];
     for (const [bad, reason] of cases) {
       const error = await failureOf(discoverTables(await handleOf([bad])));

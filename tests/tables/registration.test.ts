@@ -176,6 +176,40 @@ describe("TableRegistry.registerDiscovered()", () => {
     ]);
   });
 
+  test("brings source_metadata up to date and nothing else, and writes only what changed", async () => {
+    await using registry = await memoryRegistry();
+    await registry.register({
+      source: "crm",
+      source_table: "orders",
+      columns: ["gone"],
+      description: "mine",
+    });
+    await registry.register({ source: "crm", source_table: "people", source_metadata: { earlier: 1 } });
+    const infos = (stage: string) => [
+      discovered("orders", { sourceMetadata: { stage }, description: "theirs" }),
+      discovered("people", { sourceMetadata: { stage } }),
+      discovered("plain"),
+    ];
+    const dry = await registry.registerDiscovered("crm", infos("in"), { dryRun: true });
+    expect((await registry.get("crm.people"))!.source_metadata).toEqual({ earlier: 1 });
+    const plan = await registry.registerDiscovered("crm", infos("in"));
+    expect(plan).toEqual(dry);
+    expect(plan.candidates).toMatchObject([
+      { kind: "drifted", sourceMetadata: { stage: "in" } },
+      { kind: "existing", sourceMetadata: { earlier: 1, stage: "in" } },
+      { kind: "new" },
+    ]);
+    const version = await registry.version();
+    const orders = (await registry.get("crm.orders"))!;
+    expect(orders).toMatchObject({ description: "mine", source_metadata: { stage: "in" } });
+    expect((await registry.history({ id: "crm.orders" })).at(-1)!.changed).toEqual(["source_metadata"]);
+    const again = await registry.registerDiscovered("crm", infos("in"));
+    expect(again.candidates[1]).not.toHaveProperty("sourceMetadata");
+    expect(await registry.version()).toBe(version);
+    await registry.registerDiscovered("crm", infos("out"));
+    expect((await registry.get("crm.people"))!.source_metadata).toEqual({ earlier: 1, stage: "out" });
+  });
+
   test("calls invalid what the further check refuses", async () => {
     const registry = await openTableRegistry({
       storage: memoryStorage(),

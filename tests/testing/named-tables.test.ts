@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { definePlugin, table, utf8, type Capability } from "agnes/kit";
+import { definePlugin, table, utf8, type Capability, type TableInfo } from "agnes/kit";
 import { connectorContract, runCases } from "agnes/testing";
 import * as v from "valibot";
 
@@ -15,7 +15,10 @@ function pluginWith(...capabilities: Capability[]) {
     secrets: {},
     connect: ({ duckdb }: { duckdb: { query: (sql: string, options: object) => unknown } }) => ({
       ...(capabilities.includes("discover") && { discover: async () => [table("people", { name: utf8() })] }),
-      ...(capabilities.includes("metadata") && { metadata: async () => [{ name: "people", rows: 1 }] }),
+      ...(capabilities.includes("metadata") && {
+        metadata: async (asked: readonly TableInfo[]) =>
+          asked.flatMap(({ name }) => (name === "people" ? [{ name, rows: 1 }] : [])),
+      }),
       ...(capabilities.includes("query") && {
         query: (sql: string, { signal }: { signal: AbortSignal }) =>
           duckdb.query(`WITH people AS (SELECT 'Ada' AS name) SELECT * FROM (${sql})`, { signal }),

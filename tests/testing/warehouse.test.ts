@@ -67,13 +67,17 @@ describe("warehouse: extract", () => {
               : undefined,
     });
     const { connector, info, sleeps, log } = await connected(server);
-    const phases = new Set<string | undefined>();
-    const onProgress = ({ sourcePhase }: ExtractProgress) => void phases.add(sourcePhase);
+    const seen: ExtractProgress[] = [];
+    const onProgress = (progress: ExtractProgress) => void seen.push(progress);
     const stats = await bench.run([planOf(info)], connector, { onProgress });
     expect(stats.errors).toEqual([]);
     expect(await published(bench)).toEqual(expected);
-    expect([...phases]).toContain("exporting");
-    expect([...phases]).toContain("downloading 1 of 3");
+    const exporting = seen.find(({ sourcePhase }) => sourcePhase === "exporting")!;
+    expect(exporting).not.toHaveProperty("totalRows");
+    // The job knows its rows once it is done, and the list of slices their bytes.
+    const downloading = seen.find(({ sourcePhase }) => sourcePhase === "downloading 1 of 3")!;
+    expect(downloading.totalRows).toBe(100);
+    expect(seen.at(-1)!.bytesRead).toBe(downloading.totalBytes!);
     expect(
       sleeps.filter((ms) => ms >= 90_000 || (ms >= 12_000 && ms < 13_000)).length,
     ).toBeGreaterThanOrEqual(2);

@@ -1,6 +1,6 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 
-import type { AnyPlugin } from "../../../lib/kit/mod.ts";
+import type { AnyPlugin, SecretKind, SecretSpec } from "../../../lib/kit/mod.ts";
 import type { Cli } from "../../cli/cli.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
@@ -27,7 +27,10 @@ export default command({
       typeMode: "input",
     });
     if (cli.json) {
-      const { name, version, description, capabilities, secrets } = plugin;
+      const { name, version, description, capabilities } = plugin;
+      const secrets = Object.fromEntries(
+        Object.entries(plugin.secrets).map(([secret, spec]) => [secret, { ...spec, kind: kindOf(spec) }]),
+      );
       return await cli.printJson({ name, version, description, capabilities, options, secrets });
     }
     await printPlugin(cli, plugin, options);
@@ -46,7 +49,16 @@ async function printPlugin(cli: Cli, plugin: AnyPlugin, options: object): Promis
   await cli.print("\n");
   await printRows(
     cli,
-    ["secret", "", "what it is"],
-    secrets.map(([name, spec]) => [name, spec.required === true ? "required" : "", spec.description]),
+    ["secret", "kind", "", "what it is"],
+    secrets.map(([name, spec]) => [
+      name,
+      kindOf(spec),
+      spec.required === true ? "required" : "",
+      spec.description,
+    ]),
   );
+}
+
+function kindOf({ kind = "token" }: SecretSpec): SecretKind {
+  return kind;
 }

@@ -101,10 +101,15 @@ function rowOf(source: string, candidate: Candidate): readonly string[] {
     case "new":
       return ["new", source, candidate.table, candidate.id, candidate.viewName, candidate.notes.join("; ")];
     case "existing":
-      return ["existing", source, candidate.table, candidate.id, candidate.viewName, ""];
     case "drifted": {
-      const note = candidate.drift.map(({ field, reason }) => `${field}: ${reason}`).join("; ");
-      return ["drifted", source, candidate.table, candidate.id, candidate.viewName, note];
+      const notes = [
+        ...(candidate.kind === "drifted" ? candidate.drift : []).map(
+          ({ field, reason }) => `${field}: ${reason}`,
+        ),
+        ...(candidate.sourceMetadata === undefined ? [] : ["source_metadata: what the source notes changed"]),
+      ];
+      const { kind, table, id, viewName } = candidate;
+      return [kind, source, table, id, viewName, notes.join("; ")];
     }
     case "unregistered":
       return [

@@ -1,4 +1,4 @@
-import { AgnesError } from "../../base/mod.ts";
+import { AgnesError, redactValue } from "../../base/mod.ts";
 import type { Batch, Deletions, ReadEnd, ReadProgress, RowReject } from "../../kit/mod.ts";
 import { readDirectory } from "../format/paths.ts";
 import type { ReadDecision } from "./decide.ts";
@@ -38,7 +38,7 @@ export async function openRead(
   let onAlive = () => {};
   const onProgress = (progress: ReadProgress) => {
     onAlive();
-    job.progress.report(progress);
+    job.progress.report(redactValue(progress, source.secrets ?? []));
   };
   const begun = await begin(job, decision, range, onProgress);
   const opened = openTap(begun.batches, {

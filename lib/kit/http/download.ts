@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { AgnesError, type Host, type Log } from "../../base/mod.ts";
-import type { FileChunk } from "../batch.ts";
+import type { FileChunk, ReadProgress } from "../batch.ts";
 import { DiskSpace } from "./disk-space.ts";
 import type { DownloadFile, HttpAnswer, HttpDownloadRequest, HttpRequest } from "./http.ts";
 import { spoolPath, type SpoolFile } from "./spool-file.ts";
@@ -55,6 +55,7 @@ async function* fetched(
     ...chunk
   } = request;
   const total = Array.isArray(files) ? files.length : null;
+  const totalBytes = Array.isArray(files) ? sizeOf(files as readonly (string | DownloadFile)[]) : {};
   const space = new DiskSpace(services.host.files, directory);
   if (Array.isArray(files))
     await checkSpace(services, space, files as readonly (string | DownloadFile)[], directory);
@@ -62,7 +63,7 @@ async function* fetched(
   const stopped = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   let done = 0;
   const onBytes = () =>
-    onProgress?.({ phase: `downloading ${done + 1}${total === null ? "" : ` of ${total}`}` });
+    onProgress?.({ phase: `downloading ${done + 1}${total === null ? "" : ` of ${total}`}`, ...totalBytes });
   const start = (file: TransferFile): Running => {
     const transfer = new Transfer({ ...services, space, directory, onBytes }, file, {
       signal: stopped,
@@ -94,6 +95,16 @@ async function* fetched(
     await Promise.allSettled(running.map(({ spool }) => spool));
     await listed.return();
   }
+}
+
+/** How many bytes all files have together, when each of them says so. */
+function sizeOf(files: readonly (string | DownloadFile)[]): Pick<ReadProgress, "totalBytes"> {
+  let totalBytes = 0;
+  for (const file of files) {
+    if (typeof file === "string" || file.sizeBytes === undefined) return {};
+    totalBytes += file.sizeBytes;
+  }
+  return { totalBytes };
 }
 
 interface Running {

@@ -135,7 +135,7 @@ export interface HttpDownloadRequest
   /** How many files are fetched at once; no more than these are ahead of the file that is read. Default 4. */
   readonly concurrency?: number;
   readonly signal?: AbortSignal;
-  /** Is called with `downloading 3 of 12`, again and again while bytes come. */
+  /** Is called with `downloading 3 of 12`, and the bytes of all files if known, again and again while bytes come. */
   readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
 }
 

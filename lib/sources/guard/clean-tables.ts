@@ -1,10 +1,10 @@
 import type { Field } from "apache-arrow";
 
-import { holdsSecret, nameHoldsSecret, redact } from "../../base/mod.ts";
+import { holdsSecret, nameHoldsSecret, redact, redactValue } from "../../base/mod.ts";
 import type { TableInfo } from "../../kit/mod.ts";
 
 /**
- * A table that shows no secret: its description and notes are redacted. A name cannot be replaced, because the source
+ * A table that shows no secret: its description, notes and metadata are redacted. A name cannot be replaced, because the source
  * knows the table by it.
  *
  * @throws an error that says which kind of name holds a secret, without the name
@@ -13,7 +13,7 @@ export function withoutSecretTexts(table: TableInfo, secrets: Iterable<string>):
   const values = [...secrets];
   // What is no table at all is refused where tables are checked.
   if (values.length === 0 || typeof table !== "object" || table === null) return table;
-  const { description, name, notes, remotePath = [], schema } = table;
+  const { description, name, notes, remotePath = [], schema, sourceMetadata } = table;
   if (holds(name, values)) throw new Error(`the name of a table that it lists ${HOLDS}`);
   const fields = Array.isArray(schema?.fields) ? schema.fields : [];
   if (hasSecretName(fields, values)) throw new Error(`the name of a column of table ${name} ${HOLDS}`);
@@ -23,6 +23,7 @@ export function withoutSecretTexts(table: TableInfo, secrets: Iterable<string>):
   return {
     ...table,
     ...(typeof description === "string" && { description: clean(description) }),
+    ...(sourceMetadata !== undefined && { sourceMetadata: redactValue(sourceMetadata, values) }),
     ...(Array.isArray(notes) && { notes: notes.map((note: unknown) => clean(String(note))) }),
   };
 }

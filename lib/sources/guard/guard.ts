@@ -10,10 +10,12 @@ import {
   type RemoteAttachInfo,
   type SourceAnswer,
   type TableInfo,
+  type TableMetadata,
 } from "../../kit/mod.ts";
 import { attachProblem } from "./attach-problem.ts";
 import { hasSecretName, HOLDS, withoutSecretTexts } from "./clean-tables.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
+import { metadataProblem } from "./metadata-problem.ts";
 import { withoutSecrets } from "./remote-secrets.ts";
 
 /** A connector whose every failure is wrapped once; it has the methods that `connector` has. */
@@ -44,7 +46,7 @@ export function guardConnector(
     }),
     ...(connector.metadata && {
       metadata: (tables, options) =>
-        later(async () => redactValue(await connector.metadata!(tables, options), origin.secrets), origin, {
+        later(() => checkedMetadata(connector, origin, tables, options), origin, {
           operation: "metadata",
           signal: options.signal,
         }),
@@ -174,6 +176,17 @@ async function answerOf(
   const answer = await connector.query!(...asked);
   if (hasSecretName(answer.schema?.fields ?? [], secrets)) throw new Error(`the name of a column ${HOLDS}`);
   return answer;
+}
+
+async function checkedMetadata(
+  connector: AnyConnector,
+  { secrets }: Origin,
+  ...asked: Parameters<NonNullable<AnyConnector["metadata"]>>
+): Promise<readonly TableMetadata[]> {
+  const found = redactValue(await connector.metadata!(...asked), secrets);
+  const problem = metadataProblem(found);
+  if (problem !== undefined) throw new TypeError(problem);
+  return found;
 }
 
 function guardedWrite(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["write"]> {

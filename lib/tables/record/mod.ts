@@ -3,7 +3,13 @@ export { isPlainObject, kindOf } from "./json.ts";
 export { changedFields, changedRecord, givenFields, newSettings, settingsOf } from "./merge.ts";
 export { defaultName, isVendorName, sourceTableNames, tableId } from "./names.ts";
 export { checkSourceRules } from "./rules.ts";
-export { documentationKeys, tableChange, tableDefaults, tableFieldNames } from "./schema.ts";
+export {
+  documentationKeys,
+  sourceMetadataProblem,
+  tableChange,
+  tableDefaults,
+  tableFieldNames,
+} from "./schema.ts";
 export type { TableChange, TableRecord, TableSettings } from "./schema.ts";
 export type { CheckTable } from "./rules.ts";
 export { changedUnread, withoutUnread } from "./unread.ts";

@@ -114,10 +114,16 @@ const sourceMetadata = v.pipe(
   v.custom<JsonRecord>(isPlainObject, "an object of fields"),
   v.check((value) => isJson(value), "should hold only what JSON holds"),
   v.check(
-    (value) => JSON.stringify(value).length <= METADATA_LENGTH,
+    (value) => !isJson(value) || JSON.stringify(value).length <= METADATA_LENGTH,
     `should have at most ${METADATA_LENGTH} characters as JSON`,
   ),
 );
+
+/** Why something is not what `source_metadata` may hold; `undefined` when it is. */
+export function sourceMetadataProblem(value: unknown): string | undefined {
+  if (!isPlainObject(value)) return "should be an object of fields";
+  return v.safeParse(sourceMetadata, value).issues?.[0].message;
+}
 
 /** The parts of the documentation, in the order in which people read them. */
 export const documentationKeys: readonly string[] = Object.keys(documentation.entries);
@@ -193,7 +199,7 @@ export const tableChange = v.strictObject({
     "Columns that refer to other tables",
   ),
   documentation: given(documentation, "What people should know of the table"),
-  source_metadata: given(sourceMetadata, "What an earlier system noted of the table, kept as it is"),
+  source_metadata: given(sourceMetadata, "What the source or an earlier system notes of the table, as JSON"),
 });
 
 /** What may be said of a table; see `tableChange`. */

@@ -5,6 +5,7 @@ import type { SourceCase } from "./source-case.ts";
 import { deletionCases } from "./deletion-cases.ts";
 import { extractCases } from "./extract-cases.ts";
 import { failureCases } from "./failure-cases.ts";
+import { metadataCases } from "./metadata-cases.ts";
 import { pushCases } from "./push-cases.ts";
 import { queryCases } from "./query-cases.ts";
 import { readCases } from "./read-cases.ts";
@@ -14,6 +15,7 @@ import { CaseWatch } from "./watch.ts";
 
 const ALL: readonly SourceCase[] = [
   ...sourceCases,
+  ...metadataCases,
   ...readCases,
   ...queryCases,
   ...pushCases,

@@ -110,34 +110,6 @@ export const sourceCases: readonly SourceCase[] = [
       assertTokenTaken(session, info);
     },
   },
-  {
-    name: "metadata() describes the tables it is asked for",
-    needs: ["discover", "metadata"],
-    async run(session) {
-      const { handle, signal } = session;
-      const tables = await discoverTables(handle, { signal });
-      const stranger: TableInfo = {
-        ...tables[0]!,
-        name: "a_table_nobody_has",
-        remotePath: ["a_table_nobody_has"],
-      };
-      const found = await able(session, "metadata").metadata([...tables, stranger], { signal });
-      const asked = new Set(tables.map((table) => table.name));
-      for (const { name, rows, sizeBytes } of found) {
-        assert.ok(
-          asked.delete(name),
-          `metadata() describes ${name}, which nobody asked for or which came already`,
-        );
-        for (const figure of [rows, sizeBytes]) {
-          assert.ok(
-            figure === undefined || (Number.isSafeInteger(figure) && figure >= 0),
-            `a figure of ${name} is ${figure}`,
-          );
-        }
-      }
-      assert.ok(found.length > 0, "metadata() knows none of the tables that discover() lists");
-    },
-  },
 ];
 
 /** A token that nothing takes would never reach the extension, and the table would not be attached. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Capability, TableInfo } from "agnes/kit";
 
+import { brokenMetadata } from "./broken-metadata.ts";
 import { brokenReads, reading, wanted } from "./broken-reads.ts";
 import { batches, PEOPLE, type Breaking, type MemoryConnector } from "./memory.ts";
 
@@ -125,18 +126,6 @@ const brokenSources: readonly Broken[] = [
     caught: ["health() answers in a sentence"],
     capabilities: ["discover"],
   },
-  {
-    words: "statistics of a table that nobody has",
-    breaking: () => ({ metadata: async (tables) => tables.map(({ name }) => ({ name, rows: 1 })) }),
-    caught: ["metadata() describes the tables it is asked for"],
-    capabilities: ["discover", "metadata"],
-  },
-  {
-    words: "statistics that cannot be true",
-    breaking: () => ({ metadata: async () => [{ name: "people", rows: -1 }] }),
-    caught: ["metadata() describes the tables it is asked for"],
-    capabilities: ["discover", "metadata"],
-  },
 ];
 
 const brokenQueries: readonly Broken[] = [
@@ -219,6 +208,7 @@ export const brokenPlugins: readonly Broken[] = [
   ...brokenReads,
   ...brokenSecrets,
   ...brokenSources,
+  ...brokenMetadata,
   ...brokenQueries.map((broken) => ({ ...broken, capabilities: ["query"] as const })),
   ...brokenPushes,
 ];

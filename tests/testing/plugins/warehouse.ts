@@ -16,6 +16,7 @@ const jobAnswer = v.object({
   id: v.number(),
   status: v.picklist(["waiting", "running", "done", "failed"]),
   export: v.optional(v.string()),
+  rows: v.optional(v.number()),
   error: v.optional(v.string()),
 });
 const sliceList = v.object({
@@ -46,7 +47,7 @@ export default definePlugin({
           schema: jobAnswer,
           signal,
         });
-        const { export: id } = await api.poll(`/v1/jobs/${job.id}`, {
+        const { export: id, rows: totalRows } = await api.poll(`/v1/jobs/${job.id}`, {
           schema: jobAnswer,
           isDone({ status, error = "no reason" }) {
             if (status === "failed") throw permanent(`the export of ${name} failed: ${error}`);
@@ -57,6 +58,7 @@ export default definePlugin({
           onProgress,
           signal,
         });
+        if (totalRows !== undefined) onProgress?.({ totalRows });
         const list = async () => (await api.json(`/v1/exports/${id}`, { schema: sliceList, signal })).slices;
         const files = (await list()).map(({ url, sizeBytes, md5 }, place) => ({
           // The links live for a short time; one that is refused is replaced by a new one.

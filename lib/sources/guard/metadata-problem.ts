@@ -1,0 +1,69 @@
+import { shown } from "../../base/mod.ts";
+import { entityTypes, type TableMetadata } from "../../kit/mod.ts";
+
+type Check = (value: unknown) => string | undefined;
+
+/** How each field is checked; the type makes sure that none is forgotten. */
+const checks: { readonly [Field in keyof Required<TableMetadata>]: Check } = {
+  name: textProblem,
+  entityType: (value) =>
+    (entityTypes as readonly unknown[]).includes(value) ? undefined : `should be ${entityTypes.join(", ")}`,
+  rows: figureProblem,
+  sizeBytes: figureProblem,
+  columns: columnsProblem,
+  partitionedBy: namesProblem,
+  clusteredBy: namesProblem,
+  modifiedAt: (value) =>
+    value instanceof Date && !Number.isNaN(value.getTime()) ? undefined : "should be a valid Date",
+};
+
+/** Why what `metadata` returned is not the metadata of tables; `undefined` when it is. */
+export function metadataProblem(found: unknown): string | undefined {
+  if (!Array.isArray(found)) return `it returned ${shown(found)}, which is no list`;
+  for (const one of found as readonly unknown[]) {
+    if (!isRecord(one)) return `it returned ${shown(one)} for a table, which is no object`;
+    const problem = textProblem(one["name"]);
+    if (problem !== undefined) return `the name of a table ${problem}, not ${shown(one["name"])}`;
+    for (const [field, value] of Object.entries(one)) {
+      const at = `${field} of table ${shown(one["name"])}`;
+      if (!Object.hasOwn(checks, field)) return `there is no ${at}: use ${Object.keys(checks).join(", ")}`;
+      const reason = value === undefined ? undefined : checks[field as keyof TableMetadata](value);
+      if (reason !== undefined) return `${at} ${reason}, not ${shown(value)}`;
+    }
+  }
+  return undefined;
+}
+
+function textProblem(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? undefined : "should be a text that is not empty";
+}
+
+function figureProblem(value: unknown): string | undefined {
+  const isFigure = Number.isSafeInteger(value) && (value as number) >= 0;
+  return isFigure ? undefined : "should be a whole number from 0 on, or absent when it is unknown";
+}
+
+function namesProblem(value: unknown): string | undefined {
+  const isNames = Array.isArray(value) && value.every((name) => textProblem(name) === undefined);
+  if (!isNames) return "should be a list of names of columns";
+  return new Set(value).size === value.length ? undefined : "should name each column once";
+}
+
+function columnsProblem(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return "should be a list of columns";
+  for (const column of value as readonly unknown[]) {
+    if (!isRecord(column)) return "should be a list of columns";
+    const { name, type, nullable, description } = column;
+    const isColumn =
+      textProblem(name) === undefined &&
+      textProblem(type) === undefined &&
+      (nullable === undefined || typeof nullable === "boolean") &&
+      (description === undefined || typeof description === "string");
+    if (!isColumn) return "should have a name and a type for each column";
+  }
+  return namesProblem(value.map((column: { readonly name: string }) => column.name));
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { runCli, temporaryDirectory } from "./run-cli.ts";
+
+const CLOUD = `import { definePlugin, int64, table } from "agnes/kit";
+import * as v from "valibot";
+
+export default definePlugin({
+  name: "cloud", version: "1.0.0", description: "A cloud", capabilities: ["discover"], options: v.strictObject({}),
+  secrets: {
+    CLOUD_KEY: { description: "key file", kind: "service_account", required: true },
+    CLOUD_TOKEN: { description: "API token" },
+  },
+  connect: () => ({ discover: async () => [table("a", { id: int64() })] }),
+});
+`;
+
+test("agnes connector show prints what kind of value each secret is", async () => {
+  using directory = temporaryDirectory();
+  mkdirSync(join(directory.path, "plugins"));
+  writeFileSync(join(directory.path, "agnes.yaml"), "version: 1\n");
+  writeFileSync(join(directory.path, "plugins", "cloud.ts"), CLOUD);
+  const args = ["connector", "show", "cloud"];
+  const { stdout } = await runCli(args, { cwd: directory.path });
+  expect(stdout).toMatch(/^CLOUD_KEY +service_account +required +key file$/m);
+  expect(stdout).toMatch(/^CLOUD_TOKEN +token +API token$/m);
+  const { secrets } = JSON.parse((await runCli([...args, "--json"], { cwd: directory.path })).stdout);
+  expect(secrets).toEqual({
+    CLOUD_KEY: { description: "key file", kind: "service_account", required: true },
+    CLOUD_TOKEN: { description: "API token", kind: "token" },
+  });
+});
