@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { TableInfo, TableMetadata } from "../../kit/mod.ts";
 import { discoverTables } from "../../sources/mod.ts";
-import type { SourceCase } from "./config.ts";
+import type { SourceCase } from "./source-case.ts";
 import { able, within } from "./session.ts";
 
 /** Cases about what a source knows of its tables without reading them. */
