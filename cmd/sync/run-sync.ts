@@ -94,9 +94,10 @@ function statusText(table: TableStats): string {
 }
 
 /** Reports warnings, then errors; errors even with `--quiet`. */
-function reportProblems(cli: Cli, { sources, analytics }: SyncReport): void {
-  for (const { source, notes, stats } of sources) {
-    for (const note of notes) cli.warn(`${source}: ${note}`);
+function reportProblems(cli: Cli, { sources, notes, analytics }: SyncReport): void {
+  for (const note of notes) cli.warn(note);
+  for (const { source, stats, ...report } of sources) {
+    for (const note of report.notes) cli.warn(`${source}: ${note}`);
     for (const table of stats?.tables ?? []) {
       const id = `${source}.${table.name}`;
       for (const change of table.schemaChanges) cli.warn(`${id}: ${describeChange(change)}`);

@@ -22,6 +22,8 @@ export interface SyncReport {
   /** `complete`: every table is fresh; `partial`: some are; `failed`: none of what was asked for is. */
   readonly status: "complete" | "partial" | "failed";
   readonly sources: readonly SourceReport[];
+  /** Notes on registered tables whose source is not in `agnes.yaml`: they are not synced. Empty unless all is synced. */
+  readonly notes: readonly string[];
   readonly analytics: RebuildReport;
 }
 

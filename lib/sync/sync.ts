@@ -1,5 +1,5 @@
 import { rebuild, Rebuilds } from "../analytics/mod.ts";
-import { eachOf, throwIfAborted } from "../base/mod.ts";
+import { counted, eachOf, throwIfAborted } from "../base/mod.ts";
 import type { ExtractProgress } from "../extract/mod.ts";
 import { unknownSource } from "../sources/mod.ts";
 import { isDue, parseSchedule, type TableRegistry } from "../tables/mod.ts";
@@ -62,7 +62,21 @@ export async function syncSources(
   }
   const sources = reports.filter((report) => report !== null);
   const analytics = await rebuild(services, { signal });
-  return { status: statusOf(sources), sources, analytics };
+  const notes = options.only === undefined && options.due !== true ? await unconfigured(services, known) : [];
+  return { status: statusOf(sources), sources, notes, analytics };
+}
+
+/** A note for each source that has registered tables and is not in `agnes.yaml`. */
+async function unconfigured({ tables }: SyncServices, known: readonly string[]): Promise<readonly string[]> {
+  const left = (await tables.list()).filter(({ source }) => !known.includes(source));
+  return [...new Set(left.map(({ source }) => source))].map((source) => {
+    const ids = left.filter((table) => table.source === source).map(({ id }) => id);
+    return (
+      `source ${source} is not in agnes.yaml, so ${counted(ids.length, "registered table")} of it ` +
+      `${ids.length === 1 ? "is" : "are"} not synced: configure the source again, or remove ` +
+      `${ids.length === 1 ? "the table" : "each table"} with \`agnes table unregister ${ids[0]}\``
+    );
+  });
 }
 
 /** Runs one source of a sync; null when nothing of it is due. */

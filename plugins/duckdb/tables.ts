@@ -1,4 +1,4 @@
-import { AgnesError, table as tableInfo, utf8, type TableInfo, type TableMetadata } from "agnes/kit";
+import { AgnesError, table as tableInfo, type TableInfo, type TableMetadata } from "agnes/kit";
 
 import type { DuckDBOptions } from "./options.ts";
 import { literal, quoted, type Source } from "./source.ts";
@@ -101,11 +101,22 @@ async function describe(
       ...(one.estimatedRows === null ? {} : { estimatedRows: one.estimatedRows }),
     });
   } catch (error) {
-    // A view over something that is gone: the others are listed all the same, and only reading this one fails.
+    // A view over something that is gone, for example: the other tables are read all the same.
     if (!one.isView || !(error instanceof AgnesError) || error.code !== "duckdb_failed") throw error;
-    const description = `Cannot be read: ${error.message}`;
-    return tableInfo(nameOf(one), { unreadable: utf8() }, { remotePath, description });
+    return tableInfo(nameOf(one), {}, { remotePath, problem: viewProblem(nameOf(one), error) });
   }
+}
+
+function viewProblem(view: string, error: AgnesError): AgnesError {
+  const { reason } = error.details as { readonly reason?: unknown };
+  // What follows an empty line lists candidates for the statement, which is not the user's.
+  const [cause] = (typeof reason === "string" ? reason : error.message).split(/\n\s*\n|\nLINE /);
+  const advice = "Correct the view in the database, or leave it out with the option `include`.";
+  return new AgnesError(
+    "file_unreadable",
+    { path: view, reason: cause!.replaceAll("\n", " "), advice },
+    { cause: error },
+  );
 }
 
 function nameOf({ schema, name }: Pick<Listed, "schema" | "name">): string {
@@ -113,11 +124,16 @@ function nameOf({ schema, name }: Pick<Listed, "schema" | "name">): string {
 }
 
 function isOffered(one: Listed, { schemas, include }: DuckDBOptions): boolean {
-  return isInSchemas(one, schemas) && (include?.includes(nameOf(one)) ?? true);
+  return isInSchemas(one, schemas) && (include === undefined || holds(include, nameOf(one)));
 }
 
 function isInSchemas({ schema }: Listed, schemas: DuckDBOptions["schemas"]): boolean {
-  return schemas?.includes(schema) ?? true;
+  return schemas === undefined || holds(schemas, schema);
+}
+
+/** Whether a name is among others; DuckDB ignores the case of names. */
+function holds(names: readonly string[], wanted: string): boolean {
+  return names.some((name) => name.toLowerCase() === wanted.toLowerCase());
 }
 
 /** Schemas that are named and not there, each as a table that cannot be read; the others are read all the same. */
@@ -134,7 +150,7 @@ async function missingSchemas(
     signal,
   );
   const known = rows.map(({ name }) => String(name));
-  const missing = [...new Set(schemas)].filter((name) => !known.includes(name));
+  const missing = [...new Set(schemas)].filter((name) => !holds(known, name));
   const problems = missing.map((schema) => ({
     name: `${schema}.*`,
     problem: new AgnesError("source_schema_missing", { schema, option: "schemas", known }),
@@ -149,7 +165,7 @@ function missingTables(
   { include = [], schemas }: DuckDBOptions,
 ): readonly TableInfo[] {
   const known = all.filter((one) => isInSchemas(one, schemas)).map(nameOf);
-  const missing = [...new Set(include)].filter((name) => !known.includes(name));
+  const missing = [...new Set(include)].filter((name) => !holds(known, name));
   return missing.map((name) =>
     tableInfo(
       name,

@@ -65,6 +65,7 @@ describe("duckdb: discover() and metadata()", () => {
       );
     expect(await names({ schemas: ["sales"] })).toEqual(["sales.orders"]);
     expect(await names({ include: ["northern"] })).toEqual(["northern"]);
+    expect(await names({ schemas: ["SALES"], include: ["Sales.Orders"] })).toEqual(["sales.orders"]);
   });
 
   test("discover() lists a table that include names and the database lacks with its problem", async () => {
@@ -92,9 +93,9 @@ describe("duckdb: discover() and metadata()", () => {
 
   test("discover() names a schema that schemas names and the database lacks, and the schemas there are", async () => {
     const connect = (schemas: readonly string[]) => warehouse.connect({ path: warehouse.file, schemas });
-    expect(await rejection(discoverTables(await connect(["Sales", "x"])))).toMatchObject({
+    expect(await rejection(discoverTables(await connect(["sale", "x"])))).toMatchObject({
       code: "source_schema_missing",
-      message: 'the source has no schema "Sales", which its option `schemas` names',
+      message: 'the source has no schema "sale", which its option `schemas` names',
       hint: 'Did you mean "sales"? The source has main, sales.',
     });
     const tables = await discoverTables(await connect(["sales", "archive", "archive"]));
@@ -134,10 +135,18 @@ describe("duckdb: discover() and metadata()", () => {
     );
     const handle = await broken.connect();
     expect(await rowsOf(handle, await tableOf(handle, "a"))).toEqual([{ id: 1 }]);
-    expect(await rejection(rowsOf(handle, await tableOf(handle, "v")))).toMatchObject({
-      code: "plugin_failed",
-      message: expect.stringContaining("does not exist"),
+    expect((await tableOf(handle, "v")).problem).toMatchObject({
+      code: "file_unreadable",
+      message: expect.stringMatching(/^could not read "v": .*b does not exist!/),
+      hint: "Correct the view in the database, or leave it out with the option `include`.",
     });
+  });
+
+  test("discover() gives the cause why a view cannot be read, not the statement that tried", async () => {
+    await using broken = await makeWarehouse("CREATE SEQUENCE s; CREATE VIEW v AS SELECT nextval('s') AS z");
+    const { message } = (await tableOf(await broken.connect(), "v")).problem!;
+    expect(message).toMatch(/^could not read "v": .*read-only/);
+    expect(message).not.toMatch(/FROM|LINE|Candidate/);
   });
 
   test("metadata() gives rows of tables and tells views apart", async () => {
