@@ -100,7 +100,8 @@ export interface DuckDBEngine {
    * Decides how the files of one table are read: the dialect, the columns of all files together, and for each the
    * narrowest type from which every value of every file reads back as it was written.
    *
-   * @throws `file_unreadable`, `bad_value` naming file and line, `invalid_input`
+   * @throws `file_unreadable`, `bad_value` naming file and line, `invalid_input`; `file_reading_outdated` with
+   *   `look: "columns"`, when a file has a column whose name was made for another one
    */
   inspect(files: readonly FileInput[], options: InspectOptions): Promise<InspectedFiles>;
   /** Runs one SELECT; `attach` maps names to DuckDB files that are attached read-only for it. */

@@ -70,7 +70,13 @@ export class Describer {
     const isKnown = before !== null && before.settings === this.settingsOf(table);
     if (!isKnown) return this.#look(table, "start", undefined, signal);
     const constants = this.#constantsOf(table);
-    const { columns, bytesToRead, isUnchanged } = await this.#knownColumns(table, before, signal);
+    const found = await this.#knownColumns(table, before, signal).catch((error: unknown) => {
+      // A file has a column whose name was made for another one.
+      if (error instanceof AgnesError && error.code === "file_reading_outdated") return null;
+      throw error;
+    });
+    if (found === null) return this.#look(table, "start", before.reading, signal);
+    const { columns, bytesToRead, isUnchanged } = found;
     const names = new Set([...columns.values()].flat().concat([...constants.values()].flatMap(Object.keys)));
     const reading = isUnchanged
       ? before.reading

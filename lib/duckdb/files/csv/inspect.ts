@@ -12,9 +12,11 @@ import {
   originOf,
   uniteColumns,
   type FoundText,
+  type NamedColumns,
 } from "../columns.ts";
 import { decideTextTypes, hasFormat, type DecidedType } from "../text-decide.ts";
 import { canWiden } from "../keep-kinds.ts";
+import { keysOf, nameColumns, readingOfKeys } from "../own-names.ts";
 import { compressionOf } from "../open-bytes.ts";
 import { checkFormats } from "./check-options.ts";
 import { detectDialect } from "./dialect.ts";
@@ -22,7 +24,7 @@ import { explainCsvError, mayReadWithCare } from "./explain.ts";
 import { readCsvHead, type CsvHead } from "./head.ts";
 import { headerNotes } from "./header-notes.ts";
 import { keepingLoneEscapes, refuseLoneEscapes } from "./lone-escapes.ts";
-import { checkWidths, columnNames } from "./names.ts";
+import { checkWidths, writtenNames } from "./names.ts";
 import { openCsv, type OpenCsv } from "./open.ts";
 import { csvRelation, textTypes, textColumn } from "./relation.ts";
 
@@ -37,9 +39,8 @@ export interface InspectedCsv {
 }
 
 /** A file with the columns that it has. */
-interface NamedCsv {
+interface NamedCsv extends NamedColumns {
   readonly head: CsvHead;
-  readonly names: readonly string[];
   readonly sizeBytes: number;
 }
 
@@ -67,38 +68,42 @@ export async function inspectCsv(
   const { dialect, notes: dialectNotes } = detectDialect(filled, csv, known?.csv);
   await checkFormats(connection, csv);
   const isGuessed = csv.escape === undefined && known?.csv === undefined;
-  const written = await eachOf(filled, HEADS_AT_ONCE, async (start): Promise<NamedCsv> => {
+  const found = await eachOf(filled, HEADS_AT_ONCE, async (start) => {
     if (isGuessed) await refuseLoneEscapes(start, dialect, signal);
     const head = options.look === "columns" ? start : await keepingLoneEscapes(start, dialect, signal);
-    const names = columnNames(head, dialect, csv.names);
-    return { head, names, sizeBytes: (await stat(head.file.path)).size };
+    const { file } = head;
+    const written = writtenNames(head, dialect, csv.names);
+    return { file, head, written, sizeBytes: (await stat(file.path)).size };
   });
-  if (!dialect.header) checkWidths(written);
+  if (!dialect.header) checkWidths(found);
+  const own = nameColumns(found, options);
   const all = uniteColumns(
-    written.map(({ head, names: own }) => ({
-      file: head.file,
-      names: [...own, ...Object.keys(head.file.constants ?? {})],
-    })),
+    own.map(({ file, names }) => ({ file, names: [...names, ...Object.keys(file.constants ?? {})] })),
   );
   const namesOf = (files: readonly NamedCsv[]) =>
-    new Map([...empty, ...files.map(({ head, names: own }) => [head.file.path, own] as const)]);
+    new Map([...empty, ...files.map(({ file, names }) => [file.path, names] as const)]);
   if (options.look === "columns") {
-    checkKinship(written, known);
-    return { dialect, columns: known?.columns ?? [], perFile: namesOf(written), notes: [] };
+    checkKinship(own, known);
+    return { dialect, columns: known?.columns ?? [], perFile: namesOf(own), notes: [] };
   }
   const names = namesOfTable(all, known?.columns ?? []);
-  const named = written.map((file) => ({ ...file, names: namesOfTable(file.names, known?.columns ?? []) }));
+  const named = own.map((file) => ({ ...file, names: namesOfTable(file.names, known?.columns ?? []) }));
   const perFile = namesOf(named);
-  const look = new Look(connection, named, dialect, options);
-  const before = columnsByName(known?.columns ?? []);
+  const keys = keysOf(named);
+  const same = readingOfKeys(known, keys);
+  const look = new Look(connection, named, dialect, { ...options, ...same });
+  const before = columnsByName(same.known?.columns ?? []);
   const open = names.filter((name) => given[name] === undefined && !isFixed(before.get(name), options));
   const decided = await decideColumns(look, open, named, options);
   checkKinship(named, known);
-  const columns = names.map((name) => {
+  const columns = names.map((name): FileColumn => {
     const was = before.get(name);
+    const key = keys.get(name);
     // Without a value, what the column was is all that is known of it.
     const isKept = was !== undefined && (decided.get(name)?.isEmpty === true || isFixed(was, options));
-    return isKept ? was : columnOf(name, given[name], decided.get(name), options);
+    if (isKept) return was;
+    const column = columnOf(name, given[name], decided.get(name), options);
+    return key === undefined ? column : { ...column, key };
   });
   const notes = [...dialectNotes, ...headerNotes(named, csv), ...(await notesOf(look, decided, csv))];
   const { badRow } = look;
@@ -140,11 +145,11 @@ function checkKinship(files: readonly NamedCsv[], known: InspectOptions["known"]
   if (others.length === 0) return;
   const folded = (name: string) => name.toLowerCase();
   const seen = new Set([...others, ...(known?.columns.map(({ name }) => name) ?? [])].map(folded));
-  for (const { head, names } of files) {
+  for (const { file, names } of files) {
     if (!names.some((name) => seen.has(folded(name)))) {
       const wayOut = files.length > 1 ? "" : " If not, a sync with --full takes its columns as they are now";
       const reason = `it has none of the columns of its table (${names.slice(0, 5).join(", ")}); is its header missing?${wayOut}`;
-      throw new AgnesError("file_unreadable", { path: originOf(head.file), reason });
+      throw new AgnesError("file_unreadable", { path: originOf(file), reason });
     }
     for (const name of names) seen.add(folded(name));
   }

@@ -1,14 +1,16 @@
 import { AgnesError, counted } from "../../../base/mod.ts";
-import type { CsvDialect, FileInput } from "../../../kit/mod.ts";
+import type { CsvDialect, FileColumn, FileInput } from "../../../kit/mod.ts";
+import { namesOfTable } from "../columns.ts";
+import { nameKnownColumns } from "../own-names.ts";
 import type { CsvHead } from "./head.ts";
 import { csvRecords } from "./records.ts";
 
 /**
- * The names of the columns of a CSV file, in its order: empty ones and repeated ones get names of their own.
+ * The columns of a CSV file as its header names them, in its order: names may be empty or repeated.
  * @param given the names, for a file without a header; `isOfTable`: by its table, not by the options
  * @throws `file_unreadable` for names that cannot be columns
  */
-export function columnNames(
+export function writtenNames(
   head: CsvHead,
   dialect: CsvDialect,
   given?: readonly string[],
@@ -16,7 +18,7 @@ export function columnNames(
 ): readonly string[] {
   const [first] = csvRecords(head.text, dialect);
   if (first === undefined) return given ?? [];
-  const written = dialect.header ? first.values : first.values.map(() => "");
+  const written = dialect.header ? first.values : first.values.map((_, at) => `column${at}`);
   if (given !== undefined) {
     if (given.length === first.values.length) return given;
     const other = isOfTable
@@ -29,7 +31,25 @@ export function columnNames(
   if (control !== undefined) {
     throw badHeader(head.file, `the column ${JSON.stringify(control)} has a control character in its name`);
   }
-  return distinct(head.file, written);
+  refuseOtherCase(head.file, written);
+  return written;
+}
+
+/**
+ * The names that the columns of a CSV file have in a known table, in the order of the file.
+ * @throws `file_unreadable`; `file_reading_outdated` as `nameKnownColumns`
+ */
+export function knownNames(
+  head: CsvHead,
+  dialect: CsvDialect,
+  columns: readonly FileColumn[],
+  constants: FileInput["constants"] = {},
+): readonly string[] {
+  // A file without a header has the columns of the table, in their order.
+  const inOrder = () => columns.map(({ name }) => name).filter((name) => !(name in constants));
+  const given = dialect.names ?? (dialect.header ? undefined : inOrder());
+  const written = writtenNames(head, dialect, given, dialect.names === undefined);
+  return namesOfTable(nameKnownColumns({ file: head.file, written }, columns), columns);
 }
 
 const WITHOUT_HEADER = "without a header all files of a table need the same columns";
@@ -39,35 +59,28 @@ const WITHOUT_HEADER = "without a header all files of a table need the same colu
  * @throws `file_unreadable` naming both
  */
 export function checkWidths(
-  files: readonly { readonly head: CsvHead; readonly names: readonly string[] }[],
+  files: readonly { readonly file: FileInput; readonly written: readonly string[] }[],
 ): void {
   const [first] = files;
-  const other = files.find(({ names }) => names.length !== first!.names.length);
+  const other = files.find(({ written }) => written.length !== first!.written.length);
   if (other === undefined) return;
-  const { file } = first!.head;
-  const reason = `it has ${counted(other.names.length, "column")}, but ${file.origin ?? file.path} has ${first!.names.length}; ${WITHOUT_HEADER}`;
-  throw badHeader(other.head.file, reason);
+  const { file, written } = first!;
+  const reason = `it has ${counted(other.written.length, "column")}, but ${file.origin ?? file.path} has ${written.length}; ${WITHOUT_HEADER}`;
+  throw badHeader(other.file, reason);
 }
 
-function distinct(file: FileInput, written: readonly string[]): readonly string[] {
-  const taken = new Map<string, string>();
-  const all = new Set(written);
-  return written.map((name, at) => {
-    const wanted = name === "" ? `column${at}` : name;
-    let unique = wanted;
-    for (let number = 1; taken.has(unique.toLowerCase()) || (unique !== name && all.has(unique)); number++) {
-      const other = taken.get(unique.toLowerCase());
-      if (other !== undefined && other !== unique) {
-        throw badHeader(
-          file,
-          `the columns ${JSON.stringify(other)} and ${JSON.stringify(unique)} differ by case only`,
-        );
-      }
-      unique = `${wanted}_${number}`;
+function refuseOtherCase(file: FileInput, written: readonly string[]): void {
+  const seen = new Map<string, string>();
+  for (const name of written) {
+    const other = seen.get(name.toLowerCase()) ?? name;
+    if (other !== name) {
+      throw badHeader(
+        file,
+        `the columns ${JSON.stringify(other)} and ${JSON.stringify(name)} differ by case only`,
+      );
     }
-    taken.set(unique.toLowerCase(), unique);
-    return unique;
-  });
+    seen.set(name.toLowerCase(), name);
+  }
 }
 
 function badHeader(file: FileInput, reason: string): AgnesError {

@@ -5,12 +5,12 @@ import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import { quoteLiteral } from "../../sql.ts";
 import { PLAIN_FILE_BYTES_MIN } from "../automaton/mod.ts";
 import type { TextColumn } from "../checked-values.ts";
-import { columnsByName, namesOfTable, originOf } from "../columns.ts";
+import { columnsByName, originOf } from "../columns.ts";
 import { compressionOf } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "../open-file.ts";
 import { readCsvHead } from "./head.ts";
 import { keepingLoneEscapes } from "./lone-escapes.ts";
-import { columnNames } from "./names.ts";
+import { knownNames } from "./names.ts";
 import { openCsv } from "./open.ts";
 import { PlainCsvFile } from "./plain-csv-file.ts";
 import { plainRows } from "./plain-rows.ts";
@@ -26,9 +26,7 @@ export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions
   const start = await readCsvHead(file, dialect, options.signal);
   if (start.isEmpty) return emptyFile();
   const head = await keepingLoneEscapes(start, dialect, options.signal);
-  const given =
-    dialect.names ?? (dialect.header ? undefined : namesWithoutHeader(reading.columns, constants));
-  const names = namesOfTable(columnNames(head, dialect, given, dialect.names === undefined), reading.columns);
+  const names = knownNames(head, dialect, reading.columns, constants);
   const columns = textColumns(file, names, reading.columns);
   const readable = await openCsv(head, dialect, { ...options, copy: names.length === 1 });
   const parts = { head, names, columns, dialect, readable, options };
@@ -51,14 +49,6 @@ export function fileOf({ data: path, compression, origin, constants }: ReadableC
     ...(origin === undefined ? {} : { origin }),
     ...(constants === undefined ? {} : { constants }),
   };
-}
-
-/** A file without a header has the columns of the table, in their order. */
-export function namesWithoutHeader(
-  columns: readonly FileColumn[],
-  constants: FileInput["constants"] = {},
-): readonly string[] {
-  return columns.map(({ name }) => name).filter((name) => !(name in constants));
 }
 
 /** @throws `file_reading_outdated` for a column that the reading does not know */

@@ -1,13 +1,12 @@
 import { eachOf } from "../../../base/mod.ts";
 import { checkedSelect, type TextColumn } from "../checked-values.ts";
-import { namesOfTable } from "../columns.ts";
 import { compressionOf } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "../open-file.ts";
 import { selectByPath } from "../path-values.ts";
 import { readCsvHead } from "./head.ts";
 import { keepingLoneEscapes } from "./lone-escapes.ts";
-import { columnNames } from "./names.ts";
-import { fileOf, namesWithoutHeader, textColumns } from "./open-csv-file.ts";
+import { knownNames } from "./names.ts";
+import { fileOf, textColumns } from "./open-csv-file.ts";
 import { csvRelation, textTypes } from "./relation.ts";
 import { refuseReopenedQuotes } from "./reopened-quotes.ts";
 
@@ -40,14 +39,9 @@ export async function openCsvFiles(
     const head = await readCsvHead(fileOf(chunk), dialect, options.signal);
     return head.isEmpty ? head : keepingLoneEscapes(head, dialect, options.signal);
   });
-  const given =
-    dialect.names ?? (dialect.header ? undefined : namesWithoutHeader(reading.columns, constants));
   const layouts = heads.map((head) => {
     if (head.isEmpty || head.needsCopy) return null;
-    const names = namesOfTable(
-      columnNames(head, dialect, given, dialect.names === undefined),
-      reading.columns,
-    );
+    const names = knownNames(head, dialect, reading.columns, constants);
     // A file of one column is read from a copy, see `openCsvFile`.
     return names.length === 1 ? null : { names, key: JSON.stringify([names, compressionOf(head.file)]) };
   });

@@ -3,17 +3,21 @@ import { stat } from "node:fs/promises";
 import { AgnesError, isAgnesError } from "../../../base/mod.ts";
 import type { FileInput } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
+import { withParquet } from "../../parquet-footer.ts";
 import { escapeGlob, quoteLiteral } from "../../sql.ts";
 import { originOf } from "../columns.ts";
 import { parseType, type TypeTree } from "../type-tree.ts";
 import { durationsOf } from "./durations.ts";
 import { nanosecondTimes } from "./nanosecond-times.ts";
 import { parquetRelation } from "./relation.ts";
-import type { CopyOptions } from "./timestamp-copy.ts";
+import { topLevel, type CopyOptions } from "./timestamp-copy.ts";
 
 /** A column of one Parquet file. */
 export interface ParquetColumn {
+  /** As DuckDB calls it. */
   readonly name: string;
+  /** As the file calls it: names may be empty or repeated, for which DuckDB makes others. */
+  readonly written: string;
   readonly type: TypeTree;
   /** Whether its type says nothing, since every value is null. */
   readonly isNull: boolean;
@@ -21,6 +25,19 @@ export interface ParquetColumn {
   readonly hasNanoseconds: boolean;
   /** Which durations its whole numbers are; null when they are none. */
   readonly durations: string | null;
+}
+
+/** Whether one of the names looks like those that DuckDB makes: `C1` for an empty one, `id_1` for a second `id`. */
+function mayBeMade(names: readonly string[]): boolean {
+  const folded = new Set(names.map((name) => name.toLowerCase()));
+  return names.some((name) => {
+    const base = name.replace(/_\d+$/, "").toLowerCase();
+    return /^C\d+$/.test(name) || (base !== name.toLowerCase() && folded.has(base));
+  });
+}
+
+async function writtenNames(path: string): Promise<readonly string[]> {
+  return withParquet(path, async ({ schema }) => topLevel(schema).map(({ name }) => name));
 }
 
 /**
@@ -54,10 +71,12 @@ export async function parquetColumns(
       options,
     );
     for await (const _ of batches);
-    const columns = names.map((name) => {
+    const written = mayBeMade(names) ? await writtenNames(file.path) : names;
+    const columns = names.map((name, at) => {
       const type = types.get(name)!;
       return {
         name,
+        written: written[at]!,
         type: parseType(type),
         isNull: type === "INTEGER" && isNull.has(name),
         hasNanoseconds: false,

@@ -3,6 +3,7 @@ import type { FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts"
 import type { Connection } from "../../connection.ts";
 import { namesOfTable, originOf, uniteColumns } from "../columns.ts";
 import { canonicalTypes, constantColumns } from "../constants.ts";
+import { keysOf, nameColumns } from "../own-names.ts";
 import { formatType, type TypeTree } from "../type-tree.ts";
 import { parquetColumns, type ParquetColumn } from "./file-columns.ts";
 import { widerType } from "./widen.ts";
@@ -23,13 +24,20 @@ export interface InspectedParquet {
 export async function inspectParquet(
   connection: Connection,
   files: readonly FileInput[],
-  { types = {}, known, look, signal }: InspectOptions,
+  options: InspectOptions,
 ): Promise<InspectedParquet> {
-  const found: { readonly file: FileInput; readonly columns: readonly ParquetColumn[] }[] = [];
-  for (const file of files) found.push({ file, columns: await parquetColumns(connection, file, { signal }) });
-  const written = uniteColumns(
-    found.map(({ file, columns }) => ({ file, names: columns.map(({ name }) => name) })),
-  );
+  const { types = {}, known, look, signal } = options;
+  const read: FoundFile[] = [];
+  for (const file of files) {
+    const columns = await parquetColumns(connection, file, { signal });
+    read.push({ file, columns, written: columns.map((column) => column.written) });
+  }
+  const found = nameColumns(read, options).map((one) => ({
+    ...one,
+    columns: one.columns.map((column, at) => ({ ...column, name: one.names[at]! })),
+  }));
+  const keys = keysOf(found);
+  const written = uniteColumns(found);
   const ofTable = (own: readonly string[]) => namesOfTable(own, known?.columns ?? []);
   // What the names alone are asked for is to see them as they are.
   const shown = look === "columns" ? (own: readonly string[]) => own : ofTable;
@@ -38,22 +46,30 @@ export async function inspectParquet(
   const before = (known?.columns ?? []).map(({ name }) => name).filter((name) => names.includes(name));
   const columns = [...new Set([...before, ...names])].map((name): FileColumn => {
     const given = types[name];
-    if (given !== undefined) return { name, type: given, given: true };
+    const key = keys.get(inFile.get(name)!);
+    const named = { name, ...(key === undefined ? {} : { key }) };
+    if (given !== undefined) return { ...named, type: given, given: true };
     const durations = unitedDurations(inFile.get(name)!, found);
     const type = formatType(unitedType(inFile.get(name)!, found));
-    return { name, type, ...(durations === null ? {} : { description: durations }) };
+    return { ...named, type, ...(durations === null ? {} : { description: durations }) };
   });
   const constants = await constantColumns(connection, files, columns, types);
   const perFile = new Map(
-    found.map(({ file: { path, constants: fixed = {} }, columns: own }) => [
+    found.map(({ file: { path, constants: fixed = {} }, names: own }) => [
       path,
-      own.length === 0 ? [] : [...new Set([...shown(own.map(({ name }) => name)), ...Object.keys(fixed)])],
+      own.length === 0 ? [] : [...new Set([...shown(own), ...Object.keys(fixed)])],
     ]),
   );
   return { columns: await canonicalTypes(connection, [...columns, ...constants]), perFile };
 }
 
-type FoundFiles = readonly { readonly file: FileInput; readonly columns: readonly ParquetColumn[] }[];
+interface FoundFile {
+  readonly file: FileInput;
+  readonly columns: readonly ParquetColumn[];
+  readonly written: readonly string[];
+}
+
+type FoundFiles = readonly FoundFile[];
 
 /** The durations that the numbers of a column are, in all files that say so. */
 function unitedDurations(name: string, files: FoundFiles): string | null {

@@ -6,6 +6,7 @@ import { MISFIT } from "../checked-values.ts";
 import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { constantValue } from "../constants.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../open-file.ts";
+import { nameKnownColumns } from "../own-names.ts";
 import { both, castText, checkStored, checkText, PLAIN_NUMBERS } from "../text-types.ts";
 import { formatType, parseType, type TypeTree } from "../type-tree.ts";
 import { convertTo, sameAs } from "./convert.ts";
@@ -37,10 +38,8 @@ export async function openParquetFile(chunk: ReadableChunk, options: OpenFileOpt
   const file: FileInput = { path, ...(origin === undefined ? {} : { origin }) };
   const own = await parquetColumns(connection, file, { signal, directory });
   const known = columnsByName(reading.columns);
-  const names = namesOfTable(
-    own.map(({ name }) => name),
-    reading.columns,
-  );
+  const written = own.map((column) => column.written);
+  const names = namesOfTable(nameKnownColumns({ file, written }, reading.columns), reading.columns);
   const columns = own.map((column, at) => ({
     ...withTimes(readColumn(file, column, known.get(names[at]!)), column.type),
     hasJson: /\bJSON\b/.test(formatType(column.type)),
