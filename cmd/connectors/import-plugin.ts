@@ -3,13 +3,16 @@ import { pathToFileURL } from "node:url";
 
 import { plugin } from "bun";
 
+import { reserveStdout } from "../terminal/stdout.ts";
+
 /**
  * Imports a plugin of a workspace, TypeScript as it is.
  *
  * The plugin gets our own kit, Arrow and valibot: two copies of a library do not know each other's objects. What it
- * prints on the console goes to stderr, because stdout is for data.
+ * prints, on the console or by `process.stdout`, goes to stderr, because stdout is for data.
  */
 export async function importPlugin(path: string): Promise<unknown> {
+  reserveStdout();
   await (provided ??= provideHostModules());
   return import(pathToFileURL(path).href);
 }

@@ -10,12 +10,32 @@ export function isOutputClosed(error: unknown): boolean {
   );
 }
 
+type Write = typeof process.stdout.write;
+
+/** How this process writes to stdout while all others write to stderr there. */
+let reserved: { readonly own: Write; readonly others: Write } | undefined;
+
+/** Keeps stdout for `writeOut`: what others write to `process.stdout` from now on goes to stderr. */
+export function reserveStdout(): void {
+  const { stdout, stderr } = process;
+  if (stdout.write === reserved?.others) return;
+  const others = (...args: Parameters<Write>) => {
+    stderr.write(...args);
+    // Otherwise they would wait for stdout to drain.
+    return true;
+  };
+  reserved = { own: stdout.write.bind(stdout), others: others as Write };
+  stdout.write = reserved.others;
+}
+
 /** Writes to stdout and waits until it is taken, so that a slow reader slows us down. */
 export function writeOut(data: string | Uint8Array): Promise<void> {
   // The callback below gets the error; without a listener it would end the process as well.
-  if (process.stdout.listenerCount("error") === 0) process.stdout.on("error", () => {});
+  const { stdout } = process;
+  if (stdout.listenerCount("error") === 0) stdout.on("error", () => {});
+  const write = stdout.write === reserved?.others ? reserved.own : stdout.write.bind(stdout);
   return new Promise((resolve, reject) => {
-    process.stdout.write(data, (error) => {
+    write(data, (error) => {
       if (error == null) resolve();
       else if (isBrokenPipe(error)) reject(new OutputClosed());
       else void outputError(error).then(reject);

@@ -11,10 +11,14 @@ interface GateOptions {
   /** How much lost work there may be before nobody is let in any more. Default: any. */
   readonly lostMax?: number;
   /** The error for who is not let in because of that. Default: `duckdb_stuck`. */
-  readonly stuck?: (what: string, calls: number) => Error;
+  readonly stuck?: StuckError;
 }
 
-const stuckError = (what: string, calls: number) => new AgnesError("duckdb_stuck", { what, calls });
+/** @param attaches how many of the calls wait for another system */
+type StuckError = (what: string, calls: number, attaches: number) => Error;
+
+const stuckError: StuckError = (what, calls, attaches) =>
+  new AgnesError("duckdb_stuck", { what, calls, ...(attaches > 0 && { attaches }) });
 
 /** One who waits to be let in. */
 interface Waiting {
@@ -28,10 +32,12 @@ export class Gate {
   readonly capacity: number;
   readonly #lostMs: number;
   readonly #lostMax: number;
-  readonly #stuck: (what: string, calls: number) => Error;
+  readonly #stuck: StuckError;
   #inside = 0;
   /** Work that could not be stopped, and holds its thread. */
   #lost = 0;
+  /** How much of it had left its place to others. */
+  #lostOutside = 0;
   readonly #waiting: Waiting[] = [];
 
   constructor(
@@ -46,7 +52,7 @@ export class Gate {
 
   /** @throws `duckdb_stuck` when lost work holds the threads, so that what needs one would wait for it */
   refuseWhenStuck(what: string): void {
-    if (this.#lost >= this.#lostMax) throw this.#stuck(what, this.#lost);
+    if (this.#lost >= this.#lostMax) throw this.#stuck(what, this.#lost, this.#lostOutside);
   }
 
   async #enter(signal: AbortSignal | undefined, what: string, isPatient: boolean): Promise<void> {
@@ -60,7 +66,7 @@ export class Gate {
       const leave = () => signal?.removeEventListener("abort", giveUp);
       const refuse = () => {
         leave();
-        reject(this.#stuck(what, this.#lost));
+        reject(this.#stuck(what, this.#lost, this.#lostOutside));
       };
       const waiting: Waiting = {
         letIn: () => {
@@ -95,8 +101,9 @@ export class Gate {
     }
   }
 
-  #lose(): void {
-    this.#inside -= 1;
+  #lose(isInside: boolean): void {
+    if (isInside) this.#inside -= 1;
+    else this.#lostOutside += 1;
     this.#lost += 1;
     if (this.#lost < this.#lostMax) return this.#admit();
     const refused = this.#waiting.filter(({ refuse }) => refuse !== undefined);
@@ -105,24 +112,30 @@ export class Gate {
     this.#admit();
   }
 
-  #find(): void {
+  #find(wasInside: boolean): void {
+    if (!wasInside) this.#lostOutside -= 1;
     this.#lost -= 1;
     this.#admit();
   }
 
   /** A place inside, taken and given back as often as its holder needs. */
   place(what: string): Place {
-    let state: "outside" | "inside" | "lost" = "outside";
+    let state: "outside" | "inside" | "away" | "lost inside" | "lost away" = "outside";
     let forget = () => {};
     const give = () => {
       forget();
       const before = state;
       state = "outside";
       if (before === "inside") this.#leave();
-      else if (before === "lost") this.#find();
+      else if (before === "lost inside" || before === "lost away") this.#find(before === "lost inside");
     };
     return {
       give,
+      leave: () => {
+        if (state !== "inside") return;
+        state = "away";
+        this.#leave();
+      },
       take: async (signal, { isPatient = false } = {}) => {
         if (state === "inside") return;
         give();
@@ -130,8 +143,9 @@ export class Gate {
         state = "inside";
         if (signal === undefined) return;
         forget = afterAbort(signal, this.#lostMs, () => {
-          state = "lost";
-          this.#lose();
+          const isInside = state === "inside";
+          state = isInside ? "lost inside" : "lost away";
+          this.#lose(isInside);
         });
       },
     };
@@ -147,6 +161,8 @@ export interface Place {
    */
   take(signal?: AbortSignal, options?: { readonly isPatient?: boolean }): Promise<void>;
   give(): void;
+  /** Lets another one in while the holder goes on, because it only waits. It may still be lost, until it gives the place back. */
+  leave(): void;
 }
 
 /**

@@ -47,7 +47,7 @@ export async function runStatements<T>(
   const place = poolGate.place(what);
   await place.take(signal);
   const { connection } = running;
-  const timer = options.mayWait === true ? setTimeout(() => place.give(), WAIT_MS) : undefined;
+  const timer = options.mayWait === true ? setTimeout(() => place.leave(), WAIT_MS) : undefined;
   try {
     return await interruptible(connection, signal, what, async () => {
       const { extracted_statements: statements, statement_count: count } = await native.extract_statements(

@@ -48,6 +48,9 @@ export function queryFailure(error: unknown, scope: FailureScope): unknown {
       { cause: error },
     );
   }
+  // It names the statement that came next, which may be one of ours.
+  if (isAgnesError(error, "duckdb_stuck"))
+    return new AgnesError(error.code, { ...error.details, what: "the query" }, { cause: error });
   if (isAgnesError(error, "disk_full")) {
     return new AgnesError(error.code, { path: withoutPlaces(error.details.path, scope) }, { cause: error });
   }

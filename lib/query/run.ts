@@ -2,7 +2,7 @@ import type * as arrow from "apache-arrow";
 
 import { abortError, AgnesError, isAgnesError, raceAbort, withTimeout, type Host } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
-import { jsonRowSizes, type Connection, type StreamResult } from "../duckdb/mod.ts";
+import { jsonRowSizes, poolGate, type Connection, type StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
 import type { PushedDown } from "./live/pushed-down.ts";
 import type { LiveStatement } from "./live/show-live.ts";
@@ -126,6 +126,8 @@ export async function answerOf(
   } catch (error) {
     const ending = end();
     if (!timer.signal.aborted) await ending;
+    // When every thread is held, looking at a file does not end either.
+    if (run === undefined && isAgnesError(error, "timed_out")) poolGate.refuseWhenStuck(WHAT);
     throw failure(error, run?.secrets);
   }
   const { generation, remotes, secrets, tables } = run;

@@ -298,16 +298,28 @@ describe("bad input", () => {
   });
 });
 
-test("what a plugin prints on the console goes to stderr, and the data alone to stdout", async () => {
+test("what a plugin prints goes to stderr, and the data alone to stdout", async () => {
   using folder = temporaryDirectory();
-  const loud = `console.log("at import"); console.info("too"); console.table([{ in: "a table" }]); console.write("raw");${plugin("loud", "")}`;
+  const loud = `import { Readable } from "node:stream";
+    import { stdout } from "node:process";
+    console.log("at import"); console.info("too"); console.table([{ in: "a table" }]); console.write("raw");
+    process.stdout.write("straight"); stdout.write(Buffer.from("bytes"), () => process.stdout.write("called back"));
+    Readable.from(["x".repeat(200000), "piped"]).pipe(process.stdout);
+    await new Promise((resolve) => process.stdout.write("", resolve));
+    ${plugin("loud", 'process.stdout.write("from a read");')}`;
   for (const [name, text] of Object.entries(own("loud", loud))) {
     const path = join(folder.path, name);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
   }
-  const args = ["query", "SELECT 1 AS n", "--format", "json"];
-  const { stdout, stderr } = await runCli(args, { cwd: folder.path, alone: true });
-  expect(JSON.parse(stdout)).toEqual([{ n: 1 }]);
-  for (const said of ["at import", "too", "a table", "raw"]) expect(stderr).toContain(said);
+  const synced = await runCli(["sync", "--json"], { cwd: folder.path, alone: true });
+  expect(synced).toMatchObject({ status: 0, stderr: expect.stringContaining("from a read") });
+  JSON.parse(synced.stdout);
+  for (const alone of [true, false, false]) {
+    const args = ["query", "SELECT 1 AS n", "--format", "json"];
+    const { stdout, stderr } = await runCli(args, { cwd: folder.path, alone });
+    expect(JSON.parse(stdout)).toEqual([{ n: 1 }]);
+    const printed = ["at import", "too", "a table", "raw", "straight", "bytes", "called back", "piped"];
+    if (alone) for (const text of printed) expect(stderr).toContain(text);
+  }
 });

@@ -141,6 +141,8 @@ import { tableFromArrays } from "apache-arrow";
 import * as v from "valibot";
 import { start } from "./start.ts";
 
+process.stdout.write("stdout is for data\\n");
+
 interface Options { readonly count: number }
 
 export default definePlugin({

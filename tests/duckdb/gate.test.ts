@@ -135,6 +135,42 @@ describe("Gate with work that cannot be stopped", () => {
     expect(await inside()).toEqual([0, 1, 2]);
   });
 
+  test("counts lost work also when it has left its place to others, and says how much of it did", async () => {
+    const gate = new Gate(2, { lostMs: 0, lostMax: 2 });
+    const { places, lose } = await hold(gate, 2);
+    const { take, give, inside } = visitors(gate, 3);
+    places[0]!.leave();
+    places[0]!.leave();
+    await take(0);
+    void take(1);
+    expect(await inside()).toEqual([0]);
+    give(0);
+    expect(await inside()).toEqual([1]);
+    give(1);
+    await lose();
+    expect((await rejection(take(2))).message).toEndWith(
+      "2 calls of DuckDB that cannot be interrupted hold the threads of this process; 1 of them waits for a remote system to answer",
+    );
+    places[0]!.give();
+    await take(2);
+    void take(0);
+    expect(await inside()).toEqual([2]);
+    places[1]!.give();
+    expect(await inside()).toEqual([0, 2]);
+  });
+
+  test("forgets work that has left its place and ends in time", async () => {
+    const gate = new Gate(1, { lostMs: 0, lostMax: 1 });
+    const { places, lose } = await hold(gate, 1);
+    places[0]!.leave();
+    places[0]!.give();
+    await lose();
+    const { take, inside } = visitors(gate, 2);
+    void take(0);
+    void take(1);
+    expect(await inside()).toEqual([0]);
+  });
+
   test("refuses who comes and who waits once there is too much of it, but who is patient", async () => {
     const gate = new Gate(2, { lostMs: 0, lostMax: 2 });
     const { places, lose } = await hold(gate, 2);

@@ -97,14 +97,15 @@ test("conditions that selectSql() leaves out are met all the same, and what is n
   await (await agnes.tables()).register({ source: "s", source_table: "rows", query_mode: "remote" });
   await agnes.sync();
   expect(await agnes.rows("SELECT id FROM rows WHERE who = 'ann' AND id > 1")).toEqual([{ id: 3 }]);
-  for (const [returned, shown] of [
+  const wrong: readonly (readonly [unknown, string])[] = [
     [undefined, "undefined"],
     [Promise.resolve("SELECT 1 AS id"), "[object Promise]"],
     [" ", '" "'],
-  ]) {
+  ];
+  for (const [returned, shown] of wrong) {
     selectSql = () => returned;
-    await expect(agnes.rows("SELECT id FROM rows")).rejects.toThrow(
-      `it returned ${String(shown)}, which is no SQL`,
+    expect(await agnes.rows("SELECT id FROM rows").catch(String)).toContain(
+      `it returned ${shown}, which is no SQL`,
     );
   }
 });

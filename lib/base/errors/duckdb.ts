@@ -16,11 +16,19 @@ export const duckdbErrors = {
     message: (d) => `${d.operation} cannot run: the connection is still returning rows of another query`,
     hint: () => "Read that query to its end or stop it, or use another connection.",
   }),
-  duckdb_stuck: errorSpec<{ what: string; calls: number }>({
+  duckdb_stuck: errorSpec<{
+    what: string;
+    calls: number;
+    /** How many of them wait for another system. Default: none. */
+    attaches?: number;
+  }>({
     status: 503,
     retry: "transient",
     message: (d) =>
-      `${d.what} cannot run: ${counted(d.calls, "call")} of DuckDB that cannot be interrupted hold the threads of this process`,
+      `${d.what} cannot run: ${counted(d.calls, "call")} of DuckDB that cannot be interrupted hold the threads of this process` +
+      (d.attaches === undefined
+        ? ""
+        : `; ${d.attaches} of them ${d.attaches === 1 ? "waits" : "wait"} for a remote system to answer`),
     hint: () =>
       "Try again when they have returned, or restart the process; UV_THREADPOOL_SIZE, set before it starts, gives it more threads.",
   }),

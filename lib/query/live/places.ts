@@ -23,12 +23,11 @@ export function placesOf(
 ): readonly TablePlace[] {
   let names: ReadonlyMap<string, TypedColumn> = new Map(columns.map((column) => [column.name, column]));
   const places: TablePlace[] = [];
-  for (let at: Reference | undefined = reference; at !== undefined && names.size > 0;) {
+  for (let at: Reference | undefined = reference; at !== undefined;) {
     const place: TablePlace = placeOf(at, names, tracing);
     places.push(place);
-    if (!passesRowsOn(at)) break;
-    names = passedOn(at, place);
-    at = tracing.outerOf.get(at.select);
+    names = passesRowsOn(at) ? passedOn(at, place) : new Map();
+    at = names.size === 0 ? undefined : tracing.outerOf.get(at.select);
   }
   return places;
 }
@@ -51,7 +50,7 @@ function placeOf(
 function passesRowsOn({ relation, select }: Reference): boolean {
   if (select["from_table"] !== relation.node || !isPlain(relation, select)) return false;
   if ((select["modifiers"] as readonly unknown[]).length > 0 || !isUngrouped(select)) return false;
-  // An aggregate is none of these: beside it no column of the relation can stand alone.
+  // Aggregates need no look: DuckDB refuses a bare column of the relation beside one.
   for (const node of nodesOf(select["select_list"])) if (node["class"] === "WINDOW") return false;
   return true;
 }
