@@ -11,7 +11,7 @@ export { describeQuery } from "./describe.ts";
 export { FILE_COLUMN, openCsvFiles } from "./files/csv/open-csv-files.ts";
 export { inspectFiles, readingOf } from "./files/inspect.ts";
 export { openFile } from "./files/open-file.ts";
-export type { OpenFile, ReadableChunk, RejectedRow } from "./files/open-file.ts";
+export type { OpenFile, ReadableChunk, RejectedRow } from "./files/opened-file.ts";
 export { acquireLock } from "./lock.ts";
 export { quoteIdentifier, quoteLiteral } from "./sql.ts";
 export type { StatementOptions } from "./statement.ts";

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 
 import { inspectJson, openJsonFile } from "../../lib/duckdb/files/json/mod.ts";
 import type { FileColumn, FileInput, FileReading, InspectOptions } from "../../lib/kit/mod.ts";
-import type { RejectedRow } from "../../lib/duckdb/files/open-file.ts";
+import type { RejectedRow } from "../../lib/duckdb/files/opened-file.ts";
 import { open, temporaryDirectory } from "./support.ts";
 
 /** What was read of files: the columns, and the rows of all files in order, each as the JSON text of its record. */

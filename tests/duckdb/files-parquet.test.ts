@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 
 import { inspectParquet, openParquetFile } from "../../lib/duckdb/files/parquet/mod.ts";
 import { JsonText } from "../../lib/base/mod.ts";
-import type { RejectedRow } from "../../lib/duckdb/files/open-file.ts";
+import type { RejectedRow } from "../../lib/duckdb/files/opened-file.ts";
 import type { FileColumn, FileInput, InspectOptions } from "../../lib/kit/mod.ts";
 import { open, rejection, temporaryDirectory } from "./support.ts";
 

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { layerTableViolations, layerViolations } from "../../tools/layers.ts";
@@ -50,6 +52,20 @@ describe("layers", () => {
       expect(layerViolations([{ path, text }])[0]).toContain(reason);
     });
   }
+
+  test("oxlint catches files that import each other, types included", () => {
+    const directory = mkdtempSync(join(tmpdir(), "agnes-circle-"));
+    writeFileSync(join(directory, "a.ts"), `import type { B } from "./b.ts";\nexport type A = B | 1;\n`);
+    writeFileSync(join(directory, "b.ts"), `import type { A } from "./a.ts";\nexport type B = A | 2;\n`);
+    const { stdout, status } = spawnSync(
+      join(ROOT, "node_modules/.bin/oxlint"),
+      ["--config", join(ROOT, ".oxlintrc.json"), directory],
+      { encoding: "utf8" },
+    );
+    rmSync(directory, { recursive: true });
+    expect(stdout).toContain("import(no-cycle)");
+    expect(status).toBe(1);
+  });
 
   test("layerViolations() accepts imports that go down", () => {
     const files = [

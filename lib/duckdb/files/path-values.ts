@@ -3,7 +3,7 @@ import type { FileColumn } from "../../kit/mod.ts";
 import type { Connection } from "../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../sql.ts";
 import { columnsByName, originOf } from "./columns.ts";
-import type { OpenFile, OpenFileOptions, ReadableChunk } from "./open-file.ts";
+import type { OpenFile, OpenFileOptions, ReadableChunk } from "./opened-file.ts";
 import { PLAIN_NUMBERS, tryCastText } from "./text-types.ts";
 
 /** What the error says that a query throws at a value other than the one of the path. */

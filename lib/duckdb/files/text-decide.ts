@@ -1,6 +1,6 @@
-import type { FileColumn } from "../../kit/mod.ts";
 import type { Connection } from "../connection.ts";
 import { quoteLiteral } from "../sql.ts";
+import type { DecidedType, DecideOptions } from "./decided-type.ts";
 import { canWiden, isOfKind } from "./keep-kinds.ts";
 import { CLOCK_TIME, ISO_DATE, TIMESTAMP, ZONED_TIMESTAMP } from "./text-dates.ts";
 import { decideDateOrders } from "./text-orders.ts";
@@ -14,38 +14,7 @@ import {
   plainNumber,
   SCIENTIFIC,
   WHOLE,
-  type NumberSeparators,
-  type TextType,
 } from "./text-types.ts";
-
-/** What the texts of a column turned out to be. */
-export interface DecidedType extends TextType {
-  /** Whether there was any text. */
-  readonly isEmpty: boolean;
-  /** What stays open: dates that could be read in two orders. */
-  readonly ambiguous?: readonly string[];
-  /** The format that somebody named and that not all of its dates have; the column stays text. */
-  readonly against?: GivenFormat;
-}
-
-/** A format that the options name. */
-export type GivenFormat = "dateFormat" | "timestampFormat";
-
-export interface DecideOptions {
-  readonly numbers?: NumberSeparators;
-  /** How numbers with a fraction are read. Default `decimal`. */
-  readonly fractions?: "decimal" | "double";
-  /** Formats that somebody named; a column of which every text fits is read so. */
-  readonly dateFormat?: string | undefined;
-  readonly timestampFormat?: string | undefined;
-  /** Which types are looked for. Default: all. */
-  readonly allow?: "all" | "moments";
-  /** What the start of a column said, by name: its own kind of text is looked for first. */
-  readonly hints?: ReadonlyMap<string, DecidedType>;
-  /** Columns that keep their kind, by name: their texts of other kinds do not count. See `InspectOptions.keepKinds`. */
-  readonly keep?: ReadonlyMap<string, FileColumn>;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** The kinds that a text can be of, as bits, so that one aggregate tells which ones a column has. */
 const KIND = {

@@ -1,7 +1,7 @@
 import type { Connection } from "../connection.ts";
 import { quoteLiteral } from "../sql.ts";
 import { CLOCK_FORMS, clockPattern, formatOf, type DateForm } from "./text-dates.ts";
-import type { DecidedType, DecideOptions, GivenFormat } from "./text-decide.ts";
+import type { DecidedType, DecideOptions, GivenFormat } from "./decided-type.ts";
 
 /** Every way to write a date that is not ISO 8601, each with a bit of its own. */
 const FORMS = (

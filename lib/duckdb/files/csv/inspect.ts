@@ -14,7 +14,8 @@ import {
   type FoundText,
   type NamedColumns,
 } from "../columns.ts";
-import { decideTextTypes, hasFormat, type DecidedType } from "../text-decide.ts";
+import type { DecidedType } from "../decided-type.ts";
+import { decideTextTypes, hasFormat } from "../text-decide.ts";
 import { canWiden } from "../keep-kinds.ts";
 import { keysOf, nameColumns, readingOfKeys } from "../own-names.ts";
 import { compressionOf } from "../open-bytes.ts";

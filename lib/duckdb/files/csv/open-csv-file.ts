@@ -7,7 +7,7 @@ import { PLAIN_FILE_BYTES_MIN } from "../automaton/mod.ts";
 import type { TextColumn } from "../checked-values.ts";
 import { columnsByName, originOf } from "../columns.ts";
 import { compressionOf } from "../open-bytes.ts";
-import type { OpenFile, OpenFileOptions, ReadableChunk } from "../open-file.ts";
+import type { OpenFile, OpenFileOptions, ReadableChunk } from "../opened-file.ts";
 import { readCsvHead } from "./head.ts";
 import { keepingLoneEscapes } from "./lone-escapes.ts";
 import { knownNames } from "./names.ts";

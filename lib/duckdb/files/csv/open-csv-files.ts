@@ -1,7 +1,7 @@
 import { eachOf } from "../../../base/mod.ts";
 import { checkedSelect, type TextColumn } from "../checked-values.ts";
 import { compressionOf } from "../open-bytes.ts";
-import type { OpenFile, OpenFileOptions, ReadableChunk } from "../open-file.ts";
+import type { OpenFile, OpenFileOptions, ReadableChunk } from "../opened-file.ts";
 import { selectByPath } from "../path-values.ts";
 import { readCsvHead } from "./head.ts";
 import { keepingLoneEscapes } from "./lone-escapes.ts";

@@ -1,6 +1,6 @@
 import type { Connection } from "../../connection.ts";
 import { checkedSelect } from "../checked-values.ts";
-import type { OpenFile } from "../open-file.ts";
+import type { OpenFile } from "../opened-file.ts";
 import type { PlainRows } from "./plain-rows.ts";
 import { csvRelation } from "./relation.ts";
 import { refuseReopenedQuotes } from "./reopened-quotes.ts";

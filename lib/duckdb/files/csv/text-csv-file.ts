@@ -4,7 +4,7 @@ import type { Connection } from "../../connection.ts";
 import { checkedSelect, fittingSelect, MISFIT, misfitsSelect, type TextColumn } from "../checked-values.ts";
 import { originOf } from "../columns.ts";
 import { mayWiden } from "../keep-kinds.ts";
-import type { OpenFile, OpenFileOptions, RejectedRow } from "../open-file.ts";
+import type { OpenFile, OpenFileOptions, RejectedRow } from "../opened-file.ts";
 import { explainCsvError, mayReadWithCare, problemOf, recordsOf } from "./explain.ts";
 import type { CsvHead } from "./head.ts";
 import { openCsv, type OpenCsv } from "./open.ts";

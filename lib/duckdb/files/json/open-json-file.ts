@@ -6,7 +6,7 @@ import { quoteIdentifier } from "../../sql.ts";
 import { PLAIN_FILE_BYTES_MIN } from "../automaton/mod.ts";
 import { originOf } from "../columns.ts";
 import { compressionOf } from "../open-bytes.ts";
-import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../open-file.ts";
+import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../opened-file.ts";
 import { copyRows, misfitsOf } from "./rows.ts";
 import { COLUMNS_MAX } from "./inspect.ts";
 import { hasPlainRows } from "./plain-rows.ts";

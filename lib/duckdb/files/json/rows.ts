@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { JsonText } from "../../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
-import type { OpenFileOptions, RejectedRow } from "../open-file.ts";
+import type { OpenFileOptions, RejectedRow } from "../opened-file.ts";
 import { COLUMNS_MAX } from "./inspect.ts";
 import { mayWiden } from "./keep-kind.ts";
 import type { Misfit } from "./problem.ts";

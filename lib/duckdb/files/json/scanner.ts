@@ -2,8 +2,8 @@ import { isUtf8 } from "node:buffer";
 
 import { READ_AHEAD } from "./known-row.ts";
 import { JsonProblem } from "./problem.ts";
-import type { JsonSink } from "./sink.ts";
-import { kindOf, NOBODY, strangeText, type StrangeRow } from "./strange-row.ts";
+import { ignoringSink, type JsonSink } from "./sink.ts";
+import { kindOf, strangeText, type StrangeRow } from "./strange-row.ts";
 import {
   controlProblem,
   escapeProblem,
@@ -218,7 +218,7 @@ export class JsonScanner {
     this.rowOffset = this.offset + at;
     if (kind !== null) {
       this.#strange = { kind, line: this.line };
-      this.#inside = NOBODY;
+      this.#inside = ignoringSink;
       this.#state = State.value;
       return at;
     }

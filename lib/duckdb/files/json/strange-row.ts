@@ -1,5 +1,4 @@
 import { JsonProblem } from "./problem.ts";
-import type { JsonSink } from "./sink.ts";
 import { wholeCharacters } from "./tokens.ts";
 
 /** A JSON value that stands where a row should, and is no object. */
@@ -10,21 +9,6 @@ export interface StrangeRow {
   /** Its text, or how it begins and `…`. */
   readonly text: string;
 }
-
-/** Takes nothing. */
-export const NOBODY: JsonSink = {
-  knownRow: null,
-  openObject() {},
-  openList() {},
-  close() {},
-  key() {},
-  string() {},
-  number() {},
-  boolean() {},
-  null() {},
-  row: () => true,
-  strangeRow: () => true,
-};
 
 /** What a value that begins with a byte may be, other than an object; `null` when nothing begins so. */
 export function kindOf(byte: number): string | null {

@@ -5,7 +5,7 @@ import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { MISFIT } from "../checked-values.ts";
 import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { constantValue } from "../constants.ts";
-import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../open-file.ts";
+import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../opened-file.ts";
 import { nameKnownColumns } from "../own-names.ts";
 import { both, castText, checkStored, checkText, PLAIN_NUMBERS } from "../text-types.ts";
 import { formatType, parseType, type TypeTree } from "../type-tree.ts";
