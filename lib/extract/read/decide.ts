@@ -1,6 +1,7 @@
 import { definitionOf } from "../job/definition.ts";
 import type { JsonValue } from "../../kit/mod.ts";
 import type { TablePlan } from "../job/plan.ts";
+import { isStricter } from "../job/rejecting.ts";
 import { hasOtherOptions, sameReading } from "../schema/reading.ts";
 import type { PublishedTable } from "../format/extract-state.ts";
 
@@ -37,6 +38,10 @@ export function decideRead(
       ["its configuration, or how Agnes merges it, changed, so all of it was read"],
       plan.schemaPolicy === "evolve",
     );
+  }
+  if (previous.rejecting !== undefined && isStricter(plan, previous.rejecting)) {
+    const notes = ["rows were rejected by looser rules than those it has now, so all of it was read"];
+    return { ...anew(notes, false), publishes: true };
   }
   if (!sameReading(previous.reading, plan.info.reading)) {
     // A table of an earlier version does not say how it was read, and who changed the options wants what they give.
