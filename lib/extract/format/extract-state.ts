@@ -32,6 +32,8 @@ export type SchemaChange =
       /** Whether the published table still has it, without new values. */
       readonly kept?: true;
     }
+  /** Its name differs in upper and lower case only. */
+  | { readonly kind: "renamed"; readonly column: string; readonly from: string }
   | {
       readonly kind: "type_changed";
       readonly column: string;
