@@ -81,7 +81,10 @@ export interface DuckDBEngine {
    * @throws `file_unreadable`, `bad_value` naming file and line, `invalid_input`
    */
   inspect(files: readonly FileInput[], options: InspectOptions): Promise<InspectedFiles>;
-  /** Runs one SELECT; `attach` maps names to DuckDB files that are attached read-only for it. */
+  /**
+   * Runs one SELECT; `attach` maps names to DuckDB files that are attached read-only for it. A column whose type Arrow
+   * does not have comes as text, and its field has the name of that type in its metadata, under `duckdb.type`.
+   */
   query(
     sql: string,
     options?: {
