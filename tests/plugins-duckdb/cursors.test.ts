@@ -111,3 +111,15 @@ test("conditions on columns that are kept as text are those of the text", async 
   // SQL has no text of it, so the core compares all rows.
   expect(await ids("v", "eq", "other")).toEqual([1, 2]);
 });
+
+test("a cursor and a condition may hold a NUL", async () => {
+  await change(
+    `CREATE TABLE nuls AS SELECT * FROM (VALUES (1, 'a' || chr(0) || 'b'), (2, 'a' || chr(0) || 'c')) t(id, c)`,
+  );
+  const handle = await warehouse.connect();
+  const nuls = await tableOf(handle, "nuls");
+  const after = { cursor: { column: "c", value: "a\0b", inclusive: false } };
+  expect((await rowsOf(handle, nuls, after)).map((row) => row["id"])).toEqual([2]);
+  const equal = { filter: [{ column: "c", operator: "eq", values: ["a\0b"] }] } as const;
+  expect((await rowsOf(handle, nuls, equal)).map((row) => row["id"])).toEqual([1]);
+});
