@@ -1,3 +1,4 @@
+import { storedType } from "../../duckdb/mod.ts";
 import type { PublishedColumn, SchemaChange } from "../format/extract-state.ts";
 import { byFoldedName, folded } from "./folded.ts";
 
@@ -48,7 +49,7 @@ export function withPublished(
     if (change.kind === "removed" && published.has(folded(change.column))) return { ...change, kept: true };
     if (change.kind !== "type_changed") return change;
     const type = published.get(folded(change.column))?.type;
-    return type === undefined || type === change.to ? change : { ...change, published: type };
+    return type === undefined || type === storedType(change.to) ? change : { ...change, published: type };
   });
 }
 
@@ -64,7 +65,8 @@ export function describeChange(change: SchemaChange): string {
     case "type_changed": {
       const { column, from, to, published } = change;
       const stays = published === undefined ? "" : `; it is published as ${published}, ${UNTIL_FULL}`;
-      return `column ${column} was ${from} and is ${to}${stays}`;
+      const json = to === "JSON" ? " text, in which texts have quotes" : "";
+      return `column ${column} was ${from === "JSON" ? "JSON text" : from} and is ${to}${json}${stays}`;
     }
     case "nullability_changed":
       return `column ${change.column} ${change.nullable ? "may now be null" : "may no longer be null"}`;

@@ -42,10 +42,10 @@ export function evolve(
   },
 ): Evolution {
   if (previous === null || previous.columns.length === 0) return { columns: source, changes: [] };
-  const changes = [
-    ...diffColumns(previous.sourceColumns, source),
-    ...readingChanges(previous.reading, options.reading),
-  ];
+  const read = readingChanges(previous.reading, options.reading);
+  const retyped = new Set(read.flatMap((change) => (change.kind === "type_changed" ? [change.column] : [])));
+  const isTold = (change: SchemaChange) => change.kind === "type_changed" && retyped.has(change.column);
+  const changes = [...diffColumns(previous.sourceColumns, source).filter((one) => !isTold(one)), ...read];
   if (options.policy === "freeze" && changes.length > 0) {
     throw new AgnesError("schema_frozen", { table, changes: changes.map(describeChange) });
   }
