@@ -1,5 +1,5 @@
 export { Gate, poolGate } from "./gate.ts";
-export { duckdbTypeOf } from "./arrow/types.ts";
+export { duckdbTypeOf, typeOfOtherOrder } from "./arrow/types.ts";
 export { sameLayout } from "./stream/batch-columns.ts";
 export { Connection } from "./connection.ts";
 export type { StreamResult } from "./connection.ts";

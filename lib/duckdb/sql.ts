@@ -5,9 +5,13 @@ export function quoteIdentifier(name: string): string {
   return quoted(name, '"');
 }
 
-/** A text as an SQL literal. `it's` gives `'it''s'`. */
+/** A text as SQL. `it's` gives `'it''s'`; a statement ends at a NUL, so a text with one is put together. */
 export function quoteLiteral(text: string): string {
-  return quoted(text, "'");
+  if (!text.includes("\0")) return quoted(text, "'");
+  return `(${text
+    .split("\0")
+    .map((piece) => quoted(piece, "'"))
+    .join(" || chr(0) || ")})`;
 }
 
 /** DuckDB takes some characters of a path for a pattern; in brackets they are themselves. */

@@ -2,13 +2,14 @@ import { join } from "node:path";
 
 import { eachOf, isAgnesError, messageOf, AgnesError, throwIfAborted } from "../base/mod.ts";
 import { decideRead, type ReadDecision } from "./read/decide.ts";
-import type { RowReject } from "../kit/mod.ts";
+import type { ReadEnd, RowReject } from "../kit/mod.ts";
 import { definitionOf } from "./job/definition.ts";
 import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
 import { inOrderOfOrigins } from "./merge/origins.ts";
 import { compareRows, DIFFERENT, fingerprintOfWritten, type Comparison } from "./merge/same-rows.ts";
 import { publishedColumns } from "./job/plan.ts";
+import { rejectingAfter } from "./job/rejecting.ts";
 import { finishParts } from "./write/finish-parts.ts";
 import { renewParts } from "./publish/renew-parts.ts";
 import type { ReadRange } from "./read/look-back.ts";
@@ -140,12 +141,19 @@ async function readAndMerge(
     if (merged.kind === "again") return merged;
     checkQuarantine(quarantine, plan, { read: rowsRead, replaces: merged.replaces });
     const cursor = merged.cursor === undefined ? {} : { cursor: merged.cursor };
+    const rejecting = rejectingOf(job, decision, end, quarantine);
     const compared =
       decision.publishes === true ? DIFFERENT : await comparePublished(working, layout, merged);
     if (previous !== undefined && layout.changes.length === 0 && (!merged.changed || compared.isSame)) {
       await discard(job.run, [...staged.parts, ...merged.written]);
       const fingerprint = compared.fingerprint === undefined ? {} : { fingerprint: compared.fingerprint };
-      const checked = { ...withoutState(previous), ...cursor, ...stateOf(end.state), ...fingerprint };
+      const checked = {
+        ...withoutState(previous),
+        ...cursor,
+        ...stateOf(end.state),
+        ...fingerprint,
+        ...rejecting,
+      };
       return unchanged(checked, figures(merged.rowsDeleted, merged.notes));
     }
     const written = await finishParts(working, merged.written, layout.version.version, {
@@ -154,7 +162,7 @@ async function readAndMerge(
     });
     const parts = inOrderOfOrigins([...merged.kept, ...written]);
     const known = merged.kept.length > 0 ? {} : fingerprintOfWritten(previous?.fingerprint, merged.written);
-    const table = { ...assemble(working, layout, parts, merged, end.state), ...known };
+    const table = { ...assemble(working, layout, parts, merged, end.state), ...known, ...rejecting };
     const outcome: TableOutcome = {
       ...figures(merged.rowsDeleted, merged.notes),
       table,
@@ -234,6 +242,17 @@ function withoutState(table: PublishedTable): PublishedTable {
 
 function stateOf(state: PublishedTable["state"]): Pick<PublishedTable, "state"> {
   return state === undefined ? {} : { state };
+}
+
+function rejectingOf(
+  { plan, previous }: TableJob,
+  { kind }: ReadDecision,
+  { kept = [] }: ReadEnd,
+  quarantine: Quarantine | null,
+): Pick<PublishedTable, "rejecting"> {
+  const before = kind === "whole" && kept.length === 0 ? undefined : previous?.rejecting;
+  const rejecting = rejectingAfter(before, plan, quarantine?.rows ?? 0);
+  return rejecting === undefined ? {} : { rejecting };
 }
 
 interface Layout {

@@ -18,7 +18,7 @@ export type {
 } from "./format/extract-state.ts";
 export { columnsOf } from "./schema/column.ts";
 export { describeChange } from "./schema/diff.ts";
-export { readingText } from "./schema/reading.ts";
+export { fullReadingText } from "./schema/reading.ts";
 export { partsQuery } from "./schema/view.ts";
 export type { ExtractServices, ExtractSource } from "./job/services.ts";
 export type { ExtractProgress, ExtractStats, TableStats } from "./stats.ts";

@@ -1,6 +1,7 @@
 import { isAgnesError } from "../base/mod.ts";
 import { checkPlan } from "./job/plan.ts";
 import type { TableJob } from "./job/job.ts";
+import { folded } from "./schema/folded.ts";
 
 /**
  * The context with the table as its connector describes it after a look at all of it, when a read showed that the first
@@ -21,9 +22,9 @@ export async function withKindsKept(job: TableJob): Promise<TableJob> {
   const { plan, previous, full } = job;
   const { source } = job.run;
   if (!keepsKinds(job) || full || source.connector.redescribe === undefined) return job;
-  const was = new Map(previous?.reading?.columns.map(({ name, type }) => [name, type]));
+  const was = new Map(previous?.reading?.columns.map(({ name, type }) => [folded(name), type]));
   const text = plan.info.reading?.columns.find(
-    ({ name, type, given }) => given !== true && isText(type) && !isText(was.get(name) ?? "VARCHAR"),
+    ({ name, type, given }) => given !== true && isText(type) && !isText(was.get(folded(name)) ?? "VARCHAR"),
   );
   return text === undefined ? job : describeAgain(job, `column ${text.name} would become text`);
 }

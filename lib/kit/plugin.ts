@@ -104,7 +104,10 @@ export interface DuckDBEngine {
    *   `look: "columns"`, when a file has a column whose name was made for another one
    */
   inspect(files: readonly FileInput[], options: InspectOptions): Promise<InspectedFiles>;
-  /** Runs one SELECT; `attach` maps names to DuckDB files that are attached read-only for it. */
+  /**
+   * Runs one SELECT; `attach` maps names to DuckDB files that are attached read-only for it. A column whose type Arrow
+   * does not have comes as text, and its field has the name of that type in its metadata, under `duckdb.type`.
+   */
   query(
     sql: string,
     options?: {

@@ -97,14 +97,14 @@ async function publishedTable(table: AnalyticsTable, directory: string): Promise
   if (table.generation === null) return null;
   try {
     // Only here, so that a query does not pay for loading the runtime.
-    const { publishedKey, readExtract, readingText } = await import("../extract/mod.ts");
+    const { publishedKey, readExtract, fullReadingText } = await import("../extract/mod.ts");
     const extract = await readExtract(directory);
     const found = extract?.tables.find(({ name }) => name === table.name);
     if (found === undefined) return null;
     return {
       columns: found.columns,
       primaryKey: publishedKey(found),
-      readAs: found.reading === undefined ? null : readingText(found.reading),
+      readAs: found.reading === undefined ? null : fullReadingText(found.reading),
     };
   } catch (error) {
     if (isAgnesError(error, "extract_unreadable") || isAgnesError(error, "extract_foreign")) return null;

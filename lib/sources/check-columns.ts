@@ -5,7 +5,7 @@ import type { ExtractionSettings } from "../tables/mod.ts";
 
 type Named = Pick<
   ExtractionSettings,
-  "name" | "primaryKey" | "cursor" | "columns" | "filter" | "partitionBy"
+  "id" | "name" | "primaryKey" | "cursor" | "columns" | "filter" | "partitionBy"
 >;
 
 /**
@@ -13,27 +13,35 @@ type Named = Pick<
  * @throws `table_plan_invalid`
  */
 export function checkColumns(settings: Named, schema: Schema): void {
-  const refuse = (reason: string): never => {
-    throw new AgnesError("table_plan_invalid", { table: settings.name, reason });
+  const { id, name: table } = settings;
+  const refuse = (reason: string, option?: string): never => {
+    throw new AgnesError("table_plan_invalid", {
+      id,
+      table,
+      reason,
+      ...(option === undefined ? {} : { option }),
+    });
   };
   const known = new Set(schema.fields.map((field) => String(field.name)));
   if (known.size === 0) refuse("the source describes no column of it");
   const folded = new Set([...known].map((name) => name.toLowerCase()));
   if (folded.size !== known.size) refuse("two of its columns differ in upper and lower case only");
-  for (const [what, columns] of columnsNamed(settings)) {
+  for (const [what, option, columns] of columnsNamed(settings)) {
     for (const column of columns) {
       if (!known.has(column))
-        refuse(`the ${what} column ${JSON.stringify(column)} is not one of its columns`);
+        refuse(`the ${what} column ${JSON.stringify(column)} is not one of its columns`, option);
     }
   }
 }
 
-function columnsNamed(settings: Named): readonly (readonly [string, readonly string[]])[] {
+function columnsNamed(
+  settings: Named,
+): readonly (readonly [what: string, option: string, columns: readonly string[]])[] {
   return [
-    ["primary key", settings.primaryKey],
-    ["cursor", settings.cursor === undefined ? [] : [settings.cursor]],
-    ["wanted", settings.columns ?? []],
-    ["filter", (settings.filter ?? []).map((filter) => filter.column)],
-    ["partition", settings.partitionBy === undefined ? [] : [settings.partitionBy]],
+    ["primary key", "--primary-key COLUMNS", settings.primaryKey],
+    ["cursor", "--incremental-column COLUMN", settings.cursor === undefined ? [] : [settings.cursor]],
+    ["wanted", "--columns COLUMNS", settings.columns ?? []],
+    ["filter", "--where CONDITIONS", (settings.filter ?? []).map((filter) => filter.column)],
+    ["partition", "--partition-by COLUMN", settings.partitionBy === undefined ? [] : [settings.partitionBy]],
   ];
 }

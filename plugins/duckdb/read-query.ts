@@ -1,4 +1,4 @@
-import type { Filter, FilterValue, ReadOptions, TableInfo } from "agnes/kit";
+import { arrow, type Filter, type FilterValue, type ReadOptions, type TableInfo } from "agnes/kit";
 
 import { literal, quoted } from "./source.ts";
 
@@ -10,25 +10,50 @@ export function readQuery(
 ): string {
   const columns = options.columns ?? table.schema.fields.map((field) => String(field.name));
   const from = [database, ...(table.remotePath ?? ["main", table.name])].map(quoted).join(".");
-  const conditions = (options.filter ?? []).map(condition);
+  const { filter = [] } = options;
+  const conditions = filter.flatMap((one) => condition(one, table));
+  const isWhole = conditions.length === filter.length;
   if (options.cursor !== undefined) {
     // DuckDB gives the text the type of the column it is compared with.
     const { column, value, inclusive } = options.cursor;
-    const name = quoted(column);
+    const name = comparable(column, table) ?? quoted(column);
     const start = literal(value);
     conditions.push(inclusive ? `(${name} >= ${start} OR ${name} IS NULL)` : `${name} > ${start}`);
   }
   const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
-  const limit = options.limit === undefined ? "" : ` LIMIT ${options.limit}`;
+  const limit = options.limit === undefined || !isWhole ? "" : ` LIMIT ${options.limit}`;
   return `SELECT ${columns.map(quoted).join(", ")} FROM ${from}${where}${limit}`;
 }
 
 const SIGNS = { gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
 
-function condition({ column, operator, values }: Filter): string {
+/** A condition as SQL; none when DuckDB would not compare the values as they are published: the core filters again. */
+function condition({ column, operator, values }: Filter, table: TableInfo): readonly string[] {
+  if (operator === "is_null") return [`${quoted(column)} IS NULL`];
+  if (operator === "is_not_null") return [`${quoted(column)} IS NOT NULL`];
+  const isText = values.every((value) => typeof value === "string");
+  const name = isText ? comparable(column, table) : quoted(column);
+  return name === null ? [] : [comparison(name, operator, values)];
+}
+
+/**
+ * The SQL by which a column is compared with texts as its published values are: by their text, byte by byte, whatever
+ * the collation or order of its own; null when SQL has no such text.
+ */
+function comparable(column: string, { schema }: TableInfo): string | null {
   const name = quoted(column);
-  if (operator === "is_null") return `${name} IS NULL`;
-  if (operator === "is_not_null") return `${name} IS NOT NULL`;
+  const field = schema.fields.find((one) => one.name === column);
+  if (field === undefined || !arrow.DataType.isUtf8(field.type)) return name;
+  const type = field.metadata.get("duckdb.type");
+  if (type === "UNION" || type === "VARIANT") return null;
+  return type === undefined ? `${name} COLLATE "binary"` : `CAST(${name} AS VARCHAR)`;
+}
+
+function comparison(
+  name: string,
+  operator: Exclude<Filter["operator"], "is_null" | "is_not_null">,
+  values: readonly FilterValue[],
+): string {
   const list = values.map(valueOf);
   if (operator === "eq") return list.length === 0 ? "false" : `${name} IN (${list.join(", ")})`;
   if (operator === "ne") return list.length === 0 ? "true" : `${name} NOT IN (${list.join(", ")})`;

@@ -65,5 +65,8 @@ const OTHER_VERSION =
 
 /** A name as SQL. */
 export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
-/** A text as SQL. */
-export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
+/** A text as SQL; DuckDB ends a statement at a NUL, so a text with one is put together. */
+export function literal(text: string): string {
+  const pieces = text.split("\0").map((piece) => `'${piece.replaceAll("'", "''")}'`);
+  return pieces.length === 1 ? pieces[0]! : `(${pieces.join(" || chr(0) || ")})`;
+}

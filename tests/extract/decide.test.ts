@@ -177,3 +177,23 @@ describe("definitionOf()", () => {
     expect(JSON.parse(definitionOf(planOf(info)))).not.toContainEqual(rules);
   });
 });
+
+test("decideRead() reads the whole when the type of the cursor column orders its values in another way", () => {
+  const at = (type: string) => ({ columns: [{ name: "at", type, nullable: true }], cursor });
+  const accepted = {
+    kind: "whole",
+    accept: true,
+    notes: ["the order of its cursor column at changed with its type, so all of it was read"],
+  } as const;
+  expect(decideRead(changing, published(changing, at("VARCHAR")), usual)).toEqual(accepted);
+  expect(decideRead(changing, published(changing, at("DATE")), usual)).toEqual(accepted);
+  const frozen = incremental(info, { schemaPolicy: "freeze" });
+  expect(decideRead(frozen, published(frozen, at("VARCHAR")), usual)).toEqual({ ...accepted, accept: false });
+  for (const type of ["INTEGER", "DOUBLE", "DECIMAL(18,3)", "BIGINT"]) {
+    expect(decideRead(changing, published(changing, at(type)), usual).kind).toBe("delta");
+  }
+  const days = incremental(info, { cursor: "day" });
+  const day = { name: "day", type: "DATE", nullable: true };
+  const before = published(days, { columns: [day], cursor: { column: "day", value: "2026-01-01" } });
+  expect(decideRead(days, before, usual).kind).toBe("delta");
+});

@@ -51,6 +51,31 @@ async function published(): Promise<{ rows: readonly string[]; types: string }> 
 }
 
 describe("files: a table that is known", () => {
+  test("a column whose values become JSON text is reported, also when it was text, and is no change of a frozen table", async () => {
+    await folder.write("data/t.ndjson", '{"t":"open","n":5}\n');
+    await sync();
+    await folder.write("data/t.ndjson", '{"t":"open","n":5}\n{"t":["x"],"n":{"a":1}}\n');
+    const frozen = await sync({}, { schemaPolicy: "freeze" });
+    expect(frozen.error).toContain("column t was VARCHAR and is JSON text");
+    const again = await sync();
+    expect(again.changes).toEqual([
+      "column t was VARCHAR and is JSON text, in which texts have quotes",
+      "column n was BIGINT and is JSON text, in which texts have quotes",
+    ]);
+    expect(await published()).toEqual({
+      rows: ['"open"|5', '["x"]|{"a":1}'],
+      types: "t VARCHAR, n VARCHAR",
+    });
+    expect((await sync()).changes).toEqual([]);
+    await folder.write("data/t.ndjson", '{"t":"open","n":5}\n');
+    expect((await sync()).changes).toEqual([]);
+    const { tables } = await syncFolder(folder, { path: "data" }, { isKnown: false });
+    expect(tables[0]!.schemaChanges.map(describeChange)).toEqual([
+      "column t was JSON text and is VARCHAR",
+      "column n was JSON text and is BIGINT; it is published as VARCHAR, until a sync with --full",
+    ]);
+  });
+
   test("a later value of another type changes the column, and every row is read again", async () => {
     await folder.write("data/t/a.csv", "id,amount\n1,10\n2,20\n");
     await folder.write("data/t/b.csv", "id,amount\n3,30\n");

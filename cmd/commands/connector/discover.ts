@@ -1,5 +1,5 @@
 import { isAgnesError } from "../../../lib/base/mod.ts";
-import { columnsOf, readingText, type PublishedColumn } from "../../../lib/extract/mod.ts";
+import { columnsOf, fullReadingText, type PublishedColumn } from "../../../lib/extract/mod.ts";
 import type { TableInfo } from "../../../lib/kit/mod.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
@@ -24,7 +24,7 @@ export default command({
       await cli.printJson({
         tables: tables.map(({ schema, problem, ...table }) => ({
           ...table,
-          ...(table.reading === undefined ? {} : { readAs: readingText(table.reading) }),
+          ...(table.reading === undefined ? {} : { readAs: fullReadingText(table.reading) }),
           columns: shownColumns(schema),
           ...(problem === undefined ? {} : { problem: { code: problem.code, message: problem.message } }),
         })),
@@ -56,7 +56,7 @@ export default command({
       await printRows(cli, ["table", "column", "type", "null", "description"], columns);
     }
     for (const { name, reading } of tables) {
-      if (reading !== undefined) cli.info(`${name} is read as ${readingText(reading)}`);
+      if (reading !== undefined) cli.info(`${name} is read as ${fullReadingText(reading)}`);
     }
     for (const { name, notes = [] } of tables) for (const note of notes) cli.warn(`${name}: ${note}`);
     if (tables.length === 0) cli.info(`${args.source} has no tables.`);

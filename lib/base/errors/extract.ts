@@ -49,11 +49,14 @@ export const extractErrors = {
       return `Published: ${someNames(d.known, d.more)}${all}.`;
     },
   }),
-  table_plan_invalid: errorSpec<{ table: string; reason: string }>({
+  table_plan_invalid: errorSpec<{ table: string; reason: string; id?: string; option?: string }>({
     status: 400,
     exit: 2,
     message: (d) => `table ${shown(d.table)} cannot be extracted as configured: ${d.reason}`,
-    hint: () => "Correct the table with `agnes table update`.",
+    hint: (d) =>
+      d.id === undefined
+        ? "Correct the table with `agnes table update`; `agnes table update --help` lists what can be changed."
+        : `Correct the table, for example with \`agnes table update ${d.id}${d.option === undefined ? "" : ` ${d.option}`}\`.`,
   }),
   table_read_failed: errorSpec<{ source: string; table: string; reason: string }>({
     status: 502,

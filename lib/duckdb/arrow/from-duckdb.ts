@@ -11,7 +11,7 @@ import {
   type ColumnReader,
 } from "./column-readers.ts";
 import { FixedListReader, ListReader, StructReader } from "./nested-readers.ts";
-import { toArrowType } from "./types.ts";
+import { SOURCE_TYPE, toArrowType } from "./types.ts";
 
 /** Collects the chunks of a result into Arrow batches. */
 export interface BatchReader {
@@ -68,11 +68,20 @@ function resultColumns(result: native.Result): {
   const names = described.columnNames();
   const types = described.columnTypes();
   const fields = names.map((name, index) => {
-    const form = formOf(types[index]!);
-    const metadata = form === undefined ? undefined : new Map([["description", form]]);
+    const metadata = metadataOf(types[index]!);
     return new arrow.Field(name, toArrowType(types[index]!), true, metadata);
   });
   return { names, types, schema: new arrow.Schema(fields) };
+}
+
+function metadataOf(type: duckdb.DuckDBType): Map<string, string> | undefined {
+  const form = formOf(type);
+  const entries: [string, string][] = form === undefined ? [] : [["description", form]];
+  const isText = arrow.DataType.isUtf8(toArrowType(type)) && type.typeId !== duckdb.DuckDBTypeId.VARCHAR;
+  if (isText || type.typeId === duckdb.DuckDBTypeId.GEOMETRY) {
+    entries.push([SOURCE_TYPE, duckdb.DuckDBTypeId[type.typeId]]);
+  }
+  return entries.length === 0 ? undefined : new Map(entries);
 }
 
 /** What the values of a column are written as, where the Arrow type alone does not tell. */

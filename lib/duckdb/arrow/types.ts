@@ -69,6 +69,20 @@ function nestedType(column: string, type: arrow.DataType): duckdb.DuckDBType {
   throw new AgnesError("type_unsupported", { column, type: typeText(type) });
 }
 
+/** The key in the metadata of a field that names the DuckDB type of its values, where they come as text of another type. */
+export const SOURCE_TYPE = "duckdb.type";
+
+/** Types of which the stored text or bytes have another order than the values. */
+const OTHER_ORDER =
+  /^(UHUGEINT|BIGNUM|BIT|ENUM|INTERVAL|TIME_TZ|TIME WITH TIME ZONE|UNION|VARIANT|GEOMETRY|STRUCT|MAP)\b|\]$/;
+
+/** The type of a field whose stored values have another order than its values: no cursor; null for all others. */
+export function typeOfOtherOrder(field: arrow.Field): string | null {
+  const type = field.metadata.get(SOURCE_TYPE) ?? duckdbTypeOf(field);
+  if (!OTHER_ORDER.test(type)) return null;
+  return type === "TIME_TZ" ? "TIME WITH TIME ZONE" : type;
+}
+
 /** The DuckDB type of an Arrow field as SQL text, `DECIMAL(18,2)` for example; `toDuckdbType` says which. */
 export function duckdbTypeOf(field: arrow.Field): string {
   return toDuckdbType(field.name, field.type as arrow.DataType).toString();

@@ -32,6 +32,8 @@ export type SchemaChange =
       /** Whether the published table still has it, without new values. */
       readonly kept?: true;
     }
+  /** Its name differs in upper and lower case only. */
+  | { readonly kind: "renamed"; readonly column: string; readonly from: string }
   | {
       readonly kind: "type_changed";
       readonly column: string;
@@ -84,12 +86,22 @@ export interface PublishedTable {
    * back if the first one went. Absent is unknown.
    */
   readonly shadowed?: boolean;
+  /** The loosest rules by which rows were rejected that belong to the table; absent when none are missing. */
+  readonly rejecting?: RejectRules;
   /** What all rows amount to, whatever their order; absent until it was needed. */
   readonly fingerprint?: string;
   /** Rows that pushed events or reads deleted, so that an older event cannot bring them back. */
   readonly tombstones: readonly Tombstone[];
   /** For a remote table: where it is inside the attached database. */
   readonly remote?: { readonly alias: string; readonly path: readonly string[]; readonly reason?: string };
+}
+
+/** Rules of a quarantine. */
+export interface RejectRules {
+  /** The share of the rows read, in percent, that could be rejected. */
+  readonly maxPercent: number;
+  /** With `freeze`, rows were rejected whose values `evolve` widens a column for. */
+  readonly schemaPolicy: "evolve" | "freeze";
 }
 
 /**

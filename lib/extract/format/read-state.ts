@@ -6,6 +6,7 @@ import type {
   Part,
   PublishedColumn,
   PublishedTable,
+  RejectRules,
   QueryMode,
   SchemaChange,
   SchemaVersion,
@@ -149,8 +150,9 @@ interface CursorRow {
   readonly tombstones: string | null;
   readonly event_ids: string | null;
   readonly remote: string | null;
-  /** Not in the files of an earlier version. */
+  // Not in the files of an earlier version.
   readonly reading?: string | null;
+  readonly rejecting?: string | null;
 }
 
 function toGeneration(row: GenerationRow): Generation {
@@ -176,6 +178,7 @@ function toTable(
   const state = parsed<JsonValue>(cursor?.state);
   const remote = parsed<NonNullable<PublishedTable["remote"]>>(cursor?.remote);
   const reading = parsed<FileReading>(cursor?.reading);
+  const rejecting = parsed<RejectRules>(cursor?.rejecting);
   return {
     name: meta.table_name,
     description: meta.description ?? "",
@@ -195,6 +198,7 @@ function toTable(
     ...(state === undefined ? {} : { state }),
     ...(remote === undefined ? {} : { remote }),
     ...(reading === undefined ? {} : { reading }),
+    ...(rejecting === undefined ? {} : { rejecting }),
   };
 }
 

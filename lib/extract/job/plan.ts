@@ -1,6 +1,7 @@
 import { AgnesError, isExposedName } from "../../base/mod.ts";
 import type { Filter, TableInfo } from "../../kit/mod.ts";
 import type { QueryMode } from "../format/extract-state.ts";
+import { duckdbTypeOf, storedType, typeOfOtherOrder } from "../../duckdb/mod.ts";
 import { checkColumns } from "../../sources/mod.ts";
 import { reservedNames } from "../format/layout.ts";
 
@@ -54,8 +55,14 @@ export interface TablePlan {
  * @throws `table_plan_invalid`
  */
 export function checkPlan(plan: TablePlan): void {
-  const refuse = (reason: string): never => {
-    throw new AgnesError("table_plan_invalid", { table: plan.name, reason });
+  const { id, name: table } = plan;
+  const refuse = (reason: string, option?: string): never => {
+    throw new AgnesError("table_plan_invalid", {
+      id,
+      table,
+      reason,
+      ...(option === undefined ? {} : { option }),
+    });
   };
   if (!isExposedName(plan.name)) refuse("its name may hold letters, digits and underscores only");
   if (reservedNames.has(plan.name.toLowerCase()))
@@ -66,6 +73,16 @@ export function checkPlan(plan: TablePlan): void {
     refuse("a partitioned table needs the column that decides the partition");
   }
   checkColumns(plan, plan.info.schema);
+  const cursor = plan.info.schema.fields.find(({ name }) => name === plan.cursor);
+  const type = cursor === undefined ? null : typeOfOtherOrder(cursor);
+  if (type !== null) {
+    const stored = storedType(duckdbTypeOf(cursor!));
+    refuse(
+      `its cursor column ${JSON.stringify(plan.cursor)} is ${type} and kept as ${stored}, which has another order, ` +
+        "so newer rows would be missed; take a column of numbers, times or text",
+      "--incremental-column COLUMN",
+    );
+  }
 }
 
 /** The columns that are published, in the order of the source. */

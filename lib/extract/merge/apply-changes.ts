@@ -10,6 +10,7 @@ import { partitionOf } from "./merge-read.ts";
 import { dropTombstoned, keyText } from "./tombstones.ts";
 import { partsRelation } from "./candidates.ts";
 import { publishedColumns } from "../job/plan.ts";
+import { rejectingAfter } from "../job/rejecting.ts";
 import { finishParts } from "../write/finish-parts.ts";
 import { columnsOf, physicalColumnsOf } from "../schema/column.ts";
 import {
@@ -80,6 +81,8 @@ export async function applyChanges(
       cursor: plan.cursor,
     });
     const parts = [...merged.kept, ...finished];
+    const rowsQuarantined = quarantine?.rows ?? 0;
+    const rejecting = rejectingAfter(previous.rejecting, plan, rowsQuarantined);
     return {
       table: {
         ...previous,
@@ -89,10 +92,11 @@ export async function applyChanges(
         extractedAt: services.host.now(),
         // The cursor stays: events tell of single rows, and one moved by them would skip rows only a read can find.
         tombstones,
+        ...(rejecting === undefined ? {} : { rejecting }),
       },
       upserts: upserts.rows,
       deletes: changes.deletes.length,
-      rowsQuarantined: quarantine?.rows ?? 0,
+      rowsQuarantined,
       partsWritten: finished.length,
     };
   } finally {

@@ -1,8 +1,10 @@
 import { definitionOf } from "../job/definition.ts";
 import type { JsonValue } from "../../kit/mod.ts";
 import type { TablePlan } from "../job/plan.ts";
+import { isStricter } from "../job/rejecting.ts";
+import { columnsOf } from "../schema/column.ts";
 import { hasOtherOptions, sameReading } from "../schema/reading.ts";
-import type { PublishedTable } from "../format/extract-state.ts";
+import type { PublishedColumn, PublishedTable } from "../format/extract-state.ts";
 
 /** How a table is to be read this time. */
 export interface ReadDecision {
@@ -15,6 +17,21 @@ export interface ReadDecision {
   /** Whether what is read is published even when it is what is published: its parts have to be written again. */
   readonly publishes?: true;
   readonly notes: readonly string[];
+}
+
+/** Whether the cursor column orders its values in another way than the published one: as text, say, and no longer as numbers. */
+function hasOtherOrder({ cursor, info, mode }: TablePlan, { columns }: PublishedTable): boolean {
+  const orderIn = (list: readonly PublishedColumn[]) => {
+    const type = list.find(({ name }) => name === cursor)?.type;
+    if (type === undefined) return undefined;
+    return /INT|^(FLOAT|DOUBLE|DECIMAL)/.test(type)
+      ? "number"
+      : /^(DATE|TIMESTAMP)/.test(type)
+        ? "time"
+        : type;
+  };
+  const [was, is] = [orderIn(columns), mode === "local" ? orderIn(columnsOf(info.schema)) : undefined];
+  return was !== undefined && is !== undefined && was !== is;
 }
 
 /** Decides how to read a table from what is published of it. */
@@ -38,6 +55,10 @@ export function decideRead(
       plan.schemaPolicy === "evolve",
     );
   }
+  if (previous.rejecting !== undefined && isStricter(plan, previous.rejecting)) {
+    const notes = ["rows were rejected by looser rules than those it has now, so all of it was read"];
+    return { ...anew(notes, false), publishes: true };
+  }
   if (!sameReading(previous.reading, plan.info.reading)) {
     // A table of an earlier version does not say how it was read, and who changed the options wants what they give.
     const accept = previous.reading === undefined || hasOtherOptions(previous.reading, plan.info.reading);
@@ -49,6 +70,12 @@ export function decideRead(
   const state = previous.state === undefined ? {} : { state: previous.state };
   if (plan.strategy === "full_refresh") return { kind: "whole", ...state, accept: false, notes: [] };
   const hasCursor = plan.cursor !== undefined && previous.cursor?.column === plan.cursor;
+  if (hasCursor && hasOtherOrder(plan, previous)) {
+    const notes = [
+      `the order of its cursor column ${plan.cursor} changed with its type, so all of it was read`,
+    ];
+    return anew(notes, plan.schemaPolicy === "evolve");
+  }
   // Without anything to start from the source gives all it has; merging that could never remove a row.
   if (!hasCursor && previous.state === undefined) return { kind: "whole", accept: false, notes: [] };
   return {

@@ -1,22 +1,28 @@
+import { storedType } from "../../duckdb/mod.ts";
 import type { PublishedColumn, SchemaChange } from "../format/extract-state.ts";
+import { byFoldedName, folded } from "./folded.ts";
 
-/** Every difference between what a source said of a table before and what it says now. */
+/**
+ * Every difference between what a source said of a table before and what it says now. A name that differs in upper and
+ * lower case only is the same column under another name.
+ */
 export function diffColumns(
   before: readonly PublishedColumn[],
   after: readonly PublishedColumn[],
 ): readonly SchemaChange[] {
-  const old = new Map(before.map((column) => [column.name, column]));
-  const now = new Map(after.map((column) => [column.name, column]));
+  const old = byFoldedName(before);
+  const now = byFoldedName(after);
   const changes: SchemaChange[] = [];
   for (const { name, type } of after) {
-    if (!old.has(name)) changes.push({ kind: "added", column: name, type });
+    if (!old.has(folded(name))) changes.push({ kind: "added", column: name, type });
   }
   for (const { name, type } of before) {
-    if (!now.has(name)) changes.push({ kind: "removed", column: name, type });
+    if (!now.has(folded(name))) changes.push({ kind: "removed", column: name, type });
   }
   for (const column of after) {
-    const was = old.get(column.name);
+    const was = old.get(folded(column.name));
     if (was === undefined) continue;
+    if (was.name !== column.name) changes.push({ kind: "renamed", column: column.name, from: was.name });
     if (was.type !== column.type) {
       changes.push({ kind: "type_changed", column: column.name, from: was.type, to: column.type });
     }
@@ -24,9 +30,10 @@ export function diffColumns(
       changes.push({ kind: "nullability_changed", column: column.name, nullable: column.nullable });
     }
   }
-  const from = before.map((column) => column.name).filter((name) => now.has(name));
-  const to = after.map((column) => column.name).filter((name) => old.has(name));
-  if (from.some((name, at) => name !== to[at])) changes.push({ kind: "reordered", from, to });
+  const from = before.map(({ name }) => name).filter((name) => now.has(folded(name)));
+  const to = after.map(({ name }) => name).filter((name) => old.has(folded(name)));
+  if (from.some((name, at) => folded(name) !== folded(to[at]!)))
+    changes.push({ kind: "reordered", from, to });
   return changes;
 }
 
@@ -37,12 +44,12 @@ export function withPublished(
   changes: readonly SchemaChange[],
   columns: readonly PublishedColumn[],
 ): readonly SchemaChange[] {
-  const published = new Map(columns.map(({ name, type }) => [name, type]));
+  const published = byFoldedName(columns);
   return changes.map((change) => {
-    if (change.kind === "removed" && published.has(change.column)) return { ...change, kept: true };
+    if (change.kind === "removed" && published.has(folded(change.column))) return { ...change, kept: true };
     if (change.kind !== "type_changed") return change;
-    const type = published.get(change.column);
-    return type === undefined || type === change.to ? change : { ...change, published: type };
+    const type = published.get(folded(change.column))?.type;
+    return type === undefined || type === storedType(change.to) ? change : { ...change, published: type };
   });
 }
 
@@ -53,10 +60,13 @@ export function describeChange(change: SchemaChange): string {
       return `column ${change.column} ${change.type} was added`;
     case "removed":
       return `column ${change.column} ${change.type} was removed${change.kept === true ? `; it stays, ${UNTIL_FULL}` : ""}`;
+    case "renamed":
+      return `column ${change.from} is called ${change.column} now`;
     case "type_changed": {
       const { column, from, to, published } = change;
       const stays = published === undefined ? "" : `; it is published as ${published}, ${UNTIL_FULL}`;
-      return `column ${column} was ${from} and is ${to}${stays}`;
+      const json = to === "JSON" ? " text, in which texts have quotes" : "";
+      return `column ${column} was ${from === "JSON" ? "JSON text" : from} and is ${to}${json}${stays}`;
     }
     case "nullability_changed":
       return `column ${change.column} ${change.nullable ? "may now be null" : "may no longer be null"}`;

@@ -1,6 +1,7 @@
 import { counted } from "../../base/mod.ts";
-import type { FileReading } from "../../kit/mod.ts";
+import type { FileColumn, FileReading } from "../../kit/mod.ts";
 import type { SchemaChange } from "../format/extract-state.ts";
+import { byFoldedName, folded } from "./folded.ts";
 
 /** How files are read, in words: format, dialect, and the columns whose values are written in a way of their own. */
 export function readingText({ format, csv, columns }: FileReading): string {
@@ -25,6 +26,14 @@ export function readingText({ format, csv, columns }: FileReading): string {
   return [format, ...dialect, ...formats].join(", ");
 }
 
+/** How files are read, in words, with the columns whose values are JSON text although their type is VARCHAR. */
+export function fullReadingText(reading: FileReading): string {
+  const json = reading.columns.filter(isJson).map(({ name }) => `${name} as JSON text`);
+  return [readingText(reading), ...json].join(", ");
+}
+
+const isJson = ({ type }: FileColumn) => type === "JSON";
+
 /** Whether two readings give the same rows of the same file; notes are for people. */
 export function sameReading(one: FileReading | undefined, other: FileReading | undefined): boolean {
   const decisive = (reading: FileReading | undefined) => {
@@ -42,12 +51,20 @@ export function hasOtherOptions(before: FileReading | undefined, after: FileRead
   return options(before) !== options(after);
 }
 
-/** What changed in how files are read, beside the types of their columns. */
+/** What changed in how files are read that the published types of their columns do not show. */
 export function readingChanges(
   before: FileReading | undefined,
   after: FileReading | undefined,
 ): readonly SchemaChange[] {
   if (before === undefined || after === undefined) return [];
   const [from, to] = [readingText(before), readingText(after)];
-  return from === to ? [] : [{ kind: "reading_changed", from, to }];
+  const changes: SchemaChange[] = from === to ? [] : [{ kind: "reading_changed", from, to }];
+  const old = byFoldedName(before.columns);
+  for (const column of after.columns) {
+    const was = old.get(folded(column.name));
+    // Both may be published as VARCHAR, but every value is written in another way.
+    if (was === undefined || isJson(was) === isJson(column)) continue;
+    changes.push({ kind: "type_changed", column: column.name, from: was.type, to: column.type });
+  }
+  return changes;
 }

@@ -2,21 +2,24 @@ import { quoteIdentifier, quoteLiteral, storedExpression, storedType } from "../
 import { filterToSql, type Filter } from "../../kit/mod.ts";
 import type { Granularity } from "../job/plan.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
+import { byFoldedName, folded } from "./folded.ts";
 
-/** The select list that gives `columns`, in order, from a relation that has the columns `present`. */
+/** The select list that gives `columns`, in order, from a relation that has the columns `present`, maybe in another case. */
 export function selectList(
   columns: readonly PublishedColumn[],
   present: readonly Pick<PublishedColumn, "name" | "type">[],
 ): string {
-  const types = new Map(present.map((column) => [column.name, column.type]));
+  const columnsPresent = byFoldedName(present);
   return columns
     .map(({ name, type }) => {
-      const has = types.get(name);
+      const has = columnsPresent.get(folded(name));
       const quoted = quoteIdentifier(name);
       if (has === undefined) return `CAST(NULL AS ${type}) AS ${quoted}`;
-      if (has === type) return quoted;
-      const value = storedExpression(quoted, has);
-      return storedType(has) === type ? `${value} AS ${quoted}` : `CAST(${value} AS ${type}) AS ${quoted}`;
+      if (has.type === type && has.name === name) return quoted;
+      const value = storedExpression(quoteIdentifier(has.name), has.type);
+      return storedType(has.type) === type
+        ? `${value} AS ${quoted}`
+        : `CAST(${value} AS ${type}) AS ${quoted}`;
     })
     .join(", ");
 }

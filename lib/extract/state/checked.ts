@@ -5,7 +5,7 @@ import { publishFile, type Host } from "../../base/mod.ts";
 import { findTable, type ExtractState, type PublishedTable } from "../format/extract-state.ts";
 
 /** What is known of a published table beyond its generation; losing it only costs time. */
-type Facts = Partial<Pick<PublishedTable, "cursor" | "state" | "shadowed" | "fingerprint">>;
+type Facts = Partial<Pick<PublishedTable, "cursor" | "state" | "shadowed" | "fingerprint" | "rejecting">>;
 
 interface CheckedFile {
   readonly version: 1;
@@ -39,7 +39,7 @@ export async function keepChecks(
 ): Promise<void> {
   const { directory } = published;
   const entries = tables.flatMap((table) => {
-    const { cursor, state, shadowed, fingerprint } = table;
+    const { cursor, state, shadowed, fingerprint, rejecting } = table;
     if (table.mode === "remote") return [];
     const base = findTable(published, table.name);
     const facts: Facts = {
@@ -47,6 +47,8 @@ export async function keepChecks(
       ...(state !== undefined && JSON.stringify(state) !== JSON.stringify(base?.state) && { state }),
       ...(shadowed !== undefined && { shadowed }),
       ...(fingerprint !== undefined && { fingerprint }),
+      // Lost only together with where the next read continues: the rows are read and rejected again.
+      ...(rejecting !== undefined && { rejecting }),
     };
     return Object.keys(facts).length === 0 ? [] : [[table.name, { of: contentOf(table), ...facts }] as const];
   });

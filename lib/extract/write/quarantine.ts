@@ -3,12 +3,11 @@ import { join } from "node:path";
 import { AgnesError, JsonText, rowOfKept, type Host } from "../../base/mod.ts";
 import type { RowReject } from "../../kit/mod.ts";
 import type { TablePlan } from "../job/plan.ts";
+import { quarantineMaxPercentOf } from "../job/rejecting.ts";
 import type { TableJob } from "../job/job.ts";
 import { WHOLE_READ } from "./staged.ts";
 
 const FLUSH_ROWS = 1_000;
-/** The share of rejected rows, in percent of the rows read, above which a table fails when its plan sets none. */
-const MAX_PERCENT = 5;
 /** An incremental read of fewer rows is judged as one of so many: one bad row among three new ones is no alarm. */
 const DELTA_ROWS_MIN = 100;
 /** So many different reasons are counted; a message that differs for every row must not fill the memory. */
@@ -131,7 +130,7 @@ export function checkQuarantine(
 ): void {
   if (quarantine === null || quarantine.rows === 0) return;
   const { rows: rejected, mainReason: reason, path } = quarantine;
-  const maxPercent = plan.quarantineMaxPercent ?? MAX_PERCENT;
+  const maxPercent = quarantineMaxPercentOf(plan);
   const judged = replaces ? read : Math.max(read, DELTA_ROWS_MIN);
   const isTooMuch = rejected * 100 > judged * maxPercent;
   if (!isTooMuch && !(replaces && rejected >= read)) return;

@@ -257,9 +257,10 @@ async function* rowsOfFile(
     const reading = await readingOf(connection, spooled.chunk, { types, signal });
     if (reading === null) return;
     await using file = await openFile({ ...spooled.chunk, reading }, { connection, directory, signal });
-    const present = new Set(file.present.map(({ name }) => name));
+    const present = new Map(file.present.map(({ name }) => [name.toLowerCase(), name]));
     const wanted = columns.map((name) => {
-      const value = present.has(name) ? quoteIdentifier(name) : "NULL";
+      const given = present.get(name.toLowerCase());
+      const value = given === undefined ? "NULL" : quoteIdentifier(given);
       return `CAST(${value} AS ${types[name]!}) AS ${quoteIdentifier(name)}`;
     });
     const sql = `SELECT ${wanted.join(", ")} FROM (${file.select})`;

@@ -1,0 +1,9 @@
+/** What names of columns are compared by: DuckDB does not distinguish upper and lower case. */
+export const folded = (name: string): string => name.toLowerCase();
+
+/** Columns by their folded names. */
+export function byFoldedName<Column extends { readonly name: string }>(
+  columns: readonly Column[],
+): ReadonlyMap<string, Column> {
+  return new Map(columns.map((column) => [folded(column.name), column]));
+}

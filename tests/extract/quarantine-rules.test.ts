@@ -1,0 +1,133 @@
+import { expect, test } from "bun:test";
+
+import { int64, table, utf8, type Batch } from "../../lib/kit/mod.ts";
+import { incremental, openBench, planOf, type Bench, type ReadFunction } from "./harness.ts";
+
+const info = table("t", { id: int64(), at: int64(), v: utf8() }, { primaryKey: ["id"], cursor: "at" });
+const good = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, i) => ({ id: from + i, at: from + i, v: "a" }));
+const bad = (at: number) => [{ id: `no${at}`, at, v: "b" }];
+const rules = { quarantine: true, quarantineMaxPercent: 5 } as const;
+const off = { quarantine: false, quarantineMaxPercent: 5 } as const;
+const changing = incremental(info, rules);
+
+/** A source whose bad row is repaired when `isRepaired`; an incremental read gives what its cursor asks for. */
+function sourceOf(isRepaired: () => boolean): ReadFunction {
+  return (_, { cursor }) => {
+    const rows = [...good(40), ...(isRepaired() ? good(1, 40) : bad(40)), ...good(9, 41)];
+    return [rows.filter(({ at }) => cursor === undefined || at >= Number(cursor.value))];
+  };
+}
+
+const countOf = async (bench: Bench) =>
+  Number((await bench.rows<{ n: bigint }>("SELECT count(*) AS n FROM t"))[0]!.n);
+
+test("extractSource() reads all of a table again when its quarantine is switched off after rows were rejected", async () => {
+  await using bench = await openBench();
+  let isRepaired = false;
+  const read = sourceOf(() => isRepaired);
+  await bench.run([changing], read);
+  expect(await countOf(bench)).toBe(49);
+  expect((await bench.run([changing], read)).tables[0]!.status).toBe("unchanged");
+  for (const plan of [{ ...changing, ...off }, changing, { ...changing, ...off }]) {
+    const { status } = (await bench.run([plan], read)).tables[0]!;
+    expect(status).toBe(plan.quarantine ? "unchanged" : "failed");
+  }
+  isRepaired = true;
+  const [whole] = (await bench.run([{ ...changing, ...off }], read)).tables;
+  expect(whole).toMatchObject({ status: "extracted", full: true, rows: 50 });
+  expect(whole!.notes).toContain(
+    "rows were rejected by looser rules than those it has now, so all of it was read",
+  );
+  expect((await bench.run([{ ...changing, ...off }], read)).tables[0]).toMatchObject({
+    status: "unchanged",
+    full: false,
+  });
+});
+
+test("extractSource() checks the share again when it is lowered below that by which rows were rejected", async () => {
+  await using bench = await openBench();
+  const read = sourceOf(() => false);
+  await bench.run([changing], read);
+  const lower = { ...changing, quarantineMaxPercent: 1 };
+  const [failed] = (await bench.run([lower], read)).tables;
+  expect(failed!.error?.code).toBe("quarantine_exceeded");
+  const [enough] = (await bench.run([{ ...changing, quarantineMaxPercent: 2 }], read)).tables;
+  expect(enough).toMatchObject({ status: "extracted", full: true, rows: 49, rowsQuarantined: 1 });
+  const higher = await bench.run([{ ...changing, quarantineMaxPercent: 9 }], read);
+  expect(higher.tables[0]).toMatchObject({ status: "unchanged", full: false });
+});
+
+test("extractSource() reads all again when values that were rejected may widen a column now", async () => {
+  await using bench = await openBench();
+  const read = sourceOf(() => false);
+  const frozen = { ...changing, schemaPolicy: "freeze" } as const;
+  await bench.run([frozen], read);
+  expect((await bench.run([frozen], read)).tables[0]!.full).toBe(false);
+  expect((await bench.run([changing], read)).tables[0]!.full).toBe(true);
+  expect((await bench.run([changing], read)).tables[0]!.full).toBe(false);
+  expect((await bench.run([frozen], read)).tables[0]!.full).toBe(false);
+});
+
+test("extractSource() remembers rows that were rejected by a read that changed nothing else", async () => {
+  await using bench = await openBench();
+  let rows: readonly { id: number | string; at: number; v: string }[] = good(40);
+  const read: ReadFunction = (_, { cursor }) => [
+    cursor === undefined ? rows : rows.filter(({ at }) => Number(at) >= Number(cursor.value)),
+  ];
+  await bench.run([changing], read);
+  rows = [...good(40), ...bad(39)];
+  const [stats] = (await bench.run([changing], read)).tables;
+  expect(stats).toMatchObject({ status: "unchanged", rowsQuarantined: 1 });
+  expect((await bench.run([{ ...changing, ...off }], read)).tables[0]!.status).toBe("failed");
+  rows = good(41);
+  expect((await bench.run([{ ...changing, ...off }], read)).tables[0]).toMatchObject({
+    full: true,
+    rows: 41,
+  });
+});
+
+test("extractSource() does not read again when no row was rejected, or none is missing any more", async () => {
+  await using bench = await openBench();
+  let isRepaired = true;
+  const read = sourceOf(() => isRepaired);
+  await bench.run([changing], read);
+  expect((await bench.run([{ ...changing, ...off }], read)).tables[0]!.full).toBe(false);
+  isRepaired = false;
+  await bench.run([changing], read, { full: true });
+  isRepaired = true;
+  await bench.run([changing], read, { full: true });
+  expect((await bench.run([{ ...changing, ...off }], read)).tables[0]).toMatchObject({
+    full: false,
+    rows: 50,
+  });
+});
+
+test("extractSource() keeps in mind the rejected rows of a file that a later read leaves out", async () => {
+  await using bench = await openBench();
+  const plan = planOf(table("t", { id: int64() }), rules);
+  const write = async (name: string, text: string): Promise<Batch> => {
+    const path = `${bench.root}/${name}`;
+    await bench.services.host.files.write(path, `id\n${text}`);
+    return { kind: "file", format: "csv", data: path, origin: name, types: { id: "BIGINT" } };
+  };
+  const numbers = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => `${from + i}\n`).join("");
+  const a = await write("a.csv", `${numbers(0, 50)}x\n`);
+  const b = await write("b.csv", numbers(50, 60));
+  await bench.run([plan], async function* () {
+    yield a;
+    return { state: 1 };
+  });
+  // Told where it stood, the source gives what is new: nothing but `b.csv`, and then nothing.
+  const read: ReadFunction = async function* (_, { state }) {
+    if (state === undefined) yield a;
+    if (state !== 2) yield b;
+    return state === undefined
+      ? { state: 2 }
+      : { state: 2, kept: state === 2 ? ["a.csv", "b.csv"] : ["a.csv"] };
+  };
+  expect((await bench.run([plan], read)).tables[0]).toMatchObject({ status: "extracted", rows: 60 });
+  expect((await bench.run([plan], read)).tables[0]!.status).toBe("unchanged");
+  expect((await bench.run([{ ...plan, ...off }], read)).tables[0]!.status).toBe("failed");
+});
