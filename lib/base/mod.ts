@@ -14,11 +14,14 @@ export { eachOf } from "./concurrency.ts";
 export { counted } from "./counted.ts";
 export {
   AgnesError,
+  causesOf,
   displayWidth,
   errorCodes,
+  inspected,
   isDataCode,
   isAgnesError,
   messageOf,
+  readableError,
   reasonOf,
   shown,
 } from "./errors/mod.ts";
