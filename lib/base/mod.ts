@@ -11,6 +11,7 @@ export {
 } from "./async.ts";
 export { checkAgainst } from "./check.ts";
 export { eachOf } from "./concurrency.ts";
+export { copyRow } from "./copy-row.ts";
 export { counted } from "./counted.ts";
 export {
   AgnesError,
