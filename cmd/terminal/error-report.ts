@@ -1,4 +1,12 @@
-import { bigintAsText, isAgnesError, messageOf, printable, redact } from "../../lib/base/mod.ts";
+import {
+  bigintAsText,
+  causesOf,
+  isAgnesError,
+  messageOf,
+  printable,
+  readableError,
+  redact,
+} from "../../lib/base/mod.ts";
 import { labelled } from "./messages.ts";
 import type { Style } from "./style.ts";
 
@@ -17,7 +25,8 @@ export interface ErrorReport {
 }
 
 /** Reports what failed and what to do next, in a few lines or as one line of JSON. */
-export function errorReport(error: unknown, options: ReportOptions): ErrorReport {
+export function errorReport(thrown: unknown, options: ReportOptions): ErrorReport {
+  const error = readableError(thrown);
   const known = isAgnesError(error) ? error : undefined;
   const code = known?.code ?? "internal";
   const status = known?.exitCode ?? 1;
@@ -40,9 +49,10 @@ export function errorReport(error: unknown, options: ReportOptions): ErrorReport
 }
 
 function stackOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const own = error.stack ?? error.message;
-  return error.cause === undefined ? own : `${own}\ncaused by ${stackOf(error.cause)}`;
+  const stacks = causesOf(error).map((one) =>
+    one instanceof Error ? (one.stack ?? one.message) : messageOf(one),
+  );
+  return stacks.join("\ncaused by ");
 }
 
 function cleanText(text: string): string {

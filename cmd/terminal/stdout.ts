@@ -1,13 +1,28 @@
 /** Thrown when whoever reads our output has gone away, as `| head` does. */
 class OutputClosed extends Error {}
 
-/** Whether an error only means that the output is no longer read. */
+/** How many causes of an error are followed; those of a plugin's may lead back to itself. */
+const CAUSES_MAX = 10;
+
+/** Whether an error only means that the output is no longer read. A connector may lose a pipe of its own. */
 export function isOutputClosed(error: unknown): boolean {
-  return (
-    error instanceof OutputClosed ||
-    (error instanceof Error &&
-      (isBrokenPipe(error) || (error.cause !== undefined && isOutputClosed(error.cause))))
-  );
+  try {
+    return isBrokenPipe(error) || isClosedBelow(error);
+  } catch {
+    // An error that cannot be read is none of ours.
+    return false;
+  }
+}
+
+function isClosedBelow(error: unknown): boolean {
+  let cause = error;
+  for (let depth = 0; depth < CAUSES_MAX && cause instanceof Error; depth += 1) {
+    if (cause instanceof OutputClosed) return true;
+    const isFile = "code" in cause && cause.code === "file_failed";
+    cause = cause.cause;
+    if (isFile && isBrokenPipe(cause)) return true;
+  }
+  return false;
 }
 
 type Write = typeof process.stdout.write;
@@ -49,6 +64,10 @@ async function outputError(error: Error): Promise<Error> {
   return fileError("write", "standard output", error);
 }
 
-function isBrokenPipe(error: Error): boolean {
-  return "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED");
+function isBrokenPipe(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED")
+  );
 }

@@ -1,3 +1,4 @@
+import { inspected, messageOf } from "./errors/mod.ts";
 import { bigintAsText } from "./json.ts";
 import { printable, redact } from "./redact.ts";
 
@@ -47,12 +48,17 @@ function clean(text: string, secrets: Iterable<string>): string {
 function cleanFields(fields: Record<string, unknown>, secrets: Iterable<string>): Record<string, unknown> {
   const entries = Object.entries(fields).map(([key, value]): [string, unknown] => {
     if (typeof value === "number" || typeof value === "boolean" || value == null) return [key, value];
-    const text = typeof value === "string" ? value : value instanceof Error ? value.message : toJson(value);
+    const text = typeof value === "string" ? value : textOf(value);
     return [key, clean(text, secrets)];
   });
   return Object.fromEntries(entries);
 }
 
-function toJson(value: unknown): string {
-  return JSON.stringify(value, bigintAsText) ?? "";
+/** A value may lead back to itself, or fail when it is read. */
+function textOf(value: unknown): string {
+  try {
+    return value instanceof Error ? messageOf(value) : (JSON.stringify(value, bigintAsText) ?? "");
+  } catch {
+    return inspected(value);
+  }
 }

@@ -11,14 +11,18 @@ export {
 } from "./async.ts";
 export { checkAgainst } from "./check.ts";
 export { eachOf } from "./concurrency.ts";
+export { copyRow } from "./copy-row.ts";
 export { counted } from "./counted.ts";
 export {
   AgnesError,
+  causesOf,
   displayWidth,
   errorCodes,
+  inspected,
   isDataCode,
   isAgnesError,
   messageOf,
+  readableError,
   reasonOf,
   shown,
 } from "./errors/mod.ts";

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 
-import { AgnesError, messageOf } from "./errors/mod.ts";
+import { AgnesError, inspected, readableError } from "./errors/mod.ts";
 import { holdsSecret, redact } from "./redact.ts";
 import { secretSpellings } from "./secret-forms.ts";
 
@@ -11,17 +11,21 @@ const CUT_LENGTH_MIN = 6;
 
 /**
  * A value without secrets: redacted are the texts in it, in lists and in plain objects, keys included.
- * Returns the value itself when nothing was redacted.
+ * Returns the value itself when nothing was redacted. What leads back to itself, or lies deeper than 100 levels, is
+ * replaced by a text.
  */
 export function redactValue<T>(value: T, secrets: Iterable<string>): T {
-  return cleanValue(value, [...secrets], new Set()) as T;
+  return cleanValue(value, { secrets: [...secrets], clean: new Map(), depth: 0 }) as T;
 }
 
 /** An error without secrets, made again from its redacted details; the error itself when it holds none. */
 export function redactError<E extends AgnesError>(error: E, secrets: Iterable<string>): E {
-  const hidden = [...secrets];
+  return redactReadable(readableError(error) as E, [...secrets]);
+}
+
+function redactReadable<E extends AgnesError>(error: E, hidden: readonly string[]): E {
   const details = redactValue(error.details, hidden);
-  const cause = redactThrown(error.cause, hidden);
+  const cause = redactCause(error.cause, hidden);
   const stack = cleanText(error.stack ?? "", hidden);
   if (details === error.details && cause === error.cause && stack === (error.stack ?? "")) return error;
   const clean = new AgnesError(error.code, details, {
@@ -34,21 +38,60 @@ export function redactError<E extends AgnesError>(error: E, secrets: Iterable<st
 
 /**
  * What was thrown, or when a secret is anywhere in it, an error that keeps only its redacted name, message and stack.
- * An `AgnesError` stays one.
+ * An `AgnesError` stays one. It can be read to its end, whatever was thrown; see `readableError`.
  */
 export function redactThrown(thrown: unknown, secrets: Iterable<string>): unknown {
+  return redactCause(readableError(thrown), [...secrets]);
+}
+
+function redactCause(thrown: unknown, hidden: readonly string[]): unknown {
   if (thrown === undefined) return undefined;
-  if (thrown instanceof AgnesError) return redactError(thrown, secrets);
-  const hidden = [...secrets];
-  const all = inspect(thrown, { depth: 6, showHidden: true, maxStringLength: null, maxArrayLength: 1000 });
-  const words = thrown instanceof Error ? `${thrown.message}\n${thrown.stack ?? ""}` : "";
-  const seen = `${all}\n${words}`;
-  if (cleanText(seen, hidden) === seen) return thrown;
-  if (!(thrown instanceof Error)) return new Error(cleanText(inspect(thrown, { depth: 0 }), hidden));
-  const clean = new Error(cleanText(messageOf(thrown), hidden));
+  if (thrown instanceof AgnesError) return redactReadable(thrown, hidden);
+  const all = everythingIn(thrown);
+  if (all !== null && cleanText(all, hidden) === all) return thrown;
+  if (!(thrown instanceof Error)) return new Error(cleanText(inspected(thrown), hidden));
+  const clean = new Error(cleanText(thrown.message, hidden));
   clean.name = cleanText(thrown.name, hidden);
   clean.stack = cleanText(thrown.stack ?? "", hidden);
   return clean;
+}
+
+/** All texts of what was thrown; null when they are too many, or reading them fails. */
+function everythingIn(thrown: unknown): string | null {
+  try {
+    if (!isSmall(thrown)) return null;
+    const all = inspect(thrown, {
+      depth: DEPTH_SHOWN,
+      showHidden: true,
+      maxStringLength: null,
+      maxArrayLength: 1000,
+    });
+    return thrown instanceof Error ? `${all}\n${thrown.message}\n${thrown.stack ?? ""}` : all;
+  } catch {
+    return null;
+  }
+}
+
+const DEPTH_SHOWN = 6;
+const VALUES_SHOWN_MAX = 20_000;
+
+/** Whether what `inspect` shows of a value has an end in sight: it follows shared values again and again. */
+function isSmall(value: unknown): boolean {
+  const todo: { readonly value: unknown; readonly depth: number }[] = [{ value, depth: 0 }];
+  let count = 0;
+  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+    const { value: one, depth } = next;
+    count += 1;
+    if (count + todo.length > VALUES_SHOWN_MAX) return false;
+    if (typeof one !== "object" || one === null || depth > DEPTH_SHOWN) continue;
+    const inside: readonly unknown[] = ArrayBuffer.isView(one)
+      ? []
+      : one instanceof Map || one instanceof Set
+        ? [...one].flat()
+        : Object.values(Object.getOwnPropertyDescriptors(one)).map((property) => property.value as unknown);
+    for (const item of inside) todo.push({ value: item, depth: depth + 1 });
+  }
+  return true;
 }
 
 /** Whether a name, which is kept and shown everywhere, holds the value of a secret of at least 12 characters. */
@@ -59,20 +102,42 @@ export function nameHoldsSecret(name: string, secrets: Iterable<string>): boolea
   );
 }
 
-function cleanValue(value: unknown, secrets: readonly string[], above: ReadonlySet<unknown>): unknown {
+/** Where redaction has got to. */
+interface Progress {
+  readonly secrets: readonly string[];
+  /** What each value became; of those above the one at hand, nothing yet. */
+  readonly clean: Map<unknown, unknown>;
+  readonly depth: number;
+}
+
+const DEPTH_MAX = 100;
+
+function cleanValue(value: unknown, { secrets, clean, depth }: Progress): unknown {
   if (typeof value === "string") return cleanText(value, secrets);
-  if (typeof value !== "object" || value === null || above.has(value)) return value;
+  if (typeof value !== "object" || value === null) return value;
+  if (clean.has(value)) return clean.get(value);
   if (value instanceof Error) return redactThrown(value, secrets);
-  const within = new Set([...above, value]);
+  if (!Array.isArray(value) && !isPlain(value)) return value;
+  if (depth === DEPTH_MAX) return "[too deep]";
+  clean.set(value, "[circular]");
+  const found = cleanItems(value, { secrets, clean, depth: depth + 1 });
+  clean.set(value, found);
+  return found;
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function cleanItems(value: object, progress: Progress): unknown {
   if (Array.isArray(value)) {
-    const items = value.map((item) => cleanValue(item, secrets, within));
+    const items = value.map((item) => cleanValue(item, progress));
     return items.every((item, at) => item === value[at]) ? value : items;
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return value;
   const entries = Object.entries(value);
   const clean = entries.map(
-    ([key, item]) => [cleanText(key, secrets), cleanValue(item, secrets, within)] as const,
+    ([key, item]) => [cleanText(key, progress.secrets), cleanValue(item, progress)] as const,
   );
   const isSame = clean.every(([key, item], at) => key === entries[at]![0] && item === entries[at]![1]);
   return isSame ? value : Object.fromEntries(clean);

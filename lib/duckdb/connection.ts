@@ -7,7 +7,13 @@ import { createBatchReader, type BatchReader } from "./arrow/from-duckdb.ts";
 import { duckdbError } from "./errors.ts";
 import { poolGate } from "./gate.ts";
 import { excerpt } from "./sql.ts";
-import { failureOf, interruptible, runStatements, type StatementOptions } from "./statement.ts";
+import {
+  canReadSources,
+  failureOf,
+  interruptible,
+  runStatements,
+  type StatementOptions,
+} from "./statement.ts";
 import { Feed } from "./stream/feed.ts";
 import type { StreamSource } from "./stream/scan.ts";
 import { plainValue } from "./values.ts";
@@ -133,6 +139,14 @@ export class Connection implements AsyncDisposable, SourceHolder {
         batches: this.#batches(sql, statement, result, reader),
       };
     });
+  }
+
+  /**
+   * Whether a statement can read a source of `addSource`. One that DuckDB binds twice cannot: it reads files as well, or
+   * calls a function of the transaction, such as `now()`.
+   */
+  async canReadSources(sql: string, options: StatementOptions = {}): Promise<boolean> {
+    return this.#exclusive(sql, () => canReadSources(this.#running(), sql, this.#limited(options)));
   }
 
   /** As `Database.addSource`. */

@@ -136,23 +136,49 @@ async function runOne<T>(
  * Refuses a statement that DuckDB would bind again when it is run. `runFed` starts statements on the JavaScript thread,
  * which could then not answer the binding of the source: the event loop would stop for ever.
  *
- * DuckDB binds again what reads files, or databases of other kinds, beside the source. `EXPLAIN` is treated as what it
- * explains, and runs on the pool, where binding twice does no harm.
- *
  * @throws `internal`
  */
-async function refuseRebinding({ connection, newFeed }: Running, sql: string): Promise<void> {
+async function refuseRebinding(running: Running, sql: string): Promise<void> {
+  if (!(await bindsAgain(running, sql))) return;
+  const what = `${excerpt(sql)} reads a live source beside what DuckDB binds twice; its rows must be put into a table first`;
+  throw new AgnesError("internal", { what });
+}
+
+/**
+ * Whether DuckDB binds a statement again when it is run: one that reads files or databases of other kinds, or calls a
+ * function of the transaction, such as `now()` and `current_schema()`.
+ *
+ * `EXPLAIN` is treated as what it explains, and runs on the pool, where binding twice does no harm.
+ */
+async function bindsAgain({ connection, newFeed }: Running, sql: string): Promise<boolean> {
   const feed = newFeed();
   const prepared = await native.prepare(connection, `EXPLAIN ${sql}`);
   try {
     const once = feed.bound;
     await native.execute_prepared(prepared);
-    if (feed.bound === once) return;
+    return feed.bound !== once;
   } finally {
     native.destroy_prepare_sync(prepared);
   }
-  const what = `${excerpt(sql)} reads a live source beside files; its rows must be put into a table first`;
-  throw new AgnesError("internal", { what });
+}
+
+/** Whether a statement that reads a JavaScript source can run; `false` when DuckDB would bind it twice. */
+export async function canReadSources(
+  running: Running,
+  sql: string,
+  { signal }: StatementOptions,
+): Promise<boolean> {
+  const what = excerpt(sql);
+  throwIfAborted(signal, what);
+  const place = poolGate.place(what);
+  await place.take(signal);
+  try {
+    return !(await interruptible(running.connection, signal, what, () => bindsAgain(running, sql)));
+  } catch (error) {
+    throw duckdbError(error, sql);
+  } finally {
+    place.give();
+  }
 }
 
 /**

@@ -27,9 +27,14 @@ export function positionIn(file: string, text: string, part: string): Position |
 
 /** What was thrown, or the first of several errors that it stands for: "4 errors building …" names none. */
 export function firstError(thrown: unknown): unknown {
-  if (typeof thrown !== "object" || thrown === null) return thrown;
-  const { errors } = thrown as { readonly errors?: unknown };
-  return Array.isArray(errors) && errors.length > 0 ? firstError(errors[0]) : thrown;
+  let first = thrown;
+  // Errors may stand for one another.
+  for (let depth = 0; depth < 10 && typeof first === "object" && first !== null; depth += 1) {
+    const { errors } = first as { readonly errors?: unknown };
+    if (!Array.isArray(errors) || errors.length === 0) break;
+    [first] = errors as unknown[];
+  }
+  return first;
 }
 
 /** Bun's compiler says where; with several errors the first counts. */

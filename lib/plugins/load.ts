@@ -8,6 +8,7 @@ import {
   messageOf,
   nodeFiles,
   printable,
+  readableError,
   withDeadline,
   type Files,
 } from "../base/mod.ts";
@@ -86,7 +87,8 @@ async function loadPlugin(
   let exported: unknown;
   try {
     exported = await withDeadline("its import", { timeoutMs }, () => importer(file));
-  } catch (cause) {
+  } catch (thrown) {
+    const cause = readableError(thrown);
     const reason = printable(messageOf(firstError(cause)).split("\n")[0] ?? "") || "its import failed";
     const place = positionOf(cause, file, await text());
     throw new AgnesError("plugin_load_failed", { file, reason, ...(place && { place }) }, { cause });

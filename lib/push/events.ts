@@ -1,4 +1,4 @@
-import { AgnesError } from "../base/mod.ts";
+import { AgnesError, copyRow } from "../base/mod.ts";
 import type { AnyConnector, Change, PushEvent, TableInfo } from "../kit/mod.ts";
 
 /** Ids that are known, and events that are not. */
@@ -45,9 +45,17 @@ export async function collectChanges(
   for await (const change of connector.stream(given(), { tables, signal })) {
     signal.throwIfAborted();
     if (!known.has(change.table)) continue;
+    const own = copyOf(change);
     const list = changes.get(change.table);
-    if (list === undefined) changes.set(change.table, [change]);
-    else list.push(change);
+    if (list === undefined) changes.set(change.table, [own]);
+    else list.push(own);
   }
   return changes;
+}
+
+/** The connector may use its objects again. */
+function copyOf(change: Change): Change {
+  return change.kind === "upsert"
+    ? { ...change, row: copyRow(change.row) }
+    : { ...change, key: copyRow(change.key) };
 }

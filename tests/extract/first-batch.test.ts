@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { expect, test } from "bun:test";
 
-import { createRowBuilder, int32, table, utf8, type Batch, type Row } from "../../lib/kit/mod.ts";
+import { createRowBuilder, int32, json, table, utf8, type Batch, type Row } from "../../lib/kit/mod.ts";
 import { openBench, planOf } from "./harness.ts";
 
 // A table that nobody described: its columns come with its first batch.
@@ -103,3 +103,28 @@ test("extractSource() names a key that is no column of a first batch, and what i
   const wrong = (await bench.run([plan], () => [{ rows: [] } as never])).errors;
   expect(wrong[0]!.error.code).toBe("batch_invalid");
 });
+
+test.each(["read", "discover"] as const)(
+  "extractSource() takes each batch before the connector goes on, with columns from %s",
+  async (columnsFrom) => {
+    await using bench = await openBench();
+    const described = planOf(table("t", { id: int32(), tags: json() }));
+    const one = { id: 0, tags: [0] };
+    const page: Row[] = [];
+    const stats = await bench.run([columnsFrom === "read" ? plan : described], function* () {
+      for (let n = 0; n < 3; n += 1) {
+        one.id = n;
+        one.tags[0] = n;
+        page.length = 0;
+        page.push(one);
+        yield page;
+      }
+    });
+    expect(stats.errors).toEqual([]);
+    expect(await bench.rows("SELECT id::INTEGER AS id, tags FROM t ORDER BY id")).toEqual([
+      { id: 0, tags: "[0]" },
+      { id: 1, tags: "[1]" },
+      { id: 2, tags: "[2]" },
+    ]);
+  },
+);

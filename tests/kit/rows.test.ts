@@ -1,9 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 
-import { AgnesError } from "../../lib/base/mod.ts";
+import { AgnesError, bigintAsText } from "../../lib/base/mod.ts";
 import {
+  binary,
   bool,
+  list,
+  struct,
   createRowBuilder,
   decimal,
   float64,
@@ -19,6 +22,58 @@ import {
 const people = table("people", { id: int64({ nullable: false }), name: utf8() });
 
 describe("createRowBuilder()", () => {
+  test("append() takes the rows as they are, whatever becomes of their objects", () => {
+    const info = table("t", {
+      id: int64(),
+      at: timestamp(),
+      bytes: binary(),
+      tags: list(utf8()),
+      place: struct({ city: utf8(), days: list(int64()) }),
+      extra: json(),
+    });
+    const one = {
+      id: 0,
+      at: new Date(0),
+      bytes: new Uint8Array([0]),
+      tags: ["0"],
+      place: { city: "0", days: [0] },
+      extra: { n: [0] },
+      unknown: 0,
+    };
+    const builder = createRowBuilder(info);
+    for (let n = 1; n <= 3; n += 1) {
+      one.id = n;
+      one.at.setTime(n * 1000);
+      one.bytes[0] = n;
+      one.tags[0] = String(n);
+      one.place.city = String(n);
+      one.place.days[0] = n;
+      one.extra.n[0] = n;
+      builder.append([one]);
+    }
+    class Cursor {
+      n = 4;
+      get id(): number {
+        return this.n;
+      }
+    }
+    const cursor = new Cursor();
+    builder.append([cursor as never]);
+    cursor.n = 5;
+    builder.append([cursor as never]);
+    const [batch] = builder.finish();
+    const values = (name: string) => JSON.stringify([...batch!.getChild(name)!].slice(0, 3), bigintAsText);
+    expect([...batch!.getChild("id")!]).toEqual([1n, 2n, 3n, 4n, 5n]);
+    expect([...batch!.getChild("at")!].slice(0, 3)).toEqual([1000, 2000, 3000]);
+    expect(values("bytes")).toBe('[{"0":1},{"0":2},{"0":3}]');
+    expect(values("tags")).toBe('[["1"],["2"],["3"]]');
+    expect(values("place")).toBe(
+      '[{"city":"1","days":["1"]},{"city":"2","days":["2"]},{"city":"3","days":["3"]}]',
+    );
+    expect(values("extra")).toBe(JSON.stringify(['{"n":[1]}', '{"n":[2]}', '{"n":[3]}']));
+    expect(Object.fromEntries(builder.unknownKeys)).toEqual({ unknown: 3, n: 2 });
+  });
+
   test("append() gives full batches only, and finish() the rest, whatever the pages' sizes", () => {
     const builder = createRowBuilder(people, { batchRows: 10 });
     const ids: bigint[] = [];
@@ -71,7 +126,7 @@ describe("createRowBuilder()", () => {
       [5, "", "the row is no object"],
       [6, "", "the row is no object"],
     ]);
-    expect(rejects[0]!.record).toBe(bad);
+    expect(rejects[0]!.record).toEqual(bad);
     expect([builder.rows, builder.rejected]).toEqual([6, 4]);
   });
 

@@ -81,6 +81,27 @@ test("runStream() merges spooled events into partitions of the record's own mont
   expect(sorted(parts.map((part) => part.partition))).toEqual(["2025-12", "2026-01"]);
 });
 
+test("runStream() takes each change before the connector goes on", async () => {
+  await using bench = await openBench();
+  await push(bench, upsert("a", "one", 1), upsert("b", "two", 1));
+  const change: { kind: "upsert"; table: string; row: Record<string, unknown> } = {
+    kind: "upsert",
+    table: "issues",
+    row: {},
+  };
+  const reusing = {
+    verify: async () => [],
+    async *stream(events: AsyncIterable<PushEvent>): AsyncIterable<Change> {
+      for await (const { body } of events) {
+        Object.assign(change.row, (body as unknown as typeof change).row);
+        yield change as Change;
+      }
+    },
+  };
+  await merge(bench, [plan], { source: sourceOf(reusing as never) });
+  expect(await titles(bench)).toEqual(["a one", "b two"]);
+});
+
 test("runStream() changes nothing when events are replayed", async () => {
   await using bench = await openBench();
   const events = await push(bench, upsert("a", "one", 1), upsert("b", "two", 1));

@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 import { AgnesError } from "../../lib/base/mod.ts";
 import { table, transient, type AnyConnector, type Batch, type FileChunk } from "../../lib/kit/mod.ts";
 import { discoverTables } from "../../lib/sources/mod.ts";
+import { STRANGE } from "../base/thrown.ts";
 import { numbers, plugin } from "../plugins/example.ts";
 import { connect, connectTo, drain, failureOf } from "./example.ts";
 
@@ -60,6 +61,22 @@ describe("a connector's failures", () => {
       const table = operation === "read" || operation === "write" ? "numbers" : undefined;
       expect((error.details as { table?: string }).table).toBe(table!);
     }
+  });
+
+  test.each(Object.entries(STRANGE))("a read that throws %s is plugin_failed", async (_name, make) => {
+    const { connector: c } = await connectTo(
+      {
+        async *read() {
+          yield* [];
+          throw make("s3cret-value");
+        },
+      },
+      ["read"],
+      { TOKEN: "s3cret-value" },
+    );
+    const error = await failureOf(drain(c.read!(numbers, readOptions)));
+    expect(error).toMatchObject({ code: "plugin_failed", details: { operation: "read", table: "numbers" } });
+    expect(inspect(error, { depth: 6, showHidden: true })).not.toContain("s3cret-value");
   });
 
   test("a connector lacks the methods that the plugin's lacks", async () => {

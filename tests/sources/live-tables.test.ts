@@ -123,6 +123,41 @@ test("a live table gives the rows before its failure to a query that needs no mo
   }
 });
 
+test.each([true, false])(
+  "a live table has the rows as each was when it was given (listed: %p)",
+  async (isListed) => {
+    using folder = temporaryFolder();
+    const plugin = definePlugin({
+      name: "live",
+      version: "1.0.0",
+      description: "One object for all rows",
+      capabilities: isListed ? ["discover", "read"] : ["read"],
+      options: v.strictObject({}),
+      secrets: {},
+      connect: () => ({
+        ...(isListed && { discover: async () => [table("rows", { id: int64(), at: utf8() })] }),
+        async *read() {
+          const row = { id: 0, at: "" };
+          for (const id of [1, 2, 3]) yield [Object.assign(row, { id, at: `row ${id}` })];
+          Object.assign(row, { id: "none", at: 0 });
+        },
+      }),
+    } as never);
+    await using agnes = await createAgnes({
+      workspace: folder.path,
+      plugins: [plugin],
+      config: { version: 1, sources: { s: { plugin: "live" } } },
+    });
+    await (await agnes.tables()).register({ source: "s", source_table: "rows", query_mode: "remote" });
+    await agnes.sync();
+    expect(await agnes.rows("SELECT * FROM rows")).toEqual([
+      { id: 1, at: "row 1" },
+      { id: 2, at: "row 2" },
+      { id: 3, at: "row 3" },
+    ]);
+  },
+);
+
 describe("a remote table of a plugin without discover", () => {
   interface Ask {
     readonly columns?: readonly string[];

@@ -71,8 +71,3 @@ export function reasonOf(error: AgnesError): string {
   const { reason } = error.details as { readonly reason?: unknown };
   return typeof reason === "string" ? reason : error.message;
 }
-
-/** The message of anything that can be thrown. */
-export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
-}

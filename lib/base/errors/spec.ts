@@ -25,7 +25,7 @@ export function errorSpec<D extends object>(
 
 /** Shows a value seen in bad input: quoted, control characters escaped, at most `maxLength` characters. */
 export function shown(value: unknown, maxLength = 80): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const text = typeof value === "string" ? JSON.stringify(value) : textOf(value);
   const visible = text.replace(
     /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
     (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, "0")}`,
@@ -33,6 +33,15 @@ export function shown(value: unknown, maxLength = 80): string {
   return visible.length <= maxLength
     ? visible
     : `${visible.slice(0, maxLength)}… (${counted(text.length, "character")})`;
+}
+
+/** What has no text of its own, such as an object without a prototype, is shown by its kind. */
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return `[${typeof value}]`;
+  }
 }
 
 /** A place in a file, counted from 1. */

@@ -1,6 +1,6 @@
 import type { Schema } from "apache-arrow";
 
-import { AgnesError } from "../../base/mod.ts";
+import { AgnesError, copyRow } from "../../base/mod.ts";
 import { describeQuery, quoteIdentifier } from "../../duckdb/mod.ts";
 import {
   isDeletions,
@@ -49,8 +49,13 @@ export async function describeByRead(job: TableJob, tap: Tap): Promise<Described
       if (found.fields.length > 0) schema = found;
       continue;
     }
-    taken.push(next);
-    if (batch !== undefined && isRows(batch)) rows.push(...batch);
+    if (batch !== undefined && isRows(batch)) {
+      // The connector may use its objects again when it goes on.
+      const goesOn = rows.length + batch.length < ROWS_LOOKED_AT;
+      const own = goesOn ? batch.map((row) => copyRow(row)) : batch;
+      for (const row of own) rows.push(row);
+      taken.push({ batch: own });
+    } else taken.push(next);
     if (isTold && !isFileChunk(batch) && rows.length === 0) schema = arrowSchema(batch);
     else if (next === null || isTold || rows.length >= ROWS_LOOKED_AT) {
       schema = await schemaOfRows(job, rows);

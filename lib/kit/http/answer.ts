@@ -3,6 +3,7 @@ import * as v from "valibot";
 import {
   abortError,
   AgnesError,
+  causesOf,
   messageOf,
   printable,
   redact,
@@ -139,8 +140,9 @@ export function lostError(
 /** What the runtime says at the bottom of the chain; above it there is only "fetch failed". */
 function rootOf(error: unknown): { readonly code?: string; readonly message: string } {
   let message = messageOf(error);
-  for (let current = error; current instanceof Error; current = current.cause) {
-    message = current.message;
+  for (const current of causesOf(error)) {
+    if (!(current instanceof Error)) break;
+    message = messageOf(current);
     if ("code" in current && typeof current.code === "string") return { code: current.code, message };
   }
   return { message };

@@ -1,6 +1,6 @@
 import * as arrow from "apache-arrow";
 
-import { AgnesError, shown } from "../../base/mod.ts";
+import { AgnesError, copyRow, shown } from "../../base/mod.ts";
 import type { Row } from "../batch.ts";
 import type { TableInfo } from "../table.ts";
 import { builderOf } from "./builders.ts";
@@ -50,7 +50,7 @@ export interface RowBuilder {
 /**
  * Makes a builder that turns row objects into Arrow batches of the table's schema.
  *
- * A missing key is null. Rows are not changed. Keys that are no column are counted and left out.
+ * A missing key is null. Rows are not changed, and may be after `append`. Keys that are no column are counted and left out.
  *
  * @throws `value_invalid`, from `append` and `finish`, naming table, row, column and value
  * @example
@@ -78,6 +78,7 @@ class TypedRowBuilder implements RowBuilder {
   readonly #batchRows: number;
   readonly #known: ReadonlySet<string>;
   readonly #columns: readonly { readonly name: string; readonly build: ReturnType<typeof fieldBuilder> }[];
+  readonly #names: readonly string[];
   readonly #values: unknown[] = [];
   #pending: Row[] = [];
 
@@ -88,6 +89,7 @@ class TypedRowBuilder implements RowBuilder {
     this.#onReject = options.onReject;
     this.#batchRows = options.batchRows ?? 8192;
     this.#known = new Set(table.schema.names as string[]);
+    this.#names = this.schema.names as string[];
     this.#columns = this.schema.fields.map((field) => ({
       name: field.name,
       build: fieldBuilder(field, builderOf),
@@ -99,14 +101,19 @@ class TypedRowBuilder implements RowBuilder {
     let from = 0;
     if (this.#pending.length > 0) {
       from = Math.min(rows.length, this.#batchRows - this.#pending.length);
-      for (let i = 0; i < from; i += 1) this.#pending.push(rows[i]!);
+      for (let i = 0; i < from; i += 1) this.#keep(rows[i]!);
       if (this.#pending.length === this.#batchRows) batches.push(...this.finish());
     }
     for (; rows.length - from >= this.#batchRows; from += this.#batchRows) {
       batches.push(...this.#batch(rows.slice(from, from + this.#batchRows)));
     }
-    for (; from < rows.length; from += 1) this.#pending.push(rows[from]!);
+    for (; from < rows.length; from += 1) this.#keep(rows[from]!);
     return batches;
+  }
+
+  /** Who gave the rows may use their objects again. */
+  #keep(row: Row): void {
+    this.#pending.push(copyRow(row, this.#names));
   }
 
   finish(): readonly arrow.RecordBatch[] {

@@ -1,3 +1,4 @@
+import { isAgnesError } from "../../base/mod.ts";
 import { databaseNames, tableId, type AnalyticsTable, type TableUse } from "../../analytics/mod.ts";
 import {
   duckdbTypeOf,
@@ -20,6 +21,8 @@ import type { Node } from "./tree.ts";
 export interface LiveQuery {
   /** The SELECT as DuckDB's tree; null when its text is not all that is run. */
   readonly root: Node | null;
+  /** The same as text. */
+  readonly sql: string | null;
   /** Whether no row of any table is read. */
   readonly schemaOnly: boolean;
   /** Whether the statement reads but one table, once, and nothing else. */
@@ -39,8 +42,8 @@ export interface LiveQuery {
  * A database of one query's own, in memory, which shows the tables that the query names under the names that it uses.
  *
  * What is live is read into it first, with what the query wants of each; then the query runs over tables alone. Only the
- * query of a single live table reads its source while it runs: DuckDB would bind any other statement again when it
- * starts, and nothing may do that with a source (see `refuseRebinding`).
+ * query of a single live table reads its source while it runs, if DuckDB binds it once: nothing may bind a source again
+ * when it starts (see `refuseRebinding`).
  */
 export class QueryDatabase {
   readonly name: string;
@@ -49,11 +52,14 @@ export class QueryDatabase {
   readonly #columns = new Map<string, readonly TypedColumn[]>();
   readonly #pushed = new Map<string, PushedDown>();
   readonly #streams: StreamTable[] = [];
+  /** Whether the statement reads its source while it runs. */
+  #isDirect: boolean;
 
   constructor(name: string, connection: Connection, query: LiveQuery) {
     this.name = name;
     this.#connection = connection;
     this.#query = query;
+    this.#isDirect = query.isAlone;
   }
 
   /** What the connectors were asked for, by the id of the table. */
@@ -84,6 +90,25 @@ export class QueryDatabase {
       read.add(tableId(table));
     }
     await this.#connection.run(`USE ${quoteIdentifier(this.name)}`);
+    if (!this.#isDirect || (await this.#canReadDirectly())) return;
+    this.close();
+    this.#isDirect = false;
+    for (const [table, demand] of order) {
+      await this.#hide(table);
+      await this.#open(table, demand, read, signal);
+    }
+  }
+
+  /** Whether DuckDB binds the statement once. One that it does not bind at all fails when it is run. */
+  async #canReadDirectly(): Promise<boolean> {
+    const { sql, schemaOnly, signal } = this.#query;
+    if (sql === null || schemaOnly) return true;
+    try {
+      return await this.#connection.canReadSources(sql, { signal });
+    } catch (error) {
+      if (isAgnesError(error, "duckdb_failed")) return true;
+      throw error;
+    }
   }
 
   /** The sources cannot be read any more. */
@@ -165,7 +190,7 @@ export class QueryDatabase {
       },
     };
     const stream = openStream(this.#connection, source);
-    if (this.#query.isAlone) {
+    if (this.#isDirect) {
       this.#streams.push(stream);
       const { plannedRelation, relation } = stream;
       const shown = this.#query.schemaOnly ? plannedRelation : relation;
@@ -196,8 +221,17 @@ export class QueryDatabase {
     const { signal } = this.#query;
     await this.#connection.run(`CREATE ${kind} ${own} AS ${select}`, { signal });
     if (table.viewName === null) return;
-    const view = [this.name, "main", table.viewName].map(quoteIdentifier).join(".");
-    await this.#connection.run(`CREATE VIEW ${view} AS SELECT * FROM ${own}`);
+    await this.#connection.run(`CREATE VIEW ${this.#viewOf(table.viewName)} AS SELECT * FROM ${own}`);
+  }
+
+  /** Takes the views of a table away. */
+  async #hide(table: AnalyticsTable): Promise<void> {
+    if (table.viewName !== null) await this.#connection.run(`DROP VIEW ${this.#viewOf(table.viewName)}`);
+    await this.#connection.run(`DROP VIEW ${this.#nameOf(table)}`);
+  }
+
+  #viewOf(name: string): string {
+    return [this.name, "main", name].map(quoteIdentifier).join(".");
   }
 }
 

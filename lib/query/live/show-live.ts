@@ -33,6 +33,7 @@ export async function planLive(place: LivePlace, statement: LiveStatement): Prom
   const { sql, rowsMax, signal, schemaOnly = false } = statement;
   const query: LiveQuery = {
     root: null,
+    sql,
     schemaOnly,
     isAlone: schemaOnly,
     uses: [],

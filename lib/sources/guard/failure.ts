@@ -1,11 +1,11 @@
-import { inspect } from "node:util";
-
 import {
   abortError,
   AgnesError,
+  inspected,
   isAgnesError,
   isDataCode,
   printable,
+  readableError,
   redact,
   redactError,
   redactThrown,
@@ -35,7 +35,8 @@ export interface Operation {
  * A stop that we asked for stays what it is: `aborted`, `timed_out`. So does an error about what the source holds, such
  * as `source_path_empty` or `file_value_invalid`: the plugin works.
  */
-export function pluginFailure(thrown: unknown, origin: Origin, operation: Operation): AgnesError {
+export function pluginFailure(given: unknown, origin: Origin, operation: Operation): AgnesError {
+  const thrown = readableError(given);
   const { signal, table } = operation;
   if (isAgnesError(thrown, "plugin_failed") || isAgnesError(thrown, "aborted"))
     return redactError(thrown, origin.secrets);
@@ -59,7 +60,7 @@ export function pluginFailure(thrown: unknown, origin: Origin, operation: Operat
 }
 
 function wordsOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return `it threw ${inspect(thrown, { depth: 0 })}`;
+  if (!(thrown instanceof Error)) return `it threw ${inspected(thrown)}`;
   return thrown.message === "" ? `it threw ${thrown.name}` : thrown.message;
 }
 
@@ -72,7 +73,7 @@ function ownWords(thrown: unknown): {
   if (!(thrown instanceof Error) || thrown.name !== "AgnesError") return {};
   const { code, hint, retry } = thrown as Partial<AgnesError>;
   return {
-    ...(code === undefined ? {} : { code }),
+    ...(typeof code === "string" ? { code } : {}),
     ...(hint === undefined ? {} : { advice: hint }),
     ...(retry === undefined ? {} : { retry }),
   };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { Schema } from "apache-arrow";
 
-import { AgnesError, type Host } from "../../base/mod.ts";
+import { AgnesError, copyRow, type Host } from "../../base/mod.ts";
 import { openDatabase, quoteIdentifier, type DuckDBLimits } from "../../duckdb/mod.ts";
 import {
   isDeletions,
@@ -119,7 +119,7 @@ async function columnsOfRead(
   });
   for await (const batch of checkedBatches(batches, info.name)) {
     if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { id, table: info.name });
-    if (isRows(batch)) rows.push(...batch);
+    if (isRows(batch)) for (const row of batch) rows.push(copyRow(row));
     else if (rows.length > 0) break;
     else if (!isFileChunk(batch)) return batch.schema;
     else {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 
-import { bigintAsText } from "../../base/mod.ts";
+import { bigintAsText, causesOf } from "../../base/mod.ts";
 import type { Session } from "./session.ts";
 
 /** Checks that no secret of the configuration, in any common spelling, is in a value, however deep. */
@@ -33,7 +33,8 @@ function spellings(secret: string): readonly string[] {
 
 function everything(value: unknown): string {
   const seen: string[] = [inspect(value, { depth: 12, maxStringLength: null, showHidden: true })];
-  for (let error = value; error instanceof Error; error = error.cause) {
+  for (const error of causesOf(value)) {
+    if (!(error instanceof Error)) break;
     seen.push(error.message, error.stack ?? "", JSON.stringify(error, bigintAsText) ?? "");
   }
   return seen.join("\n");
