@@ -2,34 +2,27 @@ import { join } from "node:path";
 
 import { eachOf, isAgnesError, messageOf, AgnesError, throwIfAborted } from "../base/mod.ts";
 import { decideRead, type ReadDecision } from "./read/decide.ts";
-import type { RowReject } from "../kit/mod.ts";
+import type { ReadEnd, RowReject } from "../kit/mod.ts";
 import { definitionOf } from "./job/definition.ts";
 import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
+import { assemble, layoutOf, stateOf, type Layout } from "./table-layout.ts";
 import { inOrderOfOrigins } from "./merge/origins.ts";
 import { compareRows, DIFFERENT, fingerprintOfWritten, type Comparison } from "./merge/same-rows.ts";
-import { publishedColumns } from "./job/plan.ts";
 import { finishParts } from "./write/finish-parts.ts";
 import { renewParts } from "./publish/renew-parts.ts";
 import type { ReadRange } from "./read/look-back.ts";
+import { loadOf } from "./read/first-load.ts";
 import { readNotes } from "./read-notes.ts";
+import type { LoadWindow } from "./job/load-windows.ts";
 import { openRead } from "./read/open-read.ts";
-import { columnsOf } from "./schema/column.ts";
-import type {
-  PublishedColumn,
-  SchemaChange,
-  Part,
-  PublishedTable,
-  SchemaVersion,
-} from "./format/extract-state.ts";
-import { describeChange } from "./schema/diff.ts";
-import { evolve, sameLayout } from "./schema/evolve.ts";
+import type { PublishedColumn, SchemaChange, PublishedTable } from "./format/extract-state.ts";
 import { filterCondition } from "./schema/select.ts";
 import type { TableJob } from "./job/job.ts";
 import { redescribed, withKindsKept } from "./redescribe.ts";
 import { checkQuarantine, quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./format/paths.ts";
-import { discard, writeParts } from "./write/write-parts.ts";
+import { discard, writeParts, type WrittenParts } from "./write/write-parts.ts";
 import type { WriteTarget } from "./write/write-target.ts";
 
 /** What became of a table, before it is published. */
@@ -45,6 +38,8 @@ export interface TableOutcome {
   readonly partsWritten: number;
   readonly schemaChanges: readonly SchemaChange[];
   readonly notes: readonly string[];
+  /** Whether windows of the first load are left, to be read once this one is published. */
+  readonly isUnfinished?: true;
 }
 
 /** How many parts are looked at at once. */
@@ -82,7 +77,7 @@ async function extractOnce(job: TableJob, quarantine: Quarantine | null): Promis
   for (const note of decision.notes) services.log.info(note, { table: plan.name });
   await services.host.files.makeDirectory(partsDirectory(job.run.directory, plan.name));
   try {
-    const first = await readAndMerge(job, decision, quarantine);
+    const first = await readFirst(job, decision, quarantine);
     if (first.kind === "outcome") return await renewed(job, first.outcome);
     await quarantine?.reset();
     const whole: ReadDecision = {
@@ -91,7 +86,7 @@ async function extractOnce(job: TableJob, quarantine: Quarantine | null): Promis
       notes: [`${first.reason}, so all of it was read`],
     };
     const second = await readAndMerge(job, whole, quarantine);
-    if (second.kind === "again") throw new AgnesError("internal", { what: second.reason });
+    if (second.kind !== "outcome") throw new AgnesError("internal", { what: first.reason });
     return await renewed(job, second.outcome);
   } finally {
     await quarantine?.finish();
@@ -110,7 +105,30 @@ async function renewed(job: TableJob, outcome: TableOutcome): Promise<TableOutco
 
 type ReadResult =
   | { readonly kind: "outcome"; readonly outcome: TableOutcome }
+  /** A window without rows, which is not worth a publish. */
+  | { readonly kind: "empty"; readonly state: ReadEnd["state"] }
   | { readonly kind: "again"; readonly reason: string };
+
+/** Reads the table as it was decided; of a first load that goes by windows, up to the first one that has rows. */
+async function readFirst(
+  job: TableJob,
+  decision: ReadDecision,
+  quarantine: Quarantine | null,
+): Promise<Exclude<ReadResult, { kind: "empty" }>> {
+  const load = loadOf(job, decision);
+  const notes = [...decision.notes, ...load.notes];
+  let keptState = job.previous?.state;
+  for (const window of load.windows) {
+    job.progress.window(window.left);
+    const kept = keptState === undefined ? {} : { keptState };
+    const read = await readAndMerge(job, { ...decision, notes, window, ...kept }, quarantine);
+    if (read.kind !== "empty") return read;
+    keptState ??= read.state;
+  }
+  const read = await readAndMerge(job, { ...decision, notes }, quarantine);
+  if (read.kind === "empty") throw new AgnesError("internal", { what: "a read without windows has none" });
+  return read;
+}
 
 async function readAndMerge(
   job: TableJob,
@@ -127,10 +145,20 @@ async function readAndMerge(
     const target = targetOf(working, decision, read.range, layout.columns, quarantine);
     const staged = await writeParts(working, read.source, target);
     const rowsRead = staged.rowsRead + (quarantine?.rows ?? 0);
-    const end = read.tap.end();
+    const given = read.tap.end();
     throwIfAborted(job.signal, "the extraction");
     const { previous } = job;
-    if (end.unchanged === true && previous !== undefined && previous.parts.length > 0) {
+    const { window } = decision;
+    const passedOver = passOver(window, staged, { rowsRead, state: given.state });
+    if (passedOver !== null) {
+      await discard(job.run, staged.parts);
+      return passedOver;
+    }
+    // What changed since the first window was read is new to the reads that follow the last one.
+    const end = decision.keptState === undefined ? given : { ...given, state: decision.keptState };
+    // Once a first load is over, that is published too.
+    const isLoading = window !== undefined || previous?.loadedUntil !== undefined;
+    if (!isLoading && end.unchanged === true && previous !== undefined && previous.parts.length > 0) {
       await discard(job.run, staged.parts);
       const table = { ...withoutState(previous), ...stateOf(end.state ?? previous.state) };
       return unchanged(table, figures());
@@ -141,8 +169,9 @@ async function readAndMerge(
     checkQuarantine(quarantine, plan, { read: rowsRead, replaces: merged.replaces });
     const cursor = merged.cursor === undefined ? {} : { cursor: merged.cursor };
     const compared =
-      decision.publishes === true ? DIFFERENT : await comparePublished(working, layout, merged);
-    if (previous !== undefined && layout.changes.length === 0 && (!merged.changed || compared.isSame)) {
+      decision.publishes === true || isLoading ? DIFFERENT : await comparePublished(working, layout, merged);
+    const canStay = layout.changes.length === 0 && !isLoading;
+    if (previous !== undefined && canStay && (!merged.changed || compared.isSame)) {
       await discard(job.run, [...staged.parts, ...merged.written]);
       const fingerprint = compared.fingerprint === undefined ? {} : { fingerprint: compared.fingerprint };
       const checked = { ...withoutState(previous), ...cursor, ...stateOf(end.state), ...fingerprint };
@@ -154,19 +183,21 @@ async function readAndMerge(
     });
     const parts = inOrderOfOrigins([...merged.kept, ...written]);
     const known = merged.kept.length > 0 ? {} : fingerprintOfWritten(previous?.fingerprint, merged.written);
-    const table = { ...assemble(working, layout, parts, merged, end.state), ...known };
+    const loaded = window?.to === undefined ? {} : { loadedUntil: window.to.toISOString() };
+    const table = { ...assemble(working, layout, parts, merged, end.state), ...known, ...loaded };
     const outcome: TableOutcome = {
       ...figures(merged.rowsDeleted, merged.notes),
       table,
       changed: true,
       partsWritten: written.length,
       schemaChanges: layout.changes,
+      ...(window?.to === undefined ? {} : { isUnfinished: true }),
     };
     return { kind: "outcome", outcome };
 
     function figures(rowsDeleted = 0, mergeNotes: readonly string[] = []) {
       return {
-        full: decision.kind === "whole",
+        full: decision.kind === "whole" || window !== undefined,
         rowsRead,
         rowsDeleted,
         rowsQuarantined: quarantine?.rows ?? 0,
@@ -174,7 +205,7 @@ async function readAndMerge(
         notes: [
           // Those of a delta only say how it would be merged, whatever came.
           ...(decision.kind === "delta" ? [] : decision.notes),
-          ...readNotes(plan, decision, staged.parts, end),
+          ...(window === undefined ? readNotes(plan, decision, staged.parts, end) : []),
           ...read.range.notes,
           ...mergeNotes,
           ...read.source.unknownKeyNotes(),
@@ -219,6 +250,27 @@ async function comparePublished(
   });
 }
 
+/** Why what a window gave is not published; `null` when it is. */
+function passOver(
+  window: LoadWindow | undefined,
+  staged: WrittenParts,
+  { rowsRead, state }: { readonly rowsRead: number; readonly state: ReadEnd["state"] },
+): Exclude<ReadResult, { kind: "outcome" }> | null {
+  if (window === undefined) return null;
+  if (isUnrestricted(staged)) return { kind: "again", reason: "its source does not read by windows" };
+  const isEmpty = staged.parts.every((part) => part.rows === 0) && rowsRead === staged.rowsRead;
+  return isEmpty && window.to !== undefined ? { kind: "empty", state } : null;
+}
+
+/** How many rows that do not belong to a window show that the source does not look at windows. */
+const STRANGERS_MIN = 1000;
+
+/** Whether most of what came was left out again; each further window would read the whole table once more. */
+function isUnrestricted({ parts, rowsRead }: WrittenParts): boolean {
+  const kept = parts.reduce((sum, part) => sum + (part.kind === "staged" ? part.rows : 0), 0);
+  return rowsRead - kept > STRANGERS_MIN + 2 * kept || parts.some((part) => part.origin !== null);
+}
+
 function unchanged(
   table: PublishedTable,
   figures: Omit<TableOutcome, "table" | "changed" | "partsWritten" | "schemaChanges">,
@@ -230,46 +282,6 @@ function unchanged(
 function withoutState(table: PublishedTable): PublishedTable {
   const { state: _, ...rest } = table;
   return rest;
-}
-
-function stateOf(state: PublishedTable["state"]): Pick<PublishedTable, "state"> {
-  return state === undefined ? {} : { state };
-}
-
-interface Layout {
-  readonly columns: readonly PublishedColumn[];
-  readonly sourceColumns: readonly PublishedColumn[];
-  readonly changes: readonly SchemaChange[];
-  /** The version that parts written now have. */
-  readonly version: SchemaVersion;
-  readonly schemas: readonly SchemaVersion[];
-}
-
-function layoutOf(job: TableJob, decision: ReadDecision): Layout {
-  const { plan, previous } = job;
-  const { services } = job.run;
-  const sourceColumns = columnsOf(plan.info.schema, publishedColumns(plan));
-  const { columns, changes } = evolve(plan.name, previous ?? null, sourceColumns, {
-    policy: plan.schemaPolicy,
-    accept: decision.accept,
-    replaced: decision.kind === "whole" && decision.state === undefined,
-    reading: plan.info.reading,
-  });
-  for (const change of changes) services.log.warn(describeChange(change), { table: plan.name });
-  const schemas = previous?.schemas ?? [];
-  const last = schemas.at(-1);
-  if (last !== undefined && changes.length === 0 && sameLayout(last.columns, columns)) {
-    return { columns, sourceColumns, changes, version: last, schemas };
-  }
-  const version: SchemaVersion = {
-    version: (last?.version ?? 0) + 1,
-    generation: job.run.generation,
-    changedAt: services.host.now(),
-    columns,
-    sourceColumns,
-    changes,
-  };
-  return { columns, sourceColumns, changes, version, schemas: [...schemas, version] };
 }
 
 function targetOf(
@@ -292,39 +304,6 @@ function targetOf(
     isFinal:
       decision.kind === "whole" && plan.strategy !== "partitioned" && previous?.fingerprint === undefined,
     quarantine,
-  };
-}
-
-/** How many layouts are remembered beyond those that parts still have. */
-const SCHEMAS_KEPT = 50;
-
-function assemble(
-  job: TableJob,
-  layout: Layout,
-  parts: readonly Part[],
-  { cursor, shadowed, tombstones }: Extract<MergedRead, { kind: "merged" }>,
-  state: PublishedTable["state"],
-): PublishedTable {
-  const { plan } = job;
-  const used = new Set(parts.map((part) => part.schemaVersion));
-  const recent = layout.schemas.slice(-SCHEMAS_KEPT);
-  return {
-    name: plan.name,
-    description: plan.description,
-    mode: plan.mode,
-    rows: parts.reduce((sum, part) => sum + part.rows, 0),
-    sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0),
-    extractedAt: job.run.services.host.now(),
-    columns: layout.columns,
-    sourceColumns: layout.sourceColumns,
-    parts,
-    schemas: layout.schemas.filter((schema) => used.has(schema.version) || recent.includes(schema)),
-    definition: definitionOf(job.original),
-    ...(plan.primaryKey.length > 0 && parts.some((part) => part.origin !== null) ? { shadowed } : {}),
-    tombstones,
-    ...(cursor === undefined ? {} : { cursor }),
-    ...stateOf(state),
-    ...(plan.info.reading === undefined ? {} : { reading: plan.info.reading }),
   };
 }
 

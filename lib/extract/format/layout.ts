@@ -74,6 +74,7 @@ export const extractTables = {
     event_ids: "VARCHAR",
     remote: "VARCHAR",
     reading: "VARCHAR",
+    loaded_until: "VARCHAR",
   }),
   /** Only in extracts with remote tables. */
   remoteAttach: table("_remote_attach", {

@@ -151,6 +151,8 @@ interface CursorRow {
   readonly remote: string | null;
   /** Not in the files of an earlier version. */
   readonly reading?: string | null;
+  /** Not in the files of an earlier version. */
+  readonly loaded_until?: string | null;
 }
 
 function toGeneration(row: GenerationRow): Generation {
@@ -195,6 +197,7 @@ function toTable(
     ...(state === undefined ? {} : { state }),
     ...(remote === undefined ? {} : { remote }),
     ...(reading === undefined ? {} : { reading }),
+    ...(cursor?.loaded_until == null ? {} : { loadedUntil: cursor.loaded_until }),
   };
 }
 

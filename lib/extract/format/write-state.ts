@@ -100,6 +100,7 @@ function cursorRow(table: PublishedTable): LayoutRow<Tables["cursor"]> {
     event_ids: null,
     remote: table.remote === undefined ? null : JSON.stringify(table.remote),
     reading: table.reading === undefined ? null : JSON.stringify(table.reading),
+    loaded_until: table.loadedUntil ?? null,
   };
 }
 
@@ -115,6 +116,7 @@ function wholeExtractRow({ eventIds }: ExtractState): LayoutRow<Tables["cursor"]
     event_ids: eventIds.length === 0 ? null : JSON.stringify(eventIds),
     remote: null,
     reading: null,
+    loaded_until: null,
   };
 }
 
