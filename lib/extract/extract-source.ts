@@ -258,12 +258,14 @@ class Extraction {
       }
       const outcome = await this.#outcome(plan, previous, timeout.signal, progress);
       checkColumnNames(outcome.table, source);
-      if (outcome.isUnfinished !== true) progress.finish("done", outcome.table);
+      // The windows that are left are read once this one is published.
+      const isUnfinished = outcome.table.loadedUntil !== undefined;
+      if (!isUnfinished) progress.finish("done", outcome.table);
       return {
         table: outcome.table,
         isSame: !outcome.changed,
         changed: outcome.changed && plan.mode !== "remote",
-        isUnfinished: outcome.isUnfinished === true,
+        isUnfinished,
         stats: statsOf(plan, outcome, source, host.monotonicMs() - startedMs),
       };
     } catch (error) {

@@ -38,8 +38,6 @@ export interface TableOutcome {
   readonly partsWritten: number;
   readonly schemaChanges: readonly SchemaChange[];
   readonly notes: readonly string[];
-  /** Whether windows of the first load are left, to be read once this one is published. */
-  readonly isUnfinished?: true;
 }
 
 /** How many parts are looked at at once. */
@@ -138,8 +136,8 @@ async function readAndMerge(
   job.progress.phase("reading");
   const onReject = quarantine === null ? null : (reject: RowReject) => quarantine.add(reject);
   const read = await openRead(job, decision, onReject);
-  const plan = read.plan;
-  const working: TableJob = { ...job, plan };
+  const working: TableJob = { ...job, plan: read.plan };
+  const { plan, previous } = working;
   const layout = layoutOf(working, decision);
   try {
     const target = targetOf(working, decision, read.range, layout.columns, quarantine);
@@ -147,17 +145,14 @@ async function readAndMerge(
     const rowsRead = staged.rowsRead + (quarantine?.rows ?? 0);
     const given = read.tap.end();
     throwIfAborted(job.signal, "the extraction");
-    const { previous } = job;
     const { window } = decision;
     const passedOver = passOver(window, staged, { rowsRead, state: given.state });
     if (passedOver !== null) {
       await discard(job.run, staged.parts);
       return passedOver;
     }
-    // What changed since the first window was read is new to the reads that follow the last one.
-    const end = decision.keptState === undefined ? given : { ...given, state: decision.keptState };
-    // Once a first load is over, that is published too.
-    const isLoading = window !== undefined || previous?.loadedUntil !== undefined;
+    const end = endOf(given, decision);
+    const isLoading = isFirstLoad(job, decision);
     if (!isLoading && end.unchanged === true && previous !== undefined && previous.parts.length > 0) {
       await discard(job.run, staged.parts);
       const table = { ...withoutState(previous), ...stateOf(end.state ?? previous.state) };
@@ -191,7 +186,6 @@ async function readAndMerge(
       changed: true,
       partsWritten: written.length,
       schemaChanges: layout.changes,
-      ...(window?.to === undefined ? {} : { isUnfinished: true }),
     };
     return { kind: "outcome", outcome };
 
@@ -200,8 +194,7 @@ async function readAndMerge(
         full: decision.kind === "whole" || window !== undefined,
         rowsRead,
         rowsDeleted,
-        rowsQuarantined: quarantine?.rows ?? 0,
-        ...(quarantine === null || quarantine.rows === 0 ? {} : { quarantinePath: quarantine.path }),
+        ...quarantineFigures(quarantine),
         notes: [
           // Those of a delta only say how it would be merged, whatever came.
           ...(decision.kind === "delta" ? [] : decision.notes),
@@ -248,6 +241,23 @@ async function comparePublished(
     columns,
     version: version.version,
   });
+}
+
+/** Whether a first load goes on, or ends with this read: that it is over is published too. */
+function isFirstLoad({ previous }: TableJob, { window }: ReadDecision): boolean {
+  return window !== undefined || previous?.loadedUntil !== undefined;
+}
+
+/** How a read ended; what changed since the first window was read is new to the reads that follow the last one. */
+function endOf(given: ReadEnd, { keptState }: ReadDecision): ReadEnd {
+  return keptState === undefined ? given : { ...given, state: keptState };
+}
+
+function quarantineFigures(
+  quarantine: Quarantine | null,
+): Pick<TableOutcome, "rowsQuarantined" | "quarantinePath"> {
+  if (quarantine === null || quarantine.rows === 0) return { rowsQuarantined: 0 };
+  return { rowsQuarantined: quarantine.rows, quarantinePath: quarantine.path };
 }
 
 /** Why what a window gave is not published; `null` when it is. */

@@ -22,7 +22,7 @@ export function statsOf(
   source: ExtractSource,
   elapsedMs: number,
 ): TableStats {
-  const { table, changed, isUnfinished: _, ...figures } = outcome;
+  const { table, changed, ...figures } = outcome;
   const stats: TableStats = {
     id: plan.id,
     name: plan.name,
