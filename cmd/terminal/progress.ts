@@ -111,8 +111,10 @@ function phaseText({ phase, sourcePhase }: ExtractProgress): string | undefined 
 function figures(progress: ExtractProgress): string {
   const { rows, totalRows, bytesRead, totalBytes, sizeBytes, rowsPerSecond, elapsedMs } = progress;
   const phase = phaseText(progress);
+  const { window } = progress;
   const rowsText = `${countText(rows)}${totalRows === undefined ? "" : ` of ${countText(totalRows)}`} ${(totalRows ?? rows) === 1 ? "row" : "rows"}`;
   return [
+    ...(window === undefined ? [] : [`window ${countText(window.number)} of ${countText(window.total)}`]),
     ...(phase === undefined ? [] : [phase]),
     // An export has no rows for a long time, and says so itself.
     ...(rows === 0 && totalRows === undefined && phase !== undefined ? [] : [rowsText]),

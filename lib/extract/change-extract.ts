@@ -162,7 +162,7 @@ class NextGeneration {
       original: plan,
       previous: findTable(this.#previous, plan.name),
       full: false,
-      progress: { read: () => {}, readBytes: () => {}, report: () => {}, phase: () => {} },
+      progress: { read: () => {}, readBytes: () => {}, report: () => {}, phase: () => {}, window: () => {} },
       signal: this.#signal,
     };
     const quarantine = quarantineOf(job);

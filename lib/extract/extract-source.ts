@@ -10,7 +10,6 @@ import {
   messageOf,
   nameHoldsSecret,
   redactError,
-  redactValue,
   throwIfAborted,
   withTimeout,
   type Log,
@@ -25,7 +24,8 @@ import { dropOldGenerations, publish } from "./publish/publish.ts";
 import { sweepParts, sweepReads, sweepTemporary } from "./publish/sweep.ts";
 import { remoteAttachments, remoteTable, sameAttachments } from "./remote.ts";
 import type { ExtractServices, ExtractSource } from "./job/services.ts";
-import { summarise, type ExtractProgress, type ExtractStats, type TableStats } from "./stats.ts";
+import { summarise, withEarlier, type ExtractProgress, type ExtractStats, type TableStats } from "./stats.ts";
+import { failedStats, statsOf, withRemoteNote } from "./table-stats.ts";
 import { keepChecks, withChecks } from "./state/checked.ts";
 import type { ExtractState, PublishedTable } from "./format/extract-state.ts";
 import { readExtract } from "./state/read-extract.ts";
@@ -78,29 +78,61 @@ export async function extractSource(given: ExtractServices, request: ExtractRequ
   const previous = await withChecks(host, published);
   await sweepTemporary(host, directory);
   await using database = await openDatabase({ limits: { threads: THREADS, ...services.limits } });
-  const extraction = new Extraction(services, { ...request, directory }, previous, database);
-  const results = await extraction.tables();
-  throwIfAborted(request.signal, "the extraction");
-  const state = extraction.nextState(results);
-  const verify = new Set(results.filter((result) => result.changed).map((result) => result.stats.name));
-  let tables = results.map((result) => result.stats);
-  if (state !== null) {
-    const built = await publish(services, database, state, {
-      previous: previous?.generation.number ?? null,
-      verify,
-      ...(request.signal === undefined ? {} : { signal: request.signal }),
-    });
-    tables = tables.map((table) => withRemoteNote(table, built.unattached));
-    await tidy(services, state);
+  const shared = { id: randomUUID(), database, progress: new Map<TablePlan, TableProgress>() };
+  const stats = new Map<TablePlan, TableStats>();
+  let current = previous;
+  let round = { ...request, directory };
+  for (;;) {
+    const extraction = new Extraction(services, round, current, shared);
+    const results = await extraction.tables();
+    const { state, tables } = await publishResults(services, extraction, results, request.signal);
+    for (const [at, plan] of round.tables.entries()) {
+      stats.set(plan, withEarlier(stats.get(plan), tables[at]!));
+    }
+    await keep(services, state ?? published, extraction.tablesWith(results));
+    await sweepReads(services, directory, tables);
+    current = state ?? current;
+    // Tables of which windows of the first load are left; everything else stays as it is now.
+    const left = round.tables.filter((_, at) => results[at]!.isUnfinished);
+    if (left.length === 0) break;
+    const { keep: _, ...rest } = round;
+    round = { ...rest, tables: left, full: false };
   }
-  await keep(services, state ?? published, extraction.tablesWith(results));
-  await sweepReads(services, directory, tables);
-  return summarise(tables, {
-    runId: extraction.run.id,
-    generation: (state ?? previous)?.generation.number ?? null,
-    published: state !== null,
+  return summarise([...stats.values()], {
+    runId: shared.id,
+    generation: current?.generation.number ?? null,
+    published: current !== previous,
     elapsedMs: host.monotonicMs() - startedMs,
   });
+}
+
+/** Publishes what became of the tables, when something did. */
+async function publishResults(
+  services: ExtractServices,
+  extraction: Extraction,
+  results: readonly TableResult[],
+  signal: AbortSignal | undefined,
+): Promise<{ readonly state: ExtractState | null; readonly tables: readonly TableStats[] }> {
+  throwIfAborted(signal, "the extraction");
+  const state = extraction.nextState(results);
+  const tables = results.map((result) => result.stats);
+  if (state === null) return { state, tables };
+  const verify = new Set(results.filter((result) => result.changed).map((result) => result.stats.name));
+  const built = await publish(services, extraction.run.database, state, {
+    previous: extraction.previousNumber,
+    verify,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  await tidy(services, state);
+  return { state, tables: tables.map((table) => withRemoteNote(table, built.unattached)) };
+}
+
+/** What all rounds of a run share. */
+interface Shared {
+  readonly id: string;
+  readonly database: Database;
+  /** A table that is loaded by windows has one progress for all of them. */
+  readonly progress: Map<TablePlan, TableProgress>;
 }
 
 interface TableResult {
@@ -109,6 +141,8 @@ interface TableResult {
   /** Whether its rows are those that are published, although where the next read continues may be new. */
   readonly isSame: boolean;
   readonly changed: boolean;
+  /** Whether windows of its first load are left. */
+  readonly isUnfinished: boolean;
   readonly stats: TableStats;
 }
 
@@ -118,6 +152,7 @@ class Extraction {
   readonly #previous: ExtractState | null;
   /** What is published, by the lower-case name. */
   readonly #published: ReadonlyMap<string, PublishedTable>;
+  readonly #progress: Map<TablePlan, TableProgress>;
   readonly #startedAt: Date;
   readonly #duplicates: ReadonlySet<string>;
 
@@ -125,17 +160,22 @@ class Extraction {
     services: ExtractServices,
     request: ExtractRequest,
     previous: ExtractState | null,
-    database: Database,
+    { id, database, progress }: Shared,
   ) {
     const { directory, source, idleTimeoutMs = IDLE_TIMEOUT_MS, partRows = PART_ROWS } = request;
     const generation = (previous?.generation.number ?? 0) + 1;
-    const id = randomUUID();
     this.run = { id, services, database, directory, source, generation, idleTimeoutMs, partRows };
     this.#request = request;
     this.#previous = previous;
+    this.#progress = progress;
     this.#published = new Map((previous?.tables ?? []).map((table) => [table.name.toLowerCase(), table]));
     this.#startedAt = services.host.now();
     this.#duplicates = duplicateNames(request.tables);
+  }
+
+  /** The number of the generation that is published now. */
+  get previousNumber(): number | null {
+    return this.#previous?.generation.number ?? null;
   }
 
   /** The results of all tables, in the order they were asked for. */
@@ -202,7 +242,8 @@ class Extraction {
     const { host, log } = services;
     const { signal, timeoutMs, onProgress } = this.#request;
     const startedMs = host.monotonicMs();
-    const progress = createProgress(host, plan, onProgress);
+    const progress = this.#progress.get(plan) ?? createProgress(host, plan, onProgress);
+    this.#progress.set(plan, progress);
     const previous = this.#published.get(plan.name.toLowerCase());
     using timeout = withTimeout(`table ${plan.name}`, timeoutMs, signal);
     try {
@@ -217,12 +258,15 @@ class Extraction {
       }
       const outcome = await this.#outcome(plan, previous, timeout.signal, progress);
       checkColumnNames(outcome.table, source);
-      progress.finish("done", outcome.table);
+      // The windows that are left are read once this one is published.
+      const isUnfinished = outcome.table.loadedUntil !== undefined;
+      if (!isUnfinished) progress.finish("done", outcome.table);
       return {
         table: outcome.table,
         isSame: !outcome.changed,
         changed: outcome.changed && plan.mode !== "remote",
-        stats: withoutSecrets(statsOf(plan, outcome, host.monotonicMs() - startedMs), source),
+        isUnfinished,
+        stats: statsOf(plan, outcome, source, host.monotonicMs() - startedMs),
       };
     } catch (error) {
       if (signal?.aborted === true) throw error;
@@ -238,6 +282,7 @@ class Extraction {
         table: previous,
         isSame: true,
         changed: false,
+        isUnfinished: false,
         stats: failedStats(plan, previous, failure, host.monotonicMs() - startedMs),
       };
     }
@@ -280,66 +325,6 @@ function checkColumnNames(
   if (!columns.some((column) => nameHoldsSecret(column.name, secrets))) return;
   const reason = "the name of a column holds the value of a secret";
   throw new AgnesError("table_read_failed", { source, table: name, reason });
-}
-
-/** What is reported to people; names of tables stay what they are registered under. */
-function withoutSecrets(stats: TableStats, { secrets = [] }: ExtractSource): TableStats {
-  const { notes, schemaChanges } = stats;
-  return {
-    ...stats,
-    notes: redactValue(notes, secrets),
-    schemaChanges: redactValue(schemaChanges, secrets),
-  };
-}
-
-function statsOf(plan: TablePlan, outcome: TableOutcome, elapsedMs: number): TableStats {
-  const { table, changed, ...figures } = outcome;
-  return {
-    id: plan.id,
-    name: plan.name,
-    status: changed ? "extracted" : "unchanged",
-    strategy: plan.strategy,
-    ...figures,
-    notes: [...(plan.info.notes ?? []), ...figures.notes],
-    rows: table.rows,
-    sizeBytes: table.sizeBytes,
-    parts: table.parts.length,
-    elapsedMs,
-  };
-}
-
-function failedStats(
-  plan: TablePlan,
-  previous: PublishedTable | undefined,
-  error: AgnesError,
-  elapsedMs: number,
-): TableStats {
-  const rejected = isAgnesError(error, "quarantine_exceeded") ? error.details : undefined;
-  return {
-    id: plan.id,
-    name: plan.name,
-    status: "failed",
-    strategy: plan.strategy,
-    full: false,
-    rowsRead: rejected?.read ?? 0,
-    rowsDeleted: 0,
-    rowsQuarantined: rejected?.rejected ?? 0,
-    ...(rejected === undefined ? {} : { quarantinePath: rejected.path }),
-    rows: previous?.rows ?? 0,
-    sizeBytes: previous?.sizeBytes ?? 0,
-    parts: previous?.parts.length ?? 0,
-    partsWritten: 0,
-    schemaChanges: [],
-    notes: previous === undefined ? [] : [`published before: ${previous.extractedAt.toISOString()}`],
-    error,
-    elapsedMs,
-  };
-}
-
-function withRemoteNote(table: TableStats, unattached: ReadonlyMap<string, string>): TableStats {
-  const reason = unattached.get(table.name);
-  if (reason === undefined) return table;
-  return { ...table, notes: [...table.notes, `it has no view of its own: ${reason}`] };
 }
 
 /** Keeps what reads that changed nothing found; without it the next one only does more. */

@@ -6,31 +6,24 @@ import type { ReadEnd, RowReject } from "../kit/mod.ts";
 import { definitionOf } from "./job/definition.ts";
 import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
+import { assemble, layoutOf, stateOf, type Layout } from "./table-layout.ts";
 import { inOrderOfOrigins } from "./merge/origins.ts";
 import { compareRows, DIFFERENT, fingerprintOfWritten, type Comparison } from "./merge/same-rows.ts";
-import { publishedColumns } from "./job/plan.ts";
 import { rejectingAfter } from "./job/rejecting.ts";
 import { finishParts } from "./write/finish-parts.ts";
 import { renewParts } from "./publish/renew-parts.ts";
 import type { ReadRange } from "./read/look-back.ts";
+import { loadOf } from "./read/first-load.ts";
 import { readNotes } from "./read-notes.ts";
+import type { LoadWindow } from "./job/load-windows.ts";
 import { openRead } from "./read/open-read.ts";
-import { columnsOf } from "./schema/column.ts";
-import type {
-  PublishedColumn,
-  SchemaChange,
-  Part,
-  PublishedTable,
-  SchemaVersion,
-} from "./format/extract-state.ts";
-import { describeChange } from "./schema/diff.ts";
-import { evolve, sameLayout } from "./schema/evolve.ts";
+import type { PublishedColumn, SchemaChange, PublishedTable } from "./format/extract-state.ts";
 import { filterCondition } from "./schema/select.ts";
 import type { TableJob } from "./job/job.ts";
 import { redescribed, withKindsKept } from "./redescribe.ts";
 import { checkQuarantine, quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./format/paths.ts";
-import { discard, writeParts } from "./write/write-parts.ts";
+import { discard, writeParts, type WrittenParts } from "./write/write-parts.ts";
 import type { WriteTarget } from "./write/write-target.ts";
 
 /** What became of a table, before it is published. */
@@ -83,7 +76,7 @@ async function extractOnce(job: TableJob, quarantine: Quarantine | null): Promis
   for (const note of decision.notes) services.log.info(note, { table: plan.name });
   await services.host.files.makeDirectory(partsDirectory(job.run.directory, plan.name));
   try {
-    const first = await readAndMerge(job, decision, quarantine);
+    const first = await readFirst(job, decision, quarantine);
     if (first.kind === "outcome") return await renewed(job, first.outcome);
     await quarantine?.reset();
     const whole: ReadDecision = {
@@ -92,7 +85,7 @@ async function extractOnce(job: TableJob, quarantine: Quarantine | null): Promis
       notes: [`${first.reason}, so all of it was read`],
     };
     const second = await readAndMerge(job, whole, quarantine);
-    if (second.kind === "again") throw new AgnesError("internal", { what: second.reason });
+    if (second.kind !== "outcome") throw new AgnesError("internal", { what: first.reason });
     return await renewed(job, second.outcome);
   } finally {
     await quarantine?.finish();
@@ -111,7 +104,30 @@ async function renewed(job: TableJob, outcome: TableOutcome): Promise<TableOutco
 
 type ReadResult =
   | { readonly kind: "outcome"; readonly outcome: TableOutcome }
+  /** A window without rows, which is not worth a publish. */
+  | { readonly kind: "empty"; readonly state: ReadEnd["state"] }
   | { readonly kind: "again"; readonly reason: string };
+
+/** Reads the table as it was decided; of a first load that goes by windows, up to the first one that has rows. */
+async function readFirst(
+  job: TableJob,
+  decision: ReadDecision,
+  quarantine: Quarantine | null,
+): Promise<Exclude<ReadResult, { kind: "empty" }>> {
+  const load = loadOf(job, decision);
+  const notes = [...decision.notes, ...load.notes];
+  let keptState = job.previous?.state;
+  for (const window of load.windows) {
+    job.progress.window(window.left);
+    const kept = keptState === undefined ? {} : { keptState };
+    const read = await readAndMerge(job, { ...decision, notes, window, ...kept }, quarantine);
+    if (read.kind !== "empty") return read;
+    keptState ??= read.state;
+  }
+  const read = await readAndMerge(job, { ...decision, notes }, quarantine);
+  if (read.kind === "empty") throw new AgnesError("internal", { what: "a read without windows has none" });
+  return read;
+}
 
 async function readAndMerge(
   job: TableJob,
@@ -121,17 +137,24 @@ async function readAndMerge(
   job.progress.phase("reading");
   const onReject = quarantine === null ? null : (reject: RowReject) => quarantine.add(reject);
   const read = await openRead(job, decision, onReject);
-  const plan = read.plan;
-  const working: TableJob = { ...job, plan };
+  const working: TableJob = { ...job, plan: read.plan };
+  const { plan, previous } = working;
   const layout = layoutOf(working, decision);
   try {
     const target = targetOf(working, decision, read.range, layout.columns, quarantine);
     const staged = await writeParts(working, read.source, target);
     const rowsRead = staged.rowsRead + (quarantine?.rows ?? 0);
-    const end = read.tap.end();
+    const given = read.tap.end();
     throwIfAborted(job.signal, "the extraction");
-    const { previous } = job;
-    if (end.unchanged === true && previous !== undefined && previous.parts.length > 0) {
+    const { window } = decision;
+    const passedOver = passOver(window, staged, { rowsRead, state: given.state });
+    if (passedOver !== null) {
+      await discard(job.run, staged.parts);
+      return passedOver;
+    }
+    const end = endOf(given, decision);
+    const isLoading = isFirstLoad(job, decision);
+    if (!isLoading && end.unchanged === true && previous !== undefined && previous.parts.length > 0) {
       await discard(job.run, staged.parts);
       const table = { ...withoutState(previous), ...stateOf(end.state ?? previous.state) };
       return unchanged(table, figures());
@@ -143,8 +166,9 @@ async function readAndMerge(
     const cursor = merged.cursor === undefined ? {} : { cursor: merged.cursor };
     const rejecting = rejectingOf(job, decision, end, quarantine);
     const compared =
-      decision.publishes === true ? DIFFERENT : await comparePublished(working, layout, merged);
-    if (previous !== undefined && layout.changes.length === 0 && (!merged.changed || compared.isSame)) {
+      decision.publishes === true || isLoading ? DIFFERENT : await comparePublished(working, layout, merged);
+    const canStay = layout.changes.length === 0 && !isLoading;
+    if (previous !== undefined && canStay && (!merged.changed || compared.isSame)) {
       await discard(job.run, [...staged.parts, ...merged.written]);
       const fingerprint = compared.fingerprint === undefined ? {} : { fingerprint: compared.fingerprint };
       const checked = {
@@ -162,7 +186,13 @@ async function readAndMerge(
     });
     const parts = inOrderOfOrigins([...merged.kept, ...written]);
     const known = merged.kept.length > 0 ? {} : fingerprintOfWritten(previous?.fingerprint, merged.written);
-    const table = { ...assemble(working, layout, parts, merged, end.state), ...known, ...rejecting };
+    const loaded = window?.to === undefined ? {} : { loadedUntil: window.to.toISOString() };
+    const table = {
+      ...assemble(working, layout, parts, merged, end.state),
+      ...known,
+      ...loaded,
+      ...rejecting,
+    };
     const outcome: TableOutcome = {
       ...figures(merged.rowsDeleted, merged.notes),
       table,
@@ -174,15 +204,14 @@ async function readAndMerge(
 
     function figures(rowsDeleted = 0, mergeNotes: readonly string[] = []) {
       return {
-        full: decision.kind === "whole",
+        full: decision.kind === "whole" || window !== undefined,
         rowsRead,
         rowsDeleted,
-        rowsQuarantined: quarantine?.rows ?? 0,
-        ...(quarantine === null || quarantine.rows === 0 ? {} : { quarantinePath: quarantine.path }),
+        ...quarantineFigures(quarantine),
         notes: [
           // Those of a delta only say how it would be merged, whatever came.
           ...(decision.kind === "delta" ? [] : decision.notes),
-          ...readNotes(plan, decision, staged.parts, end),
+          ...(window === undefined ? readNotes(plan, decision, staged.parts, end) : []),
           ...read.range.notes,
           ...mergeNotes,
           ...read.source.unknownKeyNotes(),
@@ -227,6 +256,44 @@ async function comparePublished(
   });
 }
 
+/** Whether a first load goes on, or ends with this read: that it is over is published too. */
+function isFirstLoad({ previous }: TableJob, { window }: ReadDecision): boolean {
+  return window !== undefined || previous?.loadedUntil !== undefined;
+}
+
+/** How a read ended; what changed since the first window was read is new to the reads that follow the last one. */
+function endOf(given: ReadEnd, { keptState }: ReadDecision): ReadEnd {
+  return keptState === undefined ? given : { ...given, state: keptState };
+}
+
+function quarantineFigures(
+  quarantine: Quarantine | null,
+): Pick<TableOutcome, "rowsQuarantined" | "quarantinePath"> {
+  if (quarantine === null || quarantine.rows === 0) return { rowsQuarantined: 0 };
+  return { rowsQuarantined: quarantine.rows, quarantinePath: quarantine.path };
+}
+
+/** Why what a window gave is not published; `null` when it is. */
+function passOver(
+  window: LoadWindow | undefined,
+  staged: WrittenParts,
+  { rowsRead, state }: { readonly rowsRead: number; readonly state: ReadEnd["state"] },
+): Exclude<ReadResult, { kind: "outcome" }> | null {
+  if (window === undefined) return null;
+  if (isUnrestricted(staged)) return { kind: "again", reason: "its source does not read by windows" };
+  const isEmpty = staged.parts.every((part) => part.rows === 0) && rowsRead === staged.rowsRead;
+  return isEmpty && window.to !== undefined ? { kind: "empty", state } : null;
+}
+
+/** How many rows that do not belong to a window show that the source does not look at windows. */
+const STRANGERS_MIN = 1000;
+
+/** Whether most of what came was left out again; each further window would read the whole table once more. */
+function isUnrestricted({ parts, rowsRead }: WrittenParts): boolean {
+  const kept = parts.reduce((sum, part) => sum + (part.kind === "staged" ? part.rows : 0), 0);
+  return rowsRead - kept > STRANGERS_MIN + 2 * kept || parts.some((part) => part.origin !== null);
+}
+
 function unchanged(
   table: PublishedTable,
   figures: Omit<TableOutcome, "table" | "changed" | "partsWritten" | "schemaChanges">,
@@ -240,10 +307,6 @@ function withoutState(table: PublishedTable): PublishedTable {
   return rest;
 }
 
-function stateOf(state: PublishedTable["state"]): Pick<PublishedTable, "state"> {
-  return state === undefined ? {} : { state };
-}
-
 function rejectingOf(
   { plan, previous }: TableJob,
   { kind }: ReadDecision,
@@ -253,42 +316,6 @@ function rejectingOf(
   const before = kind === "whole" && kept.length === 0 ? undefined : previous?.rejecting;
   const rejecting = rejectingAfter(before, plan, quarantine?.rows ?? 0);
   return rejecting === undefined ? {} : { rejecting };
-}
-
-interface Layout {
-  readonly columns: readonly PublishedColumn[];
-  readonly sourceColumns: readonly PublishedColumn[];
-  readonly changes: readonly SchemaChange[];
-  /** The version that parts written now have. */
-  readonly version: SchemaVersion;
-  readonly schemas: readonly SchemaVersion[];
-}
-
-function layoutOf(job: TableJob, decision: ReadDecision): Layout {
-  const { plan, previous } = job;
-  const { services } = job.run;
-  const sourceColumns = columnsOf(plan.info.schema, publishedColumns(plan));
-  const { columns, changes } = evolve(plan.name, previous ?? null, sourceColumns, {
-    policy: plan.schemaPolicy,
-    accept: decision.accept,
-    replaced: decision.kind === "whole" && decision.state === undefined,
-    reading: plan.info.reading,
-  });
-  for (const change of changes) services.log.warn(describeChange(change), { table: plan.name });
-  const schemas = previous?.schemas ?? [];
-  const last = schemas.at(-1);
-  if (last !== undefined && changes.length === 0 && sameLayout(last.columns, columns)) {
-    return { columns, sourceColumns, changes, version: last, schemas };
-  }
-  const version: SchemaVersion = {
-    version: (last?.version ?? 0) + 1,
-    generation: job.run.generation,
-    changedAt: services.host.now(),
-    columns,
-    sourceColumns,
-    changes,
-  };
-  return { columns, sourceColumns, changes, version, schemas: [...schemas, version] };
 }
 
 function targetOf(
@@ -311,39 +338,6 @@ function targetOf(
     isFinal:
       decision.kind === "whole" && plan.strategy !== "partitioned" && previous?.fingerprint === undefined,
     quarantine,
-  };
-}
-
-/** How many layouts are remembered beyond those that parts still have. */
-const SCHEMAS_KEPT = 50;
-
-function assemble(
-  job: TableJob,
-  layout: Layout,
-  parts: readonly Part[],
-  { cursor, shadowed, tombstones }: Extract<MergedRead, { kind: "merged" }>,
-  state: PublishedTable["state"],
-): PublishedTable {
-  const { plan } = job;
-  const used = new Set(parts.map((part) => part.schemaVersion));
-  const recent = layout.schemas.slice(-SCHEMAS_KEPT);
-  return {
-    name: plan.name,
-    description: plan.description,
-    mode: plan.mode,
-    rows: parts.reduce((sum, part) => sum + part.rows, 0),
-    sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0),
-    extractedAt: job.run.services.host.now(),
-    columns: layout.columns,
-    sourceColumns: layout.sourceColumns,
-    parts,
-    schemas: layout.schemas.filter((schema) => used.has(schema.version) || recent.includes(schema)),
-    definition: definitionOf(job.original),
-    ...(plan.primaryKey.length > 0 && parts.some((part) => part.origin !== null) ? { shadowed } : {}),
-    tombstones,
-    ...(cursor === undefined ? {} : { cursor }),
-    ...stateOf(state),
-    ...(plan.info.reading === undefined ? {} : { reading: plan.info.reading }),
   };
 }
 

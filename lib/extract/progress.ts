@@ -21,7 +21,10 @@ export function createProgress(
   let { estimatedRows: totalRows, estimatedBytes: totalBytes } = plan.info;
   let phase: ExtractProgress["phase"] = "reading";
   let sourcePhase: string | undefined;
+  let window: ExtractProgress["window"];
   let rows = 0;
+  /** What was read in the windows before, which the figures of a window come on top of. */
+  let before = { rows: 0, bytes: 0 };
   let sizeBytes = 0;
   let bytesRead = 0;
   let reportedMs = Number.NEGATIVE_INFINITY;
@@ -36,6 +39,7 @@ export function createProgress(
       rowsPerSecond: elapsedMs > 0 ? (rows / elapsedMs) * 1000 : 0,
       elapsedMs,
       ...(sourcePhase === undefined ? {} : { sourcePhase }),
+      ...(window === undefined ? {} : { window }),
       ...(totalRows === undefined ? {} : { totalRows }),
       ...(bytesRead === 0 ? {} : { bytesRead }),
       ...(totalBytes === undefined || totalBytes < bytesRead ? {} : { totalBytes }),
@@ -47,7 +51,7 @@ export function createProgress(
   };
   return {
     read: (read, written) => {
-      rows = Math.max(rows, read);
+      rows = Math.max(rows, before.rows + read);
       sizeBytes = Math.max(sizeBytes, written);
       reportNow();
     },
@@ -58,8 +62,8 @@ export function createProgress(
     report: (progress) => {
       const isNew = progress.phase !== undefined && progress.phase !== sourcePhase;
       sourcePhase = progress.phase ?? sourcePhase;
-      totalRows = figureOf(progress.totalRows) ?? totalRows;
-      totalBytes = figureOf(progress.totalBytes) ?? totalBytes;
+      totalRows = figureOf(progress.totalRows, before.rows) ?? totalRows;
+      totalBytes = figureOf(progress.totalBytes, before.bytes) ?? totalBytes;
       if (isNew) report(host.monotonicMs());
       else reportNow();
     },
@@ -67,6 +71,11 @@ export function createProgress(
       phase = next;
       sourcePhase = undefined;
       report(host.monotonicMs());
+    },
+    window: (left) => {
+      const number = (window?.number ?? 0) + 1;
+      window = { number, total: number + left - 1 };
+      before = { rows, bytes: bytesRead };
     },
     finish: (next, table) => {
       phase = next;
@@ -78,6 +87,6 @@ export function createProgress(
 }
 
 /** A figure that can be true; a wrong one is no reason to fail a read. */
-function figureOf(value: number | undefined): number | undefined {
-  return value !== undefined && Number.isFinite(value) && value >= 0 ? value : undefined;
+function figureOf(value: number | undefined, before: number): number | undefined {
+  return value !== undefined && Number.isFinite(value) && value >= 0 ? before + value : undefined;
 }

@@ -59,6 +59,8 @@ export interface ExtractProgress {
   readonly phase: "reading" | "merging" | "done" | "failed";
   /** What the connector reports of its work, such as `exporting` or `downloading 3 of 12`; absent: nothing. */
   readonly sourcePhase?: string;
+  /** Which window of a first load is read, of how many; absent: the table is read at once. */
+  readonly window?: { readonly number: number; readonly total: number };
   /** Rows read so far. */
   readonly rows: number;
   /** Bytes of Parquet written so far. */
@@ -71,6 +73,23 @@ export interface ExtractProgress {
   /** Bytes there are to read, when the source knows them; absent once more than that was read. */
   readonly totalBytes?: number;
   readonly elapsedMs: number;
+}
+
+/** The figures of a table that was read in several rounds, one for each window of its first load. */
+export function withEarlier(earlier: TableStats | undefined, last: TableStats): TableStats {
+  if (earlier === undefined) return last;
+  return {
+    ...last,
+    status: last.status === "unchanged" ? earlier.status : last.status,
+    full: earlier.full || last.full,
+    rowsRead: earlier.rowsRead + last.rowsRead,
+    rowsDeleted: earlier.rowsDeleted + last.rowsDeleted,
+    rowsQuarantined: earlier.rowsQuarantined + last.rowsQuarantined,
+    partsWritten: earlier.partsWritten + last.partsWritten,
+    schemaChanges: [...earlier.schemaChanges, ...last.schemaChanges],
+    notes: [...new Set([...earlier.notes, ...last.notes])],
+    elapsedMs: earlier.elapsedMs + last.elapsedMs,
+  };
 }
 
 /** Adds the figures of the tables up. */

@@ -206,6 +206,18 @@ export interface ReadProgress {
   readonly totalBytes?: number;
 }
 
+/**
+ * The part of a table that one read of a first load is to give, by the cursor column: values from `from` on that are
+ * before `to`. Dates are in UTC, at the start of a day.
+ */
+export interface ReadWindow {
+  readonly column: string;
+  /** Inclusive. Absent: from the start of the table. */
+  readonly from?: Date;
+  /** Exclusive. Absent: to the end of the table; this window is the last. */
+  readonly to?: Date;
+}
+
 /** How a table is to be read. What a connector cannot push down, the runtime applies. */
 export interface ReadOptions {
   /** The columns wanted, in this order. Default: all. */
@@ -219,6 +231,14 @@ export interface ReadOptions {
   readonly limit?: number;
   /** Only rows from the value on are wanted; `Cursor.inclusive` says which exactly. Yield those and no others. */
   readonly cursor?: Cursor;
+  /**
+   * Which window of a first load this read is, of a table with `initial_load_chunk_days`. `filter` holds the same
+   * conditions (`ge` from, `lt` to), so a connector that passes the filter on need not look here; the last window may
+   * come as a `cursor` instead. No `state` is given. Default: the read is no window.
+   */
+  readonly window?: ReadWindow;
+  /** The bucket, dataset or schema of the table, as it is registered. Absent outside a sync, and when there is none. */
+  readonly bucket?: string;
   /** What the last published read returned as `ReadEnd.state`; absent on a full read. */
   readonly state?: JsonValue;
   /** How many rows a batch should have. Default 8192. */

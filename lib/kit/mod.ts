@@ -18,6 +18,7 @@ export type {
   ReadEnd,
   ReadOptions,
   ReadProgress,
+  ReadWindow,
   Row,
 } from "./batch.ts";
 export { capabilities, type Capability } from "./capability.ts";

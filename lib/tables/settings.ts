@@ -14,6 +14,8 @@ export interface ExtractionSettings {
   readonly cursor?: string;
   readonly windowDays?: number;
   readonly historyDays?: number;
+  readonly chunkDays?: number;
+  readonly bucket?: string;
   readonly columns?: readonly string[];
   readonly filter?: readonly Filter[];
   readonly partitionBy?: string;
@@ -52,6 +54,8 @@ export function extractionSettings(
     ...(cursor === undefined || record.sync_strategy === "full_refresh" ? {} : { cursor }),
     ...(record.incremental_window_days === null ? {} : { windowDays: record.incremental_window_days }),
     ...(record.max_history_days === null ? {} : { historyDays: record.max_history_days }),
+    ...(record.initial_load_chunk_days === null ? {} : { chunkDays: record.initial_load_chunk_days }),
+    ...(record.bucket === null ? {} : { bucket: record.bucket }),
     ...(record.columns === null ? {} : { columns: record.columns }),
     ...(record.where_filters.length === 0 ? {} : { filter: resolveFilters(record.where_filters, now) }),
     ...(isPartitioned && record.partition_by !== null ? { partitionBy: record.partition_by } : {}),

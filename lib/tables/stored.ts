@@ -1,5 +1,12 @@
 import type { Versioned } from "../catalog/mod.ts";
-import { settingsOf, tableDefaults, tableId, withoutUnread, type TableRecord } from "./record/mod.ts";
+import {
+  settingsOf,
+  tableDefaults,
+  tableId,
+  withoutEarlierDefault,
+  withoutUnread,
+  type TableRecord,
+} from "./record/mod.ts";
 
 /** A registered table and the version of its last change. */
 export interface RegisteredTable extends TableRecord {
@@ -83,7 +90,10 @@ export function foldersOf(rows: readonly Versioned<RegistryRow>[]): Readonly<Rec
  */
 export function recordOf(row: RegistryRow): TableRecord | null {
   if (row.kind !== "table") return null;
-  const settings = settingsOf({ ...(tableDefaults as unknown as TableRecord), ...row });
+  const settings = settingsOf({
+    ...(tableDefaults as unknown as TableRecord),
+    ...withoutEarlierDefault(row),
+  });
   const { registered_by, registered_at } = row;
   const { unread } = withoutUnread(row);
   return {

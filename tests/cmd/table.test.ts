@@ -176,6 +176,7 @@ describe("agnes table", () => {
       "incremental-column": ["id", "incremental_column", "id"],
       "incremental-window-days": ["7", "incremental_window_days", 7],
       "max-history-days": ["365", "max_history_days", 365],
+      "initial-load-chunk-days": ["30", "initial_load_chunk_days", 30],
       where: ["[]", "where_filters", []],
       "partition-by": ["day", "partition_by", "day"],
       "partition-granularity": ["year", "partition_granularity", "year"],

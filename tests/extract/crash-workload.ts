@@ -14,6 +14,7 @@ import { runStream, Spool, type StreamStats } from "../../lib/push/mod.ts";
 import {
   int64,
   table,
+  timestamp,
   type Change,
   type PushEvent,
   type ReadOptions,
@@ -116,12 +117,40 @@ export async function mergedBatches(directory: string): Promise<number> {
   return batches;
 }
 
+const events = incremental(table("events", { id: int64({ nullable: false }), at: timestamp() }, options), {
+  chunkDays: 5,
+  historyDays: 15,
+});
+
+/** A first load by three windows of three rows each, from a source that gives all rows for each of them. */
+export function loadByWindows(directory: string, files?: Files): Promise<ExtractStats> {
+  const now = () => new Date("2026-03-16T12:00:00Z");
+  const { host, ...services } = servicesOf(files);
+  const rows = Array.from({ length: 9 }, (_, id) => ({ id, at: new Date(Date.UTC(2026, 2, 2 + id * 1.6)) }));
+  const source = sourceOf(connectorOf(() => [rows]));
+  return extractSource({ ...services, host: { ...host, now } }, { directory, source, tables: [events] });
+}
+
+/** How many windows are loaded, the last one included; throws when their rows are not there. */
+export async function loadedWindows(directory: string): Promise<number> {
+  const loaded = findTable(await readExtract(directory), "events");
+  if (loaded === undefined) return 0;
+  const end = loaded.loadedUntil === undefined ? 9 : { "06": 3, 11: 6 }[loaded.loadedUntil.slice(8, 10)];
+  const ids = (await rowsOf<{ id: bigint }>(directory, "SELECT id FROM events ORDER BY id")).map(({ id }) =>
+    Number(id),
+  );
+  if (ids.join() !== Array.from({ length: end ?? 0 }, (_, id) => id).join())
+    throw new Error(`the rows are ${ids.join()}, loaded until ${loaded.loadedUntil}`);
+  return ids.length / 3;
+}
+
 /** What a process that is killed may be at. */
 export const works = {
   round: runRound,
   append: (directory: string, files?: Files) =>
     appendEvents(directory, files, (batch) => void writeSync(1, `${batch}\n`)),
   merge: mergeEvents,
+  load: loadByWindows,
   rollback: (directory: string, files?: Files) => rollbackExtract(servicesOf(files), directory, 2),
 } as const;
 

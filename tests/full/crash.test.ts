@@ -8,6 +8,8 @@ import { seededRandom } from "../../lib/testing/fakes/fake-host.ts";
 import {
   appendEvents,
   BATCHES,
+  loadByWindows,
+  loadedWindows,
   mergedBatches,
   mergeEvents,
   publishedRound,
@@ -113,6 +115,21 @@ test("extractSource() survives being killed at every step of its first run", asy
     await expectTidy(directory);
   });
   expect(steps).toBeGreaterThan(20);
+});
+
+test("a first load by windows goes on after the last published one when it is killed at any step", async () => {
+  const seen = new Set<number>();
+  const steps = await killAtEveryStep("load", "nothing", nothing, async (directory) => {
+    const before = await loadedWindows(directory);
+    seen.add(before);
+    const { tables } = await loadByWindows(directory);
+    // The number of rows that were read shows how many windows were.
+    expect(tables[0]!.rowsRead).toBe(9 * Math.max(1, 3 - before));
+    expect(await loadedWindows(directory)).toBe(3);
+    await expectTidy(directory);
+  });
+  expect(seen).toEqual(new Set([0, 1, 2, 3]));
+  expect(steps).toBeGreaterThan(50);
 });
 
 test("rollbackExtract() survives being killed at every step", async () => {

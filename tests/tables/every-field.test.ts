@@ -34,6 +34,7 @@ const orders = {
   incremental_column: "at",
   incremental_window_days: 7,
   max_history_days: 365,
+  initial_load_chunk_days: 14,
   partition_by: "day",
   partition_granularity: "year",
   schema_policy: "freeze",

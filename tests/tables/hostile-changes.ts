@@ -97,6 +97,7 @@ export const change = fc.record(
     quarantine: fc.boolean(),
     quarantine_max_percent: fc.integer({ min: 0, max: 100 }),
     max_history_days: fc.integer({ min: 1, max: 60 }),
+    initial_load_chunk_days: fc.integer({ min: 1, max: 60 }),
     documentation: fc.record(
       {
         grain: hostileText.filter((text) => text.length <= 2000),

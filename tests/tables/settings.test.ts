@@ -51,6 +51,8 @@ describe("extractionSettings()", () => {
       quarantine_max_percent: 0.5,
       incremental_window_days: 7,
       max_history_days: 365,
+      initial_load_chunk_days: 30,
+      bucket: "sales",
     });
     expect(extractionSettings(table, info, now)).toMatchObject({
       strategy: "partitioned",
@@ -62,6 +64,8 @@ describe("extractionSettings()", () => {
       quarantineMaxPercent: 0.5,
       windowDays: 7,
       historyDays: 365,
+      chunkDays: 30,
+      bucket: "sales",
     });
     const { table: filtered } = await registry.update("crm.orders", {
       sync_strategy: null,

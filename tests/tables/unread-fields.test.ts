@@ -36,7 +36,7 @@ async function earlierStorage() {
   return storage;
 }
 
-const unread = { server_only: true, initial_load_chunk_days: 7 };
+const unread = { server_only: true };
 
 describe("fields that no code reads", () => {
   test("are kept as an earlier version stored them, also when the table changes", async () => {
@@ -46,7 +46,10 @@ describe("fields that no code reads", () => {
       const orders = (await registry.get("crm.orders"))!;
       expect(orders.unread).toEqual(unread);
       expect(Object.keys(orders)).not.toContain("server_only");
-      expect((await registry.get("crm.people"))!.unread).toBeUndefined();
+      const people = (await registry.get("crm.people"))!;
+      expect(people.unread).toBeUndefined();
+      // A field again since code reads it; 30 is what those versions wrote where nobody had said anything.
+      expect([orders, people].map((table) => table.initial_load_chunk_days)).toEqual([7, null]);
       const { table, changed } = await registry.update("crm.orders", { description: "one a row" });
       expect([table.unread, changed]).toEqual([unread, ["description"]]);
     }
@@ -62,7 +65,7 @@ describe("fields that no code reads", () => {
 
   test("are not written to an export", async () => {
     await using registry = await memoryRegistry(await earlierStorage());
-    expect(renderRegistryJson(await snapshotOf(registry))).not.toMatch(/server_only|unread|chunk_days/);
+    expect(renderRegistryJson(await snapshotOf(registry))).not.toMatch(/server_only|unread/);
   });
 
   test("of an export of an earlier version are ignored, and named when they say something", async () => {
@@ -76,14 +79,14 @@ describe("fields that no code reads", () => {
         { id: "crm.people", source: "crm", name: "people", source_table: "people", profile_after_sync: true },
       ],
     });
-    const yaml = `\`\`\`yaml\ntables:\n  - {id: crm.orders, source: crm, source_table: orders, server_only: true, initial_load_chunk_days: 7}\n\`\`\`\n`;
+    const yaml = `\`\`\`yaml\ntables:\n  - {id: crm.orders, source: crm, source_table: orders, server_only: true}\n\`\`\`\n`;
     for (const document of [
       parseRegistryJson(json, "registry.json"),
       parseDataDescription(yaml, { path: "data_description.md" }),
     ]) {
       await using registry = await memoryRegistry();
       const { tables } = await registry.import(document);
-      expect(tables[0]!.ignored.toSorted()).toEqual(["initial_load_chunk_days", "server_only"]);
+      expect(tables[0]!.ignored.toSorted()).toEqual(["server_only"]);
       expect(tables[1]?.ignored ?? []).toEqual([]);
       expect((await registry.get("crm.orders"))!.unread).toBeUndefined();
     }

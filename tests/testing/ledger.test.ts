@@ -3,6 +3,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connectorContract } from "agnes/testing";
 
 import { fakeLedger, LEDGER_PASSWORD, LEDGER_USER } from "../fakes/ledger.ts";
+import { incremental, openBench } from "../extract/harness.ts";
 import { connect } from "../sources/example.ts";
 import { discoverTables } from "../../lib/sources/mod.ts";
 import { memoryRegistry } from "../tables/registry-setup.ts";
@@ -68,4 +69,26 @@ test("the registry keeps what the ledger notes of a table, and takes over what i
   const later = await discoverTables(await connected(fakeLedger([], "archive")));
   await registry.registerDiscovered("books", later);
   expect(await kept()).toEqual({ stage: "archive", team: "finance" });
+});
+
+test("a first load by windows asks the ledger for each of them, and publishes every entry", async () => {
+  const server = fakeLedger();
+  const [entries] = await discoverTables(await connected(server));
+  await using bench = await openBench({ now: () => new Date("2026-03-03T08:00:00Z") });
+  const { connector } = await connected(server);
+  const plan = incremental(entries!, { id: "books.entries", name: "entries", chunkDays: 30 });
+  const stats = await bench.run([plan], connector);
+  expect(stats.errors).toEqual([]);
+  const [published] = await bench.rows(
+    "SELECT count(*)::INT AS n, count(booked_at)::INT AS booked FROM entries",
+  );
+  expect(published).toEqual({ n: 240, booked: 216 });
+  const asked = server.requests
+    .map(({ url }) => new URL(url).searchParams)
+    .filter((query) => query.get("after") === null && (query.get("from") ?? "") >= "2025-12");
+  expect(asked.map((query) => [query.get("from"), query.get("until")])).toEqual([
+    ["2025-12-13 00:00:00", "2026-01-12 00:00:00"],
+    ["2026-01-12 00:00:00", "2026-02-11 00:00:00"],
+    ["2026-02-11 00:00:00", null],
+  ]);
 });

@@ -77,6 +77,8 @@ export interface PublishedTable {
   readonly cursor?: { readonly column: string; readonly value: string };
   /** What the connector asked to be given at the next read. */
   readonly state?: JsonValue;
+  /** How far the first load is that goes by windows, ISO 8601; absent: it is finished, or the table was read at once. */
+  readonly loadedUntil?: string;
   /** How the files of the table were read, when it is made of files. */
   readonly reading?: FileReading;
   /** What was asked of the source, as text; when it changes the table is read anew. */

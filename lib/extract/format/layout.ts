@@ -75,6 +75,7 @@ export const extractTables = {
     remote: "VARCHAR",
     reading: "VARCHAR",
     rejecting: "VARCHAR",
+    loaded_until: "VARCHAR",
   }),
   /** Only in extracts with remote tables. */
   remoteAttach: table("_remote_attach", {

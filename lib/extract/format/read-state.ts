@@ -153,6 +153,7 @@ interface CursorRow {
   // Not in the files of an earlier version.
   readonly reading?: string | null;
   readonly rejecting?: string | null;
+  readonly loaded_until?: string | null;
 }
 
 function toGeneration(row: GenerationRow): Generation {
@@ -199,6 +200,7 @@ function toTable(
     ...(remote === undefined ? {} : { remote }),
     ...(reading === undefined ? {} : { reading }),
     ...(rejecting === undefined ? {} : { rejecting }),
+    ...(cursor?.loaded_until == null ? {} : { loadedUntil: cursor.loaded_until }),
   };
 }
 

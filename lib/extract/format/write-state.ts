@@ -101,6 +101,7 @@ function cursorRow(table: PublishedTable): LayoutRow<Tables["cursor"]> {
     remote: table.remote === undefined ? null : JSON.stringify(table.remote),
     reading: table.reading === undefined ? null : JSON.stringify(table.reading),
     rejecting: table.rejecting === undefined ? null : JSON.stringify(table.rejecting),
+    loaded_until: table.loadedUntil ?? null,
   };
 }
 
@@ -117,6 +118,7 @@ function wholeExtractRow({ eventIds }: ExtractState): LayoutRow<Tables["cursor"]
     remote: null,
     reading: null,
     rejecting: null,
+    loaded_until: null,
   };
 }
 

@@ -19,6 +19,9 @@ export function definitionOf(plan: TablePlan): string {
   // Rules that put parts together changed: what an earlier version published by others is read again once.
   const rules = strategy === "full_refresh" ? [] : [{ rules: MERGE_RULES }];
   const history = plan.historyDays === undefined ? [] : [plan.historyDays];
+  // Mostly the name of the table begins with its bucket, and says it already.
+  const isNamed = plan.bucket === undefined || info.name.startsWith(`${plan.bucket}.`);
+  const place = isNamed ? [] : [{ bucket: plan.bucket }];
   const parts = [
     info.name,
     mode,
@@ -31,6 +34,7 @@ export function definitionOf(plan: TablePlan): string {
     partition,
     ...history,
     ...rules,
+    ...place,
   ];
   return JSON.stringify(
     parts.map((part) => part ?? null),

@@ -47,4 +47,6 @@ export interface JobProgress {
   /** What the connector reports while it has no rows yet. */
   readonly report: (progress: ReadProgress) => void;
   readonly phase: (phase: "reading" | "merging") => void;
+  /** A window of a first load is read next, of so many that are left; its rows come on top of those before. */
+  readonly window: (left: number) => void;
 }

@@ -33,6 +33,13 @@ export interface TablePlan {
   readonly windowDays?: number;
   /** How many days back a read of the whole goes, by a cursor of time; rows without one stay out. Default: everything. */
   readonly historyDays?: number;
+  /**
+   * With how many days a window of the first load is, by a cursor of time; each is published by itself. Default: all is
+   * read at once.
+   */
+  readonly chunkDays?: number;
+  /** The bucket, dataset or schema of the table, as it is registered; given to the connector. */
+  readonly bucket?: string;
   /** The columns to publish. Default: all. Key, cursor and partition columns always are. */
   readonly columns?: readonly string[];
   /** Conditions, ANDed, that rows must meet. */

@@ -1,5 +1,6 @@
 import { definitionOf } from "../job/definition.ts";
 import type { JsonValue } from "../../kit/mod.ts";
+import type { LoadWindow } from "../job/load-windows.ts";
 import type { TablePlan } from "../job/plan.ts";
 import { isStricter } from "../job/rejecting.ts";
 import { columnsOf } from "../schema/column.ts";
@@ -12,6 +13,10 @@ export interface ReadDecision {
   readonly kind: "whole" | "delta";
   readonly cursor?: PublishedTable["cursor"];
   readonly state?: JsonValue;
+  /** Which window of a first load is read; absent: all of the table, or what is new. */
+  readonly window?: LoadWindow;
+  /** In a window: the state that earlier windows of this read returned, which is not given to the connector. */
+  readonly keptState?: JsonValue;
   /** Whether the layout of the source is taken as it is, whatever it was before. */
   readonly accept: boolean;
   /** Whether what is read is published even when it is what is published: its parts have to be written again. */
@@ -69,6 +74,8 @@ export function decideRead(
   }
   const state = previous.state === undefined ? {} : { state: previous.state };
   if (plan.strategy === "full_refresh") return { kind: "whole", ...state, accept: false, notes: [] };
+  // What is new comes after the first load: the rest of it is read by windows.
+  if (previous.loadedUntil !== undefined) return { kind: "delta", accept: false, notes: [] };
   const hasCursor = plan.cursor !== undefined && previous.cursor?.column === plan.cursor;
   if (hasCursor && hasOtherOrder(plan, previous)) {
     const notes = [

@@ -1,8 +1,9 @@
 import { quoteLiteral } from "../../duckdb/mod.ts";
-import type { Cursor, Filter } from "../../kit/mod.ts";
+import type { Cursor, Filter, ReadWindow } from "../../kit/mod.ts";
 import type { ReadDecision } from "./decide.ts";
 import { columnsOf } from "../schema/column.ts";
 import type { TableJob } from "../job/job.ts";
+import { daysAgo, type LoadWindow } from "../job/load-windows.ts";
 
 /** The rows that a read is to give. */
 export interface ReadRange {
@@ -10,27 +11,63 @@ export interface ReadRange {
   readonly cursor?: Cursor;
   /** The conditions of the table, and how far back the whole of it goes. */
   readonly filter: readonly Filter[];
+  /** The window that the connector is told of. */
+  readonly window?: ReadWindow;
   /** The same for files that are read whole, whatever the cursor. */
   readonly originFilter: readonly Filter[];
   readonly notes: readonly string[];
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+/** The type of the cursor column, an empty text when it is not known, and whether it is one of time. */
+export function cursorOf({ plan, previous }: Pick<TableJob, "plan" | "previous">): {
+  readonly type: string;
+  readonly isTime: boolean;
+  readonly nullable: boolean;
+} {
+  // Before the first batch, only what is published tells the type of a table that nobody described.
+  const known = plan.columnsFrom === "read" ? (previous?.columns ?? []) : columnsOf(plan.info.schema);
+  const column = known.find(({ name }) => name === plan.cursor);
+  const { type, nullable } = column ?? { type: "", nullable: true };
+  return { type, nullable, isTime: /^(DATE|TIMESTAMP)/.test(type) };
+}
+
+/** The rows of one window of a first load. */
+function windowRange(job: TableJob, { from, to }: LoadWindow, type: string): ReadRange {
+  const { plan } = job;
+  const column = plan.cursor!;
+  const own = plan.filter ?? [];
+  const window = { column, ...(from && { from }), ...(to && { to }) };
+  const originFilter = [...own, ...historyOf(job)];
+  // Without a limit the rows that have no cursor value belong to the table too: the last window takes them along.
+  if (
+    to === undefined &&
+    from !== undefined &&
+    plan.historyDays === undefined &&
+    plan.primaryKey.length > 0
+  ) {
+    const cursor = { column, value: textOf(from, type), inclusive: true };
+    return { cursor, window, filter: own, originFilter, notes: [] };
+  }
+  const filter: readonly Filter[] = [
+    ...own,
+    ...(from === undefined ? [] : [{ column, operator: "ge" as const, values: [from] }]),
+    ...(to === undefined ? [] : [{ column, operator: "lt" as const, values: [to] }]),
+  ];
+  return { window, filter, originFilter, notes: [] };
+}
 
 /** Decides how far a read looks back, as `windowDays` and `historyDays` of the plan say. */
 export async function rangeOf(job: TableJob, decision: ReadDecision): Promise<ReadRange> {
-  const { plan, previous } = job;
+  const { plan } = job;
   // The query of a materialized table says itself which rows it wants.
   const filter = plan.mode === "materialized" ? [] : (plan.filter ?? []);
   const inclusive = plan.primaryKey.length > 0;
   const cursor = decision.cursor === undefined ? undefined : { ...decision.cursor, inclusive };
   const plain: ReadRange = { ...(cursor && { cursor }), filter, originFilter: filter, notes: [] };
+  const { type, isTime } = cursorOf(job);
+  if (decision.window !== undefined) return windowRange(job, decision.window, type);
   const days = decision.kind === "whole" ? plan.historyDays : cursor && plan.windowDays;
   if (plan.mode === "materialized") return plain;
-  // Before the first batch, only what is published tells the type of a table that nobody described.
-  const known = plan.columnsFrom === "read" ? (previous?.columns ?? []) : columnsOf(plan.info.schema);
-  const type = known.find(({ name }) => name === plan.cursor)?.type ?? "";
-  const isTime = /^(DATE|TIMESTAMP)/.test(type);
   const originFilter = isTime ? [...filter, ...historyOf(job)] : filter;
   if (days === undefined) return { ...plain, originFilter };
   if (!isTime) return { ...plain, notes: ["its cursor is no time, so no days were counted back from it"] };
@@ -43,11 +80,18 @@ export async function rangeOf(job: TableJob, decision: ReadDecision): Promise<Re
   return { ...plain, cursor: { ...cursor, value }, originFilter };
 }
 
+/** A time as DuckDB writes values of a type. */
+function textOf(moment: Date, type: string): string {
+  const text = moment.toISOString().slice(0, 19).replace("T", " ");
+  if (type === "DATE") return text.slice(0, 10);
+  return type.includes("ZONE") ? `${text}+00` : text;
+}
+
 /** How far back all of a table goes; none when it goes back to its start. */
 function historyOf({ plan, run: { services } }: TableJob): readonly Filter[] {
   if (plan.historyDays === undefined) return [];
   // Whole days, so that a column of dates is cut between two of them.
-  const since = new Date(Math.floor(services.host.now().getTime() / DAY_MS - plan.historyDays) * DAY_MS);
+  const since = daysAgo(services.host.now(), plan.historyDays);
   return [{ column: plan.cursor!, operator: "ge", values: [since] }];
 }
 

@@ -79,7 +79,7 @@ async function described(job: TableJob, tap: Tap): Promise<DescribedRead> {
 async function begin(
   job: TableJob,
   decision: ReadDecision,
-  { cursor, filter }: ReadRange,
+  { cursor, filter, window }: ReadRange,
   onProgress: (progress: ReadProgress) => void,
 ): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch | Deletions, ReadEnd | void> }> {
   const { plan, signal } = job;
@@ -108,6 +108,8 @@ async function begin(
     ...(isAll ? {} : { columns }),
     ...(filter.length === 0 ? {} : { filter }),
     ...(cursor === undefined ? {} : { cursor }),
+    ...(window === undefined ? {} : { window }),
+    ...(plan.bucket === undefined ? {} : { bucket: plan.bucket }),
     ...(decision.state === undefined ? {} : { state: decision.state }),
   });
   return { plan, batches };

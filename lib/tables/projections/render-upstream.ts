@@ -1,9 +1,9 @@
 import { AgnesError } from "../../base/mod.ts";
-import { givenFields, isPlainObject, settingsOf, type TableRecord } from "../record/mod.ts";
+import { givenFields, settingsOf, type TableRecord } from "../record/mod.ts";
 import type { RegisteredTable } from "../stored.ts";
 import type { RegistrySnapshot } from "../types.ts";
 import { checksumOf, renderYaml } from "./data-description.ts";
-import { isField, upstreamKeys } from "./upstream.ts";
+import { upstreamKeys } from "./upstream.ts";
 
 /** A `data_description.md` for the readers of the earlier system. */
 export interface UpstreamDescription {
@@ -69,12 +69,11 @@ function entryOf(table: RegisteredTable): Readonly<Record<string, unknown>> {
   );
 }
 
-/** Fields that only the earlier system has; an import kept them. */
+/** An import of an earlier version of Agnes kept it here, when it was no field yet. */
+const HELD = "initial_load_chunk_days";
+
 function heldFields({ source_metadata: held }: TableRecord): Readonly<Record<string, unknown>> {
-  if (!isPlainObject(held)) return {};
-  return Object.fromEntries(
-    upstreamKeys.flatMap((key) => (isField(key) || !Object.hasOwn(held, key) ? [] : [[key, held[key]]])),
-  );
+  return Object.hasOwn(held, HELD) ? { [HELD]: held[HELD] } : {};
 }
 
 /** The source's own name with its bucket before it. */

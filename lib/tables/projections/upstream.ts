@@ -76,7 +76,7 @@ export function upstreamTable(entry: Fields, what: string, { source }: ParseOpti
     if (typeof value === "string" && value !== "") continue;
     throw new AgnesError("table_field_missing", { what, field, reason: "it identifies the table" });
   }
-  const table = documentTable({ source_table: id, ...heldFields(withoutEmpty(fields), what), source }, what);
+  const table = documentTable({ source_table: id, ...givenFields(withoutEmpty(fields), what), source }, what);
   return { ...table, earlier_name: name as string };
 }
 
@@ -90,29 +90,16 @@ export function keyOf(value: unknown): unknown {
     .filter((name) => name !== "");
 }
 
-/** Whether a field is one of the registry's; one of the earlier system that is not is kept in `source_metadata`. */
-export function isField(key: string): boolean {
-  return (tableFieldNames as readonly string[]).includes(key);
-}
-
-/** Fields that only the earlier system has, among what it noted of the table: they are exported from there again. */
-function heldFields(fields: Fields, what: string): Fields {
-  const held = upstreamKeys.filter(
-    (key) => Object.hasOwn(fields, key) && !isField(key) && fields[key] !== upstreamDefaults[key],
-  );
+/** The fields of an entry without what that system takes for granted anyway. */
+function givenFields(fields: Fields, what: string): Fields {
   const metadata = fields["source_metadata"];
   if (metadata !== undefined && !isPlainObject(metadata)) {
     const reason = `should be an object of fields, but is ${kindOf(metadata)}`;
     throw new AgnesError("table_field_invalid", { what, field: "source_metadata", reason });
   }
-  const kept = Object.entries(fields).filter(
-    ([key]) => isField(key) || !upstreamKeys.some((known) => known === key),
-  );
+  const given = Object.entries(fields).filter(([key, value]) => value !== upstreamDefaults[key]);
   return {
-    ...Object.fromEntries(kept),
-    ...(held.length === 0
-      ? {}
-      : { source_metadata: { ...metadata, ...Object.fromEntries(held.map((key) => [key, fields[key]])) } }),
+    ...Object.fromEntries(given),
     ...(fields["primary_key"] === undefined ? {} : { primary_key: keyOf(fields["primary_key"]) }),
   };
 }

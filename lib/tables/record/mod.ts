@@ -12,4 +12,4 @@ export {
 } from "./schema.ts";
 export type { TableChange, TableRecord, TableSettings } from "./schema.ts";
 export type { CheckTable } from "./rules.ts";
-export { changedUnread, withoutUnread } from "./unread.ts";
+export { changedUnread, withoutEarlierDefault, withoutUnread } from "./unread.ts";

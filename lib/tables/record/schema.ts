@@ -174,6 +174,10 @@ export const tableChange = v.strictObject({
     "Days before its cursor, a time, at which an incremental read starts again, for rows that come late",
   ),
   max_history_days: given(days, "Days a read of the whole goes back by its cursor; default: everything"),
+  initial_load_chunk_days: given(
+    days,
+    "Load the table for the first time in windows of N days by its cursor, oldest first; default: at once",
+  ),
   where_filters: given(
     v.pipe(v.array(whereFilter), v.maxLength(50, "should have at most 50 conditions")),
     "Conditions on what is read, ANDed: column, operator, values; {{today}} and the like are days",
@@ -220,6 +224,7 @@ export const tableDefaults = {
   incremental_column: null,
   incremental_window_days: null,
   max_history_days: null,
+  initial_load_chunk_days: null,
   where_filters: [],
   partition_by: null,
   partition_granularity: null,

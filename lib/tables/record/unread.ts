@@ -6,11 +6,23 @@ import { isDeepStrictEqual } from "node:util";
  * with the code that reads it.
  */
 const unreadFields: Readonly<Record<string, unknown>> = {
-  initial_load_chunk_days: 30,
   server_only: false,
   profile_after_sync: true,
   bq_fqn: null,
 };
+
+/** What the earlier versions stored of `initial_load_chunk_days` when nobody had set it. */
+const EARLIER_CHUNK_DAYS = 30;
+
+/** A stored row without the value of `initial_load_chunk_days` that an earlier version wrote into every row. */
+export function withoutEarlierDefault<T extends object>(row: T): T {
+  // Those versions wrote all their fields; later ones write of them only what was set.
+  const isEarlier = Object.keys(unreadFields).every((field) => Object.hasOwn(row, field));
+  const { initial_load_chunk_days: days, ...rest } = row as T & {
+    readonly initial_load_chunk_days?: unknown;
+  };
+  return isEarlier && days === EARLIER_CHUNK_DAYS ? (rest as T) : row;
+}
 
 /** Splits the fields of stored or imported content into those of the schema and the unread ones with a value. */
 export function withoutUnread<T extends object>(

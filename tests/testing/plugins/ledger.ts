@@ -53,9 +53,10 @@ export default definePlugin({
             modifiedAt: new Date(changed_at),
           })),
 
-      async *read({ name }, { cursor, signal }) {
+      async *read({ name }, { cursor, window, signal }) {
+        const text = (moment: Date | undefined) => moment?.toISOString().slice(0, 19).replace("T", " ");
         const pages = api.pages(`/v1/tables/${name}/rows`, {
-          query: { from: cursor?.value },
+          query: { from: cursor?.value ?? text(window?.from), until: text(window?.to) },
           paging: { kind: "cursor", parameter: "after", cursor: "next" },
           schema: rowsPage,
           signal,

@@ -1,0 +1,75 @@
+import { isAgnesError, redactValue, type AgnesError } from "../base/mod.ts";
+import type { TableOutcome } from "./extract-table.ts";
+import type { PublishedTable } from "./format/extract-state.ts";
+import type { TablePlan } from "./job/plan.ts";
+import type { ExtractSource } from "./job/services.ts";
+import type { TableStats } from "./stats.ts";
+
+/** What is reported to people; names of tables stay what they are registered under. */
+function withoutSecrets(stats: TableStats, { secrets = [] }: ExtractSource): TableStats {
+  const { notes, schemaChanges } = stats;
+  return {
+    ...stats,
+    notes: redactValue(notes, secrets),
+    schemaChanges: redactValue(schemaChanges, secrets),
+  };
+}
+
+/** The figures of a table that was read. */
+export function statsOf(
+  plan: TablePlan,
+  outcome: TableOutcome,
+  source: ExtractSource,
+  elapsedMs: number,
+): TableStats {
+  const { table, changed, ...figures } = outcome;
+  const stats: TableStats = {
+    id: plan.id,
+    name: plan.name,
+    status: changed ? "extracted" : "unchanged",
+    strategy: plan.strategy,
+    ...figures,
+    notes: [...(plan.info.notes ?? []), ...figures.notes],
+    rows: table.rows,
+    sizeBytes: table.sizeBytes,
+    parts: table.parts.length,
+    elapsedMs,
+  };
+  return withoutSecrets(stats, source);
+}
+
+/** The figures of a table that failed; what was published of it stays. */
+export function failedStats(
+  plan: TablePlan,
+  previous: PublishedTable | undefined,
+  error: AgnesError,
+  elapsedMs: number,
+): TableStats {
+  const rejected = isAgnesError(error, "quarantine_exceeded") ? error.details : undefined;
+  return {
+    id: plan.id,
+    name: plan.name,
+    status: "failed",
+    strategy: plan.strategy,
+    full: false,
+    rowsRead: rejected?.read ?? 0,
+    rowsDeleted: 0,
+    rowsQuarantined: rejected?.rejected ?? 0,
+    ...(rejected === undefined ? {} : { quarantinePath: rejected.path }),
+    rows: previous?.rows ?? 0,
+    sizeBytes: previous?.sizeBytes ?? 0,
+    parts: previous?.parts.length ?? 0,
+    partsWritten: 0,
+    schemaChanges: [],
+    notes: previous === undefined ? [] : [`published before: ${previous.extractedAt.toISOString()}`],
+    error,
+    elapsedMs,
+  };
+}
+
+/** The figures with the reason why a remote table has no view, if it has none. */
+export function withRemoteNote(table: TableStats, unattached: ReadonlyMap<string, string>): TableStats {
+  const reason = unattached.get(table.name);
+  if (reason === undefined) return table;
+  return { ...table, notes: [...table.notes, `it has no view of its own: ${reason}`] };
+}
