@@ -25,7 +25,7 @@ const CHANGES_AT_ONCE = 500;
 /** Changes replayed by one call. Large slices need few requests to skip rows that are already indexed. */
 const CHANGES_REPLAYED_AT_ONCE = 10_000;
 /** Timeout factor of calls that load all indexes. */
-const LOAD_TIMEOUT_FACTOR = 12;
+const LOAD_FACTOR = 12;
 
 export interface EventLogOptions {
   readonly catalog: string;
@@ -80,16 +80,11 @@ export class EventLog {
     const attempt = <T>(operation: string, work: () => Promise<T>) => persist(options, operation, work);
     const store = await attempt("open", () => options.storage.open(catalog, schema, retention));
     checkSchema(catalog, await attempt("read the schema", () => store.lockSchema(schema)), schema);
-    const checkpoint = await persist(
-      options,
-      "load the indexes",
-      () => store.checkpoint(),
-      LOAD_TIMEOUT_FACTOR,
-    );
+    const checkpoint = await persist(options, "load the indexes", () => store.checkpoint(), LOAD_FACTOR);
     const log = new EventLog(store, { ...options, host }, checkpoint);
     // If the end of the log is lost, new entries would reuse the numbers of lost ones.
     if (checkpoint > 0)
-      await log.slice(checkpoint, checkpoint, "it is missing, alalthough the indexes contain it");
+      await log.slice(checkpoint, checkpoint, "it is missing, although the indexes contain it");
     await log.refresh("now");
     // Saves the next open the same replay.
     if (log.sequence > checkpoint) log.#advanceSoon();
@@ -322,7 +317,7 @@ export class EventLog {
       this.#options,
       "load the indexes",
       () => this.#store.checkpoint(),
-      LOAD_TIMEOUT_FACTOR,
+      LOAD_FACTOR,
     );
     if (checkpoint <= this.#cursor) this.corrupt(this.#cursor + 1);
     this.#cursor = checkpoint;
@@ -334,7 +329,7 @@ export class EventLog {
     const changesMax = origin === "read" ? CHANGES_REPLAYED_AT_ONCE : CHANGES_AT_ONCE;
     for (const slice of slices(entries, changesMax)) {
       const changes = countChanges(slice);
-      const factor = changes > CHANGES_AT_ONCE ? LOAD_TIMEOUT_FACTOR : 1;
+      const factor = changes > CHANGES_AT_ONCE ? LOAD_FACTOR : 1;
       await persist(this.#options, "index entries", () => this.#store.apply(slice, origin), factor);
       this.#cursor = slice.at(-1)!.sequence;
       this.#known = Math.max(this.#known, this.#cursor);
