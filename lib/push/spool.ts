@@ -29,8 +29,8 @@ interface PendingAppend {
 /**
  * Stores pushed events on disk. Once `append` resolves, they survive a crash.
  *
- * Each file is written under a temporary name, synced and renamed, so several processes can append while another merges.
- * Events that arrive while a file is being written share the next file.
+ * Each file is written under a temporary name, synced and renamed, so several processes can append while another
+ * merges. Events that arrive while a file is being written share the next file.
  */
 export class Spool {
   readonly #host: Host;

@@ -3,8 +3,8 @@ import { isMap, isScalar, isSeq, type Document, type LineCounter, type Node } fr
 import type { PlaceOf } from "./placed-error.ts";
 
 /**
- * Locates keys of errors (`sources.crm.options.url`) in a document. The position of a missing key is that of the setting
- * that lacks it.
+ * Locates keys of errors (`sources.crm.options.url`) in a document. The position of a missing key is that of the
+ * setting that lacks it.
  */
 export function placesIn(document: Document.Parsed, lines: LineCounter, path: string): PlaceOf {
   return (key) => {
