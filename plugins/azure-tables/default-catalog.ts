@@ -23,8 +23,9 @@ let opened: Promise<Catalog<JsonRecord>> | null = null;
 
 /**
  * Configures the default catalog, which `insert`, `query`, `delete` and `recover` use. Missing options are read from
- * the environment: `TABLE_CATALOG_NAME`, `TABLE_CATALOG_ROW_KEY` and `TABLE_CATALOG_INDEX_KEYS` (separated by commas), and
- * without a `storage`, `AZURE_STORAGE_CONNECTION_STRING` and `TABLE_CATALOG_WAL_NAME`. Optional if all of them are set.
+ * the environment: `TABLE_CATALOG_NAME`, `TABLE_CATALOG_ROW_KEY` and `TABLE_CATALOG_INDEX_KEYS` (separated by commas),
+ * and without a `storage`, `AZURE_STORAGE_CONNECTION_STRING` and `TABLE_CATALOG_WAL_NAME`. Without a call of
+ * `configure`, all of them are read from the environment.
  *
  * @throws `invalid_input` if the default catalog is already configured or in use
  * @example

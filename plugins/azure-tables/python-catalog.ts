@@ -20,7 +20,7 @@ export interface PythonCatalog {
 
 /** The result of a conversion. */
 export interface ConvertedCatalog extends Omit<PythonCatalog, "records"> {
-  /** Number of records in the catalog after the conversion. */
+  /** Number of records copied to the catalog. */
   readonly records: number;
 }
 

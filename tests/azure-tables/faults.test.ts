@@ -40,8 +40,8 @@ const faults: Readonly<Record<string, ProxyFault>> = {
   "503 after it took effect": { kind: "answer", status: 503, afterEffect: true },
   "408 after it took effect": { kind: "answer", status: 408, afterEffect: true },
   "500 after it took effect": { kind: "answer", status: 500, afterEffect: true },
-  "409 though it took effect": { kind: "answer", status: 409, afterEffect: true },
-  "412 though it took effect": { kind: "answer", status: 412, afterEffect: true },
+  "409 although it took effect": { kind: "answer", status: 409, afterEffect: true },
+  "412 although it took effect": { kind: "answer", status: 412, afterEffect: true },
   "no answer": { kind: "hang", afterEffect: false },
   "no answer after it took effect": { kind: "hang", afterEffect: true },
 };

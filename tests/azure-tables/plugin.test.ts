@@ -90,7 +90,7 @@ test("configure(), insert(), query(), delete() and recover() work with the envir
     await azure.insert({ id: "1", group: "a", state: "new" });
     await azure.insert({ id: "2", group: "a", state: "old" });
     expect(await azure.query({ group: "a", state: "old" })).toEqual([{ id: "2", group: "a", state: "old" }]);
-    expect(() => azure.configure({})).toThrow("configured already");
+    expect(() => azure.configure({})).toThrow("already configured");
     await azure.delete({ state: "old" });
     expect(await azure.recover()).toEqual({ sequence: 3, replayed: 0 });
   } finally {
