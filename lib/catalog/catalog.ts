@@ -22,11 +22,11 @@ import type {
 } from "./types.ts";
 
 /**
- * Opens a catalog: records under a row key, found by any index key, every change kept in a log for ever, or for as long
- * as `keepEntries` says.
+ * Opens a catalog: records with a row key that can be looked up by any index key. Each change is kept in a log,
+ * forever or as long as `keepEntries` requires.
  *
- * The row key and index keys are locked on the first open. Entries that a crashed writer left unindexed
- * are brought in. Any number of processes may have the same catalog open.
+ * The first open fixes the row key and the index keys. Entries that a crashed writer did not index are added to the
+ * indexes. Any number of processes can open the same catalog.
  *
  * @throws `catalog_schema_differs`, `catalog_corrupt`, `catalog_unavailable`, `timed_out`
  * @example
@@ -86,8 +86,8 @@ class OpenCatalog<R extends object> implements Catalog<R> {
     const commit = await this.#write(
       () => [{ kind: "put", record, ...expected }],
       rest,
-      (present) => {
-        version = present;
+      (current) => {
+        version = current;
       },
     );
     const changed = commit.changes.length > 0;
@@ -113,7 +113,7 @@ class OpenCatalog<R extends object> implements Catalog<R> {
     if (Object.keys(target).length === 0 && range.rowFrom === undefined && range.rowTo === undefined) {
       throw new AgnesError("invalid_input", {
         what: "the filter of a delete",
-        reason: 'it would delete every record; say { rowFrom: "" } to mean that',
+        reason: 'it would delete every record; pass { rowFrom: "" } to delete all',
       });
     }
     return this.transact(async (view) => {
@@ -175,7 +175,7 @@ class OpenCatalog<R extends object> implements Catalog<R> {
   async #write(
     decide: Decide<R>,
     options: Omit<WriteOptions, "expectedVersion">,
-    onVersion: (present: number) => void = () => {},
+    onVersion: (current: number) => void = () => {},
   ): Promise<Commit<R>> {
     const written = await this.#log.commit(async (sequence) => {
       const { expectedSequence } = options;
@@ -197,7 +197,7 @@ class OpenCatalog<R extends object> implements Catalog<R> {
 
   async #changes(
     edits: readonly Edit<R>[],
-    onVersion: (present: number) => void,
+    onVersion: (current: number) => void,
   ): Promise<readonly LoggedChange[]> {
     const wanted = edits.map((edit) => {
       const after = edit.kind === "put" ? toStored(this.name, this.#schema, edit.record) : null;
@@ -206,7 +206,7 @@ class OpenCatalog<R extends object> implements Catalog<R> {
     });
     const rows = await this.#log.rows([...new Set(wanted.map(({ key }) => key))]);
     const { forgotten } = this.#log;
-    // Of several edits of one record the last one counts.
+    // If a record has several edits, the last one wins.
     const changes = new Map<string, LoggedChange>();
     for (const { key, after, expectedVersion } of wanted) {
       const { record: before = null, version: previous = 0 } = rows.get(key) ?? {};

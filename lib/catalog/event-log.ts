@@ -1,6 +1,6 @@
 import { AgnesError, isAgnesError, messageOf, Mutex, type Host, type Log } from "../base/mod.ts";
 import { newEntry } from "./new-entry.ts";
-import { isPassing, RetryBudget } from "./retry.ts";
+import { isTransient, RetryBudget } from "./retry.ts";
 import { checkSchema } from "./schema.ts";
 import { countChanges, slices } from "./slices.ts";
 import { persist, repeat, timed } from "./storage-calls.ts";
@@ -16,16 +16,16 @@ import type {
 } from "./storage.ts";
 import type { Recovered } from "./types.ts";
 
-/** Entries fetched at once. */
+/** Entries per read. */
 const PAGE = 256;
-/** Changes indexed between two writes of the checkpoint; recovery replays at most about so many. */
+/** Changes between two writes of the checkpoint; recovery replays at most about this many. */
 const CHECKPOINT_CHANGES = 500;
-/** Changes indexed by one call; one with more has the time of a call that loads everything. */
+/** Changes indexed by one call. A call with more of them gets the longer timeout. */
 const CHANGES_AT_ONCE = 500;
-/** Changes replayed by one call: read together, what others have indexed already costs few requests. */
+/** Changes replayed by one call. Large slices need few requests to skip rows that are already indexed. */
 const CHANGES_REPLAYED_AT_ONCE = 10_000;
-/** A call that loads everything may take so many times longer than others. */
-const LOADING = 12;
+/** Timeout factor of calls that load all indexes. */
+const LOAD_FACTOR = 12;
 
 export interface EventLogOptions {
   readonly catalog: string;
@@ -39,17 +39,17 @@ export interface EventLogOptions {
   readonly retryBudgetMs: number;
 }
 
-/** What a decision led to. */
+/** The result of a commit. */
 export interface Written {
   readonly sequence: number;
   readonly changes: readonly LoggedChange[];
 }
 
 /**
- * The write-ahead log of a catalog, and its indexes kept in step with it.
+ * The write-ahead log of a catalog and the indexes derived from it.
  *
- * A change is made by putting an entry at the sequence after the state that was decided on; whoever comes
- * second finds the place taken, and decides again. Only then are the indexes touched.
+ * Commits are optimistic: a writer appends an entry at the sequence number after the state it decided on. If another
+ * writer has taken that number, it decides again. The indexes change only after the append.
  */
 export class EventLog {
   readonly #store: CatalogStore;
@@ -57,9 +57,9 @@ export class EventLog {
   readonly #indexing = new Mutex();
   readonly #writing = new Mutex();
   readonly #advancing = new Mutex();
-  /** Every entry up to here is in the indexes. */
+  /** All entries up to this one are in the indexes. */
   #cursor: number;
-  /** Entries are known to exist up to here. */
+  /** The last entry that is known to exist. */
   #known: number;
   #checkpoint: number;
   #changesSinceCheckpoint = 0;
@@ -80,27 +80,28 @@ export class EventLog {
     const attempt = <T>(operation: string, work: () => Promise<T>) => persist(options, operation, work);
     const store = await attempt("open", () => options.storage.open(catalog, schema, retention));
     checkSchema(catalog, await attempt("read the schema", () => store.lockSchema(schema)), schema);
-    const checkpoint = await persist(options, "load the indexes", () => store.checkpoint(), LOADING);
+    const checkpoint = await persist(options, "load the indexes", () => store.checkpoint(), LOAD_FACTOR);
     const log = new EventLog(store, { ...options, host }, checkpoint);
-    // Or the end of the log is lost, and new entries would take the numbers of those that were there.
-    if (checkpoint > 0) await log.slice(checkpoint, checkpoint, "it is missing, though the indexes hold it");
+    // If the end of the log is lost, new entries would reuse the numbers of lost ones.
+    if (checkpoint > 0)
+      await log.slice(checkpoint, checkpoint, "it is missing, although the indexes contain it");
     await log.refresh("now");
-    // Whoever opens the catalog next need not do it again.
+    // Saves the next open the same replay.
     if (log.sequence > checkpoint) log.#advanceSoon();
     return log;
   }
 
-  /** The sequence of the newest entry that is in the indexes. */
+  /** The sequence number of the newest indexed entry. */
   get sequence(): number {
     return this.#cursor;
   }
 
-  /** Keys that were deleted by an entry up to here may be missing from the indexes. Ask after looking them up. */
+  /** Keys deleted by an entry up to this one may be missing from the indexes. Read it after the lookup. */
   get forgotten(): number {
     return this.#store.forgotten?.() ?? 0;
   }
 
-  /** Brings new entries into the indexes: always, or when one is known of or the store's time has passed. */
+  /** Adds new entries to the indexes: now, or when one is known to exist or `recheckMs` have passed. */
   async refresh(mode: "now" | "when due"): Promise<void> {
     this.#checkOpen();
     const idleMs = this.#options.host.monotonicMs() - this.#checkedAtMs;
@@ -108,7 +109,7 @@ export class EventLog {
     if (mode === "now" || due) await this.#indexing.run(() => this.#replay());
   }
 
-  /** Decides and writes, again until no other writer came between. `decide` is given the sequence. */
+  /** Decides and appends, and repeats both after a conflict with another writer. */
   commit(
     decide: (sequence: number) => Promise<readonly LoggedChange[]>,
     actor = this.#options.actor,
@@ -116,26 +117,26 @@ export class EventLog {
     return this.#writing.run(() => this.#commit(decide, actor));
   }
 
-  /** What the indexes hold about a key now. */
+  /** Looks up a key in the indexes. */
   async row(key: string): Promise<IndexedRow | null> {
     return (await this.rows([key])).get(key) ?? null;
   }
 
-  /** What the indexes hold about keys now. */
+  /** Looks up keys in the indexes. */
   async rows(keys: readonly string[]): Promise<ReadonlyMap<string, IndexedRow>> {
     const found = await this.#persist("look up records", () => this.#store.get(keys));
     await this.#witness(found.values());
     return found;
   }
 
-  /** What the indexes find now. */
+  /** Queries the indexes. */
   async find(lookup: Lookup): Promise<readonly IndexedRow[]> {
     const found = await this.#persist("look up records", () => this.#store.find(lookup));
     await this.#witness(found);
     return found;
   }
 
-  /** The entries from one to another, which are known to exist; those of them that are dropped are left out. */
+  /** Reads a range of entries that are known to exist. Dropped entries are omitted. */
   async slice(from: number, to: number, reason?: string): Promise<readonly LogEntry[]> {
     const entries = await this.#read(from, to - from + 1);
     if (entries.at(-1)?.sequence === to) return entries;
@@ -144,7 +145,7 @@ export class EventLog {
     return first > to ? [] : this.slice(first, to, reason);
   }
 
-  /** The entries from a sequence on, page by page. */
+  /** Reads the entries from a sequence number on, page by page. */
   async *pages(from: number): AsyncIterable<readonly LogEntry[]> {
     this.#checkOpen();
     for (let next = from; ;) {
@@ -158,7 +159,7 @@ export class EventLog {
     }
   }
 
-  /** Brings in what is missing and moves the checkpoint to it. */
+  /** Indexes missing entries and moves the checkpoint. */
   async recover(): Promise<Recovered> {
     const before = this.#cursor;
     await this.refresh("now");
@@ -166,10 +167,10 @@ export class EventLog {
     return { sequence: this.#cursor, replayed: this.#cursor - before };
   }
 
-  /** Makes the indexes anew. */
+  /** Rebuilds the indexes from the log. */
   async rebuild(): Promise<Recovered> {
     this.#checkOpen();
-    // However long the log is: no time limit.
+    // Without a timeout, because the log can have any length.
     await this.#indexing.run(() => repeat(this.#options, () => this.#store.rebuild(this.pages(1))));
     await this.recover();
     return { sequence: this.#cursor, replayed: this.#cursor };
@@ -197,11 +198,11 @@ export class EventLog {
         (error: unknown) => ({ error }),
       );
       if ("error" in decision || decision.changes.length === 0) {
-        // The state may have been old, or half an entry of another writer: it holds only if nothing is newer.
+        // The state may be stale or contain half an entry of another writer: valid only if nothing is newer.
         await this.refresh("now");
         if (this.#cursor === base) {
           if ("error" in decision) throw decision.error;
-          // What is there already is acknowledged as if it were written now.
+          // Acknowledges existing state with the same durability as a write.
           await this.#settle(base);
           return { sequence: base, changes: [] };
         }
@@ -222,12 +223,12 @@ export class EventLog {
     }
   }
 
-  /** Whether the entry is in the log now. A failed call may have taken effect, so failures are looked into. */
+  /** Returns whether the entry is in the log. A failed call may have taken effect, so failures are verified. */
   async #append(entry: LogEntry): Promise<boolean> {
     const budget = new RetryBudget(this.#options.host, this.#options.retryBudgetMs);
     let isFirst = true;
     for (; ; isFirst = false) {
-      let doubt: unknown = new Error("the place is taken, but nothing can be read there");
+      let doubt: unknown = new Error("its sequence number is taken, but no entry can be read there");
       let isTaken = false;
       try {
         if (await this.#call("append", () => this.#store.append(entry))) return this.#exists(entry);
@@ -235,17 +236,17 @@ export class EventLog {
       } catch (error) {
         if (isAgnesError(error, "catalog_outcome_unknown")) throw error;
         doubt = error;
-        if (!isPassing(error) && !(await this.#peek(entry.sequence))) throw error;
+        if (!isTransient(error) && !(await this.#peek(entry.sequence))) throw error;
       }
-      // The place is taken: by another writer, or by an attempt of this one that was thought to have failed.
+      // The number is taken: by another writer, or by an earlier attempt of this one that seemed to fail.
       const there = await this.#peek(entry.sequence);
       if (there !== undefined && there.id !== entry.id) return false;
       if (there !== undefined) {
-        // That it can be read does not mean that it outlives a power failure.
+        // A readable entry is not necessarily durable.
         await this.#settle(entry.sequence).catch((error: unknown) => this.#outcomeUnknown(entry, error));
         return this.#exists(entry);
       }
-      // The entry there was dropped since: another's, unless an earlier attempt may have put it there.
+      // The entry was dropped since. It belongs to another writer, unless an earlier attempt appended it.
       const isDropped = isTaken && (await this.#first()) > entry.sequence;
       if (isDropped && isFirst) return false;
       if (isDropped || !(await budget.again())) this.#outcomeUnknown(entry, doubt);
@@ -265,7 +266,7 @@ export class EventLog {
     try {
       return (await this.#read(sequence, 1))[0];
     } catch (error) {
-      if (isPassing(error)) return undefined;
+      if (isTransient(error)) return undefined;
       throw error;
     }
   }
@@ -275,7 +276,7 @@ export class EventLog {
     return true;
   }
 
-  /** The entry is durable, so trouble with the indexes is not the writer's: the next reader tries again. */
+  /** The entry is durable, so a failure to index it does not fail the write: the next reader retries. */
   async #index(entry: LogEntry): Promise<void> {
     try {
       await this.#indexing.run(async () => {
@@ -283,7 +284,7 @@ export class EventLog {
         else await this.#replay();
       });
     } catch (error) {
-      this.#options.log.warn("a change is in the log, but could not be indexed yet", {
+      this.#options.log.warn("a change is in the log, but is not indexed yet", {
         catalog: this.#options.catalog,
         sequence: entry.sequence,
         reason: messageOf(error),
@@ -304,19 +305,19 @@ export class EventLog {
     this.#checkedAtMs = checkedAtMs;
   }
 
-  /** The first entry that is kept. */
+  /** The first kept entry. */
   async #first(): Promise<number> {
     return this.#persist("read the log", async () => (await this.#store.first?.()) ?? 1);
   }
 
-  /** Loads the indexes again when entries that they lack were dropped; gives whether that is so. */
+  /** Reloads the indexes if entries that they lack were dropped. Returns whether it did. */
   async #catchUp(): Promise<boolean> {
     if ((await this.#first()) <= this.#cursor + 1) return false;
     const checkpoint = await persist(
       this.#options,
       "load the indexes",
       () => this.#store.checkpoint(),
-      LOADING,
+      LOAD_FACTOR,
     );
     if (checkpoint <= this.#cursor) this.corrupt(this.#cursor + 1);
     this.#cursor = checkpoint;
@@ -328,7 +329,7 @@ export class EventLog {
     const changesMax = origin === "read" ? CHANGES_REPLAYED_AT_ONCE : CHANGES_AT_ONCE;
     for (const slice of slices(entries, changesMax)) {
       const changes = countChanges(slice);
-      const factor = changes > CHANGES_AT_ONCE ? LOADING : 1;
+      const factor = changes > CHANGES_AT_ONCE ? LOAD_FACTOR : 1;
       await persist(this.#options, "index entries", () => this.#store.apply(slice, origin), factor);
       this.#cursor = slice.at(-1)!.sequence;
       this.#known = Math.max(this.#known, this.#cursor);
@@ -337,13 +338,13 @@ export class EventLog {
     }
   }
 
-  /** A row is only ever written after its entry: the log must reach as far as the indexes show. */
+  /** A row is written after its entry, so the log must contain the version of each row. */
   async #witness(rows: Iterable<IndexedRow>): Promise<void> {
     for (const { version } of rows) this.#known = Math.max(this.#known, version);
     if (this.#cursor < this.#known) await this.#indexing.run(() => this.#replay());
   }
 
-  /** Moves the checkpoint while others go on. */
+  /** Moves the checkpoint in the background. */
   #advanceSoon(): void {
     this.#changesSinceCheckpoint = 0;
     this.#advancing.run(() => this.#advance()).catch((error: unknown) => this.#notAdvanced(error));
@@ -356,7 +357,7 @@ export class EventLog {
       await this.#call("move the checkpoint", () => this.#store.advance(sequence));
       this.#checkpoint = sequence;
     } catch (error) {
-      if (!isPassing(error)) throw error;
+      if (!isTransient(error)) throw error;
       this.#notAdvanced(error);
     }
   }
@@ -376,8 +377,8 @@ export class EventLog {
     return entries;
   }
 
-  /** Throws `catalog_corrupt` naming an entry. */
-  corrupt(sequence: number, reason = "it is missing, though later entries exist"): never {
+  /** @throws `catalog_corrupt` naming an entry */
+  corrupt(sequence: number, reason = "it is missing, although later entries exist"): never {
     const place = `entry ${sequence}`;
     throw new AgnesError("catalog_corrupt", { catalog: this.#options.catalog, place, reason });
   }

@@ -15,27 +15,27 @@ import { LogNames } from "./log-names.ts";
 import { BLOCK, blockNumbers, blockOf, entryNumbers, LogPaths } from "./log-paths.ts";
 import type { LogEntry } from "./storage.ts";
 
-/** Entry files read at once. */
+/** Number of entry files read concurrently. */
 const READ_AHEAD = 32;
-/** A segment up to this size is kept for the next read. */
+/** A segment up to this size is cached for the next read. */
 const CACHED_SIZE_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
- * The log in files: an entry is written whole and made durable under a temporary name, and then linked to
- * the name of its sequence, which fails when another has that name. No lock, and no torn entry.
+ * The log in files. An entry is written and synced under a temporary name, then hard-linked to the name of its
+ * sequence number, which fails if that name exists. So no lock is needed and no entry is torn.
  *
- * Full blocks of entries become JSON-lines segments, and stay for ever: the audit archive. Only of a log that is no
- * audit the oldest blocks are dropped, when a base stands for them.
+ * Full blocks of entries become JSON Lines segments, which are kept forever as the audit archive. If the log is no
+ * audit trail, the oldest blocks are dropped once a base replaces them.
  */
 export class FileLog {
   readonly #catalog: string;
   readonly #paths: LogPaths;
   readonly #host: Pick<Host, "files" | "random" | "now">;
   readonly #names: LogNames;
-  /** Blocks whose directory this handle has made, or found, and made durable. */
+  /** Blocks whose directory this handle has created or found, and synced. */
   readonly #madeBlocks = new Set<number>();
   #isRootDurable = false;
-  /** Every entry up to here was made durable, as this handle knows. */
+  /** All entries up to this one are known to be durable. */
   #durable = 0;
   #marked = 0;
   #cached: { readonly block: number; readonly lines: readonly string[] } | null = null;
@@ -47,32 +47,32 @@ export class FileLog {
     this.#names = new LogNames(catalog, this.#paths, host);
   }
 
-  /** Makes the directories of the log; the caller makes that durable. */
+  /** Creates the directories of the log; the caller syncs them. */
   async create(): Promise<void> {
     for (const path of [this.#paths.log, this.#paths.head]) await this.#host.files.makeDirectory(path);
   }
 
-  /** From now on a log without its directory is damaged, and so is one without that of its second name, if expected. */
+  /** From now on a log without its directory is reported as damaged; so is one without `head`, if expected. */
   expect({ head }: { readonly head: boolean }): void {
     this.#names.hasDirectory = true;
     this.#names.hasHead = head;
   }
 
-  /** Whether there is any trace of entries. */
+  /** Whether there are any entries. */
   exists(): Promise<boolean> {
     return this.#names.exist();
   }
 
   /**
-   * The newest sequence, after checking by name that no entry up to it is missing.
-   * @param reached an entry that is known to have been there
+   * Returns the newest sequence number after checking by name that no entry up to it is missing.
+   * @param reached an entry that is known to have existed
    */
   head(reached = 0): Promise<number> {
-    this.#names.saw(reached);
+    this.#names.noteEntry(reached);
     return this.#names.head();
   }
 
-  /** Puts the entry at its sequence, durably; `false` when there is one. */
+  /** Stores the entry, durably. Returns `false` if its sequence number is taken. */
   async append(entry: LogEntry): Promise<boolean> {
     const { files } = this.#host;
     const { sequence } = entry;
@@ -88,27 +88,27 @@ export class FileLog {
     } finally {
       await files.remove(temporary);
     }
-    // A writer that slept while others filled and archived the block has found a free name, but no free place.
+    // The name is also free if others filled and archived the block while this writer was suspended.
     if (await this.#isArchived(block)) {
       await files.remove(path);
       return false;
     }
-    this.#names.saw(sequence);
+    this.#names.noteEntry(sequence);
     await this.#syncNew(entry);
     await this.#mark(sequence);
     return true;
   }
 
-  /** Makes every entry up to one durable, whoever wrote it. */
+  /** Makes all entries up to `sequence` durable, including those of other writers. */
   async settle(sequence: number): Promise<void> {
     if (sequence <= this.#durable) return;
     await this.#syncRoot();
-    // Blocks before these two are segments, or were made durable with the first entry after them.
+    // Earlier blocks are segments or were synced with the first entry after them.
     for (const block of [blockOf(sequence) - 1, blockOf(sequence)]) await this.#syncBlock(block);
     this.#durable = Math.max(this.#durable, sequence);
   }
 
-  /** At most `limit` entries from a sequence on: all there are; none from one that is dropped. */
+  /** Reads up to `limit` entries from a sequence number on; none if that entry is dropped. */
   async read(from: number, limit: number): Promise<readonly LogEntry[]> {
     const head = await this.#headFor(from);
     const found: LogEntry[] = [];
@@ -123,7 +123,7 @@ export class FileLog {
     return found;
   }
 
-  /** Moves full blocks that no reader is likely to be at into segments. */
+  /** Moves full blocks that are probably not being read into segments. */
   async archive(head: number): Promise<void> {
     const { files } = this.#host;
     for (const block of blockNumbers(await files.list(this.#paths.log))) {
@@ -134,7 +134,7 @@ export class FileLog {
         const text = entries.map((entry) => `${encodeLine(entry)}\n`).join("");
         await publishFile(this.#host, this.#paths.segment(block), text);
       }
-      // Also when another process published the segment: it may not have come to this yet.
+      // Also if another process published the segment: it may not have synced it yet.
       await files.sync(this.#paths.root);
       await files.sync(this.#paths.segments);
       await files.removeDirectory(this.#paths.block(block));
@@ -143,30 +143,30 @@ export class FileLog {
     for (const old of marks.slice(0, -1)) await files.remove(this.#paths.mark(old));
   }
 
-  /** Entries up to here are dropped, as far as the last read has seen. */
+  /** Entries up to this one are dropped, as of the last read. */
   get dropped(): number {
     return this.#names.dropped;
   }
 
-  /** Drops the entries up to one, the last of its block. A durable base must stand for them. */
+  /** Drops the entries up to `sequence`, the last of its block. A durable base must replace them. */
   async drop(sequence: number): Promise<void> {
     const { files } = this.#host;
     const before = sequence / BLOCK;
-    for (const [directory, place] of [
+    for (const [directory, removeBlock] of [
       [this.#paths.segments, (block: number) => files.remove(this.#paths.segment(block))],
       [this.#paths.log, (block: number) => files.removeDirectory(this.#paths.block(block))],
     ] as const) {
       const blocks = blockNumbers(await files.list(directory));
-      for (const block of blocks.filter((each) => each < before)) await place(block);
+      for (const block of blocks.filter((each) => each < before)) await removeBlock(block);
     }
   }
 
-  /** The newest entry there is to read, when someone reads from a sequence on. */
+  /** The newest entry, for a read from a sequence number on. */
   async #headFor(from: number): Promise<number> {
     if (from <= this.#names.known) {
       return (await this.#names.isUnchanged()) ? this.#names.known : this.#names.head();
     }
-    // Mostly somebody looks whether there is anything new, and there is not.
+    // Most reads check for new entries and find none.
     const [next, isUnchanged] = await Promise.all([
       this.#host.files.stat(this.#paths.entry(from)),
       this.#names.isUnchanged(),
@@ -180,10 +180,10 @@ export class FileLog {
     if (before === 0) return;
     if ((await files.stat(this.#paths.entry(before))) !== null) return;
     if (await this.#isArchived(blockOf(before))) return;
-    this.#corrupt(this.#paths.entry(before), "it is missing, and the next entry would follow it");
+    this.#corrupt(this.#paths.entry(before), "it is missing, although the next entry is being written");
   }
 
-  /** Makes a new entry durable. When that fails, the entry is there, but may be lost with the power. */
+  /** Makes a new entry durable. If that fails, the entry exists but may not survive a power failure. */
   async #syncNew({ sequence, id }: LogEntry): Promise<void> {
     try {
       await this.#host.files.sync(dirname(this.#paths.entry(sequence)));
@@ -194,7 +194,7 @@ export class FileLog {
     if (this.#durable === sequence - 1) this.#durable = sequence;
   }
 
-  /** Gives the newest entry its second name. It is only a witness: the entry is durable without it. */
+  /** Creates the second hard link to the newest entry. Failures are ignored: the entry is durable without it. */
   async #mark(sequence: number): Promise<void> {
     const { files } = this.#host;
     try {
@@ -209,7 +209,7 @@ export class FileLog {
     }
   }
 
-  /** Entries of one block that are files of their own; `null` when the block is, or may be, a segment. */
+  /** Reads entries of one block from their files; `null` if the block is, or may be, a segment. */
   async #readFiles(from: number, limit: number): Promise<readonly LogEntry[] | null> {
     const found: LogEntry[] = [];
     let ahead = 1;
@@ -219,7 +219,7 @@ export class FileLog {
       const read = await Promise.all(Array.from({ length: count }, (_, at) => this.#readFile(first + at)));
       const end = read.indexOf(null);
       found.push(...(read.slice(0, end === -1 ? count : end) as LogEntry[]));
-      // The first one missing may have been written while those after it were read; it is read again, alone.
+      // The first missing entry may have been written during the read, so it is read again, alone.
       if (end === 0) break;
       ahead = end === -1 ? READ_AHEAD : 1;
     }
@@ -228,21 +228,21 @@ export class FileLog {
 
   async #readFile(sequence: number): Promise<LogEntry | null> {
     const path = this.#paths.entry(sequence);
-    const bytes = await this.#readPiece(path);
+    const bytes = await this.#readBytes(path);
     return bytes === null ? null : decodeLine(this.#catalog, path, new TextDecoder().decode(bytes), sequence);
   }
 
-  /** `null` when they are dropped. */
+  /** Reads entries from a segment; `null` if they are dropped. */
   async #readSegment(from: number, limit: number): Promise<readonly LogEntry[] | null> {
     const block = blockOf(from);
     const path = this.#paths.segment(block);
     if (this.#cached?.block !== block) {
-      const bytes = await this.#readPiece(path);
+      const bytes = await this.#readBytes(path);
       if (bytes === null && (await this.#names.isDropped(from))) return null;
-      if (bytes === null) this.#corrupt(path, "it is gone");
+      if (bytes === null) this.#corrupt(path, "it is missing");
       const lines = [...linesOf(bytes)];
       if (lines.length !== BLOCK)
-        this.#corrupt(path, `it holds ${counted(lines.length, "entry", "entries")}, not ${BLOCK}`);
+        this.#corrupt(path, `it contains ${counted(lines.length, "entry", "entries")} instead of ${BLOCK}`);
       const cached = { block, lines };
       if (bytes.length > CACHED_SIZE_BYTES_MAX) return this.#decode(cached, path, from, limit);
       this.#cached = cached;
@@ -262,8 +262,8 @@ export class FileLog {
       .map((line, at) => decodeLine(this.#catalog, `${path}:${first + at + 1}`, line, from + at));
   }
 
-  /** The bytes of an entry or a segment; what is no file there is damage. */
-  async #readPiece(path: string): Promise<Uint8Array | null> {
+  /** The bytes of an entry or a segment. */
+  async #readBytes(path: string): Promise<Uint8Array | null> {
     try {
       return await this.#host.files.read(path);
     } catch (error) {
@@ -284,7 +284,7 @@ export class FileLog {
     await this.#syncRoot();
     await files.makeDirectory(this.#paths.block(block));
     await files.sync(this.#paths.log);
-    // What another writer put there last, it may not have come to make durable.
+    // Another writer may not have synced its last entry there yet.
     await this.#syncBlock(block - 1);
     this.#madeBlocks.add(block);
   }
@@ -292,7 +292,7 @@ export class FileLog {
   async #syncRoot(): Promise<void> {
     if (this.#isRootDurable) return;
     const { files } = this.#host;
-    // Also what another process made, which it may not have come to make durable.
+    // Also syncs directories that another process created but may not have synced yet.
     for (const path of [this.#paths.log, this.#paths.root, dirname(this.#paths.root)]) await files.sync(path);
     this.#isRootDurable = true;
   }
@@ -302,12 +302,12 @@ export class FileLog {
     const path = this.#paths.block(block);
     if (block < 0 || (await files.stat(path)) === null) return;
     await files.sync(path).catch(async (error: unknown) => {
-      // It may have been archived meanwhile.
+      // The block may have been archived in the meantime.
       if ((await files.stat(path)) !== null) throw error;
     });
   }
 
-  /** Whether a block takes no entries any more: it is a segment, or was one that is dropped. */
+  /** Whether a block is closed: it is a segment, or is dropped. */
   async #isArchived(block: number): Promise<boolean> {
     const isSegment = (await this.#host.files.stat(this.#paths.segment(block))) !== null;
     return isSegment || this.#names.isDropped((block + 1) * BLOCK);

@@ -14,7 +14,7 @@ const KEPT = 2;
 type Row =
   readonly [version: number, record: JsonRecord] | readonly [version: number, gone: null, key: string];
 
-/** Where the snapshots of a catalog are. */
+/** The location of a catalog's snapshots. */
 export interface SnapshotPlace {
   readonly directory: string;
   readonly catalog: string;
@@ -22,10 +22,10 @@ export interface SnapshotPlace {
   readonly host: Pick<Host, "files" | "random" | "now">;
 }
 
-/** A temporary file older than this belongs to nobody any more. */
+/** A temporary file older than this is left over from a killed writer. */
 const ABANDONED_MS = 60 * 60 * 1000;
 
-/** The sequences there are snapshots of, newest first. */
+/** The sequence numbers of the snapshots, newest first. */
 export async function listSnapshots(place: SnapshotPlace): Promise<readonly number[]> {
   const names = (await place.host.files.list(place.directory)) ?? [];
   return names
@@ -34,12 +34,12 @@ export async function listSnapshots(place: SnapshotPlace): Promise<readonly numb
     .reverse();
 }
 
-/** The path of the snapshot at a sequence. */
+/** The path of the snapshot at a sequence number. */
 export function snapshotPath(place: SnapshotPlace, sequence: number): string {
   return join(place.directory, `${String(sequence).padStart(12, "0")}.jsonl`);
 }
 
-/** Writes the state of an index, atomically, and removes snapshots that are no longer wanted; see `writeState`. */
+/** Writes a snapshot of an index, atomically, and removes old snapshots; see `writeState`. */
 export async function writeSnapshot(
   place: SnapshotPlace,
   index: MaterializedIndex,
@@ -53,7 +53,7 @@ export async function writeSnapshot(
 
 /**
  * Writes the state of an index to a file, atomically.
- * @param settle makes the entries durable that the state holds
+ * @param settle makes the entries in the state durable
  */
 export async function writeState(
   place: SnapshotPlace,
@@ -66,7 +66,7 @@ export async function writeState(
   const [rows, tombstones] = [index.rows(), index.tombstones()];
   const first = {
     ...header(place, sequence),
-    // Earlier versions do not know it; they take such a snapshot for damaged, and read the log.
+    // Earlier versions treat a snapshot with this field as damaged, and read the log.
     ...(forgotten === 0 ? {} : { forgotten }),
     rows: rows.length + tombstones.length,
   };
@@ -92,7 +92,7 @@ export async function writeState(
   });
 }
 
-/** The index that a file holds as of an entry, or what is wrong with it; `null` when it is gone. */
+/** Loads the index at a sequence number from a file, or returns the damage; `null` if the file does not exist. */
 export async function loadState(
   place: SnapshotPlace,
   path: string,
@@ -105,13 +105,13 @@ export async function loadState(
   const trailer = new TextDecoder().decode(bytes.subarray(end, end + 1000)).trimEnd();
   if (trailer !== JSON.stringify({ end: sequence, sha256 })) {
     return {
-      damage: trailer.startsWith('{"end":') ? "its checksum does not fit its content" : "it is cut off",
+      damage: trailer.startsWith('{"end":') ? "its checksum does not match its content" : "it is truncated",
     };
   }
   return restored(place, sequence, linesOf(bytes.subarray(0, end)));
 }
 
-/** Removes what writers that were killed left half-written. */
+/** Removes temporary files of killed writers. */
 export async function removeAbandoned(place: SnapshotPlace): Promise<void> {
   const { files, now } = place.host;
   for (const name of (await files.list(place.directory)) ?? []) {

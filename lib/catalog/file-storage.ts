@@ -37,23 +37,23 @@ import type {
   Lookup,
 } from "./storage.ts";
 
-/** Where a file storage is, and with what it works. */
+/** Options of `fileStorage`. */
 export interface FileStorageOptions {
-  /** Each catalog has a folder of its name in it. Made when it is not there. */
+  /** Contains a folder for each catalog, named after it. Created if it does not exist. */
   readonly directory: string;
   readonly host?: Pick<Host, "files" | "random" | "now">;
-  /** Told loudly when a damaged snapshot is passed over and the log read instead. */
+  /** Receives an error when a damaged snapshot is skipped and the log is read instead. Default: discarded. */
   readonly log?: Log;
 }
 
-/** A snapshot is written after so many changes, or as many as there are records, whichever is more. */
+/** A snapshot is written after this many changes, or as many as there are records, whichever is more. */
 const SNAPSHOT_AFTER_CHANGES = 4096;
 
 /**
- * Catalogs in a folder, for any number of processes at once, without a lock.
+ * Stores catalogs in a folder that any number of processes can use at once, without locks.
  *
- * The log is one durable file for each entry, then one segment for each 256 entries; the indexes are in
- * memory, loaded from the newest snapshot and the log after it. Needs a file system with hard links.
+ * The log is one file per entry, later one segment per 256 entries. The indexes are in memory, loaded from the newest
+ * snapshot and the log after it. Requires a file system with hard links.
  *
  * @throws (opening) `catalog_corrupt` naming the file; `file_failed`, `disk_full`, `invalid_identifier`
  * @example
@@ -78,23 +78,23 @@ class FileStore implements CatalogStore {
   readonly recheckMs = 0;
   readonly #place: SnapshotPlace;
   readonly #snapshots: SnapshotPlace;
-  readonly #talk: Log;
+  readonly #logger: Log;
   readonly #log: FileLog;
   readonly #window: FileWindow;
   readonly #upkeep = new Mutex();
-  /** What is in the schema's file of an earlier format; `null`: it has the format of now. */
+  /** The content of a schema file of an earlier format; `null` if it has the current format. */
   #earlier: Readonly<Record<string, unknown>> | null = null;
   #index: MaterializedIndex;
   #appended = false;
   #changesSinceSnapshot = 0;
   #changesSinceForgetting = 0;
-  /** Keys that were deleted up to here are forgotten next. */
+  /** Keys deleted up to this entry are forgotten next. */
   #forgetNext = 0;
 
-  constructor(place: SnapshotPlace, talk: Log, retention: LogRetention) {
+  constructor(place: SnapshotPlace, logger: Log, retention: LogRetention) {
     this.#place = place;
     this.#snapshots = { ...place, directory: join(place.directory, "snapshots") };
-    this.#talk = talk;
+    this.#logger = logger;
     this.#log = new FileLog(place.catalog, place.directory, place.host);
     this.#window = new FileWindow(place, new LogPaths(place.directory), this.#log, retention);
     this.#index = new MaterializedIndex(place.schema);
@@ -109,9 +109,9 @@ class FileStore implements CatalogStore {
     }
     const locked = await files.read(path);
     if (locked !== null) return this.#parsedSchema(path, locked);
-    if (await this.#log.exists()) this.#corrupt(path, "it is missing, though there is a log");
+    if (await this.#log.exists()) this.#corrupt(path, "it is missing, although there is a log");
     await makeDirectoryDurably(files, directory);
-    // Durable before the schema, so that whoever finds the schema can tell a lost log from an empty one.
+    // Durable before the schema, so that a reader of the schema can distinguish a lost log from an empty one.
     await this.#log.create();
     await files.sync(directory);
     const temporary = temporaryPath(host, path);
@@ -122,7 +122,7 @@ class FileStore implements CatalogStore {
       await files.remove(temporary);
     }
     await files.sync(directory);
-    return this.#parsedSchema(path, (await files.read(path)) ?? this.#corrupt(path, "it is gone"));
+    return this.#parsedSchema(path, (await files.read(path)) ?? this.#corrupt(path, "it is missing"));
   }
 
   append(entry: LogEntry): Promise<boolean> {
@@ -142,17 +142,17 @@ class FileStore implements CatalogStore {
     return this.#log.dropped + 1;
   }
 
-  /** Loads the newest state that is whole: a snapshot, or the base of the log. */
+  /** Loads the newest intact state: a snapshot, or the base of the log. */
   async checkpoint(): Promise<number> {
     const snapshots = await listSnapshots(this.#snapshots);
-    await this.#bringUpToDate(await this.#log.head(snapshots[0]));
+    await this.#upgrade(await this.#log.head(snapshots[0]));
     const base = await this.#window.base();
     for (const sequence of snapshots.filter((each) => each > (base?.sequence ?? 0))) {
       const path = snapshotPath(this.#snapshots, sequence);
       const loaded = await loadState(this.#snapshots, path, sequence);
       if (loaded instanceof MaterializedIndex) return this.#take(loaded);
       if (loaded !== null) {
-        this.#talk.error("a snapshot is damaged; its state is made again from the log, which is whole", {
+        this.#logger.error("a snapshot is damaged; its state is rebuilt from the log, which is intact", {
           path,
           reason: loaded.damage,
         });
@@ -161,13 +161,13 @@ class FileStore implements CatalogStore {
     return this.#take(base === null ? this.#index : await this.#window.origin());
   }
 
-  async #bringUpToDate(head: number): Promise<void> {
+  async #upgrade(head: number): Promise<void> {
     const { catalog, directory, host } = this.#place;
     const schema = this.#earlier;
     if (schema === null) return;
     const paths = new LogPaths(directory);
     const schemaPath = join(directory, "schema.json");
-    const log = this.#talk;
+    const log = this.#logger;
     if (!(await addWitness({ catalog, paths, host, schema, schemaPath, head, log }))) return;
     this.#earlier = null;
     this.#log.expect({ head: true });
@@ -196,10 +196,10 @@ class FileStore implements CatalogStore {
     this.#changesSinceSnapshot += changes;
     const blockIsFull = entries.some(({ sequence }) => sequence % BLOCK === 0);
     const snapshotIsDue = this.#changesSinceSnapshot >= changesMax;
-    // Only who writes tidies up, and nobody waits for it.
+    // Only writers do maintenance, in the background.
     if (this.#appended && (blockIsFull || snapshotIsDue)) {
       if (snapshotIsDue) this.#changesSinceSnapshot = 0;
-      void this.#upkeep.run(() => this.#tidy(last, snapshotIsDue));
+      void this.#upkeep.run(() => this.#maintain(last, snapshotIsDue));
     }
   }
 
@@ -218,23 +218,23 @@ class FileStore implements CatalogStore {
   async rebuild(entries: AsyncIterable<readonly LogEntry[]>): Promise<void> {
     let fresh = await this.#window.origin();
     for await (const page of entries) {
-      // What comes between was dropped meanwhile, and is in the newer base.
+      // Entries in the gap were dropped in the meantime and are in the newer base.
       if (page[0]!.sequence > fresh.sequence + 1) fresh = await this.#window.origin();
       fresh.apply(page);
     }
     fresh.forgetAs(this.#index);
     this.#index = fresh;
-    await this.#upkeep.run(() => this.#tidy(fresh.sequence, true));
+    await this.#upkeep.run(() => this.#maintain(fresh.sequence, true));
   }
 
   close(): Promise<void> {
     return this.#upkeep.idle();
   }
 
-  async #tidy(head: number, snapshotIsDue: boolean): Promise<void> {
+  async #maintain(head: number, snapshotIsDue: boolean): Promise<void> {
     try {
       if (snapshotIsDue) {
-        // A snapshot must not outlive an entry that it holds.
+        // A snapshot must not survive the loss of an entry that it includes.
         const settle = (sequence: number) => this.#log.settle(sequence);
         await writeSnapshot(this.#snapshots, this.#index, settle);
       }
@@ -244,7 +244,7 @@ class FileStore implements CatalogStore {
         await removeAbandoned({ ...this.#place, directory: join(this.#place.directory, name) });
       }
     } catch (error) {
-      this.#talk.warn("a catalog could not be tidied up; nothing is lost, opening it may take longer", {
+      this.#logger.warn("maintenance of a catalog failed; no data is lost, but opening it may take longer", {
         catalog: this.#place.catalog,
         reason: messageOf(error),
       });
@@ -258,8 +258,11 @@ class FileStore implements CatalogStore {
       };
       const { format, rowKey, indexKeys } = schema;
       if (format !== undefined && !(Number.isInteger(format) && format >= 1 && format <= FORMAT)) {
-        const known = `this version of Agnes reads formats 1 to ${FORMAT}`;
-        this.#corrupt(path, `its format is ${shown(format)}, but ${known}; a newer one may have written it`);
+        const supported = `this version of Agnes reads formats 1 to ${FORMAT}`;
+        this.#corrupt(
+          path,
+          `its format is ${shown(format)}, but ${supported}; a newer version may have written it`,
+        );
       }
       if (format !== undefined) this.#log.expect({ head: format >= 3 });
       if (Array.isArray(rowKey) && Array.isArray(indexKeys)) {
@@ -269,7 +272,7 @@ class FileStore implements CatalogStore {
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
     }
-    return this.#corrupt(path, "it is no schema");
+    return this.#corrupt(path, "it is not a schema");
   }
 
   #corrupt(place: string, reason: string): never {

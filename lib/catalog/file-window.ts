@@ -6,12 +6,12 @@ import { baseOf, basesOf, droppable, newestBase, type LogBase } from "./log-wind
 import { MaterializedIndex } from "./materialized-index.ts";
 import type { LogRetention } from "./storage.ts";
 
-/** How often a base is looked for again when a newer one takes its place. */
+/** Number of times a base is read if a newer one replaces it during the read. */
 const ATTEMPTS = 5;
 
 /**
- * Keeps the log of a catalog that is no audit to its newest entries. A base, the state after some entry, stands for
- * what was dropped: it is durable before anything is removed, and until then it only says less than the log.
+ * Limits a log that is no audit trail to its newest entries. A base, the state after some entry, replaces the dropped
+ * entries. It is durable before any entry is removed, and until then it is merely redundant.
  */
 export class FileWindow {
   readonly #place: SnapshotPlace;
@@ -26,12 +26,15 @@ export class FileWindow {
     this.#retention = retention;
   }
 
-  /** The base that counts now; `null` while the log is whole. */
+  /** The base in effect; `null` if no entries are dropped. */
   base(): Promise<LogBase | null> {
     return newestBase(this.#paths, this.#place.host);
   }
 
-  /** The state before the first entry that is kept, or after it. @throws `catalog_corrupt` naming a damaged base */
+  /**
+   * The state to replay the kept entries on.
+   * @throws `catalog_corrupt` naming a damaged base
+   */
   async origin(): Promise<MaterializedIndex> {
     const { catalog, schema } = this.#place;
     for (let attempt = 1; ; attempt++) {
@@ -40,13 +43,13 @@ export class FileWindow {
       const loaded = await loadState(this.#place, base.path, base.sequence);
       if (loaded instanceof MaterializedIndex) return loaded;
       if (loaded !== null || attempt === ATTEMPTS) {
-        const reason = loaded?.damage ?? "it is gone";
+        const reason = loaded?.damage ?? "it is missing";
         throw new AgnesError("catalog_corrupt", { catalog, place: base.path, reason });
       }
     }
   }
 
-  /** Drops what is older than the window, and what a process left that was killed while it did so. */
+  /** Drops entries older than the window, including those that a killed process failed to remove. */
   async move(index: MaterializedIndex): Promise<void> {
     const { files } = this.#place.host;
     const { keepEntries } = this.#retention;

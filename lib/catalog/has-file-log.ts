@@ -5,10 +5,10 @@ import { LogNames } from "./log-names.ts";
 import { LogPaths } from "./log-paths.ts";
 
 /**
- * Whether a catalog in files has any trace of entries; makes nothing, and does not look whether they are whole.
+ * Whether a catalog in files has any entries. Creates nothing and does not check that the entries are intact.
  *
- * @param place.directory the folder that was given to `fileStorage`
- * @throws `catalog_corrupt` when something else is in the place of its log; `file_failed`
+ * @param place.directory the `directory` of `fileStorage`
+ * @throws `catalog_corrupt` if a part of the log is a file instead of a directory; `file_failed`
  * @example
  * ```ts
  * import { hasFileLog } from "agnes/catalog";
@@ -18,7 +18,7 @@ import { LogPaths } from "./log-paths.ts";
 export function hasFileLog(place: {
   readonly directory: string;
   readonly catalog: string;
-  /** Default: the real one. */
+  /** Default: the host of this process. */
   readonly host?: Pick<Host, "files" | "now">;
 }): Promise<boolean> {
   const { catalog, directory, host = createHost() } = place;

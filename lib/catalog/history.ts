@@ -6,10 +6,10 @@ import type { CommittedChange, HistoryEntry, HistoryOptions } from "./types.ts";
 type KeyedHistory = Omit<HistoryOptions, "rowKey"> & { readonly key?: string };
 
 const LIMIT = 1000;
-/** Entries read at once where the indexes do not tell which. */
+/** Entries per read when the log is searched because the indexes have forgotten a key. */
 const SEARCH_AT_ONCE = 256;
 
-/** The entries asked for, of all records or of one. */
+/** The requested entries, of all records or of one. */
 export async function historyOf<R>(
   log: EventLog,
   schema: CatalogSchema,
@@ -33,7 +33,7 @@ export async function historyOf<R>(
   }));
 }
 
-/** Changes as a reader sees them. */
+/** Converts logged changes to committed changes. */
 export function changesOf<R>(
   schema: CatalogSchema,
   changes: readonly LoggedChange[],
@@ -66,7 +66,7 @@ async function ofAll(log: EventLog, wanted: Wanted): Promise<readonly LogEntry[]
   return oldestFirst ? found : found.reverse();
 }
 
-/** Each change of a key names the entry of the one before, so only the entries of the key are read. */
+/** Each change of a key names the entry of its previous change, so only the entries of the key are read. */
 async function ofKey(log: EventLog, key: string, wanted: Wanted): Promise<readonly LogEntry[]> {
   const found: LogEntry[] = [];
   const row = await log.row(key);
@@ -78,14 +78,17 @@ async function ofKey(log: EventLog, key: string, wanted: Wanted): Promise<readon
     if (!wanted.oldestFirst && found.length === wanted.limit) return found;
     const change = entry.changes.find((each) => each.key === key);
     if (change === undefined)
-      return log.corrupt(sequence, "it does not change the record whose history names it");
+      return log.corrupt(sequence, "it does not change the record whose history refers to it");
     const { forgotten = 0, previous } = change;
     sequence = previous > 0 ? previous : await lastOf(log, key, wanted.from, forgotten);
   }
   return wanted.oldestFirst ? found.reverse().slice(0, wanted.limit) : found;
 }
 
-/** The last entry of a key that the indexes have forgotten, by reading the log from `to` back; 0 when there is none. */
+/**
+ * Finds the last entry of a key that the indexes have forgotten by reading the log backwards from `to`. Returns 0 if
+ * there is none.
+ */
 async function lastOf(log: EventLog, key: string, from: number, to: number): Promise<number> {
   for (let last = to; last >= from; last -= SEARCH_AT_ONCE) {
     const entries = await log.slice(Math.max(from, last - SEARCH_AT_ONCE + 1), last);

@@ -3,19 +3,19 @@ import type { KeyRange } from "./storage.ts";
 import type { RowKey } from "./types.ts";
 
 /**
- * The key of a record as one string. The key of one field is its value; the parts of a composite key are
- * joined so that no two keys give the same text and texts sort as the keys do, part by part.
+ * The key of a record as one string. A key of one field is its value. The parts of a composite key are joined so that
+ * each key has a unique text and texts sort like keys, part by part.
  */
 export function keyText(parts: readonly string[]): string {
   return parts.length === 1 ? parts[0]! : joined(parts);
 }
 
-/** The row key that `keyText` made `text` of. */
+/** The inverse of `keyText`. */
 export function rowKeyOf(text: string, partCount: number): RowKey {
   return partCount === 1 ? text : text.split("\0\0").map((part) => part.replaceAll("\0\u0001", "\0"));
 }
 
-/** The texts of all keys from `from` to `to`, both included; of a composite key the first parts are enough. */
+/** The range of key texts between two row keys, both inclusive. For a composite key, leading parts are enough. */
 export function keyRange(
   range: { readonly rowFrom?: RowKey; readonly rowTo?: RowKey },
   partCount: number,
@@ -34,13 +34,16 @@ export function inRange(key: string, range: KeyRange): boolean {
   );
 }
 
-/** The parts of a whole row key. Throws `invalid_input`. */
+/**
+ * The parts of a complete row key.
+ * @throws `invalid_input`
+ */
 export function wholeKey(rowKey: RowKey, partCount: number): readonly string[] {
   const parts = checkedParts(rowKey, partCount);
   if (parts.length === partCount) return parts;
   throw new AgnesError("invalid_input", {
     what: "the row key",
-    reason: `it needs ${counted(partCount, "part")}, not ${parts.length}`,
+    reason: `it should have ${counted(partCount, "part")}, but has ${parts.length}`,
   });
 }
 
@@ -64,6 +67,6 @@ function bound(parts: readonly string[], partCount: number): string {
 }
 
 function successor(parts: readonly string[], partCount: number): string {
-  // The least text after the key itself, or after all keys that begin with these parts.
+  // The smallest text greater than the key, or than all keys that begin with these parts.
   return partCount === 1 ? `${parts[0]!}\0` : `${joined(parts)}\0\u0001`;
 }

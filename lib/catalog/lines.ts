@@ -1,11 +1,11 @@
 const NEWLINE = 10;
 
-/** The lines of a text file as they are needed, without one string of the whole file. */
+/** Iterates over the lines of a text file without decoding the whole file into one string. */
 export function* linesOf(bytes: Uint8Array): Iterable<string> {
   const decoder = new TextDecoder();
   let start = 0;
   while (start < bytes.length) {
-    // Whole lines of about a megabyte are decoded at once: one call per line would cost more than the lines.
+    // Decodes about one megabyte of whole lines at a time: one decoder call per line is too slow.
     let end = start + 1024 * 1024;
     end = end >= bytes.length ? bytes.length : endOfLine(bytes, end);
     const block = decoder.decode(bytes.subarray(start, end));

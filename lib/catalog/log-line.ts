@@ -8,27 +8,30 @@ const MIDDLE = '","entry":';
 const CHECKSUM_LENGTH = 16;
 const START = PREFIX.length + CHECKSUM_LENGTH + MIDDLE.length;
 
-/** An entry as one line of JSON that carries the checksum of its own text. */
+/** Encodes an entry as one line of JSON with a checksum of its text. */
 export function encodeLine(entry: LogEntry): string {
   const text = JSON.stringify(entry);
   return `${PREFIX}${checksum(text)}${MIDDLE}${text}}`;
 }
 
-/** The entry of a line. Throws `catalog_corrupt` naming the place unless it is whole and has that sequence. */
+/**
+ * Decodes the entry of a line.
+ * @throws `catalog_corrupt` naming the place if the line is damaged or has another sequence number
+ */
 export function decodeLine(catalog: string, place: string, line: string, sequence: number): LogEntry {
   const text = line.slice(START, -1);
   const written = line.slice(PREFIX.length, PREFIX.length + CHECKSUM_LENGTH);
-  const whole =
+  const isComplete =
     line.startsWith(PREFIX) && line.startsWith(MIDDLE, START - MIDDLE.length) && line.endsWith("}");
-  if (!whole || written !== checksum(text)) {
-    const reason = whole
-      ? "its checksum does not fit its content"
-      : `it is no log entry (${counted(line.length, "character")})`;
+  if (!isComplete || written !== checksum(text)) {
+    const reason = isComplete
+      ? "its checksum does not match its content"
+      : `it is not a log entry (${counted(line.length, "character")})`;
     throw new AgnesError("catalog_corrupt", { catalog, place, reason });
   }
   const entry = JSON.parse(text) as LogEntry;
   if (entry.sequence === sequence) return entry;
-  const reason = `it holds entry ${entry.sequence} where entry ${sequence} belongs`;
+  const reason = `it contains entry ${entry.sequence} instead of entry ${sequence}`;
   throw new AgnesError("catalog_corrupt", { catalog, place, reason });
 }
 

@@ -2,40 +2,40 @@ import { AgnesError, TEMPORARY_SUFFIX, type Host } from "../base/mod.ts";
 import { BLOCK, blockNumbers, entryNumbers, type LogPaths } from "./log-paths.ts";
 import { basesOf } from "./log-window.ts";
 
-/** A directory that changed so recently may change again without a new time. */
+/** A directory that changed this recently may change again without a new modification time. */
 const SETTLED_MS = 100;
-/** How often the names are read again when entries appear while they are read. */
+/** Number of times the names are read if entries appear during the read. */
 const ATTEMPTS = 5;
 
-/** A piece of the log that is not where it should be. */
+/** A missing part of the log. */
 interface Missing {
   readonly place: string;
   readonly reason: string;
 }
 
 /**
- * Which entries of a log exist, by the names of its files alone, and whether all are there that should be.
+ * Determines from file names which entries of a log exist and whether any are missing.
  *
- * The newest entry has a second name in `head`, made after it is durable, so a tail that is lost is noticed.
+ * The newest entry has a second hard link in `head`, created after the entry is durable, to detect a lost tail.
  */
 export class LogNames {
   readonly #catalog: string;
   readonly #paths: LogPaths;
   readonly #host: Pick<Host, "files" | "now">;
-  /** Entries are known to exist up to here. */
+  /** The last entry that is known to exist. */
   #known = 0;
-  /** Entries up to here are dropped: a base stands for them. */
+  /** Entries up to this one are dropped and replaced by a base. */
   #dropped = 0;
-  /** The entry that the second name shows; `null` before it was looked up. */
+  /** The entry that the link in `head` names; `null` before it is read. */
   #reached: number | null = null;
   #open: readonly number[] = [];
-  /** Directories that had not changed for a while when they were read. */
+  /** Names of directories that had not changed for a while when they were read. */
   readonly #listed = new Map<string, { readonly stamp: number; readonly names: readonly string[] }>();
-  /** What the directories of the log looked like when the names were read; `null`: they must be read. */
+  /** The state of the log's directories when the names were read; `null` if they must be read. */
   #stamps: string | null = null;
-  /** Whether the catalog was made with a directory for its log; one made by an earlier version was not. */
+  /** Whether the catalog was created with a directory for its log. Earlier versions did not create it. */
   hasDirectory = false;
-  /** Whether it was made with a directory for the second name. */
+  /** Whether the catalog was created with the directory `head`. */
   hasHead = false;
 
   constructor(catalog: string, paths: LogPaths, host: Pick<Host, "files" | "now">) {
@@ -44,60 +44,60 @@ export class LogNames {
     this.#host = host;
   }
 
-  /** The largest sequence that is known to exist. */
+  /** The last entry that is known to exist. */
   get known(): number {
     return this.#known;
   }
 
-  /** Entries up to here are dropped, as far as is known. */
+  /** Entries up to this one are known to be dropped. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Whether an entry is dropped, for good. */
+  /** Whether an entry is dropped. */
   async isDropped(sequence: number): Promise<boolean> {
-    if (sequence > this.#dropped) await this.#lookAtBase();
+    if (sequence > this.#dropped) await this.#readBase();
     return sequence <= this.#dropped;
   }
 
-  /** An entry was seen, or was put in place. */
-  saw(sequence: number): void {
+  /** Records that an entry exists. */
+  noteEntry(sequence: number): void {
     this.#known = Math.max(this.#known, sequence);
   }
 
-  /** Whether no name of the log changed since they were checked, as far as the times of directories show. */
+  /** Whether the names are unchanged since they were checked, by the modification times of the directories. */
   async isUnchanged(): Promise<boolean> {
     return this.#stamps !== null && (await this.#stampsOf(this.#open)) === this.#stamps;
   }
 
   /**
-   * The newest sequence, after checking by name that it, and every entry before it, is there.
-   * @throws `catalog_corrupt` naming what is missing
+   * Returns the newest sequence number after checking by name that all entries up to it exist.
+   * @throws `catalog_corrupt` naming the missing file
    */
   async head(): Promise<number> {
     for (let attempt = 1; ; attempt++) {
-      const found = await this.#look();
+      const found = await this.#readNames();
       if (typeof found === "number") {
-        this.saw(found);
+        this.noteEntry(found);
         return found;
       }
-      // A directory that is read while entries are put into it may show a later one, but not an earlier one.
+      // A listing that runs while entries are added may contain a later entry but miss an earlier one.
       const isThere = (await this.#host.files.stat(found.place)) !== null;
       const dropped = this.#dropped;
-      await this.#lookAtBase();
+      await this.#readBase();
       if ((!isThere && this.#dropped === dropped) || attempt === ATTEMPTS)
         return this.#corrupt(found.place, found.reason);
     }
   }
 
-  /** Whether there is any trace of entries. */
+  /** Whether there are any entries. */
   async exist(): Promise<boolean> {
     const { base, head, log, segments } = this.#paths;
     const names = await Promise.all([base, head, log, segments].map((path) => this.#list(path)));
     return names.some((found) => found !== null && found.length > 0);
   }
 
-  /** The names in a directory; `null` when there is none. Throws when something else is in its place. */
+  /** The names in a directory; `null` if it does not exist. Throws if the path is a file. */
   async #list(path: string): Promise<readonly string[] | null> {
     const { files, now } = this.#host;
     const stat = await files.stat(path);
@@ -113,26 +113,26 @@ export class LogNames {
     return names;
   }
 
-  async #look(): Promise<number | Missing> {
+  async #readNames(): Promise<number | Missing> {
     const { log, segments, head } = this.#paths;
     this.#stamps = null;
-    // Once: whoever has seen the log knows better than the second name how far it reached.
+    // Read once: afterwards `#known` is at least as recent as the link in `head`.
     this.#reached ??= Math.max(0, ...entryNumbers(await this.#list(head)));
-    // A block that is archived meanwhile may be seen in neither place; `#endOfBlock` looks again.
+    // A block that is archived during the read may be in neither listing; `#endOfBlock` checks again.
     const [stamps, blocks, names] = await Promise.all([
       this.#stampsOf(this.#open),
       this.#list(log),
       this.#list(segments),
     ]);
-    // Afterwards, because a base is there before anything is dropped.
-    const reached = Math.max(this.#known, this.#reached, await this.#lookAtBase());
+    // Read last, because a base is written before any entry is dropped.
+    const reached = Math.max(this.#known, this.#reached, await this.#readBase());
     const open = blockNumbers(blocks);
     const archived = new Set(blockNumbers(names));
     if (blocks === null && (this.hasDirectory || reached > 0 || archived.size > 0)) {
       return { place: log, reason: "it is missing" };
     }
     if (this.hasHead && (await this.#host.files.stat(head)) === null) {
-      return { place: head, reason: "it is missing, so nothing shows how far the log reached" };
+      return { place: head, reason: "it is missing, so the end of the log is unknown" };
     }
     const last = Math.max(-1, ...open, ...archived);
     let newest = this.#dropped;
@@ -143,15 +143,15 @@ export class LogNames {
     }
     if (newest < reached) {
       const place = this.#paths.entry(newest + 1);
-      return { place, reason: `it is missing, though the log reached entry ${reached}` };
+      return { place, reason: `it is missing, although the log reached entry ${reached}` };
     }
     if (String(open) === String(this.#open)) this.#stamps = stamps;
     this.#open = open;
     return newest;
   }
 
-  /** Gives the entry whose state the base is. */
-  async #lookAtBase(): Promise<number> {
+  /** Returns the sequence number of the newest base. */
+  async #readBase(): Promise<number> {
     const base = basesOf(this.#paths, await this.#list(this.#paths.base)).at(-1);
     this.#dropped = Math.max(this.#dropped, base?.dropped ?? 0);
     return base?.sequence ?? 0;
@@ -166,11 +166,11 @@ export class LogNames {
     while (next < first + BLOCK && present.has(next)) next += 1;
     const isWhole = names !== null && others === 0 && next - first === present.size;
     if (isWhole && (block === last || present.size === BLOCK)) return next - 1;
-    // The block may have been archived while it was looked at.
+    // The block may have been archived during the check.
     if ((await this.#host.files.stat(this.#paths.segment(block))) !== null) return first + BLOCK - 1;
     if (names === null) return { place: this.#paths.segment(block), reason: "it is missing" };
     const place = this.#paths.entry(next);
-    return { place, reason: "it is missing, though later entries exist" };
+    return { place, reason: "it is missing, although later entries exist" };
   }
 
   async #stampsOf(open: readonly number[]): Promise<string | null> {

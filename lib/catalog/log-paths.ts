@@ -1,19 +1,19 @@
 import { join } from "node:path";
 
-/** Entries in one directory, and later in one segment. */
+/** Number of entries in one directory or segment. */
 export const BLOCK = 256;
 
-/** Where the pieces of a log are. */
+/** The paths of the parts of a log. */
 export class LogPaths {
   /** The directory of the catalog. */
   readonly root: string;
-  /** A directory for each block of entries that is not archived yet. */
+  /** Has a directory for each block of entries that is not archived yet. */
   readonly log: string;
-  /** The archived blocks. */
+  /** Has a segment for each archived block. */
   readonly segments: string;
-  /** The second name of the newest entry. */
+  /** Has a second hard link to the newest entry. */
   readonly head: string;
-  /** The state that stands for entries that were dropped. */
+  /** Has the state that replaces dropped entries. */
   readonly base: string;
 
   constructor(root: string) {
@@ -36,23 +36,23 @@ export class LogPaths {
     return join(this.segments, `${blockName(block)}.jsonl`);
   }
 
-  /** The second name of an entry, which it has while it is the newest. */
+  /** The second hard link to an entry, which exists while the entry is the newest. */
   mark(sequence: number): string {
     return join(this.head, entryName(sequence));
   }
 }
 
-/** The block of an entry, from 0. */
+/** The block of an entry, counted from 0. */
 export function blockOf(sequence: number): number {
   return Math.floor((sequence - 1) / BLOCK);
 }
 
-/** The blocks that a directory holds, by the names of their directories or segments. */
+/** The numbers of the blocks in a directory, from the names of their directories or segments. */
 export function blockNumbers(names: readonly string[] | null): readonly number[] {
   return numbersOf(names, /^\d{8}(\.jsonl)?$/);
 }
 
-/** The entries that a directory holds. */
+/** The sequence numbers of the entries in a directory. */
 export function entryNumbers(names: readonly string[] | null): readonly number[] {
   return numbersOf(names, /^\d{12}\.json$/);
 }

@@ -2,19 +2,19 @@ import { inRange } from "./keys.ts";
 import { indexText, indexValueOf } from "./schema.ts";
 import type { CatalogSchema, IndexedRow, JsonRecord, KeyRange, LogEntry, Lookup } from "./storage.ts";
 
-/** A row whose record is kept as JSON text: compact, and every reader gets an object of its own. */
+/** A row with its record as JSON text, which is compact and gives each reader its own object. */
 interface TextRow {
   readonly version: number;
   readonly text: string;
 }
 
-/** The indexes of a catalog in memory: what the log says, as of `sequence`. */
+/** The indexes of a catalog in memory: the state of the log at `sequence`. */
 export class MaterializedIndex {
   readonly #rows = new Map<string, TextRow>();
-  /** The keys that were deleted, with the entry that did it; the oldest first. */
+  /** Deleted keys with the sequence number of the deletion, oldest first. */
   readonly #tombstones = new Map<string, number>();
   readonly #all = new KeySet();
-  /** By field and value; a value of one record has its bare key, for most values have but one. */
+  /** Keys by field and value. A value of one record maps to its bare key, because most values have only one. */
   readonly #byField: ReadonlyMap<string, Map<string, string | KeySet>>;
   #sequence = 0;
   #forgotten = 0;
@@ -23,22 +23,22 @@ export class MaterializedIndex {
     this.#byField = new Map(schema.indexKeys.map((field) => [field, new Map<string, string | KeySet>()]));
   }
 
-  /** Every entry up to here is in. */
+  /** All entries up to this one are applied. */
   get sequence(): number {
     return this.#sequence;
   }
 
-  /** Keys that were deleted by an entry up to this one may be forgotten. */
+  /** Keys deleted by an entry up to this one may be forgotten. */
   get forgotten(): number {
     return this.#forgotten;
   }
 
-  /** How many records there are. */
+  /** The number of records. */
   get size(): number {
     return this.#all.size;
   }
 
-  /** Brings entries in; one that is in already changes nothing. */
+  /** Applies entries; skips those that are already applied. */
   apply(entries: readonly LogEntry[]): void {
     for (const entry of entries) {
       if (entry.sequence <= this.#sequence) continue;
@@ -47,7 +47,7 @@ export class MaterializedIndex {
     }
   }
 
-  /** Sets one row, as a snapshot holds it. */
+  /** Sets one row, for example from a snapshot. */
   put(key: string, version: number, record: JsonRecord | null, text?: string): void {
     const before = this.#rows.get(key)?.text;
     if (before !== undefined) this.#unlink(key, JSON.parse(before) as JsonRecord, record);
@@ -62,13 +62,13 @@ export class MaterializedIndex {
     }
   }
 
-  /** Says that what was `put` is the state at `sequence`. */
+  /** Marks the rows set by `put` as the state at `sequence`. */
   restored(sequence: number, forgotten: number): void {
     this.#sequence = sequence;
     this.#forgotten = forgotten;
   }
 
-  /** Forgets the keys that were deleted by an entry up to `sequence`. */
+  /** Forgets keys deleted by an entry up to `sequence`. */
   forget(sequence: number): void {
     for (const [key, version] of this.#tombstones) {
       if (version > sequence) break;
@@ -77,7 +77,7 @@ export class MaterializedIndex {
     }
   }
 
-  /** What is known of the keys, deleted ones too. */
+  /** Looks up keys, including deleted ones. */
   rowsOf(keys: readonly string[]): ReadonlyMap<string, IndexedRow> {
     const found = new Map<string, IndexedRow>();
     for (const key of keys) {
@@ -88,7 +88,7 @@ export class MaterializedIndex {
     return found;
   }
 
-  /** Forgets what another index has forgotten, so that nobody who missed a key there takes it for unknown here. */
+  /** Forgets at least what another index has forgotten, for readers that missed a key in it. */
   forgetAs(other: MaterializedIndex): void {
     this.forget(other.#forgotten);
     this.#forgotten = Math.max(this.#forgotten, other.#forgotten);
@@ -108,12 +108,12 @@ export class MaterializedIndex {
     return found;
   }
 
-  /** Every record with its version, as they are now. */
+  /** A copy of all current records with their versions. */
   rows(): readonly TextRow[] {
     return [...this.#rows.values()];
   }
 
-  /** The deleted keys that are not forgotten, as they are now, the oldest first. */
+  /** A copy of the deleted keys that are not forgotten, oldest first. */
   tombstones(): readonly (readonly [key: string, version: number])[] {
     return [...this.#tombstones];
   }
@@ -127,10 +127,10 @@ export class MaterializedIndex {
     this.#all.add(key);
     for (const [field, sets] of this.#byField) {
       const value = indexText(indexValueOf(record, field));
-      const there = sets.get(value);
-      if (there === undefined) sets.set(value, key);
-      else if (there instanceof KeySet) there.add(key);
-      else if (there !== key) sets.set(value, new KeySet(there, key));
+      const existing = sets.get(value);
+      if (existing === undefined) sets.set(value, key);
+      else if (existing instanceof KeySet) existing.add(key);
+      else if (existing !== key) sets.set(value, new KeySet(existing, key));
     }
   }
 
@@ -138,14 +138,14 @@ export class MaterializedIndex {
     for (const [field, sets] of this.#byField) {
       const value = indexText(indexValueOf(before, field));
       if (after !== null && indexText(indexValueOf(after, field)) === value) continue;
-      const there = sets.get(value);
-      if (there instanceof KeySet) there.delete(key);
-      if (there === key || (there instanceof KeySet && there.size === 0)) sets.delete(value);
+      const existing = sets.get(value);
+      if (existing instanceof KeySet) existing.delete(key);
+      if (existing === key || (existing instanceof KeySet && existing.size === 0)) sets.delete(value);
     }
   }
 }
 
-/** A set of keys that can be walked in order; sorting is put off until someone walks. */
+/** A set of keys with ordered iteration; it sorts them on the first iteration. */
 class KeySet {
   readonly #keys = new Set<string>();
   #sorted: string[] | null = null;

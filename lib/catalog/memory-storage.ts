@@ -2,8 +2,8 @@ import { MaterializedIndex } from "./materialized-index.ts";
 import type { CatalogSchema, CatalogStorage, CatalogStore, LogEntry } from "./storage.ts";
 
 /**
- * Catalogs in memory, for tests and for what need not outlive the process. Every catalog opened from the
- * same storage under the same name shares one log.
+ * Stores catalogs in memory, for tests and for data that need not outlive the process. Catalogs that are opened from
+ * the same storage under the same name share one log.
  *
  * @example
  * ```ts
@@ -26,14 +26,14 @@ export function memoryStorage(): CatalogStorage {
   };
 }
 
-/** Keys that were deleted so many entries ago are forgotten: the log, which tells of them, is in memory as well. */
+/** Keys deleted this many entries ago are forgotten: the log, which still has them, is in memory as well. */
 const FORGOTTEN_AFTER = 8;
 
 function memoryStore(schema: CatalogSchema): CatalogStore {
-  // Kept as text, so that no writer can reach into the log through a record it still holds.
+  // Kept as text, so that no caller can change the log through a record object that it still has.
   const log: string[] = [];
   let index = new MaterializedIndex(schema);
-  const forget = (one: MaterializedIndex) => one.forget(one.sequence - FORGOTTEN_AFTER);
+  const forget = (target: MaterializedIndex) => target.forget(target.sequence - FORGOTTEN_AFTER);
   return {
     entrySizeBytesMax: 64 * 1024 * 1024,
     recheckMs: 0,
@@ -57,7 +57,7 @@ function memoryStore(schema: CatalogSchema): CatalogStore {
     rebuild: async (entries) => {
       const fresh = new MaterializedIndex(schema);
       for await (const page of entries) fresh.apply(page);
-      // Other handles may have indexed newer entries meanwhile; they would not do so again.
+      // Other handles may have indexed newer entries in the meantime, and will not index them again.
       fresh.apply(log.slice(fresh.sequence, index.sequence).map((text) => JSON.parse(text) as LogEntry));
       fresh.forgetAs(index);
       forget(fresh);

@@ -4,7 +4,7 @@ import { AgnesError, type Host } from "../base/mod.ts";
 import type { LogEntry, LoggedChange } from "./storage.ts";
 
 /**
- * An entry of the log that is to be written now.
+ * Creates a log entry with a new id and the current time.
  * @throws `catalog_too_large`
  */
 export function newEntry(
@@ -16,9 +16,14 @@ export function newEntry(
   const entry = { sequence, id: randomUUID(), at: host.now().toISOString(), actor, changes };
   const sizeBytes = Buffer.byteLength(JSON.stringify(entry));
   if (sizeBytes <= sizeBytesMax) return entry;
-  throw new AgnesError("catalog_too_large", { catalog, what: whatChanges(changes), sizeBytes, sizeBytesMax });
+  throw new AgnesError("catalog_too_large", {
+    catalog,
+    what: describeChanges(changes),
+    sizeBytes,
+    sizeBytesMax,
+  });
 }
 
-function whatChanges({ length }: readonly LoggedChange[]): string {
+function describeChanges({ length }: readonly LoggedChange[]): string {
   return length === 1 ? "the change of one record" : `the change of ${length} records`;
 }

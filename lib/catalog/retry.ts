@@ -1,24 +1,25 @@
 import { isAgnesError, type Host } from "../base/mod.ts";
 
-/** The part of the host that waiting needs. */
-export type Waiting = Pick<Host, "monotonicMs" | "random" | "sleep">;
+/** The part of the host that retries need. */
+export type RetryHost = Pick<Host, "monotonicMs" | "random" | "sleep">;
 
 const FIRST_WAIT_MS = 4;
 const WAIT_MS_MAX = 1000;
-/** How long, and how often, something has been tried; every wait is longer than the last and random. */
+
+/** Retries with exponential backoff and jitter until the time budget is used up. */
 export class RetryBudget {
-  readonly #host: Waiting;
+  readonly #host: RetryHost;
   readonly #budgetMs: number;
   readonly #startedMs: number;
   #attempts = 0;
 
-  constructor(host: Waiting, budgetMs: number) {
+  constructor(host: RetryHost, budgetMs: number) {
     this.#host = host;
     this.#budgetMs = budgetMs;
     this.#startedMs = host.monotonicMs();
   }
 
-  /** How many attempts failed. */
+  /** The number of failed attempts. */
   get attempts(): number {
     return this.#attempts;
   }
@@ -27,7 +28,7 @@ export class RetryBudget {
     return this.#host.monotonicMs() - this.#startedMs;
   }
 
-  /** Counts a failed attempt and waits; `false`, at once, when the budget is used up. */
+  /** Counts a failed attempt and waits. Returns `false` without waiting if the budget is used up. */
   async again(): Promise<boolean> {
     this.#attempts += 1;
     if (this.waitedMs >= this.#budgetMs) return false;
@@ -37,7 +38,7 @@ export class RetryBudget {
   }
 }
 
-/** Whether the storage may answer the same call later. */
-export function isPassing(error: unknown): boolean {
+/** Whether the same call may succeed later. */
+export function isTransient(error: unknown): boolean {
   return isAgnesError(error, "catalog_unavailable") || isAgnesError(error, "timed_out");
 }

@@ -2,29 +2,35 @@ import { AgnesError, shown } from "../base/mod.ts";
 import { keyText } from "./keys.ts";
 import type { CatalogSchema, IndexValue, JsonRecord, JsonValue } from "./storage.ts";
 
-/** The schema that `openCatalog` was asked for, checked. Throws `invalid_input`. */
+/**
+ * The checked schema of the options of `openCatalog`.
+ * @throws `invalid_input`
+ */
 export function toSchema(rowKey: string | readonly string[], indexKeys: readonly string[]): CatalogSchema {
   const fields = typeof rowKey === "string" ? [rowKey] : [...rowKey];
-  if (fields.length === 0) invalidSchema("rowKey", "it needs a field");
+  if (fields.length === 0) invalidSchema("rowKey", "it should have at least one field");
   for (const [what, names] of [
     ["rowKey", fields],
     ["indexKeys", indexKeys],
   ] as const) {
     if (names.some((name) => typeof name !== "string" || name === "")) {
-      invalidSchema(what, "a field needs a name");
+      invalidSchema(what, "field names should be strings that are not empty");
     }
-    if (new Set(names).size !== names.length) invalidSchema(what, "a field is named twice");
+    if (new Set(names).size !== names.length) invalidSchema(what, "a field occurs twice");
   }
   return { rowKey: fields, indexKeys: [...indexKeys].sort() };
 }
 
-/** Throws `catalog_schema_differs` unless both are the same. */
-export function checkSchema(catalog: string, locked: CatalogSchema, given: CatalogSchema): void {
-  const both = { locked: schemaText(locked), given: schemaText(given) };
+/**
+ * Checks that both schemas are the same.
+ * @throws `catalog_schema_differs`
+ */
+export function checkSchema(catalog: string, locked: CatalogSchema, requested: CatalogSchema): void {
+  const both = { locked: schemaText(locked), given: schemaText(requested) };
   if (both.locked !== both.given) throw new AgnesError("catalog_schema_differs", { catalog, ...both });
 }
 
-/** Whether a value can be asked for in an index. */
+/** Whether an index can hold a value. */
 export function isIndexValue(value: unknown): value is IndexValue {
   return (
     value === null ||
@@ -34,21 +40,21 @@ export function isIndexValue(value: unknown): value is IndexValue {
   );
 }
 
-/** One text per index value; different values, and values of different types, have different texts. */
+/** A text that is unique for an index value and its type. */
 export function indexText(value: IndexValue): string {
   if (typeof value === "string") return `s${value}`;
   return value === null ? "z" : `${typeof value === "number" ? "n" : "b"}${String(value)}`;
 }
 
-/** The value of an index key in a record that was checked. */
+/** The value of an index key in a checked record. */
 export function indexValueOf(record: JsonRecord, field: string): IndexValue {
   return record[field] as IndexValue;
 }
 
 /**
- * A record as it will be stored: a deep copy, fields that are `undefined` left out.
+ * The record to store: a deep copy without `undefined` fields.
  *
- * @throws `catalog_record_invalid` naming the field that JSON cannot hold, or a key that is missing
+ * @throws `catalog_record_invalid` naming a field that JSON cannot represent, or a missing key
  */
 export function toStored(catalog: string, schema: CatalogSchema, record: object): JsonRecord {
   const invalid = (field: string, reason: string): never => {
@@ -85,13 +91,13 @@ function schemaText(schema: CatalogSchema): string {
 function copyJson(value: unknown, path: string, invalid: (path: string, reason: string) => never): JsonValue {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "number") {
-    return Number.isFinite(value) ? value : invalid(path, `is ${value}, which JSON cannot hold`);
+    return Number.isFinite(value) ? value : invalid(path, `is ${value}, which JSON cannot represent`);
   }
-  if (typeof value !== "object") return invalid(path, `is a ${typeof value}, which JSON cannot hold`);
+  if (typeof value !== "object") return invalid(path, `is a ${typeof value}, which JSON cannot represent`);
   if (Array.isArray(value)) return value.map((item, at) => copyJson(item, `${path}[${at}]`, invalid));
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && prototype !== Object.prototype) {
-    return invalid(path, "is an object of a class, which JSON cannot hold");
+    return invalid(path, "is an object of a class, which JSON cannot represent");
   }
   const entries = Object.entries(value as Record<string, unknown>)
     .filter(([, item]) => item !== undefined)

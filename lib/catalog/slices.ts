@@ -1,11 +1,11 @@
 import type { LogEntry } from "./storage.ts";
 
-/** How many changes entries have together. */
+/** The total number of changes in the entries. */
 export function countChanges(entries: readonly LogEntry[]): number {
   return entries.reduce((sum, { changes }) => sum + changes.length, 0);
 }
 
-/** Parts of a page that have at most so many changes, or one entry, so that a store can index each in one call. */
+/** Splits a page into slices of at most `changesMax` changes, or one entry, for one indexing call each. */
 export function* slices(entries: readonly LogEntry[], changesMax: number): Iterable<readonly LogEntry[]> {
   let slice: LogEntry[] = [];
   let changes = 0;

@@ -1,15 +1,15 @@
 import { AgnesError, raceTimeout } from "../base/mod.ts";
-import { isPassing, RetryBudget, type Waiting } from "./retry.ts";
+import { isTransient, RetryBudget, type RetryHost } from "./retry.ts";
 
-/** How long calls to the storage may take, and how often they are repeated. */
+/** Timeout and retry budget of calls to the storage. */
 export interface CallOptions {
   readonly catalog: string;
-  readonly host: Waiting;
+  readonly host: RetryHost;
   readonly callTimeoutMs: number;
   readonly retryBudgetMs: number;
 }
 
-/** Makes a call that fails with `timed_out` when it takes `factor` times the time limit. */
+/** Makes a call that fails with `timed_out` after `factor` times the timeout. */
 export async function timed<T>(
   options: CallOptions,
   operation: string,
@@ -21,7 +21,7 @@ export async function timed<T>(
   return raceTimeout(work(), timeoutMs, () => new AgnesError("timed_out", { what, timeoutMs }), options.host);
 }
 
-/** Repeats a call that changes nothing when repeated, each time within the time limit. */
+/** Retries an idempotent call; each attempt has the timeout. */
 export function persist<T>(
   options: CallOptions,
   operation: string,
@@ -31,14 +31,14 @@ export function persist<T>(
   return repeat(options, () => timed(options, operation, work, factor));
 }
 
-/** Repeats work until it succeeds, fails for good, or the budget is used up. */
+/** Retries work until it succeeds, fails permanently, or the budget is used up. */
 export async function repeat<T>(options: CallOptions, work: () => Promise<T>): Promise<T> {
   const budget = new RetryBudget(options.host, options.retryBudgetMs);
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (!isPassing(error) || !(await budget.again())) throw error;
+      if (!isTransient(error) || !(await budget.again())) throw error;
     }
   }
 }

@@ -2,56 +2,56 @@
 export type JsonValue =
   string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
-/** A record as it is stored. */
+/** A stored record. */
 export type JsonRecord = { readonly [field: string]: JsonValue };
 
-/** A value that an index can be asked for. */
+/** A value that an index can be looked up by. */
 export type IndexValue = string | number | boolean | null;
 
-/** What is locked on the first open and the same ever after. */
+/** The keys of a catalog, fixed on the first open. */
 export interface CatalogSchema {
   /** The fields that together identify a record. */
   readonly rowKey: readonly string[];
-  /** The fields that answer a lookup without a scan. */
+  /** The fields that can be filtered by without a scan. */
   readonly indexKeys: readonly string[];
 }
 
-/** One record changed by an entry. */
+/** One change of a record in a log entry. */
 export interface LoggedChange {
-  /** The key of the record; see `rowKeyText`. */
+  /** The text of the record's row key. */
   readonly key: string;
-  /** The whole record before; `null` when there was none. */
+  /** The whole record before the change; `null` if it did not exist. */
   readonly before: JsonRecord | null;
-  /** The whole record after; `null` when it was deleted. */
+  /** The whole record after the change; `null` if it was deleted. */
   readonly after: JsonRecord | null;
-  /** The sequence of the entry that last touched this key; 0 when none did, or when it is forgotten. */
+  /** The sequence number of the previous entry that changed this key; 0 if there is none or it is forgotten. */
   readonly previous: number;
-  /** With a `previous` of 0: entries up to this one may have touched the key and are forgotten. Default 0. */
+  /** With a `previous` of 0: entries up to this one may have changed the key and are forgotten. Default: 0. */
   readonly forgotten?: number;
 }
 
-/** One entry of the write-ahead log: all of its changes happen, or none. */
+/** One entry of the write-ahead log. Its changes are atomic. */
 export interface LogEntry {
-  /** 1 for the first entry, and no number is left out. */
+  /** 1 for the first entry, without gaps. */
   readonly sequence: number;
-  /** Unique; tells a writer whether the entry that it finds is its own. */
+  /** Unique. A writer compares it to find out whether an entry is its own. */
   readonly id: string;
-  /** The time by the writer's clock, ISO 8601; for people, never for ordering. */
+  /** The time by the writer's clock, ISO 8601. For display only, never for ordering. */
   readonly at: string;
   readonly actor: string;
   readonly changes: readonly LoggedChange[];
 }
 
-/** What the indexes hold about a key. */
+/** The state of a key in the indexes. */
 export interface IndexedRow {
   readonly key: string;
-  /** The sequence of the entry that last touched the key. */
+  /** The sequence number of the entry that last changed the key. */
   readonly version: number;
-  /** `null` once deleted. */
+  /** `null` if the record is deleted. */
   readonly record: JsonRecord | null;
 }
 
-/** Keys from `from` (included) up to `before` (not included), in the order of JavaScript strings. */
+/** Keys from `from` (inclusive) to `before` (exclusive), in the order of JavaScript strings. */
 export interface KeyRange {
   readonly from?: string;
   readonly before?: string;
@@ -59,73 +59,73 @@ export interface KeyRange {
 
 /** A lookup in the indexes. */
 export interface Lookup {
-  /** All must hold; none means every record. */
+  /** All conditions must hold. An empty list matches every record. */
   readonly where: readonly { readonly field: string; readonly value: IndexValue }[];
   readonly range: KeyRange;
   readonly limit?: number;
 }
 
 /**
- * One catalog's log and indexes. The engine does everything else.
+ * The log and the indexes of one catalog. The engine does everything else.
  *
- * A method either does what it says or throws: `catalog_unavailable` when the same call may work later,
- * `catalog_corrupt` when what is stored cannot be understood. A call that throws may have taken effect.
+ * A method that fails throws `catalog_unavailable` if the same call may succeed later, or `catalog_corrupt` if stored
+ * data is damaged. A call that throws may still have taken effect.
  */
 export interface CatalogStore {
-  /** The largest entry that fits, in bytes of its JSON text. */
+  /** Maximum size of an entry, in bytes of its JSON text. */
   readonly entrySizeBytesMax: number;
   /**
-   * How long a read may trust the indexes before it looks into the log for entries whose writer died
-   * before indexing them; 0 for stores where looking costs next to nothing.
+   * How long reads rely on the indexes before they check the log for entries that a crashed writer did not index.
+   * Use 0 if that check is cheap.
    */
   readonly recheckMs: number;
-  /** Stores the schema unless there is one, and gives the one that is stored. */
+  /** Stores the schema if there is none, and returns the stored schema. */
   lockSchema(schema: CatalogSchema): Promise<CatalogSchema>;
-  /** Puts the entry at its sequence if nothing is there; `false` when something is. Durable when it resolves. */
+  /** Stores the entry, durably. Returns `false` if its sequence number is taken. */
   append(entry: LogEntry): Promise<boolean>;
   /**
-   * Makes every entry up to one durable, whoever wrote it; left out where whatever can be read is durable. Throws
-   * when that fails.
+   * Makes all entries up to `sequence` durable, including those of other writers. Throws if it fails. Omit it if every
+   * entry that can be read is durable.
    */
   settle?(sequence: number): Promise<void>;
   /**
-   * The entries from `from` on, in order and without gaps: `limit` of them, or fewer when there are no more; none when
-   * `from` is before the first that is kept.
+   * Returns up to `limit` entries from `from` on, in order and without gaps. Returns none if `from` precedes the
+   * first kept entry.
    */
   read(from: number, limit: number): Promise<readonly LogEntry[]>;
-  /** The first entry that is kept. Left out where all are. */
+  /** Returns the sequence number of the first kept entry. Omit it if all entries are kept. */
   first?(): Promise<number>;
-  /** The sequence up to which every entry is in the indexes; loads them, also when entries were dropped meanwhile. */
+  /** Loads the indexes, and returns the sequence number up to which they contain all entries. May be called again. */
   checkpoint(): Promise<number>;
-  /** Moves the checkpoint to `sequence`, never back. */
+  /** Moves the checkpoint forward to `sequence`. */
   advance(sequence: number): Promise<void>;
   /**
-   * Brings entries into the indexes, in order. Doing so again, or late, changes nothing. Entries of `origin` "read"
-   * come from the log, so that their writer has probably indexed them. Default "written".
+   * Adds entries to the indexes, in order. Idempotent, also when newer entries are already indexed. Entries with the
+   * origin "read" come from the log, so their writer has probably indexed them. Default: "written".
    */
   apply(entries: readonly LogEntry[], origin?: "written" | "read"): Promise<void>;
-  /** What the indexes hold about keys; one that no entry ever touched, or that is forgotten, is left out. */
+  /** Looks up keys in the indexes. Omits keys that no entry has changed and keys that are forgotten. */
   get(keys: readonly string[]): Promise<ReadonlyMap<string, IndexedRow>>;
   /**
-   * The indexes may have forgotten keys that were deleted by an entry up to this one; it never gets less. The log still
-   * tells of them. Left out where no key is forgotten.
+   * The indexes may have forgotten keys that were deleted by an entry up to this one; the log still has them. Never
+   * decreases. Omit it if no key is forgotten.
    */
   forgotten?(): number;
-  /** The records that match, ordered by key; deleted ones are left out. */
+  /** Returns the matching records, ordered by key, without deleted ones. */
   find(lookup: Lookup): Promise<readonly IndexedRow[]>;
-  /** Makes the indexes anew from the whole log, or from all that is kept of it, given in order. */
+  /** Rebuilds the indexes from all kept entries, which are passed in order. */
   rebuild(entries: AsyncIterable<readonly LogEntry[]>): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What a storage may do with the log of a catalog. */
+/** Retention of the log of a catalog. */
 export interface LogRetention {
-  /** Entries before so many of the newest may be dropped, as soon as the indexes no longer need them. Default: none. */
+  /** Number of newest entries to keep. Older ones may be dropped once the indexes do not need them. Default: all. */
   readonly keepEntries?: number;
 }
 
-/** A place that holds catalogs: memory, a folder, an Azure Tables account. */
+/** Stores catalogs: in memory, in a folder or in Azure Tables. */
 export interface CatalogStorage {
-  /** Opens the store of one catalog, making it when it is new. */
+  /** Opens the store of one catalog, and creates it if it does not exist. */
   open(catalog: string, schema: CatalogSchema, retention?: LogRetention): Promise<CatalogStore>;
 }

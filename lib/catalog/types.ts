@@ -4,52 +4,53 @@ import type { CatalogStorage, IndexValue } from "./storage.ts";
 /** The value of the row key: one string, or one for each field of a composite key. */
 export type RowKey = string | readonly string[];
 
-/** Index keys and the values they must have; all must hold, none means every record. */
+/** Index keys and the values they must have. All conditions must hold; an empty filter matches every record. */
 export type CatalogFilter<R> = { readonly [K in keyof R & string]?: IndexValue };
 
-/** What `openCatalog` needs. */
+/** Options of `openCatalog`. */
 export interface CatalogOptions {
   readonly storage: CatalogStorage;
-  /** Names the catalog inside the storage. */
+  /** The name of the catalog, unique within the storage. */
   readonly name: string;
-  /** The field, or fields, whose values identify a record. They hold strings. */
+  /** The field or fields that identify a record. Their values are strings. */
   readonly rowKey: string | readonly string[];
-  /** Fields that answer a lookup without a scan. They hold strings, numbers, booleans or null. */
+  /** Fields that can be filtered by without a scan. Their values are strings, numbers, booleans or null. */
   readonly indexKeys: readonly string[];
   /**
-   * For state that is no audit: the log keeps at least so many of its newest entries, and may drop those before. Everyone
-   * who opens the catalog says the same. Only `fileStorage` drops any, 256 at a time. Default: every entry is kept.
+   * For state that needs no audit trail: the log keeps at least this many of its newest entries and may drop older
+   * ones. Use the same value each time the catalog is opened. Only `fileStorage` drops entries, 256 at a time.
+   * Default: all entries are kept.
    */
   readonly keepEntries?: number;
-  /** Who writes; goes into each entry of the log. Default: the user of the environment, else `unknown`. */
+  /** Who writes; recorded in each log entry. Default: the user from the environment, or `unknown`. */
   readonly actor?: string;
   readonly host?: Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env">;
   readonly log?: Log;
-  /** How long one call to the storage may take. Default 10,000. */
+  /** Timeout of one call to the storage. Default: 10,000. */
   readonly callTimeoutMs?: number;
-  /** How long a write goes on trying against other writers and a failing storage. Default 30,000. */
+  /** How long a write is retried after conflicts with other writers and storage errors. Default: 30,000. */
   readonly retryBudgetMs?: number;
 }
 
-/** A record with what identifies its state. */
+/** A record and its version. */
 export interface Versioned<R> {
   readonly record: R;
-  /** The sequence of the entry that last changed it. */
+  /** The sequence number of the entry that last changed the record. */
   readonly version: number;
 }
 
-/** Which part of the matching records to give. */
+/** Which of the matching records to return. */
 export interface QueryOptions {
-  /** First row key, included; of a composite key, its first parts are enough. */
+  /** First row key, inclusive. For a composite key, its leading parts are enough. */
   readonly rowFrom?: RowKey;
-  /** Last row key, included; of a composite key, its first parts are enough. */
+  /** Last row key, inclusive. For a composite key, its leading parts are enough. */
   readonly rowTo?: RowKey;
   readonly limit?: number;
 }
 
-/** How a write may be made conditional, and who does it. */
+/** Conditions of a write, and its actor. */
 export interface WriteOptions {
-  /** The version the record must have; 0 when it must not exist. */
+  /** The version the record must have; 0 if it must not exist. */
   readonly expectedVersion?: number;
   /** The version the whole catalog must have. */
   readonly expectedSequence?: number;
@@ -57,12 +58,12 @@ export interface WriteOptions {
   readonly actor?: string;
 }
 
-/** One change to be made by `transact`. */
+/** One change for `transact` to make. */
 export type Edit<R> =
   | { readonly kind: "put"; readonly record: R; readonly expectedVersion?: number }
   | { readonly kind: "delete"; readonly rowKey: RowKey; readonly expectedVersion?: number };
 
-/** One change that was made. */
+/** One committed change. */
 export interface CommittedChange<R> {
   readonly kind: "insert" | "replace" | "delete";
   readonly rowKey: RowKey;
@@ -70,23 +71,23 @@ export interface CommittedChange<R> {
   readonly after: R | null;
 }
 
-/** What a write did. */
+/** The result of a write. */
 export interface Commit<R> {
-  /** The version of the catalog, and of every record changed. */
+  /** The version of the catalog and of each changed record. */
   readonly sequence: number;
-  /** Empty when everything was so already; nothing was then written. */
+  /** Empty if the records already had this state; nothing is written in that case. */
   readonly changes: readonly CommittedChange<R>[];
 }
 
-/** What one `insert` did. */
+/** The result of one `insert`. */
 export interface Inserted {
-  /** The version of the record now. */
+  /** The current version of the record. */
   readonly version: number;
-  /** `false` when the very same record was there already. */
+  /** `false` if an identical record already existed. */
   readonly changed: boolean;
 }
 
-/** One entry of the log, as the audit trail shows it. */
+/** One entry of the audit trail. */
 export interface HistoryEntry<R> extends Commit<R> {
   readonly id: string;
   /** ISO 8601, by the writer's clock. */
@@ -94,66 +95,66 @@ export interface HistoryEntry<R> extends Commit<R> {
   readonly actor: string;
 }
 
-/** Which entries `history` gives. */
+/** Which entries `history` returns. */
 export interface HistoryOptions {
-  /** Only changes of this record, deleted or not. */
+  /** Only changes of this record, which may be deleted. */
   readonly rowKey?: RowKey;
-  /** First sequence. Default 1. */
+  /** First sequence number. Default: 1. */
   readonly from?: number;
-  /** Last sequence. Default: the newest. */
+  /** Last sequence number. Default: the newest. */
   readonly to?: number;
-  /** At most so many. Default 1,000. */
+  /** Maximum number of entries. Default: 1,000. */
   readonly limit?: number;
-  /** Which end to begin at. Default `oldest`. */
+  /** Whether the oldest or the newest entries come first. Default: `oldest`. */
   readonly first?: "oldest" | "newest";
 }
 
-/** The state that a decision is made on. */
+/** The state that `transact` decides on. */
 export interface CatalogView<R> {
-  /** The version of the catalog the decision holds for. */
+  /** The version of the catalog in this view. */
   readonly sequence: number;
   get(rowKey: RowKey): Promise<Versioned<R> | null>;
   query(filter: CatalogFilter<R>, options?: QueryOptions): Promise<readonly Versioned<R>[]>;
 }
 
-/** What `recover` did. */
+/** The result of `recover`. */
 export interface Recovered {
   /** The version of the catalog. */
   readonly sequence: number;
-  /** How many entries were brought into the indexes. */
+  /** Number of entries added to the indexes. */
   readonly replayed: number;
 }
 
-/** An event-sourced, multi-index catalog; see `openCatalog`. */
+/** An event-sourced catalog with several indexes; see `openCatalog`. */
 export interface Catalog<R extends object> extends AsyncDisposable {
   readonly name: string;
-  /** Adds a record, or replaces the one of the same row key. */
+  /** Adds a record, or replaces the record with the same row key. */
   insert(record: R, options?: WriteOptions): Promise<Inserted>;
-  /** Adds or replaces records in one entry of the log: all of them, or none. */
+  /** Adds or replaces records atomically, in one log entry. */
   insertMany(records: readonly R[], options?: Omit<WriteOptions, "expectedVersion">): Promise<Commit<R>>;
-  /** Deletes one record by row key, or all that match a filter; a filter without a key needs a range. */
+  /** Deletes one record by row key, or all records that match a filter. An empty filter requires a range. */
   delete(target: RowKey | CatalogFilter<R>, options?: WriteOptions & QueryOptions): Promise<Commit<R>>;
-  /** The record, or `null` when there is none. */
+  /** Returns the record, or `null` if there is none. */
   get(rowKey: RowKey): Promise<Versioned<R> | null>;
-  /** The records that match, ordered by row key. */
+  /** Returns the matching records, ordered by row key. */
   query(filter: CatalogFilter<R>, options?: QueryOptions): Promise<readonly Versioned<R>[]>;
   /**
-   * Decides on the present state and writes all edits in one entry. Another writer in between makes it
-   * decide again, so `decide` may run several times and should do nothing else.
+   * Calls `decide` with the current state and writes the returned edits atomically, in one log entry. If another
+   * writer commits in between, `decide` is called again, so it must have no side effects.
    */
   transact(
     decide: (view: CatalogView<R>) => readonly Edit<R>[] | Promise<readonly Edit<R>[]>,
     options?: Omit<WriteOptions, "expectedVersion">,
   ): Promise<Commit<R>>;
-  /** The version of the catalog: the sequence of the newest entry, 0 when there is none. */
+  /** Returns the version of the catalog: the sequence number of the newest entry, or 0 if there is none. */
   version(): Promise<number>;
-  /** Entries of the log. */
+  /** Returns entries of the log. */
   history(options?: HistoryOptions): Promise<readonly HistoryEntry<R>[]>;
-  /** All entries from a sequence on, oldest first, for exports of any length. */
+  /** Iterates over all entries from a sequence number on, oldest first. For exports of any length. */
   entries(options?: { readonly from?: number }): AsyncIterable<HistoryEntry<R>>;
-  /** Brings entries that a dead writer left behind into the indexes; opening does so too. */
+  /** Adds entries of crashed writers to the indexes. Opening the catalog does this too. */
   recover(): Promise<Recovered>;
-  /** Makes the indexes anew from the whole log. */
+  /** Rebuilds the indexes from the whole log. */
   rebuildIndexes(): Promise<Recovered>;
   close(): Promise<void>;
 }

@@ -180,24 +180,13 @@ async function readAndMerge(
       };
       return unchanged(checked, figures(merged.rowsDeleted, merged.notes));
     }
-    const written = await finishParts(working, merged.written, layout.version.version, {
-      key: plan.primaryKey[0],
-      cursor: plan.cursor,
-    });
-    const parts = inOrderOfOrigins([...merged.kept, ...written]);
-    const known = merged.kept.length > 0 ? {} : fingerprintOfWritten(previous?.fingerprint, merged.written);
     const loaded = window?.to === undefined ? {} : { loadedUntil: window.to.toISOString() };
-    const table = {
-      ...assemble(working, layout, parts, merged, end.state),
-      ...known,
-      ...loaded,
-      ...rejecting,
-    };
+    const finished = await finishTable(working, layout, merged, end.state);
     const outcome: TableOutcome = {
       ...figures(merged.rowsDeleted, merged.notes),
-      table,
+      table: { ...finished.table, ...loaded, ...rejecting },
       changed: true,
-      partsWritten: written.length,
+      partsWritten: finished.partsWritten,
       schemaChanges: layout.changes,
     };
     return { kind: "outcome", outcome };
@@ -305,6 +294,27 @@ function unchanged(
 function withoutState(table: PublishedTable): PublishedTable {
   const { state: _, ...rest } = table;
   return rest;
+}
+
+/** The table as it is to be published, with its new parts under their final names. */
+async function finishTable(
+  job: TableJob,
+  layout: Layout,
+  merged: MergedRead,
+  state: PublishedTable["state"],
+): Promise<{ readonly table: PublishedTable; readonly partsWritten: number }> {
+  const { plan, previous } = job;
+  const written = await finishParts(job, merged.written, layout.version.version, {
+    key: plan.primaryKey[0],
+    cursor: plan.cursor,
+  });
+  const parts = inOrderOfOrigins([...merged.kept, ...written]);
+  const fingerprint =
+    merged.kept.length > 0 ? {} : fingerprintOfWritten(previous?.fingerprint, merged.written);
+  return {
+    table: { ...assemble(job, layout, parts, merged, state), ...fingerprint },
+    partsWritten: written.length,
+  };
 }
 
 function rejectingOf(

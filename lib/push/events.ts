@@ -1,14 +1,14 @@
 import { AgnesError, copyRow } from "../base/mod.ts";
 import type { AnyConnector, Change, PushEvent, TableInfo } from "../kit/mod.ts";
 
-/** Ids that are known, and events that are not. */
+/** New events, and the ids to remember. */
 export interface FreshEvents {
   readonly fresh: readonly PushEvent[];
-  /** The ids to remember afterwards, newest last. */
+  /** The ids to store with the merged events, newest last. */
   readonly remember: readonly string[];
 }
 
-/** Takes out events that were merged before or come twice. */
+/** Removes events that are already merged or occur twice. */
 export function freshEvents(
   known: readonly string[],
   events: readonly PushEvent[],
@@ -23,7 +23,7 @@ export function freshEvents(
   return { fresh, remember: [...seen].slice(-idsKept) };
 }
 
-/** Lets a connector turn events into changes, by the source's name of the table. */
+/** Converts events to changes with the connector. The changes are grouped by the source's name of the table. */
 export async function collectChanges(
   connector: AnyConnector,
   source: string,
@@ -34,15 +34,15 @@ export async function collectChanges(
   if (connector.stream === undefined) {
     throw new AgnesError("table_plan_invalid", {
       table: "*",
-      reason: `source ${source} takes no pushed events`,
+      reason: `source ${source} does not support pushed events`,
     });
   }
-  const given = async function* () {
+  const stream = async function* () {
     yield* events;
   };
   const known = new Set(tables.map((table) => table.name));
   const changes = new Map<string, Change[]>();
-  for await (const change of connector.stream(given(), { tables, signal })) {
+  for await (const change of connector.stream(stream(), { tables, signal })) {
     signal.throwIfAborted();
     if (!known.has(change.table)) continue;
     const own = copyOf(change);

@@ -12,33 +12,33 @@ import {
 import { collectChanges, freshEvents } from "./events.ts";
 import { readSpool, sweepSpool, trimSpool, type SpooledEvents } from "./spool.ts";
 
-/** What `runStream` is asked to do. */
+/** Options of `runStream`. */
 export interface StreamRequest {
   /** The folder of the extract. */
   readonly directory: string;
   readonly source: ExtractSource;
-  /** The tables that take changes; each needs a primary key. Changes of other tables are left out. */
+  /** The tables to change; each needs a primary key. Changes of other tables are ignored. */
   readonly tables: readonly TablePlan[];
-  /** How many events are merged at once. Default 10,000. */
+  /** Maximum number of events to merge at once. Default: 10,000. */
   readonly eventsMax?: number;
-  /** How many ids of merged events are remembered, to know a replay. Default 20,000. */
+  /** Number of ids of merged events to remember, to detect replays. Default: 20,000. */
   readonly idsKept?: number;
   readonly partRows?: number;
   readonly signal?: AbortSignal;
 }
 
-/** What became of the spooled events. */
+/** The result of `runStream`. */
 export interface StreamStats {
   /** Events merged, without replays. */
   readonly events: number;
-  /** Events that had been merged before. */
+  /** Events that were already merged. */
   readonly replayed: number;
   readonly upserts: number;
   readonly deletes: number;
-  /** Changes set aside because a value did not fit or the key had none; see `TablePlan.quarantine`. */
+  /** Changes quarantined because a value was invalid or the key was null; see `TablePlan.quarantine`. */
   readonly rowsQuarantined: number;
   readonly partsWritten: number;
-  /** The generation published last; null when nothing ever was. */
+  /** The last published generation; null if there is none. */
   readonly generation: number | null;
   readonly published: number;
   readonly errors: readonly { readonly table: string; readonly error: AgnesError }[];
@@ -59,12 +59,12 @@ const NOTHING: StreamStats = {
 };
 
 /**
- * Merges all spooled events of a source into its tables, and publishes them.
+ * Merges all spooled events of a source into its tables and publishes them.
  *
- * The ids of the merged events are published with the rows, and the spool is trimmed after that: a process that dies
- * in between merges nothing twice. When a table cannot take its changes the events stay spooled.
+ * The ids of the merged events are published with the rows before the spool is trimmed, so a crash in between merges
+ * nothing twice. If a table cannot apply its changes, the events stay spooled.
  *
- * @throws `locked`, `extract_unreadable`, `aborted`, and what the connector's `stream` threw
+ * @throws `locked`, `extract_unreadable`, `aborted`, and errors of the connector's `stream`
  */
 export async function runStream(services: ExtractServices, request: StreamRequest): Promise<StreamStats> {
   const { host, log } = services;
@@ -112,13 +112,13 @@ async function mergeSpooled(
   });
   if (changed.kind === "failed") {
     const { table, error } = changed;
-    log.error("a table could not take its changes; the events stay spooled", { table, error });
+    log.error("a table could not apply its changes; the events stay spooled", { table, error });
     return { ...nothing, errors: [{ table, error }] };
   }
-  return { ...nothing, ...figuresOf(changed), events: fresh.length, published: 1 };
+  return { ...nothing, ...countsOf(changed), events: fresh.length, published: 1 };
 }
 
-function figuresOf({
+function countsOf({
   generation,
   tables,
 }: Extract<ChangedTables, { kind: "published" }>): Pick<
@@ -126,10 +126,10 @@ function figuresOf({
   "upserts" | "deletes" | "rowsQuarantined" | "partsWritten" | "generation"
 > {
   return {
-    upserts: tables.reduce((sum, one) => sum + one.upserts, 0),
-    deletes: tables.reduce((sum, one) => sum + one.deletes, 0),
-    rowsQuarantined: tables.reduce((sum, one) => sum + one.rowsQuarantined, 0),
-    partsWritten: tables.reduce((sum, one) => sum + one.partsWritten, 0),
+    upserts: tables.reduce((sum, table) => sum + table.upserts, 0),
+    deletes: tables.reduce((sum, table) => sum + table.deletes, 0),
+    rowsQuarantined: tables.reduce((sum, table) => sum + table.rowsQuarantined, 0),
+    partsWritten: tables.reduce((sum, table) => sum + table.partsWritten, 0),
     generation,
   };
 }

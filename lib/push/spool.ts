@@ -11,31 +11,31 @@ import {
 } from "../base/mod.ts";
 import type { PushEvent } from "../kit/mod.ts";
 
-/** Where events wait until they are merged. */
+/** The folder of events that are not merged yet. */
 const spoolDirectory = (directory: string): string => join(directory, "spool");
 
-/** Events that are safe on the disk, and the file they are in. */
+/** Durable events, and their file. */
 export interface SpooledEvents {
   readonly path: string;
   readonly events: readonly PushEvent[];
 }
 
-interface Waiting {
+interface PendingAppend {
   readonly events: readonly PushEvent[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * Keeps pushed events on the disk: when `append` resolves they outlive the process.
+ * Stores pushed events on disk. Once `append` resolves, they survive a crash.
  *
- * Every file is written whole under a temporary name, synced and renamed, so that several processes may append while
- * another merges. Events that come while a file is being written share the next one.
+ * Each file is written under a temporary name, synced and renamed, so several processes can append while another
+ * merges. Events that arrive while a file is being written share the next file.
  */
 export class Spool {
   readonly #host: Host;
   readonly #directory: string;
-  #waiting: Waiting[] = [];
+  #pending: PendingAppend[] = [];
   #writing = false;
   #number = 0;
 
@@ -46,22 +46,22 @@ export class Spool {
   }
 
   /**
-   * Makes events durable; acknowledge them after it resolves, never before.
+   * Makes events durable. Acknowledge them only after it resolves.
    * @throws `disk_full`, `file_failed`
    */
   append(events: readonly PushEvent[]): Promise<void> {
     if (events.length === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ events, resolve, reject });
+      this.#pending.push({ events, resolve, reject });
       if (!this.#writing) void this.#drain();
     });
   }
 
   async #drain(): Promise<void> {
     this.#writing = true;
-    while (this.#waiting.length > 0) {
-      const taken = this.#waiting;
-      this.#waiting = [];
+    while (this.#pending.length > 0) {
+      const taken = this.#pending;
+      this.#pending = [];
       try {
         await this.#write(taken.flatMap((waiting) => waiting.events));
         for (const { resolve } of taken) resolve();
@@ -81,7 +81,7 @@ export class Spool {
   }
 }
 
-/** The spooled events, oldest file first, until there are at least `eventsMax`. */
+/** Reads spooled events, oldest file first, until there are at least `eventsMax`. */
 export async function readSpool(
   host: Host,
   log: Log,
@@ -101,8 +101,8 @@ export async function readSpool(
       log.error("a spooled line cannot be read; it was never acknowledged", { path, reason }),
     );
     if (events === null) {
-      await setAside(host, directory, path, name);
-      log.error("a spool file is damaged and was set aside in quarantine/spool", { path });
+      await quarantineFile(host, directory, path, name);
+      log.error("a spool file is damaged and was moved to quarantine/spool", { path });
       continue;
     }
     found.push({ path, events });
@@ -112,8 +112,8 @@ export async function readSpool(
 }
 
 /**
- * The events of a spool file. A torn last line is left out: its writer died before it acknowledged anything.
- * Null when a line before the last is damaged.
+ * Parses a spool file. A torn last line is skipped, because its writer crashed before it acknowledged the events.
+ * Returns null if an earlier line is damaged.
  */
 export function parseSpool(text: string, onTorn: (reason: string) => void): readonly PushEvent[] | null {
   const lines = text.split("\n");
@@ -122,7 +122,7 @@ export function parseSpool(text: string, onTorn: (reason: string) => void): read
     if (line === "") continue;
     try {
       const event = JSON.parse(line) as Partial<PushEvent>;
-      if (typeof event.id !== "string" || event.body === undefined) throw new Error("it is no event");
+      if (typeof event.id !== "string" || event.body === undefined) throw new Error("it is not an event");
       events.push({ id: event.id, body: event.body });
     } catch (error) {
       if (at < lines.length - 1) return null;
@@ -132,16 +132,16 @@ export function parseSpool(text: string, onTorn: (reason: string) => void): read
   return events;
 }
 
-async function setAside(host: Host, directory: string, path: string, name: string): Promise<void> {
+async function quarantineFile(host: Host, directory: string, path: string, name: string): Promise<void> {
   const folder = join(directory, "quarantine", "spool");
   await host.files.makeDirectory(folder);
   await host.files.rename(path, join(folder, name));
 }
 
-/** After so long a file that still has its temporary name was left by a process that died before it acknowledged. */
+/** A temporary file older than this belongs to a writer that crashed before it acknowledged its events. */
 const TEMPORARY_AGE_MS = 60 * 60 * 1000;
 
-/** Removes what dead writers left; those that live write beside a merge, so only old files go. */
+/** Removes temporary files of crashed writers. Recent ones may belong to writers that are still running. */
 export async function sweepSpool(host: Host, directory: string): Promise<void> {
   const { files } = host;
   const folder = spoolDirectory(directory);
@@ -154,13 +154,13 @@ export async function sweepSpool(host: Host, directory: string): Promise<void> {
   }
 }
 
-/** Removes events that are published. */
+/** Removes spool files of published events. */
 export async function trimSpool(host: Host, log: Log, spooled: readonly SpooledEvents[]): Promise<void> {
   for (const { path } of spooled) {
     try {
       await host.files.remove(path);
     } catch (error) {
-      // Merging them again changes nothing; a later run removes them.
+      // Merging the events again is idempotent; a later run removes the file.
       if (!isAgnesError(error)) throw error;
       log.warn("a merged spool file could not be removed", { path, error });
     }

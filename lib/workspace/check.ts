@@ -11,9 +11,9 @@ import type { PlaceOf } from "./placed-error.ts";
 /**
  * Checks the content of `agnes.yaml` or of `createAgnes`.
  *
- * @param path what to call the content in an error
- * @param placeOf where in a file a setting is
- * @throws `config_unknown_key` naming the nearest known key, `config_invalid`, `invalid_identifier`
+ * @param path the name of the content in errors
+ * @param placeOf the position of a setting in a file
+ * @throws `config_unknown_key` with the nearest known key, `config_invalid`, `invalid_identifier`
  */
 export function checkConfig(
   content: unknown,
@@ -26,7 +26,7 @@ export function checkConfig(
     const place = placeOf(`sources.${name}`) ?? path;
     checkSourceName(`${place}: the source name`, name);
     if (names.has(name.toLowerCase())) {
-      const rule = "another source differs from it in upper and lower case only";
+      const rule = "another source differs from it only in case";
       throw new AgnesError("invalid_identifier", { what: `${place}: the source name`, value: name, rule });
     }
     names.add(name.toLowerCase());

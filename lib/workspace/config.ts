@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-/** A map by name. Valibot's own record would take a list for an empty map. */
+/** A map by name. Valibot's record schema alone would accept an array as an empty map. */
 const mapOf = <const V extends v.GenericSchema>(value: V) =>
   v.pipe(
     v.custom<Readonly<Record<string, unknown>>>(
@@ -15,11 +15,7 @@ const whole = (least: number, description: string) =>
 
 /** One entry of `sources:`. */
 export const sourceConfig = v.strictObject({
-  plugin: v.pipe(
-    v.string(),
-    v.nonEmpty(),
-    v.description("Name of the plugin that knows this kind of source"),
-  ),
+  plugin: v.pipe(v.string(), v.nonEmpty(), v.description("Name of the plugin for this kind of source")),
   options: v.optional(
     v.pipe(mapOf(v.unknown()), v.description("Options of the plugin; see `agnes connector show`")),
     {},
@@ -27,7 +23,7 @@ export const sourceConfig = v.strictObject({
   secrets: v.optional(
     v.pipe(
       mapOf(v.string()),
-      v.description("Environment variable for each of the plugin's secrets; default: the secret's own name"),
+      v.description("Environment variable for each secret of the plugin; default: the name of the secret"),
     ),
     {},
   ),
@@ -35,33 +31,36 @@ export const sourceConfig = v.strictObject({
     v.pipe(
       v.picklist(["all", "listed"]),
       v.description(
-        "Whether `sync` registers every table the source has, or only syncs those registered; default: what the plugin says, or else all",
+        "all: `sync` registers all tables of the source; listed: it syncs only registered tables; default: the plugin's setting, or all",
       ),
     ),
   ),
-  timeoutMs: v.optional(whole(1, "Longest a run of this source may take, ms")),
+  timeoutMs: v.optional(whole(1, "Timeout of a run of this source, in milliseconds")),
 });
 
 /** The content of `agnes.yaml`, and the part of `createAgnes` that describes a workspace. */
 export const workspaceConfig = v.strictObject({
-  version: v.pipe(v.literal(1), v.description("Version of this format")),
+  version: v.pipe(v.literal(1), v.description("Version of the configuration format")),
   plugins: v.optional(
-    v.pipe(v.array(v.string()), v.description("Packages or paths of plugins beside the bundled ones")),
+    v.pipe(v.array(v.string()), v.description("Packages or paths of additional plugins")),
     [],
   ),
   sources: v.optional(
-    v.pipe(mapOf(sourceConfig), v.description("The sources of this workspace by name")),
+    v.pipe(mapOf(sourceConfig), v.description("The sources of the workspace, by name")),
     {},
   ),
   limits: v.optional(
     v.pipe(
       v.strictObject({
-        memoryMb: v.optional(whole(64, "Memory DuckDB may use, MB"), 1024),
-        threads: v.exactOptional(whole(1, "Threads DuckDB may use; default: the cores")),
-        temporaryMb: v.optional(whole(0, "Disk DuckDB may spill to, MB"), 10_240),
-        sourcesAtOnce: v.optional(whole(1, "Sources that one sync runs at once; each may use the memory"), 4),
+        memoryMb: v.optional(whole(64, "Memory limit of DuckDB, in MB"), 1024),
+        threads: v.exactOptional(whole(1, "Threads of DuckDB; default: the number of CPU cores")),
+        temporaryMb: v.optional(whole(0, "Disk space for temporary files of DuckDB, in MB"), 10_240),
+        sourcesAtOnce: v.optional(
+          whole(1, "Sources that a sync runs concurrently; memoryMb applies to each"),
+          4,
+        ),
       }),
-      v.description("What the run of a source or a query may use of the machine"),
+      v.description("Resource limits of a source run or a query"),
     ),
     {},
   ),
@@ -71,5 +70,5 @@ export const workspaceConfig = v.strictObject({
 export type SourceConfig = v.InferOutput<typeof sourceConfig>;
 /** The content of `agnes.yaml`, checked, with its defaults. */
 export type WorkspaceConfig = v.InferOutput<typeof workspaceConfig>;
-/** What a person may write: the same with defaults left out. */
+/** The content of `agnes.yaml` as written, in which fields with defaults are optional. */
 export type WorkspaceConfigInput = v.InferInput<typeof workspaceConfig>;

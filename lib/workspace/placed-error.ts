@@ -1,9 +1,9 @@
 import { AgnesError, isAgnesError } from "../base/mod.ts";
 
-/** Where the key of a setting is, as `file:line:column`; `undefined` when the configuration is in no file. */
+/** Returns the position of a setting's key as `file:line:column`; `undefined` if the configuration is not in a file. */
 export type PlaceOf = (key: string) => string | undefined;
 
-/** An error about a setting of a source, with the place of the setting; any other as it is. */
+/** Adds the position of the setting to an error about a source's settings. Returns other errors unchanged. */
 export function placedError(error: unknown, source: string, placeOf: PlaceOf): unknown {
   if (isAgnesError(error, "config_unknown_key") || isAgnesError(error, "config_invalid")) {
     const { path, key } = error.details;

@@ -3,8 +3,8 @@ import { isMap, isScalar, isSeq, type Document, type LineCounter, type Node } fr
 import type { PlaceOf } from "./placed-error.ts";
 
 /**
- * Finds keys, as errors name them (`sources.crm.options.url`), in a document. Where a key is missing, the place is that
- * of the setting that lacks it.
+ * Locates keys of errors (`sources.crm.options.url`) in a document. The position of a missing key is that of the
+ * setting that lacks it.
  */
 export function placesIn(document: Document.Parsed, lines: LineCounter, path: string): PlaceOf {
   return (key) => {
@@ -15,7 +15,7 @@ export function placesIn(document: Document.Parsed, lines: LineCounter, path: st
   };
 }
 
-/** The node of the deepest part of a key that is there; keys may have dots in them. */
+/** The node of the longest existing prefix of a key path; keys may contain dots. */
 function find(node: unknown, key: string): Node | undefined {
   if (isSeq(node)) {
     const [, index, rest = ""] = /^(\d+)(?:\.(.*))?$/s.exec(key) ?? [];

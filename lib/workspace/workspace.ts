@@ -5,31 +5,31 @@ import { checkConfig } from "./check.ts";
 import type { WorkspaceConfig } from "./config.ts";
 import type { PlaceOf } from "./placed-error.ts";
 
-/** The name of the file that makes a folder a workspace. */
+/** The name of the configuration file of a workspace. */
 export const CONFIG_FILE = "agnes.yaml";
 
 /** A workspace: its folder, its data folder and its checked configuration. */
 export interface Workspace {
-  /** Absolute path of the folder that holds `agnes.yaml`. */
+  /** Absolute path of the folder that contains `agnes.yaml`. */
   readonly directory: string;
-  /** Absolute path of the data folder; `AGNES_DATA_DIR`, or `data` in the workspace. */
+  /** Absolute path of the data folder. Default: `AGNES_DATA_DIR`, or `data` in the workspace. */
   readonly dataDirectory: string;
   readonly config: WorkspaceConfig;
-  /** Where a setting is in `agnes.yaml`; absent when the configuration is in no file. */
+  /** Returns the position of a setting in `agnes.yaml`; missing if the configuration is not in a file. */
   readonly placeOf?: PlaceOf;
 }
 
-/** Where things are inside a data folder. */
+/** Paths inside a data folder. */
 export const dataPaths = {
   extracts: (data: string): string => join(data, "extracts"),
   extract: (data: string, source: string): string => join(data, "extracts", source),
   analytics: (data: string): string => join(data, "analytics", "analytics.duckdb"),
-  /** Holds a folder for each catalog. */
+  /** Contains a folder for each catalog. */
   state: (data: string): string => join(data, "state"),
 } as const;
 
 /**
- * Finds the nearest folder upwards that holds an `agnes.yaml`.
+ * Finds the nearest folder with an `agnes.yaml`, in `from` or its parents.
  * @throws `workspace_missing`
  */
 export async function findWorkspace(files: Files, from: string): Promise<string> {
@@ -45,7 +45,8 @@ export async function findWorkspace(files: Files, from: string): Promise<string>
 /**
  * Reads and checks a workspace.
  *
- * @param from a folder inside the workspace; `AGNES_WORKSPACE` wins over the current one, `exact` over both
+ * @param options.from a folder in the workspace; default: the current folder
+ * @param options.exact the workspace folder; default: `AGNES_WORKSPACE`; overrides `from`
  * @throws `workspace_missing`, `config_malformed`, `config_unknown_key`, `config_invalid`, `invalid_identifier`
  */
 export async function openWorkspace(

@@ -15,18 +15,19 @@ import { AgnesError } from "agnes/kit";
 
 import { azureTablesStorage } from "./storage.ts";
 
-/** The one catalog of a small program; see `configure`. */
+/** Options of the default catalog; see `configure`. */
 export type DefaultCatalogOptions = Partial<CatalogOptions>;
 
 let configured: DefaultCatalogOptions | null = null;
 let opened: Promise<Catalog<JsonRecord>> | null = null;
 
 /**
- * Sets the catalog that `insert`, `query`, `delete` and `recover` work on. Missing options come from the environment:
- * `TABLE_CATALOG_NAME`, `TABLE_CATALOG_ROW_KEY` and `TABLE_CATALOG_INDEX_KEYS` (separated by commas), and without a
- * `storage`, `AZURE_STORAGE_CONNECTION_STRING` and `TABLE_CATALOG_WAL_NAME`. Not needed when all of them are set there.
+ * Configures the default catalog, which `insert`, `query`, `delete` and `recover` use. Missing options are read from
+ * the environment: `TABLE_CATALOG_NAME`, `TABLE_CATALOG_ROW_KEY` and `TABLE_CATALOG_INDEX_KEYS` (separated by commas),
+ * and without a `storage`, `AZURE_STORAGE_CONNECTION_STRING` and `TABLE_CATALOG_WAL_NAME`. Without a call of
+ * `configure`, all of them are read from the environment.
  *
- * @throws `invalid_input` when a catalog is configured or in use already
+ * @throws `invalid_input` if the default catalog is already configured or in use
  * @example
  * ```ts
  * import { memoryStorage } from "agnes/catalog";
@@ -37,12 +38,12 @@ let opened: Promise<Catalog<JsonRecord>> | null = null;
  * ```
  */
 export function configure(options: DefaultCatalogOptions): void {
-  if (configured !== null || opened !== null) invalid("it is configured already; close it first");
+  if (configured !== null || opened !== null) invalid("it is already configured; close it first");
   configured = options;
 }
 
 /**
- * Adds or replaces a record in the configured catalog.
+ * Adds or replaces a record in the default catalog.
  * @example
  * ```ts
  * import { insert } from "agnes/plugins/azure-tables";
@@ -50,11 +51,11 @@ export function configure(options: DefaultCatalogOptions): void {
  * ```
  */
 export async function insert(record: JsonRecord, options?: WriteOptions): Promise<Inserted> {
-  return (await theCatalog()).insert(record, options);
+  return (await defaultCatalog()).insert(record, options);
 }
 
 /**
- * The records of the configured catalog that match.
+ * Returns the matching records of the default catalog.
  * @example
  * ```ts
  * import { query } from "agnes/plugins/azure-tables";
@@ -65,11 +66,11 @@ export async function query(
   filter: CatalogFilter<JsonRecord>,
   options?: QueryOptions,
 ): Promise<readonly JsonRecord[]> {
-  return (await (await theCatalog()).query(filter, options)).map(({ record }) => record);
+  return (await (await defaultCatalog()).query(filter, options)).map(({ record }) => record);
 }
 
 /**
- * Deletes records of the configured catalog; exported as `delete`.
+ * Deletes records of the default catalog. Exported as `delete`.
  * @example
  * ```ts
  * import { delete as remove } from "agnes/plugins/azure-tables";
@@ -80,11 +81,11 @@ export async function remove(
   target: RowKey | CatalogFilter<JsonRecord>,
   options?: WriteOptions & QueryOptions,
 ): Promise<Commit<JsonRecord>> {
-  return (await theCatalog()).delete(target, options);
+  return (await defaultCatalog()).delete(target, options);
 }
 
 /**
- * Brings what a dead writer left behind into the indexes of the configured catalog.
+ * Adds entries of crashed writers to the indexes of the default catalog.
  * @example
  * ```ts
  * import { recover } from "agnes/plugins/azure-tables";
@@ -92,11 +93,11 @@ export async function remove(
  * ```
  */
 export async function recover(): Promise<Recovered> {
-  return (await theCatalog()).recover();
+  return (await defaultCatalog()).recover();
 }
 
 /**
- * Closes the configured catalog and forgets it.
+ * Closes the default catalog and discards its configuration.
  * @example
  * ```ts
  * import { close } from "agnes/plugins/azure-tables";
@@ -110,7 +111,7 @@ export async function close(): Promise<void> {
   await (await closing)?.close();
 }
 
-function theCatalog(): Promise<Catalog<JsonRecord>> {
+function defaultCatalog(): Promise<Catalog<JsonRecord>> {
   opened ??= open(configured ?? {}).catch((error: unknown) => {
     opened = null;
     throw error;

@@ -1,19 +1,19 @@
 import type { TableGateway } from "./gateway.ts";
 
-/** Looking up so many records in vain makes it worth while to know which there are. */
+/** After this many failed lookups, it pays off to list all records. */
 const MISSES = 16;
-/** A catalog of more pages than this is not read for it. */
+/** A catalog with more pages than this is not listed. */
 const PAGES_MAX = 5;
 
 /**
- * Which records a catalog has, learnt once many were looked up in vain: then a new record costs no request
- * to find that it is new. Whatever comes later is told to it as it is applied.
+ * Tracks which records a catalog has, so that a new record costs no lookup. The records are listed once many lookups
+ * have failed; later ones are added as they are applied.
  */
 export class Directory {
   readonly #table: TableGateway;
   readonly #partitionKey: string;
-  /** Row keys that came since the start; they may be missing in pages read before. */
-  readonly #told = new Set<string>();
+  /** Row keys added before the listing is complete; pages may lack them. */
+  readonly #added = new Set<string>();
   #known: Set<string> | null = null;
   #misses = 0;
   #isTooLarge = false;
@@ -23,17 +23,17 @@ export class Directory {
     this.#partitionKey = partitionKey;
   }
 
-  /** Whether there is certainly no such record. */
+  /** Whether the record is known not to exist. */
   lacks(rowKey: string): boolean {
     return this.#known !== null && !this.#known.has(rowKey);
   }
 
-  /** A record was written. */
+  /** Adds a written record. */
   add(rowKey: string): void {
-    if (!this.#isTooLarge) (this.#known ?? this.#told).add(rowKey);
+    if (!this.#isTooLarge) (this.#known ?? this.#added).add(rowKey);
   }
 
-  /** A record was looked up in vain. `drain` makes sure that all that was applied is written. */
+  /** Counts a failed lookup. `drain` makes sure that all applied rows are written. */
   async missed(drain: () => Promise<void>): Promise<void> {
     this.#misses += 1;
     if (this.#misses < MISSES || this.#isTooLarge || this.#known !== null) return;
@@ -45,10 +45,10 @@ export class Directory {
       for (const { rowKey } of page) found.add(rowKey);
       pages += 1;
       this.#isTooLarge = pages > PAGES_MAX;
-      if (this.#isTooLarge) return this.#told.clear();
+      if (this.#isTooLarge) return this.#added.clear();
     }
-    for (const rowKey of this.#told) found.add(rowKey);
-    this.#told.clear();
+    for (const rowKey of this.#added) found.add(rowKey);
+    this.#added.clear();
     this.#known = found;
   }
 }

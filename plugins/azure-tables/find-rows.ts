@@ -4,15 +4,15 @@ import type { PartitionQuery, ReadEntity, TableGateway } from "./gateway.ts";
 import { isCut, lowerBoundKey, upperBoundKey } from "./key-text.ts";
 import { ROW_LENGTH, type Layout } from "./layout.ts";
 
-/** Rows of one request; a page with fewer is mostly the last. */
+/** Rows per request; a page with fewer rows is usually the last. */
 const PAGE_SIZE = 1000;
 
-/** Finds rows by the index key that has the fewest for its value. */
+/** Finds rows by the index key with the fewest rows for its value. */
 export class RowFinder {
   readonly #table: TableGateway;
   readonly #layout: Layout;
   readonly #toRow: (entity: ReadEntity) => IndexedRow;
-  /** How many rows a value of each field had when it was looked for last. */
+  /** Number of rows that the last looked-up value of each field had. */
   readonly #rowsOfValue = new Map<string, number>();
 
   constructor(table: TableGateway, layout: Layout, toRow: (entity: ReadEntity) => IndexedRow) {
@@ -22,14 +22,14 @@ export class RowFinder {
   }
 
   /**
-   * The records that match, ordered by key. When the rows of one key are more than a page, those of the others are
-   * read in turn, until one of them comes to its end.
+   * Returns the matching records, ordered by key. If the rows of one index key exceed a page, the other index keys are
+   * scanned in turn until one scan ends.
    */
   async find(lookup: Lookup): Promise<readonly IndexedRow[]> {
     const scans = this.#fields(lookup).map((field) => this.#scan(lookup, field));
     for (;;) {
       for (const scan of scans) {
-        if (!(await scan.turn())) continue;
+        if (!(await scan.next())) continue;
         for (const { field, rows, isBegun } of scans) {
           if (field !== undefined && isBegun) this.#rowsOfValue.set(field, rows);
         }
@@ -39,7 +39,7 @@ export class RowFinder {
     }
   }
 
-  /** The fields asked for, the one that had fewest rows first; `undefined` stands for all records. */
+  /** The fields of the filter, those with the fewest rows first; `undefined` stands for all records. */
   #fields({ where }: Lookup): readonly (string | undefined)[] {
     if (where.length === 0) return [undefined];
     const rows = (field: string) => this.#rowsOfValue.get(field) ?? 0;
@@ -47,7 +47,7 @@ export class RowFinder {
   }
 
   #scan(lookup: Lookup, field: string | undefined): Scan {
-    const wanted = lookup.where.find((one) => one.field === field);
+    const wanted = lookup.where.find((each) => each.field === field);
     const { partitionKey, prefix } =
       wanted === undefined
         ? { partitionKey: this.#layout.records, prefix: "" }
@@ -66,7 +66,7 @@ interface ScanOptions {
   readonly toRow: (entity: ReadEntity) => IndexedRow;
 }
 
-/** The rows of one value of one index, read page by page. */
+/** A scan of the rows of one index value, page by page. */
 class Scan {
   readonly field: string | undefined;
   readonly found: IndexedRow[] = [];
@@ -82,8 +82,8 @@ class Scan {
     this.#pages = options.table.query(options.query)[Symbol.asyncIterator]();
   }
 
-  /** Reads on to the end of a full page; gives whether everything wanted was found. */
-  async turn(): Promise<boolean> {
+  /** Reads up to the end of a full page. Returns whether the scan is complete. */
+  async next(): Promise<boolean> {
     const { lookup, prefix, toRow } = this.#options;
     this.isBegun = true;
     for (;;) {

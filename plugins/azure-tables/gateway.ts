@@ -1,21 +1,21 @@
 import type { TableClient, TableEntity, TransactionAction } from "@azure/data-tables";
 
-/** An entity: two keys and text properties. */
+/** An entity with two keys and text properties. */
 export interface Entity {
   readonly partitionKey: string;
   readonly rowKey: string;
   readonly values: Readonly<Record<string, string>>;
 }
 
-/** An entity as it was read; `etag` changes with every write. */
+/** An entity that was read. `etag` changes with each write. */
 export interface ReadEntity extends Entity {
   readonly etag: string;
 }
 
-/** An entity to create, or to replace when it still has this etag. */
+/** An entity to create, or to replace if it still has this etag. */
 export interface EntityChange {
   readonly entity: Entity;
-  /** `null` when there should be none yet. */
+  /** `null` if the entity should not exist yet. */
   readonly etag: string | null;
 }
 
@@ -27,26 +27,26 @@ export interface PartitionQuery {
   readonly pageSize?: number;
 }
 
-/** The few things the store does with one table. What cannot be answered is thrown as it came. */
+/** The operations of the store on one table. Failed requests throw the client's error. */
 export interface TableGateway {
-  /** Makes the table unless it is there. */
+  /** Creates the table if it does not exist. */
   prepare(): Promise<void>;
   get(partitionKey: string, rowKey: string): Promise<ReadEntity | null>;
-  /** `false` when there is one with these keys. */
+  /** Creates an entity. Returns `false` if one with these keys exists. */
   create(entity: Entity): Promise<boolean>;
-  /** All, in one partition, or none: `false` when one of them is not as it is thought to be. */
+  /** Applies changes of one partition atomically. Returns `false` if one of them conflicts. */
   changeAll(changes: readonly EntityChange[]): Promise<boolean>;
-  /** `false` when the entity is not, or no longer, the one with this etag. */
+  /** Returns `false` if the entity is missing or has another etag. */
   replace(entity: Entity, etag: string): Promise<boolean>;
-  /** `false` when the entity is not, or no longer, the one with this etag. */
+  /** Returns `false` if the entity is missing or has another etag. */
   remove(partitionKey: string, rowKey: string, etag: string): Promise<boolean>;
-  /** Pages of a range, in the order of row keys. */
+  /** Reads a range page by page, in the order of row keys. */
   query(query: PartitionQuery): AsyncIterable<readonly ReadEntity[]>;
 }
 
-/** The gateway to a table of the official client; a request that is not answered in time fails. */
+/** The gateway to a table through the official client, with a timeout for each request. */
 export function clientGateway(client: TableClient, requestTimeoutMs: number): TableGateway {
-  // The client itself waits for ever.
+  // The client has no timeout of its own.
   const limited = () => ({ abortSignal: AbortSignal.timeout(requestTimeoutMs) });
   return {
     prepare: () => client.createTable(limited()),
@@ -101,19 +101,23 @@ async function* pages(
   } while (continuationToken !== undefined);
 }
 
-/** The status with which the service refused; `undefined` when it did not answer at all. */
+/** The HTTP status of an error of the service; `undefined` if there was no response. */
 export function statusOf(error: unknown): number | undefined {
   const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
   return typeof status === "number" ? status : undefined;
 }
 
-async function unless<T, N>(answer: N, statuses: readonly number[], work: () => Promise<T>): Promise<T | N> {
+async function unless<T, N>(
+  fallback: N,
+  statuses: readonly number[],
+  work: () => Promise<T>,
+): Promise<T | N> {
   try {
     return await work();
   } catch (error) {
     const status = statusOf(error);
-    // Only the answers that mean just this; everything else is a failure, never "there is nothing".
-    if (status !== undefined && statuses.includes(status) && !isMissingTable(error)) return answer;
+    // Only these statuses map to the fallback. All other failures are thrown, never treated as "missing".
+    if (status !== undefined && statuses.includes(status) && !isMissingTable(error)) return fallback;
     throw error;
   }
 }

@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 const LONG = "!!";
 
 /**
- * Any string as a text that Azure Tables takes as (part of) a key. Different strings give different texts,
- * whatever their case, and texts sort as the strings do. Letters and digits stay readable.
+ * Encodes any string as a text that is valid in keys of Azure Tables. The texts of different strings differ, also if
+ * case is ignored, and sort like the strings. Letters and digits are unchanged.
  *
- * A text longer than `lengthMax` is cut and ends in a hash of the whole.
+ * A text longer than `lengthMax` is truncated and ends in a hash of the whole string.
  */
 export function encodeKey(value: string, lengthMax: number): string {
   const text = escaped(value);
@@ -15,24 +15,24 @@ export function encodeKey(value: string, lengthMax: number): string {
   return `${cut(text, lengthMax - hash.length - LONG.length)}${LONG}${hash}`;
 }
 
-/** A text not greater than the key of any string from `value` on. */
+/** A text that is not greater than the key of any string from `value` on. */
 export function lowerBoundKey(value: string, lengthMax: number): string {
   const text = escaped(value);
   return text.length <= lengthMax ? text : cut(text, lengthMax - 40 - LONG.length);
 }
 
-/** A text greater than the key of any string before `value`; `null` when `value` is too long to give one. */
+/** A text that is greater than the key of any string before `value`; `null` if `value` is too long. */
 export function upperBoundKey(value: string, lengthMax: number): string | null {
   const text = escaped(value);
   return text.length <= lengthMax ? text : null;
 }
 
-/** Whether the text of a key was cut, so that it no longer sorts exactly. */
+/** Whether the text of a key is truncated, so that its order is inexact. */
 export function isCut(text: string): boolean {
   return text.includes(LONG);
 }
 
-// Each escape begins with a character that sorts where the characters escaped by it do.
+// Each escape begins with a character that sorts like the characters it escapes.
 function escaped(value: string): string {
   return value.replace(/[^0-9A-Za-z]/g, (character) => {
     const code = character.charCodeAt(0);
@@ -44,7 +44,7 @@ function escaped(value: string): string {
 }
 
 function cut(text: string, length: number): string {
-  // Never through an escape: what is left of it could sort anywhere.
+  // Removes a partial escape at the end, because its order is undefined.
   return text.slice(0, length).replace(/([!=_][0-9a-f]?|~[0-9a-f]{0,3})$/, "");
 }
 

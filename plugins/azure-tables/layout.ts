@@ -4,7 +4,7 @@ import { encodeKey } from "./key-text.ts";
 import type { WantedRow } from "./row-queue.ts";
 import { toValues } from "./row-writer.ts";
 
-// A key holds 512 characters; these leave room for each other.
+// The limit of a key is 512 characters; together these parts fit.
 const CATALOG_LENGTH = 100;
 const FIELD_LENGTH = 100;
 const VALUE_LENGTH = 200;
@@ -13,7 +13,7 @@ export const ROW_LENGTH = 300;
 /** Entries of the log in one partition. */
 export const LOG_BLOCK = 1000;
 
-/** Where everything of one catalog is. */
+/** The partition and row keys of one catalog. */
 export class Layout {
   readonly #catalog: string;
   readonly #indexKeys: readonly string[];
@@ -50,31 +50,31 @@ export class Layout {
   }
 
   /**
-   * The partition of an index, and what the row keys of one value begin with. An index is one partition so
-   * that rows travel in batches; the service takes 2,000 rows a second for each, more than one log brings.
+   * The partition of an index, and the prefix of the row keys of one value. An index is one partition so that rows are
+   * written in batches. The service accepts 2,000 rows a second per partition, more than one log produces.
    */
   value(field: string, value: IndexValue): { readonly partitionKey: string; readonly prefix: string } {
     const prefix = `${encodeKey(JSON.stringify(value), VALUE_LENGTH)}-`;
     return { partitionKey: this.#indexPartition(field), prefix };
   }
 
-  /** What the rows of the indexes should say after an entry. */
+  /** The index rows to write for an entry. */
   rows(entry: LogEntry): readonly WantedRow[] {
     return entry.changes.flatMap((change) => this.#rowsOf(change, entry.sequence));
   }
 
   #rowsOf({ key, before, after, previous }: LoggedChange, version: number): readonly WantedRow[] {
-    // All rows of a record say the same, so it is put into words once.
-    const here = { key, version, record: after, values: toValues({ key, version, record: after }) };
-    const gone = () => ({ key, version, record: null, values: toValues({ key, version, record: null }) });
-    const rows: WantedRow[] = [{ ...this.record(key), ...here, isNew: previous === 0 }];
+    // All rows of a record have the same content, so it is encoded once.
+    const present = { key, version, record: after, values: toValues({ key, version, record: after }) };
+    const absent = () => ({ key, version, record: null, values: toValues({ key, version, record: null }) });
+    const rows: WantedRow[] = [{ ...this.record(key), ...present, isNew: previous === 0 }];
     for (const field of this.#indexKeys) {
       const [was, is] = [before, after].map((record) =>
         record === null ? null : this.value(field, record[field] as IndexValue),
       );
       const moved = was?.prefix !== is?.prefix;
-      if (is != null) rows.push({ ...this.#at(is, key), ...here, isNew: moved });
-      if (was != null && moved) rows.push({ ...this.#at(was, key), ...gone(), isNew: false });
+      if (is != null) rows.push({ ...this.#at(is, key), ...present, isNew: moved });
+      if (was != null && moved) rows.push({ ...this.#at(was, key), ...absent(), isNew: false });
     }
     return rows;
   }

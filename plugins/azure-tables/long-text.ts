@@ -5,15 +5,15 @@ const CHUNK_LENGTH = 32_000;
 const CHECKSUM_LENGTH = 16;
 
 /**
- * A text of any length, after its checksum, as properties `t0`, `t1` …: most texts need but one, and the
- * service takes its time for each.
+ * Encodes a checksum and a text of any length as properties `t0`, `t1` …. Most texts need only one, and each property
+ * costs time.
  */
 export function toProperties(text: string): Record<string, string> {
   const whole = checksum(text) + text;
   const properties: Record<string, string> = {};
   for (let start = 0, at = 0; start < whole.length; at++) {
     let end = Math.min(start + CHUNK_LENGTH, whole.length);
-    // Half a surrogate pair would not survive the journey.
+    // Half a surrogate pair would be lost in UTF-8.
     if (end < whole.length && /[\ud800-\udbff]/.test(whole[end - 1]!)) end -= 1;
     properties[`t${at}`] = whole.slice(start, end);
     start = end;
@@ -21,7 +21,7 @@ export function toProperties(text: string): Record<string, string> {
   return properties;
 }
 
-/** The text of `toProperties`; `null` when it is not whole. */
+/** The inverse of `toProperties`; `null` if the text is damaged. */
 export function fromProperties(values: Readonly<Record<string, string>>): string | null {
   let whole = "";
   for (let at = 0; values[`t${at}`] !== undefined; at++) whole += values[`t${at}`]!;

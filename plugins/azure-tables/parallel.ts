@@ -1,4 +1,4 @@
-/** Runs work with bounded concurrency; like `Promise.allSettled`. */
+/** Like `Promise.allSettled`, with bounded concurrency. */
 export async function inParallel<T>(
   work: readonly (() => Promise<T>)[],
   concurrency: number,

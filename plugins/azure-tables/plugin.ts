@@ -20,7 +20,9 @@ export default definePlugin({
       v.pipe(
         v.string(),
         v.url(),
-        v.description("table endpoint, when no connection string is given; the identity library signs in"),
+        v.description(
+          "table endpoint, used without a connection string; signs in with DefaultAzureCredential",
+        ),
       ),
     ),
     sampleRows: v.optional(
@@ -28,7 +30,7 @@ export default definePlugin({
         v.number(),
         v.integer(),
         v.minValue(1),
-        v.description("entities that discovery looks at in each table"),
+        v.description("number of entities that discovery samples in each table"),
       ),
       1000,
     ),

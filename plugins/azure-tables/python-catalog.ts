@@ -5,30 +5,30 @@ import { AgnesError } from "agnes/kit";
 
 import { entitiesOf, type AzureTablesOptions } from "./storage.ts";
 
-/** What two tables of the Python package az-table-catalog hold. */
+/** The content of two tables of the Python package az-table-catalog. */
 export interface PythonCatalog {
-  /** The records that its queries give, ordered by its row keys. Dates, GUIDs and bytes are texts. */
+  /** The records that its queries return, ordered by its row keys. Dates, GUIDs and bytes are strings. */
   readonly records: readonly JsonRecord[];
   /**
-   * States that only its log has: a change that the package dropped because the index values were the same, or one that
-   * a writer did not finish.
+   * States that exist only in its log: changes that the package dropped because the index values were the same, and
+   * changes that a writer did not finish.
    */
   readonly onlyInLog: readonly JsonRecord[];
-  /** Records that its log has more than once: the package logs a deletion so, and never deletes. */
+  /** Records that its log contains more than once. The package logs a deletion this way but never deletes. */
   readonly repeatedInLog: readonly JsonRecord[];
 }
 
-/** What a conversion did. */
+/** The result of a conversion. */
 export interface ConvertedCatalog extends Omit<PythonCatalog, "records"> {
-  /** How many records the catalog was given. */
+  /** Number of records copied to the catalog. */
   readonly records: number;
 }
 
 /**
- * Reads the tables of a catalog that the Python package az-table-catalog wrote; nothing is changed.
+ * Reads the tables of a catalog of the Python package az-table-catalog, without changing them.
  *
- * @param options `table` is its index table, `logTable` its write-ahead log; default: the name with `Wal` after it
- * @throws `invalid_input` when the tables hold no such catalog, `catalog_storage_refused`, `catalog_unavailable`
+ * @param options `table`: its index table; `logTable`: its write-ahead log, default: the name followed by `Wal`
+ * @throws `invalid_input` if the tables contain no such catalog, `catalog_storage_refused`, `catalog_unavailable`
  * @example
  * ```ts
  * import { readPythonCatalog } from "agnes/plugins/azure-tables";
@@ -48,7 +48,7 @@ export async function readPythonCatalog(options: AzureTablesOptions): Promise<Py
   const logged: JsonRecord[] = [];
   for await (const entity of log()) if (entity["PartitionKey"] === "wal") logged.push(recordOf(entity));
   if (indexed.size + logged.length === 0) {
-    const reason = "they hold no catalog of the Python package az-table-catalog";
+    const reason = "they contain no catalog of the Python package az-table-catalog";
     throw new AgnesError("invalid_input", { what: `the tables ${options.table} and its log`, reason });
   }
   const records = [...indexed.values()].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
@@ -67,14 +67,14 @@ export async function readPythonCatalog(options: AzureTablesOptions): Promise<Py
 }
 
 /**
- * Copies the records of a catalog of the Python package az-table-catalog into one of ours; its tables stay as they are.
- * Doing so again changes nothing.
+ * Copies the records of a catalog of the Python package az-table-catalog into an Agnes catalog. Its tables are not
+ * changed. Idempotent.
  *
- * There, records of one row key stand side by side when their index values differ. Here a record replaces the other, so
- * the row key has to tell them apart: with the index keys in it, it does.
+ * The package keeps several records with the same row key if their index values differ. Agnes keeps one record per row
+ * key, so the row key must distinguish them: add the index keys to it.
  *
- * @param options `rowKey`: the row key of the catalog; whole numbers in it become text
- * @throws `invalid_input` when two records would have one row key, before anything is written
+ * @param options `rowKey`: the row key of the catalog; integers in it become strings
+ * @throws `invalid_input` if two records have the same row key, before anything is written
  * @example
  * ```ts
  * import { openCatalog, type JsonRecord } from "agnes/catalog";
@@ -94,7 +94,7 @@ export async function convertPythonCatalog(
   const { records, ...rest } = await readPythonCatalog(tables);
   const fields = typeof rowKey === "string" ? [rowKey] : rowKey;
   const byKey = new Map<string, JsonRecord>();
-  for (const record of records.map((one) => withTextKey(one, fields))) {
+  for (const record of records.map((each) => withTextKey(each, fields))) {
     const key = JSON.stringify(fields.map((field) => record[field]));
     const other = byKey.get(key);
     if (other !== undefined && !isDeepStrictEqual(other, record)) {
@@ -107,30 +107,30 @@ export async function convertPythonCatalog(
   return { records: byKey.size, ...rest };
 }
 
-/** Of an index row: the row key, a colon and eight digits of a hash. */
+/** The RowKey of an index row: the row key, a colon and eight digits of a hash. */
 const ROW_KEY = /:[0-9a-f]{8}$/s;
-/** Of an index row: the length of the field's name, and the name with the value. */
+/** The PartitionKey of an index row: the length of the field name, the name and the value. */
 const PARTITION_KEY = /^\d+_/;
 
 type Entity = Readonly<Record<string, unknown>>;
 
 const SYSTEM = new Set(["PartitionKey", "RowKey", "Timestamp"]);
 const TYPE = "@odata.type";
-/** What one entry of a log may hold; storages in tables of a cloud take less than half a megabyte. */
+/** Maximum size of one log entry; storages in cloud tables accept less than half a megabyte. */
 const BATCH_BYTES = 200_000;
 
 function recordOf(entity: Entity): JsonRecord {
   const fields: [string, JsonValue][] = [];
   for (const [name, value] of Object.entries(entity)) {
     if (SYSTEM.has(name) || name.startsWith("odata.") || name.endsWith(TYPE)) continue;
-    // The package keeps what it did beside the fields of the record.
+    // The package stores its operation next to the fields of the record.
     if (name === "operation" && (value === "insert" || value === "delete")) continue;
     fields.push([name, valueOf(value as JsonValue, entity[`${name}${TYPE}`])]);
   }
   return Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Whole numbers of 64 bits come as text, and are numbers where JavaScript holds them exactly. */
+/** 64-bit integers arrive as text and become numbers if JavaScript represents them exactly. */
 function valueOf(value: JsonValue, type: unknown): JsonValue {
   if (type !== "Edm.Int64") return value;
   const number = Number(value);

@@ -1,7 +1,7 @@
 import type { TableClient } from "@azure/data-tables";
 import { AgnesError } from "agnes/kit";
 
-/** What only a catalog of the Python package az-table-catalog has, in its log and in its index table. */
+/** Filters that match only the log and the index table of the Python package az-table-catalog. */
 const FILTERS = [
   "PartitionKey eq 'metadata' and RowKey eq 'checkpoint'",
   "PartitionKey eq 'wal'",
@@ -9,7 +9,7 @@ const FILTERS = [
 ];
 
 /**
- * Refuses to make a new catalog in tables that hold one of the Python package: it would look as if it were empty.
+ * Refuses to create a catalog in tables that contain one of the Python package, because it would appear empty.
  * @throws `catalog_foreign`
  */
 export async function refusePythonCatalog(
@@ -31,7 +31,7 @@ export async function refusePythonCatalog(
 async function hasAny(client: TableClient, filter: string, requestTimeoutMs: number): Promise<boolean> {
   const abortSignal = AbortSignal.timeout(requestTimeoutMs);
   const listed = client.listEntities({ queryOptions: { filter }, abortSignal });
-  // A page may be empty although there are more.
+  // A page may be empty although more pages follow.
   for await (const page of listed.byPage({ maxPageSize: 1 })) if (page.length > 0) return true;
   return false;
 }

@@ -1,13 +1,13 @@
 import type { ReadEntity, TableGateway } from "./gateway.ts";
 import { inParallel } from "./parallel.ts";
 
-/** Reads one entity at a time up to so many, and a whole range of keys above. */
+/** Up to this many keys are read one by one; more are read as a range. */
 export const SINGLE_READS = 4;
 const CONCURRENCY = 16;
-/** A page of a range should answer for about so many keys to be worth its time. */
+/** A page of a range scan pays off if it covers about this many wanted keys. */
 const KEYS_OF_PAGE = 100;
 
-/** The entities of a partition that have these row keys; one that is not there is left out. */
+/** Reads the entities of a partition with these row keys. Missing ones are omitted. */
 export async function readMany(
   table: TableGateway,
   partitionKey: string,
@@ -27,7 +27,7 @@ export async function readMany(
   return found;
 }
 
-/** Finds what it can by reading the range in which the keys lie; `rest` are the keys that it did not get to. */
+/** Scans the range that contains the keys, within a page limit. `rest` are the keys it did not reach. */
 export async function scanFor(
   table: TableGateway,
   partitionKey: string,
@@ -36,9 +36,9 @@ export async function scanFor(
   const found = new Map<string, ReadEntity>();
   const wanted = new Set(rowKeys);
   const sorted = [...wanted].sort();
-  // "!" is the least character of an encoded key.
+  // "!" is the smallest character of an encoded key.
   const range = { rowFrom: sorted[0]!, rowBefore: `${sorted.at(-1)!}!` };
-  // Keys far apart may have anything between them: then single reads cost less.
+  // If the keys are far apart, single reads are cheaper than scanning the rows between them.
   let pagesLeft = Math.ceil(sorted.length / KEYS_OF_PAGE);
   for await (const page of table.query({ partitionKey, ...range })) {
     for (const entity of page) if (wanted.has(entity.rowKey)) found.set(entity.rowKey, entity);

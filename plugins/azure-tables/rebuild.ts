@@ -8,7 +8,7 @@ import { RowWriter, versionOf } from "./row-writer.ts";
 
 const CONCURRENCY = 16;
 
-/** Makes the rows of all indexes what the whole log says, while others go on reading and writing. */
+/** Rewrites the rows of all indexes from the whole log, while others keep reading and writing. */
 export async function rebuildRows(
   table: TableGateway,
   layout: Layout,
@@ -25,7 +25,7 @@ export async function rebuildRows(
   for (const partitionKey of [layout.records, ...layout.indexes]) {
     for await (const page of table.query({ partitionKey })) {
       const results = await inParallel(
-        page.map((entity) => () => mend(table, entity, wanted, head)),
+        page.map((entity) => () => repair(table, entity, wanted, head)),
         CONCURRENCY,
       );
       for (const result of results) if (result.status === "rejected") throw result.reason;
@@ -36,7 +36,7 @@ export async function rebuildRows(
   await missing.drain();
 }
 
-async function mend(
+async function repair(
   table: TableGateway,
   entity: ReadEntity,
   wanted: Map<string, WantedRow>,
@@ -45,9 +45,9 @@ async function mend(
   const id = `${entity.partitionKey}\n${entity.rowKey}`;
   const row = wanted.get(id);
   wanted.delete(id);
-  // What is newer than the log that was read is another writer's, and right.
+  // A row newer than the log that was read is a correct row of another writer.
   if (versionOf(entity) > head) return;
-  // Whoever changes the row first is right as well: what follows then does nothing.
+  // If another writer changes the row first, its row is correct and these calls do nothing.
   if (row === undefined) await table.remove(entity.partitionKey, entity.rowKey, entity.etag);
   else if (!isSame(entity.values, row.values)) await table.replace(row, entity.etag);
 }

@@ -1,58 +1,58 @@
 import type { IndexedRow } from "agnes/catalog";
 
-/** The service takes at most so many operations in one transaction, and so much text. */
+/** The service limits the operations and the size of one transaction. */
 const BATCH_SIZE = 100;
 const BATCH_LENGTH = 1_000_000;
 
 /**
- * What one row of an index should say at least: a row only ever moves to a greater version. Without a record
- * it says that the record is not, or no longer, here.
+ * The minimum version to write to an index row, whose version only increases. A `record` of `null` means that the
+ * record does not have this index value, or no longer has it.
  */
 export interface WantedRow extends IndexedRow {
   readonly partitionKey: string;
   readonly rowKey: string;
   readonly values: Readonly<Record<string, string>>;
-  /** Whether there is probably no such row yet. */
+  /** Whether the row probably does not exist yet. */
   readonly isNew: boolean;
 }
 
 interface Queued {
   readonly row: WantedRow;
-  readonly turn: number;
+  readonly order: number;
 }
 
-/** Rows to be written, by partition: they travel in transactions, which are of one partition each. */
+/** Rows to write, by partition, because a transaction covers one partition. */
 export class RowQueue {
-  /** By partition and row key, oldest first. The partition whose turn is next comes first. */
+  /** By partition and row key, oldest first. The next partition to write comes first. */
   readonly #partitions = new Map<string, Map<string, Queued>>();
-  #turn = 0;
+  #order = 0;
   #due = 0;
 
-  /** Adds a row, or puts a newer version in the place of the one that waits. */
+  /** Adds a row, or replaces its pending version with a newer one. */
   add(row: WantedRow): void {
     const rows = this.#partitions.get(row.partitionKey) ?? new Map<string, Queued>();
     this.#partitions.set(row.partitionKey, rows);
-    const there = rows.get(row.rowKey);
+    const pending = rows.get(row.rowKey);
     rows.set(row.rowKey, {
-      // What is not there yet is not there for the newer version either.
-      row: there === undefined ? row : { ...row, isNew: there.row.isNew },
-      turn: there?.turn ?? ++this.#turn,
+      // If the row did not exist for the pending version, it does not exist for the newer one.
+      row: pending === undefined ? row : { ...row, isNew: pending.row.isNew },
+      order: pending?.order ?? ++this.#order,
     });
   }
 
-  /** Lets what is here now be taken, whether more comes to travel with it or not. */
+  /** Makes all current rows available to `take`, even if their batches are not full. */
   flush(): void {
-    this.#due = this.#turn;
+    this.#due = this.#order;
   }
 
-  /** Rows of one partition, oldest first: a full batch, or fewer when they were flushed; none when there are none. */
+  /** Takes rows of one partition, oldest first: a full batch, or fewer if they are flushed. */
   take(): readonly WantedRow[] {
     for (const [partitionKey, rows] of this.#partitions) {
       const [oldest] = rows.values();
-      if (rows.size < BATCH_SIZE && oldest!.turn > this.#due) continue;
+      if (rows.size < BATCH_SIZE && oldest!.order > this.#due) continue;
       const batch = batchOf(rows.values());
       for (const { rowKey } of batch) rows.delete(rowKey);
-      // The next batch is of another partition, so that none waits for all of one before.
+      // The next batch is of another partition, so that no partition waits for all rows of another.
       this.#partitions.delete(partitionKey);
       if (rows.size > 0) this.#partitions.set(partitionKey, rows);
       return batch;

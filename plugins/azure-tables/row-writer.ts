@@ -7,12 +7,12 @@ import { readMany } from "./read-many.ts";
 import { RowQueue, type WantedRow } from "./row-queue.ts";
 
 const CONCURRENCY = 6;
-/** More rows than this waiting make the writer wait, too. */
-const WAITING_MAX = 5000;
-/** How long rows wait for others to travel with. */
+/** Backpressure: with more pending rows than this, `add` waits. */
+const PENDING_MAX = 5000;
+/** How long rows wait for others to fill a batch. */
 const GATHER_MS = 40;
 
-/** Somebody who waits until rows are written, at the versions they had when the waiting began. */
+/** A caller that waits until rows are written at the versions they had at the time of the call. */
 interface Waiter {
   readonly versions: Map<string, number>;
   readonly resolve: () => void;
@@ -20,15 +20,15 @@ interface Waiter {
 }
 
 /**
- * Brings rows to the versions wanted, in the background and in batches.
+ * Brings rows to the wanted versions, in the background and in batches.
  *
- * Every row is a register that keeps the greatest version, by compare-and-set, and a row once made is never
- * taken away; so a writer that slept, or wrote twice, can do no harm, and order does not matter.
+ * Each row is a register that keeps the greatest version by compare-and-set, and rows are never deleted. So delayed and
+ * repeated writes are harmless, and the order of writes does not matter.
  */
 export class RowWriter {
   readonly #table: TableGateway;
-  /** What has still to be written, by row; rows being written stay here until they are. */
-  readonly #waiting = new Map<string, WantedRow>();
+  /** Pending rows by id, including those being written. */
+  readonly #pending = new Map<string, WantedRow>();
   readonly #queue = new RowQueue();
   readonly #waiters = new Set<Waiter>();
   #workers = 0;
@@ -38,34 +38,34 @@ export class RowWriter {
     this.#table = table;
   }
 
-  /** Takes rows over. They are written soon; `drain` tells when, and what went wrong. */
+  /** Queues rows to be written soon. `drain` waits for them and reports errors. */
   async add(rows: readonly WantedRow[]): Promise<void> {
     for (const row of rows) {
-      const waiting = this.#waiting.get(idOf(row));
+      const waiting = this.#pending.get(idOf(row));
       if (waiting !== undefined && waiting.version >= row.version) continue;
-      this.#waiting.set(idOf(row), row);
+      this.#pending.set(idOf(row), row);
       this.#queue.add(row);
     }
     this.#start();
-    if (this.#waiting.size > WAITING_MAX) return this.#written(this.#waiting.size - WAITING_MAX / 2);
-    // A failure shows at the next drain, which tries again.
+    if (this.#pending.size > PENDING_MAX) return this.#written(this.#pending.size - PENDING_MAX / 2);
+    // The next drain reports a failure and retries.
     this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
   }
 
-  /** A row that is still to be written. */
+  /** A pending row. */
   find(partitionKey: string, rowKey: string): WantedRow | undefined {
-    return this.#waiting.get(idOf({ partitionKey, rowKey }));
+    return this.#pending.get(idOf({ partitionKey, rowKey }));
   }
 
-  /** Resolves when every row taken over so far is written, however many come meanwhile. */
+  /** Resolves when all rows queued so far are written, regardless of rows that are added later. */
   async drain(): Promise<void> {
-    if (this.#waiting.size > 0) await this.#written(this.#waiting.size);
+    if (this.#pending.size > 0) await this.#written(this.#pending.size);
   }
 
-  /** Resolves when the first `count` rows that wait are written. */
+  /** Resolves when the first `count` pending rows are written. */
   #written(count: number): Promise<void> {
     const versions = new Map<string, number>();
-    for (const [id, { version }] of this.#waiting) {
+    for (const [id, { version }] of this.#pending) {
       if (versions.size === count) break;
       versions.set(id, version);
     }
@@ -91,7 +91,7 @@ export class RowWriter {
     }
   }
 
-  /** Writes until nothing is left to take, or something goes wrong: whoever waits tries again. */
+  /** Writes until the queue is empty or a write fails; then the callers that wait retry. */
   async #work(first: readonly WantedRow[]): Promise<void> {
     let rows = first;
     try {
@@ -101,7 +101,7 @@ export class RowWriter {
       }
     } catch (reason) {
       for (const row of rows) {
-        // A newer version that came meanwhile is in the queue already.
+        // A newer version that arrived in the meantime is already in the queue.
         if (this.find(row.partitionKey, row.rowKey)?.version === row.version) this.#queue.add(row);
       }
       for (const waiter of this.#waiters) waiter.reject(reason);
@@ -112,8 +112,8 @@ export class RowWriter {
 
   #done(row: WantedRow): void {
     const id = idOf(row);
-    const waiting = this.#waiting.get(id);
-    if (waiting !== undefined && waiting.version <= row.version) this.#waiting.delete(id);
+    const waiting = this.#pending.get(id);
+    if (waiting !== undefined && waiting.version <= row.version) this.#pending.delete(id);
     for (const waiter of this.#waiters) {
       const version = waiter.versions.get(id);
       if (version === undefined || version > row.version) continue;
@@ -125,7 +125,7 @@ export class RowWriter {
   }
 }
 
-/** Brings rows of one partition to at least the versions wanted: together, or one by one when others interfere. */
+/** Writes rows of one partition at least at the wanted versions: together, or one by one after conflicts. */
 async function writeRows(table: TableGateway, rows: readonly WantedRow[]): Promise<void> {
   for (const unknown of [rows.filter(({ isNew }) => !isNew), rows]) {
     const there = await readMany(
@@ -141,7 +141,7 @@ async function writeRows(table: TableGateway, rows: readonly WantedRow[]): Promi
     if (await change(table, changes)) return;
   }
   const results = await inParallel(
-    rows.map((row) => () => raise(table, row)),
+    rows.map((row) => () => setAtLeast(table, row)),
     CONCURRENCY,
   );
   for (const result of results) if (result.status === "rejected") throw result.reason;
@@ -154,7 +154,7 @@ function change(table: TableGateway, changes: readonly EntityChange[]): Promise<
   return first.etag === null ? table.create(first.entity) : table.replace(first.entity, first.etag);
 }
 
-async function raise(table: TableGateway, row: WantedRow): Promise<void> {
+async function setAtLeast(table: TableGateway, row: WantedRow): Promise<void> {
   for (;;) {
     const there = await table.get(row.partitionKey, row.rowKey);
     if (there !== null && versionOf(there) >= row.version) return;
@@ -162,17 +162,17 @@ async function raise(table: TableGateway, row: WantedRow): Promise<void> {
   }
 }
 
-/** The version a row says it has; -1 when it is damaged, so that any write mends it. */
+/** The version of a row; -1 if it is damaged, so that any write repairs it. */
 export function versionOf(entity: Entity): number {
   return toRow(entity)?.version ?? -1;
 }
 
-/** What the entity of a row holds beside its keys. */
+/** The properties of a row's entity. */
 export function toValues({ version, key, record }: IndexedRow): Readonly<Record<string, string>> {
   return toProperties(JSON.stringify({ version, key, record }));
 }
 
-/** What an entity says; `null` when it is damaged. */
+/** The row of an entity; `null` if it is damaged. */
 export function toRow(entity: Entity): IndexedRow | null {
   const text = fromProperties(entity.values);
   return text === null ? null : (JSON.parse(text) as IndexedRow);

@@ -17,12 +17,12 @@ import {
 
 import { connectService, connectTable, type AzureTablesOptions } from "./storage.ts";
 
-/** How to reach the account, and how much discovery looks at. */
+/** The connection to the account, and the sample size of discovery. */
 export interface AzureSourceOptions extends AzureTablesOptions {
   readonly sampleRows: number;
 }
 
-/** A property of an entity with its type, as the client gives it unconverted. */
+/** A property of an entity with its type, as the client returns it without conversion. */
 interface Typed {
   readonly type: string;
   readonly value: unknown;
@@ -45,13 +45,13 @@ export function connectTables(options: AzureSourceOptions) {
     async health({ signal }: { readonly signal: AbortSignal }): Promise<Health> {
       const service = await connectService(options);
       for await (const _page of service.listTables({ abortSignal: signal }).byPage({ maxPageSize: 1 })) break;
-      return { ok: true, message: "the account answers" };
+      return { ok: true, message: "the account is reachable" };
     },
     async *discover({ signal }: { readonly signal: AbortSignal }): AsyncIterable<TableInfo> {
       const service = await connectService(options);
       for await (const { name } of service.listTables({ abortSignal: signal })) {
         if (name !== undefined)
-          yield described(await connectTable(options, name), options.sampleRows, signal);
+          yield describeTable(await connectTable(options, name), options.sampleRows, signal);
       }
     },
     async *read(info: TableInfo, read: ReadOptions): AsyncIterable<readonly Row[]> {
@@ -78,8 +78,12 @@ export function connectTables(options: AzureSourceOptions) {
   };
 }
 
-/** The columns are those of the first entities; where a property has several types, it is text. */
-async function described(client: TableClient, sampleRows: number, signal: AbortSignal): Promise<TableInfo> {
+/** Derives the columns from the first entities. A property with several types becomes text. */
+async function describeTable(
+  client: TableClient,
+  sampleRows: number,
+  signal: AbortSignal,
+): Promise<TableInfo> {
   const types = new Map<string, Set<string>>();
   let seen = 0;
   const pages = client
@@ -141,5 +145,5 @@ function isTyped(value: unknown): value is Typed {
 function iso(value: string): string {
   const time = new Date(/[zZ]|[+-]\d\d:?\d\d$/.test(value) ? value : `${value.replace(" ", "T")}Z`);
   if (!Number.isNaN(time.getTime())) return time.toISOString();
-  throw new AgnesError("invalid_input", { what: "the cursor value", reason: `${value} is no time` });
+  throw new AgnesError("invalid_input", { what: "the cursor value", reason: `${value} is not a time` });
 }

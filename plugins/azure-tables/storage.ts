@@ -6,25 +6,25 @@ import { clientGateway, statusOf, type TableGateway } from "./gateway.ts";
 import { refusePythonCatalog } from "./python-detect.ts";
 import { AzureStore } from "./store.ts";
 
-/** How to reach the account, and which tables to use. */
+/** The connection to the account, and the tables to use. */
 export interface AzureTablesOptions {
-  /** A connection string of the storage account. Give this, or `endpoint`. */
+  /** A connection string of the storage account. Required without `endpoint`. */
   readonly connectionString?: string;
-  /** The table endpoint, `https://ACCOUNT.table.core.windows.net`, together with `credential`. */
+  /** The table endpoint, `https://ACCOUNT.table.core.windows.net`. Uses `credential`. */
   readonly endpoint?: string;
-  /** Any token credential of the official identity library. Default: its `DefaultAzureCredential`. */
+  /** A token credential of `@azure/identity`. Default: `DefaultAzureCredential`. */
   readonly credential?: TokenCredential;
-  /** The table of the indexes; letters and digits, 3 to 63. Default `AgnesCatalog`. */
+  /** The table of the indexes: 3 to 63 letters and digits. Default: `AgnesCatalog`. */
   readonly table?: string;
-  /** The table of the write-ahead logs. Default: the table's name with `Wal` after it. */
+  /** The table of the write-ahead log. Default: the name of the table followed by `Wal`. */
   readonly logTable?: string;
-  /** How long lookups may miss what a writer that died left unindexed. Default 1,000. */
+  /** How long lookups may miss entries that a crashed writer did not index. Default: 1,000. */
   readonly recheckMs?: number;
-  /** How long one request may take. Default 8,000. */
+  /** Timeout of one request. Default: 8,000. */
   readonly requestTimeoutMs?: number;
 }
 
-/** A token credential, as the official identity library makes them. */
+/** A token credential, compatible with those of `@azure/identity`. */
 export interface TokenCredential {
   getToken(
     scopes: string | string[],
@@ -33,9 +33,9 @@ export interface TokenCredential {
 }
 
 /**
- * Catalogs in Azure Tables, for any number of machines. Several catalogs may share the two tables.
+ * Stores catalogs in Azure Tables, for any number of machines. Several catalogs can share the two tables.
  *
- * Importing does nothing; the client is loaded when the first catalog is opened.
+ * The client library is loaded when the first catalog is opened.
  *
  * @throws (opening) `catalog_foreign`, `invalid_input`, `catalog_storage_refused`, `catalog_unavailable`
  * @example
@@ -49,7 +49,7 @@ export interface TokenCredential {
 export function azureTablesStorage(options: AzureTablesOptions): CatalogStorage {
   const tableName = options.table ?? "AgnesCatalog";
   const logName = options.logTable ?? `${tableName}Wal`;
-  // A longer timer would fire at once.
+  // A timer with a longer delay fires immediately.
   const requestTimeoutMs = Math.min(options.requestTimeoutMs ?? 8000, 2 ** 31 - 1);
   let connected: Promise<Connected> | null = null;
   const connect = async () => {
@@ -64,7 +64,7 @@ export function azureTablesStorage(options: AzureTablesOptions): CatalogStorage 
   };
   return {
     open: (catalog, schema) =>
-      explained(catalog, "open", async () => {
+      withCatalogErrors(catalog, "open", async () => {
         connected ??= connect().catch((error: unknown) => {
           connected = null;
           throw error;
@@ -83,14 +83,14 @@ export function azureTablesStorage(options: AzureTablesOptions): CatalogStorage 
   };
 }
 
-/** The two tables of a storage. */
+/** The tables of a storage and their clients. */
 interface Connected {
   readonly clients: readonly TableClient[];
   readonly table: TableGateway;
   readonly log: TableGateway;
 }
 
-/** All entities of the two tables, as the service's own JSON has them. Nothing is made. */
+/** All entities of the two tables, as the service's JSON. Creates nothing. */
 export async function entitiesOf(
   options: AzureTablesOptions,
 ): Promise<Record<"table" | "log", () => Entities>> {
@@ -102,7 +102,7 @@ export async function entitiesOf(
 
 type Entities = AsyncIterable<Readonly<Record<string, unknown>>>;
 
-/** The client itself gives some properties other names, so that one called `timestamp` would be lost. */
+/** The client renames some properties, so a property called `timestamp` would be lost. */
 async function* rawEntities(client: TableClient): Entities {
   let body = "";
   const onResponse = (response: { readonly bodyAsText?: string | null }) => {
@@ -110,36 +110,36 @@ async function* rawEntities(client: TableClient): Entities {
   };
   const pages = client.listEntities({ onResponse }).byPage();
   for (;;) {
-    const next = await explained(client.tableName, "read the entities", () => pages.next());
+    const next = await withCatalogErrors(client.tableName, "read the entities", () => pages.next());
     if (next.done === true) return;
     yield* (JSON.parse(body) as { readonly value: readonly Readonly<Record<string, unknown>>[] }).value;
   }
 }
 
-/** A store whose failures are Agnes's own. */
+/** A store that throws catalog errors instead of errors of the service. */
 export function azureStore(options: ConstructorParameters<typeof AzureStore>[0]): CatalogStore {
   const store = new AzureStore(options);
-  const explain = <T>(operation: string, work: () => Promise<T>) =>
-    explained(options.catalog, operation, work);
+  const wrap = <T>(operation: string, work: () => Promise<T>) =>
+    withCatalogErrors(options.catalog, operation, work);
   return {
     entrySizeBytesMax: store.entrySizeBytesMax,
     recheckMs: store.recheckMs,
-    lockSchema: (schema) => explain("read the schema", () => store.lockSchema(schema)),
-    append: (entry) => explain("append", () => store.append(entry)),
-    read: (from, limit) => explain("read the log", () => store.read(from, limit)),
-    checkpoint: () => explain("read the checkpoint", () => store.checkpoint()),
-    advance: (sequence) => explain("move the checkpoint", () => store.advance(sequence)),
-    apply: (entries, origin) => explain("index entries", () => store.apply(entries, origin)),
-    get: (keys) => explain("look up records", () => store.get(keys)),
-    find: (lookup) => explain("look up records", () => store.find(lookup)),
-    rebuild: (entries) => explain("rebuild the indexes", () => store.rebuild(entries)),
-    close: () => explain("finish indexing", () => store.close()),
+    lockSchema: (schema) => wrap("read the schema", () => store.lockSchema(schema)),
+    append: (entry) => wrap("append", () => store.append(entry)),
+    read: (from, limit) => wrap("read the log", () => store.read(from, limit)),
+    checkpoint: () => wrap("read the checkpoint", () => store.checkpoint()),
+    advance: (sequence) => wrap("move the checkpoint", () => store.advance(sequence)),
+    apply: (entries, origin) => wrap("index entries", () => store.apply(entries, origin)),
+    get: (keys) => wrap("look up records", () => store.get(keys)),
+    find: (lookup) => wrap("look up records", () => store.find(lookup)),
+    rebuild: (entries) => wrap("rebuild the indexes", () => store.rebuild(entries)),
+    close: () => wrap("finish indexing", () => store.close()),
   };
 }
 
 const dataTables = () => optionalPackage("@azure/data-tables", () => import("@azure/data-tables"));
 
-/** A client of one table; the service need not be reachable yet. */
+/** Creates a client of one table, without a request. */
 export async function connectTable(options: AzureTablesOptions, tableName: string): Promise<TableClient> {
   const { TableClient: Client } = await dataTables();
   const { connectionString } = options;
@@ -149,7 +149,7 @@ export async function connectTable(options: AzureTablesOptions, tableName: strin
   return new Client(endpointOf(options), tableName, await credentialOf(options), clientOptions());
 }
 
-/** A client of the account. */
+/** Creates a client of the account. */
 export async function connectService(options: AzureTablesOptions): Promise<TableServiceClient> {
   const { TableServiceClient: Client } = await dataTables();
   const { connectionString } = options;
@@ -160,7 +160,7 @@ export async function connectService(options: AzureTablesOptions): Promise<Table
 }
 
 function clientOptions(connectionString = ""): TableServiceClientOptions {
-  // The emulator on this machine, and nothing else, is spoken to without TLS.
+  // Only a local emulator is accessed without TLS.
   const emulator = /(TableEndpoint=http:\/\/(127\.0\.0\.1|localhost)[:/]|UseDevelopmentStorage=true)/i;
   return {
     allowInsecureConnection: emulator.test(connectionString),
@@ -170,7 +170,7 @@ function clientOptions(connectionString = ""): TableServiceClientOptions {
 
 function endpointOf({ endpoint }: AzureTablesOptions): string {
   if (endpoint !== undefined) return endpoint;
-  const reason = "it needs a connectionString, or an endpoint";
+  const reason = "it requires a connectionString or an endpoint";
   throw new AgnesError("invalid_input", { what: "the connection to Azure Tables", reason });
 }
 
@@ -183,20 +183,20 @@ async function credentialOf({ credential }: AzureTablesOptions): Promise<TokenCr
   return new DefaultAzureCredential();
 }
 
-async function explained<T>(catalog: string, operation: string, work: () => Promise<T>): Promise<T> {
+async function withCatalogErrors<T>(catalog: string, operation: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof AgnesError) throw error;
     const status = statusOf(error);
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    const passing =
+    const isTransient =
       status === undefined ? isNetwork(error, code) : status === 408 || status === 429 || status >= 500;
     const reason = [status, code || (error instanceof Error ? error.name : String(error))]
       .filter(Boolean)
       .join(" ");
     const details = { catalog, operation, reason };
-    throw new AgnesError(passing ? "catalog_unavailable" : "catalog_storage_refused", details, {
+    throw new AgnesError(isTransient ? "catalog_unavailable" : "catalog_storage_refused", details, {
       cause: error,
     });
   }
@@ -213,6 +213,6 @@ function checkName(name: string): string {
   if (/^[A-Za-z][A-Za-z0-9]{2,62}$/.test(name)) return name;
   throw new AgnesError("invalid_input", {
     what: `the table name "${name}"`,
-    reason: "Azure allows letters and digits, a letter first, 3 to 63 of them",
+    reason: "Azure allows 3 to 63 letters and digits, starting with a letter",
   });
 }

@@ -11,12 +11,12 @@ import { RowWriter, toRow, versionOf } from "./row-writer.ts";
 import { rebuildRows } from "./rebuild.ts";
 import { unwritten, type Remaining } from "./unwritten.ts";
 
-/** Beside the rows, how far they are brought in. */
+/** The key of the sequence number up to which rows are written, in the index table. */
 const APPLIED = "applied";
-/** So many pages of rows are looked at when it is not known how far they are. */
+/** Maximum number of pages to scan for the newest row if that sequence number is missing. */
 const EARLY_PAGES = 20;
 
-/** What a store works on. */
+/** Options of `AzureStore`. */
 export interface AzureStoreOptions {
   readonly catalog: string;
   readonly schema: CatalogSchema;
@@ -25,13 +25,13 @@ export interface AzureStoreOptions {
   /** The table of the write-ahead log, the schema and the checkpoint. */
   readonly log: TableGateway;
   readonly recheckMs: number;
-  /** Throws when the tables hold what another program wrote; asked before a catalog is made in them. */
+  /** Throws if the tables contain data of another program. Called before a catalog is created in them. */
   readonly refuseForeign?: () => Promise<void>;
 }
 
-/** One catalog in two tables: the log, and rows for every index key, each with the whole record. */
+/** One catalog in two tables: the log, and rows for each index key, each with the whole record. */
 export class AzureStore implements CatalogStore {
-  // An entity holds 1 MiB of UTF-16, keys and names included.
+  // An entity is limited to 1 MiB of UTF-16, including keys and names.
   readonly entrySizeBytesMax = 480_000;
   readonly recheckMs: number;
   readonly #options: AzureStoreOptions;
@@ -39,7 +39,7 @@ export class AzureStore implements CatalogStore {
   readonly #rows: RowWriter;
   readonly #directory: Directory;
   readonly #finder: RowFinder;
-  /** Every entry up to here, from the first that was given, was taken over. */
+  /** All entries up to this one, from the first applied one on, are passed to the row writer. */
   #applied = 0;
 
   constructor(options: AzureStoreOptions) {
@@ -62,20 +62,18 @@ export class AzureStore implements CatalogStore {
     }
     const stored = there ?? (await log.get(keys.partitionKey, keys.rowKey));
     const text = stored === null ? null : fromProperties(stored.values);
-    return text === null
-      ? this.#corrupt("its schema", "it is not whole")
-      : (JSON.parse(text) as CatalogSchema);
+    return text === null ? this.#corrupt("its schema", "it is damaged") : (JSON.parse(text) as CatalogSchema);
   }
 
-  /** A catalog without a schema is new; unless there is anything of it, and then its schema, or its log, is lost. */
+  /** A catalog without a schema is new. If it has entries or rows, its schema or its log is lost. */
   async #checkNew(): Promise<void> {
     const { log, table } = this.#options;
     const first = this.#layout.entry(1);
     if ((await log.get(first.partitionKey, first.rowKey)) !== null) {
-      this.#corrupt("its schema", "it is missing, though there is a log");
+      this.#corrupt("its schema", "it is missing, although there is a log");
     }
     const isLost = async () =>
-      this.#corrupt("its log", "it is missing, though the indexes hold what it said");
+      this.#corrupt("its log", "it is missing, although the indexes contain its entries");
     if ((await table.get(this.#layout.meta, APPLIED)) !== null) await isLost();
     for (const partitionKey of [this.#layout.records, ...this.#layout.indexes]) {
       for await (const page of table.query({ partitionKey, pageSize: 1 }))
@@ -101,8 +99,8 @@ export class AzureStore implements CatalogStore {
   }
 
   /**
-   * How far the rows are brought in is kept beside them; the log keeps the same, so that each of the two tables tells
-   * what the other should hold.
+   * Both tables store the sequence number up to which rows are written, so that each of them reveals a loss in the
+   * other.
    */
   async checkpoint(): Promise<number> {
     const { log, table } = this.#options;
@@ -110,19 +108,19 @@ export class AzureStore implements CatalogStore {
       this.#sequenceOf(log, "checkpoint"),
       this.#sequenceOf(table, APPLIED),
     ]);
-    // Whoever was killed early has left rows, but not how far they are.
+    // A writer that was killed early has left rows without that sequence number.
     const reached = Math.max(checkpoint, applied === 0 ? await this.#newestRow() : applied);
     if (reached > 0 && (await this.#readBlock(reached, 1))[0]?.sequence !== reached) {
-      this.#corrupt(`entry ${reached}`, "it is missing, though the indexes hold it");
+      this.#corrupt(`entry ${reached}`, "it is missing, although the indexes contain it");
     }
-    // Where one of the two is lost or older, as from a backup or in a new table, the log is read and brought in again.
+    // If one of the two is lost or older, as in a backup or a new table, the log is replayed.
     return Math.min(checkpoint, applied);
   }
 
   async advance(sequence: number): Promise<void> {
     await this.#rows.drain();
-    await this.#raise(this.#options.table, APPLIED, sequence);
-    await this.#raise(this.#options.log, "checkpoint", sequence);
+    await this.#setAtLeast(this.#options.table, APPLIED, sequence);
+    await this.#setAtLeast(this.#options.log, "checkpoint", sequence);
   }
 
   async apply(entries: readonly LogEntry[], origin: "written" | "read" = "written"): Promise<void> {
@@ -131,17 +129,17 @@ export class AzureStore implements CatalogStore {
       origin === "written"
         ? (row) => row
         : await unwritten(this.#options.table, rowsOf(this.#unknown(entries)));
-    // What comes a second time is written, or waits to be; let in again, it would pass for the newest state. It may
-    // have come while the rows were read.
+    // Entries that arrive twice are written or pending; applied again, they would appear as the newest state. They may
+    // have arrived while the rows were read.
     const fresh = this.#unknown(entries);
     this.#applied = Math.max(this.#applied, ...fresh.map(({ sequence }) => sequence));
     for (const { changes } of fresh) {
       for (const { key } of changes) this.#directory.add(this.#layout.record(key).rowKey);
     }
     const rows = rowsOf(fresh).flatMap((row) => {
-      // An older version that still waits to be written would pass for the newest, though a newer one is written.
-      const isWaiting = this.#rows.find(row.partitionKey, row.rowKey) !== undefined;
-      return remaining(row) ?? (isWaiting ? row : []);
+      // A pending older version would appear as the newest, although a newer one is written.
+      const isPending = this.#rows.find(row.partitionKey, row.rowKey) !== undefined;
+      return remaining(row) ?? (isPending ? row : []);
     });
     await this.#rows.add(rows);
   }
@@ -154,10 +152,10 @@ export class AzureStore implements CatalogStore {
     const there = await table.get(this.#layout.meta, rowKey);
     if (there === null) return 0;
     const sequence = Number(there.values["sequence"]);
-    return Number.isSafeInteger(sequence) ? sequence : this.#corrupt(`its ${rowKey}`, "it is no number");
+    return Number.isSafeInteger(sequence) ? sequence : this.#corrupt(`its ${rowKey}`, "it is not a number");
   }
 
-  /** The largest version among the rows of a catalog that cannot have many. */
+  /** The largest version among the rows of a catalog that has few. */
   async #newestRow(): Promise<number> {
     let newest = 0;
     let pages = 0;
@@ -169,7 +167,7 @@ export class AzureStore implements CatalogStore {
     return newest;
   }
 
-  async #raise(table: TableGateway, rowKey: string, sequence: number): Promise<void> {
+  async #setAtLeast(table: TableGateway, rowKey: string, sequence: number): Promise<void> {
     const keys = { partitionKey: this.#layout.meta, rowKey };
     for (;;) {
       const there = await table.get(keys.partitionKey, keys.rowKey);
@@ -220,10 +218,10 @@ export class AzureStore implements CatalogStore {
       for (const entity of page) {
         const place = `entry ${from + found.length} (${entity.partitionKey} ${entity.rowKey})`;
         const text = fromProperties(entity.values);
-        if (text === null) this.#corrupt(place, "its checksum does not fit its content");
+        if (text === null) this.#corrupt(place, "its checksum does not match its content");
         const entry = JSON.parse(text) as LogEntry;
         if (this.#layout.entry(entry.sequence).rowKey !== entity.rowKey) {
-          this.#corrupt(place, `it holds entry ${entry.sequence}`);
+          this.#corrupt(place, `it contains entry ${entry.sequence}`);
         }
         found.push(entry);
         if (found.length === limit) return found;
@@ -235,7 +233,7 @@ export class AzureStore implements CatalogStore {
   #row(entity: ReadEntity, key?: string): IndexedRow {
     const row = toRow(entity);
     if (row !== null && (key === undefined || row.key === key)) return row;
-    return this.#corrupt(`the row ${entity.partitionKey} ${entity.rowKey}`, "it is not whole");
+    return this.#corrupt(`the row ${entity.partitionKey} ${entity.rowKey}`, "it is damaged");
   }
 
   #corrupt(place: string, reason: string): never {

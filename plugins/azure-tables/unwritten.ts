@@ -3,12 +3,12 @@ import { scanFor, SINGLE_READS } from "./read-many.ts";
 import type { WantedRow } from "./row-queue.ts";
 import { versionOf } from "./row-writer.ts";
 
-/** Says of a row what is still to be done for it: `null` when it is written already. */
+/** Returns the row to write, or `null` if it is already written. */
 export type Remaining = (row: WantedRow) => WantedRow | null;
 
 /**
- * Finds out, by reading ranges and not row by row, which rows another writer has written already: mostly all of
- * them, when the log is replayed.
+ * Determines which rows other writers have already written, by scanning ranges instead of reading each row. During a
+ * replay of the log these are usually all of them.
  */
 export async function unwritten(table: TableGateway, rows: readonly WantedRow[]): Promise<Remaining> {
   const partitions = new Map<string, Set<string>>();
@@ -18,7 +18,7 @@ export async function unwritten(table: TableGateway, rows: readonly WantedRow[])
   }
   const scanned = new Map<string, (rowKey: string) => number | null | undefined>();
   for (const [partitionKey, rowKeys] of partitions) {
-    // Of few rows each is read when it is its turn.
+    // A few rows are cheaper to read one by one, just before they are written.
     if (rowKeys.size <= SINGLE_READS) continue;
     const { found, rest } = await scanFor(table, partitionKey, [...rowKeys]);
     const unreached = new Set(rest);

@@ -37,7 +37,7 @@ function open(): Promise<Catalog<Item>> {
 const item = (at: number, n = 0): Item => ({ id: `i${String(at).padStart(5, "0")}`, group: `g${at % 7}`, n });
 const items = (count: number, n = 0) => Array.from({ length: count }, (_, at) => item(at, n));
 
-/** Five entries of one record each; with `checkpoint`, as of the last one. */
+/** Writes five entries of one record each, with or without a moved checkpoint. */
 async function fill(checkpoint: "none" | "moved"): Promise<void> {
   const catalog = await open();
   for (let at = 1; at <= 5; at++) await catalog.insert(item(at));
@@ -74,7 +74,7 @@ describe("openCatalog() on Azure Tables", () => {
     });
   }
 
-  test("names the entry that is missing", async () => {
+  test("names the missing entry", async () => {
     await fill("none");
     log.delete(idOf(3));
     expect((await failure(() => open()))[0]).toBe("catalog_corrupt");
@@ -90,23 +90,23 @@ describe("openCatalog() on Azure Tables", () => {
     expect(await failure(() => open())).toEqual(["catalog_corrupt", "entry 5"]);
   });
 
-  test("refuses a log whose last entry and checkpoint are lost together, by what the index table holds", async () => {
+  test("refuses a log without its last entry and its checkpoint, based on the index table", async () => {
     await fill("none");
     log.delete(idOf(5));
     expect(await failure(() => open())).toEqual(["catalog_corrupt", "entry 5"]);
-    // Killed before anything was kept of how far it was: the rows themselves are newer than the log.
+    // Killed before the sequence number was stored: the rows are newer than the log.
     table.delete("things-meta\napplied");
     expect(await failure(() => open())).toEqual(["catalog_corrupt", "entry 5"]);
     expect(log.has(idOf(5))).toBe(false);
   });
 
-  test("refuses a log that is lost altogether while there are rows, and writes nothing", async () => {
-    for (const kept of ["rows and how far they are", "rows", "rows of an index"]) {
+  test("refuses a log that is lost completely while there are rows, and writes nothing", async () => {
+    for (const kept of ["rows and their sequence number", "rows", "rows of an index"]) {
       table.clear();
       log.clear();
       await fill("moved");
       log.clear();
-      if (kept !== "rows and how far they are") table.delete("things-meta\napplied");
+      if (kept !== "rows and their sequence number") table.delete("things-meta\napplied");
       if (kept === "rows of an index")
         for (const id of table.keys()) if (id.startsWith("things-row")) table.delete(id);
       expect(await failure(() => open())).toEqual(["catalog_corrupt", "its log"]);
@@ -114,7 +114,7 @@ describe("openCatalog() on Azure Tables", () => {
     }
   });
 
-  test("brings everything in again from the log when the rows are lost, or older than the log", async () => {
+  test("replays the log when the rows are lost or older than the log", async () => {
     await fill("moved");
     const old = new Map(table);
     const catalog = await open();
@@ -130,7 +130,7 @@ describe("openCatalog() on Azure Tables", () => {
     }
   });
 
-  test("refuses rows that are newer than the log, also when the log was cut off after it was opened", async () => {
+  test("refuses rows that are newer than the log, also when the log is truncated after the open", async () => {
     await fill("moved");
     const [reader, writer] = [await open(), await open()];
     await writer.insert(item(6));
@@ -141,7 +141,7 @@ describe("openCatalog() on Azure Tables", () => {
     expect(log.has(idOf(6))).toBe(false);
   });
 
-  test("names an entry that is lost under an open handle", async () => {
+  test("names an entry that is lost while the catalog is open", async () => {
     await fill("moved");
     const catalog = await open();
     log.delete(idOf(5));
@@ -156,7 +156,7 @@ describe("openCatalog() on Azure Tables", () => {
     }
   });
 
-  test("refuses a schema or a checkpoint that is damaged, and a schema that is lost", async () => {
+  test("refuses a damaged schema, a damaged checkpoint and a lost schema", async () => {
     await fill("moved");
     const [schema, checkpoint] = ["things-meta\nschema", "things-meta\ncheckpoint"];
     log.set(checkpoint, { ...log.get(checkpoint)!, values: { sequence: "five" } });
@@ -168,7 +168,7 @@ describe("openCatalog() on Azure Tables", () => {
   });
 });
 
-test("get(), query() and writes name a row that is damaged, alone or among many, and rebuildIndexes() mends it", async () => {
+test("get(), query() and writes name a damaged row, alone or among many, and rebuildIndexes() repairs it", async () => {
   await fill("moved");
   const id = "things-row\ni00003";
   damage(table, id);
@@ -184,7 +184,7 @@ test("get(), query() and writes name a row that is damaged, alone or among many,
   await catalog.close();
 });
 
-test("rebuild() leaves alone what another writer brought in meanwhile", async () => {
+test("rebuild() keeps rows that another writer adds in the meantime", async () => {
   const schema = { rowKey: ["id"], indexKeys: ["group"] };
   const gateways = { table: memoryGateway(table), log: memoryGateway(log) };
   const store = azureStore({ catalog: "things", schema, ...gateways, recheckMs: 0 });
@@ -203,7 +203,7 @@ test("rebuild() leaves alone what another writer brought in meanwhile", async ()
   await store.close();
 });
 
-test("toProperties() keeps any text, and fromProperties() sees what is cut off", () => {
+test("toProperties() keeps any text, and fromProperties() detects truncation", () => {
   for (const text of ["", "a", `${"x".repeat(31_983)}😀${"é".repeat(70_000)}`]) {
     const properties = toProperties(text);
     expect(fromProperties(properties)).toBe(text);

@@ -40,21 +40,21 @@ const faults: Readonly<Record<string, ProxyFault>> = {
   "503 after it took effect": { kind: "answer", status: 503, afterEffect: true },
   "408 after it took effect": { kind: "answer", status: 408, afterEffect: true },
   "500 after it took effect": { kind: "answer", status: 500, afterEffect: true },
-  "409 though it took effect": { kind: "answer", status: 409, afterEffect: true },
-  "412 though it took effect": { kind: "answer", status: 412, afterEffect: true },
+  "409 although it took effect": { kind: "answer", status: 409, afterEffect: true },
+  "412 although it took effect": { kind: "answer", status: 412, afterEffect: true },
   "no answer": { kind: "hang", afterEffect: false },
   "no answer after it took effect": { kind: "hang", afterEffect: true },
 };
 
-describe("the catalog loses and doubles nothing when a write is answered with", () => {
+describe("the catalog loses and duplicates nothing when the response to a write is", () => {
   for (const [name, fault] of Object.entries(faults)) {
     test(name, async () => {
       const catalog = await open(proxy.port);
       await catalog.insert({ id: "moves", group: "before", n: 0 });
-      // Every second write goes wrong once: single ones, batches and the checkpoint alike.
+      // Every second write fails once: single writes, batches and the checkpoint.
       let writes = 0;
       proxy.fault = ({ method }) => (method !== "GET" && writes++ % 2 === 1 ? fault : undefined);
-      // A 412 means that nothing was done, and nobody can tell a lie from the truth; but only etags give one.
+      // A false 412 cannot be detected. Only requests with etags return one, so only those fail.
       if (name.startsWith("412")) proxy.fault = ({ method }) => (method === "PUT" ? once(fault) : undefined);
       const items = Array.from({ length: 60 }, (_, at) => ({
         id: `i${at}`,
@@ -78,7 +78,7 @@ describe("the catalog loses and doubles nothing when a write is answered with", 
   }
 });
 
-test("query() by index, with any number of conditions, and get() are one request each", async () => {
+test("query() by index, with any number of conditions, and get() take one request each", async () => {
   await using catalog = await open(proxy.port);
   await catalog.insertMany(
     Array.from({ length: 300 }, (_, at) => ({ id: `i${at}`, group: `g${at % 30}`, n: at % 3 })),
@@ -95,14 +95,14 @@ test("query() by index, with any number of conditions, and get() are one request
   expect(await count(() => catalog.get("i17"))).toBe(1);
 });
 
-test("insert() in batches needs less than one request for each record", async () => {
+test("insert() in batches takes less than one request per record", async () => {
   await using catalog = await open(proxy.port);
   const before = proxy.requests.length;
   await catalog.insertMany(
     Array.from({ length: 500 }, (_, at) => ({ id: `i${at}`, group: `g${at}`, n: at % 3 })),
   );
   await catalog.query({ n: 0 });
-  // The log, one for all keys, and batches of rows: the first approach needs seven for each record.
+  // Requests for the log, and batches of rows; the first approach takes seven requests per record.
   expect(proxy.requests.length - before).toBeLessThan(40);
 });
 

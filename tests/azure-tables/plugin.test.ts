@@ -22,7 +22,7 @@ async function connect(): Promise<AnyConnector> {
   return azureTables.connect({ options: { sampleRows: 1000 }, secrets } as never);
 }
 
-test("discover() and read() give the tables of an account with their types", async () => {
+test("discover() and read() return the tables of an account with their types", async () => {
   const client = TableClient.fromConnectionString(azurite.connectionString, "People", {
     allowInsecureConnection: true,
   });
@@ -77,7 +77,7 @@ test("discover() and read() give the tables of an account with their types", asy
   expect((await connector.health!({ signal })).ok).toBe(true);
 });
 
-test("configure(), insert(), query(), delete() and recover() work from the environment alone", async () => {
+test("configure(), insert(), query(), delete() and recover() work with the environment alone", async () => {
   const env = {
     AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString,
     TABLE_CATALOG_NAME: "Things",
@@ -90,7 +90,7 @@ test("configure(), insert(), query(), delete() and recover() work from the envir
     await azure.insert({ id: "1", group: "a", state: "new" });
     await azure.insert({ id: "2", group: "a", state: "old" });
     expect(await azure.query({ group: "a", state: "old" })).toEqual([{ id: "2", group: "a", state: "old" }]);
-    expect(() => azure.configure({})).toThrow("configured already");
+    expect(() => azure.configure({})).toThrow("already configured");
     await azure.delete({ state: "old" });
     expect(await azure.recover()).toEqual({ sequence: 3, replayed: 0 });
   } finally {
@@ -106,7 +106,7 @@ test("configure(), insert(), query(), delete() and recover() work from the envir
   expect(entries).toBe(3);
 });
 
-test("openCatalog() tells refused from unreachable", async () => {
+test("openCatalog() distinguishes a refusing service from an unreachable one", async () => {
   const open = (connectionString: string, table?: string) =>
     catalog.openCatalog({
       storage: azure.azureTablesStorage({ connectionString, ...(table === undefined ? {} : { table }) }),
@@ -119,8 +119,8 @@ test("openCatalog() tells refused from unreachable", async () => {
   expect(await open(wrongKey).catch((error: unknown) => error)).toMatchObject({
     code: "catalog_storage_refused",
   });
-  const nobody = azurite.connectionString.replace(`:${azurite.port}/`, ":1/");
-  expect(await open(nobody).catch((error: unknown) => error)).toMatchObject({
+  const unreachable = azurite.connectionString.replace(`:${azurite.port}/`, ":1/");
+  expect(await open(unreachable).catch((error: unknown) => error)).toMatchObject({
     code: "catalog_unavailable",
     retry: "transient",
   });

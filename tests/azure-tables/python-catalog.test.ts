@@ -14,7 +14,7 @@ beforeAll(async () => {
     TableClient.fromConnectionString(azurite.connectionString, name, { allowInsecureConnection: true });
   const [index, log] = [table("Notes"), table("NotesLog")];
   await Promise.all([index.createTable(), log.createTable()]);
-  // As version 1.0.1 of the package writes them; tests/full has it write them itself.
+  // As written by version 1.0.1 of the package; tests/full runs the package itself.
   const operation = "insert";
   const note = (id: string, author: string, text: string) => ({ operation, id, author, year: 2024, text });
   const first = {
@@ -60,7 +60,7 @@ const failure = async (work: Promise<unknown>): Promise<AgnesError> =>
     (error: unknown) => (error instanceof AgnesError ? error : Promise.reject(error as Error)),
   );
 
-test("openCatalog() refuses the tables of the Python package, by its log and by its index alone", async () => {
+test("openCatalog() refuses the tables of the Python package, by its log or its index alone", async () => {
   const { connectionString } = tables();
   for (const options of [
     { table: "Notes", logTable: "NotesLog" },
@@ -75,7 +75,7 @@ test("openCatalog() refuses the tables of the Python package, by its log and by 
     ]);
     expect(error.hint).toContain("convertPythonCatalog");
   }
-  // One beside catalogs of ours, also of names that begin like the partitions of the package, is fine.
+  // Tables that already contain Agnes catalogs are accepted, also if their names begin like partitions of the package.
   for (const name of ["6_authorann", "wal", "metadata"]) await insertOurs(name);
 });
 
@@ -85,7 +85,7 @@ async function insertOurs(name: string): Promise<void> {
   await catalog.insert(bob);
 }
 
-test("readPythonCatalog() gives what its queries give, and what only its log has", async () => {
+test("readPythonCatalog() returns the records of its queries, and those that only its log has", async () => {
   expect(await readPythonCatalog(tables())).toEqual({
     records: [ann, bob],
     onlyInLog: [{ ...bob, text: "changed" }],

@@ -12,7 +12,7 @@ interface Item {
   readonly mode: string;
 }
 
-/** Two tables, whose requests are counted by process; a process that was killed makes no more of them. */
+/** Two tables that count requests by process. A killed process makes no more requests. */
 class Service {
   readonly #tables: readonly [MemoryTable, MemoryTable] = [new Map(), new Map()];
 
@@ -75,12 +75,12 @@ async function fill(writer: Process, count = RECORDS): Promise<void> {
 
 async function expectAll(reader: Process, count: number): Promise<void> {
   await reader.catalog.recover();
-  // Reading all rows is what everybody has to pay for.
+  // The requests to read all rows are not counted.
   expect(await reader.catalog.query({})).toHaveLength(count);
   expect(await reader.catalog.query({ mode: "local", bucket: "bucket_3" })).toHaveLength(1);
 }
 
-test("openCatalog() after a kill costs few requests, for the first who opens it and for the second", async () => {
+test("openCatalog() after a kill takes few requests, for the first open and the second", async () => {
   const writer = await service.open();
   await fill(writer);
   writer.alive = false;
@@ -88,13 +88,13 @@ test("openCatalog() after a kill costs few requests, for the first who opens it 
     const reader = await service.open();
     await expectAll(reader, RECORDS);
     expect([who, reader.requests]).toEqual([who, expect.any(Number)]);
-    // Of 10,000 records, entry by entry and row by row, they were 15,855.
+    // Entry by entry and row by row, 10,000 records took 15,855 requests.
     expect(reader.requests).toBeLessThan(who === "first" ? 150 : 40);
     reader.alive = false;
   }
 });
 
-test("openCatalog() after a kill that left no checkpoint reads what is written by scans, and writes nothing again", async () => {
+test("openCatalog() after a kill without a checkpoint scans the written rows, and writes none again", async () => {
   const writer = await service.open();
   await fill(writer);
   await writer.catalog.close();
@@ -115,7 +115,7 @@ test("openCatalog() after a kill before anything was indexed writes the rows in 
   expect(reader.requests).toBeLessThan(475);
 });
 
-test("the checkpoint moves after so many changes, in however few entries", async () => {
+test("the checkpoint moves by the number of changes, not of entries", async () => {
   const writer = await service.open();
   await writer.catalog.insertMany(items(1000));
   await writer.catalog.query({});
@@ -128,7 +128,7 @@ test("the checkpoint moves after so many changes, in however few entries", async
   expect(reader.requests).toBeLessThan(12);
 });
 
-test("query() by several keys reads the rows of the one that has fewest, whichever comes first", async () => {
+test("query() by several keys reads the rows of the key with the fewest, in any order of keys", async () => {
   const writer = await service.open();
   await fill(writer);
   const count = async (filter: Partial<Item>) => {
@@ -138,7 +138,7 @@ test("query() by several keys reads the rows of the one that has fewest, whichev
   };
   await writer.catalog.recover();
   expect(await count({ mode: "local", bucket: "bucket_3" })).toEqual([1, 2]);
-  // Once it is known which keys have few rows, they come first.
+  // Later queries start with the keys known to have few rows.
   expect(await count({ mode: "local", bucket: "bucket_6" })).toEqual([1, 1]);
   expect(await count({ mode: "remote", bucket: "bucket_1" })).toEqual([1, 1]);
   expect(await count({ bucket: "bucket_1", mode: "local" })).toEqual([0, 1]);

@@ -8,13 +8,13 @@ import { memoryGateway, type MemoryTable, type TableFaults } from "../fakes/memo
 
 const where = { partitionKey: "p", rowKey: "r" };
 
-function said(version: number): Pick<WantedRow, "key" | "version" | "record" | "values"> {
+function contentOf(version: number): Pick<WantedRow, "key" | "version" | "record" | "values"> {
   const content = { key: "k", version, record: { id: "k", version } };
   return { ...content, values: toValues(content) };
 }
 
 function row(version: number, isNew = false): WantedRow {
-  return { ...where, ...said(version), isNew };
+  return { ...where, ...contentOf(version), isNew };
 }
 
 function counting(calls: string[]): TableFaults {
@@ -26,7 +26,7 @@ function stored(table: MemoryTable): number | undefined {
   return entity === undefined ? undefined : toRow(entity)?.version;
 }
 
-test("RowWriter writes the newer row when it came while the older was on its way", async () => {
+test("RowWriter writes a newer row that is added while the older one is being written", async () => {
   const table: MemoryTable = new Map();
   const pause = { before: () => Bun.sleep(10), after: async () => {} };
   const writer = new RowWriter(memoryGateway(table, pause));
@@ -40,7 +40,7 @@ test("RowWriter writes the newer row when it came while the older was on its way
   expect(stored(table)).toBe(2);
 });
 
-test("RowWriter.drain() waits for the newer row, though the older one is written first", async () => {
+test("RowWriter.drain() waits for the newer row, although the older one is written first", async () => {
   const table: MemoryTable = new Map();
   const pause = { before: () => Bun.sleep(5), after: async () => {} };
   const writer = new RowWriter(memoryGateway(table, pause));
@@ -52,20 +52,20 @@ test("RowWriter.drain() waits for the newer row, though the older one is written
   await first;
 });
 
-test("RowWriter writes one row after the other, and none that is newer, when transactions are refused", async () => {
+test("RowWriter writes rows one by one, and skips newer ones, when transactions conflict", async () => {
   const table: MemoryTable = new Map();
   const first = new RowWriter(memoryGateway(table));
-  await first.add(many(10).map((each) => ({ ...each, ...said(each.rowKey === "r3" ? 9 : 1) })));
+  await first.add(many(10).map((each) => ({ ...each, ...contentOf(each.rowKey === "r3" ? 9 : 1) })));
   await first.drain();
   const refusing = { ...memoryGateway(table), changeAll: async () => false };
   const second = new RowWriter(refusing);
-  await second.add(many(12, false).map((each) => ({ ...each, ...said(2) })));
+  await second.add(many(12, false).map((each) => ({ ...each, ...contentOf(2) })));
   await second.drain();
   const versions = many(12).map(({ rowKey }) => toRow(table.get(`p\n${rowKey}`)!)!.version);
   expect(versions).toEqual([2, 2, 2, 9, 2, 2, 2, 2, 2, 2, 2, 2]);
 });
 
-test("RowWriter puts a newer row in the place of the older one that waits", async () => {
+test("RowWriter replaces a pending row with a newer one", async () => {
   const calls: string[] = [];
   const table: MemoryTable = new Map();
   const writer = new RowWriter(memoryGateway(table, counting(calls)));
@@ -75,7 +75,7 @@ test("RowWriter puts a newer row in the place of the older one that waits", asyn
   expect([stored(table), calls]).toEqual([2, ["create"]]);
 });
 
-test("RowWriter.drain() ends though others never stop adding, to the same row and to all partitions", async () => {
+test("RowWriter.drain() resolves while others keep adding, to the same row and to all partitions", async () => {
   const table: MemoryTable = new Map();
   const slow = { before: () => Bun.sleep(1), after: async () => {} };
   const writer = new RowWriter(memoryGateway(table, slow));
@@ -107,18 +107,18 @@ test("RowWriter.drain() ends though others never stop adding, to the same row an
   expect(toRow(table.get("p\nr")!)!.version).toBe(version);
 });
 
-test("RowWriter replaces many rows in transactions, after reading the range they lie in", async () => {
+test("RowWriter replaces many rows in transactions, after one range scan", async () => {
   const calls: string[] = [];
   const table: MemoryTable = new Map();
   const first = new RowWriter(memoryGateway(table));
   await first.add(many(300));
   await first.drain();
   const second = new RowWriter(memoryGateway(table, counting(calls)));
-  // One of them has moved on already, and one is gone.
+  // One of them already has a newer version, and one is missing.
   await first.add([{ ...row(9), rowKey: "r7" }]);
   await first.drain();
   table.delete("p\nr8");
-  await second.add(many(300, false).map((each) => ({ ...each, ...said(2) })));
+  await second.add(many(300, false).map((each) => ({ ...each, ...contentOf(2) })));
   await second.drain();
   expect(calls.filter((call) => call === "query")).toHaveLength(3);
   expect(calls.filter((call) => call === "changeAll")).toHaveLength(3);
@@ -127,14 +127,14 @@ test("RowWriter replaces many rows in transactions, after reading the range they
   expect(versions).toEqual(Array.from({ length: 300 }, (_, at) => (at === 7 ? 9 : 2)));
 });
 
-test("RowWriter keeps the greatest version of every row when several write the same ones at once", async () => {
+test("RowWriter keeps the greatest version of each row under concurrent writes", async () => {
   const table: MemoryTable = new Map();
   const slow = { before: () => Bun.sleep(Math.random()), after: async () => {} };
   const writers = Array.from({ length: 4 }, () => new RowWriter(memoryGateway(table, slow)));
   const versions = [3, 1, 4, 2];
   await Promise.all(
     writers.map(async (writer, at) => {
-      await writer.add(many(120, at % 2 === 0).map((each) => ({ ...each, ...said(versions[at]!) })));
+      await writer.add(many(120, at % 2 === 0).map((each) => ({ ...each, ...contentOf(versions[at]!) })));
       await writer.drain();
     }),
   );
@@ -143,7 +143,7 @@ test("RowWriter keeps the greatest version of every row when several write the s
   );
 });
 
-test("RowWriter never brings an older row back", async () => {
+test("RowWriter never restores an older row", async () => {
   const table: MemoryTable = new Map();
   const [fresh, stale] = [new RowWriter(memoryGateway(table)), new RowWriter(memoryGateway(table))];
   await fresh.add([row(7)]);
@@ -157,7 +157,7 @@ function many(count: number, isNew = true): WantedRow[] {
   return Array.from({ length: count }, (_, at) => ({ ...row(1, isNew), rowKey: `r${at}` }));
 }
 
-test("RowWriter creates rows in as few transactions as there can be, each of one partition", async () => {
+test("RowWriter creates rows in the minimum number of transactions, each of one partition", async () => {
   const calls: string[] = [];
   const table: MemoryTable = new Map();
   const writer = new RowWriter(memoryGateway(table, counting(calls)));
@@ -166,7 +166,7 @@ test("RowWriter creates rows in as few transactions as there can be, each of one
   expect([calls, table.size]).toEqual([Array.from({ length: 4 }, () => "changeAll"), 280]);
 });
 
-test("RowWriter holds back whoever adds more than it can write, until it wrote half of it", async () => {
+test("RowWriter makes add() wait at the limit of pending rows until half of them are written", async () => {
   const table: MemoryTable = new Map();
   const slow = { before: () => Bun.sleep(1), after: async () => {} };
   const writer = new RowWriter(memoryGateway(table, slow));
@@ -177,7 +177,7 @@ test("RowWriter holds back whoever adds more than it can write, until it wrote h
   expect(table.size).toBe(6000);
 });
 
-test("RowWriter says what went wrong to everyone who waits, and writes it at the next try", async () => {
+test("RowWriter reports an error to each caller that waits, and writes the rows on the next attempt", async () => {
   let isDown = true;
   const down = {
     before: async () => {
@@ -198,7 +198,7 @@ test("RowWriter says what went wrong to everyone who waits, and writes it at the
   expect(toRow(table.get("q\nr")!)!.version).toBe(2);
 });
 
-test("Directory tells what is new once it was asked in vain often enough, and learns what is added", async () => {
+test("Directory knows which records are new after enough failed lookups, and tracks added ones", async () => {
   const table: MemoryTable = new Map();
   const gateway = memoryGateway(table);
   await gateway.create({ ...where, values: {} });
@@ -215,7 +215,7 @@ test("Directory tells what is new once it was asked in vain often enough, and le
   ]);
 });
 
-test("encodeKey() keeps texts readable, apart and in order", () => {
+test("encodeKey() keeps texts readable, distinct and in order", () => {
   expect(encodeKey("Orders2024", 300)).toBe("Orders2024");
   expect(encodeKey("a/b#c?d\\e", 300)).toBe("a!2fb!23c=3fd_5ce");
   const long = ["x".repeat(400), `${"x".repeat(400)}y`].map((text) => encodeKey(text, 300));

@@ -4,20 +4,20 @@ import type { TableGateway } from "../../plugins/azure-tables/gateway.ts";
 
 type Fields = Readonly<Record<string, string>>;
 
-/** What the approach takes from outside. */
+/** Options of `SeedCatalog`. */
 export interface SeedOptions {
   readonly table: TableGateway;
   readonly wal: TableGateway;
   readonly indexKeys: readonly string[];
   readonly rowKey: string;
-  /** The time that journal keys are made of. */
+  /** The time used in journal keys. */
   readonly clock?: () => string;
   readonly unique?: () => string;
 }
 
 /**
- * The approach of the first catalog, in our words and with its faults, to show that our checks would find
- * them and to measure against: journal keys from the wall clock, one request after the other.
+ * A reimplementation of the first catalog with its faults, to prove that the checks find them and as a baseline for
+ * measurements: journal keys from the wall clock, sequential requests.
  */
 export class SeedCatalog {
   readonly #options: SeedOptions;
@@ -38,7 +38,7 @@ export class SeedCatalog {
 
   async query(filter: Fields, range: { rowFrom?: string; rowTo?: string } = {}): Promise<readonly Fields[]> {
     const [first, ...rest] = Object.entries(filter);
-    // An empty filter has no first entry, and fails here.
+    // An empty filter has no first condition and fails here.
     let found = await this.#lookup(first![0], first![1], range);
     for (const [field, value] of rest) {
       const matches = await this.#lookup(field, value, range);
@@ -73,7 +73,7 @@ export class SeedCatalog {
   async #moveCheckpoint(datetime: string): Promise<void> {
     const { wal } = this.#options;
     const entity = { partitionKey: "metadata", rowKey: "checkpoint", values: { datetime } };
-    // An upsert is one request; any etag stands for it.
+    // Stands for an upsert, which is one request; any etag works.
     if (!(await wal.replace(entity, "*"))) await wal.create(entity);
   }
 
@@ -88,7 +88,7 @@ export class SeedCatalog {
     value: string,
     range: { rowFrom?: string; rowTo?: string },
   ): Promise<readonly Fields[]> {
-    // The filter is pasted together, so a quote ends it early and the service answers 400.
+    // The filter is concatenated without escaping, so a quote makes the service return 400.
     if (value.includes("'")) throw new Error("400: a syntax error in the filter");
     const found: Fields[] = [];
     for await (const page of this.#options.table.query({

@@ -10,14 +10,14 @@ import { SeedCatalog } from "./seed-approach.ts";
 
 type Fields = Readonly<Record<string, string>>;
 
-/** One writer's view of a catalog, ours or the first one's. */
+/** One writer of a catalog: Agnes's or the first one. */
 interface Subject {
   insert(record: Fields): Promise<unknown>;
   query(filter: Fields, range?: { rowFrom?: string; rowTo?: string }): Promise<readonly Fields[]>;
   recover(): Promise<unknown>;
 }
 
-/** Two tables that several writers share, and what happens to their requests. */
+/** Two tables shared by several writers, with faults for their requests. */
 class World {
   readonly tables: readonly [MemoryTable, MemoryTable] = [new Map(), new Map()];
   requests: string[] = [];
@@ -52,7 +52,7 @@ const openOurs: Open = async (world, { indexKeys = keys, now = "2026-01-01T00:00
       open: async (name, schema) => azureStore({ catalog: name, schema, table, log, recheckMs: 0 }),
     },
     name: "things",
-    // Records of one id that differ in an indexed field are different records, as they are there.
+    // In the first catalog, records with the same id and different index values are different records.
     rowKey: ["id", ...indexKeys],
     indexKeys,
     host: {
@@ -88,7 +88,7 @@ const openTheirs: Open = async (world, { indexKeys = keys, now, unique } = {}) =
 
 const thing = (id: string, more: Fields = {}): Fields => ({ id, group: "g", state: "s", kind: "k", ...more });
 
-/** Two texts of which 8 digits of MD5 are the same. */
+/** Two texts with the same first 8 digits of MD5. */
 function sameFingerprint(textOf: (value: string) => string): readonly [string, string] {
   const seen = new Map<string, string>();
   for (let at = 0; ; at++) {
@@ -104,8 +104,8 @@ function sameFingerprint(textOf: (value: string) => string): readonly [string, s
 
 const ids = (found: readonly Fields[]) => found.map(({ id }) => id);
 
-/** Each holds for us, and would have failed before. */
-const promises: Readonly<Record<string, (open: Open) => Promise<void>>> = {
+/** Each of these holds for Agnes and fails for the first catalog. */
+const guarantees: Readonly<Record<string, (open: Open) => Promise<void>>> = {
   "a writer whose clock lags is not lost behind the checkpoint": async (open) => {
     const world = new World();
     await (await open(world, { now: "2026-01-01T12:00:00Z" })).insert(thing("a"));
@@ -113,7 +113,7 @@ const promises: Readonly<Record<string, (open: Open) => Promise<void>>> = {
     await late.insert(thing("b")).catch(() => {});
     expect(ids(await late.query({ group: "g" }))).toEqual(["a", "b"]);
   },
-  "two writers in one microsecond are both there": async (open) => {
+  "two writes in the same microsecond are both kept": async (open) => {
     const world = new World();
     const now = "2026-01-01T12:00:00Z";
     await (await open(world, { now, unique: "ffff" })).insert(thing("a"));
@@ -132,29 +132,29 @@ const promises: Readonly<Record<string, (open: Open) => Promise<void>>> = {
     await subject.insert(thing("b", { group: "team" }));
     expect(ids(await subject.query({ group: "team" }))).toEqual(["b"]);
   },
-  "values are told apart wherever one ends and the next begins": async (open) => {
+  "values with different boundaries are different": async (open) => {
     const subject = await open(new World());
     await subject.insert(thing("a", { group: "x|y", kind: "z", state: "s" }));
     await subject.insert(thing("a", { group: "x", kind: "y|z", state: "s" }));
     expect(await subject.query({ state: "s" })).toHaveLength(2);
   },
-  "values whose short fingerprints are the same are told apart": async (open) => {
+  "values with the same short fingerprint are different": async (open) => {
     const subject = await open(new World());
     const states = sameFingerprint((state) => `g|k|${state}`);
     for (const state of states) await subject.insert(thing("a", { state }));
     expect(await subject.query({ group: "g" })).toHaveLength(2);
   },
-  "the log is not one partition for ever": async (open) => {
+  "the log grows beyond one partition": async (open) => {
     const world = new World();
     const subject = await open(world, { indexKeys: ["group"] });
-    // Two in one millisecond may fail, which is another fault than this.
+    // Two inserts in one millisecond may fail, which is a different fault.
     for (let at = 0; at <= 1000; at++) {
       await subject.insert(thing(`i${at}`, { group: `g${at}` })).catch(() => {});
     }
     const entries = [...world.tables[1].values()].filter(({ rowKey }) => /\d{4}/.test(rowKey));
     expect(new Set(entries.map(({ partitionKey }) => partitionKey)).size).toBeGreaterThan(1);
   },
-  "a quote in a value is only a character": async (open) => {
+  "a quote in a value is an ordinary character": async (open) => {
     const subject = await open(new World());
     await subject.insert(thing("a", { group: "O'Brien" }));
     expect(ids(await subject.query({ group: "O'Brien" }))).toEqual(["a"]);
@@ -176,7 +176,7 @@ const promises: Readonly<Record<string, (open: Open) => Promise<void>>> = {
     await subject.query({ group: "g" });
     world.requests = [];
     await subject.query({ group: "g", state: "s", kind: "k" });
-    // A reader that never trusts its indexes looks into the log as well.
+    // A reader without a recheck interval also reads the log.
     expect(world.requests.length).toBeLessThanOrEqual(2);
   },
   "a record is replaced when only fields without an index changed": async (open) => {
@@ -185,7 +185,7 @@ const promises: Readonly<Record<string, (open: Open) => Promise<void>>> = {
     await subject.insert(thing("a", { note: "new" }));
     expect(await subject.query({ group: "g" })).toEqual([thing("a", { note: "new" })]);
   },
-  "a failing index row leaves no half of a record behind": async (open) => {
+  "a failing index row leaves no partial record": async (open) => {
     const world = new World();
     const subject = await open(world);
     await subject.insert(thing("a"));
@@ -195,11 +195,11 @@ const promises: Readonly<Record<string, (open: Open) => Promise<void>>> = {
     const found = await Promise.all(keys.map((key) => subject.query({ [key]: key[0]! })));
     expect(found.map(ids)).toEqual(keys.map(() => ["a", "b"]));
   },
-  "the checkpoint is not written once for each entry": async (open) => {
+  "the checkpoint is not written for each entry": async (open) => {
     const world = new World();
     const dead = await open(world);
     for (let at = 0; at < 10; at++) {
-      // Every writer dies as soon as its entry is in the log.
+      // Each writer dies once its entry is in the log.
       let appended = false;
       world.failing = (operation) => {
         const fails = appended;
@@ -224,13 +224,13 @@ const promises: Readonly<Record<string, (open: Open) => Promise<void>>> = {
   },
 };
 
-for (const [name, promise] of Object.entries(promises)) {
+for (const [name, check] of Object.entries(guarantees)) {
   test(name, async () => {
-    await promise(openOurs);
-    const before = await promise(openTheirs).then(
+    await check(openOurs);
+    const before = await check(openTheirs).then(
       () => "kept",
-      () => "broken",
+      () => "violated",
     );
-    expect(`by the first approach this was ${before}`).toBe("by the first approach this was broken");
+    expect(`the first approach: ${before}`).toBe("the first approach: violated");
   });
 }

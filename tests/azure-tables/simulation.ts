@@ -8,7 +8,7 @@ import type { Azurite } from "../fakes/azurite.ts";
 import { memoryGateway, type MemoryTable, type TableFaults } from "../fakes/memory-tables.ts";
 import { expectEverythingCameAbout } from "../fakes/simulation-totals.ts";
 
-/** Simulates the store on tables whose single requests fail; throws with the seed of the first broken promise. */
+/** Simulates the store on tables with failing requests; throws with the seed of the first violated guarantee. */
 export async function expectStoreKept(seeds: readonly number[]): Promise<void> {
   const reports: SimulationReport[] = [];
   for (const seed of seeds) {
@@ -24,7 +24,7 @@ export async function expectStoreKept(seeds: readonly number[]): Promise<void> {
       open: () => ({
         open: async (catalog, schema) => {
           const [table, log] = tables.map((entities) => memoryGateway(entities, faults)) as [never, never];
-          // Half of them trust their indexes for a while, as a store on the real service does.
+          // Half of the seeds use a recheck interval, like a store on the real service.
           return azureStore({ catalog, schema, table, log, recheckMs: seed % 2 === 0 ? 0 : 40 });
         },
       }),
@@ -34,13 +34,13 @@ export async function expectStoreKept(seeds: readonly number[]): Promise<void> {
   expectEverythingCameAbout(reports, seeds.length);
 }
 
-/** Simulates the storage on a table service, where a fault is a request that fails or is never answered. */
+/** Simulates the storage on a table service, where requests fail or get no response. */
 export async function expectServiceKept(azurite: Azurite, seeds: readonly number[]): Promise<void> {
   const run = Date.now();
   const open = () => azureTablesStorage({ connectionString: azurite.connectionString, recheckMs: 0 });
   const waiting = [...seeds];
   const reports: SimulationReport[] = [];
-  // Mostly time-outs are waited for, so several run at once.
+  // Several simulations run concurrently, because most of the time is spent waiting for timeouts.
   const work = Array.from({ length: 6 }, async () => {
     for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
       const shape = { realTime: true, processes: 3, steps: 5, faultRate: 0.06 };
@@ -52,7 +52,7 @@ export async function expectServiceKept(azurite: Azurite, seeds: readonly number
   expectEverythingCameAbout(reports, Math.floor(seeds.length / 3));
 }
 
-/** One request in fourteen fails, half of them after they took effect. */
+/** One request in fourteen fails, half of those after taking effect. */
 function requestFaults(seed: number, isCalm: () => boolean): TableFaults {
   const random = seededRandom(seed + 1_000_000);
   const maybe = async (operation: string) => {

@@ -11,7 +11,7 @@ interface Item {
   readonly n: number;
 }
 
-/** A service that takes 20 ms for each request. */
+/** A service with a latency of 20 ms. */
 class SlowService {
   readonly #tables: readonly [MemoryTable, MemoryTable] = [new Map(), new Map()];
   requests = 0;
@@ -54,18 +54,18 @@ async function filled(records: number): Promise<SlowService> {
   return service;
 }
 
-test("insertMany() of 1,000 records that are there already reads them in pages and replaces them in transactions", async () => {
+test("insertMany() of 1,000 existing records reads them in pages and replaces them in transactions", async () => {
   const service = await filled(1000);
   const catalog = await service.open();
   await catalog.insertMany(Array.from({ length: 1000 }, (_, at) => item(at, 1)));
   expect(await catalog.query({ n: 1 })).toHaveLength(1000);
   expect(await catalog.query({ n: 0 })).toHaveLength(0);
-  // 4,000 rows, for each index key and for the record itself, and what moved from one value to another.
+  // 4,000 rows: one per index key and one for the record, plus rows that moved to another index value.
   expect(service.requests).toBeLessThan(200);
   await catalog.close();
 });
 
-test("insertMany() of 1,000 records far apart in a catalog of many stays within the time limit", async () => {
+test("insertMany() of 1,000 scattered records in a large catalog completes before the timeout", async () => {
   const service = await filled(8000);
   const catalog = await service.open();
   await catalog.insertMany(Array.from({ length: 1000 }, (_, at) => item(at * 8, 1)));
@@ -73,7 +73,7 @@ test("insertMany() of 1,000 records far apart in a catalog of many stays within 
   await catalog.close();
 });
 
-test("insertMany() by two writers to the same 1,000 records ends with all of one of them", async () => {
+test("insertMany() by two writers to the same 1,000 records ends with all records of one of them", async () => {
   const service = await filled(1000);
   const [one, two] = await Promise.all([service.open(), service.open()]);
   const write = (catalog: Catalog<Item>, n: number) =>
@@ -87,6 +87,6 @@ test("insertMany() by two writers to the same 1,000 records ends with all of one
     expect(await catalog.query({ n: 3 - winner })).toHaveLength(0);
     await catalog.close();
   }
-  // Both bring both entries into the indexes; one row after the other that were 32,000 requests.
+  // Both writers index both entries. Row by row, this takes 32,000 requests.
   expect(service.requests).toBeLessThan(3000);
 });

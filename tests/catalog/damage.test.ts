@@ -14,11 +14,11 @@ interface Item {
 }
 
 let directory: string;
-let said: LogEntry[];
+let logged: LogEntry[];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "agnes-damage-"));
-  said = [];
+  logged = [];
 });
 afterEach(() => rm(directory, { recursive: true }));
 
@@ -30,7 +30,7 @@ describe("openCatalog()", () => {
   ] as const) {
     const path = () => join(directory, "things", "log", "00000000", `00000000000${sequence}.json`);
 
-    test(`names the file when the ${which} entry is cut off`, async () => {
+    test(`names the file when the ${which} entry is truncated`, async () => {
       await fill(5);
       await truncate(path(), 40);
       expect(await failure()).toEqual(["catalog_corrupt", path()]);
@@ -50,14 +50,14 @@ describe("openCatalog()", () => {
     });
   }
 
-  test("names the file when an entry is that of another place", async () => {
+  test("names the file when an entry has another sequence number", async () => {
     await fill(5);
     const log = join(directory, "things", "log", "00000000");
     await writeFile(join(log, "000000000002.json"), await readFile(join(log, "000000000001.json")));
     expect(await failure()).toEqual(["catalog_corrupt", join(log, "000000000002.json")]);
   });
 
-  test("names the entry that is missing", async () => {
+  test("names the missing entry", async () => {
     await fill(5);
     for (const missing of [3, 1]) {
       const path = join(directory, "things", "log", "00000000", `00000000000${missing}.json`);
@@ -68,25 +68,25 @@ describe("openCatalog()", () => {
 
   test("refuses a snapshot that is newer than the log", async () => {
     await snapshotted(5);
-    // Without its second name, only the snapshot tells that there was such an entry.
+    // Without the link in head, only the snapshot shows that the entry existed.
     await rm(join(directory, "things", "head", "000000000005.json"));
     const path = join(directory, "things", "log", "00000000", "000000000005.json");
     await rm(path);
     expect(await failure()).toEqual(["catalog_corrupt", path]);
   });
 
-  test("makes the state again from the log, and says so, when a snapshot is damaged", async () => {
+  test("rebuilds the state from the log and logs an error when a snapshot is damaged", async () => {
     await snapshotted(5);
     const path = join(directory, "things", "snapshots", "000000000005.jsonl");
-    const whole = await readFile(path);
+    const content = await readFile(path);
     for (const damage of [
-      () => truncate(path, whole.length - 30),
+      () => truncate(path, content.length - 30),
       () => truncate(path, 10),
       () => truncate(path, 0),
-      () => writeFile(path, whole.toString().replace("i3", "i8")),
+      () => writeFile(path, content.toString().replace("i3", "i8")),
     ]) {
-      said = [];
-      await writeFile(path, whole);
+      logged = [];
+      await writeFile(path, content);
       await damage();
       await using catalog = await open();
       expect((await catalog.query({})).map(({ record }) => record.id)).toEqual([
@@ -96,11 +96,11 @@ describe("openCatalog()", () => {
         "i4",
         "i5",
       ]);
-      expect(said.map(({ level, fields }) => [level, fields["path"]])).toEqual([["error", path]]);
+      expect(logged.map(({ level, fields }) => [level, fields["path"]])).toEqual([["error", path]]);
     }
   });
 
-  test("refuses a damaged snapshot when the log is damaged as well", async () => {
+  test("refuses a damaged snapshot when the log is damaged too", async () => {
     await snapshotted(5);
     await truncate(join(directory, "things", "snapshots", "000000000005.jsonl"), 30);
     const path = join(directory, "things", "log", "00000000", "000000000002.json");
@@ -130,27 +130,27 @@ describe("openCatalog()", () => {
     expect(error?.message).toContain(`its format is ${JSON.stringify(format)}, but`);
   });
 
-  test("names the segment and line that are damaged, and the segment that is missing", async () => {
+  test("names the damaged segment and line, and the missing segment", async () => {
     await fill(770);
     const segments = join(directory, "things", "segments");
     expect(await readdir(segments)).toEqual(["00000000.jsonl"]);
     expect(await readdir(join(directory, "things", "log"))).toEqual(["00000001", "00000002", "00000003"]);
     const path = join(segments, "00000000.jsonl");
-    const whole = await readFile(path, "utf8");
-    await writeFile(path, whole.replace('"i100"', '"i999"'));
+    const content = await readFile(path, "utf8");
+    await writeFile(path, content.replace('"i100"', '"i999"'));
     expect(await failure()).toEqual(["catalog_corrupt", `${path}:100`]);
-    await writeFile(path, whole.slice(0, -100));
+    await writeFile(path, content.slice(0, -100));
     expect((await failure())[0]).toBe("catalog_corrupt");
     await rm(path);
     expect((await failure())[0]).toBe("catalog_corrupt");
-    await writeFile(path, whole);
+    await writeFile(path, content);
     await using catalog = await open();
     expect(await catalog.query({})).toHaveLength(770);
     expect((await catalog.history({ rowKey: "i100" }))[0]?.sequence).toBe(100);
   });
 });
 
-test("rebuildIndexes() removes what a killed writer left half-written, and only that", async () => {
+test("rebuildIndexes() removes abandoned temporary files and nothing else", async () => {
   await snapshotted(3);
   const snapshots = join(directory, "things", "snapshots");
   const [old, young] = ["000000000009.jsonl.1.aaaa.tmp", "000000000009.jsonl.2.bbbb.tmp"];
@@ -161,7 +161,7 @@ test("rebuildIndexes() removes what a killed writer left half-written, and only 
   expect((await readdir(snapshots)).sort()).toEqual(["000000000003.jsonl", young]);
 });
 
-test("insert() that finds no space writes nothing, and the next one works", async () => {
+test("insert() writes nothing when the disk is full, and the next one succeeds", async () => {
   const real = nodeFiles();
   let full = false;
   const files = {
@@ -191,7 +191,7 @@ test("insert() that finds no space writes nothing, and the next one works", asyn
 });
 
 function open(): Promise<Catalog<Item>> {
-  const storage = fileStorage({ directory, log: createLog((entry) => said.push(entry)) });
+  const storage = fileStorage({ directory, log: createLog((entry) => logged.push(entry)) });
   return openCatalog<Item>({
     storage,
     name: "things",

@@ -13,7 +13,7 @@ beforeEach(() => void (disk = new ForgetfulDisk()));
 const item = (at: number, group = "g") => ({ id: `i${at}`, group });
 const items = (count: number, group = "g") => Array.from({ length: count }, (_, at) => item(at, group));
 
-/** Makes one kind of operation on one path fail, as long as it is set. */
+/** Makes one kind of operation fail on one path. */
 function fail(operation: keyof Files, path: string | RegExp): void {
   disk.before = (which, where) => {
     const isHit = typeof path === "string" ? where === path : path.test(where);
@@ -29,7 +29,7 @@ async function code(work: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** The records after the power failed and nothing survived that was not synced. */
+/** The records after a power failure that loses everything not synced. */
 async function afterPowerFailure(survives?: (directory: string) => boolean): Promise<readonly string[]> {
   disk.before = () => {};
   disk.cutPower(survives);
@@ -40,7 +40,7 @@ async function afterPowerFailure(survives?: (directory: string) => boolean): Pro
 }
 
 describe("insert() when the power fails", () => {
-  test("is there once it is acknowledged, the first one and any other", async () => {
+  test("keeps acknowledged entries, the first one and later ones", async () => {
     const catalog = await openOn(disk);
     await catalog.insert(item(1));
     expect(await afterPowerFailure()).toEqual(["i1"]);
@@ -49,7 +49,7 @@ describe("insert() when the power fails", () => {
     expect(await afterPowerFailure()).toEqual(["i1", "i2"]);
   });
 
-  test("is there though another process made the catalog and did not come to sync it", async () => {
+  test("keeps an entry although another process created the catalog without syncing it", async () => {
     fail("sync", ROOT);
     expect(await code(openOn(disk))).toBe("file_failed");
     disk.before = () => {};
@@ -58,7 +58,7 @@ describe("insert() when the power fails", () => {
     expect(await afterPowerFailure()).toEqual(["i1"]);
   });
 
-  test("is there though the entry before it, the last of its block, was not synced by its writer", async () => {
+  test("keeps an entry although the previous one, the last of its block, was not synced by its writer", async () => {
     const [one, other] = [await openOn(disk), await openOn(disk)];
     for (let at = 1; at <= 255; at++) await one.insert(item(at));
     fail("sync", `${ROOT}/log/00000000`);
@@ -68,7 +68,7 @@ describe("insert() when the power fails", () => {
     expect(await afterPowerFailure()).toHaveLength(257);
   });
 
-  test("is there when it was there already and is only acknowledged again", async () => {
+  test("keeps an existing record that is acknowledged again", async () => {
     const [one, other] = [await openOn(disk), await openOn(disk, "bob")];
     await one.insert(item(1));
     fail("sync", /log\/00000000$/);
@@ -79,19 +79,19 @@ describe("insert() when the power fails", () => {
     expect(await afterPowerFailure()).toEqual(["i1", "i2"]);
   });
 
-  test("leaves no snapshot of an entry that is lost", async () => {
+  test("leaves no snapshot of a lost entry", async () => {
     const [one, other] = [await openOn(disk), await openOn(disk)];
     await other.insert(item(0));
     fail("sync", `${ROOT}/log/00000000`);
     expect(await code(one.insertMany(items(5000, "lost")))).toBe("catalog_outcome_unknown");
-    // Whoever sees that many changes writes a snapshot.
+    // A writer that applies this many changes writes a snapshot.
     expect(await other.query({ group: "lost" })).toHaveLength(5000);
     await other.close();
     expect(await afterPowerFailure()).toEqual(["i0"]);
   });
 
   for (const unsynced of [ROOT, `${ROOT}/segments`]) {
-    test(`keeps the archive though another process published it and could not sync ${unsynced}`, async () => {
+    test(`keeps the archive although another process published it and could not sync ${unsynced}`, async () => {
       const [one, other] = [await openOn(disk), await openOn(disk)];
       for (let at = 1; at <= 767; at++) await one.insert(item(at));
       await other.insert(item(0));
@@ -110,14 +110,14 @@ describe("insert() when the power fails", () => {
       })();
       await Promise.race([failed, writing]);
       expect(isRemoved).toBe(true);
-      // What was removed stays so, what was not synced is lost.
+      // Removals persist; data that was not synced is lost.
       expect(await afterPowerFailure((directory) => directory === `${ROOT}/log`)).toHaveLength(769);
     });
   }
 });
 
 describe("insert() when an fsync fails", () => {
-  test("fails, and writes nothing when it is that of the entry", async () => {
+  test("fails and writes nothing when it is the fsync of the entry", async () => {
     const catalog = await openOn(disk);
     await catalog.insert(item(1));
     fail("write", /\.tmp$/);
@@ -126,7 +126,7 @@ describe("insert() when an fsync fails", () => {
     expect(await catalog.version()).toBe(1);
   });
 
-  test("fails also when the next fsync succeeds, for the first one told that something was lost", async () => {
+  test("fails even if the next fsync succeeds, because the first one reported a loss", async () => {
     const catalog = await openOn(disk);
     await catalog.insert(item(1));
     let isFirst = true;
@@ -146,7 +146,7 @@ describe("insert() when an fsync fails", () => {
     ["of the catalog", /things$/],
     ["of the folder of the catalog", /state$/],
   ] as const) {
-    test(`fails when it is that ${which}`, async () => {
+    test(`fails when it is the fsync ${which}`, async () => {
       await (await openOn(disk)).close();
       const catalog = await openOn(disk);
       fail("sync", path);
@@ -161,7 +161,7 @@ describe("insert() when an fsync fails", () => {
   }
 });
 
-test("publishFile() survives a power failure, with every directory that it makes", async () => {
+test("publishFile() survives a power failure, with every directory that it creates", async () => {
   const files = disk.files();
   const host = createHost({ files });
   await publishFile(host, "/a/b/text", "text");
@@ -174,7 +174,7 @@ test("publishFile() survives a power failure, with every directory that it makes
   expect(texts.map((bytes) => Buffer.from(bytes!).toString())).toEqual(["replaced", "written"]);
 });
 
-test("history() of a deleted record is whole after a snapshot, also when the record comes again", async () => {
+test("history() of a deleted record is complete after a snapshot, also when the record is inserted again", async () => {
   const catalog = await openOn(disk);
   await catalog.insert(item(1));
   await catalog.delete("i1");
@@ -188,7 +188,7 @@ test("history() of a deleted record is whole after a snapshot, also when the rec
   expect(await kinds(again)).toEqual(["insert", "delete", "insert"]);
 });
 
-test("insert() by a writer that slept until its block was archived takes the next free number", async () => {
+test("insert() by a writer that was suspended until its block was archived takes the next free number", async () => {
   const sleeper = await openOn(disk, "sleeper");
   const other = await openOn(disk);
   await other.insert(item(0));
@@ -198,7 +198,7 @@ test("insert() by a writer that slept until its block was archived takes the nex
   const sleeping = new Promise<void>((resolve) => (asleep = resolve));
   let isFirst = true;
   disk.before = async (operation, path) => {
-    // It has found its place free, and its next step makes the directory.
+    // Its number was free, and its next step creates the directory.
     if (operation !== "makeDirectory" || !path.endsWith("log/00000000") || !isFirst) return;
     isFirst = false;
     asleep();
@@ -215,6 +215,6 @@ test("insert() by a writer that slept until its block was archived takes the nex
   expect((await reader.history({ rowKey: "late" })).map(({ sequence }) => sequence)).toEqual([772]);
 });
 
-test("fileStorage() keeps what was acknowledged when the power fails anywhere, under a few seeds", async () => {
+test("fileStorage() keeps acknowledged entries when the power fails at any point, under a few seeds", async () => {
   await expectPowerFailuresSurvived(seedsTo(3));
 });

@@ -9,11 +9,11 @@ import type { Catalog } from "agnes/catalog";
 import { seededRandom } from "../../lib/testing/fakes/fake-host.ts";
 import { openKilled, startWriter, type Item } from "./start-writer.ts";
 
-/** A process writes to the stores of so many seeds at once, and they all lose it together. */
+/** One process writes to the stores of this many seeds, which all lose it at once. */
 const TOGETHER = 10;
 const ROUNDS = 2;
 
-/** Kills writers at random moments, and checks that every change they acknowledged is there. */
+/** Kills writers at random moments and checks that all acknowledged changes are kept. */
 export async function expectAcknowledgedKept(seeds: readonly number[]): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), "agnes-killed-"));
   try {
@@ -51,7 +51,7 @@ async function writeAndKill(
   }
 }
 
-/** A catalog whose writers are killed, and a reader that outlives them. */
+/** A catalog whose writers are killed, and a reader that stays open. */
 class KilledStore {
   readonly seed: number;
   readonly directory: string;
@@ -63,7 +63,7 @@ class KilledStore {
     this.directory = join(root, `seed-${seed}`);
   }
 
-  /** Some begin with nothing at all, others shortly before snapshots and segments are written. */
+  /** Starts with an empty catalog, or shortly before snapshots and segments are written. */
   async begin(template: string): Promise<void> {
     if (this.seed % 10 !== 0) return;
     await cp(template, this.directory, { recursive: true });
@@ -107,7 +107,7 @@ async function check(catalog: Catalog<Item>, acknowledged: ReadonlyMap<string, n
   }
 }
 
-/** A catalog a few entries before it writes a snapshot and a segment. */
+/** Creates a catalog that will write a snapshot and a segment after a few more entries. */
 async function prepare(directory: string): Promise<void> {
   const catalog = await openKilled(directory);
   const item = (id: number, n: number): Item => ({ id: `t${id}`, group: `g${id % 3}`, n });

@@ -37,7 +37,7 @@ async function fill(count: number): Promise<void> {
   for (let at = 1; at <= count; at++) await catalog.insert({ id: `i${at}`, group: "g" });
 }
 
-/** Five entries and a segment's worth of others, written without waiting for the disk. */
+/** Writes enough entries for a segment, without waiting for the disk. */
 async function fillSegments(): Promise<void> {
   const storage = fileStorage({ directory, host: createHost({ files: unsyncedFiles() }) });
   const keys = { name: "things", rowKey: "id", indexKeys: ["group"] };
@@ -57,8 +57,8 @@ async function all(entries: AsyncIterable<unknown>): Promise<void> {
   for await (const each of entries) void each;
 }
 
-/** Everything that can be asked of a catalog. */
-const questions: Readonly<Record<string, (catalog: Catalog<Item>) => Promise<unknown>>> = {
+/** All operations of a catalog. */
+const operations: Readonly<Record<string, (catalog: Catalog<Item>) => Promise<unknown>>> = {
   query: (catalog) => catalog.query({}),
   get: (catalog) => catalog.get("i1"),
   version: (catalog) => catalog.version(),
@@ -67,25 +67,25 @@ const questions: Readonly<Record<string, (catalog: Catalog<Item>) => Promise<unk
   recover: (catalog) => catalog.recover(),
   rebuildIndexes: (catalog) => catalog.rebuildIndexes(),
   insert: (catalog) => catalog.insert({ id: "new", group: "g" }),
-  "insert of what is there": (catalog) => catalog.insert({ id: "i1", group: "g" }),
+  "insert of an existing record": (catalog) => catalog.insert({ id: "i1", group: "g" }),
 };
 
-/** Opens the catalog, does the damage, and expects everybody to name the place, who has it open or opens it. */
+/** Damages an open catalog and expects open handles and new ones to report the place. */
 async function expectNamed(place: string, damage: () => Promise<unknown>): Promise<void> {
   const handles = await Promise.all(
-    Object.entries(questions).map(async ([what, ask]) => ({ what, ask, catalog: await open() })),
+    Object.entries(operations).map(async ([what, run]) => ({ what, run, catalog: await open() })),
   );
   await damage();
-  const answers = await Promise.all(
-    handles.map(async ({ what, ask, catalog }) => [what, ...(await placeOf(() => ask(catalog)))]),
+  const results = await Promise.all(
+    handles.map(async ({ what, run, catalog }) => [what, ...(await placeOf(() => run(catalog)))]),
   );
-  expect(answers).toEqual(handles.map(({ what }) => [what, "catalog_corrupt", place]));
+  expect(results).toEqual(handles.map(({ what }) => [what, "catalog_corrupt", place]));
   expect(await placeOf(open)).toEqual(["catalog_corrupt", place]);
-  // Whatever was asked, nothing was put where something is missing.
+  // No operation has written to the missing place.
   expect(await placeOf(open)).toEqual(["catalog_corrupt", place]);
 }
 
-describe("a catalog in files names what is missing, to whoever has it open and to whoever opens it:", () => {
+describe("a catalog in files reports the missing part, on open handles and when it is opened:", () => {
   test("the newest entry", async () => {
     await fill(5);
     await expectNamed(entry(5), () => rm(entry(5)));
@@ -116,29 +116,29 @@ describe("a catalog in files names what is missing, to whoever has it open and t
     await expectNamed(join(root, "log"), () => rm(join(root, "log"), { recursive: true }));
   });
 
-  test("the log of a catalog that had no entries", async () => {
+  test("the log of a catalog without entries", async () => {
     await (await open()).close();
     await expectNamed(join(root, "log"), () => rm(join(root, "log"), { recursive: true }));
   });
 
-  test("the log and everything beside it but the schema", async () => {
+  test("everything except the schema", async () => {
     await fill(5);
     await expectNamed(join(root, "log"), async () => {
       for (const piece of ["log", "head"]) await rm(join(root, piece), { recursive: true });
     });
   });
 
-  test("the folder of the second name", async () => {
+  test("the directory head", async () => {
     await fill(5);
     await expectNamed(join(root, "head"), () => rm(join(root, "head"), { recursive: true }));
   });
 
-  test("the folder of the second name, when the newest entry is gone too", async () => {
+  test("the directory head, when the newest entry is missing too", async () => {
     await fill(5);
     await rm(entry(5));
     await rm(join(root, "head"), { recursive: true });
     expect(await placeOf(open)).toEqual(["catalog_corrupt", join(root, "head")]);
-    // The guide's way on, when nobody has the entry.
+    // The repair from the guide if there is no copy of the entry.
     await mkdir(join(root, "head"));
     await using catalog = await open();
     expect(await catalog.version()).toBe(4);
@@ -152,7 +152,7 @@ describe("a catalog in files names what is missing, to whoever has it open and t
     });
   });
 
-  test("a log that is a link to nothing", async () => {
+  test("a log that is a dangling link", async () => {
     await fill(5);
     await expectNamed(join(root, "log"), async () => {
       await rename(join(root, "log"), join(directory, "elsewhere"));
@@ -169,7 +169,7 @@ describe("a catalog in files names what is missing, to whoever has it open and t
     });
   });
 
-  test("an entry that is a link to nothing", async () => {
+  test("an entry that is a dangling link", async () => {
     await fill(5);
     await rm(entry(5));
     await symlink(join(directory, "nowhere"), entry(5));
@@ -208,7 +208,7 @@ describe("a catalog in files names what is missing, to whoever has it open and t
   });
 });
 
-test("insert() never takes a number again that was taken, whatever was lost", async () => {
+test("insert() never reuses a sequence number after a loss", async () => {
   const disk = new ForgetfulDisk();
   const catalog = await openOn(disk);
   for (let at = 1; at <= 3; at++) await catalog.insert({ id: `i${at}`, group: "g" });
@@ -219,7 +219,7 @@ test("insert() never takes a number again that was taken, whatever was lost", as
     "catalog_corrupt",
     "/data/state/things/log/00000000/000000000003.json",
   ]);
-  // Its second name is a whole copy, from which it can be restored.
+  // The second hard link is a complete copy, from which the entry can be restored.
   const copy = "/data/state/things/head/000000000003.json";
   expect(await files.list("/data/state/things/head")).toEqual(["000000000003.json"]);
   await files.link(copy, "/data/state/things/log/00000000/000000000003.json");
@@ -227,7 +227,7 @@ test("insert() never takes a number again that was taken, whatever was lost", as
   expect((await restored.insert({ id: "i4", group: "g" })).version).toBe(4);
 });
 
-test("openCatalog() opens a catalog that a version without the second name made, with entries or without", async () => {
+test("openCatalog() opens a catalog of a version without the directory head, with entries or without", async () => {
   await fill(2);
   const schema = join(root, "schema.json");
   const old = JSON.stringify({ catalog: "things", rowKey: ["id"], indexKeys: ["group"] });

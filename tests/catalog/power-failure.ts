@@ -13,14 +13,14 @@ interface Item {
 
 const WRITERS = 2;
 
-/** Opens the catalog on a disk as a process that starts now. */
+/** Opens the catalog on a disk like a new process. */
 export function openOn(
   disk: ForgetfulDisk,
   actor = "ann",
   retention: LogRetention = {},
 ): Promise<Catalog<Item>> {
   const real = createHost({ files: disk.files(), env: {} });
-  // Who waits for another writer waits a moment, not for a time.
+  // Waiting for another writer only yields, so tests do not sleep.
   const sleep: typeof real.sleep = (ms, signal) =>
     ms < 5000 ? new Promise((resolve) => setImmediate(resolve)) : real.sleep(ms, signal);
   const host = { ...real, sleep };
@@ -29,19 +29,19 @@ export function openOn(
   return openCatalog<Item>({ storage, ...keys, actor, host, ...retention });
 }
 
-/** What was written, and what its writers were told. */
+/** The written edits and the acknowledgements. */
 interface Written {
   readonly retention: LogRetention;
   readonly edits: Map<string, readonly Edit<Item>[]>;
-  /** Sequences by actor. */
+  /** Sequence numbers by actor. */
   readonly acknowledged: Map<string, number>;
-  /** Actors by sequence, also of what was found without being acknowledged. */
+  /** Actors by sequence number, including entries that were not acknowledged. */
   readonly actors: Map<number, string>;
 }
 
 /**
- * Cuts the power anywhere while two processes write, several times, and checks that everything that was
- * acknowledged is there under its number, without a gap; of some catalogs the log keeps its newest entries alone.
+ * Cuts the power several times at random points while two processes write, and checks that all acknowledged entries
+ * exist at their sequence numbers without gaps. Some catalogs keep only their newest entries.
  */
 export async function expectPowerFailuresSurvived(seeds: readonly number[]): Promise<void> {
   for (const seed of seeds) {
@@ -59,14 +59,14 @@ async function survive(seed: number): Promise<void> {
   const retention: LogRetention = seed % 4 === 3 ? { keepEntries: 100 } : {};
   const written: Written = { retention, edits: new Map(), acknowledged: new Map(), actors: new Map() };
   for (let round = 0; round < 3; round++) {
-    // Early failures meet the first directories, later ones segments and snapshots.
+    // Early failures affect the first directories, later ones segments and snapshots.
     let steps = Math.floor(random() * (seed % 2 === 0 ? 100 : 12_000));
     let cut = () => {};
     const failed = new Promise<void>((resolve) => (cut = resolve));
     disk.before = () => {
       steps -= 1;
       if (steps === 0) {
-        // What was not synced is lost altogether, or in part.
+        // Data that was not synced is lost completely or in part.
         const kept = random() < 0.5 ? 0 : random();
         disk.cutPower(() => random() < kept);
         cut();
@@ -85,7 +85,7 @@ async function write(disk: ForgetfulDisk, name: string, written: Written): Promi
     const actor = `${name}-${at}`;
     const item = (id: number): Item => ({ id: `i${id}`, group: actor });
     const many = Array.from({ length: at % 8 === 7 ? 200 : 1 }, (_, more) => item((at + more) % 220));
-    // What is deleted comes again, sometimes when snapshots have left it out since.
+    // Deleted records are inserted again, sometimes after snapshots have dropped them.
     const edits = many.map((record, more): Edit<Item> => {
       const isDeleted = at % 16 === 15 && more % 3 > 0 && more > 0;
       return isDeleted ? { kind: "delete", rowKey: record.id } : { kind: "put", record };

@@ -10,11 +10,11 @@ import { openKilled, startWriter } from "./start-writer.ts";
 test("insert() by two processes at once leaves 400 records at 400 sequence numbers", async () => {
   const directory = await mkdtemp(join(tmpdir(), "agnes-processes-"));
   const writers = ["ann", "bob"].map((name) => startWriter(name, 200, [directory]));
-  const said = await Promise.all(writers.map(({ acknowledged }) => acknowledged));
+  const reports = await Promise.all(writers.map(({ acknowledged }) => acknowledged));
   const catalog = await openKilled(directory);
   const entries = await catalog.history();
   expect(entries.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 400 }, (_, at) => at + 1));
-  const acknowledged = said.flat().map(({ actor, sequence }): [string, number] => [actor, sequence]);
+  const acknowledged = reports.flat().map(({ actor, sequence }): [string, number] => [actor, sequence]);
   expect(acknowledged).toHaveLength(400);
   expect(new Map(entries.map(({ actor, sequence }) => [actor, sequence]))).toEqual(new Map(acknowledged));
   await catalog.close();

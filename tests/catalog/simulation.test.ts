@@ -6,11 +6,11 @@ import { simulateStorage } from "../../lib/testing/storage-simulation.ts";
 import { seedsTo } from "../seeds.ts";
 import { expectMemoryCatalogKept } from "./memory-simulation.ts";
 
-test("openCatalog() keeps its promises on memory under 300 seeds of faults and crashes", async () => {
+test("openCatalog() keeps its guarantees on memory under 300 seeds of faults and crashes", async () => {
   await expectMemoryCatalogKept(seedsTo(300));
 }, 180_000);
 
-test("simulateStorage() does the same for the same seed, and names the seed when a promise is broken", async () => {
+test("simulateStorage() is deterministic for a seed, and names the seed when a guarantee is violated", async () => {
   const storages = [memoryStorage(), memoryStorage()];
   const [one, two] = await Promise.all(
     storages.map((storage) => simulateStorage({ seed: 7, open: () => storage })),
@@ -20,7 +20,7 @@ test("simulateStorage() does the same for the same seed, and names the seed when
   expect(failed).toContain("seed 42: ");
 });
 
-/** A storage that forgets every other entry as soon as it has said that it is durable. */
+/** A storage that loses every other entry after reporting it as durable. */
 function forgetful(storage: CatalogStorage): CatalogStorage {
   return {
     open: async (catalog, schema) => {

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 
 import { fileStorage, openCatalog, type Catalog } from "agnes/catalog";
 
-/** A record that the writers write. */
+/** A record of the writers. */
 export interface Item {
   readonly id: string;
   readonly group: string;
@@ -17,19 +17,19 @@ export function openKilled(directory: string): Promise<Catalog<Item>> {
   return openCatalog<Item>({ storage, name: "killed", rowKey: "id", indexKeys: ["group", "n"] });
 }
 
-/** Starts a process that inserts so many records into the catalog of each directory, and reports each. */
+/** Starts a process that inserts `count` records into the catalog of each directory and reports each. */
 export function startWriter(name: string, count: number, directories: readonly string[]) {
   const child = spawn(process.execPath, [WRITER, name, String(count), ...directories], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  let said = "";
+  let output = "";
   const listeners = new Set<() => void>();
   child.stdout.on("data", (data: Buffer) => {
-    said += data.toString();
+    output += data.toString();
     for (const listener of listeners) listener();
   });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const lines = () => said.split("\n").slice(0, -1);
+  const lines = () => output.split("\n").slice(0, -1);
   return {
     kill: () => child.kill("SIGKILL"),
     acknowledged: ended.then(() =>
@@ -42,11 +42,11 @@ export function startWriter(name: string, count: number, directories: readonly s
       Promise.race([
         ended,
         new Promise<void>((resolve) => {
-          const look = () => {
+          const check = () => {
             if (lines().length >= count) resolve();
           };
-          listeners.add(look);
-          look();
+          listeners.add(check);
+          check();
         }),
       ]),
   };

@@ -14,7 +14,7 @@ describe("memoryStorage()", () => {
   for (const one of storageContract({ open: () => storage })) test(one.name, () => one.run());
 });
 
-test("memoryStorage() keeps what another handle indexed while the indexes were made anew", async () => {
+test("memoryStorage() keeps entries that another handle indexed during a rebuild", async () => {
   const schema = { rowKey: ["id"], indexKeys: ["group"] };
   const store = await memoryStorage().open("things", schema);
   const write = async (entry: LogEntry) => {

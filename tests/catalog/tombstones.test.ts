@@ -7,7 +7,7 @@ import { ForgetfulDisk } from "../fakes/forgetful-files.ts";
 import { openOn } from "./power-failure.ts";
 
 const ROOT = "/data/state/things";
-/** More changes than lie between two snapshots. */
+/** More changes than between two snapshots. */
 const MANY = 4500;
 
 type Things = Catalog<{ readonly id: string; readonly group: string }>;
@@ -18,7 +18,7 @@ beforeEach(() => void (disk = new ForgetfulDisk()));
 const items = (name: string, count = MANY) =>
   Array.from({ length: count }, (_, at) => ({ id: `${name}${at}`, group: name }));
 
-/** Adds records and deletes them, several times more than a snapshot holds. */
+/** Adds and deletes several times more records than a snapshot holds. */
 async function churn(catalog: Things, from: number, to: number): Promise<void> {
   for (let round = from; round < to; round++) {
     await catalog.insertMany(items(`r${round}-`));
@@ -30,7 +30,7 @@ async function kindsOf(catalog: Things, rowKey: string): Promise<readonly string
   return (await catalog.history({ rowKey })).flatMap(({ changes }) => changes.map(({ kind }) => kind));
 }
 
-/** How many rows the newest snapshot has, deleted ones too. */
+/** The number of rows in the newest snapshot, including deleted ones. */
 async function rowsOfSnapshot(): Promise<number> {
   const files = disk.files();
   const names = (await files.list(`${ROOT}/snapshots`))!;
@@ -38,7 +38,7 @@ async function rowsOfSnapshot(): Promise<number> {
   return text.trimEnd().split("\n").length - 2;
 }
 
-test("insert() and delete() leave no more in a snapshot than lies between two, however often", async () => {
+test("insert() and delete() never leave more deleted keys in a snapshot than one interval has", async () => {
   const catalog = await openOn(disk);
   await catalog.insertMany(items("stays", 10));
   await churn(catalog, 0, 8);
@@ -48,7 +48,7 @@ test("insert() and delete() leave no more in a snapshot than lies between two, h
   expect(await again.query({})).toHaveLength(10);
 });
 
-test("a snapshot leaves out what was deleted long ago, also when every process only writes a little", async () => {
+test("a snapshot omits keys deleted long ago, also when each process writes little", async () => {
   for (let round = 0; round < 6; round++) {
     await using catalog = await openOn(disk);
     await churn(catalog, round, round + 1);
@@ -56,7 +56,7 @@ test("a snapshot leaves out what was deleted long ago, also when every process o
   expect(await rowsOfSnapshot()).toBeLessThanOrEqual(2 * MANY);
 });
 
-test("history() of a record that was deleted long ago is whole, also when it comes again", async () => {
+test("history() of a record deleted long ago is complete, also when it is inserted again", async () => {
   const early = await openOn(disk);
   await early.insert({ id: "first", group: "a" });
   await early.delete("first");
@@ -71,7 +71,7 @@ test("history() of a record that was deleted long ago is whole, also when it com
       { sequence: 2 },
     ]);
   }
-  // Written by one that has forgotten it, read by all.
+  // Written by a handle that has forgotten the key, read by all.
   const { version } = await reopened.insert({ id: "first", group: "b" });
   for (const one of [early, catalog, reopened, await openOn(disk)]) {
     expect(await kindsOf(one, "first")).toEqual(["insert", "delete", "insert"]);
@@ -82,7 +82,7 @@ test("history() of a record that was deleted long ago is whole, also when it com
   expect(version).toBe(2 + 6 + 1);
 });
 
-test("insert() with a version from before a deletion that is forgotten is refused, and told what happened", async () => {
+test("insert() with a version from before a forgotten deletion fails and reports the changes since", async () => {
   const catalog = await openOn(disk);
   const { version } = await catalog.insert({ id: "first", group: "a" });
   await catalog.delete("first");
@@ -100,7 +100,7 @@ test("insert() with a version from before a deletion that is forgotten is refuse
   expect(await refusal(version)).toEqual(["catalog_conflict", 9, ["2", "9"]]);
 });
 
-test("history() of a record that is forgotten is an error when the log that tells of it is damaged", async () => {
+test("history() of a forgotten record fails when its log entries are damaged", async () => {
   const catalog = await openOn(disk);
   await catalog.insert({ id: "first", group: "a" });
   await catalog.delete("first");
@@ -112,7 +112,7 @@ test("history() of a record that is forgotten is an error when the log that tell
   expect(thrown.code).toBe("catalog_corrupt");
 });
 
-test("openCatalog() reads a snapshot of an earlier version, which kept every deleted key", async () => {
+test("openCatalog() reads a snapshot of an earlier version, which has every deleted key", async () => {
   const catalog = await openOn(disk);
   await catalog.insertMany(items("kept"));
   await catalog.delete("kept3");

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 
 import { nodeFiles, type Files } from "../../lib/base/mod.ts";
 
-/** The real file system for tests that write much and pull no plug: nothing waits for the disk. */
+/** The real file system without fsync, for tests that write much and simulate no power failure. */
 export function unsyncedFiles(): Files {
   return {
     ...nodeFiles(),

@@ -18,12 +18,12 @@ beforeEach(() => void (disk = new ForgetfulDisk()));
 
 const open = (actor = "ann", on = disk) => openOn(on, actor, { keepEntries: KEEP });
 
-/** Writes entries with these numbers; each replaces the state of one of ten things. */
+/** Writes entries with these numbers; each replaces one of ten records. */
 async function write(catalog: Things, from: number, to: number): Promise<void> {
   for (let at = from; at <= to; at++) await catalog.insert({ id: `i${at % 10}`, group: `${at}` });
 }
 
-/** The state after so many entries. */
+/** The state after `count` entries. */
 const stateAt = (count: number) =>
   Array.from({ length: 10 }, (_, id) => ({ id: `i${id}`, group: `${count - ((count - id) % 10)}` }));
 
@@ -35,7 +35,7 @@ async function sequencesOf(catalog: Things): Promise<readonly number[]> {
   return found;
 }
 
-/** The files of the catalog, of all its directories. */
+/** All files of the catalog. */
 async function filesOf(path = ROOT, on = disk): Promise<readonly string[]> {
   const files = on.files();
   const found: string[] = [];
@@ -53,7 +53,7 @@ async function codeOf(work: () => Promise<unknown>): Promise<readonly unknown[]>
 }
 
 describe("openCatalog() with keepEntries", () => {
-  test("keeps the newest entries and the whole state, however much is written", async () => {
+  test("keeps the newest entries and the complete state, regardless of how much is written", async () => {
     const catalog = await open();
     const sizes: number[] = [];
     for (const count of [700, 1400, 2100]) {
@@ -76,7 +76,7 @@ describe("openCatalog() with keepEntries", () => {
     expect(versions[0]).toBeGreaterThan(1300);
   });
 
-  test("keeps every entry without it, and for one who opens it without it no more is dropped", async () => {
+  test("keeps every entry without it, and drops no more for a handle opened without it", async () => {
     const catalog = await openOn(disk);
     await write(catalog, 1, 1100);
     await catalog.close();
@@ -84,7 +84,7 @@ describe("openCatalog() with keepEntries", () => {
     expect(await sequencesOf(again)).toHaveLength(1100);
   });
 
-  test("does not lose a process that is far behind", async () => {
+  test("serves a process that is far behind", async () => {
     const [behind, writer] = [await open(), await open()];
     await write(behind, 1, 10);
     await write(writer, 11, 1500);
@@ -93,7 +93,7 @@ describe("openCatalog() with keepEntries", () => {
     expect((await behind.insert({ id: "i1", group: "late" })).version).toBe(1501);
   });
 
-  test("goes on with entries while those before them are dropped", async () => {
+  test("continues to iterate while earlier entries are dropped", async () => {
     const [reader, writer] = [await open(), await open()];
     await write(writer, 1, 600);
     const seen: number[] = [];
@@ -105,7 +105,7 @@ describe("openCatalog() with keepEntries", () => {
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
   });
 
-  test("gives a writer that slept until its block was dropped the next free number", async () => {
+  test("assigns the next free number to a writer that was suspended until its block was dropped", async () => {
     const [sleeper, other] = [await open("sleeper"), await open()];
     await other.insert({ id: "i1", group: "1" });
     let wake = () => {};
@@ -129,7 +129,7 @@ describe("openCatalog() with keepEntries", () => {
     expect(await reader.get("late")).toMatchObject({ version: 1301 });
   });
 
-  test("reports every piece that is lost as damage", async () => {
+  test("reports each lost file as damage", async () => {
     const catalog = await open();
     await write(catalog, 1, 1300);
     await catalog.close();
@@ -155,7 +155,7 @@ describe("openCatalog() with keepEntries", () => {
     expect((await codeOf(() => open1.rebuildIndexes()))[0]).toBe("catalog_corrupt");
   });
 
-  test("drops nothing on the ground of an entry that is not durable", async () => {
+  test("drops nothing because of an entry that is not durable", async () => {
     const [one, other] = [await open(), await open()];
     await other.insert({ id: "i1", group: "1" });
     await write(one, 2, 511);
@@ -186,7 +186,7 @@ describe("openCatalog() with keepEntries", () => {
         const found = [step, kept, version >= 511, await stateOf(again)];
         expect(found).toEqual([step, kept, true, stateAt(version)]);
         if (kept !== "half" || step % 5 !== 0) continue;
-        // What was left half-done is done the next time.
+        // The next run completes the interrupted work.
         await again.rebuildIndexes();
         await write(again, version + 1, 768);
         await again.close();
@@ -199,7 +199,7 @@ describe("openCatalog() with keepEntries", () => {
   });
 });
 
-/** Writes the entry with which the first ones are dropped, and cuts the power before a step, if there are so many. */
+/** Writes the entry that drops the oldest ones, and cuts the power before a step if there are that many. */
 async function dropWith(
   on: ForgetfulDisk,
   step: number,

@@ -34,8 +34,8 @@ async function fill(count: number): Promise<void> {
   for (let at = 1; at <= count; at++) await catalog.insert({ id: `i${at}`, group: "g" });
 }
 
-/** What opening the catalog says is lost. */
-async function lost(): Promise<string | null> {
+/** The place that opening the catalog reports as lost. */
+async function lostPlace(): Promise<string | null> {
   try {
     await (await open()).close();
     return null;
@@ -45,8 +45,8 @@ async function lost(): Promise<string | null> {
   }
 }
 
-/** Makes the catalog one that a version without `head/` in its format, or without a format, has written. */
-async function age(format: 2 | undefined): Promise<void> {
+/** Downgrades the catalog to format 2, or to a version without a format. */
+async function downgrade(format: 2 | undefined): Promise<void> {
   const parts = { ...(format === undefined ? {} : { format }), catalog: "things" };
   const old = JSON.stringify({ ...parts, rowKey: ["id"], indexKeys: ["group"] });
   await writeFile(join(root, "schema.json"), old);
@@ -55,48 +55,48 @@ async function age(format: 2 | undefined): Promise<void> {
 const head = () => join(root, "head");
 const loseHead = () => rm(head(), { recursive: true });
 
-test("openCatalog() finds the loss of the second name in a catalog of format 2, before anything is written", async () => {
+test("openCatalog() detects a lost directory head in a catalog of format 2 before anything is written", async () => {
   await fill(5);
-  await age(2);
+  await downgrade(2);
   await loseHead();
-  expect(await lost()).toBe(head());
-  expect(await lost()).toBe(head());
+  expect(await lostPlace()).toBe(head());
+  expect(await lostPlace()).toBe(head());
   await mkdir(head());
   await using catalog = await open();
   expect(await catalog.version()).toBe(5);
 });
 
 for (const format of [2, undefined] as const) {
-  test(`a catalog of format ${format ?? 1} gets its witness when it is opened`, async () => {
+  test(`a catalog of format ${format ?? 1} gets the directory head when it is opened`, async () => {
     await fill(5);
-    await age(format);
+    await downgrade(format);
     if (format === undefined) await loseHead();
     await (await open()).close();
     expect(await readdir(head())).toEqual([`${name(5)}.json`]);
     const held = await open();
     await loseHead();
     expect(await held.query({}).catch((error: AgnesError) => error.code)).toBe("catalog_corrupt");
-    expect(await lost()).toBe(head());
+    expect(await lostPlace()).toBe(head());
   });
 
-  test(`a catalog of format ${format ?? 1} without entries, or with one, gets its witness too`, async () => {
+  test(`a catalog of format ${format ?? 1} without entries or with one gets the directory head too`, async () => {
     for (const count of [0, 1]) {
       await fill(count);
-      await age(format);
+      await downgrade(format);
       await loseHead();
       await (await open()).close();
       await loseHead();
-      expect(await lost()).toBe(head());
+      expect(await lostPlace()).toBe(head());
       await rm(root, { recursive: true });
     }
   });
 
-  test(`a catalog of format ${format ?? 1} is whole when the power fails at any step of its first opening`, async () => {
-    const aged = new ForgetfulDisk();
-    const first = await openOn(aged);
+  test(`a catalog of format ${format ?? 1} is intact when the power fails at any step of its first open`, async () => {
+    const earlier = new ForgetfulDisk();
+    const first = await openOn(earlier);
     for (let at = 1; at <= 3; at++) await first.insert({ id: `i${at}`, group: "g" });
     await first.close();
-    const files = aged.files();
+    const files = earlier.files();
     const path = "/data/state/things/schema.json";
     const schema = JSON.parse(new TextDecoder().decode((await files.read(path))!)) as object;
     await files.remove(path);
@@ -104,7 +104,7 @@ for (const format of [2, undefined] as const) {
     for (const directory of ["/data/state/things/head", "/data/state/things"]) await files.sync(directory);
     for (let steps = 0, isOpened = false; !isOpened; steps++) {
       for (const survives of [true, false]) {
-        const disk = aged.copy();
+        const disk = earlier.copy();
         let left = steps;
         disk.before = () => {
           if (left-- <= 0) throw new Error("the power failed");
@@ -123,9 +123,9 @@ for (const format of [2, undefined] as const) {
   });
 }
 
-test("a catalog of an earlier format that cannot be written to is read as it is", async () => {
+test("a catalog of an earlier format that cannot be written to is readable and unchanged", async () => {
   await fill(3);
-  await age(undefined);
+  await downgrade(undefined);
   const files = createHost().files;
   const refused = async (): Promise<never> => {
     throw new AgnesError("file_failed", { operation: "write", path: root, reason: "EROFS" });

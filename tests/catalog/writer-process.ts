@@ -1,5 +1,5 @@
-// Run as a process of its own: writes to catalogs, all at once, until it is killed, or a number of times each; says
-// what was acknowledged.
+// Runs as a separate process: writes concurrently to catalogs, until it is killed or a number of times each, and prints
+// each acknowledgement.
 import { fileStorage, openCatalog } from "agnes/catalog";
 
 const [name, count, ...directories] = process.argv.slice(2) as [string, string, ...string[]];
@@ -15,7 +15,7 @@ async function write(directory: string, place: number): Promise<void> {
     actor: name,
   });
   for (let at = 0; at < Number(count); at++) {
-    // Some replace, most add, a few write many, so that segments and snapshots are written on the way.
+    // Some writes replace, most add, and a few are large, so that segments and snapshots are written.
     const id = at % 5 === 0 ? `${name}-0` : `${name}-${at}`;
     const record = { id, group: `g${at % 3}`, n: at };
     const actor = `${name}:${at}`;

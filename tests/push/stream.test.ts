@@ -25,7 +25,7 @@ const info = table(
 );
 const plan = incremental(info, { strategy: "partitioned", partitionBy: "created" });
 
-/** A connector whose events are the changes themselves. */
+/** A connector whose events are changes. */
 const connector = {
   verify: async () => [],
   async *stream(events: AsyncIterable<PushEvent>): AsyncIterable<Change> {
@@ -66,7 +66,7 @@ const titles = async (bench: Bench) =>
     (row) => row.t,
   );
 
-test("runStream() merges spooled events into partitions of the record's own month, one rewrite each", async () => {
+test("runStream() merges spooled events into the partitions of the records' months, with one rewrite each", async () => {
   await using bench = await openBench();
   await push(bench, upsert("a", "one", 1), upsert("b", "two", 1, "2025-12-01T00:00:00Z"));
   await push(bench, upsert("a", "one again", 2), upsert("c", "three", 1));
@@ -112,7 +112,7 @@ test("runStream() changes nothing when events are replayed", async () => {
   expect(await readdir(join(bench.directory, "spool"))).toEqual([]);
 });
 
-test("runStream() does not let an older version win, whatever the order of the events", async () => {
+test("runStream() keeps the newest version in any order of events", async () => {
   await using bench = await openBench();
   await push(bench, upsert("a", "new", 5), upsert("a", "old", 4));
   await merge(bench);
@@ -121,7 +121,7 @@ test("runStream() does not let an older version win, whatever the order of the e
   expect(await titles(bench)).toEqual(["a new", "b b"]);
 });
 
-test("runStream() deletes rows, and an older event does not bring them back", async () => {
+test("runStream() deletes rows, and an older event does not restore them", async () => {
   await using bench = await openBench();
   await push(bench, upsert("a", "one", 5), upsert("b", "two", 5));
   await merge(bench);
@@ -139,7 +139,7 @@ test("runStream() deletes rows, and an older event does not bring them back", as
   expect(await titles(bench)).toContain("b two");
 });
 
-test("extractSource() does not bring a row back that an event deleted", async () => {
+test("extractSource() does not restore a row that an event deleted", async () => {
   await using bench = await openBench();
   const read = (rows: readonly object[]) => () => [rows as never];
   await bench.run([plan], read([{ id: "a", created: null, title: "x", updated: 5 }]));
@@ -155,14 +155,14 @@ test("extractSource() does not bring a row back that an event deleted", async ()
   expect(await titles(bench)).toEqual(["b y"]);
 });
 
-test("runStream() does not bring a row back that a read yielded as deleted, but a newer event or read does", async () => {
+test("runStream() does not restore a row that a read reported as deleted, unless an event or read is newer", async () => {
   await using bench = await openBench();
   const read = (...batches: readonly (Batch | Deletions)[]) =>
     bench.run([plan], { ...connector, read: () => inTurn(batches) } as never);
   const row = (id: string, updated: number) => ({ id, title: `at ${updated}`, updated, created: null });
   const gone = (id: string): Deletions => ({ kind: "deletions", keys: [{ id }] });
   await read([row("a", 1), row("b", 2), row("c", 3)]);
-  // The read knew every version up to 6.
+  // The read covers all versions up to 6.
   await read(gone("a"), gone("new"), [row("b", 6)]);
   await push(bench, upsert("a", "older", 1), upsert("a", "late", 5), upsert("new", "late", 6));
   await merge(bench);
@@ -170,7 +170,7 @@ test("runStream() does not bring a row back that a read yielded as deleted, but 
   await push(bench, upsert("a", "made again", 7));
   await merge(bench);
   expect(await titles(bench)).toEqual(["a made again", "b at 6", "c at 3"]);
-  // A later read brings a row back also with that version, and then events count again.
+  // A later read restores a row even with that version, and later events apply again.
   await read([row("new", 6), row("b", 8)]);
   expect(await titles(bench)).toEqual(["a made again", "b at 8", "c at 3", "new at 6"]);
   await push(bench, upsert("new", "changed", 6));
@@ -178,7 +178,7 @@ test("runStream() does not bring a row back that a read yielded as deleted, but 
   expect(await titles(bench)).toEqual(["a made again", "b at 8", "c at 3", "new changed"]);
 });
 
-test("runStream() makes no row of an older event when a read yielded nothing but its deletion", async () => {
+test("runStream() inserts no row for an older event when a read reported only its deletion", async () => {
   await using bench = await openBench();
   const read = (...batches: readonly (Batch | Deletions)[]) =>
     bench.run([plan], { ...connector, read: () => inTurn(batches) } as never);
@@ -190,7 +190,7 @@ test("runStream() makes no row of an older event when a read yielded nothing but
   await push(bench, upsert("new", "late", 5), upsert("new", "late", 6));
   await merge(bench);
   expect(await titles(bench)).toEqual(["b b", "c another row"]);
-  // That it is gone still is nothing new.
+  // A repeated deletion changes nothing.
   expect(await read(gone)).toMatchObject({ published: false });
   await push(bench, upsert("new", "made", 7));
   await merge(bench);
@@ -210,7 +210,7 @@ test("runStream() publishes an empty table when the last row is deleted", async 
   expect(await titles(bench)).toEqual([]);
 });
 
-test("runStream() keeps the events when a table cannot take them", async () => {
+test("runStream() keeps the events when a table cannot apply them", async () => {
   await using bench = await openBench();
   await push(bench, upsert("a", "one", 5), {
     kind: "upsert",
@@ -223,7 +223,7 @@ test("runStream() keeps the events when a table cannot take them", async () => {
   expect((await readdir(join(bench.directory, "spool"))).length).toBe(1);
 });
 
-test("runStream() sets changes aside that do not fit or have no key when the table says so", async () => {
+test("runStream() quarantines invalid changes and changes without a key when the table enables it", async () => {
   await using bench = await openBench();
   const bad: readonly Change[] = [
     { kind: "upsert", table: "issues", row: { id: "b", updated: "x" } },
@@ -247,7 +247,7 @@ test("runStream() sets changes aside that do not fit or have no key when the tab
   ]);
 });
 
-test("runStream() removes what dead writers left in the spool, and nothing that may still be written", async () => {
+test("runStream() removes temporary files of crashed writers, and none that may still be written", async () => {
   await using bench = await openBench();
   await push(bench, upsert("a", "one", 5));
   const spool = join(bench.directory, "spool");
@@ -257,7 +257,7 @@ test("runStream() removes what dead writers left in the spool, and nothing that 
   expect(await readdir(spool)).toEqual(["new.ndjson.tmp"]);
 });
 
-test("runStream() sets a damaged spool file aside and merges the others", async () => {
+test("runStream() quarantines a damaged spool file and merges the others", async () => {
   await using bench = await openBench();
   await push(bench, upsert("a", "one", 5));
   await writeFile(join(bench.directory, "spool", "0-damaged.ndjson"), 'not json\n{"id":"x","body":1}\n');
@@ -276,11 +276,11 @@ test("Spool.append() makes events durable before it resolves, many in one file",
   const lines = await Promise.all(
     names.sort().map((name) => readFile(join(bench.directory, "spool", name), "utf8")),
   );
-  const ids = lines.flatMap((text) => parseSpool(text, () => {})!).map((one) => Number(one.id));
+  const ids = lines.flatMap((text) => parseSpool(text, () => {})!).map(({ id }) => Number(id));
   expect(ids).toEqual(Array.from({ length: 50 }, (_, i) => i));
 });
 
-test("parseSpool() leaves a torn last line out and refuses damage before it", () => {
+test("parseSpool() skips a torn last line and rejects earlier damage", () => {
   const torn: string[] = [];
   expect(parseSpool('{"id":"a","body":1}\n{"id":"b","bo', (reason) => torn.push(reason))).toEqual([
     { id: "a", body: 1 },

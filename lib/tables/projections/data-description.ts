@@ -2,14 +2,13 @@ import { createHash } from "node:crypto";
 
 import { Document, visit } from "yaml";
 
-import { givenFields, settingsOf, type TableRecord } from "../record/mod.ts";
+import { nonDefaultFields, settingsOf, type TableRecord } from "../record/mod.ts";
 import type { RegistrySnapshot } from "../types.ts";
 
 /**
- * The registry as a `data_description.md`: for people, for assistants, and for programs that read its YAML block.
+ * Renders the registry as a `data_description.md`, for people, assistants and programs that read its YAML block.
  *
- * The same registry always gives the same bytes. Nothing in the content can end the fence, not even for a reader
- * that takes the first three backticks for its end: inside the block there are none.
+ * The output is deterministic. The content cannot end the fence: the block has no three backticks in a row.
  */
 export function renderDataDescription(snapshot: RegistrySnapshot): string {
   const yaml = renderYaml(snapshot.folders, snapshot.tables.map(entryOf));
@@ -32,7 +31,7 @@ export function checksumOf(yaml: string): string {
   return createHash("sha256").update(yaml).digest("hex").slice(0, 16);
 }
 
-/** The YAML of a block: every reader takes it for the same values, and finds no fence in it. */
+/** Renders the YAML of a block so that all YAML readers parse the same values and find no fence in it. */
 export function renderYaml(
   folders: RegistrySnapshot["folders"],
   tables: readonly Readonly<Record<string, unknown>>[],
@@ -51,10 +50,10 @@ export function renderYaml(
     .replace(UNSAFE_CHARACTERS, escaped);
 }
 
-/** The five keys that every entry has, then whatever is not as if it had never been said. */
+/** The five keys of each entry, then the fields that differ from their default. */
 function entryOf(record: TableRecord): Readonly<Record<string, unknown>> {
   const { id, name, description, primary_key, sync_strategy } = record;
-  const { source, view_name, ...given } = givenFields(settingsOf(record));
+  const { source, view_name, ...settings } = nonDefaultFields(settingsOf(record));
   return {
     id,
     name,
@@ -63,26 +62,26 @@ function entryOf(record: TableRecord): Readonly<Record<string, unknown>> {
     sync_strategy,
     source,
     ...(view_name === name ? {} : { view_name }),
-    ...Object.fromEntries(Object.entries(given).filter(([field]) => !ALWAYS.has(field))),
+    ...Object.fromEntries(Object.entries(settings).filter(([field]) => !ALWAYS.has(field))),
   };
 }
 
 const ALWAYS: ReadonlySet<string> = new Set(["id", "name", "description", "primary_key", "sync_strategy"]);
 
-/** Backticks that could end the fence, and characters that some YAML readers take for line breaks or refuse. */
+/** Backticks that could end the fence, and characters that some YAML readers reject or treat as line breaks. */
 const UNSAFE_CHARACTERS = /`{3,}|[\u2028\u2029\ufeff\ufffe\uffff]/gu;
-/** Words that no version of YAML takes for anything but text. */
-const PLAIN_WORDS = /^[A-Za-z_][\w.]*( [\w.,()'-]+)*$/;
-/** Lines that may stand in a block as they are. */
+/** Texts that all versions of YAML read as strings. */
+const PLAIN_TEXT = /^[A-Za-z_][\w.]*( [\w.,()'-]+)*$/;
+/** Lines that need no quotes in a block scalar. */
 const PLAIN_LINES = /^\S(.*\S)?(\n+\S(.*\S)?)*$/;
 
 function isPlain(text: string): boolean {
   if (/^(y|n|yes|no|on|off|true|false|null)$/i.test(text)) return false;
   if (text.search(UNSAFE_CHARACTERS) >= 0) return false;
-  return PLAIN_WORDS.test(text) || (text.includes("\n") && !text.includes("\r") && PLAIN_LINES.test(text));
+  return PLAIN_TEXT.test(text) || (text.includes("\n") && !text.includes("\r") && PLAIN_LINES.test(text));
 }
 
-/** Only called inside double quotes: every text that holds such a character is written so. */
+/** Escapes characters inside double quotes; texts with such characters are always quoted. */
 function escaped(characters: string): string {
   return characters.startsWith("`")
     ? "\\x60".repeat(characters.length)

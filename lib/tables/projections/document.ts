@@ -4,30 +4,30 @@ import { checkFolder, isPlainObject, kindOf, tableId } from "../record/mod.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** An entry of a document that is an object of fields. */
+/** Checks that an entry of a document is an object of fields. */
 export function checkedEntry(entry: unknown, what: string): Fields {
   if (isPlainObject(entry)) return entry;
   throw invalid(what, "the entry", `should be an object of fields, but is ${kindOf(entry)}`);
 }
 
-/** The table of an entry: its id has to be what its source and name say, and gives the name where that is left out. */
+/** The table of an entry. Its id must match its source and name; a missing name is taken from the id. */
 export function documentTable(entry: Fields, what: string): DocumentTable {
-  const { id, registered_by: by, registered_at: at, ...given } = entry;
-  const { source, name = nameIn(id, source) } = given;
+  const { id, registered_by: by, registered_at: at, ...fields } = entry;
+  const { source, name = nameIn(id, source) } = fields;
   if (id !== undefined && typeof source === "string") {
     if (name === undefined) throw invalid(what, "id", `should begin with ${shown(`${source}.`)}`);
     if (typeof name === "string" && id !== tableId(source, name))
       throw invalid(what, "id", `should be ${shown(tableId(source, name))}`);
   }
   return {
-    ...given,
+    ...fields,
     ...(name === undefined ? {} : { name }),
     ...(by === undefined ? {} : { registered_by: checkedActor(by, what) }),
     ...(at === undefined ? {} : { registered_at: checkedInstant(at, what) }),
   } as DocumentTable;
 }
 
-/** The folders of the folder mappings of a document; with `skipInvalid`, those that cannot be taken are listed. */
+/** The folders of the folder mappings of a document. With `skipInvalid`, invalid ones are listed. */
 export function checkedFolders(
   mappings: readonly unknown[],
   { path, skipInvalid = false }: { readonly path: string; readonly skipInvalid?: boolean },
@@ -42,7 +42,7 @@ export function checkedFolders(
       failures.push({ table: `folder_mapping of ${bucket}`, code: error.code, message: error.message });
     }
   }
-  // Not by assignment, which takes a bucket called `__proto__` for something else.
+  // Not by assignment, which would set the prototype for a bucket called `__proto__`.
   return { folders: Object.fromEntries(folders), invalid: failures };
 }
 
@@ -71,7 +71,7 @@ function checkedActor(value: unknown, what: string): string {
   throw invalid(what, "registered_by", "should be a text of at most 200 characters");
 }
 
-/** A time with its zone: without one it would be another moment on another machine. */
+/** A time with its zone, because without one its meaning depends on the machine. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/;
 
 function checkedInstant(value: unknown, what: string): string {

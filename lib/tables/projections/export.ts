@@ -6,32 +6,32 @@ import { renderRegistryJson } from "./registry-json.ts";
 import { renderUpstreamDescription } from "./render-upstream.ts";
 
 /**
- * `markdown`: `data_description.md`; `json`: the whole registry; `audit`: its log, one change a line; `upstream`: a
- * `data_description.md` for the readers of the earlier system.
+ * `markdown`: `data_description.md`; `json`: the whole registry; `audit`: its log, one change per line; `upstream`: a
+ * `data_description.md` for readers of the earlier system.
  */
 export type ProjectionFormat = "markdown" | "json" | "audit" | "upstream";
 
-/** What the format `upstream` needs beside the registry. */
+/** Options of the format `upstream`. */
 export interface ProjectionOptions {
-  /** The source whose tables are exported. Default: that of all tables, when there is only one. */
+  /** The source to export. Required if the registry has tables of several sources. */
   readonly source?: string;
-  /** Is told what the format has no words for. */
+  /** Receives a note for each field or table that the format cannot represent. Default: discarded. */
   readonly onNote?: (note: string) => void;
 }
 
 const APPEND_CHARACTERS = 1_000_000;
 
-/** Everything that is registered at one version of the registry. */
+/** A consistent snapshot of the registry at one version. */
 export async function snapshotOf(registry: TableRegistry): Promise<RegistrySnapshot> {
   for (;;) {
     const version = await registry.version();
     const [tables, folders] = [await registry.list(), await registry.folders()];
-    // Someone may have changed it in between; tables of one version and folders of another were never the registry.
+    // Retries if the registry changed in between, so that tables and folders have the same version.
     if ((await registry.version()) === version) return { version, tables, folders };
   }
 }
 
-/** The registry in one of its forms, as pieces of text. */
+/** Renders the registry in a format, as pieces of text. */
 export async function* renderProjection(
   registry: TableRegistry,
   format: ProjectionFormat,
@@ -48,12 +48,12 @@ export async function* renderProjection(
   }
 }
 
-/** The audit log, one JSON object a line, oldest first. */
+/** The audit log, one JSON object per line, oldest first. */
 export async function* auditLines(registry: TableRegistry, from = 1): AsyncIterable<string> {
   for await (const change of registry.changes(from)) yield `${JSON.stringify(change)}\n`;
 }
 
-/** Writes the registry in one of its forms to a file; readers see the old content or the new. */
+/** Writes the registry in a format to a file, atomically. */
 export async function writeProjection(
   registry: TableRegistry,
   host: Pick<Host, "files" | "random">,
@@ -63,14 +63,14 @@ export async function writeProjection(
 ): Promise<void> {
   await publishFile(host, path, async (temporary) => {
     await host.files.write(temporary, "");
-    // Each append is made durable, so the lines of a long log go together.
-    let waiting = "";
+    // Each append is synced, so the lines of a long log are written in large pieces.
+    let pending = "";
     for await (const piece of renderProjection(registry, format, options)) {
-      waiting += piece;
-      if (waiting.length < APPEND_CHARACTERS) continue;
-      await host.files.append(temporary, waiting);
-      waiting = "";
+      pending += piece;
+      if (pending.length < APPEND_CHARACTERS) continue;
+      await host.files.append(temporary, pending);
+      pending = "";
     }
-    await host.files.append(temporary, waiting);
+    await host.files.append(temporary, pending);
   });
 }

@@ -10,8 +10,8 @@ import { parseUpstreamYaml } from "./upstream-yaml.ts";
 import { isOther, mentionsRegistry, unknownKey, yamlBlocks, type YamlBlock } from "./yaml-blocks.ts";
 
 /**
- * Reads a `data_description.md`, ours or one of the earlier system: keys as a list or separated by commas, several
- * blocks or one. Blocks of YAML that are about something else are passed over, and noted.
+ * Reads a `data_description.md` of Agnes or of the earlier system, with keys as a list or separated by commas, in one
+ * or several blocks. YAML blocks with other content are skipped and listed in `notes`.
  *
  * @throws `data_description_malformed`, `data_description_edited`, `table_field_invalid`
  */
@@ -22,9 +22,9 @@ export function parseDataDescription(text: string, options: ParseOptions): Regis
     throw malformed(path, `the block of line ${line} does not end; the file may be cut off`);
   });
   if (blocks.length === 0) throw malformed(path, "it has no ```yaml block");
-  checkSum(plain, blocks, options);
+  verifyChecksum(plain, blocks, options);
   const read = readBlocks(blocks, path, parseDocument);
-  // The library that wrote the files of the earlier system reads some words in another way.
+  // The YAML library of the earlier system parses some scalars differently.
   const isEarlier = read.tables.some((entry) => isPlainObject(entry) && entry["source"] === undefined);
   const { tables, folders, notes } = isEarlier ? readBlocks(blocks, path, parseUpstreamYaml) : read;
   const entries = readEntries(tables, options, (entry, what) => tableOf(entry, what, options));
@@ -39,7 +39,7 @@ export function parseDataDescription(text: string, options: ParseOptions): Regis
   };
 }
 
-function checkSum(text: string, blocks: readonly YamlBlock[], { path, edited }: ParseOptions): void {
+function verifyChecksum(text: string, blocks: readonly YamlBlock[], { path, edited }: ParseOptions): void {
   const expected = /^<!-- checksum:(.*)-->/m
     .exec(text)?.[1]
     ?.trim()
@@ -49,7 +49,7 @@ function checkSum(text: string, blocks: readonly YamlBlock[], { path, edited }: 
   throw new AgnesError("data_description_edited", { path, expected, found });
 }
 
-/** What the blocks of a file hold together. */
+/** The combined content of a file's blocks. */
 interface Content {
   readonly tables: readonly unknown[];
   readonly folders: readonly unknown[];
@@ -79,9 +79,10 @@ function readBlocks(
   };
 }
 
-/** A block about something else: what it is about, and whether it holds fields at all. */
+/** A block with other content. */
 interface OtherBlock {
   readonly kind: "other";
+  /** A description of the content, for notes and errors. */
   readonly about: string;
   readonly isFields: boolean;
 }
@@ -104,7 +105,7 @@ function parsedBlock(
   try {
     content = document.toJS({ maxAliasCount: 100 });
   } catch (cause) {
-    // The library refuses aliases that unfold without bound with a plain ReferenceError.
+    // The library throws a plain ReferenceError for aliases that expand without limit.
     throw malformed(path, (cause as Error).message, cause);
   }
   if (content === null) return { kind: "registry", content: {} };

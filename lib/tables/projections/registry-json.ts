@@ -9,7 +9,7 @@ const FORMAT = "agnes-table-registry";
 const FORMAT_VERSION = 1;
 const emptyDocumentation = Object.fromEntries(documentationKeys.map((key) => [key, null]));
 
-/** The whole registry as JSON, to be kept or imported elsewhere. The same registry always gives the same bytes. */
+/** Renders the whole registry as JSON, for backups and imports. The output is deterministic. */
 export function renderRegistryJson({ version, folders, tables }: RegistrySnapshot): string {
   const content = {
     format: FORMAT,
@@ -19,7 +19,7 @@ export function renderRegistryJson({ version, folders, tables }: RegistrySnapsho
     tables: tables.map((table) => ({
       id: table.id,
       ...settingsOf(table),
-      // Parts that are missing would be kept by an import, as an absent field is.
+      // Writes missing parts as null, because an import keeps the current value of missing fields.
       documentation: { ...emptyDocumentation, ...table.documentation },
       registered_by: table.registered_by,
       registered_at: table.registered_at,
@@ -29,14 +29,14 @@ export function renderRegistryJson({ version, folders, tables }: RegistrySnapsho
 }
 
 /**
- * Reads what `renderRegistryJson` wrote, or the like by hand, or the `table_registry.json` of the earlier system, for
- * which `source` says which source its tables come from.
+ * Reads the format of `renderRegistryJson`, or a `table_registry.json` of the earlier system, whose tables belong to
+ * `options.source`.
  *
  * @throws `registry_export_malformed`, `table_field_invalid`
  */
 export function parseRegistryJson(text: string, options: ParseOptions | string): RegistryDocument {
-  const given = typeof options === "string" ? { path: options } : options;
-  const { path } = given;
+  const parse = typeof options === "string" ? { path: options } : options;
+  const { path } = parse;
   let isUpstream = false;
   const malformed = (reason: string, cause?: unknown) =>
     new AgnesError(
@@ -65,10 +65,10 @@ export function parseRegistryJson(text: string, options: ParseOptions | string):
   }
   const entries = content["tables"];
   if (!Array.isArray(entries)) throw malformed(`its tables should be a list, but are ${kindOf(entries)}`);
-  const tables = readEntries(entries, given, (entry, what) =>
-    isUpstream ? upstreamTable(entry, what, given) : documentTable(entry, what),
+  const tables = readEntries(entries, parse, (entry, what) =>
+    isUpstream ? upstreamTable(entry, what, parse) : documentTable(entry, what),
   );
-  const mapping = checkedFolders([content["folder_mapping"]], given);
+  const mapping = checkedFolders([content["folder_mapping"]], parse);
   return {
     path,
     tables: tables.tables,
@@ -82,14 +82,14 @@ export function parseRegistryJson(text: string, options: ParseOptions | string):
 const KEYS = ["format", "format_version", "version", "folder_mapping", "tables"];
 const UPSTREAM_KEYS = ["_metadata", "folder_mapping", "tables"];
 
-/** What the earlier registry said of itself, which is its own history and does not become ours. */
+/** Notes about the metadata of the earlier registry, which is not imported. */
 function metadataNotes(metadata: unknown): readonly string[] {
   if (!isPlainObject(metadata)) return [`_metadata is ${kindOf(metadata)}`];
   const fields = Object.entries(metadata).map(([key, value]) => `${key} ${shown(value)}`);
   return [`_metadata is not kept, changes are numbered from here on: ${fields.join(", ")}`];
 }
 
-/** The first number of a JSON text that JavaScript would round, if there is one. */
+/** The first number of a JSON text that JavaScript would round. */
 function roundedNumber(text: string): string | undefined {
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/gs)) {
     const isInteger = /^-?\d+$/.test(token);

@@ -1,23 +1,23 @@
 import { AgnesError } from "../../base/mod.ts";
-import { givenFields, settingsOf, type TableRecord } from "../record/mod.ts";
+import { nonDefaultFields, settingsOf, type TableRecord } from "../record/mod.ts";
 import type { RegisteredTable } from "../stored.ts";
 import type { RegistrySnapshot } from "../types.ts";
 import { checksumOf, renderYaml } from "./data-description.ts";
 import { upstreamKeys } from "./upstream.ts";
 
-/** A `data_description.md` for the readers of the earlier system. */
+/** A `data_description.md` for readers of the earlier system. */
 export interface UpstreamDescription {
   readonly text: string;
-  /** What that system has no words for: it is not in the text. */
+  /** The fields and tables that the format cannot represent and the text omits. */
   readonly notes: readonly string[];
 }
 
 /**
- * The tables of one source as a `data_description.md` that programs of the earlier system read: the id is the source's
- * own, as its bucket is the id without the last part, and the key is text with commas.
+ * Renders the tables of one source as a `data_description.md` for programs of the earlier system. The id is the
+ * source's own name of the table, because the bucket is the id without its last part. The key is text separated by commas.
  *
- * @param source whose tables; may be left out when all tables are of one source
- * @throws `invalid_input` when the tables are of several sources, or a key cannot be written
+ * @param source the source to export; optional if all tables belong to one source
+ * @throws `invalid_input` if the tables belong to several sources, or a key cannot be represented
  */
 export function renderUpstreamDescription(
   snapshot: RegistrySnapshot,
@@ -54,10 +54,10 @@ ${yaml}\`\`\`
 }
 
 function entryOf(table: RegisteredTable): Readonly<Record<string, unknown>> {
-  const said: Readonly<Record<string, unknown>> = givenFields(settingsOf(table));
+  const settings: Readonly<Record<string, unknown>> = nonDefaultFields(settingsOf(table));
   const fields: Readonly<Record<string, unknown>> = {
-    ...heldFields(table),
-    ...said,
+    ...keptFields(table),
+    ...settings,
     id: upstreamId(table),
     name: table.view_name,
     description: table.description,
@@ -72,11 +72,11 @@ function entryOf(table: RegisteredTable): Readonly<Record<string, unknown>> {
 /** An import of an earlier version of Agnes kept it here, when it was no field yet. */
 const HELD = "initial_load_chunk_days";
 
-function heldFields({ source_metadata: held }: TableRecord): Readonly<Record<string, unknown>> {
-  return Object.hasOwn(held, HELD) ? { [HELD]: held[HELD] } : {};
+function keptFields({ source_metadata: kept }: TableRecord): Readonly<Record<string, unknown>> {
+  return Object.hasOwn(kept, HELD) ? { [HELD]: kept[HELD] } : {};
 }
 
-/** The source's own name with its bucket before it. */
+/** The source's own name of the table, prefixed with its bucket. */
 function upstreamId({ bucket, source_table: name }: TableRecord): string {
   return bucket === null || name!.includes(".") ? name! : `${bucket}.${name!}`;
 }
@@ -95,19 +95,19 @@ function reasonToLeaveOut(table: TableRecord): string | null {
   return null;
 }
 
-/** Fields that say something and have no key there. */
+/** A note about fields with values that have no key in the earlier system. */
 function notesOf(table: TableRecord): readonly string[] {
   const known: readonly string[] = [...upstreamKeys, ...IMPLIED];
-  const held = Object.keys(heldFields(table)).length;
-  const lost = Object.keys(givenFields(settingsOf(table))).filter(
+  const keptCount = Object.keys(keptFields(table)).length;
+  const lost = Object.keys(nonDefaultFields(settingsOf(table))).filter(
     (field) =>
       !known.includes(field) &&
-      !(field === "source_metadata" && held === Object.keys(table.source_metadata).length),
+      !(field === "source_metadata" && keptCount === Object.keys(table.source_metadata).length),
   );
   return lost.length === 0 ? [] : [`${table.id} has more than can be written there: ${lost.join(", ")}`];
 }
 
-/** What `id`, `name` and the choice of the source hold. */
+/** Fields represented by `id`, `name` and the choice of the source. */
 const IMPLIED = ["source", "name", "view_name", "source_table", "bucket"];
 
 function refuse(reason: string): never {

@@ -5,19 +5,19 @@ import { checkedEntry, documentTable } from "./document.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** How a document is read, whatever wrote it. */
+/** Options for reading a document. */
 export interface ParseOptions {
-  /** What to call the file in an error. */
+  /** The name of the file in errors. */
   readonly path: string;
-  /** The source of the tables of a file that does not name any, for example one of an earlier system. */
+  /** The source of the tables of a file without source names, such as a file of the earlier system. */
   readonly source?: string;
-  /** Takes a file that was changed by hand after it was generated. */
+  /** Accepts a file that was edited after it was generated. Default: `false`. */
   readonly edited?: boolean;
-  /** Lists entries that cannot be taken in `invalid` instead of failing. Default `false`. */
+  /** Lists invalid entries in `invalid` instead of failing. Default: `false`. */
   readonly skipInvalid?: boolean;
 }
 
-/** The keys of a table in the files of the earlier system, in the order in which it writes them. */
+/** The keys of a table in files of the earlier system, in their order. */
 export const upstreamKeys = [
   "id",
   "name",
@@ -35,10 +35,10 @@ export const upstreamKeys = [
   "dataset",
 ] as const;
 
-/** What the earlier system takes for granted where it says nothing. */
+/** Defaults of the earlier system that differ from an empty value. */
 const upstreamDefaults: Fields = { initial_load_chunk_days: 30 };
 
-/** Reads the entries of a document; what cannot be taken fails, or is listed. */
+/** Reads the entries of a document. Invalid entries fail or are listed. */
 export function readEntries(
   entries: readonly unknown[],
   { path, skipInvalid = false }: ParseOptions,
@@ -61,7 +61,7 @@ export function readEntries(
   return { tables, places, invalid };
 }
 
-/** An entry of the earlier system, where the id is the source's own name and the name need not be unique. */
+/** Reads an entry of the earlier system, whose id is the source's own name and whose name may not be unique. */
 export function upstreamTable(entry: Fields, what: string, { source }: ParseOptions): DocumentTable {
   if (source === undefined) {
     const reason =
@@ -80,7 +80,7 @@ export function upstreamTable(entry: Fields, what: string, { source }: ParseOpti
   return { ...table, earlier_name: name as string };
 }
 
-/** Keys as a list, or as text with commas. */
+/** Reads a key as a list or as text separated by commas. */
 export function keyOf(value: unknown): unknown {
   if (value === null) return [];
   if (typeof value !== "string") return value;
@@ -104,7 +104,7 @@ function givenFields(fields: Fields, what: string): Fields {
   };
 }
 
-/** The earlier system writes `null`, 0, an empty text, list or object where nothing was said. */
+/** Removes unset fields, which the earlier system writes as `null`, 0 or an empty text, list or object. */
 function withoutEmpty(fields: Fields): Fields {
   const known: readonly string[] = [...upstreamKeys, ...tableFieldNames, "registered_by", "registered_at"];
   const isEmpty = (key: string, value: unknown) =>

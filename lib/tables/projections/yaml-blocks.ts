@@ -1,19 +1,19 @@
 import { nearest } from "../../base/mod.ts";
 
-/** A fenced block of YAML, and the line of the file on which its content begins. */
+/** A fenced YAML block, and the line of the file at which its content begins. */
 export interface YamlBlock {
   readonly text: string;
   readonly line: number;
 }
 
-/** What a block holds that is of the registry. */
+/** The keys of a registry block. */
 const KEYS = ["tables", "folder_mapping"] as const;
 
 /**
- * The fenced YAML blocks of a Markdown text. A fence ends at the margin; what is indented belongs to the content, and
- * so does a fence inside another.
+ * Extracts the fenced YAML blocks of a Markdown text. A closing fence is not indented; indented lines and nested fences
+ * belong to the content.
  *
- * @param unended called with the line of a fence that does not end; throws
+ * @param unended called with the line of an unclosed fence; throws
  */
 export function yamlBlocks(text: string, unended: (line: number) => never): readonly YamlBlock[] {
   const blocks: YamlBlock[] = [];
@@ -34,17 +34,17 @@ export function yamlBlocks(text: string, unended: (line: number) => never): read
   return open === undefined ? blocks : unended(open.line);
 }
 
-/** Whether the fields of a block are none of the registry's, nor mistyped ones: then it is about something else. */
+/** Whether a block has neither keys of the registry nor misspelled ones, so that its content is something else. */
 export function isOther(keys: readonly string[]): boolean {
   return keys.every((key) => !KEYS.some((known) => known === key) && nearest(key, KEYS) === undefined);
 }
 
-/** The first key that a block with tables or folders should not have. */
+/** The first unknown key of a registry block. */
 export function unknownKey(keys: readonly string[]): string | undefined {
   return keys.find((key) => !KEYS.some((known) => known === key));
 }
 
-/** Whether a block that is not YAML, a template for example, could be meant to hold tables or folders. */
+/** Whether a block that is invalid YAML, such as a template, mentions keys of the registry. */
 export function mentionsRegistry(text: string): boolean {
   return KEYS.some((key) => text.includes(key));
 }

@@ -5,13 +5,13 @@ import { parseSchedule } from "../schedule.ts";
 import { isPlainObject, kindOf } from "./json.ts";
 import { bucketFolder, tableChange, tableFieldNames } from "./schema.ts";
 
-/** A change of which every value is well formed. */
+/** A change with well-formed values. */
 export type CheckedChange = v.InferOutput<typeof tableChange>;
 
 /**
- * Checks what someone wants to say of a table.
+ * Checks the content of a change.
  *
- * @param what what to call the content in an error: the table's id, or a place in a file
+ * @param what the name of the content in errors: the table's id, or a place in a file
  * @throws `table_field_unknown` with the nearest field, `table_field_missing`, `table_field_invalid`,
  * `schedule_invalid`
  */
@@ -19,7 +19,7 @@ export function checkChange(content: unknown, what: string): CheckedChange {
   if (!isPlainObject(content)) {
     throw invalid(what, "the content", `should be an object of fields, but is ${kindOf(content)}`);
   }
-  // Not left to valibot, which takes what every object inherits (`constructor`, `__proto__`) for known.
+  // Checked here, because valibot accepts keys that all objects inherit (`constructor`, `__proto__`) as known.
   const unknown = Object.keys(content).find((key) => !Object.hasOwn(tableChange.entries, key));
   if (unknown !== undefined) throw unknownField(what, unknown, unknown, tableFieldNames);
   const result = v.safeParse(tableChange, content);
@@ -28,7 +28,7 @@ export function checkChange(content: unknown, what: string): CheckedChange {
 }
 
 /**
- * Checks the folder of a bucket; `null` stands for none.
+ * Checks the folder of a bucket; `null` means none.
  * @throws `table_field_invalid`
  */
 export function checkFolder(bucket: string, folder: string | null, what = "the folders"): void {
@@ -38,7 +38,7 @@ export function checkFolder(bucket: string, folder: string | null, what = "the f
   throw invalid(what, `folder_mapping of ${shown(bucket, 60)}`, issue.message);
 }
 
-/** What other systems, and people in a hurry, call some of the fields. */
+/** Common names of fields in other systems. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   schema: "bucket",
   table: "source_table",
@@ -48,7 +48,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   source_type: "source",
 };
 
-/** Fields that hold names; the values of others are not repeated in an error, for they may be anything. */
+/** Fields that contain names. Errors omit the values of other fields, which may contain anything. */
 const NAMES: ReadonlySet<string> = new Set([
   "source",
   "name",
@@ -63,7 +63,7 @@ const NAMES: ReadonlySet<string> = new Set([
   "partition_by",
 ]);
 
-const TYPE_WORDS: Readonly<Record<string, string>> = {
+const TYPE_NAMES: Readonly<Record<string, string>> = {
   array: "a list",
   custom: "an object of fields",
   strict_object: "an object of fields",
@@ -75,7 +75,7 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
 
 function issueError(issue: v.BaseIssue<unknown>, what: string): AgnesError {
   const keys = (issue.path ?? []).map((item) => String(item.key));
-  const field = written(keys);
+  const field = formatPath(keys);
   if (keys[0] === "sync_schedule" && typeof issue.input === "string") parseSchedule(issue.input);
   if (issue.type === "picklist") return picklistError(issue, schemaAt(keys)?.options ?? [], what, field);
   if (issue.type === "strict_object" && issue.expected === "never") {
@@ -88,14 +88,14 @@ function issueError(issue: v.BaseIssue<unknown>, what: string): AgnesError {
     return invalid(
       what,
       field,
-      `should be ${TYPE_WORDS[issue.type] ?? "of another kind"}, but is ${kindOf(issue.input)}`,
+      `should be ${TYPE_NAMES[issue.type] ?? "of another kind"}, but is ${kindOf(issue.input)}`,
     );
   }
   const isName = NAMES.has(keys[0]!) && typeof issue.input === "string";
   return invalid(what, field, isName ? `${issue.message}, but is ${shown(issue.input, 60)}` : issue.message);
 }
 
-/** How others write the operators of a filter. */
+/** Common spellings of filter operators. */
 const OTHER_OPERATORS: ReadonlyMap<string, string> = new Map([
   ["=", "eq"],
   ["==", "eq"],
@@ -151,7 +151,7 @@ interface SchemaShape {
   readonly options?: readonly string[];
 }
 
-/** The schema of what is at a path. */
+/** The schema at a path. */
 function schemaAt(path: readonly string[]): SchemaShape | undefined {
   let current = tableChange as unknown as SchemaShape | undefined;
   for (const key of path) current = unwrapped(current?.entries?.[key] ?? current?.item);
@@ -162,8 +162,8 @@ function unwrapped(schema: SchemaShape | undefined): SchemaShape | undefined {
   return schema?.wrapped === undefined ? schema : unwrapped(schema.wrapped);
 }
 
-/** A path as people write it: `where_filters[0].column`. */
-function written(path: readonly string[]): string {
+/** Formats a path: `where_filters[0].column`. */
+function formatPath(path: readonly string[]): string {
   return path
     .map((key, index) => (/^[0-9]+$/.test(key) ? `[${key}]` : index === 0 ? key : `.${key}`))
     .join("");

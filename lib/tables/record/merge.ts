@@ -13,7 +13,7 @@ import {
 } from "./schema.ts";
 
 /**
- * The settings of a new table: what is given, and defaults for the rest.
+ * The settings of a new table: the fields of the change, and defaults for the others.
  *
  * @throws `table_field_missing`, `table_contradiction`
  */
@@ -31,9 +31,9 @@ export function newSettings(change: CheckedChange, what: string): TableSettings 
 }
 
 /**
- * A registered table with a change made to it.
+ * Applies a change to a registered table.
  *
- * @throws `table_field_fixed` when the change touches the table's identity, `table_contradiction`
+ * @throws `table_field_fixed` if the change affects the identity of the table, `table_contradiction`
  */
 export function changedRecord(record: TableRecord, change: CheckedChange): TableRecord {
   for (const field of ["source", "name"] as const) {
@@ -44,15 +44,15 @@ export function changedRecord(record: TableRecord, change: CheckedChange): Table
   return { ...record, ...merged(settingsOf(record), withMovedBucket(record, change), record.id) };
 }
 
-/** A bucket that was only read off the source's own name follows it. */
+/** Updates a bucket that was derived from the source's own name when that name changes. */
 function withMovedBucket(record: TableRecord, change: CheckedChange): CheckedChange {
   if (typeof change.source_table !== "string" || change.bucket !== undefined) return change;
-  const wasRead =
+  const isDerived =
     record.source_table !== null && splitSourceTable(record.source_table).bucket === record.bucket;
-  return wasRead ? { ...change, bucket: splitSourceTable(change.source_table).bucket } : change;
+  return isDerived ? { ...change, bucket: splitSourceTable(change.source_table).bucket } : change;
 }
 
-/** The settings of a record, without its id and who registered it. */
+/** The settings of a record, without its id and registration. */
 export function settingsOf(record: TableRecord): TableSettings {
   return Object.fromEntries(
     tableFieldNames.map((field) => [field, record[field]]),
@@ -60,17 +60,17 @@ export function settingsOf(record: TableRecord): TableSettings {
 }
 
 /**
- * The fields that differ between two states of a table, in the order in which people read them: of a new table
- * those that say something, of one that is gone none.
+ * The fields that differ between two states of a table, in display order: for a new table those that differ from their
+ * default, for an unregistered one none.
  */
 export function changedFields(before: TableSettings | null, after: TableSettings | null): readonly string[] {
   if (after === null) return [];
-  if (before === null) return Object.keys(givenFields(after));
+  if (before === null) return Object.keys(nonDefaultFields(after));
   return tableFieldNames.filter((field) => !isDeepStrictEqual(before[field], after[field]));
 }
 
-/** The settings that are not what an absent field means. */
-export function givenFields(settings: TableSettings): Partial<TableSettings> {
+/** The settings that differ from their default. */
+export function nonDefaultFields(settings: TableSettings): Partial<TableSettings> {
   const entries = tableFieldNames
     .filter(
       (field) =>
@@ -102,7 +102,7 @@ function mergedDocumentation(
   change: NonNullable<CheckedChange["documentation"]>,
 ): TableSettings["documentation"] {
   const both: Readonly<Record<string, unknown>> = { ...base, ...change };
-  // Always in the same order, so that the same registry is written the same way whatever led to it.
+  // In a fixed order, so that the output depends only on the content of the registry.
   const entries = documentationKeys.map((key) => [key, both[key]] as const);
   return Object.fromEntries(entries.filter(([, value]) => value !== null && value !== undefined));
 }

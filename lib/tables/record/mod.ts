@@ -1,6 +1,6 @@
 export { checkChange, checkFolder } from "./check.ts";
 export { isPlainObject, kindOf } from "./json.ts";
-export { changedFields, changedRecord, givenFields, newSettings, settingsOf } from "./merge.ts";
+export { changedFields, changedRecord, nonDefaultFields, newSettings, settingsOf } from "./merge.ts";
 export { defaultName, isVendorName, sourceTableNames, tableId } from "./names.ts";
 export { checkSourceRules } from "./rules.ts";
 export {

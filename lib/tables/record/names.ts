@@ -1,6 +1,6 @@
 import { AgnesError, toExposedName } from "../../base/mod.ts";
 
-/** The parts of a source's own name of a table: `in.c-crm.orders` is the table `orders` in the bucket `in.c-crm`. */
+/** Splits a source's own name of a table: `in.c-crm.orders` is the table `orders` in the bucket `in.c-crm`. */
 export function splitSourceTable(sourceTable: string): {
   readonly bucket: string | null;
   readonly table: string;
@@ -11,14 +11,14 @@ export function splitSourceTable(sourceTable: string): {
     : { bucket: sourceTable.slice(0, dot), table: sourceTable.slice(dot + 1) };
 }
 
-/** The name a table gets when nobody gives one: the exposed form of the last part of the source's own name. */
+/** The default name of a table: the exposed form of the last part of the source's own name. */
 export function defaultName(sourceTable: string): string {
   return toExposedName(splitSourceTable(sourceTable).table);
 }
 
 /**
- * The source's own name of a table, with a bucket that was pasted twice taken out.
- * @throws `table_contradiction` when the name is in another bucket
+ * Removes a repeated bucket prefix from the source's own name of a table.
+ * @throws `table_contradiction` if the name is in another bucket
  */
 export function withoutDoubledBucket(id: string, bucket: string | null, sourceTable: string): string {
   if (bucket === null || !sourceTable.includes(".")) return sourceTable;
@@ -26,7 +26,7 @@ export function withoutDoubledBucket(id: string, bucket: string | null, sourceTa
   let name = sourceTable;
   while (name.startsWith(prefix + prefix)) name = name.slice(prefix.length);
   const own = splitSourceTable(name).bucket;
-  // `dataset` and `project.dataset` may mean the same.
+  // `dataset` and `project.dataset` may be the same bucket.
   if (own === bucket || own?.endsWith(`.${bucket}`) || bucket.endsWith(`.${own}`)) return name;
   throw new AgnesError("table_contradiction", {
     id,
@@ -36,7 +36,7 @@ export function withoutDoubledBucket(id: string, bucket: string | null, sourceTa
   });
 }
 
-/** What a source may call the table that a record speaks of: its own name, alone or after its bucket. */
+/** The names a source may use for the table of a record: its own name, with and without the bucket. */
 export function sourceTableNames(record: {
   readonly source_table: string | null;
   readonly bucket: string | null;
@@ -46,12 +46,12 @@ export function sourceTableNames(record: {
   return bucket === null ? [name] : [name, `${bucket}.${name}`];
 }
 
-/** The id of a table: the source and the table's name inside it. */
+/** The id of a table: the source and the name of the table in it. */
 export function tableId(source: string, name: string): string {
   return `${source}.${name}`;
 }
 
-/** Whether a text may be a vendor's name, which is quoted wherever it is used; a space may stand inside it. */
+/** Whether a text is valid as a vendor's name, which is always quoted. It may contain inner spaces. */
 export function isVendorName(text: string): boolean {
   return VENDOR_NAME.test(text) && text === text.normalize("NFC");
 }

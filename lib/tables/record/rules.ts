@@ -2,10 +2,10 @@ import type { Capability } from "../../kit/mod.ts";
 import { AgnesError } from "../../base/mod.ts";
 import type { TableSettings } from "./schema.ts";
 
-/** A check of a table's merged settings beyond the registry's own; throws to refuse. */
+/** An additional check of a table's merged settings. Throws to reject them. */
 export type CheckTable = (table: TableSettings, id: string) => void;
 
-/** What must not be said of a table at the same time. */
+/** A combination of settings that is not allowed. */
 interface Rule {
   readonly fields: readonly string[];
   readonly broken: (table: TableSettings) => boolean;
@@ -72,8 +72,8 @@ const rules: readonly Rule[] = [
 ];
 
 /**
- * Checks that a table's settings do not contradict each other. They must be the merged ones: a change that is fine
- * by itself may contradict what is registered.
+ * Checks that the settings of a table do not contradict each other. Requires the merged settings, because a valid
+ * change may contradict registered ones.
  *
  * @throws `table_contradiction`
  */
@@ -84,9 +84,9 @@ export function checkRules(table: TableSettings, id: string): void {
 }
 
 /**
- * Checks that a table's source can do what its settings ask for.
+ * Checks that the source of a table supports its settings.
  *
- * @param source the plugin's name and what it can do, less when the table itself says so
+ * @param source the name of the plugin and its capabilities, which the table may restrict
  * @throws `table_contradiction`
  */
 export function checkSourceRules(

@@ -7,7 +7,7 @@ import { scheduleProblem } from "../schedule.ts";
 import { isJson, isPlainObject } from "./json.ts";
 import { isVendorName } from "./names.ts";
 
-/** The share of rows, in percent, that may be rejected where nothing else is said. */
+/** Default of `quarantine_max_percent`. */
 const QUARANTINE_MAX_PERCENT = 5;
 
 const EXPOSED_RULE =
@@ -20,7 +20,7 @@ const METADATA_LENGTH = 100_000;
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
 const UNPRINTABLE_TEXT = /[^\P{Cc}\n\r\t]|\p{Cs}/u;
 
-// Names that start with an underscore (`_meta`, `_parts` …) are Agnes's own in every extract.
+// Names that start with an underscore (`_meta`, `_parts` …) are reserved for Agnes in each extract.
 const exposedName = v.pipe(
   v.string(),
   v.check((text) => isExposedName(text) && !text.startsWith("_"), EXPOSED_RULE),
@@ -109,7 +109,7 @@ const documentation = v.strictObject({
   ),
 });
 
-/** Anything that JSON holds, so that what another system noted comes out as it went in. */
+/** Any JSON, so that metadata of another system is exported unchanged. */
 const sourceMetadata = v.pipe(
   v.custom<JsonRecord>(isPlainObject, "an object of fields"),
   v.check((value) => isJson(value), "should hold only what JSON holds"),
@@ -125,14 +125,14 @@ export function sourceMetadataProblem(value: unknown): string | undefined {
   return v.safeParse(sourceMetadata, value).issues?.[0].message;
 }
 
-/** The parts of the documentation, in the order in which people read them. */
+/** The parts of the documentation, in display order. */
 export const documentationKeys: readonly string[] = Object.keys(documentation.entries);
 
 /**
- * What may be said of a table, for register, update and import alike.
+ * The schema of a change, for register, update and import.
  *
- * An absent field keeps what is there, `null` clears it to its default, an unknown one is an error. What a field
- * must not contradict is decided on the merged record; see `checkRules`.
+ * A missing field keeps its value, `null` resets it to its default, and an unknown field is an error. Contradictions
+ * between fields are checked on the merged record; see `checkRules`.
  */
 export const tableChange = v.strictObject({
   source: given(exposedName, "The source in agnes.yaml the table comes from"),
@@ -206,10 +206,10 @@ export const tableChange = v.strictObject({
   source_metadata: given(sourceMetadata, "What the source or an earlier system notes of the table, as JSON"),
 });
 
-/** What may be said of a table; see `tableChange`. */
+/** A change of a table; see `tableChange`. */
 export type TableChange = v.InferInput<typeof tableChange>;
 
-/** What an absent or cleared field means. */
+/** The defaults of the fields. */
 export const tableDefaults = {
   view_name: null,
   source_table: null,
@@ -241,7 +241,7 @@ export const tableDefaults = {
 type Checked = Required<v.InferOutput<typeof tableChange>>;
 type Cleared = typeof tableDefaults;
 
-/** What was decided for a table, every field there. */
+/** The complete settings of a table. */
 export type TableSettings = {
   readonly [K in keyof Checked]: K extends "source" | "name" | "view_name"
     ? string
@@ -257,11 +257,11 @@ export interface TableRecord extends TableSettings {
   readonly registered_by: string;
   /** ISO 8601, UTC. */
   readonly registered_at: string;
-  /** Stored values of fields that this version does not read; absent when there are none. See `withoutUnread`. */
+  /** Stored values of fields that this version does not read; missing if there are none. See `withoutUnread`. */
   readonly unread?: Readonly<Record<string, unknown>>;
 }
 
-/** The fields of a table, in the order in which people read them. */
+/** The fields of a table, in display order. */
 export const tableFieldNames = Object.keys(tableChange.entries) as readonly (keyof TableSettings)[];
 
 function given<const S extends v.GenericSchema>(schema: S, description: string) {

@@ -30,11 +30,11 @@ export function withoutUnread<T extends object>(
 ): { readonly fields: T; readonly unread: Readonly<Record<string, unknown>> | undefined } {
   const entries = Object.entries(content);
   const fields = Object.fromEntries(entries.filter(([key]) => !Object.hasOwn(unreadFields, key))) as T;
-  const said = entries.filter(
+  const withValue = entries.filter(
     ([key, value]) =>
       Object.hasOwn(unreadFields, key) && value !== null && !isDeepStrictEqual(value, unreadFields[key]),
   );
-  return { fields, unread: said.length === 0 ? undefined : Object.fromEntries(said) };
+  return { fields, unread: withValue.length === 0 ? undefined : Object.fromEntries(withValue) };
 }
 
 /** The unread fields that differ between two states of a table; the log of an earlier version may hold such changes. */
