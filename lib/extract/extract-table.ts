@@ -300,7 +300,7 @@ function withoutState(table: PublishedTable): PublishedTable {
 async function finishTable(
   job: TableJob,
   layout: Layout,
-  merged: MergedRead,
+  merged: Extract<MergedRead, { kind: "merged" }>,
   state: PublishedTable["state"],
 ): Promise<{ readonly table: PublishedTable; readonly partsWritten: number }> {
   const { plan, previous } = job;

@@ -76,6 +76,27 @@ describe("files: a table that is known", () => {
     ]);
   });
 
+  test("a later moment that a first read would leave as text makes its column text", async () => {
+    await folder.write(
+      "data/t/a.csv",
+      "id,d,e,m,c,f\n1,2026-01-31,2026-01-31,2026-01-31 10:00:00,10:00:00,31.01.2026\n",
+    );
+    await sync();
+    expect((await published()).types).toBe("id BIGINT, d DATE, e DATE, m TIMESTAMP, c TIME, f DATE");
+    await folder.write(
+      "data/t/b.csv",
+      "id,d,e,m,c,f\n2,infinity,2026-01-1x,12026-01-31 10:00:00,24:00:00,infinity\n",
+    );
+    expect((await sync()).error).toBeNull();
+    expect(await published()).toEqual({
+      rows: [
+        "1|2026-01-31|2026-01-31|2026-01-31 10:00:00|10:00:00|31.01.2026",
+        "2|infinity|2026-01-1x|12026-01-31 10:00:00|24:00:00|infinity",
+      ],
+      types: "id BIGINT, d VARCHAR, e VARCHAR, m VARCHAR, c VARCHAR, f VARCHAR",
+    });
+  });
+
   test("a later value of another type changes the column, and every row is read again", async () => {
     await folder.write("data/t/a.csv", "id,amount\n1,10\n2,20\n");
     await folder.write("data/t/b.csv", "id,amount\n3,30\n");

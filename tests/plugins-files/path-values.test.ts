@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { createAgnes, type Agnes } from "../../lib/mod.ts";
@@ -106,6 +107,31 @@ test("files: a known table is checked against its folders as well", async () => 
     /year=2025\/b\.ndjson.*row 1 has "2024".*its path says "2025"/,
   );
   expect(await agnes.rows("SELECT year FROM t")).toEqual([{ year: 2024 }]);
+});
+
+test("files: a folder whose text a first read would keep is no value of a known column", async () => {
+  await using folder = await makeFolder();
+  const write = async (day: string, count: string, name: string) => {
+    await folder.write(`data/j/day=${day}/n=${count}/${name}.ndjson`, '{"id":1}\n');
+    const path = `data/p/day=${day}/n=${count}`;
+    await folder.write(`${path}/.keep`, "");
+    await folder.sql(`COPY (SELECT 1 AS id) TO '@/${path}/${name}.parquet'`);
+  };
+  await write("2026-01-31", "1", "a");
+  await using agnes = await open(folder);
+  expect((await problems(agnes)).size).toBe(0);
+  await write("infinity", "2", "b");
+  const days = await problems(agnes);
+  for (const table of ["j", "p"]) {
+    expect(days.get(table)).toMatch(/its path says day="infinity", but column "day" is DATE/);
+  }
+  await rm(join(folder.path, "data/j/day=infinity"), { recursive: true });
+  await rm(join(folder.path, "data/p/day=infinity"), { recursive: true });
+  await write("2026-02-01", "007", "b");
+  const counts = await problems(agnes);
+  for (const table of ["j", "p"]) {
+    expect(counts.get(table)).toMatch(/its path says n="007", but column "n" is BIGINT/);
+  }
 });
 
 test.each(FORMATS)(

@@ -4,7 +4,7 @@ import type { Connection } from "../connection.ts";
 import { quoteLiteral } from "../sql.ts";
 import { originOf } from "./columns.ts";
 import { decideTextTypes } from "./text-decide.ts";
-import { castText, PLAIN_NUMBERS } from "./text-types.ts";
+import { castText, checkText, PLAIN_NUMBERS } from "./text-types.ts";
 
 /**
  * The columns that only the paths of files have, besides `columns`.
@@ -46,11 +46,12 @@ export async function constantColumns(
   });
 }
 
-/** The SQL of the value that a path gives a column. */
-export function constantValue(column: FileColumn, value: string | null): string {
-  return value === null
-    ? `CAST(NULL AS ${column.type})`
-    : castText(column, quoteLiteral(value), PLAIN_NUMBERS);
+/** The SQL of the value that a path gives a column; null when the value does not say all that the text does. */
+export function constantValue(column: FileColumn, text: string | null): string {
+  if (text === null) return `CAST(NULL AS ${column.type})`;
+  const value = castText(column, quoteLiteral(text), PLAIN_NUMBERS);
+  const check = checkText(column, quoteLiteral(text), value, PLAIN_NUMBERS);
+  return check === null ? value : `CASE WHEN (${check}) IS NOT FALSE THEN ${value} END`;
 }
 
 /** The columns with their types as DuckDB writes them. */

@@ -3,6 +3,7 @@ import type { FileColumn } from "../../kit/mod.ts";
 import type { Connection } from "../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../sql.ts";
 import { columnsByName, originOf } from "./columns.ts";
+import { constantValue } from "./constants.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "./opened-file.ts";
 import { PLAIN_NUMBERS, tryCastText } from "./text-types.ts";
 
@@ -95,12 +96,9 @@ async function differenceOf(
   const tests = values.map(({ value }, at) => `${value} IS NULL AS v${at}`);
   const [misfits] = await connection.rows<Record<string, boolean>>(`SELECT ${tests.join(", ")}`, statement);
   const misfit = values.find(({ text }, at) => text !== null && misfits![`v${at}`] === true);
-  if (misfit !== undefined) {
-    const { name, type } = misfit.column;
-    return failure(
-      `its path says ${name}=${shown(misfit.text)}, but column ${JSON.stringify(name)} is ${type}`,
-    );
-  }
+  const isNoValue = ({ name, type }: FileColumn, text: string | null) =>
+    failure(`its path says ${name}=${shown(text)}, but column ${JSON.stringify(name)} is ${type}`);
+  if (misfit !== undefined) return isNoValue(misfit.column, misfit.text);
   if (!reasonOf(error).includes(DIFFERENT)) return null;
   const texts = values.map(
     ({ column: { name } }, at) => `CAST(${quoteIdentifier(name)} AS VARCHAR) AS v${at}`,
@@ -116,9 +114,21 @@ async function differenceOf(
   );
   if (first === undefined) return null;
   const { column, text } = values[first.agnes_place]!;
+  const found = first[`v${first.agnes_place}`]!;
+  // A text such as `007` of a file that lacks the column, see `constantValue`.
+  if (found === null && text !== null && !(await fitsExactly(connection, column, text))) {
+    return isNoValue(column, text);
+  }
   return failure(
-    `row ${first.agnes_row} has ${valueOf(first[`v${first.agnes_place}`]!)} in column ${JSON.stringify(column.name)}, but its path says ${valueOf(text)}; correct the file or its folder, or set hivePartitions: false`,
+    `row ${first.agnes_row} has ${valueOf(found)} in column ${JSON.stringify(column.name)}, but its path says ${valueOf(text)}; correct the file or its folder, or set hivePartitions: false`,
   );
+}
+
+async function fitsExactly(connection: Connection, column: FileColumn, text: string): Promise<boolean> {
+  const [row] = await connection.rows<{ fits: boolean }>(
+    `SELECT ${constantValue(column, text)} IS NOT NULL AS fits`,
+  );
+  return row!.fits;
 }
 
 const valueOf = (text: string | null): string => (text === null ? "null" : shown(text));

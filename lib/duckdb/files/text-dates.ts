@@ -1,12 +1,17 @@
 const HOUR = "([01][0-9]|2[0-3])";
-const CLOCK = `${HOUR}:[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6}0*)?)?`;
 
 /** ISO 8601 without and with a zone, to the microsecond. */
 export const ISO_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
-export const TIMESTAMP: string = `${ISO_DATE}[ T]${CLOCK}`;
+export const TIMESTAMP: string = timestampForm(6);
 export const OFFSET = "[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?";
 export const ZONED_TIMESTAMP: string = `${TIMESTAMP}( ?UTC|Z|${OFFSET})`;
 export const CLOCK_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?";
+
+/** The regular expression of timestamps of which so many digits of a second count; further ones are zeros. */
+export function timestampForm(digits: number): string {
+  const fraction = digits === 0 ? "0+" : `[0-9]{1,${digits}}0*`;
+  return `${ISO_DATE}[ T]${HOUR}:[0-5][0-9](:[0-5][0-9]([.]${fraction})?)?`;
+}
 
 /** The order of day, month and year in a date with one separator, as strptime writes it. */
 const ORDERS = ["dmy", "mdy", "ymd"] as const;

@@ -1,6 +1,14 @@
 import { quoteLiteral } from "../sql.ts";
 import { storedType } from "../stored-type.ts";
-import { CLOCK_TIME, dateForm, ISO_DATE, OFFSET, TIMESTAMP, ZONED_TIMESTAMP } from "./text-dates.ts";
+import {
+  CLOCK_TIME,
+  dateForm,
+  ISO_DATE,
+  OFFSET,
+  TIMESTAMP,
+  timestampForm,
+  ZONED_TIMESTAMP,
+} from "./text-dates.ts";
 
 /** A type that texts are read as, and how they are written where that is not the usual way. */
 export interface TextType {
@@ -84,26 +92,37 @@ function checkRead(
     case "BOOLEAN":
       return given ? null : `${written} = lower(${text})`;
     case "DATE":
-      // In the quick form only texts that begin with a digit: a minus would be a year before the first.
-      return `CASE WHEN ${text} LIKE '____-__-__' AND ${text} >= '0001' THEN true ELSE ${written} = ${text} END`;
+      // DuckDB also reads `infinity`, years of more digits and before the first, and text behind a date.
+      return `(strlen(${text}) = 10 AND ${written} = ${text})`;
     case "TIMESTAMP":
-      return `CASE WHEN ${written} = ${text} THEN true ELSE (${text} >= '0001' AND ${pattern(`${ISO_DATE}|${TIMESTAMP}`)}) END`;
+      return `CASE WHEN ${written} = ${text} AND ${isPlainTimestamp(text)} THEN true ELSE (${text} >= '0001' AND ${pattern(`${ISO_DATE}|${TIMESTAMP}`)}) END`;
     case "TIMESTAMP WITH TIME ZONE":
       return `(${text} >= '0001' AND ${pattern(ZONED_TIMESTAMP)})`;
+    case "TIMESTAMP_S":
+    case "TIMESTAMP_MS":
+    case "TIMESTAMP_NS":
+      return `(${text} >= '0001' AND ${pattern(`${ISO_DATE}|${timestampForm(FRACTION_DIGITS[type])}`)})`;
     case "TIME":
-      return `CASE WHEN ${written} = ${text} THEN true ELSE ${pattern(CLOCK_TIME)} END`;
+      // Parquet's times end before 24:00:00, which DuckDB reads.
+      return `CASE WHEN ${written} = ${text} THEN ${text} < '24' ELSE ${pattern(CLOCK_TIME)} END`;
     default:
       return `lower(replace(${written}, ' ', '')) = lower(replace(${text}, ' ', ''))`;
   }
 }
 
+/** Whether a text that DuckDB would write for its timestamp is finite and has a year of four digits. */
+const isPlainTimestamp = (text: string): string => `${text} LIKE '____-__-__ __:__:__%'`;
+
+const FRACTION_DIGITS = { TIMESTAMP_S: 0, TIMESTAMP_MS: 3, TIMESTAMP_NS: 9 } as const;
+
 /** A text in a format of its own says what its value does if it has the form, or would be written so again. */
 export function checkFormat(format: string, text: string, value: string): string {
   if (format.endsWith("%z")) return checkZonedFormat(format.slice(0, -2), text);
-  const again = `strftime(${value}, ${quoteLiteral(format)}) = ${text}`;
   const form = dateForm(format);
-  if (form === null) return again;
-  return `CASE WHEN regexp_full_match(${text}, ${quoteLiteral(form)}) THEN true ELSE ${again} END`;
+  if (form !== null) return `regexp_full_match(${text}, ${quoteLiteral(form)})`;
+  // strptime reads `infinity` by any format.
+  const again = `strftime(${value}, ${quoteLiteral(format)}) = ${text}`;
+  return `(isfinite(${value}) AND year(${value}) BETWEEN 1 AND 9999 AND ${again})`;
 }
 
 /** A value is in UTC, so what is written with its own offset is checked without the offset. */
