@@ -171,13 +171,8 @@ async function readAndMerge(
     if (previous !== undefined && canStay && (!merged.changed || compared.isSame)) {
       await discard(job.run, [...staged.parts, ...merged.written]);
       const fingerprint = compared.fingerprint === undefined ? {} : { fingerprint: compared.fingerprint };
-      const checked = {
-        ...withoutState(previous),
-        ...cursor,
-        ...stateOf(end.state),
-        ...fingerprint,
-        ...rejecting,
-      };
+      const state = stateOf(end.state);
+      const checked = { ...withoutState(previous), ...cursor, ...state, ...fingerprint, ...rejecting };
       return unchanged(checked, figures(merged.rowsDeleted, merged.notes));
     }
     const loaded = window?.to === undefined ? {} : { loadedUntil: window.to.toISOString() };

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 
 import { quoteLiteral } from "../../../lib/duckdb/mod.ts";
-import { decideTextTypes, type DecideOptions } from "../../../lib/duckdb/files/text-decide.ts";
+import type { DecideOptions } from "../../../lib/duckdb/files/decided-type.ts";
+import { decideTextTypes } from "../../../lib/duckdb/files/text-decide.ts";
 import { castText, checkText, PLAIN_NUMBERS, tryCastText } from "../../../lib/duckdb/files/text-types.ts";
 import { open } from "../support.ts";
 
