@@ -1,13 +1,17 @@
 import { Console } from "node:console";
+import { Writable } from "node:stream";
 import { pathToFileURL } from "node:url";
 
 import { plugin } from "bun";
+
+import { messageOf, printable } from "../../lib/base/mod.ts";
+import { withoutSecrets } from "../process/plugin-origins.ts";
 
 /**
  * Imports a plugin of a workspace, TypeScript as it is.
  *
  * The plugin gets our own kit, Arrow and valibot: two copies of a library do not know each other's objects. What it
- * prints on the console goes to stderr, because stdout is for data.
+ * prints on the console goes to stderr, because stdout is for data, without the secrets of the sources; so do its warnings.
  */
 export async function importPlugin(path: string): Promise<unknown> {
   await (provided ??= provideHostModules());
@@ -17,14 +21,23 @@ export async function importPlugin(path: string): Promise<unknown> {
 let provided: Promise<void> | undefined;
 
 async function provideHostModules(): Promise<void> {
-  const { stderr } = process;
-  globalThis.console = Object.assign(new Console({ stdout: stderr, stderr }), {
+  const clean = new Writable({
+    decodeStrings: false,
+    write(data: string | Uint8Array, _encoding, done) {
+      process.stderr.write(withoutSecrets(typeof data === "string" ? data : Buffer.from(data).toString()));
+      done();
+    },
+  });
+  globalThis.console = Object.assign(new Console({ stdout: clean, stderr: clean }), {
     write(...parts: readonly (string | ArrayBuffer | ArrayBufferView)[]) {
       const data = Buffer.concat(parts.map(bytesOf));
-      stderr.write(data);
+      clean.write(data);
       return data.length;
     },
   });
+  process.emitWarning = (warning: string | Error) => {
+    clean.write(`warning  ${printable(messageOf(warning))}\n`);
+  };
   // Once a name is provided, importing it gives what is provided, here too: these must be at hand before.
   const [arrow, valibot] = await Promise.all([import("apache-arrow"), import("valibot")]);
   const hostModules: Readonly<Record<string, () => object | Promise<object>>> = {
