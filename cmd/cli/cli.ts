@@ -1,4 +1,5 @@
 import { AgnesError } from "../../lib/base/mod.ts";
+import { exitProcess } from "../process/exit.ts";
 import { strayFailure } from "../process/plugin-origins.ts";
 import { openWatchdog, type FinalMessage, type Watchdog } from "../process/watchdog.ts";
 import { openTerminal, type Terminal } from "../terminal/terminal.ts";
@@ -41,7 +42,7 @@ export function openCli(name: string, flags: Flags): Cli {
   const controller = new AbortController();
   const stop = (signal: NodeJS.Signals) => {
     watchdog?.signalHandled();
-    if (controller.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143);
+    if (controller.signal.aborted) exitProcess(signal === "SIGINT" ? 130 : 143);
     const again =
       signal === "SIGINT" ? "press Ctrl-C again to stop at once" : "a second SIGTERM stops at once";
     terminal.info(`\nstopping; ${again}`);
@@ -51,7 +52,7 @@ export function openCli(name: string, flags: Flags): Cli {
   };
   let ending: ReturnType<typeof setTimeout> | undefined;
   const endSoon = (error: unknown) => {
-    ending ??= setTimeout(() => process.exit(terminal.error(error)), GRACE_MS);
+    ending ??= setTimeout(() => exitProcess(terminal.error(error)), GRACE_MS);
     endBy(0, error);
   };
   /** Those given before there is a watchdog. */

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { plugin } from "bun";
 
 import { messageOf, printable } from "../../lib/base/mod.ts";
+import { refuseExit } from "../process/exit.ts";
 import { withoutSecrets } from "../process/plugin-origins.ts";
 
 /**
@@ -21,6 +22,7 @@ export async function importPlugin(path: string): Promise<unknown> {
 let provided: Promise<void> | undefined;
 
 async function provideHostModules(): Promise<void> {
+  refuseExit();
   const clean = new Writable({
     decodeStrings: false,
     write(data: string | Uint8Array, _encoding, done) {

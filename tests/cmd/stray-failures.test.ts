@@ -10,6 +10,7 @@ const folder = temporaryDirectory();
 
 /** What each table does beside giving its row. */
 const READS = {
+  exits: "process.exit(0);",
   rejects: "Promise.reject(new Error(`GET https://x/?a=${token} failed`)); await pause();",
   throws: "setTimeout(() => { throw new Error(`timer ${token}`); }); await pause();",
   circular: "const e = new Error(`round ${token}`); e.cause = e; Promise.reject(e); await pause();",
@@ -76,8 +77,16 @@ test.each([
   expect(text.stderr + json.stderr + verbose.stderr).not.toContain(SECRET);
 });
 
+test("a read that calls process.exit is a failure of its plugin", async () => {
+  const { status, stdout, stderr } = await query("exits");
+  expect([status, stdout]).toEqual([1, ""]);
+  expect(stderr).toContain(
+    'source s (plugin stray): read of table "exits" failed: it called process.exit(0)',
+  );
+});
+
 test("a process of its own ends with the status of what failed beside a query", async () => {
-  const args = ["query", "SELECT id FROM throws", "--json"];
+  const args = ["query", "SELECT id FROM throws", "--json", "--quiet"];
   const { status, stdout, stderr } = await runCli(args, { cwd: folder.path, env, alone: true });
   expect([status, JSON.parse(stdout)]).toEqual([1, [{ id: 1 }]]);
   expect((JSON.parse(stderr) as { error: { code: string } }).error.code).toBe("plugin_failed");
