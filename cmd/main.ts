@@ -1,5 +1,6 @@
 import manifest from "../package.json" with { type: "json" };
 import { dispatch } from "./cli/dispatch.ts";
 import { mainCommand } from "./main-command.ts";
+import { exitProcess } from "./process/exit.ts";
 
-process.exit(await dispatch(mainCommand, process.argv.slice(2), manifest.version));
+exitProcess(await dispatch(mainCommand, process.argv.slice(2), manifest.version));

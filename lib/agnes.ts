@@ -77,6 +77,15 @@ export interface AgnesOptions {
   readonly log?: Log;
   /** How a plugin's file is imported. Default: as the runtime does. */
   readonly importPlugin?: PluginImporter;
+  /**
+   * Is told of each source before its plugin connects, with the values that nothing printed may show; the set grows while
+   * the source is used. Default: nobody is told.
+   */
+  readonly onConnect?: (origin: {
+    readonly plugin: string;
+    readonly source: string;
+    readonly secrets: ReadonlySet<string>;
+  }) => void;
 }
 
 /** Talking to the sources of a workspace themselves. */
@@ -199,7 +208,16 @@ export async function createAgnes(options: AgnesOptions): Promise<Agnes> {
   const plugins = createPluginRegistry([...bundled, ...loaded.plugins], loaded.failures);
   const states = (source: string) =>
     publishedStates(host, dataPaths.extract(workspace.dataDirectory, source));
-  const services = { host, log, limits: config.limits, plugins, workspace, publishedStates: states };
+  const { onConnect } = options;
+  const services = {
+    host,
+    log,
+    limits: config.limits,
+    plugins,
+    workspace,
+    publishedStates: states,
+    ...(onConnect && { onConnect }),
+  };
   return new WorkspaceAgnes(services, options.actor);
 }
 

@@ -1,4 +1,6 @@
 import { AgnesError } from "../../lib/base/mod.ts";
+import { exitProcess } from "../process/exit.ts";
+import { strayFailure } from "../process/plugin-origins.ts";
 import { openWatchdog, type FinalMessage, type Watchdog } from "../process/watchdog.ts";
 import { openTerminal, type Terminal } from "../terminal/terminal.ts";
 
@@ -17,6 +19,8 @@ export interface Cli extends Terminal, AsyncDisposable {
   endSoon(error: unknown): void;
   /** Sees to it that signals and `endBy` end the process also while code of a plugin holds its only thread. */
   watchPlugins(): void;
+  /** Whether something failed that no part of the command waits for. */
+  hasStrayFailures(): boolean;
   /** Ends the process with this error a second after so long, should a plugin hold its thread then. */
   endBy(durationMs: number, error: unknown): void;
 }
@@ -38,7 +42,7 @@ export function openCli(name: string, flags: Flags): Cli {
   const controller = new AbortController();
   const stop = (signal: NodeJS.Signals) => {
     watchdog?.signalHandled();
-    if (controller.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143);
+    if (controller.signal.aborted) exitProcess(signal === "SIGINT" ? 130 : 143);
     const again =
       signal === "SIGINT" ? "press Ctrl-C again to stop at once" : "a second SIGTERM stops at once";
     terminal.info(`\nstopping; ${again}`);
@@ -48,7 +52,7 @@ export function openCli(name: string, flags: Flags): Cli {
   };
   let ending: ReturnType<typeof setTimeout> | undefined;
   const endSoon = (error: unknown) => {
-    ending ??= setTimeout(() => process.exit(terminal.error(error)), GRACE_MS);
+    ending ??= setTimeout(() => exitProcess(terminal.error(error)), GRACE_MS);
     endBy(0, error);
   };
   /** Those given before there is a watchdog. */
@@ -59,7 +63,13 @@ export function openCli(name: string, flags: Flags): Cli {
     if (watchdog === undefined) finals.push(final);
     else watchdog.endAt(final);
   };
+  let strays = 0;
+  const stray = (thrown: unknown) => {
+    strays += 1;
+    terminal.error(strayFailure(thrown));
+  };
   process.on("SIGINT", stop).on("SIGTERM", stop);
+  process.on("unhandledRejection", stray).on("uncaughtException", stray);
   let watchdog: Watchdog | undefined;
   return {
     ...terminal,
@@ -73,8 +83,10 @@ export function openCli(name: string, flags: Flags): Cli {
       for (const final of finals) watchdog.endAt(final);
     },
     endBy,
+    hasStrayFailures: () => strays > 0,
     async [Symbol.asyncDispose]() {
       process.off("SIGINT", stop).off("SIGTERM", stop);
+      process.off("unhandledRejection", stray).off("uncaughtException", stray);
       clearTimeout(ending);
       watchdog?.[Symbol.dispose]();
     },

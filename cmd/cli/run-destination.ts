@@ -23,5 +23,6 @@ export async function runDestination({ command, name, rawArgs }: Destination): P
   await using cli = openCli(name, parsed);
   const loaded = (await command.load?.()) ?? command;
   const { result } = await runCommand(loaded, { rawArgs: [...ordered], data: cli });
-  return (result as ExitStatus | undefined) ?? 0;
+  const status = (result as ExitStatus | undefined) ?? 0;
+  return status === 0 && cli.hasStrayFailures() ? 1 : status;
 }

@@ -1,6 +1,7 @@
 import type { Agnes, AgnesOptions } from "../../lib/agnes.ts";
 import { isAgnesError, raceAbort, silentLog } from "../../lib/base/mod.ts";
 import type { Cli } from "../cli/cli.ts";
+import { rememberImport, rememberOrigin } from "../process/plugin-origins.ts";
 
 interface OpenOptions {
   /** Default: the one of the command line. */
@@ -35,9 +36,12 @@ async function openWorkspaceOf(cli: Cli, options: OpenOptions): Promise<Agnes> {
   const common: AgnesOptions = {
     plugins: await bundledPlugins(),
     log,
-    importPlugin(path) {
+    onConnect: rememberOrigin,
+    async importPlugin(path) {
       cli.watchPlugins();
-      return importPlugin(path);
+      const exported = await importPlugin(path);
+      rememberImport(path, exported);
+      return exported;
     },
   };
   try {

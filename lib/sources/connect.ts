@@ -34,6 +34,8 @@ export interface ConnectServices {
   readonly directory: string;
   /** The kept state of a published table. Default: nothing is published. */
   readonly published?: (table: string) => Promise<JsonValue | undefined>;
+  /** Learns of the source and its secrets before its plugin connects. */
+  readonly onConnect?: (origin: Origin) => void;
 }
 
 /**
@@ -68,6 +70,7 @@ export async function connectSource(
   const secrets = resolveSecrets(plugin, name, config.secrets ?? {}, services.host.env);
   const values = new Set(Object.values(secrets).flatMap((secret) => secret?.reveal() ?? []));
   const origin: Origin = { plugin: plugin.name, source: name, secrets: values };
+  services.onConnect?.(origin);
   const context = contextOf(services, name, { options: checked, secrets, values });
   const connector = await withDeadline(
     `connecting to source ${name}`,

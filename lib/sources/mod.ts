@@ -13,3 +13,4 @@ export { batchProblem } from "./read/batch-problem.ts";
 export { inferColumns } from "./read/infer-columns.ts";
 export { inspectChunk } from "./read/inspect-chunk.ts";
 export { registeredTable } from "./registered-table.ts";
+export { unknownKeyNote } from "./read/unknown-keys.ts";

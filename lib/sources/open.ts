@@ -3,7 +3,7 @@ import { createEngine, type DuckDBLimits } from "../duckdb/mod.ts";
 import type { JsonValue } from "../kit/mod.ts";
 import type { PluginRegistry } from "../plugins/mod.ts";
 import { placedError, type Workspace } from "../workspace/mod.ts";
-import { connectSource, type SourceHandle } from "./connect.ts";
+import { connectSource, type ConnectServices, type SourceHandle } from "./connect.ts";
 
 /** What connecting to the sources of a workspace needs. */
 export interface SourceServices {
@@ -12,6 +12,8 @@ export interface SourceServices {
   readonly limits: DuckDBLimits;
   readonly plugins: PluginRegistry;
   readonly workspace: Workspace;
+  /** See `ConnectServices`. */
+  readonly onConnect?: ConnectServices["onConnect"];
   /** The kept state of the published tables of a source, by the source's own names for them. */
   readonly publishedStates: (source: string) => (table: string) => Promise<JsonValue | undefined>;
 }
@@ -35,7 +37,15 @@ export async function openSource(
   try {
     const states = services.publishedStates(source);
     const published = async (table: string) => (isFresh(table) ? undefined : states(table));
-    const connecting = { host, log, engine, directory: workspace.directory, published };
+    const { onConnect } = services;
+    const connecting = {
+      host,
+      log,
+      engine,
+      directory: workspace.directory,
+      published,
+      ...(onConnect && { onConnect }),
+    };
     const handle = await connectSource(
       connecting,
       plugins,

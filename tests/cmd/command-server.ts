@@ -2,6 +2,7 @@
 import manifest from "../../package.json" with { type: "json" };
 import { dispatch } from "../../cmd/cli/dispatch.ts";
 import { mainCommand } from "../../cmd/main-command.ts";
+import { exitProcess } from "../../cmd/process/exit.ts";
 import type { CliResult } from "./run-cli.ts";
 
 /** A command, where it is typed, and the whole environment. */
@@ -13,7 +14,7 @@ export interface CommandRequest {
 
 const [program, main] = process.argv as [string, string];
 
-process.on("disconnect", () => process.exit(0));
+process.on("disconnect", () => exitProcess(0));
 process.on("message", (request) => void answer(request as CommandRequest));
 
 async function answer({ args, cwd, env }: CommandRequest): Promise<void> {

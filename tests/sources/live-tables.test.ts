@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { createAgnes } from "agnes";
+import { createAgnes, createLog } from "agnes";
 import { AgnesError, definePlugin, int64, table, utf8, type Batch } from "agnes/kit";
 import * as arrow from "apache-arrow";
 import * as v from "valibot";
@@ -157,6 +157,67 @@ test.each([true, false])(
     ]);
   },
 );
+
+test("a live table warns of keys that are no column, and refuses an answer without its columns", async () => {
+  using folder = temporaryFolder();
+  const warnings: string[] = [];
+  const info = table("rows", { id: int64(), s: utf8() });
+  const upper = table("upper", { ID: int64(), S: utf8() });
+  const common = {
+    version: "1.0.0",
+    description: "Other names",
+    options: v.strictObject({}),
+    secrets: {},
+  };
+  await using agnes = await createAgnes({
+    workspace: folder.path,
+    log: createLog(({ level, message }) => void (level === "warn" && warnings.push(message))),
+    plugins: [
+      definePlugin({
+        ...common,
+        name: "reads",
+        capabilities: ["discover", "read"],
+        connect: () => ({
+          discover: async () => [info],
+          async *read() {
+            yield [{ id: 1, s: "a", zz: 1 }] as never;
+            yield [{ id: 2, S: "b" }] as never;
+          },
+        }),
+      }),
+      definePlugin({
+        ...common,
+        name: "answers",
+        capabilities: ["discover", "query"],
+        connect: () => ({
+          discover: async () => [info],
+          query: async () => ({
+            schema: upper.schema,
+            batches: (async function* () {
+              yield [{ ID: 1, S: "a" }] as never;
+            })(),
+          }),
+        }),
+      }),
+    ],
+    config: { version: 1, sources: { r: { plugin: "reads" }, q: { plugin: "answers" } } },
+  });
+  const tables = await agnes.tables();
+  await tables.register({ source: "r", source_table: "rows", query_mode: "remote" });
+  await tables.register({ source: "q", source_table: "rows", query_mode: "remote", view_name: "answers" });
+  await agnes.sync();
+  warnings.length = 0;
+  expect(await agnes.rows("SELECT * FROM r.rows")).toEqual([
+    { id: 1, s: "a" },
+    { id: 2, s: null },
+  ]);
+  expect(warnings).toEqual([
+    'table r.rows: its rows have keys that are no column and were left out: "zz" (1 row), "S" (1 row)',
+  ]);
+  const failure = await agnes.rows("SELECT id FROM q.rows").catch((error: unknown) => error);
+  expect((failure as AgnesError).code).toBe("batch_schema_mismatch");
+  expect((failure as Error).message).toContain('the answer has no column "id", but "ID", "S"');
+});
 
 describe("a remote table of a plugin without discover", () => {
   interface Ask {

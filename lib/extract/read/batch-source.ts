@@ -1,6 +1,6 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import { AgnesError, shown } from "../../base/mod.ts";
+import { AgnesError } from "../../base/mod.ts";
 import { hasNegativeZero } from "../../duckdb/mod.ts";
 import {
   createRowBuilder,
@@ -13,7 +13,7 @@ import {
   type RowBuilder,
   type RowReject,
 } from "../../kit/mod.ts";
-import { batchProblem } from "../../sources/mod.ts";
+import { batchProblem, unknownKeyNote } from "../../sources/mod.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import { columnsOf } from "../schema/column.ts";
 import { differences, samePhysical } from "./conform.ts";
@@ -25,9 +25,6 @@ export type Piece =
   | { readonly kind: "arrow"; readonly batch: RecordBatch }
   | { readonly kind: "file"; readonly chunk: FileChunk; readonly number: number }
   | { readonly kind: "deletions"; readonly keys: readonly RecordBatch[] };
-
-/** How many unknown keys a note names. */
-const KEYS_SHOWN_MAX = 10;
 
 /** Options of a `BatchSource`. */
 export interface BatchSourceOptions {
@@ -96,12 +93,8 @@ export class BatchSource {
 
   /** What the owner should know of keys that are no column: their values are published nowhere. */
   unknownKeyNotes(): readonly string[] {
-    if (this.#unknownKeys.size === 0) return [];
-    const shownKeys = [...this.#unknownKeys].slice(0, KEYS_SHOWN_MAX);
-    const words = shownKeys.map(([key, count]) => `${shown(key)} (${count} ${count === 1 ? "row" : "rows"})`);
-    const more = this.#unknownKeys.size - shownKeys.length;
-    const rest = more === 0 ? "" : ` and ${more} more`;
-    return [`its rows have keys that are no column and were left out: ${words.join(", ")}${rest}`];
+    const note = unknownKeyNote(this.#unknownKeys);
+    return note === null ? [] : [note];
   }
 
   #take(batch: Batch | Deletions): void {

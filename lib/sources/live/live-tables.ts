@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import { AgnesError, atMost, redactThrown, type Host } from "../../base/mod.ts";
+import { AgnesError, atMost, redactThrown, shown, silentLog, type Host, type Log } from "../../base/mod.ts";
 import {
   duckdbTypeOf,
   openDatabase,
@@ -32,6 +32,7 @@ import { sourceTableOf, type TableRegistry } from "../../tables/mod.ts";
 import type { SourceHandle } from "../connect.ts";
 import { discoverTables } from "../discover.ts";
 import { openSource, type SourceServices } from "../open.ts";
+import { unknownKeyNote } from "../read/unknown-keys.ts";
 import { checkedBatches, describeUnlisted } from "./describe-unlisted.ts";
 import type { LiveRequest, LiveResolver, LiveTable } from "./live-table.ts";
 
@@ -68,7 +69,10 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
             )
           : sourceTableOf(record, discovered);
       if (info?.problem !== undefined) throw info.problem;
-      const live = info === undefined ? null : liveTableOf(services, handle, info, record.id);
+      // Of a table that is described by its rows only the registered columns are known.
+      const isNarrowed = discovered === null && record.columns !== null;
+      const own = isNarrowed ? { ...services, log: silentLog } : services;
+      const live = info === undefined ? null : liveTableOf(own, handle, info, record.id);
       return live && { ...live, open: (...asked) => withoutSecrets(() => live.open(...asked), handle) };
     },
     async [Symbol.asyncDispose]() {
@@ -168,7 +172,8 @@ function liveTableOf(
       const asked = atLeastOne(columns, info);
       const wanted = { columns: asked, filter, ...(limit === undefined ? {} : { limit }) };
       const sql = connector.selectSql?.(info, wanted) ?? toSelectSql(info.remotePath ?? [info.name], wanted);
-      const { batches } = await connector.query!(sql, { signal });
+      const { batches, schema } = await connector.query!(sql, { signal });
+      checkAnswer(info.name, asked, schema);
       yield* recordBatches(services, batches, info, { id, ...wanted }, signal);
     },
   };
@@ -194,8 +199,19 @@ function narrowForAnyEngine({ columns, filter, limit }: LiveRequest, { schema }:
   return { columns, filter: kept, ...(limit === undefined || !isExact ? {} : { limit }) };
 }
 
+/** Rows are taken apart by the names of columns, so a missing one would be null in all of them. */
+function checkAnswer(table: string, asked: readonly string[], schema: Schema): void {
+  const has = schema.fields.map(({ name }) => String(name));
+  const missing = asked.filter((name) => !has.includes(name));
+  if (missing.length === 0) return;
+  const names = (list: readonly string[]) => list.map((name) => shown(name)).join(", ");
+  const differences = [`the answer has no column ${names(missing)}, but ${names(has) || "none"}`];
+  throw new AgnesError("batch_schema_mismatch", { table, batch: 1, differences });
+}
+
 interface FileServices {
   readonly host: Host;
+  readonly log: Log;
   readonly limits: DuckDBLimits;
 }
 
@@ -232,12 +248,15 @@ async function* recordBatches(
       }
       if (rows >= limit) break;
     }
+    yield* builder.finish();
   } catch (error) {
     // A query with a LIMIT may be answered by the rows there are.
     yield* builder.finish();
     throw error;
+  } finally {
+    const note = unknownKeyNote(builder.unknownKeys);
+    if (note !== null) services.log.warn(`table ${id}: ${note}`);
   }
-  yield* builder.finish();
 }
 
 /** The rows of a file chunk, in the types that the table declares. */

@@ -1,0 +1,11 @@
+/** Ends the process, also after `refuseExit`. */
+export const exitProcess: (status: number) => never = process.exit.bind(process);
+
+/** Makes `process.exit` throw, for plugins: one that ended the process would end a command as if all were done. */
+export function refuseExit(): void {
+  process.exit = (status) => {
+    throw new Error(
+      `it called process.exit(${status ?? ""}), which would end Agnes as well; throw an error instead`,
+    );
+  };
+}
