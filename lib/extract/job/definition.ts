@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import { bigintAsText } from "../../base/mod.ts";
 import type { PublishedTable } from "../format/extract-state.ts";
 import type { TablePlan } from "./plan.ts";
@@ -18,6 +20,10 @@ export function definitionOf(plan: TablePlan): string {
     strategy === "partitioned" ? [plan.partitionBy, plan.partitionGranularity ?? "month"] : [];
   // Rules that put parts together changed: what an earlier version published by others is read again once.
   const rules = strategy === "full_refresh" ? [] : [{ rules: MERGE_RULES }];
+  // A full refresh reads all of it anyway. A hash, because nobody needs to see it.
+  const { identity } = info;
+  const from =
+    strategy === "full_refresh" || identity === undefined ? [] : [{ identity: digestOf(identity) }];
   const history = plan.historyDays === undefined ? [] : [plan.historyDays];
   const parts = [
     info.name,
@@ -31,9 +37,12 @@ export function definitionOf(plan: TablePlan): string {
     partition,
     ...history,
     ...rules,
+    ...from,
   ];
   return JSON.stringify(
     parts.map((part) => part ?? null),
     bigintAsText,
   );
 }
+
+const digestOf = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 16);
