@@ -138,7 +138,9 @@ test("an incremental table is read from scratch when the path of its database ch
   {
     await using agnes = await open("warehouse.duckdb");
     await agnes.sync();
-    await (await agnes.tables()).update("wh.t", {
+    await (
+      await agnes.tables()
+    ).update("wh.t", {
       sync_strategy: "incremental",
       incremental_column: "ts",
       primary_key: ["id"],
