@@ -19,6 +19,11 @@ export interface TableInfo {
   readonly description?: string;
   /** What can be done with this table, when less than the connector can do. */
   readonly capabilities?: readonly Capability[];
+  /**
+   * What the table belongs to beside its source's name, such as the path of a database or the address of an account: when
+   * it changes, an incremental table is read from scratch. Default: nothing.
+   */
+  readonly identity?: string;
   /** About how many rows there are, for progress. */
   readonly estimatedRows?: number;
   /** About how many bytes of files the next read takes in, for progress: of all files, or of those that changed. */

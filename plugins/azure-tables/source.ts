@@ -107,7 +107,11 @@ async function describeTable(
     const [kind, ...others] = new Set([...found].map((type) => columnOf[type] ?? utf8));
     columns[name] = kind !== undefined && others.length === 0 ? kind() : utf8();
   }
-  return table(client.tableName, columns, { primaryKey: ["PartitionKey", "RowKey"], cursor: "Timestamp" });
+  return table(client.tableName, columns, {
+    primaryKey: ["PartitionKey", "RowKey"],
+    cursor: "Timestamp",
+    identity: addressOf(client.url),
+  });
 }
 
 function toRow(info: TableInfo, entity: Readonly<Record<string, unknown>>): Row {
@@ -146,4 +150,10 @@ function iso(value: string): string {
   const time = new Date(/[zZ]|[+-]\d\d:?\d\d$/.test(value) ? value : `${value.replace(" ", "T")}Z`);
   if (!Number.isNaN(time.getTime())) return time.toISOString();
   throw new AgnesError("invalid_input", { what: "the cursor value", reason: `${value} is not a time` });
+}
+
+/** The address of an account, without what signs in to it. */
+function addressOf(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
 }

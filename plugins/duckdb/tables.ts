@@ -26,7 +26,11 @@ export async function describeTables(
   const all = await list(source, signal);
   const keys = await primaryKeys(source, signal);
   const offered = all.filter((one) => isOffered(one, options));
-  const described = offered.map((one) => describe(source, one, keys.get(nameOf(one)) ?? [], signal));
+  const described = offered.map(async (one) => ({
+    ...(await describe(source, one, keys.get(nameOf(one)) ?? [], signal)),
+    // As it is written: a workspace that moves with its database takes nothing from another one.
+    identity: options.path,
+  }));
   return [...(await Promise.all(described)), ...missingTables(all, options), ...strangers];
 }
 

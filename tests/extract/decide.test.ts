@@ -147,6 +147,12 @@ describe("definitionOf()", () => {
     ],
     ["the column of the partition", parted, { ...parted, partitionBy: "at" }],
     ["the span of a partition", parted, { ...parted, partitionGranularity: "year" }],
+    ["what the table belongs to", changing, incremental({ ...info, identity: "b.duckdb" })],
+    [
+      "another that it belongs to",
+      incremental({ ...info, identity: "a.duckdb" }),
+      incremental({ ...info, identity: "b.duckdb" }),
+    ],
     ["the history", changing, incremental(info, { historyDays: 30 })],
     [
       "the days of the history",
@@ -167,6 +173,7 @@ describe("definitionOf()", () => {
       incremental(info, { windowDays: 3 }),
       incremental(info, { partitionBy: "day", partitionGranularity: "year" }),
     ];
+    expect(definitionOf(planOf({ ...info, identity: "b.duckdb" }))).toBe(definitionOf(planOf(info)));
     for (const plan of same) expect(definitionOf(plan)).toBe(definitionOf(changing));
     expect(definitionOf({ ...parted, partitionGranularity: "month" })).toBe(definitionOf(parted));
   });

@@ -123,3 +123,36 @@ test("a cursor and a condition may hold a NUL", async () => {
   const equal = { filter: [{ column: "c", operator: "eq", values: ["a\0b"] }] } as const;
   expect((await rowsOf(handle, nuls, equal)).map((row) => row["id"])).toEqual([1]);
 });
+
+test("an incremental table is read from scratch when the path of its database changes", async () => {
+  await using other = await makeWarehouse(
+    "CREATE TABLE t AS SELECT * FROM (VALUES (1, 3), (2, 20)) v(id, ts)",
+  );
+  await using first = await makeWarehouse("CREATE TABLE t AS SELECT 5 AS id, 10 AS ts");
+  const open = (path: string) =>
+    createAgnes({
+      workspace: first.directory,
+      plugins: [duckdb],
+      config: { version: 1, sources: { wh: { plugin: "duckdb", register: "all", options: { path } } } },
+    });
+  {
+    await using agnes = await open("warehouse.duckdb");
+    await agnes.sync();
+    await (
+      await agnes.tables()
+    ).update("wh.t", {
+      sync_strategy: "incremental",
+      incremental_column: "ts",
+      primary_key: ["id"],
+    });
+    await agnes.sync();
+    const { sources } = await agnes.sync();
+    expect(sources[0]!.stats!.tables[0]).toMatchObject({ status: "unchanged", full: false });
+  }
+  await using agnes = await open(other.file);
+  const { sources } = await agnes.sync();
+  expect(sources[0]!.stats!.tables[0]!.notes).toEqual([
+    "its configuration, or how Agnes merges it, changed, so all of it was read",
+  ]);
+  expect(await agnes.rows("SELECT id FROM t ORDER BY id")).toEqual([{ id: 1 }, { id: 2 }]);
+});

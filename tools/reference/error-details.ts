@@ -110,6 +110,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   "table_field_unknown.nearest": "primary_key",
   "table_import_refused.path": "registry.json",
   "workspace_exists.path": "shop/agnes.yaml",
+  "table_plan_invalid.option": "--incremental-column COLUMN",
   action: "update",
   after: "nmae FROM people",
   actor: "ann",

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import { bigintAsText } from "../../base/mod.ts";
 import type { PublishedTable } from "../format/extract-state.ts";
 import type { TablePlan } from "./plan.ts";
@@ -18,6 +20,10 @@ export function definitionOf(plan: TablePlan): string {
     strategy === "partitioned" ? [plan.partitionBy, plan.partitionGranularity ?? "month"] : [];
   // Rules that put parts together changed: what an earlier version published by others is read again once.
   const rules = strategy === "full_refresh" ? [] : [{ rules: MERGE_RULES }];
+  // A full refresh reads all of it anyway. A hash, because nobody needs to see it.
+  const { identity } = info;
+  const from =
+    strategy === "full_refresh" || identity === undefined ? [] : [{ identity: digestOf(identity) }];
   const history = plan.historyDays === undefined ? [] : [plan.historyDays];
   // Mostly the name of the table begins with its bucket, and says it already.
   const isNamed = plan.bucket === undefined || info.name.startsWith(`${plan.bucket}.`);
@@ -34,6 +40,7 @@ export function definitionOf(plan: TablePlan): string {
     partition,
     ...history,
     ...rules,
+    ...from,
     ...place,
   ];
   return JSON.stringify(
@@ -41,3 +48,5 @@ export function definitionOf(plan: TablePlan): string {
     bigintAsText,
   );
 }
+
+const digestOf = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 16);

@@ -4,7 +4,7 @@ import type { SchemaChange } from "../format/extract-state.ts";
 import { byFoldedName, folded } from "./folded.ts";
 
 /** How files are read, in words: format, dialect, and the columns whose values are written in a way of their own. */
-export function readingText({ format, csv, columns }: FileReading): string {
+function readingText({ format, csv, columns }: FileReading): string {
   const dialect =
     csv === undefined
       ? []
