@@ -94,7 +94,7 @@ export async function extractSource(given: ExtractServices, request: ExtractRequ
     current = state ?? current;
     // Tables of which windows of the first load are left; everything else stays as it is now.
     const left = round.tables.filter((_, at) => results[at]!.isUnfinished);
-    if (left.length === 0) break;
+    if (left.length === 0 || state === null) break;
     const { keep: _, ...rest } = round;
     round = { ...rest, tables: left, full: false };
   }

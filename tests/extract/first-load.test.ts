@@ -259,6 +259,29 @@ describe("a first load by windows", () => {
     expect(await bench.rows('SELECT "at" FROM events')).toEqual([]);
   });
 
+  test("is over after windows without rows, and after a full read that brings nothing new", async () => {
+    const early = rows.filter((row) => (row["id"] as number) < 10);
+    for (const full of [false, true]) {
+      await using bench = await openBench({ now });
+      const { asked, connector } = source(early);
+      const plan = incremental(EVENTS, { chunkDays: 4, historyDays: 18 });
+      if (full) {
+        const breaking = {
+          async *read(info: TableInfo, options: ReadOptions) {
+            if (asked.length === 3) throw new Error("the line is down");
+            yield* connector.read(info, options);
+          },
+        };
+        expect((await bench.run([plan], breaking)).tables[0]!.rows).toBe(9);
+      }
+      await bench.run([plan], connector, { full });
+      expect((await readExtract(bench.directory))!.tables[0]).not.toHaveProperty("loadedUntil");
+      expect(await idsOf(bench)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      await bench.run([plan], connector);
+      expect(asked.at(-1)!.cursor?.value).toStartWith("2026-02-27");
+    }
+  });
+
   test("gives no state to windows and keeps the first one, so that nothing between is missed", async () => {
     await using bench = await openBench({ now });
     const { asked, connector } = source(rows, (number) => ({ state: `token ${number}` }));
@@ -339,7 +362,7 @@ describe("a first load by windows", () => {
     };
     const other = table("other", columns);
     const plans = [planOf(other), incremental(EVENTS, { chunkDays: 4, historyDays: 10 })];
-    const stats = await bench.run(plans, counting, { keep: ["other", "events"] });
+    const stats = await bench.run(plans, counting, { keep: ["other", "events"], full: true });
     expect(Object.fromEntries(counts)).toEqual({ other: 1, events: 3 });
     expect(stats.tables.map(({ name, status }) => `${name} ${status}`)).toEqual([
       "other extracted",
