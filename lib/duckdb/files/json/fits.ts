@@ -56,8 +56,8 @@ export function fits(shape: Shape, type: TypeTree, isGiven: boolean): boolean {
     case "TIMESTAMP WITH TIME ZONE":
       return onlyStrings && only(shape, "zoned");
     default:
-      // A type that a person named; with the texts of others DuckDB's cast is strict.
-      return onlyStrings && !shape.hasOtherForm;
+      // A type that a person named; DuckDB's cast is strict with texts.
+      return onlyStrings;
   }
 }
 

@@ -2,7 +2,6 @@ import { momentOf } from "./moments.ts";
 import { nextObject } from "./objects.ts";
 import { EXACT_DIGITS, SAFE_INTEGER_DIGITS } from "./plain-values.ts";
 import type { Shape } from "./shape.ts";
-import { textForm } from "./text-forms.ts";
 import { allDigits, matchString, wordsOf } from "./words.ts";
 
 /** How a value of a known type is looked at. */
@@ -87,7 +86,7 @@ function kindOf({ expected }: Shape): Kind {
     case "TIMESTAMP WITH TIME ZONE":
       return Kind.zoned;
     default:
-      return textForm(expected) === null ? Kind.text : Kind.other;
+      return Kind.text;
   }
 }
 

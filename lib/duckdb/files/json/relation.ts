@@ -2,7 +2,6 @@ import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import { escapeGlob, quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { formatType, parseType, scalar, type TypeTree } from "../type-tree.ts";
 import type { ScannedFile } from "./scan-file.ts";
-import { isReadAsText } from "./text-forms.ts";
 import { constantValue } from "../constants.ts";
 import { compressionOf } from "../open-bytes.ts";
 
@@ -82,8 +81,7 @@ function objects(file: FileInput, scanned: ScannedFile): string {
 
 const keyOf = ({ key, name }: FileColumn): string => key ?? name;
 
-const typeInFile = ({ type, format }: FileColumn): string =>
-  format === undefined && !isReadAsText(type) ? type : "VARCHAR";
+const typeInFile = ({ type, format }: FileColumn): string => (format === undefined ? type : "VARCHAR");
 
 /** The type with VARCHAR for JSON; as it is written when there is none. */
 function typeOfTexts(column: FileColumn): string {

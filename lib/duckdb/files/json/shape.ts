@@ -1,6 +1,5 @@
 import type { TypeTree } from "../type-tree.ts";
 import { momentOf, type Moment } from "./moments.ts";
-import { textForm } from "./text-forms.ts";
 import type { Numeral } from "./tokens.ts";
 
 /** One key of the objects at a place. */
@@ -56,9 +55,6 @@ export class Shape {
   least: number | bigint = 0;
   greatest: number | bigint = 0;
 
-  /** Whether a string is not written as a type that a person named needs it. */
-  hasOtherForm = false;
-  readonly #form: RegExp | null;
   /** What the strings are; complete until it holds null, which is any other string. */
   readonly moments = new Set<Moment | null>();
   #lastMoment: Moment | null | undefined;
@@ -78,7 +74,6 @@ export class Shape {
   constructor(expected: TypeTree | null = null, isGiven = false) {
     this.expected = expected;
     this.isGiven = isGiven;
-    this.#form = isGiven ? textForm(expected) : null;
     this.fields = expected === null || expected.kind === "struct" ? new Map() : null;
     this.#isMoment = expected === null || !TEXTS.has(expected.kind === "scalar" ? expected.name : "");
     this.mapValue = expected?.kind === "map" ? new Shape(expected.value, isGiven) : null;
@@ -180,17 +175,9 @@ export class Shape {
     if (!Number.isFinite(double) || isTooSmall) this.isBeyondDouble = true;
   }
 
-  /**
-   * @param end the start, for a string with escapes
-   * @param isComplete whether moments are wanted behind a string that is none
-   */
+  /** @param isComplete whether moments are wanted behind a string that is none */
   addString(bytes: Uint8Array, start: number, end: number, isComplete = false): void {
     this.strings += 1;
-    if (this.#form !== null) {
-      // Nobody writes an escape in such a value.
-      if (!this.#form.test(asciiOf(bytes, start, end))) this.hasOtherForm = true;
-      return;
-    }
     if (!this.#isMoment && !isComplete) return;
     const moment = momentOf(bytes, start, end);
     if (moment === this.#lastMoment) return;
