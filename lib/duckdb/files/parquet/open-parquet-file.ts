@@ -1,6 +1,7 @@
 import { AgnesError, isAgnesError, JsonText } from "../../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
+import { endOfDayIn } from "../../end-of-day.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { constantValue } from "../constants.ts";
@@ -102,7 +103,9 @@ function readColumn(file: FileInput, own: ParquetColumn, column: FileColumn | un
   const isOther = formatType(own.type) !== formatType(to);
   // A value that the file has in this type fails its statement, which tells no more than that.
   const stored = isOther ? checkStored(column.type, value) : null;
-  return { column, value, raw, check: both(sameAs(raw, own.type, to, isGiven), stored) };
+  const late = endOfDayIn(value, column.type);
+  const early = late === null ? null : `(${late}) IS NOT TRUE`;
+  return { column, value, raw, check: both(both(sameAs(raw, own.type, to, isGiven), stored), early) };
 }
 
 function withTimes(column: ReadColumn, type: TypeTree): ReadColumn {
