@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { messageOf } from "../base/mod.ts";
 import type { Connection } from "./connection.ts";
 import type { Database } from "./database.ts";
+import { endOfDayError, withoutEndOfDay } from "./end-of-day.ts";
 import { GrowingHash } from "./growing-hash.ts";
 import { quoteIdentifier, quoteLiteral } from "./sql.ts";
 import { floatsOf, storedExpression } from "./stored-type.ts";
@@ -82,7 +83,7 @@ const REPORT_EVERY_MS = 100;
  * of version 2, each column is written in the type that `storedType` says, and a negative zero stays one.
  *
  * The file is not synced and not renamed; on failure what there is of it is left for the caller to remove.
- * @throws `disk_full`, `aborted`, `duckdb_failed` …, or what the source threw, the very object
+ * @throws `disk_full`, `aborted`, `duckdb_failed` …, `batch_malformed` for the time 24:00:00, or what the source threw, the very object
  */
 export async function copyToParquet(
   database: Database,
@@ -163,9 +164,9 @@ function storedSelect(
   each: (value: string, type: string) => string = (value) => value,
 ): string {
   let isPlain = true;
-  const list = columns.map(({ name, type }) => {
+  const list = columns.map(({ name, type }, at) => {
     const quoted = quoteIdentifier(name);
-    const value = each(storedExpression(quoted, type), type);
+    const value = each(storedExpression(withoutEndOfDay(quoted, type, at), type), type);
     if (value === quoted) return quoted;
     isPlain = false;
     return `${value} AS ${quoted}`;
@@ -211,8 +212,9 @@ async function copy(
     `COPY (${rows}\n) TO ${quoteLiteral(path)} (FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, ` +
     `COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${rowGroupRows}, ` +
     `${DICTIONARIES[dictionaries]}RETURN_STATS ${partitionBy === undefined}, ${partitions})`;
-  if (partitionBy !== undefined) return countOnly(await connection.rows(sql, signalOf(options)));
+  const names = columns.map(({ name }) => name);
   try {
+    if (partitionBy !== undefined) return countOnly(await connection.rows(sql, signalOf(options)));
     const files = await connection.rows<CopyRow>(sql, signalOf(options));
     const written = files.reduce((count, file) => count + Number(file.count), 0);
     const sizeBytes = files.reduce((size, file) => size + Number(file.file_size_bytes), 0);
@@ -225,6 +227,8 @@ async function copy(
       ...(summed?.rows === written ? { sum: summed.sum } : {}),
       ...(sha256 === null ? {} : { sha256 }),
     };
+  } catch (error) {
+    throw endOfDayError(error, names) ?? error;
   } finally {
     sum?.close();
     await hash?.stop();

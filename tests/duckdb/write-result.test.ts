@@ -153,6 +153,24 @@ test.each(["arrow", "parquet"] as const)(
   },
 );
 
+test.each(["arrow", "parquet"] as const)(
+  "writeResult() refuses the time 24:00:00 as %s, which readers take for 00:00:00",
+  async (format) => {
+    await using session = await open();
+    await using directory = await temporaryDirectory();
+    const path = `${directory.path}/out.${format}`;
+    const write = async (sql: string) => writeResult(await session.connection.stream(sql), { format, path });
+    const late = "TIME '24:00:00'";
+    for (const value of [late, `[NULL, ${late}]`, `{'a': {'b': ${late}}}`, `MAP {'k': ${late}}`]) {
+      const error = await rejection(write(`SELECT 1 AS id, ${value} AS v UNION ALL SELECT 2, NULL`));
+      expect(error.code).toBe("batch_malformed");
+      expect(error.message).toContain('column "v"');
+      expect(error.message).toContain("24:00:00");
+    }
+    await write(`SELECT ['24:00:00'] AS v, TIME '23:59:59.999999' AS t, ${late}::VARCHAR AS s`);
+  },
+);
+
 test("encodeResult() waits for its reader and stops the query when the reader leaves", async () => {
   await using session = await open({ limits: { memoryMb: 128 } });
   let pieces = 0;

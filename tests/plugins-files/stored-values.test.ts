@@ -45,3 +45,32 @@ test("a moment that TIMESTAMP_S has and a part has not is an error with its plac
     `"c.csv", line 3, column v: "400000-01-01 00:00:00" is not TIMESTAMP_S`,
   ]);
 });
+
+test("a value that a type of DuckDB's own would cut is an error in CSV, NDJSON and Parquet, or quarantined", async () => {
+  await using folder = await makeFolder();
+  const values = { t: "10:00:00", u: null, z: "10:00:00+02", b: "101" };
+  const rows = Array.from({ length: 40 }, () => values);
+  const bad = { ...values, z: "10:00:00.1234567+02" };
+  const lines = [...rows, bad].map((row) => Object.values(row).join(","));
+  await folder.write("data/c.csv", `t,u,z,b\n${lines.join("\n")}\n`);
+  const objects = [...rows, bad].map((row) => JSON.stringify(row));
+  await folder.write("data/j.ndjson", `${objects.join("\n")}\n`);
+  await folder.sql("COPY (FROM '@/data/j.ndjson') TO '@/data/p.parquet'");
+  await folder.write("data/u.csv", "u\n1\n");
+  const types = { t: "TIME", u: "UNION(n INTEGER)", z: "TIMETZ", b: "BIT" };
+  const tables = { c: { types }, j: { types }, p: { types }, u: { types: { u: types.u } } };
+  const { errors } = await syncFolder(folder, { path: "data", tables });
+  const value = 'column z: "10:00:00.1234567+02" is not TIME WITH TIME ZONE';
+  expect(errors.map(({ error }) => error.message)).toEqual([
+    `"c.csv", line 42, ${value}`,
+    `"j.ndjson", line 41, ${value}`,
+    `"p.parquet", ${value}`,
+    '"u.csv", line 2, column u: "1" is not UNION(n INTEGER)',
+  ]);
+  const kept = await syncFolder(folder, { path: "data", tables }, { plan: { quarantine: true } });
+  expect(kept.tables.slice(0, 3).map(({ rows: left, rowsQuarantined }) => [left, rowsQuarantined])).toEqual([
+    [40, 1],
+    [40, 1],
+    [40, 1],
+  ]);
+});

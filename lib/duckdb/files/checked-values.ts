@@ -1,6 +1,15 @@
 import type { FileColumn } from "../../kit/mod.ts";
 import { quoteIdentifier, quoteLiteral } from "../sql.ts";
-import { castText, checkText, PLAIN_NUMBERS, tryCastText, type NumberSeparators } from "./text-types.ts";
+import {
+  both,
+  castText,
+  checkStored,
+  checkText,
+  MISFIT,
+  PLAIN_NUMBERS,
+  tryCastText,
+  type NumberSeparators,
+} from "./text-types.ts";
 
 /** A column whose values are texts in a relation, to be read as its type. */
 export interface TextColumn {
@@ -9,10 +18,21 @@ export interface TextColumn {
   readonly text: string;
   /** Whether the relation has the value there instead, which is known to say all that its text does. */
   readonly isValue?: boolean;
+  /** The type of a list or record of texts that the relation has in place of a text. */
+  readonly nested?: string;
 }
 
-/** What the error says that a query throws at a value that does not fit. */
-export const MISFIT = "agnes: a value does not fit its column";
+/** The SQL condition that a value says all that its text does; null when there is nothing to check. */
+function checkOf(
+  { column, isValue, nested }: TextColumn,
+  text: string,
+  value: string,
+  numbers: NumberSeparators,
+): string | null {
+  if (isValue === true) return null;
+  if (nested === undefined) return checkText(column, text, value, numbers);
+  return both(`CAST(${value} AS ${nested}) IS NOT DISTINCT FROM ${text}`, checkStored(column.type, value));
+}
 
 /** Names beside those of the columns, none of which is one of theirs. */
 function ownNames(columns: readonly TextColumn[]) {
@@ -35,9 +55,8 @@ export function checkedSelect(
 ): string {
   const { text: textName } = ownNames(columns);
   const names = columns.map(({ column }) => quoteIdentifier(column.name));
-  const checks = columns.flatMap(({ column, isValue }, at) => {
-    if (isValue === true) return [];
-    const check = checkText(column, textName(at), names[at]!, numbers);
+  const checks = columns.flatMap((column, at) => {
+    const check = checkOf(column, textName(at), names[at]!, numbers);
     return check === null ? [] : [{ at, check }];
   });
   const checked = new Set(checks.map(({ at }) => at));
@@ -60,7 +79,10 @@ export function misfitsSelect(
   const { text, bad } = ownNames(columns);
   const misfit = `CASE ${columns.map((_, at) => `WHEN ${bad(at)} THEN ${at}`).join(" ")} END`;
   const record = columns.map(({ column }, at) => `${quoteLiteral(column.name)}: ${text(at)}`).join(", ");
-  const value = `CASE agnes_column ${columns.map((_, at) => `WHEN ${at} THEN ${text(at)}`).join(" ")} END`;
+  const values = columns.flatMap(({ isValue }, at) =>
+    isValue === true ? [] : [`WHEN ${at} THEN CAST(${text(at)} AS VARCHAR)`],
+  );
+  const value = `CASE agnes_column ${values.join(" ")} END`;
   return `SELECT agnes_row, agnes_column, ${value} AS agnes_value, to_json({${record}})::VARCHAR AS agnes_record
     FROM (SELECT *, ${misfit} AS agnes_column FROM (${triedSelect(relation, columns, numbers)}))
     WHERE agnes_column IS NOT NULL ORDER BY agnes_row`;
@@ -81,12 +103,13 @@ export function fittingSelect(
 /** Texts, values and whether they fit, by names of our own only: those of the columns do not occur here. */
 function triedSelect(relation: string, columns: readonly TextColumn[], numbers: NumberSeparators): string {
   const own = ownNames(columns);
-  const tried = columns.map(
-    ({ column, text }, at) =>
-      `${text} AS ${own.text(at)}, ${tryCastText(column, text, numbers)} AS ${own.value(at)}`,
-  );
-  const bad = columns.map(({ column }, at) => {
-    const check = checkText(column, own.text(at), own.value(at), numbers) ?? "true";
+  const tried = columns.map(({ column, text, isValue }, at) => {
+    const value = isValue === true ? text : tryCastText(column, text, numbers);
+    return `${text} AS ${own.text(at)}, ${value} AS ${own.value(at)}`;
+  });
+  const bad = columns.map((column, at) => {
+    if (column.isValue === true) return `false AS ${own.bad(at)}`;
+    const check = checkOf(column, own.text(at), own.value(at), numbers) ?? "true";
     return `(${own.text(at)} IS NOT NULL AND (${own.value(at)} IS NULL OR (${check}) IS FALSE)) AS ${own.bad(at)}`;
   });
   return `SELECT *, ${bad.join(", ")} FROM (SELECT row_number() OVER () AS agnes_row, ${tried.join(", ")} FROM ${relation})`;

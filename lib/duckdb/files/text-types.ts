@@ -1,5 +1,6 @@
 import { quoteLiteral } from "../sql.ts";
 import { storedType } from "../stored-type.ts";
+import { parseType, type TypeTree } from "../type-text.ts";
 import {
   CLOCK_TIME,
   dateForm,
@@ -19,6 +20,9 @@ export interface TextType {
   /** Whether somebody named the type: values need only be exact then, not written as DuckDB would. */
   readonly given?: boolean;
 }
+
+/** What the error says that a query throws at a value that does not fit. */
+export const MISFIT = "agnes: a value does not fit its column";
 
 /** How numbers are written. */
 export interface NumberSeparators {
@@ -42,6 +46,11 @@ export const SCIENTIFIC = "-?[1-9]([.][0-9]+[eE][+-]?|[eE][+-])[0-9]{1,3}|-?0[.]
 export function castText({ type, format }: TextType, text: string, numbers: NumberSeparators): string {
   if (type === "VARCHAR") return text;
   if (format !== undefined) return `CAST(strptime(${text}, ${quoteLiteral(format)}) AS ${type})`;
+  if (isUnion(type)) {
+    const value = hasTexts(type) ? text : `error(${quoteLiteral(MISFIT)})`;
+    // The cast makes of a null a union with a null inside.
+    return `CASE WHEN ${text} IS NOT NULL THEN CAST(${value} AS ${type}) END`;
+  }
   return `CAST(${NUMBER_TYPE.test(type) ? plainNumber(text, numbers) : text} AS ${type})`;
 }
 
@@ -49,7 +58,31 @@ export function castText({ type, format }: TextType, text: string, numbers: Numb
 export function tryCastText({ type, format }: TextType, text: string, numbers: NumberSeparators): string {
   if (type === "VARCHAR") return text;
   if (format !== undefined) return `TRY_CAST(try_strptime(${text}, ${quoteLiteral(format)}) AS ${type})`;
+  if (isUnion(type)) {
+    const value = hasTexts(type) ? text : "NULL";
+    return `CASE WHEN ${text} IS NOT NULL THEN TRY_CAST(${value} AS ${type}) END`;
+  }
   return `TRY_CAST(${NUMBER_TYPE.test(type) ? plainNumber(text, numbers) : text} AS ${type})`;
+}
+
+const isUnion = (type: string) => /\bUNION\b/i.test(type);
+
+/** Whether DuckDB knows a cast from text: to a UNION only by a member that is text. */
+const hasTexts = (type: string) => isFromText(parseType(type));
+
+function isFromText(tree: TypeTree): boolean {
+  switch (tree.kind) {
+    case "plain":
+      return true;
+    case "list":
+      return isFromText(tree.item);
+    case "map":
+      return isFromText(tree.key) && isFromText(tree.value);
+    case "fields":
+      return tree.word === "UNION"
+        ? tree.fields.some(({ type }) => type.kind === "plain" && type.text.toUpperCase() === "VARCHAR")
+        : tree.fields.every(({ type }) => isFromText(type));
+  }
 }
 
 /** As `checkRead`, and that a part can hold the value: the type in which it keeps a HUGEINT has 38 digits. */

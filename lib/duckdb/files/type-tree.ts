@@ -11,6 +11,11 @@ export type TypeTree =
 /** The names of types that are numbers. */
 export const NUMERIC: RegExp = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL)$/;
 
+/** Whether a type of this name has whole numbers only. */
+export function isWholeNumber(name: string): boolean {
+  return /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/.test(name);
+}
+
 /** A scalar without parameters. */
 export function scalar(name: string): TypeTree {
   return { kind: "scalar", name, parameters: [] };

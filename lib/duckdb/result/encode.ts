@@ -3,6 +3,7 @@ import * as arrow from "apache-arrow";
 import { AgnesError } from "../../base/mod.ts";
 import { checkAllDigits } from "../arrow/decimals.ts";
 import type { StreamResult } from "../connection.ts";
+import { endOfDayProblem } from "../end-of-day.ts";
 import { isNull, Malformed } from "../arrow/scratch.ts";
 import { TextWriter } from "./text-writer.ts";
 import { uniqueNames, withUniqueNames } from "./unique-names.ts";
@@ -179,9 +180,10 @@ export async function* encodeArrow(result: StreamResult): AsyncGenerator<Uint8Ar
   yield END_OF_STREAM;
 }
 
-/** @throws `batch_malformed` for a HUGEINT of more than the 38 digits that Arrow's decimals have */
+/** @throws `batch_malformed` for a HUGEINT of more than the 38 digits that Arrow's decimals have, and for 24:00:00 */
 function checkBatch(batch: arrow.RecordBatch): void {
   for (const [at, data] of batch.data.children.entries()) {
+    if (hasEndOfDay(data as arrow.Data)) throw endOfDayProblem(String(batch.schema.fields[at]!.name));
     try {
       checkAllDigits(data as arrow.Data);
     } catch (error) {
@@ -193,6 +195,20 @@ function checkBatch(batch: arrow.RecordBatch): void {
       });
     }
   }
+}
+
+const DAY_MICROSECONDS = 86_400_000_000n;
+
+/** Whether there is the time 24:00:00, nested or not, in times as DuckDB's results have them. */
+function hasEndOfDay(data: arrow.Data): boolean {
+  if (!arrow.DataType.isTime(data.type))
+    return data.children.some((child) => hasEndOfDay(child as arrow.Data));
+  if (data.type.unit !== arrow.TimeUnit.MICROSECOND) return false;
+  const values = data.values as unknown as BigInt64Array;
+  for (let row = 0; row < data.length; row++) {
+    if (values[row]! >= DAY_MICROSECONDS && !isNull(data, row)) return true;
+  }
+  return false;
 }
 
 /** A message starts with a marker and its length, 4 bytes each. */

@@ -26,8 +26,8 @@ export type ResultFormat = (typeof resultFormats)[number];
  * CSV: RFC 4180 with the same texts and LF at the end of a line, a null is an empty field, or `""` in an
  * answer of one column, because readers skip an empty line. `parquet` is made in a temporary file first.
  *
- * @throws what the query throws; `disk_full` for `parquet`; `batch_malformed` for a HUGEINT of more than 38 digits as
- *   `arrow` or `parquet`
+ * @throws what the query throws; `disk_full` for `parquet`; `batch_malformed` for a HUGEINT of more than 38 digits, or
+ *   the time 24:00:00, as `arrow` or `parquet`
  * @example
  * ```ts
  * const result = await connection.stream("SELECT 42 AS answer");

@@ -1,10 +1,11 @@
 import { AgnesError, isAgnesError, JsonText, reasonOf, rowOfKept } from "../../../base/mod.ts";
 import type { CsvDialect } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
-import { checkedSelect, fittingSelect, MISFIT, misfitsSelect, type TextColumn } from "../checked-values.ts";
+import { checkedSelect, fittingSelect, misfitsSelect, type TextColumn } from "../checked-values.ts";
 import { originOf } from "../columns.ts";
 import { mayWiden } from "../keep-kinds.ts";
 import type { OpenFile, OpenFileOptions, RejectedRow } from "../opened-file.ts";
+import { MISFIT } from "../text-types.ts";
 import { explainCsvError, mayReadWithCare, problemOf, recordsOf } from "./explain.ts";
 import type { CsvHead } from "./head.ts";
 import { openCsv, type OpenCsv } from "./open.ts";

@@ -51,12 +51,11 @@ export function fits(shape: Shape, type: TypeTree, isGiven: boolean): boolean {
     case "DATE":
       return onlyStrings && only(shape, "date");
     case "TIMESTAMP":
-    case "TIMESTAMP_NS":
       return onlyStrings && only(shape, "date", "timestamp");
     case "TIMESTAMP WITH TIME ZONE":
       return onlyStrings && only(shape, "zoned");
     default:
-      // A type that a person named; DuckDB's cast is strict with texts.
+      // A type that a person named: it is read as text, of which SQL tells, see `textTypeOf`.
       return onlyStrings;
   }
 }

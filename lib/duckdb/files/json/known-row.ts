@@ -81,7 +81,6 @@ function kindOf({ expected }: Shape): Kind {
     case "DATE":
       return Kind.date;
     case "TIMESTAMP":
-    case "TIMESTAMP_NS":
       return Kind.timestamp;
     case "TIMESTAMP WITH TIME ZONE":
       return Kind.zoned;

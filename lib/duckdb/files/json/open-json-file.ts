@@ -4,16 +4,19 @@ import { AgnesError, isAgnesError } from "../../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import { quoteIdentifier } from "../../sql.ts";
 import { PLAIN_FILE_BYTES_MIN } from "../automaton/mod.ts";
+import { fittingSelect } from "../checked-values.ts";
 import { originOf } from "../columns.ts";
 import { compressionOf } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../opened-file.ts";
 import { copyRows, misfitsOf } from "./rows.ts";
 import { COLUMNS_MAX } from "./inspect.ts";
 import { hasPlainRows } from "./plain-rows.ts";
+import { readAsText, selectRows } from "./read-as-text.ts";
 import { jsonRelation } from "./relation.ts";
 import { fitsColumns, rowShape } from "./row-shape.ts";
 import { scanFile, type ScannedFile } from "./scan-file.ts";
 import { hasShortLines, LINE_BYTES_MAX } from "./short-lines.ts";
+import { firstTextMisfit, textMisfits } from "./text-misfits.ts";
 import { ShapeWalk } from "./walk.ts";
 
 /** A row of that many bytes takes a multiple of it in memory. */
@@ -30,6 +33,7 @@ export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOption
   const { reading, data: path, constants = {} } = chunk;
   const isPlain =
     options.isUnchecked === true &&
+    readAsText(reading.columns) === null &&
     Object.keys(constants).length === 0 &&
     compressionOf(chunk.compression === undefined ? { path } : { path, compression: chunk.compression }) ===
       "none";
@@ -94,6 +98,7 @@ async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Prom
   // A value of the path is for files that do not have the column themselves.
   const seen = new Set(root.order.filter(({ object }) => object > 0).map(({ name }) => name));
   const fixed = Object.fromEntries(Object.entries(constants).filter(([name]) => !seen.has(name)));
+  const texts = readAsText(reading.columns);
   const copies: string[] = [];
   const layout = scanned.layout === "lines" ? "lines" : "objects";
   // What becomes a string takes twice its length at most.
@@ -113,13 +118,21 @@ async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Prom
   return {
     present: reading.columns.map(({ name, type }) => ({ name, type })),
     isEmpty: scanned.rows === 0,
-    select: misfit === null ? `SELECT * FROM ${relation}` : failingSelect(reading.columns),
-    explain: async (error) => misfit ?? error,
-    async sortOut() {
-      const rejected = await misfitsOf(file, isLines, reading.columns, signal);
-      const bad = new Set(rejected.map(({ row }) => row));
-      const good = await copied((row) => !bad.has(row));
-      return { select: `SELECT * FROM ${good}`, rejected: each(rejected) };
+    select: misfit === null ? selectRows(relation, reading.columns) : failingSelect(reading.columns),
+    async explain(error) {
+      if (misfit !== null || texts === null) return misfit ?? error;
+      const from = { connection: options.connection, rows: { relation, texts }, file, isLines, signal };
+      return (await firstTextMisfit(error, from)) ?? error;
+    },
+    async sortOut(connection) {
+      const rejected = await misfitsOf(file, isLines, reading.columns, { signal });
+      const bad = rejected.map(({ row }) => row);
+      const isBad = new Set(bad);
+      const good = await copied((row) => !isBad.has(row));
+      if (texts === null) return { select: `SELECT * FROM ${good}`, rejected: each(rejected) };
+      const more = await textMisfits(connection, { relation: good, texts }, bad, signal);
+      const all = await misfitsOf(file, isLines, reading.columns, { signal, more });
+      return { select: fittingSelect(good, texts), rejected: each(all) };
     },
     async [Symbol.asyncDispose]() {
       for (const copy of copies) await rm(copy, { force: true });

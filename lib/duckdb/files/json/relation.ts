@@ -1,6 +1,7 @@
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import { escapeGlob, quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { formatType, parseType, scalar, type TypeTree } from "../type-tree.ts";
+import { textTypeOf } from "./read-as-text.ts";
 import type { ScannedFile } from "./scan-file.ts";
 import { constantValue } from "../constants.ts";
 import { compressionOf } from "../open-bytes.ts";
@@ -15,7 +16,8 @@ export interface JsonSource extends ScannedFile {
 }
 
 /**
- * The SQL that reads a JSON file of which all values are known to fit, for use after `FROM`.
+ * The SQL that reads a JSON file of which all values are known to fit, for use after `FROM`. Columns of a `textTypeOf` have
+ * that type.
  *
  * @param constants values of columns that are the same in every row
  */
@@ -33,8 +35,11 @@ export function jsonRelation(
     columns
       .map((column) => {
         const constant = constants[column.name];
-        if (constant !== undefined)
-          return `${constantValue(column, constant)} AS ${quoteIdentifier(column.name)}`;
+        if (constant !== undefined) {
+          const value = constantValue(column, constant);
+          const type = textTypeOf(column);
+          return `${type === null ? value : `CAST(${value} AS ${type})`} AS ${quoteIdentifier(column.name)}`;
+        }
         const group = groups.findIndex((one) => one.includes(column));
         return `${valueOf(column, source(column, group), readType(column))} AS ${quoteIdentifier(column.name)}`;
       })
@@ -81,7 +86,8 @@ function objects(file: FileInput, scanned: ScannedFile): string {
 
 const keyOf = ({ key, name }: FileColumn): string => key ?? name;
 
-const typeInFile = ({ type, format }: FileColumn): string => (format === undefined ? type : "VARCHAR");
+const typeInFile = (column: FileColumn): string =>
+  column.format === undefined ? (textTypeOf(column) ?? column.type) : "VARCHAR";
 
 /** The type with VARCHAR for JSON; as it is written when there is none. */
 function typeOfTexts(column: FileColumn): string {
@@ -102,9 +108,10 @@ function textsFor(type: TypeTree): TypeTree {
   }
 }
 
-function valueOf({ type, format }: FileColumn, value: string, readType: string): string {
+function valueOf(column: FileColumn, value: string, readType: string): string {
+  const { type, format } = column;
   if (format !== undefined) return `CAST(strptime(${value}, ${quoteLiteral(format)}) AS ${type})`;
-  return readType === type ? value : `CAST(${value} AS ${type})`;
+  return readType === type || textTypeOf(column) !== null ? value : `CAST(${value} AS ${type})`;
 }
 
 function pathOf(file: FileInput): string {

@@ -15,12 +15,16 @@ import type { JsonScanner } from "./scanner.ts";
 import { strangeReason } from "./strange-row.ts";
 import { ShapeWalk } from "./walk.ts";
 
-/** The rows of a file that hold a value which does not fit, each with the first such value, and what is no row. */
+/**
+ * The rows of a file that hold a value which does not fit, each with the first such value, and what is no row.
+ *
+ * @param more misfits that the scan does not see, by the place of their row
+ */
 export async function misfitsOf(
   file: FileInput,
   isLines: boolean,
   columns: readonly FileColumn[],
-  signal: AbortSignal | undefined,
+  { signal, more }: { readonly signal: AbortSignal | undefined; readonly more?: ReadonlyMap<number, Misfit> },
 ): Promise<readonly RejectedRow[]> {
   const rejected: RejectedRow[] = [];
   const texts = new RowTexts();
@@ -33,11 +37,13 @@ export async function misfitsOf(
       first ??= { ...misfit, mayWiden: mayWiden(misfit.type, misfit.value, isNumber) };
     },
     onRow: (isGood) => {
-      if (isGood || first === null) return;
-      const { column, value, type, mayWiden: isWider } = first;
+      const { rows: row } = walk.scanner!;
+      const misfit = isGood ? more?.get(row) : first;
+      if (misfit == null) return;
+      const { column, value, type } = misfit;
       const record = new JsonText(texts.row(walk.scanner!).toString("utf8"));
-      const more = isWider ? { widerThan: type } : {};
-      rejected.push({ row: walk.scanner!.rows, column, value, reason: `it is not ${type}`, record, ...more });
+      const wider = first?.mayWiden === true ? { widerThan: type } : {};
+      rejected.push({ row, column, value, reason: `it is not ${type}`, record, ...wider });
       first = null;
     },
     onStrangeRow: (strange) => {

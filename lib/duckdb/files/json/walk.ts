@@ -1,5 +1,5 @@
 import { shown, counted } from "../../../base/mod.ts";
-import { formatType, NUMERIC } from "../type-tree.ts";
+import { formatType, isWholeNumber, NUMERIC } from "../type-tree.ts";
 import { fits } from "./fits.ts";
 import { KnownRow } from "./known-row.ts";
 import { nextObject } from "./objects.ts";
@@ -44,6 +44,8 @@ export interface WalkOptions {
    * too.
    */
   readonly isTextNumeral?: (numeral: Numeral, bytes: Uint8Array, start: number) => boolean;
+  /** A string, by the shape of what it is a value of. */
+  readonly onString?: (shape: Shape) => void;
   /** A number where text is wanted, by its place in the whole text. */
   readonly onNumberText?: (start: number, end: number) => void;
   /** A value other than a truth value that is kept as JSON text, by its place in the whole text. */
@@ -156,6 +158,7 @@ export class ShapeWalk implements JsonSink {
       const isComplete = this.#options.isTextNumeral !== undefined;
       shape.addString(bytes, start, isEscaped ? start : end, isComplete);
     }
+    this.#options.onString?.(shape);
     if (this.#isLocating) this.#compare(shape, () => textOf(bytes, start, end, isEscaped));
   }
 
@@ -241,6 +244,8 @@ export class ShapeWalk implements JsonSink {
     if (!NUMERIC.test(expected.name)) return false;
     const token = bytes.subarray(start, end);
     if (!scanNumber(token, 0, this.#numeral) || this.#numeral.end !== token.length) return false;
+    // DuckDB takes `1.0` for a whole number, but not `"1.0"`.
+    if (this.#numeral.fractionDigits > 0 && isWholeNumber(expected.name)) return false;
     shape.addNumber(this.#numeral, token, 0);
     return true;
   }

@@ -1,13 +1,13 @@
 import { AgnesError, isAgnesError, JsonText } from "../../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
+import { endOfDayIn } from "../../end-of-day.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
-import { MISFIT } from "../checked-values.ts";
 import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { constantValue } from "../constants.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../opened-file.ts";
 import { nameKnownColumns } from "../own-names.ts";
-import { both, castText, checkStored, checkText, PLAIN_NUMBERS } from "../text-types.ts";
+import { both, castText, checkStored, checkText, MISFIT, PLAIN_NUMBERS } from "../text-types.ts";
 import { formatType, parseType, type TypeTree } from "../type-tree.ts";
 import { convertTo, sameAs } from "./convert.ts";
 import { parquetColumns, type ParquetColumn } from "./file-columns.ts";
@@ -102,7 +102,9 @@ function readColumn(file: FileInput, own: ParquetColumn, column: FileColumn | un
   const isOther = formatType(own.type) !== formatType(to);
   // A value that the file has in this type fails its statement, which tells no more than that.
   const stored = isOther ? checkStored(column.type, value) : null;
-  return { column, value, raw, check: both(sameAs(raw, own.type, to, isGiven), stored) };
+  const late = endOfDayIn(value, column.type);
+  const early = late === null ? null : `(${late}) IS NOT TRUE`;
+  return { column, value, raw, check: both(both(sameAs(raw, own.type, to, isGiven), stored), early) };
 }
 
 function withTimes(column: ReadColumn, type: TypeTree): ReadColumn {
