@@ -90,11 +90,19 @@ export class LogNames {
     }
   }
 
-  /** Whether there is any trace of entries. */
+  /** Whether there is any trace of entries; the directory of a block is none. */
   async exist(): Promise<boolean> {
     const { base, head, log, segments } = this.#paths;
-    const names = await Promise.all([base, head, log, segments].map((path) => this.#list(path)));
-    return names.some((found) => found !== null && found.length > 0);
+    const names = await Promise.all([base, head, segments].map((path) => this.#list(path)));
+    if (names.some((found) => found !== null && found.length > 0)) return true;
+    const inLog = await this.#list(log);
+    const blocks = blockNumbers(inLog);
+    if (inLog !== null && inLog.length > blocks.length) return true;
+    for (const block of blocks) {
+      const entries = await this.#list(this.#paths.block(block));
+      if (entries !== null && entries.length > 0) return true;
+    }
+    return false;
   }
 
   /** The names in a directory; `null` when there is none. Throws when something else is in its place. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { createAgnes, createHost, fileStorage, openTableRegistry, type Agnes } from "agnes";
@@ -282,6 +282,25 @@ describe("the registry of a workspace", () => {
     await lost.sync();
     expect(await names(lost)).toEqual(["people"]);
   });
+
+  test.each(["log/00000000", "log"])(
+    "a registry whose %s is empty is lost, and does not count as empty",
+    async (place) => {
+      using folder = temporaryFolder();
+      const shop = newShop();
+      {
+        await using agnes = await openShop(folder.path, shop);
+        await agnes.sync();
+      }
+      const registry = join(folder.path, "data", "state", "tables");
+      for (const emptied of [place, "head"]) {
+        rmSync(join(registry, emptied), { recursive: true });
+        mkdirSync(join(registry, emptied));
+      }
+      await using agnes = await openShop(folder.path, shop, { register: "listed" });
+      expect((await failureOf(agnes.sync())).code).toBe("catalog_corrupt");
+    },
+  );
 
   test("a registry that cannot be read stops the sync, never counts as empty, and queries go on", async () => {
     using folder = temporaryFolder();
