@@ -35,6 +35,7 @@ import {
   unknownSource,
   type LiveTables,
   type SourceHandle,
+  type ConnectServices,
   type SourceServices,
 } from "./sources/mod.ts";
 import {
@@ -77,15 +78,8 @@ export interface AgnesOptions {
   readonly log?: Log;
   /** How a plugin's file is imported. Default: as the runtime does. */
   readonly importPlugin?: PluginImporter;
-  /**
-   * Is told of each source before its plugin connects, with the values that nothing printed may show; the set grows while
-   * the source is used. Default: nobody is told.
-   */
-  readonly onConnect?: (origin: {
-    readonly plugin: string;
-    readonly source: string;
-    readonly secrets: ReadonlySet<string>;
-  }) => void;
+  /** Is told of each source, with the values that nothing printed may show, before its plugin connects. Default: none. */
+  readonly onConnect?: NonNullable<ConnectServices["onConnect"]>;
 }
 
 /** Talking to the sources of a workspace themselves. */
@@ -197,7 +191,7 @@ export type QueryOptions = Omit<QueryRequest, "sql">;
  */
 export async function createAgnes(options: AgnesOptions): Promise<Agnes> {
   const host = createHost(options.host);
-  const log = options.log ?? silentLog;
+  const { log = silentLog, onConnect } = options;
   const workspace = await workspaceOf(host, options);
   const { directory, config } = workspace;
   const bundled = options.plugins;
@@ -208,7 +202,6 @@ export async function createAgnes(options: AgnesOptions): Promise<Agnes> {
   const plugins = createPluginRegistry([...bundled, ...loaded.plugins], loaded.failures);
   const states = (source: string) =>
     publishedStates(host, dataPaths.extract(workspace.dataDirectory, source));
-  const { onConnect } = options;
   const services = {
     host,
     log,

@@ -90,11 +90,19 @@ export class LogNames {
     }
   }
 
-  /** Whether there are any entries. */
+  /** Whether there is any trace of entries. An empty block directory is none. */
   async exist(): Promise<boolean> {
     const { base, head, log, segments } = this.#paths;
-    const names = await Promise.all([base, head, log, segments].map((path) => this.#list(path)));
-    return names.some((found) => found !== null && found.length > 0);
+    const names = await Promise.all([base, head, segments].map((path) => this.#list(path)));
+    if (names.some((found) => found !== null && found.length > 0)) return true;
+    const inLog = await this.#list(log);
+    const blocks = blockNumbers(inLog);
+    if (inLog !== null && inLog.length > blocks.length) return true;
+    for (const block of blocks) {
+      const entries = await this.#list(this.#paths.block(block));
+      if (entries !== null && entries.length > 0) return true;
+    }
+    return false;
   }
 
   /** The names in a directory; `null` if it does not exist. Throws if the path is a file. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { createAgnes, createHost, fileStorage, openTableRegistry, type Agnes } from "agnes";
@@ -94,25 +94,6 @@ describe("sync", () => {
     expect(report.sources[0]).toMatchObject({ status: "unregistered", registered: [] });
     expect(report.sources[0]!.notes[0]).toContain("agnes table discover shop");
     expect(shop.reads).toEqual([]);
-  });
-
-  test("sync() of everything notes registered tables whose source is no longer configured", async () => {
-    using folder = temporaryFolder();
-    const shop = newShop();
-    {
-      await using agnes = await openShop(folder.path, shop);
-      expect((await agnes.sync()).notes).toEqual([]);
-    }
-    await using agnes = await createAgnes({
-      workspace: folder.path,
-      plugins: [],
-      config: { version: 1, sources: {} },
-    });
-    const { notes } = await agnes.sync();
-    expect(notes).toEqual([
-      "source shop is not in agnes.yaml, so 2 registered tables of it are not synced: configure the source again, " +
-        "or remove each table with `agnes table unregister shop.orders`",
-    ]);
   });
 
   test("sync() fails a table that the source lost and keeps its rows", async () => {
@@ -301,6 +282,25 @@ describe("the registry of a workspace", () => {
     await lost.sync();
     expect(await names(lost)).toEqual(["people"]);
   });
+
+  test.each(["log/00000000", "log"])(
+    "a registry whose %s is empty is lost, and does not count as empty",
+    async (place) => {
+      using folder = temporaryFolder();
+      const shop = newShop();
+      {
+        await using agnes = await openShop(folder.path, shop);
+        await agnes.sync();
+      }
+      const registry = join(folder.path, "data", "state", "tables");
+      for (const emptied of [place, "head"]) {
+        rmSync(join(registry, emptied), { recursive: true });
+        mkdirSync(join(registry, emptied));
+      }
+      await using agnes = await openShop(folder.path, shop, { register: "listed" });
+      expect((await failureOf(agnes.sync())).code).toBe("catalog_corrupt");
+    },
+  );
 
   test("a registry that cannot be read stops the sync, never counts as empty, and queries go on", async () => {
     using folder = temporaryFolder();
