@@ -6,6 +6,7 @@ import { createHost, isAgnesError, silentLog } from "../../lib/base/mod.ts";
 import { fileStorage } from "../../lib/catalog/mod.ts";
 import { readExtract } from "../../lib/extract/mod.ts";
 import { SyncState } from "../../lib/sync/mod.ts";
+import { registerCommand } from "../../lib/tables/mod.ts";
 import {
   checkAgainst,
   CONFIG_FILE,
@@ -113,8 +114,10 @@ async function firstStep(
   const sync = `Run \`agnes sync ${name}\`.`;
   const isCatalogued = await hasCatalog(agnes.workspace.dataDirectory, "tables");
   if (isCatalogued && (await (await agnes.tables()).list({ source: name })).length > 0) return sync;
+  const registering = registerCommand(name, plugin.capabilities);
+  if (registering === null) return "Its plugin can neither read nor query tables, so there is nothing to sync.";
   if (!plugin.capabilities.includes("discover")) {
-    return `Its plugin cannot list its tables: run \`agnes table register ${name} TABLE\`, then \`agnes sync ${name}\`.`;
+    return `Its plugin cannot list its tables: run \`${registering}\`, then \`agnes sync ${name}\`.`;
   }
   if ((register ?? plugin.register ?? "all") === "all") return sync;
   return `Nothing of it is registered: run \`agnes table discover ${name}\`, then \`agnes sync ${name}\`.`;

@@ -9,7 +9,7 @@ import {
 import { extractSource, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
 import { discoverTables, openSource, type SourceHandle } from "../sources/mod.ts";
-import { sourceTablesOf, type RegisteredTable, type TableRegistry } from "../tables/mod.ts";
+import { registerCommand, sourceTablesOf, type RegisteredTable, type TableRegistry } from "../tables/mod.ts";
 import { dataPaths, type SourceConfig } from "../workspace/mod.ts";
 import { planSource } from "./plan.ts";
 import { withQuarantineCommand } from "./quarantine-hint.ts";
@@ -85,7 +85,7 @@ async function runConnected(
   const records = await wantedRecords(services.tables, source, asked);
   if (records.length + failed.length === 0) {
     await dropLeftTables(services, source);
-    const told = [...notes, unregisteredNote(source, discovered)];
+    const told = [...notes, unregisteredNote(source, handle.plugin, discovered)];
     return { source, status: "unregistered", registered: [], notes: told };
   }
   const plan = planSource(records, discovered, services.host.now());
@@ -214,9 +214,16 @@ async function keptNames(tables: TableRegistry, source: string): Promise<readonl
   return (await tables.list({ source })).map((record) => record.name);
 }
 
-function unregisteredNote(source: string, discovered: readonly TableInfo[] | null): string {
+function unregisteredNote(
+  source: string,
+  { name, capabilities }: SourceHandle["plugin"],
+  discovered: readonly TableInfo[] | null,
+): string {
+  const register = registerCommand(source, capabilities);
+  if (register === null)
+    return `the plugin ${name} can neither read nor query tables, so there is nothing to sync`;
   if (discovered === null) {
-    return `nothing of ${source} is registered, and its plugin cannot list its tables: run \`agnes table register ${source} TABLE\``;
+    return `nothing of ${source} is registered, and its plugin cannot list its tables: run \`${register}\``;
   }
   const count = discovered.length;
   return count === 0

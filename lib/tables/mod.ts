@@ -1,4 +1,5 @@
 export type { CleaningFailure, Resource, UnregisterEvent, UnregisterListener } from "./cascade.ts";
+export { registerCommand } from "./register-command.ts";
 export { filterPlaceholders, resolveFilters } from "./filters.ts";
 export type { WhereFilter } from "./filters.ts";
 export type { FolderAudit, RegistryChange, TableAudit } from "./history.ts";

@@ -55,6 +55,8 @@ const tried: { readonly [C in Scaffold]: (agnes: Agnes) => Promise<void> } = {
     expect((await agnes.sync()).sources[0]!.stats).toMatchObject({ tablesSkipped: 1, published: false });
   },
   async query(agnes) {
+    const { notes } = (await agnes.sync()).sources[0]!;
+    expect(notes.join()).toContain("`agnes table register one TABLE --mode remote`");
     const registry = await agnes.tables();
     await registry.register({
       source: "one",
@@ -89,12 +91,21 @@ const tried: { readonly [C in Scaffold]: (agnes: Agnes) => Promise<void> } = {
     const { status, sources } = await agnes.sync();
     expect(status).toBe("complete");
     expect(sources[0]!.notes.join()).toMatch(
-      /people was not registered: .*discover cannot be read from.*it has 1 table:/,
+      /people was not registered: .*discover cannot be read from.*the plugin discover can neither read nor query tables/,
     );
   },
   async metadata(agnes) {
     const { sources } = await agnes.sync();
-    expect(sources[0]).toMatchObject({ status: "unregistered" });
+    expect(sources[0]).toMatchObject({
+      status: "unregistered",
+      notes: ["the plugin metadata can neither read nor query tables, so there is nothing to sync"],
+    });
+    const registry = await agnes.tables();
+    for (const mode of ["local", "remote"] as const) {
+      const refused = registry.register({ source: "one", source_table: "people", query_mode: mode });
+      const error: unknown = await refused.catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ hint: "Use a source whose plugin can read or query tables." });
+    }
     expect(await agnes.connectors.health("one")).toMatchObject({ ok: true });
   },
 };

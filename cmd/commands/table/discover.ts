@@ -1,6 +1,6 @@
 import type { Agnes } from "../../../lib/agnes.ts";
 import { isAgnesError, type AgnesError } from "../../../lib/base/mod.ts";
-import type { Candidate, RegistrationPlan } from "../../../lib/tables/mod.ts";
+import { registerCommand, type Candidate, type RegistrationPlan } from "../../../lib/tables/mod.ts";
 import type { Cli } from "../../cli/cli.ts";
 import { knownSource } from "../../tables/known-source.ts";
 import { command } from "../../cli/command.ts";
@@ -54,7 +54,11 @@ export default command({
       await cli.printJson({ sources: plans, errors, skipped, dryRun });
     } else await printPlans(cli, plans, dryRun);
     for (const source of skipped) {
-      cli.info(`${source} cannot list its tables; \`agnes table register ${source} TABLE\` registers one`);
+      const register = registerCommand(
+        source,
+        agnes.plugins.get(config.sources[source]!.plugin).capabilities,
+      );
+      if (register !== null) cli.info(`${source} cannot list its tables; \`${register}\` registers one`);
     }
     for (const { source, error } of failures) cli.error(error, source);
     const candidates = plans.flatMap((plan) => plan.candidates);

@@ -100,10 +100,14 @@ export function checkSourceRules(
     throw new AgnesError("table_contradiction", { id, fields, reason, instead });
   };
   if (table.query_mode === "local" && !can("read", "stream")) {
-    refuse(["query_mode", "source"], `${source.plugin} cannot be read from`, "Use the mode remote.");
+    refuse(
+      ["query_mode", "source"],
+      `${source.plugin} cannot be read from`,
+      insteadOf(can("remote", "query"), "remote"),
+    );
   }
   if (table.query_mode === "remote" && !can("remote", "query", "read")) {
-    refuse(["query_mode", "source"], `${source.plugin} cannot be asked`, "Use the mode local.");
+    refuse(["query_mode", "source"], `${source.plugin} cannot be asked`, insteadOf(can("stream"), "local"));
   }
   if (table.source_query !== null && !can("query") && !isJsonObject(table.source_query)) {
     refuse(
@@ -112,6 +116,10 @@ export function checkSourceRules(
       "Leave source_query out and use the mode local, which copies the whole table; only a plugin with the capability query runs SQL.",
     );
   }
+}
+
+function insteadOf(isPossible: boolean, mode: string): string {
+  return isPossible ? `Use the mode ${mode}.` : "Use a source whose plugin can read or query tables.";
 }
 
 function isMissing(columns: readonly string[] | null, wanted: readonly string[]): boolean {
