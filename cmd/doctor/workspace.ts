@@ -115,7 +115,8 @@ async function firstStep(
   const isCatalogued = await hasCatalog(agnes.workspace.dataDirectory, "tables");
   if (isCatalogued && (await (await agnes.tables()).list({ source: name })).length > 0) return sync;
   const registering = registerCommand(name, plugin.capabilities);
-  if (registering === null) return "Its plugin can neither read nor query tables, so there is nothing to sync.";
+  if (registering === null)
+    return "Its plugin can neither read nor query tables, so there is nothing to sync.";
   if (!plugin.capabilities.includes("discover")) {
     return `Its plugin cannot list its tables: run \`${registering}\`, then \`agnes sync ${name}\`.`;
   }

@@ -30,6 +30,7 @@ export function layoutOf(job: TableJob, decision: ReadDecision): Layout {
   const { services } = job.run;
   const sourceColumns = columnsOf(plan.info.schema, publishedColumns(plan));
   const { columns, changes } = evolve(plan.name, previous ?? null, sourceColumns, {
+    id: plan.id,
     policy: plan.schemaPolicy,
     accept: decision.accept,
     replaced: decision.kind === "whole" && decision.state === undefined,

@@ -82,6 +82,7 @@ test("extractSource() fails a table whose type changed unsafely, and keeps what 
   await read(bench, { ...key, a: utf8(), b: bool() }, [{ id: 2, at: 2, b: true }]);
   const stats = await read(bench, { ...key, a: utf8(), b: float64() }, [{ id: 3, at: 3, b: 0.5 }]);
   expect(stats.errors[0]?.error).toMatchObject({ code: "schema_change_unsafe" });
+  expect(stats.errors[0]?.error.hint).toContain("`agnes sync crm.t --full`");
   expect(stats.errors[0]?.error.message).toContain("column b was BOOLEAN and is DOUBLE");
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 2n }]);
 });
@@ -92,6 +93,7 @@ test("extractSource() reports nullability and order, and freezes a schema when t
   const changed = { at: int64(), id: int64({ nullable: false }), b: utf8(), a: utf8() };
   const frozen = await read(bench, changed, [{ id: 2, at: 2 }], { schemaPolicy: "freeze" });
   expect(frozen.errors[0]?.error.code).toBe("schema_frozen");
+  expect(frozen.errors[0]?.error.hint).toContain("`agnes table update crm.t --schema-policy evolve`");
   const stats = await read(bench, changed, [{ id: 2, at: 2 }]);
   expect(stats.schemaChanges.map((change) => change.kind)).toEqual(["nullability_changed", "reordered"]);
   expect((await bench.rows("SELECT column_name AS n FROM (DESCRIBE t)")).map((row) => row["n"])).toEqual([

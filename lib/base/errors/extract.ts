@@ -126,17 +126,17 @@ export const extractErrors = {
       `table ${shown(d.table)} returned ${counted(d.yielded, "row")} but ${d.written} ${d.written === 1 ? "is" : "are"} in ${d.where}; nothing of it was published`,
     hint: () => "This is a fault of Agnes or of the disk; run it again and report it when it stays.",
   }),
-  schema_frozen: errorSpec<{ table: string; changes: readonly string[] }>({
+  schema_frozen: errorSpec<{ id: string; table: string; changes: readonly string[] }>({
     status: 409,
     message: (d) =>
       `the schema of table ${shown(d.table)} is frozen but the source changed it: ${d.changes.join("; ")}`,
-    hint: () => "Set its schema policy to `evolve` to accept the change.",
+    hint: (d) => `Accept the change with \`agnes table update ${d.id} --schema-policy evolve\`.`,
   }),
-  schema_change_unsafe: errorSpec<{ table: string; changes: readonly string[] }>({
+  schema_change_unsafe: errorSpec<{ id: string; table: string; changes: readonly string[] }>({
     status: 409,
     message: (d) =>
       `table ${shown(d.table)} changed in a way that its rows cannot follow: ${d.changes.join("; ")}`,
-    hint: () => "Run `agnes sync --full` for this table to accept the change and read the whole table again.",
+    hint: (d) => `Accept the change and read all of the table with \`agnes sync ${d.id} --full\`.`,
   }),
   primary_key_repeated: errorSpec<{
     id: string;

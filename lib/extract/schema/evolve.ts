@@ -35,19 +35,22 @@ export function evolve(
   previous: PreviousColumns | null,
   source: readonly PublishedColumn[],
   options: {
+    /** The id of the table, for hints. Default: its name. */
+    readonly id?: string;
     readonly policy: "evolve" | "freeze";
     readonly accept: boolean;
     readonly replaced: boolean;
     readonly reading?: FileReading | undefined;
   },
 ): Evolution {
+  const { id = table } = options;
   if (previous === null || previous.columns.length === 0) return { columns: source, changes: [] };
   const read = readingChanges(previous.reading, options.reading);
   const retyped = new Set(read.flatMap((change) => (change.kind === "type_changed" ? [change.column] : [])));
   const isTold = (change: SchemaChange) => change.kind === "type_changed" && retyped.has(change.column);
   const changes = [...diffColumns(previous.sourceColumns, source).filter((one) => !isTold(one)), ...read];
   if (options.policy === "freeze" && changes.length > 0) {
-    throw new AgnesError("schema_frozen", { table, changes: changes.map(describeChange) });
+    throw new AgnesError("schema_frozen", { id, table, changes: changes.map(describeChange) });
   }
   if (options.accept) return { columns: source, changes };
   const now = byFoldedName(source);
@@ -67,7 +70,7 @@ export function evolve(
     }
     return { ...is, type: type ?? is.type, nullable: was.nullable || is.nullable };
   });
-  if (unsafe.length > 0) throw new AgnesError("schema_change_unsafe", { table, changes: unsafe });
+  if (unsafe.length > 0) throw new AgnesError("schema_change_unsafe", { id, table, changes: unsafe });
   const had = byFoldedName(previous.columns);
   const added = source.filter((column) => !had.has(folded(column.name)));
   // Rows that stay have no value in a column that was added.
