@@ -2,6 +2,8 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 
 import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
 
+import { createAgnes } from "../../lib/mod.ts";
+import files from "../../plugins/files/plugin.ts";
 import { makeFolder, type Folder } from "./support.ts";
 import { syncFolder } from "./sync-folder.ts";
 
@@ -75,11 +77,25 @@ test("a value of Parquet that cannot be read is an error that names file and col
       expect(errors.map(({ error }) => [error.code, error.message])).toEqual([
         ["file_unreadable", `could not read "${name}.parquet": a value of column "v": ${reason}`],
       ]);
-      expect(errors[0]!.error.hint).toMatch(/^Write the file again .*leave the column out/);
+      expect(errors[0]!.error.hint).toMatch(
+        /^Write the file again .*leave the column out: `agnes table update ID --columns id`[.]$/,
+      );
     }
     const without = await syncFolder(folder, { path: `data/${name}.parquet` }, { plan: { columns: ["id"] } });
     expect(without.errors).toEqual([]);
   }
+});
+
+test("the command that leaves a column out is told as it works", async () => {
+  await folder.write("exports/p.parquet", parquet({ type: "INT64", logical_type: millis }, [0n, 2n ** 62n]));
+  const sources = { exports: { plugin: "files", options: { path: "exports" } } };
+  await using agnes = await createAgnes({
+    workspace: folder.path,
+    plugins: [files],
+    config: { version: 1, sources },
+  });
+  const [failure] = (await agnes.sync()).sources[0]!.stats!.errors;
+  expect(failure!.error.hint).toContain("`agnes table update exports.p --columns id`");
 });
 
 test("a time of Parquet that is none of a day is an error, or quarantined, and does not end the process", async () => {

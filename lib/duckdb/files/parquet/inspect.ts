@@ -70,20 +70,36 @@ function unitedDurations(name: string, files: FoundFiles): string | null {
 }
 
 function unitedType(name: string, files: FoundFiles): TypeTree {
-  let united: { readonly type: TypeTree; readonly file: FileInput; readonly isNull: boolean } | null = null;
+  let united: TypeTree | null = null;
+  const typed: TypedFile[] = [];
   for (const { file, columns } of files) {
     const own = columns.find((column) => column.name === name);
-    if (own === undefined || (own.isNull && united !== null)) continue;
-    if (united === null || united.isNull) {
-      united = { ...own, file };
-      continue;
-    }
-    const type = widerType(united.type, own.type);
+    if (own === undefined || own.isNull) continue;
+    const type: TypeTree | null = united === null ? own.type : widerType(united, own.type);
     if (type === null) {
-      const reason = `its column ${JSON.stringify(name)} is ${formatType(own.type)}, but ${formatType(united.type)} in ${originOf(united.file)}; no type holds both, so give one under types, or correct one of them`;
+      const reason = `its column ${JSON.stringify(name)} is ${formatType(own.type)}, but ${conflictOf(own.type, typed)}, so give one under types, or correct one of them`;
       throw new AgnesError("file_unreadable", { path: originOf(file), reason });
     }
-    united = { ...united, type };
+    if (united === null || formatType(type) !== formatType(united)) typed.push({ file, type: own.type });
+    united = type;
   }
-  return united!.type;
+  return united ?? files.flatMap(({ columns }) => columns).find((column) => column.name === name)!.type;
+}
+
+/** A file with the type that a column has there. */
+interface TypedFile {
+  readonly file: FileInput;
+  readonly type: TypeTree;
+}
+
+/**
+ * Which files a type does not go with: one, if there is one; else the first and the last of those that made the type
+ * before it wider.
+ */
+function conflictOf(type: TypeTree, typed: readonly TypedFile[]): string {
+  const named = ({ file, type: own }: TypedFile) => `${formatType(own)} in ${originOf(file)}`;
+  const other = typed.find((one) => widerType(one.type, type) === null);
+  return other === undefined
+    ? `${named(typed[0]!)} and ${named(typed.at(-1)!)}; no type holds all`
+    : `${named(other)}; no type holds both`;
 }

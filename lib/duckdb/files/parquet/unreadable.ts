@@ -46,7 +46,7 @@ export async function unreadableValue(
     return failure(
       `a value of column ${JSON.stringify(column.name)}: ${told}`,
       canLeaveOut
-        ? `${REWRITE}, or leave the column out: \`agnes table update ID --columns NAMES\`.`
+        ? `${REWRITE}, or leave the column out: \`agnes table update ID --columns ${listed(others)}\`.`
         : `${REWRITE}.`,
     );
   }
@@ -54,6 +54,15 @@ export async function unreadableValue(
 }
 
 const REWRITE = "Write the file again without that value";
+
+/** The columns as the command takes them, which has no way to name one with a comma. */
+function listed(columns: readonly TriedColumn[]): string {
+  const list = columns.map(({ name }) => name).join(",");
+  if (columns.length > LISTED_MAX || columns.some(({ name }) => /[,\s'`]/.test(name))) return "NAMES";
+  return /^[\w.,-]+$/.test(list) ? list : `'${list}'`;
+}
+
+const LISTED_MAX = 20;
 
 /** A reason without what differs from value to value. */
 const plain = (reason: string) => reason.replace(/"[^"]*"|\d+/g, "…");
