@@ -16,7 +16,7 @@ async function readValues(values: readonly string[]) {
     await session.connection.run(`COPY (SELECT ${value} AS v) TO '${path}' (FORMAT parquet)`);
     contents[`${at}.parquet`] = await readFile(path);
   }
-  return readTable(contents, { format: "parquet" });
+  return await readTable(contents, { format: "parquet" });
 }
 
 test.each([
