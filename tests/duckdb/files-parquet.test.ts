@@ -1,72 +1,8 @@
 import { expect, test } from "bun:test";
-import { join } from "node:path";
-import { readFile, writeFile } from "node:fs/promises";
 
-import { inspectParquet, openParquetFile } from "../../lib/duckdb/files/parquet/mod.ts";
 import { JsonText } from "../../lib/base/mod.ts";
-import type { RejectedRow } from "../../lib/duckdb/files/opened-file.ts";
-import type { FileColumn, FileInput, InspectOptions } from "../../lib/kit/mod.ts";
-import { open, rejection, temporaryDirectory } from "./support.ts";
-
-interface ReadParquet {
-  readonly types: Readonly<Record<string, string>>;
-  /** The rows of all files in order, as the JSON text of their records. */
-  readonly rows: readonly string[];
-  readonly rejected: readonly RejectedRow[];
-}
-
-/** Writes each SELECT to a Parquet file and reads the files as one table. */
-async function readParquet(
-  selects: readonly string[],
-  options: Partial<InspectOptions> & {
-    readonly constants?: FileInput["constants"];
-    readonly change?: (bytes: Buffer) => Uint8Array;
-    readonly columns?: readonly FileColumn[];
-    readonly sortsOut?: boolean;
-  } = {},
-): Promise<ReadParquet> {
-  await using directory = await temporaryDirectory();
-  await using opened = await open();
-  const { connection } = opened;
-  const inputs: FileInput[] = [];
-  for (const [at, select] of selects.entries()) {
-    const path = join(directory.path, `year=20${at}[x]-${at}.parquet`);
-    await connection.run(`COPY (${select}) TO '${path}' (FORMAT parquet, PRESERVE_ORDER true)`);
-    if (options.change !== undefined) await writeFile(path, options.change(await readFile(path)));
-    const { constants } = options;
-    inputs.push({ path, origin: `${at}.parquet`, ...(constants === undefined ? {} : { constants }) });
-  }
-  const found = await inspectParquet(connection, inputs, { format: "parquet", ...options });
-  const columns = options.columns ?? found.columns;
-  await connection.run("SET preserve_insertion_order = true");
-  const rows: string[] = [];
-  const rejected: RejectedRow[] = [];
-  for (const { path, origin, constants = {} } of inputs) {
-    const reading = { format: "parquet", columns } as const;
-    const chunk = {
-      kind: "file",
-      format: "parquet",
-      data: path,
-      origin: origin!,
-      constants,
-      reading,
-    } as const;
-    await using file = await openParquetFile(chunk, { connection });
-    let { select } = file;
-    if (options.sortsOut === true) {
-      const sorted = await file.sortOut(connection);
-      for await (const row of sorted.rejected) rejected.push(row);
-      ({ select } = sorted);
-    }
-    const own = await connection
-      .rows<{ text: string }>(`SELECT CAST(to_json(t) AS VARCHAR) AS text FROM (${select}) t`)
-      .catch(async (error: unknown) => {
-        throw await file.explain(error);
-      });
-    rows.push(...own.map(({ text }) => text));
-  }
-  return { types: Object.fromEntries(columns.map(({ name, type }) => [name, type])), rows, rejected };
-}
+import { rejection } from "./support.ts";
+import { readParquet } from "./files-parquet-support.ts";
 
 const MERGES: readonly (readonly [one: string, other: string, type: string, rows: readonly string[]])[] = [
   ["{'a': 1}", "{'b': 'x', 'a': 2}", "STRUCT(a INTEGER, b VARCHAR)", ['{"a":1,"b":null}', '{"a":2,"b":"x"}']],
@@ -404,19 +340,4 @@ test.each([
   expect(error.message).toContain(
     `"0.parquet": its column "v" holds times ${what} with parts of a microsecond`,
   );
-});
-
-test("inspectParquet() makes no name for a repeated column that another file has", async () => {
-  // In each file the second column is called `v` as well.
-  const change = (bytes: Buffer) =>
-    Buffer.from(bytes.toString("latin1").replaceAll("\x01w", "\x01v"), "latin1");
-  const selects = ["SELECT 1 AS id, 2 AS v, 3 AS w", "SELECT 4 AS id, 5 AS v, 6 AS v_1"];
-  const read = await readParquet(selects, { change });
-  expect(read.types).toEqual({ id: "INTEGER", v: "INTEGER", v_2: "INTEGER", v_1: "INTEGER" });
-  expect(read.rows).toEqual(['{"id":1,"v":2,"v_2":3}', '{"id":4,"v":5,"v_1":6}']);
-  const alone = await readParquet([selects[0]!], { change });
-  expect(alone.rows).toEqual(['{"id":1,"v":2,"v_1":3}']);
-  const columns = ["id", "v"].map((name) => ({ name, type: "INTEGER" }));
-  const outdated = { change, columns: [...columns, { name: "v_1", type: "INTEGER", key: "v" }] };
-  expect((await rejection(readParquet([selects[1]!], outdated))).code).toBe("file_reading_outdated");
 });
