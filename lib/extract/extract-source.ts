@@ -257,7 +257,7 @@ class Extraction {
         });
       }
       const outcome = await this.#outcome(plan, previous, timeout.signal, progress);
-      checkColumnNames(outcome.table, source);
+      checkSecrets(outcome.table, source);
       // The windows that are left are read once this one is published.
       const isUnfinished = outcome.table.loadedUntil !== undefined;
       if (!isUnfinished) progress.finish("done", outcome.table);
@@ -315,16 +315,21 @@ function logWithoutSecrets(log: Log, source: ExtractSource): Log {
 }
 
 /**
- * Columns are also named by answers and by the keys of rows, and their names are kept and shown.
+ * Checks that no secret is published: answers and rows name columns, and a read returns the state that its table keeps.
+ *
  * @throws `table_read_failed`
  */
-function checkColumnNames(
-  { name, columns }: PublishedTable,
+function checkSecrets(
+  { name, columns, state }: PublishedTable,
   { name: source, secrets = [] }: ExtractSource,
 ): void {
-  if (!columns.some((column) => nameHoldsSecret(column.name, secrets))) return;
-  const reason = "the name of a column holds the value of a secret";
-  throw new AgnesError("table_read_failed", { source, table: name, reason });
+  const refuse = (what: string): never => {
+    const reason = `${what} holds the value of a secret`;
+    throw new AgnesError("table_read_failed", { source, table: name, reason });
+  };
+  if (columns.some((column) => nameHoldsSecret(column.name, secrets))) refuse("the name of a column");
+  if (state !== undefined && nameHoldsSecret(JSON.stringify(state), secrets))
+    refuse("the state that the read returned");
 }
 
 /** Keeps what reads that changed nothing found; without it the next one only does more. */

@@ -99,6 +99,18 @@ const cases: readonly (readonly [what: string, given: Given, shows: string])[] =
   ["a note", { tables: [table("t", columns, { notes: [`n ${SECRET}`] })] }, "n [redacted]"],
   ["a key that no column has", { tables: [table("t", columns, { primaryKey: [SECRET] })] }, "[redacted]"],
   ["a capability", { tables: [table("t", columns, { capabilities: [SECRET as "read"] })] }, "[redacted]"],
+  [
+    "the state that a read returns",
+    {
+      connector: {
+        async *read() {
+          yield [{ id: 1, name: "a" }];
+          return { state: { next: `https://example.com/?token=${SECRET}` } };
+        },
+      },
+    },
+    "the state that the read returned holds the value of a secret",
+  ],
   ["a method's name", { connector: { [SECRET]: () => 1, write: () => 1 } }, "write"],
 ];
 
