@@ -39,9 +39,9 @@ describe("Http requests and answers", () => {
       await failureOf(http.json(url, { schema: v.object({ n: v.number() }) })),
     ].map((error) => (error as AgnesError).message);
     expect(messages).toEqual([
-      `the answer to GET ${url} is not JSON: "<html>Sign in</html>"`,
-      `the answer to GET ${url} is empty where JSON is expected`,
-      `the answer to GET ${url} does not have the expected form: n should be number`,
+      `the response to GET ${url} is not JSON: "<html>Sign in</html>"`,
+      `the response to GET ${url} is empty, expected JSON`,
+      `the response to GET ${url} does not match the schema: n should be number`,
     ]);
   });
 
@@ -62,10 +62,10 @@ describe("Http requests and answers", () => {
     ];
     await using server = await LocalServer.start(...bodies.map((body) => answer(body, 404)));
     const { http } = testHttp();
-    for (const words of ["gone for good", "no such project", "bad field", "plain"]) {
+    for (const message of ["gone for good", "no such project", "bad field", "plain"]) {
       const error = (await failureOf(http.json(`${server.origin}/a`))) as AgnesError;
       expect(error).toMatchObject({ code: "source_refused", retry: "permanent", details: { status: 404 } });
-      expect(error.message).toEndWith(`answered 404: ${words}`);
+      expect(error.message).toEndWith(`responded with status 404: ${message}`);
     }
     expect(server.seen.length).toBe(4);
   });
@@ -140,7 +140,7 @@ describe("Http requests and answers", () => {
     const { http } = testHttp();
     expect(await failureOf(http.json("/a"))).toMatchObject({
       code: "source_refused",
-      message: "/a is not a whole address, and no base address is set",
+      message: "/a is not an absolute URL, and no base URL is set",
     });
   });
 });

@@ -102,11 +102,11 @@ describe("Http.pages", () => {
     const cursor = { kind: "cursor", parameter: "after", cursor: "next" } as const;
     expect(await failureOf(all(http, `${circle.origin}/a`, { paging: cursor }))).toMatchObject({
       code: "source_answer_invalid",
-      message: expect.stringContaining("the pages go in a circle") as string,
+      message: expect.stringContaining("the pages form a cycle") as string,
     });
     const page = { kind: "page", parameter: "page", items: "items" } as const;
     expect(await failureOf(all(http, `${stuck.origin}/a`, { paging: page }))).toMatchObject({
-      message: expect.stringContaining("two pages in a row are the same") as string,
+      message: expect.stringContaining("two consecutive pages are identical") as string,
     });
     expect(
       await failureOf(all(http, `${stuck.origin}/a`, { paging: { ...page, items: "rows" } })),

@@ -45,7 +45,9 @@ describe("Http tries again", () => {
     const { http } = testHttp();
     const error = await failureOf(http.json(`${server.origin}/a?key=abc`, { retries: 2 }));
     expect(error).toMatchObject({ code: "source_unavailable", details: { status: 503, attempts: 3 } });
-    expect((error as AgnesError).message).toBe(`GET ${server.origin}/a?… answered 503: on holiday (3 tries)`);
+    expect((error as AgnesError).message).toBe(
+      `GET ${server.origin}/a?… responded with status 503: on holiday (3 attempts)`,
+    );
     expect(server.seen.length).toBe(3);
   });
 
@@ -89,7 +91,7 @@ describe("Http tries again", () => {
     );
     const { http, log } = testHttp();
     expect(await http.json<{ n: number }>(`${server.origin}/a`, { attemptTimeoutMs: 60 })).toEqual({ n: 1 });
-    expect(log.filter((entry) => entry.message.includes("was silent for 60 ms")).length).toBe(2);
+    expect(log.filter((entry) => entry.message.includes("received no data for 60 ms")).length).toBe(2);
   });
 
   test("json() ends with timed_out when the whole call takes too long", async () => {
@@ -168,7 +170,7 @@ describe("RateLimit", () => {
     expect(error).toMatchObject({ code: "source_unavailable" });
     expect(await failureOf(http.json(`${server.origin}/b`, { timeoutMs: 30_000 }))).toMatchObject({
       code: "source_unavailable",
-      message: "the source may not be asked for another 60 s",
+      message: "the source rejects requests for another 60 s (Retry-After)",
     });
     await http.json(`${server.origin}/b`);
     expect(sleeps).toEqual([60_000]);

@@ -46,14 +46,14 @@ describe("createRowBuilder() takes nested values", () => {
     expect(
       built(pair, [[1, 2], null, [3, null]]).map((v) => (v === null ? v : [...(v as Iterable<unknown>)])),
     ).toEqual([[1, 2], null, [3, null]]);
-    expect(refusal(pair, [1])).toBe("it has not 2 items");
+    expect(refusal(pair, [1])).toBe("it does not have 2 items");
   });
 
   test("null for a whole record or list whose items may not be null", () => {
     const item = new arrow.Field("item", new arrow.Float64(), false);
     expect(built(struct({ name: utf8({ nullable: false }) }), [null, { name: "Ada" }])[0]).toBeNull();
     expect(built(arrowColumn(new arrow.FixedSizeList(2, item)), [null, [1, 2]])[0]).toBeNull();
-    expect(refusal(arrowColumn(new arrow.FixedSizeList(2, item)), [1, null])).toContain("may not be null");
+    expect(refusal(arrowColumn(new arrow.FixedSizeList(2, item)), [1, null])).toContain("is not nullable");
   });
 
   test("and names the way to what does not fit", () => {
@@ -70,9 +70,9 @@ describe("createRowBuilder() takes nested values", () => {
     ]);
     builder.finish();
     expect(rejects).toEqual([
-      "1 people[1].born: the text is no moment in ISO 8601",
-      "3 people[0].name: it is missing, and the column may not be null",
-      "4 people: a string is no list",
+      "1 people[1].born: the text is not an ISO 8601 date or time",
+      "3 people[0].name: it is missing, and the column is not nullable",
+      "4 people: a string is not a list",
     ]);
   });
 

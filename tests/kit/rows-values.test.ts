@@ -58,28 +58,28 @@ describe("createRowBuilder() takes what stands for a value", () => {
   });
 
   test("whole numbers that do not fit are refused with the reason", () => {
-    expect(refusal(int64(), 1.5)).toBe("it is no whole number");
+    expect(refusal(int64(), 1.5)).toBe("it is not an integer");
     expect(refusal(int64(), 2 ** 60)).toBe(
-      "it is too large to be exact as a number; give it as text or bigint",
+      "it is too large to be exact as a number; use a string or a bigint",
     );
-    expect(refusal(int64(), Number.NaN)).toBe("it is no whole number");
+    expect(refusal(int64(), Number.NaN)).toBe("it is not an integer");
     expect(refusal(int64(), 2n ** 63n)).toBe("it does not fit into 64 bits");
-    expect(refusal(int64(), "")).toBe("the text is no whole number");
-    expect(refusal(int64(), "0x10")).toBe("the text is no whole number");
-    expect(refusal(int64(), true)).toBe("a boolean is no whole number");
-    expect(refusal(int64(), [1])).toBe("a list is no whole number");
+    expect(refusal(int64(), "")).toBe("the text is not an integer");
+    expect(refusal(int64(), "0x10")).toBe("the text is not an integer");
+    expect(refusal(int64(), true)).toBe("a boolean is not an integer");
+    expect(refusal(int64(), [1])).toBe("a list is not an integer");
     expect(refusal(int32(), 2147483648)).toBe("it does not fit into 32 bits");
-    expect(refusal(arrowColumn(new arrow.Uint8()), -1)).toBe("it does not fit into 8 bits without sign");
-    expect(refusal(arrowColumn(new arrow.Uint64()), -1)).toBe("it does not fit into 64 bits without sign");
+    expect(refusal(arrowColumn(new arrow.Uint8()), -1)).toBe("it does not fit into 8 bits (unsigned)");
+    expect(refusal(arrowColumn(new arrow.Uint64()), -1)).toBe("it does not fit into 64 bits (unsigned)");
   });
 
   test("floating point numbers from numbers, bigints and numerals", () => {
     const values = [1.5, -0, Infinity, 3n, "-2.5e3", ".5", null];
     expect(built(float64(), values)).toEqual([1.5, -0, Infinity, 3, -2500, 0.5, null]);
     expect(built(float64(), [Number.NaN])).toEqual([Number.NaN]);
-    expect(refusal(float64(), "1,5")).toBe("the text is no number");
-    expect(refusal(float64(), "")).toBe("the text is no number");
-    expect(refusal(float64(), new Date())).toBe("a Date is no number");
+    expect(refusal(float64(), "1,5")).toBe("the text is not a number");
+    expect(refusal(float64(), "")).toBe("the text is not a number");
+    expect(refusal(float64(), new Date())).toBe("a Date is not a number");
   });
 
   test("true and false from booleans, their words, 1 and 0", () => {
@@ -92,8 +92,8 @@ describe("createRowBuilder() takes what stands for a value", () => {
       false,
       null,
     ]);
-    expect(refusal(bool(), "yes")).toBe("a string is no true or false");
-    expect(refusal(bool(), 2)).toBe("a number is no true or false");
+    expect(refusal(bool(), "yes")).toBe("a string is not a boolean");
+    expect(refusal(bool(), 2)).toBe("a number is not a boolean");
   });
 
   test("text from text, numbers and booleans, whatever characters it has", () => {
@@ -113,7 +113,7 @@ describe("createRowBuilder() takes what stands for a value", () => {
     expect(built(utf8(), values)).toEqual([...values.slice(0, 7), "1", String(2n ** 70n), "false", null]);
     expect(built(utf8(), [new Date(0)])).toEqual(["1970-01-01T00:00:00.000Z"]);
     expect(built(arrowColumn(new arrow.LargeUtf8()), ["a", "é", null])).toEqual(["a", "é", null]);
-    expect(refusal(utf8(), { a: 1 })).toBe("an object is no text; declare the column as json() to keep it");
+    expect(refusal(utf8(), { a: 1 })).toBe("an object is not text; declare the column as json() to keep it");
   });
 
   test("JSON from any value, text as it is", () => {
@@ -127,8 +127,8 @@ describe("createRowBuilder() takes what stands for a value", () => {
     ]);
     const circle: Record<string, unknown> = {};
     circle["self"] = circle;
-    expect(refusal(json(), circle)).toBe("it cannot be written as JSON");
-    expect(refusal(json(), () => 1)).toBe("it cannot be written as JSON");
+    expect(refusal(json(), circle)).toBe("it cannot be serialised as JSON");
+    expect(refusal(json(), () => 1)).toBe("it cannot be serialised as JSON");
   });
 
   test("bytes from Uint8Array and ArrayBuffer", () => {
@@ -142,7 +142,7 @@ describe("createRowBuilder() takes what stands for a value", () => {
     const fixed = arrowColumn(new arrow.FixedSizeBinary(3));
     expect(built(fixed, [bytes, null])).toEqual([bytes, null]);
     expect(refusal(fixed, new Uint8Array(2))).toBe("it has 2 bytes, not 3");
-    expect(refusal(binary(), "abc")).toBe("a string is no Uint8Array");
+    expect(refusal(binary(), "abc")).toBe("a string is not a Uint8Array");
   });
 });
 
@@ -199,7 +199,7 @@ describe("createRowBuilder() takes moments", () => {
   });
 
   test("what is no moment is refused", () => {
-    const reason = "the text is no moment in ISO 8601";
+    const reason = "the text is not an ISO 8601 date or time";
     const texts = ["", "now", "2026-02-29", "2026-13-01", "2026-00-10", "2026-01-31T24:00:00Z", "31.1.2026"];
     for (const text of [
       ...texts,
@@ -210,9 +210,9 @@ describe("createRowBuilder() takes moments", () => {
     ]) {
       expect([text, refusal(timestamp(), text)]).toEqual([text, reason]);
     }
-    expect(refusal(timestamp(), new Date(Number.NaN))).toBe("it is no moment that a Date can hold");
-    expect(refusal(timestamp(), 1e300)).toBe("it is no moment that a Date can hold");
-    expect(refusal(timestamp(), {})).toBe("an object is no moment");
+    expect(refusal(timestamp(), new Date(Number.NaN))).toBe("it is outside the range of a Date");
+    expect(refusal(timestamp(), 1e300)).toBe("it is outside the range of a Date");
+    expect(refusal(timestamp(), {})).toBe("an object is not a date or time");
   });
 
   test("days from text, and from moments that are midnight in UTC", () => {
@@ -241,7 +241,7 @@ describe("createRowBuilder() takes moments", () => {
       1500n,
       null,
     ]);
-    expect(refusal(micro, "24:00")).toBe("it is no time of day such as 10:30:00");
+    expect(refusal(micro, "24:00")).toBe("it is not a time of day such as 10:30:00");
   });
 });
 
@@ -305,9 +305,9 @@ describe("createRowBuilder() takes exact decimals", () => {
     expect(refusal(money, 0.125)).toBe("it has more than 2 digits after the point");
     expect(refusal(money, "12345678901234567.00")).toBe("it has more than 16 digits before the point");
     expect(refusal(money, 1e17)).toBe("it has more than 16 digits before the point");
-    expect(refusal(money, Number.NaN)).toBe("it is no finite number");
+    expect(refusal(money, Number.NaN)).toBe("it is not a finite number");
     for (const text of ["", ".", "-", "1.2.3", "1,5", "abc"])
-      expect(refusal(money, text)).toBe("the text is no number");
-    expect(refusal(money, true)).toBe("a boolean is no number");
+      expect(refusal(money, text)).toBe("the text is not a number");
+    expect(refusal(money, true)).toBe("a boolean is not a number");
   });
 });

@@ -121,10 +121,10 @@ describe("createRowBuilder()", () => {
       '{"id": 4, "name": "d"}',
     ]);
     expect(rejects.map(({ row, column, reason }) => [row, column, reason])).toEqual([
-      [2, "id", "it is no whole number"],
-      [3, "id", "it is missing, and the column may not be null"],
-      [5, "", "the row is no object"],
-      [6, "", "the row is no object"],
+      [2, "id", "it is not an integer"],
+      [3, "id", "it is missing, and the column is not nullable"],
+      [5, "", "the row is not an object"],
+      [6, "", "the row is not an object"],
     ]);
     expect(rejects[0]!.record).toEqual(bad);
     expect([builder.rows, builder.rejected]).toEqual([6, 4]);

@@ -68,7 +68,7 @@ export const faultyConnectors: readonly {
         yield page.results;
         const { next } = page.paging;
         if (next === null || page.results.length < 50) return;
-        if (seen.has(next)) throw new Error("the pages go in a circle");
+        if (seen.has(next)) throw new Error("the pages form a cycle");
         seen.add(next);
         page = await http.json<Answer>("/v1/contacts", query(next));
       }
