@@ -13,7 +13,7 @@ export async function statusError(
   now: Date,
 ): Promise<AgnesError> {
   const { status, url } = answer;
-  const message = await messageIn(answer);
+  const message = await messageOfBody(answer);
   const suffix =
     message === undefined ? "" : `: ${printable(redact(message, secrets)).slice(0, MESSAGE_LENGTH_MAX)}`;
   const details = { reason: `${what} responded with status ${status}${suffix}`, url, status };
@@ -29,7 +29,7 @@ export async function statusError(
     : new AgnesError("source_refused", details);
 }
 
-async function messageIn(answer: OpenAnswer): Promise<string | undefined> {
+async function messageOfBody(answer: OpenAnswer): Promise<string | undefined> {
   const text = await start(answer);
   if (text === undefined) return undefined;
   try {
