@@ -49,7 +49,7 @@ export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
 }
 
 /**
- * Returns whether a value is an `AgnesError`, optionally with a given code.
+ * Returns whether a value is an `AgnesError`, optionally with a specific code.
  *
  * @example
  * ```ts

@@ -29,8 +29,7 @@ export const duckdbErrors = {
       (d.attaches === undefined
         ? ""
         : `; ${d.attaches} of them ${d.attaches === 1 ? "waits" : "wait"} for a remote system`),
-    hint: () =>
-      "Try again when they have returned, or restart the process with a larger UV_THREADPOOL_SIZE.",
+    hint: () => "Try again when they have returned, or restart the process with a larger UV_THREADPOOL_SIZE.",
   }),
   file_unreadable: errorSpec<{
     path: string;

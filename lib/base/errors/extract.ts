@@ -7,8 +7,7 @@ import { errorSpec, shown } from "./spec.ts";
 export const extractErrors = {
   extract_unreadable: errorSpec<{ path: string; reason: string }>({
     message: (d) => `the extract ${d.path} cannot be read: ${d.reason}`,
-    hint: () =>
-      "Publish an older generation with `agnes table rollback`, or move the file away and sync.",
+    hint: () => "Publish an older generation with `agnes table rollback`, or move the file away and sync.",
   }),
   extract_foreign: errorSpec<{ path: string }>({
     status: 409,
@@ -134,8 +133,7 @@ export const extractErrors = {
   }),
   schema_change_unsafe: errorSpec<{ table: string; changes: readonly string[] }>({
     status: 409,
-    message: (d) =>
-      `table ${shown(d.table)} has an incompatible schema change: ${d.changes.join("; ")}`,
+    message: (d) => `table ${shown(d.table)} has an incompatible schema change: ${d.changes.join("; ")}`,
     hint: () => "Run `agnes sync --full` for this table to accept the change and read the whole table again.",
   }),
   primary_key_repeated: errorSpec<{

@@ -128,7 +128,8 @@ export const pluginErrors = {
   source_unauthorized: errorSpec<{ reason: string; url?: string; status?: number }>({
     status: 502,
     message: (d) => d.reason,
-    hint: () => "Check that the secret of the source is correct, has not expired and has permission to read this data.",
+    hint: () =>
+      "Check that the secret of the source is correct, has not expired and has permission to read this data.",
   }),
   source_answer_invalid: errorSpec<{ reason: string; url?: string; status?: number }>({
     status: 502,

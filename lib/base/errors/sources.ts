@@ -19,8 +19,7 @@ export const sourcesErrors = {
           : [`all ${d.files} files of ${shown(d.path, 400)} are empty`, "none contains rows or column names"];
       return `${all}: ${none}, so no table was created from it`;
     },
-    hint: () =>
-      "Add rows, or at least column names, and run `agnes sync` again; the published data stays.",
+    hint: () => "Add rows, or at least column names, and run `agnes sync` again; the published data stays.",
   }),
   source_table_gone: errorSpec<{ table: string }>({
     status: 404,

@@ -8,7 +8,9 @@ const CAUSES_MAX = 10;
 
 /** Returns the message of any thrown value; never throws. */
 export function messageOf(thrown: unknown): string {
-  return attempt(() => String(isError(thrown) ? thrown.message : thrown)) ?? "the thrown value cannot be read";
+  return (
+    attempt(() => String(isError(thrown) ? thrown.message : thrown)) ?? "the thrown value cannot be read"
+  );
 }
 
 /** Formats a value like `inspect`, without nested values; never throws. */

@@ -56,8 +56,8 @@ export const readCases: readonly SourceCase[] = [
       compare(session, async (bench, table, all) => {
         for (const columns of choices(namesOf(table))) {
           const some = await bench.read(table, { columns });
-          const wanted = `(SELECT ${columns.map(quoteIdentifier).join(", ")} FROM ${all})`;
-          await bench.assertSameRows(some, wanted, `reading ${columns.join(", ")} of ${table.name}`);
+          const expected = `(SELECT ${columns.map(quoteIdentifier).join(", ")} FROM ${all})`;
+          await bench.assertSameRows(some, expected, `reading ${columns.join(", ")} of ${table.name}`);
         }
       }),
   },
@@ -208,11 +208,11 @@ async function checkCursor(bench: Workbench, table: TableInfo, all: string): Pro
       const found = await bench.read(table, { cursor: { column: table.cursor, value, inclusive } });
       const literal = quoteLiteral(value);
       const condition = inclusive ? `${cursor} >= ${literal} OR ${cursor} IS NULL` : `${cursor} > ${literal}`;
-      const wanted = `(SELECT * FROM ${all} WHERE ${condition})`;
+      const expected = `(SELECT * FROM ${all} WHERE ${condition})`;
       const relation = inclusive ? "from" : "after";
       await bench.assertSameRows(
         found,
-        wanted,
+        expected,
         `reading ${table.name} with ${table.cursor} ${relation} ${value}${inclusive ? " on, or null" : ""}`,
       );
     }
@@ -243,6 +243,6 @@ async function checkAbort(session: Session, table: TableInfo): Promise<void> {
 /** The first column, the last, and the first two in reverse order. */
 function choices(names: readonly string[]): readonly (readonly string[])[] {
   const [first, second] = names;
-  const wanted = [[first!], [names.at(-1)!], ...(second === undefined ? [] : [[second, first!]])];
-  return [...new Map(wanted.map((columns) => [columns.join("\0"), columns])).values()];
+  const selections = [[first!], [names.at(-1)!], ...(second === undefined ? [] : [[second, first!]])];
+  return [...new Map(selections.map((columns) => [columns.join("\0"), columns])).values()];
 }
