@@ -76,7 +76,7 @@ test("agnes sync says that a table of empty files is empty, and what becomes of 
   expect(synced.stderr).toMatch(
     /"empty\.csv" is empty: it contains no rows and no column names, so no table was created from it/,
   );
-  expect(synced.stderr).toMatch(/all 2 files of "blank" are empty: none holds a row/);
+  expect(synced.stderr).toMatch(/all 2 files of "blank" are empty: none contains rows/);
   expect(synced.stderr).toContain("the published data stays");
   expect(synced.stderr).not.toContain("damaged");
   const discovered = await here.run("connector", "discover", "s");

@@ -45,7 +45,7 @@ describe("renderRegistryJson()", () => {
     };
     expect(hintOf({ _metadata: {}, tables: { a: {} } })).toContain("it has a list `tables`");
     expect(hintOf({ _metadata: {}, tabels: [] })).toStartWith(
-      "By its `_metadata` it is a table_registry.json",
+      "Its `_metadata` identifies a table_registry.json",
     );
     expect(hintOf({ tables: {} })).toEndWith("of the earlier system has `_metadata`.");
   });
