@@ -80,6 +80,6 @@ test("duckdbTypeOf() throws type_unsupported when DuckDB has no such type", () =
   );
   expect(() => duckdbTypeOf(union)).toThrow(/column "u" has the type "Union<Int32>".*no equivalent/);
   expect(() => duckdbTypeOf(new arrow.Field("d", new arrow.Decimal(2, 60, 256), true))).toThrow(
-    /no counterpart/,
+    /no equivalent/,
   );
 });

@@ -43,7 +43,7 @@ describe("renderRegistryJson()", () => {
       }
       throw new Error("it was taken");
     };
-    expect(hintOf({ _metadata: {}, tables: { a: {} } })).toContain("it has a list `tables`");
+    expect(hintOf({ _metadata: {}, tables: { a: {} } })).toContain("also needs a list `tables`");
     expect(hintOf({ _metadata: {}, tabels: [] })).toStartWith(
       "Its `_metadata` identifies a table_registry.json",
     );

@@ -6,7 +6,7 @@ import { quoteIdentifier, quoteLiteral, type SqlDialect } from "./dialect.ts";
  *
  * Text is compared with the collation of the engine, so push down text comparisons only to an engine that compares
  * bytes. A `Date` is a timestamp in UTC: a Snowflake session needs `TIMEZONE = 'UTC'`, and BigQuery DATETIME columns
- * reject it. BigQuery excludes NaN from `gt` and `ge`, DuckDB does not.
+ * reject it. BigQuery excludes `NaN` from `gt` and `ge`, DuckDB does not.
  *
  * @param dialect default: `ansi`
  * @throws `literal_unsupported`, `invalid_identifier` if the dialect cannot represent a value or a name
