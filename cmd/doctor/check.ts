@@ -21,7 +21,9 @@ export function warning(name: string, message: string, hint: string): Check {
 
 /** What was thrown, as a finding: a doctor reports what is broken and looks further. */
 export function failed(name: string, error: unknown): Check {
-  const hint = isAgnesError(error) ? error.hint : "Run again with --verbose and report what it prints.";
+  const hint = isAgnesError(error)
+    ? error.hint
+    : "Run the command again with --verbose and report its output.";
   return { name, state: "failed", message: messageOf(error), hint };
 }
 

@@ -31,7 +31,7 @@ export function errorReport(thrown: unknown, options: ReportOptions): ErrorRepor
   const code = known?.code ?? "internal";
   const status = known?.exitCode ?? 1;
   const message = cleanText(known?.message ?? `Agnes failed unexpectedly: ${messageOf(error)}`);
-  const hint = cleanText(known?.hint ?? "Run again with --verbose and report what it prints.");
+  const hint = cleanText(known?.hint ?? "Run the command again with --verbose and report its output.");
   const { subject, style } = options;
   if (options.json) {
     const shape = known?.toJSON() ?? { error: { code, message, hint, details: {} } };

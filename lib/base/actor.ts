@@ -4,14 +4,14 @@ import { userInfo } from "node:os";
 
 const UNKNOWN = "unknown";
 
-/** Who runs this process: the user of the environment, or else of the operating system. */
+/** Returns the user who runs this process, from the environment or otherwise from the operating system. */
 export function currentActor(env: Readonly<Record<string, string | undefined>>): string {
   return env["USER"] || env["LOGNAME"] || env["USERNAME"] || systemUser();
 }
 
 function systemUser(): string {
   const named = attempt(() => userInfo().username);
-  // Bun takes the name from the environment, and says this where it is not there.
+  // Bun reads the name from the environment, and returns "unknown" if it is not set.
   if (named !== undefined && named !== "" && named !== UNKNOWN) return named;
   return attempt(passwordFileUser) || attempt(idUser) || UNKNOWN;
 }
@@ -22,12 +22,12 @@ function passwordFileUser(): string | undefined {
   return lines.map((line) => line.split(":")).find((fields) => fields[2] === uid)?.[0];
 }
 
-/** Knows users of a directory service too. */
+/** Also finds users of a directory service. */
 function idUser(): string {
   return execFileSync("id", ["-un"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
 }
 
-/** A container may run under a number that no user has, and may lack every file and program. */
+/** A container may run under an id without a user, and without these files and programs. */
 function attempt<T>(work: () => T): T | undefined {
   try {
     return work();

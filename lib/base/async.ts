@@ -3,19 +3,19 @@ import type { Host } from "./host.ts";
 import { startTimer } from "./timer.ts";
 
 /**
- * Throws `aborted`, or the `AgnesError` given as the signal's reason, when the signal has fired.
+ * Throws `aborted`, or the `AgnesError` in the signal's reason, if the signal is aborted.
  */
 export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {
   if (signal?.aborted === true) throw abortError(signal, what);
 }
 
-/** The error that stands for a fired signal. */
+/** Returns the error for an aborted signal. */
 export function abortError(signal: AbortSignal, what: string): AgnesError {
   const reason: unknown = signal.reason;
   return reason instanceof AgnesError ? reason : new AgnesError("aborted", { what }, { cause: reason });
 }
 
-/** A signal that fires with `timed_out` after `timeoutMs`, or when `signal` does; dispose of it when done. */
+/** A signal that aborts with `timed_out` after `timeoutMs`, or when `signal` aborts; dispose of it when done. */
 export function withTimeout(
   what: string,
   timeoutMs: number | undefined,
@@ -39,11 +39,11 @@ export function withTimeout(
 }
 
 /**
- * Waits for work until a signal fires, even if the work ignores the signal. A failure of the work after that is dropped.
+ * Waits for work until a signal aborts, even if the work ignores the signal. Later failures of the work are ignored.
  *
- * @param error what the work is called in `aborted`, or the error to throw instead
- * @param onLate receives the result if the work succeeds after the signal has fired
- * @throws `aborted`, or the `AgnesError` given as the signal's reason
+ * @param error the name of the work in `aborted`, or a function that returns the error to throw instead
+ * @param onLate receives the result if the work succeeds after the abort
+ * @throws `aborted`, or the `AgnesError` in the signal's reason
  */
 export function raceAbort<T>(
   work: Promise<T>,
@@ -65,10 +65,10 @@ export function raceAbort<T>(
 }
 
 /**
- * Does work until a deadline, even if the work ignores the signal it gets. Without `timeoutMs` only `signal` ends it.
+ * Runs work with a deadline, even if the work ignores its signal. Without `timeoutMs` only `signal` stops it.
  *
  * @param onLate receives the result if the work succeeds after the deadline or the abort
- * @throws `timed_out`, `aborted`, and what the work throws
+ * @throws `timed_out`, `aborted`, and errors of the work
  */
 export async function withDeadline<T>(
   what: string,
@@ -82,10 +82,10 @@ export async function withDeadline<T>(
 }
 
 /**
- * Waits for work for a time, even if the work does not end. A failure of the work after that is dropped.
+ * Waits for work with a timeout, even if the work does not end. Later failures of the work are ignored.
  *
- * @param error the error to throw when the time is over
- * @param host whose clock to use. Default: the timer of the runtime
+ * @param error returns the error to throw on timeout
+ * @param host the host whose clock to use. Default: the timer of the runtime
  */
 export function raceTimeout<T>(
   work: Promise<T>,
@@ -99,7 +99,7 @@ export function raceTimeout<T>(
   });
 }
 
-/** Waits for work at most so long. What it fails with after that is dropped. */
+/** Waits for work for at most this duration. Later failures are ignored. */
 export async function atMost(
   work: Promise<unknown>,
   durationMs: number,
@@ -110,7 +110,7 @@ export async function atMost(
   });
 }
 
-/** Does something once, `delayMs` after a signal fires. @returns what cancels it */
+/** Runs an action once, `delayMs` after a signal aborts. @returns a function that cancels it */
 export function afterAbort(signal: AbortSignal, delayMs: number, action: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const start = () => void (timer = setTimeout(action, delayMs));
@@ -122,7 +122,7 @@ export function afterAbort(signal: AbortSignal, delayMs: number, action: () => v
   };
 }
 
-/** Why a timer is not needed any more. Made once, because an error at every call would cost more than the call. */
+/** The reason for cancelling a timer. Created once, because an error per call would cost more than the call. */
 const OVER = new AgnesError("aborted", { what: "waiting" });
 
 function startClock(durationMs: number, action: () => void, host?: Pick<Host, "sleep">): () => void {

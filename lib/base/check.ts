@@ -4,9 +4,9 @@ import { AgnesError, shown } from "./errors/mod.ts";
 import { nearest } from "./nearest.ts";
 
 /**
- * Checks a value against a valibot schema and gives the typed result.
+ * Validates a value against a valibot schema and returns the typed result.
  *
- * @param path what to call the value in an error, for example `agnes.yaml: sources.crm.options`
+ * @param path the name of the value in errors, for example `agnes.yaml: sources.crm.options`
  * @throws `config_unknown_key`, `config_invalid`
  */
 export function checkAgainst<const S extends v.GenericSchema>(
@@ -33,13 +33,13 @@ function issueError(issue: v.BaseIssue<unknown>, schema: v.GenericSchema, path: 
   return new AgnesError("config_invalid", {
     path,
     key: keys.join(".") || "the content",
-    ...(isOwnWords(issue)
+    ...(isCustomMessage(issue)
       ? { reason: issue.message }
       : { expected: expectedBy(issue), received: receivedBy(issue) }),
   });
 }
 
-/** The key that nobody knows: the one refused, or a mistyped one beside a key that is missing. */
+/** Returns the unknown key: the rejected one, or a mistyped one next to a missing key. */
 function unknownKey(
   issue: v.BaseIssue<unknown>,
   schema: v.GenericSchema,
@@ -56,29 +56,29 @@ function isMissing(issue: v.BaseIssue<unknown>): boolean {
   return issue.input === undefined && issue.type.endsWith("object") && issue.path !== undefined;
 }
 
-/** Whether the message was written by the author of a check: valibot's own repeats the input. */
-function isOwnWords({ kind, expected, message, received }: v.BaseIssue<unknown>): boolean {
+/** Whether the message is a custom one; default messages of valibot repeat the input. */
+function isCustomMessage({ kind, expected, message, received }: v.BaseIssue<unknown>): boolean {
   return kind === "validation" && expected === null && !message.endsWith(`eceived ${received}`);
 }
 
 function expectedBy(issue: v.BaseIssue<unknown>): string {
   if (issue.type === "custom") return issue.message;
   if (issue.type === "non_empty") return "not empty";
-  return isMissing(issue) ? "there" : (issue.expected ?? `of the form ${issue.type}`);
+  return isMissing(issue) ? "present" : (issue.expected ?? `of the form ${issue.type}`);
 }
 
-/** The value seen, where it cannot be a secret in the wrong place; else what kind of value it is. */
+/** Returns the received value if it cannot be a misplaced secret, otherwise its type. */
 function receivedBy({ input, type, expected }: v.BaseIssue<unknown>): string {
   if (input === undefined) return "missing";
   if (input === null) return "null";
   if (type === "non_empty") return "empty";
   if (typeof input === "string" && type === "picklist") return shown(input, 40);
   if (typeof input === "object") return Array.isArray(input) ? "a list" : "a map";
-  const isFigure = typeof input === "number" || typeof input === "boolean";
-  return isFigure && expected !== "string" ? String(input) : `a ${typeof input}`;
+  const isScalar = typeof input === "number" || typeof input === "boolean";
+  return isScalar && expected !== "string" ? String(input) : `a ${typeof input}`;
 }
 
-/** The keys that the object at `keys` may have. */
+/** Returns the allowed keys of the object at `keys`. */
 function knownKeys(schema: unknown, keys: readonly string[]): readonly string[] {
   let current = unwrapped(schema);
   for (const key of keys) {
@@ -98,7 +98,7 @@ interface SchemaShape {
 function unwrapped(schema: unknown): SchemaShape | undefined {
   let current = schema as SchemaShape | undefined;
   for (;;) {
-    // The last schema of a pipe is the one that knows the keys.
+    // The last schema of a pipe has the keys.
     const last = current?.pipe?.findLast((item) => item.kind === "schema") as SchemaShape | undefined;
     const inner = current?.wrapped ?? (last?.pipe === undefined ? last : unwrapped(last));
     if (inner === undefined || inner === current) return current;

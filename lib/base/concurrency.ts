@@ -1,4 +1,4 @@
-/** Works on all items, at most `limit` at once; gives the results in the order of the items. */
+/** Processes all items, at most `limit` at once, and returns the results in the order of the items. */
 export async function eachOf<T, R>(
   items: readonly T[],
   limit: number,
@@ -19,7 +19,7 @@ export async function eachOf<T, R>(
     }
   };
   const workers = Array.from({ length: Math.max(1, Math.min(limit, items.length)) }, worker);
-  // All must have come to rest before what they share is closed.
+  // All must have settled before shared resources are closed.
   const settled = await Promise.allSettled(workers);
   const failure = settled.find((result) => result.status === "rejected");
   if (failure !== undefined) throw failure.reason;

@@ -1,11 +1,11 @@
-/** How deep values are copied; what lies deeper, or leads back to itself, stays shared. */
+/** The maximum depth of copies; deeper values stay shared, which also ends circular ones. */
 const DEPTH_MAX = 50;
 
 /**
- * A copy of a row that its owner may go on to change: with its own keys, and the columns that it has from elsewhere,
- * such as the getters of its class. What is no row stays as it is.
+ * Copies a row that its owner may change later: its own keys, and inherited columns such as getters of its class.
+ * Values that are not rows are returned unchanged.
  *
- * @param columns whose values are copied with what is inside them. Default: its own keys
+ * @param columns the columns to copy deeply. Default: the row's own keys
  */
 export function copyRow<T>(row: T, columns?: readonly string[]): T {
   if (typeof row !== "object" || row === null || Array.isArray(row)) return row;
@@ -27,7 +27,7 @@ function copyValue(value: unknown, depth: number): unknown {
     return new Map([...value].map(([key, item]) => [copyValue(key, depth - 1), copyValue(item, depth - 1)]));
   }
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Values of other classes, such as decimals, are not changed by those who use them.
+  // Values of other classes, such as decimals, are treated as immutable.
   if (prototype !== Object.prototype && prototype !== null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyValue(item, depth - 1)]));
 }

@@ -3,7 +3,7 @@ import * as fs from "node:fs/promises";
 
 import { AgnesError, messageOf } from "./errors/mod.ts";
 
-/** What `Files.stat` tells. */
+/** The result of `Files.stat`. */
 export interface FileStat {
   readonly sizeBytes: number;
   readonly modifiedAtMs: number;
@@ -11,40 +11,40 @@ export interface FileStat {
 }
 
 /**
- * The file system as Agnes uses it, so that a test can make any step fail.
+ * The file system operations of Agnes, so that a test can make any of them fail.
  *
- * Every method throws `disk_full` or `file_failed`, except where it says that absence is an answer.
+ * Every method throws `disk_full` or `file_failed`; missing files are not errors where documented.
  */
 export interface Files {
-  /** The whole file; `null` when there is none. */
+  /** Reads a whole file; `null` if it does not exist. */
   read(path: string): Promise<Uint8Array | null>;
-  /** Writes a whole new file and makes it durable; fails when `path` exists unless `replace` is set. */
+  /** Writes a new file and makes it durable; fails if `path` exists unless `replace` is set. */
   write(
     path: string,
     data: string | Uint8Array,
     options?: { mode?: number; replace?: boolean },
   ): Promise<void>;
-  /** Appends to a file, creating it, and makes the bytes durable. `at` cuts the file to so many bytes before. */
+  /** Appends to a file, creating it if needed, and makes the bytes durable. With `at`, first truncates it to that size. */
   append(path: string, data: string | Uint8Array, options?: { mode?: number; at?: number }): Promise<void>;
-  /** Makes what was written to a file or directory durable (fsync). */
+  /** Makes the writes to a file or directory durable (fsync). */
   sync(path: string): Promise<void>;
   /** Atomically renames, replacing `to`. */
   rename(from: string, to: string): Promise<void>;
-  /** Gives a file a second name; `false` when that name is taken. */
+  /** Creates a hard link to a file; `false` if the name exists. */
   link(existing: string, name: string): Promise<boolean>;
   /** Sets the permission bits. */
   chmod(path: string, mode: number): Promise<void>;
-  /** Removes a file; absent is fine. */
+  /** Removes a file, if it exists. */
   remove(path: string): Promise<void>;
-  /** Removes a directory and all in it; absent is fine. */
+  /** Removes a directory and its contents, if it exists. */
   removeDirectory(path: string): Promise<void>;
-  /** Makes a directory and its parents. */
+  /** Creates a directory and its parents. */
   makeDirectory(path: string): Promise<void>;
-  /** The names in a directory, sorted; `null` when there is no such directory. */
+  /** Lists the names in a directory, sorted; `null` if it does not exist. */
   list(path: string): Promise<readonly string[] | null>;
-  /** Size, time and kind; `null` when there is nothing. */
+  /** Returns size, time and kind of a path; `null` if it does not exist. */
   stat(path: string): Promise<FileStat | null>;
-  /** Bytes that may still be written to the disk of a directory; `null` when the file system does not know. */
+  /** Returns the free bytes on the disk of a directory; `null` if unknown. */
   freeBytes(path: string): Promise<number | null>;
 }
 
@@ -55,7 +55,7 @@ export interface Files {
  * ```ts
  * import { nodeFiles } from "agnes";
  * const files = nodeFiles();
- * await files.stat("agnes.yaml"); // null when there is none
+ * await files.stat("agnes.yaml"); // null if it does not exist
  * ```
  */
 export function nodeFiles(): Files {
@@ -82,14 +82,14 @@ export function nodeFiles(): Files {
     remove: (path) => attempt("remove", path, () => fs.rm(path, { force: true })),
     removeDirectory: (path) => attempt("remove", path, () => fs.rm(path, { force: true, recursive: true })),
     makeDirectory: (path) =>
-      attempt("make", path, async () => void (await fs.mkdir(path, { recursive: true }))),
+      attempt("create", path, async () => void (await fs.mkdir(path, { recursive: true }))),
     list: (path) => absentIsNull(attempt("list", path, async () => (await fs.readdir(path)).sort())),
-    stat: (path) => absentIsNull(attempt("look at", path, () => statPath(path))),
-    freeBytes: (path) => attempt("look at the disk of", path, () => freeBytes(path)),
+    stat: (path) => absentIsNull(attempt("stat", path, () => statPath(path))),
+    freeBytes: (path) => attempt("get the free space for", path, () => freeBytes(path)),
   };
 }
 
-/** Turns what the operating system said into `disk_full` or `file_failed`. */
+/** Converts an error of the operating system to `disk_full` or `file_failed`. */
 export function fileError(operation: string, path: string, error: unknown): AgnesError {
   const number = errorNumber(error);
   if (number === "ENOSPC" || number === "EDQUOT" || number === "EFBIG") {
@@ -142,7 +142,7 @@ async function syncPath(path: string): Promise<void> {
   try {
     await handle.sync();
   } catch (error) {
-    // Windows and some network file systems refuse to sync a directory; the rename itself is still atomic.
+    // Windows and some network file systems cannot sync a directory; the rename is still atomic.
     const number = errorNumber(error);
     if (number !== "EPERM" && number !== "EISDIR" && number !== "EINVAL" && number !== "ENOTSUP") throw error;
   } finally {

@@ -2,15 +2,15 @@ import { AgnesError } from "./errors/mod.ts";
 import { nodeFiles, type Files } from "./files.ts";
 import { startTimer } from "./timer.ts";
 
-/** The outside world in one value, so that tests can replace any part of it. */
+/** The environment of Agnes (files, network, clocks, randomness), so that tests can replace any part of it. */
 export interface Host {
-  /** The wall clock; for what people read, never for ordering. */
+  /** The wall clock; for display, never for ordering. */
   now(): Date;
-  /** Milliseconds on a clock that never goes back; for durations. */
+  /** Milliseconds of a monotonic clock; for durations. */
   monotonicMs(): number;
   /** A number in [0, 1). */
   random(): number;
-  /** Waits; rejects with `aborted` when the signal fires first. */
+  /** Waits; rejects with `aborted` if the signal aborts first. */
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
   readonly fetch: typeof globalThis.fetch;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -18,12 +18,12 @@ export interface Host {
 }
 
 /**
- * The real host, with any part replaced.
+ * Creates the real host, with any part replaced.
  *
  * @example
  * ```ts
  * import { createHost } from "agnes";
- * const host = createHost({ now: () => new Date("2026-01-01T00:00:00Z") }); // a clock that stands still
+ * const host = createHost({ now: () => new Date("2026-01-01T00:00:00Z") }); // a fixed clock
  * ```
  */
 export function createHost(overrides: Partial<Host> = {}): Host {
@@ -39,7 +39,7 @@ export function createHost(overrides: Partial<Host> = {}): Host {
   } as Host;
 }
 
-/** `length` characters of `0-9a-z`, for the names of temporary files. */
+/** Returns `length` random characters of `0-9a-z`, for names of temporary files. */
 export function randomName(host: Pick<Host, "random">, length = 8): string {
   return Array.from({ length }, () => Math.floor(host.random() * 36).toString(36)).join("");
 }

@@ -11,7 +11,7 @@ const ENVIRONMENT = /^[A-Z][A-Z0-9_]{0,63}$/;
  * Checks a name that Agnes exposes: a source, a view, an alias, an extension.
  *
  * Letters, digits and underscores, not starting with a digit, at most 64.
- * @param what what the name is of, for the message
+ * @param what the kind of name, for the message
  * @returns the name
  * @throws `invalid_identifier`
  * @example
@@ -25,15 +25,15 @@ export function checkExposedName(what: string, value: string): string {
     what,
     value,
     EXPOSED,
-    "letters, digits and underscores, not a digit first, at most 64 characters",
+    "letters, digits and underscores, not starting with a digit, at most 64 characters",
   );
 }
 
 /**
- * Checks a name that a vendor gave: a bucket, a dataset, a table. Dots and dashes are allowed, at most 128.
+ * Checks a vendor's name of a bucket, a dataset or a table. Dots and dashes are allowed, at most 128.
  *
  * Check every name that becomes part of a path or a URL.
- * @param what what the name is of, for the message
+ * @param what the kind of name, for the message
  * @returns the name
  * @throws `invalid_identifier`
  * @example
@@ -51,23 +51,23 @@ export function checkVendorName(what: string, value: string): string {
  * @throws `invalid_identifier`
  */
 export function checkEnvironmentName(what: string, value: string): string {
-  // Who puts the secret itself where its variable belongs must not see it in an error.
+  // If a user configures the secret itself instead of its variable, the error must not show it.
   if (ENVIRONMENT.test(value)) return value;
   return check(
     what,
     `(${counted(value.length, "character")}, not shown)`,
     ENVIRONMENT,
-    "the NAME of a variable that holds the secret: capital letters, digits and underscores, a letter first",
+    "the NAME of a variable that contains the secret: capital letters, digits and underscores, starting with a letter",
   );
 }
 
-/** Whether `value` may be exposed as it is; see `checkExposedName`. */
+/** Whether `value` is a valid exposed name; see `checkExposedName`. */
 export function isExposedName(value: string): boolean {
   return EXPOSED.test(value);
 }
 
 /**
- * Checks the name of a source: an exposed name that means nothing else as a schema of SQL.
+ * Checks the name of a source: an exposed name that is not a reserved SQL schema.
  * @throws `invalid_identifier`
  */
 export function checkSourceName(what: string, value: string): string {
@@ -76,11 +76,11 @@ export function checkSourceName(what: string, value: string): string {
   throw new AgnesError("invalid_identifier", {
     what,
     value,
-    rule: "schemas of DuckDB, and names that start with an underscore, are not free",
+    rule: "schemas of DuckDB and names that start with an underscore are reserved",
   });
 }
 
-/** Whether a name of a schema means something else in SQL, so that `<source>.<table>` could not be said. */
+/** Whether a schema name has another meaning in SQL, so that `<source>.<table>` would be ambiguous. */
 export function isReservedSchema(name: string): boolean {
   return RESERVED_SCHEMAS.has(name.toLowerCase());
 }
@@ -98,10 +98,10 @@ const RESERVED_SCHEMAS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The exposed name nearest to a vendor's name: lower case, letters without their accents, every other character an
- * underscore. A name with letters or digits of other scripts ends in a hash of it, so that two of them differ.
+ * Converts a vendor's name to an exposed name: lower case, letters without accents, all other characters replaced by
+ * underscores. A name with letters or digits of other scripts ends in a hash, so that different names stay different.
  *
- * A name without a letter or digit gives `table`; names that differ only in other characters give the same one.
+ * A name without a letter or digit becomes `table`; names that differ only in other characters become equal.
  * @example
  * ```ts
  * import { toExposedName } from "agnes/kit";
@@ -118,7 +118,7 @@ export function toExposedName(value: string): string {
   const name = folded.replace(/[^a-z0-9_]+/g, "_").replace(/^_+|_+$/g, "");
   const started = /^[0-9]/.test(name) ? `t_${name}` : name || "table";
   if (!/(?![a-z0-9])[\p{L}\p{N}]/u.test(folded)) return started.slice(0, NAME_LENGTH_MAX);
-  // With the marks of its letters, which tell か from が.
+  // Includes combining marks, which distinguish か from が.
   const written = value.normalize("NFC").toLowerCase();
   const hash = createHash("sha256").update(written).digest("hex").slice(0, HASH_LENGTH);
   return `${started.slice(0, NAME_LENGTH_MAX - HASH_LENGTH - 1)}_${hash}`;
@@ -127,7 +127,7 @@ export function toExposedName(value: string): string {
 const NAME_LENGTH_MAX = 64;
 const HASH_LENGTH = 6;
 
-/** Letters that Unicode does not take apart into a letter of ASCII and its accent. */
+/** Letters that Unicode does not decompose into an ASCII letter and an accent. */
 const FOLDED: Readonly<Record<string, string>> = {
   ŋ: "n",
   ß: "ss",
@@ -144,7 +144,7 @@ const FOLDED: Readonly<Record<string, string>> = {
 };
 const UNDECOMPOSED = new RegExp(`[${Object.keys(FOLDED).join("")}]`, "g");
 
-function check(what: string, value: string, rule: RegExp, words: string): string {
-  if (!rule.test(value)) throw new AgnesError("invalid_identifier", { what, value, rule: words });
+function check(what: string, value: string, pattern: RegExp, rule: string): string {
+  if (!pattern.test(value)) throw new AgnesError("invalid_identifier", { what, value, rule });
   return value;
 }

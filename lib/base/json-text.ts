@@ -1,6 +1,6 @@
-/** JSON that is written as it was read: `JSON.parse` would round numbers that no double holds. */
+/** JSON that keeps its number literals: `JSON.parse` would round numbers beyond double precision. */
 export class JsonText {
-  /** One line. */
+  /** The JSON on one line. */
   readonly text: string;
 
   /** @param text JSON, which may have NaN and infinities as DuckDB writes them; they become strings */

@@ -2,17 +2,17 @@ import { inspected, messageOf } from "./errors/mod.ts";
 import { bigintAsText } from "./json.ts";
 import { printable, redact } from "./redact.ts";
 
-/** How serious a line of the log is, least first. */
+/** The severity of a log entry, lowest first. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** One line of the log, already redacted. */
+/** One log entry, already redacted. */
 export interface LogEntry {
   readonly level: LogLevel;
   readonly message: string;
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** Where talk goes; data never goes here. */
+/** Receives log messages; never data. */
 export interface Log {
   debug(message: string, fields?: Record<string, unknown>): void;
   info(message: string, fields?: Record<string, unknown>): void;
@@ -21,7 +21,7 @@ export interface Log {
 }
 
 /**
- * A log that redacts credentials and the given secret values before anything reaches `sink`.
+ * Creates a log that redacts credentials and the secret values before an entry reaches `sink`.
  *
  * @example
  * ```ts
@@ -38,7 +38,7 @@ export function createLog(sink: (entry: LogEntry) => void, secrets: Iterable<str
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
 }
 
-/** A log that says nothing. */
+/** A log that discards all messages. */
 export const silentLog: Log = createLog(() => {});
 
 function clean(text: string, secrets: Iterable<string>): string {
@@ -54,7 +54,7 @@ function cleanFields(fields: Record<string, unknown>, secrets: Iterable<string>)
   return Object.fromEntries(entries);
 }
 
-/** A value may lead back to itself, or fail when it is read. */
+/** Formats a value, which may be circular or throw when it is read. */
 function textOf(value: unknown): string {
   try {
     return value instanceof Error ? messageOf(value) : (JSON.stringify(value, bigintAsText) ?? "");

@@ -1,4 +1,4 @@
-/** Runs pieces of work one after the other, in the order asked for. A failure does not stop those after it. */
+/** Runs work sequentially, in the order of the calls. A failure does not stop later work. */
 export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
 
@@ -8,7 +8,7 @@ export class Mutex {
     return result;
   }
 
-  /** Resolves when all that was asked for so far has ended, however it ended. */
+  /** Resolves when all work queued so far has settled. */
   async idle(): Promise<void> {
     await this.#last;
   }

@@ -1,6 +1,6 @@
 import { closest, distance } from "fastest-levenshtein";
 
-/** The known word nearest to a mistyped one, or `undefined` when none is near enough to be meant. */
+/** Returns the known name nearest to a mistyped one, or `undefined` if none is similar enough. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined;
   const found = closest(word, [...known]);

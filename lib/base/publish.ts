@@ -7,7 +7,7 @@ import { randomName } from "./host.ts";
 /** The suffix of every temporary file; no glob for data matches it. */
 export const TEMPORARY_SUFFIX = ".tmp";
 
-/** A name beside `path` for a file that is not published yet: unique to this process and call. */
+/** Returns a temporary path in the folder of `path`, unique to this process and call. */
 export function temporaryPath(host: Pick<Host, "random">, path: string): string {
   return join(dirname(path), `${basename(path)}.${process.pid}.${randomName(host)}${TEMPORARY_SUFFIX}`);
 }
@@ -15,7 +15,7 @@ export function temporaryPath(host: Pick<Host, "random">, path: string): string 
 /**
  * Replaces a file by one rename: readers see the old content or the new, never a part of it.
  *
- * @param content the whole new content, or a function that writes it to the temporary path it is given
+ * @param content the whole new content, or a function that writes it to the temporary path
  * @throws `disk_full`, `file_failed`; the old file is then untouched and the temporary one removed
  */
 export async function publishFile(
@@ -45,21 +45,20 @@ export async function publishFile(
 }
 
 /**
- * Replaces a DuckDB database by one that was written beside it and is closed. Processes that have the old file open keep
- * reading it.
+ * Replaces a DuckDB database by a closed one in the same folder. Processes with the old file open keep reading it.
  *
- * @throws `disk_full`, `file_failed`; removing the temporary file is left to the caller
+ * @throws `disk_full`, `file_failed`; the caller removes the temporary file
  */
 export async function replaceDatabase(files: Files, temporary: string, path: string): Promise<void> {
   await files.chmod(temporary, 0o644);
   await files.sync(temporary);
-  // DuckDB would replay a write-ahead log that is left beside the name into the new file.
+  // DuckDB would replay a leftover write-ahead log into the new file.
   await files.remove(`${path}.wal`);
   await files.rename(temporary, path);
   await files.sync(dirname(path));
 }
 
-/** Makes a directory and its missing parents, and syncs each directory that got a new entry. */
+/** Creates a directory and its missing parents, and syncs each directory with a new entry. */
 export async function makeDirectoryDurably(files: Files, path: string): Promise<void> {
   const missing: string[] = [];
   for (let at = path; at !== dirname(at) && (await files.stat(at)) === null; at = dirname(at)) {

@@ -1,4 +1,4 @@
-/** A text between quotes, each quote in it doubled, as standard SQL writes names (`"`) and texts (`'`). */
+/** Quotes text and doubles each quote in it, as standard SQL does for names (`"`) and strings (`'`). */
 export function quoted(text: string, quote: '"' | "'"): string {
   return `${quote}${text.replaceAll(quote, quote + quote)}${quote}`;
 }

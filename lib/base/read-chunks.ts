@@ -3,10 +3,10 @@ import { open } from "node:fs/promises";
 import { fileError } from "./files.ts";
 
 /**
- * The bytes of a file in chunks. While one is looked at, the next is being read.
+ * Yields the bytes of a file in chunks, and reads the next chunk ahead.
  *
- * A chunk is valid until the next is asked for, and begins at the start of its buffer.
- * @throws what `fileError` makes of a file that cannot be opened or read
+ * A chunk is valid until the next one is requested, and begins at the start of its buffer.
+ * @throws `file_failed` if the file cannot be opened or read
  */
 export async function* readChunks(
   path: string,
@@ -27,7 +27,7 @@ export async function* readChunks(
   } catch (error) {
     throw fileError("read", path, error);
   } finally {
-    // A handle must not be closed under a read.
+    // The handle must not be closed during a read.
     await reading.catch(() => {});
     await handle.close();
   }

@@ -4,21 +4,21 @@ import { AgnesError, inspected, readableError } from "./errors/mod.ts";
 import { holdsSecret, redact } from "./redact.ts";
 import { secretSpellings } from "./secret-forms.ts";
 
-/** A shorter secret may be an ordinary word, such as a password `postgres` beside a table `postgres_jobs`. */
+/** A shorter secret may be ordinary text, such as a password `postgres` and a table `postgres_jobs`. */
 const NAME_SECRET_LENGTH_MIN = 12;
-/** A beginning of a secret this long, before `…`, is a secret that was cut off. */
+/** A prefix of a secret of at least this length, before `…`, is a truncated secret. */
 const CUT_LENGTH_MIN = 6;
 
 /**
- * A value without secrets: redacted are the texts in it, in lists and in plain objects, keys included.
- * Returns the value itself when nothing was redacted. What leads back to itself, or lies deeper than 100 levels, is
- * replaced by a text.
+ * Redacts secrets in a value: in its strings, lists and plain objects, including keys.
+ * Returns the value itself if nothing was redacted. Circular references and values deeper than 100 levels are replaced
+ * by a placeholder.
  */
 export function redactValue<T>(value: T, secrets: Iterable<string>): T {
   return cleanValue(value, { secrets: [...secrets], clean: new Map(), depth: 0 }) as T;
 }
 
-/** An error without secrets, made again from its redacted details; the error itself when it holds none. */
+/** Redacts an error by rebuilding it from its redacted details; returns the error itself if it contains no secret. */
 export function redactError<E extends AgnesError>(error: E, secrets: Iterable<string>): E {
   return redactReadable(readableError(error) as E, [...secrets]);
 }
@@ -37,8 +37,8 @@ function redactReadable<E extends AgnesError>(error: E, hidden: readonly string[
 }
 
 /**
- * What was thrown, or when a secret is anywhere in it, an error that keeps only its redacted name, message and stack.
- * An `AgnesError` stays one. It can be read to its end, whatever was thrown; see `readableError`.
+ * Returns the thrown value or, if it contains a secret, an error with only its redacted name, message and stack.
+ * An `AgnesError` stays one. The result is always safe to read; see `readableError`.
  */
 export function redactThrown(thrown: unknown, secrets: Iterable<string>): unknown {
   return redactCause(readableError(thrown), [...secrets]);
@@ -56,7 +56,7 @@ function redactCause(thrown: unknown, hidden: readonly string[]): unknown {
   return clean;
 }
 
-/** All texts of what was thrown; null when they are too many, or reading them fails. */
+/** Returns all texts of the thrown value; null if there are too many, or reading them fails. */
 function everythingIn(thrown: unknown): string | null {
   try {
     if (!isSmall(thrown)) return null;
@@ -75,7 +75,7 @@ function everythingIn(thrown: unknown): string | null {
 const DEPTH_SHOWN = 6;
 const VALUES_SHOWN_MAX = 20_000;
 
-/** Whether what `inspect` shows of a value has an end in sight: it follows shared values again and again. */
+/** Whether the output of `inspect` is limited: it repeats shared values. */
 function isSmall(value: unknown): boolean {
   const todo: { readonly value: unknown; readonly depth: number }[] = [{ value, depth: 0 }];
   let count = 0;
@@ -94,7 +94,7 @@ function isSmall(value: unknown): boolean {
   return true;
 }
 
-/** Whether a name, which is kept and shown everywhere, holds the value of a secret of at least 12 characters. */
+/** Whether a name, which is stored and displayed, contains a secret of at least 12 characters. */
 export function nameHoldsSecret(name: string, secrets: Iterable<string>): boolean {
   return holdsSecret(
     name,
@@ -102,10 +102,10 @@ export function nameHoldsSecret(name: string, secrets: Iterable<string>): boolea
   );
 }
 
-/** Where redaction has got to. */
+/** The state of a redaction. */
 interface Progress {
   readonly secrets: readonly string[];
-  /** What each value became; of those above the one at hand, nothing yet. */
+  /** The result for each visited value; not yet set for the ancestors of the current value. */
   readonly clean: Map<unknown, unknown>;
   readonly depth: number;
 }
@@ -148,7 +148,7 @@ function cleanText(text: string, secrets: readonly string[]): string {
   return clean.includes("…") ? clean.split("…").map(withoutCut(secrets)).join("…") : clean;
 }
 
-/** Takes the beginning of a secret from the end of a text that was cut to a length. */
+/** Redacts the prefix of a secret at the end of truncated text. */
 function withoutCut(
   secrets: readonly string[],
 ): (text: string, at: number, pieces: readonly string[]) => string {
@@ -160,7 +160,7 @@ function withoutCut(
   };
 }
 
-/** How much of the beginning of a secret the text ends with. */
+/** Returns the length of the longest secret prefix at the end of the text. */
 function cutLength(text: string, secret: string): number {
   for (let length = Math.min(secret.length - 1, text.length); length >= CUT_LENGTH_MIN; length -= 1) {
     if (text.endsWith(secret.slice(0, length))) return length;

@@ -1,11 +1,11 @@
 import { findSecret } from "./secret-forms.ts";
 
-/** Replaces the given secret values, and what looks like a credential, in a text that someone will read. */
+/** Redacts the secret values and anything that looks like a credential in text for display. */
 export function redact(text: string, secrets: Iterable<string> = []): string {
   let clean = text;
-  // The longest first, or what begins with a shorter one would keep its end.
+  // Longest first, otherwise the rest of a secret that starts with a shorter one would remain.
   for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
-    // A secret shorter than this would blank out ordinary text.
+    // Shorter secrets would redact ordinary text.
     if (secret.length < 4) continue;
     clean = withoutSecret(clean, secret);
   }
@@ -22,12 +22,12 @@ export function redact(text: string, secrets: Iterable<string> = []): string {
     .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"']+:[^\s/@"']+@/gi, "$1[redacted]@");
 }
 
-/** Whether a text holds the value of a secret, as it is or in a form that `findSecret` knows. */
+/** Whether text contains the value of a secret, plain or in an encoding that `findSecret` detects. */
 export function holdsSecret(text: string, secrets: Iterable<string>): boolean {
   const parts = new Set([text, decoded(text)].flatMap((one) => one.split(/[/:@?&=#;,\s]+/)));
   return [...secrets].some((secret) => {
     if (secret === "") return false;
-    // A shorter one is in ordinary text as well.
+    // Shorter ones also occur in ordinary text.
     return secret.length < 4 ? parts.has(secret) : findSecret(text, secret).length > 0;
   });
 }
@@ -51,7 +51,7 @@ function decoded(text: string): string {
   }
 }
 
-/** Makes control characters visible, so that foreign text cannot forge a log line or move a cursor. */
+/** Escapes control characters, so that untrusted text cannot forge a log line or move the cursor. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) =>
     character === "\n" || character === "\t"

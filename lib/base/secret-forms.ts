@@ -1,13 +1,13 @@
-/** A part of a text. */
+/** A range in a text. */
 interface Range {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * Where a text holds a secret, in order and without overlaps: as it is, escaped for JSON, SQL, HTML, connection strings
- * or addresses as a whole or in part, in hexadecimal digits, or in base64, also of several lines, with whatever stands
- * around it. Redaction and refusal both ask this.
+ * Finds a secret in text, in order and without overlaps: plain, escaped for JSON, SQL, HTML, connection strings or URLs,
+ * fully or in part, in hexadecimal, or in base64, also across lines or inside longer base64. Used for redaction and for
+ * rejection.
  */
 export function findSecret(text: string, secret: string): readonly Range[] {
   const forms = formsOf(secret);
@@ -19,10 +19,10 @@ export function findSecret(text: string, secret: string): readonly Range[] {
   return merged(found);
 }
 
-/** What is looked for of one secret; patterns are made when a text first needs them. */
+/** The search forms of one secret; patterns are compiled on first use. */
 interface SecretForms {
   readonly hexadecimal: string;
-  /** The characters of base64 in all alphabets and escapes. */
+  /** The base64 encodings in all alphabets and escapes. */
   readonly base64: readonly Base64Spelling[];
   readonly escapedPattern: () => RegExp;
   readonly hexadecimalPattern: () => RegExp;
@@ -33,7 +33,7 @@ interface Base64Spelling {
   readonly wrappedPattern: () => RegExp;
 }
 
-/** Making the patterns takes longer than looking for them, and the same few secrets are looked for in every text. */
+/** A cache, because compiling the patterns takes longer than matching them, and the same few secrets are searched everywhere. */
 const known = new Map<string, SecretForms>();
 const KNOWN_MAX = 64;
 
@@ -61,7 +61,7 @@ function once<T>(make: () => T): () => T {
   return () => (made ??= { value: make() }).value;
 }
 
-/** The forms of a secret that begin it, for texts that were cut off. */
+/** The forms of a secret whose prefixes are searched in truncated text. */
 export function secretSpellings(secret: string): readonly string[] {
   const bytes = Buffer.from(secret);
   const hexadecimal = bytes.toString("hex");
@@ -70,7 +70,7 @@ export function secretSpellings(secret: string): readonly string[] {
 }
 
 function plainSpellings(secret: string): readonly string[] {
-  // A lone surrogate cannot be written in an address.
+  // A lone surrogate cannot be URL-encoded.
   const inAddress = /\p{Cs}/u.test(secret) ? secret : encodeURIComponent(secret);
   const inHtml = secret.replace(/[&<>"']/g, (character) => `&${HTML_NAMES[character]};`);
   const json = JSON.stringify(secret).slice(1, -1);
@@ -78,7 +78,7 @@ function plainSpellings(secret: string): readonly string[] {
   return [...new Set([secret, inAddress, json, inSql, secret.replace(/[\\']/g, "\\$&"), inHtml])];
 }
 
-/** The pattern of a longer one would be too large; it is looked for in its usual spellings. */
+/** The pattern of a longer secret would be too large; only its usual encodings are searched. */
 const PATTERN_LENGTH_MAX = 2_000;
 
 function escapedIn(text: string, secret: string, forms: SecretForms): readonly Range[] {
@@ -89,7 +89,7 @@ function escapedIn(text: string, secret: string, forms: SecretForms): readonly R
   return matchesOf(text, forms.escapedPattern());
 }
 
-/** The digits of bytes, also with something between the bytes, such as in a dump. */
+/** The hexadecimal digits of the bytes, also with separators, such as in a dump. */
 function hexadecimalIn(text: string, { hexadecimal, hexadecimalPattern }: SecretForms): readonly Range[] {
   if (text.length < hexadecimal.length) return [];
   if (hexadecimal.length > PATTERN_LENGTH_MAX) {
@@ -105,15 +105,15 @@ function matchesOf(text: string, pattern: RegExp): readonly Range[] {
   }));
 }
 
-/** The ways to write a character in a text, in JSON, SQL, HTML and an address, also encoded several times. */
+/** Returns a pattern of all encodings of a character in plain text, JSON, SQL, HTML and URLs, also nested ones. */
 function escapedCharacter(character: string): string {
   const units = [...Array(character.length).keys()].map((at) => character.charCodeAt(at));
   const point = character.codePointAt(0)!;
   const literal = `\\u{${point.toString(16)}}`;
   const bytes = [...Buffer.from(character)].map(twoDigits);
-  // Latin-1, of which the letters of ASCII are the same as in UTF-8.
+  // Latin-1 is identical to UTF-8 for ASCII letters.
   const bytesOfAll = point >= 0x80 && point <= 0xff ? [bytes, [twoDigits(point)]] : [bytes];
-  const ways = [
+  const encodings = [
     units.map((unit) => String.raw`\\{1,2}u${anyCase(unit.toString(16).padStart(4, "0"))}`).join(""),
     ...bytesOfAll.flatMap((all) => [
       all.map((byte) => `%(?:25){0,4}${byte}`).join(""),
@@ -123,14 +123,14 @@ function escapedCharacter(character: string): string {
     literal,
   ];
   const named = HTML_NAMES[character];
-  if (named !== undefined) ways.unshift(`&(?:amp;)?(?:${character === "'" ? "apos" : named});`);
-  if (character === "'" || character === '"') ways.unshift(`${literal}{2}`);
-  // A connection string may have a backslash before any sign.
-  if (/[!-.:-@[\]-`{-~ ]/.test(character)) ways.unshift(String.raw`\\{1,3}${literal}`);
+  if (named !== undefined) encodings.unshift(`&(?:amp;)?(?:${character === "'" ? "apos" : named});`);
+  if (character === "'" || character === '"') encodings.unshift(`${literal}{2}`);
+  // A connection string may have a backslash before any punctuation.
+  if (/[!-.:-@[\]-`{-~ ]/.test(character)) encodings.unshift(String.raw`\\{1,3}${literal}`);
   const short = SHORT_ESCAPES[character];
-  if (short !== undefined) ways.unshift(String.raw`\\{1,3}${short}`);
-  if (character === " ") ways.push(String.raw`\+`);
-  return `(?:${ways.join("|")})`;
+  if (short !== undefined) encodings.unshift(String.raw`\\{1,3}${short}`);
+  if (character === " ") encodings.push(String.raw`\+`);
+  return `(?:${encodings.join("|")})`;
 }
 
 const HTML_NAMES: Readonly<Record<string, string>> = {
@@ -141,7 +141,7 @@ const HTML_NAMES: Readonly<Record<string, string>> = {
   "'": "#39",
 };
 
-/** As they stand in a pattern behind the backslash. */
+/** The escape characters after the backslash, as patterns. */
 const SHORT_ESCAPES: Readonly<Record<string, string>> = {
   "\\": String.raw`\\`,
   "/": String.raw`\/`,
@@ -160,12 +160,12 @@ const twoDigits = (byte: number): string => anyCase(byte.toString(16).padStart(2
 
 const lowerCase = (letter: string): string => letter.toLowerCase();
 
-/** So few characters of base64 may be in ordinary text by chance. */
+/** Shorter base64 may occur in ordinary text by chance. */
 const BASE64_LENGTH_MIN = 6;
 
 /**
- * The characters that base64 has for bytes wherever they stand in what is encoded. At each of the three places in a
- * group some bits of the first and last character belong to the neighbours, so those are left out.
+ * The base64 characters of the bytes at any offset in the encoded data. At each of the three offsets in a group, the
+ * first and last characters share bits with their neighbours, so they are omitted.
  */
 function base64Inside(bytes: Buffer): readonly string[] {
   const found = new Set([bytes.toString("base64").replace(/=+$/, "")]);
@@ -179,7 +179,7 @@ function base64Inside(bytes: Buffer): readonly string[] {
 
 const forAddress = (base64: string): string => base64.replaceAll("+", "-").replaceAll("/", "_");
 
-/** With what stands before and after it in the same base64: the user and the password of a Basic header. */
+/** Extends a match to the surrounding base64, such as the user and the password of a Basic header. */
 function base64In(text: string, spelling: Base64Spelling): readonly Range[] {
   return [...placesOf(text, spelling.text), ...wrappedIn(text, spelling)].map((place) => {
     let { start, end } = place;
@@ -190,7 +190,7 @@ function base64In(text: string, spelling: Base64Spelling): readonly Range[] {
   });
 }
 
-/** What MIME and PEM break into lines, also where the breaks are escaped. */
+/** Matches base64 split into lines by MIME or PEM, also with escaped line breaks. */
 function wrappedIn(text: string, spelling: Base64Spelling): readonly Range[] {
   if (spelling.text.length > 4 * PATTERN_LENGTH_MAX || !/[\r\n]|\\[rn]/.test(text)) return [];
   return matchesOf(text, spelling.wrappedPattern());
@@ -213,10 +213,10 @@ function isBase64(text: string, at: number): boolean {
   return /[\w+/-]/.test(character) || (character === "%" && /^%(?:25)?2[bf]/i.test(text.slice(at, at + 5)));
 }
 
-function placesOf(text: string, wanted: string): readonly Range[] {
+function placesOf(text: string, form: string): readonly Range[] {
   const places: Range[] = [];
-  for (let at = text.indexOf(wanted); at !== -1; at = text.indexOf(wanted, at + wanted.length)) {
-    places.push({ start: at, end: at + wanted.length });
+  for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + form.length)) {
+    places.push({ start: at, end: at + form.length });
   }
   return places;
 }

@@ -12,7 +12,7 @@ import { inspect } from "node:util";
  * ```
  */
 export class Secret {
-  /** The name of the environment variable the value came from. */
+  /** The name of the environment variable that contains the value. */
   readonly name: string;
   readonly #value: string;
 
@@ -21,7 +21,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The value itself; hand it only to the call that needs it. */
+  /** Returns the value; pass it only to the call that needs it. */
   reveal(): string {
     return this.#value;
   }

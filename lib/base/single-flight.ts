@@ -1,8 +1,8 @@
-/** Runs at most one piece of work per key at a time; later callers get the running one's result. */
+/** Runs at most one piece of work per key at a time; concurrent callers share its result. */
 export class SingleFlight<T> {
   readonly #running = new Map<string, Promise<T>>();
 
-  /** Starts `work`, or joins what runs under the key. The key is taken before anything is awaited. */
+  /** Starts `work`, or joins the running work of the key. The key is reserved synchronously. */
   run(key: string, work: () => Promise<T>): Promise<T> {
     const running = this.#running.get(key);
     if (running !== undefined) return running;
@@ -13,7 +13,7 @@ export class SingleFlight<T> {
     return started;
   }
 
-  /** Whether work runs under the key. */
+  /** Whether work is running for the key. */
   has(key: string): boolean {
     return this.#running.has(key);
   }

@@ -1,13 +1,13 @@
-/** The names of which a message shows so many at most. */
+/** The maximum number of names in a message. */
 const NAMES_MAX = 8;
 
 /**
- * Names for a message: sorted, and with the number of those left out.
+ * Formats names for a message: sorted, with the number of omitted ones.
  *
- * @param rest how many there are beside these
+ * @param rest the number of further names
  */
 export function someNames(names: readonly string[], rest: number = 0): string {
-  const shown = names.slice(0, NAMES_MAX);
-  const left = names.length - shown.length + rest;
-  return `${[...shown].sort().join(", ")}${left > 0 ? ` and ${left} more` : ""}`;
+  const listed = names.slice(0, NAMES_MAX);
+  const left = names.length - listed.length + rest;
+  return `${[...listed].sort().join(", ")}${left > 0 ? ` and ${left} more` : ""}`;
 }

@@ -1,7 +1,7 @@
-/** The longest time that timers of JavaScript take, almost 25 days; a longer one would fire at once. */
+/** The longest delay of JavaScript timers, almost 25 days; a longer one would fire immediately. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** Does something once after a time, however long it is. @returns what cancels it */
+/** Runs an action once after a delay of any length. @returns a function that cancels it */
 export function startTimer(durationMs: number, action: () => void): () => void {
   let timer: ReturnType<typeof setTimeout>;
   const start = (leftMs: number) => {

@@ -1,10 +1,10 @@
-/** How long work may run before timers, signals and other work get a turn. */
+/** How long work may run before it yields to the event loop. */
 const TURN_MS = 50;
 
 /**
- * Makes a function to await in a loop over what another gives: it lets timers and signals run now and then.
+ * Creates a function to await in a loop over an iterator: it periodically yields to timers and signals.
  *
- * An iterator that always has its next value ready would keep them waiting for ever, and so could not be stopped.
+ * Otherwise an iterator whose next value is always ready would block them, and could not be stopped.
  */
 export function createTurns(): () => Promise<void> {
   let sinceMs = performance.now();

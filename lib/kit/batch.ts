@@ -6,65 +6,65 @@ export type Row = Readonly<Record<string, unknown>>;
 /** The format of a file chunk. */
 export type FileFormat = "parquet" | "csv" | "ndjson" | "json";
 
-/** A file that DuckDB reads itself: the fastest way in for data that is already serialised. */
+/** A file that DuckDB reads directly: the fastest format for data that is already serialised. */
 export interface FileChunk {
   readonly kind: "file";
   readonly format: FileFormat;
-  /** An absolute local path, or the bytes. A file with `reading` and `origin` must stay until the read has ended. */
+  /** An absolute local path, or the bytes. A file with `reading` and `origin` must exist until the read ends. */
   readonly data: string | AsyncIterable<Uint8Array>;
-  /** How the bytes are compressed. Default: `auto`, by the ending of the path; bytes: `none`. */
+  /** How the bytes are compressed. Default: `auto`, by the extension of the path; for bytes, `none`. */
   readonly compression?: "auto" | "none" | "gzip" | "zstd";
-  /** How the file is read, as `DuckDBEngine.inspect` decided it. Default: decided from this chunk alone. */
+  /** How to read the file, as determined by `DuckDBEngine.inspect`. Default: detected from this chunk alone. */
   readonly reading?: FileReading;
-  /** For `csv`, without `reading`: what is known of the dialect. */
+  /** The known part of the dialect, for `csv` without `reading`. */
   readonly csv?: CsvOptions;
   /** DuckDB types by column, for csv, ndjson and json without `reading`. */
   readonly types?: Readonly<Record<string, string>>;
-  /** Values that every row of the file has, by column: partition values of its path. Text, or null. */
+  /** Constant values by column, such as partition values from the path. Text or null. */
   readonly constants?: Readonly<Record<string, string | null>>;
   /**
-   * What the chunk was made from, unique within the table: a path, a slice. Rows of one origin get parts of
-   * their own, which a later read can keep; see `ReadEnd.kept`. Errors name it.
+   * The source of the chunk, unique within the table: a path or a slice. Each origin is written to its own parts,
+   * which a later read can keep; see `ReadEnd.kept`. Errors name the origin.
    *
-   * A chunk holds all rows of its origin, also in a read with a cursor: they replace those published of it. A read
-   * yields origins in the order of their names, by UTF-16 code units: of several rows with one key the last stays.
+   * A chunk holds all rows of its origin, also in a read with a cursor: they replace the published rows of that origin.
+   * A read yields origins sorted by name in UTF-16 code units. If several rows have the same key, the last one is kept.
    */
   readonly origin?: string;
 }
 
-/** How a CSV file is written; what is left out is detected. */
+/** The dialect of a CSV file; omitted options are detected. */
 export interface CsvOptions {
-  /** What separates the values, 1 to 4 bytes. */
+  /** The separator between values, 1 to 4 bytes. */
   readonly delimiter?: string;
-  /** What encloses a value; an empty text: nothing does. */
+  /** The quote character; an empty string disables quoting. */
   readonly quote?: string;
-  /** What escapes a quote inside a value. Default: the quote itself. */
+  /** The escape character for a quote inside a value. Default: the quote character. */
   readonly escape?: string;
-  /** Whether the first record holds the names. Default `true`, unless `names` are given. */
+  /** Whether the first record contains the column names. Default: `true`, or `false` if `names` is set. */
   readonly header?: boolean;
-  /** The texts that stand for null. Default: the empty text. */
+  /** The strings that represent null. Default: the empty string. */
   readonly nullValues?: readonly string[];
-  /** How dates are written, in the notation of strptime: `%d.%m.%Y`. */
+  /** The strptime format of dates, such as `%d.%m.%Y`. */
   readonly dateFormat?: string;
-  /** How timestamps are written, in the notation of strptime. */
+  /** The strptime format of timestamps. */
   readonly timestampFormat?: string;
   /** Column names, for a file without a header. */
   readonly names?: readonly string[];
-  /** `utf-8`, `utf-16le`, `utf-16be`, `latin1`, `windows-1252` and the like. Default: by byte order mark, else UTF-8. */
+  /** `utf-8`, `utf-16le`, `utf-16be`, `latin1`, `windows-1252` and others. Default: from the byte order mark, otherwise UTF-8. */
   readonly encoding?: string;
-  /** What stands before the fraction of a number. Default `.`. */
+  /** The decimal separator. Default: `.`. */
   readonly decimalSeparator?: string;
-  /** What groups the digits of a number. Default: nothing. */
+  /** The thousands separator. Default: none. */
   readonly thousandsSeparator?: string;
-  /** Lines before the header, or before the first row without one. Default 0. */
+  /** Number of lines to skip before the header, or before the first row if there is no header. Default: 0. */
   readonly skipLines?: number;
-  /** Lines that begin with this character are no rows. Default: none. */
+  /** Lines that begin with this character are ignored. Default: none. */
   readonly comment?: string;
-  /** The longest record, in bytes. Default 16 MiB. */
+  /** The maximum length of a record in bytes. Default: 16 MiB. */
   readonly maxLineBytes?: number;
 }
 
-/** A CSV dialect in which nothing is left to be guessed. */
+/** A complete CSV dialect; nothing is detected. */
 export interface CsvDialect {
   readonly delimiter: string;
   readonly quote: string;
@@ -77,52 +77,52 @@ export interface CsvDialect {
   readonly skipLines: number;
   readonly comment: string;
   readonly maxLineBytes: number;
-  /** The names that somebody gave, instead of those of the header. */
+  /** Column names that replace those of the header. */
   readonly names?: readonly string[];
 }
 
-/** One column of a file and how its values are read. */
+/** One column of a file and how its values are parsed. */
 export interface FileColumn {
   readonly name: string;
   /** The DuckDB type. */
   readonly type: string;
-  /** The name in the file, where it is another: keys of JSON that differ by case only, repeated or empty names. */
+  /** The name in the file, if it differs: JSON keys that differ only in case, repeated or empty names. */
   readonly key?: string;
-  /** How values of a date or timestamp are written, in the notation of strptime. Default: ISO 8601. */
+  /** The strptime format of date or timestamp values. Default: ISO 8601. */
   readonly format?: string;
-  /** Whether the type was given, not found. */
+  /** Whether the type was configured rather than detected. */
   readonly given?: boolean;
-  /** What the values stand for, where the type alone does not tell: `duration in seconds`. Default: nothing to say. */
+  /** The meaning of the values if the type alone is ambiguous: `duration in seconds`. Default: none. */
   readonly description?: string;
 }
 
 /**
- * How the files of one table are read: dialect, names and types, decided once over all of them and then given to every
- * read. Plain JSON, so that a connector can keep it in `ReadEnd.state`.
+ * How to read the files of one table: dialect, names and types, determined once from all files and then passed to every
+ * read. Plain JSON, so that a connector can store it in `ReadEnd.state`.
  */
 export interface FileReading {
   readonly format: FileFormat;
-  /** For `csv`. */
+  /** Only for `csv`. */
   readonly csv?: CsvDialect;
-  /** All columns of the table, in order; a file may lack some. */
+  /** All columns of the table, in order; a file may contain only some of them. */
   readonly columns: readonly FileColumn[];
-  /** What a person should know of the decision: a column that stayed text because its dates are ambiguous. */
+  /** Notes for the user, such as a column kept as text because its dates are ambiguous. */
   readonly notes?: readonly string[];
 }
 
 /**
- * What a connector yields: an Arrow `RecordBatch` (8 to 16 thousand rows are best), row objects, or a file chunk.
- * All batches of one read describe the same columns.
+ * A batch that a connector yields: an Arrow `RecordBatch` (8 to 16 thousand rows are best), row objects, or a file chunk.
+ * All batches of one read have the same columns.
  */
 export type Batch = RecordBatch | readonly Row[] | FileChunk;
 
 /**
- * Rows that are gone from the source, by their primary keys; what a `read` may yield between its batches.
+ * The primary keys of rows that were deleted in the source. A `read` may yield them between its batches.
  *
- * They take effect in the order of the read: a row that was yielded before is removed, one that is yielded afterwards
- * exists. Published rows of these keys are removed in the same publish; a key of which there is no row is fine. Each key
- * has a value for every column of the table's primary key; other columns are ignored. For a table without a primary key
- * the read fails with `deletions_without_key`.
+ * Deletions apply in the order of the read: a row yielded earlier is removed, a row yielded later is kept. Published rows
+ * with these keys are removed in the same publish; keys without a row are ignored. Each key has a value for every column
+ * of the table's primary key; other columns are ignored. For a table without a primary key the read fails with
+ * `deletions_without_key`.
  *
  * @example
  * ```ts
@@ -137,23 +137,23 @@ export interface Deletions {
   readonly keys: readonly Row[];
 }
 
-/** What JSON can say. */
+/** Any JSON value. */
 export type JsonValue =
   string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /**
- * What a `read` may return after its last batch.
+ * The optional result of a `read`, returned after its last batch.
  *
- * "Nothing changed" (`unchanged`) and "the table is empty" (no rows) are different answers.
+ * "Nothing changed" (`unchanged`) and "the table is empty" (no rows) are different results.
  */
 export interface ReadEnd {
-  /** Nothing changed since the `state` or cursor that was given: everything published stays. */
+  /** Nothing changed since the `state` or cursor of the read: all published rows stay. */
   readonly unchanged?: boolean;
-  /** Where the next read may continue; committed with the rows and given back as `ReadOptions.state`. */
+  /** The position from which the next read continues; committed with the rows and passed back as `ReadOptions.state`. */
   readonly state?: JsonValue;
   /**
-   * Origins that did not change and were not yielded: their published parts stay. When it is returned, also by a read
-   * with a cursor, rows of origins that were neither yielded nor kept are removed.
+   * Origins that did not change and were not yielded: their published parts stay. If `kept` is returned, rows of origins
+   * that were neither yielded nor kept are removed, also in a read with a cursor.
    */
   readonly kept?: readonly string[];
 }
@@ -163,7 +163,7 @@ export type FilterValue = string | number | bigint | boolean | Date;
 
 /**
  * One condition; several are ANDed. `eq` and `ne` with several values mean "one of" and "none of"; `is_null` and
- * `is_not_null` have no values. No other condition holds for a null. Texts are compared by their bytes.
+ * `is_not_null` have no values. No other condition matches null. Text is compared by bytes.
  */
 export interface Filter {
   readonly column: string;
@@ -171,24 +171,24 @@ export interface Filter {
   readonly values: readonly FilterValue[];
 }
 
-/** Where incremental reading stands. */
+/** The position of incremental reads. */
 export interface Cursor {
   readonly column: string;
   /**
-   * The greatest value that is published, or one some days before it for a table that looks back, as text in DuckDB's
-   * notation (`2026-01-31 10:00:00`, `42`).
+   * The greatest published value, moved back by the table's lookback window, as text in DuckDB's format
+   * (`2026-01-31 10:00:00`, `42`).
    */
   readonly value: string;
   /**
-   * Which rows are wanted. `true`, for tables with a primary key: those whose cursor column is greater than or equal to
-   * the value, and those where it is null; what was read before is merged by its key. `false`, for tables without one:
-   * only those whose cursor column is greater, because an equal or a null one cannot be told from a row read before.
+   * Which rows to read. `true`, for tables with a primary key: rows whose cursor column is greater than or equal to the
+   * value, or null; rows that were read before are merged by key. `false`, for tables without a primary key: only rows
+   * whose cursor column is greater, because equal or null values cannot be distinguished from rows read before.
    */
   readonly inclusive: boolean;
 }
 
 /**
- * What a read reports beside its rows, which the runtime counts itself. What is absent stays as it was reported before.
+ * Progress of a read; the runtime counts the rows itself. Omitted fields keep the value reported before.
  *
  * @example
  * ```ts
@@ -198,65 +198,65 @@ export interface Cursor {
  * ```
  */
 export interface ReadProgress {
-  /** What is going on, in a few words: `exporting`, `downloading 3 of 12`. */
+  /** A short name of the current phase: `exporting`, `downloading 3 of 12`. */
   readonly phase?: string;
-  /** How many rows the read will yield. Default: `TableInfo.estimatedRows`. */
+  /** Number of rows the read will yield. Default: `TableInfo.estimatedRows`. */
   readonly totalRows?: number;
-  /** How many bytes of files the read will yield. Default: `TableInfo.estimatedBytes`. */
+  /** Size in bytes of the files the read will yield. Default: `TableInfo.estimatedBytes`. */
   readonly totalBytes?: number;
 }
 
 /**
- * The part of a table that one read of a first load is to give, by the cursor column: values from `from` on that are
- * before `to`. Dates are in UTC, at the start of a day.
+ * The part of a table that one read of a first load yields, as a half-open range of the cursor column: from `from` up to,
+ * but not including, `to`. Both are in UTC, at the start of a day.
  */
 export interface ReadWindow {
   readonly column: string;
-  /** Inclusive. Absent: from the start of the table. */
+  /** Inclusive. Default: from the start of the table. */
   readonly from?: Date;
-  /** Exclusive. Absent: to the end of the table; this window is the last. */
+  /** Exclusive. Default: to the end of the table; this window is the last. */
   readonly to?: Date;
 }
 
-/** How a table is to be read. What a connector cannot push down, the runtime applies. */
+/** How to read a table. The runtime applies what a connector cannot push down. */
 export interface ReadOptions {
-  /** The columns wanted, in this order. Default: all. */
+  /** The columns to read, in this order. Default: all. */
   readonly columns?: readonly string[];
   /**
-   * Conditions, ANDed. Rows that do not meet them may be yielded, since they are filtered again; rows that do must not be
-   * left out. Of a live table these are the conditions of the query, and up to 10,000 values of a join key.
+   * Conditions, ANDed. The read may yield rows that do not match, because the runtime filters again; it must yield all
+   * rows that match. For a live table these are the conditions of the query and up to 10,000 values of a join key.
    */
   readonly filter?: readonly Filter[];
-  /** No more rows are wanted, whichever they are; more may be yielded. Only without `filter`. Default: all rows. */
+  /** The number of rows needed, any rows; more may be yielded. Only without `filter`. Default: all rows. */
   readonly limit?: number;
-  /** Only rows from the value on are wanted; `Cursor.inclusive` says which exactly. Yield those and no others. */
+  /** Yield only rows from this value on; `Cursor.inclusive` defines exactly which. */
   readonly cursor?: Cursor;
   /**
-   * Which window of a first load this read is, of a table with `initial_load_chunk_days`. `filter` holds the same
-   * conditions (`ge` from, `lt` to), so a connector that passes the filter on need not look here; the last window may
-   * come as a `cursor` instead. No `state` is given. Default: the read is no window.
+   * The window of a first load that this read covers, for a table with `initial_load_chunk_days`. `filter` contains the
+   * same conditions (`ge` from, `lt` to), so a connector that pushes down the filter can ignore this field. The last
+   * window may be a `cursor` instead. `state` is not set. Default: the read is not part of a windowed load.
    */
   readonly window?: ReadWindow;
-  /** The bucket, dataset or schema of the table, as it is registered. Absent outside a sync, and when there is none. */
+  /** The bucket, dataset or schema of the table, as registered. Not set outside a sync or if the table has none. */
   readonly bucket?: string;
-  /** What the last published read returned as `ReadEnd.state`; absent on a full read. */
+  /** The `ReadEnd.state` of the last published read; not set on a full read. */
   readonly state?: JsonValue;
-  /** How many rows a batch should have. Default 8192. */
+  /** The number of rows a batch should have. Default: 8192. */
   readonly batchRows: number;
-  /** Fires when the read must stop. */
+  /** Aborts when the read must stop. */
   readonly signal: AbortSignal;
   /**
-   * A folder for files of this read, such as downloads; absolute, and made by whoever writes into it. It is kept when
-   * the read fails or stops, so that the next read of the table can resume, and removed when the table is published.
-   * Absent outside a sync.
+   * An absolute path of a folder for files of this read, such as downloads; the connector creates it when needed. It is
+   * kept if the read fails or stops, so that the next read of the table can resume, and removed when the table is
+   * published. Not set outside a sync.
    */
   readonly directory?: string;
-  /** Takes in what goes on, for the progress of `agnes sync`; each call also shows that the read is not stuck. */
+  /** Receives progress for `agnes sync`; each call also resets the stall timeout. */
   readonly onProgress?: (progress: ReadProgress) => void;
 }
 
 /**
- * Whether a batch is a file chunk.
+ * Returns whether a batch is a file chunk.
  *
  * @example
  * ```ts
@@ -269,7 +269,7 @@ export function isFileChunk(batch: Batch | Deletions): batch is FileChunk {
 }
 
 /**
- * Whether what a read yielded says that rows are gone.
+ * Returns whether a read yielded deletions.
  *
  * @example
  * ```ts
@@ -283,7 +283,7 @@ export function isDeletions(batch: Batch | Deletions): batch is Deletions {
 }
 
 /**
- * Whether a batch is row objects.
+ * Returns whether a batch is an array of row objects.
  *
  * @example
  * ```ts

@@ -1,15 +1,15 @@
 /**
- * Everything a connector can be able to do, in the order of the documentation.
+ * All capabilities of connectors, in the order of the documentation.
  *
- * Each is declared by the plugin and comes with the methods of `CapabilityMethods`; a table may name fewer. Without it:
+ * The plugin declares each one and implements its methods in `CapabilityMethods`; a table may have fewer. Without it:
  *
- * - `discover`: tables are registered by hand, with their columns taken from what is read.
+ * - `discover`: tables are registered by hand, with the columns of the rows that are read.
  * - `read`: nothing is extracted; a table can only be remote or materialized.
  * - `stream`: pushed requests are refused.
- * - `remote`: a remote table is answered live through `query` or `read`.
+ * - `remote`: queries of a remote table use `query` or `read`.
  * - `query`: no SQL runs in the source; no hybrid queries, no materialized tables.
- * - `metadata`: rows and bytes are known only of what was extracted.
- * - `write`: nothing is ever pushed back.
+ * - `metadata`: rows and bytes are known only for extracted tables.
+ * - `write`: no rows are written back to the source.
  *
  * @example
  * ```ts
@@ -19,5 +19,5 @@
  */
 export const capabilities = ["discover", "read", "stream", "remote", "query", "metadata", "write"] as const;
 
-/** One thing a connector can do; each comes with the methods of `CapabilityMethods`. */
+/** One capability of a connector; see `CapabilityMethods` for its methods. */
 export type Capability = (typeof capabilities)[number];

@@ -1,6 +1,6 @@
 import * as arrow from "apache-arrow";
 
-/** One column of a table: an Arrow type, whether it may be null (yes unless said), and what it means. */
+/** One column of a table: its Arrow type, whether it is nullable, and its description. */
 export interface Column<T extends arrow.DataType = arrow.DataType> {
   readonly type: T;
   readonly nullable: boolean;
@@ -9,9 +9,9 @@ export interface Column<T extends arrow.DataType = arrow.DataType> {
 
 /** Options of every column constructor. */
 export interface ColumnOptions {
-  /** Whether the column may hold null. Default `true`. */
+  /** Whether the column may contain null. Default: `true`. */
   readonly nullable?: boolean;
-  /** What the column means, one sentence. */
+  /** The meaning of the column, in one sentence. */
   readonly description?: string;
 }
 
@@ -31,38 +31,38 @@ const column = <T extends arrow.DataType>(type: T, options: ColumnOptions = {}):
  * ```
  */
 export const arrowColumn = column;
-/** UTF-8 text; rows may also give a number, a `bigint`, a boolean or a `Date`, which are written out. */
+/** UTF-8 text; numbers, `bigint`s, booleans and `Date`s are converted to text. */
 export const utf8 = (options?: ColumnOptions): Column<arrow.Utf8> => column(new arrow.Utf8(), options);
-/** 64-bit signed integers; rows may give a `number` that is a safe integer, a `bigint`, or digits. */
+/** 64-bit signed integers; accepts a `number` that is a safe integer, a `bigint`, or a string of digits. */
 export const int64 = (options?: ColumnOptions): Column<arrow.Int64> => column(new arrow.Int64(), options);
-/** 32-bit signed integers; rows give what `int64` takes. */
+/** 32-bit signed integers; accepts the same values as `int64`. */
 export const int32 = (options?: ColumnOptions): Column<arrow.Int32> => column(new arrow.Int32(), options);
-/** 64-bit floating point; rows give a number, a `bigint` or a numeral such as `-1.5e3`. */
+/** 64-bit floating point; accepts a number, a `bigint` or a numeric string such as `-1.5e3`. */
 export const float64 = (options?: ColumnOptions): Column<arrow.Float64> =>
   column(new arrow.Float64(), options);
-/** True or false; rows may also give `1`, `0`, `"true"` or `"false"`. */
+/** Booleans; also accepts `1`, `0`, `"true"` and `"false"`. */
 export const bool = (options?: ColumnOptions): Column<arrow.Bool> => column(new arrow.Bool(), options);
-/** A calendar day; rows give `2026-01-31`, or a moment that is midnight in UTC. */
+/** A calendar day; accepts `2026-01-31`, or a time that is midnight in UTC. */
 export const date = (options?: ColumnOptions): Column<arrow.DateDay> => column(new arrow.DateDay(), options);
-/** A moment in UTC to the microsecond; rows give a `Date`, ISO 8601 text (UTC unless it says), or milliseconds since 1970. */
+/** A UTC timestamp in microseconds; accepts a `Date`, ISO 8601 text (default: UTC), or milliseconds since 1970. */
 export const timestamp = (options?: ColumnOptions): Column<arrow.TimestampMicrosecond> =>
   column(new arrow.TimestampMicrosecond(), options);
-/** A moment with time zone, kept in UTC to the microsecond; rows give what `timestamp` takes. */
+/** A timestamp with time zone, stored in UTC in microseconds; accepts the same values as `timestamp`. */
 export const timestampWithZone = (options?: ColumnOptions): Column<arrow.TimestampMicrosecond> =>
   column(new arrow.TimestampMicrosecond("UTC"), options);
 /**
  * Exact decimal numbers; `precision` up to 38 digits, `scale` of them after the point.
  *
- * Rows give a numeral, a number or a `bigint`; one that would lose a digit does not fit.
+ * Accepts a numeric string, a number or a `bigint`; values that would lose a digit are rejected.
  */
 export const decimal = (precision: number, scale: number, options?: ColumnOptions): Column<arrow.Decimal> =>
   column(new arrow.Decimal(scale, precision, 128), options);
-/** Bytes; rows give a `Uint8Array` or an `ArrayBuffer`. */
+/** Bytes; accepts a `Uint8Array` or an `ArrayBuffer`. */
 export const binary = (options?: ColumnOptions): Column<arrow.Binary> => column(new arrow.Binary(), options);
-/** Any JSON value, kept as its text. Rows may give any value; what is not text is serialised. */
+/** Any JSON value, stored as text. Accepts any value; values that are not strings are serialised. */
 export const json = (options?: ColumnOptions): Column<arrow.Utf8> => column(new JsonText(), options);
 /**
- * A list of `item`s; rows give arrays.
+ * A list of `item`s; accepts arrays.
  *
  * @example
  * ```ts
@@ -72,14 +72,14 @@ export const json = (options?: ColumnOptions): Column<arrow.Utf8> => column(new 
  */
 export const list = (item: Column, options?: ColumnOptions): Column<arrow.List> =>
   column(new arrow.List(new arrow.Field("item", item.type, item.nullable)), options);
-/** A record of named columns; rows give objects. Keys that are no column are left out. */
+/** A record of named columns; accepts objects. Keys that are not columns are ignored. */
 export const struct = (
   columns: Readonly<Record<string, Column>>,
   options?: ColumnOptions,
 ): Column<arrow.Struct> => column(new arrow.Struct(toSchema(columns).fields), options);
 
 /**
- * Marks a text column whose row values are serialised as JSON; made by `json()`.
+ * A text column whose values are serialised as JSON; created by `json()`.
  *
  * @example
  * ```ts
@@ -93,7 +93,7 @@ export class JsonText extends arrow.Utf8 {
 }
 
 /**
- * The Arrow schema of named columns; descriptions go into the fields' metadata under `description`.
+ * Returns the Arrow schema of named columns; descriptions are stored in field metadata under `description`.
  *
  * @example
  * ```ts

@@ -6,39 +6,39 @@ import type { TableMetadata } from "./metadata.ts";
 import type { RemoteAttachInfo } from "./remote.ts";
 import type { TableInfo } from "./table.ts";
 
-/** Caps of one query; each one left out is up to who runs it. */
+/** Limits of one query; the caller of the query sets the defaults. */
 export interface QueryLimits {
-  /** How many rows the answer may have. */
+  /** Maximum number of rows in the result. */
   readonly rows?: number;
-  /** How many bytes the answer may have, each row as a line of JSON. */
+  /** Maximum size of the result in bytes, each row counted as a line of JSON. */
   readonly sizeBytes?: number;
-  /** From the call until the last row is read. */
+  /** Timeout from the call until the last row is read. */
   readonly timeoutMs?: number;
 }
 
-/** The answer of a source's own engine. */
+/** The result of a query in the source's engine. */
 export interface SourceAnswer {
   readonly schema: Schema;
   readonly batches: AsyncIterable<Batch>;
 }
 
-/** What is wanted of a live table; see `selectSql`. */
+/** The rows to select from a live table; see `selectSql`. */
 export interface SelectRequest {
   /** At least one. */
   readonly columns: readonly string[];
   /** Conditions, ANDed; may be empty. */
   readonly filter: readonly Filter[];
-  /** No more rows are wanted, of those that meet the whole filter. Default: all. */
+  /** The number of rows needed, of those that match the whole filter. Default: all. */
   readonly limit?: number;
 }
 
-/** What a query would cost; absent figures are unknown. */
+/** The estimated cost of a query; omitted figures are unknown. */
 export interface QueryEstimate {
   readonly rows?: number;
   readonly sizeBytes?: number;
 }
 
-/** A request that a source pushed, as it came. */
+/** A request that a source pushed, unmodified. */
 export interface PushRequest {
   readonly method: string;
   readonly url: string;
@@ -48,9 +48,9 @@ export interface PushRequest {
   readonly body: Uint8Array;
 }
 
-/** One verified event; spooled to disk before it is acknowledged. */
+/** One verified event, spooled to disk before the request is acknowledged. */
 export interface PushEvent {
-  /** Unique for the source; a replay has the same. */
+  /** Unique within the source; a replayed event has the same id. */
   readonly id: string;
   readonly body: JsonValue;
 }
@@ -60,33 +60,33 @@ export type Change =
   | { readonly kind: "upsert"; readonly table: string; readonly row: Row }
   | { readonly kind: "delete"; readonly table: string; readonly key: Row };
 
-/** How rows are pushed back. */
+/** How rows are written back to the source. */
 export interface WriteOptions {
   readonly mode: "append" | "upsert" | "replace";
   readonly signal: AbortSignal;
 }
 
-/** What one health check found. */
+/** The result of a health check. */
 export interface Health {
   readonly ok: boolean;
-  /** One sentence for a person; never a secret. */
+  /** One sentence for the user, without secrets. */
   readonly message: string;
 }
 
-/** The methods that each capability asks for. */
+/** The methods that each capability requires. */
 export interface CapabilityMethods {
   discover: {
-    /** Lists the tables of the source, at once or page by page. */
+    /** Lists the tables of the source, as one array or page by page. */
     discover(options: {
       readonly signal: AbortSignal;
     }): Promise<readonly TableInfo[]> | AsyncIterable<TableInfo | readonly TableInfo[]>;
   };
   read: {
-    /** Reads a table in batches, and may say which keys are gone (`Deletions`); may return a `ReadEnd`. */
+    /** Reads a table in batches. May also yield `Deletions` and return a `ReadEnd`. */
     read(table: TableInfo, options: ReadOptions): AsyncIterable<Batch | Deletions, ReadEnd | void>;
   };
   stream: {
-    /** Checks a pushed request and gives its events; throws when it is not genuine. */
+    /** Verifies a pushed request and returns its events; throws if the request is not authentic. */
     verify(request: PushRequest): Promise<readonly PushEvent[]>;
     /** Turns events, in order, into changes of rows. */
     stream(
@@ -95,7 +95,7 @@ export interface CapabilityMethods {
     ): AsyncIterable<Change>;
   };
   remote: {
-    /** How DuckDB attaches the source. Does no I/O. */
+    /** Returns how DuckDB attaches the source. Does no I/O. */
     remote(): RemoteAttachInfo;
   };
   query: {
@@ -104,24 +104,24 @@ export interface CapabilityMethods {
       sql: string,
       options: { readonly signal: AbortSignal; readonly limits?: QueryLimits },
     ): Promise<SourceAnswer>;
-    /** What the SQL would cost, without running it. */
+    /** Estimates the cost of the SQL without running it. */
     estimate?(sql: string, options: { readonly signal: AbortSignal }): Promise<QueryEstimate>;
     /**
-     * The SELECT of a live table's rows, in the SQL of the source. It may give rows that the filter does not want, and
-     * must leave out none that it wants. Default: standard SQL over `TableInfo.remotePath`, with those conditions that
-     * engines agree on.
+     * Returns the SELECT for a live table in the SQL dialect of the source. It may return rows that do not match the
+     * filter, but must return all rows that do. Default: standard SQL over `TableInfo.remotePath`, with only the
+     * conditions that all engines evaluate in the same manner.
      */
-    selectSql?(table: TableInfo, wanted: SelectRequest): string;
+    selectSql?(table: TableInfo, request: SelectRequest): string;
   };
   metadata: {
-    /** What the source knows of tables without reading them; a table it does not know is left out. */
+    /** Returns metadata of tables without reading their rows; unknown tables are omitted. */
     metadata(
       tables: readonly TableInfo[],
       options: { readonly signal: AbortSignal },
     ): Promise<readonly TableMetadata[]>;
   };
   write: {
-    /** Pushes rows back; resolves to how many were taken. */
+    /** Writes rows back to the source; resolves to the number of accepted rows. */
     write(
       table: TableInfo,
       batches: AsyncIterable<RecordBatch>,
@@ -130,22 +130,22 @@ export interface CapabilityMethods {
   };
 }
 
-/** What every connector may have. */
+/** Optional methods of every connector. */
 export interface CommonMethods {
   /**
-   * Describes a table again whose values did not fit what `discover` said: looks at all of it. The runtime then reads
-   * the table once more.
+   * Describes a table again from all its values, after some did not match the columns that `discover` returned. The
+   * runtime then reads the table again.
    *
-   * With `keepKinds` the runtime rejects rows: columns only take wider types of their own kind, as
-   * `InspectOptions.keepKinds` says, and what is of another kind is rejected. Default `false`.
+   * With `keepKinds`, columns are only widened to types of the same kind (see `InspectOptions.keepKinds`), and the runtime
+   * rejects rows with values of another kind. Default: `false`.
    */
   redescribe?(
     table: TableInfo,
     options: { readonly signal: AbortSignal; readonly keepKinds?: boolean },
   ): Promise<TableInfo>;
-  /** Whether the source can be reached with the secrets given. */
+  /** Checks whether the source can be reached with the configured secrets. */
   health?(options: { readonly signal: AbortSignal }): Promise<Health>;
-  /** Frees what `connect` opened. Called once at the end; calling it twice is fine. */
+  /** Releases the resources that `connect` opened. Called once at the end; must be safe to call twice. */
   close?(): Promise<void> | void;
 }
 
@@ -160,7 +160,7 @@ type AllMethods = CapabilityMethods["discover"] &
 type MethodName<C extends Capability> = { [K in C]: keyof CapabilityMethods[K] }[C] & keyof AllMethods;
 
 /** A connector with exactly the methods of its capabilities: a missing or undeclared one does not compile. */
-// One conditional type, not an intersection: only so does the compiler give a method's parameters their types.
+// A conditional type, not an intersection: otherwise the compiler does not infer the types of method parameters.
 export type Connector<C extends Capability> = [C] extends [Capability]
   ? CommonMethods &
       Pick<AllMethods, MethodName<C>> & {
@@ -168,10 +168,10 @@ export type Connector<C extends Capability> = [C] extends [Capability]
       }
   : never;
 
-/** A connector of which the capabilities are known only at run time. */
+/** A connector whose capabilities are known only at run time. */
 export type AnyConnector = Partial<AllMethods> & CommonMethods;
 
-/** The methods a capability must have, by name. */
+/** The names of the required methods of each capability. */
 export const capabilityMethods: { readonly [C in Capability]: readonly (keyof AnyConnector)[] } = {
   discover: ["discover"],
   read: ["read"],
@@ -182,7 +182,7 @@ export const capabilityMethods: { readonly [C in Capability]: readonly (keyof An
   write: ["write"],
 };
 
-/** Methods that belong to a capability but may be left out. */
+/** The names of the optional methods of each capability. */
 export const optionalMethods: { readonly [C in Capability]?: readonly (keyof AnyConnector)[] } = {
   query: ["estimate", "selectSql"],
 };

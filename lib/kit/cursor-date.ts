@@ -3,13 +3,13 @@ import type { Cursor } from "./batch.ts";
 import { parseInstant, type Instant } from "./rows/mod.ts";
 
 /**
- * The value of a cursor of a date or timestamp column, in UTC and cut to whole milliseconds: never later than the
- * cursor, so no row is missed.
+ * Returns the value of a cursor on a date or timestamp column, in UTC and truncated to milliseconds, so that no row is
+ * missed.
  *
- * For a table without a primary key (`cursor.inclusive` is `false`) leave out the rows at and before `cursor.value`
- * yourself if the source keeps time finer than milliseconds.
+ * For a table without a primary key (`cursor.inclusive` is `false`), skip the rows at and before `cursor.value` yourself
+ * if the source stores time with more precision than milliseconds.
  *
- * @throws `invalid_input` when the value is not a date or time
+ * @throws `invalid_input` if the value is not a date or time
  * @example
  * ```ts
  * import { cursorDate } from "agnes/kit";

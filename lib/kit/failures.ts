@@ -1,9 +1,9 @@
 import { AgnesError } from "../base/mod.ts";
 
 /**
- * An error for a failure that may be over when the same is tried again: a busy source, a job that was thrown out.
+ * Creates an error for a failure that a retry may resolve: a busy source, a job cancelled by the source.
  *
- * @param message one sentence, never with a secret in it
+ * @param message one sentence, without secrets
  * @example
  * ```ts
  * import { transient } from "agnes/kit";
@@ -20,9 +20,9 @@ export function transient(
 }
 
 /**
- * An error for a failure that stays until someone changes something: a missing right, a table that is gone.
+ * Creates an error for a failure that a retry cannot resolve: a missing permission, a deleted table.
  *
- * @param message one sentence, never with a secret in it
+ * @param message one sentence, without secrets
  * @example
  * ```ts
  * import { permanent } from "agnes/kit";

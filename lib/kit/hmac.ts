@@ -2,27 +2,26 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 
 import { Secret } from "../base/mod.ts";
 
-/** A signature to be checked by `verifyHmac`. */
+/** The signature and body that `verifyHmac` checks. */
 export interface HmacCheck {
-  /** The signature as it came in the header; absent is wrong. */
+  /** The signature from the header; if missing, the check fails. */
   readonly signature: string | null | undefined;
-  /** The signed bytes exactly as they came; a text is taken as UTF-8. */
+  /** The signed bytes exactly as received; a string is encoded as UTF-8. */
   readonly body: Uint8Array | string;
-  /** The key. Several while one is replaced: any of them may have signed. */
+  /** The key, or several keys during a rotation; a signature by any of them is valid. */
   readonly secret: string | Secret | readonly (string | Secret)[];
-  /** Default `sha256`. */
+  /** Default: `sha256`. */
   readonly algorithm?: "sha256" | "sha1";
-  /** How the signature is written. Default `hex`. */
+  /** The encoding of the signature. Default: `hex`. */
   readonly encoding?: "hex" | "base64";
-  /** What stands before the signature, such as `sha256=`; in any case. Default: nothing. */
+  /** A prefix of the signature, such as `sha256=`, compared without case. Default: none. */
   readonly prefix?: string;
 }
 
 /**
- * Whether a pushed request was signed with the secret, compared in constant time.
+ * Returns whether a pushed request was signed with the secret, compared in constant time.
  *
- * `false` for a signature that is missing or malformed, and for an empty secret, with which anybody could sign. Throws
- * nothing.
+ * Returns `false` for a missing or malformed signature and for an empty secret. Never throws.
  *
  * @example
  * ```ts
@@ -38,14 +37,14 @@ export function verifyHmac(check: HmacCheck): boolean {
   const bytes = decoded(signature ?? "", prefix, encoding, algorithm === "sha256" ? 32 : 20);
   if (bytes === null) return false;
   const keys = Array.isArray(secret) ? (secret as readonly (string | Secret)[]) : [secret as string | Secret];
-  let isGenuine = false;
+  let isAuthentic = false;
   for (const key of keys) {
     const value = key instanceof Secret ? key.reveal() : key;
     const expected = createHmac(algorithm, value).update(body).digest();
-    // All keys are tried, so that the time does not depend on which one signed.
-    if (timingSafeEqual(expected, bytes) && value !== "") isGenuine = true;
+    // Check every key so that the duration does not depend on which key matches.
+    if (timingSafeEqual(expected, bytes) && value !== "") isAuthentic = true;
   }
-  return isGenuine;
+  return isAuthentic;
 }
 
 function decoded(
@@ -56,7 +55,7 @@ function decoded(
 ): Buffer | null {
   if (signature.slice(0, prefix.length).toLowerCase() !== prefix.toLowerCase()) return null;
   const text = signature.slice(prefix.length);
-  // Buffer.from ignores what it cannot read, and would take "ab" for "ab!".
+  // Buffer.from ignores invalid characters: "ab!" would decode like "ab".
   const form = encoding === "hex" ? /^[0-9a-f]+$/i : /^[A-Za-z0-9+/]+={0,2}$/;
   const bytes = form.test(text) ? Buffer.from(text, encoding) : Buffer.alloc(0);
   return bytes.length === sizeBytes ? bytes : null;

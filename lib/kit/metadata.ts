@@ -1,12 +1,12 @@
 /**
- * What a table can be in its source.
+ * The types of tables in a source.
  *
- * - `table`: rows that the source stores itself.
- * - `view`: a query that runs whenever it is read; its rows and bytes are usually unknown.
+ * - `table`: rows stored by the source.
+ * - `view`: a query that runs on each read; its rows and bytes are usually unknown.
  * - `materialized_view`: the stored result of a query.
  * - `external`: data outside the source, such as files in a bucket; its rows and bytes are usually unknown.
- * - `snapshot`: a table as it was at one moment; nobody writes to it.
- * - `clone`: a copy of a table that shares its storage and may be written to.
+ * - `snapshot`: a read-only copy of a table at one point in time.
+ * - `clone`: a writable copy of a table that shares its storage.
  *
  * @example
  * ```ts
@@ -16,22 +16,22 @@
  */
 export const entityTypes = ["table", "view", "materialized_view", "external", "snapshot", "clone"] as const;
 
-/** What a table is in its source; see `entityTypes`. */
+/** The type of a table in its source; see `entityTypes`. */
 export type EntityType = (typeof entityTypes)[number];
 
-/** A column as the source describes it. */
+/** A column as described by the source. */
 export interface ColumnMetadata {
   readonly name: string;
-  /** The type by the source's own name: `NUMERIC(38,2)`, `STRING`. */
+  /** The type name in the source: `NUMERIC(38,2)`, `STRING`. */
   readonly type: string;
-  /** Whether it may be null. Absent: unknown. */
+  /** Whether the column is nullable. Omitted: unknown. */
   readonly nullable?: boolean;
   readonly description?: string;
 }
 
 /**
- * What a source knows of a table without reading it. What is absent is unknown: leave a figure out rather than report 0,
- * as many sources do for views, external tables and rows that were just streamed in.
+ * Metadata of a table that the source provides without reading its rows. Omitted values are unknown: omit a figure
+ * instead of reporting 0, as many sources do for views, external tables and recently streamed rows.
  *
  * @example
  * ```ts
@@ -44,17 +44,17 @@ export interface ColumnMetadata {
  * ```
  */
 export interface TableMetadata {
-  /** The name of the table that was asked for, `TableInfo.name`. */
+  /** The name of the requested table, `TableInfo.name`. */
   readonly name: string;
   readonly entityType?: EntityType;
   readonly rows?: number;
-  /** Bytes in the source, as it counts them. */
+  /** The size in bytes, as reported by the source. */
   readonly sizeBytes?: number;
   /** All columns, in the order of the source. */
   readonly columns?: readonly ColumnMetadata[];
-  /** The columns that decide the partition of a row; an empty list: it is not partitioned. */
+  /** The partition columns; an empty list: not partitioned. */
   readonly partitionedBy?: readonly string[];
-  /** The columns by which rows are clustered, the first one first; an empty list: they are not. */
+  /** The clustering columns, in order; an empty list: not clustered. */
   readonly clusteredBy?: readonly string[];
   /** When rows last changed. */
   readonly modifiedAt?: Date;

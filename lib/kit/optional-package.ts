@@ -7,7 +7,7 @@ import { AgnesError, messageOf } from "../base/mod.ts";
  * @param name the name of the package, for the error
  * @param load an `import()` of the package with a literal name, so that bundlers find it
  * @returns what `load` resolves to
- * @throws `package_missing` when the package is not installed; what the package itself throws, unchanged
+ * @throws `package_missing` if the package is not installed; errors of the package itself are thrown unchanged
  * @example
  * ```ts
  * import { optionalPackage } from "agnes/kit";
@@ -18,7 +18,7 @@ export async function optionalPackage<T>(name: string, load: () => Promise<T>): 
   try {
     return await load();
   } catch (error) {
-    // A package that the optional one needs itself is missing for another reason.
+    // A missing dependency of the optional package is a different error.
     const isMissing = error instanceof Error && "code" in error && MISSING.has(String(error.code));
     if (!isMissing || !messageOf(error).includes(`'${name}'`)) throw error;
     throw new AgnesError("package_missing", { package: name }, { cause: error });

@@ -9,12 +9,12 @@ import type { Http } from "./http/mod.ts";
 import type { ExtensionSpec } from "./remote.ts";
 
 /**
- * The kinds of secrets, in the order of the documentation. A kind states what the value looks like; it changes nothing in
- * how the value is kept or handed over.
+ * The kinds of secrets, in the order of the documentation. A kind describes the format of the value; it does not affect
+ * how the value is stored or passed.
  *
  * - `token`: one opaque value, such as an API token or an API key.
  * - `basic`: a password, or a user name and a password as `user:password`.
- * - `oauth`: what an OAuth sign-in gives, such as a refresh token or a client secret.
+ * - `oauth`: an OAuth credential, such as a refresh token or a client secret.
  * - `service_account`: the key of a service account, usually a JSON document.
  *
  * @example
@@ -25,88 +25,88 @@ import type { ExtensionSpec } from "./remote.ts";
  */
 export const secretKinds = ["token", "basic", "oauth", "service_account"] as const;
 
-/** What the value of a secret is; see `secretKinds`. */
+/** The kind of a secret; see `secretKinds`. */
 export type SecretKind = (typeof secretKinds)[number];
 
-/** A secret that a plugin asks for. */
+/** A secret that a plugin uses. */
 export interface SecretSpec {
   readonly description: string;
-  /** Whether the source cannot work without it. Default `false`. */
+  /** Whether the source requires the secret. Default: `false`. */
   readonly required?: boolean;
-  /** What the value is, for `agnes connector show`, forms and documentation. Default `token`. */
+  /** The kind of value, for `agnes connector show`, forms and documentation. Default: `token`. */
   readonly kind?: SecretKind;
 }
 
 /** The schema of a plugin's options: a valibot object. */
 export type OptionsSchema = v.GenericSchema<unknown, unknown>;
 
-/** A file of a table that is to be looked at. */
+/** A file of a table to inspect. */
 export interface FileInput {
   /** Absolute. */
   readonly path: string;
-  /** What errors call it. Default: the path. */
+  /** The name of the file in errors. Default: the path. */
   readonly origin?: string;
   readonly compression?: FileChunk["compression"];
   readonly constants?: FileChunk["constants"];
 }
 
-/** What is known before files are looked at. */
+/** Options for inspecting files. */
 export interface InspectOptions {
   readonly format: FileFormat;
   /** For `csv`. */
   readonly csv?: CsvOptions;
-  /** DuckDB types by column; a value that does not fit is an error then. */
+  /** DuckDB types by column; a value that does not match its type is an error. */
   readonly types?: Readonly<Record<string, string>>;
-  /** How numbers with a fraction and no exponent are read: `decimal` (default) keeps them exact, or `double`. */
+  /** The type of numbers with a fraction and no exponent: `decimal` (default, exact) or `double`. */
   readonly fractions?: "decimal" | "double";
   /**
-   * How much is looked at. `start` (default): of large tables the start of each file, which the read then checks;
-   * `whole`: every value; `columns`: only which columns the files have, by the `known` reading.
+   * How much to inspect. `start` (default): for large tables only the start of each file; the read checks the rest.
+   * `whole`: every value. `columns`: only the column names of the files, using the `known` reading.
    */
   readonly look?: "start" | "whole" | "columns";
-  /** How the table was read before: its dialect stays, and so do the types of columns that are empty now. */
+  /** The previous reading of the table: its dialect is kept, and so are the types of columns that are now empty. */
   readonly known?: FileReading;
   /**
-   * Whether records of CSV that are no rows, and values of JSON that stand in the place of an object, are left out of
-   * the look and the first is reported as `badRow`. Default `false`: it is thrown.
+   * Whether to skip CSV records that are not valid rows and JSON values that are not objects, and report the first one
+   * as `badRow`. Default: `false`, the error is thrown.
    */
   readonly skipBadRows?: boolean;
   /**
-   * Whether a `known` column takes the widest type of its own kind that its values need: a whole number becomes a decimal
-   * or a double, a date a timestamp. Values of another kind, which would make it text, then do not fit. Default `false`:
-   * its type becomes one that holds every value. Only csv, json and ndjson.
+   * Whether a `known` column is only widened to types of the same kind: an integer to a decimal or a double, a date to a
+   * timestamp. Values of another kind, which would change it to text, are then invalid. Default: `false`, the column is
+   * widened to a type that holds every value. Only csv, json and ndjson.
    */
   readonly keepKinds?: boolean;
   readonly signal?: AbortSignal;
 }
 
-/** What a look at files found. */
+/** The result of inspecting files. */
 export interface InspectedFiles {
-  /** `null` when no file holds anything. */
+  /** `null` if all files are empty. */
   readonly reading: FileReading | null;
-  /** By path: the columns of the file, none when it is empty; `null` where only reading all of it would tell. */
+  /** The columns of each file by path, none if it is empty; `null` if they are unknown without reading the whole file. */
   readonly columns: ReadonlyMap<string, readonly string[] | null>;
-  /** The Arrow schema of the columns; without fields when there is no reading. */
+  /** The Arrow schema of the columns; without fields if `reading` is `null`. */
   readonly schema: Schema;
-  /** With `skipBadRows`: the error about the first record that is no row. Default: every record is one. */
+  /** With `skipBadRows`: the error for the first record that is not a valid row. Omitted: all records are valid. */
   readonly badRow?: AgnesError;
 }
 
-/** DuckDB, for plugins whose source is a file or a database that DuckDB reads. Private to the source. */
+/** DuckDB for plugins that read files or databases with it. Each source has its own instance. */
 export interface DuckDBEngine {
-  /** The columns that a file would give; see `inspect`. */
+  /** Returns the columns of a file; see `inspect`. */
   describe(chunk: FileChunk, options?: { readonly signal?: AbortSignal }): Promise<Schema>;
   /**
-   * Decides how the files of one table are read: the dialect, the columns of all files together, and for each the
-   * narrowest type from which every value of every file reads back as it was written.
+   * Determines how to read the files of one table: the dialect, the union of the columns of all files, and for each
+   * column the narrowest type that represents every value of every file exactly.
    *
    * @throws `file_unreadable`, `bad_value` naming file and line, `invalid_input`; `file_reading_outdated` with
-   *   `look: "columns"`, when a file has a column whose name was made for another one
+   *   `look: "columns"`, if a file has a column whose name was generated for another column
    */
   inspect(files: readonly FileInput[], options: InspectOptions): Promise<InspectedFiles>;
   /**
-   * Runs one SELECT; `attach` maps names to DuckDB files that are attached read-only for it. A column whose type Arrow
-   * does not have comes as text, and its field has the name of that type in its metadata, under `duckdb.type`.
+   * Runs one SELECT; `attach` maps names to DuckDB files to attach read-only. A column of a type that Arrow lacks is
+   * returned as text, with the name of the DuckDB type in the field metadata under `duckdb.type`.
    */
   query(
     sql: string,
@@ -119,13 +119,13 @@ export interface DuckDBEngine {
   ): Promise<{ readonly schema: Schema; readonly batches: AsyncIterable<RecordBatch> }>;
 }
 
-/** What `connect` is given. */
+/** The context passed to `connect`. */
 export interface ConnectContext<Options, Secrets extends Readonly<Record<string, SecretSpec>>> {
   /** The name of the source in `agnes.yaml`. */
   readonly source: string;
-  /** The checked options. */
+  /** The validated options. */
   readonly options: Options;
-  /** The secrets by the plugin's names; those that are not required may be absent. */
+  /** The secrets by the names in the plugin; optional ones may be missing. */
   readonly secrets: {
     readonly [Name in keyof Secrets]: Secrets[Name] extends { readonly required: true }
       ? Secret
@@ -137,48 +137,47 @@ export interface ConnectContext<Options, Secrets extends Readonly<Record<string,
   readonly duckdb: DuckDBEngine;
   readonly log: Log;
   /**
-   * What the last published read of a table returned as `ReadEnd.state`, by the source's own name of the table; for a
-   * `discover` that need not look at what it knows. `undefined` for a table that is read from scratch, as `agnes sync
-   * --full` does: nothing of an earlier read then decides how.
+   * Returns the `ReadEnd.state` of the last published read of a table, by its name in the source, so that `discover` can
+   * skip known data. `undefined` if the table is read from scratch, for example by `agnes sync --full`.
    */
   readonly published: (table: string) => Promise<JsonValue | undefined>;
-  /** The current time; use it instead of `Date.now`, so that tests can set it. */
+  /** Returns the current time; use it instead of `Date.now`, so that tests can control it. */
   readonly now: () => Date;
-  /** Waits, in milliseconds; use it instead of `setTimeout`, so that tests need not wait. Throws `aborted` when the signal fires. */
+  /** Waits for milliseconds; use it instead of `setTimeout`, so that tests do not wait. Throws `aborted` on abort. */
   readonly sleep: (durationMs: number, signal?: AbortSignal) => Promise<void>;
-  /** Makes a path of the options absolute: relative ones start at the workspace. */
+  /** Resolves a path from the options against the workspace. */
   readonly resolvePath: (path: string) => string;
 }
 
-/** A plugin: what one kind of source is called, needs and can do, and how to connect to it. */
+/** A plugin: name, options, secrets and capabilities of one kind of source, and how to connect to it. */
 export interface Plugin<
   C extends Capability = Capability,
   S extends OptionsSchema = OptionsSchema,
   Secrets extends Readonly<Record<string, SecretSpec>> = Readonly<Record<string, SecretSpec>>,
 > {
   readonly name: string;
-  /** Semantic version. */
+  /** The semantic version. */
   readonly version: string;
-  /** One line for lists. */
+  /** A one-line description. */
   readonly description: string;
   readonly capabilities: readonly C[];
   readonly options: S;
-  /** Secrets by name; the value comes from the environment variable of that name unless `agnes.yaml` names another. */
+  /** Secrets by name; each value is read from the environment variable of that name unless `agnes.yaml` configures another. */
   readonly secrets: Secrets;
   /**
-   * What `sync` does with tables nobody registered, unless `agnes.yaml` says so itself: `all` registers every table
-   * it discovers, `listed` leaves them, for sources with thousands of tables. Default `all`.
+   * How `sync` handles unregistered tables, unless `agnes.yaml` overrides it: `all` registers every discovered table,
+   * `listed` ignores them, for sources with thousands of tables. Default: `all`.
    */
   readonly register?: "all" | "listed";
   /**
-   * DuckDB extensions that `remote` attaches with, by name. One of the community repository is installed and loaded
-   * only when a plugin names it here.
+   * DuckDB extensions that `remote` uses, by name. Extensions from the community repository are installed and loaded
+   * only if a plugin lists them here.
    */
   readonly extensions?: Readonly<Record<string, ExtensionSpec>>;
   connect(context: ConnectContext<v.InferOutput<S>, Secrets>): Connector<C> | Promise<Connector<C>>;
 }
 
-/** A plugin of which only the shape is known. */
+/** A plugin with unknown option and secret types. */
 export interface AnyPlugin {
   readonly name: string;
   readonly version: string;
@@ -193,7 +192,7 @@ export interface AnyPlugin {
 }
 
 /**
- * Declares a plugin. Returns it unchanged; the types hold capabilities, options and secrets together.
+ * Declares a plugin. Returns it unchanged; the types check that capabilities, options and secrets match.
  *
  * @example
  * ```ts
@@ -201,7 +200,7 @@ export interface AnyPlugin {
  * import * as v from "valibot";
  *
  * export default definePlugin({
- *   name: "numbers", version: "1.0.0", description: "The first whole numbers",
+ *   name: "numbers", version: "1.0.0", description: "The first integers",
  *   capabilities: ["discover", "read"],
  *   options: v.strictObject({ count: v.optional(v.number(), 10) }),
  *   secrets: {},

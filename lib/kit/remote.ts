@@ -4,10 +4,10 @@ import type { Secret } from "../base/mod.ts";
 export type AttachValue = string | number | boolean | Secret;
 
 /**
- * How DuckDB attaches the source itself.
+ * How DuckDB attaches the source.
  *
- * Only `alias`, `extension`, `url` and `tokenEnv` are published with the extract. The rest is asked of the plugin
- * again whenever `analytics.duckdb` is rebuilt.
+ * Only `alias`, `extension`, `url` and `tokenEnv` are published with the extract. The rest is requested from
+ * the plugin each time `analytics.duckdb` is rebuilt.
  *
  * @example
  * ```ts
@@ -23,23 +23,23 @@ export type AttachValue = string | number | boolean | Secret;
  * ```
  */
 export interface RemoteAttachInfo {
-  /** The name under which the views of the extract know the database. */
+  /** The name of the database in the views of the extract. */
   readonly alias: string;
-  /** DuckDB extension, as `extensions` of the plugin names it, or `duckdb` for a DuckDB file. */
+  /** The DuckDB extension, a key of the plugin's `extensions`, or `duckdb` for a DuckDB file. */
   readonly extension: string;
-  /** What to attach: the text after `ATTACH`; never a secret in it. */
+  /** The string after `ATTACH`, without secrets. */
   readonly url: string;
-  /** The NAME of the environment variable that holds the token, `secrets.TOKEN.name`; empty when there is none. */
+  /** The NAME of the environment variable that holds the token, `secrets.TOKEN.name`; empty if there is none. */
   readonly tokenEnv: string;
-  /** Further options of the `ATTACH` by name. `TYPE` and the access mode are not among them. Default: none. */
+  /** Additional options of `ATTACH` by name, without `TYPE` and the access mode. Default: none. */
   readonly options?: Readonly<Record<string, AttachValue>>;
-  /** Further parameters of the DuckDB secret that `extensions` describes, by name. Default: none. */
+  /** Additional parameters of the DuckDB secret in `extensions`, by name. Default: none. */
   readonly secret?: Readonly<Record<string, AttachValue>>;
 }
 
 /**
- * What Agnes must know of a DuckDB extension to install it and to attach databases with it; `{}` is an official
- * extension that attaches without a token.
+ * How to install a DuckDB extension and attach databases with it; `{}` is an official extension that attaches without
+ * a token.
  *
  * @example
  * ```ts
@@ -52,34 +52,34 @@ export interface RemoteAttachInfo {
  * ```
  */
 export interface ExtensionSpec {
-  /** The repository that `INSTALL` takes it from. Default `core`. */
+  /** The repository for `INSTALL`. Default: `core`. */
   readonly repository?: "core" | "community";
   /** The `TYPE` of the `ATTACH`. Default: the name of the extension. */
   readonly type?: string;
-  /** `false` for an extension that refuses `READ_ONLY`. Default `true`: every attach is read-only. */
+  /** `false` for an extension that does not support `READ_ONLY`. Default: `true`, every attach is read-only. */
   readonly readOnly?: boolean;
-  /** The option of the `ATTACH` that takes the token of `tokenEnv`. Default: no option does. */
+  /** The `ATTACH` option for the token of `tokenEnv`. Default: none. */
   readonly tokenOption?: string;
   /** The DuckDB secret that is created before the `ATTACH`, in memory. Default: none. */
   readonly secret?: {
     /** Its `TYPE`. */
     readonly type: string;
-    /** The parameter that takes the token of `tokenEnv`. Default: no parameter does. */
+    /** The parameter for the token of `tokenEnv`. Default: none. */
     readonly tokenParameter?: string;
     /**
-     * The option of the `ATTACH` that names the secret. `null` when the extension takes none and finds the secret by
-     * its `SCOPE`. Default `SECRET`.
+     * The `ATTACH` option for the name of the secret. `null` if the extension has none and finds the secret by its
+     * `SCOPE`. Default: `SECRET`.
      */
     readonly option?: string | null;
   };
   /**
-   * The hosts that attaching `url` connects to, for `AGNES_REMOTE_ATTACH_HOST_ALLOWLIST`: none for a file or a vendor
-   * that is reached whatever the url is; `null` when they cannot be told. Default: the host of the URL.
+   * Returns the hosts that attaching `url` connects to, for `AGNES_REMOTE_ATTACH_HOST_ALLOWLIST`: none for a file or a
+   * vendor whose host does not depend on the URL; `null` if they are unknown. Default: the host of the URL.
    */
   readonly hosts?: (url: string) => readonly string[] | null;
   /**
-   * Whether extracts that other programs wrote may attach databases with it, with the tokens of this plugin. Never for
-   * an extension that reads files. Default `false`.
+   * Whether extracts written by other programs may attach databases with this extension and the tokens of this plugin.
+   * Never set it for an extension that reads files. Default: `false`.
    */
   readonly foreign?: boolean;
   /** Table functions of the extension that views of such extracts may call. Default: none. */

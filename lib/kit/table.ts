@@ -5,56 +5,56 @@ import type { FileReading, JsonValue } from "./batch.ts";
 import type { Capability } from "./capability.ts";
 import { toSchema, type Column } from "./columns.ts";
 
-/** A table of a source, as its connector describes it. */
+/** A table of a source, as described by its connector. */
 export interface TableInfo {
-  /** The source's own name of the table. */
+  /** The name of the table in the source. */
   readonly name: string;
   /** Names, Arrow types and nullability of the columns, in order. */
   readonly schema: Schema;
   /** The columns that identify a row. Default: none. */
   readonly primaryKey: readonly string[];
-  /** The column whose values only grow, for incremental reading. Default: none. */
+  /** The column with increasing values, for incremental reads. Default: none. */
   readonly cursor?: string;
-  /** What the table holds. */
+  /** A description of the table. */
   readonly description?: string;
-  /** What can be done with this table, when less than the connector can do. */
+  /** The capabilities for this table, if fewer than those of the connector. */
   readonly capabilities?: readonly Capability[];
   /**
-   * What the table belongs to beside its source's name, such as the path of a database or the address of an account: when
-   * it changes, an incremental table is read from scratch. Default: nothing.
+   * What identifies the origin of the table besides the source name, such as the path of a database or the URL of an
+   * account. If it changes, an incremental table is read from scratch. Default: none.
    */
   readonly identity?: string;
-  /** About how many rows there are, for progress. */
+  /** The approximate number of rows, for progress. */
   readonly estimatedRows?: number;
-  /** About how many bytes of files the next read takes in, for progress: of all files, or of those that changed. */
+  /** The approximate size in bytes of the files that the next read loads, for progress. */
   readonly estimatedBytes?: number;
-  /** Where the table is inside the attached database, for `remote`. Default: `[name]`. */
+  /** The path of the table in the attached database, for `remote`. Default: `[name]`. */
   readonly remotePath?: readonly string[];
   /**
-   * What the source notes of the table beside its columns and rows, such as its stage, owner or labels: anything that
-   * JSON holds, at most 100,000 characters. The registry keeps it under `source_metadata` and shows it. It should change
-   * rarely, because each change is kept: no figures and no times. Default: nothing.
+   * Additional metadata of the table, such as its stage, owner or labels: any JSON, at most 100,000 characters. The
+   * registry stores it under `source_metadata`. It should change rarely, because each change is stored: no counts and no
+   * timestamps. Default: none.
    */
   readonly sourceMetadata?: Readonly<Record<string, JsonValue>>;
-  /** How the files of the table are read; kept with what is published, and shown. */
+  /** How to read the files of the table; stored with the published data. */
   readonly reading?: FileReading;
   /**
-   * Why the table cannot be read now, such as a damaged file; it may have no columns then. The other tables of the
-   * source are synced, and what is published of this one stays. Default: it can be read.
+   * Why the table cannot be read now, such as a damaged file; the schema may then be empty. The other tables of the
+   * source are synced, and the published data of this table stays. Default: the table can be read.
    */
   readonly problem?: AgnesError;
   /**
-   * Whether `problem` is about single rows while the columns are known: a table that quarantines rows is read then.
-   * Default `false`.
+   * Whether `problem` concerns single rows and the columns are known: a table that quarantines rows is then read.
+   * Default: `false`.
    */
   readonly hasBadRows?: boolean;
-  /** Whether the source leaves the table out on purpose, as `problem` says: a note then, no failure. Default `false`. */
+  /** Whether the source skips the table on purpose: `problem` is then a note, not a failure. Default: `false`. */
   readonly isLeftOut?: boolean;
-  /** What a person should know of the table; shown at every sync. Default: nothing. */
+  /** Notes for the user, printed at every sync. Default: none. */
   readonly notes?: readonly string[];
 }
 
-/** What a table may say beside its name and columns. */
+/** Options of a table besides its name and columns. */
 export type TableOptions = Partial<Omit<TableInfo, "name" | "schema">>;
 
 /**

@@ -1,38 +1,38 @@
 import type { Capability } from "../kit/mod.ts";
 
-/** One promise that is put to the test; any runner can run it. */
+/** One test case; independent of the test runner. */
 export interface ContractCase {
-  /** `symbol() does thing`: unique and stable, so that exceptions can name it. */
+  /** `symbol() does thing`: unique and stable, so that exceptions can refer to it. */
   readonly name: string;
-  /** The capabilities without which the promise does not arise. */
+  /** The capabilities that the case requires. */
   readonly needs: readonly Capability[];
   /**
-   * Rejects when the promise is broken. Resolves with a remark when there was nothing to hold it to, such as a
-   * promise about cursors when no table has one.
+   * Rejects if the case fails. Resolves with a remark if there was nothing to test, such as a case about cursors if no
+   * table has one.
    */
   readonly run: () => Promise<string | void>;
 }
 
-/** A case that is known not to hold, and why. */
+/** A case that is known to fail, with the reason. */
 export interface ContractException {
   readonly case: string;
   readonly reason: string;
 }
 
-/** What became of one case. */
+/** The result of one case. */
 export interface CaseResult {
   readonly name: string;
   readonly ok: boolean;
-  /** Why the case could not fail: there was nothing to hold the promise to. */
+  /** Why there was nothing to test. */
   readonly remark?: string;
   readonly error?: unknown;
   readonly elapsedMs: number;
 }
 
 /**
- * Turns excepted cases round: such a case must fail, and says so when it no longer does.
+ * Inverts excepted cases: such a case must fail, and reports an error if it passes.
  *
- * @throws RangeError for the name of a case that does not exist
+ * @throws RangeError for an unknown case name
  */
 export function withExceptions(
   cases: readonly ContractCase[],
@@ -51,8 +51,8 @@ export function withExceptions(
 }
 
 /**
- * Runs cases one after the other, for when there is no test runner. A promise of `onResult` is waited for; `signal` stops before the next case; give it to
- * `connectorContract`, too, to stop the case that is running.
+ * Runs cases sequentially, without a test runner. A promise returned by `onResult` is awaited. `signal` stops before the
+ * next case; pass it to `connectorContract` too, to stop the running case.
  *
  * @example
  * ```ts
@@ -91,5 +91,5 @@ async function runCase(one: ContractCase): Promise<CaseResult> {
 async function expectFailure(one: ContractCase, reason: string): Promise<void> {
   const { ok } = await runCase(one);
   if (ok)
-    throw new Error(`"${one.name}" holds now; take it off the exceptions (it was there because: ${reason})`);
+    throw new Error(`"${one.name}" passes now; remove it from the exceptions (its reason was: ${reason})`);
 }

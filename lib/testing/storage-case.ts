@@ -1,18 +1,18 @@
 import type { CatalogStorage } from "../catalog/mod.ts";
 
-/** What the contract is held against. */
+/** The configuration of the storage contract. */
 export interface StorageContractConfig {
-  /** A storage on the same data each time, as another process would open it. */
+  /** Opens a storage on the same data each time, like another process. */
   readonly open: () => CatalogStorage;
 }
 
-/** What a case is run on. */
+/** The context of a case. */
 export interface StorageContext extends StorageContractConfig {
-  /** A catalog that no other case uses. */
+  /** A catalog used only by this case. */
   readonly catalog: string;
 }
 
-/** One promise of a storage. */
+/** One case of the storage contract. */
 export interface StorageCase {
   readonly name: string;
   readonly run: (context: StorageContext) => Promise<void>;

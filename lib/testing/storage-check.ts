@@ -11,26 +11,26 @@ export interface Item {
   readonly op: string;
 }
 
-/** A write that was tried; its entry carries `op` as its actor. */
+/** An attempted write; its entry has `op` as its actor. */
 export interface Attempt {
   readonly op: string;
   outcome: "acknowledged" | "refused" | "unknown";
   sequence?: number;
-  /** The version that the key was to have before. */
+  /** The expected previous version of the key. */
   expected?: { readonly key: string; readonly version: number };
 }
 
-/** What somebody was told of a key: a reader who had written up to `since`, or a writer when anybody had. */
+/** An observation of a key: by a reader after writes up to `since`, or by a writer. */
 export interface Sighting {
   readonly key: string;
-  /** 0 when there was none. */
+  /** 0 if there was none. */
   readonly version: number;
   readonly since: number;
 }
 
 type State = ReadonlyMap<string, { readonly version: number; readonly record: Item }>;
 
-/** Checks that log, indexes and what writers and readers were told agree. Throws what does not. */
+/** Checks that the log, the indexes and the observations of writers and readers agree. Throws otherwise. */
 export async function checkOutcome(
   catalogs: readonly Catalog<Item>[],
   universe: { readonly keys: readonly string[]; readonly colours: readonly string[] },
@@ -64,7 +64,7 @@ function checkAttempts(entries: readonly HistoryEntry<Item>[], attempts: readonl
     );
     written.delete(op);
   }
-  assert.deepEqual([...written.keys()], [], "the log holds what nobody wrote");
+  assert.deepEqual([...written.keys()], [], "the log contains unknown entries");
 }
 
 function checkEntries(entries: readonly HistoryEntry<Item>[]): readonly State[] {
@@ -76,7 +76,7 @@ function checkEntries(entries: readonly HistoryEntry<Item>[]): readonly State[] 
       const key = String(rowKey);
       assert.deepEqual(before, state.get(key)?.record ?? null, `entry ${sequence}: ${key} before`);
       if (after?.op.startsWith("count") === true) {
-        assert.equal(after.size, (before?.size ?? 0) + 1, `entry ${sequence}: a decision on an old state`);
+        assert.equal(after.size, (before?.size ?? 0) + 1, `entry ${sequence}: a decision on a stale state`);
       }
       if (after === null) state.delete(key);
       else state.set(key, { version: sequence, record: after });
@@ -90,7 +90,7 @@ function checkExpected(states: readonly State[], attempts: readonly Attempt[]): 
   for (const { op, outcome, sequence = 0, expected } of attempts) {
     if (outcome !== "acknowledged" || expected === undefined) continue;
     const before = states[sequence - 1]!.get(expected.key)?.version ?? 0;
-    assert.equal(before, expected.version, `write ${op} replaced another version than it expected`);
+    assert.equal(before, expected.version, `write ${op} replaced a different version than expected`);
   }
 }
 
@@ -103,7 +103,7 @@ function checkSightings(states: readonly State[], sightings: readonly Sighting[]
   }
 }
 
-/** Each record has the history that the log tells, deleted and made again or not. */
+/** Checks the history of each record against the log, also after deletion and recreation. */
 async function checkHistories(
   catalog: Catalog<Item>,
   entries: readonly HistoryEntry<Item>[],

@@ -6,13 +6,13 @@ interface Sleeper {
   over: boolean;
 }
 
-/** Time that passes only when everyone waits, so that hours of time-outs take no time. */
+/** A clock that only advances while all tasks wait, so that hours of timeouts take no time. */
 export class VirtualClock {
   #nowMs = 0;
   /** A binary heap by time. */
   readonly #sleepers: Sleeper[] = [];
 
-  /** A host whose time this is. */
+  /** Returns a host with this clock. */
   host(random: () => number): Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env"> {
     return {
       now: () => new Date(Date.UTC(2026, 0, 1) + this.#nowMs),
@@ -23,7 +23,7 @@ export class VirtualClock {
     };
   }
 
-  /** Lets time pass until `work` is done. */
+  /** Advances the clock until `work` is done. */
   async run<T>(work: Promise<T>): Promise<T> {
     let done = false;
     const settled = work.finally(() => {
@@ -31,11 +31,12 @@ export class VirtualClock {
     });
     settled.catch(() => {});
     for (;;) {
-      // A macrotask later, everything that could go on without time passing has gone on.
+      // After a macrotask, all work that does not wait for the clock has run.
       await new Promise((resolve) => setImmediate(resolve));
       if (done) return settled;
       const next = this.#pop();
-      if (next === undefined) throw new Error("the simulation hangs: all wait, and for nothing");
+      if (next === undefined)
+        throw new Error("the simulation is deadlocked: all tasks wait, but no timer is set");
       this.#nowMs = Math.max(this.#nowMs, next.atMs);
       next.wake();
     }

@@ -15,7 +15,7 @@ type ChangeTuple = readonly [key: string, before: object | null, after: object |
 
 const schema: CatalogSchema = { rowKey: ["id"], indexKeys: ["colour", "size"] };
 
-/** Texts that a careless storage takes for one another, or cannot hold. */
+/** Texts that a careless storage confuses or cannot store. */
 export const hostileTexts: readonly string[] = [
   "a",
   "A",
@@ -67,10 +67,10 @@ export const hostileTexts: readonly string[] = [
   "PartitionKey eq 'x' or true",
 ];
 
-/** What the log and the indexes of a store promise, each by itself. */
+/** Cases about the log and the indexes of a store, each separately. */
 export const storageCases: readonly StorageCase[] = [
   {
-    name: "append() puts an entry where nothing is, and nothing else",
+    name: "append() only writes an entry at a free sequence number",
     run: async (context) => {
       const [one, two] = [await opened(context), await opened(context)];
       const entry = entryOf(1, [["a", null, row("a")]]);
@@ -82,7 +82,7 @@ export const storageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "append() admits exactly one of many writers at once",
+    name: "append() accepts exactly one of many concurrent writers",
     run: async (context) => {
       const stores = await Promise.all(Array.from({ length: 6 }, () => opened(context)));
       for (let sequence = 1; sequence <= 5; sequence++) {
@@ -95,7 +95,7 @@ export const storageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "read() gives entries in order, from anywhere, at most as many as asked for",
+    name: "read() returns entries in order, from any sequence number, up to the limit",
     run: async (context) => {
       const store = await opened(context);
       assert.deepEqual(await store.read(1, 10), []);
@@ -112,7 +112,7 @@ export const storageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "lockSchema() keeps the schema of whoever came first",
+    name: "lockSchema() keeps the first schema",
     run: async (context) => {
       const store = await opened(context);
       const other = { rowKey: ["id"], indexKeys: ["other"] };
@@ -137,7 +137,7 @@ export const storageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "apply() once more, or late, changes nothing",
+    name: "apply() is idempotent, also when it is late",
     run: async (context) => {
       const store = await opened(context);
       const entries = [
@@ -169,7 +169,7 @@ export const storageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "find() ANDs its conditions, keeps to the range and the limit, and orders by key",
+    name: "find() ANDs its conditions, respects the range and the limit, and orders by key",
     run: async (context) => {
       const store = await opened(context);
       const keys = Array.from({ length: 40 }, (_, at) => `k${String(at).padStart(2, "0")}`);
@@ -205,7 +205,7 @@ export const storageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "find() and get() tell all strings apart",
+    name: "find() and get() distinguish all strings",
     run: async (context) => {
       const store = await opened(context);
       const changes = hostileTexts.map((text, at): ChangeTuple => [text, null, row(text, text, at)]);
@@ -243,7 +243,7 @@ export const storageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "find() tells values of different types apart",
+    name: "find() distinguishes values of different types",
     run: async (context) => {
       const store = await opened(context);
       const values: readonly IndexValue[] = [1, "1", true, "true", false, null, "null", 0, -1, 1.5, "", 1e21];
@@ -261,7 +261,7 @@ export const storageCases: readonly StorageCase[] = [
   },
 ];
 
-/** An entry of the log with the changes given. */
+/** Creates a log entry with changes. */
 export function entryOf(sequence: number, changes: readonly ChangeTuple[]): LogEntry {
   return {
     sequence,

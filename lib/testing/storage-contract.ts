@@ -15,7 +15,7 @@ interface Book {
 }
 
 /**
- * Everything a catalog's storage promises, as cases without a test runner. Each case uses a catalog of its own.
+ * Returns the contract of a catalog storage as cases for any test runner. Each case uses its own catalog.
  *
  * @example
  * ```ts
@@ -38,7 +38,7 @@ const schema: CatalogSchema = { rowKey: ["isbn"], indexKeys: ["author", "year"] 
 
 const catalogCases: readonly StorageCase[] = [
   {
-    name: "openCatalog() refuses another schema than the one locked",
+    name: "openCatalog() rejects a schema that differs from the locked one",
     run: async (context) => {
       await (await books(context)).close();
       await rejects("catalog_schema_differs", () =>
@@ -47,7 +47,7 @@ const catalogCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "insert() is seen by whoever opens the catalog next",
+    name: "insert() is visible to the next process that opens the catalog",
     run: async (context) => {
       const first = await books(context);
       const inserted = await first.insert(book("1", "Woolf", 1927));
@@ -79,12 +79,12 @@ const catalogCases: readonly StorageCase[] = [
           after: { ...book("1", "Woolf", 1927), title: "To the Lighthouse" },
         },
       ]);
-      // The indexed fields are the same as before; the change is there nevertheless.
+      // The indexed fields are unchanged; the change is applied nevertheless.
       assert.equal((await catalog.query({ author: "Woolf" }))[0]?.record.title, "To the Lighthouse");
     },
   },
   {
-    name: "insert() with expectedVersion refuses a stale writer and says what changed",
+    name: "insert() with expectedVersion rejects a stale writer and reports the changes",
     run: async (context) => {
       await using catalog = await books(context);
       await catalog.insert(book("1", "Woolf", 1927), { expectedVersion: 0 });
@@ -113,7 +113,7 @@ const catalogCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "delete() by filter deletes what matches, and history remembers it",
+    name: "delete() by filter deletes matching records, and the history contains it",
     run: async (context) => {
       await using catalog = await books(context);
       await catalog.insertMany([
@@ -136,7 +136,7 @@ const catalogCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "insert() refuses a record that is too large, with its size, before anything is written",
+    name: "insert() rejects a record that is too large, with its size, before anything is written",
     run: async (context) => {
       await using catalog = await books(context);
       const store = await context.open().open(context.catalog, schema);
@@ -152,7 +152,7 @@ const catalogCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "openCatalog() brings in what a writer that died left unindexed",
+    name: "openCatalog() indexes entries that a crashed writer left unindexed",
     run: async (context) => {
       const store = await context.open().open(context.catalog, schema);
       await store.lockSchema(schema);
@@ -169,7 +169,7 @@ const catalogCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "insert() by writers at once loses none and leaves no gap",
+    name: "insert() by concurrent writers loses no record and leaves no gap",
     run: async (context) => {
       const catalogs = await Promise.all([books(context), books(context), books(context)]);
       await Promise.all(
@@ -188,7 +188,7 @@ const catalogCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "transact() decides again when another writer was faster",
+    name: "transact() repeats its decision after a conflict with another writer",
     run: async (context) => {
       const catalogs = await Promise.all([books(context), books(context)]);
       await catalogs[0].insert(book("count", "x", 0));
@@ -208,7 +208,7 @@ const catalogCases: readonly StorageCase[] = [
     },
   },
   {
-    name: "rebuildIndexes() answers as before",
+    name: "rebuildIndexes() preserves query results",
     run: async (context) => {
       await using catalog = await books(context);
       await catalog.insertMany(hostileTexts.map((text, at) => book(`k${text}`, text, at % 3)));

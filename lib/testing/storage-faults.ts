@@ -1,24 +1,24 @@
 import { AgnesError, type Host } from "../base/mod.ts";
 import type { CatalogStorage, CatalogStore } from "../catalog/mod.ts";
 
-/** What may happen to one call of a storage. */
+/** A fault of one storage call. */
 export type StorageFault = "fails before" | "fails after" | "never answers" | "answers late";
 
-/** How a storage is made to fail. */
+/** How a storage fails. */
 export interface StorageFaults {
   /** The fault of the next call, if any. */
   readonly next: (operation: keyof CatalogStore) => StorageFault | undefined;
-  /** How long every call takes at least. */
+  /** The minimum duration of a call. */
   readonly delayMs: () => number;
-  /** How late a late answer is: later than anyone waits. */
+  /** The delay of a late response, longer than all timeouts. */
   readonly lateMs: number;
-  /** Once `false`, the process is dead: no call of it begins any more, and none is answered. */
+  /** Once `false`, the process is dead: none of its calls begins or returns. */
   readonly alive: () => boolean;
   readonly host: Pick<Host, "sleep">;
 }
 
 /**
- * A storage each of whose calls may fail, before or after it took effect, hang, or take effect late.
+ * Creates a storage whose calls may fail before or after they take effect, hang, or take effect late.
  *
  * @example
  * ```ts
@@ -40,7 +40,7 @@ export function faultyStorage(storage: CatalogStorage, faults: StorageFaults): C
       return {
         entrySizeBytesMax: store.entrySizeBytesMax,
         recheckMs: store.recheckMs,
-        lockSchema: (given) => through("lockSchema", () => store.lockSchema(given)),
+        lockSchema: (schema) => through("lockSchema", () => store.lockSchema(schema)),
         append: (entry) => through("append", () => store.append(entry)),
         ...(store.settle && { settle: (sequence) => through("settle", () => store.settle!(sequence)) }),
         read: (from, limit) => through("read", () => store.read(from, limit)),
@@ -69,7 +69,7 @@ async function disturbed<T>(
   await host.sleep(faults.delayMs());
   if (!alive()) return unanswered();
   if (fault === "fails before") throw unavailable(operation);
-  // What is on its way arrives, whether its sender still lives or not.
+  // A sent request arrives, even if its sender is dead.
   if (fault === "answers late") await host.sleep(faults.lateMs);
   const answer = await work();
   if (fault === "fails after") throw unavailable(operation);

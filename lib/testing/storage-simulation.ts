@@ -5,33 +5,33 @@ import { checkOutcome, type Attempt, type Item, type Sighting } from "./storage-
 import { VirtualClock } from "./storage-clock.ts";
 import { faultyStorage, type StorageFault } from "./storage-faults.ts";
 
-/** What is simulated. */
+/** Options of a simulation. */
 export interface StorageSimulation {
   readonly seed: number;
-  /** A storage on the same, at first empty, data each time, as another process would open it. */
+  /** Opens a storage on the same, initially empty, data each time, like another process. */
   readonly open: () => CatalogStorage;
   readonly catalog?: string;
-  /** How many processes work at once. Default 4. */
+  /** The number of concurrent processes. Default: 4. */
   readonly processes?: number;
-  /** How much each of them does. Default 10. */
+  /** The number of steps of each process. Default: 10. */
   readonly steps?: number;
-  /** The share of calls that go wrong. Default 0.12. */
+  /** The share of calls that fail. Default: 0.12. */
   readonly faultRate?: number;
-  /** Whether time is real, as storages outside the process need it. Default `false`. */
+  /** Whether to use real time, for storages outside the process. Default: `false`. */
   readonly realTime?: boolean;
-  /** Called when the faults end, for a storage that has faults of its own. */
+  /** Called when the faults end, for a storage with its own faults. */
   readonly onCalm?: () => void;
 }
 
-/** What came about in a simulation, so that whoever runs many can see that everything did. */
+/** Statistics of a simulation, to check that many runs cover all faults. */
 export interface SimulationReport {
-  /** How often each fault was injected. */
+  /** The number of injected faults by kind. */
   readonly faults: Readonly<Record<StorageFault, number>>;
-  /** Processes that were stopped in the middle of what they did. */
+  /** The number of processes stopped during a step. */
   readonly stopped: number;
-  /** How often the catalog was opened again by another process in the place of one that stopped. */
+  /** The number of times that a new process replaced a stopped one and opened the catalog again. */
   readonly reopened: number;
-  /** Writes by what their writers were told. */
+  /** The number of writes by reported outcome. */
   readonly writes: Readonly<Record<"acknowledged" | "refused" | "unknown", number>>;
 }
 
@@ -40,12 +40,11 @@ const COLOURS = ["red", "Red", "blue"];
 const FAULTS: readonly StorageFault[] = ["fails before", "fails after", "never answers", "answers late"];
 
 /**
- * Lets several processes write and read one catalog while calls fail and processes stop anywhere, and then
- * checks that every acknowledged change is there exactly once and in order, that no refused one is, that
- * versions have no gaps and that every index equals what the log says. The same seed does the same.
- * Gives what came about.
+ * Simulates several processes that write and read one catalog while calls fail and processes stop at any point. Then
+ * checks that the log contains every acknowledged change exactly once and in order and no rejected change, that
+ * versions have no gaps and that every index matches the log. Deterministic for each seed. Returns statistics.
  *
- * @throws Error naming the seed and what does not hold
+ * @throws Error with the seed and the failed check
  * @example
  * ```ts
  * import { memoryStorage } from "agnes/catalog";
@@ -80,15 +79,15 @@ class Run {
   readonly #faults = { "fails before": 0, "fails after": 0, "never answers": 0, "answers late": 0 };
   #stopped = 0;
   #reopened = 0;
-  /** The newest entry that anybody was told of. */
+  /** The newest entry that was reported to any process. */
   #acknowledged = 0;
   #calm = false;
-  /** How much longer than usual a call may take. */
-  #patience = 1;
+  /** The factor by which calls may take longer. */
+  #slowdown = 1;
 
   constructor(simulation: StorageSimulation, host: SimulatedHost, random: () => number) {
     this.#simulation = simulation;
-    const sleep: Host["sleep"] = (durationMs, signal) => host.sleep(durationMs * this.#patience, signal);
+    const sleep: Host["sleep"] = (durationMs, signal) => host.sleep(durationMs * this.#slowdown, signal);
     this.#host = simulation.realTime === true ? { ...host, sleep } : host;
     this.#random = random;
   }
@@ -98,13 +97,13 @@ class Run {
     await Promise.all(Array.from({ length: processes }, (_, process) => this.#process(process)));
     this.#calm = true;
     this.#simulation.onCalm?.();
-    // What is still on its way arrives now.
+    // Pending requests arrive now.
     await this.#host.sleep(this.#lateMs * 3);
-    // From here on a late answer is that of a busy machine.
-    this.#patience = 10;
+    // From here on, a late response is caused by a busy machine.
+    this.#slowdown = 10;
     await using last = await this.#open(() => true);
     const catalogs = [last, ...this.#survivors];
-    // Now that nothing fails any more, nobody may be refused.
+    // Without faults, no write may be rejected.
     await Promise.all(catalogs.map((catalog, at) => this.#insertCalmly(catalog, `calm-${at}`)));
     for (const catalog of catalogs) await catalog.recover();
     await checkOutcome(catalogs, { keys: KEYS, colours: COLOURS }, this.#attempts, this.#sightings);
@@ -132,7 +131,7 @@ class Run {
 
   #open(alive: () => boolean): Promise<Catalog<Item>> {
     const { faultRate = 0.12, realTime = false } = this.#simulation;
-    // Some processes are cut off for longer than anyone tries again, so that writers cannot know what happened.
+    // Some processes are disconnected for longer than all retries, so that the outcome is unknown to writers.
     const cutOffAtMs =
       !realTime && this.#random() < 0.1 ? this.#host.monotonicMs() + this.#random() * 200 : Infinity;
     const isCutOff = () => {
@@ -162,7 +161,7 @@ class Run {
     });
   }
 
-  /** One process after the other in one place: when one dies, the next opens the catalog again. */
+  /** Runs processes in sequence: when one dies, the next opens the catalog again. */
   async #process(process: number): Promise<void> {
     const { steps = 10 } = this.#simulation;
     let step = 0;
@@ -170,7 +169,7 @@ class Run {
     while (step < steps) {
       const life = { alive: true };
       const catalog = await this.#open(() => life.alive).catch(passing);
-      // Opening may fail under faults; that must only never change anything.
+      // Opening may fail under faults, but must not change anything.
       if (catalog === undefined) {
         step += 1;
         continue;
@@ -184,7 +183,7 @@ class Run {
         const op = `${process}-${step}`;
         const doing = this.#step(catalog, op, acknowledged);
         if (dies && step === end - 1) {
-          // Killed somewhere in the middle of this step; whether it was done nobody knows.
+          // Killed during this step; its outcome is unknown.
           const death = this.#host.sleep(this.#random() * 30).then(() => undefined);
           await Promise.race([doing, death]);
           life.alive = false;
@@ -214,7 +213,7 @@ class Run {
       const sequence = await this.#write(catalog, attempt, key, kind);
       attempt.outcome = sequence === undefined ? "refused" : "acknowledged";
       if (sequence !== undefined) attempt.sequence = sequence;
-      // Whoever deletes by key and is told that there is nothing decided on the newest state.
+      // A delete by key without a record must have been decided on the newest state.
       else if (isDeleteByKey(kind)) this.#sightings.push({ key, version: 0, since });
       this.#acknowledged = Math.max(this.#acknowledged, sequence ?? 0);
       return sequence;
@@ -238,7 +237,7 @@ class Run {
     }
   }
 
-  /** The sequence written at, or `undefined` when there was nothing to write. */
+  /** The written sequence number, or `undefined` if there was nothing to write. */
   async #write(
     catalog: Catalog<Item>,
     attempt: Attempt,

@@ -20,7 +20,7 @@ async function failureOf(work: Promise<unknown>): Promise<unknown> {
 }
 
 describe("raceAbort()", () => {
-  test("raceAbort() returns what the work returns, and throws what it throws", async () => {
+  test("raceAbort() returns the result of the work, and throws its error", async () => {
     const { signal } = new AbortController();
     expect(await raceAbort(Promise.resolve(1), signal, "the work")).toBe(1);
     expect(await failureOf(raceAbort(Promise.reject(new Error("broken")), signal, "the work"))).toEqual(
@@ -28,7 +28,7 @@ describe("raceAbort()", () => {
     );
   });
 
-  test("raceAbort() ends with the signal although the work does not, before or after the start", async () => {
+  test("raceAbort() ends with the signal even if the work does not, before or after the start", async () => {
     const before = AbortSignal.abort();
     expect(await failureOf(raceAbort(never, before, "the work"))).toMatchObject({
       code: "aborted",
@@ -46,7 +46,7 @@ describe("raceAbort()", () => {
     expect(await failureOf(raceAbort(never, AbortSignal.abort(), () => own))).toBe(own);
   });
 
-  test("raceAbort() gives a late result to onLate, exactly when it threw", async () => {
+  test("raceAbort() passes a late result to onLate exactly if it threw", async () => {
     for (const abortsFirst of [true, false]) {
       const stop = new AbortController();
       const late: number[] = [];
@@ -65,7 +65,7 @@ describe("raceAbort()", () => {
     }
   });
 
-  test("raceAbort() treats a result that the abort overtakes in the same task as late", async () => {
+  test("raceAbort() treats a result after an abort in the same task as late", async () => {
     const stop = new AbortController();
     const late: number[] = [];
     const { promise, resolve } = deferred<number>();
@@ -97,14 +97,14 @@ describe("raceAbort()", () => {
 });
 
 describe("withDeadline()", () => {
-  test("withDeadline() fails with timed_out although the work ignores its signal", async () => {
+  test("withDeadline() fails with timed_out even if the work ignores its signal", async () => {
     expect(await failureOf(withDeadline("the work", { timeoutMs: 1 }, () => never))).toMatchObject({
       code: "timed_out",
       details: { what: "the work", timeoutMs: 1 },
     });
   });
 
-  test("withDeadline() forwards the abort to the work, and starts none after it", async () => {
+  test("withDeadline() forwards the abort to the work, and starts no work after it", async () => {
     const stop = new AbortController();
     let seen: AbortSignal | undefined;
     const running = failureOf(
@@ -126,7 +126,7 @@ describe("withDeadline()", () => {
 });
 
 describe("raceTimeout() and atMost()", () => {
-  test("raceTimeout() throws the caller's error when the time is over, and what the work throws before", async () => {
+  test("raceTimeout() throws the caller's error on timeout, and earlier errors of the work", async () => {
     const late = new Error("late");
     expect(await failureOf(raceTimeout(never, 1, () => late))).toBe(late);
     expect(await raceTimeout(Promise.resolve(1), 60_000, () => late)).toBe(1);
@@ -147,14 +147,14 @@ describe("raceTimeout() and atMost()", () => {
     expect(asked.map(([durationMs, signal]) => [durationMs, signal.aborted])).toEqual([[7, true]]);
   });
 
-  test("atMost() returns when the time is over, and throws what the work throws before", async () => {
+  test("atMost() returns on timeout, and throws earlier errors of the work", async () => {
     await atMost(never, 1);
     expect(await failureOf(atMost(Promise.reject(new Error("broken")), 60_000))).toEqual(new Error("broken"));
   });
 });
 
 describe("afterAbort()", () => {
-  test("afterAbort() acts once after the signal fired, also when it had fired before, unless cancelled", async () => {
+  test("afterAbort() runs once after the abort, also if the signal was already aborted, unless cancelled", async () => {
     const stop = new AbortController();
     const acted: string[] = [];
     const { promise, resolve } = deferred<void>();
@@ -172,7 +172,7 @@ describe("afterAbort()", () => {
 });
 
 describe("Mutex", () => {
-  test("Mutex.run() runs one after the other in order, also after a failure, and idle() waits for all", async () => {
+  test("Mutex.run() runs work sequentially and in order, also after a failure, and idle() waits for all", async () => {
     const mutex = new Mutex();
     const order: string[] = [];
     const { promise, resolve } = deferred<void>();

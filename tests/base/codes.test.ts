@@ -6,7 +6,7 @@ import { errorCodes } from "../../lib/base/mod.ts";
 
 const FOLDER = join(import.meta.dirname, "../../lib/base/errors");
 
-test("errorCodes holds each code of each part once", async () => {
+test("errorCodes contains each code exactly once", async () => {
   const owners = new Map<string, string[]>();
   for (const file of readdirSync(FOLDER)) {
     const module = (await import(join(FOLDER, file))) as Record<string, unknown>;

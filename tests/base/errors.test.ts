@@ -31,7 +31,7 @@ describe("AgnesError", () => {
     }
   });
 
-  test("shown() quotes, escapes what is invisible, and bounds what it shows", () => {
+  test("shown() quotes, escapes invisible characters, and limits the length", () => {
     expect(shown("a\u202eb\u0000")).toBe('"a\\u202eb\\u0000"');
     expect(shown("x".repeat(10_000))).toMatch(/^"x{79}… \(10002 characters\)$/);
     expect(shown(3)).toBe("3");

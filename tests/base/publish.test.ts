@@ -11,7 +11,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const STEPS = ["makeDirectory", "write", "rename", "sync", "chmod"] as const;
 
-/** Files whose one step fails as a full disk does. */
+/** Files with one operation that fails like a full disk. */
 function failing(step: (typeof STEPS)[number]): Files {
   const full = () => Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" }));
   return { ...nodeFiles(), [step]: full };
@@ -27,7 +27,7 @@ describe("publishFile", () => {
     expect(readdirSync(directory)).toEqual(["a.json"]);
   });
 
-  test("publishFile() publishes what a function wrote, and nothing when it throws", async () => {
+  test("publishFile() publishes the output of a function, and nothing if it throws", async () => {
     const path = join(directory, "deep", "a.bin");
     await publishFile(createHost(), path, async (temporary) => writeFileSync(temporary, "bytes"));
     expect(readFileSync(path, "utf8")).toBe("bytes");
@@ -59,7 +59,7 @@ describe("publishFile", () => {
 describe("nodeFiles", () => {
   const files = nodeFiles();
 
-  test("nodeFiles() answers absence with null and does not confuse it with failure", async () => {
+  test("nodeFiles() returns null for missing files and does not confuse them with failures", async () => {
     expect(await files.read(join(directory, "none"))).toBeNull();
     expect(await files.stat(join(directory, "none"))).toBeNull();
     expect(await files.list(join(directory, "none"))).toBeNull();
@@ -67,7 +67,7 @@ describe("nodeFiles", () => {
     expect(isAgnesError(reading, "file_failed")).toBe(true);
   });
 
-  test("nodeFiles().write() refuses to overwrite unless told", async () => {
+  test("nodeFiles().write() does not overwrite unless replace is set", async () => {
     const path = join(directory, "a");
     await files.write(path, "1");
     expect(isAgnesError(await files.write(path, "2").catch((error: unknown) => error), "file_failed")).toBe(
@@ -77,7 +77,7 @@ describe("nodeFiles", () => {
     expect(readFileSync(path, "utf8")).toBe("3");
   });
 
-  test("nodeFiles().link() says whether the name was free", async () => {
+  test("nodeFiles().link() returns whether the name was free", async () => {
     const [from, to] = [join(directory, "from"), join(directory, "to")];
     await files.write(from, "x");
     expect(await files.link(from, to)).toBe(true);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { readChunks } from "../../lib/base/mod.ts";
 import { temporaryDirectory } from "../duckdb/support.ts";
 
-test.each([0, 1, 99, 100, 101, 1_000])("readChunks() gives all of a file of %d bytes", async (length) => {
+test.each([0, 1, 99, 100, 101, 1_000])("readChunks() yields all of a file of %d bytes", async (length) => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "file");
   const bytes = randomBytes(length);
@@ -35,7 +35,7 @@ test("readChunks() closes a file that is not read to its end", async () => {
   expect(await open()).toBeLessThan(before + 10);
 });
 
-test("readChunks() names a file that cannot be opened or read", async () => {
+test("readChunks() fails with the path of a file that cannot be opened or read", async () => {
   await using directory = await temporaryDirectory();
   const read = async (name: string) => {
     for await (const _ of readChunks(join(directory.path, name), 10));

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { holdsSecret, redact, redactValue } from "../../lib/base/mod.ts";
 
-test("redact() leaves nothing of a secret that begins with another, or is written in JSON or an address", () => {
+test("redact() removes all of a secret that begins with another, or is encoded in JSON or a URL", () => {
   const secrets = ["abcd", "abcdef", 'quo"te\\d', "a b&c=d"];
   const text = `1 abcdef 2 abcd 3 ${JSON.stringify({ t: secrets[2] })} 4 ${encodeURIComponent(secrets[3]!)} \ud800`;
   expect(redact(text, secrets)).toBe('1 [redacted] 2 [redacted] 3 {"t":"[redacted]"} 4 [redacted] \ud800');
@@ -27,9 +27,9 @@ test.each([
     "ab12cd34",
     "\u00fb\u00ff\u00fe~~~???",
   ]) {
-    const text = `the source said ${encode(secret)}; and that was all, user:aGVsbG8gd29ybGQ=`;
+    const text = `the source returned ${encode(secret)}; and that was all, user:aGVsbG8gd29ybGQ=`;
     expect(redact(text, [secret])).toBe(
-      "the source said [redacted]; and that was all, user:aGVsbG8gd29ybGQ=",
+      "the source returned [redacted]; and that was all, user:aGVsbG8gd29ybGQ=",
     );
     expect(holdsSecret(text, [secret])).toBe(true);
     expect(holdsSecret("and that was all, user:aGVsbG8gd29ybGQ=", [secret])).toBe(false);
@@ -72,7 +72,7 @@ test.each([
   ["hexadecimal digits with spaces", (secret: string) => hexPairs(secret).join(" ")],
   ["hexadecimal digits with escapes", (secret: string) => hexPairs(secret).join("\\x")],
 ] as const)(
-  "redact() leaves nothing of a secret in %s, and a remote() that holds it is refused",
+  "redact() removes all of a secret in %s, and a remote() that contains it is rejected",
   (_form, encode) => {
     for (const secret of [
       "hunter2-and-more",
@@ -115,14 +115,14 @@ test.each([
   }
 });
 
-test("redactValue() takes the beginning of a secret from what was cut off, in every form", () => {
+test("redactValue() redacts the prefix of a secret in truncated text, in every encoding", () => {
   const secret = "hunter2-and-more-of-it";
   for (const form of [secret, Buffer.from(secret).toString("hex"), base64(secret)]) {
-    expect(redactValue(`it said ${form.slice(0, 16)}…`, [secret])).toBe("it said [redacted]…");
+    expect(redactValue(`got ${form.slice(0, 16)}…`, [secret])).toBe("got [redacted]…");
   }
 });
 
-test("redact() finds a secret too long for a pattern", () => {
+test("redact() detects a secret that is too long for a pattern", () => {
   const secret = `-----BEGIN KEY-----\n${"abc/+=def\n".repeat(20_000)}`;
   const forms = [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret), base64(secret)];
   expect(redact(forms.join(" "), [secret])).toBe("[redacted] [redacted] [redacted] [redacted]");

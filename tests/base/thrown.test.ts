@@ -16,7 +16,7 @@ import { STRANGE } from "./thrown.ts";
 
 const SECRET = "S3cr3t-Value-42";
 
-/** All that is said of an error by whoever follows its causes to their end. */
+/** All texts of an error and its causes. */
 function everythingOf(thrown: unknown): string {
   let text = "";
   for (let error = thrown; error instanceof Error; error = error.cause) {
@@ -27,7 +27,7 @@ function everythingOf(thrown: unknown): string {
 }
 
 describe.each(Object.entries(STRANGE))("%s", (_name, make) => {
-  test("is read, and its causes end", () => {
+  test("is readable, and its causes end", () => {
     expect(messageOf(make(""))).toBeString();
     expect(inspected(make(""))).toBeString();
     expect(shown(make(""))).toBeString();
@@ -52,7 +52,7 @@ describe.each(Object.entries(STRANGE))("%s", (_name, make) => {
   });
 });
 
-test("readableError() gives an error that can be read as it is, and keeps the texts of one that cannot", () => {
+test("readableError() returns a readable error unchanged, and keeps the readable texts of others", () => {
   const plain = Object.assign(new Error("x", { cause: new Error("y", { cause: "z" }) }), { code: "E" });
   expect(readableError(plain)).toBe(plain);
   const known: AgnesError = new AgnesError("aborted", { what: "x" });
@@ -63,7 +63,7 @@ test("readableError() gives an error that can be read as it is, and keeps the te
   expect(causesOf(copy)).toEqual([copy]);
 });
 
-test("redactValue() ends at values that lead back to themselves, lie deep, or are shared many times", () => {
+test("redactValue() ends for values that are circular, deep, or shared many times", () => {
   const circular: Record<string, unknown> = { secret: SECRET };
   circular["self"] = circular;
   expect(redactValue(circular, [SECRET])).toEqual({ secret: "[redacted]", self: "[circular]" });

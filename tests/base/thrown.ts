@@ -1,4 +1,4 @@
-/** What a plugin may throw that no reader of errors expects; each holds the secret where one fits. */
+/** Unusual values that a plugin may throw; each contains the secret if possible. */
 export const STRANGE: Readonly<Record<string, (secret: string) => unknown>> = {
   "an error that is its own cause": (secret) => {
     const error: Error & { cause?: unknown } = new Error(`circular ${secret}`);

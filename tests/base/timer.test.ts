@@ -4,7 +4,7 @@ import { createHost, isAgnesError, raceTimeout, startTimer, withTimeout } from "
 
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** Runs with a `setTimeout` that fires when it is told to, and refuses what a real one takes for no time at all. */
+/** Runs with a fake `setTimeout` that rejects delays which a real one would treat as zero. */
 function withFakeTimer(work: (fire: () => number) => void): void {
   const real = globalThis.setTimeout;
   let next: { readonly action: () => void; readonly delayMs: number } | undefined;
@@ -24,7 +24,7 @@ function withFakeTimer(work: (fire: () => number) => void): void {
   }
 }
 
-test("startTimer() waits for longer than one timer can", () => {
+test("startTimer() waits longer than the limit of one timer", () => {
   withFakeTimer((fire) => {
     let fired = 0;
     startTimer(2 * LONGEST_MS + 5, () => (fired += 1));
@@ -32,7 +32,7 @@ test("startTimer() waits for longer than one timer can", () => {
   });
 });
 
-test("startTimer() waits for no end of an infinite time", () => {
+test("startTimer() never fires for an infinite delay", () => {
   withFakeTimer((fire) => {
     startTimer(Infinity, () => expect.unreachable());
     expect([fire(), fire(), fire()]).toEqual([LONGEST_MS, LONGEST_MS, LONGEST_MS]);
@@ -56,7 +56,7 @@ test.each([2_147_483_648, 9_999_999_000, Number.MAX_SAFE_INTEGER])(
   },
 );
 
-test("sleep() of the host ends with its signal, and fails with one that has fired", async () => {
+test("sleep() of the host ends with its signal, and fails with an aborted one", async () => {
   const controller = new AbortController();
   const sleeping = createHost().sleep(1_000_000, controller.signal);
   controller.abort();

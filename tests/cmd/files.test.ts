@@ -74,10 +74,10 @@ test("agnes sync says that a table of empty files is empty, and what becomes of 
   const synced = await here.run("sync");
   expect(synced.status).toBe(3);
   expect(synced.stderr).toMatch(
-    /"empty\.csv" is empty: it holds no row and names no column, so no table is made of it/,
+    /"empty\.csv" is empty: it contains no rows and no column names, so no table was created from it/,
   );
-  expect(synced.stderr).toMatch(/all 2 files of "blank" are empty: none holds a row/);
-  expect(synced.stderr).toContain("what was published of it before stays");
+  expect(synced.stderr).toMatch(/all 2 files of "blank" are empty: none contains rows/);
+  expect(synced.stderr).toContain("the published data stays");
   expect(synced.stderr).not.toContain("damaged");
   const discovered = await here.run("connector", "discover", "s");
   expect([discovered.status, discovered.stdout]).toEqual([3, expect.stringMatching(/^empty .*is empty/m)]);

@@ -301,7 +301,7 @@ describe("connector", () => {
     expect(result!.remark).toContain("more than 1 rows: customers, orders");
     const unknown = await run(["connector", "test", "exports", "--table", "ordrs"]);
     expect(unknown.stdout).toContain(
-      'there is no table "ordrs", which the test names; there are customers, orders',
+      'there is no table "ordrs", which the test refers to; the tables are customers, orders',
     );
     const none = await run(["connector", "test", "exports", "--case", "nothing like this"]);
     expect(none.status).toBe(2);

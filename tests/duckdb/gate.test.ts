@@ -149,7 +149,7 @@ describe("Gate with work that cannot be stopped", () => {
     give(1);
     await lose();
     expect((await rejection(take(2))).message).toEndWith(
-      "2 calls of DuckDB that cannot be interrupted hold the threads of this process; 1 of them waits for a remote system to answer",
+      "2 uninterruptible DuckDB calls occupy the threads of this process; 1 of them waits for a remote system",
     );
     places[0]!.give();
     await take(2);
@@ -182,7 +182,7 @@ describe("Gate with work that cannot be stopped", () => {
     const refused = await waiting;
     expect([refused.code, refused.message]).toEqual([
       "duckdb_stuck",
-      "visitor 0 cannot run: 2 calls of DuckDB that cannot be interrupted hold the threads of this process",
+      "visitor 0 cannot run: 2 uninterruptible DuckDB calls occupy the threads of this process",
     ]);
     expect((await rejection(take(1))).code).toBe("duckdb_stuck");
     expect(() => gate.refuseWhenStuck("it")).toThrow("it cannot run");

@@ -78,8 +78,8 @@ test("duckdbTypeOf() throws type_unsupported when DuckDB has no such type", () =
     new arrow.DenseUnion([0], [new arrow.Field("a", new arrow.Int32())]),
     true,
   );
-  expect(() => duckdbTypeOf(union)).toThrow(/column "u" has the type "Union<Int32>".*no counterpart/);
+  expect(() => duckdbTypeOf(union)).toThrow(/column "u" has the type "Union<Int32>".*no equivalent/);
   expect(() => duckdbTypeOf(new arrow.Field("d", new arrow.Decimal(2, 60, 256), true))).toThrow(
-    /no counterpart/,
+    /no equivalent/,
   );
 });

@@ -169,7 +169,7 @@ test("extractSource() refuses deletions without a primary key, without a value, 
   const keyless = await codeOf([{ ...plan, primaryKey: [] }], [{ id: 1 }]);
   expect(keyless).toMatchObject({
     code: "deletions_without_key",
-    hint: "Give the table its key with `agnes table update crm.t --primary-key COLUMNS`.",
+    hint: "Set the key of the table with `agnes table update crm.t --primary-key COLUMNS`.",
   });
   expect(await codeOf([plan], [{ id: null }])).toMatchObject({ code: "value_invalid" });
   expect((await codeOf([plan], [{ name: "x" }]))?.message).toContain('column "id"');

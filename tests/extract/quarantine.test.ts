@@ -36,7 +36,7 @@ test("extractSource() fails a table of which more than 5 % were rejected, and ke
   expect(stats.error?.code).toBe("quarantine_exceeded");
   expect(stats.error?.message).toContain("6 of 100 rows");
   expect(stats.error?.message).toContain(
-    'column id: the text is no whole number (for example "no0" in row 1)',
+    'column id: the text is not an integer (for example "no0" in row 1)',
   );
   expect(stats.error?.hint).toContain(stats.quarantinePath!);
   expect(stats.error?.hint).toContain(`agnes table update ${refresh.id} --quarantine-max-percent 6`);
@@ -62,7 +62,7 @@ test("extractSource() never replaces rows by none, whatever the share", async ()
 test("extractSource() names the main reason and the file in its notes", async () => {
   const { stats } = await readOnce([...bad(2), { id: 5, at: "late" }, ...good(97)]);
   expect(stats.notes).toEqual([
-    `3 rows were rejected, mostly because of column id: the text is no whole number (for example "no0" in row 1); see ${stats.quarantinePath}`,
+    `3 rows were rejected, mostly because of column id: the text is not an integer (for example "no0" in row 1); see ${stats.quarantinePath}`,
   ]);
 });
 

@@ -9,24 +9,24 @@ import { faultyConnectors, soundConnector } from "../testing/plugins/faulty-crm.
 import { memoryPlugin } from "../testing/plugins/memory.ts";
 
 describe("connectorContract() catches what is broken and nothing else:", () => {
-  for (const { words, breaking, caught, capabilities } of brokenPlugins) {
-    test(words, async () => {
+  for (const { title, breaking, caught, capabilities } of brokenPlugins) {
+    test(title, async () => {
       expect(await failuresOf(memoryPlugin(breaking, capabilities), memoryConfig)).toEqual([...caught]);
     });
   }
 
-  test("options that take any key", async () => {
+  test("options that accept any key", async () => {
     const plugin = { ...memoryPlugin(), options: v.object({}) };
-    expect(await failuresOf(plugin, memoryConfig)).toEqual(["options refuse an unknown key"]);
+    expect(await failuresOf(plugin, memoryConfig)).toEqual(["options reject an unknown key"]);
   });
 
   const sound = {
-    words: "nothing, when pages are followed as the kit does",
+    title: "nothing, when pages are followed as the kit does",
     plugin: soundConnector,
     caught: [],
   };
-  for (const { words, plugin, caught } of [sound, ...faultyConnectors]) {
-    test(words, async () => {
+  for (const { title, plugin, caught } of [sound, ...faultyConnectors]) {
+    test(title, async () => {
       const config = { secrets: { CRM_TOKEN }, server: fakeCrm(crmData(120, 1)) };
       expect(await failuresOf(plugin, config)).toEqual([...caught]);
     });

@@ -31,8 +31,8 @@ test.each([2, 3])(
     });
     for (const one of stuck as string[]) expect(["timed_out", "remote_unavailable"]).toContain(one);
     const reason =
-      "the query cannot run: 2 calls of DuckDB that cannot be interrupted hold the threads of this process; " +
-      "1 of them waits for a remote system to answer";
+      "the query cannot run: 2 uninterruptible DuckDB calls occupy the threads of this process; " +
+      "1 of them waits for a remote system";
     expect(late).toEqual([reason, reason]);
   },
 );

@@ -17,7 +17,7 @@ import {
 import * as v from "valibot";
 
 describe("capabilities", () => {
-  test("capabilities compose, are asked for by name and listed in the documentation's order", () => {
+  test("capabilities combine freely and are listed in the order of the documentation", () => {
     const some = capabilities.filter((capability) => capability === "read" || capability === "discover");
     expect(some).toEqual(["discover", "read"]);
     expect(some.includes("remote" as never)).toBe(false);
@@ -31,13 +31,13 @@ describe("capabilities", () => {
     for (const capability of capabilities) expect(capabilityMethods[capability].length).toBeGreaterThan(0);
   });
 
-  test("table() keeps less than the connector's capabilities for one table", () => {
+  test("table() accepts fewer capabilities than those of the connector", () => {
     const one = table("t", { id: int64() }, { capabilities: ["remote"] });
     expect(one.capabilities).toEqual(["remote"]);
     expect(table("t", { id: int64() })).toMatchObject({ name: "t", primaryKey: [] });
   });
 
-  test("definePlugin() gives the plugin itself", () => {
+  test("definePlugin() returns the plugin itself", () => {
     const plugin = {
       name: "x",
       version: "1.0.0",
@@ -52,7 +52,7 @@ describe("capabilities", () => {
 });
 
 describe("table()", () => {
-  test("table() carries nullability and descriptions into the Arrow schema", () => {
+  test("table() copies nullability and descriptions to the Arrow schema", () => {
     const { schema } = table("t", {
       id: int64({ nullable: false }),
       name: utf8({ description: "full name" }),
@@ -62,14 +62,14 @@ describe("table()", () => {
     expect([id!.metadata.size, name!.metadata.get("description")]).toEqual([0, "full name"]);
   });
 
-  test("table() takes an Arrow schema as it is", () => {
+  test("table() accepts an Arrow schema unchanged", () => {
     const schema = new arrow.Schema([new arrow.Field("a", new arrow.Int8())]);
     expect(table("t", schema).schema).toBe(schema);
   });
 });
 
 describe("batches", () => {
-  test("isRows() and isFileChunk() tell the three kinds apart", () => {
+  test("isRows() and isFileChunk() distinguish the three kinds", () => {
     const builder = createRowBuilder(table("t", { id: int64() }));
     builder.append([{ id: 1 }]);
     const [batch] = builder.finish();
@@ -80,7 +80,7 @@ describe("batches", () => {
 });
 
 describe("failures", () => {
-  test("transient() and permanent() give errors of their class with the author's words", () => {
+  test("transient() and permanent() return errors of their class with the author's message", () => {
     const cause = new Error("inner");
     const busy = transient("the job was thrown out", { retryAfterMs: 1500, cause });
     expect(busy).toMatchObject({

@@ -6,16 +6,16 @@ import { join } from "node:path";
 import type { DownloadFile, Http, HttpDownloadRequest } from "../../lib/kit/mod.ts";
 import { bytesOf } from "./file-server.ts";
 
-/** What the tests download. */
+/** The content of the test downloads. */
 export const CONTENT: Buffer = bytesOf(300_000);
 
-/** A folder that goes with the test. */
+/** A temporary folder of the test. */
 export async function folder(): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), "agnes-download-test-"));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** The contents of all files, in the order in which they come. */
+/** Returns the contents of all files, in the order of the chunks. */
 export async function contents(
   http: Http,
   files: readonly (string | DownloadFile)[],

@@ -1,18 +1,18 @@
 import type { Handler } from "./local-server.ts";
 
-/** A file as a server has it, and how the server behaves. */
+/** A file on a server, and the behaviour of the server. */
 export interface ServedFile {
   readonly content: Buffer;
   readonly etag?: string;
   readonly lastModified?: string;
-  /** Whether Range is obeyed. Default `true`. */
+  /** Whether Range is supported. Default: `true`. */
   readonly ranges?: boolean;
-  /** Whether If-Range is obeyed. Default `true`. */
+  /** Whether If-Range is supported. Default: `true`. */
   readonly ifRange?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Answers a GET as RFC 9110 says, or with the faults that the file names. */
+/** Responds to a GET according to RFC 9110, or with the faults of the file. */
 export const serve =
   (file: ServedFile): Handler =>
   ({ headers }, response) => {
@@ -45,8 +45,8 @@ export const serve =
   };
 
 /**
- * A network that loses the connection after exactly so many bytes of the n-th body, counted from 1. Sockets cannot do
- * that: what was received but not yet read when the error comes is lost.
+ * A network that drops the connection after an exact number of bytes of the n-th body, counted from 1. Real sockets
+ * cannot do that: they lose bytes that were received but not yet read.
  */
 export function cutting(bytesOfBody: (n: number) => number | undefined): typeof fetch {
   let count = 0;
@@ -72,7 +72,7 @@ export function cutting(bytesOfBody: (n: number) => number | undefined): typeof 
   return cut as unknown as typeof fetch;
 }
 
-/** Bytes that differ everywhere. */
+/** Non-repeating bytes. */
 export function bytesOf(length: number, seed = 1): Buffer {
   const bytes = Buffer.alloc(length);
   let state = seed;

@@ -5,7 +5,7 @@ import { Secret } from "../../lib/base/mod.ts";
 import { checkExposedName, checkVendorName, cursorDate, verifyHmac } from "../../lib/kit/mod.ts";
 
 describe("verifyHmac()", () => {
-  // The test vector of Atlassian.
+  // A test vector from Atlassian.
   const secret = "It's a Secret to Everybody";
   const body = "Hello World!";
   const hex = "a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9";
@@ -22,7 +22,7 @@ describe("verifyHmac()", () => {
     expect(verifyHmac({ secret, body, signature: sha1, algorithm: "sha1" })).toBe(true);
   });
 
-  test("verifyHmac() refuses everything else, an empty secret too", () => {
+  test("verifyHmac() rejects everything else, including an empty secret", () => {
     const wrong = [
       undefined,
       null,
@@ -44,7 +44,7 @@ describe("verifyHmac()", () => {
 });
 
 describe("cursorDate()", () => {
-  test("cursorDate() reads what DuckDB writes, never later than it is", () => {
+  test("cursorDate() parses DuckDB timestamps, never later than their value", () => {
     const dateOf = (value: string) => cursorDate({ column: "at", value, inclusive: true }).toISOString();
     expect(dateOf("2026-01-31")).toBe("2026-01-31T00:00:00.000Z");
     expect(dateOf("2026-01-31 10:00:00")).toBe("2026-01-31T10:00:00.000Z");
@@ -53,7 +53,7 @@ describe("cursorDate()", () => {
     expect(dateOf("1969-12-31 23:59:59.9999")).toBe("1969-12-31T23:59:59.999Z");
   });
 
-  test("cursorDate() refuses what is no date", () => {
+  test("cursorDate() rejects invalid dates", () => {
     for (const value of ["42", "infinity", "2026-02-30"]) {
       const read = () => cursorDate({ column: "at", value, inclusive: true });
       expect(read).toThrow(`the cursor of column at is not valid: ${value} is not a date or time`);
@@ -61,7 +61,7 @@ describe("cursorDate()", () => {
   });
 });
 
-test("checkExposedName() and checkVendorName() return the name or refuse it", () => {
+test("checkExposedName() and checkVendorName() return the name or reject it", () => {
   expect(checkExposedName("the alias", "crm_2")).toBe("crm_2");
   expect(checkVendorName("the bucket", "in.c-crm")).toBe("in.c-crm");
   expect(() => checkExposedName("the alias", "in.c-crm")).toThrow("the alias");

@@ -5,7 +5,7 @@ import { Secret, type AgnesError } from "../../lib/base/mod.ts";
 import { answer, failureOf, LocalServer, testHttp } from "./local-server.ts";
 
 describe("Http requests and answers", () => {
-  test("json() sends query, headers, JSON and form as they are given", async () => {
+  test("json() sends query, headers, JSON and form unchanged", async () => {
     await using server = await LocalServer.start(answer({}));
     const { http } = testHttp();
     const api = http.with({
@@ -25,7 +25,7 @@ describe("Http requests and answers", () => {
     expect([fourth!.method, fourth!.body]).toEqual(["PUT", "raw"]);
   });
 
-  test("json() fails with source_answer_invalid when the body is no JSON, empty or of another form", async () => {
+  test("json() fails with source_answer_invalid if the body is not JSON, empty or does not match the schema", async () => {
     await using server = await LocalServer.start(
       (_seen, response) => void response.end("<html>Sign in</html>"),
       (_seen, response) => void response.end(),
@@ -39,13 +39,13 @@ describe("Http requests and answers", () => {
       await failureOf(http.json(url, { schema: v.object({ n: v.number() }) })),
     ].map((error) => (error as AgnesError).message);
     expect(messages).toEqual([
-      `the answer to GET ${url} is not JSON: "<html>Sign in</html>"`,
-      `the answer to GET ${url} is empty where JSON is expected`,
-      `the answer to GET ${url} does not have the expected form: n should be number`,
+      `the response to GET ${url} is not JSON: "<html>Sign in</html>"`,
+      `the response to GET ${url} is empty, expected JSON`,
+      `the response to GET ${url} does not match the schema: n should be number`,
     ]);
   });
 
-  test("json() gives what the schema makes of the body", async () => {
+  test("json() returns the body as parsed by the schema", async () => {
     await using server = await LocalServer.start(answer({ n: "1", more: true }));
     const { http } = testHttp();
     const schema = v.object({ n: v.pipe(v.string(), v.transform(Number)) });
@@ -53,7 +53,7 @@ describe("Http requests and answers", () => {
     expect(body).toEqual({ n: 1 });
   });
 
-  test("json() fails permanently for other statuses, with what the source says in any common form", async () => {
+  test("json() fails permanently for other statuses, with the source's message in any common format", async () => {
     const bodies = [
       { error: { message: "gone for good" } },
       { errorMessages: ["no such project"] },
@@ -62,15 +62,15 @@ describe("Http requests and answers", () => {
     ];
     await using server = await LocalServer.start(...bodies.map((body) => answer(body, 404)));
     const { http } = testHttp();
-    for (const words of ["gone for good", "no such project", "bad field", "plain"]) {
+    for (const message of ["gone for good", "no such project", "bad field", "plain"]) {
       const error = (await failureOf(http.json(`${server.origin}/a`))) as AgnesError;
       expect(error).toMatchObject({ code: "source_refused", retry: "permanent", details: { status: 404 } });
-      expect(error.message).toEndWith(`answered 404: ${words}`);
+      expect(error.message).toEndWith(`responded with status 404: ${message}`);
     }
     expect(server.seen.length).toBe(4);
   });
 
-  test("request() gives an accepted status as an answer", async () => {
+  test("request() returns a response with an accepted status", async () => {
     await using server = await LocalServer.start(answer({ gone: true }, 404));
     const { http } = testHttp();
     const found = await http.request(`${server.origin}/a`, { accept: [404] });
@@ -78,7 +78,7 @@ describe("Http requests and answers", () => {
     expect(await found.json<{ gone: boolean }>()).toEqual({ gone: true });
   });
 
-  test("request() gives the body in pieces, and stops the source when the reader does", async () => {
+  test("request() streams the body, and stops the source when the reader stops", async () => {
     let closed = false;
     await using server = await LocalServer.start((_seen, response) => {
       response.writeHead(200);
@@ -99,7 +99,7 @@ describe("Http requests and answers", () => {
     expect(closed).toBe(true);
   });
 
-  test("request() fails the reading as transient when the source falls silent or the signal fires", async () => {
+  test("request() fails the body as transient if the source stalls or the signal aborts", async () => {
     await using server = await LocalServer.start(
       (_seen, response) => void response.writeHead(200).write("x"),
     );
@@ -112,7 +112,7 @@ describe("Http requests and answers", () => {
     expect(await failureOf(stopped.text())).toMatchObject({ code: "aborted" });
   });
 
-  test("request() lets a slow reader take its time", async () => {
+  test("request() does not time out for a slow reader", async () => {
     await using server = await LocalServer.start((_seen, response) => {
       response.writeHead(200);
       for (let i = 0; i < 4; i += 1) response.write("x".repeat(70_000));
@@ -128,7 +128,7 @@ describe("Http requests and answers", () => {
     expect(sizeBytes).toBe(280_000);
   });
 
-  test("bytes() refuses a body that is larger than allowed", async () => {
+  test("bytes() rejects a body that is larger than allowed", async () => {
     await using server = await LocalServer.start((_seen, response) => void response.end("x".repeat(2000)));
     const { http } = testHttp();
     const error = await failureOf(http.bytes(`${server.origin}/a`, { sizeBytesMax: 1000 }));
@@ -136,11 +136,11 @@ describe("Http requests and answers", () => {
     expect((await http.bytes(`${server.origin}/a`, { sizeBytesMax: 2000 })).byteLength).toBe(2000);
   });
 
-  test("json() refuses a relative address without a base", async () => {
+  test("json() rejects a relative URL without a base URL", async () => {
     const { http } = testHttp();
     expect(await failureOf(http.json("/a"))).toMatchObject({
       code: "source_refused",
-      message: "/a is not a whole address, and no base address is set",
+      message: "/a is not an absolute URL, and no base URL is set",
     });
   });
 });

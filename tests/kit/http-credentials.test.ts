@@ -6,8 +6,8 @@ import { answer, failureOf, LocalServer, redirect, testHttp } from "./local-serv
 
 const token = new Secret("CRM_TOKEN", "s3cret-value");
 
-describe("Http keeps credentials at home", () => {
-  test("json() carries no credential when a redirect leads to another origin", async () => {
+describe("Http sends credentials only to their origin", () => {
+  test("json() sends no credentials after a redirect to another origin", async () => {
     await using other = await LocalServer.start(answer({ n: 1 }));
     await using server = await LocalServer.start(redirect(`${other.origin}/away?sig=abc`));
     const { http } = testHttp();
@@ -37,14 +37,14 @@ describe("Http keeps credentials at home", () => {
     expect([away["x-plain"], away["x-also-plain"]]).toEqual(["kept", "kept"]);
   });
 
-  test("json() carries credentials when a redirect stays at home", async () => {
+  test("json() sends credentials after a redirect within the origin", async () => {
     await using server = await LocalServer.start(redirect("/b", 307), answer({ n: 1 }));
     const { http } = testHttp();
     await http.with({ baseUrl: server.origin, bearer: token }).json("/a");
     expect(server.seen[1]!.headers["authorization"]).toBe("Bearer s3cret-value");
   });
 
-  test("json() gives the credentials and query of the defaults to no other origin that is named in whole", async () => {
+  test("json() sends credentials and query of the defaults to no other origin of an absolute URL", async () => {
     await using other = await LocalServer.start(answer({ n: 1 }));
     const { http } = testHttp();
     const api = http.with({
@@ -57,14 +57,14 @@ describe("Http keeps credentials at home", () => {
     expect(other.seen[0]!.headers["authorization"]).toBe("own-token");
   });
 
-  test("json() stays at the base's host when a path begins with two slashes", async () => {
+  test("json() stays on the base URL's host if a path begins with two slashes", async () => {
     await using server = await LocalServer.start(answer({}));
     const { http } = testHttp();
     await http.with({ baseUrl: `${server.origin}/v1/`, bearer: token }).json("//evil.example/a");
     expect(server.seen[0]!.path).toBe("/v1/evil.example/a");
   });
 
-  test("json() refuses a redirect that takes a body elsewhere, never ends or leaves http", async () => {
+  test("json() rejects a redirect that sends a body to another origin, never ends or leaves http", async () => {
     await using other = await LocalServer.start(answer({}));
     await using server = await LocalServer.start(
       redirect(`${other.origin}/a`, 307),
@@ -85,20 +85,20 @@ describe("Http keeps credentials at home", () => {
     expect(server.seen.length).toBe(8);
   });
 
-  test("redirected() refuses to leave https, and takes what is no redirect for an answer", () => {
+  test("redirected() rejects leaving https, and returns null for other responses", () => {
     const from = { url: new URL("https://example.com/a"), method: "GET", body: undefined };
     const context = { hops: 0, secrets: [] };
     const to = (location: string, status = 302) => new Response(null, { status, headers: { location } });
     expect(() => redirected(to("http://example.com/b"), from, context)).toThrow(
       "redirects from https to http",
     );
-    expect(() => redirected(to("https://"), from, context)).toThrow("something that is no address");
+    expect(() => redirected(to("https://"), from, context)).toThrow("redirects to an invalid URL");
     expect(redirected(to("b?c"), from, context)?.url.href).toBe("https://example.com/b?c");
     expect(redirected(to("/b", 304), from, context)).toBeNull();
     expect(redirected(new Response(null, { status: 302 }), from, context)).toBeNull();
   });
 
-  test("json() asks with GET and without a body after 303, and after 302 to a POST", async () => {
+  test("json() sends GET without a body after 303, and after 302 to a POST", async () => {
     await using server = await LocalServer.start(
       redirect("/b", 303),
       answer({}),
@@ -116,13 +116,13 @@ describe("Http keeps credentials at home", () => {
     ]);
   });
 
-  test("json() asks only the hosts that are allowed, redirects included", async () => {
+  test("json() sends requests only to allowed hosts, also in redirects", async () => {
     await using server = await LocalServer.start(redirect("http://localhost:1/a"));
     const { http } = testHttp();
     const api = http.with({ baseUrl: server.origin, hosts: ["127.0.0.1", "*.example.com"] });
     expect(await failureOf(api.json("/a"))).toMatchObject({
       code: "source_refused",
-      message: expect.stringContaining("only these hosts may be asked") as string,
+      message: expect.stringContaining("only these hosts are allowed") as string,
     });
     expect(await failureOf(api.json("https://example.com.evil.net/a"))).toMatchObject({
       code: "source_refused",
@@ -130,14 +130,14 @@ describe("Http keeps credentials at home", () => {
     expect(server.seen.length).toBe(1);
   });
 
-  test("json() refuses an address with a user or password in it, and shows neither", async () => {
+  test("json() rejects a URL with a user or password, and shows neither", async () => {
     const { http } = testHttp();
     const error = (await failureOf(http.json("https://me:pass-word@example.com/a"))) as AgnesError;
     expect(error.code).toBe("source_refused");
     expect(error.message).not.toContain("pass-word");
   });
 
-  test("no message, detail or log line holds a secret, wherever the source repeats it", async () => {
+  test("no message, detail or log entry contains a secret, wherever the source repeats it", async () => {
     await using server = await LocalServer.start(
       answer({ error: { message: `bad token s3cret-value` } }, 403),
       answer({ message: "again s3cret-value" }, 503),
@@ -153,10 +153,10 @@ describe("Http keeps credentials at home", () => {
       "source_unauthorized",
       "source_answer_invalid",
     ]);
-    const told =
+    const output =
       failures.map((error) => `${String(error)} ${JSON.stringify(error)}`).join() + JSON.stringify(log);
-    expect(told).not.toContain("s3cret");
-    expect(told).toContain("bad token [redacted]");
+    expect(output).not.toContain("s3cret");
+    expect(output).toContain("bad token [redacted]");
     expect(log.length).toBeGreaterThan(3);
   });
 });

@@ -9,7 +9,7 @@ import { bytesOf, serve } from "./file-server.ts";
 import { failureOf, LocalServer, redirect, testHttp } from "./local-server.ts";
 
 describe("Http.download() in a directory", () => {
-  test("download() resumes what a stopped read left, by its key also under another link", async () => {
+  test("download() resumes an interrupted read by key, also with a different link", async () => {
     await using directory = await folder();
     const file = { content: CONTENT, etag: '"a"' };
     const stop = new AbortController();
@@ -24,7 +24,7 @@ describe("Http.download() in a directory", () => {
     );
     expect(stopped).toMatchObject({ code: "aborted" });
 
-    // A process that died wrote bytes that no note vouches for.
+    // A crashed process wrote bytes that its note does not cover.
     const [name] = (await readdir(directory.path)).filter((one) => !one.endsWith(".json"));
     await appendFile(join(directory.path, name!), "torn");
     const again = [{ url: `${server.origin}/f?s=2`, key: "export 7" }];
@@ -40,7 +40,7 @@ describe("Http.download() in a directory", () => {
     expect(await readFile(join(directory.path, notes[0]!), "utf8")).not.toContain("127.0.0.1");
   });
 
-  test("download() asks for nothing when the checksum of a complete file is right, and again when it is another", async () => {
+  test("download() sends no request if the checksum of a complete file matches, and downloads again if not", async () => {
     await using directory = await folder();
     await using server = await LocalServer.start(serve({ content: CONTENT }));
     const { http } = testHttp();
@@ -54,7 +54,7 @@ describe("Http.download() in a directory", () => {
     expect(server.seen[1]!.headers["range"]).toBeUndefined();
   });
 
-  test("download() does not resume by a date alone what only its place in the list identifies", async () => {
+  test("download() does not resume by date alone without a key", async () => {
     await using directory = await folder();
     const file = { content: CONTENT, lastModified: "Wed, 31 Dec 2025 00:00:00 GMT" };
     await using server = await LocalServer.start(serve(file));
@@ -71,7 +71,7 @@ describe("Http.download() in a directory", () => {
     ]);
   });
 
-  test("download() writes in blocks of a few MB while bytes come, each durable", async () => {
+  test("download() writes durable blocks of a few MB while bytes arrive", async () => {
     await using directory = await folder();
     const content = bytesOf(9_000_000);
     await using server = await LocalServer.start(serve({ content }));
@@ -97,7 +97,7 @@ describe("Http.download() and credentials", () => {
   const token = new Secret("TOKEN", "storage-token-123");
   const authorization = (server: LocalServer) => server.seen.map(({ headers }) => headers["authorization"]);
 
-  test("download() sends the token of the client to its base address and to no other host", async () => {
+  test("download() sends the token of the client to its base URL and to no other host", async () => {
     await using storage = await LocalServer.start(serve({ content: CONTENT }));
     await using api = await LocalServer.start(
       serve({ content: CONTENT }),
@@ -117,7 +117,7 @@ describe("Http.download() and credentials", () => {
     expect(authorization(api)).toEqual(["Bearer storage-token-123", "Bearer storage-token-123"]);
   });
 
-  test("download() sends no token at all from a client without a base address, and headers of a file to its host", async () => {
+  test("download() sends no token from a client without a base URL, and headers of a file to its host", async () => {
     await using other = await LocalServer.start(serve({ content: CONTENT }));
     await using storage = await LocalServer.start(
       serve({ content: CONTENT }),

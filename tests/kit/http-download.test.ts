@@ -11,14 +11,14 @@ import { CONTENT, contents, folder } from "./downloads.ts";
 import { bytesOf, cutting, serve } from "./file-server.ts";
 import { answer, failureOf, LocalServer, testHttp, type Handler } from "./local-server.ts";
 
-/** A client that loses its first connection after 100,000 bytes. */
+/** A client whose first connection drops after 100,000 bytes. */
 const cutOnce = () => testHttp({ fetch: cutting((n) => (n === 1 ? 100_000 : undefined)) });
 
 const rangesOf = (server: LocalServer) =>
   server.seen.map(({ headers }) => [headers["range"], headers["if-range"]]);
 
-describe("Http.download() after a lost connection", () => {
-  test("download() resumes by Range with If-Range of a strong ETag", async () => {
+describe("Http.download() after a dropped connection", () => {
+  test("download() resumes with Range and If-Range of a strong ETag", async () => {
     const file = { content: CONTENT, etag: '"a"' };
     await using server = await LocalServer.start(serve(file));
     const { http, sleeps } = cutOnce();
@@ -31,7 +31,7 @@ describe("Http.download() after a lost connection", () => {
     expect(sleeps).toEqual([375]);
   });
 
-  test("download() resumes by a Last-Modified of more than a second, and starts again for a weak ETag", async () => {
+  test("download() resumes with an old Last-Modified, and restarts for a weak ETag", async () => {
     const old = { content: CONTENT, lastModified: "Wed, 31 Dec 2025 23:59:58 GMT" };
     const fresh = { content: CONTENT, etag: 'W/"a"', lastModified: "Thu, 01 Jan 2026 00:00:00 GMT" };
     await using server = await LocalServer.start(serve(old), serve(old), serve(fresh));
@@ -46,7 +46,7 @@ describe("Http.download() after a lost connection", () => {
     ]);
   });
 
-  test("download() starts again when the server has no ranges, and gives up when it never gets further", async () => {
+  test("download() restarts if the server has no ranges, and fails without progress", async () => {
     const file = { content: CONTENT, etag: '"a"', ranges: false };
     await using server = await LocalServer.start(serve(file));
     const { http } = cutOnce();
@@ -56,11 +56,11 @@ describe("Http.download() after a lost connection", () => {
     const lossy = testHttp({ fetch: cutting(() => 100_000) });
     const error = await failureOf(contents(lossy.http, [`${broken.origin}/f`], { retries: 2 }));
     expect(error).toMatchObject({ code: "source_unavailable", details: { attempts: 3 } });
-    // The first one brought bytes, so three that brought no more follow it.
+    // The first attempt made progress, so three attempts without progress follow.
     expect(broken.seen.length).toBe(4);
   });
 
-  test("download() starts again when the content changed, whatever the server makes of If-Range", async () => {
+  test("download() restarts if the content changed, with or without support for If-Range", async () => {
     const before = { content: CONTENT, etag: '"a"' };
     const after = { content: bytesOf(300_000, 2), etag: '"b"' };
     for (const ifRange of [true, false]) {
@@ -70,7 +70,7 @@ describe("Http.download() after a lost connection", () => {
     }
   });
 
-  test("download() does not join a part that begins elsewhere, or of a file of another size", async () => {
+  test("download() does not append a part with a different start, or of a file with a different size", async () => {
     const whole = serve({ content: CONTENT, etag: '"a"' });
     const wrong =
       (range: string): Handler =>
@@ -84,7 +84,7 @@ describe("Http.download() after a lost connection", () => {
     }
   });
 
-  test("download() takes a chunked body that was cut for lost", async () => {
+  test("download() treats a truncated chunked body as a dropped connection", async () => {
     await using server = await LocalServer.start((_seen, response) => {
       if (server.seen.length > 1) return void response.end(CONTENT);
       response.write(CONTENT.subarray(0, 150_000), () => setImmediate(() => response.destroy()));
@@ -94,7 +94,7 @@ describe("Http.download() after a lost connection", () => {
     expect(server.seen.length).toBe(2);
   });
 
-  test("download() resumes nothing that is encoded, since ranges count other bytes", async () => {
+  test("download() does not resume encoded bodies, because ranges count different bytes", async () => {
     const file = { content: gzipSync(CONTENT), etag: '"a"', headers: { "content-encoding": "gzip" } };
     await using server = await LocalServer.start(serve(file));
     const { http } = cutOnce();
@@ -102,7 +102,7 @@ describe("Http.download() after a lost connection", () => {
     expect(rangesOf(server)[1]).toEqual([undefined, undefined]);
   });
 
-  test("download() waits as Retry-After says, and asks for a new link when the old one is refused", async () => {
+  test("download() waits for Retry-After, and requests a new link if the old one is rejected", async () => {
     const file = { content: CONTENT, etag: '"a"' };
     await using server = await LocalServer.start(
       answer({}, 429, { "retry-after": "7" }),
@@ -129,11 +129,11 @@ describe("Http.download() after a lost connection", () => {
   });
 });
 
-describe("Http.download() checks what it got", () => {
+describe("Http.download() verifies the content", () => {
   const md5 = createHash("md5").update(CONTENT).digest("hex");
   const sha256 = createHash("sha256").update(CONTENT).digest("base64");
 
-  test("download() accepts the right size and checksum, also one of the headers", async () => {
+  test("download() accepts the right size and checksum, also from the headers", async () => {
     await using server = await LocalServer.start(
       serve({ content: Buffer.from("123456789"), headers: { "x-crc": "4waSgw==" } }),
     );
@@ -151,7 +151,7 @@ describe("Http.download() checks what it got", () => {
     expect(server.seen.length + other.seen.length).toBe(4);
   });
 
-  test("download() fetches a file of a wrong checksum once more, then fails and keeps nothing of it", async () => {
+  test("download() downloads a file with a wrong checksum once more, then fails and keeps nothing", async () => {
     await using directory = await folder();
     const bad = { content: bytesOf(300_000, 3), etag: '"a"' };
     const request = { directory: directory.path };
@@ -175,7 +175,7 @@ describe("Http.download() checks what it got", () => {
     expect(stays.seen.at(-1)!.headers["if-none-match"]).toBeUndefined();
   });
 
-  test("download() fails when the size is not the one that is known, and for a checksum that is none", async () => {
+  test("download() fails for a different size, and for an invalid checksum", async () => {
     await using server = await LocalServer.start(serve({ content: CONTENT }));
     const { http } = testHttp();
     const url = `${server.origin}/f`;
@@ -192,7 +192,7 @@ describe("Http.download() checks what it got", () => {
     expect(server.seen.length).toBe(2);
   });
 
-  test("download() checks the disk before the first byte: of all files whose size is known, and of each", async () => {
+  test("download() checks disk space before the first byte, for all files of known size and for each", async () => {
     await using directory = await folder();
     await using server = await LocalServer.start(serve({ content: CONTENT }));
     const files: Host["files"] = { ...nodeFiles(), freeBytes: async () => 500_000 };
@@ -216,13 +216,13 @@ describe("Http.download() checks what it got", () => {
 });
 
 describe("Http.download() of several files", () => {
-  test("download() yields them in order, fetches as many at once as allowed, and reports how far it is", async () => {
+  test("download() yields files in order, respects the concurrency limit, and reports progress", async () => {
     const held: (() => void)[] = [];
     let most = 0;
     await using server = await LocalServer.start(({ path }, response) => {
       held.push(() => response.end(path));
       most = Math.max(most, held.length);
-      // The last one answers first, so that files end in another order; one too many has time to come.
+      // The last one responds first, so that files end out of order, and an extra request would be noticed.
       if (held.length < 3 && server.seen.length < 7) return;
       setTimeout(() => {
         for (const end of held.splice(0).reverse()) end();
@@ -245,7 +245,7 @@ describe("Http.download() of several files", () => {
     expect(phases.filter((phase) => !/^downloading [1-7] of 7$/.test(phase))).toEqual([]);
   });
 
-  test("download() reports the bytes of all files when each of them has a size", async () => {
+  test("download() reports the total bytes if each file has a size", async () => {
     await using server = await LocalServer.start(serve({ content: CONTENT }));
     const { http } = testHttp();
     const totalsOf = async (files: readonly DownloadFile[]) => {
@@ -259,7 +259,7 @@ describe("Http.download() of several files", () => {
     expect(await totalsOf([...sized, { url: `${server.origin}/3` }])).toEqual([undefined]);
   });
 
-  test("download() takes a list that comes bit by bit, and refuses two files with one key", async () => {
+  test("download() accepts an asynchronous list, and rejects two files with one key", async () => {
     await using server = await LocalServer.start(serve({ content: CONTENT }));
     const { http } = testHttp();
     async function* listed() {
@@ -279,7 +279,7 @@ describe("Http.download() of several files", () => {
     expect(await failureOf(contents(http, same))).toMatchObject({ code: "invalid_input" });
   });
 
-  test("download() stops the other files when one fails and when nobody takes them, and removes its own folder", async () => {
+  test("download() stops the other files if one fails or the consumer stops, and removes its temporary folder", async () => {
     await using server = await LocalServer.start(({ path }, response, request) => {
       if (path === "/bad") return void response.writeHead(404).end();
       response.writeHead(200, { "content-length": "300000" });
@@ -304,7 +304,7 @@ describe("Http.download() of several files", () => {
     expect(await readdir(dirname(path)).catch(() => "gone")).toBe("gone");
   });
 
-  test("download() tells gzip and zstd by their first bytes, whatever the address is called", async () => {
+  test("download() detects gzip and zstd by their first bytes, independent of the URL", async () => {
     const bodies = [
       gzipSync("a,b\n"),
       Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0]),

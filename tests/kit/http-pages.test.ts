@@ -10,7 +10,7 @@ async function all<T>(http: Http, url: string, request: HttpPagesRequest<T>): Pr
   return pages;
 }
 
-/** Answers by what `make` says of the request's query. */
+/** Responds with the result of `make` for the request's query. */
 const byQuery =
   (make: (query: URLSearchParams, seen: Seen) => unknown): Handler =>
   (seen, response) =>
@@ -35,7 +35,7 @@ describe("Http.pages", () => {
     ]);
   });
 
-  test("pages() puts the cursor into the JSON body when it belongs there", async () => {
+  test("pages() puts the cursor into the JSON body if configured", async () => {
     await using server = await LocalServer.start(answer({ next: "b" }), answer({}));
     const { http } = testHttp();
     const paging = { kind: "cursor", parameter: "token", cursor: "next", place: "json" } as const;
@@ -43,7 +43,7 @@ describe("Http.pages", () => {
     expect(server.seen.map((seen) => seen.body)).toEqual(['{"q":1}', '{"q":1,"token":"b"}']);
   });
 
-  test("pages() counts pages until one is empty, and takes a short page for no end", async () => {
+  test("pages() counts pages until one is empty, and continues after a short page", async () => {
     const pagesOfSource = [[1, 2], [3], [4, 5], []];
     await using server = await LocalServer.start(
       byQuery((query) => ({ items: pagesOfSource[Number(query.get("page")) - 1] })),
@@ -80,7 +80,7 @@ describe("Http.pages", () => {
     expect(server.seen[1]!.path).toBe("/a?page=2&x=1");
   });
 
-  test("pages() gives credentials only to pages of the first one's origin", async () => {
+  test("pages() sends credentials only to the origin of the first page", async () => {
     await using other = await LocalServer.start(answer({}));
     await using server = await LocalServer.start(
       answer({ next: "/b" }),
@@ -93,7 +93,7 @@ describe("Http.pages", () => {
     expect(other.seen.map((seen) => seen.headers["x-token"])).toEqual([undefined]);
   });
 
-  test("pages() fails when cursors go in a circle or a source ignores the page number", async () => {
+  test("pages() fails if cursors form a cycle or the source ignores the page number", async () => {
     await using circle = await LocalServer.start(
       byQuery((query) => ({ next: query.get("after") === "a" ? "b" : "a" })),
     );
@@ -102,11 +102,11 @@ describe("Http.pages", () => {
     const cursor = { kind: "cursor", parameter: "after", cursor: "next" } as const;
     expect(await failureOf(all(http, `${circle.origin}/a`, { paging: cursor }))).toMatchObject({
       code: "source_answer_invalid",
-      message: expect.stringContaining("the pages go in a circle") as string,
+      message: expect.stringContaining("the pages form a cycle") as string,
     });
     const page = { kind: "page", parameter: "page", items: "items" } as const;
     expect(await failureOf(all(http, `${stuck.origin}/a`, { paging: page }))).toMatchObject({
-      message: expect.stringContaining("two pages in a row are the same") as string,
+      message: expect.stringContaining("two consecutive pages are identical") as string,
     });
     expect(
       await failureOf(all(http, `${stuck.origin}/a`, { paging: { ...page, items: "rows" } })),
@@ -115,7 +115,7 @@ describe("Http.pages", () => {
     });
   });
 
-  test("pages() tries a failed page again and goes on where it was", async () => {
+  test("pages() retries a failed page and continues from there", async () => {
     await using server = await LocalServer.start(
       answer({ next: "b", n: 1 }),
       answer({}, 500),

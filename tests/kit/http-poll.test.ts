@@ -16,7 +16,7 @@ const isDone = ({ status }: Job) => {
 const waiting = answer({ status: "waiting" });
 const success = answer({ status: "success" });
 
-/** Polls a job of a server; its figures are exact, because every pause is at the middle of its range. */
+/** Polls a job of a server; the pauses are exact, because the jitter is fixed at the middle of its range. */
 async function poll(
   server: LocalServer,
   request: Partial<HttpPollRequest<Job>> = {},
@@ -28,7 +28,7 @@ async function poll(
 }
 
 describe("Http.poll()", () => {
-  test("poll() asks until the job is done, with pauses that grow to the longest, and reports each", async () => {
+  test("poll() polls until the job is done, with pauses that grow to the maximum, and reports each response", async () => {
     await using server = await LocalServer.start(...Array.from({ length: 6 }, () => waiting), success);
     const phases: (string | undefined)[] = [];
     const { done, sleeps } = await poll(server, {
@@ -41,7 +41,7 @@ describe("Http.poll()", () => {
     expect(phases).toEqual(Array.from({ length: 6 }, () => "export waiting"));
   });
 
-  test("poll() varies each pause by a fifth", async () => {
+  test("poll() adds a jitter of 20 % to each pause", async () => {
     for (const [random, pauseMs] of [
       [0, 800],
       [0.999, 1199.6],
@@ -52,7 +52,7 @@ describe("Http.poll()", () => {
     }
   });
 
-  test("poll() waits as long as Retry-After asks, in an answer and in an error", async () => {
+  test("poll() respects Retry-After in responses and in errors", async () => {
     await using server = await LocalServer.start(
       answer({ status: "waiting" }, 202, { "retry-after": "45" }),
       answer({ status: "waiting" }, 200, { "retry-after": "0" }),
@@ -64,7 +64,7 @@ describe("Http.poll()", () => {
     expect(sleeps).toEqual([45_000, 1500, 600_000]);
   });
 
-  test("poll() outlasts a source that is out of reach for a while, and not one that stays so", async () => {
+  test("poll() survives a temporary outage of the source, but not a permanent one", async () => {
     await using server = await LocalServer.start(waiting, hangUp, answer({}, 503), success);
     expect((await poll(server, { retries: 0 })).done).toEqual({ status: "success" });
     await using gone = await LocalServer.start(waiting, answer({}, 503));
@@ -83,7 +83,7 @@ describe("Http.poll()", () => {
     expect(cancels).toEqual([false]);
   });
 
-  test("poll() stops at once in a pause when its signal fires, and reports a clean-up that fails", async () => {
+  test("poll() stops immediately in a pause on abort, and logs a failed cancellation", async () => {
     await using server = await LocalServer.start(waiting);
     const stop = new AbortController();
     const sleep: Host["sleep"] = (_durationMs, signal) =>
@@ -98,7 +98,7 @@ describe("Http.poll()", () => {
     expect(server.seen.length).toBe(1);
   });
 
-  test("poll() ends with what isDone throws, and cancels nothing that has ended by itself", async () => {
+  test("poll() fails with the error of isDone, and does not cancel a job that has ended", async () => {
     await using server = await LocalServer.start(waiting, answer({ status: "error" }));
     let cancels = 0;
     const cancel = async () => void (cancels += 1);
@@ -109,7 +109,7 @@ describe("Http.poll()", () => {
     expect(cancels).toBe(1);
   });
 
-  test("poll() checks each answer by its schema", async () => {
+  test("poll() validates each response by its schema", async () => {
     await using server = await LocalServer.start(answer({ state: "waiting" }));
     const schema = v.object({ status: v.string() });
     const { http } = testHttp();

@@ -3,8 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { Secret, type AgnesError } from "../../lib/base/mod.ts";
 import { answer, failureOf, hangUp, LocalServer, testHttp } from "./local-server.ts";
 
-describe("Http tries again", () => {
-  test("json() gives the answer of a later try when the source is busy", async () => {
+describe("Http retries", () => {
+  test("json() returns the response of a later attempt if the source is busy", async () => {
     await using server = await LocalServer.start(answer({}, 503), answer({}, 500), answer({ n: 1 }));
     const { http, sleeps } = testHttp();
     expect(await http.json<{ n: number }>(`${server.origin}/a`)).toEqual({ n: 1 });
@@ -13,14 +13,14 @@ describe("Http tries again", () => {
     expect(sleeps).toEqual([375, 750]);
   });
 
-  test("json() waits as Retry-After says in seconds, and holds back the whole source", async () => {
+  test("json() waits for Retry-After in seconds, and pauses the whole source", async () => {
     await using server = await LocalServer.start(answer({}, 429, { "retry-after": "7" }), answer({ n: 1 }));
     const { http, sleeps } = testHttp();
     await http.json(`${server.origin}/a`);
     expect(sleeps).toEqual([7250]);
   });
 
-  test("json() waits as Retry-After says as a date", async () => {
+  test("json() waits for Retry-After as a date", async () => {
     const at = new Date(Date.UTC(2026, 0, 1, 0, 0, 42)).toUTCString();
     await using server = await LocalServer.start(answer({}, 503, { "retry-after": at }), answer({ n: 1 }));
     const { http, sleeps } = testHttp();
@@ -28,7 +28,7 @@ describe("Http tries again", () => {
     expect(sleeps).toEqual([42_250]);
   });
 
-  test("json() fails at once when Retry-After is later than the call may last", async () => {
+  test("json() fails immediately if Retry-After exceeds the timeout of the call", async () => {
     await using server = await LocalServer.start(answer({}, 429, { "retry-after": "3600" }));
     const { http, sleeps } = testHttp();
     const error = await failureOf(http.json(`${server.origin}/a`));
@@ -40,16 +40,18 @@ describe("Http tries again", () => {
     expect(sleeps).toEqual([]);
   });
 
-  test("json() gives up after the retries with the status and how often it tried", async () => {
+  test("json() fails after the retries with the status and the number of attempts", async () => {
     await using server = await LocalServer.start(answer({ message: "on holiday" }, 503));
     const { http } = testHttp();
     const error = await failureOf(http.json(`${server.origin}/a?key=abc`, { retries: 2 }));
     expect(error).toMatchObject({ code: "source_unavailable", details: { status: 503, attempts: 3 } });
-    expect((error as AgnesError).message).toBe(`GET ${server.origin}/a?… answered 503: on holiday (3 tries)`);
+    expect((error as AgnesError).message).toBe(
+      `GET ${server.origin}/a?… responded with status 503: on holiday (3 attempts)`,
+    );
     expect(server.seen.length).toBe(3);
   });
 
-  test("json() tries again when the connection is lost before and while the answer comes", async () => {
+  test("json() retries if the connection drops before or during the response", async () => {
     await using server = await LocalServer.start(
       hangUp,
       (_seen, response) => {
@@ -64,7 +66,7 @@ describe("Http tries again", () => {
     expect(server.seen.length).toBe(3);
   });
 
-  test("json() does not repeat a POST whose fate is unknown, unless it is said to be harmless", async () => {
+  test("json() does not repeat a POST with an unknown outcome, unless it is idempotent", async () => {
     await using server = await LocalServer.start(hangUp, answer({}, 500), answer({}, 429), answer({ n: 1 }));
     const { http } = testHttp();
     const url = `${server.origin}/a`;
@@ -74,14 +76,14 @@ describe("Http tries again", () => {
     expect(server.seen.length).toBe(4);
   });
 
-  test("json() repeats a POST that the source refused to begin", async () => {
+  test("json() repeats a POST that the source did not process", async () => {
     await using server = await LocalServer.start(answer({}, 429), answer({}, 503), answer({ n: 1 }));
     const { http } = testHttp();
     await http.json(`${server.origin}/a`, { json: {} });
     expect(server.seen.length).toBe(3);
   });
 
-  test("json() tries again when the source is silent, before and amid the answer", async () => {
+  test("json() retries if the source stalls, before or during the response", async () => {
     await using server = await LocalServer.start(
       () => {},
       (_seen, response) => void response.writeHead(200).write("{"),
@@ -89,17 +91,17 @@ describe("Http tries again", () => {
     );
     const { http, log } = testHttp();
     expect(await http.json<{ n: number }>(`${server.origin}/a`, { attemptTimeoutMs: 60 })).toEqual({ n: 1 });
-    expect(log.filter((entry) => entry.message.includes("was silent for 60 ms")).length).toBe(2);
+    expect(log.filter((entry) => entry.message.includes("received no data for 60 ms")).length).toBe(2);
   });
 
-  test("json() ends with timed_out when the whole call takes too long", async () => {
+  test("json() fails with timed_out if the whole call takes too long", async () => {
     await using server = await LocalServer.start(() => {});
     const { http } = testHttp();
     const error = await failureOf(http.json(`${server.origin}/a`, { timeoutMs: 50 }));
     expect(error).toMatchObject({ code: "timed_out", retry: "transient" });
   });
 
-  test("json() ends with aborted when the signal fires in a request, in a wait or before", async () => {
+  test("json() fails with aborted if the signal aborts in a request, in a wait or before", async () => {
     await using server = await LocalServer.start(() => {});
     const { http } = testHttp();
     const controller = new AbortController();
@@ -112,13 +114,13 @@ describe("Http tries again", () => {
     expect(server.seen.length).toBe(1);
   });
 
-  test("json() fails as transient when nobody listens", async () => {
+  test("json() fails as transient if no server is listening", async () => {
     const { http } = testHttp();
     const error = await failureOf(http.json("http://127.0.0.1:1/a", { retries: 1 }));
     expect(error).toMatchObject({ code: "source_unavailable", details: { attempts: 2 } });
   });
 
-  test("bearer function is asked again once when its token is refused", async () => {
+  test("the bearer function is called again once if its token is rejected", async () => {
     await using server = await LocalServer.start(answer({}, 401), answer({ n: 1 }), answer({}, 401));
     const { http } = testHttp();
     const asked: boolean[] = [];
@@ -140,7 +142,7 @@ describe("Http tries again", () => {
   });
 });
 
-test("bearer function may ask the source itself, even when only one request is allowed at once", async () => {
+test("the bearer function may send requests to the source, even with a concurrency of one", async () => {
   await using server = await LocalServer.start(answer({ token: "from-the-source" }), answer({ n: 1 }));
   const { http } = testHttp();
   const base = http.with({ baseUrl: server.origin, concurrency: 1 });
@@ -150,7 +152,7 @@ test("bearer function may ask the source itself, even when only one request is a
 });
 
 describe("RateLimit", () => {
-  test("with() keeps requests so far apart over all clients of the source", async () => {
+  test("with() limits the request rate across all clients of the source", async () => {
     await using server = await LocalServer.start(answer({}));
     const { http, sleeps } = testHttp();
     const one = http.with({ baseUrl: server.origin, requestsPerSecond: 4 });
@@ -161,21 +163,21 @@ describe("RateLimit", () => {
     expect(sleeps).toEqual([250, 250]);
   });
 
-  test("one request that is told to wait holds back the others of the source", async () => {
+  test("Retry-After of one request pauses the others of the source", async () => {
     await using server = await LocalServer.start(answer({}, 429, { "retry-after": "60" }), answer({}));
     const { http, sleeps } = testHttp();
     const error = await failureOf(http.json(`${server.origin}/a`, { retries: 0 }));
     expect(error).toMatchObject({ code: "source_unavailable" });
     expect(await failureOf(http.json(`${server.origin}/b`, { timeoutMs: 30_000 }))).toMatchObject({
       code: "source_unavailable",
-      message: "the source may not be asked for another 60 s",
+      message: "the source rejects requests for another 60 s (Retry-After)",
     });
     await http.json(`${server.origin}/b`);
     expect(sleeps).toEqual([60_000]);
     expect(server.seen.length).toBe(2);
   });
 
-  test("with() keeps as many requests under way as allowed, and no more", async () => {
+  test("with() runs as many concurrent requests as allowed, and no more", async () => {
     let running = 0;
     let most = 0;
     await using server = await LocalServer.start((_seen, response) => {
@@ -193,7 +195,7 @@ describe("RateLimit", () => {
     expect(server.seen.length).toBe(10);
   });
 
-  test("with() lets a waiting request be stopped without losing a turn", async () => {
+  test("with() frees the slot of an aborted waiting request", async () => {
     const held: (() => void)[] = [];
     await using server = await LocalServer.start(
       (_seen, response) => void held.push(() => response.end("{}")),

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { createHost, createLog, throwIfAborted, type Host, type LogEntry } from "../../lib/base/mod.ts";
 import { createHttp, type Http } from "../../lib/kit/mod.ts";
 
-/** A request as the local server saw it. */
+/** A request received by the local server. */
 export interface Seen {
   readonly method: string;
   readonly path: string;
@@ -14,7 +14,7 @@ export interface Seen {
 
 export type Handler = (seen: Seen, response: ServerResponse, request: IncomingMessage) => void;
 
-/** A real HTTP server on 127.0.0.1; requests are handed to `handlers` in turn, the last one stays. */
+/** A real HTTP server on 127.0.0.1; each request goes to the next of `handlers`, and the last one repeats. */
 export class LocalServer implements AsyncDisposable {
   readonly seen: Seen[] = [];
   readonly #server;
@@ -51,7 +51,7 @@ export class LocalServer implements AsyncDisposable {
   }
 }
 
-/** Answers JSON. */
+/** Responds with JSON. */
 export const answer =
   (body: unknown, status = 200, headers: Record<string, string> = {}): Handler =>
   (_seen, response) =>
@@ -59,16 +59,16 @@ export const answer =
       .writeHead(status, { "content-type": "application/json", ...headers })
       .end(JSON.stringify(body));
 
-/** Answers with a redirect. */
+/** Responds with a redirect. */
 export const redirect =
   (location: string, status = 302): Handler =>
   (_seen, response) =>
     void response.writeHead(status, { location }).end();
 
-/** Closes the connection without an answer. */
+/** Closes the connection without a response. */
 export const hangUp: Handler = (_seen, _response, request) => void request.socket.destroy();
 
-/** A client over the real network whose waits take no time and are written down. */
+/** A client over the real network whose waits are recorded and return immediately. */
 export function testHttp(overrides: Partial<Host> = {}): {
   readonly http: Http;
   readonly sleeps: readonly number[];
@@ -91,7 +91,7 @@ export function testHttp(overrides: Partial<Host> = {}): {
   return { http: createHttp({ host, log: createLog((entry) => log.push(entry)) }), sleeps, log };
 }
 
-/** What work fails with; fails itself when it succeeds. */
+/** Returns the error of work; throws if it succeeds. */
 export async function failureOf(work: Promise<unknown>): Promise<unknown> {
   const outcome = await work.then(
     (value) => ({ value }),

@@ -25,7 +25,7 @@ const whole = definePlugin({
       const count: number = options.count;
       const label: string | undefined = options.label;
       const token: Secret = secrets.TOKEN;
-      // @ts-expect-error a secret that is not required may be absent
+      // @ts-expect-error an optional secret may be undefined
       const other: Secret = secrets.OTHER;
       // @ts-expect-error there is no such secret
       const unknownSecret: unknown = secrets.TOKN;
@@ -114,7 +114,7 @@ export const badEnd = definePlugin({
 export const badRemote = definePlugin({
   ...plain,
   capabilities: ["remote"],
-  // @ts-expect-error remote does no I/O, so it gives no promise
+  // @ts-expect-error remote does no I/O, so it is not asynchronous
   connect: () => ({ remote: async () => ({ alias: "a", extension: "duckdb", url: "x", tokenEnv: "" }) }),
 });
 
@@ -128,12 +128,12 @@ export const unversioned = definePlugin({
   connect: () => ({ discover: async () => [numbers] }),
 });
 
-/** A connector knows exactly its own methods. */
+/** A connector has exactly its own methods. */
 export function reader(connector: Connector<"read">): void {
   const read: unknown = connector.read;
-  // @ts-expect-error it cannot be called: it is not there
+  // @ts-expect-error it cannot be called, because it does not exist
   connector.discover(read);
 }
 
-// @ts-expect-error capabilities are words, not any text
+// @ts-expect-error capabilities are literals, not any string
 export const word: Capability = "fly";

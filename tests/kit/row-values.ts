@@ -1,14 +1,14 @@
 import { AgnesError } from "../../lib/base/mod.ts";
 import { createRowBuilder, table, type Column } from "../../lib/kit/mod.ts";
 
-/** What a column holds for the given values. */
+/** Returns the column built from the values. */
 export function built(column: Column, values: readonly unknown[]): unknown[] {
   const builder = createRowBuilder(table("t", { c: column }));
   const batches = [...builder.append(values.map((c) => ({ c }))), ...builder.finish()];
   return batches.flatMap((batch) => Array.from(batch.getChildAt(0)!) as unknown[]);
 }
 
-/** Why a column refuses a value. */
+/** Returns why a column rejects a value. */
 export function refusal(column: Column, value: unknown): string {
   try {
     built(column, [value]);

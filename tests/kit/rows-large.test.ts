@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { createRowBuilder, table, utf8 } from "../../lib/kit/mod.ts";
 
-test("createRowBuilder() takes texts of many megabytes", () => {
+test("createRowBuilder() accepts texts of many megabytes", () => {
   const letter = "é";
   const builder = createRowBuilder(table("t", { text: utf8() }), { batchRows: 4 });
   const texts = ["a".repeat(9_000_000), letter.repeat(9_000_000), "", "b"];

@@ -13,7 +13,7 @@ import {
 } from "../../lib/kit/mod.ts";
 import { built, refusal } from "./row-values.ts";
 
-describe("createRowBuilder() takes nested values", () => {
+describe("createRowBuilder() accepts nested values", () => {
   test("lists, records and maps", () => {
     expect(
       built(list(int64()), [[1, 2], [], null, [null, 3]]).map((v) =>
@@ -46,17 +46,17 @@ describe("createRowBuilder() takes nested values", () => {
     expect(
       built(pair, [[1, 2], null, [3, null]]).map((v) => (v === null ? v : [...(v as Iterable<unknown>)])),
     ).toEqual([[1, 2], null, [3, null]]);
-    expect(refusal(pair, [1])).toBe("it has not 2 items");
+    expect(refusal(pair, [1])).toBe("it does not have 2 items");
   });
 
-  test("null for a whole record or list whose items may not be null", () => {
+  test("null for a record or list with non-nullable items", () => {
     const item = new arrow.Field("item", new arrow.Float64(), false);
     expect(built(struct({ name: utf8({ nullable: false }) }), [null, { name: "Ada" }])[0]).toBeNull();
     expect(built(arrowColumn(new arrow.FixedSizeList(2, item)), [null, [1, 2]])[0]).toBeNull();
-    expect(refusal(arrowColumn(new arrow.FixedSizeList(2, item)), [1, null])).toContain("may not be null");
+    expect(refusal(arrowColumn(new arrow.FixedSizeList(2, item)), [1, null])).toContain("is not nullable");
   });
 
-  test("and names the way to what does not fit", () => {
+  test("and reports the path of an invalid value", () => {
     const column = list(struct({ name: utf8({ nullable: false }), born: date() }));
     const rejects: string[] = [];
     const builder = createRowBuilder(table("t", { people: column }), {
@@ -70,9 +70,9 @@ describe("createRowBuilder() takes nested values", () => {
     ]);
     builder.finish();
     expect(rejects).toEqual([
-      "1 people[1].born: the text is no moment in ISO 8601",
-      "3 people[0].name: it is missing, and the column may not be null",
-      "4 people: a string is no list",
+      "1 people[1].born: the text is not an ISO 8601 date or time",
+      "3 people[0].name: it is missing, and the column is not nullable",
+      "4 people: a string is not a list",
     ]);
   });
 

@@ -19,8 +19,8 @@ import {
 } from "../../lib/kit/mod.ts";
 import { built, refusal } from "./row-values.ts";
 
-describe("createRowBuilder() takes what stands for a value", () => {
-  test("whole numbers from numbers, bigints and digits", () => {
+describe("createRowBuilder() converts values", () => {
+  test("integers from numbers, bigints and digits", () => {
     const values = [
       1,
       -1,
@@ -57,32 +57,32 @@ describe("createRowBuilder() takes what stands for a value", () => {
     expect(built(arrowColumn(new arrow.Uint64()), [1, "18446744073709551615"])).toEqual([1n, 2n ** 64n - 1n]);
   });
 
-  test("whole numbers that do not fit are refused with the reason", () => {
-    expect(refusal(int64(), 1.5)).toBe("it is no whole number");
+  test("invalid integers are rejected with the reason", () => {
+    expect(refusal(int64(), 1.5)).toBe("it is not an integer");
     expect(refusal(int64(), 2 ** 60)).toBe(
-      "it is too large to be exact as a number; give it as text or bigint",
+      "it is too large to be exact as a number; use a string or a bigint",
     );
-    expect(refusal(int64(), Number.NaN)).toBe("it is no whole number");
+    expect(refusal(int64(), Number.NaN)).toBe("it is not an integer");
     expect(refusal(int64(), 2n ** 63n)).toBe("it does not fit into 64 bits");
-    expect(refusal(int64(), "")).toBe("the text is no whole number");
-    expect(refusal(int64(), "0x10")).toBe("the text is no whole number");
-    expect(refusal(int64(), true)).toBe("a boolean is no whole number");
-    expect(refusal(int64(), [1])).toBe("a list is no whole number");
+    expect(refusal(int64(), "")).toBe("the text is not an integer");
+    expect(refusal(int64(), "0x10")).toBe("the text is not an integer");
+    expect(refusal(int64(), true)).toBe("a boolean is not an integer");
+    expect(refusal(int64(), [1])).toBe("a list is not an integer");
     expect(refusal(int32(), 2147483648)).toBe("it does not fit into 32 bits");
-    expect(refusal(arrowColumn(new arrow.Uint8()), -1)).toBe("it does not fit into 8 bits without sign");
-    expect(refusal(arrowColumn(new arrow.Uint64()), -1)).toBe("it does not fit into 64 bits without sign");
+    expect(refusal(arrowColumn(new arrow.Uint8()), -1)).toBe("it does not fit into 8 bits (unsigned)");
+    expect(refusal(arrowColumn(new arrow.Uint64()), -1)).toBe("it does not fit into 64 bits (unsigned)");
   });
 
-  test("floating point numbers from numbers, bigints and numerals", () => {
+  test("floating point numbers from numbers, bigints and numeric strings", () => {
     const values = [1.5, -0, Infinity, 3n, "-2.5e3", ".5", null];
     expect(built(float64(), values)).toEqual([1.5, -0, Infinity, 3, -2500, 0.5, null]);
     expect(built(float64(), [Number.NaN])).toEqual([Number.NaN]);
-    expect(refusal(float64(), "1,5")).toBe("the text is no number");
-    expect(refusal(float64(), "")).toBe("the text is no number");
-    expect(refusal(float64(), new Date())).toBe("a Date is no number");
+    expect(refusal(float64(), "1,5")).toBe("the text is not a number");
+    expect(refusal(float64(), "")).toBe("the text is not a number");
+    expect(refusal(float64(), new Date())).toBe("a Date is not a number");
   });
 
-  test("true and false from booleans, their words, 1 and 0", () => {
+  test("booleans from booleans, their names, 1 and 0", () => {
     expect(built(bool(), [true, false, "true", "false", 1, 0, null])).toEqual([
       true,
       false,
@@ -92,11 +92,11 @@ describe("createRowBuilder() takes what stands for a value", () => {
       false,
       null,
     ]);
-    expect(refusal(bool(), "yes")).toBe("a string is no true or false");
-    expect(refusal(bool(), 2)).toBe("a number is no true or false");
+    expect(refusal(bool(), "yes")).toBe("a string is not a boolean");
+    expect(refusal(bool(), 2)).toBe("a number is not a boolean");
   });
 
-  test("text from text, numbers and booleans, whatever characters it has", () => {
+  test("text from text, numbers and booleans, with any characters", () => {
     const values = [
       "",
       "plain",
@@ -113,10 +113,10 @@ describe("createRowBuilder() takes what stands for a value", () => {
     expect(built(utf8(), values)).toEqual([...values.slice(0, 7), "1", String(2n ** 70n), "false", null]);
     expect(built(utf8(), [new Date(0)])).toEqual(["1970-01-01T00:00:00.000Z"]);
     expect(built(arrowColumn(new arrow.LargeUtf8()), ["a", "é", null])).toEqual(["a", "é", null]);
-    expect(refusal(utf8(), { a: 1 })).toBe("an object is no text; declare the column as json() to keep it");
+    expect(refusal(utf8(), { a: 1 })).toBe("an object is not text; declare the column as json() to keep it");
   });
 
-  test("JSON from any value, text as it is", () => {
+  test("JSON from any value, text unchanged", () => {
     expect(built(json(), [{ a: [1, 2n, null] }, [1], 1.5, true, '{"raw":1}', null])).toEqual([
       '{"a":[1,"2",null]}',
       "[1]",
@@ -127,8 +127,8 @@ describe("createRowBuilder() takes what stands for a value", () => {
     ]);
     const circle: Record<string, unknown> = {};
     circle["self"] = circle;
-    expect(refusal(json(), circle)).toBe("it cannot be written as JSON");
-    expect(refusal(json(), () => 1)).toBe("it cannot be written as JSON");
+    expect(refusal(json(), circle)).toBe("it cannot be serialised as JSON");
+    expect(refusal(json(), () => 1)).toBe("it cannot be serialised as JSON");
   });
 
   test("bytes from Uint8Array and ArrayBuffer", () => {
@@ -142,11 +142,11 @@ describe("createRowBuilder() takes what stands for a value", () => {
     const fixed = arrowColumn(new arrow.FixedSizeBinary(3));
     expect(built(fixed, [bytes, null])).toEqual([bytes, null]);
     expect(refusal(fixed, new Uint8Array(2))).toBe("it has 2 bytes, not 3");
-    expect(refusal(binary(), "abc")).toBe("a string is no Uint8Array");
+    expect(refusal(binary(), "abc")).toBe("a string is not a Uint8Array");
   });
 });
 
-/** The raw units of a column of 64 bits. */
+/** The raw units of a 64-bit column. */
 function units(column: Column, values: readonly unknown[]): (bigint | null)[] {
   const builder = createRowBuilder(table("t", { c: column }));
   builder.append(values.map((c) => ({ c })));
@@ -154,10 +154,10 @@ function units(column: Column, values: readonly unknown[]): (bigint | null)[] {
   return values.map((_, at) => (data.getValid(at) ? (data.values as BigInt64Array)[at]! : null));
 }
 
-describe("createRowBuilder() takes moments", () => {
+describe("createRowBuilder() converts times", () => {
   const micros = (text: string, more = 0n) => BigInt(Date.parse(text)) * 1000n + more;
 
-  test("timestamps from Date, ISO 8601 text and milliseconds, in UTC unless said", () => {
+  test("timestamps from Date, ISO 8601 text and milliseconds, in UTC by default", () => {
     const cases: (readonly [unknown, bigint])[] = [
       [new Date("2026-01-31T10:11:12.345Z"), micros("2026-01-31T10:11:12.345Z")],
       ["2026-01-31T10:11:12.345Z", micros("2026-01-31T10:11:12.345Z")],
@@ -187,7 +187,7 @@ describe("createRowBuilder() takes moments", () => {
     ).toEqual(cases.map(([, expected]) => expected));
   });
 
-  test("timestamps of other units cut what is finer", () => {
+  test("timestamps of other units are truncated", () => {
     const text = "2026-01-31T10:11:12.123456789Z";
     const seconds = BigInt(Date.parse("2026-01-31T10:11:12Z")) / 1000n;
     expect(units(arrowColumn(new arrow.TimestampSecond()), [text])).toEqual([seconds]);
@@ -198,8 +198,8 @@ describe("createRowBuilder() takes moments", () => {
     expect(units(arrowColumn(new arrow.TimestampSecond()), ["1969-12-31T23:59:59.5Z"])).toEqual([-1n]);
   });
 
-  test("what is no moment is refused", () => {
-    const reason = "the text is no moment in ISO 8601";
+  test("invalid times are rejected", () => {
+    const reason = "the text is not an ISO 8601 date or time";
     const texts = ["", "now", "2026-02-29", "2026-13-01", "2026-00-10", "2026-01-31T24:00:00Z", "31.1.2026"];
     for (const text of [
       ...texts,
@@ -210,12 +210,12 @@ describe("createRowBuilder() takes moments", () => {
     ]) {
       expect([text, refusal(timestamp(), text)]).toEqual([text, reason]);
     }
-    expect(refusal(timestamp(), new Date(Number.NaN))).toBe("it is no moment that a Date can hold");
-    expect(refusal(timestamp(), 1e300)).toBe("it is no moment that a Date can hold");
-    expect(refusal(timestamp(), {})).toBe("an object is no moment");
+    expect(refusal(timestamp(), new Date(Number.NaN))).toBe("it is outside the range of a Date");
+    expect(refusal(timestamp(), 1e300)).toBe("it is outside the range of a Date");
+    expect(refusal(timestamp(), {})).toBe("an object is not a date or time");
   });
 
-  test("days from text, and from moments that are midnight in UTC", () => {
+  test("dates from text, and from times at midnight UTC", () => {
     const builder = createRowBuilder(table("t", { c: date() }));
     const values = [
       "1970-01-02",
@@ -241,11 +241,11 @@ describe("createRowBuilder() takes moments", () => {
       1500n,
       null,
     ]);
-    expect(refusal(micro, "24:00")).toBe("it is no time of day such as 10:30:00");
+    expect(refusal(micro, "24:00")).toBe("it is not a time of day such as 10:30:00");
   });
 });
 
-/** Decimals as they are read back: unscaled. */
+/** Decimals as unscaled integers. */
 function unscaled(column: Column, values: readonly unknown[]): (bigint | null)[] {
   const builder = createRowBuilder(table("t", { c: column }));
   builder.append(values.map((c) => ({ c })));
@@ -260,7 +260,7 @@ function unscaled(column: Column, values: readonly unknown[]): (bigint | null)[]
   });
 }
 
-describe("createRowBuilder() takes exact decimals", () => {
+describe("createRowBuilder() converts exact decimals", () => {
   test("from text, numbers and bigints", () => {
     const values = [
       "12.34",
@@ -299,15 +299,15 @@ describe("createRowBuilder() takes exact decimals", () => {
     ]);
   });
 
-  test("and refuses what would lose a digit", () => {
+  test("and rejects values that would lose a digit", () => {
     const money = decimal(18, 2);
     expect(refusal(money, "0.001")).toBe("it has more than 2 digits after the point");
     expect(refusal(money, 0.125)).toBe("it has more than 2 digits after the point");
     expect(refusal(money, "12345678901234567.00")).toBe("it has more than 16 digits before the point");
     expect(refusal(money, 1e17)).toBe("it has more than 16 digits before the point");
-    expect(refusal(money, Number.NaN)).toBe("it is no finite number");
+    expect(refusal(money, Number.NaN)).toBe("it is not a finite number");
     for (const text of ["", ".", "-", "1.2.3", "1,5", "abc"])
-      expect(refusal(money, text)).toBe("the text is no number");
-    expect(refusal(money, true)).toBe("a boolean is no number");
+      expect(refusal(money, text)).toBe("the text is not a number");
+    expect(refusal(money, true)).toBe("a boolean is not a number");
   });
 });

@@ -22,7 +22,7 @@ import {
 const people = table("people", { id: int64({ nullable: false }), name: utf8() });
 
 describe("createRowBuilder()", () => {
-  test("append() takes the rows as they are, whatever becomes of their objects", () => {
+  test("append() copies rows that are modified later", () => {
     const info = table("t", {
       id: int64(),
       at: timestamp(),
@@ -74,7 +74,7 @@ describe("createRowBuilder()", () => {
     expect(Object.fromEntries(builder.unknownKeys)).toEqual({ unknown: 3, n: 2 });
   });
 
-  test("append() gives full batches only, and finish() the rest, whatever the pages' sizes", () => {
+  test("append() returns full batches only, and finish() the rest, for any page size", () => {
     const builder = createRowBuilder(people, { batchRows: 10 });
     const ids: bigint[] = [];
     const sizes: number[] = [];
@@ -93,7 +93,7 @@ describe("createRowBuilder()", () => {
     expect(builder.finish()).toEqual([]);
   });
 
-  test("append() throws value_invalid naming table, row, column and value when one does not fit", () => {
+  test("append() throws value_invalid with table, row, column and value", () => {
     const builder = createRowBuilder(people, { batchRows: 2 });
     builder.append([{ id: 1 }, { id: 2 }]);
     let thrown: unknown;
@@ -110,7 +110,7 @@ describe("createRowBuilder()", () => {
     expect((thrown as AgnesError).message.length).toBeLessThan(250);
   });
 
-  test("append() hands rows that do not fit to onReject and keeps the others in order", () => {
+  test("append() passes invalid rows to onReject and keeps the others in order", () => {
     const rejects: RowReject[] = [];
     const builder = createRowBuilder(people, { onReject: (reject) => rejects.push(reject) });
     const bad = { id: 1.5, name: {} };
@@ -121,22 +121,22 @@ describe("createRowBuilder()", () => {
       '{"id": 4, "name": "d"}',
     ]);
     expect(rejects.map(({ row, column, reason }) => [row, column, reason])).toEqual([
-      [2, "id", "it is no whole number"],
-      [3, "id", "it is missing, and the column may not be null"],
-      [5, "", "the row is no object"],
-      [6, "", "the row is no object"],
+      [2, "id", "it is not an integer"],
+      [3, "id", "it is missing, and the column is not nullable"],
+      [5, "", "the row is not an object"],
+      [6, "", "the row is not an object"],
     ]);
     expect(rejects[0]!.record).toEqual(bad);
     expect([builder.rows, builder.rejected]).toEqual([6, 4]);
   });
 
-  test("append() gives no batch when every row of it was rejected", () => {
+  test("append() returns no batch if all its rows were rejected", () => {
     const builder = createRowBuilder(people, { onReject: () => {} });
     builder.append([{}, {}]);
     expect(builder.finish()).toEqual([]);
   });
 
-  test("append() counts keys that are no column and changes no row", () => {
+  test("append() counts keys that are not columns and does not modify rows", () => {
     const builder = createRowBuilder(people, { columns: ["id"] });
     const row = Object.freeze({ id: 1, name: "a", extra: 1, other: 2 });
     builder.append(Object.freeze([row, row, { id: 2, extra: 3 }]));
@@ -145,14 +145,14 @@ describe("createRowBuilder()", () => {
     expect(Object.fromEntries(builder.unknownKeys)).toEqual({ extra: 3, other: 2 });
   });
 
-  test("columns gives the columns wanted, in that order, and refuses an unknown one", () => {
+  test("columns selects the columns, in that order, and rejects an unknown one", () => {
     const builder = createRowBuilder(people, { columns: ["name", "id"] });
     builder.append([{ id: 1, name: "a" }]);
     expect(builder.finish()[0]!.schema.names).toEqual(["name", "id"]);
     expect(() => createRowBuilder(people, { columns: ["nam"] })).toThrow("there is no column");
   });
 
-  test("finish() gives what was put in, for any values", () => {
+  test("finish() returns the input for any values", () => {
     const row = fc.record(
       {
         id: fc.oneof(fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n), fc.maxSafeInteger()),
@@ -181,12 +181,12 @@ describe("createRowBuilder()", () => {
     fc.assert(
       fc.property(fc.array(row, { maxLength: 40 }), fc.integer({ min: 1, max: 20 }), (rows, batchRows) => {
         const builder = createRowBuilder(all, { batchRows });
-        const given = rows.map((one, at) => ({
+        const input = rows.map((one, at) => ({
           ...one,
           at: at % 2 === 0 ? one.at : one.at?.toISOString().replace(/^\+0\d/, ""),
           cents: one.cents == null ? null : at % 2 === 0 ? one.cents / 100 : (one.cents / 100).toFixed(2),
         }));
-        const batches = [...builder.append(given), ...builder.finish()];
+        const batches = [...builder.append(input), ...builder.finish()];
         const read = batches.flatMap((batch) => batch.toArray());
         expect(read.length).toBe(rows.length);
         for (const [at, one] of rows.entries()) {

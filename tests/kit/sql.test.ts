@@ -20,7 +20,7 @@ const codeOf = (work: () => unknown) => {
 };
 
 describe("quoteIdentifier()", () => {
-  test("quoteIdentifier() quotes as each dialect does, and refuses what it cannot write", () => {
+  test("quoteIdentifier() quotes for each dialect, and rejects names it cannot represent", () => {
     const quoted = (name: string) => DIALECTS.map((dialect) => codeOf(() => quoteIdentifier(name, dialect)));
     expect(quoted("order-items")).toEqual(['"order-items"', "`order-items`", '"order-items"']);
     expect(quoted('say "hi"')).toEqual(['"say ""hi"""', '`say "hi"`', '"say ""hi"""']);
@@ -33,7 +33,7 @@ describe("quoteIdentifier()", () => {
 });
 
 describe("quoteLiteral()", () => {
-  test("quoteLiteral() escapes texts as each dialect reads them", () => {
+  test("quoteLiteral() escapes text for each dialect", () => {
     const quoted = (text: string) => DIALECTS.map((dialect) => quoteLiteral(text, dialect));
     expect(quoted("it's")).toEqual(["'it''s'", "'it\\'s'", "'it''s'"]);
     // In BigQuery and Snowflake a backslash escapes the quote behind it: \' OR true would end the text.
@@ -45,7 +45,7 @@ describe("quoteLiteral()", () => {
     expect(quoted("a\nb\r")).toEqual(["'a\nb\r'", "'a\\nb\\r'", "'a\nb\r'"]);
   });
 
-  test("quoteLiteral() writes numbers and moments, and refuses those without a literal", () => {
+  test("quoteLiteral() formats numbers and timestamps, and rejects values without a literal", () => {
     const quoted = (value: Filter["values"][number]) =>
       DIALECTS.map((dialect) => codeOf(() => quoteLiteral(value, dialect)));
     expect(quoted(-1.5e30)).toEqual(["-1.5e+30", "-1.5e+30", "-1.5e+30"]);
@@ -72,7 +72,7 @@ describe("quoteLiteral()", () => {
     for (const value of none) expect(quoted(value)).toEqual(DIALECTS.map(() => "literal_unsupported"));
   });
 
-  test("quoteLiteral() and quoteIdentifier() are read back by DuckDB as they were", async () => {
+  test("quoteLiteral() and quoteIdentifier() round-trip through DuckDB", async () => {
     await using database = await openDatabase();
     await using connection = await database.connect();
     const texts = ["it's", "\\' OR 1=1 --", 'a"b', "č\n\t'' \\\\", "🙂"];
@@ -90,20 +90,20 @@ describe("filterToSql()", () => {
     { column: "c", operator: "is_not_null", values: [] },
   ];
 
-  test("filterToSql() and toSelectSql() write each dialect", () => {
+  test("filterToSql() and toSelectSql() generate each dialect", () => {
     expect(DIALECTS.map((dialect) => filterToSql(filters, dialect))).toEqual([
       `"a" IN ('x', 'it''s') AND ("b" >= 5) AND "c" IS NOT NULL`,
       "`a` IN ('x', 'it\\'s') AND (`b` >= 5) AND `c` IS NOT NULL",
       `"a" IN ('x', 'it''s') AND ("b" >= 5) AND "c" IS NOT NULL`,
     ]);
     expect(filterToSql(filters)).toBe(filterToSql(filters, "ansi"));
-    const wanted = { columns: ["a"], filter: [filters[1]!], limit: 3 };
-    expect(toSelectSql(["my-project", "crm", "t"], wanted, "bigquery")).toBe(
+    const request = { columns: ["a"], filter: [filters[1]!], limit: 3 };
+    expect(toSelectSql(["my-project", "crm", "t"], request, "bigquery")).toBe(
       "SELECT `a` FROM `my-project`.`crm`.`t` WHERE (`b` >= 5) LIMIT 3",
     );
   });
 
-  test("filterToSql() refuses a value or a name that the dialect lacks", () => {
+  test("filterToSql() rejects a value or a name that the dialect cannot represent", () => {
     const nan: Filter = { column: "a", operator: "lt", values: [Number.NaN] };
     expect(codeOf(() => filterToSql([nan]))).toBe("literal_unsupported");
     expect(codeOf(() => filterToSql([{ ...nan, column: "a`", values: [1] }], "bigquery"))).toBe(

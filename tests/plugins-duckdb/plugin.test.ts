@@ -79,12 +79,12 @@ describe("duckdb: discover() and metadata()", () => {
       ["northern", undefined, undefined],
       [
         "custmers",
-        expect.stringMatching(/^the source has no table "custmers", which its option `include` names$/),
+        expect.stringMatching(/^the source has no table "custmers", which the option `include` refers to$/),
         'Did you mean "customers"?',
       ],
       [
         "sales.orders",
-        expect.stringMatching(/^the source has no table "sales.orders", which its option/),
+        expect.stringMatching(/^the source has no table "sales.orders", which the option/),
         `Correct \`include\` in agnes.yaml; the source has customers, it's "odd"; --, northern.`,
       ],
     ]);
@@ -95,7 +95,7 @@ describe("duckdb: discover() and metadata()", () => {
     const connect = (schemas: readonly string[]) => warehouse.connect({ path: warehouse.file, schemas });
     expect(await rejection(discoverTables(await connect(["sale", "x"])))).toMatchObject({
       code: "source_schema_missing",
-      message: 'the source has no schema "sale", which its option `schemas` names',
+      message: 'the source has no schema "sale", which the option `schemas` refers to',
       hint: 'Did you mean "sales"? The source has main, sales.',
     });
     const tables = await discoverTables(await connect(["sales", "archive", "archive"]));

@@ -59,7 +59,7 @@ test("a Parquet file of which no row is left fails its table by its quarantine",
   const [failure] = (await sync()).errors;
   expect(failure!.error.code).toBe("quarantine_exceeded");
   expect(failure!.error.message).toBe(
-    '1 of 1 row of table "t" was rejected (no row of a.parquet was left), mostly because of column id: it is not DOUBLE (for example 9007199254740993 in row 1 of a.parquet); what was published before stays',
+    '1 of 1 row of table "t" was rejected (no row of a.parquet was left), mostly because of column id: it is not DOUBLE (for example 9007199254740993 in row 1 of a.parquet); the published data stays',
   );
   expect(failure!.error.hint).toMatch(/correct the source, or the types of its columns\. Published rows/);
 });

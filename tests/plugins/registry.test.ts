@@ -138,7 +138,7 @@ describe("createPluginRegistry()", () => {
       return "";
     };
     expect(hintOf("kebola")).toBe('Did you mean "keboola"?');
-    expect(hintOf("salesforce")).toBe("The plugins there are: jira, keboola.");
+    expect(hintOf("salesforce")).toBe("Available plugins: jira, keboola.");
     expect(() => registry.get("toString")).toThrow('there is no plugin "toString"');
   });
 

@@ -92,7 +92,7 @@ describe("a connector's failures", () => {
     expect(await failureOf(c.metadata!([], { signal }))).toMatchObject({
       code: "plugin_failed",
       retry: "transient",
-      hint: "The source asked to wait 2 s; run it again then.",
+      hint: "The source requests a wait of 2 s; run it again after that.",
       details: { code: "source_unavailable", reason: "busy" },
     });
   });
@@ -339,6 +339,6 @@ test("remote() of a connected source returns no secret", async () => {
     const { handle } = await connect(used, {}, { host: { env: { TOKEN: "hush-hush" } } });
     const remote = () => handle.connector.remote!();
     if (url === attach.url) expect(remote()).toEqual(attach);
-    else expect(remote).toThrow("the url that remote() returns holds the value of a secret");
+    else expect(remote).toThrow("the url that remote() returns contains the value of a secret");
   }
 });

@@ -43,9 +43,9 @@ describe("renderRegistryJson()", () => {
       }
       throw new Error("it was taken");
     };
-    expect(hintOf({ _metadata: {}, tables: { a: {} } })).toContain("it has a list `tables`");
+    expect(hintOf({ _metadata: {}, tables: { a: {} } })).toContain("also needs a list `tables`");
     expect(hintOf({ _metadata: {}, tabels: [] })).toStartWith(
-      "By its `_metadata` it is a table_registry.json",
+      "Its `_metadata` identifies a table_registry.json",
     );
     expect(hintOf({ tables: {} })).toEndWith("of the earlier system has `_metadata`.");
   });

@@ -205,7 +205,7 @@ describe("expectedVersion", () => {
     const future = await errorOf(() =>
       registry.update("crm.orders", { description: "z" }, { expectedVersion: 99 }),
     );
-    expect(future.message).toContain("version 99, which was expected, does not exist");
+    expect(future.message).toContain("the expected version 99 does not exist");
   });
 
   test("is that of the whole registry where a table or folder is new", async () => {

@@ -32,7 +32,7 @@ function caseOf(
   return cases.find(({ name }) => name === "remote() embeds no secret")!.run;
 }
 
-test("connectorContract() fails a token that nothing takes", async () => {
+test("connectorContract() fails if the extension does not receive the token", async () => {
   const failure = await caseOf({ memory: { tokenOption: "TOKEN" } })().catch((error: unknown) => error);
   expect(String(failure)).toContain("extensions.other has neither tokenOption nor secret.tokenParameter");
   await caseOf({ other: { tokenOption: "TOKEN" } })();

@@ -9,16 +9,16 @@ import { failuresOf, memoryConfig as config } from "./failures.ts";
 import { brokenPlugins } from "./plugins/broken.ts";
 import { memoryPlugin, PEOPLE, type Breaking } from "./plugins/memory.ts";
 
-// Many databases are opened here; a busy machine takes its time.
+// Opens many databases, which is slow on a busy machine.
 setDefaultTimeout(60_000);
 
-test("connectorContract() finds nothing wrong with a plugin that keeps every promise", async () => {
+test("connectorContract() passes for a correct plugin", async () => {
   const results = await runCases(connectorContract(memoryPlugin(), config));
   expect(results.length).toBeGreaterThan(20);
   expect(results.filter((result) => !result.ok)).toEqual([]);
 });
 
-test("connectorContract() reads tables that are only named, of a plugin that lists none, once for their columns", async () => {
+test("connectorContract() reads tables with only a name once for their columns, without discover", async () => {
   let first = 0;
   const plugin = memoryPlugin(
     (good) => ({
@@ -35,7 +35,7 @@ test("connectorContract() reads tables that are only named, of a plugin that lis
   expect(first).toBe(1);
 });
 
-test("connectorContract() finds a table that discover() lists as unreadable", async () => {
+test("connectorContract() reports a table that discover() lists as unreadable", async () => {
   const problem = new AgnesError("source_path_empty", { path: "orders.csv" });
   const plugin = definePlugin({
     name: "half",
@@ -52,7 +52,7 @@ test("connectorContract() finds a table that discover() lists as unreadable", as
   expect(String((failed as { error?: unknown }).error)).toMatch(/orders cannot be read.*orders\.csv/s);
 });
 
-test("connectorContract() says so when there is no cursor and no value to try", async () => {
+test("connectorContract() reports when there is no cursor and no value to test", async () => {
   const plugin = definePlugin({
     name: "plain",
     version: "1.0.0",
@@ -75,22 +75,22 @@ test("connectorContract() says so when there is no cursor and no value to try", 
     {
       ok: true,
       name: "read() yields each primary key once",
-      remark: "no table has a primary key, so nothing was tried",
+      remark: "no table has a primary key, so nothing was tested",
     },
     {
       ok: true,
-      name: "read() with a filter yields the rows that filtering afterwards leaves",
-      remark: "no table has a value to filter by, so nothing was tried",
+      name: "read() with a filter yields all rows that match it",
+      remark: "no table has a value to filter by, so nothing was tested",
     },
     {
       ok: true,
-      name: "read() with a cursor yields exactly the rows that it asks for",
-      remark: "no table with rows has a cursor, so nothing was tried",
+      name: "read() with a cursor yields exactly the requested rows",
+      remark: "no table with rows has a cursor, so nothing was tested",
     },
     {
       ok: true,
-      name: "read() names rows that are gone by their primary key, and an extract removes them",
-      remark: "no table says that rows are gone, so nothing was tried",
+      name: "read() yields deletions with primary keys, and an extract removes these rows",
+      remark: "no table yields deletions, so nothing was tested",
     },
   ]);
   expect(await remarks(memoryPlugin())).toEqual([]);
@@ -98,26 +98,28 @@ test("connectorContract() says so when there is no cursor and no value to try", 
 
 describe("connectorContract() ends each case", () => {
   const KEYS = "read() yields each primary key once";
-  const resultOf = async (breaking: Breaking, given: ContractConfig = {}) => {
-    const cases = connectorContract(memoryPlugin(breaking), { ...config, ...given });
+  const resultOf = async (breaking: Breaking, overrides: ContractConfig = {}) => {
+    const cases = connectorContract(memoryPlugin(breaking), { ...config, ...overrides });
     const [result] = await runCases(cases.filter(({ name }) => name === KEYS));
     return result!;
   };
 
-  test("connectorContract() reports what was read when the time is over", async () => {
+  test("connectorContract() reports the current read on timeout", async () => {
     const watch = new CaseWatch("a case", { timeoutMs: 1 });
     const read = watch.read("people");
     read.took(2);
     watch.read("done").end();
     const late = watch.run(() => new Promise(() => {}));
-    expect(late).rejects.toThrow("not over after 0.001 s; the read of people has given 2 rows and not ended");
+    expect(late).rejects.toThrow(
+      "did not finish within 0.001 s; the read of people has yielded 2 rows and not ended",
+    );
     await late.catch(() => {});
     expect(watch.signal.aborted).toBe(true);
   });
 
   test("connectorContract() fails a case whose read never ends", async () => {
     const endless: Breaking = () => ({
-      // It never waits for anything, so only a turn that is given to timers can end it.
+      // It never awaits I/O, so it ends only if the loop yields to timers.
       async *read() {
         yield [{ id: 1 }];
         for (;;) yield [];
@@ -125,10 +127,10 @@ describe("connectorContract() ends each case", () => {
     });
     const { ok, error } = await resultOf(endless, { timeoutMs: 300 });
     expect(ok).toBe(false);
-    expect(String(error)).toContain("not over after 0.3 s");
+    expect(String(error)).toContain("did not finish within 0.3 s");
   });
 
-  test("connectorContract() fails a case whose read waits for ever", async () => {
+  test("connectorContract() fails a case whose read hangs", async () => {
     const hanging: Breaking = () => ({
       // oxlint-disable-next-line require-yield -- it hangs
       async *read() {
@@ -137,10 +139,10 @@ describe("connectorContract() ends each case", () => {
     });
     const { ok, error } = await resultOf(hanging, { timeoutMs: 100 });
     expect(ok).toBe(false);
-    expect(String(error)).toContain("not over after 0.1 s");
+    expect(String(error)).toContain("did not finish within 0.1 s");
   });
 
-  test("connectorContract() stops the case that is running when it is aborted", async () => {
+  test("connectorContract() stops the running case on abort", async () => {
     const controller = new AbortController();
     const hanging: Breaking = () => ({
       // oxlint-disable-next-line require-yield -- it hangs
@@ -155,7 +157,7 @@ describe("connectorContract() ends each case", () => {
 });
 
 describe("connectorContract() with rowsMax", () => {
-  /** Counts the rows that reads of all cases give. */
+  /** Counts the rows read by all cases. */
   const counting = (totals: { rows: number; reads: number }): Breaking => {
     return (good) => ({
       async *read(info, options) {
@@ -168,15 +170,15 @@ describe("connectorContract() with rowsMax", () => {
     });
   };
 
-  test("connectorContract() reads no large table whole, and reports what it did not try", async () => {
+  test("connectorContract() reads no large table completely, and reports skipped tables", async () => {
     const totals = { rows: 0, reads: 0 };
     const plugin = memoryPlugin(counting(totals), ["discover", "read"]);
     const results = await runCases(connectorContract(plugin, { ...config, rowsMax: 100 }));
     expect(results.filter(({ ok }) => !ok)).toEqual([]);
     expect(results.find(({ name }) => name === "read() with columns yields the same rows")!.remark).toBe(
-      "not tried, because they have more than 100 rows: people",
+      "skipped, because they have more than 100 rows: people",
     );
-    // Two cases look at the first rows, one more finds that there are more; the one about stopping reads a batch.
+    // Two cases read the first rows, one detects that there are more, and the abort case reads a batch.
     expect(totals.rows).toBeLessThanOrEqual(600);
     expect(totals.reads).toBeLessThanOrEqual(6);
   });
@@ -188,7 +190,7 @@ describe("connectorContract() with rowsMax", () => {
   });
 });
 
-test("connectorContract() takes the columns of a key for no others, whatever they are called", async () => {
+test("connectorContract() does not confuse key columns with others, independent of their names", async () => {
   const named = table("named", { n: int64(), agnes_row: int64() }, { primaryKey: ["n", "agnes_row"] });
   const plugin = memoryPlugin(
     () => ({
@@ -203,17 +205,17 @@ test("connectorContract() takes the columns of a key for no others, whatever the
   expect(results.map(({ ok, error }) => ({ ok, error }))).toEqual([{ ok: true, error: undefined }]);
 });
 
-test("connectorContract() tries the described tables of a plugin without discover", async () => {
+test("connectorContract() tests the described tables of a plugin without discover", async () => {
   const plugin = memoryPlugin(undefined, ["read"]);
-  const names = (given: ContractConfig) =>
-    connectorContract(plugin, { ...config, ...given }).map((one) => one.name);
+  const names = (overrides: ContractConfig) =>
+    connectorContract(plugin, { ...config, ...overrides }).map((one) => one.name);
   expect(names({}).some((name) => name.includes("extract"))).toBe(false);
   const results = await runCases(connectorContract(plugin, { ...config, tables: [PEOPLE] }));
   expect(results.map(({ name }) => name)).toContain("an extract publishes every row of every table");
   expect(results.filter(({ ok }) => !ok)).toEqual([]);
 });
 
-test("connectorContract() reports what it is doing", async () => {
+test("connectorContract() reports its progress", async () => {
   const seen: string[] = [];
   const cases = connectorContract(memoryPlugin(), {
     ...config,
@@ -224,44 +226,44 @@ test("connectorContract() reports what it is doing", async () => {
   expect(seen.at(-1)).toBe("read() yields each primary key once: people 800");
 });
 
-// That no other case fails is checked in tests/full, because it takes all cases.
-describe("connectorContract() catches what is broken:", () => {
-  for (const { words, breaking, caught, capabilities } of brokenPlugins) {
-    test(words, async () => {
+// tests/full checks that no other case fails, because that runs all cases.
+describe("connectorContract() detects:", () => {
+  for (const { title, breaking, caught, capabilities } of brokenPlugins) {
+    test(title, async () => {
       expect(await failuresOf(memoryPlugin(breaking, capabilities), config, caught)).toEqual([...caught]);
     });
   }
 
-  test("options that take any key", async () => {
+  test("options that accept any key", async () => {
     const plugin = { ...memoryPlugin(), options: v.object({}) };
-    const caught = ["options refuse an unknown key"];
+    const caught = ["options reject an unknown key"];
     expect(await failuresOf(plugin, config, caught)).toEqual(caught);
   });
 
-  test("every case, but the ones that only faults of a server can break", () => {
+  test("every case, except those that only server faults can break", () => {
     const caught = new Set([
       ...brokenPlugins.flatMap((broken) => broken.caught),
-      "options refuse an unknown key",
+      "options reject an unknown key",
     ]);
     expect(connectorContract(memoryPlugin(), config).filter(({ name }) => !caught.has(name))).toEqual([]);
   });
 });
 
 describe("connectorContract() chooses cases", () => {
-  const names = (plugin: AnyPlugin, given: ContractConfig = {}) =>
-    connectorContract(plugin, given).map((one) => one.name);
+  const names = (plugin: AnyPlugin, overrides: ContractConfig = {}) =>
+    connectorContract(plugin, overrides).map((one) => one.name);
 
-  test("connectorContract() gives the cases of the declared capabilities only", () => {
+  test("connectorContract() returns only the cases of the declared capabilities", () => {
     const some = { ...memoryPlugin(), capabilities: ["discover", "metadata"] } as const;
     for (const { needs } of connectorContract(some, config))
       expect(some.capabilities).toEqual(expect.arrayContaining([...needs]));
     expect(names(some).some((name) => name.startsWith("read()"))).toBe(false);
   });
 
-  test("connectorContract() writes nothing and pushes nothing genuine unless told what", () => {
+  test("connectorContract() writes nothing and pushes no authentic event unless configured", () => {
     expect(names(memoryPlugin()).some((name) => name.startsWith("write()"))).toBe(false);
     expect(names(memoryPlugin()).some((name) => name.startsWith("stream()"))).toBe(false);
-    expect(names(memoryPlugin())).toContain("verify() refuses a request that nobody signed");
+    expect(names(memoryPlugin())).toContain("verify() rejects unsigned requests");
   });
 
   test("connectorContract() names every case once", () => {

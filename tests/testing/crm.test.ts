@@ -5,7 +5,7 @@ import { connectorContract } from "agnes/testing";
 import { CRM_TOKEN, crmData, fakeCrm } from "../fakes/crm.ts";
 import crm from "./plugins/crm.ts";
 
-// Many databases are opened here; a busy machine takes its time.
+// Opens many databases, which is slow on a busy machine.
 setDefaultTimeout(60_000);
 
 describe("crm: contract", () => {
@@ -16,7 +16,7 @@ describe("crm: contract", () => {
 describe("fakeCrm()", () => {
   const headers = { authorization: `Bearer ${CRM_TOKEN}` };
 
-  test("fakeCrm() gives every row once over its pages, also after a short one", async () => {
+  test("fakeCrm() returns every row once over its pages, also after a short page", async () => {
     const server = fakeCrm(crmData(120, 75));
     server.shortenNextPage(1);
     const ids: number[] = [];
@@ -37,7 +37,7 @@ describe("fakeCrm()", () => {
     expect(pages).toEqual([50, 25, 45]);
   });
 
-  test("fakeCrm() refuses a wrong token and does not know other paths", async () => {
+  test("fakeCrm() rejects a wrong token and unknown paths", async () => {
     const server = fakeCrm();
     expect((await server.fetch("https://crm.example.com/v1/deals")).status).toBe(401);
     expect((await server.fetch("https://crm.example.com/v2/deals", { headers })).status).toBe(404);

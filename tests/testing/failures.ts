@@ -6,7 +6,7 @@ import { signature } from "./plugins/memory.ts";
 const TOKEN = "t0ken-of-the-test/+ä";
 const body = new TextEncoder().encode(JSON.stringify({ id: 1, name: "Ada" }));
 const request = { method: "POST", url: "http://localhost/", body };
-/** What the contract needs to know of the plugins of memory. */
+/** The contract configuration of the memory plugins. */
 export const memoryConfig: ContractConfig = {
   secrets: { TOKEN },
   push: {
@@ -16,7 +16,7 @@ export const memoryConfig: ContractConfig = {
   write: { table: "people", rows: [{ id: 5000, name: "New", seen_at: "2026-03-01T00:00:00Z" }] },
 };
 
-/** The names of the cases that fail: of all cases, or of those that are named. */
+/** Returns the names of the failing cases, of all cases or of those listed. */
 export async function failuresOf(
   plugin: AnyPlugin,
   config: ContractConfig,

@@ -8,7 +8,7 @@ import { fakeHost, faultyFiles, recordingLog, seededRandom } from "agnes/testing
 import { nodeFiles, publishFile } from "../../lib/base/mod.ts";
 
 describe("fakeHost()", () => {
-  test("fakeHost() moves its clock only by sleeping and advancing", async () => {
+  test("fakeHost() advances its clock only by sleep() and advance()", async () => {
     const host = fakeHost({ startsAt: new Date("2026-05-01T00:00:00Z") });
     const startedMs = performance.now();
     await host.sleep(3_600_000);
@@ -18,7 +18,7 @@ describe("fakeHost()", () => {
     expect([host.monotonicMs(), host.sleeps]).toEqual([3_600_500, [3_600_000]]);
   });
 
-  test("fakeHost() rejects a sleep that is aborted, and has neither network nor environment", async () => {
+  test("fakeHost() rejects an aborted sleep, and has neither network nor environment", async () => {
     const host = fakeHost();
     expect(await host.sleep(1, AbortSignal.abort()).catch((error: unknown) => error)).toMatchObject({
       code: "aborted",
@@ -29,7 +29,7 @@ describe("fakeHost()", () => {
     expect(host.env).toEqual({});
   });
 
-  test("seededRandom() repeats itself for a seed and spreads over [0, 1)", () => {
+  test("seededRandom() is deterministic for a seed and spreads over [0, 1)", () => {
     const numbers = (seed: number) => Array.from({ length: 1000 }, seededRandom(seed));
     expect(numbers(7)).toEqual(numbers(7));
     expect(numbers(7)).not.toEqual(numbers(8));
@@ -40,7 +40,7 @@ describe("fakeHost()", () => {
 });
 
 describe("recordingLog()", () => {
-  test("recordingLog() keeps what was said as it was said", () => {
+  test("recordingLog() records entries unchanged", () => {
     const log = recordingLog();
     log.warn("slow", { table: "orders", token: "s3cret" });
     log.debug("done");
@@ -76,12 +76,12 @@ describe("faultyFiles()", () => {
       const { error } = await publish(at, "new");
       const text = new TextDecoder().decode((await nodeFiles().read(path))!);
       expect(error).toMatchObject({ code: "disk_full" });
-      // The last operation makes the rename durable; before it, nothing has changed.
+      // The last operation makes the rename durable; before the rename nothing changes.
       expect(text).toBe(at === counting.count ? "new" : "old");
     }
   });
 
-  test("faultyFiles() goes on failing when the fault stays, and counts only what is asked", async () => {
+  test("faultyFiles() keeps failing with a permanent fault, and counts only the selected operations", async () => {
     const files = faultyFiles(nodeFiles(), { at: 2, operations: ["read"], stays: true, code: "EIO" });
     expect(await files.read(join(directory, "x"))).toBeNull();
     for (const _ of [1, 2]) {

@@ -6,13 +6,13 @@ import { CRM_TOKEN, crmData, fakeCrm } from "../fakes/crm.ts";
 import { failuresOf } from "./failures.ts";
 import { faultyConnectors } from "./plugins/faulty-crm.ts";
 
-// Many databases are opened here; a busy machine takes its time.
+// Opens many databases, which is slow on a busy machine.
 setDefaultTimeout(60_000);
 
-// That no other case fails, and none of a sound connector, is checked in tests/full: it takes all cases.
-describe("connectorContract() catches by the faults of a server:", () => {
-  for (const { words, plugin, caught } of faultyConnectors) {
-    test(words, async () => {
+// tests/full checks that no other case fails, and that a correct connector passes all cases.
+describe("connectorContract() detects by server faults:", () => {
+  for (const { title, plugin, caught } of faultyConnectors) {
+    test(title, async () => {
       const config = { secrets: { CRM_TOKEN }, server: fakeCrm(crmData(120, 1)) };
       expect(await failuresOf(plugin, config, caught)).toEqual([...caught]);
     });
@@ -20,7 +20,7 @@ describe("connectorContract() catches by the faults of a server:", () => {
 });
 
 describe("fakeServer()", () => {
-  test("fakeServer() lets faults meet the requests that were chosen", async () => {
+  test("fakeServer() injects faults into the selected requests", async () => {
     const server = fakeServer({ "GET /": () => Response.json({ ok: true }) });
     server.inject(
       [{ kind: "status", status: 429, retryAfter: "3" }, { kind: "reset" }, { kind: "cut body" }],
@@ -36,7 +36,7 @@ describe("fakeServer()", () => {
     expect([server.pending, server.count, server.requests.length]).toEqual([0, 5, 3]);
   });
 
-  test("fakeServer() answers a request as the one before when told to repeat", async () => {
+  test("fakeServer() repeats the previous response for a repeat fault", async () => {
     let count = 0;
     const server = fakeServer({ "GET /": () => Response.json((count += 1)) });
     server.inject([{ kind: "repeat" }], 1);
@@ -48,7 +48,7 @@ describe("fakeServer()", () => {
     expect(await Promise.all(answers.map((answer) => answer.json()))).toEqual([1, 1, 2]);
   });
 
-  test("fakeServer() stops a request that is aborted", async () => {
+  test("fakeServer() stops an aborted request", async () => {
     const server = fakeServer({ "GET /": () => Response.json(1) });
     const answer = server.fetch("https://x/", { signal: AbortSignal.abort() });
     expect(await answer.catch((error: Error) => error.name)).toBe("AbortError");

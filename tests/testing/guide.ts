@@ -5,7 +5,7 @@ import type { ContractCase } from "agnes/testing";
 
 const GUIDE = join(import.meta.dir, "../../docs/guide/write-a-connector.md");
 const TESTING = join(import.meta.dir, "../../lib/testing/mod.ts");
-/** The connector that the guide shows. */
+/** The connector of the guide. */
 export const CRM_CONNECTOR = join(import.meta.dir, "plugins/crm.ts");
 
 /** The TypeScript blocks of the guide, in order. */
@@ -14,7 +14,7 @@ export async function guideBlocks(): Promise<readonly string[]> {
   return [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
 }
 
-/** Runs code of the guide as a module; its imports are those of the repository. */
+/** Runs code of the guide as a module; imports resolve to the repository. */
 export async function loadGuideCode(folder: string, name: string, code: string): Promise<unknown> {
   const path = join(folder, name);
   const placed = code
@@ -24,10 +24,10 @@ export async function loadGuideCode(folder: string, name: string, code: string):
   return import(path);
 }
 
-/** The cases that the suite of the guide hands to a runner. */
+/** The cases of the suite in the guide. */
 export async function suiteCases(folder: string): Promise<readonly ContractCase[]> {
   const [, suite] = await guideBlocks();
-  // The loop hands the cases to a runner; here they are handed to this test.
+  // The loop passes the cases to a test runner; here it collects them.
   const code = suite!
     .replace(/^import \{ test \}.*$/m, "const cases = [];")
     .replace("test(name, run, 120_000)", "cases.push({ name, needs: [], run })");

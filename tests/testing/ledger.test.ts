@@ -9,7 +9,7 @@ import { discoverTables } from "../../lib/sources/mod.ts";
 import { memoryRegistry } from "../tables/registry-setup.ts";
 import ledger from "./plugins/ledger.ts";
 
-// Many databases are opened here; a busy machine takes its time.
+// Opens many databases, which is slow on a busy machine.
 setDefaultTimeout(60_000);
 
 const options = { user: LEDGER_USER };
@@ -17,12 +17,12 @@ const options = { user: LEDGER_USER };
 describe("ledger: contract", () => {
   const config = { options, secrets: { LEDGER_PASSWORD }, server: fakeLedger() };
   for (const { name, run } of connectorContract(ledger, config)) {
-    // Those of faults take long; tests/full runs them.
+    // The fault cases are slow; tests/full runs them.
     if (!name.startsWith("an extract survives ")) test(name, run);
   }
 });
 
-/** The ledger as a source, as the product connects it. */
+/** The ledger as a source, connected through the runtime. */
 async function connected(server = fakeLedger()) {
   const host = { env: { LEDGER_PASSWORD }, fetch: server.fetch };
   return (await connect(ledger, { options }, { host })).handle;
@@ -30,7 +30,7 @@ async function connected(server = fakeLedger()) {
 
 const signal = new AbortController().signal;
 
-test("metadata() of the ledger has every field that it knows and no figure of the view", async () => {
+test("metadata() of the ledger has every known field and no figures of the view", async () => {
   const handle = await connected();
   const found = await handle.connector.metadata!(await discoverTables(handle), { signal });
   expect(found).toEqual([
@@ -60,7 +60,7 @@ test("metadata() of the ledger has every field that it knows and no figure of th
   ]);
 });
 
-test("the registry keeps what the ledger notes of a table, and takes over what it notes later", async () => {
+test("the registry stores the source metadata of a ledger table, and updates it later", async () => {
   await using registry = await memoryRegistry();
   await registry.registerDiscovered("books", await discoverTables(await connected()));
   const kept = async () => (await registry.get("books.entries"))!.source_metadata;
@@ -71,7 +71,7 @@ test("the registry keeps what the ledger notes of a table, and takes over what i
   expect(await kept()).toEqual({ stage: "archive", team: "finance" });
 });
 
-test("a first load by windows asks the ledger for each of them, and publishes every entry", async () => {
+test("a first load in windows reads each window from the ledger, and publishes every entry", async () => {
   const server = fakeLedger();
   const [entries] = await discoverTables(await connected(server));
   await using bench = await openBench({ now: () => new Date("2026-03-03T08:00:00Z") });

@@ -4,7 +4,7 @@ import { definePlugin, table, utf8, type Capability, type TableInfo } from "agne
 import { connectorContract, runCases } from "agnes/testing";
 import * as v from "valibot";
 
-/** It answers SQL over the table people. */
+/** Runs SQL over the table people. */
 function pluginWith(...capabilities: Capability[]) {
   return definePlugin({
     name: "sql",
@@ -28,7 +28,7 @@ function pluginWith(...capabilities: Capability[]) {
 }
 
 const listing = "discover() lists named and typed tables";
-const answering = "query() answers for the tables that the test names";
+const answering = "query() works for the configured tables";
 
 test.each([
   [["query"], [answering]],
@@ -38,7 +38,7 @@ test.each([
   ],
   [["discover", "metadata"], [listing]],
 ] as const)(
-  "connectorContract() finds that a table is missing which the test names, with %p",
+  "connectorContract() reports a missing table of the configuration, with %p",
   async (capabilities, failing) => {
     const resultsOf = async (...tables: string[]) => {
       const cases = connectorContract(pluginWith(...capabilities), { tables });

@@ -12,18 +12,18 @@ import { openBench, planOf, type Bench } from "../extract/harness.ts";
 import { fakeWarehouse, WAREHOUSE_TOKEN, warehouseOrders, type FakeWarehouse } from "../fakes/warehouse.ts";
 import warehouse from "./plugins/warehouse.ts";
 
-// Many databases are opened here; a busy machine takes its time.
+// Opens many databases, which is slow on a busy machine.
 setDefaultTimeout(60_000);
 
 describe("warehouse: contract", () => {
   const config = { secrets: { WAREHOUSE_TOKEN }, server: fakeWarehouse() };
   for (const { name, run } of connectorContract(warehouse, config)) {
-    // Those of faults take long; tests/full runs them.
+    // The fault cases are slow; tests/full runs them.
     if (!name.startsWith("an extract survives ")) test(name, run);
   }
 });
 
-/** The connector of the guide on a clock of its own, with a log of what its HTTP client reports. */
+/** The connector of the guide with a fake clock and the log of its HTTP client. */
 async function connected(server: FakeWarehouse, overrides: Partial<Host> = {}) {
   const host = fakeHost({ fetch: server.fetch, ...overrides });
   const log: LogEntry[] = [];
@@ -45,14 +45,14 @@ describe("warehouse: extract", () => {
   const cents = warehouseOrders().reduce((sum, { amount }) => sum + Math.round(Number(amount) * 100), 0);
   const expected = [{ n: 100, total: (cents / 100).toFixed(2) }];
 
-  test("its page shows the connector as it is, with at most 80 lines", async () => {
+  test("the guide contains the connector unchanged, with at most 80 lines", async () => {
     const page = await readFile(join(import.meta.dir, "../../docs/guide/export-connector.md"), "utf8");
     const [, shown] = /^```ts\n([\s\S]*?)^```$/m.exec(page)!;
     expect(shown).toBe(await readFile(join(import.meta.dir, "plugins/warehouse.ts"), "utf8"));
     expect(shown!.split("\n").length).toBeLessThanOrEqual(80);
   });
 
-  test("it is whole after 429, expired links, a lost connection and a slice that was written again", async () => {
+  test("the extract is complete after 429, expired links, a dropped connection and a rewritten slice", async () => {
     await using bench = await openBench();
     const server = fakeWarehouse(warehouseOrders(), {
       job: ["waiting", { retryAfter: "90" }, "running"],
@@ -74,7 +74,7 @@ describe("warehouse: extract", () => {
     expect(await published(bench)).toEqual(expected);
     const exporting = seen.find(({ sourcePhase }) => sourcePhase === "exporting")!;
     expect(exporting).not.toHaveProperty("totalRows");
-    // The job knows its rows once it is done, and the list of slices their bytes.
+    // The job reports its rows once it is done, and the list of slices reports their bytes.
     const downloading = seen.find(({ sourcePhase }) => sourcePhase === "downloading 1 of 3")!;
     expect(downloading.totalRows).toBe(100);
     expect(seen.at(-1)!.bytesRead).toBe(downloading.totalBytes!);
@@ -82,11 +82,11 @@ describe("warehouse: extract", () => {
       sleeps.filter((ms) => ms >= 90_000 || (ms >= 12_000 && ms < 13_000)).length,
     ).toBeGreaterThanOrEqual(2);
     expect(JSON.stringify(log)).not.toContain("5ignature");
-    // What was fetched goes with the publish.
+    // The publish removes the downloads.
     expect(await readdir(join(bench.directory, "reads"))).toEqual([]);
   });
 
-  test("a run that fails in the third slice keeps the others, and the next one fetches the rest alone", async () => {
+  test("a run that fails in the third slice keeps the others, and the next run downloads only the rest", async () => {
     await using bench = await openBench();
     let isLost = true;
     const lastSlices = new Set(["2.csv"]);
@@ -109,7 +109,7 @@ describe("warehouse: extract", () => {
     expect(fetched[0]!.range).toMatch(/^bytes=[1-9]/);
   });
 
-  test("a storage without ranges is read from the start after a lost connection", async () => {
+  test("a storage without ranges is read from the start after a dropped connection", async () => {
     await using bench = await openBench();
     const server = fakeWarehouse(warehouseOrders(), {
       ranges: false,
@@ -120,7 +120,7 @@ describe("warehouse: extract", () => {
     expect(await published(bench)).toEqual(expected);
   });
 
-  test("a job that fails is the error of the table, and one that is stopped is cancelled", async () => {
+  test("a failed job is the error of the table, and a stopped read cancels its job", async () => {
     await using bench = await openBench();
     const failing = await connected(fakeWarehouse([], { job: [{ failed: "no warehouse is running" }] }));
     const { errors } = await bench.run([planOf(failing.info)], failing.connector);

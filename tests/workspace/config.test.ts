@@ -39,7 +39,7 @@ describe("errors of agnes.yaml", () => {
     [
       "a missing key",
       "version: 1\nsources:\n  crm:\n    register: all\n",
-      "3:3: sources.crm.plugin should be there",
+      "3:3: sources.crm.plugin should be present",
     ],
     ["a wrong item of a list", "version: 1\nplugins:\n  - a\n  - 7\n", "4:5: plugins.1 should be"],
     [
@@ -104,14 +104,14 @@ describe("openWorkspace", () => {
       "config_unknown_key",
       "sources.a.option",
     ],
-    ["a missing version", "sources: {}", "config_invalid", "version should be there, but is missing"],
+    ["a missing version", "sources: {}", "config_invalid", "version should be present, but is missing"],
     ["another version", "version: 2", "config_invalid", "version should be 1, but is 2"],
     ["a list for a map", "version: 1\nsources: []", "config_invalid", "sources"],
     [
       "a missing plugin",
       "version: 1\nsources: { a: {} }",
       "config_invalid",
-      "sources.a.plugin should be there",
+      "sources.a.plugin should be present",
     ],
     [
       "a mistyped key in the place of a required one",

@@ -2,9 +2,9 @@ import { errorCodes, type ErrorCode, type ErrorDetails } from "./codes.ts";
 import type { ErrorSpec, Retry } from "./spec.ts";
 
 /**
- * The one error of Agnes: a stable code, what failed with the value seen, and what to do next.
+ * The error class of Agnes: a stable code, a message with the failure and the value, and a hint.
  *
- * The message and hint are made from `details` by the table `errorCodes`; details never hold a secret.
+ * `errorCodes` generates the message and hint from `details`; details never contain a secret.
  *
  * @example
  * ```ts
@@ -17,16 +17,16 @@ export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
   override readonly name = "AgnesError";
   readonly code: C;
   readonly details: Readonly<ErrorDetails<C>>;
-  /** What to do next, one sentence. */
+  /** The next step for the user, in one sentence. */
   readonly hint: string;
-  /** `transient` when the same call may succeed later unchanged. */
+  /** `transient` if the same call may succeed later. */
   readonly retry: Retry;
   /** HTTP status. */
   readonly status: number;
   /** Exit status of the executable. */
   readonly exitCode: 1 | 2;
 
-  /** @param options.retry what wraps another error keeps the class of that one; default: the code's */
+  /** @param options.retry the retry class, for an error that wraps another; default: that of the code */
   constructor(
     code: C,
     details: ErrorDetails<C>,
@@ -42,14 +42,14 @@ export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
     this.exitCode = spec.exit;
   }
 
-  /** The one JSON shape of an error, for HTTP, MCP and `--json`. */
+  /** The JSON format of errors, for HTTP, MCP and `--json`. */
   toJSON(): { error: { code: C; message: string; hint: string; details: Readonly<ErrorDetails<C>> } } {
     return { error: { code: this.code, message: this.message, hint: this.hint, details: this.details } };
   }
 }
 
 /**
- * Whether a value is an `AgnesError`, optionally of one code.
+ * Returns whether a value is an `AgnesError`, optionally with a specific code.
  *
  * @example
  * ```ts
@@ -66,7 +66,7 @@ export function isAgnesError<C extends ErrorCode = ErrorCode>(
   return value instanceof AgnesError && (code === undefined || value.code === code);
 }
 
-/** What an error says beyond its code: the reason in its details, or else its message. */
+/** Returns the reason in an error's details, otherwise its message. */
 export function reasonOf(error: AgnesError): string {
   const { reason } = error.details as { readonly reason?: unknown };
   return typeof reason === "string" ? reason : error.message;

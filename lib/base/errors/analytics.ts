@@ -1,14 +1,14 @@
 import { errorSpec, shown } from "./spec.ts";
 
-/** Codes of building and attaching `analytics.duckdb`. */
+/** Errors of building and attaching `analytics.duckdb`. */
 export const analyticsErrors = {
   view_failed: errorSpec<{ table: string; reason: string }>({
-    message: (d) => `table ${shown(d.table)} cannot be shown: ${d.reason}`,
-    hint: () => "Sync its source again; the others are published.",
+    message: (d) => `table ${shown(d.table)} cannot be published as a view: ${d.reason}`,
+    hint: () => "Sync its source again; all other tables are published.",
   }),
   extract_refused: errorSpec<{ path: string; reason: string }>({
     status: 409,
-    message: (d) => `the extract ${d.path} is refused: ${d.reason}`,
+    message: (d) => `the extract ${d.path} was rejected: ${d.reason}`,
     hint: () => "Correct the program that writes it, then run `agnes sync`.",
   }),
   extract_changed: errorSpec<{ table: string }>({
@@ -20,6 +20,6 @@ export const analyticsErrors = {
     status: 502,
     message: (d) => `the remote table ${shown(d.table)} cannot be reached: ${d.reason}`,
     hint: () =>
-      "`agnes doctor` lists what each remote table needs; with `--install-extensions` it installs extensions.",
+      "`agnes doctor` lists the requirements of each remote table; `agnes doctor --install-extensions` installs extensions.",
   }),
 } as const;

@@ -1,11 +1,11 @@
 import { counted } from "../counted.ts";
 import { errorSpec, shown } from "./spec.ts";
 
-/** Codes any layer may raise. */
+/** Errors of all layers. */
 export const baseErrors = {
   internal: errorSpec<{ what: string }>({
     message: (d) => `Agnes failed unexpectedly: ${d.what}`,
-    hint: () => "Run again with --verbose and report what it prints.",
+    hint: () => "Run the command again with --verbose and report its output.",
   }),
   invalid_input: errorSpec<{ what: string; reason: string }>({
     status: 400,
@@ -29,7 +29,7 @@ export const baseErrors = {
     status: 504,
     retry: "transient",
     message: (d) => `${d.what} did not finish within ${d.timeoutMs} ms`,
-    hint: () => "Allow more time or ask for less.",
+    hint: () => "Increase the timeout, or request less data.",
   }),
   disk_full: errorSpec<{ path: string; neededBytes?: number; freeBytes?: number }>({
     status: 507,
@@ -37,8 +37,8 @@ export const baseErrors = {
     message: (d) =>
       d.neededBytes === undefined
         ? `the disk is full: could not write ${d.path}`
-        : `the disk has too little space: ${d.path} needs ${counted(d.neededBytes, "byte")}, ${d.freeBytes ?? 0} are free`,
-    hint: () => "Free some space and run again; nothing was published.",
+        : `not enough disk space: ${d.path} needs ${counted(d.neededBytes, "byte")}, ${d.freeBytes ?? 0} are free`,
+    hint: () => "Free disk space and run it again; nothing was published.",
   }),
   file_failed: errorSpec<{ operation: string; path: string; reason: string }>({
     message: (d) => `could not ${d.operation} ${d.path}: ${d.reason}`,
@@ -48,6 +48,6 @@ export const baseErrors = {
     status: 409,
     retry: "transient",
     message: (d) => `${d.what} is in use by ${d.holder}`,
-    hint: () => "Wait for it to finish; the lock goes with its process.",
+    hint: () => "Wait for it to finish; the lock is released when its process ends.",
   }),
 } as const;

@@ -1,15 +1,15 @@
 import { counted } from "../counted.ts";
 import { errorSpec, shown } from "./spec.ts";
 
-/** Codes about event-sourced catalogs and their storages. */
+/** Errors of event-sourced catalogs and their storages. */
 export const catalogErrors = {
   catalog_conflict: errorSpec<{
     catalog: string;
-    /** The row key; absent when the whole log was meant. */
+    /** The row key; omitted if the conflict is about the whole log. */
     key?: string;
     expectedVersion: number;
     actualVersion: number;
-    /** What happened since the version expected, one line each, newest last. */
+    /** The changes since the expected version, one line each, newest last. */
     changedSince: readonly string[];
   }>({
     status: 409,
@@ -17,26 +17,26 @@ export const catalogErrors = {
       `${d.key === undefined ? `the log of catalog ${d.catalog}` : `${shown(d.key)} in catalog ${d.catalog}`} ` +
       `is at version ${d.actualVersion}, not ${d.expectedVersion}` +
       (d.changedSince.length === 0 ? "" : `; since then: ${d.changedSince.join("; ")}`),
-    hint: () => "Read it again and repeat the change on the current version.",
+    hint: () => "Read it again and apply the change to the current version.",
   }),
   catalog_busy: errorSpec<{ catalog: string; attempts: number; waitedMs: number }>({
     status: 503,
     retry: "transient",
     message: (d) =>
-      `${counted(d.attempts, "attempt")} to write to catalog ${d.catalog} lost to other writers ` +
+      `${counted(d.attempts, "attempt")} to write to catalog ${d.catalog} conflicted with other writers ` +
       `in ${Math.round(d.waitedMs)} ms; nothing was written`,
-    hint: () => "Try again when fewer processes write, or write several records at once.",
+    hint: () => "Try again when fewer processes write, or write several records in one batch.",
   }),
   catalog_unavailable: errorSpec<{ catalog: string; operation: string; reason: string }>({
     status: 503,
     retry: "transient",
     message: (d) => `the storage of catalog ${d.catalog} could not ${d.operation}: ${d.reason}`,
-    hint: () => "Check that the storage can be reached and try again; what was acknowledged is safe.",
+    hint: () => "Check that the storage is reachable and try again; acknowledged writes are safe.",
   }),
   catalog_storage_refused: errorSpec<{ catalog: string; operation: string; reason: string }>({
     status: 502,
-    message: (d) => `the storage of catalog ${d.catalog} refused to ${d.operation}: ${d.reason}`,
-    hint: () => "Check the credentials, their rights and the names given for the storage.",
+    message: (d) => `the storage of catalog ${d.catalog} rejected the request to ${d.operation}: ${d.reason}`,
+    hint: () => "Check the credentials, their permissions and the configured names of the storage.",
   }),
   catalog_outcome_unknown: errorSpec<{ catalog: string; sequence: number; entry: string; reason: string }>({
     status: 503,
@@ -44,27 +44,27 @@ export const catalogErrors = {
     message: (d) =>
       `it is unknown whether entry ${d.sequence} (${d.entry}) of catalog ${d.catalog} was written: ${d.reason}`,
     hint: (d) =>
-      `When the storage answers again, look whether the history holds entry ${d.sequence} with that id before repeating the change.`,
+      `When the storage is available again, check whether the history contains entry ${d.sequence} with that id before you repeat the change.`,
   }),
   catalog_corrupt: errorSpec<{ catalog: string; place: string; reason: string }>({
     message: (d) => `catalog ${d.catalog} is damaged at ${d.place}: ${d.reason}`,
     hint: () =>
-      "Nothing was changed, and damage is never treated as empty. Put that piece back, or restore the whole catalog " +
+      "Nothing was changed, and damaged data is never treated as empty. Restore the damaged piece, or the whole catalog, " +
       'from a backup; see "When a catalog is damaged" in docs/guide/catalog.md.',
   }),
   catalog_foreign: errorSpec<{ catalog: string; tables: readonly string[] }>({
     status: 409,
     exit: 2,
     message: (d) =>
-      `the tables ${d.tables.join(" and ")} hold a catalog of the Python package az-table-catalog, so the catalog ${d.catalog} is not made in them`,
+      `the tables ${d.tables.join(" and ")} contain a catalog of the Python package az-table-catalog, so catalog ${d.catalog} was not created in them`,
     hint: () =>
-      "Choose other tables, and copy the records with convertPythonCatalog of agnes/plugins/azure-tables; see docs/guide/catalog.md.",
+      "Choose other tables, and copy the records with convertPythonCatalog from agnes/plugins/azure-tables; see docs/guide/catalog.md.",
   }),
   catalog_schema_differs: errorSpec<{ catalog: string; locked: string; given: string }>({
     status: 409,
     exit: 2,
-    message: (d) => `catalog ${d.catalog} was made with ${d.locked}, but is opened with ${d.given}`,
-    hint: () => "Open it with the schema it was made with, or copy its records to a catalog of another name.",
+    message: (d) => `catalog ${d.catalog} was created with ${d.locked}, but opened with ${d.given}`,
+    hint: () => "Open it with its original schema, or copy its records to a catalog with another name.",
   }),
   catalog_record_invalid: errorSpec<{ catalog: string; field: string; reason: string }>({
     status: 400,
@@ -82,8 +82,8 @@ export const catalogErrors = {
     status: 413,
     exit: 2,
     message: (d) =>
-      `${d.what} takes ${counted(d.sizeBytes, "byte")} in the log of catalog ${d.catalog}; its storage holds ${d.sizeBytesMax}`,
-    hint: () => "Write less at once; nothing was written.",
+      `${d.what} takes ${counted(d.sizeBytes, "byte")} in the log of catalog ${d.catalog}; its storage allows ${d.sizeBytesMax}`,
+    hint: () => "Write smaller batches; nothing was written.",
   }),
   catalog_closed: errorSpec<{ catalog: string }>({
     message: (d) => `catalog ${d.catalog} is closed`,

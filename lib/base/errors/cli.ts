@@ -1,6 +1,6 @@
 import { errorSpec, shown } from "./spec.ts";
 
-/** Codes about how the executable was called. */
+/** Errors of the command line. */
 export const cliErrors = {
   command_unknown: errorSpec<{ command: string; parent: string; nearest?: string }>({
     status: 400,
@@ -24,6 +24,6 @@ export const cliErrors = {
     status: 400,
     exit: 2,
     message: (d) => d.reason,
-    hint: (d) => d.next ?? `Run \`${d.command} --help\` to see how it is used.`,
+    hint: (d) => d.next ?? `Run \`${d.command} --help\` for usage.`,
   }),
 } as const;

@@ -12,7 +12,7 @@ import { sourcesErrors } from "./sources.ts";
 import { syncErrors } from "./sync.ts";
 import { tablesErrors } from "./tables.ts";
 
-/** Every error code there is, with its message, hint, HTTP status, exit status and retry class. */
+/** All error codes, with message, hint, HTTP status, exit status and retry class. */
 export const errorCodes = {
   ...baseErrors,
   ...configErrors,
@@ -37,13 +37,13 @@ const dataCodes: ReadonlySet<string> = new Set([
   "file_value_invalid",
 ]);
 
-/** Whether a code is about what a source holds, such as its files and their values, and not about a program. */
+/** Whether a code is about the data of a source, such as its files and values, and not about a program. */
 export function isDataCode(code: string): boolean {
   return dataCodes.has(code);
 }
 
-/** A stable name of a failure; see `docs/reference/errors.md`. */
+/** The stable name of a failure; see `docs/reference/errors.md`. */
 export type ErrorCode = keyof typeof errorCodes;
 
-/** The details that go with a code. */
+/** The details of a code. */
 export type ErrorDetails<C extends ErrorCode> = (typeof errorCodes)[C] extends ErrorSpec<infer D> ? D : never;

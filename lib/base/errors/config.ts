@@ -1,25 +1,25 @@
 import { errorSpec, shown } from "./spec.ts";
 
-/** Codes about the workspace and its `agnes.yaml`. */
+/** Errors of the workspace and its `agnes.yaml`. */
 export const configErrors = {
   workspace_missing: errorSpec<{ directory: string }>({
     status: 404,
     exit: 2,
     message: (d) => `there is no agnes.yaml in ${d.directory} or above it`,
-    hint: () => "Run `agnes init` to make a workspace here, or name one with --workspace.",
+    hint: () => "Run `agnes init` to create a workspace here, or select one with --workspace.",
   }),
   workspace_exists: errorSpec<{ path: string }>({
     status: 409,
     exit: 2,
-    message: (d) => `${d.path} exists already`,
-    hint: () => "Choose another folder, or work with the one that is there.",
+    message: (d) => `${d.path} already exists`,
+    hint: () => "Choose another folder, or use the existing one.",
   }),
   config_malformed: errorSpec<{ path: string; reason: string; line?: number; column?: number }>({
     status: 400,
     exit: 2,
     message: (d) =>
       `${d.path}${d.line === undefined ? "" : `:${d.line}:${d.column ?? 1}`} is not valid YAML: ${d.reason}`,
-    hint: () => "Correct that line; everything else is left as it was.",
+    hint: () => "Correct that line; nothing was changed.",
   }),
   config_unknown_key: errorSpec<{ path: string; key: string; nearest?: string; at?: string }>({
     status: 400,
@@ -32,9 +32,9 @@ export const configErrors = {
     key: string;
     expected?: string;
     received?: string;
-    /** The words of the check that refused, in the place of what was expected and received. */
+    /** The message of the failed check, instead of the expected and received values. */
     reason?: string;
-    /** The place in the file, and what is there. */
+    /** The location in the file and its content. */
     at?: string;
   }>({
     status: 400,
@@ -47,7 +47,7 @@ export const configErrors = {
     source: string;
     known: readonly string[];
     nearest?: string;
-    /** Whether a table could have been meant as well. */
+    /** Whether a table name was also accepted. */
     orTable?: boolean;
   }>({
     status: 404,

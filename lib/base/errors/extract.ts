@@ -3,17 +3,16 @@ import { pointed, type SqlPlace } from "./place.ts";
 import { someNames } from "../some-names.ts";
 import { errorSpec, shown } from "./spec.ts";
 
-/** Codes of the connector runtime. */
+/** Errors of the connector runtime. */
 export const extractErrors = {
   extract_unreadable: errorSpec<{ path: string; reason: string }>({
     message: (d) => `the extract ${d.path} cannot be read: ${d.reason}`,
-    hint: () =>
-      "Publish an older generation again with `agnes table rollback`, or move the file aside and sync.",
+    hint: () => "Publish an older generation with `agnes table rollback`, or move the file away and sync.",
   }),
   extract_foreign: errorSpec<{ path: string }>({
     status: 409,
-    message: (d) => `the extract ${d.path} was not written by Agnes, so it is not replaced`,
-    hint: () => "Give the source another name, or move that folder away.",
+    message: (d) => `the extract ${d.path} was not written by Agnes, so it was not replaced`,
+    hint: () => "Rename the source, or move that folder away.",
   }),
   generation_unknown: errorSpec<{ directory: string; generation: number; known: readonly number[] }>({
     status: 404,
@@ -24,17 +23,17 @@ export const extractErrors = {
   generation_incomplete: errorSpec<{ generation: number; missing: readonly string[] }>({
     status: 409,
     message: (d) =>
-      `generation ${d.generation} cannot be published again: ${d.missing.length} of its parts ${d.missing.length === 1 ? "is" : "are"} gone`,
-    hint: (d) => `The first one missing is ${d.missing[0] ?? "unknown"}; choose a later generation.`,
+      `generation ${d.generation} cannot be published again: ${d.missing.length} of its parts ${d.missing.length === 1 ? "is" : "are"} missing`,
+    hint: (d) => `The first missing part is ${d.missing[0] ?? "unknown"}; choose a later generation.`,
   }),
   table_unknown: errorSpec<{
     table: string;
-    /** Some of the published tables, the nearest in name. */
+    /** Some of the published tables, with the most similar names. */
     known: readonly string[];
-    /** How many more are published. */
+    /** The number of further published tables. */
     more?: number;
     place?: SqlPlace;
-    /** Its id, when it is registered. */
+    /** Its id, if it is registered. */
     registered?: string;
   }>({
     status: 404,
@@ -55,19 +54,19 @@ export const extractErrors = {
     message: (d) => `table ${shown(d.table)} cannot be extracted as configured: ${d.reason}`,
     hint: (d) =>
       d.id === undefined
-        ? "Correct the table with `agnes table update`; `agnes table update --help` lists what can be changed."
+        ? "Correct the table with `agnes table update`; `agnes table update --help` lists the options."
         : `Correct the table, for example with \`agnes table update ${d.id}${d.option === undefined ? "" : ` ${d.option}`}\`.`,
   }),
   table_read_failed: errorSpec<{ source: string; table: string; reason: string }>({
     status: 502,
     message: (d) => `reading table ${shown(d.table)} of source ${d.source} failed: ${d.reason}`,
-    hint: () => "What was published before stays; run it again when the cause is gone.",
+    hint: () => "The published data stays; run it again when the cause is resolved.",
   }),
   source_stalled: errorSpec<{ source: string; table: string; idleMs: number }>({
     status: 504,
     retry: "transient",
     message: (d) => `source ${d.source} returned no rows of table ${shown(d.table)} for ${d.idleMs} ms`,
-    hint: () => "Check the source; run it again or allow a longer pause.",
+    hint: () => "Check the source; run it again or increase the stall timeout.",
   }),
   batch_invalid: errorSpec<{ table: string; batch: number; reason: string }>({
     status: 502,
@@ -82,21 +81,21 @@ export const extractErrors = {
   }),
   bad_value: errorSpec<{ table: string; reason: string; advice?: string }>({
     status: 502,
-    message: (d) => `a value of table ${shown(d.table)} does not fit its column: ${d.reason}`,
+    message: (d) => `a value of table ${shown(d.table)} does not match its column: ${d.reason}`,
     hint: (d) =>
       d.advice ?? "Correct the type that the plugin declares, or let the table quarantine such rows.",
   }),
   deletions_without_key: errorSpec<{ id: string; table: string }>({
     status: 502,
     message: (d) => `the connector yielded deletions for table ${shown(d.table)}, which has no primary key`,
-    hint: (d) => `Give the table its key with \`agnes table update ${d.id} --primary-key COLUMNS\`.`,
+    hint: (d) => `Set the key of the table with \`agnes table update ${d.id} --primary-key COLUMNS\`.`,
   }),
   deletions_in_live_read: errorSpec<{ id: string; table: string }>({
     status: 502,
     message: (d) =>
       `the connector yielded deletions in a live read of table ${shown(d.table)}, whose rows were already returned`,
     hint: (d) =>
-      `Yield deletions only in reads that are given a cursor, or copy the table: \`agnes table update ${d.id} --mode local\`.`,
+      `Yield deletions only in reads with a cursor, or copy the table: \`agnes table update ${d.id} --mode local\`.`,
   }),
   quarantine_exceeded: errorSpec<{
     id: string;
@@ -106,7 +105,7 @@ export const extractErrors = {
     maxPercent: number;
     reason: string;
     path: string;
-    /** The file of which no row was left. */
+    /** The file without any remaining row. */
     origin?: string;
   }>({
     status: 502,
@@ -115,28 +114,27 @@ export const extractErrors = {
         d.rejected < d.read
           ? `at most ${d.maxPercent} % may be`
           : `no row${d.origin === undefined ? "" : ` of ${d.origin}`} was left`
-      }), mostly because of ${d.reason}; what was published before stays`,
+      }), mostly because of ${d.reason}; the published data stays`,
     hint: (d) =>
       d.rejected < d.read
         ? `See ${d.path} for the rejected rows; correct the source, or allow more with \`agnes table update ${d.id} --quarantine-max-percent ${Math.ceil((d.rejected * 100) / d.read)}\`.`
-        : `See ${d.path} for the rejected rows; correct the source, or the types of its columns. Published rows are never replaced by none.`,
+        : `See ${d.path} for the rejected rows; correct the source, or the types of its columns. Published rows are never replaced by an empty table.`,
   }),
   rows_lost: errorSpec<{ table: string; yielded: number; written: number; where: string }>({
     message: (d) =>
-      `table ${shown(d.table)} returned ${counted(d.yielded, "row")} but ${d.written} ${d.written === 1 ? "is" : "are"} in ${d.where}; nothing of it was published`,
-    hint: () => "This is a fault of Agnes or of the disk; run it again and report it when it stays.",
+      `table ${shown(d.table)} returned ${counted(d.yielded, "row")} but ${d.written} ${d.written === 1 ? "is" : "are"} in ${d.where}; it was not published`,
+    hint: () => "This is a bug in Agnes or a disk error; run it again and report it if it persists.",
   }),
   schema_frozen: errorSpec<{ id: string; table: string; changes: readonly string[] }>({
     status: 409,
     message: (d) =>
-      `the schema of table ${shown(d.table)} is frozen but the source changed it: ${d.changes.join("; ")}`,
+      `the schema of table ${shown(d.table)} is frozen, but the source changed it: ${d.changes.join("; ")}`,
     hint: (d) => `Accept the change with \`agnes table update ${d.id} --schema-policy evolve\`.`,
   }),
   schema_change_unsafe: errorSpec<{ id: string; table: string; changes: readonly string[] }>({
     status: 409,
-    message: (d) =>
-      `table ${shown(d.table)} changed in a way that its rows cannot follow: ${d.changes.join("; ")}`,
-    hint: (d) => `Accept the change and read all of the table with \`agnes sync ${d.id} --full\`.`,
+    message: (d) => `table ${shown(d.table)} has an incompatible schema change: ${d.changes.join("; ")}`,
+    hint: (d) => `Accept the change and read the whole table with \`agnes sync ${d.id} --full\`.`,
   }),
   primary_key_repeated: errorSpec<{
     id: string;
@@ -148,9 +146,9 @@ export const extractErrors = {
   }>({
     status: 502,
     message: (d) =>
-      `the read of table ${shown(d.table)} returned ${counted(d.rows, "extra row")} for ${counted(d.keys, "value")} of the primary key (${d.columns.join(", ")}), for example ${d.example}; what was published before stays`,
+      `the read of table ${shown(d.table)} returned ${counted(d.rows, "extra row")} for ${counted(d.keys, "value")} of the primary key (${d.columns.join(", ")}), for example ${d.example}; the published data stays`,
     hint: (d) =>
-      `Correct the primary key, for example with \`agnes table update ${d.id} --primary-key COLUMNS\`, or the connector that yields rows twice.`,
+      `Correct the primary key, for example with \`agnes table update ${d.id} --primary-key COLUMNS\`, or fix the connector that yields rows twice.`,
   }),
   primary_key_null: errorSpec<{
     table: string;

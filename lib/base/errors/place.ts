@@ -4,12 +4,12 @@ export interface SqlPlace {
   readonly line: number;
   /** In characters, from 1. */
   readonly column: number;
-  /** What to show of the line before the place, and from it on. */
+  /** The displayed text of the line, before and after the place. */
   readonly before: string;
   readonly after: string;
 }
 
-/** The line of a place with a caret below it, as DuckDB shows it; nothing when the place is not known. */
+/** Formats the line of a place with a caret below it, as DuckDB does; empty if the place is unknown. */
 export function pointed(place: SqlPlace | undefined): string {
   if (place === undefined) return "";
   const head = `LINE ${place.line}: ${place.before}`;
@@ -17,7 +17,7 @@ export function pointed(place: SqlPlace | undefined): string {
   return `\n\n${head}${place.after}\n${" ".repeat(width)}^`;
 }
 
-/** How many columns of a terminal a character takes. */
+/** The number of terminal columns that a character takes. */
 export function displayWidth(character: string): 0 | 1 | 2 {
   if (/^[\p{M}\p{Cc}\p{Cf}]/u.test(character)) return 0;
   return WIDE.test(character) ? 2 : 1;

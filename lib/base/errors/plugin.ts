@@ -1,19 +1,19 @@
 import { errorSpec, shown, type Place } from "./spec.ts";
 
-/** A file with line and column; with the file that it imports, when the place is in that. */
+/** Formats a file with line and column, and the imported file if the place is in it. */
 function placed(file: string, place: Place | undefined): string {
   if (place === undefined) return file;
   const at = `${place.file}:${place.line}:${place.column}`;
   return place.file === file ? at : `${file}, which imports ${at}`;
 }
 
-/** Codes about plugins and what they reach for. */
+/** Errors of plugins and their sources. */
 export const pluginErrors = {
   plugin_unknown: errorSpec<{
     plugin: string;
     known: readonly string[];
     nearest?: string;
-    /** Plugins that could not be loaded, and whether the one that is missing may be among them. */
+    /** Plugins that could not be loaded, and whether the missing one may be among them. */
     failed?: { readonly isIt: boolean; readonly reasons: readonly string[] };
     /** The place in agnes.yaml. */
     at?: string;
@@ -24,13 +24,13 @@ export const pluginErrors = {
       `${d.at === undefined ? "" : `${d.at}: `}there is no plugin ${shown(d.plugin)}${d.failed?.isIt === true ? `: ${d.failed.reasons.join("; ")}` : ""}`,
     hint: (d) => {
       if (d.failed?.isIt === true) return "Correct that file, then run the command again.";
-      const meant =
+      const advice =
         d.nearest !== undefined
           ? `Did you mean ${shown(d.nearest)}?`
           : d.known.length > 0
-            ? `The plugins there are: ${d.known.join(", ")}.`
-            : "Put one into the folder `plugins/`, or name it under `plugins:` in agnes.yaml.";
-      return d.failed === undefined ? meant : `${meant} Not loaded: ${d.failed.reasons.join("; ")}.`;
+            ? `Available plugins: ${d.known.join(", ")}.`
+            : "Add one to the folder `plugins/`, or list it under `plugins:` in agnes.yaml.";
+      return d.failed === undefined ? advice : `${advice} Not loaded: ${d.failed.reasons.join("; ")}.`;
     },
   }),
   plugin_invalid: errorSpec<{ plugin: string; reason: string; file?: string; place?: Place }>({
@@ -38,7 +38,7 @@ export const pluginErrors = {
     exit: 2,
     message: (d) =>
       `the plugin ${shown(d.plugin)}${d.file === undefined ? "" : ` of ${placed(d.file, d.place)}`} is not valid: ${d.reason}`,
-    hint: () => "Correct the plugin; `agnes connector new` shows what a valid one looks like.",
+    hint: () => "Correct the plugin; `agnes connector new` generates a valid example.",
   }),
   package_missing: errorSpec<{ package: string }>({
     status: 500,
@@ -49,13 +49,13 @@ export const pluginErrors = {
   plugin_load_failed: errorSpec<{
     file: string;
     reason: string;
-    /** Where it failed, in that file or in one that it imports. */
+    /** The location of the failure, in that file or in an imported one. */
     place?: Place;
   }>({
     status: 400,
     exit: 2,
     message: (d) => `could not load a plugin from ${placed(d.file, d.place)}: ${d.reason}`,
-    hint: () => "Correct that file or remove it; the other plugins work without it.",
+    hint: () => "Correct or remove that file; the other plugins are not affected.",
   }),
   plugin_failed: errorSpec<{
     plugin: string;
@@ -63,9 +63,9 @@ export const pluginErrors = {
     operation: string;
     table?: string;
     reason: string;
-    /** Code of the error that the plugin threw, when it was one of ours. */
+    /** The code of the error that the plugin threw, if it was an `AgnesError`. */
     code?: string;
-    /** What that error said to do. */
+    /** The hint of that error. */
     advice?: string;
   }>({
     status: 502,
@@ -76,8 +76,8 @@ export const pluginErrors = {
   remote_holds_secret: errorSpec<{ plugin: string; source: string; field: string }>({
     status: 502,
     message: (d) =>
-      `source ${d.source} (plugin ${d.plugin}): the ${d.field} that remote() returns holds the value of a secret, so it is not used`,
-    hint: () => "Return the name of the secret's variable as tokenEnv, and leave its value out.",
+      `source ${d.source} (plugin ${d.plugin}): the ${d.field} that remote() returns contains the value of a secret, so it was rejected`,
+    hint: () => "Return the name of the secret's variable as tokenEnv instead of its value.",
   }),
   secret_missing: errorSpec<{
     source: string;
@@ -102,7 +102,7 @@ export const pluginErrors = {
   scaffold_invalid: errorSpec<{ reason: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `cannot make a plugin: ${d.reason}`,
+    message: (d) => `cannot create a plugin: ${d.reason}`,
     hint: () => "Choose another name or other capabilities.",
   }),
   source_unavailable: errorSpec<{
@@ -117,28 +117,29 @@ export const pluginErrors = {
     message: (d) => d.reason,
     hint: (d) =>
       d.retryAfterMs === undefined
-        ? "The source may answer later; run it again."
-        : `The source asked to wait ${Math.ceil(d.retryAfterMs / 1000)} s; run it again then.`,
+        ? "The source may be available later; run it again."
+        : `The source requests a wait of ${Math.ceil(d.retryAfterMs / 1000)} s; run it again after that.`,
   }),
   source_refused: errorSpec<{ reason: string; url?: string; status?: number }>({
     status: 502,
     message: (d) => d.reason,
-    hint: () => "The same request will be refused again; check the options of the source.",
+    hint: () => "Check the options of the source; the same request will fail again.",
   }),
   source_unauthorized: errorSpec<{ reason: string; url?: string; status?: number }>({
     status: 502,
     message: (d) => d.reason,
-    hint: () => "Check that the source's secret is right, has not expired and may read what is asked for.",
+    hint: () =>
+      "Check that the secret of the source is correct, has not expired and has permission to read this data.",
   }),
   source_answer_invalid: errorSpec<{ reason: string; url?: string; status?: number }>({
     status: 502,
     message: (d) => d.reason,
-    hint: () => "Check that the address is the one of the API; the plugin may also need an update.",
+    hint: () => "Check that the URL is that of the API; the plugin may also need an update.",
   }),
   literal_unsupported: errorSpec<{ value: string; dialect: string; reason: string }>({
     status: 400,
-    message: (d) => `${d.value} cannot be written in the SQL of ${d.dialect}: ${d.reason}`,
-    hint: () => "Filter by another value, or leave the condition to Agnes.",
+    message: (d) => `${d.value} cannot be represented in the ${d.dialect} dialect: ${d.reason}`,
+    hint: () => "Filter by another value, or let Agnes apply the condition.",
   }),
   value_invalid: errorSpec<{
     table: string;
@@ -150,7 +151,7 @@ export const pluginErrors = {
   }>({
     status: 502,
     message: (d) =>
-      `table ${shown(d.table)}, row ${d.row}, column ${shown(d.column)}: the value ${d.value} does not fit: ${d.reason}`,
+      `table ${shown(d.table)}, row ${d.row}, column ${shown(d.column)}: the value ${d.value} is not valid: ${d.reason}`,
     hint: (d) =>
       d.advice ?? "Correct the type that the plugin declares, or let the table quarantine such rows.",
   }),

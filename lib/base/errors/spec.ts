@@ -1,18 +1,18 @@
 import { counted } from "../counted.ts";
 
-/** Whether the same call may succeed later without anyone changing anything. */
+/** Whether the same call may succeed later without changes. */
 export type Retry = "transient" | "permanent";
 
-/** What one error code means. `D` is the shape of the details its message is made from. */
+/** The definition of one error code. `D` is the type of its details. */
 export interface ErrorSpec<D extends object = object> {
-  /** HTTP status under which the code is served. */
+  /** The HTTP status. */
   readonly status: number;
-  /** Exit status of the executable: 1 failed, 2 wrong usage. */
+  /** The exit status of the executable: 1 failure, 2 wrong usage. */
   readonly exit: 1 | 2;
   readonly retry: Retry;
-  /** What failed and the value seen. */
+  /** Returns the failure and the value. */
   readonly message: (details: D) => string;
-  /** What to do next. */
+  /** Returns the next step for the user. */
   readonly hint: (details: D) => string;
 }
 
@@ -23,7 +23,7 @@ export function errorSpec<D extends object>(
   return { status: 500, exit: 1, retry: "permanent", ...spec };
 }
 
-/** Shows a value seen in bad input: quoted, control characters escaped, at most `maxLength` characters. */
+/** Formats an input value for a message: quoted, control characters escaped, at most `maxLength` characters. */
 export function shown(value: unknown, maxLength = 80): string {
   const text = typeof value === "string" ? JSON.stringify(value) : textOf(value);
   const visible = text.replace(
@@ -35,7 +35,7 @@ export function shown(value: unknown, maxLength = 80): string {
     : `${visible.slice(0, maxLength)}… (${counted(text.length, "character")})`;
 }
 
-/** What has no text of its own, such as an object without a prototype, is shown by its kind. */
+/** Returns the text of a value, or its type if it has none, such as an object without a prototype. */
 function textOf(value: unknown): string {
   try {
     return String(value);

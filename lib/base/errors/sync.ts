@@ -1,11 +1,11 @@
 import { errorSpec, shown } from "./spec.ts";
 
-/** Codes of a sync as a whole. */
+/** Errors of a sync as a whole. */
 export const syncErrors = {
   table_vanished: errorSpec<{ source: string; table: string }>({
     status: 404,
-    message: (d) => `source ${d.source} has no table ${shown(d.table)} any more`,
+    message: (d) => `source ${d.source} no longer has table ${shown(d.table)}`,
     hint: () =>
-      "What was published of it stays; remove it with `agnes table unregister` if it is gone for good.",
+      "The published data stays; remove it with `agnes table unregister` if the table was deleted permanently.",
   }),
 } as const;

@@ -1,6 +1,6 @@
 import { errorSpec, shown } from "./spec.ts";
 
-/** One change that a stale writer did not know of. */
+/** One change since the version that a stale writer expected. */
 export interface ForeignChange {
   readonly version: number;
   readonly actor: string;
@@ -9,7 +9,7 @@ export interface ForeignChange {
   readonly fields: readonly string[];
 }
 
-/** Codes about the table registry and what is written in it. */
+/** Errors of the table registry and its files. */
 export const tablesErrors = {
   table_not_registered: errorSpec<{ id: string; nearest?: string }>({
     status: 404,
@@ -17,7 +17,7 @@ export const tablesErrors = {
     message: (d) => `there is no registered table ${shown(d.id)}`,
     hint: (d) =>
       d.nearest === undefined
-        ? "`agnes table list` shows the registered tables; `agnes table register SOURCE TABLE` adds one."
+        ? "`agnes table list` lists the registered tables; `agnes table register SOURCE TABLE` adds one."
         : `Did you mean ${shown(d.nearest)}?`,
   }),
   table_exists: errorSpec<{ id: string; existing: string }>({
@@ -25,14 +25,14 @@ export const tablesErrors = {
     exit: 2,
     message: (d) =>
       d.id === d.existing
-        ? `the table ${shown(d.id)} is registered already`
+        ? `the table ${shown(d.id)} is already registered`
         : `the table ${shown(d.id)} differs from the registered ${shown(d.existing)} only in case`,
     hint: (d) => `Change it with \`agnes table update ${d.existing}\`, or register under another --name.`,
   }),
   table_view_taken: errorSpec<{ viewName: string; owner: string; suggestion: string }>({
     status: 409,
     exit: 2,
-    message: (d) => `the view name ${shown(d.viewName)} belongs to ${shown(d.owner)} already`,
+    message: (d) => `the view name ${shown(d.viewName)} already belongs to ${shown(d.owner)}`,
     hint: (d) => `Choose another, for example --as ${d.suggestion}.`,
   }),
   table_field_unknown: errorSpec<{ what: string; field: string; nearest?: string }>({
@@ -48,7 +48,7 @@ export const tablesErrors = {
     status: 400,
     exit: 2,
     message: (d) => `${d.what}: ${d.field} is missing: ${d.reason}`,
-    hint: (d) => `Give ${d.field}.`,
+    hint: (d) => `Set ${d.field}.`,
   }),
   table_field_invalid: errorSpec<{ what: string; field: string; reason: string; nearest?: string }>({
     status: 400,
@@ -60,7 +60,7 @@ export const tablesErrors = {
     status: 400,
     exit: 2,
     message: (d) => `${d.field} of ${shown(d.id)} cannot change: it is part of the table's identity`,
-    hint: () => "Rename what SQL authors type with --as, or unregister the table and register it again.",
+    hint: () => "Rename the view with --as, or unregister the table and register it again.",
   }),
   table_contradiction: errorSpec<{
     id: string;
@@ -78,7 +78,7 @@ export const tablesErrors = {
     exit: 2,
     message: (d) => `the schedule ${shown(d.text)} is not valid: ${d.reason}`,
     hint: () =>
-      "Write `every 15m`, `every 6h`, `daily 05:00,17:00`, or five cron fields such as `0 5 * * 1`; times are UTC unless a time zone follows.",
+      "Write `every 15m`, `every 6h`, `daily 05:00,17:00`, or five cron fields such as `0 5 * * 1`; times are UTC unless followed by a time zone.",
   }),
   table_version_stale: errorSpec<{
     what: string;
@@ -89,15 +89,15 @@ export const tablesErrors = {
     status: 412,
     message: (d) =>
       d.expected > d.current
-        ? `${d.what} is at version ${d.current}; version ${d.expected}, which was expected, does not exist`
+        ? `${d.what} is at version ${d.current}; the expected version ${d.expected} does not exist`
         : `${d.what} is at version ${d.current}, but version ${d.expected} was expected; since then: ${shownChanges(d.changes)}`,
-    hint: () => "Look at the changes, decide again, and repeat with the current version.",
+    hint: () => "Review the changes, and repeat with the current version.",
   }),
   data_description_malformed: errorSpec<{ path: string; reason: string }>({
     status: 400,
     exit: 2,
     message: (d) => `${d.path} is not a data description: ${d.reason}`,
-    hint: () => "It needs one ```yaml block with a list `tables:`; `agnes table export` writes one.",
+    hint: () => "It needs one ```yaml block with a list `tables:`; `agnes table export` creates such a file.",
   }),
   data_description_edited: errorSpec<{ path: string; expected: string; found: string }>({
     status: 409,
@@ -110,7 +110,7 @@ export const tablesErrors = {
   registry_export_malformed: errorSpec<{
     path: string;
     reason: string;
-    /** Whether it has the `_metadata` of an earlier system's file. */
+    /** Whether it has the `_metadata` of a file from an earlier system. */
     isUpstream?: boolean;
   }>({
     status: 400,
@@ -118,8 +118,8 @@ export const tablesErrors = {
     message: (d) => `${d.path} is not an exported registry: ${d.reason}`,
     hint: (d) =>
       d.isUpstream === true
-        ? "By its `_metadata` it is a table_registry.json of the earlier system; beside that it has a list `tables` and may have `folder_mapping`."
-        : "`agnes table export --format json` writes one; a table_registry.json of the earlier system has `_metadata`.",
+        ? "Its `_metadata` identifies a table_registry.json of the earlier system, which also needs a list `tables` and may have `folder_mapping`."
+        : "`agnes table export --format json` creates one; a table_registry.json of the earlier system has `_metadata`.",
   }),
   table_import_refused: errorSpec<{
     path: string;
@@ -132,7 +132,7 @@ export const tablesErrors = {
         .slice(0, 5)
         .map((failure) => failure.message)
         .join("; ")}${d.failures.length > 5 ? "; …" : ""}`,
-    hint: () => "Correct them and import again, or leave them out with --skip-invalid.",
+    hint: () => "Correct them and import again, or skip them with --skip-invalid.",
   }),
 } as const;
 

@@ -1,22 +1,24 @@
-// What a plugin throws may be anything: an error whose cause leads back to itself, or whose message cannot be read.
+// A plugin may throw any value: an error with a circular cause, or with an unreadable message.
 import { inspect } from "node:util";
 
 import { AgnesError } from "./agnes-error.ts";
 
-/** How many errors of a chain of causes are looked at. */
+/** The maximum number of errors in a chain of causes. */
 const CAUSES_MAX = 10;
 
-/** The message of anything that can be thrown; never throws. */
+/** Returns the message of any thrown value; never throws. */
 export function messageOf(thrown: unknown): string {
-  return attempt(() => String(isError(thrown) ? thrown.message : thrown)) ?? "what it threw cannot be read";
+  return (
+    attempt(() => String(isError(thrown) ? thrown.message : thrown)) ?? "the thrown value cannot be read"
+  );
 }
 
-/** A value in the notation of the runtime, without what is inside it; never throws. */
+/** Formats a value like `inspect`, without nested values; never throws. */
 export function inspected(value: unknown): string {
-  return attempt(() => inspect(value, { depth: 0 })) ?? "what cannot be shown";
+  return attempt(() => inspect(value, { depth: 0 })) ?? "(not displayable)";
 }
 
-/** What was thrown and its causes, the outermost first: each once, at most ten. Never throws. */
+/** Returns the thrown value and its causes, outermost first: each once, at most ten. Never throws. */
 export function causesOf(thrown: unknown): readonly unknown[] {
   const causes: unknown[] = [];
   for (let next = thrown; causes.length < CAUSES_MAX && !causes.includes(next);) {
@@ -28,8 +30,8 @@ export function causesOf(thrown: unknown): readonly unknown[] {
 }
 
 /**
- * What was thrown, if it is no error, or one whose texts can be read and whose causes end. Otherwise a copy, which keeps
- * of each error the texts that can be read.
+ * Returns the thrown value if it is not an error, or an error with readable texts and a finite chain of causes.
+ * Otherwise a copy with the readable texts of each error.
  */
 export function readableError(thrown: unknown): unknown {
   const causes = causesOf(thrown);
@@ -39,16 +41,16 @@ export function readableError(thrown: unknown): unknown {
 
 const TEXTS = ["name", "message", "stack", "code", "hint", "retry"] as const;
 
-/** Whether the texts of an error are texts; a code may be a number. */
+/** Whether the texts of an error are strings; a code may be a number. */
 function isReadable(thrown: unknown): boolean {
   if (!isError(thrown)) return !isOpaque(thrown);
-  const isWhole = attempt(() => {
+  const isIntact = attempt(() => {
     void thrown.cause;
     return TEXTS.every((key) =>
       ["string", "undefined", key === "code" ? "number" : ""].includes(typeof textIn(thrown, key)),
     );
   });
-  return isWhole === true;
+  return isIntact === true;
 }
 
 function copyOf(error: unknown, cause: unknown): unknown {
@@ -72,17 +74,17 @@ function isError(value: unknown): value is Error {
   return attempt(() => value instanceof Error) === true;
 }
 
-/** Whether not even its class can be asked for. */
+/** Whether even its class cannot be read. */
 function isOpaque(value: unknown): boolean {
   return attempt(() => value instanceof Error) === undefined;
 }
 
-/** The cause of an error; of other values, and where it cannot be read, none. */
+/** Returns the cause of an error; `undefined` for other values or if it cannot be read. */
 function causeOf(thrown: unknown): unknown {
   return isError(thrown) ? attempt(() => thrown.cause) : undefined;
 }
 
-/** What is read, or `undefined` when reading throws: it runs code of a plugin. */
+/** Returns the result, or `undefined` if reading throws: it may run code of a plugin. */
 function attempt<T>(get: () => T): T | undefined {
   try {
     return get();

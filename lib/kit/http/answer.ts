@@ -15,19 +15,19 @@ import type { Watch } from "./watch.ts";
 
 const SIZE_BYTES_MAX = 256 * 1024 * 1024;
 
-/** An answer with what is needed to read its body and to speak of it. */
+/** A response with the context to read its body and to report errors. */
 export interface AnswerParts {
   readonly response: Response;
   readonly watch: Watch;
-  /** `GET https://host/path`, fit for messages. */
+  /** The method and redacted URL for messages: `GET https://host/path`. */
   readonly what: string;
-  /** The address, fit for messages. */
+  /** The redacted URL for messages. */
   readonly url: string;
   readonly secrets: ReadonlySet<string>;
   readonly sizeBytesMax: number | undefined;
 }
 
-/** The body of an answer, read once, in whichever form. */
+/** A response whose body can be read once, in any format. */
 export class OpenAnswer implements HttpAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -58,7 +58,7 @@ export class OpenAnswer implements HttpAnswer {
     for await (const piece of this.body) {
       sizeBytes += piece.byteLength;
       if (sizeBytes > sizeBytesMax) {
-        const reason = `${what} answered more than ${counted(sizeBytesMax, "byte")}`;
+        const reason = `the response to ${what} is larger than ${counted(sizeBytesMax, "byte")}`;
         throw new AgnesError("source_answer_invalid", { reason, url, status: this.status });
       }
       read.push(piece);
@@ -71,32 +71,29 @@ export class OpenAnswer implements HttpAnswer {
     if (!this.#parts.response.bodyUsed) await this.#parts.response.body?.cancel();
   }
 
-  /** Reads text as JSON. */
   parse(text: string): unknown {
     try {
       return JSON.parse(text) as unknown;
     } catch (cause) {
       const start = shownValue(redact(text.trimStart().slice(0, 200), this.#parts.secrets), 40);
-      throw this.#invalid(text === "" ? "is empty where JSON is expected" : `is not JSON: ${start}`, cause);
+      throw this.#invalid(text === "" ? "is empty, expected JSON" : `is not JSON: ${start}`, cause);
     }
   }
 
-  /** Checks a parsed body. */
+  /** Validates a parsed body. */
   check<T>(body: unknown, schema: v.GenericSchema<unknown, T> | undefined): T {
     if (schema === undefined) return body as T;
     const result = v.safeParse(schema, body, { abortEarly: true });
     if (result.success) return result.output;
     const [issue] = result.issues;
     const at = v.getDotPath(issue) ?? "the body";
-    // What was received is left out: it may be a secret, and it is foreign text.
-    throw this.#invalid(
-      `does not have the expected form: ${at} should be ${issue.expected ?? issue.message}`,
-    );
+    // The received value is omitted: it is untrusted and may be a secret.
+    throw this.#invalid(`does not match the schema: ${at} should be ${issue.expected ?? issue.message}`);
   }
 
   #invalid(reason: string, cause?: unknown): AgnesError {
     const { what, url } = this.#parts;
-    const details = { reason: `the answer to ${what} ${reason}`, url, status: this.status };
+    const details = { reason: `the response to ${what} ${reason}`, url, status: this.status };
     return new AgnesError("source_answer_invalid", details, { cause });
   }
 }
@@ -119,7 +116,7 @@ async function* pieces({ response, watch, what, url, secrets }: AnswerParts): As
   }
 }
 
-/** What a failed connection means: our own stop, or a source that cannot be reached. */
+/** The error for a failed connection: aborted by the caller, or source not reachable. */
 export function lostError(
   error: unknown,
   signal: AbortSignal,
@@ -130,14 +127,14 @@ export function lostError(
   if (signal.aborted) return abortError(signal, what);
   const { code, message } = rootOf(error);
   const reason = `${what} failed: ${printable(redact(code ?? message, secrets))}`;
-  // A certificate does not become right by asking again.
+  // A retry cannot fix an invalid certificate.
   const isCertificate = code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO|TLS/.test(code);
   return isCertificate
     ? new AgnesError("source_refused", { reason, url })
     : new AgnesError("source_unavailable", { reason, url });
 }
 
-/** What the runtime says at the bottom of the chain; above it there is only "fetch failed". */
+/** The root cause in the error chain; the errors above it only have the message "fetch failed". */
 function rootOf(error: unknown): { readonly code?: string; readonly message: string } {
   let message = messageOf(error);
   for (const current of causesOf(error)) {

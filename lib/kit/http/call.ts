@@ -21,7 +21,7 @@ const RETRIES = 5;
 const ATTEMPT_TIMEOUT_MS = 30_000;
 const TIMEOUT_MS = 300_000;
 
-/** What all requests of one source share. */
+/** Services shared by all requests of one source. */
 export interface CallServices {
   readonly host: Pick<Host, "fetch" | "sleep" | "random" | "now" | "monotonicMs">;
   readonly log: Log;
@@ -29,13 +29,13 @@ export interface CallServices {
   readonly rateLimit: RateLimit;
 }
 
-/** To which origins the credentials of the defaults and those of the request itself may go. */
+/** The origins that may receive the credentials of the defaults and of the request. */
 export interface CredentialOrigins {
   readonly defaults: string;
   readonly request: string;
 }
 
-/** One call: a request with all its tries and redirects. */
+/** One call: a request with all its attempts and redirects. */
 export class Call {
   readonly #services: CallServices;
   readonly #defaults: HttpDefaults;
@@ -60,7 +60,7 @@ export class Call {
     this.#request = request;
     this.#origins = origins;
     this.#url = new URL(url);
-    // A default query may hold a key, so it stays with the origin it was set for.
+    // A default query may contain an API key, so only its own origin receives it.
     if (url.origin === origins.defaults) setQuery(this.#url, defaults.query);
     setQuery(this.#url, request.query);
     const { body, contentType } = bodyOf(request);
@@ -78,9 +78,9 @@ export class Call {
   }
 
   /**
-   * Asks until there is an answer that `read` can make something of.
+   * Sends the request until `read` succeeds with a response.
    *
-   * @param until whether the time for the whole call covers the reading, or ends when the answer begins
+   * @param until whether the total timeout includes reading the body, or ends when the response begins
    */
   async run<T>(read: (answer: OpenAnswer) => Promise<T>): Promise<T> {
     const { host, rateLimit, log } = this.#services;
@@ -92,7 +92,7 @@ export class Call {
     const leftMs = () => timeoutMs - (host.monotonicMs() - startedMs);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        // Before the turn is taken: what gives the token may have to ask this very source.
+        // Before acquiring a slot: fetching the token may itself send a request to this source.
         const layers = await this.#authorized(total.signal, rejected);
         return await this.#attempt(read, layers, { signal: total.signal, attempt, leftMs: leftMs() });
       } catch (error) {
@@ -103,12 +103,12 @@ export class Call {
         }
         if (!isAgnesError(error, "source_unavailable")) throw error;
         const { status, retryAfterMs } = error.details;
-        // What one request was told holds for all of the source.
+        // Retry-After applies to all requests of the source.
         if (retryAfterMs !== undefined) rateLimit.pause(retryAfterMs);
         const waitMs = backoffMs(host, attempt, retryAfterMs);
-        const again = mayRepeat(this.#method, this.#request.idempotent, status);
-        if (!again || attempt > retries || waitMs >= leftMs()) throw afterTries(error, attempt);
-        log.warn(`${error.message}; asking again`, { attempt, waitMs: Math.round(waitMs) });
+        const canRepeat = mayRepeat(this.#method, this.#request.idempotent, status);
+        if (!canRepeat || attempt > retries || waitMs >= leftMs()) throw afterAttempts(error, attempt);
+        log.warn(`${error.message}; retrying`, { attempt, waitMs: Math.round(waitMs) });
         await host.sleep(waitMs, total.signal);
       }
     }
@@ -191,12 +191,12 @@ export class Call {
 
   #watch(limitMs: number, total: AbortSignal): Watch {
     const { signal } = this.#request;
-    const silent = () =>
+    const timeout = () =>
       new AgnesError("source_unavailable", {
-        reason: `${this.#what} was silent for ${limitMs} ms`,
+        reason: `${this.#what} received no data for ${limitMs} ms`,
         url: this.#shown,
       });
-    return new Watch(limitMs, signal === undefined ? [total] : [total, signal], silent);
+    return new Watch(limitMs, signal === undefined ? [total] : [total, signal], timeout);
   }
 }
 
@@ -220,8 +220,8 @@ function bodyOf(request: HttpRequest): {
   return { body: request.body };
 }
 
-function afterTries(error: AgnesError<"source_unavailable">, attempts: number): AgnesError {
+function afterAttempts(error: AgnesError<"source_unavailable">, attempts: number): AgnesError {
   if (attempts === 1) return error;
-  const reason = `${error.details.reason} (${counted(attempts, "try", "tries")})`;
+  const reason = `${error.details.reason} (${counted(attempts, "attempt")})`;
   return new AgnesError("source_unavailable", { ...error.details, reason, attempts }, { cause: error.cause });
 }

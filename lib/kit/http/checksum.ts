@@ -14,21 +14,21 @@ const SIZE_BYTES = { md5: 16, crc32c: 4, sha256: 32 } as const;
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * The bytes of a checksum.
- * @throws `invalid_input` when the value is neither hex nor base64 of the right length
+ * Returns the bytes of a checksum.
+ * @throws `invalid_input` if the value is neither hex nor base64 of the right length
  */
 export function checksumBytes({ algorithm, value }: Checksum): Buffer {
   const sizeBytes = SIZE_BYTES[algorithm];
   // Hex is two characters a byte; base64 of these sizes is shorter or ends in "=".
   const isHex = value.length === sizeBytes * 2 && /^[0-9a-f]+$/i.test(value);
   const bytes = Buffer.from(value, isHex ? "hex" : "base64");
-  const isWhole = isHex || (bytes.length === sizeBytes && bytes.toString("base64") === value);
-  if (isWhole) return bytes;
+  const isValid = isHex || (bytes.length === sizeBytes && bytes.toString("base64") === value);
+  if (isValid) return bytes;
   const reason = `${shown(value, 80)} is neither hex nor base64 of ${counted(sizeBytes, "byte")}`;
   throw new AgnesError("invalid_input", { what: `the ${algorithm} checksum`, reason });
 }
 
-/** The checksum of a file on the disk. */
+/** Returns the checksum of a file on disk. */
 export async function fileChecksum(path: string, algorithm: Checksum["algorithm"]): Promise<Buffer> {
   if (algorithm !== "crc32c") {
     const hash = createHash(algorithm);

@@ -20,16 +20,16 @@ import { RateLimit } from "./rate-limit.ts";
 import { retryAfterMs } from "./retry.ts";
 import { resolveUrl, shownUrl } from "./target.ts";
 
-/** What `createHttp` needs of the world. */
+/** Services that `createHttp` uses. */
 export interface HttpServices {
   readonly host: Pick<Host, "fetch" | "files" | "sleep" | "random" | "now" | "monotonicMs">;
   readonly log: Log;
-  /** Values that no message or log may show; every `Secret` that goes through a request is added to it. */
+  /** Values to redact from messages and logs; every `Secret` used in a request is added. */
   readonly secrets?: Set<string>;
 }
 
 /**
- * Makes the HTTP client of one source. A plugin is given one as `http` and need not make its own.
+ * Creates the HTTP client of one source. Plugins receive one as `http` and do not need to create their own.
  *
  * @example
  * ```ts
@@ -91,7 +91,7 @@ class HttpClient implements Http {
       const target = next.url === undefined ? first : new URL(next.url, first);
       const asked = acceptingJson({
         ...rest,
-        // The address of a next page is whole in itself; our parameters again would double or undo its own.
+        // The URL of a next page is complete; adding our parameters would duplicate or override its own.
         ...(next.url === undefined ? { query: { ...query, ...next.query } } : {}),
         ...(next.json === undefined ? {} : { json: { ...(rest.json as object | undefined), ...next.json } }),
       });
@@ -136,7 +136,7 @@ class HttpClient implements Http {
     const open = (address: string, asked: HttpRequest) => {
       const url = this.#resolve(address);
       const origins = this.#originsOf(url);
-      // Links lead to hosts of others: without a base address no host is the one that the credentials are for.
+      // Links point to other hosts: without a base URL no host may receive the credentials.
       const defaults = this.#defaults.baseUrl === undefined ? "" : origins.defaults;
       return this.#call<HttpAnswer>(url, asked, async (answer) => answer, { ...origins, defaults });
     };

@@ -1,4 +1,4 @@
-/** The polynomial of Castagnoli, its bits reversed. */
+/** The Castagnoli polynomial, bit-reversed. */
 const POLYNOMIAL = 0x82f63b78;
 
 const TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -7,7 +7,7 @@ const TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-/** CRC-32C, which neither Node nor Bun has; `crc` is what the bytes before gave. */
+/** CRC-32C, which Node and Bun lack; `crc` is the checksum of the preceding bytes. */
 export function crc32c(bytes: Uint8Array, crc = 0): number {
   let value = ~crc;
   for (let at = 0; at < bytes.length; at += 1) value = TABLE[(value ^ bytes[at]!) & 0xff]! ^ (value >>> 8);

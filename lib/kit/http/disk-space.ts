@@ -1,6 +1,6 @@
 import { AgnesError, type Files } from "../../base/mod.ts";
 
-/** The space that the files of one download still need on their disk. */
+/** Tracks the disk space that the files of one download still need. */
 export class DiskSpace {
   readonly #files: Pick<Files, "freeBytes">;
   readonly #directory: string;
@@ -12,8 +12,8 @@ export class DiskSpace {
   }
 
   /**
-   * Reserves what a file still needs beside the others.
-   * @throws `disk_full` when there is less
+   * Reserves the remaining size of a file, in addition to the others.
+   * @throws `disk_full` if there is less free space
    */
   async reserve(owner: object, sizeBytes: number): Promise<void> {
     this.#neededBytes.set(owner, sizeBytes);
@@ -23,7 +23,7 @@ export class DiskSpace {
     throw new AgnesError("disk_full", { path: this.#directory, neededBytes, freeBytes });
   }
 
-  /** Notes that so much of what was reserved is on the disk. */
+  /** Records that this part of the reservation has been written. */
   used(owner: object, sizeBytes: number): void {
     const neededBytes = this.#neededBytes.get(owner);
     if (neededBytes !== undefined) this.#neededBytes.set(owner, Math.max(0, neededBytes - sizeBytes));

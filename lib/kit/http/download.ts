@@ -11,7 +11,7 @@ import { Transfer, type TransferFile } from "./transfer.ts";
 
 const CONCURRENCY = 4;
 
-/** What a download needs of the world. */
+/** Services that a download uses. */
 export interface DownloadServices {
   readonly host: Pick<Host, "files" | "random" | "sleep">;
   readonly log: Log;
@@ -20,7 +20,7 @@ export interface DownloadServices {
 
 type Files = Iterable<string | DownloadFile> | AsyncIterable<string | DownloadFile>;
 
-/** Fetches files, several at once, and yields them in the order of the list; see `Http.download`. */
+/** Downloads files concurrently and yields them in the order of the list; see `Http.download`. */
 export async function* downloadFiles(
   services: DownloadServices,
   files: Files,
@@ -71,7 +71,7 @@ async function* fetched(
       ...(attemptTimeoutMs === undefined ? {} : { attemptTimeoutMs }),
     });
     const spool = transfer.run();
-    // It is awaited in its turn; until then its failure is nobody's.
+    // It is awaited later, in order; this avoids an unhandled rejection until then.
     spool.catch(() => {});
     return { file, spool };
   };
@@ -97,7 +97,7 @@ async function* fetched(
   }
 }
 
-/** How many bytes all files have together, when each of them says so. */
+/** Returns the total size of all files if every size is known. */
 function sizeOf(files: readonly (string | DownloadFile)[]): Pick<ReadProgress, "totalBytes"> {
   let totalBytes = 0;
   for (const file of files) {
@@ -112,13 +112,13 @@ interface Running {
   readonly spool: Promise<SpoolFile>;
 }
 
-/** The files of a list, each with what identifies it. */
+/** Yields the files of a list, each with its identity. */
 async function* identified(files: Files): AsyncGenerator<TransferFile, void, void> {
   const keys = new Set<string>();
-  let place = 0;
-  for await (const given of files) {
-    place += 1;
-    const file = typeof given === "string" ? { url: given } : given;
+  let position = 0;
+  for await (const entry of files) {
+    position += 1;
+    const file = typeof entry === "string" ? { url: entry } : entry;
     if (file.key !== undefined) {
       if (keys.has(file.key)) {
         throw new AgnesError("invalid_input", {
@@ -129,11 +129,11 @@ async function* identified(files: Files): AsyncGenerator<TransferFile, void, voi
       keys.add(file.key);
     }
     const isExact = file.key !== undefined;
-    yield { ...file, identity: { key: isExact ? `key ${file.key}` : `place ${place}`, isExact } };
+    yield { ...file, identity: { key: isExact ? `key ${file.key}` : `place ${position}`, isExact } };
   }
 }
 
-/** Fails before the first byte when the sizes that are known cannot fit. */
+/** Fails before the download starts if the known sizes exceed the free space. */
 async function checkSpace(
   { host }: DownloadServices,
   space: DiskSpace,
@@ -143,9 +143,9 @@ async function checkSpace(
   let neededBytes = 0;
   for (const file of files) {
     if (typeof file === "string" || file.sizeBytes === undefined) continue;
-    const there =
+    const existing =
       file.key === undefined ? null : await host.files.stat(spoolPath(directory, `key ${file.key}`));
-    neededBytes += Math.max(0, file.sizeBytes - (there?.sizeBytes ?? 0));
+    neededBytes += Math.max(0, file.sizeBytes - (existing?.sizeBytes ?? 0));
   }
   if (neededBytes === 0) return;
   await space.reserve(files, neededBytes);
@@ -155,14 +155,14 @@ async function checkSpace(
 function chunkOf(
   { origin, constants }: TransferFile,
   spool: SpoolFile,
-  given: Omit<FileChunk, "kind" | "data">,
+  options: Omit<FileChunk, "kind" | "data">,
 ): FileChunk {
-  const { compression = "auto", format } = given;
+  const { compression = "auto", format } = options;
   return {
-    ...given,
+    ...options,
     kind: "file",
     data: spool.path,
-    // The path has no ending to tell it by, and that of an address is often wrong.
+    // The path has no extension, and the extension in a URL is often wrong.
     compression:
       compression === "auto" && format !== "parquet" ? compressionOf(spool.firstBytes) : compression,
     ...(origin === undefined ? {} : { origin }),
@@ -170,7 +170,7 @@ function chunkOf(
   };
 }
 
-/** No text begins with these bytes. */
+/** Detects the compression by its magic bytes, with which no text begins. */
 function compressionOf(firstBytes: Buffer): "none" | "gzip" | "zstd" {
   if (firstBytes[0] === 0x1f && firstBytes[1] === 0x8b) return "gzip";
   return firstBytes.length === 4 && firstBytes.readUInt32LE() === 0xfd2fb528 ? "zstd" : "none";

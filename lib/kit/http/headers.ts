@@ -5,14 +5,14 @@ import { revealed } from "./target.ts";
 const CREDENTIAL_NAME =
   /authorization|cookie|token|secret|password|credential|signature|session|api-?key|auth-?key|access-?key/i;
 
-/** Headers in two parts: those anyone may see, and the credentials, which only `origin` gets. */
+/** Headers split into plain headers and credentials; only `origin` receives the credentials. */
 export interface HeaderLayer {
   readonly origin: string;
   readonly plain: Readonly<Record<string, string>>;
   readonly credentials: Readonly<Record<string, string>>;
 }
 
-/** Parts headers. A `Secret`, a name in `credentialNames` or one that speaks of a token is a credential. */
+/** Splits headers. A header is a credential if it is a `Secret`, is in `credentialNames` or has a name like a token's. */
 export function headerLayer(
   headers: HttpRequest["headers"],
   credentialNames: readonly string[],
@@ -29,7 +29,7 @@ export function headerLayer(
   return { origin, plain, credentials };
 }
 
-/** What of the layers is sent to an origin; later layers win. */
+/** Returns the headers for an origin; later layers override earlier ones. */
 export function headersFor(layers: readonly HeaderLayer[], origin: string): Headers {
   const headers = new Headers({ "user-agent": "agnes" });
   for (const layer of layers) {
@@ -40,21 +40,21 @@ export function headersFor(layers: readonly HeaderLayer[], origin: string): Head
   return headers;
 }
 
-/** The `Authorization` of `basic`. */
+/** The `Authorization` header for `basic`. */
 export function basicAuthorization({ user, password }: NonNullable<HttpDefaults["basic"]>): Secret {
   const encoded = Buffer.from(`${revealed(user)}:${revealed(password)}`).toString("base64");
   return new Secret("basic", `Basic ${encoded}`);
 }
 
-/** Adds every secret value that `given` holds to the set of texts that no message may show. */
-export function rememberSecrets(secrets: Set<string>, given: HttpDefaults | HttpRequest): void {
-  const { headers, query } = given;
+/** Adds every secret value in `options` to the set of values to redact. */
+export function rememberSecrets(secrets: Set<string>, options: HttpDefaults | HttpRequest): void {
+  const { headers, query } = options;
   const values: unknown[] = [...Object.values(headers ?? {}), ...Object.values(query ?? {})];
-  if ("bearer" in given) values.push(given.bearer);
-  if ("basic" in given && given.basic !== undefined) {
-    values.push(given.basic.user, given.basic.password, new Secret("basic", basicCode(given.basic)));
+  if ("bearer" in options) values.push(options.bearer);
+  if ("basic" in options && options.basic !== undefined) {
+    values.push(options.basic.user, options.basic.password, new Secret("basic", basicCode(options.basic)));
   }
-  if ("form" in given) values.push(...Object.values(given.form ?? {}));
+  if ("form" in options) values.push(...Object.values(options.form ?? {}));
   for (const value of values) if (value instanceof Secret) secrets.add(value.reveal());
 }
 

@@ -5,70 +5,70 @@ import type { FileChunk, ReadProgress } from "../batch.ts";
 import type { Checksum } from "./checksum.ts";
 import type { Paging } from "./paging.ts";
 
-/** Values of a URL's query; a list gives the parameter once per value, `undefined` leaves it out. */
+/** Query parameters of a URL; a list repeats the parameter once per value, `undefined` omits it. */
 export type HttpQuery = Readonly<
   Record<string, string | number | boolean | Secret | readonly (string | number)[] | undefined>
 >;
 
-/** Gives the bearer token of the next request, for tokens that expire. */
+/** Returns the bearer token of the next request, for tokens that expire. */
 export type BearerSource = (options: {
-  /** Whether the source just answered 401 to the token given before. */
+  /** Whether the source responded 401 to the previous token. */
   readonly rejected: boolean;
   readonly signal: AbortSignal;
 }) => Promise<Secret>;
 
-/** How one request is tried; every figure has a default. */
+/** Retry and timeout options of a request. */
 export interface HttpPatience {
-  /** How often a request is tried again. Default 5. */
+  /** Maximum number of retries. Default: 5. */
   readonly retries?: number;
-  /** Longest wait for an answer to begin, and for each further piece of it. Default 30 s. */
+  /** Timeout until the response begins, and between chunks of its body. Default: 30 s. */
   readonly attemptTimeoutMs?: number;
-  /** Longest time for one call with all its tries. Default 5 min. */
+  /** Timeout of the call including all retries. Default: 5 min. */
   readonly timeoutMs?: number;
 }
 
-/** What a client derived by `Http.with` adds to every request. */
+/** Defaults that a client created by `Http.with` adds to every request. */
 export interface HttpDefaults extends HttpPatience {
-  /** Where relative paths start. Credentials go to this origin only. */
+  /** The base of relative URLs. Credentials are sent to this origin only. */
   readonly baseUrl?: string;
-  /** A header whose value is a `Secret`, or whose name speaks of a token or key, counts as a credential. */
+  /** Headers whose value is a `Secret`, or whose name refers to a token or key, are credentials. */
   readonly headers?: Readonly<Record<string, string | Secret>>;
-  /** Further names of headers that are credentials. */
+  /** Names of further headers that are credentials. */
   readonly credentialHeaders?: readonly string[];
-  /** Token of `Authorization: Bearer`, or a function that gives it. */
+  /** The token for `Authorization: Bearer`, or a function that returns it. */
   readonly bearer?: Secret | BearerSource;
-  /** User and password of `Authorization: Basic`. */
+  /** User and password for `Authorization: Basic`. */
   readonly basic?: { readonly user: string | Secret; readonly password: string | Secret };
   readonly query?: HttpQuery;
-  /** The only hosts that may be asked, redirects included; `*.example.com` means any below. Default: any. */
+  /** Allowed hosts, also for redirects; `*.example.com` allows all subdomains. Default: any. */
   readonly hosts?: readonly string[];
-  /** Requests that may start in a second, over the whole source. Default: no limit. */
+  /** Maximum number of requests started per second, across the whole source. Default: no limit. */
   readonly requestsPerSecond?: number;
-  /** Requests under way at once, over the whole source. Default 8. */
+  /** Maximum number of concurrent requests, across the whole source. Default: 8. */
   readonly concurrency?: number;
 }
 
 /** One request. */
 export interface HttpRequest extends HttpPatience {
-  /** Default `GET`, or `POST` when there is a body. */
+  /** Default: `GET`, or `POST` if there is a body. */
   readonly method?: string;
   readonly query?: HttpQuery;
   readonly headers?: Readonly<Record<string, string | Secret>>;
-  /** A body that is sent as JSON. */
+  /** A body sent as JSON. */
   readonly json?: unknown;
-  /** A body that is sent as a form. */
+  /** A body sent as a form. */
   readonly form?: Readonly<Record<string, string | Secret>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly signal?: AbortSignal;
-  /** Whether repeating the request does no harm. Default: whether the method is GET, HEAD, OPTIONS, PUT or DELETE. */
+  /** Whether the request is safe to repeat. Default: `true` for GET, HEAD, OPTIONS, PUT and DELETE. */
   readonly idempotent?: boolean;
-  /** Statuses beside 2xx that are an answer and not a failure, such as 404. */
+  /** Status codes besides 2xx that are not errors, such as 404. */
   readonly accept?: readonly number[];
-  /** Largest body that `json`, `text` and `bytes` take. Default 256 MB. */
+  /** Maximum body size for `json`, `text` and `bytes`. Default: 256 MB. */
   readonly sizeBytesMax?: number;
 }
 
-/** A request for JSON; with a `schema` the answer is checked and typed by it. */
+/** A request for JSON; with a `schema` the response is validated and typed. */
 export interface HttpJsonRequest<T> extends HttpRequest {
   readonly schema?: v.GenericSchema<unknown, T>;
 }
@@ -78,46 +78,46 @@ export interface HttpPagesRequest<T> extends HttpJsonRequest<T> {
   readonly paging: Paging;
 }
 
-/** How a job is asked until it is done. */
+/** A request that polls a job until it is done. */
 export interface HttpPollRequest<T> extends Omit<HttpJsonRequest<T>, "timeoutMs"> {
-  /** Whether the job is done. Throw `permanent(…)` or `transient(…)` when the answer reports that it failed. */
+  /** Whether the job is done. Throw `permanent(…)` or `transient(…)` if the job failed. */
   readonly isDone: (answer: T) => boolean;
-  /** The first pause, which then grows by half each time. Each is varied by a fifth. Default 1 s. */
+  /** The first pause; each next pause is 1.5 times longer, with 20 % jitter. Default: 1 s. */
   readonly pauseMs?: number;
-  /** The longest pause, unless the source asks for a longer one by Retry-After. Default 20 s. */
+  /** The longest pause, unless Retry-After requires a longer one. Default: 20 s. */
   readonly maxPauseMs?: number;
-  /** How long the job may take in all. Default 30 min. */
+  /** Timeout of the whole job. Default: 30 min. */
   readonly timeoutMs?: number;
-  /** Stops the job at its source; called when the poll is aborted or ends before the job does. Has 5 s. */
+  /** Cancels the job in the source; called if the poll ends before the job. Has a timeout of 5 s. */
   readonly cancel?: (options: { readonly signal: AbortSignal }) => Promise<unknown>;
-  /** What an answer reports about the job, for `onProgress`. Default: `waiting for the source`. */
+  /** Returns the phase to report to `onProgress`. Default: `waiting for the source`. */
   readonly phaseOf?: (answer: T) => string;
-  /** Is called after each answer of a job that is not done. Hand over `onProgress` of `ReadOptions`. */
+  /** Called after each response while the job is not done. Pass `ReadOptions.onProgress`. */
   readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
 }
 
-/** Gives the address of a file, for signed links that expire. */
+/** Returns the URL of a file, for signed links that expire. */
 export type DownloadUrl = (options: {
-  /** Whether the source refused the address that was returned before. */
+  /** Whether the source rejected the previous URL. */
   readonly rejected: boolean;
   readonly signal: AbortSignal;
 }) => Promise<string>;
 
 /** A file that `Http.download` fetches. */
 export interface DownloadFile {
-  /** The address, or a function that returns it; the function is called again when the address is refused (4xx). */
+  /** The URL, or a function that returns it; the function is called again if the URL is rejected (4xx). */
   readonly url: string | DownloadUrl;
   /**
-   * What identifies the content, such as the id of the export and the number of the slice; unique in the table, and
-   * another one for other content. With it a later read resumes a file whose links differ. Default: the place in the
-   * list and the address without its query; a later read then resumes only by a strong ETag.
+   * Identifies the content, such as the id of the export and the number of the slice. Unique in the table; different
+   * content needs a different key. With a key, a later read resumes a file even if its link changed. Default: the index
+   * in the list and the URL without its query; a later read then resumes only with a strong ETag.
    */
   readonly key?: string;
-  /** Further headers. Credentials among them go to the origin of `url` only. */
+  /** Additional headers. Credentials are sent to the origin of `url` only. */
   readonly headers?: Readonly<Record<string, string | Secret>>;
-  /** The size in bytes, if known; another size is an error. */
+  /** The size in bytes, if known; a different size is an error. */
   readonly sizeBytes?: number;
-  /** The checksum of the content if known, or a function that takes it from the headers of the answer. */
+  /** The checksum of the content if known, or a function that gets it from the response headers. */
   readonly checksum?: Checksum | ((headers: Headers) => Checksum | undefined);
   /** See `FileChunk.origin`. */
   readonly origin?: string;
@@ -125,27 +125,27 @@ export interface DownloadFile {
   readonly constants?: FileChunk["constants"];
 }
 
-/** How files are downloaded and read. */
+/** How to download and read files. */
 export interface HttpDownloadRequest
   extends
     Omit<FileChunk, "kind" | "data" | "origin" | "constants">,
     Pick<HttpPatience, "retries" | "attemptTimeoutMs"> {
-  /** Where the files are kept: `directory` of `ReadOptions`. Default: a temporary folder, removed at the end. */
+  /** The folder of the files: pass `ReadOptions.directory`. Default: a temporary folder, removed at the end. */
   readonly directory?: string | undefined;
-  /** How many files are fetched at once; no more than these are ahead of the file that is read. Default 4. */
+  /** Maximum number of concurrent downloads, which is also the maximum read-ahead. Default: 4. */
   readonly concurrency?: number;
   readonly signal?: AbortSignal;
-  /** Is called with `downloading 3 of 12`, and the bytes of all files if known, again and again while bytes come. */
+  /** Called while bytes arrive, with the phase (`downloading 3 of 12`) and the total bytes if known. */
   readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
 }
 
-/** An answer whose body is still to be read; read it, iterate it or `cancel` it. */
+/** A response with an unread body; read it, iterate over it or `cancel` it. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Headers;
-  /** The address that answered, without its query. */
+  /** The final URL, without its query. */
   readonly url: string;
-  /** The body in pieces; stops with `source_unavailable` when no further piece comes in time. */
+  /** The body in chunks; throws `source_unavailable` if the next chunk does not arrive in time. */
   readonly body: AsyncIterable<Uint8Array>;
   json<T = unknown>(): Promise<T>;
   text(): Promise<string>;
@@ -154,11 +154,11 @@ export interface HttpAnswer {
 }
 
 /**
- * HTTP for connectors, given to `connect` as `http`.
+ * HTTP client for connectors, passed to `connect` as `http`.
  *
- * Tries again on 408, 425, 429, 500, 502, 503, 504, lost connections and silence, waits as `Retry-After` says or
- * longer each time, keeps one rate limit for the whole source, logs every request without secrets or query, and
- * follows redirects without carrying credentials to another origin.
+ * Retries on 408, 425, 429, 500, 502, 503, 504, dropped connections and timeouts, with `Retry-After` or exponential
+ * backoff. Shares one rate limit across the source, logs every request without secrets or query, and follows redirects
+ * without sending credentials to another origin.
  *
  * Throws `source_unavailable` (transient), `source_unauthorized` for 401 and 403, `source_refused` for other statuses,
  * `source_answer_invalid`, `aborted`; all with `status` and `url` where known.
@@ -176,23 +176,23 @@ export interface HttpAnswer {
  * ```
  */
 export interface Http {
-  /** A client that adds `defaults` to every request; it shares the rate limit with this one. */
+  /** Returns a client that adds `defaults` to every request and shares the rate limit with this one. */
   with(defaults: HttpDefaults): Http;
-  /** Sends a request and gives the answer when it begins. The reading of the body is not tried again. */
+  /** Sends a request and resolves when the response begins. Reading the body is not retried. */
   request(url: string, request?: HttpRequest): Promise<HttpAnswer>;
-  /** The body as JSON; a connection lost while it is read is tried again. */
+  /** Returns the body as JSON; a connection lost while reading is retried. */
   json<T = unknown>(url: string, request?: HttpJsonRequest<T>): Promise<T>;
-  /** The body as text. */
+  /** Returns the body as text. */
   text(url: string, request?: HttpRequest): Promise<string>;
-  /** The body as bytes. */
+  /** Returns the body as bytes. */
   bytes(url: string, request?: HttpRequest): Promise<Uint8Array>;
-  /** All pages, one after the other, each as JSON. */
+  /** Yields all pages in order, each as JSON. */
   pages<T = unknown>(url: string, request: HttpPagesRequest<T>): AsyncGenerator<T, void, void>;
   /**
-   * Asks a job until it is done, and returns its last answer.
+   * Polls a job until it is done, and returns its last response.
    *
-   * Pauses grow and are varied; Retry-After is obeyed, also in answers that are no error. A source that is out of reach
-   * is asked again, until the sixth failure in a row or the deadline. `signal` ends it at once, also in a pause.
+   * Pauses grow, with jitter; Retry-After is respected, also in successful responses. If the source is not reachable, the
+   * poll continues until the sixth failure in a row or the deadline. `signal` stops it immediately, also in a pause.
    *
    * @throws `timed_out` after `timeoutMs`; what `isDone` throws; what `json` throws
    * @example
@@ -212,16 +212,16 @@ export interface Http {
    */
   poll<T = unknown>(url: string, request: HttpPollRequest<T>): Promise<T>;
   /**
-   * Downloads files, several at once, and yields each as a file chunk, in the order of the list.
+   * Downloads files concurrently and yields each as a file chunk, in the order of the list.
    *
-   * A lost connection is resumed by Range with If-Range. The file starts again when the source has no ranges or the
-   * content changed. Size and checksum are verified when they are known, and the space on the disk is checked before.
-   * Bytes go to `directory` as they come, so memory stays flat; a read that was stopped resumes there.
+   * A dropped connection resumes with Range and If-Range. The download restarts if the source does not support ranges or
+   * the content changed. Size and checksum are verified if known, and disk space is checked first. Bytes are written to
+   * `directory` as they arrive, so memory use stays constant; an interrupted read resumes from there.
    *
-   * Credentials of the client go to the origin of its `baseUrl` only, never to the host of a signed link.
+   * Credentials of the client are sent to the origin of its `baseUrl` only, never to the host of a signed link.
    *
-   * @throws `source_unavailable` after `retries` attempts (default 5) that brought no new byte, `source_unauthorized`
-   *   and `source_refused` when a link is refused, `source_answer_invalid` for a wrong size or checksum,
+   * @throws `source_unavailable` after `retries` attempts (default: 5) without a new byte, `source_unauthorized`
+   *   and `source_refused` if a link is rejected, `source_answer_invalid` for a wrong size or checksum,
    *   `disk_full`, `file_failed`, `invalid_input` for two files with one key, `aborted`
    * @example
    * ```ts

@@ -1,18 +1,18 @@
 import { AgnesError } from "../../base/mod.ts";
 
-/** Where something is in a JSON body: keys joined by dots, or a function. */
+/** The path of a value in a JSON body: keys joined by dots, or a function. */
 export type BodyPath<T> = string | ((body: unknown) => T | null | undefined);
 
-/** How a source tells where the next page is. */
+/** How to find the next page. */
 export type Paging =
-  /** The body holds a token that the next request gives as `parameter`, in the query or in the JSON body. */
+  /** The body contains a token that the next request sends as `parameter`, in the query or in the JSON body. */
   | {
       readonly kind: "cursor";
       readonly parameter: string;
       readonly cursor: BodyPath<string | number>;
       readonly place?: "query" | "json";
     }
-  /** Pages are counted; the first page without items ends it, or `total` items seen. `first` is 1 by default. */
+  /** Numbered pages; ends at the first page without items or after `total` items. `first` defaults to 1. */
   | {
       readonly kind: "page";
       readonly parameter: string;
@@ -20,7 +20,7 @@ export type Paging =
       readonly first?: number;
       readonly total?: BodyPath<number>;
     }
-  /** Items are counted; otherwise as `page`. */
+  /** The offset of the first item; otherwise like `page`. `first` defaults to 0. */
   | {
       readonly kind: "offset";
       readonly parameter: string;
@@ -28,26 +28,26 @@ export type Paging =
       readonly first?: number;
       readonly total?: BodyPath<number>;
     }
-  /** The header `Link` names the next page as `rel="next"`. */
+  /** The `Link` header contains the next page as `rel="next"`. */
   | { readonly kind: "link" }
-  /** The body holds the address of the next page. */
+  /** The body contains the URL of the next page. */
   | { readonly kind: "url"; readonly next: BodyPath<string> };
 
-/** What the next request changes, or `null` after the last page. */
+/** Changes for the request of the next page. */
 export interface NextPage {
   readonly url?: string;
   readonly query?: Readonly<Record<string, string | number>>;
   readonly json?: Readonly<Record<string, string | number>>;
 }
 
-/** One page as it came. */
+/** One received page. */
 export interface PageSeen {
   readonly body: unknown;
   readonly text: string;
   readonly headers: Headers;
 }
 
-/** Follows the pages of one listing and refuses to go in circles. */
+/** Follows the pages of one listing and detects cycles. */
 export class PageWalk {
   readonly #paging: Paging;
   readonly #url: string;
@@ -56,14 +56,14 @@ export class PageWalk {
   #items = 0;
   #previous: string | undefined;
 
-  /** @param url what to call the listing in an error */
+  /** @param url the name of the listing in errors */
   constructor(paging: Paging, url: string) {
     this.#paging = paging;
     this.#url = url;
     this.#page = paging.kind === "page" ? (paging.first ?? 1) : 0;
   }
 
-  /** What the first request adds. */
+  /** Returns the parameters of the first request. */
   first(): NextPage {
     const paging = this.#paging;
     if (paging.kind === "page") return { query: { [paging.parameter]: this.#page } };
@@ -71,7 +71,7 @@ export class PageWalk {
     return {};
   }
 
-  /** What the request after this page changes; `null` when it was the last. */
+  /** Returns the changes for the request after this page, or `null` after the last page. */
   next(page: PageSeen): NextPage | null {
     const paging = this.#paging;
     switch (paging.kind) {
@@ -79,7 +79,7 @@ export class PageWalk {
         const cursor = find(page.body, paging.cursor);
         if (cursor === undefined || cursor === null || cursor === "") return null;
         if (typeof cursor !== "string" && typeof cursor !== "number")
-          throw this.#invalid("the cursor of a page is neither text nor a number");
+          throw this.#invalid("the cursor of a page is neither a string nor a number");
         this.#once(String(cursor));
         return { [paging.place ?? "query"]: { [paging.parameter]: cursor } };
       }
@@ -95,10 +95,10 @@ export class PageWalk {
 
   #count(paging: Extract<Paging, { kind: "page" | "offset" }>, page: PageSeen): NextPage | null {
     const items = find(page.body, paging.items);
-    if (!Array.isArray(items)) throw this.#invalid("a page has no list of items where one is expected");
-    // A short page is not the last one: sources drop what the reader may not see.
+    if (!Array.isArray(items)) throw this.#invalid("a page has no list of items at the configured path");
+    // A short page is not the last: sources omit items that the user may not read.
     if (items.length === 0) return null;
-    if (page.text === this.#previous) throw this.#invalid("two pages in a row are the same");
+    if (page.text === this.#previous) throw this.#invalid("two consecutive pages are identical");
     this.#previous = page.text;
     this.#items += items.length;
     const total = paging.total === undefined ? undefined : find(page.body, paging.total);
@@ -110,13 +110,13 @@ export class PageWalk {
 
   #address(url: unknown): NextPage | null {
     if (url === undefined || url === null || url === "") return null;
-    if (typeof url !== "string") throw this.#invalid("the address of the next page is not text");
+    if (typeof url !== "string") throw this.#invalid("the URL of the next page is not a string");
     this.#once(url);
     return { url };
   }
 
   #once(key: string): void {
-    if (this.#seen.has(key)) throw this.#invalid("the pages go in a circle");
+    if (this.#seen.has(key)) throw this.#invalid("the pages form a cycle");
     this.#seen.add(key);
   }
 
@@ -131,8 +131,8 @@ export function nextLink(header: string | null): string | undefined {
     /<([^>]*)>((?:\s*;\s*[^\s;,=]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"]*))?)*)/g,
   )) {
     const relation = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,]+))/i.exec(match[2]!);
-    const words = (relation?.[1] ?? relation?.[2] ?? "").toLowerCase().split(/\s+/);
-    if (words.includes("next")) return match[1];
+    const relations = (relation?.[1] ?? relation?.[2] ?? "").toLowerCase().split(/\s+/);
+    if (relations.includes("next")) return match[1];
   }
   return undefined;
 }

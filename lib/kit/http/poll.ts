@@ -6,25 +6,25 @@ const PAUSE_GROWTH = 1.5;
 const PAUSE_MAX_MS = 20_000;
 const TIMEOUT_MS = 30 * 60_000;
 const CANCEL_TIMEOUT_MS = 5_000;
-/** How often in a row the source may be out of reach before a poll gives up; each has its own retries. */
+/** Maximum number of consecutive failures, each after its own retries. */
 const FAILURES_MAX = 5;
 
-/** What one question to a job gave. */
+/** One response about a job. */
 export interface JobAnswer<T> {
   readonly answer: T;
-  /** What the source asked to wait; absent: it did not ask. */
+  /** The Retry-After of the source, if any. */
   readonly retryAfterMs?: number;
 }
 
-/** What a poll needs of the world. */
+/** Services that a poll uses. */
 export interface PollServices {
   readonly host: Pick<Host, "monotonicMs" | "random" | "sleep">;
   readonly log: Log;
-  /** The job, fit for messages. */
+  /** The redacted name of the job for messages. */
   readonly what: string;
 }
 
-/** Asks a job until it is done; see `Http.poll`. */
+/** Polls a job until it is done; see `Http.poll`. */
 export async function pollJob<T>(
   { host, log, what }: PollServices,
   request: PollOptions<T>,
@@ -35,7 +35,7 @@ export async function pollJob<T>(
   const leftMs = () => timeoutMs - (host.monotonicMs() - startedMs);
   let fullMs = pauseMs;
   let failures = 0;
-  // A job that ended by itself, well or not, needs no clean-up.
+  // A job that has ended, successfully or not, does not need to be cancelled.
   let mayRun = true;
   try {
     for (;;) {
@@ -52,7 +52,7 @@ export async function pollJob<T>(
         if (failures > FAILURES_MAX) throw asked.error;
       }
       const { retryAfterMs = 0 } = asked;
-      // Jobs that began together must not be asked in the same moment.
+      // Jitter: jobs that started together must not be polled at the same time.
       const waitMs = Math.max(retryAfterMs, fullMs * (0.8 + host.random() * 0.4));
       if (waitMs >= leftMs())
         throw "error" in asked ? asked.error : new AgnesError("timed_out", { what, timeoutMs });
@@ -71,7 +71,7 @@ type PollOptions<T> = Pick<
   "signal" | "timeoutMs" | "pauseMs" | "maxPauseMs" | "isDone" | "phaseOf" | "onProgress" | "cancel"
 >;
 
-/** An answer, or the error of a source that may be back in reach before the deadline. */
+/** Returns the response, or a transient error that may be resolved before the deadline. */
 async function askOnce<T>(
   ask: (leftMs: number) => Promise<JobAnswer<T>>,
   leftMs: number,
@@ -85,7 +85,7 @@ async function askOnce<T>(
   }
 }
 
-/** The job is of no use any more; whether it could be stopped does not change why. */
+/** Cancels the job; a failure is only logged, so that the original error is kept. */
 async function cancelled(
   log: Log,
   what: string,

@@ -1,6 +1,6 @@
 import { abortError, AgnesError, throwIfAborted, type Host } from "../../base/mod.ts";
 
-/** The rate limit that all requests of one source share: how many start in a second, how many are under way. */
+/** The rate limit shared by all requests of one source: requests started per second and concurrent requests. */
 export class RateLimit {
   readonly #host: Pick<Host, "monotonicMs" | "sleep">;
   readonly #waiting: (() => void)[] = [];
@@ -13,24 +13,24 @@ export class RateLimit {
     this.#host = host;
   }
 
-  /** Sets either limit; `undefined` leaves it. */
+  /** Sets the limits; `undefined` leaves a limit unchanged. */
   configure(limits: { readonly requestsPerSecond?: number; readonly concurrency?: number }): void {
     if (limits.requestsPerSecond !== undefined) this.#gapMs = 1000 / limits.requestsPerSecond;
     if (limits.concurrency !== undefined) this.#concurrency = Math.max(1, Math.floor(limits.concurrency));
     this.#wake();
   }
 
-  /** Lets nothing start for so long; for a source that asked to wait. */
+  /** Starts no request for this duration; used for Retry-After. */
   pause(durationMs: number): void {
     this.#nextAtMs = Math.max(this.#nextAtMs, this.#host.monotonicMs() + durationMs);
   }
 
   /**
-   * Waits for a turn; call what it resolves to when the request is done.
+   * Waits for a slot; call the returned function when the request is done.
    *
-   * @param patienceMs fails with `source_unavailable` at once when a pause lasts longer
+   * @param waitMaxMs fails immediately with `source_unavailable` if a pause lasts longer
    */
-  async acquire(signal: AbortSignal, patienceMs: number): Promise<() => void> {
+  async acquire(signal: AbortSignal, waitMaxMs: number): Promise<() => void> {
     throwIfAborted(signal, "waiting for the rate limit");
     await this.#slot(signal);
     let released = false;
@@ -41,7 +41,7 @@ export class RateLimit {
       this.#wake();
     };
     try {
-      await this.#turn(signal, patienceMs);
+      await this.#turn(signal, waitMaxMs);
     } catch (error) {
       release();
       throw error;
@@ -49,13 +49,13 @@ export class RateLimit {
     return release;
   }
 
-  /** Takes the next moment at which a request may start, and waits for it. */
-  async #turn(signal: AbortSignal, patienceMs: number): Promise<void> {
+  /** Reserves the next start time of a request and waits for it. */
+  async #turn(signal: AbortSignal, waitMaxMs: number): Promise<void> {
     const nowMs = this.#host.monotonicMs();
     const atMs = Math.max(nowMs, this.#nextAtMs);
-    if (atMs - nowMs > patienceMs) {
+    if (atMs - nowMs > waitMaxMs) {
       const retryAfterMs = Math.ceil(atMs - nowMs);
-      const reason = `the source may not be asked for another ${Math.ceil(retryAfterMs / 1000)} s`;
+      const reason = `the source rejects requests for another ${Math.ceil(retryAfterMs / 1000)} s (Retry-After)`;
       throw new AgnesError("source_unavailable", { reason, retryAfterMs });
     }
     this.#nextAtMs = atMs + this.#gapMs;

@@ -4,7 +4,7 @@ import { shownUrl } from "./target.ts";
 const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308]);
 const HOPS_MAX = 5;
 
-/** What is asked next. */
+/** The next request. */
 export interface RedirectTarget {
   readonly url: URL;
   readonly method: string;
@@ -12,9 +12,9 @@ export interface RedirectTarget {
 }
 
 /**
- * Where a redirect leads; `null` when the answer is none.
+ * Returns the target of a redirect, or `null` if the response is not a redirect.
  *
- * @throws `source_refused` when it would leave https, take a body to another origin, or never end
+ * @throws `source_refused` if it leads from https to http, sends a body to another origin, or exceeds the limit
  */
 export function redirected(
   response: Response,
@@ -31,7 +31,7 @@ export function redirected(
       status: response.status,
     });
   if (hops >= HOPS_MAX) throw refuse(`redirects more than ${HOPS_MAX} times`);
-  if (!URL.canParse(location, from.url.href)) throw refuse("redirects to something that is no address");
+  if (!URL.canParse(location, from.url.href)) throw refuse("redirects to an invalid URL");
   const url = new URL(location, from.url);
   if (from.url.protocol === "https:" && url.protocol === "http:")
     throw refuse("redirects from https to http");
@@ -39,7 +39,7 @@ export function redirected(
     (response.status === 303 && from.method !== "HEAD") ||
     ((response.status === 301 || response.status === 302) && from.method === "POST");
   if (becomesGet) return { url, method: "GET", body: undefined };
-  // A body may hold a credential as well as a header may.
+  // A body may contain credentials, like a header.
   if (from.body !== undefined && url.origin !== from.url.origin) {
     throw refuse(`redirects its body to another host, ${url.host}`);
   }

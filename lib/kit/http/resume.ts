@@ -1,10 +1,10 @@
-/** What tells two states of one file apart, byte by byte. */
+/** Identifies one version of a file, byte for byte. */
 export interface Validator {
   readonly kind: "etag" | "date";
   readonly value: string;
 }
 
-/** What is on the disk of a file. */
+/** The part of a file that is on disk. */
 export interface Downloaded {
   readonly sizeBytes: number;
   readonly isComplete: boolean;
@@ -13,18 +13,18 @@ export interface Downloaded {
   readonly validator: Validator | null;
 }
 
-/** What an answer means for the bytes on the disk. */
+/** The effect of a response on the bytes on disk. */
 export type Continuation =
-  /** All of it is on the disk already. */
+  /** The file on disk is complete. */
   | { readonly kind: "unchanged" }
-  /** The body holds the bytes behind those on the disk. */
+  /** The body continues after the bytes on disk. */
   | { readonly kind: "rest"; readonly totalBytes: number | null }
-  /** The body holds the file from its first byte. */
+  /** The body contains the whole file. */
   | { readonly kind: "whole"; readonly totalBytes: number | null; readonly validator: Validator | null }
-  /** The bytes on the disk are of no use, and the body neither: ask for the whole file. */
+  /** Neither the bytes on disk nor the body are usable: request the whole file. */
   | { readonly kind: "again" };
 
-/** The headers that ask for what is not on the disk, as long as the file is the same. */
+/** Returns the headers that request the missing part if the file is unchanged. */
 export function conditionalHeaders(
   { sizeBytes, isComplete, validator }: Downloaded,
   isVerified: boolean,
@@ -33,13 +33,13 @@ export function conditionalHeaders(
     if (validator === null) return {};
     return { [validator.kind === "etag" ? "if-none-match" : "if-modified-since"]: validator.value };
   }
-  // Without a validator only a checksum would show that the rest belongs to another content.
+  // Without a validator, only a checksum detects that the rest is from different content.
   if (sizeBytes === 0 || (validator === null && !isVerified)) return {};
   const range = { range: `bytes=${sizeBytes}-` };
   return validator === null ? range : { ...range, "if-range": validator.value };
 }
 
-/** Decides what an answer to these headers means. */
+/** Determines the effect of the response to these headers. */
 export function continuationOf(
   { status, headers }: { readonly status: number; readonly headers: Headers },
   asked: Readonly<Record<string, string>>,
@@ -58,7 +58,7 @@ export function continuationOf(
     return isRest ? { kind: "rest", totalBytes: totalBytes ?? known.totalBytes } : { kind: "again" };
   }
   if (status === 416) return { kind: "again" };
-  // The bytes of an encoded body are not those that Range and Content-Length count.
+  // Range and Content-Length count decoded and encoded bytes differently.
   if (isEncoded(headers)) return { kind: "whole", totalBytes: null, validator: null };
   const length = headers.get("content-length");
   const totalBytes = length !== null && /^\d+$/.test(length) ? Number(length) : null;
@@ -74,7 +74,7 @@ function validatorOf(headers: Headers): Validator | null {
   return modified !== null && ageMs >= 1000 ? { kind: "date", value: modified } : null;
 }
 
-/** Some servers answer a range of another content although If-Range forbids it. */
+/** Some servers return a range of different content despite If-Range. */
 function isSame(headers: Headers, { validator, totalBytes }: Downloaded, found: number | null): boolean {
   if (totalBytes !== null && found !== null && found !== totalBytes) return false;
   if (validator === null) return true;

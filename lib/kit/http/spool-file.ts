@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { publishFile, type Host } from "../../base/mod.ts";
 import type { Downloaded, Validator } from "./resume.ts";
 
-/** How many bytes are kept in memory before they are written and made durable. */
+/** The size of the memory buffer before it is written and synced. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
 
 const NOTE = v.strictObject({
@@ -29,8 +29,8 @@ const NOTHING: Note = {
 };
 
 /**
- * A download on the disk: the bytes, and a note beside them that states how many of these are durable and whose they
- * are. The note is replaced after the bytes were synced, so a power failure can only lose bytes.
+ * A download on disk: the bytes and a JSON note with the number of durable bytes and their identity. The note is
+ * replaced after the bytes are synced, so a power failure can only lose bytes.
  */
 export class SpoolFile implements Downloaded {
   /** The absolute path of the bytes. */
@@ -48,9 +48,9 @@ export class SpoolFile implements Downloaded {
   }
 
   /**
-   * Opens what an earlier read left of a file.
+   * Opens the part of a file left by an earlier read.
    *
-   * @param accepts whether what is left may be resumed by its validator
+   * @param accepts whether the part with this validator may be resumed
    */
   static async open(
     host: Pick<Host, "files" | "random">,
@@ -88,32 +88,32 @@ export class SpoolFile implements Downloaded {
     return Buffer.from(this.#note.firstBytes, "hex");
   }
 
-  /** Forgets all bytes, also on the disk: they are wrong, and a later read must not find them. */
+  /** Discards all bytes, also on disk, so that a later read does not resume wrong content. */
   async discard(): Promise<void> {
     this.restart({ totalBytes: null, validator: null });
     await this.#host.files.remove(this.#notePath);
   }
 
-  /** Forgets all bytes. */
+  /** Discards all bytes. */
   restart(of: { readonly totalBytes: number | null; readonly validator: Validator | null }): void {
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#note = { ...NOTHING, totalBytes: of.totalBytes, validator: of.validator };
   }
 
-  /** Adds bytes; takes the array over. */
+  /** Appends bytes; takes ownership of the array. */
   async add(bytes: Uint8Array): Promise<void> {
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.byteLength;
     if (this.#waitingBytes >= BLOCK_BYTES) await this.flush();
   }
 
-  /** Makes the bytes so far durable. */
+  /** Makes the bytes written so far durable. */
   async flush(): Promise<void> {
     if (this.#waitingBytes > 0) await this.#write(false);
   }
 
-  /** Makes the bytes durable and notes that they are all. */
+  /** Makes the bytes durable and marks the file as complete. */
   async complete(): Promise<void> {
     await this.#write(true);
   }
@@ -135,12 +135,12 @@ export class SpoolFile implements Downloaded {
   }
 }
 
-/** Where the bytes of a file are kept. The key may hold a secret of the address, so only its hash is written. */
+/** Returns the path of a file's bytes. The key may contain a secret from the URL, so the name is its hash. */
 export function spoolPath(directory: string, key: string): string {
   return join(directory, createHash("sha256").update(key).digest("hex").slice(0, 32));
 }
 
-/** A note that cannot be read is of no use; its file starts again. */
+/** Reads a note; if it is invalid, the download restarts. */
 function parsed(bytes: Uint8Array | null): Note | null {
   if (bytes === null) return null;
   try {

@@ -5,7 +5,7 @@ import { isTransientStatus, retryAfterMs } from "./retry.ts";
 const MESSAGE_LENGTH_MAX = 200;
 const BODY_BYTES_MAX = 64 * 1024;
 
-/** The error that a status means, with what the source says about it when it says it in a known form. */
+/** Returns the error for a status, with the message of the source if its format is known. */
 export async function statusError(
   answer: OpenAnswer,
   what: string,
@@ -13,10 +13,10 @@ export async function statusError(
   now: Date,
 ): Promise<AgnesError> {
   const { status, url } = answer;
-  const said = await saidBy(answer);
-  const words =
-    said === undefined ? "" : `: ${printable(redact(said, secrets)).slice(0, MESSAGE_LENGTH_MAX)}`;
-  const details = { reason: `${what} answered ${status}${words}`, url, status };
+  const message = await messageOfBody(answer);
+  const suffix =
+    message === undefined ? "" : `: ${printable(redact(message, secrets)).slice(0, MESSAGE_LENGTH_MAX)}`;
+  const details = { reason: `${what} responded with status ${status}${suffix}`, url, status };
   if (isTransientStatus(status)) {
     const waitMs = retryAfterMs(answer.headers.get("retry-after"), now);
     return new AgnesError("source_unavailable", {
@@ -29,18 +29,18 @@ export async function statusError(
     : new AgnesError("source_refused", details);
 }
 
-async function saidBy(answer: OpenAnswer): Promise<string | undefined> {
+async function messageOfBody(answer: OpenAnswer): Promise<string | undefined> {
   const text = await start(answer);
   if (text === undefined) return undefined;
   try {
     return messageIn(JSON.parse(text));
   } catch {
-    // Not JSON: a page for people, which says nothing in a known form.
+    // Not JSON, such as an HTML page: no message in a known format.
     return undefined;
   }
 }
 
-/** The body up to a size; an error's own body being unreadable must not hide the error. */
+/** Reads the body up to a size limit; a failure to read it must not hide the original error. */
 async function start(answer: OpenAnswer): Promise<string | undefined> {
   const read: Uint8Array[] = [];
   let sizeBytes = 0;

@@ -1,40 +1,40 @@
 import { AgnesError, printable, redact, Secret } from "../../base/mod.ts";
 import type { HttpQuery } from "./http.ts";
 
-/** An address as it may be read by anyone: without query, user or known secrets. */
+/** Returns a URL for messages, without query, user information and known secrets. */
 export function shownUrl(url: URL, secrets: Iterable<string>): string {
   return printable(redact(`${url.origin}${url.pathname}${url.search === "" ? "" : "?…"}`, secrets));
 }
 
-/** The address that a request names: a path below `baseUrl`, or whole in itself. */
+/** Returns the URL of a request: a path relative to `baseUrl`, or an absolute URL. */
 export function resolveUrl(address: string, baseUrl: string | undefined, secrets: Iterable<string>): URL {
-  const whole = baseUrl === undefined || /^[a-z][a-z0-9+.-]*:/i.test(address);
-  // `//host/path` would leave the base's host without looking like it, so every leading slash goes.
-  const full = whole ? address : `${baseUrl.replace(/\/+$/, "")}/${address.replace(/^\/+/, "")}`;
+  const isAbsolute = baseUrl === undefined || /^[a-z][a-z0-9+.-]*:/i.test(address);
+  // `//host/path` would change the host, so all leading slashes are removed.
+  const full = isAbsolute ? address : `${baseUrl.replace(/\/+$/, "")}/${address.replace(/^\/+/, "")}`;
   try {
     return new URL(full);
   } catch {
     const shown = printable(redact(full.split("?")[0]!, secrets));
     throw new AgnesError("source_refused", {
-      reason: `${shown} is not a whole address${baseUrl === undefined ? ", and no base address is set" : ""}`,
+      reason: `${shown} is not an absolute URL${baseUrl === undefined ? ", and no base URL is set" : ""}`,
     });
   }
 }
 
-/** Refuses what may not be asked: other protocols, other hosts than the given, users in the address. */
+/** Rejects URLs with other protocols, with hosts that are not allowed, or with user information. */
 export function checkTarget(url: URL, hosts: readonly string[] | undefined, secrets: Iterable<string>): void {
   const refuse = (reason: string): never => {
     const shown = shownUrl(url, secrets);
     throw new AgnesError("source_refused", { reason: `${shown}: ${reason}`, url: shown });
   };
-  if (url.protocol !== "https:" && url.protocol !== "http:") refuse("only http and https can be asked");
-  if (url.username !== "" || url.password !== "") refuse("the address carries a user or password");
+  if (url.protocol !== "https:" && url.protocol !== "http:") refuse("only http and https are supported");
+  if (url.username !== "" || url.password !== "") refuse("the URL contains a user or password");
   if (hosts !== undefined && !hosts.some((pattern) => matches(url.hostname, pattern.toLowerCase()))) {
-    refuse(`only these hosts may be asked: ${hosts.join(", ")}`);
+    refuse(`only these hosts are allowed: ${hosts.join(", ")}`);
   }
 }
 
-/** Sets parameters; those that are there already are replaced. */
+/** Sets query parameters; existing ones are replaced. */
 export function setQuery(url: URL, query: HttpQuery | undefined): void {
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value === undefined) continue;
@@ -44,7 +44,7 @@ export function setQuery(url: URL, query: HttpQuery | undefined): void {
   }
 }
 
-/** The text of a value that may be a secret. */
+/** Returns the text of a value that may be a secret. */
 export function revealed(value: string | number | boolean | Secret): string {
   return value instanceof Secret ? value.reveal() : String(value);
 }

@@ -8,33 +8,33 @@ import { SpoolFile } from "./spool-file.ts";
 
 const RETRIES = 5;
 
-/** What the transfers of one download share. */
+/** Services shared by the transfers of one download. */
 export interface TransferServices {
   readonly host: Pick<Host, "files" | "random" | "sleep">;
   readonly log: Log;
   readonly space: DiskSpace;
   readonly directory: string;
-  /** Sends one request to an address; credentials of the client stay with its base address. */
+  /** Sends one request; the credentials of the client are only sent to its base URL. */
   readonly open: (url: string, request: HttpRequest) => Promise<HttpAnswer>;
   readonly onBytes: () => void;
 }
 
-/** A file to fetch, with what identifies it. */
+/** A file to download, with its identity. */
 export interface TransferFile extends DownloadFile {
-  /** The key of its author, or the place in the list, to which the address is added. */
+  /** The configured key, or the index in the list, to which the URL is added. */
   readonly identity: { readonly key: string; readonly isExact: boolean };
 }
 
-/** Fetches one file into the spool, however often the connection is lost. */
+/** Downloads one file to the spool and resumes it when the connection drops. */
 export class Transfer {
   readonly #services: TransferServices;
   readonly #file: TransferFile;
   readonly #request: Pick<HttpRequest, "attemptTimeoutMs" | "retries"> & { readonly signal: AbortSignal };
-  /** The address that the source took last; null: it is to be asked for. */
+  /** The last accepted URL; null: a new one is needed. */
   #url: string | null = null;
   #isRejected = false;
   #checksum: Checksum | undefined;
-  /** The most bytes that were there at once; more of them is progress, the same again is not. */
+  /** The high-water mark of received bytes; only bytes beyond it are progress. */
   #furthestBytes = 0;
   #failures = 0;
   #mismatches = 0;
@@ -53,7 +53,7 @@ export class Transfer {
     }
   }
 
-  /** The file, complete on the disk. */
+  /** Resolves to the complete file on disk. */
   async run(): Promise<SpoolFile> {
     const { space } = this.#services;
     let spool: SpoolFile | null = null;
@@ -77,7 +77,7 @@ export class Transfer {
     const { host, directory } = this.#services;
     const address = typeof url === "string" ? url : await this.#address();
     const key = identity.isExact ? identity.key : `${identity.key}\n${address.split(/[?#]/)[0]!}`;
-    // Two files may have been changed in the same second, so a date identifies only what its author identified.
+    // Files may change within the same second, so a date identifies the content only together with a key.
     const accepts = (validator: SpoolFile["validator"]) =>
       this.#checksum !== undefined || (identity.isExact ? validator !== null : validator?.kind === "etag");
     return SpoolFile.open(host, directory, key, accepts);
@@ -90,7 +90,7 @@ export class Transfer {
     return this.#url;
   }
 
-  /** One request; whether the file is complete then. */
+  /** Sends one request; returns whether the file is then complete. */
   async #attempt(spool: SpoolFile): Promise<boolean> {
     const isVerified = this.#checksum !== undefined;
     if (spool.isComplete && isVerified && (await this.#matches(spool))) return true;
@@ -115,7 +115,7 @@ export class Transfer {
     if (next.kind === "again") {
       await answer.cancel();
       if (Object.keys(asked).length === 0) {
-        const reason = `the download of ${url} answered ${status} without being asked for a part`;
+        const reason = `the download of ${url} returned ${status} to a request without a range`;
         throw new AgnesError("source_answer_invalid", { reason, url, status });
       }
       spool.restart({ totalBytes: null, validator: null });
@@ -126,7 +126,7 @@ export class Transfer {
     return this.#verified(spool, url);
   }
 
-  /** Writes the body behind what is there, and makes it durable also when the connection is lost. */
+  /** Appends the body to the file and makes it durable, also if the connection drops. */
   async #take(spool: SpoolFile, answer: HttpAnswer, totalBytes: number | null): Promise<void> {
     const { space, onBytes } = this.#services;
     const { sizeBytes: expectedBytes = totalBytes } = this.#file;
@@ -150,7 +150,7 @@ export class Transfer {
       await spool.complete();
     } catch (error) {
       await answer.cancel().catch(() => {});
-      // A wrong content must not be found by the next read.
+      // The next read must not resume wrong content.
       if (isAgnesError(error, "source_answer_invalid")) {
         await spool.discard();
       } else if (!isAgnesError(error, "disk_full")) await spool.flush();
@@ -158,14 +158,14 @@ export class Transfer {
     }
   }
 
-  /** Whether the content has its checksum; a first mismatch may come of a resume, so the file starts again. */
+  /** Returns whether the checksum matches; on the first mismatch, possibly caused by a resume, the download restarts. */
   async #verified(spool: SpoolFile, url: string): Promise<boolean> {
     if (this.#checksum === undefined || (await this.#matches(spool))) return true;
     await spool.discard();
     this.#mismatches += 1;
     if (this.#mismatches < 2) return false;
     const { algorithm, value } = this.#checksum;
-    const reason = `the content of ${url} does not have the ${algorithm} checksum ${value}, also when it is downloaded again`;
+    const reason = `the content of ${url} does not match the ${algorithm} checksum ${value}, also after a second download`;
     throw new AgnesError("source_answer_invalid", { reason, url });
   }
 
@@ -174,7 +174,7 @@ export class Transfer {
     return checksumBytes(checksum).equals(await fileChecksum(spool.path, checksum.algorithm));
   }
 
-  /** Waits until the next attempt, or throws when there is none. */
+  /** Waits until the next attempt, or throws if no attempts are left. */
   async #recover(error: unknown, spool: SpoolFile | null): Promise<void> {
     const { host, log } = this.#services;
     const { retries = RETRIES, signal } = this.#request;

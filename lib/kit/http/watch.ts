@@ -1,18 +1,18 @@
 import { startTimer, type AgnesError } from "../../base/mod.ts";
 
-/** A signal that fires when something takes too long while the watch is started, or when one of `signals` does. */
+/** A signal that aborts when the started watch exceeds its limit, or when one of `signals` aborts. */
 export class Watch {
   readonly #controller = new AbortController();
   readonly #signals: readonly AbortSignal[];
   readonly #limitMs: number;
-  readonly #silent: () => AgnesError;
+  readonly #timeout: () => AgnesError;
   #stopTimer: (() => void) | undefined;
 
-  /** @param silent the error of which the signal fires when `limitMs` have passed */
-  constructor(limitMs: number, signals: readonly AbortSignal[], silent: () => AgnesError) {
+  /** @param timeout creates the abort reason after `limitMs` */
+  constructor(limitMs: number, signals: readonly AbortSignal[], timeout: () => AgnesError) {
     this.#limitMs = limitMs;
     this.#signals = signals;
-    this.#silent = silent;
+    this.#timeout = timeout;
     for (const signal of signals) {
       if (signal.aborted) this.#controller.abort(signal.reason);
       signal.addEventListener("abort", this.#forward);
@@ -25,7 +25,7 @@ export class Watch {
 
   start(): void {
     this.stop();
-    this.#stopTimer = startTimer(this.#limitMs, () => this.#controller.abort(this.#silent()));
+    this.#stopTimer = startTimer(this.#limitMs, () => this.#controller.abort(this.#timeout()));
   }
 
   stop(): void {

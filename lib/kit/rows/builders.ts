@@ -8,7 +8,7 @@ import { boolBuilder, floatBuilder, int64Builder, intBuilder } from "./numbers.t
 import { binaryBuilder, jsonBuilder, textBuilder } from "./text.ts";
 import { dateBuilder, timeBuilder, timestampBuilder } from "./times.ts";
 
-/** The builder for a type. */
+/** Returns the builder for a type. */
 export function builderOf(type: arrow.DataType): ColumnBuilder {
   if (isJson(type)) return jsonBuilder(type);
   if (arrow.DataType.isUtf8(type) || arrow.DataType.isLargeUtf8(type)) return textBuilder(type);
@@ -31,7 +31,7 @@ export function builderOf(type: arrow.DataType): ColumnBuilder {
   return otherBuilder(type);
 }
 
-/** By the mark and not by the class, since a plugin from a package may hold a kit of its own. */
+/** Checks the marker instead of the class, because a plugin package may load its own copy of the kit. */
 function isJson(type: arrow.DataType): type is JsonText {
   return (type as Partial<JsonText>).isJson === true;
 }

@@ -1,16 +1,16 @@
 import type * as arrow from "apache-arrow";
 
-/** Says that the value at `index` does not fit; `path` leads into a nested one. */
+/** Rejects the value at `index`; `path` locates a nested value. */
 export type Reject = (index: number, value: unknown, reason: string, path?: string) => void;
 
 /**
  * Turns the first `length` values of a column into Arrow data of one type.
  *
- * Null and undefined become null. A value that does not fit is given to `reject` and becomes null too.
+ * Null and undefined become null. An invalid value is passed to `reject` and becomes null too.
  */
 export type ColumnBuilder = (values: readonly unknown[], length: number, reject: Reject) => arrow.Data;
 
-/** The validity bitmap of a column, made only when the first null comes. */
+/** The validity bitmap of a column, created at the first null. */
 export class Validity {
   readonly #length: number;
   #bits: Uint8Array | undefined;
@@ -26,14 +26,14 @@ export class Validity {
     this.#nulls += 1;
   }
 
-  /** What `arrow.makeData` takes of it. */
+  /** The validity options of `arrow.makeData`. */
   parts(): { readonly length: number; readonly nullCount: number; readonly nullBitmap: Uint8Array | null } {
     return { length: this.#length, nullCount: this.#nulls, nullBitmap: this.#bits ?? null };
   }
 }
 
-/** What to say of a value of the wrong kind. */
-export function isNo(expected: string, value: unknown): string {
+/** Returns the reason for rejecting a value of the wrong kind. */
+export function isNot(expected: string, value: unknown): string {
   const kind = Array.isArray(value)
     ? "a list"
     : value instanceof Date
@@ -41,5 +41,5 @@ export function isNo(expected: string, value: unknown): string {
       : typeof value === "object"
         ? "an object"
         : `a ${typeof value}`;
-  return `${kind} is no ${expected}`;
+  return `${kind} is not ${expected}`;
 }

@@ -1,12 +1,12 @@
 import { counted } from "../../base/mod.ts";
 import * as arrow from "apache-arrow";
 
-import { isNo, Validity, type ColumnBuilder } from "./column.ts";
+import { isNot, Validity, type ColumnBuilder } from "./column.ts";
 import { writeWords } from "./numbers.ts";
 
 const NUMERAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:e([+-]?\d{1,4}))?$/i;
 
-/** Exact decimal numbers: what would lose a digit does not fit. */
+/** Exact decimal numbers; values that would lose a digit are rejected. */
 export function decimalBuilder(type: arrow.Decimal): ColumnBuilder {
   const { scale, precision } = type;
   const wordsPerValue = type.bitWidth / 32;
@@ -48,13 +48,13 @@ export function decimalBuilder(type: arrow.Decimal): ColumnBuilder {
   };
 }
 
-/** `value * factor` when that is a safe integer standing for exactly `value`, else NaN. */
+/** `value * factor` if that is a safe integer that represents exactly `value`, otherwise NaN. */
 function exactProduct(value: number, factor: number): number {
   const product = Math.round(value * factor);
   return Number.isSafeInteger(product) && product / factor === value ? product : Number.NaN;
 }
 
-/** A plain numeral of at most 15 digits, unscaled; `undefined` when it needs the long way. */
+/** A plain numeral of at most 15 digits, unscaled; `undefined` if it needs exact arithmetic. */
 function quickUnscaled(text: string, scale: number): number | undefined {
   const { length } = text;
   let unscaled = 0;
@@ -76,26 +76,26 @@ function quickUnscaled(text: string, scale: number): number | undefined {
   return start === 1 ? -value : value;
 }
 
-/** The value times ten to the power of `scale`, or why there is none. */
+/** Returns the value times ten to the power of `scale`, or the reason for rejecting it. */
 function exactUnscaled(value: unknown, scale: number): bigint | string {
   if (typeof value === "bigint") return value * 10n ** BigInt(scale);
   if (typeof value === "number") {
-    if (!Number.isFinite(value)) return "it is no finite number";
-    // A sum of doubles is off in its 17th digit; what agrees in 15 digits is meant.
+    if (!Number.isFinite(value)) return "it is not a finite number";
+    // Sums of doubles differ in the 17th digit, so 15 equal digits count as equal.
     const rounded = Math.abs(value) < 1e21 ? value.toFixed(Math.min(100, scale)) : BigInt(value).toString();
     return Number(rounded) === Number(value.toPrecision(15)) || Number(rounded) === value
       ? (unscaledText(rounded, scale) as bigint)
       : tooFine(scale);
   }
   if (typeof value === "string") return unscaledText(value, scale);
-  return isNo("number", value);
+  return isNot("a number", value);
 }
 
 function unscaledText(text: string, scale: number): bigint | string {
   const match = NUMERAL.exec(text);
   const whole = match?.[2] ?? "";
   const fraction = match?.[3] ?? "";
-  if (match === null || whole + fraction === "") return "the text is no number";
+  if (match === null || whole + fraction === "") return "the text is not a number";
   const digits = whole + fraction;
   const shift = scale - fraction.length + Number(match[4] ?? 0);
   const kept = shift >= 0 ? digits + "0".repeat(shift) : digits.slice(0, shift);

@@ -1,4 +1,4 @@
-/** A moment: whole milliseconds since 1970, and the nanoseconds after them. */
+/** A point in time: whole milliseconds since 1970, and additional nanoseconds. */
 export interface Instant {
   ms: number;
   nanos: number;
@@ -8,9 +8,9 @@ const TEXT =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,18}))?)?\s?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
 
 /**
- * Reads ISO 8601 text into `into`: a day, or a day and time with or without zone; without one it is UTC.
+ * Parses ISO 8601 text into `into`: a date, or a date and time with or without zone (default: UTC).
  *
- * @returns whether the text is such a moment
+ * @returns whether the text is valid
  */
 export function parseInstant(text: string, into: Instant): boolean {
   if (isPlainUtc(text)) {
@@ -39,10 +39,10 @@ export function parseInstant(text: string, into: Instant): boolean {
   });
 }
 
-/** Days since 1970-01-01 in the Gregorian calendar, or NaN when there is no such day. */
+/** Days since 1970-01-01 in the Gregorian calendar, or NaN if the date does not exist. */
 function daysOf(year: number, month: number, day: number): number {
   if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return Number.NaN;
-  // Counted from March, so that the leap day is the last of its year.
+  // Years start in March here, so that the leap day is the last day.
   const shifted = month > 2 ? year : year - 1;
   const monthFromMarch = (month + 9) % 12;
   const leapDays = Math.floor(shifted / 4) - Math.floor(shifted / 100) + Math.floor(shifted / 400);
@@ -72,7 +72,7 @@ function set(into: Instant, parts: Parts): boolean {
   return true;
 }
 
-/** `2026-01-31T10:00:00Z`, `….000Z`, or either with a space and without Z: what nearly every source sends. */
+/** `2026-01-31T10:00:00Z`, `….000Z`, or either with a space and without Z: the formats of nearly all sources. */
 function isPlainUtc(text: string): boolean {
   const { length } = text;
   if (length !== 24 && length !== 20 && length !== 19) return false;

@@ -1,9 +1,9 @@
 import { counted } from "../../base/mod.ts";
 import * as arrow from "apache-arrow";
 
-import { isNo, Validity, type ColumnBuilder, type Reject } from "./column.ts";
+import { isNot, Validity, type ColumnBuilder, type Reject } from "./column.ts";
 
-/** Gives the builder of a type; passed in, since nested types hold any other. */
+/** Returns the builder of a type; a parameter, because nested types contain any other type. */
 export type BuilderOf = (type: arrow.DataType) => ColumnBuilder;
 
 /** Lists, from arrays. */
@@ -18,7 +18,7 @@ export function listBuilder(type: arrow.List, builderOf: BuilderOf): ColumnBuild
       const value = values[i];
       if (Array.isArray(value)) for (const item of value as readonly unknown[]) items.push(item);
       else {
-        if (value != null) reject(i, value, isNo("list", value));
+        if (value != null) reject(i, value, isNot("a list", value));
         validity.setNull(i);
       }
       offsets[i + 1] = items.length;
@@ -51,7 +51,7 @@ export function fixedListBuilder(type: arrow.FixedSizeList, builderOf: BuilderOf
           reject(
             i,
             value,
-            Array.isArray(value) ? `it has not ${counted(listSize, "item")}` : isNo("list", value),
+            Array.isArray(value) ? `it does not have ${counted(listSize, "item")}` : isNot("a list", value),
           );
         validity.setNull(i);
       }
@@ -67,7 +67,7 @@ export function fixedListBuilder(type: arrow.FixedSizeList, builderOf: BuilderOf
   };
 }
 
-/** Records, from objects. Keys that are no field are left out. */
+/** Records, from objects. Keys that are not fields are ignored. */
 export function structBuilder(type: arrow.Struct, builderOf: BuilderOf): ColumnBuilder {
   const fields = type.children.map((field) => ({ field, build: fieldBuilder(field, builderOf) }));
   return (values, length, reject) => {
@@ -78,7 +78,7 @@ export function structBuilder(type: arrow.Struct, builderOf: BuilderOf): ColumnB
       const fits = typeof value === "object" && value !== null && !Array.isArray(value);
       records.push(fits ? (value as Record<string, unknown>) : null);
       if (fits) continue;
-      if (value != null) reject(i, value, isNo("record", value));
+      if (value != null) reject(i, value, isNot("a record", value));
       validity.setNull(i);
     }
     const children = fields.map(({ field, build }) =>
@@ -107,12 +107,12 @@ export function mapBuilder(type: arrow.Map_, builderOf: BuilderOf): ColumnBuilde
       else if (typeof map === "object" && map !== null && !Array.isArray(map)) {
         entries.push(...Object.entries(map));
       } else {
-        if (map != null) reject(i, map, isNo("map", map));
+        if (map != null) reject(i, map, isNot("a map", map));
         validity.setNull(i);
       }
       offsets[i + 1] = entries.length;
     }
-    const within: Reject = (index, seen, reason, path = "") => {
+    const rejectEntry: Reject = (index, seen, reason, path = "") => {
       const row = rowOf(offsets, index);
       reject(row, seen, reason, `[${String(entries[index]![0])}]${path}`);
     };
@@ -120,12 +120,12 @@ export function mapBuilder(type: arrow.Map_, builderOf: BuilderOf): ColumnBuilde
       key!(
         entries.map((entry) => entry[0]),
         entries.length,
-        within,
+        rejectEntry,
       ),
       value!(
         entries.map((entry) => entry[1]),
         entries.length,
-        within,
+        rejectEntry,
       ),
     ];
     const child = arrow.makeData({
@@ -161,7 +161,7 @@ type FieldBuilder = (
   parents?: readonly unknown[],
 ) => arrow.Data;
 
-/** The builder of a field, which also refuses null where the field does; not below a null parent. */
+/** Returns the builder of a field, which also rejects null in a non-nullable field unless the parent is null. */
 export function fieldBuilder(field: arrow.Field, builderOf: BuilderOf): FieldBuilder {
   const build = builderOf(field.type);
   return (values, length, reject, parents) => {
@@ -169,7 +169,7 @@ export function fieldBuilder(field: arrow.Field, builderOf: BuilderOf): FieldBui
     if (!field.nullable && data.nullCount > 0) {
       for (let i = 0; i < length; i += 1) {
         if (values[i] == null && (parents === undefined || parents[i] != null)) {
-          reject(i, null, "it is missing, and the column may not be null");
+          reject(i, null, "it is missing, and the column is not nullable");
         }
       }
     }
@@ -177,7 +177,7 @@ export function fieldBuilder(field: arrow.Field, builderOf: BuilderOf): FieldBui
   };
 }
 
-/** The row whose items hold the item at `index`. */
+/** Returns the row that contains the item at `index`. */
 function rowOf(offsets: Int32Array, index: number): number {
   let low = 0;
   let high = offsets.length - 1;

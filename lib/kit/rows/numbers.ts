@@ -1,18 +1,18 @@
 import * as arrow from "apache-arrow";
 
-import { isNo, Validity, type ColumnBuilder, type Reject } from "./column.ts";
+import { isNot, Validity, type ColumnBuilder, type Reject } from "./column.ts";
 
 const DIGITS = /^[+-]?\d+$/;
 const NUMERAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const TWO_32 = 4_294_967_296;
 
-/** Writes a safe integer as 64 bits into two words, lower first. */
+/** Writes a safe integer as two 32-bit words, low word first. */
 export function writeWords(words: Int32Array, at: number, value: number): void {
   words[at] = value | 0;
   words[at + 1] = value === (value | 0) ? value >> 31 : Math.floor(value / TWO_32);
 }
 
-/** Whole numbers of 64 bits. */
+/** 64-bit integers. */
 export function int64Builder(type: arrow.Int64 | arrow.Uint64): ColumnBuilder {
   const signed = type.isSigned;
   const minimum = signed ? -(2n ** 63n) : 0n;
@@ -30,7 +30,7 @@ export function int64Builder(type: arrow.Int64 | arrow.Uint64): ColumnBuilder {
         if (whole === null) validity.setNull(i);
         else if (whole >= minimum && whole <= maximum) wide[i] = whole;
         else {
-          reject(i, value, `it does not fit into 64 bits${signed ? "" : " without sign"}`);
+          reject(i, value, `it does not fit into 64 bits${signed ? "" : " (unsigned)"}`);
           validity.setNull(i);
         }
       }
@@ -39,7 +39,7 @@ export function int64Builder(type: arrow.Int64 | arrow.Uint64): ColumnBuilder {
   };
 }
 
-/** Whole numbers of 8, 16 and 32 bits. */
+/** 8-, 16- and 32-bit integers. */
 export function intBuilder(type: arrow.Int): ColumnBuilder {
   const { bitWidth } = type;
   const minimum = type.isSigned ? -(2 ** (bitWidth - 1)) : 0;
@@ -56,7 +56,7 @@ export function intBuilder(type: arrow.Int): ColumnBuilder {
         if (whole === null) validity.setNull(i);
         else if (whole >= minimum && whole <= maximum) data[i] = Number(whole);
         else {
-          reject(i, value, `it does not fit into ${bitWidth} bits${type.isSigned ? "" : " without sign"}`);
+          reject(i, value, `it does not fit into ${bitWidth} bits${type.isSigned ? "" : " (unsigned)"}`);
           validity.setNull(i);
         }
       }
@@ -65,7 +65,7 @@ export function intBuilder(type: arrow.Int): ColumnBuilder {
   };
 }
 
-/** Floating point numbers of 32 and 64 bits. */
+/** 32- and 64-bit floating point numbers. */
 export function floatBuilder(type: arrow.Float32 | arrow.Float64): ColumnBuilder {
   return (values, length, reject) => {
     const data = new type.ArrayType(length);
@@ -77,7 +77,7 @@ export function floatBuilder(type: arrow.Float32 | arrow.Float64): ColumnBuilder
       else if (typeof value === "string" && NUMERAL.test(value)) data[i] = Number(value);
       else {
         if (value != null)
-          reject(i, value, typeof value === "string" ? "the text is no number" : isNo("number", value));
+          reject(i, value, typeof value === "string" ? "the text is not a number" : isNot("a number", value));
         validity.setNull(i);
       }
     }
@@ -85,7 +85,7 @@ export function floatBuilder(type: arrow.Float32 | arrow.Float64): ColumnBuilder
   };
 }
 
-/** True and false. */
+/** Booleans. */
 export function boolBuilder(type: arrow.Bool): ColumnBuilder {
   return (values, length, reject) => {
     const data = new Uint8Array((length + 7) >> 3);
@@ -94,7 +94,7 @@ export function boolBuilder(type: arrow.Bool): ColumnBuilder {
       const value = values[i];
       if (value === true || value === 1 || value === "true") data[i >> 3]! |= 1 << (i & 7);
       else if (value !== false && value !== 0 && value !== "false") {
-        if (value != null) reject(i, value, isNo("true or false", value));
+        if (value != null) reject(i, value, isNot("a boolean", value));
         validity.setNull(i);
       }
     }
@@ -102,7 +102,7 @@ export function boolBuilder(type: arrow.Bool): ColumnBuilder {
   };
 }
 
-/** The whole number that a value is; `null` and rejected when it is none. */
+/** Returns the value as an integer; rejects it and returns `null` if it is not one. */
 function wholeNumber(value: unknown, index: number, reject: Reject): bigint | null {
   if (typeof value === "bigint") return value;
   if (typeof value === "string" && DIGITS.test(value)) return BigInt(value.replace("+", ""));
@@ -112,13 +112,13 @@ function wholeNumber(value: unknown, index: number, reject: Reject): bigint | nu
     reject(
       index,
       value,
-      unsafe ? "it is too large to be exact as a number; give it as text or bigint" : "it is no whole number",
+      unsafe ? "it is too large to be exact as a number; use a string or a bigint" : "it is not an integer",
     );
   } else {
     reject(
       index,
       value,
-      typeof value === "string" ? "the text is no whole number" : isNo("whole number", value),
+      typeof value === "string" ? "the text is not an integer" : isNot("an integer", value),
     );
   }
   return null;

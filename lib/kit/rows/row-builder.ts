@@ -6,28 +6,28 @@ import type { TableInfo } from "../table.ts";
 import { builderOf } from "./builders.ts";
 import { fieldBuilder } from "./nested.ts";
 
-/** A row that does not fit the table's schema. */
+/** A row that does not match the table's schema. */
 export interface RowReject {
-  /** The place of the row in the read, counted from 1. */
+  /** The number of the row in the read, counted from 1. */
   readonly row: number;
-  /** The first column that does not fit, with the way into it where it is nested: `tags[2].name`. */
+  /** The first column that does not match, with the path of a nested value: `tags[2].name`. */
   readonly column: string;
-  /** The value seen, made printable and cut. */
+  /** The value, printable and truncated. */
   readonly value: string;
   readonly reason: string;
-  /** The whole row, as it came. */
+  /** The whole row, unmodified. */
   readonly record: unknown;
-  /** What the chunk was made from that the row came in, such as its file; `row` counts within it then. */
+  /** The origin of the row's chunk, such as its file; `row` is then counted per origin. */
   readonly origin?: string;
 }
 
 /** Options of `createRowBuilder`. */
 export interface RowBuilderOptions {
-  /** The columns wanted, in this order. Default: all of the schema. */
+  /** The columns to build, in this order. Default: all columns of the schema. */
   readonly columns?: readonly string[];
-  /** Takes rows that do not fit, and they are left out. Default: the first one throws `value_invalid`. */
+  /** Called with each rejected row, which is omitted. Default: the first one throws `value_invalid`. */
   readonly onReject?: (reject: RowReject) => void;
-  /** How many rows a batch has. Default 8192. */
+  /** The number of rows in a batch. Default: 8192. */
   readonly batchRows?: number;
 }
 
@@ -35,24 +35,25 @@ export interface RowBuilderOptions {
 export interface RowBuilder {
   /** The schema of every batch. */
   readonly schema: arrow.Schema;
-  /** Takes rows and gives the batches that became full: none, one or several. */
+  /** Appends rows and returns the batches that are full: none, one or several. */
   append(rows: readonly Row[]): readonly arrow.RecordBatch[];
-  /** Gives what is left; call it after the last row, and before anything that must come after these rows. */
+  /** Returns the remaining rows; call it after the last row, and before anything that must follow these rows. */
   finish(): readonly arrow.RecordBatch[];
-  /** Rows taken so far. */
+  /** The number of appended rows. */
   readonly rows: number;
-  /** Rows left out so far. */
+  /** The number of rejected rows. */
   readonly rejected: number;
-  /** How often each key that is no column was seen. */
+  /** The number of occurrences of each key that is not a column. */
   readonly unknownKeys: ReadonlyMap<string, number>;
 }
 
 /**
- * Makes a builder that turns row objects into Arrow batches of the table's schema.
+ * Creates a builder that turns row objects into Arrow batches of the table's schema.
  *
- * A missing key is null. Rows are not changed, and may be after `append`. Keys that are no column are counted and left out.
+ * A missing key is null. The builder does not modify rows; the caller may, after `append`. Keys that are not columns are
+ * counted and ignored.
  *
- * @throws `value_invalid`, from `append` and `finish`, naming table, row, column and value
+ * @throws `value_invalid` from `append` and `finish`, with table, row, column and value
  * @example
  * ```ts
  * import { createRowBuilder, int64, table, utf8 } from "agnes/kit";
@@ -111,7 +112,7 @@ class TypedRowBuilder implements RowBuilder {
     return batches;
   }
 
-  /** Who gave the rows may use their objects again. */
+  /** Copies the rows, because the caller may reuse the objects. */
   #keep(row: Row): void {
     this.#pending.push(copyRow(row, this.#names));
   }
@@ -138,7 +139,7 @@ class TypedRowBuilder implements RowBuilder {
     for (const [, reject] of [...rejects].sort(([a], [b]) => a - b)) this.#onReject?.(reject);
     this.rejected += rejects.size;
     const kept = rows.filter((_, index) => !rejects.has(index));
-    // Every value that is left was just seen to fit.
+    // The remaining values have just been validated.
     return kept.length === 0 ? [] : [this.#build(kept, () => {})];
   }
 
@@ -158,7 +159,7 @@ class TypedRowBuilder implements RowBuilder {
     return new arrow.RecordBatch(this.schema, arrow.makeData({ type, length, nullCount: 0, children }));
   }
 
-  /** Counts unknown keys and refuses what is no object; an empty object stands in for it. */
+  /** Counts unknown keys and rejects values that are not objects; an empty object replaces them. */
   #objects(
     rows: readonly Row[],
     refuse: (index: number, column: string, value: unknown, reason: string) => void,
@@ -169,12 +170,12 @@ class TypedRowBuilder implements RowBuilder {
     for (let i = 0; i < rows.length; i += 1) {
       const row: unknown = rows[i];
       if (typeof row !== "object" || row === null || Array.isArray(row)) {
-        refuse(i, "", row, "the row is no object");
+        refuse(i, "", row, "the row is not an object");
         replaced ??= [...rows];
         replaced[i] = {};
         continue;
       }
-      // Rows of one read nearly always have the same keys, and comparing is far cheaper than looking each up.
+      // Rows of one read nearly always have the same keys, and comparing them is much cheaper than lookups.
       const keys = Object.keys(row);
       if (!sameKeys(keys, lastKeys)) {
         lastKeys = keys;

@@ -1,30 +1,30 @@
 import { bigintAsText, counted } from "../../base/mod.ts";
 import * as arrow from "apache-arrow";
 
-import { isNo, Validity, type ColumnBuilder, type Reject } from "./column.ts";
+import { isNot, Validity, type ColumnBuilder, type Reject } from "./column.ts";
 
 const encoder = new TextEncoder();
-/** From here on texts are measured before they are copied: three bytes for each character may not be there. */
+/** From this size on the text is measured before it is copied: three bytes per character may not fit in memory. */
 const LARGE_UNITS = 16 * 1024 * 1024;
 
-/** Text. Numbers, booleans and Dates are written as text; objects do not fit. */
+/** Text. Numbers, booleans and Dates are converted to text; objects are rejected. */
 export function textBuilder(type: arrow.Utf8 | arrow.LargeUtf8): ColumnBuilder {
   return textOf(type, (value, index, reject) => {
     if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
       return String(value);
     }
     if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
-    reject(index, value, `${isNo("text", value)}; declare the column as json() to keep it`);
+    reject(index, value, `${isNot("text", value)}; declare the column as json() to keep it`);
     return null;
   });
 }
 
-/** JSON text. Text is kept as it is; everything else is serialised, `bigint` as text of its digits. */
+/** JSON text. Strings are kept unchanged; all other values are serialised, `bigint` as a string of digits. */
 export function jsonBuilder(type: arrow.Utf8): ColumnBuilder {
   return textOf(type, (value, index, reject) => {
     const text = serialised(value);
     if (text !== undefined) return text;
-    reject(index, value, "it cannot be written as JSON");
+    reject(index, value, "it cannot be serialised as JSON");
     return null;
   });
 }
@@ -33,7 +33,7 @@ function serialised(value: unknown): string | undefined {
   try {
     return JSON.stringify(value, bigintAsText) as string | undefined;
   } catch {
-    // It goes in a circle, or its own toJSON threw.
+    // It is circular, or its toJSON threw.
     return undefined;
   }
 }
@@ -54,7 +54,7 @@ function textOf(
       texts.push(text ?? "");
       units += text?.length ?? 0;
     }
-    // A column that held one longer character will hold more, and trying in vain costs as much as the work.
+    // A column with one multi-byte character probably has more, and a failed attempt costs as much as the encoding.
     const ascii = isAscii && units < LARGE_UNITS ? asciiBytes(texts, units) : undefined;
     isAscii = ascii !== undefined || units >= LARGE_UNITS;
     const { bytes, offsets } = ascii ?? utf8Bytes(texts, units);
@@ -68,10 +68,10 @@ interface EncodedTexts {
   readonly offsets: Int32Array;
 }
 
-/** All texts encoded by one call, when every character is one byte long; `undefined` when one is longer. */
+/** Encodes all texts in one call if every character is one byte; otherwise `undefined`. */
 function asciiBytes(texts: readonly string[], units: number): EncodedTexts | undefined {
   const bytes = new Uint8Array(units);
-  // A character of two bytes or more leaves no room for the last ones.
+  // With a multi-byte character, the last characters do not fit.
   if (encoder.encodeInto(texts.join(""), bytes).read !== units) return undefined;
   const offsets = new Int32Array(texts.length + 1);
   for (let i = 0, at = 0; i < texts.length; i += 1) offsets[i + 1] = at += texts[i]!.length;
@@ -116,7 +116,7 @@ export function binaryBuilder(type: arrow.Binary | arrow.FixedSizeBinary): Colum
       } else {
         const wrongWidth =
           piece instanceof Uint8Array ? `it has ${counted(piece.byteLength, "byte")}, not ${width}` : null;
-        if (value != null) reject(i, value, wrongWidth ?? isNo("Uint8Array", value));
+        if (value != null) reject(i, value, wrongWidth ?? isNot("a Uint8Array", value));
         validity.setNull(i);
         if (width !== undefined) pieces.push(new Uint8Array(width));
       }

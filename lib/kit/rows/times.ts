@@ -1,12 +1,12 @@
 import * as arrow from "apache-arrow";
 
-import { isNo, Validity, type ColumnBuilder, type Reject } from "./column.ts";
+import { isNot, Validity, type ColumnBuilder, type Reject } from "./column.ts";
 import { parseInstant, type Instant } from "./instant.ts";
 import { writeWords } from "./numbers.ts";
 
 const DAY_MS = 86_400_000;
 
-/** Moments. What is finer than the unit is cut off. */
+/** Timestamps, truncated to the unit. */
 export function timestampBuilder(type: arrow.Timestamp): ColumnBuilder {
   const perMs = [1e-3, 1, 1e3, 1e6][type.unit]!;
   const nanosPerUnit = [1e9, 1e6, 1e3, 1][type.unit]!;
@@ -29,7 +29,7 @@ export function timestampBuilder(type: arrow.Timestamp): ColumnBuilder {
   };
 }
 
-/** Calendar days. A moment that is not midnight in UTC does not fit, since cutting would lose its time. */
+/** Calendar days. A time that is not midnight in UTC is rejected, because truncation would lose its time of day. */
 export function dateBuilder(type: arrow.Date_): ColumnBuilder {
   const inDays = type.unit === arrow.DateUnit.DAY;
   return (values, length, reject) => {
@@ -40,7 +40,7 @@ export function dateBuilder(type: arrow.Date_): ColumnBuilder {
       const value = values[i];
       if (value == null || !readInstant(value, i, instant, reject)) validity.setNull(i);
       else if (instant.ms % DAY_MS !== 0 || instant.nanos !== 0) {
-        reject(i, value, "it has a time of day; a date is midnight in UTC, or only the day");
+        reject(i, value, "it has a time of day; a date must be midnight in UTC, or only the day");
         validity.setNull(i);
       } else if (inDays) data[i] = instant.ms / DAY_MS;
       else data[i] = BigInt(instant.ms);
@@ -61,7 +61,7 @@ export function timeBuilder(type: arrow.Time): ColumnBuilder {
       const value = values[i];
       const nanos = value == null ? undefined : nanosOfDay(value);
       if (nanos === undefined) {
-        if (value != null) reject(i, value, "it is no time of day such as 10:30:00");
+        if (value != null) reject(i, value, "it is not a time of day such as 10:30:00");
         validity.setNull(i);
       } else {
         const units = Math.floor(nanos / nanosPerUnit);
@@ -86,12 +86,13 @@ function nanosOfDay(value: unknown): number | undefined {
 function readInstant(value: unknown, index: number, into: Instant, reject: Reject): boolean {
   if (typeof value === "string") {
     if (parseInstant(value, into)) return true;
-    reject(index, value, "the text is no moment in ISO 8601");
+    reject(index, value, "the text is not an ISO 8601 date or time");
     return false;
   }
   const ms = value instanceof Date ? value.getTime() : typeof value === "bigint" ? Number(value) : value;
   if (typeof ms !== "number" || !(Math.abs(ms) <= 8.64e15)) {
-    const what = typeof ms === "number" ? "it is no moment that a Date can hold" : isNo("moment", value);
+    const what =
+      typeof ms === "number" ? "it is outside the range of a Date" : isNot("a date or time", value);
     reject(index, value, what);
     return false;
   }

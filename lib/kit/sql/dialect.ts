@@ -2,21 +2,21 @@ import { AgnesError, quoted, shown } from "../../base/mod.ts";
 import type { FilterValue } from "../batch.ts";
 
 /**
- * The SQL of an engine: `ansi` for DuckDB, PostgreSQL and others with standard quoting, `bigquery` for GoogleSQL,
+ * The SQL dialect of an engine: `ansi` for DuckDB, PostgreSQL and others with standard quoting, `bigquery` for GoogleSQL,
  * `snowflake` for Snowflake and Keboola workspaces on it.
  */
 export type SqlDialect = "ansi" | "bigquery" | "snowflake";
 
-/** An integer with more digits is not exact in every engine. */
+/** Integers with more digits are not exact in every engine. */
 const INTEGER_DIGITS_MAX = 38;
 const INT64_MAX = 2n ** 63n;
 
 /**
- * Quotes a name for SQL, so that any name is safe: in double quotes, in `bigquery` in backticks.
+ * Quotes an identifier for SQL: with double quotes, or with backticks for `bigquery`.
  *
- * @param dialect default `ansi`
- * @throws `invalid_identifier` when the dialect cannot write the name: an empty one, one with a NUL character, in
- *   `bigquery` also one with a backtick, a backslash or a line break
+ * @param dialect default: `ansi`
+ * @throws `invalid_identifier` if the dialect cannot represent the name: an empty name, a name with a NUL character, and
+ *   in `bigquery` also a name with a backtick, a backslash or a line break
  * @example
  * ```ts
  * import { quoteIdentifier } from "agnes/kit";
@@ -27,18 +27,18 @@ const INT64_MAX = 2n ** 63n;
 export function quoteIdentifier(name: string, dialect: SqlDialect = "ansi"): string {
   const forbidden = dialect === "bigquery" ? /^$|[\0`\\\r\n]/ : /^$|\0/;
   if (forbidden.test(name)) {
-    const rule = `the SQL of ${dialect} cannot write it`;
+    const rule = `the ${dialect} dialect cannot represent it`;
     throw new AgnesError("invalid_identifier", { what: "the name", value: name, rule });
   }
   return dialect === "bigquery" ? `\`${name}\`` : quoted(name, '"');
 }
 
 /**
- * Writes a value as an SQL literal. A `Date` becomes a timestamp in UTC.
+ * Returns a value as an SQL literal. A `Date` becomes a timestamp in UTC.
  *
- * @param dialect default `ansi`
- * @throws `literal_unsupported` when the dialect has no literal that keeps the value: a number that is not finite, an integer of
- *   more than 38 digits, a date that is invalid or outside the years 0 to 9999, a text with a NUL character
+ * @param dialect default: `ansi`
+ * @throws `literal_unsupported` if the dialect has no exact literal for the value: a number that is not finite, an
+ *   integer of more than 38 digits, a date that is invalid or outside the years 0 to 9999, text with a NUL character
  * @example
  * ```ts
  * import { quoteLiteral } from "agnes/kit";
@@ -49,7 +49,7 @@ export function quoteIdentifier(name: string, dialect: SqlDialect = "ansi"): str
 export function quoteLiteral(value: FilterValue, dialect: SqlDialect = "ansi"): string {
   if (typeof value === "string") return textLiteral(value, dialect);
   if (typeof value === "bigint") return integerLiteral(value, dialect);
-  if (value instanceof Date) return momentLiteral(value, dialect);
+  if (value instanceof Date) return timestampLiteral(value, dialect);
   if (typeof value === "number" && !Number.isFinite(value)) {
     throw unsupported(value, dialect, "it is not a finite number");
   }
@@ -57,9 +57,9 @@ export function quoteLiteral(value: FilterValue, dialect: SqlDialect = "ansi"): 
 }
 
 function textLiteral(text: string, dialect: SqlDialect): string {
-  if (text.includes("\0")) throw unsupported(text, dialect, "it holds a NUL character");
+  if (text.includes("\0")) throw unsupported(text, dialect, "it contains a NUL character");
   if (dialect === "ansi") return quoted(text, "'");
-  // Both engines read a backslash in a text as the start of an escape.
+  // Both engines interpret a backslash in a string as an escape.
   const escaped = text.replaceAll("\\", "\\\\");
   if (dialect === "snowflake") return quoted(escaped, "'");
   return `'${escaped.replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
@@ -74,9 +74,9 @@ function integerLiteral(value: bigint, dialect: SqlDialect): string {
   return dialect === "bigquery" && !isInt64 ? `BIGNUMERIC '${text}'` : text;
 }
 
-function momentLiteral(moment: Date, dialect: SqlDialect): string {
-  if (Number.isNaN(moment.getTime())) throw unsupported(moment, dialect, "it is not a valid date");
-  const iso = moment.toISOString();
+function timestampLiteral(time: Date, dialect: SqlDialect): string {
+  if (Number.isNaN(time.getTime())) throw unsupported(time, dialect, "it is not a valid date");
+  const iso = time.toISOString();
   if (iso.length !== 24) throw unsupported(iso, dialect, "its year is outside 0 to 9999");
   const text = iso.slice(0, -1).replace("T", " ");
   switch (dialect) {

@@ -2,14 +2,14 @@ import type { Filter } from "../batch.ts";
 import { quoteIdentifier, quoteLiteral, type SqlDialect } from "./dialect.ts";
 
 /**
- * The condition that filters stand for, ANDed. Without filters it is `true`.
+ * Returns the SQL condition for filters, ANDed; `true` if there are none.
  *
- * Texts compare as the engine collates them, so push down an order of texts only to an engine that compares bytes. A
- * `Date` is a timestamp in UTC: a Snowflake session needs `TIMEZONE = 'UTC'`, and a BigQuery column of type DATETIME
- * refuses it. BigQuery leaves floating-point values that are not a number out of `gt` and `ge`, DuckDB does not.
+ * Text is compared with the collation of the engine, so push down text comparisons only to an engine that compares
+ * bytes. A `Date` is a timestamp in UTC: a Snowflake session needs `TIMEZONE = 'UTC'`, and BigQuery DATETIME columns
+ * reject it. BigQuery excludes `NaN` from `gt` and `ge`, DuckDB does not.
  *
- * @param dialect default `ansi`
- * @throws `literal_unsupported`, `invalid_identifier` when the dialect cannot write a value or a name
+ * @param dialect default: `ansi`
+ * @throws `literal_unsupported`, `invalid_identifier` if the dialect cannot represent a value or a name
  * @example
  * ```ts
  * import { filterToSql } from "agnes/kit";
@@ -22,13 +22,13 @@ export function filterToSql(filters: readonly Filter[], dialect: SqlDialect = "a
 }
 
 /**
- * One SELECT of a table's columns: what `query` is asked for a live table unless the connector has a `selectSql` of
- * its own.
+ * Returns a SELECT of a table's columns, which `query` runs for a live table unless the connector implements
+ * `selectSql`.
  *
- * @param path the table's name, or the parts of it, such as schema and name
- * @param wanted.columns at least one
- * @param dialect default `ansi`
- * @throws `literal_unsupported`, `invalid_identifier` when the dialect cannot write a value or a name
+ * @param path the parts of the table's name, such as schema and name
+ * @param request.columns at least one
+ * @param dialect default: `ansi`
+ * @throws `literal_unsupported`, `invalid_identifier` if the dialect cannot represent a value or a name
  * @example
  * ```ts
  * import { toSelectSql } from "agnes/kit";
@@ -37,7 +37,7 @@ export function filterToSql(filters: readonly Filter[], dialect: SqlDialect = "a
  */
 export function toSelectSql(
   path: readonly string[],
-  wanted: {
+  request: {
     readonly columns: readonly string[];
     readonly filter?: readonly Filter[];
     readonly limit?: number;
@@ -45,7 +45,7 @@ export function toSelectSql(
   dialect: SqlDialect = "ansi",
 ): string {
   const quoted = (name: string) => quoteIdentifier(name, dialect);
-  const { columns, filter = [], limit } = wanted;
+  const { columns, filter = [], limit } = request;
   const where = filter.length === 0 ? "" : ` WHERE ${filterToSql(filter, dialect)}`;
   const rows = limit === undefined ? "" : ` LIMIT ${limit}`;
   return `SELECT ${columns.map(quoted).join(", ")} FROM ${path.map(quoted).join(".")}${where}${rows}`;

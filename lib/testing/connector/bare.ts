@@ -7,8 +7,8 @@ import { createHttp, type AnyConnector } from "../../kit/mod.ts";
 import { SOURCE, type Session } from "./session.ts";
 
 /**
- * Connects the plugin without what the product puts around it, so that its own errors and log lines can be judged
- * before they are cleaned.
+ * Connects the plugin without the runtime, so that its own errors and log entries can be checked before they are
+ * redacted.
  */
 export async function connectBare(session: Session): Promise<AnyConnector> {
   const { plugin, config, host, log, engine } = session;

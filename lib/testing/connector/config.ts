@@ -3,54 +3,54 @@ import type { PushRequest, Row, TableInfo } from "../../kit/mod.ts";
 import type { ContractException } from "../case.ts";
 import type { FakeServer } from "../fakes/fake-server.ts";
 
-/** What the contract suite needs to know beside the plugin. */
+/** The configuration of the contract suite. */
 export interface ContractConfig {
-  /** The options, as they stand in `agnes.yaml`. Default: none. */
+  /** The options, as in `agnes.yaml`. Default: none. */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** The values of the plugin's secrets, by its names for them. No error and no log line may hold them. */
+  /** The values of the plugin's secrets, by name. No error and no log entry may contain them. */
   readonly secrets?: Readonly<Record<string, string>>;
-  /** The folder where relative paths start. Default: the working directory. */
+  /** The base of relative paths. Default: the working directory. */
   readonly directory?: string;
-  /** Parts of the outside world to replace. */
+  /** Parts of the host to replace. */
   readonly host?: Partial<Host>;
-  /** The fake API that the connector talks to; with it, the suite also injects faults. */
+  /** The fake API that the connector uses; with it, the suite also injects faults. */
   readonly server?: FakeServer;
   /**
-   * The tables to read, by name. Default: all that `discover` lists. A plugin without `discover` needs them named or
-   * described; a table that is only named has no key and no cursor, and the columns of its first rows, as in a sync.
-   * The suite reads each table about twenty times: name small ones, or set `rowsMax`.
+   * The tables to read, by name. Default: all tables of `discover`. Required, as names or descriptions, for a plugin
+   * without `discover`; a table with only a name has no key, no cursor, and the columns of its first rows, as in a sync.
+   * The suite reads each table about twenty times: choose small ones, or set `rowsMax`.
    */
   readonly tables?: readonly (string | TableInfo)[];
   /**
-   * The most rows to read of a table. The cases that need all rows leave larger tables out and report it in their
+   * The maximum number of rows to read from a table. Cases that need all rows skip larger tables and report it in their
    * remark. Default: no limit.
    */
   readonly rowsMax?: number;
-  /** How long one case may take, in milliseconds; then it fails. Default: one minute. */
+  /** The timeout of one case in milliseconds. Default: one minute. */
   readonly timeoutMs?: number;
-  /** Stops the case that is running. */
+  /** Stops the running case. */
   readonly signal?: AbortSignal;
-  /** Is called when a case begins, and for each batch that it reads. */
+  /** Called when a case begins, and for each batch that it reads. */
   readonly onProgress?: (progress: CaseProgress) => void;
-  /** SQL that the source can answer. Default `SELECT 1 AS one`. */
+  /** SQL that the source can run. Default: `SELECT 1 AS one`. */
   readonly query?: string;
-  /** A genuine pushed request and requests that must be refused, for `stream`. */
+  /** An authentic pushed request and requests that must be rejected, for `stream`. */
   readonly push?: { readonly genuine: PushRequest; readonly forged?: readonly PushRequest[] };
-  /** Rows that may be written, for `write`. Without it nothing is ever written. */
+  /** Rows to write, for `write`. Without it nothing is written. */
   readonly write?: {
     readonly table: string;
     readonly rows: readonly Row[];
     readonly mode?: "append" | "upsert" | "replace";
   };
-  /** Cases that are known not to hold. A case that holds, or that does not exist, may not stand here. */
+  /** Cases that are known to fail. A case that passes or does not exist is an error. */
   readonly exceptions?: readonly ContractException[];
 }
 
-/** What a case of the contract suite is doing. */
+/** The progress of a case of the contract suite. */
 export interface CaseProgress {
   /** The name of the case. */
   readonly case: string;
-  /** The table that it reads now, and how many rows of it came so far. Absent before its first read. */
+  /** The current table and the number of rows read so far. Not set before the first read. */
   readonly table?: string;
   readonly rows?: number;
 }

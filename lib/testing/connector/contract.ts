@@ -25,14 +25,14 @@ const ALL: readonly SourceCase[] = [
 ];
 
 /**
- * Every promise that a connector makes by the capabilities its plugin declares, as cases for any test runner.
+ * Returns the contract of a connector's declared capabilities as cases for any test runner.
  *
- * Each case connects on its own, through the product's own runtime, and fails when it takes longer than `timeoutMs`, one
- * minute by default; give the runner a longer limit, so that the message is the one of the case. Reading cases read every
- * table about twenty times together: set `rowsMax`, or name small tables in `tables`, when the source is big. Nothing is
- * written unless `write` says what.
+ * Each case connects through the runtime of Agnes and has a timeout of `timeoutMs` (default: one minute); set a longer
+ * timeout in the test runner, so that the error message is that of the case. The reading cases read every table about
+ * twenty times in total: for large sources set `rowsMax`, or select small tables with `tables`. Nothing is written
+ * unless `write` is set.
  *
- * @throws RangeError when `exceptions` names a case that does not exist
+ * @throws RangeError if `exceptions` contains an unknown case
  * @example
  * ```ts
  * import { connectorContract } from "agnes/testing";
@@ -51,7 +51,7 @@ export function connectorContract(plugin: AnyPlugin, config: ContractConfig = {}
       (one.needsTables !== true || hasTables) &&
       (one.when?.(config) ?? true),
   );
-  // Tables that turned out to be too large, so that no other case begins to read them.
+  // Tables that turned out to be too large, so that no other case reads them.
   const large = new Set<string>();
   const described = new Map<string, TableInfo>();
   return withExceptions(
@@ -75,7 +75,7 @@ async function runCase(
     await using session = await openSession(plugin, config, { watch, ...shared });
     const remark = await one.run(session);
     const { leftOut } = session;
-    const left = `not tried, because they have more than ${config.rowsMax} rows: ${[...leftOut].join(", ")}`;
+    const left = `skipped, because they have more than ${config.rowsMax} rows: ${[...leftOut].join(", ")}`;
     if (leftOut.size === 0) return remark;
     return typeof remark === "string" ? `${remark}; ${left}` : left;
   };

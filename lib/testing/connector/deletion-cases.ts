@@ -9,21 +9,21 @@ import { extract } from "./extract-cases.ts";
 import { fieldOf, Workbench } from "./rows.ts";
 import type { Session } from "./session.ts";
 
-/** The case about rows that are gone. */
+/** The case about deletions. */
 export const deletionCases: readonly SourceCase[] = [
   {
-    name: "read() names rows that are gone by their primary key, and an extract removes them",
+    name: "read() yields deletions with primary keys, and an extract removes these rows",
     needs: ["read"],
     needsTables: true,
     async run(session) {
       let tried = 0;
       for (const table of await session.readTables()) tried += await checkDeletions(session, table);
-      return tried > 0 ? undefined : "no table says that rows are gone, so nothing was tried";
+      return tried > 0 ? undefined : "no table yields deletions, so nothing was tested";
     },
   },
 ];
 
-/** Checks the deletions that a read from the first cursor on yields, and gives how many there were. */
+/** Checks the deletions of a read from the first cursor, and returns their number. */
 async function checkDeletions(session: Session, table: TableInfo): Promise<number> {
   await using bench = await Workbench.open(session);
   const all = await bench.readWhole(table);
@@ -36,13 +36,13 @@ async function checkDeletions(session: Session, table: TableInfo): Promise<numbe
   if (keys.length === 0) return 0;
   assert.ok(
     table.primaryKey.length > 0,
-    `read() of ${table.name} names rows that are gone, but it has no key`,
+    `read() of ${table.name} yields deletions, but the table has no key`,
   );
   for (const key of keys) {
     const missing = table.primaryKey.find((column) => key[column] === undefined || key[column] === null);
     assert.ok(
       missing === undefined,
-      `a key of ${table.name} that is gone has no value for ${missing}: ${JSON.stringify(key)}`,
+      `a deleted key of ${table.name} has no value for ${missing}: ${JSON.stringify(key)}`,
     );
   }
   if (cursor !== undefined && (await bench.count(all)) > 0)
@@ -59,7 +59,7 @@ async function firstCursor(bench: Workbench, table: TableInfo, all: string): Pro
   return { column: table.cursor, value: row.value, inclusive: table.primaryKey.length > 0 };
 }
 
-/** Publishes the table with rows of the keys that are gone, reads it again, and looks whether they went. */
+/** Publishes the table with rows for the deleted keys, reads it again, and checks that they were removed. */
 async function checkApplied(
   session: Session,
   bench: Workbench,
@@ -76,7 +76,7 @@ async function checkApplied(
   const selects = keys.map(
     (key) => `SELECT * REPLACE (${ghosts.map((one) => one(key)).join(", ")}) FROM (${first})`,
   );
-  // With one row as the reference the cursor stands at its start, so the second read begins there.
+  // With only the first row published, the cursor is at its minimum, so the second read begins there.
   const before = `${selects.join(" UNION ALL ")} UNION ALL (${first})`;
   const connector = {
     async *read() {

@@ -13,20 +13,20 @@ import {
   type TableInfo,
 } from "../../kit/mod.ts";
 
-/** How many row objects are looked at to find their columns; as many as a sync looks at. */
+/** The number of row objects inspected to find the columns; the same as in a sync. */
 const ROWS_LOOKED_AT = 8192;
 
-/** What a read needs to tell the columns of its table. */
+/** Services for determining the columns of a table from a read. */
 interface Reader {
   readonly connector: AnyConnector;
   readonly host: Host;
   readonly engine: DuckDBEngine;
-  /** Where files lie while they are looked at. */
+  /** The folder of files during the inspection. */
   readonly scratch: string;
   readonly signal: AbortSignal;
 }
 
-/** A table that nobody described, with the columns of its first batch, as a sync takes them. */
+/** Describes a table without declared columns by its first batch, like a sync. */
 export async function describeByRead(
   { connector, host, engine, scratch, signal }: Reader,
   info: TableInfo,
@@ -52,7 +52,7 @@ export async function describeByRead(
   const schema = inferColumns(objects, new Map());
   assert.ok(
     schema.fields.length > 0,
-    `read() of ${info.name} yields no row, so its columns are not known; describe the table under \`tables\`, or name one that has rows`,
+    `read() of ${info.name} yields no rows, so its columns are unknown; describe the table under \`tables\`, or choose one with rows`,
   );
   return described(schema);
 }

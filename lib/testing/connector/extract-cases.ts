@@ -11,7 +11,7 @@ import { assertNoSecret } from "./leaks.ts";
 import { Workbench } from "./rows.ts";
 import { SOURCE, TEST_LIMITS, type Session } from "./session.ts";
 
-/** Cases about the whole way from the source to a published extract. */
+/** Cases about the whole path from the source to a published extract. */
 export const extractCases: readonly SourceCase[] = [
   {
     name: "an extract publishes every row of every table",
@@ -36,7 +36,7 @@ export const extractCases: readonly SourceCase[] = [
       const { directory } = await extract(session, tables);
       const { stats } = await extract(session, tables, { directory, incremental: true });
       assert.equal(stats.tablesFailed, 0, failuresOf(stats));
-      assert.deepEqual(stats.schemaChanges, [], "the schema changes although the source did not");
+      assert.deepEqual(stats.schemaChanges, [], "the schema changed although the source did not");
       await reference.compare(directory);
     },
   },
@@ -45,15 +45,15 @@ export const extractCases: readonly SourceCase[] = [
 
 function faultCases(): readonly SourceCase[] {
   const faults: readonly (readonly [string, FetchFault | "short page"])[] = [
-    ["an answer 429", { kind: "status", status: 429, retryAfter: "1" }],
-    ["an answer 500", { kind: "status", status: 500 }],
+    ["a response 429", { kind: "status", status: 429, retryAfter: "1" }],
+    ["a response 500", { kind: "status", status: 500 }],
     ["a lost connection", { kind: "reset" }],
-    ["a body that is cut short", { kind: "cut body" }],
+    ["a truncated body", { kind: "cut body" }],
     ["a short page", "short page"],
-    ["a page that comes twice", { kind: "repeat" }],
+    ["a repeated page", { kind: "repeat" }],
   ];
-  return faults.map(([words, fault]) => ({
-    name: `an extract survives ${words}`,
+  return faults.map(([title, fault]) => ({
+    name: `an extract survives ${title}`,
     needs: ["read"],
     needsTables: true,
     when: (config) => config.server !== undefined,
@@ -61,15 +61,15 @@ function faultCases(): readonly SourceCase[] {
   }));
 }
 
-/** The first requests are enough: listing, a first page, one in the middle, a last one. */
+/** The first requests suffice: listing, a first page, a middle page, a last page. */
 const REQUESTS_MAX = 4;
 
-/** Lets a fault meet the first request of a run, then the second, and so on as long as there are any. */
+/** Injects a fault into the first request of a run, then the second, and so on. */
 async function checkFault(session: Session, fault: FetchFault | "short page"): Promise<void> {
   const server = session.config.server!;
   await using reference = await Reference.read(session);
   const { tables } = reference;
-  // The first answer cannot come twice: there is none before it.
+  // The first response cannot be repeated: there is no earlier one.
   const first = typeof fault === "object" && fault.kind === "repeat" ? 1 : 0;
   for (let skip = first; skip < first + REQUESTS_MAX; skip += 1) {
     if (fault === "short page") server.shortenNextPage(skip);
@@ -79,7 +79,7 @@ async function checkFault(session: Session, fault: FetchFault | "short page"): P
     });
     const isMet = server.pending === 0;
     server.inject([]);
-    // The connector may refuse a page that came before; that the runtime finds the rows of it twice is not enough.
+    // The connector may reject a repeated page; detection by the runtime alone is not enough.
     const isRepeat = typeof fault === "object" && fault.kind === "repeat";
     const isNoticed = !stats.errors.some(({ error }) => isAgnesError(error, "primary_key_repeated"));
     if (isRepeat && stats.tablesFailed > 0 && isNoticed) continue;
@@ -89,7 +89,7 @@ async function checkFault(session: Session, fault: FetchFault | "short page"): P
   }
 }
 
-/** Extracts tables through the runtime, as the product does. */
+/** Extracts tables through the runtime. */
 export async function extract(
   session: Session,
   tables: readonly TableInfo[],
@@ -138,12 +138,12 @@ function failuresOf(stats: ExtractStats): string {
   return stats.errors.map(({ table, error }) => `${table}: ${error.message}`).join("\n");
 }
 
-/** The rows of tables as the connector gives them, to compare extracts with. */
+/** The rows of tables as the connector yields them, for comparison with extracts. */
 class Reference implements AsyncDisposable {
   readonly #bench: Workbench;
   readonly #reads: ReadonlyMap<string, string>;
 
-  /** The tables that were read, whole. */
+  /** The tables that were read completely. */
   readonly tables: readonly TableInfo[];
 
   private constructor(bench: Workbench, reads: ReadonlyMap<string, string>, tables: readonly TableInfo[]) {
@@ -169,7 +169,7 @@ class Reference implements AsyncDisposable {
     await this.#bench[Symbol.asyncDispose]();
   }
 
-  /** Fails when what is published in a folder is not what was read. */
+  /** Fails if the published rows in a folder differ from the rows read. */
   async compare(directory: string): Promise<void> {
     if (this.#reads.size === 0) return;
     const { connection } = this.#bench;

@@ -10,7 +10,7 @@ import { assertWrappedOnce, type Session } from "./session.ts";
 const BATCHES_MAX = 100;
 const STRANGER = table("a_table_nobody_has", { id: utf8() });
 
-/** Cases about failing. */
+/** Cases about failures. */
 export const failureCases: readonly SourceCase[] = [
   {
     name: "read() of a table that does not exist fails",
@@ -28,13 +28,13 @@ export const failureCases: readonly SourceCase[] = [
       }
       assert.fail(
         isGiven
-          ? "read() of a table that does not exist yields rows; throw when its name is none of yours"
-          : "read() of a table that does not exist ends without a row, as if the table were empty",
+          ? "read() of a table that does not exist yields rows; throw an error for unknown names"
+          : "read() of a table that does not exist ends without rows, like an empty table",
       );
     },
   },
   {
-    name: "errors and log lines carry no secret",
+    name: "errors and log entries contain no secret",
     needs: [],
     async run(session) {
       const bare = await connectBare(session);
@@ -67,7 +67,7 @@ async function searchFailures(session: Session, work: readonly (() => unknown)[]
     try {
       await one();
     } catch (error) {
-      assert.ok(error instanceof Error, `something that is no Error was thrown: ${typeof error}`);
+      assert.ok(error instanceof Error, `the thrown value is not an Error: ${typeof error}`);
       assertNoSecret(session, `the error "${error.name}"`, error);
     }
   }
@@ -78,7 +78,7 @@ async function listAll(found: Promise<unknown> | AsyncIterable<unknown>, signal:
   else await found;
 }
 
-/** Takes what comes; more than a few batches tell nothing new. */
+/** Reads a few batches; more are not needed. */
 async function drain(batches: AsyncIterable<unknown>, signal: AbortSignal): Promise<void> {
   const turn = createTurns();
   let count = 0;

@@ -16,15 +16,15 @@ const SIGNS: Readonly<Record<Filter["operator"], string>> = {
 };
 const ORDERINGS: ReadonlySet<Filter["operator"]> = new Set(["ge", "gt", "lt", "le"]);
 
-/** A filter in the neutral form and in SQL. */
+/** A filter as an object and as SQL. */
 export interface ChosenFilter {
   readonly filter: readonly Filter[];
   readonly sql: string;
 }
 
 /**
- * Filters over the first columns whose values can be compared, each around a value that is really there. Every operator
- * is tried, but not on every column: each filter costs a read.
+ * Returns filters on the first comparable columns, each with an existing value. Every operator is tested, but not on
+ * every column, because each filter costs a read.
  */
 export async function chooseFilters(
   bench: Workbench,

@@ -4,16 +4,16 @@ import { inspect } from "node:util";
 import { bigintAsText, causesOf } from "../../base/mod.ts";
 import type { Session } from "./session.ts";
 
-/** Checks that no secret of the configuration, in any common spelling, is in a value, however deep. */
+/** Checks that a value does not contain a secret of the configuration, in any common encoding and at any depth. */
 export function assertNoSecret(session: Session, what: string, value: unknown): void {
   const text = typeof value === "string" ? value : everything(value);
   for (const [name, secret] of Object.entries(session.config.secrets ?? {})) {
     const found = spellings(secret).find((spelling) => text.includes(spelling));
-    assert.ok(found === undefined, `${what} holds the secret ${name}`);
+    assert.ok(found === undefined, `${what} contains the secret ${name}`);
   }
 }
 
-/** Checks the log, too. */
+/** Also checks the log. */
 export function assertNoSecretInLog(session: Session): void {
   assertNoSecret(session, "the log", session.log.text());
 }
@@ -25,7 +25,7 @@ function spellings(secret: string): readonly string[] {
     secret,
     encodeURIComponent(secret),
     JSON.stringify(secret).slice(1, -1),
-    // Without the last characters, which depend on what follows.
+    // Without the last characters, which depend on the following bytes.
     bytes.toString("base64").replace(/.{0,2}=*$/, ""),
     bytes.toString("hex"),
   ].filter((spelling) => spelling.length >= 4);

@@ -5,10 +5,10 @@ import { discoverTables } from "../../sources/mod.ts";
 import type { SourceCase } from "./source-case.ts";
 import { able, within } from "./session.ts";
 
-/** Cases about what a source knows of its tables without reading them. */
+/** Cases about metadata of tables. */
 export const metadataCases: readonly SourceCase[] = [
   {
-    name: "metadata() describes the tables it is asked for",
+    name: "metadata() describes the requested tables",
     needs: ["discover", "metadata"],
     async run(session) {
       const { handle, signal } = session;
@@ -20,7 +20,7 @@ export const metadataCases: readonly SourceCase[] = [
       };
       const metadata = (asked: readonly TableInfo[]) => able(session, "metadata").metadata(asked, { signal });
       const found = await metadata([...tables, stranger]);
-      assert.ok(found.length > 0, "metadata() knows none of the tables that discover() lists");
+      assert.ok(found.length > 0, "metadata() describes none of the tables that discover() lists");
       checkAsked(found, tables);
       for (const one of found)
         checkColumns(
@@ -30,7 +30,7 @@ export const metadataCases: readonly SourceCase[] = [
       const single = tables.find(({ name }) => name === found[0]!.name)!;
       const alone = await metadata([single]);
       checkAsked(alone, [single]);
-      assert.equal(alone.length, 1, `metadata() knows ${single.name} only together with other tables`);
+      assert.equal(alone.length, 1, `metadata() describes ${single.name} only together with other tables`);
       checkAsked(await metadata([]), []);
     },
   },
@@ -46,7 +46,7 @@ export const metadataCases: readonly SourceCase[] = [
         able(session, "metadata")
           .metadata(tables, { signal: controller.signal })
           .catch(() => {}),
-        "metadata() goes on for more than a second after the abort",
+        "metadata() continues for more than a second after the abort",
       );
     },
   },
@@ -55,25 +55,22 @@ export const metadataCases: readonly SourceCase[] = [
 function checkAsked(found: readonly TableMetadata[], tables: readonly TableInfo[]): void {
   const asked = new Set(tables.map((table) => table.name));
   for (const { name } of found) {
-    assert.ok(
-      asked.delete(name),
-      `metadata() describes ${name}, which nobody asked for or which came already`,
-    );
+    assert.ok(asked.delete(name), `metadata() describes ${name}, which was not requested or is a duplicate`);
   }
 }
 
-/** The columns are those of the table: who partitions or clusters by another one was not understood. */
+/** Checks that the columns, including those of partitions and clusters, are columns of the table. */
 function checkColumns({ name, columns, partitionedBy, clusteredBy }: TableMetadata, table: TableInfo): void {
   const listed = table.schema.fields.map((field) => String(field.name));
   const known = new Set([...listed, ...(columns ?? []).map((column) => column.name)]);
   for (const column of [...(partitionedBy ?? []), ...(clusteredBy ?? [])]) {
-    assert.ok(known.has(column), `${name} is partitioned or clustered by ${column}, which is no column`);
+    assert.ok(known.has(column), `${name} is partitioned or clustered by ${column}, which is not a column`);
   }
   if (columns === undefined) return;
   const described = new Set(columns.map((column) => column.name));
   const missing = listed.find((column) => !described.has(column));
   assert.ok(
     missing === undefined,
-    `metadata() leaves out the column ${missing} of ${name}, which discover() lists`,
+    `metadata() omits the column ${missing} of ${name}, which discover() lists`,
   );
 }

@@ -14,14 +14,17 @@ const UNSIGNED: PushRequest = {
   body: new TextEncoder().encode("{}"),
 };
 
-/** Cases about events that a source pushes, and about rows that are pushed back. */
+/** Cases about pushed events and about rows written back. */
 export const pushCases: readonly SourceCase[] = [
   {
-    name: "verify() refuses a request that nobody signed",
+    name: "verify() rejects unsigned requests",
     needs: ["stream"],
     async run(session) {
       const refused = (request: PushRequest) =>
-        failureOf(able(session, "stream").verify(request), "verify() accepts a request that is not genuine");
+        failureOf(
+          able(session, "stream").verify(request),
+          "verify() accepts a request that is not authentic",
+        );
       await refused(UNSIGNED);
       for (const request of session.config.push?.forged ?? []) await refused(request);
       const genuine = session.config.push?.genuine;
@@ -29,7 +32,7 @@ export const pushCases: readonly SourceCase[] = [
     },
   },
   {
-    name: "stream() turns genuine events into changes of its tables",
+    name: "stream() turns authentic events into changes of its tables",
     needs: ["discover", "stream"],
     when: (config) => config.push !== undefined,
     async run(session) {
@@ -37,17 +40,17 @@ export const pushCases: readonly SourceCase[] = [
       const connector = able(session, "stream");
       const tables = await discoverTables(handle, { signal });
       const events = await connector.verify(config.push!.genuine);
-      assert.ok(events.length > 0, "verify() finds no event in the genuine request");
+      assert.ok(events.length > 0, "verify() returns no events for the authentic request");
       const again = await connector.verify(config.push!.genuine);
       assert.deepEqual(
         again.map((event) => event.id),
         events.map((event) => event.id),
         "a replayed event has another id",
       );
-      const given = (async function* () {
+      const replayed = (async function* () {
         yield* events;
       })();
-      for await (const change of connector.stream(given, { tables, signal })) {
+      for await (const change of connector.stream(replayed, { tables, signal })) {
         const info = tables.find((one) => one.name === change.table);
         assert.ok(
           info !== undefined,
@@ -60,26 +63,26 @@ export const pushCases: readonly SourceCase[] = [
     },
   },
   {
-    name: "write() takes rows and read() gives them back",
+    name: "write() accepts rows and read() returns them",
     needs: ["discover", "read", "write"],
     when: (config) => config.write !== undefined,
     async run(session) {
       const { handle, signal, config } = session;
       const { table: name, rows, mode = "append" } = config.write!;
       const info = (await discoverTables(handle, { signal })).find((one) => one.name === name);
-      assert.ok(info !== undefined, `discover() does not list the table ${name} that is to be written`);
+      assert.ok(info !== undefined, `discover() does not list the table ${name} to write`);
       const batches = async function* () {
         const builder = createRowBuilder(info);
         yield* builder.append(rows);
         yield* builder.finish();
       };
       const written = await able(session, "write").write(info, batches(), { mode, signal });
-      assert.equal(written.rows, rows.length, "write() took another number of rows than it was given");
+      assert.equal(written.rows, rows.length, "write() reports a different number of rows than it received");
       await using bench = await Workbench.open(session);
       const all = await bench.read(info);
-      const wanted = await bench.load(info, batches());
-      const lost = await bench.count(`((FROM ${wanted}) EXCEPT ALL (FROM ${all}))`);
-      assert.equal(lost, 0, `${counted(lost, "row")} that write() took cannot be read`);
+      const expected = await bench.load(info, batches());
+      const lost = await bench.count(`((FROM ${expected}) EXCEPT ALL (FROM ${all}))`);
+      assert.equal(lost, 0, `${counted(lost, "row")} accepted by write() cannot be read`);
     },
   },
 ];

@@ -9,19 +9,19 @@ import { able, assertWrappedOnce, failureOf, namedTable, toTable, within } from 
 /** Cases about running SQL in the source. */
 export const queryCases: readonly SourceCase[] = [
   {
-    name: "query() answers with batches of its schema",
+    name: "query() returns batches of its schema",
     needs: ["query"],
     async run(session) {
       const sql = session.config.query ?? "SELECT 1 AS one";
       const answer = await able(session, "query").query(sql, { signal: session.signal });
-      assert.ok(answer.schema.fields.length > 0, `the answer to ${sql} has no columns`);
+      assert.ok(answer.schema.fields.length > 0, `the result of ${sql} has no columns`);
       await using bench = await Workbench.open(session);
       const rows = await bench.load(table("answer", answer.schema), answer.batches);
-      assert.ok((await bench.count(rows)) > 0, `the answer to ${sql} has no rows`);
+      assert.ok((await bench.count(rows)) > 0, `the result of ${sql} has no rows`);
     },
   },
   {
-    name: "query() answers for the tables that the test names",
+    name: "query() works for the configured tables",
     needs: ["query"],
     when: ({ tables = [] }) => tables.length > 0,
     async run(session) {
@@ -30,24 +30,24 @@ export const queryCases: readonly SourceCase[] = [
       for (const one of session.config.tables ?? []) {
         const info = listed === null ? toTable(one) : namedTable(listed, one);
         const can = info.capabilities ?? session.plugin.capabilities;
-        // A table that can be read is not asked for by SQL, also when it is live.
+        // Tables with `read` are not queried by SQL, even if they are live.
         if (connector.read !== undefined || !can.includes("query")) continue;
         const sql = selectNone(info, connector);
         const { schema, batches } = await able(session, "query").query(sql, { signal });
         for await (const _ of batches);
-        assert.ok(schema.fields.length > 0, `the answer to ${sql} has no columns`);
+        assert.ok(schema.fields.length > 0, `the result of ${sql} has no columns`);
       }
     },
   },
   {
-    name: "query() of what is no SQL fails, wrapped once",
+    name: "query() of invalid SQL fails, wrapped once",
     needs: ["query"],
     async run(session) {
       const asked = async () => {
         const answer = await able(session, "query").query("SELECT FROM WHERE", { signal: session.signal });
         for await (const _ of answer.batches);
       };
-      assertWrappedOnce(await failureOf(asked(), "query() answers to what is no SQL"));
+      assertWrappedOnce(await failureOf(asked(), "query() succeeds for invalid SQL"));
     },
   },
   {
@@ -64,12 +64,12 @@ export const queryCases: readonly SourceCase[] = [
       await within(
         1000,
         asked().catch(() => {}),
-        "query() goes on for more than a second after the abort",
+        "query() continues for more than a second after the abort",
       );
     },
   },
   {
-    name: "estimate() gives figures that can be true",
+    name: "estimate() returns plausible figures",
     needs: ["query"],
     async run({ connector, config, signal }) {
       if (connector.estimate === undefined) return;
@@ -77,14 +77,14 @@ export const queryCases: readonly SourceCase[] = [
       for (const figure of [rows, sizeBytes]) {
         assert.ok(
           figure === undefined || (Number.isFinite(figure) && figure >= 0),
-          `estimate() says ${figure}`,
+          `estimate() returns ${figure}`,
         );
       }
     },
   },
 ];
 
-/** SQL that names a table and wants no row, as a live table is asked for. */
+/** Returns SQL that selects no rows from a table, like a query of a live table. */
 function selectNone(info: TableInfo, connector: AnyConnector): string {
   const path = info.remotePath ?? [info.name];
   const columns = info.schema.fields.map((field) => String(field.name));
@@ -92,6 +92,6 @@ function selectNone(info: TableInfo, connector: AnyConnector): string {
     const from = path.map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
     return `SELECT * FROM ${from} WHERE 1 = 0`;
   }
-  const wanted = { columns, filter: [], limit: 1 };
-  return connector.selectSql?.(info, wanted) ?? toSelectSql(path, wanted);
+  const request = { columns, filter: [], limit: 1 };
+  return connector.selectSql?.(info, request) ?? toSelectSql(path, request);
 }

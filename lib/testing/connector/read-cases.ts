@@ -34,11 +34,11 @@ export const readCases: readonly SourceCase[] = [
         tried += 1;
         await checkKeys(session, table);
       });
-      return tried > 0 ? undefined : "no table has a primary key, so nothing was tried";
+      return tried > 0 ? undefined : "no table has a primary key, so nothing was tested";
     },
   },
   {
-    name: "read() yields the same rows again, also with two reads at once",
+    name: "read() yields the same rows again, also in concurrent reads",
     needs: ["read"],
     needsTables: true,
     run: (session) =>
@@ -56,13 +56,13 @@ export const readCases: readonly SourceCase[] = [
       compare(session, async (bench, table, all) => {
         for (const columns of choices(namesOf(table))) {
           const some = await bench.read(table, { columns });
-          const wanted = `(SELECT ${columns.map(quoteIdentifier).join(", ")} FROM ${all})`;
-          await bench.assertSameRows(some, wanted, `reading ${columns.join(", ")} of ${table.name}`);
+          const expected = `(SELECT ${columns.map(quoteIdentifier).join(", ")} FROM ${all})`;
+          await bench.assertSameRows(some, expected, `reading ${columns.join(", ")} of ${table.name}`);
         }
       }),
   },
   {
-    name: "read() with a filter yields the rows that filtering afterwards leaves",
+    name: "read() with a filter yields all rows that match it",
     needs: ["read"],
     needsTables: true,
     async run(session) {
@@ -71,7 +71,7 @@ export const readCases: readonly SourceCase[] = [
         for (const { filter, sql } of await chooseFilters(bench, table, all)) {
           tried += 1;
           const some = await bench.read(table, { filter });
-          // What a connector cannot push down, the runtime applies; what it leaves out is lost.
+          // The runtime filters again, so extra rows are allowed and missing rows are lost.
           const left = `(SELECT * FROM ${some} WHERE ${sql})`;
           await bench.assertSameRows(
             left,
@@ -80,11 +80,11 @@ export const readCases: readonly SourceCase[] = [
           );
         }
       });
-      return tried > 0 ? undefined : "no table has a value to filter by, so nothing was tried";
+      return tried > 0 ? undefined : "no table has a value to filter by, so nothing was tested";
     },
   },
   {
-    name: "read() with a cursor yields exactly the rows that it asks for",
+    name: "read() with a cursor yields exactly the requested rows",
     needs: ["read"],
     needsTables: true,
     async run(session) {
@@ -92,7 +92,7 @@ export const readCases: readonly SourceCase[] = [
       await compare(session, async (bench, table, all) => {
         points += await checkCursor(bench, table, all);
       });
-      return points > 0 ? undefined : "no table with rows has a cursor, so nothing was tried";
+      return points > 0 ? undefined : "no table with rows has a cursor, so nothing was tested";
     },
   },
   {
@@ -122,13 +122,13 @@ async function compare(
 async function checkBatches(session: Session, table: TableInfo): Promise<void> {
   const declared = new Map(table.schema.fields.map((field) => [String(field.name), field]));
   const columnsOf = async (batch: Batch): Promise<ReadonlyMap<string, string> | null> => {
-    // Rows are checked value by value when they are loaded below.
+    // Row objects are checked value by value when they are loaded.
     if (isRows(batch)) return null;
     if (!isFileChunk(batch))
       return new Map(batch.schema.fields.map((field) => [String(field.name), String(field.type)]));
     if (typeof batch.data !== "string") return null;
     const { fields } = await session.engine.describe(batch, { signal: session.signal });
-    // The runtime casts what DuckDB reads, so only the names count.
+    // The runtime casts values from files, so only the names are checked.
     return new Map(fields.map(({ name }) => [String(name), String(declared.get(String(name))?.type)]));
   };
   const check = async (batch: Batch) => {
@@ -143,7 +143,7 @@ async function checkBatches(session: Session, table: TableInfo): Promise<void> {
       assert.equal(
         type,
         String(field.type),
-        `column ${name} of a batch of ${table.name} has another type than declared`,
+        `column ${name} of a batch of ${table.name} has a different type than declared`,
       );
     }
     const missing = [...declared.values()].find(
@@ -151,7 +151,7 @@ async function checkBatches(session: Session, table: TableInfo): Promise<void> {
     );
     assert.ok(
       missing === undefined,
-      `a batch of ${table.name} lacks the column ${String(missing?.name)}, which may not be null`,
+      `a batch of ${table.name} lacks the column ${String(missing?.name)}, which is not nullable`,
     );
   };
   const checked = async function* (): AsyncGenerator<Batch | Deletions, void, void> {
@@ -165,7 +165,7 @@ async function checkBatches(session: Session, table: TableInfo): Promise<void> {
   const undeclared = [...bench.undeclared].map(([name, count]) => `${name} (${counted(count, "time")})`);
   assert.ok(
     undeclared.length === 0,
-    `what read() yields of ${table.name} has keys that are no column: ${undeclared.join(", ")}; ` +
+    `read() of ${table.name} yields keys that are not columns: ${undeclared.join(", ")}; ` +
       "declare them, or yield only the columns",
   );
 }
@@ -174,14 +174,14 @@ async function checkKeys(session: Session, table: TableInfo): Promise<void> {
   await using bench = await Workbench.open(session);
   const all = await bench.load(table, session.read(table), namesOf(table), session.config.rowsMax);
   const key = table.primaryKey.map(quoteIdentifier);
-  const words = table.primaryKey.join(", ");
+  const keyColumns = table.primaryKey.join(", ");
   const [row] = await bench.connection.rows<{ agnes_key: string; agnes_count: bigint }>(
     `SELECT CAST(row(${key.join(", ")}) AS VARCHAR) AS agnes_key, count(*) AS agnes_count
      FROM ${all} GROUP BY ${key.join(", ")} HAVING count(*) > 1 LIMIT 1`,
   );
   assert.ok(
     row === undefined,
-    `read() of ${table.name} yields ${counted(Number(row?.agnes_count), "row")} with the primary key ${words} = ${row?.agnes_key}`,
+    `read() of ${table.name} yields ${counted(Number(row?.agnes_count), "row")} with the primary key ${keyColumns} = ${row?.agnes_key}`,
   );
   const empty = await bench.count(
     `(SELECT 1 FROM ${all} WHERE ${key.map((column) => `${column} IS NULL`).join(" OR ")})`,
@@ -189,11 +189,11 @@ async function checkKeys(session: Session, table: TableInfo): Promise<void> {
   assert.equal(
     empty,
     0,
-    `read() of ${table.name} yields ${counted(Number(empty), "row")} without a value in the key ${words}`,
+    `read() of ${table.name} yields ${counted(Number(empty), "row")} without a value in the key ${keyColumns}`,
   );
 }
 
-/** Reads after some values of the cursor, and gives how many. */
+/** Reads from some values of the cursor, and returns their number. */
 async function checkCursor(bench: Workbench, table: TableInfo, all: string): Promise<number> {
   if (table.cursor === undefined) return 0;
   const cursor = quoteIdentifier(table.cursor);
@@ -201,19 +201,19 @@ async function checkCursor(bench: Workbench, table: TableInfo, all: string): Pro
     `SELECT DISTINCT CAST(unnest([min(${cursor}), quantile_disc(${cursor}, 0.5), max(${cursor})]) AS VARCHAR) AS value ` +
       `FROM ${all} WHERE ${cursor} IS NOT NULL HAVING count(*) > 0`,
   );
-  // A table without a key may be given one by its owner, so both rules can come.
+  // The registry may define a key for a table without one, so both rules are possible.
   const rules = table.primaryKey.length > 0 ? [true] : [false, true];
   for (const { value } of points) {
     for (const inclusive of rules) {
       const found = await bench.read(table, { cursor: { column: table.cursor, value, inclusive } });
       const literal = quoteLiteral(value);
       const condition = inclusive ? `${cursor} >= ${literal} OR ${cursor} IS NULL` : `${cursor} > ${literal}`;
-      const wanted = `(SELECT * FROM ${all} WHERE ${condition})`;
-      const words = inclusive ? "from" : "after";
+      const expected = `(SELECT * FROM ${all} WHERE ${condition})`;
+      const relation = inclusive ? "from" : "after";
       await bench.assertSameRows(
         found,
-        wanted,
-        `reading ${table.name} with ${table.cursor} ${words} ${value}${inclusive ? " on, or null" : ""}`,
+        expected,
+        `reading ${table.name} with ${table.cursor} ${relation} ${value}${inclusive ? " on, or null" : ""}`,
       );
     }
   }
@@ -223,7 +223,7 @@ async function checkCursor(bench: Workbench, table: TableInfo, all: string): Pro
 async function checkAbort(session: Session, table: TableInfo): Promise<void> {
   const controller = new AbortController();
   const { signal } = controller;
-  // Small batches, so that there is something left to stop.
+  // Small batches, so that the read does not end before the abort.
   const rows = able(session, "read").read(table, { batchRows: 16, signal })[Symbol.asyncIterator]();
   await rows.next();
   controller.abort();
@@ -232,7 +232,7 @@ async function checkAbort(session: Session, table: TableInfo): Promise<void> {
     while (performance.now() - startedMs < 1000) {
       if ((await rows.next()).done === true) return;
     }
-    assert.fail(`read() of ${table.name} goes on yielding for more than a second after the abort`);
+    assert.fail(`read() of ${table.name} continues for more than a second after the abort`);
   };
   const drained = drain().catch((error: unknown) => {
     if (error instanceof assert.AssertionError) throw error;
@@ -240,9 +240,9 @@ async function checkAbort(session: Session, table: TableInfo): Promise<void> {
   await within(1000, drained, `read() of ${table.name} does not stop within a second after the abort`);
 }
 
-/** The first column, the last, and the first two the other way round. */
+/** The first column, the last, and the first two in reverse order. */
 function choices(names: readonly string[]): readonly (readonly string[])[] {
   const [first, second] = names;
-  const wanted = [[first!], [names.at(-1)!], ...(second === undefined ? [] : [[second, first!]])];
-  return [...new Map(wanted.map((columns) => [columns.join("\0"), columns])).values()];
+  const selections = [[first!], [names.at(-1)!], ...(second === undefined ? [] : [[second, first!]])];
+  return [...new Map(selections.map((columns) => [columns.join("\0"), columns])).values()];
 }

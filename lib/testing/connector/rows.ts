@@ -29,12 +29,12 @@ import {
 } from "../../kit/mod.ts";
 import { TEST_LIMITS, type Session } from "./session.ts";
 
-/** Compares reads in a database of its own, with DuckDB's notion of order and equality. */
+/** Compares reads in a separate database, with DuckDB's order and equality. */
 export class Workbench implements AsyncDisposable {
   readonly #session: Session;
   readonly #database: Database;
   readonly connection: Connection;
-  /** How often rows and files had something that is no column of their table, by its name. */
+  /** The number of occurrences of undeclared columns, by name. */
   readonly undeclared = new Map<string, number>();
   #tables = 0;
 
@@ -53,12 +53,12 @@ export class Workbench implements AsyncDisposable {
     await this.#database.close();
   }
 
-  /** Reads a table of the source into a table of the workbench; gives its quoted name. */
+  /** Reads a table of the source into a table of the workbench; returns its quoted name. */
   async read(info: TableInfo, options: Partial<ReadOptions> = {}): Promise<string> {
     return this.load(info, this.#session.read(info, options), options.columns);
   }
 
-  /** Reads a whole table as `read` does; null, and the case leaves it out, when it has more rows than may be read. */
+  /** Reads a whole table like `read`; returns null, and the case skips the table, if it exceeds `rowsMax`. */
   async readWhole(info: TableInfo): Promise<string | null> {
     const { config, large, leftOut } = this.#session;
     if (!large.has(info.name)) {
@@ -70,8 +70,8 @@ export class Workbench implements AsyncDisposable {
   }
 
   /**
-   * Puts batches into a new table. Its columns are those that were asked for; deletions are left to other cases. Stops
-   * after the batch with which there are more than `rowsMax` rows; the table then counts as large.
+   * Loads batches into a new table with the requested columns; ignores deletions. Stops after the batch that exceeds
+   * `rowsMax` rows; the table then counts as large.
    */
   async load(
     info: TableInfo,
@@ -111,23 +111,23 @@ export class Workbench implements AsyncDisposable {
     return name;
   }
 
-  /** How many rows a relation has. */
+  /** Returns the number of rows of a relation. */
   async count(relation: string): Promise<number> {
     const [row] = await this.connection.rows<{ n: bigint }>(`SELECT count(*) AS n FROM ${relation}`);
     return Number(row!.n);
   }
 
-  /** Fails when two relations do not hold the same rows, each as often. */
+  /** Fails if two relations differ as multisets of rows. */
   async assertSameRows(actual: string, expected: string, what: string): Promise<void> {
     const more = `(FROM ${actual}) EXCEPT ALL (FROM ${expected})`;
     const fewer = `(FROM ${expected}) EXCEPT ALL (FROM ${actual})`;
     if ((await this.count(`((${more}) UNION ALL (${fewer}))`)) === 0) return;
-    for (const [query, words] of [
+    for (const [query, difference] of [
       [fewer, "missing"],
       [more, "too many"],
     ] as const) {
       const { count, row } = await this.#example(query);
-      assert.ok(count === 0, `${what}: ${counted(count, "row")} ${words}, for example ${row}`);
+      assert.ok(count === 0, `${what}: ${counted(count, "row")} ${difference}, for example ${row}`);
     }
   }
 
@@ -160,11 +160,11 @@ export class Workbench implements AsyncDisposable {
     }
   }
 
-  /** Inserts the rows of a file, and gives the columns that it has. */
+  /** Inserts the rows of a file, and returns its columns. */
   async #insertFile(name: string, columns: readonly string[], chunk: FileChunk): Promise<readonly string[]> {
     if (typeof chunk.data === "string") {
       const local = { ...chunk, data: chunk.data };
-      // Another read may be under way on the connection of the workbench.
+      // Another read may be running on the connection of the workbench.
       await using connection = await this.#database.connect();
       const reading = await readingOf(connection, local);
       if (reading === null) return [];

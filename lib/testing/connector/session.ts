@@ -27,7 +27,7 @@ import type { ContractConfig } from "./config.ts";
 import { describeByRead } from "./describe-by-read.ts";
 import { CaseWatch } from "./watch.ts";
 
-/** What DuckDB may use of the machine in a contract test. */
+/** Resource limits of DuckDB in a contract test. */
 export const TEST_LIMITS: DuckDBLimits = { memoryMb: 256, threads: 2 };
 
 /** The source's name in every contract test. */
@@ -42,28 +42,28 @@ export interface Session extends AsyncDisposable {
   readonly host: Host;
   readonly log: RecordingLog;
   readonly engine: DuckDBEngine;
-  /** An empty folder that goes when the session does. */
+  /** An empty folder, removed with the session. */
   readonly scratch: string;
   readonly signal: AbortSignal;
-  /** The tables that can be read, of those the configuration names. */
+  /** The readable tables of the configuration. */
   readTables(): Promise<readonly TableInfo[]>;
-  /** Reads a table, and checks that every batch is one. */
+  /** Reads a table, and validates every batch. */
   read(info: TableInfo, options?: Partial<ReadOptions>): AsyncGenerator<Batch | Deletions, void, void>;
-  /** The tables found so far, by any case, to have more rows than may be read. */
+  /** The tables that exceed `rowsMax`, found so far by any case. */
   readonly large: Set<string>;
-  /** Those of them that this case left out. */
+  /** Those of them that this case skipped. */
   readonly leftOut: Set<string>;
 }
 
-/** What belongs to the case, and to all cases of one contract. */
+/** The context of the case and of all cases of one contract. */
 export interface CaseContext {
   readonly watch: CaseWatch;
   readonly large: Set<string>;
-  /** Tables that nobody described, with the columns of their first rows. */
+  /** Tables without declared columns, with the columns of their first rows. */
   readonly described: Map<string, TableInfo>;
 }
 
-/** Connects a plugin as the product does. */
+/** Connects a plugin through the runtime. */
 export async function openSession(
   plugin: AnyPlugin,
   config: ContractConfig,
@@ -95,7 +95,7 @@ export async function openSession(
       await engine.close();
       await rm(scratch, { recursive: true, force: true });
     };
-    // The body of a case that hangs never gets to dispose of what it uses.
+    // A hanging case never disposes of its resources.
     watch.signal.addEventListener("abort", () => void dispose().catch(() => {}), { once: true });
     const session: Session = {
       plugin,
@@ -121,18 +121,18 @@ export async function openSession(
   }
 }
 
-/** The connector, with the methods of a capability that the case needs. */
+/** Returns the connector with the methods of a required capability. */
 export function able<C extends Capability>(session: Session, ..._capabilities: readonly C[]): Connector<C> {
-  // Cases run only for the capabilities they need, and the registry checked that the methods are there.
+  // Cases run only for declared capabilities, and the registry has checked that the methods exist.
   return session.connector as Connector<C>;
 }
 
-/** Waits for work that must end soon; fails with `broken` when it does not. */
+/** Waits for work with a timeout; fails with the message `broken`. */
 export function within<T>(durationMs: number, work: Promise<T>, broken: string): Promise<T> {
   return raceTimeout(work, durationMs, () => new assert.AssertionError({ message: broken }));
 }
 
-/** The failure that work ends with; fails with `broken` when it succeeds. */
+/** Returns the failure of work; fails with the message `broken` if it succeeds. */
 export async function failureOf(work: Promise<unknown>, broken: string): Promise<unknown> {
   const outcome = await work.then(
     () => null,
@@ -142,7 +142,7 @@ export async function failureOf(work: Promise<unknown>, broken: string): Promise
   return outcome.error;
 }
 
-/** Checks that a failure was wrapped once, in the words of the product. */
+/** Checks that a failure was wrapped once as `plugin_failed`. */
 export function assertWrappedOnce(error: unknown): void {
   if (isAgnesError(error) && isDataCode(error.code)) return;
   assert.ok(isAgnesError(error, "plugin_failed"), `the failure is not plugin_failed but ${String(error)}`);
@@ -153,13 +153,13 @@ function hostOf(config: ContractConfig): Host {
   const env = { ...config.host?.env, ...config.secrets };
   if (config.server === undefined) return createHost({ ...config.host, env });
   const { fetch } = config.server;
-  // Waits between tries are cut short: the server is a fake and does not mind.
+  // Waits between retries are shortened, because the server is a fake.
   const sleep: Host["sleep"] = async (durationMs, signal) =>
     createHost().sleep(Math.min(durationMs, 2), signal);
   return createHost({ sleep, fetch, ...config.host, env });
 }
 
-/** The tables of the source; those that the configuration names or describes, when the plugin cannot list any. */
+/** Returns the tables of the source, or those of the configuration if the plugin cannot list tables. */
 async function knownTables(
   session: Session,
   described: Map<string, TableInfo>,
@@ -179,32 +179,35 @@ async function knownTables(
   return tables;
 }
 
-/** A table that a test names or describes. */
+/** Returns a table from a name or a description. */
 export function toTable(one: string | TableInfo): TableInfo {
   return typeof one === "string" ? table(one, {}) : one;
 }
 
-/** The table of a source that a test names. */
+/** Returns the table of a source by its name. */
 export function namedTable(tables: readonly TableInfo[], named: string | TableInfo): TableInfo {
   const { name } = toTable(named);
   const found = tables.find((one) => one.name === name);
   assert.ok(
     found !== undefined,
-    `there is no table ${JSON.stringify(name)}, which the test names; there are ${tables.map((one) => one.name).join(", ")}`,
+    `there is no table ${JSON.stringify(name)}, which the test refers to; the tables are ${tables.map((one) => one.name).join(", ")}`,
   );
   return found;
 }
 
-function readable(tables: readonly TableInfo[], { tables: given }: ContractConfig): readonly TableInfo[] {
-  const wanted = given?.map((one) => namedTable(tables, one).name);
+function readable(
+  tables: readonly TableInfo[],
+  { tables: configured }: ContractConfig,
+): readonly TableInfo[] {
+  const names = configured?.map((one) => namedTable(tables, one).name);
   const found = tables.filter(
-    (one) => (one.capabilities?.includes("read") ?? true) && (wanted?.includes(one.name) ?? true),
+    (one) => (one.capabilities?.includes("read") ?? true) && (names?.includes(one.name) ?? true),
   );
-  assert.ok(found.length > 0, "there is no table that can be read");
+  assert.ok(found.length > 0, "there is no readable table");
   return found;
 }
 
-/** Reads with a check of every batch, so that no case takes something else for one. */
+/** Reads a table and validates every batch. */
 async function* checkedRead(
   session: Session,
   watch: CaseWatch,
@@ -215,12 +218,12 @@ async function* checkedRead(
   const read = watch.read(info.name);
   let number = 0;
   try {
-    const given = able(session, "read").read(info, { batchRows: 8192, signal, ...options });
-    for await (const batch of given) {
+    const batches = able(session, "read").read(info, { batchRows: 8192, signal, ...options });
+    for await (const batch of batches) {
       signal.throwIfAborted();
       number += 1;
       const problem = problemOf(batch);
-      assert.ok(problem === undefined, `batch ${number} of ${info.name} is no batch: ${problem}`);
+      assert.ok(problem === undefined, `batch ${number} of ${info.name} is not valid: ${problem}`);
       read.took(isDeletions(batch) || isFileChunk(batch) ? 0 : isRows(batch) ? batch.length : batch.numRows);
       yield batch;
     }
@@ -229,7 +232,7 @@ async function* checkedRead(
   }
 }
 
-/** Why something that a read gave is no batch. */
+/** Returns why a yielded value is not a valid batch. */
 function problemOf(value: Batch | Deletions): string | undefined {
   const advice = "yield row objects, Arrow record batches, file chunks or deletions";
   const problem = batchProblem(value);

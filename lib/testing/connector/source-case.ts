@@ -2,13 +2,13 @@ import type { Capability } from "../../kit/mod.ts";
 import type { ContractConfig } from "./config.ts";
 import type { Session } from "./session.ts";
 
-/** A promise that is put to the test against a connected source. */
+/** A case that runs on a connected source. */
 export interface SourceCase {
   readonly name: string;
   readonly needs: readonly Capability[];
-  /** Whether the promise arises with what the configuration gives. Default: always. */
+  /** Whether the case applies to the configuration. Default: always. */
   readonly when?: (config: ContractConfig) => boolean;
-  /** Whether it works on tables, which `discover` lists or the configuration describes. Default `false`. */
+  /** Whether it needs tables, from `discover` or the configuration. Default: `false`. */
   readonly needsTables?: boolean;
   readonly run: (session: Session) => Promise<string | void>;
 }

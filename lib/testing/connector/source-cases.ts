@@ -8,16 +8,16 @@ import type { SourceCase } from "./source-case.ts";
 import { assertNoSecret } from "./leaks.ts";
 import { able, namedTable, openSession, within, type Session } from "./session.ts";
 
-/** Cases about what a source says of itself. */
+/** Cases about the description of a source. */
 export const sourceCases: readonly SourceCase[] = [
   {
-    name: "options refuse an unknown key",
+    name: "options reject an unknown key",
     needs: [],
     async run({ plugin, config }) {
       const options = { ...config.options, an_option_nobody_has: true };
       await assert.rejects(
         openSession(plugin, { ...config, options }).then((session) => session[Symbol.asyncDispose]()),
-        "an option that the plugin does not know is accepted; make the options a v.strictObject",
+        "an unknown option is accepted; declare the options as a v.strictObject",
       );
     },
   },
@@ -31,13 +31,13 @@ export const sourceCases: readonly SourceCase[] = [
     },
   },
   {
-    name: "health() answers in a sentence",
+    name: "health() returns a sentence",
     needs: [],
     async run(session) {
       if (session.connector.health === undefined) return;
       const health = await session.connector.health({ signal: session.signal });
-      assert.equal(health.ok, true, `health() says that the source is not well: ${health.message}`);
-      assert.ok(health.message.trim() !== "", "health() gives no message");
+      assert.equal(health.ok, true, `health() reports a problem: ${health.message}`);
+      assert.ok(health.message.trim() !== "", "health() returns no message");
       assertNoSecret(session, "the message of health()", health);
     },
   },
@@ -60,7 +60,7 @@ export const sourceCases: readonly SourceCase[] = [
         );
         names.set(exposed, table.name);
       }
-      assertNoSecret(session, "what discover() lists", tables.map(wordsOf));
+      assertNoSecret(session, "the result of discover()", tables.map(comparable));
     },
   },
   {
@@ -70,8 +70,8 @@ export const sourceCases: readonly SourceCase[] = [
       const first = await discoverTables(handle, { signal });
       const second = await discoverTables(handle, { signal });
       assert.deepEqual(
-        second.map(wordsOf),
-        first.map(wordsOf),
+        second.map(comparable),
+        first.map(comparable),
         "the second discover() differs from the first",
       );
     },
@@ -89,7 +89,7 @@ export const sourceCases: readonly SourceCase[] = [
       await within(
         1000,
         found().catch(() => {}),
-        "discover() goes on for more than a second after the abort",
+        "discover() continues for more than a second after the abort",
       );
     },
   },
@@ -98,21 +98,21 @@ export const sourceCases: readonly SourceCase[] = [
     needs: ["remote"],
     async run(session) {
       const info = able(session, "remote").remote();
-      assert.ok(isExposedName(info.alias), `the alias ${JSON.stringify(info.alias)} is not a plain name`);
+      assert.ok(isExposedName(info.alias), `the alias ${JSON.stringify(info.alias)} is not a valid name`);
       assert.ok(
         isExposedName(info.extension),
-        `the extension ${JSON.stringify(info.extension)} is not a plain name`,
+        `the extension ${JSON.stringify(info.extension)} is not a valid name`,
       );
-      assert.ok(info.url !== "", "remote() gives no url");
-      assert.match(info.tokenEnv, /^([A-Z][A-Z0-9_]{0,63})?$/, "tokenEnv is not the name of a variable");
-      assert.ok(!/:\/\/[^/@]*:[^/@]*@/.test(info.url), "the url holds a user and a password");
-      assertNoSecret(session, "what remote() gives", info);
+      assert.ok(info.url !== "", "remote() returns no url");
+      assert.match(info.tokenEnv, /^([A-Z][A-Z0-9_]{0,63})?$/, "tokenEnv is not a valid variable name");
+      assert.ok(!/:\/\/[^/@]*:[^/@]*@/.test(info.url), "the url contains a user and a password");
+      assertNoSecret(session, "the result of remote()", info);
       assertTokenTaken(session, info);
     },
   },
 ];
 
-/** A token that nothing takes would never reach the extension, and the table would not be attached. */
+/** Checks that the extension receives the token; otherwise the table could not be attached. */
 function assertTokenTaken({ plugin }: Session, info: RemoteAttachInfo): void {
   if (info.tokenEnv === "") return;
   const { tokenOption, secret } = plugin.extensions?.[info.extension] ?? {};
@@ -130,24 +130,24 @@ function checkTable({ plugin }: Session, table: TableInfo): void {
   for (const capability of table.capabilities ?? []) {
     assert.ok(
       known.has(capability),
-      `table ${table.name} claims ${capability}, which the plugin does not declare`,
+      `table ${table.name} has the capability ${capability}, which the plugin does not declare`,
     );
   }
   const columns = table.schema.fields.map((field) => String(field.name));
   assert.ok(columns.length > 0, `table ${table.name} has no columns`);
   const folded = new Set(columns.map((column) => column.toLowerCase()));
-  assert.equal(folded.size, columns.length, `table ${table.name} has two columns of one name`);
+  assert.equal(folded.size, columns.length, `table ${table.name} has two columns with the same name`);
   const key = [...table.primaryKey, ...(table.cursor === undefined ? [] : [table.cursor])];
   for (const column of key) {
     assert.ok(
       columns.includes(column),
-      `the key or cursor of table ${table.name} names ${column}, which is no column`,
+      `the key or cursor of table ${table.name} is ${column}, which is not a column`,
     );
   }
 }
 
-/** What a table says, in a form that can be compared and searched. */
-function wordsOf(table: TableInfo): Readonly<Record<string, unknown>> {
+/** Converts a table to a value that can be compared and searched. */
+function comparable(table: TableInfo): Readonly<Record<string, unknown>> {
   return {
     ...table,
     estimatedRows: undefined,

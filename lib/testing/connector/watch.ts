@@ -1,16 +1,16 @@
 import { AgnesError, counted, raceAbort, startTimer } from "../../base/mod.ts";
 import type { CaseProgress } from "./config.ts";
 
-/** How long a case may take unless the configuration says otherwise. */
+/** The default timeout of a case. */
 const CASE_TIMEOUT_MS = 60_000;
 
-/** Follows one case: what it reads, and when its time is over. */
+/** Tracks the reads and the timeout of one case. */
 export class CaseWatch {
   readonly #name: string;
   readonly #timeoutMs: number;
   readonly #controller = new AbortController();
   readonly #onProgress: ((progress: CaseProgress) => void) | undefined;
-  /** What is read now and how much of it came. */
+  /** The current reads and their row counts. */
   readonly #reads = new Map<number, { readonly table: string; rows: number }>();
   #count = 0;
 
@@ -26,12 +26,12 @@ export class CaseWatch {
     this.#onProgress = options.onProgress;
   }
 
-  /** Fires when the case must stop. */
+  /** Aborts when the case must stop. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Waits for the case, at most as long as it may take; a case that does not stop is left behind. */
+  /** Waits for the case until its timeout; a case that does not stop is abandoned. */
   async run<T>(work: () => Promise<T>, outer?: AbortSignal): Promise<T> {
     this.#onProgress?.({ case: this.#name });
     const end = (error: Error) => this.#controller.abort(error);
@@ -48,7 +48,7 @@ export class CaseWatch {
     }
   }
 
-  /** Notes that a read begins; call what it gives for each batch, and `end` when it is over. */
+  /** Registers a read; call the result for each batch, and `end` at the end. */
   read(table: string): { took(rows: number): void; end(): void } {
     const number = (this.#count += 1);
     const state = { table, rows: 0 };
@@ -65,8 +65,8 @@ export class CaseWatch {
   #late(): string {
     const seconds = this.#timeoutMs / 1000;
     const reads = [...this.#reads.values()].map(
-      ({ table, rows }) => `the read of ${table} has given ${counted(rows, "row")} and not ended`,
+      ({ table, rows }) => `the read of ${table} has yielded ${counted(rows, "row")} and not ended`,
     );
-    return [`the case is not over after ${seconds} s`, ...new Set(reads)].join("; ");
+    return [`the case did not finish within ${seconds} s`, ...new Set(reads)].join("; ");
   }
 }

@@ -1,26 +1,26 @@
 import { AgnesError, createHost, type Host } from "../../base/mod.ts";
 
-/** What a fake host starts with. */
+/** Options of a fake host. */
 export interface FakeHostOptions extends Partial<Omit<Host, "now" | "monotonicMs" | "random" | "sleep">> {
-  /** Where the clock starts. Default 2026-01-01 00:00 UTC. */
+  /** The start time of the clock. Default: 2026-01-01 00:00 UTC. */
   readonly startsAt?: Date;
-  /** Makes `random` repeatable. Default 1. */
+  /** The seed of `random`. Default: 1. */
   readonly seed?: number;
 }
 
-/** A host whose clock stands still until something sleeps or `advance` is called. */
+/** A host whose clock only advances by `sleep` and `advance`. */
 export interface FakeHost extends Host {
-  /** Moves the clock on. */
+  /** Advances the clock. */
   advance(durationMs: number): void;
-  /** Every sleep that was asked for, in milliseconds. */
+  /** All calls of `sleep`, in milliseconds. */
   readonly sleeps: readonly number[];
 }
 
 /**
- * A host for tests: a controlled clock, repeatable random numbers, an empty environment and no network.
+ * Creates a host for tests: a controlled clock, repeatable random numbers, an empty environment and no network.
  *
- * A sleep takes no time and moves the clock, so back-off and schedules run at once. The files are the real ones
- * unless given; `fetch` rejects unless given.
+ * `sleep` returns immediately and advances the clock, so backoff and schedules do not wait. By default the file system
+ * is the real one and `fetch` rejects.
  *
  * @example
  * ```ts
@@ -45,7 +45,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     monotonicMs: () => elapsedMs,
     random: seededRandom(seed),
     async sleep(durationMs, signal) {
-      // A turn of the event loop, so that a loop of sleeps cannot starve what it waits for.
+      // One turn of the event loop, so that a loop of sleeps cannot starve other work.
       await new Promise((resolve) => setImmediate(resolve));
       if (signal?.aborted === true)
         throw new AgnesError("aborted", { what: "waiting" }, { cause: signal.reason });
@@ -57,7 +57,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
 }
 
 /**
- * Numbers in [0, 1) that are the same for the same seed.
+ * Returns a generator of numbers in [0, 1), deterministic for each seed.
  *
  * @example
  * ```ts
@@ -78,5 +78,5 @@ export function seededRandom(seed: number): () => number {
 
 const offline = (() =>
   Promise.reject(
-    new TypeError("this test has no network; give fakeHost a fetch"),
+    new TypeError("this test has no network; pass a fetch to fakeHost"),
   )) as unknown as typeof fetch;

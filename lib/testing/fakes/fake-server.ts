@@ -1,12 +1,12 @@
 import { faultyFetch, type FaultyFetch } from "./faulty-fetch.ts";
 
-/** A request as a fake server sees it. */
+/** A request received by a fake server. */
 export interface FakeRequest {
   readonly method: string;
   readonly url: URL;
   readonly headers: Headers;
   readonly body: string;
-  /** The slice of `rows` from `offset`, of at most `size`; shorter when a short page was asked for. */
+  /** Returns the slice of `rows` from `offset` of at most `size`; shorter after `shortenNextPage`. */
   readonly page: <T>(
     rows: readonly T[],
     offset: number,
@@ -14,21 +14,21 @@ export interface FakeRequest {
   ) => { readonly rows: readonly T[]; readonly next: number | null };
 }
 
-/** Answers one kind of request; the key in the table of routes is `METHOD /path`. */
+/** Handles one kind of request; the key of the route is `METHOD /path`. */
 export type FakeRoute = (request: FakeRequest) => Response | Promise<Response>;
 
-/** An API that lives in memory and speaks through `fetch`. */
+/** An in-memory API behind `fetch`. */
 export interface FakeServer extends FaultyFetch {
-  /** Every request that reached the server, faults left out. */
+  /** All requests that reached the server, without injected faults. */
   readonly requests: readonly { readonly method: string; readonly url: string; readonly headers: Headers }[];
-  /** After `skip` pages, the next that a route makes has half the rows asked for, as vendors' APIs do at will. */
+  /** After `skip` pages, the next page has half of the requested rows, as in real APIs. */
   shortenNextPage(skip?: number): void;
 }
 
 /**
- * A faithful fake of an HTTP API, for testing a connector without a network.
+ * Creates a fake HTTP API, for testing a connector without a network.
  *
- * Give its `fetch` to the contract suite, which then also injects its faults.
+ * Pass it to the contract suite, which then also injects faults.
  *
  * @example
  * ```ts

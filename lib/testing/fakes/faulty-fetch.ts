@@ -1,36 +1,36 @@
-/** One way in which a server or the way to it misbehaves. */
+/** One fault of a server or of the network. */
 export type FetchFault =
-  /** An error status; `retryAfter` is the header's text. */
+  /** An error status; `retryAfter` is the value of the header. */
   | { readonly kind: "status"; readonly status: number; readonly retryAfter?: string }
-  /** The connection is lost before an answer. */
+  /** The connection drops before a response. */
   | { readonly kind: "reset" }
-  /** The connection is lost in the middle of the body. */
+  /** The connection drops in the middle of the body. */
   | { readonly kind: "cut body" }
-  /** The answer to the request before comes again, as from a stale cache. */
+  /** The previous response is repeated, as from a stale cache. */
   | { readonly kind: "repeat" };
 
 type Fetch = typeof globalThis.fetch;
 
-/** A `fetch` that misbehaves as told. */
+/** A `fetch` with injected faults. */
 export interface FaultyFetch {
   readonly fetch: Fetch;
-  /** Faults meet the next requests, in order, after `skip` good ones. */
+  /** Injects faults into the next requests, in order, after `skip` successful ones. */
   inject(faults: readonly FetchFault[], skip?: number): void;
-  /** How many requests were made. */
+  /** The number of requests. */
   readonly count: number;
-  /** How many faults have not met a request yet. */
+  /** The number of pending faults. */
   readonly pending: number;
 }
 
 /**
- * Puts faults between a client and its server.
+ * Injects faults between a client and its server.
  *
  * @example
  * ```ts
  * import { faultyFetch } from "agnes/testing";
  * const network = faultyFetch(globalThis.fetch);
  * network.inject([{ kind: "status", status: 429, retryAfter: "1" }, { kind: "reset" }], 2);
- * // The third request is answered 429, the fourth is lost, all others go through.
+ * // The third request gets 429, the fourth is lost, all others succeed.
  * ```
  */
 export function faultyFetch(fetch: Fetch): FaultyFetch {

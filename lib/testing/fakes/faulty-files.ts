@@ -2,17 +2,17 @@ import { fileError, type Files } from "../../base/mod.ts";
 
 /** When and how a file operation fails. */
 export interface FileFault {
-  /** The operation that fails, counted from 1 over those of `operations`. */
+  /** The index of the failing operation, from 1, among `operations`. */
   readonly at: number;
-  /** What the operating system says. Default `ENOSPC`, the disk is full. */
+  /** The error code. Default: `ENOSPC`, disk full. */
   readonly code?: string;
-  /** The operations that count. Default: all that change something. */
+  /** The operations that count. Default: all write operations. */
   readonly operations?: readonly (keyof Files)[];
-  /** Whether all later operations fail too, as on a disk that stays full. Default `false`. */
+  /** Whether all later operations fail too, as on a full disk. Default: `false`. */
   readonly stays?: boolean;
 }
 
-/** The operations that change something. */
+/** The write operations. */
 export const changingOperations = [
   "write",
   "append",
@@ -25,14 +25,14 @@ export const changingOperations = [
   "makeDirectory",
 ] as const satisfies readonly (keyof Files)[];
 
-/** A file system whose n-th operation fails; `count` tells how many there were. */
+/** A file system whose n-th operation fails; `count` is the number of operations so far. */
 export interface FaultyFiles extends Files {
   readonly count: number;
 }
 
 /**
- * Makes the n-th file operation fail. Count with a fault `at: Infinity` first, then fail each in turn: what is
- * published must be whole after every one.
+ * Makes the n-th file operation fail. First count the operations with `at: Infinity`, then fail each of them: the
+ * published data must be intact after every failure.
  *
  * @example
  * ```ts

@@ -2,15 +2,15 @@ import { inspect } from "node:util";
 
 import type { Log, LogEntry, LogLevel } from "../../base/mod.ts";
 
-/** A log that keeps every line as it was given, without any redaction. */
+/** A log that records every entry without redaction. */
 export interface RecordingLog extends Log {
   readonly entries: readonly LogEntry[];
-  /** Everything as one text, for searching. */
+  /** Returns all entries as one text, for searching. */
   text(): string;
 }
 
 /**
- * A log for tests that look at what was said.
+ * Creates a log for tests that check log entries.
  *
  * @example
  * ```ts

@@ -5,33 +5,33 @@ import type { TableMetadata } from "agnes/kit";
 import type { Broken } from "./broken.ts";
 import type { Breaking } from "./memory.ts";
 
-const DESCRIBES = "metadata() describes the tables it is asked for";
+const DESCRIBES = "metadata() describes the requested tables";
 
-/** Ways to describe a table wrongly. */
+/** Wrong descriptions of a table. */
 const wrong: Readonly<Record<string, Breaking>> = {
-  "metadata of a table that nobody has": () => ({
+  "metadata of an unknown table": () => ({
     metadata: async (tables) => tables.map(({ name }) => ({ name, rows: 1 })),
   }),
-  "metadata of tables that nobody asked for": fixed({ rows: 1 }),
-  "figures that cannot be true": asked({ rows: -1 }),
-  "a figure by another name": asked({ bytes: 7 }),
-  "an entity type by the vendor's name": asked({ entityType: "BASE TABLE" }),
+  "metadata of tables that were not requested": fixed({ rows: 1 }),
+  "impossible figures": asked({ rows: -1 }),
+  "a figure with the wrong name": asked({ bytes: 7 }),
+  "a vendor-specific entity type": asked({ entityType: "BASE TABLE" }),
   "a date as text": asked({ modifiedAt: "2026-01-31" }),
   "columns without types": asked({ columns: [{ name: "id" }] }),
   "fewer columns than discover() lists": asked({ columns: [{ name: "id", type: "INT" }] }),
-  "clustering by what is no column": asked({ clusteredBy: ["customer"] }),
+  "clustering by an unknown column": asked({ clusteredBy: ["customer"] }),
 };
 
-/** Connectors whose metadata is not as the contract says. */
+/** Connectors whose metadata violates the contract. */
 export const brokenMetadata: readonly Broken[] = [
-  ...Object.entries(wrong).map(([words, breaking]) => ({
-    words,
+  ...Object.entries(wrong).map(([title, breaking]) => ({
+    title,
     breaking,
     caught: [DESCRIBES],
     capabilities: ["discover", "metadata"] as const,
   })),
   {
-    words: "metadata that goes on after the abort",
+    title: "metadata() that continues after the abort",
     breaking: (good) => ({
       async metadata(tables, options) {
         if (options.signal.aborted) await sleep(1500);

@@ -8,16 +8,16 @@ import { batches, isWanted, PEOPLE, type Breaking } from "./memory.ts";
 const SCHEMA = "read() yields batches of the declared schema";
 const EXTRACT = "an extract publishes every row of every table";
 const SECOND = "a second extract of an unchanged source publishes the same rows";
-const CURSOR = "read() with a cursor yields exactly the rows that it asks for";
-const DELETIONS = "read() names rows that are gone by their primary key, and an extract removes them";
+const CURSOR = "read() with a cursor yields exactly the requested rows";
+const DELETIONS = "read() yields deletions with primary keys, and an extract removes these rows";
 const STRANGER = "read() of a table that does not exist fails";
 const KEYS = "read() yields each primary key once";
-const AGAIN = "read() yields the same rows again, also with two reads at once";
+const AGAIN = "read() yields the same rows again, also in concurrent reads";
 const COLUMNS = "read() with columns yields the same rows";
-const FILTER = "read() with a filter yields the rows that filtering afterwards leaves";
-const WRITE = "write() takes rows and read() gives them back";
+const FILTER = "read() with a filter yields all rows that match it";
+const WRITE = "write() accepts rows and read() returns them";
 
-/** A read of `people` that yields what `choose` makes of the rows. */
+/** A read of `people` that yields the rows returned by `choose`. */
 export function reading(choose: (rows: readonly Row[], options: ReadOptions) => readonly Row[]): Breaking {
   return (_good, { rows }) => ({
     async *read({ name }, options) {
@@ -27,37 +27,41 @@ export function reading(choose: (rows: readonly Row[], options: ReadOptions) => 
   });
 }
 
-/** The rows that a read asks for. */
-export const wanted = (rows: readonly Row[], options: ReadOptions) =>
+/** Returns the rows requested by a read. */
+export const selected = (rows: readonly Row[], options: ReadOptions) =>
   rows.filter((row) => isWanted(row, options));
 
-/** Ways to read that break a promise. */
+/** Reads that violate the contract. */
 export const brokenReads: readonly Broken[] = [
   {
-    words: "a batch with another type than declared",
+    title: "a batch with a different type than declared",
     breaking: (good, { rows }) => ({
       async *read(info, options) {
         if (info.name !== PEOPLE.name) yield* good.read(info, options);
         const { type } = PEOPLE.schema.fields[2]!;
         const wrong = table("people", { id: float64(), name: utf8(), seen_at: { type, nullable: true } });
-        yield* batches(wanted(rows, options), options, wrong);
+        yield* batches(selected(rows, options), options, wrong);
       },
     }),
     caught: [SCHEMA, EXTRACT, SECOND],
   },
   {
-    words: "a column that was not declared",
+    title: "an undeclared column",
     breaking: (good, { rows }) => ({
       async *read(info, options) {
         if (info.name !== PEOPLE.name) yield* good.read(info, options);
         const { columns: _, ...all } = options;
-        yield* batches(wanted(rows, options), all, table("people", { extra: utf8(), ...columnsOfPeople() }));
+        yield* batches(
+          selected(rows, options),
+          all,
+          table("people", { extra: utf8(), ...columnsOfPeople() }),
+        );
       },
     }),
     caught: [SCHEMA, EXTRACT, SECOND],
   },
   {
-    words: "a read that goes on after the abort",
+    title: "a read that continues after the abort",
     breaking: (good) => ({
       async *read(info, options) {
         const deaf = { ...options, signal: new AbortController().signal };
@@ -70,7 +74,7 @@ export const brokenReads: readonly Broken[] = [
     caught: ["read() stops within a second when it is aborted"],
   },
   {
-    words: "a read that hangs after the abort",
+    title: "a read that hangs after the abort",
     breaking: (good) => ({
       async *read(info, options) {
         yield* good.read(info, { ...options, signal: new AbortController().signal });
@@ -80,7 +84,7 @@ export const brokenReads: readonly Broken[] = [
     caught: ["read() stops within a second when it is aborted"],
   },
   {
-    words: "a cursor that leaves out the rows that are equal to it",
+    title: "a cursor that omits rows with an equal value",
     breaking: reading((rows, options) => {
       const last = Date.parse(`${options.cursor?.value.replace(" ", "T")}Z`);
       return rows.filter((row) => isWanted(row, options) && row["seen_at"] !== last);
@@ -88,7 +92,7 @@ export const brokenReads: readonly Broken[] = [
     caught: [CURSOR],
   },
   {
-    words: "a cursor that leaves out the rows without one",
+    title: "a cursor that omits rows without a value",
     breaking: reading((rows, options) =>
       rows.filter(
         (row) => isWanted(row, options) && (options.cursor === undefined || row["seen_at"] !== null),
@@ -97,12 +101,12 @@ export const brokenReads: readonly Broken[] = [
     caught: [CURSOR],
   },
   {
-    words: "a cursor that takes earlier rows again",
+    title: "a cursor that repeats earlier rows",
     breaking: reading((rows, { filter = [] }) => rows.filter((row) => isWanted(row, { filter }))),
     caught: [CURSOR],
   },
   {
-    words: "a row that is gone, without its key",
+    title: "a deletion without a key",
     breaking: (good) => ({
       async *read(info, options) {
         if (info.name !== PEOPLE.name) yield* good.read(info, options);
@@ -113,19 +117,19 @@ export const brokenReads: readonly Broken[] = [
     caught: [DELETIONS],
   },
   {
-    words: "a cursor that leaves a later row out",
-    breaking: reading((rows, options) => wanted(rows, options).slice(options.cursor === undefined ? 0 : 1)),
+    title: "a cursor that omits a later row",
+    breaking: reading((rows, options) => selected(rows, options).slice(options.cursor === undefined ? 0 : 1)),
     caught: [CURSOR],
   },
   {
-    words: "columns that come with other values when they come alone",
+    title: "columns with different values when read alone",
     breaking: reading((rows, options) =>
-      wanted(rows, options).map((row) => (options.columns?.length === 1 ? { ...row, id: 0 } : row)),
+      selected(rows, options).map((row) => (options.columns?.length === 1 ? { ...row, id: 0 } : row)),
     ),
     caught: [COLUMNS],
   },
   {
-    words: "a filter that takes >= for >",
+    title: "a filter that treats >= as >",
     breaking: reading((rows, { cursor, filter = [] }) => {
       const strict = filter.map((one) => (one.operator === "ge" ? { ...one, operator: "gt" as const } : one));
       return rows.filter((row) => isWanted(row, { ...(cursor && { cursor }), filter: strict }));
@@ -133,7 +137,7 @@ export const brokenReads: readonly Broken[] = [
     caught: [FILTER],
   },
   {
-    words: "reads that take rows from each other",
+    title: "concurrent reads that share state",
     breaking(_good, { rows }) {
       let position = 0;
       let readers = 0;
@@ -143,7 +147,7 @@ export const brokenReads: readonly Broken[] = [
           if (readers === 0) position = 0;
           readers += 1;
           try {
-            const all = wanted(rows, options);
+            const all = selected(rows, options);
             for (; position < all.length; position += 100) {
               yield* batches(all.slice(position, position + 100), options);
             }
@@ -156,7 +160,7 @@ export const brokenReads: readonly Broken[] = [
     caught: [AGAIN],
   },
   {
-    words: "a table that does not exist taken for an empty one",
+    title: "an unknown table that reads as empty",
     breaking: (good) => ({
       async *read(info, options) {
         if (info.name === PEOPLE.name) yield* good.read(info, options);
@@ -165,18 +169,18 @@ export const brokenReads: readonly Broken[] = [
     caught: [STRANGER],
   },
   {
-    words: "rows of a table that is not there",
+    title: "rows of an unknown table",
     breaking: (good) => ({
       read: (info, options) => good.read({ ...info, name: PEOPLE.name }, options),
     }),
     caught: [STRANGER],
   },
   {
-    words: "rows with a key that no column has",
+    title: "rows with an undeclared key",
     breaking: (_good, { rows }) => ({
       async *read({ name }, options) {
         if (name !== PEOPLE.name) throw new Error(`there is no table ${name}`);
-        for (const row of wanted(rows, options)) {
+        for (const row of selected(rows, options)) {
           options.signal.throwIfAborted();
           yield [row["id"] === 3 ? { ...row, shoe_size: 46 } : row];
         }
@@ -185,12 +189,12 @@ export const brokenReads: readonly Broken[] = [
     caught: [SCHEMA],
   },
   {
-    words: "rows that come twice under one primary key",
-    breaking: reading((rows, options) => wanted([...rows, { ...rows[5], name: "other" }], options)),
+    title: "duplicate rows with one primary key",
+    breaking: reading((rows, options) => selected([...rows, { ...rows[5], name: "other" }], options)),
     caught: [KEYS, EXTRACT, SECOND],
   },
   {
-    words: "a batch that is no batch",
+    title: "an invalid batch",
     breaking: (good) => ({
       async *read(info, options) {
         yield* good.read(info, options);
@@ -200,7 +204,7 @@ export const brokenReads: readonly Broken[] = [
     caught: [SCHEMA, KEYS, AGAIN, COLUMNS, FILTER, CURSOR, WRITE, EXTRACT, SECOND, DELETIONS],
   },
   {
-    words: "nothing new told as if the table were empty",
+    title: "an unchanged table reported as empty",
     breaking: (good) => ({
       async discover() {
         const { cursor: _, ...people } = PEOPLE;

@@ -3,27 +3,27 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Capability, TableInfo } from "agnes/kit";
 
 import { brokenMetadata } from "./broken-metadata.ts";
-import { brokenReads, reading, wanted } from "./broken-reads.ts";
+import { brokenReads, reading, selected } from "./broken-reads.ts";
 import { batches, PEOPLE, type Breaking, type MemoryConnector } from "./memory.ts";
 
-/** A way to break a promise, and the cases that must notice. */
+/** A contract violation, and the cases that must detect it. */
 export interface Broken {
-  readonly words: string;
+  readonly title: string;
   readonly breaking: Breaking;
   readonly caught: readonly string[];
-  /** What the plugin declares. Default: everything; less takes less time. */
+  /** The declared capabilities. Default: all; fewer are faster. */
   readonly capabilities?: readonly Capability[];
 }
 
 const EXTRACT = "an extract publishes every row of every table";
 const SECOND = "a second extract of an unchanged source publishes the same rows";
-const SECRET = "errors and log lines carry no secret";
-const STREAM = "stream() turns genuine events into changes of its tables";
-const WRITE = "write() takes rows and read() gives them back";
+const SECRET = "errors and log entries contain no secret";
+const STREAM = "stream() turns authentic events into changes of its tables";
+const WRITE = "write() accepts rows and read() returns them";
 
 const brokenSecrets: readonly Broken[] = [
   {
-    words: "a secret in an error",
+    title: "a secret in an error",
     breaking: (good, { secrets }) => ({
       async *read(info, options) {
         if (info.name !== PEOPLE.name) throw new Error(`401 for ${secrets.TOKEN.reveal()}`);
@@ -33,7 +33,7 @@ const brokenSecrets: readonly Broken[] = [
     caught: [SECRET],
   },
   {
-    words: "a secret in base64 in the cause of an error",
+    title: "a secret in base64 in the cause of an error",
     breaking: (good, { secrets }) => ({
       async *read(info, options) {
         const sent = `Basic ${Buffer.from(secrets.TOKEN.reveal()).toString("base64")}`;
@@ -45,7 +45,7 @@ const brokenSecrets: readonly Broken[] = [
     caught: [SECRET],
   },
   {
-    words: "a secret in the log",
+    title: "a secret in the log",
     breaking: (good, { secrets, log }) => ({
       async *discover(options) {
         log.debug("listing", { headers: { authorization: secrets.TOKEN.reveal() } });
@@ -56,7 +56,7 @@ const brokenSecrets: readonly Broken[] = [
     capabilities: ["discover"],
   },
   {
-    words: "a secret in the url to attach",
+    title: "a secret in the url to attach",
     breaking: (good, { secrets }) => ({
       remote: () => ({ ...good.remote(), url: `x://h?t=${encodeURIComponent(secrets.TOKEN.reveal())}` }),
     }),
@@ -64,7 +64,7 @@ const brokenSecrets: readonly Broken[] = [
     capabilities: ["remote"],
   },
   {
-    words: "a token where the name of its variable belongs",
+    title: "a token instead of the name of its variable",
     breaking: (good) => ({ remote: () => ({ ...good.remote(), tokenEnv: "sk-12345" }) }),
     caught: ["remote() embeds no secret"],
     capabilities: ["remote"],
@@ -73,7 +73,7 @@ const brokenSecrets: readonly Broken[] = [
 
 const brokenSources: readonly Broken[] = [
   {
-    words: "tables that change their description",
+    title: "tables that change their description",
     breaking() {
       let count = 0;
       return { discover: async () => [{ ...PEOPLE, description: `look ${(count += 1)}` }] };
@@ -82,15 +82,15 @@ const brokenSources: readonly Broken[] = [
     capabilities: ["discover"],
   },
   {
-    words: "two tables that would be exposed under one name",
+    title: "two tables with the same exposed name",
     breaking: (good, context) => ({
-      ...reading(wanted)(good, context),
+      ...reading(selected)(good, context),
       discover: async () => [PEOPLE, { ...PEOPLE, name: "People" }],
     }),
     caught: ["discover() lists named and typed tables", EXTRACT, SECOND],
   },
   {
-    words: "a discovery that goes on after the abort",
+    title: "a discovery that continues after the abort",
     breaking: (good) => ({
       async *discover(options) {
         if (options.signal.aborted) await sleep(1200);
@@ -101,7 +101,7 @@ const brokenSources: readonly Broken[] = [
     capabilities: ["discover"],
   },
   {
-    words: "a second close() that fails",
+    title: "a second close() that fails",
     breaking() {
       let isOpen = true;
       return {
@@ -115,37 +115,37 @@ const brokenSources: readonly Broken[] = [
     capabilities: ["discover"],
   },
   {
-    words: "a health check without a word",
+    title: "a health check without a message",
     breaking: () => ({ health: async () => ({ ok: true, message: " " }) }),
-    caught: ["health() answers in a sentence"],
+    caught: ["health() returns a sentence"],
     capabilities: ["discover"],
   },
   {
-    words: "a source that is not well",
+    title: "an unhealthy source",
     breaking: () => ({ health: async () => ({ ok: false, message: "down" }) }),
-    caught: ["health() answers in a sentence"],
+    caught: ["health() returns a sentence"],
     capabilities: ["discover"],
   },
 ];
 
 const brokenQueries: readonly Broken[] = [
   {
-    words: "an answer without rows",
+    title: "a query result without rows",
     breaking: (good) => ({
       query: async (sql, options) => ({
         ...(await good.query(sql, options)),
         batches: batches([], { batchRows: 1 }),
       }),
     }),
-    caught: ["query() answers with batches of its schema"],
+    caught: ["query() returns batches of its schema"],
   },
   {
-    words: "an answer to what is no SQL",
+    title: "a query result for invalid SQL",
     breaking: (good) => ({ query: (_sql, options) => good.query("SELECT 1 AS one", options) }),
-    caught: ["query() of what is no SQL fails, wrapped once"],
+    caught: ["query() of invalid SQL fails, wrapped once"],
   },
   {
-    words: "a query that goes on after the abort",
+    title: "a query that continues after the abort",
     breaking: (good) => ({
       async query(sql, options) {
         if (options.signal.aborted) await sleep(1200);
@@ -155,21 +155,21 @@ const brokenQueries: readonly Broken[] = [
     caught: ["query() stops within a second when it is aborted"],
   },
   {
-    words: "an estimate that cannot be true",
+    title: "an impossible estimate",
     breaking: () => ({ estimate: async () => ({ sizeBytes: Number.NaN }) }),
-    caught: ["estimate() gives figures that can be true"],
+    caught: ["estimate() returns plausible figures"],
   },
 ];
 
 const brokenPushes: readonly Broken[] = [
   {
-    words: "pushed requests that nobody checks",
+    title: "unverified pushed requests",
     breaking: () => ({ verify: async () => [{ id: "1", body: { id: 1 } }] }),
-    caught: ["verify() refuses a request that nobody signed"],
+    caught: ["verify() rejects unsigned requests"],
     capabilities: ["discover", "stream"],
   },
   {
-    words: "an event with another id when it is replayed",
+    title: "a replayed event with a different id",
     breaking(good) {
       let count = 0;
       return {
@@ -181,7 +181,7 @@ const brokenPushes: readonly Broken[] = [
     capabilities: ["discover", "stream"],
   },
   {
-    words: "a change without its key",
+    title: "a change without its key",
     breaking: () => ({
       async *stream(events) {
         for await (const _ of events) yield { kind: "delete", table: PEOPLE.name, key: { name: "Ada" } };
@@ -191,7 +191,7 @@ const brokenPushes: readonly Broken[] = [
     capabilities: ["discover", "stream"],
   },
   {
-    words: "rows that are taken and lost",
+    title: "accepted rows that are lost",
     breaking: () => ({
       async write(_table, written) {
         let rows = 0;
@@ -203,7 +203,7 @@ const brokenPushes: readonly Broken[] = [
   },
 ];
 
-/** Every way to break a promise. */
+/** All contract violations. */
 export const brokenPlugins: readonly Broken[] = [
   ...brokenReads,
   ...brokenSecrets,

@@ -5,16 +5,16 @@ const contacts = table(
   "contacts",
   {
     id: int64({ nullable: false }),
-    email: utf8({ description: "null when the person asked to be forgotten" }),
+    email: utf8({ description: "null after a deletion request" }),
     updated_at: timestamp({ nullable: false }),
   },
-  { primaryKey: ["id"], cursor: "updated_at", description: "Everybody the company talks to" },
+  { primaryKey: ["id"], cursor: "updated_at", description: "People in contact with the company" },
 );
 
 const deals = table(
   "deals",
   { id: utf8({ nullable: false }), amount: decimal(12, 2), contact_id: int64() },
-  { primaryKey: ["id"], description: "What was or may be sold" },
+  { primaryKey: ["id"], description: "Closed and open sales" },
 );
 
 const contactsPage = v.object({
@@ -34,7 +34,7 @@ export default definePlugin({
       "https://crm.example.com",
     ),
   }),
-  secrets: { CRM_TOKEN: { description: "API token, made under Settings → API", required: true } },
+  secrets: { CRM_TOKEN: { description: "API token, created under Settings → API", required: true } },
   connect({ options, secrets, http }) {
     const api = http.with({ baseUrl: options.url, bearer: secrets.CRM_TOKEN, requestsPerSecond: 20 });
     return {
@@ -44,7 +44,7 @@ export default definePlugin({
 
       async *read({ name }, { cursor, signal }) {
         if (name === "contacts") {
-          // DuckDB writes 2026-01-31 10:00:00, the API wants 2026-01-31T10:00:00Z.
+          // DuckDB writes 2026-01-31 10:00:00, the API expects 2026-01-31T10:00:00Z.
           const since = cursor && `${cursor.value.replace(" ", "T")}Z`;
           const pages = api.pages("/v1/contacts", {
             query: { limit: 50, updated_since: since },
@@ -66,7 +66,7 @@ export default definePlugin({
 
       async health({ signal }) {
         await api.json("/v1/deals", { query: { limit: 1 }, signal });
-        return { ok: true, message: `${options.url} takes the token` };
+        return { ok: true, message: `${options.url} accepts the token` };
       },
     };
   },

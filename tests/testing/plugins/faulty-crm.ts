@@ -7,7 +7,7 @@ type Answer = {
   readonly paging: { readonly next: string | null };
 };
 
-/** The CRM plugin with another way to read contacts. */
+/** The CRM plugin with a different read of contacts. */
 function crmThat(contacts: (http: Http, signal: AbortSignal) => AsyncGenerator<Answer["results"], void>) {
   return definePlugin({
     ...crm,
@@ -32,34 +32,34 @@ function crmThat(contacts: (http: Http, signal: AbortSignal) => AsyncGenerator<A
   });
 }
 
-/** Follows the pages as the kit does. */
+/** Follows the pages like the kit. */
 export const soundConnector: typeof crm = crmThat(async function* (http, signal) {
   const paging = { kind: "cursor", parameter: "cursor", cursor: "paging.next" } as const;
   for await (const page of http.pages<Answer>("/v1/contacts", { paging, signal })) yield page.results;
 });
 
-/** Wrong ways to read pages, and the cases that must notice. */
+/** Faulty implementations of paging, and the cases that must detect them. */
 export const faultyConnectors: readonly {
-  readonly words: string;
+  readonly title: string;
   readonly plugin: typeof crm;
   readonly caught: readonly string[];
 }[] = [
   {
-    words: "a connector that does not try again",
+    title: "a connector without retries",
     plugin: crmThat(async function* (http, signal) {
       const paging = { kind: "cursor", parameter: "cursor", cursor: "paging.next" } as const;
       const request = { paging, signal, retries: 0 };
       for await (const page of http.pages<Answer>("/v1/contacts", request)) yield page.results;
     }),
     caught: [
-      "an extract survives an answer 429",
-      "an extract survives an answer 500",
+      "an extract survives a response 429",
+      "an extract survives a response 500",
       "an extract survives a lost connection",
-      "an extract survives a body that is cut short",
+      "an extract survives a truncated body",
     ],
   },
   {
-    words: "a connector that takes a short page for the last",
+    title: "a connector that treats a short page as the last",
     plugin: crmThat(async function* (http, signal) {
       const query = (cursor: string | undefined) => ({ query: { cursor, limit: 50 }, signal });
       let page = await http.json<Answer>("/v1/contacts", query(undefined));
@@ -68,7 +68,7 @@ export const faultyConnectors: readonly {
         yield page.results;
         const { next } = page.paging;
         if (next === null || page.results.length < 50) return;
-        if (seen.has(next)) throw new Error("the pages go in a circle");
+        if (seen.has(next)) throw new Error("the pages form a cycle");
         seen.add(next);
         page = await http.json<Answer>("/v1/contacts", query(next));
       }
@@ -76,7 +76,7 @@ export const faultyConnectors: readonly {
     caught: ["an extract survives a short page"],
   },
   {
-    words: "a connector that does not notice that a page came twice",
+    title: "a connector that does not detect a repeated page",
     plugin: crmThat(async function* (http, signal) {
       for (let cursor: string | null | undefined; cursor !== null;) {
         const page: Answer = await http.json<Answer>("/v1/contacts", { query: { cursor }, signal });
@@ -84,6 +84,6 @@ export const faultyConnectors: readonly {
         cursor = page.paging.next;
       }
     }),
-    caught: ["an extract survives a page that comes twice"],
+    caught: ["an extract survives a repeated page"],
   },
 ];

@@ -20,14 +20,14 @@ import {
 } from "agnes/kit";
 import * as v from "valibot";
 
-/** The connector of `memoryPlugin`, before something is broken in it. */
+/** The connector of `memoryPlugin`, before methods are replaced. */
 export type MemoryConnector = Connector<
   "discover" | "read" | "stream" | "remote" | "query" | "metadata" | "write"
 >;
 
 type Context = ConnectContext<unknown, { TOKEN: { description: string; required: true } }>;
 
-/** What is to be broken: methods instead of those of a connector that keeps its promises. */
+/** Returns methods that replace those of a correct connector. */
 export type Breaking = (
   good: MemoryConnector,
   context: Context & { readonly rows: readonly Row[] },
@@ -40,9 +40,9 @@ export const PEOPLE: TableInfo = table(
 );
 
 /**
- * A plugin that keeps every promise, over rows in memory; `breaking` replaces methods so that it does not.
+ * A correct plugin over rows in memory; `breaking` replaces methods to violate the contract.
  *
- * @param declared what it can do; all by default
+ * @param declared the declared capabilities; default: all
  */
 export function memoryPlugin(
   breaking: Breaking = () => ({}),
@@ -70,7 +70,7 @@ export function memoryPlugin(
   };
 }
 
-/** The rows there are. */
+/** All rows. */
 export function people(count = 800): Row[] {
   return Array.from({ length: count }, (_, id) => ({
     id,
@@ -119,7 +119,7 @@ function goodConnector({ secrets }: Context, rows: Row[]): MemoryConnector {
   };
 }
 
-/** Not secure, but it tells genuine requests from others. */
+/** Not secure, but it distinguishes authentic requests. */
 export function signature(body: Uint8Array, secret: string): string {
   return [...body, ...new TextEncoder().encode(secret)]
     .reduce((sum, byte) => (sum * 31 + byte) % 1_000_003, 7)
@@ -143,7 +143,7 @@ export async function* batches(
   }
 }
 
-/** Whether a row is later than the cursor and meets the filter. */
+/** Whether a row is after the cursor and matches the filter. */
 export function isWanted(row: Row, { cursor, filter = [] }: Pick<ReadOptions, "cursor" | "filter">): boolean {
   const seenAt = row["seen_at"] as number | null;
   const start = cursor === undefined ? 0 : Date.parse(`${cursor.value.replace(" ", "T")}Z`);
@@ -157,24 +157,24 @@ function meets(row: Row, { column, operator, values }: Filter): boolean {
   const value = comparable(row[column]);
   if (operator === "is_null") return value === null;
   if (value === null) return false;
-  const wanted = values.map((one) =>
+  const operands = values.map((one) =>
     comparable(column === "seen_at" ? Date.parse(`${String(one).replace(" ", "T")}Z`) : one)!,
   );
   switch (operator) {
     case "is_not_null":
       return true;
     case "eq":
-      return wanted.includes(value);
+      return operands.includes(value);
     case "ne":
-      return !wanted.includes(value);
+      return !operands.includes(value);
     case "gt":
-      return wanted.every((one) => value > one);
+      return operands.every((one) => value > one);
     case "ge":
-      return wanted.every((one) => value >= one);
+      return operands.every((one) => value >= one);
     case "lt":
-      return wanted.every((one) => value < one);
+      return operands.every((one) => value < one);
     case "le":
-      return wanted.every((one) => value <= one);
+      return operands.every((one) => value <= one);
   }
 }
 

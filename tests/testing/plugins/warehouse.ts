@@ -43,7 +43,7 @@ export default definePlugin({
       async *read({ name }, { cursor, directory, onProgress, signal }) {
         const job = await api.json(`/v1/tables/${encodeURIComponent(name)}/export`, {
           json: { format: "csv", changedSince: cursor && cursorDate(cursor).toISOString() },
-          idempotent: true, // a second export does no harm, so a lost answer may be asked for again
+          idempotent: true, // a second export is harmless, so the request may be retried
           schema: jobAnswer,
           signal,
         });
@@ -61,7 +61,7 @@ export default definePlugin({
         if (totalRows !== undefined) onProgress?.({ totalRows });
         const list = async () => (await api.json(`/v1/exports/${id}`, { schema: sliceList, signal })).slices;
         const files = (await list()).map(({ url, sizeBytes, md5 }, place) => ({
-          // The links live for a short time; one that is refused is replaced by a new one.
+          // The links expire; a rejected one is replaced by a new one.
           url: async ({ rejected }: { rejected: boolean }) => (rejected ? (await list())[place]!.url : url),
           key: `${id}/${place}`,
           sizeBytes,

@@ -20,7 +20,7 @@ import {
 const HOSTILE = ["", "a\n", "a b", 'a"b', "../a", "a\u0000", "\u202ea", "é", "x".repeat(10_000), "a;drop"];
 
 describe("identifiers", () => {
-  test("checkExposedName(), checkVendorName() and checkEnvironmentName() refuse hostile names", () => {
+  test("checkExposedName(), checkVendorName() and checkEnvironmentName() reject hostile names", () => {
     for (const name of HOSTILE) {
       for (const check of [checkExposedName, checkVendorName, checkEnvironmentName]) {
         expect(() => check("the name", name)).toThrow(AgnesError);
@@ -29,19 +29,19 @@ describe("identifiers", () => {
     expect(() => checkExposedName("the name", "keboola-crm")).toThrow("keboola-crm");
   });
 
-  test("checkEnvironmentName() does not show a secret that stands in the place of its variable", () => {
+  test("checkEnvironmentName() does not show a secret in place of its variable", () => {
     expect(() => checkEnvironmentName("the variable", "s3cr3t-value")).toThrow(
       'the variable "(12 characters, not shown)" is not a valid name: the NAME of a variable',
     );
   });
 
-  test("checkVendorName() takes dots and dashes, checkExposedName() does not", () => {
+  test("checkVendorName() accepts dots and dashes, checkExposedName() does not", () => {
     expect(checkVendorName("the bucket", "in.c-crm")).toBe("in.c-crm");
     expect(() => checkExposedName("the view", "in.c-crm")).toThrow(AgnesError);
     expect(checkExposedName("the view", "_Orders2")).toBe("_Orders2");
   });
 
-  test("toExposedName() gives names of other scripts names that differ, however they are composed", () => {
+  test("toExposedName() returns distinct names for other scripts, in any normalization form", () => {
     const names = ["заказы", "клиенты", "日本", "中国", "か", "が", "заказы 2024", "клиенты 2024", "٣"];
     const exposed = names.map(toExposedName);
     expect(new Set(exposed).size).toBe(names.length);
@@ -52,7 +52,7 @@ describe("identifiers", () => {
     expect(toExposedName(`${"a".repeat(70)}日`)).toHaveLength(64);
   });
 
-  test("toExposedName() always gives a name that checkExposedName() takes", () => {
+  test("toExposedName() always returns a name that checkExposedName() accepts", () => {
     expect(toExposedName("in.c-crm.Orders 2024")).toBe("in_c_crm_orders_2024");
     expect(toExposedName("2024 été")).toBe("t_2024_ete");
     expect(toExposedName("Směna č. 5")).toBe("smena_c_5");
@@ -74,7 +74,7 @@ describe("secrets", () => {
     expect(secret.reveal()).toBe("s3cret-value");
   });
 
-  test("redact() hides given secrets, headers, query parameters and user information", () => {
+  test("redact() hides secrets, headers, query parameters and user information", () => {
     const text = redact(
       "Authorization: Bearer abc.def-123 at https://u:p@example.com/x?page=2&api_token=zzz&sig=q%2B also my/secret",
       ["my/secret"],
@@ -100,14 +100,14 @@ describe("secrets", () => {
   });
 });
 
-describe("small tools", () => {
-  test("nearest() gives the word that was meant, or none", () => {
+describe("utilities", () => {
+  test("nearest() returns the most similar name, or none", () => {
     expect(nearest("souces", ["version", "sources"])).toBe("sources");
     expect(nearest("zzzzzz", ["version", "sources"])).toBeUndefined();
     expect(nearest("a", [])).toBeUndefined();
   });
 
-  test("SingleFlight.run() joins callers of one key, also after a failure", async () => {
+  test("SingleFlight.run() shares work between callers of one key, also after a failure", async () => {
     const flight = new SingleFlight<number>();
     let started = 0;
     const work = async () => {
@@ -123,7 +123,7 @@ describe("small tools", () => {
     expect(flight.has("k")).toBe(false);
   });
 
-  test("withTimeout() fires with timed_out, forwards an outer signal, and stops when disposed", async () => {
+  test("withTimeout() aborts with timed_out, forwards an outer signal, and stops when disposed", async () => {
     using timeout = withTimeout("the work", 5);
     await new Promise((resolve) => timeout.signal.addEventListener("abort", resolve));
     expect(timeout.signal.reason).toMatchObject({ code: "timed_out" });
