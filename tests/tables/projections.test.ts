@@ -79,7 +79,7 @@ describe("renderRegistryJson()", () => {
         ...good,
         tables: [{ source: "a", source_table: "b", registered_at: "2026-11-21T06:00:00" }],
       }),
-      /registered_at should be a time as ISO 8601 writes it, with its zone/,
+      /registered_at should be a time in ISO 8601 format with a time zone/,
     ],
     [
       "a time that is none",

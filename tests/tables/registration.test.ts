@@ -43,7 +43,7 @@ describe("planRegistration()", () => {
       "crm.people",
     ]);
     expect(plan.candidates[0]).toMatchObject({
-      notes: [expect.stringContaining("another table of crm is called orders")],
+      notes: [expect.stringContaining("another table of crm has the name orders")],
     });
   });
 
