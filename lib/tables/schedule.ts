@@ -83,8 +83,7 @@ export function isDue(schedule: Schedule, lastSuccess: Date | null, now: Date): 
 
 function parseEvery(text: string, parts: readonly string[]): Schedule {
   const match = /^([1-9][0-9]{0,6})([mh])$/.exec(parts.join(" "));
-  if (match === null)
-    throw invalid(text, "`every` needs a number of minutes or hours, such as 15m or 6h");
+  if (match === null) throw invalid(text, "`every` needs a number of minutes or hours, such as 15m or 6h");
   const minutes = Number(match[1]) * (match[2] === "h" ? 60 : 1);
   if (minutes > YEAR_MINUTES) throw invalid(text, "it is longer than a year");
   return { kind: "every", intervalMs: minutes * MINUTE_MS };

@@ -254,10 +254,10 @@ tables:
   const malformed: readonly (readonly [string, string, RegExp])[] = [
     ["nothing", "", /no ```yaml block/],
     ["no block", "# Data Description\n", /no ```yaml block/],
-    ["a block that does not end", "```yaml\ntables: []\n", /does not end/],
+    ["an unclosed block", "```yaml\ntables: []\n", /is not closed/],
     ["no tables", older("folder_mapping: {}"), /no list `tables:`/],
     ["tables that are no list", older("tables: {}"), /should be a list, but is an object/],
-    ["text for a block", older("hello"), /should hold fields, but holds a string/],
+    ["text for a block", older("hello"), /should contain fields, but contains a string/],
     ["an unknown key", older("tabels: []"), /unknown key "tabels"/],
     ["a key twice", older("tables: []\ntables: []"), /unique/i],
     ["broken YAML", older("tables: [\n"), /./],

@@ -75,7 +75,9 @@ function readBlocks(
   return {
     tables: contents.flatMap((content) => listOf(content["tables"], path)),
     folders: contents.map((content) => content["folder_mapping"]),
-    notes: skipped.map(({ line, about }) => `the YAML block that starts on line ${line} is skipped: ${about}`),
+    notes: skipped.map(
+      ({ line, about }) => `the YAML block that starts on line ${line} is skipped: ${about}`,
+    ),
   };
 }
 

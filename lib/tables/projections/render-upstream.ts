@@ -25,7 +25,9 @@ export function renderUpstreamDescription(
 ): UpstreamDescription {
   const sources = [...new Set(snapshot.tables.map((table) => table.source))];
   if (source === undefined && sources.length > 1)
-    refuse(`the earlier system has one source, but the registry has ${sources.length}: choose one with --source`);
+    refuse(
+      `the earlier system has one source, but the registry has ${sources.length}: choose one with --source`,
+    );
   const wanted = snapshot.tables.filter((table) => source === undefined || table.source === source);
   const notes: string[] = [];
   const entries = wanted.flatMap((table) => {
@@ -84,7 +86,9 @@ function upstreamId({ bucket, source_table: name }: TableRecord): string {
 function keyText({ id, primary_key: key }: TableRecord): string {
   const bad = key.find((column) => column.includes(",") || column !== column.trim());
   if (bad !== undefined)
-    refuse(`the key of ${id} has the column ${JSON.stringify(bad)}, which a comma-separated text cannot represent`);
+    refuse(
+      `the key of ${id} has the column ${JSON.stringify(bad)}, which a comma-separated text cannot represent`,
+    );
   return key.join(", ");
 }
 

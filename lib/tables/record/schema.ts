@@ -139,7 +139,10 @@ export const tableChange = v.strictObject({
   name: optional(exposedName, "Stable name within the source; default: derived from the source's own name"),
   view_name: optional(exposedName, "Name of the view in SQL, unique in the workspace; default: the name"),
   source_table: optional(vendorName, "The source's own name of the table"),
-  bucket: optional(vendorName, "Bucket, dataset or schema of the table in the source; default: derived from source_table"),
+  bucket: optional(
+    vendorName,
+    "Bucket, dataset or schema of the table in the source; default: derived from source_table",
+  ),
   dataset: optional(vendorName, "Group of tables, for subscriptions; not a BigQuery dataset"),
   query_mode: optional(
     v.picklist(["local", "remote", "materialized"]),
@@ -173,7 +176,10 @@ export const tableChange = v.strictObject({
     days,
     "Lookback window: re-read this many days before the cursor, to catch late rows",
   ),
-  max_history_days: optional(days, "On a full read, load only the last N days by the cursor column; default: all"),
+  max_history_days: optional(
+    days,
+    "On a full read, load only the last N days by the cursor column; default: all",
+  ),
   initial_load_chunk_days: optional(
     days,
     "Split the first load into windows of N days by the cursor column, oldest first; default: one read",
@@ -191,7 +197,10 @@ export const tableChange = v.strictObject({
     v.picklist(["evolve", "freeze"]),
     "evolve: adopt changed columns; freeze: fail the table if columns change",
   ),
-  quarantine: optional(v.boolean(), "Reject rows that do not fit their columns, instead of failing the table"),
+  quarantine: optional(
+    v.boolean(),
+    "Reject rows that do not fit their columns, instead of failing the table",
+  ),
   quarantine_max_percent: optional(
     percent,
     "Maximum percentage of rejected rows before the table fails; default: 5",
