@@ -35,6 +35,6 @@ test("the connector in the agnes.yaml of agnes init works when its lines are unc
   const { status, stderr } = await run("sync", "customers");
   expect({ status, stderr }).toEqual({
     status: 0,
-    stderr: expect.stringContaining("1 table brought up to date"),
+    stderr: expect.stringContaining("1 table updated"),
   });
 });

@@ -71,7 +71,7 @@ test("agnes connector new names the file that is there and asks for another name
   const { status, stderr } = await run("connector", "new", "crm");
   expect(status).toBe(2);
   expect(stderr).toMatch(
-    /plugins\/crm\/\S+ exists already\n hint {2}Choose another name.*\n code {2}scaffold_invalid\n/,
+    /plugins\/crm\/\S+ already exists\n hint {2}Choose another name.*\n code {2}scaffold_invalid\n/,
   );
 });
 

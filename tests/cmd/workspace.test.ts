@@ -323,7 +323,7 @@ describe("connector", () => {
   test("agnes connector new refuses the name of a plugin that Agnes brings along", async () => {
     const { status, stderr } = await run(["connector", "new", "files"]);
     expect(status).toBe(2);
-    expect(stderr).toContain("the plugin files is there already");
+    expect(stderr).toContain("files is the name of a built-in plugin");
     expect(existsSync(join(directory.path, "plugins", "files"))).toBe(false);
   });
 
@@ -358,7 +358,7 @@ describe("demo", () => {
     const first = await runCli(["demo"], { cwd: own.path });
     expect(first.status).toBe(0);
     expect(first.stdout).toMatch(/Atlanta .* 414513/);
-    expect(first.stderr).toContain("What to try next");
+    expect(first.stderr).toContain("Next steps");
     const commands = first.stderr.match(/(?<=^  )npm .*$/gm) ?? [];
     expect(commands).toHaveLength(4);
     for (const typed of commands) {
