@@ -1,14 +1,14 @@
 import { AgnesError } from "../base/mod.ts";
 import type { TableRecord } from "../tables/mod.ts";
 
-/** What the hints of errors say that concern single rows. */
+/** The advice in the hints of errors about single rows. */
 const ADVICE = /, or let (?:the table|it) quarantine (?:such )?rows/;
 
 /**
- * The error of a table with the command that lets it quarantine rows, where its hint says to: one that is registered is
- * updated, another registered. A table that does so already is not told to.
+ * Adds a command to the advice in an error's hint to quarantine rows: it updates a registered table, or registers
+ * another one. The advice is removed if the table already quarantines rows.
  *
- * @param table its id, or the source and the source's own name for one that is not registered
+ * @param table its id, or the source and the source's own name of an unregistered table
  */
 export function withQuarantineCommand(
   error: AgnesError,
@@ -17,8 +17,8 @@ export function withQuarantineCommand(
   if (!ADVICE.test(error.hint)) return error;
   const command =
     "id" in table
-      ? `agnes table update ${word(table.id)} --quarantine true`
-      : `agnes table register ${word(table.source)} ${word(table.table)} --quarantine true`;
+      ? `agnes table update ${quoted(table.id)} --quarantine true`
+      : `agnes table register ${quoted(table.source)} ${quoted(table.table)} --quarantine true`;
   const isDone = "id" in table && table.quarantine;
   const advice = error.hint.replace(ADVICE, (text) => (isDone ? "" : `${text} with \`${command}\``));
   const { code, details, cause, retry } = error;
@@ -26,5 +26,5 @@ export function withQuarantineCommand(
   return new AgnesError(code, advised, { cause, retry });
 }
 
-/** An argument as a shell takes it. */
-const word = (text: string) => (/^[\w.,:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+/** Quotes an argument for a shell if necessary. */
+const quoted = (text: string) => (/^[\w.,:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -89,7 +89,7 @@ const tried: { readonly [C in Scaffold]: (agnes: Agnes) => Promise<void> } = {
     const { status, sources } = await agnes.sync();
     expect(status).toBe("complete");
     expect(sources[0]!.notes.join()).toMatch(
-      /people was not registered: .*discover cannot be read from.*it has 1 table:/,
+      /people was not registered: .*discover cannot be read from.*has 1 table, none of them registered:/,
     );
   },
   async metadata(agnes) {
