@@ -12,7 +12,7 @@ test("docs/guide/first-workspace.md leads from nothing to a joined answer", asyn
   expect(stdout).toMatch(/^Brno +10\.50\nOslo +7\.25$/m);
 });
 
-test("agnes sync says where to look when a new workspace has no tables yet", async () => {
+test("agnes sync names the next step if a new workspace has no tables", async () => {
   using own = temporaryDirectory();
   await runCli(["init"], { cwd: own.path });
   const { status, stderr } = await runCli(["sync"], { cwd: own.path });

@@ -93,7 +93,7 @@ test("a primary key that agnes.yaml gives later is shown by table list, table sh
   expect(JSON.parse((await run("schema", "semi", "--json")).stdout)).toMatchObject({ primaryKey: ["id"] });
 });
 
-test("openCli() says how the signal that came stops at once", async () => {
+test("openCli() prints how a second signal stops immediately", async () => {
   for (const [signal, words] of [
     ["SIGINT", "press Ctrl-C again to stop at once"],
     ["SIGTERM", "a second SIGTERM stops at once"],

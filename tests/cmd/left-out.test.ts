@@ -4,7 +4,7 @@ import { leftOutLines } from "../../cmd/sync/left-out.ts";
 
 const missing = (name: string) => ({ name, reason: "the extract has no such table or view" });
 
-test("leftOutLines() says a few lines of each extract, and how many there are", () => {
+test("leftOutLines() returns a few lines per extract, and their number", () => {
   const report = {
     published: [{ id: "b.shown", viewName: "shown", way: "file" as const }],
     skipped: [

@@ -16,7 +16,7 @@ async function workspace() {
 }
 
 describe("agnes query --output", () => {
-  test("compresses as the ending says, and takes the format from the ending before it", async () => {
+  test("compresses by extension, and takes the format from the ending before it", async () => {
     using own = await workspace();
     const sql = "SELECT range AS a FROM range(3)";
     for (const [name, options, plain] of [
@@ -32,7 +32,7 @@ describe("agnes query --output", () => {
     }
   });
 
-  test("refuses formats that nobody reads compressed, names without a format, and folders", async () => {
+  test("refuses formats that readers cannot open compressed, names without a format, and folders", async () => {
     using own = await workspace();
     for (const [name, status, words] of [
       ["o.parquet.gz", 2, "Use a file name that ends in .parquet."],

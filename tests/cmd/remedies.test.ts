@@ -14,7 +14,7 @@ function commandsIn(text: string): readonly (readonly string[])[] {
   );
 }
 
-test("what agnes sync and agnes doctor say of foreign extracts works as it is typed", async () => {
+test("the remedies of agnes sync and agnes doctor for foreign extracts work", async () => {
   using directory = temporaryDirectory();
   const cwd = directory.path;
   const data = join(cwd, "data");

@@ -17,7 +17,7 @@ export default definePlugin({
 });
 `;
 
-test("agnes table show prints what the source notes of a table", async () => {
+test("agnes table show prints the source metadata of a table", async () => {
   using directory = temporaryDirectory();
   const run = (...args: string[]) => runCli(args, { cwd: directory.path });
   mkdirSync(join(directory.path, "plugins"));

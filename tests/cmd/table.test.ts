@@ -210,7 +210,7 @@ describe("agnes table", () => {
     expect(json(listed)).toMatchObject({ table: { primary_key: ["id"], columns: ["id", "day"] } });
   });
 
-  test("discovers what is new, tells what drifted, and leaves what is registered", async () => {
+  test("registers new tables, reports drifted ones, and keeps registered ones", async () => {
     using directory = temporaryDirectory();
     const agnes = await shop(directory.path, "listed");
     await agnes(
@@ -252,7 +252,7 @@ describe("agnes table", () => {
     expect((await agnes("table", "discover", "--again")).stdout).toMatch(/new\s+exports\s+people/);
   });
 
-  test("discovers what it can when one source cannot be read, and tells all of it", async () => {
+  test("discovers other sources if one cannot be read, and reports all", async () => {
     using directory = temporaryDirectory();
     const agnes = await shop(directory.path, "listed");
     await appendFile(
@@ -300,7 +300,7 @@ describe("agnes table", () => {
     expect(await folder()).toEqual({ version: 2, folder_mapping: {} });
   });
 
-  test("tells and takes back the folders of a file, and refuses bytes that are not text", async () => {
+  test("exports and imports the folders of a file, and refuses bytes that are not text", async () => {
     using directory = temporaryDirectory();
     const agnes = await shop(directory.path);
     await agnes("table", "folder", "in.c-crm", "crm");

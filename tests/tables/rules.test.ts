@@ -155,7 +155,7 @@ describe("TableRegistry.registerDiscovered()", () => {
   });
 });
 
-test("TableRegistry.get() gives defaults for fields that an older Agnes did not write", async () => {
+test("TableRegistry.get() returns defaults for fields missing from older versions", async () => {
   const storage = memoryStorage();
   const schema = { rowKey: ["kind", "key"], indexKeys: ["source", "bucket", "query_mode", "view_key"] };
   await using catalog = await openCatalog<object>({ ...schema, name: "tables", storage, host: stillHost() });

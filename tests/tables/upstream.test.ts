@@ -105,8 +105,8 @@ const registryJson = (tables: readonly object[], more: object = {}) =>
 async function exported(registry: TableRegistry, source?: string) {
   const notes: string[] = [];
   let text = "";
-  const given = { ...(source === undefined ? {} : { source }), onNote: (note: string) => notes.push(note) };
-  for await (const piece of renderProjection(registry, "upstream", given)) text += piece;
+  const options = { ...(source === undefined ? {} : { source }), onNote: (note: string) => notes.push(note) };
+  for await (const piece of renderProjection(registry, "upstream", options)) text += piece;
   return { text, notes, content: parse(/```yaml\n(.*?)```/s.exec(text)![1]!, { version: "1.1" }) as unknown };
 }
 
@@ -184,7 +184,7 @@ describe("parseDataDescription() of the earlier system", () => {
     expect(await settings(registry)).toEqual(before);
   });
 
-  test("passes over blocks of YAML about something else, and notes them", () => {
+  test("skips and reports YAML blocks with other content", () => {
     const text = `${markdown}\n${fence}yaml\nmetrics: [a]\n${fence}\n\n${fence}yml\nkey: {% if template %}\n${fence}\n
 ${fence.repeat(2)}markdown\n${fence}yaml\ntables: [{id: x.y, name: y}]\n${fence}\n${fence.repeat(2)}\n
 ${fence}yaml\ntables:\n- {id: in.c-crm.more, name: more}\n${fence}\n`;
@@ -342,7 +342,7 @@ describe("renderProjection() for the earlier system", () => {
     expect(await settings(copy)).toEqual(await settings(registry));
   });
 
-  test("reports what that system has no words for, and leaves out what it would misread", async () => {
+  test("reports fields that the earlier format does not have, and omits tables that it cannot represent", async () => {
     await using registry = await memoryRegistry();
     await registry.register({ source: "kbc", source_table: "orders", bucket: "in.c-crm", columns: ["id"] });
     await registry.register({ source: "kbc", source_table: "in.c-crm.live", query_mode: "remote" });
