@@ -125,7 +125,7 @@ function reportSummary(cli: Cli, report: SyncReport, elapsedMs: number): void {
       `${plural(
         sum((one) => one.tablesExtracted),
         "table",
-      )} brought up to date`,
+      )} updated`,
       `${countText(sum((one) => one.tablesSkipped))} unchanged`,
       ...(failed > 0 ? [`${countText(failed)} failed`] : []),
       ...(broken > 0 ? [`${plural(broken, "source")} failed`] : []),

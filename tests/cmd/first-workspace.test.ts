@@ -17,7 +17,9 @@ test("agnes sync names the next step if a new workspace has no tables", async ()
   await runCli(["init"], { cwd: own.path });
   const { status, stderr } = await runCli(["sync"], { cwd: own.path });
   expect(status).toBe(0);
-  expect(stderr).toContain("exports: the source has no tables: `agnes connector health exports`");
+  expect(stderr).toContain(
+    "exports: the source has no tables: check it with `agnes connector health exports`",
+  );
   const health = await runCli(["connector", "health", "exports"], { cwd: own.path });
   expect(health.stdout).toContain(`${own.path}/exports`);
 });
