@@ -8,7 +8,7 @@ import { embedDuckDB, findBindings } from "./native/embed-duckdb.ts";
 import { collectDeclarations, type Declarations } from "./types/collect-declarations.ts";
 import { embedDeclarations } from "./types/embed-declarations.ts";
 
-/** The platforms an executable can be built for, where DuckDB's bindings for them are installed. */
+/** The platforms an executable can be built for, if DuckDB's bindings for them are installed. */
 export const platforms = ["linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64", "win32-x64"] as const;
 export type Platform = (typeof platforms)[number];
 
@@ -23,28 +23,28 @@ export async function buildExecutable(options: {
   readonly entry?: string;
 }): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), "agnes-build-"));
-  // The bundler remembers what a folder held when it first looked, so files that come later need one of their own.
+  // The bundler caches the listing of a folder, so files created later need a folder of their own.
   const types = mkdtempSync(join(tmpdir(), "agnes-build-types-"));
   try {
     const result = await Bun.build({
       entrypoints: [options.entry ?? join(ROOT, "cmd/main.ts")],
       compile: {
         outfile: options.outfile,
-        // A program that reads other people's folders must not take settings from them.
+        // The executable runs in folders of other programs and must not load their settings.
         autoloadDotenv: false,
         autoloadBunfig: false,
-        // A plugin of a workspace may use packages that are installed there.
+        // Plugins of a workspace may import packages installed there.
         autoloadPackageJson: true,
         ...(options.platform === hostPlatform() ? {} : { target: bunTarget(options.platform) }),
       },
       format: "esm",
-      // A command loads its own chunk: help does not pay for the size of the rest.
+      // Each command loads only its own chunk, so help starts fast.
       splitting: true,
       minify: true,
       bytecode: true,
       plugins: [embedDuckDB(options.bindings, scratch), embedDeclarations(declarations, types)],
     });
-    if (!result.success) throw new AggregateError(result.logs, "the executable could not be built");
+    if (!result.success) throw new AggregateError(result.logs, "cannot build the executable");
   } finally {
     rmSync(scratch, { recursive: true });
     rmSync(types, { recursive: true });
@@ -53,12 +53,12 @@ export async function buildExecutable(options: {
 
 let collected: Promise<Declarations> | undefined;
 
-/** Made once for the executables of all platforms. */
+/** Collected once for the executables of all platforms. */
 function declarations(): Promise<Declarations> {
   return (collected ??= collectDeclarations());
 }
 
-/** The platform this runs on, as DuckDB names it. */
+/** The current platform, as DuckDB names it. */
 export function hostPlatform(): string {
   return `${process.platform}-${process.arch}`;
 }
@@ -75,12 +75,12 @@ async function main(): Promise<number> {
   for (const name of wanted) {
     const platform = platforms.find((known) => known === name);
     if (platform === undefined) {
-      console.error(`${name} is not a platform; there are ${platforms.join(", ")}`);
+      console.error(`${name} is not a platform; choose one of ${platforms.join(", ")}`);
       return 2;
     }
     const bindings = findBindings(platform);
     if (bindings === undefined) {
-      console.error(`${platform}: left out, @duckdb/node-bindings-${platform} is not installed`);
+      console.error(`${platform}: skipped, @duckdb/node-bindings-${platform} is not installed`);
       continue;
     }
     const outfile = resolve(values.outfile ?? join(ROOT, "dist", fileName(platform)));

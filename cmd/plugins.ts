@@ -1,6 +1,6 @@
 import type { AnyPlugin } from "../lib/kit/mod.ts";
 
-/** The plugins that the executable brings along. */
+/** The built-in plugins. */
 export async function bundledPlugins(): Promise<readonly AnyPlugin[]> {
   const modules = await Promise.all([
     import("../plugins/files/plugin.ts"),

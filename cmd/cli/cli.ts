@@ -4,24 +4,24 @@ import { strayFailure } from "../process/plugin-origins.ts";
 import { openWatchdog, type FinalMessage, type Watchdog } from "../process/watchdog.ts";
 import { openTerminal, type Terminal } from "../terminal/terminal.ts";
 
-/** What every command works with: where it prints, its workspace, and the signal that stops it. */
+/** The context of a command: its terminal, workspace and abort signal. */
 export interface Cli extends Terminal, AsyncDisposable {
-  /** The command as it was called, for example `agnes sync`. */
+  /** The full name of the command, for example `agnes sync`. */
   readonly name: string;
-  /** The folder given with `--workspace`. */
+  /** The folder of `--workspace`. */
   readonly workspace: string | undefined;
   /** Fires at the first Ctrl-C. */
   readonly signal: AbortSignal;
   /**
-   * Ends the process by force, with this error, when it has not ended by itself within a second: DuckDB cannot be stopped
-   * inside one call, nor can a connector that does not listen.
+   * Ends the process with this error if it does not end by itself after a second: DuckDB cannot be stopped during a
+   * call, nor can a connector that ignores its signal.
    */
   endSoon(error: unknown): void;
-  /** Sees to it that signals and `endBy` end the process also while code of a plugin holds its only thread. */
+  /** Makes signals and `endBy` end the process even if a plugin blocks its only thread. */
   watchPlugins(): void;
-  /** Whether something failed that no part of the command waits for. */
+  /** Whether unawaited work failed. */
   hasStrayFailures(): boolean;
-  /** Ends the process with this error a second after so long, should a plugin hold its thread then. */
+  /** Ends the process with this error one second after a timeout, if a plugin blocks the thread then. */
   endBy(durationMs: number, error: unknown): void;
 }
 
@@ -31,7 +31,7 @@ interface Flags {
   readonly [name: string]: unknown;
 }
 
-/** Opens what a command works with; disposing of it takes the signal handlers away. */
+/** Opens the context of a command. Disposing of it removes the signal handlers. */
 export function openCli(name: string, flags: Flags): Cli {
   const terminal = openTerminal({
     json: flags["json"] === true,
@@ -55,7 +55,7 @@ export function openCli(name: string, flags: Flags): Cli {
     ending ??= setTimeout(() => exitProcess(terminal.error(error)), GRACE_MS);
     endBy(0, error);
   };
-  /** Those given before there is a watchdog. */
+  /** The messages set before the watchdog starts. */
   const finals: FinalMessage[] = [];
   const endBy = (durationMs: number, error: unknown) => {
     const { text, status } = terminal.errorReport(error);

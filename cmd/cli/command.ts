@@ -1,15 +1,15 @@
-// Types alone: what shows help must not load the parser.
+// Only types are imported, so that help does not load the parser.
 import type { ArgsDef, CommandDef, ParsedArgs, SubCommandsDef } from "citty";
 
 import type { Cli } from "./cli.ts";
 import type { ExitStatus } from "./exit-status.ts";
 import { globalArgs, type GlobalArgs } from "./global-args.ts";
 
-/** A command of which only the shape is known. */
+/** A command of any arguments. */
 export type AnyCommand = Resolved<SubCommandsDef[string]> & {
-  /** Lines shown under "Examples" in the help, as they would be typed. */
+  /** Command lines under "Examples" in the help. */
   readonly examples?: readonly string[];
-  /** Loads the command itself, of a lazy one. */
+  /** Loads a lazy command. */
   readonly load?: () => Promise<AnyCommand>;
 };
 type Resolved<T> = T extends ((...args: never) => unknown) | Promise<unknown> ? never : T;
@@ -21,7 +21,7 @@ interface CommandSpec<A extends ArgsDef> {
   run(cli: Cli, args: ParsedArgs<A & GlobalArgs>): Promise<ExitStatus | undefined | void>;
 }
 
-/** Declares a command: its own arguments beside the global ones, and what it does. */
+/** Declares a command: its own arguments in addition to the global ones, and its action. */
 export function command<const A extends ArgsDef>(spec: CommandSpec<A>): AnyCommand {
   const definition: CommandDef<A & GlobalArgs> = {
     ...spec,
@@ -31,7 +31,7 @@ export function command<const A extends ArgsDef>(spec: CommandSpec<A>): AnyComma
   return definition as AnyCommand;
 }
 
-/** A command that is known by name and description, and loaded when it is used. */
+/** A command with a name and description that is loaded on use. */
 export function lazy(
   name: string,
   description: string,
@@ -45,12 +45,12 @@ export function lazy(
   };
 }
 
-/** A command that only holds others. */
+/** A command with subcommands only. */
 export function group(name: string, description: string, subCommands: SubCommandsDef): AnyCommand {
   return { meta: { name, description }, subCommands };
 }
 
-/** Calls what may be a function and waits for what may be a promise. */
+/** Resolves a value that may be a function or a promise. */
 export async function resolved<T>(value: T | Promise<T> | (() => T | Promise<T>)): Promise<T> {
   return typeof value === "function" ? (value as () => T | Promise<T>)() : value;
 }

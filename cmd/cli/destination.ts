@@ -1,7 +1,7 @@
 import type { AgnesError } from "../../lib/base/mod.ts";
 import { resolved, type AnyCommand } from "./command.ts";
 
-/** Where a command line leads: the command, its full name and its own arguments. */
+/** The command of a command line, its full name and its own arguments. */
 export interface Destination {
   readonly command: AnyCommand;
   /** For example `agnes connector show`. */
@@ -15,17 +15,17 @@ export function beforeDashes(rawArgs: readonly string[]): readonly string[] {
   return dashes === -1 ? rawArgs : rawArgs.slice(0, dashes);
 }
 
-/** Whether an argument is an option. A lone dash is not, nor is a text that begins with a comment of SQL. */
+/** Whether an argument is an option. A single dash is not, nor is text that begins with an SQL comment. */
 export function isFlag(arg: string): boolean {
   return arg.startsWith("-") && arg !== "-" && !isDashedText(arg);
 }
 
-/** Whether an argument begins as an option does, but holds a space or line break where its name would be. */
+/** Whether an argument begins like an option, but has whitespace in place of a name. */
 export function isDashedText(arg: string): boolean {
   return arg.startsWith("-") && /\s/.test(arg.split("=", 1)[0]!);
 }
 
-/** Follows the names of commands; options before a name belong to what it names. */
+/** Resolves the names of subcommands. Options before a name belong to that subcommand. */
 export async function findDestination(root: AnyCommand, argv: readonly string[]): Promise<Destination> {
   let command = root;
   let name = "agnes";
@@ -34,19 +34,24 @@ export async function findDestination(root: AnyCommand, argv: readonly string[])
     const subCommands = await resolved(command.subCommands);
     const index = subCommands === undefined ? -1 : firstPositional(rawArgs);
     if (subCommands === undefined || index === -1) return { command, name, rawArgs };
-    const word = rawArgs[index]!;
-    if (!Object.hasOwn(subCommands, word)) throw await unknownCommand(word, name, Object.keys(subCommands));
-    command = (await resolved(subCommands[word])) as AnyCommand;
-    name = `${name} ${word}`;
+    const argument = rawArgs[index]!;
+    if (!Object.hasOwn(subCommands, argument))
+      throw await unknownCommand(argument, name, Object.keys(subCommands));
+    command = (await resolved(subCommands[argument])) as AnyCommand;
+    name = `${name} ${argument}`;
     rawArgs = [...rawArgs.slice(0, index), ...rawArgs.slice(index + 1)];
   }
 }
 
-async function unknownCommand(word: string, parent: string, known: readonly string[]): Promise<AgnesError> {
+async function unknownCommand(
+  argument: string,
+  parent: string,
+  known: readonly string[],
+): Promise<AgnesError> {
   const { AgnesError, nearest } = await import("../../lib/base/mod.ts");
-  const near = nearest(word, known);
+  const near = nearest(argument, known);
   return new AgnesError("command_unknown", {
-    command: word,
+    command: argument,
     parent,
     ...(near === undefined ? {} : { nearest: near }),
   });

@@ -6,7 +6,7 @@ import { renderUsage } from "./usage.ts";
 /**
  * Runs the command that `argv` names and returns the exit status. Throws nothing.
  *
- * What only a command or an error needs is loaded for these alone, so that help starts fast.
+ * Modules of commands and errors are loaded on demand, so that help starts fast.
  */
 export async function dispatch(root: AnyCommand, argv: readonly string[], version: string): Promise<number> {
   try {

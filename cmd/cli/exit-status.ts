@@ -1,25 +1,25 @@
 import { errorCodes } from "../../lib/base/mod.ts";
 
-/** The exit statuses, as the documentation states them; a test compares both with what commands do. */
+/** The exit statuses, as documented. A test compares both with the behaviour of commands. */
 export const exitStatuses = {
-  0: "everything was done",
-  1: "it failed: all of it, also a query that fails while it runs, or a check of `doctor`, `connector health`, `connector test`",
-  2: "what was typed or configured is wrong: the command line, a name, `agnes.yaml`, the form of the SQL",
-  3: "a part failed, the rest is done: `sync`, `connector discover`, `connector list`, `table discover`, `table import --skip-invalid`",
-  130: "stopped at once by a second Ctrl-C; 143 by a second SIGTERM",
+  0: "success",
+  1: "failure, including a query that fails while it runs and failed checks of `doctor`, `connector health`, `connector test`",
+  2: "wrong usage or configuration: the command line, a name, `agnes.yaml`, the form of the SQL",
+  3: "partial failure, the rest succeeded: `sync`, `connector discover`, `connector list`, `table discover`, `table import --skip-invalid`",
+  130: "stopped by a second Ctrl-C; 143 by a second SIGTERM",
 } as const;
 
 /** The exit status of a command. */
 export type ExitStatus = 0 | 1 | 2 | 3;
 
-/** A part that failed: its error, or what a report keeps of one. */
+/** A failed part: its error, or the code of that error in a report. */
 interface Failure {
   readonly code: string;
 }
 
 /**
- * The exit status of a command that goes on when a part fails: 3 when the rest is done; when nothing is, 2 if every part
- * failed by what was typed or configured, else 1.
+ * The exit status of a command that continues if a part fails: 3 if some parts succeeded; otherwise 2 if all failures
+ * are errors of usage or configuration, or else 1.
  *
  * @param doneCount how many parts succeeded
  */

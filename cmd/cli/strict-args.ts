@@ -1,11 +1,11 @@
-// The strictness that citty lacks: unknown options, missing values, surplus arguments, texts that begin with dashes.
+// Checks that citty does not make: unknown options, missing values, surplus arguments, texts that begin with dashes.
 import { parseArgs, type ArgsDef, type ParsedArgs } from "citty";
 
 import { AgnesError, nearest, shown } from "../../lib/base/mod.ts";
 import { beforeDashes, isDashedText, isFlag } from "./destination.ts";
 
 /**
- * The arguments of a command line, all of which the command knows.
+ * Parses a command line and rejects unknown arguments.
  * @throws `flag_unknown`, `usage_wrong`
  */
 export function parsedArguments(name: string, rawArgs: readonly string[], args: ArgsDef): ParsedArgs {
@@ -15,30 +15,30 @@ export function parsedArguments(name: string, rawArgs: readonly string[], args: 
   return parsed;
 }
 
-/** citty lets any option pass; a mistyped one must not be ignored. */
+/** Rejects unknown options, which citty ignores. */
 export function checkFlags(name: string, rawArgs: readonly string[], args: ArgsDef): void {
   const flags = beforeDashes(rawArgs);
   const known = knownFlags(args);
   for (const [index, flag] of flags.entries()) {
     if (!isFlag(flag) || isValueOf(flags[index - 1], flag, known)) continue;
-    const [word] = flag.split("=", 1) as [string];
-    const takes = known.get(word);
+    const [option] = flag.split("=", 1) as [string];
+    const takes = known.get(option);
     if (takes === undefined) {
-      const near = nearest(word, [...known.keys()]);
+      const near = nearest(option, [...known.keys()]);
       throw new AgnesError("flag_unknown", {
-        flag: word,
+        flag: option,
         command: name,
         ...(near === undefined ? {} : { nearest: near }),
       });
     }
-    const value = flag === word ? flags[index + 1] : flag.slice(word.length + 1);
+    const value = flag === option ? flags[index + 1] : flag.slice(option.length + 1);
     if (takes === "value" && (value === undefined || value === "")) {
-      throw new AgnesError("usage_wrong", { command: name, reason: `${word} needs a value` });
+      throw new AgnesError("usage_wrong", { command: name, reason: `${option} needs a value` });
     }
   }
 }
 
-/** Puts texts that begin with dashes where citty cannot take them for options: behind `--`, or behind the `=` of one. */
+/** Moves texts that begin with dashes after `--` or after the `=` of an option, so that citty does not parse them. */
 export function withTextsLast(rawArgs: readonly string[], args: ArgsDef): readonly string[] {
   const before = beforeDashes(rawArgs);
   if (!before.some(isDashedText)) return rawArgs;
@@ -56,13 +56,13 @@ export function withTextsLast(rawArgs: readonly string[], args: ArgsDef): readon
   return [...flags, "--", ...texts, ...rawArgs.slice(before.length + 1)];
 }
 
-/** Whether a word that looks like an option is a negative number, given to the option before it. */
+/** Whether an argument is a negative number and the value of the preceding option. */
 function isValueOf(
   before: string | undefined,
-  word: string,
+  option: string,
   known: ReadonlyMap<string, "value" | "switch">,
 ): boolean {
-  return /^-\d/.test(word) && before !== undefined && known.get(before) === "value";
+  return /^-\d/.test(option) && before !== undefined && known.get(before) === "value";
 }
 
 function knownFlags(args: ArgsDef): ReadonlyMap<string, "value" | "switch"> {
@@ -86,12 +86,12 @@ function checkPositionals(name: string, positionals: readonly string[], args: Ar
   if (declared.at(-1)?.valueHint?.endsWith("…") === true || positionals.length <= declared.length) return;
   throw new AgnesError("usage_wrong", {
     command: name,
-    reason: `\`${name}\` does not know what to do with ${JSON.stringify(positionals[declared.length])}`,
+    reason: `unexpected argument ${JSON.stringify(positionals[declared.length])}`,
     ...(declared.length === 1 ? { next: "Quote arguments that contain spaces." } : {}),
   });
 }
 
-/** Parses; what citty refuses becomes an AgnesError. */
+/** Parses a command line. Converts errors of citty to an AgnesError. */
 function parse(name: string, rawArgs: readonly string[], args: ArgsDef): ParsedArgs {
   try {
     return parseArgs([...rawArgs], args);
@@ -110,11 +110,11 @@ function parse(name: string, rawArgs: readonly string[], args: ArgsDef): ParsedA
   }
 }
 
-/** The value of an option that takes a whole number above zero; `undefined` without the option. */
+/** The value of an option for a positive whole number; `undefined` without the option. */
 export function wholeNumber(command: string, option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
-  const reason = `${option} should be a whole number above zero, but is ${shown(text)}`;
+  const reason = `${option} should be a positive whole number, but is ${shown(text)}`;
   throw new AgnesError("usage_wrong", { command, reason });
 }

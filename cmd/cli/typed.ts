@@ -5,23 +5,23 @@ import { isExecutable } from "../process/thread-pool.ts";
 const ROOT = resolve(import.meta.dir, "../..");
 
 /**
- * Writes commands so that they work as they stand, where this one was typed and however it was called: the
- * executable need not be on the PATH, and from source there is no `agnes` at all.
+ * Returns a function that formats commands so that they can be pasted into the user's shell: the executable may not be
+ * on the PATH, and a run from source has no `agnes` command.
  *
- * @param workspace the folder they are to work on; default: the one they find by themselves
+ * @param workspace the folder of the workspace; default: the one that commands find
  */
-export function typedFor(workspace?: string): (words: string) => string {
+export function typedFor(workspace?: string): (command: string) => string {
   const isAtHome = isExecutable() || process.cwd() === ROOT;
-  // npm runs a script in the folder of its package, wherever it was typed.
+  // npm always runs a script in the folder of its package.
   const folder = isAtHome ? workspace : resolve(workspace ?? ".");
   const program = isExecutable()
     ? quoted(process.argv0)
     : `npm ${isAtHome ? "" : `--prefix ${quoted(ROOT)} `}run agnes --`;
   const where = folder === undefined || folder === "." ? "" : ` --workspace ${quoted(folder)}`;
-  return (words) => `${program} ${words}${where}`;
+  return (command) => `${program} ${command}${where}`;
 }
 
-/** A word as a shell takes it. */
-export function quoted(word: string): string {
-  return /^[\w./:\\@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+/** Quotes a text for a shell if necessary. */
+export function quoted(text: string): string {
+  return /^[\w./:\\@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -22,9 +22,9 @@ export async function renderUsage(command: AnyCommand, name: string): Promise<st
       style,
       "Commands",
       await Promise.all(
-        Object.entries(subCommands ?? {}).map(async ([word, sub]): Promise<Line> => {
+        Object.entries(subCommands ?? {}).map(async ([subName, sub]): Promise<Line> => {
           const subMeta = await resolved(((await resolved(sub)) as AnyCommand).meta);
-          return [word, subMeta?.description ?? ""];
+          return [subName, subMeta?.description ?? ""];
         }),
       ),
     ),
@@ -48,10 +48,10 @@ type Line = readonly [left: string, right: string];
 type NamedArg = readonly [name: string, arg: ArgDef];
 
 function usageLine(name: string, positionals: readonly NamedArg[], isGroup: boolean): string {
-  const words = positionals.map(([arg, definition]) =>
+  const operands = positionals.map(([arg, definition]) =>
     isOptional(definition) ? `[${placeholder(arg, definition)}]` : placeholder(arg, definition),
   );
-  return [name, ...(isGroup ? ["COMMAND"] : words), "[options]"].join(" ");
+  return [name, ...(isGroup ? ["COMMAND"] : operands), "[options]"].join(" ");
 }
 
 function positionalLine([name, arg]: NamedArg): Line {

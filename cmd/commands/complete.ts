@@ -24,7 +24,7 @@ export default command({
     if (!shells.some((shell) => shell === args.shell)) {
       throw new AgnesError("usage_wrong", {
         command: cli.name,
-        reason: `${JSON.stringify(args.shell)} is not a shell that can be completed`,
+        reason: `${JSON.stringify(args.shell)} is not a supported shell`,
         next: `The shells are ${shells.join(", ")}.`,
       });
     }
@@ -32,23 +32,23 @@ export default command({
   },
 });
 
-/** Prints the script of a shell, or answers `agnes complete -- WORD…`, which that script calls at every Tab. */
+/** Prints the script of a shell, or the completions for `agnes complete -- ARG…`, which that script calls. */
 export async function runCompletion(rawArgs: readonly string[]): Promise<void> {
   const { RootCommand } = await import("@bomb.sh/tab");
   const root = new RootCommand();
-  const [shell, ...words] = rawArgs;
+  const [shell, ...commandLine] = rawArgs;
   if (shell !== "--") {
     const script = printedBy(() => root.setup("agnes", "agnes", shell!));
     return writeOut(shell === "bash" ? plainBashScript(script) : script);
   }
   const { mainCommand } = await import("../main-command.ts");
-  const at = words.indexOf("--workspace");
-  const names = await workspaceNames(at === -1 ? undefined : words[at + 1]);
-  await declare(root, root, mainCommand, "agnes", { names, typed: words.at(-1) ?? "" });
-  await writeOut(printedBy(() => root.parse(words)));
+  const at = commandLine.indexOf("--workspace");
+  const names = await workspaceNames(at === -1 ? undefined : commandLine[at + 1]);
+  await declare(root, root, mainCommand, "agnes", { names, typed: commandLine.at(-1) ?? "" });
+  await writeOut(printedBy(() => root.parse(commandLine)));
 }
 
-/** Tells the library a command, its arguments with the values they can take, and the commands below it. */
+/** Declares a command to the library, with its arguments, their possible values, and its subcommands. */
 async function declare(
   root: RootCommand,
   target: Command,
@@ -68,15 +68,15 @@ async function declare(
     else if (arg.default === true) target.option(`no-${key}`, arg.negativeDescription ?? description);
     else target.option(key, description, alias);
   }
-  for (const [word, sub] of Object.entries((await resolved(definition.subCommands)) ?? {})) {
+  for (const [subName, sub] of Object.entries((await resolved(definition.subCommands)) ?? {})) {
     const child = (await resolved(sub)) as AnyCommand;
-    const path = `${name} ${word}`;
+    const path = `${name} ${subName}`;
     const description = (await resolved(child.meta))?.description ?? "";
     await declare(root, root.command(path.slice("agnes ".length), description), child, path, known);
   }
 }
 
-/** What some work prints by `console.log`, which would not notice that nothing can be written. */
+/** Captures the output of `console.log`, which does not report write errors. */
 function printedBy(work: () => void): string {
   const lines: string[] = [];
   const { log } = console;

@@ -25,7 +25,7 @@ export default command({
   async run(cli, args) {
     const directory = resolve(cli.workspace ?? args.dir);
     await makeDemo(createHost(), directory);
-    cli.info(`Public data of the government of the United States is in ${join(directory, "exports")}.\n`);
+    cli.info(`Public data of the United States government is in ${join(directory, "exports")}.\n`);
     await using agnes = await openAgnes(cli, { workspace: directory, quietLog: true });
     const status = await runSync(cli, agnes, { only: [], full: false });
     if (status !== 0) return status;
@@ -39,7 +39,7 @@ export default command({
   },
 });
 
-/** Writes the demo, or finds it as an earlier run left it; any other workspace is refused. */
+/** Writes the demo, or reuses it from an earlier run. Any other workspace is refused. */
 async function makeDemo(host: Host, directory: string): Promise<void> {
   const files = await demoFiles();
   const path = join(directory, CONFIG_FILE);
@@ -54,12 +54,12 @@ function suggestNext(cli: Cli, directory: string): void {
   const birds = demoQueries.birds.replaceAll("\n", " ").replaceAll('"', '\\"');
   const routes = join(resolve(directory), "routes.parquet");
   cli.info("");
-  cli.box("What to try next", [
+  cli.box("Next steps", [
     typed("catalog"),
     typed("sample bird_strikes"),
     typed(`query "${birds}"`),
     typed(`query "SELECT * FROM routes" --output ${quoted(routes)}`),
-    `put another CSV, JSON or Parquet file into ${join(directory, "exports")}, and: ${typed("sync")}`,
+    `add a CSV, JSON or Parquet file to ${join(directory, "exports")}, then run ${typed("sync")}`,
   ]);
 }
 

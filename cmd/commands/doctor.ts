@@ -18,7 +18,7 @@ export default command({
   examples: ["agnes doctor", "agnes doctor --install-extensions", "agnes doctor --json"],
   async run(cli, args) {
     const workspace = await ofWorkspace(cli, args["install-extensions"]);
-    // After the workspace: what was installed now is listed.
+    // Runs after the workspace checks, so that extensions installed by them are listed.
     const checks = [runtimeCheck(), ...(await attempt("DuckDB", duckdbChecks)), ...workspace];
     if (cli.json) await cli.printJson({ checks });
     else {

@@ -21,15 +21,15 @@ export default command({
     const host = createHost();
     const directory = cli.workspace ?? args.dir;
     const { root, kept } = await writeWorkspace(host, directory, initFiles(), ["plugins", "exports"]);
-    for (const path of kept) cli.warn(`${path} was there already and is left as it is`);
+    for (const path of kept) cli.warn(`${path} already exists and was not changed`);
     if (cli.json) return cli.printJson({ directory: root });
     const typed = typedFor(directory);
-    cli.info(`A workspace is in ${root}.\n`);
-    cli.box("What to do next", [
-      `put a CSV, JSON or Parquet file into ${join(directory, "exports")}`,
+    cli.info(`Created a workspace in ${root}.\n`);
+    cli.box("Next steps", [
+      `add a CSV, JSON or Parquet file to ${join(directory, "exports")}`,
       typed("sync"),
       typed("catalog"),
-      `${typed("connector list")}   to see what else can be a source`,
+      `${typed("connector list")}   lists the available connectors`,
     ]);
   },
 });

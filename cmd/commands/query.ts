@@ -6,7 +6,7 @@ import { splitCompression } from "../results/output-file.ts";
 import { answerFormats, printAnswer, type AnswerFormat } from "../results/print-answer.ts";
 import { wholeNumber } from "../cli/strict-args.ts";
 
-/** A table is held whole to lay it out, and read by a person. */
+/** The default limit of the table format, which keeps all rows in memory. */
 const TABLE_ROWS = 100;
 
 export default command({
@@ -57,7 +57,7 @@ export default command({
     const timeoutMs = wholeNumber(cli.name, "--timeout", args.timeout)! * 1000;
     const sql = await readSql(cli, args.sql);
     cli.endBy(timeoutMs, new AgnesError("timed_out", { what: "the query", timeoutMs }));
-    // Loading the plugins counts, too.
+    // The timeout includes loading the plugins.
     using limit = withTimeout("the query", timeoutMs, cli.signal);
     try {
       await using agnes = await openAgnes(cli, { signal: limit.signal });
@@ -82,28 +82,28 @@ function formatOf(cli: Cli, asked: AnswerFormat | undefined, output: string | un
   if (format === "table" && output !== undefined) {
     throw refuse(
       asked === "table"
-        ? "a table for people is not written to a file"
-        : `${shown(output)} does not tell its format`,
-      "Give --format json, ndjson, csv, arrow or parquet.",
+        ? "the format table cannot be written to a file"
+        : `the extension of ${shown(output)} is not a known format`,
+      "Set --format to json, ndjson, csv, arrow or parquet.",
     );
   }
   const isBinary = format === "parquet" || format === "arrow";
   if (isBinary && compression !== "none") {
     throw refuse(
-      `${shown(output)} would hold ${format} inside ${compression}, which no reader of ${format} opens`,
-      `Name a file that ends in .${format}.`,
+      `${shown(output)} would be ${format} compressed with ${compression}, which readers of ${format} cannot open`,
+      `Use a file name that ends in .${format}.`,
     );
   }
   if (isBinary && output === undefined && process.stdout.isTTY) {
-    throw refuse(`${format} is not for a terminal`, "Give --output FILE.");
+    throw refuse(`${format} cannot be printed on a terminal`, "Set --output FILE.");
   }
   return format;
 }
 
-async function readSql(cli: Cli, given: string | undefined): Promise<string> {
-  if (given !== undefined && given !== "-") return given;
-  if (given === undefined && process.stdin.isTTY) {
-    const reason = "there is no SQL";
+async function readSql(cli: Cli, sql: string | undefined): Promise<string> {
+  if (sql !== undefined && sql !== "-") return sql;
+  if (sql === undefined && process.stdin.isTTY) {
+    const reason = "the SQL is missing";
     throw new AgnesError("usage_wrong", { command: cli.name, reason, next: 'Try `agnes query "SELECT 1"`.' });
   }
   return Bun.stdin.text();

@@ -9,7 +9,7 @@ export default command({
       type: "positional",
       required: true,
       valueHint: "TABLE",
-      description: "A table of the catalog, by the name SQL uses or as SOURCE.TABLE",
+      description: "A table of the catalog, by view name or SOURCE.TABLE",
     },
   },
   examples: ["agnes schema orders"],
@@ -34,7 +34,7 @@ export default command({
   },
 });
 
-/** What the registry documents about a table, one fact a line. */
+/** The documentation of a table in the registry, one fact per line. */
 function documentationLines({
   foreignKeys,
   documentation,
@@ -50,7 +50,7 @@ function documentationLines({
     }),
   );
   const noted = Object.entries(sourceMetadata).map(
-    ([name, value]) => `noted by the source or an earlier system: ${name} = ${JSON.stringify(value)}`,
+    ([name, value]) => `source metadata: ${name} = ${JSON.stringify(value)}`,
   );
   return [...keys, ...facts, ...noted];
 }

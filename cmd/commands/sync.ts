@@ -8,9 +8,9 @@ export default command({
       type: "positional",
       required: false,
       valueHint: "SOURCE|SOURCE.TABLE|VIEW …",
-      description: "Sources, or tables by id or view name, to sync; default: everything",
+      description: "Sources, or tables by id or view name, to sync; default: all",
     },
-    full: { type: "boolean", description: "Read all data again, not only what is new" },
+    full: { type: "boolean", description: "Read all data again, not only new rows" },
     due: { type: "boolean", description: "Only tables that are due by their schedule" },
   },
   examples: [

@@ -1,6 +1,6 @@
 const WORDS_CALL = '    _get_comp_words_by_ref -n "=:" cur prev words cword\n';
 
-/** The words up to the cursor, with `=` and `:` inside of them, for a bash without the package bash-completion. */
+/** Splits the line up to the cursor at blanks only, not at `=` and `:`, for a bash without bash-completion. */
 const WORDS = `    if declare -F _get_comp_words_by_ref >/dev/null; then
     ${WORDS_CALL}    else
         local line=\${COMP_LINE:0:COMP_POINT}
@@ -13,8 +13,8 @@ const WORDS = `    if declare -F _get_comp_words_by_ref >/dev/null; then
 `;
 
 /**
- * The completion script of bash so that it can be loaded twice, and without the package bash-completion; it also
- * completes the value in `--option=value`.
+ * The completion script of bash. It can be loaded twice and without the package bash-completion, and also completes
+ * the value in `--option=value`.
  */
 export function plainBashScript(script: string): string {
   return script

@@ -6,7 +6,7 @@ import { openTableRegistry } from "../../lib/tables/mod.ts";
 import { dataPaths, openWorkspace } from "../../lib/workspace/mod.ts";
 import { bundledPlugins } from "../plugins.ts";
 
-/** The names of a workspace that arguments may take; empty without a workspace. */
+/** The names of a workspace that are possible values of arguments; empty without a workspace. */
 export interface WorkspaceNames {
   readonly sources: readonly string[];
   /** View names and ids of the registered tables. */
@@ -15,7 +15,7 @@ export interface WorkspaceNames {
   readonly plugins: readonly string[];
 }
 
-/** Reads the names of a workspace. Whatever cannot be read offers nothing: completion never fails. */
+/** Reads the names of a workspace. Never fails: unreadable parts are empty. */
 export async function workspaceNames(folder: string | undefined): Promise<WorkspaceNames> {
   const host = createHost();
   const plugins = (await bundledPlugins()).map(({ name }) => name);
@@ -26,7 +26,7 @@ export async function workspaceNames(folder: string | undefined): Promise<Worksp
   if (workspace === null) return none;
   const sources = Object.keys(workspace.config.sources);
   const directory = dataPaths.state(workspace.dataDirectory);
-  // Opening a registry makes its folder.
+  // Opening a registry would create its folder.
   if ((await host.files.stat(directory)) === null) return { ...none, sources };
   try {
     await using registry = await openTableRegistry({ storage: fileStorage({ directory, host }), host });
@@ -40,9 +40,9 @@ export async function workspaceNames(folder: string | undefined): Promise<Worksp
 }
 
 /**
- * The values that an argument of a command can take, as far as they are known.
+ * The known values of an argument of a command.
  *
- * @param known.typed the word as far as it is typed
+ * @param known.typed the part of the value before the cursor
  */
 export function argumentValues(
   command: string,
@@ -62,9 +62,9 @@ export function argumentValues(
   return /^[a-z_]+(\|[a-z_]+)+$/.test(hint) ? hint.split("|") : [];
 }
 
-/** Each word behind those of a list that are typed already. */
-function listValues(words: readonly string[], typed: string): readonly string[] {
+/** Appends each remaining value to the values already typed in a list. */
+function listValues(values: readonly string[], typed: string): readonly string[] {
   const list = typed.slice(typed.indexOf("=") + 1);
   const before = list.split(",").slice(0, -1);
-  return words.filter((word) => !before.includes(word)).map((word) => [...before, word].join(","));
+  return values.filter((value) => !before.includes(value)).map((value) => [...before, value].join(","));
 }

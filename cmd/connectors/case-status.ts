@@ -2,18 +2,18 @@ import type { CaseProgress } from "../../lib/testing/mod.ts";
 import { countText } from "../terminal/figures.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
-/** Shows which case of a contract runs: one line that is drawn over on a terminal, a line now and then elsewhere. */
+/** Shows the running case of a contract: one updated line on a terminal, otherwise a line from time to time. */
 export interface CaseStatus {
   update(progress: CaseProgress): void;
-  /** Takes the line away, so that something can be printed. */
+  /** Clears the line before other output. */
   clear(): void;
 }
 
-/** How often a line is printed of a case that is still running. */
+/** The interval between lines about a running case. */
 const LINE_INTERVAL_MS = 5000;
 const DRAW_INTERVAL_MS = 100;
 
-/** Opens the display that suits where stderr goes. */
+/** Opens the display for the kind of stderr. */
 export function openCaseStatus(terminal: Terminal): CaseStatus {
   let current = "";
   let changedAtMs = 0;

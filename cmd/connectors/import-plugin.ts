@@ -10,11 +10,11 @@ import { withoutSecrets } from "../process/plugin-origins.ts";
 import { reserveStdout } from "../terminal/stdout.ts";
 
 /**
- * Imports a plugin of a workspace, TypeScript as it is.
+ * Imports a plugin of a workspace, TypeScript included.
  *
- * The plugin gets our own kit, Arrow and valibot: two copies of a library do not know each other's objects. What it
- * prints, on the console or by `process.stdout`, goes to stderr, because stdout is for data. On the console, and in
- * warnings, the secrets of the sources are redacted.
+ * The plugin gets the program's own kit, Arrow and valibot, because two copies of a library do not accept each other's
+ * objects. Its output, on the console or by `process.stdout`, goes to stderr, because stdout is for data. Secrets of the
+ * sources are redacted on the console and in warnings.
  */
 export async function importPlugin(path: string): Promise<unknown> {
   reserveStdout();
@@ -43,7 +43,7 @@ async function provideHostModules(): Promise<void> {
   process.emitWarning = (warning: string | Error) => {
     clean.write(`warning  ${printable(messageOf(warning))}\n`);
   };
-  // Once a name is provided, importing it gives what is provided, here too: these must be at hand before.
+  // Import these first: after a module is provided, importing its name returns the provided one here, too.
   const [arrow, valibot] = await Promise.all([import("apache-arrow"), import("valibot")]);
   const hostModules: Readonly<Record<string, () => object | Promise<object>>> = {
     agnes: () => import("../../lib/mod.ts"),

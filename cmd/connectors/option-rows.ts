@@ -1,4 +1,4 @@
-/** The parts of a JSON Schema that a table of options shows. */
+/** The parts of a JSON Schema in a table of options. */
 interface JsonSchema {
   readonly type?: string;
   readonly enum?: readonly unknown[];

@@ -1,4 +1,4 @@
-/** A file that the executable carries; the import gives the path to read it from. */
+/** A file embedded in the executable. The import returns its path. */
 declare module "*.csv" {
   const path: string;
   export default path;

@@ -4,7 +4,7 @@ import birdStrikes from "./exports/bird_strikes.csv.gz" with { type: "file" };
 import routes from "./exports/routes.csv" with { type: "file" };
 import states from "./exports/states.csv" with { type: "file" };
 
-/** The question that the demo answers, and another to try. */
+/** The query of the demo, and another to try. */
 export const demoQueries = {
   airports: `SELECT a.name AS airport, a.city, a.state, sum(r.count) AS flights, count(*) AS destinations
 FROM routes r JOIN airports a ON a.iata = r.origin

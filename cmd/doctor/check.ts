@@ -1,25 +1,25 @@
 import { isAgnesError, messageOf } from "../../lib/base/mod.ts";
 
-/** What one look at the machine or the workspace found. */
+/** The result of one check of the machine or the workspace. */
 export interface Check {
   readonly name: string;
   readonly state: "ok" | "warning" | "failed";
   readonly message: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly hint?: string;
 }
 
-/** A check that went well. */
+/** A passed check. */
 export function ok(name: string, message: string): Check {
   return { name, state: "ok", message };
 }
 
-/** Something that works, but should be known. */
+/** A passed check with a warning. */
 export function warning(name: string, message: string, hint: string): Check {
   return { name, state: "warning", message, hint };
 }
 
-/** What was thrown, as a finding: a doctor reports what is broken and looks further. */
+/** A failed check. */
 export function failed(name: string, error: unknown): Check {
   const hint = isAgnesError(error)
     ? error.hint
@@ -27,7 +27,7 @@ export function failed(name: string, error: unknown): Check {
   return { name, state: "failed", message: messageOf(error), hint };
 }
 
-/** Does a check; what it throws is its finding. */
+/** Runs a check. An error becomes a failed check. */
 export async function attempt(
   name: string,
   look: () => Promise<readonly Check[]>,

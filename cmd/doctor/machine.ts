@@ -9,7 +9,7 @@ import { plural, sizeText } from "../terminal/figures.ts";
 import { isExecutable } from "../process/thread-pool.ts";
 import { ok, warning, type Check } from "./check.ts";
 
-/** What runs this. */
+/** The version and runtime. */
 export function runtimeCheck(): Check {
   const kind = isExecutable() ? "executable" : "from source";
   const pool = process.env["UV_THREADPOOL_SIZE"] ?? availableParallelism();
@@ -19,7 +19,7 @@ export function runtimeCheck(): Check {
   );
 }
 
-/** Whether DuckDB starts, which version it is, and which extensions it can load. */
+/** Checks that DuckDB starts, and reports its version and installed extensions. */
 export async function duckdbChecks(): Promise<readonly Check[]> {
   await using database = await openDatabase();
   await using connection = await database.connect();
@@ -35,7 +35,7 @@ export async function duckdbChecks(): Promise<readonly Check[]> {
 
 const SPACE_MIN_BYTES = 1e9;
 
-/** Whether the data folder can be written to, and how much room there is. */
+/** Checks that the data folder is writable, and reports its free space. */
 export async function dataFolderChecks(directory: string): Promise<readonly Check[]> {
   const host = createHost();
   const { files } = host;
@@ -45,7 +45,7 @@ export async function dataFolderChecks(directory: string): Promise<readonly Chec
   await files.remove(probe);
   const { bavail, bsize } = await statfs(directory);
   const free = Number(bavail) * Number(bsize);
-  const message = `${directory} can be written to, ${sizeText(free)} free`;
+  const message = `${directory} is writable, ${sizeText(free)} free`;
   return free < SPACE_MIN_BYTES
     ? [warning("data folder", message, "Free some space, or set AGNES_DATA_DIR to a larger disk.")]
     : [ok("data folder", message)];

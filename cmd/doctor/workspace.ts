@@ -20,9 +20,9 @@ import { attempt, failed, ok, warning, type Check } from "./check.ts";
 import { publishedText } from "./machine.ts";
 
 /**
- * What is to be said of a workspace. No source is read, but those of remote tables are attached.
+ * Checks a workspace. Sources are not read, but those of remote tables are attached.
  *
- * @param installExtensions whether DuckDB extensions that are missing are downloaded
+ * @param installExtensions whether missing DuckDB extensions are downloaded
  */
 export async function workspaceChecks(agnes: Agnes, installExtensions: boolean): Promise<readonly Check[]> {
   const { directory, dataDirectory, config } = agnes.workspace;
@@ -47,7 +47,7 @@ export async function workspaceChecks(agnes: Agnes, installExtensions: boolean):
         attempt(`source ${name}`, async () => sourceChecks(agnes, name, source, dataDirectory)),
       ),
     )),
-    // Before the report is read: installing an extension makes a new one.
+    // Runs before the report is read, because installing an extension writes a new report.
     await attempt("remote tables", async () =>
       (await agnes.remoteTables({ installExtensions })).map(remoteCheck),
     ),
@@ -56,7 +56,7 @@ export async function workspaceChecks(agnes: Agnes, installExtensions: boolean):
   return checks.flat();
 }
 
-/** Reads the registry's whole log, so that damage anywhere in it is found. */
+/** Reads the registry's whole log to detect any damage. */
 async function registryChecks(agnes: Agnes): Promise<readonly Check[]> {
   if (!(await hasCatalog(agnes.workspace.dataDirectory, "tables"))) return [];
   const registry = await agnes.tables();
@@ -66,7 +66,7 @@ async function registryChecks(agnes: Agnes): Promise<readonly Check[]> {
   return [ok("registry", `${plural(tables.length, "table")}, ${plural(changes, "change")}`)];
 }
 
-/** Reads the log of what was synced when; it keeps the newest entries. */
+/** Reads the log of sync runs, which keeps the newest entries. */
 async function syncStateChecks(dataDirectory: string): Promise<readonly Check[]> {
   if (!(await hasCatalog(dataDirectory, "sync"))) return [];
   const host = createHost();
@@ -96,7 +96,7 @@ async function sourceChecks(
           name: `secret ${variable}`,
           state: "failed",
           message,
-          hint: `Put it into the environment as ${variable}.`,
+          hint: `Set the environment variable ${variable}.`,
         }
       : ok(`secret ${variable}`, `${message}; it is not required`);
   });
@@ -104,7 +104,7 @@ async function sourceChecks(
   return [...secrets, await extractCheck(name, dataPaths.extract(dataDirectory, name), first)];
 }
 
-/** What publishes the first table of a source. */
+/** The commands that publish the first table of a source. */
 async function firstStep(
   agnes: Agnes,
   name: string,
@@ -121,7 +121,7 @@ async function firstStep(
     return `Its plugin cannot list its tables: run \`${registering}\`, then \`agnes sync ${name}\`.`;
   }
   if ((register ?? plugin.register ?? "all") === "all") return sync;
-  return `Nothing of it is registered: run \`agnes table discover ${name}\`, then \`agnes sync ${name}\`.`;
+  return `None of its tables is registered: run \`agnes table discover ${name}\`, then \`agnes sync ${name}\`.`;
 }
 
 function remoteCheck({ id, way, extension, reason, remedy }: RemoteTable): Check {

@@ -9,7 +9,7 @@ import type { EmbeddedFile, EmbeddedLibrary } from "./load-native.ts";
 const LIBRARY_FILE = /\.(node|so|dylib|dll)$/;
 const LOADER = join(import.meta.dir, "load-native.ts");
 
-/** The folder of DuckDB's bindings for a platform (`linux-x64`), or `undefined` when they are not installed. */
+/** The folder of DuckDB's bindings for a platform (`linux-x64`); `undefined` if they are not installed. */
 export function findBindings(platform: string): string | undefined {
   try {
     return dirname(Bun.resolveSync(`@duckdb/node-bindings-${platform}/duckdb.node`, import.meta.dir));
@@ -20,10 +20,10 @@ export function findBindings(platform: string): string | undefined {
 }
 
 /**
- * A build plugin that answers `@duckdb/node-bindings` with a loader and the compressed libraries.
+ * A build plugin that replaces `@duckdb/node-bindings` by a loader and the compressed libraries.
  *
  * @param bindings the folder of the bindings for the target platform
- * @param scratch a folder for the compressed files; needed until the build is done
+ * @param scratch a folder for the compressed files; needed until the build ends
  */
 export function embedDuckDB(bindings: string, scratch: string): BunPlugin {
   return {

@@ -11,13 +11,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A native library as the executable carries it. */
+/** A native library embedded in the executable. */
 export interface EmbeddedFile {
-  /** The name it must have beside the others. */
+  /** Its file name. */
   readonly name: string;
-  /** Where it is inside the executable, compressed with zstd. */
+  /** Its path in the executable, compressed with zstd. */
   readonly path: string;
-  /** Its size once unpacked. */
+  /** Its decompressed size. */
   readonly sizeBytes: number;
 }
 
@@ -25,14 +25,14 @@ export interface EmbeddedFile {
 export interface EmbeddedLibrary {
   readonly hash: string;
   readonly files: readonly EmbeddedFile[];
-  /** The one that is loaded; it finds the others beside itself. */
+  /** The library to load; it finds the others in its folder. */
   readonly entry: string;
 }
 
 /**
- * Loads an embedded Node add-on, unpacking it when this machine has not seen it yet.
+ * Loads an embedded Node add-on. Unpacks it on first use.
  *
- * @public called by the module that `embedDuckDB` makes
+ * @public called by the module that `embedDuckDB` generates
  */
 export function loadNative(library: EmbeddedLibrary): unknown {
   const directory = unpackLibrary(library, process.env);
@@ -42,10 +42,10 @@ export function loadNative(library: EmbeddedLibrary): unknown {
 }
 
 /**
- * Unpacks the files once per content, and gives their folder.
+ * Unpacks the files once per content, and returns their folder.
  *
- * Each file appears whole by one rename, so several processes may start at once, and a process that was killed
- * leaves nothing that looks whole.
+ * Each file is published by one rename, so several processes may start at once, and a killed process leaves no partial
+ * file under a final name.
  */
 export function unpackLibrary(
   library: EmbeddedLibrary,
@@ -60,14 +60,11 @@ export function unpackLibrary(
       for (const file of library.files) unpackFile(file, join(directory, file.name));
       return directory;
     } catch (error) {
-      // A home that is missing, full or read-only: the next place may do.
+      // The folder may be missing, full or read-only: try the next one.
       errors.push(error);
     }
   }
-  throw new AggregateError(
-    errors,
-    "could not unpack DuckDB: no cache folder can be written to; set XDG_CACHE_HOME",
-  );
+  throw new AggregateError(errors, "cannot unpack DuckDB: no cache folder is writable; set XDG_CACHE_HOME");
 }
 
 function unpackFile(file: EmbeddedFile, path: string): void {
@@ -78,12 +75,12 @@ function unpackFile(file: EmbeddedFile, path: string): void {
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
-    // Windows refuses to replace a library that another process has loaded; that one is as good as ours.
+    // Windows refuses to replace a library that another process has loaded. Its content is the same.
     if (statSync(path, { throwIfNoEntry: false })?.size !== file.sizeBytes) throw error;
   }
 }
 
-/** The folders to try, best first; each is made when it is called. */
+/** The folders to try, in order of preference. Calling an entry creates its folder. */
 function* cacheRoots(
   env: Readonly<Record<string, string | undefined>>,
   temporary: string,
@@ -105,13 +102,13 @@ function ownCache(env: Readonly<Record<string, string | undefined>>): string | u
     : join(HOME, ".cache", "agnes");
 }
 
-/** A folder in a place everybody may write to: it must be ours alone, or code of somebody else could be loaded. */
+/** A folder in a location writable by all users. It must belong to this user, or foreign code could be loaded. */
 function sharedCache(directory: string): string {
   const user = process.getuid?.();
   const path = join(directory, `agnes-${user ?? "cache"}`);
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const stat = lstatSync(path);
   const isOurs = user === undefined || (stat.uid === user && (stat.mode & 0o022) === 0);
-  if (!stat.isDirectory() || !isOurs) throw new Error(`${path} belongs to somebody else`);
+  if (!stat.isDirectory() || !isOurs) throw new Error(`${path} belongs to another user`);
   return path;
 }

@@ -3,13 +3,13 @@ const C_LIBRARIES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   darwin: ["libSystem.B.dylib"],
 };
 
-/** Uses the C library of this system by its name; `undefined` where none that is known opens. */
+/** Opens the C library of this system; `undefined` if no known name opens. */
 export function withCLibrary<T>(use: (name: string) => T): T | undefined {
   for (const name of C_LIBRARIES[process.platform] ?? []) {
     try {
       return use(name);
     } catch (error) {
-      // Another C library: the next name may be the one.
+      // Not this C library: try the next name.
       if (!(error instanceof Error)) throw error;
     }
   }

@@ -1,7 +1,7 @@
 /** Ends the process, also after `refuseExit`. */
 export const exitProcess: (status: number) => never = process.exit.bind(process);
 
-/** Makes `process.exit` throw, for plugins: one that ended the process would end a command as if all were done. */
+/** Makes `process.exit` throw, because a plugin that calls it would end a command as if it had succeeded. */
 export function refuseExit(): void {
   process.exit = (status) => {
     throw new Error(

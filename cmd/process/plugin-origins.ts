@@ -1,6 +1,6 @@
 import { AgnesError, messageOf, printable, readableError, redact, redactThrown } from "../../lib/base/mod.ts";
 
-/** A source that a command connected to. */
+/** A connected source of a command. */
 export interface PluginOrigin {
   readonly plugin: string;
   readonly source: string;
@@ -12,12 +12,12 @@ const origins: PluginOrigin[] = [];
 /** The plugins of workspaces, by their file. */
 const imported = new Map<string, string>();
 
-/** Remembers a source for what its plugin prints, and for what fails beside its calls. */
+/** Registers a source, to attribute the output and unawaited failures of its plugin. */
 export function rememberOrigin(origin: PluginOrigin): void {
   origins.push(origin);
 }
 
-/** Remembers a plugin by its file, which the stack of an error names. */
+/** Registers a plugin by its file, which appears in stacks of errors. */
 export function rememberImport(path: string, exported: unknown): void {
   const { name } = (exported as { readonly default?: { readonly name?: unknown } }).default ?? {};
   if (typeof name === "string") imported.set(path, name);
@@ -29,8 +29,8 @@ export function withoutSecrets(text: string): string {
 }
 
 /**
- * What a plugin rejected or threw where nobody waits for it, such as in a timer. The plugin is the one whose file the
- * stack names, or the only one there is; without one it is a failure of our own.
+ * The error for an unawaited rejection or exception of a plugin, such as in a timer. The plugin is identified by a file
+ * in the stack, or is the only one in use; without one the error is internal.
  */
 export function strayFailure(thrown: unknown): AgnesError {
   const error = readableError(thrown);
@@ -43,7 +43,7 @@ export function strayFailure(thrown: unknown): AgnesError {
   const source = [...new Set(own.map((one) => one.source))].join(" or ");
   return new AgnesError(
     "plugin_failed",
-    { plugin: first.plugin, source, operation: "work that nobody waits for", reason },
+    { plugin: first.plugin, source, operation: "unawaited work", reason },
     { cause },
   );
 }

@@ -2,33 +2,33 @@ import { dlopen } from "bun:ffi";
 
 import { withCLibrary } from "./c-library.ts";
 
-/** Where `struct sigaction` has its flags, and the one that takes a handler away when its signal arrives. */
+/** The offset of the flags in `struct sigaction`, and the flag that resets a handler when its signal arrives. */
 const LAYOUTS: Partial<Record<NodeJS.Platform, { readonly flagsAt: number; readonly resetHandler: number }>> =
   {
     linux: { flagsAt: 136, resetHandler: 0x8000_0000 },
     darwin: { flagsAt: 12, resetHandler: 0x4 },
   };
 
-/** Larger than `struct sigaction` of any system. */
+/** Larger than `struct sigaction` on any system. */
 const ACTION_LENGTH = 256;
 
-/** SIGINT and SIGTERM, which have these numbers on every system. */
+/** SIGINT and SIGTERM have these numbers on all systems. */
 const SIGNALS = [2, 15] as const;
 
-/** Signals whose handler the kernel takes away when they arrive. */
+/** Signals whose handler the kernel resets when they arrive. */
 export interface SignalActions {
   readonly signals: readonly number[];
-  /** The C library, for another thread to look whether a signal has a handler. */
+  /** The C library, with which another thread checks if a signal has a handler. */
   readonly library: string;
-  /** Gives the signals their handlers again. */
+  /** Restores the handlers. */
   restore(): void;
 }
 
 /**
- * Has the kernel take the handlers of SIGINT and SIGTERM away when their signal arrives, so that another thread sees
- * that it did, although JavaScript never runs them. A second signal then ends the process.
+ * Makes the kernel reset the handlers of SIGINT and SIGTERM when their signal arrives, so that another thread can
+ * detect the signal even if JavaScript never runs the handler. A second signal then ends the process.
  *
- * @returns `undefined` where the system has no `sigaction`
+ * @returns `undefined` if the system has no `sigaction`
  */
 export function takeHandlersOnArrival(): SignalActions | undefined {
   const layout = LAYOUTS[process.platform];

@@ -6,11 +6,11 @@ import { withCLibrary } from "./c-library.ts";
 const POOL_THREADS = 16;
 
 /**
- * Makes the thread pool larger than the number of cores, which is what Bun gives.
+ * Makes the thread pool larger than the number of cores, which is Bun's default.
  *
- * Only the environment of the process itself is read for this, not `process.env`, and only before the pool's first
- * use. From source Bun has used it by then, to read our own files; saying otherwise would let the gate of
- * `lib/duckdb` admit more queries than there are threads.
+ * The setting is read from the environment of the process, not from `process.env`, and only before the first use of the
+ * pool. In a run from source, Bun has already used the pool to read source files. The variable is then not set, so that
+ * the gate of `lib/duckdb` does not admit more queries than there are threads.
  */
 export function enlargeThreadPool(): void {
   if (process.env["UV_THREADPOOL_SIZE"] !== undefined || !isExecutable()) return;
@@ -21,7 +21,7 @@ export function enlargeThreadPool(): void {
   }
 }
 
-/** Whether this runs as the compiled executable. */
+/** Whether the program runs as the compiled executable. */
 export function isExecutable(): boolean {
   return Bun.embeddedFiles.length > 0;
 }

@@ -2,11 +2,11 @@ import { Worker } from "node:worker_threads";
 
 import { takeHandlersOnArrival } from "./signal-actions.ts";
 
-/** How long JavaScript may stand still before nothing of ours is expected to run. */
+/** How long JavaScript may be blocked before the watchdog acts. */
 const STILL_MS = 1_000;
 const BEAT_MS = 100;
 
-/** When the process is ended by force, what is printed then, and the exit status. */
+/** When to end the process by force, the message to print, and the exit status. */
 export interface FinalMessage {
   readonly atMs: number;
   readonly text: string;
@@ -14,18 +14,18 @@ export interface FinalMessage {
 }
 
 /**
- * Ends the process when code of a plugin holds the only thread that JavaScript has: then no timer fires and no handler
- * of a signal runs. As long as that is so, a thread of its own gives signals their usual effect, also one that arrived
- * before, and keeps deadlines.
+ * Ends the process if code of a plugin blocks the only JavaScript thread, in which case no timer fires and no signal
+ * handler runs. A separate thread then gives signals their default effect, including earlier ones, and enforces
+ * deadlines.
  */
 export interface Watchdog extends Disposable {
-  /** Ends the process at a time if JavaScript stands still then; of several times the first one counts. */
+  /** Ends the process at a time if JavaScript is blocked then. Of several times, the earliest applies. */
   endAt(message: FinalMessage): void;
-  /** Tells that the handler of a signal has run, so that the watchdog need not act on it. */
+  /** Records that the handler of a signal has run, so the watchdog does not act on it. */
   signalHandled(): void;
 }
 
-/** Opens the watchdog; the handlers of SIGINT and SIGTERM must be set already. */
+/** Opens the watchdog. The handlers of SIGINT and SIGTERM must already be set. */
 export function openWatchdog(): Watchdog {
   const actions = takeHandlersOnArrival();
   const beats = new Int32Array(new SharedArrayBuffer(4));
@@ -38,7 +38,7 @@ export function openWatchdog(): Watchdog {
   };
   const worker = new Worker(`(${watch.toString()})()`, { eval: true, workerData });
   worker.unref();
-  // Without it the process is only harder to stop.
+  // Without a watchdog, a blocked process is only harder to stop.
   worker.on("error", () => {});
   const beat = setInterval(() => Atomics.add(beats, 0, 1), BEAT_MS);
   beat.unref();
@@ -58,11 +58,11 @@ interface WatchData {
   readonly beatMs: number;
   /** The C library. */
   readonly library: string;
-  /** Those whose handler is taken away when they arrive. */
+  /** The signals whose handler is reset when they arrive. */
   readonly signals: readonly number[];
 }
 
-/** Runs in the other thread, as text: it sees nothing of this module. */
+/** Runs in the other thread. It is passed as text, so it cannot use anything of this module. */
 async function watch(): Promise<void> {
   const [threads, { dlopen }, { writeSync }] = await Promise.all([
     import("node:worker_threads"),

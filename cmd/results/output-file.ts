@@ -5,10 +5,10 @@ import { createGzip, createZstdCompress } from "node:zlib";
 
 import { AgnesError, createHost, fileError, publishFile } from "../../lib/base/mod.ts";
 
-/** How the bytes of an output file are compressed, by its ending. */
+/** The compression of an output file, determined by its extension. */
 export type Compression = "none" | "gzip" | "zstd";
 
-/** The name of an output file without the ending of its compression, and that compression. */
+/** Splits the name of an output file into the name without the extension of the compression, and the compression. */
 export function splitCompression(path: string): { readonly name: string; readonly compression: Compression } {
   const [, name, ending] = /^(.*)\.(gz|zst)$/i.exec(path) ?? [];
   if (name === undefined) return { name: path, compression: "none" };
@@ -16,27 +16,27 @@ export function splitCompression(path: string): { readonly name: string; readonl
 }
 
 /**
- * Writes to the path that a person gave. A file is replaced by one rename when `write` is done; what a link leads to is
- * replaced, not the link; a device or a pipe is written to as it is.
+ * Writes to the path of `--output`. A file is replaced by one rename after `write` ends. The target of a link is
+ * replaced, not the link. Devices and pipes are written to directly.
  *
- * @throws `disk_full`, `file_failed`, what `write` throws
+ * @throws `disk_full`, `file_failed`, and the errors of `write`
  */
 export async function writeOutput(
   output: string,
   write: (path: string, isFile: boolean) => Promise<void>,
 ): Promise<void> {
-  const given = resolve(output);
-  const found = await stat(given).catch(() => undefined);
+  const target = resolve(output);
+  const found = await stat(target).catch(() => undefined);
   if (found?.isDirectory() === true) {
-    throw new AgnesError("file_failed", { operation: "write", path: given, reason: "it is a folder" });
+    throw new AgnesError("file_failed", { operation: "write", path: target, reason: "it is a folder" });
   }
   if (found === undefined || found.isFile()) {
-    const path = await realpath(given).catch(() => given);
+    const path = await realpath(target).catch(() => target);
     await publishFile(createHost(), path, (temporary) => write(temporary, true));
-  } else await write(given, false);
+  } else await write(target, false);
 }
 
-/** Writes pieces to a path, compressed if wanted. @throws `disk_full`, `file_failed`, what the pieces throw */
+/** Writes pieces to a path, optionally compressed. @throws `disk_full`, `file_failed`, and the errors of the pieces */
 export async function writePieces(
   path: string,
   pieces: AsyncIterable<string | Uint8Array>,

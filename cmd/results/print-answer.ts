@@ -9,11 +9,11 @@ import { splitCompression, writeOutput, writePieces } from "./output-file.ts";
 import type { Cell } from "../terminal/print-table.ts";
 import { printRows } from "../terminal/print-rows.ts";
 
-/** The ways an answer can be written. */
+/** The formats of an answer. */
 export const answerFormats = ["table", "json", "ndjson", "csv", "arrow", "parquet"] as const;
 export type AnswerFormat = (typeof answerFormats)[number];
 
-/** Prints an answer on stdout or writes it into a file, and reports on stderr what was left out. */
+/** Prints an answer on stdout or writes it to a file, and reports on stderr if it is truncated or stale. */
 export async function printAnswer(
   cli: Cli,
   answer: QueryAnswer,
@@ -27,7 +27,7 @@ export async function printAnswer(
     const { compression } = splitCompression(output);
     const options = { format, signal: cli.signal };
     await writeOutput(output, (path, isFile) =>
-      // DuckDB itself writes Parquet into a file; anything else takes bytes as they come.
+      // DuckDB writes Parquet to a file itself; other formats are streamed.
       isFile && compression === "none"
         ? writeResult(answer, { ...options, path })
         : writePieces(path, untilStopped(cli, encodeResult(answer, format, options)), compression),
@@ -53,7 +53,7 @@ async function printTable(cli: Cli, answer: QueryAnswer): Promise<void> {
   await printRows(cli, columns, rows);
 }
 
-/** Whether a column is read from the right. */
+/** Whether a column is aligned to the right. */
 function isNumeric({ type }: Field): boolean {
   return DataType.isInt(type) || DataType.isFloat(type) || DataType.isDecimal(type);
 }
@@ -61,18 +61,18 @@ function isNumeric({ type }: Field): boolean {
 function reportReceipt(cli: Cli, answer: QueryAnswer, output: string | undefined): void {
   const { rows, truncated, elapsedMs, extracts, remotes } = answer.receipt();
   for (const { source, staleReason } of extracts) {
-    if (staleReason !== null) cli.warn(`${source} is shown as it was before: ${staleReason}`);
+    if (staleReason !== null) cli.warn(`${source} has the data of an earlier sync: ${staleReason}`);
   }
   for (const { id, pushedDown } of remotes) {
     if (pushedDown !== undefined) cli.info(`${id} was read live: ${liveText(pushedDown)}`);
   }
-  if (truncated) cli.warn(`these are only the first ${plural(rows, "row")}; --limit asks for more`);
+  if (truncated) cli.warn(`only the first ${plural(rows, "row")} are included; use --limit for more`);
   cli.info(
     `${plural(rows, "row")}, ${durationText(elapsedMs)}${output === undefined ? "" : `, in ${output}`}`,
   );
 }
 
-/** What a connector was asked for, in few words. */
+/** A summary of the request to a connector. */
 function liveText({ columns, conditions, keys, limit, rows }: PushedDown): string {
   return [
     plural(rows, "row"),

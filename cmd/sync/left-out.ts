@@ -1,10 +1,10 @@
 import type { RebuildReport } from "../../lib/analytics/mod.ts";
 import { plural } from "../terminal/figures.ts";
 
-/** Lines printed of one extract at most; the report has them all. */
+/** Maximum number of lines per extract; the report has all. */
 const LINES_MAX = 10;
 
-/** Why tables are not in the catalog, or are there without something: a line each, of one extract a few and their number. */
+/** The reasons why tables or parts of them are not in the catalog, one per line, with a limit per extract. */
 export function leftOutLines({
   published,
   skipped,
@@ -24,7 +24,7 @@ export function leftOutLines({
   for (const [source, count] of perSource) {
     if (count <= LINES_MAX) continue;
     const more = plural(count - LINES_MAX, "more line");
-    lines.push(`${source}: ${more} of this kind; data/analytics/rebuild-report.json has them all`);
+    lines.push(`${source}: ${more} of this kind; see data/analytics/rebuild-report.json for all`);
   }
   return lines;
 }

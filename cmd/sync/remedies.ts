@@ -1,18 +1,18 @@
 import type { NameConflict } from "../../lib/analytics/mod.ts";
 
-/** What happened to a table that did not get its name. */
+/** Describes the conflict of a table that did not get its view name. */
 export function conflictText({ viewName, owner, reason }: NameConflict): string {
-  return `is not called ${viewName}, because ${owner} is (${reason})`;
+  return `does not have the view name ${viewName}, because ${owner} has it (${reason})`;
 }
 
-/** What to do about it, as it can be typed. */
+/** The remedy, with a command. */
 export function conflictRemedy({ loser, isLoserRegistered }: NameConflict): string {
   return isLoserRegistered
-    ? `give it another name with \`agnes table update ${loser} --as ${loser.replace(".", "_").slice(0, 64)}\``
+    ? `set another name with \`agnes table update ${loser} --as ${loser.replace(".", "_").slice(0, 64)}\``
     : `query it by its full name, \`agnes query "SELECT * FROM ${loser}"\``;
 }
 
-/** How the extract of a source is published again. */
+/** The command that publishes the extract of a source again. */
 export function publishRemedy(source: string, sources: ReadonlySet<string>): string {
   return sources.has(source)
     ? `Run \`agnes sync ${source}\`.`

@@ -10,14 +10,14 @@ import { partStatus } from "../cli/exit-status.ts";
 import { openProgress } from "../terminal/progress.ts";
 import { conflictRemedy, conflictText } from "./remedies.ts";
 
-/** What is to be synced: sources and tables (`crm`, `crm.orders`; none: all), whether from the start, or only if due. */
+/** The request of a sync: sources and tables (`crm`, `crm.orders`; none: all), a full read, or only due tables. */
 export interface SyncRequest {
   readonly only: readonly string[];
   readonly full: boolean;
   readonly due?: boolean;
 }
 
-/** Syncs, shows how far it is, prints what became of each table, and gives the exit status. */
+/** Syncs, shows progress, prints the result of each table, and returns the exit status. */
 export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Promise<ExitStatus> {
   const start = performance.now();
   const progress = await openProgress(cli, cli.signal);
@@ -30,7 +30,7 @@ export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Pro
       due: request.due ?? false,
       signal: cli.signal,
       onProgress: (event) => progress.update(`${event.source}.${event.table}`, event),
-      // With several sources some are done long before the others, and can be asked already.
+      // With several sources, some end long before the others and can already be queried.
       onSource: (source) => void (isSeveral && progress.info(sourceLine(source))),
     });
   } finally {
@@ -53,12 +53,12 @@ function statusOf({ status, sources }: SyncReport): ExitStatus {
   return partStatus(0, errors);
 }
 
-/** What became of one source, in a line. */
+/** The result of one source as a line. */
 function sourceLine({ source, status, stats }: SyncReport["sources"][number]): string {
   if (stats === undefined) return `${source}: ${status}`;
   const { tablesExtracted, tablesSkipped, tablesFailed } = stats;
   const failed = tablesFailed > 0 ? `, ${countText(tablesFailed)} failed` : "";
-  return `${source}: ${plural(tablesExtracted, "table")} brought up to date, ${countText(tablesSkipped)} unchanged${failed}`;
+  return `${source}: ${plural(tablesExtracted, "table")} updated, ${countText(tablesSkipped)} unchanged${failed}`;
 }
 
 async function printReport(cli: Cli, report: SyncReport): Promise<void> {
@@ -93,7 +93,7 @@ function statusText(table: TableStats): string {
   return table.full ? "read" : "updated";
 }
 
-/** Reports warnings, then errors; errors even with `--quiet`. */
+/** Reports warnings, then errors. Errors are printed even with `--quiet`. */
 function reportProblems(cli: Cli, { sources, notes, analytics }: SyncReport): void {
   for (const note of notes) cli.warn(note);
   for (const { source, stats, ...report } of sources) {
@@ -125,7 +125,7 @@ function reportSummary(cli: Cli, report: SyncReport, elapsedMs: number): void {
       `${plural(
         sum((one) => one.tablesExtracted),
         "table",
-      )} brought up to date`,
+      )} updated`,
       `${countText(sum((one) => one.tablesSkipped))} unchanged`,
       ...(failed > 0 ? [`${countText(failed)} failed`] : []),
       ...(broken > 0 ? [`${plural(broken, "source")} failed`] : []),

@@ -5,10 +5,10 @@ import { AgnesError, messageOf, nearest } from "../../lib/base/mod.ts";
 import { tableChange, tableFieldNames, type TableChange, type TableSettings } from "../../lib/tables/mod.ts";
 
 type Field = keyof TableSettings;
-/** What a flag's text stands for. */
+/** The kind of value in a flag's text. */
 type FieldKind = "text" | "number" | "truth" | "names" | "json";
 
-/** The flag of each field: its name with dashes, shorter where it is typed most. */
+/** The flag of each field: its name with dashes, or a shorter one for common fields. */
 const shortFlags: Partial<Record<Field, string>> = {
   view_name: "as",
   query_mode: "mode",
@@ -19,12 +19,12 @@ const shortFlags: Partial<Record<Field, string>> = {
 
 const flagOf = (field: Field): string => shortFlags[field] ?? field.replaceAll("_", "-");
 
-/** The fields that flags of a command may set. */
+/** The fields that flags of a command can set. */
 export const settableFields: readonly Field[] = tableFieldNames.filter(
   (field) => !["source", "name", "source_table"].includes(field),
 );
 
-/** One flag for each field, made from the schema that checks its value. */
+/** One flag for each field, derived from the field's schema. */
 export function fieldFlags(fields: readonly Field[]): Record<string, StringArgDef> {
   const entries = fields.map((field): [string, StringArgDef] => {
     const schema = schemaOf(field);
@@ -38,32 +38,32 @@ export function fieldFlags(fields: readonly Field[]): Record<string, StringArgDe
 }
 
 /**
- * One of the words that a field may have, as a flag gave it.
- * @throws `usage_wrong` with the nearest word
+ * Checks that the text of a flag is one of the allowed values.
+ * @throws `usage_wrong` with the nearest value
  */
-export function wordOf<const Word extends string>(
+export function choiceOf<const Choice extends string>(
   name: string,
   flag: string,
   text: string,
-  words: readonly Word[],
-): Word {
-  const found = words.find((word) => word === text);
+  choices: readonly Choice[],
+): Choice {
+  const found = choices.find((choice) => choice === text);
   if (found !== undefined) return found;
-  const near = nearest(text, words);
+  const near = nearest(text, choices);
   throw new AgnesError("usage_wrong", {
     command: name,
     reason: `--${flag} cannot be ${JSON.stringify(text)}`,
-    next: near === undefined ? `It is one of ${words.join(", ")}.` : `Did you mean ${near}?`,
+    next: near === undefined ? `It is one of ${choices.join(", ")}.` : `Did you mean ${near}?`,
   });
 }
 
-/** The options of every command that changes the registry. */
+/** The options of all commands that change the registry. */
 export const changeFlags = {
-  "dry-run": { type: "boolean", description: "Say what would happen, and change nothing" },
+  "dry-run": { type: "boolean", description: "Print the result without changing anything" },
   "expect-version": {
     type: "string",
     valueHint: "N",
-    description: "Refuse when it changed after this version, which show and list --json tell",
+    description: "Fail if the table changed after version N (see `agnes table show`)",
   },
 } as const satisfies ArgsDef;
 
@@ -80,7 +80,7 @@ export function changeOptions(
 }
 
 /**
- * The change that the flags of a command ask for. Only their form is read here; the registry checks the values.
+ * The change of the flags of a command. Only their form is checked here; the registry checks the values.
  * @throws `usage_wrong`
  */
 export function changeFrom(
@@ -88,28 +88,28 @@ export function changeFrom(
   fields: readonly Field[],
   args: Readonly<Record<string, unknown>>,
 ): TableChange {
-  const given = fields.flatMap((field): [string, unknown][] => {
+  const values = fields.flatMap((field): [string, unknown][] => {
     const text = args[flagOf(field)];
     return typeof text === "string" ? [[field, valueOf(name, field, text)]] : [];
   });
   const cleared = typeof args["clear"] === "string" ? clearedFields(name, fields, args["clear"]) : [];
-  const both = cleared.find((field) => given.some(([other]) => other === field));
+  const both = cleared.find((field) => values.some(([other]) => other === field));
   if (both !== undefined) {
     const reason = `--${flagOf(both)} and --clear ${flagOf(both)} contradict each other`;
     throw new AgnesError("usage_wrong", { command: name, reason });
   }
-  return Object.fromEntries([...given, ...cleared.map((field) => [field, null])]) as TableChange;
+  return Object.fromEntries([...values, ...cleared.map((field) => [field, null])]) as TableChange;
 }
 
 function clearedFields(name: string, fields: readonly Field[], list: string): readonly Field[] {
-  const words = list.split(",").map((word) => word.trim().replace(/^--/, ""));
-  return words.map((word) => {
-    const field = fields.find((candidate) => candidate === word || flagOf(candidate) === word);
+  const choices = list.split(",").map((choice) => choice.trim().replace(/^--/, ""));
+  return choices.map((choice) => {
+    const field = fields.find((candidate) => candidate === choice || flagOf(candidate) === choice);
     if (field !== undefined) return field;
-    const near = nearest(word, fields.map(flagOf));
+    const near = nearest(choice, fields.map(flagOf));
     throw new AgnesError("usage_wrong", {
       command: name,
-      reason: `there is no field ${JSON.stringify(word)} to clear`,
+      reason: `there is no field ${JSON.stringify(choice)} to clear`,
       ...(near === undefined ? {} : { next: `Did you mean ${near}?` }),
     });
   });
@@ -124,13 +124,13 @@ function valueOf(name: string, field: Field, text: string): unknown {
       reason: `--${flagOf(field)} should be a number, not ${JSON.stringify(text)}`,
     });
   }
-  if (kind === "truth") return wordOf(name, flagOf(field), text, ["true", "false"]) === "true";
-  // A column may have a comma in its name; then the list is written as JSON.
+  if (kind === "truth") return choiceOf(name, flagOf(field), text, ["true", "false"]) === "true";
+  // The list can be JSON, for column names with a comma.
   if (kind === "names" && !text.startsWith("[")) {
     return text
       .split(",")
-      .map((word) => word.trim())
-      .filter((word) => word !== "");
+      .map((choice) => choice.trim())
+      .filter((choice) => choice !== "");
   }
   if (kind === "text") return text;
   try {

@@ -5,8 +5,8 @@ import type { RegisteredTable } from "../../lib/tables/mod.ts";
 import { dataPaths } from "../../lib/workspace/mod.ts";
 
 /**
- * The primary keys of tables by their ids: as registered, otherwise as the table was read with, which may be a key that
- * the source or its options give.
+ * The primary keys of tables by their ids: the registered key, otherwise the key of the last read, which may come from
+ * the source or its options.
  */
 export async function keysInUse(
   agnes: Agnes,
@@ -23,7 +23,7 @@ export async function keysInUse(
   return keys;
 }
 
-/** A key is an extra: an extract that cannot be read now only lacks it. */
+/** The keys of an extract; empty if it cannot be read, because keys are optional here. */
 async function publishedKeys(
   agnes: Agnes,
   source: string,

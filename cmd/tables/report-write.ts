@@ -1,14 +1,14 @@
 import type { TableWrite } from "../../lib/tables/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 
-/** Tells what a change of one table did, or would do. */
-export async function reportWrite(cli: Cli, write: TableWrite, word: string, next?: string): Promise<void> {
+/** Prints the result of a change of one table, or on a dry run the expected result. */
+export async function reportWrite(cli: Cli, write: TableWrite, verb: string, next?: string): Promise<void> {
   if (cli.json) return cli.printJson(write);
   const { table, changed, dryRun } = write;
-  if (changed.length === 0) return cli.info(`${table.id} is so already; nothing changed.`);
+  if (changed.length === 0) return cli.info(`${table.id} already has these settings; nothing changed.`);
   const view = table.view_name === table.name ? "" : ` as ${table.view_name}`;
-  const did = dryRun ? `would have ${word}` : word;
-  const fields = word === "registered" ? "" : `: ${changed.join(", ")}`;
+  const did = dryRun ? `would have ${verb}` : verb;
+  const fields = verb === "registered" ? "" : `: ${changed.join(", ")}`;
   cli.info(`${did} ${table.id}${view}${fields}${dryRun ? "" : ` (version ${table.version})`}`);
   if (!dryRun && next !== undefined) cli.info(`Next: ${next}`);
 }

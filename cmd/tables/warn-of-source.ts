@@ -3,11 +3,11 @@ import { isAgnesError, nearest } from "../../lib/base/mod.ts";
 import { planRegistration, type RegisteredTable } from "../../lib/tables/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 
-/** Warns when the source does not have a table that was registered, or not the columns that its settings name. */
+/** Warns if the source does not have a registered table, or the columns in its settings. */
 export async function warnOfSource(cli: Cli, agnes: Agnes, table: RegisteredTable): Promise<void> {
   const { source, source_table: sourceTable } = table;
   const { sources } = agnes.workspace.config;
-  // A table may outlive its source in agnes.yaml.
+  // The source may have been removed from agnes.yaml.
   if (!Object.hasOwn(sources, source)) return;
   const { capabilities } = agnes.plugins.get(sources[source]!.plugin);
   if (sourceTable === null || table.source_query !== null || !capabilities.includes("discover")) return;
@@ -27,8 +27,8 @@ export async function warnOfSource(cli: Cli, agnes: Agnes, table: RegisteredTabl
       if (candidate.kind === "drifted" && candidate.id === table.id)
         for (const { field, reason } of candidate.drift) cli.warn(`${field} of ${table.id}: ${reason}`);
   } catch (error) {
-    // Registering and updating need no source, so one that cannot be asked is no failure of it.
+    // Registering and updating do not need the source, so its failure is only a warning.
     if (!isAgnesError(error) || cli.signal.aborted) throw error;
-    cli.warn(`${source} could not be asked whether it has "${sourceTable}": ${error.message}`);
+    cli.warn(`cannot check whether ${source} has "${sourceTable}": ${error.message}`);
   }
 }

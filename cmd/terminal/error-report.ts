@@ -14,17 +14,17 @@ interface ReportOptions {
   readonly json: boolean;
   readonly verbose: boolean;
   readonly style: Style;
-  /** The part that failed while the rest went on: a source, a table, a file. Default: the whole command failed. */
+  /** The part that failed while the rest continued: a source, a table, a file. Default: the whole command failed. */
   readonly subject?: string;
 }
 
-/** What is printed of an error, and the exit status of a command that ends with it. */
+/** The text of an error, and the exit status of a command that ends with it. */
 export interface ErrorReport {
   readonly text: string;
   readonly status: number;
 }
 
-/** Reports what failed and what to do next, in a few lines or as one line of JSON. */
+/** Reports an error and its remedy, in a few lines or as one line of JSON. */
 export function errorReport(thrown: unknown, options: ReportOptions): ErrorReport {
   const error = readableError(thrown);
   const known = isAgnesError(error) ? error : undefined;

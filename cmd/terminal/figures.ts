@@ -1,4 +1,4 @@
-/** Figures as a person reads them. */
+/** Numbers formatted for people. */
 
 /** `12,345,678` */
 export function countText(count: number): string {

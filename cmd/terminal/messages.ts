@@ -3,7 +3,7 @@ import { box } from "consola/utils";
 
 import type { Style } from "./style.ts";
 
-/** The labels of messages; a type without one, such as `log`, is printed as it is. */
+/** The labels of messages. A type without one, such as `log`, is printed unchanged. */
 const LABELS: Partial<Record<LogType, { readonly text: string; readonly format: Parameters<Style>[0] }>> = {
   debug: { text: "debug", format: "dim" },
   info: { text: "info", format: "cyan" },
@@ -13,7 +13,7 @@ const LABELS: Partial<Record<LogType, { readonly text: string; readonly format: 
 
 const BOX_STYLE = { marginTop: 0, marginBottom: 0 };
 
-/** Opens the messages on stderr: errors alone when quiet, the debug log too when verbose. */
+/** Opens the messages on stderr: only errors if quiet, also the debug log if verbose. */
 export function openMessages(options: {
   readonly quiet: boolean;
   readonly verbose: boolean;
@@ -22,7 +22,7 @@ export function openMessages(options: {
   const { quiet, verbose, style } = options;
   return createConsola({
     level: quiet ? LogLevels.error : verbose ? LogLevels.debug : LogLevels.info,
-    // consola delays a message that repeats, and loses it when the process ends.
+    // consola delays repeated messages, and loses them when the process ends.
     throttleMin: Number.POSITIVE_INFINITY,
     reporters: [
       {
@@ -39,7 +39,7 @@ export function openMessages(options: {
   });
 }
 
-/** A message behind the label of its type. */
+/** A message with the label of its type. */
 export function labelled(type: LogType, text: string, style: Style): string {
   const label = LABELS[type];
   return label === undefined ? text : `${style(label.format, label.text)}  ${text}`;

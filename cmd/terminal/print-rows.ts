@@ -3,7 +3,7 @@ import type { Terminal } from "./terminal.ts";
 import { renderTable, type Cell, type TableColumn } from "./print-table.ts";
 
 /**
- * Prints rows in columns that fit the terminal, and warns on stderr if columns had to be left out.
+ * Prints rows in columns that fit the terminal, and warns on stderr if columns were omitted.
  * A column is a name, or a name and an alignment.
  *
  * @returns what was printed

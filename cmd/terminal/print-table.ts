@@ -4,14 +4,14 @@ import type { Style } from "./style.ts";
 /** A column of a printed table. */
 export interface TableColumn {
   readonly name: string;
-  /** Numbers are read from the right. */
+  /** Numbers are aligned to the right. */
   readonly align?: "left" | "right";
 }
 
-/** A cell: `null` is told apart from the text "NULL" by its colour. */
+/** A cell. `null` differs from the text "NULL" by its colour. */
 export type Cell = string | null;
 
-/** What `renderTable` made, and what it had to leave out. */
+/** The text of a rendered table, and the number of omitted columns. */
 export interface RenderedTable {
   readonly text: string;
   readonly hiddenColumns: number;
@@ -25,7 +25,7 @@ const CELL_WIDTH_MIN = 8;
 /**
  * Lays rows out in columns.
  *
- * @param width columns of the terminal; wide columns are shortened to fit, then the last ones left out
+ * @param width columns of the terminal; wide columns are shortened to fit, then the last ones omitted
  */
 export function renderTable(
   columns: readonly TableColumn[],
@@ -71,7 +71,7 @@ function oneLine(text: string): string {
   return printable(text).replace(/\n/g, "⏎").replace(/\t/g, "⇥");
 }
 
-/** The widths of the columns that are shown: natural where they fit, the widest shortened first. */
+/** The widths of the visible columns: their natural widths if they fit, otherwise the widest are shortened first. */
 function fitWidths(natural: readonly number[], total: number): readonly number[] {
   const widths = natural.map((width) => Math.min(width, CELL_WIDTH_MAX));
   const smallest = widths.map((width) => Math.min(width, CELL_WIDTH_MIN));

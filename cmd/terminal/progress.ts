@@ -5,22 +5,22 @@ import type { ExtractProgress } from "../../lib/extract/mod.ts";
 import { countText, durationText, sizeText } from "./figures.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Shows how far tables are: a bar for each on a terminal, a line now and then elsewhere. */
+/** Shows the progress of tables: a bar each on a terminal, otherwise a line from time to time. */
 export interface ProgressDisplay {
   update(id: string, progress: ExtractProgress): void;
   /** Prints a line above the bars. */
   info(text: string): void;
-  /** Takes the bars away. */
+  /** Removes the bars. */
   stop(): void;
 }
 
-/** Opens the display that suits where stderr goes. */
+/** Opens the display for the kind of stderr. */
 export async function openProgress(terminal: Terminal, signal: AbortSignal): Promise<ProgressDisplay> {
   if (terminal.quiet) return { update: () => {}, info: () => {}, stop: () => {} };
   return terminal.interactive ? drawBars(signal) : printLines(terminal);
 }
 
-/** How often a line is printed of a table that is still being read. */
+/** The interval between lines about a table that is being read. */
 const LINE_INTERVAL_MS = 5000;
 
 function printLines(terminal: Terminal): ProgressDisplay {
@@ -44,7 +44,7 @@ async function drawBars(signal: AbortSignal): Promise<ProgressDisplay> {
     stream: process.stderr,
     clearOnComplete: true,
     hideCursor: true,
-    // Ctrl-C is ours: it stops the run first.
+    // Ctrl-C must stop the run, not the bars.
     gracefulExit: false,
     format: (_options, params, payload: { id: string; progress: ExtractProgress }) =>
       barLine(payload.id, payload.progress, params.progress),
@@ -76,7 +76,7 @@ async function drawBars(signal: AbortSignal): Promise<ProgressDisplay> {
 
 const BAR_WIDTH = 24;
 
-/** How much is done of how much: rows when the source knows how many there are, else bytes; a total of 0: not known. */
+/** The progress and its total: rows if the source reports their number, otherwise bytes. A total of 0 is unknown. */
 export function shareOf(progress: ExtractProgress): { readonly done: number; readonly total: number } {
   const { rows, totalRows, bytesRead = 0, totalBytes } = progress;
   return totalRows === undefined
@@ -96,7 +96,7 @@ export function barLine(id: string, progress: ExtractProgress, share: number): s
 
 const PHASE_LENGTH_MAX = 60;
 
-/** What is done now, if it is more than reading: `exporting`, `downloading 3 of 12`, `merging`. */
+/** The current phase, unless it is reading: `exporting`, `downloading 3 of 12`, `merging`. */
 function phaseText({ phase, sourcePhase }: ExtractProgress): string | undefined {
   const text =
     phase === "merging"
@@ -116,7 +116,7 @@ function figures(progress: ExtractProgress): string {
   return [
     ...(window === undefined ? [] : [`window ${countText(window.number)} of ${countText(window.total)}`]),
     ...(phase === undefined ? [] : [phase]),
-    // An export has no rows for a long time, and says so itself.
+    // An export has no rows for a long time, and shows its phase instead.
     ...(rows === 0 && totalRows === undefined && phase !== undefined ? [] : [rowsText]),
     ...(bytesRead === undefined
       ? []

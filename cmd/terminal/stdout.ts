@@ -1,15 +1,15 @@
-/** Thrown when whoever reads our output has gone away, as `| head` does. */
+/** Thrown when the reader of stdout has closed the pipe, as `| head` does. */
 class OutputClosed extends Error {}
 
-/** How many causes of an error are followed; those of a plugin's may lead back to itself. */
+/** Maximum number of causes to follow; the causes of a plugin's error may form a cycle. */
 const CAUSES_MAX = 10;
 
-/** Whether an error only means that the output is no longer read. A connector may lose a pipe of its own. */
+/** Whether an error means that stdout was closed, and not another pipe of a connector. */
 export function isOutputClosed(error: unknown): boolean {
   try {
     return isBrokenPipe(error) || isClosedBelow(error);
   } catch {
-    // An error that cannot be read is none of ours.
+    // An error that cannot be inspected comes from a plugin.
     return false;
   }
 }
@@ -27,25 +27,25 @@ function isClosedBelow(error: unknown): boolean {
 
 type Write = typeof process.stdout.write;
 
-/** How this process writes to stdout while all others write to stderr there. */
+/** The original write function of stdout. */
 let reserved: { readonly own: Write; readonly others: Write } | undefined;
 
-/** Keeps stdout for `writeOut`: what others write to `process.stdout` from now on goes to stderr. */
+/** Reserves stdout for `writeOut`: other writes to `process.stdout` go to stderr. */
 export function reserveStdout(): void {
   const { stdout, stderr } = process;
   if (stdout.write === reserved?.others) return;
   const others = (...args: Parameters<Write>) => {
     stderr.write(...args);
-    // Otherwise they would wait for stdout to drain.
+    // Otherwise callers would wait for stdout to drain.
     return true;
   };
   reserved = { own: stdout.write.bind(stdout), others: others as Write };
   stdout.write = reserved.others;
 }
 
-/** Writes to stdout and waits until it is taken, so that a slow reader slows us down. */
+/** Writes to stdout and waits until the data is accepted, for backpressure. */
 export function writeOut(data: string | Uint8Array): Promise<void> {
-  // The callback below gets the error; without a listener it would end the process as well.
+  // The callback below receives the error, but without a listener the error would also end the process.
   const { stdout } = process;
   if (stdout.listenerCount("error") === 0) stdout.on("error", () => {});
   const write = stdout.write === reserved?.others ? reserved.own : stdout.write.bind(stdout);
@@ -58,7 +58,7 @@ export function writeOut(data: string | Uint8Array): Promise<void> {
   });
 }
 
-/** Loaded here: help, which only prints, must be there at once. */
+/** Imported on demand, so that help starts fast. */
 async function outputError(error: Error): Promise<Error> {
   const { fileError } = await import("../../lib/base/mod.ts");
   return fileError("write", "standard output", error);

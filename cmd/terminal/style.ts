@@ -5,7 +5,7 @@ export type Style = (format: Format, text: string) => string;
 
 type Format = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 
-/** A stream, as far as styles depend on it. */
+/** The properties of a stream that styles depend on. */
 interface Output {
   readonly isTTY?: boolean;
 }

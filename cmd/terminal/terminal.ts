@@ -4,7 +4,7 @@ import { logText, openMessages } from "./messages.ts";
 import { writeOut } from "./stdout.ts";
 import { isStyled, styleFor, type Style } from "./style.ts";
 
-/** The options of a command that decide what is printed. */
+/** The output options of a command. */
 export interface TerminalFlags {
   readonly json: boolean;
   readonly verbose: boolean;
@@ -13,11 +13,11 @@ export interface TerminalFlags {
   readonly color: boolean;
 }
 
-/** Where a command prints: data on stdout, messages on stderr. */
+/** The output of a command: data on stdout, messages on stderr. */
 export interface Terminal extends TerminalFlags {
   /** The style of stdout. */
   readonly style: Style;
-  /** Whether stderr is a terminal that a progress bar may draw on. */
+  /** Whether stderr is a terminal that supports progress bars. */
   readonly interactive: boolean;
   /** Prints data. */
   print(data: string | Uint8Array): Promise<void>;
@@ -25,31 +25,31 @@ export interface Terminal extends TerminalFlags {
   printJson(value: unknown): Promise<void>;
   /** Prints a message on stderr; silent with `--quiet`. */
   info(text: string): void;
-  /** Prints lines under a title on stderr, in a box where colours are shown and it fits; silent with `--quiet`. */
+  /** Prints lines under a title on stderr, in a box if colours are on and it fits; silent with `--quiet`. */
   box(title: string, lines: readonly string[]): void;
   /** Prints a warning on stderr; silent with `--quiet`. */
   warn(text: string): void;
   /**
-   * Prints an error on stderr, with what to do next; never silent.
+   * Prints an error on stderr with its remedy; never silent.
    *
-   * @param subject the part that failed while the command goes on; default: the whole command failed
+   * @param subject the part that failed while the command continues; default: the whole command failed
    * @returns the exit status of the error
    */
   error(error: unknown, subject?: string): number;
-  /** The text of `error`, for when nothing of this can run. */
+  /** The text of `error`, for when JavaScript is blocked. */
   errorReport(error: unknown): ErrorReport;
-  /** Asks a question on a terminal; `true` without asking where there is none to answer on. */
+  /** Asks a question on a terminal; returns `true` without one. */
   confirm(question: string): Promise<boolean>;
   /** The log of the library, printed on stderr. */
   readonly log: Log;
 }
 
-/** What the border and the padding of a box take beside its text. */
+/** The width of the border and padding of a box. */
 const BOX_WIDTH = 8;
 
 /** Opens the terminal of a command. */
 export function openTerminal(flags: TerminalFlags): Terminal {
-  // Messages that can no longer be written are no reason to stop.
+  // A closed stderr must not stop the command.
   if (process.stderr.listenerCount("error") === 0) process.stderr.on("error", () => {});
   const { stdin, stdout, stderr } = process;
   const { json, quiet, color } = flags;
@@ -74,14 +74,14 @@ export function openTerminal(flags: TerminalFlags): Terminal {
     warn: (text) => messages.warn(printable(text)),
     error(error, subject) {
       const { text, status } = report(error, subject);
-      // Of the level of errors, without a label: the report has its own, or is JSON.
+      // At the level of errors but without a label, because the report has its own or is JSON.
       messages.error({ type: "log", message: text });
       return status;
     },
     errorReport: report,
     async confirm(question) {
       if (json || quiet || !stdin.isTTY || !stdout.isTTY || !stderr.isTTY) return true;
-      // The prompt is loaded for a question alone: it is most of the library.
+      // The prompt is the largest part of the library, so it is loaded on demand.
       const { consola } = await import("consola");
       const answer = await consola.prompt(printable(question), {
         type: "confirm",

@@ -5,12 +5,12 @@ import { dirname, join, relative } from "node:path";
 
 const ROOT = join(import.meta.dir, "../..");
 
-/** Declarations that an author of plugins needs, by path. */
+/** Declarations for authors of plugins, by path. */
 export type Declarations = Readonly<Record<string, string>>;
 
 /**
- * The declarations of `agnes/kit` and `agnes/testing`, and of the packages they speak of. Runs the compiler; in the
- * executable, what it gave when that was built stands in for it.
+ * The declarations of `agnes/kit` and `agnes/testing`, and of the packages they reference. Runs the compiler; the
+ * executable contains its output instead.
  */
 export async function collectDeclarations(): Promise<Declarations> {
   const scratch = mkdtempSync(join(tmpdir(), "agnes-types-"));
@@ -33,7 +33,7 @@ export async function collectDeclarations(): Promise<Declarations> {
   }
 }
 
-/** Files of a folder and all that they import of it, under a name. */
+/** Files of a folder and their imports from that folder, under a name. */
 function filesFrom(name: string, folder: string, entries: readonly string[]): Declarations {
   const found = new Map<string, string>();
   const open = entries.map((entry) => join(folder, entry));

@@ -6,10 +6,10 @@ import type { BunPlugin } from "bun";
 import type { Declarations } from "./collect-declarations.ts";
 
 /**
- * A build plugin with which the executable carries declarations instead of the compiler that makes them.
+ * A build plugin that embeds declarations in the executable, instead of the compiler that creates them.
  *
- * @param collect makes them; called only for a program that uses them
- * @param scratch a folder for the compressed file alone; needed until the build is done
+ * @param collect creates the declarations; called only for a program that uses them
+ * @param scratch an empty folder for the compressed file; needed until the build ends
  */
 export function embedDeclarations(collect: () => Promise<Declarations>, scratch: string): BunPlugin {
   return {

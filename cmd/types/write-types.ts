@@ -3,10 +3,10 @@ import { dirname, join } from "node:path";
 import type { Files } from "../../lib/base/mod.ts";
 import { PLUGINS_FOLDER } from "../../lib/plugins/mod.ts";
 
-/** Where the declarations are, in the folder of the plugins; its name keeps it from being taken for one. */
+/** The folder of the declarations in `plugins/`. With this name it is not loaded as a plugin. */
 const TYPES_FOLDER = ".types";
 
-/** What editors and compilers are told of plugins; `paths` makes the declarations known without any package. */
+/** The compiler settings of plugins. `paths` resolves the declarations without a package. */
 const TSCONFIG = `{
   "compilerOptions": {
     "target": "es2023",
@@ -30,17 +30,17 @@ const TSCONFIG = `{
 }
 `;
 
-/** What of Bun and Node a plugin and its test use, for when neither has its own types there. */
+/** The types of Bun and Node that a plugin and its test use, for workspaces without these types. */
 const RUNTIME = `declare module "bun:test" {
   export function test(name: string, run: () => unknown, timeoutMs?: number): void;
 }
 `;
 
 /**
- * Writes what an editor needs to know the kit in the plugins of a workspace, offline. The declarations are those of this
- * version and replace others; a `tsconfig.json` that is there stays.
+ * Writes the declarations of the kit for editors of a workspace's plugins, without network access. The declarations are
+ * those of this version and replace others. An existing `tsconfig.json` stays.
  *
- * @returns the paths of what was written: the tsconfig.json when it is new, and the folder of the declarations
+ * @returns the paths that were written: `tsconfig.json` if it is new, and the folder of the declarations
  */
 export async function writeTypes(files: Files, workspace: string): Promise<readonly string[]> {
   const folder = join(workspace, PLUGINS_FOLDER);

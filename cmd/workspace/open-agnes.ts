@@ -4,18 +4,18 @@ import type { Cli } from "../cli/cli.ts";
 import { rememberImport, rememberOrigin } from "../process/plugin-origins.ts";
 
 interface OpenOptions {
-  /** Default: the one of the command line. */
+  /** Default: the workspace of the command line. */
   readonly workspace?: string;
-  /** Whether the command reports everything itself, so that the log would only repeat it. Default: `false`. */
+  /** Whether the command reports all events itself, so that the log is discarded. Default: `false`. */
   readonly quietLog?: boolean;
-  /** Whether the command makes sense without a workspace. */
+  /** Whether the command also works without a workspace. */
   readonly optional?: boolean;
-  /** Ends the wait for plugins that do not load. Default: Ctrl-C. */
+  /** Aborts loading plugins. Default: Ctrl-C. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Opens the workspace of a command with the plugins the executable brings along.
+ * Opens the workspace of a command with the built-in plugins.
  * @throws also `aborted`, or the reason of the signal
  */
 export async function openAgnes(cli: Cli, options: OpenOptions = {}): Promise<Agnes> {

@@ -1,6 +1,6 @@
 import type { WorkspaceFiles } from "./write-workspace.ts";
 
-/** What `agnes init` writes. */
+/** The files that `agnes init` writes. */
 export function initFiles(): WorkspaceFiles {
   return { "agnes.yaml": CONFIG, ".gitignore": "/data/\n/exports/\n" };
 }

@@ -3,13 +3,12 @@ import { dirname, join, resolve } from "node:path";
 import { AgnesError, type Host } from "../../lib/base/mod.ts";
 import { CONFIG_FILE } from "../../lib/workspace/mod.ts";
 
-/** The files of a new workspace: their content by path. */
+/** The content of the files of a new workspace, by path. */
 export type WorkspaceFiles = Readonly<Record<string, string | Uint8Array>>;
 
 /**
- * Writes a new workspace. Files that are there already are kept; the `agnes.yaml` comes last, so that a folder
- * with one is whole.
- * @throws `workspace_exists` when the folder has an `agnes.yaml`, `file_failed`, `disk_full`
+ * Writes a new workspace. Existing files are kept. `agnes.yaml` is written last, so a folder with one is complete.
+ * @throws `workspace_exists` if the folder has an `agnes.yaml`, `file_failed`, `disk_full`
  */
 export async function writeWorkspace(
   host: Pick<Host, "files">,

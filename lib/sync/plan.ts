@@ -3,20 +3,20 @@ import { table, type TableInfo } from "../kit/mod.ts";
 import { registeredTable } from "../sources/mod.ts";
 import { extractionSettings, sourceTablesOf, type TableRecord } from "../tables/mod.ts";
 
-/** What a run of one source is to do. */
+/** The plan of a run of one source. */
 export interface SourcePlan {
   readonly tables: readonly TablePlan[];
-  /** Registered tables that the source does not have any more: what is published of them stays. */
+  /** Registered tables that the source no longer has. Their published data stays. */
   readonly vanished: readonly TableRecord[];
 }
 
 /**
- * Brings together what is registered and what the source has.
+ * Combines the registered tables with those of the source.
  *
- * A materialized table is the answer to its own query and needs no counterpart in the source. A plugin without
- * `discover` is asked for what is registered; the columns come with the first rows.
+ * A materialized table is the result of its own query and needs no counterpart in the source. Without `discover`, the
+ * registered tables are read, and their columns come with the first rows.
  *
- * @param discovered what the source has; `null` when its plugin cannot list it
+ * @param discovered the tables of the source; `null` if its plugin cannot list them
  */
 export function planSource(
   records: readonly TableRecord[],

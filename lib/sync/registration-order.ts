@@ -1,19 +1,19 @@
 import { atMost, raceAbort, type Host } from "../base/mod.ts";
 
-/** How long a source waits for those before it to register their tables. */
+/** How long a source waits for earlier ones to register their tables. */
 const WAIT_MS = 10_000;
 
-/** The turn of one source to register what is new. */
+/** The turn of one source to register its new tables. */
 export interface RegistrationTurn {
-  /** Waits until the sources before this one have registered, but not long for one that is slow. */
+  /** Waits until the earlier sources have registered their tables, with a timeout for slow ones. */
   begin(signal: AbortSignal): Promise<void>;
-  /** This source has registered, or will not. */
+  /** Ends the turn: this source has registered its tables, or has none to register. */
   end(): void;
 }
 
 /**
- * Lets sources that run at once register their tables in the order of `agnes.yaml`, because the first to want a view
- * name gets it, and that should not depend on which source answers first.
+ * Makes concurrent sources register their tables in the order of `agnes.yaml`, because the first source to request a
+ * view name gets it, which should not depend on response times.
  */
 export function registrationOrder(
   host: Pick<Host, "sleep">,

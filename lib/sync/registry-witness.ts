@@ -6,12 +6,12 @@ import { wasPublished } from "../extract/mod.ts";
 import { dataPaths, type Workspace } from "../workspace/mod.ts";
 
 /**
- * Looks for what shows that there was a registry when there is none: a lost one must not read as a new one.
+ * Detects a lost registry, which must not be treated as a new one.
  *
- * Runs are kept only of registered tables, so a state of syncs without a registry is damage. Extracts alone may have come
- * from another machine; they are only named.
- * @returns the sources of the workspace whose extracts Agnes published, when the registry has no entry
- * @throws `catalog_corrupt` when the registry is lost
+ * Only runs of registered tables are recorded, so sync state without a registry is damage. Extracts alone may come from
+ * another machine and are only reported.
+ * @returns the sources of the workspace whose extracts Agnes published, if the registry has no entry
+ * @throws `catalog_corrupt` if the registry is lost
  */
 export async function unregisteredExtracts(
   host: Host,
@@ -22,7 +22,7 @@ export async function unregisteredExtracts(
   if (await hasFileLog({ ...ofState, catalog: "tables" })) return [];
   if (await hasFileLog({ ...ofState, catalog: "sync" })) {
     const kept = join(dataPaths.state(dataDirectory), "sync");
-    const reason = `it holds no entry, though tables were registered: ${kept} holds their last syncs (remove that too to begin anew)`;
+    const reason = `it has no entry, but tables were registered: ${kept} has their last syncs (remove it too to start from scratch)`;
     throw new AgnesError("catalog_corrupt", { catalog: "tables", place, reason });
   }
   const found: string[] = [];

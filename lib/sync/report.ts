@@ -2,32 +2,32 @@ import type { AgnesError } from "../base/mod.ts";
 import type { RebuildReport } from "../analytics/mod.ts";
 import type { ExtractStats } from "../extract/mod.ts";
 
-/** What one run of a source did. */
+/** The result of one run of a source. */
 export interface SourceReport {
   readonly source: string;
-  /** `unregistered`: nothing is registered for the source, so there was nothing to do. */
+  /** `unregistered`: the source has no registered table. */
   readonly status: "complete" | "partial" | "failed" | "unregistered";
-  /** Absent when the run failed before it could read anything. */
+  /** Missing if the run failed before the first read. */
   readonly stats?: ExtractStats;
-  /** Why the whole source failed. */
+  /** The error of the whole source. */
   readonly error?: AgnesError;
-  /** Ids of the tables that this run registered first. */
+  /** Ids of the tables that this run registered. */
   readonly registered: readonly string[];
-  /** What a person should know: changed names, tables that vanished from the source. */
+  /** Notes for users: changed names, tables that the source no longer has. */
   readonly notes: readonly string[];
 }
 
-/** What `sync` did. */
+/** The result of `sync`. */
 export interface SyncReport {
-  /** `complete`: every table is fresh; `partial`: some are; `failed`: none of what was asked for is. */
+  /** `complete`: all requested tables are up to date; `partial`: some are; `failed`: none is. */
   readonly status: "complete" | "partial" | "failed";
   readonly sources: readonly SourceReport[];
-  /** Notes on registered tables whose source is not in `agnes.yaml`: they are not synced. Empty unless all is synced. */
+  /** Notes on registered tables whose source is not in `agnes.yaml`. Empty unless all sources are synced. */
   readonly notes: readonly string[];
   readonly analytics: RebuildReport;
 }
 
-/** The status of several sources taken together. */
+/** The combined status of several sources. */
 export function statusOf(sources: readonly SourceReport[]): SyncReport["status"] {
   const good = sources.filter((source) => source.status === "complete" || source.status === "unregistered");
   if (good.length === sources.length) return "complete";

@@ -1,4 +1,4 @@
 import type { RebuildServices } from "../analytics/mod.ts";
 
-/** What a run needs of the rest of Agnes. */
+/** The services that a run uses. */
 export type SyncServices = RebuildServices;

@@ -19,19 +19,19 @@ import type { SyncServices } from "./services.ts";
 import { dropLeftTables } from "./unregister.ts";
 import { reportVanished } from "./vanished.ts";
 
-/** What a run of one source is asked to do. */
+/** The request of a run of one source. */
 export interface SourceRequest {
   readonly source: string;
-  /** Names of the tables to sync; `null` for all that are registered. */
+  /** Names of the tables to sync; `null` for all registered ones. */
   readonly only: readonly string[] | null;
   readonly full: boolean;
   readonly signal?: AbortSignal | undefined;
-  /** When it may register what is new. Default: at once. */
+  /** The turn to register new tables. Default: no wait. */
   readonly registration?: RegistrationTurn;
   readonly onProgress?: ((progress: ExtractProgress) => void) | undefined;
 }
 
-/** Runs one source: connect, discover, register what is new where that is wanted, extract, publish. */
+/** Runs one source: connect, discover, register new tables if configured, extract, publish. */
 export async function syncSource(services: SyncServices, request: SourceRequest): Promise<SourceReport> {
   const { source, signal } = request;
   const config = services.workspace.config.sources[source]!;
@@ -52,7 +52,7 @@ export async function syncSource(services: SyncServices, request: SourceRequest)
   }
 }
 
-/** Which tables are read from scratch, so that nothing of an earlier read decides how. */
+/** The tables to read from scratch, independent of earlier reads. */
 async function freshTables(
   tables: TableRegistry,
   { source, only, full }: SourceRequest,
@@ -80,13 +80,13 @@ async function runConnected(
     request,
   });
   const failed = only === null ? unreadable : unreadable.filter(({ table }) => only.includes(table));
-  // A table that could never be read is not registered, but it may be asked for.
+  // A table that could never be read is not registered, but may be requested.
   const asked = only && only.filter((name) => !failed.some(({ table }) => table === name));
   const records = await wantedRecords(services.tables, source, asked);
   if (records.length + failed.length === 0) {
     await dropLeftTables(services, source);
-    const told = [...notes, unregisteredNote(source, handle.plugin, discovered)];
-    return { source, status: "unregistered", registered: [], notes: told };
+    const allNotes = [...notes, unregisteredNote(source, handle.plugin, discovered)];
+    return { source, status: "unregistered", registered: [], notes: allNotes };
   }
   const plan = planSource(records, discovered, services.host.now());
   const stats = await extractSource(
@@ -117,17 +117,17 @@ async function runConnected(
   return { source, status, stats: complete, registered, notes: [...notes, ...vanished.notes] };
 }
 
-/** What registering the tables of a source came to. */
+/** The result of registering the tables of a source. */
 interface Registration {
   readonly registered: readonly string[];
   readonly notes: readonly string[];
-  /** Tables that would be registered if they could be read. */
+  /** Unregistered tables that cannot be read. */
   readonly unreadable: ExtractStats["errors"];
 }
 
 /**
- * Registers what is new, where the configuration or else the plugin says so, when it is this source's turn; without
- * anything new there is nothing to wait for.
+ * Registers new tables, if the configuration or the plugin's default enables it. Waits for this source's turn only if
+ * there are new tables.
  */
 async function registerInTurn(
   services: SyncServices,
@@ -162,7 +162,7 @@ async function hasNew(
   return discovered.some((info) => !found.has(info));
 }
 
-/** Registers the tables nobody registered yet. */
+/** Registers the tables that are not registered yet. */
 async function registerNew(
   services: SyncServices,
   handle: SourceHandle,
@@ -193,8 +193,8 @@ async function registerNew(
 }
 
 /**
- * The tables of a source that were asked for; `null` asks for all.
- * @throws what `TableRegistry.find` throws for one that is not registered
+ * The requested tables of a source; `null` requests all.
+ * @throws the errors of `TableRegistry.find` for tables that are not registered
  */
 export async function wantedRecords(
   tables: TableRegistry,
@@ -223,10 +223,10 @@ function unregisteredNote(
   if (register === null)
     return `the plugin ${name} can neither read nor query tables, so there is nothing to sync`;
   if (discovered === null) {
-    return `nothing of ${source} is registered, and its plugin cannot list its tables: run \`${register}\``;
+    return `${source} has no registered tables, and its plugin cannot list its tables: run \`${register}\``;
   }
   const count = discovered.length;
   return count === 0
-    ? `the source has no tables: \`agnes connector health ${source}\` says more`
-    : `nothing of ${source} is registered; it has ${counted(count, "table")}: run \`agnes table discover ${source}\``;
+    ? `the source has no tables: check it with \`agnes connector health ${source}\``
+    : `${source} has ${counted(count, "table")}, none of them registered: run \`agnes table discover ${source}\``;
 }

@@ -2,17 +2,17 @@ import type { Host, Log } from "../base/mod.ts";
 import { openCatalog, type Catalog, type CatalogStorage } from "../catalog/mod.ts";
 import type { ExtractStats } from "../extract/mod.ts";
 
-/** Nobody asks which run brought a table up to date before the last one; the registry has the audit. */
+/** Only the last run of a table is needed; the registry has the audit trail. */
 const KEPT_RUNS = 256;
 
 interface TableState {
   readonly source: string;
   readonly table: string;
-  /** When the last sync that succeeded began; ISO 8601. */
+  /** The start of the last successful sync; ISO 8601. */
   readonly succeededAt: string;
 }
 
-/** When each table was last brought up to date, also when there was nothing new. */
+/** The time of the last successful sync of each table, including syncs without new rows. */
 export class SyncState implements AsyncDisposable {
   readonly #catalog: Catalog<TableState>;
 
@@ -37,25 +37,25 @@ export class SyncState implements AsyncDisposable {
     return new SyncState(catalog);
   }
 
-  /** When the last successful sync of each table of a source began, by name; what never succeeded is missing. */
+  /** The start of the last successful sync of each table of a source, by name. Other tables are missing. */
   async succeeded(source: string): Promise<ReadonlyMap<string, Date>> {
     const found = await this.#catalog.query({ source });
     return new Map(found.map(({ record }) => [record.table, new Date(record.succeededAt)]));
   }
 
-  /** Keeps which tables a run of a source brought up to date, as of the moment it began. */
+  /** Records the tables that a run of a source synced, with the start of the run. */
   async record(source: string, began: Date, tables: ExtractStats["tables"]): Promise<void> {
     const succeededAt = began.toISOString();
     const succeeded = tables.filter(({ status }) => status !== "failed");
     await this.#catalog.insertMany(succeeded.map(({ name: table }) => ({ source, table, succeededAt })));
   }
 
-  /** Forgets a table, so that it is as new when it is registered again. */
+  /** Removes a table, so that it counts as new when it is registered again. */
   async forget(source: string, table: string): Promise<void> {
     await this.#catalog.delete([source, table]);
   }
 
-  /** Reads all that is kept of the log; gives how many entries that are. Throws `catalog_corrupt` naming what is damaged. */
+  /** Reads all entries of the log and returns their number. Throws `catalog_corrupt` with the damaged part. */
   async verify(): Promise<number> {
     let entries = 0;
     for await (const _entry of this.#catalog.entries()) entries += 1;

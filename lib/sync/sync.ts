@@ -9,25 +9,25 @@ import type { SyncServices } from "./services.ts";
 import { syncSource, wantedRecords } from "./source.ts";
 import type { SyncState } from "./sync-state.ts";
 
-/** What to sync, and how. */
+/** The options of a sync. */
 export interface SyncOptions {
-  /** Sources, or tables as `source.name` or by their view names. Default: everything. */
+  /** Sources, or tables as `source.name` or by their view names. Default: all sources. */
   readonly only?: readonly string[];
-  /** Reads everything again instead of what is new. Default `false`. */
+  /** Reads all rows again instead of new ones. Default: `false`. */
   readonly full?: boolean;
-  /** Only tables that are due by their schedule; those without a schedule never are. Default `false`. */
+  /** Syncs only tables that are due by their schedule. Tables without a schedule are never due. Default: `false`. */
   readonly due?: boolean;
   readonly signal?: AbortSignal;
   /** How many sources run at once. Default: `limits.sourcesAtOnce` of `agnes.yaml`, 4. */
   readonly concurrency?: number;
   readonly onProgress?: (progress: ExtractProgress & { readonly source: string }) => void;
-  /** Is called for each source when it is done, in the order in which they end. */
+  /** Called for each source when it ends. */
   readonly onSource?: (report: SourceReport) => void;
 }
 
 /**
- * Runs the sources, several at once; each is visible in the analytics database soon after it is done, whatever the
- * others do. A rebuild at the end gives the report.
+ * Runs the sources, several at once. Each is visible in the analytics database soon after it ends, independent of the
+ * others. The rebuild at the end provides the report.
  */
 export async function syncSources(
   services: SyncServices & { readonly state: SyncState },
@@ -46,7 +46,7 @@ export async function syncSources(
       throwIfAborted(signal, "the sync");
       const report = await runSource(services, options, { source, asked, registration });
       left -= 1;
-      // The last one is shown by the rebuild at the end.
+      // The rebuild at the end includes the last source.
       if (left > 0 && report?.stats?.published === true) rebuilds.request();
       if (report !== null) onSource?.(report);
       return report;
@@ -66,7 +66,7 @@ export async function syncSources(
   return { status: statusOf(sources), sources, notes, analytics };
 }
 
-/** A note for each source that has registered tables and is not in `agnes.yaml`. */
+/** A note for each source with registered tables that is not in `agnes.yaml`. */
 async function unconfigured({ tables }: SyncServices, known: readonly string[]): Promise<readonly string[]> {
   const left = (await tables.list()).filter(({ source }) => !known.includes(source));
   return [...new Set(left.map(({ source }) => source))].map((source) => {
@@ -79,7 +79,7 @@ async function unconfigured({ tables }: SyncServices, known: readonly string[]):
   });
 }
 
-/** Runs one source of a sync; null when nothing of it is due. */
+/** Runs one source of a sync; null if none of its tables is due. */
 async function runSource(
   services: SyncServices & { readonly state: SyncState },
   options: SyncOptions,
@@ -109,7 +109,7 @@ async function runSource(
   return report;
 }
 
-/** The names of the tables of a source whose schedule says that it is time, of those that were asked for. */
+/** The names of the requested tables of a source that are due by their schedule. */
 async function dueTables(
   { host, state, tables }: SyncServices & { readonly state: SyncState },
   source: string,
@@ -121,7 +121,7 @@ async function dueTables(
   const now = host.now();
   const due = records.filter(({ name, registered_at: registeredAt, sync_schedule: schedule }) => {
     const last = succeeded.get(name) ?? null;
-    // One that was unregistered and came back starts anew.
+    // A table that was unregistered and registered again starts from scratch.
     const isEarlier = last !== null && last.getTime() < Date.parse(registeredAt);
     return schedule !== null && isDue(parseSchedule(schedule), isEarlier ? null : last, now);
   });
@@ -129,7 +129,7 @@ async function dueTables(
 }
 
 /**
- * References in which tables have their ids: people type view names. The name of a source stands for the source.
+ * Resolves view names in references to ids. The name of a source takes precedence.
  * @throws `source_unknown` with the nearest source or view name
  */
 async function withoutViews(

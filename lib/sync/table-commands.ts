@@ -1,17 +1,17 @@
 import { AgnesError } from "../base/mod.ts";
 import type { TableRecord } from "../tables/mod.ts";
 
-/** What the hints of errors say that concern single rows. */
+/** The advice in the hints of errors about single rows. */
 const ADVICE = /, or let (?:the table|it) quarantine (?:such )?rows/;
 /** How the hints of errors name a table that they do not know. */
 const COMMAND = "agnes table update ID ";
 
 /**
- * The error of a table with the commands of its hint as they work: the one that lets it quarantine rows, where its hint
- * says to, and those for the table `ID`. One that is registered is updated, another registered. A table that quarantines
- * already is not told to.
+ * Completes the commands in an error's hint for a table: adds one that lets the table quarantine rows to that advice, and
+ * fills in the table `ID`. A registered table is updated, another one registered. The advice is removed if the table
+ * already quarantines rows.
  *
- * @param table its id, or the source and the source's own name for one that is not registered
+ * @param table its id, or the source and the source's own name of an unregistered table
  */
 export function withTableCommands(
   error: AgnesError,
@@ -19,8 +19,8 @@ export function withTableCommands(
 ): AgnesError {
   const command =
     "id" in table
-      ? `agnes table update ${word(table.id)} `
-      : `agnes table register ${word(table.source)} ${word(table.table)} `;
+      ? `agnes table update ${quoted(table.id)} `
+      : `agnes table register ${quoted(table.source)} ${quoted(table.table)} `;
   const isDone = "id" in table && table.quarantine;
   const advice = error.hint
     .replace(ADVICE, (text) => (isDone ? "" : `${text} with \`${command}--quarantine true\``))
@@ -31,5 +31,5 @@ export function withTableCommands(
   return new AgnesError(code, advised, { cause, retry });
 }
 
-/** An argument as a shell takes it. */
-const word = (text: string) => (/^[\w.,:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+/** Quotes an argument for a shell if necessary. */
+const quoted = (text: string) => (/^[\w.,:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -3,8 +3,8 @@ import { dataPaths } from "../workspace/mod.ts";
 import type { SyncServices } from "./services.ts";
 
 /**
- * Takes a table that is not registered any more out of what is published: a new generation of its extract without
- * it. Older generations still hold it until they are swept.
+ * Removes an unregistered table from the published data, with a new generation of its extract. Older generations
+ * contain it until they are swept.
  */
 export async function dropPublishedTable(
   services: Pick<SyncServices, "host" | "log" | "limits" | "workspace">,
@@ -23,14 +23,14 @@ export async function dropPublishedTable(
   });
 }
 
-/** Takes out what an unregistration left published: its process stopped, or it could not do it. */
+/** Removes published tables that an interrupted or failed unregistration left. */
 export async function dropLeftTables(
   services: Pick<SyncServices, "host" | "log" | "limits" | "workspace" | "tables">,
   source: string,
 ): Promise<void> {
   const published = await readExtract(dataPaths.extract(services.workspace.dataDirectory, source));
   for (const { name } of published?.tables ?? []) {
-    // Only what somebody took out is dropped: a registry that was lost has no such entry.
+    // Only tables with an unregistration in the log are removed, so a lost registry removes nothing.
     const [last] = await services.tables.history({ id: `${source}.${name}`, first: "newest", limit: 1 });
     if (last?.action === "unregister") await dropPublishedTable(services, { source, name });
   }

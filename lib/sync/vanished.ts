@@ -11,8 +11,8 @@ interface Vanished {
 }
 
 /**
- * Reports tables that vanished from their source. A table that was never published and not changed since it was
- * registered is only a note, for example a removed file that could never be read, unless the run asks for it by name.
+ * Reports tables that their source no longer has. A table that was never published and not changed since it was
+ * registered, such as a removed file that could never be read, is only a note, unless the run requests it by name.
  */
 export async function reportVanished(
   { tables, workspace }: Pick<SyncServices, "tables" | "workspace">,

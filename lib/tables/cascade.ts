@@ -1,7 +1,7 @@
 import { messageOf, type Log } from "../base/mod.ts";
 import type { RegisteredTable } from "./stored.ts";
 
-/** Something that exists because a table is registered. */
+/** A resource that exists because a table is registered. */
 export type Resource =
   /** Its rows, schema and cursor in the extract of its source. */
   | { readonly kind: "extract_table"; readonly source: string; readonly table: string }
@@ -10,25 +10,25 @@ export type Resource =
   /** When its last sync succeeded. */
   | { readonly kind: "sync_state"; readonly id: string };
 
-/** A table was unregistered. */
+/** The event of an unregistered table. */
 export interface UnregisterEvent {
   readonly table: RegisteredTable;
-  /** The registry's version after it. */
+  /** The registry's version after the change. */
   readonly version: number;
-  /** Everything that exists because of the table, to be cleaned by whoever keeps it. */
+  /** All resources of the table; each listener removes those it owns. */
   readonly resources: readonly Resource[];
 }
 
-/** Cleans what it keeps of a table that was unregistered. */
+/** Removes the resources it owns of an unregistered table. */
 export type UnregisterListener = (event: UnregisterEvent) => Promise<void> | void;
 
-/** Cleaning that failed. */
+/** A failed cleanup. */
 export interface CleaningFailure {
   readonly message: string;
   readonly cause: unknown;
 }
 
-/** Everything that exists because of a table. */
+/** All resources of a table. */
 export function resourcesOf({ id, source, name, view_name }: RegisteredTable): readonly Resource[] {
   return [
     { kind: "extract_table", source, table: name },
@@ -37,7 +37,7 @@ export function resourcesOf({ id, source, name, view_name }: RegisteredTable): r
   ];
 }
 
-/** Calls every listener, one after the other; what fails is reported and stops no other. */
+/** Calls the listeners in sequence. Failures are reported and do not stop the others. */
 export async function announce(
   event: UnregisterEvent,
   listeners: Iterable<UnregisterListener>,
@@ -49,7 +49,7 @@ export async function announce(
       await listener(event);
     } catch (cause) {
       const message = messageOf(cause);
-      log.warn("could not clean after an unregistered table", { table: event.table.id, reason: message });
+      log.warn("cannot remove the data of an unregistered table", { table: event.table.id, reason: message });
       failures.push({ message, cause });
     }
   }

@@ -11,13 +11,13 @@ export interface Decision {
 
 export type Decide = (view: View) => Promise<Decision>;
 
-/** Checks that the caller knows the registry as it is. */
+/** Checks that the registry has the version the caller expects. */
 export function checkRegistryVersion(view: View, expected: number | undefined): void {
   if (expected !== undefined && expected !== view.sequence)
     throw new Stale(undefined, expected, view.sequence);
 }
 
-/** The registered table, unless it changed after the version that the caller knows. */
+/** The registered table. Throws if it changed after the expected version. */
 export async function present(
   view: View,
   id: string,
@@ -44,10 +44,10 @@ export async function checkViewName(view: View, { id, source, name, view_name }:
   throw new AgnesError("table_view_taken", { viewName: view_name, owner: owner.id, suggestion });
 }
 
-/** What to call content in an error before anything is known of it. */
+/** The name of unchecked content in errors. */
 export function nameOf(change: TableChange): string {
   const { source, name, source_table } = isPlainObject(change) ? change : {};
-  // Anything that is not a name may be hostile, and the field that holds it is named in the error anyway.
+  // Other values may be hostile, and the error names their field.
   const parts = [source, name ?? source_table].filter(
     (part) => typeof part === "string" && isVendorName(part),
   );

@@ -1,6 +1,6 @@
 import type { Filter } from "../kit/mod.ts";
 
-/** A condition as the registry keeps it; its values may hold placeholders such as `{{today}}`. */
+/** A condition as stored in the registry. Its values may contain placeholders such as `{{today}}`. */
 export interface WhereFilter {
   readonly column: string;
   readonly operator: Filter["operator"];
@@ -19,10 +19,10 @@ const DAYS_AGO: Readonly<Record<string, number>> = {
   last_2_years: 730,
 };
 
-/** The placeholders a value may hold; each stands for a day, written `YYYY-MM-DD`, UTC. */
+/** The placeholders that values may contain. Each is replaced by a date, `YYYY-MM-DD` in UTC. */
 export const filterPlaceholders: readonly string[] = [...Object.keys(DAYS_AGO), "start_of_3_months_ago"];
 
-/** The conditions with every placeholder replaced by its day. */
+/** Replaces the placeholders in conditions by their dates. */
 export function resolveFilters(filters: readonly WhereFilter[], now: Date): readonly Filter[] {
   return filters.map((filter) => ({
     ...filter,
@@ -34,7 +34,7 @@ export function resolveFilters(filters: readonly WhereFilter[], now: Date): read
   }));
 }
 
-/** What is wrong with the placeholders of some values; `undefined` when nothing is. */
+/** The problem with the placeholders of values; `undefined` if they are valid. */
 export function filterProblem(values: readonly (string | number | boolean)[]): string | undefined {
   for (const value of values) {
     for (const [, name] of typeof value === "string" ? value.matchAll(PLACEHOLDER) : []) {

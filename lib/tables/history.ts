@@ -3,13 +3,13 @@ import { changedFields, changedUnread, sourceTableNames, type TableRecord } from
 import { recordOf, tableKey, type RegistryRow } from "./stored.ts";
 import type { RegistryHistoryOptions } from "./types.ts";
 
-/** One change of the registry, as the audit trail shows it. */
+/** One change of the registry in the audit trail. */
 export type RegistryChange = TableAudit | FolderAudit;
 
 interface Audit {
-  /** The registry's version after the change; changes that were made together share it. */
+  /** The registry's version after the change. Changes made together share it. */
   readonly version: number;
-  /** ISO 8601, by the clock of who made the change. */
+  /** ISO 8601, by the clock of the process that made the change. */
   readonly at: string;
   readonly actor: string;
   /** The fields that changed. */
@@ -36,7 +36,7 @@ export interface FolderAudit extends Audit {
   readonly after: string | null;
 }
 
-/** The changes of one table, or of everything. */
+/** The changes of one table, or of the whole registry. */
 export async function readHistory(
   catalog: Catalog<RegistryRow>,
   options: RegistryHistoryOptions,
@@ -49,8 +49,8 @@ export async function readHistory(
 }
 
 /**
- * Tells the tables of a source that were unregistered and not registered since, by the source's own names. Each call
- * reads on in the log from where the last one stopped.
+ * Finds the tables of a source that were unregistered and not registered since, by the source's own names. Each call
+ * continues in the log where the last one stopped.
  */
 export function unregisteredTables(
   catalog: Catalog<RegistryRow>,
@@ -72,7 +72,7 @@ export function unregisteredTables(
   };
 }
 
-/** The changes that one entry of the log made. */
+/** The changes of one entry of the log. */
 export function changesOf(entry: HistoryEntry<RegistryRow>): readonly RegistryChange[] {
   const common = { version: entry.sequence, at: entry.at, actor: entry.actor };
   return entry.changes.map(({ before, after }) => {

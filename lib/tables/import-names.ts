@@ -1,17 +1,17 @@
 import { isExposedName, toExposedName } from "../base/mod.ts";
 import { sourceTableNames, tableId, type TableRecord } from "./record/mod.ts";
 
-/** What a table of an earlier system is called here. */
+/** The name of a table of an earlier system in this registry. */
 export interface EarlierName {
   readonly name: string;
-  /** Absent for a table that is registered already: its view keeps its name. */
+  /** Missing if the table is already registered: its view keeps its name. */
   readonly viewName?: string;
   readonly notes: readonly string[];
 }
 
 /**
- * Names for tables of an earlier system, where ids are the source's own and names need not be unique. The first table
- * of a name gets it; a table that is registered keeps what it has, so that importing again changes nothing.
+ * Assigns names to tables of an earlier system, whose ids are the source's own and whose names may not be unique. The
+ * first table with a name gets it. A registered table keeps its names, so importing again changes nothing.
  */
 export class EarlierNames {
   readonly #ids = new Set<string>();
@@ -22,7 +22,7 @@ export class EarlierNames {
     for (const record of present) this.take(record);
   }
 
-  /** @param wanted the name that the earlier system has for the table */
+  /** @param wanted the name of the table in the earlier system */
   nameOf(source: string, sourceTable: string, wanted: string): EarlierName {
     const usable = isExposedName(wanted) && !wanted.startsWith("_") ? wanted : toExposedName(wanted);
     const registered = this.#bySourceTable.get(JSON.stringify([source, sourceTable]));
@@ -32,17 +32,17 @@ export class EarlierNames {
     }
     const name = this.#freeName(source, usable, sourceTable);
     const viewName = this.#freeView(source, name);
-    const why = usable === wanted ? "" : `, because ${JSON.stringify(wanted)} is no name of SQL as it is`;
+    const why = usable === wanted ? "" : `, because ${JSON.stringify(wanted)} is not a valid SQL name`;
     const notes = [
       ...(name === wanted ? [] : [`named ${name}${name === usable ? why : this.#owned(source, usable)}`]),
       ...(viewName === name
         ? []
-        : [`its view is ${viewName}, because ${name} belongs to ${this.#views.get(name.toLowerCase())}`]),
+        : [`its view is ${viewName}, because ${name} is the view of ${this.#views.get(name.toLowerCase())}`]),
     ];
     return { name, viewName, notes };
   }
 
-  /** Notes that a table has its id, its view name and its table in the source. */
+  /** Reserves the id, view name and source table of a table. */
   take(record: TableRecord): void {
     this.#ids.add(record.id.toLowerCase());
     this.#views.set(record.view_name.toLowerCase(), record.id);
@@ -61,7 +61,7 @@ export class EarlierNames {
   }
 
   #owned(source: string, name: string): string {
-    return `, because another table of ${source} is called ${name}`;
+    return `, because another table of ${source} has the name ${name}`;
   }
 }
 

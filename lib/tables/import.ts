@@ -13,15 +13,15 @@ import {
 } from "./record/mod.ts";
 import type { RegisteredTable } from "./stored.ts";
 
-/** A table as a document gives it: its fields, and who registered it when the document knows. */
+/** A table in a document: its fields and, if the document has them, who registered it and when. */
 export type DocumentTable = TableChange & {
   readonly registered_by?: string;
   readonly registered_at?: string;
-  /** What an earlier system calls the table; its name and view name here are made of it. */
+  /** The name of the table in an earlier system. Its name and view name are derived from it. */
   readonly earlier_name?: string;
 };
 
-/** A part of a document that cannot be taken, and why. */
+/** A part of a document that cannot be imported, and the reason. */
 export interface ImportFailure {
   /** The place in the document, or the id of the table. */
   readonly table: string;
@@ -29,56 +29,56 @@ export interface ImportFailure {
   readonly message: string;
 }
 
-/** Tables and folders to be imported, as `parseRegistryJson` and `parseDataDescription` give them. */
+/** Tables and folders to import, as returned by `parseRegistryJson` and `parseDataDescription`. */
 export interface RegistryDocument {
-  /** What to call the document in an error. */
+  /** The name of the document in errors. */
   readonly path: string;
   readonly tables: readonly DocumentTable[];
-  /** What to call each table in an error, when some of the document could not be read. Default: by its index. */
+  /** The name of each table in errors, if parts of the document are invalid. Default: its index. */
   readonly places?: readonly string[];
   readonly folder_mapping: Readonly<Record<string, string>>;
-  /** What could not be read, when the document was read with `skipInvalid`. */
+  /** The invalid entries of a document that was read with `skipInvalid`. */
   readonly invalid?: readonly ImportFailure[];
-  /** What the document holds that is not imported. */
+  /** Notes about content of the document that is not imported. */
   readonly notes?: readonly string[];
 }
 
-/** What became, or would become, of one table of a document. */
+/** The result of importing one table of a document, or on a dry run the expected result. */
 export interface ImportedTable {
   readonly kind: "registered" | "updated" | "unchanged";
   readonly id: string;
   readonly viewName: string;
   readonly changed: readonly string[];
-  /** Where a name had to give way. */
+  /** Notes about names that were changed to avoid a conflict. */
   readonly notes: readonly string[];
   /** Fields of the document that were ignored because this version does not read them. */
   readonly ignored: readonly string[];
 }
 
-/** What became, or would become, of the folder of one bucket. */
+/** The result of importing the folder of one bucket, or on a dry run the expected result. */
 export interface ImportedFolder {
   readonly kind: "set" | "unchanged";
   readonly bucket: string;
   readonly folder: string;
 }
 
-/** What an import did, or on a dry run would do. */
+/** The result of an import, or on a dry run the expected result. */
 export interface ImportOutcome {
   readonly tables: readonly ImportedTable[];
   readonly folders: readonly ImportedFolder[];
-  /** What was left out, with `skipInvalid`. */
+  /** The entries that were skipped, with `skipInvalid`. */
   readonly skipped: readonly ImportFailure[];
-  /** What the document holds that is not imported. */
+  /** Notes about content of the document that is not imported. */
   readonly notes: readonly string[];
   readonly dryRun: boolean;
 }
 
-/** What importing a document is planned with. */
+/** The options of `planImport`. */
 export interface ImportPlanOptions {
   readonly at: string;
   readonly by: string;
   readonly checkTable: CheckTable;
-  /** Leaves out what cannot be taken instead of refusing all of it. */
+  /** Skips invalid entries instead of refusing the document. */
   readonly skipInvalid: boolean;
 }
 
@@ -87,7 +87,7 @@ interface Planned {
   readonly outcome: ImportedTable;
 }
 
-/** What importing a document means for the registry: every record to write, or one error with every reason. */
+/** Plans the import of a document: all records to write, or one error with all reasons. */
 export function planImport(
   document: RegistryDocument,
   present: readonly RegisteredTable[],
@@ -130,7 +130,7 @@ export function planImport(
     if (failures.length > 0 && !options.skipInvalid)
       throw new AgnesError("table_import_refused", { path: document.path, failures });
     if (conflicts.length === 0) break;
-    // A table left out keeps the view name it has, so another may conflict with it now.
+    // A skipped table keeps its view name, so another table may now conflict with it.
     const out = new Set(conflicts.map(({ id }) => id));
     planned = planned.filter(({ record }) => !out.has(record.id));
   }
@@ -141,7 +141,7 @@ export function planImport(
   };
 }
 
-/** What importing the folders of a document means for those there are. */
+/** Plans the import of the folders of a document. */
 export function planFolders(
   document: RegistryDocument,
   present: Readonly<Record<string, string>>,
@@ -201,7 +201,7 @@ function namedTable(
   return { fields: { ...fields, name, ...(viewName === undefined ? {} : { view_name: viewName }) }, notes };
 }
 
-/** View names that would belong to two tables once everything is imported, each with the table that has to go. */
+/** View names that would belong to two tables after the import, each with the table to skip. */
 function viewConflicts(
   records: readonly TableRecord[],
   present: readonly RegisteredTable[],

@@ -2,26 +2,26 @@ import type { Commit, Edit } from "../catalog/mod.ts";
 import type { RegistryRow } from "./stored.ts";
 import type { View } from "./transaction.ts";
 
-/** What one entry may hold; storages in tables of a cloud take less than half a megabyte, before and after. */
+/** The size limit of one entry. Cloud table storages accept under half a megabyte for the states before and after. */
 const ENTRY_BYTES = 200_000;
 
-/** A row to be written, with what the caller wants to know of it when it is. */
+/** A row to write. Callers add fields that they need after it is written. */
 interface Item {
   readonly row: RegistryRow;
 }
 
-/** What is decided on the state at one moment. */
+/** A decision based on the state at one version. */
 export interface Planned<P, I extends Item> {
   readonly plan: P;
   readonly items: readonly I[];
 }
 
 /**
- * Writes rows in as many entries as they take. Everything is decided once, and again only when another writer came
- * between two entries.
+ * Writes rows in as many entries as needed. The plan is made once, and again only if another writer adds an entry in
+ * between.
  *
- * @param decide is told whether some rows are written already
- * @returns the last plan, and the rows that were written by any
+ * @param decide makes the plan; `isBegun` is true if some rows are already written
+ * @returns the last plan, and all rows that were written
  */
 export async function writeInEntries<P, I extends Item>(
   transact: (decide: (view: View) => Promise<readonly Edit<RegistryRow>[]>) => Promise<Commit<RegistryRow>>,

@@ -1,7 +1,7 @@
 import type { TableRecord } from "./record/mod.ts";
 import type { TableFilter } from "./types.ts";
 
-/** Whether a table matches what no index of the registry answers. */
+/** Whether a table matches the parts of a filter that no index of the registry covers. */
 export function isWanted(table: TableRecord, { dataset, text }: TableFilter): boolean {
   if (dataset !== undefined && table.dataset !== dataset) return false;
   const part = text?.toLowerCase();

@@ -2,7 +2,7 @@ import { checkChange, newSettings, type TableRecord, type TableSettings } from "
 import { metadataOf, type Candidate, type RegistrationPlan } from "./registration.ts";
 import { tableRow, type TableRow } from "./stored.ts";
 
-/** A table of a plan that is new or of which the source notes something new, as it is written. */
+/** The row to write for a new table, or for one with new metadata in its source. */
 export interface NewRow {
   readonly row: TableRow;
   readonly candidate: Candidate;
@@ -11,7 +11,7 @@ export interface NewRow {
 /**
  * The rows that a plan writes.
  *
- * @param registered the tables that the plan was made with
+ * @param registered the registered tables on which the plan is based
  */
 export function newRows(
   plan: RegistrationPlan,

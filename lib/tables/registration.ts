@@ -15,9 +15,9 @@ import {
   type TableRecord,
 } from "./record/mod.ts";
 
-/** What became, or would become, of one table that a source has. */
+/** The result of discovering one table of a source, or on a dry run the expected result. */
 export type Candidate =
-  /** Not registered yet; `change` is what registers it. `notes` tell where a name had to give way. */
+  /** Not registered yet. `change` registers it; `notes` describe names that were changed to avoid a conflict. */
   | {
       readonly kind: "new";
       readonly table: string;
@@ -31,29 +31,29 @@ export type Candidate =
       readonly table: string;
       readonly id: string;
       readonly viewName: string;
-      /** What the field `source_metadata` becomes; absent: the source notes nothing new. */
+      /** The new value of the field `source_metadata`. Missing if the source has no new metadata. */
       readonly sourceMetadata?: JsonRecord;
     }
-  /** Registered, but the source has changed so that the settings no longer fit. No setting is overwritten. */
+  /** Registered, but the settings no longer match the source. No setting is overwritten. */
   | {
       readonly kind: "drifted";
       readonly table: string;
       readonly id: string;
       readonly viewName: string;
       readonly drift: readonly Drift[];
-      /** As of an existing table. */
+      /** The same as for an existing table. */
       readonly sourceMetadata?: JsonRecord;
     }
-  /** Somebody unregistered it, which holds until somebody registers it again. */
+  /** Unregistered by a user. It stays so until a user registers it again. */
   | {
       readonly kind: "unregistered";
       readonly table: string;
       readonly id: string;
-      /** Who unregistered it, and with which version of the registry. */
+      /** The user who unregistered it; `version` is the registry's version of that change. */
       readonly actor: string;
       readonly version: number;
     }
-  /** Cannot be read now, so that its columns are not known; `id` is `null` when it is not registered yet. */
+  /** Cannot be read, so its columns are not known. `id` is `null` if it is not registered yet. */
   | {
       readonly kind: "unreadable";
       readonly table: string;
@@ -61,12 +61,12 @@ export type Candidate =
       readonly code: string;
       readonly reason: string;
     }
-  /** The source leaves it out on purpose. */
+  /** Omitted by the source on purpose. */
   | { readonly kind: "left_out"; readonly table: string; readonly reason: string }
-  /** Cannot be registered as it is. */
+  /** Cannot be registered. */
   | { readonly kind: "invalid"; readonly table: string; readonly code: string; readonly reason: string };
 
-/** One setting that no longer fits the source. */
+/** One setting that no longer matches the source. */
 export interface Drift {
   readonly field: string;
   readonly registered: readonly string[];
@@ -74,27 +74,27 @@ export interface Drift {
   readonly reason: string;
 }
 
-/** What a plan takes into account beside the tables. */
+/** Options of a registration plan. */
 export interface PlanOptions {
-  /** What the connector can do, for tables that do not say it themselves. */
+  /** The capabilities of the connector, for tables without their own. */
   readonly capabilities?: readonly Capability[] | undefined;
-  /** A further check of what would be registered; what it throws makes the table invalid. */
+  /** An additional check of the settings. A table for which it throws is invalid. */
   readonly checkTable?: CheckTable;
 }
 
-/** What discovering a source would do to the registry. */
+/** The planned changes of the registry after discovering a source. */
 export interface RegistrationPlan {
   readonly source: string;
-  /** One for each discovered table, in the source's order. */
+  /** One candidate per discovered table, in the source's order. */
   readonly candidates: readonly Candidate[];
-  /** Ids of registered tables that the source does not have any more. They stay registered. */
+  /** Ids of registered tables that the source no longer has. They stay registered. */
   readonly missing: readonly string[];
 }
 
 /**
- * Compares what a source has with what is registered. Pure; decides, changes nothing.
+ * Compares the tables of a source with the registered ones. A pure function: it changes nothing.
  *
- * @param registered every table of the registry: the view names of other sources count too
+ * @param registered all tables of the registry, because view names are unique across sources
  */
 export function planRegistration(
   source: string,
@@ -118,7 +118,7 @@ export function planRegistration(
   return { source, candidates, missing };
 }
 
-/** A plan in which tables that somebody unregistered are not new. */
+/** A plan in which tables that a user unregistered are not new. */
 export function withoutDeclined(
   plan: RegistrationPlan,
   declined: ReadonlyMap<string, TableAudit>,
@@ -132,17 +132,17 @@ export function withoutDeclined(
   return { ...plan, candidates };
 }
 
-/** Whether a table is not registered, so that it counts whether somebody unregistered it. */
+/** Whether a table is not registered, so it matters whether a user unregistered it. */
 function isUndecided(candidate: Candidate): boolean {
   return candidate.kind === "new" || (candidate.kind === "unreadable" && candidate.id === null);
 }
 
-/** Whether a plan leaves the registry as it is, whoever unregistered what. */
+/** Whether a plan changes nothing, regardless of unregistered tables. */
 export function changesNothing({ candidates }: RegistrationPlan): boolean {
   return candidates.every((one) => !isUndecided(one) && metadataOf(one) === undefined);
 }
 
-/** What the source newly notes of a table that is registered. */
+/** The new metadata of a registered table. */
 export function metadataOf(
   candidate: Candidate,
 ): { readonly id: string; readonly fields: JsonRecord } | undefined {
@@ -170,10 +170,10 @@ function newCandidate(
   const notes = [
     ...(name === defaultName(info.name)
       ? []
-      : [`named ${name}, because another table of ${source} is called ${defaultName(info.name)}`]),
+      : [`named ${name}, because another table of ${source} has the name ${defaultName(info.name)}`]),
     ...(viewName === name
       ? []
-      : [`its view is ${viewName}, because ${name} belongs to ${names.ownerOf(name)}`]),
+      : [`its view is ${viewName}, because ${name} is the view of ${names.ownerOf(name)}`]),
   ];
   const change: TableChange = {
     source,
@@ -215,10 +215,10 @@ function compared(record: TableRecord, info: TableInfo): Candidate {
   return drift.length === 0 ? { kind: "existing", ...common } : { kind: "drifted", ...common, drift };
 }
 
-/** What the registry notes of a table with what its source notes now; `undefined` when that is nothing new. */
+/** The registered metadata of a table merged with that of its source; `undefined` if nothing changes. */
 function newMetadata(record: TableRecord, { sourceMetadata }: TableInfo): JsonRecord | undefined {
   if (sourceMetadata === undefined) return undefined;
-  // Keys that the source does not have are of people or an earlier system.
+  // Keys that the source does not have were set by users or an earlier system.
   const merged = { ...record.source_metadata, ...sourceMetadata };
   return isDeepStrictEqual(merged, record.source_metadata) ? undefined : merged;
 }
@@ -253,18 +253,18 @@ function driftOf(record: TableRecord, info: TableInfo): readonly Drift[] {
           field: "primary_key",
           registered: key,
           discovered: info.primaryKey,
-          reason: "the source names another key",
+          reason: "the source reports another key",
         },
       ]
     : gone;
 }
 
-/** The names that are taken, and those that tables of one discovery would all like to have. */
+/** The names in use, and the default names of the discovered tables. */
 class NamesInUse {
   readonly #ids: Set<string>;
   readonly #views: Map<string, string>;
   readonly #wanted = new Map<string, number>();
-  /** The next number for a view name that begins so. */
+  /** The next number for view names with a prefix. */
   readonly #numbers = new Map<string, number>();
 
   constructor(registered: readonly TableRecord[], discovered: readonly TableInfo[]) {
@@ -276,7 +276,7 @@ class NamesInUse {
     }
   }
 
-  /** The short name where only one table wants it, else the whole of the source's own name. */
+  /** The short name if only one table wants it, otherwise the full name in the source. */
   nameFor(source: string, sourceTable: string): string {
     const short = defaultName(sourceTable);
     return this.#wanted.get(short) === 1 && !this.isTaken(tableId(source, short))
@@ -291,7 +291,7 @@ class NamesInUse {
     const stem = long.slice(0, 60);
     let number = this.#numbers.get(stem) ?? 2;
     while (this.#views.has(`${stem}_${number}`)) number += 1;
-    // The numbers below are taken, and names are never given back.
+    // All lower numbers are in use, and names are never released.
     this.#numbers.set(stem, number);
     return `${stem}_${number}`;
   }
@@ -310,14 +310,14 @@ class NamesInUse {
   }
 }
 
-/** A table that can only be asked is remote; whatever can be read is copied. */
+/** Tables that can be read are copied; tables that can only be queried are remote. */
 function defaultMode(capabilities: readonly Capability[] | undefined): "local" | "remote" {
   if (capabilities === undefined || capabilities.includes("read") || capabilities.includes("stream"))
     return "local";
   return capabilities.includes("remote") || capabilities.includes("query") ? "remote" : "local";
 }
 
-/** A vendor's description without what would not be accepted from a person. */
+/** A vendor's description without characters that the registry rejects. */
 function cleanText(text: string): string {
   return text.replace(/[^\P{Cc}\n\r\t]|\p{Cs}/gu, "").slice(0, 20_000);
 }

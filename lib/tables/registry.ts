@@ -59,24 +59,24 @@ import type {
   Unregistration,
 } from "./types.ts";
 
-/** What `openTableRegistry` needs. */
+/** The options of `openTableRegistry`. */
 export interface TableRegistryOptions {
   readonly storage: CatalogStorage;
   readonly host: Host;
-  /** Who makes the changes, where a call does not say. Default: the user of the environment. */
+  /** The default actor of changes. Default: the user of the environment. */
   readonly actor?: string;
   readonly log?: Log;
-  /** A further check of a table's merged settings, for example by `checkSourceRules`; throws to refuse. */
+  /** An additional check of a table's merged settings, for example `checkSourceRules`. Throws to reject them. */
   readonly checkTable?: CheckTable;
 }
 
 /**
- * Opens the table registry: what is synced, how, since when and by whose decision.
+ * Opens the table registry, which records the tables to sync, their settings, and who changed them.
  *
- * Every change is one entry of an append-only log, which is also the audit trail; several processes may use one
- * store at once.
+ * Each change is one entry of an append-only log, which is also the audit trail. Several processes may use one store at
+ * the same time.
  *
- * @throws `catalog_corrupt` and `catalog_unavailable`: a registry that cannot be read is never an empty one
+ * @throws `catalog_corrupt`, `catalog_unavailable`: an unreadable registry is never treated as empty
  *
  * @example
  * ```ts
@@ -136,20 +136,20 @@ export class TableRegistry implements AsyncDisposable {
     this.#checkTable = services.checkTable;
   }
 
-  /** The registry's version: the number of changes made to it. */
+  /** The registry's version: the number of its changes. */
   version(): Promise<number> {
     return this.#catalog.version();
   }
 
-  /** A table by its id; `null` when it is not registered. */
+  /** A table by its id; `null` if it is not registered. */
   async get(id: string): Promise<RegisteredTable | null> {
     const found = await this.#catalog.get(tableKey(id));
     return found === null ? null : registered(found);
   }
 
   /**
-   * A table by its id or its view name, as people type it.
-   * @throws `table_not_registered` with the nearest one
+   * A table by its id or view name, in any case.
+   * @throws `table_not_registered` with the nearest name
    */
   async find(reference: string): Promise<RegisteredTable> {
     const byId = await this.get(reference);
@@ -174,10 +174,11 @@ export class TableRegistry implements AsyncDisposable {
   }
 
   /**
-   * Registers a table; see `tableChange` for the fields, of which `source` and `source_table` are enough.
+   * Registers a table. `source` and `source_table` are enough; see `tableChange` for all fields.
    *
-   * @param options `expectedVersion` is that of the whole registry here
-   * @throws `table_exists`, `table_view_taken`, `table_version_stale`, `table_contradiction`, and what a bad field gets
+   * @param options `expectedVersion` refers to the version of the whole registry
+   * @throws `table_exists`, `table_view_taken`, `table_version_stale`, `table_contradiction`, and the errors of invalid
+   * fields
    */
   async register(change: TableChange, options: ChangeOptions = {}): Promise<TableWrite> {
     const what = nameOf(change);
@@ -192,11 +193,11 @@ export class TableRegistry implements AsyncDisposable {
   }
 
   /**
-   * Changes a table: an absent field keeps, `null` clears. What the change and the registered fields give together
-   * must not contradict itself.
+   * Changes a table. A missing field keeps its value, `null` resets it to its default. The merged settings must not
+   * contradict each other.
    *
    * @throws `table_not_registered`, `table_version_stale`, `table_view_taken`, `table_field_fixed`, `table_contradiction`,
-   * and what a bad field gets
+   * and the errors of invalid fields
    */
   async update(id: string, change: TableChange, options: ChangeOptions = {}): Promise<TableWrite> {
     const checked = checkChange(change, shown(id));
@@ -207,13 +208,13 @@ export class TableRegistry implements AsyncDisposable {
     });
   }
 
-  /** Renames what SQL authors type; id and data stay. Throws as `update` does. */
+  /** Renames the view of a table. Its id and data stay. Throws the errors of `update`. */
   renameView(id: string, viewName: string, options: ChangeOptions = {}): Promise<TableWrite> {
     return this.update(id, { view_name: viewName }, options);
   }
 
   /**
-   * Takes a table out of the registry and has everything cleaned that exists because of it.
+   * Unregisters a table and removes its resources.
    * @throws `table_not_registered`, `table_version_stale`
    */
   async unregister(id: string, options: ChangeOptions = {}): Promise<Unregistration> {
@@ -229,16 +230,15 @@ export class TableRegistry implements AsyncDisposable {
     return { table: table!, resources, failures, dryRun: false };
   }
 
-  /** Calls `listener` after each unregistration made through this object; returns what takes it off again. */
+  /** Calls `listener` after each unregistration made through this object. Returns a function that removes it. */
   onUnregister(listener: UnregisterListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
   /**
-   * Compares what a source has with the registry and registers what is new. Of what is registered only
-   * `source_metadata` changes, to what the source notes now; what somebody unregistered stays so, and nothing is done
-   * when the registry cannot be read.
+   * Compares the tables of a source with the registry and registers the new ones. Of registered tables only
+   * `source_metadata` changes. Tables that a user unregistered stay unregistered, unless `again` is set.
    */
   async registerDiscovered(
     source: string,
@@ -266,8 +266,8 @@ export class TableRegistry implements AsyncDisposable {
   }
 
   /**
-   * Sets the folder of a bucket; `null` clears it. Part of the same log as everything else.
-   * @param options `expectedVersion` is that of the whole registry here
+   * Sets the folder of a bucket; `null` clears it. The change is an entry of the same log.
+   * @param options `expectedVersion` refers to the version of the whole registry
    * @throws `table_field_invalid`, `table_version_stale`
    */
   async setFolder(bucket: string, folder: string | null, options: ChangeOptions = {}): Promise<FolderWrite> {
@@ -287,12 +287,11 @@ export class TableRegistry implements AsyncDisposable {
   }
 
   /**
-   * Registers or changes every table of a document. All of it is checked before anything is written; up to some
-   * hundreds of tables are one step, more are several, of which an import that is interrupted has made the first ones:
-   * the same import again makes the rest. Tables that are not in the document stay. With `skipInvalid`, what cannot be
-   * taken is left out and listed.
+   * Registers or changes all tables of a document. The document is checked before anything is written. Up to some
+   * hundreds of tables are written in one step, more in several: after an interruption, the same import again writes
+   * the rest. Tables that are not in the document stay. With `skipInvalid`, invalid entries are skipped and listed.
    *
-   * @throws `table_import_refused` listing every table that cannot be taken, `table_version_stale`
+   * @throws `table_import_refused` with all invalid tables, `table_version_stale`
    */
   async import(document: RegistryDocument, options: ImportOptions = {}): Promise<ImportOutcome> {
     let outcome: ImportOutcome | undefined;
@@ -307,7 +306,7 @@ export class TableRegistry implements AsyncDisposable {
         const plan = planImport(document, tables, { ...stamp, checkTable: this.#checkTable, skipInvalid });
         const folders = planFolders(document, foldersOf(await view.query({}, allFolders)));
         const { outcomes, skipped } = plan;
-        // Once some of it is written, it would be called unchanged.
+        // A plan made after the first entry would report its tables as unchanged.
         if (!isBegun)
           outcome = { tables: outcomes, folders, skipped, notes, dryRun: options.dryRun === true };
         const rows = [
@@ -320,17 +319,17 @@ export class TableRegistry implements AsyncDisposable {
     return outcome!;
   }
 
-  /** Who changed what and when, before and after: of one table, or of everything. */
+  /** The changes of one table or of the whole registry, with actor, time, and the states before and after. */
   history(options: RegistryHistoryOptions = {}): Promise<readonly RegistryChange[]> {
     return readHistory(this.#catalog, options);
   }
 
-  /** Every change from a version on, oldest first, for exports of any length. */
+  /** All changes from a version on, oldest first, for exports of any length. */
   async *changes(from = 1): AsyncIterable<RegistryChange> {
     for await (const entry of this.#catalog.entries({ from })) yield* changesOf(entry);
   }
 
-  /** Closes the registry; calling it twice is fine. */
+  /** Closes the registry. Idempotent. */
   close(): Promise<void> {
     return this.#catalog.close();
   }
@@ -339,7 +338,7 @@ export class TableRegistry implements AsyncDisposable {
     return this.close();
   }
 
-  /** Decides on one table and writes it, with its view name still free at that moment. */
+  /** Decides on one table and writes it. Its view name is checked in the same transaction. */
   async #write(options: ChangeOptions, decide: Decide): Promise<TableWrite> {
     let decided: Decision | undefined;
     const { sequence, changes } = await this.#transact(options, async (view) => {
@@ -357,7 +356,7 @@ export class TableRegistry implements AsyncDisposable {
     };
   }
 
-  /** Registers what a plan calls new, decided on the state at that moment, in as many entries as it takes. */
+  /** Registers the new tables of a plan, in as many entries as needed. */
   async #registerNew(
     planOn: (tables: readonly RegisteredTable[]) => RegistrationPlan,
     declined: () => Promise<ReadonlyMap<string, TableAudit>>,
@@ -367,7 +366,7 @@ export class TableRegistry implements AsyncDisposable {
       (decide) => this.#transact(actor === undefined ? {} : { actor }, decide),
       async (view) => {
         const tables = (await view.query({}, allTables)).map(registered);
-        // Asked anew each time: somebody may have unregistered a table since.
+        // Read again each time, because a table may have been unregistered since.
         const decided = withoutDeclined(planOn(tables), await declined());
         return {
           plan: decided,

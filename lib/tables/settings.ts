@@ -2,7 +2,7 @@ import type { Filter, TableInfo } from "../kit/mod.ts";
 import { resolveFilters } from "./filters.ts";
 import { sourceTableNames, type TableRecord } from "./record/mod.ts";
 
-/** What the registry tells the extraction of one table. */
+/** The settings of a table for its extraction. */
 export interface ExtractionSettings {
   readonly id: string;
   /** The object in the source's extract. */
@@ -27,10 +27,10 @@ export interface ExtractionSettings {
 }
 
 /**
- * What the registry tells the extraction of one table.
+ * The settings of a table for its extraction.
  *
- * @param info the table as its source describes it; gives the key and cursor that the record leaves open
- * @param now the day that placeholders in the filters are counted from
+ * @param info the table as described by its source; provides the key and cursor if the record has none
+ * @param now the reference date of placeholders in filters
  */
 export function extractionSettings(
   record: TableRecord,
@@ -50,7 +50,7 @@ export function extractionSettings(
     quarantineMaxPercent: record.quarantine_max_percent,
     description: record.description || (info.description ?? ""),
     ...(record.source_query === null ? {} : { query: record.source_query }),
-    // A full refresh reads everything, so a cursor would only be a promise that nobody keeps.
+    // A full refresh reads all rows, so it has no cursor.
     ...(cursor === undefined || record.sync_strategy === "full_refresh" ? {} : { cursor }),
     ...(record.incremental_window_days === null ? {} : { windowDays: record.incremental_window_days }),
     ...(record.max_history_days === null ? {} : { historyDays: record.max_history_days }),
@@ -63,13 +63,13 @@ export function extractionSettings(
   };
 }
 
-/** The table of a source that a record speaks of; `undefined` when the source does not have it. */
+/** The source's table of a record; `undefined` if the source does not have it. */
 export function sourceTableOf(record: TableRecord, discovered: readonly TableInfo[]): TableInfo | undefined {
   const names = sourceTableNames(record);
   return discovered.find((info) => names.includes(info.name));
 }
 
-/** Finds the tables of many records as `sourceTableOf` does, without going through all of them for each. */
+/** `sourceTableOf` for many records, with an index of the source's tables. */
 export function sourceTablesOf(
   discovered: readonly TableInfo[],
 ): (record: TableRecord) => TableInfo | undefined {
@@ -80,7 +80,7 @@ export function sourceTablesOf(
   };
 }
 
-/** The folder of a table: its own, else that of its bucket. */
+/** The folder of a table: its own, otherwise that of its bucket. */
 export function folderOf(record: TableRecord, folders: Readonly<Record<string, string>>): string | null {
   return (
     record.folder ??

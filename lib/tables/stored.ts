@@ -14,15 +14,15 @@ export interface RegisteredTable extends TableRecord {
   readonly version: number;
 }
 
-/** A table as the catalog keeps it. */
+/** A table as stored in the catalog. */
 export interface TableRow extends TableRecord {
   readonly kind: "table";
-  /** The id in lower case: DuckDB does not tell names apart by case. */
+  /** The id in lower case, because names in DuckDB are case-insensitive. */
   readonly key: string;
   readonly view_key: string;
 }
 
-/** The folder of a bucket as the catalog keeps it. */
+/** The folder of a bucket as stored in the catalog. */
 export interface FolderRow {
   readonly kind: "folder";
   /** The bucket. */
@@ -36,7 +36,7 @@ export interface FolderRow {
 
 export type RegistryRow = TableRow | FolderRow;
 
-/** The catalog's schema: it is locked on the first open, so it only changes with a migration. */
+/** The catalog's schema. It is fixed on the first open, so a change needs a migration. */
 export const registrySchema = {
   name: "tables",
   rowKey: ["kind", "key"],
@@ -52,7 +52,7 @@ export function tableKey(id: string): readonly [string, string] {
   return ["table", id.toLowerCase()];
 }
 
-/** What is stored of a table. */
+/** The row of a table. */
 export function tableRow(record: TableRecord): TableRow {
   const { unread, ...fields } = record;
   return {
@@ -64,7 +64,7 @@ export function tableRow(record: TableRecord): TableRow {
   };
 }
 
-/** What is stored of a bucket's folder. */
+/** The row of a bucket's folder. */
 export function folderRow(bucket: string, folder: string): FolderRow {
   return {
     kind: "folder",
@@ -85,8 +85,8 @@ export function foldersOf(rows: readonly Versioned<RegistryRow>[]): Readonly<Rec
 }
 
 /**
- * The table of a row; fields that an older Agnes did not know have their defaults, and
- * those that this one does not read are kept as they are.
+ * The table of a row. Fields missing from rows of older versions have their defaults. Fields that this version does
+ * not read are kept unchanged.
  */
 export function recordOf(row: RegistryRow): TableRecord | null {
   if (row.kind !== "table") return null;

@@ -3,10 +3,10 @@ import type { Catalog, CatalogView, Commit, Edit } from "../catalog/mod.ts";
 import { readHistory } from "./history.ts";
 import { allTables, registered, type RegistryRow } from "./stored.ts";
 
-/** The state a change is decided on. */
+/** The state on which a change is based. */
 export type View = CatalogView<RegistryRow>;
 
-/** Leaves a transaction whose caller knows an older state; what changed since is looked up outside of it. */
+/** Ends a transaction whose caller expects an older version. The changes since are read after it. */
 export class Stale extends Error {
   readonly id: string | undefined;
   readonly expected: number;
@@ -20,7 +20,7 @@ export class Stale extends Error {
   }
 }
 
-/** Leaves a transaction whose table is not registered. */
+/** Ends a transaction whose table is not registered. */
 export class Absent extends Error {
   readonly id: string;
 
@@ -31,7 +31,7 @@ export class Absent extends Error {
 }
 
 /**
- * Decides on the present state and writes what was decided, on a dry run nothing.
+ * Decides on the current state and writes the edits. A dry run writes nothing.
  * @throws `table_version_stale`, `table_not_registered`, and what `decide` throws
  */
 export async function transact(
@@ -54,7 +54,7 @@ export async function transact(
   }
 }
 
-/** The error for a table that is not registered, with the nearest one that is. */
+/** The error for a table that is not registered, with the nearest registered name. */
 export async function notRegistered(catalog: Catalog<RegistryRow>, reference: string): Promise<AgnesError> {
   const tables = (await catalog.query({}, allTables)).map(registered);
   const known = tables.flatMap((table) => [table.id, table.view_name]);
@@ -65,7 +65,7 @@ export async function notRegistered(catalog: Catalog<RegistryRow>, reference: st
   });
 }
 
-/** The error for a caller who knows an older state, with everything that changed since. */
+/** The error for a caller that expects an older version, with all changes since. */
 async function staleVersion(
   catalog: Catalog<RegistryRow>,
   { id, expected, current }: Stale,

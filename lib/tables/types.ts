@@ -4,76 +4,76 @@ import type { CleaningFailure, Resource } from "./cascade.ts";
 import type { TableRecord } from "./record/mod.ts";
 import type { RegisteredTable } from "./stored.ts";
 
-/** How a change is made. */
+/** Options of a change. */
 export interface ChangeOptions {
-  /** Refuses when what the call touches changed after this version. */
+  /** Fails if the table or registry changed after this version. */
   readonly expectedVersion?: number;
-  /** Decides and reports, but changes nothing. */
+  /** Reports the result without changing anything. Default: `false`. */
   readonly dryRun?: boolean;
-  /** Who makes the change. */
+  /** The author of the change in the audit trail. Default: the registry's actor. */
   readonly actor?: string;
 }
 
-/** How a document is imported. */
+/** Options of an import. */
 export interface ImportOptions extends ChangeOptions {
-  /** Leaves out what cannot be taken, and lists it, instead of refusing all of it. Default `false`. */
+  /** Skips and lists invalid entries instead of refusing the document. Default: `false`. */
   readonly skipInvalid?: boolean;
 }
 
-/** How what a source has is registered. */
+/** Options of registering the tables of a source. */
 export interface DiscoverOptions extends Pick<ChangeOptions, "dryRun" | "actor"> {
-  /** What the connector can do, for tables that do not say it themselves. */
+  /** The capabilities of the connector, for tables without their own. */
   readonly capabilities?: readonly Capability[];
-  /** Registers what somebody unregistered too. Default `false`: that was a decision, and it holds. */
+  /** Also registers tables that a user unregistered. Default: `false`. */
   readonly again?: boolean;
 }
 
-/** What a change did, or on a dry run would do. */
+/** The result of a change, or on a dry run the expected result. */
 export interface TableWrite {
   readonly table: RegisteredTable;
-  /** The fields that changed; none when everything was so already. */
+  /** The fields that changed; empty if the table already had these values. */
   readonly changed: readonly string[];
   readonly dryRun: boolean;
 }
 
-/** What a change of a folder did, or on a dry run would do. */
+/** The result of changing a folder, or on a dry run the expected result. */
 export interface FolderWrite {
-  /** The folder the bucket had; `null` when it had none. */
+  /** The previous folder of the bucket; `null` if it had none. */
   readonly before: string | null;
   readonly changed: boolean;
   readonly dryRun: boolean;
 }
 
-/** What an unregistration did. */
+/** The result of an unregistration. */
 export interface Unregistration {
   readonly table: RegisteredTable;
-  /** Everything that exists because of the table. */
+  /** All resources of the table. */
   readonly resources: readonly Resource[];
-  /** Cleaning that failed; the table is unregistered all the same. */
+  /** Failed cleanups. The table is unregistered even if a cleanup fails. */
   readonly failures: readonly CleaningFailure[];
   readonly dryRun: boolean;
 }
 
-/** Which tables to list; all that is given must hold. */
+/** The tables to list. Conditions are ANDed. */
 export interface TableFilter {
   readonly source?: string;
   readonly bucket?: string;
   /** The group of tables; see the field `dataset`. */
   readonly dataset?: string;
   readonly query_mode?: TableRecord["query_mode"];
-  /** In any case. */
+  /** Case-insensitive. */
   readonly view_name?: string;
-  /** Part of the id, view name, source's own name or description, in any case. */
+  /** Part of the id, view name, source's own name or description, case-insensitive. */
   readonly text?: string;
 }
 
-/** Which changes `history` gives. Its limit counts versions; changes made together share one. */
+/** The changes that `history` returns. The limit counts versions; changes made together share one. */
 export interface RegistryHistoryOptions extends Omit<HistoryOptions, "rowKey"> {
   /** Only changes of this table, registered or not. */
   readonly id?: string;
 }
 
-/** Everything that is registered at one version of the registry. */
+/** All tables and folders at one version of the registry. */
 export interface RegistrySnapshot {
   readonly version: number;
   readonly tables: readonly RegisteredTable[];

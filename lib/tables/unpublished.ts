@@ -2,10 +2,10 @@ import { AgnesError, isAgnesError } from "../base/mod.ts";
 import type { TableRegistry } from "./registry.ts";
 
 /**
- * The error that a table is unknown, with its id when it is registered and nothing of it is published yet; any other
- * error as it is.
+ * Adds the id of a registered table that is not published yet to the error `table_unknown`. Other errors are returned
+ * unchanged.
  *
- * @param granted ids or view names of the tables that may be known; undefined or null grants all
+ * @param granted ids or view names of the tables that the caller may see; undefined or null means all
  */
 export async function explainUnknown(
   error: unknown,

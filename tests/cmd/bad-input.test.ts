@@ -30,7 +30,7 @@ interface BadInput {
   readonly env?: Readonly<Record<string, string>>;
   readonly status: number;
   /** What stderr must hold; the first is the code. */
-  readonly says: readonly string[];
+  readonly parts: readonly string[];
   /** What no output may hold. */
   readonly never?: string;
 }
@@ -46,42 +46,42 @@ const cases: readonly BadInput[] = [
     files: {},
     args: ["sync"],
     status: 2,
-    says: ["workspace_missing", "agnes init"],
+    parts: ["workspace_missing", "agnes init"],
   },
   {
     what: "agnes.yaml is malformed",
     files: { "agnes.yaml": "version: 1\nsources: {a: [}\n" },
     args: ["sync"],
     status: 2,
-    says: ["config_malformed", "agnes.yaml:2"],
+    parts: ["config_malformed", "agnes.yaml:2"],
   },
   {
     what: "agnes.yaml has an unknown key",
     files: { "agnes.yaml": "version: 1\nsorces: {}\n" },
     args: ["sync"],
     status: 2,
-    says: ["config_unknown_key", "sources"],
+    parts: ["config_unknown_key", "sources"],
   },
   {
     what: "a plugin is unknown",
     files: { "agnes.yaml": EXPORTS.replace("plugin: files", "plugin: flies") },
     args: ["sync"],
     status: 2,
-    says: ["plugin_unknown", '"files"'],
+    parts: ["plugin_unknown", '"files"'],
   },
   {
     what: "an option is of the wrong type",
     files: { "agnes.yaml": EXPORTS.replace("./exports", "[1]") },
     args: ["sync"],
     status: 2,
-    says: ["config_invalid", "path"],
+    parts: ["config_invalid", "path"],
   },
   {
     what: "a source is unknown",
     files: { "agnes.yaml": EXPORTS },
     args: ["sync", "exprots"],
     status: 2,
-    says: ["source_unknown", '"exports"'],
+    parts: ["source_unknown", '"exports"'],
   },
   {
     what: "a secret is missing",
@@ -91,14 +91,14 @@ const cases: readonly BadInput[] = [
     ),
     args: ["sync"],
     status: 2,
-    says: ["secret_missing", "NEEDY_TOKEN"],
+    parts: ["secret_missing", "NEEDY_TOKEN"],
   },
   {
     what: "a secret stands in agnes.yaml in the place of its variable",
     files: { "agnes.yaml": "version: 1\nsources: { a: { plugin: x, secrets: { TOKEN: s3cr3t-value } } }\n" },
     args: ["sync"],
     status: 2,
-    says: ["invalid_identifier", "sources.a.secrets.TOKEN", "the NAME of a variable"],
+    parts: ["invalid_identifier", "sources.a.secrets.TOKEN", "the NAME of a variable"],
     never: "s3cr3t-value",
   },
   {
@@ -106,7 +106,7 @@ const cases: readonly BadInput[] = [
     files: own("broken", 'throw new Error("no good");'),
     args: ["connector", "list"],
     status: 3,
-    says: ["plugin_load_failed", "plugins/broken.ts", "no good"],
+    parts: ["plugin_load_failed", "plugins/broken.ts", "no good"],
   },
   {
     what: "a plugin throws in discover",
@@ -119,7 +119,7 @@ const cases: readonly BadInput[] = [
     ),
     args: ["sync"],
     status: 1,
-    says: ["plugin_", "mine"],
+    parts: ["plugin_", "mine"],
   },
   {
     what: "a connector throws in the middle of a read",
@@ -134,7 +134,7 @@ const cases: readonly BadInput[] = [
     args: ["sync"],
     env: { MID_TOKEN: "s3cr3t-value" },
     status: 3,
-    says: ["plugin_failed", "mine.bad", "lost the connection"],
+    parts: ["plugin_failed", "mine.bad", "lost the connection"],
     never: "s3cr3t-value",
   },
   {
@@ -142,7 +142,7 @@ const cases: readonly BadInput[] = [
     files: own("wrong", plugin("wrong", 'yield [{ n: "many", t: "a" }];')),
     args: ["sync"],
     status: 3,
-    says: ["mine.bad", '"many"'],
+    parts: ["mine.bad", '"many"'],
   },
   {
     what: "a connector never ends",
@@ -156,14 +156,14 @@ const cases: readonly BadInput[] = [
     ),
     args: ["sync"],
     status: 1,
-    says: ["timed_out", "700 ms"],
+    parts: ["timed_out", "700 ms"],
   },
   {
     what: "a Parquet file is truncated",
     files: { "agnes.yaml": EXPORTS, "exports/good.csv": "a\n1\n", "exports/bad.parquet": "PAR1 no footer" },
     args: ["sync"],
     status: 3,
-    says: ["bad"],
+    parts: ["bad"],
   },
 ];
 
@@ -199,12 +199,12 @@ function write(directory: string, files: Readonly<Record<string, string>>): void
 }
 
 describe("bad input", () => {
-  for (const { what, files, args, env, status, says, never } of cases) {
-    test(`agnes ${args.join(" ")} exits ${status} and says ${says[0]} when ${what}`, async () => {
+  for (const { what, files, args, env, status, parts, never } of cases) {
+    test(`agnes ${args.join(" ")} exits ${status} and prints ${parts[0]} when ${what}`, async () => {
       using directory = temporaryDirectory();
       write(directory.path, files);
       const result = await runCli(args, { cwd: directory.path, ...(env && { env }) });
-      for (const words of says) expect(result.stderr).toContain(words);
+      for (const part of parts) expect(result.stderr).toContain(part);
       expect(result.stderr).toMatch(/^ hint {2}\S/m);
       expect(result.stderr).not.toMatch(/^\s+at .*:\d+/m);
       if (never !== undefined) expect(result.stdout + result.stderr).not.toContain(never);
@@ -225,7 +225,7 @@ describe("bad input", () => {
     }
   });
 
-  test("agnes connector health exits 1 and says in full what to do when a secret is missing", async () => {
+  test("agnes connector health exits 1 and prints the full remedy when a secret is missing", async () => {
     using directory = temporaryDirectory();
     const secrets = 'secrets: { NEEDY_TOKEN: { description: "a token, made somewhere", required: true } },';
     write(directory.path, own("needy", plugin("needy", "", secrets)));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { runCli, temporaryDirectory, type CliResult } from "./run-cli.ts";
 
-/** A workspace with a good table and, when told so, bad ones. */
+/** A workspace with a good table and optional bad ones. */
 async function shop(directory: string): Promise<{
   readonly run: (...args: string[]) => Promise<CliResult>;
   readonly at: (name: string) => string;
@@ -87,7 +87,7 @@ describe("a table that cannot be read", () => {
     expect((await run("table", "show", "exports.orders", "--json")).stdout).not.toContain("link to nothing");
   });
 
-  test("keeps its published rows, whatever became of its file", async () => {
+  test("keeps its published rows, regardless of its file", async () => {
     using directory = temporaryDirectory();
     const { run, at } = await shop(directory.path);
     await writeFile(at("orders.csv"), "id\n7\n");
@@ -110,7 +110,7 @@ describe("a table that cannot be read", () => {
     );
   });
 
-  test("is no failure when somebody unregistered it, or when it is a link out of the source, which is named", async () => {
+  test("is no failure if it is unregistered, or a link out of the source, which is reported", async () => {
     using directory = temporaryDirectory();
     const { run, at } = await shop(directory.path);
     await writeFile(at("orders.csv"), "id\n7\n");

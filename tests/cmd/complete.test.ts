@@ -21,7 +21,7 @@ async function workspace() {
   return { ...directory, complete };
 }
 
-test("agnes complete offers the names of the workspace and the words of options", async () => {
+test("agnes complete offers the names of the workspace and the values of options", async () => {
   using own = await workspace();
   const { complete } = own;
   expect(await complete("schema", "")).toEqual([]);

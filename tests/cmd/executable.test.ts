@@ -34,7 +34,7 @@ describe("the executable", () => {
   test("agnes demo answers its question in an empty directory with an empty environment", async () => {
     using empty = temporaryDirectory();
     const { status, stdout, stderr } = await run(["demo"], empty.path);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining("What to try next") });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining("Next steps") });
     expect(stdout).toMatch(/Atlanta .* 414513/);
     expect(readdirSync(empty.path)).toEqual(["agnes-demo"]);
     const commands = stderr.match(/(?<=^  ).*agnes (?:catalog|sample|query) .*$/gm) ?? [];

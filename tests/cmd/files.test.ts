@@ -64,7 +64,7 @@ test("agnes schema and agnes connector discover show how a table is read", async
   });
 });
 
-test("agnes sync says that a table of empty files is empty, and what becomes of it", async () => {
+test("agnes sync reports a table of empty files, and its state", async () => {
   using directory = temporaryDirectory();
   const here = workspace(directory.path);
   here.write("empty.csv", "");

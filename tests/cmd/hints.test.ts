@@ -71,7 +71,7 @@ test("agnes connector new names the file that is there and asks for another name
   const { status, stderr } = await run("connector", "new", "crm");
   expect(status).toBe(2);
   expect(stderr).toMatch(
-    /plugins\/crm\/\S+ exists already\n hint {2}Choose another name.*\n code {2}scaffold_invalid\n/,
+    /plugins\/crm\/\S+ already exists\n hint {2}Choose another name.*\n code {2}scaffold_invalid\n/,
   );
 });
 
@@ -93,7 +93,7 @@ test("a primary key that agnes.yaml gives later is shown by table list, table sh
   expect(JSON.parse((await run("schema", "semi", "--json")).stdout)).toMatchObject({ primaryKey: ["id"] });
 });
 
-test("openCli() says how the signal that came stops at once", async () => {
+test("openCli() prints how a second signal stops immediately", async () => {
   for (const [signal, words] of [
     ["SIGINT", "press Ctrl-C again to stop at once"],
     ["SIGTERM", "a second SIGTERM stops at once"],

@@ -4,7 +4,7 @@ import { leftOutLines } from "../../cmd/sync/left-out.ts";
 
 const missing = (name: string) => ({ name, reason: "the extract has no such table or view" });
 
-test("leftOutLines() says a few lines of each extract, and how many there are", () => {
+test("leftOutLines() returns a few lines per extract, and their number", () => {
   const report = {
     published: [{ id: "b.shown", viewName: "shown", way: "file" as const }],
     skipped: [
@@ -19,7 +19,7 @@ test("leftOutLines() says a few lines of each extract, and how many there are", 
   expect(lines.slice(10)).toEqual([
     "b.shown: its description is cut",
     "b.c.d is not in the catalog: the extract has no such table or view",
-    "a: 2,990 more lines of this kind; data/analytics/rebuild-report.json has them all",
+    "a: 2,990 more lines of this kind; see data/analytics/rebuild-report.json for all",
   ]);
   expect(leftOutLines({ ...report, skipped: report.skipped.slice(0, 10) })).toHaveLength(11);
 });

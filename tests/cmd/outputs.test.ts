@@ -16,7 +16,7 @@ async function workspace() {
 }
 
 describe("agnes query --output", () => {
-  test("compresses as the ending says, and takes the format from the ending before it", async () => {
+  test("compresses by extension, and takes the format from the ending before it", async () => {
     using own = await workspace();
     const sql = "SELECT range AS a FROM range(3)";
     for (const [name, options, plain] of [
@@ -32,13 +32,13 @@ describe("agnes query --output", () => {
     }
   });
 
-  test("refuses formats that nobody reads compressed, names without a format, and folders", async () => {
+  test("refuses formats that readers cannot open compressed, names without a format, and folders", async () => {
     using own = await workspace();
     for (const [name, status, words] of [
-      ["o.parquet.gz", 2, "Name a file that ends in .parquet."],
-      ["o.arrow.zst", 2, "Name a file that ends in .arrow."],
-      ["o.gz", 2, "does not tell its format"],
-      ["o.table", 2, "a table for people is not written to a file"],
+      ["o.parquet.gz", 2, "Use a file name that ends in .parquet."],
+      ["o.arrow.zst", 2, "Use a file name that ends in .arrow."],
+      ["o.gz", 2, "is not a known format"],
+      ["o.table", 2, "the format table cannot be written to a file"],
       ["exports", 1, "it is a folder"],
     ] as const) {
       const given = name === "exports" ? "csv" : name === "o.table" ? "table" : null;
@@ -92,7 +92,7 @@ describe("agnes query --output", () => {
   });
 });
 
-test("agnes connector test ends quietly when nobody reads its output any more", async () => {
+test("agnes connector test ends quietly when its output is no longer read", async () => {
   using own = await workspace();
   const command = `"${process.execPath}" "${MAIN}" connector test exports | head -n 1`;
   const child = Bun.spawn(["bash", "-o", "pipefail", "-c", command], {

@@ -13,7 +13,7 @@ const base: ExtractProgress = {
   elapsedMs: 10,
 };
 
-test("the bar is filled by rows where their number is known, else by bytes", () => {
+test("the bar is filled by rows if their number is known, otherwise by bytes", () => {
   const bytes = { ...base, bytesRead: 1_500_000, totalBytes: 6_000_000 };
   expect(shareOf(bytes)).toEqual({ done: 1_500_000, total: 6_000_000 });
   expect(barLine("s.t", bytes, 0.25)).toBe(

@@ -14,7 +14,7 @@ function commandsIn(text: string): readonly (readonly string[])[] {
   );
 }
 
-test("what agnes sync and agnes doctor say of foreign extracts works as it is typed", async () => {
+test("the remedies of agnes sync and agnes doctor for foreign extracts work", async () => {
   using directory = temporaryDirectory();
   const cwd = directory.path;
   const data = join(cwd, "data");
@@ -33,8 +33,12 @@ test("what agnes sync and agnes doctor say of foreign extracts works as it is ty
   mkdirSync(join(data, "extracts", "empty"));
   writeFileSync(join(data, "extracts", "empty", "extract.duckdb"), "");
   const synced = await run("sync");
-  expect(synced.stderr).toContain("another.orders is not called orders, because first.orders is");
-  expect(synced.stderr).toContain("people.people is not called people, because s.people is");
+  expect(synced.stderr).toContain(
+    "another.orders does not have the view name orders, because first.orders has it",
+  );
+  expect(synced.stderr).toContain(
+    "people.people does not have the view name people, because s.people has it",
+  );
   const { checks } = JSON.parse((await run("doctor", "--json")).stdout) as {
     readonly checks: readonly { readonly hint?: string }[];
   };

@@ -17,7 +17,7 @@ export default definePlugin({
 });
 `;
 
-test("agnes table show prints what the source notes of a table", async () => {
+test("agnes table show prints the source metadata of a table", async () => {
   using directory = temporaryDirectory();
   const run = (...args: string[]) => runCli(args, { cwd: directory.path });
   mkdirSync(join(directory.path, "plugins"));
@@ -25,7 +25,7 @@ test("agnes table show prints what the source notes of a table", async () => {
   writeFileSync(join(directory.path, "plugins", "cloud.ts"), CLOUD);
   await run("table", "register", "cloud", "a");
   const { stdout } = await run("table", "discover", "cloud");
-  expect(stdout).toMatch(/^existing .*source_metadata: what the source notes changed$/m);
+  expect(stdout).toMatch(/^existing .*source_metadata: changed in the source$/m);
   expect((await run("table", "show", "cloud.a")).stdout).toMatch(
     /^source_metadata +\{"stage":"in","labels":\["gold"\]\}$/m,
   );

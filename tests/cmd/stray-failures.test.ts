@@ -64,9 +64,7 @@ test.each([
 ])("what a plugin %s beside its read fails the command, with one redacted error", async (table, reason) => {
   const text = await query(table);
   expect(JSON.parse(text.stdout)).toEqual([{ id: 1 }]);
-  expect(text.stderr.split("\n")[0]).toBe(
-    `error  source s (plugin stray): work that nobody waits for failed: ${reason}`,
-  );
+  expect(text.stderr.split("\n")[0]).toBe(`error  source s (plugin stray): unawaited work failed: ${reason}`);
   expect(text.stderr).not.toContain("stray.ts");
   expect(text.status).toBe(1);
   const json = await query(table, "--json", "--quiet");

@@ -60,7 +60,7 @@ describe("agnes table", () => {
       table: { where_filters: [], quarantine: false, version: 2 },
     });
     expect((await agnes("table", "update", "orders", "--quarantine", "false")).stderr).toContain(
-      "so already",
+      "nothing changed",
     );
 
     const refused: readonly (readonly [readonly string[], number, RegExp])[] = [
@@ -69,7 +69,7 @@ describe("agnes table", () => {
       [["register", "exports", "x", "--as", "ORDERS"], 2, /belongs to "exports\.orders"[^]*--as exports_x/],
       [["register", "exports", "../x"], 2, /source_table should be letters/],
       [["update", "order", "--schedule", "every 6h"], 2, /no registered table "order"[^]*orders/],
-      [["update", "orders"], 2, /nothing to change/],
+      [["update", "orders"], 2, /no field to change/],
       [["update", "orders", "--schedule", "sometimes"], 2, /"sometimes" is not valid/],
       [["update", "orders", "--strategy", "incrementl"], 2, /"incremental"/],
       [["update", "orders", "--strategy", "partitioned"], 2, /partition_by/],
@@ -88,7 +88,7 @@ describe("agnes table", () => {
       [["show", "nothing"], 2, /no registered table/],
       [["export", "--format", "mardown"], 2, /Did you mean markdown/],
       [["list", "--mode", "remot"], 2, /--mode cannot be "remot"[^]*Did you mean remote/],
-      [["import", "nothing.json"], 1, /no such file/],
+      [["import", "nothing.json"], 1, /does not exist/],
       [["history", "--limit", "0"], 2, /--limit/],
     ];
     for (const [args, status, message] of refused) {
@@ -143,7 +143,7 @@ describe("agnes table", () => {
         ["exports", "people", "--primary-key", "id"],
         /primary_key of exports\.people: the source has no column id/,
       ],
-      [["broken", "orders", "--as", "x"], /broken could not be asked whether it has "orders"/],
+      [["broken", "orders", "--as", "x"], /cannot check whether broken has "orders"/],
     ];
     for (const [args, message] of warned) {
       const result = await agnes("table", "register", ...args);
@@ -210,7 +210,7 @@ describe("agnes table", () => {
     expect(json(listed)).toMatchObject({ table: { primary_key: ["id"], columns: ["id", "day"] } });
   });
 
-  test("discovers what is new, tells what drifted, and leaves what is registered", async () => {
+  test("registers new tables, reports drifted ones, and keeps registered ones", async () => {
     using directory = temporaryDirectory();
     const agnes = await shop(directory.path, "listed");
     await agnes(
@@ -252,7 +252,7 @@ describe("agnes table", () => {
     expect((await agnes("table", "discover", "--again")).stdout).toMatch(/new\s+exports\s+people/);
   });
 
-  test("discovers what it can when one source cannot be read, and tells all of it", async () => {
+  test("discovers other sources if one cannot be read, and reports all", async () => {
     using directory = temporaryDirectory();
     const agnes = await shop(directory.path, "listed");
     await appendFile(
@@ -268,7 +268,7 @@ describe("agnes table", () => {
     expect(some.stderr).toMatch(/^{"subject":"broken","error":.*"hint"/m);
     const text = await agnes("table", "discover");
     expect(text.status).toBe(3);
-    expect(text.stderr).toContain("registered 0; 2 as they were");
+    expect(text.stderr).toContain("registered 0; 2 unchanged");
     const none = await agnes("table", "discover", "broken");
     expect([none.status, none.stdout]).toEqual([1, ""]);
     const typo = await agnes("table", "discover", "exports", "brokn");
@@ -284,7 +284,7 @@ describe("agnes table", () => {
     expect(await folder()).toEqual({ version: 0, folder_mapping: {} });
     expect(await folder("in.c-crm", "crm", "--expect-version", "0")).toEqual({ ...change, dryRun: false });
     expect(await folder("in.c-crm")).toEqual({ version: 1, folder_mapping: { "in.c-crm": "crm" } });
-    expect((await agnes("table", "folder", "in.c-crm", "crm")).stderr).toContain("so already");
+    expect((await agnes("table", "folder", "in.c-crm", "crm")).stderr).toContain("nothing changed");
     const refused = [
       [["in.c-crm", "x", "--expect-version", "0"], 1, /at version 1, but version 0 was expected/],
       [["in.c-crm", "../x"], 2, /should be a relative path/],
@@ -300,7 +300,7 @@ describe("agnes table", () => {
     expect(await folder()).toEqual({ version: 2, folder_mapping: {} });
   });
 
-  test("tells and takes back the folders of a file, and refuses bytes that are not text", async () => {
+  test("exports and imports the folders of a file, and refuses bytes that are not text", async () => {
     using directory = temporaryDirectory();
     const agnes = await shop(directory.path);
     await agnes("table", "folder", "in.c-crm", "crm");

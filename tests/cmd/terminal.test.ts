@@ -116,13 +116,13 @@ test("messages on a terminal have colours and boxes, and none with NO_COLOR, TER
     onTerminal(["init", name, ...args], { cwd: directory.path, env });
   const box = await init("a", {});
   expect(box.text).toContain("\u001b[");
-  expect(Bun.stripANSI(box.text)).toMatch(/╭─+What to do next─+╮\r\n/);
+  expect(Bun.stripANSI(box.text)).toMatch(/╭─+Next steps─+╮\r\n/);
   for (const plain of [
     await init("b", { NO_COLOR: "1" }),
     await init("c", { TERM: "dumb" }),
     await init("d", {}, "--no-color"),
   ]) {
-    expect(plain.text).toContain("What to do next:\r\n  put a CSV");
+    expect(plain.text).toContain("Next steps:\r\n  add a CSV");
     expect(plain.text).not.toContain("\u001b");
   }
   expect((await onTerminal(["snyc"])).text).toContain("\u001b[31merror\u001b[39m");

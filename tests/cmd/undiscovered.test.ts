@@ -40,14 +40,14 @@ function writeWorkspace(directory: string): void {
 beforeAll(() => writeWorkspace(workspace.path));
 afterAll(() => workspace[Symbol.dispose]());
 
-test("agnes connector test says what is needed when a plugin lists no table and none is known", async () => {
+test("agnes connector test reports the missing option if a plugin lists no table and none is registered", async () => {
   const source = await run("connector", "test", "crm");
   expect(source.stderr).toContain(
-    "blind does not list its tables and none is known, so no case read one: name them with --table, or register them: `agnes table register crm TABLE`",
+    "blind does not list its tables and none is registered, so no case read a table: set --table, or register them: `agnes table register crm TABLE`",
   );
   expect(source.stdout).not.toContain("declared schema");
   const plugin = await run("connector", "test", "blind");
-  expect(plugin.stderr).toContain("so no case read one: name them with --table\n");
+  expect(plugin.stderr).toContain("so no case read a table: set --table\n");
 });
 
 test("agnes table discover and agnes doctor name how tables get registered that a plugin cannot list", async () => {

@@ -12,7 +12,7 @@ describe("usage", () => {
     }
   });
 
-  test("agnes shows usage on stderr and exits 2 when no command is given", async () => {
+  test("agnes shows usage on stderr and exits 2 without a command", async () => {
     const { status, stdout, stderr } = await runCli([], { cwd: "/" });
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr).toContain("Usage: agnes COMMAND");
@@ -46,7 +46,7 @@ describe("usage", () => {
     expect(stdout).toContain("-- kept by hand");
   });
 
-  const wrong: readonly [args: readonly string[], code: string, words: string][] = [
+  const wrong: readonly [args: readonly string[], code: string, message: string][] = [
     [["qurey"], "command_unknown", "Did you mean `agnes query`?"],
     [["connector", "lst"], "command_unknown", "Did you mean `agnes connector list`?"],
     [["xyzzy"], "command_unknown", "agnes --help"],
@@ -63,19 +63,19 @@ describe("usage", () => {
     [["complete", "tcsh"], "usage_wrong", "bash"],
     [["init", "a", "b"], "usage_wrong", '"b"'],
   ];
-  for (const [args, code, words] of wrong) {
-    test(`agnes ${args.join(" ")} exits 2 and says ${words}`, async () => {
+  for (const [args, code, message] of wrong) {
+    test(`agnes ${args.join(" ")} exits 2 and prints ${message}`, async () => {
       using directory = temporaryDirectory();
       await runCli(["init"], { cwd: directory.path });
       const { status, stdout, stderr } = await runCli(args, { cwd: directory.path });
       expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
       expect(stderr).toContain(` code  ${code}\n`);
-      expect(stderr).toContain(words);
+      expect(stderr).toContain(message);
       expect(stderr).not.toContain("    at ");
     });
   }
 
-  test("agnes prints the error as one line of JSON when --json is given", async () => {
+  test("agnes prints the error as one line of JSON with --json", async () => {
     const { status, stdout, stderr } = await runCli(["sync", "--json", "--fulll"], { cwd: "/" });
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(JSON.parse(stderr)).toEqual({

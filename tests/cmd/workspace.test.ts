@@ -56,7 +56,7 @@ describe("init", () => {
 });
 
 describe("sync", () => {
-  test("agnes sync prints a line for each table and says what is unchanged", async () => {
+  test("agnes sync prints a line for each table and reports unchanged ones", async () => {
     const { status, stdout, stderr } = await run(["sync"]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^exports\.customers +unchanged +2 /m);
@@ -64,7 +64,7 @@ describe("sync", () => {
     expect(stderr).toContain("2 unchanged");
   });
 
-  test("agnes sync reads again when --full is given, and only what is named", async () => {
+  test("agnes sync reads again with --full, and only the named tables", async () => {
     const { status, stdout } = await run(["sync", "exports.orders", "--full", "--json"]);
     expect(status).toBe(0);
     const report = JSON.parse(stdout);
@@ -80,21 +80,21 @@ describe("query", () => {
   const joined =
     "SELECT city, sum(amount)::DECIMAL(9,2) AS amount FROM orders JOIN customers USING (customer) GROUP BY city ORDER BY city";
 
-  test("agnes query prints a table and says how many rows it has", async () => {
+  test("agnes query prints a table and its number of rows", async () => {
     const { status, stdout, stderr } = await run(["query", joined]);
     expect(status).toBe(0);
     expect(stdout).toBe("city  amount\n────  ──────\nBrno   10.50\n東京    7.25\n");
     expect(stderr).toContain("2 rows");
   });
 
-  test("agnes query reads the SQL from stdin when it is - or absent", async () => {
+  test("agnes query reads the SQL from stdin if it is - or missing", async () => {
     const dash = await run(["query", "-", "--format", "csv"], { stdin: `${joined};\n` });
     expect(dash).toMatchObject({ status: 0, stdout: "city,amount\nBrno,10.50\n東京,7.25\n" });
     const absent = await run(["query", "--format", "csv"], { stdin: joined });
     expect(absent.stdout).toBe(dash.stdout);
   });
 
-  test("agnes query prints JSON, NDJSON and CSV with nulls told apart", async () => {
+  test("agnes query prints JSON, NDJSON and CSV with distinguishable nulls", async () => {
     const sql = "SELECT id, amount FROM orders ORDER BY id";
     const json = await run(["query", sql, "--format", "json"]);
     const rows = [
@@ -268,7 +268,7 @@ describe("connector", () => {
     expect(json).toMatchObject({ name: "files", options: { type: "object" } });
   });
 
-  test("agnes connector discover and health talk to the source itself", async () => {
+  test("agnes connector discover and health connect to the source", async () => {
     const { tables } = JSON.parse((await run(["connector", "discover", "exports", "--json"])).stdout);
     expect(tables.map((table: { name: string }) => table.name).toSorted()).toEqual(["customers", "orders"]);
     const health = await run(["connector", "health"]);
@@ -276,7 +276,7 @@ describe("connector", () => {
     expect(health.stdout).toMatch(/^exports +ok/m);
   });
 
-  test("agnes connector test says what it could not try", async () => {
+  test("agnes connector test reports skipped cases", async () => {
     const { status, stdout } = await run(["connector", "test", "exports"]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^ok +read\(\) with a cursor .*\n +no table with rows has a cursor/m);
@@ -320,10 +320,10 @@ describe("connector", () => {
     }
   });
 
-  test("agnes connector new refuses the name of a plugin that Agnes brings along", async () => {
+  test("agnes connector new refuses the name of a built-in plugin", async () => {
     const { status, stderr } = await run(["connector", "new", "files"]);
     expect(status).toBe(2);
-    expect(stderr).toContain("the plugin files is there already");
+    expect(stderr).toContain("files is the name of a built-in plugin");
     expect(existsSync(join(directory.path, "plugins", "files"))).toBe(false);
   });
 
@@ -358,7 +358,7 @@ describe("demo", () => {
     const first = await runCli(["demo"], { cwd: own.path });
     expect(first.status).toBe(0);
     expect(first.stdout).toMatch(/Atlanta .* 414513/);
-    expect(first.stderr).toContain("What to try next");
+    expect(first.stderr).toContain("Next steps");
     const commands = first.stderr.match(/(?<=^  )npm .*$/gm) ?? [];
     expect(commands).toHaveLength(4);
     for (const typed of commands) {

@@ -13,7 +13,7 @@ test("docs/guide/tables.md drives a workspace from nothing to a synced registry"
   expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
   expect(stdout).toMatch(/Brno\s+10\.5/);
   expect(stderr).toContain("registered exports.orders as sales");
-  expect(stderr).toContain("registered 1; 1 as they were, 0 drifted, 0 not valid");
+  expect(stderr).toContain("registered 1; 1 unchanged, 0 drifted, 0 not valid");
   const run = (...args: string[]) => runCli(args, { cwd: join(directory.path, "shop") });
   expect(json(await run("table", "show", "sales", "--json"))).toMatchObject({
     table: {

@@ -50,7 +50,7 @@ describe("discoverTables()", () => {
       ],
       [
         table("t", id, { sourceMetadata: { n: 1n as never } }),
-        'of table "t" should hold only what JSON holds',
+        'of table "t" should contain only JSON values',
       ],
       [table("t", id, { sourceMetadata: { n: "x".repeat(100_000) } }), "at most 100000 characters as JSON"],
     ];

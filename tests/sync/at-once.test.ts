@@ -7,14 +7,14 @@ import * as v from "valibot";
 import { registrationOrder } from "../../lib/sync/registration-order.ts";
 import { temporaryFolder } from "./workspace.ts";
 
-/** A promise that somebody else settles. */
+/** A promise with an exposed resolve function. */
 function gate() {
   let open = () => {};
   const opened = new Promise<void>((resolve) => (open = resolve));
   return { opened, open };
 }
 
-/** A plugin of one table; the test decides when it goes on. */
+/** A plugin of one table; the test controls when it continues. */
 function plugin(
   name: string,
   steps: { readonly discover?: () => Promise<unknown>; readonly read?: () => Promise<unknown> },
@@ -78,7 +78,7 @@ test("sync() shows a source that is done while another does not answer", async (
   expect(await agnes.rows("SELECT n FROM one")).toEqual([{ n: 1 }]);
 });
 
-test("sync() gives a view name to the source that comes first in agnes.yaml, whichever answers first", async () => {
+test("sync() assigns a view name to the first source in agnes.yaml, regardless of response times", async () => {
   using folder = temporaryFolder();
   const answered = gate();
   const slow = plugin("slow", { discover: () => answered.opened }, "orders");
@@ -112,7 +112,7 @@ test("registrationOrder() lets no source wait long for one that does not list it
   await begun;
 });
 
-test("sync() runs at most as many sources at once as it is told", async () => {
+test("sync() runs at most the configured number of sources at once", async () => {
   using folder = temporaryFolder();
   let running = 0;
   let most = 0;

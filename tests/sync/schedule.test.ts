@@ -15,7 +15,7 @@ async function openClocked(directory: string, shop: Shop, clock: { nowMs: number
 const tablesOf = ({ sources }: SyncReport) =>
   sources.flatMap(({ stats }) => (stats?.tables ?? []).map(({ name, status }) => `${name} ${status}`));
 
-test("sync() with due brings up to date what is due by its schedule, also when nothing was new, and nothing else", async () => {
+test("sync() with due syncs only tables that are due, also without new rows", async () => {
   using folder = temporaryFolder();
   const shop = newShop();
   const clock = { nowMs: Date.parse("2026-11-21T00:00:00Z") };
@@ -48,7 +48,7 @@ test("sync() with due brings up to date what is due by its schedule, also when n
   expect(unknown).toMatchObject({ code: "table_not_registered", details: { nearest: "shop.orders" } });
 });
 
-test("sync() with due tries again what failed, and what was unregistered and came back", async () => {
+test("sync() with due retries failed tables, and syncs tables registered again", async () => {
   using folder = temporaryFolder();
   const shop = newShop();
   const clock = { nowMs: Date.parse("2026-11-21T00:00:00Z") };
@@ -71,7 +71,7 @@ test("sync() with due tries again what failed, and what was unregistered and cam
   expect(tablesOf(await agnes.sync({ due: true }))).toEqual(["orders extracted"]);
 });
 
-test("sync() reads the rows and writes the partitions that the registry says", async () => {
+test("sync() reads the rows and writes the partitions of the registry settings", async () => {
   using folder = temporaryFolder();
   const shop = newShop();
   shop.orders.push({ id: 3, person: "ann", changed: "2026-03-01" });

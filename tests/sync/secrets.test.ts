@@ -10,10 +10,10 @@ import { createLog, type LogEntry } from "../../lib/base/mod.ts";
 import { temporaryFolder } from "./workspace.ts";
 
 const SECRET = "plain-secret-12345";
-/** Long enough that what shows a value cuts it. */
+/** Long enough to be truncated in output. */
 const LONG = `${SECRET}-${"x".repeat(200)}`;
 
-interface Given {
+interface Scenario {
   readonly tables?: readonly TableInfo[];
   readonly batches?: readonly unknown[];
   readonly health?: unknown;
@@ -24,7 +24,7 @@ interface Given {
 const columns = { id: int64(), name: utf8() };
 const plain = table("t", columns, { primaryKey: ["id"] });
 
-function pluginOf({ tables = [plain], batches = [], health, connector = {} }: Given) {
+function pluginOf({ tables = [plain], batches = [], health, connector = {} }: Scenario) {
   return definePlugin({
     name: "evil",
     version: "1.0.0",
@@ -46,7 +46,7 @@ function pluginOf({ tables = [plain], batches = [], health, connector = {} }: Gi
 
 /** Everything that a sync, a health check and a discovery return, log and write. */
 async function outputOf(
-  given: Given,
+  scenario: Scenario,
   then?: (agnes: Awaited<ReturnType<typeof createAgnes>>) => Promise<unknown>,
 ) {
   using folder = temporaryFolder();
@@ -58,9 +58,9 @@ async function outputOf(
   {
     await using agnes = await createAgnes({
       workspace: folder.path,
-      plugins: [pluginOf(given)],
+      plugins: [pluginOf(scenario)],
       config: { version: 1, sources: { ev: { plugin: "evil", register: "all" } } },
-      host: { env: { EVIL_TOKEN: given.token ?? SECRET, USER: "tester" } },
+      host: { env: { EVIL_TOKEN: scenario.token ?? SECRET, USER: "tester" } },
       log: createLog((entry) => log.push(entry)),
     });
     await keep(() => agnes.sync());
@@ -83,7 +83,7 @@ function textOf(value: unknown): string {
   });
 }
 
-const cases: readonly (readonly [what: string, given: Given, shows: string])[] = [
+const cases: readonly (readonly [what: string, scenario: Scenario, shows: string])[] = [
   ["a health check", { health: { ok: false, message: `h ${SECRET}`, status: [SECRET] } }, "h [redacted]"],
   ["the key of a row", { batches: [[{ id: 1, [SECRET]: 1 }]] }, "[redacted]"],
   ["a value that does not fit", { batches: [[{ id: SECRET, name: "a" }]] }, "[redacted]"],
@@ -114,9 +114,9 @@ const cases: readonly (readonly [what: string, given: Given, shows: string])[] =
   ["a method's name", { connector: { [SECRET]: () => 1, write: () => 1 } }, "write"],
 ];
 
-for (const [what, given, shows] of cases) {
+for (const [what, scenario, shows] of cases) {
   test(`a secret that a plugin puts into ${what} is in no output, log or file`, async () => {
-    const output = await outputOf(given);
+    const output = await outputOf(scenario);
     expect(output).toContain(shows);
     const at = output.indexOf(SECRET);
     expect(at < 0 ? "" : output.slice(Math.max(0, at - 200), at + 40)).toBe("");
@@ -124,9 +124,9 @@ for (const [what, given, shows] of cases) {
 }
 
 test("a secret in rows that a live query cannot take is not in its error", async () => {
-  const given = { batches: [[{ id: SECRET, name: "a" }]] };
+  const scenario = { batches: [[{ id: SECRET, name: "a" }]] };
   let failure: unknown;
-  const output = await outputOf(given, async (agnes) => {
+  const output = await outputOf(scenario, async (agnes) => {
     const tables = await agnes.tables();
     await tables.update("ev.t", { query_mode: "remote" });
     await agnes.sync();
@@ -136,9 +136,9 @@ test("a secret in rows that a live query cannot take is not in its error", async
   expect(`${output}${textOf(failure)}`).not.toContain(SECRET);
 });
 
-test("names and descriptions with a word that is also a short secret stay as they are", async () => {
-  const words = table("orders_log", columns, { description: "orders" });
-  const output = await outputOf({ tables: [words], batches: [[{ id: 1, name: "a" }]], token: "orders" });
+test("names and descriptions that contain a short secret stay as they are", async () => {
+  const described = table("orders_log", columns, { description: "orders" });
+  const output = await outputOf({ tables: [described], batches: [[{ id: 1, name: "a" }]], token: "orders" });
   expect(output).toContain('"ev.orders_log"');
   expect(output).toContain('"description":"orders"');
 });

@@ -15,7 +15,7 @@ import { failureOf, newShop, openShop, shopPlugin, temporaryFolder } from "./wor
 const JOINED = "SELECT id, city FROM orders JOIN people ON person = name ORDER BY id";
 
 describe("sync", () => {
-  test("sync() registers, reads, publishes and answers, and reads nothing in vain the second time", async () => {
+  test("sync() registers, reads, publishes and queries, and skips unchanged data in a second run", async () => {
     using folder = temporaryFolder();
     const shop = newShop();
     await using agnes = await openShop(folder.path, shop);
@@ -31,7 +31,7 @@ describe("sync", () => {
     expect(again.analytics.published).toEqual(report.analytics.published);
   });
 
-  test("sync() keeps what was published of a table that fails, and says partial without a secret", async () => {
+  test("sync() keeps the published data of a failed table, and reports partial without a secret", async () => {
     using folder = temporaryFolder();
     const shop = newShop();
     await using agnes = await openShop(folder.path, shop);
@@ -48,7 +48,7 @@ describe("sync", () => {
     expect(await agnes.rows("SELECT count(*) AS n FROM people")).toEqual([{ n: 3 }]);
   });
 
-  test("sync() does what the registry says of a table", async () => {
+  test("sync() applies the settings of the registry", async () => {
     using folder = temporaryFolder();
     const shop = newShop();
     await using agnes = await openShop(folder.path, shop);
@@ -195,7 +195,7 @@ describe("sync", () => {
     expect(performance.now() - startedMs).toBeLessThan(3000);
   });
 
-  test("sync() refuses sources and tables nobody knows, naming the nearest", async () => {
+  test("sync() refuses unknown sources and tables with the nearest name", async () => {
     using folder = temporaryFolder();
     await using agnes = await openShop(folder.path, newShop());
     const error = await failureOf(agnes.sync({ only: ["shp"] }));
@@ -255,7 +255,7 @@ describe("the registry of a workspace", () => {
     expect(outcome.resources.map(({ kind }) => kind)).toEqual(["extract_table", "view", "sync_state"]);
   });
 
-  test("a sync takes out what an unregistration that was cut short left published, and nothing else", async () => {
+  test("a sync removes only the tables that an interrupted unregistration left published", async () => {
     using folder = temporaryFolder();
     const shop = newShop();
     const names = async (agnes: Agnes) => (await agnes.catalog()).map(({ name }) => name);

@@ -45,7 +45,7 @@ test("an unknown table is answered with what is published, sorted and counted, o
   expect(await hintOf(agnes.rows("FROM later"))).toBe(publish);
   expect(await hintOf(agnes.describe("many.late"))).toBe(publish);
   expect(await hintOf(agnes.sample("Later", 1))).toBe(publish);
-  // Who may not see it is not told of it.
+  // The error does not reveal tables that are not granted.
   expect(await hintOf(agnes.query("FROM later", { granted: new Set(["t01"]) }))).toBe("Published: t01.");
   expect(await hintOf(agnes.query("FROM later", { granted: new Set(["later"]) }))).toBe(publish);
 });

@@ -280,7 +280,7 @@ describe("TableRegistry.register()", () => {
     });
   }
 
-  test("does not repeat the value of a field that may hold anything", async () => {
+  test("does not repeat the value of a field with arbitrary content", async () => {
     await using registry = await memoryRegistry();
     for (const change of [
       { ...good, token: "s3cret" },
@@ -294,7 +294,7 @@ describe("TableRegistry.register()", () => {
 });
 
 describe("TableRegistry.update()", () => {
-  test("refuses what contradicts the registered fields, and leaves them", async () => {
+  test("refuses a change that contradicts registered fields, and keeps them", async () => {
     await using registry = await memoryRegistry();
     await registry.register({ ...good, sync_strategy: "partitioned", partition_by: "created_at" });
     const cases: readonly (readonly [TableChange, RegExp])[] = [
@@ -329,7 +329,7 @@ describe("TableRegistry.update()", () => {
     expect(message.length).toBeLessThan(200);
   });
 
-  test("names the nearest table when there is no such one, whatever was asked for", async () => {
+  test("reports the nearest table for any unknown reference", async () => {
     await using registry = await memoryRegistry();
     await registry.register(good);
     const error = await errorOf(() => registry.update("crm.order", { description: "x" }));

@@ -15,7 +15,7 @@ async function described(args: readonly string[], env: Readonly<Record<string, s
   return text;
 }
 
-test("renderDataDescription() gives the same bytes in any process, locale, time zone, storage and order", async () => {
+test("renderDataDescription() returns the same bytes in any process, locale, time zone, storage and order", async () => {
   const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
   try {
     const expected = await readFile(golden, "utf8");

@@ -10,7 +10,7 @@ import { errorOf, memoryRegistry } from "./registry-setup.ts";
 const path = "data_description.md";
 
 describe("renderDataDescription()", () => {
-  test("is read back to the same registry, whatever the texts hold", async () => {
+  test("round-trips the registry with any texts", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(change, { maxLength: 3 }), async (changes) => {
         await using registry = await registryOf(changes);
@@ -26,7 +26,7 @@ describe("renderDataDescription()", () => {
     );
   });
 
-  test("is read the same by a reader that takes the first three backticks for the end, in YAML 1.1 and 1.2", async () => {
+  test("is parsed equally by readers that end at the first three backticks, in YAML 1.1 and 1.2", async () => {
     await fc.assert(
       fc.asyncProperty(hostileText, async (description) => {
         await using registry = await registryOf([{ source_table: "orders", description }]);
@@ -41,7 +41,7 @@ describe("renderDataDescription()", () => {
     );
   });
 
-  test("gives the same bytes for the same registry, whatever order led to it", async () => {
+  test("returns the same bytes for the same registry, regardless of the order of changes", async () => {
     await using one = await registryOf([
       { source_table: "orders", documentation: { grain: "a", history: "b" } },
       { source_table: "people" },
@@ -60,7 +60,7 @@ describe("renderDataDescription()", () => {
     expect(renderDataDescription({ ...b, version: a.version })).toBe(renderDataDescription(a));
   });
 
-  test("has the five keys for every table and leaves out what nobody said", async () => {
+  test("has the five keys for each table and omits defaults", async () => {
     await using registry = await registryOf([
       { source_table: "orders" },
       { source_table: "people", view_name: "persons", max_history_days: 7 },
@@ -158,20 +158,20 @@ tables:
     expect(await registry.folders()).toEqual({ "in.c-crm": "crm" });
   });
 
-  test("refuses an older file when nobody says which source it is of", async () => {
+  test("refuses an older file without a source", async () => {
     const error = await errorOf(() => parseDataDescription(older(olderTables), { path }));
     expect(error.code).toBe("table_field_missing");
     expect(error.message).toContain("--source");
   });
 
-  test("joins several blocks and passes over fences of other languages", async () => {
+  test("joins several blocks and skips fences of other languages", async () => {
     const text = `${older("tables:\n- {id: a.b, name: b, source: a, source_table: b}")}\n\`\`\`sql\nselect 1\n\`\`\`\n${older("folder_mapping: {x: y}")}\n~~~yml\ntables:\n- {source: a, source_table: c}\n~~~\n`;
     const document = parseDataDescription(text, { path });
     expect([document.tables.length, document.folder_mapping]).toEqual([2, { x: "y" }]);
     expect(parseDataDescription(text.replaceAll("\n", "\r\n"), { path })).toEqual(document);
   });
 
-  test("refuses a file that was changed after it was generated, unless told that it is meant", async () => {
+  test("refuses an edited file unless edits are accepted", async () => {
     await using registry = await registryOf([{ source_table: "orders", description: "x" }]);
     const text = renderDataDescription(await snapshotOf(registry)).replace(
       "description: x",
@@ -184,7 +184,7 @@ tables:
     expect((await registry.get("crm.t0"))!.description).toBe("z");
   });
 
-  test("refuses a checksum that is none, and takes the one of an earlier system", async () => {
+  test("refuses an invalid checksum, and accepts the one of the earlier system", async () => {
     const yaml = olderTables.trimStart();
     for (const [checksum, code] of [
       [`sha256:${createHash("sha256").update(`${yaml}\n`).digest("hex").slice(0, 16)}`, undefined],
@@ -211,14 +211,14 @@ tables:
       /should be an object, but is a list/,
     ],
     [
-      "a folder upwards, whatever the bucket is called",
+      "a parent folder for any bucket",
       "folder_mapping: { constructor: ../x }\ntables: []",
       /folder_mapping of "constructor"/,
     ],
     [
       "someone who is not text",
       "tables:\n- { source: a, source_table: b, registered_by: { x: 1 } }",
-      /tables\[0\]: registered_by should be a text/,
+      /tables\[0\]: registered_by should be text/,
     ],
     [
       "a time without its zone",
@@ -244,7 +244,7 @@ tables:
     });
   }
 
-  test("takes the name from the id where it is left out", () => {
+  test("takes a missing name from the id", () => {
     const { tables } = parseDataDescription(older("tables:\n- { id: a.first, source: a, source_table: b }"), {
       path,
     });
@@ -254,10 +254,10 @@ tables:
   const malformed: readonly (readonly [string, string, RegExp])[] = [
     ["nothing", "", /no ```yaml block/],
     ["no block", "# Data Description\n", /no ```yaml block/],
-    ["a block that does not end", "```yaml\ntables: []\n", /does not end/],
+    ["an unclosed block", "```yaml\ntables: []\n", /is not closed/],
     ["no tables", older("folder_mapping: {}"), /no list `tables:`/],
     ["tables that are no list", older("tables: {}"), /should be a list, but is an object/],
-    ["text for a block", older("hello"), /should hold fields, but holds a string/],
+    ["text for a block", older("hello"), /should contain fields, but contains a string/],
     ["an unknown key", older("tabels: []"), /unknown key "tabels"/],
     ["a key twice", older("tables: []\ntables: []"), /unique/i],
     ["broken YAML", older("tables: [\n"), /./],

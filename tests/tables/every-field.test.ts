@@ -17,7 +17,7 @@ import {
 import { settings } from "./hostile-changes.ts";
 import { memoryRegistry, stillHost } from "./registry-setup.ts";
 
-/** Two tables that between them say something in every field that a table has. */
+/** Two tables that together set every field. */
 const orders = {
   source: "crm",
   name: "orders",
@@ -76,7 +76,7 @@ describe("every field of a table", () => {
       if (field in defaults) expect(value).not.toEqual(defaults[field]);
   });
 
-  test("is kept as it was given, also on the disk", async () => {
+  test("is stored unchanged, also on disk", async () => {
     const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
     try {
       const storage = () => fileStorage({ directory, host: stillHost() });
@@ -104,7 +104,7 @@ describe("every field of a table", () => {
     }
   });
 
-  test("goes back to its default when it is cleared", async () => {
+  test("is reset to its default when it is cleared", async () => {
     await using registry = await filled();
     const fields = tableFieldNames.filter((field) => !["source", "name", "source_table"].includes(field));
     for (const field of fields.filter((name) => name !== "where_filters")) {

@@ -77,7 +77,7 @@ describe("TableRegistry.import()", () => {
     folder_mapping: { bucket: "folder" },
   });
 
-  test("splits what is larger than one entry, after checking all of it", async () => {
+  test("splits imports larger than one entry, after checking all of it", async () => {
     const count = { rows: 0, entries: 0, appends: 0 };
     await using registry = await openTableRegistry({
       storage: counting(count),
@@ -103,7 +103,7 @@ describe("TableRegistry.import()", () => {
     expect(await registry.list()).toHaveLength(2000);
   });
 
-  test("decides again when another writer comes between two entries, and loses nothing of either", async () => {
+  test("plans again if another writer adds an entry in between, without losing changes", async () => {
     const storage = counting({ rows: 0, entries: 0, appends: 0 });
     const other = await openTableRegistry({ storage, host: stillHost(), actor: "bob" });
     let appends = 0;

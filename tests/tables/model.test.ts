@@ -20,7 +20,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** What is right to expect of the registry, kept as simply as can be. */
+/** A simple model of the registry. */
 interface Model {
   readonly tables: Map<string, { id: string; viewName: string; description: string; version: number }>;
   version: number;
@@ -99,7 +99,7 @@ function follow(model: Model, action: Exclude<Step, { kind: "discover" }>): void
   model.version = version;
 }
 
-test("TableRegistry does what a simple model says, whatever is done to it through two handles", async () => {
+test("TableRegistry behaves like a simple model under random changes through two handles", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(step, fc.boolean()), { maxLength: 25 }), async (steps) => {
       const storage = memoryStorage();
@@ -172,7 +172,7 @@ test("TableRegistry does what a simple model says, whatever is done to it throug
   );
 });
 
-test("TableRegistry.update() lets exactly one of many win who know the same version", async () => {
+test("TableRegistry.update() lets exactly one of many writers with the same version succeed", async () => {
   const storage = memoryStorage();
   const handles = await Promise.all(Array.from({ length: 8 }, () => memoryRegistry(storage)));
   await handles[0]!.register({ source: "crm", source_table: "orders" });

@@ -60,7 +60,7 @@ test("TableRegistry.update() loses no change of two processes that change one ta
   }
 });
 
-test("openTableRegistry() refuses a store it cannot understand, and never calls it empty", async () => {
+test("openTableRegistry() refuses a store it cannot read, and never treats it as empty", async () => {
   const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
   try {
     const host = createHost();

@@ -18,7 +18,7 @@ import { change, registryOf, settings } from "./hostile-changes.ts";
 import { errorOf, intercepted, memoryRegistry } from "./registry-setup.ts";
 
 describe("renderRegistryJson()", () => {
-  test("is read back to the very same registry, who and when included", async () => {
+  test("round-trips the registry, including actors and times", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(change, { maxLength: 3 }), async (changes) => {
         await using registry = await registryOf(changes);
@@ -34,7 +34,7 @@ describe("renderRegistryJson()", () => {
     );
   });
 
-  test("parseRegistryJson() does not ask for what a file of the earlier system has", () => {
+  test("parseRegistryJson() does not require keys of files of the earlier system", () => {
     const hintOf = (content: unknown) => {
       try {
         parseRegistryJson(JSON.stringify(content), "r.json");
@@ -79,7 +79,7 @@ describe("renderRegistryJson()", () => {
         ...good,
         tables: [{ source: "a", source_table: "b", registered_at: "2026-11-21T06:00:00" }],
       }),
-      /registered_at should be a time as ISO 8601 writes it, with its zone/,
+      /registered_at should be a time in ISO 8601 format with a time zone/,
     ],
     [
       "a time that is none",
@@ -111,7 +111,7 @@ const document = (tables: readonly object[]) =>
   );
 
 describe("TableRegistry.import()", () => {
-  test("takes all or nothing, and lists every table that cannot be taken", async () => {
+  test("imports all or nothing, and lists all invalid tables", async () => {
     await using registry = await registryOf([{ source_table: "orders", view_name: "orders" }]);
     const tables = [
       { source: "crm", source_table: "good" },
@@ -133,7 +133,7 @@ describe("TableRegistry.import()", () => {
     expect([await registry.version(), await registry.folders()]).toEqual([1, {}]);
   });
 
-  test("registers, changes and leaves in one step, and tells which", async () => {
+  test("registers, updates and keeps tables in one step, and reports each", async () => {
     await using registry = await registryOf([
       { source_table: "a", view_name: "one", description: "kept" },
       { source_table: "b", view_name: "two" },
@@ -165,7 +165,7 @@ describe("TableRegistry.import()", () => {
 });
 
 describe("TableRegistry.import() of an exported registry", () => {
-  test("puts every field back to what it was, and keeps who registered the table and when", async () => {
+  test("restores all fields, and keeps who registered the table and when", async () => {
     await using registry = await memoryRegistry();
     await registry.register({ source: "crm", source_table: "orders", documentation: { history: "all" } });
     await registry.setFolder("b", "f");
@@ -200,7 +200,7 @@ describe("TableRegistry.import() of an exported registry", () => {
 });
 
 describe("snapshotOf()", () => {
-  test("gives tables and folders of one version, whatever is written in between", async () => {
+  test("returns tables and folders of one version despite concurrent writes", async () => {
     const inner = memoryStorage();
     await using other = await memoryRegistry(inner);
     await other.register({ source: "crm", source_table: "a" });
@@ -221,7 +221,7 @@ describe("snapshotOf()", () => {
 });
 
 describe("writeProjection()", () => {
-  test("replaces a file as a whole, and leaves it and nothing else when the disk is full", async () => {
+  test("replaces a file atomically, and keeps only the old file when the disk is full", async () => {
     const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
     try {
       await using registry = await registryOf([{ source_table: "orders" }]);
@@ -269,7 +269,7 @@ test("writeProjection() writes a log that is longer than what goes into one writ
 });
 
 describe("auditLines()", () => {
-  test("gives every change as one line of JSON, whatever the texts hold", async () => {
+  test("returns each change as one line of JSON with any texts", async () => {
     await using registry = await registryOf([{ source_table: "orders", description: "a\n\u2028b" }]);
     await registry.unregister("crm.t0");
     const lines: string[] = [];

@@ -31,7 +31,7 @@ describe("planRegistration()", () => {
     ]);
   });
 
-  test("gives the whole name where two tables would share the short one, and says so", () => {
+  test("uses the full name with a note if two tables share the short one", () => {
     const plan = planRegistration(
       "crm",
       [discovered("a.orders"), discovered("b.orders"), discovered("b.people")],
@@ -43,11 +43,11 @@ describe("planRegistration()", () => {
       "crm.people",
     ]);
     expect(plan.candidates[0]).toMatchObject({
-      notes: [expect.stringContaining("another table of crm is called orders")],
+      notes: [expect.stringContaining("another table of crm has the name orders")],
     });
   });
 
-  test("calls a table that cannot be read unreadable, registered or not, and one left out on purpose left out", async () => {
+  test("reports unreadable and omitted tables, registered or not", async () => {
     await using registry = await memoryRegistry();
     await registry.registerDiscovered("crm", [discovered("known"), discovered("known_link")]);
     const problem = new AgnesError("source_path_empty", { path: "x" });
@@ -76,7 +76,7 @@ describe("planRegistration()", () => {
     });
   });
 
-  test("calls a table invalid when its name collides or is hostile, and goes on with the rest", () => {
+  test("reports tables with conflicting or hostile names as invalid, and continues", () => {
     const names = ["a_b.c", "x.c", "a.b_c", "x.b_c", "ord\u0000ers", "../x", "good", "o".repeat(10_000)];
     const plan = planRegistration(
       "crm",
@@ -100,7 +100,7 @@ describe("planRegistration()", () => {
     expect(plan.candidates[4]).toMatchObject({ code: "table_field_invalid" });
   });
 
-  test("makes remote what can only be asked", () => {
+  test("makes tables remote that can only be queried", () => {
     const plan = planRegistration("bq", [discovered("a"), discovered("b", { capabilities: ["query"] })], [], {
       capabilities: ["discover", "remote"],
     });
@@ -111,7 +111,7 @@ describe("planRegistration()", () => {
 });
 
 describe("TableRegistry.registerDiscovered()", () => {
-  test("registers what is new and leaves what is registered, drifted or invalid", async () => {
+  test("registers new tables and keeps registered, drifted and invalid ones", async () => {
     await using registry = await memoryRegistry();
     await registry.register({ source: "erp", source_table: "people" });
     await registry.register({
@@ -176,7 +176,7 @@ describe("TableRegistry.registerDiscovered()", () => {
     ]);
   });
 
-  test("brings source_metadata up to date and nothing else, and writes only what changed", async () => {
+  test("updates only source_metadata, and writes only changes", async () => {
     await using registry = await memoryRegistry();
     await registry.register({
       source: "crm",
@@ -210,7 +210,7 @@ describe("TableRegistry.registerDiscovered()", () => {
     expect((await registry.get("crm.people"))!.source_metadata).toEqual({ earlier: 1, stage: "out" });
   });
 
-  test("calls invalid what the further check refuses", async () => {
+  test("reports tables refused by the additional check as invalid", async () => {
     const registry = await openTableRegistry({
       storage: memoryStorage(),
       host: stillHost(),
@@ -235,7 +235,7 @@ describe("TableRegistry.registerDiscovered()", () => {
     expect(await registry.version()).toBe(6);
   });
 
-  test("leaves what somebody unregistered, unless somebody asks for it", async () => {
+  test("keeps tables unregistered unless requested", async () => {
     await using registry = await memoryRegistry();
     const infos = [discovered("a"), discovered("b")];
     await registry.registerDiscovered("crm", infos);
@@ -259,7 +259,7 @@ describe("TableRegistry.registerDiscovered()", () => {
     expect((await kinds(false)).map(({ kind }) => kind)).toEqual(["existing", "existing", "unregistered"]);
   });
 
-  test("leaves a table that another process unregisters in the very moment", async () => {
+  test("keeps a table unregistered that another process unregisters concurrently", async () => {
     const inner = memoryStorage();
     await using other = await memoryRegistry(inner);
     await other.register({ source: "crm", source_table: "a" });
@@ -275,7 +275,7 @@ describe("TableRegistry.registerDiscovered()", () => {
     expect((await registry.list()).map(({ id }) => id)).toEqual(["crm.b"]);
   });
 
-  test("gives two sources that are discovered at once one view name each", async () => {
+  test("assigns a view name to only one of two sources discovered concurrently", async () => {
     const storage = memoryStorage();
     const [one, two] = [await memoryRegistry(storage), await memoryRegistry(storage)];
     const infos = Array.from({ length: 50 }, (_, index) => discovered(`t${index}`));

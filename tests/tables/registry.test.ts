@@ -34,7 +34,7 @@ describe("TableRegistry.register()", () => {
     expect(await registry.get("crm.orders")).toEqual(table);
   });
 
-  test("takes out a bucket that was pasted twice", async () => {
+  test("removes a repeated bucket prefix", async () => {
     await using registry = await memoryRegistry();
     const twice = { source: "crm", bucket: "in.c-crm", source_table: "in.c-crm.in.c-crm.orders" };
     const { table } = await registry.register(twice);
@@ -61,7 +61,7 @@ describe("TableRegistry.register()", () => {
     ).toBe(2);
   });
 
-  test("lets exactly one of many writers have a view name", async () => {
+  test("assigns a view name to exactly one of many writers", async () => {
     const storage = memoryStorage();
     const registries = await Promise.all(Array.from({ length: 8 }, () => memoryRegistry(storage)));
     const results = await Promise.allSettled(
@@ -87,7 +87,7 @@ describe("TableRegistry.register()", () => {
     expect((await errorOf(() => registry.register(change, { dryRun: true }))).code).toBe("table_exists");
   });
 
-  test("asks the further check that it was opened with", async () => {
+  test("runs the additional check that it was opened with", async () => {
     const source = { plugin: "files", capabilities: ["discover", "read"] } as const;
     await using registry = await openTableRegistry({
       storage: memoryStorage(),
@@ -104,7 +104,7 @@ describe("TableRegistry.register()", () => {
 });
 
 describe("TableRegistry.update()", () => {
-  test("keeps what is absent, clears what is null, and tells what changed", async () => {
+  test("keeps missing fields, resets null ones, and reports the changed ones", async () => {
     await using registry = await memoryRegistry();
     await registry.register({
       ...change,
@@ -137,14 +137,14 @@ describe("TableRegistry.update()", () => {
     });
   });
 
-  test("writes nothing when everything was so already", async () => {
+  test("writes nothing if no value changes", async () => {
     await using registry = await memoryRegistry();
     await registry.register(change);
     const { changed, table } = await registry.update("crm.orders", { primary_key: ["id"] });
     expect([changed, table.version, await registry.version()]).toEqual([[], 1, 1]);
   });
 
-  test("follows the source's name with a bucket that was read off it, and keeps one that was given", async () => {
+  test("updates a derived bucket with the source's name, and keeps an explicit one", async () => {
     await using registry = await memoryRegistry();
     await registry.register(change);
     const moved = await registry.update("crm.orders", { source_table: "out.c-crm.orders" });
@@ -225,7 +225,7 @@ describe("expectedVersion", () => {
 });
 
 describe("TableRegistry.unregister()", () => {
-  test("lists what hangs on the table and has it cleaned, whatever one cleaner does", async () => {
+  test("lists the table's resources and calls all listeners even if one fails", async () => {
     await using registry = await memoryRegistry();
     await registry.register(change);
     const events: UnregisterEvent[] = [];
@@ -244,7 +244,7 @@ describe("TableRegistry.unregister()", () => {
     expect((await registry.register(change)).table.version).toBe(3);
   });
 
-  test("calls nobody on a dry run", async () => {
+  test("calls no listener on a dry run", async () => {
     await using registry = await memoryRegistry();
     await registry.register(change);
     registry.onUnregister(() => expect.unreachable());
@@ -254,7 +254,7 @@ describe("TableRegistry.unregister()", () => {
 });
 
 describe("TableRegistry.list()", () => {
-  test("gives the tables that match every filter, ordered by id", async () => {
+  test("returns the tables that match all filters, ordered by id", async () => {
     await using registry = await memoryRegistry();
     await registry.register({ source: "erp", source_table: "invoices", description: "Sent to Customers" });
     await registry.register(change);
@@ -278,7 +278,7 @@ describe("TableRegistry.list()", () => {
 });
 
 describe("TableRegistry.history()", () => {
-  test("tells who changed what, before and after, of one table and of all", async () => {
+  test("returns actor, time and states of changes, of one table and of all", async () => {
     await using registry = await memoryRegistry();
     await registry.register(change);
     await registry.setFolder("in.c-crm", "crm", { actor: "bob" });
@@ -311,7 +311,7 @@ describe("TableRegistry.history()", () => {
     expect(await registry.history({ id: "crm.none" })).toEqual([]);
   });
 
-  test("names the user of the environment when nobody is given", async () => {
+  test("uses the user of the environment by default", async () => {
     const host = createHost({ env: { USER: "dana" } });
     await using registry = await openTableRegistry({ storage: memoryStorage(), host });
     expect((await registry.register(change)).table.registered_by).toBe("dana");

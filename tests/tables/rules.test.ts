@@ -56,7 +56,7 @@ describe("TableRegistry.register()", () => {
     [
       "a number without end",
       { where_filters: [{ column: "a", values: [Infinity] }] },
-      /where_filters\[0\]\.values\[0\] should be a number that ends/,
+      /where_filters\[0\]\.values\[0\] should be a finite number/,
     ],
     ["a folder of 256 characters", { folder: "f".repeat(256) }, /at most 255 characters/],
     [
@@ -95,7 +95,7 @@ describe("checkSourceRules()", () => {
     [["discover", "read"], {}, null],
     [["stream"], {}, null],
     [["query"], {}, /p cannot be read from/],
-    [["discover", "metadata"], { query_mode: "remote" }, /p cannot be asked/],
+    [["discover", "metadata"], { query_mode: "remote" }, /p cannot be queried/],
     [["remote"], { query_mode: "remote" }, null],
     [["query"], { query_mode: "remote" }, null],
     [["read"], { query_mode: "remote" }, null],
@@ -155,7 +155,7 @@ describe("TableRegistry.registerDiscovered()", () => {
   });
 });
 
-test("TableRegistry.get() gives defaults for fields that an older Agnes did not write", async () => {
+test("TableRegistry.get() returns defaults for fields missing from older versions", async () => {
   const storage = memoryStorage();
   const schema = { rowKey: ["kind", "key"], indexKeys: ["source", "bucket", "query_mode", "view_key"] };
   await using catalog = await openCatalog<object>({ ...schema, name: "tables", storage, host: stillHost() });

@@ -10,7 +10,7 @@ const due = (schedule: string, lastSuccess: string | null, now: string) =>
 
 describe("parseSchedule()", () => {
   const bad = [
-    ["", "no words"],
+    ["", "empty text"],
     ["every", "no interval"],
     ["every 0m", "an interval of nothing"],
     ["every 15", "no unit"],
@@ -29,10 +29,10 @@ describe("parseSchedule()", () => {
     ["* * * *", "four fields"],
     ["* * * * * *", "six fields"],
     ["cron 61 * * * *", "a minute that is none"],
-    ["0 0 31 2 *", "a day that never comes"],
+    ["0 0 31 2 *", "a day that does not exist"],
     ["@daily", "a nickname"],
     ["0 0 L * *", "an extension"],
-    ["hourly", "a word"],
+    ["hourly", "an unknown keyword"],
     ["0 5 * * *\u0000", "a control character"],
     ["0 5 * * *\n0 6 * * *", "two lines"],
     [`every ${"9".repeat(10_000)}m`, "ten thousand characters"],
@@ -45,7 +45,7 @@ describe("parseSchedule()", () => {
     expect(error.hint).toContain("every 15m");
   });
 
-  test("reads each form and the word cron before five fields", () => {
+  test("parses each form, and five fields after cron", () => {
     expect(parseSchedule("every 90m")).toEqual({ kind: "every", intervalMs: 5_400_000 });
     expect(parseSchedule("  daily 05:00, 17:30 ")).toEqual(parseSchedule("daily 5:00,17:30"));
     expect(parseSchedule("cron 0 5 * * mon")).toEqual(parseSchedule("0 5 * * mon"));
@@ -53,7 +53,7 @@ describe("parseSchedule()", () => {
 });
 
 describe("isDue()", () => {
-  test("says yes to a table that was never synced", () => {
+  test("is true for a table that was never synced", () => {
     for (const schedule of ["every 6h", "daily 05:00", "0 0 1 1 *"]) {
       expect(due(schedule, null, "2026-11-21T06:00")).toBe(true);
     }
@@ -90,7 +90,7 @@ describe("isDue()", () => {
     expect(due(schedule, last, now)).toBe(expected);
   });
 
-  test("catches up once however many slots were missed", () => {
+  test("is due once after several missed times", () => {
     const schedule = parseSchedule("daily 05:00,17:00");
     const now = at("2026-11-21T06:00");
     expect(isDue(schedule, at("2025-01-01T00:00"), now)).toBe(true);

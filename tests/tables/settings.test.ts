@@ -6,7 +6,7 @@ import { discovered, memoryRegistry } from "./registry-setup.ts";
 const now = new Date("2026-03-31T12:00:00Z");
 
 describe("extractionSettings()", () => {
-  test("takes the key and cursor of the source where the record leaves them open", async () => {
+  test("uses the key and cursor of the source if the record has none", async () => {
     await using registry = await memoryRegistry();
     const { table } = await registry.register({
       source: "crm",
@@ -37,7 +37,7 @@ describe("extractionSettings()", () => {
     expect(extractionSettings(full, info, now)).not.toHaveProperty("cursor");
   });
 
-  test("gives every other setting, months for partitions, and days for placeholders", async () => {
+  test("returns all other settings, months for partitions, and dates for placeholders", async () => {
     await using registry = await memoryRegistry();
     const info = discovered("orders");
     const { table } = await registry.register({

@@ -11,7 +11,7 @@ import {
 import { registrySchema, type RegistryRow } from "../../lib/tables/stored.ts";
 import { errorOf, memoryRegistry, stillHost } from "./registry-setup.ts";
 
-/** A registry as an earlier version stored it, with fields that nothing reads any more. */
+/** A registry as an earlier version stored it, with fields that no code reads. */
 async function earlierStorage() {
   const storage = memoryStorage();
   {
@@ -26,12 +26,12 @@ async function earlierStorage() {
     profile_after_sync: true,
     bq_fqn: null,
   };
-  for (const [id, said] of [
+  for (const [id, stored] of [
     ["crm.orders", { server_only: true, initial_load_chunk_days: 7 }],
     ["crm.people", {}],
   ] as const) {
     const { record } = (await catalog.get(["table", id]))!;
-    await catalog.insert({ ...record, ...defaults, ...said } as RegistryRow);
+    await catalog.insert({ ...record, ...defaults, ...stored } as RegistryRow);
   }
   return storage;
 }
@@ -48,7 +48,7 @@ describe("fields that no code reads", () => {
       expect(Object.keys(orders)).not.toContain("server_only");
       const people = (await registry.get("crm.people"))!;
       expect(people.unread).toBeUndefined();
-      // A field again since code reads it; 30 is what those versions wrote where nobody had said anything.
+      // A field again since code reads it; 30 is what those versions wrote where nobody had stored anything.
       expect([orders, people].map((table) => table.initial_load_chunk_days)).toEqual([7, null]);
       const { table, changed } = await registry.update("crm.orders", { description: "one a row" });
       expect([table.unread, changed]).toEqual([unread, ["description"]]);
@@ -68,7 +68,7 @@ describe("fields that no code reads", () => {
     expect(renderRegistryJson(await snapshotOf(registry))).not.toMatch(/server_only|unread/);
   });
 
-  test("of an export of an earlier version are ignored, and named when they say something", async () => {
+  test("of an export of an earlier version are ignored, and reported if they have a value", async () => {
     const json = JSON.stringify({
       format: "agnes-table-registry",
       format_version: 1,

@@ -105,8 +105,8 @@ const registryJson = (tables: readonly object[], more: object = {}) =>
 async function exported(registry: TableRegistry, source?: string) {
   const notes: string[] = [];
   let text = "";
-  const given = { ...(source === undefined ? {} : { source }), onNote: (note: string) => notes.push(note) };
-  for await (const piece of renderProjection(registry, "upstream", given)) text += piece;
+  const options = { ...(source === undefined ? {} : { source }), onNote: (note: string) => notes.push(note) };
+  for await (const piece of renderProjection(registry, "upstream", options)) text += piece;
   return { text, notes, content: parse(/```yaml\n(.*?)```/s.exec(text)![1]!, { version: "1.1" }) as unknown };
 }
 
@@ -158,11 +158,11 @@ describe("parseDataDescription() of the earlier system", () => {
         "kbc.in_c_erp_company",
         "kbc_in_c_erp_company",
         [
-          "named in_c_erp_company, because another table of kbc is called company",
-          "its view is kbc_in_c_erp_company, because in_c_erp_company belongs to erp.x",
+          "named in_c_erp_company, because another table of kbc has the name company",
+          "its view is kbc_in_c_erp_company, because in_c_erp_company is the view of erp.x",
         ],
       ],
-      ["kbc.lide", "lide", ['named lide, because "Lidé" is no name of SQL as it is']],
+      ["kbc.lide", "lide", ['named lide, because "Lidé" is not a valid SQL name']],
     ]);
     expect(await registry.get("kbc.company")).toMatchObject({
       source_table: "in.c-crm.company",
@@ -184,7 +184,7 @@ describe("parseDataDescription() of the earlier system", () => {
     expect(await settings(registry)).toEqual(before);
   });
 
-  test("passes over blocks of YAML about something else, and notes them", () => {
+  test("skips and reports YAML blocks with other content", () => {
     const text = `${markdown}\n${fence}yaml\nmetrics: [a]\n${fence}\n\n${fence}yml\nkey: {% if template %}\n${fence}\n
 ${fence.repeat(2)}markdown\n${fence}yaml\ntables: [{id: x.y, name: y}]\n${fence}\n${fence.repeat(2)}\n
 ${fence}yaml\ntables:\n- {id: in.c-crm.more, name: more}\n${fence}\n`;
@@ -196,8 +196,10 @@ ${fence}yaml\ntables:\n- {id: in.c-crm.more, name: more}\n${fence}\n`;
       "in.c-crm.more",
     ]);
     expect(notes).toEqual([
-      "the YAML block of line 55 is passed over: it holds metrics",
-      expect.stringMatching(/^the YAML block of line 59 is passed over: it is no YAML/) as unknown as string,
+      "the YAML block that starts on line 55 is skipped: it contains metrics",
+      expect.stringMatching(
+        /^the YAML block that starts on line 59 is skipped: it is not valid YAML/,
+      ) as unknown as string,
     ]);
   });
 
@@ -340,7 +342,7 @@ describe("renderProjection() for the earlier system", () => {
     expect(await settings(copy)).toEqual(await settings(registry));
   });
 
-  test("reports what that system has no words for, and leaves out what it would misread", async () => {
+  test("reports fields that the earlier format does not have, and omits tables that it cannot represent", async () => {
     await using registry = await memoryRegistry();
     await registry.register({ source: "kbc", source_table: "orders", bucket: "in.c-crm", columns: ["id"] });
     await registry.register({ source: "kbc", source_table: "in.c-crm.live", query_mode: "remote" });
@@ -353,9 +355,9 @@ describe("renderProjection() for the earlier system", () => {
     const { notes, content } = await exported(registry);
     expect(content).toMatchObject({ tables: [{ id: "in.c-crm.orders" }] });
     expect(notes).toEqual([
-      "kbc.live is left out: it is asked at the source, and that system only knows copies",
+      "kbc.live is left out: remote tables do not exist in that system",
       "kbc.orders has more than can be written there: columns",
-      "kbc.sums is left out: it is the result of a query, and that system only knows tables",
+      "kbc.sums is left out: materialized tables do not exist in that system",
     ]);
   });
 

@@ -64,13 +64,13 @@ export default command({
   },
 });
 
-/** The order of names without regard to case. */
+/** Compares names, ignoring case. */
 function compareNames(a: string, b: string): number {
   const [left, right] = [a.toLowerCase(), b.toLowerCase()];
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** The columns with the types they are published as; with Arrow's name of a type that cannot be. */
+/** The columns with their published types, or the Arrow type if it is not supported. */
 function shownColumns(schema: TableInfo["schema"]): readonly PublishedColumn[] {
   return schema.fields.flatMap((field) => {
     try {
@@ -84,7 +84,7 @@ function shownColumns(schema: TableInfo["schema"]): readonly PublishedColumn[] {
   });
 }
 
-/** What is left out on purpose is no failure. */
+/** Tables that the source omits on purpose are not failures. */
 function statusOf(tables: readonly TableInfo[]): ExitStatus {
   const bad = tables.flatMap(({ problem, isLeftOut }) => (isLeftOut === true ? [] : (problem ?? [])));
   return partStatus(tables.length - bad.length, bad);

@@ -27,7 +27,7 @@ export default command({
         ["source", "state", "message"],
         sources.map(({ source, ok, message }) => [source, ok ? "ok" : "failed", message]),
       );
-      // A cell has only so much room, and what to do stands at the end.
+      // The table truncates long messages, which end with the remedy.
       for (const { source, ok, message } of sources) {
         if (!ok && !printed.includes(message)) cli.warn(`${source}: ${message}`);
       }
@@ -36,7 +36,7 @@ export default command({
   },
 });
 
-/** A source that cannot even be connected to is unwell, which is an answer as good as any. */
+/** Checks a source. A failed connection is reported as unhealthy. */
 async function askHealth(
   cli: Cli,
   agnes: Agnes,

@@ -27,7 +27,7 @@ export default command({
     }
     await printRows(
       cli,
-      ["plugin", "version", "can", "sources", "what it is"],
+      ["plugin", "version", "capabilities", "sources", "description"],
       plugins.map((plugin) => [
         plugin.name,
         plugin.version,

@@ -31,7 +31,7 @@ export default command({
     );
     if ((await bundledPlugins()).some(({ name }) => name === args.name)) {
       throw new AgnesError("scaffold_invalid", {
-        reason: `the plugin ${args.name} is there already, Agnes brings it along`,
+        reason: `${args.name} is the name of a built-in plugin`,
       });
     }
     const files = scaffoldPlugin({
@@ -41,7 +41,7 @@ export default command({
     const paths = Object.keys(files).map((name) => join(directory, name));
     for (const path of paths) {
       if ((await host.files.stat(path)) !== null)
-        throw new AgnesError("scaffold_invalid", { reason: `${path} exists already` });
+        throw new AgnesError("scaffold_invalid", { reason: `${path} already exists` });
     }
     for (const [name, content] of Object.entries(files)) {
       const path = join(directory, name);
@@ -53,9 +53,9 @@ export default command({
     for (const path of written) await cli.print(`${path}\n`);
     const typed = typedFor(cli.workspace);
     cli.info("");
-    cli.box("What to do next", [
+    cli.box("Next steps", [
       `${typed(`connector test ${args.name}`)}   runs its contract suites; it passes unchanged`,
-      `write what it reads into plugins/${args.name}/plugin.ts`,
+      `edit plugins/${args.name}/plugin.ts`,
       `add it under \`sources:\` in agnes.yaml:  ${args.name}: { plugin: ${args.name} }`,
       typed("sync"),
     ]);
@@ -63,16 +63,16 @@ export default command({
 });
 
 function parseCapabilities(name: string, list: string): readonly Capability[] {
-  const words = list.split(/[\s,]+/).filter((word) => word !== "");
-  if (words.length === 0)
+  const items = list.split(/[\s,]+/).filter((item) => item !== "");
+  if (items.length === 0)
     throw new AgnesError("usage_wrong", { command: name, reason: "--capabilities is empty" });
-  return words.map((word) => {
-    const known = scaffoldCapabilities.find((capability) => capability === word);
+  return items.map((item) => {
+    const known = scaffoldCapabilities.find((capability) => capability === item);
     if (known !== undefined) return known;
-    const near = nearest(word, scaffoldCapabilities);
+    const near = nearest(item, scaffoldCapabilities);
     throw new AgnesError("usage_wrong", {
       command: name,
-      reason: `${JSON.stringify(word)} is not a capability that a new plugin can have`,
+      reason: `${JSON.stringify(item)} is not a capability that a new plugin can have`,
       next: near === undefined ? `They are ${scaffoldCapabilities.join(", ")}.` : `Did you mean ${near}?`,
     });
   });

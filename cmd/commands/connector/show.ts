@@ -21,7 +21,7 @@ export default command({
     await using agnes = await openAgnes(cli, { optional: true });
     const source = agnes.workspace.config.sources[args.name];
     const plugin = agnes.plugins.get(source?.plugin ?? args.name);
-    // `typeMode: input`: what a person writes, with the defaults left out.
+    // `typeMode: input` is the schema of the written configuration, where fields with a default are optional.
     const options = toJsonSchema(plugin.options as Parameters<typeof toJsonSchema>[0], {
       errorMode: "ignore",
       typeMode: "input",
@@ -41,15 +41,15 @@ async function printPlugin(cli: Cli, plugin: AnyPlugin, options: object): Promis
   const { style } = cli;
   const secrets = Object.entries(plugin.secrets);
   await cli.print(`${style("bold", `${plugin.name} ${plugin.version}`)} · ${plugin.description}\n`);
-  await cli.print(`\ncan ${plugin.capabilities.join(", ") || "nothing"}\n`);
+  await cli.print(`\ncapabilities: ${plugin.capabilities.join(", ") || "none"}\n`);
   const rows = optionRows(options);
   await cli.print(rows.length === 0 ? "\nIt takes no options.\n" : "\n");
-  if (rows.length > 0) await printRows(cli, ["option", "type", "default", "what it is"], rows);
+  if (rows.length > 0) await printRows(cli, ["option", "type", "default", "description"], rows);
   if (secrets.length === 0) return;
   await cli.print("\n");
   await printRows(
     cli,
-    ["secret", "kind", "", "what it is"],
+    ["secret", "kind", "", "description"],
     secrets.map(([name, spec]) => [
       name,
       kindOf(spec),

@@ -92,7 +92,7 @@ export default command({
       const registered =
         source === undefined ? "" : `, or register them: \`agnes table register ${args.name} TABLE\``;
       cli.warn(
-        `${plugin.name} does not list its tables and none is known, so no case read one: name them with --table${registered}`,
+        `${plugin.name} does not list its tables and none is registered, so no case read a table: set --table${registered}`,
       );
     }
     cli.info(`${results.length - failed} of ${counted(results.length, "case")} passed.`);
@@ -101,8 +101,8 @@ export default command({
 });
 
 /**
- * The tables of a source whose plugin cannot list them, as they are registered; those named need not be.
- * @param source undefined when a plugin is tried without a source
+ * The registered tables of a source whose plugin cannot list them, or the tables of `--table`.
+ * @param source undefined if a plugin is tested without a source
  */
 async function registeredTables(
   agnes: Agnes,
@@ -120,7 +120,7 @@ async function registeredTables(
   });
 }
 
-/** The cases whose name has a text. */
+/** The cases whose name contains a text. */
 function chosenCases(
   cli: Cli,
   cases: readonly ContractCase[],
@@ -137,7 +137,7 @@ function chosenCases(
   });
 }
 
-/** The secrets by the plugin's names for them; one that is absent makes the cases say so. */
+/** The secrets by their names in the plugin. Cases report missing ones. */
 function secretsOf(plugin: AnyPlugin, source: SourceConfig | undefined): Readonly<Record<string, string>> {
   const named = Object.keys(plugin.secrets).map((name) => [name, process.env[source?.secrets[name] ?? name]]);
   return Object.fromEntries(named.filter(([, value]) => value !== undefined)) as Record<string, string>;

@@ -44,7 +44,7 @@ export default command({
       try {
         plans.push(await discover(cli, agnes, name, { dryRun, again: args.again === true }));
       } catch (error) {
-        // What other sources have is registered and told all the same.
+        // The tables of the other sources are still registered and reported.
         if (!isAgnesError(error) || cli.signal.aborted || names.length === 1) throw error;
         failures.push({ source: name, error });
       }
@@ -86,12 +86,12 @@ async function discover(cli: Cli, agnes: Agnes, source: string, options: Options
 async function printPlans(cli: Cli, plans: readonly RegistrationPlan[], dryRun: boolean): Promise<void> {
   const rows = plans.flatMap((plan) => [
     ...plan.candidates.map((candidate) => rowOf(plan.source, candidate)),
-    ...plan.missing.map((id) => ["missing", plan.source, "", id, "", "the source does not have it any more"]),
+    ...plan.missing.map((id) => ["missing", plan.source, "", id, "", "no longer in the source"]),
   ]);
   if (rows.length > 0) await printRows(cli, ["state", "source", "table", "id", "view", "note"], rows);
   const fresh = count(plans, "new");
   cli.info(
-    `${dryRun ? "would register" : "registered"} ${fresh}; ${count(plans, "existing")} as they were, ${count(plans, "drifted")} drifted, ${count(plans, "invalid")} not valid, ${count(plans, "unreadable")} unreadable`,
+    `${dryRun ? "would register" : "registered"} ${fresh}; ${count(plans, "existing")} unchanged, ${count(plans, "drifted")} drifted, ${count(plans, "invalid")} not valid, ${count(plans, "unreadable")} unreadable`,
   );
   if (fresh > 0 && !dryRun) cli.info("Next: agnes sync");
 }
@@ -110,7 +110,7 @@ function rowOf(source: string, candidate: Candidate): readonly string[] {
         ...(candidate.kind === "drifted" ? candidate.drift : []).map(
           ({ field, reason }) => `${field}: ${reason}`,
         ),
-        ...(candidate.sourceMetadata === undefined ? [] : ["source_metadata: what the source notes changed"]),
+        ...(candidate.sourceMetadata === undefined ? [] : ["source_metadata: changed in the source"]),
       ];
       const { kind, table, id, viewName } = candidate;
       return [kind, source, table, id, viewName, notes.join("; ")];

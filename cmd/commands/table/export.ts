@@ -5,7 +5,7 @@ import { renderProjection, type ProjectionFormat } from "../../../lib/tables/mod
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { writeOutput, writePieces } from "../../results/output-file.ts";
-import { wordOf } from "../../tables/fields.ts";
+import { choiceOf } from "../../tables/fields.ts";
 import { knownSource } from "../../tables/known-source.ts";
 
 const formats: readonly ProjectionFormat[] = ["markdown", "json", "audit", "upstream"];
@@ -16,7 +16,7 @@ export default command({
       type: "string",
       valueHint: formats.join("|"),
       description:
-        "data_description.md (default), the whole registry as JSON (default with --json), its log with one change a line, or a data_description.md for the readers of the earlier system",
+        "data_description.md (default), the whole registry as JSON (default with --json), its log with one change per line, or a data_description.md for the earlier system",
     },
     source: {
       type: "string",
@@ -26,7 +26,7 @@ export default command({
     output: {
       type: "string",
       valueHint: "FILE",
-      description: "File to write at once; default: standard output",
+      description: "File to write; default: standard output",
     },
   },
   examples: [
@@ -36,7 +36,7 @@ export default command({
     "agnes table export --format upstream --source crm --output data_description.md",
   ],
   async run(cli, args) {
-    const format = wordOf(
+    const format = choiceOf(
       cli.name,
       "format",
       args.format ?? (cli.json && args.output === undefined ? "json" : "markdown"),

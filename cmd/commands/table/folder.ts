@@ -28,7 +28,7 @@ export default command({
     if (bucket !== undefined && (folder !== null || args.clear === true)) {
       const { before, changed } = await registry.setFolder(bucket, folder, options);
       if (cli.json) return await cli.printJson({ bucket, folder, before, changed, dryRun: options.dryRun });
-      if (!changed) return cli.info(`${bucket} is so already; nothing changed.`);
+      if (!changed) return cli.info(`${bucket} already has this setting; nothing changed.`);
       const did = options.dryRun ? "would have " : "";
       return cli.info(
         folder === null ? `${did}cleared the folder of ${bucket}` : `${did}set ${folder} for ${bucket}`,

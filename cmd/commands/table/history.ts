@@ -45,7 +45,7 @@ export default command({
       ...(args.table === undefined ? {} : { id: await idOf(registry, args.table) }),
     });
     if (cli.json) return await cli.printJson({ changes });
-    if (changes.length === 0) return cli.info("Nothing was ever changed.");
+    if (changes.length === 0) return cli.info("There are no changes.");
     await printRows(
       cli,
       [{ name: "version", align: "right" }, "when", "who", "what", "of", "changed"],
@@ -87,12 +87,12 @@ async function printGenerations(cli: Cli, workspace: Workspace, source: string):
   );
 }
 
-/** A view name leads to its table; a table that is gone is known by its id alone. */
+/** Resolves a view name to an id. An unregistered table has only its id. */
 async function idOf(tables: TableRegistry, reference: string): Promise<string> {
   return reference.includes(".") ? reference : (await tables.find(reference)).id;
 }
 
-/** What a field became, where that is short enough to be read in a row. */
+/** The new value of a field, if it is short enough for a row. */
 function fieldText(change: RegistryChange, field: string): string {
   const after: unknown = change.kind === "folder" ? change.after : change.after?.[field as "name"];
   const text = typeof after === "string" ? after : (JSON.stringify(after) ?? "");

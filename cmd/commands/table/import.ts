@@ -22,12 +22,12 @@ export default command({
       required: true,
       valueHint: "FILE",
       description:
-        "An exported registry (.json) or a data description (.md), also table_registry.json and data_description.md of the earlier system",
+        "An exported registry (.json) or data description (.md), or table_registry.json or data_description.md of the earlier system",
     },
     source: {
       type: "string",
       valueHint: "SOURCE",
-      description: "The source of the tables, for a file of the earlier system, which names none",
+      description: "The source of the tables, for files of the earlier system, which do not contain it",
     },
     edited: {
       type: "boolean",
@@ -97,12 +97,12 @@ async function readDocument(
 ): Promise<RegistryDocument> {
   const bytes = await createHost().files.read(path);
   if (bytes === null) {
-    throw new AgnesError("file_failed", { operation: "read", path, reason: "there is no such file" });
+    throw new AgnesError("file_failed", { operation: "read", path, reason: "the file does not exist" });
   }
   const isJson = extname(path).toLowerCase() === ".json";
   let text: string;
   try {
-    // Bytes of another encoding would become other characters, and be registered so.
+    // Decoding another encoding as UTF-8 would register wrong characters.
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
     const code = isJson ? "registry_export_malformed" : "data_description_malformed";

@@ -2,7 +2,7 @@ import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { keysInUse } from "../../tables/published-keys.ts";
 import { printRows } from "../../terminal/print-rows.ts";
-import { wordOf } from "../../tables/fields.ts";
+import { choiceOf } from "../../tables/fields.ts";
 
 const modes = ["local", "remote", "materialized"] as const;
 
@@ -23,14 +23,14 @@ export default command({
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
     const registry = await agnes.tables();
-    // Asked before: with a later one, `--expect-version` would pass over changes that are not in the list.
+    // Read first: with a later version, `--expect-version` would miss changes that are not in the list.
     const version = await registry.version();
     const tables = await registry.list({
       ...(args.text === undefined ? {} : { text: args.text }),
       ...(args.source === undefined ? {} : { source: args.source }),
       ...(args.bucket === undefined ? {} : { bucket: args.bucket }),
       ...(args.dataset === undefined ? {} : { dataset: args.dataset }),
-      ...(args.mode === undefined ? {} : { query_mode: wordOf(cli.name, "mode", args.mode, modes) }),
+      ...(args.mode === undefined ? {} : { query_mode: choiceOf(cli.name, "mode", args.mode, modes) }),
     });
     if (cli.json) return await cli.printJson({ version, tables });
     if (tables.length > 0) {

@@ -19,7 +19,7 @@ export default command({
       type: "positional",
       required: true,
       valueHint: "GENERATION",
-      description: "Its number, from `agnes table history TABLE --generations`",
+      description: "Number of the generation, see `agnes table history TABLE --generations`",
     },
     "dry-run": { type: "boolean", description: "Print what would be published, without publishing it" },
   },

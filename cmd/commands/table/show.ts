@@ -46,7 +46,7 @@ export default command({
     );
     const unread = Object.keys(table.unread ?? {});
     if (unread.length > 0)
-      cli.warn(`this version does not read ${unread.join(", ")}; the registry keeps what is stored`);
+      cli.warn(`this version does not read ${unread.join(", ")}; the registry keeps their values`);
   },
 });
 

@@ -29,15 +29,15 @@ export default command({
     const failures = done.failures.map(({ message }) => message);
     if (cli.json) await cli.printJson({ ...done, failures });
     else {
-      // What was never published is only an entry of the registry.
+      // A table that was never published exists only in the registry.
       if (isPublished)
         await printRows(
           cli,
-          [done.dryRun ? "would go" : "goes with it", "of"],
+          [done.dryRun ? "to remove" : "removed", "of"],
           done.resources.map(({ kind, ...of }) => [kind, Object.values(of).join(".")]),
         );
       cli.info(done.dryRun ? `would have unregistered ${id}` : `unregistered ${id}`);
-      for (const message of failures) cli.warn(`could not be cleaned: ${message}`);
+      for (const message of failures) cli.warn(`cleanup failed: ${message}`);
     }
     return failures.length > 0 ? 1 : 0;
   },

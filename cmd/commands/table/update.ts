@@ -5,7 +5,7 @@ import { changeFlags, changeFrom, changeOptions, fieldFlags, settableFields } fr
 import { reportWrite } from "../../tables/report-write.ts";
 import { warnOfSource } from "../../tables/warn-of-source.ts";
 
-/** What the source may not have. */
+/** Fields that refer to tables or columns of the source. */
 const fieldsOfSource = [
   "source_table",
   "primary_key",
@@ -43,7 +43,7 @@ export default command({
     const registry = await agnes.tables();
     const change = changeFrom(cli.name, fields, args);
     if (Object.keys(change).length === 0) {
-      throw new AgnesError("usage_wrong", { command: cli.name, reason: "nothing to change was given" });
+      throw new AgnesError("usage_wrong", { command: cli.name, reason: "no field to change" });
     }
     const { id } = await registry.find(args.table);
     const write = await registry.update(id, change, changeOptions(cli.name, args));

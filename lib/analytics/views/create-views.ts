@@ -1,18 +1,18 @@
 import { throwIfAborted } from "../../base/mod.ts";
 import type { Connection } from "../../duckdb/mod.ts";
 
-/** One view to be made. */
+/** One view to create. */
 export interface ViewStatement {
   readonly id: string;
   readonly sql: string;
 }
 
-/** How many views one transaction makes: a commit costs a write, and a failure costs the transaction. */
+/** Views per transaction: each commit costs a write, and each failure a transaction. */
 const BATCH = 256;
 
 /**
- * Makes views, each on its own: one that cannot be made does not keep the others from being made.
- * @returns why, for those that could not be made
+ * Creates views independently: a failure does not affect the other views.
+ * @returns the reasons of the failed views
  */
 export async function createViews(
   connection: Connection,
@@ -26,7 +26,7 @@ export async function createViews(
   return failures;
 }
 
-/** Halves what fails until the view that is to blame stands alone. */
+/** Bisects a failed batch until the failing view is isolated. */
 async function createSome(
   connection: Connection,
   views: readonly ViewStatement[],

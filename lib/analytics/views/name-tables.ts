@@ -3,14 +3,14 @@ import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { tableId, type AnalyticsState, type AnalyticsTable, type Issue } from "../model.ts";
 import { createViews } from "./create-views.ts";
 
-/** Tables with the names they got. */
+/** Tables with their assigned view names. */
 export interface NamedTables {
   readonly tables: readonly AnalyticsTable[];
   readonly renamed: boolean;
   readonly issues: readonly Issue[];
 }
 
-/** Makes the views of schema `main`. */
+/** Creates the views of schema `main`. */
 export async function nameTables(
   connection: Connection,
   previous: AnalyticsState | null,

@@ -1,27 +1,27 @@
 import { tableId } from "../model.ts";
 
-/** What the table registry says: this table is called `viewName` in SQL. */
+/** The view name of a table in the registry. */
 export interface NameOwner {
   readonly source: string;
   readonly name: string;
   readonly viewName: string;
 }
 
-/** A table that did not get the name it asked for. */
+/** A table that did not get its view name. */
 export interface NameConflict {
   readonly viewName: string;
   /** The table that has the name, as `source.name`. */
   readonly owner: string;
-  /** The table that does not, still reachable under this, its qualified name. */
+  /** The table without the name. It can be queried by this qualified name. */
   readonly loser: string;
   readonly reason: string;
-  /** Whether the loser is in the registry, so that it can be given another name there. */
+  /** Whether the loser is in the registry, so its view name can be changed there. */
   readonly isLoserRegistered: boolean;
 }
 
-/** Who is called what in schema `main`. */
+/** The assignment of names in schema `main`. */
 export interface NamePlan {
-  /** View name by table id; a table that is not in it has only its qualified name. */
+  /** View name by table id. Other tables have only their qualified name. */
   readonly viewNames: ReadonlyMap<string, string>;
   readonly conflicts: readonly NameConflict[];
 }
@@ -30,19 +30,19 @@ interface Wish {
   readonly id: string;
   readonly viewName: string;
   readonly registered: boolean;
-  /** Whether the table has had this name. */
+  /** Whether the table had this name before. */
   readonly holds: boolean;
   readonly present: boolean;
 }
 
 /**
- * Decides names: the registry's owner has a name, whether its table can be read now or not. A name that the registry
- * does not give stays with the table that has had it; one that is new goes to the first table by source and name.
- * The others are reported. Case does not tell names apart.
+ * Assigns names. A name in the registry belongs to its owner, even if that table cannot be read. Another name stays
+ * with the table that had it before; a new name goes to the first table by source and name. Conflicts are reported.
+ * Names are case-insensitive.
  *
- * @param present tables that are published, and those of unreadable extracts, which keep their names
- * @param owners what the registry says; null when there is none
- * @param holders the id of the table that has had a name until now, by lower-case name
+ * @param present published tables, and those of unreadable extracts, which keep their names
+ * @param owners the names in the registry; null without a registry
+ * @param holders the id of the table that had a name before, by lower-case name
  */
 export function planNames(
   present: readonly { readonly source: string; readonly name: string }[],
@@ -106,9 +106,9 @@ function award(wishes: readonly Wish[]): NamePlan {
 }
 
 function reasonOf(winner: Wish, loser: Wish): string {
-  if (winner.registered && loser.registered) return "the registry gives this name twice; the first id has it";
-  if (winner.registered) return "the registry gives this name to another table";
+  if (winner.registered && loser.registered) return "the registry has this name twice; the first id gets it";
+  if (winner.registered) return "the registry assigns this name to another table";
   return winner.holds
     ? "the table that published the name first keeps it"
-    : "both are new and the registry does not decide; the first id has it";
+    : "both are new and not in the registry; the first id gets it";
 }

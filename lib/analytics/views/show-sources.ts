@@ -5,15 +5,15 @@ import type { SourceScan } from "../extracts/scan-sources.ts";
 import { createViews, type ViewStatement } from "./create-views.ts";
 import { databaseNames, tableId, type AnalyticsState, type AnalyticsTable, type Issue } from "../model.ts";
 
-/** What is shown, before names in `main` are given. */
+/** The visible tables, before names in `main` are assigned. */
 export interface ShownSources {
   readonly tables: readonly AnalyticsTable[];
-  /** Ids of tables of which the view was made anew. */
+  /** Ids of tables whose view was created again. */
   readonly remade: ReadonlySet<string>;
   readonly issues: ReadonlyMap<string, readonly Issue[]>;
 }
 
-/** Makes the views `<source>.<name>` of what changed, and drops those of what is gone. */
+/** Creates the views `<source>.<name>` of changed tables, and drops those of removed tables. */
 export async function showSources(
   connection: Connection,
   previous: AnalyticsState | null,
@@ -44,7 +44,7 @@ export async function showSources(
   return { tables: await countColumns(connection, tables, remade), remade, issues };
 }
 
-/** Tables of one source that is readable. */
+/** The tables of a readable source. */
 async function showTables(
   connection: Connection,
   scan: SourceScan & { readonly kind: "scanned" },
@@ -90,7 +90,7 @@ async function showTables(
   return shown;
 }
 
-/** Tables of an extract that cannot be read: unreadable is not absent. */
+/** The tables of an unreadable extract, which is not treated as missing. */
 async function keepOld(
   connection: Connection,
   old: readonly AnalyticsTable[],
@@ -110,13 +110,13 @@ async function keepOld(
       kind: "error",
       name: tableId(table),
       code: "view_failed",
-      reason: unsafe.includes(table) ? "its files are links or pipes now" : "its files are gone too",
+      reason: unsafe.includes(table) ? "its files are now links or pipes" : "its files are also missing",
     });
   }
   return kept;
 }
 
-/** Whether a view made earlier can still be read. */
+/** Whether an existing view can still be read. */
 async function answers(connection: Connection, table: AnalyticsTable): Promise<boolean> {
   if (table.way !== "file") return true;
   try {
@@ -134,7 +134,7 @@ async function dropGone(
 ): Promise<void> {
   const present = new Set(scans.map(({ source }) => source));
   const showing = new Set(previous?.tables.map(({ source }) => source));
-  // One that showed nothing has no schema: DuckDB would take that of a source that differs from it only in case.
+  // A source without views has no schema: DuckDB would drop the schema of a source whose name differs only in case.
   const gone = (previous?.sources ?? []).filter(({ source }) => !present.has(source) && showing.has(source));
   await runAll(
     connection,
@@ -143,8 +143,8 @@ async function dropGone(
 }
 
 /**
- * Stands in for what only a session attaches, so that DuckDB can make a view over it. Which columns there really
- * are is seen when the view is read.
+ * Creates placeholder tables for remote tables, which only a session attaches, so that DuckDB can create a view over
+ * them. The actual columns are resolved when the view is read.
  */
 async function createStubs(connection: Connection, tables: readonly AnalyticsTable[]): Promise<void> {
   for (const table of tables) {
@@ -185,7 +185,7 @@ async function countColumns(
 function sameView(old: AnalyticsTable | undefined, table: AnalyticsTable): boolean {
   return (
     old !== undefined &&
-    // Our own parts never change; what others write may have other columns under the same path.
+    // Parts of Agnes never change, but files of other programs may have other columns under the same path.
     table.generation !== null &&
     old.way === table.way &&
     (table.way !== "file" || old.definition === table.definition) &&

@@ -1,7 +1,7 @@
 import type { SourceServices } from "../../sources/mod.ts";
 import { namedExtensions, type NamedExtension } from "../remote/plan.ts";
 
-/** The DuckDB extensions that the loaded plugins name. */
+/** The DuckDB extensions that loaded plugins declare. */
 export function extensionsOf({
   plugins,
   workspace,

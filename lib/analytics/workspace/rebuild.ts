@@ -6,17 +6,17 @@ import type { RebuildReport } from "../report.ts";
 import type { ConfiguredSource, DeclaredRemote } from "../request.ts";
 import { extensionsOf } from "./extensions.ts";
 
-/** What a rebuild of a workspace's analytics needs. */
+/** The services that a rebuild of a workspace's analytics uses. */
 export interface RebuildServices extends SourceServices {
   readonly tables: TableRegistry;
 }
 
-/** Makes `analytics.duckdb` show what is published now; the registry decides who owns which name. */
+/** Updates `analytics.duckdb` to the published data. The registry assigns the view names. */
 export async function rebuild(
   services: RebuildServices,
   options: {
     readonly installExtensions?: boolean;
-    /** How long a plugin may take to connect and say how its source is attached. Default 10 seconds. */
+    /** Timeout for a plugin to connect and return how its source is attached. Default: 10 seconds. */
     readonly askTimeoutMs?: number;
     readonly signal?: AbortSignal | undefined;
   } = {},
@@ -37,7 +37,7 @@ export async function rebuild(
 
 const ASK_TIMEOUT_MS = 10_000;
 
-/** What decides how a source is attached. */
+/** The services that determine how a source is attached. */
 function configuredSource({ plugins, workspace }: RebuildServices, source: string): ConfiguredSource | null {
   const { sources } = workspace.config;
   if (!Object.hasOwn(sources, source)) return null;
@@ -46,7 +46,7 @@ function configuredSource({ plugins, workspace }: RebuildServices, source: strin
   return { plugin, settings: JSON.stringify([plugin, version, options, secrets]) };
 }
 
-/** How the plugin of a source says it is attached; null when there is no such source. */
+/** How a source is attached, as returned by its plugin; null if there is no such source. */
 async function declaredRemote(
   services: RebuildServices,
   source: string,
@@ -64,7 +64,7 @@ async function declaredRemote(
     }
   } catch (error) {
     if (signal?.aborted === true || !isAgnesError(error)) throw error;
-    services.log.warn("the source could not say how it is attached", { source, error });
+    services.log.warn("cannot determine how the source is attached", { source, error });
     return { problem: error.message };
   }
 }

@@ -1,6 +1,6 @@
 import { messageOf, type Log } from "../../base/mod.ts";
 
-/** Rebuilds between the sources of a sync: one at a time, and those asked for meanwhile become one. */
+/** Rebuilds between the sources of a sync: one at a time. Requests during a rebuild are combined. */
 export class Rebuilds {
   readonly #rebuild: () => Promise<unknown>;
   readonly #log: Log;
@@ -12,13 +12,13 @@ export class Rebuilds {
     this.#log = log;
   }
 
-  /** Sees to it that what is published now is shown soon; does not wait for it. */
+  /** Schedules a rebuild of the published data without waiting for it. */
   request(): void {
     this.#isWanted = true;
     this.#running ??= this.#run();
   }
 
-  /** Waits for the rebuild that is under way; what was asked for after it began is left to the caller. */
+  /** Waits for the running rebuild. Later requests are left to the caller. */
   async settle(): Promise<void> {
     this.#isWanted = false;
     await this.#running;
@@ -30,9 +30,9 @@ export class Rebuilds {
       try {
         await this.#rebuild();
       } catch (error) {
-        // The rebuild at the end of the sync tries again, and its failure is the one of the sync.
+        // The rebuild at the end of the sync retries, and its failure fails the sync.
         const reason = messageOf(error);
-        this.#log.warn("what is new could not be shown before all sources are done", { reason });
+        this.#log.warn("cannot show new data before all sources end", { reason });
       }
     }
     this.#running = null;

@@ -3,22 +3,22 @@ import { checkRemotes, type RemoteCheck } from "../remote/check.ts";
 import { extensionsOf } from "./extensions.ts";
 import { rebuild, type RebuildServices } from "./rebuild.ts";
 
-/** How one remote table is answered now. */
+/** The current access to one remote table. */
 export interface RemoteTable {
   /** `source.name`. */
   readonly id: string;
-  /** `attach`: DuckDB reads the source itself; `live`: its connector is asked; `none`: it cannot be answered. */
+  /** `attach`: DuckDB reads the source; `live`: its connector reads it; `none`: the table cannot be queried. */
   readonly way: "attach" | "live" | "none";
-  /** The DuckDB extension that attaches its source, `duckdb` for a file of DuckDB; null when none does. */
+  /** The DuckDB extension that attaches its source, `duckdb` for a DuckDB file; null if there is none. */
   readonly extension: string | null;
-  /** Why it is not attached; null when it is, or when its source is not attached at all. */
+  /** The reason why it is not attached; null if it is, or if its source does not support attaching. */
   readonly reason: string | null;
-  /** What makes it answer; null when it answers. */
+  /** The remedy for a table that cannot be queried; null otherwise. */
   readonly remedy: string | null;
 }
 
 /**
- * Looks at how each published remote table is answered now, by attaching its database.
+ * Determines the access to each published remote table, by attaching its database.
  *
  * @param options.installExtensions whether missing extensions are downloaded, and `analytics.duckdb` rebuilt with them
  */
@@ -49,7 +49,7 @@ async function remoteTable(services: RebuildServices, check: RemoteCheck): Promi
   };
 }
 
-/** Why a table is not answered through its connector, and what the owner of the workspace does about it. */
+/** The reason why a table cannot be queried through its connector, and the remedy. */
 interface Obstacle {
   readonly reason: string;
   readonly remedy: string;
@@ -63,8 +63,8 @@ async function liveObstacle(
   const { sources } = workspace.config;
   const config = Object.hasOwn(sources, source) ? sources[source] : undefined;
   if (config === undefined) {
-    const remedy = `Add the source ${source} to agnes.yaml, or correct the extract that names the table.`;
-    return { reason: `agnes.yaml has no source ${source} to ask instead`, remedy };
+    const remedy = `Add the source ${source} to agnes.yaml, or correct the extract of the table.`;
+    return { reason: `agnes.yaml has no source ${source} to use instead`, remedy };
   }
   const plugin = plugins.list().find((known) => known.name === config.plugin);
   if (plugin === undefined) {
@@ -72,10 +72,10 @@ async function liveObstacle(
     return { reason: `its plugin ${config.plugin} is not loaded`, remedy };
   }
   if (!canBeAsked(plugin)) {
-    const remedy = `Correct that and run \`agnes sync ${source}\`; without being attached the table cannot be answered, because its plugin neither reads nor queries.`;
+    const remedy = `Correct that and run \`agnes sync ${source}\`: the table can only be attached, because its plugin can neither read nor query.`;
     return { reason: `its plugin ${plugin.name} can neither read nor query`, remedy };
   }
   if ((await tables.get(id)) !== null) return null;
   const remedy = `Register it: \`agnes table register ${source} ${id.slice(source.length + 1)} --mode remote\`.`;
-  return { reason: "it is not registered, so its connector is not asked", remedy };
+  return { reason: "it is not registered, so its connector is not used", remedy };
 }

@@ -68,7 +68,7 @@ function nameIn(id: unknown, source: unknown): string | undefined {
 
 function checkedActor(value: unknown, what: string): string {
   if (typeof value === "string" && value.length <= 200) return value;
-  throw invalid(what, "registered_by", "should be a text of at most 200 characters");
+  throw invalid(what, "registered_by", "should be text of at most 200 characters");
 }
 
 /** A time with its zone, because without one its meaning depends on the machine. */
@@ -77,7 +77,7 @@ const INSTANT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d
 function checkedInstant(value: unknown, what: string): string {
   const at = typeof value === "string" && INSTANT.test(value) ? new Date(value) : undefined;
   if (at !== undefined && !Number.isNaN(at.getTime())) return at.toISOString();
-  throw invalid(what, "registered_at", "should be a time as ISO 8601 writes it, with its zone");
+  throw invalid(what, "registered_at", "should be a time in ISO 8601 format with a time zone");
 }
 
 function invalid(what: string, field: string, reason: string): AgnesError {

@@ -19,7 +19,7 @@ export function parseDataDescription(text: string, options: ParseOptions): Regis
   const { path } = options;
   const plain = text.replace(/^\ufeff/, "").replaceAll("\r\n", "\n");
   const blocks = yamlBlocks(plain, (line) => {
-    throw malformed(path, `the block of line ${line} does not end; the file may be cut off`);
+    throw malformed(path, `the block that starts on line ${line} is not closed; the file may be truncated`);
   });
   if (blocks.length === 0) throw malformed(path, "it has no ```yaml block");
   verifyChecksum(plain, blocks, options);
@@ -75,7 +75,9 @@ function readBlocks(
   return {
     tables: contents.flatMap((content) => listOf(content["tables"], path)),
     folders: contents.map((content) => content["folder_mapping"]),
-    notes: skipped.map(({ line, about }) => `the YAML block of line ${line} is passed over: ${about}`),
+    notes: skipped.map(
+      ({ line, about }) => `the YAML block that starts on line ${line} is skipped: ${about}`,
+    ),
   };
 }
 
@@ -98,7 +100,7 @@ function parsedBlock(
     const reason = error.message.split("\n")[0]!.replace(/ at line \d+, column \d+:?$/, "");
     const at = line + (error.linePos?.[0].line ?? 1) - 1;
     if (!mentionsRegistry(text))
-      return { kind: "other", about: `it is no YAML (${reason})`, isFields: false };
+      return { kind: "other", about: `it is not valid YAML (${reason})`, isFields: false };
     throw malformed(path, `line ${at}: ${reason}`);
   }
   let content: unknown;
@@ -112,12 +114,12 @@ function parsedBlock(
   if (!isPlainObject(content))
     return {
       kind: "other",
-      about: `its YAML block should hold fields, but holds ${kindOf(content)}`,
+      about: `its YAML block should contain fields, but contains ${kindOf(content)}`,
       isFields: false,
     };
   const keys = Object.keys(content);
   if (keys.length > 0 && isOther(keys))
-    return { kind: "other", about: `it holds ${keys.slice(0, 3).join(", ")}`, isFields: true };
+    return { kind: "other", about: `it contains ${keys.slice(0, 3).join(", ")}`, isFields: true };
   const unknown = unknownKey(keys);
   if (unknown === undefined) return { kind: "registry", content };
   throw malformed(path, `its YAML block has an unknown key ${JSON.stringify(unknown)}`);

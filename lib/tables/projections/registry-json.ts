@@ -52,7 +52,8 @@ export function parseRegistryJson(text: string, options: ParseOptions | string):
   }
   if (!isPlainObject(content)) throw malformed(`it should be an object, but is ${kindOf(content)}`);
   const number = roundedNumber(text);
-  if (number !== undefined) throw malformed(`its number ${number} has more digits than can be kept`);
+  if (number !== undefined)
+    throw malformed(`its number ${number} has more digits than JSON numbers can represent here`);
   isUpstream = Object.hasOwn(content, "_metadata") && !Object.hasOwn(content, "format");
   const known = isUpstream ? UPSTREAM_KEYS : KEYS;
   const unknown = Object.keys(content).find((key) => !known.includes(key));

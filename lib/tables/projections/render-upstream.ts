@@ -25,7 +25,9 @@ export function renderUpstreamDescription(
 ): UpstreamDescription {
   const sources = [...new Set(snapshot.tables.map((table) => table.source))];
   if (source === undefined && sources.length > 1)
-    refuse(`the earlier system has one source, the registry ${sources.length}: choose one with --source`);
+    refuse(
+      `the earlier system has one source, but the registry has ${sources.length}: choose one with --source`,
+    );
   const wanted = snapshot.tables.filter((table) => source === undefined || table.source === source);
   const notes: string[] = [];
   const entries = wanted.flatMap((table) => {
@@ -84,14 +86,16 @@ function upstreamId({ bucket, source_table: name }: TableRecord): string {
 function keyText({ id, primary_key: key }: TableRecord): string {
   const bad = key.find((column) => column.includes(",") || column !== column.trim());
   if (bad !== undefined)
-    refuse(`the key of ${id} has the column ${JSON.stringify(bad)}, which no text with commas can hold`);
+    refuse(
+      `the key of ${id} has the column ${JSON.stringify(bad)}, which a comma-separated text cannot represent`,
+    );
   return key.join(", ");
 }
 
 function reasonToLeaveOut(table: TableRecord): string | null {
-  if (table.query_mode === "remote") return "it is asked at the source, and that system only knows copies";
+  if (table.query_mode === "remote") return "remote tables do not exist in that system";
   if (table.source_table === null || table.source_query !== null)
-    return "it is the result of a query, and that system only knows tables";
+    return "materialized tables do not exist in that system";
   return null;
 }
 

@@ -15,7 +15,7 @@ export function parseUpstreamYaml(block: string): Document.Parsed {
   // That library reads a line separator as an indented line break; beside another line break, this one does not.
   const doubtful = /[\u2028\u2029]\n|\n[\u2028\u2029]/.exec(text);
   if (doubtful !== null) {
-    const reason = "a line separator (U+2028) stands beside the end of a line";
+    const reason = "a line separator (U+2028) is next to a line break";
     document.errors.push(new YAMLParseError([doubtful.index, doubtful.index], "UNEXPECTED_TOKEN", reason));
   }
   return document;

@@ -64,8 +64,7 @@ export function readEntries(
 /** Reads an entry of the earlier system, whose id is the source's own name and whose name may not be unique. */
 export function upstreamTable(entry: Fields, what: string, { source }: ParseOptions): DocumentTable {
   if (source === undefined) {
-    const reason =
-      "the file does not say which source of agnes.yaml its tables come from; name it with --source";
+    const reason = "the file does not name the source of its tables; set it with --source";
     throw new AgnesError("table_field_missing", { what, field: "source", reason });
   }
   const { id, name, ...fields } = entry;
@@ -90,7 +89,7 @@ export function keyOf(value: unknown): unknown {
     .filter((name) => name !== "");
 }
 
-/** The fields of an entry without what that system takes for granted anyway. */
+/** The fields of an entry without the defaults of that system. */
 function givenFields(fields: Fields, what: string): Fields {
   const metadata = fields["source_metadata"];
   if (metadata !== undefined && !isPlainObject(metadata)) {

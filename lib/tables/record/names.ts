@@ -32,7 +32,7 @@ export function withoutDoubledBucket(id: string, bucket: string | null, sourceTa
     id,
     fields: ["bucket", "source_table"],
     reason: `the table's own name begins with another bucket (${splitSourceTable(name).bucket})`,
-    instead: "Leave bucket out, or give the one the table is in.",
+    instead: "Omit bucket, or set it to the bucket of the table.",
   });
 }
 

@@ -18,19 +18,19 @@ const rules: readonly Rule[] = [
     fields: ["query_mode", "source_query"],
     broken: (table) => table.source_query !== null && table.query_mode !== "materialized",
     reason: "only a materialized table runs a query in its source",
-    instead: "Use the mode materialized, or leave the query out.",
+    instead: "Use the mode materialized, or remove the query.",
   },
   {
     fields: ["source_table", "source_query"],
     broken: (table) => table.source_table === null && table.source_query === null,
-    reason: "neither of them says where the rows come from",
-    instead: "Give the table's own name in the source, or the mode materialized and a query.",
+    reason: "neither is set, so there are no rows to read",
+    instead: "Set source_table, or use the mode materialized and set source_query.",
   },
   {
     fields: ["sync_strategy", "partition_by"],
     broken: (table) => table.sync_strategy === "partitioned" && table.partition_by === null,
     reason: "a partitioned table needs the column it is partitioned by",
-    instead: "Give partition_by, or choose another strategy.",
+    instead: "Set partition_by, or choose another strategy.",
   },
   {
     fields: ["query_mode", "sync_strategy"],
@@ -41,14 +41,14 @@ const rules: readonly Rule[] = [
   {
     fields: ["query_mode", "where_filters"],
     broken: (table) => table.query_mode === "remote" && table.where_filters.length > 0,
-    reason: "a remote table is not copied, so nothing can be left out of the copy",
-    instead: "Use the mode local, or filter in the SQL that asks the table.",
+    reason: "filters apply to copied tables, and a remote table is not copied",
+    instead: "Use the mode local, or filter in the query.",
   },
   {
     fields: ["sync_strategy", "where_filters"],
     broken: (table) => table.sync_strategy !== "full_refresh" && table.where_filters.length > 0,
-    reason: "rows that stop matching a filter would stay for ever when only changes are read",
-    instead: "Use the strategy full_refresh, or leave the filters out.",
+    reason: "only changes are read, so rows that stop matching a filter would never be removed",
+    instead: "Use the strategy full_refresh, or remove the filters.",
   },
   {
     fields: ["columns", "primary_key"],
@@ -107,13 +107,13 @@ export function checkSourceRules(
     );
   }
   if (table.query_mode === "remote" && !can("remote", "query", "read")) {
-    refuse(["query_mode", "source"], `${source.plugin} cannot be asked`, insteadOf(can("stream"), "local"));
+    refuse(["query_mode", "source"], `${source.plugin} cannot be queried`, insteadOf(can("stream"), "local"));
   }
   if (table.source_query !== null && !can("query") && !isJsonObject(table.source_query)) {
     refuse(
       ["source_query", "source"],
       `${source.plugin} does not run SQL`,
-      "Leave source_query out and use the mode local, which copies the whole table; only a plugin with the capability query runs SQL.",
+      "Omit source_query and use the mode local, which copies the whole table; only a plugin with the capability query runs SQL.",
     );
   }
 }

@@ -55,7 +55,7 @@ const days = v.pipe(
 
 const percent = v.pipe(
   v.number(),
-  v.finite("should be a number that ends"),
+  v.finite("should be a finite number"),
   v.minValue(0, "should be at least 0"),
   v.maxValue(100, "should be at most 100"),
 );
@@ -73,7 +73,7 @@ const whereFilter = v.strictObject({
   column: columnName,
   operator: v.optional(v.picklist(["eq", "ne", "gt", "ge", "lt", "le"]), "eq"),
   values: v.pipe(
-    v.array(v.union([text(1000), v.pipe(v.number(), v.finite("should be a number that ends")), v.boolean()])),
+    v.array(v.union([text(1000), v.pipe(v.number(), v.finite("should be a finite number")), v.boolean()])),
     v.nonEmpty("should have at least one value"),
     v.maxLength(1000, "should have at most 1000 values"),
     v.rawCheck(({ dataset, addIssue }) => {
@@ -90,36 +90,36 @@ const foreignKey = v.strictObject({
 });
 
 const documentation = v.strictObject({
-  sample_questions: given(texts(50), "Questions the table answers"),
-  things_to_know: given(texts(50), "What an author of SQL should know first"),
-  pairs_well_with: given(
+  sample_questions: optional(texts(50), "Questions the table answers"),
+  things_to_know: optional(texts(50), "Notes for authors of SQL"),
+  pairs_well_with: optional(
     v.pipe(v.array(exposedName), v.maxLength(50, "should have at most 50 entries")),
-    "View names it is often joined with",
+    "View names of tables it is often joined with",
   ),
-  grain: given(text(2000), "What one row stands for"),
-  platforms: given(texts(8), "The systems whose data it holds, at most 8"),
-  partition_col: given(columnName, "The column that limits a query best"),
-  history: given(text(2000), "How far back it goes, and what is missing"),
-  gotchas: given(
+  grain: optional(text(2000), "What one row represents"),
+  platforms: optional(texts(8), "The systems the data comes from, at most 8"),
+  partition_col: optional(columnName, "The best column to filter by"),
+  history: optional(text(2000), "The period covered, and known gaps"),
+  gotchas: optional(
     v.pipe(
       v.array(v.strictObject({ key: text(200), body: text(4000) })),
       v.maxLength(8, "should have at most 8 entries"),
     ),
-    "Traps, at most 8, each with a key and a body",
+    "Pitfalls, at most 8, each with a key and a body",
   ),
 });
 
 /** Any JSON, so that metadata of another system is exported unchanged. */
 const sourceMetadata = v.pipe(
   v.custom<JsonRecord>(isPlainObject, "an object of fields"),
-  v.check((value) => isJson(value), "should hold only what JSON holds"),
+  v.check((value) => isJson(value), "should contain only JSON values"),
   v.check(
     (value) => !isJson(value) || JSON.stringify(value).length <= METADATA_LENGTH,
     `should have at most ${METADATA_LENGTH} characters as JSON`,
   ),
 );
 
-/** Why something is not what `source_metadata` may hold; `undefined` when it is. */
+/** Why a value is invalid as `source_metadata`; `undefined` if it is valid. */
 export function sourceMetadataProblem(value: unknown): string | undefined {
   if (!isPlainObject(value)) return "should be an object of fields";
   return v.safeParse(sourceMetadata, value).issues?.[0].message;
@@ -135,28 +135,31 @@ export const documentationKeys: readonly string[] = Object.keys(documentation.en
  * between fields are checked on the merged record; see `checkRules`.
  */
 export const tableChange = v.strictObject({
-  source: given(exposedName, "The source in agnes.yaml the table comes from"),
-  name: given(exposedName, "Stable name inside the source; default: made from the source's own name"),
-  view_name: given(exposedName, "The name SQL authors type, unique; default: the name"),
-  source_table: given(vendorName, "The source's own name of the table"),
-  bucket: given(vendorName, "The bucket, dataset or schema of the table in the source"),
-  dataset: given(vendorName, "Group of tables it belongs to, for subscriptions; not the dataset of BigQuery"),
-  query_mode: given(
-    v.picklist(["local", "remote", "materialized"]),
-    "local: copied; remote: asked at the source; materialized: the result of a query is copied",
+  source: optional(exposedName, "The source in agnes.yaml that has the table"),
+  name: optional(exposedName, "Stable name within the source; default: derived from the source's own name"),
+  view_name: optional(exposedName, "Name of the view in SQL, unique in the workspace; default: the name"),
+  source_table: optional(vendorName, "The source's own name of the table"),
+  bucket: optional(
+    vendorName,
+    "Bucket, dataset or schema of the table in the source; default: derived from source_table",
   ),
-  source_query: given(
+  dataset: optional(vendorName, "Group of tables, for subscriptions; not a BigQuery dataset"),
+  query_mode: optional(
+    v.picklist(["local", "remote", "materialized"]),
+    "local: copied; remote: queried in the source; materialized: the result of a query is copied",
+  ),
+  source_query: optional(
     v.pipe(
       text(100_000),
       v.check((query) => query.trim() !== "", "is empty"),
     ),
-    "What to run in the source, for the mode materialized",
+    "Query to run in the source, for the mode materialized",
   ),
-  sync_strategy: given(
+  sync_strategy: optional(
     v.picklist(["full_refresh", "incremental", "partitioned"]),
-    "How a sync brings the table up to date",
+    "How a sync updates the table",
   ),
-  sync_schedule: given(
+  sync_schedule: optional(
     v.pipe(
       v.string(),
       v.rawCheck(({ dataset, addIssue }) => {
@@ -166,44 +169,50 @@ export const tableChange = v.strictObject({
     ),
     "When to sync: `every 6h`, `daily 05:00,17:00` or five cron fields, UTC unless a time zone follows",
   ),
-  primary_key: given(columnNames, "Columns that identify a row; default: what the source says"),
-  columns: given(v.pipe(columnNames, v.nonEmpty("names no column")), "The columns to read; default: all"),
-  incremental_column: given(columnName, "Column whose values only grow, for incremental reading"),
-  incremental_window_days: given(
+  primary_key: optional(columnNames, "Columns that identify a row; default: the key reported by the source"),
+  columns: optional(v.pipe(columnNames, v.nonEmpty("names no column")), "The columns to read; default: all"),
+  incremental_column: optional(columnName, "Cursor column for incremental reads: its values only grow"),
+  incremental_window_days: optional(
     days,
-    "Days before its cursor, a time, at which an incremental read starts again, for rows that come late",
+    "Lookback window: re-read this many days before the cursor, to catch late rows",
   ),
-  max_history_days: given(days, "Days a read of the whole goes back by its cursor; default: everything"),
-  initial_load_chunk_days: given(
+  max_history_days: optional(
     days,
-    "Load the table for the first time in windows of N days by its cursor, oldest first; default: at once",
+    "On a full read, load only the last N days by the cursor column; default: all",
   ),
-  where_filters: given(
+  initial_load_chunk_days: optional(
+    days,
+    "Split the first load into windows of N days by the cursor column, oldest first; default: one read",
+  ),
+  where_filters: optional(
     v.pipe(v.array(whereFilter), v.maxLength(50, "should have at most 50 conditions")),
-    "Conditions on what is read, ANDed: column, operator, values; {{today}} and the like are days",
+    "Conditions on the rows to read, ANDed: column, operator, values; placeholders such as {{today}} are dates",
   ),
-  partition_by: given(columnName, "Column by which the table is partitioned"),
-  partition_granularity: given(
+  partition_by: optional(columnName, "Partition column"),
+  partition_granularity: optional(
     v.picklist(["day", "month", "year"]),
-    "Span of one partition; default month for a partitioned table",
+    "Period of one partition; default: month",
   ),
-  schema_policy: given(
+  schema_policy: optional(
     v.picklist(["evolve", "freeze"]),
-    "evolve: follow changed columns; freeze: fail the table when they change",
+    "evolve: adopt changed columns; freeze: fail the table if columns change",
   ),
-  quarantine: given(v.boolean(), "Whether rows that do not fit are rejected instead of failing the table"),
-  quarantine_max_percent: given(
+  quarantine: optional(
+    v.boolean(),
+    "Reject rows that do not fit their columns, instead of failing the table",
+  ),
+  quarantine_max_percent: optional(
     percent,
-    "Share of the rows read, in percent, that may be rejected before the table fails; default 5",
+    "Maximum percentage of rejected rows before the table fails; default: 5",
   ),
-  folder: given(folderName, "Folder of the table for consumers; default: that of its bucket"),
-  description: given(text(20_000), "What the table holds"),
-  foreign_keys: given(
+  folder: optional(folderName, "Folder of the table for consumers; default: the folder of its bucket"),
+  description: optional(text(20_000), "Description of the table"),
+  foreign_keys: optional(
     v.pipe(v.array(foreignKey), v.maxLength(100, "should have at most 100 keys")),
-    "Columns that refer to other tables",
+    "Columns that reference other tables",
   ),
-  documentation: given(documentation, "What people should know of the table"),
-  source_metadata: given(sourceMetadata, "What the source or an earlier system notes of the table, as JSON"),
+  documentation: optional(documentation, "Documentation of the table for authors of SQL"),
+  source_metadata: optional(sourceMetadata, "Metadata of the source or an earlier system, as JSON"),
 });
 
 /** A change of a table; see `tableChange`. */
@@ -264,6 +273,6 @@ export interface TableRecord extends TableSettings {
 /** The fields of a table, in display order. */
 export const tableFieldNames = Object.keys(tableChange.entries) as readonly (keyof TableSettings)[];
 
-function given<const S extends v.GenericSchema>(schema: S, description: string) {
+function optional<const S extends v.GenericSchema>(schema: S, description: string) {
   return v.nullish(v.pipe(schema, v.description(description)));
 }

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 
 /**
  * Fields that earlier versions stored although no code read them, with the defaults they had. A registry keeps their
- * values unread, an import ignores them and reports it, a change cannot set them. A field returns to the schema together
- * with the code that reads it.
+ * values unread, an import ignores them and reports it, and a change cannot set them. A field returns to the schema
+ * together with the code that reads it.
  */
 const unreadFields: Readonly<Record<string, unknown>> = {
   server_only: false,
@@ -11,12 +11,12 @@ const unreadFields: Readonly<Record<string, unknown>> = {
   bq_fqn: null,
 };
 
-/** What the earlier versions stored of `initial_load_chunk_days` when nobody had set it. */
+/** The value that earlier versions stored for an unset `initial_load_chunk_days`. */
 const EARLIER_CHUNK_DAYS = 30;
 
 /** A stored row without the value of `initial_load_chunk_days` that an earlier version wrote into every row. */
 export function withoutEarlierDefault<T extends object>(row: T): T {
-  // Those versions wrote all their fields; later ones write of them only what was set.
+  // Earlier versions wrote all their fields; later ones write only those with a value.
   const isEarlier = Object.keys(unreadFields).every((field) => Object.hasOwn(row, field));
   const { initial_load_chunk_days: days, ...rest } = row as T & {
     readonly initial_load_chunk_days?: unknown;
