@@ -225,8 +225,11 @@ test("an attached PostgreSQL is joined with local and other remote tables, and g
     WHERE o.status = 'open' AND o.id > 100 GROUP BY ALL ORDER BY ALL`;
   // Of every 20 ids those that are divisible by 4 end in 2 once, and never in 1 or 3.
   expect(await rows(equipped, sql)).toEqual([{ name: "Bob", n: 495 }]);
+  // The extension reads by pages once PostgreSQL has counted those of the table, which it does some time after a change.
+  const pages = /ctid BETWEEN '\(\d+,0\)'::tid AND '\(\d+,0\)'::tid AND /;
   const statements = postgres.statements().slice(before);
-  expect(statements.filter((statement) => statement.startsWith("COPY"))).toEqual([
+  const copies = statements.filter((statement) => statement.startsWith("COPY"));
+  expect(copies.map((statement) => statement.replace(pages, ""))).toEqual([
     `COPY (SELECT "id", "customer", "status" FROM "sales"."orders" WHERE "id" > '100' AND "status" = 'open' COLLATE "C") TO STDOUT (FORMAT "binary");`,
   ]);
   expect(
