@@ -119,11 +119,11 @@ describe("Http requests and answers", () => {
       response.end();
     });
     const { http } = testHttp();
-    const found = await http.request(`${server.origin}/a`, { attemptTimeoutMs: 40, timeoutMs: 60 });
+    const found = await http.request(`${server.origin}/a`, { attemptTimeoutMs: 250, timeoutMs: 300 });
     let sizeBytes = 0;
     for await (const piece of found.body) {
       sizeBytes += piece.byteLength;
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      await new Promise((resolve) => setTimeout(resolve, 350));
     }
     expect(sizeBytes).toBe(280_000);
   });
