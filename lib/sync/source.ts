@@ -177,7 +177,7 @@ async function registerNew(
   for (const candidate of plan.candidates) {
     if (candidate.kind === "new") {
       registered.push(candidate.id);
-      notes.push(...candidate.notes);
+      notes.push(...candidate.notes.map((note) => `table ${candidate.table}: ${note}`));
     } else if (candidate.kind === "invalid") {
       notes.push(`${candidate.table} was not registered: ${candidate.reason}`);
     } else if (candidate.kind === "drifted") {
