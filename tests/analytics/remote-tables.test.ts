@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { createAgnes } from "agnes";
-import { definePlugin, int64, table, type RemoteAttachInfo } from "agnes/kit";
+import { definePlugin, int64, permanent, table, type RemoteAttachInfo } from "agnes/kit";
 import { createHost, createLog, silentLog, type LogEntry } from "../../lib/base/mod.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import * as v from "valibot";
@@ -160,3 +160,37 @@ test.each([{ capabilities: ["remote"] }, { capabilities: ["discover", "remote"] 
     expect(found!.remedy).not.toContain("local");
   },
 );
+
+test("remoteTables() does not take a source for live that cannot be connected, and asks it once", async () => {
+  using folder = temporaryFolder();
+  let isDown = false;
+  let connections = 0;
+  const plugin = definePlugin({
+    ...shape,
+    name: "down",
+    capabilities: ["discover", "read"],
+    connect: () => {
+      connections += 1;
+      if (isDown) throw permanent("the tenant was closed");
+      return {
+        discover: async () => [rows, table("others", { id: int64() })],
+        async *read() {
+          yield [{ id: 1 }];
+        },
+      };
+    },
+  });
+  const config = { version: 1, sources: { down: { plugin: "down" } } } as const;
+  await using agnes = await createAgnes({ workspace: folder.path, plugins: [plugin], config });
+  const tables = await agnes.tables();
+  for (const name of ["rows", "others"])
+    await tables.register({ source: "down", source_table: name, query_mode: "remote" });
+  await agnes.sync();
+  expect((await agnes.remoteTables()).map(({ way }) => way)).toEqual(["live", "live"]);
+  isDown = true;
+  connections = 0;
+  const found = await agnes.remoteTables();
+  expect(found.map(({ way }) => way)).toEqual(["none", "none"]);
+  expect(found[0]!.reason).toContain("the tenant was closed");
+  expect(connections).toBe(1);
+});

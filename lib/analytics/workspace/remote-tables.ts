@@ -1,4 +1,6 @@
-import { canBeAsked } from "../../sources/mod.ts";
+import { isAgnesError, withDeadline } from "../../base/mod.ts";
+import { canBeAsked, openSource, type SourceHandle } from "../../sources/mod.ts";
+import { ATTACH_TIMEOUT_MS } from "../remote/attach-within.ts";
 import { checkRemotes, type RemoteCheck } from "../remote/check.ts";
 import { extensionsOf } from "./extensions.ts";
 import { rebuild, type RebuildServices } from "./rebuild.ts";
@@ -31,14 +33,24 @@ export async function remoteTables(
   const request = { dataDirectory, extensions: extensionsOf(services), installExtensions, signal };
   const checks = await checkRemotes(services, request);
   if (installExtensions && checks.length > 0) await rebuild(services, { installExtensions, signal });
-  return Promise.all(checks.map(async (check) => remoteTable(services, check)));
+  const connections = new Map<string, Promise<Obstacle | null>>();
+  const connection = (source: string) => {
+    const known = connections.get(source) ?? connectionObstacle(services, source, signal);
+    connections.set(source, known);
+    return known;
+  };
+  return Promise.all(checks.map(async (check) => remoteTable(services, check, connection)));
 }
 
-async function remoteTable(services: RebuildServices, check: RemoteCheck): Promise<RemoteTable> {
+async function remoteTable(
+  services: RebuildServices,
+  check: RemoteCheck,
+  connection: (source: string) => Promise<Obstacle | null>,
+): Promise<RemoteTable> {
   const { source, name, extension, reason, isExtensionMissing } = check;
   const id = `${source}.${name}`;
   if (extension !== null && reason === null) return { id, way: "attach", extension, reason, remedy: null };
-  const obstacle = await liveObstacle(services, source, id);
+  const obstacle = (await liveObstacle(services, source, id)) ?? (await connection(source));
   if (obstacle === null) return { id, way: "live", extension, reason, remedy: null };
   return {
     id,
@@ -78,4 +90,22 @@ async function liveObstacle(
   if ((await tables.get(id)) !== null) return null;
   const remedy = `Register it: \`agnes table register ${source} ${id.slice(source.length + 1)} --mode remote\`.`;
   return { reason: "it is not registered, so its connector is not used", remedy };
+}
+
+/** The reason why a source cannot be connected, and the remedy. Its plugin has as long as an attach. */
+async function connectionObstacle(
+  services: RebuildServices,
+  source: string,
+  signal: AbortSignal | undefined,
+): Promise<Obstacle | null> {
+  try {
+    const limits = { timeoutMs: ATTACH_TIMEOUT_MS, signal };
+    const close = (late: SourceHandle) => void late[Symbol.asyncDispose]().then(undefined, () => {});
+    const connect = (stop: AbortSignal) => openSource(services, source, stop);
+    await using _ = await withDeadline(`connecting to source ${source}`, limits, connect, close);
+    return null;
+  } catch (error) {
+    if (signal?.aborted === true || !isAgnesError(error)) throw error;
+    return { reason: error.message, remedy: error.hint };
+  }
 }
