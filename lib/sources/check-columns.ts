@@ -15,12 +15,7 @@ type Named = Pick<
 export function checkColumns(settings: Named, schema: Schema): void {
   const { id, name: table } = settings;
   const refuse = (reason: string, option?: string): never => {
-    throw new AgnesError("table_plan_invalid", {
-      id,
-      table,
-      reason,
-      ...(option === undefined ? {} : { option }),
-    });
+    throw new AgnesError("table_plan_invalid", { id, table, reason, option });
   };
   const known = new Set(schema.fields.map((field) => String(field.name)));
   if (known.size === 0) refuse("the source describes no column of it");

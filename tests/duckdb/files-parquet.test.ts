@@ -97,9 +97,9 @@ test.each([
   ],
 ])(
   "inspectParquet() names a file with its own type beside one that does not go with it: %s",
-  async (values, told) => {
+  async (values, problem) => {
     const error = await rejection(readParquet(values.map((value) => `SELECT ${value} AS v`)));
-    expect(error.message).toContain(`"${values.length - 1}.parquet": ${told}, so give one under types`);
+    expect(error.message).toContain(`"${values.length - 1}.parquet": ${problem}, so give one under types`);
   },
 );
 

@@ -48,7 +48,7 @@ export const extractErrors = {
       return `Published: ${someNames(d.known, d.more)}${all}.`;
     },
   }),
-  table_plan_invalid: errorSpec<{ table: string; reason: string; id?: string; option?: string }>({
+  table_plan_invalid: errorSpec<{ table: string; reason: string; id?: string; option?: string | undefined }>({
     status: 400,
     exit: 2,
     message: (d) => `table ${shown(d.table)} cannot be extracted as configured: ${d.reason}`,

@@ -64,12 +64,7 @@ export interface TablePlan {
 export function checkPlan(plan: TablePlan): void {
   const { id, name: table } = plan;
   const refuse = (reason: string, option?: string): never => {
-    throw new AgnesError("table_plan_invalid", {
-      id,
-      table,
-      reason,
-      ...(option === undefined ? {} : { option }),
-    });
+    throw new AgnesError("table_plan_invalid", { id, table, reason, option });
   };
   if (!isExposedName(plan.name)) refuse("its name may hold letters, digits and underscores only");
   if (reservedNames.has(plan.name.toLowerCase()))
