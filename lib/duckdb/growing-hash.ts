@@ -3,21 +3,16 @@ import { open, type FileHandle } from "node:fs/promises";
 
 const CHUNK_BYTES = 1024 * 1024;
 const POLL_MS = 10;
-/** How many bytes DuckDB may have written that the disk was not asked to keep yet. */
-const UNSYNCED_BYTES_MAX = 16 * CHUNK_BYTES;
 
 /**
- * The SHA-256 of a file that DuckDB is writing, computed while it grows: when the copy ends, only the last bytes are left to
- * read. DuckDB only appends to a Parquet file. The disk is asked to keep the bytes meanwhile, so that the sync that makes
- * the file durable is short, too.
+ * The SHA-256 of a file that DuckDB is writing, computed while it grows: what is at its end when the copy ends is all that
+ * is left to read. DuckDB only ever appends to a Parquet file.
  */
 export class GrowingHash {
   readonly #path: string;
   readonly #hash = createHash("sha256");
   readonly #following: Promise<void>;
   #position = 0;
-  #syncedPosition = 0;
-  #syncing: Promise<void> | null = null;
   #isWhole = false;
   #isStopped = false;
   #wake: () => void = () => {};
@@ -52,27 +47,13 @@ export class GrowingHash {
         const isWhole = this.#isWhole;
         handle ??= await open(this.#path).catch(() => null);
         const read = handle === null ? 0 : await this.#readInto(handle, buffer);
-        if (read > 0) {
-          this.#syncSoon(handle!);
-          continue;
-        }
+        if (read > 0) continue;
         if (isWhole) return;
         await this.#pause();
       }
     } finally {
-      await this.#syncing;
       await handle?.close();
     }
-  }
-
-  #syncSoon(handle: FileHandle): void {
-    if (this.#syncing !== null || this.#position - this.#syncedPosition < UNSYNCED_BYTES_MAX) return;
-    this.#syncedPosition = this.#position;
-    // Where it fails or a file that is open for reading cannot be synced, the sync of the whole file decides.
-    this.#syncing = handle
-      .datasync()
-      .catch(() => {})
-      .then(() => void (this.#syncing = null));
   }
 
   async #pause(): Promise<void> {
