@@ -164,11 +164,11 @@ export interface CheckedEntry extends CatalogEntry {
 /** A table and its columns, with what the registry documents about it. */
 export interface DocumentedTable extends TableDescription {
   /** Columns that refer to other tables; empty when none is registered. */
-  readonly foreignKeys: TableSettings["foreign_keys"];
+  readonly foreignKeys: TableSettings["foreignKeys"];
   /** Grain, gotchas, sample questions and the like; empty when nothing is registered. */
   readonly documentation: TableSettings["documentation"];
   /** What an earlier system noted of the table, as it is; empty when nothing is registered. */
-  readonly sourceMetadata: TableSettings["source_metadata"];
+  readonly sourceMetadata: TableSettings["sourceMetadata"];
 }
 
 /** How a query is to be run; without limits it may take 60 seconds and give any number of rows. */
@@ -307,9 +307,9 @@ class WorkspaceAgnes implements Agnes {
     const record = await (await this.tables()).get(found.id);
     return {
       ...found,
-      foreignKeys: record?.foreign_keys ?? [],
+      foreignKeys: record?.foreignKeys ?? [],
       documentation: record?.documentation ?? {},
-      sourceMetadata: record?.source_metadata ?? {},
+      sourceMetadata: record?.sourceMetadata ?? {},
     };
   }
 

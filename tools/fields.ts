@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { ROOT } from "./source.ts";
 
 /** The declaration of the type whose fields must have readers, and what it becomes. */
-const SCHEMA = "lib/tables/record/schema.ts";
+const SCHEMA = "lib/tables/record/settings.ts";
 const KEYS = "[K in keyof Checked]: ";
 const NO_KEYS = "[K in keyof Checked as never]: ";
 

@@ -1,4 +1,5 @@
 import type { DocumentedTable } from "../../lib/agnes.ts";
+import { toStoredFields } from "../../lib/tables/mod.ts";
 import { command } from "../cli/command.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
 import { printRows } from "../terminal/print-rows.ts";
@@ -16,7 +17,7 @@ export default command({
   async run(cli, args) {
     await using agnes = await openAgnes(cli);
     const table = await agnes.describe(args.table);
-    if (cli.json) return await cli.printJson(table);
+    if (cli.json) return await cli.printJson({ ...table, documentation: storedDocumentation(table) });
     if (table.description !== "") cli.info(`${table.name}: ${table.description}\n`);
     if (table.readAs !== null) cli.info(`read as ${table.readAs}\n`);
     if (table.primaryKey.length > 0) cli.info(`primary key ${table.primaryKey.join(", ")}\n`);
@@ -34,16 +35,18 @@ export default command({
   },
 });
 
+/** The documentation of a table with the names of its parts as stored. */
+function storedDocumentation({ documentation }: DocumentedTable): DocumentedTable["documentation"] {
+  return toStoredFields({ documentation })["documentation"] as DocumentedTable["documentation"];
+}
+
 /** The documentation of a table in the registry, one fact per line. */
-function documentationLines({
-  foreignKeys,
-  documentation,
-  sourceMetadata,
-}: DocumentedTable): readonly string[] {
+function documentationLines(table: DocumentedTable): readonly string[] {
+  const { foreignKeys, sourceMetadata } = table;
   const keys = foreignKeys.map(({ column, references, description }) =>
     [`${column} refers to ${references}`, ...(description ? [description] : [])].join(": "),
   );
-  const facts = Object.entries(documentation).flatMap(([part, value]) =>
+  const facts = Object.entries(storedDocumentation(table)).flatMap(([part, value]) =>
     [value ?? []].flat().map((item) => {
       const text = typeof item === "string" ? item : `${item.key}: ${item.body}`;
       return `${part.replaceAll("_", " ")}: ${text}`;

@@ -32,7 +32,7 @@ export async function workspaceNames(folder: string | undefined): Promise<Worksp
     await using registry = await openTableRegistry({ storage: fileStorage({ directory, host }), host });
     const tables = await registry.list();
     const buckets = [...new Set(tables.flatMap(({ bucket }) => bucket ?? []))];
-    const named = [...tables.map((table) => table.view_name), ...tables.map(({ id }) => id)];
+    const named = [...tables.map((table) => table.viewName), ...tables.map(({ id }) => id)];
     return { ...none, sources, tables: named, buckets };
   } catch {
     return { ...none, sources };

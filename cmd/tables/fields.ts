@@ -2,9 +2,14 @@ import type { ArgsDef, StringArgDef } from "citty";
 import * as v from "valibot";
 
 import { AgnesError, messageOf, nearest } from "../../lib/base/mod.ts";
-import { tableChange, tableFieldNames, type TableChange, type TableSettings } from "../../lib/tables/mod.ts";
+import {
+  fromStoredFields,
+  storedFieldNames,
+  tableChange,
+  type StoredFieldName as Field,
+  type TableChange,
+} from "../../lib/tables/mod.ts";
 
-type Field = keyof TableSettings;
 /** The kind of value in a flag's text. */
 type FieldKind = "text" | "number" | "truth" | "names" | "json";
 
@@ -20,7 +25,7 @@ const shortFlags: Partial<Record<Field, string>> = {
 const flagOf = (field: Field): string => shortFlags[field] ?? field.replaceAll("_", "-");
 
 /** The fields that flags of a command can set. */
-export const settableFields: readonly Field[] = tableFieldNames.filter(
+export const settableFields: readonly Field[] = storedFieldNames.filter(
   (field) => !["source", "name", "source_table"].includes(field),
 );
 
@@ -98,7 +103,9 @@ export function changeFrom(
     const reason = `--${flagOf(both)} and --clear ${flagOf(both)} contradict each other`;
     throw new AgnesError("usage_wrong", { command: name, reason });
   }
-  return Object.fromEntries([...values, ...cleared.map((field) => [field, null])]) as TableChange;
+  return fromStoredFields(
+    Object.fromEntries([...values, ...cleared.map((field) => [field, null])]),
+  ) as TableChange;
 }
 
 function clearedFields(name: string, fields: readonly Field[], list: string): readonly Field[] {

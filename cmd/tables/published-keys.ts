@@ -12,8 +12,8 @@ export async function keysInUse(
   agnes: Agnes,
   tables: readonly RegisteredTable[],
 ): Promise<ReadonlyMap<string, readonly string[]>> {
-  const keys = new Map<string, readonly string[]>(tables.map(({ id, primary_key: key }) => [id, key]));
-  const open = tables.filter(({ primary_key: key }) => key.length === 0);
+  const keys = new Map<string, readonly string[]>(tables.map(({ id, primaryKey: key }) => [id, key]));
+  const open = tables.filter(({ primaryKey: key }) => key.length === 0);
   for (const source of new Set(open.map((table) => table.source))) {
     for (const [name, key] of await publishedKeys(agnes, source)) {
       const id = `${source}.${name}`;

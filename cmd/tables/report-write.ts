@@ -1,12 +1,13 @@
-import type { TableWrite } from "../../lib/tables/mod.ts";
+import { storedName, storedTable, type TableWrite } from "../../lib/tables/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 
 /** Prints the result of a change of one table, or on a dry run the expected result. */
 export async function reportWrite(cli: Cli, write: TableWrite, verb: string, next?: string): Promise<void> {
-  if (cli.json) return cli.printJson(write);
-  const { table, changed, dryRun } = write;
+  const { table, dryRun } = write;
+  const changed = write.changed.map(storedName);
+  if (cli.json) return cli.printJson({ table: storedTable(table), changed, dryRun });
   if (changed.length === 0) return cli.info(`${table.id} already has these settings; nothing changed.`);
-  const view = table.view_name === table.name ? "" : ` as ${table.view_name}`;
+  const view = table.viewName === table.name ? "" : ` as ${table.viewName}`;
   const did = dryRun ? `would have ${verb}` : verb;
   const fields = verb === "registered" ? "" : `: ${changed.join(", ")}`;
   cli.info(`${did} ${table.id}${view}${fields}${dryRun ? "" : ` (version ${table.version})`}`);

@@ -1,16 +1,16 @@
 import type { Agnes } from "../../lib/agnes.ts";
 import { isAgnesError, nearest } from "../../lib/base/mod.ts";
-import { planRegistration, type RegisteredTable } from "../../lib/tables/mod.ts";
+import { planRegistration, storedName, type RegisteredTable } from "../../lib/tables/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 
 /** Warns if the source does not have a registered table, or the columns in its settings. */
 export async function warnOfSource(cli: Cli, agnes: Agnes, table: RegisteredTable): Promise<void> {
-  const { source, source_table: sourceTable } = table;
+  const { source, sourceTable } = table;
   const { sources } = agnes.workspace.config;
   // The source may have been removed from agnes.yaml.
   if (!Object.hasOwn(sources, source)) return;
   const { capabilities } = agnes.plugins.get(sources[source]!.plugin);
-  if (sourceTable === null || table.source_query !== null || !capabilities.includes("discover")) return;
+  if (sourceTable === null || table.sourceQuery !== null || !capabilities.includes("discover")) return;
   try {
     const discovered = await agnes.connectors.discover(source, { signal: cli.signal });
     const { missing, candidates } = planRegistration(source, discovered, [table]);
@@ -25,7 +25,8 @@ export async function warnOfSource(cli: Cli, agnes: Agnes, table: RegisteredTabl
     }
     for (const candidate of candidates)
       if (candidate.kind === "drifted" && candidate.id === table.id)
-        for (const { field, reason } of candidate.drift) cli.warn(`${field} of ${table.id}: ${reason}`);
+        for (const { field, reason } of candidate.drift)
+          cli.warn(`${storedName(field)} of ${table.id}: ${reason}`);
   } catch (error) {
     // Registering and updating do not need the source, so its failure is only a warning.
     if (!isAgnesError(error) || cli.signal.aborted) throw error;

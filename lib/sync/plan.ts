@@ -28,7 +28,7 @@ export function planSource(
   const sourceTable = discovered === null ? registeredTable : sourceTablesOf(discovered);
   const columnsFrom = discovered === null ? ({ columnsFrom: "read" } as const) : {};
   for (const record of records) {
-    const info = record.source_query === null ? sourceTable(record) : table(record.name, {});
+    const info = record.sourceQuery === null ? sourceTable(record) : table(record.name, {});
     if (info === undefined) vanished.push(record);
     else tables.push({ info, ...extractionSettings(record, info, now), ...columnsFrom });
   }

@@ -60,7 +60,7 @@ async function freshTables(
   if (!full) return () => false;
   if (only === null) return () => true;
   const names = new Set(only);
-  for (const { name, source_table: own } of await tables.list({ source })) {
+  for (const { name, sourceTable: own } of await tables.list({ source })) {
     if (names.has(name) && own !== null) names.add(own);
   }
   return (table) => names.has(table);

@@ -116,10 +116,10 @@ async function dueTables(
   asked: readonly string[] | null,
 ): Promise<readonly string[]> {
   const records = await wantedRecords(tables, source, asked);
-  if (records.every(({ sync_schedule }) => sync_schedule === null)) return [];
+  if (records.every(({ syncSchedule }) => syncSchedule === null)) return [];
   const succeeded = await state.succeeded(source);
   const now = host.now();
-  const due = records.filter(({ name, registered_at: registeredAt, sync_schedule: schedule }) => {
+  const due = records.filter(({ name, registeredAt, syncSchedule: schedule }) => {
     const last = succeeded.get(name) ?? null;
     // A table that was unregistered and registered again starts from scratch.
     const isEarlier = last !== null && last.getTime() < Date.parse(registeredAt);
@@ -139,13 +139,13 @@ async function withoutViews(
 ): Promise<readonly string[] | undefined> {
   if (only === undefined || only.every((reference) => known.includes(split(reference)[0]))) return only;
   const registered = await tables.list();
-  const ids = new Map(registered.map(({ id, view_name: view }) => [view.toLowerCase(), id]));
+  const ids = new Map(registered.map(({ id, viewName: view }) => [view.toLowerCase(), id]));
   return only.map((reference) => {
     const [source, name] = split(reference);
     if (known.includes(source)) return reference;
     const id = name === undefined ? ids.get(reference.toLowerCase()) : undefined;
     if (id !== undefined) return id;
-    const views = name === undefined ? registered.map(({ view_name: view }) => view) : undefined;
+    const views = name === undefined ? registered.map(({ viewName: view }) => view) : undefined;
     throw unknownSource(source, known, views);
   });
 }

@@ -25,7 +25,7 @@ export async function reportVanished(
   const published = new Set(extract?.tables.map(({ name }) => name.toLowerCase()));
   const errors: { readonly table: string; readonly error: AgnesError }[] = [];
   const notes: string[] = [];
-  for (const { id, name, source_table: own } of vanished) {
+  for (const { id, name, sourceTable: own } of vanished) {
     const isLoss =
       published.has(name.toLowerCase()) ||
       only !== null ||

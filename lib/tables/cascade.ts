@@ -29,10 +29,10 @@ export interface CleaningFailure {
 }
 
 /** All resources of a table. */
-export function resourcesOf({ id, source, name, view_name }: RegisteredTable): readonly Resource[] {
+export function resourcesOf({ id, source, name, viewName }: RegisteredTable): readonly Resource[] {
   return [
     { kind: "extract_table", source, table: name },
-    { kind: "view", viewName: view_name },
+    { kind: "view", viewName },
     { kind: "sync_state", id },
   ];
 }

@@ -36,19 +36,19 @@ export async function present(
  * Checks that no other table has the view name.
  * @throws `table_view_taken`
  */
-export async function checkViewName(view: View, { id, source, name, view_name }: TableRecord): Promise<void> {
-  const owners = await view.query({ view_key: view_name.toLowerCase() }, allTables);
+export async function checkViewName(view: View, { id, source, name, viewName }: TableRecord): Promise<void> {
+  const owners = await view.query({ view_key: viewName.toLowerCase() }, allTables);
   const owner = owners.map(registered).find((table) => table.id !== id);
   if (owner === undefined) return;
   const suggestion = `${source}_${name}`.toLowerCase().slice(0, 64);
-  throw new AgnesError("table_view_taken", { viewName: view_name, owner: owner.id, suggestion });
+  throw new AgnesError("table_view_taken", { viewName, owner: owner.id, suggestion });
 }
 
 /** The name of unchecked content in errors. */
 export function nameOf(change: TableChange): string {
-  const { source, name, source_table } = isPlainObject(change) ? change : {};
+  const { source, name, sourceTable } = isPlainObject(change) ? change : {};
   // Other values may be hostile, and the error names their field.
-  const parts = [source, name ?? source_table].filter(
+  const parts = [source, name ?? sourceTable].filter(
     (part) => typeof part === "string" && isVendorName(part),
   );
   if (parts.length === 0) return "the table";

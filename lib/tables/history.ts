@@ -1,5 +1,12 @@
 import type { Catalog, HistoryEntry } from "../catalog/mod.ts";
-import { changedFields, changedUnread, sourceTableNames, type TableRecord } from "./record/mod.ts";
+import {
+  changedFields,
+  changedUnread,
+  sourceTableNames,
+  storedName,
+  toStoredFields,
+  type TableRecord,
+} from "./record/mod.ts";
 import { recordOf, tableKey, type RegistryRow } from "./stored.ts";
 import type { RegistryHistoryOptions } from "./types.ts";
 
@@ -34,6 +41,18 @@ export interface FolderAudit extends Audit {
   readonly id: string;
   readonly before: string | null;
   readonly after: string | null;
+}
+
+/** A change with its fields as in files, YAML and HTTP. */
+export function storedChange(change: RegistryChange): Readonly<Record<string, unknown>> {
+  if (change.kind === "folder") return { ...change };
+  const { before, after, changed } = change;
+  return {
+    ...change,
+    changed: changed.map(storedName),
+    before: before && toStoredFields(before),
+    after: after && toStoredFields(after),
+  };
 }
 
 /** The changes of one table, or of the whole registry. */

@@ -27,7 +27,7 @@ export class EarlierNames {
     const usable = isExposedName(wanted) && !wanted.startsWith("_") ? wanted : toExposedName(wanted);
     const registered = this.#bySourceTable.get(JSON.stringify([source, sourceTable]));
     if (registered !== undefined) {
-      const { id, name, view_name: view } = registered;
+      const { id, name, viewName: view } = registered;
       return { name, notes: view === wanted ? [] : [`${id} keeps its view ${view}`] };
     }
     const name = this.#freeName(source, usable, sourceTable);
@@ -45,7 +45,7 @@ export class EarlierNames {
   /** Reserves the id, view name and source table of a table. */
   take(record: TableRecord): void {
     this.#ids.add(record.id.toLowerCase());
-    this.#views.set(record.view_name.toLowerCase(), record.id);
+    this.#views.set(record.viewName.toLowerCase(), record.id);
     for (const name of sourceTableNames(record))
       this.#bySourceTable.set(JSON.stringify([record.source, name]), record);
   }

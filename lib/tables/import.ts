@@ -8,13 +8,13 @@ import {
   tableId,
   withoutUnread,
   type CheckTable,
-  type TableChange,
+  type StoredChange,
   type TableRecord,
 } from "./record/mod.ts";
 import type { RegisteredTable } from "./stored.ts";
 
-/** A table in a document: its fields and, if the document has them, who registered it and when. */
-export type DocumentTable = TableChange & {
+/** A table in a document: its stored fields and, if the document has them, who registered it and when. */
+export type DocumentTable = StoredChange & {
   readonly registered_by?: string;
   readonly registered_at?: string;
   /** The name of the table in an earlier system. Its name and view name are derived from it. */
@@ -174,26 +174,26 @@ function plannedTable(
     const record = {
       id,
       ...settings,
-      registered_by: registered_by ?? context.stamp.by,
-      registered_at: registered_at ?? context.stamp.at,
+      registeredBy: registered_by ?? context.stamp.by,
+      registeredAt: registered_at ?? context.stamp.at,
     };
     return {
       record,
-      outcome: { kind: "registered", id, viewName: record.view_name, changed: [], notes, ignored },
+      outcome: { kind: "registered", id, viewName: record.viewName, changed: [], notes, ignored },
     };
   }
   const { version: _version, ...present } = before;
   const record = changedRecord(present, { ...change, source: before.source, name: before.name });
   const changed = changedFields(before, record);
   const kind = changed.length === 0 ? "unchanged" : "updated";
-  return { record, outcome: { kind, id: before.id, viewName: record.view_name, changed, notes, ignored } };
+  return { record, outcome: { kind, id: before.id, viewName: record.viewName, changed, notes, ignored } };
 }
 
 function namedTable(
-  fields: TableChange,
+  fields: StoredChange,
   earlierName: string | undefined,
   names: EarlierNames,
-): { readonly fields: TableChange; readonly notes: readonly string[] } {
+): { readonly fields: StoredChange; readonly notes: readonly string[] } {
   const { source, source_table: sourceTable } = fields;
   if (earlierName === undefined || typeof source !== "string" || typeof sourceTable !== "string")
     return { fields, notes: [] };
@@ -211,12 +211,12 @@ function viewConflicts(
   const owners = new Map<string, TableRecord>();
   const conflicts = [];
   for (const table of all.values()) {
-    const owner = owners.get(table.view_name.toLowerCase());
+    const owner = owners.get(table.viewName.toLowerCase());
     if (owner === undefined) {
-      owners.set(table.view_name.toLowerCase(), table);
+      owners.set(table.viewName.toLowerCase(), table);
       continue;
     }
-    const message = `the view name ${table.view_name} would belong to both ${owner.id} and ${table.id}`;
+    const message = `the view name ${table.viewName} would belong to both ${owner.id} and ${table.id}`;
     const failure = { table: table.id, code: "table_view_taken", message };
     conflicts.push({ id: imported.has(table.id) ? table.id : owner.id, failure });
   }

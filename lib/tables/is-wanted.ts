@@ -6,7 +6,7 @@ export function isWanted(table: TableRecord, { dataset, text }: TableFilter): bo
   if (dataset !== undefined && table.dataset !== dataset) return false;
   const part = text?.toLowerCase();
   if (part === undefined) return true;
-  return [table.id, table.view_name, table.source_table, table.description].some((field) =>
+  return [table.id, table.viewName, table.sourceTable, table.description].some((field) =>
     field?.toLowerCase().includes(part),
   );
 }

@@ -2,6 +2,7 @@ export type { CleaningFailure, Resource, UnregisterEvent, UnregisterListener } f
 export { registerCommand } from "./register-command.ts";
 export { filterPlaceholders, resolveFilters } from "./filters.ts";
 export type { WhereFilter } from "./filters.ts";
+export { storedChange } from "./history.ts";
 export type { FolderAudit, RegistryChange, TableAudit } from "./history.ts";
 export type {
   DocumentTable,
@@ -24,13 +25,18 @@ export {
 export type { ParseOptions, ProjectionFormat, ProjectionOptions } from "./projections/mod.ts";
 export {
   checkSourceRules,
+  fromStoredFields,
+  libraryName,
   sourceMetadataProblem,
+  storedFieldNames,
+  storedName,
   tableChange,
   tableDefaults,
   tableFieldNames,
+  toStoredFields,
 } from "./record/mod.ts";
-export type { CheckTable, TableChange, TableRecord, TableSettings } from "./record/mod.ts";
-export { planRegistration } from "./registration.ts";
+export type { CheckTable, StoredFieldName, TableChange, TableRecord, TableSettings } from "./record/mod.ts";
+export { planRegistration, storedPlan } from "./registration.ts";
 export type { Candidate, Drift, PlanOptions, RegistrationPlan } from "./registration.ts";
 export { openTableRegistry, TableRegistry } from "./registry.ts";
 export type { TableRegistryOptions } from "./registry.ts";
@@ -38,6 +44,7 @@ export { isDue, nextDue, parseSchedule } from "./schedule.ts";
 export type { Schedule } from "./schedule.ts";
 export { extractionSettings, folderOf, sourceTableOf, sourceTablesOf } from "./settings.ts";
 export type { ExtractionSettings } from "./settings.ts";
+export { storedTable } from "./stored.ts";
 export type { RegisteredTable } from "./stored.ts";
 export type {
   ChangeOptions,

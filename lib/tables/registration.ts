@@ -11,8 +11,12 @@ import {
   type CheckTable,
   sourceTableNames,
   tableId,
+  storedName,
+  toStoredChange,
+  toStoredFields,
   type TableChange,
   type TableRecord,
+  type TableSettings,
 } from "./record/mod.ts";
 
 /** The result of discovering one table of a source, or on a dry run the expected result. */
@@ -31,7 +35,7 @@ export type Candidate =
       readonly table: string;
       readonly id: string;
       readonly viewName: string;
-      /** The new value of the field `source_metadata`. Missing if the source has no new metadata. */
+      /** The new value of the field `sourceMetadata`. Missing if the source has no new metadata. */
       readonly sourceMetadata?: JsonRecord;
     }
   /** Registered, but the settings no longer match the source. No setting is overwritten. */
@@ -68,7 +72,7 @@ export type Candidate =
 
 /** One setting that no longer matches the source. */
 export interface Drift {
-  readonly field: string;
+  readonly field: keyof TableSettings;
   readonly registered: readonly string[];
   readonly discovered: readonly string[];
   readonly reason: string;
@@ -112,10 +116,23 @@ export function planRegistration(
   });
   const present = new Set(discovered.map((info) => info.name));
   const missing = own
-    .filter((record) => record.source_table !== null)
+    .filter((record) => record.sourceTable !== null)
     .filter((record) => !sourceTableNames(record).some((name) => present.has(name)))
     .map((record) => record.id);
   return { source, candidates, missing };
+}
+
+/** A plan with the names of fields as in files, YAML and HTTP. */
+export function storedPlan(plan: RegistrationPlan): object {
+  const candidates = plan.candidates.map((candidate) => {
+    if (candidate.kind === "new") return { ...candidate, change: toStoredFields(candidate.change) };
+    if (candidate.kind !== "drifted") return candidate;
+    return {
+      ...candidate,
+      drift: candidate.drift.map((one) => ({ ...one, field: storedName(one.field) })),
+    };
+  });
+  return { ...plan, candidates };
 }
 
 /** A plan in which tables that a user unregistered are not new. */
@@ -178,17 +195,17 @@ function newCandidate(
   const change: TableChange = {
     source,
     name,
-    view_name: viewName,
-    source_table: info.name,
-    query_mode: defaultMode(info.capabilities ?? capabilities),
-    primary_key: [...info.primaryKey],
-    ...(info.cursor === undefined ? {} : { incremental_column: info.cursor }),
+    viewName,
+    sourceTable: info.name,
+    queryMode: defaultMode(info.capabilities ?? capabilities),
+    primaryKey: [...info.primaryKey],
+    ...(info.cursor === undefined ? {} : { incrementalColumn: info.cursor }),
     ...(info.description === undefined ? {} : { description: cleanText(info.description) }),
-    ...(info.sourceMetadata === undefined ? {} : { source_metadata: info.sourceMetadata }),
+    ...(info.sourceMetadata === undefined ? {} : { sourceMetadata: info.sourceMetadata }),
   };
   const id = tableId(source, name);
   try {
-    const settings = newSettings(checkChange(change, id), id);
+    const settings = newSettings(checkChange(toStoredChange(change, id), id), id);
     checkTable?.(settings, id);
   } catch (error) {
     if (!isAgnesError(error)) throw error;
@@ -203,7 +220,7 @@ function newCandidate(
 }
 
 function compared(record: TableRecord, info: TableInfo): Candidate {
-  const { id, view_name: viewName } = record;
+  const { id, viewName } = record;
   const drift = driftOf(record, info);
   const sourceMetadata = newMetadata(record, info);
   const common = {
@@ -219,18 +236,18 @@ function compared(record: TableRecord, info: TableInfo): Candidate {
 function newMetadata(record: TableRecord, { sourceMetadata }: TableInfo): JsonRecord | undefined {
   if (sourceMetadata === undefined) return undefined;
   // Keys that the source does not have were set by users or an earlier system.
-  const merged = { ...record.source_metadata, ...sourceMetadata };
-  return isDeepStrictEqual(merged, record.source_metadata) ? undefined : merged;
+  const merged = { ...record.sourceMetadata, ...sourceMetadata };
+  return isDeepStrictEqual(merged, record.sourceMetadata) ? undefined : merged;
 }
 
 function driftOf(record: TableRecord, info: TableInfo): readonly Drift[] {
   const columns = info.schema.fields.map((field) => field.name);
-  const uses: readonly (readonly [string, readonly string[]])[] = [
-    ["primary_key", record.primary_key],
+  const uses: readonly (readonly [keyof TableSettings, readonly string[]])[] = [
+    ["primaryKey", record.primaryKey],
     ["columns", record.columns ?? []],
-    ["incremental_column", record.incremental_column === null ? [] : [record.incremental_column]],
-    ["partition_by", record.partition_by === null ? [] : [record.partition_by]],
-    ["where_filters", record.where_filters.map((filter) => filter.column)],
+    ["incrementalColumn", record.incrementalColumn === null ? [] : [record.incrementalColumn]],
+    ["partitionBy", record.partitionBy === null ? [] : [record.partitionBy]],
+    ["whereFilters", record.whereFilters.map((filter) => filter.column)],
   ];
   const gone = uses
     .map(([field, used]) => ({ field, used, lost: used.filter((name) => !columns.includes(name)) }))
@@ -241,16 +258,16 @@ function driftOf(record: TableRecord, info: TableInfo): readonly Drift[] {
       discovered: columns,
       reason: `the source has no column ${lost.join(", ")}`,
     }));
-  const key = record.primary_key;
+  const key = record.primaryKey;
   const keyChanged =
     key.length > 0 &&
     info.primaryKey.length > 0 &&
     [...key].sort().join("\0") !== [...info.primaryKey].sort().join("\0");
-  return keyChanged && !gone.some(({ field }) => field === "primary_key")
+  return keyChanged && !gone.some(({ field }) => field === "primaryKey")
     ? [
         ...gone,
         {
-          field: "primary_key",
+          field: "primaryKey",
           registered: key,
           discovered: info.primaryKey,
           reason: "the source reports another key",
@@ -269,7 +286,7 @@ class NamesInUse {
 
   constructor(registered: readonly TableRecord[], discovered: readonly TableInfo[]) {
     this.#ids = new Set(registered.map((record) => record.id.toLowerCase()));
-    this.#views = new Map(registered.map((record) => [record.view_name.toLowerCase(), record.id]));
+    this.#views = new Map(registered.map((record) => [record.viewName.toLowerCase(), record.id]));
     for (const info of discovered) {
       const name = defaultName(info.name);
       this.#wanted.set(name, (this.#wanted.get(name) ?? 0) + 1);

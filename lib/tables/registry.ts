@@ -25,6 +25,7 @@ import {
   checkFolder,
   newSettings,
   tableId,
+  toStoredChange,
   type CheckTable,
   type TableChange,
   type TableRecord,
@@ -82,8 +83,8 @@ export interface TableRegistryOptions {
  * ```ts
  * import { createHost, memoryStorage, openTableRegistry } from "agnes";
  * await using registry = await openTableRegistry({ storage: memoryStorage(), host: createHost(), actor: "ann" });
- * await registry.register({ source: "crm", source_table: "orders", primary_key: ["id"] });
- * await registry.update("crm.orders", { sync_schedule: "every 6h" });
+ * await registry.register({ source: "crm", sourceTable: "orders", primaryKey: ["id"] });
+ * await registry.update("crm.orders", { syncSchedule: "every 6h" });
  * console.log(await registry.list());
  * ```
  */
@@ -117,7 +118,7 @@ interface RegistryServices {
  * await using agnes = await createAgnes({ plugins: [] });
  * const tables = await agnes.tables();
  * const { version } = await tables.find("orders");
- * await tables.update("crm.orders", { sync_schedule: "daily 05:00" }, { expectedVersion: version });
+ * await tables.update("crm.orders", { syncSchedule: "daily 05:00" }, { expectedVersion: version });
  * ```
  */
 export class TableRegistry implements AsyncDisposable {
@@ -154,7 +155,7 @@ export class TableRegistry implements AsyncDisposable {
   async find(reference: string): Promise<RegisteredTable> {
     const byId = await this.get(reference);
     if (byId !== null) return byId;
-    const [byView] = await this.list({ view_name: reference });
+    const [byView] = await this.list({ viewName: reference });
     if (byView !== undefined) return byView;
     throw await notRegistered(this.#catalog, reference);
   }
@@ -165,8 +166,8 @@ export class TableRegistry implements AsyncDisposable {
       {
         ...(filter.source === undefined ? {} : { source: filter.source }),
         ...(filter.bucket === undefined ? {} : { bucket: filter.bucket }),
-        ...(filter.query_mode === undefined ? {} : { query_mode: filter.query_mode }),
-        ...(filter.view_name === undefined ? {} : { view_key: filter.view_name.toLowerCase() }),
+        ...(filter.queryMode === undefined ? {} : { query_mode: filter.queryMode }),
+        ...(filter.viewName === undefined ? {} : { view_key: filter.viewName.toLowerCase() }),
       },
       allTables,
     );
@@ -174,7 +175,7 @@ export class TableRegistry implements AsyncDisposable {
   }
 
   /**
-   * Registers a table. `source` and `source_table` are enough; see `tableChange` for all fields.
+   * Registers a table. `source` and `sourceTable` are enough.
    *
    * @param options `expectedVersion` refers to the version of the whole registry
    * @throws `table_exists`, `table_view_taken`, `table_version_stale`, `table_contradiction`, and the errors of invalid
@@ -182,7 +183,7 @@ export class TableRegistry implements AsyncDisposable {
    */
   async register(change: TableChange, options: ChangeOptions = {}): Promise<TableWrite> {
     const what = nameOf(change);
-    const settings = newSettings(checkChange(change, what), what);
+    const settings = newSettings(checkChange(toStoredChange(change, what), what), what);
     return this.#write(options, async (view) => {
       checkRegistryVersion(view, options.expectedVersion);
       const after = this.#newRecord(settings, options.actor);
@@ -200,7 +201,7 @@ export class TableRegistry implements AsyncDisposable {
    * and the errors of invalid fields
    */
   async update(id: string, change: TableChange, options: ChangeOptions = {}): Promise<TableWrite> {
-    const checked = checkChange(change, shown(id));
+    const checked = checkChange(toStoredChange(change, shown(id)), shown(id));
     return this.#write(options, async (view) => {
       const before = await present(view, id, options.expectedVersion);
       const { version: _version, ...record } = before;
@@ -210,7 +211,7 @@ export class TableRegistry implements AsyncDisposable {
 
   /** Renames the view of a table. Its id and data stay. Throws the errors of `update`. */
   renameView(id: string, viewName: string, options: ChangeOptions = {}): Promise<TableWrite> {
-    return this.update(id, { view_name: viewName }, options);
+    return this.update(id, { viewName }, options);
   }
 
   /**
@@ -238,7 +239,7 @@ export class TableRegistry implements AsyncDisposable {
 
   /**
    * Compares the tables of a source with the registry and registers the new ones. Of registered tables only
-   * `source_metadata` changes. Tables that a user unregistered stay unregistered, unless `again` is set.
+   * `sourceMetadata` changes. Tables that a user unregistered stay unregistered, unless `again` is set.
    */
   async registerDiscovered(
     source: string,
@@ -388,7 +389,7 @@ export class TableRegistry implements AsyncDisposable {
 
   #newRecord(settings: TableSettings, actor: string | undefined): TableRecord {
     const { at, by } = this.#stamp(actor);
-    return { id: tableId(settings.source, settings.name), ...settings, registered_by: by, registered_at: at };
+    return { id: tableId(settings.source, settings.name), ...settings, registeredBy: by, registeredAt: at };
   }
 
   #stamp(actor: string | undefined): { readonly at: string; readonly by: string } {

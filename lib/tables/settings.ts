@@ -37,29 +37,29 @@ export function extractionSettings(
   info: Pick<TableInfo, "primaryKey" | "cursor" | "description">,
   now: Date,
 ): ExtractionSettings {
-  const cursor = record.incremental_column ?? info.cursor;
-  const isPartitioned = record.sync_strategy === "partitioned";
+  const cursor = record.incrementalColumn ?? info.cursor;
+  const isPartitioned = record.syncStrategy === "partitioned";
   return {
     id: record.id,
     name: record.name,
-    mode: record.query_mode,
-    strategy: record.sync_strategy,
-    primaryKey: record.primary_key.length > 0 ? record.primary_key : info.primaryKey,
-    schemaPolicy: record.schema_policy,
+    mode: record.queryMode,
+    strategy: record.syncStrategy,
+    primaryKey: record.primaryKey.length > 0 ? record.primaryKey : info.primaryKey,
+    schemaPolicy: record.schemaPolicy,
     quarantine: record.quarantine,
-    quarantineMaxPercent: record.quarantine_max_percent,
+    quarantineMaxPercent: record.quarantineMaxPercent,
     description: record.description || (info.description ?? ""),
-    ...(record.source_query === null ? {} : { query: record.source_query }),
+    ...(record.sourceQuery === null ? {} : { query: record.sourceQuery }),
     // A full refresh reads all rows, so it has no cursor.
-    ...(cursor === undefined || record.sync_strategy === "full_refresh" ? {} : { cursor }),
-    ...(record.incremental_window_days === null ? {} : { windowDays: record.incremental_window_days }),
-    ...(record.max_history_days === null ? {} : { historyDays: record.max_history_days }),
-    ...(record.initial_load_chunk_days === null ? {} : { chunkDays: record.initial_load_chunk_days }),
+    ...(cursor === undefined || record.syncStrategy === "full_refresh" ? {} : { cursor }),
+    ...(record.incrementalWindowDays === null ? {} : { windowDays: record.incrementalWindowDays }),
+    ...(record.maxHistoryDays === null ? {} : { historyDays: record.maxHistoryDays }),
+    ...(record.initialLoadChunkDays === null ? {} : { chunkDays: record.initialLoadChunkDays }),
     ...(record.bucket === null ? {} : { bucket: record.bucket }),
     ...(record.columns === null ? {} : { columns: record.columns }),
-    ...(record.where_filters.length === 0 ? {} : { filter: resolveFilters(record.where_filters, now) }),
-    ...(isPartitioned && record.partition_by !== null ? { partitionBy: record.partition_by } : {}),
-    ...(isPartitioned ? { partitionGranularity: record.partition_granularity ?? "month" } : {}),
+    ...(record.whereFilters.length === 0 ? {} : { filter: resolveFilters(record.whereFilters, now) }),
+    ...(isPartitioned && record.partitionBy !== null ? { partitionBy: record.partitionBy } : {}),
+    ...(isPartitioned ? { partitionGranularity: record.partitionGranularity ?? "month" } : {}),
   };
 }
 

@@ -1,8 +1,10 @@
 import type { Versioned } from "../catalog/mod.ts";
 import {
+  fromStoredFields,
   settingsOf,
   tableDefaults,
   tableId,
+  toStoredFields,
   withoutEarlierDefault,
   withoutUnread,
   type TableRecord,
@@ -14,12 +16,16 @@ export interface RegisteredTable extends TableRecord {
   readonly version: number;
 }
 
-/** A table as stored in the catalog. */
-export interface TableRow extends TableRecord {
+/** A table as stored in the catalog, with its other fields in their stored form. */
+export interface TableRow {
   readonly kind: "table";
   /** The id in lower case, because names in DuckDB are case-insensitive. */
   readonly key: string;
   readonly view_key: string;
+  readonly source: string;
+  readonly name: string;
+  readonly bucket: string | null;
+  readonly query_mode: TableRecord["queryMode"];
 }
 
 /** The folder of a bucket as stored in the catalog. */
@@ -57,11 +63,11 @@ export function tableRow(record: TableRecord): TableRow {
   const { unread, ...fields } = record;
   return {
     ...unread,
-    ...fields,
+    ...toStoredFields(fields),
     kind: "table",
     key: record.id.toLowerCase(),
-    view_key: record.view_name.toLowerCase(),
-  };
+    view_key: record.viewName.toLowerCase(),
+  } as TableRow;
 }
 
 /** The row of a bucket's folder. */
@@ -90,19 +96,23 @@ export function foldersOf(rows: readonly Versioned<RegistryRow>[]): Readonly<Rec
  */
 export function recordOf(row: RegistryRow): TableRecord | null {
   if (row.kind !== "table") return null;
-  const settings = settingsOf({
-    ...(tableDefaults as unknown as TableRecord),
-    ...withoutEarlierDefault(row),
-  });
-  const { registered_by, registered_at } = row;
+  const record = {
+    ...tableDefaults,
+    ...fromStoredFields(withoutEarlierDefault(row)),
+  } as unknown as TableRecord;
   const { unread } = withoutUnread(row);
   return {
     id: tableId(row.source, row.name),
-    ...settings,
-    registered_by,
-    registered_at,
+    ...settingsOf(record),
+    registeredBy: record.registeredBy,
+    registeredAt: record.registeredAt,
     ...(unread === undefined ? {} : { unread }),
   };
+}
+
+/** The stored form of a table: its fields as in files, YAML and HTTP. */
+export function storedTable(table: RegisteredTable): Readonly<Record<string, unknown>> {
+  return toStoredFields(table);
 }
 
 /** The table of a versioned row. */

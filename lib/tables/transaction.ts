@@ -1,6 +1,7 @@
 import { AgnesError, nearest } from "../base/mod.ts";
 import type { Catalog, CatalogView, Commit, Edit } from "../catalog/mod.ts";
 import { readHistory } from "./history.ts";
+import { storedName } from "./record/mod.ts";
 import { allTables, registered, type RegistryRow } from "./stored.ts";
 
 /** The state on which a change is based. */
@@ -57,7 +58,7 @@ export async function transact(
 /** The error for a table that is not registered, with the nearest registered name. */
 export async function notRegistered(catalog: Catalog<RegistryRow>, reference: string): Promise<AgnesError> {
   const tables = (await catalog.query({}, allTables)).map(registered);
-  const known = tables.flatMap((table) => [table.id, table.view_name]);
+  const known = tables.flatMap((table) => [table.id, table.viewName]);
   const near = nearest(reference.slice(0, 200), known);
   return new AgnesError("table_not_registered", {
     id: reference,
@@ -81,7 +82,7 @@ async function staleVersion(
       actor,
       action,
       id: of,
-      fields: changed,
+      fields: changed.map(storedName),
     })),
   });
 }

@@ -1,7 +1,7 @@
 import type { HistoryOptions } from "../catalog/mod.ts";
 import type { Capability } from "../kit/mod.ts";
 import type { CleaningFailure, Resource } from "./cascade.ts";
-import type { TableRecord } from "./record/mod.ts";
+import type { TableRecord, TableSettings } from "./record/mod.ts";
 import type { RegisteredTable } from "./stored.ts";
 
 /** Options of a change. */
@@ -32,7 +32,7 @@ export interface DiscoverOptions extends Pick<ChangeOptions, "dryRun" | "actor">
 export interface TableWrite {
   readonly table: RegisteredTable;
   /** The fields that changed; empty if the table already had these values. */
-  readonly changed: readonly string[];
+  readonly changed: readonly (keyof TableSettings)[];
   readonly dryRun: boolean;
 }
 
@@ -60,9 +60,9 @@ export interface TableFilter {
   readonly bucket?: string;
   /** The group of tables; see the field `dataset`. */
   readonly dataset?: string;
-  readonly query_mode?: TableRecord["query_mode"];
+  readonly queryMode?: TableRecord["queryMode"];
   /** Case-insensitive. */
-  readonly view_name?: string;
+  readonly viewName?: string;
   /** Part of the id, view name, source's own name or description, case-insensitive. */
   readonly text?: string;
 }

@@ -15,14 +15,14 @@ export async function explainUnknown(
   if (!isAgnesError(error, "table_unknown")) return error;
   const named = error.details.table.toLowerCase();
   const record = (await (await tables()).list()).find((one) =>
-    [one.id.toLowerCase(), one.view_name.toLowerCase()].includes(named),
+    [one.id.toLowerCase(), one.viewName.toLowerCase()].includes(named),
   );
   if (record === undefined) return error;
   const allowed = granted == null ? null : new Set([...granted].map((name) => name.toLowerCase()));
   if (
     allowed !== null &&
     !allowed.has(record.id.toLowerCase()) &&
-    !allowed.has(record.view_name.toLowerCase())
+    !allowed.has(record.viewName.toLowerCase())
   ) {
     return error;
   }

@@ -57,9 +57,9 @@ test("remoteTables() gives the way of each remote table, with the reason where i
   for (const source of ["file", "other", "asked"]) {
     const change = {
       source,
-      source_table: "rows",
-      view_name: `${source}_rows`,
-      query_mode: "remote",
+      sourceTable: "rows",
+      viewName: `${source}_rows`,
+      queryMode: "remote",
     } as const;
     await (await agnes.tables()).register(change);
   }
@@ -108,7 +108,7 @@ test("a rebuild waits a limited time for a plugin that does not connect, and say
   const config = { version: 1, sources: { slow: { plugin: "slow" } } } as const;
   await using agnes = await createAgnes({ workspace: folder.path, plugins: [plugin], config });
   const tables = await agnes.tables();
-  await tables.register({ source: "slow", source_table: "rows", query_mode: "remote" });
+  await tables.register({ source: "slow", sourceTable: "rows", queryMode: "remote" });
   expect((await agnes.sync()).status).toBe("complete");
   await rm(join(folder.path, "data/analytics"), { recursive: true });
   hangs = true;
@@ -149,7 +149,7 @@ test.each([{ capabilities: ["remote"] }, { capabilities: ["discover", "remote"] 
     const config = { version: 1, sources: { rm: { plugin: "rm" } } } as const;
     await using agnes = await createAgnes({ workspace: folder.path, plugins: [plugin], config });
     const tables = await agnes.tables();
-    await tables.register({ source: "rm", source_table: "rows", query_mode: "remote" });
+    await tables.register({ source: "rm", sourceTable: "rows", queryMode: "remote" });
     await agnes.sync();
     const failure = await agnes.rows("SELECT * FROM rows").catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: "remote_unavailable" });
@@ -184,7 +184,7 @@ test("remoteTables() does not take a source for live that cannot be connected, a
   await using agnes = await createAgnes({ workspace: folder.path, plugins: [plugin], config });
   const tables = await agnes.tables();
   for (const name of ["rows", "others"])
-    await tables.register({ source: "down", source_table: name, query_mode: "remote" });
+    await tables.register({ source: "down", sourceTable: name, queryMode: "remote" });
   await agnes.sync();
   expect((await agnes.remoteTables()).map(({ way }) => way)).toEqual(["live", "live"]);
   isDown = true;

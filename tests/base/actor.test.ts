@@ -23,7 +23,7 @@ test("currentActor() returns the user of the operating system if the environment
 test("the actor of a registry change is the user of the host's environment", async () => {
   const host = createHost({ env: { LOGNAME: "dot" } });
   await using registry = await openTableRegistry({ storage: memoryStorage(), host });
-  const { table } = await registry.register({ source: "crm", source_table: "orders" });
+  const { table } = await registry.register({ source: "crm", sourceTable: "orders" });
   const [change] = await registry.history();
-  expect([table.registered_by, change!.actor]).toEqual(["dot", "dot"]);
+  expect([table.registeredBy, change!.actor]).toEqual(["dot", "dot"]);
 });

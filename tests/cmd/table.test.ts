@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { tableFieldNames } from "../../lib/tables/mod.ts";
+import { storedFieldNames } from "../../lib/tables/mod.ts";
 import { runCli, temporaryDirectory, type CliResult } from "./run-cli.ts";
 
 /** A workspace with one folder of files as its source. */
@@ -189,7 +189,7 @@ describe("agnes table", () => {
       documentation: [JSON.stringify(documentation), "documentation", documentation],
     };
     const fields = Object.values(flags).map(([, field]) => field);
-    expect([...fields, "source", "source_table"].sort()).toEqual([...tableFieldNames].sort());
+    expect([...fields, "source", "source_table"].sort()).toEqual([...storedFieldNames].sort());
     const given = Object.entries(flags).filter(([flag]) => flag !== "columns");
     const args = given.flatMap(([flag, [text]]) => [`--${flag}`, text]);
     const result = await agnes("table", "register", "exports", "orders", ...args, "--json");

@@ -32,8 +32,8 @@ const [count, directory] = [Number(process.argv[2]), process.argv[3]!];
 const config = { version: 1 as const, sources: { shop: { plugin: "shop" } }, limits: { threads: 1 } };
 const agnes = await createAgnes({ workspace: directory, plugins: [plugin], config });
 const tables = await agnes.tables();
-await tables.register({ source: "shop", source_table: "local" });
-await tables.register({ source: "shop", source_table: "live", query_mode: "remote" });
+await tables.register({ source: "shop", sourceTable: "local" });
+await tables.register({ source: "shop", sourceTable: "live", queryMode: "remote" });
 await agnes.sync();
 
 const outcome = async (sql: string, timeoutMs: number): Promise<unknown> => {

@@ -49,7 +49,7 @@ test("a cursor whose text or bytes have another order than its values is refused
   const registry = await agnes.tables();
   await agnes.sync();
   for (const name of [...Object.keys(refused), "good"]) {
-    await registry.update(`wh.${name}`, { sync_strategy: "incremental", incremental_column: "c" });
+    await registry.update(`wh.${name}`, { syncStrategy: "incremental", incrementalColumn: "c" });
   }
   const { sources } = await agnes.sync();
   const tables = sources.flatMap(({ stats }) => stats?.tables ?? []);
@@ -74,9 +74,9 @@ test("a cursor of text with a collation is compared byte by byte, as it is publi
   await (
     await agnes.tables()
   ).update("wh.words", {
-    sync_strategy: "incremental",
-    incremental_column: "c",
-    primary_key: ["id"],
+    syncStrategy: "incremental",
+    incrementalColumn: "c",
+    primaryKey: ["id"],
   });
   await agnes.sync();
   await change("INSERT INTO words VALUES (2, 'a'), (3, 'A'), (4, 'C')");
@@ -141,9 +141,9 @@ test("an incremental table is read from scratch when the path of its database ch
     await (
       await agnes.tables()
     ).update("wh.t", {
-      sync_strategy: "incremental",
-      incremental_column: "ts",
-      primary_key: ["id"],
+      syncStrategy: "incremental",
+      incrementalColumn: "ts",
+      primaryKey: ["id"],
     });
     await agnes.sync();
     const { sources } = await agnes.sync();

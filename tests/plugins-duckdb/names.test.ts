@@ -24,7 +24,7 @@ test("tables whose names have spaces and accents are registered, synced and quer
   expect(status).toBe("complete");
   expect((await agnes.catalog()).map(({ name }) => name)).toEqual(["objednavky_2024", "order_details"]);
   expect(await (await agnes.tables()).find("objednavky_2024")).toMatchObject({
-    source_table: "Můj sklad.Objednávky 2024",
+    sourceTable: "Můj sklad.Objednávky 2024",
     bucket: "Můj sklad",
   });
   expect(await agnes.rows('SELECT "Unit Price" AS price, id FROM order_details, objednavky_2024')).toEqual([

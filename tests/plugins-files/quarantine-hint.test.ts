@@ -36,7 +36,7 @@ test("sync() names the command that lets a table quarantine rows as it works, re
   expect(isRegistered).toBe(true);
   expect(first.get("t")).toEndWith("rows with `agnes table update exports.t --quarantine true`.");
   const registry = await agnes.tables();
-  await registry.register({ source: "exports", source_table: "j", quarantine: true });
+  await registry.register({ source: "exports", sourceTable: "j", quarantine: true });
   await registry.update("exports.t", { quarantine: true });
   const then = await hints();
   expect([...then.keys()].sort()).toEqual(["k", "t"]);

@@ -48,12 +48,12 @@ async function answers(directory: string): Promise<string> {
   const config = { version: 1 as const, sources: { live: { plugin: "live" } } };
   await using agnes = await createAgnes({ workspace: directory, plugins: [plugin], config });
   const tables = await agnes.tables();
-  for (const [name, query_mode] of [
+  for (const [name, queryMode] of [
     ["a", "local"],
     ["b", "remote"],
     ["c", "remote"],
   ] as const) {
-    await tables.register({ source: "live", source_table: name, query_mode });
+    await tables.register({ source: "live", sourceTable: name, queryMode });
   }
   await agnes.sync();
   // Twice as many at once as any of the pools has threads.

@@ -94,7 +94,7 @@ test("conditions that selectSql() leaves out are met all the same, and what is n
     plugins: [plugin],
     config: { version: 1, sources: { s: { plugin: "own" } } },
   });
-  await (await agnes.tables()).register({ source: "s", source_table: "rows", query_mode: "remote" });
+  await (await agnes.tables()).register({ source: "s", sourceTable: "rows", queryMode: "remote" });
   await agnes.sync();
   expect(await agnes.rows("SELECT id FROM rows WHERE who = 'ann' AND id > 1")).toEqual([{ id: 3 }]);
   const wrong: readonly (readonly [unknown, string])[] = [

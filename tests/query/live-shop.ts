@@ -169,9 +169,9 @@ export async function openLiveShop(
     const mode = remote.includes(name) ? "remote" : by === "read" ? "local" : "materialized";
     await tables.register({
       source: "s",
-      source_table: name,
-      query_mode: mode,
-      ...(mode === "materialized" ? { source_query: `FROM "shop"."main"."${name}"` } : {}),
+      sourceTable: name,
+      queryMode: mode,
+      ...(mode === "materialized" ? { sourceQuery: `FROM "shop"."main"."${name}"` } : {}),
     });
   }
   const report = await agnes.sync();

@@ -31,7 +31,7 @@ test.each([true, false])(
       plugins: [plugin],
       config: { version: 1, sources: { s: { plugin: "live" } } },
     });
-    await (await agnes.tables()).register({ source: "s", source_table: "rows", query_mode: "remote" });
+    await (await agnes.tables()).register({ source: "s", sourceTable: "rows", queryMode: "remote" });
     await agnes.sync();
     expect(await agnes.rows("SELECT * FROM rows")).toEqual([
       { id: 1, at: "row 1" },
@@ -86,8 +86,8 @@ test("a live table warns of keys that are no column, and refuses an answer witho
     config: { version: 1, sources: { r: { plugin: "reads" }, q: { plugin: "answers" } } },
   });
   const tables = await agnes.tables();
-  await tables.register({ source: "r", source_table: "rows", query_mode: "remote" });
-  await tables.register({ source: "q", source_table: "rows", query_mode: "remote", view_name: "answers" });
+  await tables.register({ source: "r", sourceTable: "rows", queryMode: "remote" });
+  await tables.register({ source: "q", sourceTable: "rows", queryMode: "remote", viewName: "answers" });
   await agnes.sync();
   warnings.length = 0;
   expect(await agnes.rows("SELECT * FROM r.rows")).toEqual([

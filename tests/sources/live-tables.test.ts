@@ -40,7 +40,7 @@ test.each(["ndjson", "json"] as const)(
       plugins: [plugin],
       config: { version: 1, sources: { s: { plugin: "live" } } },
     });
-    await (await agnes.tables()).register({ source: "s", source_table: "rows", query_mode: "remote" });
+    await (await agnes.tables()).register({ source: "s", sourceTable: "rows", queryMode: "remote" });
     await agnes.sync();
     expect(await agnes.rows("SELECT * FROM rows ORDER BY id")).toEqual([
       { id: 1, code: "007", day: "2026-01-01 00:00", extra: '{"a":1}' },
@@ -75,7 +75,7 @@ test("a live table that cannot be read fails the query with the reason, and is l
     plugins: [plugin],
     config: { version: 1, sources: { s: { plugin: "live" } } },
   });
-  await (await agnes.tables()).register({ source: "s", source_table: "rows", query_mode: "remote" });
+  await (await agnes.tables()).register({ source: "s", sourceTable: "rows", queryMode: "remote" });
   const { sources } = await agnes.sync();
   expect(sources[0]!.stats!.tables[0]!.notes).toContain("half of it");
   found.problem = new AgnesError("source_path_empty", { path: "rows.csv" });
@@ -111,7 +111,7 @@ test("a live table gives the rows before its failure to a query that needs no mo
     plugins: [plugin],
     config: { version: 1, sources: { s: { plugin: "live" } } },
   });
-  await (await agnes.tables()).register({ source: "s", source_table: "rows", query_mode: "remote" });
+  await (await agnes.tables()).register({ source: "s", sourceTable: "rows", queryMode: "remote" });
   await agnes.sync();
   expect(await agnes.rows("SELECT id FROM rows LIMIT 1")).toEqual([{ id: 1 }]);
   // The first page was enough.
@@ -174,7 +174,7 @@ describe("a remote table of a plugin without discover", () => {
     });
     await (
       await agnes.tables()
-    ).register({ source: "s", source_table: "rows", query_mode: "remote", ...register });
+    ).register({ source: "s", sourceTable: "rows", queryMode: "remote", ...register });
     const { status, analytics } = await agnes.sync();
     expect({ status, errors: analytics.errors, skipped: analytics.skipped }).toEqual({
       status: "complete",
@@ -255,7 +255,7 @@ describe("a remote table of a plugin without discover", () => {
 
   test("has its registered columns alone, also when there is no row", async () => {
     using folder = temporaryFolder();
-    const register = { columns: ["name", "id"], primary_key: ["id"] };
+    const register = { columns: ["name", "id"], primaryKey: ["id"] };
     const some = await openUnlisted(join(folder.path, "some"), { batches: rowObjects, register });
     await using _some = some.agnes;
     expect(await some.agnes.rows("FROM rows ORDER BY id LIMIT 1")).toEqual([{ id: 1, name: "Ada" }]);
@@ -348,7 +348,7 @@ test.each([true, false])("deletions in a live read name the table to copy (disco
     plugins: [plugin],
     config: { version: 1, sources: { s: { plugin: "live" } } },
   });
-  await (await agnes.tables()).register({ source: "s", source_table: "rows", query_mode: "remote" });
+  await (await agnes.tables()).register({ source: "s", sourceTable: "rows", queryMode: "remote" });
   await agnes.sync();
   const failure = await agnes.rows("SELECT * FROM rows").catch((error: unknown) => error);
   expect((failure as AgnesError).hint).toContain("`agnes table update s.rows --mode local`");

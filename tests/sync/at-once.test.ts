@@ -85,7 +85,7 @@ test("sync() assigns a view name to the first source in agnes.yaml, regardless o
   const quick = plugin("quick", { discover: async () => answered.open() }, "orders");
   await using agnes = await open(folder.path, [slow, quick]);
   await agnes.sync();
-  const views = (await (await agnes.tables()).list()).map(({ id, view_name: view }) => [id, view]);
+  const views = (await (await agnes.tables()).list()).map(({ id, viewName: view }) => [id, view]);
   expect(Object.fromEntries(views)).toEqual({ "slow.orders": "orders", "quick.orders": "quick_orders" });
 });
 

@@ -41,10 +41,10 @@ const tried: { readonly [C in Scaffold]: (agnes: Agnes) => Promise<void> } = {
     const registry = await agnes.tables();
     await registry.register({
       source: "one",
-      source_table: "people",
-      primary_key: ["id"],
-      sync_strategy: "incremental",
-      incremental_column: "updated_at",
+      sourceTable: "people",
+      primaryKey: ["id"],
+      syncStrategy: "incremental",
+      incrementalColumn: "updated_at",
     });
     const { status, sources } = await agnes.sync();
     expect({ status, error: sources[0]!.stats!.errors }).toEqual({ status: "complete", error: [] });
@@ -61,8 +61,8 @@ const tried: { readonly [C in Scaffold]: (agnes: Agnes) => Promise<void> } = {
     await registry.register({
       source: "one",
       name: "people",
-      query_mode: "materialized",
-      source_query: "SELECT * FROM people",
+      queryMode: "materialized",
+      sourceQuery: "SELECT * FROM people",
     });
     expect((await agnes.sync()).status).toBe("complete");
     expect(await agnes.rows(namesSql)).toEqual(names);
@@ -76,7 +76,7 @@ const tried: { readonly [C in Scaffold]: (agnes: Agnes) => Promise<void> } = {
       );
     }
     const registry = await agnes.tables();
-    await registry.register({ source: "one", source_table: "people", query_mode: "remote" });
+    await registry.register({ source: "one", sourceTable: "people", queryMode: "remote" });
     const { status, analytics } = await agnes.sync();
     expect({ status, skipped: analytics.skipped, errors: analytics.errors }).toEqual({
       status: "complete",
@@ -102,7 +102,7 @@ const tried: { readonly [C in Scaffold]: (agnes: Agnes) => Promise<void> } = {
     });
     const registry = await agnes.tables();
     for (const mode of ["local", "remote"] as const) {
-      const refused = registry.register({ source: "one", source_table: "people", query_mode: mode });
+      const refused = registry.register({ source: "one", sourceTable: "people", queryMode: mode });
       const error: unknown = await refused.catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ hint: "Use a source whose plugin can read or query tables." });
     }

@@ -22,9 +22,9 @@ test("sync() with due syncs only tables that are due, also without new rows", as
   await using agnes = await openClocked(folder.path, shop, clock);
   expect((await agnes.sync({ due: true })).sources).toEqual([]);
   const tables = await agnes.tables();
-  const orders = { source: "shop", source_table: "orders", sync_strategy: "incremental" } as const;
-  await tables.register({ ...orders, sync_schedule: "every 6h" });
-  await tables.register({ source: "shop", source_table: "people" });
+  const orders = { source: "shop", sourceTable: "orders", syncStrategy: "incremental" } as const;
+  await tables.register({ ...orders, syncSchedule: "every 6h" });
+  await tables.register({ source: "shop", sourceTable: "people" });
   const after = async (hours: number) => {
     clock.nowMs += hours * HOUR_MS;
     return tablesOf(await agnes.sync({ due: true }));
@@ -38,7 +38,7 @@ test("sync() with due syncs only tables that are due, also without new rows", as
   clock.nowMs += 7 * HOUR_MS;
   await agnes.sync();
   expect(await after(0)).toEqual([]);
-  await tables.update("shop.people", { sync_schedule: "daily 05:00" });
+  await tables.update("shop.people", { syncSchedule: "daily 05:00" });
   expect(tablesOf(await agnes.sync({ due: true, only: ["shop.orders"] }))).toEqual([]);
   expect(await after(24)).toEqual(["orders unchanged", "people unchanged"]);
   const people = (await agnes.catalog()).find(({ id }) => id === "shop.people")!;
@@ -52,7 +52,7 @@ test("sync() with due retries failed tables, and syncs tables registered again",
   using folder = temporaryFolder();
   const shop = newShop();
   const clock = { nowMs: Date.parse("2026-11-21T00:00:00Z") };
-  const orders = { source: "shop", source_table: "orders", sync_schedule: "daily 05:00" };
+  const orders = { source: "shop", sourceTable: "orders", syncSchedule: "daily 05:00" };
   {
     await using agnes = await openClocked(folder.path, shop, clock);
     const tables = await agnes.tables();
@@ -77,15 +77,15 @@ test("sync() reads the rows and writes the partitions of the registry settings",
   shop.orders.push({ id: 3, person: "ann", changed: "2026-03-01" });
   await using agnes = await openShop(folder.path, shop, { register: "listed" });
   const tables = await agnes.tables();
-  const where_filters = [{ column: "city", operator: "eq" as const, values: ["Oslo"] }];
-  await tables.register({ source: "shop", source_table: "people", where_filters });
+  const whereFilters = [{ column: "city", operator: "eq" as const, values: ["Oslo"] }];
+  await tables.register({ source: "shop", sourceTable: "people", whereFilters });
   await tables.register({
     source: "shop",
-    source_table: "orders",
-    primary_key: ["id"],
-    sync_strategy: "partitioned",
-    partition_by: "changed",
-    partition_granularity: "month",
+    sourceTable: "orders",
+    primaryKey: ["id"],
+    syncStrategy: "partitioned",
+    partitionBy: "changed",
+    partitionGranularity: "month",
   });
   const report = await agnes.sync();
   expect(await agnes.rows("SELECT name FROM people")).toEqual([{ name: "bob" }]);

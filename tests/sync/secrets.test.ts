@@ -128,7 +128,7 @@ test("a secret in rows that a live query cannot take is not in its error", async
   let failure: unknown;
   const output = await outputOf(scenario, async (agnes) => {
     const tables = await agnes.tables();
-    await tables.update("ev.t", { query_mode: "remote" });
+    await tables.update("ev.t", { queryMode: "remote" });
     await agnes.sync();
     failure = await agnes.rows("SELECT id FROM t").catch((error: unknown) => error);
   });

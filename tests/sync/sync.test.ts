@@ -54,7 +54,7 @@ describe("sync", () => {
     await using agnes = await openShop(folder.path, shop);
     await agnes.sync();
     const tables = await agnes.tables();
-    await tables.update("shop.orders", { sync_strategy: "incremental", view_name: "sales" });
+    await tables.update("shop.orders", { syncStrategy: "incremental", viewName: "sales" });
     await tables.update("shop.people", { columns: ["name"] });
     await agnes.sync();
     shop.reads.length = 0;
@@ -275,7 +275,7 @@ describe("the registry of a workspace", () => {
     expect((await agnes.sync()).sources[0]).toMatchObject({ status: "unregistered" });
     expect(await names(agnes)).toEqual([]);
 
-    await (await agnes.tables()).register({ source: "shop", source_table: "people" });
+    await (await agnes.tables()).register({ source: "shop", sourceTable: "people" });
     await agnes.sync();
     rmSync(join(folder.path, "data", "state"), { recursive: true });
     await using lost = await openShop(folder.path, shop, { register: "listed" });
@@ -350,7 +350,7 @@ describe("the registry of a workspace", () => {
     using folder = temporaryFolder();
     const shop = newShop();
     await using agnes = await openShop(folder.path, shop);
-    await (await agnes.tables()).register({ source: "shop", source_table: "people", query_mode: "remote" });
+    await (await agnes.tables()).register({ source: "shop", sourceTable: "people", queryMode: "remote" });
     await agnes.sync();
     shop.people.push({ name: "cat", city: "Rome" });
     expect(await agnes.rows("SELECT city FROM people WHERE name = 'cat'")).toEqual([{ city: "Rome" }]);
@@ -384,7 +384,7 @@ describe("the rules of a source", () => {
     await using agnes = await openShop(folder.path, newShop());
     const tables = await agnes.tables();
     const error = await failureOf(
-      tables.register({ source: "shop", name: "top", query_mode: "materialized", source_query: "SELECT 1" }),
+      tables.register({ source: "shop", name: "top", queryMode: "materialized", sourceQuery: "SELECT 1" }),
     );
     expect(error.code).toBe("table_contradiction");
     expect(error.message).toContain("shop does not run SQL");

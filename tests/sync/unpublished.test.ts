@@ -34,10 +34,10 @@ test("an unknown table is answered with what is published, sorted and counted, o
     return error instanceof AgnesError && error.code === "table_unknown" ? error.hint : String(error);
   };
   const registry = await agnes.tables();
-  await registry.register({ source: "many", source_table: "late", view_name: "later" });
+  await registry.register({ source: "many", sourceTable: "late", viewName: "later" });
   const publish = "It is registered as many.late; run `agnes sync many.late` to publish it.";
   expect(await hintOf(agnes.rows("FROM later"))).toBe(publish);
-  for (const name of names) await registry.register({ source: "many", source_table: name });
+  for (const name of names) await registry.register({ source: "many", sourceTable: name });
   await agnes.sync({ only: names.map((name) => `many.${name}`) });
   expect(await hintOf(agnes.rows("FROM t1"))).toBe(
     "Published: t00, t01, t02, t03, t04, t05, t06, t10 and 3 more; `agnes catalog` lists all.",

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 
 import type { ErrorCode } from "../../lib/base/mod.ts";
-import type { TableChange } from "../../lib/tables/mod.ts";
+import { storedName, type TableChange } from "../../lib/tables/mod.ts";
 import { errorOf, memoryRegistry } from "./registry-setup.ts";
 
-const good: TableChange = { source: "crm", source_table: "in.c-crm.orders", primary_key: ["id"] };
+const good: TableChange = { source: "crm", sourceTable: "in.c-crm.orders", primaryKey: ["id"] };
 type Bad = readonly [title: string, change: unknown, code: ErrorCode, message: RegExp, hint?: RegExp];
 
 const hostile = [
@@ -31,7 +31,7 @@ const bad: readonly Bad[] = [
     { ...good, mode: "local" },
     "table_field_unknown",
     /mode/,
-    /"query_mode"/,
+    /"queryMode"/,
   ],
   ["a field every object inherits", { ...good, constructor: 1 }, "table_field_unknown", /constructor/],
   [
@@ -42,7 +42,7 @@ const bad: readonly Bad[] = [
   ],
   [
     "an unknown field inside",
-    { ...good, where_filters: [{ colum: "a", column: "b", values: [1] }] },
+    { ...good, whereFilters: [{ colum: "a", column: "b", values: [1] }] },
     "table_field_unknown",
     /where_filters\[0\]\.colum/,
     /"column"/,
@@ -65,7 +65,7 @@ const bad: readonly Bad[] = [
   ],
   [
     "text for a list",
-    { ...good, primary_key: "id" },
+    { ...good, primaryKey: "id" },
     "table_field_invalid",
     /primary_key should be a list, but is a string/,
   ],
@@ -77,74 +77,74 @@ const bad: readonly Bad[] = [
   ],
   [
     "a column twice",
-    { ...good, primary_key: ["id", "id"] },
+    { ...good, primaryKey: ["id", "id"] },
     "table_field_invalid",
     /primary_key names a column twice/,
   ],
   [
     "a hostile column",
-    { ...good, primary_key: ["i\u202ed"] },
+    { ...good, primaryKey: ["i\u202ed"] },
     "table_field_invalid",
     /primary_key\[0\] should be a column name.*\\u202e/,
   ],
-  ["a column of NUL", { ...good, incremental_column: "\u0000" }, "table_field_invalid", /incremental_column/],
-  ["more than all rows", { ...good, quarantine_max_percent: 100.5 }, "table_field_invalid", /at most 100/],
-  ["half a day", { ...good, incremental_window_days: 0.5 }, "table_field_invalid", /whole number/],
-  ["no days", { ...good, max_history_days: 0 }, "table_field_invalid", /at least 1/],
+  ["a column of NUL", { ...good, incrementalColumn: "\u0000" }, "table_field_invalid", /incremental_column/],
+  ["more than all rows", { ...good, quarantineMaxPercent: 100.5 }, "table_field_invalid", /at most 100/],
+  ["half a day", { ...good, incrementalWindowDays: 0.5 }, "table_field_invalid", /whole number/],
+  ["no days", { ...good, maxHistoryDays: 0 }, "table_field_invalid", /at least 1/],
   [
     "an unknown mode",
-    { ...good, query_mode: "remot" },
+    { ...good, queryMode: "remot" },
     "table_field_invalid",
     /local, remote, materialized, but is "remot"/,
     /"remote"/,
   ],
   [
     "an unknown strategy",
-    { ...good, sync_strategy: "incrementl" },
+    { ...good, syncStrategy: "incrementl" },
     "table_field_invalid",
     /but is "incrementl"/,
     /"incremental"/,
   ],
-  ["a strategy of another type", { ...good, sync_strategy: 3 }, "table_field_invalid", /but is a number/],
+  ["a strategy of another type", { ...good, syncStrategy: 3 }, "table_field_invalid", /but is a number/],
   [
     "an unknown granularity",
-    { ...good, partition_granularity: "week" },
+    { ...good, partitionGranularity: "week" },
     "table_field_invalid",
     /day, month, year/,
   ],
   [
     "an unknown operator",
-    { ...good, where_filters: [{ column: "a", operator: "like", values: ["x"] }] },
+    { ...good, whereFilters: [{ column: "a", operator: "like", values: ["x"] }] },
     "table_field_invalid",
     /eq, ne, gt, ge, lt, le/,
   ],
   [
     "a filter without values",
-    { ...good, where_filters: [{ column: "a", values: [] }] },
+    { ...good, whereFilters: [{ column: "a", values: [] }] },
     "table_field_invalid",
     /at least one value/,
   ],
   [
     "a filter without a column",
-    { ...good, where_filters: [{ values: [1] }] },
+    { ...good, whereFilters: [{ values: [1] }] },
     "table_field_missing",
     /where_filters\[0\]\.column/,
   ],
   [
     "a filter as text",
-    { ...good, where_filters: ["1=1 --"] },
+    { ...good, whereFilters: ["1=1 --"] },
     "table_field_invalid",
     /where_filters\[0\] should be an object of fields/,
   ],
   [
     "an unknown placeholder",
-    { ...good, where_filters: [{ column: "a", values: ["{{yesterday}}"] }] },
+    { ...good, whereFilters: [{ column: "a", values: ["{{yesterday}}"] }] },
     "table_field_invalid",
     /\{\{last_week\}\}/,
   ],
   [
     "a schedule that does not parse",
-    { ...good, sync_schedule: "sometimes" },
+    { ...good, syncSchedule: "sometimes" },
     "schedule_invalid",
     /"sometimes"/,
   ],
@@ -185,7 +185,7 @@ const bad: readonly Bad[] = [
     "table_field_invalid",
     /without control characters/,
   ],
-  ["no source", { source_table: "orders" }, "table_field_missing", /source is missing/],
+  ["no source", { sourceTable: "orders" }, "table_field_missing", /source is missing/],
   ["no table", { source: "crm" }, "table_field_missing", /name is missing/],
   [
     "a name and nothing to read",
@@ -195,37 +195,37 @@ const bad: readonly Bad[] = [
   ],
   [
     "a view of Agnes's own",
-    { ...good, view_name: "_meta" },
+    { ...good, viewName: "_meta" },
     "table_field_invalid",
     /view_name should be letters/,
   ],
   [
     "a query for a local table",
-    { ...good, source_query: "select 1" },
+    { ...good, sourceQuery: "select 1" },
     "table_contradiction",
     /query_mode and source_query/,
   ],
   [
     "partitioned by nothing",
-    { ...good, sync_strategy: "partitioned" },
+    { ...good, syncStrategy: "partitioned" },
     "table_contradiction",
     /sync_strategy and partition_by/,
   ],
   [
     "remote and partitioned",
-    { ...good, query_mode: "remote", sync_strategy: "partitioned", partition_by: "d" },
+    { ...good, queryMode: "remote", syncStrategy: "partitioned", partitionBy: "d" },
     "table_contradiction",
     /query_mode and sync_strategy/,
   ],
   [
     "remote and filtered",
-    { ...good, query_mode: "remote", where_filters: [{ column: "a", values: [1] }] },
+    { ...good, queryMode: "remote", whereFilters: [{ column: "a", values: [1] }] },
     "table_contradiction",
     /query_mode and where_filters/,
   ],
   [
     "incremental and filtered",
-    { ...good, sync_strategy: "incremental", where_filters: [{ column: "a", values: [1] }] },
+    { ...good, syncStrategy: "incremental", whereFilters: [{ column: "a", values: [1] }] },
     "table_contradiction",
     /sync_strategy and where_filters/,
   ],
@@ -233,9 +233,9 @@ const bad: readonly Bad[] = [
     "partitioned and filtered",
     {
       ...good,
-      sync_strategy: "partitioned",
-      partition_by: "d",
-      where_filters: [{ column: "a", values: [1] }],
+      syncStrategy: "partitioned",
+      partitionBy: "d",
+      whereFilters: [{ column: "a", values: [1] }],
     },
     "table_contradiction",
     /sync_strategy and where_filters/,
@@ -269,12 +269,12 @@ describe("TableRegistry.register()", () => {
       expect(await registry.version()).toBe(0);
     });
 
-  for (const field of ["source", "name", "view_name", "source_table", "bucket"] as const) {
+  for (const field of ["source", "name", "viewName", "sourceTable", "bucket"] as const) {
     test.each(hostile)(`refuses as ${field} %s`, async (_title, value) => {
       await using registry = await memoryRegistry();
       const error = await errorOf(() => registry.register({ ...good, [field]: value }));
       expect(error.code).toBe("table_field_invalid");
-      expect(error.message).toContain(`${field} should be letters`);
+      expect(error.message).toContain(`${storedName(field)} should be letters`);
       expect(error.message.length).toBeLessThan(400);
       expect(error.message).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}]/u);
     });
@@ -296,13 +296,13 @@ describe("TableRegistry.register()", () => {
 describe("TableRegistry.update()", () => {
   test("refuses a change that contradicts registered fields, and keeps them", async () => {
     await using registry = await memoryRegistry();
-    await registry.register({ ...good, sync_strategy: "partitioned", partition_by: "created_at" });
+    await registry.register({ ...good, syncStrategy: "partitioned", partitionBy: "created_at" });
     const cases: readonly (readonly [TableChange, RegExp])[] = [
-      [{ partition_by: null }, /sync_strategy and partition_by/],
-      [{ query_mode: "remote" }, /query_mode and sync_strategy/],
-      [{ where_filters: [{ column: "a", values: ["x"] }] }, /sync_strategy and where_filters/],
+      [{ partitionBy: null }, /sync_strategy and partition_by/],
+      [{ queryMode: "remote" }, /query_mode and sync_strategy/],
+      [{ whereFilters: [{ column: "a", values: ["x"] }] }, /sync_strategy and where_filters/],
       [{ columns: ["id"] }, /columns and partition_by/],
-      [{ source_query: "select 1" }, /query_mode and source_query/],
+      [{ sourceQuery: "select 1" }, /query_mode and source_query/],
     ];
     for (const [change, message] of cases) {
       const error = await errorOf(() => registry.update("crm.orders", change));

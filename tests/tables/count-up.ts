@@ -7,9 +7,9 @@ const [directory, id, times] = process.argv.slice(2) as [string, string, string]
 const host = createHost();
 await using registry = await openTableRegistry({ storage: fileStorage({ directory, host }), host });
 for (let done = 0; done < Number(times);) {
-  const { incremental_window_days: days, version } = (await registry.get(id))!;
+  const { incrementalWindowDays: days, version } = (await registry.get(id))!;
   try {
-    await registry.update(id, { incremental_window_days: (days ?? 0) + 1 }, { expectedVersion: version });
+    await registry.update(id, { incrementalWindowDays: (days ?? 0) + 1 }, { expectedVersion: version });
     done += 1;
   } catch (error) {
     if (!isAgnesError(error, "table_version_stale")) throw error;

@@ -29,7 +29,7 @@ describe("renderDataDescription()", () => {
   test("is parsed equally by readers that end at the first three backticks, in YAML 1.1 and 1.2", async () => {
     await fc.assert(
       fc.asyncProperty(hostileText, async (description) => {
-        await using registry = await registryOf([{ source_table: "orders", description }]);
+        await using registry = await registryOf([{ sourceTable: "orders", description }]);
         const text = renderDataDescription(await snapshotOf(registry));
         const block = /```yaml\n(.*?)```/s.exec(text)![1]!;
         for (const version of ["1.1", "1.2"] as const) {
@@ -43,15 +43,15 @@ describe("renderDataDescription()", () => {
 
   test("returns the same bytes for the same registry, regardless of the order of changes", async () => {
     await using one = await registryOf([
-      { source_table: "orders", documentation: { grain: "a", history: "b" } },
-      { source_table: "people" },
+      { sourceTable: "orders", documentation: { grain: "a", history: "b" } },
+      { sourceTable: "people" },
     ]);
     await using other = await memoryRegistry();
-    await other.register({ source: "crm", name: "t1", source_table: "people" });
+    await other.register({ source: "crm", name: "t1", sourceTable: "people" });
     await other.register({
       source: "crm",
       name: "t0",
-      source_table: "orders",
+      sourceTable: "orders",
       documentation: { history: "b" },
     });
     await other.update("crm.t0", { documentation: { grain: "a" } });
@@ -62,8 +62,8 @@ describe("renderDataDescription()", () => {
 
   test("has the five keys for each table and omits defaults", async () => {
     await using registry = await registryOf([
-      { source_table: "orders" },
-      { source_table: "people", view_name: "persons", max_history_days: 7 },
+      { sourceTable: "orders" },
+      { sourceTable: "people", viewName: "persons", maxHistoryDays: 7 },
     ]);
     const text = renderDataDescription(await snapshotOf(registry));
     expect(text.split("\n").slice(0, 7)).toEqual([
@@ -139,21 +139,21 @@ tables:
     const [company, people] = await registry.list();
     expect(company).toMatchObject({
       id: "kbc.company",
-      view_name: "company",
-      source_table: "in.c-crm.company",
+      viewName: "company",
+      sourceTable: "in.c-crm.company",
       bucket: "in.c-crm",
       dataset: "sales",
-      primary_key: ["id", "region"],
-      sync_strategy: "incremental",
-      incremental_window_days: 7,
+      primaryKey: ["id", "region"],
+      syncStrategy: "incremental",
+      incrementalWindowDays: 7,
       description: "Companies ``` and so on",
     });
     expect(people).toMatchObject({
       id: "kbc.people_2024",
-      source_table: "in.c-crm.people",
-      primary_key: ["id"],
-      where_filters: [{ column: "kind", operator: "eq", values: ["a"] }],
-      foreign_keys: [{ column: "company_id", references: "company.id" }],
+      sourceTable: "in.c-crm.people",
+      primaryKey: ["id"],
+      whereFilters: [{ column: "kind", operator: "eq", values: ["a"] }],
+      foreignKeys: [{ column: "company_id", references: "company.id" }],
     });
     expect(await registry.folders()).toEqual({ "in.c-crm": "crm" });
   });
@@ -172,7 +172,7 @@ tables:
   });
 
   test("refuses an edited file unless edits are accepted", async () => {
-    await using registry = await registryOf([{ source_table: "orders", description: "x" }]);
+    await using registry = await registryOf([{ sourceTable: "orders", description: "x" }]);
     const text = renderDataDescription(await snapshotOf(registry)).replace(
       "description: x",
       "description: z",

@@ -21,44 +21,44 @@ import { memoryRegistry, stillHost } from "./registry-setup.ts";
 const orders = {
   source: "crm",
   name: "orders",
-  view_name: "sales",
-  source_table: "in.c-crm.orders",
+  viewName: "sales",
+  sourceTable: "in.c-crm.orders",
   bucket: "in.c-crm",
   dataset: "sales",
-  query_mode: "materialized",
-  source_query: "select 1",
-  sync_strategy: "incremental",
-  sync_schedule: "daily 05:00,17:00 Europe/Prague",
-  primary_key: ["id", "a,b"],
+  queryMode: "materialized",
+  sourceQuery: "select 1",
+  syncStrategy: "incremental",
+  syncSchedule: "daily 05:00,17:00 Europe/Prague",
+  primaryKey: ["id", "a,b"],
   columns: ["id", "a,b", "at", "day"],
-  incremental_column: "at",
-  incremental_window_days: 7,
-  max_history_days: 365,
-  initial_load_chunk_days: 14,
-  partition_by: "day",
-  partition_granularity: "year",
-  schema_policy: "freeze",
+  incrementalColumn: "at",
+  incrementalWindowDays: 7,
+  maxHistoryDays: 365,
+  initialLoadChunkDays: 14,
+  partitionBy: "day",
+  partitionGranularity: "year",
+  schemaPolicy: "freeze",
   quarantine: true,
-  quarantine_max_percent: 12.5,
+  quarantineMaxPercent: 12.5,
   folder: "crm/eu",
   description: "Orders",
-  foreign_keys: [{ column: "a,b", references: "people.id", description: "who" }],
+  foreignKeys: [{ column: "a,b", references: "people.id", description: "who" }],
   documentation: {
-    sample_questions: ["How many?"],
-    things_to_know: ["Refunds are negative."],
-    pairs_well_with: ["people"],
+    sampleQuestions: ["How many?"],
+    thingsToKnow: ["Refunds are negative."],
+    pairsWellWith: ["people"],
     grain: "one order",
     platforms: ["web"],
-    partition_col: "day",
+    partitionCol: "day",
     history: "since 2020",
     gotchas: [{ key: "tests", body: "Some are tests." }],
   },
-  source_metadata: { columns: ["id", "1e3"], rows: 1e21, nested: { "```": null, no: false } },
+  sourceMetadata: { columns: ["id", "1e3"], rows: 1e21, nested: { "```": null, no: false } },
 } as const;
 const people = {
   source: "crm",
-  source_table: "people",
-  where_filters: [{ column: "kind", operator: "ne", values: ["x", 1.5, true, "{{today}}"] }],
+  sourceTable: "people",
+  whereFilters: [{ column: "kind", operator: "ne", values: ["x", 1.5, true, "{{today}}"] }],
 } as const;
 
 async function filled() {
@@ -106,17 +106,17 @@ describe("every field of a table", () => {
 
   test("is reset to its default when it is cleared", async () => {
     await using registry = await filled();
-    const fields = tableFieldNames.filter((field) => !["source", "name", "source_table"].includes(field));
-    for (const field of fields.filter((name) => name !== "where_filters")) {
+    const fields = tableFieldNames.filter((field) => !["source", "name", "sourceTable"].includes(field));
+    for (const field of fields.filter((name) => name !== "whereFilters")) {
       // A query only goes with its mode, and a mode only without a query.
-      const also = field === "query_mode" ? { source_query: null } : {};
+      const also = field === "queryMode" ? { sourceQuery: null } : {};
       const { table } = await registry.update("crm.orders", { [field]: null, ...also });
       expect([field, table[field]]).toEqual([
         field,
-        field === "view_name" ? "orders" : tableDefaults[field as keyof typeof tableDefaults],
+        field === "viewName" ? "orders" : tableDefaults[field as keyof typeof tableDefaults],
       ] as never);
     }
-    const { table } = await registry.update("crm.people", { where_filters: null });
-    expect(table.where_filters).toEqual([]);
+    const { table } = await registry.update("crm.people", { whereFilters: null });
+    expect(table.whereFilters).toEqual([]);
   });
 });

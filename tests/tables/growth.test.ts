@@ -114,7 +114,7 @@ describe("TableRegistry.import()", () => {
           ...store,
           append: async (entry) => {
             appends += 1;
-            if (appends === 2) await other.register({ source: "other", source_table: "mine" });
+            if (appends === 2) await other.register({ source: "other", sourceTable: "mine" });
             return store.append(entry);
           },
         };

@@ -5,9 +5,7 @@ import { memoryRegistry } from "./registry-setup.ts";
 
 export const withoutVersion = (text: string) => text.replace(/version \d+/, "version N");
 export const settings = async (registry: TableRegistry) =>
-  (await registry.list()).map(
-    ({ version: _version, registered_by: _by, registered_at: _at, ...rest }) => rest,
-  );
+  (await registry.list()).map(({ version: _version, registeredBy: _by, registeredAt: _at, ...rest }) => rest);
 
 /** Text that YAML, Markdown or a reader of either could take for something else. */
 export const hostileText = fc
@@ -75,10 +73,10 @@ const column = fc
 export const change = fc.record(
   {
     description: hostileText,
-    primary_key: fc.uniqueArray(column, { maxLength: 3 }),
-    source_table: fc.stringMatching(/^[a-z0-9_][a-z0-9_.-]{0,20}$/),
-    sync_schedule: fc.constantFrom("every 6h", "daily 05:00,17:00", "0 5 * * 1"),
-    where_filters: fc.array(
+    primaryKey: fc.uniqueArray(column, { maxLength: 3 }),
+    sourceTable: fc.stringMatching(/^[a-z0-9_][a-z0-9_.-]{0,20}$/),
+    syncSchedule: fc.constantFrom("every 6h", "daily 05:00,17:00", "0 5 * * 1"),
+    whereFilters: fc.array(
       fc.record({
         column,
         operator: fc.constantFrom("eq", "lt"),
@@ -95,13 +93,13 @@ export const change = fc.record(
       { maxLength: 2 },
     ),
     quarantine: fc.boolean(),
-    quarantine_max_percent: fc.integer({ min: 0, max: 100 }),
-    max_history_days: fc.integer({ min: 1, max: 60 }),
-    initial_load_chunk_days: fc.integer({ min: 1, max: 60 }),
+    quarantineMaxPercent: fc.integer({ min: 0, max: 100 }),
+    maxHistoryDays: fc.integer({ min: 1, max: 60 }),
+    initialLoadChunkDays: fc.integer({ min: 1, max: 60 }),
     documentation: fc.record(
       {
         grain: hostileText.filter((text) => text.length <= 2000),
-        sample_questions: fc.array(
+        sampleQuestions: fc.array(
           hostileText.filter((text) => text.length <= 2000),
           { maxLength: 2 },
         ),
@@ -109,7 +107,7 @@ export const change = fc.record(
       { requiredKeys: [] },
     ),
   },
-  { requiredKeys: ["source_table"] },
+  { requiredKeys: ["sourceTable"] },
 );
 
 export async function registryOf(changes: readonly object[]): Promise<TableRegistry> {

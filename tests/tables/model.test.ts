@@ -65,7 +65,7 @@ async function act(
   switch (action.kind) {
     case "register":
       await registry.register(
-        { source: action.source, name: action.name, source_table: action.name, view_name: action.viewName },
+        { source: action.source, name: action.name, sourceTable: action.name, viewName: action.viewName },
         options,
       );
       return;
@@ -119,7 +119,7 @@ test("TableRegistry behaves like a simple model under random changes through two
             else
               model.tables.set(table.id.toLowerCase(), {
                 id: table.id,
-                viewName: table.view_name,
+                viewName: table.viewName,
                 description: "",
                 version: table.version,
               });
@@ -144,14 +144,14 @@ test("TableRegistry behaves like a simple model under random changes through two
       }
       const tables = await handles[0].list();
       expect(
-        tables.map(({ id, view_name, description, version }) => ({
+        tables.map(({ id, viewName, description, version }) => ({
           id,
-          viewName: view_name,
+          viewName: viewName,
           description,
           version,
         })),
       ).toEqual([...model.tables].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, table]) => table));
-      expect(new Set(tables.map(({ view_name }) => view_name.toLowerCase())).size).toBe(tables.length);
+      expect(new Set(tables.map(({ viewName }) => viewName.toLowerCase())).size).toBe(tables.length);
       expect(await handles[1].version()).toBe(model.version);
       // The log alone gives the same registry, with no version left out.
       const replayed = new Map<string, TableRecord>();
@@ -175,7 +175,7 @@ test("TableRegistry behaves like a simple model under random changes through two
 test("TableRegistry.update() lets exactly one of many writers with the same version succeed", async () => {
   const storage = memoryStorage();
   const handles = await Promise.all(Array.from({ length: 8 }, () => memoryRegistry(storage)));
-  await handles[0]!.register({ source: "crm", source_table: "orders" });
+  await handles[0]!.register({ source: "crm", sourceTable: "orders" });
   const results = await Promise.allSettled(
     handles.map((registry, index) =>
       registry.update("crm.orders", { description: `from ${index}` }, { expectedVersion: 1 }),

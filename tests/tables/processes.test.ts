@@ -35,7 +35,7 @@ test("TableRegistry keeps every table when two processes register 200 each at on
       expect(own).toEqual(Array.from({ length: 200 }, (_, index) => `${actor}.t${index}`));
     }
     expect(
-      (await errorOf(() => registry.register({ source: "c", source_table: "x", view_name: "A_T7" }))).code,
+      (await errorOf(() => registry.register({ source: "c", sourceTable: "x", viewName: "A_T7" }))).code,
     ).toBe("table_view_taken");
   } finally {
     await rm(directory, { recursive: true });
@@ -47,14 +47,14 @@ test("TableRegistry.update() loses no change of two processes that change one ta
   try {
     const host = createHost();
     await using registry = await openTableRegistry({ storage: fileStorage({ directory, host }), host });
-    await registry.register({ source: "crm", source_table: "orders" });
+    await registry.register({ source: "crm", sourceTable: "orders" });
     const script = join(import.meta.dir, "count-up.ts");
     const processes = [1, 2].map(() =>
       Bun.spawn([process.execPath, script, directory, "crm.orders", "50"], { stderr: "inherit" }),
     );
     expect(await Promise.all(processes.map((child) => child.exited))).toEqual([0, 0]);
     expect(await registry.version()).toBe(101);
-    expect((await registry.get("crm.orders"))!.incremental_window_days).toBe(100);
+    expect((await registry.get("crm.orders"))!.incrementalWindowDays).toBe(100);
   } finally {
     await rm(directory, { recursive: true });
   }
@@ -66,7 +66,7 @@ test("openTableRegistry() refuses a store it cannot read, and never treats it as
     const host = createHost();
     const open = () => openTableRegistry({ storage: fileStorage({ directory, host }), host });
     const registry = await open();
-    for (const table of ["a", "b", "c"]) await registry.register({ source: "crm", source_table: table });
+    for (const table of ["a", "b", "c"]) await registry.register({ source: "crm", sourceTable: table });
     await registry.close();
     const log = (await readdir(directory, { recursive: true, withFileTypes: true })).filter((entry) =>
       entry.isFile(),

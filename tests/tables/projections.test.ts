@@ -13,6 +13,7 @@ import {
   renderRegistryJson,
   snapshotOf,
   writeProjection,
+  storedChange,
 } from "../../lib/tables/mod.ts";
 import { change, registryOf, settings } from "./hostile-changes.ts";
 import { errorOf, intercepted, memoryRegistry } from "./registry-setup.ts";
@@ -112,7 +113,7 @@ const document = (tables: readonly object[]) =>
 
 describe("TableRegistry.import()", () => {
   test("imports all or nothing, and lists all invalid tables", async () => {
-    await using registry = await registryOf([{ source_table: "orders", view_name: "orders" }]);
+    await using registry = await registryOf([{ sourceTable: "orders", viewName: "orders" }]);
     const tables = [
       { source: "crm", source_table: "good" },
       { source: "crm", source_table: "bad", sync_strategy: "partitioned" },
@@ -135,9 +136,9 @@ describe("TableRegistry.import()", () => {
 
   test("registers, updates and keeps tables in one step, and reports each", async () => {
     await using registry = await registryOf([
-      { source_table: "a", view_name: "one", description: "kept" },
-      { source_table: "b", view_name: "two" },
-      { source_table: "c" },
+      { sourceTable: "a", viewName: "one", description: "kept" },
+      { sourceTable: "b", viewName: "two" },
+      { sourceTable: "c" },
     ]);
     // The two view names change hands: only the state after everything counts.
     const tables = [
@@ -151,8 +152,8 @@ describe("TableRegistry.import()", () => {
     const outcome = await registry.import(document(tables), { expectedVersion: 3 });
     expect(outcome.tables).toEqual(dry.tables);
     expect(outcome.tables.map(({ kind, id, changed }) => [kind, id, ...changed])).toEqual([
-      ["updated", "crm.t0", "view_name"],
-      ["updated", "crm.t1", "view_name"],
+      ["updated", "crm.t0", "viewName"],
+      ["updated", "crm.t1", "viewName"],
       ["unchanged", "crm.t2"],
       ["registered", "erp.d"],
     ]);
@@ -167,17 +168,17 @@ describe("TableRegistry.import()", () => {
 describe("TableRegistry.import() of an exported registry", () => {
   test("restores all fields, and keeps who registered the table and when", async () => {
     await using registry = await memoryRegistry();
-    await registry.register({ source: "crm", source_table: "orders", documentation: { history: "all" } });
+    await registry.register({ source: "crm", sourceTable: "orders", documentation: { history: "all" } });
     await registry.setFolder("b", "f");
     const text = renderRegistryJson(await snapshotOf(registry));
     const before = await settings(registry);
     await registry.update("crm.orders", {
       documentation: { grain: "an order", history: "none" },
       description: "x",
-      primary_key: ["id"],
-      sync_schedule: "every 6h",
+      primaryKey: ["id"],
+      syncSchedule: "every 6h",
       quarantine: true,
-      view_name: "sales",
+      viewName: "sales",
     });
     await registry.setFolder("b", "g");
     const dry = await registry.import(parseRegistryJson(text, "r.json"), { dryRun: true, actor: "bob" });
@@ -185,7 +186,7 @@ describe("TableRegistry.import() of an exported registry", () => {
     expect(outcome).toEqual({ ...dry, dryRun: false });
     expect(outcome.folders).toEqual([{ kind: "set", bucket: "b", folder: "f" }]);
     expect(await settings(registry)).toEqual(before);
-    expect((await registry.get("crm.orders"))!.registered_by).toBe("ann");
+    expect((await registry.get("crm.orders"))!.registeredBy).toBe("ann");
     const again = await registry.import(parseRegistryJson(text, "r.json"));
     expect([...again.tables, ...again.folders].map(({ kind }) => kind)).toEqual(["unchanged", "unchanged"]);
     expect(await registry.version()).toBe(5);
@@ -203,11 +204,11 @@ describe("snapshotOf()", () => {
   test("returns tables and folders of one version despite concurrent writes", async () => {
     const inner = memoryStorage();
     await using other = await memoryRegistry(inner);
-    await other.register({ source: "crm", source_table: "a" });
+    await other.register({ source: "crm", sourceTable: "a" });
     let finds = 0;
     const storage = intercepted(inner, async (method) => {
       if (method !== "find" || ++finds !== 2) return;
-      await other.register({ source: "crm", source_table: "b" });
+      await other.register({ source: "crm", sourceTable: "b" });
       await other.setFolder("in.c-crm", "crm");
     });
     await using registry = await memoryRegistry(storage);
@@ -224,7 +225,7 @@ describe("writeProjection()", () => {
   test("replaces a file atomically, and keeps only the old file when the disk is full", async () => {
     const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
     try {
-      await using registry = await registryOf([{ source_table: "orders" }]);
+      await using registry = await registryOf([{ sourceTable: "orders" }]);
       const file = join(directory, "data_description.md");
       await writeFile(file, "old");
       const full = createHost({
@@ -243,7 +244,7 @@ describe("writeProjection()", () => {
       await writeProjection(registry, createHost(), join(directory, "audit.ndjson"), "audit");
       const lines = (await readFile(join(directory, "audit.ndjson"), "utf8")).trimEnd().split("\n");
       expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(
-        JSON.parse(JSON.stringify(await registry.history())) as unknown[],
+        JSON.parse(JSON.stringify((await registry.history()).map(storedChange))) as unknown[],
       );
     } finally {
       await rm(directory, { recursive: true });
@@ -255,7 +256,7 @@ test("writeProjection() writes a log that is longer than what goes into one writ
   const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
   try {
     const description = "d".repeat(20_000);
-    const changes = Array.from({ length: 60 }, (_, index) => ({ source_table: `t${index}`, description }));
+    const changes = Array.from({ length: 60 }, (_, index) => ({ sourceTable: `t${index}`, description }));
     await using registry = await registryOf(changes);
     const file = join(directory, "audit.ndjson");
     await writeProjection(registry, createHost(), file, "audit");
@@ -270,7 +271,7 @@ test("writeProjection() writes a log that is longer than what goes into one writ
 
 describe("auditLines()", () => {
   test("returns each change as one line of JSON with any texts", async () => {
-    await using registry = await registryOf([{ source_table: "orders", description: "a\n\u2028b" }]);
+    await using registry = await registryOf([{ sourceTable: "orders", description: "a\n\u2028b" }]);
     await registry.unregister("crm.t0");
     const lines: string[] = [];
     for await (const line of auditLines(registry)) lines.push(line);

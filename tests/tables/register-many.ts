@@ -11,5 +11,5 @@ await using registry = await openTableRegistry({
   actor: source,
 });
 for (let index = 0; index < Number(count); index += 1) {
-  await registry.register({ source, source_table: `t${index}`, view_name: `${source}_t${index}` });
+  await registry.register({ source, sourceTable: `t${index}`, viewName: `${source}_t${index}` });
 }

@@ -20,11 +20,11 @@ describe("planRegistration()", () => {
         change: {
           source: "crm",
           name: "orders",
-          view_name: "orders",
-          source_table: "in.c-crm.orders",
-          query_mode: "local",
-          primary_key: ["id"],
-          incremental_column: "updated_at",
+          viewName: "orders",
+          sourceTable: "in.c-crm.orders",
+          queryMode: "local",
+          primaryKey: ["id"],
+          incrementalColumn: "updated_at",
           description: "All orders",
         },
       },
@@ -105,7 +105,7 @@ describe("planRegistration()", () => {
       capabilities: ["discover", "remote"],
     });
     expect(
-      plan.candidates.map((candidate) => candidate.kind === "new" && candidate.change.query_mode),
+      plan.candidates.map((candidate) => candidate.kind === "new" && candidate.change.queryMode),
     ).toEqual(["remote", "remote"]);
   });
 });
@@ -113,23 +113,23 @@ describe("planRegistration()", () => {
 describe("TableRegistry.registerDiscovered()", () => {
   test("registers new tables and keeps registered, drifted and invalid ones", async () => {
     await using registry = await memoryRegistry();
-    await registry.register({ source: "erp", source_table: "people" });
+    await registry.register({ source: "erp", sourceTable: "people" });
     await registry.register({
       source: "crm",
-      source_table: "kept",
+      sourceTable: "kept",
       name: "renamed",
       description: "mine",
-      primary_key: ["id"],
+      primaryKey: ["id"],
     });
     await registry.register({
       source: "crm",
-      source_table: "changed",
+      sourceTable: "changed",
       columns: ["id", "gone"],
-      partition_by: "gone",
-      primary_key: ["id"],
+      partitionBy: "gone",
+      primaryKey: ["id"],
     });
-    await registry.register({ source: "crm", source_table: "rekeyed", primary_key: ["email"] });
-    await registry.register({ source: "crm", source_table: "vanished" });
+    await registry.register({ source: "crm", sourceTable: "rekeyed", primaryKey: ["email"] });
+    await registry.register({ source: "crm", sourceTable: "vanished" });
     const infos = [
       discovered("kept", { description: "theirs" }),
       discovered("changed"),
@@ -153,11 +153,11 @@ describe("TableRegistry.registerDiscovered()", () => {
     expect(plan.candidates[1]).toMatchObject({
       drift: [
         { field: "columns", registered: ["id", "gone"], reason: "the source has no column gone" },
-        { field: "partition_by", registered: ["gone"] },
+        { field: "partitionBy", registered: ["gone"] },
       ],
     });
     expect(plan.candidates[2]).toMatchObject({
-      drift: [{ field: "primary_key", registered: ["email"], discovered: ["id"] }],
+      drift: [{ field: "primaryKey", registered: ["email"], discovered: ["id"] }],
     });
     expect(plan.candidates[3]).toMatchObject({
       id: "crm.people",
@@ -180,18 +180,18 @@ describe("TableRegistry.registerDiscovered()", () => {
     await using registry = await memoryRegistry();
     await registry.register({
       source: "crm",
-      source_table: "orders",
+      sourceTable: "orders",
       columns: ["gone"],
       description: "mine",
     });
-    await registry.register({ source: "crm", source_table: "people", source_metadata: { earlier: 1 } });
+    await registry.register({ source: "crm", sourceTable: "people", sourceMetadata: { earlier: 1 } });
     const infos = (stage: string) => [
       discovered("orders", { sourceMetadata: { stage }, description: "theirs" }),
       discovered("people", { sourceMetadata: { stage } }),
       discovered("plain"),
     ];
     const dry = await registry.registerDiscovered("crm", infos("in"), { dryRun: true });
-    expect((await registry.get("crm.people"))!.source_metadata).toEqual({ earlier: 1 });
+    expect((await registry.get("crm.people"))!.sourceMetadata).toEqual({ earlier: 1 });
     const plan = await registry.registerDiscovered("crm", infos("in"));
     expect(plan).toEqual(dry);
     expect(plan.candidates).toMatchObject([
@@ -201,13 +201,13 @@ describe("TableRegistry.registerDiscovered()", () => {
     ]);
     const version = await registry.version();
     const orders = (await registry.get("crm.orders"))!;
-    expect(orders).toMatchObject({ description: "mine", source_metadata: { stage: "in" } });
-    expect((await registry.history({ id: "crm.orders" })).at(-1)!.changed).toEqual(["source_metadata"]);
+    expect(orders).toMatchObject({ description: "mine", sourceMetadata: { stage: "in" } });
+    expect((await registry.history({ id: "crm.orders" })).at(-1)!.changed).toEqual(["sourceMetadata"]);
     const again = await registry.registerDiscovered("crm", infos("in"));
     expect(again.candidates[1]).not.toHaveProperty("sourceMetadata");
     expect(await registry.version()).toBe(version);
     await registry.registerDiscovered("crm", infos("out"));
-    expect((await registry.get("crm.people"))!.source_metadata).toEqual({ earlier: 1, stage: "out" });
+    expect((await registry.get("crm.people"))!.sourceMetadata).toEqual({ earlier: 1, stage: "out" });
   });
 
   test("reports tables refused by the additional check as invalid", async () => {
@@ -239,7 +239,7 @@ describe("TableRegistry.registerDiscovered()", () => {
     await using registry = await memoryRegistry();
     const infos = [discovered("a"), discovered("b")];
     await registry.registerDiscovered("crm", infos);
-    await registry.register({ source: "erp", source_table: "a", view_name: "erp_a" });
+    await registry.register({ source: "erp", sourceTable: "a", viewName: "erp_a" });
     await registry.unregister("crm.a", { actor: "bob" });
     await registry.unregister("erp.a");
     const kinds = async (again: boolean) =>
@@ -254,7 +254,7 @@ describe("TableRegistry.registerDiscovered()", () => {
     expect((await kinds(false)).map(({ kind }) => kind)).toEqual(["unregistered", "existing", "existing"]);
     expect((await kinds(true)).map(({ kind }) => kind)).toEqual(["new", "existing", "existing"]);
     await registry.unregister("crm.b");
-    await registry.register({ source: "crm", source_table: "b", name: "bee" });
+    await registry.register({ source: "crm", sourceTable: "b", name: "bee" });
     await registry.unregister("crm.c");
     expect((await kinds(false)).map(({ kind }) => kind)).toEqual(["existing", "existing", "unregistered"]);
   });
@@ -262,7 +262,7 @@ describe("TableRegistry.registerDiscovered()", () => {
   test("keeps a table unregistered that another process unregisters concurrently", async () => {
     const inner = memoryStorage();
     await using other = await memoryRegistry(inner);
-    await other.register({ source: "crm", source_table: "a" });
+    await other.register({ source: "crm", sourceTable: "a" });
     let isFirst = true;
     const storage = intercepted(inner, async (key) => {
       if (key !== "append" || !isFirst) return;
@@ -280,13 +280,13 @@ describe("TableRegistry.registerDiscovered()", () => {
     const [one, two] = [await memoryRegistry(storage), await memoryRegistry(storage)];
     const infos = Array.from({ length: 50 }, (_, index) => discovered(`t${index}`));
     await Promise.all([one.registerDiscovered("a", infos), two.registerDiscovered("b", infos)]);
-    const views = (await one.list()).map(({ view_name }) => view_name);
+    const views = (await one.list()).map(({ viewName }) => viewName);
     expect([views.length, new Set(views).size]).toEqual([100, 100]);
   });
 
   test("changes nothing when the registry cannot be read: unknown is not empty", async () => {
     const inner = memoryStorage();
-    await (await memoryRegistry(inner)).register({ source: "crm", source_table: "orders" });
+    await (await memoryRegistry(inner)).register({ source: "crm", sourceTable: "orders" });
     let isDown = false;
     const storage = intercepted(inner, async (key) => {
       if (isDown && (key === "read" || key === "find" || key === "get"))

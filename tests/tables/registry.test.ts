@@ -10,8 +10,8 @@ import {
 } from "../../lib/tables/mod.ts";
 import { errorOf, memoryRegistry, stillHost } from "./registry-setup.ts";
 
-const orders = { source: "crm", source_table: "in.c-crm.orders", primary_key: ["id"] } as const;
-const change = { ...orders, primary_key: ["id"] };
+const orders = { source: "crm", sourceTable: "in.c-crm.orders", primaryKey: ["id"] } as const;
+const change = { ...orders, primaryKey: ["id"] };
 
 describe("TableRegistry.register()", () => {
   test("fills in names, bucket and every default", async () => {
@@ -22,23 +22,23 @@ describe("TableRegistry.register()", () => {
       id: "crm.orders",
       source: "crm",
       name: "orders",
-      view_name: "orders",
-      source_table: "in.c-crm.orders",
+      viewName: "orders",
+      sourceTable: "in.c-crm.orders",
       bucket: "in.c-crm",
-      primary_key: ["id"],
-      registered_by: "ann",
-      registered_at: "2026-11-21T06:00:00.000Z",
+      primaryKey: ["id"],
+      registeredBy: "ann",
+      registeredAt: "2026-11-21T06:00:00.000Z",
       version: 1,
     });
-    expect(changed).toEqual(["source", "name", "view_name", "source_table", "bucket", "primary_key"]);
+    expect(changed).toEqual(["source", "name", "viewName", "sourceTable", "bucket", "primaryKey"]);
     expect(await registry.get("crm.orders")).toEqual(table);
   });
 
   test("removes a repeated bucket prefix", async () => {
     await using registry = await memoryRegistry();
-    const twice = { source: "crm", bucket: "in.c-crm", source_table: "in.c-crm.in.c-crm.orders" };
+    const twice = { source: "crm", bucket: "in.c-crm", sourceTable: "in.c-crm.in.c-crm.orders" };
     const { table } = await registry.register(twice);
-    expect([table.id, table.source_table]).toEqual(["crm.orders", "in.c-crm.orders"]);
+    expect([table.id, table.sourceTable]).toEqual(["crm.orders", "in.c-crm.orders"]);
   });
 
   test("refuses an id or view name that is taken, in any case, and suggests a free one", async () => {
@@ -50,13 +50,13 @@ describe("TableRegistry.register()", () => {
     expect(otherCase.code).toBe("table_exists");
     expect(otherCase.message).toContain("only in case");
     const view = await errorOf(() =>
-      registry.register({ source: "erp", source_table: "Orders", name: "Orders" }),
+      registry.register({ source: "erp", sourceTable: "Orders", name: "Orders" }),
     );
     expect([view.code, view.status]).toEqual(["table_view_taken", 409]);
     expect(view.message).toContain("crm.orders");
     expect(view.hint).toContain("--as erp_orders");
     expect(
-      (await registry.register({ source: "erp", source_table: "Orders", view_name: "erp_orders" })).table
+      (await registry.register({ source: "erp", sourceTable: "Orders", viewName: "erp_orders" })).table
         .version,
     ).toBe(2);
   });
@@ -68,13 +68,13 @@ describe("TableRegistry.register()", () => {
       registries.map((registry, index) =>
         registry.register({
           source: `s${index}`,
-          source_table: "orders",
-          view_name: index % 2 === 0 ? "Orders" : "orders",
+          sourceTable: "orders",
+          viewName: index % 2 === 0 ? "Orders" : "orders",
         }),
       ),
     );
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
-    expect(await registries[0]!.list({ view_name: "ORDERS" })).toHaveLength(1);
+    expect(await registries[0]!.list({ viewName: "ORDERS" })).toHaveLength(1);
     expect(await registries[0]!.version()).toBe(1);
   });
 
@@ -94,12 +94,12 @@ describe("TableRegistry.register()", () => {
       host: stillHost(),
       checkTable: (table, id) => checkSourceRules(table, id, source),
     });
-    const sql = { ...change, query_mode: "materialized", source_query: "select 1" } as const;
+    const sql = { ...change, queryMode: "materialized", sourceQuery: "select 1" } as const;
     const error = await errorOf(() => registry.register(sql));
     expect(error.code).toBe("table_contradiction");
     expect(error.message).toContain("files does not run SQL");
-    await registry.register({ ...sql, source_query: '{"limit": 5}' });
-    await registry.update("crm.orders", { query_mode: "local", source_query: null });
+    await registry.register({ ...sql, sourceQuery: '{"limit": 5}' });
+    await registry.update("crm.orders", { queryMode: "local", sourceQuery: null });
   });
 });
 
@@ -109,7 +109,7 @@ describe("TableRegistry.update()", () => {
     await registry.register({
       ...change,
       description: "Orders",
-      sync_schedule: "every 6h",
+      syncSchedule: "every 6h",
       documentation: { grain: "one order", history: "all" },
     });
     const first = await registry.update("crm.orders", {
@@ -119,20 +119,20 @@ describe("TableRegistry.update()", () => {
     expect(first.changed).toEqual(["description", "documentation"]);
     expect(first.table).toMatchObject({
       description: "",
-      sync_schedule: "every 6h",
+      syncSchedule: "every 6h",
       documentation: { history: "all", platforms: ["web"] },
       version: 2,
     });
     expect(first.table.documentation).not.toHaveProperty("grain");
     const second = await registry.update("crm.orders", {
-      sync_schedule: undefined,
-      partition_granularity: null,
-      quarantine_max_percent: null,
+      syncSchedule: undefined,
+      partitionGranularity: null,
+      quarantineMaxPercent: null,
       documentation: null,
     });
     expect(second.table).toMatchObject({
-      sync_schedule: "every 6h",
-      quarantine_max_percent: 5,
+      syncSchedule: "every 6h",
+      quarantineMaxPercent: 5,
       documentation: {},
     });
   });
@@ -140,23 +140,23 @@ describe("TableRegistry.update()", () => {
   test("writes nothing if no value changes", async () => {
     await using registry = await memoryRegistry();
     await registry.register(change);
-    const { changed, table } = await registry.update("crm.orders", { primary_key: ["id"] });
+    const { changed, table } = await registry.update("crm.orders", { primaryKey: ["id"] });
     expect([changed, table.version, await registry.version()]).toEqual([[], 1, 1]);
   });
 
   test("updates a derived bucket with the source's name, and keeps an explicit one", async () => {
     await using registry = await memoryRegistry();
     await registry.register(change);
-    const moved = await registry.update("crm.orders", { source_table: "out.c-crm.orders" });
+    const moved = await registry.update("crm.orders", { sourceTable: "out.c-crm.orders" });
     expect(moved.table).toMatchObject({ id: "crm.orders", bucket: "out.c-crm" });
-    await registry.update("crm.orders", { source_table: "orders", bucket: "sales" });
-    expect((await registry.update("crm.orders", { source_table: "orders2" })).table.bucket).toBe("sales");
+    await registry.update("crm.orders", { sourceTable: "orders", bucket: "sales" });
+    expect((await registry.update("crm.orders", { sourceTable: "orders2" })).table.bucket).toBe("sales");
   });
 
   test("renames the view, not the id, and frees the old name", async () => {
     await using registry = await memoryRegistry();
     await registry.register(change);
-    await registry.register({ source: "erp", source_table: "invoices" });
+    await registry.register({ source: "erp", sourceTable: "invoices" });
     expect((await errorOf(() => registry.renameView("erp.invoices", "ORDERS"))).code).toBe(
       "table_view_taken",
     );
@@ -164,13 +164,13 @@ describe("TableRegistry.update()", () => {
     expect((await registry.renameView("erp.invoices", "orders")).table).toMatchObject({
       id: "erp.invoices",
       name: "invoices",
-      view_name: "orders",
+      viewName: "orders",
     });
     expect((await registry.find("crm_orders")).id).toBe("crm.orders");
-    expect((await registry.update("crm.orders", { view_name: "CRM_orders" })).table.view_name).toBe(
+    expect((await registry.update("crm.orders", { viewName: "CRM_orders" })).table.viewName).toBe(
       "CRM_orders",
     );
-    expect((await registry.update("erp.invoices", { view_name: null })).table.view_name).toBe("invoices");
+    expect((await registry.update("erp.invoices", { viewName: null })).table.viewName).toBe("invoices");
   });
 });
 
@@ -179,7 +179,7 @@ describe("expectedVersion", () => {
     await using registry = await memoryRegistry();
     const { table } = await registry.register(change);
     await registry.update("crm.orders", { description: "x" }, { actor: "bob" });
-    await registry.update("crm.orders", { description: "y", sync_schedule: "every 6h" }, { actor: "cyd" });
+    await registry.update("crm.orders", { description: "y", syncSchedule: "every 6h" }, { actor: "cyd" });
     for (const work of [
       () => registry.update("crm.orders", { folder: "f" }, { expectedVersion: table.version }),
       () => registry.renameView("crm.orders", "z", { expectedVersion: table.version }),
@@ -197,7 +197,7 @@ describe("expectedVersion", () => {
   test("holds while only other tables change, and for a version of the registry that came after", async () => {
     await using registry = await memoryRegistry();
     await registry.register(change);
-    await registry.register({ source: "erp", source_table: "invoices" });
+    await registry.register({ source: "erp", sourceTable: "invoices" });
     expect(
       (await registry.update("crm.orders", { description: "x" }, { expectedVersion: 1 })).table.version,
     ).toBe(3);
@@ -212,7 +212,7 @@ describe("expectedVersion", () => {
     await using registry = await memoryRegistry();
     await registry.register(change, { expectedVersion: 0 });
     const error = await errorOf(() =>
-      registry.register({ source: "erp", source_table: "x" }, { expectedVersion: 0 }),
+      registry.register({ source: "erp", sourceTable: "x" }, { expectedVersion: 0 }),
     );
     expect(error.code).toBe("table_version_stale");
     expect(error.message).toContain('1: "ann" register "crm.orders"');
@@ -256,21 +256,21 @@ describe("TableRegistry.unregister()", () => {
 describe("TableRegistry.list()", () => {
   test("returns the tables that match all filters, ordered by id", async () => {
     await using registry = await memoryRegistry();
-    await registry.register({ source: "erp", source_table: "invoices", description: "Sent to Customers" });
+    await registry.register({ source: "erp", sourceTable: "invoices", description: "Sent to Customers" });
     await registry.register(change);
     await registry.register({
       source: "crm",
-      source_table: "in.c-crm.people",
-      query_mode: "remote",
-      view_name: "Persons",
+      sourceTable: "in.c-crm.people",
+      queryMode: "remote",
+      viewName: "Persons",
     });
     await registry.setFolder("in.c-crm", "crm");
     const ids = async (filter: Parameters<typeof registry.list>[0]) =>
       (await registry.list(filter)).map(({ id }) => id);
     expect(await ids({})).toEqual(["crm.orders", "crm.people", "erp.invoices"]);
     expect(await ids({ source: "crm" })).toEqual(["crm.orders", "crm.people"]);
-    expect(await ids({ bucket: "in.c-crm", query_mode: "remote" })).toEqual(["crm.people"]);
-    expect(await ids({ view_name: "PERSONS" })).toEqual(["crm.people"]);
+    expect(await ids({ bucket: "in.c-crm", queryMode: "remote" })).toEqual(["crm.people"]);
+    expect(await ids({ viewName: "PERSONS" })).toEqual(["crm.people"]);
     expect(await ids({ text: "customers" })).toEqual(["erp.invoices"]);
     expect(await ids({ source: "crm", text: "PERS" })).toEqual(["crm.people"]);
     expect(await ids({ source: "none" })).toEqual([]);
@@ -294,7 +294,7 @@ describe("TableRegistry.history()", () => {
         "ann",
         "register",
         "crm.orders",
-        ["source", "name", "view_name", "source_table", "bucket", "primary_key"],
+        ["source", "name", "viewName", "sourceTable", "bucket", "primaryKey"],
       ],
       [2, "bob", "set_folder", "in.c-crm", ["folder"]],
       [3, "cyd", "update", "crm.orders", ["description"]],
@@ -314,7 +314,7 @@ describe("TableRegistry.history()", () => {
   test("uses the user of the environment by default", async () => {
     const host = createHost({ env: { USER: "dana" } });
     await using registry = await openTableRegistry({ storage: memoryStorage(), host });
-    expect((await registry.register(change)).table.registered_by).toBe("dana");
+    expect((await registry.register(change)).table.registeredBy).toBe("dana");
     expect((await registry.history())[0]!.actor).toBe("dana");
   });
 });

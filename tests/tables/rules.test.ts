@@ -7,30 +7,31 @@ import {
   openTableRegistry,
   tableDefaults,
   type TableChange,
+  toStoredFields,
 } from "../../lib/tables/mod.ts";
 import { discovered, errorOf, memoryRegistry, stillHost } from "./registry-setup.ts";
 
-const good = { source: "crm", source_table: "in.c-crm.orders", primary_key: ["id"] };
+const good = { source: "crm", sourceTable: "in.c-crm.orders", primaryKey: ["id"] };
 
 describe("TableRegistry.register()", () => {
   const allowed: readonly (readonly [string, object])[] = [
-    ["materialized without a query", { query_mode: "materialized" }],
+    ["materialized without a query", { queryMode: "materialized" }],
     [
       "materialized with a query and no table of the source",
-      { source_table: null, name: "x", query_mode: "materialized", source_query: "select 1" },
+      { sourceTable: null, name: "x", queryMode: "materialized", sourceQuery: "select 1" },
     ],
-    ["materialized with a key that only grows", { query_mode: "materialized", sync_strategy: "incremental" }],
-    ["remote", { query_mode: "remote" }],
-    ["filters with a full refresh", { where_filters: [{ column: "a", values: [1] }] }],
+    ["materialized with a key that only grows", { queryMode: "materialized", syncStrategy: "incremental" }],
+    ["remote", { queryMode: "remote" }],
+    ["filters with a full refresh", { whereFilters: [{ column: "a", values: [1] }] }],
     [
       "partitioned by a column that is read",
-      { sync_strategy: "partitioned", partition_by: "d", columns: ["id", "d"] },
+      { syncStrategy: "partitioned", partitionBy: "d", columns: ["id", "d"] },
     ],
-    ["the dataset alone, of a project", { source_table: "project.sales.orders", bucket: "sales" }],
-    ["the project too, of a dataset", { source_table: "sales.orders", bucket: "project.sales" }],
+    ["the dataset alone, of a project", { sourceTable: "project.sales.orders", bucket: "sales" }],
+    ["the project too, of a dataset", { sourceTable: "sales.orders", bucket: "project.sales" }],
     [
       "names of the greatest length",
-      { source_table: "t".repeat(128), name: "n".repeat(64), description: "d".repeat(20_000) },
+      { sourceTable: "t".repeat(128), name: "n".repeat(64), description: "d".repeat(20_000) },
     ],
   ];
   test.each(allowed)("takes %s", async (_title, change) => {
@@ -42,7 +43,7 @@ describe("TableRegistry.register()", () => {
   const refused: readonly (readonly [string, object, RegExp])[] = [
     [
       "a cursor that is not read",
-      { columns: ["id"], incremental_column: "at" },
+      { columns: ["id"], incrementalColumn: "at" },
       /columns and incremental_column/,
     ],
     [
@@ -51,35 +52,35 @@ describe("TableRegistry.register()", () => {
       /at most 2000 columns/,
     ],
     ["no column at all", { columns: [] }, /names no column/],
-    ["more days than a century", { max_history_days: 36_501 }, /at most 36500/],
+    ["more days than a century", { maxHistoryDays: 36_501 }, /at most 36500/],
     ["a text that is too long", { description: "d".repeat(20_001) }, /at most 20000 characters/],
     [
       "a number without end",
-      { where_filters: [{ column: "a", values: [Infinity] }] },
+      { whereFilters: [{ column: "a", values: [Infinity] }] },
       /where_filters\[0\]\.values\[0\] should be a finite number/,
     ],
     ["a folder of 256 characters", { folder: "f".repeat(256) }, /at most 255 characters/],
     [
       "1001 values",
-      { where_filters: [{ column: "a", values: Array.from({ length: 1001 }, (_, index) => index) }] },
+      { whereFilters: [{ column: "a", values: Array.from({ length: 1001 }, (_, index) => index) }] },
       /at most 1000 values/,
     ],
     [
       "51 conditions",
-      { where_filters: Array.from({ length: 51 }, () => ({ column: "a", values: [1] })) },
+      { whereFilters: Array.from({ length: 51 }, () => ({ column: "a", values: [1] })) },
       /at most 50 conditions/,
     ],
     [
       "101 foreign keys",
-      { foreign_keys: Array.from({ length: 101 }, () => ({ column: "a", references: "b" })) },
+      { foreignKeys: Array.from({ length: 101 }, () => ({ column: "a", references: "b" })) },
       /at most 100 keys/,
     ],
     [
       "51 tables it goes with",
-      { documentation: { pairs_well_with: Array.from({ length: 51 }, (_, index) => `t${index}`) } },
+      { documentation: { pairsWellWith: Array.from({ length: 51 }, (_, index) => `t${index}`) } },
       /pairs_well_with should have at most 50/,
     ],
-    ["a query of nothing", { query_mode: "materialized", source_query: " \n" }, /source_query is empty/],
+    ["a query of nothing", { queryMode: "materialized", sourceQuery: " \n" }, /source_query is empty/],
   ];
   test.each(refused)("refuses %s", async (_title, change, message) => {
     await using registry = await memoryRegistry();
@@ -95,15 +96,15 @@ describe("checkSourceRules()", () => {
     [["discover", "read"], {}, null],
     [["stream"], {}, null],
     [["query"], {}, /p cannot be read from/],
-    [["discover", "metadata"], { query_mode: "remote" }, /p cannot be queried/],
-    [["remote"], { query_mode: "remote" }, null],
-    [["query"], { query_mode: "remote" }, null],
-    [["read"], { query_mode: "remote" }, null],
-    [["read"], { query_mode: "materialized", source_query: "select 1" }, /p does not run SQL/],
-    [["read"], { query_mode: "materialized", source_query: "[1]" }, /p does not run SQL/],
-    [["read"], { query_mode: "materialized", source_query: '{"limit": 5}' }, null],
-    [["query"], { query_mode: "materialized", source_query: "select 1" }, null],
-    [["read"], { query_mode: "materialized" }, null],
+    [["discover", "metadata"], { queryMode: "remote" }, /p cannot be queried/],
+    [["remote"], { queryMode: "remote" }, null],
+    [["query"], { queryMode: "remote" }, null],
+    [["read"], { queryMode: "remote" }, null],
+    [["read"], { queryMode: "materialized", sourceQuery: "select 1" }, /p does not run SQL/],
+    [["read"], { queryMode: "materialized", sourceQuery: "[1]" }, /p does not run SQL/],
+    [["read"], { queryMode: "materialized", sourceQuery: '{"limit": 5}' }, null],
+    [["query"], { queryMode: "materialized", sourceQuery: "select 1" }, null],
+    [["read"], { queryMode: "materialized" }, null],
   ];
   test.each(cases)("of a source that can %j, with %j: %p", async (capabilities, change, message) => {
     const checkTable = (settings: Parameters<typeof checkSourceRules>[0], id: string) =>
@@ -111,7 +112,7 @@ describe("checkSourceRules()", () => {
     const open = () => openTableRegistry({ storage: memoryStorage(), host: stillHost(), checkTable });
     await using registry = await open();
     await using importing = await open();
-    const document = { path: "r.json", folder_mapping: {}, tables: [{ ...good, ...change }] };
+    const document = { path: "r.json", folder_mapping: {}, tables: [toStoredFields({ ...good, ...change })] };
     if (message === null) {
       await registry.register({ ...good, ...change });
       await importing.import(document);
@@ -132,10 +133,10 @@ describe("checkSourceRules()", () => {
 
 describe("TableRegistry.registerDiscovered()", () => {
   test.each([
-    ["incremental_column", { incremental_column: "gone" }],
-    ["where_filters", { where_filters: [{ column: "gone", values: [1] }] }],
+    ["incrementalColumn", { incrementalColumn: "gone" }],
+    ["whereFilters", { whereFilters: [{ column: "gone", values: [1] }] }],
     ["columns", { columns: ["id", "gone"] }],
-    ["primary_key", { primary_key: ["gone"] }],
+    ["primaryKey", { primaryKey: ["gone"] }],
   ] as const)("tells when the source has lost the column of %s", async (field, change) => {
     await using registry = await memoryRegistry();
     await registry.register({ ...good, ...change } as unknown as TableChange);
@@ -147,7 +148,7 @@ describe("TableRegistry.registerDiscovered()", () => {
 
   test("takes a key in another order for the same key", async () => {
     await using registry = await memoryRegistry();
-    await registry.register({ ...good, primary_key: ["id", "email"] });
+    await registry.register({ ...good, primaryKey: ["id", "email"] });
     const info = discovered("in.c-crm.orders", { primaryKey: ["email", "id"] });
     expect((await registry.registerDiscovered("crm", [info])).candidates).toMatchObject([
       { kind: "existing" },
@@ -179,10 +180,10 @@ test("TableRegistry.get() returns defaults for fields missing from older version
     id: "crm.orders",
     source,
     name,
-    view_name: name,
-    source_table: name,
-    registered_by: "ann",
-    registered_at: at,
+    viewName: name,
+    sourceTable: name,
+    registeredBy: "ann",
+    registeredAt: at,
     version: 1,
   });
 });

@@ -4,10 +4,17 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 
-import { tableChange, tableDefaults, tableFieldNames } from "../../lib/tables/mod.ts";
+import {
+  fromStoredFields,
+  storedFieldNames,
+  tableChange,
+  tableDefaults,
+  tableFieldNames,
+  toStoredFields,
+} from "../../lib/tables/mod.ts";
 
 test("tableChange describes every field, so that flags, documents and the HTTP API can be made from it", () => {
-  for (const field of tableFieldNames) {
+  for (const field of storedFieldNames) {
     const schema = tableChange.entries[field].wrapped as v.GenericSchema;
     expect([field, v.getDescription(schema) ?? ""]).toEqual([
       field,
@@ -18,7 +25,7 @@ test("tableChange describes every field, so that flags, documents and the HTTP A
     errorMode: "ignore",
     typeMode: "input",
   });
-  expect(Object.keys(properties ?? {})).toEqual([...tableFieldNames]);
+  expect(Object.keys(properties ?? {})).toEqual([...storedFieldNames]);
   expect(additionalProperties).toBe(false);
 });
 
@@ -26,11 +33,26 @@ test("tableDefaults has a value that the schema takes, or null, for every field 
   expect(Object.keys(tableDefaults)).toEqual(
     tableFieldNames.filter((field) => field !== "source" && field !== "name"),
   );
-  expect(v.safeParse(tableChange, tableDefaults).success).toBe(true);
+  expect(v.safeParse(tableChange, toStoredFields(tableDefaults)).success).toBe(true);
 });
 
 test("docs/guide/tables.md explains every placeholder of a filter", async () => {
   const { filterPlaceholders } = await import("../../lib/tables/mod.ts");
   const guide = await readFile(join(import.meta.dir, "..", "..", "docs", "guide", "tables.md"), "utf8");
   for (const name of filterPlaceholders) expect(guide).toContain(`{{${name}}}`);
+});
+
+test("fields are camelCase in the library and snake_case when stored, and metadata of the source is not renamed", () => {
+  const library = {
+    viewName: "orders",
+    documentation: { sampleQuestions: ["How many?"], gotchas: [{ key: "a_b", body: "c" }] },
+    sourceMetadata: { row_count: 1, nested: { last_change: "x" } },
+  };
+  const stored = {
+    view_name: "orders",
+    documentation: { sample_questions: ["How many?"], gotchas: [{ key: "a_b", body: "c" }] },
+    source_metadata: { row_count: 1, nested: { last_change: "x" } },
+  };
+  expect(toStoredFields(library)).toEqual(stored);
+  expect(fromStoredFields(stored)).toEqual(library as never);
 });

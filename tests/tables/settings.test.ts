@@ -10,8 +10,8 @@ describe("extractionSettings()", () => {
     await using registry = await memoryRegistry();
     const { table } = await registry.register({
       source: "crm",
-      source_table: "orders",
-      sync_strategy: "incremental",
+      sourceTable: "orders",
+      syncStrategy: "incremental",
     });
     const info = discovered("orders", { cursor: "updated_at", description: "theirs" });
     expect(extractionSettings(table, info, now)).toEqual({
@@ -26,14 +26,14 @@ describe("extractionSettings()", () => {
       quarantineMaxPercent: 5,
       description: "theirs",
     });
-    const own = { primary_key: ["email"], incremental_column: "id", description: "ours" };
+    const own = { primaryKey: ["email"], incrementalColumn: "id", description: "ours" };
     const { table: changed } = await registry.update("crm.orders", own);
     expect(extractionSettings(changed, info, now)).toMatchObject({
       primaryKey: ["email"],
       cursor: "id",
       description: "ours",
     });
-    const { table: full } = await registry.update("crm.orders", { sync_strategy: null });
+    const { table: full } = await registry.update("crm.orders", { syncStrategy: null });
     expect(extractionSettings(full, info, now)).not.toHaveProperty("cursor");
   });
 
@@ -42,16 +42,16 @@ describe("extractionSettings()", () => {
     const info = discovered("orders");
     const { table } = await registry.register({
       source: "crm",
-      source_table: "orders",
-      sync_strategy: "partitioned",
-      partition_by: "updated_at",
+      sourceTable: "orders",
+      syncStrategy: "partitioned",
+      partitionBy: "updated_at",
       columns: ["id", "updated_at"],
-      schema_policy: "freeze",
+      schemaPolicy: "freeze",
       quarantine: true,
-      quarantine_max_percent: 0.5,
-      incremental_window_days: 7,
-      max_history_days: 365,
-      initial_load_chunk_days: 30,
+      quarantineMaxPercent: 0.5,
+      incrementalWindowDays: 7,
+      maxHistoryDays: 365,
+      initialLoadChunkDays: 30,
       bucket: "sales",
     });
     expect(extractionSettings(table, info, now)).toMatchObject({
@@ -68,11 +68,11 @@ describe("extractionSettings()", () => {
       bucket: "sales",
     });
     const { table: filtered } = await registry.update("crm.orders", {
-      sync_strategy: null,
+      syncStrategy: null,
       columns: null,
-      query_mode: "materialized",
-      source_query: "select 1",
-      where_filters: [
+      queryMode: "materialized",
+      sourceQuery: "select 1",
+      whereFilters: [
         { column: "updated_at", operator: "ge", values: ["{{last_week}}"] },
         { column: "id", values: [1, 2] },
       ],
@@ -113,10 +113,10 @@ describe("resolveFilters()", () => {
 describe("sourceTableOf()", () => {
   test("finds a table by its whole name, or by its bucket and name", async () => {
     await using registry = await memoryRegistry();
-    const { table: whole } = await registry.register({ source: "crm", source_table: "in.c-crm.orders" });
+    const { table: whole } = await registry.register({ source: "crm", sourceTable: "in.c-crm.orders" });
     const { table: parts } = await registry.register({
       source: "crm",
-      source_table: "people",
+      sourceTable: "people",
       bucket: "in.c-crm",
     });
     const infos = [discovered("in.c-crm.people"), discovered("in.c-crm.orders"), discovered("orders")];
@@ -129,7 +129,7 @@ describe("sourceTableOf()", () => {
 describe("folderOf()", () => {
   test("prefers the table's own folder to that of its bucket", async () => {
     await using registry = await memoryRegistry();
-    const { table } = await registry.register({ source: "crm", source_table: "in.c-crm.orders" });
+    const { table } = await registry.register({ source: "crm", sourceTable: "in.c-crm.orders" });
     expect(folderOf(table, { "in.c-crm": "crm" })).toBe("crm");
     expect(folderOf(table, {})).toBeNull();
     const { table: own } = await registry.update("crm.orders", { folder: "sales/eu" });

@@ -16,8 +16,8 @@ async function earlierStorage() {
   const storage = memoryStorage();
   {
     await using registry = await memoryRegistry(storage);
-    await registry.register({ source: "crm", source_table: "orders" });
-    await registry.register({ source: "crm", source_table: "people" });
+    await registry.register({ source: "crm", sourceTable: "orders" });
+    await registry.register({ source: "crm", sourceTable: "people" });
   }
   await using catalog = await openCatalog<RegistryRow>({ ...registrySchema, storage, host: stillHost() });
   const defaults = {
@@ -49,7 +49,7 @@ describe("fields that no code reads", () => {
       const people = (await registry.get("crm.people"))!;
       expect(people.unread).toBeUndefined();
       // A field again since code reads it; 30 is what those versions wrote where nobody had stored anything.
-      expect([orders, people].map((table) => table.initial_load_chunk_days)).toEqual([7, null]);
+      expect([orders, people].map((table) => table.initialLoadChunkDays)).toEqual([7, null]);
       const { table, changed } = await registry.update("crm.orders", { description: "one a row" });
       expect([table.unread, changed]).toEqual([unread, ["description"]]);
     }
@@ -57,8 +57,8 @@ describe("fields that no code reads", () => {
     expect((await registry.get("crm.orders"))!).toMatchObject({ description: "one a row", unread });
     const history = await registry.history({ id: "crm.orders" });
     expect(history.map(({ changed }) => changed)).toEqual([
-      ["source", "name", "view_name", "source_table"],
-      ["initial_load_chunk_days", "server_only"],
+      ["source", "name", "viewName", "sourceTable"],
+      ["initialLoadChunkDays", "server_only"],
       ["description"],
     ]);
   });
@@ -94,7 +94,7 @@ describe("fields that no code reads", () => {
 
   test("cannot be set by a change", async () => {
     await using registry = await memoryRegistry();
-    const change = { source: "crm", source_table: "orders", server_only: true } as unknown as TableChange;
+    const change = { source: "crm", sourceTable: "orders", server_only: true } as unknown as TableChange;
     expect((await errorOf(() => registry.register(change))).code).toBe("table_field_unknown");
   });
 });

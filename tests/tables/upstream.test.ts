@@ -150,7 +150,7 @@ describe("parseDataDescription() of the earlier system", () => {
 
   test("derives and reports names for tables of one name in two buckets, and for those that are no names", async () => {
     await using registry = await memoryRegistry();
-    await registry.register({ source: "erp", source_table: "x", name: "x", view_name: "in_c_erp_company" });
+    await registry.register({ source: "erp", sourceTable: "x", name: "x", viewName: "in_c_erp_company" });
     const { tables } = await registry.import(parseDataDescription(markdown, options));
     expect(tables.map(({ id, viewName, notes }) => [id, viewName, notes])).toEqual([
       ["kbc.company", "company", []],
@@ -165,10 +165,10 @@ describe("parseDataDescription() of the earlier system", () => {
       ["kbc.lide", "lide", ['named lide, because "Lidé" is not a valid SQL name']],
     ]);
     expect(await registry.get("kbc.company")).toMatchObject({
-      source_table: "in.c-crm.company",
+      sourceTable: "in.c-crm.company",
       bucket: "in.c-crm",
       dataset: "sales",
-      primary_key: ["id", "region"],
+      primaryKey: ["id", "region"],
     });
   });
 
@@ -212,19 +212,22 @@ ${fence}yaml\ntables:\n- {id: in.c-crm.more, name: more}\n${fence}\n`;
 
 describe("parseRegistryJson() of the earlier system", () => {
   test("keeps who and when, the folders, and what was noted of the source", async () => {
-    const source_metadata = { rows: 12, columns: ["id"], nested: { deep: [null, { a: 1.5 }] } };
+    const sourceMetadata = { rows: 12, columns: ["id"], nested: { deep: [null, { a: 1.5 }] } };
     await using registry = await memoryRegistry();
-    const document = parseRegistryJson(registryJson([stored({ source_metadata, dataset: "sales" })]), {
-      path: "table_registry.json",
-      source: "kbc",
-    });
+    const document = parseRegistryJson(
+      registryJson([stored({ source_metadata: sourceMetadata, dataset: "sales" })]),
+      {
+        path: "table_registry.json",
+        source: "kbc",
+      },
+    );
     const { notes } = await registry.import(document);
     expect(await registry.get("kbc.orders")).toMatchObject({
-      source_table: "in.c-crm.orders",
+      sourceTable: "in.c-crm.orders",
       dataset: "sales",
-      source_metadata,
-      registered_by: "ann@example.com",
-      registered_at: "2026-03-09T14:25:37.123Z",
+      sourceMetadata,
+      registeredBy: "ann@example.com",
+      registeredAt: "2026-03-09T14:25:37.123Z",
     });
     expect(await registry.folders()).toEqual({ "in.c-crm": "crm" });
     expect(notes).toEqual([expect.stringMatching(/^_metadata is not kept.*version 41/) as unknown as string]);
@@ -296,9 +299,9 @@ describe("TableRegistry.import() with skipInvalid", () => {
 
   test("leaves out tables that keep their view names from each other, until none does", async () => {
     await using registry = await memoryRegistry();
-    await registry.register({ source: "a", source_table: "one" });
-    await registry.register({ source: "a", source_table: "two" });
-    await registry.register({ source: "a", source_table: "free" });
+    await registry.register({ source: "a", sourceTable: "one" });
+    await registry.register({ source: "a", sourceTable: "two" });
+    await registry.register({ source: "a", sourceTable: "free" });
     const tables = [
       { source: "a", source_table: "two", view_name: "one" },
       { source: "a", source_table: "free", view_name: "two" },
@@ -309,7 +312,7 @@ describe("TableRegistry.import() with skipInvalid", () => {
       [],
       ["table_view_taken", "table_view_taken"],
     ]);
-    expect((await registry.list()).map(({ view_name: view }) => view)).toEqual(["free", "one", "two"]);
+    expect((await registry.list()).map(({ viewName: view }) => view)).toEqual(["free", "one", "two"]);
   });
 });
 
@@ -344,13 +347,13 @@ describe("renderProjection() for the earlier system", () => {
 
   test("reports fields that the earlier format does not have, and omits tables that it cannot represent", async () => {
     await using registry = await memoryRegistry();
-    await registry.register({ source: "kbc", source_table: "orders", bucket: "in.c-crm", columns: ["id"] });
-    await registry.register({ source: "kbc", source_table: "in.c-crm.live", query_mode: "remote" });
+    await registry.register({ source: "kbc", sourceTable: "orders", bucket: "in.c-crm", columns: ["id"] });
+    await registry.register({ source: "kbc", sourceTable: "in.c-crm.live", queryMode: "remote" });
     await registry.register({
       source: "kbc",
       name: "sums",
-      query_mode: "materialized",
-      source_query: "select 1",
+      queryMode: "materialized",
+      sourceQuery: "select 1",
     });
     const { notes, content } = await exported(registry);
     expect(content).toMatchObject({ tables: [{ id: "in.c-crm.orders" }] });
@@ -363,8 +366,8 @@ describe("renderProjection() for the earlier system", () => {
 
   test("refuses several sources at once, and a key that text with commas cannot hold", async () => {
     await using registry = await memoryRegistry();
-    await registry.register({ source: "a", source_table: "one", primary_key: ["x,y"] });
-    await registry.register({ source: "b", source_table: "two" });
+    await registry.register({ source: "a", sourceTable: "one", primaryKey: ["x,y"] });
+    await registry.register({ source: "b", sourceTable: "two" });
     expect((await errorOf(() => exported(registry))).message).toContain("--source");
     expect((await errorOf(() => exported(registry, "a"))).message).toContain('"x,y"');
     expect((await exported(registry, "b")).content).toMatchObject({ tables: [{ id: "two" }] });

@@ -63,9 +63,9 @@ test("metadata() of the ledger has every known field and no figures of the view"
 test("the registry stores the source metadata of a ledger table, and updates it later", async () => {
   await using registry = await memoryRegistry();
   await registry.registerDiscovered("books", await discoverTables(await connected()));
-  const kept = async () => (await registry.get("books.entries"))!.source_metadata;
+  const kept = async () => (await registry.get("books.entries"))!.sourceMetadata;
   expect(await kept()).toEqual({ stage: "production" });
-  await registry.update("books.entries", { source_metadata: { stage: "mine", team: "finance" } });
+  await registry.update("books.entries", { sourceMetadata: { stage: "mine", team: "finance" } });
   const later = await discoverTables(await connected(fakeLedger([], "archive")));
   await registry.registerDiscovered("books", later);
   expect(await kept()).toEqual({ stage: "archive", team: "finance" });

@@ -7,7 +7,7 @@ describe("registry fields", () => {
   test("fieldReaders() finds code that reads each field of the registry", () => {
     const readers = fieldReaders();
     expect(unreadFields(tableFieldNames, readers)).toEqual([]);
-    expect(readers.get("sync_schedule")).toContain("lib/sync/sync.ts");
+    expect(readers.get("syncSchedule")).toContain("lib/sync/sync.ts");
   });
 
   test("unreadFields() names a field that only the schema, import and export know", () => {

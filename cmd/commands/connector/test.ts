@@ -110,11 +110,11 @@ async function registeredTables(
   named: readonly string[] | undefined,
 ): Promise<readonly (string | TableInfo)[]> {
   const all = source === undefined ? [] : await (await agnes.tables()).list({ source });
-  const records = all.filter((record) => record.source_query === null);
+  const records = all.filter((record) => record.sourceQuery === null);
   if (named === undefined) return records.map(registeredTable);
   return named.map((name) => {
     const found = records.find((record) =>
-      [record.name, record.id, record.view_name, record.source_table].includes(name),
+      [record.name, record.id, record.viewName, record.sourceTable].includes(name),
     );
     return found === undefined ? name : registeredTable(found);
   });

@@ -1,6 +1,12 @@
 import type { Agnes } from "../../../lib/agnes.ts";
 import { isAgnesError, type AgnesError } from "../../../lib/base/mod.ts";
-import { registerCommand, type Candidate, type RegistrationPlan } from "../../../lib/tables/mod.ts";
+import {
+  registerCommand,
+  storedName,
+  storedPlan,
+  type Candidate,
+  type RegistrationPlan,
+} from "../../../lib/tables/mod.ts";
 import type { Cli } from "../../cli/cli.ts";
 import { knownSource } from "../../tables/known-source.ts";
 import { command } from "../../cli/command.ts";
@@ -51,7 +57,7 @@ export default command({
     }
     if (cli.json) {
       const errors = failures.map(({ source, error }) => ({ source, ...error.toJSON() }));
-      await cli.printJson({ sources: plans, errors, skipped, dryRun });
+      await cli.printJson({ sources: plans.map(storedPlan), errors, skipped, dryRun });
     } else await printPlans(cli, plans, dryRun);
     for (const source of skipped) {
       const register = registerCommand(
@@ -108,7 +114,7 @@ function rowOf(source: string, candidate: Candidate): readonly string[] {
     case "drifted": {
       const notes = [
         ...(candidate.kind === "drifted" ? candidate.drift : []).map(
-          ({ field, reason }) => `${field}: ${reason}`,
+          ({ field, reason }) => `${storedName(field)}: ${reason}`,
         ),
         ...(candidate.sourceMetadata === undefined ? [] : ["source_metadata: changed in the source"]),
       ];

@@ -1,6 +1,11 @@
 import { AgnesError } from "../../../lib/base/mod.ts";
 import { listGenerations } from "../../../lib/extract/mod.ts";
-import type { RegistryChange, TableRegistry } from "../../../lib/tables/mod.ts";
+import {
+  storedChange,
+  storedName,
+  type RegistryChange,
+  type TableRegistry,
+} from "../../../lib/tables/mod.ts";
 import { dataPaths, type Workspace } from "../../../lib/workspace/mod.ts";
 import type { Cli } from "../../cli/cli.ts";
 import { command } from "../../cli/command.ts";
@@ -44,7 +49,7 @@ export default command({
       limit,
       ...(args.table === undefined ? {} : { id: await idOf(registry, args.table) }),
     });
-    if (cli.json) return await cli.printJson({ changes });
+    if (cli.json) return await cli.printJson({ changes: changes.map(storedChange) });
     if (changes.length === 0) return cli.info("There are no changes.");
     await printRows(
       cli,
@@ -93,8 +98,9 @@ async function idOf(tables: TableRegistry, reference: string): Promise<string> {
 }
 
 /** The new value of a field, if it is short enough for a row. */
-function fieldText(change: RegistryChange, field: string): string {
-  const after: unknown = change.kind === "folder" ? change.after : change.after?.[field as "name"];
+function fieldText(change: RegistryChange, changed: string): string {
+  const after: unknown = change.kind === "folder" ? change.after : change.after?.[changed as "name"];
+  const field = storedName(changed);
   const text = typeof after === "string" ? after : (JSON.stringify(after) ?? "");
   return text.length <= 30 && !text.includes("\n") ? `${field}=${text}` : field;
 }

@@ -4,6 +4,7 @@ import { AgnesError, createHost } from "../../../lib/base/mod.ts";
 import {
   parseDataDescription,
   parseRegistryJson,
+  storedName,
   type ImportOutcome,
   type RegistryDocument,
 } from "../../../lib/tables/mod.ts";
@@ -63,11 +64,16 @@ export default command({
       if (ignored.length > 0)
         cli.warn(`${id}: this version does not read ${ignored.join(", ")}, so it is ignored`);
     }
-    if (cli.json) await cli.printJson(outcome);
+    if (cli.json) await cli.printJson(storedOutcome(outcome));
     else await printOutcome(cli, outcome);
     return partStatus(outcome.tables.length + outcome.folders.length, outcome.skipped);
   },
 });
+
+function storedOutcome(outcome: ImportOutcome): object {
+  const tables = outcome.tables.map((table) => ({ ...table, changed: table.changed.map(storedName) }));
+  return { ...outcome, tables };
+}
 
 async function printOutcome(cli: Cli, outcome: ImportOutcome): Promise<void> {
   await printRows(
@@ -78,7 +84,7 @@ async function printOutcome(cli: Cli, outcome: ImportOutcome): Promise<void> {
         kind,
         id,
         viewName,
-        changed.join(", "),
+        changed.map(storedName).join(", "),
         notes.join("; "),
       ]),
       ...outcome.folders.map(({ kind, bucket, folder }) => [kind, `folder of ${bucket}`, "", folder, ""]),

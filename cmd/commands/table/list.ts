@@ -1,3 +1,4 @@
+import { storedTable } from "../../../lib/tables/mod.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { keysInUse } from "../../tables/published-keys.ts";
@@ -30,9 +31,9 @@ export default command({
       ...(args.source === undefined ? {} : { source: args.source }),
       ...(args.bucket === undefined ? {} : { bucket: args.bucket }),
       ...(args.dataset === undefined ? {} : { dataset: args.dataset }),
-      ...(args.mode === undefined ? {} : { query_mode: choiceOf(cli.name, "mode", args.mode, modes) }),
+      ...(args.mode === undefined ? {} : { queryMode: choiceOf(cli.name, "mode", args.mode, modes) }),
     });
-    if (cli.json) return await cli.printJson({ version, tables });
+    if (cli.json) return await cli.printJson({ version, tables: tables.map(storedTable) });
     if (tables.length > 0) {
       const keys = await keysInUse(agnes, tables);
       await printRows(
@@ -40,11 +41,11 @@ export default command({
         ["table", "view", "mode", "strategy", "key", "schedule", "description"],
         tables.map((table) => [
           table.id,
-          table.view_name,
-          table.query_mode,
-          table.sync_strategy,
+          table.viewName,
+          table.queryMode,
+          table.syncStrategy,
           keys.get(table.id)!.join(", "),
-          table.sync_schedule ?? "",
+          table.syncSchedule ?? "",
           table.description,
         ]),
       );

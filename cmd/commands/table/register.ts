@@ -36,7 +36,7 @@ export default command({
     const change = {
       ...changeFrom(cli.name, fields, args),
       source: args.source,
-      ...(args.table === undefined ? {} : { source_table: args.table }),
+      ...(args.table === undefined ? {} : { sourceTable: args.table }),
     };
     const write = await registry.register(change, changeOptions(cli.name, args));
     await reportWrite(cli, write, "registered", `agnes sync ${write.table.id}`);

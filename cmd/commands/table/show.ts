@@ -1,4 +1,11 @@
-import { folderOf, tableDefaults, tableFieldNames, type RegisteredTable } from "../../../lib/tables/mod.ts";
+import {
+  folderOf,
+  storedName,
+  storedTable,
+  tableDefaults,
+  tableFieldNames,
+  type RegisteredTable,
+} from "../../../lib/tables/mod.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { keysInUse } from "../../tables/published-keys.ts";
@@ -26,20 +33,21 @@ export default command({
     };
     const folder = folderOf(table, await registry.folders());
     const key = (await keysInUse(agnes, [table])).get(table.id)!;
-    if (cli.json) return await cli.printJson({ table, folder, primary_key: key, ...freshness });
+    if (cli.json)
+      return await cli.printJson({ table: storedTable(table), folder, primary_key: key, ...freshness });
     await cli.print(`${cli.style("bold", table.id)} · version ${table.version}\n\n`);
-    const fields = tableFieldNames.filter((field) => args.all === true || isSaid(table, field));
+    const fields = tableFieldNames.filter((field) => args.all === true || isShown(table, field));
     await printRows(
       cli,
       ["field", "value"],
       [
-        ...fields.map((field) => [field, cellOf(table[field])] as const),
-        ...(key.length === table.primary_key.length
+        ...fields.map((field) => [storedName(field), cellOf(storedTable(table)[storedName(field)])] as const),
+        ...(key.length === table.primaryKey.length
           ? []
           : [["primary key of the source", key.join(", ")] as const]),
         ...(folder === null || folder === table.folder ? [] : [["folder of its bucket", folder] as const]),
-        ["registered_by", table.registered_by],
-        ["registered_at", table.registered_at],
+        ["registered_by", table.registeredBy],
+        ["registered_at", table.registeredAt],
         ["extracted_at", freshness.extracted_at ?? "never"],
         ["checked_at", freshness.checked_at ?? "never"],
       ],
@@ -50,9 +58,9 @@ export default command({
   },
 });
 
-function isSaid(table: RegisteredTable, field: keyof typeof tableDefaults | "source" | "name"): boolean {
+function isShown(table: RegisteredTable, field: keyof typeof tableDefaults | "source" | "name"): boolean {
   if (field === "source" || field === "name") return true;
-  if (field === "query_mode" || field === "sync_strategy") return true;
+  if (field === "queryMode" || field === "syncStrategy") return true;
   return JSON.stringify(table[field]) !== JSON.stringify(tableDefaults[field]);
 }
 

@@ -7,12 +7,12 @@ import { warnOfSource } from "../../tables/warn-of-source.ts";
 
 /** Fields that refer to tables or columns of the source. */
 const fieldsOfSource = [
-  "source_table",
-  "primary_key",
+  "sourceTable",
+  "primaryKey",
   "columns",
-  "incremental_column",
-  "partition_by",
-  "where_filters",
+  "incrementalColumn",
+  "partitionBy",
+  "whereFilters",
 ];
 
 const fields = ["source_table", ...settableFields] as const;

@@ -25,7 +25,7 @@ export async function rebuild(
   const records = await services.tables.list();
   return rebuildAnalytics(services, {
     dataDirectory: services.workspace.dataDirectory,
-    owners: records.map(({ source, name, view_name }) => ({ source, name, viewName: view_name })),
+    owners: records.map(({ source, name, viewName }) => ({ source, name, viewName })),
     sources: Object.keys(services.workspace.config.sources),
     declaredRemote: (source) => declaredRemote(services, source, askTimeoutMs, signal),
     extensions: extensionsOf(services),

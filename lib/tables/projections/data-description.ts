@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 
 import { Document, visit } from "yaml";
 
-import { nonDefaultFields, settingsOf, type TableRecord } from "../record/mod.ts";
+import { nonDefaultFields, settingsOf, toStoredFields, type TableRecord } from "../record/mod.ts";
 import type { RegistrySnapshot } from "../types.ts";
 
 /**
@@ -52,14 +52,14 @@ export function renderYaml(
 
 /** The five keys of each entry, then the fields that differ from their default. */
 function entryOf(record: TableRecord): Readonly<Record<string, unknown>> {
-  const { id, name, description, primary_key, sync_strategy } = record;
-  const { source, view_name, ...settings } = nonDefaultFields(settingsOf(record));
+  const { id, name, description, primaryKey, syncStrategy } = record;
+  const { source, view_name, ...settings } = toStoredFields(nonDefaultFields(settingsOf(record)));
   return {
     id,
     name,
     description,
-    primary_key,
-    sync_strategy,
+    primary_key: primaryKey,
+    sync_strategy: syncStrategy,
     source,
     ...(view_name === name ? {} : { view_name }),
     ...Object.fromEntries(Object.entries(settings).filter(([field]) => !ALWAYS.has(field))),

@@ -1,4 +1,5 @@
 import { publishFile, type Host } from "../../base/mod.ts";
+import { storedChange } from "../history.ts";
 import type { TableRegistry } from "../registry.ts";
 import type { RegistrySnapshot } from "../types.ts";
 import { renderDataDescription } from "./data-description.ts";
@@ -50,7 +51,7 @@ export async function* renderProjection(
 
 /** The audit log, one JSON object per line, oldest first. */
 export async function* auditLines(registry: TableRegistry, from = 1): AsyncIterable<string> {
-  for await (const change of registry.changes(from)) yield `${JSON.stringify(change)}\n`;
+  for await (const change of registry.changes(from)) yield `${JSON.stringify(storedChange(change))}\n`;
 }
 
 /** Writes the registry in a format to a file, atomically. */

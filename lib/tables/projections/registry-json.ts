@@ -1,6 +1,7 @@
 import { AgnesError, messageOf, shown } from "../../base/mod.ts";
 import type { RegistryDocument } from "../import.ts";
-import { documentationKeys, isPlainObject, kindOf, settingsOf } from "../record/mod.ts";
+import { documentationKeys, isPlainObject, kindOf, settingsOf, toStoredFields } from "../record/mod.ts";
+import type { RegisteredTable } from "../stored.ts";
 import type { RegistrySnapshot } from "../types.ts";
 import { checkedFolders, documentTable } from "./document.ts";
 import { readEntries, upstreamTable, type ParseOptions } from "./upstream.ts";
@@ -16,16 +17,21 @@ export function renderRegistryJson({ version, folders, tables }: RegistrySnapsho
     format_version: FORMAT_VERSION,
     version,
     folder_mapping: folders,
-    tables: tables.map((table) => ({
-      id: table.id,
-      ...settingsOf(table),
-      // Writes missing parts as null, because an import keeps the current value of missing fields.
-      documentation: { ...emptyDocumentation, ...table.documentation },
-      registered_by: table.registered_by,
-      registered_at: table.registered_at,
-    })),
+    tables: tables.map(entryOf),
   };
   return `${JSON.stringify(content, null, 2)}\n`;
+}
+
+function entryOf(table: RegisteredTable): Readonly<Record<string, unknown>> {
+  const { documentation, ...settings } = toStoredFields(settingsOf(table));
+  return {
+    id: table.id,
+    ...settings,
+    // Writes missing parts as null, because an import keeps the current value of missing fields.
+    documentation: { ...emptyDocumentation, ...(documentation as object) },
+    registered_by: table.registeredBy,
+    registered_at: table.registeredAt,
+  };
 }
 
 /**

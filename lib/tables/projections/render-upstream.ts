@@ -1,5 +1,5 @@
 import { AgnesError } from "../../base/mod.ts";
-import { nonDefaultFields, settingsOf, type TableRecord } from "../record/mod.ts";
+import { nonDefaultFields, settingsOf, toStoredFields, type TableRecord } from "../record/mod.ts";
 import type { RegisteredTable } from "../stored.ts";
 import type { RegistrySnapshot } from "../types.ts";
 import { checksumOf, renderYaml } from "./data-description.ts";
@@ -56,15 +56,15 @@ ${yaml}\`\`\`
 }
 
 function entryOf(table: RegisteredTable): Readonly<Record<string, unknown>> {
-  const settings: Readonly<Record<string, unknown>> = nonDefaultFields(settingsOf(table));
+  const settings = toStoredFields(nonDefaultFields(settingsOf(table)));
   const fields: Readonly<Record<string, unknown>> = {
     ...keptFields(table),
     ...settings,
     id: upstreamId(table),
-    name: table.view_name,
+    name: table.viewName,
     description: table.description,
     primary_key: keyText(table),
-    sync_strategy: table.sync_strategy,
+    sync_strategy: table.syncStrategy,
   };
   return Object.fromEntries(
     upstreamKeys.flatMap((key) => (fields[key] === undefined ? [] : [[key, fields[key]]])),
@@ -74,16 +74,16 @@ function entryOf(table: RegisteredTable): Readonly<Record<string, unknown>> {
 /** An import of an earlier version of Agnes kept it here, when it was no field yet. */
 const HELD = "initial_load_chunk_days";
 
-function keptFields({ source_metadata: kept }: TableRecord): Readonly<Record<string, unknown>> {
+function keptFields({ sourceMetadata: kept }: TableRecord): Readonly<Record<string, unknown>> {
   return Object.hasOwn(kept, HELD) ? { [HELD]: kept[HELD] } : {};
 }
 
 /** The source's own name of the table, prefixed with its bucket. */
-function upstreamId({ bucket, source_table: name }: TableRecord): string {
+function upstreamId({ bucket, sourceTable: name }: TableRecord): string {
   return bucket === null || name!.includes(".") ? name! : `${bucket}.${name!}`;
 }
 
-function keyText({ id, primary_key: key }: TableRecord): string {
+function keyText({ id, primaryKey: key }: TableRecord): string {
   const bad = key.find((column) => column.includes(",") || column !== column.trim());
   if (bad !== undefined)
     refuse(
@@ -93,8 +93,8 @@ function keyText({ id, primary_key: key }: TableRecord): string {
 }
 
 function reasonToLeaveOut(table: TableRecord): string | null {
-  if (table.query_mode === "remote") return "remote tables do not exist in that system";
-  if (table.source_table === null || table.source_query !== null)
+  if (table.queryMode === "remote") return "remote tables do not exist in that system";
+  if (table.sourceTable === null || table.sourceQuery !== null)
     return "materialized tables do not exist in that system";
   return null;
 }
@@ -103,10 +103,10 @@ function reasonToLeaveOut(table: TableRecord): string | null {
 function notesOf(table: TableRecord): readonly string[] {
   const known: readonly string[] = [...upstreamKeys, ...IMPLIED];
   const keptCount = Object.keys(keptFields(table)).length;
-  const lost = Object.keys(nonDefaultFields(settingsOf(table))).filter(
+  const lost = Object.keys(toStoredFields(nonDefaultFields(settingsOf(table)))).filter(
     (field) =>
       !known.includes(field) &&
-      !(field === "source_metadata" && keptCount === Object.keys(table.source_metadata).length),
+      !(field === "source_metadata" && keptCount === Object.keys(table.sourceMetadata).length),
   );
   return lost.length === 0 ? [] : [`${table.id} has more than can be written there: ${lost.join(", ")}`];
 }

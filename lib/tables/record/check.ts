@@ -3,13 +3,13 @@ import * as v from "valibot";
 import { AgnesError, nearest, shown } from "../../base/mod.ts";
 import { parseSchedule } from "../schedule.ts";
 import { isPlainObject, kindOf } from "./json.ts";
-import { bucketFolder, tableChange, tableFieldNames } from "./schema.ts";
-
-/** A change with well-formed values. */
-export type CheckedChange = v.InferOutput<typeof tableChange>;
+import { bucketFolder, storedFieldNames, tableChange } from "./schema.ts";
+import type { CheckedChange } from "./settings.ts";
+import { fromStoredFields } from "./stored-fields.ts";
+import { unknownField } from "./unknown-field.ts";
 
 /**
- * Checks the content of a change.
+ * Checks the content of a change in its stored form, and returns it as the library names it.
  *
  * @param what the name of the content in errors: the table's id, or a place in a file
  * @throws `table_field_unknown` with the nearest field, `table_field_missing`, `table_field_invalid`,
@@ -21,9 +21,9 @@ export function checkChange(content: unknown, what: string): CheckedChange {
   }
   // Checked here, because valibot accepts keys that all objects inherit (`constructor`, `__proto__`) as known.
   const unknown = Object.keys(content).find((key) => !Object.hasOwn(tableChange.entries, key));
-  if (unknown !== undefined) throw unknownField(what, unknown, unknown, tableFieldNames);
+  if (unknown !== undefined) throw unknownField(what, unknown, { key: unknown, known: storedFieldNames });
   const result = v.safeParse(tableChange, content);
-  if (result.success) return result.output;
+  if (result.success) return fromStoredFields(result.output);
   throw issueError(result.issues[0], what);
 }
 
@@ -37,16 +37,6 @@ export function checkFolder(bucket: string, folder: string | null, what = "the f
   const [issue] = result.issues;
   throw invalid(what, `folder_mapping of ${shown(bucket, 60)}`, issue.message);
 }
-
-/** Common names of fields in other systems. */
-const OTHER_NAMES: Readonly<Record<string, string>> = {
-  schema: "bucket",
-  table: "source_table",
-  cursor: "incremental_column",
-  filter: "where_filters",
-  connection_id: "source",
-  source_type: "source",
-};
 
 /** Fields that contain names. Errors omit the values of other fields, which may contain anything. */
 const NAMES: ReadonlySet<string> = new Set([
@@ -79,7 +69,8 @@ function issueError(issue: v.BaseIssue<unknown>, what: string): AgnesError {
   if (keys[0] === "sync_schedule" && typeof issue.input === "string") parseSchedule(issue.input);
   if (issue.type === "picklist") return picklistError(issue, schemaAt(keys)?.options ?? [], what, field);
   if (issue.type === "strict_object" && issue.expected === "never") {
-    return unknownField(what, field, keys.at(-1)!, Object.keys(schemaAt(keys.slice(0, -1))?.entries ?? {}));
+    const known = Object.keys(schemaAt(keys.slice(0, -1))?.entries ?? {});
+    return unknownField(what, field, { key: keys.at(-1)!, known });
   }
   if (issue.kind === "schema") {
     if (issue.input === undefined) {
@@ -121,18 +112,6 @@ function picklistError(
   const meant = input === undefined ? undefined : (OTHER_OPERATORS.get(input.toLowerCase()) ?? input);
   const near = meant === undefined ? undefined : nearest(meant, options);
   return invalid(what, field, `should be one of ${options.join(", ")}, but is ${seen}`, near);
-}
-
-function unknownField(what: string, field: string, key: string, known: readonly string[]): AgnesError {
-  const near =
-    (Object.hasOwn(OTHER_NAMES, key) && known === tableFieldNames ? OTHER_NAMES[key] : undefined) ??
-    known.find((name) => name.endsWith(`_${key}`)) ??
-    nearest(key.slice(0, 100), known);
-  return new AgnesError("table_field_unknown", {
-    what,
-    field,
-    ...(near === undefined ? {} : { nearest: near }),
-  });
 }
 
 function invalid(what: string, field: string, reason: string, near?: string): AgnesError {

@@ -1,16 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 
 import { AgnesError } from "../../base/mod.ts";
-import type { CheckedChange } from "./check.ts";
 import { defaultName, splitSourceTable, tableId, withoutDoubledBucket } from "./names.ts";
 import { checkRules } from "./rules.ts";
-import {
-  documentationKeys,
-  tableDefaults,
-  tableFieldNames,
-  type TableRecord,
-  type TableSettings,
-} from "./schema.ts";
+import { tableDefaults, type CheckedChange, type TableRecord, type TableSettings } from "./settings.ts";
+import { libraryDocumentationKeys, tableFieldNames } from "./stored-fields.ts";
 
 /**
  * The settings of a new table: the fields of the change, and defaults for the others.
@@ -19,14 +13,14 @@ import {
  */
 export function newSettings(change: CheckedChange, what: string): TableSettings {
   const source = change.source ?? missing(what, "source", "a table belongs to a source of agnes.yaml");
-  const sourceTable = change.source_table ?? null;
+  const sourceTable = change.sourceTable ?? null;
   const name =
     change.name ??
     (sourceTable === null
       ? missing(what, "name", "there is no source_table to take it from")
       : defaultName(sourceTable));
   const bucket = change.bucket ?? (sourceTable === null ? null : splitSourceTable(sourceTable).bucket);
-  const base = { ...tableDefaults, source, name, view_name: name, bucket } as unknown as TableSettings;
+  const base = { ...tableDefaults, source, name, viewName: name, bucket } as unknown as TableSettings;
   return merged(base, { ...change, source, name, bucket }, tableId(source, name));
 }
 
@@ -46,10 +40,10 @@ export function changedRecord(record: TableRecord, change: CheckedChange): Table
 
 /** Updates a bucket that was derived from the source's own name when that name changes. */
 function withMovedBucket(record: TableRecord, change: CheckedChange): CheckedChange {
-  if (typeof change.source_table !== "string" || change.bucket !== undefined) return change;
+  if (typeof change.sourceTable !== "string" || change.bucket !== undefined) return change;
   const isDerived =
-    record.source_table !== null && splitSourceTable(record.source_table).bucket === record.bucket;
-  return isDerived ? { ...change, bucket: splitSourceTable(change.source_table).bucket } : change;
+    record.sourceTable !== null && splitSourceTable(record.sourceTable).bucket === record.bucket;
+  return isDerived ? { ...change, bucket: splitSourceTable(change.sourceTable).bucket } : change;
 }
 
 /** The settings of a record, without its id and registration. */
@@ -63,9 +57,12 @@ export function settingsOf(record: TableRecord): TableSettings {
  * The fields that differ between two states of a table, in display order: for a new table those that differ from their
  * default, for an unregistered one none.
  */
-export function changedFields(before: TableSettings | null, after: TableSettings | null): readonly string[] {
+export function changedFields(
+  before: TableSettings | null,
+  after: TableSettings | null,
+): readonly (keyof TableSettings)[] {
   if (after === null) return [];
-  if (before === null) return Object.keys(nonDefaultFields(after));
+  if (before === null) return Object.keys(nonDefaultFields(after)) as (keyof TableSettings)[];
   return tableFieldNames.filter((field) => !isDeepStrictEqual(before[field], after[field]));
 }
 
@@ -87,14 +84,14 @@ function merged(base: TableSettings, change: CheckedChange, id: string): TableSe
     if (field === "documentation" && value !== null) {
       return [field, mergedDocumentation(base.documentation, change.documentation!)];
     }
-    if (field === "view_name" && value === null) return [field, base.name];
+    if (field === "viewName" && value === null) return [field, base.name];
     return [field, value ?? tableDefaults[field as keyof typeof tableDefaults]];
   });
   const settings = Object.fromEntries(entries) as unknown as TableSettings;
-  const source_table =
-    settings.source_table === null ? null : withoutDoubledBucket(id, settings.bucket, settings.source_table);
-  checkRules({ ...settings, source_table }, id);
-  return { ...settings, source_table };
+  const sourceTable =
+    settings.sourceTable === null ? null : withoutDoubledBucket(id, settings.bucket, settings.sourceTable);
+  checkRules({ ...settings, sourceTable }, id);
+  return { ...settings, sourceTable };
 }
 
 function mergedDocumentation(
@@ -103,7 +100,7 @@ function mergedDocumentation(
 ): TableSettings["documentation"] {
   const both: Readonly<Record<string, unknown>> = { ...base, ...change };
   // In a fixed order, so that the output depends only on the content of the registry.
-  const entries = documentationKeys.map((key) => [key, both[key]] as const);
+  const entries = libraryDocumentationKeys.map((key) => [key, both[key]] as const);
   return Object.fromEntries(entries.filter(([, value]) => value !== null && value !== undefined));
 }
 

@@ -3,13 +3,17 @@ export { isPlainObject, kindOf } from "./json.ts";
 export { changedFields, changedRecord, nonDefaultFields, newSettings, settingsOf } from "./merge.ts";
 export { defaultName, isVendorName, sourceTableNames, tableId } from "./names.ts";
 export { checkSourceRules } from "./rules.ts";
+export { documentationKeys, sourceMetadataProblem, storedFieldNames, tableChange } from "./schema.ts";
+export type { StoredChange, StoredFieldName } from "./schema.ts";
+export { tableDefaults } from "./settings.ts";
+export type { TableChange, TableRecord, TableSettings } from "./settings.ts";
 export {
-  documentationKeys,
-  sourceMetadataProblem,
-  tableChange,
-  tableDefaults,
+  fromStoredFields,
+  libraryName,
+  storedName,
   tableFieldNames,
-} from "./schema.ts";
-export type { TableChange, TableRecord, TableSettings } from "./schema.ts";
+  toStoredChange,
+  toStoredFields,
+} from "./stored-fields.ts";
 export type { CheckTable } from "./rules.ts";
 export { changedUnread, withoutEarlierDefault, withoutUnread } from "./unread.ts";

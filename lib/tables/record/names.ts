@@ -38,10 +38,10 @@ export function withoutDoubledBucket(id: string, bucket: string | null, sourceTa
 
 /** The names a source may use for the table of a record: its own name, with and without the bucket. */
 export function sourceTableNames(record: {
-  readonly source_table: string | null;
+  readonly sourceTable: string | null;
   readonly bucket: string | null;
 }): readonly string[] {
-  const { source_table: name, bucket } = record;
+  const { sourceTable: name, bucket } = record;
   if (name === null) return [];
   return bucket === null ? [name] : [name, `${bucket}.${name}`];
 }

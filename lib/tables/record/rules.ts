@@ -1,6 +1,6 @@
 import type { Capability } from "../../kit/mod.ts";
 import { AgnesError } from "../../base/mod.ts";
-import type { TableSettings } from "./schema.ts";
+import type { TableSettings } from "./settings.ts";
 
 /** An additional check of a table's merged settings. Throws to reject them. */
 export type CheckTable = (table: TableSettings, id: string) => void;
@@ -16,56 +16,56 @@ interface Rule {
 const rules: readonly Rule[] = [
   {
     fields: ["query_mode", "source_query"],
-    broken: (table) => table.source_query !== null && table.query_mode !== "materialized",
+    broken: (table) => table.sourceQuery !== null && table.queryMode !== "materialized",
     reason: "only a materialized table runs a query in its source",
     instead: "Use the mode materialized, or remove the query.",
   },
   {
     fields: ["source_table", "source_query"],
-    broken: (table) => table.source_table === null && table.source_query === null,
+    broken: (table) => table.sourceTable === null && table.sourceQuery === null,
     reason: "neither is set, so there are no rows to read",
     instead: "Set source_table, or use the mode materialized and set source_query.",
   },
   {
     fields: ["sync_strategy", "partition_by"],
-    broken: (table) => table.sync_strategy === "partitioned" && table.partition_by === null,
+    broken: (table) => table.syncStrategy === "partitioned" && table.partitionBy === null,
     reason: "a partitioned table needs the column it is partitioned by",
     instead: "Set partition_by, or choose another strategy.",
   },
   {
     fields: ["query_mode", "sync_strategy"],
-    broken: (table) => table.query_mode === "remote" && table.sync_strategy === "partitioned",
+    broken: (table) => table.queryMode === "remote" && table.syncStrategy === "partitioned",
     reason: "a remote table is not copied, so there is nothing to partition",
     instead: "Use the mode local, or the strategy full_refresh.",
   },
   {
     fields: ["query_mode", "where_filters"],
-    broken: (table) => table.query_mode === "remote" && table.where_filters.length > 0,
+    broken: (table) => table.queryMode === "remote" && table.whereFilters.length > 0,
     reason: "filters apply to copied tables, and a remote table is not copied",
     instead: "Use the mode local, or filter in the query.",
   },
   {
     fields: ["sync_strategy", "where_filters"],
-    broken: (table) => table.sync_strategy !== "full_refresh" && table.where_filters.length > 0,
+    broken: (table) => table.syncStrategy !== "full_refresh" && table.whereFilters.length > 0,
     reason: "only changes are read, so rows that stop matching a filter would never be removed",
     instead: "Use the strategy full_refresh, or remove the filters.",
   },
   {
     fields: ["columns", "primary_key"],
-    broken: (table) => isMissing(table.columns, table.primary_key),
+    broken: (table) => isMissing(table.columns, table.primaryKey),
     reason: "a column of the key is not among the columns that are read",
     instead: "Add the columns of the key to columns.",
   },
   {
     fields: ["columns", "partition_by"],
-    broken: (table) => table.partition_by !== null && isMissing(table.columns, [table.partition_by]),
+    broken: (table) => table.partitionBy !== null && isMissing(table.columns, [table.partitionBy]),
     reason: "the column is not among those that are read",
     instead: "Add it to columns.",
   },
   {
     fields: ["columns", "incremental_column"],
     broken: (table) =>
-      table.incremental_column !== null && isMissing(table.columns, [table.incremental_column]),
+      table.incrementalColumn !== null && isMissing(table.columns, [table.incrementalColumn]),
     reason: "the column is not among those that are read",
     instead: "Add it to columns.",
   },
@@ -99,17 +99,17 @@ export function checkSourceRules(
   const refuse = (fields: readonly string[], reason: string, instead: string): never => {
     throw new AgnesError("table_contradiction", { id, fields, reason, instead });
   };
-  if (table.query_mode === "local" && !can("read", "stream")) {
+  if (table.queryMode === "local" && !can("read", "stream")) {
     refuse(
       ["query_mode", "source"],
       `${source.plugin} cannot be read from`,
       insteadOf(can("remote", "query"), "remote"),
     );
   }
-  if (table.query_mode === "remote" && !can("remote", "query", "read")) {
+  if (table.queryMode === "remote" && !can("remote", "query", "read")) {
     refuse(["query_mode", "source"], `${source.plugin} cannot be queried`, insteadOf(can("stream"), "local"));
   }
-  if (table.source_query !== null && !can("query") && !isJsonObject(table.source_query)) {
+  if (table.sourceQuery !== null && !can("query") && !isJsonObject(table.sourceQuery)) {
     refuse(
       ["source_query", "source"],
       `${source.plugin} does not run SQL`,

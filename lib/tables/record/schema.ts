@@ -7,9 +7,6 @@ import { scheduleProblem } from "../schedule.ts";
 import { isJson, isPlainObject } from "./json.ts";
 import { isVendorName } from "./names.ts";
 
-/** Default of `quarantine_max_percent`. */
-const QUARANTINE_MAX_PERCENT = 5;
-
 const EXPOSED_RULE =
   "should be letters, digits and underscores, starting with a letter, at most 64 characters";
 const VENDOR_RULE =
@@ -129,10 +126,10 @@ export function sourceMetadataProblem(value: unknown): string | undefined {
 export const documentationKeys: readonly string[] = Object.keys(documentation.entries);
 
 /**
- * The schema of a change, for register, update and import.
+ * The schema of a change in its stored form, for register, update and import.
  *
  * A missing field keeps its value, `null` resets it to its default, and an unknown field is an error. Contradictions
- * between fields are checked on the merged record; see `checkRules`.
+ * between fields are checked on the merged record; see `checkRules`. The library names the fields in camelCase; see `toStoredFields`.
  */
 export const tableChange = v.strictObject({
   source: optional(exposedName, "The source in agnes.yaml that has the table"),
@@ -215,63 +212,14 @@ export const tableChange = v.strictObject({
   source_metadata: optional(sourceMetadata, "Metadata of the source or an earlier system, as JSON"),
 });
 
-/** A change of a table; see `tableChange`. */
-export type TableChange = v.InferInput<typeof tableChange>;
+/** A change in its stored form. */
+export type StoredChange = v.InferInput<typeof tableChange>;
 
-/** The defaults of the fields. */
-export const tableDefaults = {
-  view_name: null,
-  source_table: null,
-  bucket: null,
-  dataset: null,
-  query_mode: "local",
-  source_query: null,
-  sync_strategy: "full_refresh",
-  sync_schedule: null,
-  primary_key: [],
-  columns: null,
-  incremental_column: null,
-  incremental_window_days: null,
-  max_history_days: null,
-  initial_load_chunk_days: null,
-  where_filters: [],
-  partition_by: null,
-  partition_granularity: null,
-  schema_policy: "evolve",
-  quarantine: false,
-  quarantine_max_percent: QUARANTINE_MAX_PERCENT,
-  folder: null,
-  description: "",
-  foreign_keys: [],
-  documentation: {},
-  source_metadata: {},
-} as const;
+/** The names of the fields as stored, in display order. */
+export const storedFieldNames = Object.keys(tableChange.entries) as readonly StoredFieldName[];
 
-type Checked = Required<v.InferOutput<typeof tableChange>>;
-type Cleared = typeof tableDefaults;
-
-/** The complete settings of a table. */
-export type TableSettings = {
-  readonly [K in keyof Checked]: K extends "source" | "name" | "view_name"
-    ? string
-    : K extends keyof Cleared
-      ? NonNullable<Checked[K]> | (null extends Cleared[K] ? null : never)
-      : never;
-};
-
-/** A registered table. */
-export interface TableRecord extends TableSettings {
-  /** `source.name`; never changes. */
-  readonly id: string;
-  readonly registered_by: string;
-  /** ISO 8601, UTC. */
-  readonly registered_at: string;
-  /** Stored values of fields that this version does not read; missing if there are none. See `withoutUnread`. */
-  readonly unread?: Readonly<Record<string, unknown>>;
-}
-
-/** The fields of a table, in display order. */
-export const tableFieldNames = Object.keys(tableChange.entries) as readonly (keyof TableSettings)[];
+/** The name of a field as stored: in the catalog, files, YAML and HTTP. */
+export type StoredFieldName = keyof typeof tableChange.entries;
 
 function optional<const S extends v.GenericSchema>(schema: S, description: string) {
   return v.nullish(v.pipe(schema, v.description(description)));
