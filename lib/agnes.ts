@@ -21,6 +21,7 @@ import {
 } from "./plugins/mod.ts";
 import {
   openQuerySession,
+  type AccessOptions,
   type CatalogEntry,
   type QueryAnswer,
   type QueryRequest,
@@ -140,14 +141,17 @@ export interface Agnes extends AsyncDisposable {
    */
   rows<T = Record<string, unknown>>(sql: string, options?: QueryOptions): Promise<readonly T[]>;
   /** The tables there are, by the names SQL gives them, and when each was last found to be up to date. */
-  catalog(): Promise<readonly CheckedEntry[]>;
+  catalog(options?: AccessOptions): Promise<readonly CheckedEntry[]>;
   /** A table, its columns and its documentation. @throws `table_unknown` naming the nearest */
-  describe(table: string): Promise<DocumentedTable>;
+  describe(
+    table: string,
+    options?: AccessOptions & { readonly signal?: AbortSignal },
+  ): Promise<DocumentedTable>;
   /** The first rows of a table, or random ones. @throws `table_unknown` */
   sample(
     table: string,
     rows: number,
-    options?: { readonly random?: boolean; readonly signal?: AbortSignal },
+    options?: AccessOptions & { readonly random?: boolean; readonly signal?: AbortSignal },
   ): Promise<QueryAnswer>;
   close(): Promise<void>;
 }
@@ -278,7 +282,7 @@ class WorkspaceAgnes implements Agnes {
   }
 
   query(sql: string, options: QueryOptions = {}): Promise<QueryAnswer> {
-    return this.#named(this.#session.runQuery({ ...options, sql }), options.granted);
+    return this.#named(this.#session.runQuery({ ...options, sql }), options.access);
   }
 
   async rows<T>(sql: string, options: QueryOptions = {}): Promise<readonly T[]> {
@@ -288,8 +292,8 @@ class WorkspaceAgnes implements Agnes {
     return JSON.parse(Buffer.concat(pieces).toString()) as T[];
   }
 
-  async catalog(): Promise<readonly CheckedEntry[]> {
-    const entries = await this.#session.catalog();
+  async catalog(options: AccessOptions = {}): Promise<readonly CheckedEntry[]> {
+    const entries = await this.#session.catalog(options);
     if (entries.length === 0) return [];
     const state = await this.#syncState();
     const sources = [...new Set(entries.map(({ source }) => source))];
@@ -302,8 +306,8 @@ class WorkspaceAgnes implements Agnes {
     return entries.map((entry) => ({ ...entry, checkedAt: checked.get(entry.id)?.toISOString() ?? null }));
   }
 
-  async describe(table: string): Promise<DocumentedTable> {
-    const found = await this.#named(this.#session.describeTable(table));
+  async describe(table: string, options: Parameters<Agnes["describe"]>[1] = {}): Promise<DocumentedTable> {
+    const found = await this.#named(this.#session.describeTable(table, options), options.access);
     const record = await (await this.tables()).get(found.id);
     return {
       ...found,
@@ -314,7 +318,7 @@ class WorkspaceAgnes implements Agnes {
   }
 
   sample(table: string, rows: number, options: Parameters<Agnes["sample"]>[2] = {}): Promise<QueryAnswer> {
-    return this.#named(this.#session.sampleTable(table, rows, options));
+    return this.#named(this.#session.sampleTable(table, rows, options), options.access);
   }
 
   async close(): Promise<void> {
@@ -329,11 +333,11 @@ class WorkspaceAgnes implements Agnes {
   }
 
   /** Waits for an answer about tables; a table that is registered and not published yet is not merely unknown. */
-  async #named<T>(answer: Promise<T>, granted?: QueryOptions["granted"]): Promise<T> {
+  async #named<T>(answer: Promise<T>, access?: QueryOptions["access"]): Promise<T> {
     try {
       return await answer;
     } catch (error) {
-      throw await explainUnknown(error, () => this.tables(), granted);
+      throw await explainUnknown(error, () => this.tables(), access);
     }
   }
 

@@ -24,10 +24,12 @@ export type {
 } from "./base/mod.ts";
 export { fileStorage, memoryStorage } from "./catalog/mod.ts";
 export type { CatalogStorage } from "./catalog/mod.ts";
+export type { ResultFormat } from "./duckdb/mod.ts";
 export type { ExtractProgress, ExtractStats, TableStats } from "./extract/mod.ts";
 export type { QueryLimits } from "./kit/mod.ts";
 export type { PluginFailure, PluginImporter, PluginRegistry } from "./plugins/mod.ts";
 export type {
+  AccessOptions,
   CatalogEntry,
   ColumnDescription,
   PushedDown,
@@ -54,3 +56,5 @@ export type {
   Unregistration,
 } from "./tables/mod.ts";
 export type { SourceConfig, Workspace, WorkspaceConfig, WorkspaceConfigInput } from "./workspace/mod.ts";
+export { writeResult } from "./write-result.ts";
+export type { WriteResultOptions } from "./write-result.ts";

@@ -8,7 +8,7 @@ export type { QueryServices } from "./sandbox.ts";
 export {
   openQuerySession,
   QuerySession,
-  type Access,
+  type AccessOptions,
   type QueryRequest,
   type SessionOptions,
 } from "./session.ts";

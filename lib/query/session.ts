@@ -36,14 +36,17 @@ export interface SessionOptions {
   readonly attachTimeoutMs?: number;
 }
 
-/** What a caller may see. */
-export interface Access {
-  /** Ids or view names of the tables granted; null is all. Default null. */
-  readonly granted?: ReadonlySet<string> | null;
+/** The tables a caller may access. */
+export interface AccessOptions {
+  /**
+   * The tables the caller may access, by id or view name, in any case; null: all. Other tables do not exist for the
+   * caller. Default: null.
+   */
+  readonly access?: ReadonlySet<string> | null;
 }
 
 /** One query. */
-export interface QueryRequest extends Access {
+export interface QueryRequest extends AccessOptions {
   /** One SELECT, a `;` after it is fine. */
   readonly sql: string;
   /** What goes beyond the rows and bytes is cut off, and the receipt says so. Default: 60 seconds, all rows. */
@@ -108,16 +111,19 @@ export class QuerySession implements AsyncDisposable {
   }
 
   /** The tables there are, by view name. @throws `analytics_unreadable` */
-  async catalog(access: Access = {}): Promise<readonly CatalogEntry[]> {
-    const { tables } = await this.#instances.names(access.granted ?? null);
+  async catalog(options: AccessOptions = {}): Promise<readonly CatalogEntry[]> {
+    const { tables } = await this.#instances.names(options.access ?? null);
     return tables.map(toCatalogEntry).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** The columns of a table, named as in SQL. @throws `table_unknown`, and what `runQuery` throws */
-  async describeTable(name: string, access: Access = {}): Promise<TableDescription> {
-    using timer = withTimeout(`describing the table ${name}`, TIMEOUT_MS);
+  async describeTable(
+    name: string,
+    options: AccessOptions & { readonly signal?: AbortSignal } = {},
+  ): Promise<TableDescription> {
+    using timer = withTimeout(`describing the table ${name}`, TIMEOUT_MS, options.signal);
     const { signal } = timer;
-    const leasing = this.#instances.lease((names) => [names.find(name)], access.granted ?? null, {
+    const leasing = this.#instances.lease((names) => [names.find(name)], options.access ?? null, {
       signal,
       onWait: () => {},
     });
@@ -131,7 +137,7 @@ export class QuerySession implements AsyncDisposable {
         dataPaths.extract(this.#options.dataDirectory, table!.source),
       );
     } catch (error) {
-      throw this.#failureFor(access)(error, secrets);
+      throw this.#failureFor(options)(error, secrets);
     } finally {
       await release();
     }
@@ -141,7 +147,7 @@ export class QuerySession implements AsyncDisposable {
   async sampleTable(
     name: string,
     rows: number,
-    options: Access & Pick<QueryRequest, "signal" | "limits"> & { readonly random?: boolean } = {},
+    options: AccessOptions & Pick<QueryRequest, "signal" | "limits"> & { readonly random?: boolean } = {},
   ): Promise<QueryAnswer> {
     if (!Number.isInteger(rows) || rows < 0) {
       throw new AgnesError("invalid_input", {
@@ -151,7 +157,7 @@ export class QuerySession implements AsyncDisposable {
     }
     const prepare = async (opening: Opening) => {
       const choose: Choice = (names) => [names.find(name)];
-      const lease = await this.#instances.lease(choose, options.granted ?? null, opening);
+      const lease = await this.#instances.lease(choose, options.access ?? null, opening);
       const from = quotedTable(lease.tables[0]!);
       const sql =
         options.random === true
@@ -190,7 +196,7 @@ export class QuerySession implements AsyncDisposable {
     };
     const lease = await (tables.length === 0 && !isTrusted && !query.hasListings
       ? this.#instances.leaseBare(signal)
-      : this.#instances.lease(choose, request.granted ?? null, opening));
+      : this.#instances.lease(choose, request.access ?? null, opening));
     return readyOrReleased(lease, async () => {
       const { isExplained, pivots } = query;
       if (isExplained && pivots.length > 0) refuseLivePivot(lease);
@@ -200,7 +206,7 @@ export class QuerySession implements AsyncDisposable {
         rowsMax: (request.limits?.rows ?? Infinity) + 1,
         signal,
       });
-      const isRestricted = (request.granted ?? null) !== null;
+      const isRestricted = (request.access ?? null) !== null;
       return { ...lease, sql: await this.#finish(lease, query, { granted, isRestricted, signal }) };
     });
   }
@@ -232,13 +238,13 @@ export class QuerySession implements AsyncDisposable {
 
   /** What a caller is to see of an error; one that spoils the instance is noted. */
   #failureFor(
-    { granted = null }: Access,
+    { access = null }: AccessOptions,
     typed?: string,
   ): (error: unknown, secrets?: Iterable<string>) => unknown {
     const scope = {
       dataDirectory: resolve(this.#options.dataDirectory),
       home: this.#services.host.env["HOME"] ?? null,
-      isRestricted: granted !== null,
+      isRestricted: access !== null,
     };
     return (error, secrets = []) => {
       const seen = queryFailure(error, { ...scope, secrets, typed });

@@ -5,12 +5,12 @@ import type { TableRegistry } from "./registry.ts";
  * Adds the id of a registered table that is not published yet to the error `table_unknown`. Other errors are returned
  * unchanged.
  *
- * @param granted ids or view names of the tables that the caller may see; undefined or null means all
+ * @param access ids or view names of the tables that the caller may see; undefined or null means all
  */
 export async function explainUnknown(
   error: unknown,
   tables: () => Promise<Pick<TableRegistry, "list">>,
-  granted?: ReadonlySet<string> | null,
+  access?: ReadonlySet<string> | null,
 ): Promise<unknown> {
   if (!isAgnesError(error, "table_unknown")) return error;
   const named = error.details.table.toLowerCase();
@@ -18,7 +18,7 @@ export async function explainUnknown(
     [one.id.toLowerCase(), one.viewName.toLowerCase()].includes(named),
   );
   if (record === undefined) return error;
-  const allowed = granted == null ? null : new Set([...granted].map((name) => name.toLowerCase()));
+  const allowed = access == null ? null : new Set([...access].map((name) => name.toLowerCase()));
   if (
     allowed !== null &&
     !allowed.has(record.id.toLowerCase()) &&

@@ -245,7 +245,7 @@ describe("a session over foreign extracts", () => {
     ]);
     const rows = async () => {
       await using session = openQuerySession(services(), { dataDirectory: data });
-      const answer = await session.runQuery({ sql: "SELECT * FROM odd.w", granted: new Set(["odd.w"]) });
+      const answer = await session.runQuery({ sql: "SELECT * FROM odd.w", access: new Set(["odd.w"]) });
       const found: unknown[] = [];
       for await (const batch of answer.batches) found.push(...batch.toArray().map((row) => row.toJSON()));
       return found;

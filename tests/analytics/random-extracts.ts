@@ -79,7 +79,7 @@ async function expectKept(data: string, report: RebuildReport): Promise<void> {
     const limits = { rows: 10, timeoutMs: 10_000 };
     const sql = `SELECT * FROM ${id}`;
     const text = await (async () => {
-      const answer = await session.runQuery({ sql, granted: new Set([id]), limits });
+      const answer = await session.runQuery({ sql, access: new Set([id]), limits });
       const rows: unknown[] = [];
       for await (const batch of answer.batches) rows.push(...batch.toArray().map((row) => String(row)));
       return JSON.stringify(rows);
@@ -87,7 +87,7 @@ async function expectKept(data: string, report: RebuildReport): Promise<void> {
     if (id.startsWith("good.")) expect(text).toContain("42");
     expect(text).not.toContain(CANARY);
   }
-  expect(JSON.stringify(await session.catalog({ granted: new Set(["good.fine"]) }))).not.toContain(CANARY);
+  expect(JSON.stringify(await session.catalog({ access: new Set(["good.fine"]) }))).not.toContain(CANARY);
 }
 
 const sourceOf = (seed: number) => `s${seed}`;

@@ -124,7 +124,7 @@ test("a rebuild shows an extract whose files have further names, as hard-linked 
   await using session = openQuerySession(services(), { dataDirectory: place.data });
   const answer = await session.runQuery({
     sql: "SELECT * FROM saved.part",
-    granted: new Set(["saved.part"]),
+    access: new Set(["saved.part"]),
   });
   const rows: unknown[] = [];
   for await (const batch of answer.batches) rows.push(...batch.toArray().map((row) => row.toJSON()));

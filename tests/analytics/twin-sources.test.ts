@@ -25,7 +25,7 @@ async function writeGarbage(data: string, source: string): Promise<void> {
 
 async function granted(data: string, sql: string, grant: string): Promise<unknown> {
   await using session = openQuerySession(services(), { dataDirectory: data });
-  const answer = await session.runQuery({ sql, granted: new Set([grant]) });
+  const answer = await session.runQuery({ sql, access: new Set([grant]) });
   const rows: unknown[] = [];
   for await (const batch of answer.batches) rows.push(...batch.toArray().map((row) => row.toJSON()));
   return rows;

@@ -89,7 +89,7 @@ test("runQuery() grants names in any case, and answers SQL in any case", async (
   const { session } = shared;
   for (const granted of [new Set(["CRM.Customers"]), new Set(["CUSTOMERS"])]) {
     for (const sql of ["FROM Customers", 'FROM "CUSTOMERS"', "FROM CRM.Customers", "FROM Main.customers"]) {
-      const rows = await rowsOf(session, `SELECT count(*) AS n ${sql}`, { granted });
+      const rows = await rowsOf(session, `SELECT count(*) AS n ${sql}`, { access: granted });
       expect([sql, rows]).toEqual([sql, [{ n: 7n }]]);
     }
   }

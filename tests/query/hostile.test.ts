@@ -237,7 +237,7 @@ describe("an error of a query", () => {
     await using own = await published();
     await writeFile(join(own.data, "extracts", "crm", "data", "orders.parquet"), "nothing");
     const read = (granted: ReadonlySet<string> | null) =>
-      rowsOf(own.session, "FROM orders", { granted }).catch((error: unknown) => error as AgnesError);
+      rowsOf(own.session, "FROM orders", { access: granted }).catch((error: unknown) => error as AgnesError);
     expect(((await read(null)) as AgnesError).message).toContain('"extracts/crm/data/orders.parquet"');
     const restricted = (await read(new Set(["orders"]))) as AgnesError;
     expect(restricted.code).toBe("file_unreadable");

@@ -17,7 +17,7 @@ const ORDERS = new Set(["crm.orders"]);
 /** The values of all rows, or the code of the error. */
 async function valuesOf(sql: string, granted: ReadonlySet<string> | null = null): Promise<unknown> {
   try {
-    return (await rowsOf(session, sql, { granted })).map((row) => Object.values(row));
+    return (await rowsOf(session, sql, { access: granted })).map((row) => Object.values(row));
   } catch (error) {
     if (!(error instanceof AgnesError)) throw error;
     return error.code;
@@ -27,7 +27,7 @@ async function valuesOf(sql: string, granted: ReadonlySet<string> | null = null)
 /** Everything of an answer that a caller sees. */
 async function textOf(sql: string, granted: ReadonlySet<string> | null): Promise<string> {
   try {
-    const rows = await rowsOf(session, sql, { granted });
+    const rows = await rowsOf(session, sql, { access: granted });
     return JSON.stringify(rows, (_key, value: unknown) =>
       typeof value === "bigint" ? Number(value) : value,
     );
@@ -136,7 +136,7 @@ test("runQuery() tells nothing of a table that is not granted, of files and of i
 test("runQuery() takes the columns of a PIVOT from the tables granted only", async () => {
   for (const from of ["SHOW TABLES", "SELECT table_name AS name FROM information_schema.tables"]) {
     const sql = `PIVOT (${from}) ON name USING count(*)`;
-    expect([sql, await rowsOf(session, sql, { granted: ORDERS })]).toEqual([sql, [{ orders: 1n }]]);
+    expect([sql, await rowsOf(session, sql, { access: ORDERS })]).toEqual([sql, [{ orders: 1n }]]);
   }
 });
 

@@ -91,13 +91,13 @@ test("runQuery() reads tables for the columns of a PIVOT only when they are gran
     "PIVOT (PIVOT orders ON id) ON customer",
     "PIVOT customers ON id IN (SELECT id FROM (PIVOT orders ON label))",
   ]) {
-    expect((await failureOf(sql, { granted })).code).toBe("table_unknown");
+    expect((await failureOf(sql, { access: granted })).code).toBe("table_unknown");
   }
   const [row] = await rowsOf(
     session,
     "PIVOT (SELECT 1 AS customers) ON 'x' || customers IN (FROM (SELECT 'x' || name FROM (SHOW TABLES)))",
     {
-      granted,
+      access: granted,
     },
   );
   expect(Object.keys(row!)).toEqual(["xcustomers"]);
@@ -105,7 +105,7 @@ test("runQuery() reads tables for the columns of a PIVOT only when they are gran
     session,
     "PIVOT (SHOW TABLES) ON name IN (SELECT name FROM (SHOW TABLES)) USING count(*)",
     {
-      granted,
+      access: granted,
     },
   );
   expect(named).toEqual([{ customers: 1n }]);

@@ -49,7 +49,7 @@ describe("runQuery()", () => {
   test("names the nearest tables when one is unknown, and none that is not granted", async () => {
     const hint = async (granted: ReadonlySet<string> | null) => {
       try {
-        await session.runQuery({ sql: "SELECT * FROM ordrs", granted });
+        await session.runQuery({ sql: "SELECT * FROM ordrs", access: granted });
         return "";
       } catch (error) {
         return (error as AgnesError).hint;
@@ -61,7 +61,9 @@ describe("runQuery()", () => {
 
   test("refuses a table that is not granted as if there were none, also behind a common table expression", async () => {
     const granted = new Set(["crm.customers"]);
-    expect(await rowsOf(session, "SELECT count(*) AS n FROM customers", { granted })).toEqual([{ n: 7n }]);
+    expect(await rowsOf(session, "SELECT count(*) AS n FROM customers", { access: granted })).toEqual([
+      { n: 7n },
+    ]);
     for (const sql of [
       "FROM orders",
       "FROM crm.orders",
@@ -80,7 +82,7 @@ describe("runQuery()", () => {
       "WITH customers AS (SELECT 1) FROM (DESCRIBE orders)",
       "FROM pg_catalog.pg_class",
     ]) {
-      expect([sql, await codeOf(session.runQuery({ sql, granted }))]).toEqual([sql, "table_unknown"]);
+      expect([sql, await codeOf(session.runQuery({ sql, access: granted }))]).toEqual([sql, "table_unknown"]);
     }
   });
 
@@ -278,7 +280,7 @@ describe("catalog(), describeTable() and sampleTable()", () => {
       sizeBytes: 100,
       columns: 3,
     });
-    expect((await session.catalog({ granted: new Set(["stock"]) })).map(({ id }) => id)).toEqual([
+    expect((await session.catalog({ access: new Set(["stock"]) })).map(({ id }) => id)).toEqual([
       "erp.stock",
     ]);
   });

@@ -70,7 +70,7 @@ async function answerOf(session: QuerySession, table: string): Promise<string> {
   const limits = { timeoutMs: TIMEOUT_MS };
   const granted = new Set([`odd.${table}`]);
   try {
-    const rows = await rowsOf(session, `SELECT * FROM odd.${table}`, { granted, limits });
+    const rows = await rowsOf(session, `SELECT * FROM odd.${table}`, { access: granted, limits });
     return JSON.stringify(rows);
   } catch (error) {
     if (!isAgnesError(error)) throw error;

@@ -46,6 +46,6 @@ test("an unknown table is answered with what is published, sorted and counted, o
   expect(await hintOf(agnes.describe("many.late"))).toBe(publish);
   expect(await hintOf(agnes.sample("Later", 1))).toBe(publish);
   // The error does not reveal tables that are not granted.
-  expect(await hintOf(agnes.query("FROM later", { granted: new Set(["t01"]) }))).toBe("Published: t01.");
-  expect(await hintOf(agnes.query("FROM later", { granted: new Set(["later"]) }))).toBe(publish);
+  expect(await hintOf(agnes.query("FROM later", { access: new Set(["t01"]) }))).toBe("Published: t01.");
+  expect(await hintOf(agnes.query("FROM later", { access: new Set(["later"]) }))).toBe(publish);
 });

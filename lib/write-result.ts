@@ -1,0 +1,42 @@
+import { createHost, publishFile } from "./base/mod.ts";
+import { writeResult as writeTo, type ResultFormat } from "./duckdb/mod.ts";
+import type { QueryAnswer } from "./query/mod.ts";
+
+/** The format and target of `writeResult`. */
+export interface WriteResultOptions {
+  readonly format: ResultFormat;
+  /** A path to write the file to, or a function that receives the bytes and resolves when it can take more. */
+  readonly to: string | ((bytes: Uint8Array) => Promise<void> | void);
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Writes the result of a query to a file or a stream, in bounded memory.
+ *
+ * A file is replaced by one rename after the last row, so a query that fails leaves an existing file unchanged.
+ *
+ * - `json`: one array of objects. `ndjson`: one object per line. Whole numbers and decimals are numbers if a double
+ *   represents them exactly, otherwise strings; dates and times are ISO 8601, with a time zone in UTC; bytes are base64.
+ * - `csv`: RFC 4180, UTF-8, lines end with LF, with a header. An empty field is null.
+ * - `arrow`: the Arrow IPC stream format. `parquet`: Apache Parquet.
+ *
+ * In `json`, `ndjson`, `arrow` and `parquet`, a repeated column name gets a suffix such as `_1`.
+ *
+ * @throws `aborted`, `disk_full`, `file_failed`, the errors of `query`, and `batch_malformed` for values that Arrow or
+ *   Parquet cannot represent: the time 24:00:00, and HUGEINT values of more than 38 digits
+ *
+ * @example
+ * ```ts
+ * import { createAgnes, writeResult } from "agnes";
+ *
+ * await using agnes = await createAgnes({ plugins: [] });
+ * await writeResult(await agnes.query("SELECT 42 AS answer"), { format: "parquet", to: "answer.parquet" });
+ * ```
+ */
+export async function writeResult(result: QueryAnswer, options: WriteResultOptions): Promise<void> {
+  const { format, to, signal } = options;
+  const common = { format, ...(signal && { signal }) };
+  if (typeof to === "string")
+    return publishFile(createHost(), to, (path) => writeTo(result, { ...common, path }));
+  return writeTo(result, { ...common, write: async (bytes) => to(bytes) });
+}
