@@ -27,22 +27,6 @@ export {
 } from "./remote/plan.ts";
 export { refusalOf, type RemoteRequest } from "./remote/refusal.ts";
 export { readRebuildReport, type PublishedName, type RebuildReport, type RemoteReport } from "./report.ts";
-export { expressionsIn } from "./sql/expressions.ts";
-export {
-  isAllowedFunction,
-  isAllowedTableFunction,
-  knownFunctions,
-  refusedFunctions,
-} from "./sql/functions.ts";
-export { refusalOfFunction } from "./sql/refusals.ts";
-export {
-  parseSql,
-  renderSql,
-  type FunctionUse,
-  type ParsedSql,
-  type SelectFacts,
-  type TableUse,
-} from "./sql/tree.ts";
 export { readAnalyticsState } from "./state.ts";
 export { extensionsOf } from "./workspace/extensions.ts";
 export { rebuild } from "./workspace/rebuild.ts";
