@@ -4,14 +4,13 @@ export type { ChangedTables, ChangingExtract } from "./change-extract.ts";
 export { extractSource } from "./extract-source.ts";
 export type { ExtractRequest } from "./extract-source.ts";
 export { checkPlan } from "./job/plan.ts";
-export type { Granularity, Strategy, TablePlan } from "./job/plan.ts";
+export type { TablePlan } from "./job/plan.ts";
 export type {
   ExtractState,
   Generation,
   Part,
   PublishedColumn,
   PublishedTable,
-  QueryMode,
   SchemaChange,
   SchemaVersion,
   Tombstone,

@@ -24,12 +24,23 @@ export {
 export type { ParseOptions, ProjectionFormat, ProjectionOptions } from "./projections/mod.ts";
 export {
   checkSourceRules,
+  defaultGranularity,
+  queryModes,
   sourceMetadataProblem,
   tableChange,
   tableDefaults,
   tableFieldNames,
 } from "./record/mod.ts";
-export type { CheckTable, TableChange, TableRecord, TableSettings } from "./record/mod.ts";
+export type {
+  CheckTable,
+  Granularity,
+  QueryMode,
+  SchemaPolicy,
+  Strategy,
+  TableChange,
+  TableRecord,
+  TableSettings,
+} from "./record/mod.ts";
 export { planRegistration } from "./registration.ts";
 export type { Candidate, Drift, PlanOptions, RegistrationPlan } from "./registration.ts";
 export { openTableRegistry, TableRegistry } from "./registry.ts";

@@ -12,6 +12,7 @@ import {
   sourceTableNames,
   tableId,
   type TableChange,
+  type QueryMode,
   type TableRecord,
 } from "./record/mod.ts";
 
@@ -311,7 +312,7 @@ class NamesInUse {
 }
 
 /** Tables that can be read are copied; tables that can only be queried are remote. */
-function defaultMode(capabilities: readonly Capability[] | undefined): "local" | "remote" {
+function defaultMode(capabilities: readonly Capability[] | undefined): QueryMode {
   if (capabilities === undefined || capabilities.includes("read") || capabilities.includes("stream"))
     return "local";
   return capabilities.includes("remote") || capabilities.includes("query") ? "remote" : "local";

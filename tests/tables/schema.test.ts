@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 
+import { sourceFiles } from "../../tools/source.ts";
 import { tableChange, tableDefaults, tableFieldNames } from "../../lib/tables/mod.ts";
 
 test("tableChange describes every field, so that flags, documents and the HTTP API can be made from it", () => {
@@ -27,6 +28,14 @@ test("tableDefaults has a value that the schema takes, or null, for every field 
     tableFieldNames.filter((field) => field !== "source" && field !== "name"),
   );
   expect(v.safeParse(tableChange, tableDefaults).success).toBe(true);
+});
+
+test("only record/choices.ts lists the values of modes, strategies, granularities and schema policies", () => {
+  const copy = /"(local|full_refresh|day|evolve)"(,| \|)\s*"(remote|incremental|month|freeze)"/;
+  const copies = sourceFiles([".ts"], ["lib/", "cmd/", "plugins/", "tools/"]).filter(({ text }) =>
+    copy.test(text),
+  );
+  expect(copies.map(({ path }) => path)).toEqual(["lib/tables/record/choices.ts"]);
 });
 
 test("docs/guide/tables.md explains every placeholder of a filter", async () => {
