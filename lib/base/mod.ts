@@ -16,17 +16,26 @@ export { counted } from "./counted.ts";
 export {
   AgnesError,
   causesOf,
+  defineErrors,
   displayWidth,
   errorCodes,
+  errorSpec,
   inspected,
-  isDataCode,
   isAgnesError,
   messageOf,
   readableError,
   reasonOf,
   shown,
 } from "./errors/mod.ts";
-export type { ErrorCode, ErrorDetails, ErrorSpec, Retry, SqlPlace } from "./errors/mod.ts";
+export type {
+  ErrorCode,
+  ErrorDetails,
+  ErrorSpec,
+  PluginError,
+  PluginErrors,
+  Retry,
+  SqlPlace,
+} from "./errors/mod.ts";
 export { fileError, nodeFiles } from "./files.ts";
 export type { Files, FileStat } from "./files.ts";
 export { createHost, randomName } from "./host.ts";
