@@ -68,6 +68,5 @@ export { holdsSecret, printable, redact } from "./redact.ts";
 export { rowOfKept } from "./row-of-kept.ts";
 export { nameHoldsSecret, redactError, redactThrown, redactValue } from "./redact-value.ts";
 export { Secret } from "./secret.ts";
-export { SingleFlight } from "./single-flight.ts";
 export { createTurns } from "./turns.ts";
 export { startTimer } from "./timer.ts";

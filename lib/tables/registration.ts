@@ -68,7 +68,7 @@ export type Candidate =
   | { readonly kind: "invalid"; readonly table: string; readonly code: string; readonly reason: string };
 
 /** One setting that no longer matches the source. */
-export interface Drift {
+interface Drift {
   readonly field: string;
   readonly registered: readonly string[];
   readonly discovered: readonly string[];

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
 import { defineErrors, errorSpec, type AgnesError } from "../../lib/base/mod.ts";
-import { checkConnector, checkPlugin, createPluginRegistry } from "../../lib/plugins/mod.ts";
+import { checkConnector, createPluginRegistry } from "../../lib/plugins/mod.ts";
+import { checkPlugin } from "../../lib/plugins/check.ts";
 import * as v from "valibot";
 import { plugin } from "./example.ts";
 

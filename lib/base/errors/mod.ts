@@ -1,6 +1,6 @@
 export { AgnesError, isAgnesError, reasonOf } from "./agnes-error.ts";
 export { errorCodes } from "./codes.ts";
-export type { ErrorCode, ErrorDetails, PluginErrorCode } from "./codes.ts";
+export type { ErrorCode, ErrorDetails } from "./codes.ts";
 export { defineErrors } from "./define-errors.ts";
 export type { PluginError, PluginErrors } from "./define-errors.ts";
 export { errorSpec, shown } from "./spec.ts";
