@@ -373,7 +373,7 @@ class WorkspaceAgnes implements Agnes {
       storage: this.#storage(),
       host,
       log,
-      actor: this.#actor ?? currentActor(host.env),
+      actor: this.#actor ?? currentActor(host),
       checkTable: (table, id) => this.#checkTable(table, id),
     });
     registry.onUnregister(async ({ table }) => {
