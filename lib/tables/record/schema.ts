@@ -144,7 +144,7 @@ export const tableChange = v.strictObject({
     vendorName,
     "Bucket, dataset or schema of the table in the source; default: derived from source_table",
   ),
-  dataset: optional(vendorName, "Group of tables, for subscriptions; not a BigQuery dataset"),
+  dataset: optional(vendorName, "Group of tables, for subscriptions; not the dataset of the source"),
   query_mode: v.nullish(queryMode),
   source_query: optional(
     v.pipe(
