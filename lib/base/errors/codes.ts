@@ -12,7 +12,10 @@ import { sourcesErrors } from "./sources.ts";
 import { syncErrors } from "./sync.ts";
 import { tablesErrors } from "./tables.ts";
 
-/** All error codes of Agnes, with message, hint, HTTP status, exit status and retry class. */
+/**
+ * All error codes of Agnes, with message, hint, HTTP status, exit status and retry class. The codes of a plugin are in its
+ * `errors`.
+ */
 export const errorCodes = {
   ...baseErrors,
   ...configErrors,
