@@ -10,7 +10,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { createHost, silentLog } from "../lib/base/mod.ts";
-import { analyticsPath, rebuildAnalytics } from "../lib/analytics/mod.ts";
+import { analyticsPath } from "../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../lib/analytics/rebuild.ts";
 import { openDatabase, quoteLiteral } from "../lib/duckdb/mod.ts";
 import { openQuerySession } from "../lib/query/mod.ts";
 

@@ -1,6 +1,7 @@
 /** One table through the whole runtime, for the benches. */
 import { createHost, silentLog } from "../lib/base/mod.ts";
-import { extractSource, type ExtractRequest, type ExtractStats, type TablePlan } from "../lib/extract/mod.ts";
+import { extractSource, type ExtractStats, type TablePlan } from "../lib/extract/mod.ts";
+import type { ExtractRequest } from "../lib/extract/extract-source.ts";
 import type { Batch, ReadEnd, TableInfo } from "../lib/kit/mod.ts";
 
 /** Extracts what `read` gives into `directory`: as a whole, unless `plan` says otherwise. */

@@ -1,4 +1,4 @@
-export { createAgnes } from "./agnes.ts";
+export { createAgnes } from "./create-agnes.ts";
 export type { Agnes, AgnesOptions, CheckedEntry, Connectors, QueryOptions } from "./agnes.ts";
 export type { RebuildReport, RemoteTable } from "./analytics/mod.ts";
 export {

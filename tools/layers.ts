@@ -7,7 +7,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["base"],
   ["kit"],
   ["duckdb", "catalog"],
-  ["plugins", "tables", "workspace"],
+  ["plugins", "tables", "workspace", "sql"],
   ["sources"],
   ["extract"],
   ["push", "analytics"],

@@ -1,4 +1,7 @@
-/** Checks everything: format, lint, types, unused code, reference, package, tests. Stops at the first that fails. */
+/**
+ * Checks everything: format, lint, types, unused code (also what only tests use), reference, package, tests. Stops at
+ * the first that fails.
+ */
 import { run } from "./run.ts";
 
 const bun = process.execPath;
@@ -6,7 +9,8 @@ const checks: readonly (readonly [string, ...string[]])[] = [
   [bun, "fmt", "--check"],
   ["oxlint", "--type-aware"],
   ["tsc", "--noEmit"],
-  ["knip"],
+  ["knip", "--no-config-hints"],
+  ["knip", "--no-config-hints", "--production"],
   [bun, "tools/reference.ts", "--check"],
   ...(process.argv.includes("--static") ? [] : [[bun, "tools/test.ts"] as const]),
 ];

@@ -16,7 +16,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ["docs/reference/kit.md", modulePage("agnes/kit", "lib/kit/mod.ts")],
     ["docs/reference/catalog.md", modulePage("agnes/catalog", "lib/catalog/mod.ts")],
     ["docs/reference/testing.md", modulePage("agnes/testing", "lib/testing/mod.ts")],
-    ["docs/reference/errors.md", errorsPage()],
+    ["docs/reference/errors.md", await errorsPage()],
     ["docs/reference/configuration.md", configurationPage()],
     ["docs/reference/plugins.md", await pluginsPage()],
     ["docs/reference/commands.md", await commandsPage()],

@@ -34,6 +34,20 @@ export function wordViolations(files: readonly SourceFile[]): readonly string[] 
   );
 }
 
+const VENDORS =
+  /azure|bigquery|databricks|hubspot|jira|keboola|mysql|postgres|salesforce|snowflake|sqlite|amazonaws|googleapis|windows\.net/i;
+
+/** Code of `lib/` that names a vendor; comments may, for examples. The SQL dialects of the kit are named after engines. */
+export function vendorViolations(files: readonly SourceFile[]): readonly string[] {
+  return files.flatMap(({ path, text }) => {
+    if (!path.startsWith("lib/") || path.startsWith("lib/kit/sql/")) return [];
+    const { comments } = parseSync(path, text);
+    const code = comments.reduceRight((rest, { start, end }) => rest.slice(0, start) + rest.slice(end), text);
+    const vendor = VENDORS.exec(code)?.[0];
+    return vendor === undefined ? [] : [`${path} names ${vendor}: vendor facts belong to a plugin`];
+  });
+}
+
 /** Files outside `lib/base/` that rename files themselves, and why. */
 const RENAMES: ReadonlyMap<string, string> = new Map([
   ["lib/extract/write/finish-parts.ts", "parts are synced one by one and their folder once"],

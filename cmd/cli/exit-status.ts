@@ -1,4 +1,5 @@
 import { errorCodes } from "../../lib/base/mod.ts";
+import type { AnyPlugin } from "../../lib/kit/mod.ts";
 
 /** The exit statuses, as documented. A test compares both with the behaviour of commands. */
 export const exitStatuses = {
@@ -15,6 +16,7 @@ export type ExitStatus = 0 | 1 | 2 | 3;
 /** A failed part: its error, or the code of that error in a report. */
 interface Failure {
   readonly code: string;
+  readonly exitCode?: 1 | 2;
 }
 
 /**
@@ -22,13 +24,20 @@ interface Failure {
  * are errors of usage or configuration, or else 1.
  *
  * @param doneCount how many parts succeeded
+ * @param plugins define the codes of their errors
  */
-export function partStatus(doneCount: number, failures: readonly Failure[]): ExitStatus {
+export function partStatus(
+  doneCount: number,
+  failures: readonly Failure[],
+  plugins: readonly Pick<AnyPlugin, "errors">[] = [],
+): ExitStatus {
   if (failures.length === 0) return 0;
   if (doneCount > 0) return 3;
-  return failures.every(({ code }) => exitOf(code) === 2) ? 2 : 1;
+  return failures.every(({ code, exitCode }) => (exitCode ?? exitOf(code, plugins)) === 2) ? 2 : 1;
 }
 
-function exitOf(code: string): number {
-  return Object.hasOwn(errorCodes, code) ? errorCodes[code as keyof typeof errorCodes].exit : 1;
+function exitOf(code: string, plugins: readonly Pick<AnyPlugin, "errors">[]): number {
+  if (Object.hasOwn(errorCodes, code)) return errorCodes[code as keyof typeof errorCodes].exit;
+  const errors = plugins.flatMap((plugin) => Object.values(plugin.errors ?? {}));
+  return errors.find((error) => error.code === code)?.spec.exit ?? 1;
 }

@@ -1,7 +1,7 @@
 import { DataType, type Field } from "apache-arrow";
 
 import { throwIfAborted } from "../../lib/base/mod.ts";
-import { batchTexts, encodeResult, writeResult } from "../../lib/duckdb/mod.ts";
+import { batchTexts, encodeResult, resultFormats, writeResult } from "../../lib/duckdb/mod.ts";
 import type { PushedDown, QueryAnswer } from "../../lib/query/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { durationText, plural } from "../terminal/figures.ts";
@@ -10,7 +10,7 @@ import type { Cell } from "../terminal/print-table.ts";
 import { printRows } from "../terminal/print-rows.ts";
 
 /** The formats of an answer. */
-export const answerFormats = ["table", "json", "ndjson", "csv", "arrow", "parquet"] as const;
+export const answerFormats = ["table", ...resultFormats] as const;
 export type AnswerFormat = (typeof answerFormats)[number];
 
 /** Prints an answer on stdout or writes it to a file, and reports on stderr if it is truncated or stale. */

@@ -27,7 +27,7 @@ export async function openAgnes(cli: Cli, options: OpenOptions = {}): Promise<Ag
 
 async function openWorkspaceOf(cli: Cli, options: OpenOptions): Promise<Agnes> {
   const [{ createAgnes }, { bundledPlugins }, { importPlugin }] = await Promise.all([
-    import("../../lib/agnes.ts"),
+    import("../../lib/create-agnes.ts"),
     import("../plugins.ts"),
     import("../connectors/import-plugin.ts"),
   ]);

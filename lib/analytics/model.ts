@@ -1,3 +1,4 @@
+import type { QueryMode } from "../tables/mod.ts";
 import type { AttachPlan } from "./remote/plan.ts";
 
 /** How the rows of a table are reached. */
@@ -16,7 +17,7 @@ export interface AnalyticsTable {
   readonly name: string;
   /** Its name in schema `main`; null when another table owns that name. */
   readonly viewName: string | null;
-  readonly mode: "local" | "remote" | "materialized";
+  readonly mode: QueryMode;
   readonly way: TableWay;
   /** The SELECT that gives its rows, where the way is open. */
   readonly definition: string;

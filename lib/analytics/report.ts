@@ -25,7 +25,7 @@ export interface RebuildReport {
 }
 
 /** One published table. */
-export interface PublishedName {
+interface PublishedName {
   /** Its immutable id, and its qualified name in SQL. */
   readonly id: string;
   /** Its name in SQL; null when another table has it. */
@@ -40,7 +40,7 @@ export interface ReservedName {
 }
 
 /** How one remote table is answered. */
-export interface RemoteReport {
+interface RemoteReport {
   readonly id: string;
   /** `attach`: DuckDB reads the source itself; `live`: its connector is asked, if it can be. */
   readonly way: "attach" | "live";

@@ -1,37 +1,7 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { userInfo } from "node:os";
-
-const UNKNOWN = "unknown";
+import type { Host } from "./host.ts";
 
 /** Returns the user who runs this process, from the environment or otherwise from the operating system. */
-export function currentActor(env: Readonly<Record<string, string | undefined>>): string {
-  return env["USER"] || env["LOGNAME"] || env["USERNAME"] || systemUser();
-}
-
-function systemUser(): string {
-  const named = attempt(() => userInfo().username);
-  // Bun reads the name from the environment, and returns "unknown" if it is not set.
-  if (named !== undefined && named !== "" && named !== UNKNOWN) return named;
-  return attempt(passwordFileUser) || attempt(idUser) || UNKNOWN;
-}
-
-function passwordFileUser(): string | undefined {
-  const uid = String(process.getuid?.());
-  const lines = readFileSync("/etc/passwd", "utf8").split("\n");
-  return lines.map((line) => line.split(":")).find((fields) => fields[2] === uid)?.[0];
-}
-
-/** Also finds users of a directory service. */
-function idUser(): string {
-  return execFileSync("id", ["-un"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
-}
-
-/** A container may run under an id without a user, and without these files and programs. */
-function attempt<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch {
-    return undefined;
-  }
+export function currentActor(host: Pick<Host, "env" | "userName">): string {
+  const { env } = host;
+  return env["USER"] || env["LOGNAME"] || env["USERNAME"] || host.userName() || "unknown";
 }

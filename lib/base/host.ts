@@ -1,5 +1,6 @@
 import { AgnesError } from "./errors/mod.ts";
 import { nodeFiles, type Files } from "./files.ts";
+import { systemUser } from "./system-user.ts";
 import { startTimer } from "./timer.ts";
 
 /** The environment of Agnes (files, network, clocks, randomness), so that tests can replace any part of it. */
@@ -15,6 +16,8 @@ export interface Host {
   readonly fetch: typeof globalThis.fetch;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly files: Files;
+  /** The name of the operating system's user who runs this process; `undefined` if the user has no name. */
+  userName(): string | undefined;
 }
 
 /**
@@ -35,6 +38,7 @@ export function createHost(overrides: Partial<Host> = {}): Host {
     fetch: (input, init) => globalThis.fetch(input, init),
     env: process.env,
     files: nodeFiles(),
+    userName: systemUser,
     ...overrides,
   } as Host;
 }

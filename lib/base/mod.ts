@@ -16,17 +16,26 @@ export { counted } from "./counted.ts";
 export {
   AgnesError,
   causesOf,
+  defineErrors,
   displayWidth,
   errorCodes,
+  errorSpec,
   inspected,
-  isDataCode,
   isAgnesError,
   messageOf,
   readableError,
   reasonOf,
   shown,
 } from "./errors/mod.ts";
-export type { ErrorCode, ErrorDetails, ErrorSpec, Retry, SqlPlace } from "./errors/mod.ts";
+export type {
+  ErrorCode,
+  ErrorDetails,
+  ErrorSpec,
+  PluginError,
+  PluginErrors,
+  Retry,
+  SqlPlace,
+} from "./errors/mod.ts";
 export { fileError, nodeFiles } from "./files.ts";
 export type { Files, FileStat } from "./files.ts";
 export { createHost, randomName } from "./host.ts";
@@ -59,6 +68,5 @@ export { holdsSecret, printable, redact } from "./redact.ts";
 export { rowOfKept } from "./row-of-kept.ts";
 export { nameHoldsSecret, redactError, redactThrown, redactValue } from "./redact-value.ts";
 export { Secret } from "./secret.ts";
-export { SingleFlight } from "./single-flight.ts";
 export { createTurns } from "./turns.ts";
 export { startTimer } from "./timer.ts";

@@ -27,13 +27,13 @@ function redactReadable<E extends AgnesError>(error: E, hidden: readonly string[
   const details = redactValue(error.details, hidden);
   const cause = redactCause(error.cause, hidden);
   const stack = cleanText(error.stack ?? "", hidden);
-  if (details === error.details && cause === error.cause && stack === (error.stack ?? "")) return error;
-  const clean = new AgnesError(error.code, details, {
-    retry: error.retry,
-    ...(cause === undefined ? {} : { cause }),
-  });
-  clean.stack = stack;
-  return clean as E;
+  const hint = cleanText(error.hint, hidden);
+  const isClean = stack === (error.stack ?? "") && hint === error.hint;
+  if (isClean && details === error.details && cause === error.cause) return error;
+  const clean = error.withDetails(details, cause === undefined ? {} : { cause });
+  // A plugin's texts may contain more than the details.
+  const texts = { message: cleanText(clean.message, hidden), hint: cleanText(clean.hint, hidden), stack };
+  return Object.assign(clean, texts) as E;
 }
 
 /**

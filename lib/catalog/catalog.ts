@@ -59,7 +59,7 @@ export async function openCatalog<R extends object>(options: CatalogOptions): Pr
     retention: keepEntries === undefined ? {} : { keepEntries },
     host,
     log: options.log ?? silentLog,
-    actor: options.actor ?? currentActor(host.env),
+    actor: options.actor ?? currentActor(host),
     callTimeoutMs: options.callTimeoutMs ?? 10_000,
     retryBudgetMs: options.retryBudgetMs ?? 30_000,
   });

@@ -124,7 +124,7 @@ export interface LogRetention {
   readonly keepEntries?: number;
 }
 
-/** Stores catalogs: in memory, in a folder or in Azure Tables. */
+/** Stores catalogs: in memory, in a folder or in a service. */
 export interface CatalogStorage {
   /** Opens the store of one catalog, and creates it if it does not exist. */
   open(catalog: string, schema: CatalogSchema, retention?: LogRetention): Promise<CatalogStore>;

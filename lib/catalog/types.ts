@@ -24,7 +24,7 @@ export interface CatalogOptions {
   readonly keepEntries?: number;
   /** Who writes; recorded in each log entry. Default: the user from the environment, or `unknown`. */
   readonly actor?: string;
-  readonly host?: Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env">;
+  readonly host?: Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env" | "userName">;
   readonly log?: Log;
   /** Timeout of one call to the storage. Default: 10,000. */
   readonly callTimeoutMs?: number;

@@ -46,7 +46,7 @@ export interface CopyOptions {
 }
 
 /** What a column of a written file holds; `min` and `max` are DuckDB's text, `null` when not known. */
-export interface ColumnStatistics {
+interface ColumnStatistics {
   readonly min: string | null;
   readonly max: string | null;
   readonly nulls: number;

@@ -153,7 +153,7 @@ export class Database implements AsyncDisposable, SourceHolder {
    * Lets SQL read a source until `remove` is called.
    *
    * @throws `type_unsupported`
-   * @internal use `openStream` and `registerLiveTable`
+   * @internal use `openStream`
    */
   addSource(source: StreamSource, threads: number): ReturnType<SourceHolder["addSource"]> {
     const registered = prepareSource(source, threads);

@@ -1,6 +1,6 @@
 import type { AgnesError } from "../base/mod.ts";
 import type { SchemaChange } from "./format/extract-state.ts";
-import type { Strategy } from "./job/plan.ts";
+import type { Strategy } from "../tables/mod.ts";
 
 /** The result of one run. */
 export interface ExtractStats {

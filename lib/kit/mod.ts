@@ -1,5 +1,14 @@
-export { AgnesError, checkExposedName, checkVendorName, Secret, toExposedName } from "../base/mod.ts";
-export type { Log } from "../base/mod.ts";
+export {
+  AgnesError,
+  checkExposedName,
+  checkVendorName,
+  defineErrors,
+  errorSpec,
+  Secret,
+  shown,
+  toExposedName,
+} from "../base/mod.ts";
+export type { ErrorSpec, Log, PluginError, PluginErrors } from "../base/mod.ts";
 export * as arrow from "apache-arrow";
 export { isDeletions, isFileChunk, isRows } from "./batch.ts";
 export type {

@@ -1,7 +1,7 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 import type * as v from "valibot";
 
-import type { AgnesError, Log, Secret } from "../base/mod.ts";
+import type { AgnesError, Log, PluginErrors, Secret } from "../base/mod.ts";
 import type { CsvOptions, FileChunk, FileFormat, FileReading, JsonValue } from "./batch.ts";
 import type { Capability } from "./capability.ts";
 import type { AnyConnector, Connector } from "./connector.ts";
@@ -174,6 +174,8 @@ export interface Plugin<
    * only if a plugin lists them here.
    */
   readonly extensions?: Readonly<Record<string, ExtensionSpec>>;
+  /** The error codes of the plugin; see `defineErrors`. Default: none. */
+  readonly errors?: PluginErrors;
   connect(context: ConnectContext<v.InferOutput<S>, Secrets>): Connector<C> | Promise<Connector<C>>;
 }
 
@@ -187,6 +189,7 @@ export interface AnyPlugin {
   readonly secrets: Readonly<Record<string, SecretSpec>>;
   readonly register?: "all" | "listed";
   readonly extensions?: Readonly<Record<string, ExtensionSpec>>;
+  readonly errors?: PluginErrors;
   // A method, so that a plugin with narrower options is an AnyPlugin; the registry checks them before it connects.
   connect(context: ConnectContext<never, never>): AnyConnector | Promise<AnyConnector>;
 }

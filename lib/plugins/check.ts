@@ -13,6 +13,7 @@ import { extensionsProblem } from "./check-extensions.ts";
 
 const NAME = /^[a-z][a-z0-9_-]{0,63}$/;
 const VERSION = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
+const ERROR = /^[a-z][a-z0-9_]{0,63}$/;
 const VARIABLE = /^[A-Z][A-Z0-9_]{0,63}$/;
 
 /**
@@ -56,6 +57,7 @@ function pluginProblem(value: unknown): string | undefined {
     optionsProblem(value["options"]) ??
     secretsProblem(value["secrets"]) ??
     extensionsProblem(value["extensions"]) ??
+    errorsProblem(name, value["errors"]) ??
     (typeof connect === "function" ? misplacedProblem(value) : "connect should be a function")
   );
 }
@@ -99,6 +101,24 @@ function secretsProblem(value: unknown): string | undefined {
       const near = typeof kind === "string" ? nearest(kind, secretKinds) : undefined;
       const advice = near === undefined ? "" : `; did you mean ${near}?`;
       return `kind of the secret ${name} is ${shown(kind)}, but should be one of ${secretKinds.join(", ")}${advice}`;
+    }
+  }
+  return undefined;
+}
+
+function errorsProblem(plugin: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (!isRecord(value)) return "errors should be an object; make it with defineErrors";
+  for (const [name, error] of Object.entries(value)) {
+    if (!ERROR.test(name)) {
+      return `the error ${shown(name)} should be named in lower-case letters, digits and underscores, a letter first`;
+    }
+    const { code } = Object(error) as { readonly code?: unknown };
+    if (typeof error !== "function" || typeof code !== "string") {
+      return `the error ${name} should be made with defineErrors`;
+    }
+    if (code !== `${plugin}/${name}`) {
+      return `the error ${name} has the code ${shown(code)}, but should have ${shown(`${plugin}/${name}`)}`;
     }
   }
   return undefined;

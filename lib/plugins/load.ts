@@ -29,7 +29,7 @@ const EXTENSIONS = [".ts", ".mts", ".js", ".mjs"];
 export type PluginImporter = (path: string) => Promise<unknown>;
 
 /** Imports with what the runtime has; Bun reads TypeScript as it is, Node needs JavaScript. */
-export const importModule: PluginImporter = (path) => import(pathToFileURL(path).href);
+const importModule: PluginImporter = (path) => import(pathToFileURL(path).href);
 
 /**
  * Loads the plugins of a workspace: those that `plugins:` names, then those of its folder `plugins/`.

@@ -1,5 +1,5 @@
 import { shown } from "../base/mod.ts";
-import { isAllowedFunction, type FunctionUse } from "../analytics/mod.ts";
+import { isAllowedFunction, type FunctionUse } from "../sql/mod.ts";
 import type { Placed } from "./parse-select.ts";
 import { checkFormat } from "./format-width.ts";
 import { refuse } from "./refuse.ts";

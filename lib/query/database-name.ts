@@ -1,4 +1,5 @@
-import type { AnalyticsTable, FunctionUse } from "../analytics/mod.ts";
+import type { AnalyticsTable } from "../analytics/mod.ts";
+import type { FunctionUse } from "../sql/mod.ts";
 
 /**
  * For a connection on which the name of the current database is asked: it is one of Agnes's own. The bare words and the

@@ -1,4 +1,4 @@
-import type { FunctionUse } from "../analytics/mod.ts";
+import type { FunctionUse } from "../sql/mod.ts";
 import type { Placed } from "./parse-select.ts";
 import { refuse } from "./refuse.ts";
 

@@ -5,7 +5,7 @@ import {
   knownFunctions,
   refusalOfFunction,
   type FunctionUse,
-} from "../analytics/mod.ts";
+} from "../sql/mod.ts";
 import type { Connection } from "../duckdb/mod.ts";
 import { boundsOf, checkBounds, isBoundedFunction } from "./bounds.ts";
 import { isDatabaseName, PUBLIC_DATABASE } from "./database-name.ts";

@@ -1,4 +1,5 @@
-import { databaseNames, parseSql, tableId, type AnalyticsTable, type TableUse } from "../analytics/mod.ts";
+import { databaseNames, tableId, type AnalyticsTable } from "../analytics/mod.ts";
+import { parseSql, type TableUse } from "../sql/mod.ts";
 import { quoteIdentifier, quoteLiteral, type Connection } from "../duckdb/mod.ts";
 
 type Node = Record<string, unknown>;

@@ -1,5 +1,5 @@
 import { AgnesError, type SqlPlace } from "../base/mod.ts";
-import { parseSql, type FunctionUse, type SelectFacts, type TableUse } from "../analytics/mod.ts";
+import { parseSql, type FunctionUse, type SelectFacts, type TableUse } from "../sql/mod.ts";
 import type { Connection } from "../duckdb/mod.ts";
 import { explained } from "./explain.ts";
 import { pivotTypes, expressionNames, type PivotType } from "./pivot.ts";

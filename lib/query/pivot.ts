@@ -1,5 +1,5 @@
 import { isAgnesError } from "../base/mod.ts";
-import { parseSql, renderSql } from "../analytics/mod.ts";
+import { parseSql, renderSql } from "../sql/mod.ts";
 import { quoteIdentifier, type Connection } from "../duckdb/mod.ts";
 import { markPivots, type MarkedSql } from "./pivot-text.ts";
 import { refuse } from "./refuse.ts";

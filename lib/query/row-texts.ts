@@ -1,4 +1,4 @@
-import type { FunctionUse } from "../analytics/mod.ts";
+import type { FunctionUse } from "../sql/mod.ts";
 
 /**
  * How long a text may be that a call makes of each row. DuckDB makes 2,048 at once in every thread, and does not count

@@ -49,7 +49,7 @@ export interface RemoteReceipt {
 }
 
 /** How fresh the tables of one extract are that were read. */
-export interface ExtractReceipt {
+interface ExtractReceipt {
   readonly source: string;
   /** Null for a foreign extract. */
   readonly generation: number | null;

@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 
 import { AgnesError, isAgnesError, withTimeout } from "../base/mod.ts";
-import { analyticsPath, renderSql, type AnalyticsTable } from "../analytics/mod.ts";
+import { analyticsPath, type AnalyticsTable } from "../analytics/mod.ts";
+import { renderSql } from "../sql/mod.ts";
 import { quoteLiteral, type Connection } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
 import { dataPaths } from "../workspace/mod.ts";

@@ -4,7 +4,7 @@ import { refuse } from "./refuse.ts";
 import { tokensOf } from "./tokens.ts";
 
 /** The longest SQL that is read. */
-export const SQL_LENGTH_MAX = 1_000_000;
+const SQL_LENGTH_MAX = 1_000_000;
 
 /** DuckDB needs about 30 µs of parsing and planning for one value of a list, and no interrupt ends that. */
 const TOKENS_MAX = 100_000;

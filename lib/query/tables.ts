@@ -1,7 +1,8 @@
 import { distance } from "fastest-levenshtein";
 
 import { AgnesError, shown, type SqlPlace } from "../base/mod.ts";
-import { tableId, type AnalyticsTable, type TableUse } from "../analytics/mod.ts";
+import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
+import type { TableUse } from "../sql/mod.ts";
 import type { PlacedTable } from "./parse-select.ts";
 import { refuse } from "./refuse.ts";
 

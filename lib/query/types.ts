@@ -1,5 +1,5 @@
 import type { SqlPlace } from "../base/mod.ts";
-import { parseSql, renderSql, type SelectFacts } from "../analytics/mod.ts";
+import { parseSql, renderSql, type SelectFacts } from "../sql/mod.ts";
 import { quoteIdentifier, type Connection } from "../duckdb/mod.ts";
 import { quotedTable } from "./catalog.ts";
 import type { PlacedFacts } from "./parse-select.ts";

@@ -1,6 +1,5 @@
 export { unregisteredExtracts } from "./registry-witness.ts";
 export type { SourceReport, SyncReport } from "./report.ts";
-export type { SyncServices } from "./services.ts";
 export { syncSources } from "./sync.ts";
 export type { SyncOptions } from "./sync.ts";
 export { SyncState } from "./sync-state.ts";

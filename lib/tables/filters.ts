@@ -20,7 +20,7 @@ const DAYS_AGO: Readonly<Record<string, number>> = {
 };
 
 /** The placeholders that values may contain. Each is replaced by a date, `YYYY-MM-DD` in UTC. */
-export const filterPlaceholders: readonly string[] = [...Object.keys(DAYS_AGO), "start_of_3_months_ago"];
+const filterPlaceholders: readonly string[] = [...Object.keys(DAYS_AGO), "start_of_3_months_ago"];
 
 /** Replaces the placeholders in conditions by their dates. */
 export function resolveFilters(filters: readonly WhereFilter[], now: Date): readonly Filter[] {

@@ -34,7 +34,7 @@ export interface TableAudit extends Audit {
 }
 
 /** A change of the folder of a bucket. */
-export interface FolderAudit extends Audit {
+interface FolderAudit extends Audit {
   readonly kind: "folder";
   readonly action: "set_folder" | "clear_folder";
   /** The bucket. */

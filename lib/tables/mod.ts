@@ -1,32 +1,14 @@
-export type { CleaningFailure, Resource, UnregisterEvent, UnregisterListener } from "./cascade.ts";
 export { registerCommand } from "./register-command.ts";
-export { filterPlaceholders, resolveFilters } from "./filters.ts";
-export type { WhereFilter } from "./filters.ts";
 export { storedChange } from "./history.ts";
-export type { FolderAudit, RegistryChange, TableAudit } from "./history.ts";
-export type {
-  DocumentTable,
-  ImportedFolder,
-  ImportedTable,
-  ImportFailure,
-  ImportOutcome,
-  RegistryDocument,
-} from "./import.ts";
-export {
-  auditLines,
-  parseDataDescription,
-  parseRegistryJson,
-  renderDataDescription,
-  renderProjection,
-  renderRegistryJson,
-  snapshotOf,
-  writeProjection,
-} from "./projections/mod.ts";
-export type { ParseOptions, ProjectionFormat, ProjectionOptions } from "./projections/mod.ts";
+export type { RegistryChange } from "./history.ts";
+export type { ImportOutcome, RegistryDocument } from "./import.ts";
+export { parseDataDescription, parseRegistryJson, renderProjection } from "./projections/mod.ts";
+export type { ProjectionFormat } from "./projections/mod.ts";
 export {
   checkSourceRules,
+  defaultGranularity,
   fromStoredFields,
-  libraryName,
+  queryModes,
   sourceMetadataProblem,
   storedFieldNames,
   storedName,
@@ -35,9 +17,18 @@ export {
   tableFieldNames,
   toStoredFields,
 } from "./record/mod.ts";
-export type { CheckTable, StoredFieldName, TableChange, TableRecord, TableSettings } from "./record/mod.ts";
+export type {
+  Granularity,
+  QueryMode,
+  SchemaPolicy,
+  StoredFieldName,
+  Strategy,
+  TableChange,
+  TableRecord,
+  TableSettings,
+} from "./record/mod.ts";
 export { planRegistration, storedPlan } from "./registration.ts";
-export type { Candidate, Drift, PlanOptions, RegistrationPlan } from "./registration.ts";
+export type { Candidate, RegistrationPlan } from "./registration.ts";
 export { openTableRegistry, TableRegistry } from "./registry.ts";
 export type { TableRegistryOptions } from "./registry.ts";
 export { isDue, nextDue, parseSchedule } from "./schedule.ts";
@@ -46,15 +37,5 @@ export { extractionSettings, folderOf, sourceTableOf, sourceTablesOf } from "./s
 export type { ExtractionSettings } from "./settings.ts";
 export { storedTable } from "./stored.ts";
 export type { RegisteredTable } from "./stored.ts";
-export type {
-  ChangeOptions,
-  DiscoverOptions,
-  FolderWrite,
-  ImportOptions,
-  RegistryHistoryOptions,
-  RegistrySnapshot,
-  TableFilter,
-  TableWrite,
-  Unregistration,
-} from "./types.ts";
+export type { ChangeOptions, FolderWrite, TableFilter, TableWrite, Unregistration } from "./types.ts";
 export { explainUnknown } from "./unpublished.ts";

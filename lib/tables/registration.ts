@@ -15,6 +15,7 @@ import {
   toStoredChange,
   toStoredFields,
   type TableChange,
+  type QueryMode,
   type TableRecord,
   type TableSettings,
 } from "./record/mod.ts";
@@ -71,7 +72,7 @@ export type Candidate =
   | { readonly kind: "invalid"; readonly table: string; readonly code: string; readonly reason: string };
 
 /** One setting that no longer matches the source. */
-export interface Drift {
+interface Drift {
   readonly field: keyof TableSettings;
   readonly registered: readonly string[];
   readonly discovered: readonly string[];
@@ -328,7 +329,7 @@ class NamesInUse {
 }
 
 /** Tables that can be read are copied; tables that can only be queried are remote. */
-function defaultMode(capabilities: readonly Capability[] | undefined): "local" | "remote" {
+function defaultMode(capabilities: readonly Capability[] | undefined): QueryMode {
   if (capabilities === undefined || capabilities.includes("read") || capabilities.includes("stream"))
     return "local";
   return capabilities.includes("remote") || capabilities.includes("query") ? "remote" : "local";

@@ -90,7 +90,7 @@ export interface TableRegistryOptions {
  */
 export async function openTableRegistry(options: TableRegistryOptions): Promise<TableRegistry> {
   const { storage, host, log = silentLog } = options;
-  const actor = options.actor ?? currentActor(host.env);
+  const actor = options.actor ?? currentActor(host);
   const catalog = await openCatalog<RegistryRow>({
     ...registrySchema,
     storage,

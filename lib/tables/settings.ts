@@ -1,14 +1,22 @@
 import type { Filter, TableInfo } from "../kit/mod.ts";
 import { resolveFilters } from "./filters.ts";
-import { sourceTableNames, type TableRecord } from "./record/mod.ts";
+import {
+  defaultGranularity,
+  sourceTableNames,
+  type Granularity,
+  type QueryMode,
+  type SchemaPolicy,
+  type Strategy,
+  type TableRecord,
+} from "./record/mod.ts";
 
 /** The settings of a table for its extraction. */
 export interface ExtractionSettings {
   readonly id: string;
   /** The object in the source's extract. */
   readonly name: string;
-  readonly mode: "local" | "remote" | "materialized";
-  readonly strategy: "full_refresh" | "incremental" | "partitioned";
+  readonly mode: QueryMode;
+  readonly strategy: Strategy;
   readonly query?: string;
   readonly primaryKey: readonly string[];
   readonly cursor?: string;
@@ -19,8 +27,8 @@ export interface ExtractionSettings {
   readonly columns?: readonly string[];
   readonly filter?: readonly Filter[];
   readonly partitionBy?: string;
-  readonly partitionGranularity?: "day" | "month" | "year";
-  readonly schemaPolicy: "evolve" | "freeze";
+  readonly partitionGranularity?: Granularity;
+  readonly schemaPolicy: SchemaPolicy;
   readonly quarantine: boolean;
   readonly quarantineMaxPercent: number;
   readonly description: string;
@@ -59,7 +67,7 @@ export function extractionSettings(
     ...(record.columns === null ? {} : { columns: record.columns }),
     ...(record.whereFilters.length === 0 ? {} : { filter: resolveFilters(record.whereFilters, now) }),
     ...(isPartitioned && record.partitionBy !== null ? { partitionBy: record.partitionBy } : {}),
-    ...(isPartitioned ? { partitionGranularity: record.partitionGranularity ?? "month" } : {}),
+    ...(isPartitioned ? { partitionGranularity: record.partitionGranularity ?? defaultGranularity } : {}),
   };
 }
 

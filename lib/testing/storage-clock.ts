@@ -13,13 +13,14 @@ export class VirtualClock {
   readonly #sleepers: Sleeper[] = [];
 
   /** Returns a host with this clock. */
-  host(random: () => number): Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env"> {
+  host(random: () => number): Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env" | "userName"> {
     return {
       now: () => new Date(Date.UTC(2026, 0, 1) + this.#nowMs),
       monotonicMs: () => this.#nowMs,
       random,
       sleep: (durationMs, signal) => this.#sleep(durationMs, signal),
       env: {},
+      userName: () => undefined,
     };
   }
 

@@ -67,7 +67,7 @@ export async function simulateStorage(simulation: StorageSimulation): Promise<Si
   }
 }
 
-type SimulatedHost = Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env">;
+type SimulatedHost = Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env" | "userName">;
 
 class Run {
   readonly #simulation: StorageSimulation;

@@ -14,7 +14,7 @@ const whole = (least: number, description: string) =>
   v.pipe(v.number(), v.integer(), v.minValue(least), v.description(description));
 
 /** One entry of `sources:`. */
-export const sourceConfig = v.strictObject({
+const sourceConfig = v.strictObject({
   plugin: v.pipe(v.string(), v.nonEmpty(), v.description("Name of the plugin for this kind of source")),
   options: v.optional(
     v.pipe(mapOf(v.unknown()), v.description("Options of the plugin; see `agnes connector show`")),

@@ -1,6 +1,7 @@
 import { definePlugin } from "agnes/kit";
 import * as v from "valibot";
 
+import { errors } from "./errors.ts";
 import { connectTables } from "./source.ts";
 
 export { close, configure, insert, query, recover, remove as delete } from "./default-catalog.ts";
@@ -38,6 +39,7 @@ export default definePlugin({
   secrets: {
     AZURE_STORAGE_CONNECTION_STRING: { description: "connection string of the storage account" },
   },
+  errors,
   connect: ({ options, secrets }) =>
     connectTables({
       sampleRows: options.sampleRows,

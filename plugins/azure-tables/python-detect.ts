@@ -1,5 +1,6 @@
 import type { TableClient } from "@azure/data-tables";
-import { AgnesError } from "agnes/kit";
+
+import { errors } from "./errors.ts";
 
 /** Filters that match only the log and the index table of the Python package az-table-catalog. */
 const FILTERS = [
@@ -10,7 +11,7 @@ const FILTERS = [
 
 /**
  * Refuses to create a catalog in tables that contain one of the Python package, because it would appear empty.
- * @throws `catalog_foreign`
+ * @throws `azure-tables/python_catalog`
  */
 export async function refusePythonCatalog(
   catalog: string,
@@ -20,7 +21,7 @@ export async function refusePythonCatalog(
   for (const client of clients) {
     for (const filter of FILTERS) {
       if (await hasAny(client, filter, requestTimeoutMs))
-        throw new AgnesError("catalog_foreign", {
+        throw errors.python_catalog({
           catalog,
           tables: clients.map(({ tableName }) => tableName),
         });

@@ -37,7 +37,7 @@ export interface TokenCredential {
  *
  * The client library is loaded when the first catalog is opened.
  *
- * @throws (opening) `catalog_foreign`, `invalid_input`, `catalog_storage_refused`, `catalog_unavailable`
+ * @throws (opening) `azure-tables/python_catalog`, `invalid_input`, `catalog_storage_refused`, `catalog_unavailable`
  * @example
  * ```ts
  * import { openCatalog } from "agnes/catalog";

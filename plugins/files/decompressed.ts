@@ -32,7 +32,7 @@ export function compressionOf(path: string): "gzip" | "zstd" | null {
  * left. A file of no byte at all has none, whatever its ending.
  *
  * @throws `file_unreadable` for compressed data that is damaged or followed by something else,
- *   `source_decompression_limit`, `source_entry_unusable` for what is no regular file, `file_failed`
+ *   `files/decompression_limit`, `files/entry_unusable` for what is no regular file, `file_failed`
  */
 export async function* decompressed(
   path: string,

@@ -1,4 +1,4 @@
-import { AgnesError } from "agnes/kit";
+import { errors } from "./errors.ts";
 
 /** How far a compressed file may grow before reading it stops. */
 export interface DecompressionLimits {
@@ -30,7 +30,7 @@ const RATIO_FREE_BYTES = 64 * 1024 ** 2;
 
 /**
  * Refuses a size that a file decompresses to, or already has.
- * @throws `source_decompression_limit` naming the limit
+ * @throws `files/decompression_limit` naming the limit
  */
 export function checkDecompressedSize(
   path: string,
@@ -39,7 +39,7 @@ export function checkDecompressedSize(
 ): void {
   const limit = limitPassed(size, limits);
   if (limit === null) return;
-  throw new AgnesError("source_decompression_limit", { path, limit, allowed: limits[limit], ...size });
+  throw errors.decompression_limit({ path, limit, allowed: limits[limit], ...size });
 }
 
 /** The limit that a size passes; `null` for none. */

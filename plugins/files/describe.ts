@@ -14,6 +14,7 @@ import { digest, lookAtFiles, planRead, type Fingerprint, type ReadState } from 
 import { tablePartitions, type Partitions } from "./hive.ts";
 import type { FilesOptions } from "./options.ts";
 import { originOf, type FilesTable } from "./tables.ts";
+import { errors } from "./errors.ts";
 
 /** How a table is read, and what is known of its files. */
 export interface DescribedTable {
@@ -211,7 +212,7 @@ export class Describer {
     const options = { ...this.#options(table, known), look, skipBadRows: true, keepKinds, signal };
     const { reading, columns, schema, badRow } = await this.#context.duckdb.inspect(inputs, options);
     if (reading === null) {
-      throw new AgnesError("source_files_empty", { path: basename(table.path), files: table.files.length });
+      throw errors.files_empty({ path: basename(table.path), files: table.files.length });
     }
     const byOrigin = inputs.flatMap(({ path, origin }) => {
       const names = columns.get(path);

@@ -2,10 +2,11 @@ import type { Dirent } from "node:fs";
 import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative } from "node:path";
 
-import { AgnesError } from "agnes/kit";
+import type { AgnesError } from "agnes/kit";
 
 import { codeOf, fileFailure, unusable } from "./failures.ts";
 import { isIgnored } from "./formats.ts";
+import { errors } from "./errors.ts";
 
 /** A file, or a folder of files, that may hold data. */
 export interface DataEntry {
@@ -128,7 +129,7 @@ async function linkedEntry(
     const target = await realpath(path);
     const found = ofStat(path, target, await stat(target), above);
     if (followLinks || roots.some((root) => isInside(root, target))) return found;
-    const problem = new AgnesError("source_link_outside", { path, target });
+    const problem = errors.link_outside({ path, target });
     return { kind: "leftOut", path, problem, mayBeFolder: found.kind === "folder" };
   } catch (error) {
     return linkFailure(path, error);

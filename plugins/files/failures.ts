@@ -1,4 +1,5 @@
 import { AgnesError } from "agnes/kit";
+import { errors } from "./errors.ts";
 
 /** The code of an error of the operating system, such as `ENOENT`; empty for anything else. */
 export function codeOf(error: unknown): string {
@@ -13,7 +14,7 @@ export function fileFailure(operation: string, path: string, error: unknown): Ag
 
 /** The error for an entry that cannot be a data file or a folder of them. */
 export function unusable(path: string, reason: string): AgnesError {
-  return new AgnesError("source_entry_unusable", { path, reason });
+  return errors.entry_unusable({ path, reason });
 }
 
 export function nothingThere(path: string): AgnesError {
@@ -21,5 +22,5 @@ export function nothingThere(path: string): AgnesError {
 }
 
 export function formatUnknown(path: string): AgnesError {
-  return new AgnesError("source_format_unknown", { path });
+  return errors.format_unknown({ path });
 }

@@ -1,4 +1,5 @@
-import { AgnesError } from "agnes/kit";
+import type { AgnesError } from "agnes/kit";
+import { errors } from "./errors.ts";
 
 /** The partition columns that the folders of a file stand for, outermost first; `null` for Hive's word for null. */
 export type Partitions = ReadonlyMap<string, string | null>;
@@ -21,7 +22,7 @@ export function partitionsOf(origin: string): readonly (readonly [name: string, 
 
 /**
  * The partition columns of all files of a table, by origin. All have the same names, in the order of the first.
- * @throws `source_partitions_differ` naming two files that do not go together, or one that has a name twice
+ * @throws `files/partitions_differ` naming two files that do not go together, or one that has a name twice
  */
 export function tablePartitions(table: string, origins: readonly string[]): ReadonlyMap<string, Partitions> {
   const found = new Map<string, Partitions>();
@@ -40,7 +41,7 @@ export function tablePartitions(table: string, origins: readonly string[]): Read
         other === twice
           ? `the path of a file has ${twice} twice`
           : `the path of a file has ${other} and ${twice}, which differ by case only`;
-      throw new AgnesError("source_partitions_differ", { table, first: origin, reason });
+      throw errors.partitions_differ({ table, first: origin, reason });
     }
     if (names.length !== first.names.length || !first.names.every((name) => own.has(name))) {
       throw differing(table, first.origin, origin, `${listOf(first.names)} and ${listOf(names)}`);
@@ -53,7 +54,7 @@ export function tablePartitions(table: string, origins: readonly string[]): Read
 const listOf = (names: readonly string[]) => (names.length === 0 ? "none" : names.join(", "));
 
 function differing(table: string, first: string, second: string, reason: string): AgnesError {
-  return new AgnesError("source_partitions_differ", { table, first, second, reason });
+  return errors.partitions_differ({ table, first, second, reason });
 }
 
 /** A percent sign that encodes nothing stands for itself. */

@@ -1,5 +1,7 @@
 import { definePlugin } from "agnes/kit";
 
+import { counted } from "./counted.ts";
+import { errors } from "./errors.ts";
 import { filesOptions } from "./options.ts";
 import { FilesSource } from "./source.ts";
 
@@ -12,6 +14,7 @@ export default definePlugin({
   register: "all",
   options: filesOptions,
   secrets: {},
+  errors,
   connect(context) {
     const source = new FilesSource(context);
     return {
@@ -33,7 +36,3 @@ export default definePlugin({
     };
   },
 });
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}

@@ -1,6 +1,6 @@
 import { basename, dirname, relative, sep } from "node:path";
 
-import { AgnesError } from "agnes/kit";
+import type { AgnesError } from "agnes/kit";
 
 import { entryAgain, entryAt, entriesOf, type DataEntry, type Entry } from "./entries.ts";
 import { formatUnknown, nothingThere } from "./failures.ts";
@@ -8,6 +8,7 @@ import { mayHoldData, readName } from "./formats.ts";
 import { fixedPart, isGlob, matchesOf } from "./glob.ts";
 import type { SourceFormat } from "./options.ts";
 import { joined, walk, type Walked, type WalkRule } from "./walk.ts";
+import { errors } from "./errors.ts";
 
 /** The files that make up one table, as they were found. */
 export interface FoundTable {
@@ -34,7 +35,7 @@ export interface FoundTable {
  * Finds the tables at a path: a file is one; of a folder, every file and every sub-folder is one; of a glob, every
  * match is one. What cannot be looked into is a table with a problem.
  *
- * @throws `source_path_empty`, `source_format_unknown`, `file_failed`, `source_entry_unusable` for the path itself
+ * @throws `source_path_empty`, `files/format_unknown`, `file_failed`, `files/entry_unusable` for the path itself
  */
 export async function findTables(path: string, rule: WalkRule): Promise<readonly FoundTable[]> {
   const entry = await entryAt(path);
@@ -59,7 +60,7 @@ export async function findTables(path: string, rule: WalkRule): Promise<readonly
 
 /**
  * The one table that a path makes up: a file, all files of a folder, or all matches of a glob.
- * @throws `source_path_empty`, `source_format_unknown`, `file_failed`, `source_entry_unusable`
+ * @throws `source_path_empty`, `files/format_unknown`, `file_failed`, `files/entry_unusable`
  */
 export async function findTable(path: string, name: string, rule: WalkRule): Promise<FoundTable> {
   const again = () => findTable(path, name, rule);
@@ -148,7 +149,7 @@ function fromFiles(
       ? (walked.leftOut[0]?.problem ?? nothingThere(of.path))
       : other === undefined
         ? undefined
-        : new AgnesError("source_files_mixed", { path: of.path, first: files[0]!, second: other }));
+        : errors.files_mixed({ path: of.path, first: files[0]!, second: other }));
   const notes = walked.leftOut.map((one) => one.problem.message);
   return { ...of, format, files, notes, ...(problem === undefined ? {} : { problem }) };
 }

@@ -14,6 +14,7 @@ import { Describer, type DescribedTable } from "./describe.ts";
 import type { FilesOptions } from "./options.ts";
 import { listTables, lookAgain, originOf, type FilesTable } from "./tables.ts";
 import { checkWhole } from "./whole.ts";
+import { errors } from "./errors.ts";
 
 /** The tables that files make up, and the reading of them. */
 export class FilesSource {
@@ -147,9 +148,8 @@ export class FilesSource {
     const tables = [...(this.#listed?.values() ?? [])];
     const table = tables.find(({ files }) => files.includes(path));
     if (!(error instanceof AgnesError) || table === undefined) return error;
-    const { code, details } = error;
-    if (code !== "file_unreadable" && code !== "source_decompression_limit") return error;
-    return new AgnesError(code, { ...details, path: originOf(table, path) } as typeof details, {
+    if (error.code !== "file_unreadable" && error.code !== errors.decompression_limit.code) return error;
+    return error.withDetails({ ...error.details, path: originOf(table, path) } as typeof error.details, {
       cause: error,
     });
   }
@@ -160,7 +160,7 @@ function infoOf(table: FilesTable, described: DescribedTable): TableInfo {
   const { primaryKey = [], description } = table.settings;
   const stranger = primaryKey.find((column) => !schema.names.includes(column));
   if (stranger !== undefined) {
-    throw new AgnesError("source_column_unknown", {
+    throw errors.column_unknown({
       table: table.name,
       column: stranger,
       known: schema.names.map(String),

@@ -6,6 +6,7 @@ import type { FilesOptions, SourceFormat, TableSettings } from "./options.ts";
 import { readName } from "./formats.ts";
 import { findTable, findTables, rootsAt, type FoundTable } from "./scan.ts";
 import type { WalkRule } from "./walk.ts";
+import { errors } from "./errors.ts";
 
 /** How the options say that files are read. */
 interface Reading {
@@ -131,7 +132,7 @@ function oneOf(one: FoundTable, other: FoundTable): FoundTable {
   if (other.isLeftOut === true) return { ...one, notes: [...one.notes, other.problem!.message] };
   if (one.isLeftOut === true) return { ...other, notes: [...other.notes, one.problem!.message] };
   const details = { name: one.name, first: one.path, second: other.path };
-  return missing(one.name, one.path, new AgnesError("source_name_taken", details));
+  return missing(one.name, one.path, errors.name_taken(details));
 }
 
 function withSettings(found: FoundTable, options: FilesOptions, settings: TableSettings): FilesTable {

@@ -13,7 +13,7 @@ import { walkZstd } from "./zstd-frames.ts";
  * Checks that a compressed file is whole and stays within the limits. DuckDB reads what there is of one that is cut
  * off, without an error, and decompresses without a limit.
  *
- * @throws `file_unreadable`, `source_decompression_limit`, `file_failed`
+ * @throws `file_unreadable`, `files/decompression_limit`, `file_failed`
  */
 export async function checkWhole(
   path: string,

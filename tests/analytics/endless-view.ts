@@ -1,5 +1,5 @@
 import { createHost, silentLog } from "../../lib/base/mod.ts";
-import { rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { temporaryData, writeExtract, writeRawExtract } from "./extract-files.ts";
 
 // Started by a test, as what it starts never ends: rebuilds twice over a view that DuckDB works on for hours.

@@ -3,7 +3,8 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { AgnesError, createHost, nodeFiles, silentLog, type Files, type Host } from "../../lib/base/mod.ts";
-import { analyticsPath, rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { analyticsPath } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { temporaryData, writeExtract } from "./extract-files.ts";
 

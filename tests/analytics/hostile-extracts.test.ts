@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { createHost, silentLog } from "../../lib/base/mod.ts";
-import { rebuildAnalytics, type RebuildReport, type RebuildRequest } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
+import type { RebuildReport } from "../../lib/analytics/mod.ts";
+import type { RebuildRequest } from "../../lib/analytics/request.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";
 import { readAlone, temporaryData, writeExtract, writeRawExtract } from "./extract-files.ts";
 

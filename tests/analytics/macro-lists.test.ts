@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { createHost, silentLog } from "../../lib/base/mod.ts";
-import { rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { Connection } from "../../lib/duckdb/mod.ts";
 import { temporaryData, writeExtract, writeRawExtract } from "./extract-files.ts";
 

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 
 import { createHost, silentLog } from "../../lib/base/mod.ts";
-import { rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { extractSource, type TablePlan } from "../../lib/extract/mod.ts";
 import { int64, table, utf8, type AnyConnector, type Row } from "../../lib/kit/mod.ts";
 import { openQuerySession, type QuerySession } from "../../lib/query/mod.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { planNames } from "../../lib/analytics/mod.ts";
+import { planNames } from "../../lib/analytics/views/plan-names.ts";
 
 const tables = (...ids: string[]) =>
   ids.map((id) => ({ source: id.split(".")[0]!, name: id.split(".")[1]! }));

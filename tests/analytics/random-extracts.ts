@@ -3,7 +3,8 @@ import { mkdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promi
 import { join } from "node:path";
 
 import { createHost, silentLog } from "../../lib/base/mod.ts";
-import { rebuildAnalytics, type RebuildReport } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
+import type { RebuildReport } from "../../lib/analytics/mod.ts";
 import { openDatabase, type Connection } from "../../lib/duckdb/mod.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";
 import { temporaryData, writeExtract } from "./extract-files.ts";

@@ -3,7 +3,8 @@ import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 
 import { createHost, silentLog } from "../../lib/base/mod.ts";
-import { analyticsPath, rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { analyticsPath } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { openDatabase, quoteLiteral } from "../../lib/duckdb/mod.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";
 import { readAlone, temporaryData, writeExtract } from "./extract-files.ts";

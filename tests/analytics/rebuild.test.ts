@@ -4,12 +4,9 @@ import { join } from "node:path";
 
 import type { AgnesError } from "../../lib/base/mod.ts";
 import { createHost, silentLog } from "../../lib/base/mod.ts";
-import {
-  analyticsPath,
-  readRebuildReport,
-  rebuildAnalytics,
-  type RebuildRequest,
-} from "../../lib/analytics/mod.ts";
+import { analyticsPath, readRebuildReport } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
+import type { RebuildRequest } from "../../lib/analytics/request.ts";
 import { acquireLock, openDatabase } from "../../lib/duckdb/mod.ts";
 import { readAlone, temporaryData, writeExtract } from "./extract-files.ts";
 

@@ -1,15 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
 import { AgnesError } from "../../lib/base/mod.ts";
-import {
-  attachFailure,
-  attachRemote,
-  namedExtensions,
-  planAttach,
-  refusalOf,
-  type NamedExtension,
-  type RemoteRequest,
-} from "../../lib/analytics/mod.ts";
+import { attachFailure, attachRemote, refusalOf, type NamedExtension } from "../../lib/analytics/mod.ts";
+import { namedExtensions, planAttach } from "../../lib/analytics/remote/plan.ts";
+import type { RemoteRequest } from "../../lib/analytics/remote/refusal.ts";
 import { Secret, type ExtensionSpec, type RemoteAttachInfo } from "../../lib/kit/mod.ts";
 import { plugin } from "../plugins/example.ts";
 

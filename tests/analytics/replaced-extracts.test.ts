@@ -4,7 +4,8 @@ import { link, mkdir, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { analyticsPath, readAnalyticsState, rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { analyticsPath, readAnalyticsState } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { scanExtract } from "../../lib/analytics/extracts/scan-extract.ts";
 import { createHost, isAgnesError, silentLog } from "../../lib/base/mod.ts";
 import { openDatabase, type Connection, type DuckDBLimits } from "../../lib/duckdb/mod.ts";

@@ -2,9 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { createAgnes } from "../../lib/agnes.ts";
+import { createAgnes } from "../../lib/create-agnes.ts";
 import { createHost, silentLog } from "../../lib/base/mod.ts";
-import { rebuildAnalytics, type RebuildReport, type RebuildRequest } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
+import type { RebuildReport } from "../../lib/analytics/mod.ts";
+import type { RebuildRequest } from "../../lib/analytics/request.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";
 import files from "../../plugins/files/plugin.ts";
 import { readAlone, temporaryData, writeExtract, writeRawExtract } from "./extract-files.ts";

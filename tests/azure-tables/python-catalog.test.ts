@@ -70,7 +70,7 @@ test("openCatalog() refuses the tables of the Python package, by its log or its 
   ]) {
     const error = await failure(open(azureTablesStorage({ connectionString, ...options }), "id"));
     expect([error.code, error.message]).toEqual([
-      "catalog_foreign",
+      "azure-tables/python_catalog",
       expect.stringContaining("az-table-catalog") as string,
     ]);
     expect(error.hint).toContain("convertPythonCatalog");

@@ -61,6 +61,7 @@ const openOurs: Open = async (world, { indexKeys = keys, now = "2026-01-01T00:00
       random: Math.random,
       sleep: (durationMs) => Bun.sleep(Math.min(durationMs, 1)),
       env: {},
+      userName: () => "tester",
     },
   });
   return {

@@ -12,7 +12,6 @@ import {
   printable,
   redact,
   Secret,
-  SingleFlight,
   toExposedName,
   withTimeout,
 } from "../../lib/base/mod.ts";
@@ -105,22 +104,6 @@ describe("utilities", () => {
     expect(nearest("souces", ["version", "sources"])).toBe("sources");
     expect(nearest("zzzzzz", ["version", "sources"])).toBeUndefined();
     expect(nearest("a", [])).toBeUndefined();
-  });
-
-  test("SingleFlight.run() shares work between callers of one key, also after a failure", async () => {
-    const flight = new SingleFlight<number>();
-    let started = 0;
-    const work = async () => {
-      started += 1;
-      await Promise.resolve();
-      if (started === 1) throw new Error("first");
-      return started;
-    };
-    const both = await Promise.allSettled([flight.run("k", work), flight.run("k", work)]);
-    expect(both.map((result) => result.status)).toEqual(["rejected", "rejected"]);
-    expect(started).toBe(1);
-    expect(await flight.run("k", work)).toBe(2);
-    expect(flight.has("k")).toBe(false);
   });
 
   test("withTimeout() aborts with timed_out, forwards an outer signal, and stops when disposed", async () => {

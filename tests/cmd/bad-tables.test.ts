@@ -65,7 +65,7 @@ describe("a table that cannot be read", () => {
         expect.objectContaining({
           name: "orders",
           columns: [],
-          problem: { code: "source_entry_unusable", message: expect.stringContaining("orders.csv") },
+          problem: { code: "files/entry_unusable", message: expect.stringContaining("orders.csv") },
         }),
       ]),
     );

@@ -64,6 +64,8 @@ const commands: readonly (readonly [status: keyof typeof exitStatuses, args: rea
   [2, ["sync", "odd_plugin"]],
   [2, ["sync", "odd_secret"]],
   [2, ["sync", "odd_column"]],
+  [2, ["table", "discover", "odd_column"]],
+  [2, ["connector", "discover", "odd_column"]],
   [2, ["sync", "odd_option", "odd_plugin"]],
   [2, ["connector", "discover", "odd_option"]],
   [2, ["table", "discover", "odd_option", "odd_plugin"]],

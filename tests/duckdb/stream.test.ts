@@ -4,7 +4,7 @@ import {
   copyToParquet,
   openStream,
   parquetFooter,
-  registerLiveTable,
+  type Connection,
   type StreamSource,
 } from "../../lib/duckdb/mod.ts";
 import { Scan } from "../../lib/duckdb/stream/scan.ts";
@@ -36,10 +36,15 @@ function watched(batches: number, delayMs = 1, more: Partial<StreamSource> = {})
   return { source, seen };
 }
 
-test("registerLiveTable() answers SQL and asks for the named columns only", async () => {
+/** Creates a view of a source, for as long as the database is open. */
+async function createView(connection: Connection, name: string, source: StreamSource): Promise<void> {
+  await connection.run(`CREATE VIEW ${name} AS SELECT * FROM ${openStream(connection, source).relation}`);
+}
+
+test("openStream() answers SQL and asks for the named columns only", async () => {
   await using session = await open();
   const { source, seen } = watched(10);
-  await registerLiveTable(session.connection, "orders", source);
+  await createView(session.connection, "orders", source);
   const rows = await session.connection.rows(
     "SELECT count(*) AS n, sum(id) AS total FROM orders WHERE id >= 10",
   );
@@ -50,10 +55,10 @@ test("registerLiveTable() answers SQL and asks for the named columns only", asyn
   expect(seen.closed).toBe(2);
 });
 
-test("registerLiveTable() stops the source early when LIMIT is satisfied", async () => {
+test("openStream() stops the source early when LIMIT is satisfied", async () => {
   await using session = await open();
   const { source, seen } = watched(100_000);
-  await registerLiveTable(session.connection, "orders", source);
+  await createView(session.connection, "orders", source);
   const started = performance.now();
   expect(await session.connection.rows("SELECT id FROM orders LIMIT 2")).toEqual([{ id: 0 }, { id: 1 }]);
   expect(performance.now() - started).toBeLessThan(1000);
@@ -61,10 +66,10 @@ test("registerLiveTable() stops the source early when LIMIT is satisfied", async
   expect(seen.given).toBeLessThan(200);
 });
 
-test("registerLiveTable() serves self-joins, several connections and streams", async () => {
+test("openStream() serves self-joins, several connections and streams", async () => {
   await using session = await open();
   const { source } = watched(5);
-  await registerLiveTable(session.connection, "orders", source);
+  await createView(session.connection, "orders", source);
   const other = await session.database.connect();
   const [joined, counted, filtered] = await Promise.all([
     session.connection.rows("SELECT count(*) AS n FROM orders a JOIN orders b USING (id)"),

@@ -4,13 +4,8 @@ import { join } from "node:path";
 
 import * as arrow from "apache-arrow";
 
-import {
-  openDatabase,
-  type Connection,
-  type Database,
-  type OpenOptions,
-  type StreamSource,
-} from "../../lib/duckdb/mod.ts";
+import { openDatabase, type Connection, type Database, type StreamSource } from "../../lib/duckdb/mod.ts";
+import type { OpenOptions } from "../../lib/duckdb/database.ts";
 
 /** A directory of a test's own; `await using` removes it. */
 export async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {

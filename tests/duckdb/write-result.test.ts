@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { expect, test } from "bun:test";
 import * as arrow from "apache-arrow";
 
-import { encodeResult, resultFormats, writeResult, type ResultFormat } from "../../lib/duckdb/mod.ts";
+import { encodeResult, writeResult } from "../../lib/duckdb/mod.ts";
+import { resultFormats, type ResultFormat } from "../../lib/duckdb/result/write-result.ts";
 import { readTable } from "./files/support.ts";
 import { open, rejection, temporaryDirectory } from "./support.ts";
 

@@ -4,12 +4,12 @@ import { createHost, nodeFiles, silentLog, type Files } from "../../lib/base/mod
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import {
   extractSource,
-  findTable,
   readExtract,
   rollbackExtract,
   type ExtractServices,
   type ExtractStats,
 } from "../../lib/extract/mod.ts";
+import { findTable } from "../../lib/extract/format/extract-state.ts";
 import { runStream, Spool, type StreamStats } from "../../lib/push/mod.ts";
 import {
   int64,

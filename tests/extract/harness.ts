@@ -6,11 +6,11 @@ import { createHost, createLog, isAgnesError, type Host, type LogEntry } from ".
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import {
   extractSource,
-  type ExtractRequest,
   type ExtractServices,
   type ExtractStats,
   type TablePlan,
 } from "../../lib/extract/mod.ts";
+import type { ExtractRequest } from "../../lib/extract/extract-source.ts";
 import type { AnyConnector, Batch, ReadEnd, ReadOptions, TableInfo } from "../../lib/kit/mod.ts";
 
 /** A folder that goes with the test, and what an extraction needs. */

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { isAgnesError, type Agnes } from "agnes";
 
-import { isAllowedFunction } from "../../lib/analytics/mod.ts";
+import { isAllowedFunction } from "../../lib/sql/mod.ts";
 import { openDatabase, type Connection } from "../../lib/duckdb/mod.ts";
 import { openLiveShop } from "../query/live-shop.ts";
 import { temporaryFolder } from "../sync/workspace.ts";

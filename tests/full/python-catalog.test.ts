@@ -19,7 +19,9 @@ test("tables that az-table-catalog 1.0.1 wrote are recognised, read and converte
   const schema = { name: "notes", indexKeys: ["author", "year"] };
 
   const refused = openCatalog({ storage: azureTablesStorage(tables), rowKey: "id", ...schema });
-  expect(await refused.catch((error: unknown) => error)).toMatchObject({ code: "catalog_foreign" });
+  expect(await refused.catch((error: unknown) => error)).toMatchObject({
+    code: "azure-tables/python_catalog",
+  });
 
   const read = await readPythonCatalog(tables);
   const byId = (records: readonly JsonRecord[]) =>

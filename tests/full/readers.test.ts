@@ -11,13 +11,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { createHost, silentLog } from "../../lib/base/mod.ts";
-import {
-  describeQuery,
-  openDatabase,
-  resultFormats,
-  writeResult,
-  type Database,
-} from "../../lib/duckdb/mod.ts";
+import { describeQuery, openDatabase, writeResult, type Database } from "../../lib/duckdb/mod.ts";
+import { resultFormats } from "../../lib/duckdb/result/write-result.ts";
 import { extractSource } from "../../lib/extract/mod.ts";
 import type { AnyConnector, TableInfo } from "../../lib/kit/mod.ts";
 import { planOf } from "../extract/harness.ts";

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 
-import { rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { isAgnesError } from "../../lib/base/mod.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";

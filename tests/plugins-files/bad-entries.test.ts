@@ -55,7 +55,7 @@ describe("files: entries that are no data", () => {
       await folder.connect()
     ).handle.connector.health!({ signal: AbortSignal.timeout(5000) });
     expect(message).toMatch(/^3 tables in 2 files at .*; 2 of them cannot be read$/);
-    expect(tables.get("pipe")!.problem).toMatchObject({ code: "source_entry_unusable" });
+    expect(tables.get("pipe")!.problem).toMatchObject({ code: "files/entry_unusable" });
   });
 
   test("discover() leaves out pipes and links whose names are no data files", async () => {
@@ -138,7 +138,7 @@ describe("files: entries that are no data", () => {
     await symlink("gone.csv", at("events/b.csv"));
     expect(await rejection(source.read(table))).toMatchObject({
       message: expect.stringContaining("events/b.csv"),
-      code: "source_entry_unusable",
+      code: "files/entry_unusable",
     });
   });
 
@@ -189,7 +189,7 @@ describe("files: links", () => {
     const leftOut = [...tables.values()].filter((table) => table.isLeftOut === true);
     expect(leftOut.map(({ name }) => name)).toEqual(["more"]);
     expect(tables.get("more")!.problem).toMatchObject({
-      code: "source_link_outside",
+      code: "files/link_outside",
       hint: expect.stringContaining("followLinks"),
       message: expect.stringMatching(/in\/more.*outside\/more/),
     });

@@ -68,7 +68,7 @@ describe("files: decompressed()", () => {
     const limits = { maxDecompressedBytes: 100_000, maxCompressionRatio: 1000 };
     const failed = await rejection(Array.fromAsync(decompressed(path, { signal, limits })));
     expect(failed).toMatchObject({
-      code: "source_decompression_limit",
+      code: "files/decompression_limit",
       message: expect.stringContaining("a.csv.gz"),
       hint: expect.stringContaining("maxDecompressedBytes"),
     });
@@ -78,7 +78,7 @@ describe("files: decompressed()", () => {
     execFileSync("mkfifo", [`${folder.path}/pipe.csv`]);
     for (const name of ["pipe.csv", "."]) {
       const failed = await rejection(textOf(`${folder.path}/${name}`));
-      expect(failed).toMatchObject({ code: "source_entry_unusable" });
+      expect(failed).toMatchObject({ code: "files/entry_unusable" });
     }
     expect(await rejection(textOf(`${folder.path}/none.csv`))).toMatchObject({
       code: "file_failed",

@@ -27,7 +27,7 @@ describe("files: failures", () => {
     expect([...tables.keys()].sort()).toEqual(["a_b", "orders", "people"]);
     expect(tables.get("people")!.problem).toBeUndefined();
     expect(tables.get("orders")!.problem).toMatchObject({
-      code: "source_name_taken",
+      code: "files/name_taken",
       message: expect.stringMatching(/Orders\.csv.*orders\.ndjson/),
     });
     expect(tables.get("a_b")!.problem!.message).toMatch(/a-b\.csv.*a_b\.csv/);
@@ -54,7 +54,7 @@ describe("files: failures", () => {
   test("discover() asks for the format of a file whose name does not tell", async () => {
     await folder.write("orders.txt", "id\n1\n");
     expect(await rejection(discovered({ path: "orders.txt" }))).toMatchObject({
-      code: "source_format_unknown",
+      code: "files/format_unknown",
     });
     expect([...(await discovered({ path: "orders.txt", format: "csv" })).keys()]).toEqual(["orders"]);
   });
@@ -97,7 +97,7 @@ describe("files: failures", () => {
     expect(await source.rows(tables.get("good"))).toEqual([{ id: 1n }]);
     for (const [name, file, code = "file_unreadable"] of [
       ["cut", "cut.parquet"],
-      ["empty", "empty.csv", "source_files_empty"],
+      ["empty", "empty.csv", "files/files_empty"],
       ["torn", "torn.ndjson"],
       ["zip", "torn.csv.gz"],
     ] as const) {

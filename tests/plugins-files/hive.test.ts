@@ -56,7 +56,7 @@ describe("files: hive partitions", () => {
     ]) {
       expect(() => tablePartitions("events", origins)).toThrow(
         expect.objectContaining({
-          code: "source_partitions_differ",
+          code: "files/partitions_differ",
           message: expect.stringMatching(/"events".*a\.csv and .*b\.csv/),
         }),
       );

@@ -78,7 +78,7 @@ describe("files: compressed files", () => {
         ["maxCompressionRatio", 500],
       ] as const) {
         const failed = await rejection(checkWhole(path, signal, { ...generous, [limit]: allowed }));
-        expect(failed).toMatchObject({ code: "source_decompression_limit", details: { limit, allowed } });
+        expect(failed).toMatchObject({ code: "files/decompression_limit", details: { limit, allowed } });
       }
       const small = await folder.write(`small.csv.${ending}`, compress("0".repeat(1024 ** 2)));
       await checkWhole(small, signal, { ...generous, maxCompressionRatio: 2 });
@@ -95,7 +95,7 @@ describe("files: compressed files", () => {
     const blocks = Buffer.concat(Array.from({ length: 10_000 }, (_, at) => repeated(at === 9999)));
     const path = await folder.write("bomb.csv.zst", Buffer.concat([header, blocks]));
     const failed = await rejection(checkWhole(path, signal));
-    expect(["source_decompression_limit", "file_unreadable"]).toContain((failed as { code?: string }).code!);
+    expect(["files/decompression_limit", "file_unreadable"]).toContain((failed as { code?: string }).code!);
   });
 
   test("read() of a cut off file fails instead of publishing the half of it", async () => {

@@ -1,9 +1,17 @@
 import { describe, expect, test } from "bun:test";
 
-import type { AgnesError } from "../../lib/base/mod.ts";
-import { checkConnector, checkPlugin, createPluginRegistry } from "../../lib/plugins/mod.ts";
+import { defineErrors, errorSpec, type AgnesError } from "../../lib/base/mod.ts";
+import { checkConnector, createPluginRegistry } from "../../lib/plugins/mod.ts";
+import { checkPlugin } from "../../lib/plugins/check.ts";
 import * as v from "valibot";
 import { plugin } from "./example.ts";
+
+const numbersErrors = defineErrors("numbers", {
+  too_many: errorSpec<{ count: number }>({
+    message: (d) => `${d.count} is too many`,
+    hint: () => "Ask for less.",
+  }),
+});
 
 function problem(work: () => unknown): string {
   try {
@@ -35,8 +43,7 @@ const extensionCases: readonly (readonly [Parameters<typeof plugin>[0], string])
 
 describe("checkPlugin()", () => {
   test("checkPlugin() gives a good plugin itself", () => {
-    const good = plugin();
-    expect(checkPlugin(good)).toBe(good);
+    for (const good of [plugin(), plugin({ errors: numbersErrors })]) expect(checkPlugin(good)).toBe(good);
   });
 
   test("checkPlugin() says what is wrong with a bad one", () => {
@@ -55,6 +62,17 @@ describe("checkPlugin()", () => {
       [{ secrets: undefined }, "secrets should be an object"],
       [{ secrets: { "my-token": { description: "x" } } }, 'the secret "my-token" should be named like'],
       [{ secrets: { TOKEN: {} } }, "the secret TOKEN should have a description"],
+      [{ errors: [] }, "errors should be an object; make it with defineErrors"],
+      [
+        { errors: { "Too-Many": numbersErrors.too_many } },
+        'the error "Too-Many" should be named in lower-case',
+      ],
+      [{ errors: { too_many: {} } }, "the error too_many should be made with defineErrors"],
+      [{ errors: { many: numbersErrors.too_many } }, 'the error many has the code "numbers/too_many"'],
+      [
+        { name: "letters", errors: numbersErrors },
+        'the error too_many has the code "numbers/too_many", but should have "letters/too_many"',
+      ],
       [
         { secrets: { TOKEN: { description: "x", required: "yes" } } },
         "required of the secret TOKEN should be",

@@ -5,12 +5,8 @@ import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 import type { Capability } from "../../lib/kit/mod.ts";
-import {
-  checkPlugin,
-  loadWorkspacePlugins,
-  scaffoldCapabilities,
-  scaffoldPlugin,
-} from "../../lib/plugins/mod.ts";
+import { checkPlugin } from "../../lib/plugins/check.ts";
+import { loadWorkspacePlugins, scaffoldCapabilities, scaffoldPlugin } from "../../lib/plugins/mod.ts";
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dir, "../..");

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";
 import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
 import { published, rowsOf, testServices } from "./published.ts";

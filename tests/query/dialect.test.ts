@@ -4,7 +4,8 @@ import * as arrow from "apache-arrow";
 import { parquetReadObjects } from "hyparquet";
 
 import { AgnesError } from "../../lib/base/mod.ts";
-import { parseSql, rebuildAnalytics, renderSql } from "../../lib/analytics/mod.ts";
+import { parseSql, renderSql } from "../../lib/sql/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { encodeResult, openDatabase } from "../../lib/duckdb/mod.ts";
 import { openQuerySession, type QuerySession } from "../../lib/query/mod.ts";
 import { temporaryData, writeExtract } from "../analytics/extract-files.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
-import type { AnalyticsTable, TableUse } from "../../lib/analytics/mod.ts";
+import type { AnalyticsTable } from "../../lib/analytics/mod.ts";
+import type { TableUse } from "../../lib/sql/mod.ts";
 import { isAgnesError } from "../../lib/base/mod.ts";
 import { TableNames } from "../../lib/query/tables.ts";
 import { published, rowsOf } from "./published.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import * as arrow from "apache-arrow";
 
-import { rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { attachGateOf } from "../../lib/analytics/remote/attach-within.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";

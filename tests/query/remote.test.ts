@@ -6,7 +6,8 @@ import { inspect } from "node:util";
 import * as arrow from "apache-arrow";
 
 import { AgnesError, createHost, type Host } from "../../lib/base/mod.ts";
-import { readRebuildReport, rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { readRebuildReport } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import type { ExtensionSpec } from "../../lib/kit/mod.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";

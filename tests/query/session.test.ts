@@ -3,7 +3,8 @@ import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { join } from "node:path";
 
 import { AgnesError } from "../../lib/base/mod.ts";
-import { analyticsPath, rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { analyticsPath } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { openQuerySession, type QuerySession } from "../../lib/query/mod.ts";
 import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
 import { published, rowsOf, testServices } from "./published.ts";

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { AgnesError } from "../../lib/base/mod.ts";
 import { openDatabase, type Connection, type Database } from "../../lib/duckdb/mod.ts";
-import { guardQuery } from "../../lib/query/mod.ts";
+import { guardQuery } from "../../lib/query/guard.ts";
 
 let database: Database;
 let connection: Connection;

@@ -4,7 +4,7 @@ import { copyFile, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-import { rebuildAnalytics } from "../../lib/analytics/mod.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { isAgnesError } from "../../lib/base/mod.ts";
 import { openQuerySession, type QuerySession } from "../../lib/query/mod.ts";
 import { temporaryData, writeExtract, writeRawExtract } from "../analytics/extract-files.ts";

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import type { AgnesError } from "../../lib/base/mod.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { queryFailure } from "../../lib/query/failure.ts";
-import { guardQuery } from "../../lib/query/mod.ts";
+import { guardQuery } from "../../lib/query/guard.ts";
 
 test("what DuckDB says of SQL comes without its advice to change a setting", async () => {
   await using database = await openDatabase();

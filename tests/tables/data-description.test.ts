@@ -3,7 +3,9 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { parse } from "yaml";
 
-import { parseDataDescription, renderDataDescription, snapshotOf } from "../../lib/tables/mod.ts";
+import { parseDataDescription } from "../../lib/tables/mod.ts";
+import { renderDataDescription } from "../../lib/tables/projections/data-description.ts";
+import { snapshotOf } from "../../lib/tables/projections/export.ts";
 import { change, hostileText, registryOf, settings, withoutVersion } from "./hostile-changes.ts";
 import { errorOf, memoryRegistry } from "./registry-setup.ts";
 

@@ -7,13 +7,13 @@ import { fileStorage } from "../../lib/catalog/mod.ts";
 import {
   parseDataDescription,
   parseRegistryJson,
-  renderDataDescription,
-  renderRegistryJson,
-  snapshotOf,
   tableDefaults,
   tableFieldNames,
   type TableChange,
 } from "../../lib/tables/mod.ts";
+import { renderDataDescription } from "../../lib/tables/projections/data-description.ts";
+import { renderRegistryJson } from "../../lib/tables/projections/registry-json.ts";
+import { snapshotOf } from "../../lib/tables/projections/export.ts";
 import { settings } from "./hostile-changes.ts";
 import { memoryRegistry, stillHost } from "./registry-setup.ts";
 

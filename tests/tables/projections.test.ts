@@ -1,20 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import fc from "fast-check";
 
-import { createHost, nodeFiles, type AgnesError } from "../../lib/base/mod.ts";
+import type { AgnesError } from "../../lib/base/mod.ts";
 import { memoryStorage } from "../../lib/catalog/mod.ts";
-import {
-  auditLines,
-  parseRegistryJson,
-  renderDataDescription,
-  renderRegistryJson,
-  snapshotOf,
-  writeProjection,
-  storedChange,
-} from "../../lib/tables/mod.ts";
+import { auditLines, snapshotOf } from "../../lib/tables/projections/export.ts";
+import { parseRegistryJson } from "../../lib/tables/mod.ts";
+import { renderRegistryJson } from "../../lib/tables/projections/registry-json.ts";
 import { change, registryOf, settings } from "./hostile-changes.ts";
 import { errorOf, intercepted, memoryRegistry } from "./registry-setup.ts";
 
@@ -219,54 +210,6 @@ describe("snapshotOf()", () => {
       { "in.c-crm": "crm" },
     ]);
   });
-});
-
-describe("writeProjection()", () => {
-  test("replaces a file atomically, and keeps only the old file when the disk is full", async () => {
-    const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
-    try {
-      await using registry = await registryOf([{ sourceTable: "orders" }]);
-      const file = join(directory, "data_description.md");
-      await writeFile(file, "old");
-      const full = createHost({
-        files: {
-          ...nodeFiles(),
-          append: () => Promise.reject(Object.assign(new Error("ENOSPC"), { code: "ENOSPC" })),
-        },
-      });
-      expect(await writeProjection(registry, full, file, "markdown").catch(String)).toContain("ENOSPC");
-      expect([await readFile(file, "utf8"), await readdir(directory)]).toEqual([
-        "old",
-        ["data_description.md"],
-      ]);
-      await writeProjection(registry, createHost(), file, "markdown");
-      expect(await readFile(file, "utf8")).toBe(renderDataDescription(await snapshotOf(registry)));
-      await writeProjection(registry, createHost(), join(directory, "audit.ndjson"), "audit");
-      const lines = (await readFile(join(directory, "audit.ndjson"), "utf8")).trimEnd().split("\n");
-      expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(
-        JSON.parse(JSON.stringify((await registry.history()).map(storedChange))) as unknown[],
-      );
-    } finally {
-      await rm(directory, { recursive: true });
-    }
-  });
-});
-
-test("writeProjection() writes a log that is longer than what goes into one write", async () => {
-  const directory = await mkdtemp(join(tmpdir(), "agnes-tables-"));
-  try {
-    const description = "d".repeat(20_000);
-    const changes = Array.from({ length: 60 }, (_, index) => ({ sourceTable: `t${index}`, description }));
-    await using registry = await registryOf(changes);
-    const file = join(directory, "audit.ndjson");
-    await writeProjection(registry, createHost(), file, "audit");
-    const lines: string[] = [];
-    for await (const line of auditLines(registry)) lines.push(line);
-    expect(await readFile(file, "utf8")).toBe(lines.join(""));
-    expect(lines).toHaveLength(60);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
 });
 
 describe("auditLines()", () => {

@@ -2,12 +2,8 @@ import { describe, expect, test } from "bun:test";
 
 import { createHost } from "../../lib/base/mod.ts";
 import { memoryStorage } from "../../lib/catalog/mod.ts";
-import {
-  checkSourceRules,
-  openTableRegistry,
-  tableDefaults,
-  type UnregisterEvent,
-} from "../../lib/tables/mod.ts";
+import { checkSourceRules, openTableRegistry, tableDefaults } from "../../lib/tables/mod.ts";
+import type { UnregisterEvent } from "../../lib/tables/cascade.ts";
 import { errorOf, memoryRegistry, stillHost } from "./registry-setup.ts";
 
 const orders = { source: "crm", sourceTable: "in.c-crm.orders", primaryKey: ["id"] } as const;

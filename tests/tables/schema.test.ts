@@ -4,14 +4,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 
-import {
-  fromStoredFields,
-  storedFieldNames,
-  tableChange,
-  tableDefaults,
-  tableFieldNames,
-  toStoredFields,
-} from "../../lib/tables/mod.ts";
+import { sourceFiles } from "../../tools/source.ts";
+import { fromStoredFields, toStoredFields } from "../../lib/tables/record/mod.ts";
+import { storedFieldNames, tableChange, tableDefaults, tableFieldNames } from "../../lib/tables/mod.ts";
 
 test("tableChange describes every field, so that flags, documents and the HTTP API can be made from it", () => {
   for (const field of storedFieldNames) {
@@ -36,10 +31,20 @@ test("tableDefaults has a value that the schema takes, or null, for every field 
   expect(v.safeParse(tableChange, toStoredFields(tableDefaults)).success).toBe(true);
 });
 
+test("only record/choices.ts lists the values of modes, strategies, granularities and schema policies", () => {
+  const copy = /"(local|full_refresh|day|evolve)"(,| \|)\s*"(remote|incremental|month|freeze)"/;
+  const copies = sourceFiles([".ts"], ["lib/", "cmd/", "plugins/", "tools/"]).filter(({ text }) =>
+    copy.test(text),
+  );
+  expect(copies.map(({ path }) => path)).toEqual(["lib/tables/record/choices.ts"]);
+});
+
 test("docs/guide/tables.md explains every placeholder of a filter", async () => {
-  const { filterPlaceholders } = await import("../../lib/tables/mod.ts");
+  const unknown = v.safeParse(tableChange, { where_filters: [{ column: "day", values: ["{{unknown}}"] }] });
+  const placeholders = unknown.issues![0].message.match(/(?<=known are .*)\{\{\w+\}\}/g)!;
+  expect(placeholders.length).toBeGreaterThan(5);
   const guide = await readFile(join(import.meta.dir, "..", "..", "docs", "guide", "tables.md"), "utf8");
-  for (const name of filterPlaceholders) expect(guide).toContain(`{{${name}}}`);
+  for (const placeholder of placeholders) expect(guide).toContain(placeholder);
 });
 
 test("fields are camelCase in the library and snake_case when stored, and metadata of the source is not renamed", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
-import { extractionSettings, folderOf, resolveFilters, sourceTableOf } from "../../lib/tables/mod.ts";
+import { extractionSettings, folderOf, sourceTableOf } from "../../lib/tables/mod.ts";
+import { resolveFilters } from "../../lib/tables/filters.ts";
 import { discovered, memoryRegistry } from "./registry-setup.ts";
 
 const now = new Date("2026-03-31T12:00:00Z");

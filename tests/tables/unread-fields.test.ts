@@ -1,13 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
 import { memoryStorage, openCatalog } from "../../lib/catalog/mod.ts";
-import {
-  parseDataDescription,
-  parseRegistryJson,
-  renderRegistryJson,
-  snapshotOf,
-  type TableChange,
-} from "../../lib/tables/mod.ts";
+import { parseDataDescription, parseRegistryJson, type TableChange } from "../../lib/tables/mod.ts";
+import { renderRegistryJson } from "../../lib/tables/projections/registry-json.ts";
+import { snapshotOf } from "../../lib/tables/projections/export.ts";
 import { registrySchema, type RegistryRow } from "../../lib/tables/stored.ts";
 import { errorOf, memoryRegistry, stillHost } from "./registry-setup.ts";
 

@@ -4,11 +4,11 @@ import { parse } from "yaml";
 import {
   parseDataDescription,
   parseRegistryJson,
-  renderDataDescription,
   renderProjection,
-  snapshotOf,
   type TableRegistry,
 } from "../../lib/tables/mod.ts";
+import { renderDataDescription } from "../../lib/tables/projections/data-description.ts";
+import { snapshotOf } from "../../lib/tables/projections/export.ts";
 import { settings } from "./hostile-changes.ts";
 import { errorOf, memoryRegistry } from "./registry-setup.ts";
 

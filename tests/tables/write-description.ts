@@ -1,6 +1,7 @@
 // A process of its own: writes the data description of a registry that is always the same.
 import { fileStorage, memoryStorage } from "../../lib/catalog/mod.ts";
-import { renderDataDescription, snapshotOf } from "../../lib/tables/mod.ts";
+import { renderDataDescription } from "../../lib/tables/projections/data-description.ts";
+import { snapshotOf } from "../../lib/tables/projections/export.ts";
 import { memoryRegistry, stillHost } from "./registry-setup.ts";
 
 const [order, directory] = process.argv.slice(2);

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { bundledPlugins } from "../../cmd/plugins.ts";
 import { errorCodes } from "../../lib/base/mod.ts";
 import { brokenLinks, undocumented } from "../../tools/docs.ts";
 import { driftedPages, referencePages } from "../../tools/reference.ts";
@@ -42,7 +43,9 @@ describe("docs", () => {
     }
     const errors = (await referencePages()).get("docs/reference/errors.md")!;
     const rows = errors.split("\n").filter((line) => line.startsWith("| `"));
-    expect(rows).toHaveLength(Object.keys(errorCodes).length);
+    const ofPlugins = (await bundledPlugins()).flatMap((plugin) => Object.values(plugin.errors ?? {}));
+    expect(ofPlugins.length).toBeGreaterThan(5);
+    expect(rows).toHaveLength(Object.keys(errorCodes).length + ofPlugins.length);
     // An empty message or hint, or one that ends where a value should stand.
     expect(rows.filter((line) => /\|\s*\||: *\|/.test(line))).toEqual([]);
     expect(errors).not.toMatch(/NaN|undefined/);

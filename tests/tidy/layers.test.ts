@@ -25,6 +25,7 @@ describe("layers", () => {
     ["lib/plugins/a.ts", `import { x } from "../sources/mod.ts";`, "down the layers"],
     ["lib/sources/a.ts", `import { x } from "../extract/mod.ts";`, "down the layers"],
     ["lib/sources/a.ts", `import type { X } from "../query/mod.ts";`, "down the layers"],
+    ["lib/sql/a.ts", `import { x } from "../analytics/mod.ts";`, "down the layers"],
     ["lib/analytics/a.ts", `import { x } from "../sync/mod.ts";`, "down the layers"],
     ["lib/extract/a.ts", `import { x } from "../duckdb/copy.ts";`, "through its mod.ts"],
     ["lib/analytics/a.ts", `import { x } from "../extract/format/paths.ts";`, "through its mod.ts"],

@@ -9,6 +9,7 @@ import {
   publishViolations,
   runtimeViolations,
   sizeViolations,
+  vendorViolations,
   wordViolations,
 } from "../../tools/tidy.ts";
 
@@ -36,6 +37,21 @@ describe("tidy", () => {
         expect(publishViolations([{ path, text }])).toHaveLength(1);
     }
     expect(publishViolations([{ path: "lib/base/publish.ts", text: texts[0]! }])).toEqual([]);
+  });
+
+  test("vendorViolations() finds none in the repository", () => {
+    expect(vendorViolations(code)).toEqual([]);
+  });
+
+  test("vendorViolations() catches a vendor in code of lib, and none in comments and plugins", () => {
+    const text = `/** For BigQuery. */ const hosts = ["https://x.s3.amazonaws.com"]; // Azure`;
+    expect(vendorViolations([{ path: "lib/base/a.ts", text }])).toEqual([
+      "lib/base/a.ts names amazonaws: vendor facts belong to a plugin",
+    ]);
+    expect(vendorViolations([{ path: "plugins/s3/a.ts", text }])).toEqual([]);
+    expect(vendorViolations([{ path: "lib/base/a.ts", text: text.replace("amazonaws", "example") }])).toEqual(
+      [],
+    );
   });
 
   test("wordViolations() finds none in the repository", () => {

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { createHost, isAgnesError } from "../../lib/base/mod.ts";
-import { checkConfig, findWorkspace, openWorkspace } from "../../lib/workspace/mod.ts";
+import { checkConfig, openWorkspace } from "../../lib/workspace/mod.ts";
+import { findWorkspace } from "../../lib/workspace/workspace.ts";
 
 let directory: string;
 beforeEach(() => void (directory = mkdtempSync(join(tmpdir(), "agnes-workspace-"))));

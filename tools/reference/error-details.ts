@@ -10,32 +10,42 @@ export interface ErrorExample {
 
 /** Details of every error code, made from the types that `errorSpec` is given. */
 export function errorExamples(): ReadonlyMap<string, ErrorExample> {
-  const files = sourceFiles([".ts"], ["lib/base/errors/"]);
-  const programs = files.map(({ path, text }) => parseSync(path, text).program);
   const interfaces = new Map<string, readonly SyntaxNode[]>();
   const found = new Map<string, SyntaxNode>();
-  walk(programs, (node) => {
+  for (const { path, text } of sourceFiles([".ts"], ["lib/base/errors/", "plugins/"])) {
+    collect(parseSync(path, text).program, pluginPrefix(path), interfaces, found);
+  }
+  return new Map([...found].map(([code, type]) => [code, exampleOf(code, type, interfaces)]));
+}
+
+/** The start of the codes that a file of a plugin declares. */
+function pluginPrefix(path: string): string {
+  const [top, folder] = path.split("/");
+  return top === "plugins" ? `${folder}/` : "";
+}
+
+function collect(
+  program: unknown,
+  prefix: string,
+  interfaces: Map<string, readonly SyntaxNode[]>,
+  found: Map<string, SyntaxNode>,
+): void {
+  walk(program, (node) => {
     if (node["type"] === "TSInterfaceDeclaration") {
       interfaces.set(nameOf(node["id"]), (node["body"] as SyntaxNode)["body"] as readonly SyntaxNode[]);
     }
     const call = node["type"] === "Property" ? (node["value"] as SyntaxNode) : undefined;
     if (call?.["type"] !== "CallExpression" || nameOf(call["callee"]) !== "errorSpec") return;
     const types = (call["typeArguments"] as SyntaxNode)["params"] as readonly SyntaxNode[];
-    found.set(nameOf(node["key"]), types[0]!);
+    found.set(prefix + nameOf(node["key"]), types[0]!);
   });
-  const example = (code: string, type: SyntaxNode): ErrorExample => {
-    const given = type["members"] as readonly SyntaxNode[] | undefined;
-    const members = given ?? interfaces.get(nameOf(type["typeName"])) ?? [];
-    return {
-      whole: objectOf(code, members, interfaces),
-      least: objectOf(
-        code,
-        members.filter((member) => member["optional"] !== true),
-        interfaces,
-      ),
-    };
-  };
-  return new Map([...found].map(([code, type]) => [code, example(code, type)]));
+}
+
+function exampleOf(code: string, type: SyntaxNode, interfaces: Interfaces): ErrorExample {
+  const given = type["members"] as readonly SyntaxNode[] | undefined;
+  const members = given ?? interfaces.get(nameOf(type["typeName"])) ?? [];
+  const required = members.filter((member) => member["optional"] !== true);
+  return { whole: objectOf(code, members, interfaces), least: objectOf(code, required, interfaces) };
 }
 
 type Interfaces = ReadonlyMap<string, readonly SyntaxNode[]>;
@@ -79,6 +89,7 @@ function valueOf(code: string, name: string, type: SyntaxNode, interfaces: Inter
 
 /** What texts of these names may be, of all codes or of one. */
 const TEXTS: Readonly<Record<string, string>> = {
+  "azure-tables/python_catalog.tables": "orders_index",
   "analytics_unreadable.path": "data/analytics/analytics.duckdb",
   "catalog_conflict.key": "crm.orders",
   "command_unknown.command": "qurey",

@@ -17,6 +17,13 @@ export async function pluginsPage(): Promise<string> {
           `## \`${plugin.name}\``,
           plugin.description,
           `Capabilities: ${plugin.capabilities.map((name) => `\`${name}\``).join(", ") || "none"}.`,
+          ...(plugin.errors === undefined
+            ? []
+            : [
+                `Errors: ${Object.values(plugin.errors)
+                  .map(({ code }) => `[\`${code}\`](errors.md)`)
+                  .join(", ")}.`,
+              ]),
           ...(options.length === 0
             ? []
             : [markdownTable(["option", "type", "default", "what it is"], options)]),

@@ -31,7 +31,8 @@ export default command({
       const secrets = Object.fromEntries(
         Object.entries(plugin.secrets).map(([secret, spec]) => [secret, { ...spec, kind: kindOf(spec) }]),
       );
-      return await cli.printJson({ name, version, description, capabilities, options, secrets });
+      const errors = Object.values(plugin.errors ?? {}).map(({ code }) => code);
+      return await cli.printJson({ name, version, description, capabilities, options, secrets, errors });
     }
     await printPlugin(cli, plugin, options);
   },

@@ -71,7 +71,7 @@ export default command({
     const bad = candidates.filter((one) => one.kind === "invalid" || one.kind === "unreadable");
     const empty = plans.filter((plan) => plan.candidates.length === 0);
     const done = candidates.length - bad.length + empty.length;
-    return partStatus(done, [...failures.map(({ error }) => error), ...bad]);
+    return partStatus(done, [...failures.map(({ error }) => error), ...bad], agnes.plugins.list());
   },
 });
 

@@ -1,11 +1,9 @@
-import { storedTable } from "../../../lib/tables/mod.ts";
+import { queryModes, storedTable } from "../../../lib/tables/mod.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { keysInUse } from "../../tables/published-keys.ts";
 import { printRows } from "../../terminal/print-rows.ts";
 import { choiceOf } from "../../tables/fields.ts";
-
-const modes = ["local", "remote", "materialized"] as const;
 
 export default command({
   args: {
@@ -18,7 +16,7 @@ export default command({
     source: { type: "string", valueHint: "SOURCE", description: "Only tables of this source" },
     bucket: { type: "string", valueHint: "BUCKET", description: "Only tables of this bucket" },
     dataset: { type: "string", valueHint: "DATASET", description: "Only tables of this group" },
-    mode: { type: "string", valueHint: "local|remote|materialized", description: "Only tables of this mode" },
+    mode: { type: "string", valueHint: queryModes.join("|"), description: "Only tables of this mode" },
   },
   examples: ["agnes table list", "agnes table list orders", "agnes table list --source crm --json"],
   async run(cli, args) {
@@ -31,7 +29,7 @@ export default command({
       ...(args.source === undefined ? {} : { source: args.source }),
       ...(args.bucket === undefined ? {} : { bucket: args.bucket }),
       ...(args.dataset === undefined ? {} : { dataset: args.dataset }),
-      ...(args.mode === undefined ? {} : { queryMode: choiceOf(cli.name, "mode", args.mode, modes) }),
+      ...(args.mode === undefined ? {} : { queryMode: choiceOf(cli.name, "mode", args.mode, queryModes) }),
     });
     if (cli.json) return await cli.printJson({ version, tables: tables.map(storedTable) });
     if (tables.length > 0) {

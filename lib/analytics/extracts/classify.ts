@@ -1,8 +1,8 @@
 import { shown } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { databaseNames, type TableWay } from "../model.ts";
-import { isAllowedFunction, isAllowedTableFunction } from "../sql/functions.ts";
-import { parseSql, renderSql, type FunctionUse, type SelectFacts, type TableUse } from "../sql/tree.ts";
+import { isAllowedFunction, isAllowedTableFunction } from "../../sql/mod.ts";
+import { parseSql, renderSql, type FunctionUse, type SelectFacts, type TableUse } from "../../sql/mod.ts";
 import { inlineView, qualifyTable, renameDatabase } from "./inline.ts";
 import type { ExtractCatalog } from "./objects.ts";
 import { placePath, reachesStrange, type PlacedFolder } from "./place.ts";

@@ -4,6 +4,7 @@ import { AgnesError, isAgnesError, isExposedName, messageOf, reasonOf, shown } f
 import { quoteIdentifier, type Connection, type DuckDBLimits } from "../../duckdb/mod.ts";
 import { EXTRACT_FILE, extractTables } from "../../extract/format/mod.ts";
 import type { RemoteAttachInfo } from "../../kit/mod.ts";
+import { queryModes } from "../../tables/mod.ts";
 import { databaseNames, type AnalyticsTable, type Issue, type RemotePlace } from "../model.ts";
 import { viewFunctions, type NamedExtension } from "../remote/plan.ts";
 import { Classifier, isFunctionName, type Classified } from "./classify.ts";
@@ -199,10 +200,10 @@ class TableReader {
 
   async #read(meta: MetaRow): Promise<ReadTable> {
     const { source, path, own, classifier } = this.#context;
-    const { tableName, mode } = meta;
+    const { tableName } = meta;
+    const mode = queryModes.find((known) => known === meta.mode);
     if (!isExposedName(tableName)) return skipped(`${shown(tableName)} is not a valid name`);
-    if (mode !== "local" && mode !== "remote" && mode !== "materialized")
-      return skipped(`unknown query_mode ${shown(mode)}`);
+    if (mode === undefined) return skipped(`unknown query_mode ${shown(meta.mode)}`);
     const facts = own?.tables.get(tableName);
     const place: RemotePlace | null =
       mode === "remote" && own !== null ? (facts?.remote ?? { alias: "", path: [tableName] }) : null;

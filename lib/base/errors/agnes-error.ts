@@ -1,5 +1,5 @@
 import { errorCodes, type ErrorCode, type ErrorDetails } from "./codes.ts";
-import type { ErrorSpec, Retry } from "./spec.ts";
+import { shown, type ErrorSpec, type Retry } from "./spec.ts";
 
 /**
  * The error class of Agnes: a stable code, a message with the failure and the value, and a hint.
@@ -25,14 +25,20 @@ export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
   readonly status: number;
   /** Exit status of the executable. */
   readonly exitCode: 1 | 2;
+  /** Whether the failure is in the data of a source, such as its files and values, and not in a program. */
+  readonly isDataError: boolean;
+  readonly #spec: ErrorSpec<never>;
 
-  /** @param options.retry the retry class, for an error that wraps another; default: that of the code */
+  /**
+   * @param options.retry the retry class, for an error that wraps another; default: that of the code
+   * @param options.spec the definition of the code of a plugin; see `defineErrors`
+   */
   constructor(
     code: C,
     details: ErrorDetails<C>,
-    options: { readonly cause?: unknown; readonly retry?: Retry } = {},
+    options: { readonly cause?: unknown; readonly retry?: Retry; readonly spec?: ErrorSpec<never> } = {},
   ) {
-    const spec = errorCodes[code] as unknown as ErrorSpec<ErrorDetails<C>>;
+    const spec = (options.spec ?? specOf(code)) as ErrorSpec<ErrorDetails<C>>;
     super(spec.message(details), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.details = details;
@@ -40,12 +46,26 @@ export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
     this.retry = options.retry ?? spec.retry;
     this.status = spec.status;
     this.exitCode = spec.exit;
+    this.isDataError = spec.isDataError;
+    this.#spec = spec;
+  }
+
+  /** Returns the same error with other details. The retry class is kept; the cause is not. */
+  withDetails(details: ErrorDetails<C>, options: { readonly cause?: unknown } = {}): AgnesError<C> {
+    return new AgnesError(this.code, details, { ...options, retry: this.retry, spec: this.#spec });
   }
 
   /** The JSON format of errors, for HTTP, MCP and `--json`. */
   toJSON(): { error: { code: C; message: string; hint: string; details: Readonly<ErrorDetails<C>> } } {
     return { error: { code: this.code, message: this.message, hint: this.hint, details: this.details } };
   }
+}
+
+function specOf(code: ErrorCode): ErrorSpec<never> {
+  if (Object.hasOwn(errorCodes, code)) return errorCodes[code as keyof typeof errorCodes] as ErrorSpec<never>;
+  throw new TypeError(
+    `the error code ${shown(code)} is unknown; a plugin declares its codes with defineErrors`,
+  );
 }
 
 /**

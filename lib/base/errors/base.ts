@@ -41,6 +41,7 @@ export const baseErrors = {
     hint: () => "Free disk space and run it again; nothing was published.",
   }),
   file_failed: errorSpec<{ operation: string; path: string; reason: string }>({
+    isDataError: true,
     message: (d) => `could not ${d.operation} ${d.path}: ${d.reason}`,
     hint: () => "Check that the path exists and that its permissions allow this.",
   }),

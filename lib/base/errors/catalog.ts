@@ -52,14 +52,6 @@ export const catalogErrors = {
       "Nothing was changed, and damaged data is never treated as empty. Restore the damaged piece, or the whole catalog, " +
       'from a backup; see "When a catalog is damaged" in docs/guide/catalog.md.',
   }),
-  catalog_foreign: errorSpec<{ catalog: string; tables: readonly string[] }>({
-    status: 409,
-    exit: 2,
-    message: (d) =>
-      `the tables ${d.tables.join(" and ")} contain a catalog of the Python package az-table-catalog, so catalog ${d.catalog} was not created in them`,
-    hint: () =>
-      "Choose other tables, and copy the records with convertPythonCatalog from agnes/plugins/azure-tables; see docs/guide/catalog.md.",
-  }),
   catalog_schema_differs: errorSpec<{ catalog: string; locked: string; given: string }>({
     status: 409,
     exit: 2,

@@ -12,7 +12,10 @@ import { sourcesErrors } from "./sources.ts";
 import { syncErrors } from "./sync.ts";
 import { tablesErrors } from "./tables.ts";
 
-/** All error codes, with message, hint, HTTP status, exit status and retry class. */
+/**
+ * All error codes of Agnes, with message, hint, HTTP status, exit status and retry class. The codes of a plugin are in its
+ * `errors`.
+ */
 export const errorCodes = {
   ...baseErrors,
   ...configErrors,
@@ -28,22 +31,15 @@ export const errorCodes = {
   ...syncErrors,
 } as const;
 
-const dataCodes: ReadonlySet<string> = new Set([
-  ...Object.keys(sourcesErrors),
-  "file_failed",
-  "file_reading_outdated",
-  "file_row_invalid",
-  "file_unreadable",
-  "file_value_invalid",
-]);
+/** The error code of a plugin: `plugin/name`. See `defineErrors`. */
+export type PluginErrorCode = `${string}/${string}`;
 
-/** Whether a code is about the data of a source, such as its files and values, and not about a program. */
-export function isDataCode(code: string): boolean {
-  return dataCodes.has(code);
-}
-
-/** The stable name of a failure; see `docs/reference/errors.md`. */
-export type ErrorCode = keyof typeof errorCodes;
+/** The stable name of a failure, of Agnes or of a plugin; see `docs/reference/errors.md`. */
+export type ErrorCode = keyof typeof errorCodes | PluginErrorCode;
 
 /** The details of a code. */
-export type ErrorDetails<C extends ErrorCode> = (typeof errorCodes)[C] extends ErrorSpec<infer D> ? D : never;
+export type ErrorDetails<C extends ErrorCode> = C extends keyof typeof errorCodes
+  ? (typeof errorCodes)[C] extends ErrorSpec<infer D>
+    ? D
+    : never
+  : object;

@@ -37,6 +37,7 @@ export const duckdbErrors = {
     /** Default: advice for damaged or wrongly described files. */
     advice?: string;
   }>({
+    isDataError: true,
     message: (d) => `could not read ${shown(d.path, 400)}: ${d.reason}`,
     hint: (d) =>
       d.advice ??
@@ -50,6 +51,7 @@ export const duckdbErrors = {
     /** Default: advice for CSV. */
     advice?: string;
   }>({
+    isDataError: true,
     status: 502,
     message: (d) => `${shown(d.file, 400)}, line ${d.line}: ${d.reason}: ${shown(d.text, 200)}`,
     hint: (d) => d.advice ?? "Correct the file, or describe it under `csv` in agnes.yaml.",
@@ -63,6 +65,7 @@ export const duckdbErrors = {
     /** Default: general advice. */
     advice?: string;
   }>({
+    isDataError: true,
     status: 502,
     message: (d) =>
       `${shown(d.file, 400)}, ${d.line === null ? "" : `line ${d.line}, `}column ${d.column}: ${shown(d.value, 200)} is not ${d.type}`,
@@ -71,6 +74,7 @@ export const duckdbErrors = {
       "Correct the file, set another type for the column under `types`, or let the table quarantine rows.",
   }),
   file_reading_outdated: errorSpec<{ file: string; reason: string }>({
+    isDataError: true,
     status: 502,
     message: (d) => `${shown(d.file, 400)} has changed since its table was described: ${d.reason}`,
     hint: () => "Run `agnes sync` to describe the table again.",

@@ -1,7 +1,9 @@
 export { AgnesError, isAgnesError, reasonOf } from "./agnes-error.ts";
-export { errorCodes, isDataCode } from "./codes.ts";
+export { errorCodes } from "./codes.ts";
 export type { ErrorCode, ErrorDetails } from "./codes.ts";
-export { shown } from "./spec.ts";
+export { defineErrors } from "./define-errors.ts";
+export type { PluginError, PluginErrors } from "./define-errors.ts";
+export { errorSpec, shown } from "./spec.ts";
 export type { ErrorSpec, Retry } from "./spec.ts";
 export { displayWidth } from "./place.ts";
 export type { SqlPlace } from "./place.ts";

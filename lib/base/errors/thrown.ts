@@ -59,7 +59,7 @@ function copyOf(error: unknown, cause: unknown): unknown {
   const texts = TEXTS.map((key) => [key, attempt(() => textIn(error, key))] as const);
   const known = Object.fromEntries(texts.filter(([, text]) => typeof text === "string"));
   if (error instanceof AgnesError) {
-    const copy = attempt(() => new AgnesError(error.code, error.details, { retry: error.retry, ...options }));
+    const copy = attempt(() => error.withDetails(error.details, options));
     if (copy !== undefined)
       return Object.assign(copy, known["stack"] === undefined ? {} : { stack: known["stack"] });
   }

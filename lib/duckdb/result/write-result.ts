@@ -12,6 +12,7 @@ import { withUniqueNames } from "./unique-names.ts";
 
 /** The formats a result can be written in. */
 export const resultFormats = ["json", "ndjson", "csv", "arrow", "parquet"] as const;
+/** A format that results can be written in; see `writeResult`. */
 export type ResultFormat = (typeof resultFormats)[number];
 
 /**

@@ -48,7 +48,7 @@ function placeOf(field: arrow.Field, schema: arrow.Schema): number {
 }
 
 /** Whether two types have the same memory layout and meaning; names and nullability inside may differ. */
-export function sameLayout(a: arrow.DataType, b: arrow.DataType): boolean {
+function sameLayout(a: arrow.DataType, b: arrow.DataType): boolean {
   if (a === b) return true;
   if (a.typeId !== b.typeId) return false;
   for (const key of PARAMETERS) {

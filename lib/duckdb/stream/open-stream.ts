@@ -1,5 +1,4 @@
-import type { Connection, SourceHolder } from "../connection.ts";
-import { quoteIdentifier } from "../sql.ts";
+import type { SourceHolder } from "../connection.ts";
 import type { StreamSource } from "./scan.ts";
 
 /** A source that SQL can read. */
@@ -35,17 +34,4 @@ export function openStream(
 ): StreamTable {
   const { remove, ...relations } = database.addSource(source, options.threads ?? 1);
   return { ...relations, close: remove };
-}
-
-/**
- * Shows a source as a view, for as long as the database is open. Only the columns that a query names are asked
- * for, `LIMIT` stops the source early, and filters are applied by DuckDB.
- */
-export async function registerLiveTable(
-  connection: Connection,
-  viewName: string,
-  source: StreamSource,
-): Promise<void> {
-  const { relation } = openStream(connection, source);
-  await connection.run(`CREATE OR REPLACE VIEW ${quoteIdentifier(viewName)} AS SELECT * FROM ${relation}`);
 }

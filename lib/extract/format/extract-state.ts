@@ -1,7 +1,5 @@
 import type { FileReading, JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
-
-/** Where the rows of a table live. */
-export type QueryMode = "local" | "remote" | "materialized";
+import type { QueryMode, SchemaPolicy } from "../../tables/mod.ts";
 
 /** What a source has published, as one generation of its `extract.duckdb` says it. */
 export interface ExtractState {
@@ -103,7 +101,7 @@ export interface RejectRules {
   /** The share of the rows read, in percent, that could be rejected. */
   readonly maxPercent: number;
   /** With `freeze`, rows were rejected whose values `evolve` widens a column for. */
-  readonly schemaPolicy: "evolve" | "freeze";
+  readonly schemaPolicy: SchemaPolicy;
 }
 
 /**

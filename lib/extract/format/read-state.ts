@@ -1,5 +1,6 @@
 import { storedType, type Connection } from "../../duckdb/mod.ts";
 import type { FileReading, JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
+import type { QueryMode } from "../../tables/mod.ts";
 import type {
   ExtractState,
   Generation,
@@ -7,7 +8,6 @@ import type {
   PublishedColumn,
   PublishedTable,
   RejectRules,
-  QueryMode,
   SchemaChange,
   SchemaVersion,
   Tombstone,

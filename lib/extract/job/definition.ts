@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 
 import { bigintAsText } from "../../base/mod.ts";
+import { defaultGranularity } from "../../tables/mod.ts";
 import type { PublishedTable } from "../format/extract-state.ts";
 import type { TablePlan } from "./plan.ts";
 
@@ -17,7 +18,7 @@ export function publishedKey({ definition }: Pick<PublishedTable, "definition">)
 export function definitionOf(plan: TablePlan): string {
   const { info, mode, query, strategy, primaryKey, cursor, columns, filter } = plan;
   const partition =
-    strategy === "partitioned" ? [plan.partitionBy, plan.partitionGranularity ?? "month"] : [];
+    strategy === "partitioned" ? [plan.partitionBy, plan.partitionGranularity ?? defaultGranularity] : [];
   // Rules that put parts together changed: what an earlier version published by others is read again once.
   const rules = strategy === "full_refresh" ? [] : [{ rules: MERGE_RULES }];
   // A full refresh reads all of it anyway. A hash, because nobody needs to see it.

@@ -1,15 +1,9 @@
 import { AgnesError, isExposedName } from "../../base/mod.ts";
 import type { Filter, TableInfo } from "../../kit/mod.ts";
-import type { QueryMode } from "../format/extract-state.ts";
 import { duckdbTypeOf, storedType, typeOfOtherOrder } from "../../duckdb/mod.ts";
 import { checkColumns } from "../../sources/mod.ts";
+import type { Granularity, QueryMode, SchemaPolicy, Strategy } from "../../tables/mod.ts";
 import { reservedNames } from "../format/layout.ts";
-
-/** How a table is brought up to date. */
-export type Strategy = "full_refresh" | "incremental" | "partitioned";
-
-/** The width of a partition. */
-export type Granularity = "day" | "month" | "year";
 
 /** What is to be done with one table. */
 export interface TablePlan {
@@ -49,7 +43,7 @@ export interface TablePlan {
   /** For `partitioned`. Default `month`. */
   readonly partitionGranularity?: Granularity;
   /** What a change of the source's schema does: `evolve` follows it when that is safe, `freeze` fails the table. */
-  readonly schemaPolicy: "evolve" | "freeze";
+  readonly schemaPolicy: SchemaPolicy;
   /** Whether rows with a value that does not fit are rejected one by one instead of failing the table. */
   readonly quarantine: boolean;
   /** With `quarantine`: the share of rows, in percent of those read, that may be rejected before the table fails. Default 5. */

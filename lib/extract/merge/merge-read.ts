@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { counted } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { ReadEnd } from "../../kit/mod.ts";
+import { defaultGranularity } from "../../tables/mod.ts";
 import type { ReadDecision } from "../read/decide.ts";
 import type { PublishedColumn, Part, PublishedTable, Tombstone } from "../format/extract-state.ts";
 import { partitionExpression, readParquet } from "../schema/select.ts";
@@ -133,7 +134,7 @@ async function replacePublished(
       ]
     : [];
   if (plan.strategy === "partitioned") {
-    const label = partitionExpression(plan.partitionBy!, plan.partitionGranularity ?? "month");
+    const label = partitionExpression(plan.partitionBy!, plan.partitionGranularity ?? defaultGranularity);
     const unique = `SELECT ${list} FROM ${source} ${last}`;
     const written = await writePartitions(job, connection, unique, list, label);
     await discard(job.run, staged);
@@ -189,7 +190,9 @@ async function mergeIntoPublished(
 /** How the parts of a table are laid out, as a merge wants to know it. */
 export function partitionOf({ plan }: Pick<TableJob, "plan">): Pick<MergeRequest, "partition"> {
   if (plan.strategy !== "partitioned") return {};
-  return { partition: { column: plan.partitionBy!, granularity: plan.partitionGranularity ?? "month" } };
+  return {
+    partition: { column: plan.partitionBy!, granularity: plan.partitionGranularity ?? defaultGranularity },
+  };
 }
 
 /** The greatest value of the cursor column, of what was read and what was published before. */

@@ -1,5 +1,5 @@
 import { copyToParquet, type Connection, type CopyOptions } from "../../duckdb/mod.ts";
-import type { Granularity } from "../job/plan.ts";
+import type { Granularity } from "../../tables/mod.ts";
 import type { PublishedColumn, Part, PublishedTable } from "../format/extract-state.ts";
 import { keysMatch, partitionExpression } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";

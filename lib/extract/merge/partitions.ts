@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 import { copyToParquet, parquetFooter, quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
-import type { Granularity } from "../job/plan.ts";
+import type { Granularity } from "../../tables/mod.ts";
 import type { TableJob } from "../job/job.ts";
 import { stagingPath, type StagedPart } from "../write/staged.ts";
 import { checkCount } from "../write/write-stream.ts";

@@ -1,5 +1,6 @@
 import { AgnesError } from "../../base/mod.ts";
 import type { FileReading } from "../../kit/mod.ts";
+import type { SchemaPolicy } from "../../tables/mod.ts";
 import type { PublishedColumn, SchemaChange } from "../format/extract-state.ts";
 import { describeChange, diffColumns, withPublished } from "./diff.ts";
 import { readingChanges } from "./reading.ts";
@@ -37,7 +38,7 @@ export function evolve(
   options: {
     /** The id of the table, for hints. Default: its name. */
     readonly id?: string;
-    readonly policy: "evolve" | "freeze";
+    readonly policy: SchemaPolicy;
     readonly accept: boolean;
     readonly replaced: boolean;
     readonly reading?: FileReading | undefined;

@@ -1,6 +1,6 @@
 import { quoteIdentifier, quoteLiteral, storedExpression, storedType } from "../../duckdb/mod.ts";
 import { filterToSql, type Filter } from "../../kit/mod.ts";
-import type { Granularity } from "../job/plan.ts";
+import type { Granularity } from "../../tables/mod.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import { byFoldedName, folded } from "./folded.ts";
 

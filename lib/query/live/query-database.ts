@@ -1,5 +1,6 @@
 import { isAgnesError } from "../../base/mod.ts";
-import { databaseNames, tableId, type AnalyticsTable, type TableUse } from "../../analytics/mod.ts";
+import { databaseNames, tableId, type AnalyticsTable } from "../../analytics/mod.ts";
+import type { TableUse } from "../../sql/mod.ts";
 import {
   duckdbTypeOf,
   openStream,

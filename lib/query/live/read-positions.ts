@@ -1,4 +1,4 @@
-import { expressionsIn } from "../../analytics/mod.ts";
+import { expressionsIn } from "../../sql/mod.ts";
 import { isNode, type Node } from "./tree.ts";
 
 /**

@@ -1,4 +1,5 @@
-import { isAllowedTableFunction, parseSql, tableId, type AnalyticsTable } from "../../analytics/mod.ts";
+import { isAllowedTableFunction, parseSql } from "../../sql/mod.ts";
+import { tableId, type AnalyticsTable } from "../../analytics/mod.ts";
 import type { Connection } from "../../duckdb/mod.ts";
 import type { TableNames } from "../tables.ts";
 import type { LiveTable } from "../../sources/mod.ts";

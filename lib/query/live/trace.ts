@@ -1,4 +1,4 @@
-import { expressionsIn } from "../../analytics/mod.ts";
+import { expressionsIn } from "../../sql/mod.ts";
 import { outputsOf } from "./outputs.ts";
 import { finderOf, isHidden, type ColumnsOf, type TypedColumn } from "./scope.ts";
 import {

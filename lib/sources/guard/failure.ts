@@ -3,7 +3,6 @@ import {
   AgnesError,
   inspected,
   isAgnesError,
-  isDataCode,
   printable,
   readableError,
   redact,
@@ -42,7 +41,7 @@ export function pluginFailure(given: unknown, origin: Origin, operation: Operati
     return redactError(thrown, origin.secrets);
   const what = `the ${operation.operation} of source ${origin.source}`;
   if (signal?.aborted === true) return abortError(signal, what);
-  if (isAgnesError(thrown) && isDataCode(thrown.code)) return redactError(thrown, origin.secrets);
+  if (isAgnesError(thrown) && thrown.isDataError) return redactError(thrown, origin.secrets);
   const { code, advice, retry } = redactValue(ownWords(thrown), origin.secrets);
   return new AgnesError(
     "plugin_failed",

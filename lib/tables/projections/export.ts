@@ -1,4 +1,3 @@
-import { publishFile, type Host } from "../../base/mod.ts";
 import { storedChange } from "../history.ts";
 import type { TableRegistry } from "../registry.ts";
 import type { RegistrySnapshot } from "../types.ts";
@@ -19,8 +18,6 @@ export interface ProjectionOptions {
   /** Receives a note for each field or table that the format cannot represent. Default: discarded. */
   readonly onNote?: (note: string) => void;
 }
-
-const APPEND_CHARACTERS = 1_000_000;
 
 /** A consistent snapshot of the registry at one version. */
 export async function snapshotOf(registry: TableRegistry): Promise<RegistrySnapshot> {
@@ -52,26 +49,4 @@ export async function* renderProjection(
 /** The audit log, one JSON object per line, oldest first. */
 export async function* auditLines(registry: TableRegistry, from = 1): AsyncIterable<string> {
   for await (const change of registry.changes(from)) yield `${JSON.stringify(storedChange(change))}\n`;
-}
-
-/** Writes the registry in a format to a file, atomically. */
-export async function writeProjection(
-  registry: TableRegistry,
-  host: Pick<Host, "files" | "random">,
-  path: string,
-  format: ProjectionFormat,
-  options: ProjectionOptions = {},
-): Promise<void> {
-  await publishFile(host, path, async (temporary) => {
-    await host.files.write(temporary, "");
-    // Each append is synced, so the lines of a long log are written in large pieces.
-    let pending = "";
-    for await (const piece of renderProjection(registry, format, options)) {
-      pending += piece;
-      if (pending.length < APPEND_CHARACTERS) continue;
-      await host.files.append(temporary, pending);
-      pending = "";
-    }
-    await host.files.append(temporary, pending);
-  });
 }

@@ -1,6 +1,4 @@
-export { auditLines, renderProjection, snapshotOf, writeProjection } from "./export.ts";
-export type { ProjectionFormat, ProjectionOptions } from "./export.ts";
-export { renderDataDescription } from "./data-description.ts";
+export { renderProjection } from "./export.ts";
+export type { ProjectionFormat } from "./export.ts";
 export { parseDataDescription } from "./parse-data-description.ts";
-export type { ParseOptions } from "./upstream.ts";
-export { parseRegistryJson, renderRegistryJson } from "./registry-json.ts";
+export { parseRegistryJson } from "./registry-json.ts";

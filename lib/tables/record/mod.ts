@@ -1,4 +1,6 @@
 export { checkChange, checkFolder } from "./check.ts";
+export { defaultGranularity, queryModes } from "./choices.ts";
+export type { Granularity, QueryMode, SchemaPolicy, Strategy } from "./choices.ts";
 export { isPlainObject, kindOf } from "./json.ts";
 export { changedFields, changedRecord, nonDefaultFields, newSettings, settingsOf } from "./merge.ts";
 export { defaultName, isVendorName, sourceTableNames, tableId } from "./names.ts";
@@ -9,7 +11,6 @@ export { tableDefaults } from "./settings.ts";
 export type { TableChange, TableRecord, TableSettings } from "./settings.ts";
 export {
   fromStoredFields,
-  libraryName,
   storedName,
   tableFieldNames,
   toStoredChange,

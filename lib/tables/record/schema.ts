@@ -4,6 +4,7 @@ import { isExposedName } from "../../base/mod.ts";
 import type { JsonRecord } from "../../catalog/mod.ts";
 import { filterProblem } from "../filters.ts";
 import { scheduleProblem } from "../schedule.ts";
+import { partitionGranularity, queryMode, schemaPolicy, syncStrategy } from "./choices.ts";
 import { isJson, isPlainObject } from "./json.ts";
 import { isVendorName } from "./names.ts";
 
@@ -140,11 +141,8 @@ export const tableChange = v.strictObject({
     vendorName,
     "Bucket, dataset or schema of the table in the source; default: derived from source_table",
   ),
-  dataset: optional(vendorName, "Group of tables, for subscriptions; not a BigQuery dataset"),
-  query_mode: optional(
-    v.picklist(["local", "remote", "materialized"]),
-    "local: copied; remote: queried in the source; materialized: the result of a query is copied",
-  ),
+  dataset: optional(vendorName, "Group of tables, for subscriptions; not the dataset of the source"),
+  query_mode: v.nullish(queryMode),
   source_query: optional(
     v.pipe(
       text(100_000),
@@ -152,10 +150,7 @@ export const tableChange = v.strictObject({
     ),
     "Query to run in the source, for the mode materialized",
   ),
-  sync_strategy: optional(
-    v.picklist(["full_refresh", "incremental", "partitioned"]),
-    "How a sync updates the table",
-  ),
+  sync_strategy: v.nullish(syncStrategy),
   sync_schedule: optional(
     v.pipe(
       v.string(),
@@ -186,14 +181,8 @@ export const tableChange = v.strictObject({
     "Conditions on the rows to read, ANDed: column, operator, values; placeholders such as {{today}} are dates",
   ),
   partition_by: optional(columnName, "Partition column"),
-  partition_granularity: optional(
-    v.picklist(["day", "month", "year"]),
-    "Period of one partition; default: month",
-  ),
-  schema_policy: optional(
-    v.picklist(["evolve", "freeze"]),
-    "evolve: adopt changed columns; freeze: fail the table if columns change",
-  ),
+  partition_granularity: v.nullish(partitionGranularity),
+  schema_policy: v.nullish(schemaPolicy),
   quarantine: optional(
     v.boolean(),
     "Reject rows that do not fit their columns, instead of failing the table",

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { createHost, isAgnesError, isDataCode, raceTimeout, shown, type Host } from "../../base/mod.ts";
+import { createHost, isAgnesError, raceTimeout, shown, type Host } from "../../base/mod.ts";
 import { createEngine, type DuckDBLimits } from "../../duckdb/mod.ts";
 import {
   isDeletions,
@@ -144,7 +144,7 @@ export async function failureOf(work: Promise<unknown>, broken: string): Promise
 
 /** Checks that a failure was wrapped once as `plugin_failed`. */
 export function assertWrappedOnce(error: unknown): void {
-  if (isAgnesError(error) && isDataCode(error.code)) return;
+  if (isAgnesError(error) && error.isDataError) return;
   assert.ok(isAgnesError(error, "plugin_failed"), `the failure is not plugin_failed but ${String(error)}`);
   assert.ok(!isAgnesError(error.cause, "plugin_failed"), `the failure is wrapped twice: ${error.message}`);
 }

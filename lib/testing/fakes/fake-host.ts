@@ -40,6 +40,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
   const host = createHost({
     env: {},
     fetch: offline,
+    userName: () => undefined,
     ...parts,
     now: () => new Date(startsAt.getTime() + elapsedMs),
     monotonicMs: () => elapsedMs,

@@ -12,7 +12,7 @@ export interface FileFault {
   readonly stays?: boolean;
 }
 
-/** The write operations. */
+/** The write operations. @internal */
 export const changingOperations = [
   "write",
   "append",

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import { isAllowedFunction, isAllowedTableFunction, refusedFunctions } from "../../lib/analytics/mod.ts";
+import { isAllowedFunction, isAllowedTableFunction } from "../../lib/sql/mod.ts";
+import { refusedFunctions } from "./refused-functions.ts";
 import { openDatabase, type Connection, type Database } from "../../lib/duckdb/mod.ts";
 
 let database: Database;

@@ -1,4 +1,4 @@
-import type { Connection } from "../../duckdb/mod.ts";
+import type { Connection } from "../duckdb/mod.ts";
 import { expressionsIn, fold } from "./expressions.ts";
 import { formatTree, parseTree } from "./tree-json.ts";
 import { isShallowJson, noteVariant, type VariantFacts } from "./variant.ts";

@@ -1,7 +1,7 @@
 /**
  * The functions that SQL of users, and views of foreign extracts, may call. What is not here is refused, so that a
- * function of a later DuckDB is refused until someone has looked at it; a test holds that every function of the
- * DuckDB in use is either here or in `refusedFunctions`.
+ * function of a later DuckDB is refused until someone has reviewed it; `tests/sql/functions.test.ts` checks that every
+ * function of the DuckDB in use is either here or on the test's list of refused ones.
  */
 const allowedFunctions: ReadonlySet<string> = words(`
   !__postfix !~~ !~~* % & && * ** + - ->> / // <-> << <=> <@ >> @ @> ^ ^@ abs acos acosh add age aggregate ago
@@ -70,32 +70,6 @@ const allowedFunctions: ReadonlySet<string> = words(`
 
 /** Families of which every member is fine: the collations of each language. */
 const allowedFamilies = /^icu_collate_[a-z_]+$/;
-
-/**
- * Functions that tell about the server, wait, write, make types that no one sees, or run what they are given. Named so
- * that a test can count.
- *
- * Among them those that end the process or the instance: the JSON ones follow nested JSON without a bound, until the
- * stack is full, `damerau_levenshtein` takes memory for every pair of characters that no limit counts (queries may
- * call it all the same, with a bound), `reservoir_quantile` and `enum_range_boundary` fail inside for an empty list and for NULLs, and `sum_no_overflow` is
- * DuckDB's own, with an internal error for any other type.
- */
-export const refusedFunctions: ReadonlySet<string> = words(`
-  agnes_row_sum col_description current_catalog current_connection_id current_database
-  current_query current_query_id current_setting current_transaction_id
-  currval damerau_levenshtein enum_range_boundary from_json from_json_strict get_block_size getvariable has_any_column_privilege
-  has_column_privilege has_database_privilege has_foreign_data_wrapper_privilege has_function_privilege
-  has_language_privilege has_schema_privilege has_sequence_privilege has_server_privilege has_table_privilege
-  has_tablespace_privilege in_search_path inet_client_addr inet_client_port inet_server_addr inet_server_port
-  json_contains json_deserialize_sql json_group_structure json_merge_patch json_serialize_plan
-  json_serialize_sql json_structure json_transform json_transform_strict make_type nextval obj_description
-  parse_duckdb_log_message pg_collation_is_visible pg_conf_load_time pg_conversion_is_visible
-  pg_function_is_visible pg_get_constraintdef pg_get_expr pg_get_viewdef pg_has_role pg_is_other_temp_schema
-  pg_my_temp_schema pg_opclass_is_visible pg_operator_is_visible pg_opfamily_is_visible
-  pg_postmaster_start_time pg_sleep pg_table_is_visible pg_ts_config_is_visible pg_ts_dict_is_visible
-  pg_ts_parser_is_visible pg_ts_template_is_visible pg_type_is_visible reservoir_quantile setseed shobj_description sleep_ms
-  stats sum_no_overflow txid_current variant_bytes_to_variant variant_to_parquet_variant vector_type write_log
-`);
 
 /** Table functions that make rows of their arguments alone. */
 const allowedTableFunctions: ReadonlySet<string> = words(

@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { openDatabase } from "../../lib/duckdb/mod.ts";
-import { readExtract, writeTable } from "../../lib/extract/mod.ts";
+import { readExtract } from "../../lib/extract/mod.ts";
 import { arrow, int64, Secret, table, utf8, type RemoteAttachInfo } from "../../lib/kit/mod.ts";
-import { codeOf, sorted, openBench, planOf, sourceOf } from "./harness.ts";
+import { openBench, planOf, sourceOf } from "./harness.ts";
 
 const info = table("orders", { id: int64(), name: utf8() }, { remotePath: ["main", "orders"] });
 
@@ -174,36 +174,4 @@ test("extractSource() materializes what the source's own engine answers", async 
   expect(asked).toEqual(["SELECT 1"]);
   expect(await bench.rows("SELECT * FROM orders ORDER BY n")).toEqual([{ n: 1 }, { n: 2 }]);
   expect(await bench.rows("SELECT query_mode FROM _meta")).toEqual([{ query_mode: "materialized" }]);
-});
-
-test("writeTable() pushes a published table back and counts the rows", async () => {
-  await using bench = await openBench();
-  await bench.run([planOf(info)], () => [
-    [
-      { id: 1, name: "a" },
-      { id: 2, name: "b" },
-    ],
-  ]);
-  const taken: unknown[] = [];
-  const write = async (_: unknown, batches: AsyncIterable<arrow.RecordBatch>, options: { mode: string }) => {
-    for await (const batch of batches)
-      taken.push(...batch.toArray().map((row) => [options.mode, row?.toJSON()["id"]]));
-    return { rows: taken.length };
-  };
-  const request = { directory: bench.directory, table: "orders", into: info, mode: "append" } as const;
-  const source = sourceOf({ write } as never);
-  expect(await writeTable(bench.services, { ...request, source })).toBe(2);
-  expect(sorted(taken)).toEqual([
-    ["append", 1n],
-    ["append", 2n],
-  ]);
-  const lossy = sourceOf({ write: async () => ({ rows: 0 }) } as never);
-  expect(await codeOf(writeTable(bench.services, { ...request, source: lossy }))).toBe("rows_lost");
-  expect(await codeOf(writeTable(bench.services, { ...request, table: "nope", source }))).toBe(
-    "table_unknown",
-  );
-  expect(await codeOf(writeTable(bench.services, { ...request, source: sourceOf({}) }))).toBe(
-    "table_plan_invalid",
-  );
-  expect((await readExtract(bench.directory))?.generation.number).toBe(1);
 });

@@ -1,0 +1,42 @@
+import type { KnipConfig } from "knip";
+
+/** A function that its own file uses may be exported for its tests; everything else that only tests use is unused. */
+const isProduction = process.argv.includes("--production");
+
+/** `!` marks the product: the entries and files of `knip --production`. */
+const config: KnipConfig = {
+  entry: [
+    "lib/mod.ts!",
+    "lib/kit/mod.ts!",
+    "lib/catalog/mod.ts!",
+    "lib/testing/mod.ts!",
+    // The server that receives pushed events will use it.
+    "lib/push/mod.ts!",
+    "plugins/*/plugin.ts!",
+    "cmd/commands/**/*.ts!",
+    "cmd/main.ts!",
+    "cmd/build.ts!",
+    "tools/*.ts!",
+    "bench/*.ts",
+    "tests/**/*.ts",
+  ],
+  project: [
+    "lib/**/*.ts!",
+    "plugins/**/*.ts!",
+    "cmd/**/*.ts!",
+    "tools/**/*.ts!",
+    "bench/**/*.ts",
+    "tests/**/*.ts",
+  ],
+  ignoreExportsUsedInFile: isProduction ? { function: true, class: true } : false,
+  ignoreBinaries: ["mkfifo"],
+  paths: {
+    agnes: ["./lib/mod.ts"],
+    "agnes/kit": ["./lib/kit/mod.ts"],
+    "agnes/catalog": ["./lib/catalog/mod.ts"],
+    "agnes/testing": ["./lib/testing/mod.ts"],
+    "agnes/plugins/*": ["./plugins/*/plugin.ts"],
+  },
+};
+
+export default config;

@@ -1,0 +1,274 @@
+import { Buffer } from "node:buffer";
+import { join, resolve } from "node:path";
+
+import type {
+  Agnes,
+  AgnesOptions,
+  CheckedEntry,
+  Connectors,
+  DocumentedTable,
+  QueryOptions,
+} from "./agnes.ts";
+import {
+  extensionsOf,
+  rebuild,
+  remoteTables,
+  type RebuildReport,
+  type RemoteTable,
+} from "./analytics/mod.ts";
+import { createHost, silentLog, type Host, currentActor } from "./base/mod.ts";
+import { fileStorage, type CatalogStorage } from "./catalog/mod.ts";
+import { encodeResult } from "./duckdb/mod.ts";
+import { publishedStates, rollbackExtract } from "./extract/mod.ts";
+import { createPluginRegistry, loadWorkspacePlugins, type PluginRegistry } from "./plugins/mod.ts";
+import { openQuerySession, type AccessOptions, type QueryAnswer, type QuerySession } from "./query/mod.ts";
+import {
+  checkHealth,
+  discoverTables,
+  openLiveTables,
+  openSource,
+  unknownSource,
+  type LiveTables,
+  type SourceServices,
+} from "./sources/mod.ts";
+import {
+  dropPublishedTable,
+  syncSources,
+  SyncState,
+  unregisteredExtracts,
+  type SyncOptions,
+  type SyncReport,
+} from "./sync/mod.ts";
+import {
+  checkSourceRules,
+  explainUnknown,
+  openTableRegistry,
+  type TableRegistry,
+  type TableSettings,
+} from "./tables/mod.ts";
+import { checkConfig, dataDirectoryOf, dataPaths, openWorkspace, type Workspace } from "./workspace/mod.ts";
+
+/**
+ * Opens a workspace: its configuration, its plugins, its registry and its data.
+ *
+ * @throws `workspace_missing`, `config_malformed`, `config_unknown_key`, `config_invalid`, `plugin_invalid`
+ *
+ * @example
+ * ```ts
+ * import { createAgnes } from "agnes";
+ * import files from "agnes/plugins/files";
+ *
+ * await using agnes = await createAgnes({ plugins: [files], workspace: "./shop" });
+ * await agnes.sync();
+ * console.log(await agnes.rows("SELECT count(*) AS orders FROM orders"));
+ * ```
+ */
+export async function createAgnes(options: AgnesOptions): Promise<Agnes> {
+  const host = createHost(options.host);
+  const { log = silentLog, onConnect } = options;
+  const workspace = await workspaceOf(host, options);
+  const { directory, config } = workspace;
+  const bundled = options.plugins;
+  const loaded = await loadWorkspacePlugins(directory, config.plugins, options.importPlugin, {
+    files: host.files,
+    taken: bundled.map((plugin) => plugin.name),
+  });
+  const plugins = createPluginRegistry([...bundled, ...loaded.plugins], loaded.failures);
+  const states = (source: string) =>
+    publishedStates(host, dataPaths.extract(workspace.dataDirectory, source));
+  const services = {
+    host,
+    log,
+    limits: config.limits,
+    plugins,
+    workspace,
+    publishedStates: states,
+    ...(onConnect && { onConnect }),
+  };
+  return new WorkspaceAgnes(services, options.actor);
+}
+
+async function workspaceOf(host: Host, options: AgnesOptions): Promise<Workspace> {
+  if (options.config === undefined) {
+    return openWorkspace(host, options.workspace === undefined ? {} : { exact: options.workspace });
+  }
+  const directory = resolve(options.workspace ?? ".");
+  const config = checkConfig(options.config, "the configuration");
+  return { directory, dataDirectory: dataDirectoryOf(host.env, directory), config };
+}
+
+class WorkspaceAgnes implements Agnes {
+  readonly workspace: Workspace;
+  readonly plugins: PluginRegistry;
+  readonly connectors: Connectors;
+  readonly #services: SourceServices;
+  readonly #actor: string | undefined;
+  readonly #session: QuerySession;
+  readonly #live: LiveTables;
+  #tables: Promise<TableRegistry> | undefined;
+  #state: Promise<SyncState> | undefined;
+
+  constructor(services: SourceServices, actor: string | undefined) {
+    this.#services = services;
+    this.#actor = actor;
+    this.workspace = services.workspace;
+    this.plugins = services.plugins;
+    this.connectors = connectorsOf(services);
+    this.#live = openLiveTables(services, () => this.tables());
+    this.#session = openQuerySession(
+      { ...services, extensions: extensionsOf(services) },
+      {
+        dataDirectory: services.workspace.dataDirectory,
+        live: this.#live.resolve,
+      },
+    );
+  }
+
+  tables(): Promise<TableRegistry> {
+    this.#tables ??= this.#openTables();
+    return this.#tables;
+  }
+
+  async sync(options: SyncOptions = {}): Promise<SyncReport> {
+    return syncSources({ ...(await this.#syncServices()), state: await this.#syncState() }, options);
+  }
+
+  async rebuild(options: Parameters<Agnes["rebuild"]>[0] = {}): Promise<RebuildReport> {
+    return rebuild(await this.#syncServices(), options);
+  }
+
+  async remoteTables(options: Parameters<Agnes["remoteTables"]>[0] = {}): Promise<readonly RemoteTable[]> {
+    return remoteTables(await this.#syncServices(), options);
+  }
+
+  async rollback(source: string, generation: number): Promise<number> {
+    const { workspace } = this;
+    const known = Object.keys(workspace.config.sources);
+    if (!known.includes(source)) throw unknownSource(source, known);
+    const directory = dataPaths.extract(workspace.dataDirectory, source);
+    const published = await rollbackExtract(this.#services, directory, generation);
+    await this.rebuild();
+    return published;
+  }
+
+  query(sql: string, options: QueryOptions = {}): Promise<QueryAnswer> {
+    return this.#named(this.#session.runQuery({ ...options, sql }), options.access);
+  }
+
+  async rows<T>(sql: string, options: QueryOptions = {}): Promise<readonly T[]> {
+    const answer = await this.query(sql, options);
+    const pieces: Uint8Array[] = [];
+    for await (const bytes of encodeResult(answer, "json")) pieces.push(bytes);
+    return JSON.parse(Buffer.concat(pieces).toString()) as T[];
+  }
+
+  async catalog(options: AccessOptions = {}): Promise<readonly CheckedEntry[]> {
+    const entries = await this.#session.catalog(options);
+    if (entries.length === 0) return [];
+    const state = await this.#syncState();
+    const sources = [...new Set(entries.map(({ source }) => source))];
+    const known = await Promise.all(
+      sources.map(async (source) =>
+        [...(await state.succeeded(source))].map(([name, at]) => [`${source}.${name}`, at] as const),
+      ),
+    );
+    const checked = new Map<string, Date>(known.flat());
+    return entries.map((entry) => ({ ...entry, checkedAt: checked.get(entry.id)?.toISOString() ?? null }));
+  }
+
+  async describe(table: string, options: Parameters<Agnes["describe"]>[1] = {}): Promise<DocumentedTable> {
+    const found = await this.#named(this.#session.describeTable(table, options), options.access);
+    const record = await (await this.tables()).get(found.id);
+    return {
+      ...found,
+      foreignKeys: record?.foreignKeys ?? [],
+      documentation: record?.documentation ?? {},
+      sourceMetadata: record?.sourceMetadata ?? {},
+    };
+  }
+
+  sample(table: string, rows: number, options: Parameters<Agnes["sample"]>[2] = {}): Promise<QueryAnswer> {
+    return this.#named(this.#session.sampleTable(table, rows, options), options.access);
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close();
+    await this.#live[Symbol.asyncDispose]();
+    await (await this.#state?.catch(() => undefined))?.close();
+    await (await this.#tables?.catch(() => undefined))?.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Completes the error for an unknown table that is registered but not published yet. */
+  async #named<T>(answer: Promise<T>, access?: QueryOptions["access"]): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw await explainUnknown(error, () => this.tables(), access);
+    }
+  }
+
+  #syncState(): Promise<SyncState> {
+    this.#state ??= SyncState.open({ ...this.#services, storage: this.#storage() });
+    return this.#state;
+  }
+
+  async #syncServices() {
+    return { ...this.#services, tables: await this.tables() };
+  }
+
+  /** Checks that the plugin of a table's source supports its settings. */
+  #checkTable(table: TableSettings, id: string): void {
+    const { sources } = this.workspace.config;
+    const wanted = Object.hasOwn(sources, table.source) ? sources[table.source]!.plugin : undefined;
+    const plugin = this.plugins.list().find(({ name }) => name === wanted);
+    if (plugin === undefined) return;
+    checkSourceRules(table, id, { plugin: plugin.name, capabilities: plugin.capabilities });
+  }
+
+  #storage(): CatalogStorage {
+    const { host, log, workspace } = this.#services;
+    return fileStorage({ directory: dataPaths.state(workspace.dataDirectory), host, log });
+  }
+
+  async #openTables(): Promise<TableRegistry> {
+    const { host, log, workspace } = this.#services;
+    const extracts = await unregisteredExtracts(host, workspace);
+    if (extracts.length > 0) {
+      log.warn(
+        `the registry ${join(dataPaths.state(workspace.dataDirectory), "tables")} has no table, though ${extracts.join(", ")} was published here before: ` +
+          "unless the folder comes from elsewhere, restore the registry from a backup, or `agnes table import` an exported file, before you sync",
+      );
+    }
+    const registry = await openTableRegistry({
+      storage: this.#storage(),
+      host,
+      log,
+      actor: this.#actor ?? currentActor(host),
+      checkTable: (table, id) => this.#checkTable(table, id),
+    });
+    registry.onUnregister(async ({ table }) => {
+      await (await this.#syncState()).forget(table.source, table.name);
+      await dropPublishedTable(this.#services, table);
+      await rebuild({ ...this.#services, tables: registry });
+    });
+    return registry;
+  }
+}
+
+function connectorsOf(services: SourceServices): Connectors {
+  return {
+    open: (source, { signal } = {}) => openSource(services, source, signal),
+    discover: async (source, options = {}) => {
+      await using handle = await openSource(services, source, options.signal);
+      return await discoverTables(handle, options);
+    },
+    health: async (source, options = {}) => {
+      await using handle = await openSource(services, source, options.signal);
+      return await checkHealth(handle, options);
+    },
+  };
+}
