@@ -49,7 +49,7 @@ export async function buildAnalytics(
   const scans = await scanSources(services, request, previous, place.last);
   // From here on the views of extracts are made, which may read what is theirs and nothing else.
   await connection.run(lockInto(scans.map(directoryOf)));
-  const shown = await showSources(connection, previous, scans, request.signal);
+  const shown = await showSources(services.host.files, connection, previous, scans, request.signal);
   const reserved = reservedBy(scans, shown, place);
   const present = [...shown.tables, ...reserved.map(({ id }) => partsOf(id))];
   const names = planNames(present, request.owners, holdersOf(previous, place));

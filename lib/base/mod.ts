@@ -28,7 +28,7 @@ export {
 } from "./errors/mod.ts";
 export type { ErrorCode, ErrorDetails, ErrorSpec, Retry, SqlPlace } from "./errors/mod.ts";
 export { fileError, nodeFiles } from "./files.ts";
-export type { Files, FileStat } from "./files.ts";
+export type { FileEntry, FileIdentity, FileKind, Files, FileStat } from "./files.ts";
 export { createHost, randomName } from "./host.ts";
 export type { Host } from "./host.ts";
 export {

@@ -65,7 +65,7 @@ export async function changeExtract<T>(
   let published: ExtractState | null = null;
   const result = await work({
     directory,
-    read: () => readExtract(directory),
+    read: () => readExtract(services.host.files, directory),
     publish: async (previous, changes) => {
       const { source, partRows = PART_ROWS, signal } = request;
       const run: ExtractRun = {

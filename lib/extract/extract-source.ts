@@ -74,7 +74,7 @@ export async function extractSource(given: ExtractServices, request: ExtractRequ
   throwIfAborted(request.signal, "the extraction");
   await host.files.makeDirectory(directory);
   await using _lock = await acquireLock(lockPath(directory), `the extract of source ${request.source.name}`);
-  const published = await readExtract(directory);
+  const published = await readExtract(host.files, directory);
   const previous = await withChecks(host, published);
   await sweepTemporary(host, directory);
   await using database = await openDatabase({ limits: { threads: THREADS, ...services.limits } });

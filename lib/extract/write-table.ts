@@ -33,7 +33,7 @@ export async function writeTable(services: ExtractServices, request: WriteReques
     const reason = `source ${source.name} cannot write`;
     throw new AgnesError("table_plan_invalid", { table: into.name, reason });
   }
-  const state = await readExtract(directory);
+  const state = await readExtract(services.host.files, directory);
   const table = findTable(state, name);
   if (table === undefined) {
     const known = (state?.tables ?? []).map((one) => one.name);

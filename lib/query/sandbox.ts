@@ -312,7 +312,7 @@ export class Sandbox {
       this.#attaching += 1;
       this.#isAttachingExtract = true;
       try {
-        await attachExtract(this.#connection, this.state!, table, signal);
+        await attachExtract(this.#services.host.files, this.#connection, this.state!, table, signal);
       } finally {
         this.#attaching -= 1;
         this.#isAttachingExtract = false;

@@ -29,7 +29,9 @@ async function measuring(bench: Bench, plan: TablePlan, given: readonly Row[]): 
 
 /** The bounds that are kept of each part, and those of the values in its file. */
 async function bounds(bench: Bench, { name }: TableInfo, key: string, cursor: string) {
-  const { parts } = (await readExtract(bench.directory))!.tables.find((one) => one.name === name)!;
+  const { parts } = (await readExtract(bench.services.host.files, bench.directory))!.tables.find(
+    (one) => one.name === name,
+  )!;
   const kept = parts.map(({ keyMin, keyMax, cursorMin, cursorMax }) => ({
     keyMin,
     keyMax,
@@ -61,12 +63,18 @@ test.each(["full_refresh", "incremental", "partitioned"] as const)(
     const first = await bounds(bench, info, "id", "v");
     expect(first.kept).toEqual(first.held);
     expect(first.kept.length).toBe(strategy === "partitioned" ? 2 : 1);
-    expect((await readExtract(bench.directory))!.tables[0]!.cursor).toEqual({ column: "v", value: "30" });
+    expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.cursor).toEqual({
+      column: "v",
+      value: "30",
+    });
     if (strategy === "full_refresh") return;
     await bench.run([plan], () => [[{ id: 11, day: "2026-02-03", v: 100 }]]);
     const second = await bounds(bench, info, "id", "v");
     expect(second.kept).toEqual(second.held);
-    expect((await readExtract(bench.directory))!.tables[0]!.cursor).toEqual({ column: "v", value: "100" });
+    expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.cursor).toEqual({
+      column: "v",
+      value: "100",
+    });
   },
 );
 
@@ -86,7 +94,10 @@ test("extractSource() measures bounds that a copy does not tell", async () => {
   const { kept, held } = await bounds(bench, other, "key", "v");
   expect(kept).toEqual(held);
   expect(kept[0]).toMatchObject({ keyMin: given[1]!.key, cursorMax: "10.0" });
-  expect((await readExtract(bench.directory))!.tables[0]!.cursor).toEqual({ column: "v", value: "10.0" });
+  expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.cursor).toEqual({
+    column: "v",
+    value: "10.0",
+  });
 });
 
 test("extractSource() keeps the cursor of a read whose new rows have no cursor value", async () => {
@@ -94,5 +105,8 @@ test("extractSource() keeps the cursor of a read whose new rows have no cursor v
   await bench.run([incremental(info)], () => [rows]);
   const stats = await bench.run([incremental(info)], () => [[{ id: 20, day: "x", v: null }]]);
   expect(stats.errors).toEqual([]);
-  expect((await readExtract(bench.directory))!.tables[0]!.cursor).toEqual({ column: "v", value: "30" });
+  expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.cursor).toEqual({
+    column: "v",
+    value: "30",
+  });
 });

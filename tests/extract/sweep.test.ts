@@ -33,7 +33,7 @@ test("extractSource() sweeps parts an hour after the last kept generation let go
   await bench.run([planOf(info)], () => [[{ id: 7 }]]);
   // Four generations are kept, and those let go of less than an hour ago.
   expect(await parts()).toBe(6);
-  expect((await listGenerations(bench.directory)).length).toBe(4);
+  expect((await listGenerations(bench.services.host.files, bench.directory)).length).toBe(4);
 });
 
 test("extractSource() removes what a dead run left under temporary names", async () => {
@@ -58,13 +58,13 @@ test("rollbackExtract() publishes an earlier generation as a new one, with its c
   await bench.run([plan], () => [[{ id: 1 }]]);
   await bench.run([plan], () => [[{ id: 2 }]]);
   expect(await rollbackExtract(bench.services, bench.directory, 1)).toBe(3);
-  const state = await readExtract(bench.directory);
+  const state = await readExtract(bench.services.host.files, bench.directory);
   expect(state?.generation).toMatchObject({ number: 3, kind: "rollback" });
   expect(state?.tables[0]?.cursor?.value).toBe("1");
   await bench.run([plan], () => [[{ id: 2 }, { id: 3 }]]);
   expect(await bench.rows("SELECT id FROM t ORDER BY id")).toEqual([{ id: 1n }, { id: 2n }, { id: 3n }]);
   expect(await codeOf(rollbackExtract(bench.services, bench.directory, 99))).toBe("generation_unknown");
-  const old = (await readExtract(bench.directory))!.tables[0]!.parts[0]!;
+  const old = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts[0]!;
   await bench.run([plan], () => [[{ id: 1 }]], { full: true });
   await rm(join(bench.directory, old.path), { force: true });
   await rm(join(bench.directory, "data"), { recursive: true });
@@ -79,8 +79,8 @@ test("extractSource() writes the views anew when the extract was moved", async (
   await rm(bench.directory, { recursive: true });
   const stats = await bench.run([], () => [], { directory: moved });
   expect(stats.published).toBe(true);
-  expect((await readExtract(moved))?.generation.directory).toBe(moved);
+  expect((await readExtract(bench.services.host.files, moved))?.generation.directory).toBe(moved);
   await cp(moved, bench.directory, { recursive: true });
-  const other = await readExtract(bench.directory);
+  const other = await readExtract(bench.services.host.files, bench.directory);
   expect(other?.tables[0]?.rows).toBe(1);
 });
