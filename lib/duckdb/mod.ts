@@ -23,6 +23,7 @@ export { createEngine } from "./engine.ts";
 export { statementPlace } from "./errors.ts";
 export type { Engine } from "./engine.ts";
 export { checkParquetInput } from "./parquet-input.ts";
+export { restrictTo } from "./restrict.ts";
 export { parquetFooter } from "./parquet-footer.ts";
 export type { ParquetFooter } from "./parquet-footer.ts";
 export { hasNegativeZero } from "./arrow/negative-zero.ts";

@@ -2,10 +2,11 @@ import { expect, test } from "bun:test";
 import { cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { listGenerations, readExtract, rollbackExtract } from "../../lib/extract/mod.ts";
+import { AgnesError } from "../../lib/base/mod.ts";
+import { changeExtract, listGenerations, readExtract, rollbackExtract } from "../../lib/extract/mod.ts";
 import { planSweep } from "../../lib/extract/publish/sweep.ts";
 import { int64, table } from "../../lib/kit/mod.ts";
-import { codeOf, openBench, planOf } from "./harness.ts";
+import { codeOf, incremental, openBench, planOf, sourceOf } from "./harness.ts";
 
 const info = table("t", { id: int64() });
 const HOUR_MS = 60 * 60 * 1000;
@@ -83,4 +84,32 @@ test("extractSource() writes the views anew when the extract was moved", async (
   await cp(moved, bench.directory, { recursive: true });
   const other = await readExtract(bench.services.host.files, bench.directory);
   expect(other?.tables[0]?.rows).toBe(1);
+});
+
+test("changeExtract() reports, and does not fail, when old parts cannot be swept", async () => {
+  await using bench = await openBench();
+  const plan = incremental(
+    table("t", { id: int64({ nullable: false }), n: int64() }, { primaryKey: ["id"] }),
+  );
+  const { host } = bench.services;
+  let published = false;
+  const list: typeof host.files.list = (path) =>
+    published
+      ? Promise.reject(new AgnesError("file_failed", { operation: "list", path, reason: "EIO" }))
+      : host.files.list(path);
+  const services = { ...bench.services, host: { ...host, files: { ...host.files, list } } };
+  const { signal } = new AbortController();
+  const request = { directory: bench.directory, source: sourceOf({}), signal };
+  const changed = await changeExtract(services, request, async (extract) => {
+    const changes = [{ kind: "upsert" as const, table: "t", row: { id: 1, n: 2 } }];
+    const done = await extract.publish(await extract.read(), {
+      tables: [{ plan, changes }],
+      eventIds: ["e"],
+    });
+    published = true;
+    return done;
+  });
+  expect(changed.kind).toBe("published");
+  expect(bench.log.map(({ message }) => message)).toContain("old parts could not be swept");
+  expect(await bench.rows("SELECT * FROM t")).toEqual([{ id: 1n, n: 2n }]);
 });

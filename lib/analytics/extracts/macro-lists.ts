@@ -5,6 +5,7 @@ import {
   openDatabase,
   quoteIdentifier,
   quoteLiteral,
+  restrictTo,
   type Connection,
   type DuckDBLimits,
 } from "../../duckdb/mod.ts";
@@ -76,12 +77,7 @@ export class MacroLists {
     await using database = await openDatabase({ limits: this.#limits });
     await using connection = await database.connect();
     const paths = [...folders.values()].flatMap((path) => [path, `${path}.wal`]);
-    await connection.run(
-      `SET allowed_paths = [${paths.map(quoteLiteral).join(", ")}];
-       SET enable_external_access = false;
-       SET lock_configuration = true;`,
-      { signal },
-    );
+    await connection.run(restrictTo({ paths }), { signal });
     const attached = new Map<string, Definition[]>();
     for (const [source, path] of folders) {
       if (await canAttach(connection, source, path, signal)) attached.set(source, []);
