@@ -51,8 +51,7 @@ export function vendorViolations(files: readonly SourceFile[]): readonly string[
 /** Files outside `lib/base/` that rename files themselves, and why. */
 const RENAMES: ReadonlyMap<string, string> = new Map([
   ["lib/extract/write/finish-parts.ts", "parts are synced one by one and their folder once"],
-  ["lib/extract/write/write-small-files.ts", "gives what DuckDB wrote into folders a temporary name"],
-  ["lib/extract/merge/partitions.ts", "gives what DuckDB wrote into folders a temporary name"],
+  ["lib/extract/write/write-part.ts", "gives what DuckDB wrote into folders a temporary name"],
   ["lib/push/spool.ts", "moves a damaged file out of the spool"],
 ]);
 

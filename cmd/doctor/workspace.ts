@@ -153,7 +153,7 @@ function checkedPlugin(
 
 async function extractCheck(name: string, directory: string, firstStep: string): Promise<Check> {
   try {
-    const extract = await readExtract(directory);
+    const extract = await readExtract(createHost().files, directory);
     return extract === null
       ? warning(`source ${name}`, "nothing published yet", firstStep)
       : ok(`source ${name}`, publishedText(extract.tables.length, extract.generation.number));

@@ -1,5 +1,5 @@
 import type { Agnes } from "../../lib/agnes.ts";
-import { isAgnesError } from "../../lib/base/mod.ts";
+import { createHost, isAgnesError } from "../../lib/base/mod.ts";
 import { publishedKey, readExtract } from "../../lib/extract/mod.ts";
 import type { RegisteredTable } from "../../lib/tables/mod.ts";
 import { dataPaths } from "../../lib/workspace/mod.ts";
@@ -29,7 +29,10 @@ async function publishedKeys(
   source: string,
 ): Promise<readonly (readonly [name: string, key: readonly string[]])[]> {
   try {
-    const extract = await readExtract(dataPaths.extract(agnes.workspace.dataDirectory, source));
+    const extract = await readExtract(
+      createHost().files,
+      dataPaths.extract(agnes.workspace.dataDirectory, source),
+    );
     return (extract?.tables ?? []).map((table) => [table.name, publishedKey(table)] as const);
   } catch (error) {
     if (isAgnesError(error, "extract_unreadable") || isAgnesError(error, "extract_foreign")) return [];

@@ -1,5 +1,4 @@
-import { quoteIdentifier, quoteLiteral, type Connection } from "../duckdb/mod.ts";
-import { lockInto } from "./extracts/open-extract.ts";
+import { quoteIdentifier, quoteLiteral, restrictTo, type Connection } from "../duckdb/mod.ts";
 import { scanSources, UNKNOWN, type SourceScan } from "./extracts/scan-sources.ts";
 import { databaseNames, tableId, type AnalyticsSource, type AnalyticsState, type Issue } from "./model.ts";
 import { sortIssues, type RebuildReport, type ReservedName } from "./report.ts";
@@ -48,8 +47,8 @@ export async function buildAnalytics(
   if (!tools.onCopy) await connection.run(createState(catalog));
   const scans = await scanSources(services, request, previous, place.last);
   // From here on the views of extracts are made, which may read what is theirs and nothing else.
-  await connection.run(lockInto(scans.map(directoryOf)));
-  const shown = await showSources(connection, previous, scans, request.signal);
+  await connection.run(restrictTo({ directories: scans.map(directoryOf) }));
+  const shown = await showSources(services.host.files, connection, previous, scans, request.signal);
   const reserved = reservedBy(scans, shown, place);
   const present = [...shown.tables, ...reserved.map(({ id }) => partsOf(id))];
   const names = planNames(present, request.owners, holdersOf(previous, place));

@@ -1,5 +1,7 @@
-import { constants } from "node:fs";
+import { constants, type Dirent } from "node:fs";
 import * as fs from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import { AgnesError, messageOf } from "./errors/mod.ts";
 
@@ -8,6 +10,23 @@ export interface FileStat {
   readonly sizeBytes: number;
   readonly modifiedAtMs: number;
   readonly isDirectory: boolean;
+}
+
+/** What a path leads to when a link is not followed; `other` is a pipe, a device or a socket. */
+export type FileKind = "file" | "directory" | "link" | "other";
+
+/** An entry of a directory. */
+export interface FileEntry {
+  readonly name: string;
+  /** Some file systems do not tell; it is `other` then. */
+  readonly kind: FileKind;
+}
+
+/** What `Files.identify` tells of a path. */
+export interface FileIdentity {
+  readonly kind: FileKind;
+  /** Device and inode: another text for another file in the same place. */
+  readonly id: string;
 }
 
 /**
@@ -42,8 +61,16 @@ export interface Files {
   makeDirectory(path: string): Promise<void>;
   /** Lists the names in a directory, sorted; `null` if it does not exist. */
   list(path: string): Promise<readonly string[] | null>;
+  /** Lists the entries of a directory, sorted, without following links; `null` if it does not exist. */
+  entries(path: string): Promise<readonly FileEntry[] | null>;
   /** Returns size, time and kind of a path; `null` if it does not exist. */
   stat(path: string): Promise<FileStat | null>;
+  /** Tells which file a path is, without following a link; `null` if it does not exist. */
+  identify(path: string): Promise<FileIdentity | null>;
+  /** Returns the absolute path without links; `null` if it does not exist. */
+  realPath(path: string): Promise<string | null>;
+  /** Creates a directory of the system's temporary ones that only this user can open, and returns its path. */
+  makeTemporaryDirectory(prefix: string): Promise<string>;
   /** Returns the free bytes on the disk of a directory; `null` if unknown. */
   freeBytes(path: string): Promise<number | null>;
 }
@@ -84,7 +111,12 @@ export function nodeFiles(): Files {
     makeDirectory: (path) =>
       attempt("create", path, async () => void (await fs.mkdir(path, { recursive: true }))),
     list: (path) => absentIsNull(attempt("list", path, async () => (await fs.readdir(path)).sort())),
+    entries: (path) => absentIsNull(attempt("list", path, () => entriesOf(path))),
     stat: (path) => absentIsNull(attempt("stat", path, () => statPath(path))),
+    identify: (path) => absentIsNull(attempt("stat", path, () => identify(path))),
+    realPath: (path) => absentIsNull(attempt("resolve", path, () => fs.realpath(path))),
+    makeTemporaryDirectory: (prefix) =>
+      attempt("create", join(tmpdir(), prefix), () => fs.mkdtemp(join(tmpdir(), prefix))),
     freeBytes: (path) => attempt("get the free space for", path, () => freeBytes(path)),
   };
 }
@@ -153,6 +185,24 @@ async function syncPath(path: string): Promise<void> {
 async function statPath(path: string): Promise<FileStat> {
   const stat = await fs.stat(path);
   return { sizeBytes: stat.size, modifiedAtMs: stat.mtimeMs, isDirectory: stat.isDirectory() };
+}
+
+async function entriesOf(path: string): Promise<readonly FileEntry[]> {
+  const entries = await fs.readdir(path, { withFileTypes: true });
+  return entries
+    .map((entry) => ({ name: entry.name, kind: kindOf(entry) }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+async function identify(path: string): Promise<FileIdentity> {
+  const stat = await fs.lstat(path, { bigint: true });
+  return { kind: kindOf(stat), id: `${stat.dev}:${stat.ino}` };
+}
+
+function kindOf(found: Pick<Dirent, "isFile" | "isDirectory" | "isSymbolicLink">): FileKind {
+  if (found.isFile()) return "file";
+  if (found.isDirectory()) return "directory";
+  return found.isSymbolicLink() ? "link" : "other";
 }
 
 async function freeBytes(path: string): Promise<number | null> {

@@ -37,7 +37,7 @@ export type {
   SqlPlace,
 } from "./errors/mod.ts";
 export { fileError, nodeFiles } from "./files.ts";
-export type { Files, FileStat } from "./files.ts";
+export type { FileEntry, FileIdentity, FileKind, Files, FileStat } from "./files.ts";
 export { createHost, randomName } from "./host.ts";
 export type { Host } from "./host.ts";
 export {

@@ -1,4 +1,6 @@
+import { Buffer } from "node:buffer";
 import { rm } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 
 import { messageOf } from "../base/mod.ts";
 import type { Connection } from "./connection.ts";
@@ -6,7 +8,7 @@ import type { Database } from "./database.ts";
 import { endOfDayError, withoutEndOfDay } from "./end-of-day.ts";
 import { GrowingHash } from "./growing-hash.ts";
 import { quoteIdentifier, quoteLiteral } from "./sql.ts";
-import { floatsOf, storedExpression } from "./stored-type.ts";
+import { floatsOf, storedExpression, storedType } from "./stored-type.ts";
 import { openStream } from "./stream/open-stream.ts";
 import type { StreamSource } from "./stream/scan.ts";
 
@@ -39,25 +41,37 @@ export interface CopyOptions {
   readonly sumOf?: string;
   /** Whether `sha256` is wanted; not with `partitionBy`. What is at the path is removed first. Default `false`. */
   readonly hashed?: boolean;
-  /** Is told now and then how many rows were taken from a stream. */
-  readonly onRows?: (rows: number) => void;
   /** A connection to run on, when the SQL needs what is its own. Default: a new one. */
   readonly connection?: Connection;
 }
 
-/** What a column of a written file holds; `min` and `max` are DuckDB's text, `null` when not known. */
-interface ColumnStatistics {
+/**
+ * What a column of a written file holds. `min` and `max` are the text of a cast to VARCHAR, `null` without a value and
+ * when DuckDB does not tell them exactly: of long texts, and of types that `EXACT` does not name.
+ */
+export interface ColumnStatistics {
   readonly min: string | null;
   readonly max: string | null;
   readonly nulls: number;
+}
+
+/** One file of a copy with `partitionBy`. */
+interface PartitionFile {
+  readonly path: string;
+  /** The value of the column. */
+  readonly partition: string;
+  /** As in `CopyResult`. */
+  readonly columns: CopyResult["columns"];
 }
 
 export interface CopyResult {
   readonly rows: number;
   /** 0 with `partitionBy`. */
   readonly sizeBytes: number;
-  /** By column; nested ones are left out. */
+  /** By column; nested ones are left out. Empty with `partitionBy`. */
   readonly columns: Readonly<Record<string, ColumnStatistics>>;
+  /** The files of a copy with `partitionBy`; empty without. */
+  readonly files: readonly PartitionFile[];
   /** The sum of `sumOf`; absent without it, with partitions, and when DuckDB did not evaluate it once for each row. */
   readonly sum?: bigint;
   /** The SHA-256 of the file as 64 hexadecimal digits; absent without `hashed`, and when something else changed the file. */
@@ -74,7 +88,11 @@ const DICTIONARY_VALUES_MAX = 4096;
 const LIMITED_COLUMNS_MAX = 200;
 /** Fetching batches from JavaScript takes no more than this; encoding them is DuckDB's. */
 const STREAM_THREADS = 2;
-const REPORT_EVERY_MS = 100;
+/** The types whose bounds are the very least and greatest value: not so for NaN, and BLOB is written in another form. */
+const EXACT =
+  /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT)|DECIMAL\(\d+, ?\d+\)|DATE|TIME|TIMESTAMP(_NS)?|TIMESTAMP WITH TIME ZONE|VARCHAR)$/;
+/** DuckDB cuts a bound after 256 bytes, which may be within a character. */
+const EXACT_BYTES_MAX = 252;
 
 /**
  * Writes a query or a stream as one Parquet file: zstd, in one pass with bounded memory.
@@ -130,8 +148,9 @@ async function copyStream(
   input: Extract<CopyInput, { kind: "stream" }>,
 ): Promise<CopyResult> {
   const { database, connection, options } = target;
-  const { source, stop } = reporting(input.source, options.onRows);
-  const table = openStream(database, source, { threads: options.ordered === true ? 1 : STREAM_THREADS });
+  const table = openStream(database, input.source, {
+    threads: options.ordered === true ? 1 : STREAM_THREADS,
+  });
   try {
     const select = (input.select ?? ((relation) => `SELECT * FROM ${relation}`))(table.relation);
     const columns = await connection.describe(select, signalOf(options));
@@ -140,7 +159,6 @@ async function copyStream(
     return await copy(target, storedSelect(select, columns), columns, dictionaries);
   } finally {
     table.close();
-    stop();
   }
 }
 
@@ -183,6 +201,7 @@ function guarded(value: string, type: string): string {
 const signalOf = ({ signal }: CopyOptions) => (signal === undefined ? {} : { signal });
 
 interface CopyRow {
+  readonly filename: string;
   readonly count: bigint;
   readonly file_size_bytes: bigint;
   readonly column_statistics: readonly {
@@ -204,6 +223,8 @@ async function copy(
       : `PARTITION_BY (${quoteIdentifier(partitionBy)}), FILENAME_PATTERN 'part_{i}'`;
   const sum = sumOf === undefined || partitionBy !== undefined ? null : database.openRowSum();
   const isHashed = options.hashed === true && partitionBy === undefined;
+  // Converting the statistics of a hundred small files takes as long as writing them.
+  const hasStatistics = partitionBy === undefined || options.statistics?.length !== 0;
   // The rest of a copy that failed would be hashed.
   if (isHashed) await rm(path, { force: true });
   const hash = isHashed ? new GrowingHash(path) : null;
@@ -211,19 +232,27 @@ async function copy(
   const sql =
     `COPY (${rows}\n) TO ${quoteLiteral(path)} (FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, ` +
     `COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${rowGroupRows}, ` +
-    `${DICTIONARIES[dictionaries]}RETURN_STATS ${partitionBy === undefined}, ${partitions})`;
+    `${DICTIONARIES[dictionaries]}${hasStatistics ? "RETURN_STATS" : "RETURN_FILES"}, ${partitions})`;
   const names = columns.map(({ name }) => name);
+  const typeOf = new Map(columns.map(({ name, type }) => [name, storedType(type)]));
   try {
-    if (partitionBy !== undefined) return countOnly(await connection.rows(sql, signalOf(options)));
+    if (!hasStatistics) return countOnly(await connection.rows(sql, signalOf(options)));
     const files = await connection.rows<CopyRow>(sql, signalOf(options));
     const written = files.reduce((count, file) => count + Number(file.count), 0);
+    const wanted = new Set(options.statistics ?? names);
+    const held = files.map((file) => statisticsOf(file, wanted, typeOf));
+    if (partitionBy !== undefined) {
+      const partitions = files.map(({ filename }, at) => partitionFile(filename, held[at]!));
+      return { rows: written, sizeBytes: 0, columns: {}, files: partitions };
+    }
     const sizeBytes = files.reduce((size, file) => size + Number(file.file_size_bytes), 0);
     const summed = sum?.close();
     const sha256 = (await hash?.finish(sizeBytes)) ?? null;
     return {
       rows: written,
       sizeBytes,
-      columns: files.length === 1 ? statisticsOf(files[0]!, options.statistics) : {},
+      columns: held.length === 1 ? held[0]! : {},
+      files: [],
       ...(summed?.rows === written ? { sum: summed.sum } : {}),
       ...(sha256 === null ? {} : { sha256 }),
     };
@@ -243,24 +272,38 @@ function summedSelect(select: string, columns: Columns, call: string): string {
   return `SELECT ${list.join(", ")} FROM (${select}\n)`;
 }
 
-/** Converting the statistics of a hundred small files takes longer than writing them. */
-function countOnly([row]: readonly { readonly Count?: bigint }[]): CopyResult {
-  return { rows: Number(row?.Count ?? 0), sizeBytes: 0, columns: {} };
+function countOnly([row]: readonly {
+  readonly Count?: bigint;
+  readonly Files?: readonly string[];
+}[]): CopyResult {
+  const files = (row?.Files ?? []).map((path) => partitionFile(path, {}));
+  return { rows: Number(row?.Count ?? 0), sizeBytes: 0, columns: {}, files };
 }
 
-function statisticsOf(row: CopyRow, wanted: readonly string[] | undefined): CopyResult["columns"] {
+/** The value is in `…/column=value/part_0.parquet`. */
+function partitionFile(path: string, columns: CopyResult["columns"]): PartitionFile {
+  const folder = basename(dirname(path));
+  return { path, partition: decodeURIComponent(folder.slice(folder.indexOf("=") + 1)), columns };
+}
+
+function statisticsOf(
+  row: CopyRow,
+  wanted: ReadonlySet<string>,
+  typeOf: ReadonlyMap<string, string>,
+): CopyResult["columns"] {
   const columns: [string, ColumnStatistics][] = [];
   for (const { key, value } of row.column_statistics) {
     const name = columnName(key);
-    if (name === null || (wanted !== undefined && !wanted.includes(name))) continue;
+    if (name === null || !wanted.has(name)) continue;
     const figures = new Map(value.map((entry) => [entry.key, entry.value]));
+    const isExact = EXACT.test(typeOf.get(name) ?? "");
+    const bound = (side: string) => {
+      const text = isExact ? figures.get(side) : undefined;
+      return text === undefined || Buffer.byteLength(text) > EXACT_BYTES_MAX ? null : text;
+    };
     columns.push([
       name,
-      {
-        min: figures.get("min") ?? null,
-        max: figures.get("max") ?? null,
-        nulls: Number(figures.get("null_count") ?? 0),
-      },
+      { min: bound("min"), max: bound("max"), nulls: Number(figures.get("null_count") ?? 0) },
     ]);
   }
   return Object.fromEntries(columns);
@@ -270,29 +313,4 @@ function statisticsOf(row: CopyRow, wanted: readonly string[] | undefined): Copy
 function columnName(quoted: string): string | null {
   const [, name] = /^"((?:[^"]|"")*)"$/.exec(quoted) ?? [];
   return name === undefined ? null : name.replaceAll('""', '"');
-}
-
-/** The source, telling now and then how many rows it has given. */
-function reporting(
-  source: StreamSource,
-  onRows: ((rows: number) => void) | undefined,
-): { source: StreamSource; stop: () => void } {
-  if (onRows === undefined) return { source, stop: () => {} };
-  let rows = 0;
-  let reportedAtMs = 0;
-  return {
-    source: {
-      ...source,
-      async *open(columns, signal) {
-        for await (const batch of source.open(columns, signal)) {
-          yield batch;
-          rows += batch.numRows;
-          if (performance.now() - reportedAtMs < REPORT_EVERY_MS) continue;
-          reportedAtMs = performance.now();
-          onRows(rows);
-        }
-      },
-    },
-    stop: () => onRows(rows),
-  };
 }

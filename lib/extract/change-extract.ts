@@ -9,8 +9,8 @@ import { lockPath } from "./format/paths.ts";
 import { applyChanges, type ChangedTable } from "./merge/apply-changes.ts";
 import { changesWithKeys, lastChanges } from "./merge/last-changes.ts";
 import type { TablePlan } from "./job/plan.ts";
-import { dropOldGenerations, publish } from "./publish/publish.ts";
-import { sweepParts, sweepTemporary } from "./publish/sweep.ts";
+import { publish } from "./publish/publish.ts";
+import { sweepPublished, sweepTemporary } from "./publish/sweep.ts";
 import { PART_ROWS, type ExtractRun, type TableJob } from "./job/job.ts";
 import type { ExtractServices, ExtractSource } from "./job/services.ts";
 import { readExtract } from "./state/read-extract.ts";
@@ -65,7 +65,7 @@ export async function changeExtract<T>(
   let published: ExtractState | null = null;
   const result = await work({
     directory,
-    read: () => readExtract(directory),
+    read: () => readExtract(services.host.files, directory),
     publish: async (previous, changes) => {
       const { source, partRows = PART_ROWS, signal } = request;
       const run: ExtractRun = {
@@ -88,13 +88,8 @@ export async function changeExtract<T>(
       return { ...merged, generation: run.generation };
     },
   });
-  if (published !== null) await tidy(services, published);
+  if (published !== null) await sweepPublished(services, published);
   return result;
-}
-
-async function tidy(services: ExtractServices, state: ExtractState): Promise<void> {
-  await dropOldGenerations(services.host, state.directory, state.generation.number);
-  await sweepParts(services, state);
 }
 
 type MergedTables =

@@ -19,9 +19,9 @@ import { extractTable, type TableOutcome } from "./extract-table.ts";
 import { PART_ROWS, type ExtractRun } from "./job/job.ts";
 import { checkPlan, duplicateNames, type TablePlan } from "./job/plan.ts";
 import { createProgress, type TableProgress } from "./progress.ts";
-import { extractPath, lockPath } from "./format/paths.ts";
-import { dropOldGenerations, publish } from "./publish/publish.ts";
-import { sweepParts, sweepReads, sweepTemporary } from "./publish/sweep.ts";
+import { lockPath } from "./format/paths.ts";
+import { publish } from "./publish/publish.ts";
+import { sweepPublished, sweepReads, sweepTemporary } from "./publish/sweep.ts";
 import { remoteAttachments, remoteTable, sameAttachments } from "./remote.ts";
 import type { ExtractServices, ExtractSource } from "./job/services.ts";
 import { summarise, withEarlier, type ExtractProgress, type ExtractStats, type TableStats } from "./stats.ts";
@@ -74,7 +74,7 @@ export async function extractSource(given: ExtractServices, request: ExtractRequ
   throwIfAborted(request.signal, "the extraction");
   await host.files.makeDirectory(directory);
   await using _lock = await acquireLock(lockPath(directory), `the extract of source ${request.source.name}`);
-  const published = await readExtract(directory);
+  const published = await readExtract(host.files, directory);
   const previous = await withChecks(host, published);
   await sweepTemporary(host, directory);
   await using database = await openDatabase({ limits: { threads: THREADS, ...services.limits } });
@@ -123,7 +123,7 @@ async function publishResults(
     verify,
     ...(signal === undefined ? {} : { signal }),
   });
-  await tidy(services, state);
+  await sweepPublished(services, state);
   return { state, tables: tables.map((table) => withRemoteNote(table, built.unattached)) };
 }
 
@@ -344,16 +344,5 @@ async function keep(
   } catch (error) {
     if (!isAgnesError(error)) throw error;
     services.log.warn("what was found unchanged could not be kept", { path: published.directory, error });
-  }
-}
-
-/** Removes what nobody needs any more. What is published is complete without it, so a failure is only reported. */
-async function tidy(services: ExtractServices, state: ExtractState): Promise<void> {
-  try {
-    await dropOldGenerations(services.host, state.directory, state.generation.number);
-    await sweepParts(services, state);
-  } catch (error) {
-    if (!isAgnesError(error)) throw error;
-    services.log.warn("old parts could not be swept", { path: extractPath(state.directory), error });
   }
 }

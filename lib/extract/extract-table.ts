@@ -23,7 +23,8 @@ import type { TableJob } from "./job/job.ts";
 import { redescribed, withKindsKept } from "./redescribe.ts";
 import { checkQuarantine, quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./format/paths.ts";
-import { discard, writeParts, type WrittenParts } from "./write/write-parts.ts";
+import { discard } from "./write/staged.ts";
+import { writeParts, type WrittenParts } from "./write/write-parts.ts";
 import type { WriteTarget } from "./write/write-target.ts";
 
 /** What became of a table, before it is published. */
@@ -142,9 +143,9 @@ async function readAndMerge(
   const layout = layoutOf(working, decision);
   try {
     const target = targetOf(working, decision, read.range, layout.columns, quarantine);
-    const staged = await writeParts(working, read.source, target);
+    const staged = await writeParts(working, read.reader, target);
     const rowsRead = staged.rowsRead + (quarantine?.rows ?? 0);
-    const given = read.tap.end();
+    const given = read.reader.end;
     throwIfAborted(job.signal, "the extraction");
     const { window } = decision;
     const passedOver = passOver(window, staged, { rowsRead, state: given.state });
@@ -198,13 +199,13 @@ async function readAndMerge(
           ...(window === undefined ? readNotes(plan, decision, staged.parts, end) : []),
           ...read.range.notes,
           ...mergeNotes,
-          ...read.source.unknownKeyNotes(),
+          ...read.reader.unknownKeyNotes(),
           ...quarantineNotes(quarantine),
         ],
       };
     }
   } finally {
-    read.tap.close();
+    read.reader.close();
   }
 }
 

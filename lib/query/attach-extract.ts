@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { AgnesError } from "../base/mod.ts";
+import { AgnesError, type Files } from "../base/mod.ts";
 import {
   databaseNames,
   digestObjects,
@@ -17,6 +17,7 @@ import { checkFolders } from "./check-folders.ts";
  * @throws `extract_changed` when it defines something else than what was checked, or is replaced while it is opened
  */
 export async function attachExtract(
+  files: Files,
   connection: Connection,
   state: AnalyticsState,
   table: AnalyticsTable,
@@ -27,9 +28,10 @@ export async function attachExtract(
   const path = quoteLiteral(join(directory, "extract.duckdb"));
   const detach = () => connection.run(`DETACH ${quoteIdentifier(name)}`).then(() => {});
   const found = await openAsChecked(
+    files,
     directory,
     // Again, right before it is opened: opening a pipe never ends.
-    () => checkFolders(state, [table]),
+    () => checkFolders(files, state, [table]),
     () => connection.run(`ATTACH ${path} AS ${quoteIdentifier(name)} (READ_ONLY)`, { signal }),
     detach,
   );

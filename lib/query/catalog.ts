@@ -1,4 +1,4 @@
-import { isAgnesError } from "../base/mod.ts";
+import { isAgnesError, type Files } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { quoteIdentifier, type Connection } from "../duckdb/mod.ts";
 
@@ -60,12 +60,13 @@ export function toCatalogEntry(table: AnalyticsTable): CatalogEntry {
 
 /** The columns as DuckDB sees them now, with what the extract says they mean. */
 export async function describeTableIn(
+  files: Files,
   connection: Connection,
   table: AnalyticsTable,
   directory: string | null,
 ): Promise<TableDescription> {
   const rows = await connection.describe(`SELECT * FROM ${quotedTable(table)}`);
-  const published = directory === null ? null : await publishedTable(table, directory);
+  const published = directory === null ? null : await publishedTable(files, table, directory);
   const known = new Map((published?.columns ?? []).map((column) => [column.name, column]));
   const schema = rows.map((row) => ({
     ...row,
@@ -93,12 +94,16 @@ interface PublishedFacts {
 }
 
 /** Facts are an extra: an extract that cannot be read now only lacks them. */
-async function publishedTable(table: AnalyticsTable, directory: string): Promise<PublishedFacts | null> {
+async function publishedTable(
+  files: Files,
+  table: AnalyticsTable,
+  directory: string,
+): Promise<PublishedFacts | null> {
   if (table.generation === null) return null;
   try {
     // Only here, so that a query does not pay for loading the runtime.
     const { publishedKey, readExtract, fullReadingText } = await import("../extract/mod.ts");
-    const extract = await readExtract(directory);
+    const extract = await readExtract(files, directory);
     const found = extract?.tables.find(({ name }) => name === table.name);
     if (found === undefined) return null;
     return {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { AgnesError } from "../base/mod.ts";
+import { AgnesError, type Files } from "../base/mod.ts";
 import { findUnsafe, tableId, type AnalyticsState, type AnalyticsTable } from "../analytics/mod.ts";
 
 /**
@@ -8,6 +8,7 @@ import { findUnsafe, tableId, type AnalyticsState, type AnalyticsTable } from ".
  * @throws `extract_changed`
  */
 export async function checkFolders(
+  files: Files,
   state: AnalyticsState | null,
   tables: readonly AnalyticsTable[],
 ): Promise<void> {
@@ -16,7 +17,7 @@ export async function checkFolders(
   await Promise.all(
     (state?.sources ?? []).map(async (source) => {
       const own = inFiles.filter((table) => table.source === source.source);
-      const [unsafe] = own.length === 0 ? [] : await findUnsafe(source, own);
+      const [unsafe] = own.length === 0 ? [] : await findUnsafe(files, source, own);
       if (unsafe !== undefined) throw new AgnesError("extract_changed", { table: tableId(unsafe) });
     }),
   );

@@ -83,7 +83,11 @@ export class Instances {
         const { fingerprint, state } = await this.#withAnalytics();
         return { fingerprint, state, tables: choose(new TableNames(state?.tables ?? [], granted)) };
       });
-      await raceAbort(checkFolders(chosen.state, chosen.tables), opening.signal, "the query");
+      await raceAbort(
+        checkFolders(this.#services.host.files, chosen.state, chosen.tables),
+        opening.signal,
+        "the query",
+      );
       const found = await this.#exclusive(async () => {
         const sandbox = await this.#withAnalytics();
         if (sandbox.fingerprint !== chosen.fingerprint) return null;
@@ -131,7 +135,11 @@ export class Instances {
       if (taken === null) await this.#attachAnalytics(sandbox);
       const names = namesOf(sandbox, granted);
       const tables = choose(names);
-      await raceAbort(checkFolders(sandbox.state, tables), opening.signal, "the query");
+      await raceAbort(
+        checkFolders(this.#services.host.files, sandbox.state, tables),
+        opening.signal,
+        "the query",
+      );
       await sandbox.openTables(tables, { timeoutMs: this.#attachTimeoutMs, ...opening });
       if (taken === null) await sandbox.reopen(before, opening.signal);
       await sandbox.lock();

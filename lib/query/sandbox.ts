@@ -28,6 +28,7 @@ import {
   openDatabase,
   quoteIdentifier,
   quoteLiteral,
+  restrictTo,
   type Connection,
   type Database,
   type DuckDBLimits,
@@ -240,11 +241,7 @@ export class Sandbox {
   /** From here on nothing can be attached, and no file be read but parts. */
   async lock(): Promise<void> {
     if (this.#locked) return;
-    await this.#connection.run(
-      `SET allowed_directories = [${foldersOf(this.state).map(quoteLiteral).join(", ")}];
-       SET enable_external_access = false;
-       SET lock_configuration = true;`,
-    );
+    await this.#connection.run(restrictTo({ directories: foldersOf(this.state) }));
     this.#locked = true;
   }
 
@@ -312,7 +309,7 @@ export class Sandbox {
       this.#attaching += 1;
       this.#isAttachingExtract = true;
       try {
-        await attachExtract(this.#connection, this.state!, table, signal);
+        await attachExtract(this.#services.host.files, this.#connection, this.state!, table, signal);
       } finally {
         this.#attaching -= 1;
         this.#isAttachingExtract = false;

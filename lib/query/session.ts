@@ -133,6 +133,7 @@ export class QuerySession implements AsyncDisposable {
       const [table] = tables;
       await showLive({ sql: null, schemaOnly: true, rowsMax: 0, signal });
       return await describeTableIn(
+        this.#services.host.files,
         connection,
         table!,
         dataPaths.extract(this.#options.dataDirectory, table!.source),

@@ -11,7 +11,7 @@ export async function dropPublishedTable(
   table: { readonly source: string; readonly name: string },
 ): Promise<void> {
   const directory = dataPaths.extract(services.workspace.dataDirectory, table.source);
-  const published = await readExtract(directory);
+  const published = await readExtract(services.host.files, directory);
   const names = published?.tables.map(({ name }) => name) ?? [];
   if (published === null || !names.includes(table.name)) return;
   const { plugin, pluginVersion } = published.generation;
@@ -28,7 +28,10 @@ export async function dropLeftTables(
   services: Pick<SyncServices, "host" | "log" | "limits" | "workspace" | "tables">,
   source: string,
 ): Promise<void> {
-  const published = await readExtract(dataPaths.extract(services.workspace.dataDirectory, source));
+  const published = await readExtract(
+    services.host.files,
+    dataPaths.extract(services.workspace.dataDirectory, source),
+  );
   for (const { name } of published?.tables ?? []) {
     // Only tables with an unregistration in the log are removed, so a lost registry removes nothing.
     const [last] = await services.tables.history({ id: `${source}.${name}`, first: "newest", limit: 1 });

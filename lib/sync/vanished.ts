@@ -15,13 +15,13 @@ interface Vanished {
  * registered, such as a removed file that could never be read, is only a note, unless the run requests it by name.
  */
 export async function reportVanished(
-  { tables, workspace }: Pick<SyncServices, "tables" | "workspace">,
+  { host, tables, workspace }: Pick<SyncServices, "host" | "tables" | "workspace">,
   source: string,
   vanished: readonly TableRecord[],
   only: readonly string[] | null,
 ): Promise<Vanished> {
   if (vanished.length === 0) return { errors: [], notes: [] };
-  const extract = await readExtract(dataPaths.extract(workspace.dataDirectory, source));
+  const extract = await readExtract(host.files, dataPaths.extract(workspace.dataDirectory, source));
   const published = new Set(extract?.tables.map(({ name }) => name.toLowerCase()));
   const errors: { readonly table: string; readonly error: AgnesError }[] = [];
   const notes: string[] = [];

@@ -3,9 +3,11 @@ import { join } from "node:path";
 
 import { expect, test } from "bun:test";
 
-import { findUnsafe } from "../../lib/analytics/mod.ts";
+import { findUnsafe, openAsChecked } from "../../lib/analytics/mod.ts";
 import { checkFolder } from "../../lib/analytics/extracts/folder.ts";
+import { isAgnesError, nodeFiles, type Files } from "../../lib/base/mod.ts";
 import { leadsToSome } from "../../lib/analytics/extracts/place.ts";
+import { faultyFiles } from "../../lib/testing/mod.ts";
 import { temporaryData } from "./extract-files.ts";
 
 /** An extract with a link that leads out of it in every folder, and in the place of a folder. */
@@ -26,7 +28,7 @@ test("checkFolder() lists only the folders that lead to what is read", async () 
   await using place = await withLinks();
   const strangeFor = async (...paths: readonly string[]) => {
     const isVisited = leadsToSome(paths.map((path) => join(place.directory, path)));
-    const { strange } = await checkFolder(place.root, "crm", isVisited);
+    const { strange } = await checkFolder(nodeFiles(), place.root, "crm", isVisited);
     return strange.map((path) => path.slice(place.directory.length + 1)).sort();
   };
   expect(await strangeFor()).toEqual([]);
@@ -58,8 +60,50 @@ test("findUnsafe() finds the same tables as a listing of the whole folder", asyn
   }));
   const unsafe = [];
   for (const table of tables) {
-    const found = await findUnsafe({ source: "crm", directory: place.directory }, [table as never]);
+    const found = await findUnsafe(nodeFiles(), { source: "crm", directory: place.directory }, [
+      table as never,
+    ]);
     unsafe.push(...found.map(({ name }) => name));
   }
   expect(unsafe).toEqual(["link", "deep", "below", "some", "all", "back"]);
 });
+
+test.each(["realPath", "identify", "entries"] as const)(
+  "a folder of which %s fails is not read, and not taken for one that is gone",
+  async (operation) => {
+    await using place = await withLinks();
+    const faulty = (): Files => faultyFiles(nodeFiles(), { at: 1, code: "EIO", operations: [operation] });
+    const error = await checkFolder(faulty(), place.root, "crm").catch((thrown: unknown) => thrown);
+    expect(isAgnesError(error, "file_failed") && error.details.reason).toBe("EIO");
+    const good = join(place.directory, "data/a/good.parquet");
+    const table = {
+      name: "t",
+      source: "crm",
+      definition: `SELECT * FROM read_parquet(['${good}'])`,
+    } as never;
+    const extract = { source: "crm", directory: place.directory };
+    expect(await findUnsafe(nodeFiles(), extract, [table])).toEqual([]);
+    expect(await findUnsafe(faulty(), extract, [table])).toEqual([table]);
+    const gone = { source: "none", directory: join(place.root, "none") };
+    expect(await findUnsafe(nodeFiles(), gone, [table])).toEqual([]);
+  },
+);
+
+test.each(["realPath", "identify"] as const)(
+  "openAsChecked() opens nothing when %s fails",
+  async (operation) => {
+    await using place = await withLinks();
+    await writeFile(join(place.directory, "extract.duckdb"), "");
+    const files = faultyFiles(nodeFiles(), { at: 1, code: "EIO", operations: [operation] });
+    let opened = 0;
+    const opening = openAsChecked(
+      files,
+      place.directory,
+      async () => {},
+      async () => (opened += 1),
+      async () => {},
+    );
+    expect(await opening.catch((thrown: unknown) => thrown)).toMatchObject({ code: "file_failed" });
+    expect(opened).toBe(0);
+  },
+);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { analyticsPath, readAnalyticsState } from "../../lib/analytics/mod.ts";
 import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { scanExtract } from "../../lib/analytics/extracts/scan-extract.ts";
-import { createHost, isAgnesError, silentLog } from "../../lib/base/mod.ts";
+import { createHost, isAgnesError, nodeFiles, silentLog } from "../../lib/base/mod.ts";
 import { openDatabase, type Connection, type DuckDBLimits } from "../../lib/duckdb/mod.ts";
 import { attachExtract } from "../../lib/query/attach-extract.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";
@@ -51,6 +51,7 @@ async function twoExtracts() {
 
 const scanOf = (data: string, given: DuckDBLimits) =>
   scanExtract({
+    files: nodeFiles(),
     root: join(data, "extracts"),
     source: "odd",
     limits: given,
@@ -75,7 +76,7 @@ test("attachExtract() refuses a file that becomes a link between the check and t
     const betraying = new Proxy(connection, {
       get: (target, key) => (key === "run" ? run : Reflect.get(target, key).bind(target)),
     });
-    await attachExtract(betraying, state, state.tables[0]!, new AbortController().signal);
+    await attachExtract(nodeFiles(), betraying, state, state.tables[0]!, new AbortController().signal);
     return await connection.rows(`SELECT name FROM "agnes:extract:odd".t`);
   };
   expect(await attach(0)).toEqual([{ name: "odd" }]);

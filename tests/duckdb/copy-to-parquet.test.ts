@@ -165,3 +165,75 @@ test("copyToParquet() lets go of the file when a hashed copy fails", async () =>
   );
   expect(handles.filter((target) => target.startsWith(path))).toEqual([]);
 });
+
+test("copyToParquet() tells bounds that are those of the values, or none", async () => {
+  await using session = await open();
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/a.parquet`;
+  const columns = {
+    tiny: "(i % 100 - 50)::TINYINT",
+    unsigned: "18446744073709551615::UBIGINT - i::UBIGINT",
+    huge: "i::HUGEINT * 1000000000000000000000",
+    small_decimal: "(i - 3000)::DECIMAL(9, 2)",
+    large_decimal: "(i - 3000)::DECIMAL(38, 5)",
+    day: "CASE WHEN i = 1 THEN DATE '-44-03-15' WHEN i = 2 THEN 'infinity' ELSE DATE '2020-01-01' END",
+    moment: "TIMESTAMP '1960-01-01 00:00:00.5' + INTERVAL (i) HOUR",
+    seconds: "CAST(TIMESTAMP '1960-01-01' + INTERVAL (i) HOUR AS TIMESTAMP_S)",
+    nanoseconds: "CAST('2020-01-01 00:00:00.123456789' AS TIMESTAMP_NS)",
+    zoned: "TIMESTAMPTZ '2020-01-01 00:00:00+00' + INTERVAL (i) HOUR",
+    hour: "TIME '10:00:01' + INTERVAL (i) SECOND",
+    text: "'v' || i % 77 || chr(0)",
+    long: "repeat('x', 249) || i",
+    longer: "CASE WHEN i < 5000 THEN repeat('x', 300) ELSE 'z' || i END",
+    accents: "repeat('é', 125) || chr((i % 100 + 200)::INTEGER)",
+    uuid: "md5(i::VARCHAR)::UUID",
+    late: "CASE WHEN i < 4096 THEN NULL ELSE i END",
+    none: "NULL::INTEGER",
+    flag: "i % 2 = 0",
+    float: "CASE WHEN i = 5 THEN 'nan'::DOUBLE ELSE i END",
+    bytes: "('b' || i)::BLOB",
+  };
+  const list = Object.entries(columns).map(([name, value]) => `${value} AS ${name}`);
+  const input = { kind: "sql", sql: `SELECT ${list.join(", ")} FROM range(10000) r(i)` } as const;
+  const told = (await copyToParquet(session.database, input, path, { rowGroupRows: 2048 })).columns;
+  const real = Object.keys(columns).map(
+    (name) => `[CAST(min(${name}) AS VARCHAR), CAST(max(${name}) AS VARCHAR)] AS ${name}`,
+  );
+  const [bounds] = await session.connection.rows<Record<string, readonly (string | null)[]>>(
+    `SELECT ${real.join(", ")} FROM '${path}'`,
+  );
+  const unknown: string[] = [];
+  for (const name of Object.keys(columns)) {
+    const { min, max } = told[name]!;
+    const [least, most] = bounds![name]!;
+    if (min === null || max === null) unknown.push(name);
+    expect({ name, min: min ?? least!, max: max ?? most! }).toEqual({ name, min: least!, max: most! });
+  }
+  expect(unknown).toEqual(["long", "longer", "late", "none", "flag", "float", "bytes"]);
+  expect(told).toMatchObject({ late: { nulls: 4096 }, none: { nulls: 10_000 }, longer: { nulls: 0 } });
+});
+
+test("copyToParquet() lists the files of partitions with what their columns hold", async () => {
+  await using session = await open();
+  await using directory = await temporaryDirectory();
+  const sql = "SELECT i, CASE WHEN i % 2 = 0 THEN '50 %/a=b' ELSE 'odd' END AS p FROM range(10) r(i)";
+  const input = { kind: "sql", sql } as const;
+  const copy = (folder: string, statistics: readonly string[]) =>
+    copyToParquet(session.database, input, `${directory.path}/${folder}`, { partitionBy: "p", statistics });
+  const { rows, files } = await copy("told", ["i"]);
+  expect(rows).toBe(10);
+  expect(files.map(({ partition, columns }) => ({ partition, ...columns["i"] }))).toEqual(
+    expect.arrayContaining([
+      { partition: "50 %/a=b", min: "0", max: "8", nulls: 0 },
+      { partition: "odd", min: "1", max: "9", nulls: 0 },
+    ]),
+  );
+  const untold = await copy("untold", []);
+  expect(untold.rows).toBe(10);
+  expect(untold.files.map(({ partition, columns }) => ({ partition, columns }))).toEqual(
+    expect.arrayContaining([
+      { partition: "50 %/a=b", columns: {} },
+      { partition: "odd", columns: {} },
+    ]),
+  );
+});

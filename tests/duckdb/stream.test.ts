@@ -184,17 +184,9 @@ test("copyToParquet() writes all rows, counts them, and tells what each column h
   await using session = await open();
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/it's.parquet`;
-  const told: number[] = [];
-  const result = await copyToParquet(
-    session.database,
-    { kind: "stream", source: watched(200, 0).source },
-    path,
-    {
-      onRows: (rows) => void told.push(rows),
-    },
-  );
+  const { source } = watched(200, 0);
+  const result = await copyToParquet(session.database, { kind: "stream", source }, path);
   expect(result.rows).toBe(200_000);
-  expect(told.at(-1)).toBe(200_000);
   expect(result.columns).toEqual({
     id: { min: "0", max: "199999", nulls: 0 },
     name: { min: "the number 1", max: "the number 99999", nulls: 28_600 },

@@ -11,7 +11,7 @@ const rows = (from: number, count: number) =>
   Array.from({ length: count }, (_, at) => ({ id: from + at, v: `v${from + at}` }));
 
 async function partsOf(bench: Bench) {
-  return (await readExtract(bench.directory))!.tables[0]!.parts;
+  return (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts;
 }
 
 /** Publishes batches of rows, one run each, and tells the rows of the parts after each run. */

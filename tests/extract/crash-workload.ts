@@ -101,7 +101,7 @@ export function mergeEvents(directory: string, files?: Files): Promise<StreamSta
 
 /** How many batches are merged; throws when it is not a whole number of them. */
 export async function mergedBatches(directory: string): Promise<number> {
-  if (findTable(await readExtract(directory), "pushed") === undefined) return 0;
+  if (findTable(await readExtract(nodeFiles(), directory), "pushed") === undefined) return 0;
   const rows = await rowsOf<{ id: bigint; at: bigint }>(directory, 'SELECT id, "at" FROM pushed ORDER BY id');
   const batches = Number(rows.at(-1)!.at);
   const expected = new Map(
@@ -133,7 +133,7 @@ export function loadByWindows(directory: string, files?: Files): Promise<Extract
 
 /** How many windows are loaded, the last one included; throws when their rows are not there. */
 export async function loadedWindows(directory: string): Promise<number> {
-  const loaded = findTable(await readExtract(directory), "events");
+  const loaded = findTable(await readExtract(nodeFiles(), directory), "events");
   if (loaded === undefined) return 0;
   const end = loaded.loadedUntil === undefined ? 9 : { "06": 3, 11: 6 }[loaded.loadedUntil.slice(8, 10)];
   const ids = (await rowsOf<{ id: bigint }>(directory, "SELECT id FROM events ORDER BY id")).map(({ id }) =>
@@ -198,5 +198,5 @@ export async function wholeRound(directory: string): Promise<number> {
 
 /** The round of what is published; 0 when nothing is. */
 export async function publishedRound(directory: string): Promise<number> {
-  return (await readExtract(directory)) === null ? 0 : wholeRound(directory);
+  return (await readExtract(nodeFiles(), directory)) === null ? 0 : wholeRound(directory);
 }

@@ -118,7 +118,7 @@ test("extractSource() keeps deletions out of the way of large parts", async () =
       yield gone(page * 10 - 5) as unknown as Batch;
     }
   });
-  const [published] = (await readExtract(bench.directory))!.tables;
+  const [published] = (await readExtract(bench.services.host.files, bench.directory))!.tables;
   expect(published).toMatchObject({ rows: 451 });
   expect(published!.parts.length).toBe(1);
 });

@@ -66,7 +66,7 @@ test("extractSource() widens a type and reads old and new parts as one", async (
     { id: 1n, at: 1n, n: 1n, d: "1.250", f: 3, s: "true" },
     { id: 2n, at: 2n, n: 2n ** 40n, d: "123456.125", f: 0.5, s: "no" },
   ]);
-  const history = (await readExtract(bench.directory))!.tables[0]!.schemas;
+  const history = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.schemas;
   expect(history.map((schema) => schema.changes.length)).toEqual([0, 4]);
   const narrow = await read(bench, { ...wide, n: int32() }, [{ id: 3, at: 3, n: 5 }]);
   expect(narrow.tables[0]?.status).toBe("extracted");

@@ -6,8 +6,9 @@ import * as arrow from "apache-arrow";
 
 import { AgnesError, nodeFiles } from "../../lib/base/mod.ts";
 import { Connection } from "../../lib/duckdb/mod.ts";
-import { extractSource, readExtract, rollbackExtract } from "../../lib/extract/mod.ts";
+import { extractSource, listGenerations, readExtract, rollbackExtract } from "../../lib/extract/mod.ts";
 import { int64, table, utf8, type Batch } from "../../lib/kit/mod.ts";
+import { faultyFiles } from "../../lib/testing/mod.ts";
 import {
   codeOf,
   sorted,
@@ -143,7 +144,7 @@ test("extractSource() publishes nothing when every table fails", async () => {
     throw new Error("down");
   });
   expect(stats).toMatchObject({ tablesFailed: 1, generation: null, published: false });
-  expect(await readExtract(bench.directory)).toBeNull();
+  expect(await readExtract(bench.services.host.files, bench.directory)).toBeNull();
 });
 
 test("extractSource() refuses hostile, reserved and doubled names, and keys that are no column", async () => {
@@ -194,7 +195,7 @@ test("extractSource() stops within a second when it is aborted, even by a source
   );
   expect(await codeOf(run)).toBe("aborted");
   expect(performance.now() - started).toBeLessThan(1_100);
-  expect((await readExtract(bench.directory))?.generation.number).toBe(1);
+  expect((await readExtract(bench.services.host.files, bench.directory))?.generation.number).toBe(1);
   await bench.run([planOf(t)], good);
 });
 
@@ -236,7 +237,7 @@ test("extractSource() does not replace an extract that it cannot read or did not
   await bench.run([planOf(t)], () => [[{ id: 2 }]]);
   await writeFile(path, "damaged");
   expect(await codeOf(bench.run([planOf(t)], good))).toBe("extract_unreadable");
-  expect(await codeOf(readExtract(bench.directory))).toBe("extract_unreadable");
+  expect(await codeOf(readExtract(bench.services.host.files, bench.directory))).toBe("extract_unreadable");
   await rollbackExtract(bench.services, bench.directory, 1);
   expect(await bench.rows("SELECT id FROM t")).toEqual([{ id: 1n }]);
   // The rows that were published again are those that the source has.
@@ -262,7 +263,7 @@ test("extractSource() fails with rows_lost when a part has fewer rows than the c
   };
   await using other = await openBench();
   await other.run([planOf(t)], () => []);
-  const empty = (await readExtract(other.directory))!.tables[0]!.parts[0]!.path;
+  const empty = (await readExtract(files, other.directory))!.tables[0]!.parts[0]!.path;
   await files.rename(join(other.directory, empty), join(bench.root, "empty.parquet"));
   const services = { ...bench.services, host: { ...bench.services.host, files: { ...files, rename } } };
   const run = extractSource(services, {
@@ -271,7 +272,7 @@ test("extractSource() fails with rows_lost when a part has fewer rows than the c
     tables: [planOf(t)],
   });
   expect(await codeOf(run)).toBe("rows_lost");
-  expect(await readExtract(bench.directory)).toBeNull();
+  expect(await readExtract(bench.services.host.files, bench.directory)).toBeNull();
 });
 
 test("extractSource() fails with rows_lost when the footer of a part says fewer rows than DuckDB wrote", async () => {
@@ -295,8 +296,19 @@ test("extractSource() fails with rows_lost when the footer of a part says fewer 
     const stats = await bench.run([planOf(t)], good);
     expect(stats.errors[0]?.error.code).toBe("rows_lost");
     expect(stats.errors[0]?.error.message).toContain("the footer of the part");
-    expect(await readExtract(bench.directory)).toBeNull();
+    expect(await readExtract(bench.services.host.files, bench.directory)).toBeNull();
   } finally {
     spy.mockRestore();
   }
+});
+
+test("readExtract() does not take an extract for missing when the disk fails", async () => {
+  await using bench = await openBench();
+  await bench.run([planOf(t)], () => []);
+  const { files } = bench.services.host;
+  const broken = faultyFiles(files, { at: 1, code: "EIO", operations: ["stat"] });
+  expect(await codeOf(readExtract(broken, bench.directory))).toBe("extract_unreadable");
+  expect(await readExtract(files, join(bench.root, "nowhere"))).toBeNull();
+  const unlisted = faultyFiles(files, { at: 1, code: "EIO", operations: ["list"] });
+  expect(await codeOf(listGenerations(unlisted, bench.directory))).toBe("file_failed");
 });

@@ -143,7 +143,9 @@ describe("a first load by windows", () => {
     expect(await idsOf(bench)).toEqual([...(await wholeRead({ historyDays: 10 }))]);
     expect(stats).toMatchObject({ generation: 3, published: true, tablesExtracted: 1 });
     expect(stats.tables).toMatchObject([{ full: true, rows: 51, rowsRead: 51, partsWritten: 3 }]);
-    expect((await readExtract(bench.directory))!.tables[0]).not.toHaveProperty("loadedUntil");
+    expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]).not.toHaveProperty(
+      "loadedUntil",
+    );
     const windows = new Set(seen.map(({ window }) => window && `${window.number} of ${window.total}`));
     expect([...windows]).toEqual(["1 of 3", "2 of 3", "3 of 3"]);
     expect(seen.filter(({ phase }) => phase === "done")).toHaveLength(1);
@@ -180,7 +182,7 @@ describe("a first load by windows", () => {
     const failed = await bench.run([plan], breaking);
     expect(failed.tables).toMatchObject([{ status: "failed", full: true }]);
     expect(failed.generation).toBe(3);
-    const loaded = (await readExtract(bench.directory))!.tables[0]!;
+    const loaded = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!;
     expect(loaded.loadedUntil).toBe("2026-03-06T00:00:00.000Z");
     expect((await idsOf(bench)).length).toBe(loaded.rows);
     expect(loaded.cursor!.value).toBe("2026-03-05 20:00:00");
@@ -222,7 +224,9 @@ describe("a first load by windows", () => {
       expect(asked.at(-1) === null).toBe(isWhole);
       const note = "its source does not read by windows, so all of it was read";
       expect(stats.tables[0]!.notes).toEqual(isWhole ? [note] : []);
-      expect((await readExtract(bench.directory))!.tables[0]).not.toHaveProperty("loadedUntil");
+      expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]).not.toHaveProperty(
+        "loadedUntil",
+      );
     }
   });
 
@@ -275,7 +279,9 @@ describe("a first load by windows", () => {
         expect((await bench.run([plan], breaking)).tables[0]!.rows).toBe(9);
       }
       await bench.run([plan], connector, { full });
-      expect((await readExtract(bench.directory))!.tables[0]).not.toHaveProperty("loadedUntil");
+      expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]).not.toHaveProperty(
+        "loadedUntil",
+      );
       expect(await idsOf(bench)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
       await bench.run([plan], connector);
       expect(asked.at(-1)!.cursor?.value).toStartWith("2026-02-27");
@@ -312,7 +318,9 @@ describe("a first load by windows", () => {
       const whole = { ...plan, ...again.overrides };
       await bench.run([whole], connector, again.options);
       expect(windowsOf(asked).at(-1)).toBe("none");
-      expect((await readExtract(bench.directory))!.tables[0]).not.toHaveProperty("loadedUntil");
+      expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]).not.toHaveProperty(
+        "loadedUntil",
+      );
       expect(await idsOf(bench)).toEqual([...(await wholeRead({ historyDays: whole.historyDays! }))]);
     }
   });

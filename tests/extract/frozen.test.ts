@@ -50,7 +50,7 @@ describe("a frozen schema", () => {
         expect(failed?.error.code).toBe("schema_frozen");
         expect(failed!.error.message).toContain(words);
         expect(stats.published).toBe(false);
-        const kept = (await readExtract(bench.directory))!.tables[0]!;
+        const kept = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!;
         expect(kept.columns.map(({ name, type }) => `${name} ${type}`)).toEqual([
           "id BIGINT",
           "at BIGINT",

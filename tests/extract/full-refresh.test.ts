@@ -44,7 +44,7 @@ test("extractSource() publishes Parquet parts behind a self-describing extract.d
     { table_name: "orders", description: "All orders", rows: 15n, query_mode: "local" },
   ]);
   expect(await bench.rows("SELECT count(*) AS n, max(name) AS m FROM orders")).toEqual([{ n: 15n, m: "n9" }]);
-  const state = await readExtract(bench.directory);
+  const state = await readExtract(bench.services.host.files, bench.directory);
   expect(state?.tables[0]?.columns).toEqual([
     { name: "id", type: "BIGINT", nullable: false },
     { name: "name", type: "VARCHAR", nullable: true, description: "who" },
@@ -124,7 +124,7 @@ test("extractSource() keeps the parts of origins that did not change", async () 
     yield b;
     return { state: 1 };
   });
-  const before = (await readExtract(bench.directory))!.tables[0]!.parts;
+  const before = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts;
   const b2 = await file("b.csv", "id,name\n2,y\n3,z\n");
   await bench.run([planOf(info)], function* () {
     yield b2;
@@ -135,7 +135,7 @@ test("extractSource() keeps the parts of origins that did not change", async () 
     { id: 2n, name: "y" },
     { id: 3n, name: "z" },
   ]);
-  const after = (await readExtract(bench.directory))!.tables[0]!.parts;
+  const after = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts;
   expect(after.map((part) => part.path)).toContain(before.find((part) => part.origin === "a.csv")!.path);
   await bench.run([planOf(info)], function* () {
     yield* [];
@@ -215,7 +215,7 @@ test("extractSource() keeps the tables that were not asked for, and drops those 
 test("extractSource() gives the same parts for the same rows and keeps three earlier generations", async () => {
   await using bench = await openBench();
   for (let run = 0; run < 6; run++) await bench.run([planOf(orders)], () => [rows(run)]);
-  const generations = await listGenerations(bench.directory);
+  const generations = await listGenerations(bench.services.host.files, bench.directory);
   expect(generations.map((g) => [g.number, g.rows, g.current])).toEqual([
     [6, 5, true],
     [5, 4, false],

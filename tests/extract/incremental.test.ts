@@ -29,7 +29,10 @@ test("extractSource() hands the cursor on and merges by key", async () => {
   expect(cursors).toEqual([undefined, { column: "at", value: "9", inclusive: true }]);
   expect(stats.tables[0]).toMatchObject({ full: false, rows: 11, rowsRead: 12 });
   expect(await bench.rows("SELECT id FROM t WHERE v = 'new' ORDER BY id")).toEqual([{ id: 3n }, { id: 11n }]);
-  expect((await readExtract(bench.directory))!.tables[0]!.cursor).toEqual({ column: "at", value: "101" });
+  expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.cursor).toEqual({
+    column: "at",
+    value: "101",
+  });
   const third = await bench.run([incremental(info)], read as never);
   expect(third).toMatchObject({ tablesSkipped: 1, published: false, generation: 2 });
 });
@@ -43,12 +46,12 @@ test("extractSource() rewrites only the parts that hold a touched key", async ()
     },
     { partRows: 2_000 },
   );
-  const before = (await readExtract(bench.directory))!.tables[0]!.parts;
+  const before = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts;
   expect(before.length).toBeGreaterThanOrEqual(4);
   const stats = await bench.run([incremental(info)], () => [rows(100, 5_000, 100_000, "new")], {
     partRows: 2_000,
   });
-  const after = (await readExtract(bench.directory))!.tables[0]!.parts;
+  const after = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts;
   const kept = after.filter((part) => before.some((old) => old.path === part.path));
   expect(stats.tables[0]!.partsWritten).toBeLessThanOrEqual(2);
   expect(kept.length).toBe(before.length - stats.tables[0]!.partsWritten);
@@ -234,7 +237,9 @@ test("extractSource() sets rows with an empty key aside when the table says so, 
       record: { id: null, v: "lost", at: 9 },
     });
     // A row that is not published does not move the cursor.
-    expect((await readExtract(bench.directory))?.tables[0]?.cursor?.value).toBe("4");
+    expect((await readExtract(bench.services.host.files, bench.directory))?.tables[0]?.cursor?.value).toBe(
+      "4",
+    );
     const second = await bench.run([plan], read);
     expect(second.tables[0]).toMatchObject({ status: "unchanged", rows: 3, rowsQuarantined: 1 });
   }
@@ -245,7 +250,9 @@ test("extractSource() makes small parts into one before there are many", async (
   for (let run = 0; run < 12; run++) {
     await bench.run([incremental(info)], () => [rows(3, run * 3)]);
   }
-  expect((await readExtract(bench.directory))!.tables[0]!.parts.length).toBeLessThanOrEqual(9);
+  expect(
+    (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts.length,
+  ).toBeLessThanOrEqual(9);
   expect(await bench.rows("SELECT count(*) AS n, count(DISTINCT id) AS d FROM t")).toEqual([
     { n: 36n, d: 36n },
   ]);

@@ -41,7 +41,7 @@ async function readTwice(
     };
   const runs = [await bench.run([plan], read(first)), await bench.run([plan], read(then))];
   const ids = await bench.rows<{ id: bigint; n: bigint }>("SELECT id, n FROM t ORDER BY id");
-  const published = (await readExtract(bench.directory))!.tables[0]!.cursor?.value;
+  const published = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.cursor?.value;
   return {
     asked,
     ids: ids.map(({ id, n }) => `${id}:${n}`),

@@ -68,7 +68,8 @@ for (const [name, plan, origins] of plans) {
     expect(sorted(await rowsOf(bench))).toEqual(sorted(lastOf(partsOf("old"))));
     if (!origins) return;
     // A part holds rows of its own file only, so that the file can be replaced.
-    for (const { path, origin } of (await readExtract(bench.directory))!.tables[0]!.parts) {
+    for (const { path, origin } of (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!
+      .parts) {
       const file = quoteLiteral(join(bench.directory, path));
       const found = await bench.rows<{ v: string }>(`SELECT v FROM read_parquet(${file})`);
       expect(found.length).toBeGreaterThan(0);
@@ -142,5 +143,5 @@ test("extractSource() keeps the last row of a key that is in several parts of a 
       { v: `${v} 29`, n: 2000n },
     ]);
   }
-  expect((await readExtract(bench.directory))!.tables[0]!.rows).toBe(2000);
+  expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.rows).toBe(2000);
 });

@@ -12,7 +12,7 @@ const info = table(
 const plan = (overrides: Partial<TablePlan> = {}) =>
   incremental(info, { strategy: "partitioned", partitionBy: "day", ...overrides });
 const parts = async (bench: Bench) =>
-  (await readExtract(bench.directory))!.tables[0]!.parts.map(
+  (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts.map(
     (part) => [part.partition, part.rows, part.path] as const,
   );
 

@@ -131,7 +131,7 @@ test("extractSource() publishes no option and no secret of an attach, and a chan
   const attach = { alias: "bq", extension: "bigquery", url: "project=x", tokenEnv: "BQ_TOKEN" };
   const plan = [planOf(info, { mode: "remote" })];
   await bench.run(plan, remote({ ...attach, options: { BILLING: "b", KEY: new Secret("KEY", "s3cret") } }));
-  expect((await readExtract(bench.directory))!.remotes).toEqual([attach]);
+  expect((await readExtract(bench.services.host.files, bench.directory))!.remotes).toEqual([attach]);
   expect(readFileSync(join(bench.directory, "extract.duckdb")).includes("s3cret")).toBe(false);
   const moved = { ...attach, url: "project=y" };
   expect((await bench.run(plan, remote(moved))).published).toBe(true);

@@ -63,7 +63,7 @@ test("extractSource() writes parts of the former format anew, once, when nothing
   await run();
   await age(bench);
   expect(isOld(await encodings(bench))).toBe(true);
-  const before = (await readExtract(bench.directory))!;
+  const before = (await readExtract(bench.services.host.files, bench.directory))!;
   expect(before.tables[0]!.parts.length).toBe(4);
   const written = await inOrder(bench);
 
@@ -73,7 +73,7 @@ test("extractSource() writes parts of the former format anew, once, when nothing
   expect(stats.tables[0]).toMatchObject({ partsWritten: before.tables[0]!.parts.length, rows: 30_000 });
   expect(stats.tables[0]!.notes.join()).toContain("every Parquet reader");
   expect(isOld(await encodings(bench))).toBe(false);
-  const after = (await readExtract(bench.directory))!;
+  const after = (await readExtract(bench.services.host.files, bench.directory))!;
   const apart = ({ parts: _parts, sizeBytes: _size, ...rest }: (typeof before.tables)[number]) => rest;
   expect(apart(after.tables[0]!)).toEqual(apart(before.tables[0]!));
   const kept = ({
@@ -100,11 +100,11 @@ test("extractSource() writes parts anew that a delta leaves alone, with their bo
   const run = () => bench.run([incremental(info)], read, { partRows: 8192 });
   await run();
   await age(bench);
-  const before = (await readExtract(bench.directory))!.tables[0]!;
+  const before = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!;
   [from, to] = [29_999, 30_010];
   await run();
   expect(isOld(await encodings(bench))).toBe(false);
-  const after = (await readExtract(bench.directory))!.tables[0]!;
+  const after = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!;
   const bounds = (parts: typeof after.parts) =>
     parts.map((part) => [part.keyMin, part.keyMax, part.cursorMax]);
   for (const bound of bounds(before.parts).slice(0, 3)) expect(bounds(after.parts)).toContainEqual(bound);

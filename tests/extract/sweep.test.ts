@@ -2,10 +2,11 @@ import { expect, test } from "bun:test";
 import { cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { listGenerations, readExtract, rollbackExtract } from "../../lib/extract/mod.ts";
+import { AgnesError } from "../../lib/base/mod.ts";
+import { changeExtract, listGenerations, readExtract, rollbackExtract } from "../../lib/extract/mod.ts";
 import { planSweep } from "../../lib/extract/publish/sweep.ts";
 import { int64, table } from "../../lib/kit/mod.ts";
-import { codeOf, openBench, planOf } from "./harness.ts";
+import { codeOf, incremental, openBench, planOf, sourceOf } from "./harness.ts";
 
 const info = table("t", { id: int64() });
 const HOUR_MS = 60 * 60 * 1000;
@@ -33,7 +34,7 @@ test("extractSource() sweeps parts an hour after the last kept generation let go
   await bench.run([planOf(info)], () => [[{ id: 7 }]]);
   // Four generations are kept, and those let go of less than an hour ago.
   expect(await parts()).toBe(6);
-  expect((await listGenerations(bench.directory)).length).toBe(4);
+  expect((await listGenerations(bench.services.host.files, bench.directory)).length).toBe(4);
 });
 
 test("extractSource() removes what a dead run left under temporary names", async () => {
@@ -58,13 +59,13 @@ test("rollbackExtract() publishes an earlier generation as a new one, with its c
   await bench.run([plan], () => [[{ id: 1 }]]);
   await bench.run([plan], () => [[{ id: 2 }]]);
   expect(await rollbackExtract(bench.services, bench.directory, 1)).toBe(3);
-  const state = await readExtract(bench.directory);
+  const state = await readExtract(bench.services.host.files, bench.directory);
   expect(state?.generation).toMatchObject({ number: 3, kind: "rollback" });
   expect(state?.tables[0]?.cursor?.value).toBe("1");
   await bench.run([plan], () => [[{ id: 2 }, { id: 3 }]]);
   expect(await bench.rows("SELECT id FROM t ORDER BY id")).toEqual([{ id: 1n }, { id: 2n }, { id: 3n }]);
   expect(await codeOf(rollbackExtract(bench.services, bench.directory, 99))).toBe("generation_unknown");
-  const old = (await readExtract(bench.directory))!.tables[0]!.parts[0]!;
+  const old = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts[0]!;
   await bench.run([plan], () => [[{ id: 1 }]], { full: true });
   await rm(join(bench.directory, old.path), { force: true });
   await rm(join(bench.directory, "data"), { recursive: true });
@@ -79,8 +80,36 @@ test("extractSource() writes the views anew when the extract was moved", async (
   await rm(bench.directory, { recursive: true });
   const stats = await bench.run([], () => [], { directory: moved });
   expect(stats.published).toBe(true);
-  expect((await readExtract(moved))?.generation.directory).toBe(moved);
+  expect((await readExtract(bench.services.host.files, moved))?.generation.directory).toBe(moved);
   await cp(moved, bench.directory, { recursive: true });
-  const other = await readExtract(bench.directory);
+  const other = await readExtract(bench.services.host.files, bench.directory);
   expect(other?.tables[0]?.rows).toBe(1);
+});
+
+test("changeExtract() reports, and does not fail, when old parts cannot be swept", async () => {
+  await using bench = await openBench();
+  const plan = incremental(
+    table("t", { id: int64({ nullable: false }), n: int64() }, { primaryKey: ["id"] }),
+  );
+  const { host } = bench.services;
+  let published = false;
+  const list: typeof host.files.list = (path) =>
+    published
+      ? Promise.reject(new AgnesError("file_failed", { operation: "list", path, reason: "EIO" }))
+      : host.files.list(path);
+  const services = { ...bench.services, host: { ...host, files: { ...host.files, list } } };
+  const { signal } = new AbortController();
+  const request = { directory: bench.directory, source: sourceOf({}), signal };
+  const changed = await changeExtract(services, request, async (extract) => {
+    const changes = [{ kind: "upsert" as const, table: "t", row: { id: 1, n: 2 } }];
+    const done = await extract.publish(await extract.read(), {
+      tables: [{ plan, changes }],
+      eventIds: ["e"],
+    });
+    published = true;
+    return done;
+  });
+  expect(changed.kind).toBe("published");
+  expect(bench.log.map(({ message }) => message)).toContain("old parts could not be swept");
+  expect(await bench.rows("SELECT * FROM t")).toEqual([{ id: 1n, n: 2n }]);
 });

@@ -231,7 +231,9 @@ test("extractSource() compares each file by itself: a renamed or exchanged one i
   expect(await run({ "a.csv": p, "b.csv": "4,d\n3,c\n" })).toBe("unchanged");
   expect(await run({ "a.csv": q, "b.csv": p })).toBe("extracted");
   expect(await run({ "a.csv": q, "c.csv": p })).toBe("extracted");
-  const origins = (await readExtract(bench.directory))!.tables[0]!.parts.map((part) => part.origin);
+  const origins = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts.map(
+    (part) => part.origin,
+  );
   expect(new Set(origins)).toEqual(new Set(["a.csv", "c.csv"]));
 });
 
@@ -243,13 +245,13 @@ test("extractSource() reads no published part once a read changed nothing", asyn
   await run(all);
   expect(await run(all.toReversed())).toBe("unchanged");
   // A part of the same size that cannot be read.
-  const [part] = (await readExtract(bench.directory))!.tables[0]!.parts;
+  const [part] = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts;
   await writeFile(join(bench.directory, part!.path), new Uint8Array(part!.sizeBytes));
   expect(await run([...all.slice(1_000), ...all.slice(0, 1_000)])).toBe("unchanged");
   expect(await run([...all.slice(1_000), ...all.slice(1, 1_000), all[1]!])).toBe("extracted");
   // Nor after one change; after two, hashing is given up until a read changes nothing again.
   const damage = async () => {
-    const { parts } = (await readExtract(bench.directory))!.tables[0]!;
+    const { parts } = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!;
     for (const { path, sizeBytes } of parts)
       await writeFile(join(bench.directory, path), new Uint8Array(sizeBytes));
   };

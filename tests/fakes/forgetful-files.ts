@@ -133,6 +133,10 @@ export class ForgetfulDisk {
           const node = this.#find(path);
           return node instanceof DirectoryNode ? [...node.entries.keys()].sort() : null;
         }),
+      entries: (path) => Promise.reject(new Error(`the kinds in ${path} are not needed`)),
+      identify: (path) => Promise.reject(new Error(`the identity of ${path} is not needed`)),
+      realPath: (path) => Promise.resolve(path),
+      makeTemporaryDirectory: (prefix) => Promise.reject(new Error(`${prefix} is not needed`)),
       stat: (path) =>
         checked("stat", path, () => {
           const node = this.#find(path);

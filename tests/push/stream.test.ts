@@ -77,7 +77,7 @@ test("runStream() merges spooled events into the partitions of the records' mont
   await push(bench, upsert("d", "four", 5));
   const next = await merge(bench);
   expect(next.partsWritten).toBe(1);
-  const parts = (await readExtract(bench.directory))!.tables[0]!.parts;
+  const parts = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts;
   expect(sorted(parts.map((part) => part.partition))).toEqual(["2025-12", "2026-01"]);
 });
 

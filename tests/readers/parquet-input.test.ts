@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { expect, test } from "bun:test";
 
-import { createHost, silentLog } from "../../lib/base/mod.ts";
+import { createHost, nodeFiles, silentLog } from "../../lib/base/mod.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { extractSource, readExtract } from "../../lib/extract/mod.ts";
 import { discoverTables } from "../../lib/sources/mod.ts";
@@ -26,7 +26,7 @@ async function sync(folder: Folder) {
     await using connection = await database.connect();
     return await connection.rows(sql);
   };
-  return { stats, rows, extract: await readExtract(directory) };
+  return { stats, rows, extract: await readExtract(nodeFiles(), directory) };
 }
 
 test("a file of geometries and variants becomes WKB and JSON, and the schema says so", async () => {

@@ -2,8 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { createAgnes } from "agnes";
+import { createAgnes, nodeFiles, type Files } from "agnes";
 import { AgnesError, definePlugin, int64, table, utf8, type Batch } from "agnes/kit";
+import { faultyFiles } from "agnes/testing";
 import * as arrow from "apache-arrow";
 import * as v from "valibot";
 
@@ -46,6 +47,47 @@ test.each(["ndjson", "json"] as const)(
       { id: 1, code: "007", day: "2026-01-01 00:00", extra: '{"a":1}' },
       { id: 2, code: "1e3", day: null, extra: null },
     ]);
+  },
+);
+
+test.each([true, false])(
+  "a live table of a file needs the disk of the host, discovered: %s",
+  async (isListed) => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, "rows.csv");
+    await writeFile(path, "id\n1\n");
+    const common = {
+      name: "live",
+      version: "1.0.0",
+      description: "A file",
+      options: v.strictObject({}),
+      secrets: {},
+    } as const;
+    async function* read() {
+      yield { kind: "file" as const, format: "csv" as const, data: path };
+    }
+    const discover = async () => [table("rows", { id: int64() })];
+    const plugin = isListed
+      ? definePlugin({ ...common, capabilities: ["discover", "read"], connect: () => ({ discover, read }) })
+      : definePlugin({ ...common, capabilities: ["read"], connect: () => ({ read }) });
+    const full = { broken: false };
+    const files = nodeFiles();
+    const failing = faultyFiles(files, { at: 1, stays: true, operations: ["makeTemporaryDirectory"] });
+    const makeTemporaryDirectory: Files["makeTemporaryDirectory"] = (prefix) =>
+      (full.broken ? failing : files).makeTemporaryDirectory(prefix);
+    await using agnes = await createAgnes({
+      workspace: folder.path,
+      plugins: [plugin],
+      config: { version: 1, sources: { s: { plugin: "live" } } },
+      host: { files: { ...files, makeTemporaryDirectory } },
+    });
+    await (await agnes.tables()).register({ source: "s", sourceTable: "rows", queryMode: "remote" });
+    await agnes.sync();
+    full.broken = true;
+    const failure = await agnes.rows("SELECT * FROM rows").catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "disk_full" });
+    full.broken = false;
+    expect(await agnes.rows("SELECT * FROM rows")).toEqual([{ id: 1 }]);
   },
 );
 

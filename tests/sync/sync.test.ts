@@ -245,7 +245,7 @@ describe("the registry of a workspace", () => {
     const outcome = await (await agnes.tables()).unregister("shop.people");
     expect(outcome.failures).toEqual([]);
     expect((await agnes.catalog()).map(({ name }) => name)).toEqual(["orders"]);
-    const published = await readExtract(join(folder.path, "data", "extracts", "shop"));
+    const published = await readExtract(createHost().files, join(folder.path, "data", "extracts", "shop"));
     expect(published!.tables.map(({ name }) => name)).toEqual(["orders"]);
     const host = createHost();
     const storage = fileStorage({ directory: join(folder.path, "data", "state"), host });

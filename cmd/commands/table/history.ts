@@ -1,4 +1,4 @@
-import { AgnesError } from "../../../lib/base/mod.ts";
+import { AgnesError, createHost } from "../../../lib/base/mod.ts";
 import { listGenerations } from "../../../lib/extract/mod.ts";
 import {
   storedChange,
@@ -72,7 +72,10 @@ async function sourceOf(cli: Cli, registry: TableRegistry, table: string | undef
 }
 
 async function printGenerations(cli: Cli, workspace: Workspace, source: string): Promise<void> {
-  const generations = await listGenerations(dataPaths.extract(workspace.dataDirectory, source));
+  const generations = await listGenerations(
+    createHost().files,
+    dataPaths.extract(workspace.dataDirectory, source),
+  );
   if (cli.json) return cli.printJson({ source, generations });
   if (generations.length === 0)
     return cli.info(`${source} has published nothing yet. Run \`agnes sync ${source}\`.`);

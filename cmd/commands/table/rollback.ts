@@ -1,4 +1,4 @@
-import { AgnesError } from "../../../lib/base/mod.ts";
+import { AgnesError, createHost } from "../../../lib/base/mod.ts";
 import { listGenerations } from "../../../lib/extract/mod.ts";
 import { dataPaths } from "../../../lib/workspace/mod.ts";
 import { command } from "../../cli/command.ts";
@@ -31,7 +31,7 @@ export default command({
     knownSource(agnes.workspace, source);
     if (args["dry-run"] === true) {
       const directory = dataPaths.extract(agnes.workspace.dataDirectory, source);
-      const kept = (await listGenerations(directory)).filter(({ current }) => !current);
+      const kept = (await listGenerations(createHost().files, directory)).filter(({ current }) => !current);
       const found = kept.find(({ number }) => number === generation);
       if (found === undefined) {
         const known = kept.map(({ number }) => number);

@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 
+import { isAgnesError, type Files } from "../../base/mod.ts";
 import type { AnalyticsSource, AnalyticsTable } from "../model.ts";
 import { checkFolder, isWithin, strangeDigest, type ExtractFolder } from "./folder.ts";
 import { leadsToSome, reachesStrange } from "./place.ts";
@@ -10,8 +11,11 @@ type Place = Pick<AnalyticsSource, "source" | "directory">;
  * Whether the links, pipes and devices in the folder of an extract are those that were there when its views were
  * checked; the extract's own file does not show that.
  */
-export async function isFolderAsChecked(source: Place & Pick<AnalyticsSource, "strange">): Promise<boolean> {
-  const folder = await folderOf(source);
+export async function isFolderAsChecked(
+  files: Files,
+  source: Place & Pick<AnalyticsSource, "strange">,
+): Promise<boolean> {
+  const folder = await folderOf(files, source);
   return folder !== null && (folder === "gone" || strangeDigest(folder) === source.strange);
 }
 
@@ -20,13 +24,14 @@ export async function isFolderAsChecked(source: Place & Pick<AnalyticsSource, "s
  * source, and opening a pipe never returns.
  */
 export async function findUnsafe(
+  files: Files,
   place: Place,
   tables: readonly AnalyticsTable[],
 ): Promise<readonly AnalyticsTable[]> {
   const { directory } = place;
   const pathsOf = new Map(tables.map((table) => [table, pathsIn(table, directory)]));
   // An extract of many parts is listed with each query, so only where these tables lie.
-  const folder = await folderOf(place, leadsToSome([...pathsOf.values()].flat()));
+  const folder = await folderOf(files, place, leadsToSome([...pathsOf.values()].flat()));
   // Without a folder there is no row of others either; DuckDB says which file is gone.
   if (folder === "gone") return [];
   if (folder === null) return tables;
@@ -37,13 +42,14 @@ export async function findUnsafe(
 
 /** Null when nothing of it may be opened. */
 async function folderOf(
+  files: Files,
   { source, directory }: Place,
   isVisited?: (folder: string) => boolean,
 ): Promise<ExtractFolder | "gone" | null> {
   try {
-    return await checkFolder(dirname(directory), source, isVisited);
+    return await checkFolder(files, dirname(directory), source, isVisited);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT" ? "gone" : null;
+    return isAgnesError(error, "file_failed") && error.details.reason === "ENOENT" ? "gone" : null;
   }
 }
 

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 
-import { AgnesError, shown } from "../../base/mod.ts";
+import { AgnesError, fileError, shown, type Files } from "../../base/mod.ts";
 import { EXTRACT_FILE } from "../../extract/format/mod.ts";
 
 /** A folder that may be read. */
@@ -23,23 +22,28 @@ export interface ExtractFolder {
  * @throws `extract_refused`, `file_failed`
  */
 export async function checkFolder(
+  files: Files,
   root: string,
   source: string,
   isVisited: (folder: string) => boolean = () => true,
 ): Promise<ExtractFolder> {
   const directory = join(root, source);
-  const realDirectory = await realpath(directory);
-  const realRoot = await realpath(root);
-  const isLink = (await lstat(directory)).isSymbolicLink();
+  const realDirectory = (await files.realPath(directory)) ?? missing(directory);
+  const realRoot = (await files.realPath(root)) ?? missing(root);
+  const isLink = (await files.identify(directory))?.kind === "link";
   if (isLink && (isWithin(realRoot, realDirectory) || isWithin(realDirectory, realRoot))) {
     return refuse(directory, `it is a link to ${shown(realDirectory)}, which holds other sources' data`);
   }
   const path = join(directory, EXTRACT_FILE);
   for (const file of [path, `${path}.wal`]) {
-    const problem = await fileProblem(realDirectory, file);
+    const problem = await fileProblem(files, realDirectory, file);
     if (problem !== null) return refuse(directory, `${shown(file)} ${problem}`);
   }
-  return { directory, realDirectory, strange: await strangeIn(directory, realDirectory, isVisited) };
+  return {
+    directory,
+    realDirectory,
+    strange: await strangeIn(files, { directory, realDirectory, isVisited }),
+  };
 }
 
 /** Changes when other paths of a folder may not be read; empty when all may. */
@@ -58,49 +62,52 @@ function refuse(path: string, reason: string): never {
   throw new AgnesError("extract_refused", { path, reason });
 }
 
-async function fileProblem(realDirectory: string, path: string): Promise<string | null> {
-  const target = await realpath(path).catch(() => null);
+/** A folder that went while it was looked at fails like one that never was there. */
+function missing(path: string): never {
+  throw fileError("open", path, Object.assign(new Error("it does not exist"), { code: "ENOENT" }));
+}
+
+async function fileProblem(files: Files, realDirectory: string, path: string): Promise<string | null> {
+  const target = await files.realPath(path);
   if (target === null) return null;
   if (!isWithin(realDirectory, target)) return "is a link that leads outside the extract";
-  return (await stat(target)).isFile() ? null : "is not a file";
+  return (await files.identify(target))?.kind === "file" ? null : "is not a file";
 }
 
 /** More entries than this are not looked at. */
 const ENTRIES_MAX = 1_000_000;
 
 async function strangeIn(
-  directory: string,
-  realDirectory: string,
-  isVisited: (folder: string) => boolean,
+  files: Files,
+  {
+    directory,
+    realDirectory,
+    isVisited,
+  }: Pick<ExtractFolder, "directory" | "realDirectory"> & { isVisited: (folder: string) => boolean },
 ): Promise<readonly string[]> {
   const strange: string[] = [];
   const todo = [directory];
   let seen = 0;
   for (let folder = todo.pop(); folder !== undefined; folder = todo.pop()) {
-    const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-      // A sync may remove what it no longer needs meanwhile.
-      if (error.code === "ENOENT" && folder !== directory) return [];
-      throw error;
-    });
+    // A sync may remove what it no longer needs meanwhile.
+    const entries = (await files.entries(folder)) ?? (folder === directory ? missing(folder) : []);
     seen += entries.length;
     if (seen > ENTRIES_MAX) return refuse(directory, `it has more than ${ENTRIES_MAX} files`);
-    for (const entry of entries) {
-      const path = join(folder, entry.name);
-      if (entry.isDirectory()) {
+    for (const { name, kind } of entries) {
+      const path = join(folder, name);
+      if (kind === "directory") {
         if (isVisited(path)) todo.push(path);
-      } else if (!entry.isFile() && !(await leadsInside(realDirectory, path))) strange.push(path);
+      } else if (kind !== "file" && !(await leadsInside(files, realDirectory, path))) strange.push(path);
     }
   }
   return strange;
 }
 
 /** Some file systems do not tell the kind of an entry, so the entry is asked. What is gone leads nowhere. */
-async function leadsInside(realDirectory: string, path: string): Promise<boolean> {
-  try {
-    const target = await realpath(path);
-    const found = await stat(target);
-    return isWithin(realDirectory, target) && (found.isFile() || found.isDirectory());
-  } catch {
-    return (await lstat(path).catch(() => null)) === null;
-  }
+async function leadsInside(files: Files, realDirectory: string, path: string): Promise<boolean> {
+  // A link that leads round in a circle has no target.
+  const target = await files.realPath(path).catch(() => null);
+  if (target === null) return (await files.identify(path)) === null;
+  const kind = (await files.identify(target))?.kind;
+  return isWithin(realDirectory, target) && (kind === "file" || kind === "directory");
 }

@@ -1,14 +1,17 @@
 import { join } from "node:path";
 
+import type { Files } from "../../base/mod.ts";
 import {
   openDatabase,
   quoteIdentifier,
   quoteLiteral,
+  restrictTo,
   type Connection,
   type DuckDBLimits,
 } from "../../duckdb/mod.ts";
 import { EXTRACT_FILE } from "../../extract/format/mod.ts";
 import { databaseNames } from "../model.ts";
+import type { AnalyticsServices } from "../request.ts";
 import { bounded } from "./bounded.ts";
 import { checkFolder } from "./folder.ts";
 import { readAllMacros, type Definition } from "./objects.ts";
@@ -23,13 +26,19 @@ const TIMEOUT_MS = 10_000;
  * than all else that is read of a small extract. Nothing of an extract is run here, and nothing but its file can be read.
  */
 export class MacroLists {
+  readonly #files: Files;
   readonly #limits: DuckDBLimits;
   readonly #root: string;
   readonly #waiting: Set<string>;
   readonly #listed = new Map<string, readonly Definition[]>();
 
   /** @param sources those that may be asked for, in this order */
-  constructor(limits: DuckDBLimits, root: string, sources: readonly string[]) {
+  constructor(
+    { host, limits }: Pick<AnalyticsServices, "host" | "limits">,
+    root: string,
+    sources: readonly string[],
+  ) {
+    this.#files = host.files;
     this.#limits = limits;
     this.#root = root;
     this.#waiting = new Set(sources);
@@ -62,18 +71,13 @@ export class MacroLists {
   ): Promise<ReadonlyMap<string, readonly Definition[]>> {
     const folders = new Map<string, string>();
     for (const source of sources) {
-      const folder = await checkFolder(this.#root, source).catch(() => null);
+      const folder = await checkFolder(this.#files, this.#root, source).catch(() => null);
       if (folder !== null) folders.set(source, join(folder.directory, EXTRACT_FILE));
     }
     await using database = await openDatabase({ limits: this.#limits });
     await using connection = await database.connect();
     const paths = [...folders.values()].flatMap((path) => [path, `${path}.wal`]);
-    await connection.run(
-      `SET allowed_paths = [${paths.map(quoteLiteral).join(", ")}];
-       SET enable_external_access = false;
-       SET lock_configuration = true;`,
-      { signal },
-    );
+    await connection.run(restrictTo({ paths }), { signal });
     const attached = new Map<string, Definition[]>();
     for (const [source, path] of folders) {
       if (await canAttach(connection, source, path, signal)) attached.set(source, []);

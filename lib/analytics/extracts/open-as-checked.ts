@@ -1,7 +1,7 @@
-import { EXTRACT_FILE } from "../../extract/format/mod.ts";
-import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 
+import type { Files } from "../../base/mod.ts";
+import { EXTRACT_FILE } from "../../extract/format/mod.ts";
 import { isWithin } from "./folder.ts";
 
 /** A sync may replace the file at any time, so another look is no failure. */
@@ -15,16 +15,17 @@ const ATTEMPTS = 3;
  * @returns `null` when the file was replaced each time
  */
 export async function openAsChecked<C, O>(
+  files: Files,
   directory: string,
   check: () => Promise<C>,
   open: (checked: C) => Promise<O>,
   close: (opened: O) => PromiseLike<void>,
 ): Promise<{ readonly checked: C; readonly opened: O } | null> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const before = await identityOf(directory);
+    const before = await identityOf(files, directory);
     const checked = await check();
     const opened = await open(checked);
-    const after = await identityOf(directory).catch(async (error: unknown) => {
+    const after = await identityOf(files, directory).catch(async (error: unknown) => {
       await close(opened);
       throw error;
     });
@@ -35,19 +36,15 @@ export async function openAsChecked<C, O>(
 }
 
 /** Which files the extract is made of, by device and inode; `null` when one of them is outside of its folder. */
-async function identityOf(directory: string): Promise<string | null> {
-  const files = await Promise.all(
+async function identityOf(files: Files, directory: string): Promise<string | null> {
+  const realDirectory = await files.realPath(directory);
+  const found = await Promise.all(
     [EXTRACT_FILE, `${EXTRACT_FILE}.wal`].map(async (name) => {
-      try {
-        const path = join(directory, name);
-        const found = await stat(path, { bigint: true });
-        const isInside = isWithin(await realpath(directory), await realpath(path));
-        return isInside ? `${found.dev}:${found.ino}` : null;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "ENOENT") return "none";
-        throw error;
-      }
+      const path = await files.realPath(join(directory, name));
+      if (path === null || realDirectory === null) return "none";
+      if (!isWithin(realDirectory, path)) return null;
+      return (await files.identify(path))?.id ?? "none";
     }),
   );
-  return files.includes(null) ? null : files.join(" ");
+  return found.includes(null) ? null : found.join(" ");
 }

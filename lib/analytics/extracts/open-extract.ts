@@ -4,6 +4,7 @@ import {
   openDatabase,
   quoteIdentifier,
   quoteLiteral,
+  restrictTo,
   type Connection,
   type Database,
   type DuckDBLimits,
@@ -26,7 +27,7 @@ export async function openExtract(
   const database = await openDatabase({ limits, settings: LOCKED });
   try {
     const connection = await database.connect();
-    await connection.run(lockInto([directory]), { signal });
+    await connection.run(restrictTo({ directories: [directory] }), { signal });
     const path = quoteLiteral(join(directory, EXTRACT_FILE));
     const catalog = quoteIdentifier(databaseNames.extract(source));
     await connection.run(`ATTACH ${path} AS ${catalog} (READ_ONLY)`, { signal });
@@ -35,13 +36,6 @@ export async function openExtract(
     await closeQuietly(database);
     throw error;
   }
-}
-
-/** The statements after which a DuckDB instance reads files below these folders alone. */
-export function lockInto(folders: readonly string[]): string {
-  return `SET allowed_directories = [${folders.map(quoteLiteral).join(", ")}];
-    SET enable_external_access = false;
-    SET lock_configuration = true;`;
 }
 
 /** As in the sandbox of queries: deeper expressions could not be queried. */

@@ -1,6 +1,14 @@
 import { join } from "node:path";
 
-import { AgnesError, isAgnesError, isExposedName, messageOf, reasonOf, shown } from "../../base/mod.ts";
+import {
+  AgnesError,
+  isAgnesError,
+  isExposedName,
+  messageOf,
+  reasonOf,
+  shown,
+  type Files,
+} from "../../base/mod.ts";
 import { quoteIdentifier, type Connection, type DuckDBLimits } from "../../duckdb/mod.ts";
 import { EXTRACT_FILE, extractTables } from "../../extract/format/mod.ts";
 import type { RemoteAttachInfo } from "../../kit/mod.ts";
@@ -37,6 +45,7 @@ export interface ScannedExtract {
 
 /** Which extract is read. */
 export interface ScanRequest {
+  readonly files: Files;
   /** The folder of all extracts. */
   readonly root: string;
   readonly source: string;
@@ -112,10 +121,11 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
 }
 
 /** @throws `extract_refused` when the file of the extract is replaced as often as it is opened */
-async function openChecked({ root, source, limits, signal }: ScanRequest): Promise<OpenedExtract> {
+async function openChecked({ files, root, source, limits, signal }: ScanRequest): Promise<OpenedExtract> {
   const found = await openAsChecked(
+    files,
     join(root, source),
-    () => checkFolder(root, source),
+    () => checkFolder(files, root, source),
     ({ directory }) => openExtract(limits, source, directory, signal),
     (extract) => extract[Symbol.asyncDispose](),
   );

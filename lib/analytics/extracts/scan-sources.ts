@@ -79,7 +79,7 @@ export async function scanSources(
   const changed = groups
     .flatMap(({ candidates }) => candidates)
     .filter((source) => found.get(source)!.kind === "changed" && !ours.has(source));
-  const lists = new MacroLists(services.limits, root, changed);
+  const lists = new MacroLists(services, root, changed);
   const showing = new Set(previous?.tables.map(({ source }) => source));
   const scans: SourceScan[] = [];
   for (const { candidates, displaced, owner } of groups) {
@@ -124,7 +124,7 @@ async function lookAt(
     before?.fingerprint === fingerprint &&
     stat !== UNKNOWN &&
     before.directory === directory &&
-    (await isFolderAsChecked(before));
+    (await isFolderAsChecked(host.files, before));
   return isSame && request.full !== true
     ? { kind: "kept", source, previous: before }
     : { kind: "changed", ...folder, directory, fingerprint };
@@ -183,7 +183,7 @@ async function scanOne(
     const timeoutMs = request.extractTimeoutMs ?? EXTRACT_TIMEOUT_MS;
     const macros = (signal: AbortSignal) => lists.of(source, signal);
     const scan = await bounded(what, timeoutMs, request.signal, (signal) =>
-      scanExtract({ root, source, limits, extensions, macros, isNew, signal }),
+      scanExtract({ files: services.host.files, root, source, limits, extensions, macros, isNew, signal }),
     );
     const remotes: RemoteDatabase[] = [];
     for (const remote of scan.remotes) {

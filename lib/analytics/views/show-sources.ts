@@ -1,4 +1,4 @@
-import { isAgnesError, messageOf } from "../../base/mod.ts";
+import { isAgnesError, messageOf, type Files } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import { findUnsafe } from "../extracts/as-checked.ts";
 import type { SourceScan } from "../extracts/scan-sources.ts";
@@ -15,6 +15,7 @@ export interface ShownSources {
 
 /** Creates the views `<source>.<name>` of changed tables, and drops those of removed tables. */
 export async function showSources(
+  files: Files,
   connection: Connection,
   previous: AnalyticsState | null,
   scans: readonly SourceScan[],
@@ -37,7 +38,7 @@ export async function showSources(
     issues.set(scan.source, found);
     const shown =
       scan.kind === "unreadable"
-        ? await keepOld(connection, old, found, scan)
+        ? await keepOld(files, connection, { old, found, scan })
         : await showTables(connection, scan, { old, found, remade, signal });
     tables.push(...shown);
   }
@@ -92,13 +93,20 @@ async function showTables(
 
 /** The tables of an unreadable extract, which is not treated as missing. */
 async function keepOld(
+  files: Files,
   connection: Connection,
-  old: readonly AnalyticsTable[],
-  found: Issue[],
-  scan: SourceScan & { readonly kind: "unreadable" },
+  {
+    old,
+    found,
+    scan,
+  }: {
+    readonly old: readonly AnalyticsTable[];
+    readonly found: Issue[];
+    readonly scan: SourceScan & { readonly kind: "unreadable" };
+  },
 ): Promise<readonly AnalyticsTable[]> {
   const reason = scan.issues[0]?.reason ?? "unreadable";
-  const unsafe = await findUnsafe(scan, old);
+  const unsafe = await findUnsafe(files, scan, old);
   const kept: AnalyticsTable[] = [];
   for (const table of old) {
     if (!unsafe.includes(table) && (await answers(connection, table))) {

@@ -1,54 +1,18 @@
 import { AgnesError, isExposedName } from "../../base/mod.ts";
-import type { Filter, TableInfo } from "../../kit/mod.ts";
+import type { TableInfo } from "../../kit/mod.ts";
 import { duckdbTypeOf, storedType, typeOfOtherOrder } from "../../duckdb/mod.ts";
 import { checkColumns } from "../../sources/mod.ts";
-import type { Granularity, QueryMode, SchemaPolicy, Strategy } from "../../tables/mod.ts";
+import type { ExtractionSettings } from "../../tables/mod.ts";
 import { reservedNames } from "../format/layout.ts";
 
 /** What is to be done with one table. */
-export interface TablePlan {
-  /** The immutable id, `source.name`. */
-  readonly id: string;
-  /** The name of the object in `extract.duckdb`. */
-  readonly name: string;
+export interface TablePlan extends Omit<ExtractionSettings, "quarantineMaxPercent"> {
   /** The table as the connector describes it. */
   readonly info: TableInfo;
   /** Who tells the columns: `info`, or for a plugin without `discover` the first batch of each read. Default `discover`. */
   readonly columnsFrom?: "discover" | "read";
-  readonly mode: QueryMode;
-  /** For `materialized`: the SQL that the source runs. */
-  readonly query?: string;
-  readonly strategy: Strategy;
-  /** The columns that identify a row; without them rows can only be appended. */
-  readonly primaryKey: readonly string[];
-  /** The column whose values only grow. */
-  readonly cursor?: string;
-  /** How many days before the cursor a read starts, for rows that come late; for tables with a key and a cursor of time. */
-  readonly windowDays?: number;
-  /** How many days back a read of the whole goes, by a cursor of time; rows without one stay out. Default: everything. */
-  readonly historyDays?: number;
-  /**
-   * With how many days a window of the first load is, by a cursor of time; each is published by itself. Default: all is
-   * read at once.
-   */
-  readonly chunkDays?: number;
-  /** The bucket, dataset or schema of the table, as it is registered; given to the connector. */
-  readonly bucket?: string;
-  /** The columns to publish. Default: all. Key, cursor and partition columns always are. */
-  readonly columns?: readonly string[];
-  /** Conditions, ANDed, that rows must meet. */
-  readonly filter?: readonly Filter[];
-  /** For `partitioned`: the column that decides. */
-  readonly partitionBy?: string;
-  /** For `partitioned`. Default `month`. */
-  readonly partitionGranularity?: Granularity;
-  /** What a change of the source's schema does: `evolve` follows it when that is safe, `freeze` fails the table. */
-  readonly schemaPolicy: SchemaPolicy;
-  /** Whether rows with a value that does not fit are rejected one by one instead of failing the table. */
-  readonly quarantine: boolean;
-  /** With `quarantine`: the share of rows, in percent of those read, that may be rejected before the table fails. Default 5. */
+  /** As in the settings. Default 5. */
   readonly quarantineMaxPercent?: number;
-  readonly description: string;
 }
 
 /**

@@ -1,7 +1,7 @@
 import * as arrow from "apache-arrow";
 
 import { AgnesError } from "../../base/mod.ts";
-import { copyToParquet, quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { createRowBuilder, type Row } from "../../kit/mod.ts";
 import { definitionOf } from "../job/definition.ts";
 import { deltaNames, dropDelta, loadDelta, type Delta } from "./delta.ts";
@@ -12,7 +12,7 @@ import { partsRelation } from "./candidates.ts";
 import { publishedColumns } from "../job/plan.ts";
 import { rejectingAfter } from "../job/rejecting.ts";
 import { finishParts } from "../write/finish-parts.ts";
-import { columnsOf, physicalColumnsOf } from "../schema/column.ts";
+import { columnsOf } from "../schema/column.ts";
 import {
   TOMBSTONES_KEPT,
   type PublishedColumn,
@@ -20,12 +20,12 @@ import {
   type SchemaVersion,
   type Tombstone,
 } from "../format/extract-state.ts";
-import { keysMatch, readParquet, selectList } from "../schema/select.ts";
+import { keysMatch, readParquet } from "../schema/select.ts";
 import type { TableJob } from "../job/job.ts";
 import type { Quarantine } from "../write/quarantine.ts";
 import { partsDirectory } from "../format/paths.ts";
-import { stagingPath, WHOLE_READ, type StagedPart } from "../write/staged.ts";
-import { discard, writeEmptyPart } from "../write/write-parts.ts";
+import { discard, WHOLE_READ, type StagedPart } from "../write/staged.ts";
+import { writeBatches, writeEmptyPart } from "../write/write-parts.ts";
 import type { TableChanges } from "./last-changes.ts";
 
 /** A table after changes were merged into it. */
@@ -139,35 +139,12 @@ async function stageRows(
   columns: readonly PublishedColumn[],
   quarantine: Quarantine | null,
 ): Promise<StagedPart> {
-  const { plan, signal } = job;
-  const { database } = job.run;
   const builder = createRowBuilder(
-    { name: plan.name, schema: plan.info.schema },
+    { name: job.plan.name, schema: job.plan.info.schema },
     quarantine === null ? {} : { onReject: (reject) => quarantine.add(reject) },
   );
   const batches = [...builder.append(rows), ...builder.finish()];
-  const path = stagingPath(job);
-  const present = physicalColumnsOf(builder.schema);
-  const source = {
-    schema: builder.schema,
-    async *open() {
-      yield* batches;
-    },
-  };
-  const select = (relation: string) => `SELECT ${selectList(columns, present)} FROM ${relation}`;
-  const written = await copyToParquet(database, { kind: "stream", source, select }, path, {
-    signal,
-    ordered: true,
-  });
-  return {
-    kind: "staged",
-    path,
-    rows: written.rows,
-    sizeBytes: written.sizeBytes,
-    partition: null,
-    origin: null,
-    counted: WHOLE_READ,
-  };
+  return writeBatches(job, builder.schema, batches, columns, { ordered: true, counted: WHOLE_READ });
 }
 
 /** Fills the delta's table of deleted keys and gives the tombstones there are then. */

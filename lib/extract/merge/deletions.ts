@@ -3,8 +3,7 @@ import type { PublishedColumn } from "../format/extract-state.ts";
 import { keysMatch, readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
 import type { TableJob } from "../job/job.ts";
-import type { StagedPart } from "../write/staged.ts";
-import { discard } from "../write/write-parts.ts";
+import { discard, type StagedPart } from "../write/staged.ts";
 import { writeSql } from "./merge.ts";
 
 /** The rows of a read without those that it said are gone after it yielded them. */

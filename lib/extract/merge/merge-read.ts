@@ -10,8 +10,8 @@ import { partitionExpression, readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
 import type { TableJob } from "../job/job.ts";
 import type { Quarantine } from "../write/quarantine.ts";
-import type { StagedPart } from "../write/staged.ts";
-import { discard, writeEmptyPart } from "../write/write-parts.ts";
+import { discard, statedRange, type StagedPart } from "../write/staged.ts";
+import { writeEmptyPart } from "../write/write-parts.ts";
 import { applyDeletions, type RowsLeft } from "./deletions.ts";
 import { deltaNames, dropDelta, lastOfEachKey, loadDelta, orderedParts } from "./delta.ts";
 import { mergeDelta, writeSql, type MergeRequest } from "./merge.ts";
@@ -117,14 +117,13 @@ async function replacePublished(
   if (staged.length === 0) return { ...whole, written: staged };
   if (plan.strategy === "full_refresh") {
     const published = kept.map((part) => join(job.run.directory, part.path));
-    await refuseRepeatedKeys(job, connection, [...staged.map((part) => part.path), ...published]);
+    await refuseRepeatedKeys(job, connection, { staged, published }, columns);
     return { ...whole, written: staged };
   }
   const list = columnList(columns);
   const source = orderedParts(staged, list);
   const last = plan.primaryKey.length === 0 ? "" : lastOfEachKey(plan.primaryKey);
-  const paths = staged.map((part) => part.path);
-  const repeated = await repeatedKeys(job, connection, paths);
+  const repeated = await repeatedKeys(job, connection, { staged, published: [] }, columns);
   // Of several files the last is meant to win; rows of one read that vanish are something to know.
   const isTold = repeated !== null && staged.every((part) => part.origin === null);
   const notes = isTold
@@ -209,13 +208,21 @@ async function newCursor(
   const before =
     decision.cursor?.value ?? (decision.kind === "delta" ? job.previous?.cursor?.value : undefined);
   if (staged.length === 0) return before === undefined ? undefined : { column: column.name, value: before };
-  const greatest = `max(${quoteIdentifier(column.name)})`;
-  const value =
-    before === undefined
-      ? greatest
-      : `greatest(${greatest}, CAST(${quoteLiteral(before)} AS ${column.type}))`;
+  const ranges = staged.map((part) => statedRange(part, column.name));
+  const isStated = ranges.every((range) => range !== null);
+  const known = [...(isStated ? ranges.map((range) => range.max) : []), before].filter(
+    (text) => text != null,
+  );
+  const values = known.map((text) => `(CAST(${quoteLiteral(text)} AS ${column.type}))`);
+  const relations = [
+    ...(isStated
+      ? []
+      : [`SELECT ${quoteIdentifier(column.name)} FROM ${readParquet(staged.map(({ path }) => path))}`]),
+    ...(values.length === 0 ? [] : [`VALUES ${values.join(", ")}`]),
+  ];
+  if (relations.length === 0) return undefined;
   const [row] = await connection.rows<{ value: string | null }>(
-    `SELECT CAST(${value} AS VARCHAR) AS value FROM ${readParquet(staged.map((part) => part.path))}`,
+    `SELECT CAST(max(value) AS VARCHAR) AS value FROM (${relations.join(" UNION ALL ")}) AS found(value)`,
     { signal: job.signal },
   );
   return row?.value == null ? undefined : { column: column.name, value: row.value };

@@ -1,10 +1,11 @@
-import { copyToParquet, type Connection, type CopyOptions } from "../../duckdb/mod.ts";
+import type { Connection } from "../../duckdb/mod.ts";
 import type { Granularity } from "../../tables/mod.ts";
 import type { PublishedColumn, Part, PublishedTable } from "../format/extract-state.ts";
 import { keysMatch, partitionExpression } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
 import type { TableJob } from "../job/job.ts";
-import { stagingPath, type StagedPart } from "../write/staged.ts";
+import type { StagedPart } from "../write/staged.ts";
+import { writePart, type PartOptions } from "../write/write-part.ts";
 import { partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
 import { labelFits, writePartitions } from "./partitions.ts";
@@ -165,23 +166,13 @@ async function writeInSlices(
 }
 
 /** Writes the rows of a SELECT into one staged part. */
-export async function writeSql(
+export function writeSql(
   job: TableJob,
   sql: string,
   origin: string | null,
-  options: Pick<CopyOptions, "ordered"> = {},
+  options: Pick<PartOptions, "ordered"> = {},
 ): Promise<StagedPart> {
-  const path = stagingPath(job);
-  try {
-    const { rows, sizeBytes } = await copyToParquet(job.run.database, { kind: "sql", sql }, path, {
-      ...options,
-      signal: job.signal,
-    });
-    return { kind: "staged", path, rows, sizeBytes, partition: null, origin };
-  } catch (error) {
-    await job.run.services.host.files.remove(path).catch(() => {});
-    throw error;
-  }
+  return writePart(job, { kind: "sql", sql }, { ...options, origin });
 }
 
 /** How many rows a relation has. */

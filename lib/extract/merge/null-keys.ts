@@ -5,8 +5,7 @@ import { readParquet } from "../schema/select.ts";
 import { columnList } from "../schema/view.ts";
 import type { TableJob } from "../job/job.ts";
 import { NO_KEY, type Quarantine } from "../write/quarantine.ts";
-import { WHOLE_READ, type StagedPart } from "../write/staged.ts";
-import { discard } from "../write/write-parts.ts";
+import { discard, WHOLE_READ, type StagedPart } from "../write/staged.ts";
 import { writeSql } from "./merge.ts";
 
 /**
@@ -24,13 +23,15 @@ export async function withoutNullKeys(
 ): Promise<readonly StagedPart[]> {
   const { plan, signal } = job;
   const { primaryKey, name } = plan;
-  const rowParts = staged.filter((part) => part.kind === "staged");
-  if (primaryKey.length === 0 || rowParts.length === 0) return staged;
+  const isSuspect = ({ kind, columns: held }: StagedPart) =>
+    kind === "staged" && primaryKey.some((column) => held[column]?.nulls !== 0);
+  const suspects = staged.filter(isSuspect);
+  if (suspects.length === 0) return staged;
   const absent = primaryKey.map((column) => `${quoteIdentifier(column)} IS NULL`).join(" OR ");
   const counted = await connection.rows<{ path: string; n: bigint }>(
     `SELECT agnes_file AS path, count(*) AS n
      FROM ${readParquet(
-       rowParts.map((part) => part.path),
+       suspects.map((part) => part.path),
        ", filename='agnes_file'",
      )} WHERE ${absent} GROUP BY agnes_file`,
     { signal },

@@ -1,10 +1,8 @@
-import { join } from "node:path";
-
-import { copyToParquet, parquetFooter, quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import type { Granularity } from "../../tables/mod.ts";
 import type { TableJob } from "../job/job.ts";
-import { stagingPath, type StagedPart } from "../write/staged.ts";
-import { checkCount } from "../write/write-stream.ts";
+import type { StagedPart } from "../write/staged.ts";
+import { writePartitionedParts } from "../write/write-part.ts";
 
 /** The column that says which partition a row goes to while partitions are written. */
 const LABEL = "agnes_partition";
@@ -29,39 +27,7 @@ export async function writePartitions(
   list: string,
   label: string,
 ): Promise<readonly StagedPart[]> {
-  const { signal, plan } = job;
-  const { services } = job.run;
-  const directory = stagingPath(job);
-  try {
-    const labelled = `SELECT ${list}, ${label} AS ${quoteIdentifier(LABEL)} FROM (${sql})`;
-    const copied = await copyToParquet(job.run.database, { kind: "sql", sql: labelled }, directory, {
-      connection,
-      signal,
-      partitionBy: LABEL,
-    });
-    const written = await collect(job, directory);
-    const rows = written.reduce((sum, part) => sum + part.rows, 0);
-    checkCount(plan.name, copied.rows, rows, "the footers of the partitions");
-    return written;
-  } finally {
-    await services.host.files.removeDirectory(directory);
-  }
-}
-
-async function collect(job: TableJob, directory: string): Promise<readonly StagedPart[]> {
-  const { files } = job.run.services.host;
-  const staged: StagedPart[] = [];
-  for (const folder of (await files.list(directory)) ?? []) {
-    const partition = decodeURIComponent(folder.slice(folder.indexOf("=") + 1));
-    for (const name of (await files.list(join(directory, folder))) ?? []) {
-      const from = join(directory, folder, name);
-      const path = stagingPath(job);
-      const { rows } = await parquetFooter(from);
-      const sizeBytes = (await files.stat(from))?.sizeBytes ?? 0;
-      await files.rename(from, path);
-      if (rows > 0) staged.push({ kind: "staged", path, rows, sizeBytes, partition, origin: null });
-      else await files.remove(path);
-    }
-  }
-  return staged;
+  const labelled = `SELECT ${list}, ${label} AS ${quoteIdentifier(LABEL)} FROM (${sql})`;
+  const parts = await writePartitionedParts(job, labelled, LABEL, { connection });
+  return parts.toSorted((a, b) => (a.partition < b.partition ? -1 : 1));
 }

@@ -1,5 +1,7 @@
 import { AgnesError, shown } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
+import { statedRange, type StagedPart } from "../write/staged.ts";
 import { readParquet } from "../schema/select.ts";
 import type { TableJob } from "../job/job.ts";
 
@@ -12,14 +14,25 @@ interface RepeatedKeys {
   readonly example: string;
 }
 
+/** The parts whose keys are compared. */
+interface ComparedParts {
+  readonly staged: readonly StagedPart[];
+  /** Absolute paths. */
+  readonly published: readonly string[];
+}
+
 /** Looks for keys that more than one row has; rows without a value in their key are no duplicates of each other. */
 export async function repeatedKeys(
   { plan, signal }: TableJob,
   connection: Connection,
-  paths: readonly string[],
+  parts: ComparedParts,
+  columns: readonly PublishedColumn[],
 ): Promise<RepeatedKeys | null> {
+  const paths = [...parts.staged.map((part) => part.path), ...parts.published];
   if (plan.primaryKey.length === 0 || paths.length === 0) return null;
-  if (await isEachNumberOnce(connection, plan.primaryKey, paths, signal)) return null;
+  const keyColumn = columns.find(({ name }) => name === plan.primaryKey[0]);
+  const isSingle = plan.primaryKey.length === 1 && keyColumn !== undefined && INTEGER.test(keyColumn.type);
+  if (isSingle && (await isEachNumberOnce(connection, keyColumn.name, parts, signal))) return null;
   const key = plan.primaryKey.map(quoteIdentifier);
   const [found] = await connection.rows<{ keys: bigint; rows: bigint; example: string | null }>(
     // No column may be taken for one of the names given here.
@@ -34,43 +47,69 @@ export async function repeatedKeys(
   return keys === 0n ? null : { keys: Number(keys), rows: Number(rows), example: shown(example ?? "") };
 }
 
+const INTEGER = /^U?(TINY|SMALL|BIG)?INT(EGER)?$/;
 /** What a bit for each number may take for each thread of DuckDB: 16 MB. */
 const NUMBERS_MAX = 2 ** 27;
 /** How much of the numbers in their range may be missing before grouping is as quick. */
 const NUMBERS_OF_ROW_MAX = 64;
 
 /**
- * Whether a key of one column holds whole numbers that lie close together, and none twice. A bit for each number finds
- * that in a sixth of the time that grouping takes.
+ * Whether a column holds whole numbers that lie close together, and none twice. A bit for each number finds that in a
+ * sixth of the time that grouping takes.
  */
 async function isEachNumberOnce(
   connection: Connection,
-  [column, ...others]: readonly string[],
-  paths: readonly string[],
+  column: string,
+  { staged, published }: ComparedParts,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (column === undefined || others.length > 0) return false;
   const key = quoteIdentifier(column);
-  const [range] = await connection.rows<{
-    type: string;
-    least: string | null;
-    most: string | null;
-    n: bigint;
-  }>(
-    `SELECT typeof(min(${key})) AS type, CAST(min(${key}) AS VARCHAR) AS least, CAST(max(${key}) AS VARCHAR) AS most,
-       count(${key}) AS n FROM ${readParquet(paths)}`,
-    { signal },
-  );
-  if (range?.least == null || range.most === null || !/^U?(TINY|SMALL|BIG)?INT(EGER)?$/.test(range.type))
-    return false;
-  const { least, most, n } = range;
-  const numbers = BigInt(most) - BigInt(least) + 1n;
-  if (numbers > NUMBERS_MAX || numbers > n * BigInt(NUMBERS_OF_ROW_MAX)) return false;
+  const relation = readParquet([...staged.map(({ path }) => path), ...published]);
+  const stated = published.length === 0 ? rangeOf(column, staged) : null;
+  const range = stated ?? (await measuredRange(connection, key, relation, signal));
+  if (range === null) return false;
+  const { least, most, count } = range;
+  const numbers = most - least + 1n;
+  if (numbers > NUMBERS_MAX || numbers > count * BigInt(NUMBERS_OF_ROW_MAX)) return false;
   const [found] = await connection.rows<{ bits: bigint }>(
-    `SELECT bit_count(bitstring_agg(${key}, ${least}, ${most})) AS bits FROM ${readParquet(paths)}`,
+    `SELECT bit_count(bitstring_agg(${key}, ${least}, ${most})) AS bits FROM ${relation}`,
     { signal },
   );
-  return found?.bits === n;
+  return found?.bits === count;
+}
+
+interface NumberRange {
+  readonly least: bigint;
+  readonly most: bigint;
+  readonly count: bigint;
+}
+
+/** The range of a column as the copies of its parts told it; null when one did not, or when there is no value. */
+function rangeOf(column: string, staged: readonly StagedPart[]): NumberRange | null {
+  const ranges = staged.map((part) => statedRange(part, column));
+  if (ranges.includes(null)) return null;
+  const ends = ranges.flatMap((range) =>
+    [range!.min, range!.max].filter((text) => text !== null).map(BigInt),
+  );
+  if (ends.length === 0) return null;
+  const count = staged.reduce((sum, part) => sum + part.rows - (part.columns[column]?.nulls ?? 0), 0);
+  const [least, most] = [ends.reduce((a, b) => (b < a ? b : a)), ends.reduce((a, b) => (b > a ? b : a))];
+  return { least, most, count: BigInt(count) };
+}
+
+/** The same, read from the parts: of published ones no number of nulls is kept. */
+async function measuredRange(
+  connection: Connection,
+  key: string,
+  relation: string,
+  signal: AbortSignal,
+): Promise<NumberRange | null> {
+  const [range] = await connection.rows<{ least: string | null; most: string | null; n: bigint }>(
+    `SELECT CAST(min(${key}) AS VARCHAR) AS least, CAST(max(${key}) AS VARCHAR) AS most, count(${key}) AS n FROM ${relation}`,
+    { signal },
+  );
+  if (range?.least == null || range.most === null) return null;
+  return { least: BigInt(range.least), most: BigInt(range.most), count: range.n };
 }
 
 /**
@@ -80,10 +119,11 @@ async function isEachNumberOnce(
 export async function refuseRepeatedKeys(
   job: TableJob,
   connection: Connection,
-  paths: readonly string[],
+  parts: ComparedParts,
+  columns: readonly PublishedColumn[],
 ): Promise<void> {
-  const repeated = await repeatedKeys(job, connection, paths);
+  const repeated = await repeatedKeys(job, connection, parts, columns);
   if (repeated === null) return;
-  const { id, name: table, primaryKey: columns } = job.plan;
-  throw new AgnesError("primary_key_repeated", { id, table, columns, ...repeated });
+  const { id, name: table, primaryKey } = job.plan;
+  throw new AgnesError("primary_key_repeated", { id, table, columns: primaryKey, ...repeated });
 }

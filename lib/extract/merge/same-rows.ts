@@ -140,7 +140,11 @@ async function sameBytes(pairs: readonly Pair[]): Promise<boolean> {
 /** Types whose bounds do not depend on how rows are spread over row groups. */
 const BOUNDED = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT)|DATE|TIMESTAMP|DECIMAL\(\d+, ?\d+\))$/;
 
-/** The nulls and bounds that footers say, as a text that is the same for the same rows. */
+/**
+ * The nulls and bounds that footers say, as a text that is the same for the same rows. Of new parts they are read as well:
+ * what copies tell is kept of keys and cursors only, since that of each column of each part would fill the memory of
+ * reads that are never compared.
+ */
 async function footers(
   connection: Connection,
   paths: readonly string[],

@@ -4,7 +4,7 @@ import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import { partsQuery } from "../schema/view.ts";
 import type { ExtractServices } from "../job/services.ts";
 import type { ExtractState, PublishedTable } from "../format/extract-state.ts";
-import { checkCount } from "../write/write-stream.ts";
+import { checkCount } from "../write/write-part.ts";
 import { writeState } from "../format/write-state.ts";
 
 /** A quarter of a megabyte for every column of every little table would be most of the file. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join, resolve } from "node:path";
 
-import { AgnesError, isAgnesError } from "../../base/mod.ts";
+import { AgnesError, isAgnesError, type Files } from "../../base/mod.ts";
 import { acquireLock, openDatabase } from "../../duckdb/mod.ts";
 import type { ExtractState } from "../format/extract-state.ts";
 import { generationPath, lockPath } from "../format/paths.ts";
@@ -23,10 +23,11 @@ export async function rollbackExtract(
 ): Promise<number> {
   const root = resolve(directory);
   const { host } = services;
-  await host.files.makeDirectory(root);
+  const { files } = host;
+  await files.makeDirectory(root);
   await using _lock = await acquireLock(lockPath(root), `the extract in ${root}`);
-  const known = await keptNumbers(root);
-  const current = await currentNumber(root);
+  const known = await keptNumbers(files, root);
+  const current = await currentNumber(files, root);
   if (!known.includes(generation)) {
     throw new AgnesError("generation_unknown", { directory: root, generation, known });
   }
@@ -60,9 +61,9 @@ export async function rollbackExtract(
   return number;
 }
 
-async function currentNumber(directory: string): Promise<number | null> {
+async function currentNumber(files: Files, directory: string): Promise<number | null> {
   try {
-    return (await readExtract(directory))?.generation.number ?? null;
+    return (await readExtract(files, directory))?.generation.number ?? null;
   } catch (error) {
     // Going back is the way out of an extract that cannot be read.
     if (!isAgnesError(error, "extract_unreadable")) throw error;

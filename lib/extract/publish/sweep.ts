@@ -4,9 +4,11 @@ import { isAgnesError, publishFile, TEMPORARY_SUFFIX, type Host } from "../../ba
 import { openDatabase } from "../../duckdb/mod.ts";
 import type { ExtractServices } from "../job/services.ts";
 import { readPartPaths } from "../state/read-extract.ts";
+import { dropOldGenerations } from "./publish.ts";
 import type { ExtractState } from "../format/extract-state.ts";
 import {
   dataDirectory,
+  extractPath,
   generationNumber,
   generationPath,
   generationsDirectory,
@@ -44,6 +46,17 @@ export function planSweep(
   return { remove, remember };
 }
 
+/** Removes what nobody needs any more. What is published is complete without it, so a failure is only reported. */
+export async function sweepPublished(services: ExtractServices, state: ExtractState): Promise<void> {
+  try {
+    await dropOldGenerations(services.host, state.directory, state.generation.number);
+    await sweepParts(services, state);
+  } catch (error) {
+    if (!isAgnesError(error)) throw error;
+    services.log.warn("old parts could not be swept", { path: extractPath(state.directory), error });
+  }
+}
+
 /** Removes what a dead run left under temporary names. Only its lock's holder may call it. */
 export async function sweepTemporary({ files }: Host, directory: string): Promise<void> {
   const folders = [directory, generationsDirectory(directory)];
@@ -60,7 +73,7 @@ export async function sweepTemporary({ files }: Host, directory: string): Promis
 }
 
 /** Removes parts that no kept generation refers to, after the grace period. */
-export async function sweepParts(
+async function sweepParts(
   services: ExtractServices,
   state: ExtractState,
   graceMs: number = SWEEP_GRACE_MS,

@@ -16,30 +16,23 @@ import { checkPlan, type TablePlan } from "../job/plan.ts";
 import type { TableJob } from "../job/job.ts";
 import { partsDirectory } from "../format/paths.ts";
 import { inferColumns, inspectChunk } from "../../sources/mod.ts";
-import type { Tap } from "./tap.ts";
+import type { BatchReader, Yielded } from "./batch-reader.ts";
 
 /** How many row objects are looked at to find their columns. */
 const ROWS_LOOKED_AT = 8192;
 
-/** A read whose table nobody described, once its first batch told the columns. */
-export interface DescribedRead {
-  readonly plan: TablePlan;
-  /** The read from its first batch on. */
-  readonly tap: Tap;
-}
-
 /**
- * Takes the columns of a table from the first batch of its read: an Arrow batch or a file has them, row objects are
- * looked at until there are enough. A read without a batch has the columns that are published, or that are registered.
+ * The plan with the columns of a table from the first batch of its read: an Arrow batch or a file has them, row objects
+ * are looked at until there are enough. A read without a batch has the columns that are published, or that are registered.
  *
  * @throws `table_plan_invalid` when nothing tells them
  */
-export async function describeByRead(job: TableJob, tap: Tap): Promise<DescribedRead> {
-  const taken: Awaited<ReturnType<Tap["next"]>>[] = [];
+export async function describeByRead(job: TableJob, reader: BatchReader): Promise<TablePlan> {
+  const taken: Yielded[] = [];
   const rows: Row[] = [];
   let schema: Schema | null = null;
   while (schema === null) {
-    const next = await tap.next();
+    const next = await reader.pull();
     const batch = next?.batch;
     const isTold = typeof batch === "object" && batch !== null && !isDeletions(batch) && !isRows(batch);
     if (isTold && isFileChunk(batch) && rows.length === 0) {
@@ -55,15 +48,16 @@ export async function describeByRead(job: TableJob, tap: Tap): Promise<Described
       const own = goesOn ? batch.map((row) => copyRow(row)) : batch;
       for (const row of own) rows.push(row);
       taken.push({ batch: own });
-    } else taken.push(next);
+    } else if (next !== null) taken.push(next);
     if (isTold && !isFileChunk(batch) && rows.length === 0) schema = arrowSchema(batch);
     else if (next === null || isTold || rows.length >= ROWS_LOOKED_AT) {
       schema = await schemaOfRows(job, rows);
     }
   }
+  reader.putBack(taken);
   const plan = { ...job.plan, info: { ...job.plan.info, schema } };
   checkPlan({ ...plan, columnsFrom: "discover" });
-  return { plan, tap: replay(tap, taken) };
+  return plan;
 }
 
 function arrowSchema(batch: unknown): Schema {
@@ -115,14 +109,4 @@ async function publishedSchema({
   );
   await using connection = await database.connect();
   return (await describeQuery(connection, `SELECT ${list.join(", ")}`, { signal })).fields;
-}
-
-/** A read that gives again what was taken of it. */
-function replay(tap: Tap, taken: Awaited<ReturnType<Tap["next"]>>[]): Tap {
-  return {
-    next: async () => (taken.length > 0 ? taken.shift()! : tap.next()),
-    end: () => tap.end(),
-    alive: () => tap.alive(),
-    close: () => tap.close(),
-  };
 }

@@ -4,18 +4,16 @@ import { readDirectory } from "../format/paths.ts";
 import type { ReadDecision } from "./decide.ts";
 import { namedColumns, publishedColumns, requestedColumns, type TablePlan } from "../job/plan.ts";
 import type { TableJob } from "../job/job.ts";
-import { BatchSource } from "./batch-source.ts";
-import { describeByRead, type DescribedRead } from "./first-batch.ts";
+import { BatchReader } from "./batch-reader.ts";
+import { describeByRead } from "./first-batch.ts";
 import { rangeOf, type ReadRange } from "./look-back.ts";
-import { openTap, type Tap } from "./tap.ts";
 
 /** How many rows a batch should have: DuckDB takes them fastest so. */
 const BATCH_ROWS = 8192;
 
 /** A read that was begun. */
 export interface OpenRead {
-  readonly source: BatchSource;
-  readonly tap: Tap;
+  readonly reader: BatchReader;
   /** The plan with the columns that the source really gives. */
   readonly plan: TablePlan;
   /** The rows that were asked for. */
@@ -23,7 +21,7 @@ export interface OpenRead {
 }
 
 /**
- * Begins to read a table from its connector; close the tap at the end.
+ * Begins to read a table from its connector; close the reader at the end.
  *
  * @param onReject takes rows that do not fit; null: the first one fails the read
  */
@@ -33,45 +31,30 @@ export async function openRead(
   onReject: ((reject: RowReject) => void) | null,
 ): Promise<OpenRead> {
   const range = await rangeOf(job, decision);
-  const { signal } = job;
+  const { signal, progress } = job;
   const { source, idleTimeoutMs } = job.run;
-  let onAlive = () => {};
-  const onProgress = (progress: ReadProgress) => {
-    onAlive();
-    job.progress.report(redactValue(progress, source.secrets ?? []));
+  let reader: BatchReader | null = null;
+  const onProgress = (reported: ReadProgress) => {
+    reader?.alive();
+    progress.report(redactValue(reported, source.secrets ?? []));
   };
   const begun = await begin(job, decision, range, onProgress);
-  const opened = openTap(begun.batches, {
-    source: source.name,
-    table: begun.plan.name,
-    signal,
-    idleTimeoutMs,
-  });
-  onAlive = () => opened.alive();
-  const { plan, tap } = await described({ ...job, plan: begun.plan }, opened);
-  let rows = 0;
-  return {
-    plan,
-    range,
-    tap,
-    source: new BatchSource(tap, {
+  const { name: table } = begun.plan;
+  const onRows = (rows: number) => progress.read(rows, 0);
+  reader = new BatchReader(begun.batches, { source: source.name, table, signal, idleTimeoutMs, onRows });
+  try {
+    const isDescribed = begun.plan.mode !== "local" || begun.plan.columnsFrom !== "read";
+    const plan = isDescribed ? begun.plan : await describeByRead({ ...job, plan: begun.plan }, reader);
+    reader.expect({
       table: { id: plan.id, name: plan.name, schema: plan.info.schema },
       primaryKey: plan.primaryKey,
       requested: requestedColumns(plan),
       batchRows: BATCH_ROWS,
-      onRows: (taken) => job.progress.read((rows += taken), 0),
-      ...(onReject === null ? {} : { onReject }),
-    }),
-  };
-}
-
-/** The read with its columns known: those of the plan, or those of its first batch. */
-async function described(job: TableJob, tap: Tap): Promise<DescribedRead> {
-  if (job.plan.mode !== "local" || job.plan.columnsFrom !== "read") return { plan: job.plan, tap };
-  try {
-    return await describeByRead(job, tap);
+      onReject,
+    });
+    return { plan, range, reader };
   } catch (error) {
-    tap.close();
+    reader.close();
     throw error;
   }
 }

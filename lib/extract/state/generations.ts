@@ -1,4 +1,4 @@
-import { isAgnesError, nodeFiles } from "../../base/mod.ts";
+import { isAgnesError, type Files } from "../../base/mod.ts";
 import type { ExtractState, Generation } from "../format/extract-state.ts";
 import { generationNumber, generationPath, generationsDirectory } from "../format/paths.ts";
 import { readExtract, readExtractFile } from "./read-extract.ts";
@@ -12,9 +12,9 @@ export interface ListedGeneration extends Generation {
 }
 
 /** The generations of an extract that are kept, newest first; empty when nothing was published. */
-export async function listGenerations(directory: string): Promise<readonly ListedGeneration[]> {
+export async function listGenerations(files: Files, directory: string): Promise<readonly ListedGeneration[]> {
   const found = new Map<number, ListedGeneration>();
-  for (const number of await keptNumbers(directory)) {
+  for (const number of await keptNumbers(files, directory)) {
     try {
       found.set(number, listed(await readExtractFile(directory, generationPath(directory, number)), false));
     } catch (error) {
@@ -22,14 +22,14 @@ export async function listGenerations(directory: string): Promise<readonly Liste
       if (!isAgnesError(error, "extract_unreadable")) throw error;
     }
   }
-  const current = await readExtract(directory);
+  const current = await readExtract(files, directory);
   if (current !== null) found.set(current.generation.number, listed(current, true));
   return [...found.values()].sort((a, b) => b.number - a.number);
 }
 
 /** The numbers of the earlier generations that are kept. */
-export async function keptNumbers(directory: string): Promise<readonly number[]> {
-  const names = (await nodeFiles().list(generationsDirectory(directory))) ?? [];
+export async function keptNumbers(files: Files, directory: string): Promise<readonly number[]> {
+  const names = (await files.list(generationsDirectory(directory))) ?? [];
   return names.flatMap((name) => generationNumber(name) ?? []);
 }
 

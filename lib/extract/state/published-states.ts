@@ -17,7 +17,7 @@ export function publishedStates(
 
 async function readStates(host: Host, directory: string): Promise<ReadonlyMap<string, JsonValue>> {
   try {
-    const tables = (await withChecks(host, await readExtract(directory)))?.tables ?? [];
+    const tables = (await withChecks(host, await readExtract(host.files, directory)))?.tables ?? [];
     return new Map(
       tables.flatMap(({ definition, name, state }) =>
         state === undefined ? [] : [[sourceName(definition) ?? name, state]],

@@ -1,6 +1,4 @@
-import { stat } from "node:fs/promises";
-
-import { AgnesError, isAgnesError, messageOf } from "../../base/mod.ts";
+import { AgnesError, isAgnesError, messageOf, type Files } from "../../base/mod.ts";
 import { openDatabase, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { ExtractState } from "../format/extract-state.ts";
 import { extractTables } from "../format/layout.ts";
@@ -13,12 +11,11 @@ import { readPaths, readState } from "../format/read-state.ts";
  * Reads a generation whole or not at all, also while the next one is being published.
  * @throws `extract_unreadable`; `extract_foreign` for a file that keeps the contract but was written by others
  */
-export async function readExtract(directory: string): Promise<ExtractState | null> {
+export async function readExtract(files: Files, directory: string): Promise<ExtractState | null> {
   const path = extractPath(directory);
   try {
-    await stat(path);
+    if ((await files.stat(path)) === null) return null;
   } catch (error) {
-    if (/ENOENT|ENOTDIR/.test(messageOf(error))) return null;
     throw new AgnesError("extract_unreadable", { path, reason: messageOf(error) }, { cause: error });
   }
   return readExtractFile(directory, path);

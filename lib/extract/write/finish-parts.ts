@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 
 import { eachOf, readChunks } from "../../base/mod.ts";
-import { quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
+import { quoteIdentifier } from "../../duckdb/mod.ts";
 import type { TableJob } from "../job/job.ts";
 import { readParquet } from "../schema/select.ts";
 import { PART_FORMAT, type Part } from "../format/extract-state.ts";
 import { partsDirectory, relativePartPath } from "../format/paths.ts";
-import type { StagedPart } from "./staged.ts";
+import { statedRange, type StagedPart } from "./staged.ts";
 
 /** Some files are hashed while others are on their way to the disk. */
 const FILES_AT_ONCE = 4;
@@ -31,7 +31,9 @@ export async function finishParts(
 ): Promise<readonly Part[]> {
   const { files } = job.run.services.host;
   const directory = partsDirectory(job.run.directory, job.plan.name);
-  const bounds = await measureBounds(job, staged, bounded);
+  const stated = new Map(staged.map((part) => [part.path, statedBounds(part, bounded)]));
+  const unknown = staged.filter(({ path }) => stated.get(path) === null);
+  const measured = await measureBounds(job, unknown, bounded);
   const parts = await eachOf(staged, FILES_AT_ONCE, async (part): Promise<Part> => {
     const { path, rows, sizeBytes, partition, origin } = part;
     await files.chmod(path, 0o644);
@@ -48,7 +50,7 @@ export async function finishParts(
       schemaVersion,
       partition,
       origin,
-      ...(bounds.get(path) ?? { keyMin: null, keyMax: null, cursorMin: null, cursorMax: null }),
+      ...(stated.get(path) ?? measured.get(path) ?? NO_BOUNDS),
     };
   });
   if (staged.length > 0) await files.sync(directory);
@@ -76,30 +78,34 @@ type Bounds = Pick<Part, "keyMin" | "keyMax" | "cursorMin" | "cursorMax">;
 
 type PathBounds = Bounds & { readonly path: string };
 
-/** DuckDB takes the bounds of one file from its statistics; to plan such a query costs more than to read a small file. */
-const STATISTICS_ROWS_MIN = 20_000;
+const NO_BOUNDS: Bounds = { keyMin: null, keyMax: null, cursorMin: null, cursorMax: null };
 
+/** The bounds that the copy of a part told; null when it did not tell all of them. */
+function statedBounds(part: StagedPart, { key, cursor }: BoundedColumns): Bounds | null {
+  const [first, second] = [statedRange(part, key), statedRange(part, cursor)];
+  if (first === null || second === null) return null;
+  return { keyMin: first.min, keyMax: first.max, cursorMin: second.min, cursorMax: second.max };
+}
+
+/** The bounds of parts whose copies did not tell them: of long texts, of NaN, and of types without an order in Parquet. */
 async function measureBounds(
   job: TableJob,
-  staged: readonly StagedPart[],
+  parts: readonly StagedPart[],
   { key, cursor }: BoundedColumns,
 ): Promise<ReadonlyMap<string, Bounds>> {
-  if (staged.length === 0 || (key === undefined && cursor === undefined)) return new Map();
+  if (parts.length === 0) return new Map();
   const bound = (column: string | undefined, side: "min" | "max") =>
     column === undefined ? "NULL" : `CAST(${side}(${quoteIdentifier(column)}) AS VARCHAR)`;
-  const bounds = `${bound(key, "min")} AS "keyMin", ${bound(key, "max")} AS "keyMax",
-    ${bound(cursor, "min")} AS "cursorMin", ${bound(cursor, "max")} AS "cursorMax"`;
-  const isLarge = ({ rows }: StagedPart) => rows >= STATISTICS_ROWS_MIN;
-  const large = staged.filter(isLarge).map(({ path }) => path);
-  const small = staged.filter((part) => !isLarge(part)).map(({ path }) => path);
-  const queries = large.map(
-    (path) => `SELECT ${quoteLiteral(path)} AS path, ${bounds} FROM ${readParquet([path])}`,
+  const relation = readParquet(
+    parts.map(({ path }) => path),
+    ", filename='agnes_file'",
   );
-  if (small.length > 0) {
-    const relation = readParquet(small, ", filename='agnes_file'");
-    queries.push(`SELECT agnes_file AS path, ${bounds} FROM ${relation} GROUP BY agnes_file`);
-  }
   await using connection = await job.run.database.connect();
-  const found = await connection.rows<PathBounds>(queries.join(" UNION ALL "), { signal: job.signal });
+  const found = await connection.rows<PathBounds>(
+    `SELECT agnes_file AS path, ${bound(key, "min")} AS "keyMin", ${bound(key, "max")} AS "keyMax",
+       ${bound(cursor, "min")} AS "cursorMin", ${bound(cursor, "max")} AS "cursorMax"
+     FROM ${relation} GROUP BY agnes_file`,
+    { signal: job.signal },
+  );
   return new Map(found.map(({ path, ...each }) => [path, each]));
 }

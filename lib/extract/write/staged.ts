@@ -1,6 +1,7 @@
 import { join } from "node:path";
 
 import { temporaryPath } from "../../base/mod.ts";
+import type { ColumnStatistics, CopyResult } from "../../duckdb/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
 import { partsDirectory } from "../format/paths.ts";
 import type { ExtractRun, TableJob } from "../job/job.ts";
@@ -12,6 +13,8 @@ export interface StagedPart {
   readonly path: string;
   readonly rows: number;
   readonly sizeBytes: number;
+  /** What the copy that made it says of the key and the cursor; see `CopyResult`. */
+  readonly columns: CopyResult["columns"];
   /** How many rows of its file went to the quarantine; absent: none. */
   readonly rejected?: number;
   readonly partition: string | null;
@@ -35,23 +38,29 @@ export function countedIn({ origin }: FileChunk, number: number): string {
   return origin ?? `\0${number}`;
 }
 
-/** The sum of hashes of a copy, for a staged part. */
-export function hashSumOf({ sum }: { readonly sum?: bigint }): Pick<StagedPart, "hashSum"> {
-  return sum === undefined ? {} : { hashSum: sum };
-}
-
-/** Makes a part that is most likely final durable at once, while others are still written. */
-export async function finalOf(
-  { services }: ExtractRun,
-  path: string,
-  { sha256 }: { readonly sha256?: string },
-): Promise<Pick<StagedPart, "sha256">> {
-  if (sha256 === undefined) return {};
-  await services.host.files.sync(path);
-  return { sha256 };
+/** The least and the greatest value of a column in a part, as its copy told them, both null without a value; null: it did not. */
+export function statedRange(
+  { columns, rows }: StagedPart,
+  column: string | undefined,
+): Pick<ColumnStatistics, "min" | "max"> | null {
+  if (column === undefined) return { min: null, max: null };
+  const found = columns[column];
+  if (found === undefined) return rows === 0 ? { min: null, max: null } : null;
+  const isKnown = found.nulls === rows || (found.min !== null && found.max !== null);
+  return isKnown ? found : null;
 }
 
 /** A path for a part that is being written. */
 export function stagingPath({ plan, run: { services, directory } }: TableJob): string {
   return temporaryPath(services.host, join(partsDirectory(directory, plan.name), "part"));
+}
+
+/** Removes parts that will not be published. */
+export async function discard(
+  { services }: ExtractRun,
+  parts: readonly (StagedPart | Promise<StagedPart>)[],
+): Promise<void> {
+  for (const settled of await Promise.allSettled(parts.map(async (part) => part))) {
+    if (settled.status === "fulfilled") await services.host.files.remove(settled.value.path).catch(() => {});
+  }
 }

@@ -1,27 +1,24 @@
-import { dirname } from "node:path";
-
 import { AgnesError, isAgnesError, reasonOf } from "../../base/mod.ts";
 import {
   checkParquetInput,
-  copyToParquet,
   openFile,
   parquetFooter,
   readingOf,
   spoolBytes,
   type Connection,
-  type CopyResult,
   type OpenFile,
 } from "../../duckdb/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
 import { differences } from "../read/conform.ts";
+import { partsDirectory } from "../format/paths.ts";
 import { requestedColumns } from "../job/plan.ts";
 import { columnsOf } from "../schema/column.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableJob } from "../job/job.ts";
 import { countBytes } from "./count-bytes.ts";
-import { countedIn, finalOf, hashSumOf, stagingPath, type StagedPart } from "./staged.ts";
+import { countedIn, discard, type StagedPart } from "./staged.ts";
+import { checkCount, writePart } from "./write-part.ts";
 import type { WriteTarget } from "./write-target.ts";
-import { checkCount } from "./write-stream.ts";
 
 /** Lets DuckDB read a file into one part; its rows keep their order. */
 export async function writeFileChunk(
@@ -31,43 +28,34 @@ export async function writeFileChunk(
   target: WriteTarget,
 ): Promise<StagedPart> {
   const { plan, signal } = job;
-  const { services } = job.run;
-  const { files } = services.host;
-  const path = stagingPath(job);
-  const directory = dirname(path);
-  const spooled = await spoolBytes(services.host, chunk, directory, signal);
+  const { host } = job.run.services;
+  const directory = partsDirectory(job.run.directory, plan.name);
+  const spooled = await spoolBytes(host, chunk, directory, signal);
   await using connection = await job.run.database.connect();
   try {
-    if (chunk.format === "parquet") await checkParquetInput(spooled.chunk.data);
-    const types = chunk.format === "parquet" ? {} : { types: declaredTypes(job) };
+    const isParquet = chunk.format === "parquet";
+    if (isParquet) await checkParquetInput(spooled.chunk.data);
+    const types = isParquet ? {} : { types: declaredTypes(job) };
     const reading = await readingOf(connection, spooled.chunk, { ...types, signal });
     const readable = { ...spooled.chunk, reading: reading ?? { format: chunk.format, columns: [] } };
+    const into = { ...target, origin: chunk.origin, counted: countedIn(chunk, number) };
     const copy = async (onBytesScanned: (bytes: number) => void) => {
       const options = { connection, directory, signal, isUnchecked: true, onBytesScanned };
       await using file = await openFile(readable, options);
-      if (!file.isEmpty) refuseDifferences(job, file, number, chunk.format === "parquet");
-      return await copyChecked(
-        job,
-        connection,
-        file,
-        { ...target, origin: chunk.origin, counted: countedIn(chunk, number) },
-        path,
-      );
+      if (!file.isEmpty) refuseDifferences(job, file, number, isParquet);
+      return await copyChecked(job, connection, file, into);
     };
-    const copied = await countBytes(job, connection, spooled.chunk.data, copy);
-    const { rows, sizeBytes, rejected } = copied;
-    checkCount(plan.name, rows, (await parquetFooter(path)).rows, "the footer of the part");
-    if (chunk.format === "parquet" && target.condition === null) {
-      const given = (await parquetFooter(spooled.chunk.data)).rows;
-      checkCount(plan.name, given, rows + rejected, "what DuckDB wrote and the quarantine");
+    const part = await countBytes(job, connection, spooled.chunk.data, copy);
+    if (isParquet && target.condition === null) {
+      try {
+        const given = (await parquetFooter(spooled.chunk.data)).rows;
+        checkCount(plan.name, given, part.rows + part.rejected, "what DuckDB wrote and the quarantine");
+      } catch (error) {
+        await discard(job.run, [part]);
+        throw error;
+      }
     }
-    const origins = { partition: null, origin: chunk.origin ?? null };
-    const counted = target.condition === null ? { counted: countedIn(chunk, number) } : {};
-    const figures = { ...hashSumOf(copied), ...(await finalOf(job.run, path, copied)) };
-    return { kind: "staged", path, rows, sizeBytes, rejected, ...origins, ...counted, ...figures };
-  } catch (error) {
-    await files.remove(path).catch(() => {});
-    throw error;
+    return part;
   } finally {
     await spooled.remove().catch(() => {});
   }
@@ -80,8 +68,8 @@ type FileTarget = WriteTarget & {
   readonly counted: string;
 };
 
-/** What was copied of a file, and how many of its rows went to the quarantine. */
-type CopiedFile = CopyResult & { readonly rejected: number };
+/** The part of a file, and how many of its rows went to the quarantine. */
+type FilePart = StagedPart & { readonly rejected: number };
 
 /** Copies a file, and checks it meanwhile if it was not checked. What the check says goes before what DuckDB says. */
 async function copyChecked(
@@ -89,9 +77,8 @@ async function copyChecked(
   connection: Connection,
   file: OpenFile,
   target: FileTarget,
-  path: string,
-): Promise<CopiedFile> {
-  if (file.check === undefined) return copyFile(job, connection, file, target, path);
+): Promise<FilePart> {
+  if (file.check === undefined) return copyFile(job, connection, file, target);
   const stop = new AbortController();
   const signal = AbortSignal.any([job.signal, stop.signal]);
   const checking = file.check().then(
@@ -106,16 +93,16 @@ async function copyChecked(
   );
   const [checked, copied] = await Promise.allSettled([
     checking,
-    copySelect({ ...job, signal }, connection, file, target, path),
+    copySelect({ ...job, signal }, connection, file, target),
   ]);
-  if (checked.status === "rejected") throw checked.reason;
-  if (checked.value !== file) {
-    await using other = checked.value;
-    await job.run.services.host.files.remove(path).catch(() => {});
-    return await copyFile(job, connection, other, target, path);
+  if (checked.status === "fulfilled" && checked.value === file) {
+    if (copied.status === "fulfilled") return { ...copied.value, rejected: 0 };
+    return copyFitting(job, connection, file, target, copied.reason);
   }
-  if (copied.status === "fulfilled") return { ...copied.value, rejected: 0 };
-  return copyFitting(job, connection, file, target, path, copied.reason);
+  if (copied.status === "fulfilled") await discard(job.run, [copied.value]);
+  if (checked.status === "rejected") throw checked.reason;
+  await using other = checked.value;
+  return await copyFile(job, connection, other, target);
 }
 
 async function copyFile(
@@ -123,12 +110,11 @@ async function copyFile(
   connection: Connection,
   file: OpenFile,
   target: FileTarget,
-  path: string,
-): Promise<CopiedFile> {
+): Promise<FilePart> {
   try {
-    return { ...(await copySelect(job, connection, file, target, path)), rejected: 0 };
+    return { ...(await copySelect(job, connection, file, target)), rejected: 0 };
   } catch (error) {
-    return copyFitting(job, connection, file, target, path, error);
+    return copyFitting(job, connection, file, target, error);
   }
 }
 
@@ -138,9 +124,8 @@ async function copyFitting(
   connection: Connection,
   file: OpenFile,
   target: FileTarget,
-  path: string,
   error: unknown,
-): Promise<CopiedFile> {
+): Promise<FilePart> {
   if (!isMisfit(error)) throw error;
   if (target.quarantine === null) throw withTable(job, error);
   const { select, rejected } = await file.sortOut(connection);
@@ -157,7 +142,7 @@ async function copyFitting(
     count += 1;
   }
   const sorted = { present: file.present, select, explain: (cause: unknown) => file.explain(cause) };
-  return { ...(await copySelect(job, connection, sorted, target, path)), rejected: count };
+  return { ...(await copySelect(job, connection, sorted, target)), rejected: count };
 }
 
 /** Whether a column may get a wider type yet, by a description of the table that looks at all of its values. */
@@ -170,19 +155,18 @@ async function copySelect(
   job: TableJob,
   connection: Connection,
   file: Pick<OpenFile, "present" | "select" | "retry" | "explain">,
-  target: WriteTarget,
-  path: string,
-): Promise<CopyResult> {
-  const { signal } = job;
-  const where = target.condition === null ? "" : ` WHERE ${target.condition}`;
-  const sum = target.rowHash === null ? {} : { sumOf: target.rowHash };
-  const options = { signal, ordered: true, connection, hashed: target.isFinal, ...sum };
+  target: FileTarget,
+): Promise<StagedPart> {
+  const { condition, columns, origin = null } = target;
+  const where = condition === null ? "" : ` WHERE ${condition}`;
+  const counted = condition === null ? target.counted : undefined;
+  const options = { ordered: true, connection, target, origin, counted };
   for (;;) {
-    const sql = `SELECT ${selectList(target.columns, file.present)} FROM (${file.select})${where}`;
+    const sql = `SELECT ${selectList(columns, file.present)} FROM (${file.select})${where}`;
     try {
-      return await copyToParquet(job.run.database, { kind: "sql", sql }, path, options);
+      return await writePart(job, { kind: "sql", sql }, options);
     } catch (error) {
-      if (signal.aborted || (await file.retry?.(error)) !== true) throw await file.explain(error);
+      if (job.signal.aborted || (await file.retry?.(error)) !== true) throw await file.explain(error);
     }
   }
 }

@@ -1,14 +1,14 @@
-import type { RecordBatch } from "apache-arrow";
+import type { RecordBatch, Schema } from "apache-arrow";
 
 import { AgnesError } from "../../base/mod.ts";
-import { copyToParquet } from "../../duckdb/mod.ts";
-import type { BatchSource } from "../read/batch-source.ts";
+import type { BatchReader } from "../read/batch-reader.ts";
 import { columnsOf, physicalColumnsOf } from "../schema/column.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import { selectList } from "../schema/select.ts";
-import type { ExtractRun, TableJob } from "../job/job.ts";
-import { stagingPath, type StagedPart } from "./staged.ts";
+import type { TableJob } from "../job/job.ts";
+import { discard, type StagedPart } from "./staged.ts";
 import { writeFileChunk } from "./write-file.ts";
+import { writePart, type PartOptions } from "./write-part.ts";
 import { takeFiles, writeSmallFiles, type FilePiece } from "./write-small-files.ts";
 import type { WriteTarget } from "./write-target.ts";
 import { startCopy, type RunningCopy } from "./write-stream.ts";
@@ -26,46 +26,39 @@ const COPIES_MAX = 2;
 /** Writes all that a read gives into parts of bounded size, in the order of the read. */
 export async function writeParts(
   job: TableJob,
-  source: BatchSource,
+  reader: BatchReader,
   target: WriteTarget,
 ): Promise<WrittenParts> {
   const parts: Promise<StagedPart>[] = [];
   const running: RunningCopy[] = [];
-  let fileRows = 0;
   let sizeBytes = 0;
   try {
-    for (let piece = await source.peek(); piece !== null; piece = await source.peek()) {
+    for (let piece = await reader.peek(); piece !== null; piece = await reader.peek()) {
       if (piece.kind === "file") {
-        const { pieces, failure } = await takeFiles(job, source);
+        const { pieces, failure } = await takeFiles(job, reader);
         for await (const part of writeFiles(job, pieces, target)) {
-          fileRows += part.rows;
+          reader.countFileRows(part.rows);
           sizeBytes += part.sizeBytes;
           parts.push(Promise.resolve(part));
-          job.progress.read(source.rows + fileRows, sizeBytes);
+          job.progress.read(reader.rows, sizeBytes);
         }
         if (failure !== null) throw failure.error;
         continue;
       }
       if (piece.kind === "deletions") {
-        source.shift();
+        reader.shift();
         parts.push(Promise.resolve(await writeDeletions(job, piece.keys)));
         continue;
       }
       if (running.length >= COPIES_MAX) sizeBytes += await running.shift()!.copied;
-      const copy = startCopy(
-        job,
-        source,
-        piece.batch.schema,
-        target,
-        partRowsAt(job.run.partRows, parts.length),
-      );
+      const copy = startCopy(job, reader, piece.batch, target, partRowsAt(job.run.partRows, parts.length));
       running.push(copy);
       parts.push(copy.written);
       await copy.taken;
       // A part that failed ends early; going on would read the rest of the source in vain.
       await Promise.race([copy.written, Promise.resolve()]);
     }
-    return { parts: await Promise.all(parts), rowsRead: source.rows + fileRows };
+    return { parts: await Promise.all(parts), rowsRead: reader.rows };
   } catch (error) {
     await discard(job.run, parts);
     throw error;
@@ -118,23 +111,27 @@ async function writeOrigin(
 
 /** Keeps the keys of rows that are gone until they are merged. */
 async function writeDeletions(job: TableJob, keys: readonly RecordBatch[]): Promise<StagedPart> {
-  const path = stagingPath(job);
   const schema = keys[0]!.schema;
-  const list = selectList(columnsOf(schema), physicalColumnsOf(schema));
+  return writeBatches(job, schema, keys, columnsOf(schema), { kind: "deletions" });
+}
+
+/** Writes Arrow batches that are all there into one part. */
+export async function writeBatches(
+  job: TableJob,
+  schema: Schema,
+  batches: readonly RecordBatch[],
+  columns: readonly PublishedColumn[],
+  options: PartOptions,
+): Promise<StagedPart> {
+  const list = selectList(columns, physicalColumnsOf(schema));
   const source = {
     schema,
     async *open() {
-      yield* keys;
+      yield* batches;
     },
   };
   const select = (relation: string) => `SELECT ${list} FROM ${relation}`;
-  const { rows, sizeBytes } = await copyToParquet(
-    job.run.database,
-    { kind: "stream", source, select },
-    path,
-    { signal: job.signal },
-  );
-  return { kind: "deletions", path, rows, sizeBytes, partition: null, origin: null };
+  return writePart(job, { kind: "stream", source, select }, options);
 }
 
 /** The part that stands for a table without rows: it still has the columns and their types. */
@@ -142,25 +139,10 @@ export async function writeEmptyPart(
   job: TableJob,
   columns: readonly PublishedColumn[],
 ): Promise<StagedPart> {
-  const path = stagingPath(job);
-  const sql = `SELECT ${selectList(columns, [])} WHERE false`;
-  const { rows, sizeBytes } = await copyToParquet(job.run.database, { kind: "sql", sql }, path, {
-    signal: job.signal,
-  });
-  return { kind: "staged", path, rows, sizeBytes, partition: null, origin: null };
+  return writePart(job, { kind: "sql", sql: `SELECT ${selectList(columns, [])} WHERE false` });
 }
 
 /** Parts double in size after every 32, so that a table of any size has a bounded number of them. */
 function partRowsAt(partRows: number, index: number): number {
   return partRows * 2 ** Math.min(Math.floor(index / 32), 6);
-}
-
-/** Removes parts that will not be published. */
-export async function discard(
-  { services }: ExtractRun,
-  parts: readonly (StagedPart | Promise<StagedPart>)[],
-): Promise<void> {
-  for (const settled of await Promise.allSettled(parts.map(async (part) => part))) {
-    if (settled.status === "fulfilled") await services.host.files.remove(settled.value.path).catch(() => {});
-  }
 }

@@ -1,20 +1,12 @@
-import { join } from "node:path";
-
 import { AgnesError, eachOf } from "../../base/mod.ts";
-import {
-  copyToParquet,
-  FILE_COLUMN,
-  openCsvFiles,
-  parquetFooter,
-  type ReadableChunk,
-} from "../../duckdb/mod.ts";
-import type { BatchSource, Piece } from "../read/batch-source.ts";
+import { FILE_COLUMN, openCsvFiles, type ReadableChunk } from "../../duckdb/mod.ts";
+import type { BatchReader, Piece } from "../read/batch-reader.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableJob } from "../job/job.ts";
-import { stagingPath, type StagedPart } from "./staged.ts";
+import { discard, type StagedPart } from "./staged.ts";
 import { refuseDifferences } from "./write-file.ts";
+import { writePartitionedParts } from "./write-part.ts";
 import type { WriteTarget } from "./write-target.ts";
-import { checkCount } from "./write-stream.ts";
 
 /** A file that a read gave. */
 export type FilePiece = Extract<Piece, { kind: "file" }>;
@@ -33,17 +25,17 @@ const FILES_MAX = 96;
 const FILES_AT_ONCE = 8;
 
 /** Takes the next file of a read and, if it is small, those behind it that one query may be able to copy with it. */
-export async function takeFiles(job: TableJob, source: BatchSource): Promise<TakenFiles> {
-  const first = await source.peek();
+export async function takeFiles(job: TableJob, reader: BatchReader): Promise<TakenFiles> {
+  const first = await reader.peek();
   if (first?.kind !== "file") return { pieces: [], failure: null };
-  source.shift();
+  reader.shift();
   const pieces = [first];
   if ((await smallBytes(job, first)) === null) return { pieces, failure: null };
   try {
     while (pieces.length < FILES_MAX) {
-      const next = await source.peek();
+      const next = await reader.peek();
       if (next?.kind !== "file" || !isAlike(first, next)) break;
-      source.shift();
+      reader.shift();
       pieces.push(next);
     }
   } catch (error) {
@@ -78,74 +70,45 @@ export async function writeSmallFiles(
   target: WriteTarget,
 ): Promise<ReadonlyMap<number, StagedPart>> {
   if (pieces.length < 2) return new Map();
-  const directory = stagingPath(job);
-  const parts = new Map<number, StagedPart>();
   try {
-    await copyAll(job, pieces, target, directory, parts);
-    return parts;
+    return await writeTogether(job, pieces, target);
   } catch (error) {
-    const { files } = job.run.services.host;
-    for (const { path } of parts.values()) await files.remove(path).catch(() => {});
     if (job.signal.aborted || !(error instanceof AgnesError)) throw error;
     job.run.services.log.debug("files are read one by one", { table: job.plan.name, error });
     return new Map();
-  } finally {
-    await job.run.services.host.files.removeDirectory(directory);
   }
 }
 
-async function copyAll(
+async function writeTogether(
   job: TableJob,
   pieces: readonly FilePiece[],
   { columns, originCondition }: WriteTarget,
-  directory: string,
-  parts: Map<number, StagedPart>,
-): Promise<void> {
-  const { plan, signal } = job;
-  const { database } = job.run;
+): Promise<ReadonlyMap<number, StagedPart>> {
   const sizes = await eachOf(pieces, FILES_AT_ONCE, (piece) => smallBytes(job, piece));
   const small = pieces.flatMap((piece, place) =>
     sizes[place] === null ? [] : [{ chunk: piece.chunk as SmallChunk, number: piece.number, place }],
   );
-  if (small.length < 2) return;
-  const opened = await openCsvFiles(
-    small.map(({ chunk }) => chunk),
-    { signal },
-  );
-  if (opened === null || opened.places.length < 2) return;
+  if (small.length < 2) return new Map();
+  const chunks = small.map(({ chunk }) => chunk);
+  const opened = await openCsvFiles(chunks, { signal: job.signal });
+  if (opened === null || opened.places.length < 2) return new Map();
   const together = opened.places.map((place) => small[place]!);
   refuseDifferences(job, opened, together[0]!.number, false);
   const where = originCondition === null ? "" : ` WHERE ${originCondition}`;
   const sql = `SELECT ${selectList(columns, opened.present)}, ${FILE_COLUMN} FROM (${opened.select})${where}`;
-  const copied = await copyToParquet(database, { kind: "sql", sql }, directory, {
-    signal,
-    partitionBy: FILE_COLUMN,
-  });
-  await collect(job, directory, together, { parts, isWhole: originCondition === null });
-  const rows = [...parts.values()].reduce((sum, part) => sum + part.rows, 0);
-  checkCount(plan.name, copied.rows, rows, "the footers of the parts");
-  job.progress.readBytes([...parts.keys()].reduce((sum, place) => sum + sizes[place]!, 0));
-}
-
-/** Takes the parts out of the folders that are named by the numbers of their files. */
-async function collect(
-  job: TableJob,
-  directory: string,
-  together: readonly { readonly chunk: SmallChunk; readonly place: number }[],
-  into: { readonly parts: Map<number, StagedPart>; readonly isWhole: boolean },
-): Promise<void> {
-  const { parts, isWhole } = into;
-  const { files } = job.run.services.host;
-  const folders = (await files.list(directory)) ?? [];
-  await eachOf(folders, FILES_AT_ONCE, async (folder) => {
-    const { chunk, place } = together[Number(folder.slice(folder.indexOf("=") + 1))]!;
-    // Rows in a second file would be missing in the sum.
-    const from = join(directory, folder, "part_0.parquet");
-    const { rows, sizeBytes } = await parquetFooter(from);
-    const path = stagingPath(job);
-    await files.rename(from, path);
+  const parts = new Map<number, StagedPart>();
+  const written = await writePartitionedParts(job, sql, FILE_COLUMN);
+  for (const part of written) {
+    const { chunk, place } = together[Number(part.partition)]!;
     const { origin } = chunk;
-    const counted = isWhole ? { counted: origin } : {};
-    parts.set(place, { kind: "staged", path, rows, sizeBytes, partition: null, origin, ...counted });
-  });
+    const counted = originCondition === null ? { counted: origin } : {};
+    parts.set(place, { ...part, partition: null, origin, ...counted });
+  }
+  // With too many files open DuckDB begins some of them again, but the rows of a file belong into one part.
+  if (parts.size < written.length) {
+    await discard(job.run, written);
+    return new Map();
+  }
+  job.progress.readBytes([...parts.keys()].reduce((sum, place) => sum + sizes[place]!, 0));
+  return parts;
 }

@@ -1,7 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import { Schema } from "apache-arrow";
 
 import { AgnesError, copyRow, type Host } from "../../base/mod.ts";
@@ -147,13 +143,13 @@ export async function* checkedBatches(
 }
 
 async function columnsOfFile(services: Services, chunk: FileChunk, signal: AbortSignal): Promise<Schema> {
-  const directory = await mkdtemp(join(tmpdir(), "agnes-live-"));
+  const directory = await services.host.files.makeTemporaryDirectory("agnes-live-");
   try {
     await using database = await openDatabase({ limits: services.limits });
     await using connection = await database.connect();
     const { found } = await inspectChunk(services.host, chunk, { connection, directory, signal });
     return found;
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await services.host.files.removeDirectory(directory);
   }
 }

@@ -1,7 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import type { RecordBatch, Schema } from "apache-arrow";
 
 import { AgnesError, atMost, redactThrown, shown, silentLog, type Host, type Log } from "../../base/mod.ts";
@@ -267,7 +263,7 @@ async function* rowsOfFile(
   columns: readonly string[],
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch, void, void> {
-  const directory = await mkdtemp(join(tmpdir(), "agnes-live-"));
+  const directory = await services.host.files.makeTemporaryDirectory("agnes-live-");
   try {
     const spooled = await spoolBytes(services.host, chunk, directory, signal);
     await using database = await openDatabase({ limits: services.limits });
@@ -286,6 +282,6 @@ async function* rowsOfFile(
     const { batches } = await connection.stream(sql, { signal, batchRows: BATCH_ROWS });
     yield* batches;
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await services.host.files.removeDirectory(directory);
   }
 }

@@ -23,6 +23,7 @@ export const changingOperations = [
   "remove",
   "removeDirectory",
   "makeDirectory",
+  "makeTemporaryDirectory",
 ] as const satisfies readonly (keyof Files)[];
 
 /** A file system whose n-th operation fails; `count` is the number of operations so far. */
@@ -70,8 +71,12 @@ export function faultyFiles(files: Files, fault: FileFault): FaultyFiles {
     remove: failing("remove"),
     removeDirectory: failing("removeDirectory"),
     makeDirectory: failing("makeDirectory"),
+    makeTemporaryDirectory: failing("makeTemporaryDirectory"),
     list: failing("list"),
+    entries: failing("entries"),
     stat: failing("stat"),
+    identify: failing("identify"),
+    realPath: failing("realPath"),
     freeBytes: failing("freeBytes"),
   };
 }

@@ -1,0 +1,125 @@
+import { AgnesError, eachOf } from "../../base/mod.ts";
+import { copyToParquet, parquetFooter, type CopyInput, type CopyOptions } from "../../duckdb/mod.ts";
+import type { TablePlan } from "../job/plan.ts";
+import type { TableJob } from "../job/job.ts";
+import { stagingPath, type StagedPart } from "./staged.ts";
+import type { WriteTarget } from "./write-target.ts";
+
+/** What is known of a part before it is written. */
+export interface PartOptions extends Pick<CopyOptions, "ordered" | "connection"> {
+  readonly kind?: StagedPart["kind"];
+  readonly origin?: string | null;
+  readonly counted?: string | undefined;
+  /** Whether it is hashed and made durable at once, and what of its rows is added up. Default: neither. */
+  readonly target?: Pick<WriteTarget, "rowHash" | "isFinal">;
+  /** How many rows were handed over, asked when all are written; absent: only DuckDB knows. */
+  readonly yielded?: () => number;
+}
+
+/**
+ * Writes a query or a stream into one part under a temporary name, whatever the part is for; what there is of one that
+ * failed is removed. The footer is read by another implementation than the one that wrote it.
+ *
+ * @throws `rows_lost`, and what `copyToParquet` throws
+ */
+export async function writePart(
+  job: TableJob,
+  input: CopyInput,
+  options: PartOptions = {},
+  onCopied: (sizeBytes: number) => void = () => {},
+): Promise<StagedPart> {
+  const { kind = "staged", origin = null, counted, target, yielded, ...copying } = options;
+  const { plan, signal } = job;
+  const { files } = job.run.services.host;
+  const path = stagingPath(job);
+  try {
+    const copied = await copyToParquet(job.run.database, input, path, {
+      ...copying,
+      signal,
+      statistics: boundedColumns(plan),
+      hashed: target?.isFinal === true,
+      ...(target?.rowHash != null && { sumOf: target.rowHash }),
+    });
+    const { rows, sizeBytes, columns, sha256, sum } = copied;
+    onCopied(sizeBytes);
+    const expected = yielded?.() ?? rows;
+    checkCount(plan.name, expected, rows, "what DuckDB wrote");
+    checkCount(plan.name, expected, (await parquetFooter(path)).rows, "the footer of the part");
+    // A part that is most likely final becomes durable at once, while others are still written.
+    if (sha256 !== undefined) await files.sync(path);
+    const figures = {
+      ...(counted !== undefined && { counted }),
+      ...(sum !== undefined && { hashSum: sum }),
+      ...(sha256 !== undefined && { sha256 }),
+    };
+    return { kind, path, rows, sizeBytes, columns, partition: null, origin, ...figures };
+  } catch (error) {
+    await files.remove(path).catch(() => {});
+    throw error;
+  }
+}
+
+/** One value of the column that parts are made by. */
+export type PartitionedPart = Omit<StagedPart, "partition"> & { readonly partition: string };
+
+/** DuckDB keeps so many files open at once, and footers are read beside each other. */
+const FILES_AT_ONCE = 8;
+
+/**
+ * Writes a query into one part for each value of a column, or several, in one pass; in any order.
+ *
+ * Hashes come when the parts are finished: which files DuckDB begins, and when, is not known while it writes.
+ * @throws `rows_lost`, and what `copyToParquet` throws
+ */
+export async function writePartitionedParts(
+  job: TableJob,
+  sql: string,
+  partitionBy: string,
+  options: Pick<CopyOptions, "connection"> = {},
+): Promise<readonly PartitionedPart[]> {
+  const { plan, signal } = job;
+  const { files } = job.run.services.host;
+  const directory = stagingPath(job);
+  const parts: PartitionedPart[] = [];
+  try {
+    const statistics = boundedColumns(plan);
+    const copied = await copyToParquet(job.run.database, { kind: "sql", sql }, directory, {
+      ...options,
+      signal,
+      partitionBy,
+      statistics,
+    });
+    await eachOf(copied.files, FILES_AT_ONCE, async (file) => {
+      const { rows, sizeBytes } = await parquetFooter(file.path);
+      const path = stagingPath(job);
+      await files.rename(file.path, path);
+      parts.push({
+        kind: "staged",
+        path,
+        rows,
+        sizeBytes,
+        partition: file.partition,
+        columns: file.columns,
+        origin: null,
+      });
+    });
+    const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+    checkCount(plan.name, copied.rows, rows, "the footers of the parts");
+    return parts;
+  } catch (error) {
+    for (const { path } of parts) await files.remove(path).catch(() => {});
+    throw error;
+  } finally {
+    await files.removeDirectory(directory);
+  }
+}
+
+/** The columns of which something is asked later: whether keys have values, and bounds of the key and the cursor. */
+function boundedColumns({ primaryKey, cursor }: TablePlan): readonly string[] {
+  return cursor === undefined ? primaryKey : [...primaryKey, cursor];
+}
+
+/** @throws `rows_lost` */
+export function checkCount(table: string, yielded: number, written: number, where: string): void {
+  if (yielded !== written) throw new AgnesError("rows_lost", { table, yielded, written, where });
+}
