@@ -53,12 +53,45 @@ export interface PushEvent {
   /** Unique within the source; a replayed event has the same id. */
   readonly id: string;
   readonly body: JsonValue;
+  /**
+   * What the event is about, such as the id of an issue. A later event of the same key supersedes this one: of the events
+   * of a key that wait together, `stream` receives only the last. Set it only if that event alone is sufficient, for
+   * example because `stream` fetches the issue again. Default: every event is passed to `stream`.
+   */
+  readonly orderingKey?: string;
 }
 
-/** A change of one row. Rows are matched by the table's primary key. */
+/**
+ * A change of rows. Rows are matched by the table's primary key, and changes apply in order: of several changes of a row
+ * the last one wins.
+ *
+ * - `upsert`: inserts or updates one row. If the table has a cursor column, the row with the greater value wins.
+ * - `delete`: deletes the row with this key. With a value of the cursor column, newer rows stay.
+ * - `replace`: `rows` are all rows of the table whose columns equal `parent`, such as the comments of one issue. They are
+ *   upserted, and the other rows of that parent are deleted; without rows all are. Each row contains the values of
+ *   `parent`. The rows are the current state of the source: they win over published rows whatever the cursor column says.
+ *
+ * @example
+ * ```ts
+ * import type { Change } from "agnes/kit";
+ * const comments: Change = {
+ *   kind: "replace",
+ *   table: "comments",
+ *   parent: { issue_id: 5 },
+ *   rows: [{ id: 71, issue_id: 5, body: "done" }],
+ * };
+ * ```
+ */
 export type Change =
   | { readonly kind: "upsert"; readonly table: string; readonly row: Row }
-  | { readonly kind: "delete"; readonly table: string; readonly key: Row };
+  | { readonly kind: "delete"; readonly table: string; readonly key: Row }
+  | {
+      readonly kind: "replace";
+      readonly table: string;
+      /** One or more columns of the table and their values; none is null. */
+      readonly parent: Row;
+      readonly rows: readonly Row[];
+    };
 
 /** How rows are written back to the source. */
 export interface WriteOptions {

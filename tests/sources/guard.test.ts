@@ -261,6 +261,9 @@ describe("a connector's iterables", () => {
     {},
     { kind: "upsert", table: "numbers" },
     { kind: "delete", key: { n: 1 } },
+    { kind: "replace", table: "numbers", parent: {}, rows: [] },
+    { kind: "replace", table: "numbers", parent: { n: 1 } },
+    { kind: "replace", table: "numbers", parent: { n: 1 }, rows: [null] },
   ])("stream() that yields %p is told that this is no change", async (value) => {
     const stream = async function* () {
       yield value as never;
@@ -269,6 +272,19 @@ describe("a connector's iterables", () => {
     const none = (async function* () {})();
     const error = await failureOf(drain(c.stream!(none, { tables: [], signal })));
     expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining("no change") });
+  });
+
+  test.each([
+    [null, "no list of events"],
+    [[{ id: 7, body: 1 }], "the id 7; an id is text"],
+    [[{ id: "a" }], 'the event "a" without a body'],
+    [[{ id: "a", body: 1, orderingKey: 5 }], "the ordering key 5; a key is text"],
+  ])("verify() that returns %p fails as the plugin's", async (events, reason) => {
+    const stream = async function* () {};
+    const { connector: c } = await connectTo({ verify: async () => events as never, stream }, ["stream"]);
+    const request = { method: "POST", url: "http://localhost/", headers: {}, body: new Uint8Array() };
+    const error = await failureOf(c.verify!(request));
+    expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining(reason) });
   });
 
   test.each([null, undefined, 7])(

@@ -4,7 +4,6 @@ import {
   type AnyConnector,
   type AnyPlugin,
   type Batch,
-  type Change,
   type Deletions,
   type FileChunk,
   type RemoteAttachInfo,
@@ -13,6 +12,7 @@ import {
   type TableMetadata,
 } from "../../kit/mod.ts";
 import { attachProblem } from "./attach-problem.ts";
+import { checkedChange, checkedEvents } from "./checked-push.ts";
 import { hasSecretName, HOLDS, withoutSecretTexts } from "./clean-tables.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
 import { metadataProblem } from "./metadata-problem.ts";
@@ -114,7 +114,8 @@ function guardedRead(connector: AnyConnector, origin: Origin): NonNullable<AnyCo
 function guardedStream(connector: AnyConnector, origin: Origin): Pick<AnyConnector, "verify" | "stream"> {
   return {
     ...(connector.verify && {
-      verify: (request) => later(() => connector.verify!(request), origin, { operation: "verify" }),
+      verify: (request) =>
+        later(async () => checkedEvents(await connector.verify!(request)), origin, { operation: "verify" }),
     }),
     ...(connector.stream && {
       stream: (events, options) => {
@@ -199,19 +200,6 @@ function guardedWrite(connector: AnyConnector, origin: Origin): NonNullable<AnyC
       throw given.failure?.error ?? error;
     }
   };
-}
-
-/** A change names its table and its row, or what reads it fails with words of the runtime. */
-function checkedChange(change: Change): Change {
-  const given: unknown = change;
-  if (typeof given !== "object" || given === null)
-    throw new TypeError(`it yielded ${shown(given)}, which is no change`);
-  const row: unknown =
-    change.kind === "upsert" ? change.row : change.kind === "delete" ? change.key : undefined;
-  if (typeof change.table === "string" && typeof row === "object" && row !== null) return change;
-  throw new TypeError(
-    'it yielded an object that is no change: `{ kind: "upsert", table, row }` or `{ kind: "delete", table, key }`',
-  );
 }
 
 /** A file's bytes come while the runtime reads them, so they are guarded as well. */

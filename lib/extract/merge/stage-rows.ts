@@ -1,0 +1,60 @@
+import { copyToParquet } from "../../duckdb/mod.ts";
+import { arrow, createRowBuilder, type Row } from "../../kit/mod.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
+import type { TableJob } from "../job/job.ts";
+import { physicalColumnsOf } from "../schema/column.ts";
+import { selectList } from "../schema/select.ts";
+import type { Quarantine } from "../write/quarantine.ts";
+import { stagingPath, WHOLE_READ, type StagedPart } from "../write/staged.ts";
+
+/** Writes changed rows, in their order, into one staged part with these columns. */
+export async function stageRows(
+  job: TableJob,
+  rows: readonly Row[],
+  columns: readonly PublishedColumn[],
+  quarantine: Pick<Quarantine, "add"> | null,
+): Promise<StagedPart> {
+  const { plan, signal } = job;
+  const { database } = job.run;
+  const builder = createRowBuilder(
+    { name: plan.name, schema: plan.info.schema },
+    quarantine === null ? {} : { onReject: (reject) => quarantine.add(reject) },
+  );
+  const batches = [...builder.append(rows), ...builder.finish()];
+  const path = stagingPath(job);
+  const present = physicalColumnsOf(builder.schema);
+  const source = {
+    schema: builder.schema,
+    async *open() {
+      yield* batches;
+    },
+  };
+  const select = (relation: string) => `SELECT ${selectList(columns, present)} FROM ${relation}`;
+  const written = await copyToParquet(database, { kind: "stream", source, select }, path, {
+    signal,
+    ordered: true,
+  });
+  return {
+    kind: "staged",
+    path,
+    rows: written.rows,
+    sizeBytes: written.sizeBytes,
+    partition: null,
+    origin: null,
+    counted: WHOLE_READ,
+  };
+}
+
+/** The job of a table with only some of its columns; those in `nullable` may be null. */
+export function withColumns(
+  job: TableJob,
+  columns: readonly string[],
+  nullable: readonly string[] = [],
+): TableJob {
+  const { info } = job.plan;
+  const fields = columns.map((name) => {
+    const field = info.schema.fields.find((one) => one.name === name)!;
+    return nullable.includes(name) ? new arrow.Field(field.name, field.type, true) : field;
+  });
+  return { ...job, plan: { ...job.plan, info: { ...info, schema: new arrow.Schema(fields) } } };
+}
