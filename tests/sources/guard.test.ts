@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 
 import { AgnesError } from "../../lib/base/mod.ts";
 import { table, transient, type AnyConnector, type Batch, type FileChunk } from "../../lib/kit/mod.ts";
-import { discoverTables } from "../../lib/sources/mod.ts";
+import { answerBatches, discoverTables } from "../../lib/sources/mod.ts";
 import { STRANGE } from "../base/thrown.ts";
 import { numbers, plugin } from "../plugins/example.ts";
 import { connect, connectTo, drain, failureOf } from "./example.ts";
@@ -229,7 +229,40 @@ describe("a connector's iterables", () => {
     );
     const { batches, schema } = await c.query!("SELECT 1", { signal });
     expect(schema).toBe(numbers.schema);
-    expect(await failureOf(drain(batches))).toMatchObject({ details: { operation: "query" } });
+    expect(await failureOf(drain(batches!))).toMatchObject({ details: { operation: "query" } });
+  });
+
+  test("query() wraps a failure of each part, and refuses parts that are none", async () => {
+    const parts = [async function* () {}, () => failing<Batch>([])];
+    const { connector: c } = await connectTo({ query: async () => ({ schema: numbers.schema, parts }) }, [
+      "query",
+    ]);
+    const answer = await c.query!("SELECT 1", { signal });
+    expect(answer).toMatchObject({ schema: numbers.schema });
+    const failed = await failureOf(drain(answerBatches(answer, { signal })));
+    expect(failed).toMatchObject({ code: "plugin_failed", details: { operation: "query" } });
+    const bad = [numbers.schema] as never;
+    const { connector: other } = await connectTo(
+      { query: async () => ({ schema: numbers.schema, parts: bad }) },
+      ["query"],
+    );
+    expect(await failureOf(other.query!("SELECT 1", { signal }))).toMatchObject({
+      message: expect.stringContaining("not a list of functions"),
+    });
+  });
+
+  test.each([
+    [{ rows: -1 }, "-1 as rows"],
+    [{ scannedBytes: "5 GB" }, '"5 GB" as scannedBytes'],
+    [{ price: { amount: Number.NaN, currency: "USD" } }, "NaN as price.amount"],
+    [{ price: { amount: 1, currency: "$" } }, 'the currency "$"'],
+  ])("estimate() that returns %p fails as the plugin's", async (estimate, reason) => {
+    const { connector: c } = await connectTo(
+      { query: async () => ({ schema: numbers.schema, parts: [] }), estimate: async () => estimate as never },
+      ["query"],
+    );
+    const error = await failureOf(c.estimate!("SELECT 1", { signal }));
+    expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining(reason) });
   });
 
   test("write() and stream() give back our own failure, not the plugin's", async () => {
@@ -297,7 +330,7 @@ describe("a connector's iterables", () => {
       const { connector: c } = await connectTo(given, ["read", "query"]);
       expect((await drain(c.read!(numbers, readOptions))).all).toEqual([value as never]);
       const { batches: rows } = await c.query!("SELECT 1", { signal });
-      expect((await drain(rows)).all).toEqual([value as never]);
+      expect((await drain(rows!)).all).toEqual([value as never]);
     },
   );
 

@@ -123,6 +123,50 @@ test("a live table gives the rows before its failure to a query that needs no mo
   }
 });
 
+test("a live table whose result comes in parts gives the rows of all, and closes those that are not needed", async () => {
+  using folder = temporaryFolder();
+  const log: string[] = [];
+  const part = (name: string, from: number) =>
+    async function* () {
+      log.push(`open ${name}`);
+      try {
+        for (let id = from; id < from + 100; id++) yield [{ id }];
+      } finally {
+        log.push(`close ${name}`);
+      }
+    };
+  const columns = { id: int64() };
+  const plugin = definePlugin({
+    name: "parted",
+    version: "1.0.0",
+    description: "A warehouse with read sessions",
+    capabilities: ["discover", "query"],
+    options: v.strictObject({}),
+    secrets: {},
+    connect: () => ({
+      discover: async () => [table("rows", columns)],
+      query: async () => ({
+        schema: table("rows", columns).schema,
+        parts: [part("a", 0), part("b", 100), part("c", 200), part("d", 300), part("e", 400)],
+      }),
+    }),
+  });
+  await using agnes = await createAgnes({
+    workspace: folder.path,
+    plugins: [plugin],
+    config: { version: 1, sources: { s: { plugin: "parted" } } },
+  });
+  await (await agnes.tables()).register({ source: "s", source_table: "rows", query_mode: "remote" });
+  await agnes.sync();
+  const sql = "SELECT count(DISTINCT id) AS n, sum(id)::BIGINT AS s FROM rows";
+  expect(await agnes.rows(sql)).toEqual([{ n: 500, s: 124_750 }]);
+  expect(log.filter((line) => line.startsWith("close"))).toHaveLength(5);
+  log.length = 0;
+  expect(await agnes.rows("SELECT id FROM rows LIMIT 1")).toHaveLength(1);
+  expect(log).not.toContain("open e");
+  expect(log.filter((line) => line.startsWith("close"))).toHaveLength(4);
+});
+
 describe("a remote table of a plugin without discover", () => {
   interface Ask {
     readonly columns?: readonly string[];

@@ -6,6 +6,7 @@ import {
   type Batch,
   type Deletions,
   type FileChunk,
+  type QueryEstimate,
   type RemoteAttachInfo,
   type SourceAnswer,
   type TableInfo,
@@ -137,13 +138,12 @@ function guardedQuery(
       query: async (sql, options) => {
         const operation = { operation: "query", signal: options.signal };
         const answer = await later(() => answerOf(connector, origin, sql, options), origin, operation);
-        const batches = guardIterable(
-          () => answer.batches,
-          origin,
-          operation,
-          (batch) => guardBatch(batch, origin, operation),
-        );
-        return { ...answer, batches };
+        const guarded = (open: () => AsyncIterable<Batch>) =>
+          guardIterable(open, origin, operation, (batch) => guardBatch(batch, origin, operation));
+        const { schema, batches, parts } = answer;
+        return parts === undefined
+          ? { schema, batches: guarded(() => batches) }
+          : { schema, parts: parts.map((part) => (partOptions) => guarded(() => part(partOptions))) };
       },
     }),
     ...(connector.selectSql && {
@@ -155,7 +155,7 @@ function guardedQuery(
     }),
     ...(connector.estimate && {
       estimate: (sql, options) =>
-        later(() => connector.estimate!(sql, options), origin, {
+        later(async () => checkedEstimate(await connector.estimate!(sql, options)), origin, {
           operation: "estimate",
           signal: options.signal,
         }),
@@ -176,7 +176,26 @@ async function answerOf(
 ): Promise<SourceAnswer> {
   const answer = await connector.query!(...asked);
   if (hasSecretName(answer.schema?.fields ?? [], secrets)) throw new Error(`the name of a column ${HOLDS}`);
+  if (answer.parts !== undefined && !isListOfParts(answer.parts)) {
+    throw new TypeError("the `parts` of its result are not a list of functions that return batches");
+  }
   return answer;
+}
+
+function isListOfParts(parts: unknown): boolean {
+  return Array.isArray(parts) && parts.every((part) => typeof part === "function");
+}
+
+function checkedEstimate(estimate: QueryEstimate): QueryEstimate {
+  const { rows, scannedBytes, price } = estimate;
+  const figures = { rows, scannedBytes, "price.amount": price?.amount };
+  for (const [name, figure] of Object.entries(figures) as readonly [string, unknown][]) {
+    const isFigure = figure === undefined || (typeof figure === "number" && figure >= 0 && figure < Infinity);
+    if (!isFigure) throw new TypeError(`it returned ${shown(figure)} as ${name}, which is no estimate`);
+  }
+  if (price !== undefined && !/^[A-Z]{3}$/.test(price.currency))
+    throw new TypeError(`it returned the currency ${shown(price.currency)}, which is no ISO 4217 code`);
+  return estimate;
 }
 
 async function checkedMetadata(
