@@ -136,3 +136,23 @@ test("mergeParts() stops a part that waits for its signal", async () => {
   expect(await reading.catch((error: unknown) => error)).toMatchObject({ code: "aborted" });
   expect(seen).toEqual([controller.signal.reason]);
 });
+
+test("mergeParts() aborts the signal of a part that waits when its reader stops", async () => {
+  const log: string[] = [];
+  const waiting: StreamPart<string> = async function* (options) {
+    try {
+      await new Promise<void>((resolve) => options.signal.addEventListener("abort", () => resolve()));
+      yield "late";
+    } finally {
+      log.push("close");
+    }
+  };
+  const first: StreamPart<string> = async function* () {
+    yield "first";
+  };
+  for await (const item of mergeParts([waiting, first], { signal })) {
+    expect(item).toBe("first");
+    break;
+  }
+  expect(log).toEqual(["close"]);
+});

@@ -82,6 +82,27 @@ test("runStream() inserts the rows of a replaced parent into a table that is not
   expect(await bodies(bench)).toEqual(["5 1 a"]);
 });
 
+test("runStream() takes a replacement before the connector goes on", async () => {
+  await using bench = await openBench();
+  await push(bench, replace(5), replace(6));
+  const row: Record<string, unknown> = {};
+  const rows = [row];
+  const reusing = {
+    verify: async () => [],
+    async *stream(events: AsyncIterable<PushEvent>): AsyncIterable<Change> {
+      for await (const { body } of events) {
+        const { parent } = body as unknown as Extract<Change, { kind: "replace" }>;
+        Object.assign(row, { id: parent["issue_id"], body: "own", ...parent });
+        yield { kind: "replace", table: "comments", parent, rows };
+      }
+      rows.length = 0;
+    },
+  };
+  const source = sourceOf(reusing as never);
+  await runStream(bench.services, { directory: bench.directory, source, tables: [plan] });
+  expect(await bodies(bench)).toEqual(["5 5 own", "6 6 own"]);
+});
+
 test("runStream() applies replacements, upserts and deletions of one batch in order", async () => {
   await using bench = await openBench();
   await bench.run([plan], () => [[comment(1, 5, "a"), comment(2, 6, "moves"), comment(3, 7, "moves too")]]);
