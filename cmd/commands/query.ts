@@ -52,7 +52,7 @@ export default command({
   async run(cli, args) {
     const { output } = args;
     const format = formatOf(cli, args.format, output);
-    const rows =
+    const maxRows =
       wholeNumber(cli.name, "--limit", args.limit) ?? (format === "table" ? TABLE_ROWS : undefined);
     const timeoutMs = wholeNumber(cli.name, "--timeout", args.timeout)! * 1000;
     const sql = await readSql(cli, args.sql);
@@ -63,7 +63,7 @@ export default command({
       await using agnes = await openAgnes(cli, { signal: limit.signal });
       const answer = await agnes.query(sql, {
         signal: limit.signal,
-        limits: { timeoutMs, ...(rows === undefined ? {} : { rows }) },
+        limits: { timeoutMs, ...(maxRows === undefined ? {} : { maxRows }) },
       });
       await printAnswer(cli, answer, { format, ...(output === undefined ? {} : { output }) });
     } catch (error) {

@@ -5,12 +5,12 @@ import { duckdbError } from "./errors.ts";
 import { poolGate, type Place } from "./gate.ts";
 import { excerpt } from "./sql.ts";
 import type { Feed } from "./stream/feed.ts";
-import { bindParameters, type SqlValue } from "./values.ts";
+import { bindParameters, hasParameters, type SqlParameters } from "./values.ts";
 
 /** How a statement is to be run. */
 export interface StatementOptions {
-  /** Values for `$1`, `$2` … or `?`; only the last of several statements takes them. */
-  readonly parameters?: readonly SqlValue[];
+  /** Values for `$1`, `$2` … or `?` as a list, for `$name` by name; only the last of several statements takes them. */
+  readonly parameters?: SqlParameters;
   /** Interrupts the statement; it then fails with `aborted`, or with the signal's own `AgnesError`. */
   readonly signal?: AbortSignal;
   /** Whether it may wait long for another system: soon it keeps nobody else out. Default `false`. */
@@ -111,7 +111,7 @@ async function runOne<T>(
     native.destroy_prepare_sync(prepared);
     await feed.close();
   }
-  if (options.parameters !== undefined && options.parameters.length > 0) {
+  if (hasParameters(options.parameters)) {
     const reason = "a statement that reads a live source takes none; write the values into it";
     throw new AgnesError("invalid_input", { what: "the list of parameters", reason });
   }

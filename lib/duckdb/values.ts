@@ -3,19 +3,58 @@ import { Buffer } from "node:buffer";
 import * as duckdb from "@duckdb/node-api";
 import native from "@duckdb/node-bindings";
 
-import { AgnesError, counted } from "../base/mod.ts";
+import { AgnesError, counted, shown } from "../base/mod.ts";
 
 /** A value for a parameter. Numbers bind as `BIGINT` when whole and safe, else `DOUBLE`; dates as `TIMESTAMP`. */
-export type SqlValue = string | number | bigint | boolean | null | Date | Uint8Array;
+type SqlValue = string | number | bigint | boolean | null | Date | Uint8Array;
 
-/** Gives a prepared statement its parameters, in order. */
-export function bindParameters(prepared: native.PreparedStatement, values: readonly SqlValue[]): void {
+/** The parameters of a statement: those of `$1`, `$2` … in order, or those of `$name` … by name. */
+export type SqlParameters = readonly SqlValue[] | Readonly<Record<string, SqlValue>>;
+
+/**
+ * Binds all parameters of a prepared statement.
+ * @throws `invalid_input` if one has no value, or a value has no parameter
+ */
+export function bindParameters(prepared: native.PreparedStatement, values: SqlParameters): void {
   const expected = native.nparams(prepared);
+  if (!isList(values)) return bindNamed(prepared, expected, values);
   if (expected !== values.length) {
     const reason = `the statement takes ${counted(expected, "parameter")}, but ${values.length} ${values.length === 1 ? "was" : "were"} given`;
     throw new AgnesError("invalid_input", { what: "the list of parameters", reason });
   }
   for (const [index, value] of values.entries()) bindParameter(prepared, index + 1, value);
+}
+
+function bindNamed(
+  prepared: native.PreparedStatement,
+  expected: number,
+  values: Readonly<Record<string, SqlValue>>,
+): void {
+  // DuckDB ignores the case of their names.
+  const byName = new Map(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]));
+  const names = Array.from({ length: expected }, (_, at) => native.parameter_name(prepared, at + 1));
+  const missing = names.find((name) => byName.get(name.toLowerCase()) === undefined);
+  const unused = Object.keys(values).find(
+    (name) => !names.some((one) => one.toLowerCase() === name.toLowerCase()),
+  );
+  if (missing !== undefined || unused !== undefined) {
+    const reason =
+      missing === undefined
+        ? `the statement has no parameter ${shown(unused)}`
+        : `the parameter ${shown(missing)} has no value`;
+    throw new AgnesError("invalid_input", { what: "the list of parameters", reason });
+  }
+  for (const [at, name] of names.entries())
+    bindParameter(prepared, at + 1, byName.get(name.toLowerCase()) ?? null);
+}
+
+/** Whether there is any parameter. */
+export function hasParameters(values: SqlParameters | undefined): boolean {
+  return values !== undefined && (isList(values) ? values : Object.keys(values)).length > 0;
+}
+
+function isList(values: SqlParameters): values is readonly SqlValue[] {
+  return Array.isArray(values);
 }
 
 const INT64_MIN = -(2n ** 63n);

@@ -7,7 +7,8 @@ import type { Change } from "../kit/mod.ts";
 import { findTable, type ExtractState } from "./format/extract-state.ts";
 import { lockPath } from "./format/paths.ts";
 import { applyChanges, type ChangedTable } from "./merge/apply-changes.ts";
-import { changesWithKeys, lastChanges } from "./merge/last-changes.ts";
+import { checkedChanges } from "./merge/checked-changes.ts";
+import { lastChanges } from "./merge/last-changes.ts";
 import type { TablePlan } from "./job/plan.ts";
 import { publish } from "./publish/publish.ts";
 import { sweepPublished, sweepTemporary } from "./publish/sweep.ts";
@@ -162,8 +163,8 @@ class NextGeneration {
     };
     const quarantine = quarantineOf(job);
     try {
-      const keyed = changesWithKeys(plan, changes, quarantine);
-      return await applyChanges(job, lastChanges(keyed, plan.primaryKey, plan.cursor), quarantine);
+      const checked = checkedChanges(plan, changes, quarantine);
+      return await applyChanges(job, lastChanges(checked, plan), quarantine);
     } finally {
       await quarantine?.finish();
     }

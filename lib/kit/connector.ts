@@ -1,7 +1,8 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import type { Batch, Deletions, Filter, JsonValue, ReadEnd, ReadOptions, Row } from "./batch.ts";
+import type { Batch, Deletions, Filter, FilterValue, JsonValue, ReadEnd, ReadOptions, Row } from "./batch.ts";
 import type { Capability } from "./capability.ts";
+import type { StreamPart } from "./merge-parts.ts";
 import type { TableMetadata } from "./metadata.ts";
 import type { RemoteAttachInfo } from "./remote.ts";
 import type { TableInfo } from "./table.ts";
@@ -9,18 +10,54 @@ import type { TableInfo } from "./table.ts";
 /** Limits of one query; the caller of the query sets the defaults. */
 export interface QueryLimits {
   /** Maximum number of rows in the result. */
-  readonly rows?: number;
+  readonly maxRows?: number;
   /** Maximum size of the result in bytes, each row counted as a line of JSON. */
-  readonly sizeBytes?: number;
+  readonly maxBytes?: number;
   /** Timeout from the call until the last row is read. */
   readonly timeoutMs?: number;
 }
 
-/** The result of a query in the source's engine. */
-export interface SourceAnswer {
-  readonly schema: Schema;
-  readonly batches: AsyncIterable<Batch>;
+/** Limits of a query in the source's engine. The runtime enforces those of the result itself. */
+export interface SourceQueryLimits extends QueryLimits {
+  /**
+   * Maximum number of bytes that the engine may read or bill, such as `maximumBytesBilled` of BigQuery; a query that needs
+   * more fails. An engine without such a limit ignores it. Default: no limit.
+   */
+  readonly maxScannedBytes?: number;
 }
+
+/** A value of a query parameter. A whole number is an integer, a `Date` is a timestamp in UTC. */
+export type QueryParameter = FilterValue | null;
+
+/** How a source runs a query. */
+export interface SourceQueryOptions {
+  /**
+   * The values of named parameters. The SQL names them in its own dialect: `@name` in BigQuery, `$name` in DuckDB. A
+   * connector passes them to the engine and never inserts them into the SQL as text. Default: none.
+   */
+  readonly parameters?: Readonly<Record<string, QueryParameter>>;
+  readonly limits?: SourceQueryLimits;
+  /** Aborts when the query must stop. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The result of a query in the source's engine: its columns, and its rows as one stream of batches or as parts that are
+ * read in parallel, such as the streams of a read session. Parts arrive in no particular order. A part that is never
+ * opened holds no resources.
+ *
+ * @example
+ * ```ts
+ * import { int64, toSchema, type SourceAnswer } from "agnes/kit";
+ * const stream = (first: number) => async function* () {
+ *   yield [{ id: first }, { id: first + 1 }];
+ * };
+ * const answer: SourceAnswer = { schema: toSchema({ id: int64() }), parts: [stream(1), stream(3)] };
+ * ```
+ */
+export type SourceAnswer =
+  | { readonly schema: Schema; readonly batches: AsyncIterable<Batch>; readonly parts?: undefined }
+  | { readonly schema: Schema; readonly batches?: undefined; readonly parts: readonly StreamPart<Batch>[] };
 
 /** The rows to select from a live table; see `selectSql`. */
 export interface SelectRequest {
@@ -32,10 +69,18 @@ export interface SelectRequest {
   readonly limit?: number;
 }
 
-/** The estimated cost of a query; omitted figures are unknown. */
+/** The estimated cost of a query, such as that of a dry run; omitted figures are unknown. */
 export interface QueryEstimate {
+  /** Number of rows in the result. */
   readonly rows?: number;
-  readonly sizeBytes?: number;
+  /** Number of bytes that the engine reads or bills. */
+  readonly scannedBytes?: number;
+  /** The price: 0.05 USD is `{ amount: 0.05, currency: "USD" }`. */
+  readonly price?: {
+    readonly amount: number;
+    /** The ISO 4217 code. */
+    readonly currency: string;
+  };
 }
 
 /** A request that a source pushed, unmodified. */
@@ -53,12 +98,45 @@ export interface PushEvent {
   /** Unique within the source; a replayed event has the same id. */
   readonly id: string;
   readonly body: JsonValue;
+  /**
+   * What the event is about, such as the id of an issue. A later event of the same key supersedes this one: of the events
+   * of a key that wait together, `stream` receives only the last. Set it only if that event alone is sufficient, for
+   * example because `stream` fetches the issue again. Default: every event is passed to `stream`.
+   */
+  readonly orderingKey?: string;
 }
 
-/** A change of one row. Rows are matched by the table's primary key. */
+/**
+ * A change of rows. Rows are matched by the table's primary key, and changes apply in order: of several changes of a row
+ * the last one wins.
+ *
+ * - `upsert`: inserts or updates one row. If the table has a cursor column, the row with the greater value wins.
+ * - `delete`: deletes the row with this key. With a value of the cursor column, newer rows stay.
+ * - `replace`: `rows` are all rows of the table whose columns equal `parent`, such as the comments of one issue. They are
+ *   upserted, and the other rows of that parent are deleted; without rows all are. Each row contains the values of
+ *   `parent`. The rows are the current state of the source: they win over published rows whatever the cursor column says.
+ *
+ * @example
+ * ```ts
+ * import type { Change } from "agnes/kit";
+ * const comments: Change = {
+ *   kind: "replace",
+ *   table: "comments",
+ *   parent: { issue_id: 5 },
+ *   rows: [{ id: 71, issue_id: 5, body: "done" }],
+ * };
+ * ```
+ */
 export type Change =
   | { readonly kind: "upsert"; readonly table: string; readonly row: Row }
-  | { readonly kind: "delete"; readonly table: string; readonly key: Row };
+  | { readonly kind: "delete"; readonly table: string; readonly key: Row }
+  | {
+      readonly kind: "replace";
+      readonly table: string;
+      /** One or more columns of the table and their values; none is null. */
+      readonly parent: Row;
+      readonly rows: readonly Row[];
+    };
 
 /** How rows are written back to the source. */
 export interface WriteOptions {
@@ -100,12 +178,9 @@ export interface CapabilityMethods {
   };
   query: {
     /** Runs SQL in the source's engine. */
-    query(
-      sql: string,
-      options: { readonly signal: AbortSignal; readonly limits?: QueryLimits },
-    ): Promise<SourceAnswer>;
+    query(sql: string, options: SourceQueryOptions): Promise<SourceAnswer>;
     /** Estimates the cost of the SQL without running it. */
-    estimate?(sql: string, options: { readonly signal: AbortSignal }): Promise<QueryEstimate>;
+    estimate?(sql: string, options: Omit<SourceQueryOptions, "limits">): Promise<QueryEstimate>;
     /**
      * Returns the SELECT for a live table in the SQL dialect of the source. It may return rows that do not match the
      * filter, but must return all rows that do. Default: standard SQL over `TableInfo.remotePath`, with only the

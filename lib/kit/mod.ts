@@ -43,8 +43,11 @@ export type {
   PushRequest,
   QueryEstimate,
   QueryLimits,
+  QueryParameter,
   SelectRequest,
   SourceAnswer,
+  SourceQueryLimits,
+  SourceQueryOptions,
   WriteOptions,
 } from "./connector.ts";
 export {
@@ -81,6 +84,8 @@ export type {
   SecretSpec,
 } from "./plugin.ts";
 export type { AttachValue, ExtensionSpec, RemoteAttachInfo } from "./remote.ts";
+export { mergeParts } from "./merge-parts.ts";
+export type { StreamPart } from "./merge-parts.ts";
 export { entityTypes } from "./metadata.ts";
 export type { ColumnMetadata, EntityType, TableMetadata } from "./metadata.ts";
 export { optionalPackage } from "./optional-package.ts";

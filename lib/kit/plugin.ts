@@ -4,7 +4,7 @@ import type * as v from "valibot";
 import type { AgnesError, Log, PluginErrors, Secret } from "../base/mod.ts";
 import type { CsvOptions, FileChunk, FileFormat, FileReading, JsonValue } from "./batch.ts";
 import type { Capability } from "./capability.ts";
-import type { AnyConnector, Connector } from "./connector.ts";
+import type { AnyConnector, Connector, QueryParameter } from "./connector.ts";
 import type { Http } from "./http/mod.ts";
 import type { ExtensionSpec } from "./remote.ts";
 
@@ -107,12 +107,14 @@ export interface DuckDBEngine {
   /**
    * Runs one SELECT; `attach` maps names to DuckDB files to attach read-only. A column of a type that Arrow lacks is
    * returned as text, with the name of the DuckDB type in the field metadata under `duckdb.type`.
+   *
+   * `parameters` are the values of `$1`, `$2` … as a list, or of `$name` … by name.
    */
   query(
     sql: string,
     options?: {
       readonly attach?: Readonly<Record<string, string>>;
-      readonly parameters?: readonly (string | number | bigint | boolean | null)[];
+      readonly parameters?: readonly QueryParameter[] | Readonly<Record<string, QueryParameter>>;
       readonly signal?: AbortSignal;
       readonly batchRows?: number;
     },

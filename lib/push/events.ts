@@ -4,11 +4,17 @@ import type { AnyConnector, Change, PushEvent, TableInfo } from "../kit/mod.ts";
 /** New events, and the ids to remember. */
 export interface FreshEvents {
   readonly fresh: readonly PushEvent[];
+  /** Number of new events that a later one of the same ordering key supersedes; `fresh` does not contain them. */
+  readonly superseded: number;
   /** The ids to store with the merged events, newest last. */
   readonly remember: readonly string[];
 }
 
-/** Removes events that are already merged or occur twice. */
+/**
+ * Removes events that are already merged, occur twice, or are superseded by a later new event of their ordering key.
+ *
+ * The ids of superseded events are remembered with those of their successors, which are merged in the same publish.
+ */
 export function freshEvents(
   known: readonly string[],
   events: readonly PushEvent[],
@@ -20,7 +26,16 @@ export function freshEvents(
     seen.add(id);
     return true;
   });
-  return { fresh, remember: [...seen].slice(-idsKept) };
+  const last = new Map<string, PushEvent>();
+  for (const event of fresh) if (event.orderingKey !== undefined) last.set(event.orderingKey, event);
+  const standing = fresh.filter(
+    (event) => event.orderingKey === undefined || last.get(event.orderingKey) === event,
+  );
+  return {
+    fresh: standing,
+    superseded: fresh.length - standing.length,
+    remember: [...seen].slice(-idsKept),
+  };
 }
 
 /** Converts events to changes with the connector. The changes are grouped by the source's name of the table. */
@@ -55,7 +70,12 @@ export async function collectChanges(
 
 /** The connector may use its objects again. */
 function copyOf(change: Change): Change {
-  return change.kind === "upsert"
-    ? { ...change, row: copyRow(change.row) }
-    : { ...change, key: copyRow(change.key) };
+  switch (change.kind) {
+    case "upsert":
+      return { ...change, row: copyRow(change.row) };
+    case "delete":
+      return { ...change, key: copyRow(change.key) };
+    case "replace":
+      return { ...change, parent: copyRow(change.parent), rows: change.rows.map((row) => copyRow(row)) };
+  }
 }

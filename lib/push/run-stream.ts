@@ -29,8 +29,10 @@ export interface StreamRequest {
 
 /** The result of `runStream`. */
 export interface StreamStats {
-  /** Events merged, without replays. */
+  /** Events merged, without replayed and superseded ones. */
   readonly events: number;
+  /** Events that a later one of the same `orderingKey` superseded. */
+  readonly superseded: number;
   /** Events that were already merged. */
   readonly replayed: number;
   readonly upserts: number;
@@ -48,6 +50,7 @@ const EVENTS_MAX = 10_000;
 const IDS_KEPT = 20_000;
 const NOTHING: StreamStats = {
   events: 0,
+  superseded: 0,
   replayed: 0,
   upserts: 0,
   deletes: 0,
@@ -98,8 +101,12 @@ async function mergeSpooled(
 ): Promise<StreamStats> {
   const previous = await extract.read();
   const all = spooled.flatMap((file) => file.events);
-  const { fresh, remember } = freshEvents(previous?.eventIds ?? [], all, idsKept);
-  const nothing = { ...NOTHING, replayed: all.length - fresh.length, generation: numberOf(previous) };
+  const { fresh, superseded, remember } = freshEvents(previous?.eventIds ?? [], all, idsKept);
+  const nothing = {
+    ...NOTHING,
+    replayed: all.length - fresh.length - superseded,
+    generation: numberOf(previous),
+  };
   if (fresh.length === 0) return nothing;
   const infos = tables.map((plan) => plan.info);
   const changes = await collectChanges(source.connector, source.name, fresh, infos, signal);
@@ -115,7 +122,7 @@ async function mergeSpooled(
     log.error("a table could not apply its changes; the events stay spooled", { table, error });
     return { ...nothing, errors: [{ table, error }] };
   }
-  return { ...nothing, ...countsOf(changed), events: fresh.length, published: 1 };
+  return { ...nothing, ...countsOf(changed), events: fresh.length, superseded, published: 1 };
 }
 
 function countsOf({
@@ -141,6 +148,7 @@ function numberOf(state: ExtractState | null): number | null {
 function add(a: StreamStats, b: StreamStats): StreamStats {
   return {
     events: a.events + b.events,
+    superseded: a.superseded + b.superseded,
     replayed: a.replayed + b.replayed,
     upserts: a.upserts + b.upserts,
     deletes: a.deletes + b.deletes,

@@ -123,7 +123,8 @@ export function parseSpool(text: string, onTorn: (reason: string) => void): read
     try {
       const event = JSON.parse(line) as Partial<PushEvent>;
       if (typeof event.id !== "string" || event.body === undefined) throw new Error("it is not an event");
-      events.push({ id: event.id, body: event.body });
+      const { id, body, orderingKey } = event;
+      events.push({ id, body, ...(orderingKey === undefined ? {} : { orderingKey: String(orderingKey) }) });
     } catch (error) {
       if (at < lines.length - 1) return null;
       onTorn(messageOf(error));

@@ -117,7 +117,7 @@ export async function answerOf(
   let result: StreamResult;
   try {
     run = await raceAbort(preparing, timer.signal, () => lateError(timer.signal, waitsFor));
-    const wanted = Math.min(batchRows ?? Infinity, (limits.rows ?? Infinity) + 1);
+    const wanted = Math.min(batchRows ?? Infinity, (limits.maxRows ?? Infinity) + 1);
     const starting = run.connection.stream(run.sql, {
       signal: timer.signal,
       ...(Number.isFinite(wanted) && wanted < 16_384 && { batchRows: Math.max(1, wanted) }),
@@ -210,10 +210,10 @@ function keep(
   limits: QueryLimits,
   totals: Totals,
 ): { readonly kept: arrow.RecordBatch; readonly sizeBytes: number } {
-  let rows = Math.min(batch.numRows, limits.rows === undefined ? Infinity : limits.rows - totals.rows);
+  let rows = Math.min(batch.numRows, limits.maxRows === undefined ? Infinity : limits.maxRows - totals.rows);
   let sizeBytes = Math.ceil((batch.data.byteLength * rows) / batch.numRows);
-  if (limits.sizeBytes !== undefined) {
-    const room = limits.sizeBytes - totals.sizeBytes;
+  if (limits.maxBytes !== undefined) {
+    const room = limits.maxBytes - totals.sizeBytes;
     const sizes = jsonRowSizes(batch, names);
     sizeBytes = 0;
     for (let row = 0; row < rows; row++) {

@@ -66,7 +66,7 @@ export interface QueryRequest extends AccessOptions {
  * @example
  * ```ts
  * await using session = openQuerySession(services, { dataDirectory: "data" });
- * const answer = await session.runQuery({ sql: "SELECT count(*) FROM orders", limits: { rows: 1000 } });
+ * const answer = await session.runQuery({ sql: "SELECT count(*) FROM orders", limits: { maxRows: 1000 } });
  * for await (const batch of answer.batches) console.log(batch.numRows);
  * console.log(answer.receipt());
  * ```
@@ -205,7 +205,7 @@ export class QuerySession implements AsyncDisposable {
       await lease.showLive({
         sql: pivots.length === 0 && !isExplained ? query.sql : null,
         schemaOnly: isExplained,
-        rowsMax: (request.limits?.rows ?? Infinity) + 1,
+        rowsMax: (request.limits?.maxRows ?? Infinity) + 1,
         signal,
       });
       const isRestricted = (request.access ?? null) !== null;

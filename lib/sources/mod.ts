@@ -9,6 +9,7 @@ export { canBeAsked, openLiveTables } from "./live/live-tables.ts";
 export type { LiveTables } from "./live/live-tables.ts";
 export { openSource, unknownSource } from "./open.ts";
 export type { SourceServices } from "./open.ts";
+export { answerBatches } from "./read/answer-batches.ts";
 export { batchProblem } from "./read/batch-problem.ts";
 export { inferColumns } from "./read/infer-columns.ts";
 export { inspectChunk } from "./read/inspect-chunk.ts";

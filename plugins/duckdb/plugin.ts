@@ -27,7 +27,7 @@ export default definePlugin({
       discover: async ({ signal }) => describeTables(source, context.options, signal),
       read: (table, readOptions) => read(source, table, readOptions),
       remote: () => ({ alias: context.source, extension: "duckdb", url: source.path, tokenEnv: "" }),
-      query: (sql, { signal }) => source.query(sql, { signal }),
+      query: (sql, { signal, parameters = {} }) => source.query(sql, { signal, parameters }),
       metadata: (tables, { signal }) => statistics(source, tables, signal),
       async health({ signal }) {
         const [version] = await source.rows("SELECT version() AS version", signal);

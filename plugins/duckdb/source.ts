@@ -1,4 +1,4 @@
-import { AgnesError, type ConnectContext } from "agnes/kit";
+import { AgnesError, type ConnectContext, type SourceQueryOptions } from "agnes/kit";
 
 import type { DuckDBOptions } from "./options.ts";
 
@@ -19,7 +19,7 @@ export class Source {
   /** Runs one SELECT. */
   async query(
     sql: string,
-    options: { readonly signal: AbortSignal; readonly batchRows?: number },
+    options: Pick<SourceQueryOptions, "signal" | "parameters"> & { readonly batchRows?: number },
   ): ReturnType<ConnectContext<DuckDBOptions, Record<never, never>>["duckdb"]["query"]> {
     try {
       return await this.#engine.query(sql, { ...options, attach: { [this.name]: this.path } });

@@ -117,6 +117,53 @@ export async function mergedBatches(directory: string): Promise<number> {
   return batches;
 }
 
+/** The events of a list: each has all rows of one parent, and the last of a batch supersedes the others. */
+function listsOf(batch: number): readonly PushEvent[] {
+  const row = (place: number, at: number) => ({ id: batch * 3 + place, at, day: 2001 });
+  return [1, 2, 3].map((round) => ({
+    id: `list ${batch}.${round}`,
+    orderingKey: "2001",
+    body: [0, 1, 2, 3].slice(0, round + 1).map((place) => row(place, batch * 10 + round)),
+  }));
+}
+
+/** Appends lists, one file for each batch. */
+export async function appendLists(directory: string, files?: Files): Promise<void> {
+  const spool = new Spool(servicesOf(files).host, directory);
+  for (let batch = 1; batch <= BATCHES; batch++) await spool.append(listsOf(batch));
+}
+
+/** Merges the spooled lists, those of one batch at a time: each replaces the rows of the list before. */
+export function mergeLists(directory: string, files?: Files): Promise<StreamStats> {
+  const replacing = {
+    verify: async () => [],
+    async *stream(given: AsyncIterable<PushEvent>): AsyncIterable<Change> {
+      for await (const { body } of given) {
+        yield {
+          kind: "replace",
+          table: "pushed",
+          parent: { day: 2001 },
+          rows: body as unknown as readonly Row[],
+        };
+      }
+    },
+  };
+  const source = sourceOf(replacing as never);
+  return runStream(servicesOf(files), { directory, source, tables: [pushed], eventsMax: 1 });
+}
+
+/** Number of merged lists; throws if the rows are not exactly those of the last one. */
+export async function mergedLists(directory: string): Promise<number> {
+  if (findTable(await readExtract(nodeFiles(), directory), "pushed") === undefined) return 0;
+  const rows = await rowsOf<{ id: bigint; at: bigint }>(directory, 'SELECT id, "at" FROM pushed ORDER BY id');
+  const batch = Math.floor(Number(rows.at(-1)!.at) / 10);
+  const seen = rows.map(({ id, at }) => `${id}@${at}`).join();
+  const list = listsOf(batch).at(-1)!.body as readonly Record<"id" | "at", number>[];
+  const whole = list.map(({ id, at }) => `${id}@${at}`).join();
+  if (seen !== whole) throw new Error(`the rows are ${seen}, not ${whole}`);
+  return batch;
+}
+
 const events = incremental(table("events", { id: int64({ nullable: false }), at: timestamp() }, options), {
   chunkDays: 5,
   historyDays: 15,
@@ -150,6 +197,7 @@ export const works = {
   append: (directory: string, files?: Files) =>
     appendEvents(directory, files, (batch) => void writeSync(1, `${batch}\n`)),
   merge: mergeEvents,
+  replace: mergeLists,
   load: loadByWindows,
   rollback: (directory: string, files?: Files) => rollbackExtract(servicesOf(files), directory, 2),
 } as const;

@@ -1,23 +1,31 @@
 import { expect, test } from "bun:test";
 
 import { lastChanges } from "../../lib/extract/merge/last-changes.ts";
-import type { Change } from "../../lib/kit/mod.ts";
+import { int64, table, utf8, type Change } from "../../lib/kit/mod.ts";
 
-const upsert = (id: string, title: string, updated: number): Change => ({
+const info = table("issues", { id: utf8(), title: utf8(), updated: int64() });
+
+const upsert = (id: string, title: string, updated: number): Extract<Change, { kind: "upsert" }> => ({
   kind: "upsert",
   table: "issues",
   row: { id, title, updated },
 });
 
 test("lastChanges() lets the later change win where versions say nothing", () => {
-  const changes: readonly Change[] = [
+  const changes: readonly Exclude<Change, { kind: "replace" }>[] = [
     upsert("a", "x", 1),
     { kind: "delete", table: "issues", key: { id: "a" } },
     upsert("b", "old", 1),
     upsert("b", "same", 1),
     upsert("b", "older", 0),
   ];
-  const { upserts, deletes } = lastChanges(changes, ["id"], "updated");
+  const { upserts, deletes, replaced } = lastChanges(changes, {
+    primaryKey: ["id"],
+    cursor: "updated",
+    info,
+  });
   expect(upserts.map((row) => row["title"])).toEqual(["same"]);
-  expect(deletes).toEqual([{ id: "a" }]);
+  // The deletion has the version of the change before it, and applies to any published version.
+  expect(deletes).toEqual([{ id: "a", updated: 1 }]);
+  expect(replaced).toEqual([{ columns: ["id"], parents: [{ id: "a" }], members: [] }]);
 });

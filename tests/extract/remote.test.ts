@@ -175,3 +175,32 @@ test("extractSource() materializes what the source's own engine answers", async 
   expect(await bench.rows("SELECT * FROM orders ORDER BY n")).toEqual([{ n: 1 }, { n: 2 }]);
   expect(await bench.rows("SELECT query_mode FROM _meta")).toEqual([{ query_mode: "materialized" }]);
 });
+
+test("extractSource() materializes a result that is read in parts at once", async () => {
+  await using bench = await openBench();
+  const { schema } = table("counts", { n: int64() });
+  let waiting: (() => void)[] = [];
+  const part = (from: number) =>
+    async function* () {
+      // Parts that are read in turn would wait for ever.
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+        if (waiting.length === 2) for (const go of waiting.splice(0)) go();
+      });
+      yield [{ n: from }, { n: from + 1 }];
+      yield [{ n: from + 2 }];
+    };
+  const connector = { query: async () => ({ schema, parts: [part(1), part(4), part(7), part(10)] }) };
+  const plan = planOf(info, { mode: "materialized", query: "SELECT 1" });
+  expect(await bench.run([plan], connector)).toMatchObject({ tablesExtracted: 1, totalRows: 12 });
+  const rows = await bench.rows<{ n: bigint }>("SELECT n FROM orders ORDER BY n");
+  expect(rows.map(({ n }) => Number(n))).toEqual(Array.from({ length: 12 }, (_, at) => at + 1));
+  waiting = [];
+  const failing = async function* () {
+    yield [{ n: 1 }];
+    throw new Error("the stream is lost");
+  };
+  const lost = { query: async () => ({ schema, parts: [failing, failing] }) };
+  expect((await bench.run([plan], lost)).errors[0]?.error.message).toContain("the stream is lost");
+  expect(await bench.rows("SELECT count(*) AS n FROM orders")).toEqual([{ n: 12n }]);
+});

@@ -7,11 +7,14 @@ import { AgnesError, nodeFiles } from "../../lib/base/mod.ts";
 import { seededRandom } from "../../lib/testing/fakes/fake-host.ts";
 import {
   appendEvents,
+  appendLists,
   BATCHES,
   loadByWindows,
   loadedWindows,
   mergedBatches,
+  mergedLists,
   mergeEvents,
+  mergeLists,
   publishedRound,
   runRound,
   wholeRound,
@@ -159,6 +162,30 @@ test("runStream() merges every event once when it is killed at any step", async 
     expect(await wholeRound(directory)).toBe(3);
     await expectTidy(directory);
   });
+  expect(steps).toBeGreaterThan(30);
+});
+
+test("runStream() replaces all rows of a parent or none when it is killed at any step", async () => {
+  const seen = new Set<number>();
+  const steps = await killAtEveryStep("replace", "template", appendLists, async (directory) => {
+    const before = await mergedLists(directory);
+    seen.add(before);
+    const waiting = (await readdir(join(directory, "spool"))).length;
+    const stats = await mergeLists(directory);
+    expect(await mergedLists(directory)).toBe(BATCHES);
+    // A superseded event is done exactly when its successor is published.
+    expect(stats).toMatchObject({
+      published: BATCHES - before,
+      events: BATCHES - before,
+      superseded: 2 * (BATCHES - before),
+      replayed: 3 * (waiting + before - BATCHES),
+      errors: [],
+    });
+    expect(await readdir(join(directory, "spool"))).toEqual([]);
+    expect(await wholeRound(directory)).toBe(3);
+    await expectTidy(directory);
+  });
+  expect(seen).toEqual(new Set([0, 1, 2]));
   expect(steps).toBeGreaterThan(30);
 });
 

@@ -131,9 +131,9 @@ describe("Http requests and answers", () => {
   test("bytes() rejects a body that is larger than allowed", async () => {
     await using server = await LocalServer.start((_seen, response) => void response.end("x".repeat(2000)));
     const { http } = testHttp();
-    const error = await failureOf(http.bytes(`${server.origin}/a`, { sizeBytesMax: 1000 }));
+    const error = await failureOf(http.bytes(`${server.origin}/a`, { maxBytes: 1000 }));
     expect(error).toMatchObject({ code: "source_answer_invalid" });
-    expect((await http.bytes(`${server.origin}/a`, { sizeBytesMax: 2000 })).byteLength).toBe(2000);
+    expect((await http.bytes(`${server.origin}/a`, { maxBytes: 2000 })).byteLength).toBe(2000);
   });
 
   test("json() rejects a relative URL without a base URL", async () => {

@@ -5,6 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { createAgnes } from "agnes";
+import type { arrow, SourceQueryOptions } from "agnes/kit";
 import { connectorContract } from "agnes/testing";
 
 import { discoverTables } from "../../lib/sources/mod.ts";
@@ -42,7 +43,10 @@ describe("duckdb: contract", () => {
     },
   };
   const query = `SELECT count(*) AS n FROM contract.sales.orders`;
-  for (const { name, run } of connectorContract(duckdb, { options, query })) test(name, run);
+  const parameterQuery =
+    "SELECT $text AS text, $whole AS whole, $big AS big, $fraction AS fraction, $flag AS flag, $moment AS moment, " +
+    "$nothing AS nothing";
+  for (const { name, run } of connectorContract(duckdb, { options, query, parameterQuery })) test(name, run);
 });
 
 describe("duckdb: discover() and metadata()", () => {
@@ -195,8 +199,49 @@ describe("duckdb: read() and query()", () => {
       signal,
     });
     const rows: unknown[] = [];
-    for await (const batch of answer.batches) rows.push(...(batch as Iterable<{ toJSON(): unknown }>));
+    for await (const batch of answer.batches!) rows.push(...(batch as Iterable<{ toJSON(): unknown }>));
     expect(rows.map((row) => (row as { toJSON(): unknown }).toJSON())).toEqual([{ n: 2500n }]);
+  });
+
+  test("query() passes named parameters to DuckDB, whatever is in them", async () => {
+    const { connector } = await warehouse.connect();
+    const { signal } = new AbortController();
+    const ask = async (sql: string, parameters: SourceQueryOptions["parameters"] = {}) => {
+      const rows: unknown[] = [];
+      const { batches } = await connector.query!(sql, { signal, parameters });
+      for await (const batch of batches!)
+        for (const row of batch as arrow.RecordBatch) rows.push(row!.toJSON());
+      return rows;
+    };
+    const text = `it's "a"; DROP TABLE wh.sales.orders -- $n`;
+    const at = new Date("2026-03-04T05:06:07.890Z");
+    expect(
+      await ask(
+        "SELECT $text AS text, $N + 1 AS n, $big AS big, $half AS half, $yes AS yes, $none IS NULL AS none",
+        {
+          text,
+          n: 41,
+          big: 2n ** 62n,
+          half: 0.5,
+          yes: true,
+          none: null,
+        },
+      ),
+    ).toEqual([{ text, n: 42n, big: 2n ** 62n, half: 0.5, yes: true, none: true }]);
+    expect(
+      await ask("SELECT $at = TIMESTAMPTZ '2026-03-04 05:06:07.89Z' AS same, $at = $at AS twice", { at }),
+    ).toEqual([{ same: true, twice: true }]);
+    expect(await ask("SELECT count(*)::INT AS n FROM wh.sales.orders WHERE id <= $id", { id: 7 })).toEqual([
+      { n: 8 },
+    ]);
+    const reasonOf = (asked: Promise<unknown>) =>
+      asked.then(
+        () => "no error",
+        (error: unknown) => (error as Error).message,
+      );
+    expect(await reasonOf(ask("SELECT $a, $b", { a: 1 }))).toContain('the parameter "b" has no value');
+    expect(await reasonOf(ask("SELECT $a", { a: 1, c: 1 }))).toContain('the statement has no parameter "c"');
+    expect(await reasonOf(ask("SELECT $a"))).toContain('the parameter "a" has no value');
   });
 
   test("reads at once, started and ended in any order, do not get in each other's way", async () => {

@@ -139,6 +139,75 @@ test("runStream() deletes rows, and an older event does not restore them", async
   expect(await titles(bench)).toContain("b two");
 });
 
+test("runStream() deletes a row between other changes of it as if they were merged one by one", async () => {
+  await using bench = await openBench();
+  await push(bench, upsert("a", "one", 6), upsert("b", "one", 5), upsert("c", "one", 8));
+  await merge(bench);
+  await push(bench, upsert("a", "two", 7), remove("a"), upsert("n", "new", 6), remove("n"));
+  await push(bench, remove("b"), upsert("b", "late", 4), upsert("c", "late", 7), remove("c"));
+  await merge(bench);
+  expect(await titles(bench)).toEqual([]);
+  await push(
+    bench,
+    upsert("a", "late", 7),
+    upsert("b", "late", 5),
+    upsert("c", "late", 8),
+    upsert("n", "late", 6),
+  );
+  await merge(bench);
+  expect(await titles(bench)).toEqual([]);
+  await push(bench, upsert("a", "made again", 8), upsert("n", "made again", 7));
+  await merge(bench);
+  expect(await titles(bench)).toEqual(["a made again", "n made again"]);
+});
+
+test("runStream() passes on only the last waiting event of an ordering key, in the order of the events", async () => {
+  await using bench = await openBench();
+  const passed: string[] = [];
+  const noting = {
+    ...connector,
+    async *stream(events: AsyncIterable<PushEvent>): AsyncIterable<Change> {
+      for await (const { id, body } of events) {
+        passed.push(id);
+        yield body as unknown as Change;
+      }
+    },
+  };
+  const keyed = (id: string, orderingKey: string | undefined, title: string): PushEvent => ({
+    ...event(upsert(id[0]!, title, 1), id),
+    ...(orderingKey === undefined ? {} : { orderingKey }),
+  });
+  const run = () => merge(bench, [plan], { source: sourceOf(noting as never) });
+  const spool = new Spool(bench.services.host, bench.directory);
+  const first = [keyed("a1", "a", "old"), keyed("b1", "b", "only"), keyed("x1", undefined, "first")];
+  const second = [keyed("a2", "a", "new"), keyed("x2", undefined, "second")];
+  await spool.append(first);
+  await spool.append(second);
+  expect(await run()).toMatchObject({ events: 4, superseded: 1, replayed: 0, published: 1 });
+  expect(passed).toEqual(["b1", "x1", "a2", "x2"]);
+  expect(await titles(bench)).toEqual(["a new", "b only", "x second"]);
+  // The superseded event is merged with its successor, so its replay is known. A replayed successor supersedes nothing.
+  passed.length = 0;
+  await spool.append([...first, keyed("a3", "a", "newest"), ...second]);
+  expect(await run()).toMatchObject({ events: 1, superseded: 0, replayed: 5 });
+  expect(passed).toEqual(["a3"]);
+});
+
+test("runStream() keeps a superseded event until its successor is published", async () => {
+  await using bench = await openBench();
+  const keyed = (id: string, change: Change): PushEvent => ({ ...event(change, id), orderingKey: "a" });
+  const bad: Change = { kind: "upsert", table: "issues", row: { id: "a", updated: "x" } };
+  const spool = new Spool(bench.services.host, bench.directory);
+  await spool.append([keyed("e1", upsert("a", "good", 1))]);
+  await spool.append([keyed("e2", bad)]);
+  expect(await merge(bench)).toMatchObject({ published: 0, superseded: 0 });
+  expect((await readdir(join(bench.directory, "spool"))).length).toBe(2);
+  expect((await readExtract(bench.services.host.files, bench.directory))?.eventIds ?? []).toEqual([]);
+  await spool.append([keyed("e3", upsert("a", "better", 1))]);
+  expect(await merge(bench)).toMatchObject({ published: 1, events: 1, superseded: 2 });
+  expect(await titles(bench)).toEqual(["a better"]);
+});
+
 test("extractSource() does not restore a row that an event deleted", async () => {
   await using bench = await openBench();
   const read = (rows: readonly object[]) => () => [rows as never];
@@ -296,6 +365,7 @@ test("freshEvents() remembers a bounded number of ids", () => {
       { id: "a", body: null },
       { id: "c", body: null },
     ],
+    superseded: 0,
     remember: ["a", "c"],
   });
 });

@@ -27,7 +27,7 @@ afterAll(async () => {
 async function answerTo(text: string, limits: QueryLimits = {}): Promise<string> {
   const sql = text.replaceAll("{data}", shared.data).replaceAll("{variable}", "AGNES_TEST_ATTACK");
   try {
-    const rows = await rowsOf(session, sql, { limits: { rows: 5, timeoutMs: 10_000, ...limits } });
+    const rows = await rowsOf(session, sql, { limits: { maxRows: 5, timeoutMs: 10_000, ...limits } });
     return JSON.stringify(rows, (_key, value: unknown) =>
       typeof value === "bigint" ? Number(value) : value,
     );
@@ -204,7 +204,10 @@ describe("runQuery() refuses", () => {
       `(SELECT count(*) FROM json_each(${deep}))`,
       `len(json_pretty(${deep}))`,
     ]) {
-      expect([call, (await answerTo(`SELECT ${call}`, { rows: 0 })).slice(0, 3)]).not.toEqual([call, "sql"]);
+      expect([call, (await answerTo(`SELECT ${call}`, { maxRows: 0 })).slice(0, 3)]).not.toEqual([
+        call,
+        "sql",
+      ]);
     }
   });
 });

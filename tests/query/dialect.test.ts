@@ -22,7 +22,7 @@ afterAll(() => shared[Symbol.asyncDispose]());
 /** The rows as JSON, or the code of the error. */
 async function answerTo(sql: string, own = session): Promise<string> {
   try {
-    const rows = await rowsOf(own, sql, { limits: { rows: 3, timeoutMs: 20_000 } });
+    const rows = await rowsOf(own, sql, { limits: { maxRows: 3, timeoutMs: 20_000 } });
     return JSON.stringify(
       rows.map((row) => Object.values(row)),
       (_key, value: unknown) => {

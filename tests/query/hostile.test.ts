@@ -19,7 +19,7 @@ afterAll(() => shared[Symbol.asyncDispose]());
 
 async function failureOf(sql: string, options: Omit<QueryRequest, "sql"> = {}): Promise<AgnesError> {
   try {
-    await rowsOf(session, sql, { limits: { rows: 1, timeoutMs: 20_000 }, ...options });
+    await rowsOf(session, sql, { limits: { maxRows: 1, timeoutMs: 20_000 }, ...options });
   } catch (error) {
     if (error instanceof AgnesError) return error;
     throw error;
@@ -167,7 +167,7 @@ describe("runQuery() stops or refuses, and answers the next query, for", () => {
 
 describe("a cap on bytes", () => {
   async function capped(sql: string, sizeBytes: number) {
-    const answer = await session.runQuery({ sql, limits: { sizeBytes } });
+    const answer = await session.runQuery({ sql, limits: { maxBytes: sizeBytes } });
     let bytes = 0;
     for await (const piece of encodeResult(answer, "ndjson")) bytes += piece.length;
     const { truncated, rows, sizeBytes: told } = answer.receipt();

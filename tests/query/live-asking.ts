@@ -60,7 +60,7 @@ export function liveShops(): LiveShops {
 
 /** Runs SQL to its end. */
 export async function run(agnes: Agnes, sql: string, rows?: number): Promise<Receipt> {
-  const answer = await agnes.query(sql, rows === undefined ? {} : { limits: { rows } });
+  const answer = await agnes.query(sql, rows === undefined ? {} : { limits: { maxRows: rows } });
   for await (const _batch of answer.batches);
   return answer.receipt();
 }

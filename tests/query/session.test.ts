@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import type { QueryLimits } from "../../lib/kit/mod.ts";
 import { AgnesError } from "../../lib/base/mod.ts";
 import { analyticsPath } from "../../lib/analytics/mod.ts";
 import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
@@ -94,7 +95,7 @@ describe("runQuery()", () => {
   });
 
   test("cuts rows and bytes off exactly and always says so", async () => {
-    const measure = async (sql: string, limits: { rows?: number; sizeBytes?: number }) => {
+    const measure = async (sql: string, limits: QueryLimits) => {
       const answer = await session.runQuery({ sql, limits });
       let rows = 0;
       for await (const batch of answer.batches) rows += batch.numRows;
@@ -102,24 +103,27 @@ describe("runQuery()", () => {
       expect(receipt.rows).toBe(rows);
       return { rows, truncated: receipt.truncated, sizeBytes: receipt.sizeBytes };
     };
-    expect(await measure("SELECT id FROM orders", { rows: 3000 })).toMatchObject({
+    expect(await measure("SELECT id FROM orders", { maxRows: 3000 })).toMatchObject({
       rows: 3000,
       truncated: true,
     });
-    expect(await measure("SELECT id FROM orders", { rows: 10_000 })).toMatchObject({
+    expect(await measure("SELECT id FROM orders", { maxRows: 10_000 })).toMatchObject({
       rows: 10_000,
       truncated: false,
     });
-    expect(await measure("SELECT id FROM orders", { rows: 0 })).toMatchObject({ rows: 0, truncated: true });
-    expect(await measure("SELECT id FROM orders WHERE false", { rows: 0 })).toMatchObject({
+    expect(await measure("SELECT id FROM orders", { maxRows: 0 })).toMatchObject({
+      rows: 0,
+      truncated: true,
+    });
+    expect(await measure("SELECT id FROM orders WHERE false", { maxRows: 0 })).toMatchObject({
       rows: 0,
       truncated: false,
     });
-    const capped = await measure("SELECT * FROM orders", { sizeBytes: 20_000 });
+    const capped = await measure("SELECT * FROM orders", { maxBytes: 20_000 });
     expect(capped.truncated).toBe(true);
     expect(capped.rows).toBeGreaterThan(100);
     expect(capped.sizeBytes).toBeLessThanOrEqual(20_000);
-    expect(await measure("SELECT repeat('x', 100000) FROM range(100)", { sizeBytes: 1000 })).toMatchObject({
+    expect(await measure("SELECT repeat('x', 100000) FROM range(100)", { maxBytes: 1000 })).toMatchObject({
       rows: 0,
       truncated: true,
     });

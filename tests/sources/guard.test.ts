@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 
 import { AgnesError } from "../../lib/base/mod.ts";
 import { table, transient, type AnyConnector, type Batch, type FileChunk } from "../../lib/kit/mod.ts";
-import { discoverTables } from "../../lib/sources/mod.ts";
+import { answerBatches, discoverTables } from "../../lib/sources/mod.ts";
 import { STRANGE } from "../base/thrown.ts";
 import { numbers, plugin } from "../plugins/example.ts";
 import { connect, connectTo, drain, failureOf } from "./example.ts";
@@ -229,7 +229,40 @@ describe("a connector's iterables", () => {
     );
     const { batches, schema } = await c.query!("SELECT 1", { signal });
     expect(schema).toBe(numbers.schema);
-    expect(await failureOf(drain(batches))).toMatchObject({ details: { operation: "query" } });
+    expect(await failureOf(drain(batches!))).toMatchObject({ details: { operation: "query" } });
+  });
+
+  test("query() wraps a failure of each part, and refuses parts that are none", async () => {
+    const parts = [async function* () {}, () => failing<Batch>([])];
+    const { connector: c } = await connectTo({ query: async () => ({ schema: numbers.schema, parts }) }, [
+      "query",
+    ]);
+    const answer = await c.query!("SELECT 1", { signal });
+    expect(answer).toMatchObject({ schema: numbers.schema });
+    const failed = await failureOf(drain(answerBatches(answer, { signal })));
+    expect(failed).toMatchObject({ code: "plugin_failed", details: { operation: "query" } });
+    const bad = [numbers.schema] as never;
+    const { connector: other } = await connectTo(
+      { query: async () => ({ schema: numbers.schema, parts: bad }) },
+      ["query"],
+    );
+    expect(await failureOf(other.query!("SELECT 1", { signal }))).toMatchObject({
+      message: expect.stringContaining("not a list of functions"),
+    });
+  });
+
+  test.each([
+    [{ rows: -1 }, "-1 as rows"],
+    [{ scannedBytes: "5 GB" }, '"5 GB" as scannedBytes'],
+    [{ price: { amount: Number.NaN, currency: "USD" } }, "NaN as price.amount"],
+    [{ price: { amount: 1, currency: "$" } }, 'the currency "$"'],
+  ])("estimate() that returns %p fails as the plugin's", async (estimate, reason) => {
+    const { connector: c } = await connectTo(
+      { query: async () => ({ schema: numbers.schema, parts: [] }), estimate: async () => estimate as never },
+      ["query"],
+    );
+    const error = await failureOf(c.estimate!("SELECT 1", { signal }));
+    expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining(reason) });
   });
 
   test("write() and stream() give back our own failure, not the plugin's", async () => {
@@ -261,6 +294,9 @@ describe("a connector's iterables", () => {
     {},
     { kind: "upsert", table: "numbers" },
     { kind: "delete", key: { n: 1 } },
+    { kind: "replace", table: "numbers", parent: {}, rows: [] },
+    { kind: "replace", table: "numbers", parent: { n: 1 } },
+    { kind: "replace", table: "numbers", parent: { n: 1 }, rows: [null] },
   ])("stream() that yields %p is told that this is no change", async (value) => {
     const stream = async function* () {
       yield value as never;
@@ -269,6 +305,19 @@ describe("a connector's iterables", () => {
     const none = (async function* () {})();
     const error = await failureOf(drain(c.stream!(none, { tables: [], signal })));
     expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining("no change") });
+  });
+
+  test.each([
+    [null, "no list of events"],
+    [[{ id: 7, body: 1 }], "the id 7; an id is text"],
+    [[{ id: "a" }], 'the event "a" without a body'],
+    [[{ id: "a", body: 1, orderingKey: 5 }], "the ordering key 5; a key is text"],
+  ])("verify() that returns %p fails as the plugin's", async (events, reason) => {
+    const stream = async function* () {};
+    const { connector: c } = await connectTo({ verify: async () => events as never, stream }, ["stream"]);
+    const request = { method: "POST", url: "http://localhost/", headers: {}, body: new Uint8Array() };
+    const error = await failureOf(c.verify!(request));
+    expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining(reason) });
   });
 
   test.each([null, undefined, 7])(
@@ -281,7 +330,7 @@ describe("a connector's iterables", () => {
       const { connector: c } = await connectTo(given, ["read", "query"]);
       expect((await drain(c.read!(numbers, readOptions))).all).toEqual([value as never]);
       const { batches: rows } = await c.query!("SELECT 1", { signal });
-      expect((await drain(rows)).all).toEqual([value as never]);
+      expect((await drain(rows!)).all).toEqual([value as never]);
     },
   );
 

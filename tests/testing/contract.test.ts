@@ -156,7 +156,7 @@ describe("connectorContract() ends each case", () => {
   });
 });
 
-describe("connectorContract() with rowsMax", () => {
+describe("connectorContract() with maxRows", () => {
   /** Counts the rows read by all cases. */
   const counting = (totals: { rows: number; reads: number }): Breaking => {
     return (good) => ({
@@ -173,7 +173,7 @@ describe("connectorContract() with rowsMax", () => {
   test("connectorContract() reads no large table completely, and reports skipped tables", async () => {
     const totals = { rows: 0, reads: 0 };
     const plugin = memoryPlugin(counting(totals), ["discover", "read"]);
-    const results = await runCases(connectorContract(plugin, { ...config, rowsMax: 100 }));
+    const results = await runCases(connectorContract(plugin, { ...config, maxRows: 100 }));
     expect(results.filter(({ ok }) => !ok)).toEqual([]);
     expect(results.find(({ name }) => name === "read() with columns yields the same rows")!.remark).toBe(
       "skipped, because they have more than 100 rows: people",

@@ -22,19 +22,28 @@ function pluginWith(...capabilities: Capability[]) {
       ...(capabilities.includes("query") && {
         query: (sql: string, { signal }: { signal: AbortSignal }) =>
           duckdb.query(`WITH people AS (SELECT 'Ada' AS name) SELECT * FROM (${sql})`, { signal }),
+        estimate: async (sql: string) =>
+          sql === "SELECT 1 AS one"
+            ? {}
+            : {
+                rows: sql.includes("LIMIT") ? 0 : 1,
+                scannedBytes: 5000,
+                price: { amount: 0.05, currency: "USD" },
+              },
       }),
     }),
   } as never);
 }
 
 const listing = "discover() lists named and typed tables";
+const estimating = "estimate() returns plausible figures";
 const answering = "query() works for the configured tables";
 
 test.each([
   [["query"], [answering]],
   [
     ["discover", "query"],
-    [listing, answering],
+    [listing, answering, estimating],
   ],
   [["discover", "metadata"], [listing]],
 ] as const)(
@@ -49,3 +58,15 @@ test.each([
     expect(await resultsOf("people", "nosuch")).toEqual([...failing]);
   },
 );
+
+test("connectorContract() reports the estimates of the configured tables, or that of its query", async () => {
+  const remarksOf = async (tables: readonly string[]) => {
+    const cases = connectorContract(pluginWith("discover", "query"), { tables });
+    const results = await runCases(cases.filter(({ name }) => name.startsWith("estimate()")));
+    return results.map(({ ok, remark }) => ({ ok, remark }));
+  };
+  const whole = "estimates of whole tables: people: 1 row, 5000 bytes scanned, 0.05 USD";
+  expect(await remarksOf(["people"])).toEqual([{ ok: true, remark: whole }]);
+  const one = "estimate of SELECT 1 AS one: nothing is known";
+  expect(await remarksOf([])).toEqual([{ ok: true, remark: one }]);
+});

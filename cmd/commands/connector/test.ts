@@ -49,7 +49,7 @@ export default command({
     "agnes connector test hubspot --rows 500",
   ],
   async run(cli, args) {
-    const rowsMax = wholeNumber(cli.name, "--rows", args.rows)!;
+    const maxRows = wholeNumber(cli.name, "--rows", args.rows)!;
     const timeoutMs = wholeNumber(cli.name, "--timeout", args.timeout)! * 1000;
     await using agnes = await openAgnes(cli);
     const { config, directory } = agnes.workspace;
@@ -63,7 +63,7 @@ export default command({
     const all = connectorContract(plugin, {
       directory,
       secrets,
-      rowsMax,
+      maxRows,
       timeoutMs,
       signal: cli.signal,
       onProgress: (progress) => status.update(progress),

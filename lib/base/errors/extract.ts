@@ -150,6 +150,13 @@ export const extractErrors = {
     hint: (d) =>
       `Correct the primary key, for example with \`agnes table update ${d.id} --primary-key COLUMNS\`, or fix the connector that yields rows twice.`,
   }),
+  replace_invalid: errorSpec<{ table: string; column: string; value: string; reason: string }>({
+    status: 502,
+    message: (d) =>
+      `the rows of a parent cannot be replaced in table ${shown(d.table)}: column ${shown(d.column)} is ${d.value}: ${d.reason}`,
+    hint: () =>
+      "Correct the connector: `parent` names columns of the table, and each row contains the same values.",
+  }),
   primary_key_null: errorSpec<{
     table: string;
     columns: readonly string[];

@@ -1,32 +1,25 @@
-import * as arrow from "apache-arrow";
-
 import { AgnesError } from "../../base/mod.ts";
-import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
-import { createRowBuilder, type Row } from "../../kit/mod.ts";
-import { definitionOf } from "../job/definition.ts";
-import { deltaNames, dropDelta, loadDelta, type Delta } from "./delta.ts";
-import { mergeDelta } from "./merge.ts";
-import { partitionOf } from "./merge-read.ts";
-import { dropTombstoned, keyText } from "./tombstones.ts";
-import { partsRelation } from "./candidates.ts";
-import { publishedColumns } from "../job/plan.ts";
-import { rejectingAfter } from "../job/rejecting.ts";
-import { finishParts } from "../write/finish-parts.ts";
-import { columnsOf } from "../schema/column.ts";
-import {
-  TOMBSTONES_KEPT,
-  type PublishedColumn,
-  type PublishedTable,
-  type SchemaVersion,
-  type Tombstone,
-} from "../format/extract-state.ts";
-import { keysMatch, readParquet } from "../schema/select.ts";
-import type { TableJob } from "../job/job.ts";
-import type { Quarantine } from "../write/quarantine.ts";
+import { quoteLiteral, type Connection } from "../../duckdb/mod.ts";
+import { type PublishedTable, type SchemaVersion, type Tombstone } from "../format/extract-state.ts";
 import { partsDirectory } from "../format/paths.ts";
-import { discard, WHOLE_READ, type StagedPart } from "../write/staged.ts";
-import { writeBatches, writeEmptyPart } from "../write/write-parts.ts";
+import { definitionOf } from "../job/definition.ts";
+import type { TableJob } from "../job/job.ts";
+import { publishedColumns, type TablePlan } from "../job/plan.ts";
+import { rejectingAfter } from "../job/rejecting.ts";
+import { columnsOf } from "../schema/column.ts";
+import { readParquet } from "../schema/select.ts";
+import { finishParts } from "../write/finish-parts.ts";
+import type { Quarantine } from "../write/quarantine.ts";
+import { discard, type StagedPart } from "../write/staged.ts";
+import { writeEmptyPart } from "../write/write-parts.ts";
+import { deltaNames, dropDelta, loadDelta, type Delta } from "./delta.ts";
 import type { TableChanges } from "./last-changes.ts";
+import { partitionOf } from "./merge-read.ts";
+import { mergeDelta } from "./merge.ts";
+import { stageDeletes, withTombstones } from "./stage-deletes.ts";
+import { stageReplaced } from "./stage-replaced.ts";
+import { stageRows } from "./stage-rows.ts";
+import { dropTombstoned, keyText } from "./tombstones.ts";
 
 /** A table after changes were merged into it. */
 export interface ChangedTable {
@@ -56,25 +49,23 @@ export async function applyChanges(
   const delta = deltaNames();
   await using connection = await job.run.database.connect();
   const staged: StagedPart[] = [];
+  const { columns } = previous;
   try {
-    const upserts = await stageRows(job, changes.upserts, previous.columns, quarantine);
-    staged.push(upserts);
-    await loadDelta(job, connection, delta, staged, previous.columns, plan.primaryKey);
-    const tombstones = await stageDeletes(job, connection, delta, {
-      previous,
-      deletes: changes.deletes,
-      quarantine,
-    });
-    await dropTombstoned(connection, delta, previous.tombstones, previous.columns, plan);
+    const change = await stageChanges(job, connection, delta, { changes, previous, quarantine, staged });
+    const { settledKeys } = change;
     const merged = await mergeDelta(job, connection, delta, {
       published: previous,
-      columns: previous.columns,
+      columns,
       key: plan.primaryKey,
-      ...(plan.cursor === undefined ? {} : { newest: plan.cursor }),
+      ...(plan.cursor === undefined
+        ? {}
+        : {
+            newest: { column: plan.cursor, ...(settledKeys === undefined ? {} : { settled: settledKeys }) },
+          }),
       ...partitionOf(job),
     });
     const isEmpty = merged.kept.length + merged.written.length === 0;
-    const written = isEmpty ? [await writeEmptyPart(job, previous.columns)] : merged.written;
+    const written = isEmpty ? [await writeEmptyPart(job, columns)] : merged.written;
     const version = previous.schemas.at(-1)!.version;
     const finished = await finishParts(job, written, version, {
       key: plan.primaryKey[0],
@@ -91,11 +82,11 @@ export async function applyChanges(
         sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0),
         extractedAt: services.host.now(),
         // The cursor stays: events tell of single rows, and one moved by them would skip rows only a read can find.
-        tombstones,
+        tombstones: change.tombstones,
         ...(rejecting === undefined ? {} : { rejecting }),
       },
-      upserts: upserts.rows,
-      deletes: changes.deletes.length,
+      upserts: staged.reduce((sum, part) => sum + part.rows, 0),
+      deletes: change.deletes,
       rowsQuarantined,
       partsWritten: finished.length,
     };
@@ -103,6 +94,47 @@ export async function applyChanges(
     await dropDelta(connection, delta).catch(() => {});
     await discard(job.run, staged);
   }
+}
+
+/** Fills the delta and returns what the merge has to know beside it; the parts in `staged` are kept until then. */
+async function stageChanges(
+  job: TableJob,
+  connection: Connection,
+  delta: Delta,
+  from: {
+    readonly changes: TableChanges;
+    readonly previous: PublishedTable;
+    readonly quarantine: Quarantine | null;
+    readonly staged: StagedPart[];
+  },
+): Promise<{
+  readonly settledKeys: string | undefined;
+  readonly deletes: number;
+  readonly tombstones: readonly Tombstone[];
+}> {
+  const { plan } = job;
+  const { previous, quarantine, staged } = from;
+  const { upserts, deletes, settled, replaced } = from.changes;
+  const { columns } = previous;
+  staged.push(await stageRows(job, upserts, columns, quarantine));
+  if (settled.upserts.length > 0) staged.push(await stageRows(job, settled.upserts, columns, quarantine));
+  const [, forced] = staged;
+  const settledKeys = forced === undefined ? undefined : readParquet([forced.path]);
+  await loadDelta(job, connection, delta, staged, columns, plan.primaryKey);
+  const of = { previous, quarantine };
+  const added = [
+    ...(await stageDeletes(job, connection, delta, { ...of, deletes, isSettled: false })),
+    ...(await stageDeletes(job, connection, delta, { ...of, deletes: settled.deletes, isSettled: true })),
+  ];
+  const ended = await endedTombstones(connection, plan, previous.tombstones, settledKeys);
+  const barring = previous.tombstones.filter(({ key }) => !ended.has(key));
+  await dropTombstoned(connection, delta, barring, columns, plan);
+  const gone = await stageReplaced(job, connection, delta, { ...of, replaced, settledKeys });
+  return {
+    settledKeys,
+    deletes: deletes.length + settled.deletes.length + gone.rows,
+    tombstones: withTombstones(previous.tombstones, [...added, ...gone.tombstones], ended),
+  };
 }
 
 function emptyTable(job: TableJob): PublishedTable {
@@ -133,71 +165,18 @@ function emptyTable(job: TableJob): PublishedTable {
   };
 }
 
-async function stageRows(
-  job: TableJob,
-  rows: readonly Row[],
-  columns: readonly PublishedColumn[],
-  quarantine: Quarantine | null,
-): Promise<StagedPart> {
-  const builder = createRowBuilder(
-    { name: job.plan.name, schema: job.plan.info.schema },
-    quarantine === null ? {} : { onReject: (reject) => quarantine.add(reject) },
-  );
-  const batches = [...builder.append(rows), ...builder.finish()];
-  return writeBatches(job, builder.schema, batches, columns, { ordered: true, counted: WHOLE_READ });
-}
-
-/** Fills the delta's table of deleted keys and gives the tombstones there are then. */
-async function stageDeletes(
-  job: TableJob,
+/** The keys whose tombstones end, because a replacement lists the rows again. */
+async function endedTombstones(
   connection: Connection,
-  delta: Delta,
-  from: {
-    readonly previous: PublishedTable;
-    readonly deletes: readonly Row[];
-    readonly quarantine: Quarantine | null;
-  },
-): Promise<readonly Tombstone[]> {
-  const { plan } = job;
-  const { previous, deletes, quarantine } = from;
-  const cursor = previous.columns.find((column) => column.name === plan.cursor);
-  const names = cursor === undefined ? plan.primaryKey : [...new Set([...plan.primaryKey, cursor.name])];
-  const fields = names.map((name) => plan.info.schema.fields.find((field) => field.name === name)!);
-  const nullable = fields.map((field) =>
-    field.name === cursor?.name ? new arrow.Field(field.name, field.type, true) : field,
+  { primaryKey }: Pick<TablePlan, "primaryKey">,
+  tombstones: readonly Tombstone[],
+  settledKeys: string | undefined,
+): Promise<ReadonlySet<string>> {
+  if (tombstones.length === 0 || settledKeys === undefined) return new Set();
+  const text = keyText(primaryKey, "s");
+  const known = tombstones.map((tombstone) => quoteLiteral(tombstone.key)).join(", ");
+  const rows = await connection.rows<{ key: string }>(
+    `SELECT ${text} AS key FROM ${settledKeys} s WHERE ${text} IN (${known})`,
   );
-  // They stay until they are too many: they also bar older versions that a read brings.
-  if (deletes.length === 0) return previous.tombstones;
-  const keyColumns = previous.columns.filter((column) => names.includes(column.name));
-  const keyPlan = { ...plan, info: { ...plan.info, schema: new arrow.Schema(nullable) } };
-  const staged = await stageRows({ ...job, plan: keyPlan }, deletes, keyColumns, quarantine);
-  try {
-    const relation = readParquet([staged.path]);
-    const keys = previous.columns.filter((column) => plan.primaryKey.includes(column.name));
-    const list = keys.map((column) => quoteIdentifier(column.name)).join(", ");
-    if (cursor === undefined) {
-      await connection.run(`INSERT INTO ${delta.deleted} SELECT DISTINCT ${list} FROM ${relation}`);
-      return [];
-    }
-    const version = quoteIdentifier(cursor.name);
-    const wanted = previous.columns.filter((column) => names.includes(column.name));
-    const published = partsRelation(job.run, previous.parts, wanted, previous.schemas);
-    const match = keysMatch(plan.primaryKey, "d", "o");
-    // A deletion that is older than what is published lost; its row was made again since.
-    await connection.run(
-      `INSERT INTO ${delta.deleted} SELECT DISTINCT ${keys.map((k) => `d.${quoteIdentifier(k.name)}`).join(", ")}
-       FROM ${relation} d WHERE NOT EXISTS (SELECT 1 FROM ${published} o WHERE ${match} AND o.${version} > d.${version})`,
-    );
-    const rows = await connection.rows<Tombstone>(
-      `SELECT ${keyText(plan.primaryKey, "d")} AS key,
-         CAST(coalesce(d.${version}, (SELECT max(o.${version}) FROM ${published} o WHERE ${match})) AS VARCHAR) AS version
-       FROM ${relation} d`,
-    );
-    const gone = new Set(rows.map((row) => row.key));
-    return [...previous.tombstones.filter((tombstone) => !gone.has(tombstone.key)), ...rows].slice(
-      -TOMBSTONES_KEPT,
-    );
-  } finally {
-    await discard(job.run, [staged]);
-  }
+  return new Set(rows.map(({ key }) => key));
 }

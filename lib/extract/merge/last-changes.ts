@@ -1,64 +1,170 @@
-import { AgnesError } from "../../base/mod.ts";
 import type { Change, Row } from "../../kit/mod.ts";
 import type { TablePlan } from "../job/plan.ts";
-import { NO_KEY, type Quarantine } from "../write/quarantine.ts";
+import type { CheckedChange } from "./checked-changes.ts";
+import { identityOf } from "./identity.ts";
 
-/** The last change of each row of a table. */
+/** The last change of each row of a table, and the parents whose other rows are deleted. */
 export interface TableChanges {
   readonly upserts: readonly Row[];
   readonly deletes: readonly Row[];
+  /** Changes that apply whatever the version of the published row is. */
+  readonly settled: { readonly upserts: readonly Row[]; readonly deletes: readonly Row[] };
+  readonly replaced: readonly ReplacedParents[];
+}
+
+/** Parents that are identified by the same columns. */
+export interface ReplacedParents {
+  readonly columns: readonly string[];
+  readonly parents: readonly Row[];
+  /** The rows that the parents have now, with the values of their parent. */
+  readonly members: readonly Row[];
+}
+
+interface Entry {
+  readonly change: Exclude<Change, { kind: "replace" }>;
+  readonly isSettled: boolean;
 }
 
 /**
- * Changes that say which row they are of. The others go to quarantine, or fail the table when it has none.
- * @throws `primary_key_null`
- */
-export function changesWithKeys(
-  plan: Pick<TablePlan, "name" | "primaryKey">,
-  changes: readonly Change[],
-  quarantine: Quarantine | null,
-): readonly Change[] {
-  const missing = changes.map((change) => plan.primaryKey.find((column) => rowOf(change)[column] == null));
-  const rows = missing.filter((column) => column !== undefined).length;
-  if (rows > 0 && quarantine === null) {
-    throw new AgnesError("primary_key_null", { table: plan.name, columns: plan.primaryKey, rows });
-  }
-  return changes.filter((change, at) => {
-    const column = missing[at];
-    if (column === undefined) return true;
-    quarantine?.add({ row: at + 1, column, value: "null", reason: NO_KEY, record: rowOf(change) });
-    return false;
-  });
-}
-
-/**
- * The state each row ends in after changes that may have come out of order.
+ * The final state of each row after changes that may have arrived out of order.
  *
- * The greater value of the cursor column wins, of equals and of those without one the later change.
+ * The greater value of the cursor column wins; among equal values and values that are null, the later change wins. A
+ * replacement wins over all changes before it.
  */
 export function lastChanges(
-  changes: readonly Change[],
-  key: readonly string[],
-  cursor: string | undefined,
+  changes: readonly CheckedChange[],
+  plan: Pick<TablePlan, "primaryKey" | "cursor" | "info">,
 ): TableChanges {
-  const last = new Map<string, Change>();
+  const { cursor } = plan;
+  const { schema } = plan.info;
+  const idOf = identityOf(schema, plan.primaryKey);
+  const families = new Map<string, Family>();
   for (const change of changes) {
-    const row = rowOf(change);
-    const id = JSON.stringify(key.map((column) => plain(row[column])));
-    const before = last.get(id);
-    if (before !== undefined && cursor !== undefined && isOlder(row[cursor], rowOf(before)[cursor])) continue;
-    // Taken out first, so that the order of the map is the order of the changes that count.
-    last.delete(id);
-    last.set(id, change);
+    if (change.kind !== "replace") continue;
+    const columns = Object.keys(change.parent).sort();
+    const name = JSON.stringify(columns);
+    if (!families.has(name)) families.set(name, new Family(columns, identityOf(schema, columns)));
   }
-  const kept = [...last.values()];
+  const last = new Map<string, Entry>();
+  /** Rows that were deleted in any version, and that another change has a version of: like parents of one row. */
+  const deleted = new Map<string, Row>();
+  const put = (id: string, entry: Entry) => {
+    // Removed first, so that the order of the map is the order of the changes that count.
+    last.delete(id);
+    last.set(id, entry);
+    if (entry.change.kind === "upsert")
+      for (const family of families.values()) family.add(id, entry.change.row);
+  };
+  for (const change of changes) {
+    if (change.kind === "replace") {
+      const family = families.get(JSON.stringify(Object.keys(change.parent).sort()))!;
+      const members = new Set(change.members.map(idOf));
+      for (const id of family.replace(change, last)) {
+        const { change: before, isSettled } = last.get(id)!;
+        if (!members.has(id)) put(id, deletionOf(before, plan, isSettled));
+      }
+      for (const row of change.rows) {
+        deleted.delete(idOf(row));
+        put(idOf(row), { change: { kind: "upsert", table: change.table, row }, isSettled: true });
+      }
+      continue;
+    }
+    const row = rowOf(change);
+    const id = idOf(row);
+    const before = last.get(id);
+    if (before !== undefined && cursor !== undefined && isOlder(row[cursor], rowOf(before.change)[cursor])) {
+      continue;
+    }
+    const isSettled = before?.isSettled ?? false;
+    const isUnversioned = (one: Entry["change"]) =>
+      cursor !== undefined && one.kind === "delete" && one.key[cursor] == null;
+    if (before?.change.kind === "upsert" && isUnversioned(change)) {
+      put(id, deletionOf(before.change, plan, isSettled));
+      if (!isSettled) deleted.set(id, row);
+    } else {
+      if (before !== undefined && !isSettled && isUnversioned(before.change)) deleted.set(id, row);
+      put(id, { change, isSettled });
+    }
+  }
+  const replaced = [...families.values()].map((family) => family.replaced());
+  if (deleted.size > 0) {
+    replaced.push({ columns: plan.primaryKey, parents: [...deleted.values()], members: [] });
+  }
+  return { ...split(last), replaced };
+}
+
+/** The deletion of a row at the version that a change gave it. */
+function deletionOf(
+  change: Entry["change"],
+  { primaryKey, cursor }: Pick<TablePlan, "primaryKey" | "cursor">,
+  isSettled: boolean,
+): Entry {
+  const row = rowOf(change);
+  const columns = cursor === undefined ? primaryKey : [...primaryKey, cursor];
+  const key = Object.fromEntries(columns.map((column) => [column, row[column]]));
+  // A row without a version wins over every published one, and so does its deletion.
+  const isFinal = isSettled || (cursor !== undefined && row[cursor] == null);
+  return { change: { kind: "delete", table: change.table, key }, isSettled: isFinal };
+}
+
+function split(last: ReadonlyMap<string, Entry>): Omit<TableChanges, "replaced"> {
+  const of = (kind: "upsert" | "delete", isSettled: boolean) =>
+    [...last.values()]
+      .filter((entry) => entry.change.kind === kind && entry.isSettled === isSettled)
+      .map((entry) => rowOf(entry.change));
   return {
-    upserts: kept.flatMap((change) => (change.kind === "upsert" ? [change.row] : [])),
-    deletes: kept.flatMap((change) => (change.kind === "delete" ? [change.key] : [])),
+    upserts: of("upsert", false),
+    deletes: of("delete", false),
+    settled: { upserts: of("upsert", true), deletes: of("delete", true) },
   };
 }
 
-function rowOf(change: Change): Row {
+/** The replaced parents of one set of columns, and which changed rows belong to which parent. */
+class Family {
+  readonly #columns: readonly string[];
+  readonly #parentOf: (row: Row) => string;
+  /** Ids of rows that had this parent; some may have another one now. */
+  readonly #children = new Map<string, Set<string>>();
+  readonly #replaced = new Map<string, Extract<CheckedChange, { kind: "replace" }>>();
+
+  constructor(columns: readonly string[], parentOf: (row: Row) => string) {
+    this.#columns = columns;
+    this.#parentOf = parentOf;
+  }
+
+  add(id: string, row: Row): void {
+    const parent = this.#parentOf(row);
+    const children = this.#children.get(parent);
+    if (children === undefined) this.#children.set(parent, new Set([id]));
+    else children.add(id);
+  }
+
+  /** Notes a replacement and returns the ids of the rows that its parent has because of earlier changes. */
+  replace(
+    change: Extract<CheckedChange, { kind: "replace" }>,
+    last: ReadonlyMap<string, Entry>,
+  ): readonly string[] {
+    const parent = this.#parentOf(change.parent);
+    this.#replaced.set(parent, change);
+    const children = [...(this.#children.get(parent) ?? [])];
+    this.#children.delete(parent);
+    return children.filter((id) => {
+      const entry = last.get(id)!;
+      return entry.change.kind === "upsert" && this.#parentOf(entry.change.row) === parent;
+    });
+  }
+
+  replaced(): ReplacedParents {
+    const changes = [...this.#replaced.values()];
+    return {
+      columns: this.#columns,
+      parents: changes.map(({ parent }) => parent),
+      members: changes.flatMap(({ members }) => members),
+    };
+  }
+}
+
+function rowOf(change: Entry["change"]): Row {
   return change.kind === "upsert" ? change.row : change.key;
 }
 
@@ -75,9 +181,4 @@ function comparable(value: unknown): number | bigint | string | null {
   if (typeof value !== "string") return null;
   const time = /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(time) ? value : time;
-}
-
-function plain(value: unknown): unknown {
-  if (value instanceof Date) return value.toISOString();
-  return typeof value === "bigint" ? value.toString() : (value ?? null);
 }

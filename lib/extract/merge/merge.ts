@@ -9,7 +9,7 @@ import { writePart, type PartOptions } from "../write/write-part.ts";
 import { partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
 import { labelFits, writePartitions } from "./partitions.ts";
-import { findTouched, type Touched } from "./touched.ts";
+import { findTouched, type NewestWins, type Touched } from "./touched.ts";
 
 /** What is merged into what. */
 export interface MergeRequest {
@@ -18,8 +18,8 @@ export interface MergeRequest {
   readonly columns: readonly PublishedColumn[];
   /** Empty: rows are only added. */
   readonly key: readonly string[];
-  /** For deltas that may come out of order: the column by which an older version must not win. */
-  readonly newest?: string;
+  /** For deltas that may come out of order. */
+  readonly newest?: NewestWins;
   readonly partition?: { readonly column: string; readonly granularity: Granularity };
 }
 

@@ -15,12 +15,20 @@ export interface Touched {
   readonly deleted: number;
 }
 
+/** For deltas that may come out of order: an older version does not win over a published one. */
+export interface NewestWins {
+  /** The column that orders the versions of a row. */
+  readonly column: string;
+  /** A relation of keys whose rows win whatever their version is. */
+  readonly settled?: string;
+}
+
 let nextTouched = 1;
 
 /**
  * Finds the published rows whose keys a delta holds: by the bounds of the parts first, exactly then.
  *
- * @param newest for deltas that may come out of order: the column by which an older version must not win
+ * @param newest for deltas that may come out of order: how to tell which version wins
  */
 export async function findTouched(
   job: TableJob,
@@ -29,7 +37,7 @@ export async function findTouched(
   published: Pick<PublishedTable, "parts" | "schemas">,
   columns: readonly PublishedColumn[],
   key: readonly string[],
-  newest: string | undefined,
+  newest: NewestWins | undefined,
 ): Promise<Touched> {
   const { signal } = job;
   const table = quoteIdentifier(`touched_${nextTouched++}`);
@@ -38,10 +46,10 @@ export async function findTouched(
   const keyList = keyColumns.map((column) => quoteIdentifier(column.name)).join(", ");
   const allKeys = `(SELECT ${keyList} FROM ${delta.rows} UNION ALL SELECT ${keyList} FROM ${delta.deleted})`;
   const candidates = await candidateParts(connection, published.parts, allKeys, first, signal);
-  const wanted = columns.filter((column) => key.includes(column.name) || column.name === newest);
+  const wanted = columns.filter((column) => key.includes(column.name) || column.name === newest?.column);
   const relation = partsRelation(job.run, candidates, wanted, published.schemas);
   const grouped = keyColumns.map((column) => `o.${quoteIdentifier(column.name)}`).join(", ");
-  const version = newest === undefined ? "NULL" : `max(o.${quoteIdentifier(newest)})`;
+  const version = newest === undefined ? "NULL" : `max(o.${quoteIdentifier(newest.column)})`;
   await connection.run(
     `CREATE TABLE ${table} AS
      SELECT ${grouped},
@@ -50,9 +58,12 @@ export async function findTouched(
     { signal },
   );
   if (newest !== undefined) {
+    const { column, settled } = newest;
+    const open =
+      settled === undefined ? "" : ` AND NOT EXISTS (FROM ${settled} s WHERE ${keysMatch(key, "s", "d")})`;
     await connection.run(
       `DELETE FROM ${delta.rows} d USING ${table} t
-       WHERE ${keysMatch(key, "d", "t")} AND t.agnes_version > d.${quoteIdentifier(newest)}`,
+       WHERE ${keysMatch(key, "d", "t")} AND t.agnes_version > d.${quoteIdentifier(column)}${open}`,
       { signal },
     );
   }

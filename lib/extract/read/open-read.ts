@@ -1,5 +1,6 @@
 import { AgnesError, redactValue } from "../../base/mod.ts";
 import type { Batch, Deletions, ReadEnd, ReadProgress, RowReject } from "../../kit/mod.ts";
+import { answerBatches } from "../../sources/mod.ts";
 import { readDirectory } from "../format/paths.ts";
 import type { ReadDecision } from "./decide.ts";
 import { namedColumns, publishedColumns, requestedColumns, type TablePlan } from "../job/plan.ts";
@@ -74,7 +75,7 @@ async function begin(
     const { columns: _, filter: __, ...rest } = plan;
     return {
       plan: { ...rest, strategy: "full_refresh", info: { ...plan.info, schema: answer.schema } },
-      batches: answer.batches as AsyncIterable<Batch, ReadEnd | void>,
+      batches: answerBatches(answer, { signal }) as AsyncIterable<Batch, ReadEnd | void>,
     };
   }
   if (connector.read === undefined) throw missing(job, "read");

@@ -24,7 +24,7 @@ export interface AnswerParts {
   /** The redacted URL for messages. */
   readonly url: string;
   readonly secrets: ReadonlySet<string>;
-  readonly sizeBytesMax: number | undefined;
+  readonly maxBytes: number | undefined;
 }
 
 /** A response whose body can be read once, in any format. */
@@ -52,13 +52,13 @@ export class OpenAnswer implements HttpAnswer {
   }
 
   async bytes(): Promise<Uint8Array> {
-    const { what, url, sizeBytesMax = SIZE_BYTES_MAX } = this.#parts;
+    const { what, url, maxBytes = SIZE_BYTES_MAX } = this.#parts;
     const read: Uint8Array[] = [];
     let sizeBytes = 0;
     for await (const piece of this.body) {
       sizeBytes += piece.byteLength;
-      if (sizeBytes > sizeBytesMax) {
-        const reason = `the response to ${what} is larger than ${counted(sizeBytesMax, "byte")}`;
+      if (sizeBytes > maxBytes) {
+        const reason = `the response to ${what} is larger than ${counted(maxBytes, "byte")}`;
         throw new AgnesError("source_answer_invalid", { reason, url, status: this.status });
       }
       read.push(piece);

@@ -132,8 +132,8 @@ export class Call {
       const { response, url } = await this.#follow(layers, watch);
       const { status } = response;
       log.debug(this.#what, { status, attempt, elapsedMs: Math.round(host.monotonicMs() - startedMs) });
-      const { sizeBytesMax } = this.#request;
-      const answer = new OpenAnswer({ response, watch, what: this.#what, url, secrets, sizeBytesMax });
+      const { maxBytes } = this.#request;
+      const answer = new OpenAnswer({ response, watch, what: this.#what, url, secrets, maxBytes });
       if (response.ok || this.#request.accept?.includes(status) === true) return await read(answer);
       throw await statusError(answer, this.#what, secrets, host.now());
     } catch (error) {

@@ -65,7 +65,7 @@ export interface HttpRequest extends HttpPatience {
   /** Status codes besides 2xx that are not errors, such as 404. */
   readonly accept?: readonly number[];
   /** Maximum body size for `json`, `text` and `bytes`. Default: 256 MB. */
-  readonly sizeBytesMax?: number;
+  readonly maxBytes?: number;
 }
 
 /** A request for JSON; with a `schema` the response is validated and typed. */

@@ -4,15 +4,16 @@ import {
   type AnyConnector,
   type AnyPlugin,
   type Batch,
-  type Change,
   type Deletions,
   type FileChunk,
+  type QueryEstimate,
   type RemoteAttachInfo,
   type SourceAnswer,
   type TableInfo,
   type TableMetadata,
 } from "../../kit/mod.ts";
 import { attachProblem } from "./attach-problem.ts";
+import { checkedChange, checkedEvents } from "./checked-push.ts";
 import { hasSecretName, HOLDS, withoutSecretTexts } from "./clean-tables.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
 import { metadataProblem } from "./metadata-problem.ts";
@@ -114,7 +115,8 @@ function guardedRead(connector: AnyConnector, origin: Origin): NonNullable<AnyCo
 function guardedStream(connector: AnyConnector, origin: Origin): Pick<AnyConnector, "verify" | "stream"> {
   return {
     ...(connector.verify && {
-      verify: (request) => later(() => connector.verify!(request), origin, { operation: "verify" }),
+      verify: (request) =>
+        later(async () => checkedEvents(await connector.verify!(request)), origin, { operation: "verify" }),
     }),
     ...(connector.stream && {
       stream: (events, options) => {
@@ -136,13 +138,12 @@ function guardedQuery(
       query: async (sql, options) => {
         const operation = { operation: "query", signal: options.signal };
         const answer = await later(() => answerOf(connector, origin, sql, options), origin, operation);
-        const batches = guardIterable(
-          () => answer.batches,
-          origin,
-          operation,
-          (batch) => guardBatch(batch, origin, operation),
-        );
-        return { ...answer, batches };
+        const guarded = (open: () => AsyncIterable<Batch>) =>
+          guardIterable(open, origin, operation, (batch) => guardBatch(batch, origin, operation));
+        const { schema, batches, parts } = answer;
+        return parts === undefined
+          ? { schema, batches: guarded(() => batches) }
+          : { schema, parts: parts.map((part) => (partOptions) => guarded(() => part(partOptions))) };
       },
     }),
     ...(connector.selectSql && {
@@ -154,7 +155,7 @@ function guardedQuery(
     }),
     ...(connector.estimate && {
       estimate: (sql, options) =>
-        later(() => connector.estimate!(sql, options), origin, {
+        later(async () => checkedEstimate(await connector.estimate!(sql, options)), origin, {
           operation: "estimate",
           signal: options.signal,
         }),
@@ -175,7 +176,26 @@ async function answerOf(
 ): Promise<SourceAnswer> {
   const answer = await connector.query!(...asked);
   if (hasSecretName(answer.schema?.fields ?? [], secrets)) throw new Error(`the name of a column ${HOLDS}`);
+  if (answer.parts !== undefined && !isListOfParts(answer.parts)) {
+    throw new TypeError("the `parts` of its result are not a list of functions that return batches");
+  }
   return answer;
+}
+
+function isListOfParts(parts: unknown): boolean {
+  return Array.isArray(parts) && parts.every((part) => typeof part === "function");
+}
+
+function checkedEstimate(estimate: QueryEstimate): QueryEstimate {
+  const { rows, scannedBytes, price } = estimate;
+  const figures = { rows, scannedBytes, "price.amount": price?.amount };
+  for (const [name, figure] of Object.entries(figures) as readonly [string, unknown][]) {
+    const isFigure = figure === undefined || (typeof figure === "number" && figure >= 0 && figure < Infinity);
+    if (!isFigure) throw new TypeError(`it returned ${shown(figure)} as ${name}, which is no estimate`);
+  }
+  if (price !== undefined && !/^[A-Z]{3}$/.test(price.currency))
+    throw new TypeError(`it returned the currency ${shown(price.currency)}, which is no ISO 4217 code`);
+  return estimate;
 }
 
 async function checkedMetadata(
@@ -199,19 +219,6 @@ function guardedWrite(connector: AnyConnector, origin: Origin): NonNullable<AnyC
       throw given.failure?.error ?? error;
     }
   };
-}
-
-/** A change names its table and its row, or what reads it fails with words of the runtime. */
-function checkedChange(change: Change): Change {
-  const given: unknown = change;
-  if (typeof given !== "object" || given === null)
-    throw new TypeError(`it yielded ${shown(given)}, which is no change`);
-  const row: unknown =
-    change.kind === "upsert" ? change.row : change.kind === "delete" ? change.key : undefined;
-  if (typeof change.table === "string" && typeof row === "object" && row !== null) return change;
-  throw new TypeError(
-    'it yielded an object that is no change: `{ kind: "upsert", table, row }` or `{ kind: "delete", table, key }`',
-  );
 }
 
 /** A file's bytes come while the runtime reads them, so they are guarded as well. */

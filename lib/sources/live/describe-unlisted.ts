@@ -19,6 +19,7 @@ import {
 } from "../../kit/mod.ts";
 import { extractionSettings, type TableRecord } from "../../tables/mod.ts";
 import { checkColumns } from "../check-columns.ts";
+import { answerBatches } from "../read/answer-batches.ts";
 import { batchProblem } from "../read/batch-problem.ts";
 import { inferColumns } from "../read/infer-columns.ts";
 import { inspectChunk } from "../read/inspect-chunk.ts";
@@ -93,9 +94,9 @@ async function columnsOfAnswer(
     named === null
       ? `SELECT * FROM ${path.map(quoteIdentifier).join(".")} WHERE 1 = 0`
       : (connector.selectSql?.(info, wanted) ?? toSelectSql(path, wanted));
-  const { schema, batches } = await connector.query!(sql, { signal });
-  await batches[Symbol.asyncIterator]().return?.();
-  return schema;
+  const answer = await connector.query!(sql, { signal });
+  await answerBatches(answer, { signal })[Symbol.asyncIterator]().return?.();
+  return answer.schema;
 }
 
 /** The columns of the first batch of a read: those of an Arrow batch or a file, else of the first row objects. */

@@ -29,6 +29,7 @@ import type { SourceHandle } from "../connect.ts";
 import { discoverTables } from "../discover.ts";
 import { openSource, type SourceServices } from "../open.ts";
 import { unknownKeyNote } from "../read/unknown-keys.ts";
+import { answerBatches } from "../read/answer-batches.ts";
 import { checkedBatches, describeUnlisted } from "./describe-unlisted.ts";
 import type { LiveRequest, LiveResolver, LiveTable } from "./live-table.ts";
 
@@ -168,9 +169,9 @@ function liveTableOf(
       const asked = atLeastOne(columns, info);
       const wanted = { columns: asked, filter, ...(limit === undefined ? {} : { limit }) };
       const sql = connector.selectSql?.(info, wanted) ?? toSelectSql(info.remotePath ?? [info.name], wanted);
-      const { batches, schema } = await connector.query!(sql, { signal });
-      checkAnswer(info.name, asked, schema);
-      yield* recordBatches(services, batches, info, { id, ...wanted }, signal);
+      const answer = await connector.query!(sql, { signal });
+      checkAnswer(info.name, asked, answer.schema);
+      yield* recordBatches(services, answerBatches(answer, { signal }), info, { id, ...wanted }, signal);
     },
   };
 }

@@ -18,14 +18,14 @@ export interface ContractConfig {
   /**
    * The tables to read, by name. Default: all tables of `discover`. Required, as names or descriptions, for a plugin
    * without `discover`; a table with only a name has no key, no cursor, and the columns of its first rows, as in a sync.
-   * The suite reads each table about twenty times: choose small ones, or set `rowsMax`.
+   * The suite reads each table about twenty times: choose small ones, or set `maxRows`.
    */
   readonly tables?: readonly (string | TableInfo)[];
   /**
    * The maximum number of rows to read from a table. Cases that need all rows skip larger tables and report it in their
    * remark. Default: no limit.
    */
-  readonly rowsMax?: number;
+  readonly maxRows?: number;
   /** The timeout of one case in milliseconds. Default: one minute. */
   readonly timeoutMs?: number;
   /** Stops the running case. */
@@ -34,6 +34,12 @@ export interface ContractConfig {
   readonly onProgress?: (progress: CaseProgress) => void;
   /** SQL that the source can run. Default: `SELECT 1 AS one`. */
   readonly query?: string;
+  /**
+   * SQL that returns the values of its named parameters as one row, in the dialect of the source, with all or some of
+   * these: `SELECT $text AS text, $whole AS whole, $big AS big, $fraction AS fraction, $flag AS flag, $moment AS moment,
+   * $nothing AS nothing`. Default: parameters are not tested.
+   */
+  readonly parameterQuery?: string;
   /** An authentic pushed request and requests that must be rejected, for `stream`. */
   readonly push?: { readonly genuine: PushRequest; readonly forged?: readonly PushRequest[] };
   /** Rows to write, for `write`. Without it nothing is written. */

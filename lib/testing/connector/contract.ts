@@ -1,3 +1,4 @@
+import { counted } from "../../base/mod.ts";
 import type { AnyPlugin, TableInfo } from "../../kit/mod.ts";
 import { withExceptions, type ContractCase } from "../case.ts";
 import type { ContractConfig } from "./config.ts";
@@ -6,6 +7,7 @@ import { deletionCases } from "./deletion-cases.ts";
 import { extractCases } from "./extract-cases.ts";
 import { failureCases } from "./failure-cases.ts";
 import { metadataCases } from "./metadata-cases.ts";
+import { parameterCases } from "./parameter-cases.ts";
 import { pushCases } from "./push-cases.ts";
 import { queryCases } from "./query-cases.ts";
 import { readCases } from "./read-cases.ts";
@@ -18,6 +20,7 @@ const ALL: readonly SourceCase[] = [
   ...metadataCases,
   ...readCases,
   ...queryCases,
+  ...parameterCases,
   ...pushCases,
   ...failureCases,
   ...extractCases,
@@ -29,7 +32,7 @@ const ALL: readonly SourceCase[] = [
  *
  * Each case connects through the runtime of Agnes and has a timeout of `timeoutMs` (default: one minute); set a longer
  * timeout in the test runner, so that the error message is that of the case. The reading cases read every table about
- * twenty times in total: for large sources set `rowsMax`, or select small tables with `tables`. Nothing is written
+ * twenty times in total: for large sources set `maxRows`, or select small tables with `tables`. Nothing is written
  * unless `write` is set.
  *
  * @throws RangeError if `exceptions` contains an unknown case
@@ -75,7 +78,7 @@ async function runCase(
     await using session = await openSession(plugin, config, { watch, ...shared });
     const remark = await one.run(session);
     const { leftOut } = session;
-    const left = `skipped, because they have more than ${config.rowsMax} rows: ${[...leftOut].join(", ")}`;
+    const left = `skipped, because they have more than ${counted(config.maxRows ?? 0, "row")}: ${[...leftOut].join(", ")}`;
     if (leftOut.size === 0) return remark;
     return typeof remark === "string" ? `${remark}; ${left}` : left;
   };

@@ -1,7 +1,7 @@
 import { counted } from "../../base/mod.ts";
 import assert from "node:assert/strict";
 
-import { createRowBuilder, type PushRequest } from "../../kit/mod.ts";
+import { createRowBuilder, type Change, type PushRequest, type Row, type TableInfo } from "../../kit/mod.ts";
 import { discoverTables } from "../../sources/mod.ts";
 import type { SourceCase } from "./source-case.ts";
 import { Workbench } from "./rows.ts";
@@ -56,9 +56,13 @@ export const pushCases: readonly SourceCase[] = [
           info !== undefined,
           `stream() changes the table ${change.table}, which discover() does not list`,
         );
-        const row = change.kind === "upsert" ? change.row : change.key;
-        const missing = info.primaryKey.find((column) => row[column] === undefined || row[column] === null);
-        assert.ok(missing === undefined, `a change of ${info.name} lacks the key column ${missing}`);
+        for (const row of rowsOf(change)) {
+          const missing: string | undefined = info.primaryKey.find(
+            (column) => row[column] === undefined || row[column] === null,
+          );
+          assert.ok(missing === undefined, `a change of ${info.name} lacks the key column ${missing}`);
+        }
+        if (change.kind === "replace") checkReplacement(info, change);
       }
     },
   },
@@ -86,6 +90,22 @@ export const pushCases: readonly SourceCase[] = [
     },
   },
 ];
+
+function rowsOf(change: Change): readonly Row[] {
+  if (change.kind === "replace") return change.rows;
+  return [change.kind === "upsert" ? change.row : change.key];
+}
+
+function checkReplacement(info: TableInfo, { parent, rows }: Extract<Change, { kind: "replace" }>): void {
+  for (const [column, value] of Object.entries(parent)) {
+    const has = info.schema.fields.some((field) => field.name === column);
+    assert.ok(has, `a parent of ${info.name} has the column ${column}, which the table lacks`);
+    assert.ok(value !== null && value !== undefined, `a parent of ${info.name} has no value of ${column}`);
+    for (const row of rows) {
+      assert.deepEqual(row[column], value, `a row of ${info.name} has another ${column} than its parent`);
+    }
+  }
+}
 
 function tampered(body: Uint8Array): Uint8Array {
   const changed = Uint8Array.from(body);

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 
-import { table, toSelectSql, type AnyConnector, type TableInfo } from "../../kit/mod.ts";
-import { discoverTables } from "../../sources/mod.ts";
+import { counted } from "../../base/mod.ts";
+import { table, toSelectSql, type AnyConnector, type QueryEstimate, type TableInfo } from "../../kit/mod.ts";
+import { answerBatches, discoverTables } from "../../sources/mod.ts";
 import type { SourceCase } from "./source-case.ts";
 import { Workbench } from "./rows.ts";
-import { able, assertWrappedOnce, failureOf, namedTable, toTable, within } from "./session.ts";
+import { able, assertWrappedOnce, failureOf, namedTable, toTable, within, type Session } from "./session.ts";
 
 /** Cases about running SQL in the source. */
 export const queryCases: readonly SourceCase[] = [
@@ -13,10 +14,11 @@ export const queryCases: readonly SourceCase[] = [
     needs: ["query"],
     async run(session) {
       const sql = session.config.query ?? "SELECT 1 AS one";
-      const answer = await able(session, "query").query(sql, { signal: session.signal });
+      const { signal } = session;
+      const answer = await able(session, "query").query(sql, { signal });
       assert.ok(answer.schema.fields.length > 0, `the result of ${sql} has no columns`);
       await using bench = await Workbench.open(session);
-      const rows = await bench.load(table("answer", answer.schema), answer.batches);
+      const rows = await bench.load(table("answer", answer.schema), answerBatches(answer, { signal }));
       assert.ok((await bench.count(rows)) > 0, `the result of ${sql} has no rows`);
     },
   },
@@ -25,17 +27,12 @@ export const queryCases: readonly SourceCase[] = [
     needs: ["query"],
     when: ({ tables = [] }) => tables.length > 0,
     async run(session) {
-      const { connector, handle, signal } = session;
-      const listed = connector.discover === undefined ? null : await discoverTables(handle, { signal });
-      for (const one of session.config.tables ?? []) {
-        const info = listed === null ? toTable(one) : namedTable(listed, one);
-        const can = info.capabilities ?? session.plugin.capabilities;
-        // Tables with `read` are not queried by SQL, even if they are live.
-        if (connector.read !== undefined || !can.includes("query")) continue;
-        const sql = selectNone(info, connector);
-        const { schema, batches } = await able(session, "query").query(sql, { signal });
-        for await (const _ of batches);
-        assert.ok(schema.fields.length > 0, `the result of ${sql} has no columns`);
+      const { connector, signal } = session;
+      for (const info of await queriedTables(session)) {
+        const sql = selectFrom(info, connector, 1);
+        const answer = await able(session, "query").query(sql, { signal });
+        for await (const _ of answerBatches(answer, { signal }));
+        assert.ok(answer.schema.fields.length > 0, `the result of ${sql} has no columns`);
       }
     },
   },
@@ -45,7 +42,7 @@ export const queryCases: readonly SourceCase[] = [
     async run(session) {
       const asked = async () => {
         const answer = await able(session, "query").query("SELECT FROM WHERE", { signal: session.signal });
-        for await (const _ of answer.batches);
+        for await (const _ of answerBatches(answer, { signal: session.signal }));
       };
       assertWrappedOnce(await failureOf(asked(), "query() succeeds for invalid SQL"));
     },
@@ -59,7 +56,7 @@ export const queryCases: readonly SourceCase[] = [
       const sql = session.config.query ?? "SELECT 1 AS one";
       const asked = async () => {
         const answer = await able(session, "query").query(sql, { signal: controller.signal });
-        for await (const _ of answer.batches);
+        for await (const _ of answerBatches(answer, { signal: controller.signal }));
       };
       await within(
         1000,
@@ -71,27 +68,52 @@ export const queryCases: readonly SourceCase[] = [
   {
     name: "estimate() returns plausible figures",
     needs: ["query"],
-    async run({ connector, config, signal }) {
+    async run(session) {
+      const { connector, config, signal } = session;
       if (connector.estimate === undefined) return;
-      const { rows, sizeBytes } = await connector.estimate(config.query ?? "SELECT 1 AS one", { signal });
-      for (const figure of [rows, sizeBytes]) {
-        assert.ok(
-          figure === undefined || (Number.isFinite(figure) && figure >= 0),
-          `estimate() returns ${figure}`,
-        );
+      const estimates: string[] = [];
+      for (const info of await queriedTables(session)) {
+        const sql = selectFrom(info, connector);
+        estimates.push(`${info.name}: ${estimateText(await connector.estimate(sql, { signal }))}`);
       }
+      if (estimates.length > 0) return `estimates of whole tables: ${estimates.join("; ")}`;
+      const sql = config.query ?? "SELECT 1 AS one";
+      return `estimate of ${sql}: ${estimateText(await connector.estimate(sql, { signal }))}`;
     },
   },
 ];
 
-/** Returns SQL that selects no rows from a table, like a query of a live table. */
-function selectNone(info: TableInfo, connector: AnyConnector): string {
+/** The figures of an estimate, which the runtime has checked. */
+function estimateText({ rows, scannedBytes, price }: QueryEstimate): string {
+  const figures = [
+    ...(rows === undefined ? [] : [counted(rows, "row")]),
+    ...(scannedBytes === undefined ? [] : [`${counted(scannedBytes, "byte")} scanned`]),
+    ...(price === undefined ? [] : [`${price.amount} ${price.currency}`]),
+  ];
+  return figures.length === 0 ? "nothing is known" : figures.join(", ");
+}
+
+/** The configured tables that are queried by SQL: those with `read` are not, even if they are live. */
+async function queriedTables(session: Session): Promise<readonly TableInfo[]> {
+  const { connector, handle, signal, config } = session;
+  if ((config.tables ?? []).length === 0) return [];
+  const listed = connector.discover === undefined ? null : await discoverTables(handle, { signal });
+  return config
+    .tables!.map((one) => (listed === null ? toTable(one) : namedTable(listed, one)))
+    .filter(
+      (info) =>
+        connector.read === undefined && (info.capabilities ?? session.plugin.capabilities).includes("query"),
+    );
+}
+
+/** Returns SQL that selects rows of a table, like a query of a live table; none if its columns are unknown and limited. */
+function selectFrom(info: TableInfo, connector: AnyConnector, limit?: number): string {
   const path = info.remotePath ?? [info.name];
   const columns = info.schema.fields.map((field) => String(field.name));
   if (columns.length === 0) {
     const from = path.map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
-    return `SELECT * FROM ${from} WHERE 1 = 0`;
+    return `SELECT * FROM ${from}${limit === undefined ? "" : " WHERE 1 = 0"}`;
   }
-  const request = { columns, filter: [], limit: 1 };
+  const request = { columns, filter: [], ...(limit === undefined ? {} : { limit }) };
   return connector.selectSql?.(info, request) ?? toSelectSql(path, request);
 }

@@ -161,7 +161,7 @@ async function checkBatches(session: Session, table: TableInfo): Promise<void> {
     }
   };
   await using bench = await Workbench.open(session);
-  await bench.load(table, checked(), namesOf(table), session.config.rowsMax);
+  await bench.load(table, checked(), namesOf(table), session.config.maxRows);
   const undeclared = [...bench.undeclared].map(([name, count]) => `${name} (${counted(count, "time")})`);
   assert.ok(
     undeclared.length === 0,
@@ -172,7 +172,7 @@ async function checkBatches(session: Session, table: TableInfo): Promise<void> {
 
 async function checkKeys(session: Session, table: TableInfo): Promise<void> {
   await using bench = await Workbench.open(session);
-  const all = await bench.load(table, session.read(table), namesOf(table), session.config.rowsMax);
+  const all = await bench.load(table, session.read(table), namesOf(table), session.config.maxRows);
   const key = table.primaryKey.map(quoteIdentifier);
   const keyColumns = table.primaryKey.join(", ");
   const [row] = await bench.connection.rows<{ agnes_key: string; agnes_count: bigint }>(

@@ -58,11 +58,11 @@ export class Workbench implements AsyncDisposable {
     return this.load(info, this.#session.read(info, options), options.columns);
   }
 
-  /** Reads a whole table like `read`; returns null, and the case skips the table, if it exceeds `rowsMax`. */
+  /** Reads a whole table like `read`; returns null, and the case skips the table, if it exceeds `maxRows`. */
   async readWhole(info: TableInfo): Promise<string | null> {
     const { config, large, leftOut } = this.#session;
     if (!large.has(info.name)) {
-      const name = await this.load(info, this.#session.read(info), namesOf(info), config.rowsMax);
+      const name = await this.load(info, this.#session.read(info), namesOf(info), config.maxRows);
       if (!large.has(info.name)) return name;
     }
     leftOut.add(info.name);
@@ -71,13 +71,13 @@ export class Workbench implements AsyncDisposable {
 
   /**
    * Loads batches into a new table with the requested columns; ignores deletions. Stops after the batch that exceeds
-   * `rowsMax` rows; the table then counts as large.
+   * `maxRows` rows; the table then counts as large.
    */
   async load(
     info: TableInfo,
     batches: AsyncIterable<Batch | Deletions>,
     columns = namesOf(info),
-    rowsMax = Infinity,
+    maxRows = Infinity,
   ): Promise<string> {
     this.#tables += 1;
     const name = quoteIdentifier(`read ${this.#tables}`);
@@ -101,7 +101,7 @@ export class Workbench implements AsyncDisposable {
         await this.#insert(name, columns, [batch]);
         rows += batch.numRows;
       }
-      if (rows > rowsMax) {
+      if (rows > maxRows) {
         this.#session.large.add(info.name);
         break;
       }

@@ -49,7 +49,7 @@ export interface Session extends AsyncDisposable {
   readTables(): Promise<readonly TableInfo[]>;
   /** Reads a table, and validates every batch. */
   read(info: TableInfo, options?: Partial<ReadOptions>): AsyncGenerator<Batch | Deletions, void, void>;
-  /** The tables that exceed `rowsMax`, found so far by any case. */
+  /** The tables that exceed `maxRows`, found so far by any case. */
   readonly large: Set<string>;
   /** Those of them that this case skipped. */
   readonly leftOut: Set<string>;

@@ -133,7 +133,7 @@ const brokenQueries: readonly Broken[] = [
     title: "a query result without rows",
     breaking: (good) => ({
       query: async (sql, options) => ({
-        ...(await good.query(sql, options)),
+        schema: (await good.query(sql, options)).schema,
         batches: batches([], { batchRows: 1 }),
       }),
     }),
@@ -155,8 +155,19 @@ const brokenQueries: readonly Broken[] = [
     caught: ["query() stops within a second when it is aborted"],
   },
   {
+    title: "a query that inserts its parameters as text",
+    breaking: (good) => ({
+      query: (sql, options) => {
+        const { text } = options.parameters ?? {};
+        const parameters = { ...options.parameters, text: String(text).replaceAll("'", "''") };
+        return good.query(sql, { ...options, parameters });
+      },
+    }),
+    caught: ["query() returns the values of named parameters"],
+  },
+  {
     title: "an impossible estimate",
-    breaking: () => ({ estimate: async () => ({ sizeBytes: Number.NaN }) }),
+    breaking: () => ({ estimate: async () => ({ scannedBytes: Number.NaN }) }),
     caught: ["estimate() returns plausible figures"],
   },
 ];
@@ -185,6 +196,18 @@ const brokenPushes: readonly Broken[] = [
     breaking: () => ({
       async *stream(events) {
         for await (const _ of events) yield { kind: "delete", table: PEOPLE.name, key: { name: "Ada" } };
+      },
+    }),
+    caught: [STREAM],
+    capabilities: ["discover", "stream"],
+  },
+  {
+    title: "rows of a parent that belong to another one",
+    breaking: () => ({
+      async *stream(events) {
+        const rows = [{ id: 1, name: "Grace" }];
+        for await (const _ of events)
+          yield { kind: "replace", table: PEOPLE.name, parent: { name: "Ada" }, rows };
       },
     }),
     caught: [STREAM],

@@ -39,6 +39,9 @@ export const PEOPLE: TableInfo = table(
   { primaryKey: ["id"], cursor: "seen_at" },
 );
 
+/** SQL of the memory plugin that returns parameters. */
+export const PARAMETER_QUERY = "SELECT $text AS text, $whole AS whole, $moment AS moment";
+
 /**
  * A correct plugin over rows in memory; `breaking` replaces methods to violate the contract.
  *
@@ -91,7 +94,11 @@ function goodConnector({ secrets }: Context, rows: Row[]): MemoryConnector {
       if (options.cursor !== undefined) yield { kind: "deletions", keys: [{ id: 1_000_000 }] };
     },
     remote: () => ({ alias: "memory", extension: "memory", url: "memory:", tokenEnv: "TOKEN" }),
-    async query(sql) {
+    async query(sql, { parameters = {} }) {
+      if (sql === PARAMETER_QUERY) {
+        const answer = table("answer", { text: utf8(), whole: int64(), moment: timestamp() });
+        return { schema: answer.schema, batches: batches([parameters], { batchRows: 1 }, answer) };
+      }
       if (sql !== "SELECT 1 AS one") throw new Error("no such query");
       const answer = table("answer", { one: int64() });
       return { schema: answer.schema, batches: batches([{ one: 1 }], { batchRows: 1 }, answer) };

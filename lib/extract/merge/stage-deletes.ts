@@ -1,0 +1,75 @@
+import { discard } from "../write/staged.ts";
+import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import type { Row } from "../../kit/mod.ts";
+import { TOMBSTONES_KEPT, type PublishedTable, type Tombstone } from "../format/extract-state.ts";
+import type { TableJob } from "../job/job.ts";
+import { keysMatch, readParquet } from "../schema/select.ts";
+import type { Quarantine } from "../write/quarantine.ts";
+import { partsRelation } from "./candidates.ts";
+import type { Delta } from "./delta.ts";
+import { stageRows, withColumns } from "./stage-rows.ts";
+import { keyText } from "./tombstones.ts";
+
+/**
+ * Adds deletions to the delta and returns their tombstones: none for a table without a cursor column.
+ *
+ * @param isSettled whether they also delete published rows that are newer
+ */
+export async function stageDeletes(
+  job: TableJob,
+  connection: Connection,
+  delta: Delta,
+  from: {
+    readonly previous: PublishedTable;
+    readonly deletes: readonly Row[];
+    readonly isSettled: boolean;
+    readonly quarantine: Quarantine | null;
+  },
+): Promise<readonly Tombstone[]> {
+  const { plan } = job;
+  const { previous, deletes, isSettled, quarantine } = from;
+  if (deletes.length === 0) return [];
+  const cursor = previous.columns.find((column) => column.name === plan.cursor);
+  const names = cursor === undefined ? plan.primaryKey : [...new Set([...plan.primaryKey, cursor.name])];
+  const wanted = previous.columns.filter((column) => names.includes(column.name));
+  const keyed = withColumns(job, names, cursor === undefined ? [] : [cursor.name]);
+  const staged = await stageRows(keyed, deletes, wanted, quarantine);
+  try {
+    const relation = readParquet([staged.path]);
+    const keys = previous.columns.filter((column) => plan.primaryKey.includes(column.name));
+    const list = keys.map((column) => `d.${quoteIdentifier(column.name)}`).join(", ");
+    if (cursor === undefined) {
+      await connection.run(`INSERT INTO ${delta.deleted} SELECT DISTINCT ${list} FROM ${relation} d`);
+      return [];
+    }
+    const version = quoteIdentifier(cursor.name);
+    const published = partsRelation(job.run, previous.parts, wanted, previous.schemas);
+    const match = keysMatch(plan.primaryKey, "d", "o");
+    // A deletion that is older than what is published lost; its row was made again since.
+    const applies = isSettled
+      ? ""
+      : ` WHERE NOT EXISTS (SELECT 1 FROM ${published} o WHERE ${match} AND o.${version} > d.${version})`;
+    await connection.run(`INSERT INTO ${delta.deleted} SELECT DISTINCT ${list} FROM ${relation} d${applies}`);
+    const tombstones = await connection.rows<Tombstone>(
+      `SELECT ${keyText(plan.primaryKey, "d")} AS key,
+         CAST(coalesce(d.${version}, (SELECT max(o.${version}) FROM ${published} o WHERE ${match})) AS VARCHAR) AS version
+       FROM ${relation} d`,
+    );
+    // Without a version it would bar every later row, which only the deletion by an event means.
+    return isSettled ? tombstones.filter((tombstone) => tombstone.version !== null) : tombstones;
+  } finally {
+    await discard(job.run, [staged]);
+  }
+}
+
+/** The tombstones of a table after new ones; the oldest are dropped when there are too many. */
+export function withTombstones(
+  tombstones: readonly Tombstone[],
+  added: readonly Tombstone[],
+  ended: ReadonlySet<string>,
+): readonly Tombstone[] {
+  if (added.length === 0 && ended.size === 0) return tombstones;
+  const latest = new Map(added.map((tombstone) => [tombstone.key, tombstone]));
+  const kept = tombstones.filter(({ key }) => !latest.has(key) && !ended.has(key));
+  return [...kept, ...latest.values()].slice(-TOMBSTONES_KEPT);
+}

@@ -1,0 +1,36 @@
+import { arrow, createRowBuilder, type Row } from "../../kit/mod.ts";
+import type { PublishedColumn } from "../format/extract-state.ts";
+import type { TableJob } from "../job/job.ts";
+import type { Quarantine } from "../write/quarantine.ts";
+import { WHOLE_READ, type StagedPart } from "../write/staged.ts";
+import { writeBatches } from "../write/write-parts.ts";
+
+/** Writes changed rows, in their order, into one staged part with these columns. */
+export async function stageRows(
+  job: TableJob,
+  rows: readonly Row[],
+  columns: readonly PublishedColumn[],
+  quarantine: Pick<Quarantine, "add"> | null,
+): Promise<StagedPart> {
+  const { plan } = job;
+  const builder = createRowBuilder(
+    { name: plan.name, schema: plan.info.schema },
+    quarantine === null ? {} : { onReject: (reject) => quarantine.add(reject) },
+  );
+  const batches = [...builder.append(rows), ...builder.finish()];
+  return writeBatches(job, builder.schema, batches, columns, { ordered: true, counted: WHOLE_READ });
+}
+
+/** The job of a table with only some of its columns; those in `nullable` may be null. */
+export function withColumns(
+  job: TableJob,
+  columns: readonly string[],
+  nullable: readonly string[] = [],
+): TableJob {
+  const { info } = job.plan;
+  const fields = columns.map((name) => {
+    const field = info.schema.fields.find((one) => one.name === name)!;
+    return nullable.includes(name) ? new arrow.Field(field.name, field.type, true) : field;
+  });
+  return { ...job, plan: { ...job.plan, info: { ...info, schema: new arrow.Schema(fields) } } };
+}

@@ -1,0 +1,53 @@
+import { shown } from "../../base/mod.ts";
+import type { Change, PushEvent } from "../../kit/mod.ts";
+
+/** Checks the events of `verify`: an invalid one could not be read from the spool again. */
+export function checkedEvents(events: readonly PushEvent[]): readonly PushEvent[] {
+  const given: unknown = events;
+  if (!Array.isArray(given)) throw new TypeError(`it returned ${shown(given)}, which is no list of events`);
+  for (const event of given as readonly unknown[]) {
+    const { id, body, orderingKey } = (event ?? {}) as Partial<Record<keyof PushEvent, unknown>>;
+    if (typeof id !== "string" || id === "")
+      throw new TypeError(`it returned an event with the id ${shown(id)}; an id is text`);
+    if (body === undefined) throw new TypeError(`it returned the event ${shown(id)} without a body`);
+    if (orderingKey !== undefined && typeof orderingKey !== "string") {
+      throw new TypeError(
+        `it returned the event ${shown(id)} with the ordering key ${shown(orderingKey)}; a key is text`,
+      );
+    }
+  }
+  return events;
+}
+
+/** Checks a change of `stream`. */
+export function checkedChange(change: Change): Change {
+  const given: unknown = change;
+  if (!isObject(given)) throw new TypeError(`it yielded ${shown(given)}, which is no change`);
+  if (typeof change.table === "string" && hasRows(change)) return change;
+  throw new TypeError(
+    'it yielded an object that is no change: `{ kind: "upsert", table, row }`, `{ kind: "delete", table, key }` or ' +
+      '`{ kind: "replace", table, parent, rows }`',
+  );
+}
+
+function hasRows(change: Change): boolean {
+  switch (change.kind) {
+    case "upsert":
+      return isObject(change.row);
+    case "delete":
+      return isObject(change.key);
+    case "replace": {
+      const { parent, rows } = change as Partial<typeof change>;
+      // A parent without columns would be the whole table.
+      return (
+        isObject(parent) && Object.keys(parent).length > 0 && Array.isArray(rows) && rows.every(isObject)
+      );
+    }
+    default:
+      return false;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
