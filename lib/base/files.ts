@@ -1,7 +1,10 @@
 import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
-import { AgnesError, messageOf } from "./errors/mod.ts";
+import { errorNumber, fileError } from "./file-error.ts";
+import { readChunks } from "./read-chunks.ts";
 
 /** The result of `Files.stat`. */
 export interface FileStat {
@@ -18,6 +21,11 @@ export interface FileStat {
 export interface Files {
   /** Reads a whole file; `null` if it does not exist. */
   read(path: string): Promise<Uint8Array | null>;
+  /**
+   * Yields the bytes of a file in chunks of at most `chunkBytes`; a missing file is an error. A chunk is valid until the
+   * next one is requested.
+   */
+  readChunks(path: string, chunkBytes: number): AsyncIterable<Uint8Array>;
   /** Writes a new file and makes it durable; fails if `path` exists unless `replace` is set. */
   write(
     path: string,
@@ -40,6 +48,8 @@ export interface Files {
   removeDirectory(path: string): Promise<void>;
   /** Creates a directory and its parents. */
   makeDirectory(path: string): Promise<void>;
+  /** Creates a directory with a unique name for temporary files, which only this user can read; returns its path. */
+  makeTemporaryDirectory(prefix: string): Promise<string>;
   /** Lists the names in a directory, sorted; `null` if it does not exist. */
   list(path: string): Promise<readonly string[] | null>;
   /** Returns size, time and kind of a path; `null` if it does not exist. */
@@ -61,6 +71,7 @@ export interface Files {
 export function nodeFiles(): Files {
   return {
     read: (path) => absentIsNull(attempt("read", path, () => fs.readFile(path))),
+    readChunks,
     write: (path, data, options = {}) =>
       attempt("write", path, () =>
         writeDurably(path, data, options.replace === true ? "w" : "wx", options.mode),
@@ -83,23 +94,14 @@ export function nodeFiles(): Files {
     removeDirectory: (path) => attempt("remove", path, () => fs.rm(path, { force: true, recursive: true })),
     makeDirectory: (path) =>
       attempt("create", path, async () => void (await fs.mkdir(path, { recursive: true }))),
+    makeTemporaryDirectory: (prefix) => {
+      const start = join(tmpdir(), prefix);
+      return attempt("create", start, () => fs.mkdtemp(start));
+    },
     list: (path) => absentIsNull(attempt("list", path, async () => (await fs.readdir(path)).sort())),
     stat: (path) => absentIsNull(attempt("stat", path, () => statPath(path))),
     freeBytes: (path) => attempt("get the free space for", path, () => freeBytes(path)),
   };
-}
-
-/** Converts an error of the operating system to `disk_full` or `file_failed`. */
-export function fileError(operation: string, path: string, error: unknown): AgnesError {
-  const number = errorNumber(error);
-  if (number === "ENOSPC" || number === "EDQUOT" || number === "EFBIG") {
-    return new AgnesError("disk_full", { path }, { cause: error });
-  }
-  return new AgnesError(
-    "file_failed",
-    { operation, path, reason: number ?? messageOf(error) },
-    { cause: error },
-  );
 }
 
 async function attempt<T>(operation: string, path: string, work: () => Promise<T>): Promise<T> {
@@ -159,8 +161,4 @@ async function freeBytes(path: string): Promise<number | null> {
   const { bavail, bsize, blocks } = await fs.statfs(path);
   // Some network file systems report no blocks at all.
   return blocks === 0 ? null : bavail * bsize;
-}
-
-function errorNumber(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

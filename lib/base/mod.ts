@@ -3,6 +3,7 @@ export {
   abortError,
   afterAbort,
   atMost,
+  linkedController,
   raceAbort,
   raceTimeout,
   throwIfAborted,
@@ -27,7 +28,8 @@ export {
   shown,
 } from "./errors/mod.ts";
 export type { ErrorCode, ErrorDetails, ErrorSpec, Retry, SqlPlace } from "./errors/mod.ts";
-export { fileError, nodeFiles } from "./files.ts";
+export { fileError } from "./file-error.ts";
+export { nodeFiles } from "./files.ts";
 export type { Files, FileStat } from "./files.ts";
 export { createHost, randomName } from "./host.ts";
 export type { Host } from "./host.ts";

@@ -128,6 +128,10 @@ export class ForgetfulDisk {
             at = next;
           }
         }),
+      makeTemporaryDirectory: () => Promise.reject(new Error("temporary directories are not needed")),
+      readChunks: () => {
+        throw new Error("reading in chunks is not needed");
+      },
       list: (path) =>
         checked("list", path, () => {
           const node = this.#find(path);

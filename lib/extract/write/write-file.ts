@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 
-import { AgnesError, isAgnesError, reasonOf } from "../../base/mod.ts";
+import { AgnesError, isAgnesError, linkedController, reasonOf } from "../../base/mod.ts";
 import {
   checkParquetInput,
   copyToParquet,
@@ -92,8 +92,7 @@ async function copyChecked(
   path: string,
 ): Promise<CopiedFile> {
   if (file.check === undefined) return copyFile(job, connection, file, target, path);
-  const stop = new AbortController();
-  const signal = AbortSignal.any([job.signal, stop.signal]);
+  using stop = linkedController(job.signal);
   const checking = file.check().then(
     (checked) => {
       if (checked !== file) stop.abort();
@@ -106,7 +105,7 @@ async function copyChecked(
   );
   const [checked, copied] = await Promise.allSettled([
     checking,
-    copySelect({ ...job, signal }, connection, file, target, path),
+    copySelect({ ...job, signal: stop.signal }, connection, file, target, path),
   ]);
   if (checked.status === "rejected") throw checked.reason;
   if (checked.value !== file) {
@@ -115,7 +114,7 @@ async function copyChecked(
     return await copyFile(job, connection, other, target, path);
   }
   if (copied.status === "fulfilled") return { ...copied.value, rejected: 0 };
-  return copyFitting(job, connection, file, target, path, copied.reason);
+  return await copyFitting(job, connection, file, target, path, copied.reason);
 }
 
 async function copyFile(
