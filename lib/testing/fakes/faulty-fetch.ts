@@ -4,10 +4,13 @@ export type FetchFault =
   | { readonly kind: "status"; readonly status: number; readonly retryAfter?: string }
   /** The connection drops before a response. */
   | { readonly kind: "reset" }
-  /** The connection drops in the middle of the body. */
-  | { readonly kind: "cut body" }
+  /** The connection drops after `bytes` of the body. Default: half of it. */
+  | { readonly kind: "cut body"; readonly bytes?: number }
   /** The previous response is repeated, as from a stale cache. */
   | { readonly kind: "repeat" };
+
+/** One fault of a route; see `withFaults`. */
+export type RouteFault = Exclude<FetchFault, { readonly kind: "repeat" }>;
 
 type Fetch = typeof globalThis.fetch;
 
@@ -37,19 +40,22 @@ export function faultyFetch(fetch: Fetch): FaultyFetch {
   let queue: readonly FetchFault[] = [];
   let skipped = 0;
   let count = 0;
-  let last: Response | undefined;
+  let last: (() => Response) | undefined;
   const faulty = async (...[input, init]: Parameters<Fetch>): Promise<Response> => {
     count += 1;
     const send = async () => (await fetch(input, init)) as Response;
     if (skipped > 0 || queue.length === 0) {
       skipped = Math.max(0, skipped - 1);
       const answer = await send();
-      last = answer.clone() as Response;
-      return answer;
+      if (!queue.some(({ kind }) => kind === "repeat")) return answer;
+      // Not a clone of the stream: cancelling one of two branches waits for the other.
+      const bytes = await answer.arrayBuffer();
+      last = () => new Response(hasBody(answer) ? bytes : null, answer);
+      return last();
     }
     const [fault, ...rest] = queue;
     queue = rest;
-    if (fault!.kind === "repeat") return (last?.clone() as Response | undefined) ?? (await send());
+    if (fault!.kind === "repeat") return last?.() ?? (await send());
     return misbehave(fault!, send);
   };
   return {
@@ -67,27 +73,33 @@ export function faultyFetch(fetch: Fetch): FaultyFetch {
   };
 }
 
-async function misbehave(
-  fault: Exclude<FetchFault, { kind: "repeat" }>,
-  send: () => Promise<Response>,
-): Promise<Response> {
+function hasBody({ status }: Response): boolean {
+  return status !== 204 && status !== 304;
+}
+
+/** Returns or throws what the client observes of a fault. */
+export async function misbehave(fault: RouteFault, send: () => Promise<Response>): Promise<Response> {
   if (fault.kind === "reset") throw lost();
-  if (fault.kind === "cut body") return cut(await send());
+  if (fault.kind === "cut body") return cut(await send(), fault.bytes);
   const headers = fault.retryAfter === undefined ? {} : { "retry-after": fault.retryAfter };
   return Response.json({ error: `injected ${fault.status}` }, { status: fault.status, headers });
 }
 
-async function cut(answer: Response): Promise<Response> {
+async function cut(answer: Response, sizeBytes?: number): Promise<Response> {
   const bytes = new Uint8Array(await answer.arrayBuffer());
   let sent = false;
-  const body = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      if (sent) return controller.error(lost());
-      sent = true;
-      controller.enqueue(bytes.subarray(0, Math.floor(bytes.length / 2)));
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (sent) return controller.error(lost());
+        sent = true;
+        controller.enqueue(bytes.subarray(0, sizeBytes ?? Math.floor(bytes.length / 2)));
+      },
     },
-  });
-  return new Response(body, { status: answer.status, headers: answer.headers });
+    // Without read-ahead, so that the error does not overtake the bytes.
+    { highWaterMark: 0 },
+  );
+  return new Response(hasBody(answer) ? body : null, answer);
 }
 
 function lost(): TypeError {
