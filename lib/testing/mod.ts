@@ -7,7 +7,7 @@ export type { FakeHost, FakeHostOptions } from "./fakes/fake-host.ts";
 export { fakeServer } from "./fakes/fake-server.ts";
 export type { FakeRequest, FakeRoute, FakeServer } from "./fakes/fake-server.ts";
 export { faultyFetch } from "./fakes/faulty-fetch.ts";
-export type { FaultyFetch, FetchFault, RouteFault } from "./fakes/faulty-fetch.ts";
+export type { FaultyFetch, FaultyRequest, FetchFault, RouteFault } from "./fakes/faulty-fetch.ts";
 export { faultyFiles } from "./fakes/faulty-files.ts";
 export type { FaultyFiles, FileFault } from "./fakes/faulty-files.ts";
 export { pageCursors } from "./fakes/page-cursors.ts";

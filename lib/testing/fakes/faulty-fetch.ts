@@ -14,11 +14,14 @@ export type RouteFault = Exclude<FetchFault, { readonly kind: "repeat" }>;
 
 type Fetch = typeof globalThis.fetch;
 
+/** A request as `inject` selects it. */
+export type FaultyRequest = Pick<Request, "method" | "url" | "headers">;
+
 /** A `fetch` with injected faults. */
 export interface FaultyFetch {
   readonly fetch: Fetch;
-  /** Injects faults into the next requests, in order, after `skip` successful ones. */
-  inject(faults: readonly FetchFault[], skip?: number): void;
+  /** Injects faults into the next requests, in order, after `skip` successful ones; only into those that `matches`. */
+  inject(faults: readonly FetchFault[], skip?: number, matches?: (request: FaultyRequest) => boolean): void;
   /** The number of requests. */
   readonly count: number;
   /** The number of pending faults. */
@@ -39,13 +42,16 @@ export interface FaultyFetch {
 export function faultyFetch(fetch: Fetch): FaultyFetch {
   let queue: readonly FetchFault[] = [];
   let skipped = 0;
+  let selects: ((request: FaultyRequest) => boolean) | undefined;
   let count = 0;
   let last: (() => Response) | undefined;
   const faulty = async (...[input, init]: Parameters<Fetch>): Promise<Response> => {
     count += 1;
     const send = async () => (await fetch(input, init)) as Response;
-    if (skipped > 0 || queue.length === 0) {
-      skipped = Math.max(0, skipped - 1);
+    const isSelected =
+      queue.length > 0 && (selects?.(new Request(input as string, init as RequestInit)) ?? true);
+    if (!isSelected || skipped > 0) {
+      if (isSelected) skipped -= 1;
       const answer = await send();
       if (!queue.some(({ kind }) => kind === "repeat")) return answer;
       // Not a clone of the stream: cancelling one of two branches waits for the other.
@@ -60,8 +66,9 @@ export function faultyFetch(fetch: Fetch): FaultyFetch {
   };
   return {
     fetch: faulty as unknown as Fetch,
-    inject(faults, skip = 0) {
+    inject(faults, skip = 0, matches) {
       queue = [...faults];
+      selects = matches;
       skipped = skip;
     },
     get count() {
