@@ -82,8 +82,8 @@ test("connectorContract() accepts a connector that resumes downloads, and report
 test("connectorContract() detects downloads without the directory of the read", async () => {
   const plugin = warehouseThat(
     (read) =>
-      (table, { directory: _, ...options }) =>
-        read(table, options),
+      (table, { batchRows, signal }) =>
+        read(table, { batchRows, signal }),
   );
   expect(await failures(plugin)).toEqual([RESUMES]);
 });

@@ -33,7 +33,7 @@ export const deletionCases: readonly SourceCase[] = [
 /** Deletes a row in the source after an extract, and checks that the next incremental extract removes it. */
 async function checkReported(session: Session): Promise<void> {
   const tables = (await session.readTables()).filter(({ cursor }) => cursor !== undefined);
-  const { directory, stats } = await extract(session, tables);
+  const { directory, stats } = await extract(session, tables, { incremental: true });
   assert.deepEqual(stats.errors, []);
   await using bench = await Workbench.open(session);
   const { table: name, key } = await session.config.deletion!();

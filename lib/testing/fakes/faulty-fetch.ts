@@ -6,7 +6,10 @@ export type FetchFault =
   | { readonly kind: "reset" }
   /** The connection drops after `bytes` of the body. Default: half of it. */
   | { readonly kind: "cut body"; readonly bytes?: number }
-  /** The previous response is repeated, as from a stale cache. */
+  /**
+   * The previous response of the same path is repeated, whatever the query, as from a stale cache; waits for a request
+   * whose path was requested before.
+   */
   | { readonly kind: "repeat" };
 
 /** One fault of a route; see `withFaults`. */
@@ -44,25 +47,26 @@ export function faultyFetch(fetch: Fetch): FaultyFetch {
   let skipped = 0;
   let selects: ((request: FaultyRequest) => boolean) | undefined;
   let count = 0;
-  let last: (() => Response) | undefined;
+  const previous = new Map<string, () => Response>();
   const faulty = async (...[input, init]: Parameters<Fetch>): Promise<Response> => {
     count += 1;
     const send = async () => (await fetch(input, init)) as Response;
     const isSelected =
       queue.length > 0 && (selects?.(new Request(input as string, init as RequestInit)) ?? true);
-    if (!isSelected || skipped > 0) {
-      if (isSelected) skipped -= 1;
-      const answer = await send();
-      if (!queue.some(({ kind }) => kind === "repeat")) return answer;
-      // Not a clone of the stream: cancelling one of two branches waits for the other.
-      const bytes = await answer.arrayBuffer();
-      last = () => new Response(hasBody(answer) ? bytes : null, answer);
-      return last();
-    }
     const [fault, ...rest] = queue;
-    queue = rest;
-    if (fault!.kind === "repeat") return last?.() ?? (await send());
-    return misbehave(fault!, send);
+    const path = pathOf(input, init);
+    if (isSelected && skipped === 0 && (fault!.kind !== "repeat" || previous.has(path))) {
+      queue = rest;
+      return fault!.kind === "repeat" ? previous.get(path)!() : misbehave(fault!, send);
+    }
+    if (isSelected) skipped = Math.max(0, skipped - 1);
+    const answer = await send();
+    if (!queue.some(({ kind }) => kind === "repeat")) return answer;
+    // Not a clone of the stream: cancelling one of two branches waits for the other.
+    const bytes = await answer.arrayBuffer();
+    const again = () => new Response(hasBody(answer) ? bytes : null, answer);
+    previous.set(path, again);
+    return again();
   };
   return {
     fetch: faulty as unknown as Fetch,
@@ -70,6 +74,7 @@ export function faultyFetch(fetch: Fetch): FaultyFetch {
       queue = [...faults];
       selects = matches;
       skipped = skip;
+      previous.clear();
     },
     get count() {
       return count;
@@ -78,6 +83,13 @@ export function faultyFetch(fetch: Fetch): FaultyFetch {
       return queue.length;
     },
   };
+}
+
+/** Identifies the resource; pages differ in the query only. */
+function pathOf(...[input, init]: Parameters<Fetch>): string {
+  const { method, url } = input instanceof Request ? input : { method: "GET", url: String(input) };
+  const { origin, pathname } = new URL(url);
+  return `${init?.method ?? method} ${origin}${pathname}`;
 }
 
 function hasBody({ status }: Response): boolean {
