@@ -70,7 +70,7 @@ async function connected(
   const clock = fakeHost({ startsAt: new Date("2026-02-01T00:00:00Z") });
   const server = fakeHelpdesk({ ...limit, clock });
   const fetch = (async (...[input, init]: Parameters<typeof globalThis.fetch>) => {
-    onRequest(new URL(String(input)).pathname);
+    onRequest(new URL(new Request(input as string).url).pathname);
     return server.fetch(input, init);
   }) as typeof globalThis.fetch;
   const host = { ...clock, env: secrets, fetch };
