@@ -15,16 +15,28 @@ export function abortError(signal: AbortSignal, what: string): AgnesError {
   return reason instanceof AgnesError ? reason : new AgnesError("aborted", { what }, { cause: reason });
 }
 
+/** A controller whose signal also aborts when `signal` aborts; dispose of it when done. */
+export function linkedController(
+  signal: AbortSignal | undefined,
+): Pick<AbortController, "signal" | "abort"> & { [Symbol.dispose](): void } {
+  const controller = new AbortController();
+  const forward = () => controller.abort(signal?.reason);
+  if (signal?.aborted === true) forward();
+  else signal?.addEventListener("abort", forward, { once: true });
+  return {
+    signal: controller.signal,
+    abort: (reason?: unknown) => controller.abort(reason),
+    [Symbol.dispose]: () => signal?.removeEventListener("abort", forward),
+  };
+}
+
 /** A signal that aborts with `timed_out` after `timeoutMs`, or when `signal` aborts; dispose of it when done. */
 export function withTimeout(
   what: string,
   timeoutMs: number | undefined,
   signal?: AbortSignal,
 ): { readonly signal: AbortSignal; [Symbol.dispose](): void } {
-  const controller = new AbortController();
-  const forward = () => controller.abort(signal?.reason);
-  if (signal?.aborted === true) forward();
-  else signal?.addEventListener("abort", forward, { once: true });
+  const controller = linkedController(signal);
   const stop =
     timeoutMs === undefined
       ? undefined
@@ -33,7 +45,7 @@ export function withTimeout(
     signal: controller.signal,
     [Symbol.dispose]() {
       stop?.();
-      signal?.removeEventListener("abort", forward);
+      controller[Symbol.dispose]();
     },
   };
 }

@@ -3,7 +3,8 @@ import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { AgnesError, messageOf } from "./errors/mod.ts";
+import { errorNumber, fileError } from "./file-error.ts";
+import { readChunks } from "./read-chunks.ts";
 
 /** The result of `Files.stat`. */
 export interface FileStat {
@@ -37,6 +38,11 @@ export interface FileIdentity {
 export interface Files {
   /** Reads a whole file; `null` if it does not exist. */
   read(path: string): Promise<Uint8Array | null>;
+  /**
+   * Yields the bytes of a file in chunks of at most `chunkBytes`; a missing file is an error. A chunk is valid until the
+   * next one is requested.
+   */
+  readChunks(path: string, chunkBytes: number): AsyncIterable<Uint8Array>;
   /** Writes a new file and makes it durable; fails if `path` exists unless `replace` is set. */
   write(
     path: string,
@@ -59,18 +65,18 @@ export interface Files {
   removeDirectory(path: string): Promise<void>;
   /** Creates a directory and its parents. */
   makeDirectory(path: string): Promise<void>;
+  /** Creates a directory with a unique name for temporary files, which only this user can read; returns its path. */
+  makeTemporaryDirectory(prefix: string): Promise<string>;
   /** Lists the names in a directory, sorted; `null` if it does not exist. */
   list(path: string): Promise<readonly string[] | null>;
   /** Lists the entries of a directory, sorted, without following links; `null` if it does not exist. */
   entries(path: string): Promise<readonly FileEntry[] | null>;
   /** Returns size, time and kind of a path; `null` if it does not exist. */
   stat(path: string): Promise<FileStat | null>;
-  /** Tells which file a path is, without following a link; `null` if it does not exist. */
+  /** Returns the identity of a file, without following a link; `null` if it does not exist. */
   identify(path: string): Promise<FileIdentity | null>;
   /** Returns the absolute path without links; `null` if it does not exist. */
   realPath(path: string): Promise<string | null>;
-  /** Creates a directory of the system's temporary ones that only this user can open, and returns its path. */
-  makeTemporaryDirectory(prefix: string): Promise<string>;
   /** Returns the free bytes on the disk of a directory; `null` if unknown. */
   freeBytes(path: string): Promise<number | null>;
 }
@@ -88,6 +94,7 @@ export interface Files {
 export function nodeFiles(): Files {
   return {
     read: (path) => absentIsNull(attempt("read", path, () => fs.readFile(path))),
+    readChunks,
     write: (path, data, options = {}) =>
       attempt("write", path, () =>
         writeDurably(path, data, options.replace === true ? "w" : "wx", options.mode),
@@ -110,28 +117,17 @@ export function nodeFiles(): Files {
     removeDirectory: (path) => attempt("remove", path, () => fs.rm(path, { force: true, recursive: true })),
     makeDirectory: (path) =>
       attempt("create", path, async () => void (await fs.mkdir(path, { recursive: true }))),
+    makeTemporaryDirectory: (prefix) => {
+      const start = join(tmpdir(), prefix);
+      return attempt("create", start, () => fs.mkdtemp(start));
+    },
     list: (path) => absentIsNull(attempt("list", path, async () => (await fs.readdir(path)).sort())),
     entries: (path) => absentIsNull(attempt("list", path, () => entriesOf(path))),
     stat: (path) => absentIsNull(attempt("stat", path, () => statPath(path))),
     identify: (path) => absentIsNull(attempt("stat", path, () => identify(path))),
     realPath: (path) => absentIsNull(attempt("resolve", path, () => fs.realpath(path))),
-    makeTemporaryDirectory: (prefix) =>
-      attempt("create", join(tmpdir(), prefix), () => fs.mkdtemp(join(tmpdir(), prefix))),
     freeBytes: (path) => attempt("get the free space for", path, () => freeBytes(path)),
   };
-}
-
-/** Converts an error of the operating system to `disk_full` or `file_failed`. */
-export function fileError(operation: string, path: string, error: unknown): AgnesError {
-  const number = errorNumber(error);
-  if (number === "ENOSPC" || number === "EDQUOT" || number === "EFBIG") {
-    return new AgnesError("disk_full", { path }, { cause: error });
-  }
-  return new AgnesError(
-    "file_failed",
-    { operation, path, reason: number ?? messageOf(error) },
-    { cause: error },
-  );
 }
 
 async function attempt<T>(operation: string, path: string, work: () => Promise<T>): Promise<T> {
@@ -209,8 +205,4 @@ async function freeBytes(path: string): Promise<number | null> {
   const { bavail, bsize, blocks } = await fs.statfs(path);
   // Some network file systems report no blocks at all.
   return blocks === 0 ? null : bavail * bsize;
-}
-
-function errorNumber(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -3,6 +3,7 @@ export {
   abortError,
   afterAbort,
   atMost,
+  linkedController,
   raceAbort,
   raceTimeout,
   throwIfAborted,
@@ -36,7 +37,8 @@ export type {
   Retry,
   SqlPlace,
 } from "./errors/mod.ts";
-export { fileError, nodeFiles } from "./files.ts";
+export { fileError } from "./file-error.ts";
+export { nodeFiles } from "./files.ts";
 export type { FileEntry, FileIdentity, FileKind, Files, FileStat } from "./files.ts";
 export { createHost, randomName } from "./host.ts";
 export type { Host } from "./host.ts";

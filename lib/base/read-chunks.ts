@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 
-import { fileError } from "./files.ts";
+import { fileError } from "./file-error.ts";
 
 /**
  * Yields the bytes of a file in chunks, and reads the next chunk ahead.

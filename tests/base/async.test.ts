@@ -4,6 +4,7 @@ import {
   afterAbort,
   AgnesError,
   atMost,
+  linkedController,
   Mutex,
   raceAbort,
   raceTimeout,
@@ -18,6 +19,29 @@ async function failureOf(work: Promise<unknown>): Promise<unknown> {
     (error: unknown) => error,
   );
 }
+
+describe("linkedController()", () => {
+  test("linkedController() aborts with the outer signal and its reason, also if that is already aborted", () => {
+    const outer = new AbortController();
+    using inner = linkedController(outer.signal);
+    const reason = new Error("stop");
+    outer.abort(reason);
+    expect(inner.signal.reason).toBe(reason);
+    using late = linkedController(outer.signal);
+    expect(late.signal.reason).toBe(reason);
+  });
+
+  test("linkedController() does not abort the outer signal, and ignores it once disposed", () => {
+    const outer = new AbortController();
+    const first = linkedController(outer.signal);
+    first.abort("own");
+    expect([first.signal.reason, outer.signal.aborted]).toEqual(["own", false]);
+    const second = linkedController(outer.signal);
+    second[Symbol.dispose]();
+    outer.abort();
+    expect(second.signal.aborted).toBe(false);
+  });
+});
 
 describe("raceAbort()", () => {
   test("raceAbort() returns the result of the work, and throws its error", async () => {

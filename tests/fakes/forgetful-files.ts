@@ -128,6 +128,10 @@ export class ForgetfulDisk {
             at = next;
           }
         }),
+      makeTemporaryDirectory: () => Promise.reject(new Error("temporary directories are not needed")),
+      readChunks: () => {
+        throw new Error("reading in chunks is not needed");
+      },
       list: (path) =>
         checked("list", path, () => {
           const node = this.#find(path);
@@ -136,7 +140,6 @@ export class ForgetfulDisk {
       entries: (path) => Promise.reject(new Error(`the kinds in ${path} are not needed`)),
       identify: (path) => Promise.reject(new Error(`the identity of ${path} is not needed`)),
       realPath: (path) => Promise.resolve(path),
-      makeTemporaryDirectory: (prefix) => Promise.reject(new Error(`${prefix} is not needed`)),
       stat: (path) =>
         checked("stat", path, () => {
           const node = this.#find(path);

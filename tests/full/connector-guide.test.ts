@@ -7,10 +7,12 @@ import { runCases } from "agnes/testing";
 
 import { suiteCases } from "../testing/guide.ts";
 
-test("the test of docs/guide/write-a-connector.md runs as it stands and every case passes", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "agnes-guide-"));
-  const results = await runCases(await suiteCases(folder));
-  expect(results.length).toBeGreaterThan(20);
-  expect(results.filter((result) => !result.ok)).toEqual([]);
-  await rm(folder, { recursive: true });
-});
+for (const page of ["write-a-connector", "helpdesk-connector"] as const) {
+  test(`the test of docs/guide/${page}.md runs unchanged and every case passes`, async () => {
+    const folder = await mkdtemp(join(tmpdir(), "agnes-guide-"));
+    const results = await runCases(await suiteCases(folder, page));
+    expect(results.length).toBeGreaterThan(20);
+    expect(results.filter((result) => !result.ok)).toEqual([]);
+    await rm(folder, { recursive: true });
+  });
+}

@@ -3,7 +3,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { createAgnes } from "agnes";
-import { AgnesError, definePlugin, int64, table, type Batch } from "agnes/kit";
+import type { AgnesError } from "agnes/kit";
+import { definePlugin, int64, table, type Batch } from "agnes/kit";
 import * as arrow from "apache-arrow";
 import * as v from "valibot";
 

@@ -48,6 +48,27 @@ describe("fakeServer()", () => {
     expect(await Promise.all(answers.map((answer) => answer.json()))).toEqual([1, 1, 2]);
   });
 
+  test("fakeServer() repeats a response of the same path only, whatever its query", async () => {
+    const server = fakeServer({
+      "GET /a": ({ url }) => new Response(`a${url.search}`),
+      "GET /b": () => new Response("b"),
+    });
+    server.inject([{ kind: "repeat" }], 1);
+    const texts = [];
+    for (const path of ["a", "b", "a?page=2", "a?page=3"])
+      texts.push(await (await server.fetch(`https://x/${path}`)).text());
+    expect([texts, server.pending]).toEqual([["a", "b", "a", "a?page=3"], 0]);
+  });
+
+  test("fakeServer() returns bodies that can be cancelled unread, also before a repeat fault", async () => {
+    const body = () => new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1)) });
+    const server = fakeServer({ "GET /": () => new Response(body()), "GET /short": () => new Response("a") });
+    await (await server.fetch("https://x/")).body!.cancel();
+    server.inject([{ kind: "repeat" }], 1);
+    await (await server.fetch("https://x/short")).body!.cancel();
+    expect(await (await server.fetch("https://x/short")).text()).toBe("a");
+  });
+
   test("fakeServer() stops an aborted request", async () => {
     const server = fakeServer({ "GET /": () => Response.json(1) });
     const answer = server.fetch("https://x/", { signal: AbortSignal.abort() });

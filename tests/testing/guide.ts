@@ -1,16 +1,17 @@
+import { expect } from "bun:test";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { ContractCase } from "agnes/testing";
 
-const GUIDE = join(import.meta.dir, "../../docs/guide/write-a-connector.md");
 const TESTING = join(import.meta.dir, "../../lib/testing/mod.ts");
-/** The connector of the guide. */
-export const CRM_CONNECTOR = join(import.meta.dir, "plugins/crm.ts");
 
-/** The TypeScript blocks of the guide, in order. */
-export async function guideBlocks(): Promise<readonly string[]> {
-  const text = await readFile(GUIDE, "utf8");
+/** A page of the guide: its connector, and the test of the connector. */
+export type GuidePage = "write-a-connector" | "export-connector" | "helpdesk-connector";
+
+/** The TypeScript blocks of a page, in order. */
+export async function guideBlocks(page: GuidePage): Promise<readonly string[]> {
+  const text = await readFile(join(import.meta.dir, `../../docs/guide/${page}.md`), "utf8");
   return [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
 }
 
@@ -18,20 +19,30 @@ export async function guideBlocks(): Promise<readonly string[]> {
 export async function loadGuideCode(folder: string, name: string, code: string): Promise<unknown> {
   const path = join(folder, name);
   const placed = code
-    .replaceAll('from "../plugins/crm.ts"', `from ${JSON.stringify(CRM_CONNECTOR)}`)
+    .replaceAll('from "../plugins/', `from "${join(import.meta.dir, "plugins")}/`)
     .replaceAll('from "agnes/testing"', `from ${JSON.stringify(TESTING)}`);
   await writeFile(path, placed);
   return import(path);
 }
 
-/** The cases of the suite in the guide. */
-export async function suiteCases(folder: string): Promise<readonly ContractCase[]> {
-  const [, suite] = await guideBlocks();
+/** Fails unless the first block of a page is the tested connector, with at most 80 lines. */
+export async function assertGuideConnector(page: GuidePage, plugin: string): Promise<void> {
+  const [shown] = await guideBlocks(page);
+  expect(shown).toBe(await readFile(join(import.meta.dir, "plugins", plugin), "utf8"));
+  expect(shown!.split("\n").length).toBeLessThanOrEqual(80);
+}
+
+/** The cases of the suite in the second block of a page. */
+export async function suiteCases(
+  folder: string,
+  page: GuidePage = "write-a-connector",
+): Promise<readonly ContractCase[]> {
+  const [, suite] = await guideBlocks(page);
   // The loop passes the cases to a test runner; here it collects them.
   const code = suite!
     .replace(/^import \{ test \}.*$/m, "const cases = [];")
     .replace("test(name, run, 120_000)", "cases.push({ name, needs: [], run })");
-  const { cases } = (await loadGuideCode(folder, "suite.ts", `${code}\nexport { cases };`)) as {
+  const { cases } = (await loadGuideCode(folder, `${page}.ts`, `${code}\nexport { cases };`)) as {
     cases: readonly ContractCase[];
   };
   return cases;

@@ -1,4 +1,4 @@
-import { AgnesError, isAgnesError, reasonOf } from "../../base/mod.ts";
+import { AgnesError, isAgnesError, linkedController, reasonOf } from "../../base/mod.ts";
 import {
   checkParquetInput,
   openFile,
@@ -79,8 +79,7 @@ async function copyChecked(
   target: FileTarget,
 ): Promise<FilePart> {
   if (file.check === undefined) return copyFile(job, connection, file, target);
-  const stop = new AbortController();
-  const signal = AbortSignal.any([job.signal, stop.signal]);
+  using stop = linkedController(job.signal);
   const checking = file.check().then(
     (checked) => {
       if (checked !== file) stop.abort();
@@ -93,11 +92,11 @@ async function copyChecked(
   );
   const [checked, copied] = await Promise.allSettled([
     checking,
-    copySelect({ ...job, signal }, connection, file, target),
+    copySelect({ ...job, signal: stop.signal }, connection, file, target),
   ]);
   if (checked.status === "fulfilled" && checked.value === file) {
     if (copied.status === "fulfilled") return { ...copied.value, rejected: 0 };
-    return copyFitting(job, connection, file, target, copied.reason);
+    return await copyFitting(job, connection, file, target, copied.reason);
   }
   if (copied.status === "fulfilled") await discard(job.run, [copied.value]);
   if (checked.status === "rejected") throw checked.reason;

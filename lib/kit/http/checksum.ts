@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import { AgnesError, counted, readChunks, shown } from "../../base/mod.ts";
+import { AgnesError, counted, shown, type Files } from "../../base/mod.ts";
 import { crc32c } from "./crc32c.ts";
 
 /** A checksum of a file's content. */
@@ -29,14 +29,18 @@ export function checksumBytes({ algorithm, value }: Checksum): Buffer {
 }
 
 /** Returns the checksum of a file on disk. */
-export async function fileChecksum(path: string, algorithm: Checksum["algorithm"]): Promise<Buffer> {
+export async function fileChecksum(
+  files: Pick<Files, "readChunks">,
+  path: string,
+  algorithm: Checksum["algorithm"],
+): Promise<Buffer> {
   if (algorithm !== "crc32c") {
     const hash = createHash(algorithm);
-    for await (const bytes of readChunks(path, CHUNK_BYTES)) hash.update(bytes);
+    for await (const bytes of files.readChunks(path, CHUNK_BYTES)) hash.update(bytes);
     return hash.digest();
   }
   let crc = 0;
-  for await (const bytes of readChunks(path, CHUNK_BYTES)) crc = crc32c(bytes, crc);
+  for await (const bytes of files.readChunks(path, CHUNK_BYTES)) crc = crc32c(bytes, crc);
   const digest = Buffer.alloc(SIZE_BYTES.crc32c);
   digest.writeUInt32BE(crc);
   return digest;

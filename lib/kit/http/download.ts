@@ -1,8 +1,4 @@
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
-import { AgnesError, type Host, type Log } from "../../base/mod.ts";
+import { AgnesError, linkedController, type Host, type Log } from "../../base/mod.ts";
 import type { FileChunk, ReadProgress } from "../batch.ts";
 import { DiskSpace } from "./disk-space.ts";
 import type { DownloadFile, HttpAnswer, HttpDownloadRequest, HttpRequest } from "./http.ts";
@@ -31,11 +27,17 @@ export async function* downloadFiles(
     await host.files.makeDirectory(request.directory);
     return yield* fetched(services, files, request, request.directory);
   }
-  const directory = await mkdtemp(join(tmpdir(), "agnes-download-"));
+  const { files: disk } = host;
+  const directory = await disk.makeTemporaryDirectory("agnes-download-");
+  let isComplete = false;
   try {
     yield* fetched(services, files, request, directory);
+    isComplete = true;
   } finally {
-    await host.files.removeDirectory(directory);
+    // If the download failed, its error is the one to report.
+    await disk.removeDirectory(directory).catch((error: unknown) => {
+      if (isComplete) throw error;
+    });
   }
 }
 
@@ -59,14 +61,13 @@ async function* fetched(
   const space = new DiskSpace(services.host.files, directory);
   if (Array.isArray(files))
     await checkSpace(services, space, files as readonly (string | DownloadFile)[], directory);
-  const stop = new AbortController();
-  const stopped = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  using stop = linkedController(signal);
   let done = 0;
   const onBytes = () =>
     onProgress?.({ phase: `downloading ${done + 1}${total === null ? "" : ` of ${total}`}`, ...totalBytes });
   const start = (file: TransferFile): Running => {
     const transfer = new Transfer({ ...services, space, directory, onBytes }, file, {
-      signal: stopped,
+      signal: stop.signal,
       ...(retries === undefined ? {} : { retries }),
       ...(attemptTimeoutMs === undefined ? {} : { attemptTimeoutMs }),
     });

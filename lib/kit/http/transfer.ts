@@ -171,7 +171,8 @@ export class Transfer {
 
   async #matches(spool: SpoolFile): Promise<boolean> {
     const checksum = this.#checksum!;
-    return checksumBytes(checksum).equals(await fileChecksum(spool.path, checksum.algorithm));
+    const found = await fileChecksum(this.#services.host.files, spool.path, checksum.algorithm);
+    return checksumBytes(checksum).equals(found);
   }
 
   /** Waits until the next attempt, or throws if no attempts are left. */

@@ -42,6 +42,11 @@ export interface ContractConfig {
   readonly parameterQuery?: string;
   /** An authentic pushed request and requests that must be rejected, for `stream`. */
   readonly push?: { readonly genuine: PushRequest; readonly forged?: readonly PushRequest[] };
+  /**
+   * Deletes one row of a table with a cursor in the source, and returns the table and the primary key. The next read with
+   * a cursor must then yield the deletion. Only for sources that report deletions.
+   */
+  readonly deletion?: () => Promise<{ readonly table: string; readonly key: Row }>;
   /** Rows to write, for `write`. Without it nothing is written. */
   readonly write?: {
     readonly table: string;

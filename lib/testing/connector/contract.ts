@@ -4,6 +4,7 @@ import { withExceptions, type ContractCase } from "../case.ts";
 import type { ContractConfig } from "./config.ts";
 import type { SourceCase } from "./source-case.ts";
 import { deletionCases } from "./deletion-cases.ts";
+import { downloadCases } from "./download-cases.ts";
 import { extractCases } from "./extract-cases.ts";
 import { failureCases } from "./failure-cases.ts";
 import { metadataCases } from "./metadata-cases.ts";
@@ -25,6 +26,7 @@ const ALL: readonly SourceCase[] = [
   ...failureCases,
   ...extractCases,
   ...deletionCases,
+  ...downloadCases,
 ];
 
 /**

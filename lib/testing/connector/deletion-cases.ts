@@ -5,11 +5,11 @@ import { toExposedName } from "../../base/mod.ts";
 import { duckdbTypeOf, quoteIdentifier, quoteLiteral } from "../../duckdb/mod.ts";
 import { isDeletions, type Cursor, type Row, type TableInfo } from "../../kit/mod.ts";
 import type { SourceCase } from "./source-case.ts";
-import { extract } from "./extract-cases.ts";
+import { extract, withPublished } from "./extract-cases.ts";
 import { fieldOf, Workbench } from "./rows.ts";
-import type { Session } from "./session.ts";
+import { namedTable, type Session } from "./session.ts";
 
-/** The case about deletions. */
+/** Cases about deletions. */
 export const deletionCases: readonly SourceCase[] = [
   {
     name: "read() yields deletions with primary keys, and an extract removes these rows",
@@ -21,7 +21,45 @@ export const deletionCases: readonly SourceCase[] = [
       return tried > 0 ? undefined : "no table yields deletions, so nothing was tested";
     },
   },
+  {
+    name: "read() with a cursor reports a row that was deleted in the source",
+    needs: ["read"],
+    needsTables: true,
+    when: (config) => config.deletion !== undefined,
+    run: checkReported,
+  },
 ];
+
+/** Deletes a row in the source after an extract, and checks that the next incremental extract removes it. */
+async function checkReported(session: Session): Promise<void> {
+  const tables = (await session.readTables()).filter(({ cursor }) => cursor !== undefined);
+  const { directory, stats } = await extract(session, tables, { incremental: true });
+  assert.deepEqual(stats.errors, []);
+  await using bench = await Workbench.open(session);
+  const { table: name, key } = await session.config.deletion!();
+  const table = namedTable(tables, name);
+  const condition = table.primaryKey
+    .map((column) => {
+      const type = duckdbTypeOf(fieldOf(table, column));
+      return `${quoteIdentifier(column)} = CAST(${quoteLiteral(textOf(key[column]))} AS ${type})`;
+    })
+    .join(" AND ");
+  const published = async () => {
+    let count = 0;
+    await withPublished(bench, directory, async (relationOf) => {
+      count = await bench.count(`(FROM ${relationOf(name)} WHERE ${condition})`);
+    });
+    return count;
+  };
+  assert.equal(await published(), 1, `the deleted row of ${name} was not published before its deletion`);
+  const { stats: second } = await extract(session, [table], { directory, incremental: true });
+  assert.deepEqual(second.errors, []);
+  assert.equal(
+    await published(),
+    0,
+    `a row of ${name} that was deleted in the source stays published after a read with a cursor`,
+  );
+}
 
 /** Checks the deletions of a read from the first cursor, and returns their number. */
 async function checkDeletions(session: Session, table: TableInfo): Promise<number> {
@@ -89,11 +127,9 @@ async function checkApplied(
   assert.deepEqual(prepared.stats.errors, []);
   const { stats } = await extract(session, [table], options);
   assert.deepEqual(stats.errors, []);
-  const path = quoteLiteral(join(directory, "extract.duckdb"));
-  await bench.connection.run(`ATTACH ${path} AS published (READ_ONLY)`);
-  const published = `published.${quoteIdentifier(toExposedName(table.name))}`;
-  await bench.assertSameRows(published, all, `the extract of ${table.name} after deletions`);
-  await bench.connection.run("DETACH published");
+  await withPublished(bench, directory, (relationOf) =>
+    bench.assertSameRows(relationOf(table.name), all, `the extract of ${table.name} after deletions`),
+  );
 }
 
 function textOf(value: unknown): string {

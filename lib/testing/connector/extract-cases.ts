@@ -89,6 +89,17 @@ async function checkFault(session: Session, fault: FetchFault | "short page"): P
   }
 }
 
+/** Attaches the published tables in a folder while `use` runs; the parameter returns the relation of a table. */
+export async function withPublished(
+  { connection }: Workbench,
+  directory: string,
+  use: (relationOf: (table: string) => string) => Promise<void>,
+): Promise<void> {
+  await connection.run(`ATTACH ${quoteLiteral(join(directory, "extract.duckdb"))} AS published (READ_ONLY)`);
+  await use((table) => `published.${quoteIdentifier(toExposedName(table))}`);
+  await connection.run("DETACH published");
+}
+
 /** Extracts tables through the runtime. */
 export async function extract(
   session: Session,
@@ -129,7 +140,8 @@ function planOf(info: TableInfo, incremental: boolean): TablePlan {
   };
 }
 
-function assertPublished(stats: ExtractStats, tables: readonly TableInfo[]): void {
+/** Fails unless all tables were published. */
+export function assertPublished(stats: ExtractStats, tables: readonly TableInfo[]): void {
   assert.equal(stats.tablesFailed, 0, failuresOf(stats));
   assert.equal(stats.tablesExtracted, tables.length, "not every table was extracted");
 }
@@ -172,14 +184,9 @@ class Reference implements AsyncDisposable {
   /** Fails if the published rows in a folder differ from the rows read. */
   async compare(directory: string): Promise<void> {
     if (this.#reads.size === 0) return;
-    const { connection } = this.#bench;
-    await connection.run(
-      `ATTACH ${quoteLiteral(join(directory, "extract.duckdb"))} AS published (READ_ONLY)`,
-    );
-    for (const [name, read] of this.#reads) {
-      const published = `published.${quoteIdentifier(toExposedName(name))}`;
-      await this.#bench.assertSameRows(published, read, `the extract of ${name}`);
-    }
-    await connection.run("DETACH published");
+    await withPublished(this.#bench, directory, async (relationOf) => {
+      for (const [name, read] of this.#reads)
+        await this.#bench.assertSameRows(relationOf(name), read, `the extract of ${name}`);
+    });
   }
 }

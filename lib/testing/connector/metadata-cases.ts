@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 
-import type { TableInfo, TableMetadata } from "../../kit/mod.ts";
+import { isDeletions, isFileChunk, isRows, type TableInfo, type TableMetadata } from "../../kit/mod.ts";
 import { discoverTables } from "../../sources/mod.ts";
 import type { SourceCase } from "./source-case.ts";
-import { able, within } from "./session.ts";
+import { Workbench } from "./rows.ts";
+import { able, within, type Session } from "./session.ts";
 
 /** Cases about metadata of tables. */
 export const metadataCases: readonly SourceCase[] = [
@@ -35,6 +36,24 @@ export const metadataCases: readonly SourceCase[] = [
     },
   },
   {
+    name: "metadata() reports zero rows or bytes only for tables without rows",
+    needs: ["discover", "metadata", "read"],
+    async run(session) {
+      const tables = await session.readTables();
+      for (const one of await able(session, "metadata").metadata(tables, { signal: session.signal })) {
+        const figure = one.rows === 0 ? "rows" : one.sizeBytes === 0 ? "bytes" : undefined;
+        if (figure === undefined) continue;
+        assert.ok(
+          await isEmpty(
+            session,
+            tables.find(({ name }) => name === one.name)!,
+          ),
+          `metadata() reports 0 ${figure} of ${one.name}, but read() yields rows; omit a figure that is unknown`,
+        );
+      }
+    },
+  },
+  {
     name: "metadata() stops within a second when it is aborted",
     needs: ["discover", "metadata"],
     async run(session) {
@@ -51,6 +70,22 @@ export const metadataCases: readonly SourceCase[] = [
     },
   },
 ];
+
+/** Reads until the first row; the rows of files are counted. */
+async function isEmpty(session: Session, table: TableInfo): Promise<boolean> {
+  await using bench = await Workbench.open(session);
+  let hasRows = false;
+  const files = async function* () {
+    for await (const batch of session.read(table)) {
+      if (isDeletions(batch)) continue;
+      if (isFileChunk(batch)) yield batch;
+      else hasRows = (isRows(batch) ? batch.length : batch.numRows) > 0;
+      if (hasRows) return;
+    }
+  };
+  const counted = await bench.count(await bench.load(table, files()));
+  return !hasRows && counted === 0;
+}
 
 function checkAsked(found: readonly TableMetadata[], tables: readonly TableInfo[]): void {
   const asked = new Set(tables.map((table) => table.name));

@@ -1,9 +1,12 @@
+import { compileRoutes } from "./route-table.ts";
 import { faultyFetch, type FaultyFetch } from "./faulty-fetch.ts";
 
 /** A request received by a fake server. */
 export interface FakeRequest {
   readonly method: string;
   readonly url: URL;
+  /** The values of the `:names` in the path of the route, decoded. */
+  readonly params: Readonly<Record<string, string>>;
   readonly headers: Headers;
   readonly body: string;
   /** Returns the slice of `rows` from `offset` of at most `size`; shorter after `shortenNextPage`. */
@@ -14,7 +17,7 @@ export interface FakeRequest {
   ) => { readonly rows: readonly T[]; readonly next: number | null };
 }
 
-/** Handles one kind of request; the key of the route is `METHOD /path`. */
+/** Responds to the requests of one route. */
 export type FakeRoute = (request: FakeRequest) => Response | Promise<Response>;
 
 /** An in-memory API behind `fetch`. */
@@ -28,12 +31,16 @@ export interface FakeServer extends FaultyFetch {
 /**
  * Creates a fake HTTP API, for testing a connector without a network.
  *
- * Pass it to the contract suite, which then also injects faults.
+ * Pass it to the contract suite, which then also injects faults. The key of a route is `METHOD /path`, or
+ * `METHOD https://host/path` for one host. `:name` in the path matches one segment, a final `*` all others; the first
+ * matching route is used, and other requests get 404.
  *
+ * @throws RangeError if the key of a route is malformed
  * @example
  * ```ts
  * import { fakeServer } from "agnes/testing";
  * const server = fakeServer({
+ *   "GET /contacts/:id": ({ params }) => Response.json({ id: Number(params["id"]) }),
  *   "GET /contacts": ({ url, page }) => {
  *     const { rows, next } = page([{ id: 1 }, { id: 2 }], Number(url.searchParams.get("after") ?? 0), 1);
  *     return Response.json({ results: rows, next });
@@ -43,6 +50,7 @@ export interface FakeServer extends FaultyFetch {
  * ```
  */
 export function fakeServer(routes: Readonly<Record<string, FakeRoute>>): FakeServer {
+  const find = compileRoutes(routes);
   const requests: { method: string; url: string; headers: Headers }[] = [];
   let untilShort = Number.POSITIVE_INFINITY;
   const page: FakeRequest["page"] = (rows, offset, size) => {
@@ -56,10 +64,11 @@ export function fakeServer(routes: Readonly<Record<string, FakeRoute>>): FakeSer
     request.signal.throwIfAborted();
     const url = new URL(request.url);
     requests.push({ method: request.method, url: request.url, headers: request.headers });
-    const route = routes[`${request.method} ${url.pathname}`];
-    if (route === undefined) return Response.json({ error: "not found" }, { status: 404 });
+    const found = find(request.method, url);
+    if (found === null) return Response.json({ error: "not found" }, { status: 404 });
+    const { route, params } = found;
     const { method, headers } = request;
-    return route({ method, url, headers, body: await request.text(), page });
+    return route({ method, url, params, headers, body: await request.text(), page });
   };
   const network = faultyFetch(answer as typeof globalThis.fetch);
   return Object.defineProperties(

@@ -4,18 +4,27 @@ export type FetchFault =
   | { readonly kind: "status"; readonly status: number; readonly retryAfter?: string }
   /** The connection drops before a response. */
   | { readonly kind: "reset" }
-  /** The connection drops in the middle of the body. */
-  | { readonly kind: "cut body" }
-  /** The previous response is repeated, as from a stale cache. */
+  /** The connection drops after `bytes` of the body. Default: half of it. */
+  | { readonly kind: "cut body"; readonly bytes?: number }
+  /**
+   * The previous response of the same path is repeated, whatever the query, as from a stale cache; waits for a request
+   * whose path was requested before.
+   */
   | { readonly kind: "repeat" };
 
+/** One fault of a route; see `withFaults`. */
+export type RouteFault = Exclude<FetchFault, { readonly kind: "repeat" }>;
+
 type Fetch = typeof globalThis.fetch;
+
+/** A request as `inject` selects it. */
+export type FaultyRequest = Pick<Request, "method" | "url" | "headers">;
 
 /** A `fetch` with injected faults. */
 export interface FaultyFetch {
   readonly fetch: Fetch;
-  /** Injects faults into the next requests, in order, after `skip` successful ones. */
-  inject(faults: readonly FetchFault[], skip?: number): void;
+  /** Injects faults into the next requests, in order, after `skip` successful ones; only into those that `matches`. */
+  inject(faults: readonly FetchFault[], skip?: number, matches?: (request: FaultyRequest) => boolean): void;
   /** The number of requests. */
   readonly count: number;
   /** The number of pending faults. */
@@ -36,27 +45,36 @@ export interface FaultyFetch {
 export function faultyFetch(fetch: Fetch): FaultyFetch {
   let queue: readonly FetchFault[] = [];
   let skipped = 0;
+  let selects: ((request: FaultyRequest) => boolean) | undefined;
   let count = 0;
-  let last: Response | undefined;
+  const previous = new Map<string, () => Response>();
   const faulty = async (...[input, init]: Parameters<Fetch>): Promise<Response> => {
     count += 1;
     const send = async () => (await fetch(input, init)) as Response;
-    if (skipped > 0 || queue.length === 0) {
-      skipped = Math.max(0, skipped - 1);
-      const answer = await send();
-      last = answer.clone() as Response;
-      return answer;
-    }
+    const isSelected =
+      queue.length > 0 && (selects?.(new Request(input as string, init as RequestInit)) ?? true);
     const [fault, ...rest] = queue;
-    queue = rest;
-    if (fault!.kind === "repeat") return (last?.clone() as Response | undefined) ?? (await send());
-    return misbehave(fault!, send);
+    const path = pathOf(input, init);
+    if (isSelected && skipped === 0 && (fault!.kind !== "repeat" || previous.has(path))) {
+      queue = rest;
+      return fault!.kind === "repeat" ? previous.get(path)!() : misbehave(fault!, send);
+    }
+    if (isSelected) skipped = Math.max(0, skipped - 1);
+    const answer = await send();
+    if (!queue.some(({ kind }) => kind === "repeat")) return answer;
+    // Not a clone of the stream: cancelling one of two branches waits for the other.
+    const bytes = await answer.arrayBuffer();
+    const again = () => new Response(hasBody(answer) ? bytes : null, answer);
+    previous.set(path, again);
+    return again();
   };
   return {
     fetch: faulty as unknown as Fetch,
-    inject(faults, skip = 0) {
+    inject(faults, skip = 0, matches) {
       queue = [...faults];
+      selects = matches;
       skipped = skip;
+      previous.clear();
     },
     get count() {
       return count;
@@ -67,27 +85,40 @@ export function faultyFetch(fetch: Fetch): FaultyFetch {
   };
 }
 
-async function misbehave(
-  fault: Exclude<FetchFault, { kind: "repeat" }>,
-  send: () => Promise<Response>,
-): Promise<Response> {
+/** Identifies the resource; pages differ in the query only. */
+function pathOf(...[input, init]: Parameters<Fetch>): string {
+  const { method, url } = input instanceof Request ? input : { method: "GET", url: String(input) };
+  const { origin, pathname } = new URL(url);
+  return `${init?.method ?? method} ${origin}${pathname}`;
+}
+
+function hasBody({ status }: Response): boolean {
+  return status !== 204 && status !== 304;
+}
+
+/** Returns or throws what the client observes of a fault. */
+export async function misbehave(fault: RouteFault, send: () => Promise<Response>): Promise<Response> {
   if (fault.kind === "reset") throw lost();
-  if (fault.kind === "cut body") return cut(await send());
+  if (fault.kind === "cut body") return cut(await send(), fault.bytes);
   const headers = fault.retryAfter === undefined ? {} : { "retry-after": fault.retryAfter };
   return Response.json({ error: `injected ${fault.status}` }, { status: fault.status, headers });
 }
 
-async function cut(answer: Response): Promise<Response> {
+async function cut(answer: Response, sizeBytes?: number): Promise<Response> {
   const bytes = new Uint8Array(await answer.arrayBuffer());
   let sent = false;
-  const body = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      if (sent) return controller.error(lost());
-      sent = true;
-      controller.enqueue(bytes.subarray(0, Math.floor(bytes.length / 2)));
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (sent) return controller.error(lost());
+        sent = true;
+        controller.enqueue(bytes.subarray(0, sizeBytes ?? Math.floor(bytes.length / 2)));
+      },
     },
-  });
-  return new Response(body, { status: answer.status, headers: answer.headers });
+    // Without read-ahead, so that the error does not overtake the bytes.
+    { highWaterMark: 0 },
+  );
+  return new Response(hasBody(answer) ? body : null, answer);
 }
 
 function lost(): TypeError {

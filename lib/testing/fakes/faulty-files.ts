@@ -45,23 +45,30 @@ export interface FaultyFiles extends Files {
 export function faultyFiles(files: Files, fault: FileFault): FaultyFiles {
   const counted = new Set(fault.operations ?? changingOperations);
   let count = 0;
-  const failing = <Name extends keyof Files>(name: Name): Files[Name] => {
+  const hit = (name: keyof Files, path: string): Error | null => {
+    if (!counted.has(name)) return null;
+    count += 1;
+    const isHit = count === fault.at || (fault.stays === true && count > fault.at);
+    return isHit ? injected(name, path, fault.code ?? "ENOSPC") : null;
+  };
+  const failing = <Name extends Exclude<keyof Files, "readChunks">>(name: Name): Files[Name] => {
     const work = files[name].bind(files) as (...parameters: unknown[]) => Promise<unknown>;
     const counting = (...parameters: unknown[]) => {
-      if (counted.has(name)) {
-        count += 1;
-        const isHit = count === fault.at || (fault.stays === true && count > fault.at);
-        if (isHit) return Promise.reject(injected(name, String(parameters[0]), fault.code ?? "ENOSPC"));
-      }
-      return work(...parameters);
+      const failure = hit(name, String(parameters[0]));
+      return failure === null ? work(...parameters) : Promise.reject(failure);
     };
     return counting as Files[Name];
+  };
+  const readChunks: Files["readChunks"] = (path, chunkBytes) => {
+    const failure = hit("readChunks", path);
+    return failure === null ? files.readChunks(path, chunkBytes) : rejecting(failure);
   };
   return {
     get count() {
       return count;
     },
     read: failing("read"),
+    readChunks,
     write: failing("write"),
     append: failing("append"),
     sync: failing("sync"),
@@ -79,6 +86,10 @@ export function faultyFiles(files: Files, fault: FileFault): FaultyFiles {
     realPath: failing("realPath"),
     freeBytes: failing("freeBytes"),
   };
+}
+
+function rejecting(failure: Error): AsyncIterable<never> {
+  return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(failure) }) };
 }
 
 function injected(operation: string, path: string, code: string): Error {

@@ -6,6 +6,7 @@ import type { Broken } from "./broken.ts";
 import type { Breaking } from "./memory.ts";
 
 const DESCRIBES = "metadata() describes the requested tables";
+const ZEROS = "metadata() reports zero rows or bytes only for tables without rows";
 
 /** Wrong descriptions of a table. */
 const wrong: Readonly<Record<string, Breaking>> = {
@@ -40,6 +41,16 @@ export const brokenMetadata: readonly Broken[] = [
     }),
     caught: ["metadata() stops within a second when it is aborted"],
     capabilities: ["discover", "metadata"],
+  },
+  {
+    title: "metadata with 0 for an unknown number of rows",
+    breaking: asked({ rows: 0 }),
+    caught: [ZEROS],
+  },
+  {
+    title: "metadata with 0 for an unknown size",
+    breaking: asked({ sizeBytes: 0 }),
+    caught: [ZEROS],
   },
 ];
 
