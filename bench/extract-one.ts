@@ -2,13 +2,13 @@
 import { createHost, silentLog } from "../lib/base/mod.ts";
 import { extractSource, type ExtractStats, type TablePlan } from "../lib/extract/mod.ts";
 import type { ExtractRequest } from "../lib/extract/extract-source.ts";
-import type { Batch, ReadEnd, TableInfo } from "../lib/kit/mod.ts";
+import type { Batch, ReadResult, TableInfo } from "../lib/kit/mod.ts";
 
 /** Extracts what `read` gives into `directory`: as a whole, unless `plan` says otherwise. */
 export function extractOne(
   directory: string,
   info: TableInfo,
-  read: () => AsyncIterable<Batch, ReadEnd | void>,
+  read: () => AsyncIterable<Batch, ReadResult | void>,
   plan: Partial<TablePlan> = {},
   request: Partial<ExtractRequest> = {},
 ): Promise<ExtractStats> {

@@ -5,7 +5,7 @@ import type { PluginImporter, PluginRegistry } from "./plugins/mod.ts";
 import type {
   AccessOptions,
   CatalogEntry,
-  QueryAnswer,
+  QueryResult,
   QueryRequest,
   TableDescription,
 } from "./query/mod.ts";
@@ -86,7 +86,7 @@ export interface Agnes extends AsyncDisposable {
    *
    * @throws `sql_malformed`, `sql_not_allowed`, `sql_failed`, `table_unknown`, `timed_out`, `aborted`, `duckdb_stuck`
    */
-  query(sql: string, options?: QueryOptions): Promise<QueryAnswer>;
+  query(sql: string, options?: QueryOptions): Promise<QueryResult>;
   /**
    * Runs one SELECT and returns all rows as objects, for small results. Values are those of the format `json` of
    * `writeResult`.
@@ -112,7 +112,7 @@ export interface Agnes extends AsyncDisposable {
     table: string,
     rows: number,
     options?: AccessOptions & { readonly random?: boolean; readonly signal?: AbortSignal },
-  ): Promise<QueryAnswer>;
+  ): Promise<QueryResult>;
   close(): Promise<void>;
 }
 

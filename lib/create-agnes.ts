@@ -21,7 +21,7 @@ import { fileStorage, type CatalogStorage } from "./catalog/mod.ts";
 import { encodeResult } from "./duckdb/mod.ts";
 import { publishedStates, rollbackExtract } from "./extract/mod.ts";
 import { createPluginRegistry, loadWorkspacePlugins, type PluginRegistry } from "./plugins/mod.ts";
-import { openQuerySession, type AccessOptions, type QueryAnswer, type QuerySession } from "./query/mod.ts";
+import { openQuerySession, type AccessOptions, type QueryResult, type QuerySession } from "./query/mod.ts";
 import {
   checkHealth,
   discoverTables,
@@ -151,7 +151,7 @@ class WorkspaceAgnes implements Agnes {
     return published;
   }
 
-  query(sql: string, options: QueryOptions = {}): Promise<QueryAnswer> {
+  query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {
     return this.#named(this.#session.runQuery({ ...options, sql }), options.access);
   }
 
@@ -187,7 +187,7 @@ class WorkspaceAgnes implements Agnes {
     };
   }
 
-  sample(table: string, rows: number, options: Parameters<Agnes["sample"]>[2] = {}): Promise<QueryAnswer> {
+  sample(table: string, rows: number, options: Parameters<Agnes["sample"]>[2] = {}): Promise<QueryResult> {
     return this.#named(this.#session.sampleTable(table, rows, options), options.access);
   }
 

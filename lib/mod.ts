@@ -36,7 +36,7 @@ export type {
   CatalogEntry,
   ColumnDescription,
   PushedDown,
-  QueryAnswer,
+  QueryResult,
   Receipt,
   RemoteReceipt,
   TableDescription,

@@ -1,6 +1,6 @@
 import { createHost, publishFile } from "./base/mod.ts";
 import { writeResult as writeTo, type ResultFormat } from "./duckdb/mod.ts";
-import type { QueryAnswer } from "./query/mod.ts";
+import type { QueryResult } from "./query/mod.ts";
 
 /** The format and target of `writeResult`. */
 export interface WriteResultOptions {
@@ -33,7 +33,7 @@ export interface WriteResultOptions {
  * await writeResult(await agnes.query("SELECT 42 AS answer"), { format: "parquet", to: "answer.parquet" });
  * ```
  */
-export async function writeResult(result: QueryAnswer, options: WriteResultOptions): Promise<void> {
+export async function writeResult(result: QueryResult, options: WriteResultOptions): Promise<void> {
   const { format, to, signal } = options;
   const common = { format, ...(signal && { signal }) };
   if (typeof to === "string")

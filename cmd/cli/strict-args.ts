@@ -1,7 +1,7 @@
 // Checks that citty does not make: unknown options, missing values, surplus arguments, texts that begin with dashes.
 import { parseArgs, type ArgsDef, type ParsedArgs } from "citty";
 
-import { AgnesError, nearest, shown } from "../../lib/base/mod.ts";
+import { AgnesError, nearest, formatValue } from "../../lib/base/mod.ts";
 import { beforeDashes, isDashedText, isFlag } from "./destination.ts";
 
 /**
@@ -115,6 +115,6 @@ export function wholeNumber(command: string, option: string, text: string | unde
   if (text === undefined) return undefined;
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
-  const reason = `${option} should be a positive whole number, but is ${shown(text)}`;
+  const reason = `${option} should be a positive whole number, but is ${formatValue(text)}`;
   throw new AgnesError("usage_wrong", { command, reason });
 }

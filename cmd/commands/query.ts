@@ -1,4 +1,4 @@
-import { AgnesError, shown, withTimeout } from "../../lib/base/mod.ts";
+import { AgnesError, formatValue, withTimeout } from "../../lib/base/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
@@ -83,14 +83,14 @@ function formatOf(cli: Cli, asked: AnswerFormat | undefined, output: string | un
     throw refuse(
       asked === "table"
         ? "the format table cannot be written to a file"
-        : `the extension of ${shown(output)} is not a known format`,
+        : `the extension of ${formatValue(output)} is not a known format`,
       "Set --format to json, ndjson, csv, arrow or parquet.",
     );
   }
   const isBinary = format === "parquet" || format === "arrow";
   if (isBinary && compression !== "none") {
     throw refuse(
-      `${shown(output)} would be ${format} compressed with ${compression}, which readers of ${format} cannot open`,
+      `${formatValue(output)} would be ${format} compressed with ${compression}, which readers of ${format} cannot open`,
       `Use a file name that ends in .${format}.`,
     );
   }

@@ -124,14 +124,14 @@ async function firstStep(
   return `None of its tables is registered: run \`agnes table discover ${name}\`, then \`agnes sync ${name}\`.`;
 }
 
-function remoteCheck({ id, way, extension, reason, remedy }: RemoteTable): Check {
+function remoteCheck({ id, accessMode, extension, reason, remedy }: RemoteTable): Check {
   const name = `remote table ${id}`;
-  if (way === "attach") {
+  if (accessMode === "attach") {
     const by = extension === "duckdb" ? "as a DuckDB file" : `by the DuckDB extension ${extension}`;
     return ok(name, `attached ${by}`);
   }
   const why = reason === null ? "" : `; not attached: ${reason}`;
-  if (way === "live") return ok(name, `live, through its connector${why}`);
+  if (accessMode === "live") return ok(name, `live, through its connector${why}`);
   const hint = remedy === null ? {} : { hint: remedy };
   return { name, state: "failed", message: `cannot be queried: ${reason}`, ...hint };
 }

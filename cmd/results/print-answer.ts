@@ -2,7 +2,7 @@ import { DataType, type Field } from "apache-arrow";
 
 import { throwIfAborted } from "../../lib/base/mod.ts";
 import { batchTexts, encodeResult, resultFormats, writeResult } from "../../lib/duckdb/mod.ts";
-import type { PushedDown, QueryAnswer } from "../../lib/query/mod.ts";
+import type { PushedDown, QueryResult } from "../../lib/query/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { durationText, plural } from "../terminal/figures.ts";
 import { splitCompression, writeOutput, writePieces } from "./output-file.ts";
@@ -16,7 +16,7 @@ export type AnswerFormat = (typeof answerFormats)[number];
 /** Prints an answer on stdout or writes it to a file, and reports on stderr if it is truncated or stale. */
 export async function printAnswer(
   cli: Cli,
-  answer: QueryAnswer,
+  answer: QueryResult,
   options: { readonly format: AnswerFormat; readonly output?: string },
 ): Promise<void> {
   const { format, output } = options;
@@ -43,7 +43,7 @@ async function* untilStopped(cli: Cli, pieces: AsyncIterable<Uint8Array>): Async
   }
 }
 
-async function printTable(cli: Cli, answer: QueryAnswer): Promise<void> {
+async function printTable(cli: Cli, answer: QueryResult): Promise<void> {
   const rows: (readonly Cell[])[] = [];
   for await (const batch of answer.batches) rows.push(...batchTexts(batch));
   const columns = answer.schema.fields.map((field, index) => ({
@@ -58,7 +58,7 @@ function isNumeric({ type }: Field): boolean {
   return DataType.isInt(type) || DataType.isFloat(type) || DataType.isDecimal(type);
 }
 
-function reportReceipt(cli: Cli, answer: QueryAnswer, output: string | undefined): void {
+function reportReceipt(cli: Cli, answer: QueryResult, output: string | undefined): void {
   const { rows, truncated, elapsedMs, extracts, remotes } = answer.receipt();
   for (const { source, staleReason } of extracts) {
     if (staleReason !== null) cli.warn(`${source} has the data of an earlier sync: ${staleReason}`);

@@ -144,7 +144,7 @@ function reportOf(state: AnalyticsState, names: NamePlan, reserved: readonly Res
     published: state.tables.map((table) => ({
       id: tableId(table),
       viewName: table.viewName,
-      way: table.way,
+      accessMode: table.accessMode,
     })),
     ...sortIssues(issues),
     conflicts: names.conflicts,
@@ -154,9 +154,9 @@ function reportOf(state: AnalyticsState, names: NamePlan, reserved: readonly Res
       const database = remoteOf.get(`${table.source} ${table.remote.alias}`);
       // A source that cannot be attached at all names none, and then its connector is what is left.
       const reason = database === undefined && table.remote.alias !== "" ? NO_DATABASE : database?.refusal;
-      const way =
+      const accessMode =
         database === undefined || database.refusal !== null ? ("live" as const) : ("attach" as const);
-      return [{ id: tableId(table), way, reason: reason ?? null }];
+      return [{ id: tableId(table), accessMode, reason: reason ?? null }];
     }),
   };
 }

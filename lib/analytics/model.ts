@@ -2,7 +2,7 @@ import type { QueryMode } from "../tables/mod.ts";
 import type { AttachPlan } from "./remote/plan.ts";
 
 /** How the rows of a table are reached. */
-export type TableWay =
+export type TableAccessMode =
   /** The view is self-contained: any DuckDB client can read it. */
   | "file"
   /** The rows are inside the extract's own file, which a session attaches. */
@@ -18,7 +18,7 @@ export interface AnalyticsTable {
   /** Its name in schema `main`; null when another table owns that name. */
   readonly viewName: string | null;
   readonly mode: QueryMode;
-  readonly way: TableWay;
+  readonly accessMode: TableAccessMode;
   /** The SELECT that gives its rows, where the way is open. */
   readonly definition: string;
   readonly description: string;

@@ -30,7 +30,7 @@ interface PublishedName {
   readonly id: string;
   /** Its name in SQL; null when another table has it. */
   readonly viewName: string | null;
-  readonly way: "file" | "attached" | "remote";
+  readonly accessMode: "file" | "attached" | "remote";
 }
 
 /** A name that is kept for a table that is not shown. */
@@ -43,7 +43,7 @@ export interface ReservedName {
 interface RemoteReport {
   readonly id: string;
   /** `attach`: DuckDB reads the source itself; `live`: its connector is asked, if it can be. */
-  readonly way: "attach" | "live";
+  readonly accessMode: "attach" | "live";
   /** Why it is not attached. */
   readonly reason: string | null;
 }

@@ -27,7 +27,7 @@ export async function readAnalyticsState(
   return {
     generation: Number(state.generation),
     sources: sources.map(({ body }) => withPlans(JSON.parse(body) as AnalyticsSource)),
-    tables: tables.map(({ body }) => JSON.parse(body) as AnalyticsTable),
+    tables: tables.map(({ body }) => withAccessMode(JSON.parse(body) as AnalyticsTable)),
   };
 }
 
@@ -36,6 +36,14 @@ function withPlans(stored: Omit<AnalyticsSource, "strange"> & Partial<AnalyticsS
   const source = { strange: "", ...stored };
   const isPlanned = source.remotes.every(({ plan }: Partial<RemoteDatabase>) => plan !== undefined);
   return isPlanned ? source : { ...source, remotes: [], fingerprint: "" };
+}
+
+/** The access mode of a table was called `way` in an earlier version. */
+function withAccessMode(
+  stored: AnalyticsTable & { readonly way?: AnalyticsTable["accessMode"] },
+): AnalyticsTable {
+  const { way, ...table } = stored;
+  return way === undefined ? table : { ...table, accessMode: way };
 }
 
 /** The statements that make `next` of `previous`; none when they are the same but for the generation. */

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-import { AgnesError, shown } from "./errors/mod.ts";
+import { AgnesError, formatValue } from "./errors/mod.ts";
 import { nearest } from "./nearest.ts";
 
 /**
@@ -72,7 +72,7 @@ function receivedBy({ input, type, expected }: v.BaseIssue<unknown>): string {
   if (input === undefined) return "missing";
   if (input === null) return "null";
   if (type === "non_empty") return "empty";
-  if (typeof input === "string" && type === "picklist") return shown(input, 40);
+  if (typeof input === "string" && type === "picklist") return formatValue(input, 40);
   if (typeof input === "object") return Array.isArray(input) ? "a list" : "a map";
   const isScalar = typeof input === "number" || typeof input === "boolean";
   return isScalar && expected !== "string" ? String(input) : `a ${typeof input}`;

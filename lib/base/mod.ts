@@ -26,7 +26,7 @@ export {
   messageOf,
   readableError,
   reasonOf,
-  shown,
+  formatValue,
 } from "./errors/mod.ts";
 export type {
   ErrorCode,

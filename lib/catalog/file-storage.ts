@@ -7,7 +7,7 @@ import {
   makeDirectoryDurably,
   messageOf,
   Mutex,
-  shown,
+  formatValue,
   silentLog,
   temporaryPath,
   type Host,
@@ -261,7 +261,7 @@ class FileStore implements CatalogStore {
         const supported = `this version of Agnes reads formats 1 to ${FORMAT}`;
         this.#corrupt(
           path,
-          `its format is ${shown(format)}, but ${supported}; a newer version may have written it`,
+          `its format is ${formatValue(format)}, but ${supported}; a newer version may have written it`,
         );
       }
       if (format !== undefined) this.#log.expect({ head: format >= 3 });

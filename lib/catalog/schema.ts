@@ -1,4 +1,4 @@
-import { AgnesError, shown } from "../base/mod.ts";
+import { AgnesError, formatValue } from "../base/mod.ts";
 import { keyText } from "./keys.ts";
 import type { CatalogSchema, IndexValue, JsonRecord, JsonValue } from "./storage.ts";
 
@@ -83,8 +83,8 @@ export function keyOf(schema: CatalogSchema, record: JsonRecord): string {
 }
 
 function schemaText(schema: CatalogSchema): string {
-  return `row key ${schema.rowKey.map((name) => shown(name)).join(" + ")} and index keys ${
-    schema.indexKeys.map((name) => shown(name)).join(", ") || "none"
+  return `row key ${schema.rowKey.map((name) => formatValue(name)).join(" + ")} and index keys ${
+    schema.indexKeys.map((name) => formatValue(name)).join(", ") || "none"
   }`;
 }
 

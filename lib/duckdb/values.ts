@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import * as duckdb from "@duckdb/node-api";
 import native from "@duckdb/node-bindings";
 
-import { AgnesError, counted, shown } from "../base/mod.ts";
+import { AgnesError, counted, formatValue } from "../base/mod.ts";
 
 /** A value for a parameter. Numbers bind as `BIGINT` when whole and safe, else `DOUBLE`; dates as `TIMESTAMP`. */
 type SqlValue = string | number | bigint | boolean | null | Date | Uint8Array;
@@ -40,8 +40,8 @@ function bindNamed(
   if (missing !== undefined || unused !== undefined) {
     const reason =
       missing === undefined
-        ? `the statement has no parameter ${shown(unused)}`
-        : `the parameter ${shown(missing)} has no value`;
+        ? `the statement has no parameter ${formatValue(unused)}`
+        : `the parameter ${formatValue(missing)} has no value`;
     throw new AgnesError("invalid_input", { what: "the list of parameters", reason });
   }
   for (const [at, name] of names.entries())

@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { eachOf, isAgnesError, messageOf, AgnesError, throwIfAborted } from "../base/mod.ts";
 import { decideRead, type ReadDecision } from "./read/decide.ts";
-import type { ReadEnd, RowReject } from "../kit/mod.ts";
+import type { ReadResult, RowReject } from "../kit/mod.ts";
 import { definitionOf } from "./job/definition.ts";
 import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
@@ -103,10 +103,10 @@ async function renewed(job: TableJob, outcome: TableOutcome): Promise<TableOutco
   return { ...outcome, table, changed: true, partsWritten, notes };
 }
 
-type ReadResult =
+type ReadOutcome =
   | { readonly kind: "outcome"; readonly outcome: TableOutcome }
   /** A window without rows, which is not worth a publish. */
-  | { readonly kind: "empty"; readonly state: ReadEnd["state"] }
+  | { readonly kind: "empty"; readonly state: ReadResult["state"] }
   | { readonly kind: "again"; readonly reason: string };
 
 /** Reads the table as it was decided; of a first load that goes by windows, up to the first one that has rows. */
@@ -114,7 +114,7 @@ async function readFirst(
   job: TableJob,
   decision: ReadDecision,
   quarantine: Quarantine | null,
-): Promise<Exclude<ReadResult, { kind: "empty" }>> {
+): Promise<Exclude<ReadOutcome, { kind: "empty" }>> {
   const load = loadOf(job, decision);
   const notes = [...decision.notes, ...load.notes];
   let keptState = job.previous?.state;
@@ -134,7 +134,7 @@ async function readAndMerge(
   job: TableJob,
   decision: ReadDecision,
   quarantine: Quarantine | null,
-): Promise<ReadResult> {
+): Promise<ReadOutcome> {
   job.progress.phase("reading");
   const onReject = quarantine === null ? null : (reject: RowReject) => quarantine.add(reject);
   const read = await openRead(job, decision, onReject);
@@ -247,8 +247,8 @@ function isFirstLoad({ previous }: TableJob, { window }: ReadDecision): boolean 
 }
 
 /** How a read ended; what changed since the first window was read is new to the reads that follow the last one. */
-function endOf(given: ReadEnd, { keptState }: ReadDecision): ReadEnd {
-  return keptState === undefined ? given : { ...given, state: keptState };
+function endOf(result: ReadResult, { keptState }: ReadDecision): ReadResult {
+  return keptState === undefined ? result : { ...result, state: keptState };
 }
 
 function quarantineFigures(
@@ -262,8 +262,8 @@ function quarantineFigures(
 function passOver(
   window: LoadWindow | undefined,
   staged: WrittenParts,
-  { rowsRead, state }: { readonly rowsRead: number; readonly state: ReadEnd["state"] },
-): Exclude<ReadResult, { kind: "outcome" }> | null {
+  { rowsRead, state }: { readonly rowsRead: number; readonly state: ReadResult["state"] },
+): Exclude<ReadOutcome, { kind: "outcome" }> | null {
   if (window === undefined) return null;
   if (isUnrestricted(staged)) return { kind: "again", reason: "its source does not read by windows" };
   const isEmpty = staged.parts.every((part) => part.rows === 0) && rowsRead === staged.rowsRead;
@@ -282,7 +282,7 @@ function isUnrestricted({ parts, rowsRead }: WrittenParts): boolean {
 function unchanged(
   table: PublishedTable,
   figures: Omit<TableOutcome, "table" | "changed" | "partsWritten" | "schemaChanges">,
-): ReadResult {
+): ReadOutcome {
   const outcome = { ...figures, table, changed: false, partsWritten: 0, schemaChanges: [] };
   return { kind: "outcome", outcome };
 }
@@ -316,7 +316,7 @@ async function finishTable(
 function rejectingOf(
   { plan, previous }: TableJob,
   { kind }: ReadDecision,
-  { kept = [] }: ReadEnd,
+  { kept = [] }: ReadResult,
   quarantine: Quarantine | null,
 ): Pick<PublishedTable, "rejecting"> {
   const before = kind === "whole" && kept.length === 0 ? undefined : previous?.rejecting;

@@ -1,4 +1,4 @@
-import type { ReadEnd } from "../kit/mod.ts";
+import type { ReadResult } from "../kit/mod.ts";
 import type { ReadDecision } from "./read/decide.ts";
 import type { TablePlan } from "./job/plan.ts";
 import type { StagedPart } from "./write/staged.ts";
@@ -8,7 +8,7 @@ export function readNotes(
   { id, strategy, primaryKey, cursor }: TablePlan,
   { kind }: ReadDecision,
   parts: readonly StagedPart[],
-  end: ReadEnd,
+  end: ReadResult,
 ): readonly string[] {
   // Rows of an origin replace those that it gave before.
   const isAppended = parts.some((part) => part.kind === "staged" && part.origin === null && part.rows > 0);

@@ -24,7 +24,7 @@ export interface FileChunk {
   readonly constants?: Readonly<Record<string, string | null>>;
   /**
    * The source of the chunk, unique within the table: a path or a slice. Each origin is written to its own parts,
-   * which a later read can keep; see `ReadEnd.kept`. Errors name the origin.
+   * which a later read can keep; see `ReadResult.kept`. Errors name the origin.
    *
    * A chunk holds all rows of its origin, also in a read with a cursor: they replace the published rows of that origin.
    * A read yields origins sorted by name in UTF-16 code units. If several rows have the same key, the last one is kept.
@@ -98,7 +98,7 @@ export interface FileColumn {
 
 /**
  * How to read the files of one table: dialect, names and types, determined once from all files and then passed to every
- * read. Plain JSON, so that a connector can store it in `ReadEnd.state`.
+ * read. Plain JSON, so that a connector can store it in `ReadResult.state`.
  */
 export interface FileReading {
   readonly format: FileFormat;
@@ -146,7 +146,7 @@ export type JsonValue =
  *
  * "Nothing changed" (`unchanged`) and "the table is empty" (no rows) are different results.
  */
-export interface ReadEnd {
+export interface ReadResult {
   /** Nothing changed since the `state` or cursor of the read: all published rows stay. */
   readonly unchanged?: boolean;
   /** The position from which the next read continues; committed with the rows and passed back as `ReadOptions.state`. */
@@ -239,7 +239,7 @@ export interface ReadOptions {
   readonly window?: ReadWindow;
   /** The bucket, dataset or schema of the table, as registered. Not set outside a sync or if the table has none. */
   readonly bucket?: string;
-  /** The `ReadEnd.state` of the last published read; not set on a full read. */
+  /** The `ReadResult.state` of the last published read; not set on a full read. */
   readonly state?: JsonValue;
   /** The number of rows a batch should have. Default: 8192. */
   readonly batchRows: number;

@@ -1,6 +1,15 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import type { Batch, Deletions, Filter, FilterValue, JsonValue, ReadEnd, ReadOptions, Row } from "./batch.ts";
+import type {
+  Batch,
+  Deletions,
+  Filter,
+  FilterValue,
+  JsonValue,
+  ReadResult,
+  ReadOptions,
+  Row,
+} from "./batch.ts";
 import type { Capability } from "./capability.ts";
 import type { StreamPart } from "./merge-parts.ts";
 import type { TableMetadata } from "./metadata.ts";
@@ -48,14 +57,14 @@ export interface SourceQueryOptions {
  *
  * @example
  * ```ts
- * import { int64, toSchema, type SourceAnswer } from "agnes/kit";
+ * import { int64, toSchema, type SourceResult } from "agnes/kit";
  * const stream = (first: number) => async function* () {
  *   yield [{ id: first }, { id: first + 1 }];
  * };
- * const answer: SourceAnswer = { schema: toSchema({ id: int64() }), parts: [stream(1), stream(3)] };
+ * const answer: SourceResult = { schema: toSchema({ id: int64() }), parts: [stream(1), stream(3)] };
  * ```
  */
-export type SourceAnswer =
+export type SourceResult =
   | { readonly schema: Schema; readonly batches: AsyncIterable<Batch>; readonly parts?: undefined }
   | { readonly schema: Schema; readonly batches?: undefined; readonly parts: readonly StreamPart<Batch>[] };
 
@@ -160,8 +169,8 @@ export interface CapabilityMethods {
     }): Promise<readonly TableInfo[]> | AsyncIterable<TableInfo | readonly TableInfo[]>;
   };
   read: {
-    /** Reads a table in batches. May also yield `Deletions` and return a `ReadEnd`. */
-    read(table: TableInfo, options: ReadOptions): AsyncIterable<Batch | Deletions, ReadEnd | void>;
+    /** Reads a table in batches. May also yield `Deletions` and return a `ReadResult`. */
+    read(table: TableInfo, options: ReadOptions): AsyncIterable<Batch | Deletions, ReadResult | void>;
   };
   stream: {
     /** Verifies a pushed request and returns its events; throws if the request is not authentic. */
@@ -178,7 +187,7 @@ export interface CapabilityMethods {
   };
   query: {
     /** Runs SQL in the source's engine. */
-    query(sql: string, options: SourceQueryOptions): Promise<SourceAnswer>;
+    query(sql: string, options: SourceQueryOptions): Promise<SourceResult>;
     /** Estimates the cost of the SQL without running it. */
     estimate?(sql: string, options: Omit<SourceQueryOptions, "limits">): Promise<QueryEstimate>;
     /**

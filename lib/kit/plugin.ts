@@ -139,7 +139,7 @@ export interface ConnectContext<Options, Secrets extends Readonly<Record<string,
   readonly duckdb: DuckDBEngine;
   readonly log: Log;
   /**
-   * Returns the `ReadEnd.state` of the last published read of a table, by its name in the source, so that `discover` can
+   * Returns the `ReadResult.state` of the last published read of a table, by its name in the source, so that `discover` can
    * skip known data. `undefined` if the table is read from scratch, for example by `agnes sync --full`.
    */
   readonly published: (table: string) => Promise<JsonValue | undefined>;

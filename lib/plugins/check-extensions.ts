@@ -1,4 +1,4 @@
-import { isExposedName, shown } from "../base/mod.ts";
+import { isExposedName, formatValue } from "../base/mod.ts";
 import type { ExtensionSpec } from "../kit/mod.ts";
 
 const KEYS: readonly (keyof ExtensionSpec)[] = [
@@ -18,7 +18,7 @@ export function extensionsProblem(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (!isRecord(value)) return "extensions should be an object of DuckDB extensions by name";
   for (const [name, spec] of Object.entries(value)) {
-    if (!isExposedName(name)) return `the extension ${shown(name)} is not a valid name`;
+    if (!isExposedName(name)) return `the extension ${formatValue(name)} is not a valid name`;
     if (name === "duckdb") return "a DuckDB file needs no extension: take duckdb out of extensions";
     const problem = isRecord(spec) ? specProblem(spec) : "should be an object; {} for an official extension";
     if (problem !== undefined) return `extensions.${name} ${problem}`;
@@ -28,14 +28,14 @@ export function extensionsProblem(value: unknown): string | undefined {
 
 function specProblem(spec: Readonly<Record<string, unknown>>): string | undefined {
   const unknown = Object.keys(spec).find((key) => !(KEYS as readonly string[]).includes(key));
-  if (unknown !== undefined) return `has the key ${shown(unknown)}; there are ${KEYS.join(", ")}`;
+  if (unknown !== undefined) return `has the key ${formatValue(unknown)}; there are ${KEYS.join(", ")}`;
   const { repository, type, readOnly, tokenOption, secret, hosts, foreign, functions } = spec;
   if (repository !== undefined && repository !== "core" && repository !== "community") {
-    return `has the repository ${shown(repository)}, but should have core or community`;
+    return `has the repository ${formatValue(repository)}, but should have core or community`;
   }
   for (const [key, name] of Object.entries({ type, tokenOption })) {
     if (name !== undefined && !isName(name))
-      return `has the ${key} ${shown(name)}, which is not a valid name`;
+      return `has the ${key} ${formatValue(name)}, which is not a valid name`;
   }
   for (const [key, flag] of Object.entries({ readOnly, foreign })) {
     if (flag !== undefined && typeof flag !== "boolean") return `has ${key}, which should be true or false`;
@@ -51,15 +51,15 @@ function secretProblem(secret: unknown): string | undefined {
   if (!isRecord(secret) || !isName(secret["type"])) return "has a secret without a type";
   const unknown = Object.keys(secret).find((key) => !SECRET_KEYS.includes(key));
   if (unknown !== undefined) {
-    return `has a secret with the key ${shown(unknown)}; there are ${SECRET_KEYS.join(", ")}`;
+    return `has a secret with the key ${formatValue(unknown)}; there are ${SECRET_KEYS.join(", ")}`;
   }
   const { tokenParameter, option } = secret;
   if (tokenParameter !== undefined && !isName(tokenParameter)) {
-    return `has the tokenParameter ${shown(tokenParameter)}, which is not a valid name`;
+    return `has the tokenParameter ${formatValue(tokenParameter)}, which is not a valid name`;
   }
   return option === undefined || option === null || isName(option)
     ? undefined
-    : `has the secret option ${shown(option)}, which is not a valid name`;
+    : `has the secret option ${formatValue(option)}, which is not a valid name`;
 }
 
 function isName(value: unknown): value is string {

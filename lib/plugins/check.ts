@@ -1,4 +1,4 @@
-import { AgnesError, nearest, shown } from "../base/mod.ts";
+import { AgnesError, nearest, formatValue } from "../base/mod.ts";
 import {
   capabilities,
   capabilityMethods,
@@ -44,10 +44,10 @@ function pluginProblem(value: unknown): string | undefined {
   if (!isRecord(value)) return "it is not an object; make it with definePlugin";
   const { name, version, description, connect } = value;
   if (typeof name !== "string" || !NAME.test(name)) {
-    return `name is ${shown(name)}, but should be lower-case letters, digits, dashes and underscores, a letter first`;
+    return `name is ${formatValue(name)}, but should be lower-case letters, digits, dashes and underscores, a letter first`;
   }
   if (typeof version !== "string" || !VERSION.test(version)) {
-    return `version is ${shown(version)}, but should be a semantic version such as "1.0.0"`;
+    return `version is ${formatValue(version)}, but should be a semantic version such as "1.0.0"`;
   }
   if (typeof description !== "string" || description.trim() === "" || description.includes("\n")) {
     return "description should be one line of text";
@@ -69,9 +69,10 @@ function capabilitiesProblem(value: unknown): string | undefined {
   for (const [at, capability] of (value as readonly unknown[]).entries()) {
     if (!capabilities.includes(capability as Capability)) {
       const near = typeof capability === "string" ? nearest(capability, capabilities) : undefined;
-      return `there is no capability ${shown(capability)}${near === undefined ? "" : `; did you mean ${near}?`}`;
+      return `there is no capability ${formatValue(capability)}${near === undefined ? "" : `; did you mean ${near}?`}`;
     }
-    if (value.indexOf(capability) !== at) return `the capability ${shown(capability)} is declared twice`;
+    if (value.indexOf(capability) !== at)
+      return `the capability ${formatValue(capability)} is declared twice`;
   }
   return undefined;
 }
@@ -88,7 +89,7 @@ function secretsProblem(value: unknown): string | undefined {
   if (!isRecord(value)) return "secrets should be an object; {} when there are none";
   for (const [name, spec] of Object.entries(value)) {
     if (!VARIABLE.test(name)) {
-      return `the secret ${shown(name)} should be named like an environment variable: capital letters, digits and underscores`;
+      return `the secret ${formatValue(name)} should be named like an environment variable: capital letters, digits and underscores`;
     }
     if (!isRecord(spec) || typeof spec["description"] !== "string") {
       return `the secret ${name} should have a description`;
@@ -100,7 +101,7 @@ function secretsProblem(value: unknown): string | undefined {
     if (kind !== undefined && !secretKinds.includes(kind as SecretKind)) {
       const near = typeof kind === "string" ? nearest(kind, secretKinds) : undefined;
       const advice = near === undefined ? "" : `; did you mean ${near}?`;
-      return `kind of the secret ${name} is ${shown(kind)}, but should be one of ${secretKinds.join(", ")}${advice}`;
+      return `kind of the secret ${name} is ${formatValue(kind)}, but should be one of ${secretKinds.join(", ")}${advice}`;
     }
   }
   return undefined;
@@ -111,14 +112,14 @@ function errorsProblem(plugin: string, value: unknown): string | undefined {
   if (!isRecord(value)) return "errors should be an object; make it with defineErrors";
   for (const [name, error] of Object.entries(value)) {
     if (!ERROR.test(name)) {
-      return `the error ${shown(name)} should be named in lower-case letters, digits and underscores, a letter first`;
+      return `the error ${formatValue(name)} should be named in lower-case letters, digits and underscores, a letter first`;
     }
     const { code } = Object(error) as { readonly code?: unknown };
     if (typeof error !== "function" || typeof code !== "string") {
       return `the error ${name} should be made with defineErrors`;
     }
     if (code !== `${plugin}/${name}`) {
-      return `the error ${name} has the code ${shown(code)}, but should have ${shown(`${plugin}/${name}`)}`;
+      return `the error ${name} has the code ${formatValue(code)}, but should have ${formatValue(`${plugin}/${name}`)}`;
     }
   }
   return undefined;

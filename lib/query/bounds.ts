@@ -1,4 +1,4 @@
-import { shown } from "../base/mod.ts";
+import { formatValue } from "../base/mod.ts";
 import { isAllowedFunction, type FunctionUse } from "../sql/mod.ts";
 import type { Placed } from "./parse-select.ts";
 import { checkFormat } from "./format-width.ts";
@@ -137,11 +137,11 @@ export function checkBounds(functions: readonly Placed<FunctionUse>[]): void {
     checkFormat(use);
     if (isBoundedFunction(folded)) {
       if ([catalog, schema].some((part) => BUILT_IN_SCHEMAS.has(part.toLowerCase()))) {
-        refuse(`it calls ${shown(name)} of a schema`, `Write ${folded}(…) alone.`, place);
+        refuse(`it calls ${formatValue(name)} of a schema`, `Write ${folded}(…) alone.`, place);
       }
       if (nesting(given) >= NESTING_MAX) {
         refuse(
-          `it nests calls of ${shown(name)} and the like more than ${NESTING_MAX} deep`,
+          `it nests calls of ${formatValue(name)} and the like more than ${NESTING_MAX} deep`,
           "Take the steps in a WITH … AS MATERIALIZED (…), one after the other.",
           place,
         );
@@ -171,14 +171,14 @@ function checkNamedAggregate({ name, catalog, schema, arguments: given, place }:
   const advice = `Write ${name.toLowerCase()}(list, 'sum'), with the name of an aggregate as text.`;
   const isQualified = catalog !== "" || schema !== "";
   if ([catalog, schema].some((part) => BUILT_IN_SCHEMAS.has(part.toLowerCase()))) {
-    refuse(`it calls ${shown(name)} of a schema`, advice, place);
+    refuse(`it calls ${formatValue(name)} of a schema`, advice, place);
   }
   // `list.list_aggregate('sum')` has the list in front.
   const node = given[isQualified ? 0 : 1] as Node | undefined;
   const called = node?.["class"] === "CONSTANT" ? (node["value"] as { value?: unknown }).value : null;
   if (typeof called !== "string") refuse(`${name} does not say which aggregate it calls`, advice, place);
   if (!isAllowedFunction(called))
-    refuse(`${name} calls ${shown(called)}, which is not allowed`, advice, place);
+    refuse(`${name} calls ${formatValue(called)}, which is not allowed`, advice, place);
 }
 
 type Node = Readonly<Record<string, unknown>>;

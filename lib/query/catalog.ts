@@ -11,7 +11,7 @@ export interface CatalogEntry {
   readonly source: string;
   readonly description: string;
   readonly mode: AnalyticsTable["mode"];
-  readonly way: AnalyticsTable["way"];
+  readonly accessMode: AnalyticsTable["accessMode"];
   /** Null is unknown. */
   readonly rows: number | null;
   readonly sizeBytes: number | null;
@@ -41,7 +41,7 @@ export interface ColumnDescription {
 
 /** A table as the catalog lists it. */
 export function toCatalogEntry(table: AnalyticsTable): CatalogEntry {
-  const { source, description, mode, way, rows, sizeBytes, columns, extractedAt, staleReason } = table;
+  const { source, description, mode, accessMode, rows, sizeBytes, columns, extractedAt, staleReason } = table;
   const id = tableId(table);
   return {
     name: table.viewName ?? id,
@@ -49,7 +49,7 @@ export function toCatalogEntry(table: AnalyticsTable): CatalogEntry {
     source,
     description,
     mode,
-    way,
+    accessMode,
     rows,
     sizeBytes,
     columns,

@@ -13,7 +13,7 @@ export async function checkFolders(
   tables: readonly AnalyticsTable[],
 ): Promise<void> {
   // The rows of remote tables are in no folder.
-  const inFiles = tables.filter(({ way }) => way !== "remote");
+  const inFiles = tables.filter(({ accessMode }) => accessMode !== "remote");
   await Promise.all(
     (state?.sources ?? []).map(async (source) => {
       const own = inFiles.filter((table) => table.source === source.source);

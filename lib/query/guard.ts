@@ -1,4 +1,4 @@
-import { nearest, shown } from "../base/mod.ts";
+import { nearest, formatValue } from "../base/mod.ts";
 import {
   isAllowedFunction,
   isAllowedTableFunction,
@@ -80,12 +80,12 @@ function checkUnusual(
       );
     case "parameter":
       return refuse(
-        `it has the parameter ${shown(what)}, and there is nothing to give it`,
+        `it has the parameter ${formatValue(what)}, and there is nothing to give it`,
         "Write the value itself.",
         placeOfWord(what === "1" ? /^(?:\?|\$1)$/ : PARAMETER),
       );
     case "unknown":
-      return refuse(`it uses ${shown(what)}, which is not known to be safe`, "Write it another way.");
+      return refuse(`it uses ${formatValue(what)}, which is not known to be safe`, "Write it another way.");
   }
 }
 
@@ -96,7 +96,7 @@ function checkTableFunction(use: Placed<FunctionUse>): void {
   if (use.catalog === "" && use.schema === "" && use.name.toLowerCase() === SPLIT_TO_TABLE) return;
   const reads = /read|scan|glob|sniff|parquet|csv|json|text|blob/i.test(use.name);
   refuse(
-    `it calls ${shown(use.name)} after FROM`,
+    `it calls ${formatValue(use.name)} after FROM`,
     reads
       ? "Files are not read by queries: make a source of them with the `files` plugin."
       : "Only range, generate_series, unnest, repeat, json_each, json_tree and regexp_split_to_table may stand there.",
@@ -109,13 +109,13 @@ function checkFunction(use: Placed<FunctionUse>): void {
   if (isKnown && !namesOurDatabase(use)) return;
   const failing = refusalOfFunction(use.name);
   if (failing !== null)
-    refuse(`the function ${shown(use.name)} is refused: ${failing.reason}`, failing.advice, use.place);
+    refuse(`the function ${formatValue(use.name)} is refused: ${failing.reason}`, failing.advice, use.place);
   const near = nearest(use.name.toLowerCase(), knownFunctions);
   refuse(
-    `the function ${shown(use.name)} is unknown, or tells more than the tables hold`,
+    `the function ${formatValue(use.name)} is unknown, or tells more than the tables hold`,
     near === undefined
       ? "Files, settings and the environment are out of reach; use a function of the values themselves."
-      : `Did you mean ${shown(near)}?`,
+      : `Did you mean ${formatValue(near)}?`,
     use.place,
   );
 }
@@ -135,11 +135,11 @@ const DATABASE_PREFIX = "agnes:";
 function checkTable(use: PlacedTable): void {
   if (use.catalog !== "") {
     const advice = "Name tables as `table` or `source.table`.";
-    refuse(`it names the database ${shown(use.catalog)}`, advice, use.place);
+    refuse(`it names the database ${formatValue(use.catalog)}`, advice, use.place);
   }
   if (looksLikeFile(use.name)) {
     refuse(
-      `it reads ${shown(use.name)} as a file`,
+      `it reads ${formatValue(use.name)} as a file`,
       "Files are not read by queries: make a source of them with the `files` plugin.",
       use.place,
     );

@@ -3,7 +3,7 @@ import { mayNameDatabase, PUBLIC_DATABASE } from "./database-name.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
 import { planLive } from "./live/show-live.ts";
 import type { Lease, RemoteReceipt } from "./run.ts";
-import type { RemoteWay } from "./opening.ts";
+import type { RemoteAccessMode } from "./opening.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { TableNames } from "./tables.ts";
 
@@ -37,13 +37,13 @@ export async function leaseOf(
 
 function remoteReceipt(
   table: AnalyticsTable,
-  way: RemoteWay | null,
+  accessMode: RemoteAccessMode | null,
   database: QueryDatabase | null,
 ): readonly RemoteReceipt[] {
-  if (way === null) return [];
+  if (accessMode === null) return [];
   const id = tableId(table);
   const pushedDown = database?.pushed.get(id);
-  return [{ id, way, ...(pushedDown === undefined ? {} : { pushedDown: { ...pushedDown } }) }];
+  return [{ id, accessMode, ...(pushedDown === undefined ? {} : { pushedDown: { ...pushedDown } }) }];
 }
 
 /** Does the rest of what makes a query ready; when that fails, the connection is given back. */

@@ -1,4 +1,4 @@
 export type { CatalogEntry, ColumnDescription, TableDescription } from "./catalog.ts";
-export type { QueryAnswer, Receipt, RemoteReceipt } from "./run.ts";
+export type { QueryResult, Receipt, RemoteReceipt } from "./run.ts";
 export type { PushedDown } from "./live/pushed-down.ts";
 export { openQuerySession, QuerySession, type AccessOptions, type QueryRequest } from "./session.ts";

@@ -11,4 +11,4 @@ export interface Opening {
 export const REOPEN_TIMEOUT_MS = 1_000;
 
 /** How the rows of a remote table come. */
-export type RemoteWay = "attach" | "live";
+export type RemoteAccessMode = "attach" | "live";

@@ -6,10 +6,10 @@ import { jsonRowSizes, poolGate, type Connection, type StreamResult } from "../d
 import type { QueryLimits } from "../kit/mod.ts";
 import type { PushedDown } from "./live/pushed-down.ts";
 import type { LiveStatement } from "./live/show-live.ts";
-import type { Opening, RemoteWay } from "./opening.ts";
+import type { Opening, RemoteAccessMode } from "./opening.ts";
 
 /** An answer whose rows come as they are read. */
-export interface QueryAnswer {
+export interface QueryResult {
   readonly schema: arrow.Schema;
   /** The column names; one may come twice. */
   readonly names: readonly string[];
@@ -43,7 +43,7 @@ export interface Receipt {
 export interface RemoteReceipt {
   readonly id: string;
   /** `attach`: by DuckDB itself; `live`: through the connector of its source. */
-  readonly way: RemoteWay;
+  readonly accessMode: RemoteAccessMode;
   /** What the connector of a live table was asked for; absent for the other way. */
   readonly pushedDown?: PushedDown;
 }
@@ -99,7 +99,7 @@ export async function answerOf(
   host: Pick<Host, "monotonicMs">,
   { limits = {}, signal, batchRows, failure }: RunOptions,
   prepare: (opening: Opening) => Promise<Run>,
-): Promise<QueryAnswer> {
+): Promise<QueryResult> {
   const startedMs = host.monotonicMs();
   const timer = withTimeout(WHAT, limits.timeoutMs ?? TIMEOUT_MS, signal);
   let waitsFor: string | null = null;

@@ -38,7 +38,7 @@ import { attachExtract } from "./attach-extract.ts";
 import { foldersOf } from "./check-folders.ts";
 import type { LiveResolver, LiveTable } from "../sources/mod.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
-import { REOPEN_TIMEOUT_MS, type Opening, type RemoteWay } from "./opening.ts";
+import { REOPEN_TIMEOUT_MS, type Opening, type RemoteAccessMode } from "./opening.ts";
 
 /** What a session works with. */
 export interface QueryServices {
@@ -60,7 +60,7 @@ export class Sandbox {
   readonly #database: Database;
   readonly #connection: Connection;
   readonly #live: LiveResolver | null;
-  readonly #ways = new Map<string, RemoteWay>();
+  readonly #accessModes = new Map<string, RemoteAccessMode>();
   readonly #attached = new Set<string>();
   readonly #secrets = new Set<string>();
   /** Why tables are live, and what their connectors give, by id. */
@@ -136,7 +136,7 @@ export class Sandbox {
 
   /** Whether tables can be read as things are. */
   serves(tables: readonly AnalyticsTable[]): boolean {
-    return tables.every((table) => table.way === "file" || this.#ways.has(tableId(table)));
+    return tables.every((table) => table.accessMode === "file" || this.#accessModes.has(tableId(table)));
   }
 
   /** Whether an attach that nobody waits for any more has not ended. */
@@ -148,14 +148,14 @@ export class Sandbox {
   async openTables(tables: readonly AnalyticsTable[], opening: Opening): Promise<void> {
     for (const table of tables) {
       const id = tableId(table);
-      if (table.way === "file" || this.#ways.has(id)) continue;
-      if (table.way === "attached") {
+      if (table.accessMode === "file" || this.#accessModes.has(id)) continue;
+      if (table.accessMode === "attached") {
         await this.#attachExtract(table, opening);
         await this.#show(table, table.definition);
-        this.#ways.set(id, "attach");
+        this.#accessModes.set(id, "attach");
       } else {
         opening.onWait(id);
-        this.#ways.set(id, await this.#openRemote(table, opening));
+        this.#accessModes.set(id, await this.#openRemote(table, opening));
         opening.onWait(null);
       }
     }
@@ -166,13 +166,13 @@ export class Sandbox {
     const isSame = before.fingerprint === this.fingerprint;
     for (const table of this.state?.tables ?? []) {
       const id = tableId(table);
-      const way = before.#ways.get(id);
-      if (way === undefined || this.#ways.has(id)) continue;
+      const accessMode = before.#accessModes.get(id);
+      if (accessMode === undefined || this.#accessModes.has(id)) continue;
       const asked = before.#liveTables.get(id);
-      if (way === "live" && isSame && asked !== undefined) {
+      if (accessMode === "live" && isSame && asked !== undefined) {
         this.#liveTables.set(id, asked);
         this.#liveReasons.set(id, before.#liveReasons.get(id)!);
-        this.#ways.set(id, way);
+        this.#accessModes.set(id, accessMode);
         continue;
       }
       try {
@@ -194,8 +194,8 @@ export class Sandbox {
   }
 
   /** Which way a remote table goes, once it is open. */
-  wayOf(table: AnalyticsTable): RemoteWay | null {
-    return table.way === "remote" ? (this.#ways.get(tableId(table)) ?? null) : null;
+  wayOf(table: AnalyticsTable): RemoteAccessMode | null {
+    return table.accessMode === "remote" ? (this.#accessModes.get(tableId(table)) ?? null) : null;
   }
 
   /** Those of some tables that are read through their connectors, by id. @throws `remote_unavailable` */
@@ -318,7 +318,7 @@ export class Sandbox {
     this.#attached.add(name);
   }
 
-  async #openRemote(table: AnalyticsTable, opening: Opening): Promise<RemoteWay> {
+  async #openRemote(table: AnalyticsTable, opening: Opening): Promise<RemoteAccessMode> {
     const known = this.#databaseOf(table)?.refusal ?? null;
     const first = known ?? (await this.#showAttached(table, opening));
     if (first === null) return "attach";

@@ -23,7 +23,7 @@ import type { LiveResolver } from "../sources/mod.ts";
 import type { Opening } from "./opening.ts";
 import { parseSelect } from "./parse-select.ts";
 import { makePivotTypes } from "./pivot.ts";
-import { answerOf, TIMEOUT_MS, type Lease, type QueryAnswer, type Run } from "./run.ts";
+import { answerOf, TIMEOUT_MS, type Lease, type QueryResult, type Run } from "./run.ts";
 import type { QueryServices } from "./sandbox.ts";
 import type { TableNames } from "./tables.ts";
 import { checkTypes, trustedTypeChecks } from "./types.ts";
@@ -98,7 +98,7 @@ export class QuerySession implements AsyncDisposable {
    * `query_lost` when another query made DuckDB fail, `duckdb_stuck`, `timed_out`, `aborted`, `remote_unavailable`, `analytics_unreadable`, `file_unreadable`, `duckdb_out_of_memory`,
    * `disk_full`; while rows are read as well
    */
-  async runQuery(request: QueryRequest): Promise<QueryAnswer> {
+  async runQuery(request: QueryRequest): Promise<QueryResult> {
     const failure = this.#failureFor(request, request.sql);
     const answer = () =>
       answerOf(this.#services.host, { ...request, failure }, (opening) => this.#prepare(request, opening));
@@ -150,7 +150,7 @@ export class QuerySession implements AsyncDisposable {
     name: string,
     rows: number,
     options: AccessOptions & Pick<QueryRequest, "signal" | "limits"> & { readonly random?: boolean } = {},
-  ): Promise<QueryAnswer> {
+  ): Promise<QueryResult> {
     if (!Number.isInteger(rows) || rows < 0) {
       throw new AgnesError("invalid_input", {
         what: "the number of rows",
@@ -233,7 +233,8 @@ export class QuerySession implements AsyncDisposable {
     if (!isExplained) return checked;
     // The view of a foreign extract can name what is not granted.
     const hasDetails =
-      !scope.isRestricted || tables.every(({ way, generation }) => way === "file" && generation !== null);
+      !scope.isRestricted ||
+      tables.every(({ accessMode, generation }) => accessMode === "file" && generation !== null);
     const plan = await planOf(connection, checked, { hasDetails, signal });
     return `SELECT 'physical_plan' AS explain_key, ${quoteLiteral(plan)} AS explain_value`;
   }
@@ -273,7 +274,7 @@ async function trustedQuery(connection: Connection, sql: string): Promise<Guarde
  * @throws `sql_not_allowed`
  */
 function refuseLivePivot({ remotes }: Lease): void {
-  const live = remotes().find(({ way }) => way === "live");
+  const live = remotes().find(({ accessMode }) => accessMode === "live");
   if (live === undefined) return;
   throw new AgnesError("sql_not_allowed", {
     reason: `EXPLAIN does not read the live table ${live.id}, whose values are the columns of its PIVOT`,

@@ -1,6 +1,6 @@
 import { distance } from "fastest-levenshtein";
 
-import { AgnesError, shown, type SqlPlace } from "../base/mod.ts";
+import { AgnesError, formatValue, type SqlPlace } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import type { TableUse } from "../sql/mod.ts";
 import type { PlacedTable } from "./parse-select.ts";
@@ -49,7 +49,7 @@ export class TableNames {
     const found = uses.map((use) => {
       if (use.isOutOfSight === true && !this.#byName.has(nameOf(use).toLowerCase())) {
         refuse(
-          `the values of its PIVOT come from ${shown(use.name)}, a common table expression that DuckDB does not see there`,
+          `the values of its PIVOT come from ${formatValue(use.name)}, a common table expression that DuckDB does not see there`,
           "Write it inside: PIVOT table ON column IN (WITH name AS (…) SELECT … FROM name).",
           use.place,
         );

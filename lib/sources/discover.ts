@@ -1,4 +1,4 @@
-import { AgnesError, redactValue, shown, withDeadline } from "../base/mod.ts";
+import { AgnesError, redactValue, formatValue, withDeadline } from "../base/mod.ts";
 import type { Capability, TableInfo } from "../kit/mod.ts";
 import { sourceMetadataProblem } from "../tables/mod.ts";
 import type { SourceHandle } from "./connect.ts";
@@ -27,7 +27,7 @@ export async function discoverTables(
     for await (const table of pagesOf(connector.discover!({ signal }))) {
       const reason =
         tableProblem(table, plugin.capabilities) ??
-        (names.has(table.name) ? `it lists table ${shown(table.name)} twice` : undefined);
+        (names.has(table.name) ? `it lists table ${formatValue(table.name)} twice` : undefined);
       if (reason !== undefined) {
         throw new AgnesError("plugin_failed", {
           plugin: plugin.name,
@@ -55,12 +55,12 @@ async function* pagesOf(
 
 /** Why something is not a table that Agnes can use; `undefined` when it is one. */
 function tableProblem(table: TableInfo, declared: readonly Capability[]): string | undefined {
-  if (typeof table !== "object" || table === null) return `it lists ${shown(table)}, which is no table`;
+  if (typeof table !== "object" || table === null) return `it lists ${formatValue(table)}, which is no table`;
   const { name } = table;
   if (typeof name !== "string" || name === "" || name.length > NAME_LENGTH_MAX || /\p{Cc}/u.test(name)) {
-    return `${shown(name)} is no name of a table: 1 to ${NAME_LENGTH_MAX} characters that can be printed`;
+    return `${formatValue(name)} is no name of a table: 1 to ${NAME_LENGTH_MAX} characters that can be printed`;
   }
-  const of = `of table ${shown(name)}`;
+  const of = `of table ${formatValue(name)}`;
   const fields = (table.schema as TableInfo["schema"] | undefined)?.fields;
   // What cannot be read has no columns that anyone knows.
   if (table.problem !== undefined) return undefined;
@@ -70,7 +70,7 @@ function tableProblem(table: TableInfo, declared: readonly Capability[]): string
     // DuckDB does not tell them apart by case.
     const folded = column.toLowerCase();
     if (column === "" || columns.has(folded)) {
-      return `the column ${shown(column)} ${of} ${column === "" ? "has no name" : "is there twice; case does not count"}`;
+      return `the column ${formatValue(column)} ${of} ${column === "" ? "has no name" : "is there twice; case does not count"}`;
     }
     columns.add(folded);
   }
@@ -80,12 +80,12 @@ function tableProblem(table: TableInfo, declared: readonly Capability[]): string
     (column) => !named.has(column),
   );
   if (missing !== undefined)
-    return `there is no column ${shown(missing)} ${of}, though its key or cursor names it`;
+    return `there is no column ${formatValue(missing)} ${of}, though its key or cursor names it`;
   const badMetadata =
     table.sourceMetadata === undefined ? undefined : sourceMetadataProblem(table.sourceMetadata);
   if (badMetadata !== undefined) return `the sourceMetadata ${of} ${badMetadata}`;
   const undeclared = table.capabilities?.find((capability) => !declared.includes(capability));
   return undeclared === undefined
     ? undefined
-    : `the capability ${shown(undeclared)} ${of} is not the plugin's`;
+    : `the capability ${formatValue(undeclared)} ${of} is not the plugin's`;
 }

@@ -1,4 +1,4 @@
-import { AgnesError, shown } from "../base/mod.ts";
+import { AgnesError, formatValue } from "../base/mod.ts";
 import { isPlainObject, isVendorName, type TableChange, type TableRecord } from "./record/mod.ts";
 import { allTables, registered, tableKey, type RegisteredTable } from "./stored.ts";
 import { Absent, Stale, type View } from "./transaction.ts";
@@ -53,5 +53,5 @@ export function nameOf(change: TableChange): string {
   );
   if (parts.length === 0) return "the table";
   const text = parts.join(".");
-  return `the table ${/^[\w.-]+$/.test(text) ? text : shown(text)}`;
+  return `the table ${/^[\w.-]+$/.test(text) ? text : formatValue(text)}`;
 }

@@ -1,4 +1,4 @@
-import { AgnesError, shown, silentLog, type Host, type Log, currentActor } from "../base/mod.ts";
+import { AgnesError, formatValue, silentLog, type Host, type Log, currentActor } from "../base/mod.ts";
 import { openCatalog, type Catalog, type CatalogStorage, type Commit, type Edit } from "../catalog/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
 import { announce, resourcesOf, type UnregisterListener } from "./cascade.ts";
@@ -201,7 +201,7 @@ export class TableRegistry implements AsyncDisposable {
    * and the errors of invalid fields
    */
   async update(id: string, change: TableChange, options: ChangeOptions = {}): Promise<TableWrite> {
-    const checked = checkChange(toStoredChange(change, shown(id)), shown(id));
+    const checked = checkChange(toStoredChange(change, formatValue(id)), formatValue(id));
     return this.#write(options, async (view) => {
       const before = await present(view, id, options.expectedVersion);
       const { version: _version, ...record } = before;

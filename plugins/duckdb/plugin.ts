@@ -2,7 +2,7 @@ import {
   definePlugin,
   type Batch,
   type ConnectContext,
-  type ReadEnd,
+  type ReadResult,
   type ReadOptions,
   type TableInfo,
 } from "agnes/kit";
@@ -37,7 +37,11 @@ export default definePlugin({
   },
 });
 
-async function* read(source: Source, table: TableInfo, options: ReadOptions): AsyncGenerator<Batch, ReadEnd> {
+async function* read(
+  source: Source,
+  table: TableInfo,
+  options: ReadOptions,
+): AsyncGenerator<Batch, ReadResult> {
   const { signal, batchRows } = options;
   const { batches } = await source.query(readQuery(source.name, table, options), { signal, batchRows });
   yield* batches;

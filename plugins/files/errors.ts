@@ -1,4 +1,4 @@
-import { defineErrors, errorSpec, shown } from "agnes/kit";
+import { defineErrors, errorSpec, formatValue } from "agnes/kit";
 
 import { counted } from "./counted.ts";
 
@@ -10,8 +10,11 @@ export const errors = defineErrors("files", {
     message: (d) => {
       const [all, none] =
         d.files === 1
-          ? [`${shown(d.path, 400)} is empty`, "it contains no rows and no column names"]
-          : [`all ${d.files} files of ${shown(d.path, 400)} are empty`, "none contains rows or column names"];
+          ? [`${formatValue(d.path, 400)} is empty`, "it contains no rows and no column names"]
+          : [
+              `all ${d.files} files of ${formatValue(d.path, 400)} are empty`,
+              "none contains rows or column names",
+            ];
       return `${all}: ${none}, so no table was created from it`;
     },
     hint: () => "Add rows, or at least column names, and run `agnes sync` again; the published data stays.",
@@ -31,19 +34,19 @@ export const errors = defineErrors("files", {
   name_taken: errorSpec<{ name: string; first: string; second: string }>({
     isDataError: true,
     status: 409,
-    message: (d) => `both ${d.first} and ${d.second} map to the table ${shown(d.name)}`,
+    message: (d) => `both ${d.first} and ${d.second} map to the table ${formatValue(d.name)}`,
     hint: () => "Rename one of them, or set a name for each under `tables:` in the options of the source.",
   }),
   entry_unusable: errorSpec<{ path: string; reason: string }>({
     isDataError: true,
-    message: (d) => `${shown(d.path, 400)} cannot be read: ${d.reason}`,
+    message: (d) => `${formatValue(d.path, 400)} cannot be read: ${d.reason}`,
     hint: () => "Repair or remove it, or narrow the path in the options of the source to exclude it.",
   }),
   link_outside: errorSpec<{ path: string; target: string }>({
     isDataError: true,
     status: 400,
     message: (d) =>
-      `${shown(d.path, 400)} is skipped: it is a link to ${shown(d.target, 400)}, outside the source`,
+      `${formatValue(d.path, 400)} is skipped: it is a link to ${formatValue(d.target, 400)}, outside the source`,
     hint: () => "Set `followLinks: true` in the options of the source to follow its links.",
   }),
   partitions_differ: errorSpec<{
@@ -56,7 +59,7 @@ export const errors = defineErrors("files", {
     isDataError: true,
     status: 400,
     message: (d) =>
-      `table ${shown(d.table)} has inconsistent partition columns: ${d.reason}: ${d.first}${d.second === undefined ? "" : ` and ${d.second}`}`,
+      `table ${formatValue(d.table)} has inconsistent partition columns: ${d.reason}: ${d.first}${d.second === undefined ? "" : ` and ${d.second}`}`,
     hint: (d) =>
       d.second === undefined
         ? "Move the file so that each `name=` occurs once in its path, ignoring case, or remove `hivePartitions`."
@@ -72,14 +75,15 @@ export const errors = defineErrors("files", {
     isDataError: true,
     status: 413,
     message: (d) =>
-      `${shown(d.path, 400)} has ${counted(d.compressedBytes, "byte")} and decompresses to more than ${d.limit === "maxDecompressedBytes" ? counted(d.allowed, "byte") : `${counted(d.allowed, "time")} that`}`,
+      `${formatValue(d.path, 400)} has ${counted(d.compressedBytes, "byte")} and decompresses to more than ${d.limit === "maxDecompressedBytes" ? counted(d.allowed, "byte") : `${counted(d.allowed, "time")} that`}`,
     hint: (d) => `Raise \`${d.limit}\` in the options of the source if the file is correct.`,
   }),
   column_unknown: errorSpec<{ table: string; column: string; known: readonly string[] }>({
     isDataError: true,
     status: 400,
     exit: 2,
-    message: (d) => `table ${shown(d.table)} has no column ${shown(d.column)}; it has ${d.known.join(", ")}`,
+    message: (d) =>
+      `table ${formatValue(d.table)} has no column ${formatValue(d.column)}; it has ${d.known.join(", ")}`,
     hint: () => "Correct the name in the options of the source; names are case-sensitive.",
   }),
 });

@@ -3,7 +3,7 @@ import {
   table as tableInfo,
   type Batch,
   type ConnectContext,
-  type ReadEnd,
+  type ReadResult,
   type ReadOptions,
   type TableInfo,
 } from "agnes/kit";
@@ -75,7 +75,7 @@ export class FilesSource {
     return infoOf(table, described);
   }
 
-  async *read({ name }: TableInfo, options: ReadOptions): AsyncGenerator<Batch, ReadEnd> {
+  async *read({ name }: TableInfo, options: ReadOptions): AsyncGenerator<Batch, ReadResult> {
     const { signal } = options;
     const table = await this.#table(name, signal);
     const before = parseState(options.state);

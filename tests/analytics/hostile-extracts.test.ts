@@ -239,7 +239,7 @@ describe("a session over foreign extracts", () => {
       INSERT INTO t VALUES (21); CREATE VIEW v AS SELECT b AS answer FROM main.t AS x WHERE x.a = 21;
       CREATE VIEW w AS WITH t AS (SELECT 1 AS one) SELECT v.answer, t.one, y.z FROM v, t, v AS y(z)`;
     await writeRawExtract(data, "odd", sql);
-    expect((await rebuild(data)).published.map(({ id, way }) => `${id} ${way}`)).toEqual([
+    expect((await rebuild(data)).published.map(({ id, accessMode }) => `${id} ${accessMode}`)).toEqual([
       "crm.orders file",
       "odd.t attached",
       "odd.v attached",

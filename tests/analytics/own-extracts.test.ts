@@ -52,7 +52,7 @@ test("rebuildAnalytics() shows what extractSource() published, generation by gen
   await extract(data, [plan("items", "local", columns)], [{ id: 1, label: "one" }]);
   const report = await rebuildAnalytics(services, { dataDirectory: data, owners: null });
   expect(report).toMatchObject({
-    published: [{ id: "shop.items", viewName: "items", way: "file" }],
+    published: [{ id: "shop.items", viewName: "items", accessMode: "file" }],
     errors: [],
     skipped: [],
   });
@@ -89,7 +89,7 @@ test("an empty table is a table without rows, and a remote one without a databas
   await extract(data, [plan("nothing", "local", columns), plan("far", "remote", columns)], []);
   const report = await rebuildAnalytics(services, { dataDirectory: data, owners: null });
   expect(report.skipped).toEqual([]);
-  expect(report.remotes).toMatchObject([{ id: "shop.far", way: "live" }]);
+  expect(report.remotes).toMatchObject([{ id: "shop.far", accessMode: "live" }]);
   await using session = openQuerySession(services, { dataDirectory: data });
   expect((await firstRow(session, "SELECT count(*) AS n FROM nothing")).first).toEqual({ n: 0n });
   expect(

@@ -34,8 +34,8 @@ describe("rebuildAnalytics()", () => {
     expect(report).toMatchObject({
       generation: 1,
       published: [
-        { id: "crm.orders", viewName: "orders", way: "file" },
-        { id: "erp.Stock", viewName: "goods", way: "file" },
+        { id: "crm.orders", viewName: "orders", accessMode: "file" },
+        { id: "erp.Stock", viewName: "goods", accessMode: "file" },
       ],
       skipped: [],
       conflicts: [],
@@ -147,7 +147,7 @@ describe("rebuildAnalytics()", () => {
     });
     const report = await rebuild(place.data);
     expect(report.skipped).toEqual([]);
-    expect(report.published.map(({ id, way }) => `${id} ${way}`)).toEqual([
+    expect(report.published.map(({ id, accessMode }) => `${id} ${accessMode}`)).toEqual([
       "jira.all_parts file",
       "jira.direct file",
       "jira.inside attached",

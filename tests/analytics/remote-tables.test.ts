@@ -65,15 +65,15 @@ test("remoteTables() gives the way of each remote table, with the reason where i
   }
   expect((await agnes.sync()).status).toBe("complete");
   const [live, attachedTable, missing] = await agnes.remoteTables();
-  expect(live).toEqual({ id: "asked.rows", way: "live", extension: null, reason: null, remedy: null });
+  expect(live).toEqual({ id: "asked.rows", accessMode: "live", extension: null, reason: null, remedy: null });
   expect(attachedTable).toEqual({
     id: "file.rows",
-    way: "attach",
+    accessMode: "attach",
     extension: "duckdb",
     reason: null,
     remedy: null,
   });
-  expect(missing).toMatchObject({ id: "other.rows", way: "none", extension: "no_such_extension" });
+  expect(missing).toMatchObject({ id: "other.rows", accessMode: "none", extension: "no_such_extension" });
   expect(missing!.reason).toContain("no_such_extension is not installed");
   expect(missing!.reason).toContain("its plugin other can neither read nor query");
   expect(missing!.remedy).toBe("Run `agnes doctor --install-extensions`.");
@@ -126,7 +126,7 @@ test("a rebuild waits a limited time for a plugin that does not connect, and say
   expect(remotes).toEqual([
     {
       id: "slow.rows",
-      way: "live",
+      accessMode: "live",
       reason: "asking source slow how it is attached did not finish within 100 ms",
     },
   ]);
@@ -186,11 +186,11 @@ test("remoteTables() does not take a source for live that cannot be connected, a
   for (const name of ["rows", "others"])
     await tables.register({ source: "down", sourceTable: name, queryMode: "remote" });
   await agnes.sync();
-  expect((await agnes.remoteTables()).map(({ way }) => way)).toEqual(["live", "live"]);
+  expect((await agnes.remoteTables()).map(({ accessMode }) => accessMode)).toEqual(["live", "live"]);
   isDown = true;
   connections = 0;
   const found = await agnes.remoteTables();
-  expect(found.map(({ way }) => way)).toEqual(["none", "none"]);
+  expect(found.map(({ accessMode }) => accessMode)).toEqual(["none", "none"]);
   expect(found[0]!.reason).toContain("the tenant was closed");
   expect(connections).toBe(1);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { AgnesError, errorCodes, isAgnesError, shown } from "../../lib/base/mod.ts";
+import { AgnesError, errorCodes, isAgnesError, formatValue } from "../../lib/base/mod.ts";
 
 describe("AgnesError", () => {
   test("AgnesError carries code, message, hint, retry, statuses and cause", () => {
@@ -31,9 +31,9 @@ describe("AgnesError", () => {
     }
   });
 
-  test("shown() quotes, escapes invisible characters, and limits the length", () => {
-    expect(shown("a\u202eb\u0000")).toBe('"a\\u202eb\\u0000"');
-    expect(shown("x".repeat(10_000))).toMatch(/^"x{79}… \(10002 characters\)$/);
-    expect(shown(3)).toBe("3");
+  test("formatValue() quotes, escapes invisible characters, and limits the length", () => {
+    expect(formatValue("a\u202eb\u0000")).toBe('"a\\u202eb\\u0000"');
+    expect(formatValue("x".repeat(10_000))).toMatch(/^"x{79}… \(10002 characters\)$/);
+    expect(formatValue(3)).toBe("3");
   });
 });

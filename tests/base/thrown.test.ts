@@ -10,7 +10,7 @@ import {
   redactError,
   redactThrown,
   redactValue,
-  shown,
+  formatValue,
 } from "../../lib/base/mod.ts";
 import { STRANGE } from "./thrown.ts";
 
@@ -30,7 +30,7 @@ describe.each(Object.entries(STRANGE))("%s", (_name, make) => {
   test("is readable, and its causes end", () => {
     expect(messageOf(make(""))).toBeString();
     expect(inspected(make(""))).toBeString();
-    expect(shown(make(""))).toBeString();
+    expect(formatValue(make(""))).toBeString();
     expect(causesOf(make("")).length).toBeLessThanOrEqual(10);
     expect(everythingOf(readableError(make("")))).toBeString();
   });

@@ -6,7 +6,7 @@ const missing = (name: string) => ({ name, reason: "the extract has no such tabl
 
 test("leftOutLines() returns a few lines per extract, and their number", () => {
   const report = {
-    published: [{ id: "b.shown", viewName: "shown", way: "file" as const }],
+    published: [{ id: "b.shown", viewName: "shown", accessMode: "file" as const }],
     skipped: [
       ...Array.from({ length: 3_000 }, (_, at) => missing(`a.t${at}`)),
       { name: "b.shown", reason: "its description is cut" },

@@ -85,7 +85,7 @@ test("agnes connector test reads the tables that --table names, of a source and 
     "--case",
     "columns",
   );
-  expect(limited.stdout).toContain("more than 1 rows: deals");
+  expect(limited.stdout).toContain("more than 1 row: deals");
   const missing = await run("connector", "test", "crm", "--table", "nothing", "--case", "declared");
   expect([missing.status, missing.stdout]).toEqual([1, expect.stringContaining("there is no table nothing")]);
   const empty = await run("connector", "test", "crm", "--table", "empty", "--case", "declared");

@@ -298,7 +298,7 @@ describe("connector", () => {
       "--json",
     ]);
     const [result] = (JSON.parse(limited.stdout) as { cases: { remark?: string }[] }).cases;
-    expect(result!.remark).toContain("more than 1 rows: customers, orders");
+    expect(result!.remark).toContain("more than 1 row: customers, orders");
     const unknown = await run(["connector", "test", "exports", "--table", "ordrs"]);
     expect(unknown.stdout).toContain(
       'there is no table "ordrs", which the test refers to; the tables are customers, orders',

@@ -1,6 +1,6 @@
 import { afterEach, expect, jest, test } from "bun:test";
 
-import { int32, table, type Batch, type ReadEnd, type RowReject } from "../../lib/kit/mod.ts";
+import { int32, table, type Batch, type ReadResult, type RowReject } from "../../lib/kit/mod.ts";
 import { BatchReader } from "../../lib/extract/read/batch-reader.ts";
 
 const options = { source: "crm", table: "orders", idleTimeoutMs: 1000, onRows: () => {} };
@@ -31,7 +31,7 @@ test("alive() starts the idle time of a read again, which then still ends", asyn
 function counting(batches: readonly Batch[], ending: "ends" | "throws" | "hangs") {
   const seen = { closed: 0 };
   const left = [...batches];
-  const iterator: AsyncIterator<Batch, ReadEnd> = {
+  const iterator: AsyncIterator<Batch, ReadResult> = {
     next: async () => {
       const value = left.shift();
       if (value !== undefined) return { value, done: false };

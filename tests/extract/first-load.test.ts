@@ -10,7 +10,7 @@ import {
   timestamp,
   timestampWithZone,
   type Filter,
-  type ReadEnd,
+  type ReadResult,
   type ReadOptions,
   type Row,
   type TableInfo,
@@ -54,9 +54,12 @@ function meets(time: number | null, { operator, values }: Filter): boolean {
 type Asked = Pick<ReadOptions, "cursor" | "filter" | "window" | "state">;
 
 /** A source that remembers what it was asked for. */
-function source(all: readonly Row[] = rows, end?: (asked: number) => ReadEnd) {
+function source(all: readonly Row[] = rows, end?: (asked: number) => ReadResult) {
   const asked: Asked[] = [];
-  const read = async function* (_: TableInfo, options: ReadOptions): AsyncGenerator<Row[], ReadEnd | void> {
+  const read = async function* (
+    _: TableInfo,
+    options: ReadOptions,
+  ): AsyncGenerator<Row[], ReadResult | void> {
     const { cursor, filter, window, state } = options;
     asked.push({
       ...(cursor && { cursor }),

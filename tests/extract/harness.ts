@@ -11,7 +11,7 @@ import {
   type TablePlan,
 } from "../../lib/extract/mod.ts";
 import type { ExtractRequest } from "../../lib/extract/extract-source.ts";
-import type { AnyConnector, Batch, ReadEnd, ReadOptions, TableInfo } from "../../lib/kit/mod.ts";
+import type { AnyConnector, Batch, ReadResult, ReadOptions, TableInfo } from "../../lib/kit/mod.ts";
 
 /** A folder that goes with the test, and what an extraction needs. */
 export interface Bench extends AsyncDisposable {
@@ -31,7 +31,7 @@ export interface Bench extends AsyncDisposable {
 export type ReadFunction = (
   table: TableInfo,
   options: ReadOptions,
-) => AsyncIterable<Batch, ReadEnd | void> | Iterable<Batch, ReadEnd | void>;
+) => AsyncIterable<Batch, ReadResult | void> | Iterable<Batch, ReadResult | void>;
 
 export async function openBench(overrides: Partial<Host> = {}): Promise<Bench> {
   const root = await mkdtemp(join(tmpdir(), "agnes-extract-"));

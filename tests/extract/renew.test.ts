@@ -5,7 +5,7 @@ import { expect, test } from "bun:test";
 
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { readExtract } from "../../lib/extract/mod.ts";
-import { float64, int32, int64, table, utf8, type Batch, type ReadEnd } from "../../lib/kit/mod.ts";
+import { float64, int32, int64, table, utf8, type Batch, type ReadResult } from "../../lib/kit/mod.ts";
 import { incremental, openBench, planOf, type Bench } from "./harness.ts";
 
 const info = table(
@@ -55,7 +55,7 @@ const isOld = (found: readonly { readonly encodings: string }[]) =>
 test("extractSource() writes parts of the former format anew, once, when nothing else changed", async () => {
   await using bench = await openBench();
   let changed = true;
-  const read = async function* (): AsyncGenerator<Batch, ReadEnd> {
+  const read = async function* (): AsyncGenerator<Batch, ReadResult> {
     if (changed) yield rows(0, 30_000);
     return { unchanged: !changed, state: { page: 7 } };
   };

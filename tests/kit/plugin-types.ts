@@ -103,7 +103,7 @@ export const badEnd = definePlugin({
   ...plain,
   capabilities: ["read"],
   connect: () => ({
-    // @ts-expect-error a read ends with a ReadEnd or nothing
+    // @ts-expect-error a read ends with a ReadResult or nothing
     async *read() {
       yield [];
       return "done";

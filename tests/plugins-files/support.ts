@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import type { Batch, FileChunk, JsonValue, ReadEnd, TableInfo } from "agnes/kit";
+import type { Batch, FileChunk, JsonValue, ReadResult, TableInfo } from "agnes/kit";
 
 import { createHost, silentLog } from "../../lib/base/mod.ts";
 import { createEngine } from "../../lib/duckdb/mod.ts";
@@ -29,7 +29,7 @@ export interface Source {
   read(
     table: TableInfo | undefined,
     state?: JsonValue,
-  ): Promise<{ chunks: readonly FileChunk[]; end: ReadEnd }>;
+  ): Promise<{ chunks: readonly FileChunk[]; end: ReadResult }>;
   /** All rows of the chunks, as text. */
   rows(table: TableInfo | undefined): Promise<readonly Record<string, unknown>[]>;
 }

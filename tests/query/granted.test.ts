@@ -12,7 +12,7 @@ function tableOf(source: string, name: string, viewName: string | null): Analyti
     name,
     viewName,
     mode: "local",
-    way: "file",
+    accessMode: "file",
     definition: "SELECT 1",
     description: "",
     rows: 1,

@@ -34,7 +34,7 @@ test("a live table is asked for the columns and the simple conditions of the que
     },
   ]);
   expect(asks[0]!.options!.filter).toHaveLength(7);
-  expect(receipt.remotes[0]).toMatchObject({ id: "s.b", way: "live" });
+  expect(receipt.remotes[0]).toMatchObject({ id: "s.b", accessMode: "live" });
   expect(pushed[0]!.conditions).toContain('("id" >= 2)');
   expect(pushed[0]!.columns).toEqual(["id", "customer", "amount", "day", "seen", "ok"]);
   expect(pushed[0]!.rows).toBeLessThan(40);

@@ -105,7 +105,7 @@ test("a rebuild waits a limited time for a database, says so of its tables, and 
   expect(report.remotes).toEqual([
     {
       id: "shop.visits",
-      way: "live",
+      accessMode: "live",
       reason: "attaching the database of source shop did not finish within 200 ms",
     },
   ]);
@@ -178,5 +178,5 @@ test("a table is read live when attaching it takes too long, and its instance is
   // The query still uses the instance that the next one replaces.
   expect(await rowsOf(session, "FROM people")).toEqual([{ id: 1 }]);
   for await (const batch of answer.batches) expect(batch.get(0)!["id"]).toBe(7n);
-  expect(answer.receipt().remotes).toMatchObject([{ id: "shop.visits", way: "live" }]);
+  expect(answer.receipt().remotes).toMatchObject([{ id: "shop.visits", accessMode: "live" }]);
 });

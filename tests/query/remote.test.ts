@@ -81,7 +81,7 @@ describe("a remote table", () => {
       declaredRemote: async () => place.declared,
     });
     expect((await readRebuildReport(createHost(), place.data))!.remotes).toEqual([
-      { id: "shop.visits", way: "attach", reason: null },
+      { id: "shop.visits", accessMode: "attach", reason: null },
     ]);
     await using session = openQuerySession(testServices(), { dataDirectory: place.data });
     expect(
@@ -89,7 +89,7 @@ describe("a remote table", () => {
     ).toEqual([{ a: 1 }]);
     const answer = await session.runQuery({ sql: "SELECT count(*) AS n FROM shop.visits" });
     for await (const batch of answer.batches) expect(batch.get(0)!["n"]).toBe(5n);
-    expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", way: "attach" }]);
+    expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", accessMode: "attach" }]);
     expect((await session.describeTable("visits")).schema.map(({ name }) => name)).toEqual(["id"]);
   });
 
@@ -112,7 +112,7 @@ describe("a remote table", () => {
     await using place = await withRemote();
     await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
     const [report] = (await readRebuildReport(createHost(), place.data))!.remotes;
-    expect(report).toMatchObject({ id: "shop.visits", way: "live" });
+    expect(report).toMatchObject({ id: "shop.visits", accessMode: "live" });
     expect(report!.reason).toContain("plugin of the source declares it");
     const asked: unknown[] = [];
     const opened: string[][] = [];
@@ -131,7 +131,7 @@ describe("a remote table", () => {
     const answer = await session.runQuery({ sql: "FROM visits" });
     await answer.close();
     const pushedDown = { columns: ["id", "name"], conditions: [], keys: [], limit: null, rows: 3 };
-    expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", way: "live", pushedDown }]);
+    expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", accessMode: "live", pushedDown }]);
   });
 
   test("is attached as soon as it can be, though its extract did not change", async () => {
@@ -141,13 +141,13 @@ describe("a remote table", () => {
     await Bun.sleep(60);
     expect(
       (await rebuildAnalytics(testServices(), { ...request, declaredRemote: async () => null })).remotes[0]!
-        .way,
+        .accessMode,
     ).toBe("live");
     const report = await rebuildAnalytics(testServices(), {
       ...request,
       declaredRemote: async () => place.declared,
     });
-    expect(report.remotes[0]!.way).toBe("attach");
+    expect(report.remotes[0]!.accessMode).toBe("attach");
   });
 
   test("says why when neither way is open, and the other tables answer", async () => {
@@ -236,7 +236,7 @@ describe("a remote table", () => {
     const host = (list: string): Host => createHost({ env: { AGNES_REMOTE_ATTACH_EXTENSIONS: list } });
     const refused = { ...testServices(), host: host("keboola") };
     const report = await rebuildAnalytics(refused, { dataDirectory: place.data, owners: null });
-    expect(report.remotes[0]!.way).toBe("live");
+    expect(report.remotes[0]!.accessMode).toBe("live");
     const allowed = { ...testServices(), host: host("duckdb") };
     await using session = openQuerySession(allowed, { dataDirectory: place.data });
     expect(await rowsOf(session, "SELECT count(*) AS n FROM visits")).toEqual([{ n: 5n }]);
@@ -272,9 +272,9 @@ describe("a remote table", () => {
       });
       return report.remotes[0];
     };
-    expect((await rebuildWith("a", {}))!.way).toBe("attach");
+    expect((await rebuildWith("a", {}))!.accessMode).toBe("attach");
     const changed = (await rebuildWith("b", { NO_SUCH_OPTION: 1 }))!;
-    expect(changed.way).toBe("live");
+    expect(changed.accessMode).toBe("live");
     expect(changed.reason).toContain("no_such_option");
   });
 });

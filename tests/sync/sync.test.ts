@@ -356,7 +356,7 @@ describe("the registry of a workspace", () => {
     expect(await agnes.rows("SELECT city FROM people WHERE name = 'cat'")).toEqual([{ city: "Rome" }]);
     const answer = await agnes.query("SELECT name FROM people");
     for await (const batch of answer.batches) expect(batch.numRows).toBe(3);
-    expect(answer.receipt().remotes).toMatchObject([{ id: "shop.people", way: "live" }]);
+    expect(answer.receipt().remotes).toMatchObject([{ id: "shop.people", accessMode: "live" }]);
   });
 });
 

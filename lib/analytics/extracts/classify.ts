@@ -1,6 +1,6 @@
-import { shown } from "../../base/mod.ts";
+import { formatValue } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
-import { databaseNames, type TableWay } from "../model.ts";
+import { databaseNames, type TableAccessMode } from "../model.ts";
 import { isAllowedFunction, isAllowedTableFunction } from "../../sql/mod.ts";
 import { parseSql, renderSql, type FunctionUse, type SelectFacts, type TableUse } from "../../sql/mod.ts";
 import { inlineView, qualifyTable, renameDatabase } from "./inline.ts";
@@ -24,7 +24,7 @@ export interface ExtractObjects {
 export type Classified =
   | {
       readonly kind: "shown";
-      readonly way: TableWay;
+      readonly accessMode: TableAccessMode;
       readonly definition: string;
       readonly alias: string | null;
       /** Whether making the view computes nothing that the extract decides. */
@@ -44,7 +44,7 @@ type Looked =
   | (Classified & { readonly kind: "refused" })
   | {
       readonly kind: "shown";
-      readonly way: TableWay;
+      readonly accessMode: TableAccessMode;
       readonly alias: string | null;
       readonly isPlain: boolean;
       readonly isStored: boolean;
@@ -82,12 +82,12 @@ export class Classifier {
   async classify(name: string): Promise<Classified> {
     const found = await this.#look(name);
     if (found.kind === "refused") return found;
-    const { way, alias, isPlain, isStored, object } = found;
+    const { accessMode, alias, isPlain, isStored, object } = found;
     const definition =
       "table" in object
         ? `SELECT * FROM ${[databaseNames.extract(this.#extract.source), "main", object.table].map(quoteIdentifier).join(".")}`
         : (found.text ?? (await renderSql(this.#connection, object.tree)));
-    return { kind: "shown", way, alias, isPlain, isStored, definition };
+    return { kind: "shown", accessMode, alias, isPlain, isStored, definition };
   }
 
   async #look(name: string): Promise<Looked> {
@@ -113,7 +113,7 @@ export class Classifier {
       const object = { table: table.name };
       return {
         kind: "shown",
-        way: "attached",
+        accessMode: "attached",
         alias: null,
         isPlain: false,
         isStored: !table.mayCompute,
@@ -145,7 +145,7 @@ export class Classifier {
     if (reads.alias !== null) {
       if (reads.own.length > 0) return refused(MIXED);
       renameDatabase(tree, reads.alias, databaseNames.remote(this.#extract.source, reads.alias));
-      return { ...view, way: "remote", isPlain: false, text: null, height: 1, length: select.length };
+      return { ...view, accessMode: "remote", isPlain: false, text: null, height: 1, length: select.length };
     }
     const inner = await this.#putInPlace(reads.own);
     if (inner.kind === "refused") return inner;
@@ -154,7 +154,7 @@ export class Classifier {
     if (height > HEIGHT_MAX) return refused("its views are nested too deeply");
     if (length > LENGTH_MAX) return refused(TOO_LONG);
     const text = files.moved || reads.own.length > 0 ? null : select;
-    return { ...view, way: inner.way, isPlain: isPlain && inner.isPlain, text, height, length };
+    return { ...view, accessMode: inner.accessMode, isPlain: isPlain && inner.isPlain, text, height, length };
   }
 
   /** Replaces each table and view of the extract by what it is. */
@@ -162,11 +162,11 @@ export class Classifier {
     uses: readonly TableUse[],
   ): Promise<
     | (Looked & { readonly kind: "refused" })
-    | { kind: "placed"; way: "file" | "attached"; isPlain: boolean; height: number; length: number }
+    | { kind: "placed"; accessMode: "file" | "attached"; isPlain: boolean; height: number; length: number }
   > {
     const sum = {
       kind: "placed" as const,
-      way: "file" as "file" | "attached",
+      accessMode: "file" as "file" | "attached",
       isPlain: true,
       height: 0,
       length: 0,
@@ -174,12 +174,12 @@ export class Classifier {
     for (const use of uses) {
       const inner = await this.#look(use.name);
       if (inner.kind === "refused")
-        return { ...inner, reason: `it reads ${shown(use.name)}, and ${inner.reason}` };
-      if (inner.way === "remote") return refused(MIXED);
+        return { ...inner, reason: `it reads ${formatValue(use.name)}, and ${inner.reason}` };
+      if (inner.accessMode === "remote") return refused(MIXED);
       sum.height = Math.max(sum.height, inner.height);
       sum.length += inner.length;
       sum.isPlain &&= inner.isPlain;
-      if (inner.way === "attached") sum.way = "attached";
+      if (inner.accessMode === "attached") sum.accessMode = "attached";
       if (sum.length > LENGTH_MAX) return refused(TOO_LONG);
       if ("table" in inner.object) qualifyTable(use.node!, this.#extract.source, inner.object.table);
       else inlineView(use.node!, inner.object.tree);
@@ -196,12 +196,12 @@ export class Classifier {
     const macros = await this.#extract.macros();
     const macro = called.find(({ name }) => macros.has(name.toLowerCase()));
     if (macro !== undefined)
-      return { ...refused(`its view calls the macro ${shown(macro.name)}`), macro: macro.name };
+      return { ...refused(`its view calls the macro ${formatValue(macro.name)}`), macro: macro.name };
     const unsafe =
       facts.functions.find((use) => !isAllowedFunction(use.name)) ?? called.find((use) => isQualified(use));
     return unsafe === undefined
       ? null
-      : refused(`its view calls ${shown(unsafe.name)}, which is not known to be safe`);
+      : refused(`its view calls ${formatValue(unsafe.name)}, which is not known to be safe`);
   }
 
   /** Defaults are looked at as well: DuckDB does not tell them from what is computed. */
@@ -216,7 +216,7 @@ export class Classifier {
         parsed.facts.tables.length === 0 &&
         (await this.#strangeIn(parsed.facts)) === null;
       if (!isSafe)
-        return refused(`its column ${shown(name)} is computed in a way that is not known to be safe`);
+        return refused(`its column ${formatValue(name)} is computed in a way that is not known to be safe`);
     }
     return null;
   }
@@ -252,10 +252,10 @@ export class Classifier {
   #place(path: string): { readonly problem: string; readonly path: "" } | { problem: null; path: string } {
     const placed = placePath(this.#extract.folder, path);
     if (placed === null)
-      return { problem: `its view reads ${shown(path)}, which is outside the extract`, path: "" };
+      return { problem: `its view reads ${formatValue(path)}, which is outside the extract`, path: "" };
     if (!reachesStrange(this.#extract.folder, placed)) return { problem: null, path: placed };
     const reason = "which leads outside the extract or is no file";
-    return { problem: `its view reads ${shown(path)}, ${reason}`, path: "" };
+    return { problem: `its view reads ${formatValue(path)}, ${reason}`, path: "" };
   }
 }
 
@@ -327,15 +327,15 @@ function readsOf(
     } else if (isOwn(table) && isObject(extract, table.name)) own.push(table);
     else if (!isOwn(table) || !isDataFile(table.name))
       return isOwn(table)
-        ? `its view reads ${shown(table.name)}, which is not in the extract`
-        : `its view reads ${shown([table.catalog, table.schema, table.name].filter(Boolean).join("."))}; only the schema main of its own file is read`;
+        ? `its view reads ${formatValue(table.name)}, which is not in the extract`
+        : `its view reads ${formatValue([table.catalog, table.schema, table.name].filter(Boolean).join("."))}; only the schema main of its own file is read`;
   }
   for (const use of facts.tableFunctions) {
     const folded = use.name.toLowerCase();
     if (FILE_READERS.has(folded) || isAllowedTableFunction(folded)) continue;
     const only = [...extract.aliases];
     if (!extract.functions.has(folded) || only.length !== 1)
-      return `its view calls ${shown(use.name)}, which is not known to be safe`;
+      return `its view calls ${formatValue(use.name)}, which is not known to be safe`;
     alias = only[0]!;
   }
   return { own, alias };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join, relative, sep } from "node:path";
 
-import { AgnesError, fileError, shown, type Files } from "../../base/mod.ts";
+import { AgnesError, fileError, formatValue, type Files } from "../../base/mod.ts";
 import { EXTRACT_FILE } from "../../extract/format/mod.ts";
 
 /** A folder that may be read. */
@@ -32,12 +32,15 @@ export async function checkFolder(
   const realRoot = (await files.realPath(root)) ?? missing(root);
   const isLink = (await files.identify(directory))?.kind === "link";
   if (isLink && (isWithin(realRoot, realDirectory) || isWithin(realDirectory, realRoot))) {
-    return refuse(directory, `it is a link to ${shown(realDirectory)}, which holds other sources' data`);
+    return refuse(
+      directory,
+      `it is a link to ${formatValue(realDirectory)}, which holds other sources' data`,
+    );
   }
   const path = join(directory, EXTRACT_FILE);
   for (const file of [path, `${path}.wal`]) {
     const problem = await fileProblem(files, realDirectory, file);
-    if (problem !== null) return refuse(directory, `${shown(file)} ${problem}`);
+    if (problem !== null) return refuse(directory, `${formatValue(file)} ${problem}`);
   }
   return {
     directory,

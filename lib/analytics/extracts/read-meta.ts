@@ -1,4 +1,4 @@
-import { AgnesError, counted, shown } from "../../base/mod.ts";
+import { AgnesError, counted, formatValue } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import type { Issue } from "../model.ts";
 import type { ObjectTable } from "./objects.ts";
@@ -57,7 +57,7 @@ export async function readMeta(
     const found = table.columns.find((one) => one.name.toLowerCase() === name);
     if (found === undefined) return null;
     if (KINDS[kind].test(found.type)) return quoteIdentifier(found.name);
-    note(`the column ${name} of _meta has the type ${shown(found.type)} and is not used`);
+    note(`the column ${name} of _meta has the type ${formatValue(found.type)} and is not used`);
     return null;
   };
   const name = column("table_name", "text");
@@ -111,7 +111,7 @@ function metaRow(source: string, row: RawRow, issues: Issue[]): MetaRow {
   const count = (column: string, value: string | null) => {
     if (value === null || (/^\d+$/.test(value) && Number(value) <= Number.MAX_SAFE_INTEGER))
       return value === null ? null : Number(value);
-    note(`${column} in _meta is ${shown(value)}, which is no count; it is taken as unknown`);
+    note(`${column} in _meta is ${formatValue(value)}, which is no count; it is taken as unknown`);
     return null;
   };
   if (row.dated && row.moment === null)
@@ -130,7 +130,7 @@ function metaRow(source: string, row: RawRow, issues: Issue[]): MetaRow {
 
 /** How the report names a table whose name may be anything. */
 export function nameOf(source: string, tableName: string): string {
-  return /^[\w.-]{1,64}$/.test(tableName) ? `${source}.${tableName}` : `${source}.${shown(tableName)}`;
+  return /^[\w.-]{1,64}$/.test(tableName) ? `${source}.${tableName}` : `${source}.${formatValue(tableName)}`;
 }
 
 function refused(path: string, reason: string): AgnesError {

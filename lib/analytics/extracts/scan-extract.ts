@@ -6,7 +6,7 @@ import {
   isExposedName,
   messageOf,
   reasonOf,
-  shown,
+  formatValue,
   type Files,
 } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection, type DuckDBLimits } from "../../duckdb/mod.ts";
@@ -110,7 +110,7 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
     signal,
   });
   const read = await reader.readAll(meta.rows);
-  const isAttached = read.tables.some(({ way }) => way === "attached");
+  const isAttached = read.tables.some(({ accessMode }) => accessMode === "attached");
   return {
     remotes: side.remotes,
     digest: isAttached ? await digestOf(catalog.definitions, macros) : null,
@@ -141,7 +141,7 @@ interface OpenedExtract {
 /** @throws `extract_refused` when one could stand for a function that is allowed */
 function safeMacros(macros: readonly Definition[], path: string): readonly Definition[] {
   const bad = macros.find((macro) => isFunctionName(macro.name));
-  if (bad !== undefined) throw refused(path, `its macro ${shown(bad.name)} has the name of a function`);
+  if (bad !== undefined) throw refused(path, `its macro ${formatValue(bad.name)} has the name of a function`);
   return macros;
 }
 
@@ -212,8 +212,8 @@ class TableReader {
     const { source, path, own, classifier } = this.#context;
     const { tableName } = meta;
     const mode = queryModes.find((known) => known === meta.mode);
-    if (!isExposedName(tableName)) return skipped(`${shown(tableName)} is not a valid name`);
-    if (mode === undefined) return skipped(`unknown query_mode ${shown(meta.mode)}`);
+    if (!isExposedName(tableName)) return skipped(`${formatValue(tableName)} is not a valid name`);
+    if (mode === undefined) return skipped(`unknown query_mode ${formatValue(meta.mode)}`);
     const facts = own?.tables.get(tableName);
     const place: RemotePlace | null =
       mode === "remote" && own !== null ? (facts?.remote ?? { alias: "", path: [tableName] }) : null;
@@ -221,17 +221,17 @@ class TableReader {
       place === null ? await classifier.classify(tableName) : remoteOf(source, place);
     if (classified.kind === "refused") {
       if (classified.macro !== undefined)
-        throw refused(path, `a view of it calls its macro ${shown(classified.macro)}`);
+        throw refused(path, `a view of it calls its macro ${formatValue(classified.macro)}`);
       return skipped(classified.reason);
     }
     await this.#try(classified);
-    const { way, definition, alias } = classified;
+    const { accessMode, definition, alias } = classified;
     const table: AnalyticsTable = {
       source,
       name: tableName,
       viewName: null,
       mode,
-      way,
+      accessMode,
       definition,
       description: meta.description ?? "",
       rows: mode === "remote" ? null : meta.rows,
@@ -240,24 +240,29 @@ class TableReader {
       generation: own?.generation ?? null,
       columns: null,
       staleReason: null,
-      sourceColumns: way === "file" ? null : usableColumns(this.#columnsOf(tableName, way)),
+      sourceColumns: accessMode === "file" ? null : usableColumns(this.#columnsOf(tableName, accessMode)),
       remote: alias === null ? null : { alias, path: place?.path ?? [] },
     };
     return { kind: "shown", table };
   }
 
   /** A view of files is tried again where it is made; what a session attaches is tried here alone. */
-  async #try({ way, isPlain, isStored, definition }: Classified & { readonly kind: "shown" }): Promise<void> {
-    if (isPlain || way === "remote") return;
+  async #try({
+    accessMode,
+    isPlain,
+    isStored,
+    definition,
+  }: Classified & { readonly kind: "shown" }): Promise<void> {
+    if (isPlain || accessMode === "remote") return;
     const { path, signal } = this.#context;
     if (!isStored) refuseWhenStuck(path);
     const failure = await tryView(this.#connection, path, definition, signal);
-    if (failure !== null && way === "attached") throw failure;
+    if (failure !== null && accessMode === "attached") throw failure;
   }
 
-  #columnsOf(name: string, way: "attached" | "remote"): AnalyticsTable["sourceColumns"] {
+  #columnsOf(name: string, accessMode: "attached" | "remote"): AnalyticsTable["sourceColumns"] {
     const { catalog, own } = this.#context;
-    if (way === "remote") return own?.tables.get(name)?.sourceColumns ?? null;
+    if (accessMode === "remote") return own?.tables.get(name)?.sourceColumns ?? null;
     const folded = name.toLowerCase();
     const columns: readonly ObjectColumn[] | undefined =
       catalog.tables.get(folded)?.columns ?? catalog.viewColumns.get(folded);
@@ -279,7 +284,7 @@ function remoteOf(source: string, { alias, path }: RemotePlace): Classified {
   const from = [databaseNames.remote(source, alias), ...path].map(quoteIdentifier).join(".");
   return {
     kind: "shown",
-    way: "remote",
+    accessMode: "remote",
     definition: `SELECT * FROM ${from}`,
     alias,
     isPlain: true,

@@ -54,7 +54,7 @@ export async function checkRemotes(
   const state = await readAnalyticsState(connection, databaseNames.analytics);
   const checks: RemoteCheck[] = [];
   for (const { source, remotes } of state?.sources ?? []) {
-    const tables = state!.tables.filter((table) => table.source === source && table.way === "remote");
+    const tables = state!.tables.filter((table) => table.source === source && table.accessMode === "remote");
     for (const alias of new Set(tables.map(({ remote }) => remote?.alias ?? ""))) {
       throwIfAborted(request.signal, "the check of remote tables");
       const own = tables.filter(({ remote }) => (remote?.alias ?? "") === alias);

@@ -1,4 +1,4 @@
-import { checkEnvironmentName, isExposedName, shown, type Host } from "../../base/mod.ts";
+import { checkEnvironmentName, isExposedName, formatValue, type Host } from "../../base/mod.ts";
 import type { RemoteDatabase } from "../model.ts";
 import { variablesOf } from "./plan.ts";
 
@@ -15,8 +15,8 @@ export type RemoteRequest = Omit<RemoteDatabase, "refusal">;
  */
 export function refusalOf(env: Host["env"], remote: RemoteRequest): string | null {
   const { alias, extension, plan, tokenEnv } = remote;
-  if (!isExposedName(alias)) return `the alias ${shown(alias)} is not a valid name`;
-  if (!isExposedName(extension)) return `the extension ${shown(extension)} is not a valid name`;
+  if (!isExposedName(alias)) return `the alias ${formatValue(alias)} is not a valid name`;
+  if (!isExposedName(extension)) return `the extension ${formatValue(extension)} is not a valid name`;
   return (
     extensionRefusal(env, remote) ??
     (plan.takesToken || tokenEnv === "" || variablesOf(plan).includes(tokenEnv)
@@ -51,7 +51,7 @@ function tokenRefusal(env: Host["env"], { plan, tokenEnv }: RemoteRequest): stri
     try {
       checkEnvironmentName("the token variable", name);
     } catch {
-      return `the token variable ${shown(name)} is not a valid name`;
+      return `the token variable ${formatValue(name)} is not a valid name`;
     }
     const allowed = replaced === null ? plan.variables.includes(name) : replaced.includes(name.toLowerCase());
     if (!allowed) {
@@ -67,7 +67,7 @@ function tokenRefusal(env: Host["env"], { plan, tokenEnv }: RemoteRequest): stri
 function hostRefusal(env: Host["env"], { plan, url }: RemoteRequest): string | null {
   const listed = listOf(env["AGNES_REMOTE_ATTACH_HOST_ALLOWLIST"]);
   if (listed === null) return null;
-  if (plan.hosts === null) return `no host can be read from the address ${shown(url)}`;
+  if (plan.hosts === null) return `no host can be read from the address ${formatValue(url)}`;
   const other = plan.hosts.find((host) => !listed.includes(host.toLowerCase()));
   return other === undefined
     ? null

@@ -126,7 +126,7 @@ async function keepOld(
 
 /** Whether an existing view can still be read. */
 async function answers(connection: Connection, table: AnalyticsTable): Promise<boolean> {
-  if (table.way !== "file") return true;
+  if (table.accessMode !== "file") return true;
   try {
     await connection.rows(`SELECT * FROM ${qualified(table)} LIMIT 0`);
     return true;
@@ -156,7 +156,7 @@ async function dropGone(
  */
 async function createStubs(connection: Connection, tables: readonly AnalyticsTable[]): Promise<void> {
   for (const table of tables) {
-    if (table.way === "file") continue;
+    if (table.accessMode === "file") continue;
     const schema = `${quoteIdentifier(databaseNames.session)}.${quoteIdentifier(table.source)}`;
     await connection.run(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
     const create = (columns: string) =>
@@ -185,7 +185,7 @@ async function countColumns(
   const counts = new Map(rows.map(({ id, n }) => [id, Number(n)]));
   return tables.map((table) => {
     if (!remade.has(tableId(table))) return table;
-    const known = table.way === "file" || table.sourceColumns !== null;
+    const known = table.accessMode === "file" || table.sourceColumns !== null;
     return { ...table, columns: known ? (counts.get(tableId(table)) ?? null) : null };
   });
 }
@@ -195,15 +195,15 @@ function sameView(old: AnalyticsTable | undefined, table: AnalyticsTable): boole
     old !== undefined &&
     // Parts of Agnes never change, but files of other programs may have other columns under the same path.
     table.generation !== null &&
-    old.way === table.way &&
-    (table.way !== "file" || old.definition === table.definition) &&
+    old.accessMode === table.accessMode &&
+    (table.accessMode !== "file" || old.definition === table.definition) &&
     JSON.stringify(old.sourceColumns) === JSON.stringify(table.sourceColumns)
   );
 }
 
 function viewStatement(table: AnalyticsTable): ViewStatement {
   const stub = [databaseNames.session, table.source, table.name].map(quoteIdentifier).join(".");
-  const select = table.way === "file" ? table.definition : `SELECT * FROM ${stub}`;
+  const select = table.accessMode === "file" ? table.definition : `SELECT * FROM ${stub}`;
   return { id: tableId(table), sql: `CREATE OR REPLACE VIEW ${qualified(table)} AS ${select}` };
 }
 

@@ -10,7 +10,7 @@ export interface RemoteTable {
   /** `source.name`. */
   readonly id: string;
   /** `attach`: DuckDB reads the source; `live`: its connector reads it; `none`: the table cannot be queried. */
-  readonly way: "attach" | "live" | "none";
+  readonly accessMode: "attach" | "live" | "none";
   /** The DuckDB extension that attaches its source, `duckdb` for a DuckDB file; null if there is none. */
   readonly extension: string | null;
   /** The reason why it is not attached; null if it is, or if its source does not support attaching. */
@@ -49,12 +49,13 @@ async function remoteTable(
 ): Promise<RemoteTable> {
   const { source, name, extension, reason, isExtensionMissing } = check;
   const id = `${source}.${name}`;
-  if (extension !== null && reason === null) return { id, way: "attach", extension, reason, remedy: null };
+  if (extension !== null && reason === null)
+    return { id, accessMode: "attach", extension, reason, remedy: null };
   const obstacle = (await liveObstacle(services, source, id)) ?? (await connection(source));
-  if (obstacle === null) return { id, way: "live", extension, reason, remedy: null };
+  if (obstacle === null) return { id, accessMode: "live", extension, reason, remedy: null };
   return {
     id,
-    way: "none",
+    accessMode: "none",
     extension,
     reason: reason === null ? obstacle.reason : `${reason}; ${obstacle.reason}`,
     remedy: isExtensionMissing ? "Run `agnes doctor --install-extensions`." : obstacle.remedy,

@@ -1,5 +1,5 @@
 import { errorCodes, type ErrorCode, type ErrorDetails } from "./codes.ts";
-import { shown, type ErrorSpec, type Retry } from "./spec.ts";
+import { formatValue, type ErrorSpec, type Retry } from "./spec.ts";
 
 /**
  * The error class of Agnes: a stable code, a message with the failure and the value, and a hint.
@@ -64,7 +64,7 @@ export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
 function specOf(code: ErrorCode): ErrorSpec<never> {
   if (Object.hasOwn(errorCodes, code)) return errorCodes[code as keyof typeof errorCodes] as ErrorSpec<never>;
   throw new TypeError(
-    `the error code ${shown(code)} is unknown; a plugin declares its codes with defineErrors`,
+    `the error code ${formatValue(code)} is unknown; a plugin declares its codes with defineErrors`,
   );
 }
 

@@ -1,9 +1,9 @@
-import { errorSpec, shown } from "./spec.ts";
+import { errorSpec, formatValue } from "./spec.ts";
 
 /** Errors of building and attaching `analytics.duckdb`. */
 export const analyticsErrors = {
   view_failed: errorSpec<{ table: string; reason: string }>({
-    message: (d) => `table ${shown(d.table)} cannot be published as a view: ${d.reason}`,
+    message: (d) => `table ${formatValue(d.table)} cannot be published as a view: ${d.reason}`,
     hint: () => "Sync its source again; all other tables are published.",
   }),
   extract_refused: errorSpec<{ path: string; reason: string }>({
@@ -13,12 +13,12 @@ export const analyticsErrors = {
   }),
   extract_changed: errorSpec<{ table: string }>({
     status: 409,
-    message: (d) => `the extract of table ${shown(d.table)} changed since it was published`,
+    message: (d) => `the extract of table ${formatValue(d.table)} changed since it was published`,
     hint: () => "Run `agnes sync` to check and publish it again.",
   }),
   remote_unavailable: errorSpec<{ table: string; reason: string }>({
     status: 502,
-    message: (d) => `the remote table ${shown(d.table)} cannot be reached: ${d.reason}`,
+    message: (d) => `the remote table ${formatValue(d.table)} cannot be reached: ${d.reason}`,
     hint: () =>
       "`agnes doctor` lists the requirements of each remote table; `agnes doctor --install-extensions` installs extensions.",
   }),

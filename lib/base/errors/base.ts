@@ -1,5 +1,5 @@
 import { counted } from "../counted.ts";
-import { errorSpec, shown } from "./spec.ts";
+import { errorSpec, formatValue } from "./spec.ts";
 
 /** Errors of all layers. */
 export const baseErrors = {
@@ -16,7 +16,7 @@ export const baseErrors = {
   invalid_identifier: errorSpec<{ what: string; value: string; rule: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `${d.what} ${shown(d.value)} is not a valid name: ${d.rule}`,
+    message: (d) => `${d.what} ${formatValue(d.value)} is not a valid name: ${d.rule}`,
     hint: () => "Choose a name that follows this rule.",
   }),
   aborted: errorSpec<{ what: string }>({

@@ -1,5 +1,5 @@
 import { counted } from "../counted.ts";
-import { errorSpec, shown } from "./spec.ts";
+import { errorSpec, formatValue } from "./spec.ts";
 
 /** Errors of event-sourced catalogs and their storages. */
 export const catalogErrors = {
@@ -14,7 +14,7 @@ export const catalogErrors = {
   }>({
     status: 409,
     message: (d) =>
-      `${d.key === undefined ? `the log of catalog ${d.catalog}` : `${shown(d.key)} in catalog ${d.catalog}`} ` +
+      `${d.key === undefined ? `the log of catalog ${d.catalog}` : `${formatValue(d.key)} in catalog ${d.catalog}`} ` +
       `is at version ${d.actualVersion}, not ${d.expectedVersion}` +
       (d.changedSince.length === 0 ? "" : `; since then: ${d.changedSince.join("; ")}`),
     hint: () => "Read it again and apply the change to the current version.",
@@ -61,13 +61,13 @@ export const catalogErrors = {
   catalog_record_invalid: errorSpec<{ catalog: string; field: string; reason: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `field ${shown(d.field)} of a record for catalog ${d.catalog} ${d.reason}`,
+    message: (d) => `field ${formatValue(d.field)} of a record for catalog ${d.catalog} ${d.reason}`,
     hint: () => "Correct the record; nothing was written.",
   }),
   catalog_filter_invalid: errorSpec<{ catalog: string; field: string; reason: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `catalog ${d.catalog} cannot be filtered by ${shown(d.field)}: ${d.reason}`,
+    message: (d) => `catalog ${d.catalog} cannot be filtered by ${formatValue(d.field)}: ${d.reason}`,
     hint: () => "Filter by index keys; each takes a string, a number, a boolean or null.",
   }),
   catalog_too_large: errorSpec<{ catalog: string; what: string; sizeBytes: number; sizeBytesMax: number }>({

@@ -1,11 +1,11 @@
-import { errorSpec, shown } from "./spec.ts";
+import { errorSpec, formatValue } from "./spec.ts";
 
 /** Errors of the command line. */
 export const cliErrors = {
   command_unknown: errorSpec<{ command: string; parent: string; nearest?: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `${shown(d.command)} is not a command of \`${d.parent}\``,
+    message: (d) => `${formatValue(d.command)} is not a command of \`${d.parent}\``,
     hint: (d) =>
       d.nearest === undefined
         ? `Run \`${d.parent} --help\` to see the commands.`
@@ -14,7 +14,7 @@ export const cliErrors = {
   flag_unknown: errorSpec<{ flag: string; command: string; nearest?: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `${shown(d.flag)} is not an option of \`${d.command}\``,
+    message: (d) => `${formatValue(d.flag)} is not an option of \`${d.command}\``,
     hint: (d) =>
       d.nearest === undefined
         ? `Run \`${d.command} --help\` to see the options.`

@@ -1,4 +1,4 @@
-import { errorSpec, shown } from "./spec.ts";
+import { errorSpec, formatValue } from "./spec.ts";
 
 /** Errors of the workspace and its `agnes.yaml`. */
 export const configErrors = {
@@ -24,8 +24,8 @@ export const configErrors = {
   config_unknown_key: errorSpec<{ path: string; key: string; nearest?: string; at?: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `${d.at ?? d.path}: unknown key ${shown(d.key)}`,
-    hint: (d) => (d.nearest === undefined ? "Remove it." : `Did you mean ${shown(d.nearest)}?`),
+    message: (d) => `${d.at ?? d.path}: unknown key ${formatValue(d.key)}`,
+    hint: (d) => (d.nearest === undefined ? "Remove it." : `Did you mean ${formatValue(d.nearest)}?`),
   }),
   config_invalid: errorSpec<{
     path: string;
@@ -52,10 +52,10 @@ export const configErrors = {
   }>({
     status: 404,
     exit: 2,
-    message: (d) => `there is no source ${d.orTable === true ? "or table " : ""}${shown(d.source)}`,
+    message: (d) => `there is no source ${d.orTable === true ? "or table " : ""}${formatValue(d.source)}`,
     hint: (d) =>
       d.nearest !== undefined
-        ? `Did you mean ${shown(d.nearest)}?`
+        ? `Did you mean ${formatValue(d.nearest)}?`
         : d.known.length > 0
           ? `The sources of this workspace are: ${d.known.join(", ")}.`
           : "Add one under `sources:` in agnes.yaml.",

@@ -1,5 +1,5 @@
 import { counted } from "../counted.ts";
-import { errorSpec, shown } from "./spec.ts";
+import { errorSpec, formatValue } from "./spec.ts";
 
 /** Errors of DuckDB and of data passed to or from it. */
 export const duckdbErrors = {
@@ -38,7 +38,7 @@ export const duckdbErrors = {
     advice?: string;
   }>({
     isDataError: true,
-    message: (d) => `could not read ${shown(d.path, 400)}: ${d.reason}`,
+    message: (d) => `could not read ${formatValue(d.path, 400)}: ${d.reason}`,
     hint: (d) =>
       d.advice ??
       "The file may be damaged or not match the options: correct either and run `agnes sync` again.",
@@ -53,7 +53,7 @@ export const duckdbErrors = {
   }>({
     isDataError: true,
     status: 502,
-    message: (d) => `${shown(d.file, 400)}, line ${d.line}: ${d.reason}: ${shown(d.text, 200)}`,
+    message: (d) => `${formatValue(d.file, 400)}, line ${d.line}: ${d.reason}: ${formatValue(d.text, 200)}`,
     hint: (d) => d.advice ?? "Correct the file, or describe it under `csv` in agnes.yaml.",
   }),
   file_value_invalid: errorSpec<{
@@ -68,7 +68,7 @@ export const duckdbErrors = {
     isDataError: true,
     status: 502,
     message: (d) =>
-      `${shown(d.file, 400)}, ${d.line === null ? "" : `line ${d.line}, `}column ${d.column}: ${shown(d.value, 200)} is not ${d.type}`,
+      `${formatValue(d.file, 400)}, ${d.line === null ? "" : `line ${d.line}, `}column ${d.column}: ${formatValue(d.value, 200)} is not ${d.type}`,
     hint: (d) =>
       d.advice ??
       "Correct the file, set another type for the column under `types`, or let the table quarantine rows.",
@@ -76,15 +76,16 @@ export const duckdbErrors = {
   file_reading_outdated: errorSpec<{ file: string; reason: string }>({
     isDataError: true,
     status: 502,
-    message: (d) => `${shown(d.file, 400)} has changed since its table was described: ${d.reason}`,
+    message: (d) => `${formatValue(d.file, 400)} has changed since its table was described: ${d.reason}`,
     hint: () => "Run `agnes sync` to describe the table again.",
   }),
   batch_malformed: errorSpec<{ column: string; reason: string; advice?: string }>({
-    message: (d) => `column ${shown(d.column)} of an Arrow batch cannot be used: ${d.reason}`,
+    message: (d) => `column ${formatValue(d.column)} of an Arrow batch cannot be used: ${d.reason}`,
     hint: (d) => d.advice ?? "Correct the code that builds the batch.",
   }),
   type_unsupported: errorSpec<{ column: string; type: string }>({
-    message: (d) => `column ${shown(d.column)} has the type ${shown(d.type)}, which has no equivalent`,
+    message: (d) =>
+      `column ${formatValue(d.column)} has the type ${formatValue(d.type)}, which has no equivalent`,
     hint: () =>
       "Write the column with another type in the source, such as text; `types` cannot restore values that DuckDB does not read.",
   }),

@@ -1,7 +1,7 @@
 import { counted } from "../counted.ts";
 import { pointed, type SqlPlace } from "./place.ts";
 import { someNames } from "../some-names.ts";
-import { errorSpec, shown } from "./spec.ts";
+import { errorSpec, formatValue } from "./spec.ts";
 
 /** Errors of the connector runtime. */
 export const extractErrors = {
@@ -38,7 +38,7 @@ export const extractErrors = {
   }>({
     status: 404,
     exit: 2,
-    message: (d) => `no table ${shown(d.table)} is published${pointed(d.place)}`,
+    message: (d) => `no table ${formatValue(d.table)} is published${pointed(d.place)}`,
     hint: (d) => {
       if (d.registered !== undefined) {
         return `It is registered as ${d.registered}; run \`agnes sync ${d.registered}\` to publish it.`;
@@ -51,7 +51,7 @@ export const extractErrors = {
   table_plan_invalid: errorSpec<{ table: string; reason: string; id?: string; option?: string | undefined }>({
     status: 400,
     exit: 2,
-    message: (d) => `table ${shown(d.table)} cannot be extracted as configured: ${d.reason}`,
+    message: (d) => `table ${formatValue(d.table)} cannot be extracted as configured: ${d.reason}`,
     hint: (d) =>
       d.id === undefined
         ? "Correct the table with `agnes table update`; `agnes table update --help` lists the options."
@@ -59,41 +59,42 @@ export const extractErrors = {
   }),
   table_read_failed: errorSpec<{ source: string; table: string; reason: string }>({
     status: 502,
-    message: (d) => `reading table ${shown(d.table)} of source ${d.source} failed: ${d.reason}`,
+    message: (d) => `reading table ${formatValue(d.table)} of source ${d.source} failed: ${d.reason}`,
     hint: () => "The published data stays; run it again when the cause is resolved.",
   }),
   source_stalled: errorSpec<{ source: string; table: string; idleMs: number }>({
     status: 504,
     retry: "transient",
-    message: (d) => `source ${d.source} returned no rows of table ${shown(d.table)} for ${d.idleMs} ms`,
+    message: (d) => `source ${d.source} returned no rows of table ${formatValue(d.table)} for ${d.idleMs} ms`,
     hint: () => "Check the source; run it again or increase the stall timeout.",
   }),
   batch_invalid: errorSpec<{ table: string; batch: number; reason: string }>({
     status: 502,
-    message: (d) => `batch ${d.batch} of table ${shown(d.table)} is not a batch: ${d.reason}`,
+    message: (d) => `batch ${d.batch} of table ${formatValue(d.table)} is not a batch: ${d.reason}`,
     hint: () => "A connector yields Arrow record batches, arrays of row objects, or file chunks.",
   }),
   batch_schema_mismatch: errorSpec<{ table: string; batch: number; differences: readonly string[] }>({
     status: 502,
     message: (d) =>
-      `batch ${d.batch} of table ${shown(d.table)} does not match the declared columns: ${d.differences.join("; ")}`,
+      `batch ${d.batch} of table ${formatValue(d.table)} does not match the declared columns: ${d.differences.join("; ")}`,
     hint: () => "Make the batches of the connector match the tables that its discover returns.",
   }),
   bad_value: errorSpec<{ table: string; reason: string; advice?: string }>({
     status: 502,
-    message: (d) => `a value of table ${shown(d.table)} does not match its column: ${d.reason}`,
+    message: (d) => `a value of table ${formatValue(d.table)} does not match its column: ${d.reason}`,
     hint: (d) =>
       d.advice ?? "Correct the type that the plugin declares, or let the table quarantine such rows.",
   }),
   deletions_without_key: errorSpec<{ id: string; table: string }>({
     status: 502,
-    message: (d) => `the connector yielded deletions for table ${shown(d.table)}, which has no primary key`,
+    message: (d) =>
+      `the connector yielded deletions for table ${formatValue(d.table)}, which has no primary key`,
     hint: (d) => `Set the key of the table with \`agnes table update ${d.id} --primary-key COLUMNS\`.`,
   }),
   deletions_in_live_read: errorSpec<{ id: string; table: string }>({
     status: 502,
     message: (d) =>
-      `the connector yielded deletions in a live read of table ${shown(d.table)}, whose rows were already returned`,
+      `the connector yielded deletions in a live read of table ${formatValue(d.table)}, whose rows were already returned`,
     hint: (d) =>
       `Yield deletions only in reads with a cursor, or copy the table: \`agnes table update ${d.id} --mode local\`.`,
   }),
@@ -110,7 +111,7 @@ export const extractErrors = {
   }>({
     status: 502,
     message: (d) =>
-      `${d.rejected} of ${counted(d.read, "row")} of table ${shown(d.table)} ${d.rejected === 1 ? "was" : "were"} rejected (${
+      `${d.rejected} of ${counted(d.read, "row")} of table ${formatValue(d.table)} ${d.rejected === 1 ? "was" : "were"} rejected (${
         d.rejected < d.read
           ? `at most ${d.maxPercent} % may be`
           : `no row${d.origin === undefined ? "" : ` of ${d.origin}`} was left`
@@ -122,18 +123,19 @@ export const extractErrors = {
   }),
   rows_lost: errorSpec<{ table: string; yielded: number; written: number; where: string }>({
     message: (d) =>
-      `table ${shown(d.table)} returned ${counted(d.yielded, "row")} but ${d.written} ${d.written === 1 ? "is" : "are"} in ${d.where}; it was not published`,
+      `table ${formatValue(d.table)} returned ${counted(d.yielded, "row")} but ${d.written} ${d.written === 1 ? "is" : "are"} in ${d.where}; it was not published`,
     hint: () => "This is a bug in Agnes or a disk error; run it again and report it if it persists.",
   }),
   schema_frozen: errorSpec<{ id: string; table: string; changes: readonly string[] }>({
     status: 409,
     message: (d) =>
-      `the schema of table ${shown(d.table)} is frozen, but the source changed it: ${d.changes.join("; ")}`,
+      `the schema of table ${formatValue(d.table)} is frozen, but the source changed it: ${d.changes.join("; ")}`,
     hint: (d) => `Accept the change with \`agnes table update ${d.id} --schema-policy evolve\`.`,
   }),
   schema_change_unsafe: errorSpec<{ id: string; table: string; changes: readonly string[] }>({
     status: 409,
-    message: (d) => `table ${shown(d.table)} has an incompatible schema change: ${d.changes.join("; ")}`,
+    message: (d) =>
+      `table ${formatValue(d.table)} has an incompatible schema change: ${d.changes.join("; ")}`,
     hint: (d) => `Accept the change and read the whole table with \`agnes sync ${d.id} --full\`.`,
   }),
   primary_key_repeated: errorSpec<{
@@ -146,14 +148,14 @@ export const extractErrors = {
   }>({
     status: 502,
     message: (d) =>
-      `the read of table ${shown(d.table)} returned ${counted(d.rows, "extra row")} for ${counted(d.keys, "value")} of the primary key (${d.columns.join(", ")}), for example ${d.example}; the published data stays`,
+      `the read of table ${formatValue(d.table)} returned ${counted(d.rows, "extra row")} for ${counted(d.keys, "value")} of the primary key (${d.columns.join(", ")}), for example ${d.example}; the published data stays`,
     hint: (d) =>
       `Correct the primary key, for example with \`agnes table update ${d.id} --primary-key COLUMNS\`, or fix the connector that yields rows twice.`,
   }),
   replace_invalid: errorSpec<{ table: string; column: string; value: string; reason: string }>({
     status: 502,
     message: (d) =>
-      `the rows of a parent cannot be replaced in table ${shown(d.table)}: column ${shown(d.column)} is ${d.value}: ${d.reason}`,
+      `the rows of a parent cannot be replaced in table ${formatValue(d.table)}: column ${formatValue(d.column)} is ${d.value}: ${d.reason}`,
     hint: () =>
       "Correct the connector: `parent` names columns of the table, and each row contains the same values.",
   }),
@@ -165,7 +167,7 @@ export const extractErrors = {
   }>({
     status: 502,
     message: (d) =>
-      `${counted(d.rows, "row")} of table ${shown(d.table)} ${d.rows === 1 ? "has" : "have"} no value in the primary key (${d.columns.join(", ")})`,
+      `${counted(d.rows, "row")} of table ${formatValue(d.table)} ${d.rows === 1 ? "has" : "have"} no value in the primary key (${d.columns.join(", ")})`,
     hint: (d) => d.advice ?? "Correct the primary key of the table, or let it quarantine such rows.",
   }),
 } as const;

@@ -3,7 +3,7 @@ export { errorCodes } from "./codes.ts";
 export type { ErrorCode, ErrorDetails } from "./codes.ts";
 export { defineErrors } from "./define-errors.ts";
 export type { PluginError, PluginErrors } from "./define-errors.ts";
-export { errorSpec, shown } from "./spec.ts";
+export { errorSpec, formatValue } from "./spec.ts";
 export type { ErrorSpec, Retry } from "./spec.ts";
 export { displayWidth } from "./place.ts";
 export type { SqlPlace } from "./place.ts";

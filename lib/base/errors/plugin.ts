@@ -1,4 +1,4 @@
-import { errorSpec, shown, type Place } from "./spec.ts";
+import { errorSpec, formatValue, type Place } from "./spec.ts";
 
 /** Formats a file with line and column, and the imported file if the place is in it. */
 function placed(file: string, place: Place | undefined): string {
@@ -21,12 +21,12 @@ export const pluginErrors = {
     status: 404,
     exit: 2,
     message: (d) =>
-      `${d.at === undefined ? "" : `${d.at}: `}there is no plugin ${shown(d.plugin)}${d.failed?.isIt === true ? `: ${d.failed.reasons.join("; ")}` : ""}`,
+      `${d.at === undefined ? "" : `${d.at}: `}there is no plugin ${formatValue(d.plugin)}${d.failed?.isIt === true ? `: ${d.failed.reasons.join("; ")}` : ""}`,
     hint: (d) => {
       if (d.failed?.isIt === true) return "Correct that file, then run the command again.";
       const advice =
         d.nearest !== undefined
-          ? `Did you mean ${shown(d.nearest)}?`
+          ? `Did you mean ${formatValue(d.nearest)}?`
           : d.known.length > 0
             ? `Available plugins: ${d.known.join(", ")}.`
             : "Add one to the folder `plugins/`, or list it under `plugins:` in agnes.yaml.";
@@ -37,7 +37,7 @@ export const pluginErrors = {
     status: 400,
     exit: 2,
     message: (d) =>
-      `the plugin ${shown(d.plugin)}${d.file === undefined ? "" : ` of ${placed(d.file, d.place)}`} is not valid: ${d.reason}`,
+      `the plugin ${formatValue(d.plugin)}${d.file === undefined ? "" : ` of ${placed(d.file, d.place)}`} is not valid: ${d.reason}`,
     hint: () => "Correct the plugin; `agnes connector new` generates a valid example.",
   }),
   package_missing: errorSpec<{ package: string }>({
@@ -70,7 +70,7 @@ export const pluginErrors = {
   }>({
     status: 502,
     message: (d) =>
-      `source ${d.source} (plugin ${d.plugin}): ${d.operation}${d.table === undefined ? "" : ` of table ${shown(d.table)}`} failed: ${d.reason}`,
+      `source ${d.source} (plugin ${d.plugin}): ${d.operation}${d.table === undefined ? "" : ` of table ${formatValue(d.table)}`} failed: ${d.reason}`,
     hint: (d) => d.advice ?? "Run again with --verbose to see where in the plugin it failed.",
   }),
   remote_holds_secret: errorSpec<{ plugin: string; source: string; field: string }>({
@@ -151,7 +151,7 @@ export const pluginErrors = {
   }>({
     status: 502,
     message: (d) =>
-      `table ${shown(d.table)}, row ${d.row}, column ${shown(d.column)}: the value ${d.value} is not valid: ${d.reason}`,
+      `table ${formatValue(d.table)}, row ${d.row}, column ${formatValue(d.column)}: the value ${d.value} is not valid: ${d.reason}`,
     hint: (d) =>
       d.advice ?? "Correct the type that the plugin declares, or let the table quarantine such rows.",
   }),

@@ -1,6 +1,6 @@
 import { nearest } from "../nearest.ts";
 import { someNames } from "../some-names.ts";
-import { errorSpec, shown } from "./spec.ts";
+import { errorSpec, formatValue } from "./spec.ts";
 
 /** Errors of sources that any connector may use. */
 export const sourcesErrors = {
@@ -13,27 +13,29 @@ export const sourcesErrors = {
   source_table_gone: errorSpec<{ table: string }>({
     isDataError: true,
     status: 404,
-    message: (d) => `table ${shown(d.table)} no longer exists in its source`,
+    message: (d) => `table ${formatValue(d.table)} no longer exists in its source`,
     hint: () => "Restore it, or unregister the table; the published data stays until then.",
   }),
   source_table_missing: errorSpec<{ table: string; option: string; known: readonly string[] }>({
     isDataError: true,
     status: 404,
-    message: (d) => `the source has no table ${shown(d.table)}, which the option \`${d.option}\` refers to`,
+    message: (d) =>
+      `the source has no table ${formatValue(d.table)}, which the option \`${d.option}\` refers to`,
     hint: (d) => {
       const near = nearest(d.table, d.known);
-      if (near !== undefined) return `Did you mean ${shown(near)}?`;
+      if (near !== undefined) return `Did you mean ${formatValue(near)}?`;
       return `Correct \`${d.option}\` in agnes.yaml${d.known.length === 0 ? "" : `; the source has ${someNames(d.known)}`}.`;
     },
   }),
   source_schema_missing: errorSpec<{ schema: string; option: string; known: readonly string[] }>({
     isDataError: true,
     status: 404,
-    message: (d) => `the source has no schema ${shown(d.schema)}, which the option \`${d.option}\` refers to`,
+    message: (d) =>
+      `the source has no schema ${formatValue(d.schema)}, which the option \`${d.option}\` refers to`,
     hint: (d) => {
       const near = nearest(d.schema, d.known);
       const advice =
-        near === undefined ? `Correct \`${d.option}\` in agnes.yaml.` : `Did you mean ${shown(near)}?`;
+        near === undefined ? `Correct \`${d.option}\` in agnes.yaml.` : `Did you mean ${formatValue(near)}?`;
       return `${advice} The source has ${someNames(d.known)}.`;
     },
   }),

@@ -47,11 +47,11 @@ export function errorSpec<D extends object>(
  * @param maxLength the maximum number of characters; default: 80
  * @example
  * ```ts
- * import { shown } from "agnes/kit";
- * shown("line 1\nline 2"); // "line 1\nline 2", with quotes and on one line
+ * import { formatValue } from "agnes/kit";
+ * formatValue("line 1\nline 2"); // "line 1\nline 2", with quotes and on one line
  * ```
  */
-export function shown(value: unknown, maxLength = 80): string {
+export function formatValue(value: unknown, maxLength = 80): string {
   const text = typeof value === "string" ? JSON.stringify(value) : textOf(value);
   const visible = text.replace(
     /[\p{Cc}\p{Cf}\u2028\u2029]/gu,

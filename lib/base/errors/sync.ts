@@ -1,10 +1,10 @@
-import { errorSpec, shown } from "./spec.ts";
+import { errorSpec, formatValue } from "./spec.ts";
 
 /** Errors of a sync as a whole. */
 export const syncErrors = {
   table_vanished: errorSpec<{ source: string; table: string }>({
     status: 404,
-    message: (d) => `source ${d.source} no longer has table ${shown(d.table)}`,
+    message: (d) => `source ${d.source} no longer has table ${formatValue(d.table)}`,
     hint: () =>
       "The published data stays; remove it with `agnes table unregister` if the table was deleted permanently.",
   }),

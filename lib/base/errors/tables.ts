@@ -1,4 +1,4 @@
-import { errorSpec, shown } from "./spec.ts";
+import { errorSpec, formatValue } from "./spec.ts";
 
 /** One change since the version that a stale writer expected. */
 export interface ForeignChange {
@@ -14,35 +14,35 @@ export const tablesErrors = {
   table_not_registered: errorSpec<{ id: string; nearest?: string }>({
     status: 404,
     exit: 2,
-    message: (d) => `there is no registered table ${shown(d.id)}`,
+    message: (d) => `there is no registered table ${formatValue(d.id)}`,
     hint: (d) =>
       d.nearest === undefined
         ? "`agnes table list` lists the registered tables; `agnes table register SOURCE TABLE` adds one."
-        : `Did you mean ${shown(d.nearest)}?`,
+        : `Did you mean ${formatValue(d.nearest)}?`,
   }),
   table_exists: errorSpec<{ id: string; existing: string }>({
     status: 409,
     exit: 2,
     message: (d) =>
       d.id === d.existing
-        ? `the table ${shown(d.id)} is already registered`
-        : `the table ${shown(d.id)} differs from the registered ${shown(d.existing)} only in case`,
+        ? `the table ${formatValue(d.id)} is already registered`
+        : `the table ${formatValue(d.id)} differs from the registered ${formatValue(d.existing)} only in case`,
     hint: (d) => `Change it with \`agnes table update ${d.existing}\`, or register under another --name.`,
   }),
   table_view_taken: errorSpec<{ viewName: string; owner: string; suggestion: string }>({
     status: 409,
     exit: 2,
-    message: (d) => `the view name ${shown(d.viewName)} already belongs to ${shown(d.owner)}`,
+    message: (d) => `the view name ${formatValue(d.viewName)} already belongs to ${formatValue(d.owner)}`,
     hint: (d) => `Choose another, for example --as ${d.suggestion}.`,
   }),
   table_field_unknown: errorSpec<{ what: string; field: string; nearest?: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `${d.what}: there is no field ${shown(d.field)}`,
+    message: (d) => `${d.what}: there is no field ${formatValue(d.field)}`,
     hint: (d) =>
       d.nearest === undefined
         ? "Remove it; the fields are listed in docs/guide/tables.md."
-        : `Did you mean ${shown(d.nearest)}?`,
+        : `Did you mean ${formatValue(d.nearest)}?`,
   }),
   table_field_missing: errorSpec<{ what: string; field: string; reason: string }>({
     status: 400,
@@ -54,12 +54,12 @@ export const tablesErrors = {
     status: 400,
     exit: 2,
     message: (d) => `${d.what}: ${d.field} ${d.reason}`,
-    hint: (d) => (d.nearest === undefined ? "Correct the value." : `Did you mean ${shown(d.nearest)}?`),
+    hint: (d) => (d.nearest === undefined ? "Correct the value." : `Did you mean ${formatValue(d.nearest)}?`),
   }),
   table_field_fixed: errorSpec<{ id: string; field: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `${d.field} of ${shown(d.id)} cannot change: it is part of the table's identity`,
+    message: (d) => `${d.field} of ${formatValue(d.id)} cannot change: it is part of the table's identity`,
     hint: () => "Rename the view with --as, or unregister the table and register it again.",
   }),
   table_contradiction: errorSpec<{
@@ -70,13 +70,13 @@ export const tablesErrors = {
   }>({
     status: 400,
     exit: 2,
-    message: (d) => `${shown(d.id)}: ${d.fields.join(" and ")} contradict each other: ${d.reason}`,
+    message: (d) => `${formatValue(d.id)}: ${d.fields.join(" and ")} contradict each other: ${d.reason}`,
     hint: (d) => d.instead,
   }),
   schedule_invalid: errorSpec<{ text: string; reason: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `the schedule ${shown(d.text)} is not valid: ${d.reason}`,
+    message: (d) => `the schedule ${formatValue(d.text)} is not valid: ${d.reason}`,
     hint: () =>
       "Write `every 15m`, `every 6h`, `daily 05:00,17:00`, or five cron fields such as `0 5 * * 1`; times are UTC unless followed by a time zone.",
   }),
@@ -103,7 +103,7 @@ export const tablesErrors = {
     status: 409,
     exit: 2,
     message: (d) =>
-      `${d.path} was changed after it was generated: its checksum is ${shown(d.expected)}, its content has ${shown(d.found)}`,
+      `${d.path} was changed after it was generated: its checksum is ${formatValue(d.expected)}, its content has ${formatValue(d.found)}`,
     hint: () =>
       "If the change is intended, import it with --edited; otherwise change the registry and export again.",
   }),
@@ -139,7 +139,7 @@ export const tablesErrors = {
 function shownChanges(changes: readonly ForeignChange[]): string {
   const last = changes.slice(-5).map((change) => {
     const fields = change.fields.length === 0 ? "" : ` (${change.fields.join(", ")})`;
-    return `${change.version}: ${shown(change.actor, 60)} ${change.action} ${shown(change.id)}${fields}`;
+    return `${change.version}: ${formatValue(change.actor, 60)} ${change.action} ${formatValue(change.id)}${fields}`;
   });
   return `${changes.length > 5 ? `… (${changes.length} changes) ` : ""}${last.join("; ")}`;
 }

@@ -1,4 +1,4 @@
-import { AgnesError, shown } from "../../base/mod.ts";
+import { AgnesError, formatValue } from "../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../kit/mod.ts";
 
 /** The columns of one file of a table, in its order. */
@@ -71,7 +71,7 @@ export function formatNote(
   { option, format }: { readonly option: string; readonly format: string },
   found: FoundText | null,
 ): string {
-  const what = found === null ? "a value" : `${shown(found.text, 100)} in ${originOf(found.file)}`;
+  const what = found === null ? "a value" : `${formatValue(found.text, 100)} in ${originOf(found.file)}`;
   return `column ${name} holds ${what}, which is not written as csv.${option} says (${format}), so it stays text; correct the value or the option`;
 }
 

@@ -1,6 +1,6 @@
 import { Field, Schema } from "apache-arrow";
 
-import { AgnesError, isAgnesError, shown } from "../../base/mod.ts";
+import { AgnesError, isAgnesError, formatValue } from "../../base/mod.ts";
 import type { FileChunk, FileInput, FileReading, InspectedFiles, InspectOptions } from "../../kit/mod.ts";
 import type { Connection } from "../connection.ts";
 import { describeQuery } from "../describe.ts";
@@ -110,7 +110,7 @@ async function canonicalType(connection: Connection, name: string, type: string)
   const refusal = (cause?: unknown) =>
     new AgnesError(
       "invalid_input",
-      { what: `types.${name}`, reason: `DuckDB has no type ${shown(type)}` },
+      { what: `types.${name}`, reason: `DuckDB has no type ${formatValue(type)}` },
       { cause },
     );
   // The type becomes part of a CAST; what leaves its parentheses would be SQL of its own.

@@ -1,4 +1,4 @@
-import { AgnesError, isAgnesError, reasonOf, shown } from "../../base/mod.ts";
+import { AgnesError, isAgnesError, reasonOf, formatValue } from "../../base/mod.ts";
 import type { FileColumn } from "../../kit/mod.ts";
 import type { Connection } from "../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../sql.ts";
@@ -97,7 +97,7 @@ async function differenceOf(
   const [misfits] = await connection.rows<Record<string, boolean>>(`SELECT ${tests.join(", ")}`, statement);
   const misfit = values.find(({ text }, at) => text !== null && misfits![`v${at}`] === true);
   const isNoValue = ({ name, type }: FileColumn, text: string | null) =>
-    failure(`its path says ${name}=${shown(text)}, but column ${JSON.stringify(name)} is ${type}`);
+    failure(`its path says ${name}=${formatValue(text)}, but column ${JSON.stringify(name)} is ${type}`);
   if (misfit !== undefined) return isNoValue(misfit.column, misfit.text);
   if (!reasonOf(error).includes(DIFFERENT)) return null;
   const texts = values.map(
@@ -131,4 +131,4 @@ async function fitsExactly(connection: Connection, column: FileColumn, text: str
   return row!.fits;
 }
 
-const valueOf = (text: string | null): string => (text === null ? "null" : shown(text));
+const valueOf = (text: string | null): string => (text === null ? "null" : formatValue(text));

@@ -1,4 +1,4 @@
-import { AgnesError, shown } from "../../base/mod.ts";
+import { AgnesError, formatValue } from "../../base/mod.ts";
 import type { Change, Row } from "../../kit/mod.ts";
 import { publishedColumns, type TablePlan } from "../job/plan.ts";
 import { NO_KEY, type Quarantine } from "../write/quarantine.ts";
@@ -82,7 +82,7 @@ function missingParent(plan: TablePlan, parent: Row): Omit<Mismatch, "record"> |
     throw new AgnesError("replace_invalid", {
       table: plan.name,
       column: unknown,
-      value: shown(parent[unknown]),
+      value: formatValue(parent[unknown]),
       reason: "the table has no such column",
     });
   }
@@ -100,7 +100,7 @@ function mismatchWith({ info }: TablePlan, parent: Row): (row: Row) => Omit<Mism
     const found = columns.find(({ identity, expected }) => identity(row) !== expected);
     if (found === undefined) return null;
     const { column } = found;
-    const reason = `the value of the parent is ${shown(parent[column])}`;
-    return { column, value: row[column] == null ? "null" : shown(row[column]), reason };
+    const reason = `the value of the parent is ${formatValue(parent[column])}`;
+    return { column, value: row[column] == null ? "null" : formatValue(row[column]), reason };
   };
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { counted } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
-import type { ReadEnd } from "../../kit/mod.ts";
+import type { ReadResult } from "../../kit/mod.ts";
 import { defaultGranularity } from "../../tables/mod.ts";
 import type { ReadDecision } from "../read/decide.ts";
 import type { PublishedColumn, Part, PublishedTable, Tombstone } from "../format/extract-state.ts";
@@ -47,7 +47,7 @@ export async function mergeRead(
   job: TableJob,
   decision: ReadDecision,
   staged: readonly StagedPart[],
-  end: ReadEnd,
+  end: ReadResult,
   columns: readonly PublishedColumn[],
   quarantine: Quarantine | null,
 ): Promise<MergedRead> {
@@ -89,7 +89,7 @@ export async function mergeRead(
 }
 
 /** The origins that a read gave; null when it gave none. */
-function originsOf(staged: readonly StagedPart[], end: ReadEnd): GivenOrigins | null {
+function originsOf(staged: readonly StagedPart[], end: ReadResult): GivenOrigins | null {
   const yielded = new Set(staged.map((part) => part.origin).filter((origin) => origin !== null));
   if (yielded.size === 0 && end.kept === undefined) return null;
   return { yielded, kept: end.kept === undefined ? undefined : new Set(end.kept) };
@@ -100,7 +100,7 @@ function publishedParts(previous: PublishedTable | undefined): readonly Part[] {
 }
 
 /** The parts that a whole read leaves: those of origins the connector says did not change. */
-function keptParts(previous: PublishedTable | undefined, end: ReadEnd): readonly Part[] {
+function keptParts(previous: PublishedTable | undefined, end: ReadResult): readonly Part[] {
   const kept = new Set(end.kept);
   return previous?.parts.filter((part) => part.origin !== null && kept.has(part.origin)) ?? [];
 }

@@ -1,4 +1,4 @@
-import { AgnesError, shown } from "../../base/mod.ts";
+import { AgnesError, formatValue } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import { statedRange, type StagedPart } from "../write/staged.ts";
@@ -44,7 +44,7 @@ export async function repeatedKeys(
     { signal },
   );
   const { keys = 0n, rows = 0n, example } = found ?? {};
-  return keys === 0n ? null : { keys: Number(keys), rows: Number(rows), example: shown(example ?? "") };
+  return keys === 0n ? null : { keys: Number(keys), rows: Number(rows), example: formatValue(example ?? "") };
 }
 
 const INTEGER = /^U?(TINY|SMALL|BIG)?INT(EGER)?$/;

@@ -1,4 +1,4 @@
-import { AgnesError, shown } from "../../base/mod.ts";
+import { AgnesError, formatValue } from "../../base/mod.ts";
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { TOMBSTONES_KEPT, type PublishedTable, type Tombstone } from "../format/extract-state.ts";
 import type { TableJob } from "../job/job.ts";
@@ -91,7 +91,7 @@ async function findGone(
     throw new AgnesError("replace_invalid", {
       table: plan.name,
       column: missing,
-      value: shown(family.parents[0]![missing]),
+      value: formatValue(family.parents[0]![missing]),
       reason: "the published table has no such column yet; sync it first",
     });
   }

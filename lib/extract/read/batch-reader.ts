@@ -10,7 +10,7 @@ import {
   type Batch,
   type Deletions,
   type FileChunk,
-  type ReadEnd,
+  type ReadResult,
   type RowBuilder,
   type RowReject,
 } from "../../kit/mod.ts";
@@ -72,7 +72,7 @@ const PART_SIZE_BYTES_MAX = 192 * 1024 * 1024;
  * deletions back, and counts. The writer looks at the next piece by `peek`, and takes it by `shift` or `partRows`.
  */
 export class BatchReader {
-  readonly #iterator: AsyncIterator<Batch | Deletions, ReadEnd | void>;
+  readonly #iterator: AsyncIterator<Batch | Deletions, ReadResult | void>;
   readonly #options: ReadOptions;
   #layout: BatchLayout | null = null;
   #expected: readonly PublishedColumn[] = [];
@@ -86,7 +86,7 @@ export class BatchReader {
   #deletions: PendingDeletions | null = null;
   #checked: Schema | null = null;
   #restartIdle: () => void = () => {};
-  #end: ReadEnd = {};
+  #end: ReadResult = {};
   #isClosed = false;
   #isFlushed = false;
   #batches = 0;
@@ -95,7 +95,7 @@ export class BatchReader {
   #rows = 0;
   #hasNegativeZero = false;
 
-  constructor(batches: AsyncIterable<Batch | Deletions, ReadEnd | void>, options: ReadOptions) {
+  constructor(batches: AsyncIterable<Batch | Deletions, ReadResult | void>, options: ReadOptions) {
     this.#iterator = batches[Symbol.asyncIterator]();
     this.#options = options;
   }
@@ -106,7 +106,7 @@ export class BatchReader {
   }
 
   /** What the connector returned after its last batch. */
-  get end(): ReadEnd {
+  get end(): ReadResult {
     return this.#end;
   }
 

@@ -1,5 +1,5 @@
 import { AgnesError, redactValue } from "../../base/mod.ts";
-import type { Batch, Deletions, ReadEnd, ReadProgress, RowReject } from "../../kit/mod.ts";
+import type { Batch, Deletions, ReadResult, ReadProgress, RowReject } from "../../kit/mod.ts";
 import { answerBatches } from "../../sources/mod.ts";
 import { readDirectory } from "../format/paths.ts";
 import type { ReadDecision } from "./decide.ts";
@@ -65,7 +65,7 @@ async function begin(
   decision: ReadDecision,
   { cursor, filter, window }: ReadRange,
   onProgress: (progress: ReadProgress) => void,
-): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch | Deletions, ReadEnd | void> }> {
+): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch | Deletions, ReadResult | void> }> {
   const { plan, signal } = job;
   const { source } = job.run;
   const { connector } = source;
@@ -75,7 +75,7 @@ async function begin(
     const { columns: _, filter: __, ...rest } = plan;
     return {
       plan: { ...rest, strategy: "full_refresh", info: { ...plan.info, schema: answer.schema } },
-      batches: answerBatches(answer, { signal }) as AsyncIterable<Batch, ReadEnd | void>,
+      batches: answerBatches(answer, { signal }) as AsyncIterable<Batch, ReadResult | void>,
     };
   }
   if (connector.read === undefined) throw missing(job, "read");

@@ -7,10 +7,10 @@ import {
   messageOf,
   printable,
   redact,
-  shown as shownValue,
+  formatValue as shownValue,
   counted,
 } from "../../base/mod.ts";
-import type { HttpAnswer } from "./http.ts";
+import type { HttpResponse } from "./http.ts";
 import type { Watch } from "./watch.ts";
 
 const SIZE_BYTES_MAX = 256 * 1024 * 1024;
@@ -28,7 +28,7 @@ export interface AnswerParts {
 }
 
 /** A response whose body can be read once, in any format. */
-export class OpenAnswer implements HttpAnswer {
+export class OpenAnswer implements HttpResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly url: string;

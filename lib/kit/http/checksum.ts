@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import { AgnesError, counted, shown, type Files } from "../../base/mod.ts";
+import { AgnesError, counted, formatValue, type Files } from "../../base/mod.ts";
 import { crc32c } from "./crc32c.ts";
 
 /** A checksum of a file's content. */
@@ -24,7 +24,7 @@ export function checksumBytes({ algorithm, value }: Checksum): Buffer {
   const bytes = Buffer.from(value, isHex ? "hex" : "base64");
   const isValid = isHex || (bytes.length === sizeBytes && bytes.toString("base64") === value);
   if (isValid) return bytes;
-  const reason = `${shown(value, 80)} is neither hex nor base64 of ${counted(sizeBytes, "byte")}`;
+  const reason = `${formatValue(value, 80)} is neither hex nor base64 of ${counted(sizeBytes, "byte")}`;
   throw new AgnesError("invalid_input", { what: `the ${algorithm} checksum`, reason });
 }
 

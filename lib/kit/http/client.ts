@@ -6,7 +6,7 @@ import { downloadFiles } from "./download.ts";
 import type {
   DownloadFile,
   Http,
-  HttpAnswer,
+  HttpResponse,
   HttpDefaults,
   HttpDownloadRequest,
   HttpJsonRequest,
@@ -63,7 +63,7 @@ class HttpClient implements Http {
     return new HttpClient(this.#services, merged(this.#defaults, defaults));
   }
 
-  async request(url: string, request: HttpRequest = {}): Promise<HttpAnswer> {
+  async request(url: string, request: HttpRequest = {}): Promise<HttpResponse> {
     return this.#call(url, request, (answer) => Promise.resolve(answer));
   }
 
@@ -138,7 +138,7 @@ class HttpClient implements Http {
       const origins = this.#originsOf(url);
       // Links point to other hosts: without a base URL no host may receive the credentials.
       const defaults = this.#defaults.baseUrl === undefined ? "" : origins.defaults;
-      return this.#call<HttpAnswer>(url, asked, async (answer) => answer, { ...origins, defaults });
+      return this.#call<HttpResponse>(url, asked, async (answer) => answer, { ...origins, defaults });
     };
     yield* downloadFiles({ host, log, open }, files, request);
   }

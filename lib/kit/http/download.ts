@@ -1,7 +1,7 @@
 import { AgnesError, linkedController, type Host, type Log } from "../../base/mod.ts";
 import type { FileChunk, ReadProgress } from "../batch.ts";
 import { DiskSpace } from "./disk-space.ts";
-import type { DownloadFile, HttpAnswer, HttpDownloadRequest, HttpRequest } from "./http.ts";
+import type { DownloadFile, HttpResponse, HttpDownloadRequest, HttpRequest } from "./http.ts";
 import { spoolPath, type SpoolFile } from "./spool-file.ts";
 import { Transfer, type TransferFile } from "./transfer.ts";
 
@@ -11,7 +11,7 @@ const CONCURRENCY = 4;
 export interface DownloadServices {
   readonly host: Pick<Host, "files" | "random" | "sleep">;
   readonly log: Log;
-  readonly open: (url: string, request: HttpRequest) => Promise<HttpAnswer>;
+  readonly open: (url: string, request: HttpRequest) => Promise<HttpResponse>;
 }
 
 type Files = Iterable<string | DownloadFile> | AsyncIterable<string | DownloadFile>;

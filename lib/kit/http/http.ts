@@ -18,7 +18,7 @@ export type BearerSource = (options: {
 }) => Promise<Secret>;
 
 /** Retry and timeout options of a request. */
-export interface HttpPatience {
+export interface HttpRetryOptions {
   /** Maximum number of retries. Default: 5. */
   readonly retries?: number;
   /** Timeout until the response begins, and between chunks of its body. Default: 30 s. */
@@ -28,7 +28,7 @@ export interface HttpPatience {
 }
 
 /** Defaults that a client created by `Http.with` adds to every request. */
-export interface HttpDefaults extends HttpPatience {
+export interface HttpDefaults extends HttpRetryOptions {
   /** The base of relative URLs. Credentials are sent to this origin only. */
   readonly baseUrl?: string;
   /** Headers whose value is a `Secret`, or whose name refers to a token or key, are credentials. */
@@ -49,7 +49,7 @@ export interface HttpDefaults extends HttpPatience {
 }
 
 /** One request. */
-export interface HttpRequest extends HttpPatience {
+export interface HttpRequest extends HttpRetryOptions {
   /** Default: `GET`, or `POST` if there is a body. */
   readonly method?: string;
   readonly query?: HttpQuery;
@@ -129,7 +129,7 @@ export interface DownloadFile {
 export interface HttpDownloadRequest
   extends
     Omit<FileChunk, "kind" | "data" | "origin" | "constants">,
-    Pick<HttpPatience, "retries" | "attemptTimeoutMs"> {
+    Pick<HttpRetryOptions, "retries" | "attemptTimeoutMs"> {
   /** The folder of the files: pass `ReadOptions.directory`. Default: a temporary folder, removed at the end. */
   readonly directory?: string | undefined;
   /** Maximum number of concurrent downloads, which is also the maximum read-ahead. Default: 4. */
@@ -140,7 +140,7 @@ export interface HttpDownloadRequest
 }
 
 /** A response with an unread body; read it, iterate over it or `cancel` it. */
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   readonly headers: Headers;
   /** The final URL, without its query. */
@@ -179,7 +179,7 @@ export interface Http {
   /** Returns a client that adds `defaults` to every request and shares the rate limit with this one. */
   with(defaults: HttpDefaults): Http;
   /** Sends a request and resolves when the response begins. Reading the body is not retried. */
-  request(url: string, request?: HttpRequest): Promise<HttpAnswer>;
+  request(url: string, request?: HttpRequest): Promise<HttpResponse>;
   /** Returns the body as JSON; a connection lost while reading is retried. */
   json<T = unknown>(url: string, request?: HttpJsonRequest<T>): Promise<T>;
   /** Returns the body as text. */

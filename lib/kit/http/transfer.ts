@@ -1,7 +1,7 @@
 import { AgnesError, counted, isAgnesError, throwIfAborted, type Host, type Log } from "../../base/mod.ts";
 import { checksumBytes, fileChecksum, type Checksum } from "./checksum.ts";
 import type { DiskSpace } from "./disk-space.ts";
-import type { DownloadFile, HttpAnswer, HttpRequest } from "./http.ts";
+import type { DownloadFile, HttpResponse, HttpRequest } from "./http.ts";
 import { conditionalHeaders, continuationOf } from "./resume.ts";
 import { backoffMs } from "./retry.ts";
 import { SpoolFile } from "./spool-file.ts";
@@ -15,7 +15,7 @@ export interface TransferServices {
   readonly space: DiskSpace;
   readonly directory: string;
   /** Sends one request; the credentials of the client are only sent to its base URL. */
-  readonly open: (url: string, request: HttpRequest) => Promise<HttpAnswer>;
+  readonly open: (url: string, request: HttpRequest) => Promise<HttpResponse>;
   readonly onBytes: () => void;
 }
 
@@ -127,7 +127,7 @@ export class Transfer {
   }
 
   /** Appends the body to the file and makes it durable, also if the connection drops. */
-  async #take(spool: SpoolFile, answer: HttpAnswer, totalBytes: number | null): Promise<void> {
+  async #take(spool: SpoolFile, answer: HttpResponse, totalBytes: number | null): Promise<void> {
     const { space, onBytes } = this.#services;
     const { sizeBytes: expectedBytes = totalBytes } = this.#file;
     try {
@@ -204,7 +204,7 @@ export class Transfer {
   }
 }
 
-function wrongSize({ url, status }: HttpAnswer, sizeBytes: number, expectedBytes: number): AgnesError {
+function wrongSize({ url, status }: HttpResponse, sizeBytes: number, expectedBytes: number): AgnesError {
   const reason = `the content of ${url} has ${counted(sizeBytes, "byte")} or more, not ${expectedBytes}`;
   return new AgnesError("source_answer_invalid", { reason, url, status });
 }

@@ -1,6 +1,6 @@
 import * as arrow from "apache-arrow";
 
-import { AgnesError, copyRow, shown } from "../../base/mod.ts";
+import { AgnesError, copyRow, formatValue } from "../../base/mod.ts";
 import type { Row } from "../batch.ts";
 import type { TableInfo } from "../table.ts";
 import { builderOf } from "./builders.ts";
@@ -129,7 +129,7 @@ class TypedRowBuilder implements RowBuilder {
     const rejects = new Map<number, RowReject>();
     const refuse = (index: number, column: string, value: unknown, reason: string) => {
       if (rejects.has(index)) return;
-      const reject = { row: first + index, column, value: shown(value), reason, record: rows[index] };
+      const reject = { row: first + index, column, value: formatValue(value), reason, record: rows[index] };
       if (this.#onReject === undefined) throw invalid(this.#table, reject);
       rejects.set(index, reject);
     };
@@ -199,7 +199,7 @@ function ordered(schema: arrow.Schema, columns: readonly string[]): arrow.Schema
     if (field === undefined) {
       throw new AgnesError("invalid_input", {
         what: "the list of columns",
-        reason: `there is no column ${shown(name)}`,
+        reason: `there is no column ${formatValue(name)}`,
       });
     }
     return field;

@@ -1,4 +1,4 @@
-import { AgnesError, quoted, shown } from "../../base/mod.ts";
+import { AgnesError, quoted, formatValue } from "../../base/mod.ts";
 import type { FilterValue } from "../batch.ts";
 
 /**
@@ -90,5 +90,5 @@ function timestampLiteral(time: Date, dialect: SqlDialect): string {
 }
 
 function unsupported(value: unknown, dialect: SqlDialect, reason: string): AgnesError {
-  return new AgnesError("literal_unsupported", { value: shown(value, 40), dialect, reason });
+  return new AgnesError("literal_unsupported", { value: formatValue(value, 40), dialect, reason });
 }

@@ -1,4 +1,4 @@
-import { AgnesError, shown, toExposedName } from "../../base/mod.ts";
+import { AgnesError, formatValue, toExposedName } from "../../base/mod.ts";
 import type { Capability } from "../../kit/mod.ts";
 import { scaffoldCapabilities, scaffoldParts, type ScaffoldCapability } from "./parts.ts";
 
@@ -23,12 +23,14 @@ export function scaffoldPlugin(request: ScaffoldRequest): Readonly<Record<string
   const { name } = request;
   if (!NAME.test(name)) {
     const rule = "lower-case letters, digits, dashes and underscores, a letter first, at most 64";
-    throw new AgnesError("scaffold_invalid", { reason: `${shown(name)} is no name of a plugin: ${rule}` });
+    throw new AgnesError("scaffold_invalid", {
+      reason: `${formatValue(name)} is no name of a plugin: ${rule}`,
+    });
   }
   const offered: readonly Capability[] = scaffoldCapabilities;
   const unknown = request.capabilities.find((capability) => !offered.includes(capability));
   if (unknown !== undefined) {
-    const reason = `a new plugin cannot have the capability ${shown(unknown)}; it can have ${offered.join(", ")}`;
+    const reason = `a new plugin cannot have the capability ${formatValue(unknown)}; it can have ${offered.join(", ")}`;
     throw new AgnesError("scaffold_invalid", { reason });
   }
   if (request.capabilities.length === 0) {

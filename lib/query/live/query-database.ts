@@ -123,7 +123,7 @@ export class QueryDatabase {
     const found: [AnalyticsTable, TableDemand][] = [];
     for (const table of tables) {
       // What another system holds may change until the query itself reads it, so no keys are taken from there.
-      if (live.has(tableId(table)) || table.way === "remote") continue;
+      if (live.has(tableId(table)) || table.accessMode === "remote") continue;
       this.#columns.set(tableId(table), await this.#connection.describe(`FROM ${published(table)}`));
     }
     for (const table of tables) {

@@ -1,4 +1,4 @@
-import { holdsSecret, isExposedName, shown } from "../../base/mod.ts";
+import { holdsSecret, isExposedName, formatValue } from "../../base/mod.ts";
 import type { AnyPlugin, AttachValue, ExtensionSpec, RemoteAttachInfo } from "../../kit/mod.ts";
 
 /** Options that decide what an attach is; they follow from the extension. */
@@ -56,7 +56,7 @@ function kindOf(value: unknown): string {
 
 function valueProblem(name: string, value: AttachValue, secrets: readonly string[]): string | undefined {
   if (holdsSecret(name, secrets)) return "a name holds the value of a secret";
-  if (!isExposedName(name)) return `${shown(name)} is not a valid name`;
+  if (!isExposedName(name)) return `${formatValue(name)} is not a valid name`;
   if (isSecret(value) || typeof value === "boolean") return undefined;
   if (typeof value === "number" && !Number.isFinite(value)) return `${name} is not a finite number`;
   if (typeof value !== "string" && typeof value !== "number") {

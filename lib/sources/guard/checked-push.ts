@@ -1,18 +1,19 @@
-import { shown } from "../../base/mod.ts";
+import { formatValue } from "../../base/mod.ts";
 import type { Change, PushEvent } from "../../kit/mod.ts";
 
 /** Checks the events of `verify`: an invalid one could not be read from the spool again. */
 export function checkedEvents(events: readonly PushEvent[]): readonly PushEvent[] {
   const given: unknown = events;
-  if (!Array.isArray(given)) throw new TypeError(`it returned ${shown(given)}, which is no list of events`);
+  if (!Array.isArray(given))
+    throw new TypeError(`it returned ${formatValue(given)}, which is no list of events`);
   for (const event of given as readonly unknown[]) {
     const { id, body, orderingKey } = (event ?? {}) as Partial<Record<keyof PushEvent, unknown>>;
     if (typeof id !== "string" || id === "")
-      throw new TypeError(`it returned an event with the id ${shown(id)}; an id is text`);
-    if (body === undefined) throw new TypeError(`it returned the event ${shown(id)} without a body`);
+      throw new TypeError(`it returned an event with the id ${formatValue(id)}; an id is text`);
+    if (body === undefined) throw new TypeError(`it returned the event ${formatValue(id)} without a body`);
     if (orderingKey !== undefined && typeof orderingKey !== "string") {
       throw new TypeError(
-        `it returned the event ${shown(id)} with the ordering key ${shown(orderingKey)}; a key is text`,
+        `it returned the event ${formatValue(id)} with the ordering key ${formatValue(orderingKey)}; a key is text`,
       );
     }
   }
@@ -22,7 +23,7 @@ export function checkedEvents(events: readonly PushEvent[]): readonly PushEvent[
 /** Checks a change of `stream`. */
 export function checkedChange(change: Change): Change {
   const given: unknown = change;
-  if (!isObject(given)) throw new TypeError(`it yielded ${shown(given)}, which is no change`);
+  if (!isObject(given)) throw new TypeError(`it yielded ${formatValue(given)}, which is no change`);
   if (typeof change.table === "string" && hasRows(change)) return change;
   throw new TypeError(
     'it yielded an object that is no change: `{ kind: "upsert", table, row }`, `{ kind: "delete", table, key }` or ' +

@@ -1,4 +1,4 @@
-import { createTurns, redactValue, shown } from "../../base/mod.ts";
+import { createTurns, redactValue, formatValue } from "../../base/mod.ts";
 import {
   isFileChunk,
   type AnyConnector,
@@ -8,7 +8,7 @@ import {
   type FileChunk,
   type QueryEstimate,
   type RemoteAttachInfo,
-  type SourceAnswer,
+  type SourceResult,
   type TableInfo,
   type TableMetadata,
 } from "../../kit/mod.ts";
@@ -166,14 +166,14 @@ function guardedQuery(
 function textOf(sql: string): string {
   const given: unknown = sql;
   if (typeof given === "string" && given.trim() !== "") return given;
-  throw new TypeError(`it returned ${shown(given)}, which is no SQL`);
+  throw new TypeError(`it returned ${formatValue(given)}, which is no SQL`);
 }
 
 async function answerOf(
   connector: AnyConnector,
   { secrets }: Origin,
   ...asked: Parameters<NonNullable<AnyConnector["query"]>>
-): Promise<SourceAnswer> {
+): Promise<SourceResult> {
   const answer = await connector.query!(...asked);
   if (hasSecretName(answer.schema?.fields ?? [], secrets)) throw new Error(`the name of a column ${HOLDS}`);
   if (answer.parts !== undefined && !isListOfParts(answer.parts)) {
@@ -191,10 +191,10 @@ function checkedEstimate(estimate: QueryEstimate): QueryEstimate {
   const figures = { rows, scannedBytes, "price.amount": price?.amount };
   for (const [name, figure] of Object.entries(figures) as readonly [string, unknown][]) {
     const isFigure = figure === undefined || (typeof figure === "number" && figure >= 0 && figure < Infinity);
-    if (!isFigure) throw new TypeError(`it returned ${shown(figure)} as ${name}, which is no estimate`);
+    if (!isFigure) throw new TypeError(`it returned ${formatValue(figure)} as ${name}, which is no estimate`);
   }
   if (price !== undefined && !/^[A-Z]{3}$/.test(price.currency))
-    throw new TypeError(`it returned the currency ${shown(price.currency)}, which is no ISO 4217 code`);
+    throw new TypeError(`it returned the currency ${formatValue(price.currency)}, which is no ISO 4217 code`);
   return estimate;
 }
 
@@ -265,7 +265,7 @@ async function* guardIterable<T, R>(
 function iteratorOf<T, R>(given: AsyncIterable<T, R>, { operation }: Operation): AsyncIterator<T, R> {
   if (isIterable(given)) return given[Symbol.asyncIterator]();
   const advice = operation === "query" ? "" : `; write it as \`async *${operation}(…)\` with \`yield\``;
-  throw new TypeError(`it returned ${shown(given)}, which is no async iterable${advice}`);
+  throw new TypeError(`it returned ${formatValue(given)}, which is no async iterable${advice}`);
 }
 
 async function later<T>(work: () => T | Promise<T>, origin: Origin, operation: Operation): Promise<T> {
@@ -322,5 +322,5 @@ function isIterable<T, R>(value: Promise<unknown> | AsyncIterable<T, R>): value 
 
 function listOf(found: readonly TableInfo[]): readonly TableInfo[] {
   if (Array.isArray(found)) return found;
-  throw new TypeError(`it returned ${shown(found)}, which is no list of tables`);
+  throw new TypeError(`it returned ${formatValue(found)}, which is no list of tables`);
 }

@@ -1,4 +1,4 @@
-import { shown } from "../../base/mod.ts";
+import { formatValue } from "../../base/mod.ts";
 import { entityTypes, type TableMetadata } from "../../kit/mod.ts";
 
 type Check = (value: unknown) => string | undefined;
@@ -19,16 +19,16 @@ const checks: { readonly [Field in keyof Required<TableMetadata>]: Check } = {
 
 /** Why what `metadata` returned is not the metadata of tables; `undefined` when it is. */
 export function metadataProblem(found: unknown): string | undefined {
-  if (!Array.isArray(found)) return `it returned ${shown(found)}, which is no list`;
+  if (!Array.isArray(found)) return `it returned ${formatValue(found)}, which is no list`;
   for (const one of found as readonly unknown[]) {
-    if (!isRecord(one)) return `it returned ${shown(one)} for a table, which is no object`;
+    if (!isRecord(one)) return `it returned ${formatValue(one)} for a table, which is no object`;
     const problem = textProblem(one["name"]);
-    if (problem !== undefined) return `the name of a table ${problem}, not ${shown(one["name"])}`;
+    if (problem !== undefined) return `the name of a table ${problem}, not ${formatValue(one["name"])}`;
     for (const [field, value] of Object.entries(one)) {
-      const at = `${field} of table ${shown(one["name"])}`;
+      const at = `${field} of table ${formatValue(one["name"])}`;
       if (!Object.hasOwn(checks, field)) return `there is no ${at}: use ${Object.keys(checks).join(", ")}`;
       const reason = value === undefined ? undefined : checks[field as keyof TableMetadata](value);
-      if (reason !== undefined) return `${at} ${reason}, not ${shown(value)}`;
+      if (reason !== undefined) return `${at} ${reason}, not ${formatValue(value)}`;
     }
   }
   return undefined;

@@ -1,6 +1,14 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import { AgnesError, atMost, redactThrown, shown, silentLog, type Host, type Log } from "../../base/mod.ts";
+import {
+  AgnesError,
+  atMost,
+  redactThrown,
+  formatValue,
+  silentLog,
+  type Host,
+  type Log,
+} from "../../base/mod.ts";
 import {
   duckdbTypeOf,
   openDatabase,
@@ -201,7 +209,7 @@ function checkAnswer(table: string, asked: readonly string[], schema: Schema): v
   const has = schema.fields.map(({ name }) => String(name));
   const missing = asked.filter((name) => !has.includes(name));
   if (missing.length === 0) return;
-  const names = (list: readonly string[]) => list.map((name) => shown(name)).join(", ");
+  const names = (list: readonly string[]) => list.map((name) => formatValue(name)).join(", ");
   const differences = [`the answer has no column ${names(missing)}, but ${names(has) || "none"}`];
   throw new AgnesError("batch_schema_mismatch", { table, batch: 1, differences });
 }

@@ -1,8 +1,8 @@
-import { mergeParts, type Batch, type SourceAnswer } from "../../kit/mod.ts";
+import { mergeParts, type Batch, type SourceResult } from "../../kit/mod.ts";
 
 /** Returns the batches of a query's result; parts are read several at once when the first batch is taken. */
 export function answerBatches(
-  answer: SourceAnswer,
+  answer: SourceResult,
   options: { readonly signal: AbortSignal },
 ): AsyncIterable<Batch> {
   return answer.parts === undefined ? answer.batches : mergeParts(answer.parts, options);

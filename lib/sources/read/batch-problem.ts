@@ -1,10 +1,10 @@
-import { shown } from "../../base/mod.ts";
+import { formatValue } from "../../base/mod.ts";
 import { isDeletions, isFileChunk, isRows, type Batch, type Deletions } from "../../kit/mod.ts";
 
 /** Why what a connector yielded is neither a batch nor deletions; rows are looked at when they are built. */
 export function batchProblem(value: Batch | Deletions): string | undefined {
   const given: unknown = value;
-  if (typeof given !== "object" || given === null) return `it is ${shown(given)}`;
+  if (typeof given !== "object" || given === null) return `it is ${formatValue(given)}`;
   if (isRows(value)) return undefined;
   if (isDeletions(value))
     return Array.isArray(value.keys) ? undefined : "it is deletions without a list of keys";

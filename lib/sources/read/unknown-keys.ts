@@ -1,4 +1,4 @@
-import { counted, shown } from "../../base/mod.ts";
+import { counted, formatValue } from "../../base/mod.ts";
 
 /** How many unknown keys a note names. */
 const KEYS_SHOWN_MAX = 10;
@@ -12,7 +12,7 @@ export function unknownKeyNote(keys: ReadonlyMap<string, number>): string | null
   if (keys.size === 0) return null;
   const words = [...keys]
     .slice(0, KEYS_SHOWN_MAX)
-    .map(([key, rows]) => `${shown(key)} (${counted(rows, "row")})`);
+    .map(([key, rows]) => `${formatValue(key)} (${counted(rows, "row")})`);
   const more = keys.size - words.length;
   const rest = more === 0 ? "" : ` and ${more} more`;
   return `its rows have keys that are no column and were left out: ${words.join(", ")}${rest}`;

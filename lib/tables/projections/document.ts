@@ -1,4 +1,4 @@
-import { AgnesError, isAgnesError, shown } from "../../base/mod.ts";
+import { AgnesError, isAgnesError, formatValue } from "../../base/mod.ts";
 import type { DocumentTable, ImportFailure } from "../import.ts";
 import { checkFolder, isPlainObject, kindOf, tableId } from "../record/mod.ts";
 
@@ -15,9 +15,9 @@ export function documentTable(entry: Fields, what: string): DocumentTable {
   const { id, registered_by: by, registered_at: at, ...fields } = entry;
   const { source, name = nameIn(id, source) } = fields;
   if (id !== undefined && typeof source === "string") {
-    if (name === undefined) throw invalid(what, "id", `should begin with ${shown(`${source}.`)}`);
+    if (name === undefined) throw invalid(what, "id", `should begin with ${formatValue(`${source}.`)}`);
     if (typeof name === "string" && id !== tableId(source, name))
-      throw invalid(what, "id", `should be ${shown(tableId(source, name))}`);
+      throw invalid(what, "id", `should be ${formatValue(tableId(source, name))}`);
   }
   return {
     ...fields,
@@ -54,7 +54,7 @@ function folderEntries(mapping: unknown, path: string): readonly (readonly [stri
 
 function checkedFolder(bucket: string, folder: unknown, path: string): string {
   if (typeof folder !== "string") {
-    const field = `folder_mapping of ${shown(bucket, 60)}`;
+    const field = `folder_mapping of ${formatValue(bucket, 60)}`;
     throw invalid(path, field, `should be text, but is ${kindOf(folder)}`);
   }
   checkFolder(bucket, folder, path);

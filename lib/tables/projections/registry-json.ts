@@ -1,4 +1,4 @@
-import { AgnesError, messageOf, shown } from "../../base/mod.ts";
+import { AgnesError, messageOf, formatValue } from "../../base/mod.ts";
 import type { RegistryDocument } from "../import.ts";
 import { documentationKeys, isPlainObject, kindOf, settingsOf, toStoredFields } from "../record/mod.ts";
 import type { RegisteredTable } from "../stored.ts";
@@ -63,11 +63,12 @@ export function parseRegistryJson(text: string, options: ParseOptions | string):
   isUpstream = Object.hasOwn(content, "_metadata") && !Object.hasOwn(content, "format");
   const known = isUpstream ? UPSTREAM_KEYS : KEYS;
   const unknown = Object.keys(content).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw malformed(`it has an unknown key ${shown(unknown)}`);
-  if (!isUpstream && content["format"] !== FORMAT) throw malformed(`its format should be ${shown(FORMAT)}`);
+  if (unknown !== undefined) throw malformed(`it has an unknown key ${formatValue(unknown)}`);
+  if (!isUpstream && content["format"] !== FORMAT)
+    throw malformed(`its format should be ${formatValue(FORMAT)}`);
   if (!isUpstream && content["format_version"] !== FORMAT_VERSION) {
     throw malformed(
-      `its format_version should be ${FORMAT_VERSION}, but is ${shown(content["format_version"])}`,
+      `its format_version should be ${FORMAT_VERSION}, but is ${formatValue(content["format_version"])}`,
     );
   }
   const entries = content["tables"];
@@ -92,7 +93,7 @@ const UPSTREAM_KEYS = ["_metadata", "folder_mapping", "tables"];
 /** Notes about the metadata of the earlier registry, which is not imported. */
 function metadataNotes(metadata: unknown): readonly string[] {
   if (!isPlainObject(metadata)) return [`_metadata is ${kindOf(metadata)}`];
-  const fields = Object.entries(metadata).map(([key, value]) => `${key} ${shown(value)}`);
+  const fields = Object.entries(metadata).map(([key, value]) => `${key} ${formatValue(value)}`);
   return [`_metadata is not kept, changes are numbered from here on: ${fields.join(", ")}`];
 }
 

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-import { AgnesError, nearest, shown } from "../../base/mod.ts";
+import { AgnesError, nearest, formatValue } from "../../base/mod.ts";
 import { parseSchedule } from "../schedule.ts";
 import { isPlainObject, kindOf } from "./json.ts";
 import { bucketFolder, storedFieldNames, tableChange } from "./schema.ts";
@@ -35,7 +35,7 @@ export function checkFolder(bucket: string, folder: string | null, what = "the f
   const result = v.safeParse(bucketFolder, { bucket, folder });
   if (result.success) return;
   const [issue] = result.issues;
-  throw invalid(what, `folder_mapping of ${shown(bucket, 60)}`, issue.message);
+  throw invalid(what, `folder_mapping of ${formatValue(bucket, 60)}`, issue.message);
 }
 
 /** Fields that contain names. Errors omit the values of other fields, which may contain anything. */
@@ -83,7 +83,11 @@ function issueError(issue: v.BaseIssue<unknown>, what: string): AgnesError {
     );
   }
   const isName = NAMES.has(keys[0]!) && typeof issue.input === "string";
-  return invalid(what, field, isName ? `${issue.message}, but is ${shown(issue.input, 60)}` : issue.message);
+  return invalid(
+    what,
+    field,
+    isName ? `${issue.message}, but is ${formatValue(issue.input, 60)}` : issue.message,
+  );
 }
 
 /** Common spellings of filter operators. */
@@ -107,7 +111,7 @@ function picklistError(
   what: string,
   field: string,
 ): AgnesError {
-  const seen = typeof issue.input === "string" ? shown(issue.input, 60) : kindOf(issue.input);
+  const seen = typeof issue.input === "string" ? formatValue(issue.input, 60) : kindOf(issue.input);
   const input = typeof issue.input === "string" ? issue.input.slice(0, 60) : undefined;
   const meant = input === undefined ? undefined : (OTHER_OPERATORS.get(input.toLowerCase()) ?? input);
   const near = meant === undefined ? undefined : nearest(meant, options);

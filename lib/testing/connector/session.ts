@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { createHost, isAgnesError, raceTimeout, shown, type Host } from "../../base/mod.ts";
+import { createHost, isAgnesError, raceTimeout, formatValue, type Host } from "../../base/mod.ts";
 import { createEngine, type DuckDBLimits } from "../../duckdb/mod.ts";
 import {
   isDeletions,
@@ -239,5 +239,5 @@ function problemOf(value: Batch | Deletions): string | undefined {
   if (problem !== undefined) return `${problem}; ${advice}`;
   if (!isRows(value)) return undefined;
   const at = value.findIndex((row: unknown) => typeof row !== "object" || row === null);
-  return at === -1 ? undefined : `row ${at + 1} of it is ${shown(value[at])}; ${advice}`;
+  return at === -1 ? undefined : `row ${at + 1} of it is ${formatValue(value[at])}; ${advice}`;
 }

@@ -1,4 +1,4 @@
-import { AgnesError, shown } from "../../../base/mod.ts";
+import { AgnesError, formatValue } from "../../../base/mod.ts";
 import type { CsvOptions } from "../../../kit/mod.ts";
 import type { CsvHead } from "./head.ts";
 import { csvRecords } from "./records.ts";
@@ -128,7 +128,7 @@ export function checkDelimiter(heads: readonly CsvHead[], csv: CsvOptions, synta
     const split = splits.get(other)!;
     if (other === syntax.delimiter || !(hasHeader ? split.width > 1 : isGood(split))) continue;
     const [first] = csvRecords(head.text, { ...syntax, delimiter: other });
-    const line = shown(first!.values.join(other), 100);
+    const line = formatValue(first!.values.join(other), 100);
     const reason = `it does not hold the delimiter ${named(syntax.delimiter)} that csv.delimiter names: ${line} is separated by ${named(other)}; correct csv.delimiter, or set csv.names to one name to read whole lines`;
     throw new AgnesError("file_unreadable", { path: head.file.origin ?? head.file.path, reason });
   }

@@ -1,4 +1,4 @@
-import { shown } from "../../../base/mod.ts";
+import { formatValue } from "../../../base/mod.ts";
 import type { CsvOptions } from "../../../kit/mod.ts";
 import { originOf } from "../columns.ts";
 import type { CsvHead } from "./head.ts";
@@ -21,7 +21,7 @@ export function headerNotes(
   );
   const told = doubtful
     .slice(0, FILES_MAX)
-    .map(({ head, names }) => `${originOf(head.file)}, ${shown(names.join(", "), 100)}`);
+    .map(({ head, names }) => `${originOf(head.file)}, ${formatValue(names.join(", "), 100)}`);
   const [first, ...others] = told;
   if (first === undefined) return [];
   if (others.length === 0) {

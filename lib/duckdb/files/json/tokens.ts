@@ -1,4 +1,4 @@
-import { shown } from "../../../base/mod.ts";
+import { formatValue } from "../../../base/mod.ts";
 
 /** What a JSON number is made of. */
 export interface Numeral {
@@ -173,5 +173,5 @@ export function controlProblem(byte: number): string {
 export function excerptOf(bytes: Uint8Array, at: number): string {
   const text = Buffer.from(bytes.subarray(at, at + 60)).toString("utf8");
   const end = text.search(/[\s,\]}]/);
-  return shown(end < 1 ? text.slice(0, 1) : text.slice(0, Math.min(end, 40)));
+  return formatValue(end < 1 ? text.slice(0, 1) : text.slice(0, Math.min(end, 40)));
 }

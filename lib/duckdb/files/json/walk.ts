@@ -1,4 +1,4 @@
-import { shown, counted } from "../../../base/mod.ts";
+import { formatValue, counted } from "../../../base/mod.ts";
 import { formatType, isWholeNumber, NUMERIC } from "../type-tree.ts";
 import { fits } from "./fits.ts";
 import { KnownRow } from "./known-row.ts";
@@ -142,7 +142,7 @@ export class ShapeWalk implements JsonSink {
       return;
     }
     if (field.object === level.object) {
-      throw this.#problem(`the key ${shown(this.#path())} comes twice in one object`);
+      throw this.#problem(`the key ${formatValue(this.#path())} comes twice in one object`);
     }
     field.object = level.object;
     level.next = field === expected ? level.next + 1 : shape.order.indexOf(field) + 1;
@@ -216,10 +216,11 @@ export class ShapeWalk implements JsonSink {
     const known = shape.fields!.get(name);
     if (known !== undefined) return known;
     const isRoot = shape === this.#root;
-    if (isRoot && name.includes("\0")) throw this.#problem(`the key ${shown(name)} holds a NUL character`);
+    if (isRoot && name.includes("\0"))
+      throw this.#problem(`the key ${formatValue(name)} holds a NUL character`);
     if (shape.expected !== null) {
       const path = [...this.#names(this.#depth - 1), name].join(".");
-      throw new JsonProblem(this.#line, `it has a new key ${shown(path)}`, { isNewKey: true });
+      throw new JsonProblem(this.#line, `it has a new key ${formatValue(path)}`, { isNewKey: true });
     }
     if (isRoot && shape.order.length === this.#options.columnsMax) {
       throw this.#problem(`the objects have more than ${counted(this.#options.columnsMax, "different key")}`);
