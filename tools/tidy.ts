@@ -48,6 +48,22 @@ export function vendorViolations(files: readonly SourceFile[]): readonly string[
   });
 }
 
+/**
+ * The rooms of `lib/` that may use the file system past `Host`: the one that implements it, the one whose paths DuckDB
+ * opens itself, and the one for tests.
+ */
+const FILE_SYSTEM_ROOMS = /^lib\/(base|duckdb|testing)\//;
+
+/** Code of `lib/` that uses the file system, where injected faults do not reach it. */
+export function hostViolations(files: readonly SourceFile[]): readonly string[] {
+  return files.flatMap((file) => {
+    if (!file.path.startsWith("lib/") || FILE_SYSTEM_ROOMS.test(file.path)) return [];
+    return importsOf(file).some((specifier) => /^(node:)?fs(\/promises)?$/.test(specifier))
+      ? [`${file.path} imports node:fs: use the files of Host`]
+      : [];
+  });
+}
+
 /** Files outside `lib/base/` that rename files themselves, and why. */
 const RENAMES: ReadonlyMap<string, string> = new Map([
   ["lib/extract/write/finish-parts.ts", "parts are synced one by one and their folder once"],

@@ -114,7 +114,7 @@ async function waitForLock(
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, 500)) {
     throwIfAborted(signal, "the rebuild of analytics");
     try {
-      return await acquireLock(path, "the analytics database");
+      return await acquireLock(host.files, path, "the analytics database");
     } catch (error) {
       if (!isAgnesError(error, "locked") || host.monotonicMs() > until) throw error;
       await host.sleep(pauseMs, signal);

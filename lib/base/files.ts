@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { errorNumber, fileError } from "./file-error.ts";
 import { readChunks } from "./read-chunks.ts";
+import { writeChunks } from "./write-chunks.ts";
 
 /** The result of `Files.stat`. */
 export interface FileStat {
@@ -49,6 +50,11 @@ export interface Files {
     data: string | Uint8Array,
     options?: { mode?: number; replace?: boolean },
   ): Promise<void>;
+  /**
+   * Writes chunks to a new temporary file as they come, without making it durable. If it fails, an incomplete file is
+   * left. Errors of `chunks` are thrown unchanged.
+   */
+  writeChunks(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
   /** Appends to a file, creating it if needed, and makes the bytes durable. With `at`, first truncates it to that size. */
   append(path: string, data: string | Uint8Array, options?: { mode?: number; at?: number }): Promise<void>;
   /** Makes the writes to a file or directory durable (fsync). */
@@ -99,6 +105,7 @@ export function nodeFiles(): Files {
       attempt("write", path, () =>
         writeDurably(path, data, options.replace === true ? "w" : "wx", options.mode),
       ),
+    writeChunks,
     append: (path, data, options = {}) =>
       attempt("append to", path, () => writeDurably(path, data, "a", options.mode, options.at)),
     sync: (path) => attempt("sync", path, () => syncPath(path)),

@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { access, link, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 
-import { AgnesError, fileError, messageOf, TEMPORARY_SUFFIX } from "../base/mod.ts";
+import { AgnesError, fileError, isAgnesError, messageOf, TEMPORARY_SUFFIX, type Files } from "../base/mod.ts";
 import { lockHolder } from "./errors.ts";
 import native from "@duckdb/node-bindings";
+
+/** The file operations of a lock. */
+type LockFiles = Pick<Files, "stat" | "link" | "remove">;
 
 /**
  * Locks this process holds: the operating system does not keep a process from locking twice, and a database that
@@ -19,15 +21,15 @@ const held = new Map<string, native.Database | null>();
  * The file is a tiny DuckDB database: opening one for writing is an operating system lock. It stays when the lock
  * is given back; removing it would let two in.
  *
- * @param what what is locked, for the message
+ * @param what the name of the locked object in errors
  * @throws `locked` naming the holder, `file_failed`
  */
-export async function acquireLock(path: string, what: string): Promise<AsyncDisposable> {
+export async function acquireLock(files: LockFiles, path: string, what: string): Promise<AsyncDisposable> {
   const key = resolve(path);
   if (held.has(key)) throw new AgnesError("locked", { what, holder: "another run of this process" });
   held.set(key, null);
   try {
-    const database = await open(key, what);
+    const database = await open(files, key, what);
     held.set(key, database);
     return {
       async [Symbol.asyncDispose]() {
@@ -42,10 +44,11 @@ export async function acquireLock(path: string, what: string): Promise<AsyncDisp
   }
 }
 
-async function open(path: string, what: string): Promise<native.Database> {
+async function open(files: LockFiles, path: string, what: string): Promise<native.Database> {
   try {
-    return (await create(path)) ?? (await openNative(path));
+    return (await create(files, path)) ?? (await openNative(path));
   } catch (error) {
+    if (isAgnesError(error)) throw error;
     const text = messageOf(error);
     if (/Could not set lock|Conflicting lock|being used by another process/i.test(text)) {
       throw new AgnesError("locked", { what, holder: lockHolder(text) }, { cause: error });
@@ -60,32 +63,24 @@ async function open(path: string, what: string): Promise<native.Database> {
  *
  * What a killed process leaves has a temporary name, which the next holder sweeps, maybe while this is under way.
  */
-async function create(path: string): Promise<native.Database | null> {
-  if (await exists(path)) return null;
+async function create(files: LockFiles, path: string): Promise<native.Database | null> {
+  if ((await files.stat(path)) !== null) return null;
   const whole = `${path}.${process.pid}.${randomUUID()}${TEMPORARY_SUFFIX}`;
   let database: native.Database | null = null;
   try {
     database = await openNative(whole);
     // The lock is on the file, whatever its names are.
-    await link(whole, path);
-    return database;
+    if (await files.link(whole, path)) return database;
   } catch (error) {
     if (database !== null) native.close_sync(database);
-    if (!(await exists(path))) throw error;
+    // The temporary file may have been swept by a holder of the lock.
+    if ((await files.stat(path)) === null) throw error;
     return null;
   } finally {
-    await rm(whole, { force: true });
+    await files.remove(whole);
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
-    throw error;
-  }
+  native.close_sync(database);
+  return null;
 }
 
 async function openNative(path: string): Promise<native.Database> {

@@ -1,7 +1,6 @@
-import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { fileError, randomName, throwIfAborted, type Host } from "../base/mod.ts";
+import { randomName, throwIfAborted, type Host } from "../base/mod.ts";
 import type { FileChunk } from "../kit/mod.ts";
 
 /** A file chunk on disk. */
@@ -19,7 +18,7 @@ export interface SpooledChunk {
  * @throws `disk_full`, `file_failed`, `aborted`, or what the byte stream threw
  */
 export async function spoolBytes(
-  host: Pick<Host, "random">,
+  host: Pick<Host, "files" | "random">,
   chunk: FileChunk,
   directory: string,
   signal?: AbortSignal,
@@ -27,25 +26,22 @@ export async function spoolBytes(
   const { data } = chunk;
   if (typeof data === "string") return { chunk: { ...chunk, data }, sizeBytes: 0, remove: async () => {} };
   const path = join(directory, `spool-${process.pid}-${randomName(host)}.tmp`);
-  const remove = () => rm(path, { force: true });
+  const remove = () => host.files.remove(path);
   let sizeBytes = 0;
-  const handle = await open(path, "wx").catch((error: unknown) => {
-    throw fileError("create", path, error);
-  });
-  try {
+  const counted = async function* () {
     for await (const bytes of data) {
       throwIfAborted(signal, "reading the file");
-      await handle.writeFile(bytes).catch((error: unknown) => {
-        throw fileError("write", path, error);
-      });
+      yield bytes;
       sizeBytes += bytes.length;
     }
+  };
+  try {
+    await host.files.writeChunks(path, counted());
   } catch (error) {
-    await handle.close();
-    await remove();
+    // The failure of the chunk is what matters.
+    await remove().catch(() => {});
     throw error;
   }
-  await handle.close();
   const compression =
     chunk.compression === undefined || chunk.compression === "auto" ? "none" : chunk.compression;
   return { chunk: { ...chunk, data: path, compression }, sizeBytes, remove };

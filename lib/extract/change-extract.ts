@@ -60,7 +60,11 @@ export async function changeExtract<T>(
 ): Promise<T> {
   const directory = resolve(request.directory);
   await services.host.files.makeDirectory(directory);
-  await using _lock = await acquireLock(lockPath(directory), `the extract of source ${request.source.name}`);
+  await using _lock = await acquireLock(
+    services.host.files,
+    lockPath(directory),
+    `the extract of source ${request.source.name}`,
+  );
   await sweepTemporary(services.host, directory);
   await using database = await openDatabase({ limits: services.limits });
   let published: ExtractState | null = null;

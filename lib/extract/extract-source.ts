@@ -73,7 +73,11 @@ export async function extractSource(given: ExtractServices, request: ExtractRequ
   const startedMs = host.monotonicMs();
   throwIfAborted(request.signal, "the extraction");
   await host.files.makeDirectory(directory);
-  await using _lock = await acquireLock(lockPath(directory), `the extract of source ${request.source.name}`);
+  await using _lock = await acquireLock(
+    services.host.files,
+    lockPath(directory),
+    `the extract of source ${request.source.name}`,
+  );
   const published = await readExtract(host.files, directory);
   const previous = await withChecks(host, published);
   await sweepTemporary(host, directory);

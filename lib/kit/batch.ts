@@ -237,7 +237,8 @@ export interface ReadOptions {
    * window may be a `cursor` instead. `state` is not set. Default: the read is not part of a windowed load.
    */
   readonly window?: ReadWindow;
-  /** The bucket, dataset or schema of the table, as registered. Not set outside a sync or if the table has none. */
+  /** The bucket, dataset or schema of the table, as registered. Not set if it has none, or outside syncs and
+   * queries. */
   readonly bucket?: string;
   /** The `ReadResult.state` of the last published read; not set on a full read. */
   readonly state?: JsonValue;

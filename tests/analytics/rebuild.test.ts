@@ -326,7 +326,7 @@ describe("rebuildAnalytics()", () => {
     await using place = await temporaryData();
     await writeExtract(place.data, "crm", { tables: [{ name: "x", rows: "SELECT 1 AS id" }] });
     await mkdir(join(place.data, "analytics"));
-    const lock = await acquireLock(join(place.data, "analytics", ".lock"), "a test");
+    const lock = await acquireLock(createHost().files, join(place.data, "analytics", ".lock"), "a test");
     const controller = new AbortController();
     const given = rebuild(place.data, { signal: controller.signal }).catch(
       (error: unknown) => (error as AgnesError).code,

@@ -4,7 +4,9 @@ import { join } from "node:path";
 
 import { expect, test } from "bun:test";
 
-import { createHost } from "../../lib/base/mod.ts";
+import { faultyFiles } from "agnes/testing";
+
+import { createHost, nodeFiles } from "../../lib/base/mod.ts";
 import {
   acquireLock,
   copyToParquet,
@@ -76,25 +78,26 @@ test("acquireLock() lets one in, of this process and of others, until it is give
   const path = join(directory.path, "run.lock");
   const elsewhere = (hold: string) =>
     `import { acquireLock } from ${JSON.stringify(join(import.meta.dirname, "../../lib/duckdb/mod.ts"))};
-     await acquireLock(${JSON.stringify(path)}, "it").then(() => console.log("in"), (error) => console.log(error.code)); ${hold}`;
+     import { nodeFiles } from ${JSON.stringify(join(import.meta.dirname, "../../lib/base/mod.ts"))};
+     await acquireLock(nodeFiles(), ${JSON.stringify(path)}, "it").then(() => console.log("in"), (error) => console.log(error.code)); ${hold}`;
   const run = (code: string, whileItRuns: () => Promise<void>) =>
     new Promise<string>((resolve) => {
       const child = execFile(process.execPath, ["-e", code], (_error, stdout) => resolve(stdout.trim()));
       child.stdout?.once("data", () => void whileItRuns().then(() => child.kill("SIGKILL")));
     });
   {
-    await using _lock = await acquireLock(path, "the source crm");
-    const error = await rejection(acquireLock(path, "the source crm"));
+    await using _lock = await acquireLock(nodeFiles(), path, "the source crm");
+    const error = await rejection(acquireLock(nodeFiles(), path, "the source crm"));
     expect(error.message).toBe("the source crm is in use by another run of this process");
     expect(await run(elsewhere(""), async () => {})).toBe("locked");
   }
   let refusal: Error & { code?: string } = new Error();
   await run(elsewhere("setInterval(() => {}, 1000)"), async () => {
-    refusal = await rejection(acquireLock(path, "the source crm"));
+    refusal = await rejection(acquireLock(nodeFiles(), path, "the source crm"));
   });
   expect(refusal.code).toBe("locked");
   expect(refusal.message).toMatch(/is in use by \S+ \(process \d+\)/);
-  const again = await acquireLock(path, "the source crm");
+  const again = await acquireLock(nodeFiles(), path, "the source crm");
   await again[Symbol.asyncDispose]();
   expect(await createHost().files.list(directory.path)).toEqual(["run.lock"]);
 });
@@ -178,4 +181,37 @@ test("Connection.rows() runs statements in turn, binds parameters, and stops whe
   setTimeout(() => void connection.close(), 20);
   expect((await closing).code).toBe("duckdb_failed");
   expect(performance.now() - started).toBeLessThan(2000);
+});
+
+test.each(["stat", "link", "remove"] as const)(
+  "acquireLock() fails and can be taken again when %s fails",
+  async (operation) => {
+    await using directory = await temporaryDirectory();
+    const path = join(directory.path, "run.lock");
+    const failing = faultyFiles(nodeFiles(), { at: 1, operations: [operation], code: "EACCES" });
+    expect(await rejection(acquireLock(failing, path, "the source crm"))).toMatchObject({
+      code: "file_failed",
+    });
+    const lock = await acquireLock(nodeFiles(), path, "the source crm");
+    await lock[Symbol.asyncDispose]();
+  },
+);
+
+test("spoolBytes() leaves no file when the disk is full, and none when the bytes end early", async () => {
+  await using directory = await temporaryDirectory();
+  const host = createHost();
+  const bytes = async function* (failure?: Error) {
+    yield Buffer.from("id\n");
+    if (failure !== undefined) throw failure;
+  };
+  const full = { ...host, files: faultyFiles(host.files, { at: 1, operations: ["writeChunks"] }) };
+  const chunk = (failure?: Error) => ({
+    kind: "file" as const,
+    format: "csv" as const,
+    data: bytes(failure),
+  });
+  expect(await rejection(spoolBytes(full, chunk(), directory.path))).toMatchObject({ code: "disk_full" });
+  const failure = new Error("the connection is lost");
+  expect(await rejection(spoolBytes(host, chunk(failure), directory.path))).toBe(failure as never);
+  expect(await host.files.list(directory.path)).toEqual([]);
 });

@@ -128,6 +128,7 @@ export class ForgetfulDisk {
             at = next;
           }
         }),
+      writeChunks: () => Promise.reject(new Error("temporary files are not needed")),
       makeTemporaryDirectory: () => Promise.reject(new Error("temporary directories are not needed")),
       readChunks: () => {
         throw new Error("reading in chunks is not needed");

@@ -15,6 +15,7 @@ describe("a remote table of a plugin without discover", () => {
   interface Ask {
     readonly columns?: readonly string[];
     readonly limit?: number;
+    readonly bucket?: string;
     readonly sql?: string;
   }
 
@@ -49,8 +50,12 @@ describe("a remote table of a plugin without discover", () => {
             options: v.strictObject({}),
             secrets: {},
             connect: () => ({
-              read(_info, { columns, limit }) {
-                asks.push({ ...(columns && { columns }), ...(limit && { limit }) });
+              read(_info, { columns, limit, bucket }) {
+                asks.push({
+                  ...(columns && { columns }),
+                  ...(limit && { limit }),
+                  ...(bucket !== undefined && { bucket }),
+                });
                 return batches();
               },
             }),
@@ -151,6 +156,15 @@ describe("a remote table of a plugin without discover", () => {
     const none = await openUnlisted(join(folder.path, "none"), { async *batches() {}, register });
     await using _none = none.agnes;
     expect(await none.agnes.rows("SELECT count(name) AS n FROM rows")).toEqual([{ n: 0 }]);
+  });
+
+  test("gets its registered bucket in every read", async () => {
+    using folder = temporaryFolder();
+    const register = { sourceTable: "in.c-crm.rows", name: "rows" };
+    const { agnes, asks } = await openUnlisted(folder.path, { batches: rowObjects, register });
+    await using _agnes = agnes;
+    expect(await agnes.rows("SELECT id FROM rows ORDER BY id LIMIT 1")).toEqual([{ id: 1 }]);
+    expect(asks.map(({ bucket }) => bucket)).toEqual(["in.c-crm", "in.c-crm"]);
   });
 
   test("is refused when nothing tells its columns, or a registered one is missing", async () => {

@@ -10,6 +10,7 @@ import {
   runtimeViolations,
   sizeViolations,
   vendorViolations,
+  hostViolations,
   wordViolations,
 } from "../../tools/tidy.ts";
 
@@ -52,6 +53,19 @@ describe("tidy", () => {
     expect(vendorViolations([{ path: "lib/base/a.ts", text: text.replace("amazonaws", "example") }])).toEqual(
       [],
     );
+  });
+
+  test("hostViolations() finds none in the repository", () => {
+    expect(hostViolations(code)).toEqual([]);
+  });
+
+  test("hostViolations() catches an import of node:fs outside lib/base, lib/duckdb and lib/testing", () => {
+    const text = `import { readFile } from "node:fs/promises";`;
+    expect(hostViolations([{ path: "lib/sync/a.ts", text }])).toEqual([
+      "lib/sync/a.ts imports node:fs: use the files of Host",
+    ]);
+    for (const path of ["lib/base/files.ts", "lib/duckdb/lock.ts", "plugins/files/a.ts"])
+      expect(hostViolations([{ path, text }])).toEqual([]);
   });
 
   test("wordViolations() finds none in the repository", () => {

@@ -25,7 +25,7 @@ export async function rollbackExtract(
   const { host } = services;
   const { files } = host;
   await files.makeDirectory(root);
-  await using _lock = await acquireLock(lockPath(root), `the extract in ${root}`);
+  await using _lock = await acquireLock(files, lockPath(root), `the extract in ${root}`);
   const known = await keptNumbers(files, root);
   const current = await currentNumber(files, root);
   if (!known.includes(generation)) {

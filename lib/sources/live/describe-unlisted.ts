@@ -61,7 +61,12 @@ export async function describeUnlisted(
   const found =
     connector.read === undefined
       ? await columnsOfAnswer(connector, info, named, signal)
-      : await columnsOfRead(services, connector, { id: record.id, info, named }, signal);
+      : await columnsOfRead(
+          services,
+          connector,
+          { id: record.id, info, named, bucket: record.bucket },
+          signal,
+        );
   const described = { ...info, schema: found.fields.length === 0 ? columnsOfNothing(record, named) : found };
   checkColumns(extractionSettings(record, described, services.host.now()), described.schema);
   if (named === null) return described;
@@ -103,16 +108,22 @@ async function columnsOfAnswer(
 async function columnsOfRead(
   services: Services,
   connector: AnyConnector,
-  asked: { readonly id: string; readonly info: TableInfo; readonly named: readonly string[] | null },
+  asked: {
+    readonly id: string;
+    readonly info: TableInfo;
+    readonly named: readonly string[] | null;
+    readonly bucket: string | null;
+  },
   signal: AbortSignal,
 ): Promise<Schema> {
-  const { id, info, named } = asked;
+  const { id, info, named, bucket } = asked;
   const rows: Row[] = [];
   const batches = connector.read!(info, {
     batchRows: ROWS_LOOKED_AT,
     limit: ROWS_LOOKED_AT,
     signal,
     ...(named === null ? {} : { columns: named }),
+    ...(bucket === null ? {} : { bucket }),
   });
   for await (const batch of checkedBatches(batches, info.name)) {
     if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { id, table: info.name });

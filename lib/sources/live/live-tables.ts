@@ -32,7 +32,7 @@ import {
   type Filter,
   type TableInfo,
 } from "../../kit/mod.ts";
-import { sourceTableOf, type TableRegistry } from "../../tables/mod.ts";
+import { sourceTableOf, type TableRecord, type TableRegistry } from "../../tables/mod.ts";
 import type { SourceHandle } from "../connect.ts";
 import { discoverTables } from "../discover.ts";
 import { openSource, type SourceServices } from "../open.ts";
@@ -77,7 +77,7 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
       // Of a table that is described by its rows only the registered columns are known.
       const isNarrowed = discovered === null && record.columns !== null;
       const own = isNarrowed ? { ...services, log: silentLog } : services;
-      const live = info === undefined ? null : liveTableOf(own, handle, info, record.id);
+      const live = info === undefined ? null : liveTableOf(own, handle, info, record);
       return live && { ...live, open: (...asked) => withoutSecrets(() => live.open(...asked), handle) };
     },
     async [Symbol.asyncDispose]() {
@@ -141,7 +141,7 @@ function liveTableOf(
   services: FileServices,
   { connector }: SourceHandle,
   info: TableInfo,
-  id: string,
+  { id, bucket }: Pick<TableRecord, "id" | "bucket">,
 ): LiveTable | null {
   const can = (capability: Capability) => info.capabilities?.includes(capability) ?? true;
   const canRead = connector.read !== undefined && can("read");
@@ -165,6 +165,7 @@ function liveTableOf(
           signal,
           ...(filter.length === 0 ? {} : { filter }),
           ...limited,
+          ...(bucket === null ? {} : { bucket }),
         });
         return recordBatches(services, batches, info, { id, columns: asked, ...limited }, signal);
       },

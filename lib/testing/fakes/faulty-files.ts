@@ -15,6 +15,7 @@ export interface FileFault {
 /** The write operations. @internal */
 export const changingOperations = [
   "write",
+  "writeChunks",
   "append",
   "sync",
   "rename",
@@ -70,6 +71,7 @@ export function faultyFiles(files: Files, fault: FileFault): FaultyFiles {
     read: failing("read"),
     readChunks,
     write: failing("write"),
+    writeChunks: failing("writeChunks"),
     append: failing("append"),
     sync: failing("sync"),
     rename: failing("rename"),
