@@ -21,7 +21,13 @@ import { fileStorage, type CatalogStorage } from "./catalog/mod.ts";
 import { encodeResult } from "./duckdb/mod.ts";
 import { publishedStates, rollbackExtract } from "./extract/mod.ts";
 import { createPluginRegistry, loadWorkspacePlugins, type PluginRegistry } from "./plugins/mod.ts";
-import { openQuerySession, type AccessOptions, type QueryResult, type QuerySession } from "./query/mod.ts";
+import {
+  openQuerySession,
+  type AccessOptions,
+  type CatalogEntry,
+  type QueryResult,
+  type QuerySession,
+} from "./query/mod.ts";
 import {
   checkHealth,
   discoverTables,
@@ -179,12 +185,14 @@ class WorkspaceAgnes implements Agnes {
   async describe(table: string, options: Parameters<Agnes["describe"]>[1] = {}): Promise<DocumentedTable> {
     const found = await this.#named(this.#session.describeTable(table, options), options.access);
     const record = await (await this.tables()).get(found.id);
-    return {
+    const documented = {
       ...found,
       foreignKeys: record?.foreignKeys ?? [],
       documentation: record?.documentation ?? {},
       sourceMetadata: record?.sourceMetadata ?? {},
     };
+    if (options.access == null) return documented;
+    return withoutOtherTables(documented, await this.#session.catalog(options));
   }
 
   sample(table: string, rows: number, options: Parameters<Agnes["sample"]>[2] = {}): Promise<QueryResult> {
@@ -257,6 +265,25 @@ class WorkspaceAgnes implements Agnes {
     });
     return registry;
   }
+}
+
+/** A description without the references to tables that a caller may not access. */
+function withoutOtherTables(table: DocumentedTable, accessible: readonly CatalogEntry[]): DocumentedTable {
+  const names = new Set(accessible.flatMap(({ id, name }) => [id.toLowerCase(), name.toLowerCase()]));
+  const canAccess = (name: string) => names.has(name.toLowerCase());
+  // A reference is a table, or a table and its column.
+  const foreignKeys = table.foreignKeys.filter(
+    ({ references }) => canAccess(references) || canAccess(references.slice(0, references.lastIndexOf("."))),
+  );
+  const { pairsWellWith, ...documentation } = table.documentation;
+  return {
+    ...table,
+    foreignKeys,
+    documentation: {
+      ...documentation,
+      ...(pairsWellWith && { pairsWellWith: pairsWellWith.filter(canAccess) }),
+    },
+  };
 }
 
 function connectorsOf(services: SourceServices): Connectors {

@@ -1,5 +1,5 @@
-import { createHost, publishFile } from "./base/mod.ts";
-import { writeResult as writeTo, type ResultFormat } from "./duckdb/mod.ts";
+import { AgnesError, createHost, formatValue, raceAbort, writeOutput } from "./base/mod.ts";
+import { resultFormats, writeResult as writeTo, type ResultFormat } from "./duckdb/mod.ts";
 import type { QueryResult } from "./query/mod.ts";
 
 /** The format and target of `writeResult`. */
@@ -13,7 +13,8 @@ export interface WriteResultOptions {
 /**
  * Writes the result of a query to a file or a stream, in bounded memory.
  *
- * A file is replaced by one rename after the last row, so a query that fails leaves an existing file unchanged.
+ * A file is replaced by one rename after the last row, so a query that fails leaves an existing file unchanged. Links are
+ * followed; devices and pipes are written to directly. A result can be read once, and is closed at the end.
  *
  * - `json`: one array of objects. `ndjson`: one object per line. Whole numbers and decimals are numbers if a double
  *   represents them exactly, otherwise strings; dates and times are ISO 8601, with a time zone in UTC; bytes are base64.
@@ -22,7 +23,7 @@ export interface WriteResultOptions {
  *
  * In `json`, `ndjson`, `arrow` and `parquet`, a repeated column name gets a suffix such as `_1`.
  *
- * @throws `aborted`, `disk_full`, `file_failed`, the errors of `query`, and `batch_malformed` for values that Arrow or
+ * @throws `invalid_input`, `aborted`, `disk_full`, `file_failed`, the errors of `query`, and `batch_malformed` for values that Arrow or
  *   Parquet cannot represent: the time 24:00:00, and HUGEINT values of more than 38 digits
  *
  * @example
@@ -35,8 +36,20 @@ export interface WriteResultOptions {
  */
 export async function writeResult(result: QueryResult, options: WriteResultOptions): Promise<void> {
   const { format, to, signal } = options;
+  if (!resultFormats.includes(format)) {
+    const reason = `${formatValue(format)} is none of ${resultFormats.join(", ")}`;
+    throw new AgnesError("invalid_input", { what: "the format of a result", reason });
+  }
   const common = { format, ...(signal && { signal }) };
-  if (typeof to === "string")
-    return publishFile(createHost(), to, (path) => writeTo(result, { ...common, path }));
-  return writeTo(result, { ...common, write: async (bytes) => to(bytes) });
+  const write = (bytes: Uint8Array) => Promise.resolve(typeof to === "string" ? undefined : to(bytes));
+  const racing =
+    signal === undefined ? write : (bytes: Uint8Array) => raceAbort(write(bytes), signal, "writing a result");
+  try {
+    if (typeof to === "string")
+      await writeOutput(createHost(), to, (path) => writeTo(result, { ...common, path }));
+    else await writeTo(result, { ...common, write: racing });
+  } finally {
+    // A result whose target was refused still holds its connection; one that has another reader stays open.
+    await result.batches[Symbol.asyncIterator]().return?.();
+  }
 }

@@ -1,11 +1,11 @@
 import { DataType, type Field } from "apache-arrow";
 
-import { throwIfAborted } from "../../lib/base/mod.ts";
+import { createHost, throwIfAborted, writeOutput } from "../../lib/base/mod.ts";
 import { batchTexts, encodeResult, resultFormats, writeResult } from "../../lib/duckdb/mod.ts";
 import type { PushedDown, QueryResult } from "../../lib/query/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { durationText, plural } from "../terminal/figures.ts";
-import { splitCompression, writeOutput, writePieces } from "./output-file.ts";
+import { splitCompression, writePieces } from "./output-file.ts";
 import type { Cell } from "../terminal/print-table.ts";
 import { printRows } from "../terminal/print-rows.ts";
 
@@ -26,7 +26,7 @@ export async function printAnswer(
   else {
     const { compression } = splitCompression(output);
     const options = { format, signal: cli.signal };
-    await writeOutput(output, (path, isFile) =>
+    await writeOutput(createHost(), output, (path, isFile) =>
       // DuckDB writes Parquet to a file itself; other formats are streamed.
       isFile && compression === "none"
         ? writeResult(answer, { ...options, path })

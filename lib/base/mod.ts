@@ -40,6 +40,7 @@ export type {
 export { fileError } from "./file-error.ts";
 export { nodeFiles } from "./files.ts";
 export type { FileEntry, FileIdentity, FileKind, Files, FileStat } from "./files.ts";
+export { writeOutput } from "./write-output.ts";
 export { createHost, randomName } from "./host.ts";
 export type { Host } from "./host.ts";
 export {

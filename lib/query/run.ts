@@ -6,6 +6,7 @@ import { jsonRowSizes, poolGate, type Connection, type StreamResult } from "../d
 import type { QueryLimits } from "../kit/mod.ts";
 import type { PushedDown } from "./live/pushed-down.ts";
 import type { LiveStatement } from "./live/show-live.ts";
+import { readOnce } from "./read-once.ts";
 import type { Opening, RemoteAccessMode } from "./opening.ts";
 
 /** An answer whose rows come as they are read. */
@@ -13,7 +14,7 @@ export interface QueryResult {
   readonly schema: arrow.Schema;
   /** The column names; one may come twice. */
   readonly names: readonly string[];
-  /** To be read once, to the end or until the loop is left; the query holds its connection until then. */
+  /** To be read once (`invalid_input` otherwise), to the end or until the loop is left; the query holds its connection until then. */
   readonly batches: AsyncIterable<arrow.RecordBatch>;
   /** What the answer rests on. Rows, bytes, time and `truncated` are final when the rows are read. */
   receipt(): Receipt;
@@ -136,7 +137,7 @@ export async function answerOf(
   return {
     schema: result.schema,
     names: result.names,
-    batches: capped(result, limits, totals, { end, failure, secrets, signal: timer.signal }),
+    batches: readOnce(capped(result, limits, totals, { end, failure, secrets, signal: timer.signal })),
     receipt: () => ({
       generation: tables.length === 0 ? null : generation,
       extracts: extractsOf(tables),

@@ -99,6 +99,10 @@ export class QuerySession implements AsyncDisposable {
    * `disk_full`; while rows are read as well
    */
   async runQuery(request: QueryRequest): Promise<QueryResult> {
+    if (request.trusted === true && accessOf(request) !== null) {
+      const reason = "`trusted` allows all tables, so it cannot be combined with `access`";
+      throw new AgnesError("invalid_input", { what: "the options of the query", reason });
+    }
     const failure = this.#failureFor(request, request.sql);
     const answer = () =>
       answerOf(this.#services.host, { ...request, failure }, (opening) => this.#prepare(request, opening));
@@ -113,7 +117,7 @@ export class QuerySession implements AsyncDisposable {
 
   /** The tables there are, by view name. @throws `analytics_unreadable` */
   async catalog(options: AccessOptions = {}): Promise<readonly CatalogEntry[]> {
-    const { tables } = await this.#instances.names(options.access ?? null);
+    const { tables } = await this.#instances.names(accessOf(options));
     return tables.map(toCatalogEntry).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
@@ -124,7 +128,7 @@ export class QuerySession implements AsyncDisposable {
   ): Promise<TableDescription> {
     using timer = withTimeout(`describing the table ${name}`, TIMEOUT_MS, options.signal);
     const { signal } = timer;
-    const leasing = this.#instances.lease((names) => [names.find(name)], options.access ?? null, {
+    const leasing = this.#instances.lease((names) => [names.find(name)], accessOf(options), {
       signal,
       onWait: () => {},
     });
@@ -159,7 +163,7 @@ export class QuerySession implements AsyncDisposable {
     }
     const prepare = async (opening: Opening) => {
       const choose: Choice = (names) => [names.find(name)];
-      const lease = await this.#instances.lease(choose, options.access ?? null, opening);
+      const lease = await this.#instances.lease(choose, accessOf(options), opening);
       const from = quotedTable(lease.tables[0]!);
       const sql =
         options.random === true
@@ -198,7 +202,7 @@ export class QuerySession implements AsyncDisposable {
     };
     const lease = await (tables.length === 0 && !isTrusted && !query.hasListings
       ? this.#instances.leaseBare(signal)
-      : this.#instances.lease(choose, request.access ?? null, opening));
+      : this.#instances.lease(choose, accessOf(request), opening));
     return readyOrReleased(lease, async () => {
       const { isExplained, pivots } = query;
       if (isExplained && pivots.length > 0) refuseLivePivot(lease);
@@ -208,7 +212,7 @@ export class QuerySession implements AsyncDisposable {
         rowsMax: (request.limits?.maxRows ?? Infinity) + 1,
         signal,
       });
-      const isRestricted = (request.access ?? null) !== null;
+      const isRestricted = accessOf(request) !== null;
       return { ...lease, sql: await this.#finish(lease, query, { granted, isRestricted, signal }) };
     });
   }
@@ -241,13 +245,13 @@ export class QuerySession implements AsyncDisposable {
 
   /** What a caller is to see of an error; one that spoils the instance is noted. */
   #failureFor(
-    { access = null }: AccessOptions,
+    options: AccessOptions,
     typed?: string,
   ): (error: unknown, secrets?: Iterable<string>) => unknown {
     const scope = {
       dataDirectory: resolve(this.#options.dataDirectory),
       home: this.#services.host.env["HOME"] ?? null,
-      isRestricted: access !== null,
+      isRestricted: accessOf(options) !== null,
     };
     return (error, secrets = []) => {
       const seen = queryFailure(error, { ...scope, secrets, typed });
@@ -255,6 +259,17 @@ export class QuerySession implements AsyncDisposable {
       return seen;
     };
   }
+}
+
+/**
+ * The tables a caller may access; null: all.
+ * @throws `invalid_input` for a value that is no set, which would otherwise be taken for another one
+ */
+function accessOf({ access = null }: AccessOptions): ReadonlySet<string> | null {
+  if (access === null) return null;
+  const isSet = access instanceof Set && [...access].every((name) => typeof name === "string");
+  if (isSet) return access;
+  throw new AgnesError("invalid_input", { what: "access", reason: "it is no Set of table names" });
 }
 
 /** SQL of a caller who may call any function and read any table that the instance has. */

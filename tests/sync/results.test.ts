@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { lstat, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { createAgnes, isAgnesError, writeResult, type Agnes } from "agnes";
@@ -55,6 +56,36 @@ describe("access", () => {
     expect(await agnes.catalog({ access: new Set() })).toEqual([]);
   });
 
+  test("describe() does not name other tables in the documentation of a table", async () => {
+    using folder = temporaryFolder();
+    await using agnes = await openPair(folder.path);
+    const registry = await agnes.tables();
+    await registry.update("pair.one", {
+      foreignKeys: [
+        { column: "id", references: "two.id" },
+        { column: "id", references: "PAIR.one" },
+      ],
+      documentation: { grain: "one row", pairsWellWith: ["one", "two"] },
+    });
+    const described = await agnes.describe("one", { access: new Set(["one"]) });
+    expect(described.foreignKeys).toEqual([{ column: "id", references: "PAIR.one" }]);
+    expect(described.documentation).toEqual({ grain: "one row", pairsWellWith: ["one"] });
+    expect((await agnes.describe("one")).foreignKeys).toHaveLength(2);
+  });
+
+  test("is refused together with `trusted`, and when it is no set of names", async () => {
+    using folder = temporaryFolder();
+    await using agnes = await openPair(folder.path);
+    expect(await codeOf(agnes.rows("FROM one", { access: new Set(["one"]), trusted: true }))).toBe(
+      "invalid_input",
+    );
+    for (const access of [{}, ["one"], new Map([["one", 1]]), new Set([1])]) {
+      expect(await codeOf(agnes.rows("FROM one", { access: access as never }))).toBe("invalid_input");
+      expect(await codeOf(agnes.catalog({ access: access as never }))).toBe("invalid_input");
+      expect(await codeOf(agnes.describe("one", { access: access as never }))).toBe("invalid_input");
+    }
+  });
+
   test("describe() stops when its signal aborts", async () => {
     using folder = temporaryFolder();
     await using agnes = await openPair(folder.path);
@@ -100,5 +131,64 @@ describe("writeResult()", () => {
     );
     expect(await readFile(to, "utf8")).toBe("before");
     expect(await readdir(folder.path)).toEqual(before);
+  });
+
+  test("refuses a result that was read before, whole or in part, and keeps the file", async () => {
+    using folder = temporaryFolder();
+    await using agnes = await openPair(folder.path);
+    const to = join(folder.path, "rows.csv");
+    await writeFile(to, "before");
+    const result = await agnes.query("FROM one");
+    await writeResult(result, { format: "csv", to: () => {} });
+    expect(await codeOf(writeResult(result, { format: "csv", to }))).toBe("invalid_input");
+    const partly = await agnes.query("FROM one");
+    for await (const _batch of partly.batches) break;
+    expect(await codeOf(writeResult(partly, { format: "csv", to }))).toBe("invalid_input");
+    const twice = await agnes.query("FROM range(200000)", { trusted: true });
+    const codes = await Promise.all(
+      [1, 2].map(() => codeOf(writeResult(twice, { format: "ndjson", to: () => {} }))),
+    );
+    expect(codes.sort()).toEqual(["invalid_input", "none"]);
+    expect(await readFile(to, "utf8")).toBe("before");
+  });
+
+  test("follows links, writes to pipes, and refuses folders, lost links and other formats", async () => {
+    using folder = temporaryFolder();
+    await using agnes = await openPair(folder.path);
+    const path = (name: string) => join(folder.path, name);
+    const write = async (to: string, format = "csv") =>
+      codeOf(writeResult(await agnes.query("SELECT 1 AS a"), { format: format as "csv", to }));
+    await writeFile(path("target.csv"), "before");
+    await symlink(path("target.csv"), path("link.csv"));
+    await symlink(path("nowhere.csv"), path("lost.csv"));
+    expect(await write(path("link.csv"))).toBe("none");
+    expect(await readFile(path("target.csv"), "utf8")).toBe("a\n1\n");
+    expect((await lstat(path("link.csv"))).isSymbolicLink()).toBe(true);
+    expect([await write(path("lost.csv")), await write(folder.path), await write("")]).toEqual([
+      "file_failed",
+      "file_failed",
+      "invalid_input",
+    ]);
+    expect([await write("a\0b"), await write(path("new.csv"), "xml")]).toEqual([
+      "invalid_input",
+      "invalid_input",
+    ]);
+    execFileSync("mkfifo", [path("pipe")]);
+    const reading = readFile(path("pipe"), "utf8");
+    expect(await write(path("pipe"))).toBe("none");
+    expect(await reading).toBe("a\n1\n");
+    expect((await lstat(path("pipe"))).isFIFO()).toBe(true);
+  });
+
+  test("stops at its signal while the function does not take more", async () => {
+    using folder = temporaryFolder();
+    await using agnes = await openPair(folder.path);
+    const stop = new AbortController();
+    const to = () => {
+      stop.abort();
+      return new Promise<void>(() => {});
+    };
+    const result = await agnes.query("FROM one");
+    expect(await codeOf(writeResult(result, { format: "csv", to, signal: stop.signal }))).toBe("aborted");
   });
 });

@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 
-import { AgnesError } from "../../../lib/base/mod.ts";
+import { AgnesError, createHost, writeOutput } from "../../../lib/base/mod.ts";
 import { renderProjection, type ProjectionFormat } from "../../../lib/tables/mod.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
-import { writeOutput, writePieces } from "../../results/output-file.ts";
+import { writePieces } from "../../results/output-file.ts";
 import { choiceOf } from "../../tables/fields.ts";
 import { knownSource } from "../../tables/known-source.ts";
 
@@ -58,7 +58,9 @@ export default command({
       return;
     }
     const path = resolve(args.output);
-    await writeOutput(path, (file) => writePieces(file, renderProjection(registry, format, options)));
+    await writeOutput(createHost(), path, (file) =>
+      writePieces(file, renderProjection(registry, format, options)),
+    );
     if (cli.json) await cli.printJson({ path, format });
     else cli.info(`wrote ${path}`);
   },

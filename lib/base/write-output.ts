@@ -1,0 +1,34 @@
+import { resolve } from "node:path";
+
+import { AgnesError } from "./errors/mod.ts";
+import type { Host } from "./host.ts";
+import { publishFile } from "./publish.ts";
+
+/**
+ * Writes to a path that a user chose. A file is replaced by one rename after `write` ends. The target of a link is
+ * replaced, not the link. Devices and pipes are written to directly.
+ *
+ * @param write receives the path to write to, and whether it is a file, which can be written in any order
+ * @throws `invalid_input`, `disk_full`, `file_failed`, and the errors of `write`
+ */
+export async function writeOutput(
+  host: Pick<Host, "files" | "random">,
+  output: string,
+  write: (path: string, isFile: boolean) => Promise<void>,
+): Promise<void> {
+  if (output === "" || output.includes("\0")) {
+    const reason = output === "" ? "it is empty" : "it contains a NUL character";
+    throw new AgnesError("invalid_input", { what: "the path of the output", reason });
+  }
+  const target = resolve(output);
+  const refuse = (reason: string) => {
+    throw new AgnesError("file_failed", { operation: "write", path: target, reason });
+  };
+  const real = await host.files.realPath(target);
+  const found = await host.files.identify(real ?? target);
+  if (found?.kind === "directory") refuse("it is a folder");
+  if (found?.kind === "link") refuse("it is a link to a file that does not exist");
+  if (found === null || found.kind === "file")
+    await publishFile(host, real ?? target, (temporary) => write(temporary, true));
+  else await write(target, false);
+}
