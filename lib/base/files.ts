@@ -7,24 +7,24 @@ import { errorNumber, fileError } from "./file-error.ts";
 import { readChunks } from "./read-chunks.ts";
 
 /** The result of `Files.stat`. */
-export interface FileStat {
+interface FileStat {
   readonly sizeBytes: number;
   readonly modifiedAtMs: number;
   readonly isDirectory: boolean;
 }
 
 /** What a path leads to when a link is not followed; `other` is a pipe, a device or a socket. */
-export type FileKind = "file" | "directory" | "link" | "other";
+type FileKind = "file" | "directory" | "link" | "other";
 
 /** An entry of a directory. */
-export interface FileEntry {
+interface FileEntry {
   readonly name: string;
   /** Some file systems do not tell; it is `other` then. */
   readonly kind: FileKind;
 }
 
 /** What `Files.identify` tells of a path. */
-export interface FileIdentity {
+interface FileIdentity {
   readonly kind: FileKind;
   /** Device and inode: another text for another file in the same place. */
   readonly id: string;
@@ -81,16 +81,7 @@ export interface Files {
   freeBytes(path: string): Promise<number | null>;
 }
 
-/**
- * The real file system.
- *
- * @example
- * ```ts
- * import { nodeFiles } from "agnes";
- * const files = nodeFiles();
- * await files.stat("agnes.yaml"); // null if it does not exist
- * ```
- */
+/** The real file system. */
 export function nodeFiles(): Files {
   return {
     read: (path) => absentIsNull(attempt("read", path, () => fs.readFile(path))),

@@ -20,15 +20,7 @@ export interface Host {
   userName(): string | undefined;
 }
 
-/**
- * Creates the real host, with any part replaced.
- *
- * @example
- * ```ts
- * import { createHost } from "agnes";
- * const host = createHost({ now: () => new Date("2026-01-01T00:00:00Z") }); // a fixed clock
- * ```
- */
+/** Creates the real host, with any part replaced. */
 export function createHost(overrides: Partial<Host> = {}): Host {
   return {
     now: () => new Date(),

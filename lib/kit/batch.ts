@@ -126,9 +126,8 @@ export type Batch = RecordBatch | readonly Row[] | FileChunk;
  *
  * @example
  * ```ts
- * import { isDeletions, type Deletions } from "agnes/kit";
- * const gone: Deletions = { kind: "deletions", keys: [{ id: 7 }, { id: 9 }] };
- * isDeletions(gone); // true
+ * import type { Deletions } from "agnes/kit";
+ * const deleted: Deletions = { kind: "deletions", keys: [{ id: 7 }, { id: 9 }] };
  * ```
  */
 export interface Deletions {
@@ -255,42 +254,17 @@ export interface ReadOptions {
   readonly onProgress?: (progress: ReadProgress) => void;
 }
 
-/**
- * Returns whether a batch is a file chunk.
- *
- * @example
- * ```ts
- * import { isFileChunk } from "agnes/kit";
- * isFileChunk({ kind: "file", format: "csv", data: "/data/orders.csv.gz" }); // true
- * ```
- */
+/** Returns whether a batch is a file chunk. */
 export function isFileChunk(batch: Batch | Deletions): batch is FileChunk {
   return (batch as Partial<FileChunk> | null | undefined)?.kind === "file";
 }
 
-/**
- * Returns whether a read yielded deletions.
- *
- * @example
- * ```ts
- * import { isDeletions } from "agnes/kit";
- * isDeletions({ kind: "deletions", keys: [{ id: 1 }] }); // true
- * isDeletions([{ id: 1 }]); // false
- * ```
- */
+/** Returns whether a read yielded deletions. */
 export function isDeletions(batch: Batch | Deletions): batch is Deletions {
   return (batch as Partial<Deletions> | null | undefined)?.kind === "deletions";
 }
 
-/**
- * Returns whether a batch is an array of row objects.
- *
- * @example
- * ```ts
- * import { isRows } from "agnes/kit";
- * isRows([{ id: 1 }]); // true
- * ```
- */
+/** Returns whether a batch is an array of row objects. */
 export function isRows(batch: Batch | Deletions): batch is readonly Row[] {
   return Array.isArray(batch);
 }

@@ -78,16 +78,7 @@ export const struct = (
   options?: ColumnOptions,
 ): Column<arrow.Struct> => column(new arrow.Struct(toSchema(columns).fields), options);
 
-/**
- * A text column whose values are serialised as JSON; created by `json()`.
- *
- * @example
- * ```ts
- * import { arrow, createRowBuilder, JsonText } from "agnes/kit";
- * const schema = new arrow.Schema([new arrow.Field("payload", new JsonText())]);
- * createRowBuilder({ name: "events", schema }).append([{ payload: { any: ["value"] } }]);
- * ```
- */
+/** A text column whose values are serialised as JSON; created by `json()`. */
 export class JsonText extends arrow.Utf8 {
   readonly isJson = true;
 }

@@ -8,24 +8,17 @@ import type { AnyConnector, Connector, QueryParameter } from "./connector.ts";
 import type { Http } from "./http/mod.ts";
 import type { ExtensionSpec } from "./remote.ts";
 
+/** The kinds of secrets, in the order of the documentation. */
+export const secretKinds = ["token", "basic", "oauth", "service_account"] as const;
+
 /**
- * The kinds of secrets, in the order of the documentation. A kind describes the format of the value; it does not affect
- * how the value is stored or passed.
+ * The kind of a secret. It describes the format of the value; it does not affect how the value is stored or passed.
  *
  * - `token`: one opaque value, such as an API token or an API key.
  * - `basic`: a password, or a user name and a password as `user:password`.
  * - `oauth`: an OAuth credential, such as a refresh token or a client secret.
  * - `service_account`: the key of a service account, usually a JSON document.
- *
- * @example
- * ```ts
- * import { secretKinds } from "agnes/kit";
- * secretKinds[0]; // "token"
- * ```
  */
-export const secretKinds = ["token", "basic", "oauth", "service_account"] as const;
-
-/** The kind of a secret; see `secretKinds`. */
 export type SecretKind = (typeof secretKinds)[number];
 
 /** A secret that a plugin uses. */

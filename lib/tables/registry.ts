@@ -78,15 +78,6 @@ export interface TableRegistryOptions {
  * the same time.
  *
  * @throws `catalog_corrupt`, `catalog_unavailable`: an unreadable registry is never treated as empty
- *
- * @example
- * ```ts
- * import { createHost, memoryStorage, openTableRegistry } from "agnes";
- * await using registry = await openTableRegistry({ storage: memoryStorage(), host: createHost(), actor: "ann" });
- * await registry.register({ source: "crm", sourceTable: "orders", primaryKey: ["id"] });
- * await registry.update("crm.orders", { syncSchedule: "every 6h" });
- * console.log(await registry.list());
- * ```
  */
 export async function openTableRegistry(options: TableRegistryOptions): Promise<TableRegistry> {
   const { storage, host, log = silentLog } = options;

@@ -33,6 +33,7 @@ describe("layers", () => {
     ["lib/extract/a.ts", `import { x } from "../agnes.ts";`, "above all layers"],
     ["lib/extract/a.ts", `import { x } from "../testing/mod.ts";`, "only tests"],
     ["lib/extract/a.ts", `import { x } from "../../plugins/files/plugin.ts";`, "only lib"],
+    ["lib/extract/a.ts", `import { x } from "../kit/public.ts";`, "through its mod.ts"],
     ["lib/extract/a.ts", `import { x } from "agnes/kit";`, "by path"],
     ["lib/extract/read/a.ts", `import { x } from "../write/staged.ts";`, "down their layers only"],
     ["lib/extract/state/a.ts", `import type { X } from "../publish/publish.ts";`, "down their layers only"],

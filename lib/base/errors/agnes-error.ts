@@ -4,7 +4,7 @@ import { formatValue, type ErrorSpec, type Retry } from "./spec.ts";
 /**
  * The error class of Agnes: a stable code, a message with the failure and the value, and a hint.
  *
- * `errorCodes` generates the message and hint from `details`; details never contain a secret.
+ * The code determines the message and the hint; `details` contains the values in them and never a secret.
  *
  * @example
  * ```ts

@@ -28,18 +28,7 @@ export interface HttpServices {
   readonly secrets?: Set<string>;
 }
 
-/**
- * Creates the HTTP client of one source. Plugins receive one as `http` and do not need to create their own.
- *
- * @example
- * ```ts
- * import { createHttp } from "agnes/kit";
- * import { fakeHost, recordingLog } from "agnes/testing";
- * const host = fakeHost({ fetch: globalThis.fetch });
- * const http = createHttp({ host, log: recordingLog() });
- * const me = await http.json<{ name: string }>("https://api.example.com/me");
- * ```
- */
+/** Creates the HTTP client of one source; `connect` receives it as `http`. */
 export function createHttp(services: HttpServices): Http {
   const { host, log } = services;
   const secrets = services.secrets ?? new Set();
