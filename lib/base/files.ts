@@ -13,20 +13,20 @@ interface FileStat {
   readonly isDirectory: boolean;
 }
 
-/** What a path leads to when a link is not followed; `other` is a pipe, a device or a socket. */
+/** The kind of a path, without following a link; `other` is a pipe, a device or a socket. */
 type FileKind = "file" | "directory" | "link" | "other";
 
 /** An entry of a directory. */
 interface FileEntry {
   readonly name: string;
-  /** Some file systems do not tell; it is `other` then. */
+  /** `other` also if the file system does not report it. */
   readonly kind: FileKind;
 }
 
-/** What `Files.identify` tells of a path. */
+/** The result of `Files.identify`. */
 interface FileIdentity {
   readonly kind: FileKind;
-  /** Device and inode: another text for another file in the same place. */
+  /** Device and inode; differs for another file at the same path. */
   readonly id: string;
 }
 

@@ -41,6 +41,7 @@ export interface TableMetadata {
   /** The name of the requested table, `TableInfo.name`. */
   readonly name: string;
   readonly entityType?: EntityType;
+  /** The number of rows, as reported by the source. */
   readonly rows?: number;
   /** The size in bytes, as reported by the source. */
   readonly sizeBytes?: number;

@@ -25,7 +25,7 @@ export function faultyStorage(storage: CatalogStorage, faults: StorageFaults): C
       const through = <T>(operation: keyof CatalogStore, work: () => Promise<T>) =>
         disturbed(faults, operation, work);
       return {
-        entrySizeBytesMax: store.entrySizeBytesMax,
+        maxEntryBytes: store.maxEntryBytes,
         recheckMs: store.recheckMs,
         lockSchema: (schema) => through("lockSchema", () => store.lockSchema(schema)),
         append: (entry) => through("append", () => store.append(entry)),

@@ -15,7 +15,9 @@ import { formatValue, type ErrorSpec, type Retry } from "./spec.ts";
  */
 export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
   override readonly name = "AgnesError";
+  /** The stable name of the failure; see `docs/reference/errors.md`. */
   readonly code: C;
+  /** The values in the message, by name. */
   readonly details: Readonly<ErrorDetails<C>>;
   /** The next step for the user, in one sentence. */
   readonly hint: string;
@@ -30,8 +32,13 @@ export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
   readonly #spec: ErrorSpec<never>;
 
   /**
+   * Creates the error of a code. Connectors use `transient`, `permanent` or their own `defineErrors`.
+   *
+   * @param details the values that the code requires
+   * @param options.cause the error that led to this one
    * @param options.retry the retry class, for an error that wraps another; default: that of the code
    * @param options.spec the definition of the code of a plugin; see `defineErrors`
+   * @throws TypeError for a code of a plugin without `options.spec`, or an unknown code
    */
   constructor(
     code: C,

@@ -22,6 +22,7 @@ export type FaultyRequest = Pick<Request, "method" | "url" | "headers">;
 
 /** A `fetch` with injected faults. */
 export interface FaultyFetch {
+  /** Sends a request, or injects the next fault. */
   readonly fetch: Fetch;
   /** Injects faults into the next requests, in order, after `skip` successful ones; only into those that `matches`. */
   inject(faults: readonly FetchFault[], skip?: number, matches?: (request: FaultyRequest) => boolean): void;
