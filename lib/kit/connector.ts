@@ -168,7 +168,7 @@ export interface Health {
 /** The methods that each capability requires; methods with `?` are optional. Report failures with `permanent` and `transient`. */
 export interface CapabilityMethods {
   discover: {
-    /** Lists the tables of the source, as one array or page by page. */
+    /** Lists the tables of the source, as one array or page by page. Table names are unique. */
     discover(options: {
       readonly signal: AbortSignal;
     }): Promise<readonly TableInfo[]> | AsyncIterable<TableInfo | readonly TableInfo[]>;

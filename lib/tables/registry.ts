@@ -318,7 +318,7 @@ export class TableRegistry implements AsyncDisposable {
 
   /**
    * Returns the changes of one table or of the whole registry, with actor, time, and the states before and after. Default:
-   * the oldest 1,000 changes.
+   * the oldest 1,000 versions.
    */
   history(options: RegistryHistoryOptions = {}): Promise<readonly RegistryChange[]> {
     return readHistory(this.#catalog, options);

@@ -47,6 +47,7 @@ describe("layers", () => {
     ["plugins/files/plugin.ts", `import { x } from "../../lib/kit/mod.ts";`, "kit alone"],
     ["plugins/files/plugin.ts", `import { x } from "../duckdb/plugin.ts";`, "kit alone"],
     ["cmd/commands/a.ts", `import { x } from "../../lib/extract/run.ts";`, "through its mod.ts"],
+    ["cmd/commands/a.ts", `import { x } from "../../lib/catalog/public.ts";`, "through its mod.ts"],
     ["cmd/terminal/a.ts", `import type { Cli } from "../cli/cli.ts";`, "knows no command"],
   ];
   for (const [path, text, reason] of seeded) {

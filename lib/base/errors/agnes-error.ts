@@ -78,6 +78,7 @@ function specOf(code: ErrorCode): ErrorSpec<never> {
 /**
  * Returns whether a value is an `AgnesError`, optionally with a specific code.
  *
+ * @param code default: any code
  * @example
  * ```ts
  * import { createAgnes, isAgnesError } from "agnes";
