@@ -125,7 +125,7 @@ export interface PushEvent {
  * - `delete`: deletes the row with this key. With a value of the cursor column, newer rows stay.
  * - `replace`: `rows` are all rows of the table whose columns equal `parent`, such as the comments of one issue. They are
  *   upserted, and the other rows of that parent are deleted; without rows all are. Each row contains the values of
- *   `parent`. The rows are the current state of the source: they win over published rows whatever the cursor column says.
+ *   `parent`. The rows are the current state of the source: they replace published rows, also those with a greater cursor.
  *
  * @example
  * ```ts

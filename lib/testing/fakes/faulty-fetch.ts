@@ -7,7 +7,7 @@ export type FetchFault =
   /** The connection drops after `bytes` of the body. Default: half of it. */
   | { readonly kind: "cut body"; readonly bytes?: number }
   /**
-   * The previous response of the same path is repeated, whatever the query, as from a stale cache; waits for a request
+   * The previous response of the same path is repeated, also for another query, as from a stale cache; waits for a request
    * whose path was requested before.
    */
   | { readonly kind: "repeat" };
