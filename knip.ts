@@ -7,8 +7,8 @@ const isProduction = process.argv.includes("--production");
 const config: KnipConfig = {
   entry: [
     "lib/mod.ts!",
-    "lib/kit/mod.ts!",
-    "lib/catalog/mod.ts!",
+    "lib/kit/public.ts!",
+    "lib/catalog/public.ts!",
     "lib/testing/mod.ts!",
     // The server that receives pushed events will use it.
     "lib/push/mod.ts!",
@@ -32,8 +32,8 @@ const config: KnipConfig = {
   ignoreBinaries: ["mkfifo"],
   paths: {
     agnes: ["./lib/mod.ts"],
-    "agnes/kit": ["./lib/kit/mod.ts"],
-    "agnes/catalog": ["./lib/catalog/mod.ts"],
+    "agnes/kit": ["./lib/kit/public.ts"],
+    "agnes/catalog": ["./lib/catalog/public.ts"],
     "agnes/testing": ["./lib/testing/mod.ts"],
     "agnes/plugins/*": ["./plugins/*/plugin.ts"],
   },

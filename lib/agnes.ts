@@ -16,7 +16,7 @@ import type { Workspace, WorkspaceConfigInput } from "./workspace/mod.ts";
 
 /** The options of `createAgnes`. */
 export interface AgnesOptions {
-  /** The plugins of the sources, in addition to those in the workspace's folder `plugins/`. */
+  /** The plugins of the sources, in addition to those of `agnes.yaml` and of the workspace's folder `plugins/`. */
   readonly plugins: readonly AnyPlugin[];
   /** The folder of the workspace. Default: `AGNES_WORKSPACE`, otherwise the nearest folder upwards with an `agnes.yaml`. */
   readonly workspace?: string;
@@ -28,7 +28,7 @@ export interface AgnesOptions {
   readonly host?: Partial<Host>;
   /** Receives log messages. Default: discarded. */
   readonly log?: Log;
-  /** Imports the file of a plugin. Default: `import()`. */
+  /** Imports the module of a plugin by its path. Default: `import()`. */
   readonly importPlugin?: PluginImporter;
   /** Called with each source and the values that no output may contain, before its plugin connects. */
   readonly onConnect?: NonNullable<ConnectServices["onConnect"]>;
@@ -46,14 +46,33 @@ export interface Connectors {
 
 /** An open workspace; see `createAgnes`. */
 export interface Agnes extends AsyncDisposable {
+  /** The folders and the checked configuration of the workspace. */
   readonly workspace: Workspace;
+  /** The plugins that were loaded, and those that failed to load. */
   readonly plugins: PluginRegistry;
+  /** Direct access to the sources, without syncing them. */
   readonly connectors: Connectors;
-  /** The table registry: the tables to sync, their settings, and who changed them. Opened by the first call. */
+  /**
+   * Returns the table registry: the tables to sync, their settings, and who changed them. Opened by the first call and
+   * closed with the workspace.
+   *
+   * @throws `catalog_corrupt`, `catalog_unavailable`; an unreadable registry is never treated as empty
+   */
   tables(): Promise<TableRegistry>;
-  /** Extracts new data from the sources, publishes it, and updates `analytics.duckdb`. */
+  /**
+   * Extracts new data from the sources, publishes it, and updates `analytics.duckdb`. A failed source or table is in the
+   * report and does not stop the others.
+   *
+   * @throws `source_unknown`, `table_not_registered`, `aborted`, and the errors of `tables`
+   */
   sync(options?: SyncOptions): Promise<SyncReport>;
-  /** Updates `analytics.duckdb` from the published extracts, without reading any source. */
+  /**
+   * Updates `analytics.duckdb` from the published extracts, without reading any source.
+   *
+   * @param options.installExtensions downloads missing DuckDB extensions from the repository that the plugin names.
+   * Default: `false`.
+   * @throws `file_failed`, `disk_full`, `duckdb_failed`, `aborted`
+   */
   rebuild(options?: {
     readonly installExtensions?: boolean;
     readonly signal?: AbortSignal;
@@ -94,10 +113,12 @@ export interface Agnes extends AsyncDisposable {
    * @throws the errors of `query`
    */
   rows<T = Record<string, unknown>>(sql: string, options?: QueryOptions): Promise<readonly T[]>;
-  /** Lists the published tables, by view name. */
+  /** Lists the published tables, ordered by view name. Default: all tables. */
   catalog(options?: AccessOptions): Promise<readonly CheckedEntry[]>;
   /**
    * Describes a table: its columns and its documentation.
+   *
+   * @param table the view name or the id, `source.table`
    * @throws `table_unknown` with the nearest name
    */
   describe(
@@ -106,6 +127,10 @@ export interface Agnes extends AsyncDisposable {
   ): Promise<DocumentedTable>;
   /**
    * Returns the first rows of a table, or random ones with `random`.
+   *
+   * @param table the view name or the id, `source.table`
+   * @param rows the maximum number of rows
+   * @param options.random default: `false`
    * @throws `table_unknown` with the nearest name
    */
   sample(
@@ -113,6 +138,7 @@ export interface Agnes extends AsyncDisposable {
     rows: number,
     options?: AccessOptions & { readonly random?: boolean; readonly signal?: AbortSignal },
   ): Promise<QueryResult>;
+  /** Closes the workspace: its query session, registry and state. Idempotent. */
   close(): Promise<void>;
 }
 

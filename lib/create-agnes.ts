@@ -55,7 +55,10 @@ import {
 import { checkConfig, dataDirectoryOf, dataPaths, openWorkspace, type Workspace } from "./workspace/mod.ts";
 
 /**
- * Opens a workspace: its configuration, its plugins, its registry and its data.
+ * Opens a workspace: its configuration, its plugins, its registry and its data. The registry, the data and the sources are
+ * opened when they are first needed. Close the workspace when done.
+ *
+ * A plugin of the workspace that cannot be loaded does not fail the call; see `PluginRegistry.failures`.
  *
  * @throws `workspace_missing`, `config_malformed`, `config_unknown_key`, `config_invalid`, `plugin_invalid`
  *

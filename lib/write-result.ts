@@ -4,9 +4,11 @@ import type { QueryResult } from "./query/mod.ts";
 
 /** The format and target of `writeResult`. */
 export interface WriteResultOptions {
+  /** The format of the bytes; see `writeResult`. */
   readonly format: ResultFormat;
   /** A path to write the file to, or a function that receives the bytes and resolves when it can take more. */
   readonly to: string | ((bytes: Uint8Array) => Promise<void> | void);
+  /** Stops writing; an existing file then stays unchanged. Default: none. */
   readonly signal?: AbortSignal;
 }
 

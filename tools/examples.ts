@@ -35,7 +35,11 @@ export function exampleErrors(examples: readonly Example[]): readonly string[] {
     const tsconfig = { extends: "../../tsconfig.json", compilerOptions: options, include: ["."] };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(tsconfig));
     const tsc = join(ROOT, "node_modules/.bin/tsc");
-    const { stdout } = spawnSync(tsc, ["-p", folder, "--pretty", "false"], { cwd: folder, encoding: "utf8" });
+    const { status, stdout } = spawnSync(tsc, ["-p", folder, "--pretty", "false"], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    if (status === null) throw new Error("the compiler was stopped before it had checked the examples");
     return (
       stdout
         .split("\n")

@@ -24,6 +24,9 @@ const INNER_LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** Faces of folders inside folders, for those who need no more: the whole face of `lib/extract` loads the runtime. */
 const INNER_FACES = new Set(["lib/extract/format/mod.ts"]);
 
+/** The file behind `agnes/kit`, which `cmd` provides to the plugins of a workspace. */
+const PUBLIC_KIT = "lib/kit/public.ts";
+
 /** What a plugin may import of Agnes. */
 const KIT = new Set(["agnes/kit", "agnes/catalog"]);
 
@@ -71,7 +74,9 @@ function violation(path: string, specifier: string): string | undefined {
       : "a plugin sees agnes/kit alone";
   }
   if (own.kind === "cmd" && other.kind === "cmd") return roomViolation(own, other);
-  if (own.kind === "cmd") return other.kind === "lib" ? faceViolation(target, other) : undefined;
+  if (own.kind === "cmd") {
+    return other.kind === "lib" && target !== PUBLIC_KIT ? faceViolation(target, other) : undefined;
+  }
   if (other.kind !== "lib") return "lib imports only lib";
   if (own.folder === other.folder) return innerViolation(own.folder, path, target);
   return upViolation(own, other) ?? faceViolation(target, other);

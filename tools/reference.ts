@@ -13,8 +13,8 @@ import { ROOT } from "./source.ts";
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ["docs/reference/library.md", modulePage("agnes", "lib/mod.ts")],
-    ["docs/reference/kit.md", modulePage("agnes/kit", "lib/kit/mod.ts")],
-    ["docs/reference/catalog.md", modulePage("agnes/catalog", "lib/catalog/mod.ts")],
+    ["docs/reference/kit.md", modulePage("agnes/kit", "lib/kit/public.ts")],
+    ["docs/reference/catalog.md", modulePage("agnes/catalog", "lib/catalog/public.ts")],
     ["docs/reference/testing.md", modulePage("agnes/testing", "lib/testing/mod.ts")],
     ["docs/reference/errors.md", await errorsPage()],
     ["docs/reference/configuration.md", configurationPage()],

@@ -47,7 +47,7 @@ async function provideHostModules(): Promise<void> {
   const [arrow, valibot] = await Promise.all([import("apache-arrow"), import("valibot")]);
   const hostModules: Readonly<Record<string, () => object | Promise<object>>> = {
     agnes: () => import("../../lib/mod.ts"),
-    "agnes/kit": () => import("../../lib/kit/mod.ts"),
+    "agnes/kit": () => import("../../lib/kit/public.ts"),
     "agnes/testing": () => import("../../lib/testing/mod.ts"),
     "apache-arrow": () => arrow,
     valibot: () => valibot,

@@ -21,7 +21,7 @@ export async function collectDeclarations(): Promise<Declarations> {
     const valibot = join(ROOT, "node_modules/valibot");
     const arrow = join(ROOT, "node_modules/apache-arrow");
     return {
-      ...filesFrom("agnes", lib, ["kit/mod.d.ts", "testing/mod.d.ts"]),
+      ...filesFrom("agnes", lib, ["kit/public.d.ts", "testing/mod.d.ts"]),
       ...filesFrom("apache-arrow", arrow, ["Arrow.node.d.ts"]),
       ...filesFrom("valibot", valibot, ["dist/index.d.mts"]),
       "agnes/LICENSE": readFileSync(join(ROOT, "LICENSE"), "utf8"),

@@ -20,7 +20,7 @@ const TSCONFIG = `{
     "skipLibCheck": true,
     "types": [],
     "paths": {
-      "agnes/kit": ["./.types/agnes/kit/mod.d.ts"],
+      "agnes/kit": ["./.types/agnes/kit/public.d.ts"],
       "agnes/testing": ["./.types/agnes/testing/mod.d.ts"],
       "apache-arrow": ["./.types/apache-arrow/Arrow.node.d.ts"],
       "valibot": ["./.types/valibot/dist/index.d.mts"]

@@ -8,26 +8,26 @@ import { readChunks } from "./read-chunks.ts";
 import { writeChunks } from "./write-chunks.ts";
 
 /** The result of `Files.stat`. */
-export interface FileStat {
+interface FileStat {
   readonly sizeBytes: number;
   readonly modifiedAtMs: number;
   readonly isDirectory: boolean;
 }
 
-/** What a path leads to when a link is not followed; `other` is a pipe, a device or a socket. */
-export type FileKind = "file" | "directory" | "link" | "other";
+/** The kind of a path, without following a link; `other` is a pipe, a device or a socket. */
+type FileKind = "file" | "directory" | "link" | "other";
 
 /** An entry of a directory. */
-export interface FileEntry {
+interface FileEntry {
   readonly name: string;
-  /** Some file systems do not tell; it is `other` then. */
+  /** `other` also if the file system does not report it. */
   readonly kind: FileKind;
 }
 
-/** What `Files.identify` tells of a path. */
-export interface FileIdentity {
+/** The result of `Files.identify`. */
+interface FileIdentity {
   readonly kind: FileKind;
-  /** Device and inode: another text for another file in the same place. */
+  /** Device and inode; differs for another file at the same path. */
   readonly id: string;
 }
 
@@ -87,16 +87,7 @@ export interface Files {
   freeBytes(path: string): Promise<number | null>;
 }
 
-/**
- * The real file system.
- *
- * @example
- * ```ts
- * import { nodeFiles } from "agnes";
- * const files = nodeFiles();
- * await files.stat("agnes.yaml"); // null if it does not exist
- * ```
- */
+/** The real file system. */
 export function nodeFiles(): Files {
   return {
     read: (path) => absentIsNull(attempt("read", path, () => fs.readFile(path))),

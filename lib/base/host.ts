@@ -11,24 +11,19 @@ export interface Host {
   monotonicMs(): number;
   /** A number in [0, 1). */
   random(): number;
-  /** Waits; rejects with `aborted` if the signal aborts first. */
+  /** Waits for milliseconds; rejects with `aborted` if the signal aborts first. */
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
+  /** Sends all HTTP requests of connectors. */
   readonly fetch: typeof globalThis.fetch;
+  /** The environment variables, in which secrets are looked up. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The file system. DuckDB opens its own files itself. */
   readonly files: Files;
   /** The name of the operating system's user who runs this process; `undefined` if the user has no name. */
   userName(): string | undefined;
 }
 
-/**
- * Creates the real host, with any part replaced.
- *
- * @example
- * ```ts
- * import { createHost } from "agnes";
- * const host = createHost({ now: () => new Date("2026-01-01T00:00:00Z") }); // a fixed clock
- * ```
- */
+/** Creates the real host, with any part replaced. */
 export function createHost(overrides: Partial<Host> = {}): Host {
   return {
     now: () => new Date(),

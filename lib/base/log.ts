@@ -9,10 +9,11 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 export interface LogEntry {
   readonly level: LogLevel;
   readonly message: string;
+  /** The values passed with the message, by name: numbers, booleans, null and text. Empty if there are none. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** Receives log messages; never data. */
+/** Receives log messages, one method per level; never data. `fields` are further values of a message, by name. */
 export interface Log {
   debug(message: string, fields?: Record<string, unknown>): void;
   info(message: string, fields?: Record<string, unknown>): void;
@@ -21,8 +22,11 @@ export interface Log {
 }
 
 /**
- * Creates a log that redacts credentials and the secret values before an entry reaches `sink`.
+ * Creates a log that redacts credentials and secret values before an entry reaches `sink`.
  *
+ * @param sink receives each entry of every level
+ * @param secrets values to redact, in addition to text that looks like a credential. Read for every entry, so values can be
+ * added later. Default: none
  * @example
  * ```ts
  * import { createLog } from "agnes";

@@ -39,7 +39,7 @@ export type {
 } from "./errors/mod.ts";
 export { fileError } from "./file-error.ts";
 export { nodeFiles } from "./files.ts";
-export type { FileEntry, FileIdentity, FileKind, Files, FileStat } from "./files.ts";
+export type { Files } from "./files.ts";
 export { writeOutput } from "./write-output.ts";
 export { createHost, randomName } from "./host.ts";
 export type { Host } from "./host.ts";

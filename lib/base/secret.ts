@@ -16,6 +16,7 @@ export class Secret {
   readonly name: string;
   readonly #value: string;
 
+  /** Creates a secret from its value, for tests and for tokens that a connector obtains itself. */
   constructor(name: string, value: string) {
     this.name = name;
     this.#value = value;
@@ -26,10 +27,12 @@ export class Secret {
     return this.#value;
   }
 
+  /** Returns `[secret NAME]`. */
   toString(): string {
     return `[secret ${this.name}]`;
   }
 
+  /** Returns `[secret NAME]`. */
   toJSON(): string {
     return this.toString();
   }

@@ -209,7 +209,7 @@ export class EventLog {
       } else {
         const { changes } = decision;
         const content = { sequence: base + 1, actor, changes };
-        const entry = newEntry(this.#options, this.#store.entrySizeBytesMax, content);
+        const entry = newEntry(this.#options, this.#store.maxEntryBytes, content);
         if (await this.#append(entry)) {
           await this.#index(entry);
           return entry;

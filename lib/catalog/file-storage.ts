@@ -41,6 +41,7 @@ import type {
 export interface FileStorageOptions {
   /** Contains a folder for each catalog, named after it. Created if it does not exist. */
   readonly directory: string;
+  /** Replaces the file system and the clock, for tests. Default: the host of this process. */
   readonly host?: Pick<Host, "files" | "random" | "now">;
   /** Receives an error when a damaged snapshot is skipped and the log is read instead. Default: discarded. */
   readonly log?: Log;
@@ -74,7 +75,7 @@ export function fileStorage(options: FileStorageOptions): CatalogStorage {
 }
 
 class FileStore implements CatalogStore {
-  readonly entrySizeBytesMax = 64 * 1024 * 1024;
+  readonly maxEntryBytes = 64 * 1024 * 1024;
   readonly recheckMs = 0;
   readonly #place: SnapshotPlace;
   readonly #snapshots: SnapshotPlace;

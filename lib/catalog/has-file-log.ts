@@ -9,11 +9,6 @@ import { LogPaths } from "./log-paths.ts";
  *
  * @param place.directory the `directory` of `fileStorage`
  * @throws `catalog_corrupt` if a part of the log is a file instead of a directory; `file_failed`
- * @example
- * ```ts
- * import { hasFileLog } from "agnes/catalog";
- * console.log(await hasFileLog({ directory: "data/state", catalog: "notes" }));
- * ```
  */
 export function hasFileLog(place: {
   readonly directory: string;

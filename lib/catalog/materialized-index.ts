@@ -2,7 +2,7 @@ import { inRange } from "./keys.ts";
 import { indexText, indexValueOf } from "./schema.ts";
 import type { CatalogSchema, IndexedRow, JsonRecord, KeyRange, LogEntry, Lookup } from "./storage.ts";
 
-/** A row with its record as JSON text, which is compact and gives each reader its own object. */
+/** A row with its record as JSON text, which is compact; each reader parses its own object. */
 interface TextRow {
   readonly version: number;
   readonly text: string;

@@ -35,7 +35,7 @@ function memoryStore(schema: CatalogSchema): CatalogStore {
   let index = new MaterializedIndex(schema);
   const forget = (target: MaterializedIndex) => target.forget(target.sequence - FORGOTTEN_AFTER);
   return {
-    entrySizeBytesMax: 64 * 1024 * 1024,
+    maxEntryBytes: 64 * 1024 * 1024,
     recheckMs: 0,
     lockSchema: async () => schema,
     append: async (entry) => {

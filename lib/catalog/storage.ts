@@ -44,6 +44,7 @@ export interface LogEntry {
 
 /** The state of a key in the indexes. */
 export interface IndexedRow {
+  /** The text of the record's row key. */
   readonly key: string;
   /** The sequence number of the entry that last changed the key. */
   readonly version: number;
@@ -53,7 +54,9 @@ export interface IndexedRow {
 
 /** Keys from `from` (inclusive) to `before` (exclusive), in the order of JavaScript strings. */
 export interface KeyRange {
+  /** Default: from the first key. */
   readonly from?: string;
+  /** Default: to the last key. */
   readonly before?: string;
 }
 
@@ -62,6 +65,7 @@ export interface Lookup {
   /** All conditions must hold. An empty list matches every record. */
   readonly where: readonly { readonly field: string; readonly value: IndexValue }[];
   readonly range: KeyRange;
+  /** Maximum number of rows. Default: all. */
   readonly limit?: number;
 }
 
@@ -73,10 +77,10 @@ export interface Lookup {
  */
 export interface CatalogStore {
   /** Maximum size of an entry, in bytes of its JSON text. */
-  readonly entrySizeBytesMax: number;
+  readonly maxEntryBytes: number;
   /**
-   * How long reads rely on the indexes before they check the log for entries that a crashed writer did not index.
-   * Use 0 if that check is cheap.
+   * How long reads rely on the indexes before they check the log for entries that a crashed writer did not index, in
+   * milliseconds. Use 0 if that check is cheap.
    */
   readonly recheckMs: number;
   /** Stores the schema if there is none, and returns the stored schema. */

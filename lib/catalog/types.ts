@@ -9,6 +9,7 @@ export type CatalogFilter<R> = { readonly [K in keyof R & string]?: IndexValue }
 
 /** Options of `openCatalog`. */
 export interface CatalogOptions {
+  /** Where the catalog is stored: `fileStorage`, `memoryStorage` or a storage of a plugin. */
   readonly storage: CatalogStorage;
   /** The name of the catalog, unique within the storage. */
   readonly name: string;
@@ -24,11 +25,13 @@ export interface CatalogOptions {
   readonly keepEntries?: number;
   /** Who writes; recorded in each log entry. Default: the user from the environment, or `unknown`. */
   readonly actor?: string;
+  /** Replaces the clock and the environment, for tests. Default: the host of this process. */
   readonly host?: Pick<Host, "now" | "monotonicMs" | "random" | "sleep" | "env" | "userName">;
+  /** Receives warnings, such as a change that is stored but not indexed yet. Default: discarded. */
   readonly log?: Log;
-  /** Timeout of one call to the storage. Default: 10,000. */
+  /** Timeout of one call to the storage, in milliseconds. Default: 10,000. */
   readonly callTimeoutMs?: number;
-  /** How long a write is retried after conflicts with other writers and storage errors. Default: 30,000. */
+  /** How long a write is retried after conflicts with other writers and storage errors, in milliseconds. Default: 30,000. */
   readonly retryBudgetMs?: number;
 }
 
@@ -45,16 +48,17 @@ export interface QueryOptions {
   readonly rowFrom?: RowKey;
   /** Last row key, inclusive. For a composite key, its leading parts are enough. */
   readonly rowTo?: RowKey;
+  /** Maximum number of records. Default: all. */
   readonly limit?: number;
 }
 
 /** Conditions of a write, and its actor. */
 export interface WriteOptions {
-  /** The version the record must have; 0 if it must not exist. */
+  /** The version the record must have, 0 if it must not exist; otherwise `catalog_conflict`. Default: not checked. */
   readonly expectedVersion?: number;
-  /** The version the whole catalog must have. */
+  /** The version the whole catalog must have; otherwise `catalog_conflict`. Default: not checked. */
   readonly expectedSequence?: number;
-  /** Overrides the actor of the catalog. */
+  /** The author of the change. Default: the actor of the catalog. */
   readonly actor?: string;
 }
 
@@ -67,7 +71,9 @@ export type Edit<R> =
 export interface CommittedChange<R> {
   readonly kind: "insert" | "replace" | "delete";
   readonly rowKey: RowKey;
+  /** `null` for an insert. */
   readonly before: R | null;
+  /** `null` for a delete. */
   readonly after: R | null;
 }
 
@@ -89,6 +95,7 @@ export interface Inserted {
 
 /** One entry of the audit trail. */
 export interface HistoryEntry<R> extends Commit<R> {
+  /** Unique in the catalog. */
   readonly id: string;
   /** ISO 8601, by the writer's clock. */
   readonly at: string;
@@ -113,7 +120,9 @@ export interface HistoryOptions {
 export interface CatalogView<R> {
   /** The version of the catalog in this view. */
   readonly sequence: number;
+  /** Returns the record, or `null` if there is none. */
   get(rowKey: RowKey): Promise<Versioned<R> | null>;
+  /** Returns the matching records, ordered by row key. */
   query(filter: CatalogFilter<R>, options?: QueryOptions): Promise<readonly Versioned<R>[]>;
 }
 
@@ -125,8 +134,16 @@ export interface Recovered {
   readonly replayed: number;
 }
 
-/** An event-sourced catalog with several indexes; see `openCatalog`. */
+/**
+ * An event-sourced catalog with several indexes; see `openCatalog`.
+ *
+ * All methods throw `catalog_unavailable`, `timed_out`, `catalog_corrupt` and `catalog_closed`. Writes also throw
+ * `catalog_record_invalid`, `catalog_too_large`, `catalog_conflict` if an expected version differs, `catalog_busy` if other
+ * writers win until `retryBudgetMs` is over, and `catalog_outcome_unknown` if it is not known whether the change was
+ * stored. A filter by a field that is not indexed throws `catalog_filter_invalid`.
+ */
 export interface Catalog<R extends object> extends AsyncDisposable {
+  /** The name of the catalog in its storage. */
   readonly name: string;
   /** Adds a record, or replaces the record with the same row key. */
   insert(record: R, options?: WriteOptions): Promise<Inserted>;
@@ -148,7 +165,7 @@ export interface Catalog<R extends object> extends AsyncDisposable {
   ): Promise<Commit<R>>;
   /** Returns the version of the catalog: the sequence number of the newest entry, or 0 if there is none. */
   version(): Promise<number>;
-  /** Returns entries of the log. */
+  /** Returns entries of the log. Default: the oldest 1,000. */
   history(options?: HistoryOptions): Promise<readonly HistoryEntry<R>[]>;
   /** Iterates over all entries from a sequence number on, oldest first. For exports of any length. */
   entries(options?: { readonly from?: number }): AsyncIterable<HistoryEntry<R>>;
@@ -156,5 +173,6 @@ export interface Catalog<R extends object> extends AsyncDisposable {
   recover(): Promise<Recovered>;
   /** Rebuilds the indexes from the whole log. */
   rebuildIndexes(): Promise<Recovered>;
+  /** Closes the catalog; later calls throw `catalog_closed`. Idempotent. */
   close(): Promise<void>;
 }

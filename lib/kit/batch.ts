@@ -1,12 +1,22 @@
 import type { RecordBatch } from "apache-arrow";
 
-/** One row as an object; a missing key is null. */
+/** One row as an object: values by column name. A missing key is null; the column builders list the accepted values. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** The format of a file chunk. */
+/** The format of a file chunk: `ndjson` has one object per line, `json` one array of objects. */
 export type FileFormat = "parquet" | "csv" | "ndjson" | "json";
 
-/** A file that DuckDB reads directly: the fastest format for data that is already serialised. */
+/**
+ * A file that DuckDB reads directly: the fastest format for data that is already serialised.
+ *
+ * @example
+ * ```ts
+ * import type { FileChunk } from "agnes/kit";
+ * const orders: FileChunk = {
+ *   kind: "file", format: "csv", data: "/data/orders.csv.gz", csv: { delimiter: ";", nullValues: ["", "NULL"] },
+ * };
+ * ```
+ */
 export interface FileChunk {
   readonly kind: "file";
   readonly format: FileFormat;
@@ -64,17 +74,20 @@ export interface CsvOptions {
   readonly maxLineBytes?: number;
 }
 
-/** A complete CSV dialect; nothing is detected. */
+/** A complete CSV dialect, as `DuckDBEngine.inspect` determines it; the fields are those of `CsvOptions`. */
 export interface CsvDialect {
   readonly delimiter: string;
+  /** An empty string: values are not quoted. */
   readonly quote: string;
   readonly escape: string;
   readonly header: boolean;
   readonly nullValues: readonly string[];
   readonly encoding: string;
   readonly decimalSeparator: string;
+  /** An empty string: there is none. */
   readonly thousandsSeparator: string;
   readonly skipLines: number;
+  /** An empty string: there are no comments. */
   readonly comment: string;
   readonly maxLineBytes: number;
   /** Column names that replace those of the header. */
@@ -126,9 +139,8 @@ export type Batch = RecordBatch | readonly Row[] | FileChunk;
  *
  * @example
  * ```ts
- * import { isDeletions, type Deletions } from "agnes/kit";
- * const gone: Deletions = { kind: "deletions", keys: [{ id: 7 }, { id: 9 }] };
- * isDeletions(gone); // true
+ * import type { Deletions } from "agnes/kit";
+ * const deleted: Deletions = { kind: "deletions", keys: [{ id: 7 }, { id: 9 }] };
  * ```
  */
 export interface Deletions {
@@ -158,7 +170,7 @@ export interface ReadResult {
   readonly kept?: readonly string[];
 }
 
-/** A value to compare a column with. */
+/** A value to compare a column with; a `Date` is a timestamp in UTC. */
 export type FilterValue = string | number | bigint | boolean | Date;
 
 /**
@@ -168,11 +180,13 @@ export type FilterValue = string | number | bigint | boolean | Date;
 export interface Filter {
   readonly column: string;
   readonly operator: "eq" | "ne" | "gt" | "ge" | "lt" | "le" | "is_null" | "is_not_null";
+  /** The values to compare with. Without values, `eq` matches no row. */
   readonly values: readonly FilterValue[];
 }
 
 /** The position of incremental reads. */
 export interface Cursor {
+  /** The cursor column of the table. */
   readonly column: string;
   /**
    * The greatest published value, moved back by the table's lookback window, as text in DuckDB's format
@@ -211,6 +225,7 @@ export interface ReadProgress {
  * but not including, `to`. Both are in UTC, at the start of a day.
  */
 export interface ReadWindow {
+  /** The cursor column of the table. */
   readonly column: string;
   /** Inclusive. Default: from the start of the table. */
   readonly from?: Date;
@@ -256,42 +271,17 @@ export interface ReadOptions {
   readonly onProgress?: (progress: ReadProgress) => void;
 }
 
-/**
- * Returns whether a batch is a file chunk.
- *
- * @example
- * ```ts
- * import { isFileChunk } from "agnes/kit";
- * isFileChunk({ kind: "file", format: "csv", data: "/data/orders.csv.gz" }); // true
- * ```
- */
+/** Returns whether a batch is a file chunk. */
 export function isFileChunk(batch: Batch | Deletions): batch is FileChunk {
   return (batch as Partial<FileChunk> | null | undefined)?.kind === "file";
 }
 
-/**
- * Returns whether a read yielded deletions.
- *
- * @example
- * ```ts
- * import { isDeletions } from "agnes/kit";
- * isDeletions({ kind: "deletions", keys: [{ id: 1 }] }); // true
- * isDeletions([{ id: 1 }]); // false
- * ```
- */
+/** Returns whether a read yielded deletions. */
 export function isDeletions(batch: Batch | Deletions): batch is Deletions {
   return (batch as Partial<Deletions> | null | undefined)?.kind === "deletions";
 }
 
-/**
- * Returns whether a batch is an array of row objects.
- *
- * @example
- * ```ts
- * import { isRows } from "agnes/kit";
- * isRows([{ id: 1 }]); // true
- * ```
- */
+/** Returns whether a batch is an array of row objects. */
 export function isRows(batch: Batch | Deletions): batch is readonly Row[] {
   return Array.isArray(batch);
 }

@@ -1,5 +1,8 @@
+/** All capabilities of connectors, in the order of the documentation. */
+export const capabilities = ["discover", "read", "stream", "remote", "query", "metadata", "write"] as const;
+
 /**
- * All capabilities of connectors, in the order of the documentation.
+ * One capability of a connector; see `CapabilityMethods` for its methods.
  *
  * The plugin declares each one and implements its methods in `CapabilityMethods`; a table may have fewer. Without it:
  *
@@ -10,14 +13,5 @@
  * - `query`: no SQL runs in the source; no hybrid queries, no materialized tables.
  * - `metadata`: rows and bytes are known only for extracted tables.
  * - `write`: no rows are written back to the source.
- *
- * @example
- * ```ts
- * import { capabilities } from "agnes/kit";
- * capabilities.includes("read"); // true
- * ```
  */
-export const capabilities = ["discover", "read", "stream", "remote", "query", "metadata", "write"] as const;
-
-/** One capability of a connector; see `CapabilityMethods` for its methods. */
 export type Capability = (typeof capabilities)[number];

@@ -1,9 +1,16 @@
 import * as arrow from "apache-arrow";
 
-/** One column of a table: its Arrow type, whether it is nullable, and its description. */
+/**
+ * One column of a table: its Arrow type, whether it is nullable, and its description.
+ *
+ * `utf8`, `int64` and the other column functions state the values that rows may have. A row with another value fails the
+ * read with `value_invalid`, which names table, row, column and value; a table with quarantine rejects the row instead.
+ */
 export interface Column<T extends arrow.DataType = arrow.DataType> {
   readonly type: T;
+  /** Whether the column may contain null. */
   readonly nullable: boolean;
+  /** The meaning of the column, in one sentence. */
   readonly description?: string;
 }
 
@@ -22,7 +29,7 @@ const column = <T extends arrow.DataType>(type: T, options: ColumnOptions = {}):
 });
 
 /**
- * A column of any Arrow type.
+ * A column of any Arrow type, for types without a function of their own.
  *
  * @example
  * ```ts
@@ -31,38 +38,136 @@ const column = <T extends arrow.DataType>(type: T, options: ColumnOptions = {}):
  * ```
  */
 export const arrowColumn = column;
-/** UTF-8 text; numbers, `bigint`s, booleans and `Date`s are converted to text. */
+
+/**
+ * A column of UTF-8 text. Accepts strings; numbers, `bigint`s, booleans and `Date`s are converted to text.
+ *
+ * @example
+ * ```ts
+ * import { table, utf8 } from "agnes/kit";
+ * const people = table("people", { name: utf8({ description: "full name" }) });
+ * ```
+ */
 export const utf8 = (options?: ColumnOptions): Column<arrow.Utf8> => column(new arrow.Utf8(), options);
-/** 64-bit signed integers; accepts a `number` that is a safe integer, a `bigint`, or a string of digits. */
+
+/**
+ * A column of 64-bit signed integers. Accepts a `number` that is a safe integer, a `bigint`, or a string of digits.
+ *
+ * @example
+ * ```ts
+ * import { int64, table } from "agnes/kit";
+ * const orders = table("orders", { id: int64({ nullable: false }) }, { primaryKey: ["id"] });
+ * ```
+ */
 export const int64 = (options?: ColumnOptions): Column<arrow.Int64> => column(new arrow.Int64(), options);
-/** 32-bit signed integers; accepts the same values as `int64`. */
+
+/**
+ * A column of 32-bit signed integers. Accepts the same values as `int64`.
+ *
+ * @example
+ * ```ts
+ * import { int32, table } from "agnes/kit";
+ * const orders = table("orders", { quantity: int32() });
+ * ```
+ */
 export const int32 = (options?: ColumnOptions): Column<arrow.Int32> => column(new arrow.Int32(), options);
-/** 64-bit floating point; accepts a number, a `bigint` or a numeric string such as `-1.5e3`. */
+
+/**
+ * A column of 64-bit floating point numbers. Accepts a number, a `bigint` or a numeric string such as `-1.5e3`.
+ *
+ * @example
+ * ```ts
+ * import { float64, table } from "agnes/kit";
+ * const readings = table("readings", { temperature: float64({ description: "in °C" }) });
+ * ```
+ */
 export const float64 = (options?: ColumnOptions): Column<arrow.Float64> =>
   column(new arrow.Float64(), options);
-/** Booleans; also accepts `1`, `0`, `"true"` and `"false"`. */
+
+/**
+ * A column of booleans. Accepts `true`, `false`, `1`, `0`, `"true"` and `"false"`.
+ *
+ * @example
+ * ```ts
+ * import { bool, table } from "agnes/kit";
+ * const people = table("people", { active: bool() });
+ * ```
+ */
 export const bool = (options?: ColumnOptions): Column<arrow.Bool> => column(new arrow.Bool(), options);
-/** A calendar day; accepts `2026-01-31`, or a time that is midnight in UTC. */
+
+/**
+ * A column of calendar days. Accepts `2026-01-31`, or a time that is midnight in UTC.
+ *
+ * @example
+ * ```ts
+ * import { date, table } from "agnes/kit";
+ * const orders = table("orders", { ordered_on: date() });
+ * ```
+ */
 export const date = (options?: ColumnOptions): Column<arrow.DateDay> => column(new arrow.DateDay(), options);
-/** A UTC timestamp in microseconds; accepts a `Date`, ISO 8601 text (default: UTC), or milliseconds since 1970. */
+
+/**
+ * A column of UTC timestamps in microseconds. Accepts a `Date`, ISO 8601 text (default: UTC), or milliseconds since 1970.
+ *
+ * @example
+ * ```ts
+ * import { table, timestamp } from "agnes/kit";
+ * const orders = table("orders", { updated_at: timestamp() }, { cursor: "updated_at" });
+ * ```
+ */
 export const timestamp = (options?: ColumnOptions): Column<arrow.TimestampMicrosecond> =>
   column(new arrow.TimestampMicrosecond(), options);
-/** A timestamp with time zone, stored in UTC in microseconds; accepts the same values as `timestamp`. */
+
+/**
+ * A column of timestamps with time zone, stored in UTC in microseconds. Accepts the same values as `timestamp`.
+ *
+ * @example
+ * ```ts
+ * import { table, timestampWithZone } from "agnes/kit";
+ * const calls = table("calls", { started_at: timestampWithZone() });
+ * ```
+ */
 export const timestampWithZone = (options?: ColumnOptions): Column<arrow.TimestampMicrosecond> =>
   column(new arrow.TimestampMicrosecond("UTC"), options);
+
 /**
- * Exact decimal numbers; `precision` up to 38 digits, `scale` of them after the point.
+ * A column of exact decimal numbers of `precision` digits (1 to 38), `scale` of them after the point.
  *
  * Accepts a numeric string, a number or a `bigint`; values that would lose a digit are rejected.
+ *
+ * @example
+ * ```ts
+ * import { decimal, table } from "agnes/kit";
+ * const orders = table("orders", { amount: decimal(18, 2) }); // up to 9999999999999999.99
+ * ```
  */
 export const decimal = (precision: number, scale: number, options?: ColumnOptions): Column<arrow.Decimal> =>
   column(new arrow.Decimal(scale, precision, 128), options);
-/** Bytes; accepts a `Uint8Array` or an `ArrayBuffer`. */
-export const binary = (options?: ColumnOptions): Column<arrow.Binary> => column(new arrow.Binary(), options);
-/** Any JSON value, stored as text. Accepts any value; values that are not strings are serialised. */
-export const json = (options?: ColumnOptions): Column<arrow.Utf8> => column(new JsonText(), options);
+
 /**
- * A list of `item`s; accepts arrays.
+ * A column of bytes. Accepts a `Uint8Array` or an `ArrayBuffer`.
+ *
+ * @example
+ * ```ts
+ * import { binary, table } from "agnes/kit";
+ * const files = table("files", { content: binary() });
+ * ```
+ */
+export const binary = (options?: ColumnOptions): Column<arrow.Binary> => column(new arrow.Binary(), options);
+
+/**
+ * A column of JSON values, stored as text. Accepts any value: strings are stored as they are, other values are serialised.
+ *
+ * @example
+ * ```ts
+ * import { json, table } from "agnes/kit";
+ * const events = table("events", { payload: json() });
+ * ```
+ */
+export const json = (options?: ColumnOptions): Column<arrow.Utf8> => column(new JsonText(), options);
+
+/**
+ * A column of lists of `item`s. Accepts arrays.
  *
  * @example
  * ```ts
@@ -72,22 +177,22 @@ export const json = (options?: ColumnOptions): Column<arrow.Utf8> => column(new 
  */
 export const list = (item: Column, options?: ColumnOptions): Column<arrow.List> =>
   column(new arrow.List(new arrow.Field("item", item.type, item.nullable)), options);
-/** A record of named columns; accepts objects. Keys that are not columns are ignored. */
+
+/**
+ * A column of records of named columns. Accepts objects; keys that are not columns are ignored.
+ *
+ * @example
+ * ```ts
+ * import { float64, struct, table } from "agnes/kit";
+ * const places = table("places", { position: struct({ latitude: float64(), longitude: float64() }) });
+ * ```
+ */
 export const struct = (
   columns: Readonly<Record<string, Column>>,
   options?: ColumnOptions,
 ): Column<arrow.Struct> => column(new arrow.Struct(toSchema(columns).fields), options);
 
-/**
- * A text column whose values are serialised as JSON; created by `json()`.
- *
- * @example
- * ```ts
- * import { arrow, createRowBuilder, JsonText } from "agnes/kit";
- * const schema = new arrow.Schema([new arrow.Field("payload", new JsonText())]);
- * createRowBuilder({ name: "events", schema }).append([{ payload: { any: ["value"] } }]);
- * ```
- */
+/** A text column whose values are serialised as JSON; created by `json()`. */
 export class JsonText extends arrow.Utf8 {
   readonly isJson = true;
 }

@@ -22,7 +22,7 @@ export interface QueryLimits {
   readonly maxRows?: number;
   /** Maximum size of the result in bytes, each row counted as a line of JSON. */
   readonly maxBytes?: number;
-  /** Timeout from the call until the last row is read. */
+  /** Timeout in milliseconds, from the call until the last row is read. */
   readonly timeoutMs?: number;
 }
 
@@ -45,6 +45,7 @@ export interface SourceQueryOptions {
    * connector passes them to the engine and never inserts them into the SQL as text. Default: none.
    */
   readonly parameters?: Readonly<Record<string, QueryParameter>>;
+  /** Default: no limits. */
   readonly limits?: SourceQueryLimits;
   /** Aborts when the query must stop. */
   readonly signal: AbortSignal;
@@ -96,7 +97,7 @@ export interface QueryEstimate {
 export interface PushRequest {
   readonly method: string;
   readonly url: string;
-  /** Lower-case names. */
+  /** The values by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
   /** The raw bytes, for checking a signature. */
   readonly body: Uint8Array;
@@ -106,6 +107,7 @@ export interface PushRequest {
 export interface PushEvent {
   /** Unique within the source; a replayed event has the same id. */
   readonly id: string;
+  /** The content of the event, for `stream`. */
   readonly body: JsonValue;
   /**
    * What the event is about, such as the id of an issue. A later event of the same key supersedes this one: of the events
@@ -123,7 +125,7 @@ export interface PushEvent {
  * - `delete`: deletes the row with this key. With a value of the cursor column, newer rows stay.
  * - `replace`: `rows` are all rows of the table whose columns equal `parent`, such as the comments of one issue. They are
  *   upserted, and the other rows of that parent are deleted; without rows all are. Each row contains the values of
- *   `parent`. The rows are the current state of the source: they win over published rows whatever the cursor column says.
+ *   `parent`. The rows are the current state of the source: they replace published rows, also those with a greater cursor.
  *
  * @example
  * ```ts
@@ -149,21 +151,24 @@ export type Change =
 
 /** How rows are written back to the source. */
 export interface WriteOptions {
+  /** `append` adds the rows, `upsert` inserts or updates by the primary key, `replace` replaces all rows of the table. */
   readonly mode: "append" | "upsert" | "replace";
+  /** Aborts when the write must stop. */
   readonly signal: AbortSignal;
 }
 
 /** The result of a health check. */
 export interface Health {
+  /** Whether the source can be reached with the configured secrets. */
   readonly ok: boolean;
   /** One sentence for the user, without secrets. */
   readonly message: string;
 }
 
-/** The methods that each capability requires. */
+/** The methods that each capability requires; methods with `?` are optional. Report failures with `permanent` and `transient`. */
 export interface CapabilityMethods {
   discover: {
-    /** Lists the tables of the source, as one array or page by page. */
+    /** Lists the tables of the source, as one array or page by page. Table names are unique. */
     discover(options: {
       readonly signal: AbortSignal;
     }): Promise<readonly TableInfo[]> | AsyncIterable<TableInfo | readonly TableInfo[]>;

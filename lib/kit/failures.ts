@@ -4,6 +4,9 @@ import { AgnesError } from "../base/mod.ts";
  * Creates an error for a failure that a retry may resolve: a busy source, a job cancelled by the source.
  *
  * @param message one sentence, without secrets
+ * @param options.retryAfterMs when a retry makes sense, in milliseconds. Default: unknown
+ * @param options.cause the error that led to this one. Default: none
+ * @returns an error with the code `source_unavailable`
  * @example
  * ```ts
  * import { transient } from "agnes/kit";
@@ -23,6 +26,8 @@ export function transient(
  * Creates an error for a failure that a retry cannot resolve: a missing permission, a deleted table.
  *
  * @param message one sentence, without secrets
+ * @param options.cause the error that led to this one. Default: none
+ * @returns an error with the code `source_refused`
  * @example
  * ```ts
  * import { permanent } from "agnes/kit";

@@ -1,5 +1,8 @@
+/** The types of tables in a source, in the order of the documentation. */
+export const entityTypes = ["table", "view", "materialized_view", "external", "snapshot", "clone"] as const;
+
 /**
- * The types of tables in a source.
+ * The type of a table in its source.
  *
  * - `table`: rows stored by the source.
  * - `view`: a query that runs on each read; its rows and bytes are usually unknown.
@@ -7,16 +10,7 @@
  * - `external`: data outside the source, such as files in a bucket; its rows and bytes are usually unknown.
  * - `snapshot`: a read-only copy of a table at one point in time.
  * - `clone`: a writable copy of a table that shares its storage.
- *
- * @example
- * ```ts
- * import { entityTypes } from "agnes/kit";
- * entityTypes.includes("view"); // true
- * ```
  */
-export const entityTypes = ["table", "view", "materialized_view", "external", "snapshot", "clone"] as const;
-
-/** The type of a table in its source; see `entityTypes`. */
 export type EntityType = (typeof entityTypes)[number];
 
 /** A column as described by the source. */
@@ -47,6 +41,7 @@ export interface TableMetadata {
   /** The name of the requested table, `TableInfo.name`. */
   readonly name: string;
   readonly entityType?: EntityType;
+  /** The number of rows, as reported by the source. */
   readonly rows?: number;
   /** The size in bytes, as reported by the source. */
   readonly sizeBytes?: number;

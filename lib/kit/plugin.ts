@@ -8,28 +8,22 @@ import type { AnyConnector, Connector, QueryParameter } from "./connector.ts";
 import type { Http } from "./http/mod.ts";
 import type { ExtensionSpec } from "./remote.ts";
 
+/** The kinds of secrets, in the order of the documentation. */
+export const secretKinds = ["token", "basic", "oauth", "service_account"] as const;
+
 /**
- * The kinds of secrets, in the order of the documentation. A kind describes the format of the value; it does not affect
- * how the value is stored or passed.
+ * The kind of a secret. It describes the format of the value; it does not affect how the value is stored or passed.
  *
  * - `token`: one opaque value, such as an API token or an API key.
  * - `basic`: a password, or a user name and a password as `user:password`.
  * - `oauth`: an OAuth credential, such as a refresh token or a client secret.
  * - `service_account`: the key of a service account, usually a JSON document.
- *
- * @example
- * ```ts
- * import { secretKinds } from "agnes/kit";
- * secretKinds[0]; // "token"
- * ```
  */
-export const secretKinds = ["token", "basic", "oauth", "service_account"] as const;
-
-/** The kind of a secret; see `secretKinds`. */
 export type SecretKind = (typeof secretKinds)[number];
 
 /** A secret that a plugin uses. */
 export interface SecretSpec {
+  /** The purpose of the secret, and how a user obtains it, in one sentence. */
   readonly description: string;
   /** Whether the source requires the secret. Default: `false`. */
   readonly required?: boolean;
@@ -46,16 +40,18 @@ export interface FileInput {
   readonly path: string;
   /** The name of the file in errors. Default: the path. */
   readonly origin?: string;
+  /** See `FileChunk.compression`. */
   readonly compression?: FileChunk["compression"];
+  /** See `FileChunk.constants`. */
   readonly constants?: FileChunk["constants"];
 }
 
 /** Options for inspecting files. */
 export interface InspectOptions {
   readonly format: FileFormat;
-  /** For `csv`. */
+  /** The known part of the dialect, for `csv`. Default: detected from the files. */
   readonly csv?: CsvOptions;
-  /** DuckDB types by column; a value that does not match its type is an error. */
+  /** DuckDB types by column; a value that does not match its type is an error. Default: detected. */
   readonly types?: Readonly<Record<string, string>>;
   /** The type of numbers with a fraction and no exponent: `decimal` (default, exact) or `double`. */
   readonly fractions?: "decimal" | "double";
@@ -94,7 +90,11 @@ export interface InspectedFiles {
 
 /** DuckDB for plugins that read files or databases with it. Each source has its own instance. */
 export interface DuckDBEngine {
-  /** Returns the columns of a file; see `inspect`. */
+  /**
+   * Returns the columns of a file as an Arrow schema; `data` of the chunk must be a path.
+   *
+   * @throws the errors of `inspect`
+   */
   describe(chunk: FileChunk, options?: { readonly signal?: AbortSignal }): Promise<Schema>;
   /**
    * Determines how to read the files of one table: the dialect, the union of the columns of all files, and for each
@@ -108,7 +108,11 @@ export interface DuckDBEngine {
    * Runs one SELECT; `attach` maps names to DuckDB files to attach read-only. A column of a type that Arrow lacks is
    * returned as text, with the name of the DuckDB type in the field metadata under `duckdb.type`.
    *
-   * `parameters` are the values of `$1`, `$2` … as a list, or of `$name` … by name.
+   * `parameters` are the values of `$1`, `$2` … as a list, or of `$name` … by name. `batchRows` is the maximum number of
+   * rows of a batch.
+   *
+   * @throws `duckdb_failed`, `duckdb_out_of_memory`, `file_unreadable`, `locked`, `disk_full`, `aborted`; also while batches
+   *   are read
    */
   query(
     sql: string,
@@ -137,6 +141,7 @@ export interface ConnectContext<Options, Secrets extends Readonly<Record<string,
   readonly http: Http;
   /** DuckDB, for files and databases. */
   readonly duckdb: DuckDBEngine;
+  /** Receives log messages; secrets of the source are redacted. */
   readonly log: Log;
   /**
    * Returns the `ReadResult.state` of the last published read of a table, by its name in the source, so that `discover` can
@@ -157,12 +162,15 @@ export interface Plugin<
   S extends OptionsSchema = OptionsSchema,
   Secrets extends Readonly<Record<string, SecretSpec>> = Readonly<Record<string, SecretSpec>>,
 > {
+  /** The name, used as `plugin:` in `agnes.yaml`. */
   readonly name: string;
   /** The semantic version. */
   readonly version: string;
   /** A one-line description. */
   readonly description: string;
+  /** The capabilities whose methods the connector has. */
   readonly capabilities: readonly C[];
+  /** The valibot schema of the options; its descriptions are the documentation of the options. */
   readonly options: S;
   /** Secrets by name; each value is read from the environment variable of that name unless `agnes.yaml` configures another. */
   readonly secrets: Secrets;
@@ -178,10 +186,11 @@ export interface Plugin<
   readonly extensions?: Readonly<Record<string, ExtensionSpec>>;
   /** The error codes of the plugin; see `defineErrors`. Default: none. */
   readonly errors?: PluginErrors;
+  /** Returns the connector of one source. May do I/O; importing the plugin must not. */
   connect(context: ConnectContext<v.InferOutput<S>, Secrets>): Connector<C> | Promise<Connector<C>>;
 }
 
-/** A plugin with unknown option and secret types. */
+/** A plugin with unknown option and secret types, such as an element of a list of plugins; see `Plugin`. */
 export interface AnyPlugin {
   readonly name: string;
   readonly version: string;
@@ -198,6 +207,8 @@ export interface AnyPlugin {
 
 /**
  * Declares a plugin. Returns it unchanged; the types check that capabilities, options and secrets match.
+ *
+ * @throws nothing; `createAgnes` rejects an invalid plugin with `plugin_invalid`
  *
  * @example
  * ```ts

@@ -30,9 +30,7 @@ export type {
 export { planRegistration, storedPlan } from "./registration.ts";
 export type { Candidate, RegistrationPlan } from "./registration.ts";
 export { openTableRegistry, TableRegistry } from "./registry.ts";
-export type { TableRegistryOptions } from "./registry.ts";
-export { isDue, nextDue, parseSchedule } from "./schedule.ts";
-export type { Schedule } from "./schedule.ts";
+export { isDue, parseSchedule } from "./schedule.ts";
 export { extractionSettings, folderOf, sourceTableOf, sourceTablesOf } from "./settings.ts";
 export type { ExtractionSettings } from "./settings.ts";
 export { storedTable } from "./stored.ts";

@@ -89,6 +89,7 @@ export interface PlanOptions {
 
 /** The planned changes of the registry after discovering a source. */
 export interface RegistrationPlan {
+  /** The name of the source. */
   readonly source: string;
   /** One candidate per discovered table, in the source's order. */
   readonly candidates: readonly Candidate[];

@@ -78,15 +78,6 @@ export interface TableRegistryOptions {
  * the same time.
  *
  * @throws `catalog_corrupt`, `catalog_unavailable`: an unreadable registry is never treated as empty
- *
- * @example
- * ```ts
- * import { createHost, memoryStorage, openTableRegistry } from "agnes";
- * await using registry = await openTableRegistry({ storage: memoryStorage(), host: createHost(), actor: "ann" });
- * await registry.register({ source: "crm", sourceTable: "orders", primaryKey: ["id"] });
- * await registry.update("crm.orders", { syncSchedule: "every 6h" });
- * console.log(await registry.list());
- * ```
  */
 export async function openTableRegistry(options: TableRegistryOptions): Promise<TableRegistry> {
   const { storage, host, log = silentLog } = options;
@@ -110,7 +101,11 @@ interface RegistryServices {
 }
 
 /**
- * The table registry; see `openTableRegistry`.
+ * The table registry of a workspace: the tables to sync, their settings, and who changed them; see `Agnes.tables`.
+ *
+ * Each change is one entry of an append-only log, which is also the audit trail. Several processes may change the
+ * registry at the same time. Fields are in camelCase here and in snake_case in files, YAML and HTTP. All methods throw
+ * `catalog_unavailable` and `catalog_corrupt`.
  *
  * @example
  * ```ts
@@ -137,19 +132,20 @@ export class TableRegistry implements AsyncDisposable {
     this.#checkTable = services.checkTable;
   }
 
-  /** The registry's version: the number of its changes. */
+  /** Returns the registry's version: the number of its changes. */
   version(): Promise<number> {
     return this.#catalog.version();
   }
 
-  /** A table by its id; `null` if it is not registered. */
+  /** Returns a table by its id, `source.table`, in any case; `null` if it is not registered. */
   async get(id: string): Promise<RegisteredTable | null> {
     const found = await this.#catalog.get(tableKey(id));
     return found === null ? null : registered(found);
   }
 
   /**
-   * A table by its id or view name, in any case.
+   * Returns a table by its id or view name, in any case.
+   *
    * @throws `table_not_registered` with the nearest name
    */
   async find(reference: string): Promise<RegisteredTable> {
@@ -160,7 +156,7 @@ export class TableRegistry implements AsyncDisposable {
     throw await notRegistered(this.#catalog, reference);
   }
 
-  /** The registered tables that match, ordered by id. */
+  /** Returns the registered tables that match, ordered by id. */
   async list(filter: TableFilter = {}): Promise<readonly RegisteredTable[]> {
     const found = await this.#catalog.query(
       {
@@ -261,7 +257,7 @@ export class TableRegistry implements AsyncDisposable {
     return this.#registerNew(planOn, declined, options.actor);
   }
 
-  /** The folder of each bucket that has one, ordered by bucket. */
+  /** Returns the folder of each bucket that has one, ordered by bucket. */
   async folders(): Promise<Readonly<Record<string, string>>> {
     return foldersOf(await this.#catalog.query({}, allFolders));
   }
@@ -320,12 +316,15 @@ export class TableRegistry implements AsyncDisposable {
     return outcome!;
   }
 
-  /** The changes of one table or of the whole registry, with actor, time, and the states before and after. */
+  /**
+   * Returns the changes of one table or of the whole registry, with actor, time, and the states before and after. Default:
+   * the oldest 1,000 versions.
+   */
   history(options: RegistryHistoryOptions = {}): Promise<readonly RegistryChange[]> {
     return readHistory(this.#catalog, options);
   }
 
-  /** All changes from a version on, oldest first, for exports of any length. */
+  /** Iterates over all changes from a version on, oldest first, for exports of any length. */
   async *changes(from = 1): AsyncIterable<RegistryChange> {
     for await (const entry of this.#catalog.entries({ from })) yield* changesOf(entry);
   }

@@ -18,13 +18,6 @@ const YEAR_MINUTES = 366 * 24 * 60;
  * of month and day of week, either of them is enough, as in classic cron. 0 and 7 are Sunday.
  *
  * @throws `schedule_invalid`
- *
- * @example
- * ```ts
- * import { isDue, parseSchedule } from "agnes";
- * const schedule = parseSchedule("daily 05:00,17:00");
- * isDue(schedule, new Date("2026-11-20T17:00:10Z"), new Date("2026-11-21T06:00:00Z")); // true
- * ```
  */
 export function parseSchedule(text: string): Schedule {
   if (text.length > 200) throw invalid(text, "it is too long");
@@ -51,12 +44,6 @@ export function scheduleProblem(text: string): string | undefined {
  * missed. A table that was never synced is due at `now`.
  *
  * @param lastSuccess when the last successful sync began, because the next one reads changes made while it ran
- * @example
- * ```ts
- * import { nextDue, parseSchedule } from "agnes";
- * const lastSuccess = new Date("2026-11-21T00:00:00Z");
- * nextDue(parseSchedule("daily 05:00"), lastSuccess, new Date("2026-11-23T00:00:00Z")); // 2026-11-21T05:00:00.000Z
- * ```
  */
 export function nextDue(schedule: Schedule, lastSuccess: Date | null, now: Date): Date {
   if (lastSuccess === null) return now;
@@ -67,16 +54,7 @@ export function nextDue(schedule: Schedule, lastSuccess: Date | null, now: Date)
   return new Date(Math.min(...slots));
 }
 
-/**
- * Whether a table is due; see `nextDue`.
- *
- * @example
- * ```ts
- * import { isDue, parseSchedule } from "agnes";
- * const lastSuccess = new Date("2026-11-21T00:00:00Z");
- * isDue(parseSchedule("every 6h"), lastSuccess, new Date("2026-11-21T05:59:00Z")); // false
- * ```
- */
+/** Whether a table is due; see `nextDue`. */
 export function isDue(schedule: Schedule, lastSuccess: Date | null, now: Date): boolean {
   return nextDue(schedule, lastSuccess, now).getTime() <= now.getTime();
 }

@@ -33,7 +33,7 @@ export interface ExtractionSettings {
    * read at once.
    */
   readonly chunkDays?: number;
-  /** The bucket, dataset or schema of the table, as it is registered; given to the connector. */
+  /** The bucket, dataset or schema of the table, as registered; passed to the connector. */
   readonly bucket?: string;
   /** The columns to publish. Default: all. Key, cursor and partition columns always are. */
   readonly columns?: readonly string[];

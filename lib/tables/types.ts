@@ -6,7 +6,7 @@ import type { RegisteredTable } from "./stored.ts";
 
 /** Options of a change. */
 export interface ChangeOptions {
-  /** Fails if the table or registry changed after this version. */
+  /** Fails with `table_version_stale` if the table or registry changed after this version. Default: not checked. */
   readonly expectedVersion?: number;
   /** Reports the result without changing anything. Default: `false`. */
   readonly dryRun?: boolean;
@@ -30,9 +30,11 @@ export interface DiscoverOptions extends Pick<ChangeOptions, "dryRun" | "actor">
 
 /** The result of a change, or on a dry run the expected result. */
 export interface TableWrite {
+  /** The table after the change. */
   readonly table: RegisteredTable;
   /** The fields that changed; empty if the table already had these values. */
   readonly changed: readonly (keyof TableSettings)[];
+  /** Whether this was a dry run: nothing was written. */
   readonly dryRun: boolean;
 }
 
@@ -40,26 +42,33 @@ export interface TableWrite {
 export interface FolderWrite {
   /** The previous folder of the bucket; `null` if it had none. */
   readonly before: string | null;
+  /** `false` if the bucket already had this folder. */
   readonly changed: boolean;
+  /** Whether this was a dry run: nothing was written. */
   readonly dryRun: boolean;
 }
 
 /** The result of an unregistration. */
 export interface Unregistration {
+  /** The table before it was unregistered. */
   readonly table: RegisteredTable;
   /** All resources of the table. */
   readonly resources: readonly Resource[];
   /** Failed cleanups. The table is unregistered even if a cleanup fails. */
   readonly failures: readonly CleaningFailure[];
+  /** Whether this was a dry run: nothing was written. */
   readonly dryRun: boolean;
 }
 
-/** The tables to list. Conditions are ANDed. */
+/** The tables to list. Conditions are ANDed; default: all tables. */
 export interface TableFilter {
+  /** The name of the source. */
   readonly source?: string;
+  /** The bucket, dataset or schema of the tables in their source. */
   readonly bucket?: string;
   /** The group of tables; see the field `dataset`. */
   readonly dataset?: string;
+  /** How the tables are queried. */
   readonly queryMode?: TableRecord["queryMode"];
   /** Case-insensitive. */
   readonly viewName?: string;

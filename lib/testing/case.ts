@@ -15,7 +15,9 @@ export interface ContractCase {
 
 /** A case that is known to fail, with the reason. */
 export interface ContractException {
+  /** The name of the case. */
   readonly case: string;
+  /** Why the case fails. */
   readonly reason: string;
 }
 
@@ -25,6 +27,7 @@ export interface CaseResult {
   readonly ok: boolean;
   /** Why there was nothing to test. */
   readonly remark?: string;
+  /** Why the case failed; not set if `ok`. */
   readonly error?: unknown;
   readonly elapsedMs: number;
 }
@@ -52,8 +55,9 @@ export function withExceptions(
 
 /**
  * Runs cases sequentially, without a test runner. A promise returned by `onResult` is awaited. `signal` stops before the
- * next case; pass it to `connectorContract` too, to stop the running case.
+ * next case; pass it to `connectorContract` too, to stop the running case. A failed case is a result, not an error.
  *
+ * @throws the reason of `signal` if it aborts, and errors of `onResult`
  * @example
  * ```ts
  * import { connectorContract, runCases } from "agnes/testing";

@@ -140,7 +140,7 @@ const catalogCases: readonly StorageCase[] = [
     run: async (context) => {
       await using catalog = await books(context);
       const store = await context.open().open(context.catalog, schema);
-      const title = "x".repeat(store.entrySizeBytesMax);
+      const title = "x".repeat(store.maxEntryBytes);
       const error = await rejects("catalog_too_large", () =>
         catalog.insert({ ...book("1", "Woolf", 1), title }),
       );

@@ -17,20 +17,7 @@ export interface StorageFaults {
   readonly host: Pick<Host, "sleep">;
 }
 
-/**
- * Creates a storage whose calls may fail before or after they take effect, hang, or take effect late.
- *
- * @example
- * ```ts
- * import { createHost } from "agnes";
- * import { memoryStorage } from "agnes/catalog";
- * import { faultyStorage } from "agnes/testing";
- * const storage = faultyStorage(memoryStorage(), {
- *   next: (operation) => (operation === "append" && Math.random() < 0.1 ? "fails after" : undefined),
- *   delayMs: () => 0, lateMs: 20_000, alive: () => true, host: createHost(),
- * });
- * ```
- */
+/** Creates a storage whose calls may fail before or after they take effect, hang, or take effect late. */
 export function faultyStorage(storage: CatalogStorage, faults: StorageFaults): CatalogStorage {
   return {
     open: async (catalog, schema, retention) => {
@@ -38,7 +25,7 @@ export function faultyStorage(storage: CatalogStorage, faults: StorageFaults): C
       const through = <T>(operation: keyof CatalogStore, work: () => Promise<T>) =>
         disturbed(faults, operation, work);
       return {
-        entrySizeBytesMax: store.entrySizeBytesMax,
+        maxEntryBytes: store.maxEntryBytes,
         recheckMs: store.recheckMs,
         lockSchema: (schema) => through("lockSchema", () => store.lockSchema(schema)),
         append: (entry) => through("append", () => store.append(entry)),

@@ -7,9 +7,11 @@ import { faultyStorage, type StorageFault } from "./storage-faults.ts";
 
 /** Options of a simulation. */
 export interface StorageSimulation {
+  /** The seed of all choices: the same seed repeats a run, except with `realTime`. */
   readonly seed: number;
   /** Opens a storage on the same, initially empty, data each time, like another process. */
   readonly open: () => CatalogStorage;
+  /** The name of the catalog. Default: `simulated`. */
   readonly catalog?: string;
   /** The number of concurrent processes. Default: 4. */
   readonly processes?: number;

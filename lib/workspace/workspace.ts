@@ -14,6 +14,7 @@ export interface Workspace {
   readonly directory: string;
   /** Absolute path of the data folder. Default: `AGNES_DATA_DIR`, or `data` in the workspace. */
   readonly dataDirectory: string;
+  /** The content of `agnes.yaml`, checked, with its defaults. */
   readonly config: WorkspaceConfig;
   /** Returns the position of a setting in `agnes.yaml`; missing if the configuration is not in a file. */
   readonly placeOf?: PlaceOf;

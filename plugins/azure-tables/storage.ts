@@ -122,7 +122,7 @@ export function azureStore(options: ConstructorParameters<typeof AzureStore>[0])
   const wrap = <T>(operation: string, work: () => Promise<T>) =>
     withCatalogErrors(options.catalog, operation, work);
   return {
-    entrySizeBytesMax: store.entrySizeBytesMax,
+    maxEntryBytes: store.maxEntryBytes,
     recheckMs: store.recheckMs,
     lockSchema: (schema) => wrap("read the schema", () => store.lockSchema(schema)),
     append: (entry) => wrap("append", () => store.append(entry)),

@@ -32,7 +32,7 @@ export interface AzureStoreOptions {
 /** One catalog in two tables: the log, and rows for each index key, each with the whole record. */
 export class AzureStore implements CatalogStore {
   // An entity is limited to 1 MiB of UTF-16, including keys and names.
-  readonly entrySizeBytesMax = 480_000;
+  readonly maxEntryBytes = 480_000;
   readonly recheckMs: number;
   readonly #options: AzureStoreOptions;
   readonly #layout: Layout;

@@ -7,7 +7,7 @@ import { findUnsafe, openAsChecked } from "../../lib/analytics/mod.ts";
 import { checkFolder } from "../../lib/analytics/extracts/folder.ts";
 import { isAgnesError, nodeFiles, type Files } from "../../lib/base/mod.ts";
 import { leadsToSome } from "../../lib/analytics/extracts/place.ts";
-import { faultyFiles } from "../../lib/testing/mod.ts";
+import { faultyFiles } from "../fakes/faulty-files.ts";
 import { temporaryData } from "./extract-files.ts";
 
 /** An extract with a link that leads out of it in every folder, and in the place of a folder. */

@@ -2,9 +2,10 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { TableClient } from "@azure/data-tables";
 import * as catalog from "agnes/catalog";
-import { isFileChunk, Secret, type AnyConnector, type TableInfo } from "agnes/kit";
+import { Secret, type AnyConnector, type TableInfo } from "agnes/kit";
 import azureTables, * as azure from "agnes/plugins/azure-tables";
 
+import { isFileChunk } from "../../lib/kit/mod.ts";
 import { startAzurite, type Azurite } from "../fakes/azurite.ts";
 
 let azurite: Azurite;

@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 
-import { createHost, memoryStorage, openTableRegistry } from "agnes";
+import { memoryStorage } from "agnes/catalog";
 import { fakeHost } from "agnes/testing";
-import { currentActor } from "../../lib/base/mod.ts";
+
+import { createHost, currentActor } from "../../lib/base/mod.ts";
+import { openTableRegistry } from "../../lib/tables/mod.ts";
 
 test("currentActor() returns the user of the environment", () => {
   const actorOf = (env: Record<string, string>) => currentActor({ env, userName: () => "eve" });

@@ -102,7 +102,11 @@ describe("the executable", () => {
     await run(["init"], empty.path);
     expect((await run(["connector", "new", "crm"], empty.path)).status).toBe(0);
     // It carries the declarations that an editor needs.
-    for (const name of ["agnes/kit/mod.d.ts", "valibot/dist/index.d.mts", "apache-arrow/Arrow.node.d.ts"]) {
+    for (const name of [
+      "agnes/kit/public.d.ts",
+      "valibot/dist/index.d.mts",
+      "apache-arrow/Arrow.node.d.ts",
+    ]) {
       expect(statSync(join(empty.path, "plugins/.types", name)).size).toBeGreaterThan(20);
     }
     const { status, stdout } = await run(["connector", "test", "crm"], empty.path);

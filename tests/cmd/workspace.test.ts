@@ -336,7 +336,7 @@ describe("connector", () => {
     for (const name of [
       "crm/plugin.ts",
       "tsconfig.json",
-      ".types/agnes/kit/mod.d.ts",
+      ".types/agnes/kit/public.d.ts",
       ".types/valibot/dist/index.d.mts",
     ]) {
       expect({ name, exists: existsSync(join(own.path, "plugins", name)) }).toEqual({ name, exists: true });

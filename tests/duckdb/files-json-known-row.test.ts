@@ -6,7 +6,7 @@ import { KnownRow } from "../../lib/duckdb/files/json/known-row.ts";
 import { rowShape } from "../../lib/duckdb/files/json/row-shape.ts";
 import { scanFile } from "../../lib/duckdb/files/json/scan-file.ts";
 import { ShapeWalk } from "../../lib/duckdb/files/json/walk.ts";
-import { seededRandom } from "../../lib/testing/mod.ts";
+import { seededRandom } from "../../lib/testing/fakes/fake-host.ts";
 import { isRight, TYPES, VALUES } from "./files-json-values.ts";
 import { temporaryDirectory } from "./support.ts";
 

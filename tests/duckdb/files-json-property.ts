@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 
-import { seededRandom } from "../../lib/testing/mod.ts";
+import { seededRandom } from "../../lib/testing/fakes/fake-host.ts";
 import { readJson } from "./files-json-support.ts";
 
 /** Makes JSON text of one kind of value; the kinds of a column are few, so that types other than text are chosen. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { expect, test } from "bun:test";
 
-import { faultyFiles } from "agnes/testing";
+import { faultyFiles } from "../fakes/faulty-files.ts";
 
 import { createHost, nodeFiles } from "../../lib/base/mod.ts";
 import {

@@ -8,7 +8,7 @@ import { AgnesError, nodeFiles } from "../../lib/base/mod.ts";
 import { Connection } from "../../lib/duckdb/mod.ts";
 import { extractSource, listGenerations, readExtract, rollbackExtract } from "../../lib/extract/mod.ts";
 import { int64, table, utf8, type Batch } from "../../lib/kit/mod.ts";
-import { faultyFiles } from "../../lib/testing/mod.ts";
+import { faultyFiles } from "../fakes/faulty-files.ts";
 import {
   codeOf,
   sorted,

@@ -17,7 +17,7 @@ import {
 } from "../../lib/kit/mod.ts";
 import { createPluginRegistry } from "../../lib/plugins/mod.ts";
 import { connectSource, discoverTables } from "../../lib/sources/mod.ts";
-import { seededRandom } from "../../lib/testing/mod.ts";
+import { seededRandom } from "../../lib/testing/fakes/fake-host.ts";
 import duckdb from "../../plugins/duckdb/plugin.ts";
 import files from "../../plugins/files/plugin.ts";
 import { incremental, rowsOf } from "./harness.ts";

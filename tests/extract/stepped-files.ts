@@ -1,5 +1,5 @@
 import type { Files } from "../../lib/base/mod.ts";
-import { changingOperations } from "../../lib/testing/fakes/faulty-files.ts";
+import { changingOperations } from "../fakes/faulty-files.ts";
 
 /** Files that call `before` with the number of each step that changes something, counted from 1. */
 export function steppedFiles(

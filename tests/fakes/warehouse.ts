@@ -29,7 +29,7 @@ export interface WarehouseScript extends Pick<JobScript, "polls"> {
   /** Why every job fails. Default: none does. */
   readonly failure?: string;
   /** The number of requests that one link accepts. Default: no limit. */
-  readonly usesMax?: number;
+  readonly maxUses?: number;
   /** The fault of the n-th request for a slice, from 1; it may rewrite slices. Default: none. */
   readonly slice?: (n: number, name: string, slices: SignedSlices) => RouteFault | undefined;
   /** Whether the storage has ranges. Default: `true`. */
@@ -63,8 +63,8 @@ export function fakeWarehouse(
   orders: readonly WarehouseOrder[] = warehouseOrders(),
   script: WarehouseScript = {},
 ): FakeWarehouse {
-  const { polls = [{ status: "waiting" }, { status: "running" }], failure, usesMax = Infinity } = script;
-  const slices = signedSlices({ usesMax, ranges: script.ranges ?? true });
+  const { polls = [{ status: "waiting" }, { status: "running" }], failure, maxUses = Infinity } = script;
+  const slices = signedSlices({ maxUses, ranges: script.ranges ?? true });
   const job = scriptedJob({
     polls,
     result({ request: { body } }) {

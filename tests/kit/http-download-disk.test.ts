@@ -2,10 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 
-import { faultyFiles, type FileFault } from "agnes/testing";
-
 import { nodeFiles, type Files } from "../../lib/base/mod.ts";
 import type { DownloadFile } from "../../lib/kit/mod.ts";
+import { faultyFiles, type FileFault } from "../fakes/faulty-files.ts";
 import { CONTENT, contents, folder } from "./downloads.ts";
 import { bytesOf, serve } from "./file-server.ts";
 import { failureOf, LocalServer, testHttp } from "./local-server.ts";

@@ -2,11 +2,12 @@ import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { createAgnes, nodeFiles, type Files } from "agnes";
+import { createAgnes, type Files } from "agnes";
 import { AgnesError, definePlugin, int64, table, utf8 } from "agnes/kit";
-import { faultyFiles } from "agnes/testing";
 import * as v from "valibot";
 
+import { nodeFiles } from "../../lib/base/mod.ts";
+import { faultyFiles } from "../fakes/faulty-files.ts";
 import { temporaryFolder } from "../sync/workspace.ts";
 
 test.each(["ndjson", "json"] as const)(

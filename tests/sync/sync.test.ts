@@ -2,14 +2,16 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-import { createAgnes, createHost, fileStorage, openTableRegistry, type Agnes } from "agnes";
+import { createAgnes, type Agnes } from "agnes";
+import { fileStorage } from "agnes/catalog";
 import { definePlugin, int64, table } from "agnes/kit";
 import * as v from "valibot";
 
-import { silentLog } from "../../lib/base/mod.ts";
+import { createHost, silentLog } from "../../lib/base/mod.ts";
 import { readExtract } from "../../lib/extract/mod.ts";
 import { SyncState } from "../../lib/sync/mod.ts";
 import { wantedSources } from "../../lib/sync/sync.ts";
+import { openTableRegistry } from "../../lib/tables/mod.ts";
 import { failureOf, newShop, openShop, shopPlugin, temporaryFolder } from "./workspace.ts";
 
 const JOINED = "SELECT id, city FROM orders JOIN people ON person = name ORDER BY id";

@@ -12,7 +12,7 @@ function counting(count: { rows: number; entries: number; appends: number }): Ca
       const store = await inner.open(catalog, schema);
       return {
         ...store,
-        entrySizeBytesMax: 480_000,
+        maxEntryBytes: 480_000,
         append: (entry) => {
           count.appends += 1;
           return store.append(entry);

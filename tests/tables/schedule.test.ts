@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 
-import { isDue, nextDue, parseSchedule } from "../../lib/tables/mod.ts";
+import { isDue, nextDue, parseSchedule } from "../../lib/tables/schedule.ts";
 import { errorOf } from "./registry-setup.ts";
 
 const at = (text: string) => new Date(`${text}Z`);

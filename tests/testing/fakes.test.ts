@@ -3,9 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { fakeHost, faultyFiles, recordingLog, seededRandom } from "agnes/testing";
+import { fakeHost, recordingLog } from "agnes/testing";
 
 import { nodeFiles, publishFile } from "../../lib/base/mod.ts";
+import { seededRandom } from "../../lib/testing/fakes/fake-host.ts";
+import { faultyFiles } from "../fakes/faulty-files.ts";
 
 describe("fakeHost()", () => {
   test("fakeHost() advances its clock only by sleep() and advance()", async () => {

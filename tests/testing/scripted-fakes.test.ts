@@ -151,7 +151,7 @@ describe("signedSlices()", () => {
 
   test("signedSlices() rejects expired, foreign and missing signatures, and a second credential", async () => {
     const host = fakeHost();
-    const { slices, get, link } = opened({ usesMax: 2, lifetimeMs: 60_000, clock: host });
+    const { slices, get, link } = opened({ maxUses: 2, lifetimeMs: 60_000, clock: host });
     const used = link();
     const statuses = [];
     for (const _ of [1, 2, 3]) statuses.push((await get(used)).status);

@@ -54,7 +54,7 @@ describe("warehouse: extract", () => {
         { status: "running" },
       ],
       // A retry needs a new link.
-      usesMax: 1,
+      maxUses: 1,
       slice(n, name, slices) {
         if (n === 1) return { kind: "status", status: 429, retryAfter: "12" };
         if (n === 2) return { kind: "cut body", bytes: 500 };

@@ -61,7 +61,7 @@ describe("docs", () => {
     expect(driftedPages(pages, read)).toEqual(["a.md", "c.md"]);
   });
 
-  for (const face of ["lib/mod.ts", "lib/kit/mod.ts", "lib/catalog/mod.ts", "lib/testing/mod.ts"]) {
+  for (const face of ["lib/mod.ts", "lib/kit/public.ts", "lib/catalog/public.ts", "lib/testing/mod.ts"]) {
     test(`undocumented() finds nothing in ${face}`, () => {
       const symbols = publicSymbols(face);
       expect(symbols.length).toBeGreaterThan(3);
@@ -69,10 +69,21 @@ describe("docs", () => {
     });
   }
 
+  test("declared() keeps the docstrings of a class's members and leaves private members out", () => {
+    const text =
+      "export class A {\n  #x = 1;\n  /** Returns b. */\n  b(): number {\n    return this.#x;\n  }\n}";
+    expect(declared("a.ts", "A", text).signature).toBe("class A {\n  /** Returns b. */\n  b(): number\n}");
+  });
+
   test("undocumented() catches a missing docstring and a missing example", () => {
     const bare = declared("a.ts", "a", "export function a() {}");
     const plain = declared("a.ts", "b", "/** Gives b. */\nexport function b() {}");
+    const arrow = declared("a.ts", "d", "/** Gives d. */\nexport const d = () => 1;");
     const good = declared("a.ts", "c", "/** Gives c.\n * @example\n * c() */\nexport function c() {}");
-    expect(undocumented([bare, plain, good])).toEqual(["a.ts: a has no docstring", "a.ts: b has no example"]);
+    expect(undocumented([bare, plain, arrow, good])).toEqual([
+      "a.ts: a has no docstring",
+      "a.ts: b has no example",
+      "a.ts: d has no example",
+    ]);
   });
 });

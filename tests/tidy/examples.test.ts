@@ -4,7 +4,7 @@ import { docstringExamples, exampleErrors, pageExamples } from "../../tools/exam
 import { publicSymbols } from "../../tools/reference/modules.ts";
 import { sourceFiles } from "../../tools/source.ts";
 
-const faces = ["lib/mod.ts", "lib/kit/mod.ts", "lib/catalog/mod.ts", "lib/testing/mod.ts"];
+const faces = ["lib/mod.ts", "lib/kit/public.ts", "lib/catalog/public.ts", "lib/testing/mod.ts"];
 
 describe("examples", () => {
   test("exampleErrors() finds none in public docstrings, the README and the guide", () => {
@@ -18,11 +18,11 @@ describe("examples", () => {
 
   test("exampleErrors() names the place of one that does not compile", () => {
     const examples = [
-      { place: "good", code: 'import { createHost } from "agnes";\ncreateHost();' },
-      { place: "bad", code: 'import { createHost } from "agnes";\ncreateHost(1);' },
+      { place: "good", code: 'import { isAgnesError } from "agnes";\nisAgnesError(1);' },
+      { place: "bad", code: 'import { isAgnesError } from "agnes";\nisAgnesError(1, 2);' },
     ];
     const [error, ...more] = exampleErrors(examples);
-    expect(error).toStartWith("bad(2,12): error TS");
+    expect(error).toStartWith("bad(2,17): error TS");
     expect(more).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { exportViolations } from "../../tools/exports.ts";
+import { publicSymbols } from "../../tools/reference/modules.ts";
 import { ROOT } from "../../tools/source.ts";
 
 const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
@@ -14,7 +15,36 @@ const tsconfig = JSON.parse(readFileSync(join(ROOT, "tsconfig.json"), "utf8")) a
 const plugins = readdirSync(join(ROOT, "plugins"));
 const exists = (path: string) => existsSync(join(ROOT, path));
 
+/** All public names that exist at run time. A new one needs a user outside this repository. */
+const VALUES: Readonly<Record<string, string>> = {
+  "lib/mod.ts": "AgnesError createAgnes createLog isAgnesError writeResult",
+  "lib/kit/public.ts":
+    "AgnesError Secret arrow arrowColumn binary bool checkExposedName checkVendorName createRowBuilder cursorDate date " +
+    "decimal defineErrors definePlugin errorSpec filterToSql float64 formatValue int32 int64 json list mergeParts " +
+    "optionalPackage permanent quoteIdentifier quoteLiteral struct table timestamp timestampWithZone toExposedName " +
+    "toSchema toSelectSql transient utf8 verifyHmac",
+  "lib/catalog/public.ts": "fileStorage memoryStorage openCatalog",
+  "lib/testing/mod.ts":
+    "connectorContract fakeHost fakeServer faultyFetch pageCursors rateLimited recordingLog runCases scriptedJob " +
+    "signedSlices simulateStorage storageContract withFaults",
+};
+
 describe("exports", () => {
+  for (const [face, names] of Object.entries(VALUES)) {
+    test(`${face} exports no function, class or value besides the public ones`, async () => {
+      const module = (await import(join(ROOT, face))) as object;
+      expect(Object.keys(module).toSorted()).toEqual(names.split(" "));
+    });
+  }
+
+  test("publicSymbols() finds every name that exists at run time", () => {
+    const types = new Set(["interface", "type"]);
+    for (const [face, names] of Object.entries(VALUES)) {
+      const found = publicSymbols(face).flatMap(({ name, kind }) => (types.has(kind) ? [] : [name]));
+      expect(found).toEqual(expect.arrayContaining(names.split(" ")));
+    }
+  });
+
   test("exportViolations() finds none: exports map, paths and folders agree", () => {
     expect(exportViolations(manifest.exports, tsconfig.compilerOptions.paths, plugins, exists)).toEqual([]);
   });

@@ -33,6 +33,7 @@ describe("layers", () => {
     ["lib/extract/a.ts", `import { x } from "../agnes.ts";`, "above all layers"],
     ["lib/extract/a.ts", `import { x } from "../testing/mod.ts";`, "only tests"],
     ["lib/extract/a.ts", `import { x } from "../../plugins/files/plugin.ts";`, "only lib"],
+    ["lib/extract/a.ts", `import { x } from "../kit/public.ts";`, "through its mod.ts"],
     ["lib/extract/a.ts", `import { x } from "agnes/kit";`, "by path"],
     ["lib/extract/read/a.ts", `import { x } from "../write/staged.ts";`, "down their layers only"],
     ["lib/extract/state/a.ts", `import type { X } from "../publish/publish.ts";`, "down their layers only"],
@@ -46,6 +47,7 @@ describe("layers", () => {
     ["plugins/files/plugin.ts", `import { x } from "../../lib/kit/mod.ts";`, "kit alone"],
     ["plugins/files/plugin.ts", `import { x } from "../duckdb/plugin.ts";`, "kit alone"],
     ["cmd/commands/a.ts", `import { x } from "../../lib/extract/run.ts";`, "through its mod.ts"],
+    ["cmd/commands/a.ts", `import { x } from "../../lib/catalog/public.ts";`, "through its mod.ts"],
     ["cmd/terminal/a.ts", `import type { Cli } from "../cli/cli.ts";`, "knows no command"],
   ];
   for (const [path, text, reason] of seeded) {

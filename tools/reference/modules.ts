@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { parseSync } from "oxc-parser";
+import { parseSync, type Comment } from "oxc-parser";
 
 import { ROOT, type SyntaxNode } from "../source.ts";
 import { page } from "./markdown.ts";
@@ -89,7 +89,7 @@ export function declared(path: string, name: string, source?: string): PublicSym
         /^\s*(\/\/[^\n]*\n\s*)*$/.test(text.slice(comment.end, start)),
     );
     const doc = before.at(-1)?.value ?? "";
-    return { name, kind: kindOf(node), doc: stars(doc), signature: signatureOf(node, text), path };
+    return { name, kind: kindOf(node), doc: stars(doc), signature: signatureOf(node, text, comments), path };
   }
   throw new Error(`${path} exports ${name}, but does not declare it`);
 }
@@ -114,23 +114,27 @@ function kindOf(node: SyntaxNode): PublicSymbol["kind"] {
     case "TSTypeAliasDeclaration":
       return "type";
     default:
-      return "value";
+      return isArrowFunction(node) ? "function" : "value";
   }
 }
 
-function signatureOf(node: SyntaxNode, text: string): string {
+function isArrowFunction(node: SyntaxNode): boolean {
+  const [declaration] = (node["declarations"] ?? []) as SyntaxNode[];
+  return (declaration?.["init"] as SyntaxNode | undefined)?.["type"] === "ArrowFunctionExpression";
+}
+
+function signatureOf(node: SyntaxNode, text: string, comments: readonly Comment[]): string {
   const start = Number(node["start"]);
   const body = node["body"] as SyntaxNode | undefined;
   if (node["type"] === "TSInterfaceDeclaration" || node["type"] === "TSTypeAliasDeclaration") {
     return text.slice(start, Number(node["end"])).trim();
   }
-  if (node["type"] === "ClassDeclaration") return classSignature(node, text);
+  if (node["type"] === "ClassDeclaration") return classSignature(node, text, comments);
   if (body !== undefined && body !== null) return text.slice(start, Number(body["start"])).trim();
   const [declaration] = (node["declarations"] ?? []) as SyntaxNode[];
   const value = declaration?.["init"] as SyntaxNode | undefined;
-  const isFunction = value?.["type"] === "ArrowFunctionExpression";
-  const end = isFunction
-    ? Number((value["body"] as SyntaxNode)["start"])
+  const end = isArrowFunction(node)
+    ? Number((value!["body"] as SyntaxNode)["start"])
     : Number(value?.["start"] ?? node["end"]);
   return text
     .slice(start, end)
@@ -139,7 +143,8 @@ function signatureOf(node: SyntaxNode, text: string): string {
     .trim();
 }
 
-function classSignature(node: SyntaxNode, text: string): string {
+/** The members of a class that are not private, with their docstrings, without bodies. */
+function classSignature(node: SyntaxNode, text: string, comments: readonly Comment[]): string {
   const body = node["body"] as SyntaxNode;
   const members = (body["body"] as SyntaxNode[]).filter((member) => {
     const key = member["key"] as SyntaxNode | undefined;
@@ -148,7 +153,9 @@ function classSignature(node: SyntaxNode, text: string): string {
   const lines = members.map((member) => {
     const inner = (member["value"] as SyntaxNode | undefined)?.["body"] as SyntaxNode | undefined;
     const end = inner === undefined || inner === null ? Number(member["end"]) : Number(inner["start"]);
-    return `  ${text.slice(Number(member["start"]), end).trim()}`;
+    const start = Number(member["start"]);
+    const doc = comments.find((one) => one.end <= start && text.slice(one.end, start).trim() === "");
+    return `  ${text.slice(doc?.value.startsWith("*") ? doc.start : start, end).trim()}`;
   });
   return [`${text.slice(Number(node["start"]), Number(body["start"])).trim()} {`, ...lines, "}"].join("\n");
 }
@@ -167,6 +174,7 @@ function renderDoc(doc: string): string {
   return doc
     .replace(/^@example\s*/gm, "\n**Example**\n\n")
     .replace(/^@throws\s+/gm, "\n**Throws** ")
+    .replace(/^@returns\s+/gm, "\n**Returns** ")
     .replace(/^@param\s+(\S+)\s+/gm, "\n- `$1`: ")
     .replace(/\n{3,}/g, "\n\n")
     .trim();

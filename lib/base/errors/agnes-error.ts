@@ -4,7 +4,7 @@ import { formatValue, type ErrorSpec, type Retry } from "./spec.ts";
 /**
  * The error class of Agnes: a stable code, a message with the failure and the value, and a hint.
  *
- * `errorCodes` generates the message and hint from `details`; details never contain a secret.
+ * The code determines the message and the hint; `details` contains the values in them and never a secret.
  *
  * @example
  * ```ts
@@ -15,7 +15,9 @@ import { formatValue, type ErrorSpec, type Retry } from "./spec.ts";
  */
 export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
   override readonly name = "AgnesError";
+  /** The stable name of the failure; see `docs/reference/errors.md`. */
   readonly code: C;
+  /** The values in the message, by name. */
   readonly details: Readonly<ErrorDetails<C>>;
   /** The next step for the user, in one sentence. */
   readonly hint: string;
@@ -30,8 +32,13 @@ export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
   readonly #spec: ErrorSpec<never>;
 
   /**
+   * Creates the error of a code. Connectors use `transient`, `permanent` or their own `defineErrors`.
+   *
+   * @param details the values that the code requires
+   * @param options.cause the error that led to this one
    * @param options.retry the retry class, for an error that wraps another; default: that of the code
    * @param options.spec the definition of the code of a plugin; see `defineErrors`
+   * @throws TypeError for a code of a plugin without `options.spec`, or an unknown code
    */
   constructor(
     code: C,
@@ -71,6 +78,7 @@ function specOf(code: ErrorCode): ErrorSpec<never> {
 /**
  * Returns whether a value is an `AgnesError`, optionally with a specific code.
  *
+ * @param code default: any code
  * @example
  * ```ts
  * import { createAgnes, isAgnesError } from "agnes";

@@ -37,7 +37,7 @@ export type PluginErrorCode = `${string}/${string}`;
 /** The stable name of a failure, of Agnes or of a plugin; see `docs/reference/errors.md`. */
 export type ErrorCode = keyof typeof errorCodes | PluginErrorCode;
 
-/** The details of a code. */
+/** The type of `AgnesError.details` for a code: the values in its message, by name; `object` for a code of a plugin. */
 export type ErrorDetails<C extends ErrorCode> = C extends keyof typeof errorCodes
   ? (typeof errorCodes)[C] extends ErrorSpec<infer D>
     ? D

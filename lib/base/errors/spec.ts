@@ -9,6 +9,7 @@ export interface ErrorSpec<D extends object = object> {
   readonly status: number;
   /** The exit status of the executable: 1 failure, 2 wrong usage. */
   readonly exit: 1 | 2;
+  /** Whether the same call may succeed later. */
   readonly retry: Retry;
   /**
    * Whether the failure is in the data of a source, such as its files and values, and not in a program. Such an error

@@ -14,7 +14,7 @@ import type { RateLimit } from "./rate-limit.ts";
 import { redirected } from "./redirect.ts";
 import { backoffMs, mayRepeat } from "./retry.ts";
 import { statusError } from "./status.ts";
-import { checkTarget, revealed, setQuery, shownUrl } from "./target.ts";
+import { checkTarget, revealed, setQuery, redactedUrl } from "./target.ts";
 import { Watch } from "./watch.ts";
 
 const RETRIES = 5;
@@ -45,7 +45,7 @@ export class Call {
   readonly #method: string;
   readonly #body: string | Uint8Array<ArrayBuffer> | undefined;
   readonly #layers: readonly HeaderLayer[];
-  readonly #shown: string;
+  readonly #redacted: string;
   readonly #what: string;
 
   constructor(
@@ -73,8 +73,8 @@ export class Call {
       headerLayer(defaults.headers, named, origins.defaults),
       headerLayer(own, named, origins.request),
     ];
-    this.#shown = shownUrl(this.#url, services.secrets);
-    this.#what = `${this.#method} ${this.#shown}`;
+    this.#redacted = redactedUrl(this.#url, services.secrets);
+    this.#what = `${this.#method} ${this.#redacted}`;
   }
 
   /**
@@ -149,7 +149,7 @@ export class Call {
     let target = { url: this.#url, method: this.#method, body: this.#body };
     for (let hops = 0; ; hops += 1) {
       checkTarget(target.url, this.#defaults.hosts, secrets);
-      const url = shownUrl(target.url, secrets);
+      const url = redactedUrl(target.url, secrets);
       watch.start();
       let response: Response;
       try {
@@ -194,7 +194,7 @@ export class Call {
     const timeout = () =>
       new AgnesError("source_unavailable", {
         reason: `${this.#what} received no data for ${limitMs} ms`,
-        url: this.#shown,
+        url: this.#redacted,
       });
     return new Watch(limitMs, signal === undefined ? [total] : [total, signal], timeout);
   }

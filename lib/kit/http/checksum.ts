@@ -5,6 +5,7 @@ import { crc32c } from "./crc32c.ts";
 
 /** A checksum of a file's content. */
 export interface Checksum {
+  /** `crc32c` is CRC-32C (Castagnoli, RFC 3720), in big-endian bytes, as Google Cloud Storage reports it. */
   readonly algorithm: "md5" | "crc32c" | "sha256";
   /** Hex or base64. */
   readonly value: string;

@@ -18,7 +18,7 @@ import { PageWalk, type NextPage } from "./paging.ts";
 import { pollJob } from "./poll.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { retryAfterMs } from "./retry.ts";
-import { resolveUrl, shownUrl } from "./target.ts";
+import { resolveUrl, redactedUrl } from "./target.ts";
 
 /** Services that `createHttp` uses. */
 export interface HttpServices {
@@ -28,18 +28,7 @@ export interface HttpServices {
   readonly secrets?: Set<string>;
 }
 
-/**
- * Creates the HTTP client of one source. Plugins receive one as `http` and do not need to create their own.
- *
- * @example
- * ```ts
- * import { createHttp } from "agnes/kit";
- * import { fakeHost, recordingLog } from "agnes/testing";
- * const host = fakeHost({ fetch: globalThis.fetch });
- * const http = createHttp({ host, log: recordingLog() });
- * const me = await http.json<{ name: string }>("https://api.example.com/me");
- * ```
- */
+/** Creates the HTTP client of one source; `connect` receives it as `http`. */
 export function createHttp(services: HttpServices): Http {
   const { host, log } = services;
   const secrets = services.secrets ?? new Set();
@@ -86,7 +75,7 @@ class HttpClient implements Http {
     const { paging, schema, query, ...rest } = request;
     const first = this.#resolve(url);
     const origins = this.#originsOf(first);
-    const walk = new PageWalk(paging, shownUrl(first, this.#services.secrets));
+    const walk = new PageWalk(paging, redactedUrl(first, this.#services.secrets));
     for (let next: NextPage | null = walk.first(); next !== null;) {
       const target = next.url === undefined ? first : new URL(next.url, first);
       const asked = acceptingJson({
@@ -113,8 +102,8 @@ class HttpClient implements Http {
   async poll<T = unknown>(url: string, request: HttpPollRequest<T>): Promise<T> {
     const { host, log, secrets } = this.#services;
     const { timeoutMs: _, signal, schema, ...rest } = request;
-    const shown = shownUrl(this.#resolve(url), secrets);
-    return pollJob({ host, log, what: `the job at ${shown}` }, request, async (leftMs) => {
+    const redacted = redactedUrl(this.#resolve(url), secrets);
+    return pollJob({ host, log, what: `the job at ${redacted}` }, request, async (leftMs) => {
       const ofAnswer = Math.min(leftMs, this.#defaults.timeoutMs ?? Number.POSITIVE_INFINITY);
       const limits = Number.isFinite(ofAnswer) ? { timeoutMs: Math.max(1, ofAnswer) } : {};
       const asked = { ...rest, ...limits, ...(signal === undefined ? {} : { signal }) };

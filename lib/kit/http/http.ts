@@ -39,6 +39,7 @@ export interface HttpDefaults extends HttpRetryOptions {
   readonly bearer?: Secret | BearerSource;
   /** User and password for `Authorization: Basic`. */
   readonly basic?: { readonly user: string | Secret; readonly password: string | Secret };
+  /** Parameters added to the query of every request. Default: none. */
   readonly query?: HttpQuery;
   /** Allowed hosts, also for redirects; `*.example.com` allows all subdomains. Default: any. */
   readonly hosts?: readonly string[];
@@ -52,13 +53,17 @@ export interface HttpDefaults extends HttpRetryOptions {
 export interface HttpRequest extends HttpRetryOptions {
   /** Default: `GET`, or `POST` if there is a body. */
   readonly method?: string;
+  /** Parameters added to the query of the URL. Default: none. */
   readonly query?: HttpQuery;
+  /** Headers in addition to those of the client; a `Secret` is never logged. Default: none. */
   readonly headers?: Readonly<Record<string, string | Secret>>;
   /** A body sent as JSON. */
   readonly json?: unknown;
   /** A body sent as a form. */
   readonly form?: Readonly<Record<string, string | Secret>>;
+  /** A body sent unchanged; set its `content-type` in `headers`. */
   readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** Aborts the request and its retries. Pass the `signal` of the connector's method. */
   readonly signal?: AbortSignal;
   /** Whether the request is safe to repeat. Default: `true` for GET, HEAD, OPTIONS, PUT and DELETE. */
   readonly idempotent?: boolean;
@@ -70,11 +75,13 @@ export interface HttpRequest extends HttpRetryOptions {
 
 /** A request for JSON; with a `schema` the response is validated and typed. */
 export interface HttpJsonRequest<T> extends HttpRequest {
+  /** The valibot schema of the body; a mismatch is `source_answer_invalid`. Default: not validated. */
   readonly schema?: v.GenericSchema<unknown, T>;
 }
 
 /** A request for pages of JSON. */
 export interface HttpPagesRequest<T> extends HttpJsonRequest<T> {
+  /** How to find the next page. */
   readonly paging: Paging;
 }
 
@@ -134,6 +141,7 @@ export interface HttpDownloadRequest
   readonly directory?: string | undefined;
   /** Maximum number of concurrent downloads, which is also the maximum read-ahead. Default: 4. */
   readonly concurrency?: number;
+  /** Stops all downloads. Pass `ReadOptions.signal`. */
   readonly signal?: AbortSignal;
   /** Called while bytes arrive, with the phase (`downloading 3 of 12`) and the total bytes if known. */
   readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
@@ -147,9 +155,13 @@ export interface HttpResponse {
   readonly url: string;
   /** The body in chunks; throws `source_unavailable` if the next chunk does not arrive in time. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** Reads the whole body as JSON; throws `source_answer_invalid` if it is not JSON, and the errors of `bytes`. */
   json<T = unknown>(): Promise<T>;
+  /** Reads the whole body as UTF-8 text; throws the errors of `bytes`. */
   text(): Promise<string>;
+  /** Reads the whole body; throws `source_answer_invalid` if it exceeds `maxBytes`, and `source_unavailable`. */
   bytes(): Promise<Uint8Array>;
+  /** Discards the body and frees the connection. */
   cancel(): Promise<void>;
 }
 

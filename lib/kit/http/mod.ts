@@ -1,6 +1,5 @@
 export type { Checksum } from "./checksum.ts";
 export { createHttp } from "./client.ts";
-export type { HttpServices } from "./client.ts";
 export type {
   BearerSource,
   DownloadFile,

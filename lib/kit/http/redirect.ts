@@ -1,5 +1,5 @@
 import { AgnesError } from "../../base/mod.ts";
-import { shownUrl } from "./target.ts";
+import { redactedUrl } from "./target.ts";
 
 const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308]);
 const HOPS_MAX = 5;
@@ -23,11 +23,11 @@ export function redirected(
 ): RedirectTarget | null {
   const location = response.headers.get("location");
   if (!REDIRECT_STATUSES.has(response.status) || location === null) return null;
-  const shown = shownUrl(from.url, secrets);
+  const redacted = redactedUrl(from.url, secrets);
   const refuse = (reason: string) =>
     new AgnesError("source_refused", {
-      reason: `${from.method} ${shown} ${reason}`,
-      url: shown,
+      reason: `${from.method} ${redacted} ${reason}`,
+      url: redacted,
       status: response.status,
     });
   if (hops >= HOPS_MAX) throw refuse(`redirects more than ${HOPS_MAX} times`);

@@ -2,7 +2,7 @@ import { AgnesError, printable, redact, Secret } from "../../base/mod.ts";
 import type { HttpQuery } from "./http.ts";
 
 /** Returns a URL for messages, without query, user information and known secrets. */
-export function shownUrl(url: URL, secrets: Iterable<string>): string {
+export function redactedUrl(url: URL, secrets: Iterable<string>): string {
   return printable(redact(`${url.origin}${url.pathname}${url.search === "" ? "" : "?…"}`, secrets));
 }
 
@@ -14,9 +14,9 @@ export function resolveUrl(address: string, baseUrl: string | undefined, secrets
   try {
     return new URL(full);
   } catch {
-    const shown = printable(redact(full.split("?")[0]!, secrets));
+    const redacted = printable(redact(full.split("?")[0]!, secrets));
     throw new AgnesError("source_refused", {
-      reason: `${shown} is not an absolute URL${baseUrl === undefined ? ", and no base URL is set" : ""}`,
+      reason: `${redacted} is not an absolute URL${baseUrl === undefined ? ", and no base URL is set" : ""}`,
     });
   }
 }
@@ -24,8 +24,8 @@ export function resolveUrl(address: string, baseUrl: string | undefined, secrets
 /** Rejects URLs with other protocols, with hosts that are not allowed, or with user information. */
 export function checkTarget(url: URL, hosts: readonly string[] | undefined, secrets: Iterable<string>): void {
   const refuse = (reason: string): never => {
-    const shown = shownUrl(url, secrets);
-    throw new AgnesError("source_refused", { reason: `${shown}: ${reason}`, url: shown });
+    const redacted = redactedUrl(url, secrets);
+    throw new AgnesError("source_refused", { reason: `${redacted}: ${reason}`, url: redacted });
   };
   if (url.protocol !== "https:" && url.protocol !== "http:") refuse("only http and https are supported");
   if (url.username !== "" || url.password !== "") refuse("the URL contains a user or password");

@@ -61,7 +61,8 @@ export interface ContractConfig {
 export interface CaseProgress {
   /** The name of the case. */
   readonly case: string;
-  /** The current table and the number of rows read so far. Not set before the first read. */
+  /** The table that is being read. Not set before the first read. */
   readonly table?: string;
+  /** The number of rows of `table` read so far. */
   readonly rows?: number;
 }

@@ -57,16 +57,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
   return { ...host, advance, sleeps };
 }
 
-/**
- * Returns a generator of numbers in [0, 1), deterministic for each seed.
- *
- * @example
- * ```ts
- * import { seededRandom } from "agnes/testing";
- * const random = seededRandom(42);
- * random() === seededRandom(42)(); // true
- * ```
- */
+/** Returns a generator of numbers in [0, 1), deterministic for each seed. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -8,6 +8,7 @@ export interface FakeRequest {
   /** The values of the `:names` in the path of the route, decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly headers: Headers;
+  /** As text; empty if there is none. */
   readonly body: string;
   /** Returns the slice of `rows` from `offset` of at most `size`; shorter after `shortenNextPage`. */
   readonly page: <T>(

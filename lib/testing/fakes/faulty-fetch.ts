@@ -7,7 +7,7 @@ export type FetchFault =
   /** The connection drops after `bytes` of the body. Default: half of it. */
   | { readonly kind: "cut body"; readonly bytes?: number }
   /**
-   * The previous response of the same path is repeated, whatever the query, as from a stale cache; waits for a request
+   * The previous response of the same path is repeated, also for another query, as from a stale cache; waits for a request
    * whose path was requested before.
    */
   | { readonly kind: "repeat" };
@@ -22,6 +22,7 @@ export type FaultyRequest = Pick<Request, "method" | "url" | "headers">;
 
 /** A `fetch` with injected faults. */
 export interface FaultyFetch {
+  /** Sends a request, or injects the next fault. */
   readonly fetch: Fetch;
   /** Injects faults into the next requests, in order, after `skip` successful ones; only into those that `matches`. */
   inject(faults: readonly FetchFault[], skip?: number, matches?: (request: FaultyRequest) => boolean): void;

@@ -13,7 +13,7 @@ export interface SignedSlicesOptions {
   /** The lifetime of a link in milliseconds. Default: until `expire`. */
   readonly lifetimeMs?: number;
   /** The number of requests that one link accepts. Default: no limit. */
-  readonly usesMax?: number;
+  readonly maxUses?: number;
   /** Whether the storage supports Range. Default: `true`. */
   readonly ranges?: boolean;
   /** The clock of links and of Last-Modified. Default: the real one. */
@@ -57,7 +57,7 @@ export interface SignedSlices {
  * @example
  * ```ts
  * import { fakeServer, signedSlices } from "agnes/testing";
- * const slices = signedSlices({ files: { "7/0.csv": "id\n1\n", "7/1.csv": "id\n2\n" }, usesMax: 1 });
+ * const slices = signedSlices({ files: { "7/0.csv": "id\n1\n", "7/1.csv": "id\n2\n" }, maxUses: 1 });
  * const server = fakeServer({
  *   "GET /exports/:id": ({ params }) => Response.json({ slices: slices.list(`${params["id"]}/`) }),
  *   ...slices.routes,
@@ -68,7 +68,7 @@ export interface SignedSlices {
  * ```
  */
 export function signedSlices(options: SignedSlicesOptions = {}): SignedSlices {
-  const { origin = "https://storage.example.net", lifetimeMs = Infinity, usesMax = Infinity } = options;
+  const { origin = "https://storage.example.net", lifetimeMs = Infinity, maxUses = Infinity } = options;
   const { ranges = true, clock = createHost() } = options;
   const files = new Map<string, StoredFile>();
   const links = new Map<string, { readonly name: string; readonly atMs: number; uses: number }>();
@@ -86,7 +86,7 @@ export function signedSlices(options: SignedSlicesOptions = {}): SignedSlices {
       return refuse(400, "InvalidArgument", "only one authentication mechanism is allowed");
     const link = links.get(url.searchParams.get("signature") ?? "");
     if (link?.name !== name) return refuse(403, "SignatureDoesNotMatch", "the signature is wrong");
-    if (link.uses >= usesMax || clock.now().getTime() - link.atMs >= lifetimeMs)
+    if (link.uses >= maxUses || clock.now().getTime() - link.atMs >= lifetimeMs)
       return refuse(403, "AccessDenied", "Request has expired");
     link.uses += 1;
     const file = files.get(name);

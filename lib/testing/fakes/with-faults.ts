@@ -6,7 +6,7 @@ import { misbehave, type RouteFault } from "./faulty-fetch.ts";
  * of a server instead.
  *
  * Faithful to how clients experience faults: a dropped connection rejects `fetch` or the body with ECONNRESET, after a
- * Content-Length that promised more bytes.
+ * Content-Length of more bytes.
  *
  * @example
  * ```ts

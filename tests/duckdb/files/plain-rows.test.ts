@@ -19,7 +19,7 @@ import { PlainCsvFile } from "../../../lib/duckdb/files/csv/plain-csv-file.ts";
 import { plainRows } from "../../../lib/duckdb/files/csv/plain-rows.ts";
 import { textColumn } from "../../../lib/duckdb/files/csv/relation.ts";
 import { inspectFiles, openDatabase, quoteLiteral } from "../../../lib/duckdb/mod.ts";
-import { seededRandom } from "../../../lib/testing/mod.ts";
+import { seededRandom } from "../../../lib/testing/fakes/fake-host.ts";
 import { temporaryDirectory } from "../support.ts";
 
 const VALUES: Readonly<Record<string, readonly string[]>> = {

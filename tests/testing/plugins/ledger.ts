@@ -1,5 +1,7 @@
-import { definePlugin, entityTypes, int64, table, timestamp, utf8 } from "agnes/kit";
+import { definePlugin, int64, table, timestamp, utf8 } from "agnes/kit";
 import * as v from "valibot";
+
+import { entityTypes } from "../../../lib/kit/mod.ts";
 
 const entries = {
   id: int64({ nullable: false }),

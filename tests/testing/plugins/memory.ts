@@ -1,9 +1,6 @@
 import {
-  capabilities,
-  capabilityMethods,
   createRowBuilder,
   int64,
-  optionalMethods,
   table,
   timestamp,
   utf8,
@@ -19,6 +16,8 @@ import {
   type arrow,
 } from "agnes/kit";
 import * as v from "valibot";
+
+import { capabilities, capabilityMethods, optionalMethods } from "../../../lib/kit/mod.ts";
 
 /** The connector of `memoryPlugin`, before methods are replaced. */
 export type MemoryConnector = Connector<

@@ -1,4 +1,4 @@
-import { fileError, type Files } from "../../base/mod.ts";
+import { fileError, type Files } from "../../lib/base/mod.ts";
 
 /** When and how a file operation fails. */
 export interface FileFault {
@@ -12,7 +12,7 @@ export interface FileFault {
   readonly stays?: boolean;
 }
 
-/** The write operations. @internal */
+/** The write operations. */
 export const changingOperations = [
   "write",
   "writeChunks",
@@ -35,13 +35,6 @@ export interface FaultyFiles extends Files {
 /**
  * Makes the n-th file operation fail. First count the operations with `at: Infinity`, then fail each of them: the
  * published data must be intact after every failure.
- *
- * @example
- * ```ts
- * import { faultyFiles } from "agnes/testing";
- * import { nodeFiles } from "agnes";
- * const files = faultyFiles(nodeFiles(), { at: 3, code: "ENOSPC" });
- * ```
  */
 export function faultyFiles(files: Files, fault: FileFault): FaultyFiles {
   const counted = new Set(fault.operations ?? changingOperations);

@@ -1,0 +1,113 @@
+export {
+  AgnesError,
+  checkExposedName,
+  checkVendorName,
+  defineErrors,
+  errorSpec,
+  Secret,
+  formatValue,
+  toExposedName,
+} from "../base/mod.ts";
+export type { ErrorSpec, Log, PluginError, PluginErrors } from "../base/mod.ts";
+export * as arrow from "apache-arrow";
+export type {
+  Batch,
+  CsvDialect,
+  CsvOptions,
+  Cursor,
+  Deletions,
+  FileChunk,
+  FileColumn,
+  FileFormat,
+  FileReading,
+  Filter,
+  FilterValue,
+  JsonValue,
+  ReadResult,
+  ReadOptions,
+  ReadProgress,
+  ReadWindow,
+  Row,
+} from "./batch.ts";
+export type { Capability } from "./capability.ts";
+export type {
+  AnyConnector,
+  CapabilityMethods,
+  Change,
+  CommonMethods,
+  Connector,
+  Health,
+  PushEvent,
+  PushRequest,
+  QueryEstimate,
+  QueryParameter,
+  SelectRequest,
+  SourceResult,
+  SourceQueryLimits,
+  SourceQueryOptions,
+  WriteOptions,
+} from "./connector.ts";
+export {
+  arrowColumn,
+  binary,
+  bool,
+  date,
+  decimal,
+  float64,
+  int32,
+  int64,
+  json,
+  list,
+  struct,
+  timestamp,
+  timestampWithZone,
+  toSchema,
+  utf8,
+} from "./columns.ts";
+export type { Column, ColumnOptions } from "./columns.ts";
+export { cursorDate } from "./cursor-date.ts";
+export { definePlugin } from "./plugin.ts";
+export type {
+  AnyPlugin,
+  ConnectContext,
+  DuckDBEngine,
+  FileInput,
+  InspectedFiles,
+  InspectOptions,
+  OptionsSchema,
+  Plugin,
+  SecretKind,
+  SecretSpec,
+} from "./plugin.ts";
+export type { AttachValue, ExtensionSpec, RemoteAttachInfo } from "./remote.ts";
+export { mergeParts } from "./merge-parts.ts";
+export type { StreamPart } from "./merge-parts.ts";
+export type { ColumnMetadata, EntityType, TableMetadata } from "./metadata.ts";
+export { optionalPackage } from "./optional-package.ts";
+export { verifyHmac } from "./hmac.ts";
+export type { HmacCheck } from "./hmac.ts";
+export { permanent, transient } from "./failures.ts";
+export type {
+  BearerSource,
+  BodyPath,
+  Checksum,
+  DownloadFile,
+  DownloadUrl,
+  Http,
+  HttpResponse,
+  HttpDefaults,
+  HttpDownloadRequest,
+  HttpJsonRequest,
+  HttpPagesRequest,
+  HttpRetryOptions,
+  HttpPollRequest,
+  HttpQuery,
+  HttpRequest,
+  Paging,
+} from "./http/mod.ts";
+export { createRowBuilder } from "./rows/mod.ts";
+export type { RowBuilder, RowBuilderOptions } from "./rows/mod.ts";
+export { filterToSql, quoteIdentifier, quoteLiteral, toSelectSql } from "./sql/mod.ts";
+export type { SqlDialect } from "./sql/mod.ts";
+export { table } from "./table.ts";
+export type { TableInfo, TableOptions } from "./table.ts";
