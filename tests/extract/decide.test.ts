@@ -62,7 +62,7 @@ describe("decideRead()", () => {
       kind: "whole",
       accept: false,
       publishes: true,
-      notes: ["parts were missing, so all of it was read"],
+      notes: ["parts were missing, so the table was read in full"],
     });
   });
 
@@ -73,7 +73,7 @@ describe("decideRead()", () => {
       expect(decideRead(plan, before, usual)).toEqual({
         kind: "whole",
         accept: schemaPolicy === "evolve",
-        notes: ["its configuration, or how Agnes merges it, changed, so all of it was read"],
+        notes: ["its configuration or the merge rules of Agnes changed, so the table was read in full"],
       });
     }
   });
@@ -81,7 +81,7 @@ describe("decideRead()", () => {
   test("reads the whole when files are read in another way, and takes the layout where none was noted or options changed", () => {
     for (const schemaPolicy of ["evolve", "freeze"] as const) {
       const plan = incremental({ ...info, reading }, { schemaPolicy });
-      const notes = ["how its files are read changed, so all of it was read"];
+      const notes = ["its files are now read differently, so the table was read in full"];
       const unknown = decideRead(plan, published(plan, { cursor }), usual);
       expect(unknown).toEqual({ kind: "whole", accept: schemaPolicy === "evolve", notes });
       const other = published(plan, { cursor, reading: { format: "json", columns: [] } });
@@ -190,7 +190,7 @@ test("decideRead() reads the whole when the type of the cursor column orders its
   const accepted = {
     kind: "whole",
     accept: true,
-    notes: ["the order of its cursor column at changed with its type, so all of it was read"],
+    notes: ["the sort order of its cursor column at changed with its type, so the table was read in full"],
   } as const;
   expect(decideRead(changing, published(changing, at("VARCHAR")), usual)).toEqual(accepted);
   expect(decideRead(changing, published(changing, at("DATE")), usual)).toEqual(accepted);

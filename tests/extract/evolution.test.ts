@@ -71,7 +71,7 @@ test("extractSource() widens a type and reads old and new parts as one", async (
   const narrow = await read(bench, { ...wide, n: int32() }, [{ id: 3, at: 3, n: 5 }]);
   expect(narrow.tables[0]?.status).toBe("extracted");
   expect(describeChange(narrow.schemaChanges[0]!)).toBe(
-    "column n was BIGINT and is INTEGER; it is published as BIGINT, until a sync with --full",
+    "column n changed from BIGINT to INTEGER; it stays published as BIGINT until a sync with --full",
   );
   expect(await bench.rows("SELECT typeof(n) AS t FROM t WHERE id = 3")).toEqual([{ t: "BIGINT" }]);
 });
@@ -83,7 +83,7 @@ test("extractSource() fails a table whose type changed unsafely, and keeps what 
   const stats = await read(bench, { ...key, a: utf8(), b: float64() }, [{ id: 3, at: 3, b: 0.5 }]);
   expect(stats.errors[0]?.error).toMatchObject({ code: "schema_change_unsafe" });
   expect(stats.errors[0]?.error.hint).toContain("`agnes sync crm.t --full`");
-  expect(stats.errors[0]?.error.message).toContain("column b was BOOLEAN and is DOUBLE");
+  expect(stats.errors[0]?.error.message).toContain("column b changed from BOOLEAN to DOUBLE");
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 2n }]);
 });
 

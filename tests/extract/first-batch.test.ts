@@ -77,7 +77,9 @@ test("extractSource() takes columns from an Arrow batch, a file and the bytes of
 test("extractSource() refuses a read without rows whose columns nobody knows, and takes registered ones", async () => {
   await using bench = await openBench();
   const { errors } = await bench.run([plan], () => []);
-  expect(errors[0]!.error.message).toContain("its columns come with its first rows, and there were none");
+  expect(errors[0]!.error.message).toContain(
+    "its columns are taken from its first rows, and the read returned none",
+  );
   const registered = { ...plan, columns: ["id", "name"] };
   expect((await bench.run([registered], () => [])).errors).toEqual([]);
   expect(types(await bench.rows(typesOf))).toEqual({ id: "VARCHAR", name: "VARCHAR" });

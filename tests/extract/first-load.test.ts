@@ -225,7 +225,7 @@ describe("a first load by windows", () => {
       const stats = await bench.run([plan], read);
       expect(await bench.rows("SELECT count(*)::INT AS n FROM events")).toEqual([{ n: count }]);
       expect(asked.at(-1) === null).toBe(isWhole);
-      const note = "its source does not read by windows, so all of it was read";
+      const note = "its source ignores load windows, so the table was read in full";
       expect(stats.tables[0]!.notes).toEqual(isWhole ? [note] : []);
       expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]).not.toHaveProperty(
         "loadedUntil",
@@ -252,7 +252,7 @@ describe("a first load by windows", () => {
     const stats = await bench.run([incremental(EVENTS, { chunkDays: 200, primaryKey: [] })], connector);
     expect(windowsOf(asked)).toEqual(["none"]);
     expect(stats.tables[0]!.notes.join()).toContain(
-      "its cursor may be null, so it was not loaded by windows",
+      "its cursor may be null, so it was not loaded in windows",
     );
     expect(await idsOf(bench)).toHaveLength(rows.length);
   });
@@ -354,10 +354,10 @@ describe("a first load by windows", () => {
     };
     const numbered = table("numbered", columns, { primaryKey: ["id"], cursor: "n" });
     expect(await notesOf(incremental(numbered, { chunkDays: 4 }))).toContain(
-      "its cursor is not known to be a time, so it was not loaded by windows",
+      "its cursor column is not known to be a date or timestamp, so it was not loaded in windows",
     );
     expect(await notesOf(planOf(table("plain", columns), { chunkDays: 4 }))).toContain(
-      "it has no cursor column that its strategy uses, so it was not loaded by windows",
+      "it has no cursor column that its strategy uses, so it was not loaded in windows",
     );
   });
 

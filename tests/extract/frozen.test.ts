@@ -14,8 +14,8 @@ const usual = { ...key, a: utf8(), n: int64() };
 const changes: readonly (readonly [string, Record<string, Column>, string])[] = [
   ["an added column", { ...usual, b: utf8() }, "column b VARCHAR was added"],
   ["a removed column", { ...key, a: utf8() }, "column n BIGINT was removed"],
-  ["a wider type", { ...usual, n: float64() }, "column n was BIGINT and is DOUBLE"],
-  ["a narrower type", { ...usual, n: int32() }, "column n was BIGINT and is INTEGER"],
+  ["a wider type", { ...usual, n: float64() }, "column n changed from BIGINT to DOUBLE"],
+  ["a narrower type", { ...usual, n: int32() }, "column n changed from BIGINT to INTEGER"],
   [
     "a column that may be null no more",
     { ...usual, n: int64({ nullable: false }) },
@@ -101,7 +101,7 @@ describe("a frozen schema", () => {
       thrown = error;
     }
     expect(isAgnesError(thrown, "schema_frozen")).toBe(true);
-    expect(String(thrown)).toContain("its files were read as ndjson and are read as json");
+    expect(String(thrown)).toContain("its files were read as ndjson and are now read as json");
     const followed = evolve("t", { ...published, reading: one }, columns, { ...options, policy: "evolve" });
     expect(followed.changes.map(({ kind }) => kind)).toEqual(["reading_changed"]);
   });

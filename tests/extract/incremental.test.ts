@@ -233,7 +233,7 @@ test("extractSource() sets rows with an empty key aside when the table says so, 
       row: 4,
       column: "id",
       value: "null",
-      reason: "the primary key has no value",
+      reason: "the primary key is null",
       record: { id: null, v: "lost", at: 9 },
     });
     // A row that is not published does not move the cursor.

@@ -44,7 +44,7 @@ test("extractSource() reports how many rows of a first incremental read were rep
   const given = [...rows.slice(0, 2), { id: 1, part: "a", at: 5 }];
   const stats = await bench.run([incremental(info)], () => [given]);
   expect(stats.tables[0]!.notes.join()).toContain(
-    '1 row gave way to later rows of the same read with the same primary key (id, part), for example "1, a"',
+    'later rows of the same read replaced 1 row with the same primary key (id, part), for example "1, a"',
   );
   expect(await bench.rows("SELECT \"at\" FROM t WHERE part = 'a'")).toEqual([{ at: 5n }]);
 });

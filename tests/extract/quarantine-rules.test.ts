@@ -37,7 +37,7 @@ test("extractSource() reads all of a table again when its quarantine is switched
   const [whole] = (await bench.run([{ ...changing, ...off }], read)).tables;
   expect(whole).toMatchObject({ status: "extracted", full: true, rows: 50 });
   expect(whole!.notes).toContain(
-    "rows were rejected by looser rules than those it has now, so all of it was read",
+    "rows were rejected under looser quarantine rules, so the table was read in full",
   );
   expect((await bench.run([{ ...changing, ...off }], read)).tables[0]).toMatchObject({
     status: "unchanged",

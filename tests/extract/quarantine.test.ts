@@ -204,7 +204,7 @@ test("extractSource() names the row, from 1, and the file of each rejected row, 
     ],
   );
   const wide = (count: string) => `it has ${count}, the header has 3`;
-  const noKey = "the primary key has no value";
+  const noKey = "the primary key is null";
   expect(found).toEqual([
     ["b.csv", 2, "", wide("1 value"), 5],
     ["b.csv", 4, "n", "it is not BIGINT", undefined],

@@ -44,7 +44,7 @@ test("extractSource() notes that an incremental table without a cursor column is
   const notes = async (plan: ReturnType<typeof planOf>, read: ReadFunction) =>
     (await bench.run([plan], read)).tables[0]!.notes;
   const whole =
-    "it has no cursor column, so each sync reads all of it; `agnes table update crm.t --incremental-column COLUMN` sets one";
+    "it has no cursor column, so each sync reads the whole table; set one with `agnes table update crm.t --incremental-column COLUMN`";
   const keyed = planOf(plain, { strategy: "incremental", primaryKey: ["id"] });
   const read: ReadFunction = () => [[{ id: 1 }]];
   expect(await notes(keyed, read)).toEqual([whole]);

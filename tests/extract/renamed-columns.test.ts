@@ -58,7 +58,7 @@ test("a frozen table refuses a column whose name changed its case", async () => 
   await bench.run([planOf(infoOf({ w: utf8() }), frozen)], () => [[{ id: 1, at: 1, w: "a" }]]);
   const stats = await bench.run([planOf(infoOf({ W: utf8() }), frozen)], () => [[{ id: 1, at: 1, W: "a" }]]);
   expect(stats.errors[0]?.error.code).toBe("schema_frozen");
-  expect(stats.errors[0]?.error.message).toContain("column w is called W now");
+  expect(stats.errors[0]?.error.message).toContain("column w was renamed to W");
 });
 
 test("diffColumns() and evolve() take names of another case for the same column", () => {
@@ -67,9 +67,9 @@ test("diffColumns() and evolve() take names of another case for the same column"
   const after = [column("W", "BIGINT"), column("ID")];
   const changes = diffColumns(before, after);
   expect(changes.map(describeChange)).toEqual([
-    "column w is called W now",
-    "column W was VARCHAR and is BIGINT",
-    "column id is called ID now",
+    "column w was renamed to W",
+    "column W changed from VARCHAR to BIGINT",
+    "column id was renamed to ID",
     "the order of the columns changed to W, ID",
   ]);
   const options = { policy: "evolve", accept: false, replaced: true } as const;

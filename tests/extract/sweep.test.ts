@@ -110,6 +110,6 @@ test("changeExtract() reports, and does not fail, when old parts cannot be swept
     return done;
   });
   expect(changed.kind).toBe("published");
-  expect(bench.log.map(({ message }) => message)).toContain("old parts could not be swept");
+  expect(bench.log.map(({ message }) => message)).toContain("old parts could not be removed");
   expect(await bench.rows("SELECT * FROM t")).toEqual([{ id: 1n, n: 2n }]);
 });

@@ -4,20 +4,20 @@ import { join } from "node:path";
 import { publishFile, type Host } from "../../base/mod.ts";
 import { findTable, type ExtractState, type PublishedTable } from "../format/extract-state.ts";
 
-/** What is known of a published table beyond its generation; losing it only costs time. */
+/** Facts about a published table that later reads found. Losing them only costs time. */
 type Facts = Partial<Pick<PublishedTable, "cursor" | "state" | "shadowed" | "fingerprint" | "rejecting">>;
 
 interface CheckedFile {
   readonly version: 1;
-  /** By table; `of` says for which published rows the facts hold. */
+  /** By table; `of` identifies the published rows that the facts apply to. */
   readonly tables: Readonly<Record<string, Facts & { readonly of: string }>>;
 }
 
 const checkedPath = (directory: string) => join(directory, ".checked.json");
 
 /**
- * Adds to a published state what later reads found that did not change it: where the next read may continue, and what
- * comparing rows needs. It counts only for the very parts it was written for.
+ * Adds the findings of later reads that changed nothing to a published state: cursors, connector states and
+ * fingerprints. They apply only to the parts they were saved for.
  */
 export async function withChecks(host: Host, state: ExtractState | null): Promise<ExtractState | null> {
   if (state === null) return null;
@@ -31,7 +31,7 @@ export async function withChecks(host: Host, state: ExtractState | null): Promis
   return { ...state, tables };
 }
 
-/** Keeps what is known of `tables` beyond what is `published` of them. */
+/** Saves the facts about `tables` that differ from the `published` state. */
 export async function keepChecks(
   host: Host,
   published: ExtractState,
@@ -47,7 +47,7 @@ export async function keepChecks(
       ...(state !== undefined && JSON.stringify(state) !== JSON.stringify(base?.state) && { state }),
       ...(shadowed !== undefined && { shadowed }),
       ...(fingerprint !== undefined && { fingerprint }),
-      // Lost only together with where the next read continues: the rows are read and rejected again.
+      // Stored with the cursor, because without the cursor the rows are read and rejected again.
       ...(rejecting !== undefined && { rejecting }),
     };
     return Object.keys(facts).length === 0 ? [] : [[table.name, { of: contentOf(table), ...facts }] as const];
@@ -65,12 +65,12 @@ async function readChecked({ files }: Host, directory: string): Promise<CheckedF
     const found = JSON.parse(new TextDecoder().decode(bytes)) as Partial<CheckedFile> | null;
     return found?.version === 1 && typeof found.tables === "object" ? (found as CheckedFile) : empty;
   } catch {
-    // Whatever it held is found again by reading more than necessary.
+    // The next read finds the facts again.
     return empty;
   }
 }
 
-/** A short name for the rows of a table as they are published, and for how they were asked for. */
+/** A hash that identifies the definition and the published parts of a table. */
 function contentOf({ definition, parts, schemas }: PublishedTable): string {
   const names = parts.map(({ path, origin }) => [path, origin]);
   const text = JSON.stringify([definition, schemas.at(-1)?.version ?? 0, names]);

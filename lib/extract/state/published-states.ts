@@ -4,8 +4,9 @@ import { withChecks } from "./checked.ts";
 import { readExtract } from "./read-extract.ts";
 
 /**
- * What the published tables of an extract keep for their connector, by the source's own names; the extract is read when
- * it is first asked for. One that cannot be read tells nothing: the run that reads it says what is wrong.
+ * Returns a function that looks up the connector state of a published table by the source's name of the table.
+ *
+ * The extract is read at the first call. If it cannot be read, there are no states; the next run reports the error.
  */
 export function publishedStates(
   host: Host,
@@ -29,7 +30,7 @@ async function readStates(host: Host, directory: string): Promise<ReadonlyMap<st
   }
 }
 
-/** A definition begins with the name that the source has for the table; see `definitionOf`. */
+/** The source's name of a table, which is the first element of its definition; see `definitionOf`. */
 function sourceName(definition: string): string | undefined {
   const [name] = definition === "" ? [] : (JSON.parse(definition) as readonly unknown[]);
   return typeof name === "string" ? name : undefined;

@@ -108,8 +108,8 @@ test("extractSource() says why it does not count days back", async () => {
   );
   expect(numbers.asked).toEqual([{}, { cursor: { column: "n", value: "1", inclusive: true } }]);
   expect(numbers.notes.map((notes) => notes.join())).toEqual([
-    "its cursor is no time, so no days were counted back from it",
-    "its cursor is no time, so no days were counted back from it",
+    "its cursor column is not a date or timestamp, so its limits in days were ignored",
+    "its cursor column is not a date or timestamp, so its limits in days were ignored",
   ]);
   const keyless = await readTwice("at", { windowDays: 2, primaryKey: [] }, late, came);
   expect(keyless.asked[1]).toEqual({
