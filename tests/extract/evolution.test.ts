@@ -37,7 +37,7 @@ test("extractSource() fills an added column with null in older rows", async () =
   ]);
 });
 
-test("extractSource() keeps a removed column as null until a full run accepts it", async () => {
+test("extractSource() keeps a removed column as null until a full run removes it", async () => {
   await using bench = await openBench();
   await read(bench, { ...key, a: utf8() }, [{ id: 1, at: 1, a: "x" }]);
   const stats = await read(bench, key, [{ id: 2, at: 2 }]);
@@ -87,7 +87,7 @@ test("extractSource() fails a table whose type changed unsafely, and keeps what 
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 2n }]);
 });
 
-test("extractSource() reports nullability and order, and freezes a schema when told to", async () => {
+test("extractSource() reports changes of nullability and order, and rejects them for a frozen schema", async () => {
   await using bench = await openBench();
   await read(bench, { ...key, a: utf8({ nullable: false }), b: utf8() }, [{ id: 1, at: 1, a: "x" }]);
   const changed = { at: int64(), id: int64({ nullable: false }), b: utf8(), a: utf8() };
@@ -104,7 +104,7 @@ test("extractSource() reports nullability and order, and freezes a schema when t
   ]);
 });
 
-test("extractSource() keeps evolving a table that is refreshed as a whole", async () => {
+test("extractSource() evolves the schema of a full refresh", async () => {
   await using bench = await openBench();
   const run = (columns: Record<string, Column>, rows: Row[]) =>
     bench.run([planOf(table("t", columns))], () => [rows]);
@@ -125,7 +125,7 @@ test("diffColumns() names every kind of difference", () => {
   ).toEqual(["added", "removed", "type_changed", "nullability_changed", "reordered"]);
 });
 
-test("isLossless() and widest() know which types hold which", () => {
+test("isLossless() and widest() compare types by the values they hold", () => {
   const yes = [
     ["INTEGER", "BIGINT"],
     ["UINTEGER", "BIGINT"],
