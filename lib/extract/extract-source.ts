@@ -26,7 +26,7 @@ import { remoteAttachments, remoteTable, sameAttachments } from "./remote.ts";
 import type { ExtractServices, ExtractSource } from "./job/services.ts";
 import { summarise, withEarlier, type ExtractProgress, type ExtractStats, type TableStats } from "./stats.ts";
 import { failedStats, statsOf, withRemoteNote } from "./table-stats.ts";
-import { keepChecks, withChecks } from "./state/checked.ts";
+import { saveReadFacts, withReadFacts } from "./state/read-facts.ts";
 import type { ExtractState, PublishedTable } from "./format/extract-state.ts";
 import { readExtract } from "./state/read-extract.ts";
 
@@ -78,7 +78,7 @@ export async function extractSource(
   await host.files.makeDirectory(directory);
   await using _lock = await acquireLock(lockPath(directory), `the extract of source ${request.source.name}`);
   const published = await readExtract(host.files, directory);
-  const previous = await withChecks(host, published);
+  const previous = await withReadFacts(host, published);
   await sweepTemporary(host, directory);
   await using database = await openDatabase({ limits: { threads: THREADS, ...services.limits } });
   const shared = { id: randomUUID(), database, progress: new Map<TablePlan, TableProgress>() };
@@ -92,7 +92,7 @@ export async function extractSource(
     for (const [at, plan] of round.tables.entries()) {
       stats.set(plan, withEarlier(stats.get(plan), tables[at]!));
     }
-    await keep(services, state ?? published, extraction.tablesWith(results));
+    await saveFacts(services, state ?? published, extraction.tablesWith(results));
     await sweepReads(services, directory, tables);
     current = state ?? current;
     // The next round continues only the tables whose first load is not complete.
@@ -336,14 +336,14 @@ function checkSecrets(
 }
 
 /** Saves the findings of reads that changed nothing. Without them the next read only does more work. */
-async function keep(
+async function saveFacts(
   services: ExtractServices,
   published: ExtractState | null,
   tables: readonly PublishedTable[],
 ): Promise<void> {
   if (published === null) return;
   try {
-    await keepChecks(services.host, published, tables);
+    await saveReadFacts(services.host, published, tables);
   } catch (error) {
     if (!isAgnesError(error)) throw error;
     services.log.warn("the findings of unchanged reads could not be saved", {

@@ -215,7 +215,7 @@ test("runStream() fails the table when a row of a replacement has another parent
   expect(other.message).toContain('table "comments": column "issue_id" is 6: the value of the parent is 5');
   expect((await failureOf(replace(5, { id: 2 }))).message).toContain('column "issue_id" is null');
   expect((await failureOf(replace(null, comment(2, null, "b")))).message).toContain(
-    'column "issue_id" is null: the parent is null',
+    'column "issue_id" is null: the value of the parent is null',
   );
   expect((await failureOf({ ...replace(5), parent: { issue: 5 } } as Change)).message).toContain(
     'column "issue" is 5: the table has no such column',

@@ -87,7 +87,7 @@ function missingParent(plan: TablePlan, parent: Row): Omit<Mismatch, "record"> |
     });
   }
   const column = Object.keys(parent).find((one) => parent[one] == null);
-  return column === undefined ? null : { column, value: "null", reason: "the parent is null" };
+  return column === undefined ? null : { column, value: "null", reason: "the value of the parent is null" };
 }
 
 /** Returns a function that finds a column of a row whose value differs from that of the parent, or null. */

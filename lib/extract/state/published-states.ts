@@ -1,6 +1,6 @@
 import { isAgnesError, type Host } from "../../base/mod.ts";
 import type { JsonValue } from "../../kit/mod.ts";
-import { withChecks } from "./checked.ts";
+import { withReadFacts } from "./read-facts.ts";
 import { readExtract } from "./read-extract.ts";
 
 /**
@@ -18,7 +18,7 @@ export function publishedStates(
 
 async function readStates(host: Host, directory: string): Promise<ReadonlyMap<string, JsonValue>> {
   try {
-    const tables = (await withChecks(host, await readExtract(host.files, directory)))?.tables ?? [];
+    const tables = (await withReadFacts(host, await readExtract(host.files, directory)))?.tables ?? [];
     return new Map(
       tables.flatMap(({ definition, name, state }) =>
         state === undefined ? [] : [[sourceName(definition) ?? name, state]],

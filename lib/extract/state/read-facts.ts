@@ -7,21 +7,21 @@ import { findTable, type ExtractState, type PublishedTable } from "../format/ext
 /** Facts about a published table that later reads found. Losing them only costs time. */
 type Facts = Partial<Pick<PublishedTable, "cursor" | "state" | "shadowed" | "fingerprint" | "rejecting">>;
 
-interface CheckedFile {
+interface FactsFile {
   readonly version: 1;
   /** By table; `of` identifies the published rows that the facts apply to. */
   readonly tables: Readonly<Record<string, Facts & { readonly of: string }>>;
 }
 
-const checkedPath = (directory: string) => join(directory, ".checked.json");
+const factsPath = (directory: string) => join(directory, ".checked.json");
 
 /**
  * Adds the findings of later reads that changed nothing to a published state: cursors, connector states and
  * fingerprints. They apply only to the parts they were saved for.
  */
-export async function withChecks(host: Host, state: ExtractState | null): Promise<ExtractState | null> {
+export async function withReadFacts(host: Host, state: ExtractState | null): Promise<ExtractState | null> {
   if (state === null) return null;
-  const file = await readChecked(host, state.directory);
+  const file = await readFacts(host, state.directory);
   const tables = state.tables.map((table): PublishedTable => {
     const known = Object.hasOwn(file.tables, table.name) ? file.tables[table.name] : undefined;
     if (known === undefined || known.of !== contentOf(table)) return table;
@@ -32,7 +32,7 @@ export async function withChecks(host: Host, state: ExtractState | null): Promis
 }
 
 /** Saves the facts about `tables` that differ from the `published` state. */
-export async function keepChecks(
+export async function saveReadFacts(
   host: Host,
   published: ExtractState,
   tables: readonly PublishedTable[],
@@ -52,18 +52,18 @@ export async function keepChecks(
     };
     return Object.keys(facts).length === 0 ? [] : [[table.name, { of: contentOf(table), ...facts }] as const];
   });
-  const text = JSON.stringify({ version: 1, tables: Object.fromEntries(entries) } satisfies CheckedFile);
-  const known = JSON.stringify(await readChecked(host, directory));
-  if (text !== known) await publishFile(host, checkedPath(directory), text);
+  const text = JSON.stringify({ version: 1, tables: Object.fromEntries(entries) } satisfies FactsFile);
+  const known = JSON.stringify(await readFacts(host, directory));
+  if (text !== known) await publishFile(host, factsPath(directory), text);
 }
 
-async function readChecked({ files }: Host, directory: string): Promise<CheckedFile> {
-  const empty: CheckedFile = { version: 1, tables: {} };
-  const bytes = await files.read(checkedPath(directory));
+async function readFacts({ files }: Host, directory: string): Promise<FactsFile> {
+  const empty: FactsFile = { version: 1, tables: {} };
+  const bytes = await files.read(factsPath(directory));
   if (bytes === null) return empty;
   try {
-    const found = JSON.parse(new TextDecoder().decode(bytes)) as Partial<CheckedFile> | null;
-    return found?.version === 1 && typeof found.tables === "object" ? (found as CheckedFile) : empty;
+    const found = JSON.parse(new TextDecoder().decode(bytes)) as Partial<FactsFile> | null;
+    return found?.version === 1 && typeof found.tables === "object" ? (found as FactsFile) : empty;
   } catch {
     // The next read finds the facts again.
     return empty;
