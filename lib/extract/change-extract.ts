@@ -17,40 +17,40 @@ import type { ExtractServices, ExtractSource } from "./job/services.ts";
 import { readExtract } from "./state/read-extract.ts";
 import { quarantineOf } from "./write/quarantine.ts";
 
-/** Which extract is changed. */
+/** The extract to change. */
 export interface ChangeRequest {
-  /** The folder of the extract; made when it is not there. */
+  /** The folder of the extract. Created if it is missing. */
   readonly directory: string;
   readonly source: ExtractSource;
-  /** How many rows a part should have. Default 250,000. */
+  /** Target number of rows in a part. Default: 250,000. */
   readonly partRows?: number | undefined;
   readonly signal: AbortSignal;
 }
 
-/** Changes of rows, by table. */
+/** Row changes by table. */
 interface RowChanges {
-  /** Each table needs a primary key. Of several changes of one row the last one counts. */
+  /** Each table needs a primary key. The last of several changes of one row wins. */
   readonly tables: readonly { readonly plan: TablePlan; readonly changes: readonly Change[] }[];
-  /** The ids of the events that are merged then, oldest first; published with the rows. */
+  /** The ids of the merged events, oldest first. Published with the rows. */
   readonly eventIds: readonly string[];
 }
 
-/** What changes of rows came to: all tables are published, or none is. */
+/** The result of row changes: either all tables are published or none. */
 export type ChangedTables =
   | { readonly kind: "published"; readonly generation: number; readonly tables: readonly ChangedTable[] }
   | { readonly kind: "failed"; readonly table: string; readonly error: AgnesError };
 
-/** An extract that nobody else changes meanwhile. */
+/** An extract under an exclusive lock. */
 export interface ChangingExtract {
   /** The absolute path of its folder. */
   readonly directory: string;
   readonly read: () => Promise<ExtractState | null>;
-  /** Merges changes into what was read and publishes them as the next generation. */
+  /** Merges changes into the state that was read and publishes the result as the next generation. */
   readonly publish: (previous: ExtractState | null, changes: RowChanges) => Promise<ChangedTables>;
 }
 
 /**
- * Gives an extract to `work`, which may publish changes of single rows, and sweeps it then.
+ * Locks an extract while `work` publishes row changes, and then removes superseded parts.
  * @throws `locked`, `extract_unreadable`, `aborted`
  */
 export async function changeExtract<T>(
@@ -115,7 +115,7 @@ class NextGeneration {
     this.#startedAt = run.services.host.now();
   }
 
-  /** Makes the parts of all tables; stops at the first that cannot take its changes. */
+  /** Writes the parts of all tables. Stops at the first table that cannot apply its changes. */
   async merge(changes: RowChanges["tables"]): Promise<MergedTables> {
     const { source } = this.#run;
     const tables: ChangedTable[] = [];

@@ -26,48 +26,51 @@ import { remoteAttachments, remoteTable, sameAttachments } from "./remote.ts";
 import type { ExtractServices, ExtractSource } from "./job/services.ts";
 import { summarise, withEarlier, type ExtractProgress, type ExtractStats, type TableStats } from "./stats.ts";
 import { failedStats, statsOf, withRemoteNote } from "./table-stats.ts";
-import { keepChecks, withChecks } from "./state/checked.ts";
+import { saveReadFacts, withReadFacts } from "./state/read-facts.ts";
 import type { ExtractState, PublishedTable } from "./format/extract-state.ts";
 import { readExtract } from "./state/read-extract.ts";
 
-/** What `extractSource` is asked to do. */
+/** Options of `extractSource`. */
 export interface ExtractRequest {
-  /** The folder of the extract, `extracts/<source>`; made when it is not there. */
+  /** The folder of the extract, `extracts/<source>`. Created if it is missing. */
   readonly directory: string;
   readonly source: ExtractSource;
   readonly tables: readonly TablePlan[];
-  /** Reads every table whole and takes its layout as the source describes it now. Default `false`. */
+  /** Reads every table in full and adopts its current layout. Default: false. */
   readonly full?: boolean;
-  /** Names of published tables that stay although they are not in `tables`; all others go. Default: all stay. */
+  /** Names of published tables to keep although they are not in `tables`; others are removed. Default: keep all. */
   readonly keep?: readonly string[];
-  /** How many tables are read at once. Default 2. */
+  /** Maximum number of tables to read at once. Default: 2. */
   readonly concurrency?: number;
-  /** How long one table may take. Default: no limit. */
+  /** Timeout for each table. Default: none. */
   readonly timeoutMs?: number;
-  /** How long a source may give nothing. Default five minutes. */
+  /** Maximum time without data from the source. Default: 5 minutes. */
   readonly idleTimeoutMs?: number;
-  /** How many rows a part should have. Default 250,000. */
+  /** Target number of rows in a part. Default: 250,000. */
   readonly partRows?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ExtractProgress) => void;
 }
 
 const CONCURRENCY = 2;
-/** Two more than the cores: threads of DuckDB wait while JavaScript hands them rows. */
+/** Two more than the cores, because DuckDB's threads wait while JavaScript passes rows to them. */
 const THREADS = availableParallelism() + 2;
 const IDLE_TIMEOUT_MS = 5 * 60_000;
 
 /**
- * Brings the tables of a source up to date and publishes them together, by one rename.
+ * Extracts new data of a source's tables and publishes all tables together, by one rename.
  *
- * A table that fails keeps what was published of it and does not stop the others; when nothing is new, nothing is
- * published. One run at a time per folder, among all processes.
+ * A table that fails keeps its published data and does not stop the others. If nothing is new, nothing is published.
+ * Only one run at a time, across all processes, can use a folder.
  *
- * @throws `locked` while another run has the folder; `extract_unreadable` and `extract_foreign` rather than replace
- *   what it cannot read; `disk_full`, `file_failed`, `rows_lost`, `aborted`. What was published before then stays.
+ * @throws `locked` while another run uses the folder; `extract_unreadable` or `extract_foreign` if the existing extract
+ *   cannot be read; `disk_full`, `file_failed`, `rows_lost`, `aborted`. The published data is unchanged after an error.
  */
-export async function extractSource(given: ExtractServices, request: ExtractRequest): Promise<ExtractStats> {
-  const services = { ...given, log: logWithoutSecrets(given.log, request.source) };
+export async function extractSource(
+  hostServices: ExtractServices,
+  request: ExtractRequest,
+): Promise<ExtractStats> {
+  const services = { ...hostServices, log: logWithoutSecrets(hostServices.log, request.source) };
   const directory = resolve(request.directory);
   const { host } = services;
   const startedMs = host.monotonicMs();
@@ -79,7 +82,7 @@ export async function extractSource(given: ExtractServices, request: ExtractRequ
     `the extract of source ${request.source.name}`,
   );
   const published = await readExtract(host.files, directory);
-  const previous = await withChecks(host, published);
+  const previous = await withReadFacts(host, published);
   await sweepTemporary(host, directory);
   await using database = await openDatabase({ limits: { threads: THREADS, ...services.limits } });
   const shared = { id: randomUUID(), database, progress: new Map<TablePlan, TableProgress>() };
@@ -93,10 +96,10 @@ export async function extractSource(given: ExtractServices, request: ExtractRequ
     for (const [at, plan] of round.tables.entries()) {
       stats.set(plan, withEarlier(stats.get(plan), tables[at]!));
     }
-    await keep(services, state ?? published, extraction.tablesWith(results));
+    await saveFacts(services, state ?? published, extraction.tablesWith(results));
     await sweepReads(services, directory, tables);
     current = state ?? current;
-    // Tables of which windows of the first load are left; everything else stays as it is now.
+    // The next round continues only the tables whose first load is not complete.
     const left = round.tables.filter((_, at) => results[at]!.isUnfinished);
     if (left.length === 0 || state === null) break;
     const { keep: _, ...rest } = round;
@@ -110,7 +113,7 @@ export async function extractSource(given: ExtractServices, request: ExtractRequ
   });
 }
 
-/** Publishes what became of the tables, when something did. */
+/** Publishes the results of the tables if any of them changed. */
 async function publishResults(
   services: ExtractServices,
   extraction: Extraction,
@@ -131,21 +134,21 @@ async function publishResults(
   return { state, tables: tables.map((table) => withRemoteNote(table, built.unattached)) };
 }
 
-/** What all rounds of a run share. */
+/** State shared by all rounds of a run. */
 interface Shared {
   readonly id: string;
   readonly database: Database;
-  /** A table that is loaded by windows has one progress for all of them. */
+  /** A table that is loaded in windows reports one progress across them. */
   readonly progress: Map<TablePlan, TableProgress>;
 }
 
 interface TableResult {
-  /** Absent when nothing of the table was ever published. */
+  /** Absent if the table has never been published. */
   readonly table: PublishedTable | undefined;
-  /** Whether its rows are those that are published, although where the next read continues may be new. */
+  /** Whether its rows equal the published ones. Its cursor and state may be new. */
   readonly isSame: boolean;
   readonly changed: boolean;
-  /** Whether windows of its first load are left. */
+  /** Whether its first load has more windows. */
   readonly isUnfinished: boolean;
   readonly stats: TableStats;
 }
@@ -154,7 +157,7 @@ class Extraction {
   readonly run: ExtractRun;
   readonly #request: ExtractRequest;
   readonly #previous: ExtractState | null;
-  /** What is published, by the lower-case name. */
+  /** The published tables by lower-case name. */
   readonly #published: ReadonlyMap<string, PublishedTable>;
   readonly #progress: Map<TablePlan, TableProgress>;
   readonly #startedAt: Date;
@@ -177,27 +180,27 @@ class Extraction {
     this.#duplicates = duplicateNames(request.tables);
   }
 
-  /** The number of the generation that is published now. */
+  /** The number of the current generation; null if there is none. */
   get previousNumber(): number | null {
     return this.#previous?.generation.number ?? null;
   }
 
-  /** The results of all tables, in the order they were asked for. */
+  /** Extracts all tables and returns their results in the order of the request. */
   async tables(): Promise<readonly TableResult[]> {
     const { tables, concurrency = CONCURRENCY } = this.#request;
     const { services, directory } = this.run;
-    let isWhole = false;
+    let isComplete = false;
     try {
       const results = await eachOf(tables, concurrency, (plan) => this.#table(plan));
-      isWhole = results.every(({ stats }) => stats.status !== "failed");
+      isComplete = results.every(({ stats }) => stats.status !== "failed");
       return results;
     } finally {
-      // What failed tables wrote would fill the disk until the next run.
-      if (!isWhole) await sweepTemporary(services.host, directory);
+      // Parts of failed tables would use disk space until the next run.
+      if (!isComplete) await sweepTemporary(services.host, directory);
     }
   }
 
-  /** What is to be published; null when it is what is published already. */
+  /** The state to publish; null if it equals the published one. */
   nextState(results: readonly TableResult[]): ExtractState | null {
     const { id: runId, services, directory, source, generation: number } = this.run;
     const previous = this.#previous;
@@ -228,14 +231,14 @@ class Extraction {
     };
   }
 
-  /** All tables there are now. */
+  /** All tables of the extract with these results. */
   tablesWith(results: readonly TableResult[]): readonly PublishedTable[] {
     const { keep, tables } = this.#request;
-    const asked = new Set(tables.map((plan) => plan.name.toLowerCase()));
+    const requested = new Set(tables.map((plan) => plan.name.toLowerCase()));
     const kept = keep === undefined ? null : new Set(keep.map((name) => name.toLowerCase()));
     const others = (this.#previous?.tables ?? []).filter(({ name }) => {
       const folded = name.toLowerCase();
-      return !asked.has(folded) && (kept?.has(folded) ?? true);
+      return !requested.has(folded) && (kept?.has(folded) ?? true);
     });
     const found = results.flatMap(({ table }) => table ?? []);
     return [...others, ...found].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -262,7 +265,7 @@ class Extraction {
       }
       const outcome = await this.#outcome(plan, previous, timeout.signal, progress);
       checkSecrets(outcome.table, source);
-      // The windows that are left are read once this one is published.
+      // The remaining windows are read after this one is published.
       const isUnfinished = outcome.table.loadedUntil !== undefined;
       if (!isUnfinished) progress.finish("done", outcome.table);
       return {
@@ -281,7 +284,7 @@ class Extraction {
           : new AgnesError("internal", { what: messageOf(error) }, { cause: error }),
         source.secrets ?? [],
       );
-      log.error("a table failed; what was published of it stays", { table: plan.name, error: failure });
+      log.error("the table failed; its published data is kept", { table: plan.name, error: failure });
       return {
         table: previous,
         isSame: true,
@@ -312,14 +315,14 @@ class Extraction {
   }
 }
 
-/** A log that redacts the secrets of a source, as far as they are known when a line is written. */
+/** A log that redacts the secrets of a source that are known when a line is written. */
 function logWithoutSecrets(log: Log, source: ExtractSource): Log {
   const secrets = { [Symbol.iterator]: () => (source.secrets ?? [])[Symbol.iterator]() };
   return createLog(({ level, message, fields }) => log[level](message, fields), secrets);
 }
 
 /**
- * Checks that no secret is published: answers and rows name columns, and a read returns the state that its table keeps.
+ * Checks that no secret is published in a column name or in the connector's state.
  *
  * @throws `table_read_failed`
  */
@@ -328,7 +331,7 @@ function checkSecrets(
   { name: source, secrets = [] }: ExtractSource,
 ): void {
   const refuse = (what: string): never => {
-    const reason = `${what} holds the value of a secret`;
+    const reason = `${what} contains the value of a secret`;
     throw new AgnesError("table_read_failed", { source, table: name, reason });
   };
   if (columns.some((column) => nameHoldsSecret(column.name, secrets))) refuse("the name of a column");
@@ -336,17 +339,20 @@ function checkSecrets(
     refuse("the state that the read returned");
 }
 
-/** Keeps what reads that changed nothing found; without it the next one only does more. */
-async function keep(
+/** Saves the findings of reads that changed nothing. Without them the next read only does more work. */
+async function saveFacts(
   services: ExtractServices,
   published: ExtractState | null,
   tables: readonly PublishedTable[],
 ): Promise<void> {
   if (published === null) return;
   try {
-    await keepChecks(services.host, published, tables);
+    await saveReadFacts(services.host, published, tables);
   } catch (error) {
     if (!isAgnesError(error)) throw error;
-    services.log.warn("what was found unchanged could not be kept", { path: published.directory, error });
+    services.log.warn("the findings of unchanged reads could not be saved", {
+      path: published.directory,
+      error,
+    });
   }
 }

@@ -8,11 +8,11 @@ import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
 import { assemble, layoutOf, stateOf, type Layout } from "./table-layout.ts";
 import { inOrderOfOrigins } from "./merge/origins.ts";
-import { compareRows, DIFFERENT, fingerprintOfWritten, type Comparison } from "./merge/same-rows.ts";
+import { compareRows, DIFFERENT, fingerprintOfWritten, type Comparison } from "./merge/compare-rows.ts";
 import { rejectingAfter } from "./job/rejecting.ts";
 import { finishParts } from "./write/finish-parts.ts";
-import { renewParts } from "./publish/renew-parts.ts";
-import type { ReadRange } from "./read/look-back.ts";
+import { upgradeParts } from "./publish/upgrade-parts.ts";
+import type { ReadRange } from "./read/lookback.ts";
 import { loadOf } from "./read/first-load.ts";
 import { readNotes } from "./read-notes.ts";
 import type { LoadWindow } from "./job/load-windows.ts";
@@ -27,9 +27,9 @@ import { discard } from "./write/staged.ts";
 import { writeParts, type WrittenParts } from "./write/write-parts.ts";
 import type { WriteTarget } from "./write/write-target.ts";
 
-/** What became of a table, before it is published. */
+/** The result of reading a table, before it is published. */
 export interface TableOutcome {
-  /** The table to publish; when nothing changed, as it is published, with where the next read continues. */
+  /** The table to publish. If nothing changed: the published table with the new cursor and state. */
   readonly table: PublishedTable;
   readonly changed: boolean;
   readonly full: boolean;
@@ -42,21 +42,21 @@ export interface TableOutcome {
   readonly notes: readonly string[];
 }
 
-/** How many parts are looked at at once. */
-const PARTS_LOOKED_AT = 32;
+/** Maximum number of parts to check at once. */
+const PARTS_CHECKED_AT_ONCE = 32;
 
-/** Reads one table and makes its parts durable; publishes nothing. */
-export async function extractTable(given: TableJob): Promise<TableOutcome> {
-  const quarantine = quarantineOf(given);
-  let job = given;
+/** Reads one table and makes its parts durable, without publishing them. */
+export async function extractTable(requested: TableJob): Promise<TableOutcome> {
+  const quarantine = quarantineOf(requested);
+  let job = requested;
   try {
-    job = await withKindsKept(given);
+    job = await withKindsKept(requested);
     try {
       return await extractOnce(job, quarantine);
     } catch (error) {
       const again = await redescribed(job, error);
       if (again === null) throw error;
-      // All of it is read again; otherwise its rejected rows would be there twice.
+      // The whole table is read again, so earlier rejects would be duplicates.
       await quarantine?.reset();
       return await extractOnce(again, quarantine);
     }
@@ -68,7 +68,7 @@ export async function extractTable(given: TableJob): Promise<TableOutcome> {
 async function extractOnce(job: TableJob, quarantine: Quarantine | null): Promise<TableOutcome> {
   const { plan, previous } = job;
   const { services } = job.run;
-  // Columns that were registered for want of a row are no more than a guess.
+  // If the table had no rows, its published columns are only a guess.
   const isGuessed = plan.columnsFrom === "read" && previous?.rows === 0;
   const decision = decideRead(plan, previous, {
     full: job.full || isGuessed,
@@ -78,38 +78,38 @@ async function extractOnce(job: TableJob, quarantine: Quarantine | null): Promis
   await services.host.files.makeDirectory(partsDirectory(job.run.directory, plan.name));
   try {
     const first = await readFirst(job, decision, quarantine);
-    if (first.kind === "outcome") return await renewed(job, first.outcome);
+    if (first.kind === "outcome") return await withUpgradedParts(job, first.outcome);
     await quarantine?.reset();
     const whole: ReadDecision = {
       kind: "whole",
       accept: false,
-      notes: [`${first.reason}, so all of it was read`],
+      notes: [`${first.reason}, so the table was read in full`],
     };
     const second = await readAndMerge(job, whole, quarantine);
     if (second.kind !== "outcome") throw new AgnesError("internal", { what: first.reason });
-    return await renewed(job, second.outcome);
+    return await withUpgradedParts(job, second.outcome);
   } finally {
     await quarantine?.finish();
   }
 }
 
-/** The outcome with every part in today's format, whatever the read came to. */
-async function renewed(job: TableJob, outcome: TableOutcome): Promise<TableOutcome> {
-  const table = await renewParts(job, outcome.table);
+/** Returns the outcome with all parts in the current format. */
+async function withUpgradedParts(job: TableJob, outcome: TableOutcome): Promise<TableOutcome> {
+  const table = await upgradeParts(job, outcome.table);
   if (table === outcome.table) return outcome;
   const before = new Set(outcome.table.parts);
   const partsWritten = outcome.partsWritten + table.parts.filter((part) => !before.has(part)).length;
-  const notes = [...outcome.notes, "its parts were rewritten, so that every Parquet reader can read them"];
+  const notes = [...outcome.notes, "its parts were rewritten in a format that every Parquet reader supports"];
   return { ...outcome, table, changed: true, partsWritten, notes };
 }
 
 type ReadOutcome =
   | { readonly kind: "outcome"; readonly outcome: TableOutcome }
-  /** A window without rows, which is not worth a publish. */
+  /** A window without rows, which is not published. */
   | { readonly kind: "empty"; readonly state: ReadResult["state"] }
   | { readonly kind: "again"; readonly reason: string };
 
-/** Reads the table as it was decided; of a first load that goes by windows, up to the first one that has rows. */
+/** Reads the table as decided. A first load in windows ends after the first window with rows. */
 async function readFirst(
   job: TableJob,
   decision: ReadDecision,
@@ -126,7 +126,8 @@ async function readFirst(
     keptState ??= read.state;
   }
   const read = await readAndMerge(job, { ...decision, notes }, quarantine);
-  if (read.kind === "empty") throw new AgnesError("internal", { what: "a read without windows has none" });
+  if (read.kind === "empty")
+    throw new AgnesError("internal", { what: "a read without windows returned an empty window" });
   return read;
 }
 
@@ -145,15 +146,15 @@ async function readAndMerge(
     const target = targetOf(working, decision, read.range, layout.columns, quarantine);
     const staged = await writeParts(working, read.reader, target);
     const rowsRead = staged.rowsRead + (quarantine?.rows ?? 0);
-    const given = read.reader.end;
+    const result = read.reader.end;
     throwIfAborted(job.signal, "the extraction");
     const { window } = decision;
-    const passedOver = passOver(window, staged, { rowsRead, state: given.state });
-    if (passedOver !== null) {
+    const skipped = skipWindow(window, staged, { rowsRead, state: result.state });
+    if (skipped !== null) {
       await discard(job.run, staged.parts);
-      return passedOver;
+      return skipped;
     }
-    const end = endOf(given, decision);
+    const end = endOf(result, decision);
     const isLoading = isFirstLoad(job, decision);
     if (!isLoading && end.unchanged === true && previous !== undefined && previous.parts.length > 0) {
       await discard(job.run, staged.parts);
@@ -194,7 +195,7 @@ async function readAndMerge(
         rowsDeleted,
         ...quarantineFigures(quarantine),
         notes: [
-          // Those of a delta only say how it would be merged, whatever came.
+          // Notes of an incremental decision do not depend on the rows read; readNotes replaces them.
           ...(decision.kind === "delta" ? [] : decision.notes),
           ...(window === undefined ? readNotes(plan, decision, staged.parts, end) : []),
           ...read.range.notes,
@@ -209,7 +210,9 @@ async function readAndMerge(
   }
 }
 
-/** Whether what was read is what is published; only what looks like the same table in every other way is compared. */
+/**
+ * Checks whether the rows read equal the published ones. They are compared only if everything except the rows is equal.
+ */
 async function comparePublished(
   job: TableJob,
   layout: Layout,
@@ -241,12 +244,12 @@ async function comparePublished(
   });
 }
 
-/** Whether a first load goes on, or ends with this read: that it is over is published too. */
+/** Whether this read continues or ends a first load. The end of a first load is published too. */
 function isFirstLoad({ previous }: TableJob, { window }: ReadDecision): boolean {
   return window !== undefined || previous?.loadedUntil !== undefined;
 }
 
-/** How a read ended; what changed since the first window was read is new to the reads that follow the last one. */
+/** The result of a read with the state of the first window, so that later reads find changes made during the load. */
 function endOf(result: ReadResult, { keptState }: ReadDecision): ReadResult {
   return keptState === undefined ? result : { ...result, state: keptState };
 }
@@ -258,25 +261,25 @@ function quarantineFigures(
   return { rowsQuarantined: quarantine.rows, quarantinePath: quarantine.path };
 }
 
-/** Why what a window gave is not published; `null` when it is. */
-function passOver(
+/** The reason not to publish the rows of a window; null if they are published. */
+function skipWindow(
   window: LoadWindow | undefined,
   staged: WrittenParts,
   { rowsRead, state }: { readonly rowsRead: number; readonly state: ReadResult["state"] },
 ): Exclude<ReadOutcome, { kind: "outcome" }> | null {
   if (window === undefined) return null;
-  if (isUnrestricted(staged)) return { kind: "again", reason: "its source does not read by windows" };
+  if (isUnrestricted(staged)) return { kind: "again", reason: "its source ignores load windows" };
   const isEmpty = staged.parts.every((part) => part.rows === 0) && rowsRead === staged.rowsRead;
   return isEmpty && window.to !== undefined ? { kind: "empty", state } : null;
 }
 
-/** How many rows that do not belong to a window show that the source does not look at windows. */
-const STRANGERS_MIN = 1000;
+/** A source that yields more rows than this outside a window ignores windows. */
+const ROWS_OUTSIDE_MAX = 1000;
 
-/** Whether most of what came was left out again; each further window would read the whole table once more. */
+/** Whether the source ignores windows, so that each further window would read the whole table again. */
 function isUnrestricted({ parts, rowsRead }: WrittenParts): boolean {
   const kept = parts.reduce((sum, part) => sum + (part.kind === "staged" ? part.rows : 0), 0);
-  return rowsRead - kept > STRANGERS_MIN + 2 * kept || parts.some((part) => part.origin !== null);
+  return rowsRead - kept > ROWS_OUTSIDE_MAX + 2 * kept || parts.some((part) => part.origin !== null);
 }
 
 function unchanged(
@@ -292,7 +295,7 @@ function withoutState(table: PublishedTable): PublishedTable {
   return rest;
 }
 
-/** The table as it is to be published, with its new parts under their final names. */
+/** The table to publish, with new parts under their final names. */
 async function finishTable(
   job: TableJob,
   layout: Layout,
@@ -337,9 +340,10 @@ function targetOf(
     columns,
     condition: filterCondition(range.filter, cursor),
     originCondition: filterCondition(range.originFilter, null),
-    // The last row of a key wins, so the order of the read counts.
+    // The last row of a key wins, so the order of the read matters.
     ordered: plan.primaryKey.length > 0 && plan.strategy !== "full_refresh",
-    // There is one when one of the last two full reads changed nothing; a table that keeps changing pays nothing.
+    // A fingerprint exists if one of the last two full reads changed nothing. A table that keeps changing is not
+    // hashed.
     rowHash: decision.kind === "whole" && previous?.fingerprint !== undefined ? rowHash(columns) : null,
     isFinal:
       decision.kind === "whole" && plan.strategy !== "partitioned" && previous?.fingerprint === undefined,
@@ -348,13 +352,13 @@ function targetOf(
 }
 
 async function anyPartMissing({ previous, run: { services, directory } }: TableJob): Promise<boolean> {
-  const missing = await eachOf(previous?.parts ?? [], PARTS_LOOKED_AT, async (part) => {
+  const missing = await eachOf(previous?.parts ?? [], PARTS_CHECKED_AT_ONCE, async (part) => {
     const stat = await services.host.files.stat(join(directory, part.path));
     return stat === null || stat.sizeBytes !== part.sizeBytes ? part : null;
   });
   const part = missing.find((one) => one !== null);
   if (part === undefined) return false;
-  services.log.warn("a published part is missing or cut short", { table: previous!.name, path: part.path });
+  services.log.warn("a published part is missing or truncated", { table: previous!.name, path: part.path });
   return true;
 }
 

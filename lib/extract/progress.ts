@@ -4,14 +4,14 @@ import type { TablePlan } from "./job/plan.ts";
 import type { ExtractProgress } from "./stats.ts";
 import type { PublishedTable } from "./format/extract-state.ts";
 
-/** Tells how far one table is, not too often. */
+/** Reports the progress of one table at a limited rate. */
 export interface TableProgress extends JobProgress {
   readonly finish: (phase: "done" | "failed", table: PublishedTable | undefined) => void;
 }
 
 const REPORT_EVERY_MS = 100;
 
-/** Progress of a table that goes to a callback. */
+/** Creates a progress report for a table that calls `onProgress`. */
 export function createProgress(
   host: Pick<Host, "monotonicMs">,
   plan: TablePlan,
@@ -23,7 +23,7 @@ export function createProgress(
   let sourcePhase: string | undefined;
   let window: ExtractProgress["window"];
   let rows = 0;
-  /** What was read in the windows before, which the figures of a window come on top of. */
+  /** Totals of earlier windows; the figures of a window are added to them. */
   let before = { rows: 0, bytes: 0 };
   let sizeBytes = 0;
   let bytesRead = 0;
@@ -86,7 +86,7 @@ export function createProgress(
   };
 }
 
-/** A figure that can be true; a wrong one is no reason to fail a read. */
+/** The figure if it is plausible. An invalid one does not fail the read. */
 function figureOf(value: number | undefined, before: number): number | undefined {
   return value !== undefined && Number.isFinite(value) && value >= 0 ? before + value : undefined;
 }

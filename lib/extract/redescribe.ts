@@ -4,8 +4,9 @@ import type { TableJob } from "./job/job.ts";
 import { folded } from "./schema/folded.ts";
 
 /**
- * The context with the table as its connector describes it after a look at all of it, when a read showed that the first
- * description does not hold; `null` when the connector cannot do that, or the error is about something else.
+ * Describes the table again from all of its values after a read contradicted the first description.
+ *
+ * Returns null if the connector cannot do that or the error has another cause.
  */
 export async function redescribed(job: TableJob, error: unknown): Promise<TableJob | null> {
   const isAboutTypes =
@@ -15,8 +16,8 @@ export async function redescribed(job: TableJob, error: unknown): Promise<TableJ
 }
 
 /**
- * The context with columns that keep their kind, when the description made text of one that is published as something
- * else: with a quarantine it is the rows with other values that go.
+ * Keeps the published types if the new description turns a typed column into text. With a quarantine, the rows with
+ * other values are rejected instead.
  */
 export async function withKindsKept(job: TableJob): Promise<TableJob> {
   const { plan, previous, full } = job;
@@ -29,7 +30,7 @@ export async function withKindsKept(job: TableJob): Promise<TableJob> {
   return text === undefined ? job : describeAgain(job, `column ${text.name} would become text`);
 }
 
-/** Whether rows are rejected rather than columns turned into text. */
+/** Whether rows are rejected instead of turning their column into text. */
 function keepsKinds({ plan }: TableJob): boolean {
   return plan.quarantine && plan.schemaPolicy === "evolve";
 }
@@ -39,7 +40,7 @@ const isText = (type: string) => type === "VARCHAR" || type === "JSON";
 async function describeAgain(job: TableJob, reason: string): Promise<TableJob> {
   const { plan, original, signal } = job;
   const { source, services } = job.run;
-  services.log.info("the table is described again, by all of its values", { table: plan.name, reason });
+  services.log.info("describing the table again from all of its values", { table: plan.name, reason });
   const options = keepsKinds(job) ? { signal, keepKinds: true } : { signal };
   const info = await source.connector.redescribe!(plan.info, options);
   const next = {

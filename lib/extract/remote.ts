@@ -15,7 +15,7 @@ import { columnsOf } from "./schema/column.ts";
 import type { ExtractSource } from "./job/services.ts";
 import type { ExtractState, PublishedTable } from "./format/extract-state.ts";
 
-/** A table whose rows stay where they are; only where that is is published. */
+/** The outcome of a remote table: only its location is published, not its rows. */
 export function remoteTable(
   host: Pick<Host, "now">,
   source: ExtractSource,
@@ -57,7 +57,7 @@ export function remoteTable(
   };
 }
 
-/** What `_remote_attach` holds: the databases that remote tables of this generation are in. */
+/** The rows of `_remote_attach`: the databases of the remote tables of a generation. */
 export function remoteAttachments(
   source: ExtractSource,
   tables: readonly PublishedTable[],
@@ -66,7 +66,7 @@ export function remoteAttachments(
   const aliases = new Set(tables.map((table) => table.remote?.alias).filter((alias) => alias !== undefined));
   if (aliases.size === 0) return [];
   const secrets = source.secrets ?? [];
-  // An earlier version may have written one.
+  // An earlier version may have published a secret.
   const kept = (previous?.remotes ?? []).filter(
     (info) => !holdsSecret(Object.values(info).join("\n"), secrets),
   );
@@ -74,7 +74,7 @@ export function remoteAttachments(
   return [...aliases].flatMap((alias) => all.find((info) => info.alias === alias) ?? []);
 }
 
-/** Whether two generations have the same databases attached in the same way. */
+/** Whether two generations attach the same databases with the same parameters. */
 export function sameAttachments(
   before: readonly RemoteAttachInfo[],
   after: readonly RemoteAttachInfo[],
@@ -82,12 +82,14 @@ export function sameAttachments(
   return JSON.stringify(before.map(contractOf)) === JSON.stringify(after.map(contractOf));
 }
 
-/** Only what the contract has: options and secrets are asked of the plugin again where they are needed. */
+/** The columns of the contract only. Options and secrets are requested from the plugin when needed. */
 function contractOf({ alias, extension, url, tokenEnv }: RemoteAttachInfo): RemoteAttachInfo {
   return { alias, extension, url, tokenEnv };
 }
 
-/** Tables that are carried forward are published also when the source cannot say now how it is attached. */
+/**
+ * The attachment that the source declares; empty if it cannot declare one, so that kept tables can still be published.
+ */
 function declaredBy(source: ExtractSource): readonly RemoteAttachInfo[] {
   try {
     const info = source.connector.remote === undefined ? null : attachInfo(source);

@@ -2,19 +2,19 @@ import type { AgnesError } from "../base/mod.ts";
 import type { SchemaChange } from "./format/extract-state.ts";
 import type { Strategy } from "../tables/mod.ts";
 
-/** The result of one run. */
+/** The result of a run. */
 export interface ExtractStats {
   readonly runId: string;
-  /** The generation that is published now; null when nothing ever was. */
+  /** The current generation; null if nothing has been published. */
   readonly generation: number | null;
   /** Whether this run published it. */
   readonly published: boolean;
-  /** Tables that were brought up to date with something new. */
+  /** Tables with new data. */
   readonly tablesExtracted: number;
   readonly tablesFailed: number;
-  /** Tables of which the source had nothing new. */
+  /** Tables without new data. */
   readonly tablesSkipped: number;
-  /** Rows and bytes of all tables of the request as they are published now. */
+  /** Published rows and bytes of all requested tables. */
   readonly totalRows: number;
   readonly totalBytes: number;
   readonly schemaChanges: readonly (SchemaChange & { readonly table: string })[];
@@ -23,59 +23,60 @@ export interface ExtractStats {
   readonly elapsedMs: number;
 }
 
-/** What became of one table. */
+/** The result of one table. */
 export interface TableStats {
   /** The immutable id of the table. */
   readonly id: string;
   readonly name: string;
-  /** `unchanged`: the source had nothing new; `failed`: what was published before stays. */
+  /** `unchanged`: the source had no new data; `failed`: the published data is kept. */
   readonly status: "extracted" | "unchanged" | "failed";
   readonly strategy: Strategy;
-  /** Whether the whole table was read, not only what is new. */
+  /** Whether the whole table was read instead of only new rows. */
   readonly full: boolean;
-  /** Rows the connector gave. */
+  /** Rows that the connector yielded. */
   readonly rowsRead: number;
-  /** Rows that were removed because the source said that they are gone. */
+  /** Rows removed because the source reported them as deleted. */
   readonly rowsDeleted: number;
-  /** Rows rejected because a value did not fit, and the file they are in. */
+  /** Rows quarantined because of an invalid value. */
   readonly rowsQuarantined: number;
+  /** The file with the quarantined rows. */
   readonly quarantinePath?: string;
-  /** Rows and bytes published now. */
+  /** Published rows and bytes. */
   readonly rows: number;
   readonly sizeBytes: number;
-  /** Parts there are, and how many of them this run wrote. */
+  /** Number of parts of the table, and of those that this run wrote. */
   readonly parts: number;
   readonly partsWritten: number;
   readonly schemaChanges: readonly SchemaChange[];
-  /** What the owner should know: rows were appended for want of a key, a remote view could not be written. */
+  /** Notes for the owner, for example that rows were appended because the table has no key. */
   readonly notes: readonly string[];
   readonly error?: AgnesError;
   readonly elapsedMs: number;
 }
 
-/** How far a table is. */
+/** The progress of one table. */
 export interface ExtractProgress {
   readonly table: string;
   readonly phase: "reading" | "merging" | "done" | "failed";
-  /** What the connector reports of its work, such as `exporting` or `downloading 3 of 12`; absent: nothing. */
+  /** The phase that the connector reports, such as `exporting` or `downloading 3 of 12`. */
   readonly sourcePhase?: string;
-  /** Which window of a first load is read, of how many; absent: the table is read at once. */
+  /** The current window of a first load and the number of windows; absent if the table is read at once. */
   readonly window?: { readonly number: number; readonly total: number };
   /** Rows read so far. */
   readonly rows: number;
   /** Bytes of Parquet written so far. */
   readonly sizeBytes: number;
   readonly rowsPerSecond: number;
-  /** Rows there will be, when the source says so. */
+  /** Expected number of rows, if the source reports it. */
   readonly totalRows?: number;
-  /** Bytes of files read so far, as they are on the disk; absent when rows come without files. */
+  /** Bytes of source files read so far, as stored; absent if the source yields rows instead of files. */
   readonly bytesRead?: number;
-  /** Bytes there are to read, when the source knows them; absent once more than that was read. */
+  /** Expected number of bytes, if the source reports it; absent after more than that was read. */
   readonly totalBytes?: number;
   readonly elapsedMs: number;
 }
 
-/** The figures of a table that was read in several rounds, one for each window of its first load. */
+/** Adds the figures of earlier rounds, one for each window of a first load. */
 export function withEarlier(earlier: TableStats | undefined, last: TableStats): TableStats {
   if (earlier === undefined) return last;
   return {
@@ -92,7 +93,7 @@ export function withEarlier(earlier: TableStats | undefined, last: TableStats): 
   };
 }
 
-/** Adds the figures of the tables up. */
+/** Sums the figures of all tables. */
 export function summarise(
   tables: readonly TableStats[],
   run: Pick<ExtractStats, "runId" | "generation" | "published" | "elapsedMs">,

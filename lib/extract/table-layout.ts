@@ -14,17 +14,17 @@ import { columnsOf } from "./schema/column.ts";
 import { describeChange } from "./schema/diff.ts";
 import { evolve, sameLayout } from "./schema/evolve.ts";
 
-/** The columns that a table gets. */
+/** The columns of a table after a read. */
 export interface Layout {
   readonly columns: readonly PublishedColumn[];
   readonly sourceColumns: readonly PublishedColumn[];
   readonly changes: readonly SchemaChange[];
-  /** The version that parts written now have. */
+  /** The schema version of new parts. */
   readonly version: SchemaVersion;
   readonly schemas: readonly SchemaVersion[];
 }
 
-/** Decides the columns of a table from what is published and what the source describes. */
+/** Decides the columns of a table from the published layout and the source's description. */
 export function layoutOf(job: TableJob, decision: ReadDecision): Layout {
   const { plan, previous } = job;
   const { services } = job.run;
@@ -53,10 +53,10 @@ export function layoutOf(job: TableJob, decision: ReadDecision): Layout {
   return { columns, sourceColumns, changes, version, schemas: [...schemas, version] };
 }
 
-/** How many layouts are remembered beyond those that parts still have. */
+/** Number of schema versions to keep in addition to those that parts use. */
 const SCHEMAS_KEPT = 50;
 
-/** The table as it is to be published. */
+/** The table to publish. */
 export function assemble(
   job: TableJob,
   layout: Layout,
@@ -87,7 +87,7 @@ export function assemble(
   };
 }
 
-/** The state that the next read continues from. */
+/** The connector's state for the next read. */
 export function stateOf(state: PublishedTable["state"]): Pick<PublishedTable, "state"> {
   return state === undefined ? {} : { state };
 }

@@ -5,7 +5,7 @@ import type { TablePlan } from "./job/plan.ts";
 import type { ExtractSource } from "./job/services.ts";
 import type { TableStats } from "./stats.ts";
 
-/** What is reported to people; names of tables stay what they are registered under. */
+/** The figures without secrets. Names of tables are not redacted. */
 function withoutSecrets(stats: TableStats, { secrets = [] }: ExtractSource): TableStats {
   const { notes, schemaChanges } = stats;
   return {
@@ -38,7 +38,7 @@ export function statsOf(
   return withoutSecrets(stats, source);
 }
 
-/** The figures of a table that failed; what was published of it stays. */
+/** The figures of a table that failed; its published data is kept. */
 export function failedStats(
   plan: TablePlan,
   previous: PublishedTable | undefined,
@@ -61,15 +61,15 @@ export function failedStats(
     parts: previous?.parts.length ?? 0,
     partsWritten: 0,
     schemaChanges: [],
-    notes: previous === undefined ? [] : [`published before: ${previous.extractedAt.toISOString()}`],
+    notes: previous === undefined ? [] : [`last published: ${previous.extractedAt.toISOString()}`],
     error,
     elapsedMs,
   };
 }
 
-/** The figures with the reason why a remote table has no view, if it has none. */
+/** Adds a note if a remote table has no view. */
 export function withRemoteNote(table: TableStats, unattached: ReadonlyMap<string, string>): TableStats {
   const reason = unattached.get(table.name);
   if (reason === undefined) return table;
-  return { ...table, notes: [...table.notes, `it has no view of its own: ${reason}`] };
+  return { ...table, notes: [...table.notes, `it has no view in extract.duckdb: ${reason}`] };
 }

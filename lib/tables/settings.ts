@@ -10,53 +10,59 @@ import {
   type TableRecord,
 } from "./record/mod.ts";
 
-/** The settings of a table for its extraction. */
+/** The settings that an extraction of a table uses. */
 export interface ExtractionSettings {
-  /** The immutable id, `source.name`. */
+  /** The immutable id, `<source>.<name>`. */
   readonly id: string;
-  /** The name of the object in the source's `extract.duckdb`. */
+  /** The name of the table in `extract.duckdb`. */
   readonly name: string;
   readonly mode: QueryMode;
   readonly strategy: Strategy;
-  /** For `materialized`: the SQL that the source runs. */
+  /** For `materialized` tables: the SQL that the source runs. */
   readonly query?: string;
-  /** The columns that identify a row; without them rows can only be appended. */
+  /** The columns that identify a row. Without a key, incremental reads append rows. */
   readonly primaryKey: readonly string[];
-  /** The column whose values only grow. */
+  /** A column whose values only grow, such as `updated_at`. */
   readonly cursor?: string;
-  /** How many days before the cursor a read starts, for rows that come late; for tables with a key and a cursor of time. */
+  /**
+   * Lookback window: re-read this many days before the cursor, to catch late rows. Needs a key and a date or timestamp
+   * cursor.
+   */
   readonly windowDays?: number;
-  /** How many days back a read of the whole goes, by a cursor of time; rows without one stay out. Default: everything. */
+  /**
+   * On a full read, load only the last N days by a date or timestamp cursor, without rows whose cursor is null.
+   * Default: all.
+   */
   readonly historyDays?: number;
   /**
-   * With how many days a window of the first load is, by a cursor of time; each is published by itself. Default: all is
-   * read at once.
+   * Length in days of the windows of the first load, by a date or timestamp cursor. Each window is published
+   * separately. Default: the table is loaded in one read.
    */
   readonly chunkDays?: number;
-  /** The bucket, dataset or schema of the table, as registered; passed to the connector. */
+  /** The registered bucket, dataset or schema of the table, passed to the connector. */
   readonly bucket?: string;
-  /** The columns to publish. Default: all. Key, cursor and partition columns always are. */
+  /** The columns to publish, in addition to key, cursor and partition columns. Default: all. */
   readonly columns?: readonly string[];
-  /** Conditions, ANDed, that rows must meet. */
+  /** Conditions that all rows must meet. */
   readonly filter?: readonly Filter[];
-  /** For `partitioned`: the column that decides. */
+  /** For `partitioned` tables: the partition column. */
   readonly partitionBy?: string;
-  /** For `partitioned`. Default `month`. */
+  /** For `partitioned` tables. Default: `month`. */
   readonly partitionGranularity?: Granularity;
-  /** What a change of the source's schema does: `evolve` follows it when that is safe, `freeze` fails the table. */
+  /** How to handle changes of the source's schema: `evolve` applies them if that is safe, `freeze` fails the table. */
   readonly schemaPolicy: SchemaPolicy;
-  /** Whether rows with a value that does not fit are rejected one by one instead of failing the table. */
+  /** Whether rows with invalid values are quarantined instead of failing the table. */
   readonly quarantine: boolean;
-  /** With `quarantine`: the share of rows, in percent of those read, that may be rejected before the table fails. */
+  /** With `quarantine`: the percentage of the rows read that may be rejected before the table fails. */
   readonly quarantineMaxPercent: number;
   readonly description: string;
 }
 
 /**
- * The settings of a table for its extraction.
+ * Returns the settings that an extraction of a table uses.
  *
- * @param info the table as described by its source; provides the key and cursor if the record has none
- * @param now the reference date of placeholders in filters
+ * @param info the source's description of the table; provides the key and cursor if the record has none
+ * @param now the reference date for placeholders in filters
  */
 export function extractionSettings(
   record: TableRecord,
@@ -89,24 +95,24 @@ export function extractionSettings(
   };
 }
 
-/** The source's table of a record; `undefined` if the source does not have it. */
+/** Finds the source's table of a record; `undefined` if the source does not have it. */
 export function sourceTableOf(record: TableRecord, discovered: readonly TableInfo[]): TableInfo | undefined {
   const names = sourceTableNames(record);
   return discovered.find((info) => names.includes(info.name));
 }
 
-/** `sourceTableOf` for many records, with an index of the source's tables. */
+/** Returns `sourceTableOf` for many records, with an index of the source's tables. */
 export function sourceTablesOf(
   discovered: readonly TableInfo[],
 ): (record: TableRecord) => TableInfo | undefined {
-  const places = new Map(discovered.map(({ name }, at) => [name, at]));
+  const positions = new Map(discovered.map(({ name }, index) => [name, index]));
   return (record) => {
-    const found = sourceTableNames(record).flatMap((name) => places.get(name) ?? []);
+    const found = sourceTableNames(record).flatMap((name) => positions.get(name) ?? []);
     return found.length === 0 ? undefined : discovered[Math.min(...found)];
   };
 }
 
-/** The folder of a table: its own, otherwise that of its bucket. */
+/** The folder of a table: its own, or else the folder of its bucket. */
 export function folderOf(record: TableRecord, folders: Readonly<Record<string, string>>): string | null {
   return (
     record.folder ??

@@ -7,7 +7,7 @@ const options = { source: "crm", table: "orders", idleTimeoutMs: 1000, onRows: (
 
 afterEach(() => void jest.useRealTimers());
 
-test("alive() starts the idle time of a read again, which then still ends", async () => {
+test("alive() restarts the idle timeout of a read, which can still expire", async () => {
   jest.useFakeTimers();
   const pending: AsyncIterable<never, void> = {
     [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }),
@@ -27,7 +27,7 @@ test("alive() starts the idle time of a read again, which then still ends", asyn
   expect(outcome).toMatchObject({ code: "source_stalled" });
 });
 
-/** A connector that yields `batches` and then ends as told, and counts how often it is asked to stop. */
+/** A connector that yields `batches`, ends as configured and counts how often it is stopped. */
 function counting(batches: readonly Batch[], ending: "ends" | "throws" | "hangs") {
   const seen = { closed: 0 };
   const left = [...batches];
@@ -47,7 +47,7 @@ function counting(batches: readonly Batch[], ending: "ends" | "throws" | "hangs"
   return { seen, batches: { [Symbol.asyncIterator]: () => iterator } };
 }
 
-test("close() stops the connector's iterator once, and only one that has not ended by itself", async () => {
+test("close() stops the connector's iterator once, and only if it has not ended", async () => {
   const { signal } = new AbortController();
   const ended = counting([], "ends");
   const first = new BatchReader(ended.batches, { ...options, signal });
@@ -78,14 +78,14 @@ test("close() stops the connector's iterator once, and only one that has not end
   expect(hanging.seen.closed).toBe(1);
 });
 
-test("peek() gives rows that were put back first, checks them, and holds deletions back behind other rows", async () => {
+test("peek() returns rows that were put back first, checks them, and delays deletions until after other rows", async () => {
   const info = table("orders", { id: int32({ nullable: false }) });
   const { signal } = new AbortController();
   const rejects: RowReject[] = [];
-  const told: number[] = [];
-  const given = [[{ id: 1 }, { id: "x" }], { kind: "deletions", keys: [{ id: 9 }] }, [{ id: 2, extra: 1 }]];
-  const { batches } = counting(given as never, "ends");
-  const reader = new BatchReader(batches, { ...options, signal, onRows: (rows) => told.push(rows) });
+  const reported: number[] = [];
+  const yielded = [[{ id: 1 }, { id: "x" }], { kind: "deletions", keys: [{ id: 9 }] }, [{ id: 2, extra: 1 }]];
+  const { batches } = counting(yielded as never, "ends");
+  const reader = new BatchReader(batches, { ...options, signal, onRows: (rows) => reported.push(rows) });
   const pulled = [(await reader.pull())!, (await reader.pull())!];
   reader.putBack(pulled);
   reader.expect({
@@ -102,7 +102,7 @@ test("peek() gives rows that were put back first, checks them, and holds deletio
   }
   expect(kinds).toEqual(["1 rows", "1 rows", "deletions"]);
   expect(rejects).toMatchObject([{ row: 2, column: "id" }]);
-  expect(told).toEqual([1, 2]);
+  expect(reported).toEqual([1, 2]);
   expect(reader.rows).toBe(2);
   expect(reader.unknownKeyNotes()).toHaveLength(1);
 });

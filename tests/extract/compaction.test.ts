@@ -14,7 +14,7 @@ async function partsOf(bench: Bench) {
   return (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts;
 }
 
-/** Publishes batches of rows, one run each, and tells the rows of the parts after each run. */
+/** Publishes batches of rows, one run each, and returns the row counts of the parts after each run. */
 async function runs(
   bench: Bench,
   counts: readonly number[],
@@ -38,7 +38,7 @@ async function runs(
 test.each([
   ["with a key", incremental(info)],
   ["without one", incremental(info, { primaryKey: [] })],
-])("a merge writes eight small parts together with the new rows, and not before: %s", async (_name, plan) => {
+])("a merge compacts eight small parts with the new rows, but not fewer: %s", async (_name, plan) => {
   await using bench = await openBench();
   const found = await runs(
     bench,
@@ -49,16 +49,16 @@ test.each([
   expect(found[8]).toEqual([27]);
 });
 
-test("a merge leaves parts as they are that hold a quarter of a full one", async () => {
+test("a merge does not compact parts with at least a quarter of the target rows", async () => {
   await using bench = await openBench();
   const quarter = PART_ROWS / 4;
   const found = await runs(bench, [quarter, quarter - 1, ...Array.from({ length: 8 }, () => 5)]);
-  // The part of 249 rows and seven of 5 make eight; that of 250 stays.
+  // The part of 249 rows and seven parts of 5 rows are compacted; the part of 250 rows is not.
   expect(found[8]).toEqual([...Array.from({ length: 7 }, () => 5), quarter - 1, quarter]);
   expect(found[9]).toEqual([quarter, quarter - 1 + 8 * 5]);
 });
 
-test("a merge cuts what it writes together into parts of bounded size, clustered by the key", async () => {
+test("compaction writes parts of bounded size, clustered by the key", async () => {
   await using bench = await openBench();
   const counts = [...Array.from({ length: 8 }, () => 240), 1200];
   const found = await runs(bench, counts);
@@ -74,19 +74,19 @@ test("a merge cuts what it writes together into parts of bounded size, clustered
   ]);
 });
 
-test("a merge leaves the parts of origins apart, so that a file can still be replaced", async () => {
+test("a merge does not compact parts of different origins", async () => {
   await using bench = await openBench();
   const names = Array.from({ length: 12 }, (_, at) => `${String.fromCharCode(97 + at)}.csv`);
   let written = 0;
-  const run = async (given: readonly string[]) => {
+  const run = async (changed: readonly string[]) => {
     const chunks = await Promise.all(
-      given.map(async (origin) => {
+      changed.map(async (origin) => {
         const data = `${bench.root}/${(written += 1)}.csv`;
         await bench.services.host.files.write(data, `id,v\n${names.indexOf(origin)},w${written}\n`);
         return { kind: "file", format: "csv", data, origin } as const;
       }),
     );
-    const kept = names.filter((name) => !given.includes(name));
+    const kept = names.filter((name) => !changed.includes(name));
     const stats = await bench.run([incremental(info)], function* () {
       yield* chunks;
       return { kept, state: { written } };
@@ -96,13 +96,13 @@ test("a merge leaves the parts of origins apart, so that a file can still be rep
   };
   expect(await run(names)).toEqual(names);
   expect(await run(["c.csv"])).toEqual(names);
-  // Rows of no file, such as a connector gives that reads an API beside files.
+  // Rows without an origin, such as those of a connector that reads an API and files.
   await bench.run([incremental(info)], () => [rows(100, 3)], { partRows: PART_ROWS });
   const origins = (await partsOf(bench)).map(({ origin }) => String(origin)).toSorted();
   expect(origins).toEqual([...names, "null"]);
 });
 
-test("a merge leaves no part without rows", async () => {
+test("a merge removes parts without rows", async () => {
   await using bench = await openBench();
   const plan = incremental(info);
   await bench.run([plan], function* () {
@@ -115,7 +115,7 @@ test("a merge leaves no part without rows", async () => {
   expect((await partsOf(bench)).map((part) => part.rows)).toEqual([3]);
 });
 
-test("a merge leaves the parts of partitions apart", async () => {
+test("a merge does not compact parts of different partitions", async () => {
   await using bench = await openBench();
   const days = table(
     "t",

@@ -1,8 +1,8 @@
 /**
- * A process to be killed: `bun crash-child.ts DIRECTORY WORK MODE`.
+ * A process that is killed at a step: `bun crash-child.ts DIRECTORY WORK MODE`.
  *
- * MODE is the number of the step at which it kills itself, `count` to say at the end how many there are, or `forever`
- * to work until it is killed, saying `ready`, waiting for a line, and then saying `done` after each time.
+ * MODE is the number of the step at which it kills itself, `count` to print the number of steps, or `forever` to repeat
+ * the work until it is killed: it prints `ready`, waits for a line, and prints `done` after each repetition.
  */
 import { writeSync } from "node:fs";
 
@@ -14,7 +14,7 @@ import { steppedFiles } from "./stepped-files.ts";
 const [directory, work, mode] = process.argv.slice(2) as [string, WorkName, string];
 const run = works[work];
 
-/** Files aside, these are what writes. */
+/** The statements that write, in addition to file operations. */
 const WRITES = /^\s*(BEGIN|COPY|CREATE VIEW|CHECKPOINT)/;
 
 let step = 0;

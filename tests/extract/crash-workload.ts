@@ -24,8 +24,9 @@ import {
 import { connectorOf, incremental, rowsOf, sourceOf } from "./harness.ts";
 
 /**
- * Two tables that grow by one round at each run, so that every generation can be told whole from torn: after round
- * `k` each has the ids 0 to 10k-1 once, three of each round but the last were changed by the round after.
+ * Two tables that grow by one round in each run, so that incomplete generations can be detected: after round
+ * `k` each table has the ids 0 to 10k-1 once, and each round except the first has changed three rows of the previous
+ * one.
  */
 const columns = { id: int64({ nullable: false }), at: int64(), day: int64() };
 const options = { primaryKey: ["id"], cursor: "at" };
@@ -48,7 +49,7 @@ function servicesOf(files: Files = nodeFiles()): ExtractServices {
   return { host: createHost({ files }), log: silentLog, limits: { memoryMb: 256, threads: 1 } };
 }
 
-/** One run: both tables go one round on. */
+/** Runs one extraction, which adds one round to both tables. */
 export function runRound(directory: string, files?: Files): Promise<ExtractStats> {
   return extractSource(servicesOf(files), {
     directory,
@@ -58,7 +59,7 @@ export function runRound(directory: string, files?: Files): Promise<ExtractStats
   });
 }
 
-/** The table that events go to. */
+/** The table that receives events. */
 const pushed = incremental(table("pushed", columns, options), {
   strategy: "partitioned",
   partitionBy: "day",
@@ -71,16 +72,16 @@ const receiver = {
   },
 };
 
-/** The events of a batch; the first row of a later batch is the last of the one before. */
+/** The events of a batch. The first row of a batch is the last row of the previous one. */
 function eventsOf(batch: number): readonly PushEvent[] {
   const row = (id: number) => ({ id: `${batch}.${id}`, body: { id, at: batch, day: 2000 + (id % 3) } });
   return [0, 1, 2, 3].map((i) => row(batch * 3 + i));
 }
 
-/** How many batches of events are pushed. */
+/** Number of pushed batches. */
 export const BATCHES = 2;
 
-/** Makes batches of events durable, and tells of each when it is. */
+/** Makes batches of events durable and calls `onDurable` after each. */
 export async function appendEvents(
   directory: string,
   files?: Files,
@@ -93,13 +94,13 @@ export async function appendEvents(
   }
 }
 
-/** Merges the spooled events, those of one batch at a time. */
+/** Merges the spooled events, one batch at a time. */
 export function mergeEvents(directory: string, files?: Files): Promise<StreamStats> {
   const source = sourceOf(receiver as never);
   return runStream(servicesOf(files), { directory, source, tables: [pushed], eventsMax: 1 });
 }
 
-/** How many batches are merged; throws when it is not a whole number of them. */
+/** Number of merged batches; throws if one is merged partially. */
 export async function mergedBatches(directory: string): Promise<number> {
   if (findTable(await readExtract(nodeFiles(), directory), "pushed") === undefined) return 0;
   const rows = await rowsOf<{ id: bigint; at: bigint }>(directory, 'SELECT id, "at" FROM pushed ORDER BY id');
@@ -133,12 +134,12 @@ export async function appendLists(directory: string, files?: Files): Promise<voi
   for (let batch = 1; batch <= BATCHES; batch++) await spool.append(listsOf(batch));
 }
 
-/** Merges the spooled lists, those of one batch at a time: each replaces the rows of the list before. */
+/** Merges the spooled lists, one batch at a time. Each list replaces the rows of the previous one. */
 export function mergeLists(directory: string, files?: Files): Promise<StreamStats> {
   const replacing = {
     verify: async () => [],
-    async *stream(given: AsyncIterable<PushEvent>): AsyncIterable<Change> {
-      for await (const { body } of given) {
+    async *stream(incoming: AsyncIterable<PushEvent>): AsyncIterable<Change> {
+      for await (const { body } of incoming) {
         yield {
           kind: "replace",
           table: "pushed",
@@ -169,7 +170,7 @@ const events = incremental(table("events", { id: int64({ nullable: false }), at:
   historyDays: 15,
 });
 
-/** A first load by three windows of three rows each, from a source that gives all rows for each of them. */
+/** A first load in three windows of three rows, from a source that yields all rows for each window. */
 export function loadByWindows(directory: string, files?: Files): Promise<ExtractStats> {
   const now = () => new Date("2026-03-16T12:00:00Z");
   const { host, ...services } = servicesOf(files);
@@ -178,7 +179,7 @@ export function loadByWindows(directory: string, files?: Files): Promise<Extract
   return extractSource({ ...services, host: { ...host, now } }, { directory, source, tables: [events] });
 }
 
-/** How many windows are loaded, the last one included; throws when their rows are not there. */
+/** Number of loaded windows; throws if their rows are not exactly those published. */
 export async function loadedWindows(directory: string): Promise<number> {
   const loaded = findTable(await readExtract(nodeFiles(), directory), "events");
   if (loaded === undefined) return 0;
@@ -191,7 +192,7 @@ export async function loadedWindows(directory: string): Promise<number> {
   return ids.length / 3;
 }
 
-/** What a process that is killed may be at. */
+/** The work that a process can be killed in. */
 export const works = {
   round: runRound,
   append: (directory: string, files?: Files) =>
@@ -204,7 +205,7 @@ export const works = {
 
 export type WorkName = keyof typeof works;
 
-/** The round that a published generation is at; throws when it is not exactly one. */
+/** The round of the published generation; throws if it is incomplete. */
 export async function wholeRound(directory: string): Promise<number> {
   await using database = await openDatabase({
     path: `${directory}/extract.duckdb`,
@@ -244,7 +245,7 @@ export async function wholeRound(directory: string): Promise<number> {
   return k;
 }
 
-/** The round of what is published; 0 when nothing is. */
+/** The published round; 0 if nothing is published. */
 export async function publishedRound(directory: string): Promise<number> {
   return (await readExtract(nodeFiles(), directory)) === null ? 0 : wholeRound(directory);
 }

@@ -15,7 +15,7 @@ const info = table(
 const usual = { full: false, partsMissing: false };
 const reading: FileReading = { format: "ndjson", columns: [] };
 
-/** What a table is when a plan was published, with one part. */
+/** The published table of a plan, with one part. */
 function published(plan: TablePlan, overrides: Partial<PublishedTable> = {}): PublishedTable {
   const part = { path: "data/t/1.parquet", rows: 1 } as PublishedTable["parts"][number];
   return {
@@ -40,20 +40,20 @@ const cursor = { column: "at", value: "7" };
 const state = { page: 3 };
 
 describe("decideRead()", () => {
-  test("reads the whole of what is not published, and takes its layout as it is", () => {
+  test("reads an unpublished table in full and adopts its layout", () => {
     const whole = { kind: "whole", accept: true, notes: [] } as const;
     expect(decideRead(changing, undefined, usual)).toEqual(whole);
     expect(decideRead(changing, published(changing, { parts: [], cursor }), usual)).toEqual(whole);
   });
 
-  test("reads the whole when asked to, takes the layout as it is, and hands neither cursor nor state on", () => {
+  test("reads in full on request, adopts the layout, and passes neither cursor nor state", () => {
     const found = decideRead(changing, published(changing, { cursor, state }), { ...usual, full: true });
     expect(found).toEqual({ kind: "whole", accept: true, notes: [] });
     const both = decideRead(changing, published(changing, { cursor }), { full: true, partsMissing: true });
     expect(both).toEqual({ kind: "whole", accept: true, notes: [] });
   });
 
-  test("reads and publishes the whole when parts are missing, with the layout that is published", () => {
+  test("reads in full and publishes when parts are missing, with the published layout", () => {
     const found = decideRead(changing, published(changing, { cursor, state }), {
       ...usual,
       partsMissing: true,
@@ -62,26 +62,26 @@ describe("decideRead()", () => {
       kind: "whole",
       accept: false,
       publishes: true,
-      notes: ["parts were missing, so all of it was read"],
+      notes: ["parts were missing, so the table was read in full"],
     });
   });
 
-  test("reads the whole when the plan changed, and takes the layout unless it is frozen", () => {
+  test("reads in full when the plan changed, and adopts the layout unless it is frozen", () => {
     for (const schemaPolicy of ["evolve", "freeze"] as const) {
       const plan = incremental(info, { schemaPolicy });
       const before = published(incremental(info, { primaryKey: ["v"] }), { cursor, state });
       expect(decideRead(plan, before, usual)).toEqual({
         kind: "whole",
         accept: schemaPolicy === "evolve",
-        notes: ["its configuration, or how Agnes merges it, changed, so all of it was read"],
+        notes: ["its configuration or the merge rules of Agnes changed, so the table was read in full"],
       });
     }
   });
 
-  test("reads the whole when files are read in another way, and takes the layout where none was noted or options changed", () => {
+  test("reads in full when files are read differently, and adopts the layout if no reading was recorded or options changed", () => {
     for (const schemaPolicy of ["evolve", "freeze"] as const) {
       const plan = incremental({ ...info, reading }, { schemaPolicy });
-      const notes = ["how its files are read changed, so all of it was read"];
+      const notes = ["its files are now read differently, so the table was read in full"];
       const unknown = decideRead(plan, published(plan, { cursor }), usual);
       expect(unknown).toEqual({ kind: "whole", accept: schemaPolicy === "evolve", notes });
       const other = published(plan, { cursor, reading: { format: "json", columns: [] } });
@@ -93,7 +93,7 @@ describe("decideRead()", () => {
     }
   });
 
-  test("reads the whole of a full refresh, with what the connector asked to be given", () => {
+  test("reads a full refresh in full, with the connector's state", () => {
     const plan = planOf(info);
     const whole = { kind: "whole", accept: false, notes: [] } as const;
     expect(decideRead(plan, published(plan), usual)).toEqual(whole);
@@ -110,7 +110,7 @@ describe("decideRead()", () => {
     expect(decideRead(parted, published(parted, { cursor }), usual)).toEqual({ ...delta, cursor });
   });
 
-  test("reads the whole when there is nothing to start from, or only a cursor of another column", () => {
+  test("reads in full without a cursor and a state, or with a cursor of another column", () => {
     const whole = { kind: "whole", accept: false, notes: [] } as const;
     expect(decideRead(changing, published(changing), usual)).toEqual(whole);
     const other = published(changing, { cursor: { column: "id", value: "7" } });
@@ -146,10 +146,10 @@ describe("definitionOf()", () => {
       incremental(info, { filter: [{ column: "id", operator: "eq", values: [1n] }] }),
     ],
     ["the column of the partition", parted, { ...parted, partitionBy: "at" }],
-    ["the span of a partition", parted, { ...parted, partitionGranularity: "year" }],
-    ["what the table belongs to", changing, incremental({ ...info, identity: "b.duckdb" })],
+    ["the granularity of the partitions", parted, { ...parted, partitionGranularity: "year" }],
+    ["the identity of the table", changing, incremental({ ...info, identity: "b.duckdb" })],
     [
-      "another that it belongs to",
+      "another identity",
       incremental({ ...info, identity: "a.duckdb" }),
       incremental({ ...info, identity: "b.duckdb" }),
     ],
@@ -165,7 +165,7 @@ describe("definitionOf()", () => {
     expect(definitionOf({ ...one })).toBe(definitionOf(one));
   });
 
-  test("does not change with what does not decide the rows", () => {
+  test("does not change with settings that do not determine the rows", () => {
     const same = [
       incremental(info, { description: "more" }),
       incremental(info, { schemaPolicy: "freeze" }),
@@ -178,19 +178,19 @@ describe("definitionOf()", () => {
     expect(definitionOf({ ...parted, partitionGranularity: "month" })).toBe(definitionOf(parted));
   });
 
-  test("holds the rules by which parts are merged, of tables that are merged", () => {
+  test("contains the merge rules for tables that are merged", () => {
     const rules = { rules: 2 };
     expect(JSON.parse(definitionOf(changing))).toContainEqual(rules);
     expect(JSON.parse(definitionOf(planOf(info)))).not.toContainEqual(rules);
   });
 });
 
-test("decideRead() reads the whole when the type of the cursor column orders its values in another way", () => {
+test("decideRead() reads in full when the new type of the cursor column sorts differently", () => {
   const at = (type: string) => ({ columns: [{ name: "at", type, nullable: true }], cursor });
   const accepted = {
     kind: "whole",
     accept: true,
-    notes: ["the order of its cursor column at changed with its type, so all of it was read"],
+    notes: ["the sort order of its cursor column at changed with its type, so the table was read in full"],
   } as const;
   expect(decideRead(changing, published(changing, at("VARCHAR")), usual)).toEqual(accepted);
   expect(decideRead(changing, published(changing, at("DATE")), usual)).toEqual(accepted);

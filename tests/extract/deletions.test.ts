@@ -22,7 +22,7 @@ const rows = (from: number, to: number, at = 0, v = "old") =>
   Array.from({ length: to - from }, (_, i) => ({ id: from + i, v, at: at + from + i }));
 const gone = (...ids: number[]): Deletions => ({ kind: "deletions", keys: ids.map((id) => ({ id })) });
 
-/** Reads `first` whole and then what is given. */
+/** Reads `first` in full, and then the other batches. */
 const after =
   (first: readonly Batch[], then: readonly (Batch | Deletions)[]): ReadFunction =>
   (_, { cursor }) =>
@@ -58,11 +58,11 @@ for (const strategy of ["incremental", "partitioned"] as const) {
       { id: 22n, v: "new" },
     ]);
     expect(stats).toMatchObject({ generation: 2 });
-    // 1, 3 and 5 were published; 2 came back, 21 was never published, and 77 is of no row.
+    // Rows 1, 3 and 5 were published; 2 is restored, 21 was never published, and 77 does not exist.
     expect(stats.tables[0]).toMatchObject({ status: "extracted", rowsDeleted: 3, rows: 9 });
   });
 
-  test(`extractSource() publishes a table of which every row was deleted (${strategy})`, async () => {
+  test(`extractSource() publishes a table whose rows were all deleted (${strategy})`, async () => {
     await using bench = await openBench();
     const read = after([rows(0, 3)], [gone(0, 1, 2)]);
     await bench.run([plan], read);
@@ -71,7 +71,7 @@ for (const strategy of ["incremental", "partitioned"] as const) {
     expect(await bench.rows("SELECT * FROM t")).toEqual([]);
   });
 
-  test(`extractSource() lets deletions of a whole read remove earlier rows of it (${strategy})`, async () => {
+  test(`extractSource() applies deletions of a full read to its earlier rows (${strategy})`, async () => {
     await using bench = await openBench();
     const read: ReadFunction = () => [rows(0, 5), gone(1, 3, 9), rows(3, 4, 0, "back")] as Iterable<Batch>;
     const stats = await bench.run([plan], read);
@@ -85,7 +85,7 @@ for (const strategy of ["incremental", "partitioned"] as const) {
   });
 }
 
-test("extractSource() applies deletions to a full refresh, also after Arrow batches of another width", async () => {
+test("extractSource() applies deletions to a full refresh, including Arrow batches with another integer width", async () => {
   await using bench = await openBench();
   const arrowBatch = arrow.tableFromArrays({ id: new Int32Array([1, 2]) }).batches[0]!;
   const read: ReadFunction = () => [gone(2), arrowBatch, gone(1), rows(7, 9), gone(8)] as Iterable<Batch>;
@@ -93,7 +93,7 @@ test("extractSource() applies deletions to a full refresh, also after Arrow batc
   expect(await bench.rows(ids)).toEqual([{ ids: "2 7" }]);
 });
 
-test("extractSource() publishes nothing for deletions of keys that no row has", async () => {
+test("extractSource() publishes nothing for deletions of unknown keys", async () => {
   await using bench = await openBench();
   const read = after([rows(0, 3)], [gone(50)]);
   await bench.run([incremental(info)], read);
@@ -102,7 +102,7 @@ test("extractSource() publishes nothing for deletions of keys that no row has", 
   expect(stats.tables[0]).toMatchObject({ status: "unchanged", rowsDeleted: 0 });
 });
 
-test("extractSource() takes a row that a later read yields after its deletion, known before or not", async () => {
+test("extractSource() restores a row that a later read yields after its deletion, published before or not", async () => {
   await using bench = await openBench();
   const reads = [[rows(0, 3)], [gone(1, 50)], [rows(1, 2, 100), rows(50, 51)]];
   const read: ReadFunction = () => reads.shift() as Iterable<Batch>;
@@ -110,7 +110,7 @@ test("extractSource() takes a row that a later read yields after its deletion, k
   expect(await bench.rows(ids)).toEqual([{ ids: "0 1 2 50" }]);
 });
 
-test("extractSource() keeps deletions out of the way of large parts", async () => {
+test("extractSource() keeps parts large when deletions alternate with rows", async () => {
   await using bench = await openBench();
   await bench.run([incremental(info)], function* () {
     for (let page = 0; page < 50; page++) {
@@ -123,7 +123,7 @@ test("extractSource() keeps deletions out of the way of large parts", async () =
   expect(published!.parts.length).toBe(1);
 });
 
-test("extractSource() finds keys of several columns and types", async () => {
+test("extractSource() applies deletions by keys of several columns and types", async () => {
   await using bench = await openBench();
   const pair = table(
     "pair",
@@ -158,7 +158,7 @@ test("extractSource() finds keys of several columns and types", async () => {
   ]);
 });
 
-test("extractSource() refuses deletions without a primary key, without a value, and what is no key", async () => {
+test("extractSource() rejects deletions without a primary key, with a null key, and with invalid keys", async () => {
   const plan = incremental(info);
   const codeOf = async (plans: readonly (typeof plan)[], keys: readonly object[]) => {
     await using bench = await openBench();

@@ -37,7 +37,7 @@ test("extractSource() fills an added column with null in older rows", async () =
   ]);
 });
 
-test("extractSource() keeps a removed column as null until a full run accepts it", async () => {
+test("extractSource() keeps a removed column as null until a full run removes it", async () => {
   await using bench = await openBench();
   await read(bench, { ...key, a: utf8() }, [{ id: 1, at: 1, a: "x" }]);
   const stats = await read(bench, key, [{ id: 2, at: 2 }]);
@@ -71,7 +71,7 @@ test("extractSource() widens a type and reads old and new parts as one", async (
   const narrow = await read(bench, { ...wide, n: int32() }, [{ id: 3, at: 3, n: 5 }]);
   expect(narrow.tables[0]?.status).toBe("extracted");
   expect(describeChange(narrow.schemaChanges[0]!)).toBe(
-    "column n was BIGINT and is INTEGER; it is published as BIGINT, until a sync with --full",
+    "column n changed from BIGINT to INTEGER; it stays published as BIGINT until a sync with --full",
   );
   expect(await bench.rows("SELECT typeof(n) AS t FROM t WHERE id = 3")).toEqual([{ t: "BIGINT" }]);
 });
@@ -83,11 +83,11 @@ test("extractSource() fails a table whose type changed unsafely, and keeps what 
   const stats = await read(bench, { ...key, a: utf8(), b: float64() }, [{ id: 3, at: 3, b: 0.5 }]);
   expect(stats.errors[0]?.error).toMatchObject({ code: "schema_change_unsafe" });
   expect(stats.errors[0]?.error.hint).toContain("`agnes sync crm.t --full`");
-  expect(stats.errors[0]?.error.message).toContain("column b was BOOLEAN and is DOUBLE");
+  expect(stats.errors[0]?.error.message).toContain("column b changed from BOOLEAN to DOUBLE");
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 2n }]);
 });
 
-test("extractSource() reports nullability and order, and freezes a schema when told to", async () => {
+test("extractSource() reports changes of nullability and order, and rejects them for a frozen schema", async () => {
   await using bench = await openBench();
   await read(bench, { ...key, a: utf8({ nullable: false }), b: utf8() }, [{ id: 1, at: 1, a: "x" }]);
   const changed = { at: int64(), id: int64({ nullable: false }), b: utf8(), a: utf8() };
@@ -104,7 +104,7 @@ test("extractSource() reports nullability and order, and freezes a schema when t
   ]);
 });
 
-test("extractSource() keeps evolving a table that is refreshed as a whole", async () => {
+test("extractSource() evolves the schema of a full refresh", async () => {
   await using bench = await openBench();
   const run = (columns: Record<string, Column>, rows: Row[]) =>
     bench.run([planOf(table("t", columns))], () => [rows]);
@@ -125,7 +125,7 @@ test("diffColumns() names every kind of difference", () => {
   ).toEqual(["added", "removed", "type_changed", "nullability_changed", "reordered"]);
 });
 
-test("isLossless() and widest() know which types hold which", () => {
+test("isLossless() and widest() compare types by the values they hold", () => {
   const yes = [
     ["INTEGER", "BIGINT"],
     ["UINTEGER", "BIGINT"],

@@ -50,7 +50,7 @@ test("extractSource() isolates a table whose connector throws in the middle of a
   expect(error.message).toContain("connection reset");
 });
 
-test("extractSource() passes on an error of ours as it is", async () => {
+test("extractSource() passes on an AgnesError unchanged", async () => {
   const thrown = new AgnesError("source_unavailable", { reason: "busy" });
   const error = await failing(() => {
     throw thrown;
@@ -58,7 +58,7 @@ test("extractSource() passes on an error of ours as it is", async () => {
   expect(error).toBe(thrown);
 });
 
-test("extractSource() gives up on a source that gives nothing any more", async () => {
+test("extractSource() fails when the source stalls", async () => {
   const error = await failing(async function* (): AsyncGenerator<Batch> {
     yield [{ id: 5, name: "x" }];
     await new Promise(() => {});
@@ -67,7 +67,7 @@ test("extractSource() gives up on a source that gives nothing any more", async (
   expect(error.retry).toBe("transient");
 });
 
-test("extractSource() refuses a batch of another schema and names the differences", async () => {
+test("extractSource() rejects a batch of another schema and names the differences", async () => {
   const error = await failing(() => [
     arrow.tableFromArrays({ id: ["x"], other: new Int32Array([2]) }).batches[0]!,
   ]);
@@ -76,8 +76,8 @@ test("extractSource() refuses a batch of another schema and names the difference
   expect(error.message).toContain("column other INTEGER was not declared");
 });
 
-test("extractSource() refuses what is no batch", async () => {
-  for (const [value, words] of [
+test("extractSource() rejects values that are not batches", async () => {
+  for (const [value, expected] of [
     [42, "it is 42"],
     [null, "it is null"],
     [undefined, "it is undefined"],
@@ -88,18 +88,18 @@ test("extractSource() refuses what is no batch", async () => {
     [{ kind: "file", format: "csv" }, "it is a file chunk whose data is neither a path nor bytes"],
   ] as const) {
     const error = await failing(() => [[{ id: 1, name: "x" }], value as never]);
-    expect([error.code, error.message]).toEqual(["batch_invalid", expect.stringContaining(words)]);
+    expect([error.code, error.message]).toEqual(["batch_invalid", expect.stringContaining(expected)]);
     expect(error.message).toStartWith("batch 2 of table");
   }
 });
 
-test("extractSource() fails a table with a bad value and names it", async () => {
+test("extractSource() fails a table with an invalid value and names it", async () => {
   const error = await failing(() => [[{ id: 1 }, { id: "seven", name: "x" }]]);
   expect(error.code).toBe("value_invalid");
   expect(error.message).toContain("seven");
 });
 
-test("extractSource() fails a table whose file is truncated or has a bad value", async () => {
+test("extractSource() fails a table whose file is truncated or has an invalid value", async () => {
   await using bench = await openBench();
   const path = join(bench.root, "bad.parquet");
   await writeFile(path, "PAR1 this is not one");
@@ -115,7 +115,7 @@ test("extractSource() fails a table whose file is truncated or has a bad value",
   expect(second).toMatchObject({ generation: null, published: false });
 });
 
-test("extractSource() sets rows that do not fit aside when the table says so", async () => {
+test("extractSource() quarantines invalid rows if the table enables it", async () => {
   await using bench = await openBench();
   await writeFile(join(bench.root, "bad.csv"), "id,name\n1,a\nseven,b\n3,c\n");
   const stats = await bench.run([planOf(t, { quarantine: true, quarantineMaxPercent: 50 })], function* () {
@@ -147,7 +147,7 @@ test("extractSource() publishes nothing when every table fails", async () => {
   expect(await readExtract(bench.services.host.files, bench.directory)).toBeNull();
 });
 
-test("extractSource() refuses hostile, reserved and doubled names, and keys that are no column", async () => {
+test("extractSource() rejects hostile, reserved and duplicate names, and keys that are not columns", async () => {
   await using bench = await openBench();
   const plans = [
     planOf(t, { name: 'x"; DROP TABLE _meta; --' }),
@@ -165,7 +165,7 @@ test("extractSource() refuses hostile, reserved and doubled names, and keys that
   expect(await bench.rows("SELECT table_name AS n FROM _meta")).toEqual([{ n: "good" }]);
 });
 
-test("extractSource() takes columns with hostile names", async () => {
+test("extractSource() accepts columns with hostile names", async () => {
   await using bench = await openBench();
   const names = ['a"b', "c'd; DROP", "ř 😀", "select"];
   const info = table("t", Object.fromEntries(names.map((name) => [name, int64()])), {
@@ -180,7 +180,7 @@ test("extractSource() takes columns with hostile names", async () => {
   );
 });
 
-test("extractSource() stops within a second when it is aborted, even by a source that never answers", async () => {
+test("extractSource() stops within a second when aborted, even if the source hangs", async () => {
   await using bench = await openBench();
   await bench.run([planOf(t)], good);
   const controller = new AbortController();
@@ -199,7 +199,7 @@ test("extractSource() stops within a second when it is aborted, even by a source
   await bench.run([planOf(t)], good);
 });
 
-test("extractSource() stops a table that takes too long and goes on with the others", async () => {
+test("extractSource() stops a table at its timeout and continues with the others", async () => {
   await using bench = await openBench();
   const endless = async function* (): AsyncGenerator<Batch> {
     for (let id = 0; ; id++) {
@@ -216,7 +216,7 @@ test("extractSource() stops a table that takes too long and goes on with the oth
   expect(stats.tablesExtracted).toBe(1);
 });
 
-test("extractSource() lets one run at a time have an extract", async () => {
+test("extractSource() allows one run at a time for an extract", async () => {
   await using bench = await openBench();
   let release = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));
@@ -240,7 +240,7 @@ test("extractSource() does not replace an extract that it cannot read or did not
   expect(await codeOf(readExtract(bench.services.host.files, bench.directory))).toBe("extract_unreadable");
   await rollbackExtract(bench.services, bench.directory, 1);
   expect(await bench.rows("SELECT id FROM t")).toEqual([{ id: 1n }]);
-  // The rows that were published again are those that the source has.
+  // The rows of the source are published again.
   expect(await bench.run([planOf(t)], good)).toMatchObject({ generation: 2, published: false });
 });
 
@@ -253,10 +253,10 @@ test("extractSource() removes a stale write-ahead log before it publishes", asyn
   expect(await bench.rows("SELECT id FROM t")).toEqual([{ id: 7n }]);
 });
 
-test("extractSource() fails with rows_lost when a part has fewer rows than the connector gave", async () => {
+test("extractSource() fails with rows_lost when a part has fewer rows than the connector yielded", async () => {
   await using bench = await openBench();
   const files = nodeFiles();
-  // A part that is exchanged for another after it was written and checked shows in the count of the view.
+  // The row count of the view detects a part that was replaced after it was checked.
   const rename: typeof files.rename = async (from, to) => {
     await files.rename(from, to);
     if (to.endsWith(".parquet")) await files.rename(join(bench.root, "empty.parquet"), to);
@@ -275,7 +275,7 @@ test("extractSource() fails with rows_lost when a part has fewer rows than the c
   expect(await readExtract(bench.services.host.files, bench.directory)).toBeNull();
 });
 
-test("extractSource() fails with rows_lost when the footer of a part says fewer rows than DuckDB wrote", async () => {
+test("extractSource() fails with rows_lost when the footer of a part has fewer rows than DuckDB wrote", async () => {
   await using bench = await openBench();
   type Rows = (sql: string, options?: object) => Promise<never>;
   const original = (Connection.prototype as unknown as Record<"rows", Rows>)["rows"];
@@ -302,7 +302,7 @@ test("extractSource() fails with rows_lost when the footer of a part says fewer 
   }
 });
 
-test("readExtract() does not take an extract for missing when the disk fails", async () => {
+test("readExtract() does not treat an extract as missing when the disk fails", async () => {
   await using bench = await openBench();
   await bench.run([planOf(t)], () => []);
   const { files } = bench.services.host;

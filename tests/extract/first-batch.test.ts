@@ -6,7 +6,7 @@ import { expect, test } from "bun:test";
 import { createRowBuilder, int32, json, table, utf8, type Batch, type Row } from "../../lib/kit/mod.ts";
 import { openBench, planOf } from "./harness.ts";
 
-// A table that nobody described: its columns come with its first batch.
+// A table without a description: its columns are taken from its first batch.
 const plan = planOf(table("t", {}), { columnsFrom: "read" });
 
 const typesOf =
@@ -14,13 +14,13 @@ const typesOf =
 const types = (found: readonly Record<string, unknown>[]) =>
   Object.fromEntries(found.map(({ name, type }) => [name, type]));
 
-test("extractSource() takes columns from row objects, over the batches that come first", async () => {
+test("extractSource() infers columns from row objects of the first batches", async () => {
   await using bench = await openBench();
   const rows: Row[] = [
     { id: 1, size: 2, when: new Date(0), ok: true, tags: ["a"], mixed: 1, big: 2n ** 70n },
     { id: 2n, size: 2.5, when: null, ok: false, mixed: "x", none: null, bytes: new Uint8Array([1]) },
   ];
-  // Batches of one row: one alone would make whole numbers of `size`.
+  // Batches of one row: from the first one alone, `size` would be an integer.
   const stats = await bench.run([plan], () => rows.map((row) => [row]));
   expect(stats.errors).toEqual([]);
   expect(types(await bench.rows(typesOf))).toEqual({
@@ -40,7 +40,7 @@ test("extractSource() takes columns from row objects, over the batches that come
   ]);
 });
 
-test("extractSource() keeps the types of published columns that a later first batch does not tell", async () => {
+test("extractSource() keeps the types of published columns that a later first batch does not determine", async () => {
   await using bench = await openBench();
   await bench.run([plan], () => [[{ id: 1, size: 1.5, name: "x" }]]);
   const stats = await bench.run([plan], () => [[{ id: null, size: 2, name: 7, more: true }]]);
@@ -64,9 +64,9 @@ test("extractSource() takes columns from an Arrow batch, a file and the bytes of
     [{ kind: "file", format: "csv", data: path }],
     [{ kind: "file", format: "csv", data: bytes() }],
   ];
-  for (const [at, given] of batches.entries()) {
+  for (const [at, yielded] of batches.entries()) {
     const named = { ...plan, name: `t${at}` };
-    const stats = await bench.run([named], () => given);
+    const stats = await bench.run([named], () => yielded);
     expect(stats.errors).toEqual([]);
     expect(await bench.rows(`SELECT CAST(id AS BIGINT) AS id, name FROM t${at}`)).toEqual([
       { id: 1n, name: "Ada" },
@@ -74,28 +74,30 @@ test("extractSource() takes columns from an Arrow batch, a file and the bytes of
   }
 });
 
-test("extractSource() refuses a read without rows whose columns nobody knows, and takes registered ones", async () => {
+test("extractSource() fails a read without rows and known columns, and uses registered columns", async () => {
   await using bench = await openBench();
   const { errors } = await bench.run([plan], () => []);
-  expect(errors[0]!.error.message).toContain("its columns come with its first rows, and there were none");
+  expect(errors[0]!.error.message).toContain(
+    "its columns are taken from its first rows, and the read returned none",
+  );
   const registered = { ...plan, columns: ["id", "name"] };
   expect((await bench.run([registered], () => [])).errors).toEqual([]);
   expect(types(await bench.rows(typesOf))).toEqual({ id: "VARCHAR", name: "VARCHAR" });
-  // They were no more than a guess, so rows may bring other types.
-  const asked: unknown[] = [];
+  // The columns were only a guess, so rows can have other types.
+  const requests: unknown[] = [];
   const stats = await bench.run([registered], (_table, { columns }) => {
-    asked.push(columns);
+    requests.push(columns);
     return [[{ id: 1, name: "Ada", other: 2 }]];
   });
   expect(stats.errors).toEqual([]);
-  expect(asked).toEqual([["id", "name"]]);
+  expect(requests).toEqual([["id", "name"]]);
   expect(await bench.rows("SELECT * FROM t")).toEqual([{ id: 1n, name: "Ada" }]);
-  // No rows again: what is known stays.
+  // Without rows, the known columns are kept.
   await bench.run([registered], () => []);
   expect(types(await bench.rows(typesOf))).toEqual({ id: "BIGINT", name: "VARCHAR" });
 });
 
-test("extractSource() names a key that is no column of a first batch, and what is no batch", async () => {
+test("extractSource() names a key that is missing in the first batch, and a value that is not a batch", async () => {
   await using bench = await openBench();
   const keyed = { ...plan, primaryKey: ["ident"] };
   const [failed] = (await bench.run([keyed], () => [[{ id: 1 }]])).errors;
@@ -105,7 +107,7 @@ test("extractSource() names a key that is no column of a first batch, and what i
 });
 
 test.each(["read", "discover"] as const)(
-  "extractSource() takes each batch before the connector goes on, with columns from %s",
+  "extractSource() copies each batch before the connector continues, with columns from %s",
   async (columnsFrom) => {
     await using bench = await openBench();
     const described = planOf(table("t", { id: int32(), tags: json() }));

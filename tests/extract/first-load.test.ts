@@ -23,7 +23,7 @@ const day = (text: string) => new Date(`${text}T00:00:00Z`);
 const columns = { id: int64({ nullable: false }), at: timestamp(), n: int64() };
 const EVENTS = table("events", columns, { primaryKey: ["id"], cursor: "at" });
 
-/** A row every five hours up to now, one long before, and three that have no time. */
+/** A row every five hours up to now, a much older one, and three without a time. */
 const rows: readonly Row[] = [
   ...Array.from({ length: 60 }, (_, at) => ({
     id: at + 1,
@@ -36,7 +36,7 @@ const rows: readonly Row[] = [
 
 const timeOf = ({ at }: Row) => (at as Date | null)?.getTime() ?? null;
 
-/** The rows that a read asks for, as a source chooses them that obeys all it is asked. */
+/** The rows that a read requests, for a source that applies all options. */
 function wanted(all: readonly Row[], { cursor, filter = [] }: ReadOptions): readonly Row[] {
   const from = cursor === undefined ? null : cursorDate(cursor).getTime();
   return all.filter((row) => {
@@ -51,63 +51,63 @@ function meets(time: number | null, { operator, values }: Filter): boolean {
   return time !== null && (operator === "ge" ? time >= value : time < value);
 }
 
-type Asked = Pick<ReadOptions, "cursor" | "filter" | "window" | "state">;
+type RequestedRange = Pick<ReadOptions, "cursor" | "filter" | "window" | "state">;
 
-/** A source that remembers what it was asked for. */
-function source(all: readonly Row[] = rows, end?: (asked: number) => ReadResult) {
-  const asked: Asked[] = [];
+/** A source that records its requests. */
+function source(all: readonly Row[] = rows, end?: (requests: number) => ReadResult) {
+  const requests: RequestedRange[] = [];
   const read = async function* (
     _: TableInfo,
     options: ReadOptions,
   ): AsyncGenerator<Row[], ReadResult | void> {
     const { cursor, filter, window, state } = options;
-    asked.push({
+    requests.push({
       ...(cursor && { cursor }),
       ...(filter && { filter }),
       ...(window && { window }),
       ...(state !== undefined && { state }),
     });
     yield [...wanted(all, options)];
-    return end?.(asked.length);
+    return end?.(requests.length);
   };
-  return { asked, connector: { read } };
+  return { requests, connector: { read } };
 }
 
 const idsOf = async (bench: Bench) =>
   (await bench.rows<{ id: bigint }>("SELECT id FROM events ORDER BY id")).map(({ id }) => Number(id));
 
-/** What one read of everything publishes. */
-async function wholeRead(overrides: Partial<TablePlan> = {}): Promise<readonly number[]> {
+/** The ids that one full read publishes. */
+async function fullRead(overrides: Partial<TablePlan> = {}): Promise<readonly number[]> {
   await using bench = await openBench({ now });
   await bench.run([incremental(EVENTS, overrides)], source().connector);
   return await idsOf(bench);
 }
 
-const windowsOf = (asked: readonly Asked[]) =>
-  asked.map(({ window }) => {
+const windowsOf = (requests: readonly RequestedRange[]) =>
+  requests.map(({ window }) => {
     const text = (moment: Date | undefined) => moment?.toISOString().slice(0, 10) ?? "";
     return window === undefined ? "none" : `${text(window.from)}/${text(window.to)}`;
   });
 
 describe("planWindows()", () => {
-  const shown = (...given: Parameters<typeof planWindows>) =>
-    windowsOf(planWindows(...given).map((window) => ({ window: { column: "at", ...window } })));
+  const formatted = (...args: Parameters<typeof planWindows>) =>
+    windowsOf(planWindows(...args).map((window) => ({ window: { column: "at", ...window } })));
 
-  test("goes from the start of the history to an open end", () => {
-    expect(shown({ chunkDays: 4, historyDays: 10 }, undefined, now())).toEqual([
+  test("plans from the start of the history to an open end", () => {
+    expect(formatted({ chunkDays: 4, historyDays: 10 }, undefined, now())).toEqual([
       "2026-02-28/2026-03-04",
       "2026-03-04/2026-03-08",
       "2026-03-08/",
     ]);
-    expect(shown({ chunkDays: 30, historyDays: 10 }, undefined, now())).toEqual(["2026-02-28/"]);
-    expect(shown({ chunkDays: 5, historyDays: 10 }, undefined, now())).toEqual([
+    expect(formatted({ chunkDays: 30, historyDays: 10 }, undefined, now())).toEqual(["2026-02-28/"]);
+    expect(formatted({ chunkDays: 5, historyDays: 10 }, undefined, now())).toEqual([
       "2026-02-28/2026-03-05",
       "2026-03-05/",
     ]);
   });
 
-  test("takes what is older than ten years in one window without a history", () => {
-    const windows = shown({ chunkDays: 365 }, undefined, now());
+  test("plans one window for rows older than ten years without a history limit", () => {
+    const windows = formatted({ chunkDays: 365 }, undefined, now());
     expect([windows.length, windows[0], windows[1], windows.at(-1)]).toEqual([
       11,
       "/2016-03-12",
@@ -116,34 +116,34 @@ describe("planWindows()", () => {
     ]);
   });
 
-  test("goes on where an earlier run stopped, and takes the rest at once when no days are set any more", () => {
+  test("continues after an earlier run, and plans one window for the rest if chunkDays was removed", () => {
     const until = "2026-03-04T00:00:00.000Z";
     const rest = ["2026-03-04/2026-03-08", "2026-03-08/"];
-    expect(shown({ chunkDays: 4, historyDays: 10 }, until, now())).toEqual(rest);
-    expect(shown({ chunkDays: 4 }, until, now())).toEqual(rest);
-    expect(shown({}, until, now())).toEqual(["2026-03-04/"]);
-    expect(shown({ chunkDays: 4 }, "2026-03-12T00:00:00.000Z", now())).toEqual(["2026-03-12/"]);
+    expect(formatted({ chunkDays: 4, historyDays: 10 }, until, now())).toEqual(rest);
+    expect(formatted({ chunkDays: 4 }, until, now())).toEqual(rest);
+    expect(formatted({}, until, now())).toEqual(["2026-03-04/"]);
+    expect(formatted({ chunkDays: 4 }, "2026-03-12T00:00:00.000Z", now())).toEqual(["2026-03-12/"]);
   });
 });
 
-describe("a first load by windows", () => {
-  test("asks for windows in order, publishes each, and gives the rows of one full read", async () => {
+describe("a first load in windows", () => {
+  test("requests windows in order, publishes each, and results in the rows of one full read", async () => {
     await using bench = await openBench({ now });
-    const { asked, connector } = source();
+    const { requests, connector } = source();
     const plan = incremental(EVENTS, { chunkDays: 4, historyDays: 10 });
     const seen: ExtractProgress[] = [];
     const stats = await bench.run([plan], connector, { onProgress: (one) => seen.push(one) });
     expect(stats.errors).toEqual([]);
-    expect(windowsOf(asked)).toEqual(["2026-02-28/2026-03-04", "2026-03-04/2026-03-08", "2026-03-08/"]);
-    expect(asked[0]).toEqual({
+    expect(windowsOf(requests)).toEqual(["2026-02-28/2026-03-04", "2026-03-04/2026-03-08", "2026-03-08/"]);
+    expect(requests[0]).toEqual({
       filter: [
         { column: "at", operator: "ge", values: [day("2026-02-28")] },
         { column: "at", operator: "lt", values: [day("2026-03-04")] },
       ],
       window: { column: "at", from: day("2026-02-28"), to: day("2026-03-04") },
     });
-    expect(asked[2]!.filter).toEqual([{ column: "at", operator: "ge", values: [day("2026-03-08")] }]);
-    expect(await idsOf(bench)).toEqual([...(await wholeRead({ historyDays: 10 }))]);
+    expect(requests[2]!.filter).toEqual([{ column: "at", operator: "ge", values: [day("2026-03-08")] }]);
+    expect(await idsOf(bench)).toEqual([...(await fullRead({ historyDays: 10 }))]);
     expect(stats).toMatchObject({ generation: 3, published: true, tablesExtracted: 1 });
     expect(stats.tables).toMatchObject([{ full: true, rows: 51, rowsRead: 51, partsWritten: 3 }]);
     expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]).not.toHaveProperty(
@@ -153,32 +153,32 @@ describe("a first load by windows", () => {
     expect([...windows]).toEqual(["1 of 3", "2 of 3", "3 of 3"]);
     expect(seen.filter(({ phase }) => phase === "done")).toHaveLength(1);
     expect(seen.at(-1)!.rows).toBe(51);
-    // What follows is an incremental read like any other.
+    // The next read is a normal incremental read.
     await bench.run([plan], connector);
-    expect(asked[3]).toEqual({ cursor: { column: "at", value: "2026-03-10 10:00:00", inclusive: true } });
+    expect(requests[3]).toEqual({ cursor: { column: "at", value: "2026-03-10 10:00:00", inclusive: true } });
   });
 
-  test("loses no row that is older than all windows or has no cursor value", async () => {
+  test("includes rows that are older than all windows or have no cursor value", async () => {
     await using bench = await openBench({ now });
-    const { asked, connector } = source();
+    const { requests, connector } = source();
     const stats = await bench.run([incremental(EVENTS, { chunkDays: 3 })], connector);
-    expect(windowsOf(asked).slice(0, 2)).toEqual(["/2016-03-12", "2016-03-12/2016-03-15"]);
-    expect(asked.at(-1)!.cursor).toEqual({ column: "at", value: "2026-03-08 00:00:00", inclusive: true });
-    expect(asked).toHaveLength(1 + Math.ceil(3650 / 3));
+    expect(windowsOf(requests).slice(0, 2)).toEqual(["/2016-03-12", "2016-03-12/2016-03-15"]);
+    expect(requests.at(-1)!.cursor).toEqual({ column: "at", value: "2026-03-08 00:00:00", inclusive: true });
+    expect(requests).toHaveLength(1 + Math.ceil(3650 / 3));
     const ids = await idsOf(bench);
-    expect(ids).toEqual([...(await wholeRead())]);
+    expect(ids).toEqual([...(await fullRead())]);
     expect(ids).toEqual(expect.arrayContaining([100, 200, 201, 202]));
-    // The old one, then those of February and March; a window without rows is not published.
+    // The oldest row, then those of February and March. A window without rows is not published.
     expect(stats.generation).toBe(6);
   });
 
-  test("goes on after the last finished window when a run was stopped", async () => {
+  test("continues after the last published window when a run was stopped", async () => {
     await using bench = await openBench({ now });
-    const { asked, connector } = source();
+    const { requests, connector } = source();
     const plan = incremental(EVENTS, { chunkDays: 2, historyDays: 10 });
     const breaking = {
       async *read(info: TableInfo, options: ReadOptions) {
-        if (asked.length === 3) throw new Error("the line is down");
+        if (requests.length === 3) throw new Error("the line is down");
         yield* connector.read(info, options);
       },
     };
@@ -193,7 +193,7 @@ describe("a first load by windows", () => {
     const stop = new AbortController();
     const stopping = {
       async *read(info: TableInfo, options: ReadOptions) {
-        if (asked.length === 4) stop.abort();
+        if (requests.length === 4) stop.abort();
         yield* connector.read(info, options);
       },
     };
@@ -201,11 +201,11 @@ describe("a first load by windows", () => {
     expect(await run.catch((error: unknown) => error)).toMatchObject({ code: "aborted" });
     await bench.run([plan], connector);
     const expected = ["02-28/03-02", "03-02/03-04", "03-04/03-06", "03-06/03-08", "03-08/", "03-08/"];
-    expect(windowsOf(asked).map((text) => text.replaceAll("2026-", ""))).toEqual(expected);
-    expect(await idsOf(bench)).toEqual([...(await wholeRead({ historyDays: 10 }))]);
+    expect(windowsOf(requests).map((text) => text.replaceAll("2026-", ""))).toEqual(expected);
+    expect(await idsOf(bench)).toEqual([...(await fullRead({ historyDays: 10 }))]);
   });
 
-  test("filters what a source cannot, and reads all at once when each window is the whole table", async () => {
+  test("applies filters that the source ignores, and reads at once if the source ignores windows", async () => {
     for (const [count, isWhole] of [
       [100, false],
       [3000, true],
@@ -216,16 +216,16 @@ describe("a first load by windows", () => {
         at: new Date(now().getTime() - (id % 200) * 3_600_000),
         n: id,
       }));
-      const asked: (ReadOptions["window"] | null)[] = [];
+      const requests: (ReadOptions["window"] | null)[] = [];
       const read = (_: TableInfo, { window }: ReadOptions) => {
-        asked.push(window ?? null);
+        requests.push(window ?? null);
         return [all];
       };
       const plan = incremental(EVENTS, { chunkDays: 2, historyDays: 20 });
       const stats = await bench.run([plan], read);
       expect(await bench.rows("SELECT count(*)::INT AS n FROM events")).toEqual([{ n: count }]);
-      expect(asked.at(-1) === null).toBe(isWhole);
-      const note = "its source does not read by windows, so all of it was read";
+      expect(requests.at(-1) === null).toBe(isWhole);
+      const note = "its source ignores load windows, so the table was read in full";
       expect(stats.tables[0]!.notes).toEqual(isWhole ? [note] : []);
       expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]).not.toHaveProperty(
         "loadedUntil",
@@ -233,7 +233,7 @@ describe("a first load by windows", () => {
     }
   });
 
-  test("appends without a key, unless rows may have no cursor value", async () => {
+  test("appends without a key, unless the cursor column is nullable", async () => {
     const keyless = table("events", { ...columns, at: timestamp({ nullable: false }) }, { cursor: "at" });
     const timed = rows.filter((row) => row["at"] !== null);
     for (const [info, all, historyDays, count] of [
@@ -241,41 +241,41 @@ describe("a first load by windows", () => {
       [EVENTS, rows, 10, 51],
     ] as const) {
       await using bench = await openBench({ now });
-      const { asked, connector } = source(all);
+      const { requests, connector } = source(all);
       const plan = incremental(info, { chunkDays: 200, ...(historyDays && { historyDays }), primaryKey: [] });
       await bench.run([{ ...plan, chunkDays: historyDays === undefined ? 200 : 4 }], connector);
-      expect(asked.length).toBeGreaterThan(2);
+      expect(requests.length).toBeGreaterThan(2);
       expect(await bench.rows("SELECT count(*)::INT AS n FROM events")).toEqual([{ n: count }]);
     }
     await using bench = await openBench({ now });
-    const { asked, connector } = source();
+    const { requests, connector } = source();
     const stats = await bench.run([incremental(EVENTS, { chunkDays: 200, primaryKey: [] })], connector);
-    expect(windowsOf(asked)).toEqual(["none"]);
+    expect(windowsOf(requests)).toEqual(["none"]);
     expect(stats.tables[0]!.notes.join()).toContain(
-      "its cursor may be null, so it was not loaded by windows",
+      "its cursor column is nullable, so it was not loaded in windows",
     );
     expect(await idsOf(bench)).toHaveLength(rows.length);
   });
 
-  test("publishes a table without rows once, with its columns", async () => {
+  test("publishes an empty table once, with its columns", async () => {
     await using bench = await openBench({ now });
-    const { asked, connector } = source([]);
+    const { requests, connector } = source([]);
     const stats = await bench.run([incremental(EVENTS, { chunkDays: 4, historyDays: 10 })], connector);
-    expect(asked).toHaveLength(3);
+    expect(requests).toHaveLength(3);
     expect(stats).toMatchObject({ generation: 1, totalRows: 0 });
     expect(await bench.rows('SELECT "at" FROM events')).toEqual([]);
   });
 
-  test("is over after windows without rows, and after a full read that brings nothing new", async () => {
+  test("ends after windows without rows, and after a full read without new rows", async () => {
     const early = rows.filter((row) => (row["id"] as number) < 10);
     for (const full of [false, true]) {
       await using bench = await openBench({ now });
-      const { asked, connector } = source(early);
+      const { requests, connector } = source(early);
       const plan = incremental(EVENTS, { chunkDays: 4, historyDays: 18 });
       if (full) {
         const breaking = {
           async *read(info: TableInfo, options: ReadOptions) {
-            if (asked.length === 3) throw new Error("the line is down");
+            if (requests.length === 3) throw new Error("the line is down");
             yield* connector.read(info, options);
           },
         };
@@ -287,48 +287,48 @@ describe("a first load by windows", () => {
       );
       expect(await idsOf(bench)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
       await bench.run([plan], connector);
-      expect(asked.at(-1)!.cursor?.value).toStartWith("2026-02-27");
+      expect(requests.at(-1)!.cursor?.value).toStartWith("2026-02-27");
     }
   });
 
-  test("gives no state to windows and keeps the first one, so that nothing between is missed", async () => {
+  test("passes no state to windows and keeps the first one, so that later reads miss nothing", async () => {
     await using bench = await openBench({ now });
-    const { asked, connector } = source(rows, (number) => ({ state: `token ${number}` }));
-    // The first window is empty.
+    const { requests, connector } = source(rows, (number) => ({ state: `token ${number}` }));
+    // The first window has no rows.
     const plan = incremental(EVENTS, { chunkDays: 4, historyDays: 18 });
     await bench.run([plan], connector);
-    expect(asked).toHaveLength(5);
-    expect(asked.some(({ state }) => state !== undefined)).toBe(false);
+    expect(requests).toHaveLength(5);
+    expect(requests.some(({ state }) => state !== undefined)).toBe(false);
     await bench.run([plan], connector);
-    expect(asked[5]!.state).toBe("token 1");
+    expect(requests[5]!.state).toBe("token 1");
   });
 
-  test("ends when all of the table is read for another reason", async () => {
+  test("ends when the table is read in full for another reason", async () => {
     for (const again of [
       { overrides: {}, options: { full: true } },
       { overrides: { historyDays: 300 }, options: {} },
     ]) {
       await using bench = await openBench({ now });
-      const { asked, connector } = source();
+      const { requests, connector } = source();
       const plan = incremental(EVENTS, { chunkDays: 4, historyDays: 10 });
       const breaking = {
         async *read(info: TableInfo, options: ReadOptions) {
-          if (asked.length === 1) throw new Error("the line is down");
+          if (requests.length === 1) throw new Error("the line is down");
           yield* connector.read(info, options);
         },
       };
       await bench.run([plan], breaking);
       const whole = { ...plan, ...again.overrides };
       await bench.run([whole], connector, again.options);
-      expect(windowsOf(asked).at(-1)).toBe("none");
+      expect(windowsOf(requests).at(-1)).toBe("none");
       expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]).not.toHaveProperty(
         "loadedUntil",
       );
-      expect(await idsOf(bench)).toEqual([...(await wholeRead({ historyDays: whole.historyDays! }))]);
+      expect(await idsOf(bench)).toEqual([...(await fullRead({ historyDays: whole.historyDays! }))]);
     }
   });
 
-  test("reads by windows of dates and of times with a zone too, and says why it does not", async () => {
+  test("supports dates and timestamps with time zones, and notes why windows are not used", async () => {
     for (const [type, value] of [
       [date(), "2026-03-06"],
       [timestampWithZone(), "2026-03-06 00:00:00+00"],
@@ -340,28 +340,28 @@ describe("a first load by windows", () => {
         const time = timeOf(row);
         return { ...row, at: time === null ? null : new Date(time - (time % 86_400_000)) };
       });
-      const { asked, connector } = source(days);
+      const { requests, connector } = source(days);
       await bench.run([plan], connector);
-      expect(asked.at(-1)!.cursor).toEqual({ column: "at", value, inclusive: true });
+      expect(requests.at(-1)!.cursor).toEqual({ column: "at", value, inclusive: true });
       expect(await idsOf(bench)).toHaveLength(rows.length);
     }
     await using bench = await openBench({ now });
     const notesOf = async (plan: TablePlan) => {
-      const { asked, connector } = source(rows.map(({ id }) => ({ id, n: id })));
+      const { requests, connector } = source(rows.map(({ id }) => ({ id, n: id })));
       const stats = await bench.run([plan], connector, { full: false });
-      expect(windowsOf(asked)).toEqual(["none"]);
+      expect(windowsOf(requests)).toEqual(["none"]);
       return stats.tables[0]!.notes.join();
     };
     const numbered = table("numbered", columns, { primaryKey: ["id"], cursor: "n" });
     expect(await notesOf(incremental(numbered, { chunkDays: 4 }))).toContain(
-      "its cursor is not known to be a time, so it was not loaded by windows",
+      "its cursor column is not known to be a date or timestamp, so it was not loaded in windows",
     );
     expect(await notesOf(planOf(table("plain", columns), { chunkDays: 4 }))).toContain(
-      "it has no cursor column that its strategy uses, so it was not loaded by windows",
+      "it has no cursor column that its strategy uses, so it was not loaded in windows",
     );
   });
 
-  test("leaves the other tables of the run alone", async () => {
+  test("does not affect the other tables of the run", async () => {
     await using bench = await openBench({ now });
     const counts = new Map<string, number>();
     const { connector } = source();
@@ -383,11 +383,11 @@ describe("a first load by windows", () => {
   });
 });
 
-test("a connector is told the bucket of a table, and a table of another bucket is read again", async () => {
+test("a connector receives the bucket of a table, and a new bucket causes a full read", async () => {
   await using bench = await openBench({ now });
-  const asked: string[] = [];
+  const requests: string[] = [];
   const read = (_: TableInfo, { bucket, cursor }: ReadOptions) => {
-    asked.push(`${bucket}${cursor === undefined ? "" : " from"}`);
+    requests.push(`${bucket}${cursor === undefined ? "" : " from"}`);
     return [[{ id: 1, at: now(), n: 1 }]];
   };
   const plan = incremental(EVENTS);
@@ -396,5 +396,5 @@ test("a connector is told the bucket of a table, and a table of another bucket i
   for (const bucket of [undefined, "in.crm"]) {
     await bench.run([{ ...named, name: "named", ...(bucket && { bucket }) }], read);
   }
-  expect(asked).toEqual(["sales", "sales from", "finance", "undefined", "in.crm from"]);
+  expect(requests).toEqual(["sales", "sales from", "finance", "undefined", "in.crm from"]);
 });

@@ -10,14 +10,14 @@ import { incremental, openBench, planOf } from "./harness.ts";
 const key = { id: int64({ nullable: false }), at: int64() };
 const usual = { ...key, a: utf8(), n: int64() };
 
-/** One change of the source for each kind of difference. */
+/** A change of the source for each kind of difference. */
 const changes: readonly (readonly [string, Record<string, Column>, string])[] = [
   ["an added column", { ...usual, b: utf8() }, "column b VARCHAR was added"],
   ["a removed column", { ...key, a: utf8() }, "column n BIGINT was removed"],
-  ["a wider type", { ...usual, n: float64() }, "column n was BIGINT and is DOUBLE"],
-  ["a narrower type", { ...usual, n: int32() }, "column n was BIGINT and is INTEGER"],
+  ["a wider type", { ...usual, n: float64() }, "column n changed from BIGINT to DOUBLE"],
+  ["a narrower type", { ...usual, n: int32() }, "column n changed from BIGINT to INTEGER"],
   [
-    "a column that may be null no more",
+    "a column that is no longer nullable",
     { ...usual, n: int64({ nullable: false }) },
     "column n may no longer be null",
   ],
@@ -27,12 +27,12 @@ const changes: readonly (readonly [string, Record<string, Column>, string])[] = 
 const ways = [
   ["a delta", "incremental", false],
   ["a full refresh", "full_refresh", false],
-  ["all of it, as asked for", "incremental", true],
+  ["a full read on request", "incremental", true],
 ] as const;
 
 describe("a frozen schema", () => {
-  for (const [at, [what, columns, words]] of changes.entries()) {
-    // One change shows that the way does not matter.
+  for (const [at, [what, columns, expected]] of changes.entries()) {
+    // One change is enough to test the other strategies.
     test.each(at === 0 ? [...ways] : [ways[0]])(
       `fails the table at ${what}, when %s is read`,
       async (_way, strategy, full) => {
@@ -48,7 +48,7 @@ describe("a frozen schema", () => {
         const stats = await read(columns, { full });
         const [failed] = stats.errors;
         expect(failed?.error.code).toBe("schema_frozen");
-        expect(failed!.error.message).toContain(words);
+        expect(failed!.error.message).toContain(expected);
         expect(stats.published).toBe(false);
         const kept = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!;
         expect(kept.columns.map(({ name, type }) => `${name} ${type}`)).toEqual([
@@ -62,7 +62,7 @@ describe("a frozen schema", () => {
     );
   }
 
-  test("is compared with what the source described last, not with what is published of it", async () => {
+  test("is compared with the last description of the source, not with the published columns", async () => {
     await using bench = await openBench();
     const read = (source: Record<string, Column>, schemaPolicy: "evolve" | "freeze") =>
       bench.run(
@@ -70,7 +70,7 @@ describe("a frozen schema", () => {
         () => [[{ id: 1, at: 1, n: 1 }]],
       );
     await read(usual, "evolve");
-    // The removed column stays published, and a type stays as wide as it was.
+    // The removed column stays published, and the type stays as wide as before.
     await read({ ...key, n: int32() }, "evolve");
     const same = await read({ ...key, n: int32() }, "freeze");
     expect(same.errors).toEqual([]);
@@ -78,7 +78,7 @@ describe("a frozen schema", () => {
     expect(back.errors[0]?.error.message).toContain("column a VARCHAR was added");
   });
 
-  test("lets a table be published that was not there", () => {
+  test("allows the first publish of a table", () => {
     const columns: readonly PublishedColumn[] = [{ name: "id", type: "BIGINT", nullable: true }];
     const options = { policy: "freeze", accept: true, replaced: true } as const;
     expect(evolve("t", null, columns, options)).toEqual({ columns, changes: [] });
@@ -86,7 +86,7 @@ describe("a frozen schema", () => {
     expect(evolve("t", empty, columns, options)).toEqual({ columns, changes: [] });
   });
 
-  test("fails when files are read in another way, and takes a reading where none was noted", () => {
+  test("fails when files are read differently, and accepts a reading if none was recorded", () => {
     const columns: readonly PublishedColumn[] = [{ name: "id", type: "BIGINT", nullable: true }];
     const published = { columns, sourceColumns: columns };
     const one: FileReading = { format: "ndjson", columns: [] };
@@ -101,7 +101,7 @@ describe("a frozen schema", () => {
       thrown = error;
     }
     expect(isAgnesError(thrown, "schema_frozen")).toBe(true);
-    expect(String(thrown)).toContain("its files were read as ndjson and are read as json");
+    expect(String(thrown)).toContain("its files were read as ndjson and are now read as json");
     const followed = evolve("t", { ...published, reading: one }, columns, { ...options, policy: "evolve" });
     expect(followed.changes.map(({ kind }) => kind)).toEqual(["reading_changed"]);
   });

@@ -57,7 +57,7 @@ test("extractSource() publishes Parquet parts behind a self-describing extract.d
   ).toEqual([]);
 });
 
-test("extractSource() cuts a table into parts of bounded size and keeps every row", async () => {
+test("extractSource() splits a table into parts of bounded size and keeps every row", async () => {
   await using bench = await openBench();
   const stats = await bench.run(
     [planOf(orders)],
@@ -86,7 +86,7 @@ test("extractSource() publishes a typed table without rows when the source is em
   expect(await bench.rows("SELECT * FROM orders")).toEqual([]);
 });
 
-test("extractSource() publishes nothing when the source says that nothing changed", async () => {
+test("extractSource() publishes nothing when the source reports no changes", async () => {
   await using bench = await openBench();
   const states: unknown[] = [];
   const read = async function* (_: unknown, options: { state?: unknown }): AsyncGenerator<Batch, object> {
@@ -144,7 +144,7 @@ test("extractSource() keeps the parts of origins that did not change", async () 
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 2n }]);
 });
 
-test("extractSource() takes Arrow batches, row objects and files in one read", async () => {
+test("extractSource() reads Arrow batches, row objects and files in one read", async () => {
   await using bench = await openBench();
   const info = table("t", { id: int64(), name: utf8() });
   const path = join(bench.root, "x.ndjson");
@@ -155,7 +155,7 @@ test("extractSource() takes Arrow batches, row objects and files in one read", a
   };
   await bench.run([planOf(info)], function* () {
     yield [{ id: 1, name: "a" }];
-    // Narrower integers and another order of columns are fine.
+    // Narrower integers and another order of columns are valid.
     yield arrow.tableFromArrays({ name: ["b"], id: new Int32Array([2]) }).batches[0]!;
     yield { kind: "file", format: "ndjson", data: path };
     yield { kind: "file", format: "csv", data: bytes() };
@@ -175,7 +175,7 @@ test("extractSource() takes Arrow batches, row objects and files in one read", a
 
 test("extractSource() applies columns and conditions that the connector ignored", async () => {
   await using bench = await openBench();
-  const asked: unknown[] = [];
+  const requests: unknown[] = [];
   const plan = planOf(orders, {
     columns: ["name"],
     primaryKey: ["id"],
@@ -186,10 +186,10 @@ test("extractSource() applies columns and conditions that the connector ignored"
     ],
   });
   await bench.run([plan], (_, options) => {
-    asked.push(options.columns);
+    requests.push(options.columns);
     return [rows(10)];
   });
-  expect(asked).toEqual([["id", "name", "at"]]);
+  expect(requests).toEqual([["id", "name", "at"]]);
   expect(await bench.rows("SELECT * FROM orders ORDER BY id")).toEqual([
     { id: 3n, name: "n3" },
     { id: 4n, name: "n4" },
@@ -198,7 +198,7 @@ test("extractSource() applies columns and conditions that the connector ignored"
   ]);
 });
 
-test("extractSource() keeps the tables that were not asked for, and drops those not kept", async () => {
+test("extractSource() keeps tables that were not requested, and removes those not in `keep`", async () => {
   await using bench = await openBench();
   const [a, b, c] = ["a", "b", "c"].map((name) => table(name, { id: int64() }));
   await bench.run([planOf(a!), planOf(b!), planOf(c!)], () => [[{ id: 1 }]]);
@@ -212,7 +212,7 @@ test("extractSource() keeps the tables that were not asked for, and drops those 
   expect(await bench.rows("SELECT table_name AS t FROM _meta ORDER BY t")).toEqual([{ t: "a" }, { t: "b" }]);
 });
 
-test("extractSource() gives the same parts for the same rows and keeps three earlier generations", async () => {
+test("extractSource() writes the same parts for the same rows and keeps three earlier generations", async () => {
   await using bench = await openBench();
   for (let run = 0; run < 6; run++) await bench.run([planOf(orders)], () => [rows(run)]);
   const generations = await listGenerations(bench.services.host.files, bench.directory);
@@ -227,18 +227,18 @@ test("extractSource() gives the same parts for the same rows and keeps three ear
 test("extractSource() streams 100,000 rows and keeps few of them in memory", async () => {
   await using bench = await openBench();
   const seen: number[] = [];
-  const given: WeakRef<object>[] = [];
+  const pages: WeakRef<object>[] = [];
   let alive = 0;
   await bench.run(
     [planOf(orders)],
     async function* () {
       for (let batch = 0; batch < 100; batch++) {
         const page = rows(1_000, batch * 1_000);
-        given.push(new WeakRef(page[0]!));
+        pages.push(new WeakRef(page[0]!));
         yield page;
       }
       Bun.gc(true);
-      alive = given.filter((page) => page.deref() !== undefined).length;
+      alive = pages.filter((page) => page.deref() !== undefined).length;
     } as never,
     { onProgress: (progress) => seen.push(progress.rows) },
   );
@@ -246,11 +246,11 @@ test("extractSource() streams 100,000 rows and keeps few of them in memory", asy
     { n: 100_000n, d: 100_000n },
   ]);
   expect(seen.at(-1)).toBe(100_000);
-  // A batch of 8192 rows is filled from nine pages; one more may be on its way.
+  // A batch of 8192 rows consists of nine pages; one more may be in progress.
   expect(alive).toBeLessThan(20);
 });
 
-test("extractSource() keeps the text of a JSON file as it stands there, and keys that come late", async () => {
+test("extractSource() keeps the text of a JSON file unchanged, and keys that only later rows have", async () => {
   await using bench = await openBench();
   const info = table("t", { at: utf8(), code: utf8(), more: utf8(), late: int64() });
   const path = join(bench.root, "x.ndjson");
@@ -265,7 +265,7 @@ test("extractSource() keeps the text of a JSON file as it stands there, and keys
   ]);
 });
 
-test("extractSource() reads a CSV file by the declared types, whatever its first rows look like", async () => {
+test("extractSource() reads a CSV file by the declared types, regardless of its first rows", async () => {
   await using bench = await openBench();
   const info = table("t", { id: int64(), code: utf8(), day: timestamp(), n: utf8() });
   const path = join(bench.root, "x.csv");

@@ -13,7 +13,7 @@ import {
 import type { ExtractRequest } from "../../lib/extract/extract-source.ts";
 import type { AnyConnector, Batch, ReadResult, ReadOptions, TableInfo } from "../../lib/kit/mod.ts";
 
-/** A folder that goes with the test, and what an extraction needs. */
+/** A temporary folder and the services of an extraction. */
 export interface Bench extends AsyncDisposable {
   readonly root: string;
   readonly directory: string;
@@ -83,7 +83,7 @@ export function planOf(info: TableInfo, overrides: Partial<TablePlan> = {}): Tab
   };
 }
 
-/** A plan that reads by the table's own key and cursor. */
+/** An incremental plan by the table's own key and cursor. */
 export function incremental(info: TableInfo, overrides: Partial<TablePlan> = {}): TablePlan {
   return planOf(info, {
     strategy: "incremental",
@@ -102,7 +102,7 @@ export async function rowsOf<T = Record<string, unknown>>(
   return await connection.rows<T>(sql);
 }
 
-/** The code of the error that a promise is rejected with. */
+/** The code of the error that a promise rejects with. */
 export async function codeOf(promise: Promise<unknown>): Promise<string> {
   try {
     await promise;

@@ -15,7 +15,7 @@ const info = table(
 const rows = (count: number, from = 0, at = 0, v = "old") =>
   Array.from({ length: count }, (_, i) => ({ id: from + i, v, at: at + from + i }));
 
-test("extractSource() hands the cursor on and merges by key", async () => {
+test("extractSource() passes the cursor and merges by key", async () => {
   await using bench = await openBench();
   const cursors: unknown[] = [];
   const source = [...rows(10)];
@@ -37,7 +37,7 @@ test("extractSource() hands the cursor on and merges by key", async () => {
   expect(third).toMatchObject({ tablesSkipped: 1, published: false, generation: 2 });
 });
 
-test("extractSource() rewrites only the parts that hold a touched key", async () => {
+test("extractSource() rewrites only the parts with affected rows", async () => {
   await using bench = await openBench();
   await bench.run(
     [incremental(info)],
@@ -62,7 +62,7 @@ test("extractSource() rewrites only the parts that hold a touched key", async ()
   ).toEqual([{ n: 40_000n, d: 40_000n, c: 100n }]);
 });
 
-test("extractSource() lets the last row of a key win within one read", async () => {
+test("extractSource() keeps the last row of a key in one read", async () => {
   await using bench = await openBench();
   const many = [...rows(5), { id: 2, v: "second", at: 1 }];
   await bench.run([incremental(info)], () => [many, [{ id: 4, v: "last", at: 0 }]]);
@@ -80,7 +80,7 @@ test("extractSource() lets the last row of a key win within one read", async () 
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 5n }]);
 });
 
-test("extractSource() keeps rows without a cursor value, and with a key none twice", async () => {
+test("extractSource() keeps rows without a cursor value, and without duplicates if there is a key", async () => {
   await using bench = await openBench();
   const read = () => [
     [
@@ -96,7 +96,7 @@ test("extractSource() keeps rows without a cursor value, and with a key none twi
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 3n }]);
 });
 
-test("extractSource() appends without a key, says so, and takes later rows only", async () => {
+test("extractSource() appends without a key, notes that, and reads only later rows", async () => {
   await using bench = await openBench();
   const plan = incremental(info, { primaryKey: [] });
   await bench.run([plan], () => [rows(3)]);
@@ -112,7 +112,7 @@ test("extractSource() appends without a key, says so, and takes later rows only"
   ]);
 });
 
-test("extractSource() reads all of a table whose parts are missing, never a delta as the whole", async () => {
+test("extractSource() reads a table in full when its parts are missing", async () => {
   await using bench = await openBench();
   const cursors: unknown[] = [];
   const read = (_: unknown, { cursor }: { cursor?: unknown }) => {
@@ -128,7 +128,7 @@ test("extractSource() reads all of a table whose parts are missing, never a delt
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 10n }]);
 });
 
-test("extractSource() reads all of a table when its configuration changed or a full run is asked for", async () => {
+test("extractSource() reads a table in full when its configuration changed or a full run is requested", async () => {
   await using bench = await openBench();
   const cursors: unknown[] = [];
   const read = (_: unknown, { cursor }: { cursor?: unknown }) => {
@@ -204,7 +204,7 @@ test("extractSource() does not move the cursor of a table that fails, nor when n
 
 const loose = table("t", { id: int64(), v: utf8(), at: int64() }, { primaryKey: ["id"], cursor: "at" });
 
-test("extractSource() fails a table with an empty key and leaves nothing of the read behind", async () => {
+test("extractSource() fails a table with a null key and removes all files of the read", async () => {
   await using bench = await openBench();
   const stats = await bench.run([incremental(loose)], () => [[{ id: null, v: "a", at: 1 }]]);
   expect(stats.errors[0]?.error.code).toBe("primary_key_null");
@@ -212,7 +212,7 @@ test("extractSource() fails a table with an empty key and leaves nothing of the 
   expect(await readdir(join(bench.directory, "data", "t"))).toEqual([]);
 });
 
-test("extractSource() sets rows with an empty key aside when the table says so, and keeps the others in order", async () => {
+test("extractSource() quarantines rows with a null key if the table enables it, and keeps the others in order", async () => {
   for (const strategy of ["incremental", "partitioned"] as const) {
     await using bench = await openBench();
     const plan = incremental(loose, {
@@ -233,10 +233,10 @@ test("extractSource() sets rows with an empty key aside when the table says so, 
       row: 4,
       column: "id",
       value: "null",
-      reason: "the primary key has no value",
+      reason: "the primary key is null",
       record: { id: null, v: "lost", at: 9 },
     });
-    // A row that is not published does not move the cursor.
+    // An unpublished row does not move the cursor.
     expect((await readExtract(bench.services.host.files, bench.directory))?.tables[0]?.cursor?.value).toBe(
       "4",
     );
@@ -245,7 +245,7 @@ test("extractSource() sets rows with an empty key aside when the table says so, 
   }
 });
 
-test("extractSource() makes small parts into one before there are many", async () => {
+test("extractSource() compacts small parts", async () => {
   await using bench = await openBench();
   for (let run = 0; run < 12; run++) {
     await bench.run([incremental(info)], () => [rows(3, run * 3)]);

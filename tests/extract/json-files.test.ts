@@ -14,7 +14,7 @@ const columns = [
   { name: "name", type: "VARCHAR" },
 ];
 
-/** Over a megabyte of rows, with one line replaced. */
+/** More than a megabyte of rows, with one line replaced. */
 function fileText(line = -1, text = ""): string {
   return `${Array.from({ length: COUNT }, (_, id) => (id + 1 === line ? text : row(id))).join("\n")}\n`;
 }
@@ -28,7 +28,10 @@ async function opened(text: string, name = "x.ndjson") {
   return { bench, chunk: chunk satisfies FileChunk };
 }
 
-/** `checked` before DuckDB reads it; else whether the check finds that it was `right` or `wrong`, or the code of its error. */
+/**
+ * `checked` if the file is checked before DuckDB reads it, otherwise the result of the check: `right`, `wrong` or an
+ * error code.
+ */
 async function howOpened(text: string, name?: string): Promise<string> {
   const { bench, chunk } = await opened(text, name);
   await using _ = bench;
@@ -46,7 +49,7 @@ async function howOpened(text: string, name?: string): Promise<string> {
   }
 }
 
-test("openFile() lets a large file of short lines be read before it is checked, and no other", async () => {
+test("openFile() allows only large files of short lines to be read before they are checked", async () => {
   expect(await howOpened(fileText())).toBe("right");
   expect(await howOpened(fileText(), "x.json")).toBe("right");
   expect(await howOpened(row(1))).toBe("checked");
@@ -58,7 +61,7 @@ test("openFile() lets a large file of short lines be read before it is checked, 
   expect(await howOpened(fileText(50_000, deep))).toBe("file_unreadable");
 });
 
-test("check() finds what DuckDB reads wrong or not at all", async () => {
+test("check() finds values that DuckDB reads incorrectly or not at all", async () => {
   expect(await howOpened(fileText(50_000, '{"id":1.5,"name":"a"}'))).toBe("wrong");
   expect(await howOpened(fileText(50_000, '{"id":1,"name":1.50}'))).toBe("wrong");
   expect(await howOpened(fileText(50_000, '{"id":1,\n"name":"a"}'), "x.json")).toBe("wrong");
@@ -77,9 +80,9 @@ test.each([
     "file_value_invalid",
     { line: 50_000, column: "id" },
   ],
-  ["a key that comes twice", '{"id":1,"id":2}', "file_unreadable", { reason: LINE }],
+  ["a duplicate key", '{"id":1,"id":2}', "file_unreadable", { reason: LINE }],
   ["a line that is cut off", '{"id":1,"na', "file_unreadable", { reason: LINE }],
-])("extractSource() publishes nothing of a large JSON file with %s", async (_title, text, code, details) => {
+])("extractSource() does not publish a large JSON file with %s", async (_title, text, code, details) => {
   const { bench, chunk } = await opened(fileText(50_000, text));
   await using _ = bench;
   const stats = await bench.run([planOf(info)], () => [chunk]);
@@ -88,7 +91,7 @@ test.each([
   expect(left.filter((name) => /parquet|tmp/.test(name))).toEqual([]);
 });
 
-test("extractSource() reads a large JSON file in order, and numbers in a text column as they are written", async () => {
+test("extractSource() reads a large JSON file in order, with unchanged text of numbers in a text column", async () => {
   const { bench, chunk } = await opened(fileText(50_000, '{"id":-1,"name":1.50}'));
   await using _ = bench;
   expect((await bench.run([planOf(info)], () => [chunk])).errors).toEqual([]);
@@ -98,7 +101,7 @@ test("extractSource() reads a large JSON file in order, and numbers in a text co
   expect(found).toEqual({ n: BigInt(COUNT), text: "1.50" });
 });
 
-test("extractSource() sorts out what does not fit in a large JSON file", async () => {
+test("extractSource() quarantines invalid rows of a large JSON file", async () => {
   const { bench, chunk } = await opened(fileText(50_000, '{"id":"x","name":"a"}'));
   await using _ = bench;
   const stats = await bench.run([planOf(info, { quarantine: true })], () => [chunk]);

@@ -17,7 +17,7 @@ const rows: readonly Row[] = [
   { id: null, part: "a", at: 4 },
 ];
 
-test("extractSource() fails a full refresh that gives a primary key twice, and keeps what was published", async () => {
+test("extractSource() fails a full refresh with a duplicate primary key, and keeps the published data", async () => {
   await using bench = await openBench();
   expect((await bench.run([keyed], () => [[...rows]])).tablesFailed).toBe(0);
   const again = [
@@ -26,7 +26,7 @@ test("extractSource() fails a full refresh that gives a primary key twice, and k
     { id: 1, part: "b", at: 9 },
     { id: 1, part: "b", at: 10 },
   ];
-  // The rows come in several parts and batches.
+  // The rows are in several parts and batches.
   const stats = await bench.run([keyed], () => again.map((row) => [row]), { partRows: 1 });
   const [table] = stats.tables;
   expect(table!.status).toBe("failed");
@@ -41,15 +41,15 @@ test("extractSource() fails a full refresh that gives a primary key twice, and k
 
 test("extractSource() reports how many rows of a first incremental read were replaced by later ones", async () => {
   await using bench = await openBench();
-  const given = [...rows.slice(0, 2), { id: 1, part: "a", at: 5 }];
-  const stats = await bench.run([incremental(info)], () => [given]);
+  const yielded = [...rows.slice(0, 2), { id: 1, part: "a", at: 5 }];
+  const stats = await bench.run([incremental(info)], () => [yielded]);
   expect(stats.tables[0]!.notes.join()).toContain(
-    '1 row gave way to later rows of the same read with the same primary key (id, part), for example "1, a"',
+    'later rows of the same read replaced 1 row with the same primary key (id, part), for example "1, a"',
   );
   expect(await bench.rows("SELECT \"at\" FROM t WHERE part = 'a'")).toEqual([{ at: 5n }]);
 });
 
-test("extractSource() reports keys of rows that are no column, with how many rows have them", async () => {
+test("extractSource() reports keys of row objects that are not columns, with the number of rows", async () => {
   await using bench = await openBench();
   const many = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`more${at}`, at]));
   const stats = await bench.run([planOf(info)], () => [
@@ -67,7 +67,7 @@ test("extractSource() reports keys of rows that are no column, with how many row
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 3n }]);
 });
 
-test("extractSource() finds repeated keys whatever their columns are called", async () => {
+test("extractSource() finds repeated keys regardless of the names of their columns", async () => {
   await using bench = await openBench();
   for (const name of ["n", "example", "agnes_row", 'a"b']) {
     const named = table("t", { [name]: int64() }, { primaryKey: [name] });

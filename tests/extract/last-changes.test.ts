@@ -11,7 +11,7 @@ const upsert = (id: string, title: string, updated: number): Extract<Change, { k
   row: { id, title, updated },
 });
 
-test("lastChanges() lets the later change win where versions say nothing", () => {
+test("lastChanges() uses the later change when versions cannot be compared", () => {
   const changes: readonly Exclude<Change, { kind: "replace" }>[] = [
     upsert("a", "x", 1),
     { kind: "delete", table: "issues", key: { id: "a" } },

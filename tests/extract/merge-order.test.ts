@@ -12,11 +12,11 @@ const info = table(
   { primaryKey: ["id"], cursor: "at" },
 );
 
-/** More than ten, so that an order of texts would be another than that of numbers. */
+/** More than ten, so that text order differs from number order. */
 const PARTS = 13;
 const KEYS = 12;
 
-/** The rows of each part of a read: a key comes in several parts, and twice in some; its last row is the one to stay. */
+/** The rows of each part of a read. A key occurs in several parts, and twice in some. Its last row must win. */
 function partsOf(label: string): readonly (readonly (readonly [id: number, v: string])[])[] {
   return Array.from({ length: PARTS }, (_, part) =>
     Array.from({ length: KEYS }, (_row, at) => (at * 5 + part) % KEYS)
@@ -32,7 +32,7 @@ function partsOf(label: string): readonly (readonly (readonly [id: number, v: st
 const lastOf = (parts: ReturnType<typeof partsOf>): ReadonlyMap<number, string> => new Map(parts.flat());
 
 let written = 0;
-/** A file chunk for each part; the connector gives them in this order. */
+/** A file chunk for each part, in the order of the read. */
 async function chunksOf(bench: Bench, label: string, origins: boolean): Promise<readonly Batch[]> {
   const chunks: Batch[] = [];
   for (const [part, rows] of partsOf(label).entries()) {
@@ -60,14 +60,14 @@ const plans: readonly (readonly [string, TablePlan, boolean])[] = [
 ];
 
 for (const [name, plan, origins] of plans) {
-  test(`extractSource() keeps the last row of a key of a whole read of several parts: ${name}`, async () => {
+  test(`extractSource() keeps the last row of a key in a full read of several parts: ${name}`, async () => {
     await using bench = await openBench();
     const chunks = await chunksOf(bench, "old", origins);
     const stats = await bench.run([plan], () => chunks);
     expect(stats.errors).toEqual([]);
     expect(sorted(await rowsOf(bench))).toEqual(sorted(lastOf(partsOf("old"))));
     if (!origins) return;
-    // A part holds rows of its own file only, so that the file can be replaced.
+    // A part contains only rows of its own file, so that the file can be replaced.
     for (const { path, origin } of (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!
       .parts) {
       const file = quoteLiteral(join(bench.directory, path));
@@ -79,7 +79,7 @@ for (const [name, plan, origins] of plans) {
   });
 }
 
-test("extractSource() keeps the last row of a key that comes twice in a whole read, in two parts or in one", async () => {
+test("extractSource() keeps the last row of a key that occurs twice in a full read, in two parts or in one", async () => {
   for (const parts of [
     [[{ id: 1, v: "a", at: 2 }], [{ id: 1, v: "b", at: 1 }]],
     [
@@ -107,13 +107,13 @@ for (const strategy of ["incremental", "partitioned"] as const) {
     strategy,
     ...(strategy === "partitioned" ? { partitionBy: "at" } : {}),
   });
-  test(`extractSource() merges a delta of several parts, deletions among them, in their order: ${strategy}`, async () => {
+  test(`extractSource() merges a delta of several parts and deletions in order: ${strategy}`, async () => {
     await using bench = await openBench();
     const old = Array.from({ length: KEYS }, (_, id) => ({ id, v: "old", at: 1 }));
     await bench.run([plan], () => [old]);
     const chunks = await chunksOf(bench, "new", false);
     const gone = (...ids: number[]): Deletions => ({ kind: "deletions", keys: ids.map((id) => ({ id })) });
-    // Keys 2 and 3 come again after the first deletion, 11 before the last one only.
+    // Keys 2 and 3 occur again after the first deletion, 11 only before the last one.
     const last = gone(0, 11);
     const stats = await bench.run(
       [plan],

@@ -28,7 +28,7 @@ test.each([
       return { kept, state: { written } };
     });
     expect(stats.errors).toEqual([]);
-    // As queries of a workspace read it.
+    // The order that queries of a workspace see.
     const path = join(bench.directory, "extract.duckdb");
     const settings = { preserve_insertion_order: "true" };
     await using database = await openDatabase({ path, readOnly: true, settings });

@@ -26,7 +26,7 @@ const first: Row[] = [
   { id: 7, day: "2025-12-31", v: 1 },
 ];
 
-test("extractSource() lays a table out by month, the unreadable values apart", async () => {
+test("extractSource() partitions a table by month, with unreadable values in a separate partition", async () => {
   await using bench = await openBench();
   await bench.run([plan()], () => [first]);
   expect(sorted((await parts(bench)).map(([label, rows]) => [label, rows]))).toEqual([
@@ -64,7 +64,7 @@ test("extractSource() moves a row to its new partition and rewrites only the two
   ]);
 });
 
-test("extractSource() takes the last of rows with one key when it partitions", async () => {
+test("extractSource() keeps the last row of a key in a partitioned table", async () => {
   await using bench = await openBench();
   await bench.run([plan({ partitionGranularity: "year" })], () => [
     [...first, { id: 1, day: "2024-01-01", v: 9 }],
@@ -77,7 +77,7 @@ test("extractSource() takes the last of rows with one key when it partitions", a
   ]);
 });
 
-test("extractSource() lays a partitioned table out anew when the width changes", async () => {
+test("extractSource() rewrites a partitioned table when its granularity changes", async () => {
   await using bench = await openBench();
   await bench.run([plan()], () => [first]);
   await bench.run([plan({ partitionGranularity: "day" })], () => [first]);

@@ -14,7 +14,7 @@ setDefaultTimeout(120_000);
 const columns = { id: int64(), name: utf8() };
 const ROWS = 1_500_000;
 
-/** A clock in which a long time passes between two looks, so that no report is left out. */
+/** A clock that advances far between two calls, so that no report is omitted. */
 const slowClock = () => {
   let ms = 0;
   return { monotonicMs: () => (ms += 1_000) };
@@ -56,7 +56,7 @@ for (const [format, options] of FORMATS) {
   });
 }
 
-test("extractSource() adds up the bytes of files, and names no total that was passed", async () => {
+test("extractSource() adds up the bytes of files, and omits a total that was exceeded", async () => {
   await using bench = await openBench(slowClock());
   const chunks = await Promise.all(
     ["a", "b"].map(async (name): Promise<FileChunk> => {
@@ -92,16 +92,16 @@ test("extractSource() reports phases and totals as the source reports them, with
   const source = { ...sourceOf(connector), secrets: ["t0ken-value"] };
   const request = { directory: bench.directory, source, tables: [planOf(info)] };
   await extractSource(bench.services, { ...request, onProgress: (one) => seen.push(one) });
-  const told = seen.map(({ sourcePhase, totalRows }) => `${sourcePhase} ${totalRows}`);
-  expect(told[0]).toBe("undefined 7");
-  expect(told).toContain("exporting for [redacted] 7");
-  expect(told).toContain("exporting for [redacted] 3");
-  expect(told).toContain("downloading 1 of 1 3");
-  expect(told.at(-1)).toBe("undefined 3");
+  const phases = seen.map(({ sourcePhase, totalRows }) => `${sourcePhase} ${totalRows}`);
+  expect(phases[0]).toBe("undefined 7");
+  expect(phases).toContain("exporting for [redacted] 7");
+  expect(phases).toContain("exporting for [redacted] 3");
+  expect(phases).toContain("downloading 1 of 1 3");
+  expect(phases.at(-1)).toBe("undefined 3");
   expect(seen.every((one) => !("totalBytes" in one))).toBe(true);
 });
 
-test("what is scanned before the copy of a JSON file counts for half of it", async () => {
+test("bytes scanned before the copy of a JSON file count half", async () => {
   await using bench = await openBench();
   const data = join(bench.root, "t.json");
   const content = JSON.stringify(Array.from({ length: 100_000 }, (_, id) => ({ id, name: `name ${id}` })));

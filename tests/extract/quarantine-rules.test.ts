@@ -11,7 +11,7 @@ const rules = { quarantine: true, quarantineMaxPercent: 5 } as const;
 const off = { quarantine: false, quarantineMaxPercent: 5 } as const;
 const changing = incremental(info, rules);
 
-/** A source whose bad row is repaired when `isRepaired`; an incremental read gives what its cursor asks for. */
+/** A source whose invalid row is repaired when `isRepaired` returns true. Incremental reads apply the cursor. */
 function sourceOf(isRepaired: () => boolean): ReadFunction {
   return (_, { cursor }) => {
     const rows = [...good(40), ...(isRepaired() ? good(1, 40) : bad(40)), ...good(9, 41)];
@@ -22,7 +22,7 @@ function sourceOf(isRepaired: () => boolean): ReadFunction {
 const countOf = async (bench: Bench) =>
   Number((await bench.rows<{ n: bigint }>("SELECT count(*) AS n FROM t"))[0]!.n);
 
-test("extractSource() reads all of a table again when its quarantine is switched off after rows were rejected", async () => {
+test("extractSource() reads a table in full when its quarantine is disabled after rows were rejected", async () => {
   await using bench = await openBench();
   let isRepaired = false;
   const read = sourceOf(() => isRepaired);
@@ -37,7 +37,7 @@ test("extractSource() reads all of a table again when its quarantine is switched
   const [whole] = (await bench.run([{ ...changing, ...off }], read)).tables;
   expect(whole).toMatchObject({ status: "extracted", full: true, rows: 50 });
   expect(whole!.notes).toContain(
-    "rows were rejected by looser rules than those it has now, so all of it was read",
+    "rows were rejected under looser quarantine rules, so the table was read in full",
   );
   expect((await bench.run([{ ...changing, ...off }], read)).tables[0]).toMatchObject({
     status: "unchanged",
@@ -45,7 +45,7 @@ test("extractSource() reads all of a table again when its quarantine is switched
   });
 });
 
-test("extractSource() checks the share again when it is lowered below that by which rows were rejected", async () => {
+test("extractSource() reads a table in full when the maximum percentage is lowered after rows were rejected", async () => {
   await using bench = await openBench();
   const read = sourceOf(() => false);
   await bench.run([changing], read);
@@ -58,7 +58,7 @@ test("extractSource() checks the share again when it is lowered below that by wh
   expect(higher.tables[0]).toMatchObject({ status: "unchanged", full: false });
 });
 
-test("extractSource() reads all again when values that were rejected may widen a column now", async () => {
+test("extractSource() reads a table in full when rejected values can now widen a column", async () => {
   await using bench = await openBench();
   const read = sourceOf(() => false);
   const frozen = { ...changing, schemaPolicy: "freeze" } as const;
@@ -87,7 +87,7 @@ test("extractSource() remembers rows that were rejected by a read that changed n
   });
 });
 
-test("extractSource() does not read again when no row was rejected, or none is missing any more", async () => {
+test("extractSource() does not read in full when no row was rejected or all rows are published again", async () => {
   await using bench = await openBench();
   let isRepaired = true;
   const read = sourceOf(() => isRepaired);
@@ -103,7 +103,7 @@ test("extractSource() does not read again when no row was rejected, or none is m
   });
 });
 
-test("extractSource() keeps in mind the rejected rows of a file that a later read leaves out", async () => {
+test("extractSource() remembers the rejected rows of a file that a later read does not yield", async () => {
   await using bench = await openBench();
   const plan = planOf(table("t", { id: int64() }), rules);
   const write = async (name: string, text: string): Promise<Batch> => {
@@ -119,7 +119,7 @@ test("extractSource() keeps in mind the rejected rows of a file that a later rea
     yield a;
     return { state: 1 };
   });
-  // Told where it stood, the source gives what is new: nothing but `b.csv`, and then nothing.
+  // With its state, the source yields only new files: `b.csv`, and then none.
   const read: ReadFunction = async function* (_, { state }) {
     if (state === undefined) yield a;
     if (state !== 2) yield b;

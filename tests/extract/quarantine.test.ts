@@ -30,7 +30,7 @@ async function readOnce(rows: Batch, overrides: Partial<typeof refresh> = {}) {
   return { stats: stats.tables[0]!, rows: Number(count!.n) };
 }
 
-test("extractSource() fails a table of which more than 5 % were rejected, and keeps what is published", async () => {
+test("extractSource() fails a table if more than 5 % of the rows are rejected, and keeps the published data", async () => {
   const { stats, rows } = await readOnce([...bad(6), ...good(94)]);
   expect(stats).toMatchObject({ status: "failed", rowsRead: 100, rowsQuarantined: 6, rows: 7 });
   expect(stats.error?.code).toBe("quarantine_exceeded");
@@ -44,14 +44,14 @@ test("extractSource() fails a table of which more than 5 % were rejected, and ke
   expect((await readOnce([...bad(5), ...good(95)])).stats.status).toBe("extracted");
 });
 
-test("extractSource() takes the share that the table sets", async () => {
+test("extractSource() applies the maximum percentage of the table", async () => {
   const half = [...bad(5), ...good(5)];
   expect((await readOnce(half, { quarantineMaxPercent: 50 })).stats.status).toBe("extracted");
   expect((await readOnce(half, { quarantineMaxPercent: 49 })).stats.status).toBe("failed");
   expect((await readOnce([...bad(1), ...good(99)], { quarantineMaxPercent: 0 })).stats.status).toBe("failed");
 });
 
-test("extractSource() never replaces rows by none, whatever the share", async () => {
+test("extractSource() never replaces rows if all new rows are rejected, regardless of the maximum percentage", async () => {
   const { stats, rows } = await readOnce(bad(3), { quarantineMaxPercent: 100 });
   expect(stats.error?.code).toBe("quarantine_exceeded");
   expect(stats.error?.message).toContain("no row was left");
@@ -66,7 +66,7 @@ test("extractSource() names the main reason and the file in its notes", async ()
   ]);
 });
 
-test("extractSource() judges a short incremental read as one of 100 rows", async () => {
+test("extractSource() applies the percentage of a short incremental read to 100 rows", async () => {
   const plan = incremental(info, { quarantine: true });
   const statusOf = async (rejected: number, percent = 5) => {
     await using bench = await openBench();
@@ -83,7 +83,7 @@ test("extractSource() judges a short incremental read as one of 100 rows", async
   expect(await statusOf(1, 0)).toBe("failed");
 });
 
-test("extractSource() does not replace the rows of a file by none", async () => {
+test("extractSource() does not replace the rows of a file if all new rows are rejected", async () => {
   await using bench = await openBench();
   const plan = incremental(info, { quarantine: true, primaryKey: [], quarantineMaxPercent: 100 });
   let written = 0;
@@ -105,14 +105,14 @@ test("extractSource() does not replace the rows of a file by none", async () => 
   expect(await bench.rows("SELECT id FROM t ORDER BY id")).toEqual([{ id: 1n }, { id: 2n }, { id: 3n }]);
 });
 
-test("extractSource() forgets the rejected rows of a read that its connector describes anew", async () => {
+test("extractSource() discards the rejected rows of a read when the connector describes the table again", async () => {
   await using bench = await openBench();
   let described = 0;
   const connector: AnyConnector = {
     async *read() {
       yield [...good(40), ...bad(2)];
       if (described === 0) {
-        // So many that the rows before them are checked.
+        // Enough rows that the earlier ones are already checked.
         yield good(9_000, 40);
         throw new AgnesError("file_reading_outdated", { file: "t.csv", reason: "a column is new" });
       }
@@ -134,7 +134,7 @@ test("extractSource() forgets the rejected rows of a read that its connector des
   ).toEqual(['"no0"', '"no1"']);
 });
 
-test("extractSource() writes rejected rows with the numbers that their file has", async () => {
+test("extractSource() writes rejected rows with the numbers as in their file", async () => {
   await using bench = await openBench();
   const n = struct({ big: int64(), many: utf8() });
   const plan = planOf(table("t", { id: int64(), n }), { quarantine: true, quarantineMaxPercent: 90 });
@@ -174,7 +174,7 @@ async function quarantined(path: string): Promise<readonly RowReject[]> {
   return lines.map((line) => JSON.parse(line) as RowReject);
 }
 
-test("extractSource() names the row, from 1, and the file of each rejected row, whatever is wrong with it", async () => {
+test("extractSource() reports the row number, from 1, and the file of each rejected row, for every kind of error", async () => {
   await using bench = await openBench();
   const loose = table(
     "t",
@@ -204,7 +204,7 @@ test("extractSource() names the row, from 1, and the file of each rejected row, 
     ],
   );
   const wide = (count: string) => `it has ${count}, the header has 3`;
-  const noKey = "the primary key has no value";
+  const noKey = "the primary key is null";
   expect(found).toEqual([
     ["b.csv", 2, "", wide("1 value"), 5],
     ["b.csv", 4, "n", "it is not BIGINT", undefined],
@@ -217,7 +217,7 @@ test("extractSource() names the row, from 1, and the file of each rejected row, 
   ]);
 });
 
-test("extractSource() counts rejected row objects through the read, and those without a key where it can", async () => {
+test("extractSource() numbers rejected row objects across the read, and rows with a null key if possible", async () => {
   const loose = table(
     "t",
     { id: int64({ nullable: true }), at: int64() },

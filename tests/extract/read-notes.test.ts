@@ -8,7 +8,7 @@ import { incremental, openBench, planOf, type ReadFunction } from "./harness.ts"
 const info = table("t", { id: int64(), at: int64() }, { cursor: "at" });
 const appended = "it has no primary key, so new rows are appended";
 
-test("extractSource() notes that rows without a key are appended when some are", async () => {
+test("extractSource() notes that rows without a key are appended if there are any", async () => {
   await using bench = await openBench();
   const plan = incremental(info);
   let rows: Batch = [{ id: 1, at: 1 }];
@@ -20,7 +20,7 @@ test("extractSource() notes that rows without a key are appended when some are",
   expect(await notes()).toEqual([]);
 });
 
-test("extractSource() does not note that rows of files are appended, which replace those of their file", async () => {
+test("extractSource() does not note appended rows for files, whose rows replace earlier ones", async () => {
   for (const strategy of [{}, { strategy: "partitioned", partitionBy: "at" }] as const) {
     await using bench = await openBench();
     const plan = incremental(info, strategy);
@@ -38,19 +38,19 @@ test("extractSource() does not note that rows of files are appended, which repla
   }
 });
 
-test("extractSource() notes that an incremental table without a cursor column is read whole", async () => {
+test("extractSource() notes that an incremental table without a cursor column is read in full", async () => {
   await using bench = await openBench();
   const plain = table("t", { id: int64() });
   const notes = async (plan: ReturnType<typeof planOf>, read: ReadFunction) =>
     (await bench.run([plan], read)).tables[0]!.notes;
   const whole =
-    "it has no cursor column, so each sync reads all of it; `agnes table update crm.t --incremental-column COLUMN` sets one";
+    "it has no cursor column, so each sync reads the whole table; set one with `agnes table update crm.t --incremental-column COLUMN`";
   const keyed = planOf(plain, { strategy: "incremental", primaryKey: ["id"] });
   const read: ReadFunction = () => [[{ id: 1 }]];
   expect(await notes(keyed, read)).toEqual([whole]);
   expect(await notes(keyed, read)).toEqual([whole]);
   expect((await notes(planOf(plain), read)).join()).not.toContain("cursor");
-  // The connector keeps where it stands by itself.
+  // The connector keeps its own state.
   const stated = async function* () {
     yield [{ id: 1 }];
     return { state: "7" };

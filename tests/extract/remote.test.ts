@@ -32,7 +32,7 @@ test("extractSource() publishes a remote-only source without reading data", asyn
       "SELECT column_name AS n, data_type AS t FROM duckdb_columns() WHERE table_name = '_remote_attach'",
     ),
   ).toEqual(["alias", "extension", "url", "token_env"].map((n) => ({ n, t: "VARCHAR" })));
-  // That an extension attaches it when it is queried is no news for its owner.
+  // A missing view is normal for a database that an extension attaches, so there is no note.
   expect(stats.tables[0]!.notes).toEqual([]);
   expect((await bench.run([planOf(info, { mode: "remote" })], connector)).published).toBe(false);
 });
@@ -50,7 +50,7 @@ test("extractSource() writes no secret that remote() returns, nor one that an ea
     { ...attach, url: `postgres://host/db?auth=${Buffer.from(`u:${secret}`).toString("base64url")}` },
     { ...attach, alias: `db_${Buffer.from(secret).toString("hex")}` },
   ];
-  // Without the secret's value nothing is known to be one, as in an earlier version.
+  // Without the secret's value no secret is detected, as in an earlier version.
   await bench.run(plans, remote(leaking[0]!));
   expect(await bench.rows("SELECT url FROM _remote_attach")).toEqual([{ url: leaking[0]!.url }]);
   const addresses = async () =>
@@ -72,7 +72,7 @@ test("extractSource() writes no secret that remote() returns, nor one that an ea
   expect(await addresses()).toBe('[{"url":"postgres://host/db"}]');
 });
 
-test("extractSource() drops the address with a secret when it carries the table of it forward", async () => {
+test("extractSource() removes an address with a secret when it keeps its table", async () => {
   await using bench = await openBench();
   const leaking = { alias: "db", extension: "postgres", url: "postgres://u:hush-hush@host", tokenEnv: "" };
   const local = table("local", { id: int64() });
@@ -100,7 +100,7 @@ test("extractSource() drops the address with a secret when it carries the table 
     expect(await bench.rows("SELECT * FROM _remote_attach")).toEqual([]);
 });
 
-test("extractSource() writes a view over a DuckDB file that it can attach", async () => {
+test("extractSource() creates a view over a DuckDB file that it can attach", async () => {
   await using bench = await openBench();
   const path = join(bench.root, "other.duckdb");
   {
@@ -126,7 +126,7 @@ test("extractSource() writes a view over a DuckDB file that it can attach", asyn
   expect(await connection.rows("SELECT * FROM orders")).toEqual([{ id: 7, name: "x" }]);
 });
 
-test("extractSource() publishes no option and no secret of an attach, and a changed address though no table changed", async () => {
+test("extractSource() publishes no options and secrets of an attachment, and a changed address even if no table changed", async () => {
   await using bench = await openBench();
   const attach = { alias: "bq", extension: "bigquery", url: "project=x", tokenEnv: "BQ_TOKEN" };
   const plan = [planOf(info, { mode: "remote" })];
@@ -139,7 +139,7 @@ test("extractSource() publishes no option and no secret of an attach, and a chan
   expect((await bench.run(plan, remote(moved))).published).toBe(false);
 });
 
-test("extractSource() refuses a hostile alias and drops the attachment with its last table", async () => {
+test("extractSource() rejects a hostile alias and removes the attachment with its last table", async () => {
   await using bench = await openBench();
   const bad = remote({ alias: 'x"; --', extension: "duckdb", url: "x", tokenEnv: "" });
   expect((await bench.run([planOf(info, { mode: "remote" })], bad)).errors[0]?.error.code).toBe(
@@ -154,13 +154,13 @@ test("extractSource() refuses a hostile alias and drops the attachment with its 
   expect(await bench.rows("SELECT * FROM orders")).toEqual([{ id: 1n, name: null }]);
 });
 
-test("extractSource() materializes what the source's own engine answers", async () => {
+test("extractSource() materializes the result of the source's own engine", async () => {
   await using bench = await openBench();
-  const asked: string[] = [];
+  const queries: string[] = [];
   const batch = arrow.tableFromArrays({ n: new Int32Array([1, 2]) }).batches[0]!;
   const connector = {
     query: async (sql: string) => {
-      asked.push(sql);
+      queries.push(sql);
       return {
         schema: batch.schema,
         batches: (async function* () {
@@ -171,18 +171,18 @@ test("extractSource() materializes what the source's own engine answers", async 
   };
   const stats = await bench.run([planOf(info, { mode: "materialized", query: "SELECT 1" })], connector);
   expect(stats.tablesExtracted).toBe(1);
-  expect(asked).toEqual(["SELECT 1"]);
+  expect(queries).toEqual(["SELECT 1"]);
   expect(await bench.rows("SELECT * FROM orders ORDER BY n")).toEqual([{ n: 1 }, { n: 2 }]);
   expect(await bench.rows("SELECT query_mode FROM _meta")).toEqual([{ query_mode: "materialized" }]);
 });
 
-test("extractSource() materializes a result that is read in parts at once", async () => {
+test("extractSource() materializes a result whose parts are read concurrently", async () => {
   await using bench = await openBench();
   const { schema } = table("counts", { n: int64() });
   let waiting: (() => void)[] = [];
   const part = (from: number) =>
     async function* () {
-      // Parts that are read in turn would wait for ever.
+      // If the parts were read one after the other, they would wait forever.
       await new Promise<void>((resolve) => {
         waiting.push(resolve);
         if (waiting.length === 2) for (const go of waiting.splice(0)) go();

@@ -11,7 +11,7 @@ const infoOf = (columns: Record<string, Column>) =>
 const change = { kind: "renamed", column: "W", from: "w" } as const;
 
 test.each(["full_refresh", "incremental"] as const)(
-  "extractSource() gives a column the name that its source gives it in another case, with %s",
+  "extractSource() renames a column whose name changed case in the source, with %s",
   async (strategy) => {
     await using bench = await openBench();
     const run = (columns: Record<string, Column>, rows: Row[]) =>
@@ -45,37 +45,37 @@ test.each(["full_refresh", "incremental"] as const)(
   },
 );
 
-test("extractSource() reads parts of a delta and of before as one when a column changed case and no row was touched", async () => {
+test("extractSource() reads old and new parts as one when a column changed case and there are no affected rows", async () => {
   await using bench = await openBench();
   await bench.run([incremental(infoOf({ ü: utf8() }))], () => [[{ id: 1, at: 1, ü: "a" }]]);
   await bench.run([incremental(infoOf({ Ü: utf8() }))], () => [[{ id: 2, at: 2, Ü: "b" }]]);
   expect(await bench.rows('SELECT "Ü" FROM t ORDER BY id')).toEqual([{ Ü: "a" }, { Ü: "b" }]);
 });
 
-test("a frozen table refuses a column whose name changed its case", async () => {
+test("a frozen table rejects a column whose name changed case", async () => {
   await using bench = await openBench();
   const frozen = { schemaPolicy: "freeze" } as const;
   await bench.run([planOf(infoOf({ w: utf8() }), frozen)], () => [[{ id: 1, at: 1, w: "a" }]]);
   const stats = await bench.run([planOf(infoOf({ W: utf8() }), frozen)], () => [[{ id: 1, at: 1, W: "a" }]]);
   expect(stats.errors[0]?.error.code).toBe("schema_frozen");
-  expect(stats.errors[0]?.error.message).toContain("column w is called W now");
+  expect(stats.errors[0]?.error.message).toContain("column w was renamed to W");
 });
 
-test("diffColumns() and evolve() take names of another case for the same column", () => {
+test("diffColumns() and evolve() treat names that differ only in case as the same column", () => {
   const column = (name: string, type = "VARCHAR") => ({ name, type, nullable: true });
   const before = [column("id"), column("w")];
   const after = [column("W", "BIGINT"), column("ID")];
   const changes = diffColumns(before, after);
   expect(changes.map(describeChange)).toEqual([
-    "column w is called W now",
-    "column W was VARCHAR and is BIGINT",
-    "column id is called ID now",
+    "column w was renamed to W",
+    "column W changed from VARCHAR to BIGINT",
+    "column id was renamed to ID",
     "the order of the columns changed to W, ID",
   ]);
   const options = { policy: "evolve", accept: false, replaced: true } as const;
   const previous = { columns: before, sourceColumns: before };
   expect(evolve("t", previous, after, options).columns).toEqual([column("ID"), column("W")]);
-  // As an earlier version published it.
+  // The columns that an earlier version published.
   const twice = { columns: [...before, column("W")], sourceColumns: [column("id"), column("W")] };
   expect(evolve("t", twice, [column("id"), column("W")], options).columns).toEqual([
     column("id"),

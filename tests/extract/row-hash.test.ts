@@ -6,7 +6,7 @@ import { hashFiles, rowHash, type RowsHash } from "../../lib/extract/merge/finge
 import type { PublishedColumn } from "../../lib/extract/format/extract-state.ts";
 import { openBench } from "./harness.ts";
 
-// No part holds the time 24:00:00.
+// Parts cannot store the time 24:00:00.
 const ALL_TYPES = `SELECT * REPLACE (hugeint // 1000 AS hugeint, least("time", TIME '23:59:59.999999') AS "time"), [geometry] AS geometries, {'u': "union"} AS record
   FROM test_all_types()`;
 
@@ -21,7 +21,7 @@ async function columnsOf(database: Database, sql: string): Promise<readonly Publ
   }));
 }
 
-/** The hash of a query's rows as it is found while they are written, and when they are read back. */
+/** The hashes of a query's rows, computed while they are written and when they are read back. */
 async function bothHashes(database: Database, sql: string, path: string) {
   const columns = await columnsOf(database, sql);
   const { rows, sum } = await copyToParquet(database, { kind: "sql", sql }, path, {
@@ -32,7 +32,7 @@ async function bothHashes(database: Database, sql: string, path: string) {
   return { written: { rows, sum } as RowsHash, readBack: readBack! };
 }
 
-test("copyToParquet() adds up the hashes that the written rows have, for every type of DuckDB", async () => {
+test("copyToParquet() adds up the hashes of the written rows, for every DuckDB type", async () => {
   await using bench = await openBench();
   await using database = await openDatabase();
   for (const [at, sql] of [
@@ -48,7 +48,7 @@ test("copyToParquet() adds up the hashes that the written rows have, for every t
   }
 });
 
-test("rowHash() differs for rows that DuckDB takes for equal, or hashes alike, and not for their order", async () => {
+test("rowHash() differs for rows that DuckDB treats or hashes as equal, and does not depend on their order", async () => {
   await using bench = await openBench();
   await using database = await openDatabase();
   let number = 0;

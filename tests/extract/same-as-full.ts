@@ -31,11 +31,11 @@ interface Item {
   readonly v: string;
 }
 
-/** A source that changes at random, and what its table should hold after each read. */
+/** A source that changes at random, and the expected rows of its table after each read. */
 interface Changing extends AsyncDisposable {
   readonly connector: AnyConnector;
   readonly key: readonly string[];
-  /** The table as the source describes it now. */
+  /** The current description of the table. */
   table(): Promise<TableInfo>;
   change(): Promise<void>;
   /** Called after each read: the rows as text, sorted. */
@@ -54,7 +54,7 @@ function randomOf(seed: number) {
 
 const textOf = ({ id, at, v }: Item) => `${id} ${at} ${v}`;
 
-/** Files of a folder: appended to, rewritten, removed, and new ones with rows of any age. */
+/** Files of a folder that are added, extended, rewritten and removed, with rows of any age. */
 async function changingFiles(random: Random, hasKey: boolean): Promise<Changing> {
   const root = await mkdtemp(join(tmpdir(), "agnes-same-"));
   await mkdir(join(root, "data/t"), { recursive: true });
@@ -112,10 +112,10 @@ async function changingFiles(random: Random, hasKey: boolean): Promise<Changing>
   };
 }
 
-/** Rows of a table by key, which change their time when they change; deletions are told by the objects only. */
+/** Rows of a table by key. Each change updates the time. Only row objects report deletions. */
 class ChangingRows {
   readonly rows = new Map<number, Item>();
-  /** Without a key: what a read after the last one gives, added to what there was. */
+  /** Without a key: the rows of each read are appended. */
   readonly seen: Item[] = [];
   readonly deleted: number[] = [];
   readonly #random: Random;
@@ -141,7 +141,7 @@ class ChangingRows {
         this.deleted.push(id);
         continue;
       }
-      // Equal to the last time, later, or without one; never earlier, which a cursor cannot find.
+      // The last time, a later one or none. A cursor cannot find earlier ones.
       const at = random.chance(0.15) ? null : (this.#clock += random.below(2));
       this.rows.set(id, { id, at, v: `v${random.below(1000)}` });
     }
@@ -151,7 +151,7 @@ class ChangingRows {
     if (this.#hasKey) return [...this.rows.values()].map(textOf).sort();
     const isFirst = this.#last === null;
     const fresh = [...this.rows.values()].filter(({ at }) => isFirst || (at !== null && at > this.#last!));
-    // As the guide says: equal ones cannot be told from those read before, and without a time only a full read finds them.
+    // As documented: only a full read finds rows with an equal time or without a time.
     if (isFirst) this.seen.length = 0;
     this.seen.push(...fresh);
     const times = this.seen.map(({ at }) => at).filter((at) => at !== null);
@@ -234,7 +234,7 @@ interface ChangingSource {
   readonly hasKey: boolean;
 }
 
-/** Syncs a source that changes at random, and compares what is published with what a full read gives. */
+/** Syncs a source that changes at random, and compares the published rows with those of a full read. */
 export async function expectSameAsFull(
   { kind, hasKey }: ChangingSource,
   seeds: readonly number[],

@@ -12,7 +12,7 @@ setDefaultTimeout(60_000);
 
 type Content = string | Uint8Array;
 
-/** Writes files and describes them as one table, as the plugin `files` does. */
+/** Writes files and describes them as one table, like the plugin `files`. */
 async function filesOf(
   bench: Bench,
   contents: ReadonlyMap<string, Content>,
@@ -34,7 +34,7 @@ async function filesOf(
   return { info: table("t", schema), chunks };
 }
 
-/** A host that counts the folders of parts that one query wrote. */
+/** A host that counts the folders of parts written by one query. */
 function countingHost() {
   const { files } = createHost();
   const folders = new Set<string>();
@@ -76,7 +76,7 @@ async function idsByOrigin(bench: Bench): Promise<Readonly<Record<string, readon
   return Object.fromEntries(found);
 }
 
-test("extractSource() copies many small files by few queries, each into a part of its own, in its order", async () => {
+test("extractSource() copies many small files with few queries, each into its own part, in order", async () => {
   const { counted, files } = countingHost();
   await using bench = await openBench({ files });
   const contents = new Map<string, Content>();
@@ -86,7 +86,7 @@ test("extractSource() copies many small files by few queries, each into a part o
     contents.set(name(at), `id,name\n${rowsOf(at * 1000, count)}`);
     if (count > 0) expected[name(at)] = Array.from({ length: count }, (_, row) => at * 1000 + row);
   }
-  // Other layouts, an encoding that DuckDB cannot read, a file of no row, and a large one.
+  // Other layouts, an encoding that DuckDB cannot read, an empty file and a large one.
   const others: readonly (readonly [number, Content, readonly number[]])[] = [
     [3, "name,id\nx,7\ny,5\n", [7, 5]],
     [60, Buffer.from("\uFEFFid,name\n9,z\n8,z\n", "utf16le"), [9, 8]],
@@ -111,7 +111,7 @@ test("extractSource() copies many small files by few queries, each into a part o
   expect(await leftOvers(bench)).toEqual([]);
 });
 
-test("extractSource() writes the part that a file alone gives, whatever was copied with it", async () => {
+test("extractSource() writes the same part for a file whether it is copied alone or with others", async () => {
   const contents = new Map(
     Array.from({ length: 5 }, (_, at) => [name(at), `id,name,x\n${at},a,-0.5\n,b,1.25\n`]),
   );
@@ -127,7 +127,7 @@ test("extractSource() writes the part that a file alone gives, whatever was copi
   for (const at of [0, 2, 4]) expect(await hashes((chunks) => [chunks[at]!])).toEqual([together[at]!]);
 });
 
-test("extractSource() takes a column called as its own, and conditions that leave nothing of a file", async () => {
+test("extractSource() supports a column with the name of its internal column, and conditions that exclude all rows of a file", async () => {
   await using bench = await openBench();
   const { info, chunks } = await filesOf(
     bench,
@@ -154,7 +154,7 @@ test("extractSource() takes a column called as its own, and conditions that leav
   expect(await idsByOrigin(other)).toEqual({ "1.csv": [1, 1], "3.csv": [3, 3] });
 });
 
-test("extractSource() names the first bad file of many, and rejects their rows in order with quarantine", async () => {
+test("extractSource() names the first invalid file of many, and rejects their rows in order with quarantine", async () => {
   await using bench = await openBench();
   const contents = new Map<string, string>();
   for (let at = 0; at < 40; at++) contents.set(name(at), `id,name\n${rowsOf(at * 10, 10)}`);
@@ -178,7 +178,7 @@ test("extractSource() names the first bad file of many, and rejects their rows i
   expect(Object.keys(await idsByOrigin(bench))).toEqual([...contents.keys()]);
 });
 
-test("extractSource() names a bad file before what the connector failed with behind it", async () => {
+test("extractSource() reports an invalid file before a later error of the connector", async () => {
   await using bench = await openBench();
   const contents = new Map([1, 2, 3].map((id) => [`${id}.csv`, `id,name\n${id},n\n`]));
   const { info, chunks } = await filesOf(bench, contents);
@@ -194,7 +194,7 @@ test("extractSource() names a bad file before what the connector failed with beh
   expect(await leftOvers(bench)).toEqual([]);
 });
 
-test("extractSource() stops while it copies small files, and leaves none of them behind", async () => {
+test("extractSource() stops while it copies small files, and removes all of them", async () => {
   const controller = new AbortController();
   const { files } = createHost();
   const rename: typeof files.rename = (from, to) => {

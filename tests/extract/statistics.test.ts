@@ -18,16 +18,16 @@ const rows: readonly Row[] = [
   { id: 9, day: "2026-02-02", v: 4 },
 ];
 
-/** Runs and gives the queries that took least or greatest values, or counted nulls, of Parquet files. */
-async function measuring(bench: Bench, plan: TablePlan, given: readonly Row[]): Promise<readonly string[]> {
+/** Runs an extraction and returns the queries that measured bounds or null counts of Parquet files. */
+async function measuring(bench: Bench, plan: TablePlan, yielded: readonly Row[]): Promise<readonly string[]> {
   using spied = spyOn(Connection.prototype, "rows");
-  const stats = await bench.run([plan], () => [given]);
+  const stats = await bench.run([plan], () => [yielded]);
   expect(stats.errors).toEqual([]);
   const statements = spied.mock.calls.map(([sql]) => sql);
   return statements.filter((sql) => /read_parquet/.test(sql) && /\b(min|max)\(|IS NULL/.test(sql));
 }
 
-/** The bounds that are kept of each part, and those of the values in its file. */
+/** The stored bounds of each part, and those of the values in its file. */
 async function bounds(bench: Bench, { name }: TableInfo, key: string, cursor: string) {
   const { parts } = (await readExtract(bench.services.host.files, bench.directory))!.tables.find(
     (one) => one.name === name,
@@ -78,29 +78,29 @@ test.each(["full_refresh", "incremental", "partitioned"] as const)(
   },
 );
 
-test("extractSource() measures bounds that a copy does not tell", async () => {
+test("extractSource() measures bounds that the COPY statistics lack", async () => {
   await using bench = await openBench();
   const other = table(
     "others",
     { key: utf8({ nullable: false }), v: float64() },
     { primaryKey: ["key"], cursor: "v" },
   );
-  const given = [
+  const yielded = [
     { key: `${"x".repeat(300)}b`, v: 2.5 },
     { key: `${"x".repeat(300)}a`, v: 10 },
   ];
-  const found = await measuring(bench, incremental(other), given);
+  const found = await measuring(bench, incremental(other), yielded);
   expect(found.length).toBe(2);
   const { kept, held } = await bounds(bench, other, "key", "v");
   expect(kept).toEqual(held);
-  expect(kept[0]).toMatchObject({ keyMin: given[1]!.key, cursorMax: "10.0" });
+  expect(kept[0]).toMatchObject({ keyMin: yielded[1]!.key, cursorMax: "10.0" });
   expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.cursor).toEqual({
     column: "v",
     value: "10.0",
   });
 });
 
-test("extractSource() keeps the cursor of a read whose new rows have no cursor value", async () => {
+test("extractSource() keeps the cursor if the new rows have no cursor value", async () => {
   await using bench = await openBench();
   await bench.run([incremental(info)], () => [rows]);
   const stats = await bench.run([incremental(info)], () => [[{ id: 20, day: "x", v: null }]]);

@@ -1,7 +1,7 @@
 import type { Files } from "../../lib/base/mod.ts";
 import { changingOperations } from "../fakes/faulty-files.ts";
 
-/** Files that call `before` with the number of each step that changes something, counted from 1. */
+/** Files that call `before` with the number of each changing step, from 1. */
 export function steppedFiles(
   files: Files,
   before: (step: number, name: string, path: string) => void,

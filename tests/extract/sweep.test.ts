@@ -11,7 +11,7 @@ import { codeOf, incremental, openBench, planOf, sourceOf } from "./harness.ts";
 const info = table("t", { id: int64() });
 const HOUR_MS = 60 * 60 * 1000;
 
-test("planSweep() removes what no generation needed for the whole grace period", () => {
+test("planSweep() removes parts that are unreferenced for the whole grace period", () => {
   const known = { "data/t/a": 1000, "data/t/b": 5000, "data/t/future": 9_999_999, "data/t/back": 0 };
   const present = ["data/t/a", "data/t/b", "data/t/new", "data/t/used", "data/t/future", "data/t/back"];
   const referenced = new Set(["data/t/used", "data/t/back"]);
@@ -21,7 +21,7 @@ test("planSweep() removes what no generation needed for the whole grace period",
   });
 });
 
-test("extractSource() sweeps parts an hour after the last kept generation let go of them", async () => {
+test("extractSource() removes parts an hour after the last kept generation referred to them", async () => {
   let nowMs = Date.UTC(2026, 0, 1);
   await using bench = await openBench({ now: () => new Date(nowMs) });
   const parts = async () => (await readdir(join(bench.directory, "data", "t"))).length;
@@ -32,12 +32,12 @@ test("extractSource() sweeps parts an hour after the last kept generation let go
   expect(await parts()).toBe(7);
   nowMs += 2000;
   await bench.run([planOf(info)], () => [[{ id: 7 }]]);
-  // Four generations are kept, and those let go of less than an hour ago.
+  // Parts of four generations are kept, and those unreferenced for less than an hour.
   expect(await parts()).toBe(6);
   expect((await listGenerations(bench.services.host.files, bench.directory)).length).toBe(4);
 });
 
-test("extractSource() removes what a dead run left under temporary names", async () => {
+test("extractSource() removes temporary files of crashed runs", async () => {
   await using bench = await openBench();
   await bench.run([planOf(info)], () => [[{ id: 1 }]]);
   await writeFile(join(bench.directory, "extract.duckdb.1.x.tmp"), "");
@@ -72,7 +72,7 @@ test("rollbackExtract() publishes an earlier generation as a new one, with its c
   expect(await codeOf(rollbackExtract(bench.services, bench.directory, 2))).toBe("generation_incomplete");
 });
 
-test("extractSource() writes the views anew when the extract was moved", async () => {
+test("extractSource() rewrites the views when the extract was moved", async () => {
   await using bench = await openBench();
   await bench.run([planOf(info)], () => [[{ id: 1 }]]);
   const moved = join(bench.root, "moved");
@@ -86,7 +86,7 @@ test("extractSource() writes the views anew when the extract was moved", async (
   expect(other?.tables[0]?.rows).toBe(1);
 });
 
-test("changeExtract() reports, and does not fail, when old parts cannot be swept", async () => {
+test("changeExtract() logs a warning when old parts cannot be removed", async () => {
   await using bench = await openBench();
   const plan = incremental(
     table("t", { id: int64({ nullable: false }), n: int64() }, { primaryKey: ["id"] }),
@@ -110,6 +110,6 @@ test("changeExtract() reports, and does not fail, when old parts cannot be swept
     return done;
   });
   expect(changed.kind).toBe("published");
-  expect(bench.log.map(({ message }) => message)).toContain("old parts could not be swept");
+  expect(bench.log.map(({ message }) => message)).toContain("old parts could not be removed");
   expect(await bench.rows("SELECT * FROM t")).toEqual([{ id: 1n, n: 2n }]);
 });

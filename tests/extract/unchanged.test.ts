@@ -17,7 +17,7 @@ import {
 } from "../../lib/kit/mod.ts";
 import { incremental, openBench, planOf, type Bench, type ReadFunction } from "./harness.ts";
 
-// Every case publishes several times; a busy machine takes its time.
+// Every case publishes several times, which is slow on a busy machine.
 setDefaultTimeout(60_000);
 
 const info = table("t", { id: int64(), v: utf8(), x: float64(), at: timestamp() });
@@ -38,7 +38,7 @@ interface Reread {
 }
 
 /**
- * Reads the first batches of each case, a table each, then the second ones, and returns the statuses of the second
+ * Reads the first batches of each case, in a table each, then the second ones, and returns the statuses of the second
  * read: once read back, and once with hashes that were computed while the rows were written, which needs a read in
  * between that changed nothing.
  */
@@ -79,7 +79,7 @@ async function statusesAfter(
 
 const times = (status: string, count: number) => Array.from({ length: count }, () => status);
 
-test("extractSource() publishes nothing when a full refresh gives the same rows in any order", async () => {
+test("extractSource() publishes nothing when a full refresh yields the same rows in any order", async () => {
   const all = rows(3_000);
   const cases = [
     { first: [all], second: [all] },
@@ -90,7 +90,7 @@ test("extractSource() publishes nothing when a full refresh gives the same rows 
   expect(await statusesOf(cases)).toEqual(times("unchanged", 4));
 });
 
-test("extractSource() publishes when one value, or how often a row comes, differs", async () => {
+test("extractSource() publishes when one value or the number of equal rows differs", async () => {
   const all = rows(300);
   const with1 = (change: Row) => ({
     first: [all],
@@ -102,7 +102,7 @@ test("extractSource() publishes when one value, or how often a row comes, differ
     with1({ x: 37.75 }),
     with1({ at: all[151]!.at }),
     { first: [[a, a, b]], second: [[a, b, b]] },
-    // Two rows that exchange a value, and a null that moves: counts, bounds and nulls are the same.
+    // Two rows swap a value, and a null moves: counts, bounds and nulls are equal.
     { first: [pairs("p", "q")], second: [pairs("q", "p")] },
     { first: [[{ id: 1, v: "p" }, { id: 2 }]], second: [[{ id: 2, v: "p" }, { id: 1 }]] },
   ];
@@ -115,13 +115,13 @@ const pairs = (one: string, two: string): readonly Row[] => [
   { id: 2, v: two },
 ];
 
-test("extractSource() tells -0.0 from 0.0, also in lists and records, and takes NaN for NaN", async () => {
+test("extractSource() distinguishes -0.0 from 0.0, also in lists and records, and treats NaN as equal", async () => {
   const deep = table("t", {
     x: float64(),
     l: list(float64()),
     s: struct({ a: float64(), b: list(utf8()) }),
   });
-  // Another row, so that there is another order.
+  // A second row, to change the order.
   const other = { x: 7, l: [7], s: { a: 7, b: ["7"] } };
   const one = (x: number, l: readonly number[], s: object): readonly Batch[] => [[{ x, l, s }, other]];
   const base = one(0, [0, 1], { a: Number.NaN, b: ["p, q"] });
@@ -140,7 +140,7 @@ test("extractSource() tells -0.0 from 0.0, also in lists and records, and takes 
   expect(await statusesOf(cases, deep)).toEqual(times("extracted", 4));
 });
 
-test("extractSource() publishes the same rows when the table is another one: layout, words, what was asked", async () => {
+test("extractSource() publishes the same rows when the layout, description or definition of the table changed", async () => {
   const all = rows(20);
   const after = async (change: (plan: ReturnType<typeof planOf>) => ReturnType<typeof planOf>) => {
     await using bench = await openBench();
@@ -148,7 +148,7 @@ test("extractSource() publishes the same rows when the table is another one: lay
     return (await bench.run([change(planOf(info))], () => [all])).tables[0]!.status;
   };
   expect(await after((plan) => plan)).toBe("unchanged");
-  expect(await after((plan) => ({ ...plan, description: "new words" }))).toBe("extracted");
+  expect(await after((plan) => ({ ...plan, description: "new description" }))).toBe("extracted");
   expect(await after((plan) => ({ ...plan, columns: ["id", "v", "x", "at"] }))).toBe("extracted");
   const described = table("t", {
     id: int64({ description: "the id" }),
@@ -161,7 +161,7 @@ test("extractSource() publishes the same rows when the table is another one: lay
   expect(await after((plan) => ({ ...plan, info: wider }))).toBe("extracted");
 });
 
-test("extractSource() finds whole reads of other strategies unchanged, also when all is asked for", async () => {
+test("extractSource() detects unchanged full reads of other strategies, also on request", async () => {
   const keyed = table("t", { id: int64(), at: int64(), v: utf8() }, { primaryKey: ["id"], cursor: "at" });
   const all = Array.from({ length: 40 }, (_, i) => ({ id: i % 30, at: i, v: `v${i}` }));
   for (const plan of [
@@ -177,7 +177,7 @@ test("extractSource() finds whole reads of other strategies unchanged, also when
   }
 });
 
-test("extractSource() keeps where it continues without a new generation, also past one of other tables", async () => {
+test("extractSource() saves the cursor without a new generation, also across generations of other tables", async () => {
   await using bench = await openBench();
   const states: unknown[] = [];
   const other = table("other", { id: int64() });
@@ -204,13 +204,13 @@ test("extractSource() keeps where it continues without a new generation, also pa
   expect(await run([info])).toMatchObject({ published: false, generation: 2 });
   await run([info]);
   expect(states).toEqual([undefined, { count: 1 }, { count: 2 }, { count: 3 }, { count: 4 }]);
-  // What was kept holds for the rows it was kept for only.
+  // The saved facts apply only to the rows they were saved for.
   await bench.services.host.files.remove(join(bench.directory, ".checked.json"));
   await run([info]);
   expect(states.at(-1)).toEqual({ count: 3 });
 });
 
-test("extractSource() compares each file by itself: a renamed or exchanged one is published", async () => {
+test("extractSource() compares each file separately: a renamed or swapped file is published", async () => {
   await using bench = await openBench();
   let written = 0;
   const chunks = async (contents: Readonly<Record<string, string>>): Promise<readonly Batch[]> =>
@@ -237,19 +237,19 @@ test("extractSource() compares each file by itself: a renamed or exchanged one i
   expect(new Set(origins)).toEqual(new Set(["a.csv", "c.csv"]));
 });
 
-test("extractSource() reads no published part once a read changed nothing", async () => {
+test("extractSource() reads no published parts after a read that changed nothing", async () => {
   await using bench = await openBench();
   const all = rows(3_000);
-  const run = async (given: readonly Row[]) =>
-    (await bench.run([planOf(info)], () => [given])).tables[0]!.status;
+  const run = async (yielded: readonly Row[]) =>
+    (await bench.run([planOf(info)], () => [yielded])).tables[0]!.status;
   await run(all);
   expect(await run(all.toReversed())).toBe("unchanged");
-  // A part of the same size that cannot be read.
+  // A part of the same size that is unreadable.
   const [part] = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts;
   await writeFile(join(bench.directory, part!.path), new Uint8Array(part!.sizeBytes));
   expect(await run([...all.slice(1_000), ...all.slice(0, 1_000)])).toBe("unchanged");
   expect(await run([...all.slice(1_000), ...all.slice(1, 1_000), all[1]!])).toBe("extracted");
-  // Nor after one change; after two, hashing is given up until a read changes nothing again.
+  // Nor after one change. After two changes, rows are not hashed until a read changes nothing again.
   const damage = async () => {
     const { parts } = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!;
     for (const { path, sizeBytes } of parts)
@@ -263,7 +263,7 @@ test("extractSource() reads no published part once a read changed nothing", asyn
   expect(await run(rows(3_000, 1).toReversed())).toBe("failed");
 });
 
-test("extractSource() compares a table of 1,600 columns by its footers, at a cost that does not grow with their square", async () => {
+test("extractSource() compares a table of 1,600 columns by its footers, without quadratic cost", async () => {
   const wide = table("t", Object.fromEntries(Array.from({ length: 1600 }, (_, at) => [`c${at}`, int64()])));
   const row = (last: number) =>
     Object.fromEntries(wide.schema.fields.map(({ name }, at) => [name, at === 1599 ? last : at]));

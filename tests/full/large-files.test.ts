@@ -61,7 +61,7 @@ describe("files: a large file", () => {
       const again = await syncFolder(folder, OPTIONS);
       expect(again.errors).toEqual([]);
       expect(again.tables[0]!.schemaChanges.map(describeChange)).toEqual([
-        "column id was BIGINT and is VARCHAR",
+        "column id changed from BIGINT to VARCHAR",
       ]);
       expect(await published("SELECT id, count(*)::INTEGER AS rows FROM t GROUP BY id ORDER BY id")).toEqual([
         { id: "007", rows: 1 },

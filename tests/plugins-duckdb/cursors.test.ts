@@ -57,7 +57,7 @@ test("a cursor whose text or bytes have another order than its values is refused
   for (const [name, [type]] of columns) {
     const named = { state: "ENUM", clock: "TIME WITH TIME ZONE" }[name] ?? type;
     const kept = name === "list" ? "INTEGER[]" : "VARCHAR";
-    expect(messages[name]).toContain(`its cursor column "c" is ${named} and kept as ${kept}`);
+    expect(messages[name]).toContain(`its cursor column "c" is ${named} and stored as ${kept}`);
   }
   expect(messages["good"]).toBeUndefined();
   const { hint } = tables.find(({ name }) => name === "bits")!.error!;
@@ -152,7 +152,7 @@ test("an incremental table is read from scratch when the path of its database ch
   await using agnes = await open(other.file);
   const { sources } = await agnes.sync();
   expect(sources[0]!.stats!.tables[0]!.notes).toEqual([
-    "its configuration, or how Agnes merges it, changed, so all of it was read",
+    "its configuration or the merge rules of Agnes changed, so the table was read in full",
   ]);
   expect(await agnes.rows("SELECT id FROM t ORDER BY id")).toEqual([{ id: 1 }, { id: 2 }]);
 });

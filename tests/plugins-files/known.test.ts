@@ -56,11 +56,11 @@ describe("files: a table that is known", () => {
     await sync();
     await folder.write("data/t.ndjson", '{"t":"open","n":5}\n{"t":["x"],"n":{"a":1}}\n');
     const frozen = await sync({}, { schemaPolicy: "freeze" });
-    expect(frozen.error).toContain("column t was VARCHAR and is JSON text");
+    expect(frozen.error).toContain("column t changed from VARCHAR to JSON text");
     const again = await sync();
     expect(again.changes).toEqual([
-      "column t was VARCHAR and is JSON text, in which texts have quotes",
-      "column n was BIGINT and is JSON text, in which texts have quotes",
+      "column t changed from VARCHAR to JSON text, in which strings are quoted",
+      "column n changed from BIGINT to JSON text, in which strings are quoted",
     ]);
     expect(await published()).toEqual({
       rows: ['"open"|5', '["x"]|{"a":1}'],
@@ -71,8 +71,8 @@ describe("files: a table that is known", () => {
     expect((await sync()).changes).toEqual([]);
     const { tables } = await syncFolder(folder, { path: "data" }, { isKnown: false });
     expect(tables[0]!.schemaChanges.map(describeChange)).toEqual([
-      "column t was JSON text and is VARCHAR",
-      "column n was JSON text and is BIGINT; it is published as VARCHAR, until a sync with --full",
+      "column t changed from JSON text to VARCHAR",
+      "column n changed from JSON text to BIGINT; it stays published as VARCHAR until a sync with --full",
     ]);
   });
 
@@ -105,8 +105,8 @@ describe("files: a table that is known", () => {
     const again = await sync();
     expect(again.error).toBeNull();
     expect(again.changes).toEqual([
-      "column id was BIGINT and is VARCHAR",
-      "column amount was BIGINT and is DECIMAL(18,2)",
+      "column id changed from BIGINT to VARCHAR",
+      "column amount changed from BIGINT to DECIMAL(18,2)",
     ]);
     expect(await published()).toEqual({
       rows: ["1|10.00", "2|20.00", "3|30.25", "x4|40.00"],
@@ -133,7 +133,7 @@ describe("files: a table that is known", () => {
     const options = { csv: { delimiter: ";" } };
     const again = await sync(options);
     expect(again.changes).toEqual([
-      'its files were read as csv, delimiter ,, quote ", header, encoding utf-8 and are read as csv, delimiter ;, quote ", header, encoding utf-8',
+      'its files were read as csv, delimiter ,, quote ", header, encoding utf-8 and are now read as csv, delimiter ;, quote ", header, encoding utf-8',
     ]);
     await folder.write("data/t.csv", "id,name\n3,c\n");
     const frozen = await sync({ csv: { delimiter: "," } }, { schemaPolicy: "freeze" });
@@ -157,7 +157,7 @@ describe("files: a table that is known", () => {
     const again = await sync();
     expect(again.changes).toEqual([
       "column extra VARCHAR was added",
-      "column name VARCHAR was removed; it stays, until a sync with --full",
+      "column name VARCHAR was removed; it is kept until a sync with --full",
     ]);
     expect((await published()).types).toBe("id BIGINT, name VARCHAR, extra VARCHAR");
     await folder.write("data/t.csv", "id,name\n1,a\n");

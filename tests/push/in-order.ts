@@ -5,7 +5,7 @@ import { runStream, Spool } from "../../lib/push/mod.ts";
 import { seededRandom } from "../../lib/testing/fakes/fake-host.ts";
 import { incremental, openBench, sourceOf } from "../extract/harness.ts";
 
-/** Rows of two kinds of parents; versions are unique, so that no two changes tie. */
+/** Rows with two kinds of parents. Versions are unique, so that no two changes are equal. */
 const items = (isVersioned: boolean) =>
   table(
     "items",
@@ -18,7 +18,7 @@ type Item = Readonly<Record<"id" | "a" | "b" | "v", number>>;
 const IDS = 6;
 const PARENTS = 2;
 
-/** Random changes of few rows, so that they meet. A deletion is of a row that may be there. */
+/** Random changes of few rows, to cause conflicts. Deletions are of rows that may exist. */
 function randomChanges(random: () => number, count: number, versions: () => number): readonly Change[] {
   const below = (limit: number) => Math.floor(random() * limit);
   const item = (parent: Partial<Item> = {}): Item => ({
@@ -54,7 +54,7 @@ class Model {
     else this.#replace(change.parent, change.rows as readonly Item[]);
   }
 
-  /** Whether a deletion deletes something: of an unknown row it would bar every version for ever. */
+  /** Whether a deletion removes a row. A deletion of an unknown row would block every version. */
   has(change: Change): boolean {
     return change.kind !== "delete" || this.rows.has(change.key["id"] as number);
   }
@@ -91,7 +91,10 @@ const connector = {
   },
 };
 
-/** Checks two batches of changes, merged at once each; the second meets the rows and tombstones of the first. */
+/**
+ * Checks two batches of changes, each merged at once. The second one is merged with the rows and tombstones of the
+ * first.
+ */
 export async function checkInOrder(seed: number): Promise<void> {
   const random = seededRandom(seed);
   const isVersioned = seed % 3 !== 0;

@@ -82,7 +82,7 @@ test("runStream() inserts the rows of a replaced parent into a table that is not
   expect(await bodies(bench)).toEqual(["5 1 a"]);
 });
 
-test("runStream() takes a replacement before the connector goes on", async () => {
+test("runStream() copies a replacement before the connector continues", async () => {
   await using bench = await openBench();
   await push(bench, replace(5), replace(6));
   const row: Record<string, unknown> = {};
@@ -178,7 +178,7 @@ test("runStream() replaces rows in all partitions", async () => {
   expect(sorted(parts.map(({ partition }) => partition))).toEqual(["2026-01", "2026-03", "2026-04"]);
 });
 
-test("runStream() publishes the rows of a replacement whatever their version is, and bars older events", async () => {
+test("runStream() publishes the rows of a replacement regardless of their version, and ignores older events", async () => {
   await using bench = await openBench();
   const versioned = table(
     "comments",
@@ -215,7 +215,7 @@ test("runStream() fails the table when a row of a replacement has another parent
   expect(other.message).toContain('table "comments": column "issue_id" is 6: the value of the parent is 5');
   expect((await failureOf(replace(5, { id: 2 }))).message).toContain('column "issue_id" is null');
   expect((await failureOf(replace(null, comment(2, null, "b")))).message).toContain(
-    'column "issue_id" is null: a parent has a value',
+    'column "issue_id" is null: the value of the parent is null',
   );
   expect((await failureOf({ ...replace(5), parent: { issue: 5 } } as Change)).message).toContain(
     'column "issue" is 5: the table has no such column',

@@ -81,7 +81,7 @@ test("runStream() merges spooled events into the partitions of the records' mont
   expect(sorted(parts.map((part) => part.partition))).toEqual(["2025-12", "2026-01"]);
 });
 
-test("runStream() takes each change before the connector goes on", async () => {
+test("runStream() copies each change before the connector continues", async () => {
   await using bench = await openBench();
   await push(bench, upsert("a", "one", 1), upsert("b", "two", 1));
   const change: { kind: "upsert"; table: string; row: Record<string, unknown> } = {
@@ -279,7 +279,7 @@ test("runStream() publishes an empty table when the last row is deleted", async 
   expect(await titles(bench)).toEqual([]);
 });
 
-test("runStream() keeps the events when a table cannot apply them", async () => {
+test("runStream() keeps events that a table cannot apply", async () => {
   await using bench = await openBench();
   await push(bench, upsert("a", "one", 5), {
     kind: "upsert",

@@ -109,7 +109,7 @@ const cases: readonly (readonly [what: string, scenario: Scenario, shows: string
         },
       },
     },
-    "the state that the read returned holds the value of a secret",
+    "the state that the read returned contains the value of a secret",
   ],
   ["a method's name", { connector: { [SECRET]: () => 1, write: () => 1 } }, "write"],
 ];

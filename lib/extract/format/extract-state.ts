@@ -1,18 +1,18 @@
 import type { FileReading, JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
 import type { QueryMode, SchemaPolicy } from "../../tables/mod.ts";
 
-/** What a source has published, as one generation of its `extract.duckdb` says it. */
+/** The published state of a source: one generation of its `extract.duckdb`. */
 export interface ExtractState {
   /** The absolute path of `extracts/<source>`. */
   readonly directory: string;
   readonly generation: Generation;
   readonly tables: readonly PublishedTable[];
   readonly remotes: readonly RemoteAttachInfo[];
-  /** Ids of the last pushed events that were merged, oldest first. */
+  /** Ids of the most recently merged events, oldest first. */
   readonly eventIds: readonly string[];
 }
 
-/** One column as it is published; types are DuckDB's. */
+/** A published column with its DuckDB type. */
 export interface PublishedColumn {
   readonly name: string;
   readonly type: string;
@@ -20,24 +20,24 @@ export interface PublishedColumn {
   readonly description?: string;
 }
 
-/** One difference between two descriptions of a table. */
+/** A difference between two descriptions of a table. */
 export type SchemaChange =
   | { readonly kind: "added"; readonly column: string; readonly type: string }
   | {
       readonly kind: "removed";
       readonly column: string;
       readonly type: string;
-      /** Whether the published table still has it, without new values. */
+      /** Whether the published table still has the column, without new values. */
       readonly kept?: true;
     }
-  /** Its name differs in upper and lower case only. */
+  /** The name differs only in case. */
   | { readonly kind: "renamed"; readonly column: string; readonly from: string }
   | {
       readonly kind: "type_changed";
       readonly column: string;
       readonly from: string;
       readonly to: string;
-      /** The published type, when it is not that of the source. */
+      /** The published type if it differs from that of the source. */
       readonly published?: string;
     }
   | { readonly kind: "nullability_changed"; readonly column: string; readonly nullable: boolean }
@@ -53,7 +53,7 @@ export interface Generation {
   readonly pluginVersion: string;
   readonly startedAt: Date;
   readonly finishedAt: Date;
-  /** Where the extract was when it was published; its views hold this path. */
+  /** The folder of the extract when it was published. Its views refer to this path. */
   readonly directory: string;
 }
 
@@ -70,70 +70,73 @@ export interface PublishedTable {
   /** The columns as the source last described them. */
   readonly sourceColumns: readonly PublishedColumn[];
   readonly parts: readonly Part[];
-  /** Every published layout of the table, oldest first; parts name theirs by version. */
+  /** The published layouts of the table, oldest first. Parts refer to them by version. */
   readonly schemas: readonly SchemaVersion[];
   readonly cursor?: { readonly column: string; readonly value: string };
-  /** What the connector asked to be given at the next read. */
+  /** The connector's state for the next read. */
   readonly state?: JsonValue;
-  /** How far the first load is that goes by windows, ISO 8601; absent: it is finished, or the table was read at once. */
+  /**
+   * End of the last published window of the first load, ISO 8601; absent if the load is complete or used no windows.
+   */
   readonly loadedUntil?: string;
-  /** How the files of the table were read, when it is made of files. */
+  /** How the files of the table were read, if it consists of files. */
   readonly reading?: FileReading;
-  /** What was asked of the source, as text; when it changes the table is read anew. */
+  /** The definition of the table; if it changes, the table is read in full. See `definitionOf`. */
   readonly definition: string;
   /**
-   * For tables with a key over origins: whether a row of one origin took the place of a row of another, which would come
-   * back if the first one went. Absent is unknown.
+   * For tables with a key and origins: whether a row of one origin replaced a row of another, which must reappear when
+   * the first one is removed. Absent if unknown.
    */
   readonly shadowed?: boolean;
-  /** The loosest rules by which rows were rejected that belong to the table; absent when none are missing. */
+  /** The loosest quarantine rules under which rows of the table were rejected; absent if no rows are missing. */
   readonly rejecting?: RejectRules;
-  /** What all rows amount to, whatever their order; absent until it was needed. */
+  /** Content fingerprint of all rows, independent of their order; absent until it is needed. */
   readonly fingerprint?: string;
-  /** Rows that pushed events or reads deleted, so that an older event cannot bring them back. */
+  /** Rows deleted by pushed events or reads, so that older events cannot restore them. */
   readonly tombstones: readonly Tombstone[];
-  /** For a remote table: where it is inside the attached database. */
+  /** For a remote table: its path inside the attached database. */
   readonly remote?: { readonly alias: string; readonly path: readonly string[]; readonly reason?: string };
 }
 
-/** Rules of a quarantine. */
+/** Quarantine rules. */
 export interface RejectRules {
-  /** The share of the rows read, in percent, that could be rejected. */
+  /** The maximum percentage of rejected rows. */
   readonly maxPercent: number;
-  /** With `freeze`, rows were rejected whose values `evolve` widens a column for. */
+  /** `freeze` also rejects rows with values for which `evolve` would widen a column. */
   readonly schemaPolicy: SchemaPolicy;
 }
 
 /**
- * How parts are written now; parts of another format are rewritten at the next run of their table.
+ * The current part format. Parts of another format are rewritten at the next run of their table.
  *
- * 1, also where none is noted: Parquet version 2, with encodings that few readers know. 2: version 1.
+ * 1 (the default for parts without a format): Parquet version 2, with encodings that few readers support. 2: Parquet
+ * version 1.
  */
 export const PART_FORMAT = 2;
 
-/** One Parquet file; never changed once it has its name. */
+/** An immutable Parquet file. */
 export interface Part {
-  /** Relative to the extract's directory, with `/`. */
+  /** Relative to the folder of the extract, with `/` as the separator. */
   readonly path: string;
   readonly rows: number;
   readonly sizeBytes: number;
   readonly sha256: string;
-  /** How its file is written; see `PART_FORMAT`. */
+  /** See `PART_FORMAT`. */
   readonly format: number;
-  /** The version of the layout its columns have. */
+  /** The version of its layout in `PublishedTable.schemas`. */
   readonly schemaVersion: number;
-  /** `2026-01`, or `unknown`; for partitioned tables. */
+  /** For partitioned tables: the partition, such as `2026-01` or `unknown`. */
   readonly partition: string | null;
-  /** What the rows were made from, when the connector told. */
+  /** The origin of the rows, such as a file, if the connector names one. */
   readonly origin: string | null;
-  /** Bounds of the first key column and of the cursor, as text; null is unknown. */
+  /** Bounds of the first key column and of the cursor, as text; null if unknown. */
   readonly keyMin: string | null;
   readonly keyMax: string | null;
   readonly cursorMin: string | null;
   readonly cursorMax: string | null;
 }
 
-/** One layout that a table had. */
+/** A layout of a table. */
 export interface SchemaVersion {
   readonly version: number;
   readonly generation: number;
@@ -143,19 +146,19 @@ export interface SchemaVersion {
   readonly changes: readonly SchemaChange[];
 }
 
-/** How many deleted rows a table remembers. */
+/** Maximum number of tombstones to keep for a table. */
 export const TOMBSTONES_KEPT = 10_000;
 
-/** A deleted row: its key as JSON text, and the newest version known of it. */
+/** A deleted row: its key as JSON text and its newest known version. */
 export interface Tombstone {
   readonly key: string;
-  /** A value of the cursor column; null bars every later version. */
+  /** A value of the cursor column; null blocks every later version. */
   readonly version: string | null;
-  /** Present when a read yielded the deletion: it bars older events, but not rows that a later read yields. */
+  /** Set if a read yielded the deletion: it blocks older events, but not rows of later reads. */
   readonly by?: "read";
 }
 
-/** The table of that name, ignoring case as DuckDB does. */
+/** Finds a table by name, ignoring case as DuckDB does. */
 export function findTable(state: ExtractState | null, name: string): PublishedTable | undefined {
   const folded = name.toLowerCase();
   return state?.tables.find((table) => table.name.toLowerCase() === folded);

@@ -1,4 +1,4 @@
-/** A table of `extract.duckdb`: its name, and the types of its columns in order. */
+/** A metadata table of `extract.duckdb`: its name and the types of its columns in order. */
 export interface TableLayout<Column extends string> {
   readonly name: string;
   readonly columns: Readonly<Record<Column, string>>;
@@ -7,7 +7,7 @@ export interface TableLayout<Column extends string> {
 /** A value that `writeState` writes. */
 export type LayoutValue = string | number | Date | null;
 
-/** One row of a table, by the names of its columns. */
+/** A row of a metadata table by column name. */
 export type LayoutRow<Layout> =
   Layout extends TableLayout<infer Column> ? Readonly<Record<Column, LayoutValue>> : never;
 
@@ -18,7 +18,9 @@ function table<Column extends string>(
   return { name, columns };
 }
 
-/** The tables of `extract.duckdb`. `meta` and `remoteAttach` are the contract; the others are our own. */
+/**
+ * The metadata tables of `extract.duckdb`. `meta` and `remoteAttach` are the public contract; the others are private.
+ */
 export const extractTables = {
   meta: table("_meta", {
     table_name: "VARCHAR NOT NULL",
@@ -86,16 +88,16 @@ export const extractTables = {
   }),
 } as const;
 
-/** The `table_name` of the row of `cursor` that belongs to the whole extract. */
+/** The `table_name` of the row in `_cursor` that applies to the whole extract. */
 export const WHOLE_EXTRACT = "_stream";
 
-/** Names that no published table may have, in lower case. */
+/** Names that published tables cannot have, in lower case. */
 export const reservedNames: ReadonlySet<string> = new Set([
   ...Object.values(extractTables).map(({ name }) => name),
   WHOLE_EXTRACT,
 ]);
 
-/** The statement that makes a table. */
+/** Returns the CREATE TABLE statement of a metadata table. */
 export function createTable({ name, columns }: TableLayout<string>): string {
   const list = Object.entries(columns).map(([column, type]) => `${column} ${type}`);
   return `CREATE TABLE ${name} (${list.join(", ")})`;

@@ -1,37 +1,37 @@
 import { join, posix } from "node:path";
 
-/** The name of the file in an extract's folder. */
+/** The file name of an extract's database. */
 export const EXTRACT_FILE = "extract.duckdb";
 
-/** The file that everything reads. */
+/** The published database of an extract. */
 export const extractPath = (directory: string): string => join(directory, EXTRACT_FILE);
-/** Where earlier generations stay. */
+/** The folder of earlier generations. */
 export const generationsDirectory = (directory: string): string => join(directory, "generations");
-/** The file of an earlier generation. */
+/** The database of an earlier generation. */
 export const generationPath = (directory: string, number: number): string =>
   join(generationsDirectory(directory), `${number}.duckdb`);
-/** The number of an earlier generation, by the name of its file; null for another file. */
+/** Parses the number of an earlier generation from its file name; null for other files. */
 export const generationNumber = (name: string): number | null => {
   const digits = /^(\d+)\.duckdb$/.exec(name)?.[1];
   return digits === undefined ? null : Number(digits);
 };
-/** The lock that a run holds. */
+/** The lock file of an extract. */
 export const lockPath = (directory: string): string => join(directory, ".lock");
 
 const DATA = "data";
 
-/** The directory that holds the parts of all tables, one folder per table. */
+/** The folder with one subfolder of parts for each table. */
 export const dataDirectory = (directory: string): string => join(directory, DATA);
-/** The directory of a table's parts. */
+/** The folder of a table's parts. */
 export const partsDirectory = (directory: string, table: string): string => {
-  // Two names that differ in case only are one table to DuckDB and may be one folder to the file system.
+  // DuckDB ignores the case of table names, and the file system may ignore it too.
   return join(dataDirectory(directory), table.toLowerCase());
 };
-/** The path of a part relative to the folder of the extract, as extracts keep it. */
+/** The path of a part relative to the folder of the extract, as stored in `_parts`. */
 export const relativePartPath = (folder: string, name: string): string => posix.join(DATA, folder, name);
 
-/** How many generations before the current one are kept. */
+/** Number of generations to keep before the current one. */
 export const GENERATIONS_KEPT = 3;
-/** Where the reads of a table may keep files until it is published. */
+/** The folder where reads of a table can keep files until the table is published. */
 export const readDirectory = (directory: string, table: string): string =>
   join(directory, "reads", table.toLowerCase());

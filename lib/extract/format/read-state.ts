@@ -15,9 +15,9 @@ import type {
 import { extractTables, WHOLE_EXTRACT } from "./layout.ts";
 
 /**
- * What the tables of an open `extract.duckdb` hold.
+ * Reads the metadata tables of an open `extract.duckdb`.
  *
- * @param names the tables that the file has
+ * @param names the names of the tables in the file
  */
 export async function readState(
   connection: Connection,
@@ -74,13 +74,13 @@ export async function readState(
   };
 }
 
-/** The paths of the parts of an attached database that holds a generation, relative to the folder of the extract. */
+/** Reads the part paths of an attached generation, relative to the folder of the extract. */
 export async function readPaths(connection: Connection, database: string): Promise<readonly string[]> {
   const sql = `SELECT path FROM ${database}.${extractTables.parts.name}`;
   return (await select<{ path: string }>(connection, sql)).map((row) => row.path);
 }
 
-/** One text for all rows: there may be many thousands, and value by value they take ten times as long. */
+/** Reads all rows as one text, which is ten times faster than value by value if there are thousands of parts. */
 async function partRows(connection: Connection): Promise<readonly PartRow[]> {
   const [row] = await select<{ parts: string | null }>(
     connection,
@@ -126,7 +126,7 @@ interface PartRow {
   readonly key_max: string | null;
   readonly cursor_min: string | null;
   readonly cursor_max: string | null;
-  /** Absent in extracts that were written before there was more than one. */
+  /** Absent in extracts of versions that had only one format. */
   readonly format?: number;
 }
 
@@ -150,7 +150,7 @@ interface CursorRow {
   readonly tombstones: string | null;
   readonly event_ids: string | null;
   readonly remote: string | null;
-  // Not in the files of an earlier version.
+  // Absent in extracts of earlier versions.
   readonly reading?: string | null;
   readonly rejecting?: string | null;
   readonly loaded_until?: string | null;
@@ -232,7 +232,7 @@ function toSchema(row: SchemaRow): SchemaVersion {
   };
 }
 
-/** Columns as JSON; an extract may say types that parts were once written in. */
+/** Parses columns from JSON. Extracts of earlier versions may contain types that are now stored differently. */
 function columnsIn(text: string): readonly PublishedColumn[] {
   const columns = JSON.parse(text) as readonly PublishedColumn[];
   return columns.map((column) => ({ ...column, type: storedType(column.type) }));

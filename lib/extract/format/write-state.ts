@@ -9,10 +9,12 @@ import {
   type TableLayout,
 } from "./layout.ts";
 
-/** How many rows one INSERT holds. */
+/** Maximum number of rows in one INSERT. */
 const INSERT_ROWS = 500;
 
-/** The statements that make and fill every table of an `extract.duckdb`; the views are left. */
+/**
+ * Returns the statements that create and fill the metadata tables of an `extract.duckdb`. Views are created separately.
+ */
 export function writeState(state: ExtractState): readonly string[] {
   const { meta, generation, parts, schema, cursor, remoteAttach } = extractTables;
   const { tables, remotes } = state;

@@ -5,28 +5,34 @@ import { defaultGranularity } from "../../tables/mod.ts";
 import type { PublishedTable } from "../format/extract-state.ts";
 import type { TablePlan } from "./plan.ts";
 
-/** 2: rows of changed files are replaced whole, and rows with an equal or no cursor value come with a key. */
+/**
+ * The version of the merge rules. 2: all rows of a changed file are replaced, and tables with a key also read rows
+ * whose cursor value is equal or null.
+ */
 const MERGE_RULES = 2;
 
-/** The primary key that a published table was read with, whoever gave it: the registry or the source. */
+/** The primary key that a published table was read with, from the registry or the source. */
 export function publishedKey({ definition }: Pick<PublishedTable, "definition">): readonly string[] {
   const [, , , , key] = JSON.parse(definition) as readonly unknown[];
   return Array.isArray(key) ? key.map(String) : [];
 }
 
-/** All that decides which rows and columns a table has; when it changes, parts of both kinds would not go together. */
+/**
+ * Everything that determines the rows and columns of a table, as text. If it changes, old and new parts are
+ * incompatible and the table is read in full.
+ */
 export function definitionOf(plan: TablePlan): string {
   const { info, mode, query, strategy, primaryKey, cursor, columns, filter } = plan;
   const partition =
     strategy === "partitioned" ? [plan.partitionBy, plan.partitionGranularity ?? defaultGranularity] : [];
-  // Rules that put parts together changed: what an earlier version published by others is read again once.
+  // Tables that an earlier version merged by other rules are read in full once.
   const rules = strategy === "full_refresh" ? [] : [{ rules: MERGE_RULES }];
-  // A full refresh reads all of it anyway. A hash, because nobody needs to see it.
+  // A full refresh reads the whole table anyway. The identity is hashed because only its changes matter.
   const { identity } = info;
   const from =
     strategy === "full_refresh" || identity === undefined ? [] : [{ identity: digestOf(identity) }];
   const history = plan.historyDays === undefined ? [] : [plan.historyDays];
-  // Mostly the name of the table begins with its bucket, and says it already.
+  // The name of the table usually starts with its bucket.
   const isNamed = plan.bucket === undefined || info.name.startsWith(`${plan.bucket}.`);
   const place = isNamed ? [] : [{ bucket: plan.bucket }];
   const parts = [

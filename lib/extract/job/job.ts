@@ -4,7 +4,7 @@ import type { PublishedTable } from "../format/extract-state.ts";
 import type { TablePlan } from "./plan.ts";
 import type { ExtractServices, ExtractSource } from "./services.ts";
 
-/** What all tables of a run share. */
+/** State shared by all tables of a run. */
 export interface ExtractRun {
   readonly id: string;
   readonly services: ExtractServices;
@@ -13,40 +13,40 @@ export interface ExtractRun {
   /** The absolute path of `extracts/<source>`. */
   readonly directory: string;
   readonly source: ExtractSource;
-  /** The number that the generation of this run will have. */
+  /** The number of the generation that this run publishes. */
   readonly generation: number;
-  /** How long the source may yield nothing. */
+  /** Maximum time without data from the source. */
   readonly idleTimeoutMs: number;
-  /** How many rows a part should have. */
+  /** Target number of rows in a part. */
   readonly partRows: number;
 }
 
-/** How many rows a part should have when the request names no number. */
+/** The default target number of rows in a part. */
 export const PART_ROWS = 250_000;
 
-/** What is to be done with one table in a run. */
+/** The extraction of one table in a run. */
 export interface TableJob {
   readonly run: ExtractRun;
   readonly plan: TablePlan;
-  /** The plan as it was asked for; that of a materialized table gets its columns from the answer. */
+  /** The plan as requested; the plan of a materialized table takes its columns from the query result. */
   readonly original: TablePlan;
   readonly previous: PublishedTable | undefined;
   readonly full: boolean;
-  /** Whether the table was described again by all of its values: what does not fit then stays a misfit. */
+  /** Whether the table was described again from all of its values, so that columns are not widened further. */
   readonly isRedescribed?: true;
   readonly progress: JobProgress;
   readonly signal: AbortSignal;
 }
 
-/** Takes in how far a job is. */
+/** Receives the progress of a job. */
 export interface JobProgress {
-  /** All rows read and bytes of Parquet written so far. */
+  /** Total rows read and bytes of Parquet written. */
   readonly read: (rows: number, sizeBytes: number) => void;
-  /** How many more bytes of files were read. */
+  /** Number of additional bytes read from files. */
   readonly readBytes: (bytes: number) => void;
-  /** What the connector reports while it has no rows yet. */
+  /** Progress that the connector reports. */
   readonly report: (progress: ReadProgress) => void;
   readonly phase: (phase: "reading" | "merging") => void;
-  /** A window of a first load is read next, of so many that are left; its rows come on top of those before. */
+  /** Starts the next window of a first load; `left` windows remain, including this one. */
   readonly window: (left: number) => void;
 }

@@ -1,29 +1,30 @@
 import type { TablePlan } from "./plan.ts";
 
-/** A stretch of time by the cursor column: one read of a first load. */
+/** A time range by the cursor column that one read of a first load covers. */
 export interface LoadWindow {
-  /** How many windows are left, with this one. */
+  /** Number of remaining windows, including this one. */
   readonly left: number;
-  /** Where it begins, inclusive. Absent: at the start of the table. */
+  /** The start, inclusive. Default: the start of the table. */
   readonly from?: Date;
-  /** Where it ends, exclusive. Absent: at the end of the table; it is the last window then. */
+  /** The end, exclusive. Absent in the last window, which is open-ended. */
   readonly to?: Date;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** How far back windows go when the table says nothing: rows before come in one window. */
+/** Without `historyDays`, older rows than this are loaded in one window. */
 const UNBOUNDED_DAYS = 3650;
 
-/** The start of the day, UTC, so many days ago. */
+/** The start of the UTC day that was `days` ago. */
 export function daysAgo(now: Date, days: number): Date {
   return new Date(Math.floor(now.getTime() / DAY_MS - days) * DAY_MS);
 }
 
 /**
- * The windows of a first load, oldest first; the last one has no end, because rows come while the others are read.
+ * Plans the windows of a first load, oldest first. The last one is open-ended, to include rows that arrive during the
+ * load.
  *
- * @param loadedUntil where an earlier window ended, ISO 8601; absent: nothing is loaded yet
+ * @param loadedUntil the end of the last loaded window, ISO 8601; absent if nothing is loaded yet
  */
 export function planWindows(
   { chunkDays, historyDays }: Pick<TablePlan, "chunkDays" | "historyDays">,
@@ -33,7 +34,7 @@ export function planWindows(
   const start =
     loadedUntil === undefined ? daysAgo(now, historyDays ?? UNBOUNDED_DAYS) : new Date(loadedUntil);
   const edges = [start];
-  // A table that is no longer to be loaded in windows gets the rest at once.
+  // If chunkDays was removed, the rest is loaded in one window.
   const stepMs = chunkDays === undefined ? Number.POSITIVE_INFINITY : chunkDays * DAY_MS;
   const endMs = daysAgo(now, 0).getTime();
   for (let ms = start.getTime() + stepMs; ms < endMs; ms += stepMs) edges.push(new Date(ms));

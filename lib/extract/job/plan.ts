@@ -5,13 +5,16 @@ import { checkColumns } from "../../sources/mod.ts";
 import type { ExtractionSettings } from "../../tables/mod.ts";
 import { reservedNames } from "../format/layout.ts";
 
-/** What is to be done with one table. */
+/** The settings of a table with its description by the connector. */
 export interface TablePlan extends Omit<ExtractionSettings, "quarantineMaxPercent"> {
   /** The table as the connector describes it. */
   readonly info: TableInfo;
-  /** Who tells the columns: `info`, or for a plugin without `discover` the first batch of each read. Default `discover`. */
+  /**
+   * Where the columns come from: `info`, or the first batch of each read if the plugin has no `discover`. Default:
+   * `discover`.
+   */
   readonly columnsFrom?: "discover" | "read";
-  /** As in the settings. Default 5. */
+  /** See `ExtractionSettings`. Default: 5. */
   readonly quarantineMaxPercent?: number;
 }
 
@@ -24,13 +27,13 @@ export function checkPlan(plan: TablePlan): void {
   const refuse = (reason: string, option?: string): never => {
     throw new AgnesError("table_plan_invalid", { id, table, reason, option });
   };
-  if (!isExposedName(plan.name)) refuse("its name may hold letters, digits and underscores only");
+  if (!isExposedName(plan.name)) refuse("its name may contain only letters, digits and underscores");
   if (reservedNames.has(plan.name.toLowerCase()))
-    refuse(`the name ${plan.name} belongs to the extract itself`);
-  if (plan.mode === "materialized" && plan.query === undefined) refuse("a materialized table needs its SQL");
+    refuse(`the name ${plan.name} is reserved for the metadata tables`);
+  if (plan.mode === "materialized" && plan.query === undefined) refuse("a materialized table needs a query");
   if (plan.mode !== "local" || plan.columnsFrom === "read") return;
   if (plan.strategy === "partitioned" && plan.partitionBy === undefined) {
-    refuse("a partitioned table needs the column that decides the partition");
+    refuse("a partitioned table needs a partition column");
   }
   checkColumns(plan, plan.info.schema);
   const cursor = plan.info.schema.fields.find(({ name }) => name === plan.cursor);
@@ -38,8 +41,8 @@ export function checkPlan(plan: TablePlan): void {
   if (type !== null) {
     const stored = storedType(duckdbTypeOf(cursor!));
     refuse(
-      `its cursor column ${JSON.stringify(plan.cursor)} is ${type} and kept as ${stored}, which has another order, ` +
-        "so newer rows would be missed; take a column of numbers, times or text",
+      `its cursor column ${JSON.stringify(plan.cursor)} is ${type} and stored as ${stored}, which sorts differently, ` +
+        "so newer rows would be missed; use a number, time or text column",
       "--incremental-column COLUMN",
     );
   }
@@ -55,13 +58,13 @@ export function publishedColumns(plan: TablePlan): readonly string[] {
   return all.filter((name) => wanted.has(name));
 }
 
-/** The columns that are asked of the connector: those published and those that conditions look at. */
+/** The columns to request from the connector: the published ones and those that filters use. */
 export function requestedColumns(plan: TablePlan): readonly string[] {
   const wanted = new Set([...publishedColumns(plan), ...(plan.filter ?? []).map((filter) => filter.column)]);
   return plan.info.schema.fields.map((field) => String(field.name)).filter((name) => wanted.has(name));
 }
 
-/** All columns that the plan itself names, for a table that nobody described. */
+/** All columns that the plan names, for a table without a description. */
 export function namedColumns(plan: TablePlan): readonly string[] {
   const partition = plan.partitionBy === undefined ? [] : [plan.partitionBy];
   const cursor = plan.cursor === undefined ? [] : [plan.cursor];
@@ -69,7 +72,7 @@ export function namedColumns(plan: TablePlan): readonly string[] {
   return [...new Set([...(plan.columns ?? []), ...plan.primaryKey, ...cursor, ...partition, ...filters])];
 }
 
-/** Plans whose names DuckDB would take for the same, by the lower-case name. */
+/** Names, in lower case, that more than one plan has; DuckDB ignores case. */
 export function duplicateNames(plans: readonly TablePlan[]): ReadonlySet<string> {
   const seen = new Set<string>();
   const twice = new Set<string>();

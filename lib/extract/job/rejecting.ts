@@ -3,17 +3,17 @@ import type { TablePlan } from "./plan.ts";
 
 type Rules = Pick<TablePlan, "quarantine" | "quarantineMaxPercent" | "schemaPolicy">;
 
-/** The share of rejected rows, in percent of the rows read, above which a table fails when its plan sets none. */
+/** The default maximum percentage of rejected rows. */
 const MAX_PERCENT = 5;
 
-/** The share of rejected rows, in percent of the rows read, above which a table fails. */
+/** The percentage of rejected rows above which a table fails. */
 export function quarantineMaxPercentOf({
   quarantineMaxPercent,
 }: Pick<Rules, "quarantineMaxPercent">): number {
   return quarantineMaxPercent ?? MAX_PERCENT;
 }
 
-/** The loosest rules by which rows are missing from a table: those of before, and those of the plan if it rejected rows. */
+/** The loosest quarantine rules under which rows are missing, after a read that rejected `rejectedRows`. */
 export function rejectingAfter(
   before: RejectRules | undefined,
   plan: Rules,
@@ -29,7 +29,7 @@ export function rejectingAfter(
   };
 }
 
-/** Whether rows that were rejected by `before` may be published by the plan, or fail its table. */
+/** Whether the plan could publish rows that were rejected under `before`, or fail because of them. */
 export function isStricter(plan: Rules, before: RejectRules): boolean {
   return (
     !plan.quarantine ||

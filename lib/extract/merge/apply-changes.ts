@@ -21,7 +21,7 @@ import { stageReplaced } from "./stage-replaced.ts";
 import { stageRows } from "./stage-rows.ts";
 import { dropTombstoned, keyText } from "./tombstones.ts";
 
-/** A table after changes were merged into it. */
+/** A table after its changes were merged. */
 export interface ChangedTable {
   readonly table: PublishedTable;
   readonly upserts: number;
@@ -30,7 +30,7 @@ export interface ChangedTable {
   readonly partsWritten: number;
 }
 
-/** Merges changes into a table: one rewrite of each part or partition however many changes there are. */
+/** Merges changes into a table. Each affected part or partition is rewritten once. */
 export async function applyChanges(
   job: TableJob,
   changes: TableChanges,
@@ -81,7 +81,7 @@ export async function applyChanges(
         rows: parts.reduce((sum, part) => sum + part.rows, 0),
         sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0),
         extractedAt: services.host.now(),
-        // The cursor stays: events tell of single rows, and one moved by them would skip rows only a read can find.
+        // Events do not move the cursor, because the next read must still find all other rows.
         tombstones: change.tombstones,
         ...(rejecting === undefined ? {} : { rejecting }),
       },
@@ -96,7 +96,10 @@ export async function applyChanges(
   }
 }
 
-/** Fills the delta and returns what the merge has to know beside it; the parts in `staged` are kept until then. */
+/**
+ * Fills the delta and returns the settled keys and tombstones. The parts in `staged` are needed until the merge is
+ * done.
+ */
 async function stageChanges(
   job: TableJob,
   connection: Connection,
@@ -127,8 +130,8 @@ async function stageChanges(
     ...(await stageDeletes(job, connection, delta, { ...of, deletes: settled.deletes, isSettled: true })),
   ];
   const ended = await endedTombstones(connection, plan, previous.tombstones, settledKeys);
-  const barring = previous.tombstones.filter(({ key }) => !ended.has(key));
-  await dropTombstoned(connection, delta, barring, columns, plan);
+  const blocking = previous.tombstones.filter(({ key }) => !ended.has(key));
+  await dropTombstoned(connection, delta, blocking, columns, plan);
   const gone = await stageReplaced(job, connection, delta, { ...of, replaced, settledKeys });
   return {
     settledKeys,

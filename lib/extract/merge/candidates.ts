@@ -6,8 +6,8 @@ import { readParquet, selectList } from "../schema/select.ts";
 import type { ExtractRun } from "../job/job.ts";
 
 /**
- * Parts that may hold one of the keys in `keys`, by the bounds that are kept with each part of the first key column.
- * A part without bounds is always one.
+ * Returns the parts that may contain one of the keys in `keys`, by their bounds of the first key column. Parts without
+ * bounds are always included.
  */
 export async function candidateParts(
   connection: Connection,
@@ -35,8 +35,8 @@ export async function candidateParts(
 }
 
 /**
- * A relation over parts of any layout, with the columns as published now and `agnes_part`, the place of a row's part
- * among those given.
+ * Returns a relation over parts of any layout, with the published columns and `agnes_part`, the index of the row's part
+ * in `parts`.
  */
 export function partsRelation(
   run: Pick<ExtractRun, "directory">,

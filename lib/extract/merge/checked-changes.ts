@@ -6,16 +6,16 @@ import { identityOf } from "./identity.ts";
 
 type Replacement = Extract<Change, { kind: "replace" }>;
 
-/** A change that names its rows. */
+/** A change with valid keys. */
 export type CheckedChange =
   | Exclude<Change, Replacement>
   | (Replacement & {
-      /** The rows that the source listed, also those that were rejected: their published versions stay. */
+      /** All rows that the source listed. Rejected ones keep their published versions. */
       readonly members: readonly Row[];
     });
 
 /**
- * Changes that name the rows they change. The others are quarantined, or fail the table if it has no quarantine.
+ * Returns the changes with valid keys. Others are quarantined, or fail the table if it has no quarantine.
  * @throws `primary_key_null`, `replace_invalid`
  */
 export function checkedChanges(
@@ -55,7 +55,7 @@ export function checkedChanges(
       if (mismatch !== null) reject({ ...mismatch, record: row });
       return mismatch === null;
     });
-    // A rejected row may have another parent; it is listed as a row of this one.
+    // A rejected row may have another parent, but it is listed as a row of this one.
     return [{ ...change, rows, members: keyed.map((row) => ({ ...row, ...parent })) }];
   });
   if (withoutKey > 0 && quarantine === null) {
@@ -72,8 +72,8 @@ interface Mismatch {
 }
 
 /**
- * Why a parent does not identify rows, or null.
- * @throws `replace_invalid` if a column is not in the table, which no other row can change
+ * The reason why a parent does not identify rows, or null.
+ * @throws `replace_invalid` if the table has no such column
  */
 function missingParent(plan: TablePlan, parent: Row): Omit<Mismatch, "record"> | null {
   const known = publishedColumns(plan);
@@ -87,10 +87,10 @@ function missingParent(plan: TablePlan, parent: Row): Omit<Mismatch, "record"> |
     });
   }
   const column = Object.keys(parent).find((one) => parent[one] == null);
-  return column === undefined ? null : { column, value: "null", reason: "a parent has a value" };
+  return column === undefined ? null : { column, value: "null", reason: "the value of the parent is null" };
 }
 
-/** Returns a function that gives the column of a row that has another value than the parent, or null. */
+/** Returns a function that finds a column of a row whose value differs from that of the parent, or null. */
 function mismatchWith({ info }: TablePlan, parent: Row): (row: Row) => Omit<Mismatch, "record"> | null {
   const columns = Object.keys(parent).map((column) => {
     const identity = identityOf(info.schema, [column]);

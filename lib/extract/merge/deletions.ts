@@ -6,21 +6,21 @@ import type { TableJob } from "../job/job.ts";
 import { discard, type StagedPart } from "../write/staged.ts";
 import { writeSql } from "./merge.ts";
 
-/** The rows of a read without those that it said are gone after it yielded them. */
-export interface RowsLeft {
+/** The rows of a read after its own deletions. */
+export interface RemainingRows {
   readonly parts: readonly StagedPart[];
   readonly rowsDeleted: number;
 }
 
 let nextGone = 1;
 
-/** Applies the deletions of a read to the rows of the same read: each one to those that came before it. */
+/** Applies the deletions of a read to the earlier rows of the same read. */
 export async function applyDeletions(
   job: TableJob,
   connection: Connection,
   staged: readonly StagedPart[],
   columns: readonly PublishedColumn[],
-): Promise<RowsLeft> {
+): Promise<RemainingRows> {
   const last = staged.findLastIndex((part) => part.kind === "deletions");
   if (last === -1) return { parts: staged, rowsDeleted: 0 };
   const { signal } = job;
@@ -48,7 +48,7 @@ export async function applyDeletions(
         await discard(job.run, [part]);
         continue;
       }
-      const left = at > last ? part : await rowsLeft(job, connection, part, { table, at, columns });
+      const left = at > last ? part : await remainingRows(job, connection, part, { table, at, columns });
       rowsDeleted += part.rows - left.rows;
       if (left.rows > 0) parts.push(left);
       else await discard(job.run, [left]);
@@ -59,7 +59,7 @@ export async function applyDeletions(
   }
 }
 
-async function rowsLeft(
+async function remainingRows(
   job: TableJob,
   connection: Connection,
   part: StagedPart,

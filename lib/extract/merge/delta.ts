@@ -5,25 +5,25 @@ import { columnList } from "../schema/view.ts";
 import type { TableJob } from "../job/job.ts";
 import type { StagedPart } from "../write/staged.ts";
 
-/** New and changed rows in a table of the run's database, one row for each key. */
+/** New and changed rows in tables of the run's database, one row for each key. */
 export interface Delta {
-  /** Quoted names of tables: the rows, and the keys of rows that were deleted. */
+  /** Quoted names of the tables with the rows and with the deleted keys. */
   readonly rows: string;
   readonly deleted: string;
 }
 
 let nextDelta = 1;
 
-/** Names for the tables of one merge, unique in the process. */
+/** Returns table names for one merge that are unique in the process. */
 export function deltaNames(): Delta {
   const number = nextDelta++;
   return { rows: quoteIdentifier(`delta_${number}`), deleted: quoteIdentifier(`deleted_${number}`) };
 }
 
 /**
- * Loads staged parts into the delta's table. Of several rows with one key the last of the read stays.
+ * Loads staged parts into the tables of the delta. The last of several rows with one key wins.
  *
- * The parts are read in their order and by the number of the row, so the same read always gives the same rows.
+ * Rows are ordered by part and row number, so the result is deterministic.
  */
 export async function loadDelta(
   job: TableJob,
@@ -56,13 +56,13 @@ export async function loadDelta(
   );
 }
 
-/** The clause that leaves of all rows with one key the last of the read. */
+/** Returns the SQL clause that keeps only the last row of each key. */
 export function lastOfEachKey(key: readonly string[]): string {
   const columns = key.map(quoteIdentifier).join(", ");
   return `QUALIFY row_number() OVER (PARTITION BY ${columns} ORDER BY agnes_part DESC, agnes_row DESC) = 1`;
 }
 
-/** Staged rows and deletions with their places in the read; a deletion has its key only. */
+/** Returns a relation of staged rows and deletions with their positions in the read. Deletions have only their key. */
 function orderedChanges(
   staged: readonly StagedPart[],
   columns: readonly PublishedColumn[],
@@ -80,13 +80,13 @@ function orderedChanges(
   return `(${selects.join(" UNION ALL ")})`;
 }
 
-/** Forgets the tables of a merge. */
+/** Drops the tables of a merge. */
 export async function dropDelta(connection: Connection, delta: Delta): Promise<void> {
   await connection.run(`DROP TABLE IF EXISTS ${delta.rows}`);
   await connection.run(`DROP TABLE IF EXISTS ${delta.deleted}`);
 }
 
-/** Staged parts with the place of each row in the read. */
+/** Returns a relation of staged parts with the position of each row in the read. */
 export function orderedParts(staged: readonly StagedPart[], list: string): string {
   const selects = staged.map(
     ({ path }, at) =>

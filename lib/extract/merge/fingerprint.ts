@@ -2,27 +2,27 @@ import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod
 import type { PublishedColumn } from "../format/extract-state.ts";
 import { readParquet } from "../schema/select.ts";
 
-/** Types that DuckDB's hash tells apart by all there is to them. */
+/** Types whose distinct values always have distinct inputs to DuckDB's hash. */
 const HASHED =
   /^(BOOLEAN|U?(TINYINT|SMALLINT|INTEGER|BIGINT)|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE|TIMESTAMPTZ|DECIMAL\(\d+, ?\d+\)|VARCHAR|BLOB)$/;
 const FLOATING = /^(FLOAT|DOUBLE)$/;
 
-/** Rows, and the sum of their hashes: the same for the same rows in any order, and a row that comes twice counts twice. */
+/** A row count and the sum of the row hashes. It depends on how often a row occurs, but not on the order of rows. */
 export interface RowsHash {
   readonly rows: number;
   readonly sum: bigint;
 }
 
 /**
- * The SQL of a 64-bit hash over all columns of a row, as they are stored.
+ * Returns the SQL of a 64-bit hash over all stored columns of a row.
  *
- * To DuckDB -0.0 equals 0.0, and lists of lists hash as their items do; so the sign and the text are taken too.
+ * DuckDB hashes -0.0 like 0.0, and nested lists like their items, so the sign and the text are hashed too.
  */
 export function rowHash(columns: readonly PublishedColumn[]): string {
   return `hash(${columns.flatMap(exactly).join(", ")})`;
 }
 
-/** The rows and hashes of groups of files, read back from what is written. */
+/** Reads groups of Parquet files and returns their row counts and hashes. */
 export async function hashFiles(
   connection: Connection,
   groups: readonly (readonly string[])[],
@@ -54,23 +54,23 @@ function hashOf({ n, total }: Figures): RowsHash {
   return { rows: Number(n), sum: BigInt(total ?? 0) };
 }
 
-/** The hash of several groups of rows together. */
+/** Adds the hashes of several groups of rows. */
 export function addHashes(hashes: readonly RowsHash[]): RowsHash {
   const add = (a: RowsHash, b: RowsHash) => ({ rows: a.rows + b.rows, sum: a.sum + b.sum });
   return hashes.reduce(add, { rows: 0, sum: 0n });
 }
 
-/** The text by which the rows of a table, group by group, are known at the next read. */
+/** Formats the hashes of the groups of a table as its content fingerprint. */
 export function fingerprintOf(hashes: readonly RowsHash[]): string {
   return hashes.map(({ rows, sum }) => `${rows}:${sum}`).join(" ");
 }
 
-/** Begins the fingerprint of rows that took the place of others at the last read. */
+/** Prefix of a fingerprint of rows that the last read changed. */
 const CHANGED = "changed ";
 
 /**
- * The fingerprint of rows that replaced others; none when it was so the time before too, since hashing a table that
- * keeps changing is in vain.
+ * Returns the fingerprint of rows that replaced others. Undefined if the previous read changed the table too, because
+ * hashing a table that keeps changing has no benefit.
  */
 export function fingerprintAfterChange(
   previous: string | undefined,
@@ -80,7 +80,7 @@ export function fingerprintAfterChange(
   return previous.startsWith(CHANGED) ? undefined : `${CHANGED}${fingerprintOf(hashes)}`;
 }
 
-/** What `fingerprintOf` made a text of; null for a text of another kind, or of another number of groups. */
+/** Parses a result of `fingerprintOf`; null if it is malformed or has another number of groups. */
 export function parseFingerprint(text: string | undefined, groups: number): readonly RowsHash[] | null {
   const found =
     text

@@ -2,8 +2,8 @@ import { bigintAsText } from "../../base/mod.ts";
 import { arrow, type Row } from "../../kit/mod.ts";
 
 /**
- * Returns a function that gives the values of columns as one text, equal for values that are stored as equal: 5, 5n and
- * "5" are one number, a `Date` and its ISO 8601 text are one moment.
+ * Returns a function that formats the values of columns as one text. Values that are stored as equal have equal texts:
+ * 5, 5n and "5", or a `Date` and its ISO 8601 text.
  */
 export function identityOf(schema: arrow.Schema, columns: readonly string[]): (row: Row) => string {
   const texts = columns.map((column) => {
@@ -20,7 +20,7 @@ function valueText(value: unknown): string | null {
   return typeof value === "string" ? value : JSON.stringify(value, bigintAsText);
 }
 
-/** Text without a zone is UTC. What is finer than a millisecond stays text. */
+/** Text without a time zone is UTC. Text with a finer resolution than milliseconds is unchanged. */
 function momentText(value: unknown): string | null {
   if (typeof value !== "string") return valueText(value);
   const [, date, time = "00:00", fraction = "", zone = "Z"] = MOMENT.exec(value) ?? [];

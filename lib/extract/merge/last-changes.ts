@@ -3,11 +3,11 @@ import type { TablePlan } from "../job/plan.ts";
 import type { CheckedChange } from "./checked-changes.ts";
 import { identityOf } from "./identity.ts";
 
-/** The last change of each row of a table, and the parents whose other rows are deleted. */
+/** The last change of each row of a table, and the parents whose unlisted rows are deleted. */
 export interface TableChanges {
   readonly upserts: readonly Row[];
   readonly deletes: readonly Row[];
-  /** Changes that apply whatever the version of the published row is. */
+  /** Changes that apply regardless of the version of the published row. */
   readonly settled: { readonly upserts: readonly Row[]; readonly deletes: readonly Row[] };
   readonly replaced: readonly ReplacedParents[];
 }
@@ -16,7 +16,7 @@ export interface TableChanges {
 export interface ReplacedParents {
   readonly columns: readonly string[];
   readonly parents: readonly Row[];
-  /** The rows that the parents have now, with the values of their parent. */
+  /** The current rows of the parents, with the values of their parent. */
   readonly members: readonly Row[];
 }
 
@@ -26,7 +26,7 @@ interface Entry {
 }
 
 /**
- * The final state of each row after changes that may have arrived out of order.
+ * Returns the final state of each row after changes that may have arrived out of order.
  *
  * The greater value of the cursor column wins; among equal values and values that are null, the later change wins. A
  * replacement wins over all changes before it.
@@ -46,10 +46,12 @@ export function lastChanges(
     if (!families.has(name)) families.set(name, new Family(columns, identityOf(schema, columns)));
   }
   const last = new Map<string, Entry>();
-  /** Rows that were deleted in any version, and that another change has a version of: like parents of one row. */
+  /**
+   * Rows that were deleted without a version while another change has one. They are handled like parents of one row.
+   */
   const deleted = new Map<string, Row>();
   const put = (id: string, entry: Entry) => {
-    // Removed first, so that the order of the map is the order of the changes that count.
+    // Deleting the entry first keeps the map in the order of the winning changes.
     last.delete(id);
     last.set(id, entry);
     if (entry.change.kind === "upsert")
@@ -93,7 +95,7 @@ export function lastChanges(
   return { ...split(last), replaced };
 }
 
-/** The deletion of a row at the version that a change gave it. */
+/** The deletion of a row at the version of a change. */
 function deletionOf(
   change: Entry["change"],
   { primaryKey, cursor }: Pick<TablePlan, "primaryKey" | "cursor">,
@@ -102,7 +104,7 @@ function deletionOf(
   const row = rowOf(change);
   const columns = cursor === undefined ? primaryKey : [...primaryKey, cursor];
   const key = Object.fromEntries(columns.map((column) => [column, row[column]]));
-  // A row without a version wins over every published one, and so does its deletion.
+  // A row without a version wins over every published version, and so does its deletion.
   const isFinal = isSettled || (cursor !== undefined && row[cursor] == null);
   return { change: { kind: "delete", table: change.table, key }, isSettled: isFinal };
 }
@@ -119,11 +121,11 @@ function split(last: ReadonlyMap<string, Entry>): Omit<TableChanges, "replaced">
   };
 }
 
-/** The replaced parents of one set of columns, and which changed rows belong to which parent. */
+/** The replaced parents of one set of columns, and the changed rows of each parent. */
 class Family {
   readonly #columns: readonly string[];
   readonly #parentOf: (row: Row) => string;
-  /** Ids of rows that had this parent; some may have another one now. */
+  /** Ids of rows that had this parent. Some may have another one now. */
   readonly #children = new Map<string, Set<string>>();
   readonly #replaced = new Map<string, Extract<CheckedChange, { kind: "replace" }>>();
 
@@ -139,7 +141,7 @@ class Family {
     else children.add(id);
   }
 
-  /** Notes a replacement and returns the ids of the rows that its parent has because of earlier changes. */
+  /** Records a replacement and returns the ids of the rows that earlier changes assigned to its parent. */
   replace(
     change: Extract<CheckedChange, { kind: "replace" }>,
     last: ReadonlyMap<string, Entry>,
@@ -168,7 +170,7 @@ function rowOf(change: Entry["change"]): Row {
   return change.kind === "upsert" ? change.row : change.key;
 }
 
-/** Whether one version is certainly older than another; versions that cannot be compared are not. */
+/** Whether one version is older than another; false if they cannot be compared. */
 function isOlder(version: unknown, other: unknown): boolean {
   const [a, b] = [comparable(version), comparable(other)];
   if (a === null || b === null || typeof a !== typeof b) return false;

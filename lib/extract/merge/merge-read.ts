@@ -12,16 +12,16 @@ import type { TableJob } from "../job/job.ts";
 import type { Quarantine } from "../write/quarantine.ts";
 import { discard, statedRange, type StagedPart } from "../write/staged.ts";
 import { writeEmptyPart } from "../write/write-parts.ts";
-import { applyDeletions, type RowsLeft } from "./deletions.ts";
+import { applyDeletions, type RemainingRows } from "./deletions.ts";
 import { deltaNames, dropDelta, lastOfEachKey, loadDelta, orderedParts } from "./delta.ts";
 import { mergeDelta, writeSql, type MergeRequest } from "./merge.ts";
 import { withoutNullKeys } from "./null-keys.ts";
-import { mergeOrigins, type GivenOrigins } from "./origins.ts";
+import { mergeOrigins, type ReadOrigins } from "./origins.ts";
 import { dropTombstoned, sameTombstones, tombstonesAfterRead } from "./tombstones.ts";
 import { writePartitions } from "./partitions.ts";
 import { refuseRepeatedKeys, repeatedKeys } from "./repeated-keys.ts";
 
-/** What a table consists of after a read; or why it must be read again, all of it. */
+/** The parts of a table after a read, or the reason why the whole table must be read again. */
 export type MergedRead =
   | {
       readonly kind: "merged";
@@ -29,20 +29,20 @@ export type MergedRead =
       readonly written: readonly StagedPart[];
       readonly cursor: PublishedTable["cursor"];
       readonly changed: boolean;
-      /** Whether the rows take the place of published ones, all or those of some origins, which may be the same. */
+      /** Whether the rows replace published ones (all, or those of some origins), which may be identical. */
       readonly replaces: boolean;
       readonly shadowed: boolean;
-      /** Rows that the source said are gone and that were there. */
+      /** Published rows that the source reported as deleted. */
       readonly rowsDeleted: number;
       readonly tombstones: readonly Tombstone[];
-      /** What the owner should know of how the rows were put together. */
+      /** Notes for the owner about the merge. */
       readonly notes?: readonly string[];
     }
   | { readonly kind: "again"; readonly reason: string };
 
 type Merged = Omit<Extract<MergedRead, { kind: "merged" }>, "cursor" | "kind">;
 
-/** Puts together what is published and what was read. */
+/** Merges the rows of a read with the published rows. */
 export async function mergeRead(
   job: TableJob,
   decision: ReadDecision,
@@ -52,7 +52,7 @@ export async function mergeRead(
   quarantine: Quarantine | null,
 ): Promise<MergedRead> {
   const { plan } = job;
-  const given = originsOf(staged, end);
+  const origins = originsOf(staged, end);
   const nonEmpty = staged.filter((part) => part.rows > 0);
   await discard(
     job.run,
@@ -68,12 +68,12 @@ export async function mergeRead(
   if (decision.kind === "whole") {
     const left = await applyDeletions(job, connection, filled, columns);
     merged = await replacePublished(job, connection, left, columns, keptParts(job.previous, end));
-  } else if (given === null) {
+  } else if (origins === null) {
     merged = await mergeIntoPublished(job, connection, filled, columns, cursor?.value);
   } else {
     const some = filled.some((part) => part.kind === "deletions")
       ? ({ kind: "again", reason: "files changed and rows were deleted in one read" } as const)
-      : await mergeOrigins(job, connection, filled, given, columns);
+      : await mergeOrigins(job, connection, filled, origins, columns);
     if (some.kind === "again") {
       await discard(job.run, filled);
       return some;
@@ -88,8 +88,8 @@ export async function mergeRead(
   return { ...merged, kind: "merged", written: [await writeEmptyPart(job, columns)], cursor };
 }
 
-/** The origins that a read gave; null when it gave none. */
-function originsOf(staged: readonly StagedPart[], end: ReadResult): GivenOrigins | null {
+/** The origins that a read yielded or kept; null if it has none. */
+function originsOf(staged: readonly StagedPart[], end: ReadResult): ReadOrigins | null {
   const yielded = new Set(staged.map((part) => part.origin).filter((origin) => origin !== null));
   if (yielded.size === 0 && end.kept === undefined) return null;
   return { yielded, kept: end.kept === undefined ? undefined : new Set(end.kept) };
@@ -99,7 +99,7 @@ function publishedParts(previous: PublishedTable | undefined): readonly Part[] {
   return previous?.parts.filter((part) => part.rows > 0) ?? [];
 }
 
-/** The parts that a whole read leaves: those of origins the connector says did not change. */
+/** The parts that a full read keeps: those of origins that the connector reported as unchanged. */
 function keptParts(previous: PublishedTable | undefined, end: ReadResult): readonly Part[] {
   const kept = new Set(end.kept);
   return previous?.parts.filter((part) => part.origin !== null && kept.has(part.origin)) ?? [];
@@ -108,7 +108,7 @@ function keptParts(previous: PublishedTable | undefined, end: ReadResult): reado
 async function replacePublished(
   job: TableJob,
   connection: Connection,
-  { parts: staged, rowsDeleted }: RowsLeft,
+  { parts: staged, rowsDeleted }: RemainingRows,
   columns: readonly PublishedColumn[],
   kept: readonly Part[],
 ): Promise<Merged> {
@@ -124,11 +124,11 @@ async function replacePublished(
   const source = orderedParts(staged, list);
   const last = plan.primaryKey.length === 0 ? "" : lastOfEachKey(plan.primaryKey);
   const repeated = await repeatedKeys(job, connection, { staged, published: [] }, columns);
-  // Of several files the last is meant to win; rows of one read that vanish are something to know.
-  const isTold = repeated !== null && staged.every((part) => part.origin === null);
-  const notes = isTold
+  // Between files the last one is meant to win. Replaced rows within a single read are reported.
+  const isReported = repeated !== null && staged.every((part) => part.origin === null);
+  const notes = isReported
     ? [
-        `${counted(repeated.rows, "row")} gave way to later rows of the same read with the same primary key ` +
+        `later rows of the same read replaced ${counted(repeated.rows, "row")} with the same primary key ` +
           `(${plan.primaryKey.join(", ")}), for example ${repeated.example}`,
       ]
     : [];
@@ -178,7 +178,7 @@ async function mergeIntoPublished(
       ...partitionOf(job),
     });
     await discard(job.run, staged);
-    // A deletion of a row that is not there yet is published too: an older event must not make the row.
+    // A deletion of an unknown row is published too, so that an older event cannot insert the row.
     const changed = merged.changed || !sameTombstones(tombstones, published.tombstones);
     return { ...plain, ...merged, changed, tombstones };
   } finally {
@@ -186,7 +186,7 @@ async function mergeIntoPublished(
   }
 }
 
-/** How the parts of a table are laid out, as a merge wants to know it. */
+/** The partitioning of a table, for a merge. */
 export function partitionOf({ plan }: Pick<TableJob, "plan">): Pick<MergeRequest, "partition"> {
   if (plan.strategy !== "partitioned") return {};
   return {
@@ -194,7 +194,7 @@ export function partitionOf({ plan }: Pick<TableJob, "plan">): Pick<MergeRequest
   };
 }
 
-/** The greatest value of the cursor column, of what was read and what was published before. */
+/** The high-water mark: the greatest value of the cursor column among the rows read and published before. */
 async function newCursor(
   job: TableJob,
   connection: Connection,

@@ -9,21 +9,21 @@ import { writePart, type PartOptions } from "../write/write-part.ts";
 import { partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
 import { labelFits, writePartitions } from "./partitions.ts";
-import { findTouched, type NewestWins, type Touched } from "./touched.ts";
+import { findAffected, type AffectedRows, type NewestWins } from "./affected-rows.ts";
 
-/** What is merged into what. */
+/** The published parts to merge a delta into. */
 export interface MergeRequest {
   readonly published: Pick<PublishedTable, "parts" | "schemas">;
-  /** The columns as they are published now; the delta has exactly these. */
+  /** The published columns. The delta has the same ones. */
   readonly columns: readonly PublishedColumn[];
-  /** Empty: rows are only added. */
+  /** The primary key; if empty, rows are appended. */
   readonly key: readonly string[];
-  /** For deltas that may come out of order. */
+  /** For deltas that may arrive out of order. */
   readonly newest?: NewestWins;
   readonly partition?: { readonly column: string; readonly granularity: Granularity };
 }
 
-/** What a merge leaves and what it wrote anew. */
+/** The parts that a merge kept and wrote. */
 export interface MergeResult {
   readonly kept: readonly Part[];
   readonly written: readonly StagedPart[];
@@ -32,12 +32,12 @@ export interface MergeResult {
   readonly rowsDeleted: number;
 }
 
-/** A part with fewer rows than this share of a full one is small. */
+/** A part is small if it has fewer rows than a full part divided by this number. */
 const SMALL_SHARE = 4;
-/** So many small parts may stand beside each other before they become one. */
+/** Number of small parts that triggers compaction. */
 const SMALL_PARTS_MAX = 8;
 
-/** Merges a delta into published parts; parts that it does not touch stay the files they are. */
+/** Merges a delta into published parts. Parts without affected rows are kept as they are. */
 export async function mergeDelta(
   job: TableJob,
   connection: Connection,
@@ -45,20 +45,20 @@ export async function mergeDelta(
   request: MergeRequest,
 ): Promise<MergeResult> {
   const { published, columns, key, newest } = request;
-  const touched =
-    key.length === 0 ? null : await findTouched(job, connection, delta, published, columns, key, newest);
+  const affected =
+    key.length === 0 ? null : await findAffected(job, connection, delta, published, columns, key, newest);
   try {
     const isEmpty = (await countRows(connection, delta.rows)) === 0;
-    if (isEmpty && (touched === null || touched.parts.size === 0)) {
+    if (isEmpty && (affected === null || affected.parts.size === 0)) {
       return { kept: published.parts, written: [], changed: false, rowsDeleted: 0 };
     }
     const merged =
       request.partition === undefined
-        ? await mergeIntoParts(job, connection, delta, request, touched)
-        : await mergeIntoPartitions(job, connection, delta, request, touched, request.partition);
-    return { ...merged, changed: true, rowsDeleted: touched?.deleted ?? 0 };
+        ? await mergeIntoParts(job, connection, delta, request, affected)
+        : await mergeIntoPartitions(job, connection, delta, request, affected, request.partition);
+    return { ...merged, changed: true, rowsDeleted: affected?.deleted ?? 0 };
   } finally {
-    if (touched !== null) await connection.run(`DROP TABLE IF EXISTS ${touched.table}`).catch(() => {});
+    if (affected !== null) await connection.run(`DROP TABLE IF EXISTS ${affected.table}`).catch(() => {});
   }
 }
 
@@ -67,25 +67,25 @@ async function mergeIntoParts(
   connection: Connection,
   delta: Delta,
   { published, columns, key }: MergeRequest,
-  touched: Touched | null,
+  affected: AffectedRows | null,
 ): Promise<Pick<MergeResult, "kept" | "written">> {
   const written: StagedPart[] = [];
   const list = columnList(columns);
-  const rewritten = new Set([...(touched?.parts.values() ?? [])].map((part) => part.path));
-  for (const [place, part] of touched?.parts ?? []) {
+  const rewritten = new Set([...(affected?.parts.values() ?? [])].map((part) => part.path));
+  for (const [place, part] of affected?.parts ?? []) {
     const old = partsRelation(job.run, [part], columns, published.schemas);
     const sql =
-      `SELECT ${list} FROM ${old} o ANTI JOIN ${touched!.table} t ON ${keysMatch(key, "o", "t")} UNION ALL ` +
-      `SELECT ${list} FROM ${delta.rows} d SEMI JOIN (FROM ${touched!.table} WHERE agnes_part = ${place}) t ` +
+      `SELECT ${list} FROM ${old} o ANTI JOIN ${affected!.table} t ON ${keysMatch(key, "o", "t")} UNION ALL ` +
+      `SELECT ${list} FROM ${delta.rows} d SEMI JOIN (FROM ${affected!.table} WHERE agnes_part = ${place}) t ` +
       `ON ${keysMatch(key, "d", "t")}`;
     const staged = await writeSql(job, sql, part.origin);
     if (staged.rows > 0) written.push(staged);
     else await job.run.services.host.files.remove(staged.path);
   }
   const fresh =
-    touched === null
+    affected === null
       ? `SELECT ${list} FROM ${delta.rows}`
-      : `SELECT ${list} FROM ${delta.rows} d ANTI JOIN ${touched.table} t ON ${keysMatch(key, "d", "t")}`;
+      : `SELECT ${list} FROM ${delta.rows} d ANTI JOIN ${affected.table} t ON ${keysMatch(key, "d", "t")}`;
   const kept = published.parts.filter((part) => part.rows > 0 && !rewritten.has(part.path));
   const small = smallParts(kept, job.run.partRows);
   const compacted = small.length >= SMALL_PARTS_MAX ? small : [];
@@ -103,7 +103,7 @@ async function mergeIntoPartitions(
   connection: Connection,
   delta: Delta,
   { published, columns, key }: MergeRequest,
-  touched: Touched | null,
+  affected: AffectedRows | null,
   partition: NonNullable<MergeRequest["partition"]>,
 ): Promise<Pick<MergeResult, "kept" | "written">> {
   const label = partitionExpression(partition.column, partition.granularity);
@@ -112,23 +112,23 @@ async function mergeIntoPartitions(
   );
   const labels = new Set([
     ...found.map((row) => row.label),
-    ...[...(touched?.parts.values() ?? [])].map((part) => part.partition ?? ""),
+    ...[...(affected?.parts.values() ?? [])].map((part) => part.partition ?? ""),
   ]);
-  // Parts that were laid out for another granularity are laid out anew.
+  // Parts with labels of another granularity are rewritten.
   const isRewritten = (part: Part) =>
     part.partition === null ||
     !labelFits(part.partition, partition.granularity) ||
     labels.has(part.partition);
   const rewritten = published.parts.filter(isRewritten);
   const list = columnList(columns);
-  const anti = touched === null ? "" : ` ANTI JOIN ${touched.table} t ON ${keysMatch(key, "o", "t")}`;
+  const anti = affected === null ? "" : ` ANTI JOIN ${affected.table} t ON ${keysMatch(key, "o", "t")}`;
   const old = `SELECT ${list} FROM ${partsRelation(job.run, rewritten, columns, published.schemas)} o${anti}`;
   const sql = `${old} UNION ALL SELECT ${list} FROM ${delta.rows}`;
   const written = await writePartitions(job, connection, sql, list, label);
   return { kept: published.parts.filter((part) => !isRewritten(part)), written };
 }
 
-/** Parts that are worth being written together: small ones of no origin and no partition. */
+/** The parts to compact: small ones without an origin and a partition. */
 function smallParts(parts: readonly Part[], partRows: number): readonly Part[] {
   return parts.filter(
     (part) => part.origin === null && part.partition === null && part.rows < partRows / SMALL_SHARE,
@@ -137,7 +137,7 @@ function smallParts(parts: readonly Part[], partRows: number): readonly Part[] {
 
 let nextSlices = 1;
 
-/** Writes rows into as many parts as they need, clustered by the key. */
+/** Writes rows into parts of the target size, clustered by the key. */
 async function writeInSlices(
   job: TableJob,
   connection: Connection,
@@ -175,7 +175,7 @@ export function writeSql(
   return writePart(job, { kind: "sql", sql }, { ...options, origin });
 }
 
-/** How many rows a relation has. */
+/** Counts the rows of a relation. */
 async function countRows(connection: Connection, relation: string): Promise<number> {
   const [row] = await connection.rows<{ n: bigint }>(`SELECT count(*) AS n FROM ${relation}`);
   return Number(row?.n ?? 0n);

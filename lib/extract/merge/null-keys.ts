@@ -9,8 +9,8 @@ import { discard, WHOLE_READ, type StagedPart } from "../write/staged.ts";
 import { writeSql } from "./merge.ts";
 
 /**
- * Staged parts without rows that have no value in the primary key: nothing could ever find such a row again.
- * They go to quarantine, or fail the table when it has none.
+ * Removes rows with a null primary key from staged parts, because no later change could find them. The rows are
+ * quarantined, or fail the table if it has no quarantine.
  *
  * @throws `primary_key_null`
  */
@@ -48,9 +48,9 @@ export async function withoutNullKeys(
   for (const part of staged) {
     if (affected.has(part.path)) {
       const relation = readParquet([part.path]);
-      await setAside(job, connection, relation, absent, { list, before, part, quarantine });
+      await quarantineRows(job, connection, relation, absent, { list, before, part, quarantine });
       const rest = `SELECT ${list} FROM ${relation} WHERE NOT (${absent})`;
-      // Of rows with one key the last of the read wins, so they stay in their order.
+      // The last row of a key wins, so rows keep their order.
       const rewritten = await writeSql(job, rest, part.origin, { ordered: true });
       await discard(job.run, rewritten.rows > 0 ? [part] : [part, rewritten]);
       if (rewritten.rows > 0) kept.push(rewritten);
@@ -60,14 +60,14 @@ export async function withoutNullKeys(
   return kept;
 }
 
-async function setAside(
+async function quarantineRows(
   job: TableJob,
   connection: Connection,
   relation: string,
   absent: string,
   into: {
     readonly list: string;
-    /** Rows of the parts before that are counted with those of this one. */
+    /** Number of rows in earlier parts of the same count. */
     readonly before: number;
     readonly part: StagedPart;
     readonly quarantine: Quarantine;
@@ -78,12 +78,12 @@ async function setAside(
   const of = origin === null ? {} : { origin };
   const before = counted === WHOLE_READ ? into.before : 0;
   const { primaryKey } = job.plan;
-  const answer = await connection.stream(
+  const result = await connection.stream(
     `SELECT CAST(agnes_row AS BIGINT) AS "row", CAST(to_json(t) AS VARCHAR) AS record FROM (
        SELECT ${list}, file_row_number AS agnes_row FROM ${relation} WHERE ${absent}) t`,
     { signal: job.signal },
   );
-  for await (const batch of answer.batches) {
+  for await (const batch of result.batches) {
     for (const { row, record: text } of batch.toArray() as Iterable<{ row: bigint; record: string }>) {
       const record = new JsonText(text.replace(/,"agnes_row(?:_\d+)?":\d+\}$/, "}"));
       const values = JSON.parse(record.text) as Record<string, unknown>;

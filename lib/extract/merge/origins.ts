@@ -8,49 +8,49 @@ import { candidateParts, partsRelation } from "./candidates.ts";
 import { lastOfEachKey, orderedParts } from "./delta.ts";
 import { writeSql } from "./merge.ts";
 
-/** What a read of changed origins leaves of a table; or why only a read of all of it gives the right rows. */
+/** The parts of a table after a read of changed origins, or the reason why a full read is needed. */
 export type OriginsMerge =
   | {
       readonly kind: "merged";
       readonly kept: readonly Part[];
       readonly written: readonly StagedPart[];
-      /** Whether a row of one origin took the place of a row of another; see `PublishedTable.shadowed`. */
+      /** See `PublishedTable.shadowed`. */
       readonly shadowed: boolean;
     }
   | { readonly kind: "again"; readonly reason: string };
 
-/** The origins that a read gave. */
-export interface GivenOrigins {
-  /** All that it yielded, also those without rows. */
+/** The origins of a read. */
+export interface ReadOrigins {
+  /** The origins that it yielded, including those without rows. */
   readonly yielded: ReadonlySet<string>;
-  /** Those that did not change; absent: the read does not list them, so whatever was not yielded stays. */
+  /** The unchanged origins; absent if the read does not list them, so that all origins it did not yield are kept. */
   readonly kept: ReadonlySet<string> | undefined;
 }
 
 const again = (reason: string): OriginsMerge => ({ kind: "again", reason });
 
 /**
- * Replaces the rows of origins that changed and removes those of origins that are gone. The result is what a read of
- * all origins gives: with a key the row of the last origin stays, in the order of their names.
+ * Replaces the rows of changed origins and removes those of missing origins. The result equals that of a full read: for
+ * each key, the row of the last origin by name wins.
  */
 export async function mergeOrigins(
   job: TableJob,
   connection: Connection,
   staged: readonly StagedPart[],
-  given: GivenOrigins,
+  origins: ReadOrigins,
   columns: readonly PublishedColumn[],
 ): Promise<OriginsMerge> {
   const { plan, previous } = job;
   if (plan.strategy === "partitioned") return again("a file changed, and partitions mix the rows of files");
   const parts = previous!.parts.filter((part) => part.rows > 0);
   const isKept = ({ origin }: Part) =>
-    origin === null || (!given.yielded.has(origin) && (given.kept?.has(origin) ?? true));
+    origin === null || (!origins.yielded.has(origin) && (origins.kept?.has(origin) ?? true));
   const kept = parts.filter(isKept);
   const removed = parts.filter((part) => !isKept(part));
   if (plan.primaryKey.length === 0) return { kind: "merged", kept, written: staged, shadowed: false };
   const isMixed = parts.some(({ origin }) => origin === null) || staged.some(({ origin }) => origin === null);
   if (isMixed) return again("a file changed, and it is not known which rows came from which file");
-  if (!isAscending(staged)) return again("files changed and came in another order than that of their names");
+  if (!isAscending(staged)) return again("changed files were not read in the order of their names");
   const merge = new KeyedMerge(job, connection, staged, kept, columns);
   try {
     return await merge.run(removed, previous!.shadowed ?? true);
@@ -59,7 +59,7 @@ export async function mergeOrigins(
   }
 }
 
-/** Parts in the order of the names of their origins, as a read of all origins gives them; as they are when one has none. */
+/** Sorts parts by origin, as a full read yields them. Unchanged if a part has no origin. */
 export function inOrderOfOrigins(parts: readonly Part[]): readonly Part[] {
   if (parts.some(({ origin }) => origin === null)) return parts;
   return parts.toSorted((a, b) => (a.origin === b.origin ? 0 : a.origin! < b.origin! ? -1 : 1));
@@ -71,7 +71,7 @@ function isAscending(staged: readonly StagedPart[]): boolean {
 
 let nextMerge = 1;
 
-/** Origins of a table with a key: of several rows with one key only that of the last origin stays. */
+/** Merges origins of a table with a key. The row of the last origin wins. */
 class KeyedMerge {
   readonly #job: TableJob;
   readonly #connection: Connection;
@@ -81,9 +81,9 @@ class KeyedMerge {
   readonly #key: readonly string[];
   readonly #keyColumns: readonly PublishedColumn[];
   readonly #signal: { readonly signal: AbortSignal };
-  /** The key of each new row that counts, with its part and row. */
+  /** The table with the key, part and row number of each winning new row. */
   readonly #new = `origin_keys_${nextMerge}`;
-  /** The keys that kept parts hold too. */
+  /** The table with the new keys that kept parts contain too. */
   readonly #both = `origin_overlap_${nextMerge++}`;
 
   constructor(
@@ -111,7 +111,7 @@ class KeyedMerge {
         : `SELECT ${keys}, agnes_part, 0 AS agnes_row FROM ${this.#relation([])}`;
     await this.#connection.run(`CREATE TABLE ${this.#new} AS ${source}`, this.#signal);
     if (wasShadowed && (await this.#mayResurface(removed)))
-      return again("rows went from a file that had taken the place of rows of other files");
+      return again("rows were removed from a file that had replaced rows of other files");
     const count = await this.#count(this.#new);
     const rows = this.#staged.reduce((sum, part) => sum + part.rows, 0);
     const candidates = await candidateParts(
@@ -146,7 +146,7 @@ class KeyedMerge {
     await this.#connection.run(`DROP TABLE IF EXISTS ${this.#both}`).catch(() => {});
   }
 
-  /** Whether a key that leaves an origin has no new row at that origin or a later one. */
+  /** Whether a key removed from an origin has no new row in that origin or a later one. */
   async #mayResurface(removed: readonly Part[]): Promise<boolean> {
     if (removed.length === 0) return false;
     const found = await this.#connection.rows(
@@ -192,7 +192,7 @@ class KeyedMerge {
     else await discard(this.#job.run, [part]);
   }
 
-  /** The keys of published parts, with the place of their part in the list. */
+  /** The keys of published parts, with the index of their part in `parts`. */
   #relation(parts: readonly Part[]): string {
     return partsRelation(this.#job.run, parts, this.#keyColumns, this.#job.previous!.schemas);
   }
@@ -200,7 +200,7 @@ class KeyedMerge {
   /** A relation with `agnes_part` and the rank of that part's origin among all origins of the merge. */
   #ranked(relation: string, parts: readonly { readonly origin: string | null }[]): string {
     const names = new Set([...this.#kept, ...this.#staged, ...parts].map(({ origin }) => origin!));
-    // Origins that are gone have a rank too, so the order is over all there were.
+    // Missing origins are ranked too.
     for (const { origin } of this.#job.previous!.parts) if (origin !== null) names.add(origin);
     const ranks = new Map([...names].sort().map((name, rank) => [name, rank]));
     const values = parts.map(({ origin }, at) => `(${at}, ${ranks.get(origin!)!})`);

@@ -4,12 +4,12 @@ import type { TableJob } from "../job/job.ts";
 import type { StagedPart } from "../write/staged.ts";
 import { writePartitionedParts } from "../write/write-part.ts";
 
-/** The column that says which partition a row goes to while partitions are written. */
+/** The temporary column with the partition of a row. */
 const LABEL = "agnes_partition";
 
 const LENGTHS: Readonly<Record<Granularity, number>> = { day: 10, month: 7, year: 4 };
 
-/** Whether a partition's label is one of this granularity; `unknown` always is. */
+/** Whether the label of a partition has this granularity. `unknown` fits every granularity. */
 export function labelFits(label: string, granularity: Granularity): boolean {
   return label === "unknown" || label.length === LENGTHS[granularity];
 }

@@ -5,7 +5,7 @@ import { statedRange, type StagedPart } from "../write/staged.ts";
 import { readParquet } from "../schema/select.ts";
 import type { TableJob } from "../job/job.ts";
 
-/** The keys that more than one row of some parts has. */
+/** The keys that occur more than once. */
 interface RepeatedKeys {
   readonly keys: number;
   /** Rows beyond the first of each key. */
@@ -21,7 +21,7 @@ interface ComparedParts {
   readonly published: readonly string[];
 }
 
-/** Looks for keys that more than one row has; rows without a value in their key are no duplicates of each other. */
+/** Finds keys that occur more than once; null if there are none. Keys with null are not compared. */
 export async function repeatedKeys(
   { plan, signal }: TableJob,
   connection: Connection,
@@ -35,7 +35,7 @@ export async function repeatedKeys(
   if (isSingle && (await isEachNumberOnce(connection, keyColumn.name, parts, signal))) return null;
   const key = plan.primaryKey.map(quoteIdentifier);
   const [found] = await connection.rows<{ keys: bigint; rows: bigint; example: string | null }>(
-    // No column may be taken for one of the names given here.
+    // The prefix of the names avoids conflicts with columns.
     `SELECT count(*) AS keys, CAST(coalesce(sum(agnes_count - 1), 0) AS BIGINT) AS rows, any_value(agnes_key) AS example
      FROM (SELECT count(*) AS agnes_count,
                   concat_ws(', ', ${key.map((one) => `CAST(${one} AS VARCHAR)`).join(", ")}) AS agnes_key
@@ -48,14 +48,14 @@ export async function repeatedKeys(
 }
 
 const INTEGER = /^U?(TINY|SMALL|BIG)?INT(EGER)?$/;
-/** What a bit for each number may take for each thread of DuckDB: 16 MB. */
+/** Maximum size of a bitmap in bits: 16 MB for each thread of DuckDB. */
 const NUMBERS_MAX = 2 ** 27;
-/** How much of the numbers in their range may be missing before grouping is as quick. */
+/** Maximum ratio of the range of numbers to the rows. Above it, grouping is as fast as a bitmap. */
 const NUMBERS_OF_ROW_MAX = 64;
 
 /**
- * Whether a column holds whole numbers that lie close together, and none twice. A bit for each number finds that in a
- * sixth of the time that grouping takes.
+ * Whether a column holds dense whole numbers without duplicates. A bitmap finds that in a sixth of the time that
+ * grouping takes.
  */
 async function isEachNumberOnce(
   connection: Connection,
@@ -84,7 +84,7 @@ interface NumberRange {
   readonly count: bigint;
 }
 
-/** The range of a column as the copies of its parts told it; null when one did not, or when there is no value. */
+/** The range of a column from the statistics of its parts; null if a part has none or there are no values. */
 function rangeOf(column: string, staged: readonly StagedPart[]): NumberRange | null {
   const ranges = staged.map((part) => statedRange(part, column));
   if (ranges.includes(null)) return null;
@@ -97,7 +97,7 @@ function rangeOf(column: string, staged: readonly StagedPart[]): NumberRange | n
   return { least, most, count: BigInt(count) };
 }
 
-/** The same, read from the parts: of published ones no number of nulls is kept. */
+/** The range of a column, read from the parts, because the null count of published parts is not stored. */
 async function measuredRange(
   connection: Connection,
   key: string,
@@ -113,7 +113,7 @@ async function measuredRange(
 }
 
 /**
- * Checks that a read of the whole table gave each key once, where nothing would put rows of one key together.
+ * Checks that a full refresh, which does not merge rows, yielded each key once.
  * @throws `primary_key_repeated`
  */
 export async function refuseRepeatedKeys(

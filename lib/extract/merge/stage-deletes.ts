@@ -11,9 +11,9 @@ import { stageRows, withColumns } from "./stage-rows.ts";
 import { keyText } from "./tombstones.ts";
 
 /**
- * Adds deletions to the delta and returns their tombstones: none for a table without a cursor column.
+ * Adds deletions to the delta and returns their tombstones. A table without a cursor column has none.
  *
- * @param isSettled whether they also delete published rows that are newer
+ * @param isSettled whether they also delete newer published rows
  */
 export async function stageDeletes(
   job: TableJob,
@@ -45,7 +45,7 @@ export async function stageDeletes(
     const version = quoteIdentifier(cursor.name);
     const published = partsRelation(job.run, previous.parts, wanted, previous.schemas);
     const match = keysMatch(plan.primaryKey, "d", "o");
-    // A deletion that is older than what is published lost; its row was made again since.
+    // A deletion older than the published row does not apply, because the row was inserted again since.
     const applies = isSettled
       ? ""
       : ` WHERE NOT EXISTS (SELECT 1 FROM ${published} o WHERE ${match} AND o.${version} > d.${version})`;
@@ -55,14 +55,14 @@ export async function stageDeletes(
          CAST(coalesce(d.${version}, (SELECT max(o.${version}) FROM ${published} o WHERE ${match})) AS VARCHAR) AS version
        FROM ${relation} d`,
     );
-    // Without a version it would bar every later row, which only the deletion by an event means.
+    // A tombstone without a version blocks every later row, which is intended only for deletions by events.
     return isSettled ? tombstones.filter((tombstone) => tombstone.version !== null) : tombstones;
   } finally {
     await discard(job.run, [staged]);
   }
 }
 
-/** The tombstones of a table after new ones; the oldest are dropped when there are too many. */
+/** Adds tombstones to those of a table and drops the oldest if there are too many. */
 export function withTombstones(
   tombstones: readonly Tombstone[],
   added: readonly Tombstone[],

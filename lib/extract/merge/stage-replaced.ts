@@ -11,7 +11,7 @@ import type { ReplacedParents } from "./last-changes.ts";
 import { stageRows, withColumns } from "./stage-rows.ts";
 import { keyText } from "./tombstones.ts";
 
-/** The published rows that a batch of changes deletes because their parents have them no more. */
+/** The published rows that a batch of changes deletes because their parents no longer have them. */
 export interface ReplacedRows {
   readonly rows: number;
   readonly tombstones: readonly Tombstone[];
@@ -21,7 +21,7 @@ interface ReplacedFrom {
   readonly previous: PublishedTable;
   readonly quarantine: Quarantine | null;
   readonly replaced: readonly ReplacedParents[];
-  /** A relation of keys whose rows in the delta win whatever their version is. */
+  /** A relation of keys whose rows in the delta win regardless of their version. */
   readonly settledKeys: string | undefined;
 }
 
@@ -29,7 +29,7 @@ let nextReplaced = 1;
 
 /**
  * Adds the published rows of replaced parents to the deletions of a delta, except the members of the parents and rows
- * that the delta gives another state. The delta has its rows and the other deletions already.
+ * that the delta already changes. The delta must already contain its rows and other deletions.
  *
  * @throws `replace_invalid`
  */
@@ -48,7 +48,7 @@ export async function stageReplaced(
       await findGone(job, connection, delta, { ...from, family, gone, staged });
       const key = plan.primaryKey.map(quoteIdentifier).join(", ");
       await connection.run(`INSERT INTO ${delta.deleted} BY NAME SELECT ${key} FROM ${gone}`, { signal });
-      // What is left of these keys in the delta is older than the rows that are deleted.
+      // Remaining rows of these keys in the delta are older than the deleted rows.
       await connection.run(
         `DELETE FROM ${delta.rows} d USING ${gone} g WHERE ${keysMatch(plan.primaryKey, "d", "g")}`,
         { signal },
@@ -109,7 +109,7 @@ async function findGone(
   const { columns } = family;
   const parents = await stage(columns, family.parents, quarantine);
   const memberColumns = [...new Set([...key, ...columns])];
-  // Values that are invalid are reported where the rows themselves are staged.
+  // Invalid values are reported when the rows themselves are staged.
   const members = await stage(memberColumns, family.members, null);
   const first = previous.columns.find(({ name }) => name === key[0])!;
   const candidates = columns.includes(first.name)

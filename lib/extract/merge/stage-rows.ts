@@ -5,7 +5,7 @@ import type { Quarantine } from "../write/quarantine.ts";
 import { WHOLE_READ, type StagedPart } from "../write/staged.ts";
 import { writeBatches } from "../write/write-parts.ts";
 
-/** Writes changed rows, in their order, into one staged part with these columns. */
+/** Writes changed rows in order into one staged part with these columns. */
 export async function stageRows(
   job: TableJob,
   rows: readonly Row[],
@@ -21,7 +21,7 @@ export async function stageRows(
   return writeBatches(job, builder.schema, batches, columns, { ordered: true, counted: WHOLE_READ });
 }
 
-/** The job of a table with only some of its columns; those in `nullable` may be null. */
+/** Restricts the job of a table to some columns and makes those in `nullable` nullable. */
 export function withColumns(
   job: TableJob,
   columns: readonly string[],

@@ -6,7 +6,7 @@ import type { TableJob } from "../job/job.ts";
 import { candidateParts, partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
 
-/** Takes rows out of a delta that were deleted after the version that they are. */
+/** Removes rows from a delta whose tombstone has the same or a newer version. */
 export async function dropTombstoned(
   connection: Connection,
   delta: Delta,
@@ -28,12 +28,12 @@ export async function dropTombstoned(
 }
 
 /**
- * The tombstones of a table after a read whose deletions are in the delta.
+ * Returns the tombstones of a table after a read whose deletions are in the delta.
  *
- * A read knows every version up to its cursor, so no event up to there may bring a row back that it yielded as gone. A
- * row that it yields ends the tombstone of an earlier read. Sources that push nothing need none.
+ * A read includes every version up to its cursor, so no older event may restore a row that it yielded as deleted. A row
+ * that a read yields ends the tombstone of an earlier read. Sources without pushed events need no tombstones.
  *
- * @param reached the value of the cursor after the read
+ * @param reached the high-water mark after the read
  */
 export async function tombstonesAfterRead(
   job: TableJob,
@@ -78,14 +78,14 @@ export async function tombstonesAfterRead(
   return [...kept, ...added].slice(-TOMBSTONES_KEPT);
 }
 
-/** Whether two lists bar the same events, in whatever order. */
+/** Whether two lists contain the same tombstones, in any order. */
 export function sameTombstones(one: readonly Tombstone[], other: readonly Tombstone[]): boolean {
   const texts = (tombstones: readonly Tombstone[]) =>
     tombstones.map(({ key, version, by }) => JSON.stringify([key, version, by ?? null])).sort();
   return one === other || JSON.stringify(texts(one)) === JSON.stringify(texts(other));
 }
 
-/** A key as one text, the same for the same values: what tombstones hold. */
+/** Returns the SQL of a key as JSON text, the format of `Tombstone.key`. */
 export function keyText(key: readonly string[], alias: string): string {
   const texts = key.map((column) => `CAST(${alias}.${quoteIdentifier(column)} AS VARCHAR)`);
   return `CAST(to_json([${texts.join(", ")}]) AS VARCHAR)`;

@@ -7,20 +7,20 @@ import type { ExtractState, PublishedTable } from "../format/extract-state.ts";
 import { checkCount } from "../write/write-part.ts";
 import { writeState } from "../format/write-state.ts";
 
-/** A quarter of a megabyte for every column of every little table would be most of the file. */
+/** Small blocks, because the default of 256 KB for each column of each small table would dominate the file size. */
 const BLOCK_SIZE_BYTES = 16_384;
 
-/** What the views said when they were written. */
+/** The result of building a database. */
 export interface BuiltDatabase {
-  /** Tables of DuckDB files without a view, and why. Those that an extension attaches never have one. */
+  /** Remote tables of DuckDB files without a view, with the reason. Tables attached by extensions never have a view. */
   readonly unattached: ReadonlyMap<string, string>;
 }
 
 /**
- * Writes a whole `extract.duckdb` to a path that nobody reads yet.
+ * Writes a complete `extract.duckdb` to a temporary path.
  *
- * @param database the one of the run, which is open already: opening another takes longer than writing it
- * @param verify tables whose views are counted against their parts
+ * @param database the open database of the run; opening another one takes longer than writing the file
+ * @param verify names of the tables to check by counting the rows of their views
  * @throws `rows_lost`
  */
 export async function buildDatabase(
@@ -35,7 +35,7 @@ export async function buildDatabase(
   const leave = () => connection.run(`USE memory; DETACH ${extract}; RESET force_compression`);
   await connection.run(`ATTACH ${quoteLiteral(path)} AS ${extract} (BLOCK_SIZE ${BLOCK_SIZE_BYTES})`);
   try {
-    // To try every compression on columns of a few values takes twice as long as to write them.
+    // Trying all compression methods on a few values doubles the time to write them.
     await connection.run(`USE ${extract}; SET force_compression = 'uncompressed'`);
     await connection.run(["BEGIN", ...writeState(state), "COMMIT"].join(";\n"));
     for (const table of state.tables) {
@@ -52,7 +52,7 @@ export async function buildDatabase(
   }
 }
 
-/** A name that none of the databases has which the views are over. */
+/** Returns an alias that no attached remote database has. */
 function freeAlias({ remotes }: ExtractState): string {
   const taken = new Set(remotes.map(({ alias }) => alias.toLowerCase()));
   let alias = "extract";
@@ -72,8 +72,7 @@ async function createView(
   try {
     await connection.run(`CREATE VIEW ${view} AS ${query}`);
   } catch (error) {
-    // A table that is only carried forward and whose parts someone removed must not keep the others from being
-    // published; its next read is a full one.
+    // Missing parts of a table that was not read must not prevent publishing the others. Its next read is a full one.
     if (verify || isAgnesError(error, "disk_full")) throw error;
     services.log.error("a table carried forward cannot be read", { table: table.name, error });
     return;
@@ -83,7 +82,7 @@ async function createView(
   checkCount(table.name, table.rows, Number(counted?.n), "its view");
 }
 
-/** Views over attached databases; DuckDB writes one only while the database is attached. */
+/** Creates views over remote databases. DuckDB can create them only while the database is attached. */
 async function createRemoteViews(
   services: ExtractServices,
   connection: Connection,
@@ -91,7 +90,7 @@ async function createRemoteViews(
 ): Promise<ReadonlyMap<string, string>> {
   const unattached = new Map<string, string>();
   const failures = new Map<string, string | null>();
-  // Whether an extension may be loaded, and be given a token, is decided where it is queried.
+  // Extensions are not loaded here, because they need permission and a token.
   const files = state.remotes.filter((info) => info.extension === "duckdb");
   for (const info of files) failures.set(info.alias, await attach(connection, info));
   for (const { name, remote } of state.tables) {
@@ -103,7 +102,7 @@ async function createRemoteViews(
       await connection.run(`CREATE VIEW ${quoteIdentifier(name)} AS SELECT * FROM ${from}`);
     } catch (error) {
       unattached.set(name, messageOf(error));
-      services.log.info("a remote table has no view of its own; it is answered through its connector", {
+      services.log.info("a remote table has no view in extract.duckdb; queries go through its connector", {
         table: name,
         reason: messageOf(error),
       });
@@ -115,7 +114,7 @@ async function createRemoteViews(
   return unattached;
 }
 
-/** Attaches a DuckDB file; gives the reason when it cannot be. */
+/** Attaches a DuckDB file. Returns the reason if that fails, or else null. */
 async function attach(connection: Connection, info: RemoteAttachInfo): Promise<string | null> {
   try {
     await connection.run(`ATTACH ${quoteLiteral(info.url)} AS ${quoteIdentifier(info.alias)} (READ_ONLY)`);

@@ -19,13 +19,13 @@ import {
 } from "../format/paths.ts";
 
 /**
- * Makes a state the published one, by one rename. All its parts must be durable under their names already.
+ * Publishes a state atomically, by one rename. All of its parts must already be durable under their final names.
  *
- * Killed before the rename, the previous generation is what everybody sees; killed after it, this one is.
+ * After a crash, readers see either the previous generation or this one.
  *
- * @param database any that is in memory; it gets nothing
- * @param previous the number of the generation that is published now
- * @throws `rows_lost`, `disk_full`, `file_failed`; what was published before then stays
+ * @param database any in-memory database; it is left unchanged
+ * @param options `previous`: the number of the current generation; `verify`: names of tables whose row count is checked
+ * @throws `rows_lost`, `disk_full`, `file_failed`; the previous generation stays published
  */
 export async function publish(
   services: ExtractServices,
@@ -53,7 +53,7 @@ export async function publish(
   }
 }
 
-/** Gives the published file a second name, so that it outlives the rename. */
+/** Links the published file under a second name, so that the rename does not delete it. */
 async function keepGeneration(host: Host, directory: string, number: number): Promise<void> {
   const { files } = host;
   const kept = generationPath(directory, number);
@@ -61,7 +61,7 @@ async function keepGeneration(host: Host, directory: string, number: number): Pr
   try {
     await files.link(extractPath(directory), kept);
   } catch (error) {
-    // File systems without hard links get a copy.
+    // The file system may not support hard links, so the file is copied.
     if (!isAgnesError(error, "file_failed")) throw error;
     const bytes = await files.read(extractPath(directory));
     if (bytes === null) throw error;
@@ -70,7 +70,7 @@ async function keepGeneration(host: Host, directory: string, number: number): Pr
   await files.sync(generationsDirectory(directory));
 }
 
-/** Removes generations beyond those kept. */
+/** Removes all generations older than the kept ones. */
 export async function dropOldGenerations({ files }: Host, directory: string, current: number): Promise<void> {
   for (const name of (await files.list(generationsDirectory(directory))) ?? []) {
     const number = generationNumber(name);

@@ -11,9 +11,9 @@ import { readExtract, readExtractFile } from "../state/read-extract.ts";
 import { dropOldGenerations, publish } from "./publish.ts";
 
 /**
- * Publishes an earlier generation again, as a new one, and gives its number.
+ * Publishes an earlier generation again as a new one and returns its number.
  *
- * The cursors go back with the data, so the next run reads again what came after.
+ * The cursors are restored too, so the next run reads newer data again.
  * @throws `generation_unknown`, `generation_incomplete`, `locked`
  */
 export async function rollbackExtract(
@@ -65,7 +65,7 @@ async function currentNumber(files: Files, directory: string): Promise<number | 
   try {
     return (await readExtract(files, directory))?.generation.number ?? null;
   } catch (error) {
-    // Going back is the way out of an extract that cannot be read.
+    // A rollback can repair an extract that cannot be read.
     if (!isAgnesError(error, "extract_unreadable")) throw error;
     return null;
   }

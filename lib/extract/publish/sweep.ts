@@ -15,19 +15,19 @@ import {
   relativePartPath,
 } from "../format/paths.ts";
 
-/** How long a part stays after the last kept generation let go of it; someone may still be reading it. */
+/** How long to keep a part that no kept generation refers to, because queries may still read it. */
 const SWEEP_GRACE_MS: number = 60 * 60 * 1000;
 
-/** When each file was first seen without a generation that needs it; milliseconds by relative path. */
+/** When each file was first found unreferenced, in milliseconds, by relative path. */
 type Unreferenced = Readonly<Record<string, number>>;
 
-/** What a sweep is to do. */
+/** The actions of a sweep. */
 export interface SweepPlan {
   readonly remove: readonly string[];
   readonly remember: Unreferenced;
 }
 
-/** Decides which part files go: those no kept generation has needed for the whole grace period. */
+/** Decides which part files to remove: those that have been unreferenced for the whole grace period. */
 export function planSweep(
   present: readonly string[],
   referenced: ReadonlySet<string>,
@@ -38,7 +38,7 @@ export function planSweep(
   const remember: Record<string, number> = {};
   for (const path of present) {
     if (referenced.has(path)) continue;
-    // A clock that was set back must not keep a file for ever.
+    // If the clock was set back, the recorded time may be in the future.
     const since = Math.min(known[path] ?? now.ms, now.ms);
     if (now.ms - since >= now.graceMs) remove.push(path);
     else remember[path] = since;
@@ -46,18 +46,18 @@ export function planSweep(
   return { remove, remember };
 }
 
-/** Removes what nobody needs any more. What is published is complete without it, so a failure is only reported. */
+/** Removes old generations and parts. Failures are only logged, because the published data is complete. */
 export async function sweepPublished(services: ExtractServices, state: ExtractState): Promise<void> {
   try {
     await dropOldGenerations(services.host, state.directory, state.generation.number);
     await sweepParts(services, state);
   } catch (error) {
     if (!isAgnesError(error)) throw error;
-    services.log.warn("old parts could not be swept", { path: extractPath(state.directory), error });
+    services.log.warn("old parts could not be removed", { path: extractPath(state.directory), error });
   }
 }
 
-/** Removes what a dead run left under temporary names. Only its lock's holder may call it. */
+/** Removes temporary files of crashed runs. The caller must hold the lock. */
 export async function sweepTemporary({ files }: Host, directory: string): Promise<void> {
   const folders = [directory, generationsDirectory(directory)];
   for (const name of (await files.list(dataDirectory(directory))) ?? [])
@@ -72,7 +72,7 @@ export async function sweepTemporary({ files }: Host, directory: string): Promis
   }
 }
 
-/** Removes parts that no kept generation refers to, after the grace period. */
+/** Removes parts that no kept generation has referred to for the grace period. */
 async function sweepParts(
   services: ExtractServices,
   state: ExtractState,
@@ -82,25 +82,25 @@ async function sweepParts(
   const { directory } = state;
   const present = await listParts(services.host, directory);
   const current = new Set(state.tables.flatMap((table) => table.parts.map((part) => part.path)));
-  const memory = join(directory, ".unreferenced.json");
-  // Most of the time nothing is superfluous, and no earlier generation need be opened.
+  const record = join(directory, ".unreferenced.json");
+  // Usually all parts are in use, and earlier generations need not be opened.
   if (present.every((path) => current.has(path))) return;
   const referenced = await referencedByKept(services, directory);
   if (referenced === null) return;
   for (const path of current) referenced.add(path);
-  const known = await readMemory(services.host, memory);
+  const known = await readRecord(services.host, record);
   const plan = planSweep(present, referenced, known, { ms: services.host.now().getTime(), graceMs });
   for (const path of plan.remove) await files.remove(join(directory, path));
   if (Object.keys(plan.remember).length === 0 && Object.keys(known).length === 0) return;
-  await publishFile(services.host, memory, JSON.stringify(plan.remember));
+  await publishFile(services.host, record, JSON.stringify(plan.remember));
 }
 
-/** How long the files of a read that failed or stopped wait for the next one. */
+/** How long to keep the files of a failed or stopped read. */
 const READ_KEPT_MS: number = 7 * 24 * 60 * 60 * 1000;
 
 /**
- * Removes the files that reads kept: of tables that were read to the end, and of those that nobody read for a week.
- * What is published is complete without it, so a failure is only reported.
+ * Removes files of reads: those of completed tables, and those that are older than a week. Failures are only logged,
+ * because the published data is complete.
  */
 export async function sweepReads(
   { host, log }: ExtractServices,
@@ -136,7 +136,7 @@ async function listParts({ files }: Host, directory: string): Promise<readonly s
   return found;
 }
 
-/** Null when one kept generation cannot be read: what it needs is then unknown, and nothing may go. */
+/** The parts that kept generations refer to; null if one cannot be read, so that no parts are removed. */
 async function referencedByKept(services: ExtractServices, directory: string): Promise<Set<string> | null> {
   const referenced = new Set<string>();
   await using database = await openDatabase({ limits: { memoryMb: 256, threads: 1 } });
@@ -148,20 +148,20 @@ async function referencedByKept(services: ExtractServices, directory: string): P
     try {
       for (const part of await readPartPaths(connection, path)) referenced.add(part);
     } catch (error) {
-      services.log.warn("an earlier generation cannot be read, so no part is swept", { path, error });
+      services.log.warn("an earlier generation cannot be read, so no parts are removed", { path, error });
       return null;
     }
   }
   return referenced;
 }
 
-async function readMemory({ files }: Host, path: string): Promise<Unreferenced> {
+async function readRecord({ files }: Host, path: string): Promise<Unreferenced> {
   const bytes = await files.read(path);
   if (bytes === null) return {};
   try {
     return JSON.parse(new TextDecoder().decode(bytes)) as Unreferenced;
   } catch {
-    // Only the grace period starts anew.
+    // Without the record the grace period starts again.
     return {};
   }
 }

@@ -17,39 +17,39 @@ import {
 import { batchProblem, unknownKeyNote } from "../../sources/mod.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import { columnsOf } from "../schema/column.ts";
-import { differences, samePhysical } from "./conform.ts";
+import { differences, samePhysical } from "./schema-match.ts";
 import { PendingDeletions, type ReadTable } from "./pending-deletions.ts";
 
-/** What comes next of a read: Arrow rows of one layout, a file that DuckDB reads itself, or keys that are gone. */
+/** The next piece of a read: Arrow rows of one layout, a file that DuckDB reads, or deleted keys. */
 export type Piece =
   | { readonly kind: "arrow"; readonly batch: RecordBatch }
   | { readonly kind: "file"; readonly chunk: FileChunk; readonly number: number }
   | { readonly kind: "deletions"; readonly keys: readonly RecordBatch[] };
 
-/** What a connector yielded, whatever it says it is. */
+/** An unchecked value that a connector yielded. */
 export interface Yielded {
   readonly batch: Batch | Deletions;
 }
 
-/** What must be known of a read to pull batches from it. */
+/** Options for pulling batches from a read. */
 export interface ReadOptions {
   readonly source: string;
   readonly table: string;
   readonly signal: AbortSignal;
-  /** How long the connector may yield nothing. */
+  /** Maximum time without data from the connector. */
   readonly idleTimeoutMs: number;
-  /** Is told how many rows were taken, when there are more. */
+  /** Receives the total number of rows taken when it grows. */
   readonly onRows: (rows: number) => void;
 }
 
-/** What the batches are checked against. */
+/** The expected layout of the batches. */
 export interface BatchLayout {
   readonly table: ReadTable;
   readonly primaryKey: readonly string[];
-  /** The columns that were asked for. */
+  /** The requested columns. */
   readonly requested: readonly string[];
   readonly batchRows: number;
-  /** Takes rows that do not fit; null: the first one fails the read. */
+  /** Receives invalid rows; null: the first one fails the read. */
   readonly onReject: ((reject: RowReject) => void) | null;
 }
 
@@ -57,19 +57,21 @@ export interface BatchLayout {
 export interface PartRows {
   readonly schema: Schema;
   readonly hasNegativeZero: boolean;
-  /** How many were taken so far. */
+  /** Number of rows taken so far. */
   readonly rows: number;
-  /** Takes them; `onTaken` is called when the part has all it will get. */
+  /** Takes the rows. Calls `onTaken` when the part is complete. */
   readonly batches: (onTaken: () => void) => AsyncIterable<RecordBatch>;
 }
 
-/** The Arrow bytes after which a part ends whatever its rows, so that wide rows do not make huge parts. */
+/** Maximum size of the Arrow data in a part, to limit parts with wide rows. */
 const PART_SIZE_BYTES_MAX = 192 * 1024 * 1024;
 
 /**
- * All there is between the batches that a connector yields and the writer: pulls them one at a time and ends in time even
- * when the connector does not, checks them, builds Arrow batches of row objects, sets rows aside that do not fit, holds
- * deletions back, and counts. The writer looks at the next piece by `peek`, and takes it by `shift` or `partRows`.
+ * Reads the batches of a connector for the writer.
+ *
+ * Pulls one batch at a time with an idle timeout, checks it, builds Arrow batches from row objects, rejects invalid
+ * rows, delays deletions and counts rows. The writer inspects the next piece with `peek` and takes it with `shift` or
+ * `partRows`.
  */
 export class BatchReader {
   readonly #iterator: AsyncIterator<Batch | Deletions, ReadResult | void>;
@@ -77,11 +79,11 @@ export class BatchReader {
   #layout: BatchLayout | null = null;
   #expected: readonly PublishedColumn[] = [];
   #known: readonly PublishedColumn[] = [];
-  /** Batches that were pulled to describe the table. */
+  /** Batches that were put back. */
   #unread: Yielded[] = [];
   readonly #ready: Piece[] = [];
   #builder: RowBuilder | null = null;
-  /** How often row objects had each key that is no column. */
+  /** Number of occurrences of each key that is not a column. */
   readonly #unknownKeys = new Map<string, number>();
   #deletions: PendingDeletions | null = null;
   #checked: Schema | null = null;
@@ -90,8 +92,8 @@ export class BatchReader {
   #isClosed = false;
   #isFlushed = false;
   #batches = 0;
-  /** Rows that came, with those set aside; of files none. */
-  #given = 0;
+  /** Rows yielded, including rejected ones but not those in files. */
+  #yieldedRows = 0;
   #rows = 0;
   #hasNegativeZero = false;
 
@@ -100,17 +102,17 @@ export class BatchReader {
     this.#options = options;
   }
 
-  /** Rows of all pieces that were taken, without those set aside. */
+  /** Rows of all pieces taken, without rejected ones. */
   get rows(): number {
     return this.#rows;
   }
 
-  /** What the connector returned after its last batch. */
+  /** The result that the connector returned after its last batch. */
   get end(): ReadResult {
     return this.#end;
   }
 
-  /** Says what `peek` checks batches against. */
+  /** Sets the layout that `peek` checks batches against. */
   expect(layout: BatchLayout): void {
     this.#layout = layout;
     this.#expected = columnsOf(layout.table.schema, layout.requested);
@@ -118,10 +120,10 @@ export class BatchReader {
   }
 
   /**
-   * The next batch, unchecked; null at the end.
+   * Returns the next batch without checking it; null at the end.
    *
-   * @throws `aborted` as soon as the signal fires, `source_stalled` when nothing comes for too long, and what the connector
-   *   threw; an error that is none of ours becomes `table_read_failed`
+   * @throws `aborted` as soon as the signal fires; `source_stalled` after the idle timeout; AgnesErrors of the
+   *   connector; `table_read_failed` for all its other errors
    */
   async pull(): Promise<Yielded | null> {
     const unread = this.#unread.shift();
@@ -149,25 +151,25 @@ export class BatchReader {
     }
   }
 
-  /** Gives back what was pulled, to be pulled again. */
+  /** Returns pulled batches to the front of the queue. */
   putBack(batches: readonly Yielded[]): void {
     this.#unread = [...batches, ...this.#unread];
   }
 
-  /** Notes that the connector is at work although it has yielded nothing yet: the idle time starts again. */
+  /** Restarts the idle timeout when the connector reports progress. */
   alive(): void {
     this.#restartIdle();
   }
 
-  /** Tells a connector that has not ended to stop, once; does not wait for one that will not. */
+  /** Stops a connector that has not ended, without waiting for it. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // A connector that hangs never settles this either, so nobody waits for it.
+    // Not awaited, because it never settles if the connector hangs.
     void Promise.resolve(this.#iterator.return?.()).catch(() => {});
   }
 
-  /** The next piece, without taking it; null at the end. */
+  /** Returns the next piece without taking it; null at the end. */
   async peek(): Promise<Piece | null> {
     while (this.#ready.length === 0 && !this.#isFlushed) {
       const next = await this.pull();
@@ -181,7 +183,7 @@ export class BatchReader {
     return this.#ready[0] ?? null;
   }
 
-  /** Takes the piece that `peek` showed. */
+  /** Takes the piece that `peek` returned. */
   shift(): void {
     const piece = this.#ready.shift();
     if (piece?.kind !== "arrow") return;
@@ -189,12 +191,15 @@ export class BatchReader {
     this.#options.onRows(this.#rows);
   }
 
-  /** Counts the rows of a file, which only DuckDB sees. */
+  /** Adds the rows of a file, which DuckDB counts. */
   countFileRows(rows: number): void {
     this.#rows += rows;
   }
 
-  /** The rows of one part, from the Arrow piece on that `peek` showed: until `rowsMax`, another layout, or another kind. */
+  /**
+   * The rows of one part, starting with the Arrow piece that `peek` returned, up to `rowsMax` or a piece of another
+   * layout or kind.
+   */
   partRows({ schema }: RecordBatch, rowsMax: number): PartRows {
     const part = { schema, hasNegativeZero: this.#hasNegativeZero, rows: 0 };
     const batches = async function* (this: BatchReader, onTaken: () => void) {
@@ -202,7 +207,7 @@ export class BatchReader {
       while (part.rows < rowsMax && sizeBytes < PART_SIZE_BYTES_MAX) {
         const piece = await this.peek();
         if (piece?.kind !== "arrow" || !samePhysical(piece.batch.schema, schema)) break;
-        // A part that was begun with dictionaries cannot take it; one ends early for that at most.
+        // Dictionaries cannot store -0.0, so a part with dictionaries ends before the first one.
         if (this.#hasNegativeZero !== part.hasNegativeZero) break;
         this.shift();
         part.rows += piece.batch.numRows;
@@ -214,7 +219,7 @@ export class BatchReader {
     return Object.assign(part, { batches: batches.bind(this) });
   }
 
-  /** What the owner should know of keys that are no column: their values are published nowhere. */
+  /** Notes for the owner about keys that are not columns, because their values are not published. */
   unknownKeyNotes(): readonly string[] {
     const note = unknownKeyNote(this.#unknownKeys);
     return note === null ? [] : [note];
@@ -237,7 +242,7 @@ export class BatchReader {
     this.#batches += 1;
     if (isRows(batch)) {
       this.#builder ??= this.#newBuilder();
-      this.#given += batch.length;
+      this.#yieldedRows += batch.length;
       return this.#push(this.#builder.append(batch));
     }
     this.#flushRows();
@@ -254,7 +259,7 @@ export class BatchReader {
       this.#ready.push({ kind: "file", chunk: batch, number: this.#batches });
     } else {
       this.#checkColumns(batch);
-      this.#given += batch.numRows;
+      this.#yieldedRows += batch.numRows;
       this.#push([batch]);
     }
   }
@@ -284,8 +289,8 @@ export class BatchReader {
 
   #newBuilder(): RowBuilder {
     const { table, requested: columns, batchRows, onReject } = this.#layout!;
-    // A builder counts its own rows, and there is another one after each batch of another kind.
-    const before = this.#given;
+    // Each builder counts rows from zero, and a batch of another kind starts a new builder.
+    const before = this.#yieldedRows;
     const rejecting =
       onReject === null
         ? {}

@@ -7,24 +7,24 @@ import { columnsOf } from "../schema/column.ts";
 import { hasOtherOptions, sameReading } from "../schema/reading.ts";
 import type { PublishedColumn, PublishedTable } from "../format/extract-state.ts";
 
-/** How a table is to be read this time. */
+/** How to read a table. */
 export interface ReadDecision {
-  /** `whole`: what comes is the table; `delta`: what comes is merged into it. */
+  /** `whole`: the rows read replace the table; `delta`: they are merged into it. */
   readonly kind: "whole" | "delta";
   readonly cursor?: PublishedTable["cursor"];
   readonly state?: JsonValue;
-  /** Which window of a first load is read; absent: all of the table, or what is new. */
+  /** The window of a first load to read; absent: the whole table, or new rows. */
   readonly window?: LoadWindow;
-  /** In a window: the state that earlier windows of this read returned, which is not given to the connector. */
+  /** In a window: the state that earlier windows returned. It is not passed to the connector. */
   readonly keptState?: JsonValue;
-  /** Whether the layout of the source is taken as it is, whatever it was before. */
+  /** Whether to adopt the layout of the source regardless of the published one. */
   readonly accept: boolean;
-  /** Whether what is read is published even when it is what is published: its parts have to be written again. */
+  /** Whether to publish even if the rows are unchanged, because the parts must be rewritten. */
   readonly publishes?: true;
   readonly notes: readonly string[];
 }
 
-/** Whether the cursor column orders its values in another way than the published one: as text, say, and no longer as numbers. */
+/** Whether the cursor column sorts differently than the published one, for example as text instead of numbers. */
 function hasOtherOrder({ cursor, info, mode }: TablePlan, { columns }: PublishedTable): boolean {
   const orderIn = (list: readonly PublishedColumn[]) => {
     const type = list.find(({ name }) => name === cursor)?.type;
@@ -39,51 +39,51 @@ function hasOtherOrder({ cursor, info, mode }: TablePlan, { columns }: Published
   return was !== undefined && is !== undefined && was !== is;
 }
 
-/** Decides how to read a table from what is published of it. */
+/** Decides how to read a table. */
 export function decideRead(
   plan: TablePlan,
   previous: PublishedTable | undefined,
   options: { readonly full: boolean; readonly partsMissing: boolean },
 ): ReadDecision {
-  const anew = (notes: readonly string[], accept: boolean): ReadDecision => ({
+  const fullRead = (notes: readonly string[], accept: boolean): ReadDecision => ({
     kind: "whole",
     accept,
     notes,
   });
-  if (previous === undefined || previous.parts.length === 0) return anew([], true);
-  if (options.full) return anew([], true);
+  if (previous === undefined || previous.parts.length === 0) return fullRead([], true);
+  if (options.full) return fullRead([], true);
   if (options.partsMissing)
-    return { ...anew(["parts were missing, so all of it was read"], false), publishes: true };
+    return { ...fullRead(["parts were missing, so the table was read in full"], false), publishes: true };
   if (previous.definition !== definitionOf(plan)) {
-    return anew(
-      ["its configuration, or how Agnes merges it, changed, so all of it was read"],
+    return fullRead(
+      ["its configuration or the merge rules of Agnes changed, so the table was read in full"],
       plan.schemaPolicy === "evolve",
     );
   }
   if (previous.rejecting !== undefined && isStricter(plan, previous.rejecting)) {
-    const notes = ["rows were rejected by looser rules than those it has now, so all of it was read"];
-    return { ...anew(notes, false), publishes: true };
+    const notes = ["rows were rejected under looser quarantine rules, so the table was read in full"];
+    return { ...fullRead(notes, false), publishes: true };
   }
   if (!sameReading(previous.reading, plan.info.reading)) {
-    // A table of an earlier version does not say how it was read, and who changed the options wants what they give.
+    // Earlier versions did not record how files were read. Changed options are intended, so their layout is accepted.
     const accept = previous.reading === undefined || hasOtherOptions(previous.reading, plan.info.reading);
-    return anew(
-      ["how its files are read changed, so all of it was read"],
+    return fullRead(
+      ["its files are now read differently, so the table was read in full"],
       accept && plan.schemaPolicy === "evolve",
     );
   }
   const state = previous.state === undefined ? {} : { state: previous.state };
   if (plan.strategy === "full_refresh") return { kind: "whole", ...state, accept: false, notes: [] };
-  // What is new comes after the first load: the rest of it is read by windows.
+  // The first load is not complete, so its remaining windows are read first.
   if (previous.loadedUntil !== undefined) return { kind: "delta", accept: false, notes: [] };
   const hasCursor = plan.cursor !== undefined && previous.cursor?.column === plan.cursor;
   if (hasCursor && hasOtherOrder(plan, previous)) {
     const notes = [
-      `the order of its cursor column ${plan.cursor} changed with its type, so all of it was read`,
+      `the sort order of its cursor column ${plan.cursor} changed with its type, so the table was read in full`,
     ];
-    return anew(notes, plan.schemaPolicy === "evolve");
+    return fullRead(notes, plan.schemaPolicy === "evolve");
   }
-  // Without anything to start from the source gives all it has; merging that could never remove a row.
+  // Without a cursor and a state the source yields all rows, and merging them would never remove deleted rows.
   if (!hasCursor && previous.state === undefined) return { kind: "whole", accept: false, notes: [] };
   return {
     kind: "delta",

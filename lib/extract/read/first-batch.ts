@@ -18,14 +18,16 @@ import { partsDirectory } from "../format/paths.ts";
 import { inferColumns, inspectChunk } from "../../sources/mod.ts";
 import type { BatchReader, Yielded } from "./batch-reader.ts";
 
-/** How many row objects are looked at to find their columns. */
-const ROWS_LOOKED_AT = 8192;
+/** Number of row objects to infer columns from. */
+const INFERRED_ROWS_MAX = 8192;
 
 /**
- * The plan with the columns of a table from the first batch of its read: an Arrow batch or a file has them, row objects
- * are looked at until there are enough. A read without a batch has the columns that are published, or that are registered.
+ * Returns the plan with the columns of the table, taken from the first batches of its read.
  *
- * @throws `table_plan_invalid` when nothing tells them
+ * An Arrow batch or a file describes its columns. Columns of row objects are inferred from the first rows. A read
+ * without batches has the published columns, or else the registered ones.
+ *
+ * @throws `table_plan_invalid` if the columns cannot be determined
  */
 export async function describeByRead(job: TableJob, reader: BatchReader): Promise<TablePlan> {
   const taken: Yielded[] = [];
@@ -34,23 +36,23 @@ export async function describeByRead(job: TableJob, reader: BatchReader): Promis
   while (schema === null) {
     const next = await reader.pull();
     const batch = next?.batch;
-    const isTold = typeof batch === "object" && batch !== null && !isDeletions(batch) && !isRows(batch);
-    if (isTold && isFileChunk(batch) && rows.length === 0) {
+    const isTyped = typeof batch === "object" && batch !== null && !isDeletions(batch) && !isRows(batch);
+    if (isTyped && isFileChunk(batch) && rows.length === 0) {
       const { chunk, found } = await describeFile(job, batch);
       taken.push({ batch: chunk });
-      // A file without anything in it tells nothing.
+      // An empty file has no columns.
       if (found.fields.length > 0) schema = found;
       continue;
     }
     if (batch !== undefined && isRows(batch)) {
-      // The connector may use its objects again when it goes on.
-      const goesOn = rows.length + batch.length < ROWS_LOOKED_AT;
-      const own = goesOn ? batch.map((row) => copyRow(row)) : batch;
+      // The connector may reuse its objects for the next batch.
+      const continues = rows.length + batch.length < INFERRED_ROWS_MAX;
+      const own = continues ? batch.map((row) => copyRow(row)) : batch;
       for (const row of own) rows.push(row);
       taken.push({ batch: own });
     } else if (next !== null) taken.push(next);
-    if (isTold && !isFileChunk(batch) && rows.length === 0) schema = arrowSchema(batch);
-    else if (next === null || isTold || rows.length >= ROWS_LOOKED_AT) {
+    if (isTyped && !isFileChunk(batch) && rows.length === 0) schema = arrowSchema(batch);
+    else if (next === null || isTyped || rows.length >= INFERRED_ROWS_MAX) {
       schema = await schemaOfRows(job, rows);
     }
   }
@@ -62,7 +64,7 @@ export async function describeByRead(job: TableJob, reader: BatchReader): Promis
 
 function arrowSchema(batch: unknown): Schema {
   const { schema } = batch as { readonly schema?: Schema };
-  // What is no batch at all is named when it is taken.
+  // Other values are rejected when the batch is checked.
   return Array.isArray(schema?.fields) ? schema : toSchema({ unknown: utf8() });
 }
 
@@ -70,7 +72,7 @@ async function describeFile(
   job: TableJob,
   chunk: FileChunk,
 ): Promise<{ readonly chunk: FileChunk; readonly found: Schema }> {
-  // It lies with the parts that are being written, and is swept with them.
+  // Temporary files are written beside the staged parts and swept with them.
   const directory = partsDirectory(job.run.directory, job.plan.name);
   const { signal } = job;
   const { services } = job.run;
@@ -91,12 +93,12 @@ async function schemaOfRows(job: TableJob, rows: readonly Row[]): Promise<Schema
   throw new AgnesError("table_plan_invalid", {
     table: plan.name,
     reason:
-      "its plugin has no discover, so its columns come with its first rows, and there were none; " +
-      "sync it when it has rows, or register it with its columns",
+      "its plugin has no discover, so its columns are taken from its first rows, and the read returned none; " +
+      "sync the table when it has rows, or register it with its columns",
   });
 }
 
-/** The columns that are published, unless all is read from scratch or there is no row whose values they hold. */
+/** The published columns; empty if the table is read from scratch or has no rows. */
 async function publishedSchema({
   full,
   previous,

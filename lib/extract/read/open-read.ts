@@ -7,24 +7,24 @@ import { namedColumns, publishedColumns, requestedColumns, type TablePlan } from
 import type { TableJob } from "../job/job.ts";
 import { BatchReader } from "./batch-reader.ts";
 import { describeByRead } from "./first-batch.ts";
-import { rangeOf, type ReadRange } from "./look-back.ts";
+import { rangeOf, type ReadRange } from "./lookback.ts";
 
-/** How many rows a batch should have: DuckDB takes them fastest so. */
+/** Requested rows per batch: the size that DuckDB imports fastest. */
 const BATCH_ROWS = 8192;
 
-/** A read that was begun. */
+/** A started read. */
 export interface OpenRead {
   readonly reader: BatchReader;
-  /** The plan with the columns that the source really gives. */
+  /** The plan with the columns that the source yields. */
   readonly plan: TablePlan;
-  /** The rows that were asked for. */
+  /** The requested rows. */
   readonly range: ReadRange;
 }
 
 /**
- * Begins to read a table from its connector; close the reader at the end.
+ * Starts reading a table from its connector. Close the reader at the end.
  *
- * @param onReject takes rows that do not fit; null: the first one fails the read
+ * @param onReject receives invalid rows; null: the first one fails the read
  */
 export async function openRead(
   job: TableJob,
@@ -39,13 +39,13 @@ export async function openRead(
     reader?.alive();
     progress.report(redactValue(reported, source.secrets ?? []));
   };
-  const begun = await begin(job, decision, range, onProgress);
-  const { name: table } = begun.plan;
+  const started = await start(job, decision, range, onProgress);
+  const { name: table } = started.plan;
   const onRows = (rows: number) => progress.read(rows, 0);
-  reader = new BatchReader(begun.batches, { source: source.name, table, signal, idleTimeoutMs, onRows });
+  reader = new BatchReader(started.batches, { source: source.name, table, signal, idleTimeoutMs, onRows });
   try {
-    const isDescribed = begun.plan.mode !== "local" || begun.plan.columnsFrom !== "read";
-    const plan = isDescribed ? begun.plan : await describeByRead({ ...job, plan: begun.plan }, reader);
+    const isDescribed = started.plan.mode !== "local" || started.plan.columnsFrom !== "read";
+    const plan = isDescribed ? started.plan : await describeByRead({ ...job, plan: started.plan }, reader);
     reader.expect({
       table: { id: plan.id, name: plan.name, schema: plan.info.schema },
       primaryKey: plan.primaryKey,
@@ -60,7 +60,7 @@ export async function openRead(
   }
 }
 
-async function begin(
+async function start(
   job: TableJob,
   decision: ReadDecision,
   { cursor, filter, window }: ReadRange,
@@ -71,11 +71,11 @@ async function begin(
   const { connector } = source;
   if (plan.mode === "materialized") {
     if (connector.query === undefined) throw missing(job, "query");
-    const answer = await connector.query(plan.query!, { signal });
+    const result = await connector.query(plan.query!, { signal });
     const { columns: _, filter: __, ...rest } = plan;
     return {
-      plan: { ...rest, strategy: "full_refresh", info: { ...plan.info, schema: answer.schema } },
-      batches: answerBatches(answer, { signal }) as AsyncIterable<Batch, ReadResult | void>,
+      plan: { ...rest, strategy: "full_refresh", info: { ...plan.info, schema: result.schema } },
+      batches: answerBatches(result, { signal }) as AsyncIterable<Batch, ReadResult | void>,
     };
   }
   if (connector.read === undefined) throw missing(job, "read");
@@ -102,6 +102,6 @@ async function begin(
 function missing({ plan, run: { source } }: TableJob, capability: string): AgnesError {
   return new AgnesError("table_plan_invalid", {
     table: plan.name,
-    reason: `source ${source.name} cannot ${capability}`,
+    reason: `source ${source.name} does not support ${capability}`,
   });
 }

@@ -3,18 +3,20 @@ import * as arrow from "apache-arrow";
 import { AgnesError } from "../../base/mod.ts";
 import { createRowBuilder, type Deletions, type TableInfo } from "../../kit/mod.ts";
 
-/** So many keys are held back at most. */
+/** Maximum number of pending keys. */
 const KEYS_MAX = 100_000;
 
-/** The table that is read. */
+/** The table to read. */
 export interface ReadTable extends Pick<TableInfo, "name" | "schema"> {
-  /** `source.name`. */
+  /** `<source>.<name>`. */
   readonly id: string;
 }
 
 /**
- * Deletions of a read that wait for their turn: a page of rows and a page of deletions usually alternate, and none of
- * the rows has one of the keys, so all deletions together can come after all rows. Parts stay large so.
+ * Deletions of a read that are not applied yet.
+ *
+ * Pages of rows and deletions usually alternate and have no keys in common. Applying all deletions after the rows keeps
+ * parts large.
  */
 export class PendingDeletions {
   readonly #table: ReadTable;
@@ -28,7 +30,7 @@ export class PendingDeletions {
     if (primaryKey.length === 0) throw new AgnesError("deletions_without_key", { id, table: name });
     const fields = primaryKey.map((name) => {
       const field = table.schema.fields.find((one) => one.name === name)!;
-      // A key without a value would match nothing, so it is refused by name instead.
+      // A null key would match nothing, so it is an error.
       return new arrow.Field(name, field.type, false, field.metadata);
     });
     this.#table = table;
@@ -43,7 +45,7 @@ export class PendingDeletions {
     return this.#known.size >= KEYS_MAX;
   }
 
-  /** @throws `value_invalid` for a key that does not fit */
+  /** @throws `value_invalid` for an invalid key */
   add({ keys }: Deletions): void {
     const builder = createRowBuilder({ name: this.#table.name, schema: this.#schema });
     for (const batch of [...builder.append(keys), ...builder.finish()]) {
@@ -52,7 +54,7 @@ export class PendingDeletions {
     }
   }
 
-  /** Whether a row of the batch may have one of the keys: then the deletions must take effect before it. */
+  /** Whether a row of the batch may have one of the keys, so that the deletions must be applied before it. */
   meets(batch: arrow.RecordBatch): boolean {
     const isSameType = this.#schema.fields.every((field) => {
       const other = batch.schema.fields.find((one) => one.name === field.name);
@@ -63,7 +65,7 @@ export class PendingDeletions {
     return false;
   }
 
-  /** Gives all keys and forgets them. */
+  /** Removes and returns all keys. */
   take(): readonly arrow.RecordBatch[] {
     const batches = this.#batches;
     this.#batches = [];
@@ -71,7 +73,7 @@ export class PendingDeletions {
     return batches;
   }
 
-  /** A text for each row's key, the same for equal keys; unequal ones may share it. */
+  /** The key of each row as text. Equal keys have equal texts, but different keys may have equal texts too. */
   *#texts(batch: arrow.RecordBatch): Iterable<string> {
     const columns = this.#schema.fields.map((field) => batch.getChild(field.name)!);
     for (let row = 0; row < batch.numRows; row += 1) {

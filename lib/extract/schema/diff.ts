@@ -3,8 +3,7 @@ import type { PublishedColumn, SchemaChange } from "../format/extract-state.ts";
 import { byFoldedName, folded } from "./folded.ts";
 
 /**
- * Every difference between what a source said of a table before and what it says now. A name that differs in upper and
- * lower case only is the same column under another name.
+ * Compares two descriptions of a table's columns. A name that differs only in case is a renamed column.
  */
 export function diffColumns(
   before: readonly PublishedColumn[],
@@ -39,7 +38,7 @@ export function diffColumns(
 
 const UNTIL_FULL = "until a sync with --full";
 
-/** Adds to changes of the source what the published table still has of the earlier layout. */
+/** Adds what the published table keeps of the earlier layout: removed columns and unchanged types. */
 export function withPublished(
   changes: readonly SchemaChange[],
   columns: readonly PublishedColumn[],
@@ -53,25 +52,25 @@ export function withPublished(
   });
 }
 
-/** A change in words. */
+/** Describes a change for logs, notes and errors. */
 export function describeChange(change: SchemaChange): string {
   switch (change.kind) {
     case "added":
       return `column ${change.column} ${change.type} was added`;
     case "removed":
-      return `column ${change.column} ${change.type} was removed${change.kept === true ? `; it stays, ${UNTIL_FULL}` : ""}`;
+      return `column ${change.column} ${change.type} was removed${change.kept === true ? `; it is kept ${UNTIL_FULL}` : ""}`;
     case "renamed":
-      return `column ${change.from} is called ${change.column} now`;
+      return `column ${change.from} was renamed to ${change.column}`;
     case "type_changed": {
       const { column, from, to, published } = change;
-      const stays = published === undefined ? "" : `; it is published as ${published}, ${UNTIL_FULL}`;
-      const json = to === "JSON" ? " text, in which texts have quotes" : "";
-      return `column ${column} was ${from === "JSON" ? "JSON text" : from} and is ${to}${json}${stays}`;
+      const stays = published === undefined ? "" : `; it stays published as ${published} ${UNTIL_FULL}`;
+      const json = to === "JSON" ? " text, in which strings are quoted" : "";
+      return `column ${column} changed from ${from === "JSON" ? "JSON text" : from} to ${to}${json}${stays}`;
     }
     case "nullability_changed":
       return `column ${change.column} ${change.nullable ? "may now be null" : "may no longer be null"}`;
     case "reading_changed":
-      return `its files were read as ${change.from} and are read as ${change.to}`;
+      return `its files were read as ${change.from} and are now read as ${change.to}`;
     case "reordered":
       return `the order of the columns changed to ${change.to.join(", ")}`;
   }

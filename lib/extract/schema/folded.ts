@@ -1,4 +1,4 @@
-/** What names of columns are compared by: DuckDB does not distinguish upper and lower case. */
+/** The name of a column for comparisons, because DuckDB ignores case. */
 export const folded = (name: string): string => name.toLowerCase();
 
 /** Columns by their folded names. */

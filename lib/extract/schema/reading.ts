@@ -3,7 +3,7 @@ import type { FileColumn, FileReading } from "../../kit/mod.ts";
 import type { SchemaChange } from "../format/extract-state.ts";
 import { byFoldedName, folded } from "./folded.ts";
 
-/** How files are read, in words: format, dialect, and the columns whose values are written in a way of their own. */
+/** Describes how files are read: format, dialect and the formats of columns. */
 function readingText({ format, csv, columns }: FileReading): string {
   const dialect =
     csv === undefined
@@ -26,7 +26,7 @@ function readingText({ format, csv, columns }: FileReading): string {
   return [format, ...dialect, ...formats].join(", ");
 }
 
-/** How files are read, in words, with the columns whose values are JSON text although their type is VARCHAR. */
+/** Describes how files are read, including the VARCHAR columns whose values are JSON text. */
 export function fullReadingText(reading: FileReading): string {
   const json = reading.columns.filter(isJson).map(({ name }) => `${name} as JSON text`);
   return [readingText(reading), ...json].join(", ");
@@ -34,7 +34,7 @@ export function fullReadingText(reading: FileReading): string {
 
 const isJson = ({ type }: FileColumn) => type === "JSON";
 
-/** Whether two readings give the same rows of the same file; notes are for people. */
+/** Whether two readings return the same rows for the same file. Notes are not compared. */
 export function sameReading(one: FileReading | undefined, other: FileReading | undefined): boolean {
   const decisive = (reading: FileReading | undefined) => {
     return JSON.stringify([reading?.format, reading?.csv, reading?.columns]);
@@ -42,7 +42,7 @@ export function sameReading(one: FileReading | undefined, other: FileReading | u
   return decisive(one) === decisive(other);
 }
 
-/** Whether values are read in another way because the options of the source say so; these are never detected. */
+/** Whether read options changed that are never detected, only set in the options of the source. */
 export function hasOtherOptions(before: FileReading | undefined, after: FileReading | undefined): boolean {
   const options = (reading: FileReading | undefined) => {
     const { decimalSeparator, thousandsSeparator, nullValues, comment, skipLines } = reading?.csv ?? {};
@@ -51,7 +51,7 @@ export function hasOtherOptions(before: FileReading | undefined, after: FileRead
   return options(before) !== options(after);
 }
 
-/** What changed in how files are read that the published types of their columns do not show. */
+/** Returns the changes of how files are read that the published column types do not show. */
 export function readingChanges(
   before: FileReading | undefined,
   after: FileReading | undefined,
@@ -62,7 +62,7 @@ export function readingChanges(
   const old = byFoldedName(before.columns);
   for (const column of after.columns) {
     const was = old.get(folded(column.name));
-    // Both may be published as VARCHAR, but every value is written in another way.
+    // Both may be published as VARCHAR, but their values are formatted differently.
     if (was === undefined || isJson(was) === isJson(column)) continue;
     changes.push({ kind: "type_changed", column: column.name, from: was.type, to: column.type });
   }

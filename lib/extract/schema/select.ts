@@ -4,7 +4,7 @@ import type { Granularity } from "../../tables/mod.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import { byFoldedName, folded } from "./folded.ts";
 
-/** The select list that gives `columns`, in order, from a relation that has the columns `present`, maybe in another case. */
+/** Returns the select list of `columns` from a relation with the columns `present`, ignoring the case of names. */
 export function selectList(
   columns: readonly PublishedColumn[],
   present: readonly Pick<PublishedColumn, "name" | "type">[],
@@ -24,12 +24,12 @@ export function selectList(
     .join(", ");
 }
 
-/** `read_parquet` over an explicit list of absolute paths. */
+/** Returns a `read_parquet` call over absolute paths. */
 export function readParquet(paths: readonly string[], options = ""): string {
   return `read_parquet([${paths.map(quoteLiteral).join(", ")}]${options})`;
 }
 
-/** The condition that rows of a table must meet; null when every row does. */
+/** Returns the SQL condition of filters and a cursor; null if there is none. */
 export function filterCondition(
   filters: readonly Filter[],
   cursor: {
@@ -43,7 +43,7 @@ export function filterCondition(
   if (cursor !== null) {
     const column = quoteIdentifier(cursor.column);
     const value = `CAST(${quoteLiteral(cursor.value)} AS ${cursor.type})`;
-    // With a key, rows of the same cursor value and rows without one are merged again at no harm, and none is missed.
+    // With a key, rows with an equal or null cursor can be merged again, so that none are missed.
     conditions.push(
       cursor.inclusive ? `(${column} >= ${value} OR ${column} IS NULL)` : `${column} > ${value}`,
     );
@@ -51,10 +51,10 @@ export function filterCondition(
   return conditions.length === 0 ? null : conditions.join(" AND ");
 }
 
-/** The text that names a row's partition: `2026-01-31`, `2026-01`, `2026`, or `unknown`. */
+/** Returns the SQL of a row's partition: `2026-01-31`, `2026-01`, `2026` or `unknown`. */
 export function partitionExpression(column: string, granularity: Granularity): string {
   const text = `CAST(${quoteIdentifier(column)} AS VARCHAR)`;
-  // As TIMESTAMP an offset would be ignored; without one TIMESTAMPTZ takes the time zone of the database, UTC.
+  // TIMESTAMP would ignore an offset. Without an offset, TIMESTAMPTZ uses the time zone of the database, UTC.
   const moment = `(TRY_CAST(${text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')`;
   const pattern = { day: "%Y-%m-%d", month: "%Y-%m", year: "%Y" }[granularity];
   return (
@@ -63,7 +63,7 @@ export function partitionExpression(column: string, granularity: Granularity): s
   );
 }
 
-/** The condition that two relations agree on a key; null matches nothing. */
+/** Returns the join condition on a key. Null keys match nothing. */
 export function keysMatch(key: readonly string[], left: string, right: string): string {
   return key
     .map((column) => `${left}.${quoteIdentifier(column)} = ${right}.${quoteIdentifier(column)}`)

@@ -4,7 +4,7 @@ import { quoteIdentifier } from "../../duckdb/mod.ts";
 import type { Part, SchemaVersion, PublishedColumn } from "../format/extract-state.ts";
 import { readParquet, selectList } from "./select.ts";
 
-/** The SELECT that reads parts of any layout as one table with the given columns. */
+/** Returns the SELECT that reads parts of any layout as one table with `columns`. */
 export function partsQuery(
   directory: string,
   parts: readonly Part[],
@@ -21,7 +21,7 @@ export function partsQuery(
   return selects.length === 0 ? `SELECT ${selectList(columns, [])} WHERE false` : selects.join(" UNION ALL ");
 }
 
-/** The select list of a plain SELECT of columns. */
+/** Returns a select list of quoted columns. */
 export function columnList(columns: readonly Pick<PublishedColumn, "name">[], prefix = ""): string {
   return columns.map(({ name }) => `${prefix}${quoteIdentifier(name)}`).join(", ");
 }

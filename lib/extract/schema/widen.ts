@@ -1,6 +1,6 @@
 import { storedType } from "../../duckdb/mod.ts";
 
-/** Integers by the bits that hold their magnitude; a signed type keeps one for the sign. */
+/** Integer types with the number of bits for their magnitude, without the sign. */
 const INTEGERS: Readonly<Record<string, { readonly bits: number; readonly signed: boolean }>> = {
   TINYINT: { bits: 7, signed: true },
   SMALLINT: { bits: 15, signed: true },
@@ -15,11 +15,11 @@ const INTEGERS: Readonly<Record<string, { readonly bits: number; readonly signed
 
 const EXACT_BITS: Readonly<Record<string, number>> = { FLOAT: 24, DOUBLE: 53 };
 
-/** Types whose text says all there is to say. */
+/** Types that convert to text without loss. */
 const TEXTUAL =
   /^(BOOLEAN|U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(\d+,\s*\d+\)|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE|TIMESTAMPTZ|UUID|INTERVAL|JSON)$/;
 
-/** Whether every value of type `from` is kept by a cast to `to`. */
+/** Whether a cast from `from` to `to` preserves all values. */
 export function isLossless(from: string, to: string): boolean {
   if (from === to || storedType(from) === to) return true;
   const [a, b] = [INTEGERS[from], INTEGERS[to]];
@@ -39,10 +39,10 @@ export function isLossless(from: string, to: string): boolean {
 }
 
 /**
- * The narrower of the types that hold every value of both; null when there is none.
+ * Returns the wider of two types if it holds all values of both, or else null.
  *
- * When all rows are `replaced`, a number may also become a number of any other kind, and a record or list may become
- * another: no value of the old type stays to be rounded or to lack a field.
+ * If all rows are `replaced`, numbers may change to any other numeric type and records or lists to any other type,
+ * because no values of the old type remain.
  */
 export function widest(was: string, is: string, options: { readonly replaced: boolean }): string | null {
   if (isLossless(was, is)) return is;

@@ -3,7 +3,7 @@ import type { ExtractState, Generation } from "../format/extract-state.ts";
 import { generationNumber, generationPath, generationsDirectory } from "../format/paths.ts";
 import { readExtract, readExtractFile } from "./read-extract.ts";
 
-/** One generation that can be looked at, and whether it is the published one. */
+/** A kept generation. */
 export interface ListedGeneration extends Generation {
   readonly current: boolean;
   readonly tables: number;
@@ -11,14 +11,14 @@ export interface ListedGeneration extends Generation {
   readonly sizeBytes: number;
 }
 
-/** The generations of an extract that are kept, newest first; empty when nothing was published. */
+/** Lists the kept generations of an extract, newest first; empty if nothing was published. */
 export async function listGenerations(files: Files, directory: string): Promise<readonly ListedGeneration[]> {
   const found = new Map<number, ListedGeneration>();
   for (const number of await keptNumbers(files, directory)) {
     try {
       found.set(number, listed(await readExtractFile(directory, generationPath(directory, number)), false));
     } catch (error) {
-      // One that went away meanwhile, or cannot be read, cannot be chosen either.
+      // Generations that were removed or cannot be read are not listed.
       if (!isAgnesError(error, "extract_unreadable")) throw error;
     }
   }
@@ -27,7 +27,7 @@ export async function listGenerations(files: Files, directory: string): Promise<
   return [...found.values()].sort((a, b) => b.number - a.number);
 }
 
-/** The numbers of the earlier generations that are kept. */
+/** Lists the numbers of the kept earlier generations. */
 export async function keptNumbers(files: Files, directory: string): Promise<readonly number[]> {
   const names = (await files.list(generationsDirectory(directory))) ?? [];
   return names.flatMap((name) => generationNumber(name) ?? []);

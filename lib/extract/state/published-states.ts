@@ -1,11 +1,12 @@
 import { isAgnesError, type Host } from "../../base/mod.ts";
 import type { JsonValue } from "../../kit/mod.ts";
-import { withChecks } from "./checked.ts";
+import { withReadFacts } from "./read-facts.ts";
 import { readExtract } from "./read-extract.ts";
 
 /**
- * What the published tables of an extract keep for their connector, by the source's own names; the extract is read when
- * it is first asked for. One that cannot be read tells nothing: the run that reads it says what is wrong.
+ * Returns a function that looks up the connector state of a published table by the source's name of the table.
+ *
+ * The extract is read at the first call. If it cannot be read, there are no states; the next run reports the error.
  */
 export function publishedStates(
   host: Host,
@@ -17,7 +18,7 @@ export function publishedStates(
 
 async function readStates(host: Host, directory: string): Promise<ReadonlyMap<string, JsonValue>> {
   try {
-    const tables = (await withChecks(host, await readExtract(host.files, directory)))?.tables ?? [];
+    const tables = (await withReadFacts(host, await readExtract(host.files, directory)))?.tables ?? [];
     return new Map(
       tables.flatMap(({ definition, name, state }) =>
         state === undefined ? [] : [[sourceName(definition) ?? name, state]],
@@ -29,7 +30,7 @@ async function readStates(host: Host, directory: string): Promise<ReadonlyMap<st
   }
 }
 
-/** A definition begins with the name that the source has for the table; see `definitionOf`. */
+/** The source's name of a table, which is the first element of its definition; see `definitionOf`. */
 function sourceName(definition: string): string | undefined {
   const [name] = definition === "" ? [] : (JSON.parse(definition) as readonly unknown[]);
   return typeof name === "string" ? name : undefined;

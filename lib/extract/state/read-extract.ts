@@ -6,10 +6,10 @@ import { extractPath } from "../format/paths.ts";
 import { readPaths, readState } from "../format/read-state.ts";
 
 /**
- * What a source has published; null when it has published nothing yet.
+ * Reads the published state of a source; null if nothing is published.
  *
- * Reads a generation whole or not at all, also while the next one is being published.
- * @throws `extract_unreadable`; `extract_foreign` for a file that keeps the contract but was written by others
+ * Always reads one complete generation, even while the next one is being published.
+ * @throws `extract_unreadable`; `extract_foreign` for a file that follows the contract but was not written by Agnes
  */
 export async function readExtract(files: Files, directory: string): Promise<ExtractState | null> {
   const path = extractPath(directory);
@@ -21,7 +21,7 @@ export async function readExtract(files: Files, directory: string): Promise<Extr
   return readExtractFile(directory, path);
 }
 
-/** Reads one file of a generation; see `readExtract`. */
+/** Reads the database of a generation; see `readExtract`. */
 export async function readExtractFile(directory: string, path: string): Promise<ExtractState> {
   try {
     await using database = await openDatabase({
@@ -52,8 +52,8 @@ export async function readExtractFile(directory: string, path: string): Promise<
 }
 
 /**
- * The parts that a file of a generation refers to: paths relative to the folder of the extract. Cheaper than
- * `readExtractFile` where nothing else is asked, of several files one after the other through one connection.
+ * Reads the part paths of a generation, relative to the folder of the extract. Cheaper than `readExtractFile`, and
+ * reuses a connection.
  */
 export async function readPartPaths(connection: Connection, path: string): Promise<readonly string[]> {
   try {

@@ -1,7 +1,7 @@
 import type { Host } from "../../base/mod.ts";
 import { extractPath, lockPath } from "../format/paths.ts";
 
-/** Whether a folder holds an extract that a run of Agnes published there: whoever else writes one makes no lock. */
+/** Whether a folder holds an extract that Agnes published. Extracts of other writers have no lock file. */
 export async function wasPublished({ files }: Pick<Host, "files">, directory: string): Promise<boolean> {
   const found = await Promise.all(
     [extractPath(directory), lockPath(directory)].map((path) => files.stat(path)),

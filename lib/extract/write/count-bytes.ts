@@ -1,12 +1,13 @@
 import type { Connection } from "../../duckdb/mod.ts";
 import type { TableJob } from "../job/job.ts";
 
-/** A file of less is read before anybody could look. */
+/** The progress of smaller files is reported only at the end. */
 const WATCHED_BYTES_MIN = 1024 * 1024;
 
 /**
- * Does the work that reads a file by a connection, and reports the bytes as they are read, at the end all of them. What
- * is looked at before, bytes that the work is to tell, counts for half of it.
+ * Runs `work`, which reads a file through a connection, and reports the bytes read as its progress.
+ *
+ * Bytes that `work` scans before the copy, which it passes to `onBytesScanned`, count half.
  */
 export async function countBytes<T>(
   { run, progress }: TableJob,

@@ -9,19 +9,19 @@ import { PART_FORMAT, type Part } from "../format/extract-state.ts";
 import { partsDirectory, relativePartPath } from "../format/paths.ts";
 import { statedRange, type StagedPart } from "./staged.ts";
 
-/** Some files are hashed while others are on their way to the disk. */
+/** Number of files to hash and sync at once. */
 const FILES_AT_ONCE = 4;
 
-/** The columns whose bounds are kept with each part. */
+/** The columns whose bounds are stored with each part. */
 export interface BoundedColumns {
   readonly key: string | undefined;
   readonly cursor: string | undefined;
 }
 
 /**
- * Makes staged parts durable under names that are made from their content.
+ * Makes staged parts durable and renames them to their content hash.
  *
- * Nothing refers to them yet: a process that dies here leaves files that the next sweep removes.
+ * Nothing refers to them until they are published. If the process crashes before, the next sweep removes them.
  */
 export async function finishParts(
   job: TableJob,
@@ -60,9 +60,9 @@ export async function finishParts(
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * The SHA-256 of a file as 64 hexadecimal digits.
+ * Returns the SHA-256 of a file as 64 hexadecimal digits.
  *
- * @param expectedBytes about how many it has, so that small files take little memory
+ * @param expectedBytes the approximate size of the file, to limit the memory for small files
  */
 export async function sha256OfFile(
   path: string,
@@ -80,14 +80,14 @@ type PathBounds = Bounds & { readonly path: string };
 
 const NO_BOUNDS: Bounds = { keyMin: null, keyMax: null, cursorMin: null, cursorMax: null };
 
-/** The bounds that the copy of a part told; null when it did not tell all of them. */
+/** The bounds in the COPY statistics of a part; null if one is missing. */
 function statedBounds(part: StagedPart, { key, cursor }: BoundedColumns): Bounds | null {
   const [first, second] = [statedRange(part, key), statedRange(part, cursor)];
   if (first === null || second === null) return null;
   return { keyMin: first.min, keyMax: first.max, cursorMin: second.min, cursorMax: second.max };
 }
 
-/** The bounds of parts whose copies did not tell them: of long texts, of NaN, and of types without an order in Parquet. */
+/** Measures the bounds of parts whose statistics lack them: long texts, NaN, and types without an order in Parquet. */
 async function measureBounds(
   job: TableJob,
   parts: readonly StagedPart[],

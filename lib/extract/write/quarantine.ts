@@ -8,18 +8,21 @@ import type { TableJob } from "../job/job.ts";
 import { WHOLE_READ } from "./staged.ts";
 
 const FLUSH_ROWS = 1_000;
-/** An incremental read of fewer rows is judged as one of so many: one bad row among three new ones is no alarm. */
+/**
+ * Minimum number of rows for the percentage of an incremental read, so that one bad row among three does not fail the
+ * table.
+ */
 const DELTA_ROWS_MIN = 100;
-/** So many different reasons are counted; a message that differs for every row must not fill the memory. */
+/** Maximum number of different reasons to count, to limit memory when each row has another message. */
 const REASONS_MAX = 1_000;
 
-/** Why a row without a key is set aside. */
-export const NO_KEY = "the primary key has no value";
+/** The reason for rejecting a row with a null key. */
+export const NO_KEY = "the primary key is null";
 
-/** A rejected row of which the place is not known yet. */
+/** A rejected row whose row number is not known yet. */
 type KeptReject = Omit<RowReject, "row">;
 
-/** Where the rows of one read go that do not fit: one NDJSON file, made when the first one comes. */
+/** The rejected rows of one read, in one NDJSON file that is created for the first of them. */
 export class Quarantine {
   readonly path: string;
   readonly #host: Host;
@@ -27,7 +30,7 @@ export class Quarantine {
   #lines: string[] = [];
   #flushing: Promise<void> = Promise.resolve();
   readonly #reasons = new Map<string, { rows: number; readonly example: string }>();
-  /** The places of the rows that did not fit, ascending, by what they are counted in. */
+  /** The ascending row numbers of rejected rows, by `StagedPart.counted`. */
   readonly #rejected = new Map<string, number[]>();
   rows = 0;
 
@@ -38,9 +41,9 @@ export class Quarantine {
   }
 
   /**
-   * Takes one row that did not fit; it is on the disk after `finish`.
+   * Adds a rejected row. It is written by the time `finish` resolves.
    *
-   * @param counted what its `row` is counted in; see `StagedPart.counted`
+   * @param counted the scope of its row number; see `StagedPart.counted`
    */
   add(reject: RowReject, counted: string = reject.origin ?? WHOLE_READ): void {
     const before = this.#rejected.get(counted);
@@ -50,9 +53,9 @@ export class Quarantine {
   }
 
   /**
-   * Takes one row that was kept and turned out to have no key.
+   * Adds a row that was staged before its key turned out to be null.
    *
-   * @param place the place of the row among the kept ones of what it is counted in; absent when it is not known
+   * @param place the number of the row among the staged rows of its scope; absent if it is not known
    */
   addKept(reject: KeptReject, place?: { readonly counted: string; readonly kept: number }): void {
     if (place === undefined) return this.#take(reject);
@@ -67,13 +70,13 @@ export class Quarantine {
     if (this.#lines.length >= FLUSH_ROWS) this.#flush();
   }
 
-  /** Why most of the rows were rejected, with one of their values. */
+  /** The most frequent reason, with an example. */
   get mainReason(): string {
     const [most] = [...this.#reasons].sort(([, a], [, b]) => b.rows - a.rows);
     return most === undefined ? "" : `${most[0]} (for example ${most[1].example})`;
   }
 
-  /** Forgets all rows, for a read that starts again. */
+  /** Removes all rows, for a read that starts again. */
   async reset(): Promise<void> {
     await this.finish();
     await this.#host.files.remove(this.path);
@@ -82,7 +85,7 @@ export class Quarantine {
     this.rows = 0;
   }
 
-  /** Writes what is left and throws what went wrong before. */
+  /** Writes the remaining rows. Rejects with the first error of all writes. */
   async finish(): Promise<void> {
     this.#flush();
     await this.#flushing;
@@ -109,7 +112,7 @@ export class Quarantine {
   }
 }
 
-/** The quarantine of a table; null when bad rows are to fail it. */
+/** Creates the quarantine of a table; null if invalid rows fail the table. */
 export function quarantineOf(job: TableJob): Quarantine | null {
   const { plan } = job;
   const { services, directory, id: runId } = job.run;
@@ -117,10 +120,10 @@ export function quarantineOf(job: TableJob): Quarantine | null {
 }
 
 /**
- * Refuses a read of which too many rows were rejected.
+ * Fails a read with too many rejected rows.
  *
- * @param read how many rows the read gave, with the rejected ones
- * @param replaces whether the read takes the place of published rows; one without a good row then always fails
+ * @param read the number of rows read, including rejected ones
+ * @param replaces whether the read replaces published rows; then it also fails if all of its rows were rejected
  * @throws `quarantine_exceeded`
  */
 export function checkQuarantine(
@@ -138,7 +141,7 @@ export function checkQuarantine(
   throw new AgnesError("quarantine_exceeded", { id, table, rejected, read, maxPercent, reason, path });
 }
 
-/** What the owner of a table should know of its rejected rows; none when there are none. */
+/** Notes for the owner of a table about rejected rows. */
 export function quarantineNotes(quarantine: Quarantine | null): readonly string[] {
   if (quarantine === null || quarantine.rows === 0) return [];
   const { rows, mainReason, path } = quarantine;
@@ -154,12 +157,12 @@ function exampleOf({ value, row, origin }: KeptReject & Partial<RowReject>): str
 }
 
 function toJson({ record, ...reject }: KeptReject & Partial<RowReject>): string {
-  const text = record instanceof JsonText ? record.text : JSON.stringify(record ?? null, written);
+  const text = record instanceof JsonText ? record.text : JSON.stringify(record ?? null, textOfUnsupported);
   return `${JSON.stringify(reject).slice(0, -1)},"record":${text}}`;
 }
 
-/** What JSON has no form for becomes text, so that it is still there. */
-function written(_key: string, item: unknown): unknown {
+/** Converts numbers that JSON does not support to text. */
+function textOfUnsupported(_key: string, item: unknown): unknown {
   return typeof item === "bigint" || (typeof item === "number" && !Number.isFinite(item))
     ? item.toString()
     : item;

@@ -6,39 +6,42 @@ import type { FileChunk } from "../../kit/mod.ts";
 import { partsDirectory } from "../format/paths.ts";
 import type { ExtractRun, TableJob } from "../job/job.ts";
 
-/** A Parquet file that is written but has no final name yet: rows, or the keys of rows that are gone. */
+/** A Parquet file under a temporary name, with rows or with deleted keys. */
 export interface StagedPart {
   readonly kind: "staged" | "deletions";
   /** The absolute path of the temporary file. */
   readonly path: string;
   readonly rows: number;
   readonly sizeBytes: number;
-  /** What the copy that made it says of the key and the cursor; see `CopyResult`. */
+  /** The statistics of the key and cursor columns; see `CopyResult`. */
   readonly columns: CopyResult["columns"];
-  /** How many rows of its file went to the quarantine; absent: none. */
+  /** Number of quarantined rows of its file. Default: 0. */
   readonly rejected?: number;
   readonly partition: string | null;
   readonly origin: string | null;
   /**
-   * What its rows are counted in: it holds all of that but the rejected rows, in their order. Absent: rows were left out
-   * by a condition, or came in any order, so a row's place is not known.
+   * The scope of its row numbers: a file or the whole read, of which it holds all rows in order except rejected ones.
+   * Absent if row numbers are not known, because rows were filtered or are unordered.
    */
   readonly counted?: string;
-  /** The SHA-256 of the file, when it was hashed and synced as soon as it was written; see `WriteTarget.isFinal`. */
+  /** The SHA-256 of the file, if it was hashed and synced when it was written; see `WriteTarget.isFinal`. */
   readonly sha256?: string;
-  /** The sum of the hashes of its rows, when it was asked for; see `WriteTarget.rowHash`. */
+  /** The sum of the row hashes, if requested; see `WriteTarget.rowHash`. */
   readonly hashSum?: bigint;
 }
 
-/** What the rows of an Arrow stream are counted in: the whole read. */
+/** The scope of row numbers in an Arrow stream: the whole read. */
 export const WHOLE_READ = "";
 
-/** What the rows of a file are counted in. */
+/** The scope of row numbers in a file. */
 export function countedIn({ origin }: FileChunk, number: number): string {
   return origin ?? `\0${number}`;
 }
 
-/** The least and the greatest value of a column in a part, as its copy told them, both null without a value; null: it did not. */
+/**
+ * The range of a column in the statistics of a part; null if it is missing. Both bounds are null if there are no
+ * values.
+ */
 export function statedRange(
   { columns, rows }: StagedPart,
   column: string | undefined,
@@ -50,7 +53,7 @@ export function statedRange(
   return isKnown ? found : null;
 }
 
-/** A path for a part that is being written. */
+/** Returns a temporary path for a part. */
 export function stagingPath({ plan, run: { services, directory } }: TableJob): string {
   return temporaryPath(services.host, join(partsDirectory(directory, plan.name), "part"));
 }

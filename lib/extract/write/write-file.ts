@@ -9,7 +9,7 @@ import {
   type OpenFile,
 } from "../../duckdb/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
-import { differences } from "../read/conform.ts";
+import { differences } from "../read/schema-match.ts";
 import { partsDirectory } from "../format/paths.ts";
 import { requestedColumns } from "../job/plan.ts";
 import { columnsOf } from "../schema/column.ts";
@@ -20,7 +20,7 @@ import { countedIn, discard, type StagedPart } from "./staged.ts";
 import { checkCount, writePart } from "./write-part.ts";
 import type { WriteTarget } from "./write-target.ts";
 
-/** Lets DuckDB read a file into one part; its rows keep their order. */
+/** Copies a file into one part with DuckDB, in the order of its rows. */
 export async function writeFileChunk(
   job: TableJob,
   chunk: FileChunk,
@@ -48,8 +48,8 @@ export async function writeFileChunk(
     const part = await countBytes(job, connection, spooled.chunk.data, copy);
     if (isParquet && target.condition === null) {
       try {
-        const given = (await parquetFooter(spooled.chunk.data)).rows;
-        checkCount(plan.name, given, part.rows + part.rejected, "what DuckDB wrote and the quarantine");
+        const sourceRows = (await parquetFooter(spooled.chunk.data)).rows;
+        checkCount(plan.name, sourceRows, part.rows + part.rejected, "what DuckDB wrote and the quarantine");
       } catch (error) {
         await discard(job.run, [part]);
         throw error;
@@ -61,17 +61,20 @@ export async function writeFileChunk(
   }
 }
 
-/** What the part of one file is to hold, and what the file is called. */
+/** The target of the part of one file. */
 type FileTarget = WriteTarget & {
   readonly origin: string | undefined;
-  /** What its rows are counted in. */
+  /** The scope of its row numbers; see `StagedPart.counted`. */
   readonly counted: string;
 };
 
-/** The part of a file, and how many of its rows went to the quarantine. */
+/** The part of a file and the number of its quarantined rows. */
 type FilePart = StagedPart & { readonly rejected: number };
 
-/** Copies a file, and checks it meanwhile if it was not checked. What the check says goes before what DuckDB says. */
+/**
+ * Copies a file and checks it concurrently if it is unchecked. Errors of the check take precedence over those of
+ * DuckDB.
+ */
 async function copyChecked(
   job: TableJob,
   connection: Connection,
@@ -117,7 +120,7 @@ async function copyFile(
   }
 }
 
-/** Copies the rows that fit after not all did, if there is a quarantine for the others. */
+/** Copies only the valid rows of a file after its copy failed, and quarantines the others. */
 async function copyFitting(
   job: TableJob,
   connection: Connection,
@@ -125,7 +128,7 @@ async function copyFitting(
   target: FileTarget,
   error: unknown,
 ): Promise<FilePart> {
-  if (!isMisfit(error)) throw error;
+  if (!isRowError(error)) throw error;
   if (target.quarantine === null) throw withTable(job, error);
   const { select, rejected } = await file.sortOut(connection);
   const { counted, origin } = target;
@@ -144,7 +147,7 @@ async function copyFitting(
   return { ...(await copySelect(job, connection, sorted, target)), rejected: count };
 }
 
-/** Whether a column may get a wider type yet, by a description of the table that looks at all of its values. */
+/** Whether the table can still be described again from all of its values, to widen a column. */
 function mayWiden({ isRedescribed, plan, run: { source } }: TableJob): boolean {
   const canRedescribe = plan.columnsFrom !== "read" && source.connector.redescribe !== undefined;
   return canRedescribe && isRedescribed !== true && plan.schemaPolicy === "evolve";
@@ -170,8 +173,8 @@ async function copySelect(
   }
 }
 
-/** Whether an error is about values or records that a file holds. */
-function isMisfit(error: unknown): error is AgnesError {
+/** Whether an error is about values or records of a file. */
+function isRowError(error: unknown): error is AgnesError {
   return (
     isAgnesError(error, "file_value_invalid") ||
     isAgnesError(error, "file_row_invalid") ||
@@ -185,7 +188,7 @@ function withTable({ plan }: TableJob, error: AgnesError): AgnesError {
   return new AgnesError("bad_value", { table: plan.name, reason: reasonOf(error) }, { cause: error });
 }
 
-/** The declared types, for a file that comes without a reading. */
+/** The declared types, for a file without a reading. */
 function declaredTypes({ plan }: TableJob): Readonly<Record<string, string>> {
   return Object.fromEntries(columnsOf(plan.info.schema).map(({ name, type }) => [name, type]));
 }
@@ -198,10 +201,10 @@ export function refuseDifferences(
   isTyped: boolean,
 ): void {
   const declared = columnsOf(plan.info.schema);
-  const given = new Map(file.present.map((column) => [column.name, column.type]));
-  // The types of texts were chosen, and what does not fit them fails by itself.
+  const actual = new Map(file.present.map((column) => [column.name, column.type]));
+  // Types of text files come from the declaration, and invalid values fail on their own.
   const expected = columnsOf(plan.info.schema, requestedColumns(plan)).map((column) =>
-    isTyped ? column : { ...column, type: given.get(column.name) ?? column.type },
+    isTyped ? column : { ...column, type: actual.get(column.name) ?? column.type },
   );
   const present = file.present.map((column) => ({ ...column, nullable: true }));
   const found = differences(present, expected, declared);

@@ -5,22 +5,22 @@ import type { TableJob } from "../job/job.ts";
 import { stagingPath, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-target.ts";
 
-/** What is known of a part before it is written. */
+/** Options of `writePart`. */
 export interface PartOptions extends Pick<CopyOptions, "ordered" | "connection"> {
   readonly kind?: StagedPart["kind"];
   readonly origin?: string | null;
   readonly counted?: string | undefined;
-  /** Whether it is hashed and made durable at once, and what of its rows is added up. Default: neither. */
+  /** Whether to hash and sync the part at once, and which row hash to add up. Default: neither. */
   readonly target?: Pick<WriteTarget, "rowHash" | "isFinal">;
-  /** How many rows were handed over, asked when all are written; absent: only DuckDB knows. */
+  /** Returns the number of rows passed to DuckDB, after all are written. Absent if only DuckDB knows it. */
   readonly yielded?: () => number;
 }
 
 /**
- * Writes a query or a stream into one part under a temporary name, whatever the part is for; what there is of one that
- * failed is removed. The footer is read by another implementation than the one that wrote it.
+ * Writes a query or a stream into one part under a temporary name, and removes the file if that fails. The row count is
+ * verified with an independent reader of the Parquet footer.
  *
- * @throws `rows_lost`, and what `copyToParquet` throws
+ * @throws `rows_lost`, and the errors of `copyToParquet`
  */
 export async function writePart(
   job: TableJob,
@@ -45,7 +45,7 @@ export async function writePart(
     const expected = yielded?.() ?? rows;
     checkCount(plan.name, expected, rows, "what DuckDB wrote");
     checkCount(plan.name, expected, (await parquetFooter(path)).rows, "the footer of the part");
-    // A part that is most likely final becomes durable at once, while others are still written.
+    // A part that is probably final is synced now, while others are still being written.
     if (sha256 !== undefined) await files.sync(path);
     const figures = {
       ...(counted !== undefined && { counted }),
@@ -59,17 +59,17 @@ export async function writePart(
   }
 }
 
-/** One value of the column that parts are made by. */
+/** The part of one partition. */
 export type PartitionedPart = Omit<StagedPart, "partition"> & { readonly partition: string };
 
-/** DuckDB keeps so many files open at once, and footers are read beside each other. */
+/** Number of footers to read at once. */
 const FILES_AT_ONCE = 8;
 
 /**
- * Writes a query into one part for each value of a column, or several, in one pass; in any order.
+ * Writes a query in one pass into one or more parts for each value of a column, in any order.
  *
- * Hashes come when the parts are finished: which files DuckDB begins, and when, is not known while it writes.
- * @throws `rows_lost`, and what `copyToParquet` throws
+ * The parts are hashed later, because the files are not known while DuckDB writes them.
+ * @throws `rows_lost`, and the errors of `copyToParquet`
  */
 export async function writePartitionedParts(
   job: TableJob,
@@ -114,7 +114,7 @@ export async function writePartitionedParts(
   }
 }
 
-/** The columns of which something is asked later: whether keys have values, and bounds of the key and the cursor. */
+/** The columns with required statistics: nulls of the key, and bounds of the key and the cursor. */
 function boundedColumns({ primaryKey, cursor }: TablePlan): readonly string[] {
   return cursor === undefined ? primaryKey : [...primaryKey, cursor];
 }

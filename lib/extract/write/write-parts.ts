@@ -13,17 +13,19 @@ import { takeFiles, writeSmallFiles, type FilePiece } from "./write-small-files.
 import type { WriteTarget } from "./write-target.ts";
 import { startCopy, type RunningCopy } from "./write-stream.ts";
 
-/** What a read came to. */
+/** The parts of a read. */
 export interface WrittenParts {
   readonly parts: readonly StagedPart[];
-  /** Rows the connector gave, with those that a condition left out where they could be counted. */
+  /** Rows that the connector yielded, including filtered ones if they could be counted. */
   readonly rowsRead: number;
 }
 
-/** How many parts of Arrow rows DuckDB writes at once: while one is being closed the next already takes rows. */
+/**
+ * Number of parts of Arrow rows to write at once, so that the next part takes rows while the previous one is closed.
+ */
 const COPIES_MAX = 2;
 
-/** Writes all that a read gives into parts of bounded size, in the order of the read. */
+/** Writes all pieces of a read into parts of bounded size, in the order of the read. */
 export async function writeParts(
   job: TableJob,
   reader: BatchReader,
@@ -55,7 +57,7 @@ export async function writeParts(
       running.push(copy);
       parts.push(copy.written);
       await copy.taken;
-      // A part that failed ends early; going on would read the rest of the source in vain.
+      // If a part failed, the rest of the source is not read.
       await Promise.race([copy.written, Promise.resolve()]);
     }
     return { parts: await Promise.all(parts), rowsRead: reader.rows };
@@ -65,7 +67,7 @@ export async function writeParts(
   }
 }
 
-/** The parts of files, in their order; what one query can copy is copied by one. */
+/** Writes files into parts, in order. Small files are copied in one query if possible. */
 async function* writeFiles(
   job: TableJob,
   pieces: readonly FilePiece[],
@@ -83,7 +85,7 @@ async function* writeFiles(
   }
 }
 
-/** @throws `quarantine_exceeded` when no row of an origin is left: it would replace good rows by none */
+/** @throws `quarantine_exceeded` if all rows of an origin were rejected, because they would replace valid ones */
 async function writeOrigin(
   job: TableJob,
   { chunk, number }: FilePiece,
@@ -109,13 +111,13 @@ async function writeOrigin(
   });
 }
 
-/** Keeps the keys of rows that are gone until they are merged. */
+/** Writes deleted keys into a part. */
 async function writeDeletions(job: TableJob, keys: readonly RecordBatch[]): Promise<StagedPart> {
   const schema = keys[0]!.schema;
   return writeBatches(job, schema, keys, columnsOf(schema), { kind: "deletions" });
 }
 
-/** Writes Arrow batches that are all there into one part. */
+/** Writes Arrow batches in memory into one part. */
 export async function writeBatches(
   job: TableJob,
   schema: Schema,
@@ -134,7 +136,7 @@ export async function writeBatches(
   return writePart(job, { kind: "stream", source, select }, options);
 }
 
-/** The part that stands for a table without rows: it still has the columns and their types. */
+/** Writes a part without rows that holds the columns and types of an empty table. */
 export async function writeEmptyPart(
   job: TableJob,
   columns: readonly PublishedColumn[],
@@ -142,7 +144,7 @@ export async function writeEmptyPart(
   return writePart(job, { kind: "sql", sql: `SELECT ${selectList(columns, [])} WHERE false` });
 }
 
-/** Parts double in size after every 32, so that a table of any size has a bounded number of them. */
+/** Doubles the size of parts after every 32 parts, to limit the number of parts of large tables. */
 function partRowsAt(partRows: number, index: number): number {
   return partRows * 2 ** Math.min(Math.floor(index / 32), 6);
 }

@@ -8,23 +8,25 @@ import { refuseDifferences } from "./write-file.ts";
 import { writePartitionedParts } from "./write-part.ts";
 import type { WriteTarget } from "./write-target.ts";
 
-/** A file that a read gave. */
+/** A file of a read. */
 export type FilePiece = Extract<Piece, { kind: "file" }>;
 
-/** Files that follow one another in a read. */
+/** Consecutive files of a read. */
 export interface TakenFiles {
   readonly pieces: readonly FilePiece[];
-  /** What the read failed with behind them; to be thrown once they are written, since one of them may be bad as well. */
+  /** The error of the read after these files. Throw it after writing them, because one of them may be invalid too. */
   readonly failure: { readonly error: unknown } | null;
 }
 
-/** Starting a query takes as long as copying files of this size. */
+/** Copying a file of this size takes as long as starting a query. */
 const SMALL_FILE_BYTES = 128 * 1024;
-/** DuckDB keeps a hundred files open while it writes; with more than that it would begin some of them again. */
+/** DuckDB keeps at most 100 files open while it writes; with more files it would split some of them. */
 const FILES_MAX = 96;
 const FILES_AT_ONCE = 8;
 
-/** Takes the next file of a read and, if it is small, those behind it that one query may be able to copy with it. */
+/**
+ * Takes the next file of a read and, if it is small, the following files that one query may be able to copy with it.
+ */
 export async function takeFiles(job: TableJob, reader: BatchReader): Promise<TakenFiles> {
   const first = await reader.peek();
   if (first?.kind !== "file") return { pieces: [], failure: null };
@@ -46,7 +48,7 @@ export async function takeFiles(job: TableJob, reader: BatchReader): Promise<Tak
 
 type SmallChunk = ReadableChunk & { readonly origin: string };
 
-/** The bytes of a small file; null for any other. */
+/** The size of a small file; null for other files. */
 async function smallBytes({ run: { services } }: TableJob, { chunk }: FilePiece): Promise<number | null> {
   const { format, data, reading, origin } = chunk;
   if (format !== "csv" || typeof data !== "string" || reading === undefined || origin === undefined)
@@ -60,9 +62,10 @@ function isAlike({ chunk: one }: FilePiece, { chunk: other }: FilePiece): boolea
 }
 
 /**
- * Copies small files in one query, each into a part of its own; by their places. Those that are missing in the answer
- * are to be written alone: they have no rows, another layout, or one of all of them is bad. Which one, and why, shows
- * then.
+ * Copies small files in one query, each into its own part, and returns the parts by index.
+ *
+ * Files without a part in the result must be copied separately: they are empty, have another layout, or one of the
+ * files is invalid.
  */
 export async function writeSmallFiles(
   job: TableJob,
@@ -74,7 +77,7 @@ export async function writeSmallFiles(
     return await writeTogether(job, pieces, target);
   } catch (error) {
     if (job.signal.aborted || !(error instanceof AgnesError)) throw error;
-    job.run.services.log.debug("files are read one by one", { table: job.plan.name, error });
+    job.run.services.log.debug("reading the files one by one", { table: job.plan.name, error });
     return new Map();
   }
 }
@@ -104,7 +107,7 @@ async function writeTogether(
     const counted = originCondition === null ? { counted: origin } : {};
     parts.set(place, { ...part, partition: null, origin, ...counted });
   }
-  // With too many files open DuckDB begins some of them again, but the rows of a file belong into one part.
+  // With too many open files DuckDB splits some of them, but all rows of a file must be in one part.
   if (parts.size < written.length) {
     await discard(job.run, written);
     return new Map();

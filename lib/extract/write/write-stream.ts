@@ -8,16 +8,16 @@ import { WHOLE_READ, type StagedPart } from "./staged.ts";
 import { writePart } from "./write-part.ts";
 import type { WriteTarget } from "./write-target.ts";
 
-/** A part being written: wait for `taken` to go on reading, for `written` to have it. */
+/** A part that is being written. Await `taken` before reading on, and `written` for the part. */
 export interface RunningCopy {
-  /** Settles when the part has taken all rows it will. */
+  /** Resolves when the part has taken all of its rows. */
   readonly taken: Promise<unknown>;
-  /** The size of the file in bytes once DuckDB is done with it, 0 if it failed. Syncing the file takes longer. */
+  /** The size of the file in bytes after DuckDB closed it and before it is synced; 0 if it failed. */
   readonly copied: Promise<number>;
   readonly written: Promise<StagedPart>;
 }
 
-/** Writes Arrow batches into one part, from the one on that is next. */
+/** Writes Arrow batches into one part, starting with the next one. */
 export function startCopy(
   job: TableJob,
   reader: BatchReader,

@@ -1,18 +1,18 @@
 import type { PublishedColumn } from "../format/extract-state.ts";
 import type { Quarantine } from "./quarantine.ts";
 
-/** What parts are to hold. */
+/** The target of the parts of a read. */
 export interface WriteTarget {
   readonly columns: readonly PublishedColumn[];
-  /** The condition rows must meet, over the columns as they come; null lets all in. */
+  /** The SQL condition that rows must meet, over the source columns; null: none. */
   readonly condition: string | null;
-  /** The same for chunks that hold all rows of their origin: those replace what is published of it, whatever the cursor. */
+  /** The condition for chunks with all rows of an origin, which replace its published rows regardless of the cursor. */
   readonly originCondition: string | null;
   /** Whether the rows of a part keep the order of the read. */
   readonly ordered: boolean;
-  /** The SQL of a row's hash, when its sum is wanted of each part; null: it will hardly be needed. */
+  /** The SQL of the row hash to add up for each part; null if it is probably not needed. */
   readonly rowHash: string | null;
-  /** Whether the parts will most likely be published as they are written. */
+  /** Whether the parts will probably be published unchanged. */
   readonly isFinal: boolean;
   readonly quarantine: Quarantine | null;
 }

@@ -161,7 +161,7 @@ type FieldBuilder = (
   parents?: readonly unknown[],
 ) => arrow.Data;
 
-/** Returns the builder of a field, which also rejects null in a non-nullable field unless the parent is null. */
+/** Returns the builder of a field, which also rejects null in a non-nullable field unless the value of the parent is null. */
 export function fieldBuilder(field: arrow.Field, builderOf: BuilderOf): FieldBuilder {
   const build = builderOf(field.type);
   return (values, length, reject, parents) => {

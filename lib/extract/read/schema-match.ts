@@ -4,9 +4,9 @@ import type { PublishedColumn } from "../format/extract-state.ts";
 import { isLossless } from "../schema/widen.ts";
 
 /**
- * Every way in which a batch's columns differ from those declared, in words; none when the batch is fine.
+ * Describes all differences between the columns of a batch and the declared columns; empty if they match.
  *
- * Any order is fine, a nullable column may be missing, and a type may be one whose every value fits.
+ * Columns may be in any order, nullable columns may be missing, and a type may be any type that converts without loss.
  */
 export function differences(
   present: readonly PublishedColumn[],
@@ -16,11 +16,11 @@ export function differences(
   const found: string[] = [];
   const has = new Map(present.map((column) => [column.name, column.type]));
   for (const { name, type, nullable } of expected) {
-    const given = has.get(name);
-    if (given === undefined) {
+    const actual = has.get(name);
+    if (actual === undefined) {
       if (!nullable) found.push(`column ${name} ${type} is missing`);
-    } else if (!isLossless(given, type)) {
-      found.push(`column ${name} is ${given} but was declared ${type}`);
+    } else if (!isLossless(actual, type)) {
+      found.push(`column ${name} is ${actual} but was declared ${type}`);
     }
   }
   const declared = new Set(known.map((column) => column.name));
@@ -31,7 +31,7 @@ export function differences(
   return found;
 }
 
-/** Tells whether two Arrow schemas lay batches out in the same way; cheap when they are one object. */
+/** Whether two Arrow schemas have the same names and types in the same order. Cheap if they are the same object. */
 export function samePhysical(a: Schema, b: Schema): boolean {
   if (a === b) return true;
   return (

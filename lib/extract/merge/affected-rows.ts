@@ -5,32 +5,32 @@ import type { TableJob } from "../job/job.ts";
 import { candidateParts, partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
 
-/** Which published rows a delta replaces or removes. */
-export interface Touched {
-  /** Quoted name of a table with the key of each such row and its part (`agnes_part`). */
+/** The published rows that a delta replaces or removes. */
+export interface AffectedRows {
+  /** Quoted name of a table with the key of each affected row and its part (`agnes_part`). */
   readonly table: string;
-  /** The parts that hold such rows, by the number that `agnes_part` has. */
+  /** The parts with affected rows, by `agnes_part`. */
   readonly parts: ReadonlyMap<number, Part>;
-  /** How many of these keys the delta deletes. */
+  /** Number of affected rows that the delta deletes. */
   readonly deleted: number;
 }
 
-/** For deltas that may come out of order: an older version does not win over a published one. */
+/** For deltas that may arrive out of order: an older version does not replace a newer published one. */
 export interface NewestWins {
   /** The column that orders the versions of a row. */
   readonly column: string;
-  /** A relation of keys whose rows win whatever their version is. */
+  /** A relation of keys whose rows win regardless of their version. */
   readonly settled?: string;
 }
 
-let nextTouched = 1;
+let nextAffected = 1;
 
 /**
- * Finds the published rows whose keys a delta holds: by the bounds of the parts first, exactly then.
+ * Finds the published rows with keys of a delta, in the parts whose bounds match.
  *
- * @param newest for deltas that may come out of order: how to tell which version wins
+ * @param newest for deltas that may arrive out of order
  */
-export async function findTouched(
+export async function findAffected(
   job: TableJob,
   connection: Connection,
   delta: Delta,
@@ -38,9 +38,9 @@ export async function findTouched(
   columns: readonly PublishedColumn[],
   key: readonly string[],
   newest: NewestWins | undefined,
-): Promise<Touched> {
+): Promise<AffectedRows> {
   const { signal } = job;
-  const table = quoteIdentifier(`touched_${nextTouched++}`);
+  const table = quoteIdentifier(`affected_${nextAffected++}`);
   const keyColumns = columns.filter((column) => key.includes(column.name));
   const first = keyColumns.find((column) => column.name === key[0])!;
   const keyList = keyColumns.map((column) => quoteIdentifier(column.name)).join(", ");
@@ -83,12 +83,12 @@ export async function findTouched(
   };
 }
 
-/** Rows that are published exactly so already are no change: a source may give them again. */
+/** Removes rows from the delta that equal the published ones, because a source may yield unchanged rows again. */
 async function dropUnchanged(
   job: TableJob,
   connection: Connection,
   delta: Delta,
-  touched: string,
+  affected: string,
   rows: {
     readonly published: Pick<PublishedTable, "schemas">;
     readonly candidates: readonly Part[];
@@ -97,7 +97,7 @@ async function dropUnchanged(
   },
 ): Promise<void> {
   const { published, candidates, columns, key } = rows;
-  const parts = await partsIn(job, connection, touched, candidates);
+  const parts = await partsIn(job, connection, affected, candidates);
   if (parts.size === 0) return;
   const same = columns
     .map(({ name }) => `d.${quoteIdentifier(name)} IS NOT DISTINCT FROM o.${quoteIdentifier(name)}`)
@@ -106,7 +106,7 @@ async function dropUnchanged(
     `DELETE FROM ${delta.rows} WHERE rowid IN (
        SELECT d.rowid FROM ${delta.rows} d
        JOIN ${partsRelation(job.run, [...parts.values()], columns, published.schemas)} o ON ${keysMatch(key, "d", "o")}
-       JOIN ${touched} t ON ${keysMatch(key, "d", "t")}
+       JOIN ${affected} t ON ${keysMatch(key, "d", "t")}
        WHERE t.agnes_part = t.agnes_last AND ${same})`,
     { signal: job.signal },
   );
@@ -115,11 +115,11 @@ async function dropUnchanged(
 async function partsIn(
   job: TableJob,
   connection: Connection,
-  touched: string,
+  affected: string,
   candidates: readonly Part[],
 ): Promise<ReadonlyMap<number, Part>> {
   const places = await connection.rows<{ place: number }>(
-    `SELECT DISTINCT agnes_part AS place FROM ${touched} UNION SELECT agnes_last FROM ${touched}`,
+    `SELECT DISTINCT agnes_part AS place FROM ${affected} UNION SELECT agnes_last FROM ${affected}`,
     { signal: job.signal },
   );
   return new Map(places.map(({ place }) => [place, candidates[place]!]));

@@ -17,7 +17,7 @@ const info = table(
 const rowOf = (id: number) => ({ id, hash: (id * 2654435761) | 0, note: id % 3 === 0 ? null : `note ${id}` });
 const rows = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => rowOf(from + at));
 
-/** Makes of an extract what the release before would have written: version 2 of Parquet, and no note of a format. */
+/** Converts an extract to that of the previous release: Parquet version 2, without a format in `_parts`. */
 async function age(bench: Bench): Promise<void> {
   await using database = await openDatabase({ path: join(bench.directory, "extract.duckdb") });
   await using connection = await database.connect();
@@ -39,7 +39,7 @@ const encodings = (bench: Bench) =>
      WHERE split_part(p.file_name, '/data/', 2) IN (SELECT split_part(path, 'data/', 2) FROM _parts)`,
   );
 
-/** The rows as they stand in the files. */
+/** The rows in the order of the files. */
 async function inOrder(bench: Bench): Promise<readonly unknown[]> {
   const parts = await bench.rows<{ path: string }>("SELECT path FROM _parts ORDER BY ordinal");
   const files = parts.map(({ path }) => `'${join(bench.directory, path)}'`).join(", ");
@@ -52,7 +52,7 @@ async function inOrder(bench: Bench): Promise<readonly unknown[]> {
 const isOld = (found: readonly { readonly encodings: string }[]) =>
   found.some((row) => row.encodings.includes("DELTA"));
 
-test("extractSource() writes parts of the former format anew, once, when nothing else changed", async () => {
+test("extractSource() rewrites parts of the former format once when nothing else changed", async () => {
   await using bench = await openBench();
   let changed = true;
   const read = async function* (): AsyncGenerator<Batch, ReadResult> {
@@ -90,7 +90,7 @@ test("extractSource() writes parts of the former format anew, once, when nothing
   expect(again).toMatchObject({ published: false, generation: stats.generation });
 });
 
-test("extractSource() writes parts anew that a delta leaves alone, with their bounds and their origin", async () => {
+test("extractSource() rewrites unaffected parts with their bounds and origins", async () => {
   await using bench = await openBench();
   let from = 0;
   let to = 30_000;
@@ -116,7 +116,7 @@ test("extractSource() writes parts anew that a delta leaves alone, with their bo
   expect(await run()).toMatchObject({ published: false });
 });
 
-test("extractSource() stores both zeros, each in parts of few", async () => {
+test("extractSource() stores both zeros in few parts", async () => {
   await using bench = await openBench();
   const numbers = table("numbers", { id: int64(), value: float64() });
   const read = async function* (): AsyncGenerator<Batch> {

@@ -5,26 +5,26 @@ import { columnsOf } from "../schema/column.ts";
 import type { TableJob } from "../job/job.ts";
 import { daysAgo, type LoadWindow } from "../job/load-windows.ts";
 
-/** The rows that a read is to give. */
+/** The rows that a read requests. */
 export interface ReadRange {
-  /** Where it starts: at the published cursor, or days before it. */
+  /** The start: the published cursor, or the start of the lookback window before it. */
   readonly cursor?: Cursor;
-  /** The conditions of the table, and how far back the whole of it goes. */
+  /** The conditions of the table, including the limit of its history. */
   readonly filter: readonly Filter[];
-  /** The window that the connector is told of. */
+  /** The window of a first load, passed to the connector. */
   readonly window?: ReadWindow;
-  /** The same for files that are read whole, whatever the cursor. */
+  /** The conditions for files, which are always read completely, regardless of the cursor. */
   readonly originFilter: readonly Filter[];
   readonly notes: readonly string[];
 }
 
-/** The type of the cursor column, an empty text when it is not known, and whether it is one of time. */
+/** The type of the cursor column (an empty string if unknown), and whether it is a date or timestamp. */
 export function cursorOf({ plan, previous }: Pick<TableJob, "plan" | "previous">): {
   readonly type: string;
   readonly isTime: boolean;
   readonly nullable: boolean;
 } {
-  // Before the first batch, only what is published tells the type of a table that nobody described.
+  // A table without a description has only its published types before the first batch.
   const known = plan.columnsFrom === "read" ? (previous?.columns ?? []) : columnsOf(plan.info.schema);
   const column = known.find(({ name }) => name === plan.cursor);
   const { type, nullable } = column ?? { type: "", nullable: true };
@@ -38,7 +38,7 @@ function windowRange(job: TableJob, { from, to }: LoadWindow, type: string): Rea
   const own = plan.filter ?? [];
   const window = { column, ...(from && { from }), ...(to && { to }) };
   const originFilter = [...own, ...historyOf(job)];
-  // Without a limit the rows that have no cursor value belong to the table too: the last window takes them along.
+  // Without a limit of the history, the last window also includes rows with a null cursor.
   if (
     to === undefined &&
     from !== undefined &&
@@ -56,10 +56,10 @@ function windowRange(job: TableJob, { from, to }: LoadWindow, type: string): Rea
   return { window, filter, originFilter, notes: [] };
 }
 
-/** Decides how far a read looks back, as `windowDays` and `historyDays` of the plan say. */
+/** Returns the range of a read by the lookback window (`windowDays`) and the limit of the history (`historyDays`). */
 export async function rangeOf(job: TableJob, decision: ReadDecision): Promise<ReadRange> {
   const { plan } = job;
-  // The query of a materialized table says itself which rows it wants.
+  // The query of a materialized table selects its own rows.
   const filter = plan.mode === "materialized" ? [] : (plan.filter ?? []);
   const inclusive = plan.primaryKey.length > 0;
   const cursor = decision.cursor === undefined ? undefined : { ...decision.cursor, inclusive };
@@ -70,27 +70,31 @@ export async function rangeOf(job: TableJob, decision: ReadDecision): Promise<Re
   if (plan.mode === "materialized") return plain;
   const originFilter = isTime ? [...filter, ...historyOf(job)] : filter;
   if (days === undefined) return { ...plain, originFilter };
-  if (!isTime) return { ...plain, notes: ["its cursor is no time, so no days were counted back from it"] };
+  if (!isTime)
+    return {
+      ...plain,
+      notes: ["its cursor column is not a date or timestamp, so its limits in days were ignored"],
+    };
   if (cursor === undefined) return { ...plain, filter: originFilter, originFilter };
   if (!inclusive) {
-    const notes = ["it has no primary key, so it was not read again for the days before its cursor"];
+    const notes = ["it has no primary key, so no lookback window was applied"];
     return { ...plain, originFilter, notes };
   }
   const value = await daysBefore(job, cursor.value, type, days);
   return { ...plain, cursor: { ...cursor, value }, originFilter };
 }
 
-/** A time as DuckDB writes values of a type. */
+/** Formats a date as DuckDB formats values of a type. */
 function textOf(moment: Date, type: string): string {
   const text = moment.toISOString().slice(0, 19).replace("T", " ");
   if (type === "DATE") return text.slice(0, 10);
   return type.includes("ZONE") ? `${text}+00` : text;
 }
 
-/** How far back all of a table goes; none when it goes back to its start. */
+/** The condition that limits the history of a table; empty if it is unlimited. */
 function historyOf({ plan, run: { services } }: TableJob): readonly Filter[] {
   if (plan.historyDays === undefined) return [];
-  // Whole days, so that a column of dates is cut between two of them.
+  // Whole days, so that the limit does not split a day.
   const since = daysAgo(services.host.now(), plan.historyDays);
   return [{ column: plan.cursor!, operator: "ge", values: [since] }];
 }

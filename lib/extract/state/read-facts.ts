@@ -4,24 +4,24 @@ import { join } from "node:path";
 import { publishFile, type Host } from "../../base/mod.ts";
 import { findTable, type ExtractState, type PublishedTable } from "../format/extract-state.ts";
 
-/** What is known of a published table beyond its generation; losing it only costs time. */
+/** Facts about a published table that later reads found. Losing them only costs time. */
 type Facts = Partial<Pick<PublishedTable, "cursor" | "state" | "shadowed" | "fingerprint" | "rejecting">>;
 
-interface CheckedFile {
+interface FactsFile {
   readonly version: 1;
-  /** By table; `of` says for which published rows the facts hold. */
+  /** By table; `of` identifies the published rows that the facts apply to. */
   readonly tables: Readonly<Record<string, Facts & { readonly of: string }>>;
 }
 
-const checkedPath = (directory: string) => join(directory, ".checked.json");
+const factsPath = (directory: string) => join(directory, ".checked.json");
 
 /**
- * Adds to a published state what later reads found that did not change it: where the next read may continue, and what
- * comparing rows needs. It counts only for the very parts it was written for.
+ * Adds the findings of later reads that changed nothing to a published state: cursors, connector states and
+ * fingerprints. They apply only to the parts they were saved for.
  */
-export async function withChecks(host: Host, state: ExtractState | null): Promise<ExtractState | null> {
+export async function withReadFacts(host: Host, state: ExtractState | null): Promise<ExtractState | null> {
   if (state === null) return null;
-  const file = await readChecked(host, state.directory);
+  const file = await readFacts(host, state.directory);
   const tables = state.tables.map((table): PublishedTable => {
     const known = Object.hasOwn(file.tables, table.name) ? file.tables[table.name] : undefined;
     if (known === undefined || known.of !== contentOf(table)) return table;
@@ -31,8 +31,8 @@ export async function withChecks(host: Host, state: ExtractState | null): Promis
   return { ...state, tables };
 }
 
-/** Keeps what is known of `tables` beyond what is `published` of them. */
-export async function keepChecks(
+/** Saves the facts about `tables` that differ from the `published` state. */
+export async function saveReadFacts(
   host: Host,
   published: ExtractState,
   tables: readonly PublishedTable[],
@@ -47,30 +47,30 @@ export async function keepChecks(
       ...(state !== undefined && JSON.stringify(state) !== JSON.stringify(base?.state) && { state }),
       ...(shadowed !== undefined && { shadowed }),
       ...(fingerprint !== undefined && { fingerprint }),
-      // Lost only together with where the next read continues: the rows are read and rejected again.
+      // Stored with the cursor, because without the cursor the rows are read and rejected again.
       ...(rejecting !== undefined && { rejecting }),
     };
     return Object.keys(facts).length === 0 ? [] : [[table.name, { of: contentOf(table), ...facts }] as const];
   });
-  const text = JSON.stringify({ version: 1, tables: Object.fromEntries(entries) } satisfies CheckedFile);
-  const known = JSON.stringify(await readChecked(host, directory));
-  if (text !== known) await publishFile(host, checkedPath(directory), text);
+  const text = JSON.stringify({ version: 1, tables: Object.fromEntries(entries) } satisfies FactsFile);
+  const known = JSON.stringify(await readFacts(host, directory));
+  if (text !== known) await publishFile(host, factsPath(directory), text);
 }
 
-async function readChecked({ files }: Host, directory: string): Promise<CheckedFile> {
-  const empty: CheckedFile = { version: 1, tables: {} };
-  const bytes = await files.read(checkedPath(directory));
+async function readFacts({ files }: Host, directory: string): Promise<FactsFile> {
+  const empty: FactsFile = { version: 1, tables: {} };
+  const bytes = await files.read(factsPath(directory));
   if (bytes === null) return empty;
   try {
-    const found = JSON.parse(new TextDecoder().decode(bytes)) as Partial<CheckedFile> | null;
-    return found?.version === 1 && typeof found.tables === "object" ? (found as CheckedFile) : empty;
+    const found = JSON.parse(new TextDecoder().decode(bytes)) as Partial<FactsFile> | null;
+    return found?.version === 1 && typeof found.tables === "object" ? (found as FactsFile) : empty;
   } catch {
-    // Whatever it held is found again by reading more than necessary.
+    // The next read finds the facts again.
     return empty;
   }
 }
 
-/** A short name for the rows of a table as they are published, and for how they were asked for. */
+/** A hash that identifies the definition and the published parts of a table. */
 function contentOf({ definition, parts, schemas }: PublishedTable): string {
   const names = parts.map(({ path, origin }) => [path, origin]);
   const text = JSON.stringify([definition, schemas.at(-1)?.version ?? 0, names]);

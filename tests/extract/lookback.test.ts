@@ -22,7 +22,7 @@ const row = (id: number, moment: string): Row => ({
   n: id,
 });
 
-/** Runs twice over a source that ignores what it is asked, and tells what it was asked. */
+/** Runs twice over a source that ignores all read options, and returns its requests. */
 async function readTwice(
   cursor: string,
   overrides: Partial<TablePlan>,
@@ -32,18 +32,18 @@ async function readTwice(
   await using bench = await openBench({ now });
   const info = table("t", columns, { primaryKey: ["id"], cursor });
   const plan = incremental(info, overrides);
-  const asked: Pick<ReadOptions, "cursor" | "filter">[] = [];
+  const requests: Pick<ReadOptions, "cursor" | "filter">[] = [];
   const read =
     (rows: readonly Row[]) =>
     (_: unknown, { cursor: from, filter }: ReadOptions) => {
-      asked.push({ ...(from && { cursor: from }), ...(filter && { filter }) });
+      requests.push({ ...(from && { cursor: from }), ...(filter && { filter }) });
       return [rows];
     };
   const runs = [await bench.run([plan], read(first)), await bench.run([plan], read(then))];
   const ids = await bench.rows<{ id: bigint; n: bigint }>("SELECT id, n FROM t ORDER BY id");
   const published = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.cursor?.value;
   return {
-    asked,
+    requests,
     ids: ids.map(({ id, n }) => `${id}:${n}`),
     published,
     notes: runs.map((run) => run.tables[0]!.notes),
@@ -56,35 +56,35 @@ const came = [
   { ...row(3, "2026-03-07T11:00:00Z"), n: 30 },
 ];
 
-test("extractSource() reads again the days that windowDays says, and keeps its cursor", async () => {
+test("extractSource() reads the lookback window of windowDays again and keeps its cursor", async () => {
   const starts: Record<string, string> = {
     day: "2026-03-07",
     at: "2026-03-07 12:00:00",
     zoned: "2026-03-07 12:00:00+00",
   };
   for (const [cursor, value] of Object.entries(starts)) {
-    const { asked, ids, published } = await readTwice(cursor, { windowDays: 2 }, late, came);
-    expect(asked).toEqual([{}, { cursor: { column: cursor, value, inclusive: true } }]);
-    // Days have no hours, so there the row of the eleventh hour is in the window as well.
+    const { requests, ids, published } = await readTwice(cursor, { windowDays: 2 }, late, came);
+    expect(requests).toEqual([{}, { cursor: { column: cursor, value, inclusive: true } }]);
+    // Dates have no hours, so the row of the eleventh hour is in the window too.
     expect(ids).toEqual(cursor === "day" ? ["1:1", "2:20", "3:30"] : ["1:1", "2:20"]);
     expect(published).toStartWith("2026-03-09");
   }
 });
 
-test("extractSource() reads the whole of a table only as far back as historyDays says", async () => {
+test("extractSource() limits a full read to historyDays", async () => {
   const rows = [row(1, "2026-03-08T00:00:00Z"), row(2, "2026-03-07T23:59:59Z"), { id: 3, n: 3 }];
   for (const cursor of ["day", "at", "zoned"]) {
-    const { asked, ids } = await readTwice(cursor, { historyDays: 2 }, rows, [
+    const { requests, ids } = await readTwice(cursor, { historyDays: 2 }, rows, [
       row(4, "2020-01-01T00:00:00Z"),
     ]);
     const since = new Date("2026-03-08T00:00:00Z");
-    expect(asked[0]).toEqual({ filter: [{ column: cursor, operator: "ge", values: [since] }] });
-    expect(asked[1]).toMatchObject({ cursor: { column: cursor } });
+    expect(requests[0]).toEqual({ filter: [{ column: cursor, operator: "ge", values: [since] }] });
+    expect(requests[1]).toMatchObject({ cursor: { column: cursor } });
     expect(ids).toEqual(["1:1"]);
   }
 });
 
-test("extractSource() reads all of a table again when historyDays changes", async () => {
+test("extractSource() reads a table in full when historyDays changes", async () => {
   await using bench = await openBench({ now });
   const info = table("t", columns, { primaryKey: ["id"], cursor: "at" });
   const read = () => [[row(1, "2026-03-08T00:00:00Z"), row(2, "2026-03-01T00:00:00Z")]];
@@ -99,22 +99,22 @@ test("extractSource() reads all of a table again when historyDays changes", asyn
   }
 });
 
-test("extractSource() says why it does not count days back", async () => {
+test("extractSource() notes why it does not apply a lookback window", async () => {
   const numbers = await readTwice(
     "n",
     { windowDays: 2, historyDays: 2 },
     [row(1, "2026-03-09T12:00:00Z")],
     [],
   );
-  expect(numbers.asked).toEqual([{}, { cursor: { column: "n", value: "1", inclusive: true } }]);
+  expect(numbers.requests).toEqual([{}, { cursor: { column: "n", value: "1", inclusive: true } }]);
   expect(numbers.notes.map((notes) => notes.join())).toEqual([
-    "its cursor is no time, so no days were counted back from it",
-    "its cursor is no time, so no days were counted back from it",
+    "its cursor column is not a date or timestamp, so its limits in days were ignored",
+    "its cursor column is not a date or timestamp, so its limits in days were ignored",
   ]);
   const keyless = await readTwice("at", { windowDays: 2, primaryKey: [] }, late, came);
-  expect(keyless.asked[1]).toEqual({
+  expect(keyless.requests[1]).toEqual({
     cursor: { column: "at", value: "2026-03-09 12:00:00", inclusive: false },
   });
   expect(keyless.ids).toEqual(["1:1"]);
-  expect(keyless.notes[1]!.join()).toContain("not read again for the days before its cursor");
+  expect(keyless.notes[1]!.join()).toContain("so no lookback window was applied");
 });

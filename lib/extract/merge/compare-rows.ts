@@ -15,21 +15,21 @@ import {
   type RowsHash,
 } from "./fingerprint.ts";
 
-/** Whether written parts hold what the published parts hold that they would replace. */
+/** The result of comparing written parts with the published parts that they would replace. */
 export interface Comparison {
   readonly isSame: boolean;
-  /** Of all published rows, when it was made and all of them were compared: spares the next comparison half its work. */
+  /** The fingerprint of all published rows, if it was computed. It halves the work of the next comparison. */
   readonly fingerprint?: string;
 }
 
-/** They do not. */
+/** The rows differ. */
 export const DIFFERENT: Comparison = { isSame: false };
 
 /**
- * Compares what was read with what is published, in any order of rows, cheapest first: the number of rows, hashes that
- * are known, the bytes, bounds and nulls in the footers, and only then hashes of all values.
+ * Compares the rows read with the published rows, in any order. The cheapest checks run first: row counts, known
+ * hashes, bytes, bounds and nulls in the footers, and finally hashes of all values.
  *
- * Rows of each origin are compared by themselves, because a later read keeps or replaces them by themselves.
+ * Each origin is compared separately, because later reads keep or replace origins separately.
  */
 export async function compareRows(
   job: TableJob,
@@ -65,7 +65,7 @@ export async function compareRows(
   return { isSame, ...(isAll && isSame ? { fingerprint: fingerprintOf(now) } : {}) };
 }
 
-/** The fingerprint that a table has when `written` are all its parts; see `fingerprintAfterChange`. */
+/** Returns the fingerprint of a table whose parts are exactly `written`; see `fingerprintAfterChange`. */
 export function fingerprintOfWritten(
   previous: string | undefined,
   written: readonly StagedPart[],
@@ -75,7 +75,7 @@ export function fingerprintOfWritten(
   return fingerprint === undefined ? {} : { fingerprint };
 }
 
-/** The hashes of groups of parts that were computed while they were written; null when one is missing. */
+/** The hashes that were computed while groups of parts were written; null if one is missing. */
 function hashesWhileWritten(groups: readonly (readonly StagedPart[])[]): readonly RowsHash[] | null {
   const hashes: RowsHash[] = [];
   for (const group of groups) {
@@ -91,7 +91,7 @@ interface Pair {
   readonly before: readonly Part[];
 }
 
-/** The parts of each origin, new and old, in the order of the origins; null when an origin is on one side only or their rows differ in number. */
+/** Pairs the new and old parts of each origin; null if an origin has no counterpart or another number of rows. */
 function pairUp(after: readonly StagedPart[], before: readonly Part[]): readonly Pair[] | null {
   const fresh = byOrigin(after);
   const old = byOrigin(before);
@@ -123,7 +123,9 @@ function rowsOf(parts: readonly { readonly rows: number }[]): number {
   return parts.reduce((sum, part) => sum + part.rows, 0);
 }
 
-/** Whether the files of each origin are the published ones byte for byte; hashed only when their sizes agree. */
+/**
+ * Whether the files of each origin equal the published ones byte for byte. Files are hashed only if their sizes match.
+ */
 async function sameBytes(pairs: readonly Pair[]): Promise<boolean> {
   const sizes = (parts: readonly { readonly sizeBytes: number }[]) =>
     parts.map((part) => part.sizeBytes).sort((a, b) => a - b);
@@ -137,13 +139,14 @@ async function sameBytes(pairs: readonly Pair[]): Promise<boolean> {
   return true;
 }
 
-/** Types whose bounds do not depend on how rows are spread over row groups. */
+/** Types whose bounds do not depend on the row groups. */
 const BOUNDED = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT)|DATE|TIMESTAMP|DECIMAL\(\d+, ?\d+\))$/;
 
 /**
- * The nulls and bounds that footers say, as a text that is the same for the same rows. Of new parts they are read as well:
- * what copies tell is kept of keys and cursors only, since that of each column of each part would fill the memory of
- * reads that are never compared.
+ * Returns the null counts and bounds in the footers as text, which is equal for equal rows.
+ *
+ * The footers of new parts are read too, because COPY statistics are kept only for keys and cursors: those of all
+ * columns would use too much memory.
  */
 async function footers(
   connection: Connection,
@@ -156,7 +159,7 @@ async function footers(
   for (const { name, type } of columns) {
     if (BOUNDED.test(type)) byType.set(type, [...(byType.get(type) ?? []), quoteLiteral(name)]);
   }
-  // One group for each column: an aggregate with a filter for each would look at all columns for each of them.
+  // One group for each column, because filtered aggregates would scan all columns for each column.
   const bounds = [...byType].map(([type, names]) => {
     const bound = (side: "min" | "max") =>
       `CAST(${side}(TRY_CAST(stats_${side}_value AS ${type})) AS VARCHAR)`;

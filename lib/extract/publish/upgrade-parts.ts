@@ -9,25 +9,25 @@ import { PART_FORMAT, type Part, type PublishedTable } from "../format/extract-s
 import { finishParts } from "../write/finish-parts.ts";
 
 /**
- * A table with all its parts in the format of today: those of another are rewritten, the same rows in the same
- * order; the very table when there are none. Cursor, state and what is known of each part stay.
+ * Rewrites parts of an older format with the same rows in the same order. Cursor, state and the bounds of parts are
+ * kept. Returns the same table if no part is outdated.
  *
  * @throws `rows_lost`, `file_unreadable`, `disk_full`, `aborted`
  */
-export async function renewParts(job: TableJob, table: PublishedTable): Promise<PublishedTable> {
+export async function upgradeParts(job: TableJob, table: PublishedTable): Promise<PublishedTable> {
   const outdated = table.parts.filter((part) => part.format !== PART_FORMAT);
   if (outdated.length === 0) return table;
   job.progress.phase("merging");
-  const renewed = new Map<Part, Part>();
+  const upgraded = new Map<Part, Part>();
   for (const part of outdated) {
     throwIfAborted(job.signal, "the extraction");
-    renewed.set(part, await renewPart(job, table, part));
+    upgraded.set(part, await upgradePart(job, table, part));
   }
-  const parts = table.parts.map((part) => renewed.get(part) ?? part);
+  const parts = table.parts.map((part) => upgraded.get(part) ?? part);
   return { ...table, parts, sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0) };
 }
 
-async function renewPart(job: TableJob, table: PublishedTable, part: Part): Promise<Part> {
+async function upgradePart(job: TableJob, table: PublishedTable, part: Part): Promise<Part> {
   const columns =
     table.schemas.find(({ version }) => version === part.schemaVersion)?.columns ?? table.columns;
   const relation = readParquet([join(job.run.directory, part.path)]);
@@ -39,7 +39,7 @@ async function renewPart(job: TableJob, table: PublishedTable, part: Part): Prom
       table: table.name,
       yielded: part.rows,
       written: staged.rows,
-      where: "the part that was rewritten",
+      where: "the rewritten part",
     });
   }
   const unbounded = { key: undefined, cursor: undefined };
