@@ -61,5 +61,5 @@ test("a database of another version of DuckDB, or a damaged one, is named with w
   expect(newer?.message).toMatch(
     /warehouse\.duckdb": Trying to read a database file with version number 99, .* newer version of DuckDB\.$/,
   );
-  expect(newer?.hint).toMatch(/^Write it again for earlier versions/);
+  expect(newer?.hint).toMatch(/^Copy it to an older storage version/);
 });

@@ -142,7 +142,7 @@ describe("duckdb: discover() and metadata()", () => {
     expect((await tableOf(handle, "v")).problem).toMatchObject({
       code: "file_unreadable",
       message: expect.stringMatching(/^could not read "v": .*b does not exist!/),
-      hint: "Correct the view in the database, or leave it out with the option `include`.",
+      hint: "Correct the view in the database, or exclude it with the option `include`.",
     });
   });
 

@@ -98,8 +98,8 @@ describe("loadWorkspacePlugins()", () => {
       ["h-bundled.ts", "plugin_invalid"],
     ]);
     const reasons = failures.map(({ error }) => (error as AgnesError<"plugin_invalid">).details.reason);
-    expect(reasons[0]).toBe("there is no such file");
-    expect(reasons[1]).toContain("no such package is installed");
+    expect(reasons[0]).toBe("the file does not exist");
+    expect(reasons[1]).toContain("nor a package installed in");
     expect(reasons[2]).toBe("no luck");
     expect(reasons[3]).toMatch(/unexpected|expected/i);
     expect(reasons[4]).toContain("a-package-nobody-has");

@@ -28,14 +28,17 @@ const extensionCases: readonly (readonly [Parameters<typeof plugin>[0], string])
     [{ "my ext": {} }, 'the extension "my ext" is not a valid name'],
     [{ duckdb: {} }, "a DuckDB file needs no extension"],
     [{ pg: null }, "extensions.pg should be an object"],
-    [{ pg: { repo: "core" } }, 'extensions.pg has the key "repo"; there are repository, type'],
+    [{ pg: { repo: "core" } }, 'extensions.pg has the unknown key "repo"; known keys: repository, type'],
     [{ pg: { repository: "http://x" } }, 'extensions.pg has the repository "http://x"'],
     [{ pg: { tokenOption: "TO KEN" } }, 'extensions.pg has the tokenOption "TO KEN"'],
     [{ pg: { readOnly: 1 } }, "extensions.pg has readOnly, which should be true or false"],
     [{ pg: { hosts: [] } }, "extensions.pg has hosts, which should be a function"],
     [{ pg: { functions: ["a b"] } }, "extensions.pg has functions, which should be a list of names"],
     [{ pg: { secret: {} } }, "extensions.pg has a secret without a type"],
-    [{ pg: { secret: { type: "pg", token: "X" } } }, 'extensions.pg has a secret with the key "token"'],
+    [
+      { pg: { secret: { type: "pg", token: "X" } } },
+      'extensions.pg has a secret with the unknown key "token"',
+    ],
     [{ pg: { secret: { type: "pg", option: "" } } }, 'extensions.pg has the secret option ""'],
     ["postgres", "extensions should be an object of DuckDB extensions by name"],
   ] as const
@@ -55,10 +58,10 @@ describe("checkPlugin()", () => {
       [{ description: "two\nlines" }, "description should be one line of text"],
       [{ capabilities: [] }, "capabilities should be a list of at least one of discover, read"],
       [{ capabilities: "read" }, "capabilities should be a list"],
-      [{ capabilities: ["discover", "reed"] }, 'there is no capability "reed"; did you mean read?'],
+      [{ capabilities: ["discover", "reed"] }, 'the capability "reed" is unknown; did you mean read?'],
       [{ capabilities: ["read", "read"] }, 'the capability "read" is declared twice'],
       [{ options: { url: "string" } }, "options should be a valibot schema"],
-      [{ options: v.strictObjectAsync({}) }, "options should be a schema that is not asynchronous"],
+      [{ options: v.strictObjectAsync({}) }, "options should be a synchronous schema"],
       [{ secrets: undefined }, "secrets should be an object"],
       [{ secrets: { "my-token": { description: "x" } } }, 'the secret "my-token" should be named like'],
       [{ secrets: { TOKEN: {} } }, "the secret TOKEN should have a description"],
@@ -83,7 +86,7 @@ describe("checkPlugin()", () => {
       ],
       [{ connect: undefined }, "connect should be a function"],
       ...extensionCases,
-      [{ read: () => {} } as never, "read belongs into the object that connect returns"],
+      [{ read: () => {} } as never, "read belongs in the object that connect returns"],
     ];
     for (const [parts, reason] of cases)
       expect(problem(() => checkPlugin(plugin(parts)))).toStartWith(reason);

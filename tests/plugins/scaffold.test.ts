@@ -89,8 +89,8 @@ describe("scaffoldPlugin()", () => {
   test("scaffoldPlugin() does not call a plugin working whose database is not there", () => {
     const readme = (...capabilities: Capability[]) =>
       scaffoldPlugin({ name: "rm", capabilities })["plugins/rm/README.md"];
-    expect(readme("read")).toContain("so it works at once");
-    expect(readme("remote")).not.toContain("works at once");
+    expect(readme("read")).toContain("so it works unchanged");
+    expect(readme("remote")).not.toContain("works unchanged");
     for (const some of [readme("remote"), readme("read", "remote")])
       expect(some).toContain("`remote()` names `rm.duckdb` in the workspace, which you provide");
   });
@@ -98,11 +98,11 @@ describe("scaffoldPlugin()", () => {
   test("scaffoldPlugin() refuses a bad name, an unknown capability and none at all", () => {
     const bad = (name: string, some: readonly string[]) => () =>
       scaffoldPlugin({ name, capabilities: some as readonly Capability[] });
-    expect(bad("../evil", ["read"])).toThrow('"../evil" is no name of a plugin');
-    expect(bad('x"; evil()', ["read"])).toThrow("is no name of a plugin");
+    expect(bad("../evil", ["read"])).toThrow('"../evil" is not a valid plugin name');
+    expect(bad('x"; evil()', ["read"])).toThrow("is not a valid plugin name");
     expect(bad("good", ["fly"])).toThrow('cannot have the capability "fly"; it can have discover, read');
     // They come back with the code that runs them.
     for (const later of ["stream", "write"]) expect(bad("good", [later])).toThrow(`capability "${later}"`);
-    expect(bad("good", [])).toThrow("no capability");
+    expect(bad("good", [])).toThrow("at least one capability");
   });
 });

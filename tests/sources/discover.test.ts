@@ -33,17 +33,23 @@ describe("discoverTables()", () => {
     const id = { id: int64() };
     const cases: readonly (readonly [unknown, string])[] = [
       [null, "it lists null"],
-      [{ ...numbers, name: "" }, '"" is no name of a table'],
-      [{ ...numbers, name: "a\u0000b" }, "is no name of a table"],
-      [{ ...numbers, name: 7 }, "7 is no name of a table"],
+      [{ ...numbers, name: "" }, '"" is not a valid table name'],
+      [{ ...numbers, name: "a\u0000b" }, "is not a valid table name"],
+      [{ ...numbers, name: 7 }, "7 is not a valid table name"],
       [{ ...numbers, schema: undefined }, 'the schema of table "numbers" has no columns'],
       [table("t", {}), 'the schema of table "t" has no columns'],
-      [table("t", { ID: int64(), id: utf8() }), 'the column "id" of table "t" is there twice'],
+      [table("t", { ID: int64(), id: utf8() }), 'the column "id" of table "t" occurs twice'],
       [table("t", { "": int64() }), 'the column "" of table "t" has no name'],
-      [table("t", id, { primaryKey: ["ids"] }), 'there is no column "ids" of table "t"'],
-      [table("t", id, { cursor: "at" }), 'there is no column "at" of table "t"'],
-      [{ ...table("t", id), primaryKey: undefined }, 'the primary key of table "t" is no list'],
-      [table("t", id, { capabilities: ["read"] }), 'the capability "read" of table "t" is not the plugin\'s'],
+      [
+        table("t", id, { primaryKey: ["ids"] }),
+        'the column "ids" in the key or cursor of table "t" does not exist',
+      ],
+      [table("t", id, { cursor: "at" }), 'the column "at" in the key or cursor of table "t" does not exist'],
+      [{ ...table("t", id), primaryKey: undefined }, 'the primary key of table "t" is not a list'],
+      [
+        table("t", id, { capabilities: ["read"] }),
+        'the capability "read" of table "t" is not declared by the plugin',
+      ],
       [
         table("t", id, { sourceMetadata: [1] as never }),
         'the sourceMetadata of table "t" should be an object',

@@ -304,14 +304,14 @@ describe("a connector's iterables", () => {
     const { connector: c } = await connectTo({ verify: async () => [], stream }, ["stream"]);
     const none = (async function* () {})();
     const error = await failureOf(drain(c.stream!(none, { tables: [], signal })));
-    expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining("no change") });
+    expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining("not a change") });
   });
 
   test.each([
-    [null, "no list of events"],
-    [[{ id: 7, body: 1 }], "the id 7; an id is text"],
+    [null, "not a list of events"],
+    [[{ id: 7, body: 1 }], "the id 7; an id is a non-empty text"],
     [[{ id: "a" }], 'the event "a" without a body'],
-    [[{ id: "a", body: 1, orderingKey: 5 }], "the ordering key 5; a key is text"],
+    [[{ id: "a", body: 1, orderingKey: 5 }], "the ordering key 5; an ordering key is a text"],
   ])("verify() that returns %p fails as the plugin's", async (events, reason) => {
     const stream = async function* () {};
     const { connector: c } = await connectTo({ verify: async () => events as never, stream }, ["stream"]);
@@ -353,7 +353,7 @@ describe("a connector that gives something else than it should", () => {
       const error = (await failureOf(drain(c.read!(numbers, readOptions)))) as AgnesError;
       expect(error.code).toBe("plugin_failed");
       expect(error.message).toContain(
-        "which is no async iterable; write it as `async *read(…)` with `yield`",
+        "which is not an async iterable; write it as `async *read(…)` with `yield`",
       );
     }
   });
@@ -361,7 +361,7 @@ describe("a connector that gives something else than it should", () => {
   test("a discover that gives no list is named", async () => {
     const { connector: c } = await connectTo({ discover: () => undefined as never }, ["discover"]);
     const error = (await failureOf((async () => c.discover!({ signal }))())) as AgnesError;
-    expect(error.message).toContain("it returned undefined, which is no list of tables");
+    expect(error.message).toContain("it returned undefined, which is not a list of tables");
   });
 
   test("a read that never waits leaves timers and signals their turn", async () => {

@@ -95,9 +95,9 @@ test("a live table warns of keys that are no column, and refuses an answer witho
     { id: 2, s: null },
   ]);
   expect(warnings).toEqual([
-    'table r.rows: its rows have keys that are no column and were left out: "zz" (1 row), "S" (1 row)',
+    'table r.rows: its rows have keys that are not columns and were ignored: "zz" (1 row), "S" (1 row)',
   ]);
   const failure = await agnes.rows("SELECT id FROM q.rows").catch((error: unknown) => error);
   expect((failure as AgnesError).code).toBe("batch_schema_mismatch");
-  expect((failure as Error).message).toContain('the answer has no column "id", but "ID", "S"');
+  expect((failure as Error).message).toContain('the result has no column "id"; it has "ID", "S"');
 });

@@ -338,7 +338,7 @@ describe("the registry of a workspace", () => {
       await using agnes = await openShop(folder.path, shop, { log });
       expect(await (await agnes.tables()).list()).toEqual([]);
       expect(warnings).toHaveLength(opened);
-      expect(warnings.at(-1)).toContain("though shop was published here before");
+      expect(warnings.at(-1)).toContain("but shop was published here before");
     }
     await using agnes = await openShop(folder.path, shop, { log });
     await agnes.sync();
