@@ -177,7 +177,7 @@ describe("Gate with work that cannot be stopped", () => {
     const { take, inside } = visitors(gate, 2);
     const patient = gate.place("patient");
     const waiting = rejection(take(0));
-    const entered = patient.take(undefined, { isPatient: true });
+    const entered = patient.take(undefined, { waitsAlways: true });
     await lose();
     const refused = await waiting;
     expect([refused.code, refused.message]).toEqual([

@@ -125,7 +125,7 @@ test("openStream() says so when the source is closed already", async () => {
   const table = openStream(session.database, watched(1).source);
   table.close();
   expect((await rejection(session.connection.rows(`FROM ${table.relation}`))).message).toContain(
-    "no such source any more",
+    "the source is closed",
   );
 });
 
