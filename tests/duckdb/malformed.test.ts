@@ -60,7 +60,7 @@ test.each([
   expect(error.message).toContain('"v"');
 });
 
-test("openStream() takes any bytes under a null", async () => {
+test("openStream() accepts any bytes under a null", async () => {
   expect(await readOne(stringsOf([...filler, 0xff, 0xfe, ...filler], [0, 20, 22, 42], 0b101))).toEqual([
     "a".repeat(20),
     null,
@@ -97,7 +97,7 @@ test.each([
   expect((await rejection(readOne(new arrow.Vector([data as arrow.Data])))).code).toBe("batch_malformed");
 });
 
-test("openStream() throws batch_malformed when a batch has not the declared columns", async () => {
+test("openStream() throws batch_malformed when a batch does not have the declared columns", async () => {
   const schema = batchOf({ a: built(new arrow.Int32(), (i) => i) }).schema;
   for (const [batch, reason] of [
     [batchOf({ b: built(new arrow.Int32(), (i) => i) }), /does not contain it/],
@@ -116,7 +116,7 @@ test("openStream() throws batch_malformed when a batch has not the declared colu
   }
 });
 
-test("openStream() takes the fields of a null record to be null, whatever lies under it", async () => {
+test("openStream() reads the fields of a null struct as null", async () => {
   const leaf = arrow.makeData({
     type: new arrow.Int32(),
     length: 4,

@@ -45,11 +45,11 @@ const extensionCases: readonly (readonly [Parameters<typeof plugin>[0], string])
 ).map(([extensions, reason]) => [{ extensions } as never, reason]);
 
 describe("checkPlugin()", () => {
-  test("checkPlugin() gives a good plugin itself", () => {
+  test("checkPlugin() returns a valid plugin", () => {
     for (const good of [plugin(), plugin({ errors: numbersErrors })]) expect(checkPlugin(good)).toBe(good);
   });
 
-  test("checkPlugin() says what is wrong with a bad one", () => {
+  test("checkPlugin() reports why a plugin is invalid", () => {
     const cases: readonly (readonly [Parameters<typeof plugin>[0], string])[] = [
       [{ name: undefined }, "name is undefined, but should be lower-case"],
       [{ name: "../Evil" }, 'name is "../Evil", but should be lower-case'],
@@ -99,14 +99,14 @@ describe("checkPlugin()", () => {
 describe("checkConnector()", () => {
   const declared = (...capabilities: string[]) => plugin({ capabilities });
 
-  test("checkConnector() takes a connector that has exactly what is declared", () => {
+  test("checkConnector() accepts a connector with exactly the declared methods", () => {
     const full = { query: () => {}, estimate: () => {}, health: () => {}, close: () => {} };
     expect(checkConnector(declared("query"), full)).toBe(full as never);
     const withHelpers = { discover: () => {}, client: 1, ownHelper: () => {} };
     expect(checkConnector(declared("discover"), withHelpers)).toBe(withHelpers as never);
   });
 
-  test("checkConnector() takes methods that a class inherits", () => {
+  test("checkConnector() accepts inherited methods", () => {
     class Base {
       async discover() {
         return [];
@@ -119,7 +119,7 @@ describe("checkConnector()", () => {
     expect(checkConnector(declared("discover", "read"), connector)).toBe(connector as never);
   });
 
-  test("checkConnector() says what is missing or not declared", () => {
+  test("checkConnector() reports missing and undeclared methods", () => {
     const check = (capabilities: string[], connector: unknown) =>
       problem(() => checkConnector(declared(...capabilities), connector));
     expect(check(["read"], {})).toBe("it declares read, but its connector has no method read");
@@ -141,14 +141,14 @@ describe("checkConnector()", () => {
 });
 
 describe("createPluginRegistry()", () => {
-  test("get() gives a plugin by name and list() all by name", () => {
+  test("get() returns a plugin by name and list() all plugins by name", () => {
     const registry = createPluginRegistry([plugin({ name: "b" }), plugin({ name: "a" })]);
     expect(registry.list().map(({ name }) => name)).toEqual(["a", "b"]);
     expect(registry.get("a").name).toBe("a");
     expect(registry.failures()).toEqual([]);
   });
 
-  test("get() throws plugin_unknown naming the nearest one", () => {
+  test("get() throws plugin_unknown with the nearest name", () => {
     const registry = createPluginRegistry([plugin({ name: "keboola" }), plugin({ name: "jira" })]);
     const hintOf = (name: string) => {
       try {
@@ -163,7 +163,7 @@ describe("createPluginRegistry()", () => {
     expect(() => registry.get("toString")).toThrow('there is no plugin "toString"');
   });
 
-  test("createPluginRegistry() refuses two plugins of one name, and a bad one", () => {
+  test("createPluginRegistry() rejects two plugins with the same name, and an invalid one", () => {
     expect(problem(() => createPluginRegistry([plugin(), plugin()]))).toBe(
       "another plugin has the same name",
     );

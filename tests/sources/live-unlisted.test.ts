@@ -81,7 +81,7 @@ describe("a remote table of a plugin without discover", () => {
     yield [{ id: 3, name: "Grace", extra: null }];
   }
 
-  test("has the columns of its first rows, and is asked for what a query wants", async () => {
+  test("has the columns of its first rows, and requests only what a query needs", async () => {
     using folder = temporaryFolder();
     const { agnes, asks } = await openUnlisted(folder.path, { batches: rowObjects });
     await using _agnes = agnes;
@@ -96,7 +96,7 @@ describe("a remote table of a plugin without discover", () => {
       { name: null },
       { name: "Grace" },
     ]);
-    // The columns are known by now.
+    // The columns are already known.
     expect(asks.slice(1)).toEqual([{ columns: ["id", "name"] }]);
   });
 
@@ -122,7 +122,7 @@ describe("a remote table of a plugin without discover", () => {
     }
   });
 
-  test("whose read yields what is no batch says so", async () => {
+  test("fails when its read yields an invalid batch", async () => {
     using folder = temporaryFolder();
     const good = [{ id: 1, name: "Ada" }];
     for (const [at, value] of [null, undefined, {}, { kind: "file", format: "csv" }].entries()) {
@@ -141,7 +141,7 @@ describe("a remote table of a plugin without discover", () => {
     }
   });
 
-  test("has its registered columns alone, also when there is no row", async () => {
+  test("has only its registered columns, also without rows", async () => {
     using folder = temporaryFolder();
     const register = { columns: ["name", "id"], primaryKey: ["id"] };
     const some = await openUnlisted(join(folder.path, "some"), { batches: rowObjects, register });
@@ -153,7 +153,7 @@ describe("a remote table of a plugin without discover", () => {
     expect(await none.agnes.rows("SELECT count(name) AS n FROM rows")).toEqual([{ n: 0 }]);
   });
 
-  test("is refused when nothing tells its columns, or a registered one is missing", async () => {
+  test("is rejected when its columns are unknown or a registered one is missing", async () => {
     using folder = temporaryFolder();
     const none = await openUnlisted(join(folder.path, "none"), { async *batches() {} });
     await using _none = none.agnes;
@@ -174,7 +174,7 @@ describe("a remote table of a plugin without discover", () => {
     }
   });
 
-  test("fails with the value that does not fit what the first rows were", async () => {
+  test("fails with the value that does not fit the types of the first rows", async () => {
     using folder = temporaryFolder();
     const { agnes } = await openUnlisted(folder.path, {
       async *batches() {
@@ -187,7 +187,7 @@ describe("a remote table of a plugin without discover", () => {
     expect(failure).toMatchObject({ message: expect.stringContaining("1.5") });
   });
 
-  test("is asked in SQL when its connector has only query", async () => {
+  test("is read with SQL when its connector has only query", async () => {
     using folder = temporaryFolder();
     const database = join(folder.path, "shop.duckdb");
     {
@@ -215,29 +215,32 @@ describe("a remote table of a plugin without discover", () => {
   });
 });
 
-test.each([true, false])("deletions in a live read name the table to copy (discover: %p)", async (lists) => {
-  using folder = temporaryFolder();
-  const read = async function* () {
-    yield { kind: "deletions" as const, keys: [{ id: 1 }] };
-  };
-  const common = {
-    name: "live",
-    version: "1.0.0",
-    description: "A table that takes rows back",
-    options: v.strictObject({}),
-    secrets: {},
-  };
-  const discover = async () => [table("rows", { id: int64() }, { primaryKey: ["id"] })];
-  const plugin = lists
-    ? definePlugin({ ...common, capabilities: ["discover", "read"], connect: () => ({ discover, read }) })
-    : definePlugin({ ...common, capabilities: ["read"], connect: () => ({ read }) });
-  await using agnes = await createAgnes({
-    workspace: folder.path,
-    plugins: [plugin],
-    config: { version: 1, sources: { s: { plugin: "live" } } },
-  });
-  await (await agnes.tables()).register({ source: "s", sourceTable: "rows", queryMode: "remote" });
-  await agnes.sync();
-  const failure = await agnes.rows("SELECT * FROM rows").catch((error: unknown) => error);
-  expect((failure as AgnesError).hint).toContain("`agnes table update s.rows --mode local`");
-});
+test.each([true, false])(
+  "deletions in a live read report the table to copy (discover: %p)",
+  async (lists) => {
+    using folder = temporaryFolder();
+    const read = async function* () {
+      yield { kind: "deletions" as const, keys: [{ id: 1 }] };
+    };
+    const common = {
+      name: "live",
+      version: "1.0.0",
+      description: "A table that takes rows back",
+      options: v.strictObject({}),
+      secrets: {},
+    };
+    const discover = async () => [table("rows", { id: int64() }, { primaryKey: ["id"] })];
+    const plugin = lists
+      ? definePlugin({ ...common, capabilities: ["discover", "read"], connect: () => ({ discover, read }) })
+      : definePlugin({ ...common, capabilities: ["read"], connect: () => ({ read }) });
+    await using agnes = await createAgnes({
+      workspace: folder.path,
+      plugins: [plugin],
+      config: { version: 1, sources: { s: { plugin: "live" } } },
+    });
+    await (await agnes.tables()).register({ source: "s", sourceTable: "rows", queryMode: "remote" });
+    await agnes.sync();
+    const failure = await agnes.rows("SELECT * FROM rows").catch((error: unknown) => error);
+    expect((failure as AgnesError).hint).toContain("`agnes table update s.rows --mode local`");
+  },
+);

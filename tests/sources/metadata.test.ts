@@ -11,7 +11,7 @@ const described = async (found: unknown) => {
   return connector.metadata!([numbers], { signal });
 };
 
-test("metadata() gives what a source knows, with what it does not know absent", async () => {
+test("metadata() returns the known metadata of a source and omits unknown values", async () => {
   const all: TableMetadata = {
     name: "numbers",
     entityType: "materialized_view",
@@ -25,7 +25,7 @@ test("metadata() gives what a source knows, with what it does not know absent", 
   expect(await described([all, { name: "others" }])).toEqual([all, { name: "others" }]);
 });
 
-test("metadata() refuses what is no metadata, naming the table, the field and the value", async () => {
+test("metadata() rejects invalid metadata with the table, the field and the value", async () => {
   const cases: readonly (readonly [unknown, string])[] = [
     [{ name: "numbers" }, "which is not a list"],
     [[null], "it returned null for a table, which is not an object"],
@@ -59,7 +59,7 @@ test("metadata() refuses what is no metadata, naming the table, the field and th
   }
 });
 
-test("what a source notes of a table keeps no secret", async () => {
+test("the notes and metadata of a table contain no secret", async () => {
   const TOKEN = "s3cret-t0ken-value";
   const info = table("t", { id: int64() }, { sourceMetadata: { owner: `by ${TOKEN}`, labels: [TOKEN] } });
   const handle = await connectTo({ discover: async () => [info] }, ["discover"], { TOKEN });

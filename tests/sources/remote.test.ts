@@ -8,7 +8,7 @@ import { connect } from "./example.ts";
 const info = { alias: "pg", extension: "postgres", url: "host=db", tokenEnv: "PG_PASSWORD" };
 const postgres: ExtensionSpec = { secret: { type: "postgres", tokenParameter: "PASSWORD" } };
 
-/** What `remote()` of a connected source gives. */
+/** Returns the result of `remote()` of a connected source. */
 async function remoteOf(given: RemoteAttachInfo, extensions = { postgres }): Promise<RemoteAttachInfo> {
   const used = plugin({
     capabilities: ["remote"],
@@ -25,7 +25,7 @@ async function remoteOf(given: RemoteAttachInfo, extensions = { postgres }): Pro
   return handle.connector.remote!();
 }
 
-test("remote() gives what the plugin says", async () => {
+test("remote() returns the attach of the plugin", async () => {
   const whole = {
     ...info,
     options: { SCHEMA: "public", LIMIT: 5, DIRECT: true },
@@ -61,7 +61,7 @@ test.each<[string, Partial<RemoteAttachInfo>, string]>([
     { extension: "mysql", secret: { USER: "x" } },
     "extensions.mysql.secret does not declare one",
   ],
-])("remote() is refused for %s, and no value is shown", async (_title, change, reason) => {
+])("remote() is rejected for %s, without its value", async (_title, change, reason) => {
   const error = await remoteOf({ ...info, ...change }).catch((thrown: unknown) => thrown as AgnesError);
   expect(error).toMatchObject({ code: "plugin_failed" });
   expect((error as AgnesError).message).toContain(reason);

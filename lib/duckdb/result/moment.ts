@@ -42,13 +42,13 @@ export function writeTimeOfDay(out: TextWriter, seconds: number, fraction: numbe
   if (fraction === 0) return;
   out.byte(46);
   // Trailing zeros are removed in groups of three digits.
-  let shown = digits;
+  let width = digits;
   let value = fraction;
-  while (shown > 3 && value % 1000 === 0) {
+  while (width > 3 && value % 1000 === 0) {
     value /= 1000;
-    shown -= 3;
+    width -= 3;
   }
-  out.digits(value, shown);
+  out.digits(value, width);
 }
 
 /** Writes seconds since 1970 and a fraction as `2026-01-31T10:00:00.001`. */
