@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import * as arrow from "apache-arrow";
 
 import { isNull } from "../arrow/scratch.ts";
-import { writeDay, writeMoment, writeTimeOfDay } from "./moment.ts";
+import { writeDay, writeTimestamp, writeTimeOfDay } from "./timestamp.ts";
 import type { TextWriter } from "./text-writer.ts";
 
 /** Writes the non-null value of a row. */
@@ -47,8 +47,8 @@ export function scalarWriter(data: arrow.Data, style: Style): ValueWriter | null
   }
   if (DataType.isFloat(type)) return floatWriter(data, type, style);
   if (DataType.isDecimal(type)) return decimalWriter(data, type, style);
-  const moment = momentWriter(data);
-  return moment === null || style === "bare" ? moment : quoted(moment);
+  const temporal = temporalWriter(data);
+  return temporal === null || style === "bare" ? temporal : quoted(temporal);
 }
 
 const quoted =
@@ -140,7 +140,7 @@ const isSafe = (type: arrow.Decimal, value: bigint) =>
 
 const DIGITS_OF_UNIT = [0, 3, 6, 9] as const;
 
-function momentWriter(data: arrow.Data): ValueWriter | null {
+function temporalWriter(data: arrow.Data): ValueWriter | null {
   const { DataType } = arrow;
   const type = data.type as arrow.DataType;
   if (DataType.isDate(type)) {
@@ -171,7 +171,7 @@ function momentWriter(data: arrow.Data): ValueWriter | null {
     const value = Number.isNaN(number) ? values[row]! : number;
     if (typeof value === "bigint" && writeInfinity(out, value, FOREVER)) return;
     const { seconds, fraction } = split(value, digits);
-    writeMoment(out, seconds, fraction, digits);
+    writeTimestamp(out, seconds, fraction, digits);
     if (zoned) out.byte(90);
   };
 }

@@ -52,7 +52,7 @@ export function writeTimeOfDay(out: TextWriter, seconds: number, fraction: numbe
 }
 
 /** Writes seconds since 1970 and a fraction as `2026-01-31T10:00:00.001`. */
-export function writeMoment(out: TextWriter, seconds: number, fraction: number, digits: number): void {
+export function writeTimestamp(out: TextWriter, seconds: number, fraction: number, digits: number): void {
   const day = Math.floor(seconds / DAY_S);
   writeDay(out, day);
   out.byte(84);
