@@ -161,13 +161,13 @@ class WorkspaceAgnes implements Agnes {
   }
 
   query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {
-    return this.#named(this.#session.runQuery({ ...options, sql }), options.access);
+    return this.#explained(this.#session.runQuery({ ...options, sql }), options.access);
   }
 
   async rows<T>(sql: string, options: QueryOptions = {}): Promise<readonly T[]> {
-    const answer = await this.query(sql, options);
+    const result = await this.query(sql, options);
     const pieces: Uint8Array[] = [];
-    for await (const bytes of encodeResult(answer, "json")) pieces.push(bytes);
+    for await (const bytes of encodeResult(result, "json")) pieces.push(bytes);
     return JSON.parse(Buffer.concat(pieces).toString()) as T[];
   }
 
@@ -186,7 +186,7 @@ class WorkspaceAgnes implements Agnes {
   }
 
   async describe(table: string, options: Parameters<Agnes["describe"]>[1] = {}): Promise<DocumentedTable> {
-    const found = await this.#named(this.#session.describeTable(table, options), options.access);
+    const found = await this.#explained(this.#session.describeTable(table, options), options.access);
     const record = await (await this.tables()).get(found.id);
     const documented = {
       ...found,
@@ -199,7 +199,7 @@ class WorkspaceAgnes implements Agnes {
   }
 
   sample(table: string, rows: number, options: Parameters<Agnes["sample"]>[2] = {}): Promise<QueryResult> {
-    return this.#named(this.#session.sampleTable(table, rows, options), options.access);
+    return this.#explained(this.#session.sampleTable(table, rows, options), options.access);
   }
 
   async close(): Promise<void> {
@@ -213,10 +213,10 @@ class WorkspaceAgnes implements Agnes {
     return this.close();
   }
 
-  /** Completes the error for an unknown table that is registered but not published yet. */
-  async #named<T>(answer: Promise<T>, access?: QueryOptions["access"]): Promise<T> {
+  /** Extends the error for an unknown table if the table is registered but not published yet. */
+  async #explained<T>(result: Promise<T>, access?: QueryOptions["access"]): Promise<T> {
     try {
-      return await answer;
+      return await result;
     } catch (error) {
       throw await explainUnknown(error, () => this.tables(), access);
     }
@@ -250,8 +250,8 @@ class WorkspaceAgnes implements Agnes {
     const extracts = await unregisteredExtracts(host, workspace);
     if (extracts.length > 0) {
       log.warn(
-        `the registry ${join(dataPaths.state(workspace.dataDirectory), "tables")} has no table, though ${extracts.join(", ")} was published here before: ` +
-          "unless the folder comes from elsewhere, restore the registry from a backup, or `agnes table import` an exported file, before you sync",
+        `the registry ${join(dataPaths.state(workspace.dataDirectory), "tables")} has no tables, but ${extracts.join(", ")} was published here before: ` +
+          "restore the registry from a backup, or import an exported file with `agnes table import`, before you sync. Ignore this if the data was copied from another workspace",
       );
     }
     const registry = await openTableRegistry({

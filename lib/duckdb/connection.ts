@@ -18,25 +18,25 @@ import { Feed } from "./stream/feed.ts";
 import type { StreamSource } from "./stream/scan.ts";
 import { plainValue } from "./values.ts";
 
-/** The answer of a query, row by row as it comes. */
+/** The result of a query, streamed. */
 export interface StreamResult {
   readonly schema: arrow.Schema;
-  /** The column names, as DuckDB gave them: a name may come twice. */
+  /** The column names as DuckDB returned them. They may contain duplicates. */
   readonly names: readonly string[];
-  /** To be read once; leaving the loop, or calling the iterator's `return` before it began, stops the query. */
+  /** Can be read once. Leaving the loop or calling `return` of the iterator stops the query. */
   readonly batches: AsyncIterable<arrow.RecordBatch>;
 }
 
-/** What a connection needs of its database. */
+/** The services that a connection uses from its database. */
 export interface ConnectionOwner {
   readonly feeds: Map<number, Feed>;
   readonly closed: (connection: Connection) => void;
   readonly addSource: SourceHolder["addSource"];
 }
 
-/** What can let SQL read a source; see `openStream`. */
+/** Registers JavaScript sources that SQL can read; see `openStream`. */
 export interface SourceHolder {
-  /** @param threads threads that may take batches at once; with one the rows keep their order */
+  /** @param threads the number of DuckDB threads that read batches in parallel; 1 keeps the order of rows */
   addSource(
     source: StreamSource,
     threads: number,
@@ -44,17 +44,17 @@ export interface SourceHolder {
 }
 
 /**
- * A connection: its statements run one after the other.
+ * A connection, which runs one statement at a time.
  *
- * Every method throws `duckdb_failed`, `duckdb_out_of_memory`, `disk_full`, `file_unreadable`, `aborted`, or what a
- * JavaScript source that the statement reads threw, the very object.
+ * Each method throws `duckdb_failed`, `duckdb_out_of_memory`, `disk_full`, `file_unreadable`, `aborted`, or the original
+ * error of a JavaScript source that the statement reads.
  */
 export class Connection implements AsyncDisposable, SourceHolder {
   readonly #native: native.Connection;
   readonly #owner: ConnectionOwner;
   readonly #id: number;
   readonly #statements = new Mutex();
-  /** The result that `stream` gave out and that is not read to its end. */
+  /** The result of `stream` that is not read to its end yet. */
   #streaming: native.Result | null = null;
   #closing: Promise<void> | null = null;
   #limit: AbortSignal | undefined;
@@ -65,12 +65,12 @@ export class Connection implements AsyncDisposable, SourceHolder {
     this.#id = native.client_context_get_connection_id(native.connection_get_client_context(connection));
   }
 
-  /** Statements that are given no signal are interrupted by this one. */
+  /** Sets the signal that interrupts statements without their own signal. */
   stopWith(signal: AbortSignal): void {
     this.#limit = signal;
   }
 
-  /** Runs one or several statements. */
+  /** Runs one or more statements. */
   async run(sql: string, options: StatementOptions = {}): Promise<void> {
     await this.#exclusive(sql, () =>
       runStatements(this.#running(), sql, this.#limited(options), async () => {}),
@@ -78,8 +78,8 @@ export class Connection implements AsyncDisposable, SourceHolder {
   }
 
   /**
-   * All rows as objects; for small answers. `BIGINT` is a `bigint`, days, times and decimals are DuckDB's text,
-   * `BLOB` is a `Uint8Array`, lists are arrays, records are objects.
+   * Returns all rows as objects, for small results. `BIGINT` is a `bigint`; dates, times and decimals are DuckDB's text;
+   * `BLOB` is a `Uint8Array`; lists are arrays; structs are objects.
    */
   async rows<T = Record<string, unknown>>(
     sql: string,
@@ -93,31 +93,31 @@ export class Connection implements AsyncDisposable, SourceHolder {
     );
   }
 
-  /** The columns of a query's answer with their DuckDB types, in its order; nothing of it is computed. */
+  /** Returns the columns of a query with their DuckDB types, in order, without running it. */
   async describe(
     sql: string,
     options: StatementOptions = {},
   ): Promise<readonly { readonly name: string; readonly type: string }[]> {
-    // The rows of a DESCRIBE come in any order when there are more than 2,048.
+    // DESCRIBE returns more than 2,048 columns in any order.
     return this.#exclusive(sql, () =>
       runStatements(
         this.#running(),
         `SELECT * FROM (${sql}\n) LIMIT 0`,
         this.#limited(options),
         async (result) => {
-          const answer = new duckdb.DuckDBResult(result);
-          const types = answer.columnTypes();
-          return answer.columnNames().map((name, at) => ({ name, type: String(types[at]) }));
+          const described = new duckdb.DuckDBResult(result);
+          const types = described.columnTypes();
+          return described.columnNames().map((name, at) => ({ name, type: String(types[at]) }));
         },
       ),
     );
   }
 
   /**
-   * The answer as Arrow batches, produced as they are read. Until they are read to the end or the loop is left, the
-   * connection takes no other statement (`duckdb_busy`).
+   * Returns the result as Arrow batches, produced as they are read. Until they are read to the end or the loop is left,
+   * the connection rejects other statements with `duckdb_busy`.
    *
-   * @param options.batchRows how many rows a batch has at most, rounded up to whole vectors of 2048. Default 16384.
+   * @param options.batchRows the maximum number of rows of a batch, rounded up to a multiple of 2048; default: 16384
    */
   async stream(
     sql: string,
@@ -129,7 +129,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
         this.#running(),
         sql,
         { ...statement, streaming: true },
-        async (answer) => answer,
+        async (streamed) => streamed,
       );
       const reader = createBatchReader(result, batchRows);
       this.#streaming = result;
@@ -142,28 +142,27 @@ export class Connection implements AsyncDisposable, SourceHolder {
   }
 
   /**
-   * Whether a statement can read a source of `addSource`. One that DuckDB binds twice cannot: it reads files as well, or
-   * calls a function of the transaction, such as `now()`.
+   * Returns whether a statement can read a source of `addSource`. Statements that DuckDB binds twice cannot: those that
+   * also read files or call a function of the transaction, such as `now()`.
    */
   async canReadSources(sql: string, options: StatementOptions = {}): Promise<boolean> {
     return this.#exclusive(sql, () => canReadSources(this.#running(), sql, this.#limited(options)));
   }
 
-  /** As `Database.addSource`. */
+  /** See `Database.addSource`. */
   addSource: SourceHolder["addSource"] = (source, threads) => this.#owner.addSource(source, threads);
 
   /**
-   * Reports now and then how much of what a running statement reads is read, until it is disposed: a share from 0 to 1,
-   * each greater than the one before. Nothing is printed.
+   * Reports the progress of running statements until it is disposed, as an increasing share from 0 to 1. Prints nothing.
    *
-   * @param everyMs how often DuckDB is asked. Default 50.
+   * @param everyMs the polling interval; default: 50
    */
   async watchProgress(onShare: (share: number) => void, everyMs: number = 50): Promise<Disposable> {
     await this.run("SET enable_progress_bar = true; SET enable_progress_bar_print = false");
     let reported = 0;
     const timer = setInterval(() => {
       if (this.#closing !== null) return;
-      // It is -1 while nothing runs and until DuckDB knows.
+      // The percentage is -1 if it is unknown or nothing is running.
       const share = Math.min(1, native.query_progress(this.#native).percentage / 100);
       if (share <= reported) return;
       reported = share;
@@ -172,12 +171,12 @@ export class Connection implements AsyncDisposable, SourceHolder {
     return { [Symbol.dispose]: () => clearInterval(timer) };
   }
 
-  /** Stops what is running, if anything is. */
+  /** Interrupts the running statement, if there is one. */
   interrupt(): void {
     if (this.#closing === null) native.interrupt(this.#native);
   }
 
-  /** Interrupts what is running, waits for it to stop, and closes. Closing twice is fine. */
+  /** Interrupts the running statement, waits until it has stopped, and closes. Further calls do nothing. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -189,10 +188,10 @@ export class Connection implements AsyncDisposable, SourceHolder {
 
   async #close(): Promise<void> {
     native.interrupt(this.#native);
-    const again = setInterval(() => native.interrupt(this.#native), 10);
+    const interrupting = setInterval(() => native.interrupt(this.#native), 10);
     await this.#statements.idle();
-    clearInterval(again);
-    await this.#leaveStream();
+    clearInterval(interrupting);
+    await this.#stopStream();
     this.#owner.feeds.delete(this.#id);
     native.disconnect_sync(this.#native);
     this.#owner.closed(this);
@@ -235,22 +234,22 @@ export class Connection implements AsyncDisposable, SourceHolder {
         started = true;
         return batches.next();
       },
-      // A generator that was not begun does not run its `finally`.
+      // A generator that has not started does not run its `finally`.
       return: async () => {
-        if (!started) await this.#leaveStream();
+        if (!started) await this.#stopStream();
         return batches.return();
       },
     };
     return iterator;
   }
 
-  /** Stops the query that `stream` runs. Its result is read to its end: until then it keeps the database open. */
-  async #leaveStream(): Promise<void> {
+  /** Stops the query of `stream`. Reads its result to the end, because an unread result keeps the database open. */
+  async #stopStream(): Promise<void> {
     const result = this.#streaming;
     this.#streaming = null;
     if (result === null) return;
     const place = poolGate.place("stopping a query");
-    await place.take(undefined, { isPatient: true });
+    await place.take(undefined, { waitsAlways: true });
     try {
       for (let size = 1; size > 0;) {
         native.interrupt(this.#native);
@@ -277,11 +276,11 @@ export class Connection implements AsyncDisposable, SourceHolder {
         if (batch !== null) yield batch;
       }
     } finally {
-      await this.#leaveStream();
+      await this.#stopStream();
     }
   }
 
-  /** The next batch; the place on the pool is held for it alone. */
+  /** Returns the next batch. Holds a place in the pool only for this batch. */
   async #fetch(
     sql: string,
     options: StatementOptions,
@@ -299,7 +298,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
           for (;;) {
             const chunk = await native.fetch_chunk(result);
             if (chunk === null || native.data_chunk_get_size(chunk) === 0) {
-              // The bindings tell the end and a failure in the same way.
+              // The bindings report the end and a failure in the same form.
               if (native.result_return_type(result) === native.ResultType.INVALID) {
                 throw await failureOf(this.#native, sql, options);
               }

@@ -12,42 +12,42 @@ import { floatsOf, storedExpression, storedType } from "./stored-type.ts";
 import { openStream } from "./stream/open-stream.ts";
 import type { StreamSource } from "./stream/scan.ts";
 
-/** What to write. */
+/** The data to write. */
 export type CopyInput =
   | {
       readonly kind: "stream";
       readonly source: StreamSource;
-      /** A SELECT over the source's relation. Default: all of it. */
+      /** Returns a SELECT over the relation of the source. Default: all rows and columns. */
       readonly select?: (relation: string) => string;
-      /** The promise that no batch holds a negative zero, see `hasNegativeZero`: dictionaries may be used. */
+      /** Guarantees that no batch contains a negative zero, so that dictionaries are safe; see `hasNegativeZero`. */
       readonly withoutNegativeZero?: boolean;
     }
   | { readonly kind: "sql"; readonly sql: string };
 
 export interface CopyOptions {
   readonly signal?: AbortSignal;
-  /** Whether rows keep their order; costs about a third of the speed. Default `false`. */
+  /** Whether rows keep their order, which is about a third slower. Default: `false`. */
   readonly ordered?: boolean;
-  /** Rows of a row group. Default 61440: as fast as twice that, 5 % larger, in a third less memory. */
+  /** Rows per row group. Default: 61440, which is as fast as twice that, 5 % larger, and uses a third less memory. */
   readonly rowGroupRows?: number;
-  /** A column that is not written, but of which each value gets files in a folder `column=value` below the path. */
+  /** A column to partition by: it is not written, and each value gets a folder `column=value` below the path. */
   readonly partitionBy?: string;
-  /** The columns of which `columns` is wanted. Default: all. */
+  /** The columns to collect statistics for. Default: all. */
   readonly statistics?: readonly string[];
   /**
-   * A UBIGINT expression over the columns as they are written, never NULL; its sum over all rows becomes `sum`.
-   * It is computed while the rows pass, so nothing is read back. Default: none.
+   * A UBIGINT expression over the written columns that is never NULL. Its sum over all rows is returned as `sum` and is
+   * computed during the copy. Default: none.
    */
   readonly sumOf?: string;
-  /** Whether `sha256` is wanted; not with `partitionBy`. What is at the path is removed first. Default `false`. */
+  /** Whether to compute `sha256`; not with `partitionBy`. An existing file is removed first. Default: `false`. */
   readonly hashed?: boolean;
-  /** A connection to run on, when the SQL needs what is its own. Default: a new one. */
+  /** A connection, for SQL that depends on its session. Default: a new one. */
   readonly connection?: Connection;
 }
 
 /**
- * What a column of a written file holds. `min` and `max` are the text of a cast to VARCHAR, `null` without a value and
- * when DuckDB does not tell them exactly: of long texts, and of types that `EXACT` does not name.
+ * The statistics of a column in a written file. `min` and `max` are the text of a cast to VARCHAR; `null` if there is no
+ * value or DuckDB does not report exact bounds, as for long text and for types that `EXACT` does not match.
  */
 export interface ColumnStatistics {
   readonly min: string | null;
@@ -60,7 +60,7 @@ interface PartitionFile {
   readonly path: string;
   /** The value of the column. */
   readonly partition: string;
-  /** As in `CopyResult`. */
+  /** See `CopyResult`. */
   readonly columns: CopyResult["columns"];
 }
 
@@ -68,40 +68,40 @@ export interface CopyResult {
   readonly rows: number;
   /** 0 with `partitionBy`. */
   readonly sizeBytes: number;
-  /** By column; nested ones are left out. Empty with `partitionBy`. */
+  /** The statistics by column, without nested columns. Empty with `partitionBy`. */
   readonly columns: Readonly<Record<string, ColumnStatistics>>;
-  /** The files of a copy with `partitionBy`; empty without. */
+  /** The files of a copy with `partitionBy`; otherwise empty. */
   readonly files: readonly PartitionFile[];
-  /** The sum of `sumOf`; absent without it, with partitions, and when DuckDB did not evaluate it once for each row. */
+  /** The sum of `sumOf`; missing without it, with partitions, and if DuckDB did not evaluate it exactly once per row. */
   readonly sum?: bigint;
-  /** The SHA-256 of the file as 64 hexadecimal digits; absent without `hashed`, and when something else changed the file. */
+  /** The SHA-256 of the file as 64 hexadecimal digits; missing without `hashed` and if another process changed the file. */
   readonly sha256?: string;
 }
 
 const ROW_GROUP_ROWS = 61_440;
 /**
- * Columns with more values than this in a row group get no dictionary: it would make the file hardly smaller, and
- * finding out what it holds takes a third of the time.
+ * Columns with more distinct values than this in a row group get no dictionary: the file would hardly be smaller, and
+ * building dictionaries takes a third of the time.
  */
 const DICTIONARY_VALUES_MAX = 4096;
-/** Room for so many values is taken for each column, a fifth of a megabyte; tables of more columns go without a limit. */
+/** The dictionary limit allocates 0.2 MB per column, so tables with more columns than this have no limit. */
 const LIMITED_COLUMNS_MAX = 200;
-/** Fetching batches from JavaScript takes no more than this; encoding them is DuckDB's. */
+/** More threads do not fetch batches from JavaScript faster. DuckDB encodes them on its own threads. */
 const STREAM_THREADS = 2;
-/** The types whose bounds are the very least and greatest value: not so for NaN, and BLOB is written in another form. */
+/** The types with exact bounds. Bounds of floats ignore NaN, and bounds of BLOB have another format. */
 const EXACT =
   /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT)|DECIMAL\(\d+, ?\d+\)|DATE|TIME|TIMESTAMP(_NS)?|TIMESTAMP WITH TIME ZONE|VARCHAR)$/;
-/** DuckDB cuts a bound after 256 bytes, which may be within a character. */
+/** DuckDB truncates a bound after 256 bytes, possibly inside a character. */
 const EXACT_BYTES_MAX = 252;
 
 /**
- * Writes a query or a stream as one Parquet file: zstd, in one pass with bounded memory.
+ * Writes a query or a stream as one Parquet file with zstd compression, in one pass and with bounded memory.
  *
- * Every reader of Parquet gets the very values: the pages are those of version 1, since few readers know the encodings
- * of version 2, each column is written in the type that `storedType` says, and a negative zero stays one.
+ * Every Parquet reader gets the exact values: pages have version 1, because few readers support the encodings of version
+ * 2; each column has its `storedType`; negative zeros are kept.
  *
- * The file is not synced and not renamed; on failure what there is of it is left for the caller to remove.
- * @throws `disk_full`, `aborted`, `duckdb_failed` …, `batch_malformed` for the time 24:00:00, or what the source threw, the very object
+ * The file is neither synced nor renamed. On failure, the caller removes the incomplete file.
+ * @throws `disk_full`, `aborted`, `duckdb_failed` …, `batch_malformed` for the time 24:00:00, or the original error of the source
  */
 export async function copyToParquet(
   database: Database,
@@ -118,7 +118,7 @@ export async function copyToParquet(
   }
 }
 
-/** Where a query is to be written, and how. */
+/** The destination of a query. */
 interface Target {
   readonly database: Database;
   readonly connection: Connection;
@@ -126,7 +126,7 @@ interface Target {
   readonly options: CopyOptions;
 }
 
-/** What says that a guarded query met a negative zero. */
+/** The error of a guarded query that found a negative zero. */
 const NEGATIVE_ZERO = "agnes met a negative zero";
 
 async function copySql(target: Target, sql: string): Promise<CopyResult> {
@@ -175,7 +175,7 @@ const dictionariesOf = (columns: Columns): Dictionaries =>
 
 type Columns = Awaited<ReturnType<Connection["describe"]>>;
 
-/** The rows of a SELECT with each column in its stored type. */
+/** Returns a SELECT with each column in its stored type. */
 function storedSelect(
   sql: string,
   columns: Columns,
@@ -192,7 +192,7 @@ function storedSelect(
   return isPlain ? sql : `SELECT ${list.join(", ")} FROM (${sql}\n)`;
 }
 
-/** A floating point number, or a failure: DuckDB's dictionaries take both zeros for one value, the one that came first. */
+/** Returns SQL that fails on a negative zero, because DuckDB's dictionaries replace both zeros with the first one. */
 function guarded(value: string, type: string): string {
   if (floatsOf(type) !== "plain") return value;
   return `CASE WHEN ${value} = 0 AND signbit(${value}) THEN error(${quoteLiteral(NEGATIVE_ZERO)}) ELSE ${value} END`;
@@ -225,7 +225,7 @@ async function copy(
   const isHashed = options.hashed === true && partitionBy === undefined;
   // Converting the statistics of a hundred small files takes as long as writing them.
   const hasStatistics = partitionBy === undefined || options.statistics?.length !== 0;
-  // The rest of a copy that failed would be hashed.
+  // Otherwise the rest of a failed copy would be hashed.
   if (isHashed) await rm(path, { force: true });
   const hash = isHashed ? new GrowingHash(path) : null;
   const rows = sum === null ? select : summedSelect(select, columns, sum.add(sumOf!));
@@ -264,7 +264,7 @@ async function copy(
   }
 }
 
-/** The rows of a SELECT; the first column depends on a call for each row, so that DuckDB cannot leave it out. */
+/** Returns a SELECT whose first column depends on a call for each row, so that DuckDB cannot optimize it away. */
 function summedSelect(select: string, columns: Columns, call: string): string {
   const names = columns.map(({ name }) => quoteIdentifier(name));
   const [first, ...others] = names;
@@ -280,7 +280,7 @@ function countOnly([row]: readonly {
   return { rows: Number(row?.Count ?? 0), sizeBytes: 0, columns: {}, files };
 }
 
-/** The value is in `…/column=value/part_0.parquet`. */
+/** Parses the value from `…/column=value/part_0.parquet`. */
 function partitionFile(path: string, columns: CopyResult["columns"]): PartitionFile {
   const folder = basename(dirname(path));
   return { path, partition: decodeURIComponent(folder.slice(folder.indexOf("=") + 1)), columns };
@@ -309,7 +309,7 @@ function statisticsOf(
   return Object.fromEntries(columns);
 }
 
-/** The name in `"na""me"`; `null` for a path into a nested column. */
+/** Returns the name in `"na""me"`; `null` for the path of a nested column. */
 function columnName(quoted: string): string | null {
   const [, name] = /^"((?:[^"]|"")*)"$/.exec(quoted) ?? [];
   return name === undefined ? null : name.replaceAll('""', '"');

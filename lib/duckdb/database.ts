@@ -18,23 +18,23 @@ import {
   type RegisteredSource,
 } from "./stream/table-function.ts";
 
-/** What a database may use of the machine. */
+/** Resource limits of a database. */
 export interface DuckDBLimits {
-  /** Default: DuckDB's own, 80 % of the memory. */
+  /** Maximum memory. Default: DuckDB's default, 80 % of the memory. */
   readonly memoryMb?: number;
-  /** Default: the cores. More, two per source, let many slow sources be waited for at once. */
+  /** Number of threads. Default: the number of cores. Use two per source to wait for many slow sources in parallel. */
   readonly threads?: number;
-  /** How much may be spilled to disk. Default: DuckDB's own, 90 % of what is free. */
+  /** Maximum size of spilled data on disk. Default: DuckDB's default, 90 % of the free space. */
   readonly temporaryMb?: number;
-  /** Where the private temporary directory is made. Default: the system's. */
+  /** The parent of the private temporary directory. Default: the temporary directory of the system. */
   readonly temporaryDirectory?: string;
 }
 
-/** How a database is to be opened. */
+/** Options for opening a database. */
 export interface OpenOptions {
-  /** A file. Default: `:memory:`. */
+  /** The database file. Default: `:memory:`. */
   readonly path?: string;
-  /** Default `false`. */
+  /** Default: `false`. */
   readonly readOnly?: boolean;
   readonly limits?: DuckDBLimits;
   /** Further DuckDB settings by name. */
@@ -42,10 +42,11 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a DuckDB database: time zone UTC, no extension installed or loaded by itself, none of the community, no
- * secret that was kept on disk, rows in any order unless a query asks for one, spilling into a private directory that `close` removes.
+ * Opens a DuckDB database with time zone UTC, without automatic installation or loading of extensions, without community
+ * extensions and persistent secrets. Rows are unordered unless a query has ORDER BY. Data is spilled to a private
+ * directory, which `close` removes.
  *
- * @throws `file_unreadable` for a file that is no database, `locked` when another process writes it, `disk_full`
+ * @throws `file_unreadable` for a file that is not a database, `locked` if another process writes to it, `disk_full`
  * @example
  * ```ts
  * await using database = await openDatabase({ limits: { memoryMb: 512 } });
@@ -81,11 +82,11 @@ function settingsOf(options: OpenOptions, temporary: string): Record<string, str
   return {
     access_mode: readOnly ? "READ_ONLY" : "AUTOMATIC",
     allow_community_extensions: "false",
-    // Secrets that somebody keeps for their own DuckDB go nowhere.
+    // The persistent secrets of the user are not sent to any server.
     allow_persistent_secrets: "false",
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",
-    // Statements that read JavaScript sources run on DuckDB's own threads alone, and take turns there.
+    // Statements that read JavaScript sources run only on DuckDB's own threads, and share them fairly.
     external_threads: "0",
     scheduler_process_partial: "true",
     preserve_insertion_order: "false",
@@ -118,7 +119,7 @@ export class Database implements AsyncDisposable, SourceHolder {
     this.#temporary = temporary;
   }
 
-  /** A new connection; temporary tables and settings of a session are its own. */
+  /** Opens a connection. Each has its own temporary tables and session settings. */
   async connect(): Promise<Connection> {
     const connection = await native.connect(this.#native);
     const opened = new Connection(connection, {
@@ -139,7 +140,7 @@ export class Database implements AsyncDisposable, SourceHolder {
     return opened;
   }
 
-  /** Closes all connections, the database and its file, and removes the temporary directory. */
+  /** Closes all connections and the database, and removes the temporary directory. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -150,7 +151,7 @@ export class Database implements AsyncDisposable, SourceHolder {
   }
 
   /**
-   * Lets SQL read a source until `remove` is called.
+   * Registers a source that SQL can read until `remove` is called.
    *
    * @throws `type_unsupported`
    * @internal use `openStream`
@@ -167,7 +168,7 @@ export class Database implements AsyncDisposable, SourceHolder {
   }
 
   /**
-   * Lets SQL add up a value of each row until `close` is called.
+   * Opens a sum that SQL can add to until `close` is called.
    *
    * @internal use the option `sumOf` of `copyToParquet`
    */
@@ -176,8 +177,9 @@ export class Database implements AsyncDisposable, SourceHolder {
   }
 
   /**
-   * A thread that waits for one source is lost to the others. DuckDB takes it away after fifty answers, so short
-   * ones make it go round; a statement that no thread has come to yet is not kept waiting at all.
+   * The maximum time that a thread waits for a source. A waiting thread is unavailable to other statements, and DuckDB
+   * reassigns it after fifty calls, so short waits distribute the threads. If a statement has no thread yet, threads do
+   * not wait at all.
    */
   #idleMsMax(): number {
     const running = [...this.#feeds.values()].filter((feed) => feed.running);

@@ -2,7 +2,7 @@ import type * as arrow from "apache-arrow";
 
 import type { Connection } from "./connection.ts";
 
-/** The Arrow schema of a query's answer, without its rows. */
+/** Returns the Arrow schema of a query without running it. */
 export async function describeQuery(
   connection: Connection,
   sql: string,

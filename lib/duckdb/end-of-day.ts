@@ -2,15 +2,15 @@ import { AgnesError, messageOf } from "../base/mod.ts";
 import { quoteLiteral } from "./sql.ts";
 import { parseType, type TypeTree } from "./type-text.ts";
 
-/** What says at which column of a guarded query there was such a time. */
+/** The start of the error of a guarded query; the index of the column follows. */
 const MARK = "agnes met the time 24:00:00 in column ";
 
 /**
- * The SQL of a value that fails at the time 24:00:00, which DuckDB has, and Parquet and Arrow have not: their readers
- * take it for 00:00:00. The value itself when its type has no times.
+ * Returns SQL that fails if a value contains the time 24:00:00. DuckDB supports it, but readers of Parquet and Arrow read
+ * 00:00:00. Returns the value itself if its type contains no times.
  *
- * @param type of the value, as it is written
- * @param at tells the column, for `endOfDayError`
+ * @param type the DuckDB type of the value
+ * @param at the index of the column, for `endOfDayError`
  */
 export function withoutEndOfDay(value: string, type: string, at: number): string {
   const condition = endOfDayIn(value, type);
@@ -18,24 +18,24 @@ export function withoutEndOfDay(value: string, type: string, at: number): string
   return `CASE WHEN ${condition} THEN error(${quoteLiteral(`${MARK}${at}.`)}) ELSE ${value} END`;
 }
 
-/** The SQL condition that such a time is in a value; null for a type that has no times of day. */
+/** Returns the SQL condition that a value contains such a time; null for a type without times. */
 export function endOfDayIn(value: string, type: string): string | null {
   return /\bTIME\b/.test(type) ? hasEndOfDay(value, parseType(type), 0) : null;
 }
 
-/** The error about the column, when this is what a guarded query failed with. */
+/** Returns the error with the column name if a guarded query failed at such a time; otherwise null. */
 export function endOfDayError(error: unknown, names: readonly string[]): AgnesError | null {
   const at = new RegExp(`${MARK}(\\d+)[.]`).exec(messageOf(error))?.[1];
   return at === undefined ? null : endOfDayProblem(names[Number(at)]!, { cause: error });
 }
 
-/** @param column its name */
+/** Returns the error for a column with such a time. */
 export function endOfDayProblem(column: string, options?: { readonly cause: unknown }): AgnesError {
   const details = {
     column,
-    reason: "a value is the time 24:00:00, which readers of Parquet and Arrow take for 00:00:00",
+    reason: "a value is the time 24:00:00, which readers of Parquet and Arrow read as 00:00:00",
     advice:
-      "Cast the column to VARCHAR in the query or in a view of the source, or leave it out with `columns` of the table.",
+      "Cast the column to VARCHAR in the query or in a view of the source, or exclude it with `columns` of the table.",
   };
   return new AgnesError("batch_malformed", details, options);
 }

@@ -5,15 +5,15 @@ import { openDatabase, type Database, type DuckDBLimits } from "./database.ts";
 import { inspectFiles } from "./files/inspect.ts";
 import { quoteIdentifier, quoteLiteral } from "./sql.ts";
 
-/** DuckDB as plugins are given it, and a way to end it. */
+/** The DuckDB engine of a plugin, which can be closed. */
 export interface Engine extends DuckDBEngine, AsyncDisposable {
   close(): Promise<void>;
 }
 
 /**
- * An in-memory database of a source's own, opened when it is first used.
+ * Creates the engine of a source: an in-memory database that is opened on first use.
  *
- * Every query has a connection of its own; a file that several queries attach under one name is attached once.
+ * Each query has its own connection. A file that several queries attach under the same name is attached once.
  */
 export function createEngine(_host: Host, limits: DuckDBLimits): Engine {
   let opened: Promise<Database> | null = null;
@@ -38,17 +38,17 @@ export function createEngine(_host: Host, limits: DuckDBLimits): Engine {
       if (typeof data !== "string") {
         throw new AgnesError("invalid_input", {
           what: "the file chunk",
-          reason: "only a path can be described",
+          reason: "only a chunk with a path can be described",
         });
       }
       const { format, csv, types, compression } = chunk;
       const file = { path: data, ...(compression === undefined ? {} : { compression }) };
-      const given = {
+      const described = {
         format,
         ...(csv === undefined ? {} : { csv }),
         ...(types === undefined ? {} : { types }),
       };
-      return (await this.inspect([file], { ...given, ...options })).schema;
+      return (await this.inspect([file], { ...described, ...options })).schema;
     },
     async inspect(files, options) {
       await using connection = await connect();
@@ -56,14 +56,14 @@ export function createEngine(_host: Host, limits: DuckDBLimits): Engine {
     },
     async query(sql, { attach = {}, ...options } = {}) {
       const connection = await connect();
-      const leave: (() => Promise<void>)[] = [];
+      const detach: (() => Promise<void>)[] = [];
       const end = async () => {
         await connection.close();
-        for (const one of leave.splice(0)) await one();
+        for (const one of detach.splice(0)) await one();
       };
       try {
         for (const [name, path] of Object.entries(attach)) {
-          leave.push(await attachments.enter(connect, name, path));
+          detach.push(await attachments.enter(connect, name, path));
         }
         const { schema, batches } = await connection.stream(sql, options);
         return { schema, batches: closing(batches, end) };
@@ -89,16 +89,16 @@ interface Attachment {
   users: number;
 }
 
-/** Attaching is for the whole database, queries come and go: the first attaches, the last detaches. */
+/** Counts the queries of each attached database: the first query attaches it, the last one detaches it. */
 class Attachments {
   readonly #byName = new Map<string, Attachment>();
-  /** What the next to attach under a name must wait for. */
-  readonly #leaving = new Map<string, Promise<void>>();
+  /** Pending detaches by name, which the next attach waits for. */
+  readonly #detaching = new Map<string, Promise<void>>();
 
   async enter(connect: () => Promise<Connection>, name: string, path: string): Promise<() => Promise<void>> {
     const known = this.#byName.get(name);
     if (known !== undefined && known.path !== path) {
-      const reason = `it stands for ${known.path} in a query that still runs`;
+      const reason = `a running query uses it for ${known.path}`;
       throw new AgnesError("invalid_input", { what: `the attached name ${name}`, reason });
     }
     const attachment = known ?? { path, users: 0, ready: this.#attach(connect, name, path) };
@@ -108,9 +108,9 @@ class Attachments {
       attachment.users -= 1;
       if (attachment.users > 0) return;
       this.#byName.delete(name);
-      const left = run(connect, `DETACH DATABASE IF EXISTS ${quoteIdentifier(name)}`);
-      this.#leaving.set(name, left);
-      await left;
+      const detached = run(connect, `DETACH DATABASE IF EXISTS ${quoteIdentifier(name)}`);
+      this.#detaching.set(name, detached);
+      await detached;
     };
     try {
       await attachment.ready;
@@ -123,7 +123,7 @@ class Attachments {
   }
 
   async #attach(connect: () => Promise<Connection>, name: string, path: string): Promise<void> {
-    await this.#leaving.get(name)?.catch(() => {});
+    await this.#detaching.get(name)?.catch(() => {});
     await run(connect, attachSql(name, path));
   }
 }

@@ -4,16 +4,16 @@ import { AgnesError, isAgnesError, messageOf, redact } from "../base/mod.ts";
 import { errorPosition } from "./error-position.ts";
 import { excerpt } from "./sql.ts";
 
-/** Turns what DuckDB threw into an `AgnesError`; one that is already stays itself. */
+/** Converts an error of DuckDB to an `AgnesError`. An `AgnesError` is returned unchanged. */
 export function duckdbError(error: unknown, sql: string): AgnesError {
   if (isAgnesError(error)) return error;
   const text = messageOf(error).replace(PENDING, "");
   const operation = excerpt(sql);
   const { kind, reason } = parts(text);
-  // A statement that may carry a credential does not go into the cause either.
+  // The cause must not contain a statement with a possible credential.
   const isHidden = /secret|token|password|attach/i.test(sql) || isInternal(kind);
   const cause = isHidden ? new Error(reason) : error;
-  // A value that SQL complains about, or a text of `error()`, can look like any of these.
+  // Messages about values, or of `error()`, can contain any of these phrases.
   const isAboutValues = VALUE_KINDS.has(kind);
   const statementError = () => {
     const failed = new AgnesError("duckdb_failed", { operation, kind, reason }, { cause });
@@ -41,20 +41,20 @@ export function duckdbError(error: unknown, sql: string): AgnesError {
   return statementError();
 }
 
-/** What DuckDB puts before the failure of a statement that it was running. */
+/** DuckDB's prefix for the failure of a running statement. */
 const PENDING =
   /^Invalid Input Error: Attempting to execute an unsuccessful or closed pending query result\n(?:Error: )?/;
 
-/** A place in a statement that ran. */
+/** A position in a statement. */
 interface StatementPlace {
   readonly sql: string;
   readonly index: number;
 }
 
-/** Beside the errors, because a statement may be long, or hold what no error may show. */
+/** Not in the error details, because a statement may be long or contain secrets. */
 const places = new WeakMap<AgnesError, StatementPlace>();
 
-/** Where in which statement an error of DuckDB points; `undefined` when it points nowhere. */
+/** Returns the statement and the position of an error of DuckDB; `undefined` if it has none. */
 export function statementPlace(error: AgnesError): StatementPlace | undefined {
   return places.get(error);
 }
@@ -62,7 +62,7 @@ export function statementPlace(error: AgnesError): StatementPlace | undefined {
 const UNREADABLE =
   /magic bytes|to be a Parquet file|not a valid DuckDB database|Cannot open (?:file|database)|error in file|No files found|corrupt|Failed to read|Snappy|ZSTD|GZIP|thrift|TProtocol|checksum|Malformed JSON|CSV Error|Error when sniffing/i;
 
-/** `Kind Error: reason`, without the lines that point into the statement or give general advice. */
+/** Splits `Kind Error: reason`, without the lines with the position in the statement and with general advice. */
 function parts(text: string): { kind: string; reason: string } {
   const [, kind = "Error", rest = text] = /^([A-Za-z ]+ Error|[A-Z][a-z]+): ([\s\S]*)$/.exec(text) ?? [];
   const ends = isInternal(kind) ? INTERNAL_ENDS : ENDS;
@@ -72,11 +72,11 @@ function parts(text: string): { kind: string; reason: string } {
 
 const ENDS = /\n\s*\nLINE |\nLINE \d|\n\s*\nPossible solutions|\n\s*\nSee also/;
 
-/** What follows is the stack of the native code, and where to report the failure. */
+/** The start of the native stack trace and of the instructions for reporting the failure. */
 const INTERNAL_ENDS =
   /\n\s*\nLINE |\nLINE \d|\s*Stack Trace:|\s*This error signals an assertion failure|\s*For more information, see/;
 
-/** DuckDB's own failures, after which the instance answers nothing. */
+/** Whether it is a failure of DuckDB itself, after which the instance is unusable. */
 function isInternal(kind: string): boolean {
   return kind === "INTERNAL Error" || kind === "FATAL Error";
 }
@@ -85,7 +85,7 @@ function withoutAddresses(text: string): string {
   return text.replace(/\b0x[0-9a-f]{4,}\b/gi, "…");
 }
 
-/** What fails at the values and names of a statement; a file whose content is wrong is among them. */
+/** Errors about the values and names of a statement, or about invalid content of a file. */
 const VALUE_KINDS = new Set([
   "Binder Error",
   "Catalog Error",
@@ -95,7 +95,7 @@ const VALUE_KINDS = new Set([
   "Parser Error",
 ]);
 
-/** Who DuckDB says has the lock, as far as it can tell. */
+/** Returns the holder of a lock from DuckDB's message, if it is known. */
 export function lockHolder(text: string): string {
   const [, program, pid] = /lock is held in (\S+) \(PID (\d+)\)/.exec(text) ?? [];
   return pid === undefined ? "another process" : `${basename(program!)} (process ${pid})`;

@@ -2,41 +2,41 @@ import { availableParallelism } from "node:os";
 
 import { abortError, afterAbort, AgnesError } from "../base/mod.ts";
 
-/** DuckDB cannot be stopped inside one call: whoever comes next does not wait for that any longer. */
+/** How long others wait for a call that does not stop after its abort. DuckDB cannot interrupt a single call. */
 const LOST_MS = 1_000;
 
 interface GateOptions {
-  /** How long after its abort work may still hold its place; then it is lost. Default: one second. */
+  /** How long work may hold its place after its abort before it counts as lost. Default: one second. */
   readonly lostMs?: number;
-  /** How much lost work there may be before nobody is let in any more. Default: any. */
+  /** The number of lost calls at which the gate rejects new work. Default: no limit. */
   readonly lostMax?: number;
-  /** The error for who is not let in because of that. Default: `duckdb_stuck`. */
+  /** Returns the error for rejected work. Default: `duckdb_stuck`. */
   readonly stuck?: StuckError;
 }
 
-/** @param attaches how many of the calls wait for another system */
+/** @param attaches how many of the calls wait for a remote system */
 type StuckError = (what: string, calls: number, attaches: number) => Error;
 
 const stuckError: StuckError = (what, calls, attaches) =>
   new AgnesError("duckdb_stuck", { what, calls, ...(attaches > 0 && { attaches }) });
 
-/** One who waits to be let in. */
+/** An entry of the waiting queue. */
 interface Waiting {
-  readonly letIn: () => void;
-  /** Absent for who waits however long it takes. */
-  readonly refuse?: () => void;
+  readonly admit: () => void;
+  /** Missing if the entry waits without limit. */
+  readonly reject?: () => void;
 }
 
-/** Lets a bounded number in at a time, first come first served. */
+/** Limits concurrent work, in order of arrival. */
 export class Gate {
   readonly capacity: number;
   readonly #lostMs: number;
   readonly #lostMax: number;
   readonly #stuck: StuckError;
   #inside = 0;
-  /** Work that could not be stopped, and holds its thread. */
+  /** The number of calls that could not be stopped and hold their threads. */
   #lost = 0;
-  /** How much of it had left its place to others. */
+  /** The number of lost calls that had already left their place. */
   #lostOutside = 0;
   readonly #waiting: Waiting[] = [];
 
@@ -50,41 +50,41 @@ export class Gate {
     this.#stuck = stuck;
   }
 
-  /** @throws `duckdb_stuck` when lost work holds the threads, so that what needs one would wait for it */
+  /** Rejects work that would wait for threads of lost calls. @throws `duckdb_stuck` */
   refuseWhenStuck(what: string): void {
     if (this.#lost >= this.#lostMax) throw this.#stuck(what, this.#lost, this.#lostOutside);
   }
 
-  async #enter(signal: AbortSignal | undefined, what: string, isPatient: boolean): Promise<void> {
+  async #enter(signal: AbortSignal | undefined, what: string, waitsAlways: boolean): Promise<void> {
     if (signal?.aborted === true) throw abortError(signal, what);
-    if (!isPatient) this.refuseWhenStuck(what);
+    if (!waitsAlways) this.refuseWhenStuck(what);
     if (this.#hasRoom) {
       this.#inside += 1;
       return;
     }
     await new Promise<void>((resolve, reject) => {
-      const leave = () => signal?.removeEventListener("abort", giveUp);
-      const refuse = () => {
-        leave();
+      const unlisten = () => signal?.removeEventListener("abort", cancel);
+      const rejectStuck = () => {
+        unlisten();
         reject(this.#stuck(what, this.#lost, this.#lostOutside));
       };
       const waiting: Waiting = {
-        letIn: () => {
-          leave();
+        admit: () => {
+          unlisten();
           resolve();
         },
-        ...(isPatient ? {} : { refuse }),
+        ...(waitsAlways ? {} : { reject: rejectStuck }),
       };
-      const giveUp = () => {
+      const cancel = () => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
         reject(abortError(signal!, what));
       };
       this.#waiting.push(waiting);
-      signal?.addEventListener("abort", giveUp, { once: true });
+      signal?.addEventListener("abort", cancel, { once: true });
     });
   }
 
-  /** Lost work holds a thread, but there is always room for one: then it shares the thread that is left to others. */
+  /** Whether there is room. Lost calls reduce the capacity, but one place always remains; it may use the reserved thread. */
   get #hasRoom(): boolean {
     return this.#inside < Math.max(1, this.capacity - this.#lost);
   }
@@ -97,7 +97,7 @@ export class Gate {
   #admit(): void {
     while (this.#waiting.length > 0 && this.#hasRoom) {
       this.#inside += 1;
-      this.#waiting.shift()!.letIn();
+      this.#waiting.shift()!.admit();
     }
   }
 
@@ -106,19 +106,19 @@ export class Gate {
     else this.#lostOutside += 1;
     this.#lost += 1;
     if (this.#lost < this.#lostMax) return this.#admit();
-    const refused = this.#waiting.filter(({ refuse }) => refuse !== undefined);
-    for (const one of refused) this.#waiting.splice(this.#waiting.indexOf(one), 1);
-    for (const { refuse } of refused) refuse!();
+    const rejected = this.#waiting.filter(({ reject }) => reject !== undefined);
+    for (const one of rejected) this.#waiting.splice(this.#waiting.indexOf(one), 1);
+    for (const { reject } of rejected) reject!();
     this.#admit();
   }
 
-  #find(wasInside: boolean): void {
+  #recover(wasInside: boolean): void {
     if (!wasInside) this.#lostOutside -= 1;
     this.#lost -= 1;
     this.#admit();
   }
 
-  /** A place inside, taken and given back as often as its holder needs. */
+  /** Creates a place, which can be taken and released repeatedly. */
   place(what: string): Place {
     let state: "outside" | "inside" | "away" | "lost inside" | "lost away" = "outside";
     let forget = () => {};
@@ -127,7 +127,7 @@ export class Gate {
       const before = state;
       state = "outside";
       if (before === "inside") this.#leave();
-      else if (before === "lost inside" || before === "lost away") this.#find(before === "lost inside");
+      else if (before === "lost inside" || before === "lost away") this.#recover(before === "lost inside");
     };
     return {
       give,
@@ -136,10 +136,10 @@ export class Gate {
         state = "away";
         this.#leave();
       },
-      take: async (signal, { isPatient = false } = {}) => {
+      take: async (signal, { waitsAlways = false } = {}) => {
         if (state === "inside") return;
         give();
-        await this.#enter(signal, what, isPatient);
+        await this.#enter(signal, what, waitsAlways);
         state = "inside";
         if (signal === undefined) return;
         forget = afterAbort(signal, this.#lostMs, () => {
@@ -152,38 +152,38 @@ export class Gate {
   }
 }
 
-/** A place in a `Gate`. Taking what is held and giving back what is not do nothing. */
+/** A place in a `Gate`. Taking a held place and releasing a free one do nothing. */
 export interface Place {
   /**
-   * @param options.isPatient whether to wait even while lost work holds the threads, because the holder must have its turn.
-   * Default `false`.
+   * Waits for the place.
+   *
+   * @param options.waitsAlways whether to wait even if lost calls hold the threads; default: `false`
    * @throws `aborted`, `duckdb_stuck`
    */
-  take(signal?: AbortSignal, options?: { readonly isPatient?: boolean }): Promise<void>;
+  take(signal?: AbortSignal, options?: { readonly waitsAlways?: boolean }): Promise<void>;
+  /** Releases the place. */
   give(): void;
-  /** Lets another one in while the holder goes on, because it only waits. It may still be lost, until it gives the place back. */
+  /** Admits other work while the holder only waits. Until `give`, the holder can still count as lost. */
   leave(): void;
 }
 
 /**
- * The gate that every DuckDB call on the thread pool passes.
+ * The gate for all DuckDB calls on the thread pool of the process.
  *
- * A running query holds a thread of the pool that the file system and DNS need too, so one thread is always left
- * to them. Only work that ends by itself may be inside: a query fed by a JavaScript source waits outside (see
- * `runFed`), so whatever that source does, the pool serves it.
- *
- * One for the process, as the pool is.
+ * A running query holds a thread of the pool, which the file system and DNS also use, so one thread is reserved for
+ * them. Only work that ends by itself may hold a place. A query that reads a JavaScript source waits outside (see
+ * `runFed`), so that the source can use the pool.
  */
 export const poolGate: Gate = poolGateOf(poolSize());
 
-/** One thread is left to the file system, also beside lost work, unless there are but two. */
+/** Reserves one thread for the file system, even with lost calls, unless the pool has only two threads. */
 function poolGateOf(threads: number): Gate {
   return new Gate(Math.max(1, threads - 1), { lostMax: Math.min(threads, Math.max(2, threads - 1)) });
 }
 
-/** How many threads the pool has: `UV_THREADPOOL_SIZE` as it was at start, else 4 in Node and the cores in Bun. */
+/** Returns the size of the pool: `UV_THREADPOOL_SIZE` at start, otherwise 4 in Node.js and the number of cores in Bun. */
 function poolSize(): number {
-  const asked = Number(process.env["UV_THREADPOOL_SIZE"]);
-  if (Number.isInteger(asked) && asked > 0) return Math.min(asked, 1024);
+  const configured = Number(process.env["UV_THREADPOOL_SIZE"]);
+  if (Number.isInteger(configured) && configured > 0) return Math.min(configured, 1024);
   return process.versions["bun"] === undefined ? 4 : availableParallelism();
 }

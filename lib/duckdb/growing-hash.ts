@@ -5,34 +5,34 @@ const CHUNK_BYTES = 1024 * 1024;
 const POLL_MS = 10;
 
 /**
- * The SHA-256 of a file that DuckDB is writing, computed while it grows: what is at its end when the copy ends is all that
- * is left to read. DuckDB only ever appends to a Parquet file.
+ * Computes the SHA-256 of a file while DuckDB writes it, so that only its last part is left to read when the copy ends.
+ * DuckDB only appends to a Parquet file.
  */
 export class GrowingHash {
   readonly #path: string;
   readonly #hash = createHash("sha256");
   readonly #following: Promise<void>;
   #position = 0;
-  #isWhole = false;
+  #isComplete = false;
   #isStopped = false;
   #wake: () => void = () => {};
 
-  /** @param path a file that is not there yet */
+  /** @param path a file that does not exist yet */
   constructor(path: string) {
     this.#path = path;
     this.#following = this.#follow();
     this.#following.catch(() => {});
   }
 
-  /** The hash as 64 hexadecimal digits; null when the file does not have exactly that many bytes. */
+  /** Returns the hash as 64 hexadecimal digits; null if the size of the file differs from `sizeBytes`. */
   async finish(sizeBytes: number): Promise<string | null> {
-    this.#isWhole = true;
+    this.#isComplete = true;
     this.#wake();
     await this.#following;
     return this.#position === sizeBytes ? this.#hash.digest("hex") : null;
   }
 
-  /** Stops reading; resolves when the file is closed. */
+  /** Stops reading and resolves after the file is closed. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#wake();
@@ -44,11 +44,11 @@ export class GrowingHash {
     try {
       const buffer = new Uint8Array(CHUNK_BYTES);
       while (!this.#isStopped) {
-        const isWhole = this.#isWhole;
+        const isComplete = this.#isComplete;
         handle ??= await open(this.#path).catch(() => null);
         const read = handle === null ? 0 : await this.#readInto(handle, buffer);
         if (read > 0) continue;
-        if (isWhole) return;
+        if (isComplete) return;
         await this.#pause();
       }
     } finally {
@@ -57,7 +57,7 @@ export class GrowingHash {
   }
 
   async #pause(): Promise<void> {
-    if (this.#isWhole || this.#isStopped) return;
+    if (this.#isComplete || this.#isStopped) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;

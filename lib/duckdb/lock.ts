@@ -9,20 +9,20 @@ import native from "@duckdb/node-bindings";
 type LockFiles = Pick<Files, "stat" | "link" | "remove">;
 
 /**
- * Locks this process holds: the operating system does not keep a process from locking twice, and a database that
- * nobody refers to is closed.
+ * Locks of this process, because the operating system does not prevent a process from locking twice, and a database
+ * without references is closed.
  */
 const held = new Map<string, native.Database | null>();
 
 /**
- * Takes a lock that at most one holder has, among all processes of the machine and within this one. It goes with
- * its process, however that ends. Dispose of it to give it back.
+ * Acquires an exclusive lock, among all processes of the machine and within this one. It is released when the returned
+ * object is disposed or the process ends.
  *
- * The file is a tiny DuckDB database: opening one for writing is an operating system lock. It stays when the lock
- * is given back; removing it would let two in.
+ * The file is an empty DuckDB database, because opening one for writing takes a lock of the operating system. It is not
+ * removed on release, because then two processes could hold the lock.
  *
- * @param what the name of the locked object in errors
- * @throws `locked` naming the holder, `file_failed`
+ * @param what the locked resource, for the message
+ * @throws `locked` with the holder, `file_failed`
  */
 export async function acquireLock(files: LockFiles, path: string, what: string): Promise<AsyncDisposable> {
   const key = resolve(path);
@@ -58,26 +58,25 @@ async function open(files: LockFiles, path: string, what: string): Promise<nativ
 }
 
 /**
- * Makes the file appear whole or not at all, and already locked; null when it is there. A database that was cut short could
- * never be locked.
+ * Creates the file atomically and already locked; null if it exists. An incomplete database could never be locked.
  *
- * What a killed process leaves has a temporary name, which the next holder sweeps, maybe while this is under way.
+ * The temporary file of a killed process is removed by the next holder, possibly while this function runs.
  */
 async function create(files: LockFiles, path: string): Promise<native.Database | null> {
   if ((await files.stat(path)) !== null) return null;
-  const whole = `${path}.${process.pid}.${randomUUID()}${TEMPORARY_SUFFIX}`;
+  const temporary = `${path}.${process.pid}.${randomUUID()}${TEMPORARY_SUFFIX}`;
   let database: native.Database | null = null;
   try {
-    database = await openNative(whole);
-    // The lock is on the file, whatever its names are.
-    if (await files.link(whole, path)) return database;
+    database = await openNative(temporary);
+    // The lock belongs to the file, not to its name.
+    if (await files.link(temporary, path)) return database;
   } catch (error) {
     if (database !== null) native.close_sync(database);
     // The temporary file may have been swept by a holder of the lock.
     if ((await files.stat(path)) === null) throw error;
     return null;
   } finally {
-    await files.remove(whole);
+    await files.remove(temporary);
   }
   native.close_sync(database);
   return null;

@@ -4,20 +4,20 @@ import { parquetMetadataAsync, type AsyncBuffer, type FileMetaData } from "hypar
 
 import { AgnesError, fileError, isAgnesError, messageOf, counted } from "../base/mod.ts";
 
-/** What the end of a Parquet file says, read by another implementation than the one that wrote it. */
+/** The footer of a Parquet file, read by another implementation than the writer. */
 export interface ParquetFooter {
   readonly rows: number;
   readonly sizeBytes: number;
   readonly rowGroups: number;
-  /** Top-level columns, in the file's order. */
+  /** Top-level columns, in the order of the file. */
   readonly columns: readonly string[];
-  /** Rows as the row groups add up; `rows` when the file is sound. */
+  /** The sum of the rows of all row groups; equal to `rows` in a valid file. */
   readonly rowsInGroups: number;
 }
 
 /**
  * Reads the footer of a Parquet file.
- * @throws `file_unreadable` when it is damaged, cut short or no Parquet file; `file_failed` when it cannot be opened
+ * @throws `file_unreadable` if it is damaged, truncated or not a Parquet file; `file_failed` if it cannot be opened
  */
 export async function parquetFooter(path: string): Promise<ParquetFooter> {
   return withParquet(path, async (metadata, file) => summary(metadata, file.byteLength));
@@ -40,7 +40,7 @@ export async function withParquet<T>(
       if (bytesRead !== bytes.length) throw new Error("the file ended early");
       return bytes.buffer;
     };
-    // A head of the file is enough to tell what it is not, and spares the library files it does not expect.
+    // The library expects at least this many bytes.
     if (size < 12)
       throw new Error(`${counted(size, "byte")} ${size === 1 ? "is" : "are"} too few for a Parquet file`);
     const file = { byteLength: size, slice };
@@ -56,7 +56,7 @@ export async function withParquet<T>(
 function summary(metadata: FileMetaData, sizeBytes: number): ParquetFooter {
   const [root, ...elements] = metadata.schema;
   const columns: string[] = [];
-  // Elements come depth first: a column is followed by all it holds.
+  // Elements are in depth-first order: a column is followed by its nested elements.
   for (let index = 0; columns.length < (root?.num_children ?? 0);) {
     const element = elements[index];
     if (element === undefined) throw new Error("its schema is incomplete");

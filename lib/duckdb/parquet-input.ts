@@ -5,14 +5,14 @@ import { parquetRead, type AsyncBuffer, type Compressors, type FileMetaData } fr
 import { AgnesError, counted } from "../base/mod.ts";
 import { withParquet } from "./parquet-footer.ts";
 
-/** The digits of a DECIMAL of DuckDB. */
+/** The maximum number of digits of a DECIMAL in DuckDB. */
 const DIGITS_MAX = 38;
 
 /**
- * Refuses a Parquet file of which DuckDB would read other values than it holds: it makes a DOUBLE, and a wrong one, of
- * decimals of more than 38 digits, and cuts nanoseconds from times in UTC.
+ * Rejects a Parquet file from which DuckDB would read wrong values: it converts decimals of more than 38 digits to
+ * inexact DOUBLE, and truncates the nanoseconds of timestamps in UTC.
  *
- * Times in UTC of nanoseconds are looked at, each of them; files that have none are told by their footer.
+ * Reads the values only of columns with timestamps of nanoseconds in UTC, which the footer lists.
  *
  * @throws `type_unsupported`; `file_unreadable`, `file_failed`
  */
@@ -27,13 +27,13 @@ export async function checkParquetInput(path: string): Promise<void> {
       }
     }
     const columns = nanosecondColumns(metadata);
-    for (const column of columns) await refuseNanoseconds(metadata, file, column);
+    for (const column of columns) await rejectNanoseconds(metadata, file, column);
   });
 }
 
-/** The top-level columns that hold times which DuckDB reads as microseconds although they have nanoseconds. */
+/** Returns the top-level columns with timestamps of nanoseconds that DuckDB reads as microseconds. */
 function nanosecondColumns({ schema, row_groups }: FileMetaData): readonly string[] {
-  const isNano = (path: readonly string[], type: string | undefined) =>
+  const isNanoseconds = (path: readonly string[], type: string | undefined) =>
     type === "INT96" ||
     schema.some(
       ({ name, logical_type: logical }) =>
@@ -44,12 +44,12 @@ function nanosecondColumns({ schema, row_groups }: FileMetaData): readonly strin
     );
   const leaves = row_groups[0]?.columns ?? [];
   const found = leaves.flatMap(({ meta_data: leaf }) =>
-    leaf !== undefined && isNano(leaf.path_in_schema, leaf.type) ? [leaf.path_in_schema[0]!] : [],
+    leaf !== undefined && isNanoseconds(leaf.path_in_schema, leaf.type) ? [leaf.path_in_schema[0]!] : [],
   );
   return [...new Set(found)];
 }
 
-async function refuseNanoseconds(metadata: FileMetaData, file: AsyncBuffer, column: string): Promise<void> {
+async function rejectNanoseconds(metadata: FileMetaData, file: AsyncBuffer, column: string): Promise<void> {
   let rowStart = 0;
   for (const group of metadata.row_groups) {
     const rowEnd = rowStart + Number(group.num_rows);
@@ -75,7 +75,7 @@ async function refuseNanoseconds(metadata: FileMetaData, file: AsyncBuffer, colu
 
 const EPOCH = new Date(0);
 
-/** What hyparquet does not bring itself; Node.js has zstd from version 22.15 on. */
+/** Compressions that hyparquet does not support itself. Node.js supports zstd since version 22.15. */
 const compressors: Compressors = {
   GZIP: (input) => zlib.gunzipSync(input),
   BROTLI: (input) => zlib.brotliDecompressSync(input),

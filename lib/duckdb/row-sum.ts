@@ -3,32 +3,33 @@ import native from "@duckdb/node-bindings";
 
 import { messageOf } from "../base/mod.ts";
 
-/** The name of the one scalar function; its first argument selects the sum. */
+/** The name of the scalar function. Its first argument selects the sum. */
 const SUM_FUNCTION = "agnes_row_sum";
 
 /** DuckDB's vector size. */
 const VECTOR_ROWS = 2048;
 const TRUES = new Uint8Array(VECTOR_ROWS).fill(1).buffer;
 
-/** What was added up so far. */
+/** The current state of a sum. */
 interface RowSum {
-  /** How many values were added. */
+  /** The number of values. */
   readonly rows: number;
   readonly sum: bigint;
 }
 
-/** A sum under the number by which SQL names it. */
+/** An open sum, which SQL refers to by number. */
 export interface OpenRowSum {
-  /** The SQL, always true, that adds a UBIGINT expression of the row it is evaluated for. */
+  /** Returns SQL that adds a UBIGINT expression of the current row to the sum and evaluates to true. */
   readonly add: (expression: string) => string;
-  /** Ends the sum; SQL that still names it fails. */
+  /** Closes the sum and returns it. SQL that refers to it fails afterwards. */
   readonly close: () => RowSum;
 }
 
 /**
- * Sums over the rows of statements that return something else, such as a COPY.
+ * Computes sums over the rows of statements that do not return them, such as COPY.
  *
- * DuckDB decides how often an expression is evaluated, so compare `rows` with the rows that the statement returned.
+ * DuckDB may evaluate an expression more or less often than once per row, so compare `rows` with the rows of the
+ * statement.
  */
 export class RowSums {
   readonly #sums = new Map<number, { rows: number; sum: bigint }>();
@@ -47,14 +48,14 @@ export class RowSums {
     };
   }
 
-  /** Makes the SQL of `open` work on a whole instance; registering twice is ignored by DuckDB. */
+  /** Registers the function on the whole instance. DuckDB ignores a second registration. */
   register(connection: native.Connection): void {
     const scalar = native.create_scalar_function();
     native.scalar_function_set_name(scalar, SUM_FUNCTION);
     native.scalar_function_add_parameter(scalar, duckdb.UINTEGER.toLogicalType().logical_type);
     native.scalar_function_add_parameter(scalar, duckdb.UBIGINT.toLogicalType().logical_type);
     native.scalar_function_set_return_type(scalar, duckdb.BOOLEAN.toLogicalType().logical_type);
-    // Otherwise DuckDB evaluates it once for rows that are alike.
+    // Otherwise DuckDB evaluates it once for equal rows.
     native.scalar_function_set_volatile(scalar);
     native.scalar_function_set_function(scalar, (info, chunk, output) => {
       try {
@@ -72,9 +73,9 @@ export class RowSums {
     if (count === 0) return;
     const [id] = words(native.data_chunk_get_vector(chunk, 0), 1);
     const sum = this.#sums.get(id!);
-    if (sum === undefined) throw new Error("there is no such sum any more");
+    if (sum === undefined) throw new Error("the sum is closed");
     const halves = words(native.data_chunk_get_vector(chunk, 1), count * 2);
-    // Exact: 2,048 numbers below 2^32. Adding up so many BigInts would take ten times as long.
+    // Exact, because it adds 2,048 numbers below 2^32. BigInts would be ten times slower.
     let low = 0;
     let high = 0;
     for (let at = 0; at < halves.length; at += 2) {
@@ -86,7 +87,7 @@ export class RowSums {
   }
 }
 
-/** The first 32-bit words of a vector. */
+/** Returns the first 32-bit words of a vector. */
 function words(vector: native.Vector, count: number): Uint32Array {
   const bytes = native.vector_get_data(vector, count * 4);
   return new Uint32Array(bytes.buffer, bytes.byteOffset, count);

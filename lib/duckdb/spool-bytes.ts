@@ -6,7 +6,7 @@ import type { FileChunk } from "../kit/mod.ts";
 /** A file chunk on disk. */
 type LocalFileChunk = FileChunk & { readonly data: string };
 
-/** The bytes of a chunk as a local file; `remove` it when it is read. */
+/** A chunk as a local file. Call `remove` after reading it. */
 export interface SpooledChunk {
   readonly chunk: LocalFileChunk;
   readonly sizeBytes: number;
@@ -14,8 +14,8 @@ export interface SpooledChunk {
 }
 
 /**
- * Makes a file chunk local: one with a path is returned as it is, bytes are written into `directory`.
- * @throws `disk_full`, `file_failed`, `aborted`, or what the byte stream threw
+ * Converts a file chunk to a local file: bytes are written into `directory`, a chunk with a path is returned unchanged.
+ * @throws `disk_full`, `file_failed`, `aborted`, or the error of the byte stream
  */
 export async function spoolBytes(
   host: Pick<Host, "files" | "random">,

@@ -1,11 +1,11 @@
 import { quoted } from "../base/mod.ts";
 
-/** A name as SQL: always quoted, so any name is safe. `say "hi"` gives `"say ""hi"""`. */
+/** Returns a name as a quoted SQL identifier, safe for any name: `a "b"` returns `"a ""b"""`. */
 export function quoteIdentifier(name: string): string {
   return quoted(name, '"');
 }
 
-/** A text as SQL. `it's` gives `'it''s'`; a statement ends at a NUL, so a text with one is put together. */
+/** Returns a text as an SQL literal: `it's` returns `'it''s'`. A statement ends at a NUL, so a text with one is concatenated. */
 export function quoteLiteral(text: string): string {
   if (!text.includes("\0")) return quoted(text, "'");
   return `(${text
@@ -14,12 +14,12 @@ export function quoteLiteral(text: string): string {
     .join(" || chr(0) || ")})`;
 }
 
-/** DuckDB takes some characters of a path for a pattern; in brackets they are themselves. */
+/** Escapes the characters of a path that DuckDB treats as a glob pattern. */
 export function escapeGlob(path: string): string {
   return path.replace(/[*?[]/g, (character) => `[${character}]`);
 }
 
-/** The start of a statement for a message: one line, and literals left out since they may hold secrets. */
+/** Returns the start of a statement for a message, on one line and without literals, which may contain secrets. */
 export function excerpt(sql: string, maxLength = 80): string {
   const line = sql
     .replace(/'(?:[^']|'')*'?/g, "'…'")

@@ -7,33 +7,33 @@ import { excerpt } from "./sql.ts";
 import type { Feed } from "./stream/feed.ts";
 import { bindParameters, hasParameters, type SqlParameters } from "./values.ts";
 
-/** How a statement is to be run. */
+/** Options for running a statement. */
 export interface StatementOptions {
-  /** Values for `$1`, `$2` … or `?` as a list, for `$name` by name; only the last of several statements takes them. */
+  /** Values for `$1`, `$2` … or `?` as a list, or for `$name` by name. With several statements, they apply to the last. */
   readonly parameters?: SqlParameters;
-  /** Interrupts the statement; it then fails with `aborted`, or with the signal's own `AgnesError`. */
+  /** Interrupts the statement, which then fails with `aborted` or the `AgnesError` of the signal. */
   readonly signal?: AbortSignal;
-  /** Whether it may wait long for another system: soon it keeps nobody else out. Default `false`. */
+  /** Whether it may wait for a remote system, so that it soon leaves its place to others. Default: `false`. */
   readonly mayWait?: boolean;
 }
 
-/** How long a statement that may wait counts as one that computes. */
+/** After this time, a statement that may wait leaves its place. */
 const WAIT_MS = 200;
 
-/** How often an interrupt is repeated: DuckDB forgets one that comes just before it starts. */
+/** The interval of repeated interrupts, because DuckDB ignores one immediately before a statement starts. */
 const INTERRUPT_EVERY_MS = 10;
 
-/** What is running on one DuckDB connection; at most one statement at a time. */
+/** A DuckDB connection and its running statement, at most one at a time. */
 export interface Running {
   readonly connection: native.Connection;
-  /** The sources that the statement being prepared names; see `registerScanFunction`. */
+  /** Creates the feed for the sources of the next prepared statement; see `registerScanFunction`. */
   readonly newFeed: () => Feed;
 }
 
 /**
- * Runs all statements of `sql` and hands the result of the last to `use`, on a place of the pool.
+ * Runs all statements of `sql` on a place of the pool, and passes the result of the last one to `use`.
  *
- * @param streaming whether rows are fetched while the query runs, rather than kept whole
+ * @param options.streaming whether rows are fetched while the query runs instead of materialized
  */
 export async function runStatements<T>(
   running: Running,
@@ -55,7 +55,7 @@ export async function runStatements<T>(
         sql,
       );
       if (count === 0)
-        throw new Error(native.extract_statements_error(statements) || "there is no statement");
+        throw new Error(native.extract_statements_error(statements) || "the SQL contains no statement");
       for (let index = 0; index < count - 1; index++) {
         await runOne(running, { sql, statements, index, isAlone: false }, place, {}, async () => {});
       }
@@ -76,7 +76,7 @@ export async function runStatements<T>(
   }
 }
 
-/** One statement of a text; DuckDB prepares an extracted one only once. */
+/** One statement of an SQL text. DuckDB can prepare an extracted statement only once. */
 interface Extracted {
   readonly sql: string;
   readonly statements: native.ExtractedStatements;
@@ -97,7 +97,7 @@ async function runOne<T>(
   const feed = running.newFeed();
   const prepared = await native.prepare_extracted_statement(connection, statements, index);
   try {
-    // EXPLAIN answers without a row of what it names, so it may be bound twice.
+    // EXPLAIN reads no rows, so it may be bound twice.
     const isExplain = native.prepared_statement_type(prepared) === native.StatementType.EXPLAIN;
     if (feed.bound === 0 || isExplain) {
       if (options.parameters !== undefined) bindParameters(prepared, options.parameters);
@@ -112,29 +112,33 @@ async function runOne<T>(
     await feed.close();
   }
   if (hasParameters(options.parameters)) {
-    const reason = "a statement that reads a live source takes none; write the values into it";
+    const reason = "a statement that reads a live source takes no parameters; use literals";
     throw new AgnesError("invalid_input", { what: "the list of parameters", reason });
   }
   if (!isAlone) {
-    const reason = "a statement that reads a live source stands alone";
+    const reason = "a statement that reads a live source must be the only one";
     throw new AgnesError("invalid_input", { what: "the list of statements", reason });
   }
   return inTransaction(connection, place, async () => {
     await refuseRebinding(running, sql);
     const fed = running.newFeed();
     const extracted = await native.extract_statements(connection, sql);
-    const again = await native.prepare_extracted_statement(connection, extracted.extracted_statements, index);
+    const reprepared = await native.prepare_extracted_statement(
+      connection,
+      extracted.extracted_statements,
+      index,
+    );
     try {
-      return await use(await runFed(connection, again, fed, place, options.signal));
+      return await use(await runFed(connection, reprepared, fed, place, options.signal));
     } finally {
-      native.destroy_prepare_sync(again);
+      native.destroy_prepare_sync(reprepared);
     }
   });
 }
 
 /**
- * Refuses a statement that DuckDB would bind again when it is run. `runFed` starts statements on the JavaScript thread,
- * which could then not answer the binding of the source: the event loop would stop for ever.
+ * Rejects a statement that DuckDB would bind again during execution. `runFed` starts statements on the JavaScript thread,
+ * which binds sources, so the event loop would deadlock.
  *
  * @throws `internal`
  */
@@ -145,10 +149,10 @@ async function refuseRebinding(running: Running, sql: string): Promise<void> {
 }
 
 /**
- * Whether DuckDB binds a statement again when it is run: one that reads files or databases of other kinds, or calls a
- * function of the transaction, such as `now()` and `current_schema()`.
+ * Returns whether DuckDB binds a statement again during execution, because it reads files or attached databases of other
+ * types, or calls a function of the transaction, such as `now()` or `current_schema()`.
  *
- * `EXPLAIN` is treated as what it explains, and runs on the pool, where binding twice does no harm.
+ * Tests this with `EXPLAIN`, which behaves the same and runs on the pool, where binding twice is safe.
  */
 async function bindsAgain({ connection, newFeed }: Running, sql: string): Promise<boolean> {
   const feed = newFeed();
@@ -162,7 +166,7 @@ async function bindsAgain({ connection, newFeed }: Running, sql: string): Promis
   }
 }
 
-/** Whether a statement that reads a JavaScript source can run; `false` when DuckDB would bind it twice. */
+/** Returns whether a statement that reads a JavaScript source can run; `false` if DuckDB would bind it twice. */
 export async function canReadSources(
   running: Running,
   sql: string,
@@ -182,10 +186,10 @@ export async function canReadSources(
 }
 
 /**
- * Does `work` in a transaction, a running one or its own, so that the catalog stays as it was prepared with.
+ * Runs `work` in the current transaction or a new one, so that the catalog does not change after the statement was
+ * prepared.
  *
- * DuckDB binds a prepared statement again when the catalog has changed, and here it would do that on the one thread
- * that answers the binding of a source.
+ * DuckDB binds a prepared statement again if the catalog has changed, which would block the thread that binds sources.
  */
 async function inTransaction<T>(
   connection: native.Connection,
@@ -205,13 +209,13 @@ async function inTransaction<T>(
     await native.query(connection, "COMMIT");
     return value;
   } catch (error) {
-    await place.take(undefined, { isPatient: true });
+    await place.take(undefined, { waitsAlways: true });
     await rollBack(connection);
     throw error;
   }
 }
 
-/** Ends a transaction, even while the connection is being interrupted. */
+/** Rolls back a transaction, even while the connection is being interrupted. */
 async function rollBack(connection: native.Connection): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt++) {
     try {
@@ -223,20 +227,20 @@ async function rollBack(connection: native.Connection): Promise<void> {
   }
 }
 
-/** What a source threw, on its way out past the mapping of DuckDB's own errors. */
+/** Carries the error of a source past the conversion of DuckDB's own errors. */
 class SourceFailure extends Error {
   constructor(error: unknown) {
     super("the source failed", { cause: error });
   }
 }
 
-/** Statements that run on DuckDB's own threads. One that is collected while it runs never ends. */
+/** Statements on DuckDB's own threads. A statement that is garbage collected while it runs never ends. */
 const unfinished = new Set<readonly unknown[]>();
 
 /**
  * Runs a statement that reads JavaScript sources, without holding a thread of the pool while it waits for them.
  *
- * DuckDB's own threads do the work. A thread of the pool is taken only for the end, when no source can hold it up.
+ * DuckDB's own threads do the work. A thread of the pool is needed only at the end, after all sources are read.
  */
 async function runFed(
   connection: native.Connection,
@@ -253,8 +257,8 @@ async function runFed(
   signal?.addEventListener("abort", stop, { once: true });
   feed.running = true;
   const pending = native.pending_prepared(prepared);
-  const kept = [connection, prepared, pending] as const;
-  unfinished.add(kept);
+  const references = [connection, prepared, pending] as const;
+  unfinished.add(references);
   try {
     await untilSettled(pending, feed, signal);
     await place.take();
@@ -263,7 +267,7 @@ async function runFed(
     const failure = signal?.aborted === true ? null : feed.failure;
     throw failure === null ? error : new SourceFailure(failure.error);
   } finally {
-    unfinished.delete(kept);
+    unfinished.delete(references);
     feed.running = false;
     signal?.removeEventListener("abort", stop);
     await feed.close();
@@ -271,16 +275,16 @@ async function runFed(
 }
 
 const POLL_MS_MAX = 16;
-/** How long DuckDB must have asked for no rows before its state is looked at. */
+/** How long DuckDB must not have requested rows before its state is checked. */
 const QUIET_MS = 4;
 const QUIET_PARALLEL_MS = 100;
 
 /**
- * Waits until a statement needs its sources no more: all are read, one failed, it is to stop, or DuckDB has
- * finished or failed by itself (a LIMIT, a full disk).
+ * Waits until a statement no longer needs its sources: all are read, one failed, the signal aborted, or DuckDB has
+ * finished or failed early (a LIMIT, a full disk).
  *
- * Looking at a failed statement waits for DuckDB's threads, and those may be waiting for this one to give rows.
- * So it is done only when none has asked for a while: the threads of a failed statement ask no more.
+ * Checking the state of a failed statement waits for DuckDB's threads, which may wait for rows from this thread.
+ * Therefore the state is checked only if no rows were requested for a while: a failed statement requests none.
  */
 async function untilSettled(
   pending: native.PendingResult,
@@ -288,17 +292,17 @@ async function untilSettled(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const quietMs = feed.parallel ? QUIET_PARALLEL_MS : QUIET_MS;
-  const going = () => !feed.ended && feed.failure === null && signal?.aborted !== true;
-  for (let delayMs = 1; going(); delayMs = Math.min(POLL_MS_MAX, delayMs * 2)) {
+  const isRunning = () => !feed.ended && feed.failure === null && signal?.aborted !== true;
+  for (let delayMs = 1; isRunning(); delayMs = Math.min(POLL_MS_MAX, delayMs * 2)) {
     await feed.wait(delayMs);
-    if (!going()) return;
-    if (performance.now() - feed.lastAskedMs < quietMs) continue;
+    if (!isRunning()) return;
+    if (performance.now() - feed.lastRequestMs < quietMs) continue;
     const state = native.pending_execute_check_state(pending);
     if (state === native.PendingState.RESULT_READY || state === native.PendingState.ERROR) return;
   }
 }
 
-/** Does `work`, interrupting the connection while the signal has fired. */
+/** Runs `work` and interrupts the connection repeatedly after the signal aborts. */
 export async function interruptible<T>(
   connection: native.Connection,
   signal: AbortSignal | undefined,
@@ -324,8 +328,8 @@ export async function interruptible<T>(
 }
 
 /**
- * Why a query failed after its first rows. DuckDB knows, the bindings do not say: so it runs once more, without
- * giving rows, to fail again.
+ * Returns the error of a query that failed after its first rows. The bindings do not report it, so the query runs again
+ * without returning rows.
  */
 export async function failureOf(
   connection: native.Connection,

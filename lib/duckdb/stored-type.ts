@@ -2,9 +2,8 @@ import { quoteLiteral } from "./sql.ts";
 import { parseType, printType, someType, type TypeField, type TypeTree } from "./type-text.ts";
 
 /**
- * The types that Parquet, as DuckDB writes it, cannot hold exactly, and those that hold their values instead:
- * HUGEINT would become DOUBLE, TIMETZ would lose its zone, INTERVAL its microseconds and its sign; TIME_NS becomes text
- * by itself.
+ * Types that DuckDB cannot write to Parquet exactly, with the types that replace them: HUGEINT would become DOUBLE,
+ * TIMETZ would lose its zone, and INTERVAL its microseconds and sign.
  */
 const STORED: readonly (readonly [RegExp, string])[] = [
   [/^TIMESTAMP_M?S$/, "TIMESTAMP"],
@@ -15,23 +14,24 @@ const STORED: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * The type in which a part keeps the values of a DuckDB type, for every reader of Parquet; nested types too.
+ * Returns the type in which a part stores the values of a DuckDB type, so that every Parquet reader reads them exactly.
+ * Also handles nested types.
  *
- * Numbers of up to 38 digits are DECIMAL(38,0), so a HUGEINT beyond fails its statement; UHUGEINT, BIGNUM, BIT, UUID,
- * INTERVAL, TIMETZ, TIME_NS and ENUM are their text, VARIANT and UNION the text of their JSON, GEOMETRY is its WKB, arrays of
- * one length are lists. A type that is stored as it is comes back as `duckdbTypeOf` writes it.
+ * HUGEINT is DECIMAL(38,0), so a longer value fails its statement; UHUGEINT, BIGNUM, BIT, UUID, INTERVAL, TIMETZ, TIME_NS
+ * and ENUM are text; VARIANT and UNION are JSON text; GEOMETRY is WKB; arrays of fixed length are lists. Other types are
+ * returned in the format of `duckdbTypeOf`.
  */
 export function storedType(type: string): string {
   return printType(stored(parseType(type)));
 }
 
-/** The SQL that gives a column of a DuckDB type in its stored type. */
+/** Returns the SQL that converts a column of a DuckDB type to its stored type. */
 export function storedExpression(column: string, type: string): string {
   const tree = parseType(type);
   return printType(tree) === printType(stored(tree)) ? column : convert(column, tree, 0);
 }
 
-/** Whether a type has floating point numbers: at the top, or inside. */
+/** Returns whether a type is a floating point type (`plain`) or contains one (`nested`). */
 export function floatsOf(type: string): "none" | "plain" | "nested" {
   const tree = parseType(type);
   const isFloat = (text: string) => text === "FLOAT" || text === "DOUBLE";
@@ -56,7 +56,7 @@ function stored(tree: TypeTree): TypeTree {
   }
 }
 
-/** Whether a plain cast gives the stored value: not for geometries, variants and unions. */
+/** Returns whether a CAST converts to the stored type; not for geometries, variants and unions. */
 function isCast(tree: TypeTree): boolean {
   if (tree.kind === "fields" && tree.word === "UNION") return false;
   switch (tree.kind) {

@@ -1,19 +1,19 @@
-/** A DuckDB type as its text says it. */
+/** A parsed DuckDB type. */
 export type TypeTree =
   | { readonly kind: "plain"; readonly text: string }
   | { readonly kind: "list"; readonly item: TypeTree; readonly length: number | null }
   | { readonly kind: "fields"; readonly word: "STRUCT" | "UNION"; readonly fields: readonly TypeField[] }
   | { readonly kind: "map"; readonly key: TypeTree; readonly value: TypeTree };
 
-/** A field of a record or a member of a union. */
+/** A field of a struct or a member of a union. */
 export interface TypeField {
   readonly name: string;
   readonly type: TypeTree;
 }
 
 /**
- * Takes the text of a DuckDB type apart: `STRUCT(a INTEGER, "b c" VARCHAR[])` for example. What is not understood is
- * one plain type, so that no text is refused.
+ * Parses a DuckDB type, such as `STRUCT(a INTEGER, "b c" VARCHAR[])`. Accepts any text: unknown syntax is returned as one
+ * plain type.
  */
 export function parseType(text: string): TypeTree {
   try {
@@ -21,12 +21,12 @@ export function parseType(text: string): TypeTree {
     const tree = parser.type();
     return parser.isAtEnd ? tree : plain(text);
   } catch (error) {
-    if (!(error instanceof NotUnderstood)) throw error;
+    if (!(error instanceof UnknownSyntax)) throw error;
     return plain(text);
   }
 }
 
-/** The text of a type, with every name quoted as `duckdbTypeOf` does. */
+/** Returns the text of a type with all names quoted, like `duckdbTypeOf`. */
 export function printType(tree: TypeTree): string {
   switch (tree.kind) {
     case "plain":
@@ -44,23 +44,23 @@ export function printType(tree: TypeTree): string {
   }
 }
 
-/** Whether a type is, or holds anywhere, one that `is` says. */
-export function someType(tree: TypeTree, is: (text: string) => boolean): boolean {
+/** Returns whether a type or a nested type matches a predicate. */
+export function someType(tree: TypeTree, matches: (text: string) => boolean): boolean {
   switch (tree.kind) {
     case "plain":
-      return is(tree.text);
+      return matches(tree.text);
     case "list":
-      return someType(tree.item, is);
+      return someType(tree.item, matches);
     case "map":
-      return someType(tree.key, is) || someType(tree.value, is);
+      return someType(tree.key, matches) || someType(tree.value, matches);
     case "fields":
-      return tree.fields.some(({ type }) => someType(type, is));
+      return tree.fields.some(({ type }) => someType(type, matches));
   }
 }
 
 const plain = (text: string): TypeTree => ({ kind: "plain", text });
 
-class NotUnderstood extends Error {}
+class UnknownSyntax extends Error {}
 
 class Parser {
   #rest: string;
@@ -114,7 +114,7 @@ class Parser {
 
   #need(pattern: RegExp): RegExpExecArray {
     const found = this.#take(pattern);
-    if (found === null) throw new NotUnderstood();
+    if (found === null) throw new UnknownSyntax();
     return found;
   }
 }

@@ -5,21 +5,21 @@ import native from "@duckdb/node-bindings";
 
 import { AgnesError, counted, formatValue } from "../base/mod.ts";
 
-/** A value for a parameter. Numbers bind as `BIGINT` when whole and safe, else `DOUBLE`; dates as `TIMESTAMP`. */
+/** A value for a parameter. Safe integers bind as `BIGINT`, other numbers as `DOUBLE`, dates as `TIMESTAMP`. */
 type SqlValue = string | number | bigint | boolean | null | Date | Uint8Array;
 
-/** The parameters of a statement: those of `$1`, `$2` … in order, or those of `$name` … by name. */
+/** The parameters of a statement: a list for `$1`, `$2` …, or an object for `$name` …. */
 export type SqlParameters = readonly SqlValue[] | Readonly<Record<string, SqlValue>>;
 
 /**
  * Binds all parameters of a prepared statement.
- * @throws `invalid_input` if one has no value, or a value has no parameter
+ * @throws `invalid_input` if a parameter has no value or a value has no parameter
  */
 export function bindParameters(prepared: native.PreparedStatement, values: SqlParameters): void {
   const expected = native.nparams(prepared);
   if (!isList(values)) return bindNamed(prepared, expected, values);
   if (expected !== values.length) {
-    const reason = `the statement takes ${counted(expected, "parameter")}, but ${values.length} ${values.length === 1 ? "was" : "were"} given`;
+    const reason = `the statement takes ${counted(expected, "parameter")}, but ${values.length} ${values.length === 1 ? "was" : "were"} passed`;
     throw new AgnesError("invalid_input", { what: "the list of parameters", reason });
   }
   for (const [index, value] of values.entries()) bindParameter(prepared, index + 1, value);
@@ -30,7 +30,7 @@ function bindNamed(
   expected: number,
   values: Readonly<Record<string, SqlValue>>,
 ): void {
-  // DuckDB ignores the case of their names.
+  // DuckDB ignores the case of parameter names.
   const byName = new Map(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]));
   const names = Array.from({ length: expected }, (_, at) => native.parameter_name(prepared, at + 1));
   const missing = names.find((name) => byName.get(name.toLowerCase()) === undefined);
@@ -48,7 +48,7 @@ function bindNamed(
     bindParameter(prepared, at + 1, byName.get(name.toLowerCase()) ?? null);
 }
 
-/** Whether there is any parameter. */
+/** Returns whether there are any parameters. */
 export function hasParameters(values: SqlParameters | undefined): boolean {
   return values !== undefined && (isList(values) ? values : Object.keys(values)).length > 0;
 }
@@ -77,8 +77,8 @@ function bindParameter(prepared: native.PreparedStatement, index: number, value:
 }
 
 /**
- * A DuckDB value as plain JavaScript: bytes as `Uint8Array`, lists as arrays, records as objects, maps as arrays of
- * `{ key, value }`; days, times, decimals and what else has no counterpart as the text DuckDB writes.
+ * Converts a DuckDB value to plain JavaScript: bytes to `Uint8Array`, lists to arrays, structs to objects, maps to arrays
+ * of `{ key, value }`; dates, times, decimals and other types without a counterpart to DuckDB's text.
  */
 export function plainValue(value: duckdb.DuckDBValue): unknown {
   if (value === null || typeof value !== "object") return value;
@@ -98,8 +98,8 @@ export function plainValue(value: duckdb.DuckDBValue): unknown {
 }
 
 /**
- * The text of a value's JSON: numbers with all their digits, bytes as base64, maps as arrays of `{key, value}`, a union
- * as an object of its one member, numbers that are none and all other values as the text DuckDB writes.
+ * Returns a value as JSON: numbers with all digits, bytes as base64, maps as arrays of `{key, value}`, a union as an
+ * object of its one member, and NaN, infinity and all other values as DuckDB's text.
  */
 function jsonText(value: duckdb.DuckDBValue): string {
   if (value === null) return "null";
@@ -129,11 +129,11 @@ function jsonText(value: duckdb.DuckDBValue): string {
   return JSON.stringify(textOf(value));
 }
 
-/** The text of a value as DuckDB writes it in a session of which the time zone is UTC. */
+/** Returns a value as DuckDB's text in a session with time zone UTC. */
 export function textOf(value: duckdb.DuckDBValue): string {
   if (value instanceof duckdb.DuckDBVariantValue || value instanceof duckdb.DuckDBUnionValue)
     return jsonText(value);
-  // Its own `toString` takes the time zone of the process.
+  // `toString` would use the time zone of the process.
   if (value instanceof duckdb.DuckDBTimestampTZValue) {
     const text = new duckdb.DuckDBTimestampValue(value.micros).toString();
     return text.endsWith("infinity") ? text : `${text}+00`;

@@ -13,13 +13,13 @@ const KEYS: readonly (keyof ExtensionSpec)[] = [
 ];
 const SECRET_KEYS = ["type", "tokenParameter", "option"];
 
-/** What is wrong with the `extensions` of a plugin. */
+/** Returns why the `extensions` of a plugin are invalid; `undefined` if they are valid. */
 export function extensionsProblem(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (!isRecord(value)) return "extensions should be an object of DuckDB extensions by name";
   for (const [name, spec] of Object.entries(value)) {
     if (!isExposedName(name)) return `the extension ${formatValue(name)} is not a valid name`;
-    if (name === "duckdb") return "a DuckDB file needs no extension: take duckdb out of extensions";
+    if (name === "duckdb") return "a DuckDB file needs no extension: remove duckdb from extensions";
     const problem = isRecord(spec) ? specProblem(spec) : "should be an object; {} for an official extension";
     if (problem !== undefined) return `extensions.${name} ${problem}`;
   }
@@ -28,10 +28,11 @@ export function extensionsProblem(value: unknown): string | undefined {
 
 function specProblem(spec: Readonly<Record<string, unknown>>): string | undefined {
   const unknown = Object.keys(spec).find((key) => !(KEYS as readonly string[]).includes(key));
-  if (unknown !== undefined) return `has the key ${formatValue(unknown)}; there are ${KEYS.join(", ")}`;
+  if (unknown !== undefined)
+    return `has the unknown key ${formatValue(unknown)}; known keys: ${KEYS.join(", ")}`;
   const { repository, type, readOnly, tokenOption, secret, hosts, foreign, functions } = spec;
   if (repository !== undefined && repository !== "core" && repository !== "community") {
-    return `has the repository ${formatValue(repository)}, but should have core or community`;
+    return `has the repository ${formatValue(repository)}; it should be core or community`;
   }
   for (const [key, name] of Object.entries({ type, tokenOption })) {
     if (name !== undefined && !isName(name))
@@ -51,7 +52,7 @@ function secretProblem(secret: unknown): string | undefined {
   if (!isRecord(secret) || !isName(secret["type"])) return "has a secret without a type";
   const unknown = Object.keys(secret).find((key) => !SECRET_KEYS.includes(key));
   if (unknown !== undefined) {
-    return `has a secret with the key ${formatValue(unknown)}; there are ${SECRET_KEYS.join(", ")}`;
+    return `has a secret with the unknown key ${formatValue(unknown)}; known keys: ${SECRET_KEYS.join(", ")}`;
   }
   const { tokenParameter, option } = secret;
   if (tokenParameter !== undefined && !isName(tokenParameter)) {

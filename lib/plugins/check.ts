@@ -17,9 +17,9 @@ const ERROR = /^[a-z][a-z0-9_]{0,63}$/;
 const VARIABLE = /^[A-Z][A-Z0-9_]{0,63}$/;
 
 /**
- * Checks that a value is a plugin and gives it typed.
+ * Checks that a value is a plugin and returns it typed.
  *
- * @param file where it came from, for the message
+ * @param file the file of the plugin, for the message
  * @throws `plugin_invalid`
  */
 export function checkPlugin(value: unknown, file?: string): AnyPlugin {
@@ -30,7 +30,7 @@ export function checkPlugin(value: unknown, file?: string): AnyPlugin {
 }
 
 /**
- * Checks that a connector has the methods of what its plugin declares, and no others.
+ * Checks that a connector has the methods of the capabilities that its plugin declares, and no other ones.
  *
  * @throws `plugin_invalid`
  */
@@ -69,7 +69,7 @@ function capabilitiesProblem(value: unknown): string | undefined {
   for (const [at, capability] of (value as readonly unknown[]).entries()) {
     if (!capabilities.includes(capability as Capability)) {
       const near = typeof capability === "string" ? nearest(capability, capabilities) : undefined;
-      return `there is no capability ${formatValue(capability)}${near === undefined ? "" : `; did you mean ${near}?`}`;
+      return `the capability ${formatValue(capability)} is unknown${near === undefined ? "" : `; did you mean ${near}?`}`;
     }
     if (value.indexOf(capability) !== at)
       return `the capability ${formatValue(capability)} is declared twice`;
@@ -78,15 +78,15 @@ function capabilitiesProblem(value: unknown): string | undefined {
 }
 
 function optionsProblem(value: unknown): string | undefined {
-  // Not by class: a plugin from a package may bring a valibot of its own.
+  // Not `instanceof`: a plugin from a package may use another copy of valibot.
   if (!isRecord(value) || value["kind"] !== "schema" || typeof value["~run"] !== "function") {
     return "options should be a valibot schema, such as v.strictObject({})";
   }
-  return value["async"] === true ? "options should be a schema that is not asynchronous" : undefined;
+  return value["async"] === true ? "options should be a synchronous schema" : undefined;
 }
 
 function secretsProblem(value: unknown): string | undefined {
-  if (!isRecord(value)) return "secrets should be an object; {} when there are none";
+  if (!isRecord(value)) return "secrets should be an object; {} if there are none";
   for (const [name, spec] of Object.entries(value)) {
     if (!VARIABLE.test(name)) {
       return `the secret ${formatValue(name)} should be named like an environment variable: capital letters, digits and underscores`;
@@ -127,7 +127,7 @@ function errorsProblem(plugin: string, value: unknown): string | undefined {
 
 function misplacedProblem(value: Readonly<Record<string, unknown>>): string | undefined {
   const misplaced = allMethods().find((method) => value[method] !== undefined);
-  return misplaced === undefined ? undefined : `${misplaced} belongs into the object that connect returns`;
+  return misplaced === undefined ? undefined : `${misplaced} belongs in the object that connect returns`;
 }
 
 function connectorProblem(declared: readonly Capability[], connector: unknown): string | undefined {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 
-/** A place in a file, counted from 1. */
+/** A position in a file. Lines and columns start at 1. */
 export interface Position {
   readonly file: string;
   readonly line: number;
@@ -8,16 +8,17 @@ export interface Position {
 }
 
 /**
- * Where loading a plugin failed: where its text is wrong, where it threw, or where it names what is not there.
+ * Returns the position at which loading a plugin failed: the syntax error, the statement that threw, or the name of a
+ * missing package or export.
  *
- * @param file the plugin
- * @param text what the file holds
+ * @param file the file of the plugin
+ * @param text the content of the file
  */
 export function positionOf(thrown: unknown, file: string, text: string): Position | undefined {
   return ofCompiler(thrown) ?? ofStack(thrown, file) ?? ofName(thrown, file, text);
 }
 
-/** Where a text occurs first in a file; `undefined` when it does not. */
+/** Returns the position of the first occurrence of a text in a file; `undefined` if there is none. */
 export function positionIn(file: string, text: string, part: string): Position | undefined {
   const at = text.indexOf(part);
   if (at === -1) return undefined;
@@ -25,10 +26,10 @@ export function positionIn(file: string, text: string, part: string): Position |
   return { file, line: before.length, column: before.at(-1)!.length + 1 };
 }
 
-/** What was thrown, or the first of several errors that it stands for: "4 errors building …" names none. */
+/** Returns the thrown value, or the first error of an aggregate, because "4 errors building …" describes none of them. */
 export function firstError(thrown: unknown): unknown {
   let first = thrown;
-  // Errors may stand for one another.
+  // Aggregates may contain each other.
   for (let depth = 0; depth < 10 && typeof first === "object" && first !== null; depth += 1) {
     const { errors } = first as { readonly errors?: unknown };
     if (!Array.isArray(errors) || errors.length === 0) break;
@@ -37,7 +38,7 @@ export function firstError(thrown: unknown): unknown {
   return first;
 }
 
-/** Bun's compiler says where; with several errors the first counts. */
+/** Returns the position of a compiler error of Bun; of several errors, the first. */
 function ofCompiler(thrown: unknown): Position | undefined {
   const first = firstError(thrown);
   if (typeof first !== "object" || first === null) return undefined;
@@ -49,24 +50,26 @@ function ofCompiler(thrown: unknown): Position | undefined {
     : undefined;
 }
 
-/** The innermost call in a file of the plugin; one in a package or in the runtime says little. */
+/** Returns the innermost call in a file of the plugin. Calls in packages or the runtime are skipped. */
 function ofStack(thrown: unknown, file: string): Position | undefined {
   const stack = thrown instanceof Error ? (thrown.stack ?? "") : "";
   const frames = [
     ...stack.matchAll(/^\s*at .*?\(?((?:file:\/\/|\/|[A-Za-z]:[\\/])[^()\n]+?):(\d+):(\d+)\)?$/gm),
   ];
-  const places = frames.map(([, path, line, column]) => ({
+  const positions = frames.map(([, path, line, column]) => ({
     file: path!.startsWith("file://") ? fileURLToPath(path!) : path!,
     line: Number(line),
     column: Number(column),
   }));
   const folder = file.slice(0, Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\")) + 1);
-  return places.find((place) => place.file.startsWith(folder) && !place.file.includes("node_modules"));
+  return positions.find(
+    (position) => position.file.startsWith(folder) && !position.file.includes("node_modules"),
+  );
 }
 
-/** A package or an export that is not there is named in quotes, and so is it in the file. */
+/** Returns the position of a missing package or export, which the message and the file both quote. */
 function ofName(thrown: unknown, file: string, text: string): Position | undefined {
   const message = typeof thrown === "object" && thrown !== null && "message" in thrown ? thrown.message : "";
   const names = [...String(message).matchAll(/['"]([^'"]+)['"]/g)].map(([, name]) => name!);
-  return names.map((name) => positionIn(file, text, name)).find((place) => place !== undefined);
+  return names.map((name) => positionIn(file, text, name)).find((position) => position !== undefined);
 }

@@ -17,29 +17,29 @@ import { checkPlugin } from "./check.ts";
 import { firstError, positionIn, positionOf } from "./load-position.ts";
 import type { PluginFailure } from "./registry.ts";
 
-/** The folder of a workspace that holds the team's own plugins. */
+/** The folder of a workspace for local plugins. */
 export const PLUGINS_FOLDER = "plugins";
 
-/** An import that waits for something at its top must not keep every command from starting. */
+/** A top-level `await` in a plugin must not block every command. */
 const IMPORT_TIMEOUT_MS = 10_000;
 
 const EXTENSIONS = [".ts", ".mts", ".js", ".mjs"];
 
-/** Imports a module by its absolute path and gives its exports. */
+/** Imports a module by its absolute path and returns its exports. */
 export type PluginImporter = (path: string) => Promise<unknown>;
 
-/** Imports with what the runtime has; Bun reads TypeScript as it is, Node needs JavaScript. */
+/** Uses the `import` of the runtime. Bun supports TypeScript; Node.js needs JavaScript. */
 const importModule: PluginImporter = (path) => import(pathToFileURL(path).href);
 
 /**
- * Loads the plugins of a workspace: those that `plugins:` names, then those of its folder `plugins/`.
+ * Loads the plugins of a workspace: first the entries of `plugins:`, then the files of its folder `plugins/`.
  *
- * A bad one is reported with its file and reason, and the rest work.
+ * A plugin that cannot be loaded is reported with its file and the reason; the others still work.
  *
  * @param directory the workspace
- * @param entries `plugins:` of agnes.yaml: paths from the workspace, or packages installed there
- * @param options.taken names that other plugins have already
- * @param options.timeoutMs how long the import of one may take; default: 10 seconds
+ * @param entries `plugins:` of agnes.yaml: paths relative to the workspace, or packages installed there
+ * @param options.taken names of other plugins
+ * @param options.timeoutMs the timeout for the import of one plugin; default: 10 seconds
  */
 export async function loadWorkspacePlugins(
   directory: string,
@@ -97,7 +97,7 @@ async function loadPlugin(
   if (plugin === undefined) {
     throw new AgnesError("plugin_load_failed", {
       file,
-      reason: "it has no default export; write `export default definePlugin({ … })`",
+      reason: "it has no default export: add `export default definePlugin({ … })`",
     });
   }
   try {
@@ -109,7 +109,7 @@ async function loadPlugin(
   }
 }
 
-/** `<name>.ts` and `<name>/plugin.ts` of the folder, sorted; tests and declarations are no plugins. */
+/** Returns `<name>.ts` and `<name>/plugin.ts` of the folder, sorted, without tests and declaration files. */
 async function filesOfFolder(folder: string, files: Files): Promise<readonly string[]> {
   const found: string[] = [];
   for (const name of (await files.list(folder)) ?? []) {
@@ -139,7 +139,7 @@ async function fileOfEntry(directory: string, entry: string, files: Files): Prom
     }
   }
   if (entry.startsWith(".") || isAbsolute(entry)) {
-    throw new AgnesError("plugin_load_failed", { file: path, reason: "there is no such file" });
+    throw new AgnesError("plugin_load_failed", { file: path, reason: "the file does not exist" });
   }
   return fileOfPackage(directory, entry, files);
 }
@@ -153,21 +153,21 @@ async function fileOfPackage(directory: string, name: string, files: Files): Pro
     if (file !== undefined) return file;
     throw new AgnesError(
       "plugin_load_failed",
-      { file: name, reason: `there is no such file, and no such package is installed in ${directory}` },
+      { file: name, reason: `it is neither an existing file nor a package installed in ${directory}` },
       { cause },
     );
   }
 }
 
-/** The main file of a package that may only be imported, which `require.resolve` of Node does not find. */
+/** Returns the main file of an ESM-only package, which `require.resolve` of Node.js does not find. */
 async function importedFile(name: string, directory: string, files: Files): Promise<string | undefined> {
   for (let folder = directory; ; folder = dirname(folder)) {
-    const home = join(folder, "node_modules", name);
-    const manifest = await files.read(join(home, "package.json"));
+    const root = join(folder, "node_modules", name);
+    const manifest = await files.read(join(root, "package.json"));
     if (manifest !== null) {
       const { exports } = JSON.parse(new TextDecoder().decode(manifest)) as { readonly exports?: unknown };
       const main = targetOf((exports as Readonly<Record<string, unknown>> | undefined)?.["."] ?? exports);
-      return main === undefined ? undefined : join(home, main);
+      return main === undefined ? undefined : join(root, main);
     }
     if (dirname(folder) === folder) return undefined;
   }

@@ -2,28 +2,28 @@ import { AgnesError, isAgnesError, nearest } from "../base/mod.ts";
 import type { AnyPlugin } from "../kit/mod.ts";
 import { checkPlugin } from "./check.ts";
 
-/** A plugin that could not be used, and why. */
+/** A plugin that could not be loaded, with the error. */
 export interface PluginFailure {
-  /** The file or package it should have come from. */
+  /** The file or package of the plugin. */
   readonly file: string;
   readonly error: AgnesError;
 }
 
-/** The plugins there are, by name. */
+/** The available plugins. */
 export interface PluginRegistry {
-  /** All plugins, by name. */
+  /** Returns all plugins, sorted by name. */
   list(): readonly AnyPlugin[];
-  /** @throws `plugin_unknown` naming the nearest one */
+  /** @throws `plugin_unknown` with the nearest name */
   get(name: string): AnyPlugin;
-  /** Those that could not be loaded. */
+  /** Returns the plugins that could not be loaded. */
   failures(): readonly PluginFailure[];
 }
 
 /**
- * Makes the registry of the given plugins.
+ * Creates a registry of plugins.
  *
- * @param failures what to report beside them
- * @throws `plugin_invalid` when one is not a plugin or two have one name
+ * @param failures the plugins that could not be loaded
+ * @throws `plugin_invalid` if one is not a plugin or two have the same name
  */
 export function createPluginRegistry(
   plugins: readonly AnyPlugin[],
@@ -47,7 +47,7 @@ export function createPluginRegistry(
       const plugin = byName.get(name);
       if (plugin !== undefined) return plugin;
       const near = nearest(name, names);
-      const own = failures.filter((failure) => isOf(failure, name));
+      const own = failures.filter((failure) => hasName(failure, name));
       const failed = own.length > 0 ? own : failures;
       const reasons = failed.map(({ error }) => error.message);
       throw new AgnesError("plugin_unknown", {
@@ -61,8 +61,8 @@ export function createPluginRegistry(
   };
 }
 
-/** Whether a plugin that could not be loaded is the one of a name: by what it says, or by its file or folder. */
-function isOf({ file, error }: PluginFailure, name: string): boolean {
+/** Returns whether a plugin that could not be loaded has a name, by its `name` or by its file or folder. */
+function hasName({ file, error }: PluginFailure, name: string): boolean {
   if (isAgnesError(error, "plugin_invalid") && error.details.plugin === name) return true;
   const [base = "", folder] = file.split(/[\\/]/).reverse();
   const stem = base.replace(/\.m?[jt]s$/, "");

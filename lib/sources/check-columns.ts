@@ -9,7 +9,7 @@ type Named = Pick<
 >;
 
 /**
- * Checks that a table has columns, and those that its settings name.
+ * Checks that a table has columns, including those that its settings name.
  * @throws `table_plan_invalid`
  */
 export function checkColumns(settings: Named, schema: Schema): void {
@@ -18,24 +18,24 @@ export function checkColumns(settings: Named, schema: Schema): void {
     throw new AgnesError("table_plan_invalid", { id, table, reason, option });
   };
   const known = new Set(schema.fields.map((field) => String(field.name)));
-  if (known.size === 0) refuse("the source describes no column of it");
+  if (known.size === 0) refuse("the source describes no columns");
   const folded = new Set([...known].map((name) => name.toLowerCase()));
-  if (folded.size !== known.size) refuse("two of its columns differ in upper and lower case only");
-  for (const [what, option, columns] of columnsNamed(settings)) {
+  if (folded.size !== known.size) refuse("two of its columns differ only in upper and lower case");
+  for (const [role, option, columns] of columnsNamed(settings)) {
     for (const column of columns) {
       if (!known.has(column))
-        refuse(`the ${what} column ${JSON.stringify(column)} is not one of its columns`, option);
+        refuse(`the ${role} column ${JSON.stringify(column)} is not one of its columns`, option);
     }
   }
 }
 
 function columnsNamed(
   settings: Named,
-): readonly (readonly [what: string, option: string, columns: readonly string[]])[] {
+): readonly (readonly [role: string, option: string, columns: readonly string[]])[] {
   return [
     ["primary key", "--primary-key COLUMNS", settings.primaryKey],
     ["cursor", "--incremental-column COLUMN", settings.cursor === undefined ? [] : [settings.cursor]],
-    ["wanted", "--columns COLUMNS", settings.columns ?? []],
+    ["selected", "--columns COLUMNS", settings.columns ?? []],
     ["filter", "--where CONDITIONS", (settings.filter ?? []).map((filter) => filter.column)],
     ["partition", "--partition-by COLUMN", settings.partitionBy === undefined ? [] : [settings.partitionBy]],
   ];

@@ -17,7 +17,7 @@ import { resolveSecrets } from "./secrets.ts";
 const CONNECT_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 30_000;
 
-/** What of a source's configuration a connection needs. */
+/** The part of a source's configuration that a connection needs. */
 export interface SourceToConnect {
   readonly plugin: string;
   readonly options?: unknown;
@@ -25,35 +25,35 @@ export interface SourceToConnect {
   readonly secrets?: Readonly<Record<string, string>>;
 }
 
-/** What `connectSource` needs of the world. */
+/** The services that `connectSource` uses. */
 export interface ConnectServices {
   readonly host: Host;
   readonly log: Log;
   readonly engine: DuckDBEngine;
-  /** Where relative paths of the options start: the workspace. */
+  /** The base of relative paths in the options: the workspace. */
   readonly directory: string;
-  /** The kept state of a published table. Default: nothing is published. */
+  /** Returns the stored state of a published table. Default: nothing is published. */
   readonly published?: (table: string) => Promise<JsonValue | undefined>;
-  /** Learns of the source and its secrets before its plugin connects. */
+  /** Called with the source and its secrets before its plugin connects. */
   readonly onConnect?: (origin: Origin) => void;
 }
 
 /**
- * A connected source. Every failure of its connector is an `AgnesError`; a plugin's own is `plugin_failed`, one about
- * the data of the source keeps its code.
+ * A connected source. Every failure of its connector is an `AgnesError`: `plugin_failed`, except that errors in the data
+ * of the source keep their code.
  */
 export interface SourceHandle extends AsyncDisposable {
   readonly name: string;
   readonly plugin: AnyPlugin;
   readonly connector: AnyConnector;
-  /** The values that nothing may show, as far as they are known by now. */
+  /** The secret values to redact, as far as they are known. */
   readonly secrets: readonly string[];
-  /** Frees what the connector holds; calling it again does nothing. */
+  /** Releases the resources of the connector. Further calls do nothing. */
   close(): Promise<void>;
 }
 
 /**
- * Connects to a source: checks its options, takes its secrets from the environment and calls the plugin.
+ * Connects to a source: checks its options, reads its secrets from the environment and calls the plugin.
  *
  * @throws `plugin_unknown`, `config_unknown_key`, `config_invalid`, `secret_missing`, `plugin_invalid`,
  *   `plugin_failed`, `timed_out`, `aborted`
@@ -86,7 +86,7 @@ export async function connectSource(
   );
   const guarded = guardConnector(checkedConnector(plugin, connector, values), origin, plugin);
   let closing: Promise<void> | undefined;
-  const close = () => (closing ??= closeWithin(guarded, name));
+  const close = () => (closing ??= closeConnector(guarded, name));
   return {
     name,
     plugin,
@@ -99,7 +99,7 @@ export async function connectSource(
   };
 }
 
-/** @throws `plugin_invalid`, which shows names of what the plugin returned */
+/** @throws `plugin_invalid`, which contains names from the returned object, so it is redacted */
 function checkedConnector(plugin: AnyPlugin, connector: unknown, secrets: Iterable<string>): AnyConnector {
   try {
     return checkConnector(plugin, connector);
@@ -108,24 +108,28 @@ function checkedConnector(plugin: AnyPlugin, connector: unknown, secrets: Iterab
   }
 }
 
-async function closeWithin(connector: AnyConnector, source: string): Promise<void> {
+async function closeConnector(connector: AnyConnector, source: string): Promise<void> {
   if (connector.close === undefined) return;
   await withDeadline(`the closing of source ${source}`, { timeoutMs: CLOSE_TIMEOUT_MS }, async () =>
     connector.close!(),
   );
 }
 
-/** A connection that came after nobody waited for it any more; whether it closes well is nobody's matter. */
-function closeLate(late: AnyConnector): void {
+/** Closes a connection that was opened after the timeout. Errors are ignored. */
+function closeLate(connector: AnyConnector): void {
   Promise.resolve()
-    .then(() => late.close?.())
+    .then(() => connector.close?.())
     .catch(() => {});
 }
 
 function contextOf(
   services: ConnectServices,
   source: string,
-  given: {
+  {
+    options,
+    secrets,
+    values,
+  }: {
     readonly options: unknown;
     readonly secrets: Readonly<Record<string, Secret | undefined>>;
     readonly values: Set<string>;
@@ -134,13 +138,13 @@ function contextOf(
   const { host, directory } = services;
   const log = createLog(
     ({ level, message, fields }) => services.log[level](message, { source, ...fields }),
-    given.values,
+    values,
   );
   return {
     source,
-    options: given.options,
-    secrets: given.secrets,
-    http: createHttp({ host, log, secrets: given.values }),
+    options,
+    secrets,
+    http: createHttp({ host, log, secrets: values }),
     duckdb: services.engine,
     log,
     published: services.published ?? (async () => undefined),

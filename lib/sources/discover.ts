@@ -7,9 +7,9 @@ const DISCOVER_TIMEOUT_MS = 300_000;
 const NAME_LENGTH_MAX = 255;
 
 /**
- * Lists the tables of a source: pages joined, every table checked, in the source's order.
+ * Lists the tables of a source. Joins the pages, checks each table and keeps the order of the source.
  *
- * @param options `timeoutMs` 5 min by default
+ * @param options.timeoutMs default: 5 minutes
  * @throws `capability_missing`, `plugin_failed`, `timed_out`, `aborted`
  */
 export async function discoverTables(
@@ -53,39 +53,40 @@ async function* pagesOf(
   }
 }
 
-/** Why something is not a table that Agnes can use; `undefined` when it is one. */
+/** Returns why a table is invalid; `undefined` if it is valid. */
 function tableProblem(table: TableInfo, declared: readonly Capability[]): string | undefined {
-  if (typeof table !== "object" || table === null) return `it lists ${formatValue(table)}, which is no table`;
+  if (typeof table !== "object" || table === null)
+    return `it lists ${formatValue(table)}, which is not a table`;
   const { name } = table;
   if (typeof name !== "string" || name === "" || name.length > NAME_LENGTH_MAX || /\p{Cc}/u.test(name)) {
-    return `${formatValue(name)} is no name of a table: 1 to ${NAME_LENGTH_MAX} characters that can be printed`;
+    return `${formatValue(name)} is not a valid table name: use 1 to ${NAME_LENGTH_MAX} printable characters`;
   }
   const of = `of table ${formatValue(name)}`;
   const fields = (table.schema as TableInfo["schema"] | undefined)?.fields;
-  // What cannot be read has no columns that anyone knows.
+  // The columns of an unreadable table are unknown.
   if (table.problem !== undefined) return undefined;
   if (!Array.isArray(fields) || fields.length === 0) return `the schema ${of} has no columns`;
   const columns = new Set<string>();
   for (const { name: column } of table.schema.fields) {
-    // DuckDB does not tell them apart by case.
+    // DuckDB ignores case.
     const folded = column.toLowerCase();
     if (column === "" || columns.has(folded)) {
-      return `the column ${formatValue(column)} ${of} ${column === "" ? "has no name" : "is there twice; case does not count"}`;
+      return `the column ${formatValue(column)} ${of} ${column === "" ? "has no name" : "occurs twice, ignoring case"}`;
     }
     columns.add(folded);
   }
   const named = new Set(table.schema.fields.map((field) => field.name));
-  if (!Array.isArray(table.primaryKey)) return `the primary key ${of} is no list`;
+  if (!Array.isArray(table.primaryKey)) return `the primary key ${of} is not a list`;
   const missing = [...table.primaryKey, ...(table.cursor === undefined ? [] : [table.cursor])].find(
     (column) => !named.has(column),
   );
   if (missing !== undefined)
-    return `there is no column ${formatValue(missing)} ${of}, though its key or cursor names it`;
+    return `the column ${formatValue(missing)} in the key or cursor ${of} does not exist`;
   const badMetadata =
     table.sourceMetadata === undefined ? undefined : sourceMetadataProblem(table.sourceMetadata);
   if (badMetadata !== undefined) return `the sourceMetadata ${of} ${badMetadata}`;
   const undeclared = table.capabilities?.find((capability) => !declared.includes(capability));
   return undeclared === undefined
     ? undefined
-    : `the capability ${formatValue(undeclared)} ${of} is not the plugin's`;
+    : `the capability ${formatValue(undeclared)} ${of} is not declared by the plugin`;
 }

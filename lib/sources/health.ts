@@ -5,9 +5,9 @@ import { discoverTables } from "./discover.ts";
 const HEALTH_TIMEOUT_MS = 30_000;
 
 /**
- * Whether a source answers: by its own health check, else by listing its tables.
+ * Checks whether a source is reachable, with its own health check or otherwise by listing its tables.
  *
- * A source that fails is an answer and not an error; only a stop that was asked for throws.
+ * An unreachable source is reported with `ok: false` and does not throw.
  * @throws `aborted`
  */
 export async function checkHealth(

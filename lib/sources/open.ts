@@ -5,7 +5,7 @@ import type { PluginRegistry } from "../plugins/mod.ts";
 import { placedError, type Workspace } from "../workspace/mod.ts";
 import { connectSource, type ConnectServices, type SourceHandle } from "./connect.ts";
 
-/** What connecting to the sources of a workspace needs. */
+/** The services for connecting to the sources of a workspace. */
 export interface SourceServices {
   readonly host: Host;
   readonly log: Log;
@@ -14,14 +14,14 @@ export interface SourceServices {
   readonly workspace: Workspace;
   /** See `ConnectServices`. */
   readonly onConnect?: ConnectServices["onConnect"];
-  /** The kept state of the published tables of a source, by the source's own names for them. */
+  /** Returns the stored state of the published tables of a source, by their names in the source. */
   readonly publishedStates: (source: string) => (table: string) => Promise<JsonValue | undefined>;
 }
 
 /**
- * Connects to a source of the workspace with a DuckDB of its own; closing the handle frees both.
- * @param isFresh whether the connector is told nothing of the published rows of a table, by the source's own name
- * @throws `source_unknown`, and what `connectSource` throws
+ * Connects to a source of the workspace with its own DuckDB instance. Closing the handle closes both.
+ * @param isFresh whether a table is read from scratch, so that its published state is hidden from the connector
+ * @throws `source_unknown`, and the errors of `connectSource`
  */
 export async function openSource(
   services: SourceServices,
@@ -73,7 +73,7 @@ export async function openSource(
   }
 }
 
-/** The error for a source that `agnes.yaml` does not name; `views` are names that could have been meant as well. */
+/** Returns the error for a source that is not in `agnes.yaml`; `views` are further candidates for the nearest name. */
 export function unknownSource(
   source: string,
   known: readonly string[],

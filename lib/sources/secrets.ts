@@ -2,10 +2,10 @@ import { AgnesError, nearest, Secret, type Host } from "../base/mod.ts";
 import type { AnyPlugin } from "../kit/mod.ts";
 
 /**
- * Takes a plugin's secrets from the environment.
+ * Reads a plugin's secrets from the environment. An empty value counts as missing.
  *
- * @param mapping the variable for each secret; default: the secret's own name. An empty value counts as missing.
- * @throws `secret_missing` naming every missing variable, `config_unknown_key` for a secret the plugin has not
+ * @param mapping the environment variable of each secret; default: the name of the secret
+ * @throws `secret_missing` with all missing variables, `config_unknown_key` for a secret that the plugin does not declare
  */
 export function resolveSecrets(
   plugin: AnyPlugin,

@@ -81,8 +81,8 @@ async function runConnected(
   });
   const failed = only === null ? unreadable : unreadable.filter(({ table }) => only.includes(table));
   // A table that could never be read is not registered, but may be requested.
-  const asked = only && only.filter((name) => !failed.some(({ table }) => table === name));
-  const records = await wantedRecords(services.tables, source, asked);
+  const requested = only && only.filter((name) => !failed.some(({ table }) => table === name));
+  const records = await wantedRecords(services.tables, source, requested);
   if (records.length + failed.length === 0) {
     await dropLeftTables(services, source);
     const allNotes = [...notes, unregisteredNote(source, handle.plugin, discovered)];

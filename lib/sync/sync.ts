@@ -40,11 +40,11 @@ export async function syncSources(
   const turnOf = registrationOrder(services.host, names);
   const rebuilds = new Rebuilds(() => rebuild(services, { signal }), services.log);
   let left = wanted.length;
-  const run = async ([source, asked]: (typeof wanted)[number]) => {
+  const run = async ([source, requested]: (typeof wanted)[number]) => {
     const registration = turnOf(source);
     try {
       throwIfAborted(signal, "the sync");
-      const report = await runSource(services, options, { source, asked, registration });
+      const report = await runSource(services, options, { source, requested, registration });
       left -= 1;
       // The rebuild at the end includes the last source.
       if (left > 0 && report?.stats?.published === true) rebuilds.request();
@@ -85,16 +85,16 @@ async function runSource(
   options: SyncOptions,
   {
     source,
-    asked,
+    requested,
     registration,
   }: {
     readonly source: string;
-    readonly asked: readonly string[] | null;
+    readonly requested: readonly string[] | null;
     readonly registration: RegistrationTurn;
   },
 ): Promise<SourceReport | null> {
   const { onProgress, due = false } = options;
-  const only = due ? await dueTables(services, source, asked) : asked;
+  const only = due ? await dueTables(services, source, requested) : requested;
   if (due && only?.length === 0) return null;
   const began = services.host.now();
   const report = await syncSource(services, {
@@ -113,9 +113,9 @@ async function runSource(
 async function dueTables(
   { host, state, tables }: SyncServices & { readonly state: SyncState },
   source: string,
-  asked: readonly string[] | null,
+  requested: readonly string[] | null,
 ): Promise<readonly string[]> {
-  const records = await wantedRecords(tables, source, asked);
+  const records = await wantedRecords(tables, source, requested);
   if (records.every(({ syncSchedule }) => syncSchedule === null)) return [];
   const succeeded = await state.succeeded(source);
   const now = host.now();

@@ -1,24 +1,24 @@
 import * as v from "valibot";
 
-/** What `agnes.yaml` may say of a `duckdb` source. */
+/** The schema of the options of a `duckdb` source. */
 export const duckdbOptions = v.strictObject({
   path: v.pipe(
     v.string(),
     v.nonEmpty(),
-    v.description("The DuckDB file; relative paths start at the workspace"),
+    v.description("The DuckDB file. Relative paths start at the workspace"),
   ),
   schemas: v.optional(
     v.pipe(
       v.array(v.string()),
       v.nonEmpty(),
-      v.description("The schemas whose tables are offered. Default: all but DuckDB's own"),
+      v.description("The schemas to include. Default: all except DuckDB's own"),
     ),
   ),
   include: v.optional(
     v.pipe(
       v.array(v.string()),
       v.nonEmpty(),
-      v.description("The tables and views that are offered, by name. Default: all"),
+      v.description("The names of the tables and views to include. Default: all"),
     ),
   ),
 });

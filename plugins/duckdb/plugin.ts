@@ -31,7 +31,7 @@ export default definePlugin({
       metadata: (tables, { signal }) => statistics(source, tables, signal),
       async health({ signal }) {
         const [version] = await source.rows("SELECT version() AS version", signal);
-        return { ok: true, message: `${source.path} can be read by DuckDB ${String(version!["version"])}` };
+        return { ok: true, message: `DuckDB ${String(version!["version"])} can read ${source.path}` };
       },
     };
   },

@@ -2,7 +2,7 @@ import { arrow, type Filter, type FilterValue, type ReadOptions, type TableInfo 
 
 import { literal, quoted } from "./source.ts";
 
-/** The SELECT that reads a table: columns, filter and cursor are DuckDB's work. */
+/** Returns the SELECT that reads a table. DuckDB applies columns, filter and cursor. */
 export function readQuery(
   database: string,
   table: TableInfo,
@@ -12,22 +12,22 @@ export function readQuery(
   const from = [database, ...(table.remotePath ?? ["main", table.name])].map(quoted).join(".");
   const { filter = [] } = options;
   const conditions = filter.flatMap((one) => condition(one, table));
-  const isWhole = conditions.length === filter.length;
+  const isComplete = conditions.length === filter.length;
   if (options.cursor !== undefined) {
-    // DuckDB gives the text the type of the column it is compared with.
+    // DuckDB casts the text to the type of the compared column.
     const { column, value, inclusive } = options.cursor;
     const name = comparable(column, table) ?? quoted(column);
     const start = literal(value);
     conditions.push(inclusive ? `(${name} >= ${start} OR ${name} IS NULL)` : `${name} > ${start}`);
   }
   const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
-  const limit = options.limit === undefined || !isWhole ? "" : ` LIMIT ${options.limit}`;
+  const limit = options.limit === undefined || !isComplete ? "" : ` LIMIT ${options.limit}`;
   return `SELECT ${columns.map(quoted).join(", ")} FROM ${from}${where}${limit}`;
 }
 
 const SIGNS = { gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
 
-/** A condition as SQL; none when DuckDB would not compare the values as they are published: the core filters again. */
+/** Returns a condition as SQL; none if DuckDB compares the values in another order than the published ones. The core filters again. */
 function condition({ column, operator, values }: Filter, table: TableInfo): readonly string[] {
   if (operator === "is_null") return [`${quoted(column)} IS NULL`];
   if (operator === "is_not_null") return [`${quoted(column)} IS NOT NULL`];
@@ -37,8 +37,8 @@ function condition({ column, operator, values }: Filter, table: TableInfo): read
 }
 
 /**
- * The SQL by which a column is compared with texts as its published values are: by their text, byte by byte, whatever
- * the collation or order of its own; null when SQL has no such text.
+ * Returns the SQL that compares a column with text in the same order as its published values: byte by byte, independent
+ * of the collation of the column; null if SQL has no such text.
  */
 function comparable(column: string, { schema }: TableInfo): string | null {
   const name = quoted(column);

@@ -4,7 +4,7 @@ import type { DuckDBOptions } from "./options.ts";
 
 /** The database file, attached read-only under the name of the source for each query. */
 export class Source {
-  /** The name under which SQL knows the database. */
+  /** The name of the database in SQL. */
   readonly name: string;
   /** The absolute path of the file. */
   readonly path: string;
@@ -28,7 +28,7 @@ export class Source {
     }
   }
 
-  /** The rows of a small answer as objects. */
+  /** Returns the rows of a small result as objects. */
   async rows(sql: string, signal: AbortSignal): Promise<readonly Readonly<Record<string, unknown>>[]> {
     const { batches } = await this.query(sql, { signal });
     const rows: Readonly<Record<string, unknown>>[] = [];
@@ -36,7 +36,7 @@ export class Source {
     return rows;
   }
 
-  /** What is wrong with the file itself, in words that name it. */
+  /** Returns the error for an unreadable or missing file, with its path; null for other errors. */
   #fileProblem(error: unknown): AgnesError | null {
     if (!(error instanceof AgnesError)) return null;
     if (error.message.includes("database does not exist"))
@@ -44,14 +44,14 @@ export class Source {
     const { operation, reason } = error.details as Partial<Record<string, unknown>>;
     const isAttach = typeof operation === "string" && /^ATTACH\b/.test(operation);
     if (error.code !== "duckdb_failed" || !isAttach || typeof reason !== "string") return null;
-    const [said] = reason.split(/\n\s*\n/);
-    const isOther = /\bversion|serializ/i.test(said!);
+    const [message] = reason.split(/\n\s*\n/);
+    const isOtherVersion = /\bversion|serializ/i.test(message!);
     return new AgnesError(
       "file_unreadable",
       {
         path: this.path,
-        reason: said!.replaceAll("\n", " "),
-        advice: isOther
+        reason: message!.replaceAll("\n", " "),
+        advice: isOtherVersion
           ? OTHER_VERSION
           : "Write the file again, or correct `path` in the options of the source.",
       },
@@ -61,11 +61,11 @@ export class Source {
 }
 
 const OTHER_VERSION =
-  "Write it again for earlier versions, with the DuckDB that made it: `ATTACH 'copy.duckdb' AS copy (STORAGE_VERSION 'v1.0.0')`, then `COPY FROM DATABASE name TO copy`.";
+  "Copy it to an older storage version with the DuckDB version that wrote it: `ATTACH 'copy.duckdb' AS copy (STORAGE_VERSION 'v1.0.0')`, then `COPY FROM DATABASE name TO copy`.";
 
-/** A name as SQL. */
+/** Returns a name as a quoted SQL identifier. */
 export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
-/** A text as SQL; DuckDB ends a statement at a NUL, so a text with one is put together. */
+/** Returns a text as an SQL literal. DuckDB ends a statement at a NUL, so a text with one is concatenated. */
 export function literal(text: string): string {
   const pieces = text.split("\0").map((piece) => `'${piece.replaceAll("'", "''")}'`);
   return pieces.length === 1 ? pieces[0]! : `(${pieces.join(" || chr(0) || ")})`;

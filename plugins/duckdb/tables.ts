@@ -3,7 +3,7 @@ import { AgnesError, table as tableInfo, type TableInfo, type TableMetadata } fr
 import type { DuckDBOptions } from "./options.ts";
 import { literal, quoted, type Source } from "./source.ts";
 
-/** A table or view as the catalog of the database lists it. */
+/** A table or view in the catalog of the database. */
 interface Listed {
   readonly schema: string;
   readonly name: string;
@@ -13,28 +13,28 @@ interface Listed {
 }
 
 /**
- * Lists the tables and views; those of other schemas than `main` are called `schema.name`.
+ * Lists the tables and views. Those outside the schema `main` are named `schema.name`.
  *
- * @throws `source_schema_missing` when none of the schemas that the options name exists
+ * @throws `source_schema_missing` if none of the configured schemas exists
  */
 export async function describeTables(
   source: Source,
   options: DuckDBOptions,
   signal: AbortSignal,
 ): Promise<readonly TableInfo[]> {
-  const strangers = await missingSchemas(source, options, signal);
+  const schemaProblems = await missingSchemas(source, options, signal);
   const all = await list(source, signal);
   const keys = await primaryKeys(source, signal);
   const offered = all.filter((one) => isOffered(one, options));
   const described = offered.map(async (one) => ({
     ...(await describe(source, one, keys.get(nameOf(one)) ?? [], signal)),
-    // As it is written: a workspace that moves with its database takes nothing from another one.
+    // The path as configured, so that a workspace can be moved together with its database.
     identity: options.path,
   }));
-  return [...(await Promise.all(described)), ...missingTables(all, options), ...strangers];
+  return [...(await Promise.all(described)), ...missingTables(all, options), ...schemaProblems];
 }
 
-/** What the database knows of tables without reading them. */
+/** Returns metadata of tables without reading them. */
 export async function statistics(
   source: Source,
   tables: readonly TableInfo[],
@@ -105,7 +105,7 @@ async function describe(
       ...(one.estimatedRows === null ? {} : { estimatedRows: one.estimatedRows }),
     });
   } catch (error) {
-    // A view over something that is gone, for example: the other tables are read all the same.
+    // For example a view over a dropped table. The other tables are still read.
     if (!one.isView || !(error instanceof AgnesError) || error.code !== "duckdb_failed") throw error;
     return tableInfo(nameOf(one), {}, { remotePath, problem: viewProblem(nameOf(one), error) });
   }
@@ -113,9 +113,9 @@ async function describe(
 
 function viewProblem(view: string, error: AgnesError): AgnesError {
   const { reason } = error.details as { readonly reason?: unknown };
-  // What follows an empty line lists candidates for the statement, which is not the user's.
+  // After an empty line, DuckDB lists candidates for the statement, which the user did not write.
   const [cause] = (typeof reason === "string" ? reason : error.message).split(/\n\s*\n|\nLINE /);
-  const advice = "Correct the view in the database, or leave it out with the option `include`.";
+  const advice = "Correct the view in the database, or exclude it with the option `include`.";
   return new AgnesError(
     "file_unreadable",
     { path: view, reason: cause!.replaceAll("\n", " "), advice },
@@ -135,12 +135,12 @@ function isInSchemas({ schema }: Listed, schemas: DuckDBOptions["schemas"]): boo
   return schemas === undefined || holds(schemas, schema);
 }
 
-/** Whether a name is among others; DuckDB ignores the case of names. */
+/** Returns whether a list contains a name. DuckDB ignores the case of names. */
 function holds(names: readonly string[], wanted: string): boolean {
   return names.some((name) => name.toLowerCase() === wanted.toLowerCase());
 }
 
-/** Schemas that are named and not there, each as a table that cannot be read; the others are read all the same. */
+/** Returns each missing schema of the options as a table with a problem. The other schemas are still read. */
 async function missingSchemas(
   source: Source,
   { schemas = [] }: DuckDBOptions,
@@ -163,7 +163,7 @@ async function missingSchemas(
   return problems.map(({ name, problem }) => tableInfo(name, {}, { problem }));
 }
 
-/** Tables that are named and not there; the others are read all the same. */
+/** Returns each missing table of the options as a table with a problem. The other tables are still read. */
 function missingTables(
   all: readonly Listed[],
   { include = [], schemas }: DuckDBOptions,

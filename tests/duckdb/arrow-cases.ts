@@ -1,6 +1,6 @@
 import * as arrow from "apache-arrow";
 
-/** Columns of every Arrow type, and what each row of them is in DuckDB. */
+/** Columns of every Arrow type, with the DuckDB value of each row. */
 export const ROWS = 5000;
 export const isNull = (row: number) => row % 7 === 3;
 
@@ -19,7 +19,7 @@ function built(type: arrow.DataType, value: (row: number) => unknown): arrow.Vec
   return builder.finish().toVector();
 }
 
-/** Values laid down as they are, for types whose builders change them. */
+/** Raw values, for types whose builders change them. */
 function raw(type: arrow.DataType, values: { readonly length: number }): arrow.Vector {
   const nullBitmap = new Uint8Array((ROWS + 7) >> 3);
   let nullCount = 0;

@@ -24,9 +24,9 @@ test.each([
   ["[1, NULL, 3]", "[1,null,3]"],
   ["{'x': 1, 'y': 'z'}", '{"x":1,"y":"z"}'],
   ["NULL", null],
-])("batchTexts() writes %s bare, and a null as null", async (expression, expected) => {
+])("batchTexts() returns %s without quotes, and null for a null", async (expression, expected) => {
   await using session = await open();
-  // Twice, with a null between, so that a wrong index shows.
+  // Twice, with a null between, to detect a wrong index.
   const sql = `SELECT ${expression} AS v UNION ALL SELECT NULL UNION ALL SELECT ${expression}`;
   const rows = [];
   for await (const batch of (await session.connection.stream(sql)).batches) rows.push(...batchTexts(batch));

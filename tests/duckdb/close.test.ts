@@ -5,7 +5,7 @@ import { expect, test } from "bun:test";
 import { openStream, type Connection, type Database } from "../../lib/duckdb/mod.ts";
 import { collect, numbers, open, rejection, sourceOf, temporaryDirectory } from "./support.ts";
 
-/** How often this process has the file open. */
+/** The number of open handles of this process to the file. */
 function handlesOf(path: string): number {
   return readdirSync("/proc/self/fd").filter((number) => {
     try {
@@ -67,7 +67,7 @@ test.each<[string, Use]>([
     },
   ],
   ["a source failed", (connection, database) => rejection(connection.rows(`FROM ${live(database, true)}`))],
-])("Database.close() lets go of its file after %s", async (_what, use) => {
+])("Database.close() releases its file after %s", async (_what, use) => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/a.duckdb`;
   {

@@ -7,7 +7,7 @@ import { expect, test } from "bun:test";
 import { checkParquetInput, copyToParquet, hasNegativeZero } from "../../lib/duckdb/mod.ts";
 import { batchOf, open, rejection, sourceOf, temporaryDirectory } from "./support.ts";
 
-test("copyToParquet() writes pages that readers of version 1 know, whatever the values span", async () => {
+test("copyToParquet() writes version 1 pages for any range of values", async () => {
   await using session = await open();
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/a.parquet`;
@@ -54,7 +54,7 @@ test("copyToParquet() keeps both zeros of partitions, each row once", async () =
   expect(found).toEqual(["-0.0", "0.0", "1.5"].map((v) => ({ v, n: 3000n })));
 });
 
-test("copyToParquet() keeps both zeros of batches that are not said to have none", async () => {
+test("copyToParquet() keeps both zeros of batches without withoutNegativeZero", async () => {
   await using session = await open();
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/a.parquet`;
@@ -80,11 +80,11 @@ test.each([
   ],
   ["positive zeros", new arrow.Float64(), [0, 1, -1, Number.MIN_VALUE, -Number.MIN_VALUE], false],
   ["the smallest long", new arrow.Int64(), [-(2n ** 63n)], false],
-])("hasNegativeZero() sees whether it is there in %s", (_name, type, values, expected) => {
+])("hasNegativeZero() detects a negative zero in %s", (_name, type, values, expected) => {
   expect(hasNegativeZero(batchOf({ v: arrow.vectorFromArray<arrow.DataType>(values, type) }))).toBe(expected);
 });
 
-test("copyToParquet() stores what Parquet cannot hold in types that it can, and refuses numbers beyond them", async () => {
+test("copyToParquet() converts types that Parquet does not support, and rejects numbers out of range", async () => {
   await using session = await open();
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/a.parquet`;
@@ -107,7 +107,7 @@ test("copyToParquet() stores what Parquet cannot hold in types that it can, and 
   expect(error.message).toContain("170141183460469231731687303715884105727");
 });
 
-test("copyToParquet() keeps the order of thousands of columns, and describe() tells it", async () => {
+test("copyToParquet() and describe() keep the order of thousands of columns", async () => {
   await using session = await open();
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/a.parquet`;
@@ -121,14 +121,14 @@ test("copyToParquet() keeps the order of thousands of columns, and describe() te
 test.each([
   ["a decimal of too many digits", "DECIMAL"],
   ["a time in UTC with nanoseconds", "1577836800123456789 ns"],
-])("checkParquetInput() refuses %s", async (_name, reason) => {
+])("checkParquetInput() rejects %s", async (_name, reason) => {
   const file = reason === "DECIMAL" ? "decimal-60.parquet" : "nanoseconds.parquet";
   const error = await rejection(checkParquetInput(new URL(`inputs/${file}`, import.meta.url).pathname));
   expect(error.code).toBe("type_unsupported");
   expect(error.message).toContain(reason);
 });
 
-test("checkParquetInput() lets times in UTC pass that are whole microseconds", async () => {
+test("checkParquetInput() accepts timestamps in UTC without fractions of a microsecond", async () => {
   await checkParquetInput(new URL("inputs/microseconds.parquet", import.meta.url).pathname);
 });
 
@@ -150,7 +150,7 @@ test.each([
   expect(copied.sha256).toBe(createHash("sha256").update(written).digest("hex"));
 });
 
-test("copyToParquet() lets go of the file when a hashed copy fails", async () => {
+test("copyToParquet() releases the file when a hashed copy fails", async () => {
   await using session = await open();
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/a.parquet`;
@@ -166,7 +166,7 @@ test("copyToParquet() lets go of the file when a hashed copy fails", async () =>
   expect(handles.filter((target) => target.startsWith(path))).toEqual([]);
 });
 
-test("copyToParquet() tells bounds that are those of the values, or none", async () => {
+test("copyToParquet() returns the exact bounds of the values, or none", async () => {
   await using session = await open();
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/a.parquet`;
@@ -195,7 +195,7 @@ test("copyToParquet() tells bounds that are those of the values, or none", async
   };
   const list = Object.entries(columns).map(([name, value]) => `${value} AS ${name}`);
   const input = { kind: "sql", sql: `SELECT ${list.join(", ")} FROM range(10000) r(i)` } as const;
-  const told = (await copyToParquet(session.database, input, path, { rowGroupRows: 2048 })).columns;
+  const statistics = (await copyToParquet(session.database, input, path, { rowGroupRows: 2048 })).columns;
   const real = Object.keys(columns).map(
     (name) => `[CAST(min(${name}) AS VARCHAR), CAST(max(${name}) AS VARCHAR)] AS ${name}`,
   );
@@ -204,23 +204,23 @@ test("copyToParquet() tells bounds that are those of the values, or none", async
   );
   const unknown: string[] = [];
   for (const name of Object.keys(columns)) {
-    const { min, max } = told[name]!;
+    const { min, max } = statistics[name]!;
     const [least, most] = bounds![name]!;
     if (min === null || max === null) unknown.push(name);
     expect({ name, min: min ?? least!, max: max ?? most! }).toEqual({ name, min: least!, max: most! });
   }
   expect(unknown).toEqual(["long", "longer", "late", "none", "flag", "float", "bytes"]);
-  expect(told).toMatchObject({ late: { nulls: 4096 }, none: { nulls: 10_000 }, longer: { nulls: 0 } });
+  expect(statistics).toMatchObject({ late: { nulls: 4096 }, none: { nulls: 10_000 }, longer: { nulls: 0 } });
 });
 
-test("copyToParquet() lists the files of partitions with what their columns hold", async () => {
+test("copyToParquet() returns the files of partitions with the statistics of their columns", async () => {
   await using session = await open();
   await using directory = await temporaryDirectory();
   const sql = "SELECT i, CASE WHEN i % 2 = 0 THEN '50 %/a=b' ELSE 'odd' END AS p FROM range(10) r(i)";
   const input = { kind: "sql", sql } as const;
   const copy = (folder: string, statistics: readonly string[]) =>
     copyToParquet(session.database, input, `${directory.path}/${folder}`, { partitionBy: "p", statistics });
-  const { rows, files } = await copy("told", ["i"]);
+  const { rows, files } = await copy("selected", ["i"]);
   expect(rows).toBe(10);
   expect(files.map(({ partition, columns }) => ({ partition, ...columns["i"] }))).toEqual(
     expect.arrayContaining([

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { describeQuery, openStream, quoteIdentifier } from "../../lib/duckdb/mod.ts";
 import { collect, open, rejection, sourceOf } from "./support.ts";
 
-/** What the text of a column that came back is compared with: geometries come as their WKB, unions as JSON. */
+/** The expected text of a column after the round trip: WKB for geometries, JSON for unions. */
 const asText = (column: string) =>
   column === "geometry"
     ? "ST_AsWKB(geometry)::VARCHAR"
@@ -11,7 +11,7 @@ const asText = (column: string) =>
       ? `to_json("union")::VARCHAR`
       : `${quoteIdentifier(column)}::VARCHAR`;
 
-test("Connection.stream() gives what openStream() takes back unchanged, for every DuckDB type", async () => {
+test("Connection.stream() and openStream() preserve the values of every DuckDB type", async () => {
   await using session = await open();
   const { database, connection } = session;
   await connection.run(
@@ -62,14 +62,14 @@ test("Connection.stream() keeps values of nested columns when rows are filtered,
   expect(row).toEqual({ differing: 0n, total: 17142n });
 });
 
-test("Connection.stream() says the schema and gives no batch when there are no rows", async () => {
+test("Connection.stream() returns the schema and no batch when there are no rows", async () => {
   await using session = await open();
   const { schema, batches } = await session.connection.stream("SELECT 1 AS a, 'x' AS b WHERE false");
   expect(String(schema)).toBe("Schema<{ 0: a: Int32, 1: b: Utf8 }>");
   expect(await collect(batches)).toEqual([]);
 });
 
-test("Connection.stream() uses little memory however long the answer is", async () => {
+test("Connection.stream() uses bounded memory for long results", async () => {
   await using session = await open({ limits: { memoryMb: 64 } });
   const { batches } = await session.connection.stream(
     "SELECT i, 'row number ' || i FROM range(3000000) r(i)",
@@ -99,7 +99,7 @@ test("Connection.stream() fails in the loop when a later row cannot be computed"
   expect(await session.connection.rows("SELECT 1 AS one")).toEqual([{ one: 1 }]);
 });
 
-test("describeQuery() gives the Arrow schema without running the query", async () => {
+test("describeQuery() returns the Arrow schema without running the query", async () => {
   await using session = await open();
   const schema = await describeQuery(
     session.connection,

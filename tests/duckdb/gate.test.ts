@@ -7,12 +7,12 @@ import { join } from "node:path";
 import { Gate, poolGate } from "../../lib/duckdb/gate.ts";
 import { open, rejection } from "./support.ts";
 
-/** Lets every promise that can go on do so. */
+/** Runs all pending microtasks. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
 }
 
-/** Takes places one after the other, and tells which of them are inside. */
+/** Takes places one after the other and returns which of them are inside. */
 function visitors(gate: Gate, count: number) {
   const places = Array.from({ length: count }, (_, index) => gate.place(`visitor ${index}`));
   const inside = new Set<number>();
@@ -32,7 +32,7 @@ function visitors(gate: Gate, count: number) {
 }
 
 describe("Gate", () => {
-  test("lets in as many as it holds, and the one that waits longest when a place is given back", async () => {
+  test("admits as much work as its capacity, and the longest waiting one when a place is released", async () => {
     const { take, give, inside } = visitors(new Gate(2), 6);
     for (let index = 0; index < 6; index += 1) void take(index);
     expect(await inside()).toEqual([0, 1]);
@@ -50,7 +50,7 @@ describe("Gate", () => {
     expect(await inside()).toEqual([0, 1]);
   });
 
-  test("counts a place once, however often it is taken and given back", async () => {
+  test("counts a place once when it is taken and released repeatedly", async () => {
     const { take, give, inside, places } = visitors(new Gate(1), 3);
     await take(0);
     await places[0]!.take();
@@ -68,7 +68,7 @@ describe("Gate", () => {
     expect(await inside()).toEqual([2]);
   });
 
-  test("lets nobody in who gave up, before or while waiting, and keeps the order of the others", async () => {
+  test("does not admit aborted work, before or while waiting, and keeps the order of the others", async () => {
     const { take, give, inside } = visitors(new Gate(1), 5);
     expect((await rejection(take(4, AbortSignal.abort()))).code).toBe("aborted");
     await take(0);
@@ -87,7 +87,7 @@ describe("Gate", () => {
     expect(await inside()).toEqual([4]);
   });
 
-  test("gives a place to one who is let in, although the signal fires afterwards", async () => {
+  test("keeps the place of admitted work when its signal aborts afterwards", async () => {
     const { take, give, inside } = visitors(new Gate(1), 4);
     const controller = new AbortController();
     await take(0);
@@ -105,7 +105,7 @@ describe("Gate", () => {
 });
 
 describe("Gate with work that cannot be stopped", () => {
-  /** Places whose holders go on after the abort. */
+  /** Places whose holders continue after the abort. */
   async function hold(gate: Gate, count: number) {
     const controller = new AbortController();
     const places = Array.from({ length: count }, (_, index) => gate.place(`lost ${index}`));
@@ -118,7 +118,7 @@ describe("Gate with work that cannot be stopped", () => {
     return { places, lose };
   }
 
-  test("has room for no more than there are threads left, but for one at least", async () => {
+  test("admits only as much work as there are threads left, but at least one", async () => {
     const gate = new Gate(3, { lostMs: 0 });
     const { places, lose } = await hold(gate, 2);
     const { take, give, inside } = visitors(gate, 3);
@@ -135,7 +135,7 @@ describe("Gate with work that cannot be stopped", () => {
     expect(await inside()).toEqual([0, 1, 2]);
   });
 
-  test("counts lost work also when it has left its place to others, and says how much of it did", async () => {
+  test("counts lost work that had left its place, and reports it separately", async () => {
     const gate = new Gate(2, { lostMs: 0, lostMax: 2 });
     const { places, lose } = await hold(gate, 2);
     const { take, give, inside } = visitors(gate, 3);
@@ -159,7 +159,7 @@ describe("Gate with work that cannot be stopped", () => {
     expect(await inside()).toEqual([0, 2]);
   });
 
-  test("forgets work that has left its place and ends in time", async () => {
+  test("does not count work that has left its place and ends in time", async () => {
     const gate = new Gate(1, { lostMs: 0, lostMax: 1 });
     const { places, lose } = await hold(gate, 1);
     places[0]!.leave();
@@ -171,13 +171,13 @@ describe("Gate with work that cannot be stopped", () => {
     expect(await inside()).toEqual([0]);
   });
 
-  test("refuses who comes and who waits once there is too much of it, but who is patient", async () => {
+  test("rejects new and waiting work at the limit of lost work, except with waitsAlways", async () => {
     const gate = new Gate(2, { lostMs: 0, lostMax: 2 });
     const { places, lose } = await hold(gate, 2);
     const { take, inside } = visitors(gate, 2);
-    const patient = gate.place("patient");
+    const unlimited = gate.place("unlimited");
     const waiting = rejection(take(0));
-    const entered = patient.take(undefined, { isPatient: true });
+    const entered = unlimited.take(undefined, { waitsAlways: true });
     await lose();
     const refused = await waiting;
     expect([refused.code, refused.message]).toEqual([
@@ -187,7 +187,7 @@ describe("Gate with work that cannot be stopped", () => {
     expect((await rejection(take(1))).code).toBe("duckdb_stuck");
     expect(() => gate.refuseWhenStuck("it")).toThrow("it cannot run");
     await entered;
-    patient.give();
+    unlimited.give();
     places[0]!.give();
     await take(1);
     expect(await inside()).toEqual([1]);
@@ -214,7 +214,7 @@ console.log(poolGate.capacity);`;
     return Number(execFileSync(command, [built], { encoding: "utf8", env: own }));
   };
 
-  test("leaves one thread of the pool to the file system, in Node and in Bun", () => {
+  test("reserves one thread of the pool for the file system, in Node.js and in Bun", () => {
     const found = Object.fromEntries(
       [undefined, "0", "many", "1", "2", "5", "9999"].map((threads) => [
         String(threads),
@@ -226,11 +226,11 @@ console.log(poolGate.capacity);`;
     expect(capacityOf(process.execPath)).toBe(Math.max(1, availableParallelism() - 1));
   });
 
-  test("is passed by queries, by each batch of a stream and by the end of one that is left", async () => {
+  test("is taken by queries, by each batch of a stream and by stopping a stream", async () => {
     await using session = await open();
     const { connection } = session;
     const places = Array.from({ length: poolGate.capacity }, () => poolGate.place("the test"));
-    // Whoever waits at the gate before us gets the one place that is given back; a query takes longer than settling.
+    // Earlier waiting work gets the released place first; a query takes longer than settling.
     const taken = async (work: () => Promise<unknown>): Promise<string> => {
       for (const place of places) await place.take();
       const running = work();

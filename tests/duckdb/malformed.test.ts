@@ -50,7 +50,7 @@ test.each([
   ],
   ["a long text holds a stray byte", stringsOf([...filler, 0xff], [0, 21]), /not valid UTF-8/],
   ["a short text holds a stray byte", stringsOf([0xff], [0, 1]), /not valid UTF-8/],
-  ["offsets leave the bytes", stringsOf(filler, [0, 40]), /offsets 0 to 40 leave its 20 bytes/],
+  ["offsets leave the bytes", stringsOf(filler, [0, 40]), /offsets 0 to 40 are outside its 20 bytes/],
   ["offsets go back", stringsOf(filler, [0, 15, 5, 20]), /do not ascend/],
   ["offsets are negative", stringsOf(filler, [-5, 15]), /offsets -5 to 15/],
 ])("openStream() throws batch_malformed when %s", async (_what, vector, message) => {
@@ -60,7 +60,7 @@ test.each([
   expect(error.message).toContain('"v"');
 });
 
-test("openStream() takes any bytes under a null", async () => {
+test("openStream() accepts any bytes under a null", async () => {
   expect(await readOne(stringsOf([...filler, 0xff, 0xfe, ...filler], [0, 20, 22, 42], 0b101))).toEqual([
     "a".repeat(20),
     null,
@@ -97,11 +97,11 @@ test.each([
   expect((await rejection(readOne(new arrow.Vector([data as arrow.Data])))).code).toBe("batch_malformed");
 });
 
-test("openStream() throws batch_malformed when a batch has not the declared columns", async () => {
+test("openStream() throws batch_malformed when a batch does not have the declared columns", async () => {
   const schema = batchOf({ a: built(new arrow.Int32(), (i) => i) }).schema;
   for (const [batch, reason] of [
-    [batchOf({ b: built(new arrow.Int32(), (i) => i) }), /does not have it/],
-    [batchOf({ a: built(new arrow.Utf8(), text) }), /its type is Utf8, declared was Int32/],
+    [batchOf({ b: built(new arrow.Int32(), (i) => i) }), /does not contain it/],
+    [batchOf({ a: built(new arrow.Utf8(), text) }), /its type is Utf8, but Int32 was declared/],
   ] as const) {
     await using session = await open();
     const table = openStream(
@@ -116,7 +116,7 @@ test("openStream() throws batch_malformed when a batch has not the declared colu
   }
 });
 
-test("openStream() takes the fields of a null record to be null, whatever lies under it", async () => {
+test("openStream() reads the fields of a null struct as null", async () => {
   const leaf = arrow.makeData({
     type: new arrow.Int32(),
     length: 4,

@@ -24,7 +24,7 @@ function batchOf(start: number): arrow.RecordBatch {
   );
 }
 
-// Each batch needs the pool twice: for a file, and for a query of the source's own.
+// Each batch needs the pool twice: for a file and for a query of the source.
 const source: StreamSource = {
   schema,
   async *open() {
@@ -37,7 +37,7 @@ const source: StreamSource = {
   },
 };
 
-/** What holds a thread of the pool until its source has ended. */
+/** Holds a thread of the pool until its source has ended. */
 async function naive(path: string): Promise<number> {
   const instance = await native.open(":memory:", native.create_config());
   const connection = await native.connect(instance);

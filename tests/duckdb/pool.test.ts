@@ -9,7 +9,7 @@ import { rejection, temporaryDirectory } from "./support.ts";
 const child = join(import.meta.dirname, "pool-child.ts");
 const DONE = "done 180000\n";
 
-/** What the child printed in a process of two pool threads; it is killed after `timeoutMs`. */
+/** Returns the output of the child process with two pool threads, which is killed after `timeoutMs`. */
 function run(
   command: string,
   file: string,
@@ -50,12 +50,12 @@ test("copyToParquet() of twelve sources that each use the pool ends in Node when
   expect(await run("node", built.outputs[0]!.path, "ours", directory.path, 20_000)).toBe(DONE);
 });
 
-test("the same work held on the pool never ends, so these tests can fail", async () => {
+test("the same work on the pool never ends, so these tests can fail", async () => {
   await using directory = await temporaryDirectory();
   expect(await run(process.execPath, child, "naive", directory.path, 2000)).toBe("killed");
 });
 
-test("Gate lets in what it can hold, in order, and forgets who gave up", async () => {
+test("Gate admits work up to its capacity, in order, and drops aborted work", async () => {
   const gate = new Gate(1);
   const [first, second, third] = [gate.place("a"), gate.place("b"), gate.place("c")];
   const order: string[] = [];
@@ -79,7 +79,7 @@ test("Gate lets in what it can hold, in order, and forgets who gave up", async (
   expect(order).toEqual(["third", "after"]);
 });
 
-test("Gate takes a place back from who does not stop after an abort, once", async () => {
+test("Gate releases the place of work that does not stop after an abort, once", async () => {
   const gate = new Gate(1, { lostMs: 5 });
   const [stuck, next, last] = [gate.place("a"), gate.place("b"), gate.place("c")];
   const controller = new AbortController();

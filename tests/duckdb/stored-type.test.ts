@@ -28,7 +28,7 @@ test.each([
   expect(storedType(type)).toBe(expected);
 });
 
-test("storedExpression() gives the values of every type of DuckDB in the type that storedType() says", async () => {
+test("storedExpression() converts every DuckDB type to its storedType()", async () => {
   await using session = await open();
   const { connection } = session;
   await connection.run(

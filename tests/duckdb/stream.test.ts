@@ -13,9 +13,9 @@ import { numbers, open, rejection, sleep, sourceOf, temporaryDirectory } from ".
 const { schema } = numbers(0, 1);
 const BATCH = 1000;
 
-/** A source of `batches` batches that records what happened to it. */
+/** A source of `batches` batches that records its calls. */
 function watched(batches: number, delayMs = 1, more: Partial<StreamSource> = {}) {
-  const seen = { opened: [] as (readonly string[])[], given: 0, closed: 0, aborted: 0 };
+  const seen = { opened: [] as (readonly string[])[], yielded: 0, closed: 0, aborted: 0 };
   const source = sourceOf(
     schema,
     async function* (columns, signal) {
@@ -24,7 +24,7 @@ function watched(batches: number, delayMs = 1, more: Partial<StreamSource> = {})
       try {
         for (let batch = 0; batch < batches; batch++) {
           if (delayMs > 0) await sleep(delayMs);
-          seen.given += 1;
+          seen.yielded += 1;
           yield numbers(batch * BATCH, BATCH);
         }
       } finally {
@@ -36,12 +36,12 @@ function watched(batches: number, delayMs = 1, more: Partial<StreamSource> = {})
   return { source, seen };
 }
 
-/** Creates a view of a source, for as long as the database is open. */
+/** Creates a view of a source that lives as long as the database. */
 async function createView(connection: Connection, name: string, source: StreamSource): Promise<void> {
   await connection.run(`CREATE VIEW ${name} AS SELECT * FROM ${openStream(connection, source).relation}`);
 }
 
-test("openStream() answers SQL and asks for the named columns only", async () => {
+test("openStream() reads only the columns that the SQL needs", async () => {
   await using session = await open();
   const { source, seen } = watched(10);
   await createView(session.connection, "orders", source);
@@ -63,7 +63,7 @@ test("openStream() stops the source early when LIMIT is satisfied", async () => 
   expect(await session.connection.rows("SELECT id FROM orders LIMIT 2")).toEqual([{ id: 0 }, { id: 1 }]);
   expect(performance.now() - started).toBeLessThan(1000);
   expect(seen).toMatchObject({ closed: 1, aborted: 1 });
-  expect(seen.given).toBeLessThan(200);
+  expect(seen.yielded).toBeLessThan(200);
 });
 
 test("openStream() serves self-joins, several connections and streams", async () => {
@@ -91,7 +91,7 @@ test("openStream() keeps the order of rows", async () => {
   expect(rows.map((row) => row.id)).toEqual(Array.from({ length: 20_000 }, (_, index) => index));
 });
 
-test("openStream() surfaces the very error a source threw", async () => {
+test("openStream() throws the original error of a source", async () => {
   await using session = await open();
   const failure = new TypeError("the remote said 503");
   const table = openStream(
@@ -106,7 +106,7 @@ test("openStream() surfaces the very error a source threw", async () => {
   expect(await session.connection.rows("SELECT 1 AS one")).toEqual([{ one: 1 }]);
 });
 
-test("openStream() gives the rows before a failure to a query that needs no more", async () => {
+test("openStream() returns the rows before a failure to a query that needs no more", async () => {
   await using session = await open();
   const source = sourceOf(schema, async function* () {
     yield numbers(0, 2048);
@@ -120,16 +120,16 @@ test("openStream() gives the rows before a failure to a query that needs no more
   stream.close();
 });
 
-test("openStream() says so when the source is closed already", async () => {
+test("openStream() fails when the source is closed", async () => {
   await using session = await open();
   const table = openStream(session.database, watched(1).source);
   table.close();
   expect((await rejection(session.connection.rows(`FROM ${table.relation}`))).message).toContain(
-    "no such source any more",
+    "the source is closed",
   );
 });
 
-test("openStream() finds a hidden name that no column has", async () => {
+test("openStream() chooses a hidden column name that no column has", async () => {
   await using session = await open();
   const batch = numbers(0, 3);
   const fields = batch.schema.fields.map((field, index) =>
@@ -165,7 +165,7 @@ test("copyToParquet() stops the source within a second and leaves no rows behind
   expect(seen).toMatchObject({ closed: 1, aborted: 1 });
 });
 
-test("copyToParquet() gives up on a source that ignores its signal", async () => {
+test("copyToParquet() stops waiting for a source that ignores its signal", async () => {
   await using session = await open();
   await using directory = await temporaryDirectory();
   const stuck = sourceOf(schema, async function* () {
@@ -180,7 +180,7 @@ test("copyToParquet() gives up on a source that ignores its signal", async () =>
   expect(error.code).toBe("aborted");
 });
 
-test("copyToParquet() writes all rows, counts them, and tells what each column holds", async () => {
+test("copyToParquet() writes and counts all rows, and returns column statistics", async () => {
   await using session = await open();
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/it's.parquet`;
@@ -205,7 +205,7 @@ test("copyToParquet() writes all rows, counts them, and tells what each column h
   ).toEqual([{ s: 19_999_900_000n, n: 171_400n }]);
 });
 
-test("copyToParquet() applies a select and keeps its order when asked", async () => {
+test("copyToParquet() applies a select and keeps its order with ordered", async () => {
   await using session = await open();
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/a.parquet`;
@@ -262,7 +262,7 @@ test("copyToParquet() fails with the expression's error when a select cannot be 
   expect(seen.closed).toBe(1);
 });
 
-test("Scan says that it failed, never that it ended, when it is stopped before its source's end", async () => {
+test("Scan reports a failure and not the end when it is stopped before the end of its source", async () => {
   const { source } = watched(100);
   const scan = new Scan(source, ["id"], () => {});
   await sleep(20);
@@ -276,10 +276,10 @@ test("Scan holds no more batches than its queue", async () => {
   const { source, seen } = watched(100, 0, { queue: 3 });
   const scan = new Scan(source, ["id"], () => {});
   await sleep(20);
-  expect(seen.given).toBe(3);
+  expect(seen.yielded).toBe(3);
   scan.next(BATCH);
   await sleep(20);
-  expect(seen.given).toBe(4);
+  expect(seen.yielded).toBe(4);
   await scan.close();
-  expect(seen).toMatchObject({ closed: 1, given: 4 });
+  expect(seen).toMatchObject({ closed: 1, yielded: 4 });
 });

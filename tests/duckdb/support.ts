@@ -7,7 +7,7 @@ import * as arrow from "apache-arrow";
 import { openDatabase, type Connection, type Database, type StreamSource } from "../../lib/duckdb/mod.ts";
 import type { OpenOptions } from "../../lib/duckdb/database.ts";
 
-/** A directory of a test's own; `await using` removes it. */
+/** A temporary directory, which `await using` removes. */
 export async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), "agnes-test-"));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
@@ -67,7 +67,7 @@ export const sleep = (durationMs: number): Promise<void> =>
     setTimeout(resolve, durationMs);
   });
 
-/** What a promise rejects with; fails when it does not. */
+/** Returns the error of a rejected promise; fails if it resolves. */
 export async function rejection(
   promise: Promise<unknown>,
 ): Promise<Error & { code?: string; details?: Record<string, unknown> }> {

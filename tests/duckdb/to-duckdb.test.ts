@@ -27,12 +27,12 @@ function expectAll(rows: readonly Record<string, unknown>[]): void {
   }
 }
 
-test("openStream() gives every value of every Arrow type when batches are sliced anywhere", async () => {
+test("openStream() returns every value of every Arrow type from sliced batches", async () => {
   const cuts = [0, 1001, 1003, 4099, ROWS];
   expectAll(await roundTrip(cuts.slice(1).map((end, index) => whole.slice(cuts[index]!, end))));
 });
 
-test("openStream() gives every value of every Arrow type when batches came over the wire", async () => {
+test("openStream() returns every value of every Arrow type from IPC batches", async () => {
   const viewless = Object.entries(cases).filter(([name]) => name !== "utf8_view");
   const batch = batchOf(Object.fromEntries(viewless.map(([name, { vector }]) => [name, vector])));
   const wire = arrow.tableToIPC(new arrow.Table(batch.schema, [batch]), "stream");
@@ -50,7 +50,7 @@ test("openStream() gives every value of every Arrow type when batches came over 
   expectAll(rows.map((row, index) => ({ ...row, utf8_view: isNull(index) ? null : text(index) })));
 });
 
-test("duckdbTypeOf() names the type each column arrives with", async () => {
+test("duckdbTypeOf() returns the type of each column", async () => {
   await using session = await open();
   const table = openStream(
     session.database,
@@ -64,7 +64,7 @@ test("duckdbTypeOf() names the type each column arrives with", async () => {
   const arrived = Object.fromEntries(described.map((row) => [row.column_name, row.column_type]));
   for (const [index, [name, { type }]] of Object.entries(cases).entries()) {
     expect({ name, type: duckdbTypeOf(whole.schema.fields[index]!) }).toEqual({ name, type });
-    // Both spellings, quoted or not, name one type.
+    // Quoted and unquoted spellings are the same type.
     const [row] = await session.connection.rows<{ same: boolean }>(
       `SELECT typeof(NULL::${type}) = '${arrived[name]!.replaceAll("'", "''")}' AS same`,
     );
@@ -72,7 +72,7 @@ test("duckdbTypeOf() names the type each column arrives with", async () => {
   }
 });
 
-test("duckdbTypeOf() throws type_unsupported when DuckDB has no such type", () => {
+test("duckdbTypeOf() throws type_unsupported for types that DuckDB does not support", () => {
   const union = new arrow.Field(
     "u",
     new arrow.DenseUnion([0], [new arrow.Field("a", new arrow.Int32())]),

@@ -63,7 +63,7 @@ test.each([
   JSON.parse(text);
 });
 
-test("encodeResult() writes CSV that tells a null from an empty text", async () => {
+test("encodeResult() writes CSV that distinguishes a null from an empty text", async () => {
   const sql = `SELECT * FROM (VALUES (1, 'plain', DATE '2026-01-31', 9007199254740993, [1, 2], 1.50),
     (2, '', NULL, NULL, NULL, NULL), (3, 'a,"b"' || chr(13) || chr(10) || 'c', DATE '1970-01-01', 1, [], 0.00)) t("the ""id""", name, day, n, list, d) ORDER BY 1`;
   expect((await encoded(sql, "csv")).toString()).toBe(
@@ -109,7 +109,7 @@ test.each(resultFormats)("writeResult() writes %s that DuckDB reads back unchang
   expect(differing).toEqual([{ n: 0n }]);
 });
 
-test.each(resultFormats)("writeResult() writes an answer without rows as %s", async (format) => {
+test.each(resultFormats)("writeResult() writes a result without rows as %s", async (format) => {
   await using session = await open();
   const pieces: Uint8Array[] = [];
   const write = async (bytes: Uint8Array) => void pieces.push(bytes);
@@ -139,7 +139,7 @@ test.each([
 });
 
 test.each(["arrow", "parquet"] as const)(
-  "writeResult() refuses a HUGEINT of 39 digits as %s",
+  "writeResult() rejects a HUGEINT of 39 digits as %s",
   async (format) => {
     await using session = await open();
     await using directory = await temporaryDirectory();
@@ -155,7 +155,7 @@ test.each(["arrow", "parquet"] as const)(
 );
 
 test.each(["arrow", "parquet"] as const)(
-  "writeResult() refuses the time 24:00:00 as %s, which readers take for 00:00:00",
+  "writeResult() rejects the time 24:00:00 as %s, which readers read as 00:00:00",
   async (format) => {
     await using session = await open();
     await using directory = await temporaryDirectory();

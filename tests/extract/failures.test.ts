@@ -84,8 +84,11 @@ test("extractSource() rejects values that are not batches", async () => {
     [{ a: 1 }, "it is an object with the keys a"],
     [{}, "it is an object with no keys"],
     ["rows", 'it is "rows"'],
-    [{ kind: "deletions" }, "it is deletions without a list of keys"],
-    [{ kind: "file", format: "csv" }, "it is a file chunk whose data is neither a path nor bytes"],
+    [{ kind: "deletions" }, "it is an object of kind deletions without a list of keys"],
+    [
+      { kind: "file", format: "csv" },
+      "it is a file chunk whose data is neither a path nor an async iterable of bytes",
+    ],
   ] as const) {
     const error = await failing(() => [[{ id: 1, name: "x" }], value as never]);
     expect([error.code, error.message]).toEqual(["batch_invalid", expect.stringContaining(expected)]);

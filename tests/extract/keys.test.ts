@@ -61,7 +61,7 @@ test("extractSource() reports keys of row objects that are not columns, with the
   ]);
   const [note] = stats.tables[0]!.notes;
   expect(note).toContain(
-    'no column and were left out: "shoe_size" (3 rows), "a\\nb" (1 row), "more0" (1 row)',
+    'not columns and were ignored: "shoe_size" (3 rows), "a\\nb" (1 row), "more0" (1 row)',
   );
   expect(note).toContain("and 4 more");
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 3n }]);

@@ -39,7 +39,7 @@ const refused = {
   list: ["INTEGER[]", "[9]"],
 } as const;
 
-test("a cursor whose text or bytes have another order than its values is refused by name", async () => {
+test("a cursor whose text or bytes sort differently from its values is rejected by name", async () => {
   const columns = Object.entries(refused);
   await change(
     `${columns.map(([name, [type, value]]) => `CREATE TABLE ${name} AS SELECT 1 AS id, CAST(${value} AS ${type}) AS c`).join(";")};
@@ -64,7 +64,7 @@ test("a cursor whose text or bytes have another order than its values is refused
   expect(hint).toContain("`agnes table update wh.bits --incremental-column COLUMN`");
 });
 
-test("a cursor of text with a collation is compared byte by byte, as it is published", async () => {
+test("a text cursor with a collation is compared byte by byte, like its published values", async () => {
   await change(
     "CREATE TABLE words (id INTEGER, c VARCHAR COLLATE NOCASE); INSERT INTO words VALUES (1, 'B')",
   );
@@ -92,7 +92,7 @@ test("a cursor of text with a collation is compared byte by byte, as it is publi
   expect(await ids("gt", "B")).toEqual([2, 4]);
 });
 
-test("conditions on columns that are kept as text are those of the text", async () => {
+test("conditions on columns that are stored as text compare the text", async () => {
   await change(
     `CREATE TABLE kept AS SELECT id, n::UHUGEINT AS n, e::state AS e, union_value(a := n) AS v, gen_random_uuid() AS u
        FROM (VALUES (1, 9, 'z'), (2, 10, 'a')) t(id, n, e)`,
@@ -108,11 +108,11 @@ test("conditions on columns that are kept as text are those of the text", async 
   expect(await ids("e", "gt", "b")).toEqual([1]);
   expect(await ids("e", "eq", "other")).toEqual([]);
   expect(await ids("u", "eq", "other")).toEqual([]);
-  // SQL has no text of it, so the core compares all rows.
+  // SQL has no text for it, so the core compares all rows.
   expect(await ids("v", "eq", "other")).toEqual([1, 2]);
 });
 
-test("a cursor and a condition may hold a NUL", async () => {
+test("a cursor and a condition may contain a NUL", async () => {
   await change(
     `CREATE TABLE nuls AS SELECT * FROM (VALUES (1, 'a' || chr(0) || 'b'), (2, 'a' || chr(0) || 'c')) t(id, c)`,
   );

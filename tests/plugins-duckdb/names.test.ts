@@ -32,7 +32,7 @@ test("tables whose names have spaces and accents are registered, synced and quer
   ]);
 });
 
-test("a database of another version of DuckDB, or a damaged one, is named with what to do", async () => {
+test("a damaged database, or one of another DuckDB version, is reported with its path and a hint", async () => {
   await using warehouse = await makeWarehouse("CREATE TABLE t AS SELECT 1 AS a");
   const bytes = await readFile(warehouse.file);
   const checksum = () => {
@@ -61,5 +61,5 @@ test("a database of another version of DuckDB, or a damaged one, is named with w
   expect(newer?.message).toMatch(
     /warehouse\.duckdb": Trying to read a database file with version number 99, .* newer version of DuckDB\.$/,
   );
-  expect(newer?.hint).toMatch(/^Write it again for earlier versions/);
+  expect(newer?.hint).toMatch(/^Copy it to an older storage version/);
 });

@@ -12,7 +12,7 @@ import { discoverTables } from "../../lib/sources/mod.ts";
 import duckdb from "../../plugins/duckdb/plugin.ts";
 import { makeWarehouse, rejection, rowsOf, tableOf, type Warehouse } from "./support.ts";
 
-// Many databases are opened here; a busy machine takes its time.
+// Many databases are opened here, which is slow on a busy machine.
 setDefaultTimeout(60_000);
 
 const SETUP = `
@@ -50,7 +50,7 @@ describe("duckdb: contract", () => {
 });
 
 describe("duckdb: discover() and metadata()", () => {
-  test("discover() lists tables and views with keys, comments and place", async () => {
+  test("discover() lists tables and views with keys, comments and remote paths", async () => {
     const tables = await discoverTables(await warehouse.connect());
     expect(
       tables.map((table) => [table.name, table.primaryKey, table.description, table.remotePath]),
@@ -62,7 +62,7 @@ describe("duckdb: discover() and metadata()", () => {
     ]);
   });
 
-  test("discover() offers only the schemas and tables that the options name", async () => {
+  test("discover() lists only the configured schemas and tables", async () => {
     const names = async (options: object) =>
       (await discoverTables(await warehouse.connect({ path: warehouse.file, ...options }))).map(
         ({ name }) => name,
@@ -72,7 +72,7 @@ describe("duckdb: discover() and metadata()", () => {
     expect(await names({ schemas: ["SALES"], include: ["Sales.Orders"] })).toEqual(["sales.orders"]);
   });
 
-  test("discover() lists a table that include names and the database lacks with its problem", async () => {
+  test("discover() lists a missing table of include with its problem", async () => {
     const handle = await warehouse.connect({
       path: warehouse.file,
       schemas: ["main"],
@@ -95,7 +95,7 @@ describe("duckdb: discover() and metadata()", () => {
     expect(await rowsOf(handle, tables[0]!)).toEqual([{ id: 1n, name: "Ada" }]);
   });
 
-  test("discover() names a schema that schemas names and the database lacks, and the schemas there are", async () => {
+  test("discover() reports a missing schema of schemas with the existing ones", async () => {
     const connect = (schemas: readonly string[]) => warehouse.connect({ path: warehouse.file, schemas });
     expect(await rejection(discoverTables(await connect(["sale", "x"])))).toMatchObject({
       code: "source_schema_missing",
@@ -109,14 +109,14 @@ describe("duckdb: discover() and metadata()", () => {
     ]);
   });
 
-  test("connecting refuses lists of schemas and tables that are empty", async () => {
+  test("connecting rejects empty lists of schemas and tables", async () => {
     for (const option of ["schemas", "include"]) {
       const error = await rejection(warehouse.connect({ path: warehouse.file, [option]: [] }));
       expect(error.message).toContain(`${option} should be not empty, but is empty`);
     }
   });
 
-  test("a sync reads the tables of other schemas when one is not there, and names that one", async () => {
+  test("a sync reads the tables of other schemas when one is missing, and reports the missing one", async () => {
     await using agnes = await createAgnes({
       workspace: warehouse.directory,
       plugins: [duckdb],
@@ -142,18 +142,18 @@ describe("duckdb: discover() and metadata()", () => {
     expect((await tableOf(handle, "v")).problem).toMatchObject({
       code: "file_unreadable",
       message: expect.stringMatching(/^could not read "v": .*b does not exist!/),
-      hint: "Correct the view in the database, or leave it out with the option `include`.",
+      hint: "Correct the view in the database, or exclude it with the option `include`.",
     });
   });
 
-  test("discover() gives the cause why a view cannot be read, not the statement that tried", async () => {
+  test("discover() reports why a view cannot be read, without the statement", async () => {
     await using broken = await makeWarehouse("CREATE SEQUENCE s; CREATE VIEW v AS SELECT nextval('s') AS z");
     const { message } = (await tableOf(await broken.connect(), "v")).problem!;
     expect(message).toMatch(/^could not read "v": .*read-only/);
     expect(message).not.toMatch(/FROM|LINE|Candidate/);
   });
 
-  test("metadata() gives rows of tables and tells views apart", async () => {
+  test("metadata() returns the rows of tables and distinguishes views", async () => {
     const handle = await warehouse.connect();
     const tables = await discoverTables(handle);
     const found = await handle.connector.metadata!(tables, { signal: new AbortController().signal });
@@ -163,7 +163,7 @@ describe("duckdb: discover() and metadata()", () => {
 });
 
 describe("duckdb: read() and query()", () => {
-  test("read() pushes columns, filters and the cursor down", async () => {
+  test("read() pushes down columns, filters and the cursor", async () => {
     const handle = await warehouse.connect();
     const orders = await tableOf(handle, "sales.orders");
     const rows = await rowsOf(handle, orders, {
@@ -181,7 +181,7 @@ describe("duckdb: read() and query()", () => {
     ]);
   });
 
-  test("read() quotes whatever a name or value holds", async () => {
+  test("read() quotes all names and values", async () => {
     const handle = await warehouse.connect();
     const odd = await tableOf(handle, `it's "odd"; --`);
     const hostile = "x'; DROP TABLE customers; --";
@@ -203,7 +203,7 @@ describe("duckdb: read() and query()", () => {
     expect(rows.map((row) => (row as { toJSON(): unknown }).toJSON())).toEqual([{ n: 2500n }]);
   });
 
-  test("query() passes named parameters to DuckDB, whatever is in them", async () => {
+  test("query() passes named parameters with any values to DuckDB", async () => {
     const { connector } = await warehouse.connect();
     const { signal } = new AbortController();
     const ask = async (sql: string, parameters: SourceQueryOptions["parameters"] = {}) => {
@@ -234,8 +234,8 @@ describe("duckdb: read() and query()", () => {
     expect(await ask("SELECT count(*)::INT AS n FROM wh.sales.orders WHERE id <= $id", { id: 7 })).toEqual([
       { n: 8 },
     ]);
-    const reasonOf = (asked: Promise<unknown>) =>
-      asked.then(
+    const reasonOf = (result: Promise<unknown>) =>
+      result.then(
         () => "no error",
         (error: unknown) => (error as Error).message,
       );
@@ -244,7 +244,7 @@ describe("duckdb: read() and query()", () => {
     expect(await reasonOf(ask("SELECT $a"))).toContain('the parameter "a" has no value');
   });
 
-  test("reads at once, started and ended in any order, do not get in each other's way", async () => {
+  test("concurrent reads, started and ended in any order, do not affect each other", async () => {
     const handle = await warehouse.connect();
     const orders = await tableOf(handle, "sales.orders");
     const counts = await Promise.all(
@@ -259,7 +259,7 @@ describe("duckdb: read() and query()", () => {
 });
 
 describe("duckdb: failures", () => {
-  test("a file that is missing or no database is named", async () => {
+  test("a missing file, or one that is not a database, is reported with its path", async () => {
     const file = join(warehouse.directory, "text.duckdb");
     await writeFile(file, "this is no database, just some words that are long enough to look like a header");
     const missing = join(warehouse.directory, "missing.duckdb");
@@ -277,7 +277,7 @@ describe("duckdb: failures", () => {
     }
   });
 
-  test("a file that another process writes to is busy, which passes", async () => {
+  test("a file that another process writes to is a transient error", async () => {
     const holder = spawn(
       process.execPath,
       [

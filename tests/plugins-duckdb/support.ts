@@ -57,7 +57,7 @@ export async function rowsOf(
   return rows;
 }
 
-/** What a promise is rejected with. */
+/** Returns the error of a rejected promise. */
 export async function rejection(work: Promise<unknown>): Promise<Error> {
   try {
     await work;

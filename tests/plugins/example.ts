@@ -3,7 +3,7 @@ import * as v from "valibot";
 
 export const numbers = table("numbers", { n: int64() }, { primaryKey: ["n"] });
 
-/** A good plugin, with any part replaced. */
+/** A valid plugin, with any part replaced. */
 export function plugin(parts: Partial<Record<keyof AnyPlugin, unknown>> = {}): AnyPlugin {
   return {
     name: "numbers",

@@ -34,11 +34,11 @@ const load = (entries: readonly string[] = [], taken: readonly string[] = []) =>
   loadWorkspacePlugins(directory, entries, undefined, { taken });
 
 describe("loadWorkspacePlugins()", () => {
-  test("loadWorkspacePlugins() finds nothing when there is no folder", async () => {
+  test("loadWorkspacePlugins() returns no plugins without a folder", async () => {
     expect(await load()).toEqual({ plugins: [], failures: [] });
   });
 
-  test("loadWorkspacePlugins() loads files and folders of plugins/, and nothing else there", async () => {
+  test("loadWorkspacePlugins() loads only plugin files and folders of plugins/", async () => {
     await put({
       "plugins/one.ts": good("one"),
       "plugins/two/plugin.ts": good("two"),
@@ -57,7 +57,7 @@ describe("loadWorkspacePlugins()", () => {
     expect(createPluginRegistry(plugins, failures).get("two").version).toBe("1.0.0");
   });
 
-  test("loadWorkspacePlugins() loads what plugins: names: paths, folders and packages", async () => {
+  test("loadWorkspacePlugins() loads the paths, folders and packages of plugins:", async () => {
     await put({
       "own/path.ts": good("path"),
       "own/folder/plugin.ts": good("folder"),
@@ -85,8 +85,11 @@ describe("loadWorkspacePlugins()", () => {
     });
     const { plugins, failures } = await load(["./gone.ts", "no-such-package"], ["files"]);
     expect(plugins.map(({ name }) => name)).toEqual(["f"]);
-    const told = failures.map(({ file, error }) => [file.replace(`${directory}/plugins/`, ""), error.code]);
-    expect(told).toEqual([
+    const reported = failures.map(({ file, error }) => [
+      file.replace(`${directory}/plugins/`, ""),
+      error.code,
+    ]);
+    expect(reported).toEqual([
       [join(directory, "gone.ts"), "plugin_load_failed"],
       ["no-such-package", "plugin_load_failed"],
       ["a-throws.ts", "plugin_load_failed"],
@@ -98,8 +101,8 @@ describe("loadWorkspacePlugins()", () => {
       ["h-bundled.ts", "plugin_invalid"],
     ]);
     const reasons = failures.map(({ error }) => (error as AgnesError<"plugin_invalid">).details.reason);
-    expect(reasons[0]).toBe("there is no such file");
-    expect(reasons[1]).toContain("no such package is installed");
+    expect(reasons[0]).toBe("the file does not exist");
+    expect(reasons[1]).toContain("nor a package installed in");
     expect(reasons[2]).toBe("no luck");
     expect(reasons[3]).toMatch(/unexpected|expected/i);
     expect(reasons[4]).toContain("a-package-nobody-has");
@@ -110,7 +113,7 @@ describe("loadWorkspacePlugins()", () => {
     for (const { file, error } of failures) expect(error.message).toContain(file);
   });
 
-  test("loadWorkspacePlugins() names line and column of what is wrong, also in a file that is imported", async () => {
+  test("loadWorkspacePlugins() reports line and column of an error, also in an imported file", async () => {
     await put({
       "plugins/a-throws.ts":
         "const one = 1;\n\nfunction fail() {\n  throw new Error('no luck');\n}\nfail();\n",
@@ -137,7 +140,7 @@ describe("loadWorkspacePlugins()", () => {
     ]);
   });
 
-  test("loadWorkspacePlugins() gives the first of several errors in a text as the reason", async () => {
+  test("loadWorkspacePlugins() reports the first of several syntax errors as the reason", async () => {
     await put({ "plugins/broken.ts": "const a = ;\nconst b = ;\nconst c = ;\nexport default a b c;\n" });
     const { failures } = await load();
     const { reason } = failures[0]!.error.details as { readonly reason: string };
@@ -167,7 +170,7 @@ describe("loadWorkspacePlugins()", () => {
     expect(missed("goood").hint).toContain(place);
   });
 
-  test("loadWorkspacePlugins() loads a file once when it is named and in the folder", async () => {
+  test("loadWorkspacePlugins() loads a configured file of the folder once", async () => {
     await put({ "plugins/one.ts": good("one") });
     const { plugins, failures } = await load(["plugins/one.ts"]);
     expect([plugins.length, failures.length]).toEqual([1, 0]);
@@ -182,14 +185,14 @@ describe("loadWorkspacePlugins()", () => {
     ]);
   });
 
-  test("loadWorkspacePlugins() imports through the importer it is given", async () => {
+  test("loadWorkspacePlugins() uses a custom importer", async () => {
     await put({ "plugins/one.ts": "this is not even TypeScript" });
     const seen: string[] = [];
     const { plugins } = await loadWorkspacePlugins(directory, [], async (path) => {
       seen.push(path);
-      return { default: plugin({ name: "given" }) };
+      return { default: plugin({ name: "imported" }) };
     });
     expect(seen).toEqual([join(directory, "plugins", "one.ts")]);
-    expect(plugins[0]!.name).toBe("given");
+    expect(plugins[0]!.name).toBe("imported");
   });
 });

@@ -28,25 +28,28 @@ const extensionCases: readonly (readonly [Parameters<typeof plugin>[0], string])
     [{ "my ext": {} }, 'the extension "my ext" is not a valid name'],
     [{ duckdb: {} }, "a DuckDB file needs no extension"],
     [{ pg: null }, "extensions.pg should be an object"],
-    [{ pg: { repo: "core" } }, 'extensions.pg has the key "repo"; there are repository, type'],
+    [{ pg: { repo: "core" } }, 'extensions.pg has the unknown key "repo"; known keys: repository, type'],
     [{ pg: { repository: "http://x" } }, 'extensions.pg has the repository "http://x"'],
     [{ pg: { tokenOption: "TO KEN" } }, 'extensions.pg has the tokenOption "TO KEN"'],
     [{ pg: { readOnly: 1 } }, "extensions.pg has readOnly, which should be true or false"],
     [{ pg: { hosts: [] } }, "extensions.pg has hosts, which should be a function"],
     [{ pg: { functions: ["a b"] } }, "extensions.pg has functions, which should be a list of names"],
     [{ pg: { secret: {} } }, "extensions.pg has a secret without a type"],
-    [{ pg: { secret: { type: "pg", token: "X" } } }, 'extensions.pg has a secret with the key "token"'],
+    [
+      { pg: { secret: { type: "pg", token: "X" } } },
+      'extensions.pg has a secret with the unknown key "token"',
+    ],
     [{ pg: { secret: { type: "pg", option: "" } } }, 'extensions.pg has the secret option ""'],
     ["postgres", "extensions should be an object of DuckDB extensions by name"],
   ] as const
 ).map(([extensions, reason]) => [{ extensions } as never, reason]);
 
 describe("checkPlugin()", () => {
-  test("checkPlugin() gives a good plugin itself", () => {
+  test("checkPlugin() returns a valid plugin", () => {
     for (const good of [plugin(), plugin({ errors: numbersErrors })]) expect(checkPlugin(good)).toBe(good);
   });
 
-  test("checkPlugin() says what is wrong with a bad one", () => {
+  test("checkPlugin() reports why a plugin is invalid", () => {
     const cases: readonly (readonly [Parameters<typeof plugin>[0], string])[] = [
       [{ name: undefined }, "name is undefined, but should be lower-case"],
       [{ name: "../Evil" }, 'name is "../Evil", but should be lower-case'],
@@ -55,10 +58,10 @@ describe("checkPlugin()", () => {
       [{ description: "two\nlines" }, "description should be one line of text"],
       [{ capabilities: [] }, "capabilities should be a list of at least one of discover, read"],
       [{ capabilities: "read" }, "capabilities should be a list"],
-      [{ capabilities: ["discover", "reed"] }, 'there is no capability "reed"; did you mean read?'],
+      [{ capabilities: ["discover", "reed"] }, 'the capability "reed" is unknown; did you mean read?'],
       [{ capabilities: ["read", "read"] }, 'the capability "read" is declared twice'],
       [{ options: { url: "string" } }, "options should be a valibot schema"],
-      [{ options: v.strictObjectAsync({}) }, "options should be a schema that is not asynchronous"],
+      [{ options: v.strictObjectAsync({}) }, "options should be a synchronous schema"],
       [{ secrets: undefined }, "secrets should be an object"],
       [{ secrets: { "my-token": { description: "x" } } }, 'the secret "my-token" should be named like'],
       [{ secrets: { TOKEN: {} } }, "the secret TOKEN should have a description"],
@@ -83,7 +86,7 @@ describe("checkPlugin()", () => {
       ],
       [{ connect: undefined }, "connect should be a function"],
       ...extensionCases,
-      [{ read: () => {} } as never, "read belongs into the object that connect returns"],
+      [{ read: () => {} } as never, "read belongs in the object that connect returns"],
     ];
     for (const [parts, reason] of cases)
       expect(problem(() => checkPlugin(plugin(parts)))).toStartWith(reason);
@@ -96,14 +99,14 @@ describe("checkPlugin()", () => {
 describe("checkConnector()", () => {
   const declared = (...capabilities: string[]) => plugin({ capabilities });
 
-  test("checkConnector() takes a connector that has exactly what is declared", () => {
+  test("checkConnector() accepts a connector with exactly the declared methods", () => {
     const full = { query: () => {}, estimate: () => {}, health: () => {}, close: () => {} };
     expect(checkConnector(declared("query"), full)).toBe(full as never);
     const withHelpers = { discover: () => {}, client: 1, ownHelper: () => {} };
     expect(checkConnector(declared("discover"), withHelpers)).toBe(withHelpers as never);
   });
 
-  test("checkConnector() takes methods that a class inherits", () => {
+  test("checkConnector() accepts inherited methods", () => {
     class Base {
       async discover() {
         return [];
@@ -116,7 +119,7 @@ describe("checkConnector()", () => {
     expect(checkConnector(declared("discover", "read"), connector)).toBe(connector as never);
   });
 
-  test("checkConnector() says what is missing or not declared", () => {
+  test("checkConnector() reports missing and undeclared methods", () => {
     const check = (capabilities: string[], connector: unknown) =>
       problem(() => checkConnector(declared(...capabilities), connector));
     expect(check(["read"], {})).toBe("it declares read, but its connector has no method read");
@@ -138,14 +141,14 @@ describe("checkConnector()", () => {
 });
 
 describe("createPluginRegistry()", () => {
-  test("get() gives a plugin by name and list() all by name", () => {
+  test("get() returns a plugin by name and list() all plugins by name", () => {
     const registry = createPluginRegistry([plugin({ name: "b" }), plugin({ name: "a" })]);
     expect(registry.list().map(({ name }) => name)).toEqual(["a", "b"]);
     expect(registry.get("a").name).toBe("a");
     expect(registry.failures()).toEqual([]);
   });
 
-  test("get() throws plugin_unknown naming the nearest one", () => {
+  test("get() throws plugin_unknown with the nearest name", () => {
     const registry = createPluginRegistry([plugin({ name: "keboola" }), plugin({ name: "jira" })]);
     const hintOf = (name: string) => {
       try {
@@ -160,7 +163,7 @@ describe("createPluginRegistry()", () => {
     expect(() => registry.get("toString")).toThrow('there is no plugin "toString"');
   });
 
-  test("createPluginRegistry() refuses two plugins of one name, and a bad one", () => {
+  test("createPluginRegistry() rejects two plugins with the same name, and an invalid one", () => {
     expect(problem(() => createPluginRegistry([plugin(), plugin()]))).toBe(
       "another plugin has the same name",
     );

@@ -14,7 +14,7 @@ const combinations: readonly (readonly Capability[])[] = Array.from({ length: 31
   scaffoldCapabilities.filter((_capability, bit) => (((at + 1) >> bit) & 1) === 1),
 );
 
-/** Inside the repository, so that `agnes/kit` means the working tree. */
+/** Inside the repository, so that `agnes/kit` resolves to the working tree. */
 let directory = "";
 
 beforeAll(async () => {
@@ -40,23 +40,23 @@ afterAll(async () => {
 });
 
 describe("scaffoldPlugin()", () => {
-  test("scaffoldPlugin() gives plugins that compile, for every combination of capabilities", async () => {
+  test("scaffoldPlugin() returns plugins that compile, for every combination of capabilities", async () => {
     const compiler = join(root, "node_modules/.bin/tsc");
     const { stdout } = await run(compiler, ["--noEmit", "-p", directory]).catch((error: unknown) => ({
       stdout: (error as { stdout: string }).stdout,
     }));
-    // Only what the scaffold says counts here: the rest of the tree has a check of its own.
+    // Only errors in the scaffold count here. The rest of the repository is checked separately.
     expect(stdout.split("\n").filter((line) => line.includes(".scaffold-"))).toEqual([]);
   });
 
-  test("scaffoldPlugin() gives plugins that load and are valid, for every combination", async () => {
+  test("scaffoldPlugin() returns valid plugins that load, for every combination", async () => {
     const { plugins, failures } = await loadWorkspacePlugins(directory, []);
     expect(failures).toEqual([]);
     expect(plugins.length).toBe(31);
     for (const plugin of plugins) checkPlugin(plugin);
   });
 
-  test("scaffoldPlugin() gives a test that passes at once", async () => {
+  test("scaffoldPlugin() returns a test that passes unchanged", async () => {
     const chosen: readonly (readonly Capability[])[] = [
       ["discover", "read"],
       ["read"],
@@ -72,7 +72,7 @@ describe("scaffoldPlugin()", () => {
     expect(stderr).toContain(`across ${files.length} files`);
   });
 
-  test("scaffoldPlugin() gives text that is formatted and says what to replace", () => {
+  test("scaffoldPlugin() returns formatted text that marks the parts to replace", () => {
     const files = scaffoldPlugin({ name: "my-crm", capabilities: ["read", "discover"] });
     expect(Object.keys(files)).toEqual([
       "plugins/my-crm/plugin.ts",
@@ -86,23 +86,23 @@ describe("scaffoldPlugin()", () => {
     expect(readme).toContain("my_crm: { plugin: my-crm }");
   });
 
-  test("scaffoldPlugin() does not call a plugin working whose database is not there", () => {
+  test("scaffoldPlugin() does not describe a plugin as working without its database", () => {
     const readme = (...capabilities: Capability[]) =>
       scaffoldPlugin({ name: "rm", capabilities })["plugins/rm/README.md"];
-    expect(readme("read")).toContain("so it works at once");
-    expect(readme("remote")).not.toContain("works at once");
+    expect(readme("read")).toContain("so it works unchanged");
+    expect(readme("remote")).not.toContain("works unchanged");
     for (const some of [readme("remote"), readme("read", "remote")])
       expect(some).toContain("`remote()` names `rm.duckdb` in the workspace, which you provide");
   });
 
-  test("scaffoldPlugin() refuses a bad name, an unknown capability and none at all", () => {
+  test("scaffoldPlugin() rejects an invalid name, an unknown capability and an empty list", () => {
     const bad = (name: string, some: readonly string[]) => () =>
       scaffoldPlugin({ name, capabilities: some as readonly Capability[] });
-    expect(bad("../evil", ["read"])).toThrow('"../evil" is no name of a plugin');
-    expect(bad('x"; evil()', ["read"])).toThrow("is no name of a plugin");
+    expect(bad("../evil", ["read"])).toThrow('"../evil" is not a valid plugin name');
+    expect(bad('x"; evil()', ["read"])).toThrow("is not a valid plugin name");
     expect(bad("good", ["fly"])).toThrow('cannot have the capability "fly"; it can have discover, read');
-    // They come back with the code that runs them.
+    // They are added with the code that runs them.
     for (const later of ["stream", "write"]) expect(bad("good", [later])).toThrow(`capability "${later}"`);
-    expect(bad("good", [])).toThrow("no capability");
+    expect(bad("good", [])).toThrow("at least one capability");
   });
 });

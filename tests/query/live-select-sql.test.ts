@@ -105,7 +105,7 @@ test("conditions that selectSql() leaves out are met all the same, and what is n
   for (const [returned, shown] of wrong) {
     selectSql = () => returned;
     expect(await agnes.rows("SELECT id FROM rows").catch(String)).toContain(
-      `it returned ${shown}, which is no SQL`,
+      `it returned ${shown}, which is not SQL`,
     );
   }
 });

@@ -14,7 +14,7 @@ type Context = ConnectContext<
 >;
 
 describe("connectSource()", () => {
-  test("connectSource() gives connect checked options, secrets, paths, time and the source's name", async () => {
+  test("connectSource() passes checked options, secrets, paths, time and the source name to connect", async () => {
     let seen: Context | undefined;
     const used = plugin({
       options: v.strictObject({ url: v.optional(v.string(), "https://x") }),
@@ -39,7 +39,7 @@ describe("connectSource()", () => {
     expect(handle.secrets).toEqual(["s3cret"]);
   });
 
-  test("connectSource() names a wrong option, an unknown one and an unknown plugin", async () => {
+  test("connectSource() reports an invalid option, an unknown option and an unknown plugin", async () => {
     const used = plugin({ options: v.strictObject({ count: v.optional(v.number(), 1) }) });
     expect(await failureOf(connect(used, { options: { count: "many" } }))).toMatchObject({
       code: "config_invalid",
@@ -63,7 +63,7 @@ describe("connectSource()", () => {
     expect(await failureOf(connect(used, { plugin: "nubmers" }))).toMatchObject({ code: "plugin_unknown" });
   });
 
-  test("connectSource() names every missing secret's variable, and no value", async () => {
+  test("connectSource() reports the variables of all missing secrets, and no value", async () => {
     const secrets = {
       ONE: { description: "first", required: true },
       TWO: { description: "second", required: true },
@@ -86,7 +86,7 @@ describe("connectSource()", () => {
     });
   });
 
-  test("connectSource() wraps what connect throws, without the secret it repeats", async () => {
+  test("connectSource() wraps the error of connect, without the secret in it", async () => {
     const used = plugin({
       secrets: { TOKEN: { description: "a" } },
       connect: () => {
@@ -103,12 +103,12 @@ describe("connectSource()", () => {
     expect(inspect(error, { depth: 9 })).not.toContain("s3cret-value");
   });
 
-  test("connectSource() refuses a connector that is not what its plugin declares", async () => {
+  test("connectSource() rejects a connector that does not match its plugin", async () => {
     const used = plugin({ capabilities: ["discover", "read"] });
     expect(await failureOf(connect(used))).toMatchObject({ code: "plugin_invalid" });
   });
 
-  test("connectSource() gives up a connect that never ends, and closes it when it ends late", async () => {
+  test("connectSource() times out when connect never ends, and closes a late connection", async () => {
     let finish = (_connector: object) => {};
     let closed = 0;
     const used = plugin({ connect: () => new Promise((resolve) => (finish = resolve)) });
@@ -125,7 +125,7 @@ describe("connectSource()", () => {
     expect(await stopped).toMatchObject({ code: "aborted" });
   });
 
-  test("log of a plugin names the source and holds no secret", async () => {
+  test("log of a plugin contains the source and no secret", async () => {
     const used = plugin({
       secrets: { TOKEN: { description: "a" } },
       connect: ({ log, secrets }: Context) => {
@@ -167,7 +167,7 @@ describe("connectSource()", () => {
 describe("checkHealth()", () => {
   const discover = async () => [numbers];
 
-  test("checkHealth() gives the plugin's answer, or a failure as an answer", async () => {
+  test("checkHealth() returns the result of the plugin, and reports a failure as a result", async () => {
     const well = await connectTo({ discover, health: async () => ({ ok: true, message: "fine" }) }, [
       "discover",
     ]);

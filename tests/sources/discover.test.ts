@@ -9,7 +9,7 @@ const handleOf = (tables: readonly unknown[]) =>
   connectTo({ discover: async () => tables as readonly TableInfo[] }, ["discover"]);
 
 describe("discoverTables()", () => {
-  test("discoverTables() joins pages and single tables in the source's order", async () => {
+  test("discoverTables() joins pages and single tables in the order of the source", async () => {
     const named = (name: string) => table(name, { id: int64() });
     const handle = await connectTo(
       {
@@ -29,21 +29,27 @@ describe("discoverTables()", () => {
     expect(await discoverTables(await handleOf([]))).toEqual([]);
   });
 
-  test("discoverTables() refuses what is no table, saying why", async () => {
+  test("discoverTables() rejects invalid tables with the reason", async () => {
     const id = { id: int64() };
     const cases: readonly (readonly [unknown, string])[] = [
       [null, "it lists null"],
-      [{ ...numbers, name: "" }, '"" is no name of a table'],
-      [{ ...numbers, name: "a\u0000b" }, "is no name of a table"],
-      [{ ...numbers, name: 7 }, "7 is no name of a table"],
+      [{ ...numbers, name: "" }, '"" is not a valid table name'],
+      [{ ...numbers, name: "a\u0000b" }, "is not a valid table name"],
+      [{ ...numbers, name: 7 }, "7 is not a valid table name"],
       [{ ...numbers, schema: undefined }, 'the schema of table "numbers" has no columns'],
       [table("t", {}), 'the schema of table "t" has no columns'],
-      [table("t", { ID: int64(), id: utf8() }), 'the column "id" of table "t" is there twice'],
+      [table("t", { ID: int64(), id: utf8() }), 'the column "id" of table "t" occurs twice'],
       [table("t", { "": int64() }), 'the column "" of table "t" has no name'],
-      [table("t", id, { primaryKey: ["ids"] }), 'there is no column "ids" of table "t"'],
-      [table("t", id, { cursor: "at" }), 'there is no column "at" of table "t"'],
-      [{ ...table("t", id), primaryKey: undefined }, 'the primary key of table "t" is no list'],
-      [table("t", id, { capabilities: ["read"] }), 'the capability "read" of table "t" is not the plugin\'s'],
+      [
+        table("t", id, { primaryKey: ["ids"] }),
+        'the column "ids" in the key or cursor of table "t" does not exist',
+      ],
+      [table("t", id, { cursor: "at" }), 'the column "at" in the key or cursor of table "t" does not exist'],
+      [{ ...table("t", id), primaryKey: undefined }, 'the primary key of table "t" is not a list'],
+      [
+        table("t", id, { capabilities: ["read"] }),
+        'the capability "read" of table "t" is not declared by the plugin',
+      ],
       [
         table("t", id, { sourceMetadata: [1] as never }),
         'the sourceMetadata of table "t" should be an object',
@@ -63,19 +69,19 @@ describe("discoverTables()", () => {
     }
   });
 
-  test("discoverTables() refuses a table that is listed twice", async () => {
+  test("discoverTables() rejects a table that is listed twice", async () => {
     expect(await failureOf(discoverTables(await handleOf([numbers, numbers])))).toMatchObject({
       details: { reason: 'it lists table "numbers" twice' },
     });
   });
 
-  test("discoverTables() takes a schema of another copy of Arrow", async () => {
+  test("discoverTables() accepts a schema of another copy of Arrow", async () => {
     const foreign = { fields: [{ name: "n", type: { typeId: arrow.Type.Int }, nullable: true }] };
     const [found] = await discoverTables(await handleOf([{ name: "t", schema: foreign, primaryKey: [] }]));
     expect(found!.name).toBe("t");
   });
 
-  test("discoverTables() ends a discovery that never does", async () => {
+  test("discoverTables() times out when the discovery never ends", async () => {
     const handle = await connectTo(
       {
         async *discover() {
@@ -92,7 +98,7 @@ describe("discoverTables()", () => {
     expect(await stopped).toMatchObject({ code: "aborted" });
   });
 
-  test("discoverTables() says so when the plugin cannot", async () => {
+  test("discoverTables() throws capability_missing when the plugin has no discover", async () => {
     const handle = await connectTo({ metadata: async () => [] }, ["metadata"]);
     expect(await failureOf(discoverTables(handle))).toMatchObject({
       code: "capability_missing",

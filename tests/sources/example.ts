@@ -35,7 +35,7 @@ export async function connect(
   return { handle, log };
 }
 
-/** Connects a plugin with the given connector and what it declares. */
+/** Connects a plugin with a connector and its declarations. */
 export async function connectTo(
   connector: AnyConnector,
   capabilities: readonly string[],
@@ -46,7 +46,7 @@ export async function connectTo(
   return (await connect(used, {}, { host: { env: secrets } })).handle;
 }
 
-/** What work fails with; fails itself when it succeeds. */
+/** Returns the error of a rejected promise; fails if it resolves. */
 export async function failureOf(work: Promise<unknown>): Promise<unknown> {
   const outcome = await work.then(
     (value) => ({ value }),
@@ -56,7 +56,7 @@ export async function failureOf(work: Promise<unknown>): Promise<unknown> {
   return outcome.error;
 }
 
-/** All an iterable gives, and how it ends. */
+/** Returns all values of an iterable, and its return value. */
 export async function drain<T, R>(
   iterable: AsyncIterable<T, R>,
 ): Promise<{ readonly all: T[]; readonly end: R }> {

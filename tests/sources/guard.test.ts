@@ -34,7 +34,7 @@ describe("a connector's failures", () => {
   };
   const all = ["discover", "read", "stream", "remote", "query", "metadata", "write"];
 
-  test("each method's failure is wrapped once with plugin, source, operation and table", async () => {
+  test("a failure of each method is wrapped once with plugin, source, operation and table", async () => {
     const { connector: c } = await connectTo(connector, all);
     const none = (async function* () {})();
     const request = { method: "POST", url: "/", headers: {}, body: new Uint8Array() };
@@ -79,7 +79,7 @@ describe("a connector's failures", () => {
     expect(inspect(error, { depth: 6, showHidden: true })).not.toContain("s3cret-value");
   });
 
-  test("a connector lacks the methods that the plugin's lacks", async () => {
+  test("a guarded connector has no methods that the original lacks", async () => {
     const { connector: c } = await connectTo({ metadata: async () => [] }, ["metadata"]);
     expect(Object.keys(c).sort()).toEqual(["close", "metadata"]);
   });
@@ -97,7 +97,7 @@ describe("a connector's failures", () => {
     });
   });
 
-  test("what was wrapped is not wrapped again, and a stop stays a stop", async () => {
+  test("a wrapped error is not wrapped again, and an abort stays an abort", async () => {
     const inner = new AgnesError("plugin_failed", {
       plugin: "p",
       source: "q",
@@ -124,7 +124,7 @@ describe("a connector's failures", () => {
     });
   });
 
-  test("what is wrong with one table of a discovery is a failure of its reading, without secrets", async () => {
+  test("the problem of a discovered table is a failed read, without secrets", async () => {
     const problem = new AgnesError("source_path_empty", { path: "/data/s3cret" });
     const bad = table("bad", {}, { problem });
     const pages = async function* () {
@@ -140,7 +140,7 @@ describe("a connector's failures", () => {
     }
   });
 
-  test("no secret is in a failure, however deep it was", async () => {
+  test("a failure contains no secret, however deeply nested", async () => {
     const secret = "s3cret/value+x";
     const thrown = new Error(`asked https://x/?q=${encodeURIComponent(secret)}`, {
       cause: new AggregateError([new Error(secret)], secret),
@@ -149,13 +149,13 @@ describe("a connector's failures", () => {
       TOKEN: secret,
     });
     const error = await failureOf(c.metadata!([], { signal }));
-    const told = inspect(error, { depth: 9, showHidden: true }) + JSON.stringify(error) + String(error);
-    expect(told).not.toContain(secret);
-    expect(told).not.toContain(encodeURIComponent(secret));
+    const output = inspect(error, { depth: 9, showHidden: true }) + JSON.stringify(error) + String(error);
+    expect(output).not.toContain(secret);
+    expect(output).not.toContain(encodeURIComponent(secret));
     expect(error).toMatchObject({ details: { reason: "asked https://x/?q=[redacted]" } });
   });
 
-  test("something thrown that is no Error is shown", async () => {
+  test("a thrown value that is not an Error is in the message", async () => {
     const { connector: c } = await connectTo({ metadata: () => Promise.reject({ status: 5 }) }, ["metadata"]);
     expect(await failureOf(c.metadata!([], { signal }))).toMatchObject({
       details: { reason: "it threw { status: 5 }" },
@@ -164,7 +164,7 @@ describe("a connector's failures", () => {
 });
 
 describe("a connector's iterables", () => {
-  test("read() passes batches and the end on, untouched", async () => {
+  test("read() passes on batches and the result unchanged", async () => {
     const rows = [{ n: 1 }];
     const end = { state: 5 };
     const { connector: c } = await connectTo(
@@ -217,12 +217,12 @@ describe("a connector's iterables", () => {
     });
   });
 
-  test("read() that gives nothing to iterate fails as the plugin's failure", async () => {
+  test("read() that returns no iterable is a failure of the plugin", async () => {
     const { connector: c } = await connectTo({ read: () => undefined as never }, ["read"]);
     expect(await failureOf(drain(c.read!(numbers, readOptions)))).toMatchObject({ code: "plugin_failed" });
   });
 
-  test("query() wraps a failure amid its batches", async () => {
+  test("query() wraps a failure between batches", async () => {
     const { connector: c } = await connectTo(
       { query: async () => ({ schema: numbers.schema, batches: failing<Batch>([]) }) },
       ["query"],
@@ -232,7 +232,7 @@ describe("a connector's iterables", () => {
     expect(await failureOf(drain(batches!))).toMatchObject({ details: { operation: "query" } });
   });
 
-  test("query() wraps a failure of each part, and refuses parts that are none", async () => {
+  test("query() wraps a failure of each part, and rejects invalid parts", async () => {
     const parts = [async function* () {}, () => failing<Batch>([])];
     const { connector: c } = await connectTo({ query: async () => ({ schema: numbers.schema, parts }) }, [
       "query",
@@ -256,7 +256,7 @@ describe("a connector's iterables", () => {
     [{ scannedBytes: "5 GB" }, '"5 GB" as scannedBytes'],
     [{ price: { amount: Number.NaN, currency: "USD" } }, "NaN as price.amount"],
     [{ price: { amount: 1, currency: "$" } }, 'the currency "$"'],
-  ])("estimate() that returns %p fails as the plugin's", async (estimate, reason) => {
+  ])("estimate() that returns %p is a failure of the plugin", async (estimate, reason) => {
     const { connector: c } = await connectTo(
       { query: async () => ({ schema: numbers.schema, parts: [] }), estimate: async () => estimate as never },
       ["query"],
@@ -265,9 +265,9 @@ describe("a connector's iterables", () => {
     expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining(reason) });
   });
 
-  test("write() and stream() give back our own failure, not the plugin's", async () => {
+  test("write() and stream() throw the error of their input, not a failure of the plugin", async () => {
     const ours = new AgnesError("disk_full", { path: "x" });
-    async function* given(): AsyncGenerator<never, void, void> {
+    async function* failing(): AsyncGenerator<never, void, void> {
       yield await Promise.reject<never>(ours);
     }
     const { connector: c } = await connectTo(
@@ -283,8 +283,8 @@ describe("a connector's iterables", () => {
       },
       ["write", "stream"],
     );
-    expect(await failureOf(c.write!(numbers, given(), { mode: "append", signal }))).toBe(ours);
-    expect(await failureOf(drain(c.stream!(given(), { tables: [], signal })))).toBe(ours);
+    expect(await failureOf(c.write!(numbers, failing(), { mode: "append", signal }))).toBe(ours);
+    expect(await failureOf(drain(c.stream!(failing(), { tables: [], signal })))).toBe(ours);
   });
 
   test.each([
@@ -297,22 +297,22 @@ describe("a connector's iterables", () => {
     { kind: "replace", table: "numbers", parent: {}, rows: [] },
     { kind: "replace", table: "numbers", parent: { n: 1 } },
     { kind: "replace", table: "numbers", parent: { n: 1 }, rows: [null] },
-  ])("stream() that yields %p is told that this is no change", async (value) => {
+  ])("stream() that yields %p is rejected as not a change", async (value) => {
     const stream = async function* () {
       yield value as never;
     };
     const { connector: c } = await connectTo({ verify: async () => [], stream }, ["stream"]);
     const none = (async function* () {})();
     const error = await failureOf(drain(c.stream!(none, { tables: [], signal })));
-    expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining("no change") });
+    expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining("not a change") });
   });
 
   test.each([
-    [null, "no list of events"],
-    [[{ id: 7, body: 1 }], "the id 7; an id is text"],
+    [null, "not a list of events"],
+    [[{ id: 7, body: 1 }], "the id 7; an id is a non-empty text"],
     [[{ id: "a" }], 'the event "a" without a body'],
-    [[{ id: "a", body: 1, orderingKey: 5 }], "the ordering key 5; a key is text"],
-  ])("verify() that returns %p fails as the plugin's", async (events, reason) => {
+    [[{ id: "a", body: 1, orderingKey: 5 }], "the ordering key 5; an ordering key is a text"],
+  ])("verify() that returns %p is a failure of the plugin", async (events, reason) => {
     const stream = async function* () {};
     const { connector: c } = await connectTo({ verify: async () => events as never, stream }, ["stream"]);
     const request = { method: "POST", url: "http://localhost/", headers: {}, body: new Uint8Array() };
@@ -321,20 +321,20 @@ describe("a connector's iterables", () => {
   });
 
   test.each([null, undefined, 7])(
-    "read() and query() hand on %p, for their readers to refuse",
+    "read() and query() pass on %p, which their readers reject",
     async (value) => {
       const batches = async function* () {
         yield value as never;
       };
-      const given = { read: batches, query: async () => ({ schema: numbers.schema, batches: batches() }) };
-      const { connector: c } = await connectTo(given, ["read", "query"]);
+      const original = { read: batches, query: async () => ({ schema: numbers.schema, batches: batches() }) };
+      const { connector: c } = await connectTo(original, ["read", "query"]);
       expect((await drain(c.read!(numbers, readOptions))).all).toEqual([value as never]);
       const { batches: rows } = await c.query!("SELECT 1", { signal });
       expect((await drain(rows!)).all).toEqual([value as never]);
     },
   );
 
-  test("methods keep the `this` of a connector that is a class", async () => {
+  test("methods keep the `this` of a class connector", async () => {
     class Own {
       readonly rows = 7;
       async metadata() {
@@ -346,25 +346,25 @@ describe("a connector's iterables", () => {
   });
 });
 
-describe("a connector that gives something else than it should", () => {
-  test("a read that returns a list, or a promise of one, is told how to yield", async () => {
+describe("a connector that returns a wrong type", () => {
+  test("a read that returns a list or a promise of one gets a hint to yield", async () => {
     for (const given of [[{ n: 1 }], Promise.resolve([{ n: 1 }]), undefined]) {
       const { connector: c } = await connectTo({ read: () => given as never }, ["read"]);
       const error = (await failureOf(drain(c.read!(numbers, readOptions)))) as AgnesError;
       expect(error.code).toBe("plugin_failed");
       expect(error.message).toContain(
-        "which is no async iterable; write it as `async *read(…)` with `yield`",
+        "which is not an async iterable; write it as `async *read(…)` with `yield`",
       );
     }
   });
 
-  test("a discover that gives no list is named", async () => {
+  test("a discover that does not return a list is reported", async () => {
     const { connector: c } = await connectTo({ discover: () => undefined as never }, ["discover"]);
     const error = (await failureOf((async () => c.discover!({ signal }))())) as AgnesError;
-    expect(error.message).toContain("it returned undefined, which is no list of tables");
+    expect(error.message).toContain("it returned undefined, which is not a list of tables");
   });
 
-  test("a read that never waits leaves timers and signals their turn", async () => {
+  test("a read that never waits does not block timers and signals", async () => {
     async function* endless() {
       for (;;) yield [];
     }

@@ -4,7 +4,7 @@ import { definePlugin, int64, permanent, table, timestamp, utf8 } from "../../li
 import { connectorContract, fakeServer } from "../../lib/testing/mod.ts";
 import * as v from "valibot";
 
-/** A whole connector over HTTP, as an author writes it. */
+/** A complete HTTP connector, as an author would write it. */
 const plugin = definePlugin({
   name: "crm",
   version: "1.0.0",

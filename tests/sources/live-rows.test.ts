@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { temporaryFolder } from "../sync/workspace.ts";
 
 test.each([true, false])(
-  "a live table has the rows as each was when it was given (listed: %p)",
+  "a live table copies rows that the connector changes later (listed: %p)",
   async (isListed) => {
     using folder = temporaryFolder();
     const plugin = definePlugin({
@@ -41,7 +41,7 @@ test.each([true, false])(
   },
 );
 
-test("a live table warns of keys that are no column, and refuses an answer without its columns", async () => {
+test("a live table warns of unknown keys, and rejects a result without its columns", async () => {
   using folder = temporaryFolder();
   const warnings: string[] = [];
   const info = table("rows", { id: int64(), s: utf8() });
@@ -95,9 +95,9 @@ test("a live table warns of keys that are no column, and refuses an answer witho
     { id: 2, s: null },
   ]);
   expect(warnings).toEqual([
-    'table r.rows: its rows have keys that are no column and were left out: "zz" (1 row), "S" (1 row)',
+    'table r.rows: its rows have keys that are not columns and were ignored: "zz" (1 row), "S" (1 row)',
   ]);
   const failure = await agnes.rows("SELECT id FROM q.rows").catch((error: unknown) => error);
   expect((failure as AgnesError).code).toBe("batch_schema_mismatch");
-  expect((failure as Error).message).toContain('the answer has no column "id", but "ID", "S"');
+  expect((failure as Error).message).toContain('the result has no column "id"; it has "ID", "S"');
 });

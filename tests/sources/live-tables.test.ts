@@ -11,7 +11,7 @@ import { faultyFiles } from "../fakes/faulty-files.ts";
 import { temporaryFolder } from "../sync/workspace.ts";
 
 test.each(["ndjson", "json"] as const)(
-  "a live table of %s has the texts that stand in the file, whatever they look like",
+  "a live table of %s returns the exact texts of the file",
   async (format) => {
     using folder = temporaryFolder();
     const rows = [
@@ -50,7 +50,7 @@ test.each(["ndjson", "json"] as const)(
 );
 
 test.each([true, false])(
-  "a live table of a file needs the disk of the host, discovered: %s",
+  "a live table of a file uses the file system of the host, discovered: %s",
   async (isListed) => {
     using folder = temporaryFolder();
     const path = join(folder.path, "rows.csv");
@@ -90,7 +90,7 @@ test.each([true, false])(
   },
 );
 
-test("a live table that cannot be read fails the query with the reason, and is listed all the same", async () => {
+test("a live table that cannot be read fails the query with the reason, and is still listed", async () => {
   using folder = temporaryFolder();
   const found: { problem?: AgnesError } = {};
   const plugin = definePlugin({
@@ -126,7 +126,7 @@ test("a live table that cannot be read fails the query with the reason, and is l
   expect(await agnes.sync()).toMatchObject({ status: "failed", sources: [{ stats: { tablesFailed: 1 } }] });
 });
 
-test("a live table gives the rows before its failure to a query that needs no more", async () => {
+test("a live table returns the rows before its failure to a query that needs no more", async () => {
   using folder = temporaryFolder();
   const read = { rows: 0 };
   const plugin = definePlugin({
@@ -164,7 +164,7 @@ test("a live table gives the rows before its failure to a query that needs no mo
   }
 });
 
-test("a live table whose result comes in parts gives the rows of all, and closes those that are not needed", async () => {
+test("a live table whose result has parts returns the rows of all, and closes unneeded ones", async () => {
   using folder = temporaryFolder();
   const log: string[] = [];
   const part = (name: string, from: number) =>

@@ -86,7 +86,7 @@ describe("a remote table of a plugin without discover", () => {
     yield [{ id: 3, name: "Grace", extra: null }];
   }
 
-  test("has the columns of its first rows, and is asked for what a query wants", async () => {
+  test("has the columns of its first rows, and requests only what a query needs", async () => {
     using folder = temporaryFolder();
     const { agnes, asks } = await openUnlisted(folder.path, { batches: rowObjects });
     await using _agnes = agnes;
@@ -101,7 +101,7 @@ describe("a remote table of a plugin without discover", () => {
       { name: null },
       { name: "Grace" },
     ]);
-    // The columns are known by now.
+    // The columns are already known.
     expect(asks.slice(1)).toEqual([{ columns: ["id", "name"] }]);
   });
 
@@ -127,7 +127,7 @@ describe("a remote table of a plugin without discover", () => {
     }
   });
 
-  test("whose read yields what is no batch says so", async () => {
+  test("fails when its read yields an invalid batch", async () => {
     using folder = temporaryFolder();
     const good = [{ id: 1, name: "Ada" }];
     for (const [at, value] of [null, undefined, {}, { kind: "file", format: "csv" }].entries()) {
@@ -146,7 +146,7 @@ describe("a remote table of a plugin without discover", () => {
     }
   });
 
-  test("has its registered columns alone, also when there is no row", async () => {
+  test("has only its registered columns, also without rows", async () => {
     using folder = temporaryFolder();
     const register = { columns: ["name", "id"], primaryKey: ["id"] };
     const some = await openUnlisted(join(folder.path, "some"), { batches: rowObjects, register });
@@ -167,7 +167,7 @@ describe("a remote table of a plugin without discover", () => {
     expect(asks.map(({ bucket }) => bucket)).toEqual(["in.c-crm", "in.c-crm"]);
   });
 
-  test("is refused when nothing tells its columns, or a registered one is missing", async () => {
+  test("is rejected when its columns are unknown or a registered one is missing", async () => {
     using folder = temporaryFolder();
     const none = await openUnlisted(join(folder.path, "none"), { async *batches() {} });
     await using _none = none.agnes;
@@ -188,7 +188,7 @@ describe("a remote table of a plugin without discover", () => {
     }
   });
 
-  test("fails with the value that does not fit what the first rows were", async () => {
+  test("fails with the value that does not fit the types of the first rows", async () => {
     using folder = temporaryFolder();
     const { agnes } = await openUnlisted(folder.path, {
       async *batches() {
@@ -201,7 +201,7 @@ describe("a remote table of a plugin without discover", () => {
     expect(failure).toMatchObject({ message: expect.stringContaining("1.5") });
   });
 
-  test("is asked in SQL when its connector has only query", async () => {
+  test("is read with SQL when its connector has only query", async () => {
     using folder = temporaryFolder();
     const database = join(folder.path, "shop.duckdb");
     {
@@ -229,29 +229,32 @@ describe("a remote table of a plugin without discover", () => {
   });
 });
 
-test.each([true, false])("deletions in a live read name the table to copy (discover: %p)", async (lists) => {
-  using folder = temporaryFolder();
-  const read = async function* () {
-    yield { kind: "deletions" as const, keys: [{ id: 1 }] };
-  };
-  const common = {
-    name: "live",
-    version: "1.0.0",
-    description: "A table that takes rows back",
-    options: v.strictObject({}),
-    secrets: {},
-  };
-  const discover = async () => [table("rows", { id: int64() }, { primaryKey: ["id"] })];
-  const plugin = lists
-    ? definePlugin({ ...common, capabilities: ["discover", "read"], connect: () => ({ discover, read }) })
-    : definePlugin({ ...common, capabilities: ["read"], connect: () => ({ read }) });
-  await using agnes = await createAgnes({
-    workspace: folder.path,
-    plugins: [plugin],
-    config: { version: 1, sources: { s: { plugin: "live" } } },
-  });
-  await (await agnes.tables()).register({ source: "s", sourceTable: "rows", queryMode: "remote" });
-  await agnes.sync();
-  const failure = await agnes.rows("SELECT * FROM rows").catch((error: unknown) => error);
-  expect((failure as AgnesError).hint).toContain("`agnes table update s.rows --mode local`");
-});
+test.each([true, false])(
+  "deletions in a live read report the table to copy (discover: %p)",
+  async (lists) => {
+    using folder = temporaryFolder();
+    const read = async function* () {
+      yield { kind: "deletions" as const, keys: [{ id: 1 }] };
+    };
+    const common = {
+      name: "live",
+      version: "1.0.0",
+      description: "A table that takes rows back",
+      options: v.strictObject({}),
+      secrets: {},
+    };
+    const discover = async () => [table("rows", { id: int64() }, { primaryKey: ["id"] })];
+    const plugin = lists
+      ? definePlugin({ ...common, capabilities: ["discover", "read"], connect: () => ({ discover, read }) })
+      : definePlugin({ ...common, capabilities: ["read"], connect: () => ({ read }) });
+    await using agnes = await createAgnes({
+      workspace: folder.path,
+      plugins: [plugin],
+      config: { version: 1, sources: { s: { plugin: "live" } } },
+    });
+    await (await agnes.tables()).register({ source: "s", sourceTable: "rows", queryMode: "remote" });
+    await agnes.sync();
+    const failure = await agnes.rows("SELECT * FROM rows").catch((error: unknown) => error);
+    expect((failure as AgnesError).hint).toContain("`agnes table update s.rows --mode local`");
+  },
+);

@@ -11,7 +11,7 @@ const described = async (found: unknown) => {
   return connector.metadata!([numbers], { signal });
 };
 
-test("metadata() gives what a source knows, with what it does not know absent", async () => {
+test("metadata() returns the known metadata of a source and omits unknown values", async () => {
   const all: TableMetadata = {
     name: "numbers",
     entityType: "materialized_view",
@@ -25,24 +25,24 @@ test("metadata() gives what a source knows, with what it does not know absent", 
   expect(await described([all, { name: "others" }])).toEqual([all, { name: "others" }]);
 });
 
-test("metadata() refuses what is no metadata, naming the table, the field and the value", async () => {
+test("metadata() rejects invalid metadata with the table, the field and the value", async () => {
   const cases: readonly (readonly [unknown, string])[] = [
-    [{ name: "numbers" }, "which is no list"],
-    [[null], "it returned null for a table, which is no object"],
-    [[{ rows: 1 }], "the name of a table should be a text that is not empty, not undefined"],
-    [[{ name: "t", bytes: 1 }], 'there is no bytes of table "t": use name, entityType, rows, sizeBytes'],
-    [[{ name: "t", rows: -1 }], 'rows of table "t" should be a whole number from 0 on, or absent'],
-    [[{ name: "t", sizeBytes: "12" }], 'sizeBytes of table "t" should be a whole number'],
-    [[{ name: "t", rows: null }], 'rows of table "t" should be a whole number'],
+    [{ name: "numbers" }, "which is not a list"],
+    [[null], "it returned null for a table, which is not an object"],
+    [[{ rows: 1 }], "the name of a table should be a non-empty text, not undefined"],
+    [
+      [{ name: "t", bytes: 1 }],
+      'the field bytes of table "t" is unknown; known fields: name, entityType, rows, sizeBytes',
+    ],
+    [[{ name: "t", rows: -1 }], 'rows of table "t" should be a non-negative integer, or missing'],
+    [[{ name: "t", sizeBytes: "12" }], 'sizeBytes of table "t" should be a non-negative integer'],
+    [[{ name: "t", rows: null }], 'rows of table "t" should be a non-negative integer'],
     [
       [{ name: "t", entityType: "TABLE" }],
       "should be table, view, materialized_view, external, snapshot, clone",
     ],
     [[{ name: "t", modifiedAt: new Date("?") }], 'modifiedAt of table "t" should be a valid Date'],
-    [
-      [{ name: "t", partitionedBy: "day" }],
-      'partitionedBy of table "t" should be a list of names of columns',
-    ],
+    [[{ name: "t", partitionedBy: "day" }], 'partitionedBy of table "t" should be a list of column names'],
     [[{ name: "t", clusteredBy: ["a", "a"] }], 'clusteredBy of table "t" should name each column once'],
     [[{ name: "t", columns: [{ name: "a" }] }], 'columns of table "t" should have a name and a type'],
     [[{ name: "t", columns: ["a"] }], 'columns of table "t" should be a list of columns'],
@@ -59,7 +59,7 @@ test("metadata() refuses what is no metadata, naming the table, the field and th
   }
 });
 
-test("what a source notes of a table keeps no secret", async () => {
+test("the notes and metadata of a table contain no secret", async () => {
   const TOKEN = "s3cret-t0ken-value";
   const info = table("t", { id: int64() }, { sourceMetadata: { owner: `by ${TOKEN}`, labels: [TOKEN] } });
   const handle = await connectTo({ discover: async () => [info] }, ["discover"], { TOKEN });

@@ -8,7 +8,7 @@ import { connect } from "./example.ts";
 const info = { alias: "pg", extension: "postgres", url: "host=db", tokenEnv: "PG_PASSWORD" };
 const postgres: ExtensionSpec = { secret: { type: "postgres", tokenParameter: "PASSWORD" } };
 
-/** What `remote()` of a connected source gives. */
+/** Returns the result of `remote()` of a connected source. */
 async function remoteOf(given: RemoteAttachInfo, extensions = { postgres }): Promise<RemoteAttachInfo> {
   const used = plugin({
     capabilities: ["remote"],
@@ -25,7 +25,7 @@ async function remoteOf(given: RemoteAttachInfo, extensions = { postgres }): Pro
   return handle.connector.remote!();
 }
 
-test("remote() gives what the plugin says", async () => {
+test("remote() returns the attach of the plugin", async () => {
   const whole = {
     ...info,
     options: { SCHEMA: "public", LIMIT: 5, DIRECT: true },
@@ -35,33 +35,33 @@ test("remote() gives what the plugin says", async () => {
 });
 
 test.each<[string, Partial<RemoteAttachInfo>, string]>([
-  ["a secret in an option", { options: { OPT: "x=s3cret" } }, "OPT holds the value of a secret"],
+  ["a secret in an option", { options: { OPT: "x=s3cret" } }, "OPT contains the value of a secret"],
   [
     "a secret in an option in base64",
     { options: { OPT: Buffer.from("s3cret").toString("base64") } },
-    "OPT holds the value of a secret",
+    "OPT contains the value of a secret",
   ],
   [
     "a secret in a parameter in hexadecimal digits",
     { secret: { USER: Buffer.from("s3cret").toString("hex") } },
-    "USER holds the value of a secret",
+    "USER contains the value of a secret",
   ],
   ["no tokenEnv", { tokenEnv: undefined as never }, "remote(): tokenEnv should be a text, but is missing"],
   ["no alias", { alias: undefined as never }, "remote(): alias should be a text, but is missing"],
   ["a url of another kind", { url: 5 as never }, "remote(): url should be a text, but is a number"],
   ["options of another kind", { options: "SCHEMA" as never }, "remote(): options should be an object"],
-  ["a secret in a parameter", { secret: { USER: "s3cret" } }, "USER holds the value of a secret"],
+  ["a secret in a parameter", { secret: { USER: "s3cret" } }, "USER contains the value of a secret"],
   ["an option that is no name", { options: { "A, B": 1 } }, '"A, B" is not a valid name'],
-  ["an access mode", { options: { read_write: true } }, "read_write follows from extensions"],
-  ["a type", { options: { TYPE: "mysql" } }, "TYPE follows from extensions"],
+  ["an access mode", { options: { read_write: true } }, "read_write is set by extensions"],
+  ["a type", { options: { TYPE: "mysql" } }, "TYPE is set by extensions"],
   ["a number that is none", { options: { LIMIT: Number.NaN } }, "LIMIT is not a finite number"],
   ["a list", { options: { LIST: [] as never } }, "LIST should be a text, a number, true, false or a secret"],
   [
     "a secret that nothing describes",
     { extension: "mysql", secret: { USER: "x" } },
-    "extensions.mysql.secret does not describe one",
+    "extensions.mysql.secret does not declare one",
   ],
-])("remote() is refused for %s, and no value is shown", async (_title, change, reason) => {
+])("remote() is rejected for %s, without its value", async (_title, change, reason) => {
   const error = await remoteOf({ ...info, ...change }).catch((thrown: unknown) => thrown as AgnesError);
   expect(error).toMatchObject({ code: "plugin_failed" });
   expect((error as AgnesError).message).toContain(reason);

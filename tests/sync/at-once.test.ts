@@ -48,7 +48,7 @@ function open(workspace: string, plugins: readonly AnyPlugin[]): Promise<Agnes> 
 test("sync() runs sources at once, and reports them in the order of agnes.yaml", async () => {
   using folder = temporaryFolder();
   const [first, second] = [gate(), gate()];
-  // Each goes on only when the other has begun.
+  // Each continues only after the other has started.
   const one = plugin("one", { read: async () => (first.open(), await second.opened) });
   const two = plugin("two", { read: async () => (second.open(), await first.opened) });
   await using agnes = await open(folder.path, [one, two]);
@@ -61,7 +61,7 @@ test("sync() runs sources at once, and reports them in the order of agnes.yaml",
   expect(ended.toSorted()).toEqual(["one", "two"]);
 });
 
-test("sync() shows a source that is done while another does not answer", async () => {
+test("sync() publishes a finished source while another does not respond", async () => {
   using folder = temporaryFolder();
   const stalled = gate();
   const plugins = [plugin("one", { read: () => stalled.opened }), plugin("two", {})];
@@ -89,7 +89,7 @@ test("sync() assigns a view name to the first source in agnes.yaml, regardless o
   expect(Object.fromEntries(views)).toEqual({ "slow.orders": "orders", "quick.orders": "quick_orders" });
 });
 
-test("registrationOrder() lets no source wait long for one that does not list its tables", async () => {
+test("registrationOrder() limits the wait for a source that does not list its tables", async () => {
   const { signal } = new AbortController();
   const waits: number[] = [];
   const late = registrationOrder({ sleep: async (durationMs) => void waits.push(durationMs) }, [

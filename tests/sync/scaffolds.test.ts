@@ -9,7 +9,7 @@ import { scaffoldCapabilities, scaffoldPlugin } from "../../lib/plugins/mod.ts";
 
 type Scaffold = (typeof scaffoldCapabilities)[number];
 
-/** Inside the repository, so that `agnes/kit` means the working tree. */
+/** Inside the repository, so that `agnes/kit` resolves to the working tree. */
 let root = "";
 beforeAll(() => {
   root = mkdtempSync(join(import.meta.dir, ".scaffold-"));
@@ -33,7 +33,7 @@ function workspaceWith(capability: Scaffold): Promise<Agnes> {
 const names = [{ name: "Ada Lovelace" }, { name: "Grace Hopper" }, { name: "Mary Somerville" }];
 const namesSql = "SELECT name FROM people ORDER BY name";
 
-/** What becomes of the plugin of each single capability. */
+/** The expected results for the plugin of each single capability. */
 const tried: { readonly [C in Scaffold]: (agnes: Agnes) => Promise<void> } = {
   async read(agnes) {
     const before = await agnes.sync();
@@ -87,7 +87,7 @@ const tried: { readonly [C in Scaffold]: (agnes: Agnes) => Promise<void> } = {
   },
   async discover(agnes) {
     expect((await agnes.connectors.discover("one")).map(({ name }) => name)).toEqual(["people"]);
-    // There is a table, but nothing that could give its rows.
+    // There is a table, but the plugin cannot read its rows.
     const { status, sources } = await agnes.sync();
     expect(status).toBe("complete");
     expect(sources[0]!.notes.join()).toMatch(

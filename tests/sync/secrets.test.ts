@@ -123,7 +123,7 @@ for (const [what, scenario, shows] of cases) {
   });
 }
 
-test("a secret in rows that a live query cannot take is not in its error", async () => {
+test("a secret in invalid rows of a live query is not in its error", async () => {
   const scenario = { batches: [[{ id: SECRET, name: "a" }]] };
   let failure: unknown;
   const output = await outputOf(scenario, async (agnes) => {
@@ -136,7 +136,7 @@ test("a secret in rows that a live query cannot take is not in its error", async
   expect(`${output}${textOf(failure)}`).not.toContain(SECRET);
 });
 
-test("names and descriptions that contain a short secret stay as they are", async () => {
+test("names and descriptions that contain a short secret are unchanged", async () => {
   const described = table("orders_log", columns, { description: "orders" });
   const output = await outputOf({ tables: [described], batches: [[{ id: 1, name: "a" }]], token: "orders" });
   expect(output).toContain('"ev.orders_log"');

@@ -21,7 +21,7 @@ const moment = (run: number) => new Date(Date.UTC(2026, 0, 1) + run * 60_000);
 const tables = (...names: readonly string[]) =>
   names.map((name) => ({ name, status: "unchanged" })) as unknown as Parameters<SyncState["record"]>[2];
 
-test("record() leaves a bounded log and the last state of every table, however often is synced", async () => {
+test("record() keeps a bounded log and the last state of every table", async () => {
   await using state = await open();
   await state.record("old", moment(0), tables("once"));
   const entries: number[] = [];

@@ -76,7 +76,7 @@ describe("sync", () => {
     expect((await failureOf(agnes.rows("SELECT * FROM orders"))).code).toBe("table_unknown");
   });
 
-  test("sync() of one table leaves the others alone", async () => {
+  test("sync() of one table does not change the others", async () => {
     using folder = temporaryFolder();
     const shop = newShop();
     await using agnes = await openShop(folder.path, shop);
@@ -98,7 +98,7 @@ describe("sync", () => {
     expect(shop.reads).toEqual([]);
   });
 
-  test("sync() fails a table that the source lost and keeps its rows", async () => {
+  test("sync() fails a table that the source no longer has, and keeps its rows", async () => {
     using folder = temporaryFolder();
     const shop = newShop();
     await using agnes = await openShop(folder.path, shop);
@@ -197,7 +197,7 @@ describe("sync", () => {
     expect(performance.now() - startedMs).toBeLessThan(3000);
   });
 
-  test("sync() refuses unknown sources and tables with the nearest name", async () => {
+  test("sync() rejects unknown sources and tables with the nearest name", async () => {
     using folder = temporaryFolder();
     await using agnes = await openShop(folder.path, newShop());
     const error = await failureOf(agnes.sync({ only: ["shp"] }));
@@ -208,7 +208,7 @@ describe("sync", () => {
     expect(report.sources[0]!.error).toMatchObject({ code: "table_not_registered" });
   });
 
-  test("sync() takes tables by their view names, in any case, and a source before a view of its name", async () => {
+  test("sync() accepts view names of tables, ignoring case, and prefers a source to a view with the same name", async () => {
     using folder = temporaryFolder();
     const shop = newShop();
     await using agnes = await openShop(folder.path, shop);
@@ -226,7 +226,7 @@ describe("sync", () => {
     expect(shop.reads.map(({ table }) => table).sort()).toEqual(["orders", "people"]);
   });
 
-  test("wantedSources() keeps the order of agnes.yaml, and a whole source wins over its tables", () => {
+  test("wantedSources() keeps the order of agnes.yaml, and prefers a source to its tables", () => {
     expect([...wantedSources(["a", "b"], undefined)]).toEqual([
       ["a", null],
       ["b", null],
@@ -239,7 +239,7 @@ describe("sync", () => {
 });
 
 describe("the registry of a workspace", () => {
-  test("unregister() takes the table out of the extract and out of analytics at once", async () => {
+  test("unregister() removes the table from the extract and from analytics immediately", async () => {
     using folder = temporaryFolder();
     const shop = newShop();
     await using agnes = await openShop(folder.path, shop);
@@ -253,7 +253,7 @@ describe("the registry of a workspace", () => {
     const storage = fileStorage({ directory: join(folder.path, "data", "state"), host });
     await using state = await SyncState.open({ storage, host, log: silentLog });
     expect([...(await state.succeeded("shop")).keys()]).toEqual(["orders"]);
-    // Every kind of resource that an unregistration names is held by a line above.
+    // The lines above cover every kind of resource of an unregistration.
     expect(outcome.resources.map(({ kind }) => kind)).toEqual(["extract_table", "view", "sync_state"]);
   });
 
@@ -266,7 +266,7 @@ describe("the registry of a workspace", () => {
       await agnes.sync();
     }
     {
-      // Another process, which stopped before it cleaned anything.
+      // Another process that stopped before the cleanup.
       const host = createHost();
       const storage = fileStorage({ directory: join(folder.path, "data", "state"), host });
       await using registry = await openTableRegistry({ storage, host });
@@ -286,7 +286,7 @@ describe("the registry of a workspace", () => {
   });
 
   test.each(["log/00000000", "log"])(
-    "a registry whose %s is empty is lost, and does not count as empty",
+    "a registry whose %s is empty is lost, and is not treated as empty",
     async (place) => {
       using folder = temporaryFolder();
       const shop = newShop();
@@ -304,7 +304,7 @@ describe("the registry of a workspace", () => {
     },
   );
 
-  test("a registry that cannot be read stops the sync, never counts as empty, and queries go on", async () => {
+  test("an unreadable registry stops the sync and is not treated as empty, and queries still work", async () => {
     using folder = temporaryFolder();
     const shop = newShop();
     {
@@ -317,7 +317,7 @@ describe("the registry of a workspace", () => {
     expect(await agnes.rows("SELECT count(*) AS n FROM people")).toEqual([{ n: 2 }]);
   });
 
-  test("a registry that is gone is damage when syncs are kept, and a warning when only extracts are there", async () => {
+  test("a lost registry is an error with sync state, and a warning with extracts only", async () => {
     using folder = temporaryFolder();
     const shop = newShop();
     {
@@ -340,7 +340,7 @@ describe("the registry of a workspace", () => {
       await using agnes = await openShop(folder.path, shop, { log });
       expect(await (await agnes.tables()).list()).toEqual([]);
       expect(warnings).toHaveLength(opened);
-      expect(warnings.at(-1)).toContain("though shop was published here before");
+      expect(warnings.at(-1)).toContain("but shop was published here before");
     }
     await using agnes = await openShop(folder.path, shop, { log });
     await agnes.sync();
@@ -348,7 +348,7 @@ describe("the registry of a workspace", () => {
     expect(warnings).toHaveLength(3);
   });
 
-  test("a remote table is answered through its connector when nothing can attach it", async () => {
+  test("a remote table is read through its connector when it cannot be attached", async () => {
     using folder = temporaryFolder();
     const shop = newShop();
     await using agnes = await openShop(folder.path, shop);
@@ -363,7 +363,7 @@ describe("the registry of a workspace", () => {
 });
 
 describe("rollback", () => {
-  test("rollback() publishes an earlier generation again, and the next sync reads what came after", async () => {
+  test("rollback() publishes an earlier generation again, and the next sync reads the later rows", async () => {
     using folder = temporaryFolder();
     const shop = newShop();
     await using agnes = await openShop(folder.path, shop);
@@ -381,7 +381,7 @@ describe("rollback", () => {
 });
 
 describe("the rules of a source", () => {
-  test("register() refuses what the plugin of the source cannot do", async () => {
+  test("register() rejects settings that the plugin of the source does not support", async () => {
     using folder = temporaryFolder();
     await using agnes = await openShop(folder.path, newShop());
     const tables = await agnes.tables();

@@ -4,7 +4,7 @@ import { createAgnes } from "agnes";
 
 import { newShop, openShop, temporaryFolder } from "./workspace.ts";
 
-test("sync() of everything notes registered tables whose source is no longer configured", async () => {
+test("sync() of all sources reports registered tables whose source is no longer configured", async () => {
   using folder = temporaryFolder();
   const shop = newShop();
   {

@@ -22,7 +22,7 @@ const plugin = definePlugin({
   }),
 });
 
-test("an unknown table is answered with what is published, sorted and counted, or with the sync that publishes it", async () => {
+test("the error for an unknown table lists the published tables, or the sync command that publishes it", async () => {
   using folder = temporaryFolder();
   const config = { version: 1, sources: { many: { plugin: "many", register: "listed" } } } as const;
   await using agnes = await createAgnes({ workspace: folder.path, plugins: [plugin], config });

@@ -6,25 +6,25 @@ import { createAgnes, isAgnesError, type Agnes, type AgnesError, type AgnesOptio
 import { definePlugin, int64, table, timestamp, utf8, type ReadOptions, type Row } from "agnes/kit";
 import * as v from "valibot";
 
-/** A temporary folder that goes with the scope. */
+/** A temporary folder, removed at the end of the scope. */
 export function temporaryFolder(): { readonly path: string; [Symbol.dispose](): void } {
   const path = mkdtempSync(join(tmpdir(), "agnes-sync-"));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** What a shop's connector holds; tests change it between syncs. */
+/** The data of a shop's connector, which tests change between syncs. */
 export interface Shop {
   orders: Row[];
   people: Row[];
   /** Throws inside the read of this table. */
   broken?: "orders" | "people";
-  /** Tables that discover does not list any more. */
+  /** Tables that discover no longer lists. */
   gone?: readonly string[];
-  /** What each read was asked. */
+  /** The request of each read. */
   readonly reads: { readonly table: string; readonly options: ReadOptions }[];
 }
 
-/** A source whose rows the test holds. */
+/** A source whose rows the test controls. */
 export function shopPlugin(shop: Shop) {
   const tables = [
     table(
@@ -83,7 +83,7 @@ export function openShop(
   });
 }
 
-/** The `AgnesError` that some work fails with. */
+/** Returns the `AgnesError` of failing work. */
 export async function failureOf(work: Promise<unknown>): Promise<AgnesError> {
   const error = await work.then(
     () => undefined,

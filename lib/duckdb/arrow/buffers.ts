@@ -1,4 +1,4 @@
-/** Bytes that grow. */
+/** A growable byte buffer. */
 export class Bytes {
   data: Uint8Array<ArrayBuffer>;
   length = 0;
@@ -7,7 +7,7 @@ export class Bytes {
     this.data = new Uint8Array(Math.max(capacity, 16));
   }
 
-  /** Makes room for `count` more bytes and gives where they start; the caller fills them. */
+  /** Reserves `count` more bytes, which the caller fills, and returns their start. */
   grow(count: number): number {
     const start = this.length;
     this.length += count;
@@ -29,7 +29,7 @@ export class Bytes {
   }
 }
 
-/** A validity bitmap that grows; a set bit is a value. */
+/** A growable validity bitmap. A set bit is a value. */
 export class Validity {
   #bits: Uint8Array<ArrayBuffer>;
   rows = 0;
@@ -39,7 +39,7 @@ export class Validity {
     this.#bits = new Uint8Array((Math.max(capacity, 64) + 7) >> 3).fill(255);
   }
 
-  /** Appends `count` rows of a bitmap from `from` on; without a bitmap all are values. */
+  /** Appends `count` rows of a bitmap, starting at `from`. Without a bitmap, all rows are values. */
   append(bitmap: Uint8Array | null, from: number, count: number): void {
     const start = this.rows;
     this.rows += count;
@@ -51,7 +51,7 @@ export class Validity {
     if (bitmap === null) return;
     for (let row = 0; row < count; row++) {
       const bit = from + row;
-      // Eight values at once, the usual case.
+      // Fast path: eight values at once.
       if ((bit & 7) === 0 && bitmap[bit >> 3] === 255) {
         row += 7;
         continue;
@@ -62,13 +62,13 @@ export class Validity {
     }
   }
 
-  /** The bitmap, or `undefined` when there is no null. */
+  /** Returns the bitmap; `undefined` if there are no nulls. */
   taken(): Uint8Array<ArrayBuffer> | undefined {
     return this.nulls === 0 ? undefined : this.#bits.subarray(0, (this.rows + 7) >> 3);
   }
 }
 
-/** Whether a row of a bitmap is a value. */
+/** Returns whether a row of a bitmap is a value. */
 export function isValid(bitmap: Uint8Array | null, row: number): boolean {
   return bitmap === null || ((bitmap[row >> 3]! >> (row & 7)) & 1) === 1;
 }

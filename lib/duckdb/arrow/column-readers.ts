@@ -8,7 +8,7 @@ import { Bytes, isValid, Validity } from "./buffers.ts";
 /**
  * Collects one column of DuckDB chunks as Arrow data.
  *
- * `load` fetches a vector's memory, `copy` appends rows of it; lists copy other rows of their items than all.
+ * `load` fetches the memory of a vector, and `copy` appends a range of its rows. Lists may copy only some of their items.
  */
 export abstract class ColumnReader {
   readonly #type: arrow.DataType;
@@ -45,7 +45,7 @@ export abstract class ColumnReader {
   protected abstract parts(type: arrow.DataType): object;
 }
 
-/** Values of which both sides have the same bytes. */
+/** Reads values with the same bytes in DuckDB and Arrow. */
 export class FixedReader extends ColumnReader {
   readonly #width: number;
   readonly #bytes: Bytes;
@@ -70,7 +70,7 @@ export class FixedReader extends ColumnReader {
   }
 }
 
-/** A byte per value becomes a bit. */
+/** Converts a byte per value to a bit. */
 export class BoolReader extends ColumnReader {
   readonly #bytes: Bytes;
   #values: Uint8Array = new Uint8Array();
@@ -96,7 +96,7 @@ export class BoolReader extends ColumnReader {
   }
 }
 
-/** Decimals of 2, 4, 8 or 16 bytes become 16. */
+/** Converts decimals of 2, 4, 8 or 16 bytes to 16. */
 export class DecimalReader extends ColumnReader {
   readonly #width: number;
   readonly #bytes: Bytes;
@@ -133,11 +133,11 @@ export class DecimalReader extends ColumnReader {
 
 const FORM_BYTES = 16;
 const INLINE_BYTES = 12;
-/** Memory between two texts that are both there is there too when it is less than a page. */
+/** The maximum gap between two texts that are read together; less than a page, so it is accessible. */
 const GAP_BYTES = 2048;
 const POINTER = new Uint32Array(2);
 
-/** Texts and bytes; see `Strings` for DuckDB's form of them. */
+/** Reads text and bytes; see `Strings` for DuckDB's format. */
 export class StringReader extends ColumnReader {
   readonly #bytes: Bytes;
   readonly #offsets: Bytes;
@@ -170,7 +170,7 @@ export class StringReader extends ColumnReader {
     this.#fill(from, count, validity, offsets, start);
   }
 
-  /** Copies the contents; texts that lie close together in DuckDB's heap are fetched by one call. */
+  /** Copies the contents. One call fetches texts that are close together in DuckDB's heap. */
   #fill(from: number, count: number, validity: Uint8Array | null, offsets: Int32Array, start: number): void {
     const words = this.#words;
     const out = this.#bytes.data;
@@ -233,7 +233,7 @@ function fetchMemory(address: number, sizeBytes: number): Uint8Array {
 
 const encoder = new TextEncoder();
 
-/** Types without a counterpart, as text; one by one, since they are rare. */
+/** Reads types without an Arrow counterpart as text, one value at a time because they are rare. */
 export class TextReader extends ColumnReader {
   readonly #source: duckdb.DuckDBType;
   readonly #bytes = new Bytes(1024);

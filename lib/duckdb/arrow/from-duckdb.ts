@@ -17,17 +17,17 @@ import { SOURCE_TYPE, toArrowType } from "./types.ts";
 export interface BatchReader {
   readonly schema: arrow.Schema;
   readonly names: readonly string[];
-  /** Adds a chunk; `true` when the batch has no room for another. */
+  /** Adds a chunk and returns whether the batch is full. */
   add(chunk: native.DataChunk): boolean;
-  /** The rows added since the last batch. */
+  /** Returns the rows since the last batch. */
   take(): arrow.RecordBatch;
-  /** The last batch; `null` when it would be empty. */
+  /** Returns the last batch; `null` if it would be empty. */
   finish(): arrow.RecordBatch | null;
 }
 
 const CHUNK_ROWS = 2048;
 
-/** Reads a result in batches of `batchRows`, rounded up to whole chunks. */
+/** Creates a reader for batches of `batchRows`, rounded up to whole chunks. */
 export function createBatchReader(result: native.Result, batchRows: number): BatchReader {
   const { names, types, schema } = resultColumns(result);
   const struct = new arrow.Struct(schema.fields);
@@ -58,7 +58,7 @@ export function createBatchReader(result: native.Result, batchRows: number): Bat
   };
 }
 
-/** The columns of a result and their Arrow types. */
+/** Returns the columns of a result and their Arrow types. */
 function resultColumns(result: native.Result): {
   names: readonly string[];
   types: readonly duckdb.DuckDBType[];
@@ -75,8 +75,8 @@ function resultColumns(result: native.Result): {
 }
 
 function metadataOf(type: duckdb.DuckDBType): Map<string, string> | undefined {
-  const form = formOf(type);
-  const entries: [string, string][] = form === undefined ? [] : [["description", form]];
+  const format = formatOf(type);
+  const entries: [string, string][] = format === undefined ? [] : [["description", format]];
   const isText = arrow.DataType.isUtf8(toArrowType(type)) && type.typeId !== duckdb.DuckDBTypeId.VARCHAR;
   if (isText || type.typeId === duckdb.DuckDBTypeId.GEOMETRY) {
     entries.push([SOURCE_TYPE, duckdb.DuckDBTypeId[type.typeId]]);
@@ -84,8 +84,8 @@ function metadataOf(type: duckdb.DuckDBType): Map<string, string> | undefined {
   return entries.length === 0 ? undefined : new Map(entries);
 }
 
-/** What the values of a column are written as, where the Arrow type alone does not tell. */
-function formOf({ typeId }: duckdb.DuckDBType): string | undefined {
+/** Returns the format of the values of a column, if the Arrow type does not determine it. */
+function formatOf({ typeId }: duckdb.DuckDBType): string | undefined {
   if (typeId === duckdb.DuckDBTypeId.GEOMETRY) return "GEOMETRY as well-known binary (WKB)";
   if (typeId === duckdb.DuckDBTypeId.VARIANT) return "VARIANT as JSON";
   return typeId === duckdb.DuckDBTypeId.UNION ? "UNION as JSON, an object of its one member" : undefined;

@@ -1,25 +1,25 @@
 import * as arrow from "apache-arrow";
 
-/** The upper half of a negative zero of 64 bits, and the whole of one of 32. */
+/** The upper half of a 64-bit negative zero, and a 32-bit negative zero. */
 const SIGN = -(2 ** 31);
 const SIGN_OF_HALF = 2 ** 15;
 
 /**
- * Whether a batch may hold a floating point −0.0, at the top or nested. What is under a null or outside a slice of a
- * list counts too.
+ * Returns whether a batch may contain a floating point −0.0, nested or not. Values under a null or outside the slice of a
+ * list count too.
  */
 export function hasNegativeZero(batch: arrow.RecordBatch): boolean {
-  return batch.data.children.some((data) => holdsOne(data as arrow.Data));
+  return batch.data.children.some((data) => containsNegativeZero(data as arrow.Data));
 }
 
-function holdsOne(data: arrow.Data): boolean {
+function containsNegativeZero(data: arrow.Data): boolean {
   const type = data.type as arrow.DataType;
   if (arrow.DataType.isFloat(type))
     return type.precision === arrow.Precision.HALF ? inHalves(data) : inWords(data);
   if (arrow.DataType.isDictionary(type)) {
-    return (data.dictionary?.data ?? []).some((words) => holdsOne(words as arrow.Data));
+    return (data.dictionary?.data ?? []).some((values) => containsNegativeZero(values as arrow.Data));
   }
-  return data.children.some((child) => holdsOne(child as arrow.Data));
+  return data.children.some((child) => containsNegativeZero(child as arrow.Data));
 }
 
 function inWords({ values }: arrow.Data): boolean {

@@ -4,7 +4,7 @@ import type * as arrow from "apache-arrow";
 import { isValid } from "./buffers.ts";
 import { ColumnReader } from "./column-readers.ts";
 
-/** Lists and maps: DuckDB keeps an offset and a length of 8 bytes each; rows may share or skip items. */
+/** Reads lists and maps. DuckDB stores an offset and a length of 8 bytes each. Rows may share or skip items. */
 export class ListReader extends ColumnReader {
   readonly #items: ColumnReader;
   readonly #offsets: number[] = [0];
@@ -46,7 +46,7 @@ export class ListReader extends ColumnReader {
   }
 }
 
-/** Lists of one length. */
+/** Reads lists of fixed length. */
 export class FixedListReader extends ColumnReader {
   readonly #items: ColumnReader;
   readonly #length: number;
@@ -70,7 +70,7 @@ export class FixedListReader extends ColumnReader {
   }
 }
 
-/** Records. */
+/** Reads structs. */
 export class StructReader extends ColumnReader {
   readonly #fields: readonly ColumnReader[];
 

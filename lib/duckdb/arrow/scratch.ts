@@ -2,9 +2,9 @@ import { counted } from "../../base/mod.ts";
 import native from "@duckdb/node-bindings";
 import type * as arrow from "apache-arrow";
 
-/** What a batch did that no correct batch does; the caller adds the column. */
+/** An error of a malformed batch. The caller adds the column. */
 export class Malformed extends Error {
-  /** What to do about it, when the values and not the code that made the batch are at fault. */
+  /** The hint, if the values are invalid and not the code that built the batch. */
   readonly advice: string | undefined;
 
   constructor(message: string, advice?: string) {
@@ -15,13 +15,13 @@ export class Malformed extends Error {
 
 let space = new ArrayBuffer(1 << 16);
 
-/** Memory for one vector's worth of values, reused by the next call: copy it out before that. */
+/** Returns memory for the values of one vector. The next call reuses it, so copy the values before. */
 export function scratch(sizeBytes: number): ArrayBuffer {
   if (sizeBytes > space.byteLength) space = new ArrayBuffer(Math.max(sizeBytes, space.byteLength * 2));
   return space;
 }
 
-/** Bytes that back a typed array, as the bindings take them: they refuse shared memory. */
+/** Returns the buffer of a typed array. Shared memory is copied, because the bindings reject it. */
 export function bufferOf(view: ArrayBufferView): { buffer: ArrayBuffer; start: number } {
   if (view.buffer instanceof ArrayBuffer) return { buffer: view.buffer, start: view.byteOffset };
   const copy = new Uint8Array(view.byteLength);
@@ -29,7 +29,7 @@ export function bufferOf(view: ArrayBufferView): { buffer: ArrayBuffer; start: n
   return { buffer: copy.buffer, start: 0 };
 }
 
-/** The values of `[from, from + count)` when there are that many; `stride` is the elements per row. */
+/** Checks that there are values for the rows `[from, from + count)`; `stride` is the number of elements per row. */
 export function checkedValues<T extends { readonly length: number }>(
   values: T | undefined,
   from: number,
@@ -42,7 +42,7 @@ export function checkedValues<T extends { readonly length: number }>(
   return values;
 }
 
-/** Whether a row is null. `row` counts from the start of the data. */
+/** Returns whether a row is null. `row` is relative to the start of the data. */
 export function isNull(data: arrow.Data, row: number): boolean {
   const bitmap = data.nullBitmap as Uint8Array | undefined;
   if (data.nullCount === 0 || bitmap === undefined || bitmap.length === 0) return false;
@@ -50,7 +50,7 @@ export function isNull(data: arrow.Data, row: number): boolean {
   return ((bitmap[bit >> 3]! >> (bit & 7)) & 1) === 0;
 }
 
-/** Gives a DuckDB vector the nulls of `[from, from + count)`; the two bitmaps have the same layout. */
+/** Writes the nulls of `[from, from + count)` to a DuckDB vector. Both bitmaps have the same layout. */
 export function writeNulls(vector: native.Vector, data: arrow.Data, from: number, count: number): void {
   const bitmap = data.nullBitmap as Uint8Array | undefined;
   if (data.nullCount === 0 || bitmap === undefined || bitmap.length === 0 || count === 0) return;
@@ -71,7 +71,7 @@ export function writeNulls(vector: native.Vector, data: arrow.Data, from: number
   native.copy_data_to_vector_validity(vector, 0, shifted.buffer, 0, sizeBytes);
 }
 
-/** Makes the first `count` rows of a vector null. */
+/** Sets the first `count` rows of a vector to null. */
 export function writeAllNull(vector: native.Vector, count: number): void {
   const sizeBytes = (count + 7) >> 3;
   native.vector_ensure_validity_writable(vector);

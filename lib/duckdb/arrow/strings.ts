@@ -7,11 +7,11 @@ import type * as arrow from "apache-arrow";
 import { bufferOf, checkedValues, isNull, Malformed, scratch, writeNulls } from "./scratch.ts";
 
 /**
- * Texts or bytes lying one after the other: value `i` is `bytes[offsets[start + i] … offsets[start + i + 1])`.
+ * Contiguous texts or bytes: value `i` is `bytes[offsets[start + i] … offsets[start + i + 1])`.
  *
- * DuckDB's own form is 16 bytes per value: the length, then either up to 12 bytes of content, or the first four
- * and a pointer. All bytes of a slice are copied into the vector's heap by one call; the 16-byte forms are built
- * here and copied by another.
+ * DuckDB's format has 16 bytes per value: the length, followed by up to 12 bytes of content, or by the first four bytes
+ * and a pointer. One call copies all bytes of a slice into the heap of the vector, and another one the 16-byte records,
+ * which are built here.
  */
 export interface Strings {
   readonly bytes: Uint8Array;
@@ -40,7 +40,7 @@ export function writeStrings(
       ? { bytes, text, count, start: 0, offsets: narrow(offsets as ArrayLike<bigint>, from, count) }
       : { bytes, text, count, start: from, offsets: offsets as ArrayLike<number> };
   if (!assignStrings(vector, strings)) {
-    // What lies under a null may be anything.
+    // The bytes under a null may be invalid.
     const valid = data.nullCount > 0 ? withoutNulls(strings, data, from) : null;
     if (valid === null || !assignStrings(vector, valid)) throw new Malformed("a text is not valid UTF-8");
   }
@@ -61,13 +61,13 @@ export function writeFixedBinary(
   writeNulls(vector, data, from, count);
 }
 
-/** Puts strings into a vector; `false`, with the vector unusable, when text is not UTF-8. */
+/** Writes strings to a vector; returns `false`, with the vector unusable, if a text is not UTF-8. */
 export function assignStrings(vector: native.Vector, strings: Strings): boolean {
   const { bytes, offsets, start, count, text } = strings;
   const first = offsets[start]!;
   const last = offsets[start + count]!;
   if (!(first >= 0 && last >= first && last <= bytes.length)) {
-    throw new Malformed(`its offsets ${first} to ${last} leave its ${counted(bytes.length, "byte")}`);
+    throw new Malformed(`its offsets ${first} to ${last} are outside its ${counted(bytes.length, "byte")}`);
   }
   const heap = copyToHeap(vector, bytes.subarray(first, last), text);
   if (heap === null) return false;
@@ -80,7 +80,7 @@ export function assignStrings(vector: native.Vector, strings: Strings): boolean 
     const end = offsets[start + row + 1]!;
     const length = end - position;
     if (length < 0 || end > last) throw new Malformed("its offsets do not ascend");
-    // The slice as a whole is UTF-8; a value is too unless it starts within a character.
+    // The whole slice is UTF-8, so a value is too unless it starts inside a character.
     if (text && length > 0 && (bytes[position]! & 0xc0) === 0x80) return false;
     words[word] = length;
     if (length <= INLINE_BYTES) {
@@ -101,7 +101,7 @@ export function assignStrings(vector: native.Vector, strings: Strings): boolean 
   return true;
 }
 
-/** Where the vector's heap holds a copy of the bytes (two halves of the address); `null` when they are not UTF-8. */
+/** Copies bytes to the heap of a vector and returns both halves of the address; `null` if they are not UTF-8. */
 function copyToHeap(
   vector: native.Vector,
   bytes: Uint8Array,
@@ -114,7 +114,7 @@ function copyToHeap(
   const view = new DataView(form.buffer, form.byteOffset, FORM_BYTES);
   if (view.getUint32(0, true) !== bytes.length) {
     if (text) return null;
-    throw new Malformed("DuckDB did not take its bytes");
+    throw new Malformed("DuckDB did not accept its bytes");
   }
   return { low: view.getUint32(8, true), high: view.getUint32(12, true) };
 }
@@ -132,7 +132,7 @@ function withoutNulls(strings: Strings, data: arrow.Data, from: number): Strings
 
 const EMPTY = new Uint8Array();
 
-/** Lays values that lie anywhere one after the other. */
+/** Copies scattered values into contiguous memory. */
 export function gather(count: number, text: boolean, value: (row: number) => Uint8Array): Strings {
   const values = Array.from({ length: count }, (_, row) => value(row));
   const offsets = new Float64Array(count + 1);

@@ -25,18 +25,18 @@ import {
   type Write,
 } from "./write-values.ts";
 
-/** Copies Arrow columns into DuckDB vectors of one schema. */
+/** Copies Arrow columns of one schema into DuckDB vectors. */
 export interface BatchWriter {
   readonly types: readonly duckdb.DuckDBType[];
   /**
    * Writes rows of a column to a vector.
-   * @throws `batch_malformed` when the data does not hold what its type says; nothing outside it is read
+   * @throws `batch_malformed` if the data does not match its type; never reads outside the data
    */
   write(vector: native.Vector, column: number, data: arrow.Data, from: number, count: number): void;
 }
 
 /**
- * Prepares the copying of a schema.
+ * Creates a writer for a schema.
  * @throws `type_unsupported`
  */
 export function createBatchWriter(schema: arrow.Schema): BatchWriter {

@@ -11,10 +11,10 @@ const INTEGERS: Readonly<Record<number, readonly [duckdb.DuckDBType, duckdb.Duck
 };
 
 /**
- * The DuckDB type that holds every value of an Arrow type.
+ * Returns the DuckDB type for all values of an Arrow type.
  *
- * Dictionaries give the type of their values, half floats `FLOAT`, an all-null column `INTEGER`.
- * @throws `type_unsupported` for unions, run ends and decimals of more than 38 digits
+ * The type of dictionaries is that of their values; of half floats, `FLOAT`; of the null type, `INTEGER`.
+ * @throws `type_unsupported` for unions, run-end encoding and decimals of more than 38 digits
  */
 export function toDuckdbType(column: string, type: arrow.DataType): duckdb.DuckDBType {
   const { DataType } = arrow;
@@ -69,31 +69,31 @@ function nestedType(column: string, type: arrow.DataType): duckdb.DuckDBType {
   throw new AgnesError("type_unsupported", { column, type: typeText(type) });
 }
 
-/** The key in the metadata of a field that names the DuckDB type of its values, where they come as text of another type. */
+/** The metadata key of a field for the DuckDB type of its values, if they are converted to text or bytes. */
 export const SOURCE_TYPE = "duckdb.type";
 
-/** Types of which the stored text or bytes have another order than the values. */
+/** Types whose stored text or bytes sort differently from the values. */
 const OTHER_ORDER =
   /^(UHUGEINT|BIGNUM|BIT|ENUM|INTERVAL|TIME_TZ|TIME WITH TIME ZONE|UNION|VARIANT|GEOMETRY|STRUCT|MAP)\b|\]$/;
 
-/** The type of a field whose stored values have another order than its values: no cursor; null for all others. */
+/** Returns the type of a field whose stored values sort differently, so that it cannot be a cursor; otherwise null. */
 export function typeOfOtherOrder(field: arrow.Field): string | null {
   const type = field.metadata.get(SOURCE_TYPE) ?? duckdbTypeOf(field);
   if (!OTHER_ORDER.test(type)) return null;
   return type === "TIME_TZ" ? "TIME WITH TIME ZONE" : type;
 }
 
-/** The DuckDB type of an Arrow field as SQL text, `DECIMAL(18,2)` for example; `toDuckdbType` says which. */
+/** Returns the DuckDB type of an Arrow field as SQL text, such as `DECIMAL(18,2)`; see `toDuckdbType`. */
 export function duckdbTypeOf(field: arrow.Field): string {
   return toDuckdbType(field.name, field.type as arrow.DataType).toString();
 }
 
-/** An Arrow type as people write it, `Decimal[18e+2]` for example. */
+/** Returns a readable name of an Arrow type, such as `Decimal[18e+2]`. */
 export function typeText(type: arrow.DataType): string {
   return new arrow.Field("", type).toString().slice(2);
 }
 
-/** The Arrow type that a result column of a DuckDB type comes in. See `describeQuery` for whole queries. */
+/** Returns the Arrow type of a result column of a DuckDB type. See `describeQuery` for queries. */
 export function toArrowType(type: duckdb.DuckDBType): arrow.DataType {
   const simple = SIMPLE[type.typeId];
   if (simple !== undefined) return simple();
@@ -116,8 +116,8 @@ export function toArrowType(type: duckdb.DuckDBType): arrow.DataType {
     ]);
     return new arrow.Map_(new arrow.Field("entries", entries, false));
   }
-  // Enumerations, UUIDs, intervals, bits, times with zone …: their text is exact and everyone reads it. Unions and
-  // variants are the text of their JSON.
+  // Enums, UUIDs, intervals, bits, times with zone and others are text, which is exact and portable. Unions and variants
+  // are JSON text.
   return new arrow.Utf8();
 }
 
@@ -137,7 +137,7 @@ const SIMPLE: { readonly [id: number]: () => arrow.DataType } = {
   [DuckDBTypeId.DOUBLE]: () => new arrow.Float64(),
   [DuckDBTypeId.VARCHAR]: () => new arrow.Utf8(),
   [DuckDBTypeId.BLOB]: () => new arrow.Binary(),
-  // DuckDB keeps a geometry as its well-known binary.
+  // DuckDB stores geometries as well-known binary.
   [DuckDBTypeId.GEOMETRY]: () => new arrow.Binary(),
   [DuckDBTypeId.DATE]: () => new arrow.DateDay(),
   [DuckDBTypeId.TIME]: () => new arrow.TimeMicrosecond(),

@@ -6,7 +6,7 @@ import { checkedValues, isNull, Malformed, writeNulls } from "./scratch.ts";
 import { assignStrings, gather } from "./strings.ts";
 import type { Write } from "./write-values.ts";
 
-/** Lists: DuckDB keeps an offset and a length, 8 bytes each, per row. */
+/** Writes lists. DuckDB stores an offset and a length, 8 bytes each, per row. */
 export const writeList =
   (child: Write): Write =>
   (vector, data, from, count) => {
@@ -25,7 +25,7 @@ export const writeList =
     writeNulls(vector, data, from, count);
   };
 
-/** Lists of which all have the same length. */
+/** Writes lists of fixed length. */
 export const writeFixedList =
   (child: Write, length: number): Write =>
   (vector, data, from, count) => {
@@ -58,9 +58,9 @@ export const writeStruct =
   (vector, data, from, count) => {
     for (const [index, child] of children.entries()) {
       const values = childOf(data, index, from + count);
-      // DuckDB takes the fields of a null record to be null themselves.
-      const visible = data.nullCount > 0 ? maskedBy(values, data, from, count) : values;
-      child(native.struct_vector_get_child(vector, index), visible, from, count);
+      // DuckDB requires the fields of a null struct to be null.
+      const masked = data.nullCount > 0 ? maskedBy(values, data, from, count) : values;
+      child(native.struct_vector_get_child(vector, index), masked, from, count);
     }
     writeNulls(vector, data, from, count);
   };
@@ -90,30 +90,30 @@ function maskedBy(child: arrow.Data, parent: arrow.Data, from: number, count: nu
   ]);
 }
 
-/** Dictionaries of texts or bytes, without making a JavaScript string of any. */
+/** Writes dictionaries of text or bytes without creating JavaScript strings. */
 export const writeStringDictionary =
-  (text: boolean, otherwise: Write): Write =>
+  (text: boolean, fallback: Write): Write =>
   (vector, data, from, count) => {
-    const [words, ...more] = (data.dictionary?.data ?? []) as readonly arrow.Data[];
-    // One dictionary of 32-bit offsets is what everybody sends.
-    if (words === undefined || more.length > 0 || !(words.valueOffsets instanceof Int32Array)) {
-      return otherwise(vector, data, from, count);
+    const [values, ...more] = (data.dictionary?.data ?? []) as readonly arrow.Data[];
+    // The usual case is one dictionary with 32-bit offsets.
+    if (values === undefined || more.length > 0 || !(values.valueOffsets instanceof Int32Array)) {
+      return fallback(vector, data, from, count);
     }
     const keys = checkedValues(data.values as unknown as ArrayLike<number | bigint>, from, count);
-    const offsets = checkedValues(words.valueOffsets, 0, words.length + 1);
-    const bytes = words.values as Uint8Array;
-    const nullWord = words.nullCount > 0;
+    const offsets = checkedValues(values.valueOffsets, 0, values.length + 1);
+    const bytes = values.values as Uint8Array;
+    const hasNullValue = values.nullCount > 0;
     const strings = gather(count, text, (row) => {
       const key = Number(keys[from + row]);
       if (isNull(data, from + row)) return EMPTY;
-      if (!(key >= 0 && key < words.length)) throw new Malformed(`it has no dictionary entry ${key}`);
+      if (!(key >= 0 && key < values.length)) throw new Malformed(`it has no dictionary entry ${key}`);
       return bytes.subarray(offsets[key]!, offsets[key + 1]!);
     });
     if (!assignStrings(vector, strings)) throw new Malformed("a text is not valid UTF-8");
-    if (!nullWord) return writeNulls(vector, data, from, count);
+    if (!hasNullValue) return writeNulls(vector, data, from, count);
     const valid = new Uint8Array((count + 7) >> 3);
     for (let row = 0; row < count; row++) {
-      const missing = isNull(data, from + row) || isNull(words, Number(keys[from + row]));
+      const missing = isNull(data, from + row) || isNull(values, Number(keys[from + row]));
       if (!missing) valid[row >> 3]! |= 1 << (row & 7);
     }
     native.vector_ensure_validity_writable(vector);
@@ -122,7 +122,7 @@ export const writeStringDictionary =
 
 const EMPTY = new Uint8Array();
 
-/** Rarer layouts: each value through JavaScript, into the plain layout of `type`. */
+/** Writes rare layouts by converting each value in JavaScript to the plain layout of `type`. */
 export const writeRebuilt =
   (type: arrow.DataType, write: Write): Write =>
   (vector, data, from, count) => {

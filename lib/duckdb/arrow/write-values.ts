@@ -9,7 +9,7 @@ export type Write = (vector: native.Vector, data: arrow.Data, from: number, coun
 
 type Integers = Int32Array | Uint32Array | Int16Array | Uint16Array;
 
-/** Values of which both sides have the same bytes, `width` each. */
+/** Writes values with the same bytes in Arrow and DuckDB, `width` each. */
 export const writeSame =
   (width: number): Write =>
   (vector, data, from, count) => {
@@ -20,7 +20,7 @@ export const writeSame =
     writeNulls(vector, data, from, count);
   };
 
-/** Eight booleans of a byte as eight bytes, in two words. */
+/** Maps the eight booleans of a byte to eight bytes, in two words. */
 const SPREAD = Uint32Array.from({ length: 512 }, (_, index) => {
   let word = 0;
   for (let bit = 0; bit < 4; bit++) word |= (((index >> 1) >> (bit + (index & 1) * 4)) & 1) << (8 * bit);
@@ -46,29 +46,29 @@ export const writeBool: Write = (vector, data, from, count) => {
   writeNulls(vector, data, from, count);
 };
 
-/** 64-bit values made one by one; `map` gives null for a value that has none. */
+/** Writes mapped 64-bit values. `map` returns null for a value that cannot be represented. */
 export const writeMapped64 =
   <T extends number | bigint>(map: (value: T) => bigint | null): Write =>
   (vector, data, from, count) => {
     const values = checkedValues(data.values as unknown as ArrayLike<T>, from, count);
     const out = new BigInt64Array(scratch(count * 8), 0, count);
-    for (let row = 0; row < count; row++) out[row] = fitting(map(values[from + row]!), data, from + row);
+    for (let row = 0; row < count; row++) out[row] = exactValue(map(values[from + row]!), data, from + row);
     copyOut(vector, out, data, from, count);
   };
 
-/** A 64-bit value, 0 under a null; refuses one that would have to be rounded or cut. */
-function fitting(value: bigint | null, data: arrow.Data, row: number): bigint {
+/** Returns a 64-bit value, 0 under a null. Rejects a value that would have to be rounded or truncated. */
+function exactValue(value: bigint | null, data: arrow.Data, row: number): bigint {
   if (value !== null && BigInt.asIntN(64, value) === value) return value;
   if (isNull(data, row)) return 0n;
-  const given = (data.values as unknown as ArrayLike<number | bigint>)[row];
+  const original = (data.values as unknown as ArrayLike<number | bigint>)[row];
   throw new Malformed(
     value === null
-      ? `the value ${String(given)} has a fraction that the column's type does not keep`
-      : `the value ${String(given)} is beyond what the column's type holds`,
+      ? `the value ${String(original)} has a fraction that the type of the column cannot represent`
+      : `the value ${String(original)} is outside the range of the type of the column`,
   );
 }
 
-/** Half floats as floats. */
+/** Writes half floats as floats. */
 export const writeHalfFloat: Write = (vector, data, from, count) => {
   const values = checkedValues(data.values as Uint16Array, from, count);
   const out = new Float32Array(scratch(count * 4), 0, count);
@@ -78,19 +78,20 @@ export const writeHalfFloat: Write = (vector, data, from, count) => {
 
 const DAY_MS = 86_400_000n;
 
-/** Days kept as milliseconds. */
+/** Writes dates in milliseconds as days. */
 export const writeDateMillisecond: Write = (vector, data, from, count) => {
   const values = checkedValues(data.values as unknown as BigInt64Array, from, count);
   const out = new Int32Array(scratch(count * 4), 0, count);
   for (let row = 0; row < count; row++) {
-    const day = Number(fitting(divideExactly(values[from + row]!, DAY_MS), data, from + row));
-    if (day !== (day | 0)) throw new Malformed(`the value ${values[from + row]} is no day that can be kept`);
+    const day = Number(exactValue(divideExactly(values[from + row]!, DAY_MS), data, from + row));
+    if (day !== (day | 0))
+      throw new Malformed(`the value ${values[from + row]} is outside the range of dates`);
     out[row] = day;
   }
   copyOut(vector, out, data, from, count);
 };
 
-/** Decimals: DuckDB keeps those of few digits in 2, 4 or 8 bytes, Arrow in 4, 8, 16 or 32. */
+/** Writes decimals. DuckDB stores short ones in 2, 4 or 8 bytes; Arrow uses 4, 8, 16 or 32. */
 export function writeDecimal(precision: number, bitWidth: number): Write {
   const width = precision <= 4 ? 2 : precision <= 9 ? 4 : precision <= 18 ? 8 : 16;
   const words = bitWidth / 32;
@@ -113,7 +114,7 @@ export function writeDecimal(precision: number, bitWidth: number): Write {
   };
 }
 
-/** Months, days and microseconds, 16 bytes; `read` gives them for the row at an index of the values. */
+/** Writes intervals of months, days and microseconds in 16 bytes. `read` returns them for a row of the values. */
 export const writeInterval =
   <T>(
     read: (values: T, row: number) => readonly [months: number, days: number, micros: bigint | null],
@@ -127,7 +128,7 @@ export const writeInterval =
       const [months, days, micros] = read(values, from + row);
       small[row * 4] = months;
       small[row * 4 + 1] = days;
-      large[row * 2 + 1] = fitting(micros, data, from + row);
+      large[row * 2 + 1] = exactValue(micros, data, from + row);
     }
     native.copy_data_to_vector(vector, 0, space, 0, count * 16);
     writeNulls(vector, data, from, count);
@@ -144,7 +145,7 @@ function copyOut(
   writeNulls(vector, data, from, count);
 }
 
-/** A quotient; null when there is a remainder. */
+/** Returns the quotient; null if there is a remainder. */
 export function divideExactly(value: bigint, divisor: bigint): bigint | null {
   return value % divisor === 0n ? value / divisor : null;
 }

@@ -9,12 +9,12 @@ import { TextWriter } from "./text-writer.ts";
 import { uniqueNames, withUniqueNames } from "./unique-names.ts";
 import { jsonWriter, scalarWriter, textParts, type ValueWriter } from "./value-writers.ts";
 
-/** How many bytes are handed on at once, about. */
+/** The approximate size of a piece of output. */
 const PIECE_BYTES = 1 << 16;
 
 type RowWriter = (out: TextWriter, row: number) => void;
 
-/** One JSON array of objects, a row per line. */
+/** Encodes a result as one JSON array of objects, one per line. */
 export async function* encodeJson(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
   let first = true;
   yield* encodeRows(result, "[", "\n]\n", (batch) => {
@@ -27,7 +27,7 @@ export async function* encodeJson(result: StreamResult): AsyncGenerator<Uint8Arr
   });
 }
 
-/** A JSON object per line. */
+/** Encodes a result as one JSON object per line. */
 export async function* encodeNdjson(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
   yield* encodeRows(result, "", "", (batch) => {
     const write = objectWriter(batch, result.names);
@@ -39,9 +39,9 @@ export async function* encodeNdjson(result: StreamResult): AsyncGenerator<Uint8A
 }
 
 /**
- * CSV as RFC 4180 has it, but for lines that end with LF, as Unix tools want them: a header, commas. A null is an
- * empty field, an empty text `""`; lists and records are JSON. In an answer of one column a null is `""`, too: readers
- * skip an empty line.
+ * Encodes a result as CSV according to RFC 4180, but with LF line ends for Unix tools. A null is an empty field, an empty
+ * text is `""`, and lists and structs are JSON. In a result with one column, a null is `""` too, because readers skip
+ * empty lines.
  */
 export async function* encodeCsv(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
   const header = new TextWriter();
@@ -103,7 +103,7 @@ const scratch = new TextWriter();
 
 type WriteText = (out: TextWriter, bytes: Uint8Array, from: number, to: number) => void;
 
-/** @param empty what a null is */
+/** @param empty the text of a null */
 function csvWriter(data: arrow.Data, empty: string): ValueWriter {
   const write = bareWriter(data, (out, bytes, from, to) => out.csvField(bytes, from, to));
   const isAllNull = arrow.DataType.isNull(data.type);
@@ -113,7 +113,7 @@ function csvWriter(data: arrow.Data, empty: string): ValueWriter {
   };
 }
 
-/** A writer of values that are not null, texts by `writeText`: those that are one, and the JSON of lists and records. */
+/** Returns a writer of non-null values, which writes text and the JSON of lists and structs with `writeText`. */
 function bareWriter(data: arrow.Data, writeText: WriteText): ValueWriter {
   if (arrow.DataType.isNull(data.type)) return () => {};
   const text = textParts(data);
@@ -128,13 +128,13 @@ function bareWriter(data: arrow.Data, writeText: WriteText): ValueWriter {
     scratch.length = 0;
     json(scratch, row);
     const bytes = scratch.peek();
-    // A JSON text is written without its quotes; it is base64 or so.
+    // A JSON string, such as base64, is written without its quotes.
     const inner = bytes[0] === 34 ? 1 : 0;
     writeText(out, bytes, inner, bytes.length - inner);
   };
 }
 
-/** Tells how many bytes a row of a batch takes as a line of NDJSON, by writing it. */
+/** Returns a function that returns the size in bytes of a row as a line of NDJSON. */
 export function jsonRowSizes(batch: arrow.RecordBatch, names: readonly string[]): (row: number) => number {
   const out = new TextWriter();
   const write = objectWriter(batch, names);
@@ -145,7 +145,7 @@ export function jsonRowSizes(batch: arrow.RecordBatch, names: readonly string[])
   };
 }
 
-/** The values of a batch, row by row, as CSV writes them but for its quotes; a null is null. */
+/** Returns the values of each row of a batch as the text of CSV without quotes; null for a null. */
 export function batchTexts(batch: arrow.RecordBatch): readonly (readonly (string | null)[])[] {
   const out = new TextWriter();
   const decoder = new TextDecoder();
@@ -162,10 +162,10 @@ export function batchTexts(batch: arrow.RecordBatch): readonly (readonly (string
   return Array.from({ length: batch.numRows }, (_, row) => columns.map((column) => column(row)));
 }
 
-/** The bytes of the end of an Arrow stream. */
+/** The end marker of an Arrow stream. */
 const END_OF_STREAM = Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0);
 
-/** An Arrow IPC stream. */
+/** Encodes a result as an Arrow IPC stream. */
 export async function* encodeArrow(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
   const { schema, batches } = withUniqueNames(result);
   const head = arrow.tableToIPC(new arrow.Table(schema), "stream");
@@ -173,14 +173,14 @@ export async function* encodeArrow(result: StreamResult): AsyncGenerator<Uint8Ar
   yield head.subarray(0, schemaBytes);
   for await (const batch of batches) {
     checkBatch(batch);
-    // A stream of its own per batch, of which the schema and the end are left away.
+    // Each batch is encoded as a separate stream, without its schema and end marker.
     const bytes = arrow.tableToIPC(new arrow.Table(schema, [batch]), "stream");
     yield bytes.subarray(schemaLength(bytes), bytes.length - END_OF_STREAM.length);
   }
   yield END_OF_STREAM;
 }
 
-/** @throws `batch_malformed` for a HUGEINT of more than the 38 digits that Arrow's decimals have, and for 24:00:00 */
+/** @throws `batch_malformed` for a HUGEINT of more than 38 digits, the maximum in Arrow, and for the time 24:00:00 */
 function checkBatch(batch: arrow.RecordBatch): void {
   for (const [at, data] of batch.data.children.entries()) {
     if (hasEndOfDay(data as arrow.Data)) throw endOfDayProblem(String(batch.schema.fields[at]!.name));
@@ -199,7 +199,7 @@ function checkBatch(batch: arrow.RecordBatch): void {
 
 const DAY_MICROSECONDS = 86_400_000_000n;
 
-/** Whether there is the time 24:00:00, nested or not, in times as DuckDB's results have them. */
+/** Returns whether data of a DuckDB result contains the time 24:00:00, nested or not. */
 function hasEndOfDay(data: arrow.Data): boolean {
   if (!arrow.DataType.isTime(data.type))
     return data.children.some((child) => hasEndOfDay(child as arrow.Data));
@@ -211,7 +211,7 @@ function hasEndOfDay(data: arrow.Data): boolean {
   return false;
 }
 
-/** A message starts with a marker and its length, 4 bytes each. */
+/** Returns the length of the schema message. A message starts with a marker and its length, 4 bytes each. */
 function schemaLength(stream: Uint8Array): number {
   return 8 + new DataView(stream.buffer, stream.byteOffset).getInt32(4, true);
 }

@@ -1,12 +1,12 @@
 const encoder = new TextEncoder();
 const SHORT_BYTES = 48;
 
-/** Collects UTF-8 bytes; the hot paths write ASCII byte by byte. */
+/** Collects UTF-8 bytes. Hot paths write ASCII byte by byte. */
 export class TextWriter {
   #bytes = new Uint8Array(1 << 16);
   length = 0;
 
-  /** Makes room for `count` more bytes. */
+  /** Reserves space for `count` more bytes. */
   reserve(count: number): Uint8Array {
     const needed = this.length + count;
     if (needed > this.#bytes.length) {
@@ -29,12 +29,12 @@ export class TextWriter {
     const bytes = this.reserve(to - from);
     const place = this.length;
     this.length += to - from;
-    // A call into the engine costs more than copying a few bytes here.
+    // For a few bytes, a loop is faster than a native call.
     if (to - from > SHORT_BYTES) bytes.set(source.subarray(from, to), place);
     else for (let index = from; index < to; index++) bytes[place + index - from] = source[index]!;
   }
 
-  /** Text of ASCII characters only. */
+  /** Writes a text of ASCII characters. */
   ascii(text: string): void {
     const bytes = this.reserve(text.length);
     const place = this.length;
@@ -46,7 +46,7 @@ export class TextWriter {
     this.bytes(encoder.encode(text));
   }
 
-  /** A whole number that is safe. */
+  /** Writes a safe integer. */
   integer(value: number): void {
     const bytes = this.reserve(17);
     let rest = value;
@@ -66,7 +66,7 @@ export class TextWriter {
     }
   }
 
-  /** The last digits of a number, with zeros in front. */
+  /** Writes the last `count` digits of a number, with leading zeros. */
   digits(value: number, count: number): void {
     const bytes = this.reserve(count);
     let rest = value;
@@ -77,7 +77,7 @@ export class TextWriter {
     this.length += count;
   }
 
-  /** A text of UTF-8 bytes as a JSON string. */
+  /** Writes UTF-8 bytes as a JSON string. */
   jsonString(source: Uint8Array, from: number, to: number): void {
     // The longest escape has six characters.
     const bytes = this.reserve((to - from) * 6 + 2);
@@ -101,7 +101,7 @@ export class TextWriter {
     this.length = place;
   }
 
-  /** A text of UTF-8 bytes as a CSV field; an empty text is quoted, so that it is not a null. */
+  /** Writes UTF-8 bytes as a CSV field. An empty text is quoted to distinguish it from a null. */
   csvField(source: Uint8Array, from: number, to: number): void {
     let plain = to > from;
     for (let index = from; plain && index < to; index++) {
@@ -120,14 +120,14 @@ export class TextWriter {
     this.length = place;
   }
 
-  /** What was written, which is then forgotten. */
+  /** Returns the written bytes and clears the writer. */
   take(): Uint8Array {
     const taken = this.#bytes.slice(0, this.length);
     this.length = 0;
     return taken;
   }
 
-  /** What was written, until the next call. */
+  /** Returns the written bytes, valid until the next call. */
   peek(): Uint8Array {
     return this.#bytes.subarray(0, this.length);
   }

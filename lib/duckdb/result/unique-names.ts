@@ -3,8 +3,8 @@ import * as arrow from "apache-arrow";
 import type { StreamResult } from "../connection.ts";
 
 /**
- * Names that are each there once: a second `id` is `id_1`.
- * @param keyOf names with the same key are the same; default: the name itself
+ * Makes names unique: a second `id` becomes `id_1`.
+ * @param keyOf names with the same key are equal; default: the name itself
  */
 export function uniqueNames(
   names: readonly string[],
@@ -23,7 +23,7 @@ export function uniqueNames(
   });
 }
 
-/** A result whose columns have names that are each there once; see `uniqueNames`. */
+/** Returns a result with unique column names; see `uniqueNames`. */
 export function withUniqueNames(
   { schema, names, batches }: StreamResult,
   keyOf?: (name: string) => string,

@@ -3,23 +3,23 @@ import { Buffer } from "node:buffer";
 import * as arrow from "apache-arrow";
 
 import { isNull } from "../arrow/scratch.ts";
-import { writeDay, writeMoment, writeTimeOfDay } from "./moment.ts";
+import { writeDay, writeTimestamp, writeTimeOfDay } from "./timestamp.ts";
 import type { TextWriter } from "./text-writer.ts";
 
-/** Writes the value of a row, which is not null. */
+/** Writes the non-null value of a row. */
 export type ValueWriter = (out: TextWriter, row: number) => void;
 
-/** How values are written: as JSON, or bare where CSV needs no quotes. */
+/** The format of values: JSON, or without quotes for CSV. */
 export type Style = "json" | "bare";
 
-/** A writer of the JSON value of any row, null too. */
+/** Returns a writer of the JSON value of any row, including nulls. */
 export function jsonWriter(data: arrow.Data): ValueWriter {
   const write = scalarWriter(data, "json") ?? nestedWriter(data);
   if (data.nullCount === 0) return write;
   return (out, row) => (isNull(data, row) ? out.ascii("null") : write(out, row));
 }
 
-/** A writer of values that are no text and hold no others; `null` for those that are or do. */
+/** Returns a writer of scalar values; `null` for text and nested values. */
 export function scalarWriter(data: arrow.Data, style: Style): ValueWriter | null {
   const { DataType } = arrow;
   const type = data.type as arrow.DataType;
@@ -41,14 +41,14 @@ export function scalarWriter(data: arrow.Data, style: Style): ValueWriter | null
     const { isSigned } = type;
     return (out, row) => {
       const number = safeNumber(words, row * 2);
-      if (Number.isNaN(number) || (number < 0 && !isSigned)) writeWhole(out, values[row]!, style);
+      if (Number.isNaN(number) || (number < 0 && !isSigned)) writeInteger(out, values[row]!, style);
       else out.integer(number);
     };
   }
   if (DataType.isFloat(type)) return floatWriter(data, type, style);
   if (DataType.isDecimal(type)) return decimalWriter(data, type, style);
-  const moment = momentWriter(data);
-  return moment === null || style === "bare" ? moment : quoted(moment);
+  const temporal = temporalWriter(data);
+  return temporal === null || style === "bare" ? temporal : quoted(temporal);
 }
 
 const quoted =
@@ -62,14 +62,14 @@ const quoted =
 const wordsOf = (values: BigInt64Array) =>
   new Int32Array(values.buffer, values.byteOffset, values.length * 2);
 
-/** The 64-bit number in two words when a double holds it, else NaN; big integers are slow. */
+/** Returns the 64-bit number in two words if a double can represent it, otherwise NaN. Avoids slow big integers. */
 function safeNumber(words: Int32Array, index: number): number {
   const high = words[index + 1]!;
   return high >= -0x20_0000 && high < 0x20_0000 ? high * 2 ** 32 + (words[index]! >>> 0) : Number.NaN;
 }
 
-/** A number where every reader gets it exactly, else its digits as a text. */
-function writeWhole(out: TextWriter, value: bigint, style: Style): void {
+/** Writes a safe integer as a number, and other integers as text, so that every reader gets them exactly. */
+function writeInteger(out: TextWriter, value: bigint, style: Style): void {
   const number = Number(value);
   if (Number.isSafeInteger(number)) return out.integer(number);
   out.ascii(style === "json" ? `"${value}"` : String(value));
@@ -82,7 +82,7 @@ function floatWriter(data: arrow.Data, type: arrow.Float, style: Style): ValueWr
   return (out, row) => {
     const value = half ? arrow.util.uint16ToFloat64(values[row]!) : values[row]!;
     if (!Number.isFinite(value)) return out.ascii(style === "json" ? `"${value}"` : String(value));
-    // The shortest text that gives the same 32-bit value: 0.1, not 0.10000000149011612.
+    // The shortest text with the same 32-bit value: 0.1, not 0.10000000149011612.
     out.ascii(Object.is(value, -0) ? "-0" : single ? shortest(value) : String(value));
   };
 }
@@ -95,7 +95,7 @@ function shortest(value: number): string {
   return String(value);
 }
 
-/** A double holds any decimal of this many digits exactly enough to give them back. */
+/** A double preserves all decimals with at most this many digits. */
 const EXACT_DIGITS = 15;
 
 function decimalWriter(data: arrow.Data, type: arrow.Decimal, style: Style): ValueWriter {
@@ -140,7 +140,7 @@ const isSafe = (type: arrow.Decimal, value: bigint) =>
 
 const DIGITS_OF_UNIT = [0, 3, 6, 9] as const;
 
-function momentWriter(data: arrow.Data): ValueWriter | null {
+function temporalWriter(data: arrow.Data): ValueWriter | null {
   const { DataType } = arrow;
   const type = data.type as arrow.DataType;
   if (DataType.isDate(type)) {
@@ -171,14 +171,14 @@ function momentWriter(data: arrow.Data): ValueWriter | null {
     const value = Number.isNaN(number) ? values[row]! : number;
     if (typeof value === "bigint" && writeInfinity(out, value, FOREVER)) return;
     const { seconds, fraction } = split(value, digits);
-    writeMoment(out, seconds, fraction, digits);
+    writeTimestamp(out, seconds, fraction, digits);
     if (zoned) out.byte(90);
   };
 }
 
 const FOREVER = 2n ** 63n - 1n;
 
-/** DuckDB's days and moments before and after all others. */
+/** Writes DuckDB's infinite dates and timestamps; returns false for other values. */
 function writeInfinity(out: TextWriter, value: number | bigint, greatest: number | bigint): boolean {
   if (value !== greatest && value !== -greatest) return false;
   out.ascii(value < 0 ? "-infinity" : "infinity");
@@ -197,7 +197,7 @@ function split(value: number | bigint, digits: number): { seconds: number; fract
   return { seconds: Number((BigInt(value) - positive) / BigInt(unit)), fraction: Number(positive) };
 }
 
-/** The bytes of a text column, for writers of their own; `null` when the column is another. */
+/** Returns the bytes of a text column; `null` for other columns. */
 export function textParts(
   data: arrow.Data,
 ): { readonly bytes: Uint8Array; readonly offsets: ArrayLike<number | bigint> } | null {
@@ -252,7 +252,7 @@ function listWriter(data: arrow.Data, type: arrow.List | arrow.FixedSizeList | a
   };
 }
 
-/** Rarer types by way of JavaScript: bytes as base64, big integers as digits. */
+/** Encodes rare types as JSON: bytes as base64, big integers as digits. */
 function anyJson(value: unknown): string {
   if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString("base64"));
   const text = JSON.stringify(value, (_key, inner: unknown) =>

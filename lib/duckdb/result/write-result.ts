@@ -10,25 +10,26 @@ import { openDatabase, type DuckDBLimits } from "../database.ts";
 import { encodeArrow, encodeCsv, encodeJson, encodeNdjson } from "./encode.ts";
 import { withUniqueNames } from "./unique-names.ts";
 
-/** The formats a result can be written in. */
+/** The output formats of results. */
 export const resultFormats = ["json", "ndjson", "csv", "arrow", "parquet"] as const;
-/** A format that results can be written in; see `writeResult`. */
+/** An output format of results; see `writeResult`. */
 export type ResultFormat = (typeof resultFormats)[number];
 
 /**
- * A result as bytes, made as they are read and in bounded memory; leaving the loop stops the query.
+ * Encodes a result as a stream of bytes, with bounded memory. Leaving the loop stops the query.
  *
- * JSON: whole numbers and decimals are numbers where a double gives them back exactly (53 bits, 15 digits), else
- * texts; days and moments are ISO 8601, those with a zone in UTC with `Z`; bytes are base64; numbers that are none
- * are `"NaN"`, `"Infinity"`, `"-Infinity"`; maps are arrays of `{key, value}`; a name that comes twice gets `_1`.
- * In every format HUGEINT is a number, UHUGEINT, INTERVAL, TIMETZ, UUID, BIT and ENUM are DuckDB's text, GEOMETRY is
- * its WKB, VARIANT and UNION are the text of their JSON.
- * Arrow and Parquet: a name that comes twice gets `_1`, in Parquet also when only its case differs.
- * CSV: RFC 4180 with the same texts and LF at the end of a line, a null is an empty field, or `""` in an
- * answer of one column, because readers skip an empty line. `parquet` is made in a temporary file first.
+ * JSON: integers and decimals are numbers if a double represents them exactly (53 bits, 15 digits), otherwise strings;
+ * dates and timestamps are ISO 8601, with time zone in UTC with `Z`; bytes are base64; `"NaN"`, `"Infinity"` and
+ * `"-Infinity"` are strings; maps are arrays of `{key, value}`; a duplicate column name gets the suffix `_1`.
+ * In all formats, HUGEINT is a number; UHUGEINT, INTERVAL, TIMETZ, UUID, BIT and ENUM are DuckDB's text; GEOMETRY is
+ * WKB; VARIANT and UNION are JSON text.
+ * Arrow and Parquet: a duplicate column name gets the suffix `_1`; in Parquet, names that differ only in case count as
+ * duplicates.
+ * CSV: RFC 4180 with the same texts and LF line ends; a null is an empty field, or `""` in a result with one column,
+ * because readers skip empty lines. `parquet` is written to a temporary file first.
  *
- * @throws what the query throws; `disk_full` for `parquet`; `batch_malformed` for a HUGEINT of more than 38 digits, or
- *   the time 24:00:00, as `arrow` or `parquet`
+ * @throws the errors of the query; `disk_full` for `parquet`; `batch_malformed` for a HUGEINT of more than 38 digits or
+ *   the time 24:00:00 in `arrow` and `parquet`
  * @example
  * ```ts
  * const result = await connection.stream("SELECT 42 AS answer");
@@ -54,7 +55,7 @@ export function encodeResult(
   }
 }
 
-/** Stops the query even when its first row was not reached. */
+/** Stops the query even if no row was read. */
 async function* closing(
   { batches }: StreamResult,
   pieces: AsyncIterable<Uint8Array>,
@@ -66,13 +67,13 @@ async function* closing(
   }
 }
 
-/** Where a result goes: a function that resolves when it can take more, or a file. */
+/** The destination of a result: a function that resolves when it accepts more bytes, or a file. */
 export type ResultTarget =
   { readonly write: (bytes: Uint8Array) => Promise<void> } | { readonly path: string };
 
 /**
  * Writes a result; see `encodeResult` for the formats.
- * @throws what the query throws, `aborted`, `disk_full`, `file_failed`
+ * @throws the errors of the query, `aborted`, `disk_full`, `file_failed`
  */
 export async function writeResult(
   result: StreamResult,
@@ -88,7 +89,7 @@ export async function writeResult(
     return writeFile(encodeResult(result, format), options.path, signal);
   }
   for await (const bytes of encodeResult(result, format, options)) {
-    throwIfAborted(signal, "writing the answer");
+    throwIfAborted(signal, "writing the result");
     await options.write(bytes);
   }
 }
@@ -104,7 +105,7 @@ async function writeFile(
   const handle = await open(path, "w").catch(failed);
   try {
     for await (const bytes of pieces) {
-      throwIfAborted(signal, "writing the answer");
+      throwIfAborted(signal, "writing the result");
       await handle.writeFile(bytes).catch(failed);
     }
   } finally {
@@ -118,7 +119,7 @@ async function writeParquet(
   { signal, limits = {} }: { readonly signal?: AbortSignal; readonly limits?: DuckDBLimits },
 ): Promise<void> {
   await using database = await openDatabase({ limits });
-  // Most readers of Parquet do not tell `id` from `ID`.
+  // Most Parquet readers do not distinguish `id` and `ID`.
   const { schema, batches } = withUniqueNames(result, (name) => name.toLowerCase());
   const source = { schema, open: () => batches };
   const options = { ordered: true, ...(signal === undefined ? {} : { signal }) };

@@ -4,36 +4,36 @@ import type { Scan } from "./scan.ts";
 export class Feed {
   readonly #scans: Scan[] = [];
   #changed: (() => void) | null = null;
-  /** How often the statement names a source. */
+  /** The number of source references in the statement. */
   bound = 0;
-  /** Whether several threads of DuckDB may be waiting for a scan at once. */
+  /** Whether several DuckDB threads may wait for a scan at once. */
   parallel = false;
-  /** Whether DuckDB's threads work on it. */
+  /** Whether DuckDB's threads run the statement. */
   running = false;
-  /** When DuckDB last asked for rows. */
-  lastAskedMs = 0;
+  /** The time of DuckDB's last request for rows. */
+  lastRequestMs = 0;
 
   add(scan: Scan): void {
     this.#scans.push(scan);
-    this.lastAskedMs = performance.now();
+    this.lastRequestMs = performance.now();
   }
 
-  /** Whether no thread of DuckDB has come to it yet. */
+  /** Whether no DuckDB thread has started the statement yet. */
   get unopened(): boolean {
     return this.running && this.#scans.length === 0;
   }
 
-  /** Whether every source that is named was read to its end. More may be bound than ever open; then never. */
+  /** Whether all referenced sources were read to the end. Never true if DuckDB does not open all of them. */
   get ended(): boolean {
     return this.#scans.length >= this.bound && this.#scans.every((scan) => scan.ended);
   }
 
-  /** What a source threw, the first of them. */
+  /** The first error of a source. */
   get failure(): { readonly error: unknown } | null {
     return this.#scans.find((scan) => scan.failure !== null)?.failure ?? null;
   }
 
-  /** Rows DuckDB has taken from all sources. */
+  /** The number of rows that DuckDB has read from all sources. */
   get rowsTaken(): number {
     return this.#scans.reduce((sum, scan) => sum + scan.rowsTaken, 0);
   }
@@ -41,7 +41,7 @@ export class Feed {
   /** Wakes `wait`. */
   readonly notify = (): void => this.#changed?.();
 
-  /** Resolves after a while, or when a source changed. */
+  /** Resolves after the duration or after a change of a source. */
   async wait(durationMs: number): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {

@@ -3,23 +3,23 @@ import type { StreamSource } from "./scan.ts";
 
 /** A source that SQL can read. */
 export interface StreamTable {
-  /** What to write after `FROM`. */
+  /** The relation to use after `FROM`. */
   readonly relation: string;
-  /** The same for a statement that is only bound or explained: its plan shows nothing of how rows are waited for. */
+  /** The relation for a statement that is only bound or explained, without the waiting in its plan. */
   readonly plannedRelation: string;
-  /** SQL cannot name the source any more; statements that already run go on. */
+  /** Unregisters the source. Running statements continue. */
   close(): void;
 }
 
 /**
- * Lets the SQL of a database read a JavaScript source.
+ * Registers a JavaScript source that SQL can read.
  *
- * Each statement that names it opens it anew, with the columns it needs. The source may do anything while it is
- * read, even run queries. What it throws, the statement throws, the very object; when the statement ends first, by
- * `LIMIT` or abort, the source's signal fires and its iterator is closed.
+ * Each reference in a statement opens the source again, with the columns that it needs. The source may run queries while
+ * it is read. Errors of the source are thrown unchanged by the statement. If the statement ends first, by `LIMIT` or
+ * abort, the signal of the source is aborted and its iterator closed.
  *
- * @param options.threads threads of DuckDB that may take batches at once. Default 1, which keeps the order of rows.
- * @throws `type_unsupported` for a column that DuckDB cannot hold
+ * @param options.threads the number of DuckDB threads that read batches in parallel; default: 1, which keeps the order of rows
+ * @throws `type_unsupported` for a column type that DuckDB does not support
  * @example
  * ```ts
  * const numbers = openStream(database, { schema, async *open() { yield batch; } });

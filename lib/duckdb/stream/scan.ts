@@ -5,20 +5,20 @@ import { checkColumns, type BatchColumns } from "./batch-columns.ts";
 
 /** A JavaScript source of Arrow batches that SQL can read. */
 export interface StreamSource {
-  /** Every column the source has. */
+  /** All columns of the source. */
   readonly schema: Schema;
   /**
-   * Starts reading. Batches hold at least the asked columns, found by name, with the types of `schema`.
-   * The iterator's `return` is called when the query ends before it.
+   * Starts reading. Batches contain at least the requested columns, by name, with the types of `schema`.
+   * If the query ends first, `return` of the iterator is called.
    */
   open(columns: readonly string[], signal: AbortSignal): AsyncIterable<RecordBatch>;
-  /** How many rows are expected, for DuckDB's planner. */
+  /** The expected number of rows, for DuckDB's planner. */
   readonly rows?: number;
-  /** How many batches may wait. Default 4. */
+  /** The maximum number of queued batches. Default: 4. */
   readonly queue?: number;
 }
 
-/** What a scan has next: rows of a batch, nothing yet, nothing more, or why it failed. */
+/** The next step of a scan: rows of a batch, no rows yet, the end, or a failure. */
 export type Step =
   | { readonly kind: "rows"; readonly columns: BatchColumns; readonly from: number; readonly count: number }
   | { readonly kind: "idle"; readonly waitMs: number }
@@ -26,10 +26,10 @@ export type Step =
   | { readonly kind: "failed"; readonly message: string };
 
 const DEFAULT_QUEUE = 4;
-/** How long a source may take to stop after it was told to. */
+/** The timeout for stopping a source. */
 const CLOSE_GRACE_MS = 1_000;
 
-/** One reading of a source by one query: an asynchronous producer, a bounded queue, a synchronous consumer. */
+/** One scan of a source by a query: an asynchronous producer, a bounded queue and a synchronous consumer. */
 export class Scan {
   readonly #source: StreamSource;
   readonly #columns: readonly string[];
@@ -43,9 +43,9 @@ export class Scan {
   #drained = false;
   #closed = false;
   #failure: { readonly error: unknown } | null = null;
-  /** How many rows DuckDB has taken. */
+  /** The number of rows that DuckDB has read. */
   rowsTaken = 0;
-  /** Whether DuckDB was told that there is no more. */
+  /** Whether the end was reported to DuckDB. */
   ended = false;
 
   constructor(source: StreamSource, columns: readonly string[], onChange: () => void) {
@@ -54,15 +54,15 @@ export class Scan {
     this.#pumping = this.#pump().finally(onChange);
   }
 
-  /** What the source threw. */
+  /** The error of the source. */
   get failure(): { readonly error: unknown } | null {
     return this.#failure;
   }
 
-  /** The next rows, at most `rowsMax`. */
+  /** Returns the next rows, at most `rowsMax`. */
   next(rowsMax: number): Step {
-    // Rows that came before a failure are given first: a LIMIT may need no more.
-    if (this.#current === null && !this.#advance()) return this.#nothing();
+    // Rows before a failure are returned first, because a LIMIT may need no more.
+    if (this.#current === null && !this.#advance()) return this.#emptyStep();
     this.#idleMs = 0;
     const columns = this.#current!;
     const from = this.#position;
@@ -73,7 +73,7 @@ export class Scan {
     return { kind: "rows", columns, from, count };
   }
 
-  /** Makes the scan fail with an error of the consumer's. */
+  /** Fails the scan with an error of the consumer. */
   fail(error: unknown): void {
     this.#failure ??= { error };
     this.#stop.abort(error);
@@ -82,7 +82,7 @@ export class Scan {
     this.#wake?.();
   }
 
-  /** Stops the source; resolves when it has let go, or after a grace period. */
+  /** Stops the source and resolves when it has stopped, or after a timeout. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#stop.abort(new AgnesError("aborted", { what: "reading the source" }));
@@ -102,9 +102,9 @@ export class Scan {
     return false;
   }
 
-  #nothing(): Step {
+  #emptyStep(): Step {
     if (this.#failure !== null) return { kind: "failed", message: "the source failed" };
-    // Saying "end" to a query that is being stopped would let it publish a part as the whole.
+    // Reporting the end to a query that is being stopped would make it return incomplete data without an error.
     if (this.#closed) return { kind: "failed", message: "the source was stopped" };
     if (this.#drained) {
       this.ended = true;

@@ -8,24 +8,24 @@ import { quoteIdentifier, quoteLiteral } from "../sql.ts";
 import type { Feed } from "./feed.ts";
 import { Scan, type StreamSource } from "./scan.ts";
 
-/** The name of the one table function; its argument says which source. */
+/** The name of the table function. Its argument selects the source. */
 const SCAN_FUNCTION = "agnes_scan";
 
 /** DuckDB's vector size. */
 const VECTOR_ROWS = 2048;
 const ZEROS = new ArrayBuffer(VECTOR_ROWS * 4);
 
-/** A source under the id by which SQL names it. */
+/** A source that SQL refers to by id. */
 export interface RegisteredSource {
   readonly source: StreamSource;
   readonly writer: BatchWriter;
   /** The hidden column; see `relationOf`. */
   readonly waitColumn: string;
-  /** Threads of DuckDB that may take batches at once; one keeps the order of rows. */
+  /** The number of DuckDB threads that read batches in parallel; 1 keeps the order of rows. */
   readonly threads: number;
 }
 
-/** Prepares a source; throws `type_unsupported`. */
+/** Prepares a source. @throws `type_unsupported` */
 export function prepareSource(source: StreamSource, threads: number): RegisteredSource {
   const taken = new Set(source.schema.fields.map((field) => field.name.toLowerCase()));
   let waitColumn = "agnes_wait";
@@ -34,11 +34,11 @@ export function prepareSource(source: StreamSource, threads: number): Registered
 }
 
 /**
- * The SQL that reads a source.
+ * Returns the SQL that reads a source.
  *
- * The function must answer at once. When no batch is there it gives one row with a waiting time in the hidden
- * column: DuckDB's own thread sleeps that long, interruptibly, and drops the row, while JavaScript goes on. A time
- * below zero drops the row at once.
+ * The function must return immediately. If there is no batch, it returns one row with a wait time in the hidden column:
+ * DuckDB's thread sleeps that long, interruptibly, and drops the row, while JavaScript continues. A negative time drops
+ * the row immediately.
  */
 export function relationOf(id: string, { waitColumn }: RegisteredSource): string {
   const wait = quoteIdentifier(waitColumn);
@@ -48,7 +48,7 @@ export function relationOf(id: string, { waitColumn }: RegisteredSource): string
   );
 }
 
-/** The SQL of a source that is only bound or explained, never read: without the waiting. */
+/** Returns the SQL for statements that are only bound or explained, without the waiting. */
 export function plannedRelationOf(id: string, { waitColumn }: RegisteredSource): string {
   return `(SELECT * EXCLUDE (${quoteIdentifier(waitColumn)}) FROM ${SCAN_FUNCTION}(${quoteLiteral(id)}))`;
 }
@@ -58,23 +58,23 @@ interface Bound extends RegisteredSource {
   readonly idleMsMax: () => number;
 }
 
-interface Reading {
+interface ScanState {
   readonly scan: Scan;
-  /** For each vector of a chunk the column it takes, `null` for the hidden one. */
-  readonly places: readonly (number | null)[];
-  /** The same columns by their position among those asked for. */
+  /** The column of each vector of a chunk; `null` for the hidden one. */
+  readonly columns: readonly (number | null)[];
+  /** The positions of these columns among the requested ones. */
   readonly positions: readonly number[];
 }
 
-/** What the function needs of its database. */
+/** The services that the function uses from its database. */
 export interface ScanHost {
   readonly sources: ReadonlyMap<string, RegisteredSource>;
   readonly feedOf: (connectionId: number) => Feed;
-  /** How long a thread may sleep on a source that has nothing, as far as others are concerned. */
+  /** Returns the maximum time that a thread may sleep while a source has no rows, so that others can run. */
   readonly idleMsMax: () => number;
 }
 
-/** Makes `SELECT … FROM agnes_scan(id)` work on a whole instance. Registering twice is ignored by DuckDB. */
+/** Registers `agnes_scan(id)` on the whole instance. DuckDB ignores a second registration. */
 export function registerScanFunction(connection: native.Connection, host: ScanHost): void {
   const table = native.create_table_function();
   native.table_function_set_name(table, SCAN_FUNCTION);
@@ -88,7 +88,7 @@ export function registerScanFunction(connection: native.Connection, host: ScanHo
 
 function bind(info: native.TableFunctionBindInfo, host: ScanHost): void {
   const registered = host.sources.get(native.get_varchar(native.bind_get_parameter(info, 0)));
-  if (registered === undefined) return native.bind_set_error(info, "there is no such source any more");
+  if (registered === undefined) return native.bind_set_error(info, "the source is closed");
   const { source, writer, waitColumn, threads } = registered;
   for (const [index, field] of source.schema.fields.entries()) {
     native.bind_add_result_column(info, field.name, writer.types[index]!.toLogicalType().logical_type);
@@ -105,27 +105,27 @@ function bind(info: native.TableFunctionBindInfo, host: ScanHost): void {
 function init(info: native.TableFunctionInitInfo): void {
   const { source, threads, feed } = native.init_get_bind_data(info) as Bound;
   native.init_set_max_threads(info, threads);
-  const columns = source.schema.fields.length;
-  const places = Array.from({ length: native.init_get_column_count(info) }, (_, index) => {
+  const columnCount = source.schema.fields.length;
+  const columns = Array.from({ length: native.init_get_column_count(info) }, (_, index) => {
     const column = native.init_get_column_index(info, index);
-    return column < columns ? column : null;
+    return column < columnCount ? column : null;
   });
-  const asked = places.filter((place) => place !== null);
+  const requested = columns.filter((column) => column !== null);
   const scan = new Scan(
     source,
-    asked.map((place) => source.schema.fields[place]!.name),
+    requested.map((column) => source.schema.fields[column]!.name),
     feed.notify,
   );
   feed.add(scan);
   let position = 0;
-  const positions = places.map((place) => (place === null ? -1 : position++));
-  native.init_set_init_data(info, { scan, places, positions } satisfies Reading);
+  const positions = columns.map((column) => (column === null ? -1 : position++));
+  native.init_set_init_data(info, { scan, columns, positions } satisfies ScanState);
 }
 
 function fill(info: native.TableFunctionInfo, chunk: native.DataChunk): void {
   const { feed, writer, idleMsMax } = native.function_get_bind_data(info) as Bound;
-  const { scan, places, positions } = native.function_get_init_data(info) as Reading;
-  feed.lastAskedMs = performance.now();
+  const { scan, columns, positions } = native.function_get_init_data(info) as ScanState;
+  feed.lastRequestMs = performance.now();
   const step = scan.next(VECTOR_ROWS);
   switch (step.kind) {
     case "end":
@@ -137,14 +137,14 @@ function fill(info: native.TableFunctionInfo, chunk: native.DataChunk): void {
       feed.notify();
       return;
     case "idle":
-      return fillIdle(chunk, places, Math.min(step.waitMs, idleMsMax()));
+      return fillIdle(chunk, columns, Math.min(step.waitMs, idleMsMax()));
     case "rows":
       native.data_chunk_set_size(chunk, step.count);
       try {
-        for (const [index, place] of places.entries()) {
+        for (const [index, column] of columns.entries()) {
           const vector = native.data_chunk_get_vector(chunk, index);
-          if (place === null) native.copy_data_to_vector(vector, 0, ZEROS, 0, step.count * 4);
-          else writer.write(vector, place, step.columns.data[positions[index]!]!, step.from, step.count);
+          if (column === null) native.copy_data_to_vector(vector, 0, ZEROS, 0, step.count * 4);
+          else writer.write(vector, column, step.columns.data[positions[index]!]!, step.from, step.count);
         }
       } catch (error) {
         scan.fail(
@@ -156,11 +156,11 @@ function fill(info: native.TableFunctionInfo, chunk: native.DataChunk): void {
   }
 }
 
-function fillIdle(chunk: native.DataChunk, places: readonly (number | null)[], waitMs: number): void {
+function fillIdle(chunk: native.DataChunk, columns: readonly (number | null)[], waitMs: number): void {
   native.data_chunk_set_size(chunk, 1);
-  for (const [index, place] of places.entries()) {
+  for (const [index, column] of columns.entries()) {
     const vector = native.data_chunk_get_vector(chunk, index);
-    if (place !== null) writeAllNull(vector, 1);
+    if (column !== null) writeAllNull(vector, 1);
     else native.copy_data_to_vector(vector, 0, new Int32Array([waitMs]).buffer, 0, 4);
   }
 }

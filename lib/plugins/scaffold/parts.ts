@@ -1,28 +1,28 @@
-/** What a new plugin can be able to do. `stream` and `write` come with the code that runs them. */
+/** The capabilities that a new plugin can have. `stream` and `write` are added with the code that runs them. */
 export const scaffoldCapabilities = ["discover", "read", "remote", "query", "metadata"] as const;
 /** One of `scaffoldCapabilities`. */
 export type ScaffoldCapability = (typeof scaffoldCapabilities)[number];
 
-/** What one capability adds to the text of a new plugin. */
+/** The text that one capability adds to a new plugin. */
 export interface ScaffoldPart {
-  /** Names it takes from `agnes/kit`; types begin with `type `. */
+  /** Names that it imports from `agnes/kit`; types begin with `type `. */
   readonly imports: readonly string[];
-  /** Names it takes from the context of `connect`. */
+  /** Names that it uses from the context of `connect`. */
   readonly context: readonly string[];
-  /** Whether it works on the example's rows. */
+  /** Whether it uses the example rows. */
   readonly needsRows: boolean;
-  /** The methods of the connector, indented by six. */
+  /** The methods of the connector, indented by six spaces. */
   readonly methods: string;
 }
 
-/** The text of each capability's methods, over the example's rows. */
+/** The text of the methods of each capability, which use the example rows. */
 export const scaffoldParts: { readonly [C in ScaffoldCapability]: ScaffoldPart } = {
   discover: {
     imports: ["table", "int64", "timestamp", "utf8"],
     context: [],
     needsRows: false,
     methods: `
-      // Lists the tables of the source. Replace: ask the source what it has.
+      // Lists the tables of the source. Replace: list the tables through the API of the source.
       async discover() {
         return [
           table(
@@ -39,17 +39,17 @@ export const scaffoldParts: { readonly [C in ScaffoldCapability]: ScaffoldPart }
     context: [],
     needsRows: true,
     methods: `
-      // Reads a table in batches; with a cursor, from its value on. Replace: ask the source, page by page.
-      // What you cannot push down to the source (columns, filter) is applied to the rows you yield.
+      // Reads a table in batches, with a cursor from its value on. Replace: request the rows page by page.
+      // Agnes applies columns and filters that the source does not support to the rows that you yield.
       async *read(table, { cursor, batchRows, signal }) {
-        if (table.name !== "people") throw permanent(\`there is no table \${table.name}\`);
+        if (table.name !== "people") throw permanent(\`the table \${table.name} does not exist\`);
         const since = cursor === undefined ? -Infinity : Date.parse(cursor.value.replace(" ", "T").replace(/Z?$/, "Z"));
         const later = people.filter((person) => new Date(person.updated_at).getTime() >= since);
         for (let start = 0; start < later.length; start += batchRows) {
           signal.throwIfAborted();
           yield later.slice(start, start + batchRows);
         }
-        // When the source tells which rows are gone: yield { kind: "deletions", keys: [{ id: 7 }] };
+        // If the source reports deleted rows: yield { kind: "deletions", keys: [{ id: 7 }] };
       },
 `,
   },
@@ -58,8 +58,8 @@ export const scaffoldParts: { readonly [C in ScaffoldCapability]: ScaffoldPart }
     context: ["resolvePath"],
     needsRows: false,
     methods: `
-      // How DuckDB attaches the source itself. Replace: its address; its extension, which extensions of definePlugin
-      // describes; and in tokenEnv the NAME of the variable that holds the token, secrets.TOKEN.name; never the token.
+      // Describes how DuckDB attaches the source. Replace: the URL; the extension, which \`extensions\` of definePlugin
+      // declares; and in tokenEnv the NAME of the variable with the token, secrets.TOKEN.name, never the token itself.
       remote() {
         return { alias: "ALIAS_NAME", extension: "duckdb", url: resolvePath("PLUGIN_NAME.duckdb"), tokenEnv: "" };
       },
@@ -70,7 +70,7 @@ export const scaffoldParts: { readonly [C in ScaffoldCapability]: ScaffoldPart }
     context: ["duckdb"],
     needsRows: true,
     methods: `
-      // Runs SQL in the source's engine. Replace: send it to the source; here DuckDB plays that part.
+      // Runs SQL in the engine of the source. Replace: send the SQL to the source. The example uses DuckDB.
       async query(sql, { signal }) {
         const values = people.map(() => "(?::BIGINT, ?::VARCHAR, ?::TIMESTAMP)").join(", ");
         const parameters = people.flatMap((person) => [
@@ -88,10 +88,10 @@ export const scaffoldParts: { readonly [C in ScaffoldCapability]: ScaffoldPart }
     context: [],
     needsRows: true,
     methods: `
-      // What the source knows of its tables without reading them. Replace: ask it; leave out what it does not know.
+      // Returns metadata of tables without reading them. Replace: request it from the source; omit unknown values.
       async metadata(tables) {
         return tables
-          .filter((known) => known.name === "people")
+          .filter((table) => table.name === "people")
           .map(({ name }) => ({ name, rows: people.length, entityType: "table" as const }));
       },
 `,

@@ -4,19 +4,21 @@ import { scaffoldCapabilities, scaffoldParts, type ScaffoldCapability } from "./
 
 const NAME = /^[a-z][a-z0-9_-]{0,63}$/;
 
-/** The test runner of a new plugin; the contract itself runs in any. */
+/** The test runner of a new plugin. The contract runs in any runner. */
 const RUNNER = "bun:test";
 
-/** What a new plugin is to be called and able to do. */
+/** The name and capabilities of a new plugin. */
 export interface ScaffoldRequest {
   readonly name: string;
   readonly capabilities: readonly Capability[];
 }
 
 /**
- * The files of a new plugin, by path from the workspace: the plugin over a tiny example, its test, a short README.
+ * Returns the files of a new plugin by path relative to the workspace: the plugin with a small example, its test and a
+ * README.
  *
- * It passes its contract suites as it is; comments say what to replace.
+ * The plugin passes its contract suites unchanged; comments mark the parts to replace.
+ *
  * @throws `scaffold_invalid`
  */
 export function scaffoldPlugin(request: ScaffoldRequest): Readonly<Record<string, string>> {
@@ -24,7 +26,7 @@ export function scaffoldPlugin(request: ScaffoldRequest): Readonly<Record<string
   if (!NAME.test(name)) {
     const rule = "lower-case letters, digits, dashes and underscores, a letter first, at most 64";
     throw new AgnesError("scaffold_invalid", {
-      reason: `${formatValue(name)} is no name of a plugin: ${rule}`,
+      reason: `${formatValue(name)} is not a valid plugin name: ${rule}`,
     });
   }
   const offered: readonly Capability[] = scaffoldCapabilities;
@@ -34,7 +36,7 @@ export function scaffoldPlugin(request: ScaffoldRequest): Readonly<Record<string
     throw new AgnesError("scaffold_invalid", { reason });
   }
   if (request.capabilities.length === 0) {
-    throw new AgnesError("scaffold_invalid", { reason: "it would have no capability" });
+    throw new AgnesError("scaffold_invalid", { reason: "a plugin needs at least one capability" });
   }
   const wanted = scaffoldCapabilities.filter((capability) => request.capabilities.includes(capability));
   return {
@@ -62,7 +64,7 @@ export default definePlugin({
   version: "0.1.0",
   description: "The ${name} source",
   capabilities: [${wanted.map((capability) => `"${capability}"`).join(", ")}],
-  // What agnes.yaml may say under \`options:\`. Replace: what your source needs to know.
+  // The schema of \`options:\` in agnes.yaml. Replace: the options of your source.
   options: v.strictObject({
     url: v.optional(
       v.pipe(v.string(), v.url(), v.description("Base URL of the API")),
@@ -72,12 +74,12 @@ export default definePlugin({
   // Secrets come from environment variables and cannot be logged.
   secrets: {},
   connect(${context.length === 0 ? "" : `{ ${context.join(", ")} }`}) {
-    // Replace: take \`options\`, \`secrets\` and \`http\` from the context and make a client, such as
+    // Replace: use \`options\`, \`secrets\` and \`http\` of the context to create a client, such as
     // const api = http.with({ baseUrl: options.url, bearer: secrets.MY_TOKEN, requestsPerSecond: 10 });
 ${needsRows ? "    const people = [...examplePeople];\n" : ""}    return {${methods}
-      // Whether the source can be reached. Replace: one cheap request.
+      // Checks that the source is reachable. Replace: one cheap request.
       async health() {
-        return { ok: true, message: "the example is always there" };
+        return { ok: true, message: "the example is always available" };
       },
     };
   },
@@ -89,11 +91,11 @@ const exampleText = `
 type Person = {
   readonly id: number | bigint;
   readonly name: string;
-  /** A moment: ISO 8601 text, or milliseconds since 1970. */
+  /** A timestamp: ISO 8601 text, or milliseconds since 1970. */
   readonly updated_at: string | number;
 };
 
-/** Replace: an API, a database, a folder. */
+/** Replace: the rows come from an API, a database or a folder. */
 const examplePeople: readonly Person[] = [
   { id: 1, name: "Ada Lovelace", updated_at: "2026-01-01T09:00:00Z" },
   { id: 2, name: "Grace Hopper", updated_at: "2026-01-02T10:30:00Z" },
@@ -123,7 +125,7 @@ function configText(settings: readonly string[]): string {
 }
 
 const tablesText = `
-// The plugin does not list its tables, so the suite needs them described.
+// The plugin does not list its tables, so the suite needs their descriptions.
 const people = table(
   "people",
   { id: int64({ nullable: false }), name: utf8(), updated_at: timestamp({ nullable: false }) },
@@ -136,9 +138,9 @@ function readmeText(name: string, wanted: readonly ScaffoldCapability[]): string
 
 A connector for Agnes: ${wanted.join(", ")}.
 
-- \`plugin.ts\` is all of it. ${exampleNote(name, wanted)}; comments say what to replace.
-- \`agnes connector test ${name}\` runs its contract suites. So does \`bun test plugins/${name}\`, in a project in which
-  the package \`agnes\` is installed.
+- \`plugin.ts\` is the whole plugin. ${exampleNote(name, wanted)}; comments mark the parts to replace.
+- \`agnes connector test ${name}\` runs its contract suites, as does \`bun test plugins/${name}\` in a project with the
+  package \`agnes\`.
 - To use it, add to \`agnes.yaml\`:
 
   \`\`\`yaml
@@ -148,15 +150,15 @@ A connector for Agnes: ${wanted.join(", ")}.
 ${wanted.includes("discover") ? "" : registerText(name, wanted)}`;
 }
 
-/** What the plugin does as it is written. */
+/** Describes the unchanged plugin. */
 function exampleNote(name: string, wanted: readonly ScaffoldCapability[]): string {
   const attached = `\`remote()\` names \`${name}.duckdb\` in the workspace, which you provide`;
   if (wanted.every((capability) => capability === "remote")) return `Its ${attached}`;
-  const example = "It serves a tiny example, so it works at once";
+  const example = "It serves a small example, so it works unchanged";
   return wanted.includes("remote") ? `${example}; its ${attached}` : example;
 }
 
-/** How the tables of a plugin that cannot list them get into the registry. */
+/** Describes how to register the tables of a plugin that cannot list them. */
 function registerText(name: string, wanted: readonly ScaffoldCapability[]): string {
   const source = toExposedName(name);
   const commands = [
@@ -170,7 +172,7 @@ function registerText(name: string, wanted: readonly ScaffoldCapability[]): stri
   ];
   if (commands.length === 0) return "";
   return `
-It does not list its tables, so each is registered by hand; the columns come with its first rows:
+It does not list its tables, so register each one. Its columns are inferred from the first rows:
 
 \`\`\`sh
 ${commands[0]}

@@ -1,13 +1,14 @@
 import { holdsSecret, isExposedName, formatValue } from "../../base/mod.ts";
 import type { AnyPlugin, AttachValue, ExtensionSpec, RemoteAttachInfo } from "../../kit/mod.ts";
 
-/** Options that decide what an attach is; they follow from the extension. */
+/** Options that are derived from the extension. */
 const OWN_OPTIONS = ["TYPE", "READ_ONLY", "READ_WRITE", "ACCESS_MODE"];
 
 /**
- * What is wrong with the fields, the options and the secret of an attach. No value is shown.
+ * Returns why the fields, options or secret of an attach are invalid, without their values; `undefined` if they are
+ * valid.
  *
- * @param secrets the values that no constant may hold
+ * @param secrets the values that no constant may contain
  */
 export function attachProblem(
   plugin: Pick<AnyPlugin, "extensions">,
@@ -20,17 +21,17 @@ export function attachProblem(
   const specs: Readonly<Record<string, ExtensionSpec>> = plugin.extensions ?? {};
   const spec = Object.hasOwn(specs, info.extension) ? specs[info.extension] : undefined;
   if (info.secret !== undefined && spec?.secret === undefined) {
-    return `remote() gives a secret, but extensions.${info.extension}.secret does not describe one`;
+    return `remote() returns a secret, but extensions.${info.extension}.secret does not declare one`;
   }
-  for (const [part, given] of Object.entries({ options: info.options, secret: info.secret })) {
-    if (given === undefined) continue;
-    for (const [name, value] of Object.entries(given)) {
+  for (const [part, fields] of Object.entries({ options: info.options, secret: info.secret })) {
+    if (fields === undefined) continue;
+    for (const [name, value] of Object.entries(fields)) {
       const problem = valueProblem(name, value, values);
       if (problem !== undefined) return `${part} of remote(): ${problem}`;
     }
   }
   const own = Object.keys(info.options ?? {}).find((name) => OWN_OPTIONS.includes(name.toUpperCase()));
-  return own === undefined ? undefined : `options of remote(): ${own} follows from extensions of the plugin`;
+  return own === undefined ? undefined : `options of remote(): ${own} is set by extensions of the plugin`;
 }
 
 function shapeProblem(info: unknown): string | undefined {
@@ -38,7 +39,7 @@ function shapeProblem(info: unknown): string | undefined {
   for (const field of ["alias", "extension", "url", "tokenEnv"]) {
     const value = info[field];
     if (typeof value === "string") continue;
-    const hint = field === "tokenEnv" ? '; "" when there is no token' : "";
+    const hint = field === "tokenEnv" ? '; use "" if there is no token' : "";
     return `${field} should be a text, but is ${value === undefined ? "missing" : kindOf(value)}${hint}`;
   }
   for (const field of ["options", "secret"]) {
@@ -55,7 +56,7 @@ function kindOf(value: unknown): string {
 }
 
 function valueProblem(name: string, value: AttachValue, secrets: readonly string[]): string | undefined {
-  if (holdsSecret(name, secrets)) return "a name holds the value of a secret";
+  if (holdsSecret(name, secrets)) return "a name contains the value of a secret";
   if (!isExposedName(name)) return `${formatValue(name)} is not a valid name`;
   if (isSecret(value) || typeof value === "boolean") return undefined;
   if (typeof value === "number" && !Number.isFinite(value)) return `${name} is not a finite number`;
@@ -64,11 +65,11 @@ function valueProblem(name: string, value: AttachValue, secrets: readonly string
   }
   const text = String(value);
   return holdsSecret(text, secrets) || secrets.some((secret) => text.includes(secret))
-    ? `${name} holds the value of a secret; give the secret itself, secrets.NAME`
+    ? `${name} contains the value of a secret; pass the secret itself, secrets.NAME`
     : undefined;
 }
 
-/** By shape and not by class, since a plugin from a package may hold a kit of its own. */
+/** Checks the shape and not the class, because a plugin from a package may use another copy of the kit. */
 function isSecret(value: unknown): value is { readonly name: string } {
   return isRecord(value) && typeof value["name"] === "string" && typeof value["reveal"] === "function";
 }

@@ -4,21 +4,22 @@ import { holdsSecret, nameHoldsSecret, redact, redactValue } from "../../base/mo
 import type { TableInfo } from "../../kit/mod.ts";
 
 /**
- * A table that shows no secret: its description, notes and metadata are redacted. A name cannot be replaced, because the source
- * knows the table by it.
+ * Returns a table with redacted description, notes and metadata. Names cannot be redacted, because the source identifies
+ * the table by them.
  *
- * @throws an error that says which kind of name holds a secret, without the name
+ * @throws an error with the kind of name that contains a secret, without the name
  */
 export function withoutSecretTexts(table: TableInfo, secrets: Iterable<string>): TableInfo {
   const values = [...secrets];
-  // What is no table at all is refused where tables are checked.
+  // Other values are rejected by `discoverTables`.
   if (values.length === 0 || typeof table !== "object" || table === null) return table;
   const { description, name, notes, remotePath = [], schema, sourceMetadata } = table;
-  if (holds(name, values)) throw new Error(`the name of a table that it lists ${HOLDS}`);
+  if (holds(name, values)) throw new Error(`the name of a table that it lists ${CONTAINS_SECRET}`);
   const fields = Array.isArray(schema?.fields) ? schema.fields : [];
-  if (hasSecretName(fields, values)) throw new Error(`the name of a column of table ${name} ${HOLDS}`);
+  if (hasSecretName(fields, values))
+    throw new Error(`the name of a column of table ${name} ${CONTAINS_SECRET}`);
   if (remotePath.some((part) => holds(part, values)))
-    throw new Error(`the remote path of table ${name} ${HOLDS}`);
+    throw new Error(`the remote path of table ${name} ${CONTAINS_SECRET}`);
   const clean = (text: string) => withoutSecret(text, values);
   return {
     ...table,
@@ -28,10 +29,10 @@ export function withoutSecretTexts(table: TableInfo, secrets: Iterable<string>):
   };
 }
 
-/** Why a name is refused, after what it names. */
-export const HOLDS: string = "holds the value of a secret";
+/** The reason why a name is rejected. */
+export const CONTAINS_SECRET: string = "contains the value of a secret";
 
-/** Whether the name of a column, or of a field inside of one, holds a secret. */
+/** Returns whether the name of a column or of a nested field contains a secret. */
 export function hasSecretName(fields: readonly Field[], secrets: Iterable<string>): boolean {
   return fields.some(({ name, type }) => {
     const children = (type as { readonly children?: readonly Field[] | null } | undefined)?.children ?? [];
@@ -43,7 +44,7 @@ function holds(name: unknown, secrets: Iterable<string>): boolean {
   return typeof name === "string" && nameHoldsSecret(name, secrets);
 }
 
-/** Texts without a secret stay exactly as they are: they are kept, and compared with the next ones. */
+/** Returns a text without a secret unchanged, because it is stored and compared with later ones. */
 function withoutSecret(text: string, secrets: readonly string[]): string {
   if (!nameHoldsSecret(text, secrets)) return text;
   const clean = redact(text, secrets);

@@ -12,37 +12,37 @@ import {
   type Retry,
 } from "../../base/mod.ts";
 
-/** Whose failure it is. */
+/** The plugin and source of a failure. */
 export interface Origin {
   readonly plugin: string;
   readonly source: string;
-  /** Values that the message must not show; may grow while the source is used. */
+  /** Values to redact; the set may grow while the source is used. */
   readonly secrets: ReadonlySet<string>;
 }
 
-/** What the plugin was doing. */
+/** The operation that failed. */
 export interface Operation {
-  /** A verb: `read`, `discover`. */
+  /** A verb such as `read` or `discover`. */
   readonly operation: string;
   readonly table?: string;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Wraps whatever a plugin threw, exactly once, as `plugin_failed` without secrets; the retry class stays.
+ * Wraps a value thrown by a plugin exactly once as `plugin_failed`, without secrets. The retry class is kept.
  *
- * A stop that we asked for stays what it is: `aborted`, `timed_out`. So does an error about what the source holds, such
- * as `source_path_empty` or `file_value_invalid`: the plugin works.
+ * `aborted` and `timed_out` are not wrapped if Agnes requested the stop, nor are errors in the data of the source, such
+ * as `source_path_empty` or `file_value_invalid`.
  */
-export function pluginFailure(given: unknown, origin: Origin, operation: Operation): AgnesError {
-  const thrown = readableError(given);
+export function pluginFailure(error: unknown, origin: Origin, operation: Operation): AgnesError {
+  const thrown = readableError(error);
   const { signal, table } = operation;
   if (isAgnesError(thrown, "plugin_failed") || isAgnesError(thrown, "aborted"))
     return redactError(thrown, origin.secrets);
   const what = `the ${operation.operation} of source ${origin.source}`;
   if (signal?.aborted === true) return abortError(signal, what);
   if (isAgnesError(thrown) && thrown.isDataError) return redactError(thrown, origin.secrets);
-  const { code, advice, retry } = redactValue(ownWords(thrown), origin.secrets);
+  const { code, advice, retry } = redactValue(agnesFields(thrown), origin.secrets);
   return new AgnesError(
     "plugin_failed",
     {
@@ -50,7 +50,7 @@ export function pluginFailure(given: unknown, origin: Origin, operation: Operati
       source: origin.source,
       operation: operation.operation,
       ...(table === undefined ? {} : { table }),
-      reason: printable(redact(wordsOf(thrown), origin.secrets)),
+      reason: printable(redact(thrownReason(thrown), origin.secrets)),
       ...(code === undefined ? {} : { code }),
       ...(advice === undefined ? {} : { advice }),
     },
@@ -58,13 +58,13 @@ export function pluginFailure(given: unknown, origin: Origin, operation: Operati
   );
 }
 
-function wordsOf(thrown: unknown): string {
+function thrownReason(thrown: unknown): string {
   if (!(thrown instanceof Error)) return `it threw ${inspected(thrown)}`;
   return thrown.message === "" ? `it threw ${thrown.name}` : thrown.message;
 }
 
-/** By name and not by class, since a plugin from a package may hold a kit of its own. */
-function ownWords(thrown: unknown): {
+/** Checks the name and not the class, because a plugin from a package may use another copy of the kit. */
+function agnesFields(thrown: unknown): {
   readonly code?: string;
   readonly advice?: string;
   readonly retry?: Retry;

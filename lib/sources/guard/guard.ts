@@ -14,12 +14,12 @@ import {
 } from "../../kit/mod.ts";
 import { attachProblem } from "./attach-problem.ts";
 import { checkedChange, checkedEvents } from "./checked-push.ts";
-import { hasSecretName, HOLDS, withoutSecretTexts } from "./clean-tables.ts";
+import { hasSecretName, CONTAINS_SECRET, withoutSecretTexts } from "./clean-tables.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
 import { metadataProblem } from "./metadata-problem.ts";
 import { withoutSecrets } from "./remote-secrets.ts";
 
-/** A connector whose every failure is wrapped once; it has the methods that `connector` has. */
+/** Returns a connector with the same methods that wraps each failure once. */
 export function guardConnector(
   connector: AnyConnector,
   origin: Origin,
@@ -30,7 +30,7 @@ export function guardConnector(
     ...(connector.read && { read: guardedRead(connector, origin) }),
     ...(connector.redescribe && {
       redescribe: (table, options) =>
-        later(async () => cleanTable(await connector.redescribe!(table, options), origin), origin, {
+        guardAsync(async () => cleanTable(await connector.redescribe!(table, options), origin), origin, {
           operation: "redescribe",
           table: table.name,
           signal: options.signal,
@@ -41,13 +41,13 @@ export function guardConnector(
     ...(connector.remote && {
       remote: () =>
         withoutSecrets(
-          now(() => checkedRemote(connector, origin, plugin), origin, { operation: "remote" }),
+          guardSync(() => checkedRemote(connector, origin, plugin), origin, { operation: "remote" }),
           origin,
         ),
     }),
     ...(connector.metadata && {
       metadata: (tables, options) =>
-        later(() => checkedMetadata(connector, origin, tables, options), origin, {
+        guardAsync(() => checkedMetadata(connector, origin, tables, options), origin, {
           operation: "metadata",
           signal: options.signal,
         }),
@@ -55,19 +55,21 @@ export function guardConnector(
     ...(connector.write && { write: guardedWrite(connector, origin) }),
     ...(connector.health && {
       health: (options) =>
-        later(async () => redactValue(await connector.health!(options), origin.secrets), origin, {
+        guardAsync(async () => redactValue(await connector.health!(options), origin.secrets), origin, {
           operation: "health",
           signal: options.signal,
         }),
     }),
-    ...(connector.close && { close: () => later(() => connector.close!(), origin, { operation: "close" }) }),
+    ...(connector.close && {
+      close: () => guardAsync(() => connector.close!(), origin, { operation: "close" }),
+    }),
   };
 }
 
 function guardedDiscover(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["discover"]> {
   return (options) => {
     const operation = { operation: "discover", signal: options.signal };
-    const found = now(() => connector.discover!(options), origin, operation);
+    const found = guardSync(() => connector.discover!(options), origin, operation);
     const wrapped = (table: TableInfo) => cleanTable(table, origin);
     return isIterable(found)
       ? guardIterable<TableInfo | readonly TableInfo[], unknown>(
@@ -76,17 +78,17 @@ function guardedDiscover(connector: AnyConnector, origin: Origin): NonNullable<A
           operation,
           (page) => (Array.isArray(page) ? page.map(wrapped) : wrapped(page as TableInfo)),
         )
-      : later(async () => listOf(await found).map(wrapped), origin, operation);
+      : guardAsync(async () => listOf(await found).map(wrapped), origin, operation);
   };
 }
 
-/** A table without secrets, whose problem is a failure of the plugin like any other. */
-function cleanTable<T extends TableInfo | undefined>(given: T, origin: Origin): T {
-  if (given === undefined) return given;
-  const table = withoutSecretTexts(given, origin.secrets);
-  if (table?.problem === undefined) return table as T;
-  const operation = { operation: "read", table: table.name };
-  return { ...table, problem: pluginFailure(table.problem, origin, operation) } as T;
+/** Redacts a table and wraps its problem as a failure of the plugin. */
+function cleanTable<T extends TableInfo | undefined>(table: T, origin: Origin): T {
+  if (table === undefined) return table;
+  const clean = withoutSecretTexts(table, origin.secrets);
+  if (clean?.problem === undefined) return clean as T;
+  const operation = { operation: "read", table: clean.name };
+  return { ...clean, problem: pluginFailure(clean.problem, origin, operation) } as T;
 }
 
 function checkedRemote(
@@ -116,14 +118,16 @@ function guardedStream(connector: AnyConnector, origin: Origin): Pick<AnyConnect
   return {
     ...(connector.verify && {
       verify: (request) =>
-        later(async () => checkedEvents(await connector.verify!(request)), origin, { operation: "verify" }),
+        guardAsync(async () => checkedEvents(await connector.verify!(request)), origin, {
+          operation: "verify",
+        }),
     }),
     ...(connector.stream && {
       stream: (events, options) => {
-        const given = watched(events);
+        const input = trackInput(events);
         const operation = { operation: "stream", signal: options.signal };
-        const open = () => connector.stream!(given.iterable, options);
-        return given.unlessOurs(guardIterable(open, origin, operation, checkedChange));
+        const open = () => connector.stream!(input.iterable, options);
+        return input.withInputErrors(guardIterable(open, origin, operation, checkedChange));
       },
     }),
   };
@@ -137,25 +141,29 @@ function guardedQuery(
     ...(connector.query && {
       query: async (sql, options) => {
         const operation = { operation: "query", signal: options.signal };
-        const answer = await later(() => answerOf(connector, origin, sql, options), origin, operation);
+        const result = await guardAsync(
+          () => checkedResult(connector, origin, sql, options),
+          origin,
+          operation,
+        );
         const guarded = (open: () => AsyncIterable<Batch>) =>
           guardIterable(open, origin, operation, (batch) => guardBatch(batch, origin, operation));
-        const { schema, batches, parts } = answer;
+        const { schema, batches, parts } = result;
         return parts === undefined
           ? { schema, batches: guarded(() => batches) }
           : { schema, parts: parts.map((part) => (partOptions) => guarded(() => part(partOptions))) };
       },
     }),
     ...(connector.selectSql && {
-      selectSql: (table, wanted) =>
-        now(() => textOf(connector.selectSql!(table, wanted)), origin, {
+      selectSql: (table, request) =>
+        guardSync(() => checkedSql(connector.selectSql!(table, request)), origin, {
           operation: "selectSql",
           table: table.name,
         }),
     }),
     ...(connector.estimate && {
       estimate: (sql, options) =>
-        later(async () => checkedEstimate(await connector.estimate!(sql, options)), origin, {
+        guardAsync(async () => checkedEstimate(await connector.estimate!(sql, options)), origin, {
           operation: "estimate",
           signal: options.signal,
         }),
@@ -163,23 +171,24 @@ function guardedQuery(
   };
 }
 
-function textOf(sql: string): string {
-  const given: unknown = sql;
-  if (typeof given === "string" && given.trim() !== "") return given;
-  throw new TypeError(`it returned ${formatValue(given)}, which is no SQL`);
+function checkedSql(sql: string): string {
+  const value: unknown = sql;
+  if (typeof value === "string" && value.trim() !== "") return value;
+  throw new TypeError(`it returned ${formatValue(value)}, which is not SQL`);
 }
 
-async function answerOf(
+async function checkedResult(
   connector: AnyConnector,
   { secrets }: Origin,
-  ...asked: Parameters<NonNullable<AnyConnector["query"]>>
+  ...request: Parameters<NonNullable<AnyConnector["query"]>>
 ): Promise<SourceResult> {
-  const answer = await connector.query!(...asked);
-  if (hasSecretName(answer.schema?.fields ?? [], secrets)) throw new Error(`the name of a column ${HOLDS}`);
-  if (answer.parts !== undefined && !isListOfParts(answer.parts)) {
+  const result = await connector.query!(...request);
+  if (hasSecretName(result.schema?.fields ?? [], secrets))
+    throw new Error(`the name of a column ${CONTAINS_SECRET}`);
+  if (result.parts !== undefined && !isListOfParts(result.parts)) {
     throw new TypeError("the `parts` of its result are not a list of functions that return batches");
   }
-  return answer;
+  return result;
 }
 
 function isListOfParts(parts: unknown): boolean {
@@ -191,19 +200,24 @@ function checkedEstimate(estimate: QueryEstimate): QueryEstimate {
   const figures = { rows, scannedBytes, "price.amount": price?.amount };
   for (const [name, figure] of Object.entries(figures) as readonly [string, unknown][]) {
     const isFigure = figure === undefined || (typeof figure === "number" && figure >= 0 && figure < Infinity);
-    if (!isFigure) throw new TypeError(`it returned ${formatValue(figure)} as ${name}, which is no estimate`);
+    if (!isFigure)
+      throw new TypeError(
+        `it returned ${formatValue(figure)} as ${name}, which is not a non-negative number`,
+      );
   }
   if (price !== undefined && !/^[A-Z]{3}$/.test(price.currency))
-    throw new TypeError(`it returned the currency ${formatValue(price.currency)}, which is no ISO 4217 code`);
+    throw new TypeError(
+      `it returned the currency ${formatValue(price.currency)}, which is not an ISO 4217 code`,
+    );
   return estimate;
 }
 
 async function checkedMetadata(
   connector: AnyConnector,
   { secrets }: Origin,
-  ...asked: Parameters<NonNullable<AnyConnector["metadata"]>>
+  ...request: Parameters<NonNullable<AnyConnector["metadata"]>>
 ): Promise<readonly TableMetadata[]> {
-  const found = redactValue(await connector.metadata!(...asked), secrets);
+  const found = redactValue(await connector.metadata!(...request), secrets);
   const problem = metadataProblem(found);
   if (problem !== undefined) throw new TypeError(problem);
   return found;
@@ -211,27 +225,27 @@ async function checkedMetadata(
 
 function guardedWrite(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["write"]> {
   return async (table, batches, options) => {
-    const given = watched(batches);
+    const input = trackInput(batches);
     const operation = { operation: "write", table: table.name, signal: options.signal };
     try {
-      return await later(() => connector.write!(table, given.iterable, options), origin, operation);
+      return await guardAsync(() => connector.write!(table, input.iterable, options), origin, operation);
     } catch (error) {
-      throw given.failure?.error ?? error;
+      throw input.failure?.error ?? error;
     }
   };
 }
 
-/** A file's bytes come while the runtime reads them, so they are guarded as well. */
+/** Guards the bytes of a file chunk too, because they are read later. */
 function guardBatch<B extends Batch | Deletions>(
   batch: B,
   origin: Origin,
   operation: Operation,
 ): B | FileChunk {
-  const given: Batch | Deletions = batch;
-  // What is neither a path nor bytes is for its reader to refuse.
-  if (!isFileChunk(given) || typeof given.data === "string" || !isIterable(given.data)) return batch;
-  const { data } = given;
-  return { ...given, data: guardIterable(() => data, origin, operation) };
+  const value: Batch | Deletions = batch;
+  // The reader rejects data that is neither a path nor bytes.
+  if (!isFileChunk(value) || typeof value.data === "string" || !isIterable(value.data)) return batch;
+  const { data } = value;
+  return { ...value, data: guardIterable(() => data, origin, operation) };
 }
 
 async function* guardIterable<T, R>(
@@ -254,7 +268,7 @@ async function* guardIterable<T, R>(
         yield each(step.value);
       }
     } finally {
-      // Only a reader that stopped early has anything to close.
+      // Only an iterator that was stopped early needs closing.
       if (isOpen) await iterator.return?.();
     }
   } catch (error) {
@@ -262,13 +276,13 @@ async function* guardIterable<T, R>(
   }
 }
 
-function iteratorOf<T, R>(given: AsyncIterable<T, R>, { operation }: Operation): AsyncIterator<T, R> {
-  if (isIterable(given)) return given[Symbol.asyncIterator]();
+function iteratorOf<T, R>(value: AsyncIterable<T, R>, { operation }: Operation): AsyncIterator<T, R> {
+  if (isIterable(value)) return value[Symbol.asyncIterator]();
   const advice = operation === "query" ? "" : `; write it as \`async *${operation}(…)\` with \`yield\``;
-  throw new TypeError(`it returned ${formatValue(given)}, which is no async iterable${advice}`);
+  throw new TypeError(`it returned ${formatValue(value)}, which is not an async iterable${advice}`);
 }
 
-async function later<T>(work: () => T | Promise<T>, origin: Origin, operation: Operation): Promise<T> {
+async function guardAsync<T>(work: () => T | Promise<T>, origin: Origin, operation: Operation): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -276,7 +290,7 @@ async function later<T>(work: () => T | Promise<T>, origin: Origin, operation: O
   }
 }
 
-function now<T>(work: () => T, origin: Origin, operation: Operation): T {
+function guardSync<T>(work: () => T, origin: Origin, operation: Operation): T {
   try {
     return work();
   } catch (error) {
@@ -284,11 +298,12 @@ function now<T>(work: () => T, origin: Origin, operation: Operation): T {
   }
 }
 
-/** Remembers when what we hand to a plugin fails by itself: that is not the plugin's failure. */
-function watched<T>(source: AsyncIterable<T>): {
+/** Tracks errors of an iterable that is passed to a plugin, because they are not failures of the plugin. */
+function trackInput<T>(source: AsyncIterable<T>): {
   readonly iterable: AsyncIterable<T>;
   readonly failure: { readonly error: unknown } | undefined;
-  unlessOurs<U>(taken: AsyncIterable<U>): AsyncIterable<U>;
+  /** Returns `output`, but throws the error of the input if that failed. */
+  withInputErrors<U>(output: AsyncIterable<U>): AsyncIterable<U>;
 } {
   let failure: { readonly error: unknown } | undefined;
   async function* iterable() {
@@ -299,16 +314,16 @@ function watched<T>(source: AsyncIterable<T>): {
       throw error;
     }
   }
-  async function* unlessOurs<U>(taken: AsyncIterable<U>) {
+  async function* withInputErrors<U>(output: AsyncIterable<U>) {
     try {
-      yield* taken;
+      yield* output;
     } catch (error) {
       throw failure?.error ?? error;
     }
   }
   return {
     iterable: iterable(),
-    unlessOurs,
+    withInputErrors,
     get failure() {
       return failure;
     },
@@ -316,11 +331,11 @@ function watched<T>(source: AsyncIterable<T>): {
 }
 
 function isIterable<T, R>(value: Promise<unknown> | AsyncIterable<T, R>): value is AsyncIterable<T, R> {
-  const given: unknown = value;
-  return typeof given === "object" && given !== null && Symbol.asyncIterator in given;
+  const candidate: unknown = value;
+  return typeof candidate === "object" && candidate !== null && Symbol.asyncIterator in candidate;
 }
 
 function listOf(found: readonly TableInfo[]): readonly TableInfo[] {
   if (Array.isArray(found)) return found;
-  throw new TypeError(`it returned ${formatValue(found)}, which is no list of tables`);
+  throw new TypeError(`it returned ${formatValue(found)}, which is not a list of tables`);
 }

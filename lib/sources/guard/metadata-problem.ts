@@ -3,7 +3,7 @@ import { entityTypes, type TableMetadata } from "../../kit/mod.ts";
 
 type Check = (value: unknown) => string | undefined;
 
-/** How each field is checked; the type makes sure that none is forgotten. */
+/** The check of each field; the type ensures that none is missing. */
 const checks: { readonly [Field in keyof Required<TableMetadata>]: Check } = {
   name: textProblem,
   entityType: (value) =>
@@ -17,16 +17,17 @@ const checks: { readonly [Field in keyof Required<TableMetadata>]: Check } = {
     value instanceof Date && !Number.isNaN(value.getTime()) ? undefined : "should be a valid Date",
 };
 
-/** Why what `metadata` returned is not the metadata of tables; `undefined` when it is. */
+/** Returns why the result of `metadata` is invalid; `undefined` if it is valid. */
 export function metadataProblem(found: unknown): string | undefined {
-  if (!Array.isArray(found)) return `it returned ${formatValue(found)}, which is no list`;
+  if (!Array.isArray(found)) return `it returned ${formatValue(found)}, which is not a list`;
   for (const one of found as readonly unknown[]) {
-    if (!isRecord(one)) return `it returned ${formatValue(one)} for a table, which is no object`;
+    if (!isRecord(one)) return `it returned ${formatValue(one)} for a table, which is not an object`;
     const problem = textProblem(one["name"]);
     if (problem !== undefined) return `the name of a table ${problem}, not ${formatValue(one["name"])}`;
     for (const [field, value] of Object.entries(one)) {
       const at = `${field} of table ${formatValue(one["name"])}`;
-      if (!Object.hasOwn(checks, field)) return `there is no ${at}: use ${Object.keys(checks).join(", ")}`;
+      if (!Object.hasOwn(checks, field))
+        return `the field ${at} is unknown; known fields: ${Object.keys(checks).join(", ")}`;
       const reason = value === undefined ? undefined : checks[field as keyof TableMetadata](value);
       if (reason !== undefined) return `${at} ${reason}, not ${formatValue(value)}`;
     }
@@ -35,17 +36,17 @@ export function metadataProblem(found: unknown): string | undefined {
 }
 
 function textProblem(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? undefined : "should be a text that is not empty";
+  return typeof value === "string" && value !== "" ? undefined : "should be a non-empty text";
 }
 
 function figureProblem(value: unknown): string | undefined {
   const isFigure = Number.isSafeInteger(value) && (value as number) >= 0;
-  return isFigure ? undefined : "should be a whole number from 0 on, or absent when it is unknown";
+  return isFigure ? undefined : "should be a non-negative integer, or missing if it is unknown";
 }
 
 function namesProblem(value: unknown): string | undefined {
   const isNames = Array.isArray(value) && value.every((name) => textProblem(name) === undefined);
-  if (!isNames) return "should be a list of names of columns";
+  if (!isNames) return "should be a list of column names";
   return new Set(value).size === value.length ? undefined : "should name each column once";
 }
 

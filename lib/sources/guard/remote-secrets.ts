@@ -2,8 +2,8 @@ import { AgnesError, holdsSecret } from "../../base/mod.ts";
 import type { RemoteAttachInfo } from "../../kit/mod.ts";
 
 /**
- * How a source is attached, if it holds no secret: it is written to the extract.
- * @throws `remote_holds_secret`
+ * Returns the attach of a source, which is written to the extract.
+ * @throws `remote_holds_secret` if it contains the value of a secret
  */
 export function withoutSecrets(
   info: RemoteAttachInfo,

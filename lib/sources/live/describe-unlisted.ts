@@ -30,14 +30,14 @@ interface Services {
   readonly limits: DuckDBLimits;
 }
 
-/** How many row objects are looked at to find their columns. */
-const ROWS_LOOKED_AT = 8192;
+/** The maximum number of row objects from which columns are inferred. */
+const SAMPLE_ROWS_MAX = 8192;
 
 /**
- * A table of a source that cannot list its tables: as it is registered, with the columns of the first rows that its
- * connector gives, or of an answer without rows. Of registered columns only these, and those of the key.
+ * Describes a table of a source that cannot list its tables: the registration, with the columns of the first rows of its
+ * connector or of a query result without rows. If columns are registered, only these and those of the key and cursor.
  *
- * @throws `table_plan_invalid` when nothing tells the columns, or a registered one is not among them
+ * @throws `table_plan_invalid` if the columns are unknown or a registered one is missing
  */
 export async function describeUnlisted(
   services: Services,
@@ -60,14 +60,14 @@ export async function describeUnlisted(
       : [...new Set([...record.columns, ...primaryKey, ...(cursor === undefined ? [] : [cursor])])];
   const found =
     connector.read === undefined
-      ? await columnsOfAnswer(connector, info, named, signal)
+      ? await columnsOfResult(connector, info, named, signal)
       : await columnsOfRead(
           services,
           connector,
           { id: record.id, info, named, bucket: record.bucket },
           signal,
         );
-  const described = { ...info, schema: found.fields.length === 0 ? columnsOfNothing(record, named) : found };
+  const described = { ...info, schema: found.fields.length === 0 ? registeredColumns(record, named) : found };
   checkColumns(extractionSettings(record, described, services.host.now()), described.schema);
   if (named === null) return described;
   return {
@@ -76,18 +76,18 @@ export async function describeUnlisted(
   };
 }
 
-function columnsOfNothing({ name }: TableRecord, named: readonly string[] | null): Schema {
+function registeredColumns({ name }: TableRecord, named: readonly string[] | null): Schema {
   if (named !== null) return toSchema(Object.fromEntries(named.map((column) => [column, utf8()])));
   throw new AgnesError("table_plan_invalid", {
     table: name,
     reason:
-      "its plugin has no discover, so its columns come with its first rows, and there were none; " +
+      "its plugin has no discover, so its columns are inferred from its first rows, but it has none; " +
       "query it when it has rows, or register it with its columns",
   });
 }
 
-/** The columns of an answer, none of whose rows are read. */
-async function columnsOfAnswer(
+/** Returns the columns of a query result without reading its rows. */
+async function columnsOfResult(
   connector: AnyConnector,
   info: TableInfo,
   named: readonly string[] | null,
@@ -99,16 +99,16 @@ async function columnsOfAnswer(
     named === null
       ? `SELECT * FROM ${path.map(quoteIdentifier).join(".")} WHERE 1 = 0`
       : (connector.selectSql?.(info, wanted) ?? toSelectSql(path, wanted));
-  const answer = await connector.query!(sql, { signal });
-  await answerBatches(answer, { signal })[Symbol.asyncIterator]().return?.();
-  return answer.schema;
+  const result = await connector.query!(sql, { signal });
+  await answerBatches(result, { signal })[Symbol.asyncIterator]().return?.();
+  return result.schema;
 }
 
-/** The columns of the first batch of a read: those of an Arrow batch or a file, else of the first row objects. */
+/** Returns the columns of the first batch of a read: of an Arrow batch or a file, or of the first row objects. */
 async function columnsOfRead(
   services: Services,
   connector: AnyConnector,
-  asked: {
+  request: {
     readonly id: string;
     readonly info: TableInfo;
     readonly named: readonly string[] | null;
@@ -116,11 +116,11 @@ async function columnsOfRead(
   },
   signal: AbortSignal,
 ): Promise<Schema> {
-  const { id, info, named, bucket } = asked;
+  const { id, info, named, bucket } = request;
   const rows: Row[] = [];
   const batches = connector.read!(info, {
-    batchRows: ROWS_LOOKED_AT,
-    limit: ROWS_LOOKED_AT,
+    batchRows: SAMPLE_ROWS_MAX,
+    limit: SAMPLE_ROWS_MAX,
     signal,
     ...(named === null ? {} : { columns: named }),
     ...(bucket === null ? {} : { bucket }),
@@ -132,15 +132,15 @@ async function columnsOfRead(
     else if (!isFileChunk(batch)) return batch.schema;
     else {
       const schema = await columnsOfFile(services, batch, signal);
-      // A file without anything in it tells nothing.
+      // An empty file has no columns.
       if (schema.fields.length > 0) return schema;
     }
-    if (rows.length >= ROWS_LOOKED_AT) break;
+    if (rows.length >= SAMPLE_ROWS_MAX) break;
   }
   return inferColumns(rows, new Map());
 }
 
-/** What a connector yields, or an error that says why it is no batch. @throws `batch_invalid` */
+/** Checks each value that a connector yields. @throws `batch_invalid` with the reason */
 export async function* checkedBatches(
   batches: AsyncIterable<Batch | Deletions>,
   table: string,

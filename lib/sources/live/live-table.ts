@@ -5,24 +5,24 @@ import type { Filter } from "../../kit/mod.ts";
 /** A remote table that is read through the connector of its source. */
 export interface LiveTable {
   readonly schema: Schema;
-  /** How many rows are expected. */
+  /** The expected number of rows. */
   readonly rows?: number;
-  /** What of a request the connector is asked; the rest is DuckDB's work. Rows that are wanted are never lost by it. */
+  /** Returns the part of a request that the connector handles. DuckDB does the rest, so no requested row is lost. */
   narrow(request: LiveRequest): LiveRequest;
-  /** Reads what `narrow` returned. Batches hold at least the columns. */
+  /** Reads the request that `narrow` returned. Batches contain at least its columns. */
   open(request: LiveRequest, signal: AbortSignal): AsyncIterable<RecordBatch>;
 }
 
-/** What a query wants of a live table. */
+/** The part of a live table that a query needs. */
 export interface LiveRequest {
   readonly columns: readonly string[];
   /** Conditions, ANDed. */
   readonly filter: readonly Filter[];
-  /** No more rows are wanted, of those that meet the whole filter. */
+  /** The maximum number of rows that match the whole filter. */
   readonly limit?: number;
 }
 
-/** Finds the live table of a source; null when its connector cannot be asked. */
+/** Finds the live table of a source; null if its connector can neither read nor query. */
 export type LiveResolver = (table: {
   readonly source: string;
   readonly name: string;

@@ -46,7 +46,7 @@ export interface LiveTables extends AsyncDisposable {
   readonly resolve: LiveResolver;
 }
 
-/** Connects to a source when one of its tables is first asked for, and keeps the connection until disposed of. */
+/** Connects to a source when one of its tables is first requested, and keeps the connection until disposal. */
 export function openLiveTables(services: SourceServices, tables: () => Promise<TableRegistry>): LiveTables {
   const opened = new Map<string, Promise<OpenedSource>>();
   const closed = new AbortController();
@@ -55,7 +55,7 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
     if (known !== undefined) return known;
     const opening = openWithTables(services, source, closed.signal);
     opened.set(source, opening);
-    // A source that could not be reached may be reached the next time.
+    // An unreachable source may be reachable the next time.
     opening.catch(() => opened.delete(source));
     return opening;
   };
@@ -74,11 +74,11 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
             )
           : sourceTableOf(record, discovered);
       if (info?.problem !== undefined) throw info.problem;
-      // Of a table that is described by its rows only the registered columns are known.
+      // If rows describe the table, only the registered columns are known, so unknown keys are not reported.
       const isNarrowed = discovered === null && record.columns !== null;
       const own = isNarrowed ? { ...services, log: silentLog } : services;
       const live = info === undefined ? null : liveTableOf(own, handle, info, record);
-      return live && { ...live, open: (...asked) => withoutSecrets(() => live.open(...asked), handle) };
+      return live && { ...live, open: (...request) => redactErrors(() => live.open(...request), handle) };
     },
     async [Symbol.asyncDispose]() {
       const handles = [...opened.values()];
@@ -92,13 +92,13 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
   };
 }
 
-/** Whether the connectors of a plugin give rows without DuckDB attaching anything. */
+/** Returns whether the connectors of a plugin return rows without an attached database. */
 export function canBeAsked({ capabilities }: Pick<AnyPlugin, "capabilities">): boolean {
   return capabilities.includes("read") || capabilities.includes("query");
 }
 
-/** What fails while the rows of a source are taken shows none of its secrets. */
-async function* withoutSecrets<T>(
+/** Redacts the secrets of a source in errors of its rows. */
+async function* redactErrors<T>(
   open: () => AsyncIterable<T>,
   handle: Pick<SourceHandle, "secrets">,
 ): AsyncGenerator<T, void, void> {
@@ -111,11 +111,11 @@ async function* withoutSecrets<T>(
 
 interface OpenedSource {
   readonly handle: SourceHandle;
-  /** Null when its plugin cannot list its tables. */
+  /** Null if its plugin cannot list its tables. */
   readonly discovered: readonly TableInfo[] | null;
 }
 
-/** How long connectors may take to let go of what they hold. */
+/** The timeout for closing connectors. */
 const CLOSE_GRACE_MS = 500;
 
 async function openWithTables(
@@ -136,7 +136,7 @@ async function openWithTables(
 
 const BATCH_ROWS = 8192;
 
-/** Asks `read`; of a connector without one, or of a table that only answers SQL, `query`. */
+/** Uses `read`, or `query` if the connector has no `read` or the table supports only SQL. */
 function liveTableOf(
   services: FileServices,
   { connector }: SourceHandle,
@@ -153,21 +153,21 @@ function liveTableOf(
   if (canRead) {
     return {
       ...common,
-      // A connector may leave conditions to us, so it cannot count the rows that meet them.
+      // A connector may ignore conditions, so its limit would count rows that do not match.
       narrow: ({ limit, ...request }) =>
         request.filter.length > 0 || limit === undefined ? request : { ...request, limit },
       open({ columns, filter, limit }, signal) {
-        const asked = atLeastOne(columns, info);
+        const selected = atLeastOne(columns, info);
         const limited = limit === undefined ? {} : { limit };
         const batches = connector.read!(info, {
-          columns: asked,
+          columns: selected,
           batchRows: BATCH_ROWS,
           signal,
           ...(filter.length === 0 ? {} : { filter }),
           ...limited,
           ...(bucket === null ? {} : { bucket }),
         });
-        return recordBatches(services, batches, info, { id, columns: asked, ...limited }, signal);
+        return recordBatches(services, batches, info, { id, columns: selected, ...limited }, signal);
       },
     };
   }
@@ -175,24 +175,24 @@ function liveTableOf(
     ...common,
     narrow: (request) => (connector.selectSql === undefined ? narrowForAnyEngine(request, info) : request),
     async *open({ columns, filter, limit }, signal) {
-      const asked = atLeastOne(columns, info);
-      const wanted = { columns: asked, filter, ...(limit === undefined ? {} : { limit }) };
+      const selected = atLeastOne(columns, info);
+      const wanted = { columns: selected, filter, ...(limit === undefined ? {} : { limit }) };
       const sql = connector.selectSql?.(info, wanted) ?? toSelectSql(info.remotePath ?? [info.name], wanted);
-      const answer = await connector.query!(sql, { signal });
-      checkAnswer(info.name, asked, answer.schema);
-      yield* recordBatches(services, answerBatches(answer, { signal }), info, { id, ...wanted }, signal);
+      const result = await connector.query!(sql, { signal });
+      checkResult(info.name, selected, result.schema);
+      yield* recordBatches(services, answerBatches(result, { signal }), info, { id, ...wanted }, signal);
     },
   };
 }
 
-/** Only the number of rows may be wanted, but a row has columns, and so has every SELECT. */
+/** Returns at least one column, because a query may need only the number of rows, but every SELECT needs a column. */
 function atLeastOne(columns: readonly string[], { primaryKey, schema }: TableInfo): readonly string[] {
   return columns.length > 0 ? columns : [primaryKey[0] ?? schema.fields[0]!.name];
 }
 
 /**
- * What every engine answers as DuckDB does, or with more rows. Engines differ in the order of texts, in whether case
- * counts, and in what a moment means.
+ * Returns the part of a request for which each engine returns the same rows as DuckDB, or more. Engines differ in the
+ * order of text, in case sensitivity and in the meaning of timestamps.
  */
 function narrowForAnyEngine({ columns, filter, limit }: LiveRequest, { schema }: TableInfo): LiveRequest {
   const typeOf = new Map(schema.fields.map((field) => [field.name, duckdbTypeOf(field)]));
@@ -205,13 +205,13 @@ function narrowForAnyEngine({ columns, filter, limit }: LiveRequest, { schema }:
   return { columns, filter: kept, ...(limit === undefined || !isExact ? {} : { limit }) };
 }
 
-/** Rows are taken apart by the names of columns, so a missing one would be null in all of them. */
-function checkAnswer(table: string, asked: readonly string[], schema: Schema): void {
-  const has = schema.fields.map(({ name }) => String(name));
-  const missing = asked.filter((name) => !has.includes(name));
+/** Checks that a result has all selected columns. Rows are read by column name, so a missing column would be null. */
+function checkResult(table: string, selected: readonly string[], schema: Schema): void {
+  const present = schema.fields.map(({ name }) => String(name));
+  const missing = selected.filter((name) => !present.includes(name));
   if (missing.length === 0) return;
   const names = (list: readonly string[]) => list.map((name) => formatValue(name)).join(", ");
-  const differences = [`the answer has no column ${names(missing)}, but ${names(has) || "none"}`];
+  const differences = [`the result has no column ${names(missing)}; it has ${names(present) || "none"}`];
   throw new AgnesError("batch_schema_mismatch", { table, batch: 1, differences });
 }
 
@@ -221,7 +221,7 @@ interface FileServices {
   readonly limits: DuckDBLimits;
 }
 
-/** The rows of a read, those before its failure too; `limit` of them or more, when so few are wanted. */
+/** Returns the rows of a read, including those before a failure; at least `limit` of them if there are as many. */
 async function* recordBatches(
   services: FileServices,
   batches: AsyncIterable<Batch | Deletions>,
@@ -237,7 +237,7 @@ async function* recordBatches(
   let rows = 0;
   try {
     for await (const batch of checkedBatches(batches, info.name)) {
-      // Rows that were given out already cannot be taken back.
+      // Rows that were already returned cannot be deleted.
       if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { id, table: info.name });
       if (isRows(batch)) {
         rows += batch.length;
@@ -256,7 +256,7 @@ async function* recordBatches(
     }
     yield* builder.finish();
   } catch (error) {
-    // A query with a LIMIT may be answered by the rows there are.
+    // The rows so far may be enough for a query with a LIMIT.
     yield* builder.finish();
     throw error;
   } finally {
@@ -265,7 +265,7 @@ async function* recordBatches(
   }
 }
 
-/** The rows of a file chunk, in the types that the table declares. */
+/** Returns the rows of a file chunk, in the declared types of the table. */
 async function* rowsOfFile(
   services: FileServices,
   chunk: FileChunk,
@@ -284,8 +284,8 @@ async function* rowsOfFile(
     await using file = await openFile({ ...spooled.chunk, reading }, { connection, directory, signal });
     const present = new Map(file.present.map(({ name }) => [name.toLowerCase(), name]));
     const wanted = columns.map((name) => {
-      const given = present.get(name.toLowerCase());
-      const value = given === undefined ? "NULL" : quoteIdentifier(given);
+      const column = present.get(name.toLowerCase());
+      const value = column === undefined ? "NULL" : quoteIdentifier(column);
       return `CAST(${value} AS ${types[name]!}) AS ${quoteIdentifier(name)}`;
     });
     const sql = `SELECT ${wanted.join(", ")} FROM (${file.select})`;

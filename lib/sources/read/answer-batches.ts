@@ -1,9 +1,9 @@
 import { mergeParts, type Batch, type SourceResult } from "../../kit/mod.ts";
 
-/** Returns the batches of a query's result; parts are read several at once when the first batch is taken. */
+/** Returns the batches of a query's result. Parts are read in parallel, starting with the first batch. */
 export function answerBatches(
-  answer: SourceResult,
+  result: SourceResult,
   options: { readonly signal: AbortSignal },
 ): AsyncIterable<Batch> {
-  return answer.parts === undefined ? answer.batches : mergeParts(answer.parts, options);
+  return result.parts === undefined ? result.batches : mergeParts(result.parts, options);
 }

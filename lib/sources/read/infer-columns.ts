@@ -11,16 +11,16 @@ import {
   type Row,
 } from "../../kit/mod.ts";
 
-/** What the values of a column are, as far as one type of a column can hold them. */
-type Kind = "bool" | "integer" | "number" | "moment" | "bytes" | "text" | "nested";
+/** The kind of a value, which determines the type of its column. */
+type Kind = "bool" | "integer" | "number" | "timestamp" | "bytes" | "text" | "nested";
 
 /**
- * The columns of row objects whose table nobody described: every key, in the order in which they come.
+ * Infers the columns of row objects of an undescribed table: one for each key, in order of appearance.
  *
- * The narrowest of BOOLEAN, BIGINT, DOUBLE, TIMESTAMP, BLOB and VARCHAR that holds all values; mixed ones are text, and
- * lists and objects their JSON. A column that is published keeps a type that holds them.
+ * The type is the narrowest of BOOLEAN, BIGINT, DOUBLE, TIMESTAMP, BLOB and VARCHAR that fits all values. Mixed values
+ * are text; lists and objects are JSON. A published column keeps its type if that fits the values.
  *
- * @param published the columns as they are published, by name
+ * @param published the published columns by name
  */
 export function inferColumns(
   rows: readonly Row[],
@@ -41,10 +41,10 @@ export function inferColumns(
   );
 }
 
-function fieldOf(name: string, kinds: ReadonlySet<Kind>, was: arrow.Field | undefined): arrow.Field {
-  if (kinds.size === 0 && was !== undefined) return new arrow.Field(name, was.type, true);
-  const wasText = was !== undefined && arrow.DataType.isUtf8(was.type);
-  const wasDouble = was !== undefined && arrow.DataType.isFloat(was.type);
+function fieldOf(name: string, kinds: ReadonlySet<Kind>, published: arrow.Field | undefined): arrow.Field {
+  if (kinds.size === 0 && published !== undefined) return new arrow.Field(name, published.type, true);
+  const wasText = published !== undefined && arrow.DataType.isUtf8(published.type);
+  const wasDouble = published !== undefined && arrow.DataType.isFloat(published.type);
   const { type } = columnOf(wasText ? new Set([...kinds, "text"]) : kinds, wasDouble);
   return new arrow.Field(name, type, true);
 }
@@ -56,7 +56,7 @@ function columnOf(kinds: ReadonlySet<Kind>, wasDouble: boolean): Column {
     if (only === "bool") return bool();
     if (only === "integer") return wasDouble ? float64() : int64();
     if (only === "number") return float64();
-    if (only === "moment") return timestamp();
+    if (only === "timestamp") return timestamp();
     if (only === "bytes") return binary();
     return utf8();
   }
@@ -68,7 +68,7 @@ function kindOf(value: unknown): Kind | null {
   if (typeof value === "boolean") return "bool";
   if (typeof value === "bigint") return BigInt.asIntN(64, value) === value ? "integer" : "text";
   if (typeof value === "number") return Number.isSafeInteger(value) ? "integer" : "number";
-  if (value instanceof Date) return "moment";
+  if (value instanceof Date) return "timestamp";
   if (value instanceof Uint8Array || value instanceof ArrayBuffer) return "bytes";
   return typeof value === "object" ? "nested" : "text";
 }

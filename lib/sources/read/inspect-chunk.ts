@@ -4,7 +4,7 @@ import type { Host } from "../../base/mod.ts";
 import { inspectFiles, spoolBytes, type Connection } from "../../duckdb/mod.ts";
 import type { FileChunk } from "../../kit/mod.ts";
 
-/** The columns of a file chunk that comes without a description of its table, with the chunk as it then lies on disk. */
+/** Returns the columns of a file chunk of an undescribed table, and the chunk as a local file. */
 export async function inspectChunk(
   host: Host,
   chunk: FileChunk,

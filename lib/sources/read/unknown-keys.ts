@@ -1,19 +1,19 @@
 import { counted, formatValue } from "../../base/mod.ts";
 
-/** How many unknown keys a note names. */
-const KEYS_SHOWN_MAX = 10;
+/** The maximum number of keys in a note. */
+const LISTED_KEYS_MAX = 10;
 
 /**
- * What the owner should know of keys of row objects that are no column; null when there are none.
+ * Returns a note about keys of row objects that are not columns; null if there are none.
  *
- * @param keys how many rows had each
+ * @param keys the number of rows with each key
  */
 export function unknownKeyNote(keys: ReadonlyMap<string, number>): string | null {
   if (keys.size === 0) return null;
-  const words = [...keys]
-    .slice(0, KEYS_SHOWN_MAX)
+  const listed = [...keys]
+    .slice(0, LISTED_KEYS_MAX)
     .map(([key, rows]) => `${formatValue(key)} (${counted(rows, "row")})`);
-  const more = keys.size - words.length;
+  const more = keys.size - listed.length;
   const rest = more === 0 ? "" : ` and ${more} more`;
-  return `its rows have keys that are no column and were left out: ${words.join(", ")}${rest}`;
+  return `its rows have keys that are not columns and were ignored: ${listed.join(", ")}${rest}`;
 }

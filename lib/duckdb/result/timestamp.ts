@@ -2,9 +2,9 @@ import type { TextWriter } from "./text-writer.ts";
 
 const DAY_S = 86_400;
 
-/** A day since 1970 as `2026-01-31`; years of other than four digits as ISO 8601 has them, `+012026`. */
+/** Writes a day since 1970 as `2026-01-31`. Years that do not have four digits follow ISO 8601: `+012026`. */
 export function writeDay(out: TextWriter, day: number): void {
-  // Days since 0000-03-01, in cycles of 400 years: leap days come last.
+  // Days since 0000-03-01 in cycles of 400 years, so that leap days are last.
   const shifted = day + 719_468;
   const cycle = Math.floor(shifted / 146_097);
   const dayOfCycle = shifted - cycle * 146_097;
@@ -32,7 +32,7 @@ export function writeDay(out: TextWriter, day: number): void {
   out.digits(dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1, 2);
 }
 
-/** Seconds of a day and a fraction of `digits` digits as `10:00:00.001`; a fraction of zero is left out. */
+/** Writes seconds of a day and a fraction of `digits` digits as `10:00:00.001`, without a fraction of zero. */
 export function writeTimeOfDay(out: TextWriter, seconds: number, fraction: number, digits: number): void {
   out.digits(Math.floor(seconds / 3600), 2);
   out.byte(58);
@@ -41,18 +41,18 @@ export function writeTimeOfDay(out: TextWriter, seconds: number, fraction: numbe
   out.digits(seconds % 60, 2);
   if (fraction === 0) return;
   out.byte(46);
-  // Three digits at a time, as people read them.
-  let kept = digits;
+  // Trailing zeros are removed in groups of three digits.
+  let width = digits;
   let value = fraction;
-  while (kept > 3 && value % 1000 === 0) {
+  while (width > 3 && value % 1000 === 0) {
     value /= 1000;
-    kept -= 3;
+    width -= 3;
   }
-  out.digits(value, kept);
+  out.digits(value, width);
 }
 
-/** Seconds since 1970 and a fraction as `2026-01-31T10:00:00.001`. */
-export function writeMoment(out: TextWriter, seconds: number, fraction: number, digits: number): void {
+/** Writes seconds since 1970 and a fraction as `2026-01-31T10:00:00.001`. */
+export function writeTimestamp(out: TextWriter, seconds: number, fraction: number, digits: number): void {
   const day = Math.floor(seconds / DAY_S);
   writeDay(out, day);
   out.byte(84);
