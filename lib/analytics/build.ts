@@ -114,7 +114,7 @@ function reservedBy(
     .map(({ id, viewName }) => ({ id, viewName }));
 }
 
-const NO_DATABASE = "the extract names no database for it";
+const NO_DATABASE = "the extract declares no database for it";
 
 /** Which table has had a name until now; what the database says counts more than the report beside it. */
 function holdersOf(previous: AnalyticsState | null, { last }: BuildPlace): ReadonlyMap<string, string> {

@@ -60,10 +60,10 @@ async function buildFile(
     try {
       const built = await build(services, request, place, true);
       if (built !== null) return built;
-      log.info("analytics.duckdb is of another version and is built anew", {});
+      log.info("analytics.duckdb has another version and is rebuilt from scratch", {});
     } catch (error) {
       if (!isAgnesError(error, "file_unreadable") && !isAgnesError(error, "duckdb_failed")) throw error;
-      log.warn("analytics.duckdb cannot be read and is built anew", { reason: error.message });
+      log.warn("analytics.duckdb cannot be read and is rebuilt from scratch", { reason: error.message });
     }
     await host.files.remove(place.temporary);
     await host.files.remove(`${place.temporary}.wal`);

@@ -111,7 +111,7 @@ export function boundsOf(functions: readonly FunctionUse[]): readonly string[] {
     const overloads = bounds[name]!.map((bound) => {
       const { isBeyond, limit } = (isOfRows ? bound.ofRows : undefined) ?? bound;
       const list = bound.parameters.join(", ");
-      const text = `${name} is limited to ${limit} here`;
+      const text = `${name} is limited to ${limit}`;
       return `(${list}) AS CASE WHEN ${isBeyond} THEN error('${text}') ELSE system.main."${name}"(${list}) END`;
     });
     return `CREATE OR REPLACE TEMP MACRO "${name}" ${overloads.join(", ")}`;
@@ -137,19 +137,23 @@ export function checkBounds(functions: readonly Placed<FunctionUse>[]): void {
     checkFormat(use);
     if (isBoundedFunction(folded)) {
       if ([catalog, schema].some((part) => BUILT_IN_SCHEMAS.has(part.toLowerCase()))) {
-        refuse(`it calls ${formatValue(name)} of a schema`, `Write ${folded}(…) alone.`, place);
+        refuse(
+          `it qualifies function ${formatValue(name)} with a schema`,
+          `Write ${folded}(…) without a schema.`,
+          place,
+        );
       }
       if (nesting(given) >= NESTING_MAX) {
         refuse(
-          `it nests calls of ${formatValue(name)} and the like more than ${NESTING_MAX} deep`,
-          "Take the steps in a WITH … AS MATERIALIZED (…), one after the other.",
+          `it nests calls of ${formatValue(name)} and similar functions more than ${NESTING_MAX} levels deep`,
+          "Split the steps into common table expressions: WITH … AS MATERIALIZED (…).",
           place,
         );
       }
     }
     if (QUANTILES.has(folded) && isOrdered && !given.slice(-1).every(isPlainFraction)) {
       refuse(
-        `${folded} takes its fraction in an order from an expression`,
+        `${folded} with an ORDER BY requires a constant fraction`,
         "Write the fraction as a number, or as a list of numbers.",
         place,
       );
@@ -168,15 +172,16 @@ const NAMED_AGGREGATES = new Set([
 
 function checkNamedAggregate({ name, catalog, schema, arguments: given, place }: Placed<FunctionUse>): void {
   if (!NAMED_AGGREGATES.has(name.toLowerCase())) return;
-  const advice = `Write ${name.toLowerCase()}(list, 'sum'), with the name of an aggregate as text.`;
+  const advice = `Write ${name.toLowerCase()}(list, 'sum'), with the name of an aggregate as a string.`;
   const isQualified = catalog !== "" || schema !== "";
   if ([catalog, schema].some((part) => BUILT_IN_SCHEMAS.has(part.toLowerCase()))) {
-    refuse(`it calls ${formatValue(name)} of a schema`, advice, place);
+    refuse(`it qualifies function ${formatValue(name)} with a schema`, advice, place);
   }
   // `list.list_aggregate('sum')` has the list in front.
   const node = given[isQualified ? 0 : 1] as Node | undefined;
   const called = node?.["class"] === "CONSTANT" ? (node["value"] as { value?: unknown }).value : null;
-  if (typeof called !== "string") refuse(`${name} does not say which aggregate it calls`, advice, place);
+  if (typeof called !== "string")
+    refuse(`${name} requires the name of an aggregate as a string constant`, advice, place);
   if (!isAllowedFunction(called))
     refuse(`${name} calls ${formatValue(called)}, which is not allowed`, advice, place);
 }

@@ -62,8 +62,8 @@ function statementFailure(error: AgnesError<"duckdb_failed">, scope: FailureScop
   // What DuckDB says then is the failure of another query, with its values.
   if (/database has been invalidated/.test(reason)) return new AgnesError("query_lost", {}, { cause: error });
   let told = withoutPlaces(withoutSettings(reason), scope);
-  if (reason.includes("max_expression_depth")) told = "expressions are nested too deeply in it";
-  if (isFatal(error)) told = `DuckDB failed inside: ${told}`;
+  if (reason.includes("max_expression_depth")) told = "its expressions are nested too deeply";
+  if (isFatal(error)) told = `internal error in DuckDB: ${told}`;
   const clean = redact(told, scope.secrets);
   // An attached database may put its connection string into a message; then the cause has it too.
   const cause = clean === told ? error : new Error(clean);

@@ -9,7 +9,7 @@ const WIDE: Readonly<Record<string, (format: string) => boolean>> = {
 };
 
 const ADVICE =
-  "Write the format as a text with widths up to 9999; lpad and rpad fill to a width that a value gives.";
+  "Write the format as a string constant with widths up to 9999; lpad and rpad pad to a computed width.";
 
 /**
  * A call of `format` or `printf` makes gigabytes when its width is large, or comes from a value.
@@ -19,11 +19,12 @@ export function checkFormat({ name, catalog, schema, arguments: given, place }: 
   const folded = name.toLowerCase();
   if (!Object.hasOwn(WIDE, folded)) return;
   // In `column.format(…)` the column is the format.
-  if (catalog !== "" || schema !== "") refuse(`it calls ${folded} of a schema or column`, ADVICE, place);
+  if (catalog !== "" || schema !== "")
+    refuse(`it qualifies function ${folded} with a schema or column`, ADVICE, place);
   const format = constantOf(given[0]);
-  if (format === null) refuse(`the format of ${folded} is no plain text`, ADVICE, place);
+  if (format === null) refuse(`the format of ${folded} is not a string constant`, ADVICE, place);
   if (WIDE[folded]!(format))
-    refuse(`${folded} has a width of five digits, or one that a value gives`, ADVICE, place);
+    refuse(`${folded} has a width of five or more digits, or a width from an argument`, ADVICE, place);
 }
 
 /** The text that an argument is in DuckDB's tree; null for everything else. */

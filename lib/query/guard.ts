@@ -75,17 +75,17 @@ function checkUnusual(
       if (isListing(what)) return;
       return refuse(
         `it lists ${what.replaceAll('"', "")}`,
-        "SHOW TABLES, SHOW ALL TABLES and DESCRIBE list tables.",
+        "Use SHOW TABLES, SHOW ALL TABLES or DESCRIBE.",
         placeOfWord(/^show$/i),
       );
     case "parameter":
       return refuse(
-        `it has the parameter ${formatValue(what)}, and there is nothing to give it`,
-        "Write the value itself.",
+        `it contains the parameter ${formatValue(what)}, which has no value`,
+        "Replace the parameter with its value.",
         placeOfWord(what === "1" ? /^(?:\?|\$1)$/ : PARAMETER),
       );
     case "unknown":
-      return refuse(`it uses ${formatValue(what)}, which is not known to be safe`, "Write it another way.");
+      return refuse(`it uses ${formatValue(what)}, which is not supported`, "Rewrite the query without it.");
   }
 }
 
@@ -96,10 +96,10 @@ function checkTableFunction(use: Placed<FunctionUse>): void {
   if (use.catalog === "" && use.schema === "" && use.name.toLowerCase() === SPLIT_TO_TABLE) return;
   const reads = /read|scan|glob|sniff|parquet|csv|json|text|blob/i.test(use.name);
   refuse(
-    `it calls ${formatValue(use.name)} after FROM`,
+    `it calls the table function ${formatValue(use.name)}, which is not allowed`,
     reads
-      ? "Files are not read by queries: make a source of them with the `files` plugin."
-      : "Only range, generate_series, unnest, repeat, json_each, json_tree and regexp_split_to_table may stand there.",
+      ? "Queries cannot read files: add them as a source with the `files` plugin."
+      : "Only range, generate_series, unnest, repeat, json_each, json_tree and regexp_split_to_table are allowed after FROM.",
     use.place,
   );
 }
@@ -109,12 +109,12 @@ function checkFunction(use: Placed<FunctionUse>): void {
   if (isKnown && !namesOurDatabase(use)) return;
   const failing = refusalOfFunction(use.name);
   if (failing !== null)
-    refuse(`the function ${formatValue(use.name)} is refused: ${failing.reason}`, failing.advice, use.place);
+    refuse(`function ${formatValue(use.name)} is not allowed: ${failing.reason}`, failing.advice, use.place);
   const near = nearest(use.name.toLowerCase(), knownFunctions);
   refuse(
-    `the function ${formatValue(use.name)} is unknown, or tells more than the tables hold`,
+    `function ${formatValue(use.name)} is unknown or not allowed`,
     near === undefined
-      ? "Files, settings and the environment are out of reach; use a function of the values themselves."
+      ? "Queries cannot read files, settings or the environment; use a function that depends only on its arguments."
       : `Did you mean ${formatValue(near)}?`,
     use.place,
   );
@@ -134,13 +134,13 @@ const DATABASE_PREFIX = "agnes:";
 
 function checkTable(use: PlacedTable): void {
   if (use.catalog !== "") {
-    const advice = "Name tables as `table` or `source.table`.";
-    refuse(`it names the database ${formatValue(use.catalog)}`, advice, use.place);
+    const advice = "Refer to tables as `table` or `source.table`.";
+    refuse(`it refers to the database ${formatValue(use.catalog)}`, advice, use.place);
   }
   if (looksLikeFile(use.name)) {
     refuse(
       `it reads ${formatValue(use.name)} as a file`,
-      "Files are not read by queries: make a source of them with the `files` plugin.",
+      "Queries cannot read files: add them as a source with the `files` plugin.",
       use.place,
     );
   }

@@ -224,8 +224,7 @@ export class Instances {
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
     poolGate.refuseWhenStuck("the query");
     return this.#changes.run(async () => {
-      if (this.#closed)
-        throw new AgnesError("aborted", { what: "the query: the session was closed, and it" });
+      if (this.#closed) throw new AgnesError("aborted", { what: "the query of a closed session" });
       return work();
     });
   }

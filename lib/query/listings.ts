@@ -99,7 +99,7 @@ function kindOf(value: unknown): string | null {
 /** A common table expression as DuckDB's tree. */
 async function expressionOf(connection: Connection, name: string, sql: string): Promise<readonly unknown[]> {
   const parsed = await parseSql(connection, `WITH ${quoteIdentifier(name)} AS (${sql}) SELECT 1`);
-  if (parsed.kind !== "select") throw new Error(`DuckDB does not read ${sql}`);
+  if (parsed.kind !== "select") throw new Error(`DuckDB cannot parse ${sql}`);
   const { statements } = parsed.tree as { statements: readonly [{ node: { cte_map: { map: unknown[] } } }] };
   return statements[0].node.cte_map.map;
 }

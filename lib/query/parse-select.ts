@@ -56,7 +56,7 @@ export async function parseSelect(connection: Connection, sql: string): Promise<
   checkSize(sql);
   // DuckDB would take it for the end of the text, and not look at what follows.
   if (sql.includes("\0"))
-    throw new AgnesError("sql_malformed", { reason: "it has a null character", position: null });
+    throw new AgnesError("sql_malformed", { reason: "it contains a null character", position: null });
   return parsePart(connection, sql, { sql, typedIndex: (index) => index });
 }
 
@@ -81,9 +81,13 @@ async function parsePart(
       throw malformed(typed, part, parsed, await keywordAdvice(connection, parsed.reason));
     case "statements": {
       if (parsed.count === 0)
-        throw new AgnesError("sql_malformed", { reason: "there is no statement in it", position: null });
+        throw new AgnesError("sql_malformed", { reason: "it contains no statement", position: null });
       const advice = "Send one SELECT at a time.";
-      return refuse(`it has ${parsed.count} statements`, advice, placeOf(typed, part, secondStatement(sql)));
+      return refuse(
+        `it contains ${parsed.count} statements`,
+        advice,
+        placeOf(typed, part, secondStatement(sql)),
+      );
     }
     case "other":
       return (
@@ -115,7 +119,8 @@ async function parsePivot(
       typedIndex: (index) => part.typedIndex(subquery.start + index),
     };
     const select = await parsePart(connection, typed, inside, `${name}.`);
-    if (select.isExplained) refuse("it has an EXPLAIN inside", "Write EXPLAIN before the whole query.");
+    if (select.isExplained)
+      refuse("it contains an EXPLAIN in a subquery", "Write EXPLAIN before the whole query.");
     types.push(...select.pivots, { name, tree: select.tree, sql: select.sql });
     facts = joined(facts, select.facts, expressionNames(parsed.tree));
   }
@@ -221,8 +226,8 @@ function secondStatement(sql: string): number {
 function adviceFor(sql: string): string {
   const word = tokensOf(sql)[0]?.text.toLowerCase();
   if (word === "pivot" || word === "unpivot") {
-    return `Write it inside a SELECT: FROM table ${word.toUpperCase()} (…), with the values listed.`;
+    return `Write it in a SELECT with a list of values: FROM table ${word.toUpperCase()} (…).`;
   }
-  if (word === "explain") return "Write EXPLAIN and one SELECT, without ANALYZE and options.";
-  return "Tables are only read here: write a SELECT. Data is changed by its source, and `agnes sync` brings it.";
+  if (word === "explain") return "Write EXPLAIN followed by one SELECT, without ANALYZE or options.";
+  return "Queries are read-only: write a SELECT. To update data, change it in its source and run `agnes sync`.";
 }

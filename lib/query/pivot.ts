@@ -64,10 +64,7 @@ export async function pivotTypes(
     }
   }
   if (used.size < names.size) {
-    refuse(
-      "the values of its PIVOT cannot be told from it",
-      "List them: PIVOT table ON column IN ('a', 'b').",
-    );
+    refuse("the values of its PIVOT cannot be determined", "List them: PIVOT table ON column IN ('a', 'b').");
   }
   return [...known, ...inOrder([...found.values()])];
 }
@@ -79,7 +76,7 @@ function inOrder(types: readonly PivotType[]): readonly PivotType[] {
   while (ordered.length < types.length) {
     const waiting = types.filter((type) => !ordered.includes(type));
     const ready = waiting.filter((type) => !waiting.some(({ name }) => needs.get(type)!.has(name)));
-    if (ready.length === 0) throw new Error("the PIVOTs of a query need one another");
+    if (ready.length === 0) throw new Error("the PIVOTs of a query depend on each other");
     ordered.push(...ready);
   }
   return ordered;
@@ -120,7 +117,7 @@ async function valuesSelect(
   maps: readonly unknown[],
 ): Promise<unknown> {
   const parsed = await parseSql(connection, VALUES_SELECT);
-  if (parsed.kind !== "select") throw new Error(`DuckDB does not read ${VALUES_SELECT}`);
+  if (parsed.kind !== "select") throw new Error(`DuckDB cannot parse ${VALUES_SELECT}`);
   const text = JSON.stringify(parsed.tree, (_key, value: unknown) => {
     const node = value as Node | null;
     if (node?.["class"] === "COLUMN_REF" && String(node["column_names"]) === "pivoted")
@@ -180,14 +177,14 @@ async function refuseNames(connection: Connection, type: string, signal: AbortSi
   );
   if (found?.is_long === true) {
     refuse(
-      "a value of its PIVOT has more than 1,000 bytes, which is too long for the name of a column",
+      "a value of its PIVOT has more than 1,000 bytes, which is too long for a column name",
       "Shorten the values: PIVOT (SELECT left(column, 100) AS column, … FROM table) ON column.",
     );
   }
   if (found?.has_null !== true) return;
   refuse(
-    "a value of its PIVOT holds a null character, which no name of a column can hold",
-    "Take it out of the values: PIVOT (SELECT replace(column, chr(0), '') AS column, … FROM table) ON column.",
+    "a value of its PIVOT contains a null character, which is not allowed in a column name",
+    "Remove it from the values: PIVOT (SELECT replace(column, chr(0), '') AS column, … FROM table) ON column.",
   );
 }
 

@@ -9,7 +9,7 @@ export const ROW_BYTES_MAX = 100_000;
 /** Longer texts may come of texts that are as long already, by this factor. */
 export const FACTOR_MAX = 8;
 
-export const rowLimit = "100,000 bytes for each row, or 8 times its text,";
+export const rowLimit = "100,000 bytes per row or 8 times the length of its text";
 
 /** Whether a call has the same value in all rows, as far as that is plain. */
 export function isConstantCall({ catalog, schema, arguments: given }: FunctionUse): boolean {

@@ -129,7 +129,10 @@ export class Sandbox {
       throw new AgnesError("analytics_unreadable", { path, reason: messageOf(error) }, { cause: error });
     }
     if (this.state === null) {
-      throw new AgnesError("analytics_unreadable", { path, reason: "another version of Agnes wrote it" });
+      throw new AgnesError("analytics_unreadable", {
+        path,
+        reason: "it was written by another version of Agnes",
+      });
     }
     this.fingerprint = fingerprint;
   }
@@ -180,7 +183,7 @@ export class Sandbox {
       } catch (error) {
         throwIfAborted(signal, "the query");
         if (!isAgnesError(error) || this.isStuck) throw error;
-        this.#services.log.debug("a table cannot be opened again", {
+        this.#services.log.debug("a table could not be reopened", {
           table: tableId(table),
           reason: error.message,
         });
@@ -222,7 +225,7 @@ export class Sandbox {
     const id = tableId(table);
     const found = await this.#askLive(table);
     if (found !== null) return found;
-    const reason = `${this.#liveReasons.get(id)}; and its connector cannot be asked instead`;
+    const reason = `${this.#liveReasons.get(id)}; its connector cannot read it either`;
     throw new AgnesError("remote_unavailable", { table: id, reason });
   }
 
@@ -342,12 +345,12 @@ export class Sandbox {
   /** Shows a table of an attached database; gives the reason when that cannot be. */
   async #showAttached(table: AnalyticsTable, { signal, timeoutMs }: Opening): Promise<string | null> {
     const database = this.#databaseOf(table);
-    if (database === undefined) return "the extract names no database for it";
+    if (database === undefined) return "the extract declares no database for it";
     const { env } = this.#services.host;
     const refusal = refusalOf(env, database);
     if (refusal !== null) return database.refusal ?? refusal;
     const name = databaseNames.remote(table.source, database.alias);
-    if (this.#locked && !this.#attached.has(name)) return "nothing is attached to a running session";
+    if (this.#locked && !this.#attached.has(name)) return "a database cannot be attached to a session in use";
     for (const value of secretValues(env, database)) this.#secrets.add(value);
     try {
       const what = `attaching the database of table ${tableId(table)}`;

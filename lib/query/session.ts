@@ -277,7 +277,7 @@ function refuseLivePivot({ remotes }: Lease): void {
   const live = remotes().find(({ accessMode }) => accessMode === "live");
   if (live === undefined) return;
   throw new AgnesError("sql_not_allowed", {
-    reason: `EXPLAIN does not read the live table ${live.id}, whose values are the columns of its PIVOT`,
+    reason: `EXPLAIN cannot read the live table ${live.id}, whose values are the columns of its PIVOT`,
     advice: "List the values: PIVOT table ON column IN ('a', 'b').",
   });
 }

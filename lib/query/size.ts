@@ -27,14 +27,14 @@ export function checkSize(sql: string): void {
   const connectives = tokens.filter(({ text }) => /^(?:\d\w*)?(?:and|or)$/i.test(text));
   if (connectives.length > CONNECTIVES_MAX) {
     refuse(
-      `it has more than ${CONNECTIVES_MAX.toLocaleString("en")} AND and OR`,
-      "Write column IN (…) for many values, or put the values into a table and join it.",
+      `it has more than ${CONNECTIVES_MAX.toLocaleString("en")} AND and OR operators`,
+      "Use column IN (…) for many values, or put the values into a table and join it.",
       placeAt(sql, connectives[CONNECTIVES_MAX]!.start),
     );
   }
   if (tokens.length > TOKENS_MAX) {
     refuse(
-      `it has more than ${TOKENS_MAX.toLocaleString("en")} words, values and signs`,
+      `it has more than ${TOKENS_MAX.toLocaleString("en")} tokens`,
       "Put long lists of values into a table and join it.",
       placeAt(sql, tokens[TOKENS_MAX]!.start),
     );

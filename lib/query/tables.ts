@@ -49,8 +49,8 @@ export class TableNames {
     const found = uses.map((use) => {
       if (use.isOutOfSight === true && !this.#byName.has(nameOf(use).toLowerCase())) {
         refuse(
-          `the values of its PIVOT come from ${formatValue(use.name)}, a common table expression that DuckDB does not see there`,
-          "Write it inside: PIVOT table ON column IN (WITH name AS (…) SELECT … FROM name).",
+          `the values of its PIVOT come from ${formatValue(use.name)}, a common table expression that is not visible there`,
+          "Define it in the subquery: PIVOT table ON column IN (WITH name AS (…) SELECT … FROM name).",
           use.place,
         );
       }

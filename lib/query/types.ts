@@ -26,7 +26,7 @@ const CASTS = new Set(["cast_to_type", "replace_type"]);
 const VARIANTS_MAX = 20;
 
 const JSON_ADVICE =
-  "DuckDB ends the process when deeply nested JSON becomes VARIANT: take the fields out of the JSON first.";
+  "Extract the fields from the JSON first: DuckDB crashes when it casts deeply nested JSON to VARIANT.";
 
 /**
  * What is to be checked before a query runs; most queries need no check.
@@ -41,14 +41,14 @@ export function typeChecksOf({ variant, functions, placeOfWord }: PlacedFacts): 
   if (named && repeats) {
     refuse(
       "it uses VARIANT in a recursion or reduction",
-      "DuckDB ends the process when VARIANT nests deeply: cast the result instead.",
+      "Cast the result instead: DuckDB crashes on deeply nested VARIANT values.",
       place,
     );
   }
   if (variant.named > VARIANTS_MAX) {
     refuse(
-      `it names VARIANT more than ${VARIANTS_MAX} times`,
-      "DuckDB ends the process when it nests deeply.",
+      `it uses the type VARIANT more than ${VARIANTS_MAX} times`,
+      "Use it less often: DuckDB crashes on deeply nested VARIANT values.",
     );
   }
   return {
@@ -84,7 +84,7 @@ export async function checkTypes(
       );
     const json = variant.json || types.some((type) => names(type, "JSON"));
     if (json && (variant.named || types.some((type) => names(type, "VARIANT")))) {
-      refuse("it uses VARIANT, and its tables have JSON", JSON_ADVICE, variant.place);
+      refuse("it uses VARIANT and its tables have JSON columns", JSON_ADVICE, variant.place);
     }
   }
   return mayHaveTypes ? withTypesAsText(connection, sql) : sql;
@@ -100,7 +100,10 @@ async function withTypesAsText(connection: Connection, sql: string): Promise<str
     if (!names(type, "TYPE")) return `c${at} AS ${quoteIdentifier(name)}`;
     const list = /^TYPE((?:\[\d*\])*)$/.exec(type);
     if (list === null) {
-      return refuse(`its column ${quoteIdentifier(name)} has types inside`, "Cast them to VARCHAR.");
+      return refuse(
+        `its column ${quoteIdentifier(name)} contains values of the type TYPE`,
+        "Cast them to VARCHAR.",
+      );
     }
     return `c${at}::VARCHAR${list[1]!} AS ${quoteIdentifier(name)}`;
   });

@@ -52,7 +52,7 @@ const REFUSED: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = 
     `CREATE TABLE _meta (table_name VARCHAR, description VARCHAR GENERATED ALWAYS AS (current_setting('temp_directory')))`,
     /generated columns/,
   ],
-  meta_untitled: ["CREATE TABLE _meta (name VARCHAR)", /no column table_name/],
+  meta_untitled: ["CREATE TABLE _meta (name VARCHAR)", /lacks the column table_name/],
   meta_struct: ["CREATE TABLE _meta (table_name STRUCT(a INTEGER))", /table_name of _meta has the type/],
   macro_upper: [
     `${META} ${named("t")} CREATE MACRO upper(x) AS (SELECT any_value(secret) FROM "agnes:analytics".crm.orders);
@@ -70,7 +70,7 @@ const REFUSED: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = 
   macro_used: [
     `${META} ${named("t", "fine")} CREATE MACRO mine(x) AS x + 1; CREATE TABLE fine AS SELECT 1 AS a;
      CREATE VIEW t AS SELECT mine(a) AS a FROM fine`,
-    /a view of it calls its macro "mine"/,
+    /one of its views calls its macro "mine"/,
   ],
 };
 
@@ -83,7 +83,7 @@ const PARTLY: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
   one_null_name: [`${META} INSERT INTO _meta (rows) VALUES (3);`, /: _meta has 1 row without a table_name/],
   other_schema: [
     `${META} ${named("o")} CREATE SCHEMA s2; CREATE TABLE s2.q AS SELECT 1 AS a; CREATE VIEW o AS SELECT * FROM s2.q;`,
-    /other_schema\.o: its view reads "s2\.q"; only the schema main of its own file is read/,
+    /other_schema\.o: its view reads "s2\.q"; only the schema main of its own file can be read/,
   ],
   wrong_types: [
     `CREATE TABLE _meta (table_name VARCHAR, rows VARCHAR, extracted_at STRUCT(a INTEGER), description INTEGER[]);`,
@@ -102,12 +102,12 @@ const PARTLY: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
   cyclic: [
     `${META} ${named("v1")} CREATE VIEW v1 AS SELECT 1 AS a; CREATE VIEW v2 AS SELECT * FROM v1;
      CREATE OR REPLACE VIEW v1 AS SELECT * FROM v2;`,
-    /its views read each other/,
+    /its views refer to each other/,
   ],
   long_view: [`${META} ${named("w6")} ${WIDE}`, /longer than 1000000 characters/],
   computed: [
     `${META} ${named("c")} CREATE TABLE c (a INTEGER, b VARCHAR GENERATED ALWAYS AS (current_setting('temp_directory')));`,
-    /its column "b" is computed in a way/,
+    /its column "b" is computed by an expression that is not allowed/,
   ],
   linked: [
     `${META} ${named("l", "g")} CREATE VIEW l AS SELECT * FROM read_csv('{data}/link.csv', columns = {'a': 'VARCHAR'});
@@ -116,7 +116,7 @@ const PARTLY: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
   ],
   piped: [
     `${META} ${named("p")} CREATE VIEW p AS SELECT * FROM read_csv('{data}/pipe.csv', columns = {'a': 'VARCHAR'});`,
-    /pipe.csv", which leads outside the extract or is no file/,
+    /pipe.csv", which is outside the extract or is not a file/,
   ],
   no_disk: [
     `${META} ${named("d")} CREATE VIEW d AS SELECT * FROM read_csv('{data}/No space left on device.csv', columns = {'a': 'VARCHAR'});`,
@@ -125,7 +125,7 @@ const PARTLY: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
   remote_null: [
     `${META} CREATE TABLE _remote_attach (alias VARCHAR, extension VARCHAR, url VARCHAR);
      INSERT INTO _remote_attach VALUES (NULL, 'duckdb', 'x')`,
-    /a row of its _remote_attach has a NULL/,
+    /a row of its _remote_attach contains NULL/,
   ],
   remote_view: [
     `${META} CREATE VIEW _remote_attach AS SELECT 'a' AS alias, 'b' AS extension, 'c' AS url`,
@@ -216,7 +216,7 @@ describe("rebuildAnalytics() over hostile extracts", () => {
       "zero",
     ]);
     expect(linesOf(report, "link")).toContain("leads outside the extract");
-    expect(linesOf(report, "twin")).toContain("holds other sources' data");
+    expect(linesOf(report, "twin")).toContain("contains the data of other sources");
   });
 
   test("looks again at an extract whose macro is gone", async () => {

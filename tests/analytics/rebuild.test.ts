@@ -113,11 +113,11 @@ describe("rebuildAnalytics()", () => {
       ),
     ).toEqual({
       "kebab-case": "the folder's name is",
-      main: "the source's name means",
+      main: "the source's name has",
       "odd.bad-name": '"bad-name" is not a',
       "odd.strange": 'unknown query_mode "sideways"',
       "odd.absent": "the extract has no",
-      "odd.twice": "_meta names it more",
+      "odd.twice": "_meta lists it more",
       "odd.passwords": 'its view calls "read_text",',
       "odd.outside": "its view reads DATA/extracts/odd/data/../../../outside.csv,",
       "odd.settings": 'its view calls "current_setting",',

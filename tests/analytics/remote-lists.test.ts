@@ -62,9 +62,9 @@ describe("refusalOf()", () => {
   test.each([
     ["an alias that is no name", { alias: 'x"; DROP' }, "alias"],
     ["an extension that is no name", { extension: "key boola" }, "extension"],
-    ["an extension that no plugin names", { extension: "httpfs" }, "no loaded plugin names"],
+    ["an extension that no plugin names", { extension: "httpfs" }, "no loaded plugin declares"],
     ["a DuckDB file that nobody declared", { extension: "duckdb", url: "/etc/passwd" }, "declares"],
-    ["a variable that is not of the plugin", { tokenEnv: "JWT_SECRET" }, "none of the plugin"],
+    ["a variable that is not of the plugin", { tokenEnv: "JWT_SECRET" }, "not declared by the plugin"],
     ["a variable that is no name", { tokenEnv: "KEBOOLA_STORAGE_TOKEN\n" }, "valid name"],
   ])("refusalOf() refuses %s", (_title, change, reason) => {
     expect(refusalOf(env, foreign(change))).toContain(reason);
@@ -120,7 +120,7 @@ describe("refusalOf()", () => {
     expect(refusalOf(hosts, declared({}, own(["Connection.keboola.com", "evil"])))).toContain("evil");
     expect(refusalOf(hosts, declared({}, own(["Connection.keboola.com"])))).toBeNull();
     expect(refusalOf(hosts, declared({}, own([])))).toBeNull();
-    expect(refusalOf(hosts, declared({}, own(null)))).toContain("no host");
+    expect(refusalOf(hosts, declared({}, own(null)))).toContain("cannot determine the host");
   });
 
   test("refusalOf() trusts the plugin's own declaration with its file and its variable", () => {

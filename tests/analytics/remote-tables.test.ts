@@ -153,7 +153,7 @@ test.each([{ capabilities: ["remote"] }, { capabilities: ["discover", "remote"] 
     await agnes.sync();
     const failure = await agnes.rows("SELECT * FROM rows").catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: "remote_unavailable" });
-    expect(String(failure)).toContain("its connector cannot be asked instead");
+    expect(String(failure)).toContain("its connector cannot read it either");
     const [found] = await agnes.remoteTables();
     // What the plugin cannot do is not advised.
     expect(found!.remedy).toContain("Correct that and run `agnes sync rm`");

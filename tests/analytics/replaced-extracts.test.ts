@@ -107,7 +107,7 @@ test("scanExtract() reads an extract that a sync replaces meanwhile, and refuses
   const error = await scanOf(place.data, always).catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({
     code: "extract_refused",
-    message: expect.stringContaining("another file took its place"),
+    message: expect.stringContaining("it was replaced while it was opened"),
   });
 });
 

@@ -140,12 +140,20 @@ test("runQuery() makes no SQL of the values that become columns of a PIVOT", asy
 
 test("runQuery() says what DuckDB itself does not pivot, and what to write instead", async () => {
   for (const [sql, reason, advice] of [
-    ["PIVOT customers ON (id, name) IN ((1, 'c1'))", "several columns after ON", "FOR (a, b) IN"],
-    ["PIVOT customers ON id IN (SELECT 1, 2)", "several columns, and DuckDB takes one", "Select one column"],
-    ["PIVOT (SELECT id FROM customers WHERE false) ON id", "finds no value", "GROUP BY"],
-    ["PIVOT customers ON id IN (1 + 1)", "lists (1 + 1)", "IN (SELECT …)"],
-    ["PIVOT (SELECT range AS r FROM range(10001)) ON r", "column limit of 10000", "Give fewer values"],
-    ["WITH z AS (SELECT 1) PIVOT customers ON id IN (FROM z)", "does not see", "IN (WITH name AS (…)"],
+    [
+      "PIVOT customers ON (id, name) IN ((1, 'c1'))",
+      "one list of values for several columns",
+      "FOR (a, b) IN",
+    ],
+    ["PIVOT customers ON id IN (SELECT 1, 2)", "several columns instead of one", "Select one column"],
+    ["PIVOT (SELECT id FROM customers WHERE false) ON id", "finds no values", "GROUP BY"],
+    ["PIVOT customers ON id IN (1 + 1)", "contains (1 + 1)", "IN (SELECT …)"],
+    ["PIVOT (SELECT range AS r FROM range(10001)) ON r", "column limit of 10000", "List fewer values"],
+    [
+      "WITH z AS (SELECT 1) PIVOT customers ON id IN (FROM z)",
+      "is not visible there",
+      "IN (WITH name AS (…)",
+    ],
   ] as const) {
     const error = await failureOf(sql);
     expect(error.message).toContain(reason);

@@ -150,8 +150,8 @@ test("attachGateOf() lets no more in than there are, and nobody waits for one th
   const third = await enter("c", stuck.signal);
   const fourth = enter("d").catch((error: unknown) => error);
   stuck.abort();
-  expect(String(await fourth)).toContain("does not answer");
-  expect(String(await enter("e").catch((error: unknown) => error))).toContain("does not answer");
+  expect(String(await fourth)).toContain("does not respond");
+  expect(String(await enter("e").catch((error: unknown) => error))).toContain("does not respond");
   third.give();
   await enter("f");
   const stop = new AbortController();

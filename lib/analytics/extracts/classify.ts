@@ -94,7 +94,7 @@ export class Classifier {
     const folded = name.toLowerCase();
     const known = this.#looked.get(folded);
     if (known !== undefined) return known;
-    if (this.#open.has(folded)) return refused("its views read each other");
+    if (this.#open.has(folded)) return refused("its views refer to each other");
     this.#signal.throwIfAborted();
     this.#open.add(folded);
     const looked = await this.#lookAt(folded);
@@ -189,8 +189,7 @@ export class Classifier {
 
   async #strangeIn(facts: SelectFacts): Promise<(Looked & { readonly kind: "refused" }) | null> {
     const [odd] = facts.unusual;
-    if (odd !== undefined)
-      return refused(`its view uses ${odd.what || odd.kind}, which is not known to be safe`);
+    if (odd !== undefined) return refused(`its view uses ${odd.what || odd.kind}, which is not allowed`);
     const called = [...facts.functions, ...facts.tableFunctions];
     if (called.every(({ name }) => PLAIN.has(name))) return null;
     const macros = await this.#extract.macros();
@@ -201,7 +200,7 @@ export class Classifier {
       facts.functions.find((use) => !isAllowedFunction(use.name)) ?? called.find((use) => isQualified(use));
     return unsafe === undefined
       ? null
-      : refused(`its view calls ${formatValue(unsafe.name)}, which is not known to be safe`);
+      : refused(`its view calls ${formatValue(unsafe.name)}, which is not allowed`);
   }
 
   /** Defaults are looked at as well: DuckDB does not tell them from what is computed. */
@@ -216,7 +215,7 @@ export class Classifier {
         parsed.facts.tables.length === 0 &&
         (await this.#strangeIn(parsed.facts)) === null;
       if (!isSafe)
-        return refused(`its column ${formatValue(name)} is computed in a way that is not known to be safe`);
+        return refused(`its column ${formatValue(name)} is computed by an expression that is not allowed`);
     }
     return null;
   }
@@ -230,7 +229,7 @@ export class Classifier {
       if (!PLAIN_READERS.has(name)) isPlain = false;
       if (!FILE_READERS.has(name)) continue;
       const paths = pathsOf(use);
-      if (paths === null) return `its view calls ${use.name} on something that is not a list of paths`;
+      if (paths === null) return `its view calls ${use.name} on an argument that is not a list of paths`;
       for (const path of paths) {
         const placed = this.#place(path.value);
         if (placed.problem !== null) return placed.problem;
@@ -254,7 +253,7 @@ export class Classifier {
     if (placed === null)
       return { problem: `its view reads ${formatValue(path)}, which is outside the extract`, path: "" };
     if (!reachesStrange(this.#extract.folder, placed)) return { problem: null, path: placed };
-    const reason = "which leads outside the extract or is no file";
+    const reason = "which is outside the extract or is not a file";
     return { problem: `its view reads ${formatValue(path)}, ${reason}`, path: "" };
   }
 }
@@ -328,14 +327,14 @@ function readsOf(
     else if (!isOwn(table) || !isDataFile(table.name))
       return isOwn(table)
         ? `its view reads ${formatValue(table.name)}, which is not in the extract`
-        : `its view reads ${formatValue([table.catalog, table.schema, table.name].filter(Boolean).join("."))}; only the schema main of its own file is read`;
+        : `its view reads ${formatValue([table.catalog, table.schema, table.name].filter(Boolean).join("."))}; only the schema main of its own file can be read`;
   }
   for (const use of facts.tableFunctions) {
     const folded = use.name.toLowerCase();
     if (FILE_READERS.has(folded) || isAllowedTableFunction(folded)) continue;
     const only = [...extract.aliases];
     if (!extract.functions.has(folded) || only.length !== 1)
-      return `its view calls ${formatValue(use.name)}, which is not known to be safe`;
+      return `its view calls ${formatValue(use.name)}, which is not allowed`;
     alias = only[0]!;
   }
   return { own, alias };

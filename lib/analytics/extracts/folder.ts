@@ -34,7 +34,7 @@ export async function checkFolder(
   if (isLink && (isWithin(realRoot, realDirectory) || isWithin(realDirectory, realRoot))) {
     return refuse(
       directory,
-      `it is a link to ${formatValue(realDirectory)}, which holds other sources' data`,
+      `it is a link to ${formatValue(realDirectory)}, which contains the data of other sources`,
     );
   }
   const path = join(directory, EXTRACT_FILE);

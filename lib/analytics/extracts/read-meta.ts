@@ -57,11 +57,11 @@ export async function readMeta(
     const found = table.columns.find((one) => one.name.toLowerCase() === name);
     if (found === undefined) return null;
     if (KINDS[kind].test(found.type)) return quoteIdentifier(found.name);
-    note(`the column ${name} of _meta has the type ${formatValue(found.type)} and is not used`);
+    note(`the column ${name} of _meta has the type ${formatValue(found.type)} and is ignored`);
     return null;
   };
   const name = column("table_name", "text");
-  if (name === null) throw refused(path, issues[0]?.reason ?? "its _meta has no column table_name");
+  if (name === null) throw refused(path, issues[0]?.reason ?? "its _meta lacks the column table_name");
   const time = column("extracted_at", "time");
   const text = (expression: string | null, length: number) =>
     expression === null ? "NULL" : `left(${expression}::VARCHAR, ${length})`;
@@ -111,13 +111,15 @@ function metaRow(source: string, row: RawRow, issues: Issue[]): MetaRow {
   const count = (column: string, value: string | null) => {
     if (value === null || (/^\d+$/.test(value) && Number(value) <= Number.MAX_SAFE_INTEGER))
       return value === null ? null : Number(value);
-    note(`${column} in _meta is ${formatValue(value)}, which is no count; it is taken as unknown`);
+    note(
+      `${column} in _meta is ${formatValue(value)}, which is not a count; the value is treated as unknown`,
+    );
     return null;
   };
   if (row.dated && row.moment === null)
-    note("extracted_at in _meta is no usable time; it is taken as unknown");
+    note("extracted_at in _meta is not a usable timestamp; the value is treated as unknown");
   const isLong = (row.description?.length ?? 0) > DESCRIPTION_LENGTH_MAX;
-  if (isLong) note(`its description is cut after ${DESCRIPTION_LENGTH_MAX} characters`);
+  if (isLong) note(`its description is truncated to ${DESCRIPTION_LENGTH_MAX} characters`);
   return {
     tableName,
     description: isLong ? row.description!.slice(0, DESCRIPTION_LENGTH_MAX) : row.description,

@@ -60,11 +60,11 @@ async function readRemotes(
 ): Promise<readonly RemoteAttachInfo[]> {
   const table = objects.tables.get(REMOTE_ATTACH);
   if (table === undefined) {
-    if (objects.views.has(REMOTE_ATTACH)) note("its _remote_attach is a view and is not used");
+    if (objects.views.has(REMOTE_ATTACH)) note("its _remote_attach is a view and is ignored");
     return [];
   }
   if (!isPlain(table, { alias: TEXT, extension: TEXT, url: TEXT })) {
-    note("its _remote_attach has not the text columns alias, extension and url, and is not used");
+    note("its _remote_attach lacks the text columns alias, extension and url and is ignored");
     return [];
   }
   const hasToken = isPlain(table, { token_env: TEXT });
@@ -76,14 +76,15 @@ async function readRemotes(
     { signal },
   );
   if (rows.length > REMOTES_MAX) {
-    note(`its _remote_attach has more than ${REMOTES_MAX} rows and is not used`);
+    note(`its _remote_attach has more than ${REMOTES_MAX} rows and is ignored`);
     return [];
   }
   const remotes = new Map<string, RemoteAttachInfo>();
   for (const { alias, extension, url, tokenEnv } of rows) {
-    if (alias === null || extension === null || url === null) note("a row of its _remote_attach has a NULL");
+    if (alias === null || extension === null || url === null)
+      note("a row of its _remote_attach contains NULL");
     else if (remotes.has(alias.toLowerCase()))
-      note("its _remote_attach has an alias twice; the first is used");
+      note("its _remote_attach contains an alias twice; the first row is used");
     else remotes.set(alias.toLowerCase(), { alias, extension, url, tokenEnv: tokenEnv ?? "" });
   }
   return [...remotes.values()];

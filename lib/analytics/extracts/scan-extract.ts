@@ -75,7 +75,7 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
   const catalog = await readObjects(connection, name, signal);
   const path = join(folder.directory, EXTRACT_FILE);
   const { name: metaName } = extractTables.meta;
-  if (catalog.views.has(metaName)) throw refused(path, "its _meta is a view; only a table is read");
+  if (catalog.views.has(metaName)) throw refused(path, "its _meta is a view and not a table");
   const macros = once(async () => {
     const listed = (await request.macros?.(signal)) ?? (await readMacros(connection, name, signal));
     return safeMacros(listed, path);
@@ -130,7 +130,7 @@ async function openChecked({ files, root, source, limits, signal }: ScanRequest)
     (extract) => extract[Symbol.asyncDispose](),
   );
   if (found !== null) return { folder: found.checked, extract: found.opened };
-  throw refused(join(root, source, EXTRACT_FILE), "another file took its place while it was opened");
+  throw refused(join(root, source, EXTRACT_FILE), "it was replaced while it was opened");
 }
 
 interface OpenedExtract {
@@ -141,7 +141,8 @@ interface OpenedExtract {
 /** @throws `extract_refused` when one could stand for a function that is allowed */
 function safeMacros(macros: readonly Definition[], path: string): readonly Definition[] {
   const bad = macros.find((macro) => isFunctionName(macro.name));
-  if (bad !== undefined) throw refused(path, `its macro ${formatValue(bad.name)} has the name of a function`);
+  if (bad !== undefined)
+    throw refused(path, `its macro ${formatValue(bad.name)} has the name of a built-in function`);
   return macros;
 }
 
@@ -187,7 +188,7 @@ class TableReader {
         issues.push({
           kind: "skipped",
           name,
-          reason: "_meta names it more than once; the newest row is used",
+          reason: "_meta lists it more than once; the newest row is used",
         });
       tables.set(folded, read.table);
     }
@@ -221,7 +222,7 @@ class TableReader {
       place === null ? await classifier.classify(tableName) : remoteOf(source, place);
     if (classified.kind === "refused") {
       if (classified.macro !== undefined)
-        throw refused(path, `a view of it calls its macro ${formatValue(classified.macro)}`);
+        throw refused(path, `one of its views calls its macro ${formatValue(classified.macro)}`);
       return skipped(classified.reason);
     }
     await this.#try(classified);

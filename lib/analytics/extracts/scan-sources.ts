@@ -204,7 +204,7 @@ async function scanOne(
     // What an extract makes DuckDB say can look like any error, so nothing but a stop that was asked for counts.
     throwIfAborted(request.signal, "the rebuild of analytics");
     const reason = messageOf(error);
-    services.log.error("an extract cannot be read; what it showed before stays", { source, reason });
+    services.log.error("an extract cannot be read; its earlier tables stay published", { source, reason });
     const code = isAgnesError(error) ? error.code : "extract_unreadable";
     const issue: Issue = { kind: "error", name: source, code, reason };
     return {
@@ -240,14 +240,16 @@ async function placeRemote(
   const asked = { ...remote, declared: same, plan };
   if (isAnyHost(env, asked)) {
     services.log.warn(
-      "an extract may have a token sent to any host; AGNES_REMOTE_ATTACH_HOST_ALLOWLIST limits it",
+      "an extract can send a token to any host; AGNES_REMOTE_ATTACH_HOST_ALLOWLIST restricts the hosts",
       { source },
     );
   }
   const refusal = refusalOf(env, asked);
   if (refusal !== null) {
     const moved =
-      declared !== null && !same ? `; run \`agnes sync ${source}\`, its plugin declares another` : "";
+      declared !== null && !same
+        ? `; run \`agnes sync ${source}\`: its plugin declares another database`
+        : "";
     return { ...asked, refusal: problem ?? `${refusal}${moved}` };
   }
   return { ...asked, refusal: await tryAttach(services, request, source, asked) };
@@ -270,7 +272,7 @@ async function tryAttach(
 
 function nameProblem(source: string): string | null {
   if (!isExposedName(source)) return "the folder's name is not a valid source name";
-  return isReservedSchema(source) ? "the source's name means something else in SQL; rename the folder" : null;
+  return isReservedSchema(source) ? "the source's name has another meaning in SQL; rename the folder" : null;
 }
 
 async function statOf(host: Host, path: string): Promise<string | null> {

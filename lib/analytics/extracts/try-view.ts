@@ -32,7 +32,7 @@ export async function tryView(
     if (!isAgnesError(error) || signal.aborted) throw error;
     await connection.run("SELECT 1", { signal }).catch((fatal: unknown) => {
       if (signal.aborted) throw fatal;
-      const reason = `DuckDB fails for good on a view of it: ${messageOf(error)}`;
+      const reason = `one of its views causes a fatal error in DuckDB: ${messageOf(error)}`;
       throw new AgnesError("extract_refused", { path, reason }, { cause: fatal });
     });
     return error;

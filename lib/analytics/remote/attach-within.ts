@@ -12,8 +12,7 @@ export function attachGateOf(capacity: number, lostMs?: number): Gate {
   return new Gate(capacity, {
     ...(lostMs === undefined ? {} : { lostMs }),
     lostMax: capacity,
-    stuck: () =>
-      new Error("another database that was to be attached does not answer, and DuckDB still waits for it"),
+    stuck: () => new Error("another remote database does not respond, and DuckDB is still waiting for it"),
   });
 }
 

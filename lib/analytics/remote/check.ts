@@ -81,7 +81,7 @@ async function checkDatabase(
       isExtensionMissing,
     }));
   if (remote === undefined) {
-    return all(tables[0]?.remote?.alias === "" ? null : "the extract names no database for it");
+    return all(tables[0]?.remote?.alias === "" ? null : "the extract declares no database for it");
   }
   const { source } = tables[0]!;
   // What a rebuild refused for what the extract asks, only a rebuild allows again.

@@ -32,7 +32,7 @@ function extensionRefusal(env: Host["env"], { extension, declared, plan }: Remot
   if (extension === "duckdb") {
     return declared || listed?.includes(extension) === true
       ? null
-      : "a DuckDB file is attached only when the plugin of the source declares it";
+      : "a DuckDB file is attached only if the plugin of the source declares it";
   }
   if (listed !== null) {
     return listed.includes(extension.toLowerCase())
@@ -41,7 +41,7 @@ function extensionRefusal(env: Host["env"], { extension, declared, plan }: Remot
   }
   if (declared || (plan.plugin !== null && plan.foreign)) return null;
   return plan.plugin === null
-    ? `no loaded plugin names the extension ${extension}`
+    ? `no loaded plugin declares the extension ${extension}`
     : `the extension ${extension} attaches only what the plugin of the source declares`;
 }
 
@@ -56,7 +56,7 @@ function tokenRefusal(env: Host["env"], { plan, tokenEnv }: RemoteRequest): stri
     const allowed = replaced === null ? plan.variables.includes(name) : replaced.includes(name.toLowerCase());
     if (!allowed) {
       return replaced === null
-        ? `the token variable ${name} is none of the plugin that names the extension`
+        ? `the token variable ${name} is not declared by the plugin of the extension`
         : `the token variable ${name} is not on the list (AGNES_REMOTE_ATTACH_TOKEN_ENVS)`;
     }
     if ((env[name] ?? "") === "") return `the environment variable ${name} is not set`;
@@ -67,7 +67,7 @@ function tokenRefusal(env: Host["env"], { plan, tokenEnv }: RemoteRequest): stri
 function hostRefusal(env: Host["env"], { plan, url }: RemoteRequest): string | null {
   const listed = listOf(env["AGNES_REMOTE_ATTACH_HOST_ALLOWLIST"]);
   if (listed === null) return null;
-  if (plan.hosts === null) return `no host can be read from the address ${formatValue(url)}`;
+  if (plan.hosts === null) return `cannot determine the host of the address ${formatValue(url)}`;
   const other = plan.hosts.find((host) => !listed.includes(host.toLowerCase()));
   return other === undefined
     ? null
