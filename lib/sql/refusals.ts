@@ -1,4 +1,4 @@
-/** Why a function is refused, and what to write instead. */
+/** The reason why a function is rejected, and a remedy. */
 export interface Refusal {
   readonly reason: string;
   readonly advice: string;
@@ -51,7 +51,7 @@ function fields(example: string): string {
   return `Extract each field, for example with ${example}, or list the values with FROM json_each(value).`;
 }
 
-/** The refusal of a function that is refused because it fails; null for others. */
+/** Returns the refusal of a function that is known to fail; null for others. */
 export function refusalOfFunction(name: string): Refusal | null {
   const folded = name.toLowerCase();
   return Object.hasOwn(refusals, folded) ? refusals[folded]! : null;
