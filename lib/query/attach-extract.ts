@@ -13,8 +13,8 @@ import { quoteIdentifier, quoteLiteral, type Connection } from "../duckdb/mod.ts
 import { checkFolders } from "./check-folders.ts";
 
 /**
- * Attaches the file of the extract that holds a table.
- * @throws `extract_changed` when it defines something else than what was checked, or is replaced while it is opened
+ * Attaches the extract file of a table.
+ * @throws `extract_changed` if its definitions differ from those that were checked, or if it is replaced while it is opened
  */
 export async function attachExtract(
   files: Files,
@@ -30,7 +30,7 @@ export async function attachExtract(
   const found = await openAsChecked(
     files,
     directory,
-    // Again, right before it is opened: opening a pipe never ends.
+    // Checked again immediately before the open: opening a pipe never returns.
     () => checkFolders(files, state, [table]),
     () => connection.run(`ATTACH ${path} AS ${quoteIdentifier(name)} (READ_ONLY)`, { signal }),
     detach,

@@ -1,12 +1,12 @@
-/** What is told of a PIVOT that DuckDB itself does not run. */
+/** The reason and remedy for a PIVOT that DuckDB does not support. */
 interface PivotRefusal {
   readonly reason?: string;
   readonly advice: string;
 }
 
 /**
- * For SQL that DuckDB does not read.
- * @param before what stands before the place
+ * Returns the remedy for a PIVOT that DuckDB cannot parse.
+ * @param before the SQL before the place of the error
  */
 export function parseRefusal(reason: string, before: string): PivotRefusal | null {
   const [, value] = /^Cannot serialize non-constant expression '([\s\S]*)' in pivot list/.exec(reason) ?? [];
@@ -25,7 +25,7 @@ export function parseRefusal(reason: string, before: string): PivotRefusal | nul
   return null;
 }
 
-/** For SQL that fails when it runs, or is bound. @param isPivot whether it has a PIVOT whose values the data tell */
+/** Returns the remedy for a PIVOT that fails at run time. @param isPivot whether the SQL has a PIVOT without listed values */
 export function runRefusal(reason: string, isPivot: () => boolean): PivotRefusal | null {
   if (reason.startsWith("PIVOT IN list - inconsistent amount of rows")) {
     return {

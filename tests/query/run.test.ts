@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import * as arrow from "apache-arrow";
 
 import { createHost } from "../../lib/base/mod.ts";
-import { answerOf, type Run } from "../../lib/query/run.ts";
+import { startQuery, type Run } from "../../lib/query/run.ts";
 
 const never = () => new Promise<never>(() => {});
 
@@ -30,9 +30,9 @@ function stuckAfter(batches: number): Run {
 }
 
 test.each([0, 2])(
-  "answerOf() ends at its deadline when DuckDB is stuck after %d batches",
+  "startQuery() ends at its deadline when DuckDB is stuck after %d batches",
   async (batches) => {
-    const answer = await answerOf(
+    const answer = await startQuery(
       createHost(),
       { limits: { timeoutMs: 20 }, failure: (error) => error },
       async () => stuckAfter(batches),
