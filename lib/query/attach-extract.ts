@@ -4,7 +4,7 @@ import { AgnesError, type Files } from "../base/mod.ts";
 import {
   databaseNames,
   digestObjects,
-  openAsChecked,
+  openUnchanged,
   tableId,
   type AnalyticsState,
   type AnalyticsTable,
@@ -27,7 +27,7 @@ export async function attachExtract(
   const { directory, digest } = state.sources.find(({ source }) => source === table.source)!;
   const path = quoteLiteral(join(directory, "extract.duckdb"));
   const detach = () => connection.run(`DETACH ${quoteIdentifier(name)}`).then(() => {});
-  const found = await openAsChecked(
+  const found = await openUnchanged(
     files,
     directory,
     // Checked again immediately before the open: opening a pipe never returns.

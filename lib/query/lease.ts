@@ -1,7 +1,7 @@
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { mayNameDatabase, PUBLIC_DATABASE } from "./database-name.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
-import { planLive } from "./live/show-live.ts";
+import { planLive } from "./live/prepare-live.ts";
 import type { Lease, RemoteReceipt } from "./run.ts";
 import type { RemoteAccessMode } from "./opening.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -25,11 +25,11 @@ export async function leaseOf(
     generation: sandbox.state?.generation ?? null,
     secrets: sandbox.secrets,
     remotes: () => tables.flatMap((table) => remoteReceipt(table, sandbox.accessModeOf(table), database)),
-    showLive: async (statement) => {
+    prepareLive: async (statement) => {
       const live = await sandbox.liveTables(tables);
       if (live.size === 0) return;
       database = await planLive({ name: sandbox.newQueryName(), connection, names, tables, live }, statement);
-      await sandbox.showLive(connection, database);
+      await sandbox.prepareLive(connection, database);
     },
     release: () => sandbox.release(connection),
   };

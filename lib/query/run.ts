@@ -5,7 +5,7 @@ import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { jsonRowSizes, poolGate, type Connection, type StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
 import type { PushedDown } from "./live/pushed-down.ts";
-import type { LiveStatement } from "./live/show-live.ts";
+import type { LiveStatement } from "./live/prepare-live.ts";
 import type { Opening, RemoteAccessMode } from "./opening.ts";
 
 /** The streaming result of a query. */
@@ -71,7 +71,7 @@ export interface Lease {
   readonly secrets: ReadonlySet<string>;
   readonly remotes: () => Receipt["remotes"];
   /** Makes the live tables of a statement readable. Does nothing if there are none. */
-  readonly showLive: (statement: LiveStatement) => Promise<void>;
+  readonly prepareLive: (statement: LiveStatement) => Promise<void>;
   readonly release: () => Promise<void>;
 }
 

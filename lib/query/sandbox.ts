@@ -12,7 +12,7 @@ import {
   ATTACH_TIMEOUT_MS,
   attachFailure,
   attachRemote,
-  attachWithin,
+  attachWithTimeout,
   databaseNames,
   readAnalyticsState,
   attachSettings,
@@ -154,7 +154,7 @@ export class Sandbox {
       if (table.accessMode === "file" || this.#accessModes.has(id)) continue;
       if (table.accessMode === "attached") {
         await this.#attachExtract(table, opening);
-        await this.#show(table, table.definition);
+        await this.#createView(table, table.definition);
         this.#accessModes.set(id, "attach");
       } else {
         opening.onWait(id);
@@ -236,7 +236,7 @@ export class Sandbox {
   }
 
   /** Fills the database of a query. It is dropped when the connection is released. */
-  async showLive(connection: Connection, database: QueryDatabase): Promise<void> {
+  async prepareLive(connection: Connection, database: QueryDatabase): Promise<void> {
     this.#queryDatabases.set(connection, database);
     await database.fill();
   }
@@ -354,7 +354,7 @@ export class Sandbox {
     for (const value of secretValues(env, database)) this.#secrets.add(value);
     try {
       const what = `attaching the database of table ${tableId(table)}`;
-      await attachWithin(what, { timeoutMs: timeoutMs ?? ATTACH_TIMEOUT_MS, signal }, (stop) =>
+      await attachWithTimeout(what, { timeoutMs: timeoutMs ?? ATTACH_TIMEOUT_MS, signal }, (stop) =>
         this.#attachOn(table, database, name, stop),
       );
       return null;
@@ -379,13 +379,13 @@ export class Sandbox {
         await attachRemote(connection, env, table.source, database, { install: false, signal });
         this.#attached.add(name);
       }
-      await this.#show(table, table.definition, { on: connection, signal, mayWait: true });
+      await this.#createView(table, table.definition, { on: connection, signal, mayWait: true });
     } finally {
       this.#attaching -= 1;
     }
   }
 
-  async #show(
+  async #createView(
     table: AnalyticsTable,
     select: string,
     { on = this.#connection, ...options }: StatementOptions & { readonly on?: Connection } = {},

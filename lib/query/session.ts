@@ -127,10 +127,10 @@ export class QuerySession implements AsyncDisposable {
       signal,
       onWait: () => {},
     });
-    const { connection, release, secrets, showLive, tables } = await leasing;
+    const { connection, release, secrets, prepareLive, tables } = await leasing;
     try {
       const [table] = tables;
-      await showLive({ sql: null, schemaOnly: true, rowsMax: 0, signal });
+      await prepareLive({ sql: null, schemaOnly: true, rowsMax: 0, signal });
       return await describeTableIn(
         this.#services.host.files,
         connection,
@@ -165,7 +165,7 @@ export class QuerySession implements AsyncDisposable {
           ? `SELECT * FROM ${from} USING SAMPLE reservoir(${rows} ROWS)`
           : `SELECT * FROM ${from} LIMIT ${rows}`;
       return readyOrReleased(lease, async () => {
-        await lease.showLive({ sql, rowsMax: rows, signal: opening.signal });
+        await lease.prepareLive({ sql, rowsMax: rows, signal: opening.signal });
         return { ...lease, sql };
       });
     };
@@ -201,7 +201,7 @@ export class QuerySession implements AsyncDisposable {
     return readyOrReleased(lease, async () => {
       const { isExplained, pivots } = query;
       if (isExplained && pivots.length > 0) refuseLivePivot(lease);
-      await lease.showLive({
+      await lease.prepareLive({
         sql: pivots.length === 0 && !isExplained ? query.sql : null,
         schemaOnly: isExplained,
         rowsMax: (request.limits?.maxRows ?? Infinity) + 1,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { expect, test } from "bun:test";
 
-import { findUnsafe, openAsChecked } from "../../lib/analytics/mod.ts";
+import { findUnsafe, openUnchanged } from "../../lib/analytics/mod.ts";
 import { checkFolder } from "../../lib/analytics/extracts/folder.ts";
 import { isAgnesError, nodeFiles, type Files } from "../../lib/base/mod.ts";
 import { leadsToSome } from "../../lib/analytics/extracts/place.ts";
@@ -90,13 +90,13 @@ test.each(["realPath", "identify", "entries"] as const)(
 );
 
 test.each(["realPath", "identify"] as const)(
-  "openAsChecked() opens nothing when %s fails",
+  "openUnchanged() opens nothing when %s fails",
   async (operation) => {
     await using place = await withLinks();
     await writeFile(join(place.directory, "extract.duckdb"), "");
     const files = faultyFiles(nodeFiles(), { at: 1, code: "EIO", operations: [operation] });
     let opened = 0;
-    const opening = openAsChecked(
+    const opening = openUnchanged(
       files,
       place.directory,
       async () => {},

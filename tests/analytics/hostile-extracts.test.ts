@@ -57,15 +57,15 @@ const REFUSED: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = 
   macro_upper: [
     `${META} ${named("t")} CREATE MACRO upper(x) AS (SELECT any_value(secret) FROM "agnes:analytics".crm.orders);
      CREATE TABLE names AS SELECT 'a' AS k; CREATE VIEW t AS SELECT upper(k) AS k FROM names`,
-    /its macro "upper" has the name of a function/,
+    /its macro "upper" has the name of a built-in function/,
   ],
   macro_elsewhere: [
     `${META} ${named("t")} CREATE SCHEMA other; CREATE MACRO other.lower(x) AS 'z'; CREATE TABLE t AS SELECT 1 AS a`,
-    /its macro "lower" has the name of a function/,
+    /its macro "lower" has the name of a built-in function/,
   ],
   macro_table: [
     `${META} ${named("t")} CREATE MACRO range(x) AS TABLE SELECT 1 AS a; CREATE TABLE t AS SELECT 1 AS a`,
-    /its macro "range" has the name of a function/,
+    /its macro "range" has the name of a built-in function/,
   ],
   macro_used: [
     `${META} ${named("t", "fine")} CREATE MACRO mine(x) AS x + 1; CREATE TABLE fine AS SELECT 1 AS a;
@@ -133,7 +133,7 @@ const PARTLY: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
   ],
   own_wrong: [
     `${META} CREATE TABLE _generation AS SELECT 'x' AS number; CREATE TABLE _cursor AS SELECT 1 AS n`,
-    /read as a foreign extract/,
+    /read as an extract of another program/,
   ],
 };
 

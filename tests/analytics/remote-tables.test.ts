@@ -127,7 +127,7 @@ test("a rebuild waits a limited time for a plugin that does not connect, and say
     {
       id: "slow.rows",
       accessMode: "live",
-      reason: "asking source slow how it is attached did not finish within 100 ms",
+      reason: "requesting the attach settings of source slow did not finish within 100 ms",
     },
   ]);
 });

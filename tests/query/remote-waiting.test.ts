@@ -6,7 +6,7 @@ import { join } from "node:path";
 import * as arrow from "apache-arrow";
 
 import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
-import { attachGateOf } from "../../lib/analytics/remote/attach-within.ts";
+import { attachGateOf } from "../../lib/analytics/remote/attach-with-timeout.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";
 import type { LiveResolver } from "../../lib/sources/mod.ts";

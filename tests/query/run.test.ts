@@ -24,7 +24,7 @@ function stuckAfter(batches: number): Run {
     generation: null,
     remotes: () => [],
     release: never,
-    showLive: never,
+    prepareLive: never,
   };
   return { ...run, connection: { stream } } as unknown as Run;
 }

@@ -2,16 +2,16 @@ import { checkEnvironmentName, isExposedName, formatValue, type Host } from "../
 import type { RemoteDatabase } from "../model.ts";
 import { variablesOf } from "./plan.ts";
 
-/** What an extract asks to have attached; untrusted, unless the plugin of its source declared the same. */
+/** A database that an extract requests; untrusted, unless the plugin of its source declares the same. */
 export type RemoteRequest = Omit<RemoteDatabase, "refusal">;
 
 /**
- * Why a database may not be attached, or null when it may.
+ * Returns the reason why a database may not be attached; null if it may.
  *
- * An extract is input: without this it could have any variable of the environment sent anywhere. What the plugin of
- * its source declares may be attached, and what a loaded plugin allows for extracts of others.
- * `AGNES_REMOTE_ATTACH_EXTENSIONS`, `…_TOKEN_ENVS` and `…_HOST_ALLOWLIST` list all that may be, instead; they are
- * separated by commas.
+ * Extracts are untrusted: without this check, an extract could send any environment variable to any host. Allowed are
+ * the databases that the plugin of the source declares, and the extensions that a loaded plugin allows for extracts of
+ * other programs. The comma-separated lists `AGNES_REMOTE_ATTACH_EXTENSIONS`, `…_TOKEN_ENVS` and `…_HOST_ALLOWLIST`
+ * replace these rules.
  */
 export function refusalOf(env: Host["env"], remote: RemoteRequest): string | null {
   const { alias, extension, plan, tokenEnv } = remote;
@@ -74,7 +74,7 @@ function hostRefusal(env: Host["env"], { plan, url }: RemoteRequest): string | n
     : `the host ${other} is not on the list (AGNES_REMOTE_ATTACH_HOST_ALLOWLIST)`;
 }
 
-/** Whether a token may go to any host that an extract names, which no plugin vouches for: worth a warning. */
+/** Whether an extract that no plugin declares may send a token to any host; such extracts cause a warning. */
 export function isAnyHost(env: Host["env"], { declared, plan }: RemoteRequest): boolean {
   const reachesHosts = plan.hosts === null || plan.hosts.length > 0;
   return (
