@@ -10,7 +10,7 @@ import { leadsToSome } from "../../lib/analytics/extracts/place.ts";
 import { faultyFiles } from "../../lib/testing/mod.ts";
 import { temporaryData } from "./extract-files.ts";
 
-/** An extract with a link that leads out of it in every folder, and in the place of a folder. */
+/** An extract with a link that leads outside in every folder, and in place of a folder. */
 async function withLinks() {
   const folder = await temporaryData();
   const root = join(folder.data, "extracts");
@@ -24,7 +24,7 @@ async function withLinks() {
   return { root, directory, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 
-test("checkFolder() lists only the folders that lead to what is read", async () => {
+test("checkFolder() lists only folders that contain files of the tables", async () => {
   await using place = await withLinks();
   const strangeFor = async (...paths: readonly string[]) => {
     const isVisited = leadsToSome(paths.map((path) => join(place.directory, path)));

@@ -7,11 +7,11 @@ import { startQuery, type Run } from "../../lib/query/run.ts";
 
 const never = () => new Promise<never>(() => {});
 
-/** A query of which DuckDB is inside one endless call after so many batches; so its connection never closes. */
+/** A query that never returns after this number of batches, so that its connection never closes. */
 function stuckAfter(batches: number): Run {
   const { schema, batches: all } = arrow.tableFromArrays({ n: Int32Array.from([1]) });
-  let given = 0;
-  const next = async () => (given++ < batches ? { done: false, value: all[0]! } : never());
+  let returned = 0;
+  const next = async () => (returned++ < batches ? { done: false, value: all[0]! } : never());
   const stream = async () => ({
     schema,
     names: ["n"],
