@@ -112,7 +112,7 @@ const PARTLY: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
   linked: [
     `${META} ${named("l", "g")} CREATE VIEW l AS SELECT * FROM read_csv('{data}/link.csv', columns = {'a': 'VARCHAR'});
      CREATE VIEW g AS SELECT * FROM read_csv('{data}/*.csv', columns = {'a': 'VARCHAR'});`,
-    /linked.l: .*link.csv", which leads outside[\s\S]*linked.g: .*\*.csv", which leads outside/,
+    /linked.l: .*link.csv", which is outside[\s\S]*linked.g: .*\*.csv", which is outside/,
   ],
   piped: [
     `${META} ${named("p")} CREATE VIEW p AS SELECT * FROM read_csv('{data}/pipe.csv', columns = {'a': 'VARCHAR'});`,
