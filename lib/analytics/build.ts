@@ -6,30 +6,30 @@ import type { AnalyticsServices, RebuildRequest } from "./request.ts";
 import { createState, readAnalyticsState, stampState, stateStatements } from "./state.ts";
 import { nameTables } from "./views/name-tables.ts";
 import { planNames, type NamePlan } from "./views/plan-names.ts";
-import { showSources, type ShownSources } from "./views/show-sources.ts";
+import { publishSources, type PublishedSources } from "./views/publish-sources.ts";
 
-/** Where a file is built, and what was there before. */
+/** The paths of a build, and the previous report. */
 export interface BuildPlace {
   readonly target: string;
   readonly temporary: string;
   readonly last: RebuildReport | null;
 }
 
-/** What building gave. */
+/** The result of a build. */
 export interface Built {
-  /** Whether the file differs from the one that is published. */
+  /** Whether the file differs from the published one. */
   readonly changed: boolean;
   readonly report: RebuildReport;
 }
 
-/** What building works with. */
+/** The connection and paths of a build. */
 export interface BuildTools {
   readonly connection: Connection;
   readonly place: BuildPlace;
   readonly onCopy: boolean;
 }
 
-/** Null when the copy was not written by this version of Agnes. */
+/** Builds `analytics.duckdb`; null if the copy was written by another version of Agnes. */
 export async function buildAnalytics(
   services: AnalyticsServices,
   request: RebuildRequest,
@@ -46,25 +46,29 @@ export async function buildAnalytics(
   if (tools.onCopy && previous === null) return null;
   if (!tools.onCopy) await connection.run(createState(catalog));
   const scans = await scanSources(services, request, previous, place.last);
-  // From here on the views of extracts are made, which may read what is theirs and nothing else.
+  // Below, the views of extracts are created, which may only read their own folders.
   await connection.run(restrictTo({ directories: scans.map(directoryOf) }));
-  const shown = await showSources(services.host.files, connection, previous, scans, request.signal);
-  const reserved = reservedBy(scans, shown, place);
-  const present = [...shown.tables, ...reserved.map(({ id }) => partsOf(id))];
+  const visible = await publishSources(services.host.files, connection, previous, scans, request.signal);
+  const reserved = reservedBy(scans, visible, place);
+  const present = [...visible.tables, ...reserved.map(({ id }) => partsOf(id))];
   const names = planNames(present, request.owners, holdersOf(previous, place));
-  // Extracts list tables in the order they were read; what is said of them does not depend on it.
-  const wished = shown.tables
+  // Extracts list tables in the order of their reads; the result does not depend on it.
+  const candidates = visible.tables
     .map((table) => ({ ...table, viewName: names.viewNames.get(tableId(table)) ?? null }))
     .sort((a, b) => (tableId(a) < tableId(b) ? -1 : 1));
-  const { tables, renamed, issues: unnamed } = await nameTables(connection, previous, wished, shown.remade);
+  const {
+    tables,
+    renamed,
+    issues: unnamed,
+  } = await nameTables(connection, previous, candidates, visible.recreated);
   const sources = scans.flatMap((scan) => {
     const found = unnamed.filter(({ name }) => name.startsWith(`${scan.source}.`));
     if (scan.kind === "kept")
       return [{ ...scan.previous, ...(found.length > 0 && { issues: found, fingerprint: UNKNOWN }) }];
-    return [sourceOf(scan, [...(shown.issues.get(scan.source) ?? []), ...found])];
+    return [sourceOf(scan, [...(visible.issues.get(scan.source) ?? []), ...found])];
   });
   const statements = stateStatements(catalog, previous, { sources, tables });
-  const changed = !tools.onCopy || statements.length > 0 || shown.remade.size > 0 || renamed;
+  const changed = !tools.onCopy || statements.length > 0 || visible.recreated.size > 0 || renamed;
   const generation = Math.max(previous?.generation ?? 0, place.last?.generation ?? 0) + (changed ? 1 : 0);
   if (changed) {
     await connection.run(
@@ -76,7 +80,7 @@ export async function buildAnalytics(
   return { changed, report: reportOf({ generation, sources, tables }, names, reserved) };
 }
 
-/** What went wrong may be mended where nobody sees it, so such a source is looked at again every time. */
+/** A source with problems is scanned by every rebuild, because their causes may be fixed without a visible change. */
 function sourceOf(scan: Exclude<SourceScan, { kind: "kept" }>, issues: readonly Issue[]): AnalyticsSource {
   const { source, directory, remotes } = scan;
   const settled =
@@ -98,25 +102,25 @@ function directoryOf(scan: SourceScan): string {
   return scan.kind === "kept" ? scan.previous.directory : scan.directory;
 }
 
-/** Unreadable is not absent: tables that cannot be read now keep their names from others. */
+/** Reserves the names of tables that cannot be read now, because they still exist. */
 function reservedBy(
   scans: readonly SourceScan[],
-  { tables, issues }: ShownSources,
+  { tables, issues }: PublishedSources,
   { last }: BuildPlace,
 ): readonly ReservedName[] {
   const unreadable = new Set(scans.filter(({ kind }) => kind === "unreadable").map(({ source }) => source));
   const failed = new Set(
     [...issues.values()].flat().flatMap((one) => (one.kind === "error" ? [one.name] : [])),
   );
-  const shown = new Set(tables.map(tableId));
+  const visible = new Set(tables.map(tableId));
   return [...(last?.published ?? []), ...(last?.reserved ?? [])]
-    .filter(({ id }) => (unreadable.has(partsOf(id).source) || failed.has(id)) && !shown.has(id))
+    .filter(({ id }) => (unreadable.has(partsOf(id).source) || failed.has(id)) && !visible.has(id))
     .map(({ id, viewName }) => ({ id, viewName }));
 }
 
-const NO_DATABASE = "the extract names no database for it";
+const NO_DATABASE = "the extract declares no database for it";
 
-/** Which table has had a name until now; what the database says counts more than the report beside it. */
+/** Returns the previous table of each name. The database takes precedence over the report. */
 function holdersOf(previous: AnalyticsState | null, { last }: BuildPlace): ReadonlyMap<string, string> {
   const named = [
     ...(last?.reserved ?? []),
@@ -152,7 +156,7 @@ function reportOf(state: AnalyticsState, names: NamePlan, reserved: readonly Res
     remotes: state.tables.flatMap((table) => {
       if (table.remote === null) return [];
       const database = remoteOf.get(`${table.source} ${table.remote.alias}`);
-      // A source that cannot be attached at all names none, and then its connector is what is left.
+      // A source that does not support attaching declares no database; its connector reads the table.
       const reason = database === undefined && table.remote.alias !== "" ? NO_DATABASE : database?.refusal;
       const accessMode =
         database === undefined || database.refusal !== null ? ("live" as const) : ("attach" as const);

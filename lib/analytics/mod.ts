@@ -5,13 +5,13 @@ export {
   type AnalyticsTable,
   type RemoteDatabase,
 } from "./model.ts";
-export { findUnsafe } from "./extracts/as-checked.ts";
-export { openAsChecked } from "./extracts/open-as-checked.ts";
+export { findUnsafe } from "./extracts/unsafe-files.ts";
+export { openUnchanged } from "./extracts/open-unchanged.ts";
 export { digestObjects } from "./extracts/objects.ts";
 export { analyticsPath } from "./paths.ts";
 export type { NameConflict } from "./views/plan-names.ts";
 export { attachFailure, attachRemote, secretValues } from "./remote/attach.ts";
-export { ATTACH_TIMEOUT_MS, attachWithin } from "./remote/attach-within.ts";
+export { ATTACH_TIMEOUT_MS, attachWithTimeout } from "./remote/attach-with-timeout.ts";
 export { attachSettings, type NamedExtension } from "./remote/plan.ts";
 export { refusalOf } from "./remote/refusal.ts";
 export { readRebuildReport, type RebuildReport } from "./report.ts";

@@ -1,48 +1,49 @@
 import type { QueryMode } from "../tables/mod.ts";
 import type { AttachPlan } from "./remote/plan.ts";
 
-/** How the rows of a table are reached. */
+/** The access to the rows of a table. */
 export type TableAccessMode =
-  /** The view is self-contained: any DuckDB client can read it. */
+  /** The view reads files: any DuckDB client can read it. */
   | "file"
-  /** The rows are inside the extract's own file, which a session attaches. */
+  /** The rows are in the extract's own file, which a session attaches. */
   | "attached"
-  /** The rows are in the source, which a session attaches or asks through its connector. */
+  /** The rows are in the source, which a session attaches or reads through its connector. */
   | "remote";
 
-/** One published table, as `analytics.duckdb` keeps it. */
+/** One published table, as stored in `analytics.duckdb`. */
 export interface AnalyticsTable {
   readonly source: string;
-  /** Its name inside the source: `<source>.<name>` always answers. */
+  /** Its name in the source. `<source>.<name>` is always valid in SQL. */
   readonly name: string;
-  /** Its name in schema `main`; null when another table owns that name. */
+  /** Its view name in schema `main`; null if another table has it. */
   readonly viewName: string | null;
   readonly mode: QueryMode;
   readonly accessMode: TableAccessMode;
-  /** The SELECT that gives its rows, where the way is open. */
+  /** The SELECT of its rows; for `attached` and `remote`, it requires that the database is attached. */
   readonly definition: string;
   readonly description: string;
-  /** Null is unknown. */
+  /** Null: unknown. */
   readonly rows: number | null;
+  /** Null: unknown. */
   readonly sizeBytes: number | null;
-  /** ISO 8601, UTC; null is unknown. */
+  /** ISO 8601, UTC; null: unknown. */
   readonly extractedAt: string | null;
-  /** The generation of the extract the view reads; null for a foreign extract. */
+  /** The generation of the extract that the view reads; null for an extract of another program. */
   readonly generation: number | null;
-  /** Null is unknown. */
+  /** Null: unknown. */
   readonly columns: number | null;
-  /** Why an older state is shown, or null. */
+  /** The reason why the table is in an earlier state; null if it is current. */
   readonly staleReason: string | null;
-  /** The columns, where the view alone does not know them; null is unknown. */
+  /** The columns, if the view alone does not define them; null: unknown. */
   readonly sourceColumns: readonly { readonly name: string; readonly type: string }[] | null;
-  /** For `remote`: where the table is in the attached database, and what may be done to get there. */
+  /** For `remote`: the place of the table in the attached database. */
   readonly remote: RemotePlace | null;
 }
 
-/** Where a remote table is. */
+/** The place of a remote table. */
 export interface RemotePlace {
   readonly alias: string;
-  /** The source's own name of the table, or its path inside the attached database; empty when only a view knows. */
+  /** The source's name of the table, or its path in the attached database; empty if only a view defines it. */
   readonly path: readonly string[];
 }
 
@@ -56,11 +57,11 @@ export interface RemoteDatabase {
   readonly declared: boolean;
   /** How it is attached. */
   readonly plan: AttachPlan;
-  /** Why it may not or cannot be attached, or null when a rebuild attached it. */
+  /** The reason why it may not or cannot be attached; null if a rebuild attached it. */
   readonly refusal: string | null;
 }
 
-/** One folder of `extracts/`, as it was when it was last scanned. */
+/** One folder of `extracts/`, as of its last scan. */
 export interface AnalyticsSource {
   readonly source: string;
   /** The absolute path of `extracts/<source>`. */
@@ -69,13 +70,13 @@ export interface AnalyticsSource {
   readonly fingerprint: string;
   readonly remotes: readonly RemoteDatabase[];
   readonly issues: readonly Issue[];
-  /** Stands for what the extract's file defined when it was scanned; null when it was not. */
+  /** A digest of the definitions in the extract's file when it was scanned; null if no session attaches it. */
   readonly digest: string | null;
-  /** Stands for the links, pipes and devices of the folder that no view may read; empty when there were none. */
+  /** A digest of the unsafe paths of the folder: links, pipes and devices that no view may read; empty if none. */
   readonly strange: string;
 }
 
-/** Why something is not shown as it should be. */
+/** A problem with a source, a table or a value. */
 export interface Issue {
   readonly kind: "skipped" | "error";
   /** `source` or `source.table`. */
@@ -85,7 +86,7 @@ export interface Issue {
   readonly reason: string;
 }
 
-/** All that `analytics.duckdb` says about itself. */
+/** The metadata in `analytics.duckdb`. */
 export interface AnalyticsState {
   readonly generation: number;
   readonly sources: readonly AnalyticsSource[];
@@ -97,16 +98,16 @@ export function tableId(table: { readonly source: string; readonly name: string 
   return `${table.source}.${table.name}`;
 }
 
-/** Names under which a session attaches databases. The colon keeps them apart from every name a source can have. */
+/** The names under which a session attaches databases. No source name can contain a colon. */
 export const databaseNames = {
   analytics: "agnes:analytics",
-  /** Holds the views of remote tables while a session lasts. */
+  /** Contains the views of remote tables during a session. */
   session: "agnes:session",
-  /** Holds what one query shows of live tables. */
+  /** Contains the live tables of one query. */
   query: (number: number): string => `agnes:query:${number}`,
   extract: (source: string): string => `agnes:extract:${source}`,
   remote: (source: string, alias: string): string => `agnes:remote:${source}:${alias}`,
 } as const;
 
-/** The schema of `analytics.duckdb` that holds what it says about itself. */
+/** The schema of `analytics.duckdb` with its metadata. */
 export const STATE_SCHEMA = "_agnes";

@@ -15,14 +15,14 @@ import type { AnalyticsServices, RebuildRequest } from "./request.ts";
 import { readRebuildReport, writeRebuildReport, type RebuildReport } from "./report.ts";
 
 /**
- * Makes `analytics.duckdb` show what the extracts hold now: every table under its view name in schema `main`, and
- * under `<source>.<name>`. Replaced by one rename; who reads the old file goes on reading it.
+ * Updates `analytics.duckdb` to the current extracts: it contains each table under its view name in schema `main`, and
+ * as `<source>.<name>`. The file is replaced by a rename, so readers of the old file are not affected.
  *
- * A failure of one table or one extract is in the report, and the rest is published. An extract that cannot be read
- * keeps its names and, where its parts are still there, its views.
+ * The failure of a table or an extract is reported, and all others are published. An unreadable extract keeps its names
+ * and, if its parts still exist, its views.
  *
- * @throws `disk_full`, `file_failed`, `locked` after waiting a minute for another rebuild, `aborted`; the file that
- * was there then stays
+ * @throws `disk_full`, `file_failed`, `locked` after waiting a minute for another rebuild, `aborted`; the previous file
+ * stays
  */
 export async function rebuildAnalytics(
   services: AnalyticsServices,
@@ -47,7 +47,7 @@ export async function rebuildAnalytics(
   }
 }
 
-/** Builds on a copy of what is there, so that what did not change costs nothing; anew when that cannot be read. */
+/** Builds on a copy of the previous file, so that only changes cost time; from scratch if that cannot be read. */
 async function buildFile(
   services: AnalyticsServices,
   request: RebuildRequest,
@@ -60,10 +60,10 @@ async function buildFile(
     try {
       const built = await build(services, request, place, true);
       if (built !== null) return built;
-      log.info("analytics.duckdb is of another version and is built anew", {});
+      log.info("analytics.duckdb has another version and is rebuilt from scratch", {});
     } catch (error) {
       if (!isAgnesError(error, "file_unreadable") && !isAgnesError(error, "duckdb_failed")) throw error;
-      log.warn("analytics.duckdb cannot be read and is built anew", { reason: error.message });
+      log.warn("analytics.duckdb cannot be read and is rebuilt from scratch", { reason: error.message });
     }
     await host.files.remove(place.temporary);
     await host.files.remove(`${place.temporary}.wal`);
@@ -83,7 +83,7 @@ async function build(
   return await buildAnalytics(services, request, { connection, place, onCopy });
 }
 
-/** What a rebuild that was killed left behind. Only the lock's holder may call it. */
+/** Removes the temporary files of a killed rebuild. Only the holder of the lock may call it. */
 async function removeLeftovers({ files }: Host, target: string): Promise<void> {
   const directory = dirname(target);
   for (const name of (await files.list(directory)) ?? []) {
@@ -92,7 +92,7 @@ async function removeLeftovers({ files }: Host, target: string): Promise<void> {
   }
 }
 
-/** The last report only helps to keep names; one that is damaged does not stop a rebuild. */
+/** Reads the last report, which only serves to keep names; a damaged report does not stop a rebuild. */
 async function lastReport(services: AnalyticsServices, dataDirectory: string): Promise<RebuildReport | null> {
   try {
     return await readRebuildReport(services.host, dataDirectory);

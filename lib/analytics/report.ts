@@ -5,50 +5,51 @@ import type { Issue } from "./model.ts";
 import type { NameConflict } from "./views/plan-names.ts";
 import { analyticsPath } from "./paths.ts";
 
-/** What a rebuild did, kept beside `analytics.duckdb`. */
+/** The report of a rebuild, stored beside `analytics.duckdb`. */
 export interface RebuildReport {
-  /** Goes up with every change of `analytics.duckdb`. */
+  /** The generation of `analytics.duckdb`. It increases with each change. */
   readonly generation: number;
   /** ISO 8601, UTC. */
   readonly finishedAt: string;
+  /** The published tables. */
   readonly published: readonly PublishedName[];
-  /** What was left out on purpose, and why. */
+  /** Sources, tables and values that were skipped by a rule. `name` is `source` or `source.table`. */
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
-  /** Tables that did not get the name they asked for. */
+  /** Tables that did not get their view name. */
   readonly conflicts: readonly NameConflict[];
-  /** Names that are kept for tables of extracts that cannot be read now. */
+  /** Names that stay reserved for tables of unreadable extracts. */
   readonly reserved: readonly ReservedName[];
-  /** What should be shown and cannot be. */
+  /** Sources and tables that failed. `name` is `source` or `source.table`, `code` an error code. */
   readonly errors: readonly { readonly name: string; readonly code: string; readonly reason: string }[];
-  /** Which way each remote table goes, and why not the better one. */
+  /** The access to each remote table. */
   readonly remotes: readonly RemoteReport[];
 }
 
 /** One published table. */
 interface PublishedName {
-  /** Its immutable id, and its qualified name in SQL. */
+  /** Its immutable id and qualified name in SQL, as `source.table`. */
   readonly id: string;
-  /** Its name in SQL; null when another table has it. */
+  /** Its view name; null if another table has it. */
   readonly viewName: string | null;
   readonly accessMode: "file" | "attached" | "remote";
 }
 
-/** A name that is kept for a table that is not shown. */
+/** A name that stays reserved for a table that is not published. */
 export interface ReservedName {
   readonly id: string;
   readonly viewName: string | null;
 }
 
-/** How one remote table is answered. */
+/** The access to one remote table. */
 interface RemoteReport {
   readonly id: string;
-  /** `attach`: DuckDB reads the source itself; `live`: its connector is asked, if it can be. */
+  /** `attach`: DuckDB reads the source; `live`: its connector reads it, if possible. */
   readonly accessMode: "attach" | "live";
-  /** Why it is not attached. */
+  /** The reason why the table is not attached; null if it is, or if its source does not support attaching. */
   readonly reason: string | null;
 }
 
-/** The report of the last rebuild; null when there was none. @throws `file_failed`, `analytics_unreadable` */
+/** Returns the report of the last rebuild; null if there was none. @throws `file_failed`, `analytics_unreadable` */
 export async function readRebuildReport(
   host: Pick<Host, "files">,
   dataDirectory: string,
@@ -64,7 +65,7 @@ export async function readRebuildReport(
   }
 }
 
-/** Keeps a report, atomically. */
+/** Writes a report atomically. */
 export async function writeRebuildReport(
   host: Host,
   dataDirectory: string,
@@ -73,7 +74,7 @@ export async function writeRebuildReport(
   await publishFile(host, reportPath(dataDirectory), `${JSON.stringify(report, null, 1)}\n`);
 }
 
-/** Sorts issues into what was left out on purpose and what failed. */
+/** Splits issues into skipped items and errors. */
 export function sortIssues(issues: readonly Issue[]): Pick<RebuildReport, "skipped" | "errors"> {
   return {
     skipped: issues.filter(({ kind }) => kind === "skipped").map(({ name, reason }) => ({ name, reason })),

@@ -4,43 +4,43 @@ import type { RemoteAttachInfo } from "../kit/mod.ts";
 import type { NamedExtension } from "./remote/plan.ts";
 import type { NameOwner } from "./views/plan-names.ts";
 
-/** What a rebuild works with. */
+/** The services that a rebuild uses. */
 export interface AnalyticsServices {
   readonly host: Host;
   readonly log: Log;
   readonly limits: DuckDBLimits;
 }
 
-/** The configuration of a source, as far as attaching it goes. */
+/** The configuration of a source that affects how it is attached. */
 export interface ConfiguredSource {
   readonly plugin: string;
-  /** All that changes how it is attached, as text. */
+  /** All settings that affect how it is attached, as text. */
   readonly settings: string;
 }
 
-/** What the plugin of a source declares as its `remote`, or why it could not be asked; null when it declares nothing. */
+/** The `remote` that the plugin of a source declares, or the reason why that is unknown; null if it declares none. */
 export type DeclaredRemote = RemoteAttachInfo | { readonly problem: string } | null;
 
-/** What is to be rebuilt. */
+/** The options of a rebuild. */
 export interface RebuildRequest {
   readonly dataDirectory: string;
-  /** Which table has which name, by the registry; null when there is no registry. */
+  /** The view names in the registry; null if there is no registry. */
   readonly owners: readonly NameOwner[] | null;
-  /** The names of the configured sources: a folder that differs from one only in case is not shown. Default: none. */
+  /** The names of the configured sources. A folder that differs from one only in case is skipped. Default: none. */
   readonly sources?: readonly string[];
-  /** What the plugin of a source declares as its `remote`; what an extract asks beyond that is checked by lists. */
+  /** Returns the `remote` that the plugin of a source declares. Other databases of an extract are checked by lists. */
   readonly declaredRemote?: (source: string) => Promise<DeclaredRemote>;
-  /** The DuckDB extensions that loaded plugins name. Default: none. */
+  /** The DuckDB extensions that loaded plugins declare. Default: none. */
   readonly extensions?: readonly NamedExtension[];
-  /** How a source is configured, which decides how it is attached; null when it is not. Default: no source is. */
+  /** Returns the configuration of a source; null if it is not configured. Default: no source is configured. */
   readonly configured?: (source: string) => ConfiguredSource | null;
-  /** Whether DuckDB extensions that remote tables need may be downloaded now. Default `false`. */
+  /** Whether missing DuckDB extensions may be downloaded. Default: false. */
   readonly installExtensions?: boolean;
-  /** How long reading one extract may take, in milliseconds. Default: one minute. */
+  /** The timeout for reading one extract, in milliseconds. Default: one minute. */
   readonly extractTimeoutMs?: number;
-  /** How long attaching one remote database may take, in milliseconds. Default: 10 seconds; 5 minutes with a download. */
+  /** The timeout for attaching one remote database, in milliseconds. Default: 10 seconds; 5 minutes with a download. */
   readonly attachTimeoutMs?: number;
-  /** Look at every extract again, changed or not. Default `false`. */
+  /** Whether to scan all extracts, including unchanged ones. Default: false. */
   readonly full?: boolean;
   readonly signal?: AbortSignal;
 }

@@ -9,10 +9,10 @@ import {
   type RemoteDatabase,
 } from "./model.ts";
 
-/** Another number means: built by another Agnes, to be built anew. */
+/** The format version. A file with another version is rebuilt from scratch. */
 const FORMAT = 2;
 
-/** What a file says about itself; null when it is not one this Agnes wrote. @param catalog as it is attached */
+/** Reads the metadata of a file; null if it has another format. @param catalog the name under which it is attached */
 export async function readAnalyticsState(
   connection: Connection,
   catalog: string,
@@ -31,7 +31,7 @@ export async function readAnalyticsState(
   };
 }
 
-/** An earlier version kept no plan of how a database is attached; the next rebuild makes one. */
+/** An earlier version stored no attach plans; the next rebuild creates them. */
 function withPlans(stored: Omit<AnalyticsSource, "strange"> & Partial<AnalyticsSource>): AnalyticsSource {
   const source = { strange: "", ...stored };
   const isPlanned = source.remotes.every(({ plan }: Partial<RemoteDatabase>) => plan !== undefined);
@@ -46,7 +46,7 @@ function withAccessMode(
   return way === undefined ? table : { ...table, accessMode: way };
 }
 
-/** The statements that make `next` of `previous`; none when they are the same but for the generation. */
+/** Returns the statements that change `previous` to `next`; none if they differ only in the generation. */
 export function stateStatements(
   catalog: string,
   previous: AnalyticsState | null,
@@ -63,7 +63,7 @@ export function stateStatements(
   ];
 }
 
-/** Makes the empty tables of a new file. */
+/** Returns the statements that create the tables of a new file. */
 export function createState(catalog: string): string {
   const prefix = prefixOf(catalog);
   return `CREATE SCHEMA ${prefix};
@@ -72,14 +72,14 @@ export function createState(catalog: string): string {
     CREATE TABLE ${prefix}.tables (id VARCHAR, body VARCHAR);`;
 }
 
-/** Records which build this is. */
+/** Returns the statements that store the generation and the time of the build. */
 export function stampState(catalog: string, generation: number, builtAt: Date): string {
   const prefix = prefixOf(catalog);
   return `DELETE FROM ${prefix}.state;
     INSERT INTO ${prefix}.state VALUES (${FORMAT}, ${generation}, ${quoteLiteral(builtAt.toISOString())}::TIMESTAMP);`;
 }
 
-/** How many rows one statement holds. */
+/** The maximum number of rows per statement. */
 const ROWS = 500;
 
 function difference(

@@ -4,7 +4,7 @@ import { AgnesError, type Files } from "../base/mod.ts";
 import {
   databaseNames,
   digestObjects,
-  openAsChecked,
+  openUnchanged,
   tableId,
   type AnalyticsState,
   type AnalyticsTable,
@@ -13,8 +13,8 @@ import { quoteIdentifier, quoteLiteral, type Connection } from "../duckdb/mod.ts
 import { checkFolders } from "./check-folders.ts";
 
 /**
- * Attaches the file of the extract that holds a table.
- * @throws `extract_changed` when it defines something else than what was checked, or is replaced while it is opened
+ * Attaches the extract file of a table.
+ * @throws `extract_changed` if its definitions differ from those that were checked, or if it is replaced while it is opened
  */
 export async function attachExtract(
   files: Files,
@@ -27,10 +27,10 @@ export async function attachExtract(
   const { directory, digest } = state.sources.find(({ source }) => source === table.source)!;
   const path = quoteLiteral(join(directory, "extract.duckdb"));
   const detach = () => connection.run(`DETACH ${quoteIdentifier(name)}`).then(() => {});
-  const found = await openAsChecked(
+  const found = await openUnchanged(
     files,
     directory,
-    // Again, right before it is opened: opening a pipe never ends.
+    // Checked again immediately before the open: opening a pipe never returns.
     () => checkFolders(files, state, [table]),
     () => connection.run(`ATTACH ${path} AS ${quoteIdentifier(name)} (READ_ONLY)`, { signal }),
     detach,

@@ -8,13 +8,13 @@ import { FACTOR_MAX, isConstantCall, ROW_BYTES_MAX, rowLimit } from "./row-texts
 const ITEMS = "10,000,000 items";
 
 /**
- * Functions that can take minutes or gigabytes in one call, which DuckDB neither interrupts nor counts as memory. For
- * the connection of a query that uses one, a macro of the same name checks the arguments first.
+ * Functions that can take minutes or gigabytes in one call, which DuckDB neither interrupts nor counts as memory. If a
+ * query uses one, a macro of the same name on its connection checks the arguments first.
  */
 const bounds: Readonly<Record<string, readonly Bound[]>> = {
   levenshtein: pairs(25_000_000),
   editdist3: pairs(25_000_000),
-  // It keeps 8 bytes for every pair of characters.
+  // It uses 8 bytes per pair of characters.
   damerau_levenshtein: pairs(4_000_000),
   jaro_similarity: [...pairs(10_000_000_000), cutOff()],
   jaro_winkler_similarity: [...pairs(10_000_000_000), cutOff()],
@@ -40,10 +40,10 @@ const bounds: Readonly<Record<string, readonly Bound[]>> = {
 
 interface Bound {
   readonly parameters: readonly string[];
-  /** SQL; a null lets the call through. */
+  /** A condition in SQL; the call is allowed if it is NULL. */
   readonly isBeyond: string;
   readonly limit: string;
-  /** The same for calls with values of rows. */
+  /** The bound of calls with arguments that differ between rows. */
   readonly ofRows?: { readonly isBeyond: string; readonly limit: string };
 }
 
@@ -54,7 +54,7 @@ function pads(): readonly Bound[] {
   ];
 }
 
-/** Functions that look at every pair of characters. */
+/** Bounds of functions that compare all pairs of characters. */
 function pairs(count: number): readonly Bound[] {
   return [
     {
@@ -77,7 +77,7 @@ function resizes(): readonly Bound[] {
   ];
 }
 
-/** Of whole numbers, and of moments by an interval. */
+/** Bounds of series of integers, and of timestamps with an interval. */
 function series(): readonly Bound[] {
   const number = (name: string) => `TRY_CAST(${name}::VARCHAR AS DOUBLE)`;
   const moment = (name: string) => `epoch(TRY_CAST(${name}::VARCHAR AS TIMESTAMP))`;
@@ -95,12 +95,12 @@ function series(): readonly Bound[] {
   ];
 }
 
-/** Whether a function may be called, with a bound. */
+/** Whether a function is allowed with a bound. */
 export function isBoundedFunction(name: string): boolean {
   return Object.hasOwn(bounds, name.toLowerCase());
 }
 
-/** What is to be run on the connection before the query. */
+/** Returns the statements to run on the connection before the query. */
 export function boundsOf(functions: readonly FunctionUse[]): readonly string[] {
   const names = new Set(functions.map(({ name }) => name.toLowerCase()).filter(isBoundedFunction));
   return [...names].map((name) => {
@@ -111,45 +111,49 @@ export function boundsOf(functions: readonly FunctionUse[]): readonly string[] {
     const overloads = bounds[name]!.map((bound) => {
       const { isBeyond, limit } = (isOfRows ? bound.ofRows : undefined) ?? bound;
       const list = bound.parameters.join(", ");
-      const text = `${name} is limited to ${limit} here`;
+      const text = `${name} is limited to ${limit}`;
       return `(${list}) AS CASE WHEN ${isBeyond} THEN error('${text}') ELSE system.main."${name}"(${list}) END`;
     });
     return `CREATE OR REPLACE TEMP MACRO "${name}" ${overloads.join(", ")}`;
   });
 }
 
-/** They put one of their arguments into each row, any number of times. */
+/** Functions that insert an argument any number of times into each row. */
 const REPEATING = new Set(["regexp_replace", "replace"]);
 
-/** A macro writes its arguments twice or thrice, so that nesting multiplies the SQL. */
+/** A macro repeats its arguments two or three times, so nesting multiplies the SQL. */
 const NESTING_MAX = 4;
 
 const BUILT_IN_SCHEMAS = new Set(["system", "main", "pg_catalog", "temp"]);
 
 const QUANTILES = new Set(["quantile", "quantile_cont", "quantile_disc"]);
 
-/** @throws `sql_not_allowed` for a call that would go round its bound, and for one that makes DuckDB fail inside */
+/** @throws `sql_not_allowed` for calls that bypass their bound or cause an internal error in DuckDB */
 export function checkBounds(functions: readonly Placed<FunctionUse>[]): void {
   for (const use of functions) {
-    const { name, catalog, schema, arguments: given, isOrdered, place } = use;
+    const { name, catalog, schema, arguments: args, isOrdered, place } = use;
     const folded = name.toLowerCase();
     checkNamedAggregate(use);
     checkFormat(use);
     if (isBoundedFunction(folded)) {
       if ([catalog, schema].some((part) => BUILT_IN_SCHEMAS.has(part.toLowerCase()))) {
-        refuse(`it calls ${formatValue(name)} of a schema`, `Write ${folded}(…) alone.`, place);
-      }
-      if (nesting(given) >= NESTING_MAX) {
         refuse(
-          `it nests calls of ${formatValue(name)} and the like more than ${NESTING_MAX} deep`,
-          "Take the steps in a WITH … AS MATERIALIZED (…), one after the other.",
+          `it qualifies function ${formatValue(name)} with a schema`,
+          `Write ${folded}(…) without a schema.`,
+          place,
+        );
+      }
+      if (nesting(args) >= NESTING_MAX) {
+        refuse(
+          `it nests calls of ${formatValue(name)} and similar functions more than ${NESTING_MAX} levels deep`,
+          "Split the steps into common table expressions: WITH … AS MATERIALIZED (…).",
           place,
         );
       }
     }
-    if (QUANTILES.has(folded) && isOrdered && !given.slice(-1).every(isPlainFraction)) {
+    if (QUANTILES.has(folded) && isOrdered && !args.slice(-1).every(isPlainFraction)) {
       refuse(
-        `${folded} takes its fraction in an order from an expression`,
+        `${folded} with an ORDER BY requires a constant fraction`,
         "Write the fraction as a number, or as a list of numbers.",
         place,
       );
@@ -157,7 +161,7 @@ export function checkBounds(functions: readonly Placed<FunctionUse>[]): void {
   }
 }
 
-/** They call the aggregate that a text names. */
+/** Functions that take the name of an aggregate as a string. */
 const NAMED_AGGREGATES = new Set([
   "aggregate",
   "array_aggr",
@@ -166,24 +170,25 @@ const NAMED_AGGREGATES = new Set([
   "list_aggregate",
 ]);
 
-function checkNamedAggregate({ name, catalog, schema, arguments: given, place }: Placed<FunctionUse>): void {
+function checkNamedAggregate({ name, catalog, schema, arguments: args, place }: Placed<FunctionUse>): void {
   if (!NAMED_AGGREGATES.has(name.toLowerCase())) return;
-  const advice = `Write ${name.toLowerCase()}(list, 'sum'), with the name of an aggregate as text.`;
+  const advice = `Write ${name.toLowerCase()}(list, 'sum'), with the name of an aggregate as a string.`;
   const isQualified = catalog !== "" || schema !== "";
   if ([catalog, schema].some((part) => BUILT_IN_SCHEMAS.has(part.toLowerCase()))) {
-    refuse(`it calls ${formatValue(name)} of a schema`, advice, place);
+    refuse(`it qualifies function ${formatValue(name)} with a schema`, advice, place);
   }
-  // `list.list_aggregate('sum')` has the list in front.
-  const node = given[isQualified ? 0 : 1] as Node | undefined;
+  // In `list.list_aggregate('sum')` the list is the qualifier.
+  const node = args[isQualified ? 0 : 1] as Node | undefined;
   const called = node?.["class"] === "CONSTANT" ? (node["value"] as { value?: unknown }).value : null;
-  if (typeof called !== "string") refuse(`${name} does not say which aggregate it calls`, advice, place);
+  if (typeof called !== "string")
+    refuse(`${name} requires the name of an aggregate as a string constant`, advice, place);
   if (!isAllowedFunction(called))
     refuse(`${name} calls ${formatValue(called)}, which is not allowed`, advice, place);
 }
 
 type Node = Readonly<Record<string, unknown>>;
 
-/** How many bounded calls are in one another. */
+/** The depth of nested bounded calls. */
 function nesting(value: unknown): number {
   if (value === null || typeof value !== "object") return 0;
   const inner = Object.values(value).reduce<number>((most, child) => Math.max(most, nesting(child)), 0);
@@ -191,7 +196,7 @@ function nesting(value: unknown): number {
   return inner + (typeof name === "string" && isBoundedFunction(name) ? 1 : 0);
 }
 
-/** A fraction that is no null list: DuckDB reverses the list for `ORDER BY … DESC` before it looks whether it is one. */
+/** A fraction that is not a NULL list: for `ORDER BY … DESC`, DuckDB reverses the list before it checks for NULL. */
 function isPlainFraction(value: unknown): boolean {
   const node = value as Node;
   if (node["class"] === "CONSTANT") return true;

@@ -2,44 +2,53 @@ import { isAgnesError, type Files } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { quoteIdentifier, type Connection } from "../duckdb/mod.ts";
 
-/** One table of the catalog. */
+/** One published table in the catalog. */
 export interface CatalogEntry {
-  /** What to write in SQL. */
+  /** The name of the table in SQL: its view name, or its id if it has no view name. */
   readonly name: string;
-  /** `source.table`, which never changes and also works in SQL. */
+  /** `source.table`. The id never changes and is also a valid name in SQL. */
   readonly id: string;
   readonly source: string;
+  /** The description from the source; empty if there is none. */
   readonly description: string;
+  /** The query mode: `local`, `remote` or `materialized`. */
   readonly mode: AnalyticsTable["mode"];
+  /** `file`: Parquet or other files; `attached`: the extract's own DuckDB file; `remote`: the source. */
   readonly accessMode: AnalyticsTable["accessMode"];
-  /** Null is unknown. */
+  /** The number of rows; null: unknown. */
   readonly rows: number | null;
+  /** The size of the published files in bytes; null: unknown. */
   readonly sizeBytes: number | null;
+  /** The number of columns; null: unknown. */
   readonly columns: number | null;
-  /** ISO 8601, UTC; null is unknown. */
+  /** The time of the last extraction, ISO 8601, UTC; null: unknown. */
   readonly extractedAt: string | null;
-  /** Why an older state is shown, or null. */
+  /** The reason why the table is in an earlier state; null if it is current. */
   readonly staleReason: string | null;
 }
 
-/** A table and its columns. */
+/** A published table with its columns. */
 export interface TableDescription extends CatalogEntry {
-  /** How the files of the table are read, such as `csv, delimiter ;, quote ", header, encoding utf-8`; else null. */
+  /** The format of the table's files, such as `csv, delimiter ;, quote ", header, encoding utf-8`; null: not files. */
   readonly readAs: string | null;
-  /** The primary key it was read with; empty when it has none or that is not known. */
+  /** The columns of the primary key; empty if there is none or it is unknown. */
   readonly primaryKey: readonly string[];
+  /** The columns, in order. */
   readonly schema: readonly ColumnDescription[];
 }
 
-/** One column; types are DuckDB's. */
+/** One column of a table. */
 export interface ColumnDescription {
   readonly name: string;
+  /** The DuckDB type. */
   readonly type: string;
+  /** Whether the column may contain NULL; true if unknown. */
   readonly nullable: boolean;
+  /** The description from the source; empty if there is none. */
   readonly description: string;
 }
 
-/** A table as the catalog lists it. */
+/** Returns the catalog entry of a table. */
 export function toCatalogEntry(table: AnalyticsTable): CatalogEntry {
   const { source, description, mode, accessMode, rows, sizeBytes, columns, extractedAt, staleReason } = table;
   const id = tableId(table);
@@ -58,7 +67,7 @@ export function toCatalogEntry(table: AnalyticsTable): CatalogEntry {
   };
 }
 
-/** The columns as DuckDB sees them now, with what the extract says they mean. */
+/** Describes the columns with the types of DuckDB and the descriptions of the extract. */
 export async function describeTableIn(
   files: Files,
   connection: Connection,
@@ -77,12 +86,12 @@ export async function describeTableIn(
   return { ...toCatalogEntry(table), columns: schema.length, readAs, primaryKey, schema };
 }
 
-/** The name of a table that nothing else can have. */
+/** Returns the unique quoted name of a table. */
 export function quotedTable({ source, name }: AnalyticsTable): string {
   return `${quoteIdentifier(source)}.${quoteIdentifier(name)}`;
 }
 
-/** What only the extract says of a table. */
+/** Facts of a table that only its extract contains. */
 interface PublishedFacts {
   readonly columns: readonly {
     readonly name: string;
@@ -93,7 +102,7 @@ interface PublishedFacts {
   readonly primaryKey: readonly string[];
 }
 
-/** Facts are an extra: an extract that cannot be read now only lacks them. */
+/** Reads the facts of a table from its extract; null if the extract cannot be read. */
 async function publishedTable(
   files: Files,
   table: AnalyticsTable,
@@ -101,7 +110,7 @@ async function publishedTable(
 ): Promise<PublishedFacts | null> {
   if (table.generation === null) return null;
   try {
-    // Only here, so that a query does not pay for loading the runtime.
+    // Imported lazily: queries do not need the connector runtime.
     const { publishedKey, readExtract, fullReadingText } = await import("../extract/mod.ts");
     const extract = await readExtract(files, directory);
     const found = extract?.tables.find(({ name }) => name === table.name);

@@ -4,7 +4,7 @@ import { AgnesError, type Files } from "../base/mod.ts";
 import { findUnsafe, tableId, type AnalyticsState, type AnalyticsTable } from "../analytics/mod.ts";
 
 /**
- * Sees that the files behind some tables may still be read: they can have been replaced since the rebuild.
+ * Checks that the files of tables are still safe to read: they may have been replaced since the rebuild.
  * @throws `extract_changed`
  */
 export async function checkFolders(
@@ -12,7 +12,7 @@ export async function checkFolders(
   state: AnalyticsState | null,
   tables: readonly AnalyticsTable[],
 ): Promise<void> {
-  // The rows of remote tables are in no folder.
+  // Remote tables have no files.
   const inFiles = tables.filter(({ accessMode }) => accessMode !== "remote");
   await Promise.all(
     (state?.sources ?? []).map(async (source) => {
@@ -23,7 +23,7 @@ export async function checkFolders(
   );
 }
 
-/** The folders that hold the files of published tables. Of our own extracts only the parts are read as files. */
+/** Returns the folders with the files of published tables: of extracts of Agnes, only the folder of the parts. */
 export function foldersOf(state: AnalyticsState | null): readonly string[] {
   const { sources = [], tables = [] } = state ?? {};
   const foreign = new Map<string, boolean>();

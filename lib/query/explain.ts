@@ -2,7 +2,7 @@ import type { Connection } from "../duckdb/mod.ts";
 
 const EXPLAIN = /^((?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*)explain\b(?!\s*analy[sz]e\b)/i;
 
-/** What a text asks the plan of; null when it does not begin with EXPLAIN. The spaces keep positions as they are. */
+/** Replaces EXPLAIN at the start of SQL by spaces, which preserves positions; null if there is none. */
 export function explained(sql: string): string | null {
   const [found] = EXPLAIN.exec(sql) ?? [];
   return found === undefined ? null : " ".repeat(found.length) + sql.slice(found.length);
@@ -15,11 +15,11 @@ interface PlanNode {
 }
 
 /**
- * The plan of a SELECT as text, one operator per line, what it reads below it.
+ * Formats the plan of a SELECT, one operator per line, with its inputs below it.
  *
- * DuckDB's own text names the files of a table and the databases of Agnes, cut at any place; so it is made of the plan
- * as data. Columns and conditions are those of the view's definition too, and so are told only when nothing in it is
- * hidden from who asks.
+ * DuckDB's own format contains file names and internal database names, truncated at any position, so the text is
+ * generated from the plan in JSON. Its columns and conditions may come from the definition of a view; they are
+ * included only if the caller may see that definition.
  */
 export async function planOf(
   connection: Connection,
@@ -28,7 +28,7 @@ export async function planOf(
 ): Promise<string> {
   const [row] = await connection.rows<{ explain_value: string }>(`EXPLAIN (FORMAT json) ${sql}`, options);
   const lines: string[] = [];
-  // An explicit stack: how deep a plan is depends on the SQL.
+  // An explicit stack, because the depth of the plan depends on the SQL.
   const todo = (JSON.parse(row!.explain_value) as readonly PlanNode[]).map((node) => ({ node, depth: 0 }));
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
     const { node, depth } = next;
@@ -37,7 +37,7 @@ export async function planOf(
     lines.push(indent + (PUBLIC_NAMES.get(name) ?? name));
     if (options.hasDetails) {
       for (const [key, value] of Object.entries(node.extra_info)) {
-        if (SHOWN_INFO.has(key)) lines.push(`${indent}  | ${key}: ${[value].flat().join(", ")}`);
+        if (PUBLIC_INFO.has(key)) lines.push(`${indent}  | ${key}: ${[value].flat().join(", ")}`);
       }
     }
     for (const child of node.children.toReversed()) todo.push({ node: child, depth: depth + 1 });
@@ -45,11 +45,11 @@ export async function planOf(
   return lines.join("\n");
 }
 
-/** What the scan of a live table is called to who asks. */
+/** The public names of internal operators. */
 const PUBLIC_NAMES: ReadonlyMap<string, string> = new Map([["AGNES_SCAN", "LIVE_SCAN"]]);
 
-/** Of what DuckDB says of an operator; the names of files and databases are not among it. */
-const SHOWN_INFO = new Set([
+/** The properties of operators that contain no names of files and databases. */
+const PUBLIC_INFO = new Set([
   "Aggregates",
   "Condition",
   "Conditions",

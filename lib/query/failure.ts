@@ -9,20 +9,20 @@ import { markPivots } from "./pivot-text.ts";
 import { placeAt, typedIndex } from "./place.ts";
 import { withoutSettings } from "./without-settings.ts";
 
-/** What of the machine a message must not tell. */
+/** Paths and values that messages must not contain. */
 export interface FailureScope {
   readonly dataDirectory: string;
-  /** The home directory; null when it is not known. */
+  /** The home directory; null if unknown. */
   readonly home: string | null;
-  /** Whether who asks may see some tables only, and so no file of any. */
+  /** Whether the caller has access to some tables only, so that file names are hidden. */
   readonly isRestricted: boolean;
-  /** Values that no message may show. */
+  /** Values to remove from all messages. */
   readonly secrets: Iterable<string>;
-  /** The SQL as somebody typed it, in which an error points to its place. */
+  /** The SQL as the user entered it, for the place of an error. */
   readonly typed?: string | undefined;
 }
 
-/** Whether an error leaves a DuckDB instance behind that answers nothing any more. */
+/** Whether an error leaves its DuckDB instance unusable. */
 export function isFatal(error: unknown): boolean {
   if (!isAgnesError(error)) return false;
   const { kind } = error.details as { readonly kind?: unknown };
@@ -34,8 +34,8 @@ export function isFatal(error: unknown): boolean {
 }
 
 /**
- * What DuckDB says of a statement is the author's to correct, without what it says of the machine; other errors stay
- * what they are.
+ * Converts errors of DuckDB into errors of the query, without paths and internal names. Other errors are returned
+ * unchanged.
  */
 export function queryFailure(error: unknown, scope: FailureScope): unknown {
   if (isAgnesError(error, "duckdb_failed")) return statementFailure(error, scope);
@@ -44,40 +44,40 @@ export function queryFailure(error: unknown, scope: FailureScope): unknown {
     const { operation, reason } = error.details;
     return new AgnesError(
       error.code,
-      { operation: withoutPlaces(operation, scope), reason: withoutPlaces(reason, scope) },
+      { operation: withoutPaths(operation, scope), reason: withoutPaths(reason, scope) },
       { cause: error },
     );
   }
-  // It names the statement that came next, which may be one of ours.
+  // The error contains the next statement, which may be an internal one.
   if (isAgnesError(error, "duckdb_stuck"))
     return new AgnesError(error.code, { ...error.details, what: "the query" }, { cause: error });
   if (isAgnesError(error, "disk_full")) {
-    return new AgnesError(error.code, { path: withoutPlaces(error.details.path, scope) }, { cause: error });
+    return new AgnesError(error.code, { path: withoutPaths(error.details.path, scope) }, { cause: error });
   }
   return error;
 }
 
 function statementFailure(error: AgnesError<"duckdb_failed">, scope: FailureScope): AgnesError {
   const { kind, reason } = error.details;
-  // What DuckDB says then is the failure of another query, with its values.
+  // The message then describes the failure of another query and may contain its values.
   if (/database has been invalidated/.test(reason)) return new AgnesError("query_lost", {}, { cause: error });
-  let told = withoutPlaces(withoutSettings(reason), scope);
-  if (reason.includes("max_expression_depth")) told = "expressions are nested too deeply in it";
-  if (isFatal(error)) told = `DuckDB failed inside: ${told}`;
-  const clean = redact(told, scope.secrets);
-  // An attached database may put its connection string into a message; then the cause has it too.
-  const cause = clean === told ? error : new Error(clean);
+  let message = withoutPaths(withoutSettings(reason), scope);
+  if (reason.includes("max_expression_depth")) message = "its expressions are nested too deeply";
+  if (isFatal(error)) message = `internal error in DuckDB: ${message}`;
+  const redacted = redact(message, scope.secrets);
+  // The message of an attached database may contain its connection string, and so may the cause.
+  const cause = redacted === message ? error : new Error(redacted);
   const place = typedPlace(error, scope.typed);
   const { typed } = scope;
-  const refusal = runRefusal(clean, () => typed !== undefined && markPivots(typed) !== null);
+  const refusal = runRefusal(redacted, () => typed !== undefined && markPivots(typed) !== null);
   return new AgnesError(
     "sql_failed",
-    { kind, reason: clean, ...refusal, ...(place === undefined ? {} : { place }) },
+    { kind, reason: redacted, ...refusal, ...(place === undefined ? {} : { place }) },
     { cause },
   );
 }
 
-/** Where in the SQL that somebody typed an error of DuckDB points. */
+/** Returns the place of a DuckDB error in the SQL as entered. */
 function typedPlace(error: AgnesError, typed: string | undefined): SqlPlace | undefined {
   const ran = typed === undefined ? undefined : statementPlace(error);
   if (ran === undefined) return undefined;
@@ -86,34 +86,34 @@ function typedPlace(error: AgnesError, typed: string | undefined): SqlPlace | un
   return index === null ? undefined : placeAt(typed!, index);
 }
 
-/** A path that is none of ours is a value that looks like one. */
+/** A path outside the data directory is a value of the query and not a file of Agnes. */
 function fileFailure(error: AgnesError<"file_unreadable">, scope: FailureScope): AgnesError {
   const { path, reason } = error.details;
   const inside = relative(scope.dataDirectory, path);
   if (!isAbsolute(path) || inside.startsWith("..") || isAbsolute(inside)) {
     return new AgnesError(
       "sql_failed",
-      { kind: "Error", reason: withoutPlaces(reason, scope) },
+      { kind: "Error", reason: withoutPaths(reason, scope) },
       { cause: error },
     );
   }
-  const shownPath = scope.isRestricted ? "a file of a table" : inside;
+  const publicPath = scope.isRestricted ? "a file of a table" : inside;
   return new AgnesError(
     "file_unreadable",
-    { path: shownPath, reason: withoutPlaces(reason, scope) },
+    { path: publicPath, reason: withoutPaths(reason, scope) },
     { cause: error },
   );
 }
 
-/** Without directories of the machine, and without the names that Agnes gives to databases. */
-function withoutPlaces(text: string, { dataDirectory, home, isRestricted }: FailureScope): string {
-  let clean = text
+/** Removes local directories and internal database names from a message. */
+function withoutPaths(text: string, { dataDirectory, home, isRestricted }: FailureScope): string {
+  let redacted = text
     .replace(/\s*Did you mean "[^"\n]*agnes:[^\n]*/g, "")
     .replace(/"?agnes:[^\s."']*"?\.(?:"?main"?\.)?/g, "")
     .replace(/"?agnes:[^\s."']*"?/g, "the database");
   const escaped = (path: string) => path.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
   const inData = new RegExp(`${escaped(dataDirectory)}${escaped(sep)}([^"'\\n]*)`, "g");
-  clean = clean.replace(inData, (_whole, rest: string) => (isRestricted ? "a file of a table" : rest));
-  if (home !== null && home.length > 1) clean = clean.replaceAll(home + sep, `~${sep}`);
-  return clean;
+  redacted = redacted.replace(inData, (_whole, rest: string) => (isRestricted ? "a file of a table" : rest));
+  if (home !== null && home.length > 1) redacted = redacted.replaceAll(home + sep, `~${sep}`);
+  return redacted;
 }

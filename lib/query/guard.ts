@@ -20,26 +20,26 @@ import {
 import { refuse } from "./refuse.ts";
 import { typeChecksOf, type TypeChecks } from "./types.ts";
 
-/** SQL that may run. */
+/** SQL that passed the guard. */
 export interface GuardedQuery extends Omit<ParsedSelect, "facts"> {
-  /** The tables it reads, as it names them; never one of its own common table expressions. */
+  /** The tables that it reads, without its common table expressions. */
   readonly tables: readonly PlacedTable[];
-  /** Whether it lists tables or columns, or has another part that is to be replaced; see `withListings`. */
+  /** Whether it lists tables or columns, or has another part to replace; see `withListings`. */
   readonly hasListings: boolean;
   /** Statements to run on the connection first; see `boundsOf`. */
   readonly bounds: readonly string[];
-  /** What only the types of its tables and of its answer decide. */
+  /** Checks that depend on the types of its tables and result. */
   readonly typeChecks: TypeChecks;
 }
 
 /**
- * Lets SQL through when DuckDB's parser finds exactly one SELECT in it, or EXPLAIN of one, whose tables are
- * unqualified or `source.table`, and whose functions are all known to read nothing but their arguments. It looks at
- * the tree, never at the text, so what a literal or a name says does not matter.
+ * Accepts SQL if DuckDB's parser finds exactly one SELECT, or EXPLAIN of one, whose tables are unqualified or
+ * `source.table`, and whose functions are on the list of functions that depend only on their arguments. The guard
+ * checks the parse tree, not the text, so the content of literals and names does not matter.
  *
- * Whether the tables exist and are granted is for `resolveTables`. Nothing is bound or run.
+ * `TableNames.resolve` checks whether the tables exist and are accessible. Nothing is bound or run.
  *
- * @throws `sql_malformed`, `sql_not_allowed` with the reason and what to do instead, `sql_too_long`
+ * @throws `sql_malformed`, `sql_not_allowed` with the reason and a remedy, `sql_too_long`
  */
 export async function guardQuery(connection: Connection, sql: string): Promise<GuardedQuery> {
   const { facts, ...parsed } = await parseSelect(connection, sql);
@@ -66,7 +66,7 @@ export async function guardQuery(connection: Connection, sql: string): Promise<G
 function checkUnusual(
   kind: "describe" | "listing" | "parameter" | "unknown",
   what: string,
-  { placeOfWord }: PlacedFacts,
+  { placeOfToken }: PlacedFacts,
 ): void {
   switch (kind) {
     case "describe":
@@ -75,17 +75,17 @@ function checkUnusual(
       if (isListing(what)) return;
       return refuse(
         `it lists ${what.replaceAll('"', "")}`,
-        "SHOW TABLES, SHOW ALL TABLES and DESCRIBE list tables.",
-        placeOfWord(/^show$/i),
+        "Use SHOW TABLES, SHOW ALL TABLES or DESCRIBE.",
+        placeOfToken(/^show$/i),
       );
     case "parameter":
       return refuse(
-        `it has the parameter ${formatValue(what)}, and there is nothing to give it`,
-        "Write the value itself.",
-        placeOfWord(what === "1" ? /^(?:\?|\$1)$/ : PARAMETER),
+        `it contains the parameter ${formatValue(what)}, which has no value`,
+        "Replace the parameter with its value.",
+        placeOfToken(what === "1" ? /^(?:\?|\$1)$/ : PARAMETER),
       );
     case "unknown":
-      return refuse(`it uses ${formatValue(what)}, which is not known to be safe`, "Write it another way.");
+      return refuse(`it uses ${formatValue(what)}, which is not supported`, "Rewrite the query without it.");
   }
 }
 
@@ -96,51 +96,51 @@ function checkTableFunction(use: Placed<FunctionUse>): void {
   if (use.catalog === "" && use.schema === "" && use.name.toLowerCase() === SPLIT_TO_TABLE) return;
   const reads = /read|scan|glob|sniff|parquet|csv|json|text|blob/i.test(use.name);
   refuse(
-    `it calls ${formatValue(use.name)} after FROM`,
+    `it calls the table function ${formatValue(use.name)}, which is not allowed`,
     reads
-      ? "Files are not read by queries: make a source of them with the `files` plugin."
-      : "Only range, generate_series, unnest, repeat, json_each, json_tree and regexp_split_to_table may stand there.",
+      ? "Queries cannot read files: add them as a source with the `files` plugin."
+      : "Only range, generate_series, unnest, repeat, json_each, json_tree and regexp_split_to_table are allowed after FROM.",
     use.place,
   );
 }
 
 function checkFunction(use: Placed<FunctionUse>): void {
   const isKnown = isAllowedFunction(use.name) || isBoundedFunction(use.name) || isDatabaseName(use);
-  if (isKnown && !namesOurDatabase(use)) return;
+  if (isKnown && !hasInternalDatabase(use)) return;
   const failing = refusalOfFunction(use.name);
   if (failing !== null)
-    refuse(`the function ${formatValue(use.name)} is refused: ${failing.reason}`, failing.advice, use.place);
+    refuse(`function ${formatValue(use.name)} is not allowed: ${failing.reason}`, failing.advice, use.place);
   const near = nearest(use.name.toLowerCase(), knownFunctions);
   refuse(
-    `the function ${formatValue(use.name)} is unknown, or tells more than the tables hold`,
+    `function ${formatValue(use.name)} is unknown or not allowed`,
     near === undefined
-      ? "Files, settings and the environment are out of reach; use a function of the values themselves."
+      ? "Queries cannot read files, settings or the environment; use a function that depends only on its arguments."
       : `Did you mean ${formatValue(near)}?`,
     use.place,
   );
 }
 
 /**
- * `x.lower()` and `t.x.lower()` look to DuckDB's parser like functions of a schema `x`: it tries that schema first,
- * then the column. So the name of the function decides, as without the qualification, except that a database which
- * Agnes attaches may bring a macro of any name.
+ * DuckDB parses `x.lower()` and `t.x.lower()` as functions of a schema `x`, and then falls back to the column. So the
+ * guard checks the name of the function without its qualification. Exception: a database that Agnes attaches may
+ * contain a macro of any name.
  */
-function namesOurDatabase(use: FunctionUse): boolean {
+function hasInternalDatabase(use: FunctionUse): boolean {
   return [use.catalog, use.schema].some((name) => name.toLowerCase().startsWith(DATABASE_PREFIX));
 }
 
-/** Of every name in `databaseNames`. */
+/** The prefix of all `databaseNames`. */
 const DATABASE_PREFIX = "agnes:";
 
 function checkTable(use: PlacedTable): void {
   if (use.catalog !== "") {
-    const advice = "Name tables as `table` or `source.table`.";
-    refuse(`it names the database ${formatValue(use.catalog)}`, advice, use.place);
+    const advice = "Refer to tables as `table` or `source.table`.";
+    refuse(`it refers to the database ${formatValue(use.catalog)}`, advice, use.place);
   }
   if (looksLikeFile(use.name)) {
     refuse(
       `it reads ${formatValue(use.name)} as a file`,
-      "Files are not read by queries: make a source of them with the `files` plugin.",
+      "Queries cannot read files: add them as a source with the `files` plugin.",
       use.place,
     );
   }

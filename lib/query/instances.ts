@@ -9,21 +9,21 @@ import type { Lease } from "./run.ts";
 import { Sandbox, type QueryServices } from "./sandbox.ts";
 import { TableNames } from "./tables.ts";
 
-/** Which tables a query needs, of those that its caller may see. */
+/** Selects the tables of a query from the accessible tables. */
 export type Choice = (names: TableNames) => readonly AnalyticsTable[];
 
 type Granted = ReadonlySet<string> | null;
 
-/** The DuckDB instances of a session: the one that serves, those that are retired, those that are being opened. */
+/** The DuckDB instances of a session: the current one, retired ones, and those that are being opened. */
 export class Instances {
   readonly #services: QueryServices;
   readonly #live: LiveResolver | null;
   readonly #path: string;
   readonly #attachTimeoutMs: number;
   #sandbox: Sandbox | null = null;
-  /** Instances that wait for other systems or files, each for one query. */
+  /** Instances that wait for remote systems or files, each for one query. */
   readonly #opening = new Set<Sandbox>();
-  /** Whether the instance may answer nothing any more. */
+  /** Whether the current instance is unusable. */
   #isBroken = false;
   readonly #changes = new Mutex();
   #closed = false;
@@ -40,17 +40,17 @@ export class Instances {
     this.#live = live;
   }
 
-  /** The next query gets a new instance. */
+  /** Discards the current instance before the next query. */
   renewNext(): void {
     this.#isBroken = true;
   }
 
-  /** The tables that can be named. @throws `analytics_unreadable` */
+  /** Returns the accessible tables. @throws `analytics_unreadable` */
   async names(granted: Granted): Promise<TableNames> {
     return this.#exclusive(async () => namesOf(await this.#withAnalytics(), granted));
   }
 
-  /** Parsing needs any instance, and none of what is in it. */
+  /** Runs work that needs a connection but no tables, such as parsing. */
   async parse<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal): Promise<T> {
     const { sandbox, connection } = await this.#exclusive(async () => {
       const any = await this.#any();
@@ -64,7 +64,7 @@ export class Instances {
     }
   }
 
-  /** A locked instance, for a query that reads no table. */
+  /** Leases a locked instance for a query that reads no table. */
   async leaseBare(signal: AbortSignal): Promise<Lease> {
     return this.#exclusive(async () => {
       const sandbox = await this.#any();
@@ -74,7 +74,7 @@ export class Instances {
   }
 
   /**
-   * A locked instance that has what the chosen tables need.
+   * Leases a locked instance in which the chosen tables are open.
    * @throws `table_unknown`, `extract_changed`, `remote_unavailable`, `timed_out`, `aborted`, `analytics_unreadable`
    */
   async lease(choose: Choice, granted: Granted, opening: Opening): Promise<Lease> {
@@ -98,13 +98,13 @@ export class Instances {
         await sandbox.lock();
         return { lease: await leaseOf(sandbox, tables, names, opening.signal) };
       });
-      // What was published meanwhile is checked as well.
+      // A new generation was published meanwhile: check it as well.
       if (found === null) continue;
       return found.lease ?? this.#open(found.sandbox, found.before, { choose, granted, opening });
     }
   }
 
-  /** Stops what runs and closes. */
+  /** Stops all queries and closes all instances. */
   async close(durationMs: number): Promise<void> {
     this.#closed = true;
     const closing = async () => {
@@ -117,8 +117,8 @@ export class Instances {
   }
 
   /**
-   * Opens tables in an instance that no other query has, because other systems and files are waited for; then the
-   * session's queries share it.
+   * Opens tables in an instance that no other query uses, because this may wait for remote systems and files. Afterwards
+   * the queries of the session share the instance.
    */
   async #open(
     taken: Sandbox | null,
@@ -161,7 +161,7 @@ export class Instances {
     return sandbox;
   }
 
-  /** An instance in which a table could not be opened can still serve others. */
+  /** Keeps an instance in which a table could not be opened, for other queries. */
   async #putBack(sandbox: Sandbox): Promise<void> {
     try {
       await this.#exclusive(async () => {
@@ -170,11 +170,11 @@ export class Instances {
         else if (this.#sandbox !== sandbox) await sandbox.retire();
       });
     } catch {
-      // The session was closed meanwhile, and closed it.
+      // The session was closed meanwhile and has closed the instance.
     }
   }
 
-  /** The instance that shows the published generation; without one, an instance with no tables. */
+  /** Returns the instance of the published generation, or an instance without tables if nothing is published. */
   async #withAnalytics(): Promise<Sandbox> {
     const fingerprint = await fingerprintOf(this.#services.host, this.#path);
     const current = await this.#any();
@@ -203,7 +203,7 @@ export class Instances {
     return (this.#sandbox ??= await Sandbox.open(this.#services, this.#live));
   }
 
-  /** A fresh instance; the one before closes with its last query. */
+  /** Returns a new instance; the previous one closes with its last query. */
   async #renew(): Promise<Sandbox> {
     await this.#discard();
     return this.#any();
@@ -224,8 +224,7 @@ export class Instances {
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
     poolGate.refuseWhenStuck("the query");
     return this.#changes.run(async () => {
-      if (this.#closed)
-        throw new AgnesError("aborted", { what: "the query: the session was closed, and it" });
+      if (this.#closed) throw new AgnesError("aborted", { what: "the query of a closed session" });
       return work();
     });
   }
@@ -235,7 +234,7 @@ function namesOf(sandbox: Sandbox, granted: Granted): TableNames {
   return new TableNames(sandbox.state?.tables ?? [], granted);
 }
 
-/** Changes when the file is replaced; null when there is none. */
+/** Returns a text that changes when the file is replaced; null if there is no file. */
 async function fingerprintOf({ files }: Host, path: string): Promise<string | null> {
   const stat = await files.stat(path);
   return stat === null ? null : `${stat.sizeBytes} ${stat.modifiedAtMs}`;

@@ -1,13 +1,13 @@
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { mayNameDatabase, PUBLIC_DATABASE } from "./database-name.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
-import { planLive } from "./live/show-live.ts";
+import { planLive } from "./live/prepare-live.ts";
 import type { Lease, RemoteReceipt } from "./run.ts";
 import type { RemoteAccessMode } from "./opening.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { TableNames } from "./tables.ts";
 
-/** A locked instance, held for one query, whose signal ends every statement on it. */
+/** Leases a locked instance for one query, whose signal stops all statements on the connection. */
 export async function leaseOf(
   sandbox: Sandbox,
   tables: readonly AnalyticsTable[],
@@ -15,7 +15,7 @@ export async function leaseOf(
   signal: AbortSignal,
 ): Promise<Lease> {
   const connection = await sandbox.connect();
-  // What ignores the interrupt then counts as lost, and leaves its place to the next query.
+  // A statement that ignores the interrupt then counts as lost, and frees its slot for the next query.
   connection.stopWith(signal);
   if (tables.some(mayNameDatabase)) await connection.run(PUBLIC_DATABASE);
   let database: QueryDatabase | null = null;
@@ -24,12 +24,12 @@ export async function leaseOf(
     tables,
     generation: sandbox.state?.generation ?? null,
     secrets: sandbox.secrets,
-    remotes: () => tables.flatMap((table) => remoteReceipt(table, sandbox.wayOf(table), database)),
-    showLive: async (statement) => {
+    remotes: () => tables.flatMap((table) => remoteReceipt(table, sandbox.accessModeOf(table), database)),
+    prepareLive: async (statement) => {
       const live = await sandbox.liveTables(tables);
       if (live.size === 0) return;
       database = await planLive({ name: sandbox.newQueryName(), connection, names, tables, live }, statement);
-      await sandbox.showLive(connection, database);
+      await sandbox.prepareLive(connection, database);
     },
     release: () => sandbox.release(connection),
   };
@@ -46,7 +46,7 @@ function remoteReceipt(
   return [{ id, accessMode, ...(pushedDown === undefined ? {} : { pushedDown: { ...pushedDown } }) }];
 }
 
-/** Does the rest of what makes a query ready; when that fails, the connection is given back. */
+/** Completes the preparation of a query; if it fails, the connection is released. */
 export async function readyOrReleased<T>(lease: Lease, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

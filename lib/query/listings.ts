@@ -4,24 +4,24 @@ import { quoteIdentifier, quoteLiteral, type Connection } from "../duckdb/mod.ts
 
 type Node = Record<string, unknown>;
 
-/** What lists tables in DuckDB's tree: SHOW TABLES; DESCRIBE and SHOW ALL TABLES. */
+/** The names in DuckDB's tree of statements that list tables: SHOW TABLES; DESCRIBE and SHOW ALL TABLES. */
 const LISTINGS: ReadonlyMap<string, (tables: readonly AnalyticsTable[]) => string> = new Map([
   ['"tables"', listNames],
   ["__show_tables_expanded", listAll],
 ]);
 
-/** Of the tables of `information_schema`, those that are answered. */
+/** The supported tables of `information_schema`. */
 const SCHEMA_TABLES: ReadonlySet<string> = new Set(["tables", "columns"]);
 
-/** PostgreSQL has it after FROM; DuckDB only as an expression. */
+/** A table function of PostgreSQL, which DuckDB supports only as an expression. */
 export const SPLIT_TO_TABLE = "regexp_split_to_table";
 
-/** Whether a part of DuckDB's tree that lists something is answered. */
+/** Whether a listing in DuckDB's tree is supported. */
 export function isListing(name: string): boolean {
   return LISTINGS.has(name);
 }
 
-/** Whether a table is one of those of `information_schema` that are answered. */
+/** Whether a table is a supported table of `information_schema`. */
 export function isListedTable({ catalog, schema, name }: TableUse): boolean {
   return (
     catalog === "" && schema.toLowerCase() === "information_schema" && SCHEMA_TABLES.has(name.toLowerCase())
@@ -29,10 +29,10 @@ export function isListedTable({ catalog, schema, name }: TableUse): boolean {
 }
 
 /**
- * The tree in which every listing of tables or columns is replaced by one of the tables granted.
+ * Replaces every listing of tables or columns in a tree by a list of the accessible tables.
  *
- * The lists are common table expressions, not subqueries in place: the SQL of a subquery can become a column's name.
- * @param tree DuckDB's tree of SQL that the guard has let through
+ * The lists are common table expressions and not subqueries, because the SQL of a subquery can become a column name.
+ * @param tree DuckDB's tree of SQL that passed the guard
  */
 export async function withListings(
   connection: Connection,
@@ -96,10 +96,10 @@ function kindOf(value: unknown): string | null {
   return isListedTable({ ...use, position: null }) ? `information_schema.${name.toLowerCase()}` : null;
 }
 
-/** A common table expression as DuckDB's tree. */
+/** Returns a common table expression as DuckDB's tree. */
 async function expressionOf(connection: Connection, name: string, sql: string): Promise<readonly unknown[]> {
   const parsed = await parseSql(connection, `WITH ${quoteIdentifier(name)} AS (${sql}) SELECT 1`);
-  if (parsed.kind !== "select") throw new Error(`DuckDB does not read ${sql}`);
+  if (parsed.kind !== "select") throw new Error(`DuckDB cannot parse ${sql}`);
   const { statements } = parsed.tree as { statements: readonly [{ node: { cte_map: { map: unknown[] } } }] };
   return statements[0].node.cte_map.map;
 }
@@ -118,7 +118,7 @@ function splitToTable(node: Node): Node {
   };
 }
 
-/** Where a table is listed: as SQL names it. */
+/** Returns the schema and name under which a table is listed. */
 function placeOf(table: AnalyticsTable): readonly [schema: string, name: string] {
   return table.viewName === null ? [table.source, table.name] : ["main", table.viewName];
 }
@@ -136,7 +136,7 @@ function listAll(tables: readonly AnalyticsTable[]): string {
     FROM (${schemaTable("information_schema.columns", tables)}) AS granted GROUP BY ALL ORDER BY ALL`;
 }
 
-/** Rows of DuckDB's own, of the tables granted, without the name of the database they are in. */
+/** Selects the rows of an `information_schema` table for the accessible tables, without the internal database name. */
 function schemaTable(name: string, tables: readonly AnalyticsTable[]): string {
   const places = tables.map((table) => `[${placeOf(table).map(quoteLiteral).join(", ")}]`);
   const granted =

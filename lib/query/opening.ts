@@ -1,14 +1,14 @@
-/** What opening the way to tables is bound by. */
+/** The limits and callbacks for opening tables. */
 export interface Opening {
   readonly signal: AbortSignal;
-  /** How long attaching one database may take. Default: that of the session. */
+  /** The timeout for attaching one database. Default: that of the session. */
   readonly timeoutMs?: number;
-  /** Receives the id of the table whose source is waited for; null when it is not any more. */
+  /** Receives the id of the table whose source the query waits for; null after the wait. */
   readonly onWait: (table: string | null) => void;
 }
 
-/** How long opening again what the query at hand does not need may take. */
+/** The timeout for reopening tables that the current query does not need. */
 export const REOPEN_TIMEOUT_MS = 1_000;
 
-/** How the rows of a remote table come. */
+/** The access to a remote table. */
 export type RemoteAccessMode = "attach" | "live";

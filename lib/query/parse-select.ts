@@ -12,51 +12,51 @@ import { checkSize } from "./size.ts";
 import { tokensOf } from "./tokens.ts";
 import { withoutSettings } from "./without-settings.ts";
 
-/** One SELECT, read. */
+/** A parsed SELECT. */
 export interface ParsedSelect {
-  /** The SELECT; without EXPLAIN, and with the names of types where `pivots` are. */
+  /** The SELECT, without EXPLAIN, and with the names of types instead of the values of `pivots`. */
   readonly sql: string;
-  /** DuckDB's tree of it. */
+  /** DuckDB's parse tree. */
   readonly tree: unknown;
   readonly facts: PlacedFacts;
-  /** The types that are to be made first, of the PIVOTs whose columns the data tell; each may need those before it. */
+  /** The types to create first for PIVOTs without listed values; a type may depend on those before it. */
   readonly pivots: readonly PivotType[];
-  /** Whether its plan is asked for, not its rows. */
+  /** Whether the statement is EXPLAIN. */
   readonly isExplained: boolean;
 }
 
-/** What a SELECT reads and calls, and where in the SQL as it was typed. */
+/** The tables and functions of a SELECT, with their places in the SQL as entered. */
 export interface PlacedFacts extends SelectFacts {
   readonly tables: readonly PlacedTable[];
   readonly tableFunctions: readonly Placed<FunctionUse>[];
   readonly functions: readonly Placed<FunctionUse>[];
-  /** Where a word stands that comes but once, and that is in no name and text. */
-  readonly placeOfWord: (word: RegExp) => SqlPlace | undefined;
+  /** Returns the place of a token that occurs exactly once. */
+  readonly placeOfToken: (token: RegExp) => SqlPlace | undefined;
 }
 
 export type Placed<T> = T & { readonly place?: SqlPlace | undefined };
 
 export type PlacedTable = Placed<TableUse> & {
-  /** Whether it has the name of a common table expression that DuckDB does not see from there. */
-  readonly isOutOfSight?: boolean;
+  /** Whether it has the name of a common table expression that is not visible at this place. */
+  readonly isOutOfScope?: boolean;
 };
 
-/** A part of a text that is read by itself. */
+/** A part of the SQL that is parsed separately. */
 interface Part {
   readonly sql: string;
-  /** Where a place of it is in what was typed. */
+  /** Converts an index of this part to an index of the SQL as entered. */
   readonly typedIndex: (index: number) => number | null;
 }
 
 /**
- * The one SELECT that SQL is, whatever it reads.
+ * Parses SQL that must be exactly one SELECT; tables and functions are not checked.
  * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`
  */
 export async function parseSelect(connection: Connection, sql: string): Promise<ParsedSelect> {
   checkSize(sql);
-  // DuckDB would take it for the end of the text, and not look at what follows.
+  // DuckDB would treat it as the end of the SQL and ignore the rest.
   if (sql.includes("\0"))
-    throw new AgnesError("sql_malformed", { reason: "it has a null character", position: null });
+    throw new AgnesError("sql_malformed", { reason: "it contains a null character", position: null });
   return parsePart(connection, sql, { sql, typedIndex: (index) => index });
 }
 
@@ -81,9 +81,13 @@ async function parsePart(
       throw malformed(typed, part, parsed, await keywordAdvice(connection, parsed.reason));
     case "statements": {
       if (parsed.count === 0)
-        throw new AgnesError("sql_malformed", { reason: "there is no statement in it", position: null });
+        throw new AgnesError("sql_malformed", { reason: "it contains no statement", position: null });
       const advice = "Send one SELECT at a time.";
-      return refuse(`it has ${parsed.count} statements`, advice, placeOf(typed, part, secondStatement(sql)));
+      return refuse(
+        `it contains ${parsed.count} statements`,
+        advice,
+        placeOf(typed, part, secondStatement(sql)),
+      );
     }
     case "other":
       return (
@@ -94,7 +98,7 @@ async function parsePart(
   }
 }
 
-/** For DuckDB's parser, a PIVOT without values is several statements. */
+/** Parses a PIVOT without listed values, which DuckDB's parser turns into several statements. */
 async function parsePivot(
   connection: Connection,
   typed: string,
@@ -105,7 +109,7 @@ async function parsePivot(
   if (marked === null) return null;
   const parsed = await parseSql(connection, marked.sql);
   if (parsed.kind !== "select") return null;
-  const inMarked: Part = { sql: marked.sql, typedIndex: through(marked.typedIndex, part.typedIndex) };
+  const inMarked: Part = { sql: marked.sql, typedIndex: compose(marked.typedIndex, part.typedIndex) };
   let facts = placedFacts(parsed.facts, typed, inMarked);
   const types: PivotType[] = [];
   for (const { name, subquery } of marked.marks) {
@@ -115,7 +119,8 @@ async function parsePivot(
       typedIndex: (index) => part.typedIndex(subquery.start + index),
     };
     const select = await parsePart(connection, typed, inside, `${name}.`);
-    if (select.isExplained) refuse("it has an EXPLAIN inside", "Write EXPLAIN before the whole query.");
+    if (select.isExplained)
+      refuse("it contains an EXPLAIN in a subquery", "Write EXPLAIN before the whole query.");
     types.push(...select.pivots, { name, tree: select.tree, sql: select.sql });
     facts = joined(facts, select.facts, expressionNames(parsed.tree));
   }
@@ -123,7 +128,7 @@ async function parsePivot(
   return { sql: marked.sql, tree: parsed.tree, facts, pivots, isExplained: false };
 }
 
-/** DuckDB's parser gives no tree of EXPLAIN, so that what it explains is parsed alone. */
+/** Parses the SELECT of an EXPLAIN, because DuckDB's parser returns no tree for EXPLAIN. */
 async function parseExplained(
   connection: Connection,
   typed: string,
@@ -135,12 +140,12 @@ async function parseExplained(
     : { ...(await parsePart(connection, typed, { ...part, sql })), isExplained: true };
 }
 
-/** Of a query, with a subquery that is read by itself, and sees none of its common table expressions. */
+/** Merges the facts of a query and of a subquery that was parsed separately and cannot use its common table expressions. */
 function joined(facts: PlacedFacts, inner: PlacedFacts, expressions: ReadonlySet<string>): PlacedFacts {
   const { variant } = facts;
   const hidden = inner.tables.map((use) => {
-    const isOutOfSight = use.schema === "" && expressions.has(use.name.toLowerCase());
-    return isOutOfSight ? withPlace({ ...use, isOutOfSight }, () => use.place) : use;
+    const isOutOfScope = use.schema === "" && expressions.has(use.name.toLowerCase());
+    return isOutOfScope ? withPlace({ ...use, isOutOfScope }, () => use.place) : use;
   });
   return {
     ...facts,
@@ -168,14 +173,14 @@ function placedFacts(facts: SelectFacts, typed: string, part: Part): PlacedFacts
     tables: facts.tables.map(placed),
     tableFunctions: facts.tableFunctions.map(placed),
     functions: facts.functions.map(placed),
-    placeOfWord: (word) => {
-      const found = tokensOf(typed).filter(({ text }) => word.test(text));
+    placeOfToken: (token) => {
+      const found = tokensOf(typed).filter(({ text }) => token.test(text));
       return found.length === 1 ? placeAt(typed, found[0]!.start) : undefined;
     },
   };
 }
 
-/** Only an error asks for a place. */
+/** Adds a place that is computed on first use, because only errors need it. */
 function withPlace<T extends object>(use: T, place: () => SqlPlace | undefined): Placed<T> {
   return Object.defineProperty({ ...use }, "place", { get: place }) as Placed<T>;
 }
@@ -185,7 +190,7 @@ function placeOf(typed: string, { typedIndex }: Part, index: number): SqlPlace |
   return at === null ? undefined : placeAt(typed, at);
 }
 
-function through(
+function compose(
   first: (index: number) => number | null,
   second: (index: number) => number | null,
 ): (index: number) => number | null {
@@ -204,25 +209,30 @@ function malformed(
   const { sql } = part;
   const at = position === null ? null : indexOfCharacter(sql, position);
   const place = at === null ? undefined : placeOf(typed, part, at);
-  const told =
+  const refusal =
     parseRefusal(reason, at === null ? "" : sql.slice(0, at)) ?? (advice === null ? null : { advice });
-  const given = place === undefined ? {} : { place };
-  return new AgnesError("sql_malformed", { reason: withoutSettings(reason), position, ...told, ...given });
+  const placed = place === undefined ? {} : { place };
+  return new AgnesError("sql_malformed", {
+    reason: withoutSettings(reason),
+    position,
+    ...refusal,
+    ...placed,
+  });
 }
 
-/** Where what follows the first `;` begins. */
+/** Returns the start of the first statement after a `;`. */
 function secondStatement(sql: string): number {
   const tokens = tokensOf(sql);
   const end = tokens.findIndex(({ text }) => text === ";");
   return tokens.slice(end).find(({ text }) => text !== ";")?.start ?? 0;
 }
 
-/** Only chooses the advice; what is refused is decided by the parser. */
+/** Returns the hint for SQL that the parser does not accept as a SELECT. */
 function adviceFor(sql: string): string {
-  const word = tokensOf(sql)[0]?.text.toLowerCase();
-  if (word === "pivot" || word === "unpivot") {
-    return `Write it inside a SELECT: FROM table ${word.toUpperCase()} (…), with the values listed.`;
+  const first = tokensOf(sql)[0]?.text.toLowerCase();
+  if (first === "pivot" || first === "unpivot") {
+    return `Write it in a SELECT with a list of values: FROM table ${first.toUpperCase()} (…).`;
   }
-  if (word === "explain") return "Write EXPLAIN and one SELECT, without ANALYZE and options.";
-  return "Tables are only read here: write a SELECT. Data is changed by its source, and `agnes sync` brings it.";
+  if (first === "explain") return "Write EXPLAIN followed by one SELECT, without ANALYZE or options.";
+  return "Queries are read-only: write a SELECT. To update data, change it in its source and run `agnes sync`.";
 }

@@ -1,39 +1,39 @@
 import { quoteIdentifier } from "../duckdb/mod.ts";
 import { tokensOf, type Token } from "./tokens.ts";
 
-/** A PIVOT whose values the data tell. */
+/** A PIVOT whose values depend on the data. */
 interface PivotMark {
-  /** Of the type that stands where its values would be listed. */
+  /** The name of the type that replaces the list of its values. */
   readonly name: string;
-  /** The subquery that gives the values: `ON column IN (SELECT …)`; null when the column itself gives them. */
+  /** The subquery of the values, `ON column IN (SELECT …)`; null if the values are those of the column itself. */
   readonly subquery: { readonly sql: string; readonly start: number } | null;
 }
 
-/** SQL with the name of a type where a PIVOT lists no values. */
+/** SQL with the name of a type in each PIVOT without listed values. */
 export interface MarkedSql {
   readonly sql: string;
   readonly marks: readonly PivotMark[];
-  /** Where a place of `sql` is in the text it was made of; null for what was put into it. */
+  /** Converts an index of `sql` to an index of the original SQL; null for inserted text. */
   readonly typedIndex: (index: number) => number | null;
 }
 
-/** What ends the columns after ON. */
+/** Keywords that end the columns after ON. */
 const ENDS = new Set("USING GROUP ORDER LIMIT OFFSET UNION EXCEPT INTERSECT WHERE ;".split(" "));
 
-/** What a subquery begins with. */
+/** Keywords at the start of a subquery. */
 const SUBQUERY = /^(?:select|from|with|values|table|pivot(?:_wider)?)$/i;
 
-/** How many PIVOTs, and columns after ON, may list no values; each costs a query, and time to look for. */
+/** The maximum number of PIVOTs, and of columns after ON, without listed values; each costs a query. */
 const MARKS_MAX = 100;
 
 /**
- * Gives every `PIVOT … ON column` that lists no values, or has a subquery for them, the name of a type, so that DuckDB's
- * parser, which turns such a statement into several, finds one SELECT. DuckDB itself runs such a PIVOT by an enumeration
- * of the values, which it makes first. It only proposes: whether the result is SQL, and the name where values of a PIVOT
- * are, is for the parser.
+ * Inserts the name of a type into every `PIVOT … ON column` without listed values or with a subquery for them, so that
+ * DuckDB's parser, which would turn it into several statements, finds one SELECT. DuckDB itself runs such a PIVOT with
+ * an enumeration of the values that it creates first. The result is a guess from tokens: the parser verifies that it is
+ * SQL and that the name is at the place of values of a PIVOT.
  *
- * @param prefix what the names begin with. Default: something that the SQL does not have.
- * @returns null when there is no such PIVOT, or more than a hundred
+ * @param prefix the prefix of the names. Default: a text that the SQL does not contain.
+ * @returns null if there is no such PIVOT, or more than a hundred
  */
 export function markPivots(sql: string, prefix: string = freePrefix(sql)): MarkedSql | null {
   const tokens = tokensOf(sql);
@@ -41,7 +41,7 @@ export function markPivots(sql: string, prefix: string = freePrefix(sql)): Marke
   if (pivots.length > MARKS_MAX) return null;
   const columns = pivots.flatMap((at) => columnsWithoutValues(tokens, at));
   if (columns.length > MARKS_MAX) return null;
-  // The PIVOTs inside a subquery are marked when it is read by itself.
+  // The PIVOTs of a subquery are marked when it is parsed separately.
   const outer = columns.filter(
     (one) => !columns.some((other) => other.isSubquery && other !== one && isInside(one, other)),
   );
@@ -60,7 +60,7 @@ export function markPivots(sql: string, prefix: string = freePrefix(sql)): Marke
   return { sql: edited(sql, edits), marks, typedIndex: (index) => indexBefore(edits, index) };
 }
 
-/** A name that the SQL itself does not have. */
+/** Returns a prefix that the SQL does not contain. */
 function freePrefix(sql: string): string {
   let prefix = "agnes pivot ";
   while (sql.includes(prefix)) prefix += "x ";
@@ -72,7 +72,7 @@ interface Span {
   readonly end: number;
 }
 
-/** A piece of text in place of another. */
+/** A replacement of a span of text. */
 interface Edit extends Span {
   readonly text: string;
 }
@@ -101,7 +101,7 @@ function indexBefore(edits: readonly Edit[], index: number): number | null {
   return index - moved;
 }
 
-/** The columns of one PIVOT that list no values; of those with a subquery, the brackets around it. */
+/** Returns the columns of one PIVOT without listed values; for columns with a subquery, the span of its brackets. */
 function columnsWithoutValues(
   tokens: readonly Token[],
   pivot: number,
@@ -114,23 +114,23 @@ function columnsWithoutValues(
     const [first] = own;
     const end = own.at(-1)?.end ?? 0;
     const values = own.findIndex((token) => token.depth === depth && token.text.toUpperCase() === "IN");
-    const [open, word] = own.slice(values + 1);
+    const [open, keyword] = own.slice(values + 1);
     if (first !== undefined && values === -1) columns.push({ start: first.start, end, isSubquery: false });
-    else if (open?.text === "(" && SUBQUERY.test(word?.text ?? "")) {
+    else if (open?.text === "(" && SUBQUERY.test(keyword?.text ?? "")) {
       columns.push({ start: open.start, end, isSubquery: true });
     }
     own = [];
   };
   for (let at = pivot + 1; at < tokens.length; at++) {
     const token = tokens[at]!;
-    const word = token.depth > depth ? "" : token.text.toUpperCase();
-    const isEnd = token.depth < depth || ENDS.has(word);
+    const keyword = token.depth > depth ? "" : token.text.toUpperCase();
+    const isEnd = token.depth < depth || ENDS.has(keyword);
     if (!isAfterOn) {
-      if (token.depth < depth || word === ";") return [];
-      isAfterOn = word === "ON";
+      if (token.depth < depth || keyword === ";") return [];
+      isAfterOn = keyword === "ON";
     } else if (isEnd) {
       break;
-    } else if (word === ",") {
+    } else if (keyword === ",") {
       close();
     } else {
       own.push(token);

@@ -4,12 +4,12 @@ import { quoteIdentifier, type Connection } from "../duckdb/mod.ts";
 import { markPivots, type MarkedSql } from "./pivot-text.ts";
 import { refuse } from "./refuse.ts";
 
-/** An enumeration that stands for the values of a PIVOT. */
+/** An enumeration type with the values of a PIVOT. */
 export interface PivotType {
   readonly name: string;
-  /** DuckDB's tree of the SELECT that gives its values, in the order of the columns. */
+  /** DuckDB's tree of the SELECT of its values, in the order of the columns. */
   readonly tree: unknown;
-  /** That SELECT as it was typed; null when it was made of parts. */
+  /** That SELECT as entered; null if it was generated. */
   readonly sql: string | null;
 }
 
@@ -21,10 +21,10 @@ interface PivotColumn {
 }
 
 /**
- * The types of all marks, each after those that it needs.
+ * Returns the types of all marks, each after those that it depends on.
  *
- * @param known those of subqueries
- * @throws `sql_not_allowed` when a mark is not where values of a PIVOT are
+ * @param known the types of subqueries
+ * @throws `sql_not_allowed` if a mark is not at the place of values of a PIVOT
  */
 export async function pivotTypes(
   connection: Connection,
@@ -41,7 +41,7 @@ export async function pivotTypes(
     if (value === null || typeof value !== "object") continue;
     const node = value as Node;
     const own = (node["cte_map"] as { readonly map: readonly unknown[] } | undefined)?.map ?? [];
-    // Each common table expression sees those before it.
+    // A common table expression can use those before it.
     for (const [at, expression] of own.entries()) {
       todo.push({ value: expression, maps: [...next.maps, ...own.slice(0, at)] });
     }
@@ -64,22 +64,19 @@ export async function pivotTypes(
     }
   }
   if (used.size < names.size) {
-    refuse(
-      "the values of its PIVOT cannot be told from it",
-      "List them: PIVOT table ON column IN ('a', 'b').",
-    );
+    refuse("the values of its PIVOT cannot be determined", "List them: PIVOT table ON column IN ('a', 'b').");
   }
   return [...known, ...inOrder([...found.values()])];
 }
 
-/** What a PIVOT reads may be another PIVOT, whose columns must be known first. */
+/** Sorts types: the source of a PIVOT may be another PIVOT, whose columns must be known first. */
 function inOrder(types: readonly PivotType[]): readonly PivotType[] {
   const needs = new Map(types.map((type) => [type, namesIn(type.tree)]));
   const ordered: PivotType[] = [];
   while (ordered.length < types.length) {
     const waiting = types.filter((type) => !ordered.includes(type));
     const ready = waiting.filter((type) => !waiting.some(({ name }) => needs.get(type)!.has(name)));
-    if (ready.length === 0) throw new Error("the PIVOTs of a query need one another");
+    if (ready.length === 0) throw new Error("the PIVOTs of a query depend on each other");
     ordered.push(...ready);
   }
   return ordered;
@@ -98,7 +95,7 @@ function namesIn(tree: unknown): ReadonlySet<string> {
   return names;
 }
 
-/** The names of all common table expressions of a tree, as DuckDB compares names. */
+/** Returns the names of all common table expressions of a tree, in lower case. */
 export function expressionNames(tree: unknown): ReadonlySet<string> {
   const names = new Set<string>();
   const todo = [tree];
@@ -112,7 +109,7 @@ export function expressionNames(tree: unknown): ReadonlySet<string> {
   return names;
 }
 
-/** As DuckDB does it: the values as texts, in their order, without NULL. */
+/** Returns the SELECT of the values as DuckDB generates it: as sorted strings, without NULL. */
 async function valuesSelect(
   connection: Connection,
   { pivot_expressions }: PivotColumn,
@@ -120,7 +117,7 @@ async function valuesSelect(
   maps: readonly unknown[],
 ): Promise<unknown> {
   const parsed = await parseSql(connection, VALUES_SELECT);
-  if (parsed.kind !== "select") throw new Error(`DuckDB does not read ${VALUES_SELECT}`);
+  if (parsed.kind !== "select") throw new Error(`DuckDB cannot parse ${VALUES_SELECT}`);
   const text = JSON.stringify(parsed.tree, (_key, value: unknown) => {
     const node = value as Node | null;
     if (node?.["class"] === "COLUMN_REF" && String(node["column_names"]) === "pivoted")
@@ -137,10 +134,10 @@ const VALUES_SELECT =
   "SELECT DISTINCT CAST(pivoted AS VARCHAR) AS v FROM pivoted WHERE CAST(pivoted AS VARCHAR) IS NOT NULL ORDER BY v";
 
 /**
- * Makes the types on the connection of the query. Values go from DuckDB to DuckDB: none becomes a part of SQL.
+ * Creates the types on the connection of the query. The values stay in DuckDB and never become part of SQL.
  *
- * @param whole the SQL that is to run then
- * @param rewritten a tree with everything in it that only the tables granted tell; null when nothing is
+ * @param whole the SQL that runs afterwards
+ * @param rewritten replaces the listings of a tree, see `withListings`; null if there are none
  */
 export async function makePivotTypes(
   connection: Connection,
@@ -167,12 +164,12 @@ export async function makePivotTypes(
   }
 }
 
-/** DuckDB writes the name of a column many times while it plans; of 10,000 columns that would be gigabytes. */
+/** DuckDB copies column names many times during planning; with 10,000 columns, long names would take gigabytes. */
 const NAME_BYTES_MAX = 1_000;
 
-/** Refuses values that cannot be names of columns. */
+/** Rejects values that cannot be column names. */
 async function refuseNames(connection: Connection, type: string, signal: AbortSignal): Promise<void> {
-  // DuckDB's clients cut a name at a null character, so that columns could not be told apart.
+  // DuckDB's clients truncate names at a null character, so columns could become indistinguishable.
   const [found] = await connection.rows<{ is_long: boolean | null; has_null: boolean | null }>(
     `SELECT bool_or(strlen(v) > ${NAME_BYTES_MAX}) AS is_long, bool_or(contains(v, chr(0))) AS has_null
      FROM (SELECT unnest(enum_range(NULL::${quoteIdentifier(type)}))::VARCHAR AS v)`,
@@ -180,14 +177,14 @@ async function refuseNames(connection: Connection, type: string, signal: AbortSi
   );
   if (found?.is_long === true) {
     refuse(
-      "a value of its PIVOT has more than 1,000 bytes, which is too long for the name of a column",
+      "a value of its PIVOT has more than 1,000 bytes, which is too long for a column name",
       "Shorten the values: PIVOT (SELECT left(column, 100) AS column, … FROM table) ON column.",
     );
   }
   if (found?.has_null !== true) return;
   refuse(
-    "a value of its PIVOT holds a null character, which no name of a column can hold",
-    "Take it out of the values: PIVOT (SELECT replace(column, chr(0), '') AS column, … FROM table) ON column.",
+    "a value of its PIVOT contains a null character, which is not allowed in a column name",
+    "Remove it from the values: PIVOT (SELECT replace(column, chr(0), '') AS column, … FROM table) ON column.",
   );
 }
 
@@ -196,8 +193,8 @@ function createType(name: string, values: string): string {
 }
 
 /**
- * The failure of a SELECT that was made of parts, from the query, or subquery, that has those parts as they were typed:
- * there DuckDB points to its place. When that fails in another way, the first failure.
+ * Reproduces the failure of a generated SELECT with the query or subquery as entered, so that DuckDB reports its place
+ * there. Returns the first failure if the second one differs.
  */
 async function sameFailure(
   connection: Connection,
@@ -211,8 +208,8 @@ async function sameFailure(
   const holder = types.find(({ sql }) => sql?.includes(mark) === true)?.sql ?? whole;
   try {
     for (const { name } of types) await connection.run(createType(name, "'x'"), { signal });
-    const answer = await connection.stream(holder, { signal });
-    for await (const batch of answer.batches) void batch;
+    const result = await connection.stream(holder, { signal });
+    for await (const batch of result.batches) void batch;
     return error;
   } catch (again) {
     return isAgnesError(again, "duckdb_failed") && again.details.reason === error.details.reason
@@ -222,8 +219,8 @@ async function sameFailure(
 }
 
 /**
- * Where a place of a statement that ran for SQL with PIVOTs is in that SQL; null when it is in none of what was typed,
- * undefined when the statement is no such one.
+ * Converts an index of an executed statement to an index of the SQL with PIVOTs that it was generated from. Returns null
+ * if the place is not in the SQL as entered, undefined if the statement was not generated from it.
  */
 export function pivotIndex(
   sql: string,

@@ -1,17 +1,19 @@
 import type { SqlPlace } from "../base/mod.ts";
 
-/** How many characters of a line are shown on either side of the place. */
-const SHOWN = 50;
+/** The number of characters of a line to include on either side of a place. */
+const CONTEXT_LENGTH = 50;
 
-/** Where an index into SQL is: its line and column, and what to show of the line. */
+/** Returns the line and column of an index into SQL, with the text around it. */
 export function placeAt(sql: string, index: number): SqlPlace {
   const start = sql.lastIndexOf("\n", index - 1) + 1;
   const end = sql.indexOf("\n", index);
   const line = sql.slice(start, end === -1 ? undefined : end).replace(/\r$/, "");
   const before = Array.from(line.slice(0, index - start));
   const after = Array.from(line.slice(index - start));
-  const left = before.length > SHOWN ? `...${before.slice(-SHOWN).join("")}` : before.join("");
-  const right = after.length > SHOWN ? `${after.slice(0, SHOWN).join("")}...` : after.join("");
+  const left =
+    before.length > CONTEXT_LENGTH ? `...${before.slice(-CONTEXT_LENGTH).join("")}` : before.join("");
+  const right =
+    after.length > CONTEXT_LENGTH ? `${after.slice(0, CONTEXT_LENGTH).join("")}...` : after.join("");
   return {
     line: sql.slice(0, start).split("\n").length,
     column: before.length + 1,
@@ -20,19 +22,19 @@ export function placeAt(sql: string, index: number): SqlPlace {
   };
 }
 
-/** The index of a character; DuckDB's parser counts characters, of which an emoji is one. */
+/** Converts a position in characters to an index. DuckDB's parser counts characters, and an emoji is one character. */
 export function indexOfCharacter(sql: string, characters: number): number {
   return Array.from(sql).slice(0, characters).join("").length;
 }
 
-/** The index of a byte of the text's UTF-8; DuckDB's parse tree counts bytes. */
+/** Converts a position in UTF-8 bytes to an index. DuckDB's parse tree counts bytes. */
 export function indexOfByte(sql: string, bytes: number): number {
   return new TextDecoder().decode(new TextEncoder().encode(sql).subarray(0, bytes)).length;
 }
 
 /**
- * Where a place of a statement that ran is in the SQL that somebody typed: it ran as it is, within another statement, or
- * with something put into it; `null` when that place is in none of what was typed.
+ * Converts an index of the executed statement to an index of the SQL as entered. The executed statement is that SQL,
+ * contains it, or has something inserted into it. Returns `null` if the place is not in the SQL as entered.
  */
 export function typedIndex(typed: string, ran: string, index: number): number | null {
   const whole = ran.indexOf(typed);

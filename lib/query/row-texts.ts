@@ -1,20 +1,20 @@
 import type { FunctionUse } from "../sql/mod.ts";
 
 /**
- * How long a text may be that a call makes of each row. DuckDB makes 2,048 at once in every thread, and does not count
- * them as memory. Of constants it makes one for all rows.
+ * The maximum length of a string that a call creates per row. DuckDB creates 2,048 at once in each thread, and does not
+ * count them as memory. For constants it creates one for all rows.
  */
 export const ROW_BYTES_MAX = 100_000;
 
-/** Longer texts may come of texts that are as long already, by this factor. */
+/** Longer strings are allowed if the input is long as well, up to this factor. */
 export const FACTOR_MAX = 8;
 
-export const rowLimit = "100,000 bytes for each row, or 8 times its text,";
+export const rowLimit = "100,000 bytes per row or 8 times the length of its text";
 
-/** Whether a call has the same value in all rows, as far as that is plain. */
-export function isConstantCall({ catalog, schema, arguments: given }: FunctionUse): boolean {
-  // `column.repeat(3)` looks like a call of a schema.
-  return catalog === "" && schema === "" && given.every(isConstant);
+/** Whether a call is known to have the same value in all rows. */
+export function isConstantCall({ catalog, schema, arguments: args }: FunctionUse): boolean {
+  // DuckDB parses `column.repeat(3)` as a function of a schema.
+  return catalog === "" && schema === "" && args.every(isConstant);
 }
 
 function isConstant(value: unknown): boolean {

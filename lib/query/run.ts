@@ -5,58 +5,61 @@ import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { jsonRowSizes, poolGate, type Connection, type StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
 import type { PushedDown } from "./live/pushed-down.ts";
-import type { LiveStatement } from "./live/show-live.ts";
+import type { LiveStatement } from "./live/prepare-live.ts";
 import { readOnce } from "./read-once.ts";
 import type { Opening, RemoteAccessMode } from "./opening.ts";
 
-/** An answer whose rows come as they are read. */
+/** The streaming result of a query. */
 export interface QueryResult {
   readonly schema: arrow.Schema;
-  /** The column names; one may come twice. */
+  /** The column names; a name may occur more than once. */
   readonly names: readonly string[];
-  /** To be read once (`invalid_input` otherwise), to the end or until the loop is left; the query holds its connection until then. */
+  /** The rows. They can be read once (else `invalid_input`); the query holds its connection until the loop ends. */
   readonly batches: AsyncIterable<arrow.RecordBatch>;
-  /** What the answer rests on. Rows, bytes, time and `truncated` are final when the rows are read. */
+  /** Returns the receipt. Its rows, bytes, time and `truncated` are final once all rows are read. */
   receipt(): Receipt;
-  /** Stops the query, for a caller who does not read the rows. Calling it twice is fine. */
+  /** Stops the query and releases its connection. Repeated calls have no effect. */
   close(): Promise<void>;
 }
 
-/** What an answer rests on. */
+/** The provenance and totals of a query result. */
 export interface Receipt {
-  /** The generation of `analytics.duckdb`; null when no table was read. */
+  /** The generation of `analytics.duckdb`; null if the query read no table. */
   readonly generation: number | null;
-  /** Each extract that was used. */
+  /** The extracts that the query read. */
   readonly extracts: readonly ExtractReceipt[];
-  /** Ids of the tables read. */
+  /** The ids of the tables that the query read, as `source.table`. */
   readonly tables: readonly string[];
-  /** Which way each remote table went. */
+  /** The access to each remote table. */
   readonly remotes: readonly RemoteReceipt[];
+  /** The number of rows returned. */
   readonly rows: number;
-  /** Of the rows as lines of JSON when the bytes were limited, else as Arrow has them in memory. */
+  /** The size of the rows in bytes: as lines of JSON if `maxBytes` is set, otherwise as Arrow in memory. */
   readonly sizeBytes: number;
-  /** Whether rows were left out because of a cap. */
+  /** Whether a limit cut off rows. */
   readonly truncated: boolean;
+  /** The duration of the query in milliseconds. */
   readonly elapsedMs: number;
 }
 
-/** How one remote table was read. */
+/** The access to one remote table in a query. */
 export interface RemoteReceipt {
+  /** `source.table`. */
   readonly id: string;
-  /** `attach`: by DuckDB itself; `live`: through the connector of its source. */
+  /** `attach`: DuckDB reads the source; `live`: the connector of the source reads it. */
   readonly accessMode: RemoteAccessMode;
-  /** What the connector of a live table was asked for; absent for the other way. */
+  /** The request to the connector of a live table; missing for `attach`. */
   readonly pushedDown?: PushedDown;
 }
 
-/** How fresh the tables of one extract are that were read. */
+/** The state of one extract that a query read. */
 interface ExtractReceipt {
   readonly source: string;
-  /** Null for a foreign extract. */
+  /** The generation of the extract; null for an extract of another program. */
   readonly generation: number | null;
-  /** The oldest of its tables that were read, ISO 8601; null is unknown. */
+  /** The time of the oldest extraction among the tables read, ISO 8601, UTC; null: unknown. */
   readonly extractedAt: string | null;
-  /** Why an older state was shown, or null. */
+  /** The reason why the tables are in an earlier state; null if they are current. */
   readonly staleReason: string | null;
 }
 
@@ -65,15 +68,15 @@ export interface Lease {
   readonly connection: Connection;
   readonly tables: readonly AnalyticsTable[];
   readonly generation: number | null;
-  /** The values that no message may show. */
+  /** Values to remove from all messages. */
   readonly secrets: ReadonlySet<string>;
   readonly remotes: () => Receipt["remotes"];
-  /** Makes ready what a statement reads live; nothing when that is nothing. */
-  readonly showLive: (statement: LiveStatement) => Promise<void>;
+  /** Makes the live tables of a statement readable. Does nothing if there are none. */
+  readonly prepareLive: (statement: LiveStatement) => Promise<void>;
   readonly release: () => Promise<void>;
 }
 
-/** What is to be run once there is a connection. */
+/** A statement and the connection to run it on. */
 export interface Run extends Lease {
   readonly sql: string;
 }
@@ -82,29 +85,29 @@ interface RunOptions {
   readonly limits?: QueryLimits;
   readonly batchRows?: number;
   readonly signal?: AbortSignal;
-  /** What the caller is to see of an error; of the secrets, nothing. */
+  /** Converts an error for the caller, and removes secrets. */
   readonly failure: (error: unknown, secrets?: Iterable<string>) => unknown;
 }
 
-/** How long a query may take by default. */
+/** The default timeout of a query. */
 export const TIMEOUT_MS = 60_000;
 const WHAT = "the query";
 
 /**
- * Starts a query and gives its answer; the connection is given back when the rows are read or given up.
+ * Starts a query and returns its result. The connection is released when all rows are read or the reader stops.
  *
- * DuckDB does not look at interrupts while it plans, nor inside one call of a function. The caller does not wait for
- * that when time is over; the connection does.
+ * DuckDB does not check for interrupts during planning or within a function call. After the deadline, the connection
+ * waits for that; the caller does not.
  */
-export async function answerOf(
+export async function startQuery(
   host: Pick<Host, "monotonicMs">,
   { limits = {}, signal, batchRows, failure }: RunOptions,
   prepare: (opening: Opening) => Promise<Run>,
 ): Promise<QueryResult> {
   const startedMs = host.monotonicMs();
   const timer = withTimeout(WHAT, limits.timeoutMs ?? TIMEOUT_MS, signal);
-  let waitsFor: string | null = null;
-  const preparing = prepare({ signal: timer.signal, onWait: (table) => void (waitsFor = table) });
+  let awaitedTable: string | null = null;
+  const preparing = prepare({ signal: timer.signal, onWait: (table) => void (awaitedTable = table) });
   const totals: Totals = { rows: 0, sizeBytes: 0, truncated: false, elapsedMs: null };
   let ended: Promise<void> | null = null;
   const end = () =>
@@ -117,27 +120,29 @@ export async function answerOf(
   let run: Run | undefined;
   let result: StreamResult;
   try {
-    run = await raceAbort(preparing, timer.signal, () => lateError(timer.signal, waitsFor));
-    const wanted = Math.min(batchRows ?? Infinity, (limits.maxRows ?? Infinity) + 1);
+    run = await raceAbort(preparing, timer.signal, () => stoppedError(timer.signal, awaitedTable));
+    const batchLimit = Math.min(batchRows ?? Infinity, (limits.maxRows ?? Infinity) + 1);
     const starting = run.connection.stream(run.sql, {
       signal: timer.signal,
-      ...(Number.isFinite(wanted) && wanted < 16_384 && { batchRows: Math.max(1, wanted) }),
+      ...(Number.isFinite(batchLimit) && batchLimit < 16_384 && { batchRows: Math.max(1, batchLimit) }),
     });
     result = await raceAbort(starting, timer.signal, WHAT);
   } catch (error) {
     const ending = end();
     if (!timer.signal.aborted) await ending;
-    // When every thread is held, looking at a file does not end either.
+    // When all threads of the pool are occupied, a stat of a file does not return either.
     if (run === undefined && isAgnesError(error, "timed_out")) poolGate.refuseWhenStuck(WHAT);
     throw failure(error, run?.secrets);
   }
   const { generation, remotes, secrets, tables } = run;
-  // Rows that nobody reads must not hold the connection for ever.
+  // Unread rows must not hold the connection forever.
   timer.signal.addEventListener("abort", () => void end(), { once: true });
   return {
     schema: result.schema,
     names: result.names,
-    batches: readOnce(capped(result, limits, totals, { end, failure, secrets, signal: timer.signal })),
+    batches: readOnce(
+      limitedBatches(result, limits, totals, { end, failure, secrets, signal: timer.signal }),
+    ),
     receipt: () => ({
       generation: tables.length === 0 ? null : generation,
       extracts: extractsOf(tables),
@@ -152,8 +157,8 @@ export async function answerOf(
   };
 }
 
-/** A query that waits for another system says for which table. */
-function lateError(signal: AbortSignal, table: string | null): AgnesError {
+/** The error of a stopped query, with the table whose source it waited for. */
+function stoppedError(signal: AbortSignal, table: string | null): AgnesError {
   const error = abortError(signal, WHAT);
   if (table === null) return error;
   const what = `${WHAT}, which waited for the remote table ${table},`;
@@ -171,7 +176,7 @@ interface Totals {
   elapsedMs: number | null;
 }
 
-async function* capped(
+async function* limitedBatches(
   { batches, names }: StreamResult,
   limits: QueryLimits,
   totals: Totals,
@@ -185,7 +190,7 @@ async function* capped(
       if (step.done === true) return;
       const batch = step.value;
       if (batch.numRows === 0) continue;
-      const { kept, sizeBytes } = keep(batch, names, limits, totals);
+      const { kept, sizeBytes } = rowsWithinLimits(batch, names, limits, totals);
       if (kept.numRows > 0) {
         totals.rows += kept.numRows;
         totals.sizeBytes += sizeBytes;
@@ -204,8 +209,8 @@ async function* capped(
   }
 }
 
-/** As many rows of a batch as the caps leave room for. */
-function keep(
+/** Returns the rows of a batch that fit the limits. */
+function rowsWithinLimits(
   batch: arrow.RecordBatch,
   names: readonly string[],
   limits: QueryLimits,

@@ -12,7 +12,7 @@ import {
   ATTACH_TIMEOUT_MS,
   attachFailure,
   attachRemote,
-  attachWithin,
+  attachWithTimeout,
   databaseNames,
   readAnalyticsState,
   attachSettings,
@@ -40,20 +40,20 @@ import type { LiveResolver, LiveTable } from "../sources/mod.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
 import { REOPEN_TIMEOUT_MS, type Opening, type RemoteAccessMode } from "./opening.ts";
 
-/** What a session works with. */
+/** The services that a session uses. */
 export interface QueryServices {
   readonly host: Host;
   readonly log: Log;
   readonly limits: DuckDBLimits;
-  /** The DuckDB extensions that loaded plugins name. Default: none. */
+  /** The DuckDB extensions that loaded plugins declare. Default: none. */
   readonly extensions?: readonly NamedExtension[];
 }
 
 /**
- * One DuckDB instance that SQL of users runs in. First it attaches, read-only, what its queries need; then it is
- * locked: no file but the parts of the extracts can be opened any more, nothing attached, installed, loaded or set.
+ * A DuckDB instance that runs the SQL of users. First it attaches the databases of its queries, read-only. Then it is
+ * locked: it can only open the parts of extracts, and cannot attach, install, load or set anything.
  *
- * What must be attached for a later query takes another instance.
+ * A later query that needs another database gets a new instance.
  */
 export class Sandbox {
   readonly #services: QueryServices;
@@ -63,21 +63,21 @@ export class Sandbox {
   readonly #accessModes = new Map<string, RemoteAccessMode>();
   readonly #attached = new Set<string>();
   readonly #secrets = new Set<string>();
-  /** Why tables are live, and what their connectors give, by id. */
+  /** The reasons why tables are live, and their connectors' tables, by id. */
   readonly #liveReasons = new Map<string, string>();
   readonly #liveTables = new Map<string, Promise<LiveTable | null>>();
   readonly #queryDatabases = new Map<Connection, QueryDatabase>();
   #queries = 0;
-  /** How many databases are being attached now. */
+  /** The number of databases that are being attached. */
   #attaching = 0;
   #isAttachingExtract = false;
   #locked = false;
   #users = 0;
   #retired = false;
   #closed = false;
-  /** What `analytics.duckdb` said when it was attached; null before. */
+  /** The state of `analytics.duckdb` when it was attached; null before. */
   state: AnalyticsState | null = null;
-  /** Tells one published file from the next; null while none is attached. */
+  /** Identifies the attached `analytics.duckdb`; null if none is attached. */
   fingerprint: string | null = null;
 
   private constructor(
@@ -93,13 +93,13 @@ export class Sandbox {
   }
 
   static async open(services: QueryServices, live: LiveResolver | null): Promise<Sandbox> {
-    // Rows come as they lie, so that the same query shows the same rows first.
+    // Rows keep their order, so that the same query returns the same first rows.
     const database = await openDatabase({
       limits: services.limits,
       settings: {
         ...attachSettings(services.extensions ?? []),
         preserve_insertion_order: "true",
-        // DuckDB plans nested expressions in time that grows with the cube of the depth, and no interrupt ends that.
+        // DuckDB needs cubic time in the depth to plan nested expressions, and cannot be interrupted meanwhile.
         max_expression_depth: "250",
         pivot_limit: "10000",
       },
@@ -129,29 +129,32 @@ export class Sandbox {
       throw new AgnesError("analytics_unreadable", { path, reason: messageOf(error) }, { cause: error });
     }
     if (this.state === null) {
-      throw new AgnesError("analytics_unreadable", { path, reason: "another version of Agnes wrote it" });
+      throw new AgnesError("analytics_unreadable", {
+        path,
+        reason: "it was written by another version of Agnes",
+      });
     }
     this.fingerprint = fingerprint;
   }
 
-  /** Whether tables can be read as things are. */
+  /** Whether this instance can read tables without opening more of them. */
   serves(tables: readonly AnalyticsTable[]): boolean {
     return tables.every((table) => table.accessMode === "file" || this.#accessModes.has(tableId(table)));
   }
 
-  /** Whether an attach that nobody waits for any more has not ended. */
+  /** Whether an abandoned attach of an extract is still running. */
   get isStuck(): boolean {
     return this.#isAttachingExtract;
   }
 
-  /** Opens the way to tables that are not files. @throws `remote_unavailable`, `timed_out`, `aborted` */
+  /** Opens tables that are not files. @throws `remote_unavailable`, `timed_out`, `aborted` */
   async openTables(tables: readonly AnalyticsTable[], opening: Opening): Promise<void> {
     for (const table of tables) {
       const id = tableId(table);
       if (table.accessMode === "file" || this.#accessModes.has(id)) continue;
       if (table.accessMode === "attached") {
         await this.#attachExtract(table, opening);
-        await this.#show(table, table.definition);
+        await this.#createView(table, table.definition);
         this.#accessModes.set(id, "attach");
       } else {
         opening.onWait(id);
@@ -161,16 +164,16 @@ export class Sandbox {
     }
   }
 
-  /** Opens what an instance before had open, as far as that still can be in a short time. */
+  /** Reopens the tables of the previous instance, as far as this is possible in a short time. */
   async reopen(before: Sandbox, signal: AbortSignal): Promise<void> {
     const isSame = before.fingerprint === this.fingerprint;
     for (const table of this.state?.tables ?? []) {
       const id = tableId(table);
       const accessMode = before.#accessModes.get(id);
       if (accessMode === undefined || this.#accessModes.has(id)) continue;
-      const asked = before.#liveTables.get(id);
-      if (accessMode === "live" && isSame && asked !== undefined) {
-        this.#liveTables.set(id, asked);
+      const resolved = before.#liveTables.get(id);
+      if (accessMode === "live" && isSame && resolved !== undefined) {
+        this.#liveTables.set(id, resolved);
         this.#liveReasons.set(id, before.#liveReasons.get(id)!);
         this.#accessModes.set(id, accessMode);
         continue;
@@ -180,7 +183,7 @@ export class Sandbox {
       } catch (error) {
         throwIfAborted(signal, "the query");
         if (!isAgnesError(error) || this.isStuck) throw error;
-        this.#services.log.debug("a table cannot be opened again", {
+        this.#services.log.debug("a table could not be reopened", {
           table: tableId(table),
           reason: error.message,
         });
@@ -188,31 +191,31 @@ export class Sandbox {
     }
   }
 
-  /** The values that no message may show. */
+  /** Values to remove from all messages. */
   get secrets(): ReadonlySet<string> {
     return this.#secrets;
   }
 
-  /** Which way a remote table goes, once it is open. */
-  wayOf(table: AnalyticsTable): RemoteAccessMode | null {
+  /** Returns the access to a remote table; null if it is not open. */
+  accessModeOf(table: AnalyticsTable): RemoteAccessMode | null {
     return table.accessMode === "remote" ? (this.#accessModes.get(tableId(table)) ?? null) : null;
   }
 
-  /** Those of some tables that are read through their connectors, by id. @throws `remote_unavailable` */
+  /** Returns the tables that are read through their connectors, by id. @throws `remote_unavailable` */
   async liveTables(tables: readonly AnalyticsTable[]): Promise<ReadonlyMap<string, LiveTable>> {
-    const live = tables.filter((table) => this.wayOf(table) === "live");
+    const live = tables.filter((table) => this.accessModeOf(table) === "live");
     return new Map(
       await Promise.all(live.map(async (table) => [tableId(table), await this.#liveTable(table)] as const)),
     );
   }
 
-  /** What the connector of a table gives; null when it cannot. */
-  #askLive(table: AnalyticsTable): Promise<LiveTable | null> {
+  /** Resolves a table through its connector; null if that is not possible. */
+  #resolveLive(table: AnalyticsTable): Promise<LiveTable | null> {
     const id = tableId(table);
-    const asked = this.#liveTables.get(id) ?? (async () => (await this.#live?.(table)) ?? null)();
-    this.#liveTables.set(id, asked);
-    // A source that could not be reached may be reached the next time.
-    return asked.catch((error: unknown) => {
+    const resolving = this.#liveTables.get(id) ?? (async () => (await this.#live?.(table)) ?? null)();
+    this.#liveTables.set(id, resolving);
+    // Failures are not kept: an unreachable source may be reachable the next time.
+    return resolving.catch((error: unknown) => {
       this.#liveTables.delete(id);
       throw error;
     });
@@ -220,32 +223,32 @@ export class Sandbox {
 
   async #liveTable(table: AnalyticsTable): Promise<LiveTable> {
     const id = tableId(table);
-    const found = await this.#askLive(table);
+    const found = await this.#resolveLive(table);
     if (found !== null) return found;
-    const reason = `${this.#liveReasons.get(id)}; and its connector cannot be asked instead`;
+    const reason = `${this.#liveReasons.get(id)}; its connector cannot read it either`;
     throw new AgnesError("remote_unavailable", { table: id, reason });
   }
 
-  /** A name that the database of one query can have. */
+  /** Returns an unused name for the database of a query. */
   newQueryName(): string {
     this.#queries += 1;
     return databaseNames.query(this.#queries);
   }
 
-  /** Fills the database of a query, which goes with its connection. */
-  async showLive(connection: Connection, database: QueryDatabase): Promise<void> {
+  /** Fills the database of a query. It is dropped when the connection is released. */
+  async prepareLive(connection: Connection, database: QueryDatabase): Promise<void> {
     this.#queryDatabases.set(connection, database);
     await database.fill();
   }
 
-  /** From here on nothing can be attached, and no file be read but parts. */
+  /** Locks the instance: afterwards it cannot attach databases, and can only read parts. */
   async lock(): Promise<void> {
     if (this.#locked) return;
     await this.#connection.run(restrictTo({ directories: foldersOf(this.state) }));
     this.#locked = true;
   }
 
-  /** A connection of one query's own; the sandbox stays open until all are given back. */
+  /** Opens a connection for one query. The instance stays open until all connections are released. */
   async connect(): Promise<Connection> {
     this.#users += 1;
     try {
@@ -273,13 +276,13 @@ export class Sandbox {
       await this.#connection.run(`DETACH DATABASE IF EXISTS ${quoteIdentifier(database.name)}`);
   }
 
-  /** Closes as soon as no query uses it. */
+  /** Closes when no query uses the instance. */
   async retire(): Promise<void> {
     this.#retired = true;
     await this.#closeWhenLeft();
   }
 
-  /** Closes now; what still runs is stopped. */
+  /** Closes immediately and stops running queries. */
   async close(): Promise<void> {
     this.#retired = true;
     this.#closed = true;
@@ -294,7 +297,7 @@ export class Sandbox {
   async #closeWhenLeft(): Promise<void> {
     if (!this.#retired || this.#users > 0) return;
     const closing = this.#database.close();
-    // Closing waits for an attach that cannot be interrupted; nobody else does.
+    // Closing waits for an uninterruptible attach, so the caller does not wait for it.
     if (this.#attaching === 0) await closing;
     else closing.catch(() => {});
   }
@@ -323,9 +326,9 @@ export class Sandbox {
     const first = known ?? (await this.#showAttached(table, opening));
     if (first === null) return "attach";
     this.#liveReasons.set(tableId(table), first);
-    // What kept a rebuild from attaching it may have passed.
+    // The reason why a rebuild could not attach it may no longer apply.
     const isLive =
-      known === null || (await raceAbort(this.#askLive(table), opening.signal, "the query")) !== null;
+      known === null || (await raceAbort(this.#resolveLive(table), opening.signal, "the query")) !== null;
     if (!isLive && (await this.#showAttached(table, opening)) === null) return "attach";
     this.#services.log.debug("a remote table is read through its connector", {
       table: tableId(table),
@@ -339,19 +342,19 @@ export class Sandbox {
     return databases.find(({ alias }) => alias === remote?.alias);
   }
 
-  /** Shows a table of an attached database; gives the reason when that cannot be. */
+  /** Attaches the database of a table and creates its view; returns the reason if that fails, otherwise null. */
   async #showAttached(table: AnalyticsTable, { signal, timeoutMs }: Opening): Promise<string | null> {
     const database = this.#databaseOf(table);
-    if (database === undefined) return "the extract names no database for it";
+    if (database === undefined) return "the extract declares no database for it";
     const { env } = this.#services.host;
     const refusal = refusalOf(env, database);
     if (refusal !== null) return database.refusal ?? refusal;
     const name = databaseNames.remote(table.source, database.alias);
-    if (this.#locked && !this.#attached.has(name)) return "nothing is attached to a running session";
+    if (this.#locked && !this.#attached.has(name)) return "a database cannot be attached to a session in use";
     for (const value of secretValues(env, database)) this.#secrets.add(value);
     try {
       const what = `attaching the database of table ${tableId(table)}`;
-      await attachWithin(what, { timeoutMs: timeoutMs ?? ATTACH_TIMEOUT_MS, signal }, (stop) =>
+      await attachWithTimeout(what, { timeoutMs: timeoutMs ?? ATTACH_TIMEOUT_MS, signal }, (stop) =>
         this.#attachOn(table, database, name, stop),
       );
       return null;
@@ -361,7 +364,7 @@ export class Sandbox {
     }
   }
 
-  /** On a connection of its own: it may never return, and the others go on. */
+  /** Attaches on a separate connection, because the call may never return. */
   async #attachOn(
     table: AnalyticsTable,
     database: RemoteDatabase,
@@ -376,13 +379,13 @@ export class Sandbox {
         await attachRemote(connection, env, table.source, database, { install: false, signal });
         this.#attached.add(name);
       }
-      await this.#show(table, table.definition, { on: connection, signal, mayWait: true });
+      await this.#createView(table, table.definition, { on: connection, signal, mayWait: true });
     } finally {
       this.#attaching -= 1;
     }
   }
 
-  async #show(
+  async #createView(
     table: AnalyticsTable,
     select: string,
     { on = this.#connection, ...options }: StatementOptions & { readonly on?: Connection } = {},

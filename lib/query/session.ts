@@ -23,17 +23,17 @@ import type { LiveResolver } from "../sources/mod.ts";
 import type { Opening } from "./opening.ts";
 import { parseSelect } from "./parse-select.ts";
 import { makePivotTypes } from "./pivot.ts";
-import { answerOf, TIMEOUT_MS, type Lease, type QueryResult, type Run } from "./run.ts";
+import { startQuery, TIMEOUT_MS, type Lease, type QueryResult, type Run } from "./run.ts";
 import type { QueryServices } from "./sandbox.ts";
 import type { TableNames } from "./tables.ts";
 import { checkTypes, trustedTypeChecks } from "./types.ts";
 
-/** How a session is to be opened. */
+/** The options of a session. */
 export interface SessionOptions {
   readonly dataDirectory: string;
-  /** How remote tables are read that cannot be attached. Default: they are unavailable. */
+  /** Reads remote tables that cannot be attached. Default: such tables are unavailable. */
   readonly live?: LiveResolver;
-  /** How long attaching one remote database may take, in milliseconds. Default: 10 seconds. */
+  /** The timeout for attaching one remote database, in milliseconds. Default: 10 seconds. */
   readonly attachTimeoutMs?: number;
 }
 
@@ -46,29 +46,29 @@ export interface AccessOptions {
   readonly access?: ReadonlySet<string> | null;
 }
 
-/** One query. */
+/** The SQL and options of one query. */
 export interface QueryRequest extends AccessOptions {
-  /** One SELECT, a `;` after it is fine. */
+  /** One SELECT, optionally followed by `;`. */
   readonly sql: string;
-  /** What goes beyond the rows and bytes is cut off, and the receipt says so. Default: 60 seconds, all rows. */
+  /** Rows beyond the limits are cut off, and the receipt has `truncated: true`. Default: 60 seconds, all rows. */
   readonly limits?: QueryLimits;
-  /** Any table and function, for SQL the caller wrote itself. Files and settings stay out of reach. Default `false`. */
+  /** Allows all tables and functions, for SQL that the caller wrote. Files and settings stay blocked. Default: false. */
   readonly trusted?: boolean;
-  /** How many rows a batch has at most. Default 16384. */
+  /** The maximum number of rows per batch. Default: 16384. */
   readonly batchRows?: number;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Answers SQL over what is published. One session serves many queries at once; it sees a new generation with the
- * next query, while those that run go on with theirs. Nothing is opened before it is needed.
+ * Opens a session that runs SQL over the published tables. One session runs many queries concurrently. Each query reads
+ * the generation that is current when it starts. Databases are opened on first use.
  *
  * @example
  * ```ts
  * await using session = openQuerySession(services, { dataDirectory: "data" });
- * const answer = await session.runQuery({ sql: "SELECT count(*) FROM orders", limits: { maxRows: 1000 } });
- * for await (const batch of answer.batches) console.log(batch.numRows);
- * console.log(answer.receipt());
+ * const result = await session.runQuery({ sql: "SELECT count(*) FROM orders", limits: { maxRows: 1000 } });
+ * for await (const batch of result.batches) console.log(batch.numRows);
+ * console.log(result.receipt());
  * ```
  */
 export function openQuerySession(services: QueryServices, options: SessionOptions): QuerySession {
@@ -77,7 +77,7 @@ export function openQuerySession(services: QueryServices, options: SessionOption
 
 const CLOSE_GRACE_MS = 500;
 
-/** See `openQuerySession`. */
+/** A session over the published tables; see `openQuerySession`. */
 export class QuerySession implements AsyncDisposable {
   readonly #services: QueryServices;
   readonly #options: SessionOptions;
@@ -91,12 +91,11 @@ export class QuerySession implements AsyncDisposable {
   }
 
   /**
-   * Runs one SELECT, or what describes tables: DESCRIBE, SUMMARIZE, SHOW TABLES, EXPLAIN. The rows come as they are
-   * read.
+   * Runs one SELECT, DESCRIBE, SUMMARIZE, SHOW TABLES or EXPLAIN, and streams its rows.
    *
    * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`, `table_unknown` with the nearest names, `extract_changed`, `sql_failed`,
-   * `query_lost` when another query made DuckDB fail, `duckdb_stuck`, `timed_out`, `aborted`, `remote_unavailable`, `analytics_unreadable`, `file_unreadable`, `duckdb_out_of_memory`,
-   * `disk_full`; while rows are read as well
+   * `query_lost` if another query caused DuckDB to fail, `duckdb_stuck`, `timed_out`, `aborted`, `remote_unavailable`, `analytics_unreadable`, `file_unreadable`, `duckdb_out_of_memory`,
+   * `disk_full`; also while rows are read
    */
   async runQuery(request: QueryRequest): Promise<QueryResult> {
     if (request.trusted === true && accessOf(request) !== null) {
@@ -104,24 +103,24 @@ export class QuerySession implements AsyncDisposable {
       throw new AgnesError("invalid_input", { what: "the options of the query", reason });
     }
     const failure = this.#failureFor(request, request.sql);
-    const answer = () =>
-      answerOf(this.#services.host, { ...request, failure }, (opening) => this.#prepare(request, opening));
+    const run = () =>
+      startQuery(this.#services.host, { ...request, failure }, (opening) => this.#prepare(request, opening));
     try {
-      return await answer();
+      return await run();
     } catch (error) {
-      // The failure of another query came between; there is a new instance now.
+      // Another query caused DuckDB to fail; the retry runs on a new instance.
       if (!isAgnesError(error, "query_lost")) throw error;
-      return answer();
+      return run();
     }
   }
 
-  /** The tables there are, by view name. @throws `analytics_unreadable` */
+  /** Returns all tables, sorted by name. @throws `analytics_unreadable` */
   async catalog(options: AccessOptions = {}): Promise<readonly CatalogEntry[]> {
     const { tables } = await this.#instances.names(accessOf(options));
     return tables.map(toCatalogEntry).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** The columns of a table, named as in SQL. @throws `table_unknown`, and what `runQuery` throws */
+  /** Describes a table and its columns. @throws `table_unknown`, and the errors of `runQuery` */
   async describeTable(
     name: string,
     options: AccessOptions & { readonly signal?: AbortSignal } = {},
@@ -132,10 +131,10 @@ export class QuerySession implements AsyncDisposable {
       signal,
       onWait: () => {},
     });
-    const { connection, release, secrets, showLive, tables } = await leasing;
+    const { connection, release, secrets, prepareLive, tables } = await leasing;
     try {
       const [table] = tables;
-      await showLive({ sql: null, schemaOnly: true, rowsMax: 0, signal });
+      await prepareLive({ sql: null, schemaOnly: true, rowsMax: 0, signal });
       return await describeTableIn(
         this.#services.host.files,
         connection,
@@ -149,7 +148,7 @@ export class QuerySession implements AsyncDisposable {
     }
   }
 
-  /** The first rows of a table, or random ones. @throws `table_unknown`, and what `runQuery` throws */
+  /** Returns the first rows of a table, or random rows. @throws `table_unknown`, and the errors of `runQuery` */
   async sampleTable(
     name: string,
     rows: number,
@@ -170,14 +169,14 @@ export class QuerySession implements AsyncDisposable {
           ? `SELECT * FROM ${from} USING SAMPLE reservoir(${rows} ROWS)`
           : `SELECT * FROM ${from} LIMIT ${rows}`;
       return readyOrReleased(lease, async () => {
-        await lease.showLive({ sql, rowsMax: rows, signal: opening.signal });
+        await lease.prepareLive({ sql, rowsMax: rows, signal: opening.signal });
         return { ...lease, sql };
       });
     };
-    return answerOf(this.#services.host, { ...options, failure: this.#failureFor(options) }, prepare);
+    return startQuery(this.#services.host, { ...options, failure: this.#failureFor(options) }, prepare);
   }
 
-  /** Stops what runs and closes. What DuckDB does not let be stopped is left to itself after half a second. */
+  /** Stops all queries and closes the session. Waits at most half a second for calls that cannot be interrupted. */
   async close(): Promise<void> {
     await this.#instances.close(CLOSE_GRACE_MS);
   }
@@ -206,7 +205,7 @@ export class QuerySession implements AsyncDisposable {
     return readyOrReleased(lease, async () => {
       const { isExplained, pivots } = query;
       if (isExplained && pivots.length > 0) refuseLivePivot(lease);
-      await lease.showLive({
+      await lease.prepareLive({
         sql: pivots.length === 0 && !isExplained ? query.sql : null,
         schemaOnly: isExplained,
         rowsMax: (request.limits?.maxRows ?? Infinity) + 1,
@@ -217,7 +216,7 @@ export class QuerySession implements AsyncDisposable {
     });
   }
 
-  /** The SQL to run, with everything in it that only the tables and their data tell. */
+  /** Returns the SQL to run, after the parts that depend on the tables and their data are filled in. */
   async #finish(
     lease: Lease,
     { sql, tree, pivots, bounds, hasListings, isExplained, typeChecks }: GuardedQuery,
@@ -235,7 +234,7 @@ export class QuerySession implements AsyncDisposable {
     await makePivotTypes(connection, pivots, whole, { signal, rewritten: hasListings ? list : null });
     const checked = await checkTypes(lease, whole, typeChecks);
     if (!isExplained) return checked;
-    // The view of a foreign extract can name what is not granted.
+    // The view of an extract of another program can contain names of other tables.
     const hasDetails =
       !scope.isRestricted ||
       tables.every(({ accessMode, generation }) => accessMode === "file" && generation !== null);
@@ -243,7 +242,7 @@ export class QuerySession implements AsyncDisposable {
     return `SELECT 'physical_plan' AS explain_key, ${quoteLiteral(plan)} AS explain_value`;
   }
 
-  /** What a caller is to see of an error; one that spoils the instance is noted. */
+  /** Returns a function that converts an error for the caller. After a fatal error, the next query gets a new instance. */
   #failureFor(
     options: AccessOptions,
     typed?: string,
@@ -254,9 +253,9 @@ export class QuerySession implements AsyncDisposable {
       isRestricted: accessOf(options) !== null,
     };
     return (error, secrets = []) => {
-      const seen = queryFailure(error, { ...scope, secrets, typed });
-      if (isFatal(error) || isFatal(seen)) this.#instances.renewNext();
-      return seen;
+      const failure = queryFailure(error, { ...scope, secrets, typed });
+      if (isFatal(error) || isFatal(failure)) this.#instances.renewNext();
+      return failure;
     };
   }
 }
@@ -272,7 +271,7 @@ function accessOf({ access = null }: AccessOptions): ReadonlySet<string> | null 
   throw new AgnesError("invalid_input", { what: "access", reason: "it is no Set of table names" });
 }
 
-/** SQL of a caller who may call any function and read any table that the instance has. */
+/** Parses SQL that may call all functions and read all tables of the instance. */
 async function trustedQuery(connection: Connection, sql: string): Promise<GuardedQuery> {
   const { facts, ...parsed } = await parseSelect(connection, sql);
   return {
@@ -285,14 +284,14 @@ async function trustedQuery(connection: Connection, sql: string): Promise<Guarde
 }
 
 /**
- * The columns of a PIVOT without values are values of its rows, and EXPLAIN reads no row of another system.
+ * The columns of a PIVOT without values depend on its rows, and EXPLAIN reads no rows of remote systems.
  * @throws `sql_not_allowed`
  */
 function refuseLivePivot({ remotes }: Lease): void {
   const live = remotes().find(({ accessMode }) => accessMode === "live");
   if (live === undefined) return;
   throw new AgnesError("sql_not_allowed", {
-    reason: `EXPLAIN does not read the live table ${live.id}, whose values are the columns of its PIVOT`,
+    reason: `EXPLAIN cannot read the live table ${live.id}, whose values are the columns of its PIVOT`,
     advice: "List the values: PIVOT table ON column IN ('a', 'b').",
   });
 }

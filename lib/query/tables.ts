@@ -6,12 +6,12 @@ import type { TableUse } from "../sql/mod.ts";
 import type { PlacedTable } from "./parse-select.ts";
 import { refuse } from "./refuse.ts";
 
-/** The tables one session may see, by the names SQL gives them. */
+/** The accessible tables, by their names in SQL. */
 export class TableNames {
   readonly tables: readonly AnalyticsTable[];
   readonly #byName = new Map<string, AnalyticsTable>();
 
-  /** @param granted ids or view names, in any case; null grants all */
+  /** @param granted ids or view names, case-insensitive; null: all tables */
   constructor(tables: readonly AnalyticsTable[], granted: ReadonlySet<string> | null) {
     const allowed = granted === null ? null : new Set([...granted].map((name) => name.toLowerCase()));
     this.tables = tables.filter(
@@ -27,13 +27,13 @@ export class TableNames {
   }
 
   /**
-   * The table that is called so: by its view name or as `source.table`.
-   * @param place where SQL names it
+   * Returns the table with a view name or `source.table`.
+   * @param place its place in the SQL
    * @throws `table_unknown`
    */
   find(name: string, place?: SqlPlace): AnalyticsTable {
     const table = this.#byName.get(name.toLowerCase());
-    // A table that is not granted gets the same answer as one that does not exist.
+    // An inaccessible table causes the same error as a missing one.
     if (table === undefined)
       throw new AgnesError("table_unknown", {
         table: name,
@@ -44,13 +44,13 @@ export class TableNames {
     return table;
   }
 
-  /** The tables that SQL names. @throws `table_unknown`, `sql_not_allowed` for a name that DuckDB does not see there */
+  /** Returns the tables of a query. @throws `table_unknown`, `sql_not_allowed` for a name that is not visible there */
   resolve(uses: readonly PlacedTable[]): readonly AnalyticsTable[] {
     const found = uses.map((use) => {
-      if (use.isOutOfSight === true && !this.#byName.has(nameOf(use).toLowerCase())) {
+      if (use.isOutOfScope === true && !this.#byName.has(nameOf(use).toLowerCase())) {
         refuse(
-          `the values of its PIVOT come from ${formatValue(use.name)}, a common table expression that DuckDB does not see there`,
-          "Write it inside: PIVOT table ON column IN (WITH name AS (…) SELECT … FROM name).",
+          `the values of its PIVOT come from ${formatValue(use.name)}, a common table expression that is not visible there`,
+          "Define it in the subquery: PIVOT table ON column IN (WITH name AS (…) SELECT … FROM name).",
           use.place,
         );
       }
@@ -59,7 +59,7 @@ export class TableNames {
     return [...new Set(found)];
   }
 
-  /** As `resolve`, leaving out what is not ours. */
+  /** Like `resolve`, but skips unknown tables. */
   resolveKnown(uses: readonly TableUse[]): readonly AnalyticsTable[] {
     const found = uses.map((use) => this.#byName.get(nameOf(use).toLowerCase()));
     return [...new Set(found.filter((table) => table !== undefined))];
@@ -83,7 +83,7 @@ export class TableNames {
 
 const SUGGESTIONS = 8;
 
-/** `main` is where view names are. */
+/** View names are in the schema `main`. */
 function nameOf(use: TableUse): string {
   return use.schema === "" || use.schema.toLowerCase() === "main" ? use.name : `${use.schema}.${use.name}`;
 }

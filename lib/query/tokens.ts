@@ -1,16 +1,16 @@
-/** A word, sign or literal of SQL; comments and spaces are none. */
+/** A token of SQL: a keyword, name, literal or operator. Comments and spaces are skipped. */
 export interface Token {
   readonly text: string;
   readonly start: number;
   readonly end: number;
-  /** How many brackets are open around it; those themselves count as outside. */
+  /** The number of open brackets around the token; a bracket is outside of itself. */
   readonly depth: number;
 }
 
 const TOKENS =
   /--[^\n\r]*|\/\*[\s\S]*?\*\/|\s+|[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([a-zA-Z_]*)\$[\s\S]*?\$\1\$|[\p{L}\p{N}_$]+|[\s\S]/gu;
 
-/** The tokens of a text, nearly as DuckDB's parser takes them: what they are used for, the parser checks. */
+/** Splits SQL into tokens, approximately like DuckDB's parser; results are verified by the parser. */
 export function tokensOf(sql: string): readonly Token[] {
   const tokens: Token[] = [];
   let depth = 0;

@@ -6,58 +6,58 @@ import type { PlacedFacts } from "./parse-select.ts";
 import { refuse } from "./refuse.ts";
 import type { Lease } from "./run.ts";
 
-/** What of a query only the types of its tables, or of its answer, decide. */
+/** Checks of a query that depend on the types of its tables or of its result. */
 export interface TypeChecks {
-  /** VARIANT may come up, so that no JSON must. */
+  /** Set if VARIANT may occur, so that JSON must not. */
   readonly variant: {
     readonly named: boolean;
     readonly json: boolean;
-    /** Where the statement names it. */
+    /** The place of the type in the statement. */
     readonly place: SqlPlace | undefined;
   } | null;
-  /** The answer may have a column of DuckDB's type TYPE, which leaves DuckDB only as text. */
+  /** Whether the result may have a column of DuckDB's type TYPE, which the client can only read as text. */
   readonly hasTypes: boolean;
 }
 
-/** Gives a value the type of another, which can be the column of a table. */
+/** Functions that cast a value to the type of another value, such as a column of a table. */
 const CASTS = new Set(["cast_to_type", "replace_type"]);
 
-/** With the 250 levels of one expression, half of what DuckDB was seen to bear. */
+/** With 250 levels per expression, half the depth at which DuckDB was observed to crash. */
 const VARIANTS_MAX = 20;
 
 const JSON_ADVICE =
-  "DuckDB ends the process when deeply nested JSON becomes VARIANT: take the fields out of the JSON first.";
+  "Extract the fields from the JSON first: DuckDB crashes when it casts deeply nested JSON to VARIANT.";
 
 /**
- * What is to be checked before a query runs; most queries need no check.
- * @throws `sql_not_allowed` when the statement alone shows that VARIANT may nest without a bound
+ * Returns the type checks to run before a query; most queries need none.
+ * @throws `sql_not_allowed` if the statement alone allows unbounded nesting of VARIANT
  */
-export function typeChecksOf({ variant, functions, placeOfWord }: PlacedFacts): TypeChecks {
+export function typeChecksOf({ variant, functions, placeOfToken }: PlacedFacts): TypeChecks {
   const { json, repeats } = variant;
   const named = variant.named > 0;
-  const place = named ? placeOfWord(/^"?variant"?$/i) : undefined;
-  const names = functions.map(({ name }) => name.toLowerCase());
+  const place = named ? placeOfToken(/^"?variant"?$/i) : undefined;
+  const functionNames = functions.map(({ name }) => name.toLowerCase());
   if (named && json) refuse("it uses VARIANT and JSON", JSON_ADVICE, place);
   if (named && repeats) {
     refuse(
       "it uses VARIANT in a recursion or reduction",
-      "DuckDB ends the process when VARIANT nests deeply: cast the result instead.",
+      "Cast the result instead: DuckDB crashes on deeply nested VARIANT values.",
       place,
     );
   }
   if (variant.named > VARIANTS_MAX) {
     refuse(
-      `it names VARIANT more than ${VARIANTS_MAX} times`,
-      "DuckDB ends the process when it nests deeply.",
+      `it uses the type VARIANT more than ${VARIANTS_MAX} times`,
+      "Use it less often: DuckDB crashes on deeply nested VARIANT values.",
     );
   }
   return {
-    variant: named || names.some((name) => CASTS.has(name)) ? { named, json, place } : null,
-    hasTypes: hasTypes(names),
+    variant: named || functionNames.some((name) => CASTS.has(name)) ? { named, json, place } : null,
+    hasTypes: hasTypes(functionNames),
   };
 }
 
-/** Of SQL that may do what it likes. */
+/** Returns the type checks of unrestricted SQL. */
 export function trustedTypeChecks({ functions }: SelectFacts): TypeChecks {
   return { variant: null, hasTypes: hasTypes(functions.map(({ name }) => name.toLowerCase())) };
 }
@@ -67,7 +67,7 @@ function hasTypes(functions: readonly string[]): boolean {
 }
 
 /**
- * Looks at the types, where a query needs it.
+ * Checks the types of a query, if necessary.
  * @returns the SQL to run
  * @throws `sql_not_allowed`
  */
@@ -82,9 +82,9 @@ export async function checkTypes(
       types.push(
         ...(await columnsOf(connection, `SELECT * FROM ${quotedTable(table)}`)).map(({ type }) => type),
       );
-    const json = variant.json || types.some((type) => names(type, "JSON"));
-    if (json && (variant.named || types.some((type) => names(type, "VARIANT")))) {
-      refuse("it uses VARIANT, and its tables have JSON", JSON_ADVICE, variant.place);
+    const json = variant.json || types.some((type) => containsType(type, "JSON"));
+    if (json && (variant.named || types.some((type) => containsType(type, "VARIANT")))) {
+      refuse("it uses VARIANT and its tables have JSON columns", JSON_ADVICE, variant.place);
     }
   }
   return mayHaveTypes ? withTypesAsText(connection, sql) : sql;
@@ -95,16 +95,19 @@ async function withTypesAsText(connection: Connection, sql: string): Promise<str
   if (parsed.kind !== "select") return sql;
   const select = await renderSql(connection, parsed.tree);
   const columns = await columnsOf(connection, select);
-  if (!columns.some(({ type }) => names(type, "TYPE"))) return sql;
-  const shown = columns.map(({ name, type }, at) => {
-    if (!names(type, "TYPE")) return `c${at} AS ${quoteIdentifier(name)}`;
+  if (!columns.some(({ type }) => containsType(type, "TYPE"))) return sql;
+  const projections = columns.map(({ name, type }, at) => {
+    if (!containsType(type, "TYPE")) return `c${at} AS ${quoteIdentifier(name)}`;
     const list = /^TYPE((?:\[\d*\])*)$/.exec(type);
     if (list === null) {
-      return refuse(`its column ${quoteIdentifier(name)} has types inside`, "Cast them to VARCHAR.");
+      return refuse(
+        `its column ${quoteIdentifier(name)} contains values of the type TYPE`,
+        "Cast them to VARCHAR.",
+      );
     }
     return `c${at}::VARCHAR${list[1]!} AS ${quoteIdentifier(name)}`;
   });
-  return `SELECT ${shown.join(", ")} FROM (${select}) AS answer(${columns.map((_, at) => `c${at}`).join(", ")})`;
+  return `SELECT ${projections.join(", ")} FROM (${select}) AS result(${columns.map((_, at) => `c${at}`).join(", ")})`;
 }
 
 async function columnsOf(
@@ -116,7 +119,7 @@ async function columnsOf(
   );
 }
 
-/** Whether a type is another or has it inside. A name in quotes is the name of a field. */
-function names(type: string, inner: string): boolean {
+/** Whether a type equals or contains another type. Names in quotes are field names. */
+function containsType(type: string, inner: string): boolean {
   return new RegExp(String.raw`\b${inner}\b`).test(type.replace(/"(?:[^"]|"")*"/g, ""));
 }

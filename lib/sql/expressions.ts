@@ -1,13 +1,13 @@
 type Node = Readonly<Record<string, unknown>>;
 
-/** What a name of a common table expression stands for; null where a recursive one names itself. */
+/** The common table expression of each reference; null for the self-reference of a recursive one. */
 type Expressions = ReadonlyMap<Node, Node | null>;
 
-/** The common table expressions that can be named, innermost first. */
+/** The common table expressions in scope, innermost first. */
 type Scope = {
   readonly name: string;
   readonly expression: Node | null;
-  /** It is named inside itself and has a key, so that `recurring.name` is all of its rows so far. */
+  /** Whether it is recursive and has a key, so that `recurring.name` refers to all of its rows so far. */
   readonly isKeyed: boolean;
   readonly above: Scope;
 } | null;
@@ -18,12 +18,12 @@ interface Step {
 }
 
 /**
- * Finds every node of DuckDB's tree that names a common table expression, with that expression. All other names are of
- * tables.
+ * Returns every node of DuckDB's tree that refers to a common table expression, with that expression. All other names
+ * refer to tables.
  */
 export function expressionsIn(root: unknown): Expressions {
   const found = new Map<Node, Node | null>();
-  // An explicit stack: how deep SQL nests is the author's choice, how deep JavaScript recurses is not.
+  // An explicit stack, because SQL may be nested deeper than JavaScript can recurse.
   const todo: Step[] = [{ value: root, scope: null }];
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
     const { value, scope } = next;
@@ -41,7 +41,7 @@ export function expressionsIn(root: unknown): Expressions {
   return found;
 }
 
-/** Each expression of a WITH sees those before it. */
+/** Adds the expressions of a WITH; each can use those before it. */
 function withExpressions(todo: Step[], node: Node, scope: Scope): Scope {
   const map = (node["cte_map"] as { readonly map?: readonly Node[] } | undefined)?.map ?? [];
   let inner = scope;
@@ -52,7 +52,7 @@ function withExpressions(todo: Step[], node: Node, scope: Scope): Scope {
   return inner;
 }
 
-/** Only after its UNION does a recursive expression name itself; before it, the name is that of what is outside. */
+/** A recursive expression can refer to itself only after its UNION; before that, the name has its outer meaning. */
 function scopeOf(node: Node, key: string, scope: Scope): Scope {
   if (node["type"] !== "RECURSIVE_CTE_NODE" || key !== "right") return scope;
   const isKeyed = ((node["key_targets"] as readonly unknown[] | undefined) ?? []).length > 0;
@@ -70,7 +70,7 @@ function expressionNamed(table: Node, scope: Scope): Node | null | undefined {
   return undefined;
 }
 
-/** As DuckDB compares names: letters beyond ASCII differ, even those that JavaScript would make the same. */
+/** Folds a name like DuckDB, which ignores the case of ASCII letters only. */
 export function fold(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

@@ -1,9 +1,9 @@
 /**
- * The functions that SQL of users, and views of foreign extracts, may call. What is not here is refused, so that a
- * function of a later DuckDB is refused until someone has reviewed it; `tests/sql/functions.test.ts` checks that every
- * function of the DuckDB in use is either here or on the test's list of refused ones.
+ * The functions that SQL of users, and views of extracts of other programs, may call. All others are rejected, so new
+ * functions of a later DuckDB are rejected until they are reviewed. `tests/sql/functions.test.ts` checks that every
+ * function of the current DuckDB is either in this list or in the test's list of rejected functions.
  */
-const allowedFunctions: ReadonlySet<string> = words(`
+const allowedFunctions: ReadonlySet<string> = namesIn(`
   !__postfix !~~ !~~* % & && * ** + - ->> / // <-> << <=> <@ >> @ @> ^ ^@ abs acos acosh add age aggregate ago
   alias any_value apply approx_count_distinct approx_quantile approx_top_k arbitrary arg_max arg_max_null
   arg_max_nulls_last arg_min arg_min_null arg_min_nulls_last argmax argmin array_agg array_aggr
@@ -68,29 +68,29 @@ const allowedFunctions: ReadonlySet<string> = words(`
   weekofyear weighted_avg xor year yearweek | || ~ ~~ ~~* ~~~
 `);
 
-/** Families of which every member is fine: the collations of each language. */
+/** Families of allowed functions: the collations of all languages. */
 const allowedFamilies = /^icu_collate_[a-z_]+$/;
 
-/** Table functions that make rows of their arguments alone. */
-const allowedTableFunctions: ReadonlySet<string> = words(
+/** Table functions whose rows depend only on their arguments. */
+const allowedTableFunctions: ReadonlySet<string> = namesIn(
   `generate_series generate_subscripts icu_calendar_names json_each json_tree pg_timezone_names range repeat
   repeat_row unnest`,
 );
 
-/** Whether a scalar, aggregate or window function may be called. Names are case-insensitive. */
+/** Whether a scalar, aggregate or window function is allowed. Names are case-insensitive. */
 export function isAllowedFunction(name: string): boolean {
   const folded = name.toLowerCase();
   return allowedFunctions.has(folded) || allowedFamilies.test(folded);
 }
 
-/** Whether a function may stand after `FROM`. */
+/** Whether a table function is allowed after `FROM`. */
 export function isAllowedTableFunction(name: string): boolean {
   return allowedTableFunctions.has(name.toLowerCase());
 }
 
-/** Everything that could be meant by a mistyped function name. */
+/** The names to suggest for a mistyped function name. */
 export const knownFunctions: readonly string[] = [...allowedFunctions];
 
-function words(text: string): ReadonlySet<string> {
+function namesIn(text: string): ReadonlySet<string> {
   return new Set(text.toLowerCase().trim().split(/\s+/));
 }

@@ -1,13 +1,13 @@
-/** Why a function is refused, and what to write instead. */
+/** The reason why a function is rejected, and a remedy. */
 export interface Refusal {
   readonly reason: string;
   readonly advice: string;
 }
 
-const OURS = "it names a database that Agnes made for the session";
-const ONE_DATABASE = "Name tables as `table` or `source.table`; there is one database.";
+const OURS = "it returns the name of an internal database";
+const ONE_DATABASE = "Refer to tables as `table` or `source.table`; there is only one database.";
 
-const DEEP_JSON = "it ends the process when JSON nests deeply";
+const DEEP_JSON = "it crashes on deeply nested JSON";
 
 const refusals: Readonly<Record<string, Refusal>> = {
   from_json: { reason: DEEP_JSON, advice: fields("json_extract_string(value, '$.field')::INTEGER") },
@@ -35,23 +35,23 @@ const refusals: Readonly<Record<string, Refusal>> = {
     advice: "Build the object from its fields: json_object('field', json_extract(value, '$.field'), …).",
   },
   enum_range_boundary: {
-    reason: "it makes DuckDB fail inside",
-    advice: "Use enum_range(value) and list_slice of it.",
+    reason: "it causes an internal error in DuckDB",
+    advice: "Use list_slice on enum_range(value).",
   },
   reservoir_quantile: {
-    reason: "it makes DuckDB fail inside",
+    reason: "it causes an internal error in DuckDB",
     advice: "Use approx_quantile(value, 0.5) or quantile_cont(value, 0.5).",
   },
   current_catalog: { reason: OURS, advice: ONE_DATABASE },
   current_database: { reason: OURS, advice: ONE_DATABASE },
-  sum_no_overflow: { reason: "it makes DuckDB fail inside", advice: "Use sum(value)." },
+  sum_no_overflow: { reason: "it causes an internal error in DuckDB", advice: "Use sum(value)." },
 };
 
 function fields(example: string): string {
-  return `Take the fields out one by one, such as ${example}, or list their values with FROM json_each(value).`;
+  return `Extract each field, for example with ${example}, or list the values with FROM json_each(value).`;
 }
 
-/** The refusal of a function that is refused because it fails; null for others. */
+/** Returns the refusal of a function that is known to fail; null for others. */
 export function refusalOfFunction(name: string): Refusal | null {
   const folded = name.toLowerCase();
   return Object.hasOwn(refusals, folded) ? refusals[folded]! : null;

@@ -1,13 +1,13 @@
 /**
- * DuckDB writes its trees with numbers that `JSON.parse` refuses (`Infinity`) or rounds (whole numbers beyond 2^53).
- * Such a number is kept as a marked text, so that a tree turned back into SQL has the numbers it had before.
+ * DuckDB's trees contain numbers that `JSON.parse` rejects (`Infinity`) or rounds (integers beyond 2^53). Such a number
+ * is stored as a marked string, so that the tree can be converted back to the same SQL.
  */
 const MARK = "\0number:";
 
-/** A text or a number, so that what looks like a number inside a text stays as it is. */
+/** A string or a number, so that digits within strings are not changed. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?(?:Infinity|NaN|inf|nan|\d[\d.eE+-]*)/g;
 
-/** Reads a tree of `json_serialize_sql`. */
+/** Parses the output of `json_serialize_sql`. */
 export function parseTree(text: string): unknown {
   const readable = text.replace(TOKENS, (token) =>
     token.startsWith('"') || (String(Number(token)) === token && Number.isFinite(Number(token)))
@@ -17,7 +17,7 @@ export function parseTree(text: string): unknown {
   return JSON.parse(readable);
 }
 
-/** Writes a tree of `parseTree`, perhaps changed, for `json_deserialize_sql`. */
+/** Formats a tree of `parseTree`, which may have been changed, for `json_deserialize_sql`. */
 export function formatTree(tree: unknown): string {
   const text = JSON.stringify(tree, (_key, value: unknown) => (isInfinite(value) ? castOf(value) : value));
   return text.replace(/"\\u0000number:([^"]*)"/g, "$1");
@@ -36,7 +36,7 @@ function isInfinite(node: unknown): node is InfiniteConstant {
   return typeof value === "string" && value.startsWith(MARK) && /inf/i.test(value);
 }
 
-/** DuckDB cannot read back the infinite constants it writes, but it reads a cast of their text. */
+/** DuckDB cannot deserialize its infinite constants, but it can deserialize a cast from VARCHAR. */
 function castOf({ alias, query_location, value }: InfiniteConstant): unknown {
   const text = {
     type: { id: "VARCHAR", type_info: null },

@@ -3,39 +3,39 @@ import { expressionsIn, fold } from "./expressions.ts";
 import { formatTree, parseTree } from "./tree-json.ts";
 import { isShallowJson, noteVariant, type VariantFacts } from "./variant.ts";
 
-/** A table as SQL names it. */
+/** A reference to a table in SQL. */
 export interface TableUse {
   readonly catalog: string;
   readonly schema: string;
   readonly name: string;
-  /** Where in the text, in bytes; `null` when DuckDB does not say. */
+  /** The position in the SQL in bytes; `null` if unknown. */
   readonly position: number | null;
   /** Its node in the tree, for changes before `renderSql`. */
   readonly node?: object;
 }
 
-/** A function as SQL calls it. */
+/** A call of a function in SQL. */
 export interface FunctionUse {
   readonly catalog: string;
   readonly schema: string;
   readonly name: string;
-  /** As of a table. */
+  /** The position in the SQL in bytes; `null` if unknown. */
   readonly position: number | null;
   /** Its arguments, as DuckDB's tree. */
   readonly arguments: readonly unknown[];
-  /** Whether its values come in an order: `f(x ORDER BY y)`, `WITHIN GROUP`. */
+  /** Whether its input is ordered: `f(x ORDER BY y)`, `WITHIN GROUP`. */
   readonly isOrdered: boolean;
 }
 
-/** What one SELECT reads and calls, wherever in it. */
+/** The tables and functions of one SELECT, at any depth. */
 export interface SelectFacts {
-  /** Tables that are not a common table expression in scope where they are named. */
+  /** All references to tables, without common table expressions. */
   readonly tables: readonly TableUse[];
   readonly tableFunctions: readonly FunctionUse[];
   readonly functions: readonly FunctionUse[];
-  /** Parts of the statement that only DuckDB understands: `DESCRIBE`, parameters, node kinds of a later version. */
+  /** Parts of the statement that need special handling: `DESCRIBE`, parameters, node kinds of a later DuckDB. */
   readonly unusual: readonly UnusualPart[];
-  /** Whether it has the bare word `current_catalog`, which is the name of the database unless a column has that name. */
+  /** Whether it has an unquoted `current_catalog`, which is the name of the database unless a column has that name. */
   readonly namesDatabase: boolean;
   readonly variant: Readonly<VariantFacts>;
 }
@@ -46,7 +46,7 @@ interface UnusualPart {
   readonly what: string;
 }
 
-/** DuckDB's parse of a text: one SELECT, something else, or no SQL. */
+/** The result of parsing SQL: one SELECT, other statements, or a syntax error. */
 export type ParsedSql =
   | { readonly kind: "select"; readonly tree: unknown; readonly facts: SelectFacts }
   | { readonly kind: "statements"; readonly count: number }
@@ -76,7 +76,7 @@ export async function parseSql(connection: Connection, sql: string): Promise<Par
   return { kind: "select", tree: parsed, facts: factsOf(statements[0]!.node) };
 }
 
-/** Turns a tree of `parseSql`, perhaps changed, back into SQL. */
+/** Converts a tree of `parseSql`, which may have been changed, back to SQL. */
 export async function renderSql(connection: Connection, tree: unknown): Promise<string> {
   const [row] = await connection.rows<{ sql: string }>("SELECT json_deserialize_sql($1::JSON) AS sql", {
     parameters: [formatTree(tree)],
@@ -130,7 +130,7 @@ function factsOf(root: unknown): SelectFacts {
         functions.push(functionOf(node));
       }
     } else if (kind === "SHOW_REF") {
-      // DESCRIBE and SUMMARIZE hold a SELECT, which is looked at like any other; the others list tables.
+      // DESCRIBE and SUMMARIZE contain a SELECT, which is checked as usual; the others list tables.
       const isListing = node["query"] === null;
       const schema = text(node["schema_name"]);
       const what = isListing ? text(node["table_name"]) || `tables from ${schema}` : text(node["show_type"]);
@@ -157,7 +157,7 @@ function isDatabaseName({ column_names: names }: Node): boolean {
   return Array.isArray(names) && names.length === 1 && fold(text(names[0])) === "current_catalog";
 }
 
-/** Nodes that stand for rows: query nodes and what can follow FROM. */
+/** Whether a node returns rows: query nodes and table references. */
 function isRelation(node: Node): boolean {
   return "sample" in node || "modifiers" in node;
 }
@@ -172,7 +172,7 @@ function tableOf(node: Node): TableUse {
   };
 }
 
-/** DuckDB writes the greatest number for a place that it does not know. */
+/** DuckDB uses the maximum integer for an unknown position. */
 function positionOf(node: Node): number | null {
   const position = Number(node["query_location"]);
   return position < NO_POSITION ? position : null;

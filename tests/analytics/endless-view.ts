@@ -2,7 +2,7 @@ import { createHost, silentLog } from "../../lib/base/mod.ts";
 import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { temporaryData, writeExtract, writeRawExtract } from "./extract-files.ts";
 
-// Started by a test, as what it starts never ends: rebuilds twice over a view that DuckDB works on for hours.
+// Run in a child process, because it never ends: rebuilds twice over a view that takes DuckDB hours to create.
 
 await using place = await temporaryData();
 const { data } = place;
@@ -10,11 +10,11 @@ const meta = "CREATE TABLE _meta AS SELECT 't' AS table_name;";
 const slow = "levenshtein(repeat('a', 1000000), repeat('b', 1000000))";
 await writeExtract(data, "good", { tables: [{ name: "fine", rows: "SELECT 42 AS answer" }] });
 for (const source of ["endless", "later"]) {
-  // DuckDB would work on the view while it is written as well, were the function not another one for that while.
+  // A harmless function replaces the slow one while the view is written.
   const view = `CREATE MACRO levenshtein(a, b) AS 1; CREATE VIEW t AS SELECT * FROM repeat(${slow}, 1);`;
   await writeRawExtract(data, source, `${meta} ${view} DROP MACRO levenshtein`);
 }
-// Making a view of what is stored computes nothing, so these are shown all the same.
+// Creating a view of stored tables evaluates nothing, so these are published.
 const stored =
   "CREATE TABLE _meta AS SELECT unnest(['stored', 'view']) AS table_name; CREATE TABLE stored AS SELECT 1 AS a;";
 await writeRawExtract(data, "mixed", `${stored} CREATE VIEW view AS SELECT upper('a') AS a`);

@@ -4,10 +4,10 @@ import { join } from "node:path";
 
 import { openDatabase, quoteIdentifier, quoteLiteral } from "../../lib/duckdb/mod.ts";
 
-/** A table of an extract made by hand, as any other program that keeps the contract would make it. */
+/** A table of a handwritten extract, as another program that follows the contract would write it. */
 export interface HandTable {
   readonly name: string;
-  /** The SELECT of its rows, written to one Parquet file that a view reads. */
+  /** The SELECT of its rows, which are written to one Parquet file with a view. */
   readonly rows?: string;
   /** The object itself, instead: `VIEW … AS …` after CREATE, with `{data}` for the data folder. */
   readonly object?: string;
@@ -23,19 +23,19 @@ export interface HandExtract {
     readonly url: string;
     readonly tokenEnv: string;
   };
-  /** Statements before the objects: `ATTACH` of what views read. */
+  /** Statements before the objects, such as `ATTACH`. */
   readonly before?: string;
-  /** `INTEGER` for rows and size, as the oldest documents have it. */
+  /** `INTEGER` for rows and size, as in the oldest documents. */
   readonly integers?: boolean;
 }
 
-/** A data folder that is removed when disposed of. */
+/** A data folder that is removed on dispose. */
 export async function temporaryData(): Promise<{ readonly data: string } & AsyncDisposable> {
   const data = await mkdtemp(join(tmpdir(), "agnes-analytics-test-"));
   return { data, [Symbol.asyncDispose]: () => rm(data, { recursive: true, force: true }) };
 }
 
-/** Writes `extracts/<source>/extract.duckdb` and its Parquet files, replacing what was there. */
+/** Writes or replaces `extracts/<source>/extract.duckdb` and its Parquet files. */
 export async function writeExtract(data: string, source: string, extract: HandExtract): Promise<string> {
   const directory = join(data, "extracts", source);
   const parts = join(directory, "data");
@@ -76,7 +76,7 @@ export async function writeExtract(data: string, source: string, extract: HandEx
   return directory;
 }
 
-/** Reads `analytics.duckdb` as any DuckDB client would: the file alone. */
+/** Reads `analytics.duckdb` like another DuckDB client. */
 export async function readAlone<T>(data: string, sql: string): Promise<readonly T[]> {
   await using database = await openDatabase({
     path: join(data, "analytics", "analytics.duckdb"),
@@ -89,7 +89,7 @@ export async function readAlone<T>(data: string, sql: string): Promise<readonly 
 /**
  * Writes an extract of any content. `{data}` stands for its data folder, `{outside}` for a file beside `extracts`.
  *
- * @param then statements that run when the file was closed once
+ * @param then statements that run after the file was closed once
  */
 export async function writeRawExtract(data: string, source: string, sql: string, then = ""): Promise<string> {
   const directory = join(data, "extracts", source);
@@ -100,7 +100,7 @@ export async function writeRawExtract(data: string, source: string, sql: string,
     if (statements === "") continue;
     await using database = await openDatabase({ path, limits: { threads: 1 } });
     await using connection = await database.connect();
-    // What a session attaches, so that DuckDB lets hostile views name it.
+    // Internal databases of a session, so that hostile views can refer to them.
     await connection.run(
       `ATTACH ':memory:' AS "agnes:analytics"; CREATE SCHEMA "agnes:analytics".crm;
        CREATE TABLE "agnes:analytics".crm.orders (secret VARCHAR)`,

@@ -3,14 +3,14 @@ import { join } from "node:path";
 
 import { expect, test } from "bun:test";
 
-import { findUnsafe, openAsChecked } from "../../lib/analytics/mod.ts";
+import { findUnsafe, openUnchanged } from "../../lib/analytics/mod.ts";
 import { checkFolder } from "../../lib/analytics/extracts/folder.ts";
 import { isAgnesError, nodeFiles, type Files } from "../../lib/base/mod.ts";
 import { leadsToSome } from "../../lib/analytics/extracts/place.ts";
 import { faultyFiles } from "../fakes/faulty-files.ts";
 import { temporaryData } from "./extract-files.ts";
 
-/** An extract with a link that leads out of it in every folder, and in the place of a folder. */
+/** An extract with a link that leads outside in every folder, and in place of a folder. */
 async function withLinks() {
   const folder = await temporaryData();
   const root = join(folder.data, "extracts");
@@ -24,7 +24,7 @@ async function withLinks() {
   return { root, directory, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 
-test("checkFolder() lists only the folders that lead to what is read", async () => {
+test("checkFolder() lists only folders that contain files of the tables", async () => {
   await using place = await withLinks();
   const strangeFor = async (...paths: readonly string[]) => {
     const isVisited = leadsToSome(paths.map((path) => join(place.directory, path)));
@@ -90,13 +90,13 @@ test.each(["realPath", "identify", "entries"] as const)(
 );
 
 test.each(["realPath", "identify"] as const)(
-  "openAsChecked() opens nothing when %s fails",
+  "openUnchanged() opens nothing when %s fails",
   async (operation) => {
     await using place = await withLinks();
     await writeFile(join(place.directory, "extract.duckdb"), "");
     const files = faultyFiles(nodeFiles(), { at: 1, code: "EIO", operations: [operation] });
     let opened = 0;
-    const opening = openAsChecked(
+    const opening = openUnchanged(
       files,
       place.directory,
       async () => {},

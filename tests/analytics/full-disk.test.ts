@@ -13,7 +13,7 @@ const services = { host: createHost(), log: silentLog, limits: { memoryMb: 512, 
 describe("rebuildAnalytics() on a failing disk", () => {
   const steps = ["write", "sync", "chmod", "rename", "remove", "makeDirectory"] as const;
 
-  /** A host on which the n-th call of one step finds the disk full. */
+  /** A host whose n-th call of one step fails with a full disk. */
   function failing(step: (typeof steps)[number], failAt: number): { host: Host; failed: () => boolean } {
     let calls = 0;
     let failed = false;
@@ -33,7 +33,7 @@ describe("rebuildAnalytics() on a failing disk", () => {
   }
 
   for (const step of steps) {
-    test(`at every ${step}: the old file or the new one is there, whole, and the next rebuild needs no help`, async () => {
+    test(`at every ${step}: the old or the new file is intact, and the next rebuild succeeds`, async () => {
       await using place = await temporaryData();
       const publish = (host: Host) =>
         rebuildAnalytics({ ...services, host }, { dataDirectory: place.data, owners: null });
@@ -63,7 +63,7 @@ describe("rebuildAnalytics() on a failing disk", () => {
   }
 });
 
-/** The number of the table that the file shows, which must be the only one and whole. */
+/** The number of the only table in the file, which must be complete. */
 async function shownIn(data: string): Promise<number> {
   await using database = await openDatabase({ path: analyticsPath(data), readOnly: true });
   await using connection = await database.connect();

@@ -17,7 +17,7 @@ function rebuild(data: string, request: Partial<RebuildRequest> = {}): Promise<R
   return rebuildAnalytics(services(), { dataDirectory: data, owners: null, ...request });
 }
 
-/** What a report says of one source, in one text. */
+/** The lines of a report for one source. */
 function linesOf(report: RebuildReport, source: string): string {
   return [...report.errors, ...report.skipped]
     .filter(({ name }) => name === source || name.startsWith(`${source}.`))
@@ -31,7 +31,7 @@ const named = (...names: string[]) =>
   names.map((name) => `INSERT INTO _meta (table_name) VALUES ('${name.replaceAll("'", "''")}');`).join(" ");
 const STOLEN = `SELECT * FROM "agnes:analytics".crm.orders`;
 
-/** Seven views on each other that read the next ten times; made from the top, so that DuckDB never sees them all. */
+/** Seven nested views that each read the next one ten times; created from the top, so that DuckDB never expands them. */
 const WIDE = [
   ...Array.from({ length: 7 }, (_, at) => `CREATE VIEW w${at} AS SELECT 1 AS a;`),
   ...Array.from({ length: 6 }, (_, at) => {
@@ -40,7 +40,7 @@ const WIDE = [
   }),
 ].join("\n");
 
-/** What a hostile file defines, and what the report says of it. */
+/** Hostile files with the expected line of the report. */
 const REFUSED: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
   meta_view: [
     `CREATE VIEW _meta AS SELECT 't' AS table_name, (SELECT content FROM read_text('{outside}')) AS description;
@@ -52,29 +52,29 @@ const REFUSED: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = 
     `CREATE TABLE _meta (table_name VARCHAR, description VARCHAR GENERATED ALWAYS AS (current_setting('temp_directory')))`,
     /generated columns/,
   ],
-  meta_untitled: ["CREATE TABLE _meta (name VARCHAR)", /no column table_name/],
+  meta_untitled: ["CREATE TABLE _meta (name VARCHAR)", /lacks the column table_name/],
   meta_struct: ["CREATE TABLE _meta (table_name STRUCT(a INTEGER))", /table_name of _meta has the type/],
   macro_upper: [
     `${META} ${named("t")} CREATE MACRO upper(x) AS (SELECT any_value(secret) FROM "agnes:analytics".crm.orders);
      CREATE TABLE names AS SELECT 'a' AS k; CREATE VIEW t AS SELECT upper(k) AS k FROM names`,
-    /its macro "upper" has the name of a function/,
+    /its macro "upper" has the name of a built-in function/,
   ],
   macro_elsewhere: [
     `${META} ${named("t")} CREATE SCHEMA other; CREATE MACRO other.lower(x) AS 'z'; CREATE TABLE t AS SELECT 1 AS a`,
-    /its macro "lower" has the name of a function/,
+    /its macro "lower" has the name of a built-in function/,
   ],
   macro_table: [
     `${META} ${named("t")} CREATE MACRO range(x) AS TABLE SELECT 1 AS a; CREATE TABLE t AS SELECT 1 AS a`,
-    /its macro "range" has the name of a function/,
+    /its macro "range" has the name of a built-in function/,
   ],
   macro_used: [
     `${META} ${named("t", "fine")} CREATE MACRO mine(x) AS x + 1; CREATE TABLE fine AS SELECT 1 AS a;
      CREATE VIEW t AS SELECT mine(a) AS a FROM fine`,
-    /a view of it calls its macro "mine"/,
+    /one of its views calls its macro "mine"/,
   ],
 };
 
-/** Files in which one table is refused and the table `fine` is shown. */
+/** Files in which one table is rejected and the table `fine` is published. */
 const PARTLY: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
   null_name: [
     `${META} INSERT INTO _meta (rows) VALUES (3), (4);`,
@@ -83,7 +83,7 @@ const PARTLY: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
   one_null_name: [`${META} INSERT INTO _meta (rows) VALUES (3);`, /: _meta has 1 row without a table_name/],
   other_schema: [
     `${META} ${named("o")} CREATE SCHEMA s2; CREATE TABLE s2.q AS SELECT 1 AS a; CREATE VIEW o AS SELECT * FROM s2.q;`,
-    /other_schema\.o: its view reads "s2\.q"; only the schema main of its own file is read/,
+    /other_schema\.o: its view reads "s2\.q"; only the schema main of its own file can be read/,
   ],
   wrong_types: [
     `CREATE TABLE _meta (table_name VARCHAR, rows VARCHAR, extracted_at STRUCT(a INTEGER), description INTEGER[]);`,
@@ -102,21 +102,21 @@ const PARTLY: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
   cyclic: [
     `${META} ${named("v1")} CREATE VIEW v1 AS SELECT 1 AS a; CREATE VIEW v2 AS SELECT * FROM v1;
      CREATE OR REPLACE VIEW v1 AS SELECT * FROM v2;`,
-    /its views read each other/,
+    /its views refer to each other/,
   ],
   long_view: [`${META} ${named("w6")} ${WIDE}`, /longer than 1000000 characters/],
   computed: [
     `${META} ${named("c")} CREATE TABLE c (a INTEGER, b VARCHAR GENERATED ALWAYS AS (current_setting('temp_directory')));`,
-    /its column "b" is computed in a way/,
+    /its column "b" is computed by an expression that is not allowed/,
   ],
   linked: [
     `${META} ${named("l", "g")} CREATE VIEW l AS SELECT * FROM read_csv('{data}/link.csv', columns = {'a': 'VARCHAR'});
      CREATE VIEW g AS SELECT * FROM read_csv('{data}/*.csv', columns = {'a': 'VARCHAR'});`,
-    /linked.l: .*link.csv", which leads outside[\s\S]*linked.g: .*\*.csv", which leads outside/,
+    /linked.l: .*link.csv", which is outside[\s\S]*linked.g: .*\*.csv", which is outside/,
   ],
   piped: [
     `${META} ${named("p")} CREATE VIEW p AS SELECT * FROM read_csv('{data}/pipe.csv', columns = {'a': 'VARCHAR'});`,
-    /pipe.csv", which leads outside the extract or is no file/,
+    /pipe.csv", which is outside the extract or is not a file/,
   ],
   no_disk: [
     `${META} ${named("d")} CREATE VIEW d AS SELECT * FROM read_csv('{data}/No space left on device.csv', columns = {'a': 'VARCHAR'});`,
@@ -125,7 +125,7 @@ const PARTLY: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
   remote_null: [
     `${META} CREATE TABLE _remote_attach (alias VARCHAR, extension VARCHAR, url VARCHAR);
      INSERT INTO _remote_attach VALUES (NULL, 'duckdb', 'x')`,
-    /a row of its _remote_attach has a NULL/,
+    /a row of its _remote_attach contains NULL/,
   ],
   remote_view: [
     `${META} CREATE VIEW _remote_attach AS SELECT 'a' AS alias, 'b' AS extension, 'c' AS url`,
@@ -133,11 +133,11 @@ const PARTLY: Readonly<Record<string, readonly [sql: string, line: RegExp]>> = {
   ],
   own_wrong: [
     `${META} CREATE TABLE _generation AS SELECT 'x' AS number; CREATE TABLE _cursor AS SELECT 1 AS n`,
-    /read as a foreign extract/,
+    /read as an extract of another program/,
   ],
 };
 
-/** A file that looks like one of ours, with a remote table that has a column of this type. */
+/** A file like an extract of Agnes, with a remote table that has a column of this type. */
 function ofType(type: string): string {
   return `${META} INSERT INTO _meta (table_name, query_mode) VALUES ('fine', 'remote');
     CREATE TABLE _generation AS SELECT 1::BIGINT AS number, '/' AS directory;
@@ -145,7 +145,7 @@ function ofType(type: string): string {
       '[{"name":"a","type":"${type}"}]' AS source_columns`;
 }
 
-/** Files that try more than they may, and are shown all the same without it. */
+/** Files whose disallowed parts are ignored and whose tables are published. */
 const TAMED: Readonly<Record<string, string>> = {
   spoken: `${META} ${named("fine")} CREATE TYPE upper AS VARIANT; CREATE SEQUENCE fine_2; CREATE MACRO mine(x) AS x;
     CREATE SCHEMA other; CREATE TABLE other.fine AS SELECT 'other' AS a`,
@@ -155,7 +155,7 @@ const TAMED: Readonly<Record<string, string>> = {
 };
 
 describe("rebuildAnalytics() over hostile extracts", () => {
-  test("refuses them line by line, and shows the rest", async () => {
+  test("rejects invalid rows of _meta and publishes the rest", async () => {
     await using place = await temporaryData();
     const { data } = place;
     const outside = join(data, "outside.txt");
@@ -190,7 +190,7 @@ describe("rebuildAnalytics() over hostile extracts", () => {
     expect(await createHost().files.stat(`${outside}.written`)).toBeNull();
   });
 
-  test("opens no pipe, folder or link in the place of an extract's file", async () => {
+  test("opens no pipe, folder or link in place of an extract's file", async () => {
     await using place = await temporaryData();
     const { data } = place;
     await writeExtract(data, "crm", { tables: [{ name: "orders", rows: "SELECT 1 AS id" }] });
@@ -216,10 +216,10 @@ describe("rebuildAnalytics() over hostile extracts", () => {
       "zero",
     ]);
     expect(linesOf(report, "link")).toContain("leads outside the extract");
-    expect(linesOf(report, "twin")).toContain("holds other sources' data");
+    expect(linesOf(report, "twin")).toContain("contains the data of other sources");
   });
 
-  test("looks again at an extract whose macro is gone", async () => {
+  test("scans an extract again after its macro is removed", async () => {
     await using place = await temporaryData();
     const sql = `${META} ${named("t")} CREATE TABLE t AS SELECT 1 AS a;`;
     await writeRawExtract(place.data, "odd", `${sql} CREATE MACRO upper(x) AS x`);
@@ -230,8 +230,8 @@ describe("rebuildAnalytics() over hostile extracts", () => {
   });
 });
 
-describe("a session over foreign extracts", () => {
-  test("reads views of views and tables, never what a file defines after it was checked", async () => {
+describe("a session over extracts of other programs", () => {
+  test("reads views of views and tables, never definitions that changed after the check", async () => {
     await using place = await temporaryData();
     const { data } = place;
     await writeExtract(data, "crm", { tables: [{ name: "orders", rows: "SELECT 'canary' AS secret" }] });
@@ -267,7 +267,7 @@ describe("a session over foreign extracts", () => {
 });
 
 describe("rebuildAnalytics() over extracts of another machine", () => {
-  test("reads absolute paths that end in extracts/<source>/ below the folder of now", async () => {
+  test("resolves absolute paths with extracts/<source>/ in the current folder", async () => {
     await using place = await temporaryData();
     await using other = await temporaryData();
     const { data } = place;
@@ -281,7 +281,7 @@ describe("rebuildAnalytics() over extracts of another machine", () => {
     });
     await mkdir(join(data, "extracts"));
     await rename(join(other.data, "extracts", "crm"), join(data, "extracts", "crm"));
-    // What lies where the extract was is not its own.
+    // Files at the previous path of the extract do not belong to it.
     await writeExtract(other.data, "crm", { tables: [{ name: "orders", rows: "SELECT 8 AS id" }] });
     const report = await rebuild(data);
     expect([report.skipped, report.errors]).toEqual([[], []]);
@@ -290,7 +290,7 @@ describe("rebuildAnalytics() over extracts of another machine", () => {
   });
 });
 
-describe("names that the registry does not give", () => {
+describe("names that are not in the registry", () => {
   const orders = (of: string) => ({ tables: [{ name: "orders", rows: `SELECT '${of}' AS s` }] });
 
   test("stay with the extract that published them first, while it publishes them", async () => {
@@ -304,11 +304,11 @@ describe("names that the registry does not give", () => {
       "a.orders < m.orders",
       "z.orders < m.orders",
     ]);
-    // The report remembers what the database no longer can.
+    // The report contains the names that the database no longer has.
     await writeFile(join(data, "analytics", "analytics.duckdb"), "damaged");
     await rebuild(data);
     expect(await readAlone<object>(data, "FROM orders")).toEqual([{ s: "m" }]);
-    // Unreadable twice, with its files gone: the name is not given away.
+    // Unreadable twice, with its files removed: the name stays reserved.
     await rm(join(data, "extracts", "m", "data"), { recursive: true });
     await writeFile(join(data, "extracts", "m", "extract.duckdb"), "damaged");
     for (const _ of [1, 2, 3]) {

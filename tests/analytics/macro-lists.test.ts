@@ -14,7 +14,7 @@ let place: Awaited<ReturnType<typeof temporaryData>>;
 beforeEach(async () => void (place = await temporaryData()));
 afterEach(() => place[Symbol.asyncDispose]());
 
-/** Rebuilds, and counts how often all functions of an instance are listed. */
+/** Rebuilds, and counts the listings of all functions of an instance. */
 async function rebuild() {
   const rows = spyOn(Connection.prototype, "rows");
   try {
@@ -27,7 +27,7 @@ async function rebuild() {
   }
 }
 
-test("rebuildAnalytics() lists macros once for many extracts, and refuses the one that has a bad one", async () => {
+test("rebuildAnalytics() lists macros once for many extracts, and rejects an extract with an unsafe macro", async () => {
   for (const source of ["a", "b", "c", "d"]) {
     const macro = source === "c" ? "CREATE MACRO upper(x) AS 'stolen';" : "CREATE MACRO mine(x) AS x;";
     await writeRawExtract(place.data, source, `${macro} ${META}`);
@@ -38,7 +38,7 @@ test("rebuildAnalytics() lists macros once for many extracts, and refuses the on
   expect(errors).toMatchObject([{ name: "c", code: "extract_refused" }]);
 });
 
-test("rebuildAnalytics() goes on with macros when one of the extracts is no database", async () => {
+test("rebuildAnalytics() lists macros even if one of the extracts is not a database", async () => {
   for (const source of ["a", "c"]) await writeRawExtract(place.data, source, META);
   await writeRawExtract(place.data, "d", `CREATE MACRO upper(x) AS 'stolen'; ${META}`);
   await mkdir(join(place.data, "extracts", "b"), { recursive: true });
@@ -49,7 +49,7 @@ test("rebuildAnalytics() goes on with macros when one of the extracts is no data
   expect(errors.map(({ name }) => name)).toEqual(["b", "d"]);
 });
 
-test("rebuildAnalytics() lists the macros of one extract that changed by itself", async () => {
+test("rebuildAnalytics() lists the macros of a single changed extract separately", async () => {
   await writeExtract(place.data, "a", { tables: [{ name: "t", rows: "SELECT 1 AS a" }] });
   await writeRawExtract(place.data, "b", META);
   await rebuild();

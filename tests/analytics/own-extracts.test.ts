@@ -46,7 +46,7 @@ async function firstRow(session: QuerySession, sql: string) {
 
 const columns = { id: int64({ nullable: false }), label: utf8({ description: "what it is called" }) };
 
-test("rebuildAnalytics() shows what extractSource() published, generation by generation", async () => {
+test("rebuildAnalytics() publishes each generation of extractSource()", async () => {
   await using place = await temporaryData();
   const { data } = place;
   await extract(data, [plan("items", "local", columns)], [{ id: 1, label: "one" }]);
@@ -83,7 +83,7 @@ test("rebuildAnalytics() shows what extractSource() published, generation by gen
   expect(after.receipt.extracts).toMatchObject([{ source: "shop", generation: 2 }]);
 });
 
-test("an empty table is a table without rows, and a remote one without a database is asked through its connector", async () => {
+test("an empty table has no rows, and a remote table without a database is read through its connector", async () => {
   await using place = await temporaryData();
   const { data } = place;
   await extract(data, [plan("nothing", "local", columns), plan("far", "remote", columns)], []);

@@ -7,37 +7,37 @@ const tables = (...ids: string[]) =>
 const names = (plan: ReturnType<typeof planNames>) => Object.fromEntries(plan.viewNames);
 const owner = (id: string, viewName: string) => ({ ...tables(id)[0]!, viewName });
 
-test("planNames() gives each table its own name when all differ", () => {
+test("planNames() assigns each table its own name if all differ", () => {
   const plan = planNames(tables("a.x", "b.y"), null);
   expect(names(plan)).toEqual({ "a.x": "x", "b.y": "y" });
   expect(plan.conflicts).toEqual([]);
 });
 
-test("planNames() gives a contested name to the registry's owner, whatever the order", () => {
+test("planNames() assigns a contested name to its owner in the registry, independent of the order", () => {
   const plan = planNames(tables("a.x", "b.x"), [owner("b.x", "x")]);
   expect(names(plan)).toEqual({ "b.x": "x" });
   expect(plan.conflicts).toMatchObject([{ viewName: "x", owner: "b.x", loser: "a.x" }]);
 });
 
-test("planNames() keeps a name for its owner while the owner cannot be read", () => {
+test("planNames() reserves a name for its owner while the owner is unreadable", () => {
   const plan = planNames(tables("a.x"), [owner("b.x", "x")]);
   expect(names(plan)).toEqual({});
   expect(plan.conflicts).toMatchObject([{ owner: "b.x", loser: "a.x" }]);
 });
 
-test("planNames() follows a rename, and the old name is free", () => {
+test("planNames() applies a rename and releases the old name", () => {
   const plan = planNames(tables("a.x", "b.x"), [owner("b.x", "renamed"), owner("a.x", "x")]);
   expect(names(plan)).toEqual({ "b.x": "renamed", "a.x": "x" });
   expect(plan.conflicts).toEqual([]);
 });
 
-test("planNames() does not tell names apart by case", () => {
+test("planNames() compares names case-insensitively", () => {
   const plan = planNames(tables("a.Orders", "b.orders"), null);
   expect(names(plan)).toEqual({ "a.Orders": "Orders" });
   expect(plan.conflicts).toMatchObject([{ viewName: "orders", owner: "a.Orders", loser: "b.orders" }]);
 });
 
-test("planNames() gives the same plan for every order of what it is given", () => {
+test("planNames() returns the same plan for every order of its input", () => {
   const ids = ["a.x", "b.x", "c.x", "c.y", "b.y", "d.z"];
   const owners = [owner("c.x", "x"), owner("b.y", "z")];
   const expected = planNames(tables(...ids), owners);

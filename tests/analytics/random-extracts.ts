@@ -9,20 +9,20 @@ import { openDatabase, type Connection } from "../../lib/duckdb/mod.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";
 import { temporaryData, writeExtract } from "./extract-files.ts";
 
-/** What no table of a random extract may ever show. */
+/** Values that no table of a random extract may contain. */
 const CANARY = "canary-7f3a";
 const GOOD = "SELECT 42 AS answer";
 
 const services = () => ({ host: createHost(), log: silentLog, limits: { memoryMb: 512, threads: 2 } });
 
 /**
- * Rebuilds over extracts of random content, each beside a good one and one that nothing was granted of, and reads
- * every table that is published of them.
+ * Rebuilds over extracts with random content, each beside a valid one and a secret one, and reads all their published
+ * tables.
  *
- * @param perRebuild how many extracts one rebuild finds
- * @returns how many were shown at least in part, and how many were refused as a whole
+ * @param perRebuild the number of extracts per rebuild
+ * @returns the number of extracts that were published at least in part, and of those that were rejected
  */
-export async function expectGoodStaysShown(
+export async function expectValidStaysPublished(
   seeds: readonly number[],
   perRebuild: number,
 ): Promise<{ readonly shown: number; readonly refused: number }> {
@@ -41,7 +41,7 @@ export async function expectGoodStaysShown(
     });
     await using writer = await openDatabase({ limits: { threads: 1 } });
     await using connection = await writer.connect();
-    // What a session attaches, so that DuckDB lets hostile views name it.
+    // Internal databases of a session, so that hostile views can refer to them.
     await connection.run(
       `SET GLOBAL force_compression = 'uncompressed';
        ATTACH ':memory:' AS "agnes:analytics"; CREATE SCHEMA "agnes:analytics".crm;
@@ -71,7 +71,7 @@ async function expectKept(data: string, report: RebuildReport): Promise<void> {
   expect(JSON.stringify(report)).not.toContain(CANARY);
   await using session = openQuerySession(services(), { dataDirectory: data });
   const foreign = published.filter((one) => !one.startsWith("crm."));
-  // What must be attached for a later query takes another instance; this one attaches it all, if it can.
+  // A later query that needs another database gets a new instance; this one attaches all tables, if possible.
   const everything = await session
     .runQuery({ sql: `SELECT 1 FROM ${foreign.join(", ")} LIMIT 0` })
     .catch(() => null);
@@ -93,7 +93,7 @@ async function expectKept(data: string, report: RebuildReport): Promise<void> {
 
 const sourceOf = (seed: number) => `s${seed}`;
 
-/** A small generator of numbers, the same for the same seed. */
+/** A small deterministic random number generator. */
 class Dice {
   #state: number;
 
@@ -231,7 +231,7 @@ const META_VALUES: Readonly<Record<string, readonly string[]>> = {
   query_mode: ["NULL", "'local'", "'local'", "'remote'", "'materialized'", "'sideways'"],
 };
 
-/** Writes one extract that the seed decides, by statements of which any may fail, and then perhaps harms its file. */
+/** Writes one random extract with statements that may fail, and then may damage its file. */
 async function writeRandomExtract(connection: Connection, data: string, seed: number): Promise<void> {
   const dice = new Dice(seed);
   const source = sourceOf(seed);
@@ -291,7 +291,7 @@ function contentOf(dice: Dice): readonly string[] {
     ...dice.some(OTHERS, 2).map((other) => `CREATE ${other}`),
     "CREATE TABLE t AS SELECT 1 AS a, 'k' AS k",
     ...objects,
-    // Views that were made are made again, now of each other.
+    // Recreates views, now on each other.
     ...objects.filter(() => dice.below(3) === 0),
     ...(dice.below(4) === 0 ? [`CREATE ${dice.of(MACROS)}`] : []),
     ...sideTablesOf(dice),
@@ -362,7 +362,7 @@ function sideTablesOf(dice: Dice): readonly string[] {
   return statements;
 }
 
-/** One file in five is damaged, replaced or gone. */
+/** Damages, replaces or removes one file in five. */
 async function harm(dice: Dice, path: string, part: string, other: string): Promise<void> {
   const size = (await readFile(path)).length;
   switch (dice.below(40)) {

@@ -11,7 +11,7 @@ import { readAlone, temporaryData, writeExtract } from "./extract-files.ts";
 
 const services = { host: createHost(), log: silentLog, limits: { memoryMb: 512, threads: 2 } };
 
-/** Publishes generation `n` of an extract the way an extractor does: new parts, one rename. */
+/** Publishes generation `n` of an extract like an extractor: new parts, one rename. */
 async function publish(data: string, n: number): Promise<void> {
   const scratch = join(data, "scratch");
   await mkdir(join(data, "extracts", "crm", "data"), { recursive: true });
@@ -33,7 +33,7 @@ async function publish(data: string, n: number): Promise<void> {
   );
 }
 
-test("readers of a session and of the file see whole generations while it is rebuilt again and again", async () => {
+test("readers of a session and of the file get complete generations during repeated rebuilds", async () => {
   await using place = await temporaryData();
   const { data } = place;
   await publish(data, 1);

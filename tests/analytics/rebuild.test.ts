@@ -21,7 +21,7 @@ async function rebuild(data: string, request: Partial<RebuildRequest> = {}) {
 }
 
 describe("rebuildAnalytics()", () => {
-  test("shows every table under its view name and its qualified name, to any DuckDB client", async () => {
+  test("publishes every table under its view name and its qualified name, for any DuckDB client", async () => {
     await using place = await temporaryData();
     await writeExtract(place.data, "crm", {
       integers: true,
@@ -50,7 +50,7 @@ describe("rebuildAnalytics()", () => {
     expect(await readRebuildReport(createHost(), place.data)).toEqual(report);
   });
 
-  test("shows nothing, and is whole, when there are no extracts", async () => {
+  test("creates a valid empty file if there are no extracts", async () => {
     await using place = await temporaryData();
     expect(await readRebuildReport(createHost(), place.data)).toBeNull();
     expect(await rebuild(place.data)).toMatchObject({ generation: 1, published: [], errors: [] });
@@ -64,7 +64,7 @@ describe("rebuildAnalytics()", () => {
     });
   });
 
-  test("lists tables by name, however an extract lists them", async () => {
+  test("lists tables by name, independent of the order in the extract", async () => {
     await using place = await temporaryData();
     const tables = ["b", "c", "a"].map((name) => ({ name, rows: "SELECT 1 AS n" }));
     await writeExtract(place.data, "crm", { tables });
@@ -73,7 +73,7 @@ describe("rebuildAnalytics()", () => {
     expect((await rebuild(place.data)).published).toEqual(published);
   });
 
-  test("skips what breaks the contract, each with its reason, and shows the rest", async () => {
+  test("skips violations of the contract with a reason, and publishes the rest", async () => {
     await using place = await temporaryData();
     await writeFile(join(place.data, "outside.csv"), "a\n1\n");
     await writeExtract(place.data, "odd", {
@@ -113,11 +113,11 @@ describe("rebuildAnalytics()", () => {
       ),
     ).toEqual({
       "kebab-case": "the folder's name is",
-      main: "the source's name means",
+      main: "the source's name has",
       "odd.bad-name": '"bad-name" is not a',
       "odd.strange": 'unknown query_mode "sideways"',
       "odd.absent": "the extract has no",
-      "odd.twice": "_meta names it more",
+      "odd.twice": "_meta lists it more",
       "odd.passwords": 'its view calls "read_text",',
       "odd.outside": "its view reads DATA/extracts/odd/data/../../../outside.csv,",
       "odd.settings": 'its view calls "current_setting",',
@@ -126,7 +126,7 @@ describe("rebuildAnalytics()", () => {
     expect(report.errors).toEqual([]);
   });
 
-  test("shows foreign extracts with globs, files named in FROM, views of views and tables of their own", async () => {
+  test("publishes extracts of other programs with globs, files in FROM, views of views and their own tables", async () => {
     await using place = await temporaryData();
     await writeExtract(place.data, "jira", {
       tables: [
@@ -160,7 +160,7 @@ describe("rebuildAnalytics()", () => {
     expect(await readAlone<object>(place.data, "FROM renamed")).toEqual([{ x: 1, 'y " z': "a" }]);
   });
 
-  test("reads an extract whose folder has moved since it was written", async () => {
+  test("reads an extract whose folder was moved", async () => {
     await using place = await temporaryData();
     await using other = await temporaryData();
     const directory = await writeExtract(place.data, "crm", {
@@ -180,7 +180,7 @@ describe("rebuildAnalytics()", () => {
     expect(await readAlone<object>(other.data, "FROM orders")).toEqual([{ id: 7 }]);
   });
 
-  test("decides contested names by the registry and reports the losers, who keep their qualified names", async () => {
+  test("assigns contested names by the registry and reports the losers, which keep their qualified names", async () => {
     await using place = await temporaryData();
     for (const source of ["a", "b", "c"]) {
       await writeExtract(place.data, source, {
@@ -209,7 +209,7 @@ describe("rebuildAnalytics()", () => {
     ).toEqual([{ o: "c", b: "b" }]);
   });
 
-  test("keeps names and views of an extract that cannot be read, and lets nobody take them", async () => {
+  test("keeps and reserves the names and views of an unreadable extract", async () => {
     await using place = await temporaryData();
     await writeExtract(place.data, "zoo", { tables: [{ name: "orders", rows: "SELECT 'zoo' AS s" }] });
     await rebuild(place.data);
@@ -224,7 +224,7 @@ describe("rebuildAnalytics()", () => {
       expect(await readAlone<object>(place.data, "FROM orders")).toEqual([{ s: "zoo" }]);
       expect(await readAlone<object>(place.data, "FROM ape.orders")).toEqual([{ s: "ape" }]);
     }
-    // Its parts are gone as well: nothing is shown, and the name is still not given away.
+    // Its parts are removed as well: nothing is published, and the name stays reserved.
     await rm(join(place.data, "extracts", "zoo", "data"), { recursive: true });
     const report = await rebuild(place.data, {
       owners: [{ source: "zoo", name: "orders", viewName: "orders" }],
@@ -239,7 +239,7 @@ describe("rebuildAnalytics()", () => {
     expect(await readAlone<object>(place.data, "FROM orders")).toEqual([{ s: "back" }]);
   });
 
-  test("shows the earlier state of a table whose new one cannot be read, and says so", async () => {
+  test("keeps the earlier state of a table whose new state is unreadable, and reports it", async () => {
     await using place = await temporaryData();
     await writeExtract(place.data, "crm", {
       tables: [
@@ -266,7 +266,7 @@ describe("rebuildAnalytics()", () => {
     ]);
   });
 
-  test("drops what is gone, and nothing else", async () => {
+  test("drops removed tables and sources only", async () => {
     await using place = await temporaryData();
     const crm = await writeExtract(place.data, "crm", { tables: [{ name: "x", rows: "SELECT 1 AS id" }] });
     await writeExtract(place.data, "erp", {
@@ -298,7 +298,7 @@ describe("rebuildAnalytics()", () => {
     expect(again.published.length).toBe(1);
   });
 
-  test("builds anew over an analytics.duckdb that is damaged or of another version", async () => {
+  test("rebuilds an analytics.duckdb that is damaged or has another version", async () => {
     await using place = await temporaryData();
     await writeExtract(place.data, "crm", { tables: [{ name: "x", rows: "SELECT 1 AS id" }] });
     await rebuild(place.data);
@@ -322,7 +322,7 @@ describe("rebuildAnalytics()", () => {
     expect((await rebuild(place.data)).published.length).toBe(1);
   });
 
-  test("waits for another rebuild, and stops waiting when told", async () => {
+  test("waits for another rebuild, and stops waiting when aborted", async () => {
     await using place = await temporaryData();
     await writeExtract(place.data, "crm", { tables: [{ name: "x", rows: "SELECT 1 AS id" }] });
     await mkdir(join(place.data, "analytics"));
@@ -339,7 +339,7 @@ describe("rebuildAnalytics()", () => {
     expect((await waiting).published.length).toBe(1);
   });
 
-  test("run twice at once gives the same, whole file", async () => {
+  test("creates the same valid file if it runs twice concurrently", async () => {
     await using place = await temporaryData();
     await writeExtract(place.data, "crm", { tables: [{ name: "x", rows: "SELECT 1 AS id" }] });
     const reports = await Promise.all([rebuild(place.data), rebuild(place.data), rebuild(place.data)]);

@@ -20,7 +20,7 @@ function named(change: Partial<NamedExtension> = {}): readonly NamedExtension[] 
   return [{ name: "keboola", plugin: "keboola", spec, variables: ["KEBOOLA_STORAGE_TOKEN"], ...change }];
 }
 
-/** A request of an extract that somebody else wrote. */
+/** A request of an extract of another program. */
 function foreign(change: Partial<RemoteAttachInfo> = {}, extensions = named()): RemoteRequest {
   const remote = { ...info, ...change };
   return { ...remote, declared: false, plan: planAttach(remote, null, extensions) };
@@ -54,44 +54,44 @@ async function statementsOf(
 }
 
 describe("refusalOf()", () => {
-  test("refusalOf() lets through what a loaded plugin allows for extracts of others", () => {
+  test("refusalOf() allows what a loaded plugin allows for extracts of other programs", () => {
     expect(refusalOf(env, foreign())).toBeNull();
     expect(refusalOf({}, foreign({ tokenEnv: "" }))).toBeNull();
   });
 
   test.each([
-    ["an alias that is no name", { alias: 'x"; DROP' }, "alias"],
-    ["an extension that is no name", { extension: "key boola" }, "extension"],
-    ["an extension that no plugin names", { extension: "httpfs" }, "no loaded plugin names"],
-    ["a DuckDB file that nobody declared", { extension: "duckdb", url: "/etc/passwd" }, "declares"],
-    ["a variable that is not of the plugin", { tokenEnv: "JWT_SECRET" }, "none of the plugin"],
-    ["a variable that is no name", { tokenEnv: "KEBOOLA_STORAGE_TOKEN\n" }, "valid name"],
-  ])("refusalOf() refuses %s", (_title, change, reason) => {
+    ["an invalid alias", { alias: 'x"; DROP' }, "alias"],
+    ["an invalid extension name", { extension: "key boola" }, "extension"],
+    ["an extension that no plugin declares", { extension: "httpfs" }, "no loaded plugin declares"],
+    ["a DuckDB file that is not declared", { extension: "duckdb", url: "/etc/passwd" }, "declares"],
+    ["a variable that is not of the plugin", { tokenEnv: "JWT_SECRET" }, "not declared by the plugin"],
+    ["an invalid variable name", { tokenEnv: "KEBOOLA_STORAGE_TOKEN\n" }, "valid name"],
+  ])("refusalOf() rejects %s", (_title, change, reason) => {
     expect(refusalOf(env, foreign(change))).toContain(reason);
   });
 
-  test("refusalOf() refuses a variable that is not set", () => {
+  test("refusalOf() rejects a variable that is not set", () => {
     expect(refusalOf({}, foreign())).toBe("the environment variable KEBOOLA_STORAGE_TOKEN is not set");
     expect(refusalOf({ KEBOOLA_STORAGE_TOKEN: "" }, declared())).toContain("is not set");
     const options = { USER: new Secret("CRM_USER", "x") };
     expect(refusalOf(env, declared({ options }))).toBe("the environment variable CRM_USER is not set");
   });
 
-  test("refusalOf() attaches for extracts of others only where the plugin allows it", () => {
+  test("refusalOf() allows extracts of other programs only if the plugin allows them", () => {
     const files = named({ spec: { ...spec, foreign: false } });
     expect(refusalOf(env, foreign({}, files))).toContain("the plugin of the source declares");
     expect(refusalOf(env, declared({}, files))).toBeNull();
   });
 
-  test("refusalOf() refuses a token that nothing is said to take", () => {
+  test("refusalOf() rejects a token that the extension does not use", () => {
     expect(refusalOf(env, declared({}, []))).toContain("no plugin states how the extension keboola takes");
     expect(refusalOf(env, declared({ tokenEnv: "" }, []))).toBeNull();
-    // The plugin may hand the same one over itself.
+    // The plugin may pass the same variable itself.
     const options = { TOKEN: new Secret("KEBOOLA_STORAGE_TOKEN", "t0ken") };
     expect(refusalOf(env, declared({ options }, []))).toBeNull();
   });
 
-  test("refusalOf() takes lists of the environment instead", () => {
+  test("refusalOf() uses the lists of the environment instead", () => {
     const only = (list: string) => ({ ...env, AGNES_REMOTE_ATTACH_EXTENSIONS: list });
     for (const remote of [foreign(), declared()]) {
       expect(refusalOf(only("delta, snowflake"), remote)).toContain("not on the list");
@@ -103,7 +103,7 @@ describe("refusalOf()", () => {
     expect(refusalOf(tokens, foreign({ tokenEnv: "JWT_SECRET" }))).toBeNull();
   });
 
-  test("refusalOf() holds hosts to their list, and an address without one to none", () => {
+  test("refusalOf() checks hosts against their list, and rejects addresses without a host", () => {
     const hosts = { ...env, AGNES_REMOTE_ATTACH_HOST_ALLOWLIST: "connection.keboola.com" };
     expect(refusalOf(hosts, foreign())).toBeNull();
     for (const url of [
@@ -120,7 +120,7 @@ describe("refusalOf()", () => {
     expect(refusalOf(hosts, declared({}, own(["Connection.keboola.com", "evil"])))).toContain("evil");
     expect(refusalOf(hosts, declared({}, own(["Connection.keboola.com"])))).toBeNull();
     expect(refusalOf(hosts, declared({}, own([])))).toBeNull();
-    expect(refusalOf(hosts, declared({}, own(null)))).toContain("no host");
+    expect(refusalOf(hosts, declared({}, own(null)))).toContain("cannot determine the host");
   });
 
   test("refusalOf() trusts the plugin's own declaration with its file and its variable", () => {
@@ -130,7 +130,7 @@ describe("refusalOf()", () => {
 });
 
 describe("attachRemote()", () => {
-  test("attachRemote() attaches read-only, with the options and the token that the plugin says", async () => {
+  test("attachRemote() attaches read-only, with the options and the token of the plugin", async () => {
     expect(await statementsOf(declared({ options: { BRANCH: "dev's", LIMIT: 5, DIRECT: true } }))).toEqual([
       'LOAD "keboola"',
       `ATTACH 'https://connection.keboola.com' AS "agnes:remote:crm:kbc" (TYPE "keboola", BRANCH 'dev''s', LIMIT 5, DIRECT TRUE, TOKEN 't0ken')`,
@@ -140,7 +140,7 @@ describe("attachRemote()", () => {
     );
   });
 
-  test("attachRemote() makes a secret of each database's own, in memory", async () => {
+  test("attachRemote() creates a separate secret per database, in memory", async () => {
     const withSecret = (option?: null) =>
       named({
         spec: {
@@ -161,18 +161,18 @@ describe("attachRemote()", () => {
     expect((await statementsOf(declared(remote, withSecret(null)))).at(-1)).toEndWith(
       '(TYPE "pg", READ_ONLY)',
     );
-    // Without a token and without parameters there is none to make.
+    // Without a token and parameters, no secret is created.
     expect(await statementsOf(declared({ tokenEnv: "" }, withSecret()))).toHaveLength(2);
   });
 
-  test("attachRemote() installs on command alone, from the repository that the plugin names", async () => {
+  test("attachRemote() installs only on request, from the repository of the plugin", async () => {
     const missing = 'Extension "/home/x/keboola.duckdb_extension" not found.';
     expect((await statementsOf(declared(), { install: true, missing })).slice(0, 3)).toEqual([
       'LOAD "keboola"',
       'INSTALL "keboola" FROM community',
       'LOAD "keboola"',
     ]);
-    // One that no plugin names comes from the core repository or not at all.
+    // An extension that no plugin declares is installed from the core repository only.
     expect((await statementsOf(foreign({}, []), { install: true, missing }))[1]).toBe(
       'INSTALL "keboola" FROM core',
     );
@@ -186,7 +186,7 @@ describe("attachRemote()", () => {
   });
 });
 
-test("namedExtensions() gives the variables that sources of the plugin take their secrets from", () => {
+test("namedExtensions() returns the variables of the secrets of the plugin's sources", () => {
   const keboola = plugin({
     name: "keboola",
     secrets: { KEBOOLA_STORAGE_TOKEN: { description: "x" } },
@@ -202,7 +202,7 @@ test("namedExtensions() gives the variables that sources of the plugin take thei
   ]);
 });
 
-test("attachFailure() never tells a secret, however it is quoted", () => {
+test("attachFailure() removes secrets in all quotings", () => {
   const value = "it's \\ s3cret";
   const secrets = { KEBOOLA_STORAGE_TOKEN: value, EXTRA: "oth3r" };
   const remote = declared({ options: { EXTRA: new Secret("EXTRA", "oth3r") } });

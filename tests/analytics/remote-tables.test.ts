@@ -14,7 +14,7 @@ import { temporaryFolder } from "../sync/workspace.ts";
 const rows = table("rows", { id: int64() });
 const shape = { version: "1.0.0", description: "A source", options: v.strictObject({}), secrets: {} };
 
-test("remoteTables() gives the way of each remote table, with the reason where it is not attached, and nothing is warned of", async () => {
+test("remoteTables() returns the access to each remote table, with the reason if it is not attached, and logs no warnings", async () => {
   using folder = temporaryFolder();
   const url = join(folder.path, "other.duckdb");
   {
@@ -84,7 +84,7 @@ test("remoteTables() gives the way of each remote table, with the reason where i
   expect(entries.filter(({ level }) => level === "warn" || level === "error")).toEqual([]);
 });
 
-test("a rebuild waits a limited time for a plugin that does not connect, and says so of its tables", async () => {
+test("a rebuild waits a limited time for a plugin that does not connect, and reports its tables", async () => {
   using folder = temporaryFolder();
   const url = join(folder.path, "other.duckdb");
   {
@@ -127,7 +127,7 @@ test("a rebuild waits a limited time for a plugin that does not connect, and say
     {
       id: "slow.rows",
       accessMode: "live",
-      reason: "asking source slow how it is attached did not finish within 100 ms",
+      reason: "requesting the attach settings of source slow did not finish within 100 ms",
     },
   ]);
 });
@@ -153,15 +153,15 @@ test.each([{ capabilities: ["remote"] }, { capabilities: ["discover", "remote"] 
     await agnes.sync();
     const failure = await agnes.rows("SELECT * FROM rows").catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: "remote_unavailable" });
-    expect(String(failure)).toContain("its connector cannot be asked instead");
+    expect(String(failure)).toContain("its connector cannot read it either");
     const [found] = await agnes.remoteTables();
-    // What the plugin cannot do is not advised.
+    // Remedies that the plugin does not support are not suggested.
     expect(found!.remedy).toContain("Correct that and run `agnes sync rm`");
     expect(found!.remedy).not.toContain("local");
   },
 );
 
-test("remoteTables() does not take a source for live that cannot be connected, and asks it once", async () => {
+test("remoteTables() does not report a source that cannot be connected as live, and connects once", async () => {
   using folder = temporaryFolder();
   let isDown = false;
   let connections = 0;

@@ -19,7 +19,7 @@ const extractOf = (name: string) =>
   `CREATE TABLE _meta (table_name VARCHAR); INSERT INTO _meta VALUES ('t');
    CREATE TABLE t (name VARCHAR); INSERT INTO t VALUES ('${name}')`;
 
-/** Limits that run something each time DuckDB is about to open a file, which is after the file was checked. */
+/** Limits that run a callback before DuckDB opens a file, after the check of that file. */
 const limitsThat = (work: () => void): DuckDBLimits => ({
   threads: 2,
   get temporaryDirectory() {
@@ -28,7 +28,7 @@ const limitsThat = (work: () => void): DuckDBLimits => ({
   },
 });
 
-/** An extract, and another one outside of the folder of all. */
+/** An extract, and another one outside `extracts/`. */
 async function twoExtracts() {
   const place = await temporaryData();
   const directory = await writeRawExtract(place.data, "odd", extractOf("odd"));
@@ -37,7 +37,7 @@ async function twoExtracts() {
   return {
     ...place,
     directory,
-    /** Puts a link to the other extract in the place of the file. */
+    /** Replaces the file by a link to the other extract. */
     betray() {
       renameSync(path, join(directory, "kept"));
       symlinkSync(join(other, "extract.duckdb"), path);
@@ -58,7 +58,7 @@ const scanOf = (data: string, given: DuckDBLimits) =>
     signal: new AbortController().signal,
   });
 
-test("attachExtract() refuses a file that becomes a link between the check and the opening", async () => {
+test("attachExtract() rejects a file that becomes a link between the check and the open", async () => {
   await using place = await twoExtracts();
   const report = await rebuildAnalytics(services(), { dataDirectory: place.data, owners: null });
   expect(report.published.map(({ id }) => id)).toEqual(["odd.t"]);
@@ -80,14 +80,14 @@ test("attachExtract() refuses a file that becomes a link between the check and t
     return await connection.rows(`SELECT name FROM "agnes:extract:odd".t`);
   };
   expect(await attach(0)).toEqual([{ name: "odd" }]);
-  // What the other file defines is the same, so that nothing but the file itself tells them apart.
+  // The other file has the same definitions, so only the identity of the file differs.
   const error = await attach(1).catch((thrown: unknown) => thrown);
   expect(isAgnesError(error, "extract_changed")).toBe(true);
   place.restore();
   expect(await attach(0)).toEqual([{ name: "odd" }]);
 });
 
-test("scanExtract() reads an extract that a sync replaces meanwhile, and refuses one that never stays", async () => {
+test("scanExtract() reads an extract that a sync replaces meanwhile, and rejects one that is replaced each time", async () => {
   await using place = await twoExtracts();
   const path = join(place.directory, "extract.duckdb");
   const next = await writeRawExtract(join(place.data, "next"), "odd", extractOf("later"));
@@ -107,11 +107,11 @@ test("scanExtract() reads an extract that a sync replaces meanwhile, and refuses
   const error = await scanOf(place.data, always).catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({
     code: "extract_refused",
-    message: expect.stringContaining("another file took its place"),
+    message: expect.stringContaining("it was replaced while it was opened"),
   });
 });
 
-test("a rebuild shows an extract whose files have further names, as hard-linked backups give them", async () => {
+test("a rebuild publishes an extract whose files have hard links, such as backups", async () => {
   await using place = await twoExtracts();
   const sql = `CREATE TABLE _meta (table_name VARCHAR); INSERT INTO _meta VALUES ('part');
     COPY (SELECT 1 AS id) TO '{data}/part.parquet'; CREATE VIEW part AS SELECT * FROM '{data}/part.parquet'`;

@@ -34,7 +34,7 @@ async function granted(data: string, sql: string, grant: string): Promise<unknow
 }
 
 describe("folders whose names differ only in case", () => {
-  test("leave the tables and the grants of the source that published first alone", async () => {
+  test("do not affect the tables and the access of the source that published first", async () => {
     await using place = await temporaryData();
     const { data } = place;
     await writeExtract(data, "shop", orders("genuine"));
@@ -53,10 +53,10 @@ describe("folders whose names differ only in case", () => {
       for (const name of ["orders", "shop.orders", "SHOP.orders"])
         expect(await granted(data, `FROM ${name}`, "shop.orders")).toEqual([{ s: "genuine" }]);
     }
-    // The report remembers what the database no longer can.
+    // The report contains the names that the database no longer has.
     await writeFile(join(data, "analytics", "analytics.duckdb"), "damaged");
     expect(idsOf(await rebuild(data))).toEqual(["shop.orders orders"]);
-    // DuckDB has one schema for both names, so what goes with one may not take that of the other.
+    // DuckDB has one schema for both names, so removing one source must not drop the schema of the other.
     await rm(join(data, "extracts", "Shop"), { recursive: true });
     await rebuild(data);
     expect(await readAlone<object>(data, "FROM shop.orders")).toEqual([{ s: "genuine" }]);
@@ -66,7 +66,7 @@ describe("folders whose names differ only in case", () => {
     expect(idsOf(await rebuild(data))).toEqual(["SHOP.orders orders"]);
   });
 
-  test("give the name to the source that is configured or registered, also before it has a folder", async () => {
+  test("leave the name to the configured or registered source, even before it has a folder", async () => {
     await using place = await temporaryData();
     const { data } = place;
     await writeExtract(data, "shop", orders("foreign"));
@@ -90,7 +90,7 @@ describe("folders whose names differ only in case", () => {
     }
   });
 
-  test("give it to the first one that has a table when none is known", async () => {
+  test("leave the name to the first one with a table if none is known", async () => {
     await using place = await temporaryData();
     const { data } = place;
     await writeGarbage(data, "shop");

@@ -9,7 +9,7 @@ test("leftOutLines() returns a few lines per extract, and their number", () => {
     published: [{ id: "b.shown", viewName: "shown", accessMode: "file" as const }],
     skipped: [
       ...Array.from({ length: 3_000 }, (_, at) => missing(`a.t${at}`)),
-      { name: "b.shown", reason: "its description is cut" },
+      { name: "b.shown", reason: "its description is truncated" },
     ],
     errors: [{ ...missing("b.c.d"), code: "view_failed" }],
   };
@@ -17,7 +17,7 @@ test("leftOutLines() returns a few lines per extract, and their number", () => {
   expect(lines).toHaveLength(13);
   expect(lines[0]).toBe("a.t0 is not in the catalog: the extract has no such table or view");
   expect(lines.slice(10)).toEqual([
-    "b.shown: its description is cut",
+    "b.shown: its description is truncated",
     "b.c.d is not in the catalog: the extract has no such table or view",
     "a: 2,990 more lines of this kind; see data/analytics/rebuild-report.json for all",
   ]);

@@ -270,7 +270,7 @@ test("a wrong secret, one that is not set, and a host that is not listed are nam
     "the environment variable SHOP_PASSWORD is not set",
   );
   const hosts = { AGNES_REMOTE_ATTACH_HOST_ALLOWLIST: "db.example.com" };
-  expect((await findings(equipped, [], hosts)).tables["shop.orders"]).toContain("no host can be read");
+  expect((await findings(equipped, [], hosts)).tables["shop.orders"]).toContain("cannot determine the host");
   expect((await findings(equipped, [], hosts)).tables["notes.visits"]).toStartWith("ok: attached");
   for (const env of [wrong, { SHOP_PASSWORD: "" }, hosts]) {
     const { status, stdout, stderr } = await agnes(equipped, ["query", "FROM orders", "--verbose"], env);

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
 import { eachOf } from "../../lib/base/mod.ts";
-import { expectGoodStaysShown } from "../analytics/random-extracts.ts";
+import { expectValidStaysPublished } from "../analytics/random-extracts.ts";
 import { isReplay, seedsTo } from "../seeds.ts";
 
 const HOUR_MS = 3_600_000;
@@ -14,7 +14,7 @@ const TOGETHER = 500;
 test(
   "rebuildAnalytics() shows the good extract beside each of 10,000 others",
   async () => {
-    if (isReplay) return void (await expectGoodStaysShown(seedsTo(1), 1));
+    if (isReplay) return void (await expectValidStaysPublished(seedsTo(1), 1));
     const starts = Array.from({ length: 10_000 / TOGETHER }, (_, at) => 1 + at * TOGETHER);
     const counts = await eachOf(starts, availableParallelism(), judge);
     const sum = (key: "shown" | "refused") => counts.reduce((total, count) => total + count[key], 0);

@@ -1,6 +1,6 @@
-import { testSameAnswers } from "../query/live-same.ts";
+import { testSameResults } from "../query/live-same.ts";
 
-testSameAnswers([
+testSameResults([
   { by: "read", remote: ["b", "c"] },
   { by: "read", remote: ["a", "b", "c"] },
   { by: "selectSql", remote: ["b", "c"] },

@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 /** The code of the error, or the rows as text. */
-async function answerTo(text: string, limits: QueryLimits = {}): Promise<string> {
+async function outcomeOf(text: string, limits: QueryLimits = {}): Promise<string> {
   const sql = text.replaceAll("{data}", shared.data).replaceAll("{variable}", "AGNES_TEST_ATTACK");
   try {
     const rows = await rowsOf(session, sql, { limits: { maxRows: 5, timeoutMs: 10_000, ...limits } });
@@ -168,7 +168,7 @@ describe("runQuery() refuses", () => {
     test(what, async () => {
       const through: string[] = [];
       for (const attempt of attempts) {
-        const answer = await answerTo(attempt);
+        const answer = await outcomeOf(attempt);
         if (!["sql_not_allowed", "sql_malformed", "table_unknown"].includes(answer)) {
           through.push(`${attempt} → ${answer}`);
         }
@@ -178,7 +178,7 @@ describe("runQuery() refuses", () => {
     });
   }
 
-  test("what DuckDB itself would end the process for", async () => {
+  test("SQL that would crash DuckDB", async () => {
     const deep = "(repeat('[', 300000) || repeat(']', 300000))";
     for (const call of [
       `json_structure(${deep})`,
@@ -194,9 +194,9 @@ describe("runQuery() refuses", () => {
       "reservoir_quantile(1.5, [])",
       "enum_range_boundary(NULL::ENUM('a'), NULL)",
     ]) {
-      expect([call, await answerTo(`SELECT ${call}`)]).toEqual([call, "sql_not_allowed"]);
+      expect([call, await outcomeOf(`SELECT ${call}`)]).toEqual([call, "sql_not_allowed"]);
     }
-    // The others bear it.
+    // The others are not affected.
     for (const call of [
       `json_valid(${deep})`,
       `len(${deep}::JSON::VARCHAR)`,
@@ -204,7 +204,7 @@ describe("runQuery() refuses", () => {
       `(SELECT count(*) FROM json_each(${deep}))`,
       `len(json_pretty(${deep}))`,
     ]) {
-      expect([call, (await answerTo(`SELECT ${call}`, { maxRows: 0 })).slice(0, 3)]).not.toEqual([
+      expect([call, (await outcomeOf(`SELECT ${call}`, { maxRows: 0 })).slice(0, 3)]).not.toEqual([
         call,
         "sql",
       ]);
@@ -212,14 +212,14 @@ describe("runQuery() refuses", () => {
   });
 });
 
-test("runQuery() takes a name that looks like a file for what it is when SQL defines it", async () => {
-  expect(await answerTo('WITH "Secret.csv" AS (SELECT 1 AS a) FROM "secret.csv"')).toBe('[{"a":1}]');
-  expect(await answerTo("SELECT $$; COPY x TO '/y' --$$ AS a;;")).toBe(`[{"a":"; COPY x TO '/y' --"}]`);
+test("runQuery() accepts a name that looks like a file if the SQL defines it", async () => {
+  expect(await outcomeOf('WITH "Secret.csv" AS (SELECT 1 AS a) FROM "secret.csv"')).toBe('[{"a":1}]');
+  expect(await outcomeOf("SELECT $$; COPY x TO '/y' --$$ AS a;;")).toBe(`[{"a":"; COPY x TO '/y' --"}]`);
   expect(await readFile(join(shared.data, "secret.csv"), "utf8")).toContain(SECRET);
 });
 
-describe("runQuery() answers in time", () => {
-  test("when expressions are nested so that planning them would take minutes", async () => {
+describe("runQuery() returns in time", () => {
+  test("if nested expressions would take minutes to plan", async () => {
     for (const sql of [
       `SELECT 1${"+1".repeat(900)}`,
       `SELECT 'a'${"||'a'".repeat(900)}`,
@@ -227,16 +227,16 @@ describe("runQuery() answers in time", () => {
       `SELECT ${"[".repeat(900)}${"]".repeat(900)}`,
     ]) {
       const started = performance.now();
-      expect(await answerTo(sql)).toBe("sql_failed");
+      expect(await outcomeOf(sql)).toBe("sql_failed");
       expect(performance.now() - started).toBeLessThan(30_000);
     }
-    expect(await answerTo(`SELECT 1${"+1".repeat(99)} AS n`)).toBe('[{"n":100}]');
+    expect(await outcomeOf(`SELECT 1${"+1".repeat(99)} AS n`)).toBe('[{"n":100}]');
   });
 
   test.each([
     ["parses", `SELECT concat(${"1,".repeat(40_000)}1), true${" AND true".repeat(4_900)} AS a`],
     ["plans", `SELECT ${Array.from({ length: 2 }, () => `'a'${"||'a'".repeat(240)}`).join(", ")}`],
-  ])("while DuckDB %s and looks at no interrupt, and so does the next query", async (_what, sql) => {
+  ])("while DuckDB %s and ignores interrupts, and also the next query", async (_what, sql) => {
     await using own = await published();
     const started = performance.now();
     const slow = rowsOf(own.session, sql, { limits: { timeoutMs: 20 } });

@@ -5,7 +5,7 @@ import { openQuerySession } from "../../lib/query/mod.ts";
 import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
 import { published, rowsOf, testServices } from "./published.ts";
 
-test("SQL sees `agnes` as the name of the database, however it asks", async () => {
+test("every expression for the name of the database returns `agnes`", async () => {
   await using shop = await published();
   const sql = `SELECT current_catalog AS a, "CURRENT_CATALOG" AS b, current_database() AS c, Current_Catalog() AS d`;
   const all = { a: "agnes", b: "agnes", c: "agnes", d: "agnes" };
@@ -22,14 +22,14 @@ test.each([
   "main.current_database()",
   "system.main.current_database()",
   "pg_catalog.current_catalog()",
-])("%s, which would name a database of the session, is refused", async (call) => {
+])("%s, which would return an internal database name, is rejected", async (call) => {
   await using shop = await published();
   const failing = rowsOf(shop.session, `SELECT ${call}`);
   expect(failing).rejects.toMatchObject({ code: "sql_not_allowed" });
   await failing.catch(() => {});
 });
 
-test("a view of a foreign extract sees the public name as well", async () => {
+test("a view of an extract of another program gets the public name as well", async () => {
   await using folder = await temporaryData();
   const { data } = folder;
   await writeExtract(data, "own", {

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => shared[Symbol.asyncDispose]());
 
 /** The rows as JSON, or the code of the error. */
-async function answerTo(sql: string, own = session): Promise<string> {
+async function outcomeOf(sql: string, own = session): Promise<string> {
   try {
     const rows = await rowsOf(own, sql, { limits: { maxRows: 3, timeoutMs: 20_000 } });
     return JSON.stringify(
@@ -36,7 +36,7 @@ async function answerTo(sql: string, own = session): Promise<string> {
   }
 }
 
-describe("runQuery() answers what DuckDB answers:", () => {
+describe("runQuery() returns the result of DuckDB:", () => {
   test.each([
     // Functions as methods of columns, of columns of tables, of lambda parameters, of other calls.
     ["SELECT label.upper() FROM orders LIMIT 1", '[["O0"]]'],
@@ -74,7 +74,7 @@ describe("runQuery() answers what DuckDB answers:", () => {
     ["SELECT CAST({a: 1}::VARIANT AS STRUCT(a INT)).a", "[[1]]"],
     [`SELECT ('{"a": [1]}'::JSON::VARIANT)::VARCHAR`, `[["{'a': [1]}"]]`],
     ["SELECT list_transform([1], lambda x: x::VARIANT)::VARCHAR", '[["[1]"]]'],
-    // Numbers no double holds.
+    // Numbers beyond double precision.
     ["SELECT 1e1000, -1e1000, [1e1000][1]", '[["Infinity","-Infinity","Infinity"]]'],
     ["SELECT isnan(1e1000 - 1e1000), isinf(1e1000)", "[[true,true]]"],
     [
@@ -96,7 +96,7 @@ describe("runQuery() answers what DuckDB answers:", () => {
       '[["o0","id",0],["o0","customer",0]]',
     ],
     ["SELECT count(*) FROM (UNPIVOT customers ON id)", "[[7]]"],
-    // PIVOT that takes its columns from the data.
+    // PIVOT whose columns depend on the data.
     [
       "PIVOT (FROM customers LIMIT 2) ON name USING max(id) GROUP BY id ORDER BY id",
       "[[0,0,null],[1,null,1]]",
@@ -119,7 +119,7 @@ describe("runQuery() answers what DuckDB answers:", () => {
     ],
     ["PIVOT (SELECT 'it''s' AS a, 1 AS b UNION ALL SELECT NULL, 2) ON a USING max(b)", "[[1]]"],
     [
-      // A value that looks like what stands for the values of the next column.
+      // A value that equals the placeholder of the next column.
       `PIVOT (SELECT '''' || 'agnes' || ' pivot 1''' AS a, ', getenv(''HOME'')) --' AS b) ON a, b USING count(*)`,
       "[[1]]",
     ],
@@ -127,13 +127,13 @@ describe("runQuery() answers what DuckDB answers:", () => {
     ["PIVOT (FROM customers WHERE false) ON name", "[]"],
     ["PIVOT (SELECT NULL AS a, 1 AS b) ON a USING count(*)", "[[1]]"],
     ["PIVOT (SELECT id FROM customers WHERE false) ON id", "sql_failed"],
-    // Of a PIVOT.
+    // Nested PIVOT.
     ["SELECT count(*) FROM (PIVOT (PIVOT customers ON name) ON id)", "[[7]]"],
     [
       'WITH c AS (PIVOT (FROM customers LIMIT 2) ON id) PIVOT c ON name USING max("0") ORDER BY ALL',
       "[[0,1,null],[1,null,0]]",
     ],
-    // Values of a subquery.
+    // Values from a subquery.
     ["PIVOT customers ON id IN (SELECT id FROM customers WHERE id > 4) USING max(name)", '[["c5","c6"]]'],
     [
       "PIVOT customers ON id IN (SELECT 3 WHERE false) USING count(*) GROUP BY name ORDER BY name LIMIT 1",
@@ -145,7 +145,7 @@ describe("runQuery() answers what DuckDB answers:", () => {
       '[["c6"]]',
     ],
     ["PIVOT customers ON id IN (SELECT 1), name IN (SELECT 'c1') USING count(*)", "[[1]]"],
-    // DuckDB does not see the expression from there, but the table.
+    // The expression is not visible there, but the table is.
     [
       "WITH customers AS (SELECT 9 AS id) PIVOT orders ON id IN (SELECT min(id) FROM customers) USING max(label) GROUP BY customer ORDER BY 1 LIMIT 1",
       '[["o0",0]]',
@@ -175,11 +175,11 @@ describe("runQuery() answers what DuckDB answers:", () => {
     ["SELECT max(COLUMNS(* EXCLUDE label)) FROM orders", "[[9999,6]]"],
     ["SELECT name FROM pg_timezone_names() WHERE name = 'Europe/Prague'", '[["Europe/Prague"]]'],
   ])("%s", async (sql, rows) => {
-    expect(await answerTo(sql)).toBe(rows);
+    expect(await outcomeOf(sql)).toBe(rows);
   });
 });
 
-/** The function of each must be refused, however it is called. */
+/** Calls whose function must be rejected in every form. */
 const HOSTILE_METHODS = [
   "read_csv()",
   "read_text()",
@@ -204,7 +204,7 @@ const HOSTILE_METHODS = [
   "upper().getenv()",
 ];
 
-test("runQuery() refuses functions that read more than their arguments when they are called as methods", async () => {
+test("runQuery() rejects disallowed functions that are called as methods", async () => {
   const through: string[] = [];
   for (const method of HOSTILE_METHODS) {
     for (const sql of [
@@ -230,25 +230,25 @@ test("runQuery() refuses functions that read more than their arguments when they
       `PIVOT orders ON customer USING count(label.${method})`,
       `WITH c AS (SELECT label.${method} AS x FROM orders) PIVOT orders ON customer`,
     ]) {
-      const answer = await answerTo(sql);
+      const answer = await outcomeOf(sql);
       if (answer !== "sql_not_allowed" && answer !== "sql_malformed") through.push(`${sql} → ${answer}`);
     }
   }
   expect(through).toEqual([]);
 });
 
-test("runQuery() refuses a function of a database that Agnes attaches", async () => {
+test("runQuery() rejects functions of internal databases", async () => {
   for (const sql of [
     "SELECT \"agnes:extract:erp\".upper('x')",
     "SELECT \"agnes:extract:erp\".main.upper('x')",
     "SELECT \"AGNES:analytics\".main.upper('x')",
     'SELECT sum(1) FILTER ("agnes:session".crm.isnan(1))',
   ]) {
-    expect([sql, await answerTo(sql)]).toEqual([sql, "sql_not_allowed"]);
+    expect([sql, await outcomeOf(sql)]).toEqual([sql, "sql_not_allowed"]);
   }
 });
 
-test("runQuery() answers numbers that no double holds in every format", async () => {
+test("runQuery() returns numbers beyond double precision in all formats", async () => {
   const sql = "SELECT 1e1000 AS high, -1e1000 AS low, {a: [1e1000]} AS nested";
   const encoded = async (format: "json" | "ndjson" | "csv" | "arrow" | "parquet") => {
     const pieces: Uint8Array[] = [];
@@ -271,7 +271,7 @@ test("runQuery() answers numbers that no double holds in every format", async ()
   expect(first).toEqual({ high: Infinity, low: -Infinity });
 });
 
-test("runQuery() answers types, and columns that the data tell, when the SQL is trusted", async () => {
+test("trusted SQL may return types, and columns that depend on the data", async () => {
   const trusted = async (sql: string) => rowsOf(session, sql, { trusted: true });
   expect(await trusted("SELECT get_type(id) AS a, make_type('DATE') AS b FROM orders LIMIT 1")).toEqual([
     { a: "BIGINT", b: "DATE" },
@@ -279,7 +279,7 @@ test("runQuery() answers types, and columns that the data tell, when the SQL is 
   expect(await trusted("PIVOT (SELECT 'x' AS k) ON k USING count(*)::INT")).toEqual([{ x: 1 }]);
 });
 
-test("runQuery() refuses VARIANT that may nest without a bound", async () => {
+test("runQuery() rejects VARIANT with unbounded nesting", async () => {
   const deep = "(repeat('[', 300000) || repeat(']', 300000))";
   for (const sql of [
     `SELECT (${deep}::JSON)::VARIANT`,
@@ -296,11 +296,11 @@ test("runQuery() refuses VARIANT that may nest without a bound", async () => {
     `SELECT ${"[".repeat(30)}1${"]::VARIANT".repeat(30)}`,
     "SELECT list_reduce(range(30000)::VARIANT[], lambda a, x: [a]::VARIANT)",
   ]) {
-    expect([sql, await answerTo(sql)]).toEqual([sql, "sql_not_allowed"]);
+    expect([sql, await outcomeOf(sql)]).toEqual([sql, "sql_not_allowed"]);
   }
 });
 
-test("runQuery() refuses VARIANT when a table has JSON, which may nest without a bound", async () => {
+test("runQuery() rejects VARIANT if a table has JSON columns", async () => {
   await using folder = await temporaryData();
   await writeExtract(folder.data, "crm", {
     tables: [
@@ -317,11 +317,11 @@ test("runQuery() refuses VARIANT when a table has JSON, which may nest without a
     ["SELECT typeof(body::VARIANT) FROM plain", '[["VARIANT"]]'],
     ["SELECT typeof(replace_type(body, NULL::INTEGER, NULL::BIGINT)) FROM notes", '[["JSON[]"]]'],
   ] as const) {
-    expect([sql, await answerTo(sql, own)]).toEqual([sql, answer]);
+    expect([sql, await outcomeOf(sql, own)]).toEqual([sql, answer]);
   }
 });
 
-test("renderSql() keeps numbers that JavaScript cannot hold", async () => {
+test("renderSql() preserves numbers beyond double precision", async () => {
   await using database = await openDatabase();
   const connection = await database.connect();
   const sql =

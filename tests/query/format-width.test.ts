@@ -31,11 +31,11 @@ test.each([
   "SELECT ('{:2147483647}').format(1)",
   "SELECT f.format(1) FROM (SELECT '{:2147483647}' AS f)",
   "SELECT main.format('{}', 1)",
-])("a width that takes gigabytes is refused: %s", async (sql) => {
+])("a width that would take gigabytes is rejected: %s", async (sql) => {
   expect(await codeOf(sql)).toStartWith("sql_not_allowed");
 });
 
-test("formats with ordinary widths are answered", async () => {
+test("formats with ordinary widths are accepted", async () => {
   const sql = `SELECT printf('%5d|%-4s|%.2f|100%% 20261126', 1, 'a', 2.5) AS p,
     format('{:>5}|{:.2f}|{{20261126}} {}', 1, 2.5, 'x') AS f, ('{}!').format('m') AS m`;
   expect(await rowsOf(session, sql)).toEqual([
@@ -43,7 +43,7 @@ test("formats with ordinary widths are answered", async () => {
   ]);
 });
 
-test("a PIVOT makes at most 10,000 columns", async () => {
+test("a PIVOT returns at most 10,000 columns", async () => {
   const pivot = (values: number) =>
     `SELECT count(*) AS n FROM (PIVOT (FROM range(${values}) t(r)) ON r USING count(*))`;
   expect(await codeOf(pivot(10_001))).toContain("10000");

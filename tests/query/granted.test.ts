@@ -35,7 +35,7 @@ const idsOf = (granted: readonly string[]) =>
   new TableNames(all, new Set(granted)).tables.map(({ source, name }) => `${source}.${name}`);
 
 describe("TableNames", () => {
-  test("grants a table by its id or view name, whatever the case of either", () => {
+  test("grants access by id or view name, case-insensitively", () => {
     for (const name of ["CRM.Orders", "crm.orders", "Crm.ORDERS", "Sales", "sales", "SALES"])
       expect([name, idsOf([name])]).toEqual([name, ["CRM.Orders"]]);
     expect(idsOf(["ERP.PEOPLE"])).toEqual(["Erp.People"]);
@@ -45,7 +45,7 @@ describe("TableNames", () => {
     expect(new TableNames(all, null).tables).toEqual(all);
   });
 
-  test("finds a granted table under any of its names, whatever the case", () => {
+  test("finds an accessible table by all of its names, case-insensitively", () => {
     const names = new TableNames(all, null);
     for (const name of ["sales", "Sales", "SALES", "crm.orders", "CRM.Orders", "CRM.ORDERS"])
       expect(names.find(name)).toBe(orders);
@@ -57,7 +57,7 @@ describe("TableNames", () => {
     ]);
   });
 
-  test("tells nothing of what is not granted, under any of its names", () => {
+  test("hides inaccessible tables under all of their names", () => {
     const names = new TableNames(all, new Set(["PEOPLE"]));
     for (const name of ["sales", "SALES", "crm.orders", "CRM.Orders", "erp.people"]) {
       let error: unknown;
@@ -73,7 +73,7 @@ describe("TableNames", () => {
     expect(names.resolveKnown([use("", "sales"), use("erp", "people")])).toEqual([]);
   });
 
-  test("offers tables that are granted by the names SQL gives them, each once", () => {
+  test("suggests accessible tables by their names in SQL, each once", () => {
     const names = new TableNames(all, null);
     try {
       names.find("peple");
@@ -85,7 +85,7 @@ describe("TableNames", () => {
   });
 });
 
-test("runQuery() grants names in any case, and answers SQL in any case", async () => {
+test("runQuery() compares names in `access` and in SQL case-insensitively", async () => {
   await using shared = await published();
   const { session } = shared;
   for (const granted of [new Set(["CRM.Customers"]), new Set(["CUSTOMERS"])]) {

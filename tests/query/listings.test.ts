@@ -24,7 +24,7 @@ async function valuesOf(sql: string, granted: ReadonlySet<string> | null = null)
   }
 }
 
-/** Everything of an answer that a caller sees. */
+/** All text of a result. */
 async function textOf(sql: string, granted: ReadonlySet<string> | null): Promise<string> {
   try {
     const rows = await rowsOf(session, sql, { access: granted });
@@ -38,7 +38,7 @@ async function textOf(sql: string, granted: ReadonlySet<string> | null): Promise
 }
 
 describe("runQuery() lists and describes", () => {
-  test("tables, all or those granted, by the name to write in SQL", async () => {
+  test("all or the accessible tables, by their names in SQL", async () => {
     expect(await valuesOf("SHOW TABLES")).toEqual([["customers"], ["inside"], ["orders"], ["stock"]]);
     expect(await valuesOf("SHOW TABLES", ORDERS)).toEqual([["orders"]]);
     expect(await valuesOf("SHOW TABLES", new Set())).toEqual([]);
@@ -63,7 +63,7 @@ describe("runQuery() lists and describes", () => {
     expect(id).toEqual(["0", "9999", 10_000n]);
   });
 
-  test("information_schema.tables and .columns of the tables granted", async () => {
+  test("information_schema.tables and .columns of the accessible tables", async () => {
     const tables = "SELECT table_catalog, table_schema, table_name FROM information_schema.tables";
     expect(await valuesOf(tables, ORDERS)).toEqual([["agnes", "main", "orders"]]);
     expect(await valuesOf(`${tables} ORDER BY ALL`)).toHaveLength(4);
@@ -80,7 +80,7 @@ describe("runQuery() lists and describes", () => {
     ]);
   });
 
-  test("the plan of a SELECT, with what it does", async () => {
+  test("the plan of a SELECT", async () => {
     const [[key, plan]] = (await valuesOf(
       "EXPLAIN SELECT customer, count(*) FROM orders WHERE label LIKE 'o1%' GROUP BY ALL",
     )) as [[string, string]];
@@ -92,8 +92,8 @@ describe("runQuery() lists and describes", () => {
   });
 });
 
-test("runQuery() tells nothing of a table that is not granted, of files and of its own databases", async () => {
-  const told: string[] = [];
+test("runQuery() reveals no inaccessible tables, files and internal databases", async () => {
+  const leaks: string[] = [];
   for (const sql of [
     "SHOW TABLES",
     "SHOW ALL TABLES",
@@ -122,25 +122,25 @@ test("runQuery() tells nothing of a table that is not granted, of files and of i
     "SELECT error('agnes:analytics.main.x')",
   ]) {
     const text = await textOf(sql, ORDERS);
-    // The names that the statement has itself are no news.
+    // Names that are in the statement itself are not leaks.
     const news = text.replaceAll(/custmers|"customers"|\\"customers\\"|\\"stock\\"/g, "").replaceAll(sql, "");
     if (/agnes:|\.parquet|extracts|name"?\W+(?:customers|stock|inside)|pieces|answer|erp/.test(news)) {
-      told.push(`${sql} → ${text}`);
+      leaks.push(`${sql} → ${text}`);
     }
   }
-  expect(told).toEqual([]);
+  expect(leaks).toEqual([]);
   const [[, plan]] = (await valuesOf("EXPLAIN SELECT label FROM orders", ORDERS)) as [[string, string]];
   expect(plan).not.toContain("label");
 });
 
-test("runQuery() takes the columns of a PIVOT from the tables granted only", async () => {
+test("runQuery() takes the columns of a PIVOT from accessible tables only", async () => {
   for (const from of ["SHOW TABLES", "SELECT table_name AS name FROM information_schema.tables"]) {
     const sql = `PIVOT (${from}) ON name USING count(*)`;
     expect([sql, await rowsOf(session, sql, { access: ORDERS })]).toEqual([sql, [{ orders: 1n }]]);
   }
 });
 
-test("runQuery() answers SQL of PostgreSQL and of DuckDB that people type", async () => {
+test("runQuery() supports common SQL of PostgreSQL and DuckDB", async () => {
   for (const [sql, rows] of [
     ["FROM regexp_split_to_table('a b', ' ')", [["a"], ["b"]]],
     ["SELECT regexp_split_to_table('a b', ' ')", [["a"], ["b"]]],

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 
-import { liveShops } from "./live-asking.ts";
+import { liveShops } from "./live-calls.ts";
 
-const { asked } = liveShops();
+const { runLive } = liveShops();
 
 test.each([
   ["CTE", "WITH o AS (SELECT * FROM b) SELECT o.amount FROM a JOIN o USING (id) WHERE a.kind = 1", "id", 4],
@@ -61,15 +61,17 @@ test.each([
 ])(
   "a live table inside a %s gets the keys of what that is joined with",
   async (_name, sql, column, values) => {
-    const { asks, pushed } = await asked(sql);
-    const filters = asks.map(({ options }) => options!.filter!.map((one) => [one.column, one.values.length]));
+    const { calls, pushed } = await runLive(sql);
+    const filters = calls.map(({ options }) =>
+      options!.filter!.map((one) => [one.column, one.values.length]),
+    );
     expect(filters).toEqual([[[column, values]]]);
     expect(pushed[0]!.keys).toEqual([{ column, values }]);
   },
 );
 
 test.each([
-  ["that is named twice", "WITH o AS (FROM b) SELECT 1 FROM a JOIN o USING (id), o p"],
+  ["with two references", "WITH o AS (FROM b) SELECT 1 FROM a JOIN o USING (id), o p"],
   ["that is also described", "WITH o AS (FROM b) SELECT 1 FROM a JOIN o USING (id), (DESCRIBE o)"],
   [
     "of a CTE that is named twice",
@@ -96,8 +98,14 @@ test.each([
   ["with a sampled table", "WITH o AS (SELECT id FROM b TABLESAMPLE 90%) SELECT 1 FROM a JOIN o USING (id)"],
   ["of a union", "WITH o AS (SELECT id FROM b UNION SELECT id FROM c) SELECT 1 FROM a JOIN o USING (id)"],
   ["of a join", "WITH o AS (SELECT b.id FROM b, c) SELECT 1 FROM a JOIN o USING (id)"],
-  ["that names its columns", "WITH o(id, x) AS (SELECT amount, id FROM b) SELECT 1 FROM a JOIN o USING (id)"],
-  ["whose columns have names outside", "WITH o AS (FROM b) SELECT 1 FROM a JOIN o AS p(x, y, id) USING (id)"],
+  [
+    "that renames its columns",
+    "WITH o(id, x) AS (SELECT amount, id FROM b) SELECT 1 FROM a JOIN o USING (id)",
+  ],
+  [
+    "whose columns are renamed outside",
+    "WITH o AS (FROM b) SELECT 1 FROM a JOIN o AS p(x, y, id) USING (id)",
+  ],
   ["that computes the column", "WITH o AS (SELECT id + 1 AS id FROM b) SELECT 1 FROM a JOIN o USING (id)"],
   ["with two such columns", "WITH o AS (SELECT id, amount AS id FROM b) SELECT 1 FROM a JOIN o USING (id)"],
   [
@@ -108,13 +116,13 @@ test.each([
     "that is pivoted",
     "WITH o AS (FROM b) SELECT 1 FROM (PIVOT o ON ok IN (true) USING max(amount) GROUP BY id) JOIN a USING (id)",
   ],
-  ["whose rows all stay", "WITH o AS (FROM b) SELECT 1 FROM o LEFT JOIN a USING (id)"],
-])("a live table inside a CTE %s gets no keys", async (_name, sql) => {
-  const { asks } = await asked(sql);
-  expect(asks.map(({ options }) => options!.filter)).toEqual([undefined]);
+  ["whose rows are all preserved", "WITH o AS (FROM b) SELECT 1 FROM o LEFT JOIN a USING (id)"],
+])("no keys are pushed down to a live table in a CTE %s", async (_name, sql) => {
+  const { calls } = await runLive(sql);
+  expect(calls.map(({ options }) => options!.filter)).toEqual([undefined]);
 });
 
-test("a live table inside a CTE or derived table is asked for the conditions around it", async () => {
+test("the conditions around a CTE or derived table are pushed down to its live table", async () => {
   const conditions = "id BETWEEN 2 AND 5 AND who = 'ann' AND amount IS NULL";
   const body = "SELECT id, customer AS who, amount FROM b WHERE ok = true";
   for (const sql of [
@@ -122,8 +130,8 @@ test("a live table inside a CTE or derived table is asked for the conditions aro
     `SELECT 1 FROM (${body}) WHERE ${conditions}`,
     `WITH o AS (${body}) FROM (SELECT who FROM (FROM o WHERE amount IS NULL) WHERE id BETWEEN 2 AND 5) WHERE who = 'ann'`,
   ]) {
-    const { asks, pushed } = await asked(sql);
-    expect(asks.map(({ options }) => options!.filter)).toEqual([
+    const { calls, pushed } = await runLive(sql);
+    expect(calls.map(({ options }) => options!.filter)).toEqual([
       expect.arrayContaining([
         { column: "ok", operator: "eq", values: [true] },
         { column: "id", operator: "ge", values: [2n] },

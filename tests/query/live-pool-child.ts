@@ -26,7 +26,7 @@ const QUERIES: readonly (readonly [string, number])[] = [
   ["SELECT count(*) AS n FROM b", 10],
 ];
 
-// Each read needs the pool twice: for a file, and for a query of the source's own.
+// Each read needs the pool twice: for a file, and for a query of the source.
 const plugin = definePlugin({
   name: "live",
   version: "1.0.0",
@@ -66,7 +66,7 @@ async function answers(directory: string): Promise<string> {
   return all.flat().join("\n") || "done";
 }
 
-/** A statement that DuckDB binds again when it starts; started, it would stop the event loop. */
+/** A statement that DuckDB binds again when it starts, which would block the event loop. */
 async function refuses(directory: string): Promise<string> {
   await using database = await openDatabase();
   await using connection = await database.connect();

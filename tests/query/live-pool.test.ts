@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 afterAll(() => built[Symbol.dispose]());
 
-/** What the child printed with so many threads in its pool; it is killed when it does not end. */
+/** Returns the output of the child with a pool of this size; kills it at a timeout. */
 async function run(runtime: string, work: string, poolThreads: number): Promise<string> {
   using folder = temporaryFolder();
   const [command, file] = runtime === "Bun" ? [process.execPath, child] : ["node", forNode];

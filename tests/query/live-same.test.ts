@@ -1,6 +1,6 @@
-import { testSameAnswers } from "./live-same.ts";
+import { testSameResults } from "./live-same.ts";
 
-testSameAnswers([
+testSameResults([
   { by: "read", remote: ["b"] },
   { by: "query", remote: ["b", "c"] },
 ]);

@@ -5,7 +5,7 @@ import type { Agnes } from "agnes";
 import { temporaryFolder } from "../sync/workspace.ts";
 import { openLiveShop, type LiveBy } from "./live-shop.ts";
 
-/** Every kind of statement in which a condition, a key, a column or a limit could be passed on wrongly. */
+/** Statements whose conditions, keys, columns or limits could be pushed down incorrectly. */
 const STATEMENTS = [
   // conditions
   "SELECT * FROM b WHERE id = 3",
@@ -281,14 +281,14 @@ const STATEMENTS = [
   "SELECT count(*) FROM (SELECT * FROM b WHERE customer = 'ann' LIMIT 3)",
 ] as const;
 
-/** Which tables are live, and what of their connector is asked. */
-export interface Way {
+/** The live tables and the method of their connector. */
+export interface LiveSetup {
   readonly by: LiveBy;
   readonly remote: readonly ("a" | "b" | "c")[];
 }
 
-/** Tests that every statement is answered alike in each way, and over local tables. */
-export function testSameAnswers(ways: readonly Way[]): void {
+/** Tests that every statement has the same result in each setup as over local tables. */
+export function testSameResults(setups: readonly LiveSetup[]): void {
   const folders: ReturnType<typeof temporaryFolder>[] = [];
   const expected = new Map<string, unknown>();
 
@@ -299,14 +299,14 @@ export function testSameAnswers(ways: readonly Way[]): void {
 
   beforeAll(async () => {
     await using local = await openLiveShop(newFolder(), { remote: [] });
-    for (const sql of STATEMENTS) expected.set(sql, await answerOf(local, sql));
+    for (const sql of STATEMENTS) expected.set(sql, await resultOf(local, sql));
   });
 
   afterAll(() => {
     for (const folder of folders) folder[Symbol.dispose]();
   });
 
-  test("most of the statements have rows, so that losing some would show", () => {
+  test("most of the statements return rows, so that missing rows are detected", () => {
     const bare = [...expected].filter(([, answer]) => typeof answer === "string" || String(answer) === "");
     expect(bare.map(([sql]) => sql)).toEqual([
       "SELECT id FROM b WHERE id NOT IN (1, 2, NULL)",
@@ -317,20 +317,23 @@ export function testSameAnswers(ways: readonly Way[]): void {
     ]);
   });
 
-  describe.each(ways)("with $remote live by $by, the answer is that of local tables", ({ by, remote }) => {
-    let live: Agnes;
-    beforeAll(async () => {
-      live = await openLiveShop(newFolder(), { remote, by });
-    });
-    afterAll(() => live.close());
-    test.each(STATEMENTS)("%s", async (sql) => {
-      expect(await answerOf(live, sql)).toEqual(expected.get(sql) as string[]);
-    });
-  });
+  describe.each(setups)(
+    "with $remote live by $by, the result equals that of local tables",
+    ({ by, remote }) => {
+      let live: Agnes;
+      beforeAll(async () => {
+        live = await openLiveShop(newFolder(), { remote, by });
+      });
+      afterAll(() => live.close());
+      test.each(STATEMENTS)("%s", async (sql) => {
+        expect(await resultOf(live, sql)).toEqual(expected.get(sql) as string[]);
+      });
+    },
+  );
 }
 
-/** The rows in no order, or why there are none. */
-async function answerOf(agnes: Agnes, sql: string): Promise<readonly string[] | string> {
+/** The rows, sorted, or the error. */
+async function resultOf(agnes: Agnes, sql: string): Promise<readonly string[] | string> {
   try {
     const rows = await agnes.rows(sql, { limits: { timeoutMs: 10_000 } });
     return rows.map((row) => JSON.stringify(row)).sort();

@@ -5,17 +5,17 @@ import { definePlugin, int64, table, utf8, type SelectRequest } from "agnes/kit"
 import * as v from "valibot";
 
 import { temporaryFolder } from "../sync/workspace.ts";
-import { liveShops } from "./live-asking.ts";
+import { liveShops } from "./live-calls.ts";
 
-const { asked, shopOf } = liveShops();
+const { runLive, shopOf } = liveShops();
 
-test("selectSql() gets the columns and all conditions, also those that engines answer in different ways", async () => {
-  const { asks, pushed } = await asked(
+test("selectSql() receives the columns and all conditions, also those that differ between engines", async () => {
+  const { calls, pushed } = await runLive(
     "SELECT amount FROM b WHERE id >= 3 AND customer < 'z' AND seen > '2026-01-01' AND day IS NOT NULL",
     ["b"],
     "selectSql",
   );
-  expect(asks.map(({ wanted }) => wanted)).toEqual([
+  expect(calls.map(({ request }) => request)).toEqual([
     {
       columns: ["id", "customer", "amount", "day", "seen"],
       filter: expect.arrayContaining([
@@ -26,17 +26,17 @@ test("selectSql() gets the columns and all conditions, also those that engines a
       ]),
     },
   ]);
-  expect(asks[0]!.sql).toStartWith('FROM "shop"."main"."b" SELECT seen,day,amount,customer,id WHERE ');
+  expect(calls[0]!.sql).toStartWith('FROM "shop"."main"."b" SELECT seen,day,amount,customer,id WHERE ');
   expect(pushed[0]!.conditions).toHaveLength(4);
 });
 
-test("selectSql() gets the keys of a join", async () => {
-  const { asks, pushed } = await asked(
+test("selectSql() receives the keys of a join", async () => {
+  const { calls, pushed } = await runLive(
     "WITH o AS (FROM b) SELECT o.amount FROM a JOIN o USING (id) WHERE a.kind = 1",
     ["b"],
     "selectSql",
   );
-  const [{ filter }] = asks.map(({ wanted }) => wanted!) as [SelectRequest];
+  const [{ filter }] = calls.map(({ request }) => request!) as [SelectRequest];
   expect(filter.map(({ column, operator }) => [column, operator])).toEqual([["id", "eq"]]);
   expect(filter[0]!.values.map(String).sort()).toEqual(["0", "1", "4", "7"]);
   expect(pushed[0]!.keys).toEqual([{ column: "id", values: 4 }]);
@@ -46,18 +46,18 @@ test.each([
   ["without a condition", "SELECT id FROM b LIMIT 3 OFFSET 1", 4],
   ["below an order of texts", "SELECT id FROM b WHERE customer > 'a' LIMIT 3", 3],
   ["not for an aggregate", "SELECT count(*) FROM b WHERE id > 3 LIMIT 3", undefined],
-])("selectSql() gets the limit %s", async (_name, sql, limit) => {
-  const { asks } = await asked(sql, ["b"], "selectSql");
-  expect(asks.map(({ wanted }) => wanted!.limit)).toEqual([limit]);
+])("selectSql() receives the limit %s", async (_name, sql, limit) => {
+  const { calls } = await runLive(sql, ["b"], "selectSql");
+  expect(calls.map(({ request }) => request!.limit)).toEqual([limit]);
 });
 
-test("selectSql() gets a column also when only the number of rows is wanted, and none is asked for DESCRIBE", async () => {
-  const { asks } = await asked("SELECT count(*) FROM b", ["b"], "selectSql");
-  expect(asks.map(({ wanted }) => wanted)).toEqual([{ columns: ["id"], filter: [] }]);
-  expect((await asked("DESCRIBE b", ["b"], "selectSql")).asks).toEqual([]);
+test("selectSql() receives a column for count(*), and is not called for DESCRIBE", async () => {
+  const { calls } = await runLive("SELECT count(*) FROM b", ["b"], "selectSql");
+  expect(calls.map(({ request }) => request)).toEqual([{ columns: ["id"], filter: [] }]);
+  expect((await runLive("DESCRIBE b", ["b"], "selectSql")).calls).toEqual([]);
 });
 
-test("answers are those of local tables when selectSql() passes on what it gets", async () => {
+test("results equal those of local tables if selectSql() applies all its arguments", async () => {
   const local = await shopOf([], "read");
   const live = await shopOf(["b", "c"], "selectSql");
   for (const sql of [
@@ -72,9 +72,9 @@ test("answers are those of local tables when selectSql() passes on what it gets"
 
 const VALUES = "(VALUES (1::BIGINT, 'ann'), (2, 'bob'), (3, 'ann')) AS t(id, who)";
 
-test("conditions that selectSql() leaves out are met all the same, and what is no SQL fails the query", async () => {
+test("conditions that selectSql() omits are applied by DuckDB, and invalid SQL fails the query", async () => {
   using folder = temporaryFolder();
-  let selectSql: (wanted: SelectRequest) => unknown = ({ columns }) =>
+  let selectSql: (request: SelectRequest) => unknown = ({ columns }) =>
     `SELECT ${columns.join()} FROM ${VALUES}`;
   const plugin = definePlugin({
     name: "own",
@@ -86,7 +86,7 @@ test("conditions that selectSql() leaves out are met all the same, and what is n
     connect: ({ duckdb }) => ({
       discover: async () => [table("rows", { id: int64(), who: utf8() })],
       query: (sql, { signal }) => duckdb.query(sql, { signal }),
-      selectSql: (_table, wanted) => selectSql(wanted) as string,
+      selectSql: (_table, request) => selectSql(request) as string,
     }),
   });
   await using agnes = await createAgnes({

@@ -20,21 +20,21 @@ import * as v from "valibot";
 
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 
-/** What a connector was asked for. */
-export interface Ask {
+/** One call of a connector. */
+export interface ConnectorCall {
   readonly table: string;
   readonly options?: ReadOptions;
   readonly sql?: string;
-  /** What `selectSql` got, of a connector that writes its SQL itself. */
-  readonly wanted?: SelectRequest;
+  /** The argument of `selectSql`, if the connector has it. */
+  readonly request?: SelectRequest;
 }
 
-/** How the connector gives its rows: by `read`, by `query` in our SQL, or by `query` in SQL of its own. */
+/** The method of the connector: `read`, `query` with standard SQL, or `query` with SQL from its `selectSql`. */
 export type LiveBy = "read" | "query" | "selectSql";
 
 const NAMES = ["ann", "Ann", "bob", "čapek", "", "it's"];
 
-/** Rows with nulls, twins, and values at the edges of every condition that the tests use. */
+/** Rows with nulls, duplicates, and boundary values of all conditions in the tests. */
 export const ROWS: Readonly<Record<string, readonly Row[]>> = {
   a: Array.from({ length: 12 }, (_, i) => ({
     id: i === 11 ? 50 : i % 10,
@@ -60,10 +60,10 @@ const infos: readonly TableInfo[] = [
 ];
 
 /**
- * A connector that gives exactly what it is asked for: the columns, the rows that meet the filter, no more than the
- * limit. Whatever is asked in vain is missing in the answer.
+ * A connector that returns exactly the requested columns and the rows that match the filter, up to the limit. An
+ * incorrect request therefore causes an incorrect result.
  */
-function strictPlugin(asks: Ask[], more: number) {
+function strictPlugin(calls: ConnectorCall[], more: number) {
   return definePlugin({
     name: "strict",
     version: "1.0.0",
@@ -74,7 +74,7 @@ function strictPlugin(asks: Ask[], more: number) {
     connect: () => ({
       discover: async () => infos,
       async *read(info, options) {
-        asks.push({ table: info.name, options });
+        calls.push({ table: info.name, options });
         const { columns, filter = [], limit = Infinity } = options;
         const all =
           more > 0 && info.name === "a"
@@ -88,13 +88,13 @@ function strictPlugin(asks: Ask[], more: number) {
   });
 }
 
-/** The same rows of a database that only answers SQL. Its own SQL gives just what it is asked for, in no order. */
-function sqlPlugin(asks: Ask[], path: string, by: LiveBy) {
+/** The same rows in a database with SQL only. Its own SQL returns exactly the requested rows, in no order. */
+function sqlPlugin(calls: ConnectorCall[], path: string, by: LiveBy) {
   const requests = new Map<string, SelectRequest>();
-  const selectSql = ({ name }: TableInfo, wanted: SelectRequest): string => {
-    const { columns, filter, limit = 1_000_000 } = wanted;
+  const selectSql = ({ name }: TableInfo, request: SelectRequest): string => {
+    const { columns, filter, limit = 1_000_000 } = request;
     const sql = `FROM "shop"."main"."${name}" SELECT ${[...columns].reverse().join()} WHERE ${filterToSql(filter)} LIMIT ${limit}`;
-    requests.set(sql, wanted);
+    requests.set(sql, request);
     return sql;
   };
   return definePlugin({
@@ -107,8 +107,8 @@ function sqlPlugin(asks: Ask[], path: string, by: LiveBy) {
     connect: ({ duckdb }) => ({
       discover: async () => infos.map((info) => ({ ...info, remotePath: ["shop", "main", info.name] })),
       async query(sql, { signal }) {
-        const wanted = requests.get(sql);
-        asks.push({ table: /"main"\."(\w)"/.exec(sql)![1]!, sql, ...(wanted && { wanted }) });
+        const request = requests.get(sql);
+        calls.push({ table: /"main"\."(\w)"/.exec(sql)![1]!, sql, ...(request && { request }) });
         return duckdb.query(sql, { attach: { shop: path }, signal });
       },
       ...(by === "selectSql" && { selectSql }),
@@ -121,47 +121,47 @@ function meets(row: Row, { column, operator, values }: Filter): boolean {
   if (operator === "is_null") return value === null;
   if (operator === "is_not_null") return value !== null;
   if (value === null) return false;
-  const wanted = values.map((one) => comparable(one)!);
+  const expected = values.map((one) => comparable(one)!);
   switch (operator) {
     case "eq":
-      return wanted.includes(value);
+      return expected.includes(value);
     case "ne":
-      return !wanted.includes(value);
+      return !expected.includes(value);
     case "gt":
-      return wanted.every((one) => value > one);
+      return expected.every((one) => value > one);
     case "ge":
-      return wanted.every((one) => value >= one);
+      return expected.every((one) => value >= one);
     case "lt":
-      return wanted.every((one) => value < one);
+      return expected.every((one) => value < one);
     case "le":
-      return wanted.every((one) => value <= one);
+      return expected.every((one) => value <= one);
   }
 }
 
-/** Texts compare by their bytes, as the kit says. */
+/** Strings are compared by their bytes, as the contract of the kit requires. */
 function comparable(value: unknown): bigint | string | boolean | null {
   if (typeof value === "number") return BigInt(value);
   if (typeof value === "string") return Buffer.from(value).toString("hex");
   return (value ?? null) as bigint | boolean | null;
 }
 
-/** A workspace of these tables, those in `remote` live, the others local. */
+/** Opens a workspace with these tables; those in `remote` are live, the others local. */
 export async function openLiveShop(
   folder: string,
   options: {
     readonly remote: readonly string[];
-    readonly asks?: Ask[];
+    readonly calls?: ConnectorCall[];
     readonly by?: LiveBy;
-    /** So many rows has the table `a` instead of its own. */
+    /** The number of rows of table `a`. Default: its own rows. */
     readonly more?: number;
   },
 ): Promise<Agnes> {
-  const { remote, asks = [], by = "read", more = 0 } = options;
+  const { remote, calls = [], by = "read", more = 0 } = options;
   const path = join(folder, "shop.duckdb");
   if (by !== "read") await writeShop(path);
   const agnes = await createAgnes({
     workspace: folder,
-    plugins: [by === "read" ? strictPlugin(asks, more) : sqlPlugin(asks, path, by)],
+    plugins: [by === "read" ? strictPlugin(calls, more) : sqlPlugin(calls, path, by)],
     config: { version: 1, limits: { threads: 2 }, sources: { s: { plugin: "strict" } } },
   });
   const tables = await agnes.tables();
@@ -176,7 +176,7 @@ export async function openLiveShop(
   }
   const report = await agnes.sync();
   if (report.status !== "complete") throw new Error(JSON.stringify(report));
-  asks.length = 0;
+  calls.length = 0;
   return agnes;
 }
 

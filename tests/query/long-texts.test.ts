@@ -26,16 +26,16 @@ test.each([
   "SELECT max(strlen(repeat('x', 1000000 + (random())::INT))) FROM orders",
   "SELECT max(strlen(lpad(label, 1000000, 'x'))) FROM orders",
   "SELECT max(strlen(rpad(label, 1000000, 'x'))) FROM orders",
-])("a text that each row would get, which DuckDB does not count as memory, is limited: %s", async (sql) => {
+])("strings per row, which DuckDB does not count as memory, are limited: %s", async (sql) => {
   expect(await failureOf(sql)).toMatch(/^sql_failed .*is limited to 100,000 bytes/s);
 });
 
-test("a long text of constants is answered", async () => {
+test("a long string from constants is accepted", async () => {
   const sql = "SELECT max(strlen(repeat('ab', 1000000)))::INT AS a FROM orders";
   expect(await rowsOf(session, sql)).toEqual([{ a: 2_000_000 }]);
 });
 
-/** Replaces what HTML reserves, six calls deep. */
+/** Escapes HTML with six nested calls. */
 const escaped = (text: string): string =>
   [
     ["&", "&amp;"],
@@ -54,12 +54,12 @@ test.each([
   ["SELECT replace('a', 'a', (SELECT max(label) FROM orders WHERE id = 0)) AS z", "o0"],
   ["SELECT replace(label, label, label || 'x').replace('x', 'y') AS z FROM orders WHERE id = 0", "o0y"],
   ["SELECT regexp_replace(label, '(o)(0)', '<\\2\\1', lower('G')) AS z FROM orders WHERE id = 0", "<0o"],
-])("replacements are made as DuckDB makes them: %s", async (sql, z) => {
+])("replacements equal those of DuckDB: %s", async (sql, z) => {
   const [row] = await rowsOf(session, sql);
   expect(row).toMatchObject({ z });
 });
 
-test("a PIVOT of values that are too long for names of columns is refused", async () => {
+test("a PIVOT of values that are too long for column names is rejected", async () => {
   const of = (bytes: number) =>
     `PIVOT (SELECT repeat('a', ${bytes}) || id AS x FROM customers) ON x USING count(*)`;
   expect(await failureOf(of(10_000))).toContain("a value of its PIVOT has more than 1,000 bytes");

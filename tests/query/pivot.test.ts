@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => shared[Symbol.asyncDispose]());
 
-/** What a query fails with. */
+/** Returns the error of a query. */
 async function failureOf(sql: string, options: Parameters<typeof rowsOf>[2] = {}): Promise<AgnesError> {
   try {
     await rowsOf(session, sql, options);
@@ -24,7 +24,7 @@ async function failureOf(sql: string, options: Parameters<typeof rowsOf>[2] = {}
   throw new Error(`it is answered: ${sql}`);
 }
 
-test("runQuery() gives a PIVOT without values the columns and rows that DuckDB gives it", async () => {
+test("runQuery() returns the same columns and rows as DuckDB for a PIVOT without values", async () => {
   await using database = await openDatabase();
   const connection = await database.connect();
   const orders = "(SELECT range AS id, range % 7 AS customer, 'o' || range AS label FROM range(20)) AS o";
@@ -52,7 +52,7 @@ test("runQuery() gives a PIVOT without values the columns and rows that DuckDB g
   }
 });
 
-test("runQuery() refuses what is hidden in a PIVOT that takes its columns from the data", async () => {
+test("runQuery() checks all parts of a PIVOT whose columns depend on the data", async () => {
   for (const sql of [
     "PIVOT (FROM read_csv('x')) ON name",
     "PIVOT 'x.csv' ON name",
@@ -84,7 +84,7 @@ test("runQuery() refuses what is hidden in a PIVOT that takes its columns from t
   );
 });
 
-test("runQuery() reads tables for the columns of a PIVOT only when they are granted", async () => {
+test("runQuery() reads only accessible tables for the columns of a PIVOT", async () => {
   const granted = new Set(["customers"]);
   for (const sql of [
     "PIVOT customers ON id IN (SELECT id FROM orders)",
@@ -111,7 +111,7 @@ test("runQuery() reads tables for the columns of a PIVOT only when they are gran
   expect(named).toEqual([{ customers: 1n }]);
 });
 
-test("runQuery() makes no SQL of the values that become columns of a PIVOT", async () => {
+test("runQuery() never inserts the values of a PIVOT into SQL", async () => {
   const hostile = [
     `'"; DROP VIEW customers; --`,
     `a" FROM secrets --`,
@@ -138,14 +138,22 @@ test("runQuery() makes no SQL of the values that become columns of a PIVOT", asy
   expect(await rowsOf(session, "SELECT count(*) AS n FROM customers")).toEqual([{ n: 7n }]);
 });
 
-test("runQuery() says what DuckDB itself does not pivot, and what to write instead", async () => {
+test("runQuery() reports unsupported PIVOTs with a replacement in the hint", async () => {
   for (const [sql, reason, advice] of [
-    ["PIVOT customers ON (id, name) IN ((1, 'c1'))", "several columns after ON", "FOR (a, b) IN"],
-    ["PIVOT customers ON id IN (SELECT 1, 2)", "several columns, and DuckDB takes one", "Select one column"],
-    ["PIVOT (SELECT id FROM customers WHERE false) ON id", "finds no value", "GROUP BY"],
-    ["PIVOT customers ON id IN (1 + 1)", "lists (1 + 1)", "IN (SELECT …)"],
-    ["PIVOT (SELECT range AS r FROM range(10001)) ON r", "column limit of 10000", "Give fewer values"],
-    ["WITH z AS (SELECT 1) PIVOT customers ON id IN (FROM z)", "does not see", "IN (WITH name AS (…)"],
+    [
+      "PIVOT customers ON (id, name) IN ((1, 'c1'))",
+      "one list of values for several columns",
+      "FOR (a, b) IN",
+    ],
+    ["PIVOT customers ON id IN (SELECT 1, 2)", "several columns instead of one", "Select one column"],
+    ["PIVOT (SELECT id FROM customers WHERE false) ON id", "finds no values", "GROUP BY"],
+    ["PIVOT customers ON id IN (1 + 1)", "contains (1 + 1)", "IN (SELECT …)"],
+    ["PIVOT (SELECT range AS r FROM range(10001)) ON r", "column limit of 10000", "List fewer values"],
+    [
+      "WITH z AS (SELECT 1) PIVOT customers ON id IN (FROM z)",
+      "is not visible there",
+      "IN (WITH name AS (…)",
+    ],
   ] as const) {
     const error = await failureOf(sql);
     expect(error.message).toContain(reason);
@@ -153,7 +161,7 @@ test("runQuery() says what DuckDB itself does not pivot, and what to write inste
   }
 });
 
-test("runQuery() refuses values of a PIVOT that no name of a column can hold", async () => {
+test("runQuery() rejects values of a PIVOT that cannot be column names", async () => {
   const failure = await failureOf("PIVOT (SELECT 'a' || chr(0) || range AS k FROM range(2)) ON k");
   expect(failure).toMatchObject({ code: "sql_not_allowed" });
   expect(failure.message).toContain("null character");

@@ -57,7 +57,7 @@ describe("errors of SQL", () => {
       `LINE 1: ...${"1,".repeat(25)}nope${",1".repeat(23)}...\n${" ".repeat(61)}^`,
     ],
   ];
-  test.each(cases)("point to the place, as it was typed: %s", async (_title, sql, place) => {
+  test.each(cases)("point to the place in the SQL as entered: %s", async (_title, sql, place) => {
     expect(await messageOf(sql)).toEndWith(`\n\n${place}`);
   });
 
@@ -66,7 +66,7 @@ describe("errors of SQL", () => {
     ["SELECT * FROM Semi", "Semi"],
     ["SELECT when FROM orders", "when"],
     ["SELECT id FROM orders ORDER BY FROM", "FROM"],
-  ])("name the double quotes that a keyword needs as a name: %s", async (sql, word) => {
+  ])("suggest double quotes for a keyword as a name: %s", async (sql, word) => {
     const error: unknown = await rowsOf(shared.session, sql).catch((failure: unknown) => failure);
     expect(error).toMatchObject({ code: "sql_malformed" });
     expect((error as AgnesError).hint).toBe(
@@ -74,7 +74,7 @@ describe("errors of SQL", () => {
     );
   });
 
-  test("name no quotes where no keyword is in the way", async () => {
+  test("suggest no quotes if there is no keyword", async () => {
     const error: unknown = await rowsOf(shared.session, "SELEC id FROM orders").catch((one: unknown) => one);
     expect((error as AgnesError).hint).toBe("Correct the SQL; the dialect is DuckDB's.");
   });
@@ -187,7 +187,7 @@ describe("errors of SQL", () => {
     expect(message).toEndWith(`\n\n${place}`);
   });
 
-  test("have line and column as data too", async () => {
+  test("have line and column in their details", async () => {
     try {
       await rowsOf(shared.session, "SELECT 1,\n getenv('x')");
       expect.unreachable();
@@ -196,13 +196,13 @@ describe("errors of SQL", () => {
     }
   });
 
-  test("show no other text than what was typed", async () => {
+  test("contain no text other than the SQL as entered", async () => {
     expect(await messageOf("PIVOT (SHOW TABLES) ON nope USING count(*)")).not.toContain("LINE");
   });
 });
 
 describe("errorPosition()", () => {
-  test("finds the place in a long line of which DuckDB shows a part, unless the part is there twice", () => {
+  test("finds the place in a long line that DuckDB truncates, unless it is ambiguous", () => {
     const sql = `SELECT ${"1,".repeat(100)}nope${",2".repeat(100)} FROM t`;
     const part = `LINE 1: ...${"1,".repeat(30)}nope${",2".repeat(20)}...`;
     const caret = (text: string) => " ".repeat(text.indexOf("nope"));
@@ -214,7 +214,7 @@ describe("errorPosition()", () => {
 });
 
 describe("typedIndex()", () => {
-  test("goes back through what was put around the SQL or into it", () => {
+  test("ignores text that was added around the SQL or inserted into it", () => {
     expect(typedIndex("SELECT x", "DESCRIBE (SELECT x)", 17)).toBe(7);
     expect(typedIndex("SELECT x", "DESCRIBE (SELECT x)", 2)).toBeNull();
     const [typed, ran] = ["SELECT a PIVOT y", "SELECT a PIVOT (IN 'v') y"];

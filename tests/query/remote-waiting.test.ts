@@ -6,7 +6,7 @@ import { join } from "node:path";
 import * as arrow from "apache-arrow";
 
 import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
-import { attachGateOf } from "../../lib/analytics/remote/attach-within.ts";
+import { attachGateOf } from "../../lib/analytics/remote/attach-with-timeout.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";
 import type { LiveResolver } from "../../lib/sources/mod.ts";
@@ -14,8 +14,8 @@ import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
 import { rowsOf, testServices } from "./published.ts";
 
 /**
- * A remote table in a DuckDB file, which `block` makes a named pipe: opening it waits for a writer as a connection does
- * for a host that does not answer, and no interrupt ends that.
+ * A remote table in a DuckDB file that `block` replaces by a named pipe: opening it waits for a writer, like a connection
+ * to an unresponsive host, and cannot be interrupted.
  */
 async function withBlocked() {
   const folder = await temporaryData();
@@ -44,14 +44,14 @@ async function withBlocked() {
     request,
     rebuild: () => rebuildAnalytics(testServices(), request),
     async [Symbol.asyncDispose]() {
-      // Who waits for a writer gets one, and then the end of the file.
+      // Readers that wait for a writer get one, and then the end of the file.
       closeSync(openSync(url, constants.O_RDWR));
       await folder[Symbol.asyncDispose]();
     },
   };
 }
 
-test("a query ends at its deadline while DuckDB attaches, and names the table", async () => {
+test("a query ends at its deadline while DuckDB attaches, and its error contains the table", async () => {
   await using place = await withBlocked();
   await place.rebuild();
   place.block();
@@ -66,7 +66,7 @@ test("a query ends at its deadline while DuckDB attaches, and names the table", 
   expect(await rowsOf(session, "FROM people")).toEqual([{ id: 1 }]);
 });
 
-test("other tables answer while DuckDB attaches", async () => {
+test("other tables can be queried while DuckDB attaches", async () => {
   await using place = await withBlocked();
   await place.rebuild();
   place.block();
@@ -84,7 +84,7 @@ test("other tables answer while DuckDB attaches", async () => {
   expect(await waiting).toMatchObject({ code: "aborted", message: expect.stringContaining("shop.visits") });
 });
 
-test("other tables answer while the connector of a live table connects", async () => {
+test("other tables can be queried while the connector of a live table connects", async () => {
   await using place = await withBlocked();
   await rebuildAnalytics(testServices(), { ...place.request, declaredRemote: async () => null });
   const live: LiveResolver = () => new Promise(() => {});
@@ -98,7 +98,7 @@ test("other tables answer while the connector of a live table connects", async (
   expect(await waiting).toMatchObject({ code: "aborted", message: expect.stringContaining("shop.visits") });
 });
 
-test("a rebuild waits a limited time for a database, says so of its tables, and publishes the others", async () => {
+test("a rebuild waits a limited time for a database, reports its tables, and publishes the others", async () => {
   await using place = await withBlocked();
   place.block();
   const report = await rebuildAnalytics(testServices(), { ...place.request, attachTimeoutMs: 200 });
@@ -129,7 +129,7 @@ test("a rebuild stops at its signal while DuckDB attaches", async () => {
   expect(failure).toMatchObject({ code: "aborted" });
 });
 
-test("attachGateOf() lets no more in than there are, and nobody waits for one that is stuck", async () => {
+test("attachGateOf() enforces its capacity, and no one waits for a stuck attach", async () => {
   const gate = attachGateOf(1, 0);
   const enter = async (name: string, signal?: AbortSignal) => {
     const place = gate.place(name);
@@ -142,16 +142,16 @@ test("attachGateOf() lets no more in than there are, and nobody waits for one th
     order.push("b");
     return place;
   });
-  order.push("given");
+  order.push("released");
   first.give();
   (await second).give();
-  expect(order).toEqual(["given", "b"]);
+  expect(order).toEqual(["released", "b"]);
   const stuck = new AbortController();
   const third = await enter("c", stuck.signal);
   const fourth = enter("d").catch((error: unknown) => error);
   stuck.abort();
-  expect(String(await fourth)).toContain("does not answer");
-  expect(String(await enter("e").catch((error: unknown) => error))).toContain("does not answer");
+  expect(String(await fourth)).toContain("does not respond");
+  expect(String(await enter("e").catch((error: unknown) => error))).toContain("does not respond");
   third.give();
   await enter("f");
   const stop = new AbortController();
@@ -160,7 +160,7 @@ test("attachGateOf() lets no more in than there are, and nobody waits for one th
   expect(await fifth).toMatchObject({ code: "aborted" });
 });
 
-test("a table is read live when attaching it takes too long, and its instance is left while DuckDB still attaches", async () => {
+test("a table is read live if attaching times out, and its instance is abandoned while DuckDB still attaches", async () => {
   await using place = await withBlocked();
   await place.rebuild();
   place.block();

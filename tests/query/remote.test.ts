@@ -43,7 +43,7 @@ async function withRemote(extension = "duckdb") {
   };
 }
 
-/** A connector's table as the extractor of live rows gives it. */
+/** A live table as returned by the resolver. */
 function liveSource(opened: string[][] = []): LiveTable {
   const schema = new arrow.Schema([
     new arrow.Field("id", new arrow.Int64()),
@@ -58,8 +58,8 @@ function liveSource(opened: string[][] = []): LiveTable {
         id: arrow.vectorFromArray([1n, 2n, 3n], new arrow.Int64()),
         name: arrow.vectorFromArray(["a", "b", "c"], new arrow.Utf8()),
       };
-      const wanted = columns.length === 0 ? ["id"] : columns;
-      const table = new arrow.Table(Object.fromEntries(wanted.map((name) => [name, data[name]!])));
+      const selected = columns.length === 0 ? ["id"] : columns;
+      const table = new arrow.Table(Object.fromEntries(selected.map((name) => [name, data[name]!])));
       yield* table.batches;
     },
   };
@@ -73,7 +73,7 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 }
 
 describe("a remote table", () => {
-  test("is attached when the plugin of its source declares the DuckDB file, under its view name and its qualified one", async () => {
+  test("is attached if the plugin of its source declares the DuckDB file, under its view name and its qualified name", async () => {
     await using place = await withRemote();
     await rebuildAnalytics(testServices(), {
       dataDirectory: place.data,
@@ -108,16 +108,16 @@ describe("a remote table", () => {
     expect(rows).toBe(100_000);
   });
 
-  test("is not attached when only the extract says so, and is read through the connector instead", async () => {
+  test("is read through the connector if only the extract declares the database", async () => {
     await using place = await withRemote();
     await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
     const [report] = (await readRebuildReport(createHost(), place.data))!.remotes;
     expect(report).toMatchObject({ id: "shop.visits", accessMode: "live" });
     expect(report!.reason).toContain("plugin of the source declares it");
-    const asked: unknown[] = [];
+    const resolved: unknown[] = [];
     const opened: string[][] = [];
     const live: LiveResolver = async ({ source, name }) => {
-      asked.push(`${source}.${name}`);
+      resolved.push(`${source}.${name}`);
       return liveSource(opened);
     };
     await using session = openQuerySession(testServices(), { dataDirectory: place.data, live });
@@ -126,7 +126,7 @@ describe("a remote table", () => {
       { name: "c" },
     ]);
     expect(await rowsOf(session, "SELECT count(*) AS n FROM shop.visits a, visits b")).toEqual([{ n: 9n }]);
-    expect(asked).toEqual(["shop.visits"]);
+    expect(resolved).toEqual(["shop.visits"]);
     expect(opened[0]).toEqual(["name"]);
     const answer = await session.runQuery({ sql: "FROM visits" });
     await answer.close();
@@ -134,7 +134,7 @@ describe("a remote table", () => {
     expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", accessMode: "live", pushedDown }]);
   });
 
-  test("is attached as soon as it can be, though its extract did not change", async () => {
+  test("is attached as soon as possible, even if its extract did not change", async () => {
     await using place = await withRemote();
     const request = { dataDirectory: place.data, owners: null };
     await rebuildAnalytics(testServices(), { ...request, declaredRemote: async () => null });
@@ -150,7 +150,7 @@ describe("a remote table", () => {
     expect(report.remotes[0]!.accessMode).toBe("attach");
   });
 
-  test("says why when neither way is open, and the other tables answer", async () => {
+  test("reports the reason if it cannot be read, and other tables can be queried", async () => {
     await using place = await withRemote();
     await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
     await using session = openQuerySession(testServices(), { dataDirectory: place.data });
@@ -160,7 +160,7 @@ describe("a remote table", () => {
     expect(await rowsOf(session, "SELECT name FROM (SHOW ALL TABLES) WHERE name = 'local'")).toHaveLength(1);
   });
 
-  test("gives the source's own error when the connector fails in the middle", async () => {
+  test("returns the error of the source if the connector fails in the middle", async () => {
     await using place = await withRemote();
     await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
     const broken: LiveTable = {
@@ -177,7 +177,7 @@ describe("a remote table", () => {
     expect(await codeOf(rowsOf(session, "FROM visits"))).toBe("timed_out");
   });
 
-  test("stops asking the connector when its time is over", async () => {
+  test("stops the connector at the deadline", async () => {
     await using place = await withRemote();
     await rebuildAnalytics(testServices(), { dataDirectory: place.data, owners: null });
     const stopped = Promise.withResolvers<void>();
@@ -199,7 +199,7 @@ describe("a remote table", () => {
     await stopped.promise;
   });
 
-  test("whose source has the name of its alias is no ambiguity", async () => {
+  test("is not ambiguous if its source has the name of its alias", async () => {
     await using place = await withRemote();
     const report = await rebuildAnalytics(testServices(), {
       dataDirectory: place.data,
@@ -212,7 +212,7 @@ describe("a remote table", () => {
     expect(await rowsOf(session, "SELECT count(*) AS n FROM shop.visits")).toEqual([{ n: 5n }]);
   });
 
-  test("loses its way when the lists change after the rebuild", async () => {
+  test("cannot be read if the lists change after the rebuild", async () => {
     await using place = await withRemote();
     const host = (list: string): Host => createHost({ env: { AGNES_REMOTE_ATTACH_EXTENSIONS: list } });
     await rebuildAnalytics(
@@ -231,7 +231,7 @@ describe("a remote table", () => {
     expect(await codeOf(refused.runQuery({ sql: "FROM visits" }))).toBe("remote_unavailable");
   });
 
-  test("is attached by a query when what kept the rebuild from it has passed, and no connector can be asked", async () => {
+  test("is attached by a query if the reason of the refusal no longer applies and there is no connector", async () => {
     await using place = await withRemote();
     const host = (list: string): Host => createHost({ env: { AGNES_REMOTE_ATTACH_EXTENSIONS: list } });
     const refused = { ...testServices(), host: host("keboola") };
@@ -241,11 +241,11 @@ describe("a remote table", () => {
     await using session = openQuerySession(allowed, { dataDirectory: place.data });
     expect(await rowsOf(session, "SELECT count(*) AS n FROM visits")).toEqual([{ n: 5n }]);
     const live: LiveResolver = async () => liveSource();
-    await using asking = openQuerySession(allowed, { dataDirectory: place.data, live });
-    expect(await rowsOf(asking, "SELECT count(*) AS n FROM visits")).toEqual([{ n: 3n }]);
+    await using second = openQuerySession(allowed, { dataDirectory: place.data, live });
+    expect(await rowsOf(second, "SELECT count(*) AS n FROM visits")).toEqual([{ n: 3n }]);
   });
 
-  test("is read through its connector when the attached database lacks it", async () => {
+  test("is read through its connector if the attached database lacks it", async () => {
     await using place = await withRemote();
     const request = { dataDirectory: place.data, owners: null, declaredRemote: async () => place.declared };
     await rebuildAnalytics(testServices(), request);
@@ -261,7 +261,7 @@ describe("a remote table", () => {
     expect(await codeOf(alone.runQuery({ sql: "FROM visits" }))).toBe("remote_unavailable");
   });
 
-  test("is attached with the options of now when the configuration of its source changed", async () => {
+  test("is attached with the current options if the configuration of its source changed", async () => {
     await using place = await withRemote();
     const rebuildWith = async (settings: string, options: Record<string, number>) => {
       const report = await rebuildAnalytics(testServices(), {
@@ -279,7 +279,7 @@ describe("a remote table", () => {
   });
 });
 
-test("a source is attached as its own plugin says, whatever another says of the same extension", async () => {
+test("a source is attached as declared by its own plugin, not by another plugin of the same extension", async () => {
   await using place = await withRemote("no_such_extension");
   const named = (plugin: string) => ({ name: "no_such_extension", plugin, spec: {}, variables: [] });
   const rebuild = async (plugin: string) => {
@@ -296,8 +296,8 @@ test("a source is attached as its own plugin says, whatever another says of the 
   expect(await rebuild("b")).toContain("installs it from community");
 });
 
-describe("views of a foreign extract", () => {
-  test("may call the table functions that a plugin names for the extension, and no others of it", async () => {
+describe("views of an extract of another program", () => {
+  test("may call only the table functions that a plugin declares for the extension", async () => {
     await using folder = await temporaryData();
     const file = join(folder.data, "outside.txt");
     await writeFile(file, "x");
@@ -315,14 +315,14 @@ describe("views of a foreign extract", () => {
   });
 });
 
-test("queryFailure() shows no secret of an attached database, in its cause neither", () => {
+test("queryFailure() removes secrets of an attached database, also from its cause", () => {
   const error = new AgnesError("duckdb_failed", {
     operation: "SELECT 1",
     kind: "IO Error",
     reason: "Unable to connect with password=s3cret",
   });
   const scope = { dataDirectory: "/data", home: null, isRestricted: false, secrets: ["s3cret"] };
-  const shown = queryFailure(error, scope) as AgnesError;
-  expect(shown).toMatchObject({ code: "sql_failed", message: expect.stringContaining("[redacted]") });
-  expect(inspect(shown, { depth: 9 })).not.toContain("s3cret");
+  const failure = queryFailure(error, scope) as AgnesError;
+  expect(failure).toMatchObject({ code: "sql_failed", message: expect.stringContaining("[redacted]") });
+  expect(inspect(failure, { depth: 9 })).not.toContain("s3cret");
 });

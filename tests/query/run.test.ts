@@ -3,15 +3,15 @@ import { expect, test } from "bun:test";
 import * as arrow from "apache-arrow";
 
 import { createHost } from "../../lib/base/mod.ts";
-import { answerOf, type Run } from "../../lib/query/run.ts";
+import { startQuery, type Run } from "../../lib/query/run.ts";
 
 const never = () => new Promise<never>(() => {});
 
-/** A query of which DuckDB is inside one endless call after so many batches; so its connection never closes. */
+/** A query that never returns after this number of batches, so that its connection never closes. */
 function stuckAfter(batches: number): Run {
   const { schema, batches: all } = arrow.tableFromArrays({ n: Int32Array.from([1]) });
-  let given = 0;
-  const next = async () => (given++ < batches ? { done: false, value: all[0]! } : never());
+  let returned = 0;
+  const next = async () => (returned++ < batches ? { done: false, value: all[0]! } : never());
   const stream = async () => ({
     schema,
     names: ["n"],
@@ -24,15 +24,15 @@ function stuckAfter(batches: number): Run {
     generation: null,
     remotes: () => [],
     release: never,
-    showLive: never,
+    prepareLive: never,
   };
   return { ...run, connection: { stream } } as unknown as Run;
 }
 
 test.each([0, 2])(
-  "answerOf() ends at its deadline when DuckDB is stuck after %d batches",
+  "startQuery() ends at its deadline when DuckDB is stuck after %d batches",
   async (batches) => {
-    const answer = await answerOf(
+    const answer = await startQuery(
       createHost(),
       { limits: { timeoutMs: 20 }, failure: (error) => error },
       async () => stuckAfter(batches),

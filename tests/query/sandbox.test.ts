@@ -26,7 +26,7 @@ async function failureOf(sql: string): Promise<string> {
   }
 }
 
-// Without the gate: what the locked instance itself refuses. A `json` or `table` function that reads must fail too.
+// Without the guard: the locked instance itself must reject all functions that read files.
 test.each([
   "FROM read_csv('{data}/secret.csv')",
   "FROM '{data}/secret.csv'",
@@ -42,7 +42,7 @@ test.each([
   "FROM sniff_csv('{data}/secret.csv')",
   "FROM query('FROM read_text(''/etc/passwd'')')",
   "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('FROM read_text(''/etc/passwd'')'))",
-])("the sandbox alone refuses %s", async (sql) => {
+])("the sandbox without the guard rejects %s", async (sql) => {
   expect(["sql_failed", "file_unreadable"]).toContain(await failureOf(sql));
 });
 
@@ -58,7 +58,7 @@ test.each([
   "SET lock_configuration = false",
   "SET enable_external_access = true",
   "SELECT 1; COPY (SELECT 1) TO '{data}/x.csv'",
-])("trusted SQL is one SELECT all the same: %s", async (sql) => {
+])("trusted SQL must also be one SELECT: %s", async (sql) => {
   const before = await readFile(join(shared.data, "extracts", "crm", "data", "orders.parquet"));
   expect(await failureOf(sql)).toBe("sql_not_allowed");
   expect(await readFile(join(shared.data, "extracts", "crm", "data", "orders.parquet"))).toEqual(before);
@@ -73,7 +73,7 @@ test("trusted SQL may call any function, describe tables and read its own state"
   expect(await failureOf("SELECT * FROM query_table('orders')")).toBe("gave 10000 rows");
 });
 
-test("memory of a query is bounded, and the next query is none the worse", async () => {
+test("memory of a query is limited, and the next query is not affected", async () => {
   const huge = "SELECT len(list(range)) FROM range(1000000000)";
   const failure = await rowsOf(session, huge, { limits: { timeoutMs: 20_000 } }).catch(
     (error: unknown) => error,

@@ -30,7 +30,7 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 }
 
 describe("runQuery()", () => {
-  test("answers over view names, qualified names and tables inside foreign extracts", async () => {
+  test("supports view names, qualified names and tables in extracts of other programs", async () => {
     expect(
       await rowsOf(
         session,
@@ -48,7 +48,7 @@ describe("runQuery()", () => {
     expect(await alone.catalog()).toEqual([]);
   });
 
-  test("names the nearest tables when one is unknown, and none that is not granted", async () => {
+  test("suggests the nearest accessible tables for an unknown one", async () => {
     const hint = async (granted: ReadonlySet<string> | null) => {
       try {
         await session.runQuery({ sql: "SELECT * FROM ordrs", access: granted });
@@ -61,7 +61,7 @@ describe("runQuery()", () => {
     expect(await hint(new Set(["stock"]))).not.toContain("orders");
   });
 
-  test("refuses a table that is not granted as if there were none, also behind a common table expression", async () => {
+  test("treats an inaccessible table as unknown, also in a common table expression", async () => {
     const granted = new Set(["crm.customers"]);
     expect(await rowsOf(session, "SELECT count(*) AS n FROM customers", { access: granted })).toEqual([
       { n: 7n },
@@ -88,13 +88,13 @@ describe("runQuery()", () => {
     }
   });
 
-  test("says what is wrong with SQL that does not bind", async () => {
+  test("reports the binder error of DuckDB", async () => {
     expect(await codeOf(session.runQuery({ sql: "SELECT nosuch FROM orders" }))).toBe("sql_failed");
     expect(await codeOf(rowsOf(session, "SELECT error('boom') FROM orders"))).toBe("sql_failed");
     expect(await rowsOf(session, "SELECT 1 AS still")).toEqual([{ still: 1 }]);
   });
 
-  test("cuts rows and bytes off exactly and always says so", async () => {
+  test("applies the limits of rows and bytes exactly and reports truncation", async () => {
     const measure = async (sql: string, limits: QueryLimits) => {
       const answer = await session.runQuery({ sql, limits });
       let rows = 0;
@@ -135,7 +135,7 @@ describe("runQuery()", () => {
     "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
     "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT * FROM n",
     "SELECT * FROM range(100000000000)",
-  ])("stops %s when its time is over", async (sql) => {
+  ])("stops %s at its deadline", async (sql) => {
     const started = performance.now();
     const failure = await rowsOf(session, sql, { limits: { timeoutMs: 150 } }).catch(
       (error: unknown) => error,
@@ -145,7 +145,7 @@ describe("runQuery()", () => {
     expect(await rowsOf(session, "SELECT 1 AS still")).toEqual([{ still: 1 }]);
   });
 
-  test("stops when the caller gives up, by signal, by leaving the loop and by close", async () => {
+  test("stops by signal, by leaving the loop and by close", async () => {
     const controller = new AbortController();
     const running = rowsOf(session, "SELECT count(*) FROM range(100000000000)", {
       signal: controller.signal,
@@ -160,7 +160,7 @@ describe("runQuery()", () => {
     expect(await rowsOf(session, "SELECT 1 AS still")).toEqual([{ still: 1 }]);
   });
 
-  test("gives its connection back when nobody reads the rows in time", async () => {
+  test("releases its connection if the rows are not read in time", async () => {
     const answer = await session.runQuery({
       sql: "SELECT * FROM range(100000000)",
       limits: { timeoutMs: 50 },
@@ -172,7 +172,7 @@ describe("runQuery()", () => {
     expect(await codeOf(read())).toBe("timed_out");
   });
 
-  test("serves many queries at once", async () => {
+  test("runs many queries concurrently", async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
         rowsOf(session, `SELECT ${n} AS n, count(*) AS c FROM orders WHERE id >= ${n}`),
@@ -183,7 +183,7 @@ describe("runQuery()", () => {
     );
   });
 
-  test("gives a receipt that names what the answer rests on", async () => {
+  test("returns a receipt with tables, extracts and generations", async () => {
     const answer = await session.runQuery({ sql: "SELECT * FROM orders o, stock" });
     for await (const _batch of answer.batches);
     expect(answer.receipt()).toMatchObject({
@@ -198,7 +198,7 @@ describe("runQuery()", () => {
     });
   });
 
-  test("does not stay open after close", async () => {
+  test("rejects queries after close", async () => {
     await using own = await published();
     const running = rowsOf(own.session, "SELECT count(*) FROM range(100000000000)");
     running.catch(() => {});
@@ -210,7 +210,7 @@ describe("runQuery()", () => {
 });
 
 describe("a session", () => {
-  test("shows a new generation with the next query, and lets the running one finish on its own", async () => {
+  test("uses a new generation for the next query, and the running query keeps its own", async () => {
     await using own = await published();
     const running = await own.session.runQuery({ sql: "SELECT id FROM orders", batchRows: 2048 });
     const batches = running.batches[Symbol.asyncIterator]();
@@ -225,7 +225,7 @@ describe("a session", () => {
     expect(running.receipt().generation).toBe(1);
   });
 
-  test("says that analytics.duckdb cannot be read, and works again once it can", async () => {
+  test("reports an unreadable analytics.duckdb, and works again when it is readable", async () => {
     await using own = await published();
     const path = analyticsPath(own.data);
     const good = await readFile(path);
@@ -238,7 +238,7 @@ describe("a session", () => {
     expect(await rowsOf(own.session, "SELECT count(*) AS n FROM orders")).toEqual([{ n: 10_000n }]);
   });
 
-  test("says which file is damaged when a part is", async () => {
+  test("reports the path of a damaged part", async () => {
     await using own = await published();
     const part = join(own.data, "extracts", "crm", "data", "orders.parquet");
     await writeFile(part, (await readFile(part)).subarray(0, 500));
@@ -246,7 +246,7 @@ describe("a session", () => {
     expect(await rowsOf(own.session, "SELECT count(*) AS n FROM customers")).toEqual([{ n: 7n }]);
   });
 
-  test("reads a data folder that is reached through a symbolic link", async () => {
+  test("reads a data folder through a symbolic link", async () => {
     await using own = await published();
     const link = `${own.data}-link`;
     await symlink(own.data, link);
@@ -274,7 +274,7 @@ describe("a session", () => {
 });
 
 describe("catalog(), describeTable() and sampleTable()", () => {
-  test("catalog() lists what is granted, by the name to write in SQL", async () => {
+  test("catalog() lists accessible tables by their names in SQL", async () => {
     const entries = await session.catalog();
     expect(entries.map(({ name }) => name)).toEqual(["customers", "inside", "orders", "stock"]);
     expect(entries[2]).toMatchObject({
@@ -290,7 +290,7 @@ describe("catalog(), describeTable() and sampleTable()", () => {
     ]);
   });
 
-  test("describeTable() gives the columns of a table under any of its names", async () => {
+  test("describeTable() returns the columns of a table by any of its names", async () => {
     for (const name of ["orders", "ORDERS", "crm.orders"]) {
       expect((await session.describeTable(name)).schema.map((c) => `${c.name} ${c.type}`)).toEqual([
         "id BIGINT",
@@ -302,7 +302,7 @@ describe("catalog(), describeTable() and sampleTable()", () => {
     expect(await codeOf(session.describeTable("orders; drop"))).toBe("table_unknown");
   });
 
-  test("sampleTable() gives the first rows, or random ones", async () => {
+  test("sampleTable() returns the first rows, or random rows", async () => {
     const idsOf = async (random: boolean) => {
       const answer = await session.sampleTable("orders", 5, { random });
       const ids: bigint[] = [];

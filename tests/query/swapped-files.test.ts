@@ -42,7 +42,7 @@ async function openPlace() {
   );
   const rebuild = () => rebuildAnalytics(testServices(), { dataDirectory: data, owners: null });
   const first = await rebuild();
-  // The first one may be too soon after the file was written to tell it from a later one.
+  // The first rebuild may be within the clock's resolution of the write.
   await rebuild();
   expect([first.errors, first.skipped]).toEqual([[], []]);
   const session = openQuerySession(testServices(), { dataDirectory: data });
@@ -66,7 +66,7 @@ const replacements: Readonly<Record<string, (path: string, data: string) => Prom
   "a named pipe": (path) => promisify(execFile)("mkfifo", [path]),
 };
 
-async function answerOf(session: QuerySession, table: string): Promise<string> {
+async function resultOf(session: QuerySession, table: string): Promise<string> {
   const limits = { timeoutMs: TIMEOUT_MS };
   const granted = new Set([`odd.${table}`]);
   try {
@@ -80,12 +80,12 @@ async function answerOf(session: QuerySession, table: string): Promise<string> {
 
 const PARTS = ["data/part.parquet", "data/sub/two.parquet", "data/text.csv", "data/lines.json"];
 
-describe.each(Object.keys(replacements))("files that are replaced by %s after the rebuild", (kind) => {
+describe.each(Object.keys(replacements))("files replaced by %s after the rebuild", (kind) => {
   test.each([
     [["data/part.parquet"], ["part", "mixed"]],
     [PARTS, TABLES.filter((name) => name !== "inside")],
     [["extract.duckdb"], TABLES],
-  ] as const)("%p are not opened, and other tables are answered", async (files, affected) => {
+  ] as const)("%p are not opened, and other tables can be queried", async (files, affected) => {
     await using place = await openPlace();
     const { data, session, at, rebuild } = place;
     for (const file of files) {
@@ -94,7 +94,7 @@ describe.each(Object.keys(replacements))("files that are replaced by %s after th
     }
     const changed: readonly string[] = affected;
     for (const table of TABLES) {
-      const answer = await answerOf(session, table);
+      const answer = await resultOf(session, table);
       // The definition of `text` has a backslash, so it is not certain which files it reads.
       if (changed.includes(table) || table === "text")
         expect([table, answer]).toEqual([table, "extract_changed"]);
@@ -110,6 +110,6 @@ describe.each(Object.keys(replacements))("files that are replaced by %s after th
         .map((table) => `odd.${table}`)
         .sort(),
     );
-    for (const table of changed) expect(await answerOf(session, table)).toBe("table_unknown");
+    for (const table of changed) expect(await resultOf(session, table)).toBe("table_unknown");
   });
 });

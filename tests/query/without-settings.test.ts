@@ -5,7 +5,7 @@ import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { queryFailure } from "../../lib/query/failure.ts";
 import { guardQuery } from "../../lib/query/guard.ts";
 
-test("what DuckDB says of SQL comes without its advice to change a setting", async () => {
+test("withoutSettings() removes DuckDB's advice to change settings", async () => {
   await using database = await openDatabase();
   await using connection = await database.connect();
   const deep = `SELECT ${"1 + ".repeat(2000)}1`;

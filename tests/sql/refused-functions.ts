@@ -2,8 +2,8 @@
  * The functions of DuckDB that are refused on purpose: those that report about the server, wait, write, create types
  * that nothing can display, or run their arguments. `functions.test.ts` compares this list with DuckDB's own.
  *
- * Some of them end the process or the instance: the JSON functions follow nested JSON without a bound, until the
- * stack is full; `damerau_levenshtein` takes memory for every pair of characters that no limit counts (queries may
+ * Some of them crash the process or the instance: the JSON functions recurse into nested JSON without a limit, until the
+ * stack overflows; `damerau_levenshtein` uses memory for every pair of characters that no limit counts (queries may
  * call it with a bound); `reservoir_quantile` and `enum_range_boundary` fail internally for an empty list and for
  * NULLs; `sum_no_overflow` is DuckDB's own and fails internally for any other type.
  */

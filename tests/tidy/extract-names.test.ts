@@ -23,7 +23,7 @@ describe("extract names", () => {
   });
 
   test("extractNameViolations() lets messages name a table", () => {
-    const text = `refuse("its _meta is a view; only a table is read")`;
+    const text = `refuse("its _meta is a view and not a table")`;
     expect(extractNameViolations([{ path: "lib/query/a.ts", text }])).toEqual([]);
   });
 });

@@ -1,19 +1,19 @@
 import { abortError, afterAbort, raceAbort, withTimeout } from "../../base/mod.ts";
 
-/** How long DuckDB has to stop after an interrupt. */
+/** The time for DuckDB to stop after an interrupt. */
 const GRACE_MS = 1000;
 
-/** Work that did not stop: DuckDB does not look for an interrupt inside one call of a function. */
+/** Abandoned work: DuckDB does not check for interrupts within one function call. */
 const stuck = new Set<Promise<unknown>>();
 
-/** How much work of this process still holds a thread after its deadline. */
+/** Returns the number of abandoned calls that still occupy a thread. */
 export function stuckCalls(): number {
   return stuck.size;
 }
 
 /**
- * Waits for work until the deadline and one more second, in which an interrupt can end it. Work that does not end is
- * left to itself and closes what it opened when DuckDB returns.
+ * Runs work with a timeout, plus one second for the interrupt to take effect. Work that does not stop is abandoned and
+ * cleans up when DuckDB returns.
  *
  * @throws `timed_out`, `aborted`, and what the work throws
  */

@@ -8,42 +8,42 @@ import type { ExtractCatalog } from "./objects.ts";
 import { placePath, reachesStrange, type PlacedFolder } from "./place.ts";
 import { selectOf } from "./view-text.ts";
 
-/** What is known of the extract whose tables are looked at. */
+/** An extract and its objects. */
 export interface ExtractObjects {
   readonly source: string;
   readonly folder: PlacedFolder;
   readonly catalog: ExtractCatalog;
-  /** Lower-case names of its macros, listed when they are first asked for. */
+  /** Lower-case names of its macros, listed on first use. */
   readonly macros: () => Promise<ReadonlySet<string>>;
   readonly aliases: ReadonlySet<string>;
-  /** Lower-case names of table functions that reach its databases. */
+  /** Lower-case names of table functions that read its remote databases. */
   readonly functions: ReadonlySet<string>;
 }
 
-/** How the rows behind an object are reached, or why they are not shown. */
+/** The access to the rows of an object, or the reason why it is refused. */
 export type Classified =
   | {
-      readonly kind: "shown";
+      readonly kind: "accepted";
       readonly accessMode: TableAccessMode;
       readonly definition: string;
       readonly alias: string | null;
-      /** Whether making the view computes nothing that the extract decides. */
+      /** Whether creating the view evaluates no expressions of the extract. */
       readonly isPlain: boolean;
-      /** Whether it is a table of the extract, and all of its columns are stored. */
+      /** Whether it is a table of the extract whose columns are all stored. */
       readonly isStored: boolean;
     }
   | {
       readonly kind: "refused";
       readonly reason: string;
-      /** Set when it calls a macro of the extract. */
+      /** The macro of the extract that it calls, if any. */
       readonly macro?: string;
     };
 
-/** An object, and what a view needs that reads it. */
-type Looked =
+/** A classified object, with the facts that views over it need. */
+type ClassifiedObject =
   | (Classified & { readonly kind: "refused" })
   | {
-      readonly kind: "shown";
+      readonly kind: "accepted";
       readonly accessMode: TableAccessMode;
       readonly alias: string | null;
       readonly isPlain: boolean;
@@ -51,25 +51,25 @@ type Looked =
       /** The name of the table itself, or the tree of its view. */
       readonly object: { readonly table: string } | { readonly tree: unknown };
       readonly text: string | null;
-      /** How many views lie on each other. */
+      /** The depth of nested views. */
       readonly height: number;
       readonly length: number;
     };
 
 const HEIGHT_MAX = 8;
-/** With all views that it reads in place; as long as SQL may be. */
+/** The maximum length of a view with all nested views inlined; the same as for SQL. */
 const LENGTH_MAX = 1_000_000;
 
 /**
- * Decides how the tables of an extract are shown. An extract is input, whoever wrote it: a view may read files inside
- * the extract, its tables and views and the databases it says it needs, and nothing else. What comes out names files
- * and tables alone, never a view or macro of the extract.
+ * Determines how the tables of an extract are published. Extracts are untrusted input: a view may only read files in the
+ * extract's folder, its tables and views, and the databases that it declares. The resulting definitions contain only
+ * files and tables, never views or macros of the extract.
  */
 export class Classifier {
   readonly #connection: Connection;
   readonly #extract: ExtractObjects;
   readonly #signal: AbortSignal;
-  readonly #looked = new Map<string, Looked>();
+  readonly #classified = new Map<string, ClassifiedObject>();
   readonly #open = new Set<string>();
 
   constructor(connection: Connection, extract: ExtractObjects, signal: AbortSignal) {
@@ -78,32 +78,32 @@ export class Classifier {
     this.#signal = signal;
   }
 
-  /** How one table of the extract is shown. */
+  /** Classifies one table of the extract. */
   async classify(name: string): Promise<Classified> {
-    const found = await this.#look(name);
+    const found = await this.#resolve(name);
     if (found.kind === "refused") return found;
     const { accessMode, alias, isPlain, isStored, object } = found;
     const definition =
       "table" in object
         ? `SELECT * FROM ${[databaseNames.extract(this.#extract.source), "main", object.table].map(quoteIdentifier).join(".")}`
         : (found.text ?? (await renderSql(this.#connection, object.tree)));
-    return { kind: "shown", accessMode, alias, isPlain, isStored, definition };
+    return { kind: "accepted", accessMode, alias, isPlain, isStored, definition };
   }
 
-  async #look(name: string): Promise<Looked> {
+  async #resolve(name: string): Promise<ClassifiedObject> {
     const folded = name.toLowerCase();
-    const known = this.#looked.get(folded);
+    const known = this.#classified.get(folded);
     if (known !== undefined) return known;
-    if (this.#open.has(folded)) return refused("its views read each other");
+    if (this.#open.has(folded)) return refused("its views refer to each other");
     this.#signal.throwIfAborted();
     this.#open.add(folded);
-    const looked = await this.#lookAt(folded);
+    const classified = await this.#resolveObject(folded);
     this.#open.delete(folded);
-    this.#looked.set(folded, looked);
-    return looked;
+    this.#classified.set(folded, classified);
+    return classified;
   }
 
-  async #lookAt(folded: string): Promise<Looked> {
+  async #resolveObject(folded: string): Promise<ClassifiedObject> {
     const { catalog } = this.#extract;
     const table = folded.startsWith("_") ? undefined : catalog.tables.get(folded);
     if (table !== undefined) {
@@ -112,7 +112,7 @@ export class Classifier {
       if (problem !== null) return problem;
       const object = { table: table.name };
       return {
-        kind: "shown",
+        kind: "accepted",
         accessMode: "attached",
         alias: null,
         isPlain: false,
@@ -127,27 +127,27 @@ export class Classifier {
     if (sql === undefined) return refused("the extract has no such table or view");
     const select = sql.length > LENGTH_MAX ? null : selectOf(sql);
     if (select === null) return refused(sql.length > LENGTH_MAX ? TOO_LONG : "its view is not one SELECT");
-    return this.#lookAtView(select);
+    return this.#resolveView(select);
   }
 
-  async #lookAtView(select: string): Promise<Looked> {
+  async #resolveView(select: string): Promise<ClassifiedObject> {
     const parsed = await parseSql(this.#connection, select);
     if (parsed.kind !== "select") return refused("its view is not one SELECT");
     const { facts, tree } = parsed;
-    const strange = await this.#strangeIn(facts);
-    if (strange !== null) return strange;
+    const unsafe = await this.#unsafePart(facts);
+    if (unsafe !== null) return unsafe;
     const files = this.#placeFiles(facts);
     if (typeof files === "string") return refused(files);
     const reads = readsOf(this.#extract, facts);
     if (typeof reads === "string") return refused(reads);
     const isPlain = facts.functions.every((use) => PLAIN.has(use.name)) && files.isPlain;
-    const view = { kind: "shown", alias: reads.alias, isStored: false, object: { tree } } as const;
+    const view = { kind: "accepted", alias: reads.alias, isStored: false, object: { tree } } as const;
     if (reads.alias !== null) {
       if (reads.own.length > 0) return refused(MIXED);
       renameDatabase(tree, reads.alias, databaseNames.remote(this.#extract.source, reads.alias));
       return { ...view, accessMode: "remote", isPlain: false, text: null, height: 1, length: select.length };
     }
-    const inner = await this.#putInPlace(reads.own);
+    const inner = await this.#inlineObjects(reads.own);
     if (inner.kind === "refused") return inner;
     const height = inner.height + 1;
     const length = inner.length + select.length;
@@ -157,11 +157,11 @@ export class Classifier {
     return { ...view, accessMode: inner.accessMode, isPlain: isPlain && inner.isPlain, text, height, length };
   }
 
-  /** Replaces each table and view of the extract by what it is. */
-  async #putInPlace(
+  /** Qualifies each table of the extract, and inlines each view. */
+  async #inlineObjects(
     uses: readonly TableUse[],
   ): Promise<
-    | (Looked & { readonly kind: "refused" })
+    | (ClassifiedObject & { readonly kind: "refused" })
     | { kind: "placed"; accessMode: "file" | "attached"; isPlain: boolean; height: number; length: number }
   > {
     const sum = {
@@ -172,7 +172,7 @@ export class Classifier {
       length: 0,
     };
     for (const use of uses) {
-      const inner = await this.#look(use.name);
+      const inner = await this.#resolve(use.name);
       if (inner.kind === "refused")
         return { ...inner, reason: `it reads ${formatValue(use.name)}, and ${inner.reason}` };
       if (inner.accessMode === "remote") return refused(MIXED);
@@ -187,10 +187,10 @@ export class Classifier {
     return sum;
   }
 
-  async #strangeIn(facts: SelectFacts): Promise<(Looked & { readonly kind: "refused" }) | null> {
-    const [odd] = facts.unusual;
-    if (odd !== undefined)
-      return refused(`its view uses ${odd.what || odd.kind}, which is not known to be safe`);
+  async #unsafePart(facts: SelectFacts): Promise<(ClassifiedObject & { readonly kind: "refused" }) | null> {
+    const [unusual] = facts.unusual;
+    if (unusual !== undefined)
+      return refused(`its view uses ${unusual.what || unusual.kind}, which is not allowed`);
     const called = [...facts.functions, ...facts.tableFunctions];
     if (called.every(({ name }) => PLAIN.has(name))) return null;
     const macros = await this.#extract.macros();
@@ -201,27 +201,27 @@ export class Classifier {
       facts.functions.find((use) => !isAllowedFunction(use.name)) ?? called.find((use) => isQualified(use));
     return unsafe === undefined
       ? null
-      : refused(`its view calls ${formatValue(unsafe.name)}, which is not known to be safe`);
+      : refused(`its view calls ${formatValue(unsafe.name)}, which is not allowed`);
   }
 
-  /** Defaults are looked at as well: DuckDB does not tell them from what is computed. */
+  /** Checks computed columns. Defaults are included, because DuckDB does not distinguish them. */
   async #computedProblem(
     columns: readonly { readonly name: string; readonly expression: string | null }[],
-  ): Promise<(Looked & { readonly kind: "refused" }) | null> {
+  ): Promise<(ClassifiedObject & { readonly kind: "refused" }) | null> {
     for (const { name, expression } of columns) {
       if (expression === null) continue;
       const parsed = await parseSql(this.#connection, `SELECT ${expression}`);
       const isSafe =
         parsed.kind === "select" &&
         parsed.facts.tables.length === 0 &&
-        (await this.#strangeIn(parsed.facts)) === null;
+        (await this.#unsafePart(parsed.facts)) === null;
       if (!isSafe)
-        return refused(`its column ${formatValue(name)} is computed in a way that is not known to be safe`);
+        return refused(`its column ${formatValue(name)} is computed by an expression that is not allowed`);
     }
     return null;
   }
 
-  /** Sees that every file is inside the extract as it is now, and names it so in the tree. */
+  /** Checks that each file is in the extract's current folder, and sets its current path in the tree. */
   #placeFiles(facts: SelectFacts): { readonly moved: boolean; readonly isPlain: boolean } | string {
     let moved = false;
     let isPlain = true;
@@ -230,7 +230,7 @@ export class Classifier {
       if (!PLAIN_READERS.has(name)) isPlain = false;
       if (!FILE_READERS.has(name)) continue;
       const paths = pathsOf(use);
-      if (paths === null) return `its view calls ${use.name} on something that is not a list of paths`;
+      if (paths === null) return `its view calls ${use.name} on an argument that is not a list of paths`;
       for (const path of paths) {
         const placed = this.#place(path.value);
         if (placed.problem !== null) return placed.problem;
@@ -254,7 +254,7 @@ export class Classifier {
     if (placed === null)
       return { problem: `its view reads ${formatValue(path)}, which is outside the extract`, path: "" };
     if (!reachesStrange(this.#extract.folder, placed)) return { problem: null, path: placed };
-    const reason = "which leads outside the extract or is no file";
+    const reason = "which is outside the extract or is not a file";
     return { problem: `its view reads ${formatValue(path)}, ${reason}`, path: "" };
   }
 }
@@ -263,7 +263,7 @@ const MIXED = "its view mixes a remote database with tables of the extract";
 const TOO_LONG = `its view, with the views it reads, is longer than ${LENGTH_MAX} characters`;
 
 const PLAIN_READERS = new Set(["parquet_scan", "read_parquet"]);
-/** All that our own views call. */
+/** The functions in views that Agnes writes. */
 const PLAIN = new Set([...PLAIN_READERS, "list_value"]);
 const FILE_READERS = new Set([
   ...PLAIN_READERS,
@@ -275,7 +275,7 @@ const FILE_READERS = new Set([
   "read_ndjson_auto",
 ]);
 
-/** Whether a macro of this name could stand for a function that a view, a query or a column may call. */
+/** Whether a macro of this name could replace a function that views, queries or columns may call. */
 export function isFunctionName(name: string): boolean {
   return isAllowedFunction(name) || isAllowedTableFunction(name) || FILE_READERS.has(name.toLowerCase());
 }
@@ -284,12 +284,12 @@ function refused(reason: string): { readonly kind: "refused"; readonly reason: s
   return { kind: "refused", reason };
 }
 
-/** A schema in front of a function can be a column, but not one of the databases that a session attaches. */
+/** Whether a function is qualified with a database. A schema qualifier may be a column, unless it is an internal name. */
 function isQualified(use: FunctionUse): boolean {
   return use.catalog !== "" || use.schema.toLowerCase().startsWith("agnes:");
 }
 
-/** The constants that a file reader is given first; changing one changes the tree. */
+/** Returns the constant paths in the first argument of a file reader; changing one changes the tree. */
 function pathsOf(use: FunctionUse): readonly { value: string }[] | null {
   const [first] = use.arguments as readonly TreeNode[];
   const items =
@@ -328,20 +328,20 @@ function readsOf(
     else if (!isOwn(table) || !isDataFile(table.name))
       return isOwn(table)
         ? `its view reads ${formatValue(table.name)}, which is not in the extract`
-        : `its view reads ${formatValue([table.catalog, table.schema, table.name].filter(Boolean).join("."))}; only the schema main of its own file is read`;
+        : `its view reads ${formatValue([table.catalog, table.schema, table.name].filter(Boolean).join("."))}; only the schema main of its own file can be read`;
   }
   for (const use of facts.tableFunctions) {
     const folded = use.name.toLowerCase();
     if (FILE_READERS.has(folded) || isAllowedTableFunction(folded)) continue;
     const only = [...extract.aliases];
     if (!extract.functions.has(folded) || only.length !== 1)
-      return `its view calls ${formatValue(use.name)}, which is not known to be safe`;
+      return `its view calls ${formatValue(use.name)}, which is not allowed`;
     alias = only[0]!;
   }
   return { own, alias };
 }
 
-/** `FROM 'file.parquet'`: DuckDB reads what ends so. */
+/** Whether DuckDB reads a name as a file: `FROM 'file.parquet'`. */
 function isDataFile(path: string): boolean {
   return /\.(parquet|csv|tsv|json|jsonl|ndjson)(\.(gz|zst))?$/i.test(path);
 }

@@ -4,21 +4,21 @@ import { join, relative, sep } from "node:path";
 import { AgnesError, fileError, formatValue, type Files } from "../../base/mod.ts";
 import { EXTRACT_FILE } from "../../extract/format/mod.ts";
 
-/** A folder that may be read. */
+/** The checked folder of an extract. */
 export interface ExtractFolder {
   /** The absolute path of `extracts/<source>`. */
   readonly directory: string;
-  /** The same without links. */
+  /** The same path with links resolved. */
   readonly realDirectory: string;
-  /** Absolute paths below it that no view may read: links that lead outside, pipes, devices. */
+  /** The absolute paths in it that no view may read: links that lead outside, pipes, devices. */
   readonly strange: readonly string[];
 }
 
 /**
- * Checks what an extract is made of before DuckDB opens it: a link could lead to the rows of another source, and
- * opening a pipe never returns.
+ * Checks the files of an extract before DuckDB opens it: a link could lead to the rows of another source, and opening a
+ * pipe never returns.
  *
- * @param isVisited which folders below it are listed. Default: all.
+ * @param isVisited whether a folder in it is listed. Default: all.
  * @throws `extract_refused`, `file_failed`
  */
 export async function checkFolder(
@@ -34,7 +34,7 @@ export async function checkFolder(
   if (isLink && (isWithin(realRoot, realDirectory) || isWithin(realDirectory, realRoot))) {
     return refuse(
       directory,
-      `it is a link to ${formatValue(realDirectory)}, which holds other sources' data`,
+      `it is a link to ${formatValue(realDirectory)}, which contains the data of other sources`,
     );
   }
   const path = join(directory, EXTRACT_FILE);
@@ -49,14 +49,14 @@ export async function checkFolder(
   };
 }
 
-/** Changes when other paths of a folder may not be read; empty when all may. */
+/** Returns a digest of the paths of a folder that may not be read; empty if there are none. */
 export function strangeDigest({ directory, strange }: ExtractFolder): string {
   if (strange.length === 0) return "";
   const paths = strange.map((path) => relative(directory, path)).sort();
   return createHash("sha256").update(JSON.stringify(paths)).digest("hex");
 }
 
-/** Whether a path is a folder or below it. */
+/** Whether a path equals a folder or is inside it. */
 export function isWithin(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
@@ -65,7 +65,7 @@ function refuse(path: string, reason: string): never {
   throw new AgnesError("extract_refused", { path, reason });
 }
 
-/** A folder that went while it was looked at fails like one that never was there. */
+/** Throws the error of a missing folder; a folder may be removed while it is checked. */
 function missing(path: string): never {
   throw fileError("open", path, Object.assign(new Error("it does not exist"), { code: "ENOENT" }));
 }
@@ -77,7 +77,7 @@ async function fileProblem(files: Files, realDirectory: string, path: string): P
   return (await files.identify(target))?.kind === "file" ? null : "is not a file";
 }
 
-/** More entries than this are not looked at. */
+/** The maximum number of entries in an extract. */
 const ENTRIES_MAX = 1_000_000;
 
 async function strangeIn(
@@ -92,7 +92,7 @@ async function strangeIn(
   const todo = [directory];
   let seen = 0;
   for (let folder = todo.pop(); folder !== undefined; folder = todo.pop()) {
-    // A sync may remove what it no longer needs meanwhile.
+    // A sync may remove old files meanwhile.
     const entries = (await files.entries(folder)) ?? (folder === directory ? missing(folder) : []);
     seen += entries.length;
     if (seen > ENTRIES_MAX) return refuse(directory, `it has more than ${ENTRIES_MAX} files`);
@@ -106,9 +106,9 @@ async function strangeIn(
   return strange;
 }
 
-/** Some file systems do not tell the kind of an entry, so the entry is asked. What is gone leads nowhere. */
+/** Whether an entry leads to a path in the folder. Some file systems do not list kinds, so the entry is identified. */
 async function leadsInside(files: Files, realDirectory: string, path: string): Promise<boolean> {
-  // A link that leads round in a circle has no target.
+  // A circular link has no target.
   const target = await files.realPath(path).catch(() => null);
   if (target === null) return (await files.identify(path)) === null;
   const kind = (await files.identify(target))?.kind;

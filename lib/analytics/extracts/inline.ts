@@ -3,7 +3,7 @@ import { databaseNames } from "../model.ts";
 /** A table after FROM, in a tree of `parseSql`. */
 type Node = Record<string, unknown>;
 
-/** Has a table come from the file of an extract, whatever else has its name where the SQL is read. */
+/** Qualifies a table with the database of an extract. */
 export function qualifyTable(node: object, source: string, name: string): void {
   const table = node as Node;
   Object.assign(table, {
@@ -13,7 +13,7 @@ export function qualifyTable(node: object, source: string, name: string): void {
   });
 }
 
-/** Puts the SELECT of a view where the view is named. */
+/** Replaces a reference to a view by its SELECT. */
 export function inlineView(node: object, tree: unknown): void {
   const table = node as Node;
   const { alias, sample, query_location, column_name_alias, table_name } = table;
@@ -29,7 +29,7 @@ export function inlineView(node: object, tree: unknown): void {
   });
 }
 
-/** Has the tables of one database come from another, throughout a tree. */
+/** Renames a database throughout a tree. */
 export function renameDatabase(tree: unknown, from: string, to: string): void {
   const todo: unknown[] = [tree];
   for (let node = todo.pop(); node !== undefined; node = todo.pop()) {

@@ -16,14 +16,14 @@ import { bounded } from "./bounded.ts";
 import { checkFolder } from "./folder.ts";
 import { readAllMacros, type Definition } from "./objects.ts";
 
-/** Extracts that are open at once. */
-const TOGETHER = 50;
-/** After which each extract is listed by itself. */
+/** The maximum number of extracts that are open at once. */
+const BATCH = 50;
+/** After this timeout, each extract is listed separately. */
 const TIMEOUT_MS = 10_000;
 
 /**
  * Lists the macros of many extracts at once. DuckDB lists its own thousands of functions each time, which takes longer
- * than all else that is read of a small extract. Nothing of an extract is run here, and nothing but its file can be read.
+ * than reading the rest of a small extract. No code of the extracts is run, and only their files can be read.
  */
 export class MacroLists {
   readonly #files: Files;
@@ -32,7 +32,7 @@ export class MacroLists {
   readonly #waiting: Set<string>;
   readonly #listed = new Map<string, readonly Definition[]>();
 
-  /** @param sources those that may be asked for, in this order */
+  /** @param sources the sources to list, in the order of the requests */
   constructor(
     { host, limits }: Pick<AnalyticsServices, "host" | "limits">,
     root: string,
@@ -44,10 +44,10 @@ export class MacroLists {
     this.#waiting = new Set(sources);
   }
 
-  /** The macros of an extract; `null` when it must be asked by itself. */
+  /** Returns the macros of an extract; `null` if it must be listed separately. */
   async of(source: string, signal: AbortSignal): Promise<readonly Definition[] | null> {
     if (this.#waiting.has(source)) {
-      const sources = [...this.#waiting].slice([...this.#waiting].indexOf(source)).slice(0, TOGETHER);
+      const sources = [...this.#waiting].slice([...this.#waiting].indexOf(source)).slice(0, BATCH);
       for (const each of sources) this.#waiting.delete(each);
       if (sources.length > 1) await this.#list(sources, signal);
     }
@@ -60,7 +60,7 @@ export class MacroLists {
       const found = await bounded(what, TIMEOUT_MS, signal, (limit) => this.#read(sources, limit));
       for (const [source, macros] of found) this.#listed.set(source, macros);
     } catch (error) {
-      // One of them is to blame, which is found out when each is asked by itself.
+      // The failing extract is found when each is listed separately.
       if (signal.aborted) throw error;
     }
   }
@@ -101,7 +101,7 @@ async function canAttach(
     return true;
   } catch (error) {
     signal.throwIfAborted();
-    // Fails when the instance is of no use any more.
+    // Fails if the instance is unusable.
     await connection.run("SELECT 1", { signal }).catch(() => Promise.reject(error as Error));
     return false;
   }

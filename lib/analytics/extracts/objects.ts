@@ -2,23 +2,23 @@ import { createHash } from "node:crypto";
 
 import { quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 
-/** A column as DuckDB knows it. */
+/** A column of an object. */
 export interface ObjectColumn {
   readonly name: string;
   readonly type: string;
-  /** The expression of a default or of a generated column, or null. */
+  /** The expression of a default or of a generated column; null if there is none. */
   readonly expression: string | null;
 }
 
-/** A table that holds rows. */
+/** A table of an extract. */
 export interface ObjectTable {
   readonly name: string;
   readonly columns: readonly ObjectColumn[];
-  /** Whether it may have columns that are computed when they are read. */
+  /** Whether it may have generated columns. */
   readonly mayCompute: boolean;
 }
 
-/** What an extract's file defines. */
+/** The objects in an extract's file. */
 export interface ExtractCatalog {
   /** Tables of schema `main` by lower-case name. */
   readonly tables: ReadonlyMap<string, ObjectTable>;
@@ -30,7 +30,7 @@ export interface ExtractCatalog {
   readonly definitions: readonly Definition[];
 }
 
-/** One object as DuckDB writes it down. */
+/** The definition of one object. */
 export interface Definition {
   readonly kind: "table" | "view" | "macro";
   readonly schema: string;
@@ -38,7 +38,7 @@ export interface Definition {
   readonly sql: string;
 }
 
-/** Lists the tables and views of an attached extract. Nothing of it is run. */
+/** Lists the tables and views of an attached extract. No code of the extract is run. */
 export async function readObjects(
   connection: Connection,
   catalog: string,
@@ -62,7 +62,7 @@ export async function readObjects(
   };
 }
 
-/** Lists the macros of an attached extract, of all schemas. DuckDB takes its time: it lists all its functions. */
+/** Lists the macros of an attached extract in all schemas. This is slow, because DuckDB lists all its functions. */
 export async function readMacros(
   connection: Connection,
   catalog: string,
@@ -75,7 +75,7 @@ export async function readMacros(
   );
 }
 
-/** Lists the macros of everything that is attached. */
+/** Lists the macros of all attached databases. */
 export async function readAllMacros(
   connection: Connection,
   signal: AbortSignal,
@@ -89,12 +89,12 @@ export async function readAllMacros(
 const MACRO =
   "'macro' AS kind, schema_name AS schema, function_name AS name, coalesce(macro_definition, '') AS sql";
 
-/** Stands for what an attached extract defines, as far as it decides what its tables hold. */
+/** Returns a digest of the definitions in an attached extract that affect the rows of its tables. */
 export async function digestObjects(connection: Connection, catalog: string): Promise<string> {
   return digestOf(await readDefinitions(connection, catalog, {}), () => readMacros(connection, catalog));
 }
 
-/** Changes when one of the definitions does. Macros count if a column could call them. */
+/** Returns a digest of definitions. Macros are included if a column could call them. */
 export async function digestOf(
   definitions: readonly Definition[],
   macros: () => Promise<readonly Definition[]>,
@@ -113,12 +113,12 @@ async function readDefinitions(
   catalog: string,
   options: { readonly signal?: AbortSignal },
 ): Promise<readonly Definition[]> {
-  const ours = `database_name = ${quoteLiteral(catalog)}`;
+  const inCatalog = `database_name = ${quoteLiteral(catalog)}`;
   return connection.rows<Definition>(
     `SELECT 'table' AS kind, schema_name AS schema, table_name AS name, coalesce(sql, '') AS sql
-     FROM duckdb_tables() WHERE ${ours}
+     FROM duckdb_tables() WHERE ${inCatalog}
      UNION ALL SELECT 'view', schema_name, view_name, coalesce(sql, '')
-     FROM duckdb_views() WHERE ${ours} AND NOT internal`,
+     FROM duckdb_views() WHERE ${inCatalog} AND NOT internal`,
     options,
   );
 }

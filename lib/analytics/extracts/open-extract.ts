@@ -13,8 +13,8 @@ import { EXTRACT_FILE } from "../../extract/format/mod.ts";
 import { databaseNames } from "../model.ts";
 
 /**
- * Opens an extract in a DuckDB instance of its own that can read the extract's folder and nothing else, so that
- * whatever the file holds can neither reach other data nor harm other extracts.
+ * Opens an extract in a separate DuckDB instance that can only read the extract's folder, so that its content can
+ * neither access other data nor affect other extracts.
  *
  * @throws `file_unreadable`, `duckdb_failed`
  */
@@ -38,7 +38,7 @@ export async function openExtract(
   }
 }
 
-/** As in the sandbox of queries: deeper expressions could not be queried. */
+/** The same limit as for queries, because deeper expressions could not be queried. */
 const LOCKED = { max_expression_depth: "250" };
 
 async function closeQuietly(database: Database): Promise<void> {

@@ -2,18 +2,18 @@ import { dirname, relative, resolve } from "node:path";
 
 import { isWithin, type ExtractFolder } from "./folder.ts";
 
-/** A folder of an extract, with where it may have been when its views were written. */
+/** A folder of an extract, with its path when its views were written. */
 export interface PlacedFolder extends ExtractFolder {
   readonly source: string;
-  /** Where our own extract was written; null for a foreign one. */
+  /** The folder in which Agnes wrote the extract; null for an extract of another program. */
   readonly writtenDirectory: string | null;
 }
 
 /**
- * The path that a view means, below the extract's folder of now; null when it is outside of the extract.
+ * Resolves a path of a view to the extract's current folder; null if it is outside the extract.
  *
- * Relative paths start at the folder. Absolute ones may be of the folder as it was reached, or where it was when
- * the view was written, perhaps on another machine: what follows the last `extracts/<source>/` counts then.
+ * Relative paths start at the folder. Absolute paths may start with the current folder, or with the folder in which the
+ * view was written, possibly on another machine: then the part after the last `extracts/<source>/` is used.
  */
 export function placePath(folder: PlacedFolder, path: string): string | null {
   if (/^[a-z][a-z0-9+.-]+:/i.test(path) && !isWindowsPath(path)) return null;
@@ -34,14 +34,14 @@ export function placePath(folder: PlacedFolder, path: string): string | null {
   return isBelow(directory, placed) ? placed : null;
 }
 
-/** Whether a path, perhaps with wildcards, can reach what no view may read. */
+/** Whether a path, which may have wildcards, can match a path that no view may read. */
 export function reachesStrange({ strange }: ExtractFolder, path: string): boolean {
   const fixed = fixedFolder(path);
   if (fixed === null) return strange.some((one) => isWithin(one, path));
   return strange.some((one) => isWithin(fixed, one) || isWithin(one, fixed));
 }
 
-/** Whether a folder can hold what some paths reach, or lead to it; all other folders need not be looked at. */
+/** Returns a check whether a folder can contain a match of some paths; other folders need not be listed. */
 export function leadsToSome(paths: readonly string[]): (folder: string) => boolean {
   const above = new Set<string>();
   const fixed = new Set<string>();
@@ -53,7 +53,7 @@ export function leadsToSome(paths: readonly string[]): (folder: string) => boole
   return (folder) => above.has(folder) || [...fixed].some((one) => isWithin(one, folder));
 }
 
-/** The folder in which the wildcards of a path begin; null without one. */
+/** Returns the folder before the first wildcard of a path; null if there is none. */
 function fixedFolder(path: string): string | null {
   const wildcard = path.search(/[*?[{]/);
   return wildcard === -1 ? null : path.slice(0, path.lastIndexOf("/", wildcard));

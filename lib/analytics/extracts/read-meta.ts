@@ -3,7 +3,7 @@ import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import type { Issue } from "../model.ts";
 import type { ObjectTable } from "./objects.ts";
 
-/** One row of `_meta`; null is unknown. */
+/** One row of `_meta`; null: unknown. */
 export interface MetaRow {
   readonly tableName: string;
   readonly description: string | null;
@@ -14,20 +14,20 @@ export interface MetaRow {
   readonly mode: string;
 }
 
-/** What `_meta` lists, oldest first, with a line for each value that is not what it should be. */
+/** The rows of `_meta`, oldest first, and an issue for each invalid value. */
 export interface MetaRows {
   readonly rows: readonly MetaRow[];
   readonly issues: readonly Issue[];
 }
 
-/** An extract that lists more tables than this is refused. */
+/** The maximum number of tables in an extract. */
 const TABLES_MAX = 100_000;
-/** A longer description is cut, and the report says so. */
+/** The maximum length of a description; longer ones are truncated and reported. */
 const DESCRIPTION_LENGTH_MAX = 10_000;
 /** Longer than any valid name or mode. */
 const NAME_LENGTH_MAX = 200;
 
-/** A name that no column of `_meta` has. */
+/** An alias that differs from all columns of `_meta`. */
 const TIME = '"agnes:time"';
 
 type Kind = "text" | "whole" | "time";
@@ -39,9 +39,9 @@ const KINDS: Readonly<Record<Kind, RegExp>> = {
 };
 
 /**
- * Reads `_meta`. Columns beyond `table_name` are optional.
+ * Reads `_meta`. All columns except `table_name` are optional.
  *
- * @throws `extract_refused` when it is not a plain table with a text column `table_name`
+ * @throws `extract_refused` if it is not a table of stored columns with a text column `table_name`
  */
 export async function readMeta(
   connection: Connection,
@@ -57,11 +57,11 @@ export async function readMeta(
     const found = table.columns.find((one) => one.name.toLowerCase() === name);
     if (found === undefined) return null;
     if (KINDS[kind].test(found.type)) return quoteIdentifier(found.name);
-    note(`the column ${name} of _meta has the type ${formatValue(found.type)} and is not used`);
+    note(`the column ${name} of _meta has the type ${formatValue(found.type)} and is ignored`);
     return null;
   };
   const name = column("table_name", "text");
-  if (name === null) throw refused(path, issues[0]?.reason ?? "its _meta has no column table_name");
+  if (name === null) throw refused(path, issues[0]?.reason ?? "its _meta lacks the column table_name");
   const time = column("extracted_at", "time");
   const text = (expression: string | null, length: number) =>
     expression === null ? "NULL" : `left(${expression}::VARCHAR, ${length})`;
@@ -85,7 +85,7 @@ export async function readMeta(
   return { rows: named.map((row) => metaRow(source, row, issues)), issues };
 }
 
-/** Where `_meta` is. */
+/** The place of `_meta`. */
 interface MetaPlace {
   readonly source: string;
   /** The extract's file, for errors. */
@@ -111,13 +111,15 @@ function metaRow(source: string, row: RawRow, issues: Issue[]): MetaRow {
   const count = (column: string, value: string | null) => {
     if (value === null || (/^\d+$/.test(value) && Number(value) <= Number.MAX_SAFE_INTEGER))
       return value === null ? null : Number(value);
-    note(`${column} in _meta is ${formatValue(value)}, which is no count; it is taken as unknown`);
+    note(
+      `${column} in _meta is ${formatValue(value)}, which is not a count; the value is treated as unknown`,
+    );
     return null;
   };
   if (row.dated && row.moment === null)
-    note("extracted_at in _meta is no usable time; it is taken as unknown");
+    note("extracted_at in _meta is not a usable timestamp; the value is treated as unknown");
   const isLong = (row.description?.length ?? 0) > DESCRIPTION_LENGTH_MAX;
-  if (isLong) note(`its description is cut after ${DESCRIPTION_LENGTH_MAX} characters`);
+  if (isLong) note(`its description is truncated to ${DESCRIPTION_LENGTH_MAX} characters`);
   return {
     tableName,
     description: isLong ? row.description!.slice(0, DESCRIPTION_LENGTH_MAX) : row.description,
@@ -128,7 +130,7 @@ function metaRow(source: string, row: RawRow, issues: Issue[]): MetaRow {
   };
 }
 
-/** How the report names a table whose name may be anything. */
+/** Formats the id of a table, whose name may be invalid, for the report. */
 export function nameOf(source: string, tableName: string): string {
   return /^[\w.-]{1,64}$/.test(tableName) ? `${source}.${tableName}` : `${source}.${formatValue(tableName)}`;
 }

@@ -6,10 +6,10 @@ import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import type { Issue, RemotePlace } from "../model.ts";
 import type { ExtractCatalog, ObjectTable } from "./objects.ts";
 
-/** What the tables beside `_meta` hold. */
+/** The content of the metadata tables other than `_meta`. */
 export interface SideTables {
   readonly remotes: readonly RemoteAttachInfo[];
-  /** What an extract of ours knows of itself; null for a foreign one. */
+  /** The facts of an extract of Agnes; null for an extract of another program. */
   readonly own: OwnFacts | null;
   readonly issues: readonly Issue[];
 }
@@ -17,12 +17,12 @@ export interface SideTables {
 /** See `SideTables.own`. */
 export interface OwnFacts {
   readonly generation: number;
-  /** Where the extract was written. */
+  /** The folder in which the extract was written. */
   readonly directory: string;
   readonly tables: ReadonlyMap<string, OwnTable>;
 }
 
-/** What an extract of ours knows of a remote table. */
+/** The facts of one table in an extract of Agnes. */
 interface OwnTable {
   readonly sourceColumns: readonly { readonly name: string; readonly type: string }[] | null;
   readonly remote: RemotePlace | null;
@@ -32,7 +32,7 @@ const REMOTE_ATTACH = extractTables.remoteAttach.name;
 const REMOTES_MAX = 100;
 const TEXT_LENGTH_MAX = 4096;
 
-/** Reads `_remote_attach`, `_generation` and `_cursor`, where they are what the contract says. */
+/** Reads `_remote_attach`, `_generation` and `_cursor`, if they match the contract. */
 export async function readSideTables(
   connection: Connection,
   source: string,
@@ -45,7 +45,7 @@ export async function readSideTables(
   return { remotes, own, issues };
 }
 
-/** Where the tables are. */
+/** The place of the tables. */
 export interface SideRequest {
   readonly objects: ExtractCatalog;
   /** The quoted name of a table of the extract. */
@@ -60,11 +60,11 @@ async function readRemotes(
 ): Promise<readonly RemoteAttachInfo[]> {
   const table = objects.tables.get(REMOTE_ATTACH);
   if (table === undefined) {
-    if (objects.views.has(REMOTE_ATTACH)) note("its _remote_attach is a view and is not used");
+    if (objects.views.has(REMOTE_ATTACH)) note("its _remote_attach is a view and is ignored");
     return [];
   }
   if (!isPlain(table, { alias: TEXT, extension: TEXT, url: TEXT })) {
-    note("its _remote_attach has not the text columns alias, extension and url, and is not used");
+    note("its _remote_attach lacks the text columns alias, extension and url and is ignored");
     return [];
   }
   const hasToken = isPlain(table, { token_env: TEXT });
@@ -76,14 +76,15 @@ async function readRemotes(
     { signal },
   );
   if (rows.length > REMOTES_MAX) {
-    note(`its _remote_attach has more than ${REMOTES_MAX} rows and is not used`);
+    note(`its _remote_attach has more than ${REMOTES_MAX} rows and is ignored`);
     return [];
   }
   const remotes = new Map<string, RemoteAttachInfo>();
   for (const { alias, extension, url, tokenEnv } of rows) {
-    if (alias === null || extension === null || url === null) note("a row of its _remote_attach has a NULL");
+    if (alias === null || extension === null || url === null)
+      note("a row of its _remote_attach contains NULL");
     else if (remotes.has(alias.toLowerCase()))
-      note("its _remote_attach has an alias twice; the first is used");
+      note("its _remote_attach contains an alias twice; the first row is used");
     else remotes.set(alias.toLowerCase(), { alias, extension, url, tokenEnv: tokenEnv ?? "" });
   }
   return [...remotes.values()];
@@ -107,7 +108,9 @@ async function readOwn(
       )
     : [];
   if (generation === undefined || generation.number === null || generation.directory === null) {
-    note("its _generation and _cursor are not as Agnes writes them; it is read as a foreign extract");
+    note(
+      "its _generation and _cursor do not match the contract; it is read as an extract of another program",
+    );
     return null;
   }
   const rows = await connection.rows<Record<"table_name" | "source_columns" | "remote", string | null>>(
@@ -127,7 +130,7 @@ const WHOLE = /^(?:INTEGER|BIGINT)$/;
 const columnsSchema = v.array(v.object({ name: v.string(), type: v.string() }));
 const placeSchema = v.object({ alias: v.string(), path: v.array(v.string()) });
 
-/** Whether a table has these columns, and none that is computed. */
+/** Whether a table has these columns and no generated ones. */
 function isPlain(table: ObjectTable, columns: Readonly<Record<string, RegExp>>): boolean {
   if (table.mayCompute) return false;
   return Object.entries(columns).every(([name, type]) =>
@@ -135,7 +138,7 @@ function isPlain(table: ObjectTable, columns: Readonly<Record<string, RegExp>>):
   );
 }
 
-/** Null when there is nothing, or something else. */
+/** Parses JSON; null if it is missing or does not match the schema. */
 function parsed<T>(schema: v.GenericSchema<unknown, T>, text: string | null): T | null {
   if (text === null) return null;
   try {

@@ -25,46 +25,46 @@ import {
   type ExtractCatalog,
   type ObjectColumn,
 } from "./objects.ts";
-import { openAsChecked } from "./open-as-checked.ts";
+import { openUnchanged } from "./open-unchanged.ts";
 import { openExtract } from "./open-extract.ts";
 import { nameOf, readMeta, type MetaRow } from "./read-meta.ts";
 import { readSideTables, type OwnFacts } from "./read-side-tables.ts";
 import { refuseWhenStuck, tryView } from "./try-view.ts";
 import { isTypeText } from "./view-text.ts";
 
-/** What one extract offers. */
+/** The tables and databases of one extract. */
 export interface ScannedExtract {
   readonly tables: readonly AnalyticsTable[];
   readonly remotes: readonly RemoteAttachInfo[];
   readonly issues: readonly Issue[];
-  /** Changes when what the file defines does; null when no session attaches it. */
+  /** A digest of the definitions in the file; null if no session attaches it. */
   readonly digest: string | null;
-  /** As `strangeDigest` gives it. */
+  /** See `strangeDigest`. */
   readonly strange: string;
 }
 
-/** Which extract is read. */
+/** The extract to scan, and options. */
 export interface ScanRequest {
   readonly files: Files;
   /** The folder of all extracts. */
   readonly root: string;
   readonly source: string;
   readonly limits: DuckDBLimits;
-  /** What loaded plugins say of extensions. Default: nothing. */
+  /** The DuckDB extensions that loaded plugins declare. Default: none. */
   readonly extensions?: readonly NamedExtension[] | undefined;
-  /** The macros of the extract as they were listed with those of others; `null`: it is asked. */
+  /** Returns the macros of the extract from a combined list; `null`: list them separately. */
   readonly macros?: (signal: AbortSignal) => Promise<readonly Definition[] | null>;
-  /** Whether it shows nothing yet: then a table that cannot be checked now keeps no other one from being shown. */
+  /** Whether it publishes no tables yet, so that a table that cannot be checked now does not fail the whole extract. */
   readonly isNew?: boolean;
   readonly signal: AbortSignal;
 }
 
 /**
- * Reads what an extract says about itself, by the contract that every extract keeps: `_meta`, an object for each
- * row of it, perhaps `_remote_attach`. Our own side tables are used where they are. The extract is input, so it is
- * opened where it can reach nothing but its own folder.
+ * Reads the metadata of an extract according to the contract: `_meta`, an object for each of its rows, and optionally
+ * `_remote_attach` and the other metadata tables of Agnes. The extract is untrusted, so it is opened in an instance that
+ * can only read its folder.
  *
- * @throws `extract_refused`, `file_unreadable`, `duckdb_failed`, `duckdb_stuck` when the extract cannot be read as a whole
+ * @throws `extract_refused`, `file_unreadable`, `duckdb_failed`, `duckdb_stuck` if the whole extract cannot be read
  */
 export async function scanExtract(request: ScanRequest): Promise<ScannedExtract> {
   const { source, signal } = request;
@@ -75,7 +75,7 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
   const catalog = await readObjects(connection, name, signal);
   const path = join(folder.directory, EXTRACT_FILE);
   const { name: metaName } = extractTables.meta;
-  if (catalog.views.has(metaName)) throw refused(path, "its _meta is a view; only a table is read");
+  if (catalog.views.has(metaName)) throw refused(path, "its _meta is a view and not a table");
   const macros = once(async () => {
     const listed = (await request.macros?.(signal)) ?? (await readMacros(connection, name, signal));
     return safeMacros(listed, path);
@@ -88,7 +88,7 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
     signal,
   );
   const side = await readSideTables(connection, source, { objects: catalog, from, signal });
-  // What an extract of ours shows are views of files, to which its macros do not matter.
+  // An extract of Agnes publishes views of files, which call no macros.
   if (side.own === null) await macros();
   const objects = {
     source,
@@ -120,9 +120,9 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
   };
 }
 
-/** @throws `extract_refused` when the file of the extract is replaced as often as it is opened */
+/** @throws `extract_refused` if the file of the extract is replaced each time it is opened */
 async function openChecked({ files, root, source, limits, signal }: ScanRequest): Promise<OpenedExtract> {
-  const found = await openAsChecked(
+  const found = await openUnchanged(
     files,
     join(root, source),
     () => checkFolder(files, root, source),
@@ -130,7 +130,7 @@ async function openChecked({ files, root, source, limits, signal }: ScanRequest)
     (extract) => extract[Symbol.asyncDispose](),
   );
   if (found !== null) return { folder: found.checked, extract: found.opened };
-  throw refused(join(root, source, EXTRACT_FILE), "another file took its place while it was opened");
+  throw refused(join(root, source, EXTRACT_FILE), "it was replaced while it was opened");
 }
 
 interface OpenedExtract {
@@ -138,10 +138,11 @@ interface OpenedExtract {
   readonly extract: { readonly connection: Connection } & AsyncDisposable;
 }
 
-/** @throws `extract_refused` when one could stand for a function that is allowed */
+/** @throws `extract_refused` if a macro could replace an allowed function */
 function safeMacros(macros: readonly Definition[], path: string): readonly Definition[] {
   const bad = macros.find((macro) => isFunctionName(macro.name));
-  if (bad !== undefined) throw refused(path, `its macro ${formatValue(bad.name)} has the name of a function`);
+  if (bad !== undefined)
+    throw refused(path, `its macro ${formatValue(bad.name)} has the name of a built-in function`);
   return macros;
 }
 
@@ -161,7 +162,7 @@ interface ReadContext {
   readonly signal: AbortSignal;
 }
 
-/** Reads the tables of one extract, each on its own. */
+/** Reads the tables of one extract independently of each other. */
 class TableReader {
   readonly #connection: Connection;
   readonly #context: ReadContext;
@@ -177,17 +178,17 @@ class TableReader {
     for (const meta of metas) {
       const name = nameOf(this.#context.source, meta.tableName);
       const read = await this.#readGuarded(meta);
-      if (read.kind !== "shown") {
+      if (read.kind !== "accepted") {
         issues.push({ ...read, name });
         continue;
       }
       const folded = meta.tableName.toLowerCase();
-      // `_meta` has no key. Rows come oldest first, so the newest one stays.
+      // `_meta` has no key. Rows are sorted oldest first, so the newest one wins.
       if (tables.has(folded))
         issues.push({
           kind: "skipped",
           name,
-          reason: "_meta names it more than once; the newest row is used",
+          reason: "_meta lists it more than once; the newest row is used",
         });
       tables.set(folded, read.table);
     }
@@ -221,7 +222,7 @@ class TableReader {
       place === null ? await classifier.classify(tableName) : remoteOf(source, place);
     if (classified.kind === "refused") {
       if (classified.macro !== undefined)
-        throw refused(path, `a view of it calls its macro ${formatValue(classified.macro)}`);
+        throw refused(path, `one of its views calls its macro ${formatValue(classified.macro)}`);
       return skipped(classified.reason);
     }
     await this.#try(classified);
@@ -243,16 +244,16 @@ class TableReader {
       sourceColumns: accessMode === "file" ? null : usableColumns(this.#columnsOf(tableName, accessMode)),
       remote: alias === null ? null : { alias, path: place?.path ?? [] },
     };
-    return { kind: "shown", table };
+    return { kind: "accepted", table };
   }
 
-  /** A view of files is tried again where it is made; what a session attaches is tried here alone. */
+  /** Tests a definition. A view of files is tested again when it is published, an attached one only here. */
   async #try({
     accessMode,
     isPlain,
     isStored,
     definition,
-  }: Classified & { readonly kind: "shown" }): Promise<void> {
+  }: Classified & { readonly kind: "accepted" }): Promise<void> {
     if (isPlain || accessMode === "remote") return;
     const { path, signal } = this.#context;
     if (!isStored) refuseWhenStuck(path);
@@ -271,7 +272,7 @@ class TableReader {
 }
 
 type ReadTable =
-  | { readonly kind: "shown"; readonly table: AnalyticsTable }
+  | { readonly kind: "accepted"; readonly table: AnalyticsTable }
   | { readonly kind: "skipped"; readonly reason: string }
   | { readonly kind: "error"; readonly code: string; readonly reason: string };
 
@@ -279,11 +280,11 @@ function skipped(reason: string): ReadTable {
   return { kind: "skipped", reason };
 }
 
-/** Our own extracts say where a remote table is; one that says nothing is asked through its connector alone. */
+/** Classifies a remote table of an extract of Agnes. Without a place, it is read only through its connector. */
 function remoteOf(source: string, { alias, path }: RemotePlace): Classified {
   const from = [databaseNames.remote(source, alias), ...path].map(quoteIdentifier).join(".");
   return {
-    kind: "shown",
+    kind: "accepted",
     accessMode: "remote",
     definition: `SELECT * FROM ${from}`,
     alias,
@@ -292,7 +293,7 @@ function remoteOf(source: string, { alias, path }: RemotePlace): Classified {
   };
 }
 
-/** Columns become SQL, so all of them must be fit for it; otherwise they are unknown. */
+/** Returns columns if all of them are valid in SQL; otherwise they are unknown. */
 function usableColumns(columns: AnalyticsTable["sourceColumns"]): AnalyticsTable["sourceColumns"] {
   if (columns === null || columns.length === 0) return null;
   const areUsable = columns.every(

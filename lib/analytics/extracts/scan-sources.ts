@@ -25,12 +25,12 @@ import { isAnyHost, refusalOf } from "../remote/refusal.ts";
 import type { RebuildReport } from "../report.ts";
 import type { AnalyticsServices, RebuildRequest } from "../request.ts";
 import { bounded } from "./bounded.ts";
-import { isFolderAsChecked } from "./as-checked.ts";
+import { isFolderUnchanged } from "./unsafe-files.ts";
 import { MacroLists } from "./macro-lists.ts";
 import { scanExtract } from "./scan-extract.ts";
 import { groupTwins, knownNames } from "./twins.ts";
 
-/** One folder of `extracts/`. */
+/** The scan of one folder of `extracts/`. */
 export type SourceScan =
   | { readonly kind: "kept"; readonly source: string; readonly previous: AnalyticsSource }
   | {
@@ -50,12 +50,12 @@ export type SourceScan =
       readonly directory: string;
       readonly remotes: readonly RemoteDatabase[];
       readonly issues: readonly Issue[];
-      /** Of the state that stays shown. */
+      /** The digest of the state that stays published. */
       readonly digest: string | null;
       readonly strange: string;
     };
 
-/** Looks at every extract that changed since the last rebuild. */
+/** Scans all extracts that changed since the last rebuild. */
 export async function scanSources(
   services: AnalyticsServices,
   request: RebuildRequest,
@@ -67,12 +67,12 @@ export async function scanSources(
   const found = new Map<string, Found>();
   for (const source of (await services.host.files.list(root)) ?? []) {
     throwIfAborted(request.signal, "the rebuild of analytics");
-    const one = await lookAt(services.host, request, { root, source, before: before.get(source) });
+    const one = await findChange(services.host, request, { root, source, before: before.get(source) });
     if (one !== null) found.set(source, one);
   }
   const expected = [...(request.sources ?? []), ...(request.owners ?? []).map(({ source }) => source)];
   const groups = groupTwins([...found.keys()], knownNames(previous, last, expected));
-  // Ours need no list of their macros.
+  // Extracts of Agnes need no list of their macros.
   const ours = new Set(
     previous?.tables.flatMap((table) => (table.generation === null ? [] : [table.source])),
   );
@@ -83,12 +83,12 @@ export async function scanSources(
   const showing = new Set(previous?.tables.map(({ source }) => source));
   const scans: SourceScan[] = [];
   for (const { candidates, displaced, owner } of groups) {
-    let shown = owner;
+    let published = owner;
     for (const source of candidates) {
       throwIfAborted(request.signal, "the rebuild of analytics");
       const one = found.get(source)!;
-      if (shown !== null && shown !== source) {
-        scans.push(leftOut(one, shown));
+      if (published !== null && published !== source) {
+        scans.push(skippedTwin(one, published));
         continue;
       }
       const scan =
@@ -97,9 +97,9 @@ export async function scanSources(
           : one;
       scans.push(scan);
       if (scan.kind === "kept" ? showing.has(source) : scan.kind === "scanned" && scan.tables.length > 0)
-        shown = source;
+        published = source;
     }
-    for (const source of displaced) scans.push(leftOut(found.get(source)!, owner!));
+    for (const source of displaced) scans.push(skippedTwin(found.get(source)!, owner!));
   }
   return scans;
 }
@@ -107,8 +107,8 @@ export async function scanSources(
 /** A folder of `extracts/` before its extract is read. */
 type Found = Scanned | (SourceScan & { readonly kind: "kept" | "scanned" });
 
-/** What a folder is, as far as its name and the file's state tell; null when it holds no extract. */
-async function lookAt(
+/** Checks the name of a folder and whether its file changed; null if it contains no extract. */
+async function findChange(
   host: Host,
   request: RebuildRequest,
   folder: Pick<Scanned, "root" | "source" | "before">,
@@ -124,18 +124,18 @@ async function lookAt(
     before?.fingerprint === fingerprint &&
     stat !== UNKNOWN &&
     before.directory === directory &&
-    (await isFolderAsChecked(host.files, before));
+    (await isFolderUnchanged(host.files, before));
   return isSame && request.full !== true
     ? { kind: "kept", source, previous: before }
     : { kind: "changed", ...folder, directory, fingerprint };
 }
 
-function leftOut(one: Found, twin: string): SourceScan {
+function skippedTwin(one: Found, twin: string): SourceScan {
   const directory = one.kind === "kept" ? one.previous.directory : one.directory;
   return skippedScan(one.source, directory, `the source's name differs from ${twin} only in case`);
 }
 
-/** It is looked at again every time, because the reason can pass while the extract stays as it is. */
+/** A skipped folder. Every rebuild checks it again, because the reason may disappear without a change of the extract. */
 function skippedScan(
   source: string,
   directory: string,
@@ -154,13 +154,13 @@ function skippedScan(
   };
 }
 
-/** The fingerprint that no extract has. */
+/** A fingerprint that differs from those of all extracts. */
 export const UNKNOWN = "";
 
-/** How long one extract may take by default. */
+/** The default timeout for one extract. */
 const EXTRACT_TIMEOUT_MS = 60_000;
 
-/** An extract that is to be read. */
+/** An extract to read. */
 interface Scanned {
   readonly kind: "changed";
   readonly root: string;
@@ -201,10 +201,10 @@ async function scanOne(
       strange: scan.strange,
     };
   } catch (error) {
-    // What an extract makes DuckDB say can look like any error, so nothing but a stop that was asked for counts.
+    // An extract can cause any DuckDB error, so only a requested abort stops the rebuild.
     throwIfAborted(request.signal, "the rebuild of analytics");
     const reason = messageOf(error);
-    services.log.error("an extract cannot be read; what it showed before stays", { source, reason });
+    services.log.error("an extract cannot be read; its earlier tables stay published", { source, reason });
     const code = isAgnesError(error) ? error.code : "extract_unreadable";
     const issue: Issue = { kind: "error", name: source, code, reason };
     return {
@@ -219,7 +219,7 @@ async function scanOne(
   }
 }
 
-/** Decides how a database is attached, and tries. */
+/** Plans how a database is attached, and tests it. */
 async function placeRemote(
   services: AnalyticsServices,
   request: RebuildRequest,
@@ -227,9 +227,9 @@ async function placeRemote(
   remote: RemoteAttachInfo,
 ): Promise<RemoteDatabase> {
   const { env } = services.host;
-  const said = (await request.declaredRemote?.(source)) ?? null;
-  const problem = said !== null && "problem" in said ? said.problem : null;
-  const declared = said === null || "problem" in said ? null : said;
+  const response = (await request.declaredRemote?.(source)) ?? null;
+  const problem = response !== null && "problem" in response ? response.problem : null;
+  const declared = response === null || "problem" in response ? null : response;
   const same =
     declared !== null &&
     declared.extension === remote.extension &&
@@ -237,20 +237,22 @@ async function placeRemote(
     declared.tokenEnv === remote.tokenEnv;
   const extensions = ownFirst(request.extensions ?? [], request.configured?.(source)?.plugin);
   const plan = planAttach(remote, same ? declared : null, extensions);
-  const asked = { ...remote, declared: same, plan };
-  if (isAnyHost(env, asked)) {
+  const requested = { ...remote, declared: same, plan };
+  if (isAnyHost(env, requested)) {
     services.log.warn(
-      "an extract may have a token sent to any host; AGNES_REMOTE_ATTACH_HOST_ALLOWLIST limits it",
+      "an extract can send a token to any host; AGNES_REMOTE_ATTACH_HOST_ALLOWLIST restricts the hosts",
       { source },
     );
   }
-  const refusal = refusalOf(env, asked);
+  const refusal = refusalOf(env, requested);
   if (refusal !== null) {
     const moved =
-      declared !== null && !same ? `; run \`agnes sync ${source}\`, its plugin declares another` : "";
-    return { ...asked, refusal: problem ?? `${refusal}${moved}` };
+      declared !== null && !same
+        ? `; run \`agnes sync ${source}\`: its plugin declares another database`
+        : "";
+    return { ...requested, refusal: problem ?? `${refusal}${moved}` };
   }
-  return { ...asked, refusal: await tryAttach(services, request, source, asked) };
+  return { ...requested, refusal: await tryAttach(services, request, source, requested) };
 }
 
 async function tryAttach(
@@ -270,19 +272,19 @@ async function tryAttach(
 
 function nameProblem(source: string): string | null {
   if (!isExposedName(source)) return "the folder's name is not a valid source name";
-  return isReservedSchema(source) ? "the source's name means something else in SQL; rename the folder" : null;
+  return isReservedSchema(source) ? "the source's name has another meaning in SQL; rename the folder" : null;
 }
 
 async function statOf(host: Host, path: string): Promise<string | null> {
   const stat = await host.files.stat(path);
   if (stat === null) return null;
   const nowMs = host.now().getTime();
-  // Within the clock's resolution a second change would look the same; such a file is looked at again next time.
+  // A second change within the clock's resolution would not be visible, so such a file is scanned again next time.
   const recent = nowMs - stat.modifiedAtMs < (Number.isInteger(stat.modifiedAtMs / 1000) ? 2500 : 50);
   return `${stat.sizeBytes} ${stat.modifiedAtMs}${recent ? ` ${nowMs}` : ""}`;
 }
 
-/** What else decides how a source is shown. */
+/** Returns the settings that affect how a source is published. */
 function settingsOf(env: Host["env"], request: RebuildRequest, source: string): string {
   const names = ["EXTENSIONS", "TOKEN_ENVS", "HOST_ALLOWLIST"].map(
     (name) => env[`AGNES_REMOTE_ATTACH_${name}`] ?? "-",

@@ -3,7 +3,7 @@ import type { Connection } from "../../duckdb/mod.ts";
 import { stuckCalls } from "./bounded.ts";
 
 /**
- * A view that DuckDB cannot be stopped from making holds a thread of the pool; one is all that may be lost.
+ * Rejects further checks of views while one is stuck: an uninterruptible check occupies a thread of the pool.
  * @throws `duckdb_stuck`
  */
 export function refuseWhenStuck(path: string): void {
@@ -13,11 +13,11 @@ export function refuseWhenStuck(path: string): void {
 }
 
 /**
- * Makes a view where nothing else is open. DuckDB calls functions with constant arguments while it makes a view, so
- * this can take for ever or bring the instance down.
+ * Creates a view in an isolated instance. DuckDB evaluates functions with constant arguments when it creates a view, so
+ * this may never return, or crash the instance.
  *
- * @returns why the view cannot be made, or null
- * @throws `extract_refused` when the instance is of no use any more; `timed_out`
+ * @returns the reason why the view cannot be created, or null
+ * @throws `extract_refused` if the instance is unusable afterwards; `timed_out`
  */
 export async function tryView(
   connection: Connection,
@@ -32,7 +32,7 @@ export async function tryView(
     if (!isAgnesError(error) || signal.aborted) throw error;
     await connection.run("SELECT 1", { signal }).catch((fatal: unknown) => {
       if (signal.aborted) throw fatal;
-      const reason = `DuckDB fails for good on a view of it: ${messageOf(error)}`;
+      const reason = `one of its views causes a fatal error in DuckDB: ${messageOf(error)}`;
       throw new AgnesError("extract_refused", { path, reason }, { cause: fatal });
     });
     return error;

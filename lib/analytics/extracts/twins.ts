@@ -1,25 +1,25 @@
 import { tableId, type AnalyticsState } from "../model.ts";
 import type { RebuildReport } from "../report.ts";
 
-/** Names of sources, in the case that counts. */
+/** Known names of sources in their exact case. */
 export interface KnownNames {
   /** Sources that publish tables, by lower-case name. */
   readonly published: ReadonlyMap<string, string>;
-  /** Sources of the configuration and the registry that publish nothing yet, by lower-case name. */
+  /** Sources of the configuration and the registry, by lower-case name. */
   readonly expected: ReadonlyMap<string, string>;
 }
 
-/** Folders of `extracts/` whose names differ only in case: DuckDB can show the tables of one of them. */
+/** Folders of `extracts/` whose names differ only in case: DuckDB can publish the tables of only one of them. */
 export interface TwinFolders {
-  /** Those that may be shown, the first one first: the next one only if none before it has a table. */
+  /** Folders that may be published, by priority: the first one with a table is published. */
   readonly candidates: readonly string[];
-  /** Those that may not be shown, whatever the candidates hold. */
+  /** Folders that are never published. */
   readonly displaced: readonly string[];
-  /** The source that has the name, in its case; null if the first candidate with a table gets it. */
+  /** The source that owns the name, in its exact case; null if the first candidate with a table gets it. */
   readonly owner: string | null;
 }
 
-/** Collects what is known of names before a rebuild. The database counts more than the report beside it. */
+/** Collects the known names before a rebuild. The database takes precedence over the report. */
 export function knownNames(
   previous: AnalyticsState | null,
   last: RebuildReport | null,
@@ -34,9 +34,9 @@ export function knownNames(
 }
 
 /**
- * Decides between folders whose names differ only in case: the source that published first keeps the name while its
- * folder is there, then the source that is configured or registered has it, with or without a folder. Otherwise
- * lower case comes first.
+ * Selects between folders whose names differ only in case. The source that published first keeps the name while its
+ * folder exists. Otherwise a configured or registered source gets it, with or without a folder. Otherwise lower case
+ * comes first.
  */
 export function groupTwins(folders: readonly string[], known: KnownNames): readonly TwinFolders[] {
   const groups = new Map<string, string[]>();
@@ -61,7 +61,7 @@ function byFolded(names: readonly string[]): ReadonlyMap<string, string> {
   return new Map(names.map((name) => [name.toLowerCase(), name]));
 }
 
-/** Capital letters come before small ones in Unicode. */
+/** Sorts lower case first; in Unicode, upper case comes first. */
 function lowerFirst(a: string, b: string): number {
   return a > b ? -1 : a < b ? 1 : 0;
 }

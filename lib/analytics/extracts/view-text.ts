@@ -1,4 +1,4 @@
-/** The text of a `CREATE VIEW`, taken apart; null when it is not one. */
+/** Returns the SELECT of a `CREATE VIEW`; null for other SQL. */
 export function selectOf(sql: string): string | null {
   const name = `(?:"(?:[^"]|"")*"|[\\p{L}\\p{N}_$]+)`;
   const pattern = new RegExp(
@@ -11,7 +11,7 @@ export function selectOf(sql: string): string | null {
   return columns === undefined ? select : `SELECT * FROM (${select}) AS v${columns}`;
 }
 
-/** A type as SQL that can stand after a column's name, so that no text of an extract becomes a statement. */
+/** Whether a type is valid SQL after a column name, so that no text of an extract becomes another statement. */
 export function isTypeText(type: string): boolean {
   const bare = type.replace(QUOTED, "x");
   if (!/^[A-Za-z0-9_ ,()[\]]+$/.test(bare)) return false;

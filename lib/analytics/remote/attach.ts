@@ -8,14 +8,14 @@ import {
   type StatementOptions,
 } from "../../duckdb/mod.ts";
 import { databaseNames } from "../model.ts";
-import { ATTACH_TIMEOUT_MS, attachWithin } from "./attach-within.ts";
+import { ATTACH_TIMEOUT_MS, attachWithTimeout } from "./attach-with-timeout.ts";
 import { attachSettings, variablesOf, type NamedExtension, type PlannedValue } from "./plan.ts";
 import type { RemoteRequest } from "./refusal.ts";
 
 /**
- * Attaches a database under the session's own name for it, as its plan says.
+ * Attaches a database under its internal name, according to its plan.
  *
- * @param options.install whether the extension may be downloaded; never while a query waits
+ * @param options.install whether the extension may be downloaded; never during a query
  * @throws `duckdb_failed`
  */
 export async function attachRemote(
@@ -35,7 +35,7 @@ export async function attachRemote(
   if (plan.secret !== null) {
     const { type, option, parameters } = plan.secret;
     const parts = [`TYPE ${quoteIdentifier(type)}`, ...valuesSql(env, parameters)];
-    // Named after the database, so that two sources do not take each other's; in memory, never on disk.
+    // Named after the database, so that two sources do not share a secret; in memory, never on disk.
     await connection.run(`CREATE OR REPLACE TEMPORARY SECRET ${name} (${parts.join(", ")})`);
     if (option !== null) settings.push(`${option} ${name}`);
   }
@@ -61,7 +61,7 @@ async function loadExtension(
     await connection.run(`LOAD ${name}`);
   } catch (error) {
     if (!install) throw error;
-    // One that is there and cannot be loaded is damaged, or of another DuckDB.
+    // An extension that is installed but cannot be loaded is damaged or for another version of DuckDB.
     const force = isExtensionMissing(error) ? "" : "FORCE ";
     await connection.run(`${force}INSTALL ${name} FROM ${plan.repository}`, waiting);
     await connection.run(`LOAD ${name}`);
@@ -69,7 +69,7 @@ async function loadExtension(
 }
 
 /**
- * Attaches a database in a DuckDB instance of its own, looks at it, and lets go of both, in bounded time.
+ * Attaches a database in a separate DuckDB instance, inspects it and closes both, with a timeout.
  *
  * @throws `timed_out`, `aborted`, `duckdb_failed`
  */
@@ -83,7 +83,7 @@ export async function tryRemote<T>(
     timeoutMs: timeoutMs ?? (install ? INSTALL_TIMEOUT_MS : ATTACH_TIMEOUT_MS),
     signal,
   };
-  return attachWithin(`attaching the database of source ${source}`, bounds, async (stop) => {
+  return attachWithTimeout(`attaching the database of source ${source}`, bounds, async (stop) => {
     await using database = await openDatabase({
       limits: services.limits,
       settings: attachSettings(extensions),
@@ -96,7 +96,7 @@ export async function tryRemote<T>(
 
 const INSTALL_TIMEOUT_MS = 300_000;
 
-/** What is to be attached, to see whether it can be. */
+/** A database to attach as a check. */
 interface RemoteTrial {
   readonly source: string;
   readonly remote: RemoteRequest;
@@ -106,7 +106,7 @@ interface RemoteTrial {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Why attaching failed, in one line and without a secret, whatever the extension says. */
+/** Returns the reason why attaching failed, in one line and without secrets. */
 export function attachFailure(env: Host["env"], remote: RemoteRequest, error: unknown): string {
   const { extension, plan } = remote;
   if (isExtensionMissing(error)) {
@@ -125,18 +125,18 @@ export function attachFailure(env: Host["env"], remote: RemoteRequest, error: un
   );
 }
 
-/** The values that nothing may show of an attached database. */
+/** Returns the secret values of an attached database, to remove from messages. */
 export function secretValues(env: Host["env"], { plan, tokenEnv }: RemoteRequest): readonly string[] {
   return [...new Set([...variablesOf(plan), tokenEnv])].flatMap((name) => spellings(env[name] ?? ""));
 }
 
-/** A connection string is quoted with backslashes, and SQL by doubling. */
+/** Returns a value as quoted in connection strings, with backslashes, and in SQL, with doubled quotes. */
 function spellings(value: string): readonly string[] {
   if (value === "") return [];
   return [...new Set([value, value.replace(/[\\']/g, "\\$&"), value.replaceAll("'", "''")])];
 }
 
-/** Whether a database cannot be attached because its extension is not installed. */
+/** Whether attaching failed because the extension is not installed. */
 export function isExtensionMissing(error: unknown): boolean {
   return /^DuckDB could not run LOAD [\s\S]*not found/.test(messageOf(error));
 }

@@ -13,31 +13,31 @@ import { attachFailure, isExtensionMissing, tryRemote } from "./attach.ts";
 import type { NamedExtension } from "./plan.ts";
 import { refusalOf } from "./refusal.ts";
 
-/** Whether one remote table can be attached now. */
+/** The result of attaching one remote table. */
 export interface RemoteCheck {
   readonly source: string;
   readonly name: string;
-  /** The DuckDB extension of its database; null when its source cannot be attached at all. */
+  /** The DuckDB extension of its database; null if its source does not support attaching. */
   readonly extension: string | null;
-  /** Why it cannot be attached; null when it can, or when its source is not attached at all. */
+  /** The reason why it cannot be attached; null if it can, or if its source does not support attaching. */
   readonly reason: string | null;
   /** Whether it cannot be attached only because its extension is not installed. */
   readonly isExtensionMissing: boolean;
 }
 
-/** What is to be checked. */
+/** The options of a check. */
 export interface RemoteCheckRequest {
   readonly dataDirectory: string;
   readonly extensions: readonly NamedExtension[];
-  /** Whether extensions may be downloaded now. */
+  /** Whether missing extensions may be downloaded. */
   readonly installExtensions: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Attaches the database of each remote table that is published, looks for the table in it, and lets go of it again.
+ * Attaches the database of each published remote table, checks that it contains the table, and detaches it.
  *
- * @throws `file_unreadable`, `duckdb_failed` when `analytics.duckdb` cannot be read, `aborted`
+ * @throws `file_unreadable`, `duckdb_failed` if `analytics.duckdb` cannot be read, `aborted`
  */
 export async function checkRemotes(
   services: { readonly host: Host; readonly log: Log; readonly limits: DuckDBLimits },
@@ -81,10 +81,10 @@ async function checkDatabase(
       isExtensionMissing,
     }));
   if (remote === undefined) {
-    return all(tables[0]?.remote?.alias === "" ? null : "the extract names no database for it");
+    return all(tables[0]?.remote?.alias === "" ? null : "the extract declares no database for it");
   }
   const { source } = tables[0]!;
-  // What a rebuild refused for what the extract asks, only a rebuild allows again.
+  // Only the next rebuild can allow a database that the last one refused.
   const refusal = refusalOf(env, remote);
   if (refusal !== null) return all(remote.refusal ?? refusal);
   try {
@@ -103,7 +103,7 @@ async function checkDatabase(
   }
 }
 
-/** Some extensions attach what is not there, and notice when a table is asked for. */
+/** Returns the reason why a table cannot be read: some extensions attach missing databases and fail at the first table. */
 async function missingReason(
   connection: Connection,
   definition: string,

@@ -1,11 +1,11 @@
 import type { AnyPlugin, AttachValue, ExtensionSpec, RemoteAttachInfo } from "../../kit/mod.ts";
 
-/** A value of an attach: a constant, or the environment variable that holds it. */
+/** A value of an attach: a constant, or the name of an environment variable. */
 export type PlannedValue = string | number | boolean | { readonly env: string };
 
-/** How a database is attached, by what a plugin says; no secret is in it. */
+/** The plan to attach a database, as declared by a plugin; contains no secrets. */
 export interface AttachPlan {
-  /** The plugin that names the extension; null when only the environment allows it. */
+  /** The plugin that declares the extension; null if only the environment allows it. */
   readonly plugin: string | null;
   readonly repository: "core" | "community";
   readonly type: string;
@@ -16,32 +16,32 @@ export interface AttachPlan {
     readonly option: string | null;
     readonly parameters: Readonly<Record<string, PlannedValue>>;
   } | null;
-  /** Whether something takes the token. */
+  /** Whether the attach uses the token. */
   readonly takesToken: boolean;
-  /** Whom the attach connects to; null is unknown. */
+  /** The hosts to which the attach connects; null: unknown. */
   readonly hosts: readonly string[] | null;
-  /** Whether an extract may ask for it that no plugin vouches for. */
+  /** Whether extracts of other programs may use the extension. */
   readonly foreign: boolean;
-  /** Variables whose values may be handed over. */
+  /** The environment variables whose values may be passed on. */
   readonly variables: readonly string[];
 }
 
-/** An extension that a loaded plugin names. */
+/** An extension that a loaded plugin declares. */
 export interface NamedExtension {
   readonly name: string;
   readonly plugin: string;
   readonly spec: ExtensionSpec;
-  /** Where the secrets of that plugin come from, in this workspace. */
+  /** The environment variables of that plugin's secrets in this workspace. */
   readonly variables: readonly string[];
 }
 
-/** A source of the workspace, as far as its secrets go. */
+/** The plugin and secrets of a source of the workspace. */
 interface ConfiguredSource {
   readonly plugin: string;
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-/** The extensions that plugins name; two may name the same one. */
+/** Returns the extensions that plugins declare; two plugins may declare the same one. */
 export function namedExtensions(
   plugins: readonly AnyPlugin[],
   sources: readonly ConfiguredSource[],
@@ -60,7 +60,7 @@ export function namedExtensions(
   });
 }
 
-/** With what the plugin of a source says before what others say of the same extensions. */
+/** Sorts the extensions of the source's own plugin before those of other plugins. */
 export function ownFirst(
   extensions: readonly NamedExtension[],
   plugin: string | undefined,
@@ -69,17 +69,17 @@ export function ownFirst(
   return [...extensions.filter(isOwn), ...extensions.filter((extension) => !isOwn(extension))];
 }
 
-/** The settings of a database that attaches: DuckDB loads what the community made only when it is opened so. */
+/** Returns the settings of a DuckDB instance for attaching; community extensions require a setting when it is opened. */
 export function attachSettings(extensions: readonly NamedExtension[]): Readonly<Record<string, string>> {
   const isNamed = extensions.some(({ spec }) => spec.repository === "community");
   return { allow_community_extensions: String(isNamed) };
 }
 
 /**
- * Plans the attach of a database.
+ * Plans how a database is attached.
  *
- * @param remote what the extract asks for
- * @param declared what the plugin of the source says about that same database; null when it says nothing
+ * @param remote the database that the extract requests
+ * @param declared the same database as declared by the plugin of the source; null if it is not declared
  */
 export function planAttach(
   remote: Pick<RemoteAttachInfo, "extension" | "url" | "tokenEnv">,
@@ -120,14 +120,14 @@ export function planAttach(
   };
 }
 
-/** Which table functions views of an extract may call to reach a database with this extension. */
+/** Returns the table functions with which views of an extract may read a database of this extension. */
 export function viewFunctions(extension: string, extensions: readonly NamedExtension[]): readonly string[] {
   const folded = extension.toLowerCase();
   const named = extensions.find(({ name }) => name.toLowerCase() === folded);
   return (named?.spec.functions ?? []).map((name) => name.toLowerCase());
 }
 
-/** The environment variables that an attach reads. */
+/** Returns the environment variables of an attach. */
 export function variablesOf({ options, secret }: AttachPlan): readonly string[] {
   return variablesIn([...Object.values(options), ...Object.values(secret?.parameters ?? {})]);
 }

@@ -2,16 +2,16 @@ import { checkEnvironmentName, isExposedName, formatValue, type Host } from "../
 import type { RemoteDatabase } from "../model.ts";
 import { variablesOf } from "./plan.ts";
 
-/** What an extract asks to have attached; untrusted, unless the plugin of its source declared the same. */
+/** A database that an extract requests; untrusted, unless the plugin of its source declares the same. */
 export type RemoteRequest = Omit<RemoteDatabase, "refusal">;
 
 /**
- * Why a database may not be attached, or null when it may.
+ * Returns the reason why a database may not be attached; null if it may.
  *
- * An extract is input: without this it could have any variable of the environment sent anywhere. What the plugin of
- * its source declares may be attached, and what a loaded plugin allows for extracts of others.
- * `AGNES_REMOTE_ATTACH_EXTENSIONS`, `…_TOKEN_ENVS` and `…_HOST_ALLOWLIST` list all that may be, instead; they are
- * separated by commas.
+ * Extracts are untrusted: without this check, an extract could send any environment variable to any host. Allowed are
+ * the databases that the plugin of the source declares, and the extensions that a loaded plugin allows for extracts of
+ * other programs. The comma-separated lists `AGNES_REMOTE_ATTACH_EXTENSIONS`, `…_TOKEN_ENVS` and `…_HOST_ALLOWLIST`
+ * replace these rules.
  */
 export function refusalOf(env: Host["env"], remote: RemoteRequest): string | null {
   const { alias, extension, plan, tokenEnv } = remote;
@@ -32,7 +32,7 @@ function extensionRefusal(env: Host["env"], { extension, declared, plan }: Remot
   if (extension === "duckdb") {
     return declared || listed?.includes(extension) === true
       ? null
-      : "a DuckDB file is attached only when the plugin of the source declares it";
+      : "a DuckDB file is attached only if the plugin of the source declares it";
   }
   if (listed !== null) {
     return listed.includes(extension.toLowerCase())
@@ -41,7 +41,7 @@ function extensionRefusal(env: Host["env"], { extension, declared, plan }: Remot
   }
   if (declared || (plan.plugin !== null && plan.foreign)) return null;
   return plan.plugin === null
-    ? `no loaded plugin names the extension ${extension}`
+    ? `no loaded plugin declares the extension ${extension}`
     : `the extension ${extension} attaches only what the plugin of the source declares`;
 }
 
@@ -56,7 +56,7 @@ function tokenRefusal(env: Host["env"], { plan, tokenEnv }: RemoteRequest): stri
     const allowed = replaced === null ? plan.variables.includes(name) : replaced.includes(name.toLowerCase());
     if (!allowed) {
       return replaced === null
-        ? `the token variable ${name} is none of the plugin that names the extension`
+        ? `the token variable ${name} is not declared by the plugin of the extension`
         : `the token variable ${name} is not on the list (AGNES_REMOTE_ATTACH_TOKEN_ENVS)`;
     }
     if ((env[name] ?? "") === "") return `the environment variable ${name} is not set`;
@@ -67,14 +67,14 @@ function tokenRefusal(env: Host["env"], { plan, tokenEnv }: RemoteRequest): stri
 function hostRefusal(env: Host["env"], { plan, url }: RemoteRequest): string | null {
   const listed = listOf(env["AGNES_REMOTE_ATTACH_HOST_ALLOWLIST"]);
   if (listed === null) return null;
-  if (plan.hosts === null) return `no host can be read from the address ${formatValue(url)}`;
+  if (plan.hosts === null) return `cannot determine the host of the address ${formatValue(url)}`;
   const other = plan.hosts.find((host) => !listed.includes(host.toLowerCase()));
   return other === undefined
     ? null
     : `the host ${other} is not on the list (AGNES_REMOTE_ATTACH_HOST_ALLOWLIST)`;
 }
 
-/** Whether a token may go to any host that an extract names, which no plugin vouches for: worth a warning. */
+/** Whether an extract that no plugin declares may send a token to any host; such extracts cause a warning. */
 export function isAnyHost(env: Host["env"], { declared, plan }: RemoteRequest): boolean {
   const reachesHosts = plan.hosts === null || plan.hosts.length > 0;
   return (

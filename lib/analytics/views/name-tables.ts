@@ -15,7 +15,7 @@ export async function nameTables(
   connection: Connection,
   previous: AnalyticsState | null,
   tables: readonly AnalyticsTable[],
-  remade: ReadonlySet<string>,
+  recreated: ReadonlySet<string>,
 ): Promise<NamedTables> {
   const before = namesOf(previous?.tables ?? []);
   const after = namesOf(tables);
@@ -24,7 +24,9 @@ export async function nameTables(
     await connection.run(drop.map((name) => `DROP VIEW IF EXISTS main.${quoteIdentifier(name)};`).join("\n"));
   }
   const create = tables
-    .filter((t) => t.viewName !== null && (before.get(t.viewName) !== tableId(t) || remade.has(tableId(t))))
+    .filter(
+      (t) => t.viewName !== null && (before.get(t.viewName) !== tableId(t) || recreated.has(tableId(t))),
+    )
     .map((t) => {
       const target = `${quoteIdentifier(t.source)}.${quoteIdentifier(t.name)}`;
       return {

@@ -54,7 +54,7 @@ async function declaredRemote(
   signal: AbortSignal | undefined,
 ): Promise<DeclaredRemote> {
   if (!Object.hasOwn(services.workspace.config.sources, source)) return null;
-  using timer = withTimeout(`asking source ${source} how it is attached`, timeoutMs, signal);
+  using timer = withTimeout(`requesting the attach settings of source ${source}`, timeoutMs, signal);
   try {
     const handle = await openSource(services, source, timer.signal);
     try {

@@ -32,7 +32,7 @@ export class Rebuilds {
       } catch (error) {
         // The rebuild at the end of the sync retries, and its failure fails the sync.
         const reason = messageOf(error);
-        this.#log.warn("cannot show new data before all sources end", { reason });
+        this.#log.warn("cannot publish new data before all sources finish", { reason });
       }
     }
     this.#running = null;

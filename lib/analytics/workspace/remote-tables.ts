@@ -1,6 +1,6 @@
 import { isAgnesError, withDeadline } from "../../base/mod.ts";
 import { canBeAsked, openSource, type SourceHandle } from "../../sources/mod.ts";
-import { ATTACH_TIMEOUT_MS } from "../remote/attach-within.ts";
+import { ATTACH_TIMEOUT_MS } from "../remote/attach-with-timeout.ts";
 import { checkRemotes, type RemoteCheck } from "../remote/check.ts";
 import { extensionsOf } from "./extensions.ts";
 import { rebuild, type RebuildServices } from "./rebuild.ts";

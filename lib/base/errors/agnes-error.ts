@@ -17,15 +17,15 @@ export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
   override readonly name = "AgnesError";
   /** The stable name of the failure; see `docs/reference/errors.md`. */
   readonly code: C;
-  /** The values in the message, by name. */
+  /** The values in the message and hint, by name; never a secret. */
   readonly details: Readonly<ErrorDetails<C>>;
   /** The next step for the user, in one sentence. */
   readonly hint: string;
   /** `transient` if the same call may succeed later. */
   readonly retry: Retry;
-  /** HTTP status. */
+  /** The HTTP status. */
   readonly status: number;
-  /** Exit status of the executable. */
+  /** The exit status of the executable: 1 failure, 2 wrong usage. */
   readonly exitCode: 1 | 2;
   /** Whether the failure is in the data of a source, such as its files and values, and not in a program. */
   readonly isDataError: boolean;

@@ -1,5 +1,5 @@
 import { counted } from "../counted.ts";
-import { pointed, type SqlPlace } from "./place.ts";
+import { placeText, type SqlPlace } from "./place.ts";
 import { someNames } from "../some-names.ts";
 import { errorSpec, formatValue } from "./spec.ts";
 
@@ -38,7 +38,7 @@ export const extractErrors = {
   }>({
     status: 404,
     exit: 2,
-    message: (d) => `no table ${formatValue(d.table)} is published${pointed(d.place)}`,
+    message: (d) => `no table ${formatValue(d.table)} is published${placeText(d.place)}`,
     hint: (d) => {
       if (d.registered !== undefined) {
         return `It is registered as ${d.registered}; run \`agnes sync ${d.registered}\` to publish it.`;

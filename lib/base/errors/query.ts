@@ -1,5 +1,5 @@
 import { counted } from "../counted.ts";
-import { pointed, type SqlPlace } from "./place.ts";
+import { placeText, type SqlPlace } from "./place.ts";
 import { errorSpec } from "./spec.ts";
 
 /** Errors of SQL queries. */
@@ -7,13 +7,13 @@ export const queryErrors = {
   sql_malformed: errorSpec<{ reason: string; position: number | null; place?: SqlPlace; advice?: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `the SQL cannot be parsed: ${d.reason}${pointed(d.place)}`,
+    message: (d) => `the SQL cannot be parsed: ${d.reason}${placeText(d.place)}`,
     hint: (d) => d.advice ?? "Correct the SQL; the dialect is DuckDB's.",
   }),
   sql_not_allowed: errorSpec<{ reason: string; advice: string; place?: SqlPlace }>({
     status: 400,
     exit: 2,
-    message: (d) => `this SQL is not allowed: ${d.reason}${pointed(d.place)}`,
+    message: (d) => `this SQL is not allowed: ${d.reason}${placeText(d.place)}`,
     hint: (d) => d.advice,
   }),
   sql_too_long: errorSpec<{ length: number; limit: number }>({
@@ -24,7 +24,7 @@ export const queryErrors = {
   }),
   sql_failed: errorSpec<{ kind: string; reason: string; place?: SqlPlace; advice?: string }>({
     status: 400,
-    message: (d) => `the query failed: ${d.reason}${pointed(d.place)}`,
+    message: (d) => `the query failed: ${d.reason}${placeText(d.place)}`,
     hint: (d) =>
       d.advice ??
       (/^(?:INTERNAL|FATAL) Error$/.test(d.kind)

@@ -90,7 +90,7 @@ export const tablesErrors = {
     message: (d) =>
       d.expected > d.current
         ? `${d.what} is at version ${d.current}; the expected version ${d.expected} does not exist`
-        : `${d.what} is at version ${d.current}, but version ${d.expected} was expected; since then: ${shownChanges(d.changes)}`,
+        : `${d.what} is at version ${d.current}, but version ${d.expected} was expected; since then: ${formatChanges(d.changes)}`,
     hint: () => "Review the changes, and repeat with the current version.",
   }),
   data_description_malformed: errorSpec<{ path: string; reason: string }>({
@@ -136,7 +136,7 @@ export const tablesErrors = {
   }),
 } as const;
 
-function shownChanges(changes: readonly ForeignChange[]): string {
+function formatChanges(changes: readonly ForeignChange[]): string {
   const last = changes.slice(-5).map((change) => {
     const fields = change.fields.length === 0 ? "" : ` (${change.fields.join(", ")})`;
     return `${change.version}: ${formatValue(change.actor, 60)} ${change.action} ${formatValue(change.id)}${fields}`;

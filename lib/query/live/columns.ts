@@ -1,15 +1,15 @@
 import { columnNamesOf, fold, isNode, nodesOf, textOf, type Node, type Reference } from "./tree.ts";
 
 /**
- * The columns of a table that a statement may need. A column that no text of the statement names cannot be needed,
- * unless the statement means columns without naming them: `*`, positions, a whole row, natural joins.
+ * Returns the columns of a table that a statement may need: those whose name occurs in it, or all if it refers to
+ * columns without their names: `*`, positions, whole rows, natural joins.
  */
-export function wantedColumns(
+export function neededColumns(
   root: Node,
   references: readonly Reference[],
   columns: readonly string[],
 ): readonly string[] {
-  if (references.some((reference) => meansAll(reference, root))) return columns;
+  if (references.some((reference) => usesAll(reference, root))) return columns;
   const named = new Set<string>();
   for (const node of nodesOf(root)) {
     for (const value of Object.values(node)) {
@@ -21,7 +21,7 @@ export function wantedColumns(
   return columns.filter((name) => named.has(fold(name)));
 }
 
-function meansAll({ relation, select }: Reference, root: Node): boolean {
+function usesAll({ relation, select }: Reference, root: Node): boolean {
   const names = new Set([fold(relation.alias), fold(textOf(relation.node["table_name"]))]);
   if ((relation.node["column_name_alias"] as readonly unknown[]).length > 0) return true;
   for (const node of nodesOf(root)) {

@@ -2,12 +2,12 @@ import { quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { Filter, FilterValue } from "../../kit/mod.ts";
 import { columnNamesOf, isNode, textOf, type Node } from "./tree.ts";
 
-/** Types of columns whose values can be compared with constants by any connector, and in which words. */
+/** Classes of column types that all connectors can compare with constants. */
 export type ValueClass = "whole" | "text" | "bool" | "date" | "timestamp";
 
 const WHOLE = /^U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?$/;
 
-/** The class of a DuckDB type; null for types that engines compare in different ways. */
+/** Returns the class of a DuckDB type; null for types whose comparison differs between engines. */
 export function classOf(type: string): ValueClass | null {
   if (WHOLE.test(type)) return "whole";
   const others: Readonly<Record<string, ValueClass>> = {
@@ -19,7 +19,7 @@ export function classOf(type: string): ValueClass | null {
   return others[type] ?? null;
 }
 
-/** The column that a name means, when it is one of the table's; null when it is another's, or not certain. */
+/** Returns the column of the table with a name; null if it belongs to another table or is ambiguous. */
 export type ColumnFinder = (
   names: readonly string[],
 ) => { readonly name: string; readonly type: string } | null;
@@ -38,10 +38,10 @@ const MIRRORED: Readonly<Partial<Record<Filter["operator"], Filter["operator"]>>
   gt: "lt",
   ge: "le",
 };
-/** More values than this are not passed on. */
+/** The maximum number of values in a filter that is pushed down. */
 export const VALUES_MAX = 10_000;
 
-/** A condition as it stands in the statement: its constants are not yet values of the column's type. */
+/** A condition whose constants are not yet converted to the column's type. */
 interface Draft {
   readonly column: string;
   readonly type: string;
@@ -50,8 +50,8 @@ interface Draft {
 }
 
 /**
- * The filters that a conjunct is: a column compared with constants, IN, BETWEEN, IS [NOT] NULL. Empty when it is
- * something else.
+ * Converts a conjunct to filters: comparisons of a column with constants, IN, BETWEEN, IS [NOT] NULL. Empty for other
+ * conditions.
  */
 export async function filtersOf(
   connection: Connection,
@@ -66,7 +66,7 @@ export async function filtersOf(
     }
     const values = await valuesOf(connection, constants, type);
     if (values === null) return [];
-    // `x IN (1, NULL)` holds for 1 alone. That `x NOT IN (1, NULL)` and `x = NULL` hold for no row, DuckDB knows.
+    // `x IN (1, NULL)` is true for 1 only. `x NOT IN (1, NULL)` and `x = NULL` are true for no row; DuckDB handles these.
     const known = values.filter((value) => value !== null);
     if (known.length === 0) return [];
     filters.push({ column, operator, values: known });
@@ -107,21 +107,21 @@ function draftsOf(node: Node, find: ColumnFinder): readonly Draft[] {
   }
 }
 
-/** The constants as values of a column's type, as DuckDB would compare them; null when it is not that simple. */
+/** Converts constants to a column's type as DuckDB would; null if the conversion is not exact. */
 async function valuesOf(
   connection: Connection,
   constants: readonly unknown[],
   type: string,
 ): Promise<readonly (FilterValue | null)[] | null> {
-  const wanted = classOf(type);
+  const target = classOf(type);
   const values: (FilterValue | null)[] = [];
   for (const node of constants) {
     const constant = constantOf(node);
     if (constant === null) return null;
     if (constant.value === null) values.push(null);
-    else if (constant.is === wanted && wanted !== "date" && wanted !== "timestamp")
+    else if (constant.is === target && target !== "date" && target !== "timestamp")
       values.push(constant.value);
-    else if ((wanted === "date" || wanted === "timestamp") && isMoment(constant.is, wanted)) {
+    else if ((target === "date" || target === "timestamp") && isMoment(constant.is, target)) {
       const text = await castText(connection, String(constant.value), type);
       if (text === null) return null;
       values.push(text);
@@ -130,9 +130,9 @@ async function valuesOf(
   return values;
 }
 
-/** A day compared with a moment is a moment, so that only days and texts are days. */
-function isMoment(is: ValueClass | null, wanted: "date" | "timestamp"): boolean {
-  return is === "text" || is === "date" || (is === "timestamp" && wanted === "timestamp");
+/** Whether a constant can be converted. A date compared with a timestamp becomes a timestamp, so a timestamp is not a date. */
+function isMoment(is: ValueClass | null, target: "date" | "timestamp"): boolean {
+  return is === "text" || is === "date" || (is === "timestamp" && target === "timestamp");
 }
 
 async function castText(connection: Connection, text: string, type: string): Promise<string | null> {
@@ -170,7 +170,7 @@ function constantOf(node: unknown): Constant | null {
   return { is: to, value: inner.value === "t" };
 }
 
-/** Whole numbers beyond 2^53 are marked texts, see `parseTree`; those beyond 2^64 are rounded halves, of no use here. */
+/** Converts an integer constant. Integers beyond 2^53 are marked strings, see `parseTree`. */
 function wholeOf(value: unknown): Constant | null {
   if (typeof value !== "string" && typeof value !== "number") return null;
   return { is: "whole", value: BigInt(typeof value === "string" ? value.replace(/^.*:/s, "") : value) };

@@ -25,17 +25,17 @@ import {
   type Relation,
 } from "./tree.ts";
 
-/** A column of a live table whose wanted values are those of a column of another table. */
+/** A column of a live table that is restricted to the values of a column of another table. */
 export interface KeySource {
   readonly column: TypedColumn;
-  /** The table that has the values, and the column in it. */
+  /** The other table and its column. */
   readonly from: Relation;
   readonly key: TypedColumn;
-  /** The conditions of that table, to which the values are reduced. */
+  /** The reference to the other table, whose conditions restrict the values. */
   readonly reference: Reference;
 }
 
-/** What the values of a table's columns are limited to, by joins and by `IN (SELECT …)`. */
+/** Returns the restrictions of a table's columns by joins, `IN (SELECT …)` and EXISTS. */
 export function keySourcesOf(reference: Reference, tracing: Tracing): readonly KeySource[] {
   const { columnsOf } = tracing;
   const scoped = conditionsOn(reference);
@@ -96,7 +96,7 @@ function existsSources(conjunct: Node, { relation }: Reference, tracing: Tracing
     return [sides, [...sides].reverse()].flatMap(([own, other]) => {
       const names = columnNamesOf(own);
       if (names?.length !== 2 || !isNamed(relation, names[0]!)) return [];
-      if (relations.some((one) => mayMean(one, names, tracing.columnsOf))) return [];
+      if (relations.some((one) => mayReferTo(one, names, tracing.columnsOf))) return [];
       const column = named(tracing.columnsOf(relation) ?? [], names[1]!);
       const origin = originOf(select, other, tracing);
       return column === undefined || origin === null ? [] : [sourceOf(column, origin)];
@@ -104,16 +104,16 @@ function existsSources(conjunct: Node, { relation }: Reference, tracing: Tracing
   });
 }
 
-/** Whether a name of two parts can mean something of a relation: its alias and a column, or a field of a column. */
-function mayMean(relation: Relation, [first, last]: readonly string[], columnsOf: ColumnsOf): boolean {
+/** Whether a name of two parts can refer to a relation: its alias and a column, or a column and a field. */
+function mayReferTo(relation: Relation, [first, last]: readonly string[], columnsOf: ColumnsOf): boolean {
   const columns = columnsOf(relation);
   if (columns === null || isNamed(relation, first!) || isNamed(relation, last!)) return true;
   return named(columns, first!) !== undefined;
 }
 
 /**
- * Whether a SELECT has a row exactly when its FROM has one that meets its WHERE. An aggregate makes a row of none, and
- * which functions are aggregates the parser does not know.
+ * Whether a SELECT returns a row exactly if its FROM has a row that satisfies its WHERE. An aggregate returns a row for
+ * an empty input, and the parser does not know which functions are aggregates.
  */
 function hasRowsOfFromOnly(select: Node): boolean {
   if (select["type"] !== "SELECT_NODE" || !isNode(select["from_table"])) return false;
@@ -123,7 +123,7 @@ function hasRowsOfFromOnly(select: Node): boolean {
   );
 }
 
-/** The columns of `USING`. Of several tables on one side that have such a column, inner joins have made it one. */
+/** Returns the restrictions by `USING`. If several tables on one side have the column, inner joins have merged it. */
 function usingSources(reference: Reference, tracing: Tracing): readonly KeySource[] {
   const { columnsOf } = tracing;
   const { relation, relations, select } = reference;
@@ -154,8 +154,8 @@ function usingSources(reference: Reference, tracing: Tracing): readonly KeySourc
   });
 }
 
-function named(columns: readonly TypedColumn[], wanted: string): TypedColumn | undefined {
-  return columns.find(({ name }) => fold(name) === fold(wanted));
+function named(columns: readonly TypedColumn[], columnName: string): TypedColumn | undefined {
+  return columns.find(({ name }) => fold(name) === fold(columnName));
 }
 
 function columnOf(node: unknown, find: ColumnFinder): TypedColumn | null {
@@ -164,7 +164,7 @@ function columnOf(node: unknown, find: ColumnFinder): TypedColumn | null {
 }
 
 /**
- * The values that a column can have, read from the other table; null when there are more than 10,000.
+ * Reads the possible values of a column from the other table; null if there are more than 10,000.
  *
  * @param table the SQL name of the other table
  */
@@ -178,7 +178,7 @@ export async function keysOf(
   const filters: Filter[] = [];
   for (const { conjunct, visible } of conditionsOn(reference)) {
     const found = await filtersOf(connection, conjunct, finderOf(from, visible, columnsOf));
-    // Rows without a match have nulls in its place: a condition that wants null would keep other rows than it does now.
+    // IS NULL also applies to the nulls of rows without a match, so it does not restrict the rows of the table.
     filters.push(...found.filter(({ operator }) => operator !== "is_null"));
   }
   const name = quoteIdentifier(key.name);
@@ -196,7 +196,7 @@ export async function keysOf(
   };
 }
 
-/** Days and moments are texts in filters, whole numbers are exact. */
+/** In filters, dates and timestamps are strings and integers are exact. */
 function valueSql(name: string, type: string): string {
   return classOf(type) === "bool" ? name : `CAST(${name} AS VARCHAR)`;
 }

@@ -13,13 +13,13 @@ const PLAIN = new Set([
 ]);
 
 /**
- * How many rows of a table a statement can use at most, when that is plain from it: a SELECT of this table alone, which
- * makes one row of each and takes whichever come first. Its WHERE is not looked at.
+ * Returns the maximum number of rows of a table that a statement can use; null if unknown. It is known for a SELECT of
+ * only this table that returns one row for each row and has no ORDER BY. Its WHERE is ignored.
  *
- * @param rowsMax how many rows of the whole answer are read
+ * @param rowsMax the number of rows of the result that are read
  */
 export function limitOf({ relation, select, isWhole }: Reference, rowsMax: number): number | null {
-  if (select["from_table"] !== relation.node || !makesOneRowOfEach(select, relation.node)) return null;
+  if (select["from_table"] !== relation.node || !isRowByRow(select, relation.node)) return null;
   const modifiers = select["modifiers"] as readonly Node[];
   const whole = isWhole ? rowsMax : Infinity;
   if (modifiers.length === 0) return Number.isFinite(whole) ? whole : null;
@@ -28,14 +28,14 @@ export function limitOf({ relation, select, isWhole }: Reference, rowsMax: numbe
   const rows = countOf(limit!["limit"], Infinity);
   const skipped = countOf(limit!["offset"], 0);
   if (rows === null || skipped === null) return null;
-  const wanted = Math.min(rows, whole) + skipped;
-  return Number.isSafeInteger(wanted) ? wanted : null;
+  const count = Math.min(rows, whole) + skipped;
+  return Number.isSafeInteger(count) ? count : null;
 }
 
-function makesOneRowOfEach(select: Node, table: Node): boolean {
+function isRowByRow(select: Node, table: Node): boolean {
   if (!isUngrouped(select) || table["sample"] !== null) return false;
   for (const node of nodesOf(select["select_list"])) {
-    // Which functions are aggregates, the parser does not know.
+    // The parser does not know which functions are aggregates.
     if ("class" in node && !PLAIN.has(String(node["class"])) && node["is_operator"] !== true) return false;
   }
   return true;

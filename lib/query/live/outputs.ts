@@ -12,8 +12,8 @@ import {
 } from "./tree.ts";
 
 /**
- * The columns that a SELECT makes, by their folded names, with the expression of each; without those whose name DuckDB
- * may have changed. Null when it is not certain which columns there are.
+ * Returns the output columns of a SELECT by their folded names, with the expression of each, except columns that DuckDB
+ * may have renamed. Null if the columns cannot be determined.
  */
 export function outputsOf(select: Node, columnsOf: ColumnsOf): ReadonlyMap<string, Node> | null {
   const outputs = new Map<string, Node>();
@@ -39,13 +39,13 @@ export function outputsOf(select: Node, columnsOf: ColumnsOf): ReadonlyMap<strin
     add(fold(textOf(item["alias"])) || fold(names?.at(-1) ?? ""), item);
   }
   for (const name of outputs.keys()) {
-    // With such an end DuckDB names the second of two columns of one name.
+    // DuckDB appends such a suffix to the second of two columns with the same name.
     if (repeated.has(name) || /[_:]\d+$/.test(name)) outputs.delete(name);
   }
   return outputs;
 }
 
-/** The relations whose columns a star stands for; null when it stands for others, or merges some. */
+/** Returns the relations whose columns a star expands to; null if it changes or merges columns. */
 function starRelations(star: Node, select: Node): readonly Relation[] | null {
   const isChanged = ["exclude_list", "replace_list", "rename_list", "qualified_exclude_list"].some(
     (key) => ((star[key] ?? []) as readonly unknown[]).length > 0,
@@ -64,10 +64,10 @@ function starRelations(star: Node, select: Node): readonly Relation[] | null {
   return visible.length === 0 ? null : visible;
 }
 
-/** Whether an expression makes one column, of its alias or of a name with a parenthesis in it. */
+/** Whether an expression returns one column, named by its alias or by a text with a parenthesis. */
 function isOneColumn(item: Node): boolean {
   for (const node of nodesOf(item)) {
-    // COLUMNS(…) makes many, and a record that is unnested makes one of each field.
+    // COLUMNS(…) returns many columns, and unnest of a struct one per field.
     if (node["class"] === "STAR" || fold(textOf(node["function_name"])) === "unnest") return false;
   }
   return textOf(item["alias"]) !== "" || item["class"] === "FUNCTION";

@@ -3,18 +3,18 @@ import { finderOf, isPlain, isUngrouped, type ColumnsOf, type TypedColumn } from
 import type { Tracing } from "./trace.ts";
 import { columnNamesOf, nodesOf, type Reference } from "./tree.ts";
 
-/** A FROM in which rows of a table stand, whose conditions they must meet. */
+/** A FROM with rows of a table, which must satisfy its conditions. */
 export interface TablePlace {
   readonly reference: Reference;
-  /** As of the whole statement, with what the table's columns are called in this FROM. */
+  /** The columns of relations, with the names of the table's columns in this FROM. */
   readonly columnsOf: ColumnsOf;
-  /** The column of the table that a column of this FROM is. */
+  /** Returns the table's column for a column of this FROM. */
   readonly originalOf: (name: string) => TypedColumn;
 }
 
 /**
- * Where the rows of a table stand: in the FROM that names it, then in those around it, as long as a SELECT does no more
- * than pass rows of that table alone on, to one place.
+ * Returns the places of a table's rows: the FROM that refers to it, then the enclosing ones, as long as each SELECT only
+ * passes on rows of that table, to one place.
  */
 export function placesOf(
   reference: Reference,
@@ -46,16 +46,16 @@ function placeOf(
   };
 }
 
-/** Whether a SELECT reads one relation, and each of its rows is made of one row, whatever the others are. */
+/** Whether a SELECT reads one relation and returns one row for each row, independent of other rows. */
 function passesRowsOn({ relation, select }: Reference): boolean {
   if (select["from_table"] !== relation.node || !isPlain(relation, select)) return false;
   if ((select["modifiers"] as readonly unknown[]).length > 0 || !isUngrouped(select)) return false;
-  // Aggregates need no look: DuckDB refuses a bare column of the relation beside one.
+  // Aggregates need no check: DuckDB rejects a bare column beside an aggregate.
   for (const node of nodesOf(select["select_list"])) if (node["class"] === "WINDOW") return false;
   return true;
 }
 
-/** What the columns of a table are called that a SELECT passes on unchanged. */
+/** Returns the columns that a SELECT passes on unchanged, by their new names. */
 function passedOn(
   { relation, select }: Reference,
   { columnsOf, originalOf }: TablePlace,

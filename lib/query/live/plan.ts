@@ -1,6 +1,6 @@
 import type { Connection } from "../../duckdb/mod.ts";
 import type { Filter } from "../../kit/mod.ts";
-import { wantedColumns } from "./columns.ts";
+import { neededColumns } from "./columns.ts";
 import { filtersOf } from "./conditions.ts";
 import { keySourcesOf, type KeySource } from "./keys.ts";
 import { limitOf } from "./limit.ts";
@@ -9,45 +9,45 @@ import { placesOf, type TablePlace } from "./places.ts";
 import { tracingOf, type Tracing } from "./trace.ts";
 import { referencesOf, type Node } from "./tree.ts";
 
-/** Where a statement names a table; see `TableUse`. */
+/** The positions of a table in a statement; see `TableUse`. */
 export type Positions = readonly (number | null)[];
 
-/** What a statement wants of one live table. */
+/** The part of a live table that a statement needs. */
 export interface TableDemand {
   readonly columns: readonly string[];
   readonly filter: readonly Filter[];
-  /** What else limits it, as soon as the other table can be read. */
+  /** Further restrictions, which require that other tables are read first. */
   readonly keySources: readonly KeySource[];
   readonly limit: number | null;
-  /** Whether only the columns matter, so that its connector is asked for nothing. */
+  /** Whether only the column names and types are needed, so that the connector is not called. */
   readonly isSchemaOnly: boolean;
 }
 
-/** Everything, for a statement of which no more is known. */
+/** The demand for all rows and columns, for statements that cannot be analyzed. */
 export function demandForAll(columns: readonly TypedColumn[]): TableDemand {
   const names = columns.map(({ name }) => name);
   return { columns: names, filter: [], keySources: [], limit: null, isSchemaOnly: false };
 }
 
-/** No row, for a statement that only looks at the columns. */
+/** The demand for no rows, for statements that only need the columns. */
 export function demandForSchema(columns: readonly TypedColumn[]): TableDemand {
   return { ...demandForAll(columns), isSchemaOnly: true };
 }
 
 /**
- * What a statement wants of one live table: never less than it can use.
+ * Returns the part of a live table that a statement needs, or more, but never less.
  *
  * @param root the SELECT
- * @param rowsMax how many rows of the answer are read
+ * @param rowsMax the number of rows of the result that are read
  */
 export async function demandOf(
   connection: Connection,
   root: Node,
   table: {
-    /** Where it is named and its rows matter. */
+    /** The positions at which its rows are read. */
     readonly positions: Positions;
     readonly columns: readonly TypedColumn[];
-    /** Whether it is also described, so that every column is needed. */
+    /** Whether the statement also describes the table, so that it needs all columns. */
     readonly isDescribed: boolean;
   },
   columnsOf: ColumnsOf,
@@ -57,7 +57,7 @@ export async function demandOf(
   const references = table.positions.map((position) => (position === null ? undefined : known.get(position)));
   if (!references.every((reference) => reference !== undefined)) return demandForAll(table.columns);
   const names = table.columns.map(({ name }) => name);
-  const columns = table.isDescribed ? names : wantedColumns(root, references, names);
+  const columns = table.isDescribed ? names : neededColumns(root, references, names);
   const tracing = tracingOf(root, columnsOf);
   const placed = references.map((reference) => placesOf(reference, table.columns, tracing));
   const found: Conditions[] = [];
@@ -75,7 +75,7 @@ export async function demandOf(
 
 interface Conditions {
   readonly filter: readonly Filter[];
-  /** Whether the filter says all that the conditions say. */
+  /** Whether the filter is equivalent to the conditions. */
   readonly isAll: boolean;
 }
 
@@ -101,7 +101,7 @@ function keySourcesAt(
   return sources.map((source) => ({ ...source, column: originalOf(source.column.name) }));
 }
 
-/** The filters that every one of several lists has. */
+/** Returns the filters that all lists have in common. */
 function common(lists: readonly (readonly Filter[])[]): readonly Filter[] {
   const texts = lists.map((list) => new Set(list.map(textOf)));
   return (lists[0] ?? []).filter((filter) => texts.every((some) => some.has(textOf(filter))));

@@ -1,12 +1,16 @@
-/** What the connector of a live table was asked for; `limit` 0 and no column when only its columns mattered. */
+/**
+ * The request to the connector of a live table. If the query needs only the column names and types, `limit` is 0 and
+ * `columns` is empty.
+ */
 export interface PushedDown {
-  /** Empty when only the number of rows was wanted. */
+  /** The requested columns; empty if only the number of rows was needed. */
   readonly columns: readonly string[];
-  /** Conditions as SQL, without those of `keys`. */
+  /** The conditions as SQL, without those of `keys`. */
   readonly conditions: readonly string[];
-  /** Columns of which only the values of a join key were asked for, and how many values that were. */
+  /** The columns that were restricted to the values of a join key, and the number of these values. */
   readonly keys: readonly { readonly column: string; readonly values: number }[];
+  /** The maximum number of rows; null: all. */
   readonly limit: number | null;
-  /** Rows that the connector gave, until now. */
+  /** The number of rows that the connector has returned so far. */
   readonly rows: number;
 }

@@ -18,33 +18,33 @@ import { hasOwnNames, type ColumnsOf, type TypedColumn } from "./scope.ts";
 import { readPositions } from "./read-positions.ts";
 import type { Node } from "./tree.ts";
 
-/** What is wanted of one query's database. */
+/** A query over live tables. */
 export interface LiveQuery {
-  /** The SELECT as DuckDB's tree; null when its text is not all that is run. */
+  /** The SELECT as DuckDB's tree; null if other statements run as well. */
   readonly root: Node | null;
-  /** The same as text. */
+  /** The SELECT as SQL. */
   readonly sql: string | null;
-  /** Whether no row of any table is read. */
+  /** Whether no rows are read. */
   readonly schemaOnly: boolean;
-  /** Whether the statement reads but one table, once, and nothing else. */
+  /** Whether the statement reads exactly one table, once. */
   readonly isAlone: boolean;
-  /** Where it names which table. */
+  /** The references to tables in the statement. */
   readonly uses: readonly { readonly use: TableUse; readonly table: AnalyticsTable }[];
-  /** The tables that it names. */
+  /** The tables of the statement. */
   readonly tables: readonly AnalyticsTable[];
-  /** Those of them that are live, by id. */
+  /** The live ones among them, by id. */
   readonly live: ReadonlyMap<string, LiveTable>;
-  /** How many rows of the answer are read. */
+  /** The number of rows of the result that are read. */
   readonly rowsMax: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * A database of one query's own, in memory, which shows the tables that the query names under the names that it uses.
+ * An in-memory database for one query, with the tables of the query under the names that it uses.
  *
- * What is live is read into it first, with what the query wants of each; then the query runs over tables alone. Only the
- * query of a single live table reads its source while it runs, if DuckDB binds it once: nothing may bind a source again
- * when it starts (see `refuseRebinding`).
+ * Live tables are copied into it first, restricted to the part that the query needs. Then the query runs over local
+ * tables only. Exception: the query of a single live table streams from its source, provided that DuckDB binds the
+ * query once, because a source must not be bound again when it starts (see `refuseRebinding`).
  */
 export class QueryDatabase {
   readonly name: string;
@@ -53,7 +53,7 @@ export class QueryDatabase {
   readonly #columns = new Map<string, readonly TypedColumn[]>();
   readonly #pushed = new Map<string, PushedDown>();
   readonly #streams: StreamTable[] = [];
-  /** Whether the statement reads its source while it runs. */
+  /** Whether the statement streams from its source. */
   #isDirect: boolean;
 
   constructor(name: string, connection: Connection, query: LiveQuery) {
@@ -63,12 +63,12 @@ export class QueryDatabase {
     this.#isDirect = query.isAlone;
   }
 
-  /** What the connectors were asked for, by the id of the table. */
+  /** The requests to the connectors, by table id. */
   get pushed(): ReadonlyMap<string, PushedDown> {
     return this.#pushed;
   }
 
-  /** Shows all tables, and makes the database the one in which the connection looks for names. */
+  /** Creates all tables, and makes this the current database of the connection. */
   async fill(): Promise<void> {
     const { tables, live, signal } = this.#query;
     await this.#connection.run(`ATTACH ':memory:' AS ${quoteIdentifier(this.name)}`);
@@ -78,11 +78,11 @@ export class QueryDatabase {
     for (const table of tables) {
       const known = live.get(tableId(table));
       if (known !== undefined) this.#columns.set(tableId(table), columnsOfLive(known));
-      else await this.#show(table, `VIEW`, `SELECT * FROM ${published(table)}`);
+      else await this.#create(table, `VIEW`, `SELECT * FROM ${published(table)}`);
     }
-    const shown = await this.#demands();
-    // What has conditions of its own is read first, for its keys may limit the others.
-    const order = [...shown].sort(
+    const demands = await this.#demands();
+    // Tables with conditions are read first, because their keys may restrict the others.
+    const order = [...demands].sort(
       ([, a], [, b]) => b.filter.length - a.filter.length || a.keySources.length - b.keySources.length,
     );
     const read = new Set<string>();
@@ -95,12 +95,12 @@ export class QueryDatabase {
     this.close();
     this.#isDirect = false;
     for (const [table, demand] of order) {
-      await this.#hide(table);
+      await this.#drop(table);
       await this.#open(table, demand, read, signal);
     }
   }
 
-  /** Whether DuckDB binds the statement once. One that it does not bind at all fails when it is run. */
+  /** Whether DuckDB binds the statement once. A statement that cannot be bound fails when it runs. */
   async #canReadDirectly(): Promise<boolean> {
     const { sql, schemaOnly, signal } = this.#query;
     if (sql === null || schemaOnly) return true;
@@ -112,7 +112,7 @@ export class QueryDatabase {
     }
   }
 
-  /** The sources cannot be read any more. */
+  /** Closes the streams of all sources. */
   close(): void {
     for (const stream of this.#streams) stream.close();
   }
@@ -122,7 +122,7 @@ export class QueryDatabase {
     const readAt = root === null ? new Set<number>() : readPositions(root);
     const found: [AnalyticsTable, TableDemand][] = [];
     for (const table of tables) {
-      // What another system holds may change until the query itself reads it, so no keys are taken from there.
+      // Rows of a remote system may change before the query reads them, so they cannot provide keys.
       if (live.has(tableId(table)) || table.accessMode === "remote") continue;
       this.#columns.set(tableId(table), await this.#connection.describe(`FROM ${published(table)}`));
     }
@@ -168,15 +168,15 @@ export class QueryDatabase {
       const key = await this.#keys(source, read, signal);
       if (key !== null) keys.push(key);
     }
-    const asked = live.narrow({
+    const request = live.narrow({
       columns: demand.columns,
       filter: [...demand.filter, ...keys],
       ...(demand.limit === null ? {} : { limit: demand.limit }),
     });
     const isEmpty =
       demand.isSchemaOnly ||
-      asked.filter.some(({ operator, values }) => operator === "eq" && values.length === 0);
-    const pushed = { ...(demand.isSchemaOnly ? NOTHING : pushedOf(asked, keys)), rows: 0 };
+      request.filter.some(({ operator, values }) => operator === "eq" && values.length === 0);
+    const pushed = { ...(demand.isSchemaOnly ? NOTHING : pushedOf(request, keys)), rows: 0 };
     this.#pushed.set(id, pushed);
     const source: StreamSource = {
       schema: live.schema,
@@ -184,7 +184,7 @@ export class QueryDatabase {
       async *open(columns, stop) {
         if (!demand.isSchemaOnly) Object.assign(pushed, { columns });
         if (isEmpty) return;
-        for await (const batch of live.open({ ...asked, columns }, stop)) {
+        for await (const batch of live.open({ ...request, columns }, stop)) {
           pushed.rows += batch.numRows;
           yield batch;
         }
@@ -194,18 +194,18 @@ export class QueryDatabase {
     if (this.#isDirect) {
       this.#streams.push(stream);
       const { plannedRelation, relation } = stream;
-      const shown = this.#query.schemaOnly ? plannedRelation : relation;
-      return this.#show(table, "VIEW", `SELECT * FROM ${shown}`);
+      const from = this.#query.schemaOnly ? plannedRelation : relation;
+      return this.#create(table, "VIEW", `SELECT * FROM ${from}`);
     }
     try {
-      const list = asked.columns.map(quoteIdentifier).join(", ") || "true AS row";
-      await this.#show(table, "TABLE", `SELECT ${list} FROM ${stream.relation}`);
+      const list = request.columns.map(quoteIdentifier).join(", ") || "true AS row";
+      await this.#create(table, "TABLE", `SELECT ${list} FROM ${stream.relation}`);
     } finally {
       stream.close();
     }
   }
 
-  /** The wanted values of a column, if the table that has them can be read by now. */
+  /** Returns the values that restrict a column, if their table has been read already. */
   async #keys(source: KeySource, read: ReadonlySet<string>, signal: AbortSignal): Promise<Filter | null> {
     const table = this.#tableAt(Number(source.from.node["query_location"]));
     if (table === null) return null;
@@ -217,7 +217,7 @@ export class QueryDatabase {
     return [this.name, source, name].map(quoteIdentifier).join(".");
   }
 
-  async #show(table: AnalyticsTable, kind: "TABLE" | "VIEW", select: string): Promise<void> {
+  async #create(table: AnalyticsTable, kind: "TABLE" | "VIEW", select: string): Promise<void> {
     const own = this.#nameOf(table);
     const { signal } = this.#query;
     await this.#connection.run(`CREATE ${kind} ${own} AS ${select}`, { signal });
@@ -225,8 +225,8 @@ export class QueryDatabase {
     await this.#connection.run(`CREATE VIEW ${this.#viewOf(table.viewName)} AS SELECT * FROM ${own}`);
   }
 
-  /** Takes the views of a table away. */
-  async #hide(table: AnalyticsTable): Promise<void> {
+  /** Drops the views of a table. */
+  async #drop(table: AnalyticsTable): Promise<void> {
     if (table.viewName !== null) await this.#connection.run(`DROP VIEW ${this.#viewOf(table.viewName)}`);
     await this.#connection.run(`DROP VIEW ${this.#nameOf(table)}`);
   }
@@ -236,7 +236,7 @@ export class QueryDatabase {
   }
 }
 
-/** Where a table stands that is not live. */
+/** Returns the qualified name of a published table. */
 function published({ source, name }: AnalyticsTable): string {
   return [databaseNames.analytics, source, name].map(quoteIdentifier).join(".");
 }
@@ -245,7 +245,7 @@ function columnsOfLive({ schema }: LiveTable): readonly TypedColumn[] {
   return schema.fields.map((field) => ({ name: field.name, type: duckdbTypeOf(field) }));
 }
 
-/** What is asked of a connector when only the columns of its table matter. */
+/** The request if only the column names and types are needed. */
 const NOTHING: Omit<PushedDown, "rows"> = { columns: [], conditions: [], keys: [], limit: 0 };
 
 function pushedOf(

@@ -2,8 +2,8 @@ import { expressionsIn } from "../../sql/mod.ts";
 import { isNode, type Node } from "./tree.ts";
 
 /**
- * Where tables are named whose rows can matter. Of all others only the columns do: they stand in what DESCRIBE
- * describes, or in a common table expression that nothing else names.
+ * Returns the positions of tables whose rows may be read. Tables at other positions need only their columns: they occur
+ * in a DESCRIBE, or in a common table expression that is never used.
  */
 export function readPositions(root: Node): ReadonlySet<number> {
   const expressions = expressionsIn(root);

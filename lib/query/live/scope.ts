@@ -7,38 +7,38 @@ export interface TypedColumn {
   readonly type: string;
 }
 
-/** The columns of a relation; null when they are not known. */
+/** Returns the columns of a relation; null if unknown. */
 export type ColumnsOf = (relation: Relation) => readonly TypedColumn[] | null;
 
-/** A condition under which alone rows of a table can matter, and what its names can mean. */
+/** A condition that the relevant rows of a table satisfy, with the scope of its names. */
 export interface Scoped {
   readonly conjunct: Node;
-  /** The relations whose columns it can name. */
+  /** The relations whose columns it can use. */
   readonly visible: readonly Relation[];
-  /** Whether rows of the table may be replaced by nulls before it is evaluated, so that `IS NULL` says nothing of them. */
+  /** Whether an outer join may replace rows of the table by nulls before it is evaluated, so that `IS NULL` is no filter. */
   readonly isNullable: boolean;
 }
 
 /**
- * The conditions that a row of a table must meet to matter: those of WHERE, and those of joins that drop the row when it
- * meets none.
+ * Returns the conditions that the relevant rows of a table satisfy: those of WHERE, and those of joins that drop rows
+ * without a match.
  *
- * A comparison does not hold for null. So a row that fails one can be left out even when an outer join then has nulls
- * in its place: they fail as well.
+ * A comparison with null is never true. So a row that fails a condition can be skipped even if an outer join then
+ * replaces it by nulls: they fail as well.
  */
 export function conditionsOn({ relation, select, relations }: Reference): readonly Scoped[] {
   if (!isPlain(relation, select)) return [];
   const found: Scoped[] = [];
-  const shown = relations.filter((one) => !isHidden(one));
-  if (shown.includes(relation)) {
+  const visible = relations.filter((one) => !isHidden(one));
+  if (visible.includes(relation)) {
     const isNullable = relation.joins.some(({ join, side }) => !keeps(join, side));
     for (const conjunct of conjunctsOf(select["where_clause"])) {
-      found.push({ conjunct, visible: shown, isNullable });
+      found.push({ conjunct, visible, isNullable });
     }
   }
   for (const { join, side } of relation.joins) {
     const under = visibleUnder(join, relations);
-    // What a SEMI or ANTI join hides cannot be meant by a join outside it.
+    // A join cannot refer to relations that an inner SEMI or ANTI join hides.
     if (!drops(join, side) || !under.includes(relation)) continue;
     for (const conjunct of conjunctsOf(join["condition"])) {
       found.push({ conjunct, visible: under, isNullable: true });
@@ -47,7 +47,7 @@ export function conditionsOn({ relation, select, relations }: Reference): readon
   return found;
 }
 
-/** Whether a table is joined as sets of rows are: neither by position, nor to the nearest, nor as a sample. */
+/** Whether a table is joined as a set of rows: no POSITIONAL or ASOF join, no sample, no time travel. */
 export function isPlain({ node, joins }: Relation, select: Node): boolean {
   if (select["sample"] !== null || node["sample"] !== null || isNode(node["at_clause"])) return false;
   if (hasOwnNames(node)) return false;
@@ -56,12 +56,12 @@ export function isPlain({ node, joins }: Relation, select: Node): boolean {
   );
 }
 
-/** Whether the columns of a relation have other names here: `FROM t AS t(a, b)`. */
+/** Whether the FROM renames the columns of a relation: `FROM t AS t(a, b)`. */
 export function hasOwnNames(relation: Node): boolean {
   return ((relation["column_name_alias"] ?? []) as readonly unknown[]).length > 0;
 }
 
-/** Whether a SELECT neither groups the rows of its FROM, nor picks among them by anything but its WHERE. */
+/** Whether a SELECT does not group the rows of its FROM, and filters them only by its WHERE. */
 export function isUngrouped(select: Node): boolean {
   const lists = [select["group_expressions"], select["group_sets"]] as readonly (readonly unknown[])[];
   if (lists.some((list) => list.length > 0) || select["aggregate_handling"] !== "STANDARD_HANDLING")
@@ -72,28 +72,28 @@ export function isUngrouped(select: Node): boolean {
 const KINDS = new Set(["CROSS", "REGULAR", "NATURAL"]);
 const TYPES = new Set(["INNER", "LEFT", "RIGHT", "OUTER", "FULL", "SEMI", "ANTI"]);
 
-/** Whether a join never puts nulls in the place of a row of that side. */
+/** Whether a join never replaces a row of that side by nulls. */
 function keeps(join: Node, side: "left" | "right"): boolean {
   const type = join["join_type"];
   if (type === "INNER") return true;
   return side === "left" ? ["LEFT", "SEMI", "ANTI"].includes(textOf(type)) : type === "RIGHT";
 }
 
-/** Whether a join drops the rows of that side that meet its condition with none of the other, or uses no others. */
+/** Whether a join drops rows of that side that do not satisfy its condition with any row of the other side. */
 export function drops(join: Node, side: "left" | "right"): boolean {
   const type = textOf(join["join_type"]);
   if (type === "INNER" || type === "SEMI") return true;
   return side === "left" ? type === "RIGHT" : type === "LEFT" || type === "ANTI";
 }
 
-/** Whether nothing outside its join can name it. */
+/** Whether a relation cannot be referred to outside its join. */
 export function isHidden({ joins }: Relation): boolean {
   return joins.some(
     ({ join, side }) => side === "right" && ["SEMI", "ANTI"].includes(textOf(join["join_type"])),
   );
 }
 
-/** The relations that the condition of a join can name. */
+/** Returns the relations that the condition of a join can refer to. */
 export function visibleUnder(join: Node, relations: readonly Relation[]): readonly Relation[] {
   return relations.filter((one) => {
     const at = one.joins.findIndex((above) => above.join === join);
@@ -101,7 +101,7 @@ export function visibleUnder(join: Node, relations: readonly Relation[]): readon
   });
 }
 
-/** Finds the columns of one relation among those that can be named. */
+/** Finds columns of one relation among the visible relations. */
 export function finderOf(
   relation: Relation,
   visible: readonly Relation[],
@@ -113,14 +113,14 @@ export function finderOf(
     const find = (one: Relation) => columnsOf(one)?.find(({ name }) => fold(name) === last) ?? null;
     if (names.length > 2) return null;
     if (names.length === 2) return fold(names[0]!) === fold(relation.alias) ? find(relation) : null;
-    // Of two tables that have it DuckDB takes neither, except for the columns that a join makes one.
+    // A name that two tables have is ambiguous, unless a join merges the columns.
     if (merged === null || merged.has(last)) return null;
     const others = visible.filter((one) => one !== relation && find(one) !== null);
     return others.length > 0 ? null : find(relation);
   };
 }
 
-/** The columns that joins make one; null when it is not known which. */
+/** Returns the columns that joins merge; null if unknown. */
 function mergedNames(relations: readonly Relation[]): ReadonlySet<string> | null {
   const names = new Set<string>();
   for (const { joins } of relations) {

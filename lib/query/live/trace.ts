@@ -13,41 +13,40 @@ import {
   type Relation,
 } from "./tree.ts";
 
-/** A column of a table from which alone the values of another column come, whatever else the statement does with them. */
+/** The column of a table that is the only origin of the values of another column. */
 export interface Origin {
   readonly reference: Reference;
   readonly key: TypedColumn;
 }
 
-/** The SELECTs of common table expressions, by the node that names one of them. */
+/** The SELECTs of common table expressions, by the node that refers to them. */
 type Bodies = ReadonlyMap<Node, Node>;
 
-/** What tracing a column needs to know. */
+/** The context for tracing columns. */
 export interface Tracing {
   readonly columnsOf: ColumnsOf;
   readonly bodies: Bodies;
-  /** Where the rows of a SELECT are read, for those of derived tables and of common table expressions named once. */
+  /** The reference that reads a SELECT, for derived tables and common table expressions with one reference. */
   readonly outerOf: ReadonlyMap<Node, Reference>;
 }
 
 export function tracingOf(root: Node, columnsOf: ColumnsOf): Tracing {
-  const { bodies, namedOnce } = bodiesIn(root);
+  const { bodies, usedOnce } = bodiesIn(root);
   const outerOf = new Map<Node, Reference>();
   for (const reference of referencesIn(root)) {
     const { node } = reference.relation;
     const body = bodyOf(reference.relation, bodies);
-    if (body !== null && (node["type"] === "SUBQUERY" || namedOnce.has(node))) outerOf.set(body, reference);
+    if (body !== null && (node["type"] === "SUBQUERY" || usedOnce.has(node))) outerOf.set(body, reference);
   }
   return { columnsOf, bodies, outerOf };
 }
 
-/** How deep a column is followed: authors choose how deep SQL nests. */
+/** The maximum depth to which a column is traced, because SQL may be nested to any depth. */
 const DEPTH_MAX = 16;
 
 /**
- * Where the values of an expression in a SELECT come from, when it is the bare column of a table, of a derived table or
- * of a common table expression. Grouping, limits, windows and joins above that table only leave values out, or put null
- * in their place.
+ * Returns the origin of an expression of a SELECT that is a bare column of a table, derived table or common table
+ * expression. Grouping, limits, windows and joins above that table only remove values or replace them by null.
  */
 export function originOf(select: Node, expression: unknown, tracing: Tracing, depth = 0): Origin | null {
   const names = columnNamesOf(expression);
@@ -67,7 +66,7 @@ export function originOf(select: Node, expression: unknown, tracing: Tracing, de
   return null;
 }
 
-/** Where the values of a column of a derived table or common table expression come from. */
+/** Returns the origin of a column of a derived table or common table expression. */
 export function originIn(
   relation: Relation,
   names: readonly string[] | null,
@@ -78,13 +77,13 @@ export function originIn(
   return originOfColumn(body, names[1]!, tracing, 0);
 }
 
-/** As `originIn`, of a column that `USING` names. */
+/** Like `originIn`, for a column of `USING`. */
 export function originOfUsing(relation: Relation, name: string, tracing: Tracing): Origin | null {
   const body = bodyOf(relation, tracing.bodies);
   return body === null ? null : originOfColumn(body, name, tracing, 0);
 }
 
-/** The SELECT that a relation stands for; null for a table, and for what is no plain SELECT. */
+/** Returns the SELECT of a relation; null for tables and other statements. */
 function bodyOf({ node }: Relation, bodies: Bodies): Node | null {
   if ((node["column_name_alias"] as readonly unknown[] | undefined)?.length !== 0) return null;
   const body = node["type"] === "SUBQUERY" ? (node["subquery"] as Node)["node"] : (bodies.get(node) ?? null);
@@ -97,10 +96,10 @@ function originOfColumn(select: Node, name: string, tracing: Tracing, depth: num
 }
 
 /**
- * What each name of a common table expression means, without recursive ones and those that name their columns, and which
- * names are the only ones of their expression.
+ * Returns the SELECT for each reference to a common table expression, except recursive ones and those that rename their
+ * columns, and the references that are the only ones to their expression.
  */
-function bodiesIn(root: Node): { readonly bodies: Bodies; readonly namedOnce: ReadonlySet<Node> } {
+function bodiesIn(root: Node): { readonly bodies: Bodies; readonly usedOnce: ReadonlySet<Node> } {
   const bodies = new Map<Node, Node>();
   const namesOf = new Map<Node, Node[]>();
   for (const [name, expression] of expressionsIn(root)) {
@@ -109,8 +108,8 @@ function bodiesIn(root: Node): { readonly bodies: Bodies; readonly namedOnce: Re
     bodies.set(name, body);
     namesOf.set(body, [...(namesOf.get(body) ?? []), name]);
   }
-  const namedOnce = new Set([...namesOf.values()].flatMap((names) => (names.length === 1 ? names : [])));
-  return { bodies, namedOnce };
+  const usedOnce = new Set([...namesOf.values()].flatMap((names) => (names.length === 1 ? names : [])));
+  return { bodies, usedOnce };
 }
 
 function followed(expression: Node): Node | null {

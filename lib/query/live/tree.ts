@@ -1,12 +1,12 @@
 /** A node of DuckDB's tree; see `parseSql`. */
 export type Node = Readonly<Record<string, unknown>>;
 
-/** What stands after FROM in one SELECT: the tables that it joins, and how. */
+/** A table or other relation in the FROM of a SELECT. */
 export interface Relation {
   readonly node: Node;
-  /** The name by which expressions call it. */
+  /** Its name in expressions. */
   readonly alias: string;
-  /** The joins that it is under, outermost first, and on which side of them. */
+  /** The joins around it with its side, outermost first. */
   readonly joins: readonly JoinSide[];
 }
 
@@ -15,16 +15,16 @@ interface JoinSide {
   readonly side: "left" | "right";
 }
 
-/** One place where a table or another relation is named, with the SELECT whose FROM it stands in. */
+/** A reference to a relation in the FROM of a SELECT. */
 export interface Reference {
   readonly relation: Relation;
   readonly select: Node;
   readonly relations: readonly Relation[];
-  /** Whether it is the statement itself, and no part of one. */
+  /** Whether the SELECT is the whole statement. */
   readonly isWhole: boolean;
 }
 
-/** Everything that stands directly in the FROM of a SELECT. */
+/** Yields all relations that are directly in the FROM of a SELECT. */
 export function* referencesIn(root: Node): Generator<Reference, void, void> {
   for (const select of nodesOf(root)) {
     if (select["type"] !== "SELECT_NODE" || !isNode(select["from_table"])) continue;
@@ -33,7 +33,7 @@ export function* referencesIn(root: Node): Generator<Reference, void, void> {
   }
 }
 
-/** Every table that stands directly in the FROM of a SELECT, by its place in the text. */
+/** Returns all tables that are directly in the FROM of a SELECT, by their position in the SQL. */
 export function referencesOf(root: Node): ReadonlyMap<number, Reference> {
   const found = new Map<number, Reference>();
   for (const reference of referencesIn(root)) {
@@ -43,7 +43,7 @@ export function referencesOf(root: Node): ReadonlyMap<number, Reference> {
   return found;
 }
 
-/** What stands after FROM, outermost joins first. */
+/** Returns the relations of a FROM, outermost joins first. */
 export function relationsOf(from: Node, joins: readonly JoinSide[]): readonly Relation[] {
   if (from["type"] === "JOIN") {
     return (["left", "right"] as const).flatMap((side) =>
@@ -57,7 +57,7 @@ export function isNamed(relation: Relation, name: string): boolean {
   return fold(relation.alias) === fold(name);
 }
 
-/** All nodes of a tree, each before those inside it. The stack is explicit: authors choose how deep SQL nests. */
+/** Yields all nodes of a tree, parents first. The stack is explicit, because SQL may be nested to any depth. */
 export function* nodesOf(root: unknown): Generator<Node, void, void> {
   const todo: unknown[] = [root];
   while (todo.length > 0) {
@@ -70,7 +70,7 @@ export function* nodesOf(root: unknown): Generator<Node, void, void> {
   }
 }
 
-/** The parts of a condition that must all hold. */
+/** Returns the conjuncts of a condition. */
 export function conjunctsOf(condition: unknown): readonly Node[] {
   const conjuncts: Node[] = [];
   const todo: unknown[] = [condition];
@@ -83,7 +83,7 @@ export function conjunctsOf(condition: unknown): readonly Node[] {
   return conjuncts;
 }
 
-/** The parts of the name of a column, or null for another expression. */
+/** Returns the parts of a column name; null for other expressions. */
 export function columnNamesOf(node: unknown): readonly string[] | null {
   return isNode(node) && node["class"] === "COLUMN_REF" ? (node["column_names"] as readonly string[]) : null;
 }
@@ -96,7 +96,7 @@ export function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-/** As DuckDB compares names. */
+/** Folds a name like DuckDB, which ignores the case of ASCII letters only. */
 export function fold(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

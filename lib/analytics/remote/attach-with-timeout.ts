@@ -1,32 +1,31 @@
 import { raceAbort, withTimeout } from "../../base/mod.ts";
 import { Gate, poolGate } from "../../duckdb/mod.ts";
 
-/** How long DuckDB may take to attach the database of another system. */
+/** The default timeout for attaching a remote database. */
 export const ATTACH_TIMEOUT_MS = 10_000;
 
 /**
- * Lets at most so many attaches run at once. One that connects to a host which does not answer cannot be interrupted,
- * and holds a thread of the pool until the operating system gives up. When all are held so, the next one fails at once.
+ * Limits the number of concurrent attaches. An attach to an unresponsive host cannot be interrupted and occupies a thread
+ * of the pool until the operating system times out. If all slots are occupied like this, the next attach fails at once.
  */
 export function attachGateOf(capacity: number, lostMs?: number): Gate {
   return new Gate(capacity, {
     ...(lostMs === undefined ? {} : { lostMs }),
     lostMax: capacity,
-    stuck: () =>
-      new Error("another database that was to be attached does not answer, and DuckDB still waits for it"),
+    stuck: () => new Error("another remote database does not respond, and DuckDB is still waiting for it"),
   });
 }
 
-/** One thread of the pool is left for queries. */
+/** One thread of the pool is reserved for queries. */
 const attachGate = attachGateOf(Math.max(1, poolGate.capacity - 1));
 
 /**
- * Does work that attaches a database, for at most so long. DuckDB does not always look at an interrupt while it
- * connects: then nobody waits for it, and it cleans up when it ends.
+ * Attaches a database with a timeout. DuckDB does not always check for interrupts while it connects: such work is
+ * abandoned and cleans up when it ends.
  *
  * @throws `timed_out`, `aborted`, and what the work throws
  */
-export async function attachWithin<T>(
+export async function attachWithTimeout<T>(
   what: string,
   limits: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
   work: (signal: AbortSignal) => Promise<T>,

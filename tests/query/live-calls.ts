@@ -3,24 +3,29 @@ import { afterAll } from "bun:test";
 import type { Agnes, PushedDown, Receipt } from "agnes";
 
 import { temporaryFolder } from "../sync/workspace.ts";
-import { openLiveShop, type Ask, type LiveBy } from "./live-shop.ts";
+import { openLiveShop, type ConnectorCall, type LiveBy } from "./live-shop.ts";
 
 interface Shop {
   readonly agnes: Agnes;
-  readonly asks: Ask[];
+  readonly calls: ConnectorCall[];
 }
 
-interface Asked {
-  readonly asks: readonly Ask[];
+interface LiveRun {
+  readonly calls: readonly ConnectorCall[];
   readonly receipt: Receipt;
   readonly pushed: readonly (PushedDown | undefined)[];
 }
 
 interface LiveShops {
-  /** One workspace for each way, opened when it is first needed. */
+  /** Returns the workspace of a setup, opened on first use. */
   readonly shopOf: (remote: readonly string[], by: LiveBy) => Promise<Shop>;
-  /** Runs SQL over live tables, and gives what their connector was asked for, with the receipt. */
-  readonly asked: (sql: string, remote?: readonly string[], by?: LiveBy, limit?: number) => Promise<Asked>;
+  /** Runs SQL over live tables, and returns the calls of their connector and the receipt. */
+  readonly runLive: (
+    sql: string,
+    remote?: readonly string[],
+    by?: LiveBy,
+    limit?: number,
+  ) => Promise<LiveRun>;
 }
 
 /** Workspaces with live tables, for the tests of one file. */
@@ -36,8 +41,8 @@ export function liveShops(): LiveShops {
   async function openShop(remote: readonly string[], by: LiveBy): Promise<Shop> {
     const folder = temporaryFolder();
     folders.push(folder);
-    const asks: Ask[] = [];
-    return { asks, agnes: await openLiveShop(folder.path, { remote, asks, by }) };
+    const calls: ConnectorCall[] = [];
+    return { calls, agnes: await openLiveShop(folder.path, { remote, calls, by }) };
   }
 
   function shopOf(remote: readonly string[], by: LiveBy): Promise<Shop> {
@@ -49,11 +54,11 @@ export function liveShops(): LiveShops {
 
   return {
     shopOf,
-    asked: async (sql, remote = ["b"], by = "read", limit) => {
-      const { agnes, asks } = await shopOf(remote, by);
-      asks.length = 0;
+    runLive: async (sql, remote = ["b"], by = "read", limit) => {
+      const { agnes, calls } = await shopOf(remote, by);
+      calls.length = 0;
       const receipt = await run(agnes, sql, limit);
-      return { asks: [...asks], receipt, pushed: receipt.remotes.map(({ pushedDown }) => pushedDown) };
+      return { calls: [...calls], receipt, pushed: receipt.remotes.map(({ pushedDown }) => pushedDown) };
     },
   };
 }

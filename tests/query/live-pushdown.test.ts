@@ -3,23 +3,23 @@ import { expect, test } from "bun:test";
 import type { ReadOptions } from "agnes/kit";
 
 import { temporaryFolder } from "../sync/workspace.ts";
-import { liveShops, run } from "./live-asking.ts";
-import { openLiveShop, type Ask } from "./live-shop.ts";
+import { liveShops, run } from "./live-calls.ts";
+import { openLiveShop, type ConnectorCall } from "./live-shop.ts";
 
-const { asked, shopOf } = liveShops();
+const { runLive, shopOf } = liveShops();
 
-/** What a read was asked for beside how. */
-function wanted({ options }: Ask): Pick<ReadOptions, "columns" | "filter" | "limit"> {
+/** The pushed-down options of a call. */
+function pushedOptions({ options }: ConnectorCall): Pick<ReadOptions, "columns" | "filter" | "limit"> {
   const { signal: _signal, batchRows: _rows, ...rest } = options!;
   return rest;
 }
 
-test("a live table is asked for the columns and the simple conditions of the query, and the receipt says so", async () => {
-  const { asks, receipt, pushed } = await asked(
+test("the columns and simple conditions of a query are pushed down to a live table, and listed in the receipt", async () => {
+  const { calls, receipt, pushed } = await runLive(
     "SELECT customer FROM b WHERE id BETWEEN 2 AND 5 AND 3 <> amount AND day IN (DATE '2026-01-01', '2026-01-02') " +
       "AND ok IS NULL AND customer IS NOT NULL AND lower(customer) < 'z' AND seen > '2026-01-01 01:00'",
   );
-  expect(asks.map(wanted)).toEqual([
+  expect(calls.map(pushedOptions)).toEqual([
     {
       columns: ["id", "customer", "amount", "day", "seen", "ok"],
       filter: expect.arrayContaining([
@@ -33,17 +33,17 @@ test("a live table is asked for the columns and the simple conditions of the que
       ]),
     },
   ]);
-  expect(asks[0]!.options!.filter).toHaveLength(7);
+  expect(calls[0]!.options!.filter).toHaveLength(7);
   expect(receipt.remotes[0]).toMatchObject({ id: "s.b", accessMode: "live" });
   expect(pushed[0]!.conditions).toContain('("id" >= 2)');
   expect(pushed[0]!.columns).toEqual(["id", "customer", "amount", "day", "seen", "ok"]);
   expect(pushed[0]!.rows).toBeLessThan(40);
 });
 
-test("a live table that is joined is asked for the keys of the other side, reduced by its conditions", async () => {
-  const { asks, pushed } = await asked("SELECT b.amount FROM a JOIN b ON a.id = b.id WHERE a.kind = 1");
-  expect(asks).toHaveLength(1);
-  const { columns, filter } = wanted(asks[0]!);
+test("the keys of the other side of a join, filtered by its conditions, are pushed down to a live table", async () => {
+  const { calls, pushed } = await runLive("SELECT b.amount FROM a JOIN b ON a.id = b.id WHERE a.kind = 1");
+  expect(calls).toHaveLength(1);
+  const { columns, filter } = pushedOptions(calls[0]!);
   expect(columns).toEqual(["id", "amount"]);
   expect(filter).toHaveLength(1);
   expect(filter![0]!.values.map(String).sort()).toEqual(["0", "1", "4", "7"]);
@@ -92,9 +92,9 @@ test.each([
     "SELECT count(*) FROM b WHERE EXISTS (FROM a JOIN c ON a.kind = c.id WHERE b.id = a.id)",
     11,
   ],
-])("a live table gets the keys of a %s", async (_name, sql, values) => {
-  const { asks } = await asked(sql);
-  expect(asks.map(({ options }) => options!.filter!.map((one) => one.values.length))).toEqual([[values]]);
+])("the keys are pushed down to a live table for a %s", async (_name, sql, values) => {
+  const { calls } = await runLive(sql);
+  expect(calls.map(({ options }) => options!.filter!.map((one) => one.values.length))).toEqual([[values]]);
 });
 
 test.each([
@@ -114,30 +114,30 @@ test.each([
     "WITH w AS (SELECT id FROM a UNION SELECT id FROM c) SELECT count(*) FROM w JOIN b ON b.id = w.id",
   ],
   [
-    "a CTE with names of its own",
+    "a CTE that renames its columns",
     "WITH w(id, k) AS (SELECT kind, id FROM a) SELECT count(*) FROM w JOIN b ON b.id = w.id",
   ],
   ["the preserved side of a CTE", "WITH w AS (FROM a) SELECT count(*) FROM b LEFT JOIN w ON w.id = b.id"],
   ["NOT IN", "SELECT count(*) FROM b WHERE id NOT IN (SELECT id FROM a)"],
   ["an anti join", "SELECT count(*) FROM b ANTI JOIN a USING (id)"],
   ["another type", "SELECT count(*) FROM b JOIN a ON b.customer = a.id::VARCHAR"],
-])("a live table gets no keys of %s", async (_name, sql) => {
-  const { asks } = await asked(sql);
-  expect(asks.map(({ options }) => options!.filter)).toEqual([undefined]);
+])("no keys are pushed down to a live table for %s", async (_name, sql) => {
+  const { calls } = await runLive(sql);
+  expect(calls.map(({ options }) => options!.filter)).toEqual([undefined]);
 });
 
-test("a live table without any wanted key is not asked at all", async () => {
-  const { asks, pushed } = await asked("SELECT count(*) FROM a JOIN b USING (id) WHERE a.kind = 99");
-  expect(asks).toEqual([]);
+test("the connector is not called if there are no keys", async () => {
+  const { calls, pushed } = await runLive("SELECT count(*) FROM a JOIN b USING (id) WHERE a.kind = 99");
+  expect(calls).toEqual([]);
   expect(pushed[0]).toMatchObject({ keys: [{ column: "id", values: 0 }], rows: 0 });
 });
 
-test("of two live tables, the one with conditions is read first, and its keys limit the other", async () => {
-  const { asks } = await asked("SELECT count(*) FROM b JOIN c ON b.id = c.id WHERE c.label = 'c1'", [
+test("of two live tables, the one with conditions is read first, and its keys filter the other", async () => {
+  const { calls } = await runLive("SELECT count(*) FROM b JOIN c ON b.id = c.id WHERE c.label = 'c1'", [
     "b",
     "c",
   ]);
-  const filters = asks.map(({ table, options }) => [
+  const filters = calls.map(({ table, options }) => [
     table,
     options!.filter!.map(({ column, values }) => [column, values.length]),
   ]);
@@ -147,21 +147,21 @@ test("of two live tables, the one with conditions is read first, and its keys li
   ]);
 });
 
-test("a live table that a query names twice is asked once, for what both places want", async () => {
-  const { asks } = await asked(
+test("a live table with two references is read once, with the demand of both", async () => {
+  const { calls } = await runLive(
     "WITH w AS (SELECT id, amount FROM b WHERE ok = true) SELECT count(*) FROM w x JOIN w y USING (id), b WHERE b.ok = true",
   );
-  expect(asks.map(wanted)).toEqual([
+  expect(calls.map(pushedOptions)).toEqual([
     { columns: ["id", "amount", "ok"], filter: [{ column: "ok", operator: "eq", values: [true] }] },
   ]);
 });
 
 test.each([
   ["its own", "SELECT id FROM b LIMIT 3 OFFSET 1", undefined, 4],
-  ["that of the answer", "SELECT id FROM b", 5, 6],
+  ["that of the result", "SELECT id FROM b", 5, 6],
   ["the smaller one", "SELECT id FROM b LIMIT 30", 5, 6],
   [
-    "none beside a condition, which a connector may leave to us",
+    "none with a condition, which a connector may ignore",
     "SELECT id FROM b WHERE id > 1 LIMIT 3",
     undefined,
     undefined,
@@ -170,36 +170,36 @@ test.each([
   ["none below an order", "SELECT id FROM b ORDER BY id LIMIT 3", 5, undefined],
   ["none for distinct rows", "SELECT DISTINCT id FROM b LIMIT 3", 5, undefined],
   ["none for a union", "SELECT id FROM b UNION ALL SELECT id FROM a LIMIT 3", 5, undefined],
-])("a live table is given a limit: %s", async (_name, sql, rows, limit) => {
-  const { asks, pushed } = await asked(sql, ["b"], "read", rows);
-  expect(asks.map(({ options }) => options!.limit)).toEqual([limit]);
+])("a limit is pushed down to a live table: %s", async (_name, sql, rows, limit) => {
+  const { calls, pushed } = await runLive(sql, ["b"], "read", rows);
+  expect(calls.map(({ options }) => options!.limit)).toEqual([limit]);
   expect(pushed[0]!.limit).toBe(limit ?? null);
 });
 
 test("a connector with `query` and no `read` serves a remote table in standard SQL", async () => {
-  const { asks, pushed } = await asked(
+  const { calls, pushed } = await runLive(
     "SELECT amount FROM b WHERE id >= 3 AND customer IN ('ann', 'it''s') AND customer < 'z' AND seen > '2026-01-01'",
     ["b"],
     "query",
   );
-  expect(asks.map(({ sql }) => sql)).toEqual([
+  expect(calls.map(({ sql }) => sql)).toEqual([
     expect.stringContaining('SELECT "id", "customer", "amount", "seen" FROM "shop"."main"."b" WHERE '),
   ]);
-  const sql = asks[0]!.sql!;
+  const sql = calls[0]!.sql!;
   expect(sql).toContain(`("id" >= 3)`);
   expect(sql).toContain(`"customer" IN ('ann', 'it''s')`);
-  // Engines order texts in different ways, and mean different moments.
+  // The order of strings and the meaning of timestamps differ between engines.
   expect(sql).not.toContain("'z'");
   expect(sql).not.toContain("2026");
   expect(pushed[0]!.conditions).toHaveLength(2);
 });
 
-test("a source that answers SQL is given the limit when it counts the rows that the query wants", async () => {
-  const limited = await asked("SELECT id FROM b WHERE id > 3 LIMIT 2", ["b"], "query");
-  expect(limited.asks[0]!.sql).toEndWith('WHERE ("id" > 3) LIMIT 2');
-  // Where case does not count it would find other rows as well, and stop at them.
-  const texts = await asked("SELECT id FROM b WHERE customer = 'ann' LIMIT 2", ["b"], "query");
-  expect(texts.asks[0]!.sql).toEndWith(`WHERE "customer" IN ('ann')`);
+test("a limit is pushed down to a source with SQL if the source applies all conditions", async () => {
+  const limited = await runLive("SELECT id FROM b WHERE id > 3 LIMIT 2", ["b"], "query");
+  expect(limited.calls[0]!.sql).toEndWith('WHERE ("id" > 3) LIMIT 2');
+  // An engine that ignores case would find other rows as well, and stop at them.
+  const texts = await runLive("SELECT id FROM b WHERE customer = 'ann' LIMIT 2", ["b"], "query");
+  expect(texts.calls[0]!.sql).toEndWith(`WHERE "customer" IN ('ann')`);
 });
 
 const NOTHING = { columns: [], conditions: [], keys: [], limit: 0, rows: 0 };
@@ -223,17 +223,17 @@ test.each([
   "EXPLAIN DESCRIBE b",
   "EXPLAIN SUMMARIZE b",
   "EXPLAIN PIVOT b ON ok IN (true, false) USING sum(amount)",
-])("%s asks the connector of a live table for nothing", async (sql) => {
+])("%s does not call the connector of a live table", async (sql) => {
   for (const by of ["read", "query"] as const) {
-    const { asks, pushed } = await asked(sql, ["b"], by);
-    expect(asks).toEqual([]);
+    const { calls, pushed } = await runLive(sql, ["b"], by);
+    expect(calls).toEqual([]);
     expect(pushed).toEqual([NOTHING]);
   }
 });
 
-test("DESCRIBE shows all columns of a live table, also beside a query of some rows of it", async () => {
-  const { agnes, asks } = await shopOf(["b"], "read");
-  asks.length = 0;
+test("DESCRIBE returns all columns of a live table, also in a query of some of its rows", async () => {
+  const { agnes, calls } = await shopOf(["b"], "read");
+  calls.length = 0;
   const described = await agnes.rows("DESCRIBE b");
   expect(described.map((row) => [row["column_name"], row["column_type"]])).toEqual([
     ["id", "BIGINT"],
@@ -243,17 +243,17 @@ test("DESCRIBE shows all columns of a live table, also beside a query of some ro
     ["seen", "TIMESTAMP"],
     ["ok", "BOOLEAN"],
   ]);
-  expect(asks).toEqual([]);
+  expect(calls).toEqual([]);
   const sql = "SELECT count(*) AS n, count(DISTINCT b.amount) AS m FROM b, (DESCRIBE b) AS d WHERE b.id = 3";
   expect(await agnes.rows(sql)).toEqual([{ n: 18, m: 2 }]);
-  expect(asks.map(({ options }) => options!.filter)).toEqual([
+  expect(calls.map(({ options }) => options!.filter)).toEqual([
     [{ column: "id", operator: "eq", values: [3n] }],
   ]);
 });
 
-test("DESCRIBE of a common table expression reads nothing, and who reads it reads all the same", async () => {
-  const { agnes, asks } = await shopOf(["b"], "read");
-  asks.length = 0;
+test("DESCRIBE of a common table expression reads no rows, other references do", async () => {
+  const { agnes, calls } = await shopOf(["b"], "read");
+  calls.length = 0;
   const sql = "WITH w AS (FROM b) SELECT (SELECT count(*) FROM w) AS n, count(*) AS m FROM (DESCRIBE w)";
   expect(await agnes.rows(sql)).toEqual([{ n: 40, m: 6 }]);
   const inner = "WITH b AS (FROM b) SELECT count(*) AS n FROM (WITH c AS (FROM b) FROM c)";
@@ -261,27 +261,27 @@ test("DESCRIBE of a common table expression reads nothing, and who reads it read
   const recursive =
     "WITH RECURSIVE w(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM w, b WHERE i < 1 AND b.id = 3) SELECT max(i) AS n FROM w";
   expect(await agnes.rows(recursive)).toEqual([{ n: 1 }]);
-  expect(asks).toHaveLength(3);
+  expect(calls).toHaveLength(3);
 });
 
-test("Agnes.describe() asks the connector of a live table for no rows", async () => {
-  const { agnes, asks } = await shopOf(["b"], "read");
-  asks.length = 0;
+test("Agnes.describe() reads no rows of a live table", async () => {
+  const { agnes, calls } = await shopOf(["b"], "read");
+  calls.length = 0;
   expect((await agnes.describe("b")).schema).toHaveLength(6);
-  expect(asks).toEqual([]);
+  expect(calls).toEqual([]);
 });
 
-test("DESCRIBE of a PIVOT whose columns only the rows of a live table tell reads it once", async () => {
-  const { agnes, asks } = await shopOf(["b"], "read");
-  asks.length = 0;
+test("DESCRIBE of a PIVOT whose columns depend on a live table reads it once", async () => {
+  const { agnes, calls } = await shopOf(["b"], "read");
+  calls.length = 0;
   const rows = await agnes.rows("DESCRIBE PIVOT b ON ok USING sum(amount) GROUP BY customer");
   expect(rows.map((row) => row["column_name"])).toEqual(["customer", "false", "true"]);
-  expect(asks).toHaveLength(1);
+  expect(calls).toHaveLength(1);
 });
 
 test("SUMMARIZE reads a live table once", async () => {
-  const { asks } = await asked("SUMMARIZE b");
-  expect(asks).toHaveLength(1);
+  const { calls } = await runLive("SUMMARIZE b");
+  expect(calls).toHaveLength(1);
 });
 
 test.each([
@@ -292,16 +292,16 @@ test.each([
   "EXPLAIN WITH w AS MATERIALIZED (FROM b) FROM w, w x",
   "EXPLAIN SUMMARIZE b",
   "EXPLAIN PIVOT b ON ok IN (true, false) USING sum(amount)",
-])("%s shows the scan of a live table, and nothing of how Agnes reads it", async (sql) => {
+])("%s contains the scan of a live table without internal names", async (sql) => {
   const { agnes } = await shopOf(["b"], "read");
   const [row] = await agnes.rows(sql);
   expect(row!["explain_value"]).toContain("LIVE_SCAN");
   expect(row!["explain_value"]).not.toMatch(/agnes|wait|sleep/i);
 });
 
-test("EXPLAIN refuses a PIVOT of a live table whose columns only its rows tell", async () => {
-  const { agnes, asks } = await shopOf(["b"], "read");
-  asks.length = 0;
+test("EXPLAIN rejects a PIVOT whose columns depend on a live table", async () => {
+  const { agnes, calls } = await shopOf(["b"], "read");
+  calls.length = 0;
   for (const sql of ["EXPLAIN PIVOT b ON ok", "EXPLAIN PIVOT (SELECT ok FROM b JOIN a USING (id)) ON ok"]) {
     const failure = await run(agnes, sql).catch((error: unknown) => error);
     expect(failure).toMatchObject({
@@ -309,33 +309,33 @@ test("EXPLAIN refuses a PIVOT of a live table whose columns only its rows tell",
       message: expect.stringContaining("s.b"),
     });
   }
-  expect(asks).toEqual([]);
+  expect(calls).toEqual([]);
 });
 
-test("a live table beside a list of tables is asked for the rows that the query wants", async () => {
-  const { asks } = await asked("SELECT b.id FROM b, (SHOW TABLES) AS t WHERE b.id = 3 AND t.name = 'b'");
-  expect(asks.map(({ options }) => options!.filter)).toEqual([
+test("conditions are pushed down to a live table in a query that also lists tables", async () => {
+  const { calls } = await runLive("SELECT b.id FROM b, (SHOW TABLES) AS t WHERE b.id = 3 AND t.name = 'b'");
+  expect(calls.map(({ options }) => options!.filter)).toEqual([
     [{ column: "id", operator: "eq", values: [3n] }],
   ]);
 });
 
-test("a live table that a SEMI join hides is asked for the conditions of that join, and of none outside it", async () => {
-  const { asks } = await asked(
+test("only the conditions of a SEMI join are pushed down to a live table that it hides", async () => {
+  const { calls } = await runLive(
     "WITH w AS (SELECT 3 AS k, 50 AS amount) " +
       "SELECT count(*) FROM a JOIN (w SEMI JOIN b ON k = b.id AND b.ok = true) ON amount = 50 AND a.id = amount",
   );
-  expect(asks.map(({ options }) => options!.filter)).toEqual([
+  expect(calls.map(({ options }) => options!.filter)).toEqual([
     [{ column: "ok", operator: "eq", values: [true] }],
   ]);
 });
 
-test("more than 10,000 keys are not passed on", async () => {
+test("more than 10,000 keys are not pushed down", async () => {
   using folder = temporaryFolder();
-  const asks: Ask[] = [];
-  await using agnes = await openLiveShop(folder.path, { remote: ["b"], asks, more: 10_001 });
+  const calls: ConnectorCall[] = [];
+  await using agnes = await openLiveShop(folder.path, { remote: ["b"], calls, more: 10_001 });
   await run(agnes, "SELECT count(*) FROM a JOIN b ON a.id = b.id");
   await run(agnes, "SELECT count(*) FROM a JOIN b ON a.id = b.id WHERE a.id <> 7");
-  expect(asks.map(({ options }) => options!.filter?.map(({ values }) => values.length))).toEqual([
+  expect(calls.map(({ options }) => options!.filter?.map(({ values }) => values.length))).toEqual([
     undefined,
     [10_000],
   ]);

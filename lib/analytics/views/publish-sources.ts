@@ -1,30 +1,30 @@
 import { isAgnesError, messageOf, type Files } from "../../base/mod.ts";
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
-import { findUnsafe } from "../extracts/as-checked.ts";
+import { findUnsafe } from "../extracts/unsafe-files.ts";
 import type { SourceScan } from "../extracts/scan-sources.ts";
 import { createViews, type ViewStatement } from "./create-views.ts";
 import { databaseNames, tableId, type AnalyticsState, type AnalyticsTable, type Issue } from "../model.ts";
 
 /** The visible tables, before names in `main` are assigned. */
-export interface ShownSources {
+export interface PublishedSources {
   readonly tables: readonly AnalyticsTable[];
   /** Ids of tables whose view was created again. */
-  readonly remade: ReadonlySet<string>;
+  readonly recreated: ReadonlySet<string>;
   readonly issues: ReadonlyMap<string, readonly Issue[]>;
 }
 
 /** Creates the views `<source>.<name>` of changed tables, and drops those of removed tables. */
-export async function showSources(
+export async function publishSources(
   files: Files,
   connection: Connection,
   previous: AnalyticsState | null,
   scans: readonly SourceScan[],
   signal: AbortSignal | undefined,
-): Promise<ShownSources> {
+): Promise<PublishedSources> {
   const before = groupBySource(previous?.tables ?? []);
   const issues = new Map<string, Issue[]>();
   const tables: AnalyticsTable[] = [];
-  const remade = new Set<string>();
+  const recreated = new Set<string>();
   await dropGone(connection, previous, scans);
   const kept = scans.flatMap((scan) => (scan.kind === "scanned" ? [] : (before.get(scan.source) ?? [])));
   await createStubs(connection, kept);
@@ -36,30 +36,30 @@ export async function showSources(
     }
     const found: Issue[] = [...scan.issues];
     issues.set(scan.source, found);
-    const shown =
+    const published =
       scan.kind === "unreadable"
         ? await keepOld(files, connection, { old, found, scan })
-        : await showTables(connection, scan, { old, found, remade, signal });
-    tables.push(...shown);
+        : await publishTables(connection, scan, { old, found, recreated, signal });
+    tables.push(...published);
   }
-  return { tables: await countColumns(connection, tables, remade), remade, issues };
+  return { tables: await countColumns(connection, tables, recreated), recreated, issues };
 }
 
 /** The tables of a readable source. */
-async function showTables(
+async function publishTables(
   connection: Connection,
   scan: SourceScan & { readonly kind: "scanned" },
   context: {
     readonly old: readonly AnalyticsTable[];
     readonly found: Issue[];
-    readonly remade: Set<string>;
+    readonly recreated: Set<string>;
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<readonly AnalyticsTable[]> {
-  const { old, found, remade, signal } = context;
+  const { old, found, recreated, signal } = context;
   const oldById = new Map(old.map((table) => [tableId(table), table]));
-  const wanted = new Map(scan.tables.map((table) => [tableId(table), table]));
-  const gone = old.filter((table) => !wanted.has(tableId(table)));
+  const scanned = new Map(scan.tables.map((table) => [tableId(table), table]));
+  const gone = old.filter((table) => !scanned.has(tableId(table)));
   await runAll(connection, [
     ...(scan.tables.length === 0 ? [] : [`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(scan.source)}`]),
     ...gone.map(dropView),
@@ -67,14 +67,14 @@ async function showTables(
   await createStubs(connection, scan.tables);
   const make = scan.tables.filter((table) => !sameView(oldById.get(tableId(table)), table));
   const failures = await createViews(connection, make.map(viewStatement), signal);
-  for (const table of make) if (!failures.has(tableId(table))) remade.add(tableId(table));
-  const shown: AnalyticsTable[] = [];
+  for (const table of make) if (!failures.has(tableId(table))) recreated.add(tableId(table));
+  const published: AnalyticsTable[] = [];
   for (const table of scan.tables) {
     const id = tableId(table);
     const earlier = oldById.get(id);
     const failure = failures.get(id);
     if (failure === undefined) {
-      shown.push({ ...table, columns: earlier?.columns ?? null });
+      published.push({ ...table, columns: earlier?.columns ?? null });
       continue;
     }
     const reason = messageOf(failure);
@@ -84,11 +84,11 @@ async function showTables(
       code: isAgnesError(failure) ? failure.code : "view_failed",
       reason,
     });
-    if (earlier !== undefined && (await answers(connection, earlier)))
-      shown.push({ ...earlier, staleReason: reason });
+    if (earlier !== undefined && (await isReadable(connection, earlier)))
+      published.push({ ...earlier, staleReason: reason });
     else if (earlier !== undefined) await connection.run(dropView(earlier));
   }
-  return shown;
+  return published;
 }
 
 /** The tables of an unreadable extract, which is not treated as missing. */
@@ -109,7 +109,7 @@ async function keepOld(
   const unsafe = await findUnsafe(files, scan, old);
   const kept: AnalyticsTable[] = [];
   for (const table of old) {
-    if (!unsafe.includes(table) && (await answers(connection, table))) {
+    if (!unsafe.includes(table) && (await isReadable(connection, table))) {
       kept.push({ ...table, staleReason: reason });
       continue;
     }
@@ -124,8 +124,8 @@ async function keepOld(
   return kept;
 }
 
-/** Whether an existing view can still be read. */
-async function answers(connection: Connection, table: AnalyticsTable): Promise<boolean> {
+/** Whether an existing view is still readable. */
+async function isReadable(connection: Connection, table: AnalyticsTable): Promise<boolean> {
   if (table.accessMode !== "file") return true;
   try {
     await connection.rows(`SELECT * FROM ${qualified(table)} LIMIT 0`);
@@ -175,16 +175,16 @@ const UNKNOWN_COLUMNS = "unknown VARCHAR";
 async function countColumns(
   connection: Connection,
   tables: readonly AnalyticsTable[],
-  remade: ReadonlySet<string>,
+  recreated: ReadonlySet<string>,
 ): Promise<readonly AnalyticsTable[]> {
-  if (remade.size === 0) return tables;
+  if (recreated.size === 0) return tables;
   const rows = await connection.rows<{ id: string; n: bigint }>(
     `SELECT schema_name || '.' || view_name AS id, column_count AS n FROM duckdb_views()
      WHERE database_name = ${quoteLiteral(databaseNames.analytics)} AND NOT internal`,
   );
   const counts = new Map(rows.map(({ id, n }) => [id, Number(n)]));
   return tables.map((table) => {
-    if (!remade.has(tableId(table))) return table;
+    if (!recreated.has(tableId(table))) return table;
     const known = table.accessMode === "file" || table.sourceColumns !== null;
     return { ...table, columns: known ? (counts.get(tableId(table)) ?? null) : null };
   });

@@ -4,17 +4,17 @@ import type { Files } from "../../base/mod.ts";
 import { EXTRACT_FILE } from "../../extract/format/mod.ts";
 import { isWithin } from "./folder.ts";
 
-/** A sync may replace the file at any time, so another look is no failure. */
+/** A sync may replace the file at any time, so a replaced file is checked again. */
 const ATTEMPTS = 3;
 
 /**
- * Checks the file of an extract and opens it. When another file is in its place afterwards, what was opened need not be
- * what was checked, so it is closed, and both are done again.
+ * Checks the file of an extract and opens it. If the file was replaced meanwhile, the opened file may differ from the
+ * checked one, so it is closed and both steps are repeated.
  *
  * @param directory the extract's folder
- * @returns `null` when the file was replaced each time
+ * @returns `null` if the file was replaced each time
  */
-export async function openAsChecked<C, O>(
+export async function openUnchanged<C, O>(
   files: Files,
   directory: string,
   check: () => Promise<C>,
@@ -35,7 +35,7 @@ export async function openAsChecked<C, O>(
   return null;
 }
 
-/** Which files the extract is made of, by device and inode; `null` when one of them is outside of its folder. */
+/** Identifies the files of the extract by device and inode; `null` if one of them is outside its folder. */
 async function identityOf(files: Files, directory: string): Promise<string | null> {
   const realDirectory = await files.realPath(directory);
   const found = await Promise.all(

@@ -6,29 +6,29 @@ import type { LiveTable } from "../../sources/mod.ts";
 import { QueryDatabase, type LiveQuery } from "./query-database.ts";
 import { nodesOf, type Node } from "./tree.ts";
 
-/** What is to be run over live tables. */
+/** A statement over live tables. */
 export interface LiveStatement {
-  /** The SELECT; null when its text is not all that is run, so that everything is wanted. */
+  /** The SELECT; null if other statements run as well, so that all rows are needed. */
   readonly sql: string | null;
-  /** Whether it is only bound or explained, so that no row is read. Default `false`. */
+  /** Whether the statement is only bound or explained, so that no rows are read. Default: false. */
   readonly schemaOnly?: boolean;
-  /** How many rows of the answer are read. */
+  /** The number of rows of the result that are read. */
   readonly rowsMax: number;
   readonly signal: AbortSignal;
 }
 
-/** What the query runs on. */
+/** The connection and the tables of a query. */
 export interface LivePlace {
-  /** A free name for the query's own database. */
+  /** An unused name for the database of the query. */
   readonly name: string;
   readonly connection: Connection;
   readonly names: TableNames;
   readonly tables: readonly AnalyticsTable[];
-  /** Those that are live, by id. */
+  /** The live tables, by id. */
   readonly live: ReadonlyMap<string, LiveTable>;
 }
 
-/** The query's own database, which is still to be filled. */
+/** Plans the database of a query; `fill` creates its tables. */
 export async function planLive(place: LivePlace, statement: LiveStatement): Promise<QueryDatabase> {
   const { name, connection, names, tables, live } = place;
   const { sql, rowsMax, signal, schemaOnly = false } = statement;
@@ -57,7 +57,7 @@ export async function planLive(place: LivePlace, statement: LiveStatement): Prom
   return new QueryDatabase(name, connection, { ...query, root, uses, isAlone });
 }
 
-/** Whether a part of it may run several times. */
+/** Whether a part of the statement may run several times. */
 function repeats(root: Node): boolean {
   for (const node of nodesOf(root)) if (node["type"] === "RECURSIVE_CTE_NODE") return true;
   return false;

@@ -8,10 +8,10 @@ import { leadsToSome, reachesStrange } from "./place.ts";
 type Place = Pick<AnalyticsSource, "source" | "directory">;
 
 /**
- * Whether the links, pipes and devices in the folder of an extract are those that were there when its views were
- * checked; the extract's own file does not show that.
+ * Whether the links, pipes and devices in the folder of an extract are the same as when its views were checked. A change
+ * of them does not change the extract's own file.
  */
-export async function isFolderAsChecked(
+export async function isFolderUnchanged(
   files: Files,
   source: Place & Pick<AnalyticsSource, "strange">,
 ): Promise<boolean> {
@@ -20,8 +20,8 @@ export async function isFolderAsChecked(
 }
 
 /**
- * Those tables of one extract that may not be read any more: a link in the place of a file leads to the rows of another
- * source, and opening a pipe never returns.
+ * Returns the tables of one extract that are no longer safe to read: a link in place of a file may lead to the rows of
+ * another source, and opening a pipe never returns.
  */
 export async function findUnsafe(
   files: Files,
@@ -30,9 +30,9 @@ export async function findUnsafe(
 ): Promise<readonly AnalyticsTable[]> {
   const { directory } = place;
   const pathsOf = new Map(tables.map((table) => [table, pathsIn(table, directory)]));
-  // An extract of many parts is listed with each query, so only where these tables lie.
+  // This runs for each query, so only the folders of these tables are listed.
   const folder = await folderOf(files, place, leadsToSome([...pathsOf.values()].flat()));
-  // Without a folder there is no row of others either; DuckDB says which file is gone.
+  // A missing folder cannot lead to rows of other sources; DuckDB reports the missing file.
   if (folder === "gone") return [];
   if (folder === null) return tables;
   return folder.strange.length === 0
@@ -40,7 +40,7 @@ export async function findUnsafe(
     : tables.filter((table) => pathsOf.get(table)!.some((path) => reachesStrange(folder, path)));
 }
 
-/** Null when nothing of it may be opened. */
+/** Returns the checked folder; null if no file in it may be opened. */
 async function folderOf(
   files: Files,
   { source, directory }: Place,
@@ -53,7 +53,7 @@ async function folderOf(
   }
 }
 
-/** The paths of a folder that a definition names, which has them in quotes; all there are when that is not certain. */
+/** Returns the quoted paths of a definition that are in a folder; all paths of the folder if that is uncertain. */
 function pathsIn({ definition }: AnalyticsTable, directory: string): readonly string[] {
   if (definition.includes("\\")) return [join(directory, "**")];
   return [...definition.matchAll(/'((?:[^']|'')*)'|"((?:[^"]|"")*)"/g)]
