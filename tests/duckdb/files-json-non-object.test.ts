@@ -62,7 +62,7 @@ test("openJsonFile() sorts out what is no object in its place, with line and tex
       row: line,
       column: "",
       value: rows[line - 1]!,
-      reason: `found ${kind} instead of an object, since each row must be one`,
+      reason: `found ${kind} instead of an object; each row must be an object`,
       record: { line, text: rows[line - 1]! },
     });
     expect(rejected).toEqual([

@@ -86,14 +86,14 @@ test("inspectFiles() refuses durations of different units, and a known table tak
   }
   const problem = await rejection(inspectFiles(connection, inputs, { format: "parquet" }));
   expect(problem.message).toMatch(
-    /b\.parquet.*column "d" says duration in microseconds, but duration in seconds in a\.parquet/,
+    /b\.parquet.*column "d" is declared as duration in microseconds, but as duration in seconds in a\.parquet/,
   );
   const { reading } = await inspectFiles(connection, inputs.slice(0, 1), { format: "parquet" });
   const { path: data, origin } = inputs[1]!;
   const chunk = { kind: "file", format: "parquet", data, origin, reading: reading! } as const;
   expect(await rejection(openFile(chunk, { connection }))).toMatchObject({
     code: "file_reading_outdated",
-    message: expect.stringMatching(/b\.parquet.*"d" says duration in microseconds/),
+    message: expect.stringMatching(/b\.parquet.*"d" is declared as duration in microseconds/),
   });
 });
 

@@ -99,7 +99,7 @@ test.each([
   "inspectParquet() names a file with its own type beside one that does not go with it: %s",
   async (values, problem) => {
     const error = await rejection(readParquet(values.map((value) => `SELECT ${value} AS v`)));
-    expect(error.message).toContain(`"${values.length - 1}.parquet": ${problem}, so give one under types`);
+    expect(error.message).toContain(`"${values.length - 1}.parquet": ${problem}; set its type under types`);
   },
 );
 
@@ -333,11 +333,9 @@ test("inspectParquet() unites times with nanoseconds with times and with text, a
 
 test.each([
   ["in UTC", ns("00:00:00.000000001"), true],
-  ["beyond a day", "TIMESTAMP_NS '1970-01-02 00:00:00.000000001'", false],
+  ["outside a day", "TIMESTAMP_NS '1970-01-02 00:00:00.000000001'", false],
 ])("inspectParquet() refuses times with nanoseconds %s", async (what, value, isUtc) => {
   const error = await rejection(readParquet([`SELECT [${value}] AS v`], { change: toTimes(isUtc) }));
   expect(error.code).toBe("file_unreadable");
-  expect(error.message).toContain(
-    `"0.parquet": its column "v" holds times ${what} with parts of a microsecond`,
-  );
+  expect(error.message).toContain(`"0.parquet": its column "v" contains times ${what} with nanoseconds`);
 });

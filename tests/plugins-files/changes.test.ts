@@ -3,7 +3,7 @@ import { rename, rm, stat, utimes } from "node:fs/promises";
 
 import {
   fingerprint,
-  lookAtFiles,
+  fingerprintFiles,
   planRead,
   writeState,
   type Fingerprint,
@@ -123,7 +123,7 @@ describe("files: unchanged files", () => {
     const now = () => new Date(Date.now() + 3_600_000);
     const look = async () => ({
       ...asked,
-      files: await lookAtFiles([["orders.csv", file]], { now, signal }),
+      files: await fingerprintFiles([["orders.csv", file]], { now, signal }),
     });
     const before = await look();
     const { mtime, ino } = await stat(file);
@@ -134,12 +134,12 @@ describe("files: unchanged files", () => {
     expect(planRead(before, after)).toMatchObject({ changed: ["orders.csv"], kept: [] });
   });
 
-  test("lookAtFiles() keeps the order of the files, however many there are", async () => {
+  test("fingerprintFiles() keeps the order of the files, however many there are", async () => {
     const names = Array.from({ length: 100 }, (_, at) => `${(at * 37) % 100}.csv`);
     for (const [at, name] of names.entries()) await folder.write(name, "x".repeat(at));
     const { signal } = new AbortController();
     const files = names.map((name) => [name, `${folder.path}/${name}`] as const);
-    const seen = await lookAtFiles(files, { now: () => new Date(), signal });
+    const seen = await fingerprintFiles(files, { now: () => new Date(), signal });
     expect([...seen.keys()]).toEqual(names);
     expect([...seen.values()].map(({ sizeBytes }) => sizeBytes)).toEqual(names.map((_, at) => at));
   });

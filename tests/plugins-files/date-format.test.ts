@@ -88,7 +88,7 @@ test("a format that strptime does not have is an error of the table that names t
     const stats = await syncFolder(folder, { path: "data", csv: { [option]: format } });
     expect(stats.errors.map(({ table }) => table)).toEqual(["t"]);
     expect(stats.errors[0]!.error.message).toContain(
-      `csv.${option} is not valid: ${JSON.stringify(format)} is no format of strptime: `,
+      `csv.${option} is not valid: ${JSON.stringify(format)} is not a strptime format: `,
     );
   }
 });
@@ -96,10 +96,10 @@ test("a format that strptime does not have is an error of the table that names t
 test("CSV options that contradict the delimiter of the files are errors that name the option", async () => {
   await folder.write("data/t.csv", "d,n\n2026-01-31,1\n");
   for (const [given, message] of [
-    [{ quote: "," }, 'csv.quote is not valid: it is also in the delimiter of the files, ","'],
-    [{ escape: "," }, 'csv.escape is not valid: it is also in the delimiter of the files, ","'],
-    [{ nullValues: ['"'] }, 'csv.nullValues is not valid: "\\"" holds the quote'],
-    [{ nullValues: ["a,"] }, 'csv.nullValues is not valid: "a," holds the delimiter'],
+    [{ quote: "," }, 'csv.quote is not valid: it also occurs in the delimiter of the files, ","'],
+    [{ escape: "," }, 'csv.escape is not valid: it also occurs in the delimiter of the files, ","'],
+    [{ nullValues: ['"'] }, 'csv.nullValues is not valid: "\\"" contains the quote'],
+    [{ nullValues: ["a,"] }, 'csv.nullValues is not valid: "a," contains the delimiter'],
   ] as const) {
     const stats = await syncFolder(folder, { path: "data", csv: given });
     expect(stats.errors[0]!.error.message).toEndWith(message);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { lookAtFiles } from "../../plugins/files/changes.ts";
+import { fingerprintFiles } from "../../plugins/files/changes.ts";
 import { findTables } from "../../plugins/files/scan.ts";
 import { makeFolder, rejection, type Folder } from "./support.ts";
 
@@ -136,7 +136,7 @@ describe("files: failures", () => {
     const found = await findTables(folder.path, { followLinks: false, roots: [] });
     await rm(file);
     const files = found[0]!.files.map((path) => [path, path] as const);
-    expect(await rejection(lookAtFiles(files, { now: () => new Date(), signal }))).toMatchObject({
+    expect(await rejection(fingerprintFiles(files, { now: () => new Date(), signal }))).toMatchObject({
       code: "file_failed",
       message: expect.stringContaining("a.csv"),
     });

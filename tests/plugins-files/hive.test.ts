@@ -62,8 +62,8 @@ describe("files: hive partitions", () => {
       );
     }
     expect(() => tablePartitions("events", ["a=1/A=2/x.csv"])).toThrow(
-      /a file has a and A, which differ by case only: a=1\/A=2\/x\.csv$/,
+      /a file contains a and A, which differ only by case: a=1\/A=2\/x\.csv$/,
     );
-    expect(() => tablePartitions("events", ["a=1/a=2/x.csv"])).toThrow(/has a twice: a=1\/a=2\/x\.csv$/);
+    expect(() => tablePartitions("events", ["a=1/a=2/x.csv"])).toThrow(/contains a twice: a=1\/a=2\/x\.csv$/);
   });
 });

@@ -146,7 +146,7 @@ describe("files: a table that is known", () => {
     await sync();
     await folder.write("data/t.csv", "id;name\n2;b\n");
     const again = await sync();
-    expect(again.error).toMatch(/t\.csv.*separated by ";", those of its table by ","/);
+    expect(again.error).toMatch(/t\.csv.*its delimiter is ";", but that of its table is ","/);
     expect((await published()).rows).toEqual(["1|a"]);
   });
 

@@ -15,7 +15,7 @@ test("a byte that is no text is named behind a value that does not fit, and no q
     expect(errors.map(({ error }) => [error.code, error.message])).toEqual([
       [
         "file_unreadable",
-        'could not read "t.csv": line 29983, character 72: byte 0xff is not UTF-8; name its encoding in csv.encoding, such as windows-1252',
+        'could not read "t.csv": line 29983, character 72: byte 0xff is not UTF-8; set csv.encoding to its encoding, such as windows-1252',
       ],
     ]);
   }

@@ -104,7 +104,7 @@ test("a time of Parquet that is none of a day is an error, or quarantined, and d
     const values = [...Array.from({ length: 40 }, () => 0n), 86_399_999_999n, value];
     await folder.write("data/t.parquet", parquet({ type: "INT64", logical_type: time }, values));
     const [failure] = (await syncFolder(folder, { path: "data" })).errors;
-    const text = value === 86_400_000_000n ? "24:00:00" : `${value} microseconds outside of a day`;
+    const text = value === 86_400_000_000n ? "24:00:00" : `${value} microseconds outside a day`;
     expect(failure!.error.message).toBe(`"t.parquet", column v: "${text}" is not TIME`);
     const { tables } = await syncFolder(folder, { path: "data" }, { plan: { quarantine: true } });
     expect(tables[0]).toMatchObject({ rows: 41, rowsQuarantined: 1 });

@@ -24,7 +24,7 @@ test.each([
       const content = Buffer.concat([start, Buffer.from("é1,"), Buffer.from(rest)]);
       const read = readTable({ [name]: name.endsWith(".gz") ? gzipSync(content) : content });
       expect((await rejection(read)).message).toBe(
-        `could not read "${name}": line ${line}, character 4: byte ${byte} is not UTF-8; name its encoding in csv.encoding, such as windows-1252`,
+        `could not read "${name}": line ${line}, character 4: byte ${byte} is not UTF-8; set csv.encoding to its encoding, such as windows-1252`,
       );
     }
   },
@@ -70,7 +70,7 @@ test("readCsvHead() refuses a file of another encoding where csv.encoding names 
   for (const text of ["id,v\n1,a\n", "id,v\n1,ab\n"]) {
     const error = await rejection(readTable({ "t.csv": text }, { csv: { encoding: "utf-16" } }));
     expect(error).toMatchObject({ code: "file_unreadable" });
-    expect(error.message).toContain('"t.csv": its bytes are not UTF-16, as csv.encoding says');
+    expect(error.message).toContain('"t.csv": its bytes are not UTF-16, which csv.encoding sets');
   }
   const { rows } = await readTable(
     { "t.csv": "\ufeffid,v\n1,a\n", "u.csv": "" },

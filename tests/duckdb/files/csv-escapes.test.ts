@@ -30,7 +30,9 @@ test("openFile() keeps a backslash before a letter behind the start of a file", 
   const { rows } = await readTable({ "t.csv": text }, { csv: { escape } });
   expect([rows.length, rows.at(-1)]).toEqual([40_001, ["2", "C:\\new"]]);
   const error = await rejection(readTable({ "t.csv": text }));
-  expect(error.message).toStartWith('"t.csv", line 40002: a \\ stands in quotes before another character');
+  expect(error.message).toStartWith(
+    '"t.csv", line 40002: a \\ in quotes precedes a character other than a quote',
+  );
 });
 
 test("inspectFiles() refuses a file whose backslashes escape some quotes only, unless csv.escape says so", async () => {

@@ -285,8 +285,12 @@ describe("what is wrong is refused, by file and line", () => {
     ],
     ["a control character in a name", "a,b\0\n1,2\n", /control character/],
     ["names that differ by case", "a,A\n1,2\n", /"a" and "A" differ by case/],
-    ["another delimiter than the other files", "a;b\n1;2\n", /separated by ";", those of its table by ","/],
-    ["a header whose quote does not close", 'a,"b\n1,2\n', /quote that does not close/],
+    [
+      "another delimiter than the other files",
+      "a;b\n1;2\n",
+      /its delimiter is ";", but that of its table is ","/,
+    ],
+    ["a header whose quote does not close", 'a,"b\n1,2\n', /unclosed quote/],
   ])("%s", async (_what, content, expected) => {
     const read = readTable({ "good.csv": "a,b\n1,2\n", "bad.csv": content });
     expect((await rejection(read)).message).toMatch(expected);
@@ -300,13 +304,13 @@ describe("what is wrong is refused, by file and line", () => {
     );
     const stranger = { "a.csv": "id,v\n1,2\n", "b.csv": "2,3\n3,4\n" };
     expect((await rejection(readTable(stranger))).message).toMatch(
-      /b\.csv.*none of the columns.*header missing/,
+      /b\.csv.*no column in common.*header may be missing/,
     );
   });
 
   test("files of one table whose names differ by case", async () => {
     const read = readTable({ "x.csv": "Id\n1\n", "y.csv": "id\n2\n" });
-    expect((await rejection(read)).message).toMatch(/y\.csv.*"id" differs from "Id" in x\.csv by case only/);
+    expect((await rejection(read)).message).toMatch(/y\.csv.*"id" differs from "Id" in x\.csv only by case/);
   });
 
   test("an encoding or a type that is not there", async () => {

@@ -190,7 +190,7 @@ test.each([
     expect([columns, rows.flat().filter((text) => text !== null)]).toEqual([["day:VARCHAR"], [...texts]]);
     const format = Object.values(csv)[0];
     expect(notes).toEqual([
-      `column day holds "${value}" in b.csv, which is not written as csv.${option} says (${format}), so it stays text; correct the value or the option`,
+      `column day contains "${value}" in b.csv, which does not match csv.${option} (${format}), so it stays text; correct the value or the option`,
     ]);
   },
 );

@@ -53,7 +53,7 @@ test("inspectFiles() refuses one made name for two columns", async () => {
     readTable({ "a.csv": "id,,x\n1,2,3\n", "b.csv": "id,column1,column1\n4,5,6\n" }),
   );
   expect(error).toMatchObject({ code: "file_unreadable" });
-  expect(error.message).toContain('its column "column1" would be called "column1_1", as "" is in a.csv');
+  expect(error.message).toContain('its column "column1" would be named "column1_1", like "" in a.csv');
 });
 
 test("inspectFiles() gives a column nothing of one for which its name was made before", async () => {
@@ -72,5 +72,5 @@ test("inspectFiles() asks for another look when a file has a made name as its ow
   ]);
   const error = await rejection(readTable({ "a.csv": "id,id_1\n1,2\n" }, { look: "columns", known }));
   expect(error).toMatchObject({ code: "file_reading_outdated" });
-  expect(error.message).toContain('its column "id_1" has a name that was made for another one');
+  expect(error.message).toContain('its column "id_1" has a name that was generated for another column');
 });

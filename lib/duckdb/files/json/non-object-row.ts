@@ -1,16 +1,16 @@
 import { JsonProblem } from "./problem.ts";
 import { wholeCharacters } from "./tokens.ts";
 
-/** A JSON value that stands where a row should, and is no object. */
-export interface StrangeRow {
-  /** With its article. */
+/** A row that is not an object. */
+export interface NonObjectRow {
+  /** The kind of the value, with its article. */
   readonly kind: string;
   readonly line: number;
-  /** Its text, or how it begins and `…`. */
+  /** The text of the value; if it is long, its start and `…`. */
   readonly text: string;
 }
 
-/** What a value that begins with a byte may be, other than an object; `null` when nothing begins so. */
+/** The kind of a value by its first byte, other than an object; `null` if no value starts with it. */
 export function kindOf(byte: number): string | null {
   if (byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) return "a number";
   return KINDS.get(byte) ?? null;
@@ -22,21 +22,21 @@ const KINDS: ReadonlyMap<number, string> = new Map(
   ),
 );
 
-/** The error about it, which ends a scan. */
-export function strangeProblem(row: StrangeRow): JsonProblem {
-  return new JsonProblem(row.line, strangeReason(row), { strange: row.text });
+/** The error for the row, which ends the scan. */
+export function nonObjectProblem(row: NonObjectRow): JsonProblem {
+  return new JsonProblem(row.line, nonObjectReason(row), { nonObject: row.text });
 }
 
-/** Why it is no row. */
-export function strangeReason({ kind }: StrangeRow): string {
-  return `found ${kind} instead of an object, since each row must be one`;
+/** The reason why the row is rejected. */
+export function nonObjectReason({ kind }: NonObjectRow): string {
+  return `found ${kind} instead of an object; each row must be an object`;
 }
 
-/** So much of a value is shown. */
+/** The maximum length of a value in messages. */
 const TEXT_BYTES_MAX = 200;
 
-/** The text from one place to another, as far as the bytes have it: it may start in earlier ones. */
-export function strangeText(bytes: Uint8Array, start: number, end: number): string {
+/** The text between two offsets, as far as it is in these bytes; it may start in an earlier chunk. */
+export function nonObjectText(bytes: Uint8Array, start: number, end: number): string {
   const from = Math.max(0, start);
   const most = bytes.subarray(from, Math.min(end, from + TEXT_BYTES_MAX));
   const length = wholeCharacters(most);
