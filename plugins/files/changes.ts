@@ -128,7 +128,7 @@ export function writeState(state: ReadState, now: Date): JsonValue {
   };
 }
 
-/** Parses the result of `writeState`. Returns `null` for anything else, which causes a full read. */
+/** Parses the result of `writeState`. Returns `null` for any other value, which causes a full read. */
 export function parseState(state: JsonValue | undefined): ReadState | null {
   const found = state as KeptState | null | undefined;
   if (found?.version !== 3 || typeof found.files !== "object" || found.files === null) return null;

@@ -29,7 +29,7 @@ export function compressionOf(path: string): "gzip" | "zstd" | null {
 
 /**
  * Reads the bytes of a file and decompresses `.gz` and `.zst` files. A truncated zstd file yields the bytes before its
- * end. An empty file yields no bytes, whatever its extension.
+ * end. An empty file yields no bytes, regardless of its extension.
  *
  * @throws `file_unreadable` for compressed data that is damaged or followed by other bytes,
  *   `files/decompression_limit`, `files/entry_unusable` unless it is a regular file, `file_failed`

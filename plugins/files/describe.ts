@@ -98,7 +98,7 @@ export class Describer {
    * Describes a table from all of its values. Published dates in a configured format stay dates. Types decided only from
    * the start of the files may change.
    *
-   * With `keepKinds`, columns keep their published kind, or else the kind decided from the start of the files.
+   * With `keepKinds`, columns keep their published kind, otherwise the kind decided from the start of the files.
    */
   describeWhole(
     table: FilesTable,

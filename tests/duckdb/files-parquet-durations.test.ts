@@ -26,7 +26,7 @@ async function write(
   );
 }
 
-test("inspectFiles() says of durations in Parquet what their whole numbers are, also inside others", async () => {
+test("inspectFiles() reports the unit of durations in Parquet, also in nested types", async () => {
   await using directory = await temporaryDirectory();
   await using opened = await open();
   const { connection } = opened;
@@ -71,7 +71,7 @@ test("inspectFiles() says of durations in Parquet what their whole numbers are, 
   expect(await connection.rows(`SELECT d FROM (${file.select})`)).toEqual([{ d: 1500n }]);
 });
 
-test("inspectFiles() refuses durations of different units, and a known table takes no other unit", async () => {
+test("inspectFiles() rejects durations in different units, and a known table accepts no other unit", async () => {
   await using directory = await temporaryDirectory();
   await using opened = await open();
   const { connection } = opened;
@@ -97,7 +97,7 @@ test("inspectFiles() refuses durations of different units, and a known table tak
   });
 });
 
-test("inspectFiles() reads Parquet whose Arrow schema cannot be read without it", async () => {
+test("inspectFiles() ignores an invalid Arrow schema of a Parquet file", async () => {
   await using directory = await temporaryDirectory();
   await using opened = await open();
   const { connection } = opened;

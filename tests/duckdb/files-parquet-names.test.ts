@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { readParquet } from "./files-parquet-support.ts";
 import { rejection } from "./support.ts";
 
-test("inspectParquet() makes no name for a repeated column that another file has", async () => {
+test("inspectParquet() generates no name for a repeated column that another file has", async () => {
   // In each file the second column is called `v` as well.
   const change = (bytes: Buffer) =>
     Buffer.from(bytes.toString("latin1").replaceAll("\x01w", "\x01v"), "latin1");

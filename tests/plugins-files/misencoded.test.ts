@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { makeFolder } from "./support.ts";
 import { syncFolder } from "./sync-folder.ts";
 
-test("a byte that is no text is named behind a value that does not fit, and no quarantine loses its row", async () => {
+test("an invalid byte after a value that does not fit is named, and a quarantine does not lose its row", async () => {
   await using folder = await makeFolder();
   const rows = Array.from({ length: 30_000 }, (_, at) => `${at},${at % 7},${"p".repeat(100)}\n`);
   rows[25_000] = "25000,007,p\n";

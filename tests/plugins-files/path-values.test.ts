@@ -8,7 +8,7 @@ import { makeFolder, type Folder } from "./support.ts";
 
 const FORMATS = ["csv", "ndjson", "parquet"] as const;
 
-/** Writes a file of two columns, as text of CSV. */
+/** Writes a file with two columns from CSV text. */
 async function write(folder: Folder, path: string, year: readonly string[], name = "year"): Promise<void> {
   if (path.endsWith(".csv")) {
     await folder.write(path, `id,${name}\n${year.map((value, at) => `${at},${value}\n`).join("")}`);
@@ -34,7 +34,7 @@ async function open(folder: Folder): Promise<Agnes> {
   });
 }
 
-/** What a sync said about the tables that failed. */
+/** The errors of the tables that failed in a sync. */
 async function problems(agnes: Agnes): Promise<ReadonlyMap<string, string>> {
   const [source] = (await agnes.sync()).sources;
   return new Map(source?.stats?.errors.map(({ table, error }) => [table, error.message]));
@@ -45,7 +45,7 @@ async function problemOf(folder: Folder): Promise<string | undefined> {
   return (await problems(agnes)).get("t");
 }
 
-test.each(FORMATS)("files: a column of %s that says the same as the folder is read", async (format) => {
+test.each(FORMATS)("files: a column of %s with the value of its folder is read", async (format) => {
   await using folder = await makeFolder();
   for (const year of ["2024", "2025"]) await write(folder, `data/t/year=${year}/a.${format}`, [year, year]);
   await write(folder, `data/t/year=2026/a.${format}`, ["1", "2"], "n");
@@ -70,7 +70,7 @@ const DIFFERENCES: readonly (readonly [values: readonly string[], folder: string
   [["2024"], "year=now", /its path contains year="now", but column "year" is (BIGINT|INTEGER)/],
 ];
 
-test("files: a column that says something else than its folder is named with both values", async () => {
+test("files: a column that differs from its folder is named with both values", async () => {
   await using folder = await makeFolder();
   const cases = FORMATS.flatMap((format) =>
     DIFFERENCES.map(([values, path, expected], at) => ({
@@ -93,7 +93,7 @@ test("files: a column that says something else than its folder is named with bot
   expect(await agnes.rows("SELECT id FROM other")).toEqual([{ id: 1 }]);
 });
 
-test("files: of many small files the one whose column is not that of its folder is named", async () => {
+test("files: among many small files, the one whose column differs from its folder is named", async () => {
   await using folder = await makeFolder();
   for (const name of ["a", "b", "c", "d"]) {
     await write(folder, `data/t/year=2024/${name}.csv`, [name === "c" ? "2023" : "2024"]);
@@ -101,7 +101,7 @@ test("files: of many small files the one whose column is not that of its folder 
   expect(await problemOf(folder)).toMatch(/year=2024\/c\.csv.*row 1 has "2023".*its path contains "2024"/);
 });
 
-test("files: a known table is checked against its folders as well", async () => {
+test("files: a known table is also checked against its folders", async () => {
   await using folder = await makeFolder();
   await write(folder, "data/t/year=2024/a.ndjson", ["2024"]);
   await using agnes = await open(folder);
@@ -113,7 +113,7 @@ test("files: a known table is checked against its folders as well", async () => 
   expect(await agnes.rows("SELECT year FROM t")).toEqual([{ year: 2024 }]);
 });
 
-test("files: a folder whose text a first read would keep is no value of a known column", async () => {
+test("files: a folder whose value does not fit a known column exactly is an error", async () => {
   await using folder = await makeFolder();
   const write = async (day: string, count: string, name: string) => {
     await folder.write(`data/j/day=${day}/n=${count}/${name}.ndjson`, '{"id":1}\n');

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { makeFolder } from "./support.ts";
 import { syncFolder } from "./sync-folder.ts";
 
-test("files without a header of which one has more columns are refused by what they are, also later", async () => {
+test("files without a header and with different numbers of columns are rejected, at the first read and later", async () => {
   await using folder = await makeFolder();
   const sync = async (csv: Readonly<Record<string, unknown>> = { header: false }) =>
     (await syncFolder(folder, { path: "data", csv })).errors.map(({ error }) => error.message);

@@ -69,7 +69,7 @@ test.each([
   );
 });
 
-test("inspectFiles() names every file whose first record looks like values, also when they share some of them", async () => {
+test("inspectFiles() names each file whose first record looks like values, also if files share some values", async () => {
   const { notes } = await readTable({
     "1.csv": "2026-01-01T10:00:00,INFO,start\n2026-01-01T10:05:00,WARN,disk\n",
     "2.csv": "2026-01-02T10:00:00,INFO,start\n2026-01-02T10:05:00,WARN,disk\n",
@@ -95,7 +95,7 @@ test.each([
   ["id,date,temp;unit\n1,2026-01-05,5;C\n", ",", [["1", "2026-01-05", "5;C"]]],
   ["id,a;b;c;d\n1,x;y;z;w\n", ",", [["1", "x;y;z;w"]]],
 ] as const)(
-  "inspectFiles() splits %j by %j, though another delimiter splits it evenly, too",
+  "inspectFiles() splits %j by %j although another delimiter also splits it evenly",
   async (text, own, rows) => {
     const { reading, rows: read, notes } = await readTable({ "t.csv": text });
     expect(reading.csv!.delimiter).toBe(own);
@@ -104,7 +104,7 @@ test.each([
   },
 );
 
-test("inspectFiles() decides by rows which delimiter a file without a header has", async () => {
+test("inspectFiles() detects the delimiter of a file without a header from its rows", async () => {
   const { rows } = await readTable(
     { "t.csv": "1;2,5\n2;3,5\n" },
     { csv: { header: false, decimalSeparator: "," } },

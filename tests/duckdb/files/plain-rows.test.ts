@@ -103,7 +103,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
 };
 
 test.each(Object.entries(VALUES))(
-  "plainForm() holds only texts that say all that a %s does",
+  "plainForm() matches only texts that a %s preserves",
   async (type, values) => {
     await using database = await openDatabase();
     await using connection = await database.connect();
@@ -133,13 +133,13 @@ test.each(Object.entries(VALUES))(
   },
 );
 
-test("literalForm() is the one text", async () => {
+test("literalForm() matches exactly one text", async () => {
   const formOf = await loadForms();
   expect(formOf(literalForm("N/A^[x]\\d")).states.filter(({ isFinal }) => isFinal)).toHaveLength(1);
   expect(formOf(literalForm("a.b")).states[1]!.edges).toEqual([{ from: 46, to: 46, state: 2 }]);
 });
 
-test("ByteAutomaton.run() and runFour() are step() for each byte, with and without a table of pairs", () => {
+test("ByteAutomaton.run() and runFour() equal step() for each byte, with and without a table of pairs", () => {
   const random = seededRandom(7);
   const below = (limit: number) => Math.floor(random() * limit);
   for (const size of [3, 40, 3_000]) {
@@ -165,7 +165,7 @@ test("ByteAutomaton.run() and runFour() are step() for each byte, with and witho
   }
 });
 
-test("takesFile() finds what is odd in any part of a chunk, also where values hold line feeds", async () => {
+test("takesFile() rejects an invalid value in any part of a chunk, also if values contain line feeds", async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "t.csv");
   // Rows are `n` and line feeds may stand in quotes, where `n` is nothing special and `x` is refused outside.
@@ -234,7 +234,7 @@ function tableOf(seed: number): { readonly text: string; readonly types: Readonl
   return { text, types: Object.fromEntries(types.map((type, at) => [`k${at}`, type])) };
 }
 
-test("plainRows() holds only for files that are read by type as they are by text", async () => {
+test("plainRows() accepts only files that yield the same values by type and by text", async () => {
   await using directory = await temporaryDirectory();
   await using database = await openDatabase({ settings: { preserve_insertion_order: "true" } });
   await using connection = await database.connect();
@@ -296,7 +296,7 @@ test.each([
   expect(await plain!.holds(undefined)).toBe(holds);
 });
 
-test("plainRows() leaves columns that are written in their own way to SQL", async () => {
+test("plainRows() leaves columns in other forms to SQL", async () => {
   await using directory = await temporaryDirectory();
   await using database = await openDatabase();
   await using connection = await database.connect();

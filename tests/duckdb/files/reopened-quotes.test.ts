@@ -10,7 +10,7 @@ import { rejection, temporaryDirectory } from "../support.ts";
 const dialect = { delimiter: ",", quote: '"', escape: '"', comment: "" } as CsvDialect;
 
 test.each([0, 1, 2, 3])(
-  "refuseReopenedQuotes() follows quotes over pieces of a file, %i bytes on",
+  "refuseReopenedQuotes() tracks quotes across chunks of a file, %i bytes on",
   async (shift) => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, "t.csv");

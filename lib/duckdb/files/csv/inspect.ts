@@ -17,7 +17,7 @@ import {
 import type { DecidedType } from "../decided-type.ts";
 import { decideTextTypes, hasFormat } from "../text-decide.ts";
 import { canWiden } from "../keep-kinds.ts";
-import { keysOf, nameColumns, readingOfKeys } from "../own-names.ts";
+import { keysOf, nameColumns, readingOfKeys } from "../generated-names.ts";
 import { compressionOf } from "../open-bytes.ts";
 import { checkFormats } from "./check-options.ts";
 import { detectDialect } from "./dialect.ts";

@@ -1,7 +1,7 @@
 import { AgnesError, counted } from "../../../base/mod.ts";
 import type { CsvDialect, FileColumn, FileInput } from "../../../kit/mod.ts";
 import { namesOfTable } from "../columns.ts";
-import { nameKnownColumns } from "../own-names.ts";
+import { nameKnownColumns } from "../generated-names.ts";
 import type { CsvHead } from "./head.ts";
 import { csvRecords } from "./records.ts";
 

@@ -3,7 +3,7 @@ import type { FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts"
 import type { Connection } from "../../connection.ts";
 import { namesOfTable, originOf, uniteColumns } from "../columns.ts";
 import { canonicalTypes, constantColumns } from "../constants.ts";
-import { keysOf, nameColumns } from "../own-names.ts";
+import { keysOf, nameColumns } from "../generated-names.ts";
 import { formatType, type TypeTree } from "../type-tree.ts";
 import { parquetColumns, type ParquetColumn } from "./file-columns.ts";
 import { widerType } from "./widen.ts";

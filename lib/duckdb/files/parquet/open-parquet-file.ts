@@ -6,7 +6,7 @@ import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { constantValue } from "../constants.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../opened-file.ts";
-import { nameKnownColumns } from "../own-names.ts";
+import { nameKnownColumns } from "../generated-names.ts";
 import { both, castText, checkStored, checkText, MISFIT, PLAIN_NUMBERS } from "../text-types.ts";
 import { formatType, parseType, type TypeTree } from "../type-tree.ts";
 import { convertTo, sameAs } from "./convert.ts";
