@@ -4,7 +4,7 @@ import { readJson, sortOut } from "./files-json-support.ts";
 
 type Case = readonly [type: string, good: string, read: string, ...bad: readonly string[]];
 
-/** Good and bad values as JSON, and the good one as it is read. */
+/** A valid and an invalid value as JSON, and the result of the valid one. */
 const CASES: readonly Case[] = [
   [
     "TIME",

@@ -7,7 +7,7 @@ import type { FileColumn } from "../../lib/kit/mod.ts";
 import { isRight, TYPES, VALUES } from "./files-json-values.ts";
 import { temporaryDirectory } from "./support.ts";
 
-/** Whether one of the automata takes a text. */
+/** Whether one of the automata accepts a text. */
 async function isPlain(columns: readonly FileColumn[]): Promise<(text: string) => boolean> {
   const rows = await plainRows(columns);
   return (text) =>

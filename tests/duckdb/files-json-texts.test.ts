@@ -5,7 +5,7 @@ import { readJson, readKnown, sortOut } from "./files-json-support.ts";
 
 const lines = (...rows: readonly string[]) => rows.map((row) => `${row}\n`).join("");
 
-/** Numbers that DuckDB's reader would write otherwise, or not. */
+/** Numbers, some of which DuckDB's reader would reformat. */
 const NUMBERS = [
   "1.10",
   "100.0",
@@ -22,7 +22,7 @@ const NUMBERS = [
   "7",
 ];
 
-/** The texts of one column of the type JSON. */
+/** The texts of one JSON column. */
 async function textsOf(name: string, content: string | Uint8Array): Promise<readonly unknown[]> {
   const { rows, types } = await readJson({ [name]: content });
   expect(types["v"]).toBe("JSON");

@@ -8,7 +8,7 @@ import { open, rejection, temporaryDirectory } from "./support.ts";
 
 const { SECOND, MICROSECOND, MILLISECOND } = arrow.TimeUnit;
 
-/** Writes a Parquet file with the schema that Arrow's writers put beside it. */
+/** Writes a Parquet file with the schema that Arrow's writers add. */
 async function write(
   connection: Connection,
   path: string,

@@ -257,7 +257,7 @@ test("inspectParquet() treats a file of zero bytes as empty", async () => {
   expect(read).toMatchObject({ types: {}, rows: [] });
 });
 
-/** A file that pyarrow wrote: one row, whose only column `v` has the type null. */
+/** A file written by pyarrow with one row, whose only column `v` has the type null. */
 const NULLS =
   "UEFSMRUAFQwVDCwVAhUAFQYVBhwAAAACAAAAAgAVBBksNQAYBnNjaGVtYRUCABUCJQIYAXZsvAAAABYCGRwZHCYAHBUCGSUGABkYAXYVABYCFjIWMiYISRwVABUAFQIAPCkGGSYCAAAAABYyFgImCBYyACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZHBwAAAB+AAAAUEFSMQ==";
 
@@ -268,7 +268,7 @@ test("inspectParquet() decides the type of a column that is only null in one fil
   expect(read).toMatchObject({ types: { v: "VARCHAR" }, rows: ['{"v":null}', '{"v":"x"}'] });
 });
 
-/** Makes times of nanoseconds of the timestamps of nanoseconds in a file, which DuckDB writes, but no such times. */
+/** Changes timestamps in nanoseconds to times, because DuckDB can write only the former. */
 function toTimes(isUtc: boolean): (bytes: Buffer) => Buffer {
   const nanoseconds = Buffer.from([0x8c, 0x12, 0x1c, 0x3c, 0, 0, 0, 0]);
   return (bytes) => {

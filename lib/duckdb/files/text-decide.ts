@@ -39,7 +39,7 @@ const KIND = {
 const SCALE_MAX = 6;
 const DECIMAL_WIDTH = 18;
 /** Each column has a dozen regular expressions. With many columns, compiling them takes longer than running them. */
-const COLUMNS_ABREAST = 40;
+const COLUMNS_IN_ONE_ROW_MAX = 40;
 
 interface Facts {
   /** The index of the column, from 0. */
@@ -67,7 +67,7 @@ export async function decideTextTypes(
   if (keep !== undefined) return decideWithinKinds(connection, relation, columns, { ...rest, keep });
   const entries = [...columns];
   const texts = entries.map(([name, sql]) => ({ sql, hint: options.hints?.get(name)?.type }));
-  const sql = texts.length <= COLUMNS_ABREAST ? factsAbreast : factsInRows;
+  const sql = texts.length <= COLUMNS_IN_ONE_ROW_MAX ? factsInOneRow : factsInRows;
   const statement = options.signal === undefined ? {} : { signal: options.signal };
   const facts = await connection.rows<Facts>(sql(relation, texts, options), statement);
   const decided = new Map(facts.map(({ place, ...found }) => [entries[place]![0], typeOf(found, options)]));
@@ -106,7 +106,7 @@ async function decideWithinKinds(
 }
 
 /** The SQL of the facts of a few columns: computed in one row, then unnested into one row per column. */
-function factsAbreast(relation: string, texts: readonly HintedText[], options: DecideOptions): string {
+function factsInOneRow(relation: string, texts: readonly HintedText[], options: DecideOptions): string {
   if (texts.length === 0) return "SELECT 0 AS place WHERE false";
   const kinds = texts.map(({ sql, hint }, at) => `${sql} AS t${at}, ${kindOf(sql, options, hint)} AS k${at}`);
   const numbers = texts.map((_, at) => `k${at}, ${numberOf(`t${at}`, `k${at}`, options)} AS n${at}`);

@@ -95,7 +95,7 @@ describe("valid files are read as written", () => {
         ['"  "', '" "x'],
       ],
     ],
-    ["spaces behind quoted values", '"a" ,"b"  \n1,"x"  \n', [["1", "x"]]],
+    ["spaces after quoted values", '"a" ,"b"  \n1,"x"  \n', [["1", "x"]]],
     ["two spaces before a quote", 'a,b\n1,  "x"\n', [["1", '  "x"']]],
     [
       "a space before a quoted value of two lines, with line ends of both kinds",
@@ -105,7 +105,7 @@ describe("valid files are read as written", () => {
         ["2", "w"],
       ],
     ],
-    ["a space before quoted names behind a mark", '\ufeff "a","b"\n1, "x"\n', [["1", "x"]]],
+    ["a space before quoted names after a byte order mark", '\ufeff "a","b"\n1, "x"\n', [["1", "x"]]],
     ["a quote inside a value", 'a,b\n1,5" disk\n', [["1", '5" disk']]],
     [
       "an empty value as null, quoted or not",
@@ -254,11 +254,11 @@ describe("invalid files are rejected, with file and line", () => {
     ["a footer", "a,b\n1,2\nTotal: 1\n", 3, "Total: 1"],
     ["a header that is shorter than its rows", "a\n1,2\n3,4\n", 2, "1,2"],
     ["a line before the header", "Report of May\na,b\n1,2\n", 2, "a,b"],
-    ["a quote that does not close", 'a,b\n1,"x\n2,y\n', 2, '1,"x\n2,y'],
+    ["an unclosed quote", 'a,b\n1,"x\n2,y\n', 2, '1,"x\n2,y'],
     ["a row after a value of several lines", 'a,b\n1,"x\ny\nz"\n2\n', 5, "2"],
     ["a row of a file with line ends of both kinds", "a,b\r\n1,2\n3\r\n", 3, "3"],
     ["a row of a file in UTF-16", utf16le("\ufeffa,b\n1,2\n3\n"), 3, "3"],
-    ["quotes that open again behind a space", 'a,b\n1," "\n2,"x" "y"\n', 3, '2,"x" "y"'],
+    ["quotes that open again after a space", 'a,b\n1," "\n2,"x" "y"\n', 3, '2,"x" "y"'],
     ["empty quotes that open again", 'a,b\n1,""  "y"\n', 2, '1,""  "y"'],
     [
       "quotes that open again in a long file",
@@ -284,13 +284,13 @@ describe("invalid files are rejected, with file and line", () => {
       /line 3.*UTF-8.*csv\.encoding/,
     ],
     ["a control character in a name", "a,b\0\n1,2\n", /control character/],
-    ["names that differ by case", "a,A\n1,2\n", /"a" and "A" differ by case/],
+    ["names that differ only by case", "a,A\n1,2\n", /"a" and "A" differ only by case/],
     [
       "another delimiter than the other files",
       "a;b\n1;2\n",
       /its delimiter is ";", but that of its table is ","/,
     ],
-    ["a header whose quote does not close", 'a,"b\n1,2\n', /unclosed quote/],
+    ["a header with an unclosed quote", 'a,"b\n1,2\n', /unclosed quote/],
   ])("%s", async (_what, content, expected) => {
     const read = readTable({ "good.csv": "a,b\n1,2\n", "bad.csv": content });
     expect((await rejection(read)).message).toMatch(expected);
@@ -300,7 +300,7 @@ describe("invalid files are rejected, with file and line", () => {
   test("a record that exceeds the limit, and a file without a column of its table", async () => {
     const long = { "t.csv": `a,b\n1,2\n3,${"x".repeat(3000)}\n` };
     expect((await rejection(readTable(long, { csv: { maxLineBytes: 1000 } }))).message).toMatch(
-      /line 3: a record has more than 1000 bytes; csv\.maxLineBytes/,
+      /line 3: a record has more than 1000 bytes; raise csv\.maxLineBytes/,
     );
     const stranger = { "a.csv": "id,v\n1,2\n", "b.csv": "2,3\n3,4\n" };
     expect((await rejection(readTable(stranger))).message).toMatch(

@@ -74,7 +74,7 @@ test.each(KNOWN)("checkText() accepts the same texts for a %s such as %s as a fi
     await decideTextTypes(connection, `(SELECT ${quoteLiteral(base)} AS v)`, new Map([["v", "v"]]), options)
   ).get("v")!.format;
   const column = { type, ...(format === undefined ? {} : { format }) };
-  // As a sync reads them, and as quarantine does.
+  // As a sync and a quarantine read them.
   for (const value of [
     `TRY(${castText(column, "text", PLAIN_NUMBERS)})`,
     tryCastText(column, "text", PLAIN_NUMBERS),

@@ -14,7 +14,7 @@ test.each([0, 1, 2, 3])(
   async (shift) => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, "t.csv");
-    // The value stands at the end of a piece of a mebibyte.
+    // The value is at the end of a chunk of one mebibyte.
     const before = `a,b\n${"1,2\n".repeat(262_142)}`;
     const value = `${"3".repeat(shift)},"x" "y"`;
     await writeFile(path, `${before}${value}\n`);

@@ -105,7 +105,7 @@ export function problemOf(
   { values, isUnclosed, hasTextAfterQuote }: CsvRecord,
   columns: number,
 ): string | null {
-  if (isUnclosed) return "a quote does not close";
+  if (isUnclosed) return "it has an unclosed quote";
   if (hasTextAfterQuote) return "text follows a closing quote";
   // DuckDB ignores a delimiter at the end.
   if (values.length === columns || (values.length === columns + 1 && values.at(-1) === "")) return null;

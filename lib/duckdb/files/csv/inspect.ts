@@ -50,10 +50,10 @@ const WHOLE_BYTES = 2 * 1024 * 1024;
 /** Smaller files are always inspected whole. */
 const SMALL_FILE_BYTES = 1024 * 1024;
 const SAMPLE_ROWS = 20_000;
-const HEADS_AT_ONCE = 8;
+const HEADS_IN_PARALLEL = 8;
 const FILES_PER_SCAN = 200;
 /** The maximum number of columns per scan, which limits its memory. */
-const COLUMNS_AT_ONCE = 250;
+const COLUMNS_PER_SCAN = 250;
 
 /** Decides how the CSV files of one table are read. */
 export async function inspectCsv(
@@ -62,14 +62,14 @@ export async function inspectCsv(
   options: InspectOptions,
 ): Promise<InspectedCsv> {
   const { csv = {}, known, types = {}, signal } = options;
-  const heads = await eachOf(files, HEADS_AT_ONCE, (file) => readCsvHead(file, csv, signal));
+  const heads = await eachOf(files, HEADS_IN_PARALLEL, (file) => readCsvHead(file, csv, signal));
   const filled = heads.filter((head) => !head.isEmpty);
   const empty = heads.filter((head) => head.isEmpty).map((head) => [head.file.path, []] as const);
   if (filled.length === 0) return { dialect: null, columns: [], perFile: new Map(empty), notes: [] };
   const { dialect, notes: dialectNotes } = detectDialect(filled, csv, known?.csv);
   await checkFormats(connection, csv);
   const isGuessed = csv.escape === undefined && known?.csv === undefined;
-  const found = await eachOf(filled, HEADS_AT_ONCE, async (start) => {
+  const found = await eachOf(filled, HEADS_IN_PARALLEL, async (start) => {
     if (isGuessed) await refuseLoneEscapes(start, dialect, signal);
     const head = options.look === "columns" ? start : await keepingLoneEscapes(start, dialect, signal);
     const { file } = head;
@@ -273,8 +273,8 @@ class ValueInspector {
         }
         groups.push([group[0]!, group.map(({ head }) => opened.get(head)!)]);
       }
-      for (let from = 0; from < names.length; from += COLUMNS_AT_ONCE) {
-        const some = names.slice(from, from + COLUMNS_AT_ONCE);
+      for (let from = 0; from < names.length; from += COLUMNS_PER_SCAN) {
+        const some = names.slice(from, from + COLUMNS_PER_SCAN);
         const selects = groups.map(([first, files]) => this.#select(first, files, some, isWhole));
         for (const [name, type] of await this.#decideOf(selects, some, hints)) decided.set(name, type);
       }

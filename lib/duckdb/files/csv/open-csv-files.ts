@@ -21,7 +21,7 @@ export interface OpenCsvFiles extends Pick<OpenFile, "present"> {
   readonly select: string;
 }
 
-const HEADS_AT_ONCE = 8;
+const HEADS_IN_PARALLEL = 8;
 
 /**
  * Opens those of several CSV files with one reading that one scan can read: they have the same columns as the first, UTF-8
@@ -35,7 +35,7 @@ export async function openCsvFiles(
 ): Promise<OpenCsvFiles | null> {
   const { reading, constants } = chunks[0]!;
   const dialect = reading.csv!;
-  const heads = await eachOf(chunks, HEADS_AT_ONCE, async (chunk) => {
+  const heads = await eachOf(chunks, HEADS_IN_PARALLEL, async (chunk) => {
     const head = await readCsvHead(fileOf(chunk), dialect, options.signal);
     return head.isEmpty ? head : keepingLoneEscapes(head, dialect, options.signal);
   });
